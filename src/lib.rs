@@ -1,0 +1,2 @@
+//! IGQL: a language for candidate retrieval and ranking.
+pub mod ann;
