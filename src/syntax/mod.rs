@@ -1,0 +1,2 @@
+//! Text to tree: lexer, token filter, parser, printer.
+pub mod ast;
