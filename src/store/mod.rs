@@ -1,0 +1,1 @@
+//! The snapshot: tables, edge lists and vectors in one memory-mapped file.
