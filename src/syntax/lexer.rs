@@ -24,6 +24,13 @@ pub struct Lexeme<'t> {
     pub docs: Vec<&'t str>,
 }
 
+impl<'t> Lexeme<'t> {
+    /// A token that stands nowhere in the text.
+    pub fn synthetic(token: Token<'t>, span: Span) -> Self {
+        Lexeme { token, span, first: false, column: 0, synthetic: true, docs: Vec::new() }
+    }
+}
+
 /// A `#` comment and where it stands.
 pub struct Comment {
     /// Whether nothing but blanks is before it on its line.

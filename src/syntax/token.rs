@@ -226,6 +226,18 @@ impl<'t> Token<'t> {
         }
     }
 
+    /// A bracket as it is written.
+    pub fn bracket(self) -> &'static str {
+        match self {
+            Token::Open => "(",
+            Token::Close => ")",
+            Token::OpenSquare => "[",
+            Token::CloseSquare => "]",
+            Token::CloseBrace => "}",
+            _ => "{",
+        }
+    }
+
     /// Whether the tree above this token is one level deeper for it: operators, `.` and `if`.
     pub fn deepens(self) -> bool {
         use Token::*;
