@@ -209,7 +209,6 @@ mod tests {
         assert_eq!(similarity(Metric::Cosine, &[1.0, 2.0], &[0.0, 0.0]), None);
         assert_eq!(similarity(Metric::Dot, &[3e38, 3e38], &[3e38, 0.0]), None);
         assert_eq!(similarity(Metric::Dot, &[f32::NAN], &[1.0]), None);
-        assert_eq!(similarity(Metric::L2, &[f32::INFINITY], &[1.0]), None.or(similarity(Metric::L2, &[f32::INFINITY], &[1.0])));
         let zero = similarity(Metric::Dot, &[-0.0], &[1.0]).unwrap();
         assert!(zero.is_sign_positive());
     }

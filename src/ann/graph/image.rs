@@ -45,7 +45,7 @@ impl GraphImage {
         GraphImage { lines, len }
     }
 
-    fn as_bytes_mut(&mut self) -> &mut [u8] {
+    pub(super) fn as_bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: as in `as_bytes`, and the borrow is unique
         unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
     }
@@ -68,9 +68,15 @@ impl GraphImage {
         put(&mut bytes[layout.links], parts.links.iter().map(|x| x.to_le_bytes()));
         bytes[layout.codes].copy_from_slice(&nodes.codes);
         put(&mut bytes[..HEADER_BYTES], header.words().into_iter().map(u64::to_le_bytes));
+        image.seal();
+        image
+    }
+
+    /// Writes the checksum.
+    pub(super) fn seal(&mut self) {
+        let bytes = self.as_bytes_mut();
         let sum = checksum(bytes).to_le_bytes();
         bytes[HEADER_BYTES - 8..HEADER_BYTES].copy_from_slice(&sum);
-        image
     }
 }
 

@@ -21,6 +21,9 @@ mod prune;
 mod search;
 mod walk;
 
+#[cfg(test)]
+mod tests;
+
 pub use build::{GraphParams, build_graph};
 pub use image::GraphImage;
 pub use search::{Graph, Scratch};
