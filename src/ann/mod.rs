@@ -29,7 +29,7 @@
 
 mod codes;
 mod exact;
-mod graph;
+pub mod graph;
 mod metric;
 mod simd;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::image::{GraphImage, Parts};
 use super::nodes::Nodes;
 use super::prune::{Pruner, Space};
-use super::walk::{Field, Probe, Walk};
+use super::walk::{Field, Probe, Terms, Walk};
 use super::{MAX_NODES, NONE};
 use crate::ann::simd::{Codes, Level};
 use crate::ann::{Metric, Vectors};
@@ -75,6 +75,8 @@ struct Builder<'a> {
     nodes: &'a Nodes,
     space: Space<'a>,
     landmark_codes: Vec<u8>,
+    landmark_norms: Vec<i32>,
+    landmark_lifts: Option<Vec<i32>>,
     degree: usize,
     /// Room for neighbours while building: lists are pruned when it is used up, not at every link.
     room: usize,
@@ -92,6 +94,7 @@ impl<'a> Builder<'a> {
         let degree = params.degree.max(2);
         let room = degree + degree / 2;
         let landmarks = &nodes.insertion[..nodes.landmarks];
+        let of_landmarks = |values: &Vec<i32>| landmarks.iter().map(|&id| values[id as usize]).collect();
         Builder {
             nodes,
             space: Space {
@@ -101,6 +104,8 @@ impl<'a> Builder<'a> {
                 lifts: nodes.lifts.as_deref(),
             },
             landmark_codes: landmarks.iter().flat_map(|&id| codes.row(id)).copied().collect(),
+            landmark_norms: of_landmarks(&nodes.norms),
+            landmark_lifts: nodes.lifts.as_ref().map(of_landmarks),
             degree,
             room,
             width: params.ef_construction.max(degree),
@@ -143,6 +148,11 @@ impl<'a> Builder<'a> {
             degree: self.room,
             landmarks: &self.nodes.insertion[..known],
             landmark_codes: Codes::new(&self.landmark_codes[..known * stride], stride),
+            landmark_terms: Terms {
+                norms: Some(&self.landmark_norms),
+                lifts: self.landmark_lifts.as_deref(),
+            },
+            cells: &[],
             terms: self.space.terms(),
         };
         let mut found = vec![NONE; batch.len() * self.degree];
@@ -153,7 +163,7 @@ impl<'a> Builder<'a> {
             let mut candidates = Vec::new();
             for (&node, found) in batch.iter().zip(found.chunks_mut(self.degree)) {
                 self.space.aim(&mut probe, node);
-                walk.run(&field, &probe, self.width);
+                walk.run(&field, &probe, self.width, self.width);
                 candidates.clear();
                 candidates.extend(walk.pool.nodes());
                 let chosen = pruner.choose(node, &candidates);

@@ -62,6 +62,9 @@ impl GraphImage {
         let code = |&id: &u32| &nodes.codes[id as usize * stride..][..stride];
         let rows = bytes[layout.landmark_codes].chunks_mut(stride.max(1));
         rows.zip(parts.landmarks).for_each(|(out, id)| out.copy_from_slice(code(id)));
+        let norms = parts.landmarks.iter().filter_map(|&id| parts.norms.get(id as usize));
+        put(&mut bytes[layout.landmark_norms], norms.map(|x| x.to_le_bytes()));
+        put(&mut bytes[layout.cells], nodes.cells.iter().map(|x| x.to_le_bytes()));
         put(&mut bytes[layout.norms], parts.norms.iter().map(|x| x.to_le_bytes()));
         put(&mut bytes[layout.offsets], nodes.offsets.iter().map(|x| x.to_le_bytes()));
         put(&mut bytes[layout.rows], nodes.rows.iter().map(|x| x.to_le_bytes()));
@@ -115,6 +118,7 @@ impl Parts<'_> {
             rows: self.nodes.rows.len() as u64,
             table_rows: self.table_rows as u64,
             landmarks: self.landmarks.len() as u64,
+            cells: self.nodes.landmarks as u64,
             scale: quantizer.scale,
         }
     }
@@ -134,6 +138,8 @@ struct Header {
     /// Rows of the table that was indexed, searchable or not.
     table_rows: u64,
     landmarks: u64,
+    /// The first so many landmarks have nodes around them.
+    cells: u64,
     scale: f32,
 }
 
@@ -141,7 +147,7 @@ impl Header {
     fn words(&self) -> [u64; HEADER] {
         let metric = Metric::ALL.iter().position(|m| *m == self.metric);
         let mut words = [0; HEADER];
-        words[..11].copy_from_slice(&[
+        words[..12].copy_from_slice(&[
             MAGIC,
             VERSION,
             metric.unwrap_or(0) as u64,
@@ -152,6 +158,7 @@ impl Header {
             self.rows,
             self.table_rows,
             self.landmarks,
+            self.cells,
             u64::from(self.scale.to_bits()),
         ]);
         words
@@ -165,7 +172,7 @@ impl Header {
             .take(HEADER)
             .map(|word| u64::from_le_bytes(*word))
             .collect();
-        let [magic, version, metric, dim, stride, degree, nodes, rows, table_rows, landmarks, scale, ..] =
+        let [magic, version, metric, dim, stride, degree, nodes, rows, table_rows, landmarks, cells, scale, ..] =
             words[..]
         else {
             return Err(format!("expected a header of {HEADER_BYTES} bytes, found {} bytes", bytes.len()));
@@ -186,6 +193,7 @@ impl Header {
             rows,
             table_rows,
             landmarks,
+            cells,
             scale: f32::from_bits(scale as u32),
         };
         header.check()
@@ -198,6 +206,7 @@ impl Header {
             && self.nodes <= self.rows
             && self.rows <= self.table_rows
             && self.landmarks <= self.nodes
+            && self.cells <= self.landmarks
             && (self.landmarks > 0) == (self.nodes > 0)
             && (1..limit).contains(&self.degree)
             && self.dim < limit
@@ -213,6 +222,8 @@ struct Layout {
     mean: Range<usize>,
     landmarks: Range<usize>,
     landmark_codes: Range<usize>,
+    landmark_norms: Range<usize>,
+    cells: Range<usize>,
     norms: Range<usize>,
     offsets: Range<usize>,
     rows: Range<usize>,
@@ -236,6 +247,8 @@ impl Layout {
             mean: section(header.dim * l2, 4)?,
             landmarks: section(header.landmarks, 4)?,
             landmark_codes: section(header.landmarks, header.stride)?,
+            landmark_norms: section(header.landmarks * l2, 4)?,
+            cells: section(header.cells + 1, 4)?,
             norms: section(header.nodes * l2, 4)?,
             offsets: section(header.nodes + 1, 4)?,
             rows: section(header.rows, 4)?,
@@ -254,7 +267,9 @@ pub struct Opened<'a> {
     pub stride: usize,
     pub landmarks: &'a [u32],
     pub landmark_codes: &'a [u8],
-    /// Empty unless the metric is l2.
+    /// Empty unless the metric is l2, like `norms`.
+    pub landmark_norms: &'a [i32],
+    pub cells: &'a [u32],
     pub norms: &'a [i32],
     pub offsets: &'a [u32],
     pub rows: &'a [u32],
@@ -289,6 +304,8 @@ impl<'a> Opened<'a> {
             stride: header.stride as usize,
             landmarks: view(bytes, layout.landmarks)?,
             landmark_codes: &bytes[layout.landmark_codes],
+            landmark_norms: view(bytes, layout.landmark_norms)?,
+            cells: view(bytes, layout.cells)?,
             norms: view(bytes, layout.norms)?,
             offsets: view(bytes, layout.offsets)?,
             rows: view(bytes, layout.rows)?,
@@ -309,7 +326,9 @@ impl<'a> Opened<'a> {
             && self.offsets.last().map(start) == Some(self.rows.len() as u32);
         let rows = self.rows.iter().all(|&row| (row as usize) < self.table_rows);
         let landmarks = self.landmarks.iter().all(|&id| id < nodes);
-        let sound = links && ordered && ends && rows && landmarks;
+        let cells = self.cells.windows(2).all(|pair| pair[0] <= pair[1])
+            && self.cells.last().is_none_or(|&end| end <= nodes);
+        let sound = links && ordered && ends && rows && landmarks && cells;
         sound.then_some(self).ok_or_else(|| "a number in the image points outside of it".into())
     }
 }

@@ -31,6 +31,8 @@ pub struct Nodes {
     /// Node numbers in order of insertion; the first `landmarks` are the landmarks.
     pub insertion: Vec<u32>,
     pub landmarks: usize,
+    /// Where the nodes nearest to each landmark begin, and at last where they end.
+    pub cells: Vec<u32>,
     pub norms: Vec<i32>,
     pub lifts: Option<Vec<i32>>,
 }
@@ -53,7 +55,7 @@ impl Nodes {
         let groups = group(&sorted, code);
         let landmarks = landmark_count(groups.len());
         let by_rank = gather(&groups, stride, |group| code(sorted[group.start]));
-        let order = number(&quantizer, &by_rank, stride, landmarks);
+        let (order, cells) = number(&quantizer, &by_rank, stride, landmarks);
 
         let mut insertion = vec![0; groups.len()];
         for (node, &rank) in order.iter().enumerate() {
@@ -63,7 +65,7 @@ impl Nodes {
         let codes = gather(&order, stride, |&rank| &by_rank[rank as usize * stride..][..stride]);
         let (offsets, rows) = spread(vectors, &groups, &sorted, &rows);
         let (norms, lifts) = lengths(quantizer.metric, &codes, stride);
-        Nodes { quantizer, codes, offsets, rows, insertion, landmarks, norms, lifts }
+        Nodes { quantizer, codes, offsets, rows, insertion, landmarks, cells, norms, lifts }
     }
 
     pub fn len(&self) -> usize {
@@ -109,8 +111,8 @@ fn gather<'a, T: Sync>(items: &[T], stride: usize, code: impl Fn(&T) -> &'a [u8]
     out
 }
 
-/// Ranks in the order of node numbers: by nearest landmark, then rank.
-fn number(quantizer: &Quantizer, by_rank: &[u8], stride: usize, landmarks: usize) -> Vec<u32> {
+/// Ranks in the order of node numbers (by nearest landmark, then rank), and where each landmark's begin.
+fn number(quantizer: &Quantizer, by_rank: &[u8], stride: usize, landmarks: usize) -> (Vec<u32>, Vec<u32>) {
     let (norms, lifts) = lengths(quantizer.metric, by_rank, stride);
     let codes = Codes::new(by_rank, stride);
     let ids: Vec<u32> = (0..landmarks as u32).collect();
@@ -131,7 +133,9 @@ fn number(quantizer: &Quantizer, by_rank: &[u8], stride: usize, landmarks: usize
         })
         .collect();
     keyed.par_sort_unstable();
-    keyed.into_iter().map(|(_, rank)| rank).collect()
+    let begin = |landmark: u32| keyed.partition_point(|&(other, _)| other < landmark) as u32;
+    let cells = (0..=landmarks as u32).map(begin).collect();
+    (keyed.into_iter().map(|(_, rank)| rank).collect(), cells)
 }
 
 /// Offsets and rows of the nodes.

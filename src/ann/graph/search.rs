@@ -80,29 +80,35 @@ impl<'a> Graph<'a> {
         if query.k == 0 || !query.fits(vectors) {
             return;
         }
-        let width = ef.max(query.k).saturating_add(query.exclude.len());
-        let found = self.fits(vectors) && self.walk(query, width, scratch);
-        if found {
-            score(vectors, query, &scratch.rows, out);
-        } else {
+        let found = self.fits(vectors)
+            && self.walk(query, ef, scratch)
+            && score(vectors, query, &scratch.rows, out);
+        if !found {
             *out = exact_search(vectors, &[*query], None).pop().unwrap_or_default();
         }
     }
 
-    /// Leaves candidate rows in the scratch; whether there are as many as there could be.
-    fn walk(&self, query: &Query, width: usize, scratch: &mut Scratch) -> bool {
+    /// Leaves candidate rows in the scratch; whether they are enough.
+    fn walk(&self, query: &Query, ef: usize, scratch: &mut Scratch) -> bool {
         let nodes = self.image.offsets.len() - 1;
-        if width >= nodes {
-            return false; // the scan would look at no more
+        let spare = query.exclude.len();
+        let width = ef.max(wanted(query)).saturating_add(spare).min(nodes);
+        let reach = ef.saturating_add(spare).min(nodes);
+        if nodes == 0 {
+            return true;
         }
         self.image.quantizer.encode_query(query.vector, &mut scratch.probe.code);
-        scratch.walk.run(&self.field(), &scratch.probe, width);
+        scratch.walk.run(&self.field(), &scratch.probe, width, reach);
         self.collect(query, scratch);
-        scratch.rows.len() >= query.k
+        scratch.rows.len() >= query.k || scratch.walk.pool.len() == nodes
     }
 
     fn field(&self) -> Field<'_> {
         let image = &self.image;
+        let terms = |norms: &'a [i32]| Terms {
+            norms: (!norms.is_empty()).then_some(norms),
+            lifts: None,
+        };
         let stride = image.stride;
         Field {
             level: self.level,
@@ -111,19 +117,17 @@ impl<'a> Graph<'a> {
             degree: image.degree,
             landmarks: image.landmarks,
             landmark_codes: Codes::new(image.landmark_codes, stride),
-            terms: Terms {
-                norms: (!image.norms.is_empty()).then_some(image.norms),
-                lifts: None,
-            },
+            landmark_terms: terms(image.landmark_norms),
+            cells: image.cells,
+            terms: terms(image.norms),
         }
     }
 
     /// The rows behind the best nodes: somewhat more than `k`, as codes do not order them exactly.
     fn collect(&self, query: &Query, scratch: &mut Scratch) {
-        let wanted = query.k.saturating_add(query.k / 4).saturating_add(8);
         scratch.rows.clear();
         for node in scratch.walk.pool.nodes() {
-            if scratch.rows.len() >= wanted {
+            if scratch.rows.len() >= wanted(query) {
                 break;
             }
             let (rows, uniform) = self.rows_of(node);
@@ -141,11 +145,16 @@ impl<'a> Graph<'a> {
     }
 }
 
+/// Rows that are re-scored for `k`.
+fn wanted(query: &Query) -> usize {
+    query.k.saturating_add(query.k / 4).saturating_add(8)
+}
+
 /// How many rows ahead their vectors are asked for.
 const AHEAD: usize = 8;
 
-/// Scores the rows and leaves the best `k` of the query.
-fn score(vectors: &Vectors, query: &Query, rows: &[u32], out: &mut Vec<Hit>) {
+/// Scores the rows and leaves the best `k` of the query; whether all have a similarity.
+fn score(vectors: &Vectors, query: &Query, rows: &[u32], out: &mut Vec<Hit>) -> bool {
     let scorer = Scorer::new(vectors.metric, query.vector);
     for (i, &row) in rows.iter().enumerate() {
         if let Some(&next) = rows.get(i + AHEAD) {
@@ -153,10 +162,14 @@ fn score(vectors: &Vectors, query: &Query, rows: &[u32], out: &mut Vec<Hit>) {
                 prefetch(vectors.data, next as usize * vectors.dim + value);
             }
         }
-        let similarity = vectors.get(row).and_then(|vector| scorer.score(vector));
-        let enough = |s: &f64| query.min_similarity.is_none_or(|least| *s >= least);
-        out.extend(similarity.filter(enough).map(|similarity| Hit { row, similarity }));
+        let Some(similarity) = vectors.get(row).and_then(|vector| scorer.score(vector)) else {
+            return false; // beyond 32 bits: rare enough for the scan to decide
+        };
+        if query.min_similarity.is_none_or(|least| similarity >= least) {
+            out.push(Hit { row, similarity });
+        }
     }
     out.sort_unstable_by(Hit::order);
     out.truncate(query.k);
+    true
 }
