@@ -29,7 +29,7 @@
 
 mod codes;
 mod exact;
-pub mod graph;
+mod graph;
 mod metric;
 mod simd;
 #[cfg(test)]

@@ -129,16 +129,11 @@ pub(super) fn dots(
     ids: &[u32],
     out: &mut Vec<i32>,
 ) {
-    out.clear();
     out.resize(ids.len(), 0);
-    let Some(&last) = ids.iter().max() else {
-        return;
-    };
-    assert!((last as usize) < rows.len() && query.values.len() == rows.stride);
+    assert!(query.values.len() == rows.stride);
     match level {
         Level::Portable => dots_portable(query, rows, ids, out),
-        // SAFETY: the level says that the CPU has the features; all ids are rows and the query has the
-        // length of a row, checked above; `out` is as long as `ids`
+        // SAFETY: the level says that the CPU has the features, the query has the length of a row
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => unsafe { dots_avx2(query, rows, ids, out) },
         #[cfg(target_arch = "x86_64")]
@@ -186,11 +181,13 @@ unsafe fn dots_avx2(query: &CodedQuery, rows: Codes, ids: &[u32], out: &mut [i32
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 unsafe fn dots_avx512(query: &CodedQuery, rows: Codes, ids: &[u32], out: &mut [i32]) {
+    let last = ids.iter().fold(0, |last, &id| last.max(id));
+    assert!(ids.is_empty() || (last as usize) < rows.len());
     let offset = _mm_set1_epi32(query.offset);
     let (fours, rest) = ids.as_chunks::<4>();
     let (out_fours, out_rest) = out.as_chunks_mut::<4>();
     for (ids, out) in fours.iter().zip(out_fours) {
-        // SAFETY: the ids are rows (the caller's promise); `out` has room for four
+        // SAFETY: the ids are rows, checked above; `out` has room for four
         unsafe {
             let sums = _mm_sub_epi32(four_dots(query, rows, ids), offset);
             _mm_storeu_si128(out.as_mut_ptr().cast(), sums);

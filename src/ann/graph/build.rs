@@ -30,9 +30,9 @@ pub struct GraphParams {
 impl Default for GraphParams {
     fn default() -> GraphParams {
         GraphParams {
-            degree: 32,
-            ef_construction: 96,
-            alpha: 1.2,
+            degree: 48,
+            ef_construction: 128,
+            alpha: 1.1,
         }
     }
 }
@@ -141,6 +141,7 @@ impl<'a> Builder<'a> {
     fn neighbours(&self, batch: &[u32], inserted: usize) -> Vec<u32> {
         let known = self.nodes.landmarks.min(inserted);
         let stride = self.nodes.quantizer.stride();
+        let norms_matter = self.nodes.quantizer.metric == Metric::L2;
         let field = Field {
             level: self.space.level,
             codes: self.space.codes,
@@ -149,11 +150,14 @@ impl<'a> Builder<'a> {
             landmarks: &self.nodes.insertion[..known],
             landmark_codes: Codes::new(&self.landmark_codes[..known * stride], stride),
             landmark_terms: Terms {
-                norms: Some(&self.landmark_norms),
+                norms: norms_matter.then_some(&self.landmark_norms),
                 lifts: self.landmark_lifts.as_deref(),
             },
             cells: &[],
-            terms: self.space.terms(),
+            terms: Terms {
+                norms: norms_matter.then_some(self.space.norms),
+                lifts: self.space.lifts,
+            },
         };
         let mut found = vec![NONE; batch.len() * self.degree];
         let tasks = found.par_chunks_mut(TASK * self.degree).zip(batch.par_chunks(TASK));

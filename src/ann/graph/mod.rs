@@ -19,7 +19,7 @@ mod image;
 mod nodes;
 mod prune;
 mod search;
-pub mod walk;
+mod walk;
 
 #[cfg(test)]
 mod tests;
@@ -32,5 +32,3 @@ pub use search::{Graph, Scratch};
 const NONE: u32 = u32::MAX;
 /// Numbers of nodes and rows stay below this: their top bit is used for marks.
 const MAX_NODES: usize = 1 << 31;
-
-pub use walk::CNT;

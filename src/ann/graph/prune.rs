@@ -18,7 +18,7 @@ pub struct Space<'a> {
 }
 
 impl<'a> Space<'a> {
-    pub fn terms(&self) -> Terms<'a> {
+    fn terms(&self) -> Terms<'a> {
         Terms {
             norms: Some(self.norms),
             lifts: self.lifts,

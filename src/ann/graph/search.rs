@@ -147,7 +147,7 @@ impl<'a> Graph<'a> {
 
 /// Rows that are re-scored for `k`.
 fn wanted(query: &Query) -> usize {
-    query.k.saturating_add(query.k / 4).saturating_add(8)
+    query.k.saturating_add(query.k / 8).saturating_add(4)
 }
 
 /// How many rows ahead their vectors are asked for.

@@ -1,12 +1,12 @@
 //! The walk: greedy best-first search over codes, shared by building and searching.
 
 use super::NONE;
-use crate::ann::simd::{CodedQuery, Codes, Level, dots, prefetch};
+use crate::ann::simd::{CodedQuery, Codes, LINE, Level, dots, prefetch};
 
 /// Landmarks that a walk starts from.
 const STARTS: usize = 8;
 /// Landmarks whose surroundings are scored at the start.
-const CELLS: usize = 2;
+const CELLS: usize = 1;
 
 /// A graph as a walk sees it. Links must be below `codes.len()` or [`NONE`].
 #[derive(Clone, Copy)]
@@ -25,29 +25,50 @@ pub struct Field<'a> {
     pub terms: Terms<'a>,
 }
 
+impl Field<'_> {
+    fn list(&self, node: u32) -> &[u32] {
+        &self.links[node as usize * self.degree..][..self.degree]
+    }
+
+    #[inline(always)]
+    fn prefetch_list(&self, node: u32) {
+        for place in (0..self.degree).step_by(LINE / 4) {
+            prefetch(self.links, node as usize * self.degree + place);
+        }
+    }
+
+    /// The nodes around a landmark, if it has a cell.
+    fn cell(&self, landmark: u32) -> Option<std::ops::Range<u32>> {
+        let cells = self.cells.get(landmark as usize..)?;
+        let &[start, end] = cells.first_chunk()?;
+        Some(start..end)
+    }
+}
+
 /// What a node's score has besides the product of codes; see [`Terms::score`].
 #[derive(Clone, Copy, Default)]
 pub struct Terms<'a> {
-    /// Squared length per node.
+    /// Squared length per node; not given where all are alike.
     pub norms: Option<&'a [i32]>,
     /// A further dimension per node, kept apart from the codes.
     pub lifts: Option<&'a [i32]>,
 }
 
 impl Terms<'_> {
-    /// Grows as the squared distance falls: `2 (product + lift * lift') - norm`; without norms, the product.
+    /// Grows as the squared distance falls, up to what is the same for all nodes: the product with the
+    /// lifts, and with norms twice that less the norm.
     #[inline(always)]
     pub fn score(&self, product: i32, lift: i32, node: u32) -> i32 {
-        let Some(norms) = self.norms else {
-            return product;
-        };
         let lifted = self.lifts.map_or(0, |lifts| lift * lifts[node as usize]);
-        2 * (product + lifted) - norms[node as usize]
+        match self.norms {
+            Some(norms) => 2 * (product + lifted) - norms[node as usize],
+            None => product + lifted,
+        }
     }
 
     /// Turns the products of nodes 0, 1, ... into scores.
     fn score_all(&self, lift: i32, products: &mut [i32]) {
-        if self.norms.is_some() {
+        if self.norms.is_some() || self.lifts.is_some() {
             for (node, product) in products.iter_mut().enumerate() {
                 *product = self.score(*product, lift, node as u32);
             }
@@ -67,36 +88,42 @@ pub struct Probe {
 #[derive(Default)]
 pub struct Walk {
     pub pool: Pool,
-    visited: Visited,
-    fresh: Vec<u32>,
+    seen: Seen,
     products: Vec<i32>,
+    /// 0, 1, ...: all landmarks.
     landmark_ids: Vec<u32>,
+    near: Vec<u32>,
+    starts: Vec<u32>,
 }
 
 impl Walk {
     /// Leaves the best `width` nodes that a walk from the landmarks finds in `self.pool`. It ends when
     /// the best `reach` of them are expanded.
     pub fn run(&mut self, field: &Field, probe: &Probe, width: usize, reach: usize) {
-        self.pool.reach = reach;
-        self.visited.begin(field.codes.len());
+        self.seen.begin(field.codes.len());
         self.start(field, probe, width);
+        self.pool.reach = reach;
         while let Some(node) = self.pool.next() {
-            self.fresh.clear();
-            for &id in &field.links[node as usize * field.degree..][..field.degree] {
-                if id == NONE {
-                    break;
-                }
-                if self.visited.insert(id) {
-                    field.codes.prefetch(id);
-                    self.fresh.push(id);
-                }
+            let list = field.list(node);
+            let ends = list.last() == Some(&NONE);
+            let count = if ends { list.iter().take_while(|&&id| id != NONE).count() } else { list.len() };
+            self.visit(field, probe, &list[..count]);
+        }
+    }
+
+    /// Offers the nodes of `list` that were not seen before to the pool.
+    #[inline(always)]
+    fn visit(&mut self, field: &Field, probe: &Probe, list: &[u32]) {
+        let fresh = self.seen.add(list);
+        for &node in fresh {
+            field.codes.prefetch(node);
+        }
+        dots(field.level, &probe.code, field.codes, fresh, &mut self.products);
+        for (&node, &product) in fresh.iter().zip(&self.products) {
+            let score = field.terms.score(product, probe.lift, node);
+            if self.pool.offer(score, node) {
+                field.prefetch_list(node);
             }
-            if let Some(next) = self.pool.peek() {
-                prefetch(field.links, next as usize * field.degree);
-                prefetch(field.links, next as usize * field.degree + 16);
-            }
-            if std::env::var_os("IGQL_CNT").is_some() { CNT.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed); CNT.1.fetch_add(self.fresh.len(), std::sync::atomic::Ordering::Relaxed); }
-            self.offer_fresh(field, probe);
         }
     }
 
@@ -106,19 +133,19 @@ impl Walk {
         let all = width >= field.codes.len();
         let starts = if all { width } else { STARTS.min(width) };
         self.score_landmarks(field, probe, starts);
-        let near: Vec<u32> = self.pool.nodes().collect();
+        self.near.clear();
+        self.near.extend(self.pool.nodes());
         self.pool.begin(width);
-        for (place, &landmark) in near.iter().enumerate() {
-            self.fresh.clear();
-            let cell = field.cells.get(landmark as usize..).and_then(|cells| cells.first_chunk());
-            match cell {
-                Some(&[start, end]) if place < CELLS => self.fresh.extend(start..end),
-                _ => self.fresh.push(field.landmarks[landmark as usize]),
+        let mut starts = std::mem::take(&mut self.starts);
+        for (place, &landmark) in self.near.iter().enumerate() {
+            match field.cell(landmark) {
+                Some(cell) if place < CELLS => starts.extend(cell),
+                _ => starts.push(field.landmarks[landmark as usize]),
             }
-            let visited = &mut self.visited;
-            self.fresh.retain(|&node| visited.insert(node));
-            self.offer_fresh(field, probe);
         }
+        self.visit(field, probe, &starts);
+        starts.clear();
+        self.starts = starts;
     }
 
     /// Leaves the numbers of the best landmarks in the pool.
@@ -137,15 +164,6 @@ impl Walk {
                     self.pool.offer(score, (i * 64 + j) as u32);
                 }
             }
-        }
-    }
-
-    #[inline(always)]
-    fn offer_fresh(&mut self, field: &Field, probe: &Probe) {
-        dots(field.level, &probe.code, field.codes, &self.fresh, &mut self.products);
-        for (&node, &product) in self.fresh.iter().zip(&self.products) {
-            let score = field.terms.score(product, probe.lift, node);
-            self.pool.offer(score, node);
         }
     }
 }
@@ -186,18 +204,21 @@ impl Pool {
         self.keys.len() < self.width || self.keys.last().is_some_and(|&last| key_of(score, 0) < last)
     }
 
+    /// Lets a node in if it is among the best; whether it is now the next to expand.
     #[inline(always)]
-    fn offer(&mut self, score: i32, node: u32) {
+    fn offer(&mut self, score: i32, node: u32) -> bool {
         let key = key_of(score, node);
         if self.keys.len() >= self.width {
             if self.keys.last().is_none_or(|&last| key >= last) {
-                return;
+                return false;
             }
             self.keys.pop();
         }
         let at = self.keys.partition_point(|&other| other < key);
         self.keys.insert(at, key);
+        let first = at <= self.cursor;
         self.cursor = self.cursor.min(at);
+        first
     }
 
     /// The best node not yet expanded, marked as expanded.
@@ -214,12 +235,6 @@ impl Pool {
         }
         Some(node)
     }
-
-    /// What [`Pool::next`] would return.
-    #[inline(always)]
-    fn peek(&self) -> Option<u32> {
-        self.keys.get(self.cursor).map(|&key| node_of(key))
-    }
 }
 
 /// Ascending keys are descending scores; among equal ones the lower node comes first.
@@ -232,38 +247,45 @@ fn node_of(key: u64) -> u32 {
     (key as u32) >> 1
 }
 
-/// A set of nodes that is emptied in the time of what it holds.
+/// The nodes seen by a walk: a bitset, and a list by which it is emptied.
 #[derive(Default)]
-struct Visited {
+struct Seen {
     words: Vec<u64>,
-    touched: Vec<u32>,
+    /// The first `count` are the nodes seen, in order.
+    list: Vec<u32>,
+    count: usize,
 }
 
-impl Visited {
+impl Seen {
     fn begin(&mut self, nodes: usize) {
-        for word in self.touched.drain(..) {
-            self.words[word as usize] = 0;
+        for &node in &self.list[..self.count] {
+            self.words[node as usize / 64] = 0;
         }
+        self.count = 0;
         let words = nodes.div_ceil(64);
         if self.words.len() < words {
             self.words.resize(words, 0);
         }
     }
 
-    /// Whether the node is new.
+    /// Adds nodes; returns those that are new. Without branches: whether a node is new is a coin toss.
     #[inline(always)]
-    fn insert(&mut self, node: u32) -> bool {
-        let word = &mut self.words[node as usize / 64];
-        let mask = 1 << (node % 64);
-        if *word & mask != 0 {
-            return false;
+    fn add(&mut self, nodes: &[u32]) -> &[u32] {
+        let start = self.count;
+        let end = start + nodes.len();
+        if self.list.len() < end {
+            self.list.resize(end.next_power_of_two(), 0);
         }
-        if *word == 0 {
-            self.touched.push(node / 64);
+        let fresh = &mut self.list[start..end];
+        let mut count = 0;
+        for &node in nodes {
+            let word = &mut self.words[node as usize / 64];
+            let new = !(*word >> (node % 64)) & 1;
+            *word |= 1 << (node % 64);
+            fresh[count] = node;
+            count += new as usize;
         }
-        *word |= mask;
-        true
+        self.count += count;
+        &self.list[start..start + count]
     }
 }
-
-pub static CNT: (std::sync::atomic::AtomicUsize, std::sync::atomic::AtomicUsize) = (std::sync::atomic::AtomicUsize::new(0), std::sync::atomic::AtomicUsize::new(0));
