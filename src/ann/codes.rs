@@ -116,7 +116,12 @@ impl Quantizer<'_> {
             }
         }
         let mut beyond = (bins.iter().sum::<u64>() as f64 * CUT_OFF) as u64;
-        for (bin, count) in bins.iter().enumerate().rev().filter(|(_, count)| **count > 0) {
+        for (bin, count) in bins
+            .iter()
+            .enumerate()
+            .rev()
+            .filter(|(_, count)| **count > 0)
+        {
             if *count > beyond {
                 let edge = f32::from_bits(((bin as u32 + 1) << 16) - 1);
                 return f64::from(if edge.is_finite() { edge } else { f32::MAX });
@@ -146,7 +151,10 @@ pub(super) fn usable_rows(vectors: &Vectors) -> Vec<u32> {
                 && (vectors.metric != Metric::Cosine || v.iter().any(|&x| x != 0.0))
         })
     };
-    (0..vectors.len() as u32).into_par_iter().filter(usable).collect()
+    (0..vectors.len() as u32)
+        .into_par_iter()
+        .filter(usable)
+        .collect()
 }
 
 #[cfg(test)]
@@ -159,7 +167,12 @@ mod tests {
     fn products_of_codes_approximate_cosines() {
         let mut random = Random::new(5);
         let data = random.vector(100 * 70);
-        let vectors = Vectors { data: &data, dim: 70, metric: Metric::Cosine, present: None };
+        let vectors = Vectors {
+            data: &data,
+            dim: 70,
+            metric: Metric::Cosine,
+            present: None,
+        };
         let rows = usable_rows(&vectors);
         let quantizer = Quantizer::fit(&vectors, &rows);
         let mut bytes = vec![0; 100 * quantizer.stride()];
@@ -184,7 +197,12 @@ mod tests {
         let mut random = Random::new(6);
         let mut data = random.vector(1_000 * 16);
         data[7] = 1e30;
-        let vectors = Vectors { data: &data, dim: 16, metric: Metric::Dot, present: None };
+        let vectors = Vectors {
+            data: &data,
+            dim: 16,
+            metric: Metric::Dot,
+            present: None,
+        };
         let quantizer = Quantizer::fit(&vectors, &usable_rows(&vectors));
         assert!(quantizer.scale > 10.0, "{}", quantizer.scale);
     }

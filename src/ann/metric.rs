@@ -191,7 +191,10 @@ mod tests {
             assert_eq!(metric.to_string().parse(), Ok(metric));
         }
         let error = "cosin".parse::<Metric>().unwrap_err();
-        assert!(error.contains("`cosin`") && error.contains("`l2`"), "{error}");
+        assert!(
+            error.contains("`cosin`") && error.contains("`l2`"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -221,7 +224,10 @@ mod tests {
             let b = random.vector(dim);
             for level in Level::supported() {
                 let bits = |[x]: [f64; 1]| x.to_bits();
-                assert_eq!(bits(dots(level, &a, &b)), bits(dots(Level::Portable, &a, &b)));
+                assert_eq!(
+                    bits(dots(level, &a, &b)),
+                    bits(dots(Level::Portable, &a, &b))
+                );
                 assert_eq!(
                     bits(distances(level, &a, &b)),
                     bits(distances(Level::Portable, &a, &b))

@@ -94,7 +94,8 @@ impl<'a> Builder<'a> {
         let degree = params.degree.max(2);
         let room = degree + degree / 2;
         let landmarks = &nodes.insertion[..nodes.landmarks];
-        let of_landmarks = |values: &Vec<i32>| landmarks.iter().map(|&id| values[id as usize]).collect();
+        let of_landmarks =
+            |values: &Vec<i32>| landmarks.iter().map(|&id| values[id as usize]).collect();
         Builder {
             nodes,
             space: Space {
@@ -103,7 +104,11 @@ impl<'a> Builder<'a> {
                 norms: &nodes.norms,
                 lifts: nodes.lifts.as_deref(),
             },
-            landmark_codes: landmarks.iter().flat_map(|&id| codes.row(id)).copied().collect(),
+            landmark_codes: landmarks
+                .iter()
+                .flat_map(|&id| codes.row(id))
+                .copied()
+                .collect(),
             landmark_norms: of_landmarks(&nodes.norms),
             landmark_lifts: nodes.lifts.as_ref().map(of_landmarks),
             degree,
@@ -160,7 +165,9 @@ impl<'a> Builder<'a> {
             },
         };
         let mut found = vec![NONE; batch.len() * self.degree];
-        let tasks = found.par_chunks_mut(TASK * self.degree).zip(batch.par_chunks(TASK));
+        let tasks = found
+            .par_chunks_mut(TASK * self.degree)
+            .zip(batch.par_chunks(TASK));
         tasks.for_each(|(found, batch)| {
             let (mut walk, mut probe) = self.walks.take();
             let mut pruner = self.pruner();
@@ -213,7 +220,9 @@ impl<'a> Builder<'a> {
     /// All lists, pruned to `degree`.
     fn finished_links(&self) -> Vec<u32> {
         let mut out = vec![NONE; self.nodes.len() * self.degree];
-        let tasks = out.par_chunks_mut(TASK * self.degree).zip(self.links.par_chunks(TASK * self.room));
+        let tasks = out
+            .par_chunks_mut(TASK * self.degree)
+            .zip(self.links.par_chunks(TASK * self.room));
         tasks.enumerate().for_each(|(task, (out, links))| {
             let mut pruner = self.pruner();
             let lists = out.chunks_mut(self.degree).zip(links.chunks(self.room));
@@ -306,6 +315,9 @@ impl<T: Default> Shelf<T> {
     }
 
     fn put(&self, item: T) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(item);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(item);
     }
 }

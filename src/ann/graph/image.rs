@@ -9,17 +9,11 @@ use std::ops::Range;
 
 use xxhash_rust::xxh3::Xxh3;
 
+use super::NONE;
+use super::header::{HEADER_BYTES, Header, Layout};
 use super::nodes::{Nodes, UNIFORM};
-use super::{MAX_NODES, NONE};
-use crate::ann::Metric;
 use crate::ann::codes::Quantizer;
 use crate::ann::simd::LINE;
-
-const MAGIC: u64 = u64::from_le_bytes(*b"IGQLann\0");
-const VERSION: u64 = 1;
-/// 64-bit words of the header; the last is the checksum of all other bytes.
-const HEADER: usize = 16;
-const HEADER_BYTES: usize = HEADER * 8;
 
 /// A built graph, as the bytes that [`Graph::open`](super::Graph::open) reads.
 #[derive(Clone)]
@@ -56,21 +50,52 @@ impl GraphImage {
         let mut image = GraphImage::zeroed(layout.end);
         let bytes = image.as_bytes_mut();
         let nodes = parts.nodes;
-        put(&mut bytes[layout.mean], nodes.quantizer.mean.iter().map(|x| x.to_le_bytes()));
-        put(&mut bytes[layout.landmarks], parts.landmarks.iter().map(|x| x.to_le_bytes()));
+        put(
+            &mut bytes[layout.mean],
+            nodes.quantizer.mean.iter().map(|x| x.to_le_bytes()),
+        );
+        put(
+            &mut bytes[layout.landmarks],
+            parts.landmarks.iter().map(|x| x.to_le_bytes()),
+        );
         let stride = header.stride as usize;
         let code = |&id: &u32| &nodes.codes[id as usize * stride..][..stride];
         let rows = bytes[layout.landmark_codes].chunks_mut(stride.max(1));
-        rows.zip(parts.landmarks).for_each(|(out, id)| out.copy_from_slice(code(id)));
-        let norms = parts.landmarks.iter().filter_map(|&id| parts.norms.get(id as usize));
-        put(&mut bytes[layout.landmark_norms], norms.map(|x| x.to_le_bytes()));
-        put(&mut bytes[layout.cells], nodes.cells.iter().map(|x| x.to_le_bytes()));
-        put(&mut bytes[layout.norms], parts.norms.iter().map(|x| x.to_le_bytes()));
-        put(&mut bytes[layout.offsets], nodes.offsets.iter().map(|x| x.to_le_bytes()));
-        put(&mut bytes[layout.rows], nodes.rows.iter().map(|x| x.to_le_bytes()));
-        put(&mut bytes[layout.links], parts.links.iter().map(|x| x.to_le_bytes()));
+        rows.zip(parts.landmarks)
+            .for_each(|(out, id)| out.copy_from_slice(code(id)));
+        let norms = parts
+            .landmarks
+            .iter()
+            .filter_map(|&id| parts.norms.get(id as usize));
+        put(
+            &mut bytes[layout.landmark_norms],
+            norms.map(|x| x.to_le_bytes()),
+        );
+        put(
+            &mut bytes[layout.cells],
+            nodes.cells.iter().map(|x| x.to_le_bytes()),
+        );
+        put(
+            &mut bytes[layout.norms],
+            parts.norms.iter().map(|x| x.to_le_bytes()),
+        );
+        put(
+            &mut bytes[layout.offsets],
+            nodes.offsets.iter().map(|x| x.to_le_bytes()),
+        );
+        put(
+            &mut bytes[layout.rows],
+            nodes.rows.iter().map(|x| x.to_le_bytes()),
+        );
+        put(
+            &mut bytes[layout.links],
+            parts.links.iter().map(|x| x.to_le_bytes()),
+        );
         bytes[layout.codes].copy_from_slice(&nodes.codes);
-        put(&mut bytes[..HEADER_BYTES], header.words().into_iter().map(u64::to_le_bytes));
+        put(
+            &mut bytes[..HEADER_BYTES],
+            header.words().into_iter().map(u64::to_le_bytes),
+        );
         image.seal();
         image
     }
@@ -124,141 +149,6 @@ impl Parts<'_> {
     }
 }
 
-/// The numbers at the head of an image.
-#[derive(Clone, Copy)]
-struct Header {
-    metric: Metric,
-    dim: u64,
-    /// Bytes of a row of codes.
-    stride: u64,
-    degree: u64,
-    nodes: u64,
-    /// Rows behind the nodes.
-    rows: u64,
-    /// Rows of the table that was indexed, searchable or not.
-    table_rows: u64,
-    landmarks: u64,
-    /// The first so many landmarks have nodes around them.
-    cells: u64,
-    scale: f32,
-}
-
-impl Header {
-    fn words(&self) -> [u64; HEADER] {
-        let metric = Metric::ALL.iter().position(|m| *m == self.metric);
-        let mut words = [0; HEADER];
-        words[..12].copy_from_slice(&[
-            MAGIC,
-            VERSION,
-            metric.unwrap_or(0) as u64,
-            self.dim,
-            self.stride,
-            self.degree,
-            self.nodes,
-            self.rows,
-            self.table_rows,
-            self.landmarks,
-            self.cells,
-            u64::from(self.scale.to_bits()),
-        ]);
-        words
-    }
-
-    fn read(bytes: &[u8]) -> Result<Header, String> {
-        let words: Vec<u64> = bytes
-            .as_chunks::<8>()
-            .0
-            .iter()
-            .take(HEADER)
-            .map(|word| u64::from_le_bytes(*word))
-            .collect();
-        let [magic, version, metric, dim, stride, degree, nodes, rows, table_rows, landmarks, cells, scale, ..] =
-            words[..]
-        else {
-            return Err(format!("expected a header of {HEADER_BYTES} bytes, found {} bytes", bytes.len()));
-        };
-        if magic != MAGIC {
-            return Err("this is no graph image: it does not start with `IGQLann`".into());
-        }
-        if version != VERSION {
-            return Err(format!("expected version {VERSION} of the image, found {version}: build it again"));
-        }
-        let metric = Metric::ALL.get(metric as usize).copied();
-        let header = Header {
-            metric: metric.ok_or("the metric in the header is unknown")?,
-            dim,
-            stride,
-            degree,
-            nodes,
-            rows,
-            table_rows,
-            landmarks,
-            cells,
-            scale: f32::from_bits(scale as u32),
-        };
-        header.check()
-    }
-
-    fn check(self) -> Result<Header, String> {
-        let limit = MAX_NODES as u64;
-        let counts = [self.nodes, self.rows, self.table_rows, self.landmarks];
-        let sound = counts.iter().all(|&count| count < limit)
-            && self.nodes <= self.rows
-            && self.rows <= self.table_rows
-            && self.landmarks <= self.nodes
-            && self.cells <= self.landmarks
-            && (self.landmarks > 0) == (self.nodes > 0)
-            && (1..limit).contains(&self.degree)
-            && self.dim < limit
-            && self.stride == self.dim.next_multiple_of(LINE as u64)
-            && (self.dim > 0 || self.rows == 0)
-            && self.scale.is_finite();
-        sound.then_some(self).ok_or_else(|| "the sizes in the header contradict each other".into())
-    }
-}
-
-/// Where the sections are.
-struct Layout {
-    mean: Range<usize>,
-    landmarks: Range<usize>,
-    landmark_codes: Range<usize>,
-    landmark_norms: Range<usize>,
-    cells: Range<usize>,
-    norms: Range<usize>,
-    offsets: Range<usize>,
-    rows: Range<usize>,
-    links: Range<usize>,
-    codes: Range<usize>,
-    end: usize,
-}
-
-impl Layout {
-    /// `None` if the sizes do not fit into an address.
-    fn of(header: &Header) -> Option<Layout> {
-        let l2 = u64::from(header.metric == Metric::L2);
-        let mut end = HEADER_BYTES;
-        let mut section = |count: u64, size: u64| {
-            let start = end;
-            let stop = start.checked_add(usize::try_from(count.checked_mul(size)?).ok()?)?;
-            end = stop.checked_next_multiple_of(LINE)?;
-            Some(start..stop)
-        };
-        Some(Layout {
-            mean: section(header.dim * l2, 4)?,
-            landmarks: section(header.landmarks, 4)?,
-            landmark_codes: section(header.landmarks, header.stride)?,
-            landmark_norms: section(header.landmarks * l2, 4)?,
-            cells: section(header.cells + 1, 4)?,
-            norms: section(header.nodes * l2, 4)?,
-            offsets: section(header.nodes + 1, 4)?,
-            rows: section(header.rows, 4)?,
-            links: section(header.nodes.checked_mul(header.degree)?, 4)?,
-            codes: section(header.nodes, header.stride)?,
-            end,
-        })
-    }
-}
-
 /// A checked image: its header and sections.
 pub struct Opened<'a> {
     pub quantizer: Quantizer<'a>,
@@ -286,9 +176,15 @@ impl<'a> Opened<'a> {
         let header = Header::read(bytes)?;
         let layout = Layout::of(&header).ok_or("the sizes in the header are too large")?;
         if layout.end != bytes.len() {
-            return Err(format!("expected {} bytes, found {}", layout.end, bytes.len()));
+            return Err(format!(
+                "expected {} bytes, found {}",
+                layout.end,
+                bytes.len()
+            ));
         }
-        let stored = bytes[HEADER_BYTES - 8..].first_chunk().map(|word| u64::from_le_bytes(*word));
+        let stored = bytes[HEADER_BYTES - 8..]
+            .first_chunk()
+            .map(|word| u64::from_le_bytes(*word));
         if stored != Some(checksum(bytes)) {
             return Err("the checksum does not match: the image is damaged".into());
         }
@@ -320,16 +216,27 @@ impl<'a> Opened<'a> {
         let nodes = self.offsets.len() as u32 - 1;
         let start = |offset: &u32| offset & !UNIFORM;
         // a fold without an early end, so that it runs at the speed of memory
-        let links = self.links.iter().fold(true, |all, &id| all & ((id < nodes) | (id == NONE)));
-        let ordered = self.offsets.windows(2).all(|pair| start(&pair[0]) < start(&pair[1]));
+        let links = self
+            .links
+            .iter()
+            .fold(true, |all, &id| all & ((id < nodes) | (id == NONE)));
+        let ordered = self
+            .offsets
+            .windows(2)
+            .all(|pair| start(&pair[0]) < start(&pair[1]));
         let ends = self.offsets.first().map(start) == Some(0)
             && self.offsets.last().map(start) == Some(self.rows.len() as u32);
-        let rows = self.rows.iter().all(|&row| (row as usize) < self.table_rows);
+        let rows = self
+            .rows
+            .iter()
+            .all(|&row| (row as usize) < self.table_rows);
         let landmarks = self.landmarks.iter().all(|&id| id < nodes);
         let cells = self.cells.windows(2).all(|pair| pair[0] <= pair[1])
             && self.cells.last().is_none_or(|&end| end <= nodes);
         let sound = links && ordered && ends && rows && landmarks && cells;
-        sound.then_some(self).ok_or_else(|| "a number in the image points outside of it".into())
+        sound
+            .then_some(self)
+            .ok_or_else(|| "a number in the image points outside of it".into())
     }
 }
 

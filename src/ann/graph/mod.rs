@@ -15,6 +15,7 @@
 //! - node numbers follow the landmarks, so that neighbours lie near each other in memory.
 
 mod build;
+mod header;
 mod image;
 mod nodes;
 mod prune;

@@ -61,11 +61,26 @@ impl Nodes {
         for (node, &rank) in order.iter().enumerate() {
             insertion[rank as usize] = node as u32;
         }
-        let groups: Vec<Group> = order.iter().map(|&rank| groups[rank as usize].clone()).collect();
-        let codes = gather(&order, stride, |&rank| &by_rank[rank as usize * stride..][..stride]);
+        let groups: Vec<Group> = order
+            .iter()
+            .map(|&rank| groups[rank as usize].clone())
+            .collect();
+        let codes = gather(&order, stride, |&rank| {
+            &by_rank[rank as usize * stride..][..stride]
+        });
         let (offsets, rows) = spread(vectors, &groups, &sorted, &rows);
         let (norms, lifts) = lengths(quantizer.metric, &codes, stride);
-        Nodes { quantizer, codes, offsets, rows, insertion, landmarks, cells, norms, lifts }
+        Nodes {
+            quantizer,
+            codes,
+            offsets,
+            rows,
+            insertion,
+            landmarks,
+            cells,
+            norms,
+            lifts,
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -87,7 +102,9 @@ fn sort_by_code(codes: &[u8], stride: usize) -> Vec<u32> {
         .collect();
     let code = |i: u32| &codes[i as usize * stride..][..stride];
     keyed.par_sort_unstable_by(|a, b| {
-        a.0.cmp(&b.0).then_with(|| code(a.1).cmp(code(b.1))).then(a.1.cmp(&b.1))
+        a.0.cmp(&b.0)
+            .then_with(|| code(a.1).cmp(code(b.1)))
+            .then(a.1.cmp(&b.1))
     });
     keyed.into_iter().map(|(_, i)| i).collect()
 }
@@ -105,24 +122,40 @@ fn group<'a>(sorted: &[u32], code: impl Fn(u32) -> &'a [u8]) -> Vec<Group> {
 }
 
 /// Rows of codes, copied together.
-fn gather<'a, T: Sync>(items: &[T], stride: usize, code: impl Fn(&T) -> &'a [u8] + Sync) -> Vec<u8> {
+fn gather<'a, T: Sync>(
+    items: &[T],
+    stride: usize,
+    code: impl Fn(&T) -> &'a [u8] + Sync,
+) -> Vec<u8> {
     let mut out = vec![0; items.len() * stride];
-    out.par_chunks_mut(stride).zip(items).for_each(|(out, item)| out.copy_from_slice(code(item)));
+    out.par_chunks_mut(stride)
+        .zip(items)
+        .for_each(|(out, item)| out.copy_from_slice(code(item)));
     out
 }
 
 /// Ranks in the order of node numbers (by nearest landmark, then rank), and where each landmark's begin.
-fn number(quantizer: &Quantizer, by_rank: &[u8], stride: usize, landmarks: usize) -> (Vec<u32>, Vec<u32>) {
+fn number(
+    quantizer: &Quantizer,
+    by_rank: &[u8],
+    stride: usize,
+    landmarks: usize,
+) -> (Vec<u32>, Vec<u32>) {
     let (norms, lifts) = lengths(quantizer.metric, by_rank, stride);
     let codes = Codes::new(by_rank, stride);
     let ids: Vec<u32> = (0..landmarks as u32).collect();
-    let terms = Terms { norms: Some(&norms), lifts: lifts.as_deref() };
+    let terms = Terms {
+        norms: Some(&norms),
+        lifts: lifts.as_deref(),
+    };
     let nearest = |rank: u32, probe: &mut Probe, products: &mut Vec<i32>| {
         probe.code.set_row(codes.row(rank));
         probe.lift = lifts.as_ref().map_or(0, |lifts| lifts[rank as usize]);
         dots(Level::detect(), &probe.code, codes, &ids, products);
         let scores = products.iter().zip(&ids);
-        scores.map(|(&p, &id)| (terms.score(p, probe.lift, id), std::cmp::Reverse(id))).max()
+        scores
+            .map(|(&p, &id)| (terms.score(p, probe.lift, id), std::cmp::Reverse(id)))
+            .max()
     };
     let mut keyed: Vec<(u32, u32)> = (0..codes.len() as u32)
         .into_par_iter()
@@ -139,13 +172,20 @@ fn number(quantizer: &Quantizer, by_rank: &[u8], stride: usize, landmarks: usize
 }
 
 /// Offsets and rows of the nodes.
-fn spread(vectors: &Vectors, groups: &[Group], sorted: &[u32], usable: &[u32]) -> (Vec<u32>, Vec<u32>) {
+fn spread(
+    vectors: &Vectors,
+    groups: &[Group],
+    sorted: &[u32],
+    usable: &[u32],
+) -> (Vec<u32>, Vec<u32>) {
     let mut offsets = Vec::with_capacity(groups.len() + 1);
     let mut rows = Vec::with_capacity(sorted.len());
     for group in groups {
         let start = rows.len();
         rows.extend(sorted[group.clone()].iter().map(|&i| usable[i as usize]));
-        let uniform = rows[start..].windows(2).all(|pair| same(vectors, pair[0], pair[1]));
+        let uniform = rows[start..]
+            .windows(2)
+            .all(|pair| same(vectors, pair[0], pair[1]));
         offsets.push(start as u32 | if uniform { UNIFORM } else { 0 });
     }
     offsets.push(rows.len() as u32);
@@ -169,5 +209,8 @@ fn lengths(metric: Metric, codes: &[u8], stride: usize) -> (Vec<i32>, Option<Vec
     }
     let greatest = norms.iter().copied().max().unwrap_or(0);
     let lift = |&norm: &i32| f64::from(greatest - norm).sqrt().round() as i32;
-    (vec![greatest; norms.len()], Some(norms.par_iter().map(lift).collect()))
+    (
+        vec![greatest; norms.len()],
+        Some(norms.par_iter().map(lift).collect()),
+    )
 }

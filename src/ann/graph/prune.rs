@@ -69,9 +69,14 @@ impl<'a> Pruner<'a> {
     /// nearest first, without those that a chosen one covers.
     pub fn choose(&mut self, node: u32, candidates: &[u32]) -> &[u32] {
         self.space.aim(&mut self.probe, node);
-        self.space.distances(&self.probe, node, candidates, &mut self.distances);
+        self.space
+            .distances(&self.probe, node, candidates, &mut self.distances);
         self.candidates.clear();
-        let pairs = self.distances.iter().copied().zip(candidates.iter().copied());
+        let pairs = self
+            .distances
+            .iter()
+            .copied()
+            .zip(candidates.iter().copied());
         self.candidates.extend(pairs.filter(|&(_, id)| id != node));
         self.candidates.sort_unstable();
         self.chosen.clear();
@@ -94,7 +99,8 @@ impl<'a> Pruner<'a> {
         self.space.aim(&mut self.probe, id);
         let bound = distance as f32 / self.alpha_squared;
         self.chosen.chunks(STEP).any(|some| {
-            self.space.distances(&self.probe, id, some, &mut self.distances);
+            self.space
+                .distances(&self.probe, id, some, &mut self.distances);
             self.distances.iter().any(|&d| d as f32 <= bound)
         })
     }

@@ -84,7 +84,9 @@ impl<'a> Graph<'a> {
             && self.walk(query, ef, scratch)
             && score(vectors, query, &scratch.rows, out);
         if !found {
-            *out = exact_search(vectors, &[*query], None).pop().unwrap_or_default();
+            *out = exact_search(vectors, &[*query], None)
+                .pop()
+                .unwrap_or_default();
         }
     }
 
@@ -97,8 +99,12 @@ impl<'a> Graph<'a> {
         if nodes == 0 {
             return true;
         }
-        self.image.quantizer.encode_query(query.vector, &mut scratch.probe.code);
-        scratch.walk.run(&self.field(), &scratch.probe, width, reach);
+        self.image
+            .quantizer
+            .encode_query(query.vector, &mut scratch.probe.code);
+        scratch
+            .walk
+            .run(&self.field(), &scratch.probe, width, reach);
         self.collect(query, scratch);
         scratch.rows.len() >= query.k || scratch.walk.pool.len() == nodes
     }
@@ -133,7 +139,9 @@ impl<'a> Graph<'a> {
             let (rows, uniform) = self.rows_of(node);
             let rows = rows.iter().copied().filter(|&row| !query.excludes(row));
             // of rows with one and the same vector, the lowest `k` come first
-            scratch.rows.extend(rows.take(if uniform { query.k } else { usize::MAX }));
+            scratch
+                .rows
+                .extend(rows.take(if uniform { query.k } else { usize::MAX }));
         }
     }
 
@@ -141,7 +149,10 @@ impl<'a> Graph<'a> {
         let offsets = &self.image.offsets[node as usize..][..2];
         let start = offsets[0] & !UNIFORM;
         let end = offsets[1] & !UNIFORM;
-        (&self.image.rows[start as usize..end as usize], offsets[0] & UNIFORM != 0)
+        (
+            &self.image.rows[start as usize..end as usize],
+            offsets[0] & UNIFORM != 0,
+        )
     }
 }
 

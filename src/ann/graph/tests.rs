@@ -3,11 +3,21 @@ use crate::ann::testing::{Random, recall};
 use crate::ann::{Hit, Metric, Query, Vectors, exact_search, similarity};
 
 fn vectors(data: &[f32], dim: usize, metric: Metric) -> Vectors<'_> {
-    Vectors { data, dim, metric, present: None }
+    Vectors {
+        data,
+        dim,
+        metric,
+        present: None,
+    }
 }
 
 fn query(vector: &[f32], k: usize) -> Query<'_> {
-    Query { vector, exclude: &[], k, min_similarity: None }
+    Query {
+        vector,
+        exclude: &[],
+        k,
+        min_similarity: None,
+    }
 }
 
 fn build(vectors: &Vectors) -> GraphImage {
@@ -22,7 +32,11 @@ fn find(graph: &Graph, vectors: &Vectors, query: &Query, ef: usize) -> Vec<Hit> 
 
 #[test]
 fn recall_on_clustered_data() {
-    for (metric, floor) in [(Metric::Cosine, 0.97), (Metric::L2, 0.97), (Metric::Dot, 0.95)] {
+    for (metric, floor) in [
+        (Metric::Cosine, 0.97),
+        (Metric::L2, 0.97),
+        (Metric::Dot, 0.95),
+    ] {
         let data = Random::new(21).clustered(20_000, 32, 400);
         let vectors = vectors(&data, 32, metric);
         let image = build(&vectors);
@@ -32,7 +46,13 @@ fn recall_on_clustered_data() {
         let mut sum = 0.0;
         for i in 0..200 {
             let query = query(&data[i * 97 * 32..][..32], 50);
-            graph.search(&vectors, &query, Graph::default_ef(50), &mut scratch, &mut out);
+            graph.search(
+                &vectors,
+                &query,
+                Graph::default_ef(50),
+                &mut scratch,
+                &mut out,
+            );
             sum += recall(&exact_search(&vectors, &[query], None)[0], &out);
             assert!(out.windows(2).all(|pair| pair[0].order(&pair[1]).is_lt()));
             let exact = |hit: &Hit| similarity(metric, query.vector, vectors.get(hit.row).unwrap());
@@ -47,7 +67,12 @@ fn the_image_and_the_answers_do_not_depend_on_threads() {
     let data = Random::new(22).clustered(6_000, 20, 50);
     for metric in Metric::ALL {
         let vectors = vectors(&data, 20, metric);
-        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = |threads| {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap()
+        };
         let one = pool(1).install(|| build(&vectors));
         let three = pool(3).install(|| build(&vectors));
         assert!(one.as_bytes() == three.as_bytes());
@@ -86,8 +111,14 @@ fn all_rows_equal() {
         let vectors = vectors(&data, 3, metric);
         let image = build(&vectors);
         let graph = Graph::open(image.as_bytes()).unwrap();
-        let asked = Query { exclude: &[1, 3], ..query(&data[..3], 5) };
-        let rows: Vec<u32> = find(&graph, &vectors, &asked, 10).iter().map(|hit| hit.row).collect();
+        let asked = Query {
+            exclude: &[1, 3],
+            ..query(&data[..3], 5)
+        };
+        let rows: Vec<u32> = find(&graph, &vectors, &asked, 10)
+            .iter()
+            .map(|hit| hit.row)
+            .collect();
         assert_eq!(rows, [0, 2, 4, 5, 6]);
     }
 }
@@ -118,14 +149,26 @@ fn small_and_odd_tables_give_all_there_is() {
 #[test]
 fn rows_that_are_excluded_absent_or_too_far_are_not_returned() {
     let data = Random::new(25).clustered(5_000, 16, 20);
-    let present: Vec<u64> = (0..5_000usize.div_ceil(64)).map(|i| 0x5555_5555_5555_5555 << (i % 2)).collect();
-    let vectors = Vectors { present: Some(&present), ..vectors(&data, 16, Metric::Cosine) };
+    let present: Vec<u64> = (0..5_000usize.div_ceil(64))
+        .map(|i| 0x5555_5555_5555_5555 << (i % 2))
+        .collect();
+    let vectors = Vectors {
+        present: Some(&present),
+        ..vectors(&data, 16, Metric::Cosine)
+    };
     let image = build(&vectors);
     let graph = Graph::open(image.as_bytes()).unwrap();
-    assert_eq!(graph.len(), (0..5_000).filter(|&row| vectors.get(row).is_some()).count());
+    assert_eq!(
+        graph.len(),
+        (0..5_000).filter(|&row| vectors.get(row).is_some()).count()
+    );
     let exclude: Vec<u32> = (0..200).collect();
     for row in 0..40 {
-        let asked = Query { exclude: &exclude, min_similarity: Some(0.5), ..query(&data[row * 16..][..16], 30) };
+        let asked = Query {
+            exclude: &exclude,
+            min_similarity: Some(0.5),
+            ..query(&data[row * 16..][..16], 30)
+        };
         let found = find(&graph, &vectors, &asked, 60);
         assert!(!found.is_empty());
         for hit in found {
@@ -182,7 +225,10 @@ fn a_graph_of_other_vectors_is_not_used() {
     let others = vectors(&data[..1_600], 4, Metric::L2);
     assert!(!graph.fits(&others));
     let asked = query(&data[..4], 7);
-    assert_eq!(find(&graph, &others, &asked, 20), exact_search(&others, &[asked], None)[0]);
+    assert_eq!(
+        find(&graph, &others, &asked, 20),
+        exact_search(&others, &[asked], None)[0]
+    );
 }
 
 #[test]
@@ -190,7 +236,10 @@ fn progress_ends_at_all() {
     let data = Random::new(29).vector(3_000 * 4);
     let last = std::sync::Mutex::new((0, 0));
     let vectors = vectors(&data, 4, Metric::Dot);
-    build_graph(&vectors, GraphParams::default(), &|done, all| *last.lock().unwrap() = (done, all)).unwrap();
+    build_graph(&vectors, GraphParams::default(), &|done, all| {
+        *last.lock().unwrap() = (done, all)
+    })
+    .unwrap();
     let (done, all) = *last.lock().unwrap();
     assert!(done == all && all > 0);
 }

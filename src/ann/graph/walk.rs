@@ -106,7 +106,11 @@ impl Walk {
         while let Some(node) = self.pool.next() {
             let list = field.list(node);
             let ends = list.last() == Some(&NONE);
-            let count = if ends { list.iter().take_while(|&&id| id != NONE).count() } else { list.len() };
+            let count = if ends {
+                list.iter().take_while(|&&id| id != NONE).count()
+            } else {
+                list.len()
+            };
             self.visit(field, probe, &list[..count]);
         }
     }
@@ -118,7 +122,13 @@ impl Walk {
         for &node in fresh {
             field.codes.prefetch(node);
         }
-        dots(field.level, &probe.code, field.codes, fresh, &mut self.products);
+        dots(
+            field.level,
+            &probe.code,
+            field.codes,
+            fresh,
+            &mut self.products,
+        );
         for (&node, &product) in fresh.iter().zip(&self.products) {
             let score = field.terms.score(product, probe.lift, node);
             if self.pool.offer(score, node) {
@@ -153,8 +163,16 @@ impl Walk {
         self.landmark_ids.clear();
         self.landmark_ids.extend(0..field.landmarks.len() as u32);
         let codes = field.landmark_codes;
-        dots(field.level, &probe.code, codes, &self.landmark_ids, &mut self.products);
-        field.landmark_terms.score_all(probe.lift, &mut self.products);
+        dots(
+            field.level,
+            &probe.code,
+            codes,
+            &self.landmark_ids,
+            &mut self.products,
+        );
+        field
+            .landmark_terms
+            .score_all(probe.lift, &mut self.products);
         self.pool.begin(count);
         for (i, scores) in self.products.chunks(64).enumerate() {
             // most chunks hold nothing better than what is there
@@ -201,7 +219,11 @@ impl Pool {
     /// Whether a node of that score could enter.
     #[inline(always)]
     fn accepts(&self, score: i32) -> bool {
-        self.keys.len() < self.width || self.keys.last().is_some_and(|&last| key_of(score, 0) < last)
+        self.keys.len() < self.width
+            || self
+                .keys
+                .last()
+                .is_some_and(|&last| key_of(score, 0) < last)
     }
 
     /// Lets a node in if it is among the best; whether it is now the next to expand.
@@ -230,7 +252,11 @@ impl Pool {
         let key = self.keys.get_mut(self.cursor)?;
         *key |= EXPANDED;
         let node = node_of(*key);
-        while self.keys.get(self.cursor).is_some_and(|key| key & EXPANDED != 0) {
+        while self
+            .keys
+            .get(self.cursor)
+            .is_some_and(|key| key & EXPANDED != 0)
+        {
             self.cursor += 1;
         }
         Some(node)
