@@ -239,6 +239,37 @@ impl Snapshot {
         found.map(row)
     }
 
+    /// The times from which the rows of an entity are visible, if it has such a column.
+    pub fn times(&self, entity: EntityId) -> Option<&[i64]> {
+        let time = self.schema().entity(entity).time?;
+        match self.column(entity, time) {
+            ColumnView::I64(times) => Some(times),
+            _ => None,
+        }
+    }
+
+    /// The latest of these times: a `now` that is not before it sees every row.
+    pub fn newest_row(&self, entity: EntityId) -> Option<i64> {
+        let table = self.schema().entity(entity);
+        // microseconds of any calendar time are exact in a float
+        table.columns[table.time?].stats.max.map(|max| max as i64)
+    }
+
+    /// A hash of the vectors of an entity in an embedding, for what is derived from them.
+    pub fn vectors_hash(&self, embedding: usize, entity: EntityId) -> Option<u64> {
+        let place = self.schema().embeddings[embedding].entities.iter().position(|&e| e == entity)?;
+        let layout = &self.layout().embeddings[embedding][place];
+        let hash = |buffer: Buf| self.manifest.buffers[buffer].xxh3;
+        let parts = [layout.dim as u64, hash(layout.data), layout.present.map_or(0, hash)];
+        Some(xxhash_rust::xxh3::xxh3_64(bytes(&parts)))
+    }
+
+    /// The vectors of an entity in an embedding, as a column.
+    pub fn vector_column(&self, embedding: usize, entity: EntityId) -> Option<ColumnView<'_>> {
+        let view = self.vectors(embedding, entity)?;
+        Some(ColumnView::Vector { dim: view.dim, data: view.data, present: view.present })
+    }
+
     /// The largest time of a link: `now = "latest"` is one microsecond after it.
     pub fn newest_link(&self) -> Option<i64> {
         self.manifest.newest_link

@@ -20,13 +20,16 @@ pub struct Adjacency<'a> {
 }
 
 impl Adjacency<'_> {
-    /// The places of a row's links in the arrays.
+    /// The places of a row's links in the arrays; none for a row that the entity does not have.
     pub fn range(&self, row: u32) -> Range<usize> {
-        self.offsets[row as usize] as usize..self.offsets[row as usize + 1] as usize
+        match self.offsets.get(row as usize..(row as usize).saturating_add(2)) {
+            Some(&[start, end]) => start as usize..end as usize,
+            _ => 0..0,
+        }
     }
 
     pub fn degree(&self, row: u32) -> u32 {
-        self.offsets[row as usize + 1] - self.offsets[row as usize]
+        self.range(row).len() as u32
     }
 }
 
