@@ -846,3 +846,46 @@ fn widely_spread_int_keys() {
     world.file("likes.csv", "user_id,movie_id,ts,stars\n77,1,1,1\n");
     assert!(world.error().contains("no user has the key `77`"));
 }
+
+#[test]
+fn bad_dates_are_skipped_with_their_rows() {
+    let world = World::likes();
+    let parts = "on_error = \"skip\"\ntime = { columns = [\"y\", \"m\", \"d\"] }";
+    world.edit("catalog.toml", "time = \"ts\"", parts);
+    world.edit("catalog.toml", "ts = { type = \"time\", unit = \"s\" }", "");
+    let rows = "10,1,1,1970,1,1\n10,2,2,1970,2,30\n10,3,3,1970,1,2\n10,4,4,1970,13,1\n";
+    world.file("likes.csv", format!("user_id,movie_id,stars,y,m,d\n{rows}"));
+    let s = world.snapshot();
+    let out = s.adjacency(edge(&s, "likes"), false);
+    assert_eq!(out.weight, Some(&[3.0, 1.0][..]));
+    assert_eq!(out.time, Some(&[86_400 * SECOND, 0][..]));
+    let message = "2 rows skipped: column `y`: there is no date `1970-2-30` (first: row 2)";
+    assert_eq!(s.warnings()[0].message, message);
+}
+
+#[test]
+fn vectors_of_unknown_keys_are_skipped_on_request() {
+    let world = World::likes();
+    let embedding = "[embedding.v]\nentity = \"user\"\nfile = \"v.parquet\"\nmetric = \"dot\"\non_error = \"skip\"\n";
+    world.file("catalog.toml", format!("{LIKES}{embedding}"));
+    let one = |x| Some(vec![Some(x)]);
+    let rows = [one(1.0), one(2.0), one(f32::NAN)];
+    let list = ListArray::from_iter_primitive::<types::Float32Type, _, _>(rows);
+    let keys = Arc::new(Int64Array::from(vec![30, 31, 20]));
+    world.parquet("v.parquet", vec![("user_id", keys), ("v", Arc::new(list))]);
+    let s = world.snapshot();
+    let vectors = s.vectors(0, entity(&s, "user")).unwrap();
+    assert_eq!(
+        (vectors.get(0), vectors.get(1), vectors.get(2)),
+        (None, Some(&[1.0][..]), None)
+    );
+    let messages: Vec<&str> = s.warnings().iter().map(|w| w.message.as_str()).collect();
+    let nan = "1 vector skipped: column `v`: element 1 of the vector is not a finite number (first: row 3)";
+    assert_eq!(
+        messages,
+        [
+            nan,
+            "1 vector skipped: column `user_id`: no user has the key `31` (first: row 2)"
+        ]
+    );
+}

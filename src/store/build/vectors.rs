@@ -143,7 +143,7 @@ impl Job<'_> {
             })
         };
         if let Some((why, count)) = &table.skipped {
-            warn(format!("{count} vectors skipped: {why}"), *count);
+            warn(skipped(*count, why), *count);
         }
         let placed = place(&table, entity, dim as usize, entity_name);
         if let Some((row, _, fault)) = placed.faults.first {
@@ -156,10 +156,17 @@ impl Job<'_> {
                     .help("`on_error = \"skip\"` leaves such vectors out and reports how many"));
             }
             let count = placed.faults.rows.len() as u64;
-            warn(format!("{count} vectors skipped: {}", brief(&error)), count);
+            warn(skipped(count, &brief(&error)), count);
         }
         Ok(self.present(dim as usize, placed.data, placed.has))
     }
+}
+
+fn skipped(count: u64, why: &str) -> String {
+    format!(
+        "{count} {} skipped: {why}",
+        if count == 1 { "vector" } else { "vectors" }
+    )
 }
 
 struct Placed {

@@ -202,11 +202,24 @@ fn footer(path: &Path) -> Result<ArrowReaderMetadata, DataError> {
 }
 
 fn broken(path: &Path, why: &str) -> DataError {
-    let why = why
-        .trim_start_matches("Parquet error: ")
-        .trim_start_matches("EOF: ");
-    let error = DataError::new(path, format!("not a readable Parquet file: {why}"));
-    error.help("the file is truncated, damaged or of another format; write it again")
+    let message = format!("not a readable Parquet file: {}", reason(why));
+    let help = "the file is truncated, damaged or of another format; write it again";
+    DataError::new(path, message).help(help)
+}
+
+/// An error of the decoder without the names of the layers that it came through.
+fn reason(why: &str) -> &str {
+    const LAYERS: [&str; 5] = [
+        "Parquet argument error: ",
+        "Parquet error: ",
+        "External: ",
+        "Arrow: ",
+        "EOF: ",
+    ];
+    match LAYERS.iter().find_map(|layer| why.strip_prefix(layer)) {
+        Some(inner) => reason(inner),
+        None => why.lines().next().unwrap_or(why),
+    }
 }
 
 fn columns_of(metadata: &ArrowReaderMetadata) -> Vec<Found> {
