@@ -68,7 +68,11 @@ impl<'a> VectorsView<'a> {
     /// The vector of a row, if it has one.
     pub fn get(&self, row: u32) -> Option<&'a [f32]> {
         let row = row as usize;
-        let has = self.present.is_none_or(|bits| bits.get(row / 64).is_some_and(|b| b >> (row % 64) & 1 == 1));
-        self.data.get(row * self.dim..(row + 1) * self.dim).filter(|_| has)
+        let has = self
+            .present
+            .is_none_or(|bits| bits.get(row / 64).is_some_and(|b| b >> (row % 64) & 1 == 1));
+        self.data
+            .get(row * self.dim..(row + 1) * self.dim)
+            .filter(|_| has)
     }
 }
