@@ -29,10 +29,26 @@ impl<'a> Graph<'a> {
     /// If the bytes are no image, are damaged, cut off, or do not lie at a multiple of 4 bytes. The
     /// message says what is wrong; the caller knows the file.
     pub fn open(bytes: &'a [u8]) -> Result<Graph<'a>, String> {
-        Ok(Graph {
-            image: Opened::read(bytes)?,
+        let image = Opened::read(bytes)?;
+        image.verify(bytes)?;
+        Ok(Graph::over(image))
+    }
+
+    /// Opens an image of which only the head and the length are looked at, so that a file that is not in
+    /// memory yet need not be read from end to end. For bytes that were verified before: on damaged ones
+    /// a search stays within them but may panic.
+    ///
+    /// # Errors
+    /// As [`Graph::open`], as far as the head shows it.
+    pub fn open_unverified(bytes: &'a [u8]) -> Result<Graph<'a>, String> {
+        Opened::read(bytes).map(Graph::over)
+    }
+
+    fn over(image: Opened<'a>) -> Graph<'a> {
+        Graph {
+            image,
             level: Level::detect(),
-        })
+        }
     }
 
     /// Whether the graph can be one of `vectors`: metric, dimension and number of rows agree.
