@@ -4,7 +4,11 @@ use super::{Failure, ProgramFile, Project, output, table, users};
 use crate::answer::Answer;
 use crate::check::Parameter;
 use crate::engine::{Engine, Program};
+use crate::diag::Sink;
 use crate::ops::Limits;
+use crate::source::SourceId;
+use crate::syntax::ast::ExprKind;
+use crate::syntax::parse_expression;
 use crate::types::{Type, Value};
 use crate::{Request, catalog};
 use clap::{Args, ValueEnum};
@@ -119,8 +123,8 @@ fn parse_value(text: &str, ty: &Type, engine: &Engine) -> Option<Value> {
         Type::Bool => text.parse().ok().map(Value::Bool),
         Type::String => Some(Value::Str(text.to_owned())),
         Type::Time => catalog::time::parse(text.trim_start_matches('@')).map(Value::Time),
-        Type::Duration => match crate::syntax::parse_literal(text)? {
-            crate::syntax::ast::ExprKind::Duration(us) => Some(Value::Duration(us)),
+        Type::Duration => match parse_expression(text, SourceId::default(), &mut Sink::default()).kind {
+            ExprKind::Duration(us) => Some(Value::Duration(us)),
             _ => None,
         },
         Type::Id(entity) => match engine.schema().entity(*entity).key_type {
