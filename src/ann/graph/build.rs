@@ -8,9 +8,9 @@ use rayon::prelude::*;
 use super::image::{GraphImage, Parts};
 use super::nodes::Nodes;
 use super::prune::{Pruner, Space};
-use super::walk::{Field, Probe, Terms, Walk};
+use super::walk::{Field, Terms, Walk};
 use super::{MAX_NODES, NONE};
-use crate::ann::simd::{Codes, Level};
+use crate::ann::simd::{CodedQuery, Codes, Level};
 use crate::ann::{Metric, Vectors};
 
 /// Nodes handled by one task.
@@ -58,7 +58,11 @@ pub fn build_graph(
     let mut builder = Builder::new(&nodes, params);
     builder.insert_all(progress);
     let links = builder.finished_links();
-    let landmarks = reachable_from(&links, builder.degree, builder.landmarks());
+    let landmarks = match vectors.metric {
+        // short vectors are near to nothing under dot: few link to them, and few searches want them
+        Metric::Dot => builder.landmarks().to_vec(),
+        Metric::Cosine | Metric::L2 => reachable_from(&links, builder.degree, builder.landmarks()),
+    };
     Ok(GraphImage::write(&Parts {
         table_rows: vectors.len(),
         degree: builder.degree,
@@ -77,7 +81,6 @@ struct Builder<'a> {
     space: Space<'a>,
     landmark_codes: Vec<u8>,
     landmark_norms: Vec<i32>,
-    landmark_lifts: Option<Vec<i32>>,
     degree: usize,
     /// Room for neighbours while building: lists are pruned when it is used up, not at every link.
     room: usize,
@@ -85,7 +88,7 @@ struct Builder<'a> {
     alpha: f32,
     /// `room` per node.
     links: Vec<u32>,
-    walks: Shelf<(Walk, Probe)>,
+    walks: Shelf<(Walk, CodedQuery)>,
 }
 
 impl<'a> Builder<'a> {
@@ -102,8 +105,7 @@ impl<'a> Builder<'a> {
             space: Space {
                 level: Level::detect(),
                 codes,
-                norms: &nodes.norms,
-                lifts: nodes.lifts.as_deref(),
+                norms: (nodes.quantizer.metric != Metric::Dot).then_some(&nodes.norms),
             },
             landmark_codes: landmarks
                 .iter()
@@ -111,7 +113,6 @@ impl<'a> Builder<'a> {
                 .copied()
                 .collect(),
             landmark_norms: of_landmarks(&nodes.norms),
-            landmark_lifts: nodes.lifts.as_ref().map(of_landmarks),
             degree,
             room,
             width: params.ef_construction.max(degree),
@@ -157,12 +158,10 @@ impl<'a> Builder<'a> {
             landmark_codes: Codes::new(&self.landmark_codes[..known * stride], stride),
             landmark_terms: Terms {
                 norms: norms_matter.then_some(&self.landmark_norms),
-                lifts: self.landmark_lifts.as_deref(),
             },
             cells: &[],
             terms: Terms {
-                norms: norms_matter.then_some(self.space.norms),
-                lifts: self.space.lifts,
+                norms: norms_matter.then_some(&self.nodes.norms),
             },
         };
         let mut found = vec![NONE; batch.len() * self.degree];
