@@ -79,7 +79,7 @@ impl<'a> Checker<'a> {
             return None;
         }
         let node = self.once("def", &name.text, name.span, |this| {
-            this.within(&name.text, name.span, def.module, |this| {
+            this.within(&name.text, name.span, |this| {
                 this.set(def.body, &bindings.env, role)
             })
         })?;
@@ -574,7 +574,7 @@ impl<'a> Checker<'a> {
             return None;
         }
         self.once("def", &name.text, name.span, |this| {
-            Some(this.within(&name.text, name.span, def.module, |this| {
+            Some(this.within(&name.text, name.span, |this| {
                 this.scalar(def.body, &bindings.env, scope, None)
             }))
         })
@@ -646,7 +646,7 @@ impl<'a> Checker<'a> {
             return Expr::error();
         }
         let result = self.once(what, &def.name.text, span, |this| {
-            Some(this.within(&def.name.text, span, module, |this| {
+            Some(this.within(&def.name.text, span, |this| {
                 this.scalar(&def.body, &bindings.env, scope, None)
             }))
         });

@@ -198,7 +198,7 @@ impl<'a> Checker<'a> {
             let edge = if in_program {
                 build(this)
             } else {
-                this.within(name, span, module, build)
+                this.within(name, span, build)
             };
             edge.map(|edge| EdgeExpr {
                 name: name.to_owned(),

@@ -149,19 +149,6 @@ impl<'s> Scope<'s> {
             ..Scope::default()
         }
     }
-
-    /// Another row, by its id.
-    pub fn at(entity: EntityId, base: Expr) -> Scope<'s> {
-        Scope {
-            row: Some(Row {
-                entity,
-                base,
-                columns: &[],
-                scored: false,
-            }),
-            ..Scope::default()
-        }
-    }
 }
 
 /// One step into a definition, for reports at both places.
@@ -170,6 +157,4 @@ pub struct Use {
     pub name: String,
     /// Where it is used.
     pub span: Span,
-    /// Of the definition's file.
-    pub library: bool,
 }

@@ -258,7 +258,7 @@ impl<'a> Checker<'a> {
     ) -> Option<Model> {
         self.once("model", name, span, |this| {
             let model = match &value.kind {
-                ExprKind::Call { callee, args } => this.within(name, span, module, |this| {
+                ExprKind::Call { callee, args } => this.within(name, span, |this| {
                     this.model_call(name, callee, args, &Env::top(module), shape)
                 }),
                 _ => this.model(value, &Env::top(module), shape),

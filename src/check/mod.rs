@@ -84,7 +84,7 @@ impl<'a> Checker<'a> {
         if let Some(site) = self.uses.iter().rev().find(|site| in_program(site.span)) {
             if in_program(diagnostic.span) {
                 let message = format!("`{}` is used here", site.name);
-                if !self.inside_site(site, diagnostic.span) {
+                if site.span != diagnostic.span {
                     diagnostic = diagnostic.label(site.span, message);
                 }
             } else {
@@ -102,24 +102,11 @@ impl<'a> Checker<'a> {
         self.sink.push(diagnostic);
     }
 
-    /// Whether a span lies in the arguments of a use rather than in the definition.
-    fn inside_site(&self, site: &Use, span: Span) -> bool {
-        site.span == span
-    }
-
     /// Runs `f` as part of a definition that is used at `span`.
-    fn within<R>(
-        &mut self,
-        name: &str,
-        span: Span,
-        module: usize,
-        f: impl FnOnce(&mut Self) -> R,
-    ) -> R {
-        let library = self.modules.all[module].tier >= Tier::Prelude;
+    fn within<R>(&mut self, name: &str, span: Span, f: impl FnOnce(&mut Self) -> R) -> R {
         self.uses.push(Use {
             name: name.to_owned(),
             span,
-            library,
         });
         let result = f(self);
         self.uses.pop();

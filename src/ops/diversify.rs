@@ -2,7 +2,7 @@
 
 use super::bind::{Bind, Bound, Case};
 use super::columns::is_constant;
-use super::group::{keys_of, numbered};
+use super::group::Groups;
 use super::{Exec, Op, Operator, Param, Rest, RunError, Shape};
 use crate::batch::{Column, Rows, descending};
 use crate::catalog::schema::Schema;
@@ -162,32 +162,28 @@ impl Op for Diversify {
 }
 
 fn round_robin_rows(rows: &Rows, columns: &[Column]) -> Rows {
-    let keys = keys_of(columns, rows.len());
     let mut places = Vec::with_capacity(rows.len());
     for request in 0..rows.requests() {
         let range = rows.range(request);
-        let (groups, count) = numbered(&keys, range.clone());
-        places.extend(
-            round_robin(&groups, count)
-                .into_iter()
-                .map(|p| range.start as u32 + p),
-        );
+        let order = round_robin(&Groups::new(columns, range.clone()));
+        places.extend(order.into_iter().map(|p| range.start as u32 + p));
     }
     rows.select(rows.offsets.clone(), &places)
 }
 
-/// Pass `p` places the `p`-th row of each group, unless it stands already; groups are numbered
-/// by their first row. `groups[i]` are the groups of row `i`.
-fn round_robin(groups: &[Vec<u32>], count: usize) -> Vec<u32> {
-    let mut members: Vec<Vec<u32>> = vec![Vec::new(); count];
-    for (row, groups) in groups.iter().enumerate() {
+/// Pass `p` places the `p`-th row of each group, unless it stands already; groups come in the
+/// order of their first row.
+fn round_robin(groups: &Groups) -> Vec<u32> {
+    let mut members: Vec<Vec<u32>> = vec![Vec::new(); groups.count()];
+    for row in 0..groups.rows() {
         groups
+            .of(row)
             .iter()
             .for_each(|&g| members[g as usize].push(row as u32));
     }
-    let mut order = Vec::with_capacity(groups.len());
-    let mut placed = vec![false; groups.len()];
-    let mut live: Vec<usize> = (0..count).collect();
+    let mut order = Vec::with_capacity(groups.rows());
+    let mut placed = vec![false; groups.rows()];
+    let mut live: Vec<usize> = (0..groups.count()).collect();
     let mut pass = 0;
     while !live.is_empty() {
         live.retain(|&group| {
@@ -203,20 +199,16 @@ fn round_robin(groups: &[Vec<u32>], count: usize) -> Vec<u32> {
 }
 
 fn penalty_rows(rows: &Rows, columns: &[Column], factor: f64, floor: f64) -> Rows {
-    // each key counts for itself: a row with several is discounted for each
-    let keys: Vec<_> = columns
-        .iter()
-        .map(|c| keys_of(std::slice::from_ref(c), rows.len()))
-        .collect();
     let mut places = Vec::with_capacity(rows.len());
     let mut scores = Vec::with_capacity(rows.len());
     for request in 0..rows.requests() {
         let range = rows.range(request);
-        let groups: Vec<_> = keys
+        // each key counts for itself: a row with several is discounted for each
+        let keys: Vec<Groups> = columns
             .iter()
-            .map(|keys| numbered(keys, range.clone()))
+            .map(|c| Groups::new(std::slice::from_ref(c), range.clone()))
             .collect();
-        for (row, score) in penalty(&rows.scores[range.clone()], &groups, factor, floor) {
+        for (row, score) in penalty(&rows.scores[range.clone()], &keys, factor, floor) {
             places.push(range.start as u32 + row);
             scores.push(score);
         }
@@ -255,17 +247,12 @@ impl Eq for Waiting {}
 
 /// Each step places the row of largest discounted score. A discount only grows, so a row on top of
 /// the heap whose score is still right is the largest.
-fn penalty(
-    scores: &[f64],
-    keys: &[(Vec<Vec<u32>>, usize)],
-    factor: f64,
-    floor: f64,
-) -> Vec<(u32, f64)> {
-    let mut placed: Vec<Vec<u32>> = keys.iter().map(|(_, count)| vec![0; *count]).collect();
+fn penalty(scores: &[f64], keys: &[Groups], factor: f64, floor: f64) -> Vec<(u32, f64)> {
+    let mut placed: Vec<Vec<u32>> = keys.iter().map(|groups| vec![0; groups.count()]).collect();
     let discounted = |row: u32, placed: &[Vec<u32>]| {
         let mut discount = 1.0;
-        for ((groups, _), placed) in keys.iter().zip(placed) {
-            for &group in &groups[row as usize] {
+        for (groups, placed) in keys.iter().zip(placed) {
+            for &group in groups.of(row as usize) {
                 discount *= floor.max(factor.powf(f64::from(placed[group as usize])));
             }
         }
@@ -289,8 +276,9 @@ fn penalty(
             });
             continue;
         }
-        for ((groups, _), placed) in keys.iter().zip(&mut placed) {
-            groups[top.row as usize]
+        for (groups, placed) in keys.iter().zip(&mut placed) {
+            groups
+                .of(top.row as usize)
                 .iter()
                 .for_each(|&g| placed[g as usize] += 1);
         }

@@ -1,29 +1,92 @@
 //! Groups of rows that share a key.
+//!
+//! A scalar column puts a row into one group, null being a value of its own; a list puts it into
+//! one for each distinct element (an empty or null list: that of null); several columns give all
+//! combinations.
 
 use crate::batch::Column;
 use crate::expr::functions::list::{bits, elements};
 use crate::expr::value::Val;
 use std::collections::HashMap;
+use std::hash::Hash;
+use std::ops::Range;
 
-/// One part of a key: bits that are equal where values are; a null is a value of its own.
-type Part = Option<u64>;
-
-/// Per row the keys that it belongs to. A scalar column gives a row one key, a list one for each
-/// distinct element (an empty or null list: the null key); several columns give all combinations.
-pub fn keys_of(columns: &[Column], n: usize) -> Vec<Vec<Vec<Part>>> {
-    let values: Vec<Val> = columns.iter().map(Val::borrow).collect();
-    (0..n)
-        .map(|row| combine(values.iter().map(|value| parts(value, row))))
-        .collect()
+/// The groups of some rows, numbered in the order of their first row.
+#[derive(Debug, Default)]
+pub struct Groups {
+    /// Start of each row's groups in `ids`, and the end of the last.
+    starts: Vec<u32>,
+    ids: Vec<u32>,
+    count: usize,
 }
 
-/// The distinct parts of a row's key in one column, in order.
-fn parts(value: &Val, row: usize) -> Vec<Part> {
-    let Val::List(..) = value else {
-        return vec![bits(value, row)];
-    };
-    let mut distinct = Vec::new();
-    for element in elements(value, row).unwrap_or_default() {
+impl Groups {
+    /// The groups of the rows `range` by their values in all of the columns.
+    pub fn new(columns: &[Column], range: Range<usize>) -> Groups {
+        let mut parts = columns
+            .iter()
+            .map(|column| Groups::of_column(column, range.clone()));
+        let first = parts.next().unwrap_or_default();
+        parts.fold(first, |groups, part| groups.combined(&part))
+    }
+
+    /// The groups of a row, counted from the first of the range.
+    pub fn of(&self, row: usize) -> &[u32] {
+        &self.ids[self.starts[row] as usize..self.starts[row + 1] as usize]
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.starts.len().saturating_sub(1)
+    }
+
+    /// Number of groups.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    fn of_column(column: &Column, range: Range<usize>) -> Groups {
+        let value = Val::borrow(column);
+        match column {
+            Column::List { .. } => {
+                let distinct = |row| distinct(elements(&value, row).unwrap_or_default());
+                Groups::numbered(range.map(distinct))
+            }
+            _ => Groups::numbered(range.map(|row| [bits(&value, row)])),
+        }
+    }
+
+    /// Rows that share a group here and there.
+    fn combined(&self, other: &Groups) -> Groups {
+        Groups::numbered((0..self.rows()).map(|row| {
+            let pairs = |&a: &u32| other.of(row).iter().map(move |&b| (a, b));
+            self.of(row).iter().flat_map(pairs).collect::<Vec<_>>()
+        }))
+    }
+
+    /// Numbers the keys of each row in the order in which they come.
+    fn numbered<K: Hash + Eq, R: IntoIterator<Item = K>>(rows: impl Iterator<Item = R>) -> Groups {
+        let mut known: HashMap<K, u32> = HashMap::new();
+        let mut groups = Groups {
+            starts: vec![0],
+            ..Groups::default()
+        };
+        for keys in rows {
+            for key in keys {
+                let next = known.len() as u32;
+                groups.ids.push(*known.entry(key).or_insert(next));
+            }
+            groups.starts.push(groups.ids.len() as u32);
+        }
+        groups.count = known.len();
+        groups
+    }
+}
+
+/// Each element once, in order; null alone for a list without elements.
+fn distinct(list: Vec<Option<u64>>) -> Vec<Option<u64>> {
+    let mut distinct = Vec::with_capacity(list.len().max(1));
+    for element in list {
         if !distinct.contains(&element) {
             distinct.push(element);
         }
@@ -33,49 +96,4 @@ fn parts(value: &Val, row: usize) -> Vec<Part> {
     } else {
         distinct
     }
-}
-
-fn combine(columns: impl Iterator<Item = Vec<Part>>) -> Vec<Vec<Part>> {
-    columns.fold(vec![Vec::new()], |keys, parts| {
-        let longer = |key: &Vec<Part>| {
-            let key = key.clone();
-            parts
-                .clone()
-                .into_iter()
-                .map(move |part| key.iter().copied().chain([part]).collect::<Vec<_>>())
-        };
-        keys.iter().flat_map(longer).collect()
-    })
-}
-
-/// Numbers the keys of rows in the order of their first use.
-#[derive(Default)]
-pub struct Numbering {
-    known: HashMap<Vec<Part>, u32>,
-}
-
-impl Numbering {
-    pub fn number(&mut self, key: &[Part]) -> u32 {
-        if let Some(&number) = self.known.get(key) {
-            return number;
-        }
-        let number = self.known.len() as u32;
-        self.known.insert(key.to_vec(), number);
-        number
-    }
-
-    /// How many different keys there were.
-    pub fn len(&self) -> usize {
-        self.known.len()
-    }
-}
-
-/// Per row of `range` the numbers of its groups, and how many groups there are.
-pub fn numbered(keys: &[Vec<Vec<Part>>], range: std::ops::Range<usize>) -> (Vec<Vec<u32>>, usize) {
-    let mut numbering = Numbering::default();
-    let groups = keys[range]
-        .iter()
-        .map(|keys| keys.iter().map(|key| numbering.number(key)).collect())
-        .collect();
-    (groups, numbering.len())
 }

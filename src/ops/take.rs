@@ -1,7 +1,7 @@
 //! `take`: the first rows, of all or of each value of a key.
 
 use super::bind::{Bind, Bound, Quantity};
-use super::group::{keys_of, numbered};
+use super::group::Groups;
 use super::walk::quantity;
 use super::{Exec, Op, Operator, Param, Rest, RunError};
 use crate::batch::Rows;
@@ -111,23 +111,18 @@ impl Op for Take {
             return Ok(window(rows, &offset, &n));
         };
         let owners = rows.owners();
-        let keys = keys_of(
-            &[Frame::rows(exec.run, rows, &owners).column(per)],
-            rows.len(),
-        );
+        let keys = [Frame::rows(exec.run, rows, &owners).column(per)];
         let mut keep = vec![0u8; rows.len()];
         for request in 0..rows.requests() {
             let range = rows.range(request);
-            let (groups, count) = numbered(&keys, range.clone());
-            let mut before = vec![0u64; count];
-            for (row, groups) in range.zip(&groups) {
+            let groups = Groups::new(&keys, range.clone());
+            let wanted = offset[request]..offset[request].saturating_add(n[request]);
+            let mut before = vec![0u64; groups.count()];
+            for (row, place) in range.enumerate() {
+                let of = groups.of(row);
                 // a row of several groups stays if all of them have room
-                let fits = |&g: &u32| {
-                    (offset[request]..offset[request].saturating_add(n[request]))
-                        .contains(&before[g as usize])
-                };
-                keep[row] = u8::from(groups.iter().all(fits));
-                groups.iter().for_each(|&g| before[g as usize] += 1);
+                keep[place] = u8::from(of.iter().all(|&g| wanted.contains(&before[g as usize])));
+                of.iter().for_each(|&g| before[g as usize] += 1);
             }
         }
         Ok(rows.retain(&keep))

@@ -399,7 +399,7 @@ impl Walk {
             });
             links = links.retain(&keep);
         }
-        for filter in &self.filter {
+        if let Some(filter) = &self.filter {
             let keep = over(exec, &links, starts, |frame| frame.condition(filter));
             links = links.retain(&keep);
         }
