@@ -116,7 +116,7 @@ impl<'c, 'a> Binder<'c, 'a> {
     fn quantity_of(&mut self, expr: &'a ast::Expr, auto: u64, role: Role) -> Option<Quantity> {
         let all = |q: Option<u64>| {
             if role == Role::Fact {
-                Quantity::All
+                Quantity::AutoAll
             } else {
                 Quantity::Auto(q.unwrap_or(auto))
             }
@@ -270,7 +270,7 @@ impl<'a> Bind for Binder<'_, 'a> {
         };
         let Some(expr) = self.arg(param) else {
             return Some(if role == Role::Fact {
-                Quantity::All
+                Quantity::AutoAll
             } else {
                 Quantity::Auto(auto)
             });
@@ -291,7 +291,7 @@ impl<'a> Bind for Binder<'_, 'a> {
         match self.arg(param) {
             None => Some(None),
             Some(expr) => match self.quantity_of(expr, 0, Role::Source)? {
-                Quantity::Auto(_) => {
+                Quantity::Auto(_) | Quantity::AutoAll => {
                     let message = format!("`{param}` cannot be `auto`");
                     self.fail(
                         Diagnostic::new(code::E0601, expr.span, message)

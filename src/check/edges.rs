@@ -422,6 +422,9 @@ impl<'a> Checker<'a> {
     }
 
     fn unknown_edge(&mut self, name: &str, span: Span, module: usize, wanted: Wanted) {
+        if self.is_lost(name) {
+            return;
+        }
         if self.in_library(module) {
             let message = if name == "seen" {
                 "the catalog names no `seen` edges".to_owned()

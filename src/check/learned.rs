@@ -153,6 +153,9 @@ impl<'a> Checker<'a> {
     }
 
     fn unknown_embedding(&mut self, name: &str, span: Span, module: usize, entity: EntityId) {
+        if self.is_lost(name) {
+            return;
+        }
         let entity_name = self.entity_name(entity);
         if name == "default" {
             let of = self
@@ -378,6 +381,9 @@ impl<'a> Checker<'a> {
     }
 
     fn unknown_model(&mut self, name: &str, span: Span, module: usize, entity: EntityId) {
+        if self.is_lost(name) {
+            return;
+        }
         let entity_name = self.entity_name(entity);
         if name == "default" {
             let message = format!("there is no default model of `{entity_name}`");
@@ -393,9 +399,14 @@ impl<'a> Checker<'a> {
             .flat_map(|m| modules.all[m].all(Kind::Model))
             .map(|(name, _)| name)
             .collect();
-        let near =
-            suggest::nearest(name, known.into_iter()).map(|near| format!("did you mean `{near}`?"));
+        let help = match suggest::nearest(name, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => {
+                format!("declare it: `model {name} on {entity_name} = ...`")
+            }
+            None => format!("models are {}", known.join(", ")),
+        };
         let message = format!("there is no model `{name}` on `{entity_name}`");
-        self.report(Diagnostic::new(code::E0206, span, message).maybe_help(near));
+        self.report(Diagnostic::new(code::E0206, span, message).help(help));
     }
 }

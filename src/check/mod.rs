@@ -138,6 +138,15 @@ impl<'a> Checker<'a> {
         result
     }
 
+    /// Whether a declaration that could not be read would have defined the name: then its uses are
+    /// not at fault.
+    fn is_lost(&self, name: &str) -> bool {
+        self.modules
+            .all
+            .iter()
+            .any(|m| m.file.broken.iter().any(|lost| lost.text == name))
+    }
+
     /// Whether what is being read belongs to a library: then what is missing is missing from the
     /// catalog, not misspelt.
     fn in_library(&self, module: usize) -> bool {

@@ -414,11 +414,10 @@ impl<'a> Checker<'a> {
             .chain(more.iter().copied());
         let help = match suggest::nearest(name, known.clone()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!(
-                "`{}` has {}",
-                table.name,
-                known.collect::<Vec<_>>().join(", ")
-            ),
+            None => {
+                let names = known.collect::<Vec<_>>().join(", ");
+                format!("`{}` has {names}; text stands in quotes", table.name)
+            }
         };
         let message = format!("`{}` has no column `{name}`", table.name);
         self.report(Diagnostic::new(code::E0203, span, message).help(help));
@@ -426,6 +425,9 @@ impl<'a> Checker<'a> {
     }
 
     fn unknown_name(&mut self, name: &str, span: Span, env: &Env<'a>, scope: &Scope<'_>) {
+        if self.is_lost(name) {
+            return;
+        }
         if matches!(name, "score" | "position" | "it" | "row" | "branch") {
             let message =
                 format!("`{name}` belongs to the rows of a candidate set, and there are none here");

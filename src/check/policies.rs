@@ -62,6 +62,9 @@ impl<'a> Checker<'a> {
     }
 
     fn unknown_policy(&mut self, name: &str, span: Span, entity: EntityId) {
+        if self.is_lost(name) {
+            return;
+        }
         let entity_name = self.entity_name(entity);
         let names: Vec<&str> = self
             .policies_on(entity)

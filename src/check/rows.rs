@@ -597,6 +597,9 @@ impl<'a> Checker<'a> {
     }
 
     fn unknown_function(&mut self, name: &str, span: Span, env: &Env<'a>, scope: &Scope<'_>) {
+        if self.is_lost(name) {
+            return;
+        }
         if crate::ops::find(name).is_some() || self.edge_exists(name, env) {
             let help = match self.edge_exists(name, env) {
                 true => format!("the links of an edge stand in an aggregate: `count({name}(...))`"),
@@ -637,6 +640,10 @@ fn conversion_help(found: &Type, want: &Type) -> Option<String> {
         (Type::Int | Type::Float, Type::Duration) => {
             "give the number a unit: `7d`, `30m`, `90s`".to_owned()
         }
+        (Type::String, Type::Id(_)) => {
+            "keys of this entity are ints: write it without quotes".to_owned()
+        }
+        (Type::Int, Type::Id(_)) => "keys of this entity are strings: put it in quotes".to_owned(),
         (Type::String, Type::Time) => "write a time as `@2024-05-01`".to_owned(),
         (Type::String, Type::Float | Type::Int) => "write the number without quotes".to_owned(),
         (_, Type::String) if found.is_number() => "put the text in quotes".to_owned(),
@@ -653,8 +660,8 @@ fn unlike_help(a: &Type, b: &Type) -> Option<String> {
         (Type::Time, Type::Duration) | (Type::Duration, Type::Time) => {
             "compare the age of a time: `age(created_at) < 7d`".to_owned()
         }
-        (Type::Time, Type::String) | (Type::String, Type::Time) => {
-            "write a time as `@2024-05-01`".to_owned()
+        (Type::Time, _) | (_, Type::Time) => {
+            "write a time as `@2024-05-01`, or compare its age: `age(created_at) < 7d`".to_owned()
         }
         (Type::List(_), _) | (_, Type::List(_)) => "test an element with `x in list`".to_owned(),
         (Type::String, Type::Int | Type::Float) | (Type::Int | Type::Float, Type::String) => {

@@ -100,6 +100,9 @@ impl<'a> Checker<'a> {
     }
 
     fn unknown_set(&mut self, name: &str, span: Span, env: &Env<'a>) {
+        if self.is_lost(name) {
+            return;
+        }
         let message = format!("there is no candidate set `{name}`");
         let diagnostic = Diagnostic::new(code::E0201, span, message);
         if self.find_entity(name).is_some() {
@@ -203,6 +206,9 @@ impl<'a> Checker<'a> {
     }
 
     fn unknown_operator(&mut self, name: &Name, input: NodeId, env: &Env<'a>) {
+        if self.is_lost(&name.text) {
+            return;
+        }
         let mut known: Vec<&str> = ops::OPERATORS
             .iter()
             .filter(|op| !op.source)

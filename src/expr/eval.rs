@@ -425,27 +425,13 @@ pub fn fold(stat: Stat, offsets: &[u32], values: Option<&Column>, ty: &Type) -> 
     }
 }
 
+/// A condition holds for a row only where it is true: null counts as not true.
 fn fold_bools(stat: Stat, values: &[u8]) -> u8 {
-    let (any, unknown) = (values.contains(&1), values.contains(&NULL_BOOL));
-    let all = !values.contains(&0);
-    match stat {
-        Stat::Any | Stat::Exists => three(any, unknown),
-        Stat::None => match three(any, unknown) {
-            NULL_BOOL => NULL_BOOL,
-            any => 1 - any,
-        },
-        _ if !all => 0,
-        _ => three(!unknown, unknown),
-    }
-}
-
-/// True if known to be, null if it might be.
-fn three(known: bool, unknown: bool) -> u8 {
-    match (known, unknown) {
-        (true, _) => 1,
-        (false, true) => NULL_BOOL,
-        (false, false) => 0,
-    }
+    u8::from(match stat {
+        Stat::Any | Stat::Exists => values.contains(&1),
+        Stat::None => !values.contains(&1),
+        _ => values.iter().all(|&v| v == 1),
+    })
 }
 
 fn fold_ints(stat: Stat, values: &[i64]) -> i64 {

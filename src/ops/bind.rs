@@ -25,6 +25,8 @@ pub enum Quantity {
     Number(u64),
     /// Left to the planner, which said this number.
     Auto(u64),
+    /// Left to the planner, where the set is a fact: all.
+    AutoAll,
     /// Comes with the request.
     PerRequest(Expr),
 }
@@ -34,12 +36,12 @@ impl Quantity {
     pub fn known(&self) -> Option<u64> {
         match self {
             Quantity::Number(n) | Quantity::Auto(n) => Some(*n),
-            Quantity::All | Quantity::PerRequest(_) => None,
+            Quantity::All | Quantity::AutoAll | Quantity::PerRequest(_) => None,
         }
     }
 
     pub fn is_auto(&self) -> bool {
-        matches!(self, Quantity::Auto(_))
+        matches!(self, Quantity::Auto(_) | Quantity::AutoAll)
     }
 
     /// The number for each request; `u64::MAX` is all. A null or negative number is 0.

@@ -41,7 +41,8 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
             "a score is a number, a duration or a time, not {}",
             b.schema().type_name(&expr.ty)
         );
-        b.report(Diagnostic::new(code::E0302, b.arg_span("expr"), message));
+        let help = "make a number of it, as in `score(1 if kind == \"video\" else 0)`";
+        b.report(Diagnostic::new(code::E0302, b.arg_span("expr"), message).help(help));
         return None;
     }
     Some(Bound {

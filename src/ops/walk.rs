@@ -252,8 +252,7 @@ impl Op for Walk {
     }
 
     fn absorb(&self, condition: &Expr) -> Option<Arc<dyn Op>> {
-        let all = matches!(self.limit, Quantity::All);
-        if !self.limit.is_auto() && !all {
+        if !self.limit.is_auto() {
             return None;
         }
         let mut with = self.clone();
@@ -266,6 +265,7 @@ impl Op for Walk {
 pub fn quantity(limit: &Quantity, schema: &Schema) -> String {
     match limit {
         Quantity::All => "all".to_owned(),
+        Quantity::AutoAll => "auto(all)".to_owned(),
         Quantity::Number(n) => n.to_string(),
         Quantity::Auto(n) => format!("auto({n})"),
         Quantity::PerRequest(expr) => show(expr, schema).to_string(),
@@ -296,7 +296,8 @@ impl Walk {
         } else {
             Order::Listed
         };
-        let any_order = matches!(self.limit, Quantity::All) && self.order == Order::Newest;
+        let any_order =
+            matches!(self.limit, Quantity::All | Quantity::AutoAll) && self.order == Order::Newest;
         (self.order == stored || any_order).then_some(adjacency)
     }
 

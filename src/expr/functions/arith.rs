@@ -63,7 +63,7 @@ pub const FUNCTIONS: &[Function] = &[
         overloads: &[
             overload!(Int, Int => Int, "floordiv_int", |_, a| ints(a, floor_div)),
             overload!(Duration, Duration => Int, "floordiv_int", |_, a| ints(a, floor_div)),
-            overload!(Float, Float => Float, "floordiv_float", |_, a| floats(a, |x, y| (x / y).floor())),
+            overload!(Float, Float => Float, "floordiv_float", |_, a| floats(a, float_floor_div)),
         ],
     },
     Function {
@@ -188,11 +188,32 @@ fn floor_mod(x: i64, y: i64) -> Option<i64> {
     })
 }
 
+/// The remainder with the divisor's sign, as Python has it.
 fn float_mod(x: f64, y: f64) -> f64 {
     let rest = x % y;
-    if rest != 0.0 && (rest < 0.0) != (y < 0.0) {
+    if rest == 0.0 {
+        0.0f64.copysign(y)
+    } else if (rest < 0.0) != (y < 0.0) {
         rest + y
     } else {
         rest
+    }
+}
+
+/// The quotient rounded down, as Python has it: exact where `x / y` would round up to an int.
+fn float_floor_div(x: f64, y: f64) -> f64 {
+    let rest = x % y;
+    let mut quotient = (x - rest) / y;
+    if rest != 0.0 && (rest < 0.0) != (y < 0.0) {
+        quotient -= 1.0;
+    }
+    if quotient == 0.0 {
+        return 0.0f64.copysign(x / y);
+    }
+    let floor = quotient.floor();
+    if quotient - floor > 0.5 {
+        floor + 1.0
+    } else {
+        floor
     }
 }

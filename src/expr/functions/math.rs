@@ -106,14 +106,9 @@ pub const FUNCTIONS: &[Function] = &[
     },
 ];
 
-/// The logistic function without overflow on either side.
+/// The logistic function; far below 0 it is 0.
 pub fn sigmoid(x: f64) -> f64 {
-    if x >= 0.0 {
-        1.0 / (1.0 + (-x).exp())
-    } else {
-        let e = x.exp();
-        e / (1.0 + e)
-    }
+    1.0 / (1.0 + (-x).exp())
 }
 
 fn abs_int(_: &Call, args: &[Val]) -> Val<'static> {
