@@ -1,2 +1,12 @@
 //! What data there is: the catalog file and the schema that it becomes with the tables read.
+pub mod config;
+mod error;
+mod load;
+mod load_table;
 pub mod schema;
+mod section;
+pub mod time;
+
+pub use error::{DataError, DataWarning, shown};
+pub use load::{find, load};
+pub(crate) use section::nearest;
