@@ -28,6 +28,8 @@ mod rerank;
 mod sets;
 mod shape;
 mod similarity;
+mod snapshot;
+pub mod write;
 
 pub use program::Program;
 pub use rows::{Answer, Row, Set};
