@@ -1,1 +1,22 @@
 //! The snapshot: tables, edge lists and vectors in one memory-mapped file.
+//!
+//! [`open`] brings the snapshot of a catalog up to date and maps it; a [`Snapshot`] hands out
+//! columns, links and vectors without copying.
+
+mod artifact;
+mod build;
+mod import;
+mod layout;
+mod open;
+mod plain;
+mod progress;
+mod snapshot;
+mod sources;
+mod view;
+mod write;
+
+pub use artifact::Blob;
+pub use open::{Options, Report, build, open, verify};
+pub use progress::{Progress, Silent};
+pub use snapshot::Snapshot;
+pub use view::{Adjacency, KeyView, VectorsView};

@@ -1,0 +1,136 @@
+//! NumPy's `.npy` files with vectors: versions 1 to 3, little-endian floats of 4 or 8 bytes, a
+//! row after the other. Format: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>
+
+use crate::catalog::DataError;
+use rayon::prelude::*;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// A file whose header was read and found fit.
+#[derive(Debug)]
+pub struct Npy {
+    path: PathBuf,
+    /// 4 or 8 bytes a number.
+    width: usize,
+    pub rows: usize,
+    pub dim: usize,
+    data: u64,
+}
+
+impl Npy {
+    /// Reads the header and compares it with the file's length.
+    pub fn open(path: &Path) -> Result<Npy, DataError> {
+        let io = |e: std::io::Error| DataError::io(path, &e);
+        let mut file = File::open(path).map_err(io)?;
+        let length = file.metadata().map_err(io)?.len();
+        let (header, data) = header(&mut file, length).ok_or_else(|| {
+            let error = DataError::new(path, "not a readable .npy file");
+            error.help("it is written with `numpy.save(\"vectors.npy\", array)`")
+        })?;
+        let npy = parse(path, &header, data)?;
+        let needs = npy.bytes().and_then(|b| b.checked_add(data));
+        if needs != Some(length) {
+            let needs = needs.map_or_else(|| "more".to_owned(), |n| n.to_string());
+            let error = DataError::new(path, format!("the file has {length} bytes, its header needs {needs}"));
+            return Err(error.help("the file is truncated or damaged; write it again"));
+        }
+        Ok(npy)
+    }
+
+    fn bytes(&self) -> Option<u64> {
+        (self.rows as u64).checked_mul(self.dim as u64)?.checked_mul(self.width as u64)
+    }
+
+    /// Reads all numbers as 32-bit floats; one that is not finite is an error with its row.
+    pub fn read(&self) -> Result<Vec<f32>, DataError> {
+        let io = |e: std::io::Error| DataError::io(&self.path, &e);
+        let mut file = File::open(&self.path).map_err(io)?;
+        file.seek(SeekFrom::Start(self.data)).map_err(io)?;
+        let mut numbers = Vec::with_capacity(self.rows * self.dim);
+        let mut chunk = vec![0u8; (1 << 16) * self.width];
+        while numbers.len() < self.rows * self.dim {
+            let bytes = ((self.rows * self.dim - numbers.len()) * self.width).min(chunk.len());
+            file.read_exact(&mut chunk[..bytes]).map_err(io)?;
+            self.append(&chunk[..bytes], &mut numbers);
+        }
+        self.finite(&numbers)?;
+        Ok(numbers)
+    }
+
+    fn append(&self, bytes: &[u8], numbers: &mut Vec<f32>) {
+        if self.width == 4 {
+            numbers.extend(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)));
+        } else {
+            numbers.extend(bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32));
+        }
+    }
+
+    fn finite(&self, numbers: &[f32]) -> Result<(), DataError> {
+        let Some(at) = numbers.par_iter().position_first(|x| !x.is_finite()) else { return Ok(()) };
+        let message = format!("element {} of the vector is {}", at % self.dim + 1, numbers[at]);
+        let error = DataError::new(&self.path, message).row((at / self.dim) as u64 + 1);
+        Err(error.help("vectors hold finite 32-bit floats; rows without a vector can be left out of a .parquet file"))
+    }
+}
+
+/// The text of the header and where the numbers begin.
+fn header(file: &mut File, length: u64) -> Option<(String, u64)> {
+    let mut start = [0u8; 8];
+    file.read_exact(&mut start).ok()?;
+    if !start.starts_with(b"\x93NUMPY") {
+        return None;
+    }
+    let (size, before) = if start[6] == 1 {
+        let mut n = [0u8; 2];
+        file.read_exact(&mut n).ok()?;
+        (u64::from(u16::from_le_bytes(n)), 10)
+    } else {
+        let mut n = [0u8; 4];
+        file.read_exact(&mut n).ok()?;
+        (u64::from(u32::from_le_bytes(n)), 12)
+    };
+    if size > length {
+        return None;
+    }
+    let mut text = vec![0u8; size as usize];
+    file.read_exact(&mut text).ok()?;
+    Some((String::from_utf8(text).ok()?, before + size))
+}
+
+fn parse(path: &Path, header: &str, data: u64) -> Result<Npy, DataError> {
+    let error = |message: String| DataError::new(path, message);
+    let kind = value(header, "descr").unwrap_or_default().trim_matches(['\'', '"']);
+    let width = match kind {
+        "<f4" => 4,
+        "<f8" => 8,
+        other => {
+            let e = error(format!("its numbers are of type `{other}`, expected floats (`<f4` or `<f8`)"));
+            return Err(e.help("convert it: `array.astype(\"float32\")`"));
+        }
+    };
+    let shape = value(header, "shape").unwrap_or_default();
+    let sizes: Vec<usize> = shape.split(',').filter_map(|n| n.trim().parse().ok()).collect();
+    let &[rows, dim] = sizes.as_slice() else {
+        return Err(error(format!("its shape is ({shape}), expected rows and columns")));
+    };
+    if dim == 0 || u32::try_from(dim).is_err() {
+        return Err(error(format!("its vectors have {dim} numbers")));
+    }
+    if rows > 1 && dim > 1 && value(header, "fortran_order") != Some("False") {
+        let e = error("it is in Fortran order".to_owned());
+        return Err(e.help("write it with `numpy.save(path, numpy.ascontiguousarray(array))`"));
+    }
+    Ok(Npy { path: path.to_owned(), width, rows, dim, data })
+}
+
+/// The value of a key in the header's dictionary literal; a tuple without its brackets.
+fn value<'h>(header: &'h str, key: &str) -> Option<&'h str> {
+    let quoted = |q: char| header.find(&format!("{q}{key}{q}")).map(|i| i + key.len() + 2);
+    let rest = &header[quoted('\'').or_else(|| quoted('"'))?..];
+    let rest = rest.trim_start().strip_prefix(':')?.trim_start();
+    match rest.strip_prefix('(') {
+        Some(tuple) => Some(tuple[..tuple.find(')')?].trim()),
+        None => Some(rest[..rest.find([',', '}'])?].trim()),
+    }
+}

@@ -1,0 +1,199 @@
+//! Parquet files: one task per column, over all files of the table.
+
+use super::arrow::{Sink, type_of};
+use super::cell::{Fault, How};
+use super::values::Values;
+use super::{Decoded, Faults, FileRows, Found, Reader, Wanted};
+use crate::catalog::DataError;
+use crate::types::Type;
+use arrow_array::RecordBatch;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use rayon::prelude::*;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+
+const BATCH: usize = 1 << 15;
+
+/// Parquet files with the same columns.
+pub struct ParquetTable {
+    files: Vec<FileRows>,
+    metadata: Vec<ArrowReaderMetadata>,
+    found: Vec<Found>,
+}
+
+impl ParquetTable {
+    /// Reads the footers; columns are those of the first file, which all others must have.
+    pub fn open(paths: &[PathBuf]) -> Result<Self, DataError> {
+        let metadata: Vec<_> = paths.par_iter().map(|p| footer(p)).collect::<Result<_, _>>()?;
+        let found = columns_of(&metadata[0]);
+        paths.iter().zip(&metadata).try_for_each(|(p, m)| same_columns(&found, &paths[0], p, m))?;
+        let rows = |m: &ArrowReaderMetadata| m.metadata().file_metadata().num_rows().max(0) as u64;
+        let files = paths.iter().zip(&metadata).map(|(p, m)| FileRows { path: p.clone(), rows: rows(m) }).collect();
+        Ok(ParquetTable { files, metadata, found })
+    }
+
+    /// Reads one column of one file, batch by batch.
+    fn scan(&self, file: usize, column: usize, each: &mut dyn FnMut(&RecordBatch) -> bool) -> Result<(), DataError> {
+        let path = &self.files[file].path;
+        let broken = |e: String| broken(path, &e).column(&self.found[column].name);
+        guarded(|| {
+            let metadata = self.metadata[file].clone();
+            let position = metadata.schema().index_of(&self.found[column].name).map_err(|e| e.to_string())?;
+            let mask = ProjectionMask::roots(metadata.parquet_schema(), [position]);
+            let handle = File::open(path).map_err(|e| e.to_string())?;
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, metadata);
+            let batches = builder.with_projection(mask).with_batch_size(BATCH).build().map_err(|e| e.to_string())?;
+            for batch in batches {
+                if !each(&batch.map_err(|e| e.to_string())?) {
+                    break;
+                }
+            }
+            Ok(())
+        })
+        .map_err(broken)
+    }
+
+    fn column(&self, wanted: &Wanted) -> Result<(Values, Faults), DataError> {
+        let mut values = Values::new(&wanted.how.ty);
+        let mut faults = Faults::default();
+        let name = Some(self.found[wanted.column].name.as_str());
+        for file in 0..self.files.len() {
+            let start = values.len();
+            self.scan(file, wanted.column, &mut |batch| {
+                let row = values.len();
+                append(batch, &mut values, &wanted.how, &mut |at, fault| faults.push(row + at, name, fault));
+                true
+            })?;
+            self.whole(file, values.len() - start)?;
+            self.fits(file, &values, name)?;
+        }
+        Ok((values, faults))
+    }
+
+    /// A column must have the rows that the footer promises.
+    fn whole(&self, file: usize, rows: usize) -> Result<(), DataError> {
+        let promised = self.files[file].rows;
+        if rows as u64 == promised {
+            return Ok(());
+        }
+        Err(broken(&self.files[file].path, &format!("{rows} rows where the footer says {promised}")))
+    }
+
+    fn fits(&self, file: usize, values: &Values, name: Option<&str>) -> Result<(), DataError> {
+        match values {
+            Values::List { items, .. } if items.len() >= u32::MAX as usize => {
+                let error = DataError::new(&self.files[file].path, "more than 4 billion list elements");
+                Err(error.column(name.unwrap_or_default()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn append(batch: &RecordBatch, values: &mut Values, how: &How, fault: &mut dyn FnMut(usize, Fault)) {
+    let mut sink = Sink { values, how, faults: Vec::new() };
+    sink.array(batch.column(0).as_ref());
+    sink.faults.into_iter().for_each(|(row, f)| fault(row, f));
+}
+
+impl Reader for ParquetTable {
+    fn found(&self) -> &[Found] {
+        &self.found
+    }
+
+    fn files(&self) -> &[FileRows] {
+        &self.files
+    }
+
+    fn magnitude(&self, column: usize) -> u64 {
+        let mut values = Values::Int(Vec::new());
+        let how = How::plain(Type::Int);
+        // Only a hint for a message: what cannot be read says nothing.
+        let _ = self.scan(0, column, &mut |batch| {
+            append(batch, &mut values, &how, &mut |_, _| {});
+            false
+        });
+        let Values::Int(values) = values else { return 0 };
+        values.iter().filter(|v| **v != crate::types::NULL_INT).map(|v| v.unsigned_abs()).max().unwrap_or(0)
+    }
+
+    fn read(&self, wanted: &[Wanted]) -> Result<Decoded, DataError> {
+        let read: Vec<_> = wanted.par_iter().map(|w| self.column(w)).collect();
+        let mut faults = Faults::default();
+        let mut columns = Vec::with_capacity(read.len());
+        for column in read {
+            let (values, found) = column?;
+            columns.push(values);
+            faults.merge(found);
+        }
+        Ok(Decoded { columns, faults })
+    }
+
+    fn line(&self, _: usize, _: u64) -> Option<u64> {
+        None
+    }
+}
+
+fn footer(path: &Path) -> Result<ArrowReaderMetadata, DataError> {
+    let file = File::open(path).map_err(|e| DataError::io(path, &e))?;
+    let length = file.metadata().map_err(|e| DataError::io(path, &e))?.len();
+    if length == 0 {
+        return Err(DataError::new(path, "the file is empty"));
+    }
+    guarded(|| ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(|e| e.to_string()))
+        .map_err(|e| broken(path, &e))
+}
+
+fn broken(path: &Path, why: &str) -> DataError {
+    let why = why.trim_start_matches("Parquet error: ").trim_start_matches("EOF: ");
+    let error = DataError::new(path, format!("not a readable Parquet file: {why}"));
+    error.help("the file is truncated, damaged or of another format; write it again")
+}
+
+fn columns_of(metadata: &ArrowReaderMetadata) -> Vec<Found> {
+    let fields = metadata.schema().fields().iter();
+    fields.map(|f| Found { name: f.name().clone(), ty: type_of(f.data_type()), text: false }).collect()
+}
+
+fn same_columns(found: &[Found], first: &Path, path: &Path, metadata: &ArrowReaderMetadata) -> Result<(), DataError> {
+    let here = columns_of(metadata);
+    for column in found {
+        let first = crate::catalog::shown(first);
+        let Some(other) = here.iter().find(|c| c.name == column.name) else {
+            return Err(DataError::new(path, format!("lacks the column `{}` of {first}", column.name)));
+        };
+        if other.ty != column.ty {
+            return Err(DataError::new(path, format!("has another type than in {first}")).column(&column.name));
+        }
+    }
+    match here.iter().find(|c| found.iter().all(|f| f.name != c.name)) {
+        Some(extra) => {
+            let first = crate::catalog::shown(first);
+            Err(DataError::new(path, format!("has a column `{}` that {first} lacks", extra.name)))
+        }
+        None => Ok(()),
+    }
+}
+
+thread_local! {
+    static QUIET: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Runs a decoder that may panic on damaged input; the panic becomes an error and prints nothing.
+fn guarded<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                before(info);
+            }
+        }));
+    });
+    let outer = QUIET.replace(true);
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+    QUIET.set(outer);
+    result.unwrap_or_else(|_| Err("its contents contradict themselves".to_owned()))
+}

@@ -1,0 +1,78 @@
+//! Cutting a text into records: CSV with quotes, or plain fields between separators of any
+//! length.
+
+use csv::StringRecord;
+
+/// How the records of a text are written.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    pub separator: String,
+    pub quotes: bool,
+}
+
+impl Layout {
+    /// Quotes group where people expect it: between commas and semicolons. Tab-separated files
+    /// have them as letters like any other.
+    pub fn new(separator: &str, quotes: Option<bool>) -> Self {
+        let quotes = quotes.unwrap_or(matches!(separator, "," | ";"));
+        Layout { separator: separator.to_owned(), quotes }
+    }
+}
+
+/// The records of a text, one after the other. Empty lines are none.
+pub enum Records<'t> {
+    Csv(Box<csv::Reader<&'t [u8]>>),
+    Plain { text: &'t str, at: usize, separator: &'t str },
+}
+
+impl<'t> Records<'t> {
+    pub fn new(text: &'t str, layout: &'t Layout) -> Self {
+        match layout.separator.as_bytes() {
+            [one] => {
+                let mut builder = csv::ReaderBuilder::new();
+                builder.has_headers(false).flexible(true).delimiter(*one).quoting(layout.quotes);
+                Records::Csv(Box::new(builder.from_reader(text.as_bytes())))
+            }
+            _ => Records::Plain { text, at: 0, separator: &layout.separator },
+        }
+    }
+
+    /// Reads the next record; false at the end.
+    pub fn next(&mut self, record: &mut StringRecord) -> bool {
+        match self {
+            // A text in memory has neither I/O errors nor bytes that are not UTF-8.
+            Records::Csv(reader) => reader.read_record(record).unwrap_or(false),
+            Records::Plain { text, at, separator } => {
+                let Some((start, line)) = next_line(text, *at) else { return false };
+                *at = start + line.len();
+                record.clear();
+                line.split(*separator).for_each(|field| record.push_field(field));
+                true
+            }
+        }
+    }
+
+    /// Byte at which the record that [`next`](Self::next) will read begins, blank lines aside.
+    pub fn byte(&self) -> usize {
+        match self {
+            Records::Csv(reader) => reader.position().byte() as usize,
+            Records::Plain { at, .. } => *at,
+        }
+    }
+}
+
+/// The next line that is not empty, without its end.
+fn next_line(text: &str, at: usize) -> Option<(usize, &str)> {
+    let ends = ['\n', '\r'];
+    let start = at + text[at..].find(|c| !ends.contains(&c))?;
+    let length = text[start..].find(ends).unwrap_or(text.len() - start);
+    Some((start, &text[start..start + length]))
+}
+
+/// The line, from 1, of the first byte from `at` on that is not a line end.
+pub fn line_at(text: &str, at: usize) -> u64 {
+    let rest = text.as_bytes()[at.min(text.len())..].iter();
+    let at = at + rest.take_while(|b| matches!(b, b'\n' | b'\r')).count();
+    let before = &text.as_bytes()[..at.min(text.len())];
+    before.iter().filter(|&&b| b == b'\n').count() as u64 + 1
+}

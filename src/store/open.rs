@@ -1,0 +1,152 @@
+//! Opening a catalog's snapshot, building it first where it is missing or stale.
+
+use super::build::build as build_snapshot;
+use super::progress::{Progress, Silent};
+use super::snapshot::Snapshot;
+use super::sources::Sources;
+use crate::catalog::config::Catalog;
+use crate::catalog::{DataError, DataWarning, load};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// How to open.
+#[derive(Clone)]
+pub struct Options {
+    /// The folder in which `.igql` lies, instead of the catalog's.
+    pub cache: Option<PathBuf>,
+    /// Take the snapshot there is, even if the data has changed since or is broken.
+    pub stale: bool,
+    pub progress: Arc<dyn Progress>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { cache: None, stale: false, progress: Arc::new(Silent) }
+    }
+}
+
+/// What bringing a snapshot up to date did.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub id: String,
+    /// False if it was up to date.
+    pub rebuilt: bool,
+    /// Size of the snapshot in bytes.
+    pub size: u64,
+    pub warnings: Vec<DataWarning>,
+}
+
+/// Opens the snapshot of a catalog file (or of the folder that has it), and builds it where it is
+/// missing or stale.
+pub fn open(catalog: &Path, options: &Options) -> Result<Snapshot, DataError> {
+    Ok(Project::new(catalog, options).open(options)?.0)
+}
+
+/// Brings the snapshot up to date.
+pub fn build(catalog: &Path, options: &Options) -> Result<Report, DataError> {
+    let options = Options { stale: false, ..options.clone() };
+    let (snapshot, rebuilt) = Project::new(catalog, &options).open(&options)?;
+    Ok(Report {
+        id: snapshot.id().to_owned(),
+        rebuilt,
+        size: snapshot.size(),
+        warnings: snapshot.warnings().to_vec(),
+    })
+}
+
+/// Compares every part of the snapshot that there is, and of the files derived from it, with its
+/// checksum.
+pub fn verify(catalog: &Path, options: &Options) -> Result<(), DataError> {
+    let project = Project::new(catalog, options);
+    let missing = || {
+        let error = DataError::new(project.derived.join("snapshot"), "there is no snapshot, or none that can be read");
+        error.help("`igql build` makes it")
+    };
+    Snapshot::map(&project.derived).ok_or_else(missing)?.verify()?;
+    super::artifact::verify_all(&project.derived)
+}
+
+/// A catalog and the folder of what is derived from it.
+struct Project {
+    catalog: PathBuf,
+    folder: PathBuf,
+    derived: PathBuf,
+}
+
+impl Project {
+    fn new(catalog: &Path, options: &Options) -> Self {
+        let catalog = if catalog.is_dir() { catalog.join("catalog.toml") } else { catalog.to_owned() };
+        let folder = catalog.parent().map_or_else(PathBuf::new, Path::to_owned);
+        let derived = options.cache.as_ref().unwrap_or(&folder).join(".igql");
+        Project { catalog, folder, derived }
+    }
+
+    /// The snapshot, and whether it was built for that.
+    fn open(&self, options: &Options) -> Result<(Snapshot, bool), DataError> {
+        if let Some(mut snapshot) = Snapshot::map(&self.derived).filter(|_| options.stale) {
+            // Whatever is wrong with the data, this snapshot is what was asked for.
+            if !load(&self.catalog).and_then(|c| self.is_fresh(&c, &snapshot)).unwrap_or(false) {
+                snapshot.mark_stale();
+            }
+            return Ok((snapshot, false));
+        }
+        let catalog = load(&self.catalog)?;
+        if let Some(snapshot) = self.fresh(&catalog)? {
+            return Ok((snapshot, false));
+        }
+        let _lock = self.lock(options.progress.as_ref())?;
+        // Another process may have built it while this one waited.
+        match self.fresh(&catalog)? {
+            Some(snapshot) => Ok((snapshot, false)),
+            None => Ok((self.rebuild(&catalog, options.progress.as_ref())?, true)),
+        }
+    }
+
+    fn fresh(&self, catalog: &Catalog) -> Result<Option<Snapshot>, DataError> {
+        match Snapshot::map(&self.derived) {
+            Some(snapshot) if self.is_fresh(catalog, &snapshot)? => Ok(Some(snapshot)),
+            _ => Ok(None),
+        }
+    }
+
+    fn is_fresh(&self, catalog: &Catalog, snapshot: &Snapshot) -> Result<bool, DataError> {
+        if snapshot.manifest().catalog != catalog.hash {
+            return Ok(false);
+        }
+        Sources::find(catalog, &self.folder)?.made(snapshot)
+    }
+
+    /// Held by whoever builds; others wait.
+    fn lock(&self, progress: &dyn Progress) -> Result<File, DataError> {
+        lock(&self.derived, || progress.report("waiting for another build", 0, 0))
+    }
+
+    fn rebuild(&self, catalog: &Catalog, progress: &dyn Progress) -> Result<Snapshot, DataError> {
+        let sources = Sources::find(catalog, &self.folder)?;
+        let target = self.derived.join("snapshot");
+        progress.report("hashing files", 0, 0);
+        build_snapshot(catalog, &self.folder, &target, sources.hashed()?, progress)?;
+        let unreadable = || DataError::new(&target, "the snapshot cannot be read back");
+        let snapshot = Snapshot::map(&self.derived).ok_or_else(unreadable)?;
+        sources.note(&snapshot)?;
+        Ok(snapshot)
+    }
+}
+
+/// Takes the lock of a folder of derived files; `waiting` is called if another has it.
+pub(super) fn lock(folder: &Path, waiting: impl FnOnce()) -> Result<File, DataError> {
+    let path = folder.join("lock");
+    let cannot = |e: std::io::Error| {
+        let error = DataError::io(&path, &e);
+        let message = format!("cannot be written: {}", error.message);
+        DataError::new(&path, message).help("`--cache DIR` puts derived files elsewhere")
+    };
+    std::fs::create_dir_all(folder).map_err(cannot)?;
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(cannot)?;
+    if file.try_lock().is_err() {
+        waiting();
+        file.lock().map_err(cannot)?;
+    }
+    Ok(file)
+}

@@ -1,0 +1,15 @@
+//! How far a build is.
+
+/// Told about the progress of long work; called from many threads.
+pub trait Progress: Send + Sync {
+    /// `done` of `total` steps of a stage are done; a new stage begins with a new name.
+    fn report(&self, stage: &str, done: u64, total: u64);
+}
+
+/// Says nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn report(&self, _: &str, _: u64, _: u64) {}
+}

@@ -1,0 +1,311 @@
+//! An open snapshot: the mapped file and everything that can be asked of it.
+
+use super::layout::{AdjacencyLayout, Buf, ColumnLayout, HEADER, Header, Layout, Manifest, VectorLayout};
+use super::plain::{Plain, array};
+use super::view::{Adjacency, KeyView, VectorsView};
+use crate::batch::ColumnView;
+use crate::catalog::schema::Schema;
+use crate::catalog::{DataError, DataWarning};
+use crate::types::{EdgeId, EntityId, Key};
+use memmap2::Mmap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// A snapshot of all data, mapped into memory. Column views, adjacencies and vectors borrow from
+/// it without copying.
+pub struct Snapshot {
+    // Declared before the mapping that they point into.
+    columns: Vec<Vec<ColumnView<'static>>>,
+    link_columns: Vec<Vec<ColumnView<'static>>>,
+    manifest: Manifest,
+    header: Header,
+    /// `0, 1, 2, ...` up to the largest table: column 0 of every entity, made when asked for.
+    row_numbers: OnceLock<Vec<u32>>,
+    stale: bool,
+    folder: PathBuf,
+    map: Mmap,
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshot").field("id", &self.manifest.id).finish_non_exhaustive()
+    }
+}
+
+impl Snapshot {
+    /// Maps the file `snapshot` in `folder`. None if there is none, or it is damaged, truncated
+    /// or of another format: then it must be built anew.
+    pub(super) fn map(folder: &Path) -> Option<Snapshot> {
+        let file = File::open(folder.join("snapshot")).ok()?;
+        // SAFETY: snapshots are never changed in place, only replaced by renaming another over them.
+        let map = unsafe { Mmap::map(&file) }.ok()?;
+        let header = Header::from_bytes(&map)?;
+        let end = header.manifest_at.checked_add(header.manifest_len)?;
+        if header.file_len != map.len() as u64 || end != header.file_len || header.manifest_at < HEADER as u64 {
+            return None;
+        }
+        let text = &map[header.manifest_at as usize..];
+        let manifest: Manifest = Some(text).filter(|t| xxh3_64(t) == header.manifest_hash).and_then(parse)?;
+        let fits = |b: &super::layout::Buffer| b.at.checked_add(b.len).is_some_and(|end| end <= header.manifest_at);
+        manifest.buffers.iter().all(fits).then_some(())?;
+        let mut snapshot = Snapshot {
+            columns: Vec::new(),
+            link_columns: Vec::new(),
+            manifest,
+            header,
+            row_numbers: OnceLock::new(),
+            stale: false,
+            folder: folder.to_owned(),
+            map,
+        };
+        snapshot.link_views();
+        Some(snapshot)
+    }
+
+    /// Makes the views of all columns once, so that a list's view can point to that of its items.
+    fn link_views(&mut self) {
+        let layout = &self.manifest.layout;
+        let views = |columns: &[ColumnLayout]| columns.iter().map(|c| self.view(c)).collect();
+        let columns = layout.entities.iter().map(|e| views(&e.columns)).collect();
+        let link_columns = layout.edges.iter().map(|e| views(&e.columns)).collect();
+        (self.columns, self.link_columns) = (columns, link_columns);
+    }
+
+    /// A view with a lifetime that is only true inside of this struct; every function that hands
+    /// one out shortens it to that of the borrow.
+    fn view(&self, column: &ColumnLayout) -> ColumnView<'static> {
+        match column {
+            ColumnLayout::Key => ColumnView::Code(&[]),
+            ColumnLayout::I64(b) => ColumnView::I64(self.forever(*b)),
+            ColumnLayout::F64(b) => ColumnView::F64(self.forever(*b)),
+            ColumnLayout::Bool(b) => ColumnView::Bool(self.forever(*b)),
+            ColumnLayout::Code(b) => ColumnView::Code(self.forever(*b)),
+            // A few words per list column of an open snapshot, never freed: the price of a view
+            // that is `Copy`.
+            ColumnLayout::List { slots, items } => {
+                ColumnView::List { slots: self.forever(*slots), items: Box::leak(Box::new(self.view(items))) }
+            }
+            ColumnLayout::Vector(VectorLayout { dim, data, present }) => ColumnView::Vector {
+                dim: *dim,
+                data: self.forever(*data),
+                present: present.map(|p| self.forever(p)),
+            },
+        }
+    }
+
+    fn forever<T: Plain>(&self, buffer: Buf) -> &'static [T] {
+        let values = self.buffer(buffer);
+        // SAFETY: the mapping lives as long as `self`, and no view leaves with a longer life.
+        unsafe { std::slice::from_raw_parts(values.as_ptr(), values.len()) }
+    }
+
+    fn bytes(&self, buffer: Buf) -> &[u8] {
+        let b = &self.manifest.buffers[buffer];
+        &self.map[b.at as usize..(b.at + b.len) as usize]
+    }
+
+    fn buffer<T: Plain>(&self, buffer: Buf) -> &[T] {
+        // Buffers stand on 64-byte boundaries and are as long as was written.
+        array(self.bytes(buffer)).unwrap_or_default()
+    }
+
+    fn layout(&self) -> &Layout {
+        &self.manifest.layout
+    }
+
+    pub fn schema(&self) -> &Schema {
+        &self.manifest.schema
+    }
+
+    /// A hash of the contents: the same data has the same id, wherever and whenever it was built.
+    pub fn id(&self) -> &str {
+        &self.manifest.id
+    }
+
+    /// A column of an entity. Column 0, its key, is the row numbers themselves.
+    pub fn column(&self, entity: EntityId, column: usize) -> ColumnView<'_> {
+        match &self.layout().entities[entity.0 as usize].columns[column] {
+            ColumnLayout::Key => ColumnView::Code(self.rows_of(entity)),
+            _ => self.columns[entity.0 as usize][column],
+        }
+    }
+
+    fn rows_of(&self, entity: EntityId) -> &[u32] {
+        let all = self.row_numbers.get_or_init(|| {
+            let most = self.schema().entities.iter().map(|e| e.rows).max().unwrap_or(0);
+            (0..most).collect()
+        });
+        &all[..self.schema().entity(entity).rows as usize]
+    }
+
+    /// A column of an edge, a value per link in listed order.
+    pub fn link_column(&self, edge: EdgeId, column: usize) -> ColumnView<'_> {
+        self.link_columns[edge.0 as usize][column]
+    }
+
+    /// The rows of both ends of each link, in listed order.
+    pub fn ends(&self, edge: EdgeId) -> (&[u32], &[u32]) {
+        let layout = &self.layout().edges[edge.0 as usize];
+        (self.buffer(layout.from), self.buffer(layout.to))
+    }
+
+    /// The links of an edge by the row they come from, or by the row they go to (`reverse`).
+    pub fn adjacency(&self, edge: EdgeId, reverse: bool) -> Adjacency<'_> {
+        let edge = &self.layout().edges[edge.0 as usize];
+        self.links(if reverse { &edge.reverse } else { &edge.forward })
+    }
+
+    /// The reverse of reference number `reference` of `entity`: for each row of the entity that
+    /// it refers to, the rows that hold it, with the time of those.
+    pub fn referrers(&self, entity: EntityId, reference: usize) -> Adjacency<'_> {
+        self.links(&self.layout().entities[entity.0 as usize].referrers[reference])
+    }
+
+    fn links(&self, layout: &AdjacencyLayout) -> Adjacency<'_> {
+        Adjacency {
+            offsets: self.buffer(layout.offsets),
+            target: self.buffer(layout.target),
+            link: self.buffer(layout.link),
+            time: layout.time.map(|b| self.buffer(b)),
+            weight: layout.weight.map(|b| self.buffer(b)),
+            latest: layout.latest,
+        }
+    }
+
+    /// The vectors of an entity in embedding number `embedding`; None if it is not in it.
+    pub fn vectors(&self, embedding: usize, entity: EntityId) -> Option<VectorsView<'_>> {
+        let part = self.schema().embeddings[embedding].entities.iter().position(|e| *e == entity)?;
+        let layout = &self.layout().embeddings[embedding][part];
+        let present = layout.present.map(|b| self.buffer(b));
+        Some(VectorsView { dim: layout.dim, data: self.buffer(layout.data), present })
+    }
+
+    /// The string with that code; empty for codes that are none.
+    pub fn string(&self, code: u32) -> &str {
+        let ends: &[u64] = self.buffer(self.layout().strings.ends);
+        let Some(&end) = ends.get(code as usize) else { return "" };
+        let start = if code == 0 { 0 } else { ends[code as usize - 1] };
+        let bytes = self.bytes(self.layout().strings.bytes).get(start as usize..end as usize);
+        // Checked, not assumed: the file's contents are verified only on request.
+        bytes.and_then(|b| std::str::from_utf8(b).ok()).unwrap_or_default()
+    }
+
+    /// How many strings there are; codes are below.
+    pub fn strings(&self) -> u32 {
+        self.buffer::<u64>(self.layout().strings.ends).len() as u32
+    }
+
+    /// The code of a string, if any column has it. Codes are in the order of the strings' bytes.
+    pub fn code_of(&self, text: &str) -> Option<u32> {
+        search(self.strings(), |code| self.string(code).cmp(text))
+    }
+
+    /// The keys of all rows of an entity.
+    pub fn keys(&self, entity: EntityId) -> KeyView<'_> {
+        let keys = self.layout().entities[entity.0 as usize].keys;
+        match self.schema().entity(entity).key_type {
+            crate::catalog::schema::KeyType::Int => KeyView::Int(self.buffer(keys)),
+            crate::catalog::schema::KeyType::String => KeyView::Str(self.buffer(keys)),
+        }
+    }
+
+    /// The key of a row.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn key(&self, entity: EntityId, row: u32) -> Key {
+        match self.keys(entity) {
+            KeyView::Int(keys) => Key::Int(keys[row as usize]),
+            KeyView::Str(keys) => Key::Str(self.string(keys[row as usize]).to_owned()),
+        }
+    }
+
+    /// The row with that key. A key of the other type is no key of the entity.
+    pub fn row_of(&self, entity: EntityId, key: &Key) -> Option<u32> {
+        let order = self.layout().entities[entity.0 as usize].by_key.map(|b| self.buffer::<u32>(b));
+        let row = |place: u32| order.map_or(place, |o| o[place as usize]);
+        let found = match (self.keys(entity), key) {
+            (KeyView::Int(keys), Key::Int(key)) => {
+                search(keys.len() as u32, |place| keys[row(place) as usize].cmp(key))
+            }
+            (KeyView::Str(keys), Key::Str(key)) => {
+                let code = self.code_of(key)?;
+                search(keys.len() as u32, |place| keys[row(place) as usize].cmp(&code))
+            }
+            _ => None,
+        };
+        found.map(row)
+    }
+
+    /// The largest time of a link: `now = "latest"` is one microsecond after it.
+    pub fn newest_link(&self) -> Option<i64> {
+        self.manifest.newest_link
+    }
+
+    /// What was left out or is doubtful in the data.
+    pub fn warnings(&self) -> &[DataWarning] {
+        &self.manifest.warnings
+    }
+
+    /// True if it was opened although the data has changed since.
+    pub fn is_stale(&self) -> bool {
+        self.stale
+    }
+
+    pub(super) fn mark_stale(&mut self) {
+        self.stale = true;
+    }
+
+    pub(super) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Ties files beside the snapshot to it.
+    pub(super) fn manifest_hash(&self) -> u64 {
+        self.header.manifest_hash
+    }
+
+    /// The folder of derived files.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Size of the file in bytes.
+    pub fn size(&self) -> u64 {
+        self.header.file_len
+    }
+
+    /// Compares every buffer with its checksum.
+    pub fn verify(&self) -> Result<(), DataError> {
+        use rayon::prelude::*;
+        let damaged = self.manifest.buffers.par_iter().enumerate().find_first(|(i, b)| xxh3_64(self.bytes(*i)) != b.xxh3);
+        match damaged {
+            None => Ok(()),
+            Some((_, buffer)) => {
+                let message = format!("the snapshot is damaged: wrong checksum at byte {}", buffer.at);
+                let error = DataError::new(self.folder.join("snapshot"), message);
+                Err(error.help("delete the file; `igql build` makes it anew"))
+            }
+        }
+    }
+}
+
+fn parse(text: &[u8]) -> Option<Manifest> {
+    serde_json::from_slice(text).ok()
+}
+
+/// Binary search over places `0..n`.
+fn search(n: u32, compare: impl Fn(u32) -> std::cmp::Ordering) -> Option<u32> {
+    let (mut low, mut high) = (0, n);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match compare(middle) {
+            std::cmp::Ordering::Less => low = middle + 1,
+            std::cmp::Ordering::Greater => high = middle,
+            std::cmp::Ordering::Equal => return Some(middle),
+        }
+    }
+    None
+}
