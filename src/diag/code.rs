@@ -45,6 +45,7 @@ codes! {
     E0104 "unbalanced bracket";
     E0105 "an expression where an item must stand";
     E0106 "a statement that may not stand here";
+    E0107 "nested too deeply";
     E0201 "unknown name";
     E0202 "unknown operator, definition or function";
     E0203 "unknown column or field";

@@ -16,6 +16,8 @@ pub struct Name {
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct File {
     pub items: Vec<Item>,
+    /// Names that items which could not be parsed would have defined: their uses are not at fault.
+    pub broken: Vec<Name>,
 }
 
 /// One item with the `##` lines above it (one string per line, marker and one space removed).

@@ -1,2 +1,39 @@
 //! Text to tree: lexer, token filter, parser, printer.
+//!
+//! ```text
+//! text ─lexer→ lexemes ─balance→ matched brackets ─layout→ items ─grammar→ tree
+//!                                                            ↑ recover ↓
+//! ```
+//!
+//! The one hard thing is to say one thing per mistake and to lose nothing around it. Everything
+//! that needs to see across items, brackets or lines happens in the filter (`balance`, `layout`),
+//! before the grammar; so the grammar is small and has no conflicts, and it is run on one item at
+//! a time. When it stops at a token, [`recover`] finds the element that holds this token (an
+//! argument, a list element, a statement, the value of a binding), puts one `Bad` token in its
+//! place, and runs the grammar again.
+
+pub mod allow;
 pub mod ast;
+mod balance;
+mod build;
+mod dump;
+mod layout;
+mod lexer;
+mod literal;
+mod message;
+mod parse;
+mod print;
+mod recover;
+mod token;
+
+pub use dump::dump;
+pub use layout::MAX_DEPTH;
+pub use lexer::Lexeme;
+pub use parse::{parse, parse_expression, tokens};
+pub use print::{print, print_expression};
+pub use token::{RESERVED, Token};
+
+#[expect(clippy::all, clippy::pedantic, reason = "generated")]
+mod grammar {
+    include!(concat!(env!("OUT_DIR"), "/igql.rs"));
+}

@@ -1,0 +1,91 @@
+//! Diagnostics drawn for people: the line at fault, what is wrong under it, what to do below.
+
+use ariadne::{Cache, Color, Config, IndexType, Label, LabelAttach, Report, ReportKind, Source};
+
+use super::{Diagnostic, Severity};
+use crate::source::{SourceId, Sources, Span};
+
+/// Draws diagnostics one after the other, an empty line between two.
+pub fn draw(diagnostics: &[Diagnostic], sources: &Sources, color: bool) -> String {
+    let mut files = Files::new(sources);
+    let drawn: Vec<String> = diagnostics.iter().map(|d| draw_one(d, &mut files, color)).collect();
+    drawn.join("\n")
+}
+
+/// The texts as ariadne wants them, read when first shown.
+struct Files<'a> {
+    sources: &'a Sources,
+    read: Vec<Option<Source<String>>>,
+}
+
+impl<'a> Files<'a> {
+    fn new(sources: &'a Sources) -> Self {
+        Files { sources, read: sources.iter().map(|_| None).collect() }
+    }
+}
+
+impl Cache<SourceId> for &mut Files<'_> {
+    type Storage = String;
+
+    fn fetch(&mut self, id: &SourceId) -> Result<&Source<String>, impl std::fmt::Debug> {
+        let text = &self.sources.get(*id).text;
+        Ok::<_, std::convert::Infallible>(self.read[id.0 as usize].get_or_insert_with(|| Source::from(text.to_string())))
+    }
+
+    fn display<'b>(&self, id: &'b SourceId) -> Option<impl std::fmt::Display + 'b> {
+        Some(self.sources.get(*id).name.to_string())
+    }
+}
+
+type Place = (SourceId, std::ops::Range<usize>);
+
+fn draw_one(d: &Diagnostic, files: &mut Files, color: bool) -> String {
+    let (kind, main) = match d.severity() {
+        Severity::Error => (ReportKind::Error, Color::Red),
+        Severity::Warning => (ReportKind::Warning, Color::Yellow),
+    };
+    let config = Config::default().with_color(color).with_index_type(IndexType::Byte).with_label_attach(LabelAttach::Start);
+    let place = place(d.span, files.sources);
+    let mut report = Report::build(kind, place.clone()).with_config(config).with_code(d.code.id).with_message(&d.message);
+    let first = Label::new(place).with_color(main).with_priority(1);
+    report = report.with_label(if d.labels.is_empty() { first } else { first.with_message("here") });
+    for label in &d.labels {
+        let at = self::place(label.span, files.sources);
+        report = report.with_label(Label::new(at).with_message(&label.message).with_color(Color::Cyan));
+    }
+    if let Some(help) = &d.help {
+        report = report.with_help(help);
+    }
+    let mut out = Vec::new();
+    // Writing to memory cannot fail, and a drawing that does is still better short than a panic.
+    let _ = report.finish().write(&mut *files, &mut out);
+    let text = String::from_utf8_lossy(&out).into_owned();
+    text.lines().map(|line| line.trim_end().to_string() + "\n").collect()
+}
+
+/// The bytes to underline. An empty span shows the character at it, at the end of a line or file
+/// the one before, so that there is something to see.
+fn place(span: Span, sources: &Sources) -> Place {
+    let text = &sources.get(span.source).text;
+    let mut start = boundary(text, span.start as usize);
+    let mut end = boundary(text, span.end as usize).max(start);
+    if start == end {
+        let next = text[start..].chars().next().filter(|c| !c.is_whitespace());
+        let before = text[..start].chars().next_back().filter(|&c| c != '\n');
+        match (next, before) {
+            (Some(c), _) => end += c.len_utf8(),
+            (None, Some(c)) => start -= c.len_utf8(),
+            _ => {}
+        }
+    }
+    (span.source, start..end)
+}
+
+/// The offset, moved back into the text and to the start of a character.
+fn boundary(text: &str, offset: usize) -> usize {
+    let mut offset = offset.min(text.len());
+    while !text.is_char_boundary(offset) {
+        offset -= 1;
+    }
+    offset
+}

@@ -1,0 +1,175 @@
+//! The tree as an indented outline, one node a line, for `igql explain --stage ast`.
+
+use super::ast::*;
+use super::print::{compare_sign, print_expression, type_text};
+
+/// An outline of the tree.
+pub fn dump(file: &File) -> String {
+    let mut outline = Outline { out: String::new(), depth: 0 };
+    file.items.iter().for_each(|item| outline.item(item));
+    outline.out
+}
+
+struct Outline {
+    out: String,
+    depth: usize,
+}
+
+impl Outline {
+    fn line(&mut self, text: impl AsRef<str>) {
+        self.out.push_str(&"  ".repeat(self.depth));
+        self.out.push_str(text.as_ref());
+        self.out.push('\n');
+    }
+
+    /// A node and what is below it.
+    fn node(&mut self, text: impl AsRef<str>, below: impl FnOnce(&mut Self)) {
+        self.line(text);
+        self.depth += 1;
+        below(self);
+        self.depth -= 1;
+    }
+
+    /// An expression under a caption.
+    fn under(&mut self, caption: &str, e: &Expr) {
+        self.node(caption, |o| o.expr(e));
+    }
+
+    fn item(&mut self, item: &Item) {
+        item.docs.iter().for_each(|d| self.line(format!("## {d}")));
+        match &item.kind {
+            ItemKind::Import(ImportPath::Module(path)) => {
+                let path: Vec<&str> = path.iter().map(|n| n.text.as_str()).collect();
+                self.line(format!("import {}", path.join(".")));
+            }
+            ItemKind::Import(ImportPath::File { path, .. }) => self.line(format!("import {path:?}")),
+            ItemKind::Param { name, ty, default } => {
+                self.node(format!("param {}: {}", name.text, type_text(ty)), |o| o.optional("default", default.as_ref()));
+            }
+            ItemKind::Tunable { name, range, default } => self.node(format!("tunable {}", name.text), |o| {
+                o.range(range);
+                o.under("default", default);
+            }),
+            ItemKind::Edge(edge) => self.node(format!("edge {}", edge.name.text), |o| {
+                o.expr(&edge.value);
+                o.optional("where", edge.filter.as_ref());
+                o.optional("weight", edge.weight.as_ref());
+            }),
+            ItemKind::Embedding { name, entities, value } => {
+                let entities: Vec<&str> = entities.iter().map(|n| n.text.as_str()).collect();
+                self.under(&format!("embedding {} on {}", name.text, entities.join(", ")), value);
+            }
+            ItemKind::Model { name, entity, value } => self.under(&format!("model {} on {}", name.text, entity.text), value),
+            ItemKind::Value(def) => self.row("value", def),
+            ItemKind::Policy(def) => self.row("policy", def),
+            ItemKind::Def { name, params, result, body } => {
+                let result = result.as_ref().map_or(String::new(), |r| format!(" -> {}", type_text(r)));
+                self.definition(&format!("def {}{result}", name.text), params, body);
+            }
+            ItemKind::Query { name, params, body } => self.definition(&format!("query {}", name.text), params, body),
+            ItemKind::Test { name, settings, body } => self.node(format!("test {:?}", name.text), |o| {
+                settings.iter().for_each(|a| o.arg(a));
+                o.block(body);
+            }),
+            ItemKind::Binding { name, value } => self.under(&format!("binding {}", name.text), value),
+            ItemKind::Expr(e) => self.under("expression", e),
+            ItemKind::Error => self.line("error"),
+        }
+    }
+
+    fn row(&mut self, word: &str, def: &RowDef) {
+        let on = def.entity.as_ref().map_or(String::new(), |e| format!(" on {}", e.text));
+        self.definition(&format!("{word} {}{on}", def.name.text), &def.params, &def.body);
+    }
+
+    fn definition(&mut self, head: &str, params: &[Param], body: &Expr) {
+        self.node(head, |o| {
+            for param in params {
+                o.node(format!("parameter {}: {}", param.name.text, type_text(&param.ty)), |o| {
+                    param.range.iter().for_each(|r| o.range(r));
+                    o.optional("default", param.default.as_ref());
+                });
+            }
+            o.expr(body);
+        });
+    }
+
+    fn range(&mut self, range: &Range) {
+        self.node("range", |o| {
+            o.expr(&range.low);
+            o.expr(&range.high);
+        });
+    }
+
+    fn optional(&mut self, caption: &str, e: Option<&Expr>) {
+        if let Some(e) = e {
+            self.under(caption, e);
+        }
+    }
+
+    fn arg(&mut self, arg: &Arg) {
+        match &arg.name {
+            Some(name) => self.under(&format!("{} =", name.text), &arg.value),
+            None => self.expr(&arg.value),
+        }
+    }
+
+    fn block(&mut self, block: &Block) {
+        self.node("block", |o| {
+            block.statements.iter().for_each(|s| o.statement(s));
+            o.optional("result", block.result.as_deref());
+        });
+    }
+
+    fn statement(&mut self, statement: &Statement) {
+        match statement {
+            Statement::Binding { docs, name, value, .. } => {
+                docs.iter().for_each(|d| self.line(format!("## {d}")));
+                self.under(&format!("binding {}", name.text), value);
+            }
+            Statement::Assert { condition, .. } => self.under("assert", condition),
+            Statement::Error(_) => self.line("error"),
+        }
+    }
+
+    fn expr(&mut self, e: &Expr) {
+        match &e.kind {
+            ExprKind::Name(name) => self.line(format!("name {name}")),
+            ExprKind::Error => self.line("error"),
+            ExprKind::List(elements) => self.node("list", |o| elements.iter().for_each(|e| o.expr(e))),
+            ExprKind::Record(fields) => self.node("record", |o| fields.iter().for_each(|(n, e)| o.under(&format!("{}:", n.text), e))),
+            ExprKind::Block(block) => self.block(block),
+            ExprKind::Unary { op, operand } => self.under(&format!("{op:?}").to_lowercase(), operand),
+            ExprKind::Binary { op, left, right } => self.pair(&format!("{op:?}").to_lowercase(), left, right),
+            ExprKind::Compare { first, rest } => self.node("compare", |o| {
+                o.expr(first);
+                rest.iter().for_each(|(op, e)| o.under(compare_sign(*op), e));
+            }),
+            ExprKind::In { value, set, negated } => self.pair(if *negated { "not in" } else { "in" }, value, set),
+            ExprKind::IsNull { value, negated } => self.under(if *negated { "is not null" } else { "is null" }, value),
+            ExprKind::If { then, condition, otherwise } => self.node("choice", |o| {
+                o.under("if", condition);
+                o.under("then", then);
+                o.under("else", otherwise);
+            }),
+            ExprKind::Call { callee, args } => self.node(format!("call {}", callee.text), |o| args.iter().for_each(|a| o.arg(a))),
+            ExprKind::Method { receiver, name, args } => self.node(format!("method {}", name.text), |o| {
+                o.under("of", receiver);
+                args.iter().for_each(|a| o.arg(a));
+            }),
+            ExprKind::Field { receiver, name } => self.under(&format!("field {}", name.text), receiver),
+            ExprKind::Rule { key, count, window } => self.node("rule", |o| {
+                o.pair("at most or at least", key, count);
+                o.optional("in", window.as_deref());
+            }),
+            _ => self.line(print_expression(e)),
+        }
+    }
+
+    fn pair(&mut self, caption: &str, left: &Expr, right: &Expr) {
+        self.node(caption, |o| {
+            o.expr(left);
+            o.expr(right);
+        });
+    }
+}

@@ -1,0 +1,225 @@
+//! Text to lexemes: logos' tokens with their literals valued, comments taken out, `##` lines
+//! kept with the token they stand above. What is wrong with a single token is reported here,
+//! once; the token goes on as what was most likely meant, or as `Bad`.
+
+use logos::Logos;
+
+use super::literal;
+use super::token::Token;
+use crate::diag::{Code, Diagnostic, Sink, code};
+use crate::source::{SourceId, Span};
+
+/// A token in its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lexeme<'t> {
+    pub token: Token<'t>,
+    pub span: Span,
+    /// Whether it is the first of its line.
+    pub first: bool,
+    /// Bytes from the start of the line.
+    pub column: u32,
+    /// Put in by the filter or the recovery; there is no such text.
+    pub synthetic: bool,
+    /// The `##` lines directly above.
+    pub docs: Vec<&'t str>,
+}
+
+impl<'t> Lexeme<'t> {
+    /// A token that stands nowhere in the text.
+    pub fn synthetic(token: Token<'t>, span: Span) -> Self {
+        Lexeme { token, span, first: false, column: 0, synthetic: true, docs: Vec::new() }
+    }
+}
+
+/// A `#` comment and where it stands.
+pub struct Comment {
+    /// Whether nothing but blanks is before it on its line.
+    pub alone: bool,
+    pub span: Span,
+}
+
+struct Lexing<'t, 's> {
+    text: &'t str,
+    source: SourceId,
+    sink: &'s mut Sink,
+    out: Vec<Lexeme<'t>>,
+    comments: Vec<Comment>,
+    docs: Vec<&'t str>,
+    line_start: usize,
+    /// Whether a token was found on the current line.
+    begun: bool,
+    /// Whether anything, a comment included, was found on the current line.
+    blank: bool,
+}
+
+/// Cuts the text into lexemes and comments. Texts of 4 GiB and more do not fit a span: the rest
+/// is left out with a message.
+pub fn lex<'t>(text: &'t str, source: SourceId, sink: &mut Sink) -> (Vec<Lexeme<'t>>, Vec<Comment>) {
+    let mut lexing = Lexing {
+        text,
+        source,
+        sink,
+        out: Vec::new(),
+        comments: Vec::new(),
+        docs: Vec::new(),
+        line_start: 0,
+        begun: false,
+        blank: true,
+    };
+    if u32::try_from(text.len()).is_err() {
+        lexing.report(code::E0101, 0..0, "the text is longer than 4 GiB", "split it into several files");
+        return (lexing.out, lexing.comments);
+    }
+    let mut tokens = Token::lexer(text);
+    while let Some(token) = tokens.next() {
+        lexing.take(token, tokens.span());
+    }
+    (lexing.out, lexing.comments)
+}
+
+impl<'t> Lexing<'t, '_> {
+    fn report(&mut self, code: Code, at: std::ops::Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+        let span = Span::new(self.source, at.start, at.end);
+        self.sink.push(Diagnostic::new(code, span, message).help(help));
+    }
+
+    fn take(&mut self, token: Result<Token<'t>, ()>, at: std::ops::Range<usize>) {
+        match token {
+            Ok(Token::Newline) => self.newline(at.end),
+            Ok(Token::Comment) => self.comment(at),
+            Ok(token) => {
+                let token = self.valued(token, at.clone());
+                self.push(token, at);
+            }
+            Err(()) => self.stray(at),
+        }
+    }
+
+    fn newline(&mut self, next: usize) {
+        if self.blank {
+            self.docs.clear();
+        }
+        self.line_start = next;
+        self.begun = false;
+        self.blank = true;
+    }
+
+    fn comment(&mut self, at: std::ops::Range<usize>) {
+        self.blank = false;
+        let text = &self.text[at.clone()];
+        let alone = !self.begun;
+        if let Some(doc) = text.strip_prefix("##").filter(|t| alone && !t.starts_with('#')) {
+            self.docs.push(doc.strip_prefix(' ').unwrap_or(doc).trim_end());
+        }
+        self.comments.push(Comment { alone, span: Span::new(self.source, at.start, at.end) });
+    }
+
+    fn push(&mut self, token: Token<'t>, at: std::ops::Range<usize>) {
+        self.out.push(Lexeme {
+            token,
+            span: Span::new(self.source, at.start, at.end),
+            first: !self.begun,
+            column: (at.start - self.line_start) as u32,
+            synthetic: false,
+            docs: std::mem::take(&mut self.docs),
+        });
+        self.begun = true;
+        self.blank = false;
+    }
+
+    /// The token with its value, or what it must have meant.
+    fn valued(&mut self, token: Token<'t>, at: std::ops::Range<usize>) -> Token<'t> {
+        let slice = &self.text[at.clone()];
+        match token {
+            Token::Number => self.literal(literal::number(slice), at),
+            Token::At if slice.len() > 1 => self.literal(literal::time(slice), at),
+            Token::Quote => self.string(slice, at),
+            Token::Quoted("") => {
+                self.report(code::E0101, at, "a name in backticks is empty", "write the name between the backticks");
+                Token::Bad
+            }
+            Token::Name(name) => self.name(name, at),
+            Token::AmpAmp => self.foreign(at, Token::And, "and"),
+            Token::PipePipe => self.foreign(at, Token::Or, "or"),
+            Token::Bang => self.foreign(at, Token::Not, "not"),
+            other => other,
+        }
+    }
+
+    fn literal(&mut self, value: Result<Token<'t>, literal::Malformed>, at: std::ops::Range<usize>) -> Token<'t> {
+        value.unwrap_or_else(|wrong| {
+            self.report(code::E0102, at, wrong.message, wrong.help);
+            Token::Bad
+        })
+    }
+
+    fn string(&mut self, slice: &'t str, at: std::ops::Range<usize>) -> Token<'t> {
+        let quote = &slice[..1];
+        if !closed(slice) {
+            let help = format!("strings end on their line with {quote}; a line break inside is written `\\n`");
+            self.report(code::E0103, at, "the string is not closed", help);
+            return Token::Bad;
+        }
+        match literal::string(slice) {
+            Ok(_) => Token::Str(slice),
+            Err(bad) => {
+                let wrong = &slice[bad.clone()];
+                let help = format!("a backslash itself is written `\\\\`: `\\{wrong}`; escapes are `\\n \\t \\r \\0 \\\" \\' \\u{{E9}}`");
+                let at = at.start + bad.start..at.start + bad.end;
+                self.report(code::E0103, at, format!("`{wrong}` is no escape"), help);
+                Token::Bad
+            }
+        }
+    }
+
+    /// Names of other languages' constants, where they can be nothing else, and names that are
+    /// not ASCII.
+    fn name(&mut self, name: &'t str, at: std::ops::Range<usize>) -> Token<'t> {
+        let after_dot = self.out.last().is_some_and(|l| l.token == Token::Dot);
+        let rest = self.text[at.end..].trim_start();
+        let used_as_name = after_dot || rest.starts_with(['(', ':', '@']) || rest.starts_with('=') && !rest.starts_with("==");
+        match name {
+            "True" if !used_as_name => self.foreign(at, Token::True, "true"),
+            "False" if !used_as_name => self.foreign(at, Token::False, "false"),
+            "None" if !used_as_name => self.foreign(at, Token::Null, "null"),
+            _ if !name.is_ascii() => {
+                let help = format!("other names stand in backticks: `` `{name}` ``");
+                self.report(code::E0101, at, format!("the name `{name}` is not plain ASCII"), help);
+                Token::Name(name)
+            }
+            _ => Token::Name(name),
+        }
+    }
+
+    fn foreign(&mut self, at: std::ops::Range<usize>, meant: Token<'t>, word: &str) -> Token<'t> {
+        let wrong = &self.text[at.clone()];
+        self.report(code::E0101, at, format!("`{wrong}` is not part of the language"), format!("write `{word}`"));
+        meant
+    }
+
+    /// A character that begins no token. Neighbours of the same kind are reported together.
+    fn stray(&mut self, at: std::ops::Range<usize>) {
+        let wrong = &self.text[at.clone()];
+        if self.out.last().is_some_and(|l| l.token == Token::Bad && l.span.end as usize == at.start) {
+            return;
+        }
+        let help = match wrong.chars().next() {
+            Some('?') => "a choice is written `a if condition else b`",
+            Some('^') => "a power is written `a ** b`",
+            Some('“' | '”' | '‘' | '’' | '«' | '»') => "strings stand in plain quotes: `\"text\"`",
+            Some('`') => "a name in backticks ends with a backtick on the same line",
+            Some('\\') => "no mark is needed to go on in the next line: begin it with `.` or an operator",
+            _ => "remove it; text stands in quotes, comments begin with `#`",
+        };
+        let shown = wrong.escape_debug().to_string();
+        self.report(code::E0101, at.clone(), format!("unexpected character `{shown}`"), help);
+        self.push(Token::Bad, at);
+    }
+}
+
+/// Whether a literal ends with the quote it began with, that quote not being escaped.
+fn closed(literal: &str) -> bool {
+    let quote = literal.as_bytes()[0];
+    let inner = literal.as_bytes()[1..].strip_suffix(&[quote]);
+    inner.is_some_and(|inner| inner.iter().rev().take_while(|&&c| c == b'\\').count() % 2 == 0)
+}

@@ -1,0 +1,156 @@
+//! The glue: filter, grammar, recovery.
+
+use super::ast::{Expr, ExprKind, File, Item, ItemKind, Name};
+use super::build::Loc;
+use super::layout::{ItemTokens, lay_out};
+use super::lexer::{Lexeme, lex};
+use super::recover::{self, Repair};
+use super::token::Token;
+use super::{balance, grammar, message};
+use crate::diag::{Diagnostic, Sink, code};
+use crate::source::{SourceId, Span};
+
+/// Repairs of one item before it is given up.
+const MAX_REPAIRS: usize = 50;
+
+/// Where and why the grammar stopped.
+pub struct Stop<'a, 't> {
+    pub text: &'t str,
+    pub tokens: &'a [Lexeme<'t>],
+    /// Number of the token that did not fit; the number of tokens if they came to an end.
+    pub index: usize,
+    /// The tokens that would have fitted, by their names in the grammar.
+    pub expected: Vec<String>,
+}
+
+/// Parses a file. Whatever the text, there is a tree: what could not be read is an `Error` node,
+/// and every error has been reported to the sink.
+pub fn parse(text: &str, source: SourceId, sink: &mut Sink) -> File {
+    let mut file = File::default();
+    for tokens in items(text, source, sink) {
+        let first = first_name(&tokens.tokens);
+        let item = item(text, tokens, source, sink);
+        if item.kind == ItemKind::Error {
+            file.broken.extend(first);
+        }
+        file.items.push(item);
+    }
+    report_lost_expressions(&file, sink);
+    file
+}
+
+/// Parses one expression; an `Error` node if the text is anything else.
+pub fn parse_expression(text: &str, source: SourceId, sink: &mut Sink) -> Expr {
+    let mut items = items(text, source, sink).into_iter();
+    let end = Span::new(source, text.len(), text.len());
+    let Some(tokens) = items.next() else {
+        sink.push(Diagnostic::new(code::E0101, end, "an expression is missing").help("write a value, a name or a call"));
+        return Expr { kind: ExprKind::Error, span: end };
+    };
+    if let Some(more) = items.next() {
+        let message = "one expression is expected here, this is a second one";
+        sink.push(Diagnostic::new(code::E0101, more.span(), message).help("remove it, or join the two by an operator"));
+    }
+    let item = item(text, tokens, source, sink);
+    match item.kind {
+        ItemKind::Expr(e) => e,
+        ItemKind::Error => Expr { kind: ExprKind::Error, span: item.span },
+        _ => {
+            let message = "an expression is expected here, not a definition";
+            sink.push(Diagnostic::new(code::E0101, item.span, message).help("write the value alone"));
+            Expr { kind: ExprKind::Error, span: item.span }
+        }
+    }
+}
+
+/// The tokens as the grammar sees them, with a separator between items.
+pub fn tokens<'t>(text: &'t str, source: SourceId, sink: &mut Sink) -> Vec<Lexeme<'t>> {
+    let mut all: Vec<Lexeme> = Vec::new();
+    for item in items(text, source, sink) {
+        if !all.is_empty() {
+            all.push(Lexeme::synthetic(Token::Sep, recover::end_before(&all, all.len())));
+        }
+        all.extend(item.tokens);
+    }
+    all
+}
+
+fn items<'t>(text: &'t str, source: SourceId, sink: &mut Sink) -> Vec<ItemTokens<'t>> {
+    let (lexemes, _) = lex(text, source, sink);
+    let balanced = balance::balance(lexemes, sink);
+    lay_out(&balanced, sink)
+}
+
+fn item(text: &str, item: ItemTokens, source: SourceId, sink: &mut Sink) -> Item {
+    let span = item.span();
+    let docs = item.docs.iter().map(|d| d.to_string()).collect();
+    let kind = if item.too_deep { ItemKind::Error } else { item_kind(text, item.tokens, source, sink) };
+    Item { docs, kind, span }
+}
+
+/// Runs the grammar, and again after each repair.
+fn item_kind(text: &str, mut tokens: Vec<Lexeme>, source: SourceId, sink: &mut Sink) -> ItemKind {
+    let parser = grammar::ItemParser::new();
+    for _ in 0..MAX_REPAIRS {
+        let mut found = Vec::new();
+        let (index, expected) = match parser.parse(source, &mut found, stream(&tokens)) {
+            Ok(kind) => {
+                found.into_iter().for_each(|d| sink.push(d));
+                return kind;
+            }
+            Err(error) => stopped(error, tokens.len()),
+        };
+        let how = if recover::is_echo(&tokens, index) {
+            Repair::Replace
+        } else {
+            let (diagnostic, how) = message::explain(&Stop { text, tokens: &tokens, index, expected });
+            sink.push(diagnostic);
+            how
+        };
+        if !recover::repair(&mut tokens, index, how) {
+            break;
+        }
+    }
+    ItemKind::Error
+}
+
+fn stream<'a, 't>(tokens: &'a [Lexeme<'t>]) -> impl Iterator<Item = (Loc, Token<'t>, Loc)> + use<'a, 't> {
+    tokens.iter().enumerate().map(|(token, lexeme)| {
+        let at = |byte| Loc { token, byte };
+        (at(lexeme.span.start), lexeme.token, at(lexeme.span.end))
+    })
+}
+
+type Unparsed<'t> = lalrpop_util::ParseError<Loc, Token<'t>, ()>;
+
+/// The token that did not fit, and what would have.
+fn stopped(error: Unparsed, end: usize) -> (usize, Vec<String>) {
+    match error {
+        Unparsed::UnrecognizedToken { token, expected } => (token.0.token, expected),
+        Unparsed::ExtraToken { token } => (token.0.token, Vec::new()),
+        Unparsed::UnrecognizedEof { expected, .. } => (end, expected),
+        Unparsed::InvalidToken { .. } | Unparsed::User { .. } => (end, Vec::new()),
+    }
+}
+
+/// The name that an item gives to something, as far as its first tokens tell.
+fn first_name(tokens: &[Lexeme]) -> Option<Name> {
+    let name = |l: &Lexeme| match l.token {
+        Token::Name(text) | Token::Quoted(text) => Some(Name { text: text.to_string(), span: l.span }),
+        _ => None,
+    };
+    let second = tokens.get(1)?;
+    if second.token == Token::Assign { name(&tokens[0]) } else { name(second) }
+}
+
+/// Only the last item may be an expression.
+fn report_lost_expressions(file: &File, sink: &mut Sink) {
+    let earlier = file.items.split_last().map_or(&[][..], |(_, earlier)| earlier);
+    for item in earlier {
+        if let ItemKind::Expr(e) = &item.kind
+            && e.kind != ExprKind::Error
+        {
+            sink.push(message::lost_expression(e));
+        }
+    }
+}
