@@ -14,6 +14,9 @@ fn main() {
     let mut files = Vec::new();
     find(&folder, &mut files);
     files.sort();
+    if std::env::var_os("CASES_WRITE").is_some() {
+        return files.iter().for_each(|file| write_tables(file, &folder.join("worlds")));
+    }
     let mut trials = Vec::new();
     for file in files {
         let text = std::fs::read_to_string(&file).expect("a file of cases");
@@ -34,6 +37,32 @@ fn find(folder: &Path, files: &mut Vec<PathBuf>) {
             files.push(path);
         }
     }
+}
+
+/// Writes every table of a file as the reference interpreter gives it, under the header that
+/// stands there. What has changed is to be read before it is believed.
+fn write_tables(file: &Path, worlds: &Path) {
+    let text = std::fs::read_to_string(file).expect("a file of cases");
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    for case in cases("", &text, worlds).iter().rev() {
+        let Ok(answers) = std::panic::catch_unwind(|| reference_answers(case, &notation::world(&case.world))) else {
+            continue;
+        };
+        for (table, (_, answer)) in case.tables.iter().zip(answers).rev() {
+            lines.splice(table.lines.clone(), tabulated(table, &answer));
+        }
+    }
+    std::fs::write(file, lines.join("\n") + "\n").expect("the file is written");
+}
+
+fn tabulated(table: &Table, answer: &Output) -> Vec<String> {
+    let row = |row: &OutRow| table.header.iter().enumerate().map(|(i, n)| shown(i, n, row)).collect::<Vec<_>>();
+    let mut all = vec![table.header.clone()];
+    all.extend(rows_of(table, answer).iter().map(row));
+    let width = |i: usize| all.iter().map(|r| r[i].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..table.header.len()).map(width).collect();
+    let line = |r: &Vec<String>| r.iter().zip(&widths).map(|(c, w)| format!("{c:w$}")).collect::<Vec<_>>().join("  ");
+    all.iter().map(|r| line(r).trim_end().to_owned()).collect()
 }
 
 /// What is wrong is said with the program; panics are failures like others.
@@ -62,17 +91,25 @@ fn judge(case: &Case) -> Result<(), String> {
     if case.tables.is_empty() {
         return Err("the case expects nothing: neither errors nor rows".to_owned());
     }
-    let read = |name: &str| case.files.iter().find(|f| f.0 == name).expect("the imported file").1.clone();
-    let program = reference::Program::new(&case.program, &world, &read);
-    let mut asked = Vec::new();
-    for table in &case.tables {
-        let request = request(&world, table);
-        let answer = reference::run(&world, &program, &request);
-        let answer = output::of_reference(&world, &request, &answer);
-        matches(table, &answer)?;
-        asked.push((request, answer, table.settings.approx));
+    let asked = reference_answers(case, &world);
+    for (table, (_, answer)) in case.tables.iter().zip(&asked) {
+        matches(table, answer)?;
     }
+    let asked: Vec<_> = asked.into_iter().zip(&case.tables).map(|((r, a), t)| (r, a, t.settings.approx)).collect();
     treatments::compare(case, &world, folder.path(), &asked)
+}
+
+/// The requests of the tables with what the reference interpreter answers.
+fn reference_answers(case: &Case, world: &reference::World) -> Vec<(reference::Request, Output)> {
+    let read = |name: &str| case.files.iter().find(|f| f.0 == name).expect("the imported file").1.clone();
+    let program = reference::Program::new(&case.program, world, &read);
+    let answer = |table: &Table| {
+        let request = request(world, table);
+        let answer = reference::run(world, &program, &request);
+        let answer = output::of_reference(world, &request, &answer);
+        (request, answer)
+    };
+    case.tables.iter().map(answer).collect()
 }
 
 fn request(world: &reference::World, table: &Table) -> reference::Request {
@@ -91,33 +128,40 @@ fn request(world: &reference::World, table: &Table) -> reference::Request {
     }
 }
 
+/// The rows of the list that a table is about.
+fn rows_of<'a>(table: &Table, answer: &'a Output) -> &'a [OutRow] {
+    let wanted = table.settings.list.as_ref();
+    let found = answer.iter().find(|(name, _)| wanted.is_none() || name.as_ref() == wanted);
+    &found.unwrap_or_else(|| panic!("there is no list {wanted:?}")).1
+}
+
 /// Compares the columns that the table names with an answer.
 fn matches(table: &Table, answer: &Output) -> Result<(), String> {
-    let wanted = table.settings.list.as_ref();
-    let (_, rows) = answer
-        .iter()
-        .find(|(name, _)| wanted.is_none() || name.as_ref() == wanted)
-        .ok_or_else(|| format!("there is no list {wanted:?}"))?;
-    let differs = |(expected, row): (&Vec<String>, &OutRow)| {
-        table.header.iter().zip(expected).enumerate().any(|(i, (name, cell))| !agrees(i, name, cell, row, table))
+    let rows = rows_of(table, answer);
+    let agrees = |(cells, row): (&Vec<String>, &OutRow)| {
+        let mut pairs = table.header.iter().zip(cells).enumerate();
+        cells.len() == table.header.len() && pairs.all(|(i, (name, cell))| agrees(&shown(i, name, row), cell, table))
     };
-    if rows.len() != table.rows.len() || table.rows.iter().zip(rows).any(differs) {
-        return Err(format!("the reference interpreter gives\n{}instead of\n{:?}", output::show(rows), table.rows));
+    if rows.len() != table.rows.len() || !table.rows.iter().zip(rows).all(agrees) {
+        return Err(format!("the reference interpreter gives\n{}", tabulated(table, answer).join("\n")));
     }
     Ok(())
 }
 
-/// The first column is the key; `score` and the others go by their names.
-fn agrees(place: usize, name: &str, cell: &str, row: &OutRow, table: &Table) -> bool {
-    let value = match name {
+/// The cell of a column: the first is the key; `score` and the others go by their names.
+fn shown(place: usize, name: &str, row: &OutRow) -> String {
+    let column = || row.columns.iter().find(|c| c.0 == name).unwrap_or_else(|| panic!("no column {name}")).1.clone();
+    output::cell(&match name {
         _ if place == 0 => igql::types::Value::Id(row.key.clone()),
         "score" => row.score.map_or(igql::types::Value::Null, igql::types::Value::Float),
-        name => row.columns.iter().find(|c| c.0 == name).unwrap_or_else(|| panic!("no column {name}")).1.clone(),
-    };
-    let shown = output::cell(&value);
-    match (shown.parse::<f64>(), cell.parse::<f64>()) {
+        _ => column(),
+    })
+}
+
+fn agrees(found: &str, cell: &str, table: &Table) -> bool {
+    match (found.parse::<f64>(), cell.parse::<f64>()) {
         (Ok(a), Ok(b)) if table.settings.approx => (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0),
         (Ok(a), Ok(b)) => a == b,
-        _ => shown == cell,
+        _ => found == cell,
     }
 }

@@ -34,6 +34,8 @@ pub struct Table {
     pub settings: Settings,
     pub header: Vec<String>,
     pub rows: Vec<Vec<String>>,
+    /// Lines of the file, from 0, that hold header and rows.
+    pub lines: std::ops::Range<usize>,
 }
 
 /// `key=value` words after the fence's name.
@@ -54,6 +56,8 @@ pub struct Settings {
 struct Fence<'t> {
     words: Vec<&'t str>,
     body: String,
+    /// Lines of the body in the file.
+    lines: std::ops::Range<usize>,
 }
 
 enum Part<'t> {
@@ -95,11 +99,12 @@ pub fn cases(name: &str, text: &str, worlds: &Path) -> Vec<Case> {
 
 fn parts(text: &str) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
+    let mut lines = text.lines().enumerate();
+    while let Some((at, line)) = lines.next() {
         if let Some(words) = line.strip_prefix("```") {
-            let body: Vec<&str> = lines.by_ref().take_while(|l| *l != "```").collect();
-            parts.push(Part::Fence(Fence { words: words.split_whitespace().collect(), body: body.join("\n") + "\n" }));
+            let body: Vec<&str> = lines.by_ref().map(|l| l.1).take_while(|l| *l != "```").collect();
+            let words = words.split_whitespace().collect();
+            parts.push(Part::Fence(Fence { words, body: body.join("\n") + "\n", lines: at + 1..at + 1 + body.len() }));
         } else if line.starts_with('#') {
             parts.push(Part::Heading(line.trim_start_matches('#').trim()));
         }
@@ -152,7 +157,7 @@ fn marks_of(text: &str, line: usize) -> Vec<Mark> {
 fn table(fence: &Fence) -> Table {
     let mut lines = fence.body.lines().filter(|l| !l.trim().is_empty()).map(notation::cells);
     let header = lines.next().unwrap_or_default();
-    Table { settings: settings(&fence.words[1..]), header, rows: lines.collect() }
+    Table { settings: settings(&fence.words[1..]), header, rows: lines.collect(), lines: fence.lines.clone() }
 }
 
 fn settings(words: &[&str]) -> Settings {
