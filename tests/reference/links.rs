@@ -79,6 +79,7 @@ impl Links {
     }
 
     fn index(mut self) -> Links {
+        self.of.clear();
         for (i, link) in self.list.iter().enumerate() {
             self.of.entry(link.from).or_default().push(i);
         }
