@@ -5,7 +5,8 @@
 use crate::types::{NULL_BOOL, NULL_CODE, NULL_FLOAT, NULL_INT};
 use std::sync::Arc;
 
-/// Start and length of a list or vector in its child array; start [`NULL_CODE`] is null.
+/// Of a list: start and length in its items. Of a vector: its number among the vectors, and its
+/// dimension. A first part of [`NULL_CODE`] is null.
 pub type Slot = [u32; 2];
 
 /// A column that borrows from a snapshot (or from anywhere).
@@ -48,6 +49,38 @@ impl Column {
         self.len() == 0
     }
 
+    /// The rows of all columns, one after the other; they must be of one kind, as their common
+    /// type ensures (lists and vectors are laid out anew).
+    pub fn concat(columns: &[Column]) -> Column {
+        let mut all = match columns.first() {
+            Some(first) => first.clone(),
+            None => return Column::I64(Vec::new()),
+        };
+        columns[1..].iter().for_each(|more| all.append(more));
+        all
+    }
+
+    fn append(&mut self, more: &Column) {
+        match (self, more) {
+            (Column::I64(a), Column::I64(b)) => a.extend(b),
+            (Column::F64(a), Column::F64(b)) => a.extend(b),
+            (Column::Bool(a), Column::Bool(b)) => a.extend(b),
+            (Column::Code(a), Column::Code(b)) => a.extend(b),
+            (Column::List { slots, items }, Column::List { slots: more, items: more_items }) => {
+                let moved = items.len() as u32;
+                slots.extend(more.iter().map(|&slot| shift(slot, moved)));
+                Arc::make_mut(items).append(more_items);
+            }
+            (Column::Vector { slots, items }, Column::Vector { slots: more, items: more_items }) => {
+                let dim = slots.iter().chain(more).map(|s| s[1]).max().unwrap_or(1).max(1);
+                let moved = items.len() as u32 / dim;
+                slots.extend(more.iter().map(|&slot| shift(slot, moved)));
+                Arc::make_mut(items).extend_from_slice(more_items);
+            }
+            (a, b) => debug_assert!(b.is_empty(), "columns of two kinds: {a:?}"),
+        }
+    }
+
     /// The rows `rows`, in that order; [`NULL_CODE`] gives null.
     pub fn gather(&self, rows: &[u32]) -> Column {
         match self {
@@ -63,6 +96,10 @@ impl Column {
             }
         }
     }
+}
+
+fn shift(slot: Slot, by: u32) -> Slot {
+    if slot[0] == NULL_CODE { slot } else { [slot[0] + by, slot[1]] }
 }
 
 /// Values at `rows`; rows past the end, [`NULL_CODE`] among them, give `null`.

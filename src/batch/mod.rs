@@ -1,3 +1,5 @@
 //! Columns in memory, borrowed or owned, and the batches that operators pass on.
 mod column;
+mod rows;
 pub use column::{Column, ColumnView, Slot, pick};
+pub use rows::{Rows, by_score, descending};

@@ -66,6 +66,14 @@ impl DataError {
         self
     }
 
+    /// Adds how many more rows are like the one that the error is about.
+    pub fn and_more(mut self, count: u64) -> Self {
+        if count > 0 {
+            self.message = format!("{} (and {count} more like it)", self.message).into();
+        }
+        self
+    }
+
     fn place(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&shown(&self.file))?;
         match (self.row, self.line) {

@@ -144,6 +144,23 @@ impl Schema {
         &self.edges[id.0 as usize]
     }
 
+    /// A type as a program writes it: `list[id[media]]`.
+    pub fn type_name(&self, ty: &Type) -> String {
+        match ty {
+            Type::Int => "int".to_owned(),
+            Type::Float => "float".to_owned(),
+            Type::Bool => "bool".to_owned(),
+            Type::String => "string".to_owned(),
+            Type::Time => "time".to_owned(),
+            Type::Duration => "duration".to_owned(),
+            Type::Id(entity) => format!("id[{}]", self.entity(*entity).name),
+            Type::List(item) => format!("list[{}]", self.type_name(item)),
+            Type::Vector(dim) => format!("vector[{dim}]"),
+            Type::Null => "null".to_owned(),
+            Type::Error => "?".to_owned(),
+        }
+    }
+
     pub fn find_entity(&self, name: &str) -> Option<EntityId> {
         self.entities.iter().position(|e| e.name == name).map(|i| EntityId(i as u16))
     }

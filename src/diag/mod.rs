@@ -5,6 +5,8 @@ pub mod code;
 pub mod json;
 pub mod render;
 pub mod suggest;
+#[cfg(test)]
+pub mod testing;
 
 pub use code::{Code, Severity};
 

@@ -37,3 +37,6 @@ pub use token::{RESERVED, Token};
 mod grammar {
     include!(concat!(env!("OUT_DIR"), "/igql.rs"));
 }
+
+#[cfg(test)]
+mod tests;

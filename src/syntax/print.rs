@@ -125,9 +125,9 @@ fn quoted(text: &str) -> String {
     out + "\""
 }
 
-/// A duration in the largest unit that divides it; what is below a millisecond cannot be written.
+/// A duration in the largest unit up to days that divides it (`7d` is more usual than `1w`); what is below a millisecond cannot be written.
 fn duration(micros: i64) -> String {
-    let fits = UNITS.iter().find(|(_, length)| micros != 0 && micros % length == 0);
+    let fits = UNITS.iter().skip(1).find(|(_, length)| micros != 0 && micros % length == 0);
     match fits {
         Some((unit, length)) => format!("{}{unit}", micros / length),
         None if micros == 0 => "0s".into(),

@@ -213,18 +213,16 @@ fn product(config: &EdgeConfig, loaded: &Loaded, from: &End<'_>, to: &End<'_>) -
     }
     if let Some((row, f, t)) = first {
         let (end, place) = if from.is_bad(f) { (from, f) } else { (to, t) };
-        let error = bad_end(loaded, row, end, place, links.skipped);
+        let error = bad_end(loaded, row, end, place);
         if config.table.on_error == OnError::Error {
-            return Err(error);
+            return Err(error.and_more(links.skipped - 1));
         }
         links.why = Some(brief(&error));
     }
     Ok(links)
 }
 
-fn bad_end(loaded: &Loaded, row: usize, end: &End<'_>, place: usize, count: u64) -> DataError {
-    let more = if count > 1 { format!(" ({} more links with a bad end)", count - 1) } else { String::new() };
-    let message = format!("{}{more}", end.message(place));
-    let error = loaded.table.origin.error(loaded.reader.as_ref(), row, message).column(end.column);
+fn bad_end(loaded: &Loaded, row: usize, end: &End<'_>, place: usize) -> DataError {
+    let error = loaded.table.origin.error(loaded.reader.as_ref(), row, end.message(place)).column(end.column);
     error.help("`on_error = \"skip\"` leaves such links out and reports how many")
 }

@@ -5,7 +5,7 @@ use super::tables::{Loaded, rows_skipped};
 use crate::catalog::config::{self, Catalog, OnError};
 use crate::catalog::{DataError, DataWarning};
 use crate::store::import::{Origin, Reader, Values};
-use crate::types::{EntityId, NULL_CODE, Type};
+use crate::types::{NULL_CODE, Type};
 
 /// An entity in memory.
 pub struct Entity {
@@ -116,9 +116,12 @@ pub fn resolve(
         let mut rows = entities[reference.entity.0 as usize].keys.rows_of(&entity.columns[at].values);
         let target = &catalog.entities[reference.entity.0 as usize].name;
         if let Some((error, count)) = dangling(entity, at, &rows, target) {
-            let Some(table) = config.table.as_ref().filter(|t| t.on_error == OnError::Skip) else { return Err(error) };
+            let Some(table) = config.table.as_ref().filter(|t| t.on_error == OnError::Skip) else {
+                return Err(error.and_more(count - 1));
+            };
             let why = crate::store::import::brief(&error);
-            let message = format!("{count} references read null: {why}");
+            let read = if count == 1 { "reference reads" } else { "references read" };
+            let message = format!("{count} {read} null: {why}");
             warnings.push(DataWarning { message, ..rows_skipped(table, "", count) });
             rows.iter_mut().filter(|r| **r == DANGLING).for_each(|r| *r = NULL_CODE);
         }
@@ -131,14 +134,8 @@ fn dangling(entity: &Entity, at: usize, rows: &[u32], target: &str) -> Option<(D
     let row = rows.iter().position(|r| *r == DANGLING)?;
     let count = rows.iter().filter(|r| **r == DANGLING).count() as u64;
     let column = &entity.columns[at];
-    let more = if count > 1 { format!(" ({} more rows like it)", count - 1) } else { String::new() };
-    let message = format!("no {target} has the key {}{more}", shown(&column.values, row));
+    let message = format!("no {target} has the key {}", shown(&column.values, row));
     let (origin, reader) = entity.source.as_ref()?;
     let error = origin.error(reader.as_ref(), row, message).column(&column.name);
     Some((error.help("`on_error = \"skip\"` lets such references read null"), count))
-}
-
-/// The type of a reference column.
-pub fn id(entity: EntityId) -> Type {
-    Type::Id(entity)
 }

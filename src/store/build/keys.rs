@@ -54,14 +54,6 @@ impl Keys {
         }
     }
 
-    /// The keys again, as a column.
-    pub fn into_values(self) -> Values {
-        match self {
-            Keys::Int { keys, .. } => Values::Int(keys),
-            Keys::Word { codes, words, .. } => Values::Word { codes, words },
-        }
-    }
-
     /// The rows of keys (of all elements, for a list); null stays null, others are [`DANGLING`].
     pub fn rows_of(&self, values: &Values) -> Vec<u32> {
         match (self, values) {

@@ -50,10 +50,6 @@ impl Plan {
     pub fn position(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|n| n == name)
     }
-
-    pub fn ty(&self, column: usize) -> &Type {
-        &self.wanted[column].how.ty
-    }
 }
 
 /// Decides for every column of the table.

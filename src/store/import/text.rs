@@ -45,6 +45,7 @@ impl TextTable {
         let mut records = records(text, &self.layout, &self.format);
         let mut record = StringRecord::new();
         let mut row = first;
+        let mut start = records.byte();
         while records.next(&mut record) {
             match self.wrong_length(&record) {
                 None => self.row(&record, wanted, decoded, row),
@@ -54,9 +55,10 @@ impl TextTable {
                 }
             }
             row += 1;
-        }
-        if row > first && self.layout.quotes && unclosed(text, record.position()) {
-            decoded.faults.push(row - 1, None, unclosed_fault());
+            if self.layout.quotes && records.byte() == text.len() && unclosed(&text[start..]) {
+                decoded.faults.push(row - 1, None, unclosed_fault());
+            }
+            start = records.byte();
         }
     }
 
@@ -212,9 +214,8 @@ fn found(names: Vec<String>, guesses: &[Guess], format: &TextFormat) -> Vec<Foun
 }
 
 /// True if the last record opens a quote and never closes it: it has then swallowed the rest.
-fn unclosed(text: &str, last: Option<&csv::Position>) -> bool {
-    let start = last.map_or(text.len(), |p| p.byte() as usize).min(text.len());
-    text.as_bytes()[start..].iter().filter(|&&b| b == b'"').count() % 2 == 1
+fn unclosed(last: &str) -> bool {
+    last.bytes().filter(|&b| b == b'"').count() % 2 == 1
 }
 
 fn unclosed_fault() -> Fault {

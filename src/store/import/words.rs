@@ -14,12 +14,9 @@ pub struct Words {
 }
 
 impl Words {
+    /// How many there are.
     pub fn len(&self) -> usize {
         self.ends.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
     }
 
     fn raw(&self, code: u32) -> &[u8] {

@@ -1,0 +1,216 @@
+//! From rows to nodes: distinct codes, an order of insertion, and numbers that follow the landmarks.
+//!
+//! Codes sorted by their hash are in an order that is random and yet a function of the data alone. The
+//! first of them are the landmarks, and all are inserted in this order. Node *numbers* are another
+//! matter: nodes with the same nearest landmark get numbers in sequence, and so lie together.
+//!
+//! Under dot, larger vectors are nearer to everything, which is no geometry to prune in. While building,
+//! every vector gets one more dimension, its *lift* `sqrt(M² - |v|²)` with the greatest length `M`, so
+//! that all have equal length and the order of products becomes that of distances (Neyshabur and Srebro,
+//! On Symmetric and Asymmetric LSHs, 2015). A query has lift 0.
+
+use rayon::prelude::*;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::walk::{Probe, Terms};
+use crate::ann::codes::{Quantizer, usable_rows};
+use crate::ann::simd::{Codes, Level, dots};
+use crate::ann::{Metric, Vectors};
+
+/// Set in an offset if all rows of the node have the same vector to the bit.
+pub const UNIFORM: u32 = 1 << 31;
+
+/// Nodes in their numbering.
+pub struct Nodes {
+    pub quantizer: Quantizer<'static>,
+    /// `stride` bytes per node.
+    pub codes: Vec<u8>,
+    /// Node `i` stands for `rows[offsets[i]..offsets[i + 1]]`, ascending (less the mark [`UNIFORM`]).
+    pub offsets: Vec<u32>,
+    pub rows: Vec<u32>,
+    /// Node numbers in order of insertion; the first `landmarks` are the landmarks.
+    pub insertion: Vec<u32>,
+    pub landmarks: usize,
+    /// Where the nodes nearest to each landmark begin, and at last where they end.
+    pub cells: Vec<u32>,
+    pub norms: Vec<i32>,
+    pub lifts: Option<Vec<i32>>,
+}
+
+/// Rows of equal codes: a range of the sorted rows.
+type Group = std::ops::Range<usize>;
+
+impl Nodes {
+    pub fn of(vectors: &Vectors) -> Nodes {
+        let rows = usable_rows(vectors);
+        let quantizer = Quantizer::fit(vectors, &rows);
+        let stride = quantizer.stride().max(1);
+        let mut row_codes = vec![0; rows.len() * stride];
+        row_codes
+            .par_chunks_mut(stride)
+            .zip(&rows)
+            .for_each(|(out, &row)| quantizer.encode(vectors.get(row).unwrap_or(&[]), out));
+        let sorted = sort_by_code(&row_codes, stride);
+        let code = |i: u32| &row_codes[i as usize * stride..][..stride];
+        let groups = group(&sorted, code);
+        let landmarks = landmark_count(groups.len());
+        let by_rank = gather(&groups, stride, |group| code(sorted[group.start]));
+        let (order, cells) = number(&quantizer, &by_rank, stride, landmarks);
+
+        let mut insertion = vec![0; groups.len()];
+        for (node, &rank) in order.iter().enumerate() {
+            insertion[rank as usize] = node as u32;
+        }
+        let groups: Vec<Group> = order
+            .iter()
+            .map(|&rank| groups[rank as usize].clone())
+            .collect();
+        let codes = gather(&order, stride, |&rank| {
+            &by_rank[rank as usize * stride..][..stride]
+        });
+        let (offsets, rows) = spread(vectors, &groups, &sorted, &rows);
+        let (norms, lifts) = lengths(quantizer.metric, &codes, stride);
+        Nodes {
+            quantizer,
+            codes,
+            offsets,
+            rows,
+            insertion,
+            landmarks,
+            cells,
+            norms,
+            lifts,
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.insertion.len()
+    }
+}
+
+/// How many landmarks a graph has: scanning them and walking on from them cost about the same.
+fn landmark_count(nodes: usize) -> usize {
+    (4.0 * (nodes as f64).sqrt()).ceil().min(nodes as f64) as usize
+}
+
+/// Positions of codes sorted by hash, then code, then position.
+fn sort_by_code(codes: &[u8], stride: usize) -> Vec<u32> {
+    let mut keyed: Vec<(u64, u32)> = codes
+        .par_chunks_exact(stride)
+        .enumerate()
+        .map(|(i, code)| (xxh3_64(code), i as u32))
+        .collect();
+    let code = |i: u32| &codes[i as usize * stride..][..stride];
+    keyed.par_sort_unstable_by(|a, b| {
+        a.0.cmp(&b.0)
+            .then_with(|| code(a.1).cmp(code(b.1)))
+            .then(a.1.cmp(&b.1))
+    });
+    keyed.into_iter().map(|(_, i)| i).collect()
+}
+
+fn group<'a>(sorted: &[u32], code: impl Fn(u32) -> &'a [u8]) -> Vec<Group> {
+    let mut start = 0;
+    sorted
+        .chunk_by(|&a, &b| code(a) == code(b))
+        .map(|chunk| {
+            let group = start..start + chunk.len();
+            start = group.end;
+            group
+        })
+        .collect()
+}
+
+/// Rows of codes, copied together.
+fn gather<'a, T: Sync>(
+    items: &[T],
+    stride: usize,
+    code: impl Fn(&T) -> &'a [u8] + Sync,
+) -> Vec<u8> {
+    let mut out = vec![0; items.len() * stride];
+    out.par_chunks_mut(stride)
+        .zip(items)
+        .for_each(|(out, item)| out.copy_from_slice(code(item)));
+    out
+}
+
+/// Ranks in the order of node numbers (by nearest landmark, then rank), and where each landmark's begin.
+fn number(
+    quantizer: &Quantizer,
+    by_rank: &[u8],
+    stride: usize,
+    landmarks: usize,
+) -> (Vec<u32>, Vec<u32>) {
+    let (norms, lifts) = lengths(quantizer.metric, by_rank, stride);
+    let codes = Codes::new(by_rank, stride);
+    let ids: Vec<u32> = (0..landmarks as u32).collect();
+    let terms = Terms {
+        norms: Some(&norms),
+        lifts: lifts.as_deref(),
+    };
+    let nearest = |rank: u32, probe: &mut Probe, products: &mut Vec<i32>| {
+        probe.code.set_row(codes.row(rank));
+        probe.lift = lifts.as_ref().map_or(0, |lifts| lifts[rank as usize]);
+        dots(Level::detect(), &probe.code, codes, &ids, products);
+        let scores = products.iter().zip(&ids);
+        scores
+            .map(|(&p, &id)| (terms.score(p, probe.lift, id), std::cmp::Reverse(id)))
+            .max()
+    };
+    let mut keyed: Vec<(u32, u32)> = (0..codes.len() as u32)
+        .into_par_iter()
+        .with_min_len(256)
+        .map_init(Default::default, |(probe, products), rank| {
+            let landmark = nearest(rank, probe, products).map_or(0, |(_, id)| id.0);
+            (landmark, rank)
+        })
+        .collect();
+    keyed.par_sort_unstable();
+    let begin = |landmark: u32| keyed.partition_point(|&(other, _)| other < landmark) as u32;
+    let cells = (0..=landmarks as u32).map(begin).collect();
+    (keyed.into_iter().map(|(_, rank)| rank).collect(), cells)
+}
+
+/// Offsets and rows of the nodes.
+fn spread(
+    vectors: &Vectors,
+    groups: &[Group],
+    sorted: &[u32],
+    usable: &[u32],
+) -> (Vec<u32>, Vec<u32>) {
+    let mut offsets = Vec::with_capacity(groups.len() + 1);
+    let mut rows = Vec::with_capacity(sorted.len());
+    for group in groups {
+        let start = rows.len();
+        rows.extend(sorted[group.clone()].iter().map(|&i| usable[i as usize]));
+        let uniform = rows[start..]
+            .windows(2)
+            .all(|pair| same(vectors, pair[0], pair[1]));
+        offsets.push(start as u32 | if uniform { UNIFORM } else { 0 });
+    }
+    offsets.push(rows.len() as u32);
+    (offsets, rows)
+}
+
+fn same(vectors: &Vectors, a: u32, b: u32) -> bool {
+    let bits = |row| vectors.get(row).map(|v| v.iter().map(|x| x.to_bits()));
+    match (bits(a), bits(b)) {
+        (Some(a), Some(b)) => a.eq(b),
+        _ => false,
+    }
+}
+
+/// Squared lengths of codes and, under dot, the lifts that make them all equal.
+fn lengths(metric: Metric, codes: &[u8], stride: usize) -> (Vec<i32>, Option<Vec<i32>>) {
+    let square = |code: &[u8]| code.iter().map(|&c| (i32::from(c) - 128).pow(2)).sum();
+    let norms: Vec<i32> = codes.par_chunks_exact(stride).map(square).collect();
+    if metric != Metric::Dot {
+        return (norms, None);
+    }
+    let greatest = norms.iter().copied().max().unwrap_or(0);
+    let lift = |&norm: &i32| f64::from(greatest - norm).sqrt().round() as i32;
+    (
+        vec![greatest; norms.len()],
+        Some(norms.par_iter().map(lift).collect()),
+    )
+}

@@ -1,0 +1,245 @@
+use super::*;
+use crate::ann::testing::{Random, recall};
+use crate::ann::{Hit, Metric, Query, Vectors, exact_search, similarity};
+
+fn vectors(data: &[f32], dim: usize, metric: Metric) -> Vectors<'_> {
+    Vectors {
+        data,
+        dim,
+        metric,
+        present: None,
+    }
+}
+
+fn query(vector: &[f32], k: usize) -> Query<'_> {
+    Query {
+        vector,
+        exclude: &[],
+        k,
+        min_similarity: None,
+    }
+}
+
+fn build(vectors: &Vectors) -> GraphImage {
+    build_graph(vectors, GraphParams::default(), &|_, _| {}).unwrap()
+}
+
+fn find(graph: &Graph, vectors: &Vectors, query: &Query, ef: usize) -> Vec<Hit> {
+    let mut out = Vec::new();
+    graph.search(vectors, query, ef, &mut Scratch::default(), &mut out);
+    out
+}
+
+#[test]
+fn recall_on_clustered_data() {
+    for (metric, floor) in [
+        (Metric::Cosine, 0.97),
+        (Metric::L2, 0.97),
+        (Metric::Dot, 0.95),
+    ] {
+        let data = Random::new(21).clustered(20_000, 32, 400);
+        let vectors = vectors(&data, 32, metric);
+        let image = build(&vectors);
+        let graph = Graph::open(image.as_bytes()).unwrap();
+        let mut scratch = Scratch::default();
+        let mut out = Vec::new();
+        let mut sum = 0.0;
+        for i in 0..200 {
+            let query = query(&data[i * 97 * 32..][..32], 50);
+            graph.search(
+                &vectors,
+                &query,
+                Graph::default_ef(50),
+                &mut scratch,
+                &mut out,
+            );
+            sum += recall(&exact_search(&vectors, &[query], None)[0], &out);
+            assert!(out.windows(2).all(|pair| pair[0].order(&pair[1]).is_lt()));
+            let exact = |hit: &Hit| similarity(metric, query.vector, vectors.get(hit.row).unwrap());
+            assert!(out.iter().all(|hit| exact(hit) == Some(hit.similarity)));
+        }
+        assert!(sum / 200.0 >= floor, "{metric}: {}", sum / 200.0);
+    }
+}
+
+#[test]
+fn the_image_and_the_answers_do_not_depend_on_threads() {
+    let data = Random::new(22).clustered(6_000, 20, 50);
+    for metric in Metric::ALL {
+        let vectors = vectors(&data, 20, metric);
+        let pool = |threads| {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap()
+        };
+        let one = pool(1).install(|| build(&vectors));
+        let three = pool(3).install(|| build(&vectors));
+        assert!(one.as_bytes() == three.as_bytes());
+        let graph = Graph::open(one.as_bytes()).unwrap();
+        let mut warm = Scratch::default();
+        for i in 0..50 {
+            let query = query(&data[i * 20..][..20], 20);
+            let mut out = Vec::new();
+            graph.search(&vectors, &query, 40, &mut warm, &mut out);
+            assert_eq!(out, find(&graph, &vectors, &query, 40));
+        }
+    }
+}
+
+#[test]
+fn copies_of_a_vector_are_found_lowest_row_first() {
+    let mut random = Random::new(23);
+    let mut data = random.clustered(3_000, 8, 30);
+    for row in (0..3_000).step_by(3) {
+        data.copy_within(0..8, row * 8);
+    }
+    for metric in [Metric::Cosine, Metric::L2] {
+        let vectors = vectors(&data, 8, metric);
+        let image = build(&vectors);
+        let graph = Graph::open(image.as_bytes()).unwrap();
+        let found = find(&graph, &vectors, &query(&data[..8], 600), 700);
+        let rows: Vec<u32> = found.iter().map(|hit| hit.row).collect();
+        assert_eq!(rows, (0..600).map(|i| i * 3).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn all_rows_equal() {
+    let data = [0.5f32, -1.0, 2.0].repeat(5_000);
+    for metric in Metric::ALL {
+        let vectors = vectors(&data, 3, metric);
+        let image = build(&vectors);
+        let graph = Graph::open(image.as_bytes()).unwrap();
+        let asked = Query {
+            exclude: &[1, 3],
+            ..query(&data[..3], 5)
+        };
+        let rows: Vec<u32> = find(&graph, &vectors, &asked, 10)
+            .iter()
+            .map(|hit| hit.row)
+            .collect();
+        assert_eq!(rows, [0, 2, 4, 5, 6]);
+    }
+}
+
+#[test]
+fn small_and_odd_tables_give_all_there_is() {
+    let mut random = Random::new(24);
+    for n in [0, 1, 2, 3, 40, 700] {
+        for dim in [1, 3, 64, 65, 130] {
+            for metric in Metric::ALL {
+                let mut data = random.vector(n * dim);
+                data[..(n / 2).min(1) * dim].fill(0.0); // a zero vector first
+                let vectors = vectors(&data, dim, metric);
+                let image = build(&vectors);
+                let graph = Graph::open(image.as_bytes()).unwrap();
+                let asked = random.vector(dim);
+                for k in [1, n / 2, n, n + 5] {
+                    let query = query(&asked, k);
+                    let truth = exact_search(&vectors, &[query], None).remove(0);
+                    let found = find(&graph, &vectors, &query, 60);
+                    assert_eq!(found.len(), truth.len(), "{metric} n={n} dim={dim} k={k}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_that_are_excluded_absent_or_too_far_are_not_returned() {
+    let data = Random::new(25).clustered(5_000, 16, 20);
+    let present: Vec<u64> = (0..5_000usize.div_ceil(64))
+        .map(|i| 0x5555_5555_5555_5555 << (i % 2))
+        .collect();
+    let vectors = Vectors {
+        present: Some(&present),
+        ..vectors(&data, 16, Metric::Cosine)
+    };
+    let image = build(&vectors);
+    let graph = Graph::open(image.as_bytes()).unwrap();
+    assert_eq!(
+        graph.len(),
+        (0..5_000).filter(|&row| vectors.get(row).is_some()).count()
+    );
+    let exclude: Vec<u32> = (0..200).collect();
+    for row in 0..40 {
+        let asked = Query {
+            exclude: &exclude,
+            min_similarity: Some(0.5),
+            ..query(&data[row * 16..][..16], 30)
+        };
+        let found = find(&graph, &vectors, &asked, 60);
+        assert!(!found.is_empty());
+        for hit in found {
+            assert!(hit.row >= 200 && vectors.get(hit.row).is_some() && hit.similarity >= 0.5);
+        }
+    }
+}
+
+#[test]
+fn damaged_images_are_errors() {
+    let mut random = Random::new(26);
+    let data = random.clustered(300, 4, 5);
+    let image = build(&vectors(&data, 4, Metric::L2));
+    let bytes = image.as_bytes();
+    assert!(Graph::open(bytes).is_ok());
+    for len in (0..bytes.len()).step_by(97) {
+        assert!(Graph::open(&bytes[..len]).is_err());
+    }
+    for at in (0..256).chain((256..bytes.len()).step_by(61)) {
+        let mut copy = image.clone();
+        copy.as_bytes_mut()[at] ^= 1 << random.below(8);
+        assert!(Graph::open(copy.as_bytes()).is_err(), "byte {at}");
+    }
+    let shifted = [&[0; 1], bytes].concat();
+    assert!(Graph::open(&shifted[1..]).is_err());
+}
+
+#[test]
+fn images_with_a_right_checksum_and_wrong_numbers_do_no_harm() {
+    let mut random = Random::new(27);
+    let data = random.clustered(300, 4, 5);
+    let vectors = vectors(&data, 4, Metric::L2);
+    let image = build(&vectors);
+    let mut opened = 0;
+    for _ in 0..3_000 {
+        let mut copy = image.clone();
+        let at = random.below(copy.as_bytes().len());
+        copy.as_bytes_mut()[at] = random.next() as u8;
+        copy.seal();
+        if let Ok(graph) = Graph::open(copy.as_bytes()) {
+            opened += 1;
+            assert!(find(&graph, &vectors, &query(&data[..4], 5), 20).len() <= 5);
+        }
+    }
+    assert!(opened > 100 && opened < 3_000, "{opened}");
+}
+
+#[test]
+fn a_graph_of_other_vectors_is_not_used() {
+    let mut random = Random::new(28);
+    let data = random.clustered(500, 4, 5);
+    let image = build(&vectors(&data, 4, Metric::L2));
+    let graph = Graph::open(image.as_bytes()).unwrap();
+    let others = vectors(&data[..1_600], 4, Metric::L2);
+    assert!(!graph.fits(&others));
+    let asked = query(&data[..4], 7);
+    assert_eq!(
+        find(&graph, &others, &asked, 20),
+        exact_search(&others, &[asked], None)[0]
+    );
+}
+
+#[test]
+fn progress_ends_at_all() {
+    let data = Random::new(29).vector(3_000 * 4);
+    let last = std::sync::Mutex::new((0, 0));
+    let vectors = vectors(&data, 4, Metric::Dot);
+    build_graph(&vectors, GraphParams::default(), &|done, all| {
+        *last.lock().unwrap() = (done, all)
+    })
+    .unwrap();
+    let (done, all) = *last.lock().unwrap();
+    assert!(done == all && all > 0);
+}

@@ -1,0 +1,317 @@
+//! The walk: greedy best-first search over codes, shared by building and searching.
+
+use super::NONE;
+use crate::ann::simd::{CodedQuery, Codes, LINE, Level, dots, prefetch};
+
+/// Landmarks that a walk starts from.
+const STARTS: usize = 8;
+/// Landmarks whose surroundings are scored at the start.
+const CELLS: usize = 1;
+
+/// A graph as a walk sees it. Links must be below `codes.len()` or [`NONE`].
+#[derive(Clone, Copy)]
+pub struct Field<'a> {
+    pub level: Level,
+    pub codes: Codes<'a>,
+    /// `degree` neighbours per node, ended by [`NONE`] if fewer.
+    pub links: &'a [u32],
+    pub degree: usize,
+    /// Nodes to start from, and their codes in one block.
+    pub landmarks: &'a [u32],
+    pub landmark_codes: Codes<'a>,
+    pub landmark_terms: Terms<'a>,
+    /// Where the nodes around each landmark begin, and at last where they end; empty while building.
+    pub cells: &'a [u32],
+    pub terms: Terms<'a>,
+}
+
+impl Field<'_> {
+    fn list(&self, node: u32) -> &[u32] {
+        &self.links[node as usize * self.degree..][..self.degree]
+    }
+
+    #[inline(always)]
+    fn prefetch_list(&self, node: u32) {
+        for place in (0..self.degree).step_by(LINE / 4) {
+            prefetch(self.links, node as usize * self.degree + place);
+        }
+    }
+
+    /// The nodes around a landmark, if it has a cell.
+    fn cell(&self, landmark: u32) -> Option<std::ops::Range<u32>> {
+        let cells = self.cells.get(landmark as usize..)?;
+        let &[start, end] = cells.first_chunk()?;
+        Some(start..end)
+    }
+}
+
+/// What a node's score has besides the product of codes; see [`Terms::score`].
+#[derive(Clone, Copy, Default)]
+pub struct Terms<'a> {
+    /// Squared length per node; not given where all are alike.
+    pub norms: Option<&'a [i32]>,
+    /// A further dimension per node, kept apart from the codes.
+    pub lifts: Option<&'a [i32]>,
+}
+
+impl Terms<'_> {
+    /// Grows as the squared distance falls, up to what is the same for all nodes: the product with the
+    /// lifts, and with norms twice that less the norm.
+    #[inline(always)]
+    pub fn score(&self, product: i32, lift: i32, node: u32) -> i32 {
+        let lifted = self.lifts.map_or(0, |lifts| lift * lifts[node as usize]);
+        match self.norms {
+            Some(norms) => 2 * (product + lifted) - norms[node as usize],
+            None => product + lifted,
+        }
+    }
+
+    /// Turns the products of nodes 0, 1, ... into scores.
+    fn score_all(&self, lift: i32, products: &mut [i32]) {
+        if self.norms.is_some() || self.lifts.is_some() {
+            for (node, product) in products.iter_mut().enumerate() {
+                *product = self.score(*product, lift, node as u32);
+            }
+        }
+    }
+}
+
+/// What is searched for: a query or, while building, a node.
+#[derive(Clone, Default)]
+pub struct Probe {
+    pub code: CodedQuery,
+    /// Its value in the further dimension; 0 for a query.
+    pub lift: i32,
+}
+
+/// State of a walk, reused so that a search allocates nothing once warm.
+#[derive(Default)]
+pub struct Walk {
+    pub pool: Pool,
+    seen: Seen,
+    products: Vec<i32>,
+    /// 0, 1, ...: all landmarks.
+    landmark_ids: Vec<u32>,
+    near: Vec<u32>,
+    starts: Vec<u32>,
+}
+
+impl Walk {
+    /// Leaves the best `width` nodes that a walk from the landmarks finds in `self.pool`. It ends when
+    /// the best `reach` of them are expanded.
+    pub fn run(&mut self, field: &Field, probe: &Probe, width: usize, reach: usize) {
+        self.seen.begin(field.codes.len());
+        self.start(field, probe, width);
+        self.pool.reach = reach;
+        while let Some(node) = self.pool.next() {
+            let list = field.list(node);
+            let ends = list.last() == Some(&NONE);
+            let count = if ends {
+                list.iter().take_while(|&&id| id != NONE).count()
+            } else {
+                list.len()
+            };
+            self.visit(field, probe, &list[..count]);
+        }
+    }
+
+    /// Offers the nodes of `list` that were not seen before to the pool.
+    #[inline(always)]
+    fn visit(&mut self, field: &Field, probe: &Probe, list: &[u32]) {
+        let fresh = self.seen.add(list);
+        for &node in fresh {
+            field.codes.prefetch(node);
+        }
+        dots(
+            field.level,
+            &probe.code,
+            field.codes,
+            fresh,
+            &mut self.products,
+        );
+        for (&node, &product) in fresh.iter().zip(&self.products) {
+            let score = field.terms.score(product, probe.lift, node);
+            if self.pool.offer(score, node) {
+                field.prefetch_list(node);
+            }
+        }
+    }
+
+    /// Fills the pool with the best landmarks and the nodes around them.
+    fn start(&mut self, field: &Field, probe: &Probe, width: usize) {
+        // a pool with room for all nodes starts at all landmarks, from which all nodes are reached
+        let all = width >= field.codes.len();
+        let starts = if all { width } else { STARTS.min(width) };
+        self.score_landmarks(field, probe, starts);
+        self.near.clear();
+        self.near.extend(self.pool.nodes());
+        self.pool.begin(width);
+        let mut starts = std::mem::take(&mut self.starts);
+        for (place, &landmark) in self.near.iter().enumerate() {
+            match field.cell(landmark) {
+                Some(cell) if place < CELLS => starts.extend(cell),
+                _ => starts.push(field.landmarks[landmark as usize]),
+            }
+        }
+        self.visit(field, probe, &starts);
+        starts.clear();
+        self.starts = starts;
+    }
+
+    /// Leaves the numbers of the best landmarks in the pool.
+    fn score_landmarks(&mut self, field: &Field, probe: &Probe, count: usize) {
+        self.landmark_ids.clear();
+        self.landmark_ids.extend(0..field.landmarks.len() as u32);
+        let codes = field.landmark_codes;
+        dots(
+            field.level,
+            &probe.code,
+            codes,
+            &self.landmark_ids,
+            &mut self.products,
+        );
+        field
+            .landmark_terms
+            .score_all(probe.lift, &mut self.products);
+        self.pool.begin(count);
+        for (i, scores) in self.products.chunks(64).enumerate() {
+            // most chunks hold nothing better than what is there
+            let best = scores.iter().copied().max().unwrap_or(i32::MIN);
+            if self.pool.accepts(best) {
+                for (j, &score) in scores.iter().enumerate() {
+                    self.pool.offer(score, (i * 64 + j) as u32);
+                }
+            }
+        }
+    }
+}
+
+/// The best nodes so far, best first, each a key: score (descending), node, and whether it was expanded.
+#[derive(Default)]
+pub struct Pool {
+    keys: Vec<u64>,
+    width: usize,
+    /// Keys from this place on are not expanded.
+    reach: usize,
+    /// All keys before this one are expanded.
+    cursor: usize,
+}
+
+const EXPANDED: u64 = 1;
+
+impl Pool {
+    fn begin(&mut self, width: usize) {
+        self.keys.clear();
+        self.width = width.max(1);
+        self.keys.reserve(self.width);
+        self.cursor = 0;
+    }
+
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Best first.
+    pub fn nodes(&self) -> impl Iterator<Item = u32> {
+        self.keys.iter().map(|&key| node_of(key))
+    }
+
+    /// Whether a node of that score could enter.
+    #[inline(always)]
+    fn accepts(&self, score: i32) -> bool {
+        self.keys.len() < self.width
+            || self
+                .keys
+                .last()
+                .is_some_and(|&last| key_of(score, 0) < last)
+    }
+
+    /// Lets a node in if it is among the best; whether it is now the next to expand.
+    #[inline(always)]
+    fn offer(&mut self, score: i32, node: u32) -> bool {
+        let key = key_of(score, node);
+        if self.keys.len() >= self.width {
+            if self.keys.last().is_none_or(|&last| key >= last) {
+                return false;
+            }
+            self.keys.pop();
+        }
+        let at = self.keys.partition_point(|&other| other < key);
+        self.keys.insert(at, key);
+        let first = at <= self.cursor;
+        self.cursor = self.cursor.min(at);
+        first
+    }
+
+    /// The best node not yet expanded, marked as expanded.
+    #[inline(always)]
+    fn next(&mut self) -> Option<u32> {
+        if self.cursor >= self.reach {
+            return None;
+        }
+        let key = self.keys.get_mut(self.cursor)?;
+        *key |= EXPANDED;
+        let node = node_of(*key);
+        while self
+            .keys
+            .get(self.cursor)
+            .is_some_and(|key| key & EXPANDED != 0)
+        {
+            self.cursor += 1;
+        }
+        Some(node)
+    }
+}
+
+/// Ascending keys are descending scores; among equal ones the lower node comes first.
+fn key_of(score: i32, node: u32) -> u64 {
+    let rank = !(score as u32 ^ 0x8000_0000);
+    u64::from(rank) << 32 | u64::from(node) << 1
+}
+
+fn node_of(key: u64) -> u32 {
+    (key as u32) >> 1
+}
+
+/// The nodes seen by a walk: a bitset, and a list by which it is emptied.
+#[derive(Default)]
+struct Seen {
+    words: Vec<u64>,
+    /// The first `count` are the nodes seen, in order.
+    list: Vec<u32>,
+    count: usize,
+}
+
+impl Seen {
+    fn begin(&mut self, nodes: usize) {
+        for &node in &self.list[..self.count] {
+            self.words[node as usize / 64] = 0;
+        }
+        self.count = 0;
+        let words = nodes.div_ceil(64);
+        if self.words.len() < words {
+            self.words.resize(words, 0);
+        }
+    }
+
+    /// Adds nodes; returns those that are new. Without branches: whether a node is new is a coin toss.
+    #[inline(always)]
+    fn add(&mut self, nodes: &[u32]) -> &[u32] {
+        let start = self.count;
+        let end = start + nodes.len();
+        if self.list.len() < end {
+            self.list.resize(end.next_power_of_two(), 0);
+        }
+        let fresh = &mut self.list[start..end];
+        let mut count = 0;
+        for &node in nodes {
+            let word = &mut self.words[node as usize / 64];
+            let new = !(*word >> (node % 64)) & 1;
+            *word |= 1 << (node % 64);
+            fresh[count] = node;
+            count += new as usize;
+        }
+        self.count += count;
+        &self.list[start..start + count]
+    }
+}

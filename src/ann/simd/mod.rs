@@ -1,0 +1,71 @@
+//! CPU levels, and the kernels that are written for each.
+//!
+//! Two kernels only: [`dots`], dot products of an 8-bit query with 8-bit rows (integers, so every level
+//! gives the same numbers), and [`Tile::survivors`], the part of the exact scan that rejects rows by a
+//! 32-bit product or distance (levels may differ in the last bits, which the error bound of `exact` covers).
+
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+
+mod products;
+mod tile;
+
+pub(super) use products::{CodedQuery, Codes, LINE, dots};
+pub(super) use tile::{BLOCK, MAX_BLOCKS, Measure, Panel, TILE, Tile, square};
+
+/// What the CPU can do. Only [`Level::detect`] and [`Level::supported`] make the levels beyond portable,
+/// which is what makes the calls of the special kernels sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    /// Plain Rust.
+    Portable,
+    /// AVX2 and FMA.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// AVX-512 F, BW and VNNI.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Level {
+    /// The best level of this CPU (the standard library caches the answer).
+    pub fn detect() -> Level {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512vnni")
+            {
+                return Level::Avx512;
+            }
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                return Level::Avx2;
+            }
+        }
+        Level::Portable
+    }
+
+    /// All levels that this CPU can run.
+    #[cfg(test)]
+    pub fn supported() -> Vec<Level> {
+        #[cfg(target_arch = "x86_64")]
+        match Level::detect() {
+            Level::Avx512 => return vec![Level::Portable, Level::Avx2, Level::Avx512],
+            Level::Avx2 => return vec![Level::Portable, Level::Avx2],
+            Level::Portable => {}
+        }
+        vec![Level::Portable]
+    }
+}
+
+/// Asks for the cache line of `slice[index]` ahead of its use; does nothing beyond the end.
+#[inline(always)]
+pub(super) fn prefetch<T>(slice: &[T], index: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(item) = slice.get(index) {
+        // SAFETY: a prefetch of a valid reference has no effect but on the cache
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(item).cast()) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (slice, index);
+}

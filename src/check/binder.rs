@@ -1,0 +1,417 @@
+//! What operators are given when they are bound: their arguments, found, typed and reported.
+
+use super::env::{Env, Local, Scope};
+use super::{Checker, bare_name};
+use crate::catalog::schema::Schema;
+use crate::diag::{Diagnostic, code, suggest};
+use crate::expr::ir::{EdgeExpr, Level, Scalar};
+use crate::expr::{Expr, NodeId};
+use crate::ops::bind::{Case, RestArg};
+use crate::ops::shape::BoundColumn;
+use crate::ops::{Bind, Choice, Graph, Model, Operator, Quantity, Rest, Role, Shape};
+use crate::source::Span;
+use crate::syntax::ast::{self, Arg, ExprKind, Name};
+use crate::types::{EntityId, Type};
+use std::collections::HashMap;
+
+/// One operator being bound.
+pub struct Binder<'c, 'a> {
+    checker: &'c mut Checker<'a>,
+    env: &'c Env<'a>,
+    role: Role,
+    /// What the operator follows, as written and as a node.
+    input: Option<(&'a ast::Expr, NodeId)>,
+    name: &'a Name,
+    args: HashMap<&'static str, &'a Arg>,
+    rest: Vec<&'a Arg>,
+    /// Whether every argument had a place.
+    ok: bool,
+}
+
+impl<'c, 'a> Binder<'c, 'a> {
+    /// Gives every argument its parameter.
+    pub fn new(
+        checker: &'c mut Checker<'a>,
+        operator: &'static Operator,
+        input: Option<(&'a ast::Expr, NodeId)>,
+        name: &'a Name,
+        args: &'a [Arg],
+        env: &'c Env<'a>,
+        role: Role,
+    ) -> Option<Self> {
+        let mut binder = Binder { checker, env, role, input, name, args: HashMap::new(), rest: Vec::new(), ok: true };
+        for (i, arg) in args.iter().enumerate() {
+            binder.place(operator, i, arg);
+        }
+        Some(binder)
+    }
+
+    /// Whether the arguments had a place each; asked after binding, which reports the rest.
+    pub fn finish(self) -> bool {
+        self.ok
+    }
+
+    fn place(&mut self, operator: &'static Operator, i: usize, arg: &'a Arg) {
+        let param = match &arg.name {
+            Some(name) => operator.params.iter().find(|p| p.name == name.text),
+            None => operator.params.iter().filter(|p| !p.named).nth(i),
+        };
+        match param {
+            Some(param) if self.args.contains_key(param.name) => {
+                let span = arg.name.as_ref().map_or(arg.span, |n| n.span);
+                let message = format!("`{}` is given twice", param.name);
+                self.fail(Diagnostic::new(code::E0305, span, message));
+            }
+            Some(param) => {
+                self.args.insert(param.name, arg);
+            }
+            None if operator.rest == Rest::Any => self.rest.push(arg),
+            None => self.stray(operator, arg),
+        }
+    }
+
+    fn stray(&mut self, operator: &'static Operator, arg: &'a Arg) {
+        let usage = operator.usage();
+        let diagnostic = match &arg.name {
+            Some(name) => {
+                let near = suggest::nearest(&name.text, operator.params.iter().map(|p| p.name));
+                let help = near.map_or(format!("use: `{usage}`"), |near| format!("did you mean `{near}`?"));
+                let message = format!("`{}` has no parameter `{}`", operator.name, name.text);
+                Diagnostic::new(code::E0304, name.span, message).help(help)
+            }
+            None => {
+                let message = format!("`{}` has no parameter for this argument", operator.name);
+                Diagnostic::new(code::E0307, arg.span, message).help(format!("use: `{usage}`"))
+            }
+        };
+        self.fail(diagnostic);
+    }
+
+    fn fail(&mut self, diagnostic: Diagnostic) {
+        self.ok = false;
+        self.checker.report(diagnostic);
+    }
+
+    fn arg(&self, param: &str) -> Option<&'a ast::Expr> {
+        self.args.get(param).map(|arg| &arg.value)
+    }
+
+    fn missing(&mut self, param: &str, help: &str) {
+        let message = format!("`{}` needs `{param}`", self.name.text);
+        self.fail(Diagnostic::new(code::E0303, self.name.span, message).help(help));
+    }
+
+    /// A number of rows that may stand as a word, a constant or a value of the request.
+    fn quantity_of(&mut self, expr: &'a ast::Expr, auto: u64, role: Role) -> Option<Quantity> {
+        let all = |q: Option<u64>| if role == Role::Fact { Quantity::All } else { Quantity::Auto(q.unwrap_or(auto)) };
+        match self.checker.quantity_word(expr, self.env) {
+            Some(Some(Local::All)) => return Some(Quantity::All),
+            Some(Some(Local::Auto(own))) => return Some(all(own)),
+            Some(_) => return None,
+            None => {}
+        }
+        let typed = self.checker.typed(expr, self.env, &Scope::request(), &Type::Int);
+        match typed.as_const() {
+            _ if typed.is_error() => None,
+            Some(Scalar::I64(n)) if *n >= 0 => Some(Quantity::Number(*n as u64)),
+            Some(_) => {
+                let message = "a number of rows cannot be negative";
+                self.fail(Diagnostic::new(code::E0601, expr.span, message));
+                None
+            }
+            None => Some(Quantity::PerRequest(typed)),
+        }
+    }
+
+    /// A case and the numbers given with it.
+    fn case_of(&mut self, expr: &'a ast::Expr, cases: &[Case]) -> Option<Choice> {
+        let (name, span, args): (&str, Span, &'a [Arg]) = match &expr.kind {
+            ExprKind::Name(name) => (name, expr.span, &[]),
+            ExprKind::Call { callee, args } => (&callee.text, callee.span, args),
+            ExprKind::Error => return None,
+            _ => {
+                let names: Vec<&str> = cases.iter().map(|c| c.name).collect();
+                let message = format!("expected one of {}", names.join(", "));
+                self.fail(Diagnostic::new(code::E0213, expr.span, message).help("cases are bare names, without quotes"));
+                return None;
+            }
+        };
+        let Some(case) = cases.iter().position(|c| c.name == name) else {
+            let names = || cases.iter().map(|c| c.name);
+            let help = match suggest::nearest(name, names()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("choose one of {}", names().collect::<Vec<_>>().join(", ")),
+            };
+            let message = format!("`{name}` is none of the cases");
+            self.fail(Diagnostic::new(code::E0213, span, message).help(help));
+            return None;
+        };
+        let numbers = self.case_numbers(&cases[case], args)?;
+        Some(Choice { case, span, numbers })
+    }
+
+    fn case_numbers(&mut self, case: &Case, args: &'a [Arg]) -> Option<Vec<Option<f64>>> {
+        let mut numbers = vec![None; case.params.len()];
+        for (i, arg) in args.iter().enumerate() {
+            let place = match &arg.name {
+                Some(name) => case.params.iter().position(|(p, _)| *p == name.text),
+                None => Some(i).filter(|&i| i < case.params.len()),
+            };
+            let Some(place) = place else {
+                let names: Vec<&str> = case.params.iter().map(|(p, _)| *p).collect();
+                let help = if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) };
+                let message = format!("`{}` has no such parameter", case.name);
+                self.fail(Diagnostic::new(code::E0304, arg.span, message).help(help));
+                return None;
+            };
+            let (name, range) = &case.params[place];
+            let number = self.checker.constant_number(&arg.value, self.env)?;
+            if !range.contains(&number) {
+                let message = format!("`{name}` must lie in {:?}..{:?}, found {number:?}", range.start(), range.end());
+                self.fail(Diagnostic::new(code::E0306, arg.value.span, message));
+                return None;
+            }
+            numbers[place] = Some(number);
+        }
+        Some(numbers)
+    }
+
+    /// A column of the row under its own name, as `select(name)` wants it.
+    fn selected(&mut self, arg: &'a Arg) -> Option<String> {
+        match (&arg.name, bare_name(&arg.value)) {
+            (Some(name), _) => self.checker.check_bindable(name).then(|| name.text.clone()),
+            (None, Some(name)) if self.name.text == "select" => Some(name.to_owned()),
+            (None, _) => {
+                let message = format!("`{}` needs a name for this expression", self.name.text);
+                let help = format!("write `{}(name=...)`", self.name.text);
+                self.fail(Diagnostic::new(code::E0303, arg.span, message).help(help));
+                None
+            }
+        }
+    }
+
+    fn checked(expr: Expr) -> Option<Expr> {
+        (!expr.is_error()).then_some(expr)
+    }
+}
+
+impl<'a> Bind for Binder<'_, 'a> {
+    fn schema(&self) -> &Schema {
+        self.checker.schema
+    }
+
+    fn graph(&self) -> &Graph {
+        &self.checker.graph
+    }
+
+    fn input(&self) -> NodeId {
+        self.input.map_or(NodeId(0), |(_, node)| node)
+    }
+
+    fn span(&self) -> Span {
+        self.name.span
+    }
+
+    fn role(&self) -> Role {
+        self.role
+    }
+
+    fn has(&self, param: &str) -> bool {
+        self.args.contains_key(param)
+    }
+
+    fn arg_span(&self, param: &str) -> Span {
+        self.arg(param).map_or(self.name.span, |e| e.span)
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic) {
+        self.checker.report(diagnostic);
+    }
+
+    fn quantity(&mut self, param: &str, auto: u64, all_for_facts: bool) -> Option<Quantity> {
+        let role = if all_for_facts { self.role } else { Role::Source };
+        let Some(expr) = self.arg(param) else {
+            return Some(if role == Role::Fact { Quantity::All } else { Quantity::Auto(auto) });
+        };
+        let quantity = self.quantity_of(expr, auto, role)?;
+        if quantity == Quantity::Number(0) {
+            let message = format!("`{param}` 0 never gives a row");
+            self.fail(Diagnostic::new(code::E0601, expr.span, message).help("ask for at least one, or for `all`"));
+            return None;
+        }
+        Some(quantity)
+    }
+
+    fn count(&mut self, param: &str) -> Option<Option<Quantity>> {
+        match self.arg(param) {
+            None => Some(None),
+            Some(expr) => match self.quantity_of(expr, 0, Role::Source)? {
+                Quantity::Auto(_) => {
+                    let message = format!("`{param}` cannot be `auto`");
+                    self.fail(Diagnostic::new(code::E0601, expr.span, message).help("give a number, or `all`"));
+                    None
+                }
+                quantity => Some(Some(quantity)),
+            },
+        }
+    }
+
+    fn request_value(&mut self, param: &str, ty: Option<&Type>) -> Option<Option<Expr>> {
+        let Some(expr) = self.arg(param) else { return Some(None) };
+        let scope = Scope::request();
+        let found = match ty {
+            Some(ty) => self.checker.typed(expr, self.env, &scope, ty),
+            None => self.checker.scalar(expr, self.env, &scope, None),
+        };
+        Self::checked(found).map(Some)
+    }
+
+    fn flag(&mut self, param: &str) -> Option<bool> {
+        let Some(expr) = self.arg(param) else { return Some(false) };
+        let found = self.checker.typed(expr, self.env, &Scope::request(), &Type::Bool);
+        match found.as_const() {
+            Some(Scalar::Bool(b)) => Some(*b),
+            _ if found.is_error() => None,
+            _ => {
+                let message = format!("`{param}` has to be known before a request");
+                self.fail(Diagnostic::new(code::E0314, expr.span, message).help("write `true` or `false`"));
+                None
+            }
+        }
+    }
+
+    fn choice(&mut self, param: &str, cases: &[Case]) -> Option<Option<Choice>> {
+        match self.arg(param) {
+            None => Some(None),
+            Some(expr) => self.case_of(expr, cases).map(Some),
+        }
+    }
+
+    fn row_value(&mut self, param: &str, shape: &Shape, ty: Option<&Type>) -> Option<Option<Expr>> {
+        let Some(expr) = self.arg(param) else { return Some(None) };
+        let scope = Scope::rows(shape.entity, &shape.columns);
+        let found = match ty {
+            Some(ty) => self.checker.typed(expr, self.env, &scope, ty),
+            None => self.checker.scalar(expr, self.env, &scope, None),
+        };
+        Self::checked(found).map(Some)
+    }
+
+    fn keys(&mut self, param: &str, shape: &Shape) -> Option<Option<Vec<(Expr, Span)>>> {
+        let Some(expr) = self.arg(param) else { return Some(None) };
+        let scope = Scope::rows(shape.entity, &shape.columns);
+        let parts: Vec<&'a ast::Expr> = match &expr.kind {
+            ExprKind::List(items) => items.iter().collect(),
+            _ => vec![expr],
+        };
+        let keys: Vec<Option<(Expr, Span)>> = parts
+            .into_iter()
+            .map(|part| Self::checked(self.checker.scalar(part, self.env, &scope, None)).map(|key| (key, part.span)))
+            .collect();
+        let keys = keys.into_iter().collect::<Option<Vec<_>>>()?;
+        if keys.is_empty() {
+            self.fail(Diagnostic::new(code::E0303, expr.span, "expected at least one key"));
+            return None;
+        }
+        Some(Some(keys))
+    }
+
+    fn entity_condition(&mut self, param: &str, entity: EntityId) -> Option<Option<Expr>> {
+        let Some(expr) = self.arg(param) else { return Some(None) };
+        Self::checked(self.checker.typed(expr, self.env, &Scope::entity(entity), &Type::Bool)).map(Some)
+    }
+
+    fn link_value(&mut self, param: &str, edge: &EdgeExpr, ty: &Type) -> Option<Option<Expr>> {
+        match self.arg(param) {
+            None => Some(None),
+            Some(expr) => self.checker.link_expr(expr, self.env, edge, None, ty).map(Some),
+        }
+    }
+
+    fn edge(&mut self, param: &str, from: EntityId) -> Option<EdgeExpr> {
+        match self.arg(param) {
+            Some(expr) => self.checker.edge_from(expr, self.env, from),
+            None => {
+                self.missing(param, "name the edge to go along: `walk(likes)`");
+                None
+            }
+        }
+    }
+
+    fn embedding(&mut self, param: &str, entity: EntityId) -> Option<u32> {
+        match self.arg(param) {
+            Some(expr) => self.checker.embedding(expr, self.env, entity),
+            None => self.checker.embedding_named("default", self.name.span, self.env, entity),
+        }
+    }
+
+    fn model(&mut self, param: &str, shape: &Shape) -> Option<Model> {
+        match self.arg(param) {
+            Some(expr) => self.checker.model(expr, self.env, shape),
+            None => self.checker.model_named("default", self.name.span, self.env.module, shape),
+        }
+    }
+
+    fn entity(&mut self, param: &str) -> Option<Option<EntityId>> {
+        let Some(expr) = self.arg(param) else {
+            let optional = param == "to";
+            if !optional {
+                self.missing(param, "name an entity of the catalog: `all(media)`");
+            }
+            return optional.then_some(None);
+        };
+        let Some(name) = bare_name(expr) else {
+            self.fail(Diagnostic::new(code::E0302, expr.span, "expected the name of an entity"));
+            return None;
+        };
+        self.checker.entity_named(name, expr.span, self.env.module).map(Some)
+    }
+
+    fn conditions(&mut self, shape: &Shape) -> Option<Vec<Expr>> {
+        let rest = std::mem::take(&mut self.rest);
+        if rest.is_empty() {
+            return self.checker.default_policies(shape, self.name.span);
+        }
+        let scope = Scope::rows(shape.entity, &shape.columns);
+        let found: Vec<Option<Expr>> = rest
+            .into_iter()
+            .map(|arg| match arg.name {
+                Some(_) => self.checker.policy_argument(arg, self.env, shape),
+                None => Self::checked(self.checker.typed(&arg.value, self.env, &scope, &Type::Bool)),
+            })
+            .collect();
+        found.into_iter().collect()
+    }
+
+    fn bindings(&mut self, shape: &Shape) -> Option<Vec<RestArg>> {
+        let rest = std::mem::take(&mut self.rest);
+        if rest.is_empty() {
+            let help = format!("write `{}(name=expression)`", self.name.text);
+            self.missing("a column", &help);
+            return None;
+        }
+        let mut shape = shape.clone();
+        let mut bound = Vec::new();
+        for arg in rest {
+            let name = self.selected(arg);
+            let scope = Scope::rows(shape.entity, &shape.columns);
+            let expr = Self::checked(self.checker.scalar(&arg.value, self.env, &scope, None));
+            let (Some(name), Some(expr)) = (name, expr) else {
+                self.ok = false;
+                continue;
+            };
+            let column = BoundColumn { name: name.clone(), ty: expr.ty.clone(), constant: expr.level < Level::Row };
+            match shape.find(&name) {
+                Some(place) => shape.columns[place] = column,
+                None => shape.columns.push(column),
+            }
+            bound.push(RestArg { name: Some(name), span: arg.span, expr });
+        }
+        self.ok.then_some(bound)
+    }
+
+    fn better_key(&self, param: &str) -> Option<String> {
+        let (receiver, _) = self.input?;
+        self.checker.better_key(receiver, self.env, bare_name(self.arg(param)?)?)
+    }
+}

@@ -1,0 +1,533 @@
+//! Calls of definitions, queries, values and policies: arguments to parameters, bodies in place.
+
+use super::env::{Env, Local, Scope};
+use super::modules::Kind;
+use super::typing::{Entity, ParamType};
+use super::{Checker, bare_name};
+use crate::diag::{Diagnostic, code, suggest};
+use crate::expr::ir::{Expr, Level, Scalar};
+use crate::expr::NodeId;
+use crate::ops::Role;
+use crate::source::Span;
+use crate::syntax::ast::{self, Arg, ExprKind, ItemKind, Name, Param, RowDef, TypeExpr};
+use crate::types::{EntityId, Type};
+use std::collections::HashMap;
+
+/// A definition that can be called: `def` or `query`.
+#[derive(Clone, Copy)]
+pub struct Callable<'a> {
+    pub name: &'a Name,
+    pub params: &'a [Param],
+    pub result: Option<&'a TypeExpr>,
+    pub body: &'a ast::Expr,
+    pub module: usize,
+}
+
+/// An argument as it was written, and where it is read.
+#[derive(Clone)]
+pub struct Given<'a> {
+    pub name: Option<&'a Name>,
+    pub expr: &'a ast::Expr,
+    pub env: Env<'a>,
+}
+
+/// What the parameters of a definition were bound to.
+struct Bindings<'a> {
+    env: Env<'a>,
+    /// What the entity variables of the signature stand for.
+    entities: HashMap<String, EntityId>,
+    ok: bool,
+}
+
+impl<'a> Checker<'a> {
+    /// Definitions of that name in the nearest file that has one.
+    pub(super) fn callables(&mut self, name: &str, module: usize) -> Vec<Callable<'a>> {
+        let modules = self.modules;
+        for number in modules.order(module) {
+            let mut found = Vec::new();
+            for item in modules.all[number].find(Kind::Callable, name) {
+                self.mark_used(item);
+                found.extend(callable(item, number));
+            }
+            if !found.is_empty() {
+                return found;
+            }
+        }
+        Vec::new()
+    }
+
+    pub(super) fn callable_names(&self, module: usize) -> Vec<&'a str> {
+        let order = self.modules.order(module);
+        order.into_iter().flat_map(|m| self.modules.all[m].all(Kind::Callable)).map(|(name, _)| name).collect()
+    }
+
+    /// A call whose result is a candidate set. `receiver` is what stands before the point.
+    pub(super) fn call_set(
+        &mut self,
+        name: &'a Name,
+        receiver: Option<(&'a ast::Expr, NodeId)>,
+        args: &'a [Arg],
+        env: &Env<'a>,
+        role: Role,
+    ) -> Option<NodeId> {
+        let (def, bindings) = self.bind_def(name, receiver, args, env, role, None)?;
+        if !bindings.ok {
+            return None;
+        }
+        let node = self.once("def", &name.text, name.span, |this| {
+            this.within(&name.text, name.span, def.module, |this| this.set(def.body, &bindings.env, role))
+        })?;
+        self.check_result(&def, node, &bindings);
+        Some(node)
+    }
+
+    /// A declared result type has to be what the body gives.
+    fn check_result(&mut self, def: &Callable<'a>, node: NodeId, bindings: &Bindings<'a>) {
+        let Some(result) = def.result else { return };
+        let ParamType::Set(entity) = self.param_type(result, def.module) else { return };
+        let found = self.graph.shape(node).entity;
+        let want = match entity {
+            Entity::Known(entity) => entity,
+            Entity::Any(variable) => match bindings.entities.get(&variable) {
+                Some(&entity) => entity,
+                None => return,
+            },
+            Entity::Missing(_) => return,
+        };
+        if want != found {
+            let (want, found) = (self.entity_name(want), self.entity_name(found));
+            let message = format!("`{}` is declared to give a set of `{want}`, but gives one of `{found}`", def.name.text);
+            self.report(Diagnostic::new(code::E0301, result.span, message).label(def.body.span, format!("this is a set of `{found}`")));
+        }
+    }
+
+    /// Picks the definition for the receiver's entity and binds the arguments.
+    fn bind_def(
+        &mut self,
+        name: &'a Name,
+        receiver: Option<(&'a ast::Expr, NodeId)>,
+        args: &'a [Arg],
+        env: &Env<'a>,
+        role: Role,
+        scope: Option<&Scope<'_>>,
+    ) -> Option<(Callable<'a>, Bindings<'a>)> {
+        let candidates = self.callables(&name.text, env.module);
+        let mut given: Vec<Given<'a>> = Vec::new();
+        given.extend(receiver.map(|(expr, _)| Given { name: None, expr, env: env.clone() }));
+        given.extend(given_args(args, env));
+        let entity = match (receiver, given.first()) {
+            (Some((_, node)), _) => Some(self.graph.shape(node).entity),
+            (None, Some(first)) if candidates.len() > 1 && self.is_set(first.expr, env) => {
+                let node = self.set(first.expr, env, role)?;
+                Some(self.graph.shape(node).entity)
+            }
+            _ => None,
+        };
+        let def = self.overload(name, &candidates, entity)?;
+        let bindings = self.bind(&def, name, given, role, scope);
+        Some((def, bindings))
+    }
+
+    /// The definition whose first parameter is a set of that entity.
+    fn overload(&mut self, name: &Name, candidates: &[Callable<'a>], entity: Option<EntityId>) -> Option<Callable<'a>> {
+        let Some(entity) = entity else { return candidates.first().copied() };
+        let mut generic = None;
+        let mut takes = Vec::new();
+        for def in candidates {
+            match def.params.first().map(|p| self.param_type(&p.ty, def.module)) {
+                Some(ParamType::Set(Entity::Known(known))) if known == entity => return Some(*def),
+                Some(ParamType::Set(Entity::Any(_))) => generic = generic.or(Some(*def)),
+                Some(ParamType::Set(Entity::Known(known))) => takes.push((self.entity_name(known).to_owned(), *def)),
+                Some(ParamType::Set(Entity::Missing(missing))) => takes.push((missing, *def)),
+                Some(ParamType::Error) => return None,
+                _ => {}
+            }
+        }
+        if generic.is_some() {
+            return generic;
+        }
+        self.wrong_receiver(name, entity, &takes);
+        None
+    }
+
+    fn wrong_receiver(&mut self, name: &Name, entity: EntityId, takes: &[(String, Callable<'a>)]) {
+        let found = self.entity_name(entity);
+        let names: Vec<String> = takes.iter().map(|(entity, _)| format!("`{entity}`")).collect();
+        let Some((first, def)) = takes.first() else {
+            let message = format!("`{}` does not follow a set", name.text);
+            let help = format!("call it as `{}(...)`", name.text);
+            return self.report(Diagnostic::new(code::E0301, name.span, message).help(help));
+        };
+        let message = format!("`{}` follows a set of {}, this is a set of `{found}`", name.text, names.join(" or "));
+        let missing = self.find_entity(first).is_none();
+        let help = if missing {
+            format!("the catalog has no entity `{first}`")
+        } else {
+            let near = self.callables_of(entity);
+            let near = near.iter().filter(|n| **n != name.text).copied().collect::<Vec<_>>().join(", ");
+            format!("what follows a set of `{found}`: {near}")
+        };
+        let code = if missing { code::E0403 } else { code::E0301 };
+        let label = format!("`{}` is defined here", name.text);
+        self.report(Diagnostic::new(code, name.span, message).label(def.name.span, label).help(help));
+    }
+
+    /// Names of definitions that follow a set of the entity.
+    fn callables_of(&mut self, entity: EntityId) -> Vec<&'a str> {
+        let modules = self.modules;
+        let mut names = Vec::new();
+        for (m, module) in modules.all.iter().enumerate() {
+            for (name, item) in module.all(Kind::Callable) {
+                let Some(def) = callable(item, m) else { continue };
+                let first = def.params.first().map(|p| self.param_type(&p.ty, m));
+                if let Some(ParamType::Set(set)) = first
+                    && set.accepts(entity)
+                {
+                    names.push(name);
+                }
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Binds arguments to parameters: positional, then named, then defaults.
+    fn bind(
+        &mut self,
+        def: &Callable<'a>,
+        name: &Name,
+        given: Vec<Given<'a>>,
+        role: Role,
+        scope: Option<&Scope<'_>>,
+    ) -> Bindings<'a> {
+        let (slots, ok) = self.match_arguments(def.params, &name.text, name.span, given);
+        let mut bindings = Bindings { env: Env::top(def.module), entities: HashMap::new(), ok };
+        for (param, slot) in def.params.iter().zip(slots) {
+            let given = slot.or_else(|| default_of(param, def.module));
+            let Some(given) = given else {
+                if bindings.ok {
+                    let message = format!("`{}` needs `{}`", name.text, param.name.text);
+                    let help = format!("add `{}=...`", param.name.text);
+                    let label = "declared here without a default";
+                    self.report(Diagnostic::new(code::E0303, name.span, message).label(param.span, label).help(help));
+                }
+                bindings.ok = false;
+                continue;
+            };
+            match self.bind_param(param, def.module, given, &mut bindings.entities, role, scope) {
+                Some(local) => bindings.env = bindings.env.with(&param.name.text, local),
+                None => bindings.ok = false,
+            }
+        }
+        bindings
+    }
+
+    /// Which argument goes to which parameter; reports those that go nowhere.
+    fn match_arguments(
+        &mut self,
+        params: &'a [Param],
+        name: &str,
+        span: Span,
+        given: Vec<Given<'a>>,
+    ) -> (Vec<Option<Given<'a>>>, bool) {
+        let mut slots: Vec<Option<Given<'a>>> = vec![None; params.len()];
+        let mut ok = true;
+        for (i, arg) in given.into_iter().enumerate() {
+            let place = match arg.name {
+                None => Some(i).filter(|&i| i < params.len()),
+                Some(n) => params.iter().position(|p| p.name.text == n.text),
+            };
+            let at = arg.name.map_or(arg.expr.span, |n| n.span);
+            match place {
+                Some(place) if slots[place].is_none() => slots[place] = Some(arg),
+                Some(place) => {
+                    let message = format!("`{}` is given twice", params[place].name.text);
+                    self.report(Diagnostic::new(code::E0305, at, message));
+                    ok = false;
+                }
+                None => {
+                    self.stray_argument(params, name, span, &arg);
+                    ok = false;
+                }
+            }
+        }
+        (slots, ok)
+    }
+
+    fn stray_argument(&mut self, params: &[Param], name: &str, span: Span, arg: &Given<'a>) {
+        let names: Vec<&str> = params.iter().map(|p| p.name.text.as_str()).collect();
+        let Some(given) = arg.name else {
+            let message = format!("`{name}` takes {} argument(s)", params.len());
+            let help = format!("its parameters are {}", names.join(", "));
+            return self.report(Diagnostic::new(code::E0307, arg.expr.span, message).label(span, "in this call").help(help));
+        };
+        let help = match suggest::nearest(&given.text, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("its parameters are {}", names.join(", ")),
+        };
+        let message = format!("`{name}` has no parameter `{}`", given.text);
+        self.report(Diagnostic::new(code::E0304, given.span, message).help(help));
+    }
+
+    fn bind_param(
+        &mut self,
+        param: &'a Param,
+        module: usize,
+        given: Given<'a>,
+        entities: &mut HashMap<String, EntityId>,
+        role: Role,
+        scope: Option<&Scope<'_>>,
+    ) -> Option<Local<'a>> {
+        match self.param_type(&param.ty, module) {
+            ParamType::Scalar(ty) => self.bind_scalar(param, given, &ty, scope),
+            ParamType::Set(entity) => self.bind_set(param, given, entity, entities, role),
+            ParamType::Embedding(entity) => {
+                let entity = self.entity_of(&entity, entities, &given)?;
+                self.embedding(given.expr, &given.env, entity).map(Local::Embedding)
+            }
+            ParamType::Model(_) => Some(Local::Model { name: given.expr, env: given.env }),
+            ParamType::Edge(from, _) => {
+                let from = self.entity_of(&from, entities, &given)?;
+                self.edge_from(given.expr, &given.env, from).map(Local::Edge)
+            }
+            ParamType::Error => None,
+        }
+    }
+
+    fn entity_of(&mut self, entity: &Entity, bound: &HashMap<String, EntityId>, given: &Given<'a>) -> Option<EntityId> {
+        match entity {
+            Entity::Known(entity) => Some(*entity),
+            Entity::Any(variable) => bound.get(variable).copied(),
+            Entity::Missing(name) => {
+                let message = format!("the catalog has no entity `{name}`");
+                self.report(Diagnostic::new(code::E0403, given.expr.span, message));
+                None
+            }
+        }
+    }
+
+    fn bind_set(
+        &mut self,
+        param: &'a Param,
+        given: Given<'a>,
+        want: Entity,
+        entities: &mut HashMap<String, EntityId>,
+        role: Role,
+    ) -> Option<Local<'a>> {
+        let node = self.set(given.expr, &given.env, role)?;
+        let found = self.graph.shape(node).entity;
+        let wanted = match &want {
+            Entity::Known(entity) => *entity,
+            Entity::Any(variable) => *entities.entry(variable.clone()).or_insert(found),
+            Entity::Missing(name) => {
+                let message = format!("the catalog has no entity `{name}`, of which `{}` is a set", param.name.text);
+                self.report(Diagnostic::new(code::E0403, given.expr.span, message));
+                return None;
+            }
+        };
+        if wanted != found {
+            let (wanted, found) = (self.entity_name(wanted), self.entity_name(found));
+            let message = format!("expected a set of `{wanted}`, found a set of `{found}`");
+            self.report(Diagnostic::new(code::E0301, given.expr.span, message).label(param.span, "declared here"));
+            return None;
+        }
+        Some(Local::Thunk { expr: given.expr, env: given.env })
+    }
+
+    /// A scalar argument; for an `int` also `all` and `auto`.
+    fn bind_scalar(
+        &mut self,
+        param: &'a Param,
+        given: Given<'a>,
+        ty: &Type,
+        scope: Option<&Scope<'_>>,
+    ) -> Option<Local<'a>> {
+        if *ty == Type::Int
+            && let Some(quantity) = self.quantity_word(given.expr, &given.env)
+        {
+            return quantity;
+        }
+        let request = Scope::request();
+        let value = self.typed(given.expr, &given.env, scope.unwrap_or(&request), ty);
+        if value.is_error() {
+            return None;
+        }
+        self.check_range(param, &value, given.expr.span)?;
+        Some(Local::Scalar(value))
+    }
+
+    /// `all`, `auto` or `auto(n)`, or a name that was bound to one of these.
+    pub(super) fn quantity_word(&mut self, expr: &'a ast::Expr, env: &Env<'a>) -> Option<Option<Local<'a>>> {
+        match &expr.kind {
+            ExprKind::Name(name) => match env.find(name) {
+                Some(local @ (Local::All | Local::Auto(_))) => Some(Some(local.clone())),
+                Some(Local::Thunk { expr: inner, env }) if bare_name(inner) != Some(name) => {
+                    let (inner, env) = (*inner, env.clone());
+                    self.quantity_word(inner, &env)
+                }
+                Some(_) => None,
+                None if name == "all" => Some(Some(Local::All)),
+                None if name == "auto" => Some(Some(Local::Auto(None))),
+                None => None,
+            },
+            ExprKind::Call { callee, args } if callee.text == "auto" && env.find("auto").is_none() => {
+                let [arg] = &args[..] else {
+                    let help = "write `auto(30)`: 30 where nothing downstream asks for a number";
+                    self.report(Diagnostic::new(code::E0303, expr.span, "`auto` takes one number").help(help));
+                    return Some(None);
+                };
+                let number = self.constant_number(&arg.value, env);
+                Some(number.map(|n| Local::Auto(Some(n.max(1.0) as u64))))
+            }
+            _ => None,
+        }
+    }
+
+    fn check_range(&mut self, param: &'a Param, value: &Expr, span: Span) -> Option<()> {
+        let Some(range) = &param.range else { return Some(()) };
+        let env = Env::top(0);
+        let (low, high) = (self.constant_number(&range.low, &env)?, self.constant_number(&range.high, &env)?);
+        let number = match value.as_const() {
+            Some(Scalar::F64(x)) => *x,
+            Some(Scalar::I64(i)) => *i as f64,
+            _ => return Some(()),
+        };
+        if (low..=high).contains(&number) {
+            return Some(());
+        }
+        let message = format!("`{}` must lie in {low:?}..{high:?}, found {number:?}", param.name.text);
+        self.report(Diagnostic::new(code::E0306, span, message).label(param.span, "declared here"));
+        None
+    }
+
+    /// In a row expression, `f(...)` where `f` is a definition, value or policy.
+    pub(super) fn call_defined(
+        &mut self,
+        callee: &'a Name,
+        args: &'a [Arg],
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Option<Expr> {
+        if let Some(found) = self.call_row_item(callee, args, env, scope) {
+            return Some(found);
+        }
+        if self.callables(&callee.text, env.module).is_empty() {
+            return None;
+        }
+        Some(self.call_value_def(callee, None, args, env, scope).unwrap_or_else(Expr::error))
+    }
+
+    /// In a row expression, `x.f(...)` where `f` is a definition.
+    pub(super) fn method_defined(
+        &mut self,
+        receiver: &'a ast::Expr,
+        name: &'a Name,
+        args: &'a [Arg],
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Option<Expr> {
+        if self.callables(&name.text, env.module).is_empty() {
+            return None;
+        }
+        Some(self.call_value_def(name, Some(receiver), args, env, scope).unwrap_or_else(Expr::error))
+    }
+
+    fn call_value_def(
+        &mut self,
+        name: &'a Name,
+        receiver: Option<&'a ast::Expr>,
+        args: &'a [Arg],
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Option<Expr> {
+        let candidates = self.callables(&name.text, env.module);
+        let def = *candidates.first()?;
+        let mut given: Vec<Given<'a>> = Vec::new();
+        given.extend(receiver.map(|expr| Given { name: None, expr, env: env.clone() }));
+        given.extend(given_args(args, env));
+        let bindings = self.bind(&def, name, given, Role::Fact, Some(scope));
+        if !bindings.ok {
+            return None;
+        }
+        if self.is_set(def.body, &bindings.env) {
+            let message = format!("`{}` gives a candidate set; a value is needed here", name.text);
+            let help = "test membership with `in`, or aggregate it: `count(...)`";
+            self.report(Diagnostic::new(code::E0313, name.span, message).help(help));
+            return None;
+        }
+        self.once("def", &name.text, name.span, |this| {
+            Some(this.within(&name.text, name.span, def.module, |this| this.scalar(def.body, &bindings.env, scope, None)))
+        })
+    }
+
+    /// A value or policy with arguments, on the entity of the row.
+    fn call_row_item(&mut self, callee: &'a Name, args: &'a [Arg], env: &Env<'a>, scope: &Scope<'_>) -> Option<Expr> {
+        let modules = self.modules;
+        let entity = scope.row.as_ref().map(|row| row.entity);
+        for number in modules.order(env.module) {
+            for kind in [Kind::Value, Kind::Policy] {
+                for item in modules.all[number].find(kind, &callee.text) {
+                    let (ItemKind::Value(def) | ItemKind::Policy(def)) = &item.kind else { continue };
+                    let on = def.entity.as_ref().and_then(|e| self.find_entity(&e.text));
+                    if def.entity.is_some() && on != entity {
+                        continue;
+                    }
+                    self.mark_used(item);
+                    let what = if kind == Kind::Value { "value" } else { "policy" };
+                    return Some(self.call_row_def(def, what, callee.span, given_args(args, env), scope, number));
+                }
+            }
+        }
+        None
+    }
+
+    /// The body of a value or policy in the row where it is used, with its parameters bound.
+    pub(super) fn call_row_def(
+        &mut self,
+        def: &'a RowDef,
+        what: &'static str,
+        span: Span,
+        given: Vec<Given<'a>>,
+        scope: &Scope<'_>,
+        module: usize,
+    ) -> Expr {
+        let callable = Callable { name: &def.name, params: &def.params, result: None, body: &def.body, module };
+        let name = Name { text: def.name.text.clone(), span };
+        let bindings = self.bind(&callable, &name, given, Role::Fact, Some(scope));
+        if !bindings.ok {
+            return Expr::error();
+        }
+        let result = self.once(what, &def.name.text, span, |this| {
+            Some(this.within(&def.name.text, span, module, |this| this.scalar(&def.body, &bindings.env, scope, None)))
+        });
+        let result = result.unwrap_or_else(Expr::error);
+        if what == "policy" && !result.is_error() && result.ty != Type::Bool {
+            let found = self.type_name(&result.ty);
+            let message = format!("a policy is a condition, `{}` is {found}", def.name.text);
+            self.report(Diagnostic::new(code::E0302, def.body.span, message).help("write a comparison"));
+            return Expr::error();
+        }
+        debug_assert!(result.level >= Level::Constant);
+        result
+    }
+}
+
+fn callable(item: &ast::Item, module: usize) -> Option<Callable<'_>> {
+    match &item.kind {
+        ItemKind::Def { name, params, result, body } => {
+            Some(Callable { name, params, result: result.as_ref(), body, module })
+        }
+        ItemKind::Query { name, params, body } => Some(Callable { name, params, result: None, body, module }),
+        _ => None,
+    }
+}
+
+/// Arguments as they were written.
+pub fn given_args<'a>(args: &'a [Arg], env: &Env<'a>) -> Vec<Given<'a>> {
+    args.iter().map(|a| Given { name: a.name.as_ref(), expr: &a.value, env: env.clone() }).collect()
+}
+
+fn default_of(param: &Param, module: usize) -> Option<Given<'_>> {
+    param.default.as_ref().map(|expr| Given { name: None, expr, env: Env::top(module) })
+}

@@ -1,0 +1,128 @@
+//! What names mean inside definitions. A name stands for an expression and the place it was
+//! written in, not for a value: where it is used decides what its `auto` quantities become.
+
+use crate::expr::{EdgeExpr, Expr};
+use crate::ops::shape::BoundColumn;
+use crate::source::Span;
+use crate::syntax::ast;
+use crate::types::{EntityId, Type};
+use std::rc::Rc;
+
+/// What a local name stands for.
+#[derive(Clone, Debug)]
+pub enum Local<'a> {
+    /// An expression to be read where it was written.
+    Thunk { expr: &'a ast::Expr, env: Env<'a> },
+    Scalar(Expr),
+    /// `all` or `auto`, or `auto(n)`.
+    All,
+    Auto(Option<u64>),
+    Edge(EdgeExpr),
+    Embedding(u32),
+    /// A model by its name, found for the entity where it is used.
+    Model { name: &'a ast::Expr, env: Env<'a> },
+    /// A candidate set that is known already.
+    Node(crate::expr::NodeId),
+    /// Some candidate set: only while it is asked whether a definition gives one.
+    Candidates,
+    /// Reported already.
+    Error,
+}
+
+/// The local names that are visible, innermost first, and the file that they are written in.
+#[derive(Clone, Debug)]
+pub struct Env<'a> {
+    pub module: usize,
+    names: Option<Rc<Link<'a>>>,
+}
+
+#[derive(Debug)]
+struct Link<'a> {
+    name: &'a str,
+    value: Local<'a>,
+    next: Option<Rc<Link<'a>>>,
+}
+
+impl<'a> Env<'a> {
+    /// No local names.
+    pub fn top(module: usize) -> Env<'a> {
+        Env { module, names: None }
+    }
+
+    pub fn with(&self, name: &'a str, value: Local<'a>) -> Env<'a> {
+        let link = Link { name, value, next: self.names.clone() };
+        Env { module: self.module, names: Some(Rc::new(link)) }
+    }
+
+    pub fn find(&self, name: &str) -> Option<&Local<'a>> {
+        self.links().find(|link| link.name == name).map(|link| &link.value)
+    }
+
+    /// Every visible name.
+    pub fn names(&self) -> impl Iterator<Item = &'a str> + '_ {
+        self.links().map(|link| link.name)
+    }
+
+    fn links(&self) -> impl Iterator<Item = &Link<'a>> {
+        std::iter::successors(self.names.as_deref(), |link| link.next.as_deref())
+    }
+
+    /// The same for the same chain of names, as long as one of them lives.
+    pub fn identity(&self) -> (usize, usize) {
+        (self.module, self.names.as_ref().map_or(0, |link| Rc::as_ptr(link) as usize))
+    }
+}
+
+/// The rows that an expression is about.
+#[derive(Clone, Debug)]
+pub struct Row<'s> {
+    pub entity: EntityId,
+    /// The id of the row; another id where a reference or `viewer` is read.
+    pub base: Expr,
+    pub columns: &'s [BoundColumn],
+    /// Whether `score` and `position` can be read.
+    pub scored: bool,
+}
+
+/// What an expression can read.
+#[derive(Clone, Debug, Default)]
+pub struct Scope<'s> {
+    pub row: Option<Row<'s>>,
+    pub link: Option<&'s EdgeExpr>,
+    /// In a link expression of an aggregate: the scope of the row whose links are read.
+    pub outer: Option<&'s Scope<'s>>,
+}
+
+impl<'s> Scope<'s> {
+    /// Only the request.
+    pub fn request() -> Scope<'s> {
+        Scope::default()
+    }
+
+    /// Rows of an entity, with nothing bound and no score.
+    pub fn entity(entity: EntityId) -> Scope<'s> {
+        let base = Expr::new(crate::expr::Kind::It, Type::Id(entity));
+        Scope { row: Some(Row { entity, base, columns: &[], scored: false }), ..Scope::default() }
+    }
+
+    /// Rows of a candidate set.
+    pub fn rows(entity: EntityId, columns: &'s [BoundColumn]) -> Scope<'s> {
+        let base = Expr::new(crate::expr::Kind::It, Type::Id(entity));
+        Scope { row: Some(Row { entity, base, columns, scored: true }), ..Scope::default() }
+    }
+
+    /// Another row, by its id.
+    pub fn at(entity: EntityId, base: Expr) -> Scope<'s> {
+        Scope { row: Some(Row { entity, base, columns: &[], scored: false }), ..Scope::default() }
+    }
+}
+
+/// One step into a definition, for reports at both places.
+#[derive(Clone, Debug)]
+pub struct Use {
+    pub name: String,
+    /// Where it is used.
+    pub span: Span,
+    /// Of the definition's file.
+    pub library: bool,
+}

@@ -1,0 +1,40 @@
+//! Advice that needs the text of the program: where to bind a column so that it tells rows apart.
+
+use super::Checker;
+use super::env::Env;
+use crate::ops::Role;
+use crate::syntax::ast::{self, ExprKind};
+
+impl<'a> Checker<'a> {
+    /// A help line for a key that is the same in every row of a request: it was bound while the
+    /// set still was one row. The first operator after that which gives many rows is where to
+    /// bind it instead.
+    pub(super) fn better_key(&self, chain: &'a ast::Expr, env: &Env<'a>, name: &str) -> Option<String> {
+        let mut steps = Vec::new();
+        let mut here = chain;
+        // from the end of the chain back to the `let` that binds the key
+        loop {
+            let ExprKind::Method { receiver, name: step, args } = &here.kind else { return None };
+            if step.text == "let" && args.iter().any(|a| a.name.as_ref().is_some_and(|n| n.text == name)) {
+                break;
+            }
+            steps.push((here, step));
+            here = receiver;
+        }
+        for (expr, step) in steps.into_iter().rev() {
+            let node = [Role::Source, Role::Fact].iter().find_map(|&role| {
+                let key = (std::ptr::from_ref(expr) as usize, env.identity(), role);
+                self.memo.get(&key).and_then(|(node, _)| *node)
+            })?;
+            let shape = self.graph.shape(node);
+            if shape.bound != Some(1) {
+                let column = &self.schema.entity(shape.entity).key;
+                return Some(format!(
+                    "bind it after `.{}(...)`, where rows differ: `.let({name}={column})`",
+                    step.text
+                ));
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,328 @@
+//! A whole program: which query runs, and every item read once, used or not.
+
+use super::env::{Env, Local, Scope};
+use super::modules::{Kind, Module, Modules, Tier, named};
+use super::setness::block_names;
+use super::typing::{Entity, ParamType};
+use super::Checker;
+use crate::diag::{Diagnostic, Sink, code, suggest};
+use crate::expr::ir::{Expr, Scalar};
+use crate::expr::NodeId;
+use crate::ops::{self, Graph, Role, Shape};
+use crate::store::Snapshot;
+use crate::syntax::ast::{self, Item, ItemKind, Param, Statement};
+use crate::types::{EntityId, Type};
+use std::collections::HashMap;
+
+/// A value that comes with a request.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    pub name: String,
+    pub ty: Type,
+    /// A constant; none if the request must give a value.
+    pub default: Option<Expr>,
+}
+
+/// A program that can be planned and run.
+#[derive(Debug)]
+pub struct Checked {
+    /// The name of the query: `main`, or as declared.
+    pub query: String,
+    pub graph: Graph,
+    /// One unnamed set, or the lists of a page by name.
+    pub results: Vec<(Option<String>, NodeId)>,
+    pub params: Vec<Parameter>,
+    /// Parameters that the program declares and the query does not read.
+    pub unread_params: Vec<String>,
+}
+
+/// The query to run.
+struct Entry<'a> {
+    name: String,
+    params: &'a [Param],
+    body: &'a ast::Expr,
+}
+
+/// Checks the program (the first of the modules) and all it can reach. `query` is the one to run;
+/// otherwise it is `main`, or the only one. There may be none, in a file of definitions.
+pub fn check(snapshot: &Snapshot, modules: &Modules, query: Option<&str>, sink: Sink) -> (Option<Checked>, Sink) {
+    let mut checker = Checker::new(snapshot, modules, sink);
+    let program = &*modules.all[0];
+    (0..modules.all.len()).filter(|&m| modules.all[m].tier < Tier::Std).for_each(|m| checker.duplicates(&modules.all[m]));
+    let entry = checker.entry(program, query);
+    let results = entry.as_ref().and_then(|entry| checker.query(entry));
+    let params = std::mem::take(&mut checker.params);
+    (0..modules.all.len()).filter(|&m| modules.all[m].tier < Tier::Std).for_each(|m| checker.rest(m));
+    let unread_params = unread(program, &params);
+    let checked = entry.zip(results).map(|(entry, results)| Checked {
+        query: entry.name,
+        graph: checker.graph,
+        results,
+        params,
+        unread_params,
+    });
+    (checked, checker.sink)
+}
+
+fn unread(program: &Module, params: &[Parameter]) -> Vec<String> {
+    let declared = program.file.items.iter().filter_map(|item| match &item.kind {
+        ItemKind::Param { name, .. } => Some(name.text.clone()),
+        _ => None,
+    });
+    declared.filter(|name| !params.iter().any(|p| p.name == *name)).collect()
+}
+
+impl<'a> Checker<'a> {
+    /// The query that runs.
+    fn entry(&mut self, program: &'a Module, wanted: Option<&str>) -> Option<Entry<'a>> {
+        let items = &program.file.items;
+        let last = items.last().and_then(|item| match &item.kind {
+            ItemKind::Expr(body) => Some(Entry { name: "main".to_owned(), params: &[], body }),
+            _ => None,
+        });
+        let mut queries: Vec<Entry<'a>> = items
+            .iter()
+            .filter_map(|item| match &item.kind {
+                ItemKind::Query { name, params, body } => Some(Entry { name: name.text.clone(), params, body }),
+                _ => None,
+            })
+            .chain(last)
+            .collect();
+        let names: Vec<String> = queries.iter().map(|q| q.name.clone()).collect();
+        let place = match wanted {
+            Some(wanted) => names.iter().position(|name| name == wanted),
+            None => names.iter().position(|name| name == "main").or((names.len() == 1).then_some(0)),
+        };
+        let end = program.file.items.last().map_or(crate::source::Span { source: program.source, ..Default::default() }, |i| i.span);
+        match (place, wanted) {
+            (Some(place), _) => Some(queries.swap_remove(place)),
+            (None, Some(wanted)) => {
+                let near = suggest::nearest(wanted, names.iter().map(String::as_str));
+                let help = match near {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None if names.is_empty() => "the file has no query".to_owned(),
+                    None => format!("the file has {}", names.join(", ")),
+                };
+                self.report(Diagnostic::new(code::E0211, end, format!("there is no query `{wanted}`")).help(help));
+                None
+            }
+            (None, None) if names.len() > 1 => {
+                let message = format!("the file has several queries and no `main`: {}", names.join(", "));
+                self.report(Diagnostic::new(code::E0211, end, message).help("choose one with `--query NAME`"));
+                None
+            }
+            (None, None) => None,
+        }
+    }
+
+    /// The result sets of a query; its parameters come with the request.
+    fn query(&mut self, entry: &Entry<'a>) -> Option<Vec<(Option<String>, NodeId)>> {
+        let mut env = Env::top(0);
+        for param in entry.params {
+            let value = self.request_param(&param.name, &param.ty, param.default.as_ref(), 0);
+            env = env.with(&param.name.text, Local::Scalar(value));
+        }
+        self.results(entry.body, &env)
+    }
+
+    /// Every item of a file that nothing has read so far.
+    fn rest(&mut self, m: usize) {
+        let modules = self.modules;
+        for item in &modules.all[m].file.items {
+            if !self.used.contains(&(std::ptr::from_ref(item) as usize)) {
+                self.item(item, m);
+            }
+        }
+    }
+
+    fn item(&mut self, item: &'a Item, m: usize) {
+        let env = Env::top(m);
+        match &item.kind {
+            ItemKind::Param { name, ty, default } => {
+                self.request_param(name, ty, default.as_ref(), m);
+            }
+            ItemKind::Tunable { range, default, .. } => self.tunable(range, default, &env),
+            ItemKind::Edge(decl) => {
+                self.declared_edge(decl, decl.name.span, m);
+            }
+            ItemKind::Embedding { name, entities, value } => {
+                for e in entities {
+                    if let Some(entity) = self.entity_named(&e.text, e.span, m) {
+                        self.declared_embedding(&name.text, value, name.span, m, entity);
+                    }
+                }
+            }
+            ItemKind::Model { name, entity, value } => {
+                if let Some(entity) = self.entity_named(&entity.text, entity.span, m) {
+                    let shape = Shape { entity, columns: Vec::new(), bound: None };
+                    self.declared_model(&name.text, value, name.span, m, &shape);
+                }
+            }
+            ItemKind::Value(def) => self.unused_row_def(def, "value", m),
+            ItemKind::Policy(def) => self.unused_row_def(def, "policy", m),
+            ItemKind::Def { params, body, result, .. } => self.unused_def(params, body, result.as_ref(), m),
+            ItemKind::Query { params, body, name } => {
+                let kept = std::mem::take(&mut self.params);
+                self.query(&Entry { name: name.text.clone(), params, body });
+                self.params = kept;
+            }
+            ItemKind::Test { body, .. } => self.test(body, &env),
+            ItemKind::Binding { value, .. } => self.unused_binding(value, &env),
+            ItemKind::Import(_) | ItemKind::Expr(_) | ItemKind::Error => {}
+        }
+    }
+
+    fn tunable(&mut self, range: &'a ast::Range, default: &'a ast::Expr, env: &Env<'a>) {
+        let numbers = [&*range.low, &*range.high, default].map(|e| self.constant_number(e, env));
+        if let [Some(low), Some(high), Some(value)] = numbers
+            && !(low..=high).contains(&value)
+        {
+            let message = format!("the default {value:?} lies outside {low:?}..{high:?}");
+            self.report(Diagnostic::new(code::E0306, default.span, message).label(range.span, "the range"));
+        }
+    }
+
+    fn unused_binding(&mut self, value: &'a ast::Expr, env: &Env<'a>) {
+        if self.is_set(value, env) {
+            self.set(value, env, Role::Source);
+        } else if matches!(value.kind, ast::ExprKind::Record(_)) {
+            self.results(value, env);
+        } else {
+            self.scalar(value, env, &Scope::request(), None);
+        }
+    }
+
+    fn unused_row_def(&mut self, def: &'a ast::RowDef, what: &'static str, m: usize) {
+        let Some(entity) = &def.entity else { return };
+        let Some(entity) = self.entity_named(&entity.text, entity.span, m) else { return };
+        let Some(env) = self.stand_ins(&def.params, m) else { return };
+        let scope = Scope::rows(entity, &[]);
+        if what == "policy" {
+            self.typed(&def.body, &env, &scope, &Type::Bool);
+        } else {
+            self.scalar(&def.body, &env, &scope, None);
+        }
+    }
+
+    fn unused_def(&mut self, params: &'a [Param], body: &'a ast::Expr, result: Option<&'a ast::TypeExpr>, m: usize) {
+        let result = result.map(|ty| self.param_type(ty, m));
+        let Some(env) = self.stand_ins(params, m) else { return };
+        if !self.is_set(body, &env) {
+            self.scalar(body, &env, &Scope::request(), None);
+            return;
+        }
+        let node = self.set(body, &env, Role::Source);
+        if let (Some(node), Some(ParamType::Set(Entity::Known(want)))) = (node, result) {
+            let found = self.graph.shape(node).entity;
+            if found != want {
+                let (want, found) = (self.entity_name(want), self.entity_name(found));
+                let message = format!("declared to give a set of `{want}`, but gives one of `{found}`");
+                self.report(Diagnostic::new(code::E0301, body.span, message));
+            }
+        }
+    }
+
+    /// Values of the right kind for the parameters of a definition that is not used; none where
+    /// the types alone do not say enough.
+    fn stand_ins(&mut self, params: &'a [Param], m: usize) -> Option<Env<'a>> {
+        let mut env = Env::top(m);
+        for param in params {
+            let local = match self.param_type(&param.ty, m) {
+                ParamType::Scalar(ty) => {
+                    if let Some(default) = &param.default
+                        && self.quantity_word(default, &Env::top(m)).is_none()
+                    {
+                        self.typed(default, &Env::top(m), &Scope::request(), &ty);
+                    }
+                    Local::Scalar(Expr::constant(Scalar::Null, ty))
+                }
+                ParamType::Set(Entity::Known(entity)) => Local::Node(self.everything(entity)),
+                ParamType::Embedding(Entity::Known(entity)) => {
+                    let of = |e: &crate::catalog::schema::Embedding| e.entities.contains(&entity);
+                    Local::Embedding(self.schema.embeddings.iter().position(of)? as u32)
+                }
+                _ => return None,
+            };
+            env = env.with(&param.name.text, local);
+        }
+        Some(env)
+    }
+
+    fn everything(&mut self, entity: EntityId) -> NodeId {
+        let all = ops::everything(self.schema, entity);
+        self.graph.add(all.op, all.inputs, all.shape, crate::source::Span::default())
+    }
+
+    fn test(&mut self, body: &'a ast::Block, env: &Env<'a>) {
+        let env = block_names(body, env);
+        for statement in &body.statements {
+            match statement {
+                Statement::Binding { value, .. } => self.unused_binding(value, &env),
+                Statement::Assert { condition, .. } => {
+                    self.typed(condition, &env, &Scope::request(), &Type::Bool);
+                }
+                Statement::Error(_) => {}
+            }
+        }
+    }
+
+    /// Names that a file defines twice, and names that no file may define.
+    fn duplicates(&mut self, module: &'a Module) {
+        let mut first: HashMap<(Kind, &str, Option<String>), &'a Item> = HashMap::new();
+        for item in &module.file.items {
+            let Some((kind, name)) = named(item) else { continue };
+            let span = name_span(item);
+            if kind == Kind::Callable && ops::find(name).is_some() {
+                let message = format!("`{name}` is an operator and cannot be redefined");
+                self.report(Diagnostic::new(code::E0212, span, message).help("choose another name"));
+            }
+            if kind == Kind::Rest && name == "user" {
+                let message = "`user` is the requesting user and cannot be redefined";
+                self.report(Diagnostic::new(code::E0212, span, message).help("choose another name"));
+            }
+            let key = (kind, name, entity_of(item));
+            match first.get(&key) {
+                Some(before) => {
+                    let message = format!("`{name}` is defined twice");
+                    let before = name_span(before);
+                    self.report(Diagnostic::new(code::E0208, span, message).label(before, "first defined here"));
+                }
+                None => {
+                    first.insert(key, item);
+                }
+            }
+        }
+    }
+}
+
+/// The entity that tells items of one name apart.
+fn entity_of(item: &Item) -> Option<String> {
+    match &item.kind {
+        ItemKind::Embedding { entities, .. } => Some(entities.iter().map(|e| e.text.as_str()).collect::<Vec<_>>().join(",")),
+        ItemKind::Model { entity, .. } => Some(entity.text.clone()),
+        ItemKind::Value(def) | ItemKind::Policy(def) => def.entity.as_ref().map(|e| e.text.clone()),
+        ItemKind::Def { params, .. } => match params.first().map(|p| &p.ty.kind) {
+            Some(ast::TypeExprKind::Named { args, .. }) => match args.first().map(|a| &a.kind) {
+                Some(ast::TypeExprKind::Named { name, .. }) => Some(name.text.clone()),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn name_span(item: &Item) -> crate::source::Span {
+    match &item.kind {
+        ItemKind::Edge(edge) => edge.name.span,
+        ItemKind::Value(def) | ItemKind::Policy(def) => def.name.span,
+        ItemKind::Embedding { name, .. }
+        | ItemKind::Model { name, .. }
+        | ItemKind::Def { name, .. }
+        | ItemKind::Query { name, .. }
+        | ItemKind::Param { name, .. }
+        | ItemKind::Tunable { name, .. }
+        | ItemKind::Binding { name, .. } => name.span,
+        _ => item.span,
+    }
+}

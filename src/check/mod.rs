@@ -1,0 +1,150 @@
+//! The checker: from the tree to a graph of typed operators, with every problem reported.
+//!
+//! Definitions are read where they are used, with the concrete types there, so that one `def`
+//! serves many entities. A name stands for its expression ([`env::Local::Thunk`]): the same
+//! binding can be a source of candidates in one place, where `auto` is a number, and a fact in
+//! another, where it is `all`. Equal parts become one node of the graph.
+//!
+//! A part that is wrong gives `None` or an expression of type `Error`, after one report; what
+//! depends on it stays silent.
+
+mod aggregates;
+mod binder;
+mod calls;
+mod edges;
+mod env;
+mod hints;
+mod items;
+mod learned;
+pub mod modules;
+mod names;
+mod policies;
+mod rows;
+mod setness;
+mod sets;
+mod typing;
+
+pub use items::{Checked, Parameter, check};
+
+use crate::catalog::schema::Schema;
+use crate::diag::{Diagnostic, Sink, code};
+use crate::expr::NodeId;
+use crate::expr::texts::Texts;
+use crate::ops::{Graph, Role};
+use crate::source::Span;
+use crate::store::Snapshot;
+use crate::syntax::ast;
+use env::{Env, Use};
+use modules::{Modules, Tier};
+use std::collections::{HashMap, HashSet};
+
+/// Memo of candidate sets: by expression, names and role. The names are kept alive, so that their
+/// address stays theirs.
+type Memo<'a> = HashMap<(usize, (usize, usize), Role), (Option<NodeId>, Env<'a>)>;
+
+/// The state of one check.
+struct Checker<'a> {
+    schema: &'a Schema,
+    snapshot: &'a Snapshot,
+    texts: Texts<'a>,
+    modules: &'a Modules,
+    sink: Sink,
+    graph: Graph,
+    params: Vec<Parameter>,
+    memo: Memo<'a>,
+    /// Definitions that are being read, outermost first.
+    uses: Vec<Use>,
+    /// Names that are being resolved, to find cycles: kind, name, entity.
+    open: Vec<(&'static str, String)>,
+    /// Names that were used, by the address of their item.
+    used: HashSet<usize>,
+}
+
+impl<'a> Checker<'a> {
+    fn new(snapshot: &'a Snapshot, modules: &'a Modules, sink: Sink) -> Self {
+        Checker {
+            schema: snapshot.schema(),
+            snapshot,
+            texts: Texts::new(snapshot),
+            modules,
+            sink,
+            graph: Graph::default(),
+            params: Vec::new(),
+            memo: HashMap::new(),
+            uses: Vec::new(),
+            open: Vec::new(),
+            used: HashSet::new(),
+        }
+    }
+
+    /// Reports a finding. One inside a definition names the place of use as well; one inside a
+    /// library is reported where the program uses it, because that is what can be changed.
+    fn report(&mut self, mut diagnostic: Diagnostic) {
+        let in_program = |span: Span| span.source == self.modules.all[0].source;
+        if let Some(site) = self.uses.iter().rev().find(|site| in_program(site.span)) {
+            if in_program(diagnostic.span) {
+                let message = format!("`{}` is used here", site.name);
+                if !self.inside_site(site, diagnostic.span) {
+                    diagnostic = diagnostic.label(site.span, message);
+                }
+            } else {
+                let inner = std::mem::replace(&mut diagnostic.span, site.span);
+                diagnostic.labels.insert(0, crate::diag::Label { span: inner, message: "needed here".to_owned() });
+                diagnostic.message = format!("{}, which `{}` needs", diagnostic.message, site.name);
+            }
+        }
+        self.sink.push(diagnostic);
+    }
+
+    /// Whether a span lies in the arguments of a use rather than in the definition.
+    fn inside_site(&self, site: &Use, span: Span) -> bool {
+        site.span == span
+    }
+
+    /// Runs `f` as part of a definition that is used at `span`.
+    fn within<R>(&mut self, name: &str, span: Span, module: usize, f: impl FnOnce(&mut Self) -> R) -> R {
+        let library = self.modules.all[module].tier >= Tier::Prelude;
+        self.uses.push(Use { name: name.to_owned(), span, library });
+        let result = f(self);
+        self.uses.pop();
+        result
+    }
+
+    /// Runs `f` while a name is being resolved; a name that leads back to itself is reported once.
+    fn once<R>(&mut self, kind: &'static str, name: &str, span: Span, f: impl FnOnce(&mut Self) -> Option<R>) -> Option<R> {
+        let entry = (kind, name.to_owned());
+        if let Some(start) = self.open.iter().position(|e| *e == entry) {
+            let mut cycle: Vec<&str> = self.open[start..].iter().map(|(_, n)| n.as_str()).collect();
+            cycle.push(name);
+            let message = format!("`{name}` is defined by itself: {}", cycle.join(" -> "));
+            self.report(Diagnostic::new(code::E0209, span, message).help("break the cycle: a definition may not lead back to itself"));
+            return None;
+        }
+        self.open.push(entry);
+        let result = f(self);
+        self.open.pop();
+        result
+    }
+
+    /// Whether what is being read belongs to a library: then what is missing is missing from the
+    /// catalog, not misspelt.
+    fn in_library(&self, module: usize) -> bool {
+        self.modules.all[module].tier == Tier::Std
+    }
+
+    fn mark_used<T>(&mut self, item: &T) {
+        self.used.insert(std::ptr::from_ref(item) as usize);
+    }
+
+    fn entity_name(&self, entity: crate::types::EntityId) -> &'a str {
+        &self.schema.entity(entity).name
+    }
+}
+
+/// The bare name that an expression is, if it is one.
+fn bare_name(expr: &ast::Expr) -> Option<&str> {
+    match &expr.kind {
+        ast::ExprKind::Name(name) => Some(name),
+        _ => None,
+    }
+}

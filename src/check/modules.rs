@@ -1,0 +1,106 @@
+//! The files that a program is made of, and where names are found in them.
+
+use crate::source::SourceId;
+use crate::syntax::ast::{File, Item, ItemKind};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// How near a file is to the program; nearer names go first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tier {
+    Program,
+    Import,
+    Prelude,
+    Std,
+}
+
+/// What a name can be the name of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Edge,
+    Embedding,
+    Model,
+    Value,
+    Policy,
+    /// `def` and `query`.
+    Callable,
+    /// Bindings, params, tunables.
+    Rest,
+}
+
+/// A parsed file and its names.
+#[derive(Debug)]
+pub struct Module {
+    pub source: SourceId,
+    pub tier: Tier,
+    /// As imports name it: `std.hybrid`, or a path.
+    pub name: String,
+    pub file: File,
+    /// The modules that it imports, by number.
+    pub imports: Vec<usize>,
+    names: HashMap<(Kind, String), Vec<usize>>,
+}
+
+impl Module {
+    pub fn new(source: SourceId, tier: Tier, name: String, file: File) -> Module {
+        let mut names: HashMap<(Kind, String), Vec<usize>> = HashMap::new();
+        for (i, item) in file.items.iter().enumerate() {
+            if let Some((kind, name)) = named(item) {
+                names.entry((kind, name.to_owned())).or_default().push(i);
+            }
+        }
+        Module { source, tier, name, file, imports: Vec::new(), names }
+    }
+
+    /// The items of that kind and name.
+    pub fn find(&self, kind: Kind, name: &str) -> impl Iterator<Item = &Item> {
+        let found = self.names.get(&(kind, name.to_owned()));
+        found.into_iter().flatten().map(|&i| &self.file.items[i])
+    }
+
+    /// All items of a kind with their names.
+    pub fn all(&self, kind: Kind) -> impl Iterator<Item = (&str, &Item)> {
+        self.file.items.iter().filter_map(move |item| match named(item) {
+            Some((k, name)) if k == kind => Some((name, item)),
+            _ => None,
+        })
+    }
+}
+
+/// The kind and name of an item that has one.
+pub fn named(item: &Item) -> Option<(Kind, &str)> {
+    Some(match &item.kind {
+        ItemKind::Edge(edge) => (Kind::Edge, &edge.name.text),
+        ItemKind::Embedding { name, .. } => (Kind::Embedding, &name.text),
+        ItemKind::Model { name, .. } => (Kind::Model, &name.text),
+        ItemKind::Value(value) => (Kind::Value, &value.name.text),
+        ItemKind::Policy(policy) => (Kind::Policy, &policy.name.text),
+        ItemKind::Def { name, .. } | ItemKind::Query { name, .. } => (Kind::Callable, &name.text),
+        ItemKind::Param { name, .. } | ItemKind::Tunable { name, .. } | ItemKind::Binding { name, .. } => {
+            (Kind::Rest, &name.text)
+        }
+        _ => return None,
+    })
+}
+
+/// All files of a program; the first is the program itself.
+#[derive(Debug, Default)]
+pub struct Modules {
+    pub all: Vec<Arc<Module>>,
+}
+
+impl Modules {
+    /// Modules in the order in which a file looks for names: the program, what the file and the
+    /// program import, the prelude, the standard library.
+    pub fn order(&self, from: usize) -> Vec<usize> {
+        let mut order = vec![0];
+        order.extend(self.all[from].imports.iter().chain(&self.all[0].imports).copied());
+        order.push(from);
+        let visible = |tier| (0..self.all.len()).filter(move |&m| self.all[m].tier == tier);
+        order.extend(visible(Tier::Prelude));
+        order.extend(visible(Tier::Std).filter(|&m| matches!(self.all[m].name.as_str(), "std.core" | "std.explore")));
+        let mut seen = vec![false; self.all.len()];
+        order.retain(|&m| !std::mem::replace(&mut seen[m], true));
+        order
+    }
+}

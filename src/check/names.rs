@@ -1,0 +1,388 @@
+//! Bare names and fields in row expressions.
+
+use super::env::{Env, Local, Row, Scope};
+use super::modules::Kind as NameKind;
+use super::{Checker, Parameter, Tier, bare_name};
+use crate::diag::{Diagnostic, code, suggest};
+use crate::expr::ir::{EdgeKind, Expr, Kind, LinkField, Scalar, read};
+use crate::source::Span;
+use crate::syntax::ast::{self, ExprKind, ItemKind, Name};
+use crate::types::{EntityId, Type};
+
+/// Names that mean something in every row; nothing else may be bound to them.
+pub const BUILT_IN: [&str; 8] = ["it", "viewer", "row", "score", "position", "branch", "now", "why"];
+
+impl<'a> Checker<'a> {
+    /// What a bare name means in a row expression.
+    pub(super) fn name(&mut self, name: &'a str, span: Span, env: &Env<'a>, scope: &Scope<'_>) -> Expr {
+        if let Some(local) = env.find(name).cloned() {
+            return self.local(local, name, span, env, scope);
+        }
+        if let Some(found) = self.scope_name(name, span, env, scope) {
+            return found;
+        }
+        if let Some(found) = self.top_level(name, span, env, scope) {
+            return found;
+        }
+        self.unknown_name(name, span, env, scope);
+        Expr::error()
+    }
+
+    fn local(&mut self, local: Local<'a>, name: &'a str, span: Span, env: &Env<'a>, scope: &Scope<'_>) -> Expr {
+        match local {
+            Local::Scalar(expr) => expr,
+            Local::Error => Expr::error(),
+            Local::Node(_) | Local::Candidates => self.set_as_value(name, span),
+            Local::Thunk { expr, env: inner } => {
+                if self.is_set(expr, &inner) {
+                    return self.set_as_value(name, span);
+                }
+                self.once("binding", name, span, |this| Some(this.scalar(expr, &inner, scope, None)))
+                    .unwrap_or_else(Expr::error)
+            }
+            Local::All | Local::Auto(_) | Local::Edge(_) | Local::Embedding(_) | Local::Model { .. } => {
+                // a parameter that names no value does not hide a column of that name
+                let found = self.scope_name(name, span, env, scope);
+                found.unwrap_or_else(|| {
+                    let message = format!("`{name}` is not a value");
+                    self.report(Diagnostic::new(code::E0302, span, message));
+                    Expr::error()
+                })
+            }
+        }
+    }
+
+    fn set_as_value(&mut self, name: &str, span: Span) -> Expr {
+        let message = format!("`{name}` is a candidate set; a value is needed here");
+        let help = format!("test membership with `x in {name}`, or aggregate it: `count({name})`");
+        self.report(Diagnostic::new(code::E0313, span, message).help(help));
+        Expr::error()
+    }
+
+    /// Names of the link, the row, and the request, in this order.
+    fn scope_name(&mut self, name: &str, span: Span, env: &Env<'a>, scope: &Scope<'_>) -> Option<Expr> {
+        if let Some(found) = self.link_name(name, scope) {
+            return Some(found);
+        }
+        if let Some(found) = self.row_name(name, span, env, scope) {
+            return Some(found);
+        }
+        if let Some(outer) = scope.outer
+            && let Some(found) = self.scope_name(name, span, env, outer)
+        {
+            let ty = found.ty.clone();
+            let needs_row = found.level == crate::expr::Level::Row;
+            return Some(if needs_row { Expr::new(Kind::Outer(Box::new(found)), ty) } else { found });
+        }
+        match name {
+            "now" => Some(Expr::new(Kind::Now, Type::Time)),
+            "viewer" => Some(self.viewer()),
+            _ => None,
+        }
+    }
+
+    fn viewer(&self) -> Expr {
+        Expr::new(Kind::Viewer, Type::Id(self.schema.viewer))
+    }
+
+    fn link_name(&self, name: &str, scope: &Scope<'_>) -> Option<Expr> {
+        let edge = scope.link?;
+        let field = |field, ty| Some(Expr::new(Kind::Link(field), ty));
+        match name {
+            "from" => return field(LinkField::From, Type::Id(edge.from)),
+            "to" => return field(LinkField::To, Type::Id(edge.to)),
+            "time" => return field(LinkField::Time, Type::Time),
+            "weight" => return field(LinkField::Weight, Type::Float),
+            _ => {}
+        }
+        if let Some(column) = edge.find_column(name) {
+            return field(LinkField::Column(column as u32), edge.columns[column].1.clone());
+        }
+        // the names that the edge's table has for its ends, time and weight
+        let (id, reverse) = base_table(&edge.kind)?;
+        let table = self.schema.edge(id);
+        let (from, to) = if reverse { ("to", "from") } else { ("from", "to") };
+        let meant = if name == table.from_column {
+            from
+        } else if name == table.to_column {
+            to
+        } else if table.time_column.as_deref() == Some(name) {
+            "time"
+        } else if table.weight_column.as_deref() == Some(name) {
+            "weight"
+        } else {
+            return None;
+        };
+        self.link_name(meant, scope)
+    }
+
+    /// What a row has under a name: bound columns, built-in names, columns, references, values,
+    /// vectors.
+    fn row_name(&mut self, name: &str, span: Span, env: &Env<'a>, scope: &Scope<'_>) -> Option<Expr> {
+        let row = scope.row.as_ref()?;
+        if let Some(i) = row.columns.iter().position(|c| c.name == name) {
+            return Some(Expr::new(Kind::Bound(i as u32), row.columns[i].ty.clone()));
+        }
+        match name {
+            "it" => return Some(row.base.clone()),
+            "score" if row.scored => return Some(Expr::new(Kind::Score, Type::Float)),
+            "position" if row.scored => return Some(Expr::new(Kind::Position, Type::Int)),
+            _ => {}
+        }
+        self.entity_name_of(name, span, env, row)
+    }
+
+    /// A column, reference, value or vector of the entity of a row.
+    fn entity_name_of(&mut self, name: &str, span: Span, env: &Env<'a>, row: &Row<'_>) -> Option<Expr> {
+        if let Some(found) = self.column_of(name, row) {
+            return Some(found);
+        }
+        if let Some(found) = self.value_named(name, span, env.module, row) {
+            return Some(found);
+        }
+        let number = self.find_embedding(name, span, env.module, row.entity)?;
+        let Some(number) = number else { return Some(Expr::error()) };
+        let id = Box::new(row.base.clone());
+        let dim = self.schema.embeddings[number as usize].dim;
+        Some(Expr::new(Kind::VectorOf { embedding: number, entity: row.entity, id }, Type::Vector(dim)))
+    }
+
+    fn column_of(&self, name: &str, row: &Row<'_>) -> Option<Expr> {
+        let table = self.schema.entity(row.entity);
+        let column = table
+            .find_column(name)
+            .or_else(|| table.find_reference(name).map(|r| table.references[r].column))
+            .or((name == "user_id" && row.entity == self.schema.viewer).then_some(0))?;
+        Some(read(row.base.clone(), column, table))
+    }
+
+    /// A value of the entity, used without arguments.
+    fn value_named(&mut self, name: &str, span: Span, module: usize, row: &Row<'_>) -> Option<Expr> {
+        let modules = self.modules;
+        for number in modules.order(module) {
+            for item in modules.all[number].find(NameKind::Value, name) {
+                let ItemKind::Value(value) = &item.kind else { continue };
+                let on = value.entity.as_ref().and_then(|e| self.find_entity(&e.text));
+                if value.entity.is_some() && on != Some(row.entity) {
+                    continue;
+                }
+                self.mark_used(item);
+                let scope = Scope { row: Some(row.clone()), ..Scope::default() };
+                return Some(self.call_row_def(value, "value", span, Vec::new(), &scope, number));
+            }
+        }
+        None
+    }
+
+    /// A param, tunable or binding.
+    fn top_level(&mut self, name: &'a str, span: Span, env: &Env<'a>, scope: &Scope<'_>) -> Option<Expr> {
+        let modules = self.modules;
+        for number in modules.order(env.module) {
+            for item in modules.all[number].find(NameKind::Rest, name) {
+                self.mark_used(item);
+                return Some(match &item.kind {
+                    ItemKind::Param { name, ty, default } => self.request_param(name, ty, default.as_ref(), number),
+                    ItemKind::Tunable { default, .. } => {
+                        self.once("tunable", name, span, |this| {
+                            Some(this.scalar(default, &Env::top(number), &Scope::request(), None))
+                        })
+                        .unwrap_or_else(Expr::error)
+                    }
+                    ItemKind::Binding { value, .. } => {
+                        let env = Env::top(number);
+                        if self.is_set(value, &env) {
+                            return Some(self.set_as_value(name, span));
+                        }
+                        self.once("binding", name, span, |this| Some(this.scalar(value, &env, scope, None)))
+                            .unwrap_or_else(Expr::error)
+                    }
+                    _ => continue,
+                });
+            }
+        }
+        None
+    }
+
+    /// A parameter that comes with the request, as a slot.
+    pub(super) fn request_param(
+        &mut self,
+        name: &'a Name,
+        ty: &'a ast::TypeExpr,
+        default: Option<&'a ast::Expr>,
+        module: usize,
+    ) -> Expr {
+        let Some(ty) = self.scalar_type(ty, module) else { return Expr::error() };
+        let known = self.params.iter().position(|p| p.name == name.text);
+        let slot = match known {
+            Some(slot) => slot,
+            None => {
+                let default = default.map(|d| self.typed(d, &Env::top(module), &Scope::request(), &ty));
+                if let Some(d) = &default
+                    && !d.is_error()
+                    && d.level > crate::expr::Level::Constant
+                {
+                    self.report(Diagnostic::new(code::E0314, name.span, "the default of a parameter is a constant"));
+                }
+                self.params.push(Parameter { name: name.text.clone(), ty: ty.clone(), default });
+                self.params.len() - 1
+            }
+        };
+        Expr::new(Kind::Param(slot as u32), ty)
+    }
+
+    /// `x.name`: of the viewer, the row, an end of a link, or what a reference leads to.
+    pub(super) fn field(
+        &mut self,
+        receiver: &'a ast::Expr,
+        name: &'a Name,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Expr {
+        if bare_name(receiver) == Some("row") && env.find("row").is_none() {
+            return self.row_field(name, env, scope);
+        }
+        if self.is_set(receiver, env) {
+            let message = "a candidate set has no columns of its own: they belong to its rows";
+            let help = "use a column in `filter`, `let` or `score`, or aggregate: `mean(set, column)`";
+            self.report(Diagnostic::new(code::E0313, name.span, message).help(help));
+            return Expr::error();
+        }
+        let id = self.scalar(receiver, env, scope, None);
+        let Type::Id(entity) = id.ty else {
+            if !id.is_error() {
+                let message = format!("{} has no field `{}`", self.type_name(&id.ty), name.text);
+                let help = "only references, `viewer`, `it`, `from` and `to` have columns";
+                self.report(Diagnostic::new(code::E0203, name.span, message).help(help));
+            }
+            return Expr::error();
+        };
+        let row = Row { entity, base: id, columns: &[], scored: false };
+        match self.entity_name_of(&name.text, name.span, env, &row) {
+            Some(found) => found,
+            None => self.unknown_column(&name.text, name.span, entity, env.module, &[]),
+        }
+    }
+
+    /// `row.x` is always a column of the entity or a bound one, whatever hides the bare name.
+    fn row_field(&mut self, name: &'a Name, env: &Env<'a>, scope: &Scope<'_>) -> Expr {
+        let (row, outer) = match (&scope.row, scope.outer.and_then(|o| o.row.as_ref())) {
+            (Some(row), _) => (row, false),
+            (None, Some(row)) => (row, true),
+            (None, None) => {
+                self.report(Diagnostic::new(code::E0312, name.span, "there is no row here"));
+                return Expr::error();
+            }
+        };
+        let bound = row.columns.iter().position(|c| c.name == name.text);
+        let found = match bound {
+            Some(i) => Some(Expr::new(Kind::Bound(i as u32), row.columns[i].ty.clone())),
+            None => self.entity_name_of(&name.text, name.span, env, row),
+        };
+        let entity = row.entity;
+        match found {
+            Some(found) if outer => Expr::new(Kind::Outer(Box::new(found.clone())), found.ty),
+            Some(found) => found,
+            None => self.unknown_column(&name.text, name.span, entity, env.module, &[]),
+        }
+    }
+
+    fn unknown_column(&mut self, name: &str, span: Span, entity: EntityId, module: usize, more: &[&str]) -> Expr {
+        let table = self.schema.entity(entity);
+        if self.modules.all[module].tier == Tier::Std {
+            let message = format!("`{}` has no column `{name}`", table.name);
+            let help = format!("add the column `{name}` to the table of `{}`", table.name);
+            self.report(Diagnostic::new(code::E0402, span, message).help(help));
+            return Expr::error();
+        }
+        let known = table.columns.iter().map(|c| c.name.as_str());
+        let known = known.chain(table.references.iter().map(|r| r.name.as_str())).chain(more.iter().copied());
+        let help = match suggest::nearest(name, known.clone()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("`{}` has {}", table.name, known.collect::<Vec<_>>().join(", ")),
+        };
+        let message = format!("`{}` has no column `{name}`", table.name);
+        self.report(Diagnostic::new(code::E0203, span, message).help(help));
+        Expr::error()
+    }
+
+    fn unknown_name(&mut self, name: &str, span: Span, env: &Env<'a>, scope: &Scope<'_>) {
+        if matches!(name, "score" | "position" | "it" | "row" | "branch") {
+            let message = format!("`{name}` belongs to the rows of a candidate set, and there are none here");
+            return self.report(Diagnostic::new(code::E0312, span, message));
+        }
+        if name == "user" {
+            let message = "`user` is a candidate set; a value is needed here";
+            let help = "the requesting user is `viewer`: `viewer.country`";
+            return self.report(Diagnostic::new(code::E0313, span, message).help(help));
+        }
+        if let Some(edge) = scope.link {
+            return self.unknown_link_name(name, span, edge);
+        }
+        let mut locals: Vec<&str> = env.names().collect();
+        let modules = self.modules;
+        modules.order(env.module).into_iter().for_each(|m| {
+            locals.extend(modules.all[m].all(NameKind::Rest).map(|(name, _)| name));
+            locals.extend(modules.all[m].all(NameKind::Value).map(|(name, _)| name));
+        });
+        match &scope.row {
+            Some(row) => {
+                locals.extend(row.columns.iter().map(|c| c.name.as_str()));
+                locals.extend(["score", "position", "viewer", "now"]);
+                self.unknown_column(name, span, row.entity, env.module, &locals);
+            }
+            None => {
+                let near = suggest::nearest(name, locals.into_iter().chain(["viewer", "now"]));
+                let help = near.map(|near| format!("did you mean `{near}`?"));
+                let help = help.or_else(|| Some("columns can be read only in the rows of a set, the viewer's as `viewer.x`".to_owned()));
+                self.report(Diagnostic::new(code::E0201, span, format!("there is no `{name}` here")).maybe_help(help));
+            }
+        }
+    }
+
+    fn unknown_link_name(&mut self, name: &str, span: Span, edge: &crate::expr::EdgeExpr) {
+        let ends = [("from", edge.from), ("to", edge.to)];
+        let owner = ends.iter().find(|(_, e)| self.schema.entity(*e).find_column(name).is_some());
+        let known = ["from", "to", "time", "weight"].into_iter().chain(edge.columns.iter().map(|(n, _)| n.as_str()));
+        let help = match (owner, suggest::nearest(name, known.clone())) {
+            (Some((end, _)), _) => format!("write `{end}.{name}`"),
+            (None, Some(near)) => format!("did you mean `{near}`?"),
+            (None, None) => format!("a link has {}", known.collect::<Vec<_>>().join(", ")),
+        };
+        let message = format!("links of `{}` have no `{name}`", edge.name);
+        self.report(Diagnostic::new(code::E0203, span, message).help(help));
+    }
+
+    /// Reports a column name that is taken.
+    pub(super) fn check_bindable(&mut self, name: &Name) -> bool {
+        let free = !BUILT_IN.contains(&name.text.as_str());
+        if !free {
+            let message = format!("`{}` is a built-in name", name.text);
+            self.report(Diagnostic::new(code::E0315, name.span, message).help("choose another name"));
+        }
+        free
+    }
+
+    /// A constant number of the program, for what must be known before a request.
+    pub(super) fn constant_number(&mut self, expr: &'a ast::Expr, env: &Env<'a>) -> Option<f64> {
+        let typed = self.typed(expr, env, &Scope::request(), &Type::Float);
+        match typed.as_const() {
+            Some(Scalar::F64(x)) => Some(*x),
+            Some(Scalar::I64(i)) => Some(*i as f64),
+            _ if typed.is_error() => None,
+            _ => {
+                let help = "write a number, or the name of a tunable";
+                self.report(Diagnostic::new(code::E0314, expr.span, "a constant is needed here").help(help));
+                None
+            }
+        }
+    }
+}
+
+/// The stored table under an edge that only filters or weighs it.
+fn base_table(kind: &EdgeKind) -> Option<(crate::types::EdgeId, bool)> {
+    match kind {
+        EdgeKind::Table { edge, reverse } => Some((*edge, *reverse)),
+        EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => base_table(&inner.kind),
+        _ => None,
+    }
+}

@@ -1,0 +1,120 @@
+//! Policies: named conditions, and those that a bare `filter()` stands for.
+
+use super::Checker;
+use super::calls::Given;
+use super::env::{Env, Scope};
+use super::modules::{Kind, Tier};
+use crate::diag::{Diagnostic, Sink, code, suggest};
+use crate::expr::Expr;
+use crate::ops::Shape;
+use crate::source::Span;
+use crate::syntax::ast::{Arg, ItemKind, RowDef};
+use crate::types::EntityId;
+
+impl<'a> Checker<'a> {
+    /// `filter(name=arg)`: the policy of that name with one argument.
+    pub(super) fn policy_argument(&mut self, arg: &'a Arg, env: &Env<'a>, shape: &Shape) -> Option<Expr> {
+        let name = arg.name.as_ref()?;
+        let Some((def, module)) = self.find_policy(&name.text, env.module, shape.entity) else {
+            self.unknown_policy(&name.text, name.span, shape.entity);
+            return None;
+        };
+        let scope = Scope::rows(shape.entity, &shape.columns);
+        if def.params.is_empty() {
+            let message = format!("policy `{}` has no parameter", name.text);
+            let help = format!("write `filter({}())`", name.text);
+            self.report(Diagnostic::new(code::E0307, arg.span, message).help(help));
+            return None;
+        }
+        let given = Given { name: None, expr: &arg.value, env: env.clone() };
+        let found = self.call_row_def(def, "policy", name.span, vec![given], &scope, module);
+        (!found.is_error()).then_some(found)
+    }
+
+    fn find_policy(&mut self, name: &str, module: usize, entity: EntityId) -> Option<(&'a RowDef, usize)> {
+        let modules = self.modules;
+        for number in modules.order(module) {
+            for item in modules.all[number].find(Kind::Policy, name) {
+                let ItemKind::Policy(def) = &item.kind else { continue };
+                if def.entity.as_ref().and_then(|e| self.find_entity(&e.text)) == Some(entity) {
+                    self.mark_used(item);
+                    return Some((def, number));
+                }
+            }
+        }
+        None
+    }
+
+    fn unknown_policy(&mut self, name: &str, span: Span, entity: EntityId) {
+        let entity_name = self.entity_name(entity);
+        let names: Vec<&str> = self.policies_on(entity).into_iter().map(|(def, _)| def.name.text.as_str()).collect();
+        let column = self.schema.entity(entity).find_column(name).is_some();
+        let help = match suggest::nearest(name, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if column => format!("a condition on a column is an expression: `filter({name} == ...)`"),
+            None if names.is_empty() => format!("declare it: `policy {name}(limit: float = 0.2) on {entity_name} = ...`"),
+            None => format!("policies on `{entity_name}` are {}", names.join(", ")),
+        };
+        let message = format!("there is no policy `{name}` on `{entity_name}`");
+        self.report(Diagnostic::new(code::E0207, span, message).help(help));
+    }
+
+    /// Policies on an entity, nearest file first; a nearer one hides another of its name.
+    fn policies_on(&self, entity: EntityId) -> Vec<(&'a RowDef, usize)> {
+        let modules = self.modules;
+        let mut found: Vec<(&'a RowDef, usize)> = Vec::new();
+        for number in modules.order(0) {
+            for (name, item) in modules.all[number].all(Kind::Policy) {
+                let ItemKind::Policy(def) = &item.kind else { continue };
+                let on = def.entity.as_ref().and_then(|e| self.find_entity(&e.text));
+                if on == Some(entity) && !found.iter().any(|(known, _)| known.name.text == name) {
+                    found.push((def, number));
+                }
+            }
+        }
+        found
+    }
+
+    /// What a bare `filter()` asks: the policies that the catalog requires, else every policy on
+    /// the entity that the catalog has the columns for.
+    pub(super) fn default_policies(&mut self, shape: &Shape, span: Span) -> Option<Vec<Expr>> {
+        let required = &self.schema.defaults.required_policies;
+        let scope = Scope::rows(shape.entity, &shape.columns);
+        let mut conditions = Vec::new();
+        let mut ok = true;
+        for (def, module) in self.policies_on(shape.entity) {
+            let named = required.contains(&def.name.text);
+            if !required.is_empty() && !named {
+                continue;
+            }
+            if let Some(param) = def.params.iter().find(|p| p.default.is_none()) {
+                let message = format!("policy `{}` is left out: `{}` has no default", def.name.text, param.name.text);
+                let help = format!("write `filter({}=...)`", def.name.text);
+                self.report(Diagnostic::new(code::W0701, span, message).label(def.name.span, "declared here").help(help));
+                continue;
+            }
+            // the standard library's policies apply where the catalog has what they read
+            let optional = self.modules.all[module].tier == Tier::Std && !named;
+            let before = optional.then(|| std::mem::replace(&mut self.sink, Sink::default()));
+            let found = self.call_row_def(def, "policy", span, Vec::new(), &scope, module);
+            if let Some(before) = before {
+                self.sink = before;
+            } else {
+                ok &= !found.is_error();
+            }
+            if !found.is_error() {
+                conditions.push(found);
+            }
+        }
+        if !ok {
+            return None;
+        }
+        if conditions.is_empty() {
+            let entity = self.entity_name(shape.entity);
+            let message = format!("`filter()` cannot change anything: there is no policy on `{entity}`");
+            let help = format!("declare one in the prelude: `policy safe on {entity} = ...`, or give a condition");
+            self.report(Diagnostic::new(code::W0201, span, message).help(help));
+        }
+        Some(conditions)
+    }
+}

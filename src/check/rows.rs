@@ -1,0 +1,528 @@
+//! Row expressions: operators, literals, conditions, calls.
+
+use super::Checker;
+use super::env::{Env, Scope};
+use crate::diag::{Diagnostic, code, suggest};
+use crate::expr::functions::{self, Function, Resolved};
+use crate::expr::ir::{Expr, Kind, Level, Scalar, Stat};
+use crate::source::Span;
+use crate::syntax::ast::{self, Arg, BinaryOp, CompareOp, ExprKind, UnaryOp};
+use crate::types::Type;
+
+impl<'a> Checker<'a> {
+    /// An expression that has to be of type `want`; another type is reported.
+    pub(super) fn typed(&mut self, expr: &'a ast::Expr, env: &Env<'a>, scope: &Scope<'_>, want: &Type) -> Expr {
+        let found = self.scalar(expr, env, scope, Some(want));
+        self.expect(found, want, expr.span)
+    }
+
+    /// The expression as a `want`, or a report that it is something else.
+    pub(super) fn expect(&mut self, found: Expr, want: &Type, span: Span) -> Expr {
+        let ty = found.ty.clone();
+        if let Some(converted) = self.convert(found, want) {
+            return converted;
+        }
+        let (want_name, ty_name) = (self.type_name(want), self.type_name(&ty));
+        let message = format!("expected {want_name}, found {ty_name}");
+        self.report(Diagnostic::new(code::E0302, span, message).maybe_help(conversion_help(&ty, want)));
+        Expr::error()
+    }
+
+    /// The typed expression; `expect` only helps literals to find their type.
+    pub(super) fn scalar(
+        &mut self,
+        expr: &'a ast::Expr,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+        expect: Option<&Type>,
+    ) -> Expr {
+        match &expr.kind {
+            ExprKind::Null => Expr::constant(Scalar::Null, Type::Null),
+            ExprKind::Bool(b) => Expr::constant(Scalar::Bool(*b), Type::Bool),
+            ExprKind::Int(i) => Expr::constant(Scalar::I64(*i), Type::Int),
+            ExprKind::Float(x) => Expr::constant(Scalar::F64(*x), Type::Float),
+            ExprKind::Str(s) => Expr::constant(self.string(s), Type::String),
+            ExprKind::Duration(us) => Expr::constant(Scalar::I64(*us), Type::Duration),
+            ExprKind::Time(us) => Expr::constant(Scalar::I64(*us), Type::Time),
+            ExprKind::Name(name) => self.name(name, expr.span, env, scope),
+            ExprKind::Field { receiver, name } => self.field(receiver, name, env, scope),
+            ExprKind::List(items) => self.list(items, env, scope, expect),
+            ExprKind::Unary { op, operand } => self.unary(*op, operand, expr.span, env, scope),
+            ExprKind::Binary { op, left, right } => self.binary(*op, left, right, expr.span, env, scope),
+            ExprKind::Compare { first, rest } => self.comparisons(first, rest, env, scope),
+            ExprKind::In { value, set, negated } => self.membership(value, set, *negated, env, scope),
+            ExprKind::IsNull { value, negated } => self.null_test(value, *negated, env, scope),
+            ExprKind::If { then, condition, otherwise } => {
+                self.conditional(then, condition, otherwise, env, scope, expect)
+            }
+            ExprKind::Call { callee, args } => self.call(callee, args, expr.span, env, scope),
+            ExprKind::Method { receiver, name, args } => self.method_call(receiver, name, args, expr, env, scope),
+            ExprKind::Block(block) => match self.block_env(block, env) {
+                Some((result, env)) => self.scalar(result, &env, scope, expect),
+                None => Expr::error(),
+            },
+            ExprKind::Error => Expr::error(),
+            ExprKind::Record(_) | ExprKind::Rule { .. } | ExprKind::Version { .. } => {
+                self.report(Diagnostic::new(code::E0302, expr.span, "expected a value"));
+                Expr::error()
+            }
+        }
+    }
+
+    fn list(&mut self, items: &'a [ast::Expr], env: &Env<'a>, scope: &Scope<'_>, expect: Option<&Type>) -> Expr {
+        let wanted = match expect {
+            Some(Type::List(item)) => Some((**item).clone()),
+            _ => None,
+        };
+        let found: Vec<Expr> = items.iter().map(|i| self.scalar(i, env, scope, wanted.as_ref())).collect();
+        let item = wanted.or_else(|| found.iter().map(|e| &e.ty).find(|t| !t.is_open()).cloned());
+        let item = match item {
+            Some(Type::Int) if found.iter().any(|e| e.ty == Type::Float) => Type::Float,
+            Some(item) => item,
+            None if found.iter().any(Expr::is_error) => return Expr::error(),
+            None => Type::Null,
+        };
+        let typed: Vec<Expr> = found.into_iter().zip(items).map(|(e, ast)| self.expect(e, &item, ast.span)).collect();
+        if typed.iter().any(Expr::is_error) {
+            return Expr::error();
+        }
+        Expr::new(Kind::List(typed), Type::List(Box::new(item)))
+    }
+
+    fn unary(&mut self, op: UnaryOp, operand: &'a ast::Expr, span: Span, env: &Env<'a>, scope: &Scope<'_>) -> Expr {
+        let sign = match op {
+            UnaryOp::Not => "not",
+            UnaryOp::Neg => "-",
+            UnaryOp::Reverse => {
+                let help = "the links of an edge stand in an aggregate: `count(~likes(it))`";
+                self.report(Diagnostic::new(code::E0312, span, "an edge is not a value").help(help));
+                return Expr::error();
+            }
+        };
+        let operand = self.scalar(operand, env, scope, None);
+        self.apply(sign, vec![operand], span)
+    }
+
+    fn binary(
+        &mut self,
+        op: BinaryOp,
+        left: &'a ast::Expr,
+        right: &'a ast::Expr,
+        span: Span,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Expr {
+        let sign = match op {
+            BinaryOp::Or => "or",
+            BinaryOp::And => "and",
+            BinaryOp::Add => "+",
+            BinaryOp::Sub => "-",
+            BinaryOp::Mul => "*",
+            BinaryOp::Div => "/",
+            BinaryOp::FloorDiv => "//",
+            BinaryOp::Mod => "%",
+            BinaryOp::Pow => "**",
+            BinaryOp::Union | BinaryOp::Intersect => {
+                let help = if op == BinaryOp::Union { "write `or` for conditions" } else { "write `and` for conditions" };
+                let message = "`|` and `&` combine candidate sets, not values";
+                self.report(Diagnostic::new(code::E0313, span, message).help(help));
+                return Expr::error();
+            }
+        };
+        let a = self.scalar(left, env, scope, None);
+        let b = self.scalar(right, env, scope, None);
+        if let Some(set) = [left, right].into_iter().find(|e| self.is_set(e, env)) {
+            // reported where the set was read
+            let _ = set;
+            return Expr::error();
+        }
+        self.apply(sign, vec![a, b], span)
+    }
+
+    /// `a < b <= c` is `a < b and b <= c`.
+    fn comparisons(
+        &mut self,
+        first: &'a ast::Expr,
+        rest: &'a [(CompareOp, ast::Expr)],
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Expr {
+        let mut left = (self.scalar(first, env, scope, None), first);
+        let mut all: Option<Expr> = None;
+        for (op, right) in rest {
+            let typed = self.scalar(right, env, scope, None);
+            let one = self.comparison(*op, left, (typed.clone(), right));
+            let span = first.span.to(right.span);
+            all = Some(match all {
+                Some(before) => self.apply("and", vec![before, one], span),
+                None => one,
+            });
+            left = (typed, right);
+        }
+        all.unwrap_or_else(Expr::error)
+    }
+
+    fn comparison(&mut self, op: CompareOp, left: (Expr, &ast::Expr), right: (Expr, &ast::Expr)) -> Expr {
+        let sign = match op {
+            CompareOp::Eq => "==",
+            CompareOp::Ne => "!=",
+            CompareOp::Lt => "<",
+            CompareOp::Le => "<=",
+            CompareOp::Gt => ">",
+            CompareOp::Ge => ">=",
+        };
+        let span = left.1.span.to(right.1.span);
+        let ((a, left), (b, right)) = (left, right);
+        if a.is_error() || b.is_error() {
+            return Expr::error();
+        }
+        for (side, null) in [(&a, left), (&b, right)] {
+            if matches!(null.kind, ExprKind::Null) {
+                let help = if op == CompareOp::Ne { "write `is not null`" } else { "write `is null`" };
+                let message = format!("`{sign} null` is never true: an operation with null is null");
+                self.report(Diagnostic::new(code::E0310, span, message).help(help));
+                return Expr::error();
+            }
+            let _ = side;
+        }
+        let (a, b) = self.alike(a, b);
+        if a.ty != b.ty && !(a.ty.is_number() && b.ty.is_number()) && !a.ty.is_open() && !b.ty.is_open() {
+            let (x, y) = (self.type_name(&a.ty), self.type_name(&b.ty));
+            let help = unlike_help(&a.ty, &b.ty);
+            let message = format!("{x} and {y} cannot be compared");
+            self.report(
+                Diagnostic::new(code::E0309, span, message)
+                    .label(left.span, format!("this is {x}"))
+                    .label(right.span, format!("this is {y}"))
+                    .maybe_help(help),
+            );
+            return Expr::error();
+        }
+        self.apply(sign, vec![a, b], span)
+    }
+
+    /// Both as one type where a literal or parameter can be a key of the other's entity.
+    pub(super) fn alike(&self, a: Expr, b: Expr) -> (Expr, Expr) {
+        match (&a.ty, &b.ty) {
+            (Type::Id(_), Type::Int | Type::String) => {
+                let ty = a.ty.clone();
+                let converted = self.convert(b.clone(), &ty).unwrap_or(b);
+                (a, converted)
+            }
+            (Type::Int | Type::String, Type::Id(_)) => {
+                let ty = b.ty.clone();
+                let converted = self.convert(a.clone(), &ty).unwrap_or(a);
+                (converted, b)
+            }
+            _ => (a, b),
+        }
+    }
+
+    fn membership(
+        &mut self,
+        value: &'a ast::Expr,
+        set: &'a ast::Expr,
+        negated: bool,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Expr {
+        let span = value.span.to(set.span);
+        let found = self.scalar(value, env, scope, None);
+        let test = if self.is_set(set, env) {
+            self.in_set(found, value.span, set, env)
+        } else {
+            let wanted = Type::List(Box::new(found.ty.clone()));
+            let list = self.scalar(set, env, scope, Some(&wanted));
+            self.in_list(found, list, span, set.span)
+        };
+        if negated { self.apply("not", vec![test], span) } else { test }
+    }
+
+    fn in_list(&mut self, value: Expr, list: Expr, span: Span, list_span: Span) -> Expr {
+        if value.is_error() || list.is_error() {
+            return Expr::error();
+        }
+        let Type::List(item) = &list.ty else {
+            let message = format!("`in` needs a list or a candidate set, found {}", self.type_name(&list.ty));
+            self.report(Diagnostic::new(code::E0302, list_span, message).help("write `x in [a, b]`"));
+            return Expr::error();
+        };
+        let item = (**item).clone();
+        if item.is_open() || item == value.ty || value.ty.is_open() {
+            return self.apply("in", vec![value, list], span);
+        }
+        if let Some(value) = self.convert(value.clone(), &item) {
+            return self.apply("in", vec![value, list], span);
+        }
+        let (x, y) = (self.type_name(&value.ty), self.type_name(&item));
+        self.report(Diagnostic::new(code::E0309, span, format!("{x} cannot be in a list of {y}")));
+        Expr::error()
+    }
+
+    fn in_set(&mut self, id: Expr, id_span: Span, set: &'a ast::Expr, env: &Env<'a>) -> Expr {
+        let Some(node) = self.set(set, env, crate::ops::Role::Fact) else { return Expr::error() };
+        let entity = self.graph.shape(node).entity;
+        let want = Type::Id(entity);
+        let ty = id.ty.clone();
+        if id.is_error() {
+            return id;
+        }
+        match self.convert(id, &want) {
+            Some(id) => Expr::new(Kind::InSet { id: Box::new(id), set: node }, Type::Bool),
+            None => {
+                let (x, name) = (self.type_name(&ty), self.entity_name(entity));
+                let message = format!("{x} cannot be in a set of `{name}`");
+                self.report(
+                    Diagnostic::new(code::E0309, id_span.to(set.span), message)
+                        .label(set.span, format!("this is a set of `{name}`"))
+                        .label(id_span, format!("this is {x}")),
+                );
+                Expr::error()
+            }
+        }
+    }
+
+    fn null_test(&mut self, value: &'a ast::Expr, negated: bool, env: &Env<'a>, scope: &Scope<'_>) -> Expr {
+        let found = self.scalar(value, env, scope, None);
+        let test = self.apply("is null", vec![found], value.span);
+        if negated { self.apply("not", vec![test], value.span) } else { test }
+    }
+
+    fn conditional(
+        &mut self,
+        then: &'a ast::Expr,
+        condition: &'a ast::Expr,
+        otherwise: &'a ast::Expr,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+        expect: Option<&Type>,
+    ) -> Expr {
+        let condition = self.typed(condition, env, scope, &Type::Bool);
+        let a = self.scalar(then, env, scope, expect);
+        let b = self.scalar(otherwise, env, scope, expect);
+        if condition.is_error() || a.is_error() || b.is_error() {
+            return Expr::error();
+        }
+        let (a, b) = self.alike(a, b);
+        let ty = match (&a.ty, &b.ty) {
+            (Type::Null, ty) => ty.clone(),
+            (Type::Int, Type::Float) => Type::Float,
+            (ty, _) => ty.clone(),
+        };
+        let a = self.expect(a, &ty, then.span);
+        let b = self.expect(b, &ty, otherwise.span);
+        if a.is_error() || b.is_error() {
+            return Expr::error();
+        }
+        let (condition, then, otherwise) = (Box::new(condition), Box::new(a), Box::new(b));
+        Expr::new(Kind::If { condition, then, otherwise }, ty)
+    }
+
+    /// A call of a definition, a value, a policy, an aggregate or a function.
+    fn call(&mut self, callee: &'a ast::Name, args: &'a [Arg], span: Span, env: &Env<'a>, scope: &Scope<'_>) -> Expr {
+        let name = callee.text.as_str();
+        if let Some(found) = self.call_defined(callee, args, env, scope) {
+            return found;
+        }
+        if let Some(stat) = Stat::find(name)
+            && let Some(found) = self.aggregate(stat, callee, args, env, scope)
+        {
+            return found;
+        }
+        match functions::find(name).filter(|f| !f.is_operator()) {
+            Some(function) => self.call_function(function, callee, args, span, env, scope),
+            None => {
+                self.unknown_function(name, callee.span, env, scope);
+                Expr::error()
+            }
+        }
+    }
+
+    /// `x.f(y)` is `f(x, y)`.
+    fn method_call(
+        &mut self,
+        receiver: &'a ast::Expr,
+        name: &'a ast::Name,
+        args: &'a [Arg],
+        whole: &'a ast::Expr,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Expr {
+        if self.is_set(whole, env) {
+            let help = "read a set in a row with `in`, or through an aggregate such as `count(...)`";
+            let message = "a candidate set stands where a value is needed";
+            self.report(Diagnostic::new(code::E0313, whole.span, message).help(help));
+            return Expr::error();
+        }
+        if let Some(found) = self.method_defined(receiver, name, args, env, scope) {
+            return found;
+        }
+        let Some(function) = functions::find(&name.text).filter(|f| !f.is_operator()) else {
+            self.unknown_function(&name.text, name.span, env, scope);
+            return Expr::error();
+        };
+        let mut values = vec![self.scalar(receiver, env, scope, None)];
+        values.extend(args.iter().map(|arg| self.scalar(&arg.value, env, scope, None)));
+        self.finish_call(function, values, whole.span)
+    }
+
+    fn call_function(
+        &mut self,
+        function: &'static Function,
+        callee: &ast::Name,
+        args: &'a [Arg],
+        span: Span,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Expr {
+        for arg in args {
+            if let Some(name) = arg.name.as_ref().filter(|n| !is_parameter(function, &n.text)) {
+                let message = format!("`{}` has no parameter `{}`", callee.text, name.text);
+                self.report(Diagnostic::new(code::E0304, name.span, message).help(format!("use: `{}`", function.usage)));
+                return Expr::error();
+            }
+        }
+        let values = args.iter().map(|arg| self.scalar(&arg.value, env, scope, None)).collect();
+        self.finish_call(function, values, span)
+    }
+
+    /// Adds what the call leaves out: the time zone, and `now` for functions of age.
+    fn finish_call(&mut self, function: &'static Function, mut values: Vec<Expr>, span: Span) -> Expr {
+        let now = || Expr::new(Kind::Now, Type::Time);
+        match (function.name, values.len()) {
+            ("age", 1) | ("decay", 2) => values.push(now()),
+            ("hour" | "weekday", 1) => values.push(Expr::constant(self.string("UTC"), Type::String)),
+            _ => {}
+        }
+        self.apply(function.name, values, span)
+    }
+
+    /// A function or sign applied to typed arguments.
+    pub(super) fn apply(&mut self, name: &'static str, args: Vec<Expr>, span: Span) -> Expr {
+        if args.iter().any(Expr::is_error) {
+            return Expr::error();
+        }
+        let Some(function) = functions::find(name) else { return Expr::error() };
+        let types: Vec<Type> = args.iter().map(|a| a.ty.clone()).collect();
+        match function.resolve(&types) {
+            Some(resolved) => self.resolved(resolved, args),
+            None => {
+                self.wrong_arguments(function, &types, span);
+                Expr::error()
+            }
+        }
+    }
+
+    fn resolved(&mut self, how: Resolved, args: Vec<Expr>) -> Expr {
+        let mut args: Vec<Expr> =
+            args.into_iter().zip(&how.params).filter_map(|(arg, want)| self.convert(arg, want)).collect();
+        if !how.folds {
+            return self.called(how.kernel, args, how.result);
+        }
+        let mut folded = args.remove(0);
+        for arg in args {
+            folded = self.called(how.kernel, vec![folded, arg], how.result.clone());
+        }
+        folded
+    }
+
+    fn wrong_arguments(&mut self, function: &'static Function, types: &[Type], span: Span) {
+        let names: Vec<String> = types.iter().map(|t| self.type_name(t)).collect();
+        let (least, most) = function.arity();
+        let hidden = usize::from(matches!(function.name, "age" | "decay"));
+        let count = types.len();
+        let diagnostic = if count < least {
+            let message = format!("`{}` needs {} argument(s), found {}", function.name, least - hidden, count - hidden.min(count));
+            Diagnostic::new(code::E0303, span, message).help(format!("use: `{}`", function.usage))
+        } else if most.is_some_and(|most| count > most) {
+            let message = format!("`{}` takes at most {} argument(s)", function.name, most.unwrap_or(0) - hidden);
+            Diagnostic::new(code::E0307, span, message).help(format!("use: `{}`", function.usage))
+        } else if function.is_operator() || function.name == "and" || function.name == "or" || function.name == "not" {
+            let message = match &names[..] {
+                [a] => format!("`{}` cannot be applied to {a}", function.name),
+                [a, b] => format!("`{}` cannot be applied to {a} and {b}", function.name),
+                _ => format!("`{}` cannot be applied here", function.name),
+            };
+            Diagnostic::new(code::E0302, span, message).maybe_help(sign_help(function.name, types))
+        } else {
+            let shown = &names[..names.len() - hidden.min(names.len())];
+            let message = format!("`{}` cannot take {}", function.name, shown.join(", "));
+            Diagnostic::new(code::E0302, span, message).help(format!("use: `{}`", function.usage))
+        };
+        self.report(diagnostic);
+    }
+
+    fn unknown_function(&mut self, name: &str, span: Span, env: &Env<'a>, scope: &Scope<'_>) {
+        if crate::ops::find(name).is_some() || self.edge_exists(name, env) {
+            let help = match self.edge_exists(name, env) {
+                true => format!("the links of an edge stand in an aggregate: `count({name}(...))`"),
+                false => "read a set in a row with `in`, or through an aggregate such as `count(...)`".to_owned(),
+            };
+            let message = format!("`{name}` does not give a value");
+            return self.report(Diagnostic::new(code::E0313, span, message).help(help));
+        }
+        let mut known: Vec<&str> = functions::all().filter(|f| !f.is_operator()).map(|f| f.name).collect();
+        known.extend(Stat::NAMES.iter().map(|(n, _)| *n));
+        known.extend(self.callable_names(env.module));
+        let _ = scope;
+        let help = suggest::nearest(name, known.into_iter()).map(|near| format!("did you mean `{near}`?"));
+        let message = format!("there is no function `{name}`");
+        self.report(Diagnostic::new(code::E0202, span, message).maybe_help(help));
+    }
+}
+
+fn is_parameter(function: &Function, name: &str) -> bool {
+    let inside = function.usage.split_once('(').map_or("", |(_, rest)| rest);
+    inside.split([',', ')']).any(|part| part.trim().split('=').next() == Some(name))
+}
+
+fn conversion_help(found: &Type, want: &Type) -> Option<String> {
+    Some(match (found, want) {
+        (Type::Float, Type::Int) => "write `int(x)`, or `round(x)`".to_owned(),
+        (Type::Bool, Type::Int | Type::Float) => "write `1 if condition else 0`".to_owned(),
+        (Type::Int | Type::Float, Type::Bool) => "compare it: `x > 0`".to_owned(),
+        (Type::Int | Type::Float, Type::Duration) => "give the number a unit: `7d`, `30m`, `90s`".to_owned(),
+        (Type::String, Type::Time) => "write a time as `@2024-05-01`".to_owned(),
+        (Type::String, Type::Float | Type::Int) => "write the number without quotes".to_owned(),
+        (_, Type::String) if found.is_number() => "put the text in quotes".to_owned(),
+        _ => return None,
+    })
+}
+
+fn unlike_help(a: &Type, b: &Type) -> Option<String> {
+    Some(match (a, b) {
+        (Type::Id(_), Type::Id(_)) => "ids of different entities are never equal".to_owned(),
+        (Type::Duration, Type::Int | Type::Float) | (Type::Int | Type::Float, Type::Duration) => {
+            "give the number a unit: `7d`, `30m`, `90s`".to_owned()
+        }
+        (Type::Time, Type::Duration) | (Type::Duration, Type::Time) => {
+            "compare the age of a time: `age(created_at) < 7d`".to_owned()
+        }
+        (Type::Time, Type::String) | (Type::String, Type::Time) => "write a time as `@2024-05-01`".to_owned(),
+        (Type::List(_), _) | (_, Type::List(_)) => "test an element with `x in list`".to_owned(),
+        (Type::String, Type::Int | Type::Float) | (Type::Int | Type::Float, Type::String) => {
+            "numbers stand without quotes, text in quotes".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+fn sign_help(sign: &str, types: &[Type]) -> Option<String> {
+    match (sign, types) {
+        ("and" | "or" | "not", _) => Some("conditions are comparisons, as in `quality > 0.5 and age(created_at) < 7d`".to_owned()),
+        ("+" | "-", [Type::Time | Type::Duration, Type::Int | Type::Float]) => {
+            Some("give the number a unit: `7d`, `30m`, `90s`".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// The conditions that `and` joins.
+pub fn conjuncts(condition: Expr, into: &mut Vec<Expr>) {
+    match condition.kind {
+        Kind::Call { kernel, args } if kernel.name == "and" && condition.level > Level::Constant => {
+            args.into_iter().for_each(|arg| conjuncts(arg, into));
+        }
+        kind => into.push(Expr { kind, ..condition }),
+    }
+}

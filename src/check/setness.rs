@@ -1,0 +1,89 @@
+//! Whether an expression denotes a candidate set or a value. That is decided by its form and by
+//! the names in it, before anything is typed.
+
+use super::Checker;
+use super::env::{Env, Local};
+use super::modules::Kind;
+use crate::syntax::ast::{self, BinaryOp, ExprKind, ItemKind, Statement, TypeExpr, TypeExprKind};
+
+/// How many names may lead on to others; more are a cycle, which is reported elsewhere.
+const FUEL: u32 = 64;
+
+impl<'a> Checker<'a> {
+    /// Whether the expression denotes a candidate set.
+    pub(super) fn is_set(&self, expr: &'a ast::Expr, env: &Env<'a>) -> bool {
+        self.set_form(expr, env, FUEL)
+    }
+
+    fn set_form(&self, expr: &'a ast::Expr, env: &Env<'a>, fuel: u32) -> bool {
+        let Some(fuel) = fuel.checked_sub(1) else { return false };
+        match &expr.kind {
+            ExprKind::Name(name) => self.set_name(name, env, fuel),
+            ExprKind::Method { name, .. } => self.gives_set(&name.text, env, fuel),
+            ExprKind::Call { callee, .. } => self.gives_set(&callee.text, env, fuel),
+            ExprKind::Binary { op: BinaryOp::Union | BinaryOp::Intersect, left, .. } => self.set_form(left, env, fuel),
+            ExprKind::Binary { op: BinaryOp::Sub, left, .. } => self.set_form(left, env, fuel),
+            ExprKind::If { then, .. } => self.set_form(then, env, fuel),
+            ExprKind::Block(block) => match &block.result {
+                Some(result) => self.set_form(result, &block_names(block, env), fuel),
+                None => false,
+            },
+            _ => false,
+        }
+    }
+
+    fn set_name(&self, name: &str, env: &Env<'a>, fuel: u32) -> bool {
+        match env.find(name) {
+            Some(Local::Thunk { expr, env }) => return self.set_form(expr, env, fuel),
+            Some(Local::Candidates | Local::Node(_)) => return true,
+            Some(_) => return false,
+            None => {}
+        }
+        for m in self.modules.order(env.module) {
+            for item in self.modules.all[m].find(Kind::Rest, name) {
+                return match &item.kind {
+                    ItemKind::Binding { value, .. } => self.set_form(value, &Env::top(m), fuel),
+                    _ => false,
+                };
+            }
+        }
+        name == "user"
+    }
+
+    fn gives_set(&self, name: &str, env: &Env<'a>, fuel: u32) -> bool {
+        if crate::ops::find(name).is_some() {
+            return true;
+        }
+        for m in self.modules.order(env.module) {
+            for item in self.modules.all[m].find(Kind::Callable, name) {
+                return match &item.kind {
+                    ItemKind::Def { result: Some(result), .. } => is_set_type(result),
+                    ItemKind::Def { params, body, .. } | ItemKind::Query { params, body, .. } => {
+                        let env = params.iter().fold(Env::top(m), |env, param| {
+                            let local = if is_set_type(&param.ty) { Local::Candidates } else { Local::Error };
+                            env.with(&param.name.text, local)
+                        });
+                        self.set_form(body, &env, fuel)
+                    }
+                    _ => false,
+                };
+            }
+        }
+        false
+    }
+}
+
+fn is_set_type(ty: &TypeExpr) -> bool {
+    matches!(&ty.kind, TypeExprKind::Named { name, .. } if name.text == "set")
+}
+
+/// The names that a block defines, each seeing those before it.
+pub fn block_names<'a>(block: &'a ast::Block, env: &Env<'a>) -> Env<'a> {
+    block.statements.iter().fold(env.clone(), |env, statement| match statement {
+        Statement::Binding { name, value, .. } => {
+            let thunk = Local::Thunk { expr: value, env: env.clone() };
+            env.with(&name.text, thunk)
+        }
+        _ => env,
+    })
+}

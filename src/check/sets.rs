@@ -1,0 +1,312 @@
+//! Candidate sets: sources, operators, definitions, set arithmetic.
+
+use super::binder::Binder;
+use super::env::{Env, Local};
+use super::modules::Kind;
+use super::rows::conjuncts;
+use super::setness::block_names;
+use super::Checker;
+use crate::diag::{Diagnostic, code, suggest};
+use crate::expr::{Expr, NodeId};
+use crate::ops::{self, Bound, Operator, Role};
+use crate::source::Span;
+use crate::syntax::ast::{self, Arg, BinaryOp, ExprKind, ItemKind, Name, Statement};
+
+impl<'a> Checker<'a> {
+    /// The node of a candidate set. The same expression in the same place and role is read once.
+    pub(super) fn set(&mut self, expr: &'a ast::Expr, env: &Env<'a>, role: Role) -> Option<NodeId> {
+        let key = (std::ptr::from_ref(expr) as usize, env.identity(), role);
+        if let Some((known, _)) = self.memo.get(&key) {
+            return *known;
+        }
+        let found = self.set_kind(expr, env, role);
+        self.memo.insert(key, (found, env.clone()));
+        found
+    }
+
+    fn set_kind(&mut self, expr: &'a ast::Expr, env: &Env<'a>, role: Role) -> Option<NodeId> {
+        match &expr.kind {
+            ExprKind::Name(name) => self.set_named(name, expr.span, env, role),
+            ExprKind::Method { receiver, name, args } => self.set_method(receiver, name, args, env, role),
+            ExprKind::Call { callee, args } => self.set_call(callee, args, expr.span, env, role),
+            ExprKind::Binary { op, left, right } => self.set_binary(*op, left, right, expr.span, env, role),
+            ExprKind::Block(block) => {
+                let (result, env) = self.block_env(block, env)?;
+                self.set(result, &env, role)
+            }
+            ExprKind::If { condition, .. } => {
+                let message = "a conditional between candidate sets is not supported";
+                self.report(Diagnostic::new(code::E0312, condition.span, message));
+                None
+            }
+            ExprKind::Error => None,
+            _ => {
+                self.not_a_set(expr.span);
+                None
+            }
+        }
+    }
+
+    fn not_a_set(&mut self, span: Span) {
+        let help = "a candidate set starts from `user`, `all(entity)`, `given(entity, ids)` or a name bound to one";
+        let message = "expected a candidate set, found a value";
+        self.report(Diagnostic::new(code::E0313, span, message).help(help));
+    }
+
+    fn set_named(&mut self, name: &'a str, span: Span, env: &Env<'a>, role: Role) -> Option<NodeId> {
+        match env.find(name).cloned() {
+            Some(Local::Thunk { expr, env }) => {
+                return self.once("binding", name, span, |this| this.set(expr, &env, role));
+            }
+            Some(Local::Node(node)) => return Some(node),
+            Some(Local::Error) => return None,
+            Some(_) => {
+                self.not_a_set(span);
+                return None;
+            }
+            None => {}
+        }
+        let modules = self.modules;
+        for number in modules.order(env.module) {
+            for item in modules.all[number].find(Kind::Rest, name) {
+                self.mark_used(item);
+                let ItemKind::Binding { value, .. } = &item.kind else {
+                    self.not_a_set(span);
+                    return None;
+                };
+                return self.once("binding", name, span, |this| this.set(value, &Env::top(number), role));
+            }
+        }
+        if name == "user" {
+            let viewer = ops::viewer(self.schema);
+            return Some(self.add(viewer, span));
+        }
+        self.unknown_set(name, span, env);
+        None
+    }
+
+    fn unknown_set(&mut self, name: &str, span: Span, env: &Env<'a>) {
+        let message = format!("there is no candidate set `{name}`");
+        let diagnostic = Diagnostic::new(code::E0201, span, message);
+        if self.find_entity(name).is_some() {
+            let diagnostic = diagnostic.help(format!("every `{name}` is `all({name})`"));
+            return self.report(diagnostic);
+        }
+        if !self.callables(name, env.module).is_empty() {
+            return self.report(diagnostic.help(format!("a definition is called with brackets: `{name}()`")));
+        }
+        let mut known: Vec<&str> = env.names().collect();
+        let modules = self.modules;
+        modules.order(env.module).into_iter().for_each(|m| {
+            known.extend(modules.all[m].all(Kind::Rest).map(|(name, _)| name));
+        });
+        known.push("user");
+        let near = suggest::nearest(name, known.into_iter()).map(|near| format!("did you mean `{near}`?"));
+        let usual = "a candidate set starts from `user`, `all(entity)`, `given(entity, ids)` or a name bound to one";
+        self.report(diagnostic.help(near.unwrap_or_else(|| usual.to_owned())));
+    }
+
+    fn set_method(
+        &mut self,
+        receiver: &'a ast::Expr,
+        name: &'a Name,
+        args: &'a [Arg],
+        env: &Env<'a>,
+        role: Role,
+    ) -> Option<NodeId> {
+        let input = self.set(receiver, env, role)?;
+        if let Some(operator) = ops::find(&name.text) {
+            if operator.source {
+                let message = format!("`{}` is a source: it follows nothing", name.text);
+                let help = format!("write `{}(...)` without a set before it", name.text);
+                self.report(Diagnostic::new(code::E0312, name.span, message).help(help));
+                return None;
+            }
+            return self.operator(operator, Some((receiver, input)), name, args, env, role);
+        }
+        if self.callables(&name.text, env.module).is_empty() {
+            self.unknown_operator(name, input, env);
+            return None;
+        }
+        self.call_set(name, Some((receiver, input)), args, env, role)
+    }
+
+    fn set_call(&mut self, callee: &'a Name, args: &'a [Arg], span: Span, env: &Env<'a>, role: Role) -> Option<NodeId> {
+        if let Some(operator) = ops::find(&callee.text) {
+            if operator.source {
+                return self.operator(operator, None, callee, args, env, role);
+            }
+            let Some((first, rest)) = args.split_first().filter(|(first, _)| first.name.is_none()) else {
+                let message = format!("`{}` follows a candidate set", callee.text);
+                let help = format!("write `rows.{}(...)`", callee.text);
+                self.report(Diagnostic::new(code::E0303, callee.span, message).help(help));
+                return None;
+            };
+            let input = self.set(&first.value, env, role)?;
+            return self.operator(operator, Some((&first.value, input)), callee, rest, env, role);
+        }
+        if !self.callables(&callee.text, env.module).is_empty() {
+            return self.call_set(callee, None, args, env, role);
+        }
+        if self.edge_exists(&callee.text, env) {
+            let message = format!("`{}` is an edge; its links are no candidate set", callee.text);
+            let help = format!("walk it: `user.walk({})`", callee.text);
+            self.report(Diagnostic::new(code::E0313, span, message).help(help));
+            return None;
+        }
+        let mut known: Vec<&str> = ops::OPERATORS.iter().filter(|op| op.source).map(|op| op.name).collect();
+        known.extend(self.callable_names(env.module));
+        let near = suggest::nearest(&callee.text, known.into_iter()).map(|near| format!("did you mean `{near}`?"));
+        let message = format!("there is no source or definition `{}`", callee.text);
+        self.report(Diagnostic::new(code::E0202, callee.span, message).maybe_help(near));
+        None
+    }
+
+    fn unknown_operator(&mut self, name: &Name, input: NodeId, env: &Env<'a>) {
+        let mut known: Vec<&str> = ops::OPERATORS.iter().filter(|op| !op.source).map(|op| op.name).collect();
+        known.extend(self.callable_names(env.module));
+        let entity = self.entity_name(self.graph.shape(input).entity);
+        let help = match suggest::nearest(&name.text, known.into_iter()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("this is a set of `{entity}`; `:help` and docs/operators list what can follow it"),
+        };
+        let message = format!("there is no operator or definition `{}`", name.text);
+        self.report(Diagnostic::new(code::E0202, name.span, message).help(help));
+    }
+
+    /// Binds an operator and adds it to the graph.
+    fn operator(
+        &mut self,
+        operator: &'static Operator,
+        input: Option<(&'a ast::Expr, NodeId)>,
+        name: &'a Name,
+        args: &'a [Arg],
+        env: &Env<'a>,
+        role: Role,
+    ) -> Option<NodeId> {
+        let mut binder = Binder::new(self, operator, input, name, args, env, role)?;
+        let bound = (operator.bind)(&mut binder);
+        let ok = binder.finish();
+        let bound = bound.filter(|_| ok)?;
+        Some(self.add(bound, name.span))
+    }
+
+    /// Adds a bound operator; what a filter asks goes into the fan-out before it, where that is
+    /// what the filter means.
+    fn add(&mut self, bound: Bound, span: Span) -> NodeId {
+        let Some(conditions) = bound.op.as_filter() else {
+            return self.graph.add(bound.op, bound.inputs, bound.shape, span);
+        };
+        let mut all = Vec::new();
+        conditions.iter().for_each(|condition| conjuncts(condition.clone(), &mut all));
+        let mut input = bound.inputs[0];
+        let mut rest = Vec::new();
+        for condition in all {
+            match self.absorbed(input, &condition) {
+                Some(with) => input = with,
+                None => rest.push(condition),
+            }
+        }
+        if rest.is_empty() { input } else { self.graph.add(ops::filter(rest), vec![input], bound.shape, span) }
+    }
+
+    /// The pipeline `node` with a condition taken over by its fan-out.
+    fn absorbed(&mut self, node: NodeId, condition: &Expr) -> Option<NodeId> {
+        if !ops::reads_only_the_entity(condition) {
+            return None;
+        }
+        let this = self.graph.get(node).clone();
+        if let Some(op) = this.op.absorb(condition) {
+            return Some(self.graph.add(op, this.inputs, this.shape, this.span));
+        }
+        if !this.op.lets_filters_pass() {
+            return None;
+        }
+        let inner = self.absorbed(this.inputs[0], condition)?;
+        Some(self.graph.add(this.op, vec![inner], this.shape, this.span))
+    }
+
+    fn set_binary(
+        &mut self,
+        op: BinaryOp,
+        left: &'a ast::Expr,
+        right: &'a ast::Expr,
+        span: Span,
+        env: &Env<'a>,
+        role: Role,
+    ) -> Option<NodeId> {
+        let right_role = match op {
+            BinaryOp::Union => role,
+            BinaryOp::Sub | BinaryOp::Intersect => Role::Fact,
+            _ => {
+                self.not_a_set(span);
+                return None;
+            }
+        };
+        let a = self.set(left, env, role);
+        let b = self.set(right, env, right_role);
+        let (a, b) = (a?, b?);
+        let (x, y) = (self.graph.shape(a).entity, self.graph.shape(b).entity);
+        if x != y {
+            let (x, y) = (self.entity_name(x), self.entity_name(y));
+            let message = format!("a set of `{x}` and a set of `{y}` cannot be combined");
+            self.report(
+                Diagnostic::new(code::E0308, span, message)
+                    .label(left.span, format!("this is a set of `{x}`"))
+                    .label(right.span, format!("this is a set of `{y}`"))
+                    .help("walk from one entity to the other first"),
+            );
+            return None;
+        }
+        let bound = match op {
+            BinaryOp::Union => match ops::union(&self.graph, a, b) {
+                Ok(bound) => bound,
+                Err((x, y)) => {
+                    let (tx, ty) = (self.type_name(&x.ty), self.type_name(&y.ty));
+                    let message = format!("column `{}` is {tx} in one branch and {ty} in the other", x.name);
+                    self.report(Diagnostic::new(code::E0311, span, message).help("give the two columns different names"));
+                    return None;
+                }
+            },
+            BinaryOp::Intersect => ops::intersection(&self.graph, a, b),
+            _ => ops::difference(&self.graph, a, b),
+        };
+        Some(self.add(bound, span))
+    }
+
+    /// The result of a block and the names that it is read with.
+    pub(super) fn block_env(&mut self, block: &'a ast::Block, env: &Env<'a>) -> Option<(&'a ast::Expr, Env<'a>)> {
+        for statement in &block.statements {
+            if let Statement::Assert { span, .. } = statement {
+                let help = "`assert` stands in the block of a `test`";
+                self.report(Diagnostic::new(code::E0106, *span, "an assertion outside a test").help(help));
+            }
+        }
+        match &block.result {
+            Some(result) => Some((result, block_names(block, env))),
+            None => {
+                let help = "end the block with the expression that it stands for";
+                self.report(Diagnostic::new(code::E0106, block.span, "a block needs a result").help(help));
+                None
+            }
+        }
+    }
+
+    /// What a query gives: one set, or a record of sets by name.
+    pub(super) fn results(&mut self, expr: &'a ast::Expr, env: &Env<'a>) -> Option<Vec<(Option<String>, NodeId)>> {
+        match &expr.kind {
+            ExprKind::Block(block) if matches!(block.result.as_deref(), Some(ast::Expr { kind: ExprKind::Record(_), .. })) => {
+                let (result, env) = self.block_env(block, env)?;
+                self.results(result, &env)
+            }
+            ExprKind::Record(fields) => {
+                let sets: Vec<_> = fields
+                    .iter()
+                    .map(|(name, value)| Some((Some(name.text.clone()), self.set(value, env, Role::Source)?)))
+                    .collect();
+                sets.into_iter().collect()
+            }
+            _ => Some(vec![(None, self.set(expr, env, Role::Source)?)]),
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! Evaluation, a column at a time. A [`Frame`] is what one evaluation is over: rows with their
+//! ids, scores and bound columns, or the links of such rows. What changes only from request to
+//! request is evaluated once per request and then spread over the rows.
+
+use crate::batch::{Column, Rows};
+use crate::expr::functions::{Call, logic};
+use crate::expr::ir::{Expr, Kind, Level, LinkField, NodeId, Scalar, Stat};
+use crate::expr::links::{self, Links};
+use crate::expr::texts::{Keys, Texts};
+use crate::expr::value::{Arg, Items, Val, from_column, scalar};
+use crate::store::Snapshot;
+use crate::types::{EntityId, Key, NULL_BOOL, NULL_CODE, NULL_FLOAT, NULL_INT, Type};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// Where the candidate sets of a running program are found.
+pub trait Sets: Sync {
+    /// The rows of a node that has run already, and its entity.
+    fn rows(&self, node: NodeId) -> &Rows;
+}
+
+/// What all evaluations of one run share.
+pub struct Run<'a> {
+    pub snapshot: &'a Snapshot,
+    pub texts: Texts<'a>,
+    pub keys: Keys<'a>,
+    /// Of each request: its time, its viewer's id, its parameters by slot.
+    pub now: Vec<i64>,
+    pub viewers: Vec<u32>,
+    pub params: Vec<Column>,
+    /// Of each request: seed of the random functions.
+    pub seeds: Vec<i64>,
+    pub sets: &'a dyn Sets,
+}
+
+impl Run<'_> {
+    pub fn requests(&self) -> usize {
+        self.now.len()
+    }
+
+    /// Whether a row is visible to a request: its time is not after `now`, or it has none, or it
+    /// is the viewer.
+    pub fn visible(&self, entity: EntityId, id: u32, request: usize) -> bool {
+        let Some(times) = self.snapshot.times(entity) else { return true };
+        let time = times.get(id as usize).copied().unwrap_or(NULL_INT);
+        time <= self.now[request] || (entity == self.snapshot.schema().viewer && id == self.viewers[request])
+    }
+
+    /// Whether every row of the entity is visible to every request.
+    pub fn all_visible(&self, entity: EntityId) -> bool {
+        let newest = self.snapshot.newest_row(entity);
+        newest.is_none_or(|newest| self.now.iter().all(|&now| newest <= now))
+    }
+
+    /// Strings and keys as codes.
+    fn code(&self, value: &Scalar) -> Option<u32> {
+        match value {
+            Scalar::Text(text) => Some(self.texts.code(text)),
+            Scalar::Key(entity, key) => Some(self.keys.id(*entity, key)),
+            _ => None,
+        }
+    }
+}
+
+/// What an expression is evaluated over.
+#[derive(Clone, Copy)]
+pub struct Frame<'a> {
+    pub run: &'a Run<'a>,
+    /// Number of rows.
+    pub n: usize,
+    /// The request of every row; empty if the rows are the requests themselves.
+    pub owners: &'a [u32],
+    pub ids: &'a [u32],
+    pub scores: &'a [f64],
+    pub bound: &'a [Column],
+    /// Places restart with each request: needed for `position` only.
+    pub offsets: &'a [u32],
+    pub link: Option<LinkFrame<'a>>,
+}
+
+/// The links that a link expression is evaluated over.
+#[derive(Clone, Copy)]
+pub struct LinkFrame<'a> {
+    pub links: &'a Links,
+    /// Ids that the links start from, by `links.parent`.
+    pub from: &'a [u32],
+    /// The rows whose links these are, if an aggregate reads them.
+    pub outer: Option<&'a Frame<'a>>,
+}
+
+impl<'a> Frame<'a> {
+    /// One row per request, with nothing to read but the request.
+    pub fn requests(run: &'a Run<'a>) -> Frame<'a> {
+        Frame {
+            run,
+            n: run.requests(),
+            owners: &[],
+            ids: &[],
+            scores: &[],
+            bound: &[],
+            offsets: &[],
+            link: None,
+        }
+    }
+
+    /// The rows of a candidate set; `owners` is [`Rows::owners`].
+    pub fn rows(run: &'a Run<'a>, rows: &'a Rows, owners: &'a [u32]) -> Frame<'a> {
+        Frame {
+            run,
+            n: rows.len(),
+            owners,
+            ids: &rows.ids,
+            scores: &rows.scores,
+            bound: &rows.columns,
+            offsets: &rows.offsets,
+            link: None,
+        }
+    }
+
+    /// Links; `owners` has the request of every link.
+    pub fn links(run: &'a Run<'a>, owners: &'a [u32], link: LinkFrame<'a>) -> Frame<'a> {
+        Frame { n: link.links.len(), owners, link: Some(link), ..Frame::requests(run) }
+    }
+
+    fn over_requests(&self) -> bool {
+        self.owners.is_empty() && self.n == self.run.requests() && self.link.is_none() && self.ids.is_empty()
+    }
+
+    /// The value of an expression for every row.
+    pub fn eval(&self, expr: &Expr) -> Val<'a> {
+        match expr.level {
+            Level::Request if !self.over_requests() => self.spread(expr),
+            _ => self.eval_kind(expr),
+        }
+    }
+
+    /// The value as a column of `n` rows.
+    pub fn column(&self, expr: &Expr) -> Column {
+        self.eval(expr).into_column(self.n)
+    }
+
+    /// A condition for every row: 1 is true.
+    pub fn condition(&self, expr: &Expr) -> Vec<u8> {
+        self.eval(expr).bools().spread(self.n)
+    }
+
+    /// A number for every row, as a float.
+    pub fn numbers(&self, expr: &Expr) -> Vec<f64> {
+        self.eval(expr).floats().spread(self.n)
+    }
+
+    /// Evaluates once per request and repeats it for the request's rows.
+    fn spread(&self, expr: &Expr) -> Val<'a> {
+        let run = self.run;
+        let value = Frame::requests(run).eval_kind(expr);
+        if run.requests() == 1 { single(value) } else { value.pick(self.owners) }
+    }
+
+    fn eval_kind(&self, expr: &Expr) -> Val<'a> {
+        match &expr.kind {
+            Kind::Const(value) => self.constant(value, &expr.ty),
+            Kind::Param(slot) => Val::borrow(&self.run.params[*slot as usize]),
+            Kind::Now => Val::I64(Arg::Many(Cow::Borrowed(&self.run.now))),
+            Kind::Viewer => Val::Code(Arg::Many(Cow::Borrowed(&self.run.viewers))),
+            Kind::It => Val::Code(Arg::Many(Cow::Borrowed(self.ids))),
+            Kind::Score => Val::F64(Arg::Many(Cow::Borrowed(self.scores))),
+            Kind::Position => Val::I64(Arg::Many(self.positions().into())),
+            Kind::Bound(i) => Val::borrow(&self.bound[*i as usize]),
+            Kind::Link(field) => self.link_field(*field),
+            Kind::Outer(inner) => self.outer(inner),
+            Kind::Read { entity, column, id } => self.read(*entity, *column, id),
+            Kind::Visible { entity, id } => self.visible(*entity, id),
+            Kind::VectorOf { embedding, entity, id } => self.vector(*embedding, *entity, id),
+            Kind::ToId { entity, key } => self.to_id(*entity, key),
+            Kind::Call { kernel, args } => {
+                let args: Vec<Val> = args.iter().map(|a| self.eval(a)).collect();
+                (kernel.run)(&Call { n: self.n, texts: &self.run.texts }, &args)
+            }
+            Kind::If { condition, then, otherwise } => {
+                let condition = self.eval(condition).bools();
+                logic::choose(self.n, &condition, &self.eval(then), &self.eval(otherwise))
+            }
+            Kind::List(items) => self.list(items),
+            Kind::InSet { id, set } => self.in_set(id, *set),
+            Kind::OverSet { stat, set, value } => self.over_set(*stat, *set, value.as_deref(), &expr.ty),
+            Kind::OverLinks(over) => links::aggregate(self, over, &expr.ty),
+        }
+    }
+
+    fn constant(&self, value: &Scalar, ty: &Type) -> Val<'a> {
+        match self.run.code(value) {
+            Some(code) => Val::Code(Arg::One(code)),
+            None => scalar(value, ty),
+        }
+    }
+
+    fn positions(&self) -> Vec<i64> {
+        let mut positions = Vec::with_capacity(self.n);
+        for pair in self.offsets.windows(2) {
+            positions.extend(1..=i64::from(pair[1] - pair[0]));
+        }
+        positions
+    }
+
+    fn link_field(&self, field: LinkField) -> Val<'a> {
+        let Some(LinkFrame { links, from, .. }) = self.link else { return Val::null(&Type::Null) };
+        match field {
+            LinkField::From => {
+                Val::Code(Arg::Many(links.parent.iter().map(|&p| from[p as usize]).collect()))
+            }
+            LinkField::To => Val::Code(Arg::Many(Cow::Borrowed(&links.to))),
+            LinkField::Time if links.time.is_empty() => Val::I64(Arg::One(NULL_INT)),
+            LinkField::Time => Val::I64(Arg::Many(Cow::Borrowed(&links.time))),
+            LinkField::Weight if links.weight.is_empty() => Val::F64(Arg::One(1.0)),
+            LinkField::Weight => Val::F64(Arg::Many(Cow::Borrowed(&links.weight))),
+            LinkField::Column(i) => {
+                links.columns[i as usize].as_ref().map_or(Val::null(&Type::Null), Val::borrow)
+            }
+        }
+    }
+
+    fn outer(&self, inner: &Expr) -> Val<'a> {
+        match self.link {
+            Some(LinkFrame { links, outer: Some(outer), .. }) => match outer.eval(inner) {
+                value if inner.level < Level::Row => single_if_one(value, outer.n).pick(&links.parent),
+                value => value.pick(&links.parent),
+            },
+            _ => Val::null(&inner.ty),
+        }
+    }
+
+    /// A stored column at an id. Reading the row's own columns does not copy the ids first.
+    fn read(&self, entity: EntityId, column: u32, id: &Expr) -> Val<'a> {
+        let column = self.run.snapshot.column(entity, column as usize);
+        Val::read(column, &self.eval(id).codes())
+    }
+
+    fn visible(&self, entity: EntityId, id: &Expr) -> Val<'a> {
+        let ids = self.eval(id);
+        if self.run.all_visible(entity) {
+            return ids;
+        }
+        let ids = ids.codes();
+        let at = |i: usize| {
+            let (id, request) = (ids.get(i), self.owner(i));
+            if self.run.visible(entity, id, request) { id } else { NULL_CODE }
+        };
+        Val::Code(Arg::Many((0..self.n).map(at).collect()))
+    }
+
+    /// The request of a row.
+    pub fn owner(&self, row: usize) -> usize {
+        if self.over_requests() { row } else { self.owners.get(row).map_or(0, |&r| r as usize) }
+    }
+
+    fn vector(&self, embedding: u32, entity: EntityId, id: &Expr) -> Val<'a> {
+        match self.run.snapshot.vector_column(embedding as usize, entity) {
+            Some(view) => Val::read(view, &self.eval(id).codes()),
+            None => Val::null(&Type::Vector(0)),
+        }
+    }
+
+    fn to_id(&self, entity: EntityId, key: &Expr) -> Val<'a> {
+        let keys = &self.run.keys;
+        match self.eval(key) {
+            Val::I64(v) => Val::Code(crate::expr::functions::map1(&v, |k| {
+                if k == NULL_INT { NULL_CODE } else { keys.id(entity, &Key::Int(k)) }
+            })),
+            Val::Code(v) => Val::Code(crate::expr::functions::map1(&v, |code| {
+                self.run.texts.get(code).map_or(NULL_CODE, |text| keys.id(entity, &Key::Str(text.into_owned())))
+            })),
+            other => other,
+        }
+    }
+
+    /// A list per row, of the values of the items.
+    fn list(&self, items: &[Expr]) -> Val<'a> {
+        let (k, single) = (items.len(), items.iter().all(|item| item.level == Level::Constant));
+        let n = if single { 1 } else { self.n };
+        let columns: Vec<Column> = items.iter().map(|item| self.eval(item).into_column(n)).collect();
+        let order: Vec<u32> = (0..n).flat_map(|row| (0..k).map(move |j| (j * n + row) as u32)).collect();
+        let made = Arc::new(Column::concat(&columns).gather(&order));
+        let slots = match single {
+            true => Arg::One([0, k as u32]),
+            false => Arg::Many((0..n).map(|row| [(row * k) as u32, k as u32]).collect()),
+        };
+        Val::List(slots, Items::Made(made))
+    }
+
+    fn in_set(&self, id: &Expr, set: NodeId) -> Val<'a> {
+        let rows = self.run.sets.rows(set);
+        let mut members = rows.ids.clone();
+        (0..rows.requests()).for_each(|r| members[rows.range(r)].sort_unstable());
+        let ids = self.eval(id).codes();
+        let at = |i: usize| match ids.get(i) {
+            NULL_CODE => NULL_BOOL,
+            id => u8::from(members[rows.range(self.owner(i))].binary_search(&id).is_ok()),
+        };
+        Val::Bool(Arg::Many((0..self.n).map(at).collect()))
+    }
+
+    /// Evaluated over requests: the frame has one row per request.
+    fn over_set(&self, stat: Stat, set: NodeId, value: Option<&Expr>, ty: &Type) -> Val<'a> {
+        let rows = self.run.sets.rows(set);
+        let owners = rows.owners();
+        let values = value.map(|v| Frame::rows(self.run, rows, &owners).column(v));
+        from_column(fold(stat, &rows.offsets, values.as_ref(), ty))
+    }
+}
+
+/// The only value of a column of one row, for all rows.
+fn single(value: Val) -> Val {
+    fn one<'b, T: Copy>(arg: Arg<'b, T>) -> Arg<'b, T> {
+        match arg {
+            Arg::Many(v) if v.len() == 1 => Arg::One(v[0]),
+            other => other,
+        }
+    }
+    match value {
+        Val::I64(v) => Val::I64(one(v)),
+        Val::F64(v) => Val::F64(one(v)),
+        Val::Bool(v) => Val::Bool(one(v)),
+        Val::Code(v) => Val::Code(one(v)),
+        Val::List(v, items) => Val::List(one(v), items),
+        Val::Vector(v, items) => Val::Vector(one(v), items),
+    }
+}
+
+fn single_if_one(value: Val, n: usize) -> Val {
+    if n == 1 { single(value) } else { value }
+}
+
+/// Folds the values of each group `offsets[g]..offsets[g + 1]`. Nulls are skipped, except that a
+/// count without a value counts rows. Empty: `count` and `sum` 0, `exists` and `any_of` false,
+/// `all_of` and `none_of` true, others null.
+pub fn fold(stat: Stat, offsets: &[u32], values: Option<&Column>, ty: &Type) -> Column {
+    let groups = offsets.windows(2).map(|w| w[0] as usize..w[1] as usize);
+    match (stat, values) {
+        (Stat::Count, None) => Column::I64(groups.map(|g| g.len() as i64).collect()),
+        (Stat::Exists, None) => Column::Bool(groups.map(|g| u8::from(!g.is_empty())).collect()),
+        (Stat::Count, Some(values)) => {
+            let known = logic::is_null(&Val::borrow(values)).spread(values.len());
+            Column::I64(groups.map(|g| known[g].iter().filter(|&&null| null == 0).count() as i64).collect())
+        }
+        (_, Some(Column::Bool(v))) => Column::Bool(groups.map(|g| fold_bools(stat, &v[g])).collect()),
+        (_, Some(Column::I64(v))) if *ty != Type::Float => {
+            Column::I64(groups.map(|g| fold_ints(stat, &v[g])).collect())
+        }
+        (_, Some(values)) => {
+            let floats = Val::borrow(values).floats().spread(values.len());
+            Column::F64(groups.map(|g| fold_floats(stat, &floats[g])).collect())
+        }
+        (_, None) => Val::null(ty).into_column(offsets.len() - 1),
+    }
+}
+
+fn fold_bools(stat: Stat, values: &[u8]) -> u8 {
+    let (any, unknown) = (values.contains(&1), values.contains(&NULL_BOOL));
+    let all = !values.contains(&0);
+    match stat {
+        Stat::Any | Stat::Exists => three(any, unknown),
+        Stat::None => match three(any, unknown) {
+            NULL_BOOL => NULL_BOOL,
+            any => 1 - any,
+        },
+        _ if !all => 0,
+        _ => three(!unknown, unknown),
+    }
+}
+
+/// True if known to be, null if it might be.
+fn three(known: bool, unknown: bool) -> u8 {
+    match (known, unknown) {
+        (true, _) => 1,
+        (false, true) => NULL_BOOL,
+        (false, false) => 0,
+    }
+}
+
+fn fold_ints(stat: Stat, values: &[i64]) -> i64 {
+    let known = values.iter().copied().filter(|&v| v != NULL_INT);
+    match stat {
+        Stat::Sum => known.fold(Some(0i64), |sum, v| sum?.checked_add(v)).unwrap_or(NULL_INT),
+        Stat::Min => known.min().unwrap_or(NULL_INT),
+        _ => known.max().unwrap_or(NULL_INT),
+    }
+}
+
+fn fold_floats(stat: Stat, values: &[f64]) -> f64 {
+    let known = || values.iter().copied().filter(|v| !v.is_nan());
+    let finite = |v: f64| if v.is_finite() { v } else { NULL_FLOAT };
+    match stat {
+        Stat::Sum => finite(known().fold(0.0, |sum, v| sum + v)),
+        Stat::Mean => finite(known().fold(0.0, |sum, v| sum + v) / known().count() as f64),
+        Stat::Min => known().reduce(f64::min).unwrap_or(NULL_FLOAT),
+        _ => known().reduce(f64::max).unwrap_or(NULL_FLOAT),
+    }
+}

@@ -1,0 +1,121 @@
+//! Three-valued logic, and what replaces a null.
+
+use super::{Call, Function, map1, map2, overload};
+use crate::expr::value::{Arg, Items, Val};
+use crate::types::{NULL_BOOL, NULL_CODE, NULL_INT};
+
+pub const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "and",
+        usage: "a and b",
+        doc: "True if both are; false if one is false; else null.",
+        overloads: &[overload!(Bool, Bool => Bool, "and", |_, a| bools(a, and))],
+    },
+    Function {
+        name: "or",
+        usage: "a or b",
+        doc: "True if one is; false if both are false; else null.",
+        overloads: &[overload!(Bool, Bool => Bool, "or", |_, a| bools(a, or))],
+    },
+    Function {
+        name: "not",
+        usage: "not a",
+        doc: "The opposite; null stays null.",
+        overloads: &[overload!(Bool => Bool, "not", |_, a| Val::Bool(map1(&a[0].clone().bools(), not)))],
+    },
+    Function {
+        name: "is null",
+        usage: "a is null",
+        doc: "Whether there is no value.",
+        overloads: &[overload!(A => Bool, "is_null", |_, a| Val::Bool(is_null(&a[0])))],
+    },
+    Function {
+        name: "coalesce",
+        usage: "coalesce(a, b, ...)",
+        doc: "The first that is not null.",
+        overloads: &[overload!(fold A, A => A, "coalesce", coalesce)],
+    },
+];
+
+fn bools(args: &[Val], f: fn(u8, u8) -> u8) -> Val<'static> {
+    Val::Bool(map2(&args[0].clone().bools(), &args[1].clone().bools(), f))
+}
+
+#[inline]
+fn and(a: u8, b: u8) -> u8 {
+    if a == 0 || b == 0 { 0 } else { a.max(b) }
+}
+
+#[inline]
+fn or(a: u8, b: u8) -> u8 {
+    if a == 1 || b == 1 { 1 } else { a.max(b) }
+}
+
+#[inline]
+fn not(a: u8) -> u8 {
+    if a == NULL_BOOL { a } else { 1 - a }
+}
+
+/// Which values are null.
+pub fn is_null(value: &Val) -> Arg<'static, u8> {
+    match value {
+        Val::I64(a) => map1(a, |x| u8::from(x == NULL_INT)),
+        Val::F64(a) => map1(a, |x| u8::from(x.is_nan())),
+        Val::Bool(a) => map1(a, |x| u8::from(x == NULL_BOOL)),
+        Val::Code(a) => map1(a, |x| u8::from(x == NULL_CODE)),
+        Val::List(a, _) | Val::Vector(a, _) => map1(a, |x| u8::from(x[0] == NULL_CODE)),
+    }
+}
+
+fn coalesce(call: &Call, args: &[Val]) -> Val<'static> {
+    choose(call.n, &is_null(&args[0]), &args[1], &args[0])
+}
+
+/// Per row, `then` where the condition is true, else `otherwise`; both of one type.
+pub fn choose(n: usize, condition: &Arg<u8>, then: &Val, otherwise: &Val) -> Val<'static> {
+    if let Arg::One(c) = condition {
+        return (if *c == 1 { then } else { otherwise }).clone().owned(n);
+    }
+    fn pick<T: Copy>(n: usize, c: &Arg<u8>, a: &Arg<T>, b: &Arg<T>) -> Arg<'static, T> {
+        Arg::Many((0..n).map(|i| if c.get(i) == 1 { a.get(i) } else { b.get(i) }).collect())
+    }
+    match (then, otherwise) {
+        (Val::Bool(a), Val::Bool(b)) => Val::Bool(pick(n, condition, a, b)),
+        (Val::Code(a), Val::Code(b)) => Val::Code(pick(n, condition, a, b)),
+        (Val::I64(a), Val::I64(b)) => Val::I64(pick(n, condition, a, b)),
+        (Val::F64(_) | Val::I64(_), Val::F64(_) | Val::I64(_)) => {
+            Val::F64(pick(n, condition, &then.clone().floats(), &otherwise.clone().floats()))
+        }
+        (Val::List(..) | Val::Vector(..), _) => choose_nested(n, condition, then, otherwise),
+        _ => otherwise.clone().owned(n),
+    }
+}
+
+/// Lists and vectors live in different arrays: both are laid end to end, then picked from.
+fn choose_nested(n: usize, condition: &Arg<u8>, then: &Val, otherwise: &Val) -> Val<'static> {
+    use crate::batch::Column;
+    use std::sync::Arc;
+    let pick = |a: &[[u32; 2]], b: &[[u32; 2]], moved: u32| {
+        (0..n)
+            .map(|i| match condition.get(i) {
+                1 => a[i],
+                _ if b[i][0] == NULL_CODE => b[i],
+                _ => [b[i][0] + moved, b[i][1]],
+            })
+            .collect::<Vec<_>>()
+    };
+    match (then.clone().into_column(n), otherwise.clone().into_column(n)) {
+        (Column::List { slots: a, items: x }, Column::List { slots: b, items: y }) => {
+            let slots = pick(&a, &b, x.len() as u32);
+            let both = Column::concat(&[(*x).clone(), (*y).clone()]);
+            Val::List(Arg::Many(slots.into()), Items::Made(Arc::new(both)))
+        }
+        (Column::Vector { slots: a, items: x }, Column::Vector { slots: b, items: y }) => {
+            let dim = a.iter().chain(&b).map(|s| s[1]).max().unwrap_or(1).max(1);
+            let slots = pick(&a, &b, x.len() as u32 / dim);
+            let both = [&x[..], &y[..]].concat();
+            Val::Vector(Arg::Many(slots.into()), crate::expr::value::Numbers::Made(Arc::new(both)))
+        }
+        (_, otherwise) => crate::expr::value::from_column(otherwise),
+    }
+}

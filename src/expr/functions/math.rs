@@ -1,0 +1,116 @@
+//! Functions of numbers. Outside their domain they are null.
+
+use super::arith::{finite, truncate};
+use super::{Call, Function, map1, map2, overload};
+use crate::expr::value::{Arg, Val};
+use crate::types::{NULL_FLOAT, NULL_INT};
+
+macro_rules! float_function {
+    ($name:literal, $doc:literal, $f:expr) => {
+        Function {
+            name: $name,
+            usage: concat!($name, "(x)"),
+            doc: $doc,
+            overloads: &[overload!(Float => Float, $name, |_, a| {
+                Val::F64(map1(&a[0].clone().floats(), |x: f64| if x.is_nan() { NULL_FLOAT } else { finite($f(x)) }))
+            })],
+        }
+    };
+}
+
+/// A float rounded somehow becomes an int.
+macro_rules! rounding {
+    ($name:literal, $doc:literal, $f:expr) => {
+        Function {
+            name: $name,
+            usage: concat!($name, "(x)"),
+            doc: $doc,
+            overloads: &[
+                overload!(Int => Int, "int_to_int", |_, a| Val::I64(map1(&a[0].clone().ints(), |x| x))),
+                overload!(Float => Int, $name, |_, a| {
+                    Val::I64(map1(&a[0].clone().floats(), |x: f64| truncate($f(x))))
+                }),
+            ],
+        }
+    };
+}
+
+macro_rules! extreme {
+    ($name:literal, $doc:literal, $float:literal, $int_pick:expr, $float_pick:expr) => {
+        Function {
+            name: $name,
+            usage: concat!($name, "(a, b, ...)"),
+            doc: $doc,
+            overloads: &[
+                overload!(fold Int, Int => Int, $name, |_, a| ints(a, $int_pick)),
+                overload!(fold Time, Time => Time, $name, |_, a| ints(a, $int_pick)),
+                overload!(fold Duration, Duration => Duration, $name, |_, a| ints(a, $int_pick)),
+                overload!(fold Float, Float => Float, $float, |_, a| floats(a, $float_pick)),
+            ],
+        }
+    };
+}
+
+pub const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "abs",
+        usage: "abs(x)",
+        doc: "The size without the sign.",
+        overloads: &[
+            overload!(Int => Int, "abs_int", abs_int),
+            overload!(Duration => Duration, "abs_int", abs_int),
+            overload!(Float => Float, "abs_float", |_, a| Val::F64(map1(&a[0].clone().floats(), f64::abs))),
+        ],
+    },
+    rounding!("floor", "The largest int not above.", f64::floor),
+    rounding!("ceil", "The smallest int not below.", f64::ceil),
+    rounding!("round", "The nearest int, halves to the even one.", f64::round_ties_even),
+    float_function!("sqrt", "Square root; null below 0.", f64::sqrt),
+    float_function!("exp", "e to the power.", f64::exp),
+    float_function!("log", "Natural logarithm; null at 0 and below.", f64::ln),
+    float_function!("log2", "Logarithm to base 2.", f64::log2),
+    float_function!("log10", "Logarithm to base 10.", f64::log10),
+    float_function!("log1p", "log(1 + x), exact for small x.", f64::ln_1p),
+    float_function!("sigmoid", "1 / (1 + exp(-x)).", sigmoid),
+    float_function!("tanh", "Hyperbolic tangent.", f64::tanh),
+    extreme!("min", "The smallest; null if one is null.", "min_float", i64::min, f64::min),
+    extreme!("max", "The largest; null if one is null.", "max_float", i64::max, f64::max),
+    Function {
+        name: "clamp",
+        usage: "clamp(x, low, high)",
+        doc: "x, but at least low and at most high.",
+        overloads: &[
+            overload!(Int, Int, Int => Int, "clamp_int", |_, a| {
+                ints(&[ints(&a[..2], i64::max), a[2].clone()], i64::min)
+            }),
+            overload!(Float, Float, Float => Float, "clamp_float", |_, a| {
+                floats(&[floats(&a[..2], f64::max), a[2].clone()], f64::min)
+            }),
+        ],
+    },
+];
+
+/// The logistic function without overflow on either side.
+pub fn sigmoid(x: f64) -> f64 {
+    if x >= 0.0 {
+        1.0 / (1.0 + (-x).exp())
+    } else {
+        let e = x.exp();
+        e / (1.0 + e)
+    }
+}
+
+fn abs_int(_: &Call, args: &[Val]) -> Val<'static> {
+    Val::I64(map1(&args[0].clone().ints(), |x| if x == NULL_INT { x } else { x.abs() }))
+}
+
+fn ints(args: &[Val], pick: fn(i64, i64) -> i64) -> Val<'static> {
+    let pair = |x: i64, y: i64| if x == NULL_INT || y == NULL_INT { NULL_INT } else { pick(x, y) };
+    Val::I64(map2(&args[0].clone().ints(), &args[1].clone().ints(), pair))
+}
+
+fn floats(args: &[Val], pick: fn(f64, f64) -> f64) -> Val<'static> {
+    let pair = |x: f64, y: f64| if x.is_nan() || y.is_nan() { NULL_FLOAT } else { pick(x, y) };
+    let (a, b): (Arg<f64>, Arg<f64>) = (args[0].clone().floats(), args[1].clone().floats());
+    Val::F64(map2(&a, &b, pair))
+}

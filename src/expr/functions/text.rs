@@ -1,0 +1,82 @@
+//! Functions of strings. A code is decoded once per distinct row value that is asked for.
+
+use super::{Call, Function, map1, map2, overload};
+use crate::expr::value::{Arg, Val};
+use crate::types::{NULL_BOOL, NULL_CODE, NULL_FLOAT, NULL_INT};
+
+pub const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "lower",
+        usage: "lower(text)",
+        doc: "In small letters.",
+        overloads: &[overload!(Str => Str, "lower", |c, a| change(c, a, |t| t.to_lowercase()))],
+    },
+    Function {
+        name: "upper",
+        usage: "upper(text)",
+        doc: "In capital letters.",
+        overloads: &[overload!(Str => Str, "upper", |c, a| change(c, a, |t| t.to_uppercase()))],
+    },
+    Function {
+        name: "starts_with",
+        usage: "starts_with(text, start)",
+        doc: "Whether the text begins so.",
+        overloads: &[overload!(Str, Str => Bool, "starts_with", |c, a| test(c, a, |t, p| t.starts_with(p)))],
+    },
+    Function {
+        name: "ends_with",
+        usage: "ends_with(text, end)",
+        doc: "Whether the text ends so.",
+        overloads: &[overload!(Str, Str => Bool, "ends_with", |c, a| test(c, a, |t, p| t.ends_with(p)))],
+    },
+    Function {
+        name: "contains",
+        usage: "contains(text, part) or contains(list, item)",
+        doc: "Whether the text has the part, or the list the item.",
+        overloads: &[
+            overload!(Str, Str => Bool, "contains_text", |c, a| test(c, a, |t, p| t.contains(p))),
+            overload!(ListA, A => Bool, "contains_item", |c, a| {
+                super::list::contains(c, &[a[1].clone(), a[0].clone()])
+            }),
+        ],
+    },
+];
+
+fn change(call: &Call, args: &[Val], f: impl Fn(&str) -> String) -> Val<'static> {
+    Val::Code(map1(&args[0].clone().codes(), |code| {
+        call.texts.get(code).map_or(NULL_CODE, |text| call.texts.code(&f(&text)))
+    }))
+}
+
+fn test(call: &Call, args: &[Val], f: impl Fn(&str, &str) -> bool) -> Val<'static> {
+    Val::Bool(map2(&args[0].clone().codes(), &args[1].clone().codes(), |text, part| {
+        match (call.texts.get(text), call.texts.get(part)) {
+            (Some(text), Some(part)) => u8::from(f(&text, &part)),
+            _ => NULL_BOOL,
+        }
+    }))
+}
+
+pub fn concat(call: &Call, args: &[Val]) -> Val<'static> {
+    Val::Code(map2(&args[0].clone().codes(), &args[1].clone().codes(), |a, b| {
+        match (call.texts.get(a), call.texts.get(b)) {
+            (Some(a), Some(b)) => call.texts.code(&format!("{a}{b}")),
+            _ => NULL_CODE,
+        }
+    }))
+}
+
+pub fn to_float(call: &Call, args: &[Val]) -> Val<'static> {
+    let parse = |text: &str| text.trim().parse::<f64>().ok().filter(|x| x.is_finite());
+    Val::F64(read(call, args, NULL_FLOAT, parse))
+}
+
+pub fn to_int(call: &Call, args: &[Val]) -> Val<'static> {
+    Val::I64(read(call, args, NULL_INT, |text| text.trim().parse().ok()))
+}
+
+fn read<T: Copy>(call: &Call, args: &[Val], null: T, parse: impl Fn(&str) -> Option<T>) -> Arg<'static, T> {
+    map1(&args[0].clone().codes(), |code| {
+        call.texts.get(code).and_then(|text| parse(&text)).unwrap_or(null)
+    })
+}

@@ -1,0 +1,52 @@
+//! Functions of vectors: 32-bit numbers, computed in 64-bit.
+
+use super::{Call, Function, by_row, overload};
+use crate::ann;
+use crate::expr::value::Val;
+use crate::types::NULL_FLOAT;
+
+pub const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "dot",
+        usage: "dot(a, b)",
+        doc: "Sum of products, rounded to 32-bit as similarities are.",
+        overloads: &[overload!(Vector, Vector => Float, "dot", |c, a| pairs(c, a, |x, y| {
+            ann::similarity(ann::Metric::Dot, x, y)
+        }))],
+    },
+    Function {
+        name: "cosine",
+        usage: "cosine(a, b)",
+        doc: "Cosine of the angle, rounded to 32-bit as similarities are; null for a zero vector.",
+        overloads: &[overload!(Vector, Vector => Float, "cosine", |c, a| pairs(c, a, |x, y| {
+            ann::similarity(ann::Metric::Cosine, x, y)
+        }))],
+    },
+    Function {
+        name: "l2",
+        usage: "l2(a, b)",
+        doc: "Euclidean distance.",
+        overloads: &[overload!(Vector, Vector => Float, "l2", |c, a| pairs(c, a, |x, y| {
+            let squares = x.iter().zip(y).map(|(&p, &q)| (f64::from(p) - f64::from(q)).powi(2));
+            Some(squares.sum::<f64>().sqrt())
+        }))],
+    },
+    Function {
+        name: "norm",
+        usage: "norm(a)",
+        doc: "Length of the vector.",
+        overloads: &[overload!(Vector => Float, "norm", |c, a| pairs(c, &[a[0].clone(), a[0].clone()], |x, _| {
+            Some(x.iter().map(|&p| f64::from(p) * f64::from(p)).sum::<f64>().sqrt())
+        }))],
+    },
+];
+
+fn pairs(call: &Call, args: &[Val], f: impl Fn(&[f32], &[f32]) -> Option<f64>) -> Val<'static> {
+    let (Val::Vector(a, x), Val::Vector(b, y)) = (&args[0], &args[1]) else {
+        return Val::null(&crate::types::Type::Float);
+    };
+    Val::F64(by_row(call, args, |i| match (x.at(a.get(i)), y.at(b.get(i))) {
+        (Some(a), Some(b)) if a.len() == b.len() => f(a, b).filter(|v| v.is_finite()).unwrap_or(NULL_FLOAT),
+        _ => NULL_FLOAT,
+    }))
+}

@@ -1,0 +1,13 @@
+//! Typed scalar expressions: their form, their functions, and their evaluation over columns.
+
+pub mod eval;
+pub mod functions;
+pub mod ir;
+pub mod links;
+pub mod random;
+pub mod show;
+pub mod texts;
+pub mod value;
+
+pub use eval::{Frame, Run};
+pub use ir::{EdgeExpr, Expr, Kind, Level, NodeId, Scalar};

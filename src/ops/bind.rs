@@ -1,0 +1,147 @@
+//! Binding: how an operator asks for its arguments, and what it gets.
+
+use super::{Graph, Op, Shape};
+use crate::catalog::schema::Schema;
+use crate::diag::Diagnostic;
+use crate::expr::{EdgeExpr, Expr, NodeId};
+use crate::source::Span;
+use crate::types::{EntityId, Type};
+use std::sync::Arc;
+
+/// What a candidate set is for where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Candidates to recommend: `auto` is a number.
+    Source,
+    /// Something that has to be known in full (`-`, `&`, `in`, an aggregate): the `auto` of a walk
+    /// is `all`.
+    Fact,
+}
+
+/// How many.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Quantity {
+    All,
+    Number(u64),
+    /// Left to the planner, which said this number.
+    Auto(u64),
+    /// Comes with the request.
+    PerRequest(Expr),
+}
+
+impl Quantity {
+    /// The number, if it is known before a request.
+    pub fn known(&self) -> Option<u64> {
+        match self {
+            Quantity::Number(n) | Quantity::Auto(n) => Some(*n),
+            Quantity::All | Quantity::PerRequest(_) => None,
+        }
+    }
+
+    pub fn is_auto(&self) -> bool {
+        matches!(self, Quantity::Auto(_))
+    }
+
+    /// The number for each request; `u64::MAX` is all. A null or negative number is 0.
+    pub fn per_request(&self, run: &crate::expr::Run) -> Vec<u64> {
+        match self {
+            Quantity::PerRequest(expr) => {
+                let numbers = crate::expr::Frame::requests(run).eval(expr).ints().spread(run.requests());
+                numbers.into_iter().map(|n| u64::try_from(n).unwrap_or(0)).collect()
+            }
+            known => vec![known.known().unwrap_or(u64::MAX); run.requests()],
+        }
+    }
+}
+
+/// A case of a closed parameter and the arguments given with it, as in `penalty(factor=0.7)`.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// Index among the cases offered.
+    pub case: usize,
+    pub span: Span,
+    /// In the order of the case's own parameters; none where it takes its default.
+    pub numbers: Vec<Option<f64>>,
+}
+
+/// A case that a parameter offers, with numeric parameters of its own and their ranges.
+pub struct Case {
+    pub name: &'static str,
+    pub params: &'static [(&'static str, std::ops::RangeInclusive<f64>)],
+}
+
+impl Case {
+    /// A case without parameters.
+    pub const fn plain(name: &'static str) -> Case {
+        Case { name, params: &[] }
+    }
+}
+
+/// A model bound to a set: its heads by name, and its own score.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    pub name: String,
+    pub heads: Vec<(String, Expr)>,
+    pub score: Option<Expr>,
+}
+
+/// An argument of an operator that takes any number of them.
+#[derive(Clone, Debug)]
+pub struct RestArg {
+    pub name: Option<String>,
+    pub span: Span,
+    pub expr: Expr,
+}
+
+/// A bound operator, its inputs and its shape.
+pub struct Bound {
+    pub op: Arc<dyn Op>,
+    pub inputs: Vec<NodeId>,
+    pub shape: Shape,
+}
+
+/// What the checker does for an operator that is being bound. A `None` means that an argument was
+/// wrong and has been reported; the operator gives up in silence.
+pub trait Bind {
+    fn schema(&self) -> &Schema;
+    fn graph(&self) -> &Graph;
+    /// The set that the operator follows. Sources have none and must not ask.
+    fn input(&self) -> NodeId;
+    /// The operator's name in the program.
+    fn span(&self) -> Span;
+    fn role(&self) -> Role;
+    /// Whether the argument was given.
+    fn has(&self, param: &str) -> bool;
+    /// Where the argument stands; the operator's name if it was not given.
+    fn arg_span(&self, param: &str) -> Span;
+    fn report(&mut self, diagnostic: Diagnostic);
+
+    /// A number of rows; `auto` gives the constant, or all where the operator says so for facts.
+    fn quantity(&mut self, param: &str, auto: u64, all_for_facts: bool) -> Option<Quantity>;
+    /// A quantity that has no `auto`; `None` inside if it was not given.
+    fn count(&mut self, param: &str) -> Option<Option<Quantity>>;
+    /// A value that is the same for all rows of a request; `None` inside if it was not given.
+    fn request_value(&mut self, param: &str, ty: Option<&Type>) -> Option<Option<Expr>>;
+    /// A value that the program itself fixes.
+    fn flag(&mut self, param: &str) -> Option<bool>;
+    fn choice(&mut self, param: &str, cases: &[Case]) -> Option<Option<Choice>>;
+    /// An expression over the rows of the input, with further columns bound.
+    fn row_value(&mut self, param: &str, shape: &Shape, ty: Option<&Type>) -> Option<Option<Expr>>;
+    /// A list of such expressions, or one alone, each with the text that stands for it.
+    fn keys(&mut self, param: &str, shape: &Shape) -> Option<Option<Vec<(Expr, Span)>>>;
+    /// A condition on the rows of an entity, with nothing bound and no score.
+    fn entity_condition(&mut self, param: &str, entity: EntityId) -> Option<Option<Expr>>;
+    fn link_value(&mut self, param: &str, edge: &EdgeExpr, ty: &Type) -> Option<Option<Expr>>;
+    fn edge(&mut self, param: &str, from: EntityId) -> Option<EdgeExpr>;
+    /// The number of an embedding in the schema; `default` if none was given.
+    fn embedding(&mut self, param: &str, entity: EntityId) -> Option<u32>;
+    /// A model over rows of that shape; `default` if none was given.
+    fn model(&mut self, param: &str, shape: &Shape) -> Option<Model>;
+    fn entity(&mut self, param: &str) -> Option<Option<EntityId>>;
+    /// The conditions of `filter`: expressions, policies by name, or the default policies.
+    fn conditions(&mut self, shape: &Shape) -> Option<Vec<Expr>>;
+    /// The arguments of `let` and `select`: later ones see the names of earlier ones.
+    fn bindings(&mut self, shape: &Shape) -> Option<Vec<RestArg>>;
+    /// A help line for a key, given as `param`, that has one value per request.
+    fn better_key(&self, param: &str) -> Option<String>;
+}

@@ -1,0 +1,162 @@
+//! What fan-outs share: contributions of parent rows to entities, merged to one row each.
+
+use super::bind::Case;
+use super::{Exec, RunError};
+use crate::batch::{Rows, by_score};
+use crate::types::NULL_FLOAT;
+
+/// How contributions to one entity become its score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merge {
+    Max,
+    Sum,
+    Count,
+    Mean,
+    Min,
+    NoisyOr,
+}
+
+impl Merge {
+    /// The cases of the parameter `merge`, in the order of the variants.
+    pub const CASES: [Case; 6] = [
+        Case::plain("max"),
+        Case::plain("sum"),
+        Case::plain("count"),
+        Case::plain("mean"),
+        Case::plain("min"),
+        Case::plain("noisy_or"),
+    ];
+
+    pub fn from_case(case: usize) -> Merge {
+        [Merge::Max, Merge::Sum, Merge::Count, Merge::Mean, Merge::Min, Merge::NoisyOr][case]
+    }
+
+    pub fn name(self) -> &'static str {
+        Merge::CASES[self as usize].name
+    }
+}
+
+/// Contributions in order: by request, then parent row, then link. Each is worth
+/// `score of the parent * weight`.
+#[derive(Debug, Default)]
+pub struct Contributions {
+    /// Start of each request's contributions, and the end of the last.
+    pub offsets: Vec<u32>,
+    /// Place of the parent row in the input.
+    pub parents: Vec<u32>,
+    /// The entity that is reached.
+    pub ids: Vec<u32>,
+    /// Empty if every weight is 1.
+    pub weights: Vec<f64>,
+}
+
+/// One entity while its contributions are folded.
+struct Slot {
+    id: u32,
+    witness: u32,
+    /// Non-null contributions, and all of them.
+    known: u32,
+    all: u32,
+    largest: f64,
+    folded: f64,
+}
+
+/// Merges the contributions of each request: one row per entity, ordered by score, with the
+/// columns of its witness (the parent of its largest contribution; ties: the earlier).
+pub fn merge(exec: &Exec, op: &str, input: &Rows, from: &Contributions, how: Merge) -> Result<Rows, RunError> {
+    let mut merged = Rows { offsets: vec![0], ..Rows::default() };
+    let mut witnesses = Vec::new();
+    let mut table = Table::default();
+    for request in 0..input.requests() {
+        let range = from.offsets[request] as usize..from.offsets[request + 1] as usize;
+        exec.check(op, range.len() as u64)?;
+        let mut slots = table.fold(input, from, range, how);
+        slots.iter_mut().for_each(|slot| slot.folded = slot.score(how));
+        slots.sort_unstable_by(|a, b| by_score((a.folded, a.id), (b.folded, b.id)));
+        merged.ids.extend(slots.iter().map(|s| s.id));
+        merged.scores.extend(slots.iter().map(|s| s.folded));
+        witnesses.extend(slots.iter().map(|s| s.witness));
+        merged.offsets.push(merged.ids.len() as u32);
+    }
+    merged.columns = input.columns.iter().map(|c| c.gather(&witnesses)).collect();
+    Ok(merged)
+}
+
+impl Slot {
+    fn new(id: u32, witness: u32, how: Merge) -> Slot {
+        let folded = match how {
+            Merge::Max => f64::NEG_INFINITY,
+            Merge::Min => f64::INFINITY,
+            Merge::NoisyOr => 1.0,
+            Merge::Sum | Merge::Mean | Merge::Count => 0.0,
+        };
+        Slot { id, witness, known: 0, all: 0, largest: f64::NEG_INFINITY, folded }
+    }
+
+    fn add(&mut self, parent: u32, value: f64, how: Merge) {
+        self.all += 1;
+        if !value.is_finite() {
+            return;
+        }
+        if self.known == 0 || value > self.largest {
+            self.largest = value;
+            self.witness = parent;
+        }
+        self.known += 1;
+        match how {
+            Merge::Max => self.folded = self.folded.max(value),
+            Merge::Min => self.folded = self.folded.min(value),
+            Merge::Sum | Merge::Mean => self.folded += value,
+            Merge::NoisyOr => self.folded *= 1.0 - value.clamp(0.0, 1.0),
+            Merge::Count => {}
+        }
+    }
+
+    fn score(&self, how: Merge) -> f64 {
+        let score = match how {
+            Merge::Count => return f64::from(self.all),
+            _ if self.known == 0 => NULL_FLOAT,
+            Merge::Mean => self.folded / f64::from(self.known),
+            Merge::NoisyOr => 1.0 - self.folded,
+            Merge::Max | Merge::Min | Merge::Sum => self.folded,
+        };
+        if score.is_finite() { score } else { NULL_FLOAT }
+    }
+}
+
+/// An open-addressing table from entity to slot, used again for every request.
+#[derive(Default)]
+struct Table {
+    /// Number of the slot plus one; 0 is free. The length is a power of two.
+    places: Vec<u32>,
+}
+
+impl Table {
+    fn fold(&mut self, input: &Rows, from: &Contributions, range: std::ops::Range<usize>, how: Merge) -> Vec<Slot> {
+        let size = (range.len() * 2).next_power_of_two().max(16);
+        self.places.clear();
+        self.places.resize(size, 0);
+        let shift = 32 - size.trailing_zeros();
+        let mut slots: Vec<Slot> = Vec::new();
+        for i in range {
+            let (id, parent) = (from.ids[i], from.parents[i]);
+            let weight = from.weights.get(i).copied().unwrap_or(1.0);
+            let value = input.scores[parent as usize] * weight;
+            // Fibonacci hashing: the high bits of the product are well mixed
+            let mut place = (id.wrapping_mul(0x9E37_79B9) >> shift) as usize;
+            let slot = loop {
+                match self.places[place] {
+                    0 => {
+                        slots.push(Slot::new(id, parent, how));
+                        self.places[place] = slots.len() as u32;
+                        break slots.len() - 1;
+                    }
+                    taken if slots[taken as usize - 1].id == id => break taken as usize - 1,
+                    _ => place = (place + 1) & (size - 1),
+                }
+            };
+            slots[slot].add(parent, value, how);
+        }
+        slots
+    }
+}

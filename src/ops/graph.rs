@@ -1,0 +1,78 @@
+//! The graph of a program: one node per operator instance. Equal sub-pipelines are one node,
+//! because adding a node that is there already gives the one that is there.
+
+use super::{Op, Shape};
+use crate::expr::NodeId;
+use crate::source::Span;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// An operator with its inputs.
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub op: Arc<dyn Op>,
+    pub inputs: Vec<NodeId>,
+    pub shape: Shape,
+    /// Where the program says so.
+    pub span: Span,
+}
+
+impl Node {
+    /// All nodes that have to run before: inputs, and sets that expressions read.
+    pub fn needs(&self) -> Vec<NodeId> {
+        let mut needs = self.inputs.clone();
+        for expr in self.op.exprs() {
+            needs.extend(expr.sets());
+        }
+        needs
+    }
+}
+
+/// Nodes in an order in which each comes after those it needs.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    nodes: Vec<Node>,
+    known: HashMap<String, NodeId>,
+}
+
+impl Graph {
+    pub fn get(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    pub fn shape(&self, id: NodeId) -> &Shape {
+        &self.get(id).shape
+    }
+
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The node of an operator over inputs, new if there is none that is equal.
+    pub fn add(&mut self, op: Arc<dyn Op>, inputs: Vec<NodeId>, shape: Shape, span: Span) -> NodeId {
+        let key = format!("{op:?}{inputs:?}");
+        if let Some(&id) = self.known.get(&key) {
+            return id;
+        }
+        let id = NodeId(self.nodes.len() as u32);
+        self.nodes.push(Node { op, inputs, shape, span });
+        self.known.insert(key, id);
+        id
+    }
+
+    /// The nodes that the results need, in an order that can be run.
+    pub fn reachable(&self, results: &[NodeId]) -> Vec<NodeId> {
+        let mut wanted = vec![false; self.nodes.len()];
+        let mut open: Vec<NodeId> = results.to_vec();
+        while let Some(id) = open.pop() {
+            if !std::mem::replace(&mut wanted[id.0 as usize], true) {
+                open.extend(self.get(id).needs());
+            }
+        }
+        (0..self.nodes.len() as u32).map(NodeId).filter(|id| wanted[id.0 as usize]).collect()
+    }
+}

@@ -1,0 +1,206 @@
+//! The operators: one file each, and the list.
+//!
+//! An [`Operator`] is the declaration: name, parameters, page, and how to bind it. Binding asks
+//! for the arguments through [`Bind`], which the checker implements, and gives a [`Bound`]: an
+//! instance that knows its shape and can run. Everyone else knows only these types.
+
+pub mod bind;
+pub mod fanout;
+pub mod graph;
+pub mod shape;
+pub mod vectors;
+
+mod columns;
+mod diversify;
+mod filter;
+mod group;
+mod nn;
+mod rank;
+mod score;
+mod sets;
+mod sources;
+mod take;
+mod walk;
+
+pub use bind::{Bind, Bound, Choice, Model, Quantity, Role};
+pub use graph::{Graph, Node};
+pub use shape::{BoundColumn, Shape};
+
+use crate::batch::Rows;
+use crate::catalog::schema::Schema;
+use crate::expr::{Expr, Run};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+/// A parameter as help and the checker's arity rules see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Param {
+    pub name: &'static str,
+    /// As documented: `duration?`, `newest|strongest|listed|random`.
+    pub ty: &'static str,
+    /// Named only: it may not be given by position.
+    pub named: bool,
+}
+
+/// What arguments beyond the parameters an operator takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    None,
+    /// Any number of positional and of named expressions (`filter`, `let`, `select`).
+    Any,
+}
+
+/// The declaration of an operator.
+pub struct Operator {
+    pub name: &'static str,
+    /// A source stands alone (`all(media)`); the others follow a set (`rows.take(3)`).
+    pub source: bool,
+    pub params: &'static [Param],
+    pub rest: Rest,
+    /// Its page: what it does, with examples.
+    pub page: &'static str,
+    pub bind: fn(&mut dyn Bind) -> Option<Bound>,
+}
+
+impl Operator {
+    /// One line: `walk(edge, limit: int = auto, ...)`.
+    pub fn usage(&self) -> String {
+        let mut parts: Vec<String> = self.params.iter().map(|p| format!("{}: {}", p.name, p.ty)).collect();
+        if self.rest == Rest::Any {
+            parts.push("...".to_owned());
+        }
+        format!("{}({})", self.name, parts.join(", "))
+    }
+}
+
+/// Every operator that is called by name.
+pub const OPERATORS: &[&Operator] = &[
+    &sources::ALL,
+    &sources::GIVEN,
+    &walk::WALK,
+    &nn::NN,
+    &columns::LET,
+    &columns::SELECT,
+    &filter::FILTER,
+    &take::TAKE,
+    &score::SCORE,
+    &rank::RANK,
+    &diversify::DIVERSIFY_BY,
+];
+
+/// The operator of that name.
+pub fn find(name: &str) -> Option<&'static Operator> {
+    OPERATORS.iter().find(|op| op.name == name).copied()
+}
+
+pub use sets::{difference, intersection, union};
+pub use filter::filter;
+pub use sources::{everything, viewer};
+pub use walk::reads_only_the_entity;
+
+/// A bound operator: an instance with its arguments, ready to run.
+pub trait Op: fmt::Debug + Send + Sync {
+    fn name(&self) -> &'static str;
+
+    /// The arguments as `explain` shows them.
+    fn details(&self, schema: &Schema) -> String;
+
+    /// The expressions that it evaluates.
+    fn exprs(&self) -> Vec<&Expr>;
+
+    /// The rows of every request of the run.
+    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError>;
+
+    /// The conditions of a filter.
+    fn as_filter(&self) -> Option<&[Expr]> {
+        None
+    }
+
+    /// A fan-out whose quantity is `auto` can search under a condition on what it finds. Gives the
+    /// operator that does, or none if a filter has to stay behind it.
+    fn absorb(&self, _condition: &Expr) -> Option<Arc<dyn Op>> {
+        None
+    }
+
+    /// Whether a filter behind it means the same before it (`let`, `filter`).
+    fn lets_filters_pass(&self) -> bool {
+        false
+    }
+}
+
+/// Hard limits of a run; none where there is no limit.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Rows or contributions that a request may make, over all operators.
+    pub max_rows: u64,
+    pub deadline: Option<Instant>,
+    /// Bytes of the rows held at one time.
+    pub max_memory: Option<u64>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { max_rows: 10_000_000, deadline: None, max_memory: None }
+    }
+}
+
+/// Why a run ended without an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RunError {
+    /// A limit was hit.
+    Limit(String),
+    /// The request does not fit the program: a parameter is missing or of another type.
+    Request(String),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunError::Limit(message) | RunError::Request(message) => f.write_str(message),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+/// What operators are given while they run.
+pub struct Exec<'a> {
+    pub run: &'a Run<'a>,
+    pub vectors: &'a vectors::Vectors,
+    pub limits: Limits,
+    warnings: Mutex<BTreeSet<(usize, String)>>,
+}
+
+impl<'a> Exec<'a> {
+    pub fn new(run: &'a Run<'a>, vectors: &'a vectors::Vectors, limits: Limits) -> Self {
+        Exec { run, vectors, limits, warnings: Mutex::default() }
+    }
+
+    /// Notes something that the person who sent the request should know.
+    pub fn warn(&self, request: usize, message: String) {
+        self.warnings.lock().unwrap_or_else(|e| e.into_inner()).insert((request, message));
+    }
+
+    /// What was noted, by request.
+    pub fn warnings(self) -> BTreeSet<(usize, String)> {
+        self.warnings.into_inner().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// Fails if the deadline is past, or if one request has made more rows than it may.
+    pub fn check(&self, op: &str, most_rows: u64) -> Result<(), RunError> {
+        if most_rows > self.limits.max_rows {
+            let max = self.limits.max_rows;
+            return Err(RunError::Limit(format!(
+                "`{op}` made {most_rows} rows for one request; the limit is {max} (`--max-rows`)"
+            )));
+        }
+        match self.limits.deadline {
+            Some(deadline) if Instant::now() > deadline => {
+                Err(RunError::Limit(format!("the time limit (`--max-millis`) was over at `{op}`")))
+            }
+            _ => Ok(()),
+        }
+    }
+}

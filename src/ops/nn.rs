@@ -1,0 +1,292 @@
+//! `nn`: from every row to the entities whose vectors are nearest to its own.
+
+use super::bind::{Bind, Bound, Quantity};
+use super::fanout::{Contributions, Merge, merge};
+use super::vectors::vectors_of;
+use super::walk::quantity;
+use super::{Exec, Op, Operator, Param, Rest, RunError, Shape};
+use crate::ann::{self, Hit, Query, Scratch};
+use crate::batch::Rows;
+use crate::catalog::schema::Schema;
+use crate::diag::{Diagnostic, code};
+use crate::expr::show::show;
+use crate::expr::{Expr, Frame};
+use crate::types::{EntityId, Type};
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub const NN: Operator = Operator {
+    name: "nn",
+    source: false,
+    params: &[
+        Param { name: "embedding", ty: "embedding = default", named: false },
+        Param { name: "k", ty: "int = auto", named: false },
+        Param { name: "to", ty: "entity?", named: true },
+        Param { name: "where", ty: "expr?", named: true },
+        Param { name: "min_similarity", ty: "float?", named: true },
+        Param { name: "include_self", ty: "bool = false", named: true },
+        Param { name: "exact", ty: "bool = false", named: true },
+        Param { name: "merge", ty: "max|sum|count|mean|min|noisy_or", named: true },
+    ],
+    rest: Rest::None,
+    page: include_str!("../../docs/operators/nn.md"),
+    bind,
+};
+
+const AUTO: u64 = 50;
+
+fn bind(b: &mut dyn Bind) -> Option<Bound> {
+    let input = b.input();
+    let shape = b.graph().shape(input).clone();
+    let embedding = b.embedding("embedding", shape.entity)?;
+    let to = target(b, embedding, shape.entity)?;
+    let k = b.quantity("k", AUTO, false);
+    let filter = b.entity_condition("where", to);
+    let min_similarity = b.request_value("min_similarity", Some(&Type::Float));
+    let include_self = b.flag("include_self");
+    let exact = b.flag("exact");
+    let how = b.choice("merge", &Merge::CASES);
+    let (k, min_similarity, how) = (k?, min_similarity?, how?);
+    let rows = u64::from(b.schema().entity(to).rows);
+    let per_row = k.known().map_or(rows, |k| k.min(rows));
+    let op = Nn {
+        embedding,
+        from: shape.entity,
+        to,
+        k,
+        keep: filter?.into_iter().collect(),
+        min_similarity,
+        include_self: include_self?,
+        exact: exact?,
+        merge: how.map_or(Merge::Max, |choice| Merge::from_case(choice.case)),
+    };
+    let shape = Shape {
+        entity: to,
+        columns: shape.columns,
+        bound: Some(shape.bound.map_or(rows, |n| n.saturating_mul(per_row).min(rows))),
+    };
+    Some(Bound { op: Arc::new(op), inputs: vec![input], shape })
+}
+
+/// The entity to search: the one that has vectors, or the one that `to` names.
+fn target(b: &mut dyn Bind, embedding: u32, from: EntityId) -> Option<EntityId> {
+    let space = b.schema().embeddings[embedding as usize].clone();
+    let names: Vec<String> = space.entities.iter().map(|&e| b.schema().entity(e).name.clone()).collect();
+    let to = match b.entity("to")? {
+        Some(to) => to,
+        None if space.entities.len() == 1 => space.entities[0],
+        None => {
+            let message = format!("embedding `{}` holds {}: `nn` needs `to`", space.name, names.join(" and "));
+            let help = format!("add `to={}`", names.last().map_or("", String::as_str));
+            b.report(Diagnostic::new(code::E0303, b.span(), message).help(help));
+            return None;
+        }
+    };
+    for (entity, param) in [(from, "embedding"), (to, "to")] {
+        if !space.entities.contains(&entity) {
+            let name = b.schema().entity(entity).name.clone();
+            let message = format!("embedding `{}` has vectors of {}, not of `{name}`", space.name, names.join(" and "));
+            b.report(Diagnostic::new(code::E0301, b.arg_span(param), message));
+            return None;
+        }
+    }
+    Some(to)
+}
+
+#[derive(Clone, Debug)]
+struct Nn {
+    embedding: u32,
+    from: EntityId,
+    to: EntityId,
+    k: Quantity,
+    /// What is searched: rows that satisfy all of these.
+    keep: Vec<Expr>,
+    min_similarity: Option<Expr>,
+    include_self: bool,
+    exact: bool,
+    merge: Merge,
+}
+
+impl Op for Nn {
+    fn name(&self) -> &'static str {
+        "nn"
+    }
+
+    fn details(&self, schema: &Schema) -> String {
+        let mut parts = vec![schema.embeddings[self.embedding as usize].name.clone()];
+        parts.push(format!("k={}", quantity(&self.k, schema)));
+        if self.to != self.from {
+            parts.push(format!("to={}", schema.entity(self.to).name));
+        }
+        parts.extend(self.keep.iter().map(|e| format!("where={}", show(e, schema))));
+        parts.extend(self.min_similarity.iter().map(|e| format!("min_similarity={}", show(e, schema))));
+        if self.include_self {
+            parts.push("include_self=true".to_owned());
+        }
+        parts.push(if self.exact { "exact".to_owned() } else { "approximate".to_owned() });
+        parts.push(format!("merge={}", self.merge.name()));
+        parts.join(", ")
+    }
+
+    fn exprs(&self) -> Vec<&Expr> {
+        let mut exprs: Vec<&Expr> = self.keep.iter().chain(&self.min_similarity).collect();
+        if let Quantity::PerRequest(k) = &self.k {
+            exprs.push(k);
+        }
+        exprs
+    }
+
+    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+        let input = inputs[0];
+        let found = self.search(exec, input)?;
+        let contributions = contributions(input, &found);
+        merge(exec, "nn", input, &contributions, self.merge)
+    }
+
+    fn absorb(&self, condition: &Expr) -> Option<Arc<dyn Op>> {
+        if !self.k.is_auto() {
+            return None;
+        }
+        let mut with = self.clone();
+        with.keep.push(condition.clone());
+        Some(Arc::new(with))
+    }
+}
+
+/// What was found for every row of the input; rows that share a search share its hits.
+struct Found {
+    /// Of each row: which search; none for a row without a vector.
+    search_of: Vec<Option<u32>>,
+    hits: Vec<Vec<Hit>>,
+}
+
+/// A search that some rows of the input ask for.
+struct Search {
+    id: u32,
+    request: u32,
+}
+
+impl Nn {
+    fn search(&self, exec: &Exec, input: &Rows) -> Result<Found, RunError> {
+        let nothing = || Found { search_of: vec![None; input.len()], hits: Vec::new() };
+        let Some(space) = vectors_of(exec.run.snapshot, self.embedding, self.to) else { return Ok(nothing()) };
+        let Some(own) = vectors_of(exec.run.snapshot, self.embedding, self.from) else { return Ok(nothing()) };
+        let (searches, search_of) = self.searches(exec, input, &own);
+        let k = self.k.per_request(exec.run);
+        let min = self.min_similarity.as_ref().map(|min| Frame::requests(exec.run).numbers(min));
+        let itself = !self.include_self && self.from == self.to;
+        let queries: Vec<Query> = searches
+            .iter()
+            .map(|search| Query {
+                vector: own.get(search.id).unwrap_or(&[]),
+                exclude: if itself { std::slice::from_ref(&search.id) } else { &[] },
+                k: usize::try_from(k[search.request as usize]).unwrap_or(usize::MAX).min(space.len()),
+                min_similarity: min.as_ref().map(|min| min[search.request as usize]),
+            })
+            .collect();
+        let widest = queries.iter().map(|q| q.k as u64).max().unwrap_or(0);
+        exec.check("nn", widest)?;
+        Ok(Found { search_of, hits: self.hits(exec, &space, &searches, &queries)? })
+    }
+
+    /// Whether a search depends on the request, not only on where it starts.
+    fn per_request(&self, exec: &Exec) -> bool {
+        exec.run.requests() > 1
+            && (!self.keep.is_empty()
+                || self.min_similarity.is_some()
+                || matches!(self.k, Quantity::PerRequest(_))
+                || !exec.run.all_visible(self.to))
+    }
+
+    /// The distinct searches, in the order of their first use.
+    fn searches(&self, exec: &Exec, input: &Rows, own: &ann::Vectors) -> (Vec<Search>, Vec<Option<u32>>) {
+        let per_request = self.per_request(exec);
+        let mut known = HashMap::new();
+        let mut searches = Vec::new();
+        let mut search_of = Vec::with_capacity(input.len());
+        for request in 0..input.requests() {
+            for &id in &input.ids[input.range(request)] {
+                let has_vector = own.get(id).is_some();
+                let key = (id, if per_request { request } else { 0 });
+                search_of.push(has_vector.then(|| {
+                    *known.entry(key).or_insert_with(|| {
+                        searches.push(Search { id, request: request as u32 });
+                        searches.len() as u32 - 1
+                    })
+                }));
+            }
+        }
+        (searches, search_of)
+    }
+
+    fn hits(
+        &self,
+        exec: &Exec,
+        space: &ann::Vectors,
+        searches: &[Search],
+        queries: &[Query],
+    ) -> Result<Vec<Vec<Hit>>, RunError> {
+        let unrestricted = self.keep.is_empty() && exec.run.all_visible(self.to);
+        if unrestricted {
+            return Ok(match exec.vectors.graph(self.embedding, self.to) {
+                Some(graph) if !self.exact => walk_graph(graph, space, queries),
+                _ => ann::exact_search(space, queries, None),
+            });
+        }
+        let mut hits = Vec::with_capacity(queries.len());
+        let mut start = 0;
+        while start < queries.len() {
+            let request = searches[start].request;
+            let end = start + searches[start..].iter().take_while(|s| s.request == request).count();
+            let allowed = self.allowed(exec, request as usize);
+            hits.extend(ann::exact_search(space, &queries[start..end], Some(&allowed)));
+            exec.check("nn", 0)?;
+            start = end;
+        }
+        Ok(hits)
+    }
+
+    /// The rows that a request may find, as bits.
+    fn allowed(&self, exec: &Exec, request: usize) -> Vec<u64> {
+        let run = exec.run;
+        let n = run.snapshot.schema().entity(self.to).rows;
+        let ids: Vec<u32> = (0..n).collect();
+        let owners = vec![request as u32; ids.len()];
+        let frame = Frame { n: ids.len(), owners: &owners, ids: &ids, ..Frame::requests(run) };
+        let mut bits = vec![0u64; ids.len().div_ceil(64)];
+        for id in ids.iter().filter(|&&id| run.visible(self.to, id, request)) {
+            bits[*id as usize / 64] |= 1 << (id % 64);
+        }
+        for condition in &self.keep {
+            for (id, &ok) in frame.condition(condition).iter().enumerate() {
+                bits[id / 64] &= !(u64::from(ok != 1) << (id % 64));
+            }
+        }
+        bits
+    }
+}
+
+/// Walks the graph for every query; each thread keeps its own scratch space.
+fn walk_graph(graph: &ann::Graph, space: &ann::Vectors, queries: &[Query]) -> Vec<Vec<Hit>> {
+    let search = |scratch: &mut Scratch, query: &Query| {
+        let mut hits = Vec::with_capacity(query.k);
+        graph.search(space, query, ann::Graph::default_ef(query.k), scratch, &mut hits);
+        hits
+    };
+    queries.par_iter().map_init(Scratch::default, search).collect()
+}
+
+fn contributions(input: &Rows, found: &Found) -> Contributions {
+    let mut all = Contributions { offsets: vec![0], ..Contributions::default() };
+    for request in 0..input.requests() {
+        for row in input.range(request) {
+            let hits = found.search_of[row].map_or(&[][..], |search| &found.hits[search as usize]);
+            all.parents.resize(all.parents.len() + hits.len(), row as u32);
+            all.ids.extend(hits.iter().map(|hit| hit.row));
+            all.weights.extend(hits.iter().map(|hit| hit.similarity));
+        }
+        all.offsets.push(all.ids.len() as u32);
+    }
+    all
+}

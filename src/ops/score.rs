@@ -1,0 +1,78 @@
+//! `score`: a new score, and the order by it.
+
+use super::bind::{Bind, Bound};
+use super::{Exec, Op, Operator, Param, Rest, RunError};
+use crate::batch::{Column, Rows};
+use crate::catalog::schema::Schema;
+use crate::diag::{Diagnostic, code};
+use crate::expr::show::show;
+use crate::expr::value::{Val, from_column, widen};
+use crate::expr::{Expr, Frame};
+use crate::types::Type;
+use std::sync::Arc;
+
+pub const SCORE: Operator = Operator {
+    name: "score",
+    source: false,
+    params: &[Param { name: "expr", ty: "float", named: false }],
+    rest: Rest::None,
+    page: include_str!("../../docs/operators/score.md"),
+    bind,
+};
+
+fn bind(b: &mut dyn Bind) -> Option<Bound> {
+    let input = b.input();
+    let shape = b.graph().shape(input).clone();
+    let Some(expr) = b.row_value("expr", &shape, None)? else {
+        let help = "write `score(popularity)`, or any expression that gives a number";
+        b.report(Diagnostic::new(code::E0303, b.span(), "`score` needs an expression").help(help));
+        return None;
+    };
+    let ok = matches!(expr.ty, Type::Int | Type::Float | Type::Duration | Type::Time | Type::Null | Type::Error);
+    if !ok {
+        let message = format!("a score is a number, a duration or a time, not {}", b.schema().type_name(&expr.ty));
+        b.report(Diagnostic::new(code::E0302, b.arg_span("expr"), message));
+        return None;
+    }
+    Some(Bound { op: Arc::new(Score { expr }), inputs: vec![input], shape })
+}
+
+#[derive(Debug)]
+struct Score {
+    expr: Expr,
+}
+
+impl Op for Score {
+    fn name(&self) -> &'static str {
+        "score"
+    }
+
+    fn details(&self, schema: &Schema) -> String {
+        show(&self.expr, schema).to_string()
+    }
+
+    fn exprs(&self) -> Vec<&Expr> {
+        vec![&self.expr]
+    }
+
+    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+        let mut rows = inputs[0].clone();
+        let owners = rows.owners();
+        rows.scores = scores(Frame::rows(exec.run, &rows, &owners).column(&self.expr), &self.expr.ty);
+        Ok(rows.sorted_by_score())
+    }
+}
+
+/// Scores from a column: durations and times count in seconds.
+pub fn scores(column: Column, ty: &Type) -> Vec<f64> {
+    match (column, ty) {
+        (Column::I64(v), Type::Duration | Type::Time) => v.into_iter().map(|us| widen(us) / 1e6).collect(),
+        (column, _) => {
+            let n = column.len();
+            match from_column(column) {
+                value @ (Val::I64(_) | Val::F64(_)) => value.floats().spread(n),
+                _ => vec![f64::NAN; n],
+            }
+        }
+    }
+}

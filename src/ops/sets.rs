@@ -1,0 +1,158 @@
+//! `a | b`, `a & b`, `a - b`.
+
+use super::bind::Bound;
+use super::shape::{BoundColumn, Shape, min_bound};
+use super::{Exec, Graph, Op, RunError};
+use crate::batch::{Column, Rows, by_score};
+use crate::catalog::schema::Schema;
+use crate::expr::value::Val;
+use crate::expr::{Expr, NodeId};
+use crate::types::{NULL_CODE, Type};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// `a - b`: rows of `a` that are not in `b`. Both must be of one entity.
+pub fn difference(graph: &Graph, a: NodeId, b: NodeId) -> Bound {
+    let shape = graph.shape(a).clone();
+    Bound { op: Arc::new(Member { wanted: false }), inputs: vec![a, b], shape }
+}
+
+/// `a & b`: rows of `a` that are in `b`. Both must be of one entity.
+pub fn intersection(graph: &Graph, a: NodeId, b: NodeId) -> Bound {
+    let shape = graph.shape(a).clone().at_most(graph.shape(b).bound);
+    Bound { op: Arc::new(Member { wanted: true }), inputs: vec![a, b], shape }
+}
+
+/// Keeps rows of the first input by whether the second has them.
+#[derive(Debug)]
+struct Member {
+    wanted: bool,
+}
+
+impl Op for Member {
+    fn name(&self) -> &'static str {
+        if self.wanted { "&" } else { "-" }
+    }
+
+    fn details(&self, _: &Schema) -> String {
+        String::new()
+    }
+
+    fn exprs(&self) -> Vec<&Expr> {
+        Vec::new()
+    }
+
+    fn run(&self, _: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+        let (a, b) = (inputs[0], inputs[1]);
+        let mut keep = vec![0u8; a.len()];
+        for request in 0..a.requests() {
+            let mut members = b.ids[b.range(request)].to_vec();
+            members.sort_unstable();
+            for row in a.range(request) {
+                keep[row] = u8::from(members.binary_search(&a.ids[row]).is_ok() == self.wanted);
+            }
+        }
+        Ok(a.retain(&keep))
+    }
+}
+
+/// `a | b`: rows of both; one that is in both has the larger score. Both must be of one entity.
+/// The error is a column that both bind with different types.
+pub fn union(graph: &Graph, a: NodeId, b: NodeId) -> Result<Bound, (BoundColumn, BoundColumn)> {
+    let (left, right) = (graph.shape(a), graph.shape(b));
+    let mut columns = left.columns.clone();
+    for column in &right.columns {
+        match columns.iter().find(|c| c.name == column.name) {
+            Some(same) if same.ty != column.ty => return Err((same.clone(), column.clone())),
+            Some(_) => {}
+            None => columns.push(column.clone()),
+        }
+    }
+    // a branch that lacks a column has null there, so nothing is constant any more
+    columns.iter_mut().for_each(|c| c.constant = false);
+    let bound = left.bound.zip(right.bound).map(|(x, y)| x.saturating_add(y));
+    let place = |shape: &Shape| columns.iter().map(|c| shape.find(&c.name)).collect();
+    let op = Union {
+        places: [place(left), place(right)],
+        types: columns.iter().map(|c| c.ty.clone()).collect(),
+    };
+    let shape = Shape { entity: left.entity, bound: min_bound(bound, None), columns };
+    Ok(Bound { op: Arc::new(op), inputs: vec![a, b], shape })
+}
+
+#[derive(Debug)]
+struct Union {
+    /// Of each input: where it has each column, if it has it.
+    places: [Vec<Option<usize>>; 2],
+    types: Vec<Type>,
+}
+
+impl Op for Union {
+    fn name(&self) -> &'static str {
+        "|"
+    }
+
+    fn details(&self, _: &Schema) -> String {
+        String::new()
+    }
+
+    fn exprs(&self) -> Vec<&Expr> {
+        Vec::new()
+    }
+
+    fn run(&self, _: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+        let (a, b) = (inputs[0], inputs[1]);
+        let mut union = Rows { offsets: vec![0], ..Rows::default() };
+        // places in `a`, then in `b` counted on from the end of `a`
+        let mut places = Vec::new();
+        for request in 0..a.requests() {
+            let mut rows = merged(a, b, request);
+            rows.sort_unstable_by(|x, y| by_score((x.score, x.id), (y.score, y.id)));
+            union.ids.extend(rows.iter().map(|r| r.id));
+            union.scores.extend(rows.iter().map(|r| r.score));
+            places.extend(rows.iter().map(|r| r.place));
+            union.offsets.push(union.ids.len() as u32);
+        }
+        union.columns = (0..self.types.len()).map(|c| self.column(c, a, b, &places)).collect();
+        Ok(union)
+    }
+}
+
+impl Union {
+    fn column(&self, c: usize, a: &Rows, b: &Rows, places: &[u32]) -> Column {
+        let side = |rows: &Rows, place: Option<usize>| match place {
+            Some(place) => rows.columns[place].clone(),
+            None => Val::null(&self.types[c]).into_column(rows.len()),
+        };
+        let both = [side(a, self.places[0][c]), side(b, self.places[1][c])];
+        Column::concat(&both).gather(places)
+    }
+}
+
+struct Row {
+    id: u32,
+    score: f64,
+    place: u32,
+}
+
+/// The rows of both; of one that is in both, the larger score and its side (ties: the first).
+fn merged(a: &Rows, b: &Rows, request: usize) -> Vec<Row> {
+    let row = |rows: &Rows, i: usize, base: usize| Row { id: rows.ids[i], score: rows.scores[i], place: (base + i) as u32 };
+    let mut rows: Vec<Row> = a.range(request).map(|i| row(a, i, 0)).collect();
+    let mut known: HashMap<u32, usize> = rows.iter().enumerate().map(|(i, r)| (r.id, i)).collect();
+    for i in b.range(request) {
+        let more = row(b, i, a.len());
+        match known.get(&more.id) {
+            Some(&place) if more.score > rows[place].score || (rows[place].score.is_nan() && !more.score.is_nan()) => {
+                rows[place] = more;
+            }
+            Some(_) => {}
+            None => {
+                known.insert(more.id, rows.len());
+                rows.push(more);
+            }
+        }
+    }
+    debug_assert!(rows.iter().all(|r| r.id != NULL_CODE));
+    rows
+}

@@ -1,0 +1,119 @@
+//! `take`: the first rows, of all or of each value of a key.
+
+use super::bind::{Bind, Bound, Quantity};
+use super::group::{keys_of, numbered};
+use super::walk::quantity;
+use super::{Exec, Op, Operator, Param, Rest, RunError};
+use crate::batch::Rows;
+use crate::catalog::schema::Schema;
+use crate::diag::{Diagnostic, code};
+use crate::expr::show::show;
+use crate::expr::{Expr, Frame};
+use std::sync::Arc;
+
+pub const TAKE: Operator = Operator {
+    name: "take",
+    source: false,
+    params: &[
+        Param { name: "n", ty: "int", named: false },
+        Param { name: "offset", ty: "int = 0", named: false },
+        Param { name: "per", ty: "expr?", named: false },
+    ],
+    rest: Rest::None,
+    page: include_str!("../../docs/operators/take.md"),
+    bind,
+};
+
+fn bind(b: &mut dyn Bind) -> Option<Bound> {
+    let input = b.input();
+    let shape = b.graph().shape(input).clone();
+    let n = b.count("n");
+    let offset = b.count("offset");
+    let per = b.row_value("per", &shape, None);
+    let (n, offset, per) = (n?, offset?, per?);
+    let Some(n) = n else {
+        let help = "write `take(25)`";
+        b.report(Diagnostic::new(code::E0303, b.span(), "`take` needs a number of rows").help(help));
+        return None;
+    };
+    if n == Quantity::Number(0) {
+        let help = "ask for at least one row, or leave the operator out";
+        b.report(Diagnostic::new(code::E0601, b.arg_span("n"), "`take(0)` never gives a row").help(help));
+        return None;
+    }
+    let bound = if per.is_none() { n.known() } else { None };
+    let op = Take { n, offset: offset.unwrap_or(Quantity::Number(0)), per };
+    Some(Bound { op: Arc::new(op), inputs: vec![input], shape: shape.at_most(bound) })
+}
+
+#[derive(Debug)]
+struct Take {
+    n: Quantity,
+    offset: Quantity,
+    per: Option<Expr>,
+}
+
+impl Op for Take {
+    fn name(&self) -> &'static str {
+        "take"
+    }
+
+    fn details(&self, schema: &Schema) -> String {
+        let mut parts = vec![quantity(&self.n, schema)];
+        if self.offset != Quantity::Number(0) {
+            parts.push(format!("offset={}", quantity(&self.offset, schema)));
+        }
+        parts.extend(self.per.iter().map(|e| format!("per={}", show(e, schema))));
+        parts.join(", ")
+    }
+
+    fn exprs(&self) -> Vec<&Expr> {
+        let mut exprs: Vec<&Expr> = self.per.iter().collect();
+        for number in [&self.n, &self.offset] {
+            if let Quantity::PerRequest(expr) = number {
+                exprs.push(expr);
+            }
+        }
+        exprs
+    }
+
+    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+        let rows = inputs[0];
+        let (n, offset) = (self.n.per_request(exec.run), self.offset.per_request(exec.run));
+        let Some(per) = &self.per else { return Ok(window(rows, &offset, &n)) };
+        let owners = rows.owners();
+        let keys = keys_of(&[Frame::rows(exec.run, rows, &owners).column(per)], rows.len());
+        let mut keep = vec![0u8; rows.len()];
+        for request in 0..rows.requests() {
+            let range = rows.range(request);
+            let (groups, count) = numbered(&keys, range.clone());
+            let mut before = vec![0u64; count];
+            for (row, groups) in range.zip(&groups) {
+                // a row of several groups stays if all of them have room
+                let fits = |&g: &u32| (offset[request]..offset[request].saturating_add(n[request])).contains(&before[g as usize]);
+                keep[row] = u8::from(groups.iter().all(fits));
+                groups.iter().for_each(|&g| before[g as usize] += 1);
+            }
+        }
+        Ok(rows.retain(&keep))
+    }
+}
+
+/// The first `n[r]` rows of request `r`.
+pub fn first(rows: &Rows, n: &[u64]) -> Rows {
+    window(rows, &vec![0; rows.requests()], n)
+}
+
+fn window(rows: &Rows, offset: &[u64], n: &[u64]) -> Rows {
+    let mut offsets = vec![0];
+    let mut places = Vec::new();
+    for request in 0..rows.requests() {
+        let range = rows.range(request);
+        let len = range.len() as u64;
+        let start = offset[request].min(len);
+        let end = start.saturating_add(n[request]).min(len);
+        places.extend((range.start as u32 + start as u32)..(range.start as u32 + end as u32));
+        offsets.push(places.len() as u32);
+    }
+    rows.select(offsets, &places)
+}

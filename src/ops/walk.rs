@@ -1,0 +1,360 @@
+//! `walk`: along the links of an edge, from every row to the entities at the other end.
+
+use super::bind::{Bind, Bound, Case, Quantity};
+use super::fanout::{Contributions, Merge, merge};
+use super::{Exec, Op, Operator, Param, Rest, RunError, Shape};
+use crate::batch::{Rows, descending};
+use crate::catalog::schema::Schema;
+use crate::diag::{Diagnostic, code};
+use crate::expr::eval::LinkFrame;
+use crate::expr::ir::EdgeKind;
+use crate::expr::links::{LinkOrder, Links, Needs, Starts, gather, recent};
+use crate::expr::random::uniform;
+use crate::expr::show::show;
+use crate::expr::{EdgeExpr, Expr, Frame, Level};
+use crate::store::Adjacency;
+use crate::types::{NULL_INT, Type};
+use std::sync::Arc;
+
+pub const WALK: Operator = Operator {
+    name: "walk",
+    source: false,
+    params: &[
+        Param { name: "edge", ty: "edge", named: false },
+        Param { name: "limit", ty: "int = auto", named: false },
+        Param { name: "order", ty: "newest|strongest|listed|random", named: false },
+        Param { name: "within", ty: "duration?", named: false },
+        Param { name: "where", ty: "expr?", named: false },
+        Param { name: "weight", ty: "expr?", named: false },
+        Param { name: "merge", ty: "max|sum|count|mean|min|noisy_or", named: false },
+    ],
+    rest: Rest::None,
+    page: include_str!("../../docs/operators/walk.md"),
+    bind,
+};
+
+const AUTO: u64 = 100;
+const ORDERS: [Case; 4] =
+    [Case::plain("newest"), Case::plain("strongest"), Case::plain("listed"), Case::plain("random")];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    Newest,
+    Strongest,
+    Listed,
+    Random,
+}
+
+fn bind(b: &mut dyn Bind) -> Option<Bound> {
+    let input = b.input();
+    let shape = b.graph().shape(input).clone();
+    let edge = b.edge("edge", shape.entity)?;
+    let limit = b.quantity("limit", AUTO, true);
+    let order = b.choice("order", &ORDERS);
+    let within = b.request_value("within", Some(&Type::Duration));
+    let filter = b.link_value("where", &edge, &Type::Bool);
+    let weight = b.link_value("weight", &edge, &Type::Float);
+    let how = b.choice("merge", &Merge::CASES);
+    let (limit, order, within, filter, weight, how) = (limit?, order?, within?, filter?, weight?, how?);
+    check_times(b, &edge, order.as_ref().map(|o| o.case), within.is_some())?;
+    let order = match order {
+        Some(choice) => [Order::Newest, Order::Strongest, Order::Listed, Order::Random][choice.case],
+        None if edge.has_time => Order::Newest,
+        None => Order::Listed,
+    };
+    let most = most_links(b.schema(), &edge);
+    let per_row = limit.known().map_or(most, |n| n.min(most));
+    let rows = u64::from(b.schema().entity(edge.to).rows);
+    let shape = Shape {
+        entity: edge.to,
+        columns: shape.columns,
+        bound: Some(shape.bound.map_or(rows, |n| n.saturating_mul(per_row).min(rows))),
+    };
+    let merge = how.map_or(Merge::Max, |choice| Merge::from_case(choice.case));
+    let op = Walk { edge, limit, order, within, filter, weight, merge, keep: Vec::new() };
+    Some(Bound { op: Arc::new(op), inputs: vec![input], shape })
+}
+
+/// `newest` and `within` need an edge that has times.
+fn check_times(b: &mut dyn Bind, edge: &EdgeExpr, order: Option<usize>, within: bool) -> Option<()> {
+    let param = match (order, within) {
+        (Some(0), _) => "order",
+        (_, true) => "within",
+        _ => return Some(()),
+    };
+    if edge.has_time {
+        return Some(());
+    }
+    let message = format!("edge `{}` has no time, which `{param}` needs", edge.name);
+    let help = "name the time column of the edge in the catalog, or use `order=listed`";
+    b.report(Diagnostic::new(code::E0402, b.arg_span(param), message).help(help));
+    None
+}
+
+/// Most links that one row can have.
+fn most_links(schema: &Schema, edge: &EdgeExpr) -> u64 {
+    match &edge.kind {
+        EdgeKind::Table { edge, reverse } => {
+            let edge = schema.edge(*edge);
+            u64::from(if *reverse { edge.max_in_degree } else { edge.max_out_degree })
+        }
+        EdgeKind::Reference { reverse: false, .. } => 1,
+        EdgeKind::Reference { entity, reference, reverse: true } => {
+            u64::from(schema.entity(*entity).references[*reference as usize].max_degree)
+        }
+        EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => most_links(schema, inner),
+        EdgeKind::Union { branches, .. } => branches.iter().map(|b| most_links(schema, b)).sum(),
+        EdgeKind::Chain { first, second, .. } => {
+            most_links(schema, first).saturating_mul(most_links(schema, second))
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Walk {
+    edge: EdgeExpr,
+    limit: Quantity,
+    order: Order,
+    within: Option<Expr>,
+    filter: Option<Expr>,
+    weight: Option<Expr>,
+    merge: Merge,
+    /// Conditions on the entity that is reached, taken over from a filter that follows.
+    keep: Vec<Expr>,
+}
+
+impl Op for Walk {
+    fn name(&self) -> &'static str {
+        "walk"
+    }
+
+    fn details(&self, schema: &Schema) -> String {
+        let mut parts = vec![self.edge.name.clone(), format!("limit={}", quantity(&self.limit, schema))];
+        parts.push(format!("order={}", ORDERS[self.order as usize].name));
+        parts.extend(self.within.iter().map(|e| format!("within={}", show(e, schema))));
+        parts.extend(self.filter.iter().map(|e| format!("where={}", show(e, schema))));
+        parts.extend(self.keep.iter().map(|e| format!("where to: {}", show(e, schema))));
+        parts.extend(self.weight.iter().map(|e| format!("weight={}", show(e, schema))));
+        parts.push(format!("merge={}", self.merge.name()));
+        parts.join(", ")
+    }
+
+    fn exprs(&self) -> Vec<&Expr> {
+        let mut exprs = Vec::new();
+        self.edge.walk(&mut |e| exprs.push(e));
+        exprs.extend(self.within.iter().chain(&self.filter).chain(&self.weight).chain(&self.keep));
+        if let Quantity::PerRequest(limit) = &self.limit {
+            exprs.push(limit);
+        }
+        exprs
+    }
+
+    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+        let input = inputs[0];
+        let contributions = match self.plain_adjacency(exec) {
+            Some(adjacency) => self.first_links(exec, input, &adjacency),
+            None => self.chosen_links(exec, input),
+        };
+        merge(exec, "walk", input, &contributions, self.merge)
+    }
+
+    fn absorb(&self, condition: &Expr) -> Option<Arc<dyn Op>> {
+        let all = matches!(self.limit, Quantity::All);
+        if !self.limit.is_auto() && !all {
+            return None;
+        }
+        let mut with = self.clone();
+        with.keep.push(condition.clone());
+        Some(Arc::new(with))
+    }
+}
+
+/// A quantity as explained.
+pub fn quantity(limit: &Quantity, schema: &Schema) -> String {
+    match limit {
+        Quantity::All => "all".to_owned(),
+        Quantity::Number(n) => n.to_string(),
+        Quantity::Auto(n) => format!("auto({n})"),
+        Quantity::PerRequest(expr) => show(expr, schema).to_string(),
+    }
+}
+
+impl Walk {
+    /// The stored links, if the first of them in stored order are those that are wanted.
+    fn plain_adjacency<'a>(&self, exec: &Exec<'a>) -> Option<Adjacency<'a>> {
+        let free = self.within.is_none() && self.filter.is_none() && self.weight.is_none() && self.keep.is_empty();
+        if !free {
+            return None;
+        }
+        let adjacency = match &self.edge.kind {
+            EdgeKind::Table { edge, reverse } => exec.run.snapshot.adjacency(*edge, *reverse),
+            EdgeKind::Reference { entity, reference, reverse: true } => {
+                exec.run.snapshot.referrers(*entity, *reference as usize)
+            }
+            _ => return None,
+        };
+        let stored = if adjacency.time.is_some() { Order::Newest } else { Order::Listed };
+        let any_order = matches!(self.limit, Quantity::All) && self.order == Order::Newest;
+        (self.order == stored || any_order).then_some(adjacency)
+    }
+
+    /// The first visible links of every row, as they are stored.
+    fn first_links(&self, exec: &Exec, input: &Rows, adjacency: &Adjacency) -> Contributions {
+        let limits = self.limit.per_request(exec.run);
+        let mut found = Contributions { offsets: vec![0], ..Contributions::default() };
+        for (request, &limit) in limits.iter().enumerate() {
+            let all_visible = exec.run.now[request] >= adjacency.latest;
+            for parent in input.range(request) {
+                let range = adjacency.range(input.ids[parent]);
+                let seen = |place: &usize| {
+                    let time = adjacency.time.map_or(NULL_INT, |time| time[*place]);
+                    time <= exec.run.now[request] && exec.run.visible(self.edge.to, adjacency.target[*place], request)
+                };
+                let before = found.ids.len();
+                let range = range.start as usize..range.end as usize;
+                let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+                let mut add = |place: usize| {
+                    if let Some(weight) = adjacency.weight {
+                        // a link without a weight is skipped, and does not count
+                        if weight[place].is_nan() {
+                            return false;
+                        }
+                        found.weights.push(weight[place]);
+                    }
+                    found.ids.push(adjacency.target[place]);
+                    true
+                };
+                let mut taken = 0;
+                for place in range {
+                    if taken >= limit {
+                        break;
+                    }
+                    if (all_visible || seen(&place)) && add(place) {
+                        taken += 1;
+                    }
+                }
+                let added = found.ids.len() - before;
+                found.parents.resize(found.parents.len() + added, parent as u32);
+            }
+            found.offsets.push(found.ids.len() as u32);
+        }
+        found
+    }
+
+    /// Links that satisfy every condition, ordered, then limited.
+    fn chosen_links(&self, exec: &Exec, input: &Rows) -> Contributions {
+        let owners = input.owners();
+        let starts = Starts { ids: &input.ids, owners: &owners };
+        let links = self.weighted(exec, self.matching(exec, starts), starts);
+        let links = self.ordered(exec, links, starts);
+        let limits = self.limit.per_request(exec.run);
+        let mut keep = vec![0u8; links.len()];
+        let offsets = links.offsets(input.len());
+        for (parent, &owner) in owners.iter().enumerate() {
+            let (start, end) = (offsets[parent] as usize, offsets[parent + 1] as usize);
+            let limit = usize::try_from(limits[owner as usize]).unwrap_or(usize::MAX);
+            keep[start..end.min(start.saturating_add(limit))].fill(1);
+        }
+        let links = if keep.contains(&0) { links.retain(&keep) } else { links };
+        let offsets = links.offsets(input.len());
+        let request_offsets = input.offsets.iter().map(|&o| offsets[o as usize]).collect();
+        Contributions { offsets: request_offsets, parents: links.parent, ids: links.to, weights: links.weight }
+    }
+
+    /// Links that pass `within` and the conditions.
+    fn matching(&self, exec: &Exec, starts: Starts) -> Links {
+        let run = exec.run;
+        let mut needs = Needs::of(&self.edge);
+        needs.time = self.edge.has_time && (self.within.is_some() || self.order == Order::Newest);
+        needs.weight = self.edge.has_weight && self.weight.is_none();
+        for part in [&self.filter, &self.weight].into_iter().flatten() {
+            needs = needs.and(part);
+        }
+        let mut links = gather(run, &self.edge, starts, &needs);
+        if let Some(within) = &self.within {
+            let within = Frame::requests(run).eval(within).ints();
+            let keep = recent(run, &links, starts, |link| {
+                within.get(starts.owners[links.parent[link] as usize] as usize)
+            });
+            links = links.retain(&keep);
+        }
+        for filter in &self.filter {
+            let keep = over(exec, &links, starts, |frame| frame.condition(filter));
+            links = links.retain(&keep);
+        }
+        for condition in &self.keep {
+            let keep = reached(exec, &links, starts, |frame| frame.condition(condition));
+            links = links.retain(&keep);
+        }
+        links
+    }
+
+    /// With the final weights; links whose weight is null are gone.
+    fn weighted(&self, exec: &Exec, mut links: Links, starts: Starts) -> Links {
+        if let Some(weight) = &self.weight {
+            links.weight = over(exec, &links, starts, |frame| frame.numbers(weight));
+        }
+        if links.weight.iter().any(|w| w.is_nan()) {
+            let keep: Vec<u8> = links.weight.iter().map(|w| u8::from(!w.is_nan())).collect();
+            links = links.retain(&keep);
+        }
+        links
+    }
+
+    fn ordered(&self, exec: &Exec, links: Links, starts: Starts) -> Links {
+        match self.order {
+            Order::Newest => links.newest(),
+            Order::Listed => links.listed(),
+            Order::Strongest if links.weight.is_empty() => links.listed(),
+            Order::Strongest => links.sorted_by(LinkOrder::Any, |a, b| {
+                let by_weight = descending(links.weight[a], links.weight[b]);
+                by_weight.then_with(|| links.listed[a].cmp(&links.listed[b]))
+            }),
+            Order::Random => {
+                let draws = self.draws(exec, &links, starts);
+                links.sorted_by(LinkOrder::Any, |a, b| {
+                    let by_draw = descending(draws[a], draws[b]);
+                    by_draw.then_with(|| links.listed[a].cmp(&links.listed[b]))
+                })
+            }
+        }
+    }
+
+    /// A uniform number per link, of the keys of both ends; parallel links tie.
+    fn draws(&self, exec: &Exec, links: &Links, starts: Starts) -> Vec<f64> {
+        let keys = &exec.run.keys;
+        let draw = |link: usize| {
+            let parent = links.parent[link] as usize;
+            let request = starts.owners[parent] as usize;
+            let viewer = keys.key(exec.run.snapshot.schema().viewer, exec.run.viewers[request]);
+            let from = keys.key(self.edge.from, starts.ids[parent]);
+            let to = keys.key(self.edge.to, links.to[link]);
+            uniform(exec.run.seeds[request], viewer.as_ref(), "", &[from.as_ref(), to.as_ref()])
+        };
+        (0..links.len()).map(draw).collect()
+    }
+}
+
+/// Evaluates something over links.
+fn over<R>(exec: &Exec, links: &Links, starts: Starts, f: impl Fn(&Frame) -> R) -> R {
+    let owners = links.owners(starts);
+    f(&Frame::links(exec.run, &owners, LinkFrame { links, from: starts.ids, outer: None }))
+}
+
+/// Evaluates something over the entities that links reach.
+fn reached<R>(exec: &Exec, links: &Links, starts: Starts, f: impl Fn(&Frame) -> R) -> R {
+    let owners = links.owners(starts);
+    f(&Frame { n: links.len(), owners: &owners, ids: &links.to, ..Frame::requests(exec.run) })
+}
+
+/// A condition that a fan-out can take over: it reads the entity, the request, nothing bound.
+pub fn reads_only_the_entity(condition: &Expr) -> bool {
+    let mut only = true;
+    condition.walk(&mut |part| {
+        use crate::expr::Kind::{Bound, Position, Score};
+        if part.level == Level::Row && matches!(part.kind, Bound(_) | Position | Score) {
+            only = false;
+        }
+    });
+    only
+}

@@ -1,0 +1,121 @@
+use proptest::prelude::*;
+
+use super::super::print::print;
+use super::super::{allow::allows, parse, parse_expression, tokens};
+use super::accept::{BARE, LARGE, PUBLISHED, VOCABULARY};
+use super::{good, tree};
+use crate::diag::{Sink, render};
+use crate::source::{Sources, Span};
+
+const WORDS: &[&str] = &[
+    "and", "or", "not", "in", "is", "if", "else", "null", "true", "def", "assert", "import", "param", "tunable", "edge",
+    "embedding", "model", "value", "query", "test", "on", "where", "weight", "user", "x", "f(", "(", ")", "[", "]", "{", "}",
+    ",", ":", ";", ".", "..", "->", "=", "==", "<", ">=", "|", "&", "+", "-", "*", "//", "**", "~", "@", "3", "0.5", "7d",
+    "@2024-05-01", "\"t\"", "'", "\"", "`a`", "`", "#", "## d", "\n", "\n    ", "é", "?", "!", "5.", "30x", "name = ", "\u{0}",
+];
+
+/// Whatever the text: no panic, spans within the text, drawings too.
+fn survive(text: &str) {
+    let mut sources = Sources::default();
+    let id = sources.add("random.igql", text);
+    let mut sink = Sink::default();
+    let file = parse(text, id, &mut sink);
+    tokens(text, id, &mut Sink::default());
+    parse_expression(text, id, &mut Sink::default());
+    let inside = |s: Span| text.get(s.range()).is_some();
+    assert!(file.items.iter().all(|i| inside(i.span)), "{text:?}");
+    assert!(allows(text, id).iter().all(|a| inside(a.scope)));
+    let clean = sink.found().is_empty();
+    let found = sink.finish();
+    for d in &found {
+        assert!(inside(d.span) && d.labels.iter().all(|l| inside(l.span)), "{text:?} {d:?}");
+        assert!(d.help.is_some(), "{d:?}");
+    }
+    render::draw(&found, &sources, false);
+    let printed = print(&file);
+    if clean {
+        assert_eq!(tree(&good(&printed)), tree(&file), "{text}\n{printed}");
+        assert_eq!(print(&good(&printed)), printed, "not idempotent: {text}");
+    }
+}
+
+/// Text of a random expression; parentheses wherever a grammar of one level would need them.
+fn expression() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        Just("x"), Just("score"), Just("where"), Just("`in`"), Just("3"), Just("0.25"), Just("1e300"), Just("7d"), Just("null"),
+        Just("\"a\\n'b\""), Just("@2024-05-01T12:30:00.5Z"), Just("final@3"), Just("{}"), Just("[]"), Just("a_rather_long_name_of_a_column"),
+    ]
+    .prop_map(str::to_string);
+    leaf.prop_recursive(6, 60, 4, |inner| {
+        let two = (inner.clone(), inner.clone());
+        let three = (inner.clone(), inner.clone(), inner.clone());
+        let sign = prop::sample::select(vec![
+            "or", "and", "|", "&", "+", "-", "*", "/", "//", "%", "**", "==", "<", ">=", "in", "not in",
+        ]);
+        prop_oneof![
+            (two.clone(), sign).prop_map(|((a, b), s)| format!("({a}) {s} ({b})")),
+            two.clone().prop_map(|(a, b)| format!("{a}.f({b})")).prop_filter("a number has no methods", |t| parses(t)),
+            inner.clone().prop_map(|a| format!("({a}).g")),
+            two.clone().prop_map(|(a, b)| format!("({a}).call(first={a}, {b}).more()")),
+            (inner.clone(), prop::sample::select(vec!["not ", "-", "~"])).prop_map(|(a, s)| format!("{s}({a})")),
+            (inner.clone(), prop::sample::select(vec!["is null", "is not null"])).prop_map(|(a, s)| format!("({a}) {s}")),
+            three.clone().prop_map(|(a, b, c)| format!("({a}) if ({b}) else ({c})")),
+            three.clone().prop_map(|(a, b, c)| format!("({a}) < ({b}) != ({c})")),
+            three.prop_map(|(a, b, c)| format!("slate([{a}: ({b}) in ({c}), {a}: ({c})])")),
+            two.clone().prop_map(|(a, b)| format!("{{ name = {a}; {b} }}")),
+            two.prop_map(|(a, b)| format!("{{key: {a}, `or`: {b}}}")),
+        ]
+    })
+}
+
+fn parses(text: &str) -> bool {
+    let mut sink = Sink::default();
+    parse(text, crate::source::SourceId(0), &mut sink);
+    sink.found().is_empty()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+
+    #[test]
+    fn soup(words in prop::collection::vec(prop::sample::select(WORDS), 0..60), space in prop::bool::ANY) {
+        survive(&words.join(if space { " " } else { "" }));
+    }
+
+    #[test]
+    fn any_text(text in "\\PC{0,80}") {
+        survive(&text);
+    }
+
+    #[test]
+    fn edits(which in 0..4_usize, at in any::<prop::sample::Index>(), cut in 0..20_usize, word in prop::sample::select(WORDS)) {
+        let mut text = [PUBLISHED, BARE, LARGE, VOCABULARY][which].to_string();
+        let start = at.index(text.len());
+        let end = (start + cut).min(text.len());
+        text.replace_range(start..end, word);
+        survive(&text);
+    }
+
+    #[test]
+    fn printed_expressions_parse_to_the_same_tree(a in expression(), b in expression()) {
+        for text in [
+            a.clone(),
+            format!("x = {a}\n({b})"),
+            format!("def f(p: int in 0..({a}) = {b}) -> set[E] = {{\n## doc\nx = {a}; ({b})\n}}"),
+            format!("edge e = {a} where {b} weight {a}\nvalue v(x: float = {b}) on media = {a}"),
+            format!("test \"t\" (user={a}) = {{ assert {b}; y = {a} }}\ntunable t in 0..1 = {b}\nmodel m on media = {a}"),
+        ] {
+            prop_assert!(parses(&text), "{}", text);
+            survive(&text);
+        }
+    }
+}
+
+#[test]
+fn published_programs_survive_printing() {
+    for text in [PUBLISHED, BARE, LARGE, VOCABULARY] {
+        survive(text);
+    }
+    insta::assert_snapshot!(print(&good(LARGE)), @r"
+    ");
+}
