@@ -112,7 +112,7 @@ pub fn show(rows: &[OutRow]) -> String {
     let mut text = format!("key score{names}\n");
     for row in rows {
         let columns: String = row.columns.iter().map(|(_, v)| format!(" {}", cell(v))).collect();
-        text += &format!("{} {}{columns}\n", row.key, row.score.map_or("-".to_owned(), |s| format!("{s:?}")));
+        text += &format!("{} {}{columns}\n", cell(&Value::Id(row.key.clone())), row.score.map_or("-".to_owned(), |s| format!("{s:?}")));
     }
     text
 }
@@ -128,7 +128,8 @@ pub fn cell(value: &Value) -> String {
         Value::Str(x) => x.clone(),
         Value::Time(x) => reference::write::time_text(*x),
         Value::Duration(x) => format!("{}s", *x as f64 / 1e6),
-        Value::Id(key) => key.to_string(),
+        Value::Id(Key::Str(text)) => cell(&Value::Str(text.clone())),
+        Value::Id(Key::Int(key)) => key.to_string(),
         Value::List(items) => items.iter().map(cell).collect::<Vec<_>>().join("|"),
         Value::Vector(x) => format!("{x:?}"),
     }
