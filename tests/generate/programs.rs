@@ -1,0 +1,368 @@
+//! Random programs: declarations, bindings and a chain of operators that is well typed.
+
+use super::Rng;
+use super::exprs::{Scope, TYPES, Ty, expr, literal};
+use super::worlds::{ACCT, ITEM, USER};
+use crate::reference::World;
+use std::collections::BTreeSet;
+
+/// A set as text, with what is known of it.
+#[derive(Clone)]
+struct Made {
+    text: String,
+    entity: usize,
+    /// Columns bound by `let` that its rows have.
+    bound: Vec<(String, Ty)>,
+}
+
+struct Maker<'w> {
+    rng: Rng,
+    world: &'w World,
+    /// Sets bound at top level: name, entity.
+    sets: Vec<(String, Made)>,
+    declared: bool,
+    /// Declarations in use, in the order of [`DECLARATIONS`].
+    used: BTreeSet<usize>,
+}
+
+const NAMES: [&str; 3] = ["user", "acct", "item"];
+
+/// What a program may use; those it does not use are left out.
+const DECLARATIONS: [(&str, &str); 9] = [
+    ("loved", "edge loved = rated where weight > 0.0 weight weight * 2.0"),
+    ("touched", "edge touched = likes | rated"),
+    ("reached", "edge reached = touched.owner"),
+    ("some_likes", "def some_likes(rows: set[user], limit: int = auto(3)) -> set[item] = rows.walk(likes, limit=limit)"),
+    ("few_likes", "def few_likes(rows: set[user], limit: int = 3) -> set[item] = rows.walk(likes, limit=limit, merge=count)"),
+    ("posted", "def posted(rows: set[acct], n: int = auto(2)) -> set[item] = rows.walk(~owner, limit=n)"),
+    ("near", "def near(rows: set[item], k: int = auto(3)) -> set[item] = rows.nn(k=k, exact=true)"),
+    ("first", "def first(rows: set[E], n: int = 2) -> set[E] = rows.take(n)"),
+    ("above", "def above(rows: set[item], least: float = 0.25) -> set[item] = rows.filter(q > least)"),
+];
+
+/// A program over a world.
+pub fn program(rng: &mut Rng, world: &World) -> String {
+    let declared = rng.one_in(2);
+    let mut maker = Maker { rng: rng.clone(), world, sets: Vec::new(), declared, used: BTreeSet::new() };
+    let bindings = maker.rng.below(3);
+    for i in 0..bindings {
+        let entity = *maker.rng.pick(&[ACCT, ITEM, ITEM]);
+        let depth = 1 + maker.rng.below(3);
+        let made = maker.set(entity, depth);
+        maker.sets.push((format!("s{i}"), made));
+    }
+    let entity = *maker.rng.pick(&[ITEM, ITEM, ITEM, ACCT, USER]);
+    let depth = 2 + maker.rng.below(5);
+    let main = maker.set(entity, depth);
+    let text = maker.write(&main);
+    *rng = maker.rng;
+    text
+}
+
+impl Maker<'_> {
+    fn write(&mut self, main: &Made) -> String {
+        let body = self.sets.iter().map(|(name, made)| format!("{name} = {}\n", made.text)).collect::<String>() + &main.text;
+        let mut text = String::new();
+        if self.declared {
+            text += &self.row_declarations(&body);
+        }
+        for (i, (_, declaration)) in DECLARATIONS.iter().enumerate() {
+            // `reached` is made of `touched`.
+            if self.used.contains(&i) || (i == 1 && self.used.contains(&2)) {
+                text += &format!("{declaration}\n");
+            }
+        }
+        format!("{text}{body}\n")
+    }
+
+    /// Values, a policy, a param, a tunable and a model of items.
+    fn row_declarations(&mut self, body: &str) -> String {
+        let scope = Scope::bare(ITEM);
+        let worth = expr(&mut self.rng, &scope, Ty::Float, 2);
+        let limit = literal(&mut self.rng, Ty::Float);
+        let all = [
+            ("p", "param p: int = 2".to_owned()),
+            ("w", "tunable w in 0.0..5.0 = 1.5".to_owned()),
+            ("worth", format!("value worth on item = {worth}")),
+            ("scaled", "value scaled(by: float = 1.0, plus: int = 0) on item = q * by + plus".to_owned()),
+            ("fine", format!("policy fine(least: float = {limit}) on item = q >= least and (n > 0 or ok)")),
+            ("formula", "model formula on item = formula(heads={h1: q, h2: coalesce(n, 0) * 0.5})".to_owned()),
+        ];
+        let mentions = |name: &str| {
+            let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            body.split(|c| !word(c)).any(|part| part == name)
+        };
+        all.iter().filter(|(name, _)| mentions(name)).map(|(_, text)| format!("{text}\n")).collect()
+    }
+
+    fn use_of(&mut self, name: &str) -> String {
+        let index = DECLARATIONS.iter().position(|(n, _)| *n == name).expect("a declaration");
+        self.used.insert(index);
+        name.to_owned()
+    }
+
+    fn scope(&self, made: &Made) -> Scope {
+        Scope {
+            entity: made.entity,
+            bound: made.bound.clone(),
+            sets: self.sets.iter().map(|(name, m)| (name.clone(), m.entity)).collect(),
+            placed: true,
+            declared: self.declared,
+        }
+    }
+
+    fn expr(&mut self, made: &Made, ty: Ty) -> String {
+        let depth = self.rng.below(3);
+        let scope = self.scope(made);
+        expr(&mut self.rng, &scope, ty, depth)
+    }
+
+    /// A set of an entity, at most `depth` operators long.
+    fn set(&mut self, entity: usize, depth: usize) -> Made {
+        if depth == 0 || self.rng.one_in(12) {
+            return self.source(entity);
+        }
+        match self.rng.below(12) {
+            0..4 => self.fan_out(entity, depth - 1),
+            4 => self.algebra(entity, depth - 1),
+            5 => self.choice(entity, depth - 1),
+            _ => {
+                let made = self.set(entity, depth - 1);
+                self.operator(made)
+            }
+        }
+    }
+
+    fn source(&mut self, entity: usize) -> Made {
+        let known: Vec<(String, Made)> = self.sets.iter().filter(|(_, m)| m.entity == entity).cloned().collect();
+        if !known.is_empty() && self.rng.one_in(2) {
+            let (name, made) = self.rng.pick(&known).clone();
+            return Made { text: name, ..made };
+        }
+        let text = match self.rng.below(3) {
+            0 if entity == USER => "user".to_owned(),
+            0 | 1 => format!("all({})", NAMES[entity]),
+            _ => self.given(entity),
+        };
+        Made { text, entity, bound: Vec::new() }
+    }
+
+    fn given(&mut self, entity: usize) -> String {
+        let keys = &self.world.entities[entity].keys;
+        let n = 1 + self.rng.below(5);
+        let key = |rng: &mut Rng| match rng.pick(keys) {
+            igql::types::Key::Int(key) => (key + i64::from(rng.one_in(6))).to_string(),
+            igql::types::Key::Str(key) => format!("\"{key}\""),
+        };
+        let ids: Vec<String> = (0..n).map(|_| key(&mut self.rng)).collect();
+        let scores: Vec<String> = (0..n).map(|_| literal(&mut self.rng, Ty::Float)).collect();
+        let scores = if self.rng.one_in(3) { format!(", scores=[{}]", scores.join(", ")) } else { String::new() };
+        format!("given({}, [{}]{scores})", NAMES[entity], ids.join(", "))
+    }
+
+    /// A walk, search or def that ends in `entity`.
+    fn fan_out(&mut self, entity: usize, depth: usize) -> Made {
+        let (from, step) = match (entity, self.rng.below(10)) {
+            (USER, 0..3) => (ITEM, self.walk("~rated", true, true)),
+            (USER, 3..5) => (ITEM, self.walk("~likes", true, false)),
+            (USER, _) => (ACCT, self.walk("~follows", false, false)),
+            (ACCT, 0..3) => (USER, self.walk("follows", false, false)),
+            (ACCT, 3..5) => (ITEM, self.walk("owner", false, false)),
+            (ACCT, 5..8) => (ACCT, self.search("deep", "")),
+            (ACCT, _) => {
+                let reached = self.use_of("reached");
+                (USER, self.walk(&reached, true, true))
+            }
+            (_, 0) => (USER, self.walk("likes", true, false)),
+            (_, 1) => (USER, self.walk("rated", true, true)),
+            (_, 2) => (ITEM, self.walk("similar", false, true)),
+            (_, 3) => (ACCT, self.walk("~owner", true, false)),
+            (_, 4) => (ITEM, self.search("clip", "")),
+            (_, 5) => (USER, self.search("towers", ", to=item")),
+            (_, 6) => {
+                let name = self.rng.text(&["loved", "touched"]);
+                let edge = self.use_of(&name);
+                (USER, self.walk(&edge, true, true))
+            }
+            (_, 7) => (ACCT, self.call("posted", &["", "3", "all", "auto(1)"])),
+            (_, 8) => (ITEM, self.call("near", &["", "2", "k=4"])),
+            _ => {
+                let name = self.rng.text(&["some_likes", "few_likes"]);
+                (USER, self.call(&name, &["", "2", "limit=all", "auto(4)", "auto"]))
+            }
+        };
+        let parents = self.set(from, depth);
+        Made { text: format!("{}{step}", parents.text), entity, bound: parents.bound }
+    }
+
+    fn call(&mut self, name: &str, arguments: &[&str]) -> String {
+        let name = self.use_of(name);
+        format!(".{name}({})", self.rng.text(arguments))
+    }
+
+    fn merge(&mut self) -> String {
+        match self.rng.below(3) {
+            0 => String::new(),
+            _ => format!(", merge={}", self.rng.text(&["max", "sum", "count", "mean", "min", "noisy_or"])),
+        }
+    }
+
+    fn walk(&mut self, edge: &str, timed: bool, weighted: bool) -> String {
+        let mut options = String::new();
+        if self.rng.one_in(2) {
+            options += &format!(", limit={}", self.rng.text(&["1", "2", "3", "all", "auto(2)"]));
+        }
+        if self.rng.one_in(3) {
+            let orders: &[&str] = if timed { &["newest", "listed", "strongest"] } else { &["listed", "strongest"] };
+            options += &format!(", order={}", self.rng.text(orders));
+        }
+        if timed && self.rng.one_in(4) {
+            options += &format!(", within={}", self.rng.text(&["5d", "12d", "40d"]));
+        }
+        if self.rng.one_in(4) {
+            options += &format!(", where={}", self.rng.text(&["weight >= 0.25", "from == to or weight != 1.0", "weight is not null"]).replace("from == to or ", ""));
+        }
+        if self.rng.one_in(5) {
+            let weights: &[&str] = match (timed, weighted) {
+                (true, _) => &["decay(time, 10d)", "weight * 2.0", "1.0 / (age(time) / 5d)", "-1.0"],
+                (false, _) => &["weight * -0.5", "0.25", "weight + 1"],
+            };
+            options += &format!(", weight={}", self.rng.text(weights));
+        }
+        format!(".walk({edge}{options}{})", self.merge())
+    }
+
+    fn search(&mut self, embedding: &str, to: &str) -> String {
+        let mut options = to.to_owned();
+        if self.rng.one_in(2) {
+            options += &format!(", k={}", self.rng.text(&["1", "2", "3", "all", "auto(2)"]));
+        }
+        if self.rng.one_in(5) {
+            options += &format!(", min_similarity={}", self.rng.text(&["0.0", "0.3", "0.5"]));
+        }
+        if self.rng.one_in(5) {
+            options += ", include_self=true";
+        }
+        if embedding != "deep" && self.rng.one_in(4) {
+            let condition = expr(&mut self.rng, &Scope::bare(ITEM), Ty::Bool, 1);
+            options += &format!(", where={condition}");
+        }
+        format!(".nn({embedding}{options}, exact=true{})", self.merge())
+    }
+
+    fn algebra(&mut self, entity: usize, depth: usize) -> Made {
+        let (a, b) = (self.set(entity, depth), self.set(entity, depth));
+        let op = self.rng.text(&["|", "-", "&"]);
+        let mut bound = a.bound;
+        if op == "|" {
+            bound.extend(b.bound);
+            bound.sort_by(|x, y| x.0.cmp(&y.0));
+            bound.dedup();
+        }
+        Made { text: format!("({} {op} {})", a.text, b.text), entity, bound }
+    }
+
+    /// A choice by a number of the request.
+    fn choice(&mut self, entity: usize, depth: usize) -> Made {
+        let (a, b) = (self.set(entity, depth), self.set(entity, depth));
+        let fact = *self.rng.pick(&[ACCT, ITEM]);
+        let counted = self.set(fact, 1);
+        let condition = format!("count({}) > {}", counted.text, self.rng.below(4));
+        // Only what both have may be read.
+        let bound = a.bound.iter().filter(|x| b.bound.contains(x)).cloned().collect();
+        Made { text: format!("({} if {condition} else {})", a.text, b.text), entity, bound }
+    }
+
+    fn operator(&mut self, made: Made) -> Made {
+        match self.rng.below(10) {
+            0 | 1 => self.bind(made),
+            2..5 => self.filter(made),
+            5 => self.score(made),
+            6 => {
+                let take = self.take(&made);
+                made.then(&take)
+            }
+            7 | 8 => self.diversify(made),
+            _ => {
+                let first = self.use_of("first");
+                made.then(&format!(".{first}()"))
+            }
+        }
+    }
+
+    fn bind(&mut self, mut made: Made) -> Made {
+        let ty = *self.rng.pick(&TYPES);
+        // One name has one type in the whole program.
+        let name = format!("{}{}", ["ci", "cf", "cb", "cs", "ct", "cd"][ty as usize], self.rng.below(2));
+        let value = self.expr(&made, ty);
+        if !made.bound.iter().any(|(n, _)| *n == name) {
+            made.bound.push((name.clone(), ty));
+        }
+        made.then(&format!(".let({name}={value})"))
+    }
+
+    fn filter(&mut self, made: Made) -> Made {
+        if made.entity == ITEM && self.rng.one_in(6) {
+            let above = self.use_of("above");
+            return made.then(&format!(".{above}()"));
+        }
+        if made.entity == ITEM && self.declared && self.rng.one_in(5) {
+            return made.then(&self.rng.text(&[".filter(fine=0.25)", ".filter(fine=0.0, n > 0)", ".filter()"]).replace(".filter()", ".filter(fine(0.5))"));
+        }
+        let condition = self.expr(&made, Ty::Bool);
+        let second = if self.rng.one_in(4) { format!(", {}", self.expr(&made, Ty::Bool)) } else { String::new() };
+        made.then(&format!(".filter({condition}{second})"))
+    }
+
+    fn score(&mut self, made: Made) -> Made {
+        if made.entity == ITEM && self.declared && self.rng.one_in(3) {
+            let mut made = made.then(&self.rng.text(&[".rank(formula, value=h1 - h2)", ".rank(formula, value=h2, keep=3)"]));
+            for head in ["h1", "h2"] {
+                if !made.bound.iter().any(|(n, _)| n == head) {
+                    made.bound.push((head.to_owned(), Ty::Float));
+                }
+            }
+            return made;
+        }
+        let ty = *self.rng.pick(&[Ty::Float, Ty::Float, Ty::Int, Ty::Time, Ty::Span]);
+        let value = self.expr(&made, ty);
+        made.then(&format!(".score({value})"))
+    }
+
+    fn take(&mut self, made: &Made) -> String {
+        let n = 1 + self.rng.below(5);
+        match self.rng.below(4) {
+            0 => format!(".take({n}, offset={})", self.rng.below(4)),
+            1 => {
+                let ty = *self.rng.pick(&[Ty::Int, Ty::Str, Ty::Bool]);
+                format!(".take({n}, per={})", self.expr(made, ty))
+            }
+            _ => format!(".take({n})"),
+        }
+    }
+
+    fn diversify(&mut self, made: Made) -> Made {
+        let ty = *self.rng.pick(&[Ty::Int, Ty::Str, Ty::Bool]);
+        let mut key = match (made.entity, self.rng.below(4)) {
+            (ITEM, 0) => "owner".to_owned(),
+            (ITEM, 1) => "tags".to_owned(),
+            _ => self.expr(&made, ty),
+        };
+        if self.rng.one_in(4) {
+            key = format!("[{key}, {}]", self.expr(&made, Ty::Str));
+        }
+        let method = match self.rng.below(3) {
+            0 => String::new(),
+            1 => ", method=penalty".to_owned(),
+            _ => format!(", method=penalty(factor={}, floor={})", self.rng.text(&["0.5", "0.9", "0.0"]), self.rng.text(&["0.0", "0.3"])),
+        };
+        made.then(&format!(".diversify_by({key}{method})"))
+    }
+}
+
+impl Made {
+    fn then(mut self, step: &str) -> Made {
+        self.text += step;
+        self
+    }
+}
