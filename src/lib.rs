@@ -1,9 +1,44 @@
-//! IGQL: a language for candidate retrieval and ranking.
+//! IGQL: a language for candidate retrieval and ranking, and the engine that runs it.
+//!
+//! ```text
+//! text ─syntax→ tree ─check→ graph of typed operators ─exec→ rows ─answer→ values
+//!                       ↑ catalog, ops, expr              ↑ store, ann
+//! ```
+//!
+//! | room | what it holds |
+//! |---|---|
+//! | [`source`], [`types`], [`diag`] | texts and places, types and values, diagnostics as data |
+//! | [`batch`] | columns and candidate sets of many requests |
+//! | [`syntax`], [`catalog`] | program text to tree; catalog file to schema |
+//! | [`store`], [`ann`] | the snapshot of the data; vector search |
+//! | [`expr`] | typed row expressions, functions, evaluation over columns |
+//! | [`ops`] | the operators, one file each, and the graph that they make |
+//! | [`check`] | names, types, limits: tree and schema to graph |
+//! | [`exec`] | running a graph in parallel |
+//! | [`engine`] | open, compile, run: the whole life of a query |
+//! | [`cli`] | the command line |
+
 pub mod ann;
+pub mod answer;
 pub mod batch;
 pub mod catalog;
+pub mod check;
+pub mod cli;
 pub mod diag;
+pub mod engine;
+pub mod exec;
+pub mod expr;
+mod library;
+pub mod ops;
+pub mod request;
 pub mod source;
 pub mod store;
 pub mod syntax;
 pub mod types;
+
+pub use answer::{Answer, List, Row};
+pub use engine::{CompileError, Engine, Program, Unit};
+pub use ops::{Limits, RunError};
+pub use request::Request;
+pub use store::DataError;
+pub use types::{Key, Type, Value};

@@ -82,14 +82,18 @@ impl DataError {
             (None, Some(line)) => write!(f, ", line {line}")?,
             (None, None) => {}
         }
-        self.column.as_ref().map_or(Ok(()), |c| write!(f, ", column `{c}`"))
+        self.column
+            .as_ref()
+            .map_or(Ok(()), |c| write!(f, ", column `{c}`"))
     }
 }
 
 /// A path as people like to read it: relative to the working folder where it lies below it.
 pub fn shown(path: &Path) -> String {
     let path = path.strip_prefix(".").unwrap_or(path);
-    let below = std::env::current_dir().ok().and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
+    let below = std::env::current_dir()
+        .ok()
+        .and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
     below.as_deref().unwrap_or(path).display().to_string()
 }
 
@@ -98,7 +102,9 @@ impl fmt::Display for DataError {
         f.write_str("error: ")?;
         self.place(f)?;
         write!(f, ": {}", self.message)?;
-        self.help.as_ref().map_or(Ok(()), |h| write!(f, "\n  help: {h}"))
+        self.help
+            .as_ref()
+            .map_or(Ok(()), |h| write!(f, "\n  help: {h}"))
     }
 }
 

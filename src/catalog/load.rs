@@ -2,17 +2,28 @@
 
 use super::DataError;
 use super::config::*;
-use super::load_table::{embedding_policy, table_of};
-use super::schema::{Defaults, Metric, Now};
+use super::load_table::table_of;
+use super::load_vectors::embedding;
+use super::schema::{Defaults, Now};
 use super::section::{At, Doc, Section, nearest};
 use crate::types::EntityId;
 use std::path::{Path, PathBuf};
 
 /// The catalog file that rules over `start` (a file or folder): in its folder or the nearest above.
 pub fn find(start: &Path) -> Option<PathBuf> {
-    let start = if start.as_os_str().is_empty() { Path::new(".") } else { start };
+    let start = if start.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        start
+    };
     let in_folder = |d: &Path| Some(d.join("catalog.toml")).filter(|p| p.is_file());
-    let given = start.ancestors().map(|d| if d.as_os_str().is_empty() { Path::new(".") } else { d });
+    let given = start.ancestors().map(|d| {
+        if d.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            d
+        }
+    });
     given.into_iter().find_map(in_folder).or_else(|| {
         let whole = std::path::absolute(start).ok()?;
         whole.ancestors().find_map(in_folder)
@@ -21,16 +32,28 @@ pub fn find(start: &Path) -> Option<PathBuf> {
 
 /// Reads and checks a catalog file; the data it names is not touched.
 pub fn load(path: &Path) -> Result<Catalog, DataError> {
-    let path = if path.is_dir() { path.join("catalog.toml") } else { path.to_owned() };
+    let path = if path.is_dir() {
+        path.join("catalog.toml")
+    } else {
+        path.to_owned()
+    };
     let bytes = std::fs::read(&path).map_err(|e| missing_catalog(&path, &e))?;
     let hash = xxhash_rust::xxh3::xxh3_64(&bytes);
-    let text = String::from_utf8(bytes).map_err(|_| DataError::new(&path, "the file is not UTF-8 text"))?;
-    let catalog = read(Doc { path: &path, text: &text }, hash)?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| DataError::new(&path, "the file is not UTF-8 text"))?;
+    let catalog = read(
+        Doc {
+            path: &path,
+            text: &text,
+        },
+        hash,
+    )?;
     Ok(catalog)
 }
 
 fn missing_catalog(path: &Path, error: &std::io::Error) -> DataError {
-    DataError::io(path, error).help("a project is a folder with a `catalog.toml`; `--catalog PATH` names another")
+    DataError::io(path, error)
+        .help("a project is a folder with a `catalog.toml`; `--catalog PATH` names another")
 }
 
 fn read(doc: Doc<'_>, hash: u64) -> Result<Catalog, DataError> {
@@ -38,24 +61,42 @@ fn read(doc: Doc<'_>, hash: u64) -> Result<Catalog, DataError> {
     let root = Section::root(doc, &tree);
     root.only(&["catalog", "entity", "edge", "embedding", "defaults"])?;
     let entity_sections = root.sections("entity")?;
-    let names = Names { entities: entity_sections.iter().map(|(n, _)| n.clone()).collect() };
-    let entities = entity_sections.into_iter().map(|(n, s)| entity(n, &s, &names)).collect::<Result<Vec<_>, _>>()?;
+    let names = Names {
+        entities: entity_sections.iter().map(|(n, _)| n.clone()).collect(),
+    };
+    let entities = entity_sections
+        .into_iter()
+        .map(|(n, s)| entity(n, &s, &names))
+        .collect::<Result<Vec<_>, _>>()?;
     let edge_sections = root.sections("edge")?.into_iter();
-    let edges = edge_sections.map(|(n, s)| edge(n, &s, &names)).collect::<Result<Vec<_>, _>>()?;
+    let edges = edge_sections
+        .map(|(n, s)| edge(n, &s, &names))
+        .collect::<Result<Vec<_>, _>>()?;
     let vector_sections = root.sections("embedding")?.into_iter();
-    let embeddings = vector_sections.map(|(n, s)| embedding(n, &s, &names)).collect::<Result<Vec<_>, _>>()?;
+    let embeddings = vector_sections
+        .map(|(n, s)| embedding(n, &s, &names))
+        .collect::<Result<Vec<_>, _>>()?;
     let (name, viewer) = head(&root, &names)?;
     let defaults = defaults(&root, &edges)?;
-    Ok(Catalog { path: doc.path.to_owned(), hash, name, viewer, entities, edges, embeddings, defaults })
+    Ok(Catalog {
+        path: doc.path.to_owned(),
+        hash,
+        name,
+        viewer,
+        entities,
+        edges,
+        embeddings,
+        defaults,
+    })
 }
 
 /// Names that sections may refer to.
-struct Names {
+pub(super) struct Names {
     entities: Vec<String>,
 }
 
 impl Names {
-    fn entity(&self, section: &Section<'_>, name: &At<String>) -> Result<EntityId, DataError> {
+    pub fn entity(&self, section: &Section<'_>, name: &At<String>) -> Result<EntityId, DataError> {
         if let Some(i) = self.entities.iter().position(|e| *e == name.value) {
             return Ok(EntityId(i as u16));
         }
@@ -73,37 +114,85 @@ fn suggest(name: &str, known: &[String], kind: &str) -> String {
 }
 
 fn head(root: &Section<'_>, names: &Names) -> Result<(String, EntityId), DataError> {
-    let lacks = || root.error(1, "the section `[catalog]` is missing").help("add `[catalog]` with `name` and `viewer`");
+    let lacks = || {
+        root.error(1, "the section `[catalog]` is missing")
+            .help("add `[catalog]` with `name` and `viewer`")
+    };
     let section = root.section("catalog")?.ok_or_else(lacks)?;
     section.only(&["name", "viewer"])?;
-    let folder = || root.doc.path.parent().and_then(Path::file_name).map(|n| n.to_string_lossy().into_owned());
-    let name = section.string("name")?.map(|n| n.value).or_else(folder).unwrap_or_else(|| "catalog".to_owned());
-    let viewer = section.need_string("viewer", "\"ENTITY\"` with the entity that requests come from: `\"user\"")?;
+    let folder = || {
+        root.doc
+            .path
+            .parent()
+            .and_then(Path::file_name)
+            .map(|n| n.to_string_lossy().into_owned())
+    };
+    let name = section
+        .string("name")?
+        .map(|n| n.value)
+        .or_else(folder)
+        .unwrap_or_else(|| "catalog".to_owned());
+    let viewer = section.need_string(
+        "viewer",
+        "\"ENTITY\"` with the entity that requests come from: `\"user\"",
+    )?;
     Ok((name, names.entity(&section, &viewer)?))
 }
 
 fn entity(name: String, section: &Section<'_>, names: &Names) -> Result<Entity, DataError> {
-    section.only(&["table", "key", "time", "references", "columns", "format", "on_error"])?;
-    let table = if section.string("table")?.is_some() { Some(table_of(section)?) } else { None };
+    section.only(&[
+        "table",
+        "key",
+        "time",
+        "references",
+        "columns",
+        "format",
+        "on_error",
+    ])?;
+    let table = if section.string("table")?.is_some() {
+        Some(table_of(section)?)
+    } else {
+        None
+    };
     let key = section.need_string("key", "\"COLUMN\"")?.value;
     let time = section.string("time")?;
     if table.is_none() {
         needs_table(section)?;
     }
     let references = references(section, names, &key)?;
-    Ok(Entity { name, line: section.line, table, key, time: time.map(|t| t.value), references })
+    Ok(Entity {
+        name,
+        line: section.line,
+        table,
+        key,
+        time: time.map(|t| t.value),
+        references,
+    })
 }
 
 fn needs_table(section: &Section<'_>) -> Result<(), DataError> {
     let column = |key: &'static str| section.string(key).map(|v| v.map(|v| (key, v.line)));
     let below = |key: &'static str| section.section(key).map(|v| v.map(|v| (key, v.line)));
-    let found = [column("time")?, below("references")?, below("columns")?, below("format")?];
-    let Some((key, line)) = found.into_iter().flatten().next() else { return Ok(()) };
+    let found = [
+        column("time")?,
+        below("references")?,
+        below("columns")?,
+        below("format")?,
+    ];
+    let Some((key, line)) = found.into_iter().flatten().next() else {
+        return Ok(());
+    };
     let message = format!("`{key}` in `[{}]` needs a table", section.name);
-    Err(section.error(line, message).help("add `table = \"FILE\"`; without a table an entity has only its key"))
+    Err(section
+        .error(line, message)
+        .help("add `table = \"FILE\"`; without a table an entity has only its key"))
 }
 
-fn references(section: &Section<'_>, names: &Names, key: &str) -> Result<Vec<Reference>, DataError> {
+fn references(
+    section: &Section<'_>,
+    names: &Names,
+    key: &str,
+) -> Result<Vec<Reference>, DataError> {
     let mut all: Vec<Reference> = Vec::new();
     for (name, s) in section.sections("references")? {
         s.only(&["entity", "column"])?;
@@ -111,19 +200,31 @@ fn references(section: &Section<'_>, names: &Names, key: &str) -> Result<Vec<Ref
         let column = s.need_string("column", "\"COLUMN\"")?;
         if column.value == key {
             let message = format!("reference `{name}` is on the key `{key}`");
-            return Err(s.error(column.line, message).help("a key cannot be a reference; copy it to another column"));
+            return Err(s
+                .error(column.line, message)
+                .help("a key cannot be a reference; copy it to another column"));
         }
         if let Some(other) = all.iter().find(|r| r.column == column.value) {
-            let message = format!("the references `{}` and `{name}` are on one column `{key}`", other.name);
+            let message = format!(
+                "the references `{}` and `{name}` are on one column `{key}`",
+                other.name
+            );
             return Err(s.error(column.line, message));
         }
-        all.push(Reference { name, entity, column: column.value, line: s.line });
+        all.push(Reference {
+            name,
+            entity,
+            column: column.value,
+            line: s.line,
+        });
     }
     Ok(all)
 }
 
 fn edge(name: String, section: &Section<'_>, names: &Names) -> Result<Edge, DataError> {
-    section.only(&["table", "from", "to", "time", "weight", "columns", "format", "on_error"])?;
+    section.only(&[
+        "table", "from", "to", "time", "weight", "columns", "format", "on_error",
+    ])?;
     if section.string("table")?.is_none() {
         return Err(section.missing("table", "\"FILE\""));
     }
@@ -131,29 +232,48 @@ fn edge(name: String, section: &Section<'_>, names: &Names) -> Result<Edge, Data
     let (from, to) = (end(section, "from", names)?, end(section, "to", names)?);
     let time = edge_time(section)?;
     let weight = section.string("weight")?.map(|w| w.value);
-    let edge = Edge { name, line: section.line, table, from, to, time, weight };
+    let edge = Edge {
+        name,
+        line: section.line,
+        table,
+        from,
+        to,
+        time,
+        weight,
+    };
     distinct_roles(section, &edge)?;
     Ok(edge)
 }
 
 fn end(section: &Section<'_>, key: &str, names: &Names) -> Result<End, DataError> {
     let form = "{ entity = \"ENTITY\", column = \"COLUMN\" }";
-    let s = section.section(key)?.ok_or_else(|| section.missing(key, form))?;
+    let s = section
+        .section(key)?
+        .ok_or_else(|| section.missing(key, form))?;
     s.only(&["entity", "column"])?;
     let entity = names.entity(&s, &s.need_string("entity", "\"ENTITY\"")?)?;
     let column = s.need_string("column", "\"COLUMN\"")?;
-    Ok(End { entity, column: column.value, line: column.line })
+    Ok(End {
+        entity,
+        column: column.value,
+        line: column.line,
+    })
 }
 
 fn edge_time(section: &Section<'_>) -> Result<Option<EdgeTime>, DataError> {
     if section.is_string("time") {
         return Ok(section.string("time")?.map(|t| EdgeTime::Column(t.value)));
     }
-    let Some(s) = section.section("time")? else { return Ok(None) };
+    let Some(s) = section.section("time")? else {
+        return Ok(None);
+    };
     s.only(&["columns"])?;
-    let columns = s.strings("columns")?.ok_or_else(|| s.missing("columns", "[\"year\", \"month\", \"day\"]"))?;
+    let columns = s
+        .strings("columns")?
+        .ok_or_else(|| s.missing("columns", "[\"year\", \"month\", \"day\"]"))?;
     if columns.value.is_empty() || columns.value.len() > 6 {
-        let message = "a time in columns has one to six of them: year, month, day, hour, minute, second";
+        let message =
+            "a time in columns has one to six of them: year, month, day, hour, minute, second";
         return Err(s.error(columns.line, message));
     }
     Ok(Some(EdgeTime::Parts(columns.value)))
@@ -170,61 +290,20 @@ fn distinct_roles(section: &Section<'_>, edge: &Edge) -> Result<(), DataError> {
     roles.extend(edge.weight.as_deref().map(|c| ("weight", c)));
     for (i, (role, column)) in roles.iter().enumerate() {
         if let Some((other, _)) = roles[..i].iter().find(|(_, c)| c == column) {
-            let message = format!("`{other}` and `{role}` of edge `{}` name the same column `{column}`", edge.name);
+            let message = format!(
+                "`{other}` and `{role}` of edge `{}` name the same column `{column}`",
+                edge.name
+            );
             return Err(section.error(section.line, message));
         }
     }
     Ok(())
 }
 
-fn embedding(name: String, section: &Section<'_>, names: &Names) -> Result<Embedding, DataError> {
-    section.only(&["entity", "file", "metric", "key", "column", "on_error"])?;
-    let entities = section.strings("entity")?.ok_or_else(|| section.missing("entity", "\"ENTITY\""))?;
-    let files = section.strings("file")?.ok_or_else(|| section.missing("file", "\"vectors.npy\""))?;
-    if entities.value.len() != files.value.len() || files.value.is_empty() {
-        let (e, f) = (entities.value.len(), files.value.len());
-        let message = format!("`[{}]` has {e} entities but {f} files: it needs one file each", section.name);
-        return Err(section.error(files.line, message));
-    }
-    let keys = per_file(section, "key", files.value.len())?;
-    let columns = per_file(section, "column", files.value.len())?;
-    let mut parts: Vec<VectorFile> = Vec::new();
-    for (((entity, file), key), column) in entities.value.into_iter().zip(files.value).zip(keys).zip(columns) {
-        let entity = names.entity(section, &At { value: entity, line: entities.line })?;
-        if parts.iter().any(|p| p.entity == entity) {
-            return Err(section.error(entities.line, format!("`[{}]` names an entity twice", section.name)));
-        }
-        parts.push(VectorFile { entity, file, key, column, line: files.line });
-    }
-    let on_error = embedding_policy(section)?;
-    Ok(Embedding { name, line: section.line, metric: metric(section)?, parts, on_error })
-}
-
-/// A key that holds one name for all files or one each.
-fn per_file(section: &Section<'_>, key: &str, files: usize) -> Result<Vec<Option<String>>, DataError> {
-    let Some(names) = section.strings(key)? else { return Ok(vec![None; files]) };
-    match names.value.len() {
-        1 => Ok(vec![Some(names.value[0].clone()); files]),
-        n if n == files => Ok(names.value.into_iter().map(Some).collect()),
-        n => Err(section.error(names.line, format!("`{key}` names {n} columns for {files} files"))),
-    }
-}
-
-fn metric(section: &Section<'_>) -> Result<Metric, DataError> {
-    let name = section.need_string("metric", "\"cosine\"` or `\"dot\"`, `\"l2\"")?;
-    match name.value.as_str() {
-        "cosine" => Ok(Metric::Cosine),
-        "dot" => Ok(Metric::Dot),
-        "l2" => Ok(Metric::L2),
-        other => {
-            let error = section.error(name.line, format!("unknown metric `{other}`"));
-            Err(error.help("the metrics are `cosine`, `dot` and `l2`"))
-        }
-    }
-}
-
 fn defaults(root: &Section<'_>, edges: &[Edge]) -> Result<Defaults, DataError> {
-    let Some(section) = root.section("defaults")? else { return Ok(Defaults::default()) };
+    let Some(section) = root.section("defaults")? else {
+        return Ok(Defaults::default());
+    };
     section.only(&["seen", "impressions", "required_policies", "now"])?;
     let names: Vec<String> = edges.iter().map(|e| e.name.clone()).collect();
     let known = |name: &String, line: u64| match names.contains(name) {
@@ -236,18 +315,25 @@ fn defaults(root: &Section<'_>, edges: &[Edge]) -> Result<Defaults, DataError> {
     };
     let seen = section.strings("seen")?;
     let impressions = section.string("impressions")?;
-    seen.iter().try_for_each(|s| s.value.iter().try_for_each(|n| known(n, s.line)))?;
-    impressions.iter().try_for_each(|i| known(&i.value, i.line))?;
+    seen.iter()
+        .try_for_each(|s| s.value.iter().try_for_each(|n| known(n, s.line)))?;
+    impressions
+        .iter()
+        .try_for_each(|i| known(&i.value, i.line))?;
     Ok(Defaults {
         seen: seen.map_or_else(Vec::new, |s| s.value),
         impressions: impressions.map(|i| i.value),
-        required_policies: section.strings("required_policies")?.map_or_else(Vec::new, |p| p.value),
+        required_policies: section
+            .strings("required_policies")?
+            .map_or_else(Vec::new, |p| p.value),
         now: now(&section)?,
     })
 }
 
 fn now(section: &Section<'_>) -> Result<Now, DataError> {
-    let Some(text) = section.string_or_time("now")? else { return Ok(Now::Clock) };
+    let Some(text) = section.string_or_time("now")? else {
+        return Ok(Now::Clock);
+    };
     match text.value.as_str() {
         "clock" => Ok(Now::Clock),
         "latest" => Ok(Now::Latest),
@@ -257,4 +343,3 @@ fn now(section: &Section<'_>) -> Result<Now, DataError> {
         }),
     }
 }
-

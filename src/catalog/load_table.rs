@@ -8,7 +8,9 @@ use crate::types::Type;
 /// `table`, `format`, `on_error` and `columns` of an entity or edge; `table` must be there.
 pub(super) fn table_of(section: &Section<'_>) -> Result<Table, DataError> {
     let pattern = section.need_string("table", "\"FILE\"")?;
-    let text = section.section("format")?.map_or_else(|| Ok(TextFormat::default()), |s| text_format(&s))?;
+    let text = section
+        .section("format")?
+        .map_or_else(|| Ok(TextFormat::default()), |s| text_format(&s))?;
     Ok(Table {
         pattern: pattern.value,
         line: pattern.line,
@@ -18,18 +20,19 @@ pub(super) fn table_of(section: &Section<'_>) -> Result<Table, DataError> {
     })
 }
 
-pub(super) fn embedding_policy(section: &Section<'_>) -> Result<OnError, DataError> {
-    on_error(section)
-}
-
-fn on_error(section: &Section<'_>) -> Result<OnError, DataError> {
-    let Some(word) = section.string("on_error")? else { return Ok(OnError::Error) };
+/// What to do with bad rows.
+pub(super) fn on_error(section: &Section<'_>) -> Result<OnError, DataError> {
+    let Some(word) = section.string("on_error")? else {
+        return Ok(OnError::Error);
+    };
     match word.value.as_str() {
         "error" => Ok(OnError::Error),
         "skip" => Ok(OnError::Skip),
         other => {
             let error = section.error(word.line, format!("`on_error` is `{other}`"));
-            Err(error.help("it is \"error\" (the default) or \"skip\": leave bad rows out and report how many"))
+            Err(error.help(
+                "it is \"error\" (the default) or \"skip\": leave bad rows out and report how many",
+            ))
         }
     }
 }
@@ -39,7 +42,10 @@ fn text_format(s: &Section<'_>) -> Result<TextFormat, DataError> {
     let names = s.strings("names")?;
     let header = s.bool("header")?.map_or(names.is_none(), |h| h.value);
     if !header && names.is_none() {
-        let error = s.error(s.line, format!("`[{}]` has `header = false` but no `names`", s.name));
+        let error = s.error(
+            s.line,
+            format!("`[{}]` has `header = false` but no `names`", s.name),
+        );
         return Err(error.help("add `names = [\"first\", \"second\", ...]`"));
     }
     let (names, rest) = rest_of_line(s, names)?;
@@ -53,27 +59,50 @@ fn text_format(s: &Section<'_>) -> Result<TextFormat, DataError> {
         names,
         rest,
         encoding: s.string("encoding")?.map(|e| encoding(s, &e)).transpose()?,
-        null: s.strings("null")?.map_or_else(|| TextFormat::default().null, |n| n.value),
+        null: s
+            .strings("null")?
+            .map_or_else(|| TextFormat::default().null, |n| n.value),
         quotes: s.bool("quotes")?.map(|q| q.value),
     })
 }
 
 /// Takes the `...` off the last name; no other name may have it, and none may stand twice.
-fn rest_of_line(s: &Section<'_>, names: Option<At<Vec<String>>>) -> Result<(Option<Vec<String>>, bool), DataError> {
-    let Some(At { value: mut names, line }) = names else { return Ok((None, false)) };
-    let Some(last) = names.last_mut() else { return Err(s.error(line, "`names` is empty")) };
+fn rest_of_line(
+    s: &Section<'_>,
+    names: Option<At<Vec<String>>>,
+) -> Result<(Option<Vec<String>>, bool), DataError> {
+    let Some(At {
+        value: mut names,
+        line,
+    }) = names
+    else {
+        return Ok((None, false));
+    };
+    let Some(last) = names.last_mut() else {
+        return Err(s.error(line, "`names` is empty"));
+    };
     let rest = last.ends_with("...");
     last.truncate(last.trim_end_matches("...").len());
     if let Some(bad) = names.iter().find(|n| n.ends_with("...")) {
-        return Err(s.error(line, format!("only the last name can take the rest of the line, not `{bad}`")));
+        return Err(s.error(
+            line,
+            format!("only the last name can take the rest of the line, not `{bad}`"),
+        ));
     }
-    if let Some((_, twice)) = names.iter().enumerate().find(|(i, n)| names[..*i].contains(n)) {
+    if let Some((_, twice)) = names
+        .iter()
+        .enumerate()
+        .find(|(i, n)| names[..*i].contains(n))
+    {
         return Err(s.error(line, format!("`names` has `{twice}` twice")));
     }
     Ok((Some(names), rest))
 }
 
-fn encoding(s: &Section<'_>, label: &At<String>) -> Result<&'static encoding_rs::Encoding, DataError> {
+fn encoding(
+    s: &Section<'_>,
+    label: &At<String>,
+) -> Result<&'static encoding_rs::Encoding, DataError> {
     encoding_rs::Encoding::for_label(label.value.as_bytes()).ok_or_else(|| {
         let error = s.error(label.line, format!("unknown encoding `{}`", label.value));
         error.help("names of the Encoding Standard are known: `utf-8`, `latin1`, `windows-1252`, `utf-16le`, `gbk`")
@@ -81,28 +110,52 @@ fn encoding(s: &Section<'_>, label: &At<String>) -> Result<&'static encoding_rs:
 }
 
 fn columns_of(section: &Section<'_>) -> Result<Vec<Column>, DataError> {
-    section.sections("columns")?.into_iter().map(|(name, s)| column(name, &s)).collect()
+    section
+        .sections("columns")?
+        .into_iter()
+        .map(|(name, s)| column(name, &s))
+        .collect()
 }
 
 fn column(name: String, s: &Section<'_>) -> Result<Column, DataError> {
     s.only(&["type", "separator", "unit"])?;
     let ty = s.string("type")?.map(|t| type_of(s, &t)).transpose()?;
-    let separator = s.string("separator")?.filter(|x| !x.value.is_empty()).map(|x| x.value);
+    let separator = s
+        .string("separator")?
+        .filter(|x| !x.value.is_empty())
+        .map(|x| x.value);
     let unit = s.string("unit")?.map(|u| unit(s, &u)).transpose()?;
     if unit.is_some() && !matches!(ty, None | Some(Type::Time | Type::Duration)) {
-        return Err(s.error(s.line, format!("column `{name}` has a `unit` but is neither a time nor a duration")));
+        return Err(s.error(
+            s.line,
+            format!("column `{name}` has a `unit` but is neither a time nor a duration"),
+        ));
     }
     if separator.is_some() && !matches!(ty, None | Some(Type::List(_) | Type::Vector(_))) {
-        let error = s.error(s.line, format!("column `{name}` has a `separator` but is no list"));
+        let error = s.error(
+            s.line,
+            format!("column `{name}` has a `separator` but is no list"),
+        );
         return Err(error.help("add `type = \"list[string]\"`"));
     }
     // A unit alone means a time, a separator alone a list of strings.
-    let implied = unit.map(|_| Type::Time).or(separator.as_ref().map(|_| Type::List(Box::new(Type::String))));
-    Ok(Column { name, ty: ty.or(implied), separator, unit, line: s.line })
+    let implied = unit.map(|_| Type::Time).or(separator
+        .as_ref()
+        .map(|_| Type::List(Box::new(Type::String))));
+    Ok(Column {
+        name,
+        ty: ty.or(implied),
+        separator,
+        unit,
+        line: s.line,
+    })
 }
 
 fn unit(s: &Section<'_>, name: &At<String>) -> Result<Unit, DataError> {
-    let found = Unit::ALL.iter().find(|(n, _)| *n == name.value).map(|(_, u)| *u);
+    let found = Unit::ALL
+        .iter()
+        .find(|(n, _)| *n == name.value)
+        .map(|(_, u)| *u);
     found.ok_or_else(|| {
         let error = s.error(name.line, format!("unknown unit `{}`", name.value));
         error.help("the units are `s`, `ms`, `us` and `ns`")
@@ -121,10 +174,14 @@ const SCALARS: [(&str, Type); 6] = [
 fn type_of(s: &Section<'_>, text: &At<String>) -> Result<Type, DataError> {
     parse_type(text.value.trim()).ok_or_else(|| {
         let help = nearest(&text.value, SCALARS.iter().map(|(n, _)| *n)).map_or_else(
-            || "the types are int, float, bool, string, time, duration, list[TYPE] and vector[N]".to_owned(),
+            || {
+                "the types are int, float, bool, string, time, duration, list[TYPE] and vector[N]"
+                    .to_owned()
+            },
             |n| format!("did you mean `{n}`?"),
         );
-        s.error(text.line, format!("unknown type `{}`", text.value)).help(help)
+        s.error(text.line, format!("unknown type `{}`", text.value))
+            .help(help)
     })
 }
 
@@ -132,8 +189,14 @@ fn parse_type(text: &str) -> Option<Type> {
     if let Some(inner) = text.strip_prefix("list[").and_then(|t| t.strip_suffix(']')) {
         return parse_type(inner.trim()).map(|t| Type::List(Box::new(t)));
     }
-    if let Some(n) = text.strip_prefix("vector[").and_then(|t| t.strip_suffix(']')) {
+    if let Some(n) = text
+        .strip_prefix("vector[")
+        .and_then(|t| t.strip_suffix(']'))
+    {
         return n.trim().parse().ok().filter(|n| *n > 0).map(Type::Vector);
     }
-    SCALARS.iter().find(|(n, _)| *n == text).map(|(_, t)| t.clone())
+    SCALARS
+        .iter()
+        .find(|(n, _)| *n == text)
+        .map(|(_, t)| t.clone())
 }

@@ -3,6 +3,7 @@ pub mod config;
 mod error;
 mod load;
 mod load_table;
+mod load_vectors;
 pub mod schema;
 mod section;
 pub mod time;

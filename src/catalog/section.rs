@@ -7,7 +7,10 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-type Entry<'a> = (&'a Spanned<std::borrow::Cow<'a, str>>, &'a Spanned<DeValue<'a>>);
+type Entry<'a> = (
+    &'a Spanned<std::borrow::Cow<'a, str>>,
+    &'a Spanned<DeValue<'a>>,
+);
 
 /// The text of a catalog file and where it is from.
 #[derive(Clone, Copy)]
@@ -55,7 +58,12 @@ pub(super) struct At<T> {
 
 impl<'a> Section<'a> {
     pub fn root(doc: Doc<'a>, table: &'a Spanned<DeTable<'a>>) -> Self {
-        Section { doc, name: String::new(), line: 1, table: table.get_ref() }
+        Section {
+            doc,
+            name: String::new(),
+            line: 1,
+            table: table.get_ref(),
+        }
     }
 
     pub fn error(&self, line: u64, message: impl Into<String>) -> DataError {
@@ -67,19 +75,35 @@ impl<'a> Section<'a> {
     }
 
     fn place(&self) -> String {
-        if self.name.is_empty() { "the catalog".to_owned() } else { format!("`[{}]`", self.name) }
+        if self.name.is_empty() {
+            "the catalog".to_owned()
+        } else {
+            format!("`[{}]`", self.name)
+        }
     }
 
     /// An error unless every key is one of `known`.
     pub fn only(&self, known: &[&str]) -> Result<(), DataError> {
-        let Some((key, _)) = self.in_order().into_iter().find(|(k, _)| !known.contains(&k.get_ref().as_ref())) else {
+        let Some((key, _)) = self
+            .in_order()
+            .into_iter()
+            .find(|(k, _)| !known.contains(&k.get_ref().as_ref()))
+        else {
             return Ok(());
         };
         let message = format!("unknown key `{}` in {}", key.get_ref(), self.place());
-        let listed = known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
-        let help = nearest(key.get_ref(), known.iter().copied())
-            .map_or_else(|| format!("known here: {listed}"), |n| format!("did you mean `{n}`?"));
-        Err(self.error(self.doc.line(key.span().start), message).help(help))
+        let listed = known
+            .iter()
+            .map(|k| format!("`{k}`"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let help = nearest(key.get_ref(), known.iter().copied()).map_or_else(
+            || format!("known here: {listed}"),
+            |n| format!("did you mean `{n}`?"),
+        );
+        Err(self
+            .error(self.doc.line(key.span().start), message)
+            .help(help))
     }
 
     /// All entries as they stand in the file.
@@ -92,7 +116,12 @@ impl<'a> Section<'a> {
     fn wrong(&self, entry: Entry<'a>, expected: &str) -> DataError {
         let (key, value) = entry;
         let found = value.get_ref().type_str();
-        let message = format!("`{}` in {} must be {expected}, found {}", key.get_ref(), self.place(), article(found));
+        let message = format!(
+            "`{}` in {} must be {expected}, found {}",
+            key.get_ref(),
+            self.place(),
+            article(found)
+        );
         self.error(self.doc.line(value.span().start), message)
     }
 
@@ -102,7 +131,9 @@ impl<'a> Section<'a> {
         expected: &str,
         read: impl FnOnce(&'a DeValue<'a>) -> Option<T>,
     ) -> Result<Option<At<T>>, DataError> {
-        let Some(entry) = self.get(key) else { return Ok(None) };
+        let Some(entry) = self.get(key) else {
+            return Ok(None);
+        };
         let line = self.doc.line(entry.0.span().start);
         let value = read(entry.1.get_ref()).ok_or_else(|| self.wrong(entry, expected))?;
         Ok(Some(At { value, line }))
@@ -120,14 +151,20 @@ impl<'a> Section<'a> {
     pub fn strings(&self, key: &str) -> Result<Option<At<Vec<String>>>, DataError> {
         self.typed(key, "a string or a list of strings", |v| match v.as_str() {
             Some(one) => Some(vec![one.to_owned()]),
-            None => v.as_array()?.iter().map(|x| x.get_ref().as_str().map(str::to_owned)).collect(),
+            None => v
+                .as_array()?
+                .iter()
+                .map(|x| x.get_ref().as_str().map(str::to_owned))
+                .collect(),
         })
     }
 
     /// A string, or a date or time without quotes.
     pub fn string_or_time(&self, key: &str) -> Result<Option<At<String>>, DataError> {
         self.typed(key, "a string or a time", |v| {
-            v.as_str().map(str::to_owned).or_else(|| v.as_datetime().map(ToString::to_string))
+            v.as_str()
+                .map(str::to_owned)
+                .or_else(|| v.as_datetime().map(ToString::to_string))
         })
     }
 
@@ -137,7 +174,8 @@ impl<'a> Section<'a> {
 
     /// The error for a key that must be there; `what` shows how it is written.
     pub fn missing(&self, key: &str, what: &str) -> DataError {
-        self.error(self.line, format!("{} lacks `{key}`", self.place())).help(format!("add `{key} = {what}`"))
+        self.error(self.line, format!("{} lacks `{key}`", self.place()))
+            .help(format!("add `{key} = {what}`"))
     }
 
     /// True if the key holds a string (and not a table).
@@ -152,32 +190,50 @@ impl<'a> Section<'a> {
 
     /// The tables under a key, in the order of the file: `[entity.a]`, `[entity.b]`.
     pub fn sections(&self, key: &str) -> Result<Vec<(String, Section<'a>)>, DataError> {
-        let Some(all) = self.section(key)? else { return Ok(Vec::new()) };
+        let Some(all) = self.section(key)? else {
+            return Ok(Vec::new());
+        };
         all.named()
     }
 
     /// Every entry of this table, each a table itself.
     pub fn named(&self) -> Result<Vec<(String, Section<'a>)>, DataError> {
         let entries = self.in_order().into_iter();
-        entries.map(|e| Ok((e.0.get_ref().to_string(), self.below(e)?))).collect()
+        entries
+            .map(|e| Ok((e.0.get_ref().to_string(), self.below(e)?)))
+            .collect()
     }
 
     fn below(&self, entry: Entry<'a>) -> Result<Section<'a>, DataError> {
         let (key, value) = entry;
-        let table = value.get_ref().as_table().ok_or_else(|| self.wrong(entry, "a table"))?;
+        let table = value
+            .get_ref()
+            .as_table()
+            .ok_or_else(|| self.wrong(entry, "a table"))?;
         let dot = if self.name.is_empty() { "" } else { "." };
         let name = format!("{}{dot}{}", self.name, key.get_ref());
-        Ok(Section { doc: self.doc, name, line: self.doc.line(key.span().start), table })
+        Ok(Section {
+            doc: self.doc,
+            name,
+            line: self.doc.line(key.span().start),
+            table,
+        })
     }
 }
 
 /// The candidate that a misspelt name most likely means.
 pub(crate) fn nearest<'n>(name: &str, among: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let near = |n: &&str| strsim::damerau_levenshtein(&name.to_lowercase(), &n.to_lowercase());
-    among.min_by_key(|n| near(n)).filter(|n| near(n) <= 1 + name.chars().count() / 4)
+    among
+        .min_by_key(|n| near(n))
+        .filter(|n| near(n) <= 1 + name.chars().count() / 4)
 }
 
 fn article(noun: &str) -> String {
-    let a = if noun.starts_with(['a', 'i', 'o']) { "an" } else { "a" };
+    let a = if noun.starts_with(['a', 'i', 'o']) {
+        "an"
+    } else {
+        "a"
+    };
     format!("{a} {noun}")
 }

@@ -36,6 +36,15 @@ pub fn from_parts(parts: &[i64]) -> Option<i64> {
     let part = |i: usize, least: i64| parts.get(i).copied().unwrap_or(least);
     let small = |i: usize, least: i64| i8::try_from(part(i, least)).ok();
     let year = i16::try_from(part(0, 1970)).ok()?;
-    let time = DateTime::new(year, small(1, 1)?, small(2, 1)?, small(3, 0)?, small(4, 0)?, small(5, 0)?, 0).ok()?;
+    let time = DateTime::new(
+        year,
+        small(1, 1)?,
+        small(2, 1)?,
+        small(3, 0)?,
+        small(4, 0)?,
+        small(5, 0)?,
+        0,
+    )
+    .ok()?;
     Some(TimeZone::UTC.to_timestamp(time).ok()?.as_microsecond())
 }

@@ -32,7 +32,7 @@ fn diagnostic(d: &Diagnostic, sources: &Sources) -> Value {
     Value::Object(out)
 }
 
-fn file<'a>(span: Span, sources: &'a Sources) -> &'a str {
+fn file(span: Span, sources: &Sources) -> &str {
     &sources.get(span.source).name
 }
 
@@ -55,7 +55,8 @@ mod tests {
     fn fields_stand_in_the_published_order() {
         let mut sources = Sources::default();
         let id = sources.add("a.igql", "x = é +\ny");
-        let d = Diagnostic::new(code::E0101, Span::new(id, 4, 6), "odd").label(Span::new(id, 9, 10), "here");
+        let d = Diagnostic::new(code::E0101, Span::new(id, 4, 6), "odd")
+            .label(Span::new(id, 9, 10), "here");
         assert_eq!(
             to_json(&[d], &sources).to_string(),
             concat!(

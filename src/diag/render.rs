@@ -8,7 +8,10 @@ use crate::source::{SourceId, Sources, Span};
 /// Draws diagnostics one after the other, an empty line between two.
 pub fn draw(diagnostics: &[Diagnostic], sources: &Sources, color: bool) -> String {
     let mut files = Files::new(sources);
-    let drawn: Vec<String> = diagnostics.iter().map(|d| draw_one(d, &mut files, color)).collect();
+    let drawn: Vec<String> = diagnostics
+        .iter()
+        .map(|d| draw_one(d, &mut files, color))
+        .collect();
     drawn.join("\n")
 }
 
@@ -20,7 +23,10 @@ struct Files<'a> {
 
 impl<'a> Files<'a> {
     fn new(sources: &'a Sources) -> Self {
-        Files { sources, read: sources.iter().map(|_| None).collect() }
+        Files {
+            sources,
+            read: sources.iter().map(|_| None).collect(),
+        }
     }
 }
 
@@ -29,7 +35,9 @@ impl Cache<SourceId> for &mut Files<'_> {
 
     fn fetch(&mut self, id: &SourceId) -> Result<&Source<String>, impl std::fmt::Debug> {
         let text = &self.sources.get(*id).text;
-        Ok::<_, std::convert::Infallible>(self.read[id.0 as usize].get_or_insert_with(|| Source::from(text.to_string())))
+        Ok::<_, std::convert::Infallible>(
+            self.read[id.0 as usize].get_or_insert_with(|| Source::from(text.to_string())),
+        )
     }
 
     fn display<'b>(&self, id: &'b SourceId) -> Option<impl std::fmt::Display + 'b> {
@@ -44,14 +52,29 @@ fn draw_one(d: &Diagnostic, files: &mut Files, color: bool) -> String {
         Severity::Error => (ReportKind::Error, Color::Red),
         Severity::Warning => (ReportKind::Warning, Color::Yellow),
     };
-    let config = Config::default().with_color(color).with_index_type(IndexType::Byte).with_label_attach(LabelAttach::Start);
+    let config = Config::default()
+        .with_color(color)
+        .with_index_type(IndexType::Byte)
+        .with_label_attach(LabelAttach::Start);
     let place = place(d.span, files.sources);
-    let mut report = Report::build(kind, place.clone()).with_config(config).with_code(d.code.id).with_message(&d.message);
-    let first = Label::new(place).with_color(main).with_priority(1);
-    report = report.with_label(if d.labels.is_empty() { first } else { first.with_message("here") });
+    let mut report = Report::build(kind, place.clone())
+        .with_config(config)
+        .with_code(d.code.id)
+        .with_message(&d.message);
+    // Without a message ariadne draws no line under the text; the title tells what the code means.
+    report = report.with_label(
+        Label::new(place)
+            .with_message(d.code.title)
+            .with_color(main)
+            .with_priority(1),
+    );
     for label in &d.labels {
         let at = self::place(label.span, files.sources);
-        report = report.with_label(Label::new(at).with_message(&label.message).with_color(Color::Cyan));
+        report = report.with_label(
+            Label::new(at)
+                .with_message(&label.message)
+                .with_color(Color::Cyan),
+        );
     }
     if let Some(help) = &d.help {
         report = report.with_help(help);
@@ -60,7 +83,9 @@ fn draw_one(d: &Diagnostic, files: &mut Files, color: bool) -> String {
     // Writing to memory cannot fail, and a drawing that does is still better short than a panic.
     let _ = report.finish().write(&mut *files, &mut out);
     let text = String::from_utf8_lossy(&out).into_owned();
-    text.lines().map(|line| line.trim_end().to_string() + "\n").collect()
+    text.lines()
+        .map(|line| line.trim_end().to_string() + "\n")
+        .collect()
 }
 
 /// The bytes to underline. An empty span shows the character at it, at the end of a line or file

@@ -19,7 +19,9 @@ pub fn nearest<'a>(wanted: &str, among: impl Iterator<Item = &'a str>) -> Option
     if folded.is_empty() {
         return None;
     }
-    let ranked = among.filter(|name| *name != wanted).filter_map(|name| Some((rank(wanted, &folded, name)?, name)));
+    let ranked = among
+        .filter(|name| *name != wanted)
+        .filter_map(|name| Some((rank(wanted, &folded, name)?, name)));
     ranked.min_by_key(|(rank, _)| *rank).map(|(_, name)| name)
 }
 
@@ -40,7 +42,10 @@ fn rank(wanted: &str, folded: &str, name: &str) -> Option<usize> {
 }
 
 fn fold(name: &str) -> String {
-    name.chars().filter(|&c| c != '_' && c != '-').flat_map(char::to_lowercase).collect()
+    name.chars()
+        .filter(|&c| c != '_' && c != '-')
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// Slips that still leave a name of that many letters recognisable.
@@ -56,8 +61,11 @@ fn slips(length: usize) -> usize {
 fn is_part(a: &str, b: &str) -> bool {
     let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
     let at_word = |rest: &str, edge: fn(&str) -> bool| short.len() >= 3 && edge(rest);
-    long.strip_prefix(short).is_some_and(|rest| at_word(rest, |r| r.starts_with('_')))
-        || long.strip_suffix(short).is_some_and(|rest| at_word(rest, |r| r.ends_with('_')))
+    long.strip_prefix(short)
+        .is_some_and(|rest| at_word(rest, |r| r.starts_with('_')))
+        || long
+            .strip_suffix(short)
+            .is_some_and(|rest| at_word(rest, |r| r.ends_with('_')))
 }
 
 #[cfg(test)]
@@ -70,8 +78,17 @@ mod tests {
 
     #[test]
     fn case_and_underscores_come_first() {
-        assert_eq!(of("AuthorId", &["author_ix", "author_id"]), Some("author_id"));
-        assert_eq!(of("embeddingconfig", &["embedding_configs", "embedding_config"]), Some("embedding_config"));
+        assert_eq!(
+            of("AuthorId", &["author_ix", "author_id"]),
+            Some("author_id")
+        );
+        assert_eq!(
+            of(
+                "embeddingconfig",
+                &["embedding_configs", "embedding_config"]
+            ),
+            Some("embedding_config")
+        );
     }
 
     #[test]
@@ -80,14 +97,23 @@ mod tests {
         assert_eq!(of("x", &["y", "z"]), None);
         assert_eq!(of("it", &["id", "is"]), None);
         assert_eq!(of("parm", &["param", "policy"]), Some("param"));
-        assert_eq!(of("non_recomendable_scor", &["non_recommendable_score"]), Some("non_recommendable_score"));
+        assert_eq!(
+            of("non_recomendable_scor", &["non_recommendable_score"]),
+            Some("non_recommendable_score")
+        );
         assert_eq!(of("saves", &["likes"]), None);
     }
 
     #[test]
     fn parts_of_a_name_come_last_and_ties_keep_the_order() {
-        assert_eq!(of("created", &["created_at", "quality"]), Some("created_at"));
-        assert_eq!(of("media", &["liked_media", "posted_media"]), Some("liked_media"));
+        assert_eq!(
+            of("created", &["created_at", "quality"]),
+            Some("created_at")
+        );
+        assert_eq!(
+            of("media", &["liked_media", "posted_media"]),
+            Some("liked_media")
+        );
         assert_eq!(of("cat", &["bat", "rat"]), Some("bat"));
         assert_eq!(of("", &["a"]), None);
     }

@@ -31,7 +31,12 @@ fn split(marked: &str) -> (String, Vec<Expected>) {
             Some((column, width, code, part)) => {
                 let start = offset(&text, line_start, column);
                 let end = offset(&text, line_start, column + width);
-                expected.push(Expected { start, end, code, part });
+                expected.push(Expected {
+                    start,
+                    end,
+                    code,
+                    part,
+                });
             }
             None => {
                 line_start = text.len();
@@ -56,7 +61,11 @@ fn caret_line(line: &str) -> Option<(usize, usize, String, String)> {
 /// start of the next line.
 fn offset(text: &str, line_start: usize, column: usize) -> usize {
     let line = text[line_start..].trim_end_matches('\n');
-    line_start + line.char_indices().nth(column).map_or(line.len(), |(i, _)| i)
+    line_start
+        + line
+            .char_indices()
+            .nth(column)
+            .map_or(line.len(), |(i, _)| i)
 }
 
 /// Asserts that the check of a program finds exactly what its caret lines say.
@@ -74,7 +83,10 @@ pub fn assert_carets(marked: &str, check: impl FnOnce(&str, &mut Sink)) {
         }
     }
     let shown: String = found.iter().map(|d| caret(&text, d)).collect();
-    assert!(expected.is_empty() && surprising.is_empty(), "not found: {expected:#?}\n{text}\nfound:\n{shown}");
+    assert!(
+        expected.is_empty() && surprising.is_empty(),
+        "not found: {expected:#?}\n{text}\nfound:\n{shown}"
+    );
 }
 
 fn matches(e: &Expected, d: &Diagnostic) -> bool {
@@ -91,9 +103,18 @@ fn caret(text: &str, d: &Diagnostic) -> String {
     let line_start = text[..start].rfind('\n').map_or(0, |i| i + 1);
     let line = text[line_start..].lines().next().unwrap_or("");
     let column = text[line_start..start].chars().count();
-    let width = text.get(d.span.range()).map_or(1, |t| t.chars().count()).max(1);
+    let width = text
+        .get(d.span.range())
+        .map_or(1, |t| t.chars().count())
+        .max(1);
     let help = d.help.as_deref().unwrap_or("");
-    format!("{line}\n{}{} {} {} / {help}\n", " ".repeat(column), "^".repeat(width), d.code.id, d.message)
+    format!(
+        "{line}\n{}{} {} {} / {help}\n",
+        " ".repeat(column),
+        "^".repeat(width),
+        d.code.id,
+        d.message
+    )
 }
 
 /// A span of the first text, for tests that make diagnostics by hand.

@@ -237,12 +237,14 @@ pub fn visible_places(
 ) {
     let range = adjacency.range(id);
     if run.now[request] >= adjacency.latest {
-        return places.extend(range);
+        places.extend(range.map(|place| place as u32));
+        return;
     }
-    places.extend(range.filter(|&place| {
-        let time = adjacency.time.map_or(NULL_INT, |time| time[place as usize]);
-        time <= run.now[request] && run.visible(to, adjacency.target[place as usize], request)
-    }));
+    let seen = |&place: &usize| {
+        let time = adjacency.time.map_or(NULL_INT, |time| time[place]);
+        time <= run.now[request] && run.visible(to, adjacency.target[place], request)
+    };
+    places.extend(range.filter(seen).map(|place| place as u32));
 }
 
 /// The link of each start along a reference, with the time of the start.

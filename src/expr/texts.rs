@@ -43,7 +43,7 @@ pub struct Texts<'a> {
 
 impl<'a> Texts<'a> {
     pub fn new(snapshot: &'a Snapshot) -> Self {
-        Texts { snapshot, extra: Extra::new(snapshot.string_count()) }
+        Texts { snapshot, extra: Extra::new(snapshot.strings() as usize) }
     }
 
     /// The code of a string, new if need be.

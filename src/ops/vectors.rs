@@ -5,6 +5,7 @@ use crate::catalog::schema::Metric;
 use crate::store::{Blob, DataError, Progress, Snapshot};
 use crate::types::EntityId;
 use std::collections::HashMap;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Opened indexes, by embedding and entity.
 #[derive(Default)]
@@ -27,8 +28,7 @@ impl Vectors {
                 let number = number as u32;
                 let Some(vectors) = vectors_of(snapshot, number, entity) else { continue };
                 if !ann::prefers_exact(vectors.len()) {
-                    let name = format!("{}-{}", embedding.name, snapshot.schema().entity(entity).name);
-                    indexes.insert((number, entity), open(snapshot, &name, &vectors, progress)?);
+                    indexes.insert((number, entity), open(snapshot, (number, entity), &vectors, progress)?);
                 }
             }
         }
@@ -43,24 +43,27 @@ impl Vectors {
 
 fn open(
     snapshot: &Snapshot,
-    name: &str,
+    (embedding, entity): (u32, EntityId),
     vectors: &ann::Vectors,
     progress: &dyn Progress,
 ) -> Result<Index, DataError> {
+    let schema = snapshot.schema();
+    let name = format!("index-{}-{}", schema.embeddings[embedding as usize].name, schema.entity(entity).name);
     let params = GraphParams::default();
-    let key = format!("{name} {params:?}");
+    let hash = snapshot.vectors_hash(embedding as usize, entity);
+    let key = xxh3_64(format!("{hash:?} {:?} {params:?}", vectors.metric).as_bytes());
     let build = || {
-        let stage = format!("index {name}");
-        let image = ann::build_graph(vectors, params, &|done, total| progress.report(&stage, done, total));
-        progress.finish(&stage);
-        image.map(|image| image.as_bytes().to_vec())
+        let image = ann::build_graph(vectors, params, &|done, total| progress.report(&name, done, total));
+        // an image that could not be made is empty, and reported when it is opened
+        image.map(|image| image.as_bytes().to_vec()).unwrap_or_default()
     };
-    let image = snapshot.artifact(&format!("index-{name}"), &key, &build)?;
+    let image = snapshot.artifact(&name, key, build)?;
     // SAFETY: the bytes are a read-only map that lives as long as `image`, which is kept beside
     // the graph, is never changed, and is dropped after it (fields drop in order).
     let bytes: &'static [u8] = unsafe { std::mem::transmute::<&[u8], &'static [u8]>(&image[..]) };
     let graph = Graph::open(bytes).map_err(|message| {
-        DataError::new(image.path(), message).help("delete the file: it is built again from the vectors")
+        let error = DataError::new(snapshot.folder(), format!("the vector index `{name}` cannot be read: {message}"));
+        error.help("delete it; it is made anew when it is needed")
     })?;
     Ok(Index { graph, _image: image })
 }

@@ -211,7 +211,6 @@ impl Walk {
                     time <= exec.run.now[request] && exec.run.visible(self.edge.to, adjacency.target[*place], request)
                 };
                 let before = found.ids.len();
-                let range = range.start as usize..range.end as usize;
                 let limit = usize::try_from(limit).unwrap_or(usize::MAX);
                 let mut add = |place: usize| {
                     if let Some(weight) = adjacency.weight {

@@ -37,7 +37,12 @@ impl std::fmt::Debug for Blob {
 impl Snapshot {
     /// The derived file `name` for contents with that key, a hash of everything that it depends
     /// on; if there is none, `build` makes it, one process at a time.
-    pub fn artifact(&self, name: &str, key: u64, build: impl FnOnce() -> Vec<u8>) -> Result<Blob, DataError> {
+    pub fn artifact(
+        &self,
+        name: &str,
+        key: u64,
+        build: impl FnOnce() -> Vec<u8>,
+    ) -> Result<Blob, DataError> {
         let path = self.folder().join("artifacts").join(file_name(name));
         if let Some(blob) = map(&path, Some(key)) {
             return Ok(blob);
@@ -54,8 +59,15 @@ impl Snapshot {
 /// Letters, digits, `-`, `_` and `.` stay; anything else becomes its bytes in hexadecimal.
 fn file_name(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    let hex = |c: char| c.to_string().bytes().map(|b| format!("%{b:02x}")).collect::<String>();
-    name.chars().map(|c| if plain(c) { c.to_string() } else { hex(c) }).collect()
+    let hex = |c: char| {
+        c.to_string()
+            .bytes()
+            .map(|b| format!("%{b:02x}"))
+            .collect::<String>()
+    };
+    name.chars()
+        .map(|c| if plain(c) { c.to_string() } else { hex(c) })
+        .collect()
 }
 
 fn header(key: u64, contents: u64, hash: u64) -> [u8; HEADER] {
@@ -75,7 +87,11 @@ fn write(path: &Path, key: u64, contents: &[u8]) -> Result<(), DataError> {
     }
     let mut aside = Aside::new(path)?;
     let head = header(key, contents.len() as u64, xxh3_64(contents));
-    aside.file.write_all(&head).and_then(|()| aside.file.write_all(contents)).map_err(|e| aside.error(&e))?;
+    aside
+        .file
+        .write_all(&head)
+        .and_then(|()| aside.file.write_all(contents))
+        .map_err(|e| aside.error(&e))?;
     aside.finish()
 }
 
@@ -86,13 +102,16 @@ fn map(path: &Path, key: Option<u64>) -> Option<Blob> {
     let map = unsafe { Mmap::map(&file) }.ok()?;
     let number = |at: usize| Some(u64::from_ne_bytes(*map.get(at..)?.first_chunk()?));
     let (has, length, hash) = (number(8)?, number(16)?, number(24)?);
-    let whole = map.get(..HEADER)? == header(has, length, hash) && map.len() as u64 == length + HEADER as u64;
+    let whole = map.get(..HEADER)? == header(has, length, hash)
+        && map.len() as u64 == length + HEADER as u64;
     (whole && key.is_none_or(|k| k == has)).then_some(Blob { map })
 }
 
 /// Compares all derived files with their checksums.
 pub(super) fn verify_all(folder: &Path) -> Result<(), DataError> {
-    let Ok(files) = std::fs::read_dir(folder.join("artifacts")) else { return Ok(()) };
+    let Ok(files) = std::fs::read_dir(folder.join("artifacts")) else {
+        return Ok(());
+    };
     let paths = files.filter_map(Result::ok).map(|f| f.path());
     for path in paths.filter(|p| p.extension().is_none_or(|e| e != "new")) {
         let blob = map(&path, None);

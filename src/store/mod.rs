@@ -20,3 +20,5 @@ pub use open::{Options, Report, build, open, verify};
 pub use progress::{Progress, Silent};
 pub use snapshot::Snapshot;
 pub use view::{Adjacency, KeyView, VectorsView};
+
+pub use crate::catalog::DataError;

@@ -22,7 +22,11 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { cache: None, stale: false, progress: Arc::new(Silent) }
+        Options {
+            cache: None,
+            stale: false,
+            progress: Arc::new(Silent),
+        }
     }
 }
 
@@ -45,7 +49,10 @@ pub fn open(catalog: &Path, options: &Options) -> Result<Snapshot, DataError> {
 
 /// Brings the snapshot up to date.
 pub fn build(catalog: &Path, options: &Options) -> Result<Report, DataError> {
-    let options = Options { stale: false, ..options.clone() };
+    let options = Options {
+        stale: false,
+        ..options.clone()
+    };
     let (snapshot, rebuilt) = Project::new(catalog, &options).open(&options)?;
     Ok(Report {
         id: snapshot.id().to_owned(),
@@ -60,10 +67,15 @@ pub fn build(catalog: &Path, options: &Options) -> Result<Report, DataError> {
 pub fn verify(catalog: &Path, options: &Options) -> Result<(), DataError> {
     let project = Project::new(catalog, options);
     let missing = || {
-        let error = DataError::new(project.derived.join("snapshot"), "there is no snapshot, or none that can be read");
+        let error = DataError::new(
+            project.derived.join("snapshot"),
+            "there is no snapshot, or none that can be read",
+        );
         error.help("`igql build` makes it")
     };
-    Snapshot::map(&project.derived).ok_or_else(missing)?.verify()?;
+    Snapshot::map(&project.derived)
+        .ok_or_else(missing)?
+        .verify()?;
     super::artifact::verify_all(&project.derived)
 }
 
@@ -76,17 +88,28 @@ struct Project {
 
 impl Project {
     fn new(catalog: &Path, options: &Options) -> Self {
-        let catalog = if catalog.is_dir() { catalog.join("catalog.toml") } else { catalog.to_owned() };
+        let catalog = if catalog.is_dir() {
+            catalog.join("catalog.toml")
+        } else {
+            catalog.to_owned()
+        };
         let folder = catalog.parent().map_or_else(PathBuf::new, Path::to_owned);
         let derived = options.cache.as_ref().unwrap_or(&folder).join(".igql");
-        Project { catalog, folder, derived }
+        Project {
+            catalog,
+            folder,
+            derived,
+        }
     }
 
     /// The snapshot, and whether it was built for that.
     fn open(&self, options: &Options) -> Result<(Snapshot, bool), DataError> {
         if let Some(mut snapshot) = Snapshot::map(&self.derived).filter(|_| options.stale) {
             // Whatever is wrong with the data, this snapshot is what was asked for.
-            if !load(&self.catalog).and_then(|c| self.is_fresh(&c, &snapshot)).unwrap_or(false) {
+            if !load(&self.catalog)
+                .and_then(|c| self.is_fresh(&c, &snapshot))
+                .unwrap_or(false)
+            {
                 snapshot.mark_stale();
             }
             return Ok((snapshot, false));
@@ -119,7 +142,9 @@ impl Project {
 
     /// Held by whoever builds; others wait.
     fn lock(&self, progress: &dyn Progress) -> Result<File, DataError> {
-        lock(&self.derived, || progress.report("waiting for another build", 0, 0))
+        lock(&self.derived, || {
+            progress.report("waiting for another build", 0, 0)
+        })
     }
 
     fn rebuild(&self, catalog: &Catalog, progress: &dyn Progress) -> Result<Snapshot, DataError> {
@@ -143,7 +168,12 @@ pub(super) fn lock(folder: &Path, waiting: impl FnOnce()) -> Result<File, DataEr
         DataError::new(&path, message).help("`--cache DIR` puts derived files elsewhere")
     };
     std::fs::create_dir_all(folder).map_err(cannot)?;
-    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(cannot)?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(cannot)?;
     if file.try_lock().is_err() {
         waiting();
         file.lock().map_err(cannot)?;

@@ -1,6 +1,8 @@
 //! An open snapshot: the mapped file and everything that can be asked of it.
 
-use super::layout::{AdjacencyLayout, Buf, ColumnLayout, HEADER, Header, Layout, Manifest, VectorLayout};
+use super::layout::{
+    AdjacencyLayout, Buf, ColumnLayout, HEADER, Header, Layout, Manifest, VectorLayout,
+};
 use super::plain::{Plain, array};
 use super::view::{Adjacency, KeyView, VectorsView};
 use crate::batch::ColumnView;
@@ -10,7 +12,7 @@ use crate::types::{EdgeId, EntityId, Key};
 use memmap2::Mmap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A snapshot of all data, mapped into memory. Column views, adjacencies and vectors borrow from
@@ -19,6 +21,8 @@ pub struct Snapshot {
     // Declared before the mapping that they point into.
     columns: Vec<Vec<ColumnView<'static>>>,
     link_columns: Vec<Vec<ColumnView<'static>>>,
+    /// The views of lists' elements, which those of the lists point to.
+    items: Vec<Arc<ColumnView<'static>>>,
     manifest: Manifest,
     header: Header,
     /// `0, 1, 2, ...` up to the largest table: column 0 of every entity, made when asked for.
@@ -30,7 +34,9 @@ pub struct Snapshot {
 
 impl std::fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Snapshot").field("id", &self.manifest.id).finish_non_exhaustive()
+        f.debug_struct("Snapshot")
+            .field("id", &self.manifest.id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -43,16 +49,25 @@ impl Snapshot {
         let map = unsafe { Mmap::map(&file) }.ok()?;
         let header = Header::from_bytes(&map)?;
         let end = header.manifest_at.checked_add(header.manifest_len)?;
-        if header.file_len != map.len() as u64 || end != header.file_len || header.manifest_at < HEADER as u64 {
+        if header.file_len != map.len() as u64
+            || end != header.file_len
+            || header.manifest_at < HEADER as u64
+        {
             return None;
         }
         let text = &map[header.manifest_at as usize..];
-        let manifest: Manifest = Some(text).filter(|t| xxh3_64(t) == header.manifest_hash).and_then(parse)?;
-        let fits = |b: &super::layout::Buffer| b.at.checked_add(b.len).is_some_and(|end| end <= header.manifest_at);
+        let manifest: Manifest = Some(text)
+            .filter(|t| xxh3_64(t) == header.manifest_hash)
+            .and_then(parse)?;
+        let fits = |b: &super::layout::Buffer| {
+            b.at.checked_add(b.len)
+                .is_some_and(|end| end <= header.manifest_at)
+        };
         manifest.buffers.iter().all(fits).then_some(())?;
         let mut snapshot = Snapshot {
             columns: Vec::new(),
             link_columns: Vec::new(),
+            items: Vec::new(),
             manifest,
             header,
             row_numbers: OnceLock::new(),
@@ -67,25 +82,36 @@ impl Snapshot {
     /// Makes the views of all columns once, so that a list's view can point to that of its items.
     fn link_views(&mut self) {
         let layout = &self.manifest.layout;
-        let views = |columns: &[ColumnLayout]| columns.iter().map(|c| self.view(c)).collect();
+        let mut items = Vec::new();
+        let mut views =
+            |columns: &[ColumnLayout]| columns.iter().map(|c| self.view(c, &mut items)).collect();
         let columns = layout.entities.iter().map(|e| views(&e.columns)).collect();
         let link_columns = layout.edges.iter().map(|e| views(&e.columns)).collect();
-        (self.columns, self.link_columns) = (columns, link_columns);
+        (self.columns, self.link_columns, self.items) = (columns, link_columns, items);
     }
 
     /// A view with a lifetime that is only true inside of this struct; every function that hands
     /// one out shortens it to that of the borrow.
-    fn view(&self, column: &ColumnLayout) -> ColumnView<'static> {
+    fn view(
+        &self,
+        column: &ColumnLayout,
+        kept: &mut Vec<Arc<ColumnView<'static>>>,
+    ) -> ColumnView<'static> {
         match column {
             ColumnLayout::Key => ColumnView::Code(&[]),
             ColumnLayout::I64(b) => ColumnView::I64(self.forever(*b)),
             ColumnLayout::F64(b) => ColumnView::F64(self.forever(*b)),
             ColumnLayout::Bool(b) => ColumnView::Bool(self.forever(*b)),
             ColumnLayout::Code(b) => ColumnView::Code(self.forever(*b)),
-            // A few words per list column of an open snapshot, never freed: the price of a view
-            // that is `Copy`.
             ColumnLayout::List { slots, items } => {
-                ColumnView::List { slots: self.forever(*slots), items: Box::leak(Box::new(self.view(items))) }
+                let items = Arc::new(self.view(items, kept));
+                // SAFETY: `self` keeps it, unmoved in its `Arc`, as long as the view is used.
+                let view = unsafe { &*Arc::as_ptr(&items) };
+                kept.push(items);
+                ColumnView::List {
+                    slots: self.forever(*slots),
+                    items: view,
+                }
             }
             ColumnLayout::Vector(VectorLayout { dim, data, present }) => ColumnView::Vector {
                 dim: *dim,
@@ -134,7 +160,13 @@ impl Snapshot {
 
     fn rows_of(&self, entity: EntityId) -> &[u32] {
         let all = self.row_numbers.get_or_init(|| {
-            let most = self.schema().entities.iter().map(|e| e.rows).max().unwrap_or(0);
+            let most = self
+                .schema()
+                .entities
+                .iter()
+                .map(|e| e.rows)
+                .max()
+                .unwrap_or(0);
             (0..most).collect()
         });
         &all[..self.schema().entity(entity).rows as usize]
@@ -154,7 +186,11 @@ impl Snapshot {
     /// The links of an edge by the row they come from, or by the row they go to (`reverse`).
     pub fn adjacency(&self, edge: EdgeId, reverse: bool) -> Adjacency<'_> {
         let edge = &self.layout().edges[edge.0 as usize];
-        self.links(if reverse { &edge.reverse } else { &edge.forward })
+        self.links(if reverse {
+            &edge.reverse
+        } else {
+            &edge.forward
+        })
     }
 
     /// The reverse of reference number `reference` of `entity`: for each row of the entity that
@@ -176,20 +212,37 @@ impl Snapshot {
 
     /// The vectors of an entity in embedding number `embedding`; None if it is not in it.
     pub fn vectors(&self, embedding: usize, entity: EntityId) -> Option<VectorsView<'_>> {
-        let part = self.schema().embeddings[embedding].entities.iter().position(|e| *e == entity)?;
+        let part = self.schema().embeddings[embedding]
+            .entities
+            .iter()
+            .position(|e| *e == entity)?;
         let layout = &self.layout().embeddings[embedding][part];
         let present = layout.present.map(|b| self.buffer(b));
-        Some(VectorsView { dim: layout.dim, data: self.buffer(layout.data), present })
+        Some(VectorsView {
+            dim: layout.dim,
+            data: self.buffer(layout.data),
+            present,
+        })
     }
 
     /// The string with that code; empty for codes that are none.
     pub fn string(&self, code: u32) -> &str {
         let ends: &[u64] = self.buffer(self.layout().strings.ends);
-        let Some(&end) = ends.get(code as usize) else { return "" };
-        let start = if code == 0 { 0 } else { ends[code as usize - 1] };
-        let bytes = self.bytes(self.layout().strings.bytes).get(start as usize..end as usize);
+        let Some(&end) = ends.get(code as usize) else {
+            return "";
+        };
+        let start = if code == 0 {
+            0
+        } else {
+            ends[code as usize - 1]
+        };
+        let bytes = self
+            .bytes(self.layout().strings.bytes)
+            .get(start as usize..end as usize);
         // Checked, not assumed: the file's contents are verified only on request.
-        bytes.and_then(|b| std::str::from_utf8(b).ok()).unwrap_or_default()
+        bytes
+            .and_then(|b| std::str::from_utf8(b).ok())
+            .unwrap_or_default()
     }
 
     /// How many strings there are; codes are below.
@@ -224,19 +277,54 @@ impl Snapshot {
 
     /// The row with that key. A key of the other type is no key of the entity.
     pub fn row_of(&self, entity: EntityId, key: &Key) -> Option<u32> {
-        let order = self.layout().entities[entity.0 as usize].by_key.map(|b| self.buffer::<u32>(b));
+        let order = self.layout().entities[entity.0 as usize]
+            .by_key
+            .map(|b| self.buffer::<u32>(b));
         let row = |place: u32| order.map_or(place, |o| o[place as usize]);
         let found = match (self.keys(entity), key) {
-            (KeyView::Int(keys), Key::Int(key)) => {
-                search(keys.len() as u32, |place| keys[row(place) as usize].cmp(key))
-            }
+            (KeyView::Int(keys), Key::Int(key)) => search(keys.len() as u32, |place| {
+                keys[row(place) as usize].cmp(key)
+            }),
             (KeyView::Str(keys), Key::Str(key)) => {
                 let code = self.code_of(key)?;
-                search(keys.len() as u32, |place| keys[row(place) as usize].cmp(&code))
+                search(keys.len() as u32, |place| {
+                    keys[row(place) as usize].cmp(&code)
+                })
             }
             _ => None,
         };
         found.map(row)
+    }
+
+    /// The times from which the rows of an entity are visible, if it has such a column.
+    pub fn times(&self, entity: EntityId) -> Option<&[i64]> {
+        let time = self.schema().entity(entity).time?;
+        match self.column(entity, time) {
+            ColumnView::I64(times) => Some(times),
+            _ => None,
+        }
+    }
+
+    /// The latest of these times: a `now` that is not before it sees every row.
+    pub fn newest_row(&self, entity: EntityId) -> Option<i64> {
+        let table = self.schema().entity(entity);
+        // microseconds of any calendar time are exact in a float
+        table.columns[table.time?].stats.max.map(|max| max as i64)
+    }
+
+    /// A hash of the vectors of an entity in an embedding, for what is derived from them.
+    pub fn vectors_hash(&self, embedding: usize, entity: EntityId) -> Option<u64> {
+        let place = self.schema().embeddings[embedding].entities.iter().position(|&e| e == entity)?;
+        let layout = &self.layout().embeddings[embedding][place];
+        let hash = |buffer: Buf| self.manifest.buffers[buffer].xxh3;
+        let parts = [layout.dim as u64, hash(layout.data), layout.present.map_or(0, hash)];
+        Some(xxhash_rust::xxh3::xxh3_64(bytes(&parts)))
+    }
+
+    /// The vectors of an entity in an embedding, as a column.
+    pub fn vector_column(&self, embedding: usize, entity: EntityId) -> Option<ColumnView<'_>> {
+        let view = self.vectors(embedding, entity)?;
+        Some(ColumnView::Vector { dim: view.dim, data: view.data, present: view.present })
     }
 
     /// The largest time of a link: `now = "latest"` is one microsecond after it.
@@ -280,11 +368,19 @@ impl Snapshot {
     /// Compares every buffer with its checksum.
     pub fn verify(&self) -> Result<(), DataError> {
         use rayon::prelude::*;
-        let damaged = self.manifest.buffers.par_iter().enumerate().find_first(|(i, b)| xxh3_64(self.bytes(*i)) != b.xxh3);
+        let damaged = self
+            .manifest
+            .buffers
+            .par_iter()
+            .enumerate()
+            .find_first(|(i, b)| xxh3_64(self.bytes(*i)) != b.xxh3);
         match damaged {
             None => Ok(()),
             Some((_, buffer)) => {
-                let message = format!("the snapshot is damaged: wrong checksum at byte {}", buffer.at);
+                let message = format!(
+                    "the snapshot is damaged: wrong checksum at byte {}",
+                    buffer.at
+                );
                 let error = DataError::new(self.folder.join("snapshot"), message);
                 Err(error.help("delete the file; `igql build` makes it anew"))
             }

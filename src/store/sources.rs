@@ -39,13 +39,25 @@ pub struct Sources {
 impl Sources {
     /// Finds all tables and vector files; a missing one is an error.
     pub fn find(catalog: &Catalog, folder: &Path) -> Result<Sources, DataError> {
-        let tables = catalog.entities.iter().filter_map(|e| e.table.as_ref()).chain(catalog.edges.iter().map(|e| &e.table));
+        let tables = catalog
+            .entities
+            .iter()
+            .filter_map(|e| e.table.as_ref())
+            .chain(catalog.edges.iter().map(|e| &e.table));
         let mut paths = Vec::new();
         for table in tables {
-            let named = |why| DataError::new(&catalog.path, format!("`table = \"{}\"`: {why}", table.pattern));
-            let files = super::import::files_of(&table.pattern, folder).map_err(|why| named(why).line(table.line))?;
+            let named = |why| {
+                DataError::new(
+                    &catalog.path,
+                    format!("`table = \"{}\"`: {why}", table.pattern),
+                )
+            };
+            let files = super::import::files_of(&table.pattern, folder)
+                .map_err(|why| named(why).line(table.line))?;
             let line = table.line;
-            files.into_iter().try_for_each(|f| exists(&f, catalog, line).map(|()| paths.push(f)))?;
+            files
+                .into_iter()
+                .try_for_each(|f| exists(&f, catalog, line).map(|()| paths.push(f)))?;
         }
         for part in catalog.embeddings.iter().flat_map(|e| &e.parts) {
             let file = folder.join(&part.file);
@@ -54,8 +66,14 @@ impl Sources {
         }
         paths.sort();
         paths.dedup();
-        let stamps = paths.iter().map(|p| stamp(p, folder)).collect::<Result<_, _>>()?;
-        Ok(Sources { folder: folder.to_owned(), stamps })
+        let stamps = paths
+            .iter()
+            .map(|p| stamp(p, folder))
+            .collect::<Result<_, _>>()?;
+        Ok(Sources {
+            folder: folder.to_owned(),
+            stamps,
+        })
     }
 
     /// Whether a snapshot is made from these. Files that were touched are compared by content;
@@ -66,11 +84,22 @@ impl Sources {
         if sources.len() != self.stamps.len() || !sources.iter().zip(&self.stamps).all(same) {
             return Ok(false);
         }
-        let noted = read_stamps(snapshot.folder()).filter(|s| s.manifest == snapshot.manifest_hash());
+        let noted =
+            read_stamps(snapshot.folder()).filter(|s| s.manifest == snapshot.manifest_hash());
         let noted = noted.map_or_else(Vec::new, |s| s.files);
-        let touched: Vec<_> = self.stamps.iter().zip(sources).filter(|(f, _)| !noted.contains(f)).collect();
-        let equal = |(file, source): &(&Stamp, &Source)| Ok(hash(&self.folder.join(&file.path))? == source.xxh3);
-        let equal: Vec<bool> = touched.par_iter().map(equal).collect::<Result<_, DataError>>()?;
+        let touched: Vec<_> = self
+            .stamps
+            .iter()
+            .zip(sources)
+            .filter(|(f, _)| !noted.contains(f))
+            .collect();
+        let equal = |(file, source): &(&Stamp, &Source)| {
+            Ok(hash(&self.folder.join(&file.path))? == source.xxh3)
+        };
+        let equal: Vec<bool> = touched
+            .par_iter()
+            .map(equal)
+            .collect::<Result<_, DataError>>()?;
         let fresh = equal.into_iter().all(|e| e);
         if fresh && !touched.is_empty() {
             // On a read-only disk the files are hashed again next time.
@@ -83,14 +112,21 @@ impl Sources {
     pub fn hashed(&self) -> Result<Vec<Source>, DataError> {
         let source = |f: &Stamp| {
             let xxh3 = hash(&self.folder.join(&f.path))?;
-            Ok(Source { path: f.path.clone(), size: f.size, xxh3 })
+            Ok(Source {
+                path: f.path.clone(),
+                size: f.size,
+                xxh3,
+            })
         };
         self.stamps.par_iter().map(source).collect()
     }
 
     /// Notes sizes and times for a snapshot.
     pub fn note(&self, snapshot: &Snapshot) -> Result<(), DataError> {
-        let stamps = Stamps { manifest: snapshot.manifest_hash(), files: self.stamps.clone() };
+        let stamps = Stamps {
+            manifest: snapshot.manifest_hash(),
+            files: self.stamps.clone(),
+        };
         let mut aside = Aside::new(&snapshot.folder().join("stamps"))?;
         let text = serde_json::to_vec(&stamps).map_err(|e| aside.error(&e.into()))?;
         aside.file.write_all(&text).map_err(|e| aside.error(&e))?;
@@ -104,7 +140,9 @@ fn exists(file: &Path, catalog: &Catalog, line: u64) -> Result<(), DataError> {
     }
     let shown = crate::catalog::shown(&catalog.path);
     let error = DataError::new(file, "there is no such file");
-    Err(error.help(format!("{shown}, line {line} names it; paths are relative to the catalog")))
+    Err(error.help(format!(
+        "{shown}, line {line} names it; paths are relative to the catalog"
+    )))
 }
 
 fn read_stamps(folder: &Path) -> Option<Stamps> {
@@ -114,11 +152,18 @@ fn read_stamps(folder: &Path) -> Option<Stamps> {
 fn stamp(path: &Path, folder: &Path) -> Result<Stamp, DataError> {
     let metadata = std::fs::metadata(path).map_err(|e| DataError::io(path, &e))?;
     let relative = path.strip_prefix(folder).unwrap_or(path);
-    Ok(Stamp { path: relative.to_string_lossy().into_owned(), size: metadata.len(), modified: modified(&metadata) })
+    Ok(Stamp {
+        path: relative.to_string_lossy().into_owned(),
+        size: metadata.len(),
+        modified: modified(&metadata),
+    })
 }
 
 fn modified(metadata: &Metadata) -> u64 {
-    let time = metadata.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
+    let time = metadata
+        .modified()
+        .ok()
+        .and_then(|t| t.duration_since(UNIX_EPOCH).ok());
     time.map_or(0, |t| t.as_nanos() as u64)
 }
 

@@ -20,13 +20,16 @@ pub struct Adjacency<'a> {
 }
 
 impl Adjacency<'_> {
-    /// The places of a row's links in the arrays.
+    /// The places of a row's links in the arrays; none for a row that the entity does not have.
     pub fn range(&self, row: u32) -> Range<usize> {
-        self.offsets[row as usize] as usize..self.offsets[row as usize + 1] as usize
+        match self.offsets.get(row as usize..(row as usize).saturating_add(2)) {
+            Some(&[start, end]) => start as usize..end as usize,
+            _ => 0..0,
+        }
     }
 
     pub fn degree(&self, row: u32) -> u32 {
-        self.offsets[row as usize + 1] - self.offsets[row as usize]
+        self.range(row).len() as u32
     }
 }
 
@@ -65,7 +68,11 @@ impl<'a> VectorsView<'a> {
     /// The vector of a row, if it has one.
     pub fn get(&self, row: u32) -> Option<&'a [f32]> {
         let row = row as usize;
-        let has = self.present.is_none_or(|bits| bits.get(row / 64).is_some_and(|b| b >> (row % 64) & 1 == 1));
-        self.data.get(row * self.dim..(row + 1) * self.dim).filter(|_| has)
+        let has = self
+            .present
+            .is_none_or(|bits| bits.get(row / 64).is_some_and(|b| b >> (row % 64) & 1 == 1));
+        self.data
+            .get(row * self.dim..(row + 1) * self.dim)
+            .filter(|_| has)
     }
 }

@@ -22,7 +22,12 @@ impl Aside {
         temporary.push(".new");
         let temporary = PathBuf::from(temporary);
         let file = File::create(&temporary).map_err(|e| cannot_write(&temporary, &e))?;
-        Ok(Aside { file, temporary, target: target.to_owned(), done: false })
+        Ok(Aside {
+            file,
+            temporary,
+            target: target.to_owned(),
+            done: false,
+        })
     }
 
     pub fn error(&self, error: &std::io::Error) -> DataError {
@@ -66,13 +71,20 @@ pub struct Writer {
 
 impl Writer {
     pub fn new(target: &Path) -> Result<Self, DataError> {
-        let mut writer = Writer { aside: Aside::new(target)?, at: 0, buffers: Vec::new() };
+        let mut writer = Writer {
+            aside: Aside::new(target)?,
+            at: 0,
+            buffers: Vec::new(),
+        };
         writer.write(&[0; HEADER])?;
         Ok(writer)
     }
 
     fn write(&mut self, data: &[u8]) -> Result<(), DataError> {
-        self.aside.file.write_all(data).map_err(|e| self.aside.error(&e))?;
+        self.aside
+            .file
+            .write_all(data)
+            .map_err(|e| self.aside.error(&e))?;
         self.at += data.len() as u64;
         Ok(())
     }
@@ -82,7 +94,11 @@ impl Writer {
         let padding = self.at.next_multiple_of(ALIGN) - self.at;
         self.write(&[0; ALIGN as usize][..padding as usize])?;
         let data = bytes(values);
-        self.buffers.push(Buffer { at: self.at, len: data.len() as u64, xxh3: xxh3_64(data) });
+        self.buffers.push(Buffer {
+            at: self.at,
+            len: data.len() as u64,
+            xxh3: xxh3_64(data),
+        });
         self.write(data)?;
         Ok(self.buffers.len() - 1)
     }
@@ -102,7 +118,10 @@ impl Writer {
             manifest_len: text.len() as u64,
             manifest_hash: xxh3_64(&text),
         };
-        self.aside.file.seek(SeekFrom::Start(0)).map_err(|e| self.aside.error(&e))?;
+        self.aside
+            .file
+            .seek(SeekFrom::Start(0))
+            .map_err(|e| self.aside.error(&e))?;
         self.write(&header.to_bytes())?;
         self.aside.finish()
     }

@@ -41,16 +41,35 @@ pub fn allows(text: &str, source: SourceId) -> Vec<Allow> {
     let (lexemes, comments) = lex(text, source, &mut unheard);
     let items = lay_out(&balance(lexemes.clone(), &mut unheard), &mut unheard);
     let items: Vec<Span> = items.iter().map(|i| i.span()).collect();
-    comments.iter().flat_map(|comment| allowed(text, comment, &lexemes, &items)).collect()
+    comments
+        .iter()
+        .flat_map(|comment| allowed(text, comment, &lexemes, &items))
+        .collect()
 }
 
 fn allowed(text: &str, comment: &Comment, lexemes: &[Lexeme], items: &[Span]) -> Vec<Allow> {
-    let codes = text[comment.span.range()].trim_start_matches('#').trim_start().strip_prefix("igql:");
-    let codes = codes.and_then(|c| c.trim_start().strip_prefix("allow")?.trim_start().strip_prefix('('));
-    let Some((codes, _)) = codes.and_then(|c| c.split_once(')')) else { return Vec::new() };
+    let codes = text[comment.span.range()]
+        .trim_start_matches('#')
+        .trim_start()
+        .strip_prefix("igql:");
+    let codes = codes.and_then(|c| {
+        c.trim_start()
+            .strip_prefix("allow")?
+            .trim_start()
+            .strip_prefix('(')
+    });
+    let Some((codes, _)) = codes.and_then(|c| c.split_once(')')) else {
+        return Vec::new();
+    };
     let scope = scope(text, comment, lexemes, items);
     let codes = codes.split(',').map(str::trim).filter(|c| c.len() >= 3);
-    codes.map(|code| Allow { code: code.to_string(), scope, comment: comment.span }).collect()
+    codes
+        .map(|code| Allow {
+            code: code.to_string(),
+            scope,
+            comment: comment.span,
+        })
+        .collect()
 }
 
 fn scope(text: &str, comment: &Comment, lexemes: &[Lexeme], items: &[Span]) -> Span {
@@ -67,7 +86,11 @@ fn scope(text: &str, comment: &Comment, lexemes: &[Lexeme], items: &[Span]) -> S
         },
         None => comment.span,
     };
-    let start = text[..place.start as usize].rfind('\n').map_or(0, |i| i + 1);
-    let end = text[place.start as usize..].find('\n').map_or(text.len(), |i| place.start as usize + i);
+    let start = text[..place.start as usize]
+        .rfind('\n')
+        .map_or(0, |i| i + 1);
+    let end = text[place.start as usize..]
+        .find('\n')
+        .map_or(text.len(), |i| place.start as usize + i);
     Span::new(source, start, end)
 }

@@ -33,25 +33,54 @@ pub enum ItemKind {
     /// `import std.hybrid` or `import "lib/sources.igql"`
     Import(ImportPath),
     /// `param country: string = "US"`
-    Param { name: Name, ty: TypeExpr, default: Option<Expr> },
+    Param {
+        name: Name,
+        ty: TypeExpr,
+        default: Option<Expr>,
+    },
     /// `tunable w in 0.0..5.0 = 1.0`
-    Tunable { name: Name, range: Range, default: Expr },
+    Tunable {
+        name: Name,
+        range: Range,
+        default: Expr,
+    },
     /// `edge likes = ratings where rating >= 4 weight rating - 3`
     Edge(EdgeDecl),
     /// `embedding default on account = ig2vec`
-    Embedding { name: Name, entities: Vec<Name>, value: Expr },
+    Embedding {
+        name: Name,
+        entities: Vec<Name>,
+        value: Expr,
+    },
     /// `model final on media = formula(...)`
-    Model { name: Name, entity: Name, value: Expr },
+    Model {
+        name: Name,
+        entity: Name,
+        value: Expr,
+    },
     /// `value popularity on media = ...`, `value explore(save: float = 1.0) = ...`
     Value(RowDef),
     /// `policy safe(limit: float = 0.2) on media = ...`
     Policy(RowDef),
     /// `def fresh(rows: set[media]) -> set[media] = ...`
-    Def { name: Name, params: Vec<Param>, result: Option<TypeExpr>, body: Expr },
+    Def {
+        name: Name,
+        params: Vec<Param>,
+        result: Option<TypeExpr>,
+        body: Expr,
+    },
     /// `query main(n: int = 25) = ...`
-    Query { name: Name, params: Vec<Param>, body: Expr },
+    Query {
+        name: Name,
+        params: Vec<Param>,
+        body: Expr,
+    },
     /// `test "nothing unsafe" (user=42) = { ... }`
-    Test { name: Name, settings: Vec<Arg>, body: Block },
+    Test {
+        name: Name,
+        settings: Vec<Arg>,
+        body: Block,
+    },
     /// `likes_source = user.liked(30)`
     Binding { name: Name, value: Expr },
     /// A bare expression: the query `main` when it is the last item.
@@ -114,7 +143,10 @@ pub struct TypeExpr {
 #[derive(Clone, Debug, PartialEq)]
 pub enum TypeExprKind {
     /// A name with its arguments in brackets (none: no brackets).
-    Named { name: Name, args: Vec<TypeExpr> },
+    Named {
+        name: Name,
+        args: Vec<TypeExpr>,
+    },
     /// A number as an argument: the 64 of `vector[64]`.
     Size(i64),
     Error,
@@ -139,9 +171,17 @@ pub struct Block {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Statement {
-    Binding { docs: Vec<String>, name: Name, value: Expr, span: Span },
+    Binding {
+        docs: Vec<String>,
+        name: Name,
+        value: Expr,
+        span: Span,
+    },
     /// Allowed only in tests; elsewhere the checker objects.
-    Assert { condition: Expr, span: Span },
+    Assert {
+        condition: Expr,
+        span: Span,
+    },
     Error(Span),
 }
 
@@ -165,31 +205,69 @@ pub enum ExprKind {
     /// Microseconds since 1970, UTC.
     Time(i64),
     /// `final@3`
-    Version { name: Name, version: i64 },
+    Version {
+        name: Name,
+        version: i64,
+    },
     /// A bare name; its kind is found by where it stands.
     Name(String),
     List(Vec<Expr>),
     /// `{name: x, more: y}`
     Record(Vec<(Name, Expr)>),
     Block(Block),
-    Unary { op: UnaryOp, operand: Box<Expr> },
-    Binary { op: BinaryOp, left: Box<Expr>, right: Box<Expr> },
+    Unary {
+        op: UnaryOp,
+        operand: Box<Expr>,
+    },
+    Binary {
+        op: BinaryOp,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
     /// `a < b <= c`: comparisons chain.
-    Compare { first: Box<Expr>, rest: Vec<(CompareOp, Expr)> },
+    Compare {
+        first: Box<Expr>,
+        rest: Vec<(CompareOp, Expr)>,
+    },
     /// `x in S`, `x not in S`
-    In { value: Box<Expr>, set: Box<Expr>, negated: bool },
+    In {
+        value: Box<Expr>,
+        set: Box<Expr>,
+        negated: bool,
+    },
     /// `x is null`, `x is not null`
-    IsNull { value: Box<Expr>, negated: bool },
+    IsNull {
+        value: Box<Expr>,
+        negated: bool,
+    },
     /// `then if condition else otherwise`
-    If { then: Box<Expr>, condition: Box<Expr>, otherwise: Box<Expr> },
+    If {
+        then: Box<Expr>,
+        condition: Box<Expr>,
+        otherwise: Box<Expr>,
+    },
     /// `f(x, y=1)`
-    Call { callee: Name, args: Vec<Arg> },
+    Call {
+        callee: Name,
+        args: Vec<Arg>,
+    },
     /// `x.f(y)`
-    Method { receiver: Box<Expr>, name: Name, args: Vec<Arg> },
+    Method {
+        receiver: Box<Expr>,
+        name: Name,
+        args: Vec<Arg>,
+    },
     /// `x.name`
-    Field { receiver: Box<Expr>, name: Name },
+    Field {
+        receiver: Box<Expr>,
+        name: Name,
+    },
     /// A list element `key: count [in window]` of `slate`.
-    Rule { key: Box<Expr>, count: Box<Expr>, window: Option<Box<Expr>> },
+    Rule {
+        key: Box<Expr>,
+        count: Box<Expr>,
+        window: Option<Box<Expr>>,
+    },
     /// Could not be parsed; already reported.
     Error,
 }

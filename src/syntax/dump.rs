@@ -5,7 +5,10 @@ use super::print::{compare_sign, print_expression, type_text};
 
 /// An outline of the tree.
 pub fn dump(file: &File) -> String {
-    let mut outline = Outline { out: String::new(), depth: 0 };
+    let mut outline = Outline {
+        out: String::new(),
+        depth: 0,
+    };
     file.items.iter().for_each(|item| outline.item(item));
     outline.out
 }
@@ -42,11 +45,19 @@ impl Outline {
                 let path: Vec<&str> = path.iter().map(|n| n.text.as_str()).collect();
                 self.line(format!("import {}", path.join(".")));
             }
-            ItemKind::Import(ImportPath::File { path, .. }) => self.line(format!("import {path:?}")),
-            ItemKind::Param { name, ty, default } => {
-                self.node(format!("param {}: {}", name.text, type_text(ty)), |o| o.optional("default", default.as_ref()));
+            ItemKind::Import(ImportPath::File { path, .. }) => {
+                self.line(format!("import {path:?}"))
             }
-            ItemKind::Tunable { name, range, default } => self.node(format!("tunable {}", name.text), |o| {
+            ItemKind::Param { name, ty, default } => {
+                self.node(format!("param {}: {}", name.text, type_text(ty)), |o| {
+                    o.optional("default", default.as_ref())
+                });
+            }
+            ItemKind::Tunable {
+                name,
+                range,
+                default,
+            } => self.node(format!("tunable {}", name.text), |o| {
                 o.range(range);
                 o.under("default", default);
             }),
@@ -55,40 +66,76 @@ impl Outline {
                 o.optional("where", edge.filter.as_ref());
                 o.optional("weight", edge.weight.as_ref());
             }),
-            ItemKind::Embedding { name, entities, value } => {
+            ItemKind::Embedding {
+                name,
+                entities,
+                value,
+            } => {
                 let entities: Vec<&str> = entities.iter().map(|n| n.text.as_str()).collect();
-                self.under(&format!("embedding {} on {}", name.text, entities.join(", ")), value);
+                self.under(
+                    &format!("embedding {} on {}", name.text, entities.join(", ")),
+                    value,
+                );
             }
-            ItemKind::Model { name, entity, value } => self.under(&format!("model {} on {}", name.text, entity.text), value),
+            ItemKind::Model {
+                name,
+                entity,
+                value,
+            } => self.under(&format!("model {} on {}", name.text, entity.text), value),
             ItemKind::Value(def) => self.row("value", def),
             ItemKind::Policy(def) => self.row("policy", def),
-            ItemKind::Def { name, params, result, body } => {
-                let result = result.as_ref().map_or(String::new(), |r| format!(" -> {}", type_text(r)));
+            ItemKind::Def {
+                name,
+                params,
+                result,
+                body,
+            } => {
+                let result = result
+                    .as_ref()
+                    .map_or(String::new(), |r| format!(" -> {}", type_text(r)));
                 self.definition(&format!("def {}{result}", name.text), params, body);
             }
-            ItemKind::Query { name, params, body } => self.definition(&format!("query {}", name.text), params, body),
-            ItemKind::Test { name, settings, body } => self.node(format!("test {:?}", name.text), |o| {
+            ItemKind::Query { name, params, body } => {
+                self.definition(&format!("query {}", name.text), params, body)
+            }
+            ItemKind::Test {
+                name,
+                settings,
+                body,
+            } => self.node(format!("test {:?}", name.text), |o| {
                 settings.iter().for_each(|a| o.arg(a));
                 o.block(body);
             }),
-            ItemKind::Binding { name, value } => self.under(&format!("binding {}", name.text), value),
+            ItemKind::Binding { name, value } => {
+                self.under(&format!("binding {}", name.text), value)
+            }
             ItemKind::Expr(e) => self.under("expression", e),
             ItemKind::Error => self.line("error"),
         }
     }
 
     fn row(&mut self, word: &str, def: &RowDef) {
-        let on = def.entity.as_ref().map_or(String::new(), |e| format!(" on {}", e.text));
-        self.definition(&format!("{word} {}{on}", def.name.text), &def.params, &def.body);
+        let on = def
+            .entity
+            .as_ref()
+            .map_or(String::new(), |e| format!(" on {}", e.text));
+        self.definition(
+            &format!("{word} {}{on}", def.name.text),
+            &def.params,
+            &def.body,
+        );
     }
 
     fn definition(&mut self, head: &str, params: &[Param], body: &Expr) {
         self.node(head, |o| {
             for param in params {
-                o.node(format!("parameter {}: {}", param.name.text, type_text(&param.ty)), |o| {
-                    param.range.iter().for_each(|r| o.range(r));
-                    o.optional("default", param.default.as_ref());
-                });
+                o.node(
+                    format!("parameter {}: {}", param.name.text, type_text(&param.ty)),
+                    |o| {
+                        param.range.iter().for_each(|r| o.range(r));
+                        o.optional("default", param.default.as_ref());
+                    },
+                );
             }
             o.expr(body);
         });
@@ -123,7 +170,9 @@ impl Outline {
 
     fn statement(&mut self, statement: &Statement) {
         match statement {
-            Statement::Binding { docs, name, value, .. } => {
+            Statement::Binding {
+                docs, name, value, ..
+            } => {
                 docs.iter().for_each(|d| self.line(format!("## {d}")));
                 self.under(&format!("binding {}", name.text), value);
             }
@@ -136,28 +185,57 @@ impl Outline {
         match &e.kind {
             ExprKind::Name(name) => self.line(format!("name {name}")),
             ExprKind::Error => self.line("error"),
-            ExprKind::List(elements) => self.node("list", |o| elements.iter().for_each(|e| o.expr(e))),
-            ExprKind::Record(fields) => self.node("record", |o| fields.iter().for_each(|(n, e)| o.under(&format!("{}:", n.text), e))),
+            ExprKind::List(elements) => {
+                self.node("list", |o| elements.iter().for_each(|e| o.expr(e)))
+            }
+            ExprKind::Record(fields) => self.node("record", |o| {
+                fields
+                    .iter()
+                    .for_each(|(n, e)| o.under(&format!("{}:", n.text), e))
+            }),
             ExprKind::Block(block) => self.block(block),
-            ExprKind::Unary { op, operand } => self.under(&format!("{op:?}").to_lowercase(), operand),
-            ExprKind::Binary { op, left, right } => self.pair(&format!("{op:?}").to_lowercase(), left, right),
+            ExprKind::Unary { op, operand } => {
+                self.under(&format!("{op:?}").to_lowercase(), operand)
+            }
+            ExprKind::Binary { op, left, right } => {
+                self.pair(&format!("{op:?}").to_lowercase(), left, right)
+            }
             ExprKind::Compare { first, rest } => self.node("compare", |o| {
                 o.expr(first);
-                rest.iter().for_each(|(op, e)| o.under(compare_sign(*op), e));
+                rest.iter()
+                    .for_each(|(op, e)| o.under(compare_sign(*op), e));
             }),
-            ExprKind::In { value, set, negated } => self.pair(if *negated { "not in" } else { "in" }, value, set),
-            ExprKind::IsNull { value, negated } => self.under(if *negated { "is not null" } else { "is null" }, value),
-            ExprKind::If { then, condition, otherwise } => self.node("choice", |o| {
+            ExprKind::In {
+                value,
+                set,
+                negated,
+            } => self.pair(if *negated { "not in" } else { "in" }, value, set),
+            ExprKind::IsNull { value, negated } => {
+                self.under(if *negated { "is not null" } else { "is null" }, value)
+            }
+            ExprKind::If {
+                then,
+                condition,
+                otherwise,
+            } => self.node("choice", |o| {
                 o.under("if", condition);
                 o.under("then", then);
                 o.under("else", otherwise);
             }),
-            ExprKind::Call { callee, args } => self.node(format!("call {}", callee.text), |o| args.iter().for_each(|a| o.arg(a))),
-            ExprKind::Method { receiver, name, args } => self.node(format!("method {}", name.text), |o| {
+            ExprKind::Call { callee, args } => self.node(format!("call {}", callee.text), |o| {
+                args.iter().for_each(|a| o.arg(a))
+            }),
+            ExprKind::Method {
+                receiver,
+                name,
+                args,
+            } => self.node(format!("method {}", name.text), |o| {
                 o.under("of", receiver);
                 args.iter().for_each(|a| o.arg(a));
             }),
-            ExprKind::Field { receiver, name } => self.under(&format!("field {}", name.text), receiver),
+            ExprKind::Field { receiver, name } => {
+                self.under(&format!("field {}", name.text), receiver)
+            }
             ExprKind::Rule { key, count, window } => self.node("rule", |o| {
                 o.pair("at most or at least", key, count);
                 o.optional("in", window.as_deref());

@@ -83,13 +83,16 @@ pub fn lay_out<'t>(input: &[Lexeme<'t>], sink: &mut Sink) -> Vec<ItemTokens<'t>>
         assigned: false,
     };
     let mut semicolon = None;
-    for i in 0..input.len() {
-        let token = input[i].token;
+    for (i, lexeme) in input.iter().enumerate() {
+        let token = lexeme.token;
         if token == Token::Semicolon && layout.separates() {
             semicolon = Some(i);
             continue;
         }
-        if layout.separates() && (semicolon.take().is_some() || layout.breaks(i)) && !token.is_closer() {
+        if layout.separates()
+            && (semicolon.take().is_some() || layout.breaks(i))
+            && !token.is_closer()
+        {
             layout.separate();
         }
         layout.take(i);
@@ -107,7 +110,9 @@ impl<'t> Layout<'_, 't> {
     /// Whether a statement begins with the line of lexeme `i`.
     fn breaks(&self, i: usize) -> bool {
         let lexeme = &self.input[i];
-        let Some(previous) = self.current.last() else { return false };
+        let Some(previous) = self.current.last() else {
+            return false;
+        };
         let next = self.input.get(i + 1).map(|l| l.token);
         if !lexeme.first || self.clause(i) {
             return false;
@@ -124,11 +129,16 @@ impl<'t> Layout<'_, 't> {
     }
 
     fn separate(&mut self) {
-        let Some(last) = self.current.last() else { return };
+        let Some(last) = self.current.last() else {
+            return;
+        };
         if self.open.is_empty() {
             self.finish_item();
         } else if !matches!(last.token, Token::OpenBlock | Token::Sep) {
-            let place = Span { start: last.span.end, ..last.span };
+            let place = Span {
+                start: last.span.end,
+                ..last.span
+            };
             self.current.push(Lexeme::synthetic(Token::Sep, place));
             self.depth.next();
         }
@@ -143,7 +153,10 @@ impl<'t> Layout<'_, 't> {
         } else if let Some(word) = self.word(i) {
             lexeme.token = word;
         } else if self.begins_statement() && is_binding(self.input, i) {
-            self.current.extend(docs.into_iter().map(|d| Lexeme::synthetic(Token::Doc(d), lexeme.span)));
+            self.current.extend(
+                docs.into_iter()
+                    .map(|d| Lexeme::synthetic(Token::Doc(d), lexeme.span)),
+            );
         }
         self.bracket(&lexeme);
         self.depth.count(&lexeme);
@@ -152,7 +165,9 @@ impl<'t> Layout<'_, 't> {
     }
 
     fn begins_statement(&self) -> bool {
-        self.current.last().is_some_and(|l| matches!(l.token, Token::OpenBlock | Token::Sep))
+        self.current
+            .last()
+            .is_some_and(|l| matches!(l.token, Token::OpenBlock | Token::Sep))
     }
 
     fn bracket(&mut self, lexeme: &Lexeme) {
@@ -168,7 +183,9 @@ impl<'t> Layout<'_, 't> {
 
     /// `on`, `where` or `weight` where the current declaration has a place for it.
     fn word(&self, i: usize) -> Option<Token<'static>> {
-        let Token::Name(name) = self.input[i].token else { return None };
+        let Token::Name(name) = self.input[i].token else {
+            return None;
+        };
         let head = self.current.first()?.token;
         let previous = self.current.last()?.token;
         if !self.open.is_empty() || !previous.can_end() {
@@ -176,7 +193,9 @@ impl<'t> Layout<'_, 't> {
         }
         use Token::{Edge, Embedding, Model, On, Policy, Value, Weight, Where};
         match name {
-            "on" if matches!(head, Embedding | Model | Value | Policy) && !self.assigned => Some(On),
+            "on" if matches!(head, Embedding | Model | Value | Policy) && !self.assigned => {
+                Some(On)
+            }
             "where" if head == Edge && self.assigned => Some(Where),
             "weight" if head == Edge && self.assigned => Some(Weight),
             _ => None,
@@ -198,15 +217,23 @@ impl<'t> Layout<'_, 't> {
                 "brackets nest at most {} deep and chains have at most {MAX_DEPTH} links; name parts of it with bindings",
                 MAX_DEPTH / BRACKET_DEPTH
             );
-            self.sink.push(Diagnostic::new(code::E0107, span, message).help(help));
+            self.sink
+                .push(Diagnostic::new(code::E0107, span, message).help(help));
         }
-        self.items.push(ItemTokens { docs, tokens, too_deep: depth.exceeded.is_some() });
+        self.items.push(ItemTokens {
+            docs,
+            tokens,
+            too_deep: depth.exceeded.is_some(),
+        });
     }
 }
 
 impl Depth {
     fn new() -> Self {
-        Depth { levels: vec![Level::default()], exceeded: None }
+        Depth {
+            levels: vec![Level::default()],
+            exceeded: None,
+        }
     }
 
     fn count(&mut self, lexeme: &Lexeme) {
@@ -217,7 +244,9 @@ impl Depth {
             self.close();
         } else if matches!(token, Token::Comma | Token::Where | Token::Weight) {
             self.next();
-        } else if token.deepens() && let Some(level) = self.levels.last_mut() {
+        } else if token.deepens()
+            && let Some(level) = self.levels.last_mut()
+        {
             level.operators += 1;
         }
         let here = self.levels.last().map_or(0, |l| l.operators + l.inner);
@@ -229,7 +258,10 @@ impl Depth {
     /// The next element of the same bracket.
     fn next(&mut self) {
         if let Some(level) = self.levels.last_mut() {
-            *level = Level { before: level.before.max(level.operators + level.inner), ..Level::default() };
+            *level = Level {
+                before: level.before.max(level.operators + level.inner),
+                ..Level::default()
+            };
         }
     }
 

@@ -27,7 +27,14 @@ pub struct Lexeme<'t> {
 impl<'t> Lexeme<'t> {
     /// A token that stands nowhere in the text.
     pub fn synthetic(token: Token<'t>, span: Span) -> Self {
-        Lexeme { token, span, first: false, column: 0, synthetic: true, docs: Vec::new() }
+        Lexeme {
+            token,
+            span,
+            first: false,
+            column: 0,
+            synthetic: true,
+            docs: Vec::new(),
+        }
     }
 }
 
@@ -54,7 +61,11 @@ struct Lexing<'t, 's> {
 
 /// Cuts the text into lexemes and comments. Texts of 4 GiB and more do not fit a span: the rest
 /// is left out with a message.
-pub fn lex<'t>(text: &'t str, source: SourceId, sink: &mut Sink) -> (Vec<Lexeme<'t>>, Vec<Comment>) {
+pub fn lex<'t>(
+    text: &'t str,
+    source: SourceId,
+    sink: &mut Sink,
+) -> (Vec<Lexeme<'t>>, Vec<Comment>) {
     let mut lexing = Lexing {
         text,
         source,
@@ -67,7 +78,12 @@ pub fn lex<'t>(text: &'t str, source: SourceId, sink: &mut Sink) -> (Vec<Lexeme<
         blank: true,
     };
     if u32::try_from(text.len()).is_err() {
-        lexing.report(code::E0101, 0..0, "the text is longer than 4 GiB", "split it into several files");
+        lexing.report(
+            code::E0101,
+            0..0,
+            "the text is longer than 4 GiB",
+            "split it into several files",
+        );
         return (lexing.out, lexing.comments);
     }
     let mut tokens = Token::lexer(text);
@@ -78,9 +94,16 @@ pub fn lex<'t>(text: &'t str, source: SourceId, sink: &mut Sink) -> (Vec<Lexeme<
 }
 
 impl<'t> Lexing<'t, '_> {
-    fn report(&mut self, code: Code, at: std::ops::Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+    fn report(
+        &mut self,
+        code: Code,
+        at: std::ops::Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
         let span = Span::new(self.source, at.start, at.end);
-        self.sink.push(Diagnostic::new(code, span, message).help(help));
+        self.sink
+            .push(Diagnostic::new(code, span, message).help(help));
     }
 
     fn take(&mut self, token: Result<Token<'t>, ()>, at: std::ops::Range<usize>) {
@@ -108,10 +131,17 @@ impl<'t> Lexing<'t, '_> {
         self.blank = false;
         let text = &self.text[at.clone()];
         let alone = !self.begun;
-        if let Some(doc) = text.strip_prefix("##").filter(|t| alone && !t.starts_with('#')) {
-            self.docs.push(doc.strip_prefix(' ').unwrap_or(doc).trim_end());
+        if let Some(doc) = text
+            .strip_prefix("##")
+            .filter(|t| alone && !t.starts_with('#'))
+        {
+            self.docs
+                .push(doc.strip_prefix(' ').unwrap_or(doc).trim_end());
         }
-        self.comments.push(Comment { alone, span: Span::new(self.source, at.start, at.end) });
+        self.comments.push(Comment {
+            alone,
+            span: Span::new(self.source, at.start, at.end),
+        });
     }
 
     fn push(&mut self, token: Token<'t>, at: std::ops::Range<usize>) {
@@ -135,7 +165,21 @@ impl<'t> Lexing<'t, '_> {
             Token::At if slice.len() > 1 => self.literal(literal::time(slice), at),
             Token::Quote => self.string(slice, at),
             Token::Quoted("") => {
-                self.report(code::E0101, at, "a name in backticks is empty", "write the name between the backticks");
+                self.report(
+                    code::E0101,
+                    at,
+                    "a name in backticks is empty",
+                    "write the name between the backticks",
+                );
+                Token::Bad
+            }
+            Token::Curly => {
+                self.report(
+                    code::E0103,
+                    at,
+                    "typographic quotes enclose no string",
+                    "strings stand in plain quotes: `\"text\"`",
+                );
                 Token::Bad
             }
             Token::Name(name) => self.name(name, at),
@@ -146,7 +190,11 @@ impl<'t> Lexing<'t, '_> {
         }
     }
 
-    fn literal(&mut self, value: Result<Token<'t>, literal::Malformed>, at: std::ops::Range<usize>) -> Token<'t> {
+    fn literal(
+        &mut self,
+        value: Result<Token<'t>, literal::Malformed>,
+        at: std::ops::Range<usize>,
+    ) -> Token<'t> {
         value.unwrap_or_else(|wrong| {
             self.report(code::E0102, at, wrong.message, wrong.help);
             Token::Bad
@@ -156,7 +204,9 @@ impl<'t> Lexing<'t, '_> {
     fn string(&mut self, slice: &'t str, at: std::ops::Range<usize>) -> Token<'t> {
         let quote = &slice[..1];
         if !closed(slice) {
-            let help = format!("strings end on their line with {quote}; a line break inside is written `\\n`");
+            let help = format!(
+                "strings end on their line with {quote}; a line break inside is written `\\n`"
+            );
             self.report(code::E0103, at, "the string is not closed", help);
             return Token::Bad;
         }
@@ -164,7 +214,9 @@ impl<'t> Lexing<'t, '_> {
             Ok(_) => Token::Str(slice),
             Err(bad) => {
                 let wrong = &slice[bad.clone()];
-                let help = format!("a backslash itself is written `\\\\`: `\\{wrong}`; escapes are `\\n \\t \\r \\0 \\\" \\' \\u{{E9}}`");
+                let help = format!(
+                    "a backslash itself is written `\\\\`: `\\{wrong}`; escapes are `\\n \\t \\r \\0 \\\" \\' \\u{{E9}}`"
+                );
                 let at = at.start + bad.start..at.start + bad.end;
                 self.report(code::E0103, at, format!("`{wrong}` is no escape"), help);
                 Token::Bad
@@ -177,14 +229,21 @@ impl<'t> Lexing<'t, '_> {
     fn name(&mut self, name: &'t str, at: std::ops::Range<usize>) -> Token<'t> {
         let after_dot = self.out.last().is_some_and(|l| l.token == Token::Dot);
         let rest = self.text[at.end..].trim_start();
-        let used_as_name = after_dot || rest.starts_with(['(', ':', '@']) || rest.starts_with('=') && !rest.starts_with("==");
+        let used_as_name = after_dot
+            || rest.starts_with(['(', ':', '@'])
+            || rest.starts_with('=') && !rest.starts_with("==");
         match name {
             "True" if !used_as_name => self.foreign(at, Token::True, "true"),
             "False" if !used_as_name => self.foreign(at, Token::False, "false"),
             "None" if !used_as_name => self.foreign(at, Token::Null, "null"),
             _ if !name.is_ascii() => {
                 let help = format!("other names stand in backticks: `` `{name}` ``");
-                self.report(code::E0101, at, format!("the name `{name}` is not plain ASCII"), help);
+                self.report(
+                    code::E0101,
+                    at,
+                    format!("the name `{name}` is not plain ASCII"),
+                    help,
+                );
                 Token::Name(name)
             }
             _ => Token::Name(name),
@@ -193,26 +252,43 @@ impl<'t> Lexing<'t, '_> {
 
     fn foreign(&mut self, at: std::ops::Range<usize>, meant: Token<'t>, word: &str) -> Token<'t> {
         let wrong = &self.text[at.clone()];
-        self.report(code::E0101, at, format!("`{wrong}` is not part of the language"), format!("write `{word}`"));
+        self.report(
+            code::E0101,
+            at,
+            format!("`{wrong}` is not part of the language"),
+            format!("write `{word}`"),
+        );
         meant
     }
 
     /// A character that begins no token. Neighbours of the same kind are reported together.
     fn stray(&mut self, at: std::ops::Range<usize>) {
         let wrong = &self.text[at.clone()];
-        if self.out.last().is_some_and(|l| l.token == Token::Bad && l.span.end as usize == at.start) {
+        if self
+            .out
+            .last()
+            .is_some_and(|l| l.token == Token::Bad && l.span.end as usize == at.start)
+        {
             return;
         }
         let help = match wrong.chars().next() {
             Some('?') => "a choice is written `a if condition else b`",
             Some('^') => "a power is written `a ** b`",
-            Some('“' | '”' | '‘' | '’' | '«' | '»') => "strings stand in plain quotes: `\"text\"`",
+            Some('“' | '”' | '‘' | '’' | '«' | '»') => {
+                "strings stand in plain quotes: `\"text\"`"
+            }
             Some('`') => "a name in backticks ends with a backtick on the same line",
-            Some('\\') => "no mark is needed to go on in the next line: begin it with `.` or an operator",
+            Some('\\') => {
+                "no mark is needed to go on in the next line: begin it with `.` or an operator"
+            }
             _ => "remove it; text stands in quotes, comments begin with `#`",
         };
-        let shown = wrong.escape_debug().to_string();
-        self.report(code::E0101, at.clone(), format!("unexpected character `{shown}`"), help);
+        let message = if wrong.starts_with('`') {
+            "the name in backticks is not closed".to_string()
+        } else {
+            format!("unexpected character `{}`", wrong.escape_debug())
+        };
+        self.report(code::E0101, at.clone(), message, help);
         self.push(Token::Bad, at);
     }
 }

@@ -11,7 +11,10 @@ pub struct Malformed {
 }
 
 fn malformed<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, Malformed> {
-    Err(Malformed { message: message.into(), help: help.into() })
+    Err(Malformed {
+        message: message.into(),
+        help: help.into(),
+    })
 }
 
 /// Units of durations and their length in microseconds, longest first.
@@ -32,7 +35,10 @@ pub fn number(text: &str) -> Result<Token<'static>, Malformed> {
             format!("numbers have digits on both sides of the point: `0{text}`"),
         );
     }
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '_').len();
+    let digits = text.len()
+        - text
+            .trim_start_matches(|c: char| c.is_ascii_digit() || c == '_')
+            .len();
     let (head, tail) = text.split_at(digits);
     if underscores_stray(text) {
         return malformed(
@@ -68,7 +74,10 @@ fn integer(text: &str) -> Result<Token<'static>, Malformed> {
         Ok(value) => Ok(Token::Int(value)),
         Err(_) => malformed(
             format!("`{text}` is too large for an `int`"),
-            format!("the largest is {}; a float is written with a point: `1e30`", i64::MAX),
+            format!(
+                "the largest is {}; a float is written with a point: `1e30`",
+                i64::MAX
+            ),
         ),
     }
 }
@@ -88,7 +97,10 @@ fn duration(text: &str, digits: &str, length: i64) -> Result<Token<'static>, Mal
 fn is_float(text: &str) -> bool {
     let digits = |s: &str| !s.is_empty() && s.bytes().all(|c| c.is_ascii_digit() || c == b'_');
     let (mantissa, exponent) = match text.find(['e', 'E']) {
-        Some(i) => (&text[..i], Some(text[i + 1..].trim_start_matches(['+', '-']))),
+        Some(i) => (
+            &text[..i],
+            Some(text[i + 1..].trim_start_matches(['+', '-'])),
+        ),
         None => (text, None),
     };
     mantissa.splitn(2, '.').all(digits) && exponent.is_none_or(digits)
@@ -159,7 +171,10 @@ pub fn time(text: &str) -> Result<Token<'static>, Malformed> {
         return malformed(format!("`{text}` is no time"), help);
     }
     let Ok(date) = date.parse::<jiff::civil::Date>() else {
-        return malformed(format!("there is no day `{date}`"), "a date is year, month and day: `@2024-05-01`");
+        return malformed(
+            format!("there is no day `{date}`"),
+            "a date is year, month and day: `@2024-05-01`",
+        );
     };
     let (clock, offset) = split_offset(clock.unwrap_or("00:00Z"));
     let Some(clock) = clock_time(clock) else {
@@ -171,17 +186,29 @@ pub fn time(text: &str) -> Result<Token<'static>, Malformed> {
             "a time ends in `Z` or in an offset such as `+02:00`",
         );
     };
-    Ok(Token::Time(micros(date.to_datetime(clock)) - offset * 1_000_000))
+    Ok(Token::Time(
+        micros(date.to_datetime(clock)) - offset * 1_000_000,
+    ))
 }
 
 /// Whether the text has digits where the shape has `d`, and the same characters elsewhere.
 fn shaped(text: &str, shape: &str) -> bool {
     text.len() == shape.len()
-        && text.bytes().zip(shape.bytes()).all(|(c, s)| if s == b'd' { c.is_ascii_digit() } else { c == s })
+        && text.bytes().zip(shape.bytes()).all(|(c, s)| {
+            if s == b'd' {
+                c.is_ascii_digit()
+            } else {
+                c == s
+            }
+        })
 }
 
 fn split_offset(clock: &str) -> (&str, &str) {
-    clock.split_at(clock.find(|c: char| !c.is_ascii_digit() && c != ':' && c != '.').unwrap_or(clock.len()))
+    clock.split_at(
+        clock
+            .find(|c: char| !c.is_ascii_digit() && c != ':' && c != '.')
+            .unwrap_or(clock.len()),
+    )
 }
 
 fn clock_time(text: &str) -> Option<jiff::civil::Time> {
@@ -217,7 +244,8 @@ fn micros(at: jiff::civil::DateTime) -> i64 {
     let epoch = jiff::civil::date(1970, 1, 1);
     let days = i64::from(epoch.until(at.date()).map_or(0, |span| span.get_days()));
     let clock = at.time();
-    let seconds = i64::from(clock.hour()) * 3600 + i64::from(clock.minute()) * 60 + i64::from(clock.second());
+    let seconds =
+        i64::from(clock.hour()) * 3600 + i64::from(clock.minute()) * 60 + i64::from(clock.second());
     (days * 86_400 + seconds) * 1_000_000 + i64::from(clock.subsec_nanosecond()) / 1_000
 }
 

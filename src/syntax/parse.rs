@@ -44,21 +44,38 @@ pub fn parse_expression(text: &str, source: SourceId, sink: &mut Sink) -> Expr {
     let mut items = items(text, source, sink).into_iter();
     let end = Span::new(source, text.len(), text.len());
     let Some(tokens) = items.next() else {
-        sink.push(Diagnostic::new(code::E0101, end, "an expression is missing").help("write a value, a name or a call"));
-        return Expr { kind: ExprKind::Error, span: end };
+        sink.push(
+            Diagnostic::new(code::E0101, end, "an expression is missing")
+                .help("write a value, a name or a call"),
+        );
+        return Expr {
+            kind: ExprKind::Error,
+            span: end,
+        };
     };
     if let Some(more) = items.next() {
         let message = "one expression is expected here, this is a second one";
-        sink.push(Diagnostic::new(code::E0101, more.span(), message).help("remove it, or join the two by an operator"));
+        sink.push(
+            Diagnostic::new(code::E0101, more.span(), message)
+                .help("remove it, or join the two by an operator"),
+        );
     }
     let item = item(text, tokens, source, sink);
     match item.kind {
         ItemKind::Expr(e) => e,
-        ItemKind::Error => Expr { kind: ExprKind::Error, span: item.span },
+        ItemKind::Error => Expr {
+            kind: ExprKind::Error,
+            span: item.span,
+        },
         _ => {
             let message = "an expression is expected here, not a definition";
-            sink.push(Diagnostic::new(code::E0101, item.span, message).help("write the value alone"));
-            Expr { kind: ExprKind::Error, span: item.span }
+            sink.push(
+                Diagnostic::new(code::E0101, item.span, message).help("write the value alone"),
+            );
+            Expr {
+                kind: ExprKind::Error,
+                span: item.span,
+            }
         }
     }
 }
@@ -68,7 +85,10 @@ pub fn tokens<'t>(text: &'t str, source: SourceId, sink: &mut Sink) -> Vec<Lexem
     let mut all: Vec<Lexeme> = Vec::new();
     for item in items(text, source, sink) {
         if !all.is_empty() {
-            all.push(Lexeme::synthetic(Token::Sep, recover::end_before(&all, all.len())));
+            all.push(Lexeme::synthetic(
+                Token::Sep,
+                recover::end_before(&all, all.len()),
+            ));
         }
         all.extend(item.tokens);
     }
@@ -84,7 +104,11 @@ fn items<'t>(text: &'t str, source: SourceId, sink: &mut Sink) -> Vec<ItemTokens
 fn item(text: &str, item: ItemTokens, source: SourceId, sink: &mut Sink) -> Item {
     let span = item.span();
     let docs = item.docs.iter().map(|d| d.to_string()).collect();
-    let kind = if item.too_deep { ItemKind::Error } else { item_kind(text, item.tokens, source, sink) };
+    let kind = if item.too_deep {
+        ItemKind::Error
+    } else {
+        item_kind(text, item.tokens, source, sink)
+    };
     Item { docs, kind, span }
 }
 
@@ -103,7 +127,12 @@ fn item_kind(text: &str, mut tokens: Vec<Lexeme>, source: SourceId, sink: &mut S
         let how = if recover::is_echo(&tokens, index) {
             Repair::Replace
         } else {
-            let (diagnostic, how) = message::explain(&Stop { text, tokens: &tokens, index, expected });
+            let (diagnostic, how) = message::explain(&Stop {
+                text,
+                tokens: &tokens,
+                index,
+                expected,
+            });
             sink.push(diagnostic);
             how
         };
@@ -114,7 +143,9 @@ fn item_kind(text: &str, mut tokens: Vec<Lexeme>, source: SourceId, sink: &mut S
     ItemKind::Error
 }
 
-fn stream<'a, 't>(tokens: &'a [Lexeme<'t>]) -> impl Iterator<Item = (Loc, Token<'t>, Loc)> + use<'a, 't> {
+fn stream<'a, 't>(
+    tokens: &'a [Lexeme<'t>],
+) -> impl Iterator<Item = (Loc, Token<'t>, Loc)> + use<'a, 't> {
     tokens.iter().enumerate().map(|(token, lexeme)| {
         let at = |byte| Loc { token, byte };
         (at(lexeme.span.start), lexeme.token, at(lexeme.span.end))
@@ -136,16 +167,26 @@ fn stopped(error: Unparsed, end: usize) -> (usize, Vec<String>) {
 /// The name that an item gives to something, as far as its first tokens tell.
 fn first_name(tokens: &[Lexeme]) -> Option<Name> {
     let name = |l: &Lexeme| match l.token {
-        Token::Name(text) | Token::Quoted(text) => Some(Name { text: text.to_string(), span: l.span }),
+        Token::Name(text) | Token::Quoted(text) => Some(Name {
+            text: text.to_string(),
+            span: l.span,
+        }),
         _ => None,
     };
     let second = tokens.get(1)?;
-    if second.token == Token::Assign { name(&tokens[0]) } else { name(second) }
+    if second.token == Token::Assign {
+        name(&tokens[0])
+    } else {
+        name(second)
+    }
 }
 
 /// Only the last item may be an expression.
 fn report_lost_expressions(file: &File, sink: &mut Sink) {
-    let earlier = file.items.split_last().map_or(&[][..], |(_, earlier)| earlier);
+    let earlier = file
+        .items
+        .split_last()
+        .map_or(&[][..], |(_, earlier)| earlier);
     for item in earlier {
         if let ItemKind::Expr(e) = &item.kind
             && e.kind != ExprKind::Error

@@ -26,7 +26,10 @@ pub enum Repair {
 }
 
 fn is_delimiter(token: Token) -> bool {
-    matches!(token, Token::Comma | Token::Sep | Token::Where | Token::Weight | Token::Doc(_))
+    matches!(
+        token,
+        Token::Comma | Token::Sep | Token::Where | Token::Weight | Token::Doc(_)
+    )
 }
 
 /// The element that holds token `index`; a delimiter or closer belongs to the element before it.
@@ -86,7 +89,9 @@ pub fn opener(tokens: &[Lexeme], index: usize) -> Option<usize> {
 pub fn repair(tokens: &mut Vec<Lexeme>, index: usize, how: Repair) -> bool {
     match how {
         Repair::Substitute(token) => tokens[index].token = token,
-        Repair::Insert(token) => tokens.insert(index, Lexeme::synthetic(token, end_before(tokens, index))),
+        Repair::Insert(token) => {
+            tokens.insert(index, Lexeme::synthetic(token, end_before(tokens, index)))
+        }
         Repair::Replace => return replace(tokens, index),
     }
     true
@@ -105,28 +110,57 @@ fn replace(tokens: &mut Vec<Lexeme>, index: usize) -> bool {
             None => return false,
         }
     }
+    let whole = found.value == 0 && found.end == tokens.len();
+    if whole && names_something(tokens) {
+        return false;
+    }
     let part = &tokens[found.value..found.end];
     let span = match (part.first(), part.last()) {
         (Some(first), Some(last)) => first.span.to(last.span),
         _ => end_before(tokens, found.value),
     };
-    tokens.splice(found.value..found.end, [Lexeme::synthetic(Token::Bad, span)]);
+    tokens.splice(
+        found.value..found.end,
+        [Lexeme::synthetic(Token::Bad, span)],
+    );
     true
+}
+
+/// Whether an item was meant as a declaration: by its first word, or by two names side by side.
+fn names_something(tokens: &[Lexeme]) -> bool {
+    let name = |i: usize| {
+        tokens
+            .get(i)
+            .is_some_and(|l| matches!(l.token, Token::Name(_) | Token::Quoted(_)))
+    };
+    tokens[0].token.declaration().is_some() || name(0) && name(1)
 }
 
 /// The empty span at the end of the token before `index`.
 pub fn end_before(tokens: &[Lexeme], index: usize) -> Span {
     match index.checked_sub(1).and_then(|i| tokens.get(i)) {
-        Some(last) => Span { start: last.span.end, ..last.span },
-        None => tokens.first().map_or(Span::default(), |l| Span { end: l.span.start, ..l.span }),
+        Some(last) => Span {
+            start: last.span.end,
+            ..last.span
+        },
+        None => tokens.first().map_or(Span::default(), |l| Span {
+            end: l.span.start,
+            ..l.span
+        }),
     }
 }
 
 /// Whether what is wrong at token `index` follows from something that was reported already: a
 /// broken literal in the same element, or a bracket that was put in.
 pub fn is_echo(tokens: &[Lexeme], index: usize) -> bool {
-    let put_in = |i: usize| tokens.get(i).is_some_and(|l| l.synthetic && l.token.is_closer());
+    let put_in = |i: usize| {
+        tokens
+            .get(i)
+            .is_some_and(|l| l.synthetic && l.token.is_closer())
+    };
     let found = element(tokens, index);
-    let bad = tokens[found.start..found.end].iter().any(|l| l.token == Token::Bad);
+    let bad = tokens[found.start..found.end]
+        .iter()
+        .any(|l| l.token == Token::Bad);
     bad || put_in(index) || index > 0 && put_in(index - 1)
 }

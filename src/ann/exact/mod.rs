@@ -105,22 +105,14 @@ impl<'a> Scan<'a> {
             .iter()
             .map(|q| Best::new(level, vectors, q))
             .collect();
-        let width = queries.len().next_multiple_of(BLOCK);
-        let mut panel = Panel {
-            values: vec![0.0; width * vectors.dim],
-            dim: vectors.dim,
-            measure: match vectors.metric {
-                Metric::L2 => Measure::NegativeSquare,
-                Metric::Cosine | Metric::Dot => Measure::Product,
-            },
-            slope: vec![0.0; width],
-            base: vec![f32::INFINITY; width],
+        let measure = match vectors.metric {
+            Metric::L2 => Measure::NegativeSquare,
+            Metric::Cosine | Metric::Dot => Measure::Product,
         };
+        let mut panel = Panel::new(queries.len(), vectors.dim, measure);
         for (j, best) in bests.iter().enumerate().filter(|(_, best)| best.alive) {
-            let start = j / BLOCK * vectors.dim * BLOCK + j % BLOCK;
-            for (d, &value) in best.query.vector.iter().enumerate() {
-                panel.values[start + d * BLOCK] = (f64::from(value) * best.factor) as f32;
-            }
+            let values = best.query.vector.iter();
+            panel.set(j, values.map(|&x| (f64::from(x) * best.factor) as f32));
             (panel.slope[j], panel.base[j]) = best.bound();
         }
         Scan {

@@ -168,7 +168,7 @@ pub struct Opened<'a> {
 }
 
 impl<'a> Opened<'a> {
-    /// Reads and checks an image.
+    /// Reads the head of an image and finds its sections.
     pub fn read(bytes: &'a [u8]) -> Result<Opened<'a>, String> {
         if cfg!(target_endian = "big") {
             return Err("graph images are little endian, this CPU is not".into());
@@ -182,13 +182,7 @@ impl<'a> Opened<'a> {
                 bytes.len()
             ));
         }
-        let stored = bytes[HEADER_BYTES - 8..]
-            .first_chunk()
-            .map(|word| u64::from_le_bytes(*word));
-        if stored != Some(checksum(bytes)) {
-            return Err("the checksum does not match: the image is damaged".into());
-        }
-        let opened = Opened {
+        Ok(Opened {
             quantizer: Quantizer {
                 metric: header.metric,
                 scale: header.scale,
@@ -207,12 +201,22 @@ impl<'a> Opened<'a> {
             rows: view(bytes, layout.rows)?,
             links: view(bytes, layout.links)?,
             codes: &bytes[layout.codes],
-        };
-        opened.check()
+        })
+    }
+
+    /// Checks all that [`Opened::read`] did not look at.
+    pub fn verify(&self, bytes: &[u8]) -> Result<(), String> {
+        let stored = bytes[HEADER_BYTES - 8..]
+            .first_chunk()
+            .map(|word| u64::from_le_bytes(*word));
+        if stored != Some(checksum(bytes)) {
+            return Err("the checksum does not match: the image is damaged".into());
+        }
+        self.check()
     }
 
     /// The checksum guards against accidents; this, against whatever was written with a right one.
-    fn check(self) -> Result<Opened<'a>, String> {
+    fn check(&self) -> Result<(), String> {
         let nodes = self.offsets.len() as u32 - 1;
         let start = |offset: &u32| offset & !UNIFORM;
         // a fold without an early end, so that it runs at the speed of memory
@@ -235,7 +239,7 @@ impl<'a> Opened<'a> {
             && self.cells.last().is_none_or(|&end| end <= nodes);
         let sound = links && ordered && ends && rows && landmarks && cells;
         sound
-            .then_some(self)
+            .then_some(())
             .ok_or_else(|| "a number in the image points outside of it".into())
     }
 }

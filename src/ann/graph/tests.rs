@@ -192,6 +192,9 @@ fn damaged_images_are_errors() {
         copy.as_bytes_mut()[at] ^= 1 << random.below(8);
         assert!(Graph::open(copy.as_bytes()).is_err(), "byte {at}");
     }
+    let unverified = Graph::open_unverified(bytes).unwrap();
+    assert_eq!(unverified.len(), 300);
+    assert!(Graph::open_unverified(&bytes[..bytes.len() - 1]).is_err());
     let shifted = [&[0; 1], bytes].concat();
     assert!(Graph::open(&shifted[1..]).is_err());
 }

@@ -23,17 +23,48 @@ pub enum Measure {
     NegativeSquare,
 }
 
-/// Up to 64 queries, transposed in blocks of 16: value `d` of query `j` of block `b` is at
-/// `(b * dim + d) * 16 + j`. Row `v` is rejected for a query if its measure is below `slope * |v| + base`.
+/// Up to 64 queries. Row `v` is rejected for query `j` if its measure is below
+/// `slope[j] * |v| + base[j]`; places without a query reject everything.
 pub struct Panel {
-    pub values: Vec<f32>,
-    pub dim: usize,
+    /// Value `d` of query `j` of block `b` is at `(b * dim + d) * 16 + j`.
+    values: Vec<f32>,
+    /// The queries one after another, if they are so few that comparing them singly is faster.
+    singly: Vec<f32>,
+    dim: usize,
     pub measure: Measure,
     pub slope: Vec<f32>,
     pub base: Vec<f32>,
 }
 
+/// Most queries that are compared singly.
+const FEW: usize = 2;
+
 impl Panel {
+    /// A panel with room for `queries`.
+    pub fn new(queries: usize, dim: usize, measure: Measure) -> Panel {
+        let width = queries.next_multiple_of(BLOCK);
+        assert!(width <= BLOCK * MAX_BLOCKS);
+        Panel {
+            values: vec![0.0; width * dim],
+            singly: vec![0.0; if queries <= FEW { queries * dim } else { 0 }],
+            dim,
+            measure,
+            slope: vec![0.0; width],
+            base: vec![f32::INFINITY; width],
+        }
+    }
+
+    /// Puts a query in place `j`.
+    pub fn set(&mut self, j: usize, query: impl Iterator<Item = f32>) {
+        let start = j / BLOCK * self.dim * BLOCK + j % BLOCK;
+        for (d, value) in query.enumerate().take(self.dim) {
+            self.values[start + d * BLOCK] = value;
+            if let Some(single) = self.singly.get_mut(j * self.dim + d) {
+                *single = value;
+            }
+        }
+    }
+
     pub fn blocks(&self) -> usize {
         self.slope.len() / BLOCK
     }
@@ -54,6 +85,9 @@ impl Tile<'_> {
         assert!(self.rows.iter().all(|row| row.len() == panel.dim));
         assert!(panel.blocks() <= MAX_BLOCKS && panel.base.len() == panel.slope.len());
         assert!(panel.values.len() == panel.slope.len() * panel.dim);
+        if !panel.singly.is_empty() {
+            return self.singly(level, panel);
+        }
         match level {
             Level::Portable => self.portable(panel),
             // SAFETY: the level says that the CPU has the features; the lengths are checked above
@@ -62,6 +96,18 @@ impl Tile<'_> {
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 => unsafe { self.avx512(panel) },
         }
+    }
+
+    fn singly(&self, level: Level, panel: &Panel) -> Survivors {
+        let mut out = Survivors::default();
+        for (r, row) in self.rows.iter().enumerate() {
+            for (j, query) in panel.singly.chunks(panel.dim).enumerate() {
+                let value = measure(level, panel.measure, query, row);
+                let bound = panel.slope[j] * self.lengths[r] + panel.base[j];
+                out[r][0] |= u16::from(!less(value, bound)) << j;
+            }
+        }
+        out
     }
 
     fn portable(&self, panel: &Panel) -> Survivors {
@@ -81,8 +127,7 @@ impl Tile<'_> {
                 for (j, sum) in sums.into_iter().enumerate() {
                     let at = b * BLOCK + j;
                     let bound = panel.slope[at] * self.lengths[r] + panel.base[at];
-                    *out |=
-                        u16::from(!matches!(sum.partial_cmp(&bound), Some(Ordering::Less))) << j;
+                    *out |= u16::from(!less(sum, bound)) << j;
                 }
             }
         }
@@ -191,43 +236,83 @@ impl Tile<'_> {
     }
 }
 
+/// Whether both are numbers and `a` is the smaller.
+fn less(a: f32, b: f32) -> bool {
+    a.partial_cmp(&b) == Some(Ordering::Less)
+}
+
 /// `v·v` in 32 bits, any order.
 pub fn square(level: Level, v: &[f32]) -> f32 {
-    #[inline(always)]
-    fn fold(v: &[f32]) -> f32 {
-        let (heads, tail) = v.as_chunks::<BLOCK>();
-        let mut sums = [0f32; BLOCK];
-        for head in heads {
-            for j in 0..BLOCK {
-                sums[j] += head[j] * head[j];
+    measure(level, Measure::Product, v, v)
+}
+
+/// The measure of one query and one row of the same length.
+fn measure(level: Level, measure: Measure, query: &[f32], row: &[f32]) -> f32 {
+    assert!(query.len() == row.len());
+    match level {
+        Level::Portable => {
+            let pairs = query.iter().zip(row);
+            match measure {
+                Measure::Product => pairs.map(|(q, v)| q * v).sum(),
+                Measure::NegativeSquare => -pairs.map(|(q, v)| (q - v) * (q - v)).sum::<f32>(),
             }
         }
-        let mut step = BLOCK / 2;
-        while step > 0 {
-            for j in 0..step {
-                sums[j] += sums[j + step];
+        // SAFETY: the level says that the CPU has the features; the lengths are equal
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => unsafe { measure_avx2(measure, query, row) },
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => unsafe { measure_avx512(measure, query, row) },
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn measure_avx2(measure: Measure, query: &[f32], row: &[f32]) -> f32 {
+    let (heads, tail) = query.as_chunks::<8>();
+    let (row_heads, row_tail) = row.as_chunks::<8>();
+    let mut sum = _mm256_setzero_ps();
+    for (q, v) in heads.iter().zip(row_heads) {
+        // SAFETY: both chunks are 8 values long
+        let (q, v) = unsafe { (_mm256_loadu_ps(q.as_ptr()), _mm256_loadu_ps(v.as_ptr())) };
+        sum = match measure {
+            Measure::Product => _mm256_fmadd_ps(q, v, sum),
+            Measure::NegativeSquare => {
+                let gap = _mm256_sub_ps(q, v);
+                _mm256_fnmadd_ps(gap, gap, sum)
             }
-            step /= 2;
-        }
-        sums[0] + tail.iter().map(|x| x * x).sum::<f32>()
+        };
     }
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx2")]
-        fn avx2(v: &[f32]) -> f32 {
-            fold(v)
-        }
-        #[target_feature(enable = "avx512f")]
-        fn avx512(v: &[f32]) -> f32 {
-            fold(v)
-        }
-        // SAFETY: the level says that the CPU has the features
-        match level {
-            Level::Avx512 => return unsafe { avx512(v) },
-            Level::Avx2 => return unsafe { avx2(v) },
-            Level::Portable => {}
+    let half = _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps::<1>(sum));
+    let pair = _mm_add_ps(half, _mm_movehl_ps(half, half));
+    let one = _mm_add_ss(pair, _mm_movehdup_ps(pair));
+    let rest = self::measure(Level::Portable, measure, tail, row_tail);
+    _mm_cvtss_f32(one) + rest
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+unsafe fn measure_avx512(measure: Measure, query: &[f32], row: &[f32]) -> f32 {
+    let mut sums = [_mm512_setzero_ps(); 2];
+    for start in (0..query.len()).step_by(2 * BLOCK) {
+        for (i, sum) in sums.iter_mut().enumerate() {
+            let at = start + i * BLOCK;
+            let left = query.len().saturating_sub(at).min(BLOCK);
+            let mask = ((1u32 << left) - 1) as u16;
+            // SAFETY: only the values before the end are read, of two slices of equal length
+            let (q, v) = unsafe {
+                (
+                    _mm512_maskz_loadu_ps(mask, query.as_ptr().wrapping_add(at)),
+                    _mm512_maskz_loadu_ps(mask, row.as_ptr().wrapping_add(at)),
+                )
+            };
+            *sum = match measure {
+                Measure::Product => _mm512_fmadd_ps(q, v, *sum),
+                Measure::NegativeSquare => {
+                    let gap = _mm512_sub_ps(q, v);
+                    _mm512_fnmadd_ps(gap, gap, *sum)
+                }
+            };
         }
     }
-    let _ = level;
-    fold(v)
+    _mm512_reduce_add_ps(_mm512_add_ps(sums[0], sums[1]))
 }

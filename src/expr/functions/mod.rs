@@ -7,7 +7,7 @@
 mod arith;
 mod compare;
 pub mod list;
-mod logic;
+pub mod logic;
 mod math;
 mod text;
 mod time;

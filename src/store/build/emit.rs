@@ -10,7 +10,9 @@ use crate::catalog::DataError;
 use crate::catalog::config::{self, Catalog, EdgeTime};
 use crate::catalog::schema::{self, KeyType, Stats};
 use crate::store::import::Values;
-use crate::store::layout::{AdjacencyLayout, ColumnLayout, EdgeLayout, EntityLayout, Strings, VectorLayout};
+use crate::store::layout::{
+    AdjacencyLayout, ColumnLayout, EdgeLayout, EntityLayout, Strings, VectorLayout,
+};
 use crate::store::write::Writer;
 use crate::types::{EntityId, Type};
 
@@ -25,7 +27,10 @@ pub type Times<'a> = &'a [Option<Vec<i64>>];
 
 impl Emit<'_> {
     pub fn strings(&mut self) -> Result<Strings, DataError> {
-        Ok(Strings { ends: self.writer.put(self.pool.ends())?, bytes: self.writer.put(self.pool.bytes())? })
+        Ok(Strings {
+            ends: self.writer.put(self.pool.ends())?,
+            bytes: self.writer.put(self.pool.bytes())?,
+        })
     }
 
     fn values(&mut self, values: &Values) -> Result<ColumnLayout, DataError> {
@@ -34,10 +39,13 @@ impl Emit<'_> {
             Values::Float(v) => ColumnLayout::F64(self.writer.put(v)?),
             Values::Bool(v) => ColumnLayout::Bool(self.writer.put(v)?),
             Values::Row(v) => ColumnLayout::Code(self.writer.put(v)?),
-            Values::Word { codes, words } => ColumnLayout::Code(self.writer.put(&self.pool.codes(codes, words))?),
-            Values::List { slots, items } => {
-                ColumnLayout::List { slots: self.writer.put(slots)?, items: Box::new(self.values(items)?) }
+            Values::Word { codes, words } => {
+                ColumnLayout::Code(self.writer.put(&self.pool.codes(codes, words))?)
             }
+            Values::List { slots, items } => ColumnLayout::List {
+                slots: self.writer.put(slots)?,
+                items: Box::new(self.values(items)?),
+            },
             Values::Vector { dim, data, present } => {
                 let bits: Vec<u64> = present.chunks(64).map(bits).collect();
                 let present = present.contains(&false).then_some(&bits[..]);
@@ -46,12 +54,24 @@ impl Emit<'_> {
         })
     }
 
-    fn vectors(&mut self, dim: usize, data: &[f32], present: Option<&[u64]>) -> Result<VectorLayout, DataError> {
-        Ok(VectorLayout { dim, data: self.writer.put(data)?, present: self.writer.put_some(present)? })
+    fn vectors(
+        &mut self,
+        dim: usize,
+        data: &[f32],
+        present: Option<&[u64]>,
+    ) -> Result<VectorLayout, DataError> {
+        Ok(VectorLayout {
+            dim,
+            data: self.writer.put(data)?,
+            present: self.writer.put_some(present)?,
+        })
     }
 
     pub fn embedding(&mut self, parts: &[Vectors]) -> Result<Vec<VectorLayout>, DataError> {
-        parts.iter().map(|v| self.vectors(v.dim, &v.data, v.present.as_deref())).collect()
+        parts
+            .iter()
+            .map(|v| self.vectors(v.dim, &v.data, v.present.as_deref()))
+            .collect()
     }
 
     fn columns(&mut self, columns: &[Column]) -> Result<Vec<ColumnLayout>, DataError> {
@@ -73,25 +93,48 @@ impl Emit<'_> {
         layouts.extend(self.columns(&entity.columns)?);
         let mut referrers = Vec::new();
         for reference in &mut described.references {
-            let Values::Row(target) = &entity.columns[reference.column - 1].values else { continue };
-            let (layout, degree) = self.referrers(rows[reference.entity.0 as usize], target, reference.entity, id, times)?;
+            let Values::Row(target) = &entity.columns[reference.column - 1].values else {
+                continue;
+            };
+            let (layout, degree) = self.referrers(
+                rows[reference.entity.0 as usize],
+                target,
+                reference.entity,
+                id,
+                times,
+            )?;
             reference.max_degree = degree;
             referrers.push(layout);
         }
         let (keys, by_key) = self.keys(&entity)?;
-        Ok((EntityLayout { keys, by_key, columns: layouts, referrers }, described))
+        Ok((
+            EntityLayout {
+                keys,
+                by_key,
+                columns: layouts,
+                referrers,
+            },
+            described,
+        ))
     }
 
     fn keys(&mut self, entity: &Entity) -> Result<(usize, Option<usize>), DataError> {
         let codes = match &entity.keys {
             super::keys::Keys::Int { keys, .. } => {
                 let buffer = self.writer.put(keys)?;
-                return Ok((buffer, self.writer.put_some(entity.keys.sorted(&[]).as_deref())?));
+                return Ok((
+                    buffer,
+                    self.writer.put_some(entity.keys.sorted(&[]).as_deref())?,
+                ));
             }
             super::keys::Keys::Word { codes, words, .. } => self.pool.codes(codes, words),
         };
         let buffer = self.writer.put(&codes)?;
-        Ok((buffer, self.writer.put_some(entity.keys.sorted(&codes).as_deref())?))
+        Ok((
+            buffer,
+            self.writer
+                .put_some(entity.keys.sorted(&codes).as_deref())?,
+        ))
     }
 
     fn entity_schema(&self, config: &config::Entity, id: usize, entity: &Entity) -> schema::Entity {
@@ -99,7 +142,11 @@ impl Emit<'_> {
             super::keys::Keys::Int { .. } => KeyType::Int,
             super::keys::Keys::Word { .. } => KeyType::String,
         };
-        let key = schema::Column { name: config.key.clone(), ty: Type::Id(EntityId(id as u16)), stats: Stats::default() };
+        let key = schema::Column {
+            name: config.key.clone(),
+            ty: Type::Id(EntityId(id as u16)),
+            stats: Stats::default(),
+        };
         let position = |name: &str| entity.position(name).map_or(0, |p| p + 1);
         let reference = |r: &config::Reference| schema::Reference {
             name: r.name.clone(),
@@ -112,7 +159,9 @@ impl Emit<'_> {
             key: config.key.clone(),
             key_type,
             rows: entity.rows() as u32,
-            columns: std::iter::once(key).chain(entity.columns.iter().map(described)).collect(),
+            columns: std::iter::once(key)
+                .chain(entity.columns.iter().map(described))
+                .collect(),
             references: config.references.iter().map(reference).collect(),
             time: config.time.as_deref().map(position),
         }
@@ -127,19 +176,27 @@ impl Emit<'_> {
         holder: usize,
         times: Times<'_>,
     ) -> Result<(AdjacencyLayout, u32), DataError> {
-        let holders: Vec<u32> = (0..target.len() as u32).filter(|r| target[*r as usize] != crate::types::NULL_CODE).collect();
+        let holders: Vec<u32> = (0..target.len() as u32)
+            .filter(|r| target[*r as usize] != crate::types::NULL_CODE)
+            .collect();
         let known: Vec<u32> = holders.iter().map(|&r| target[r as usize]).collect();
         let of_holder = times[holder].as_deref();
-        let time: Option<Vec<i64>> = of_holder.map(|t| holders.iter().map(|&r| t[r as usize]).collect());
+        let time: Option<Vec<i64>> =
+            of_holder.map(|t| holders.iter().map(|&r| t[r as usize]).collect());
         let csr = Csr::new(rows as usize, &known, time.as_deref());
         let target_buffer = self.writer.put(&csr.arrange(&holders))?;
         let layout = AdjacencyLayout {
             offsets: self.writer.put(&csr.offsets)?,
             target: target_buffer,
             link: target_buffer,
-            time: self.writer.put_some(time.as_ref().map(|t| csr.arrange(t)).as_deref())?,
+            time: self
+                .writer
+                .put_some(time.as_ref().map(|t| csr.arrange(t)).as_deref())?,
             weight: None,
-            latest: latest(time.as_deref(), [(&known, times[to.0 as usize].as_deref()), (&[], None)]),
+            latest: latest(
+                time.as_deref(),
+                [(&known, times[to.0 as usize].as_deref()), (&[], None)],
+            ),
         };
         Ok((layout, csr.max_degree()))
     }
@@ -159,7 +216,13 @@ impl Emit<'_> {
             || Csr::new(count(config.to.entity), &edge.to, time),
         );
         let of = |id: EntityId| times[id.0 as usize].as_deref();
-        let latest = latest(time, [(&edge.from, of(config.from.entity)), (&edge.to, of(config.to.entity))]);
+        let latest = latest(
+            time,
+            [
+                (&edge.from, of(config.from.entity)),
+                (&edge.to, of(config.to.entity)),
+            ],
+        );
         let layout = EdgeLayout {
             from: self.writer.put(&edge.from)?,
             to: self.writer.put(&edge.to)?,
@@ -173,13 +236,23 @@ impl Emit<'_> {
         Ok((layout, described))
     }
 
-    fn adjacency(&mut self, csr: &Csr, far: &[u32], edge: &Edge, latest: i64) -> Result<AdjacencyLayout, DataError> {
+    fn adjacency(
+        &mut self,
+        csr: &Csr,
+        far: &[u32],
+        edge: &Edge,
+        latest: i64,
+    ) -> Result<AdjacencyLayout, DataError> {
         Ok(AdjacencyLayout {
             offsets: self.writer.put(&csr.offsets)?,
             target: self.writer.put(&csr.arrange(far))?,
             link: self.writer.put(&csr.order)?,
-            time: self.writer.put_some(edge.time.as_ref().map(|t| csr.arrange(t)).as_deref())?,
-            weight: self.writer.put_some(edge.weight.as_ref().map(|w| csr.arrange(w)).as_deref())?,
+            time: self
+                .writer
+                .put_some(edge.time.as_ref().map(|t| csr.arrange(t)).as_deref())?,
+            weight: self
+                .writer
+                .put_some(edge.weight.as_ref().map(|w| csr.arrange(w)).as_deref())?,
             latest,
         })
     }
@@ -187,11 +260,18 @@ impl Emit<'_> {
 
 /// Up to 64 flags as the bits of a word, the first the lowest.
 fn bits(flags: &[bool]) -> u64 {
-    flags.iter().enumerate().fold(0, |bits, (i, flag)| bits | u64::from(*flag) << i)
+    flags
+        .iter()
+        .enumerate()
+        .fold(0, |bits, (i, flag)| bits | u64::from(*flag) << i)
 }
 
 fn described(column: &Column) -> schema::Column {
-    schema::Column { name: column.name.clone(), ty: column.ty.clone(), stats: stats::of(&column.values) }
+    schema::Column {
+        name: column.name.clone(),
+        ty: column.ty.clone(),
+        stats: stats::of(&column.values),
+    }
 }
 
 fn edge_schema(config: &config::Edge, edge: &Edge) -> schema::Edge {
@@ -213,7 +293,11 @@ fn edge_schema(config: &config::Edge, edge: &Edge) -> schema::Edge {
         columns: edge.columns.iter().map(described).collect(),
         max_out_degree: 0,
         max_in_degree: 0,
-        weight: edge.weight.as_deref().map(stats::floats).unwrap_or_default(),
+        weight: edge
+            .weight
+            .as_deref()
+            .map(stats::floats)
+            .unwrap_or_default(),
         time: edge.time.as_deref().map(stats::ints).unwrap_or_default(),
     }
 }

@@ -42,13 +42,21 @@ impl Entity {
     /// An entity without a table, with the ids that were found.
     pub fn of_ids(collected: Collected, key: &Type) -> Entity {
         let (keys, _) = Keys::new(collected.finish(*key == Type::String));
-        Entity { keys, columns: Vec::new(), source: None }
+        Entity {
+            keys,
+            columns: Vec::new(),
+            source: None,
+        }
     }
 }
 
 /// Makes an entity of its table. Null and repeated keys are errors, or their rows are left out
 /// (the first row with a key stays).
-pub fn entity(config: &config::Entity, mut loaded: Loaded, warnings: &mut Vec<DataWarning>) -> Result<Entity, DataError> {
+pub fn entity(
+    config: &config::Entity,
+    mut loaded: Loaded,
+    warnings: &mut Vec<DataWarning>,
+) -> Result<Entity, DataError> {
     let at = loaded.plan.position(&config.key).unwrap_or(0);
     let (mut keys, bad) = Keys::new(loaded.table.columns[at].clone());
     let table = config.table.as_ref();
@@ -56,29 +64,66 @@ pub fn entity(config: &config::Entity, mut loaded: Loaded, warnings: &mut Vec<Da
         if table.is_none_or(|t| t.on_error == OnError::Error) {
             return Err(error);
         }
-        loaded.table.drop_rows(&rows, crate::store::import::brief(&error));
+        loaded
+            .table
+            .drop_rows(&rows, crate::store::import::brief(&error));
         keys = Keys::new(loaded.table.columns[at].clone()).0;
     }
     warnings.extend(table.into_iter().flat_map(|t| loaded.warnings(t)));
-    let Loaded { reader, plan, table } = loaded;
-    let described = plan.names.iter().zip(&plan.wanted).zip(table.columns).enumerate();
+    let Loaded {
+        reader,
+        plan,
+        table,
+    } = loaded;
+    let described = plan
+        .names
+        .iter()
+        .zip(&plan.wanted)
+        .zip(table.columns)
+        .enumerate();
     let others = described.filter(|(i, _)| *i != at);
-    let columns = others.map(|(_, ((name, w), values))| Column { name: name.clone(), ty: w.how.ty.clone(), values });
-    Ok(Entity { keys, columns: columns.collect(), source: Some((table.origin, reader)) })
+    let columns = others.map(|(_, ((name, w), values))| Column {
+        name: name.clone(),
+        ty: w.how.ty.clone(),
+        values,
+    });
+    Ok(Entity {
+        keys,
+        columns: columns.collect(),
+        source: Some((table.origin, reader)),
+    })
 }
 
 /// The rows with bad keys and the error for the first of them.
-fn first_bad_key(loaded: &Loaded, key: &str, at: usize, bad: &BadKeys) -> Option<(Vec<u32>, DataError)> {
-    let rows: Vec<u32> = bad.nulls.iter().copied().chain(bad.duplicates.iter().map(|d| d.0)).collect();
+fn first_bad_key(
+    loaded: &Loaded,
+    key: &str,
+    at: usize,
+    bad: &BadKeys,
+) -> Option<(Vec<u32>, DataError)> {
+    let rows: Vec<u32> = bad
+        .nulls
+        .iter()
+        .copied()
+        .chain(bad.duplicates.iter().map(|d| d.0))
+        .collect();
     let row = *rows.iter().min()? as usize;
     let (origin, reader) = (&loaded.table.origin, loaded.reader.as_ref());
     let error = match bad.duplicates.iter().find(|d| d.0 as usize == row) {
         Some((_, first)) => {
             let value = shown(&loaded.table.columns[at], row);
             let before = place(origin, reader, *first as usize);
-            origin.error(reader, row, format!("the key {value} is already that of {before}")).help("keys are unique")
+            origin
+                .error(
+                    reader,
+                    row,
+                    format!("the key {value} is already that of {before}"),
+                )
+                .help("keys are unique")
         }
-        None => origin.error(reader, row, "the key is null").help("every row needs a key"),
+        None => origin
+            .error(reader, row, "the key is null")
+            .help("every row needs a key"),
     };
     Some((rows, error.column(key)))
 }
@@ -86,9 +131,15 @@ fn first_bad_key(loaded: &Loaded, key: &str, at: usize, bad: &BadKeys) -> Option
 /// `row 3 (line 4)`, with the file if there are several.
 fn place(origin: &Origin, reader: &dyn Reader, row: usize) -> String {
     let (file, row) = origin.place(row);
-    let line = reader.line(file, row).map_or_else(String::new, |l| format!(" (line {l})"));
+    let line = reader
+        .line(file, row)
+        .map_or_else(String::new, |l| format!(" (line {l})"));
     let path = &origin.files[file].path;
-    let file = if origin.files.len() > 1 { format!(" of {}", crate::catalog::shown(path)) } else { String::new() };
+    let file = if origin.files.len() > 1 {
+        format!(" of {}", crate::catalog::shown(path))
+    } else {
+        String::new()
+    };
     format!("row {}{line}{file}", row + 1)
 }
 
@@ -112,18 +163,35 @@ pub fn resolve(
     let (config, entity) = (&catalog.entities[id], &entities[id]);
     let mut resolved = Vec::new();
     for reference in &config.references {
-        let Some(at) = entity.position(&reference.column) else { continue };
-        let mut rows = entities[reference.entity.0 as usize].keys.rows_of(&entity.columns[at].values);
+        let Some(at) = entity.position(&reference.column) else {
+            continue;
+        };
+        let mut rows = entities[reference.entity.0 as usize]
+            .keys
+            .rows_of(&entity.columns[at].values);
         let target = &catalog.entities[reference.entity.0 as usize].name;
         if let Some((error, count)) = dangling(entity, at, &rows, target) {
-            let Some(table) = config.table.as_ref().filter(|t| t.on_error == OnError::Skip) else {
+            let Some(table) = config
+                .table
+                .as_ref()
+                .filter(|t| t.on_error == OnError::Skip)
+            else {
                 return Err(error.and_more(count - 1));
             };
             let why = crate::store::import::brief(&error);
-            let read = if count == 1 { "reference reads" } else { "references read" };
+            let read = if count == 1 {
+                "reference reads"
+            } else {
+                "references read"
+            };
             let message = format!("{count} {read} null: {why}");
-            warnings.push(DataWarning { message, ..rows_skipped(table, "", count) });
-            rows.iter_mut().filter(|r| **r == DANGLING).for_each(|r| *r = NULL_CODE);
+            warnings.push(DataWarning {
+                message,
+                ..rows_skipped(table, "", count)
+            });
+            rows.iter_mut()
+                .filter(|r| **r == DANGLING)
+                .for_each(|r| *r = NULL_CODE);
         }
         resolved.push((at, rows));
     }
@@ -136,6 +204,11 @@ fn dangling(entity: &Entity, at: usize, rows: &[u32], target: &str) -> Option<(D
     let column = &entity.columns[at];
     let message = format!("no {target} has the key {}", shown(&column.values, row));
     let (origin, reader) = entity.source.as_ref()?;
-    let error = origin.error(reader.as_ref(), row, message).column(&column.name);
-    Some((error.help("`on_error = \"skip\"` lets such references read null"), count))
+    let error = origin
+        .error(reader.as_ref(), row, message)
+        .column(&column.name);
+    Some((
+        error.help("`on_error = \"skip\"` lets such references read null"),
+        count,
+    ))
 }

@@ -9,8 +9,15 @@ pub const DANGLING: u32 = NULL_CODE - 1;
 
 /// Keys by row.
 pub enum Keys {
-    Int { keys: Vec<i64>, index: IntIndex },
-    Word { codes: Vec<u32>, words: Words, rows: Vec<u32> },
+    Int {
+        keys: Vec<i64>,
+        index: IntIndex,
+    },
+    Word {
+        codes: Vec<u32>,
+        words: Words,
+        rows: Vec<u32>,
+    },
 }
 
 /// What is wrong with a key column.
@@ -23,7 +30,10 @@ pub struct BadKeys {
 impl Keys {
     /// From the key column, with the rows that cannot stay.
     pub fn new(values: Values) -> (Keys, BadKeys) {
-        let nulls = (0..values.len()).filter(|&r| values.is_null(r)).map(|r| r as u32).collect();
+        let nulls = (0..values.len())
+            .filter(|&r| values.is_null(r))
+            .map(|r| r as u32)
+            .collect();
         let mut duplicates = Vec::new();
         let keys = match values {
             Values::Word { codes, words } => {
@@ -42,7 +52,10 @@ impl Keys {
                 let index = IntIndex::new(&keys, &mut duplicates);
                 Keys::Int { keys, index }
             }
-            _ => Keys::Int { keys: Vec::new(), index: IntIndex::new(&[], &mut duplicates) },
+            _ => Keys::Int {
+                keys: Vec::new(),
+                index: IntIndex::new(&[], &mut duplicates),
+            },
         };
         (keys, BadKeys { nulls, duplicates })
     }
@@ -58,13 +71,36 @@ impl Keys {
     pub fn rows_of(&self, values: &Values) -> Vec<u32> {
         match (self, values) {
             (_, Values::List { items, .. }) => self.rows_of(items),
-            (Keys::Int { index, .. }, Values::Int(wanted)) => {
-                wanted.par_iter().map(|&k| if k == NULL_INT { NULL_CODE } else { index.row(k) }).collect()
-            }
-            (Keys::Word { words, rows, .. }, Values::Word { codes, words: wanted }) => {
+            (Keys::Int { index, .. }, Values::Int(wanted)) => wanted
+                .par_iter()
+                .map(|&k| {
+                    if k == NULL_INT {
+                        NULL_CODE
+                    } else {
+                        index.row(k)
+                    }
+                })
+                .collect(),
+            (
+                Keys::Word { words, rows, .. },
+                Values::Word {
+                    codes,
+                    words: wanted,
+                },
+            ) => {
                 let row = |word: &str| words.find(word).map_or(NULL_CODE, |c| rows[c as usize]);
-                let found: Vec<u32> = wanted.iter().map(row).map(|r| if r == NULL_CODE { DANGLING } else { r }).collect();
-                let of = |&code: &u32| if code == NULL_CODE { NULL_CODE } else { found[code as usize] };
+                let found: Vec<u32> = wanted
+                    .iter()
+                    .map(row)
+                    .map(|r| if r == NULL_CODE { DANGLING } else { r })
+                    .collect();
+                let of = |&code: &u32| {
+                    if code == NULL_CODE {
+                        NULL_CODE
+                    } else {
+                        found[code as usize]
+                    }
+                };
                 codes.par_iter().map(of).collect()
             }
             // Keys are read as the type of the entity that they belong to.
@@ -105,9 +141,14 @@ impl IntIndex {
         let (least, most) = (known().min().unwrap_or(0), known().max().unwrap_or(0));
         let range = most.abs_diff(least);
         let mut index = if range < (keys.len() as u64) * 16 + 1024 {
-            IntIndex::Direct { least, rows: vec![DANGLING; range as usize + 1] }
+            IntIndex::Direct {
+                least,
+                rows: vec![DANGLING; range as usize + 1],
+            }
         } else {
-            IntIndex::Hashed { slots: vec![(0, DANGLING); (keys.len() * 2).next_power_of_two().max(2)] }
+            IntIndex::Hashed {
+                slots: vec![(0, DANGLING); (keys.len() * 2).next_power_of_two().max(2)],
+            }
         };
         for (row, &key) in keys.iter().enumerate().filter(|(_, k)| **k != NULL_INT) {
             let slot = index.slot(key);
@@ -135,7 +176,11 @@ impl IntIndex {
     fn row(&self, key: i64) -> u32 {
         match self {
             IntIndex::Direct { least, rows } if key >= *least => {
-                usize::try_from(key.abs_diff(*least)).ok().and_then(|i| rows.get(i)).copied().unwrap_or(DANGLING)
+                usize::try_from(key.abs_diff(*least))
+                    .ok()
+                    .and_then(|i| rows.get(i))
+                    .copied()
+                    .unwrap_or(DANGLING)
             }
             IntIndex::Direct { .. } => DANGLING,
             IntIndex::Hashed { slots } => slots[seek(slots, key)].1,
@@ -166,13 +211,21 @@ impl Collected {
             Values::Int(v) => self.ints.extend(v.iter().filter(|k| **k != NULL_INT)),
             Values::Word { codes, words } => {
                 let mut seen = vec![false; words.len()];
-                codes.iter().filter(|c| **c != NULL_CODE).for_each(|c| seen[*c as usize] = true);
-                (0..words.len() as u32).filter(|c| seen[*c as usize]).for_each(|c| {
-                    self.words.add(words.get(c));
-                });
+                codes
+                    .iter()
+                    .filter(|c| **c != NULL_CODE)
+                    .for_each(|c| seen[*c as usize] = true);
+                (0..words.len() as u32)
+                    .filter(|c| seen[*c as usize])
+                    .for_each(|c| {
+                        self.words.add(words.get(c));
+                    });
             }
             Values::List { slots, items } => {
-                let used = slots.iter().filter(|s| s[0] != NULL_CODE).flat_map(|s| s[0]..s[0] + s[1]);
+                let used = slots
+                    .iter()
+                    .filter(|s| s[0] != NULL_CODE)
+                    .flat_map(|s| s[0]..s[0] + s[1]);
                 self.add(&(**items).clone().gather(&used.collect::<Vec<_>>()));
             }
             _ => {}

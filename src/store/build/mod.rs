@@ -67,7 +67,12 @@ fn read(catalog: &Catalog, folder: &Path, progress: &dyn Progress) -> Result<Wor
     resolve(catalog, &mut entities, &mut warnings)?;
     let edges = make_edges(catalog, loaded_edges, &entities, &mut warnings, progress)?;
     let embeddings = read_vectors(catalog, folder, &entities, &mut warnings, progress)?;
-    Ok(World { entities, edges, embeddings, warnings })
+    Ok(World {
+        entities,
+        edges,
+        embeddings,
+        warnings,
+    })
 }
 
 type AllLoaded = (Vec<Option<Loaded>>, Vec<Loaded>, Vec<Type>);
@@ -77,7 +82,11 @@ fn load(catalog: &Catalog, folder: &Path, progress: &dyn Progress) -> Result<All
     let total = (catalog.entities.len() + catalog.edges.len()) as u64;
     let done = AtomicU64::new(0);
     let step = |loaded| {
-        progress.report("reading tables", done.fetch_add(1, Ordering::Relaxed) + 1, total);
+        progress.report(
+            "reading tables",
+            done.fetch_add(1, Ordering::Relaxed) + 1,
+            total,
+        );
         loaded
     };
     progress.report("reading tables", 0, total);
@@ -85,22 +94,38 @@ fn load(catalog: &Catalog, folder: &Path, progress: &dyn Progress) -> Result<All
     let types = tables::key_types(catalog, &readers)?;
     let (entities, edges): (Vec<_>, Vec<_>) = rayon::join(
         || {
-            let all = catalog.entities.par_iter().zip(readers.entities).zip(&types);
-            let load = |reader, entity, own| tables::load_entity(catalog, entity, reader, &types, own).map(step);
-            all.map(|((entity, reader), own)| reader.map(|r| load(r, entity, own)).transpose()).collect()
+            let all = catalog
+                .entities
+                .par_iter()
+                .zip(readers.entities)
+                .zip(&types);
+            let load = |reader, entity, own| {
+                tables::load_entity(catalog, entity, reader, &types, own).map(step)
+            };
+            all.map(|((entity, reader), own)| reader.map(|r| load(r, entity, own)).transpose())
+                .collect()
         },
         || {
             let all = catalog.edges.par_iter().zip(readers.edges);
-            all.map(|(edge, reader)| tables::load_edge(catalog, edge, reader, &types).map(step)).collect()
+            all.map(|(edge, reader)| tables::load_edge(catalog, edge, reader, &types).map(step))
+                .collect()
         },
     );
     let entities = entities.into_iter().collect::<Result<_, _>>()?;
-    Ok((entities, edges.into_iter().collect::<Result<_, _>>()?, types))
+    Ok((
+        entities,
+        edges.into_iter().collect::<Result<_, _>>()?,
+        types,
+    ))
 }
 
 /// The ids of entities without a table, wherever they occur.
 fn collect(catalog: &Catalog, entities: &[Option<Loaded>], edges: &[Loaded]) -> Vec<Collected> {
-    let mut ids: Vec<Collected> = catalog.entities.iter().map(|_| Collected::default()).collect();
+    let mut ids: Vec<Collected> = catalog
+        .entities
+        .iter()
+        .map(|_| Collected::default())
+        .collect();
     let mut add = |id: EntityId, column: &str, loaded: &Loaded| {
         let at = loaded.plan.position(column);
         if let Some(values) = at.filter(|_| catalog.entities[id.0 as usize].table.is_none()) {
@@ -109,20 +134,32 @@ fn collect(catalog: &Catalog, entities: &[Option<Loaded>], edges: &[Loaded]) -> 
     };
     for (entity, loaded) in catalog.entities.iter().zip(entities) {
         let Some(loaded) = loaded else { continue };
-        entity.references.iter().for_each(|r| add(r.entity, &r.column, loaded));
+        entity
+            .references
+            .iter()
+            .for_each(|r| add(r.entity, &r.column, loaded));
     }
     for (edge, loaded) in catalog.edges.iter().zip(edges) {
-        [&edge.from, &edge.to].into_iter().for_each(|end| add(end.entity, &end.column, loaded));
+        [&edge.from, &edge.to]
+            .into_iter()
+            .for_each(|end| add(end.entity, &end.column, loaded));
     }
     ids
 }
 
-fn resolve(catalog: &Catalog, entities: &mut [Entity], warnings: &mut Vec<DataWarning>) -> Result<(), DataError> {
+fn resolve(
+    catalog: &Catalog,
+    entities: &mut [Entity],
+    warnings: &mut Vec<DataWarning>,
+) -> Result<(), DataError> {
     for id in 0..entities.len() {
         let resolved = entities::resolve(catalog, id, entities, warnings)?;
         for (at, rows) in resolved {
             let column = &mut entities[id].columns[at];
-            let target = catalog.entities[id].references.iter().find(|r| r.column == column.name);
+            let target = catalog.entities[id]
+                .references
+                .iter()
+                .find(|r| r.column == column.name);
             column.ty = target.map_or(Type::Error, |r| Type::Id(r.entity));
             column.values = Values::Row(rows);
         }
@@ -155,8 +192,20 @@ fn read_vectors(
 ) -> Result<Vec<Vec<Vectors>>, DataError> {
     let mut all = Vec::new();
     for embedding in &catalog.embeddings {
-        progress.report("reading vectors", all.len() as u64, catalog.embeddings.len() as u64);
-        all.push(Job { catalog, folder, embedding, entities }.read(warnings)?);
+        progress.report(
+            "reading vectors",
+            all.len() as u64,
+            catalog.embeddings.len() as u64,
+        );
+        all.push(
+            Job {
+                catalog,
+                folder,
+                embedding,
+                entities,
+            }
+            .read(warnings)?,
+        );
     }
     Ok(all)
 }
@@ -170,15 +219,34 @@ fn write(
 ) -> Result<Vec<DataWarning>, DataError> {
     let rows: Vec<u32> = world.entities.iter().map(|e| e.rows() as u32).collect();
     let configs = catalog.entities.iter();
-    let times: Vec<_> = world.entities.iter().zip(configs).map(|(e, c)| e.times(c).map(<[i64]>::to_vec)).collect();
-    let newest_link = world.edges.iter().flat_map(|e| e.time.iter().flatten()).copied().max();
+    let times: Vec<_> = world
+        .entities
+        .iter()
+        .zip(configs)
+        .map(|(e, c)| e.times(c).map(<[i64]>::to_vec))
+        .collect();
+    let newest_link = world
+        .edges
+        .iter()
+        .flat_map(|e| e.time.iter().flatten())
+        .copied()
+        .max();
     let pool = Pool::new(stored(&world));
     if pool.len() >= keys::DANGLING as usize {
-        return Err(DataError::new(&catalog.path, "the data has more than 4 billion distinct strings"));
+        return Err(DataError::new(
+            &catalog.path,
+            "the data has more than 4 billion distinct strings",
+        ));
     }
     let mut writer = Writer::new(target)?;
-    let mut emit = Emit { writer: &mut writer, pool: &pool };
-    let mut layout = Layout { strings: emit.strings()?, ..Layout::default() };
+    let mut emit = Emit {
+        writer: &mut writer,
+        pool: &pool,
+    };
+    let mut layout = Layout {
+        strings: emit.strings()?,
+        ..Layout::default()
+    };
     let mut schema = empty_schema(catalog);
     let total = (world.entities.len() + world.edges.len()) as u64;
     let mut done = 0;
@@ -204,7 +272,16 @@ fn write(
     }
     let id = id_of(&schema, &writer);
     let (buffers, catalog, warnings) = (writer.buffers.clone(), catalog.hash, world.warnings);
-    let manifest = Manifest { id, schema, layout, buffers, sources, catalog, warnings, newest_link };
+    let manifest = Manifest {
+        id,
+        schema,
+        layout,
+        buffers,
+        sources,
+        catalog,
+        warnings,
+        newest_link,
+    };
     writer.finish(&manifest)?;
     Ok(manifest.warnings)
 }
@@ -214,9 +291,13 @@ fn stored(world: &World) -> impl Iterator<Item = pool::Strings<'_>> {
     fn of(columns: &[Column]) -> impl Iterator<Item = pool::Strings<'_>> {
         columns.iter().filter_map(|c| pool::Strings::of(&c.values))
     }
-    let keys = world.entities.iter().filter_map(|e| pool::Strings::of_keys(&e.keys));
+    let keys = world
+        .entities
+        .iter()
+        .filter_map(|e| pool::Strings::of_keys(&e.keys));
     let entities = world.entities.iter().flat_map(|e| of(&e.columns));
-    keys.chain(entities).chain(world.edges.iter().flat_map(|e| of(&e.columns)))
+    keys.chain(entities)
+        .chain(world.edges.iter().flat_map(|e| of(&e.columns)))
 }
 
 fn empty_schema(catalog: &Catalog) -> Schema {
@@ -230,7 +311,10 @@ fn empty_schema(catalog: &Catalog) -> Schema {
     }
 }
 
-fn embedding_schema(config: &crate::catalog::config::Embedding, parts: &[Vectors]) -> schema::Embedding {
+fn embedding_schema(
+    config: &crate::catalog::config::Embedding,
+    parts: &[Vectors],
+) -> schema::Embedding {
     schema::Embedding {
         name: config.name.clone(),
         entities: config.parts.iter().map(|p| p.entity).collect(),

@@ -19,12 +19,22 @@ pub struct Part<'c> {
 
 impl<'c> Part<'c> {
     pub fn new(column: &'c str, role: &'static str, ty: Type) -> Self {
-        Part { column, role, ty: Some(ty), list: false }
+        Part {
+            column,
+            role,
+            ty: Some(ty),
+            list: false,
+        }
     }
 
     /// One end of an edge.
     pub fn end(column: &'c str, role: &'static str, ty: Type) -> Self {
-        Part { column, role, ty: Some(ty), list: true }
+        Part {
+            column,
+            role,
+            ty: Some(ty),
+            list: true,
+        }
     }
 }
 
@@ -55,10 +65,20 @@ impl Plan {
 /// Decides for every column of the table.
 pub fn plan(reader: &dyn Reader, place: Place<'_>, parts: &[Part<'_>]) -> Result<Plan, DataError> {
     let found = reader.found();
-    parts.iter().try_for_each(|p| exists(found, place, p.column, place.line, reader))?;
-    place.table.columns.iter().try_for_each(|c| exists(found, place, &c.name, c.line, reader))?;
+    parts
+        .iter()
+        .try_for_each(|p| exists(found, place, p.column, place.line, reader))?;
+    place
+        .table
+        .columns
+        .iter()
+        .try_for_each(|c| exists(found, place, &c.name, c.line, reader))?;
     distinct(reader)?;
-    let mut plan = Plan { wanted: Vec::new(), names: Vec::new(), warnings: Vec::new() };
+    let mut plan = Plan {
+        wanted: Vec::new(),
+        names: Vec::new(),
+        warnings: Vec::new(),
+    };
     for (column, f) in found.iter().enumerate() {
         let part = parts.iter().find(|p| p.column == f.name);
         let declared = place.table.column(&f.name);
@@ -67,7 +87,14 @@ pub fn plan(reader: &dyn Reader, place: Place<'_>, parts: &[Part<'_>]) -> Result
             continue;
         }
         let how = how(f, place, part, declared)?;
-        Check { reader, column, found: f, how: &how, part }.run()?;
+        Check {
+            reader,
+            column,
+            found: f,
+            how: &how,
+            part,
+        }
+        .run()?;
         plan.wanted.push(Wanted { column, how });
         plan.names.push(f.name.clone());
     }
@@ -75,29 +102,58 @@ pub fn plan(reader: &dyn Reader, place: Place<'_>, parts: &[Part<'_>]) -> Result
 }
 
 fn left_out(reader: &dyn Reader, found: &Found, ty: &str) -> DataWarning {
-    let file = reader.files()[0].path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    let message = format!("column `{}` is left out: its type {ty} has no counterpart", found.name);
-    DataWarning { file, message, count: 0 }
+    let file = reader.files()[0]
+        .path
+        .file_name()
+        .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let message = format!(
+        "column `{}` is left out: its type {ty} has no counterpart",
+        found.name
+    );
+    DataWarning {
+        file,
+        message,
+        count: 0,
+    }
 }
 
-fn exists(found: &[Found], place: Place<'_>, column: &str, line: u64, reader: &dyn Reader) -> Result<(), DataError> {
+fn exists(
+    found: &[Found],
+    place: Place<'_>,
+    column: &str,
+    line: u64,
+    reader: &dyn Reader,
+) -> Result<(), DataError> {
     if found.iter().any(|f| f.name == column) {
         return Ok(());
     }
     let names = || found.iter().map(|f| f.name.as_str());
     let help = match nearest(column, names()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("its columns are `{}`", names().collect::<Vec<_>>().join("`, `")),
+        None => format!(
+            "its columns are `{}`",
+            names().collect::<Vec<_>>().join("`, `")
+        ),
     };
     let file = shown(&reader.files()[0].path);
-    let message = format!("`[{}]` names the column `{column}`, which {file} does not have", place.section);
+    let message = format!(
+        "`[{}]` names the column `{column}`, which {file} does not have",
+        place.section
+    );
     Err(DataError::new(place.catalog, message).line(line).help(help))
 }
 
 fn distinct(reader: &dyn Reader) -> Result<(), DataError> {
     let found = reader.found();
-    match found.iter().enumerate().find(|(i, f)| found[..*i].iter().any(|g| g.name == f.name)) {
-        Some((_, f)) => Err(DataError::new(&reader.files()[0].path, format!("two columns are called `{}`", f.name))),
+    match found
+        .iter()
+        .enumerate()
+        .find(|(i, f)| found[..*i].iter().any(|g| g.name == f.name))
+    {
+        Some((_, f)) => Err(DataError::new(
+            &reader.files()[0].path,
+            format!("two columns are called `{}`", f.name),
+        )),
         None => Ok(()),
     }
 }
@@ -113,8 +169,16 @@ fn how(
     let native = || found.ty.clone().unwrap_or(Type::String);
     let mut ty = match (part.and_then(|p| p.ty.clone().map(|t| (p, t))), said) {
         (Some((part, needed)), said) => {
-            let list = part.list && matches!(said.as_ref().or(found.ty.as_ref().ok()), Some(Type::List(_)));
-            let needed = if list { Type::List(Box::new(needed)) } else { needed };
+            let list = part.list
+                && matches!(
+                    said.as_ref().or(found.ty.as_ref().ok()),
+                    Some(Type::List(_))
+                );
+            let needed = if list {
+                Type::List(Box::new(needed))
+            } else {
+                needed
+            };
             agree(&needed, said, place, part, declared)?;
             needed
         }
@@ -123,7 +187,11 @@ fn how(
     };
     null_is_string(&mut ty);
     let separator = declared.and_then(|d| d.separator.clone());
-    Ok(How { ty, unit: declared.and_then(|d| d.unit), separator })
+    Ok(How {
+        ty,
+        unit: declared.and_then(|d| d.unit),
+        separator,
+    })
 }
 
 /// A column of nothing but nulls can be anything; it becomes strings.
@@ -147,8 +215,13 @@ fn agree(
     match said {
         Some(said) if !fine(&said) => {
             let (column, role) = (part.column, part.role);
-            let message = format!("column `{column}` is declared {}, but is {role}: {}", name(&said), name(needed));
-            Err(DataError::new(place.catalog, message).line(declared.map_or(place.line, |d| d.line)))
+            let message = format!(
+                "column `{column}` is declared {}, but is {role}: {}",
+                name(&said),
+                name(needed)
+            );
+            Err(DataError::new(place.catalog, message)
+                .line(declared.map_or(place.line, |d| d.line)))
         }
         _ => Ok(()),
     }
@@ -180,7 +253,11 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn run(&self) -> Result<(), DataError> {
-        let found = self.found.ty.as_ref().map_err(|ty| self.error(&format!("its type {ty} cannot be read")))?;
+        let found = self
+            .found
+            .ty
+            .as_ref()
+            .map_err(|ty| self.error(&format!("its type {ty} cannot be read")))?;
         let wanted = &self.how.ty;
         if self.counts(found) && self.how.unit.is_none() {
             return Err(self.needs_unit(found));
@@ -192,12 +269,19 @@ impl Check<'_> {
         if self.found.text || converts(found, wanted) {
             return Ok(());
         }
-        Err(self.error(&format!("expected {}, the column is {}", name(wanted), name(found))))
+        Err(self.error(&format!(
+            "expected {}, the column is {}",
+            name(wanted),
+            name(found)
+        )))
     }
 
     fn error(&self, message: &str) -> DataError {
-        let role = self.part.map_or_else(String::new, |p| format!(" (it is {})", p.role));
-        DataError::new(&self.reader.files()[0].path, format!("{message}{role}")).column(&self.found.name)
+        let role = self
+            .part
+            .map_or_else(String::new, |p| format!(" (it is {})", p.role));
+        DataError::new(&self.reader.files()[0].path, format!("{message}{role}"))
+            .column(&self.found.name)
     }
 
     /// A time or duration made of numbers.
@@ -216,13 +300,20 @@ impl Check<'_> {
             _ => String::new(),
         };
         let unit = Unit::likely(self.reader.magnitude(self.column)).name();
-        let help = format!("{likely}add `{} = {{ type = \"{wanted}\", unit = \"{unit}\" }}` to the columns", self.found.name);
-        self.error(&format!("expected a {wanted}, the column is {is} and has no `unit`")).help(help)
+        let help = format!(
+            "{likely}add `{} = {{ type = \"{wanted}\", unit = \"{unit}\" }}` to the columns",
+            self.found.name
+        );
+        self.error(&format!(
+            "expected a {wanted}, the column is {is} and has no `unit`"
+        ))
+        .help(help)
     }
 
     /// Text cannot be cut into a list without knowing where, except the rest of a line.
     fn needs_separator(&self, found: &Type) -> bool {
-        let list = matches!(self.how.ty, Type::List(_)) && !matches!(found, Type::List(_) | Type::Vector(_));
+        let list = matches!(self.how.ty, Type::List(_))
+            && !matches!(found, Type::List(_) | Type::Vector(_));
         list && self.how.separator.is_none() && (self.found.text || *found == Type::String)
     }
 }
@@ -239,7 +330,10 @@ fn converts(from: &Type, to: &Type) -> bool {
     match (from, to) {
         (a, b) if a == b => true,
         (Type::Null | Type::String, _) => true,
-        (Type::Int | Type::Float, Type::Int | Type::Float | Type::Time | Type::Duration | Type::Bool | Type::String) => true,
+        (
+            Type::Int | Type::Float,
+            Type::Int | Type::Float | Type::Time | Type::Duration | Type::Bool | Type::String,
+        ) => true,
         (Type::Bool, Type::Int | Type::Float | Type::String) => true,
         (Type::List(a), Type::List(b)) => converts(a, b),
         (Type::List(a), Type::Vector(_)) => a.is_number(),
@@ -250,14 +344,27 @@ fn converts(from: &Type, to: &Type) -> bool {
 
 /// The parts of an edge's table.
 pub fn edge_parts<'c>(edge: &'c config::Edge, from: Type, to: Type) -> Vec<Part<'c>> {
-    let mut parts = vec![Part::end(&edge.from.column, "the end `from`", from), Part::end(&edge.to.column, "the end `to`", to)];
+    let mut parts = vec![
+        Part::end(&edge.from.column, "the end `from`", from),
+        Part::end(&edge.to.column, "the end `to`", to),
+    ];
     match &edge.time {
-        Some(EdgeTime::Column(column)) => parts.push(Part::new(column, "the edge's time", Type::Time)),
+        Some(EdgeTime::Column(column)) => {
+            parts.push(Part::new(column, "the edge's time", Type::Time))
+        }
         Some(EdgeTime::Parts(columns)) => {
-            parts.extend(columns.iter().map(|c| Part::new(c, "a part of the edge's time", Type::Int)));
+            parts.extend(
+                columns
+                    .iter()
+                    .map(|c| Part::new(c, "a part of the edge's time", Type::Int)),
+            );
         }
         None => {}
     }
-    parts.extend(edge.weight.as_deref().map(|w| Part::new(w, "the edge's weight", Type::Float)));
+    parts.extend(
+        edge.weight
+            .as_deref()
+            .map(|w| Part::new(w, "the edge's weight", Type::Float)),
+    );
     parts
 }

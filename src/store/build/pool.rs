@@ -17,7 +17,10 @@ impl Pool {
         let mut words: Vec<&str> = columns.flat_map(|c| c.0.iter()).collect();
         words.par_sort_unstable();
         words.dedup();
-        let mut pool = Pool { bytes: Vec::with_capacity(words.iter().map(|w| w.len()).sum()), ends: Vec::new() };
+        let mut pool = Pool {
+            bytes: Vec::with_capacity(words.iter().map(|w| w.len()).sum()),
+            ends: Vec::new(),
+        };
         for word in words {
             pool.bytes.extend_from_slice(word.as_bytes());
             pool.ends.push(pool.bytes.len() as u64);
@@ -46,15 +49,25 @@ impl Pool {
         let (mut low, mut high) = (0, self.ends.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.get(middle) < word.as_bytes() { low = middle + 1 } else { high = middle }
+            if self.get(middle) < word.as_bytes() {
+                low = middle + 1
+            } else {
+                high = middle
+            }
         }
         low as u32
     }
 
     /// The codes of a column's values.
     pub fn codes(&self, codes: &[u32], words: &Words) -> Vec<u32> {
-        let map: Vec<u32> = (0..words.len() as u32).into_par_iter().map(|c| self.find(words.get(c))).collect();
-        codes.par_iter().map(|&c| map.get(c as usize).copied().unwrap_or(NULL_CODE)).collect()
+        let map: Vec<u32> = (0..words.len() as u32)
+            .into_par_iter()
+            .map(|c| self.find(words.get(c)))
+            .collect();
+        codes
+            .par_iter()
+            .map(|&c| map.get(c as usize).copied().unwrap_or(NULL_CODE))
+            .collect()
     }
 }
 

@@ -6,7 +6,9 @@ use super::plan::name;
 use crate::catalog::config::{Catalog, Embedding, OnError, VectorFile};
 use crate::catalog::schema::Metric;
 use crate::catalog::{DataError, DataWarning};
-use crate::store::import::{self, Faults, Found, How, Npy, Origin, Reader, Table, Values, Wanted, brief};
+use crate::store::import::{
+    self, Faults, Found, How, Npy, Origin, Reader, Table, Values, Wanted, brief,
+};
 use crate::types::{NULL_CODE, Type};
 use std::path::Path;
 
@@ -40,8 +42,12 @@ impl Job<'_> {
                 _ => self.by_key(part, &path, warnings)?,
             };
             if let Some(first) = all.first().filter(|f| f.dim != vectors.dim) {
-                let message = format!("its vectors have {} numbers, those of the first file {}", vectors.dim, first.dim);
-                return Err(DataError::new(&path, message).help("all vectors of an embedding have one dimension"));
+                let message = format!(
+                    "its vectors have {} numbers, those of the first file {}",
+                    vectors.dim, first.dim
+                );
+                return Err(DataError::new(&path, message)
+                    .help("all vectors of an embedding have one dimension"));
             }
             all.push(vectors);
         }
@@ -60,12 +66,20 @@ impl Job<'_> {
         let origin = entity.source.as_ref().map(|(origin, _)| origin);
         let expected = origin.map_or(entity.rows() as u64, Origin::all_rows);
         if npy.rows as u64 != expected {
-            let message = format!("has {} vectors, the entity `{name}` has {expected} rows", npy.rows);
-            return Err(DataError::new(path, message).help("row i of the file belongs to row i of the table"));
+            let message = format!(
+                "has {} vectors, the entity `{name}` has {expected} rows",
+                npy.rows
+            );
+            return Err(DataError::new(path, message)
+                .help("row i of the file belongs to row i of the table"));
         }
         let mut data = npy.read()?;
         if let Some(kept) = origin.and_then(|o| o.kept.as_ref()) {
-            data = kept.iter().flat_map(|&r| &data[r as usize * npy.dim..][..npy.dim]).copied().collect();
+            data = kept
+                .iter()
+                .flat_map(|&r| &data[r as usize * npy.dim..][..npy.dim])
+                .copied()
+                .collect();
         }
         let rows = entity.rows();
         Ok(self.present(npy.dim, data, vec![true; rows]))
@@ -75,41 +89,84 @@ impl Job<'_> {
     fn present(&self, dim: usize, data: Vec<f32>, mut has: Vec<bool>) -> Vectors {
         if self.embedding.metric == Metric::Cosine {
             let zero = |v: &[f32]| v.iter().all(|x| *x == 0.0);
-            has.iter_mut().zip(data.chunks(dim)).for_each(|(has, v)| *has &= !zero(v));
+            has.iter_mut()
+                .zip(data.chunks(dim))
+                .for_each(|(has, v)| *has &= !zero(v));
         }
         let missing = has.iter().filter(|h| !**h).count() as u64;
-        let word = |w: &[bool]| w.iter().enumerate().fold(0u64, |bits, (i, h)| bits | u64::from(*h) << i);
+        let word = |w: &[bool]| {
+            w.iter()
+                .enumerate()
+                .fold(0u64, |bits, (i, h)| bits | u64::from(*h) << i)
+        };
         let present = (missing > 0).then(|| has.chunks(64).map(word).collect());
-        Vectors { dim, data, present, missing }
+        Vectors {
+            dim,
+            data,
+            present,
+            missing,
+        }
     }
 
     /// A Parquet file with a column of keys and one of vectors; rows not in it have none.
-    fn by_key(&self, part: &VectorFile, path: &Path, warnings: &mut Vec<DataWarning>) -> Result<Vectors, DataError> {
+    fn by_key(
+        &self,
+        part: &VectorFile,
+        path: &Path,
+        warnings: &mut Vec<DataWarning>,
+    ) -> Result<Vectors, DataError> {
         let reader = import::open_vectors(path)?;
         let (entity_name, entity) = self.entity(part);
-        let key = part.key.as_deref().unwrap_or(&self.catalog.entities[part.entity.0 as usize].key);
+        let key = part
+            .key
+            .as_deref()
+            .unwrap_or(&self.catalog.entities[part.entity.0 as usize].key);
         let key_at = find(reader.as_ref(), key, "key")?;
         let vector_at = vector_column(reader.as_ref(), part.column.as_deref())?;
-        let key_type = if matches!(entity.keys, Keys::Int { .. }) { Type::Int } else { Type::String };
+        let key_type = if matches!(entity.keys, Keys::Int { .. }) {
+            Type::Int
+        } else {
+            Type::String
+        };
         let dim = dimension(reader.as_ref(), vector_at)?;
-        let want = |column, ty| Wanted { column, how: How::plain(ty) };
+        let want = |column, ty| Wanted {
+            column,
+            how: How::plain(ty),
+        };
         let wanted = [want(key_at, key_type), want(vector_at, Type::Vector(dim))];
         let table = import::read(reader.as_ref(), &wanted, self.embedding.on_error)?;
-        let mut warn = |message: String, count| warnings.push(DataWarning { file: part.file.clone(), message, count });
+        let mut warn = |message: String, count| {
+            warnings.push(DataWarning {
+                file: part.file.clone(),
+                message,
+                count,
+            })
+        };
         if let Some((why, count)) = &table.skipped {
-            warn(format!("{count} vectors skipped: {why}"), *count);
+            warn(skipped(*count, why), *count);
         }
         let placed = place(&table, entity, dim as usize, entity_name);
         if let Some((row, _, fault)) = placed.faults.first {
-            let error = table.origin.error(reader.as_ref(), row as usize, fault.message).column(key);
+            let error = table
+                .origin
+                .error(reader.as_ref(), row as usize, fault.message)
+                .column(key);
             if self.embedding.on_error == OnError::Error {
-                return Err(error.help("`on_error = \"skip\"` leaves such vectors out and reports how many"));
+                return Err(error
+                    .help("`on_error = \"skip\"` leaves such vectors out and reports how many"));
             }
             let count = placed.faults.rows.len() as u64;
-            warn(format!("{count} vectors skipped: {}", brief(&error)), count);
+            warn(skipped(count, &brief(&error)), count);
         }
         Ok(self.present(dim as usize, placed.data, placed.has))
     }
+}
+
+fn skipped(count: u64, why: &str) -> String {
+    format!(
+        "{count} {} skipped: {why}",
+        if count == 1 { "vector" } else { "vectors" }
+    )
 }
 
 struct Placed {
@@ -122,16 +179,26 @@ struct Placed {
 fn place(table: &Table, entity: &Entity, dim: usize, name: &str) -> Placed {
     let rows = entity.keys.rows_of(&table.columns[0]);
     let count = entity.rows();
-    let mut placed = Placed { data: vec![0.0; count * dim], has: vec![false; count], faults: Faults::default() };
-    let Values::Vector { data, present, .. } = &table.columns[1] else { return placed };
+    let mut placed = Placed {
+        data: vec![0.0; count * dim],
+        has: vec![false; count],
+        faults: Faults::default(),
+    };
+    let Values::Vector { data, present, .. } = &table.columns[1] else {
+        return placed;
+    };
     for (at, &row) in rows.iter().enumerate() {
         let r = row as usize;
         let fault = match row {
             NULL_CODE => Some("the key is null".to_owned()),
-            DANGLING => Some(format!("no {name} has the key {}", super::entities::shown(&table.columns[0], at))),
-            _ if placed.has[r] => {
-                Some(format!("the key {} has a vector already", super::entities::shown(&table.columns[0], at)))
-            }
+            DANGLING => Some(format!(
+                "no {name} has the key {}",
+                super::entities::shown(&table.columns[0], at)
+            )),
+            _ if placed.has[r] => Some(format!(
+                "the key {} has a vector already",
+                super::entities::shown(&table.columns[0], at)
+            )),
             _ => None,
         };
         match fault {
@@ -152,7 +219,10 @@ fn find(reader: &dyn Reader, column: &str, role: &str) -> Result<usize, DataErro
         let names: Vec<&str> = found.iter().map(|f| f.name.as_str()).collect();
         let file = &reader.files()[0].path;
         let error = DataError::new(file, format!("has no column `{column}` for the {role}"));
-        error.help(format!("its columns are `{}`; `{role} = \"COLUMN\"` names another", names.join("`, `")))
+        error.help(format!(
+            "its columns are `{}`; `{role} = \"COLUMN\"` names another",
+            names.join("`, `")
+        ))
     })
 }
 
@@ -170,8 +240,15 @@ fn vector_column(reader: &dyn Reader, column: Option<&str>) -> Result<usize, Dat
     match (fit.next(), fit.next()) {
         (Some((at, _)), None) => Ok(at),
         (first, _) => {
-            let how_many = if first.is_some() { "several columns" } else { "no column" };
-            let error = DataError::new(&reader.files()[0].path, format!("{how_many} with lists of numbers"));
+            let how_many = if first.is_some() {
+                "several columns"
+            } else {
+                "no column"
+            };
+            let error = DataError::new(
+                &reader.files()[0].path,
+                format!("{how_many} with lists of numbers"),
+            );
             Err(error.help("`column = \"NAME\"` in the embedding names the one with the vectors"))
         }
     }
@@ -180,19 +257,27 @@ fn vector_column(reader: &dyn Reader, column: Option<&str>) -> Result<usize, Dat
 /// The dimension: that of the type, else of the first vector.
 fn dimension(reader: &dyn Reader, column: usize) -> Result<u32, DataError> {
     let found = &reader.found()[column];
-    let error = |message: String| DataError::new(&reader.files()[0].path, message).column(&found.name);
+    let error =
+        |message: String| DataError::new(&reader.files()[0].path, message).column(&found.name);
     match &found.ty {
         Ok(Type::Vector(dim)) => Ok(*dim),
         Ok(Type::List(item)) if item.is_number() => {
             let how = How::plain(Type::List(Box::new(Type::Float)));
             let first = reader.read(&[Wanted { column, how }])?.columns.pop();
             let length = match &first {
-                Some(Values::List { slots, .. }) => slots.iter().find(|s| s[0] != NULL_CODE).map(|s| s[1]),
+                Some(Values::List { slots, .. }) => {
+                    slots.iter().find(|s| s[0] != NULL_CODE).map(|s| s[1])
+                }
                 _ => None,
             };
-            length.filter(|n| *n > 0).ok_or_else(|| error("has no vector to tell the dimension by".to_owned()))
+            length
+                .filter(|n| *n > 0)
+                .ok_or_else(|| error("has no vector to tell the dimension by".to_owned()))
         }
-        Ok(other) => Err(error(format!("expected vectors, the column is {}", name(other)))),
+        Ok(other) => Err(error(format!(
+            "expected vectors, the column is {}",
+            name(other)
+        ))),
         Err(other) => Err(error(format!("expected vectors, the column is {other}"))),
     }
 }

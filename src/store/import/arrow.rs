@@ -19,7 +19,9 @@ pub fn type_of(ty: &DataType) -> Result<Type, String> {
         DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => Ok(Type::Time),
         DataType::Duration(_) | DataType::Time32(_) | DataType::Time64(_) => Ok(Type::Duration),
         DataType::Dictionary(_, value) => type_of(value),
-        DataType::FixedSizeList(item, n) if item.data_type().is_floating() && *n > 0 => Ok(Type::Vector(*n as u32)),
+        DataType::FixedSizeList(item, n) if item.data_type().is_floating() && *n > 0 => {
+            Ok(Type::Vector(*n as u32))
+        }
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
             Ok(Type::List(Box::new(type_of(item.data_type())?)))
         }
@@ -29,7 +31,10 @@ pub fn type_of(ty: &DataType) -> Result<Type, String> {
 
 fn is_decimal(ty: &DataType) -> bool {
     use DataType::{Decimal32, Decimal64, Decimal128, Decimal256};
-    matches!(ty, Decimal32(..) | Decimal64(..) | Decimal128(..) | Decimal256(..))
+    matches!(
+        ty,
+        Decimal32(..) | Decimal64(..) | Decimal128(..) | Decimal256(..)
+    )
 }
 
 /// Where converted values go. Rows of `faults` count from the start of the array.
@@ -50,14 +55,25 @@ impl Sink<'_> {
     /// Appends every row, read by `cell`.
     fn each<A: ArrayAccessor>(&mut self, array: A, cell: impl Fn(A::Item) -> Cell<'static>) {
         for row in 0..array.len() {
-            let value = if array.is_null(row) { Cell::Null } else { cell(array.value(row)) };
+            let value = if array.is_null(row) {
+                Cell::Null
+            } else {
+                cell(array.value(row))
+            };
             self.push(row, value);
         }
     }
 
     fn strings<'a, A: ArrayAccessor<Item = &'a str>>(&mut self, array: A) {
         for row in 0..array.len() {
-            self.push(row, if array.is_null(row) { Cell::Null } else { Cell::Str(array.value(row)) });
+            self.push(
+                row,
+                if array.is_null(row) {
+                    Cell::Null
+                } else {
+                    Cell::Str(array.value(row))
+                },
+            );
         }
     }
 
@@ -72,7 +88,9 @@ impl Sink<'_> {
             DataType::LargeUtf8 => self.strings(array.as_string::<i64>()),
             DataType::Utf8View => self.strings(array.as_string_view()),
             DataType::Dictionary(..) => self.dictionary(array),
-            DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => self.lists(array),
+            DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => {
+                self.lists(array)
+            }
             DataType::Null => (0..array.len()).for_each(|row| self.push(row, Cell::Null)),
             _ => self.temporal(array),
         }
@@ -81,11 +99,21 @@ impl Sink<'_> {
     fn integers(&mut self, array: &dyn Array) {
         match array.data_type() {
             DataType::Int8 => self.each(array.as_primitive::<Int8Type>(), |v| Cell::Int(v.into())),
-            DataType::Int16 => self.each(array.as_primitive::<Int16Type>(), |v| Cell::Int(v.into())),
-            DataType::Int32 => self.each(array.as_primitive::<Int32Type>(), |v| Cell::Int(v.into())),
-            DataType::UInt8 => self.each(array.as_primitive::<UInt8Type>(), |v| Cell::Int(v.into())),
-            DataType::UInt16 => self.each(array.as_primitive::<UInt16Type>(), |v| Cell::Int(v.into())),
-            DataType::UInt32 => self.each(array.as_primitive::<UInt32Type>(), |v| Cell::Int(v.into())),
+            DataType::Int16 => {
+                self.each(array.as_primitive::<Int16Type>(), |v| Cell::Int(v.into()))
+            }
+            DataType::Int32 => {
+                self.each(array.as_primitive::<Int32Type>(), |v| Cell::Int(v.into()))
+            }
+            DataType::UInt8 => {
+                self.each(array.as_primitive::<UInt8Type>(), |v| Cell::Int(v.into()))
+            }
+            DataType::UInt16 => {
+                self.each(array.as_primitive::<UInt16Type>(), |v| Cell::Int(v.into()))
+            }
+            DataType::UInt32 => {
+                self.each(array.as_primitive::<UInt32Type>(), |v| Cell::Int(v.into()))
+            }
             DataType::UInt64 => self.each(array.as_primitive::<UInt64Type>(), |v| {
                 i64::try_from(v).map_or(Cell::TooLarge(v), Cell::Int)
             }),
@@ -95,8 +123,12 @@ impl Sink<'_> {
 
     fn floats(&mut self, array: &dyn Array) {
         match array.data_type() {
-            DataType::Float16 => self.each(array.as_primitive::<Float16Type>(), |v| Cell::Float(v.to_f64())),
-            DataType::Float32 => self.each(array.as_primitive::<Float32Type>(), |v| Cell::Float(v.into())),
+            DataType::Float16 => self.each(array.as_primitive::<Float16Type>(), |v| {
+                Cell::Float(v.to_f64())
+            }),
+            DataType::Float32 => self.each(array.as_primitive::<Float32Type>(), |v| {
+                Cell::Float(v.into())
+            }),
             _ => self.each(array.as_primitive::<Float64Type>(), Cell::Float),
         }
     }
@@ -113,7 +145,14 @@ impl Sink<'_> {
             _ => array.as_primitive::<Decimal256Type>().value_as_string(row),
         };
         for row in 0..array.len() {
-            self.push(row, if array.is_null(row) { Cell::Null } else { float(text(row)) });
+            self.push(
+                row,
+                if array.is_null(row) {
+                    Cell::Null
+                } else {
+                    float(text(row))
+                },
+            );
         }
     }
 
@@ -121,14 +160,20 @@ impl Sink<'_> {
         const DAY: i64 = 86_400_000_000;
         match array.data_type() {
             DataType::Date32 => {
-                self.each(array.as_primitive::<Date32Type>(), |v| Cell::Time(i64::from(v) * DAY));
+                self.each(array.as_primitive::<Date32Type>(), |v| {
+                    Cell::Time(i64::from(v) * DAY)
+                });
             }
             DataType::Date64 => {
-                self.each(array.as_primitive::<Date64Type>(), |v| Cell::Time(micros(v, TimeUnit::Millisecond)));
+                self.each(array.as_primitive::<Date64Type>(), |v| {
+                    Cell::Time(micros(v, TimeUnit::Millisecond))
+                });
             }
             DataType::Timestamp(unit, _) => self.counts(array, *unit, Cell::Time),
             DataType::Duration(unit) => self.counts(array, *unit, Cell::Duration),
-            DataType::Time32(unit) | DataType::Time64(unit) => self.counts(array, *unit, Cell::Duration),
+            DataType::Time32(unit) | DataType::Time64(unit) => {
+                self.counts(array, *unit, Cell::Duration)
+            }
             other => {
                 let fault = Fault::new(format!("values of type {other} cannot be read"));
                 (0..array.len()).for_each(|row| self.fault(row, fault.clone()));
@@ -139,7 +184,11 @@ impl Sink<'_> {
     /// Appends counts of a time unit.
     fn counts(&mut self, array: &dyn Array, unit: TimeUnit, cell: fn(i64) -> Cell<'static>) {
         for row in 0..array.len() {
-            let value = if array.is_null(row) { Cell::Null } else { cell(micros(count(array, row), unit)) };
+            let value = if array.is_null(row) {
+                Cell::Null
+            } else {
+                cell(micros(count(array, row), unit))
+            };
             self.push(row, value);
         }
     }
@@ -178,22 +227,47 @@ impl Sink<'_> {
             return (0..array.len()).for_each(|row| self.fault(row, fault()));
         };
         let base = items.len();
-        let mut inner = Sink { values: items, how: &item, faults: Vec::new() };
+        let mut inner = Sink {
+            values: items,
+            how: &item,
+            faults: Vec::new(),
+        };
         inner.array(child.as_ref());
-        let row_of = |element: usize| ends.partition_point(|&end| end <= element).saturating_sub(1);
-        self.faults.extend(inner.faults.into_iter().map(|(element, fault)| (row_of(element), fault)));
+        let row_of = |element: usize| {
+            ends.partition_point(|&end| end <= element)
+                .saturating_sub(1)
+        };
+        self.faults.extend(
+            inner
+                .faults
+                .into_iter()
+                .map(|(element, fault)| (row_of(element), fault)),
+        );
         for row in 0..array.len() {
-            let slot = [(base + ends[row]) as u32, (ends[row + 1] - ends[row]) as u32];
-            slots.push(if array.is_null(row) { [NULL_CODE, 0] } else { slot });
+            let slot = [
+                (base + ends[row]) as u32,
+                (ends[row + 1] - ends[row]) as u32,
+            ];
+            slots.push(if array.is_null(row) {
+                [NULL_CODE, 0]
+            } else {
+                slot
+            });
         }
     }
 
     fn vectors(&mut self, array: &dyn Array, child: &dyn Array, ends: &[usize]) {
         let mut numbers = Values::Float(Vec::new());
         let how = How::plain(Type::Float);
-        let mut inner = Sink { values: &mut numbers, how: &how, faults: Vec::new() };
+        let mut inner = Sink {
+            values: &mut numbers,
+            how: &how,
+            faults: Vec::new(),
+        };
         inner.array(child);
-        let Values::Float(numbers) = numbers else { return };
+        let Values::Float(numbers) = numbers else {
+            return;
+        };
         for row in 0..array.len() {
             if array.is_null(row) {
                 self.values.push_null();
@@ -209,16 +283,25 @@ fn children(array: &dyn Array) -> (arrow_array::ArrayRef, Vec<usize>) {
     match array.data_type() {
         DataType::List(_) => {
             let list = array.as_list::<i32>();
-            (list.values().clone(), list.value_offsets().iter().map(|&o| o as usize).collect())
+            (
+                list.values().clone(),
+                list.value_offsets().iter().map(|&o| o as usize).collect(),
+            )
         }
         DataType::LargeList(_) => {
             let list = array.as_list::<i64>();
-            (list.values().clone(), list.value_offsets().iter().map(|&o| o as usize).collect())
+            (
+                list.values().clone(),
+                list.value_offsets().iter().map(|&o| o as usize).collect(),
+            )
         }
         _ => {
             let list = array.as_fixed_size_list();
             let n = list.value_length() as usize;
-            (list.values().clone(), (0..=list.len()).map(|i| i * n).collect())
+            (
+                list.values().clone(),
+                (0..=list.len()).map(|i| i * n).collect(),
+            )
         }
     }
 }
@@ -251,10 +334,17 @@ impl<'a> Strings<'a> {
 
 /// The cells of a dictionary that is not of strings.
 fn decoded(array: &dyn Array) -> Vec<Cell<'static>> {
-    let Ok(ty) = type_of(array.data_type()) else { return vec![Cell::Null; array.len()] };
+    let Ok(ty) = type_of(array.data_type()) else {
+        return vec![Cell::Null; array.len()];
+    };
     let how = How::plain(ty.clone());
     let mut values = Values::new(&ty);
-    Sink { values: &mut values, how: &how, faults: Vec::new() }.array(array);
+    Sink {
+        values: &mut values,
+        how: &how,
+        faults: Vec::new(),
+    }
+    .array(array);
     let cell = |row: usize| match &values {
         _ if values.is_null(row) => Cell::Null,
         Values::Int(v) if ty == Type::Time => Cell::Time(v[row]),

@@ -36,7 +36,10 @@ pub struct Fault {
 
 impl Fault {
     pub fn new(message: impl Into<String>) -> Self {
-        Fault { message: message.into(), help: None }
+        Fault {
+            message: message.into(),
+            help: None,
+        }
     }
 
     fn help(mut self, help: impl Into<String>) -> Self {
@@ -47,7 +50,11 @@ impl Fault {
 
 impl How {
     pub fn plain(ty: Type) -> Self {
-        How { ty, unit: None, separator: None }
+        How {
+            ty,
+            unit: None,
+            separator: None,
+        }
     }
 
     /// How to make the elements of a list.
@@ -56,7 +63,11 @@ impl How {
             Type::List(item) => (**item).clone(),
             _ => Type::Float,
         };
-        How { ty, unit: self.unit, separator: None }
+        How {
+            ty,
+            unit: self.unit,
+            separator: None,
+        }
     }
 
     fn expected(&self, cell: Cell<'_>) -> Fault {
@@ -79,8 +90,10 @@ impl How {
             Cell::Int(i) => Some(i),
             Cell::Float(f) => whole(f),
             Cell::Bool(b) => Some(i64::from(b)),
-            Cell::Str(s) => s.trim_ascii().parse().ok(),
-            Cell::TooLarge(n) => return Err(Fault::new(format!("{n} does not fit into a 64-bit int"))),
+            Cell::Str(s) => int_text(s.trim_ascii()),
+            Cell::TooLarge(n) => {
+                return Err(Fault::new(format!("{n} does not fit into a 64-bit int")));
+            }
             _ => None,
         };
         not_reserved(value.ok_or_else(|| self.expected(cell))?)
@@ -117,17 +130,27 @@ impl How {
             Cell::Str(s) => self.time_text(s.trim_ascii()),
             _ => None,
         };
-        let value = value.ok_or_else(|| self.expected(cell).help("times are ISO 8601: `2024-05-01T12:30:00Z`"))?;
+        let value = value.ok_or_else(|| {
+            self.expected(cell)
+                .help("times are ISO 8601: `2024-05-01T12:30:00Z`")
+        })?;
         if time::in_range(value) {
             return Ok(value);
         }
-        Err(Fault::new(format!("{} is beyond the years -9999 to 9999", shown(cell))).help("is the `unit` right?"))
+        Err(
+            Fault::new(format!("{} is beyond the years -9999 to 9999", shown(cell)))
+                .help("is the `unit` right?"),
+        )
     }
 
     /// A text is a count if the column has a unit, else an ISO time.
     fn time_text(&self, text: &str) -> Option<i64> {
         match self.unit {
-            Some(unit) => text.parse().ok().and_then(|n| unit.micros(n)).or_else(|| time::parse(text)),
+            Some(unit) => text
+                .parse()
+                .ok()
+                .and_then(|n| unit.micros(n))
+                .or_else(|| time::parse(text)),
             None => time::parse(text),
         }
     }
@@ -146,14 +169,24 @@ impl How {
 
     /// Microseconds from a count of the column's unit.
     fn counted(&self, cell: Cell<'_>) -> Result<i64, Fault> {
-        let unit = self.unit.ok_or_else(|| self.expected(cell).help("an integer time needs a `unit`"))?;
+        let unit = self
+            .unit
+            .ok_or_else(|| self.expected(cell).help("an integer time needs a `unit`"))?;
         let micros = match cell {
             Cell::Int(count) => unit.micros(count),
             Cell::Float(count) => fractional(count, unit),
             _ => None,
         };
-        let beyond = || Fault::new(format!("{} {} is beyond all times", shown(cell), unit.name()));
-        micros.filter(|m| *m != NULL_INT).ok_or_else(|| beyond().help("is the `unit` right?"))
+        let beyond = || {
+            Fault::new(format!(
+                "{} {} is beyond all times",
+                shown(cell),
+                unit.name()
+            ))
+        };
+        micros
+            .filter(|m| *m != NULL_INT)
+            .ok_or_else(|| beyond().help("is the `unit` right?"))
     }
 }
 
@@ -166,13 +199,19 @@ fn fractional(count: f64, unit: Unit) -> Option<i64> {
     (micros.abs() < 9.2e18).then_some(micros as i64)
 }
 
+/// `7`, and `7.0` as programs write ints that had nulls among them.
+fn int_text(text: &str) -> Option<i64> {
+    text.parse().ok().or_else(|| whole(text.parse().ok()?))
+}
+
 fn whole(value: f64) -> Option<i64> {
     (value.fract() == 0.0 && value.abs() < 9.2e18).then_some(value as i64)
 }
 
 fn not_reserved(value: i64) -> Result<i64, Fault> {
     if value == NULL_INT {
-        return Err(Fault::new(format!("{value} is not available as a value")).help("the smallest int is one more"));
+        return Err(Fault::new(format!("{value} is not available as a value"))
+            .help("the smallest int is one more"));
     }
     Ok(value)
 }
@@ -193,7 +232,9 @@ fn shown(cell: Cell<'_>) -> String {
         Cell::TooLarge(n) => format!("`{n}`"),
         Cell::Float(f) => format!("`{f}`"),
         Cell::Bool(b) => format!("`{b}`"),
-        Cell::Str(s) if s.chars().count() > 40 => format!("`{}...`", s.chars().take(40).collect::<String>()),
+        Cell::Str(s) if s.chars().count() > 40 => {
+            format!("`{}...`", s.chars().take(40).collect::<String>())
+        }
         Cell::Str(s) => format!("`{s}`"),
         Cell::Time(_) => "a time".to_owned(),
         Cell::Duration(_) => "a duration".to_owned(),
@@ -216,7 +257,9 @@ impl Values {
             (Values::Word { codes, words }, cell) => codes.push(words.add(&as_text(cell, how)?)),
             (list @ Values::List { .. }, Cell::Str(s)) => list.push_split(s, how)?,
             (vector @ Values::Vector { .. }, Cell::Str(s)) => vector.push_numbers(s, how)?,
-            (Values::List { .. } | Values::Vector { .. } | Values::Row(_), cell) => return Err(how.expected(cell)),
+            (Values::List { .. } | Values::Vector { .. } | Values::Row(_), cell) => {
+                return Err(how.expected(cell));
+            }
         }
         Ok(())
     }
@@ -224,12 +267,27 @@ impl Values {
     fn push_split(&mut self, text: &str, how: &How) -> Result<(), Fault> {
         let separator = how.separator.as_deref().unwrap_or(",");
         let parts = text.split(separator).filter(|_| !text.is_empty());
-        self.push_list(parts.map(|p| if p.is_empty() { Cell::Null } else { Cell::Str(p) }), &how.item())
+        self.push_list(
+            parts.map(|p| {
+                if p.is_empty() {
+                    Cell::Null
+                } else {
+                    Cell::Str(p)
+                }
+            }),
+            &how.item(),
+        )
     }
 
     /// Appends one list of cells. On a fault nothing was appended but unused elements.
-    pub fn push_list<'a>(&mut self, cells: impl Iterator<Item = Cell<'a>>, item: &How) -> Result<(), Fault> {
-        let Values::List { slots, items } = self else { return Err(Fault::new("found a list")) };
+    pub fn push_list<'a>(
+        &mut self,
+        cells: impl Iterator<Item = Cell<'a>>,
+        item: &How,
+    ) -> Result<(), Fault> {
+        let Values::List { slots, items } = self else {
+            return Err(Fault::new("found a list"));
+        };
         let start = items.len();
         for cell in cells {
             items.push(cell, item)?;
@@ -240,20 +298,36 @@ impl Values {
 
     fn push_numbers(&mut self, text: &str, how: &How) -> Result<(), Fault> {
         let numbers: Result<Vec<f64>, _> = match how.separator.as_deref() {
-            Some(separator) => text.split(separator).map(|p| p.trim_ascii().parse()).collect(),
-            None => text.trim_matches(['[', ']']).split([',', ' ']).filter(|p| !p.is_empty()).map(str::parse).collect(),
+            Some(separator) => text
+                .split(separator)
+                .map(|p| p.trim_ascii().parse())
+                .collect(),
+            None => text
+                .trim_matches(['[', ']'])
+                .split([',', ' '])
+                .filter(|p| !p.is_empty())
+                .map(str::parse)
+                .collect(),
         };
         self.push_vector(&numbers.map_err(|_| how.expected(Cell::Str(text)))?)
     }
 
     /// Appends one vector of the column's dimension.
     pub fn push_vector(&mut self, numbers: &[f64]) -> Result<(), Fault> {
-        let Values::Vector { dim, data, present } = self else { return Err(Fault::new("found a vector")) };
+        let Values::Vector { dim, data, present } = self else {
+            return Err(Fault::new("found a vector"));
+        };
         if numbers.len() != *dim {
-            return Err(Fault::new(format!("expected a vector of {dim} numbers, found {}", numbers.len())));
+            return Err(Fault::new(format!(
+                "expected a vector of {dim} numbers, found {}",
+                numbers.len()
+            )));
         }
         if let Some(i) = numbers.iter().position(|x| !(*x as f32).is_finite()) {
-            return Err(Fault::new(format!("element {} of the vector is not a finite number", i + 1)));
+            return Err(Fault::new(format!(
+                "element {} of the vector is not a finite number",
+                i + 1
+            )));
         }
         data.extend(numbers.iter().map(|x| *x as f32));
         present.push(true);

@@ -83,7 +83,8 @@ impl Faults {
 
     pub fn merge(&mut self, other: Faults) {
         self.rows.extend(other.rows);
-        let earlier = |a: &(u32, Option<String>, Fault)| self.first.as_ref().is_none_or(|b| a.0 < b.0);
+        let earlier =
+            |a: &(u32, Option<String>, Fault)| self.first.as_ref().is_none_or(|b| a.0 < b.0);
         if other.first.as_ref().is_some_and(earlier) {
             self.first = other.first;
         }
@@ -91,16 +92,28 @@ impl Faults {
 }
 
 /// Looks through the files of a table. `folder` is that of the catalog.
-pub fn open(table: &TableConfig, folder: &Path, catalog: &Path) -> Result<Box<dyn Reader>, DataError> {
-    let files = files_of(&table.pattern, folder).map_err(|e| missing(catalog, table.line, &table.pattern, e))?;
+pub fn open(
+    table: &TableConfig,
+    folder: &Path,
+    catalog: &Path,
+) -> Result<Box<dyn Reader>, DataError> {
+    let files = files_of(&table.pattern, folder)
+        .map_err(|e| missing(catalog, table.line, &table.pattern, e))?;
     open_files(&files, table)
 }
 
 fn open_files(files: &[PathBuf], table: &TableConfig) -> Result<Box<dyn Reader>, DataError> {
     match format_of(&files[0]) {
         Some(Format::Parquet) => Ok(Box::new(parquet::ParquetTable::open(files)?)),
-        Some(Format::Text(separator)) => Ok(Box::new(text::TextTable::open(files, &table.text, separator)?)),
-        None => Err(unsupported(&files[0], "tables are read from .parquet, .csv, .tsv, .txt and .dat files")),
+        Some(Format::Text(separator)) => Ok(Box::new(text::TextTable::open(
+            files,
+            &table.text,
+            separator,
+        )?)),
+        None => Err(unsupported(
+            &files[0],
+            "tables are read from .parquet, .csv, .tsv, .txt and .dat files",
+        )),
     }
 }
 
@@ -108,12 +121,18 @@ fn open_files(files: &[PathBuf], table: &TableConfig) -> Result<Box<dyn Reader>,
 pub fn open_vectors(file: &Path) -> Result<Box<dyn Reader>, DataError> {
     match file.extension().and_then(|e| e.to_str()) {
         Some("parquet") => Ok(Box::new(parquet::ParquetTable::open(&[file.to_owned()])?)),
-        _ => Err(unsupported(file, "vectors are read from .npy and .parquet files")),
+        _ => Err(unsupported(
+            file,
+            "vectors are read from .npy and .parquet files",
+        )),
     }
 }
 
 fn unsupported(file: &Path, help: &str) -> DataError {
-    let ending = file.extension().map_or_else(|| "no ending".to_owned(), |e| format!(".{}", e.to_string_lossy()));
+    let ending = file.extension().map_or_else(
+        || "no ending".to_owned(),
+        |e| format!(".{}", e.to_string_lossy()),
+    );
     DataError::new(file, format!("unsupported format ({ending})")).help(help)
 }
 
@@ -141,9 +160,16 @@ pub fn files_of(pattern: &str, folder: &Path) -> Result<Vec<PathBuf>, String> {
     let folder = glob::Pattern::escape(&folder.to_string_lossy());
     let pattern = Path::new(&folder).join(pattern);
     let paths = glob::glob(&pattern.to_string_lossy()).map_err(|e| e.msg.to_owned())?;
-    let mut files: Vec<_> = paths.filter_map(Result::ok).filter(|p| p.is_file()).collect();
+    let mut files: Vec<_> = paths
+        .filter_map(Result::ok)
+        .filter(|p| p.is_file())
+        .collect();
     files.sort();
-    if files.is_empty() { Err("no file matches it".to_owned()) } else { Ok(files) }
+    if files.is_empty() {
+        Err("no file matches it".to_owned())
+    } else {
+        Ok(files)
+    }
 }
 
 fn missing(catalog: &Path, line: u64, pattern: &str, why: String) -> DataError {
@@ -208,14 +234,27 @@ impl Origin {
 /// Reads the wanted columns; broken rows are an error or left out.
 pub fn read(reader: &dyn Reader, wanted: &[Wanted], on_error: OnError) -> Result<Table, DataError> {
     let Decoded { columns, faults } = reader.read(wanted)?;
-    let origin = Origin { files: reader.files().to_vec(), kept: None };
+    let origin = Origin {
+        files: reader.files().to_vec(),
+        kept: None,
+    };
     let rows = usize::try_from(origin.all_rows()).unwrap_or(usize::MAX);
     if rows >= u32::MAX as usize {
-        return Err(DataError::new(&origin.files[0].path, format!("{rows} rows are more than a table can have")));
+        return Err(DataError::new(
+            &origin.files[0].path,
+            format!("{rows} rows are more than a table can have"),
+        ));
     }
-    let mut table = Table { columns, rows, origin, skipped: None };
+    let mut table = Table {
+        columns,
+        rows,
+        origin,
+        skipped: None,
+    };
     if let Some((row, column, fault)) = &faults.first {
-        let mut error = table.origin.error(reader, *row as usize, fault.message.clone());
+        let mut error = table
+            .origin
+            .error(reader, *row as usize, fault.message.clone());
         error.column = column.clone().map(Into::into);
         error = error.maybe_help(fault.help.clone());
         if on_error == OnError::Error {
@@ -228,8 +267,15 @@ pub fn read(reader: &dyn Reader, wanted: &[Wanted], on_error: OnError) -> Result
 
 /// A data error as the reason of a warning: without the file.
 pub fn brief(error: &DataError) -> String {
-    let column = error.column.as_ref().map_or_else(String::new, |c| format!("column `{c}`: "));
-    format!("{column}{} (first: row {})", error.message, error.row.unwrap_or(0))
+    let column = error
+        .column
+        .as_ref()
+        .map_or_else(String::new, |c| format!("column `{c}`: "));
+    format!(
+        "{column}{} (first: row {})",
+        error.message,
+        error.row.unwrap_or(0)
+    )
 }
 
 impl Table {
@@ -237,7 +283,9 @@ impl Table {
     fn skip(&mut self, rows: &[u32], why: String) {
         let mut keep = vec![true; self.rows];
         rows.iter().for_each(|&r| keep[r as usize] = false);
-        let kept: Vec<u32> = (0..self.rows as u32).filter(|&r| keep[r as usize]).collect();
+        let kept: Vec<u32> = (0..self.rows as u32)
+            .filter(|&r| keep[r as usize])
+            .collect();
         let left_out = (self.rows - kept.len()) as u64;
         self.keep(&kept);
         let before = self.skipped.take();
@@ -252,7 +300,10 @@ impl Table {
     }
 
     fn keep(&mut self, rows: &[u32]) {
-        self.columns = std::mem::take(&mut self.columns).into_iter().map(|c| c.gather(rows)).collect();
+        self.columns = std::mem::take(&mut self.columns)
+            .into_iter()
+            .map(|c| c.gather(rows))
+            .collect();
         self.rows = rows.len();
         self.origin.keep(rows);
     }

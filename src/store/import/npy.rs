@@ -32,14 +32,19 @@ impl Npy {
         let needs = npy.bytes().and_then(|b| b.checked_add(data));
         if needs != Some(length) {
             let needs = needs.map_or_else(|| "more".to_owned(), |n| n.to_string());
-            let error = DataError::new(path, format!("the file has {length} bytes, its header needs {needs}"));
+            let error = DataError::new(
+                path,
+                format!("the file has {length} bytes, its header needs {needs}"),
+            );
             return Err(error.help("the file is truncated or damaged; write it again"));
         }
         Ok(npy)
     }
 
     fn bytes(&self) -> Option<u64> {
-        (self.rows as u64).checked_mul(self.dim as u64)?.checked_mul(self.width as u64)
+        (self.rows as u64)
+            .checked_mul(self.dim as u64)?
+            .checked_mul(self.width as u64)
     }
 
     /// Reads all numbers as 32-bit floats; one that is not finite is an error with its row.
@@ -62,13 +67,25 @@ impl Npy {
         if self.width == 4 {
             numbers.extend(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)));
         } else {
-            numbers.extend(bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32));
+            numbers.extend(
+                bytes
+                    .as_chunks()
+                    .0
+                    .iter()
+                    .map(|b| f64::from_le_bytes(*b) as f32),
+            );
         }
     }
 
     fn finite(&self, numbers: &[f32]) -> Result<(), DataError> {
-        let Some(at) = numbers.par_iter().position_first(|x| !x.is_finite()) else { return Ok(()) };
-        let message = format!("element {} of the vector is {}", at % self.dim + 1, numbers[at]);
+        let Some(at) = numbers.par_iter().position_first(|x| !x.is_finite()) else {
+            return Ok(());
+        };
+        let message = format!(
+            "element {} of the vector is {}",
+            at % self.dim + 1,
+            numbers[at]
+        );
         let error = DataError::new(&self.path, message).row((at / self.dim) as u64 + 1);
         Err(error.help("vectors hold finite 32-bit floats; rows without a vector can be left out of a .parquet file"))
     }
@@ -100,19 +117,28 @@ fn header(file: &mut File, length: u64) -> Option<(String, u64)> {
 
 fn parse(path: &Path, header: &str, data: u64) -> Result<Npy, DataError> {
     let error = |message: String| DataError::new(path, message);
-    let kind = value(header, "descr").unwrap_or_default().trim_matches(['\'', '"']);
+    let kind = value(header, "descr")
+        .unwrap_or_default()
+        .trim_matches(['\'', '"']);
     let width = match kind {
         "<f4" => 4,
         "<f8" => 8,
         other => {
-            let e = error(format!("its numbers are of type `{other}`, expected floats (`<f4` or `<f8`)"));
+            let e = error(format!(
+                "its numbers are of type `{other}`, expected floats (`<f4` or `<f8`)"
+            ));
             return Err(e.help("convert it: `array.astype(\"float32\")`"));
         }
     };
     let shape = value(header, "shape").unwrap_or_default();
-    let sizes: Vec<usize> = shape.split(',').filter_map(|n| n.trim().parse().ok()).collect();
+    let sizes: Vec<usize> = shape
+        .split(',')
+        .filter_map(|n| n.trim().parse().ok())
+        .collect();
     let &[rows, dim] = sizes.as_slice() else {
-        return Err(error(format!("its shape is ({shape}), expected rows and columns")));
+        return Err(error(format!(
+            "its shape is ({shape}), expected rows and columns"
+        )));
     };
     if dim == 0 || u32::try_from(dim).is_err() {
         return Err(error(format!("its vectors have {dim} numbers")));
@@ -121,12 +147,22 @@ fn parse(path: &Path, header: &str, data: u64) -> Result<Npy, DataError> {
         let e = error("it is in Fortran order".to_owned());
         return Err(e.help("write it with `numpy.save(path, numpy.ascontiguousarray(array))`"));
     }
-    Ok(Npy { path: path.to_owned(), width, rows, dim, data })
+    Ok(Npy {
+        path: path.to_owned(),
+        width,
+        rows,
+        dim,
+        data,
+    })
 }
 
 /// The value of a key in the header's dictionary literal; a tuple without its brackets.
 fn value<'h>(header: &'h str, key: &str) -> Option<&'h str> {
-    let quoted = |q: char| header.find(&format!("{q}{key}{q}")).map(|i| i + key.len() + 2);
+    let quoted = |q: char| {
+        header
+            .find(&format!("{q}{key}{q}"))
+            .map(|i| i + key.len() + 2)
+    };
     let rest = &header[quoted('\'').or_else(|| quoted('"'))?..];
     let rest = rest.trim_start().strip_prefix(':')?.trim_start();
     match rest.strip_prefix('(') {

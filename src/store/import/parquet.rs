@@ -8,7 +8,9 @@ use crate::catalog::DataError;
 use crate::types::Type;
 use arrow_array::RecordBatch;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
 use rayon::prelude::*;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -26,25 +28,54 @@ pub struct ParquetTable {
 impl ParquetTable {
     /// Reads the footers; columns are those of the first file, which all others must have.
     pub fn open(paths: &[PathBuf]) -> Result<Self, DataError> {
-        let metadata: Vec<_> = paths.par_iter().map(|p| footer(p)).collect::<Result<_, _>>()?;
+        let metadata: Vec<_> = paths
+            .par_iter()
+            .map(|p| footer(p))
+            .collect::<Result<_, _>>()?;
         let found = columns_of(&metadata[0]);
-        paths.iter().zip(&metadata).try_for_each(|(p, m)| same_columns(&found, &paths[0], p, m))?;
+        paths
+            .iter()
+            .zip(&metadata)
+            .try_for_each(|(p, m)| same_columns(&found, &paths[0], p, m))?;
         let rows = |m: &ArrowReaderMetadata| m.metadata().file_metadata().num_rows().max(0) as u64;
-        let files = paths.iter().zip(&metadata).map(|(p, m)| FileRows { path: p.clone(), rows: rows(m) }).collect();
-        Ok(ParquetTable { files, metadata, found })
+        let files = paths
+            .iter()
+            .zip(&metadata)
+            .map(|(p, m)| FileRows {
+                path: p.clone(),
+                rows: rows(m),
+            })
+            .collect();
+        Ok(ParquetTable {
+            files,
+            metadata,
+            found,
+        })
     }
 
     /// Reads one column of one file, batch by batch.
-    fn scan(&self, file: usize, column: usize, each: &mut dyn FnMut(&RecordBatch) -> bool) -> Result<(), DataError> {
+    fn scan(
+        &self,
+        file: usize,
+        column: usize,
+        each: &mut dyn FnMut(&RecordBatch) -> bool,
+    ) -> Result<(), DataError> {
         let path = &self.files[file].path;
         let broken = |e: String| broken(path, &e).column(&self.found[column].name);
         guarded(|| {
             let metadata = self.metadata[file].clone();
-            let position = metadata.schema().index_of(&self.found[column].name).map_err(|e| e.to_string())?;
+            let position = metadata
+                .schema()
+                .index_of(&self.found[column].name)
+                .map_err(|e| e.to_string())?;
             let mask = ProjectionMask::roots(metadata.parquet_schema(), [position]);
             let handle = File::open(path).map_err(|e| e.to_string())?;
             let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, metadata);
-            let batches = builder.with_projection(mask).with_batch_size(BATCH).build().map_err(|e| e.to_string())?;
+            let batches = builder
+                .with_projection(mask)
+                .with_batch_size(BATCH)
+                .build()
+                .map_err(|e| e.to_string())?;
             for batch in batches {
                 if !each(&batch.map_err(|e| e.to_string())?) {
                     break;
@@ -63,7 +94,9 @@ impl ParquetTable {
             let start = values.len();
             self.scan(file, wanted.column, &mut |batch| {
                 let row = values.len();
-                append(batch, &mut values, &wanted.how, &mut |at, fault| faults.push(row + at, name, fault));
+                append(batch, &mut values, &wanted.how, &mut |at, fault| {
+                    faults.push(row + at, name, fault)
+                });
                 true
             })?;
             self.whole(file, values.len() - start)?;
@@ -78,13 +111,17 @@ impl ParquetTable {
         if rows as u64 == promised {
             return Ok(());
         }
-        Err(broken(&self.files[file].path, &format!("{rows} rows where the footer says {promised}")))
+        Err(broken(
+            &self.files[file].path,
+            &format!("{rows} rows where the footer says {promised}"),
+        ))
     }
 
     fn fits(&self, file: usize, values: &Values, name: Option<&str>) -> Result<(), DataError> {
         match values {
             Values::List { items, .. } if items.len() >= u32::MAX as usize => {
-                let error = DataError::new(&self.files[file].path, "more than 4 billion list elements");
+                let error =
+                    DataError::new(&self.files[file].path, "more than 4 billion list elements");
                 Err(error.column(name.unwrap_or_default()))
             }
             _ => Ok(()),
@@ -92,8 +129,17 @@ impl ParquetTable {
     }
 }
 
-fn append(batch: &RecordBatch, values: &mut Values, how: &How, fault: &mut dyn FnMut(usize, Fault)) {
-    let mut sink = Sink { values, how, faults: Vec::new() };
+fn append(
+    batch: &RecordBatch,
+    values: &mut Values,
+    how: &How,
+    fault: &mut dyn FnMut(usize, Fault),
+) {
+    let mut sink = Sink {
+        values,
+        how,
+        faults: Vec::new(),
+    };
     sink.array(batch.column(0).as_ref());
     sink.faults.into_iter().for_each(|(row, f)| fault(row, f));
 }
@@ -115,8 +161,15 @@ impl Reader for ParquetTable {
             append(batch, &mut values, &how, &mut |_, _| {});
             false
         });
-        let Values::Int(values) = values else { return 0 };
-        values.iter().filter(|v| **v != crate::types::NULL_INT).map(|v| v.unsigned_abs()).max().unwrap_or(0)
+        let Values::Int(values) = values else {
+            return 0;
+        };
+        values
+            .iter()
+            .filter(|v| **v != crate::types::NULL_INT)
+            .map(|v| v.unsigned_abs())
+            .max()
+            .unwrap_or(0)
     }
 
     fn read(&self, wanted: &[Wanted]) -> Result<Decoded, DataError> {
@@ -142,36 +195,73 @@ fn footer(path: &Path) -> Result<ArrowReaderMetadata, DataError> {
     if length == 0 {
         return Err(DataError::new(path, "the file is empty"));
     }
-    guarded(|| ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(|e| e.to_string()))
-        .map_err(|e| broken(path, &e))
+    guarded(|| {
+        ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(|e| e.to_string())
+    })
+    .map_err(|e| broken(path, &e))
 }
 
 fn broken(path: &Path, why: &str) -> DataError {
-    let why = why.trim_start_matches("Parquet error: ").trim_start_matches("EOF: ");
-    let error = DataError::new(path, format!("not a readable Parquet file: {why}"));
-    error.help("the file is truncated, damaged or of another format; write it again")
+    let message = format!("not a readable Parquet file: {}", reason(why));
+    let help = "the file is truncated, damaged or of another format; write it again";
+    DataError::new(path, message).help(help)
+}
+
+/// An error of the decoder without the names of the layers that it came through.
+fn reason(why: &str) -> &str {
+    const LAYERS: [&str; 5] = [
+        "Parquet argument error: ",
+        "Parquet error: ",
+        "External: ",
+        "Arrow: ",
+        "EOF: ",
+    ];
+    match LAYERS.iter().find_map(|layer| why.strip_prefix(layer)) {
+        Some(inner) => reason(inner),
+        None => why.lines().next().unwrap_or(why),
+    }
 }
 
 fn columns_of(metadata: &ArrowReaderMetadata) -> Vec<Found> {
     let fields = metadata.schema().fields().iter();
-    fields.map(|f| Found { name: f.name().clone(), ty: type_of(f.data_type()), text: false }).collect()
+    fields
+        .map(|f| Found {
+            name: f.name().clone(),
+            ty: type_of(f.data_type()),
+            text: false,
+        })
+        .collect()
 }
 
-fn same_columns(found: &[Found], first: &Path, path: &Path, metadata: &ArrowReaderMetadata) -> Result<(), DataError> {
+fn same_columns(
+    found: &[Found],
+    first: &Path,
+    path: &Path,
+    metadata: &ArrowReaderMetadata,
+) -> Result<(), DataError> {
     let here = columns_of(metadata);
     for column in found {
         let first = crate::catalog::shown(first);
         let Some(other) = here.iter().find(|c| c.name == column.name) else {
-            return Err(DataError::new(path, format!("lacks the column `{}` of {first}", column.name)));
+            return Err(DataError::new(
+                path,
+                format!("lacks the column `{}` of {first}", column.name),
+            ));
         };
         if other.ty != column.ty {
-            return Err(DataError::new(path, format!("has another type than in {first}")).column(&column.name));
+            return Err(
+                DataError::new(path, format!("has another type than in {first}"))
+                    .column(&column.name),
+            );
         }
     }
     match here.iter().find(|c| found.iter().all(|f| f.name != c.name)) {
         Some(extra) => {
             let first = crate::catalog::shown(first);
-            Err(DataError::new(path, format!("has a column `{}` that {first} lacks", extra.name)))
+            Err(DataError::new(
+                path,
+                format!("has a column `{}` that {first} lacks", extra.name),
+            ))
         }
         None => Ok(()),
     }

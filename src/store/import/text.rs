@@ -24,21 +24,44 @@ pub struct TextTable {
 
 impl TextTable {
     /// Reads the files and infers the types; `separator` is what the file's ending implies.
-    pub fn open(paths: &[PathBuf], format: &TextFormat, separator: &str) -> Result<Self, DataError> {
-        let layout = Layout::new(format.separator.as_deref().unwrap_or(separator), format.quotes);
-        let texts = paths.iter().map(|p| read(p, format)).collect::<Result<Vec<_>, _>>()?;
+    pub fn open(
+        paths: &[PathBuf],
+        format: &TextFormat,
+        separator: &str,
+    ) -> Result<Self, DataError> {
+        let layout = Layout::new(
+            format.separator.as_deref().unwrap_or(separator),
+            format.quotes,
+        );
+        let texts = paths
+            .iter()
+            .map(|p| read(p, format))
+            .collect::<Result<Vec<_>, _>>()?;
         let names = names_of(&paths[0], &texts[0], &layout, format)?;
         let mut guesses = vec![Guess::default(); names.len()];
         let mut files = Vec::new();
         for (path, text) in paths.iter().zip(&texts) {
             if names_of(path, text, &layout, format)? != names {
-                return Err(DataError::new(path, format!("its columns are not those of {}", paths[0].display())));
+                return Err(DataError::new(
+                    path,
+                    format!("its columns are not those of {}", paths[0].display()),
+                ));
             }
             let rows = infer(text, &layout, format, &mut guesses);
-            files.push(FileRows { path: path.clone(), rows });
+            files.push(FileRows {
+                path: path.clone(),
+                rows,
+            });
         }
         let found = found(names, &guesses, format);
-        Ok(TextTable { format: format.clone(), layout, files, texts, found, guesses })
+        Ok(TextTable {
+            format: format.clone(),
+            layout,
+            files,
+            texts,
+            found,
+            guesses,
+        })
     }
 
     fn fill(&self, text: &str, wanted: &[Wanted], decoded: &mut Decoded, first: usize) {
@@ -64,7 +87,11 @@ impl TextTable {
 
     fn wrong_length(&self, record: &StringRecord) -> Option<Fault> {
         let (has, needs) = (record.len(), self.found.len());
-        let fine = if self.format.rest { has + 1 >= needs } else { has == needs };
+        let fine = if self.format.rest {
+            has + 1 >= needs
+        } else {
+            has == needs
+        };
         (!fine).then(|| Fault::new(format!("expected {needs} fields, found {has}")))
     }
 
@@ -78,7 +105,9 @@ impl TextTable {
             };
             if let Err(fault) = pushed {
                 values.push_null();
-                decoded.faults.push(row, Some(&self.found[want.column].name), fault);
+                decoded
+                    .faults
+                    .push(row, Some(&self.found[want.column].name), fault);
             }
         }
     }
@@ -103,7 +132,10 @@ impl Reader for TextTable {
 
     fn read(&self, wanted: &[Wanted]) -> Result<Decoded, DataError> {
         let columns = wanted.iter().map(|w| Values::new(&w.how.ty)).collect();
-        let mut decoded = Decoded { columns, faults: Faults::default() };
+        let mut decoded = Decoded {
+            columns,
+            faults: Faults::default(),
+        };
         let mut first = 0;
         for (text, file) in self.texts.iter().zip(&self.files) {
             self.fill(text, wanted, &mut decoded, first);
@@ -133,37 +165,53 @@ fn records<'t>(text: &'t str, layout: &'t Layout, format: &TextFormat) -> Record
 }
 
 fn cell<'a>(field: &'a str, format: &TextFormat) -> Cell<'a> {
-    if format.null.iter().any(|n| n == field) { Cell::Null } else { Cell::Str(field) }
+    if format.null.iter().any(|n| n == field) {
+        Cell::Null
+    } else {
+        Cell::Str(field)
+    }
 }
 
 fn read(path: &Path, format: &TextFormat) -> Result<String, DataError> {
     let bytes = std::fs::read(path).map_err(|e| DataError::io(path, &e))?;
     if bytes.is_empty() {
-        return Err(DataError::new(path, "the file is empty").help("a table needs at least its header"));
+        return Err(
+            DataError::new(path, "the file is empty").help("a table needs at least its header")
+        );
     }
     let mut text = match format.encoding {
         Some(encoding) => encoding.decode(&bytes).0.into_owned(),
-        None => String::from_utf8(bytes).map_err(|e| not_utf8(path, e.as_bytes(), e.utf8_error().valid_up_to()))?,
+        None => String::from_utf8(bytes)
+            .map_err(|e| not_utf8(path, e.as_bytes(), e.utf8_error().valid_up_to()))?,
     };
     if text.starts_with('\u{feff}') {
         text.drain(..'\u{feff}'.len_utf8());
     }
     if text.contains('\0') {
-        return Err(DataError::new(path, "the file is not text: it has zero bytes"));
+        return Err(DataError::new(
+            path,
+            "the file is not text: it has zero bytes",
+        ));
     }
     Ok(text)
 }
 
 fn not_utf8(path: &Path, bytes: &[u8], at: usize) -> DataError {
     if bytes.starts_with(b"PAR1") {
-        return DataError::new(path, "the file is Parquet, not text").help("give it the ending .parquet");
+        return DataError::new(path, "the file is Parquet, not text")
+            .help("give it the ending .parquet");
     }
     let line = bytes[..at].iter().filter(|&&b| b == b'\n').count() as u64 + 1;
     let error = DataError::new(path, format!("byte 0x{:02x} is not UTF-8", bytes[at])).line(line);
     error.help("name the encoding: `format = { encoding = \"latin1\" }`")
 }
 
-fn names_of(path: &Path, text: &str, layout: &Layout, format: &TextFormat) -> Result<Vec<String>, DataError> {
+fn names_of(
+    path: &Path,
+    text: &str,
+    layout: &Layout,
+    format: &TextFormat,
+) -> Result<Vec<String>, DataError> {
     let mut header = StringRecord::new();
     let names = match &format.names {
         Some(names) => names.clone(),
@@ -174,15 +222,25 @@ fn names_of(path: &Path, text: &str, layout: &Layout, format: &TextFormat) -> Re
             header.iter().enumerate().map(|(i, n)| name(i, n)).collect()
         }
     };
-    match names.iter().enumerate().find(|(i, n)| names[..*i].contains(n)) {
-        Some((_, twice)) => Err(DataError::new(path, format!("two columns are called `{twice}`")).line(1)),
+    match names
+        .iter()
+        .enumerate()
+        .find(|(i, n)| names[..*i].contains(n))
+    {
+        Some((_, twice)) => {
+            Err(DataError::new(path, format!("two columns are called `{twice}`")).line(1))
+        }
         None => Ok(names),
     }
 }
 
 fn name(position: usize, name: &str) -> String {
     let name = name.trim();
-    if name.is_empty() { format!("column_{}", position + 1) } else { name.to_owned() }
+    if name.is_empty() {
+        format!("column_{}", position + 1)
+    } else {
+        name.to_owned()
+    }
 }
 
 /// Looks at every field; returns the number of rows.
@@ -210,7 +268,15 @@ fn found(names: Vec<String>, guesses: &[Guess], format: &TextFormat) -> Vec<Foun
         item if format.rest && i == last => Type::List(Box::new(item)),
         ty => ty,
     };
-    names.into_iter().enumerate().map(|(i, name)| Found { name, ty: Ok(ty(i)), text: true }).collect()
+    names
+        .into_iter()
+        .enumerate()
+        .map(|(i, name)| Found {
+            name,
+            ty: Ok(ty(i)),
+            text: true,
+        })
+        .collect()
 }
 
 /// True if the last record opens a quote and never closes it: it has then swallowed the rest.
@@ -220,5 +286,8 @@ fn unclosed(last: &str) -> bool {
 
 fn unclosed_fault() -> Fault {
     let help = "write quotes inside a quoted field twice, or say `format = { quotes = false }`";
-    Fault { message: "a quote is never closed".to_owned(), help: Some(help.to_owned()) }
+    Fault {
+        message: "a quote is never closed".to_owned(),
+        help: Some(help.to_owned()),
+    }
 }

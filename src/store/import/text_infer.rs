@@ -29,7 +29,10 @@ impl Guess {
         }
         let class = classify(text.trim_ascii());
         if class == Class::Int {
-            let size = text.trim_ascii().parse::<i64>().map_or(0, i64::unsigned_abs);
+            let size = text
+                .trim_ascii()
+                .parse::<i64>()
+                .map_or(0, i64::unsigned_abs);
             self.magnitude = self.magnitude.max(size);
         }
         self.class = Some(match self.class {

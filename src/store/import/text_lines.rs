@@ -15,14 +15,21 @@ impl Layout {
     /// have them as letters like any other.
     pub fn new(separator: &str, quotes: Option<bool>) -> Self {
         let quotes = quotes.unwrap_or(matches!(separator, "," | ";"));
-        Layout { separator: separator.to_owned(), quotes }
+        Layout {
+            separator: separator.to_owned(),
+            quotes,
+        }
     }
 }
 
 /// The records of a text, one after the other. Empty lines are none.
 pub enum Records<'t> {
     Csv(Box<csv::Reader<&'t [u8]>>),
-    Plain { text: &'t str, at: usize, separator: &'t str },
+    Plain {
+        text: &'t str,
+        at: usize,
+        separator: &'t str,
+    },
 }
 
 impl<'t> Records<'t> {
@@ -30,10 +37,18 @@ impl<'t> Records<'t> {
         match layout.separator.as_bytes() {
             [one] => {
                 let mut builder = csv::ReaderBuilder::new();
-                builder.has_headers(false).flexible(true).delimiter(*one).quoting(layout.quotes);
+                builder
+                    .has_headers(false)
+                    .flexible(true)
+                    .delimiter(*one)
+                    .quoting(layout.quotes);
                 Records::Csv(Box::new(builder.from_reader(text.as_bytes())))
             }
-            _ => Records::Plain { text, at: 0, separator: &layout.separator },
+            _ => Records::Plain {
+                text,
+                at: 0,
+                separator: &layout.separator,
+            },
         }
     }
 
@@ -42,11 +57,18 @@ impl<'t> Records<'t> {
         match self {
             // A text in memory has neither I/O errors nor bytes that are not UTF-8.
             Records::Csv(reader) => reader.read_record(record).unwrap_or(false),
-            Records::Plain { text, at, separator } => {
-                let Some((start, line)) = next_line(text, *at) else { return false };
+            Records::Plain {
+                text,
+                at,
+                separator,
+            } => {
+                let Some((start, line)) = next_line(text, *at) else {
+                    return false;
+                };
                 *at = start + line.len();
                 record.clear();
-                line.split(*separator).for_each(|field| record.push_field(field));
+                line.split(*separator)
+                    .for_each(|field| record.push_field(field));
                 true
             }
         }

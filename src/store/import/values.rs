@@ -11,9 +11,19 @@ pub enum Values {
     Int(Vec<i64>),
     Float(Vec<f64>),
     Bool(Vec<u8>),
-    Word { codes: Vec<u32>, words: Words },
-    List { slots: Vec<Slot>, items: Box<Values> },
-    Vector { dim: usize, data: Vec<f32>, present: Vec<bool> },
+    Word {
+        codes: Vec<u32>,
+        words: Words,
+    },
+    List {
+        slots: Vec<Slot>,
+        items: Box<Values>,
+    },
+    Vector {
+        dim: usize,
+        data: Vec<f32>,
+        present: Vec<bool>,
+    },
     /// Rows of an entity, after keys were looked up.
     Row(Vec<u32>),
 }
@@ -23,9 +33,19 @@ impl Values {
         match ty {
             Type::Float => Values::Float(Vec::new()),
             Type::Bool => Values::Bool(Vec::new()),
-            Type::String | Type::Null | Type::Error => Values::Word { codes: Vec::new(), words: Words::default() },
-            Type::List(item) => Values::List { slots: Vec::new(), items: Box::new(Values::new(item)) },
-            Type::Vector(n) => Values::Vector { dim: *n as usize, data: Vec::new(), present: Vec::new() },
+            Type::String | Type::Null | Type::Error => Values::Word {
+                codes: Vec::new(),
+                words: Words::default(),
+            },
+            Type::List(item) => Values::List {
+                slots: Vec::new(),
+                items: Box::new(Values::new(item)),
+            },
+            Type::Vector(n) => Values::Vector {
+                dim: *n as usize,
+                data: Vec::new(),
+                present: Vec::new(),
+            },
             Type::Id(_) => Values::Row(Vec::new()),
             Type::Int | Type::Time | Type::Duration => Values::Int(Vec::new()),
         }
@@ -76,13 +96,23 @@ impl Values {
             Values::Int(v) => Values::Int(pick(&v, rows)),
             Values::Float(v) => Values::Float(pick(&v, rows)),
             Values::Bool(v) => Values::Bool(pick(&v, rows)),
-            Values::Word { codes, words } => Values::Word { codes: pick(&codes, rows), words },
-            Values::List { slots, items } => Values::List { slots: pick(&slots, rows), items },
+            Values::Word { codes, words } => Values::Word {
+                codes: pick(&codes, rows),
+                words,
+            },
+            Values::List { slots, items } => Values::List {
+                slots: pick(&slots, rows),
+                items,
+            },
             Values::Row(v) => Values::Row(pick(&v, rows)),
             Values::Vector { dim, data, present } => {
                 let take = |r: &u32| data[*r as usize * dim..][..dim].iter().copied();
                 let data = rows.iter().flat_map(take).collect();
-                Values::Vector { dim, data, present: pick(&present, rows) }
+                Values::Vector {
+                    dim,
+                    data,
+                    present: pick(&present, rows),
+                }
             }
         }
     }

@@ -73,7 +73,10 @@ query feed = {for_you: a, more: b - a}
 #[test]
 fn published_programs_parse() {
     let shape = shape(PUBLISHED);
-    assert!(shape.starts_with("user.let(user_id).liked(30).account_nn(default)"), "{shape}");
+    assert!(
+        shape.starts_with("user.let(user_id).liked(30).account_nn(default)"),
+        "{shape}"
+    );
     assert_eq!(super::shape(BARE), BARE);
     assert_eq!(good(LARGE).items.len(), 16);
     assert_eq!(good(VOCABULARY).items.len(), 11);
@@ -84,7 +87,10 @@ fn precedences_are_those_of_python() {
     let cases = [
         ("a or b and not c == d", "(or a (and b (not (c == d))))"),
         ("a if b else c if d else e", "(if b a (if d c e))"),
-        ("a | b & c + d * -e ** -f", "(union a (intersect b (add c (mul d (neg (pow e (neg f)))))))"),
+        (
+            "a | b & c + d * -e ** -f",
+            "(union a (intersect b (add c (mul d (neg (pow e (neg f)))))))",
+        ),
         ("-2 ** 2", "(neg (pow 2 2))"),
         ("2 ** 3 ** 4", "(pow 2 (pow 3 4))"),
         ("a - b - c", "(sub (sub a b) c)"),
@@ -119,7 +125,12 @@ fn literals_have_their_values() {
     assert_eq!(kind(r"'it''s'".split_at(4).0), ExprKind::Str("it".into()));
     assert_eq!(kind("true"), ExprKind::Bool(true));
     assert_eq!(kind("null"), ExprKind::Null);
-    for (text, micros) in [("250ms", 250_000), ("90s", 90_000_000), ("15m", 900_000_000), ("12h", 43_200_000_000)] {
+    for (text, micros) in [
+        ("250ms", 250_000),
+        ("90s", 90_000_000),
+        ("15m", 900_000_000),
+        ("12h", 43_200_000_000),
+    ] {
         assert_eq!(kind(text), ExprKind::Duration(micros));
     }
     assert_eq!(kind("2w"), ExprKind::Duration(14 * 86_400_000_000));
@@ -150,21 +161,41 @@ fn times_are_utc_microseconds() {
 #[test]
 fn words_of_declarations_are_names_elsewhere() {
     let text = "f(model=a, value=b, weight=c, where=weight > 2, on=1, param=x.test(edge).query)";
-    assert_eq!(shape(text), "f(a, b, c, (weight > 2), 1, x.test(edge).query)");
-    let items = kinds("query = user\nvalue = query.take(3)\nmodel = 1\nedge = weight\ntest = on\nimport = where\nvalue");
-    assert!(items[..6].iter().all(|k| matches!(k, ItemKind::Binding { .. })));
+    assert_eq!(
+        shape(text),
+        "f(a, b, c, (weight > 2), 1, x.test(edge).query)"
+    );
+    let items = kinds(
+        "query = user\nvalue = query.take(3)\nmodel = 1\nedge = weight\ntest = on\nimport = where\nvalue",
+    );
+    assert!(
+        items[..6]
+            .iter()
+            .all(|k| matches!(k, ItemKind::Binding { .. }))
+    );
     assert_eq!(items[6], ItemKind::Expr(expression_at("value", &items[6])));
-    let items = kinds("value value on media = value\npolicy on on on = on\nmodel model on model = model(x)\nembedding on on on, where = weight");
-    assert!(matches!(&items[1], ItemKind::Policy(RowDef { name, entity: Some(e), .. }) if name.text == "on" && e.text == "on"));
+    let items = kinds(
+        "value value on media = value\npolicy on on on = on\nmodel model on model = model(x)\nembedding on on on, where = weight",
+    );
+    assert!(
+        matches!(&items[1], ItemKind::Policy(RowDef { name, entity: Some(e), .. }) if name.text == "on" && e.text == "on")
+    );
     assert!(matches!(&items[3], ItemKind::Embedding { entities, .. } if entities.len() == 2));
     let items = kinds("edge where = where where where > 1 weight weight * 2\nparam weight: float");
-    let ItemKind::Edge(edge) = &items[0] else { panic!("{items:?}") };
+    let ItemKind::Edge(edge) = &items[0] else {
+        panic!("{items:?}")
+    };
     assert!(edge.filter.is_some() && edge.weight.is_some());
 }
 
 fn expression_at(name: &str, like: &ItemKind) -> Expr {
-    let ItemKind::Expr(e) = like else { panic!("{like:?}") };
-    Expr { kind: ExprKind::Name(name.into()), span: e.span }
+    let ItemKind::Expr(e) = like else {
+        panic!("{like:?}")
+    };
+    Expr {
+        kind: ExprKind::Name(name.into()),
+        span: e.span,
+    }
 }
 
 #[test]
@@ -177,23 +208,39 @@ fn every_kind_of_item() {
         `order by` = {a: 1, `b c`: [2, 3,],}"#,
     );
     assert!(matches!(&items[0], ItemKind::Import(ImportPath::Module(path)) if path.len() == 3));
-    assert!(matches!(&items[1], ItemKind::Import(ImportPath::File { path, .. }) if path == "lib/x.igql"));
-    assert!(matches!(&items[3], ItemKind::Param { ty: TypeExpr { kind: TypeExprKind::Named { args, .. }, .. }, .. }
-        if args[0].kind == TypeExprKind::Size(64)));
-    assert!(matches!(&items[5], ItemKind::Def { params, result: Some(_), .. } if params.len() == 2));
-    assert!(matches!(&items[7], ItemKind::Query { params, .. } if params[0].range.is_some() && params[0].default.is_some()));
-    assert!(matches!(&items[9], ItemKind::Test { body, settings, .. } if body.statements.len() == 3 && settings.len() == 1));
+    assert!(
+        matches!(&items[1], ItemKind::Import(ImportPath::File { path, .. }) if path == "lib/x.igql")
+    );
+    assert!(
+        matches!(&items[3], ItemKind::Param { ty: TypeExpr { kind: TypeExprKind::Named { args, .. }, .. }, .. }
+        if args[0].kind == TypeExprKind::Size(64))
+    );
+    assert!(
+        matches!(&items[5], ItemKind::Def { params, result: Some(_), .. } if params.len() == 2)
+    );
+    assert!(
+        matches!(&items[7], ItemKind::Query { params, .. } if params[0].range.is_some() && params[0].default.is_some())
+    );
+    assert!(
+        matches!(&items[9], ItemKind::Test { body, settings, .. } if body.statements.len() == 3 && settings.len() == 1)
+    );
     assert!(matches!(&items[10], ItemKind::Binding { name, .. } if name.text == "order by"));
 }
 
 #[test]
 fn slate_rules_are_list_elements() {
     let text = "slate(max=[author_id: 2 in 10, topic: n], min=[kind == \"video\": 3 in 12])";
-    let ExprKind::Call { args, .. } = expression(text).kind else { panic!() };
-    let ExprKind::List(max) = &args[0].value.kind else { panic!() };
+    let ExprKind::Call { args, .. } = expression(text).kind else {
+        panic!()
+    };
+    let ExprKind::List(max) = &args[0].value.kind else {
+        panic!()
+    };
     assert_eq!(super::outline(&max[0]), "author_id: 2 in 10");
     assert_eq!(super::outline(&max[1]), "topic: n");
-    let ExprKind::List(min) = &args[1].value.kind else { panic!() };
+    let ExprKind::List(min) = &args[1].value.kind else {
+        panic!()
+    };
     assert_eq!(super::outline(&min[0]), "(kind == \"video\"): 3 in 12");
 }
 
@@ -202,8 +249,19 @@ fn documentation_stays_with_what_it_is_above() {
     let text = "## A module.\n\n## Accounts.\n# not this\n## More\ndef f() = {\n    ## Inside.\n    x = 1  ## not this\n    ## nor this\n    x\n}\n### nor this\ny = 2";
     let file = good(text);
     assert_eq!(file.items[0].docs, ["Accounts.", "More"]);
-    let ItemKind::Def { body: Expr { kind: ExprKind::Block(block), .. }, .. } = &file.items[0].kind else { panic!() };
-    assert!(matches!(&block.statements[0], Statement::Binding { docs, .. } if docs == &["Inside."]));
+    let ItemKind::Def {
+        body: Expr {
+            kind: ExprKind::Block(block),
+            ..
+        },
+        ..
+    } = &file.items[0].kind
+    else {
+        panic!()
+    };
+    assert!(
+        matches!(&block.statements[0], Statement::Binding { docs, .. } if docs == &["Inside."])
+    );
     assert!(file.items[1].docs.is_empty());
 }
 
@@ -213,10 +271,19 @@ fn spans_are_the_text_of_the_node() {
     let file = good(text);
     let slice = |s: crate::source::Span| &text[s.range()];
     assert_eq!(slice(file.items[0].span), "x = (a + b).f(c=1)");
-    let ItemKind::Binding { value, .. } = &file.items[0].kind else { panic!() };
-    let ExprKind::Method { receiver, args, .. } = &value.kind else { panic!() };
-    assert_eq!((slice(value.span), slice(receiver.span), slice(args[0].span)), ("(a + b).f(c=1)", "(a + b)", "c=1"));
-    let ItemKind::Expr(e) = &file.items[1].kind else { panic!() };
+    let ItemKind::Binding { value, .. } = &file.items[0].kind else {
+        panic!()
+    };
+    let ExprKind::Method { receiver, args, .. } = &value.kind else {
+        panic!()
+    };
+    assert_eq!(
+        (slice(value.span), slice(receiver.span), slice(args[0].span)),
+        ("(a + b).f(c=1)", "(a + b)", "c=1")
+    );
+    let ItemKind::Expr(e) = &file.items[1].kind else {
+        panic!()
+    };
     assert_eq!(slice(e.span), "d if e else f(2)");
 }
 
@@ -249,9 +316,21 @@ fn allowed_lints_know_their_place() {
     use crate::source::{SourceId, Span};
     let text = "# igql: allow(W07)\nx = 1\ny = 2  # igql: allow(W02, W0501)\n# igql: allow(W03)\nz = {\n    1\n}\nuser\n# igql: allow(W01)\n.f()\n.g()";
     let found = allows(text, SourceId(0));
-    let shown: Vec<(&str, &str)> = found.iter().map(|a| (a.code.as_str(), &text[a.scope.range()])).collect();
+    let shown: Vec<(&str, &str)> = found
+        .iter()
+        .map(|a| (a.code.as_str(), &text[a.scope.range()]))
+        .collect();
     let line = "y = 2  # igql: allow(W02, W0501)";
-    assert_eq!(shown, [("W07", text), ("W02", line), ("W0501", line), ("W03", "z = {\n    1\n}"), ("W01", ".f()")]);
+    assert_eq!(
+        shown,
+        [
+            ("W07", text),
+            ("W02", line),
+            ("W0501", line),
+            ("W03", "z = {\n    1\n}"),
+            ("W01", ".f()")
+        ]
+    );
     let at = |part: &str| Span::new(SourceId(0), text.find(part).unwrap_or(0), text.len());
     assert!(found[1].silences(code::W0201, at("y = 2")));
     assert!(!found[1].silences(code::W0201, at("z =")));

@@ -9,11 +9,36 @@ fn items(text: &str) -> usize {
 #[test]
 fn lines_that_go_on() {
     for next in [
-        ".f()", "+ b", "- b", "* b", "/ b", "// b", "% b", "** b", "| b", "& b", "== b", "!= b", "< b", "<= b", "> b", ">= b",
-        "and b", "or b", "in b", "not in b", "is null", "is not null", "if b else c",
+        ".f()",
+        "+ b",
+        "- b",
+        "* b",
+        "/ b",
+        "// b",
+        "% b",
+        "** b",
+        "| b",
+        "& b",
+        "== b",
+        "!= b",
+        "< b",
+        "<= b",
+        "> b",
+        ">= b",
+        "and b",
+        "or b",
+        "in b",
+        "not in b",
+        "is null",
+        "is not null",
+        "if b else c",
     ] {
         assert_eq!(items(&format!("x = a\n{next}")), 1, "{next}");
-        assert_eq!(items(&format!("x = {{\n    a\n    {next}\n}}")), 1, "{next}");
+        assert_eq!(
+            items(&format!("x = {{\n    a\n    {next}\n}}")),
+            1,
+            "{next}"
+        );
     }
     assert_eq!(items("x = a if b\nelse c"), 1);
     assert_eq!(items("x\n= a"), 1);
@@ -27,11 +52,30 @@ fn lines_that_go_on() {
 
 #[test]
 fn lines_that_begin_anew() {
-    for next in ["(b)", "[b]", "{b: 1}", "{ b }", "~b", "not b", "b", "3", "\"b\"", "@2024-05-01", "null", "`b`"] {
+    for next in [
+        "(b)",
+        "[b]",
+        "{b: 1}",
+        "{ b }",
+        "~b",
+        "not b",
+        "b",
+        "3",
+        "\"b\"",
+        "@2024-05-01",
+        "null",
+        "`b`",
+    ] {
         assert_eq!(items(&format!("x = a\n{next}")), 2, "{next}");
         assert_eq!(items(&format!("x = a; {next}")), 2, "{next}");
-        let ItemKind::Def { body, .. } = &kinds(&format!("def f() = {{\n    x = a\n    {next}\n}}"))[0] else { panic!() };
-        let super::ExprKind::Block(block) = &body.kind else { panic!("{next}") };
+        let ItemKind::Def { body, .. } =
+            &kinds(&format!("def f() = {{\n    x = a\n    {next}\n}}"))[0]
+        else {
+            panic!()
+        };
+        let super::ExprKind::Block(block) = &body.kind else {
+            panic!("{next}")
+        };
         assert_eq!(block.statements.len(), 1, "{next}");
     }
     assert_eq!(items("edge e = likes\nweight = 3"), 2);
@@ -40,7 +84,10 @@ fn lines_that_begin_anew() {
 
 #[test]
 fn lines_within_brackets_do_not_count() {
-    assert_eq!(items("x = f(\na\n,\nb\n)\ny = [\n1,\n~b,\n]\nz = {\na:\n1\n}"), 3);
+    assert_eq!(
+        items("x = f(\na\n,\nb\n)\ny = [\n1,\n~b,\n]\nz = {\na:\n1\n}"),
+        3
+    );
     assert_eq!(shape("(a\n+ b)"), "(add a b)");
     assert_eq!(items("x = f({\n a = 1\n a\n}, b)"), 1);
 }
@@ -52,7 +99,13 @@ fn windows_lines_and_byte_order_mark() {
 
 #[test]
 fn nothing_is_a_program_without_items() {
-    for text in ["", "\n\n", "# only a comment", "## documentation of nothing", ";;"] {
+    for text in [
+        "",
+        "\n\n",
+        "# only a comment",
+        "## documentation of nothing",
+        ";;",
+    ] {
         assert_eq!(items(text), 0, "{text:?}");
     }
 }

@@ -7,11 +7,80 @@ use super::{good, tree};
 use crate::diag::{Sink, render};
 use crate::source::{Sources, Span};
 
+const CASES: u32 = 1_000;
+
 const WORDS: &[&str] = &[
-    "and", "or", "not", "in", "is", "if", "else", "null", "true", "def", "assert", "import", "param", "tunable", "edge",
-    "embedding", "model", "value", "query", "test", "on", "where", "weight", "user", "x", "f(", "(", ")", "[", "]", "{", "}",
-    ",", ":", ";", ".", "..", "->", "=", "==", "<", ">=", "|", "&", "+", "-", "*", "//", "**", "~", "@", "3", "0.5", "7d",
-    "@2024-05-01", "\"t\"", "'", "\"", "`a`", "`", "#", "## d", "\n", "\n    ", "é", "?", "!", "5.", "30x", "name = ", "\u{0}",
+    "and",
+    "or",
+    "not",
+    "in",
+    "is",
+    "if",
+    "else",
+    "null",
+    "true",
+    "def",
+    "assert",
+    "import",
+    "param",
+    "tunable",
+    "edge",
+    "embedding",
+    "model",
+    "value",
+    "query",
+    "test",
+    "on",
+    "where",
+    "weight",
+    "user",
+    "x",
+    "f(",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    ":",
+    ";",
+    ".",
+    "..",
+    "->",
+    "=",
+    "==",
+    "<",
+    ">=",
+    "|",
+    "&",
+    "+",
+    "-",
+    "*",
+    "//",
+    "**",
+    "~",
+    "@",
+    "3",
+    "0.5",
+    "7d",
+    "@2024-05-01",
+    "\"t\"",
+    "'",
+    "\"",
+    "`a`",
+    "`",
+    "#",
+    "## d",
+    "\n",
+    "\n    ",
+    "é",
+    "?",
+    "!",
+    "5.",
+    "30x",
+    "name = ",
+    "\u{0}",
 ];
 
 /// Whatever the text: no panic, spans within the text, drawings too.
@@ -28,7 +97,10 @@ fn survive(text: &str) {
     let clean = sink.found().is_empty();
     let found = sink.finish();
     for d in &found {
-        assert!(inside(d.span) && d.labels.iter().all(|l| inside(l.span)), "{text:?} {d:?}");
+        assert!(
+            inside(d.span) && d.labels.iter().all(|l| inside(l.span)),
+            "{text:?} {d:?}"
+        );
         assert!(d.help.is_some(), "{d:?}");
     }
     render::draw(&found, &sources, false);
@@ -42,27 +114,54 @@ fn survive(text: &str) {
 /// Text of a random expression; parentheses wherever a grammar of one level would need them.
 fn expression() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
-        Just("x"), Just("score"), Just("where"), Just("`in`"), Just("3"), Just("0.25"), Just("1e300"), Just("7d"), Just("null"),
-        Just("\"a\\n'b\""), Just("@2024-05-01T12:30:00.5Z"), Just("final@3"), Just("{}"), Just("[]"), Just("a_rather_long_name_of_a_column"),
+        Just("x"),
+        Just("score"),
+        Just("where"),
+        Just("`in`"),
+        Just("3"),
+        Just("0.25"),
+        Just("1e300"),
+        Just("7d"),
+        Just("null"),
+        Just("\"a\\n'b\""),
+        Just("@2024-05-01T12:30:00.5Z"),
+        Just("final@3"),
+        Just("{}"),
+        Just("[]"),
+        Just("a_rather_long_name_of_a_column"),
     ]
     .prop_map(str::to_string);
     leaf.prop_recursive(6, 60, 4, |inner| {
         let two = (inner.clone(), inner.clone());
         let three = (inner.clone(), inner.clone(), inner.clone());
         let sign = prop::sample::select(vec![
-            "or", "and", "|", "&", "+", "-", "*", "/", "//", "%", "**", "==", "<", ">=", "in", "not in",
+            "or", "and", "|", "&", "+", "-", "*", "/", "//", "%", "**", "==", "<", ">=", "in",
+            "not in",
         ]);
         prop_oneof![
             (two.clone(), sign).prop_map(|((a, b), s)| format!("({a}) {s} ({b})")),
-            two.clone().prop_map(|(a, b)| format!("{a}.f({b})")).prop_filter("a number has no methods", |t| parses(t)),
+            two.clone()
+                .prop_map(|(a, b)| format!("{a}.f({b})"))
+                .prop_filter("a number has no methods", |t| parses(t)),
             inner.clone().prop_map(|a| format!("({a}).g")),
-            two.clone().prop_map(|(a, b)| format!("({a}).call(first={a}, {b}).more()")),
-            (inner.clone(), prop::sample::select(vec!["not ", "-", "~"])).prop_map(|(a, s)| format!("{s}({a})")),
-            (inner.clone(), prop::sample::select(vec!["is null", "is not null"])).prop_map(|(a, s)| format!("({a}) {s}")),
-            three.clone().prop_map(|(a, b, c)| format!("({a}) if ({b}) else ({c})")),
-            three.clone().prop_map(|(a, b, c)| format!("({a}) < ({b}) != ({c})")),
+            two.clone()
+                .prop_map(|(a, b)| format!("({a}).call(first={a}, {b}).more()")),
+            (inner.clone(), prop::sample::select(vec!["not ", "-", "~"]))
+                .prop_map(|(a, s)| format!("{s}({a})")),
+            (
+                inner.clone(),
+                prop::sample::select(vec!["is null", "is not null"])
+            )
+                .prop_map(|(a, s)| format!("({a}) {s}")),
+            three
+                .clone()
+                .prop_map(|(a, b, c)| format!("({a}) if ({b}) else ({c})")),
+            three
+                .clone()
+                .prop_map(|(a, b, c)| format!("({a}) < ({b}) != ({c})")),
             three.prop_map(|(a, b, c)| format!("slate([{a}: ({b}) in ({c}), {a}: ({c})])")),
-            two.clone().prop_map(|(a, b)| format!("{{ name = {a}; {b} }}")),
+            two.clone()
+                .prop_map(|(a, b)| format!("{{ name = {a}; {b} }}")),
             two.prop_map(|(a, b)| format!("{{key: {a}, `or`: {b}}}")),
         ]
     })
@@ -75,7 +174,7 @@ fn parses(text: &str) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(CASES) })]
 
     #[test]
     fn soup(words in prop::collection::vec(prop::sample::select(WORDS), 0..60), space in prop::bool::ANY) {
@@ -116,6 +215,67 @@ fn published_programs_survive_printing() {
     for text in [PUBLISHED, BARE, LARGE, VOCABULARY] {
         survive(text);
     }
-    insta::assert_snapshot!(print(&good(LARGE)), @r"
-    ");
+    insta::assert_snapshot!(print(&good(LARGE)), @r#"
+    import std.hybrid
+
+    param country: string = "US"
+    param recent: list[id[media]] = []
+
+    tunable w_like in 0.0..5.0 = 1.0
+    tunable w_save in 0.0..5.0 = 2.0
+
+    edge engaged = likes | saves
+
+    embedding ig2vec on account = skipgram(sequence=likes.author, session_gap=30m, dim=64)
+    embedding default on account = ig2vec
+
+    value popularity on media = log1p(count(~likes(it)))
+
+    model final on media = mtml(
+        dense=[popularity, quality],
+        sparse=[author_id, kind],
+        heads={p_like: likes, p_save: saves, p_see_fewer: see_fewer},
+    )
+
+    value explore(save: float = w_save) = w_like * p_like + save * p_save - 4.0 * p_see_fewer
+
+    policy safe(limit: float = 0.2) on media = non_recommendable_score < limit
+
+    def fresh(rows: set[media], within: duration = 7d) -> set[media] =
+        rows.filter(age(created_at) < within)
+
+    likes_source = user.liked(30).account_nn().posted_media(10)
+
+    query main(n: int = 25) = {
+        pool = combine(0.7 * likes_source, 0.3 * user.saved().account_nn().posted_media())
+        pool
+            .filter(safe=0.2)
+            .fresh(within=14d)
+            .rank(final, value=explore())
+            .diversify_by(author_id, method=penalty(factor=0.7))
+            .take(n)
+    }
+
+    test "nothing unsafe" (user=42, at=@2024-05-01) = {
+        r = main()
+        assert count(r) == 25
+        assert none_of(r, non_recommendable_score >= 0.2 or author_id in user.followed(all))
+    }
+    "#);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(CASES) })]
+
+    #[test]
+    fn a_broken_line_leaves_the_lines_below_it(words in prop::collection::vec(prop::sample::select(WORDS), 0..12)) {
+        let broken: String = words.join(" ").replace('\n', " ");
+        let text = format!("before = 1\n{broken}\nparam country: string\nafter = before\n");
+        let mut sink = Sink::default();
+        let file = parse(&text, crate::source::SourceId(0), &mut sink);
+        let printed = print(&file);
+        for line in ["param country: string", "after = before"] {
+            prop_assert!(printed.lines().any(|l| l.trim() == line), "{}\n---\n{}", text, printed);
+        }
+    }
 }

@@ -75,7 +75,7 @@ b = f("text, more)
 c = 'a\"
     ^^^^ E0103 not closed
 d = extract(text, "(\d+)")
-                     ^^ E0103 `\\d`
+                    ^^ E0103 `\\d`
 e = "\u{110000}"
      ^^ E0103
 "#,
@@ -95,9 +95,9 @@ f = x ^ 2
 g = ``
     ^^ E0101 empty
 h = `x
-    ^ E0101 backtick
+    ^^ E0101 not closed
 i = “text”
-    ^ E0101 plain quotes
+    ^^^^^^ E0103 plain quotes
 ",
     );
 }
@@ -111,8 +111,8 @@ a = user.liked(
 def f() = 1
 b = f(1))
         ^ E0104 closes nothing
-c = f(g(1, [2)
-           ^ E0104 2 brackets are never closed
+c = f(g(1, [2
+           ^ E0104 3 brackets are never closed
 d = user.take(3]
                ^ E0104 `(` is closed by `]`
 query main = {
@@ -142,7 +142,11 @@ query h = user
 ",
     );
     let mut sink = Sink::default();
-    let file = parse("query main = {\n    a = 1\n    a\nb = 2\nmain", SourceId(0), &mut sink);
+    let file = parse(
+        "query main = {\n    a = 1\n    a\nb = 2\nmain",
+        SourceId(0),
+        &mut sink,
+    );
     assert_eq!(file.items.len(), 3);
 }
 
@@ -180,7 +184,7 @@ a = 1 +
 b =
   ^ E0101 missing after `=`
 c = user.
-        ^ E0101 expected a name
+         ^ E0101 expected a name
 d = x if y
       ^^ E0101 no `else`
 e = not
@@ -226,21 +230,21 @@ model final = mtml(heads={})
 tunable w = 3
           ^ E0101 `tunable NAME in LOW..HIGH = START`
 def f(rows) = rows
-          ^ E0101
+      ^^^^ E0101 no type
 embedding x on media
                     ^ E0101 an `embedding` is written
-def g(x: int):
-             ^ E0101 `def NAME
 param in: int
       ^^ E0101 reserved word
 test \"x\" = 3
            ^ E0101 block
-some words here
+some words here = 3
 ^^^^ E0101 declarations begin with
 edge e = likes weight 3 where x
-                        ^^^^^ E0101
+                        ^^^^^ E0101 before `weight`
 import 3
-       ^ E0101
+       ^ E0101 import std.NAME
+def g(x: int):
+             ^ E0101 `def NAME
 ",
     );
 }
@@ -304,16 +308,26 @@ user
 
 #[test]
 fn one_mistake_leaves_its_surroundings() {
-    let text = "def f(x: int) -> int = {\n    a = x +\n    b = g(1, 2 3 +, y=)\n    a.h(b)\n}\nc = 1 2\nbroken broken\nedge e = likes where + weight w\nd = c";
+    let text = "def f(x: int) -> int = {\n    a = x +\n    b = g(1, 2 3 +, y=)\n    a.h(b)\n}\nc = 1 2\nbroken broken = 1\nedge e = likes where a b weight w\nd = c";
     let mut sink = Sink::default();
     let file = parse(text, SourceId(0), &mut sink);
     assert_eq!(sink.found().len(), 7, "{:#?}", sink.found());
     let kinds: Vec<&ItemKind> = file.items.iter().map(|i| &i.kind).collect();
-    let ItemKind::Def { body, .. } = kinds[0] else { panic!() };
-    let ExprKind::Block(block) = &body.kind else { panic!() };
-    assert!(matches!(&block.statements[0], Statement::Binding { value, .. } if value.kind == ExprKind::Error));
-    let Statement::Binding { value, .. } = &block.statements[1] else { panic!() };
-    let ExprKind::Call { args, .. } = &value.kind else { panic!() };
+    let ItemKind::Def { body, .. } = kinds[0] else {
+        panic!()
+    };
+    let ExprKind::Block(block) = &body.kind else {
+        panic!()
+    };
+    assert!(
+        matches!(&block.statements[0], Statement::Binding { value, .. } if value.kind == ExprKind::Error)
+    );
+    let Statement::Binding { value, .. } = &block.statements[1] else {
+        panic!()
+    };
+    let ExprKind::Call { args, .. } = &value.kind else {
+        panic!()
+    };
     assert_eq!(args.len(), 4);
     assert_eq!(args[0].value.kind, ExprKind::Int(1));
     assert_eq!(args[3].name.as_ref().map(|n| n.text.as_str()), Some("y"));
@@ -327,7 +341,11 @@ fn one_mistake_leaves_its_surroundings() {
 #[test]
 fn names_of_broken_declarations_are_known() {
     let mut sink = Sink::default();
-    let file = parse("model final = x\ndef f(y) = 1\nuser", SourceId(0), &mut sink);
+    let file = parse(
+        "model final = x\ndef f(y) = 1\nuser",
+        SourceId(0),
+        &mut sink,
+    );
     let names: Vec<&str> = file.broken.iter().map(|n| n.text.as_str()).collect();
     assert_eq!(names, ["final", "f"]);
 }
@@ -345,7 +363,11 @@ fn depth_has_a_limit() {
         ("", " + 1", 100_000),
     ];
     for (before, after, count) in wraps {
-        let text = format!("a = 1\nx = {}y{}\nb = 2", before.repeat(count), after.repeat(count));
+        let text = format!(
+            "a = 1\nx = {}y{}\nb = 2",
+            before.repeat(count),
+            after.repeat(count)
+        );
         let mut sink = Sink::default();
         let file = parse(&text, SourceId(0), &mut sink);
         let codes: Vec<&str> = sink.found().iter().map(|d| d.code.id).collect();
@@ -353,10 +375,17 @@ fn depth_has_a_limit() {
         assert_eq!(file.items.len(), 3, "{before}{after}");
     }
     for (before, after, _) in wraps {
-        let count = if before.trim().ends_with(['(', '[', ':']) { 200 } else { 900 };
+        let count = if before.trim().ends_with(['(', '[', ':']) {
+            200
+        } else {
+            900
+        };
         let text = format!("{}y{}", before.repeat(count), after.repeat(count));
         let file = super::good(&text);
-        assert_eq!(super::tree(&super::good(&super::print::print(&file))), super::tree(&file));
+        assert_eq!(
+            super::tree(&super::good(&super::print::print(&file))),
+            super::tree(&file)
+        );
     }
 }
 
@@ -371,9 +400,17 @@ fn unclosed_brackets_without_end_are_one_message() {
 #[test]
 fn one_expression_alone() {
     let mut sink = Sink::default();
-    assert!(matches!(parse_expression("a + 1", SourceId(0), &mut sink).kind, ExprKind::Binary { .. }));
+    assert!(matches!(
+        parse_expression("a + 1", SourceId(0), &mut sink).kind,
+        ExprKind::Binary { .. }
+    ));
     assert!(sink.found().is_empty());
-    let check = |text: &str, sink: &mut Sink| assert_eq!(parse_expression(text, SourceId(0), sink).kind, ExprKind::Error);
+    let check = |text: &str, sink: &mut Sink| {
+        assert_eq!(
+            parse_expression(text, SourceId(0), sink).kind,
+            ExprKind::Error
+        )
+    };
     assert_carets("x = 3\n^^^^^ E0101 not a definition\n", check);
     assert_carets("\n^ E0101 missing\n", |t, s| check(t.trim(), s));
     assert_carets("a b\n  ^ E0101 operator", check);
@@ -382,9 +419,55 @@ fn one_expression_alone() {
 #[test]
 fn drawings() {
     let mut sources = Sources::default();
-    let id = sources.add("feed.igql", "pool = combine(a, b\nédition = user.take(5.)\nx = (1 +");
+    let id = sources.add(
+        "feed.igql",
+        "query feed = {\n    pool = combine(a, b\n    pool\n}\nédition = user.take(5.)\nx = (1 +",
+    );
     let mut sink = Sink::default();
     parse(&sources.get(id).text, id, &mut sink);
     insta::assert_snapshot!(render::draw(&sink.finish(), &sources, false), @r"
+    [E0104] Error: `(` is never closed
+       ╭─[ feed.igql:2:19 ]
+       │
+     2 │     pool = combine(a, b
+       │                   ┬
+       │                   ╰── unbalanced bracket
+       │
+     4 │ }
+       │ ┬
+       │ ╰── this `}` belongs to a bracket further out
+       │
+       │ Help: add `)` where the bracket ends
+    ───╯
+
+    [E0101] Error: the name `édition` is not plain ASCII
+       ╭─[ feed.igql:5:1 ]
+       │
+     5 │ édition = user.take(5.)
+       │ ┬──────
+       │ ╰──────── unexpected text
+       │
+       │ Help: other names stand in backticks: `` `édition` ``
+    ───╯
+
+    [E0102] Error: `5.` has no digit after the point
+       ╭─[ feed.igql:5:21 ]
+       │
+     5 │ édition = user.take(5.)
+       │                     ┬─
+       │                     ╰─── malformed number, duration or time
+       │
+       │ Help: numbers have digits on both sides of the point: `5.0`
+    ───╯
+
+    [E0104] Error: `(` is never closed
+       ╭─[ feed.igql:6:5 ]
+       │
+     6 │ x = (1 +
+       │     ┬
+       │     ╰── unbalanced bracket
+       │
+       │ Help: add `)` where the bracket ends
+    ───╯
     ");
 }

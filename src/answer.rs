@@ -1,0 +1,163 @@
+//! Answers: rows with their keys, scores and columns, as plain values.
+
+use crate::batch::{Column, Rows};
+use crate::check::Checked;
+use crate::expr::Run;
+use crate::expr::eval::Sets;
+use crate::expr::value::Val;
+use crate::request::Request;
+use crate::types::{Key, NULL_BOOL, NULL_CODE, NULL_INT, Type, Value};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The answer to one request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    pub user: Option<Key>,
+    pub query: String,
+    /// Microseconds since 1970, UTC.
+    pub now: i64,
+    /// Identifies the data that was read.
+    pub snapshot: Arc<str>,
+    /// One unnamed list, or the lists of a page by name.
+    pub lists: Vec<List>,
+    pub warnings: Vec<String>,
+}
+
+/// An ordered list of entities.
+#[derive(Clone, Debug, PartialEq)]
+pub struct List {
+    /// The name in the program's record; none if the result is a single set.
+    pub name: Option<String>,
+    /// Name of the entity's key.
+    pub key: String,
+    /// Names and types of the bound columns, as in every row's values.
+    pub columns: Arc<Vec<(String, Type)>>,
+    pub rows: Vec<Row>,
+}
+
+/// One entity in a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    key: Key,
+    score: Option<f64>,
+    values: Vec<Value>,
+    columns: Arc<Vec<(String, Type)>>,
+}
+
+impl Row {
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// The score, NaN for null, so that it can be printed as a number.
+    pub fn score(&self) -> f64 {
+        self.score.unwrap_or(f64::NAN)
+    }
+
+    /// The score; none for null.
+    pub fn score_or_null(&self) -> Option<f64> {
+        self.score
+    }
+
+    /// The values of the bound columns, in the list's order.
+    pub fn values(&self) -> &[Value] {
+        &self.values
+    }
+
+    /// The value of a bound column.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        let place = self.columns.iter().position(|(n, _)| n == name)?;
+        self.values.get(place)
+    }
+}
+
+impl Answer {
+    /// The rows of a program whose result is one set, or of the first list of a page.
+    pub fn rows(&self) -> &[Row] {
+        self.lists.first().map_or(&[], |list| &list.rows)
+    }
+
+    /// A list of a page by name.
+    pub fn list(&self, name: &str) -> Option<&List> {
+        self.lists.iter().find(|list| list.name.as_deref() == Some(name))
+    }
+}
+
+/// The answers of a run, one per request.
+pub fn answers(
+    checked: &Checked,
+    requests: &[Request],
+    run: &Run,
+    sets: &dyn Sets,
+    warnings: &BTreeSet<(usize, String)>,
+) -> Vec<Answer> {
+    let snapshot: Arc<str> = run.snapshot.id().into();
+    let mut answers: Vec<Answer> = requests
+        .iter()
+        .enumerate()
+        .map(|(i, request)| Answer {
+            user: request.user.clone(),
+            query: checked.query.clone(),
+            now: run.now[i],
+            snapshot: snapshot.clone(),
+            lists: Vec::with_capacity(checked.results.len()),
+            warnings: warnings.iter().filter(|(r, _)| *r == i).map(|(_, m)| m.clone()).collect(),
+        })
+        .collect();
+    for (name, node) in &checked.results {
+        let shape = checked.graph.shape(*node);
+        let key = &run.snapshot.schema().entity(shape.entity).key;
+        let columns: Arc<Vec<(String, Type)>> =
+            Arc::new(shape.columns.iter().map(|c| (c.name.clone(), c.ty.clone())).collect());
+        let rows = sets.rows(*node);
+        for (request, answer) in answers.iter_mut().enumerate() {
+            let rows = rows.range(request).map(|i| row(run, shape.entity, rows, i, &columns)).collect();
+            answer.lists.push(List { name: name.clone(), key: key.clone(), columns: columns.clone(), rows });
+        }
+    }
+    answers
+}
+
+fn row(
+    run: &Run,
+    entity: crate::types::EntityId,
+    rows: &Rows,
+    i: usize,
+    columns: &Arc<Vec<(String, Type)>>,
+) -> Row {
+    let key = run.keys.key(entity, rows.ids[i]).unwrap_or(Key::Int(0));
+    let score = Some(rows.scores[i]).filter(|s| !s.is_nan());
+    let values = rows.columns.iter().zip(columns.iter()).map(|(column, (_, ty))| value(run, column, ty, i)).collect();
+    Row { key, score, values, columns: columns.clone() }
+}
+
+/// One value of a column.
+fn value(run: &Run, column: &Column, ty: &Type, i: usize) -> Value {
+    match (column, ty) {
+        (Column::I64(v), _) if v[i] == NULL_INT => Value::Null,
+        (Column::I64(v), Type::Time) => Value::Time(v[i]),
+        (Column::I64(v), Type::Duration) => Value::Duration(v[i]),
+        (Column::I64(v), _) => Value::Int(v[i]),
+        (Column::F64(v), _) if v[i].is_nan() => Value::Null,
+        (Column::F64(v), _) => Value::Float(v[i]),
+        (Column::Bool(v), _) if v[i] == NULL_BOOL => Value::Null,
+        (Column::Bool(v), _) => Value::Bool(v[i] == 1),
+        (Column::Code(v), Type::Id(entity)) => run.keys.key(*entity, v[i]).map_or(Value::Null, Value::Id),
+        (Column::Code(v), _) => run.texts.get(v[i]).map_or(Value::Null, |text| Value::Str(text.into_owned())),
+        (Column::List { slots, items }, Type::List(item)) => match slots[i] {
+            [NULL_CODE, _] => Value::Null,
+            [start, len] => {
+                let at = |place: u32| value(run, items, item, place as usize);
+                Value::List((start..start + len).map(at).collect())
+            }
+        },
+        (Column::Vector { .. }, _) => match Val::borrow(column) {
+            Val::Vector(slots, numbers) => {
+                numbers.at(slots.get(i)).map_or(Value::Null, |v| Value::Vector(v.to_vec()))
+            }
+            _ => Value::Null,
+        },
+        (Column::List { .. }, _) => Value::Null,
+    }
+}

@@ -1,0 +1,102 @@
+//! The sections of embeddings.
+
+use super::DataError;
+use super::config::{Embedding, VectorFile};
+use super::load::Names;
+use super::load_table::on_error;
+use super::schema::Metric;
+use super::section::{At, Section};
+
+/// `[embedding.NAME]`.
+pub(super) fn embedding(
+    name: String,
+    section: &Section<'_>,
+    names: &Names,
+) -> Result<Embedding, DataError> {
+    section.only(&["entity", "file", "metric", "key", "column", "on_error"])?;
+    let entities = section
+        .strings("entity")?
+        .ok_or_else(|| section.missing("entity", "\"ENTITY\""))?;
+    let files = section
+        .strings("file")?
+        .ok_or_else(|| section.missing("file", "\"vectors.npy\""))?;
+    if entities.value.len() != files.value.len() || files.value.is_empty() {
+        let (e, f) = (entities.value.len(), files.value.len());
+        let message = format!(
+            "`[{}]` has {e} entities but {f} files: it needs one file each",
+            section.name
+        );
+        return Err(section.error(files.line, message));
+    }
+    let keys = per_file(section, "key", files.value.len())?;
+    let columns = per_file(section, "column", files.value.len())?;
+    let mut parts: Vec<VectorFile> = Vec::new();
+    for (((entity, file), key), column) in entities
+        .value
+        .into_iter()
+        .zip(files.value)
+        .zip(keys)
+        .zip(columns)
+    {
+        let entity = names.entity(
+            section,
+            &At {
+                value: entity,
+                line: entities.line,
+            },
+        )?;
+        if parts.iter().any(|p| p.entity == entity) {
+            return Err(section.error(
+                entities.line,
+                format!("`[{}]` names an entity twice", section.name),
+            ));
+        }
+        parts.push(VectorFile {
+            entity,
+            file,
+            key,
+            column,
+            line: files.line,
+        });
+    }
+    let on_error = on_error(section)?;
+    Ok(Embedding {
+        name,
+        line: section.line,
+        metric: metric(section)?,
+        parts,
+        on_error,
+    })
+}
+
+/// A key that holds one name for all files or one each.
+fn per_file(
+    section: &Section<'_>,
+    key: &str,
+    files: usize,
+) -> Result<Vec<Option<String>>, DataError> {
+    let Some(names) = section.strings(key)? else {
+        return Ok(vec![None; files]);
+    };
+    match names.value.len() {
+        1 => Ok(vec![Some(names.value[0].clone()); files]),
+        n if n == files => Ok(names.value.into_iter().map(Some).collect()),
+        n => Err(section.error(
+            names.line,
+            format!("`{key}` names {n} columns for {files} files"),
+        )),
+    }
+}
+
+fn metric(section: &Section<'_>) -> Result<Metric, DataError> {
+    let name = section.need_string("metric", "\"cosine\"` or `\"dot\"`, `\"l2\"")?;
+    match name.value.as_str() {
+        "cosine" => Ok(Metric::Cosine),
+        "dot" => Ok(Metric::Dot),
+        "l2" => Ok(Metric::L2),
+        other => {
+            let error = section.error(name.line, format!("unknown metric `{other}`"));
+            Err(error.help("the metrics are `cosine`, `dot` and `l2`"))
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! The engine: a catalog that is open, programs compiled for it, and their answers.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use igql::{Engine, Request};
+//! let engine = Engine::open("examples/explore")?;
+//! let program = engine.compile("user.liked().account_nn().posted_media().take(10)")?;
+//! let answer = engine.run(&program, &Request::user(5))?;
+//! for row in answer.rows() {
+//!     println!("{} {:?}", row.key(), row.score());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+use crate::answer::{self, Answer};
+use crate::catalog::schema::{Now, Schema};
+use crate::check::modules::Modules;
+use crate::check::{Checked, check};
+use crate::diag::{Diagnostic, Severity, Sink};
+use crate::exec::{self, Results, Schedule, Timing};
+use crate::expr::{Kind, Run};
+use crate::expr::texts::{Keys, Texts};
+use crate::library::Library;
+use crate::ops::vectors::Vectors;
+use crate::ops::{Exec, Limits, RunError};
+use crate::request::{self, Request};
+use crate::source::Sources;
+use crate::store::{self, DataError, Options, Snapshot};
+use rayon::prelude::*;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Requests that are run together in one pass.
+const PASS: usize = 64;
+
+/// A catalog with its snapshot, vector indexes and library. Cheap to clone, and shared by threads.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    snapshot: Snapshot,
+    vectors: Vectors,
+    library: Library,
+}
+
+/// A checked and planned program. Cheap to clone, and run by many threads at once.
+#[derive(Clone)]
+pub struct Program {
+    inner: Arc<ProgramInner>,
+}
+
+struct ProgramInner {
+    checked: Checked,
+    schedule: Schedule,
+    warnings: Vec<Diagnostic>,
+    sources: Sources,
+    needs_viewer: bool,
+}
+
+/// Everything that is wrong with a program.
+#[derive(Clone, Debug)]
+pub struct CompileError {
+    pub diagnostics: Vec<Diagnostic>,
+    pub sources: Sources,
+}
+
+impl std::fmt::Display for CompileError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&crate::diag::render::draw(&self.diagnostics, &self.sources, false))
+    }
+}
+
+impl std::error::Error for CompileError {}
+
+/// A program's text and what to make of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Unit<'a> {
+    /// Shown in diagnostics.
+    pub name: &'a str,
+    pub text: &'a str,
+    /// The folder that imports are relative to; none: the catalog's.
+    pub folder: Option<&'a Path>,
+    /// The query to run, if the file has several.
+    pub query: Option<&'a str>,
+}
+
+/// What a check found: a program if it can run, and all diagnostics.
+pub struct Compiled {
+    pub program: Option<Program>,
+    pub diagnostics: Vec<Diagnostic>,
+    pub sources: Sources,
+}
+
+impl Engine {
+    /// Opens the catalog of a folder (or the catalog file), bringing what is derived up to date.
+    pub fn open(path: impl AsRef<Path>) -> Result<Engine, DataError> {
+        Engine::open_with(path, &Options::default())
+    }
+
+    /// The same with options: another cache folder, a stale snapshot, progress.
+    pub fn open_with(path: impl AsRef<Path>, options: &Options) -> Result<Engine, DataError> {
+        let path = path.as_ref();
+        let snapshot = store::open(path, options)?;
+        let vectors = Vectors::open(&snapshot, &*options.progress)?;
+        let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
+        let library = Library::open(folder)?;
+        Ok(Engine { inner: Arc::new(Inner { snapshot, vectors, library }) })
+    }
+
+    pub fn schema(&self) -> &Schema {
+        self.inner.snapshot.schema()
+    }
+
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.inner.snapshot
+    }
+
+    /// Compiles a program; an error carries every diagnostic.
+    pub fn compile(&self, text: &str) -> Result<Program, CompileError> {
+        let unit = Unit { name: "program", text, folder: None, query: None };
+        let compiled = self.compile_unit(&unit);
+        compiled.program.ok_or(CompileError { diagnostics: compiled.diagnostics, sources: compiled.sources })
+    }
+
+    /// The whole life of a text up to a plan: parse, check, schedule.
+    pub fn compile_unit(&self, unit: &Unit) -> Compiled {
+        let mut sink = Sink::default();
+        let loaded = self.inner.library.load(unit, &mut sink);
+        let modules = Modules { all: loaded.modules };
+        let (checked, sink) = check(&self.inner.snapshot, &modules, unit.query, sink);
+        let failed = sink.has_errors();
+        let diagnostics = loaded.allowed.silence(sink.finish());
+        let program = checked.filter(|_| !failed).map(|checked| {
+            let results: Vec<_> = checked.results.iter().map(|(_, node)| *node).collect();
+            let schedule = Schedule::new(&checked.graph, &results);
+            let needs_viewer = needs_viewer(&checked, &schedule);
+            let warnings = diagnostics.clone();
+            let sources = loaded.sources.clone();
+            Program { inner: Arc::new(ProgramInner { checked, schedule, warnings, sources, needs_viewer }) }
+        });
+        Compiled { program, diagnostics, sources: loaded.sources }
+    }
+
+    /// Runs a program for one request.
+    pub fn run(&self, program: &Program, request: &Request) -> Result<Answer, RunError> {
+        let mut answers = self.run_pass(program, std::slice::from_ref(request), Limits::default())?.answers;
+        Ok(answers.remove(0))
+    }
+
+    /// Runs a program for many requests, in vectorised passes. The answers are those that each
+    /// request would get alone, in the order of the requests.
+    pub fn run_batch(&self, program: &Program, requests: &[Request]) -> Result<Vec<Answer>, RunError> {
+        let passes: Vec<Result<Pass, RunError>> =
+            requests.par_chunks(PASS).map(|chunk| self.run_pass(program, chunk, Limits::default())).collect();
+        let mut answers = Vec::with_capacity(requests.len());
+        for pass in passes {
+            answers.extend(pass?.answers);
+        }
+        Ok(answers)
+    }
+
+    /// Runs a program for some requests in one pass, under limits, and tells what it took.
+    pub fn run_pass(&self, program: &Program, requests: &[Request], limits: Limits) -> Result<Pass, RunError> {
+        let program = &*program.inner;
+        let checked = &program.checked;
+        let snapshot = &self.inner.snapshot;
+        let results = Results::new(checked.graph.len());
+        let (texts, keys) = (Texts::new(snapshot), Keys::new(snapshot));
+        let bound = request::bind(checked, program.needs_viewer, requests, snapshot, &texts, &keys, self.now())?;
+        let run = Run {
+            snapshot,
+            texts,
+            keys,
+            now: bound.now,
+            viewers: bound.viewers,
+            params: bound.params,
+            seeds: requests.iter().map(|r| r.seed).collect(),
+            sets: &results,
+        };
+        let exec = Exec::new(&run, &self.inner.vectors, limits);
+        bound.warnings.into_iter().for_each(|(request, message)| exec.warn(request, message));
+        let timings = exec::run(&checked.graph, &program.schedule, &exec, &results)?;
+        let warnings = exec.warnings();
+        let answers = answer::answers(checked, requests, &run, &results, &warnings);
+        Ok(Pass { answers, timings })
+    }
+
+    /// What `now` is for a request that does not say.
+    fn now(&self) -> i64 {
+        match self.schema().defaults.now {
+            Now::At(time) => time,
+            // just after the newest link
+            Now::Latest => self.inner.snapshot.newest_link().map_or(0, |time| time.saturating_add(1)),
+            Now::Clock => {
+                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_micros() as i64)
+            }
+        }
+    }
+}
+
+/// The answers of one pass, and what each operator did.
+pub struct Pass {
+    pub answers: Vec<Answer>,
+    pub timings: Vec<Timing>,
+}
+
+impl Program {
+    /// Lints and other warnings.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.inner.warnings
+    }
+
+    pub fn sources(&self) -> &Sources {
+        &self.inner.sources
+    }
+
+    /// The typed operators.
+    pub fn checked(&self) -> &Checked {
+        &self.inner.checked
+    }
+
+    pub fn schedule(&self) -> &Schedule {
+        &self.inner.schedule
+    }
+
+    /// Whether a request has to say who asks.
+    pub fn needs_viewer(&self) -> bool {
+        self.inner.needs_viewer
+    }
+}
+
+/// Whether anything that runs reads the viewer.
+fn needs_viewer(checked: &Checked, schedule: &Schedule) -> bool {
+    schedule.nodes().any(|id| {
+        let op = &checked.graph.get(id).op;
+        let mut reads = op.name() == "user";
+        for expr in op.exprs() {
+            expr.walk(&mut |part| reads |= part.kind == Kind::Viewer);
+        }
+        reads
+    })
+}
+
+/// Whether any of the diagnostics is an error.
+pub fn has_errors(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().any(|d| d.severity() == Severity::Error)
+}

@@ -1,0 +1,168 @@
+//! The files behind a program: the standard library, the catalog's prelude, and imports.
+
+use crate::check::modules::{Module, Tier};
+use crate::diag::{Diagnostic, Sink, code, suggest};
+use crate::engine::Unit;
+use crate::source::{SourceId, Sources, Span};
+use crate::store::DataError;
+use crate::syntax::allow::{Allow, allows};
+use crate::syntax::ast::{File, ImportPath, ItemKind};
+use crate::syntax::parse;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The modules of the standard library, under their stable names.
+const STD: [(&str, &str); 2] = [
+    ("core", include_str!("../stdlib/core.igql")),
+    ("explore", include_str!("../stdlib/explore.igql")),
+];
+
+/// What every program of a catalog sees: parsed once, when the catalog is opened.
+pub struct Library {
+    folder: PathBuf,
+    sources: Sources,
+    modules: Vec<Arc<Module>>,
+    /// What is wrong with the prelude: reported with every program, as every program imports it.
+    problems: Vec<Diagnostic>,
+    allowed: Vec<Allow>,
+}
+
+/// A program with all its files.
+pub struct Loaded {
+    pub sources: Sources,
+    /// The program first.
+    pub modules: Vec<Arc<Module>>,
+    pub allowed: Allowed,
+}
+
+/// The lints that comments in the files silence.
+pub struct Allowed(Vec<Allow>);
+
+impl Allowed {
+    /// The diagnostics that no comment silences.
+    pub fn silence(&self, mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+        diagnostics.retain(|d| !self.0.iter().any(|allow| allow.silences(d.code, d.span)));
+        diagnostics
+    }
+}
+
+/// Files while they are being read. Places in `modules` leave the first for the program.
+struct Loader<'a> {
+    sources: Sources,
+    modules: Vec<Arc<Module>>,
+    allowed: Vec<Allow>,
+    sink: &'a mut Sink,
+    /// Files read so far by import, with their places.
+    known: Vec<(PathBuf, usize)>,
+}
+
+impl Library {
+    /// Reads the standard library and the `prelude.igql` of a catalog's folder, if it has one.
+    pub fn open(folder: &Path) -> Result<Library, DataError> {
+        let mut sink = Sink::default();
+        let mut loader = Loader {
+            sources: Sources::default(),
+            modules: vec![Arc::new(Module::new(SourceId(0), Tier::Program, String::new(), File::default()))],
+            allowed: Vec::new(),
+            sink: &mut sink,
+            known: Vec::new(),
+        };
+        for (name, text) in STD {
+            let source = loader.sources.add(format!("<std/{name}.igql>"), text);
+            let file = parse(text, source, loader.sink);
+            loader.modules.push(Arc::new(Module::new(source, Tier::Std, format!("std.{name}"), file)));
+        }
+        let prelude = folder.join("prelude.igql");
+        if prelude.is_file() {
+            let text = std::fs::read_to_string(&prelude).map_err(|e| DataError::io(&prelude, &e))?;
+            loader.add(&prelude.display().to_string(), &text, folder, Tier::Prelude);
+        }
+        let Loader { sources, modules, allowed, .. } = loader;
+        Ok(Library { folder: folder.to_owned(), sources, modules, problems: sink.finish(), allowed })
+    }
+
+    /// A program with what it imports.
+    pub fn load(&self, unit: &Unit, sink: &mut Sink) -> Loaded {
+        self.problems.iter().cloned().for_each(|problem| sink.push(problem));
+        let mut loader = Loader {
+            sources: self.sources.clone(),
+            modules: self.modules.clone(),
+            allowed: self.allowed.clone(),
+            sink,
+            known: Vec::new(),
+        };
+        let source = loader.sources.add(unit.name, unit.text);
+        loader.allowed.extend(allows(unit.text, source));
+        let file = parse(unit.text, source, loader.sink);
+        let folder = unit.folder.unwrap_or(&self.folder);
+        let mut program = Module::new(source, Tier::Program, unit.name.to_owned(), file);
+        program.imports = loader.imports(&program.file, folder);
+        loader.modules[0] = Arc::new(program);
+        Loaded { sources: loader.sources, modules: loader.modules, allowed: Allowed(loader.allowed) }
+    }
+}
+
+impl Loader<'_> {
+    /// Parses a file and what it imports; gives its place among the modules.
+    fn add(&mut self, name: &str, text: &str, folder: &Path, tier: Tier) -> usize {
+        let source = self.sources.add(name, text);
+        self.allowed.extend(allows(text, source));
+        let file = parse(text, source, self.sink);
+        let place = self.modules.len();
+        self.modules.push(Arc::new(Module::new(source, tier, name.to_owned(), File::default())));
+        let imports = self.imports(&file, folder);
+        let mut module = Module::new(source, tier, name.to_owned(), file);
+        module.imports = imports;
+        self.modules[place] = Arc::new(module);
+        place
+    }
+
+    /// The places of what a file imports, read now if they were not before.
+    fn imports(&mut self, file: &File, folder: &Path) -> Vec<usize> {
+        let mut places = Vec::new();
+        for item in &file.items {
+            let ItemKind::Import(path) = &item.kind else { continue };
+            places.extend(match path {
+                ImportPath::Module(parts) => {
+                    let name: Vec<&str> = parts.iter().map(|p| p.text.as_str()).collect();
+                    self.std_module(&name.join("."), item.span)
+                }
+                ImportPath::File { path, span } => self.file(&folder.join(path), path, *span),
+            });
+        }
+        places
+    }
+
+    fn std_module(&mut self, name: &str, span: Span) -> Option<usize> {
+        let found = self.modules.iter().position(|m| m.tier == Tier::Std && m.name == name);
+        if found.is_none() {
+            let names: Vec<&str> = self.modules.iter().filter(|m| m.tier == Tier::Std).map(|m| &*m.name).collect();
+            let help = match suggest::nearest(name, names.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the standard library has {}; files are imported as `import \"path.igql\"`", names.join(", ")),
+            };
+            let message = format!("there is no module `{name}`");
+            self.sink.push(Diagnostic::new(code::E0210, span, message).help(help));
+        }
+        found
+    }
+
+    fn file(&mut self, path: &Path, written: &str, span: Span) -> Option<usize> {
+        if let Some((_, place)) = self.known.iter().find(|(known, _)| known == path) {
+            return Some(*place);
+        }
+        match std::fs::read_to_string(path) {
+            Ok(text) => {
+                let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+                self.known.push((path.to_owned(), self.modules.len()));
+                Some(self.add(&path.display().to_string(), &text, &folder, Tier::Import))
+            }
+            Err(error) => {
+                let message = format!("`{written}` cannot be read: {error}");
+                let help = "paths are relative to the file that imports";
+                self.sink.push(Diagnostic::new(code::E0210, span, message).help(help));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Requests: who asks, when, with which parameters.
+
+use crate::batch::Column;
+use crate::check::{Checked, Parameter};
+use crate::expr::texts::{Keys, Texts};
+use crate::expr::{Frame, Run};
+use crate::exec::Results;
+use crate::ops::RunError;
+use crate::store::Snapshot;
+use crate::types::{Key, NULL_BOOL, NULL_CODE, NULL_FLOAT, NULL_INT, Type, Value};
+use std::sync::Arc;
+
+/// One request. Made with [`Request::user`] or [`Request::anonymous`] and refined from there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Request {
+    pub user: Option<Key>,
+    pub params: Vec<(String, Value)>,
+    /// Microseconds since 1970, UTC; none: the catalog's default.
+    pub at: Option<i64>,
+    pub seed: i64,
+}
+
+impl Request {
+    /// A request of a user, by key.
+    pub fn user(key: impl Into<Key>) -> Request {
+        Request { user: Some(key.into()), ..Request::default() }
+    }
+
+    /// A request of nobody: for programs that do not mention the user.
+    pub fn anonymous() -> Request {
+        Request::default()
+    }
+
+    /// Sets a parameter.
+    pub fn param(mut self, name: impl Into<String>, value: impl Into<Value>) -> Request {
+        self.params.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets `now`, in microseconds since 1970, UTC.
+    pub fn at(mut self, now: i64) -> Request {
+        self.at = Some(now);
+        self
+    }
+
+    /// Sets the seed of the random functions.
+    pub fn seed(mut self, seed: i64) -> Request {
+        self.seed = seed;
+        self
+    }
+}
+
+/// What a run needs of its requests.
+pub struct BoundRequests {
+    pub now: Vec<i64>,
+    pub viewers: Vec<u32>,
+    pub params: Vec<Column>,
+    pub warnings: Vec<(usize, String)>,
+}
+
+/// Fits requests to a program.
+pub fn bind(
+    checked: &Checked,
+    needs_viewer: bool,
+    requests: &[Request],
+    snapshot: &Snapshot,
+    texts: &Texts,
+    keys: &Keys,
+    now: i64,
+) -> Result<BoundRequests, RunError> {
+    let mut warnings = Vec::new();
+    let viewer = snapshot.schema().viewer;
+    let table = snapshot.schema().entity(viewer);
+    let mut viewers = Vec::with_capacity(requests.len());
+    for (i, request) in requests.iter().enumerate() {
+        let id = match &request.user {
+            Some(key) => keys.id(viewer, key),
+            None if needs_viewer => {
+                let message = format!("the program needs a user: say which `{}` asks (`--user`)", table.name);
+                return Err(RunError::Request(message));
+            }
+            None => NULL_CODE,
+        };
+        if let Some(key) = request.user.as_ref().filter(|_| id >= table.rows) {
+            warnings.push((i, format!("user `{key}` is not in `{}`: a viewer without columns and links", table.name)));
+        }
+        viewers.push(id);
+    }
+    known_names(checked, requests)?;
+    let params = checked.params.iter().map(|param| column(param, requests, snapshot, texts, keys));
+    let params = params.collect::<Result<Vec<_>, _>>()?;
+    let now = requests.iter().map(|r| r.at.unwrap_or(now)).collect();
+    Ok(BoundRequests { now, viewers, params, warnings })
+}
+
+/// A parameter that the program does not have is a mistake.
+fn known_names(checked: &Checked, requests: &[Request]) -> Result<(), RunError> {
+    for (name, _) in requests.iter().flat_map(|r| &r.params) {
+        let known = checked.params.iter().any(|p| p.name == *name) || checked.unread_params.contains(name);
+        if !known {
+            let names: Vec<&str> = checked.params.iter().map(|p| p.name.as_str()).collect();
+            let have = if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) };
+            return Err(RunError::Request(format!("the program has no parameter `{name}`: {have}")));
+        }
+    }
+    Ok(())
+}
+
+/// The values of a parameter, one per request.
+fn column(
+    param: &Parameter,
+    requests: &[Request],
+    snapshot: &Snapshot,
+    texts: &Texts,
+    keys: &Keys,
+) -> Result<Column, RunError> {
+    let mut default = None;
+    let mut parts = Vec::with_capacity(requests.len());
+    for request in requests {
+        let given = request.params.iter().rev().find(|(name, _)| *name == param.name);
+        let part = match (given, &param.default) {
+            (Some((_, value)), _) => single(value, &param.ty, texts, keys).ok_or_else(|| {
+                let want = snapshot.schema().type_name(&param.ty);
+                RunError::Request(format!("parameter `{}` is {want}, found {}", param.name, show(value)))
+            })?,
+            (None, Some(expr)) => default.get_or_insert_with(|| constant(expr, snapshot)).clone(),
+            (None, None) => {
+                let message = format!("parameter `{}` has no default: give it a value (`--param {0}=...`)", param.name);
+                return Err(RunError::Request(message));
+            }
+        };
+        parts.push(part);
+    }
+    Ok(Column::concat(&parts))
+}
+
+/// The value of a default, as a column of one row.
+fn constant(expr: &crate::expr::Expr, snapshot: &Snapshot) -> Column {
+    let nothing = Results::new(0);
+    let run = Run {
+        snapshot,
+        texts: Texts::new(snapshot),
+        keys: Keys::new(snapshot),
+        now: vec![0],
+        viewers: vec![NULL_CODE],
+        params: Vec::new(),
+        seeds: vec![0],
+        sets: &nothing,
+    };
+    Frame::requests(&run).column(expr)
+}
+
+/// A value as a column of one row; none if it is not of the type.
+fn single(value: &Value, ty: &Type, texts: &Texts, keys: &Keys) -> Option<Column> {
+    Some(match (ty, value) {
+        (Type::Int, Value::Int(v)) | (Type::Time, Value::Time(v)) | (Type::Duration, Value::Duration(v)) => {
+            Column::I64(vec![*v])
+        }
+        (Type::Int | Type::Time | Type::Duration, Value::Null) => Column::I64(vec![NULL_INT]),
+        (Type::Float, Value::Float(v)) if v.is_finite() => Column::F64(vec![*v]),
+        (Type::Float, Value::Int(v)) => Column::F64(vec![*v as f64]),
+        (Type::Float, Value::Null) => Column::F64(vec![NULL_FLOAT]),
+        (Type::Bool, Value::Bool(v)) => Column::Bool(vec![u8::from(*v)]),
+        (Type::Bool, Value::Null) => Column::Bool(vec![NULL_BOOL]),
+        (Type::String, Value::Str(v)) => Column::Code(vec![texts.code(v)]),
+        (Type::String | Type::Id(_), Value::Null) => Column::Code(vec![NULL_CODE]),
+        (Type::Id(e), Value::Int(v)) => Column::Code(vec![keys.id(*e, &Key::Int(*v))]),
+        (Type::Id(e), Value::Str(v)) => Column::Code(vec![keys.id(*e, &Key::Str(v.clone()))]),
+        (Type::Id(e), Value::Id(key)) => Column::Code(vec![keys.id(*e, key)]),
+        (Type::List(item), Value::List(values)) => {
+            let items = values.iter().map(|v| single(v, item, texts, keys)).collect::<Option<Vec<_>>>()?;
+            let items = match items.is_empty() {
+                true => single(&Value::Null, item, texts, keys)?,
+                false => Column::concat(&items),
+            };
+            Column::List { slots: vec![[0, values.len() as u32]], items: Arc::new(items) }
+        }
+        (Type::List(item), Value::Null) => {
+            let items = Arc::new(single(&Value::Null, item, texts, keys)?);
+            Column::List { slots: vec![[NULL_CODE, 0]], items }
+        }
+        (Type::Vector(dim), Value::Vector(v)) if v.len() == *dim as usize => {
+            Column::Vector { slots: vec![[0, *dim]], items: Arc::new(v.clone()) }
+        }
+        (Type::Vector(_), Value::Null) => Column::Vector { slots: vec![[NULL_CODE, 0]], items: Arc::default() },
+        _ => return None,
+    })
+}
+
+fn show(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Int(v) => v.to_string(),
+        Value::Float(v) => format!("{v:?}"),
+        Value::Bool(v) => v.to_string(),
+        Value::Str(v) => format!("`{v}`"),
+        Value::Id(key) => format!("`{key}`"),
+        Value::Time(_) => "a time".to_owned(),
+        Value::Duration(_) => "a duration".to_owned(),
+        Value::List(_) => "a list".to_owned(),
+        Value::Vector(_) => "a vector".to_owned(),
+    }
+}
+
+macro_rules! value_from {
+    ($($ty:ty => $case:ident),*) => {
+        $(impl From<$ty> for Value {
+            fn from(v: $ty) -> Value {
+                Value::$case(v.into())
+            }
+        })*
+    };
+}
+
+value_from!(i64 => Int, f64 => Float, bool => Bool, &str => Str, String => Str, Key => Id, Vec<Value> => List);

@@ -1,0 +1,316 @@
+//! What to say where the grammar stopped. Each function knows one kind of slip; the first that
+//! recognises it speaks.
+
+mod declaration;
+mod word;
+
+use declaration::{declaration_form, misplaced_assert, nested_declaration, untyped_parameter};
+use word::{comment_mark, equals, foreign_word, misspelt_declaration, reserved_name};
+
+use super::ast::{CompareOp, Expr, ExprKind};
+use super::lexer::Lexeme;
+use super::parse::Stop;
+use super::recover::{Repair, element, end_before, opener};
+use super::token::Token;
+use crate::diag::{Diagnostic, code};
+use crate::source::Span;
+
+type Explanation = Option<(Diagnostic, Repair)>;
+
+/// The message for a stop, and the repair that lets the parser go on.
+pub fn explain(stop: &Stop) -> (Diagnostic, Repair) {
+    let kinds: [fn(&Stop) -> Explanation; 17] = [
+        foreign_word,
+        reserved_name,
+        equals,
+        nested_declaration,
+        misplaced_assert,
+        semicolon,
+        misspelt_declaration,
+        missing_comma,
+        comment_mark,
+        untyped_parameter,
+        declaration_form,
+        null_test,
+        unfinished_choice,
+        no_index,
+        mixed_comparison,
+        missing_expression,
+        unexpected,
+    ];
+    kinds
+        .iter()
+        .find_map(|kind| kind(stop))
+        .unwrap_or_else(|| replace(stop.here(), "unexpected text", "remove it"))
+}
+
+fn replace(
+    span: Span,
+    message: impl Into<String>,
+    help: impl Into<String>,
+) -> (Diagnostic, Repair) {
+    (
+        Diagnostic::new(code::E0101, span, message).help(help),
+        Repair::Replace,
+    )
+}
+
+/// An expression that stands alone before other items.
+pub fn lost_expression(e: &Expr) -> Diagnostic {
+    let help = match &e.kind {
+        ExprKind::Compare { first, rest }
+            if is_name(first) && matches!(rest[..], [(CompareOp::Eq, _)]) =>
+        {
+            "`==` compares; a binding is written `name = value`"
+        }
+        _ => "only the last item may be an expression; give this one a name: `name = ...`",
+    };
+    Diagnostic::new(
+        code::E0105,
+        e.span,
+        "an expression stands where an item must stand",
+    )
+    .help(help)
+}
+
+fn is_name(e: &Expr) -> bool {
+    matches!(e.kind, ExprKind::Name(_))
+}
+
+impl<'a, 't> Stop<'a, 't> {
+    fn found(&self) -> Option<&'a Lexeme<'t>> {
+        self.tokens.get(self.index)
+    }
+
+    fn previous(&self) -> Option<&'a Lexeme<'t>> {
+        self.tokens.get(self.index.checked_sub(1)?)
+    }
+
+    fn slice(&self, lexeme: &Lexeme) -> &'t str {
+        &self.text[lexeme.span.range()]
+    }
+
+    /// The text at fault: the token that did not fit, or the end.
+    fn here(&self) -> Span {
+        match self.found() {
+            Some(lexeme) if !lexeme.synthetic => lexeme.span,
+            _ => end_before(self.tokens, self.index),
+        }
+    }
+
+    fn expects(&self, token: &str) -> bool {
+        self.expected.iter().any(|e| e.trim_matches('"') == token)
+    }
+
+    fn expects_expression(&self) -> bool {
+        self.expects("INT") && self.expects("(")
+    }
+
+    /// The opener of the bracket in which the parser stopped.
+    fn bracket(&self) -> Option<Token<'t>> {
+        opener(self.tokens, self.index).map(|i| self.tokens[i].token)
+    }
+
+    /// The tokens of the current element before the stop.
+    fn before(&self) -> &'a [Lexeme<'t>] {
+        &self.tokens[element(self.tokens, self.index).start..self.index]
+    }
+
+    /// What stands where the parser stopped, for people.
+    fn shown(&self) -> String {
+        match self.found() {
+            None => "the end".into(),
+            Some(lexeme) if lexeme.token == Token::Sep => "the end of the line".into(),
+            Some(lexeme) => format!("`{}`", self.slice(lexeme)),
+        }
+    }
+
+    /// Whether the line or statement ends here.
+    fn at_end(&self) -> bool {
+        self.found().is_none_or(|l| l.token == Token::Sep)
+    }
+}
+
+fn semicolon(stop: &Stop) -> Explanation {
+    let found = stop.found().filter(|l| l.token == Token::Semicolon)?;
+    let diagnostic = Diagnostic::new(code::E0101, found.span, "unexpected `;` within brackets");
+    Some((
+        diagnostic.help("arguments and elements are separated by `,`"),
+        Repair::Substitute(Token::Comma),
+    ))
+}
+
+/// Two elements side by side within brackets.
+fn missing_comma(stop: &Stop) -> Explanation {
+    let (previous, found) = (stop.previous()?, stop.found()?);
+    let side_by_side = previous.token.can_end() && found.token.begins_expression();
+    if !side_by_side || !stop.expects(",") || stop.bracket().is_none() || found.token.is_opener() {
+        return None;
+    }
+    let message = format!("a comma is missing before {}", stop.shown());
+    let help = format!(
+        "write `{}, {}`",
+        last_line(stop.slice(previous)),
+        stop.slice(found)
+    );
+    let diagnostic = Diagnostic::new(code::E0101, found.span, message).help(help);
+    Some((diagnostic, Repair::Insert(Token::Comma)))
+}
+
+fn last_line(text: &str) -> &str {
+    text.lines().last().unwrap_or(text)
+}
+
+fn article(word: &str) -> &'static str {
+    if word.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    }
+}
+
+fn null_test(stop: &Stop) -> Explanation {
+    let is = stop
+        .before()
+        .iter()
+        .rev()
+        .take(2)
+        .find(|l| l.token == Token::Is)?;
+    let found = stop.found()?;
+    let help = "equality is written `==`; `is` goes with `null` only: `x is null`, `x is not null`";
+    Some(replace(
+        is.span.to(found.span),
+        "`is` compares with `null` only",
+        help,
+    ))
+}
+
+/// `a if b` without `else`.
+fn unfinished_choice(stop: &Stop) -> Explanation {
+    let begun = stop.before().iter().rev().find(|l| l.token == Token::If)?;
+    if !stop.expects("else")
+        || !(stop.at_end() || stop.found()?.token.is_closer() || stop.expects(","))
+    {
+        return None;
+    }
+    let diagnostic = Diagnostic::new(code::E0101, begun.span, "this `if` has no `else`");
+    Some((
+        diagnostic.help("a choice names both sides: `a if condition else b`"),
+        Repair::Replace,
+    ))
+}
+
+fn no_index(stop: &Stop) -> Explanation {
+    let found = stop.found()?;
+    let help = match found.token {
+        Token::OpenSquare => {
+            "lists and sets are not indexed; `take(n, offset=k)` picks by place, `x in list` asks for a member"
+        }
+        Token::Open => "only a name can be called: `f(x)` or `x.f()`",
+        _ => return None,
+    };
+    let previous = stop.previous()?;
+    previous.token.can_end().then(|| {
+        replace(
+            found.span,
+            format!("unexpected {} after a value", stop.shown()),
+            help,
+        )
+    })
+}
+
+/// `a < b in c`: `in` and `is` do not chain.
+fn mixed_comparison(stop: &Stop) -> Explanation {
+    let is_test = |t: Token| matches!(t, Token::In | Token::Is | Token::Not);
+    let compares = |t: Token| {
+        matches!(
+            t,
+            Token::Eq | Token::Ne | Token::Lt | Token::Le | Token::Gt | Token::Ge
+        ) || is_test(t)
+    };
+    let found = stop.found().filter(|l| compares(l.token))?;
+    let before = stop
+        .before()
+        .iter()
+        .filter(|l| compares(l.token))
+        .any(|_| true);
+    if stop.expects_expression() || !before {
+        return None;
+    }
+    let help = "join two conditions with `and`, or put one in parentheses";
+    Some(replace(
+        found.span,
+        format!(
+            "{} does not chain with the comparison before it",
+            stop.shown()
+        ),
+        help,
+    ))
+}
+
+fn missing_expression(stop: &Stop) -> Explanation {
+    if !stop.expects_expression() {
+        return None;
+    }
+    let after = stop.previous().filter(|p| !p.synthetic);
+    let place = match after {
+        Some(previous) if !previous.token.is_opener() => {
+            format!("after `{}`", stop.slice(previous))
+        }
+        _ => format!("before {}", stop.shown()),
+    };
+    let span = after
+        .filter(|_| stop.at_end())
+        .map_or(stop.here(), |p| p.span);
+    let help = if stop.at_end() {
+        "write a value, a name or a call there"
+    } else {
+        "write a value, a name or a call there, or remove the sign"
+    };
+    Some(replace(
+        span,
+        format!("an expression is missing {place}"),
+        help,
+    ))
+}
+
+fn unexpected(stop: &Stop) -> Explanation {
+    let message = match expected_list(stop) {
+        Some(list) => format!("expected {list}, found {}", stop.shown()),
+        None => format!("unexpected {}", stop.shown()),
+    };
+    let ends = stop.previous().is_some_and(|p| p.token.can_end());
+    let begins = stop.found().is_some_and(|f| f.token.begins_expression());
+    let help = match expected_list(stop) {
+        Some(list) if stop.at_end() => format!("write {list} there"),
+        _ if ends && begins => "join the two by an operator, or begin a new line".into(),
+        _ => "remove it, or write what is missing before it".into(),
+    };
+    Some(replace(stop.here(), message, help))
+}
+
+/// The few things that fit, in words; none where there are many.
+fn expected_list(stop: &Stop) -> Option<String> {
+    let mut words: Vec<String> = Vec::new();
+    for token in &stop.expected {
+        let word = match token.trim_matches('"') {
+            "NAME" => "a name".to_string(),
+            "INT" => "a number".to_string(),
+            "STR" => "a text in quotes".to_string(),
+            "BAD" | "QUOTED" | "DOC" | "SEP" => continue,
+            "{" => "a block `{ ... }`".to_string(),
+            "{:" => continue,
+            sign => format!("`{sign}`"),
+        };
+        words.push(word);
+    }
+    if words.is_empty() || words.len() > 4 {
+        return None;
+    }
+    let last = words.pop()?;
+    Some(if words.is_empty() {
+        last
+    } else {
+        format!("{} or {last}", words.join(", "))
+    })
+}

@@ -1,0 +1,202 @@
+//! Words that mean something else here: of other languages, reserved, misspelt.
+
+use super::super::parse::Stop;
+use super::super::recover::Repair;
+use super::super::token::{DECLARATIONS, RESERVED, Token};
+use super::{Explanation, article, replace};
+use crate::diag::suggest::nearest;
+use crate::diag::{Diagnostic, code};
+
+/// Words of other languages: what to say and what to do instead.
+const FOREIGN: &[(&str, &str, &str)] = &[
+    (
+        "lambda",
+        "there are no lambdas",
+        "write the expression itself: `filter(score > 0.5)`",
+    ),
+    (
+        "for",
+        "there are no loops",
+        "operators work on whole sets: `filter`, `let` and `score` look at every row",
+    ),
+    (
+        "while",
+        "there are no loops",
+        "operators work on whole sets: `filter`, `let` and `score` look at every row",
+    ),
+    (
+        "return",
+        "`return` is not part of the language",
+        "the last line of a block is its value",
+    ),
+    (
+        "elif",
+        "`elif` is not part of the language",
+        "choices chain: `a if x else b if y else c`",
+    ),
+    (
+        "then",
+        "`then` is not part of the language",
+        "a choice is written `a if condition else b`",
+    ),
+    (
+        "const",
+        "`const` is not part of the language",
+        "a binding is written `name = value`",
+    ),
+    (
+        "var",
+        "`var` is not part of the language",
+        "a binding is written `name = value`",
+    ),
+    (
+        "let",
+        "a binding needs no `let`",
+        "a binding is written `name = value`; a column is added with `.let(name=value)`",
+    ),
+    (
+        "from",
+        "`from` is not part of an import",
+        "a module is imported whole: `import std.hybrid`",
+    ),
+    (
+        "as",
+        "names cannot be changed with `as`",
+        "bind another name: `name = value`",
+    ),
+    (
+        "null",
+        "`null` is tested with `is null`",
+        "write `x is null` or `x is not null`",
+    ),
+];
+
+pub fn foreign_word(stop: &Stop) -> Explanation {
+    let near = [stop.index.checked_sub(1), Some(stop.index)];
+    let near = near
+        .into_iter()
+        .flatten()
+        .filter_map(|i| stop.tokens.get(i))
+        .chain(stop.before().first());
+    let mut words = near.filter(|l| matches!(l.token, Token::Name(_)));
+    words.find_map(|lexeme| {
+        let word = FOREIGN.iter().find(|f| f.0 == stop.slice(lexeme))?;
+        Some(replace(lexeme.span, word.1, word.2))
+    })
+}
+
+pub fn reserved_name(stop: &Stop) -> Explanation {
+    let lexeme = stop.found()?;
+    let word = stop.slice(lexeme);
+    let reserved = RESERVED.contains(&word);
+    if !reserved || lexeme.synthetic || !stop.expects("NAME") || stop.expects_expression() {
+        return None;
+    }
+    let help = format!("choose another name, or write it in backticks: `` `{word}` ``");
+    Some(replace(
+        lexeme.span,
+        format!("`{word}` is a reserved word, not a name"),
+        help,
+    ))
+}
+
+/// `parm x: int`, `defn f(x) = ...`: a line that begins with two names.
+pub fn misspelt_declaration(stop: &Stop) -> Explanation {
+    let found = stop.found()?;
+    if stop.index != 1 || !matches!(stop.tokens[0].token, Token::Name(_)) {
+        return None;
+    }
+    let word = stop.slice(&stop.tokens[0]);
+    if let Some((_, _, form)) = DECLARATIONS.iter().find(|d| d.0 == word) {
+        let help = format!("{} `{word}` is written `{form}`", article(word));
+        return Some(replace(
+            found.span,
+            format!("unexpected {}", stop.shown()),
+            help,
+        ));
+    }
+    if !matches!(
+        found.token,
+        Token::Name(_) | Token::Quoted(_) | Token::Str(_)
+    ) {
+        return None;
+    }
+    let help = match aliases(word).or_else(|| nearest(word, DECLARATIONS.iter().map(|d| d.0))) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if stop.tokens.iter().any(|l| l.token == Token::Assign) => {
+            let words: Vec<String> = DECLARATIONS.iter().map(|d| format!("`{}`", d.0)).collect();
+            format!("declarations begin with {}", words.join(", "))
+        }
+        None => return None,
+    };
+    Some(replace(
+        stop.tokens[0].span,
+        format!("`{word}` begins no declaration"),
+        help,
+    ))
+}
+
+fn aliases(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "function" | "func" | "fn" | "fun" | "define" | "proc" => "def",
+        "use" | "include" | "require" => "import",
+        "feature" => "value",
+        "rule" | "constraint" => "policy",
+        _ => return None,
+    })
+}
+
+pub fn equals(stop: &Stop) -> Explanation {
+    let found = stop.found()?;
+    let eq = Repair::Substitute(Token::Eq);
+    match found.token {
+        Token::Assign if stop.expects("==") => {
+            let d = Diagnostic::new(
+                code::E0101,
+                found.span,
+                "`=` gives a name a value, it does not compare",
+            );
+            Some((d.help("write `==` to compare"), eq))
+        }
+        Token::Eq if stop.expects("=") && !stop.expects_expression() && !stop.expects("==") => {
+            let d = Diagnostic::new(
+                code::E0101,
+                found.span,
+                "`==` compares, it does not give a value",
+            );
+            Some((d.help("write `=`"), Repair::Substitute(Token::Assign)))
+        }
+        Token::Assign if stop.previous().is_some_and(|p| p.token == Token::Eq) => Some(replace(
+            found.span,
+            "`===` is not part of the language",
+            "write `==` to compare",
+        )),
+        Token::Assign if stop.previous().is_some_and(|p| p.token == Token::Colon) => Some(replace(
+            found.span,
+            "`:=` is not part of the language",
+            "a binding is written `name = value`",
+        )),
+        _ => None,
+    }
+}
+
+/// `// text` and `/* text */`.
+pub fn comment_mark(stop: &Stop) -> Explanation {
+    let line = stop.text[..stop.here().start as usize]
+        .rfind('\n')
+        .map_or(0, |i| i + 1);
+    let mark = stop.tokens[..stop.index.min(stop.tokens.len())]
+        .iter()
+        .rev()
+        .take_while(|l| l.span.start as usize >= line);
+    let mark = mark
+        .filter(|l| {
+            l.token == Token::SlashSlash || stop.text[l.span.start as usize..].starts_with("/*")
+        })
+        .last()?;
+    Some(replace(
+        mark.span,
+        "this is no comment",
+        "comments begin with `#`",
+    ))
+}

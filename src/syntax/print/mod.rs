@@ -1,0 +1,308 @@
+//! A tree back to text, in one layout: what fits a line stays on it; a longer chain has one call
+//! a line, longer arguments, lists and records one element a line, longer operators begin lines.
+//! Parsing the text again gives the same tree but for its spans.
+//!
+//! `Error` nodes have no text of their own and print as the name `` `?` ``.
+
+mod expr;
+mod text;
+
+pub use expr::compare_sign;
+use expr::level;
+use text::{doc_lines, quoted};
+pub use text::{name, type_text};
+
+use super::ast::*;
+
+/// Widest line, where it can be helped.
+const WIDTH: usize = 100;
+const STEP: usize = 4;
+
+/// Prints a file, with the `##` lines of items and bindings; other comments are not in the tree.
+pub fn print(file: &File) -> String {
+    let mut out = String::new();
+    let mut previous: Option<(&Item, bool)> = None;
+    for item in &file.items {
+        let text = item_text(item);
+        let long = text.trim_end().contains('\n');
+        let apart = previous.is_some_and(|(p, was_long)| {
+            long || was_long
+                || std::mem::discriminant(&p.kind) != std::mem::discriminant(&item.kind)
+        });
+        if apart {
+            out.push('\n');
+        }
+        out.push_str(&text);
+        out.push('\n');
+        previous = Some((item, long));
+    }
+    out
+}
+
+/// Prints one expression.
+pub fn print_expression(e: &Expr) -> String {
+    Printer { indent: 0 }.statement(e, 0)
+}
+
+fn item_text(item: &Item) -> String {
+    let docs = doc_lines(&item.docs, 0);
+    let printer = Printer { indent: 0 };
+    let text = match &item.kind {
+        ItemKind::Import(ImportPath::Module(path)) => {
+            let path: Vec<String> = path.iter().map(|n| name(&n.text)).collect();
+            format!("import {}", path.join("."))
+        }
+        ItemKind::Import(ImportPath::File { path, .. }) => format!("import {}", quoted(path)),
+        ItemKind::Edge(edge) => printer.edge(edge),
+        ItemKind::Param {
+            name: n,
+            ty,
+            default: None,
+        } => format!("param {}: {}", name(&n.text), type_text(ty)),
+        ItemKind::Test {
+            name: n,
+            settings,
+            body,
+        } => {
+            let settings = if settings.is_empty() {
+                String::new()
+            } else {
+                format!(" {}", printer.args(settings, 0))
+            };
+            format!(
+                "test {}{settings} = {}",
+                quoted(&n.text),
+                printer.block(body)
+            )
+        }
+        ItemKind::Expr(e) => printer.statement(e, 0),
+        ItemKind::Error => "`?`".into(),
+        kind => {
+            let (head, value) = printer.definition(kind);
+            printer.assign(&head, value)
+        }
+    };
+    docs + &text
+}
+
+#[derive(Clone, Copy)]
+struct Printer {
+    indent: usize,
+}
+
+impl Printer {
+    fn deeper(self) -> Self {
+        Printer {
+            indent: self.indent + STEP,
+        }
+    }
+
+    fn newline(self) -> String {
+        format!("\n{}", " ".repeat(self.indent))
+    }
+
+    /// Head and value of an item of the form `head = value`.
+    fn definition(self, kind: &ItemKind) -> (String, Option<&Expr>) {
+        let row = |word: &str, def: &RowDef| {
+            let on = def
+                .entity
+                .as_ref()
+                .map_or(String::new(), |e| format!(" on {}", name(&e.text)));
+            format!(
+                "{word} {}{}{on}",
+                name(&def.name.text),
+                self.optional_params(&def.params)
+            )
+        };
+        let (head, value) = match kind {
+            ItemKind::Param {
+                name: n,
+                ty,
+                default,
+            } => {
+                return (
+                    format!("param {}: {}", name(&n.text), type_text(ty)),
+                    default.as_ref(),
+                );
+            }
+            ItemKind::Tunable {
+                name: n,
+                range,
+                default,
+            } => (
+                format!("tunable {} in {}", name(&n.text), self.range(range)),
+                default,
+            ),
+            ItemKind::Embedding {
+                name: n,
+                entities,
+                value,
+            } => {
+                let entities: Vec<String> = entities.iter().map(|e| name(&e.text)).collect();
+                (
+                    format!("embedding {} on {}", name(&n.text), entities.join(", ")),
+                    value,
+                )
+            }
+            ItemKind::Model {
+                name: n,
+                entity,
+                value,
+            } => (
+                format!("model {} on {}", name(&n.text), name(&entity.text)),
+                value,
+            ),
+            ItemKind::Value(def) => (row("value", def), &def.body),
+            ItemKind::Policy(def) => (row("policy", def), &def.body),
+            ItemKind::Def {
+                name: n,
+                params,
+                result,
+                body,
+            } => {
+                let result = result
+                    .as_ref()
+                    .map_or(String::new(), |r| format!(" -> {}", type_text(r)));
+                (
+                    format!("def {}{}{result}", name(&n.text), self.params(params)),
+                    body,
+                )
+            }
+            ItemKind::Query {
+                name: n,
+                params,
+                body,
+            } => (
+                format!("query {}{}", name(&n.text), self.optional_params(params)),
+                body,
+            ),
+            ItemKind::Binding { name: n, value } => (name(&n.text), value),
+            _ => return (String::new(), None),
+        };
+        (head, Some(value))
+    }
+
+    /// `head = value`, the value on a line of its own where it fits only there.
+    fn assign(self, head: &str, value: Option<&Expr>) -> String {
+        let Some(value) = value else {
+            return head.to_string();
+        };
+        let used = head.lines().last().map_or(0, str::len) + " = ".len();
+        let flat = self.flat(value, level::ANY);
+        let fits = |width: usize| !flat.contains('\n') && width + flat.len() <= WIDTH;
+        if !fits(self.indent + used) && fits(self.indent + STEP) {
+            return format!("{head} ={}{flat}", self.deeper().newline());
+        }
+        format!("{head} = {}", self.lay(value, level::ANY, used))
+    }
+
+    fn edge(self, edge: &EdgeDecl) -> String {
+        let mut text = self.assign(
+            &format!("edge {}", name(&edge.name.text)),
+            Some(&edge.value),
+        );
+        for (word, tail) in [("where", &edge.filter), ("weight", &edge.weight)] {
+            let Some(tail) = tail else { continue };
+            let flat = self.flat(tail, level::ANY);
+            let line = text.lines().last().map_or(0, str::len) + word.len() + 2 + flat.len();
+            if line <= WIDTH && !flat.contains('\n') {
+                text.push_str(&format!(" {word} {flat}"));
+            } else {
+                let inner = self.deeper();
+                text.push_str(&format!(
+                    "{}{word} {}",
+                    inner.newline(),
+                    inner.lay(tail, level::ANY, word.len() + 1)
+                ));
+            }
+        }
+        text
+    }
+
+    fn optional_params(self, params: &[Param]) -> String {
+        if params.is_empty() {
+            String::new()
+        } else {
+            self.params(params)
+        }
+    }
+
+    fn params(self, params: &[Param]) -> String {
+        let parts: Vec<String> = params.iter().map(|p| self.param(p)).collect();
+        self.brackets("(", ")", &parts, STEP * 4)
+    }
+
+    fn param(self, param: &Param) -> String {
+        let range = param
+            .range
+            .as_ref()
+            .map_or(String::new(), |r| format!(" in {}", self.range(r)));
+        let default = param.default.as_ref().map_or(String::new(), |d| {
+            format!(" = {}", self.deeper().flat(d, level::ANY))
+        });
+        format!(
+            "{}: {}{range}{default}",
+            name(&param.name.text),
+            type_text(&param.ty)
+        )
+    }
+
+    fn range(self, range: &Range) -> String {
+        format!(
+            "{}..{}",
+            self.flat(&range.low, level::UNION),
+            self.flat(&range.high, level::UNION)
+        )
+    }
+
+    /// Elements within brackets: on one line if that fits after `used` characters, else one a line.
+    fn brackets(self, open: &str, close: &str, parts: &[String], used: usize) -> String {
+        let flat = format!("{open}{}{close}", parts.join(", "));
+        if self.indent + used + flat.len() <= WIDTH && !flat.contains('\n') || parts.is_empty() {
+            return flat;
+        }
+        let line = self.deeper().newline();
+        let lines: String = parts.iter().map(|p| format!("{line}{p},")).collect();
+        format!("{open}{lines}{}{close}", self.newline())
+    }
+
+    /// An expression at the start of a line: one with a leading `-` would go on the line before.
+    fn statement(self, e: &Expr, used: usize) -> String {
+        let text = self.lay(e, level::ANY, used);
+        if text.starts_with('-') {
+            format!("({text})")
+        } else {
+            text
+        }
+    }
+
+    fn block(self, block: &Block) -> String {
+        if block.statements.is_empty() && block.result.is_none() {
+            return "{}".into();
+        }
+        let inner = self.deeper();
+        let mut lines: Vec<String> = block.statements.iter().map(|s| inner.line(s)).collect();
+        lines.extend(block.result.as_deref().map(|e| inner.statement(e, 0)));
+        let lines: String = lines
+            .iter()
+            .map(|l| format!("{}{l}", inner.newline()))
+            .collect();
+        format!("{{{lines}{}}}", self.newline())
+    }
+
+    fn line(self, statement: &Statement) -> String {
+        match statement {
+            Statement::Binding {
+                docs,
+                name: n,
+                value,
+                ..
+            } => doc_lines(docs, self.indent) + &self.assign(&name(&n.text), Some(value)),
+            Statement::Assert { condition, .. } => format!(
+                "assert {}",
+                self.lay(condition, level::ANY, "assert ".len())
+            ),
+            Statement::Error(_) => "`?`".into(),
+        }
+    }
+}
