@@ -1,6 +1,8 @@
 //! Cases out of Markdown: worlds, programs, carets under the text at fault, tables of rows.
 
 use super::notation;
+use igql::syntax::ast::{Expr, ExprKind, UnaryOp};
+use igql::types::Value;
 use std::path::Path;
 
 /// A program with what is expected of it.
@@ -45,7 +47,7 @@ pub struct Settings {
     /// `now`, in microseconds.
     pub at: i64,
     pub seed: i64,
-    pub params: Vec<(String, String)>,
+    pub params: Vec<(String, Value)>,
     pub query: Option<String>,
     pub list: Option<String>,
     /// Floats need only be near.
@@ -173,10 +175,36 @@ fn settings(words: &[&str]) -> Settings {
             "list" => settings.list = Some(text),
             "approx" => settings.approx = true,
             _ => match key.strip_prefix("param.") {
-                Some(name) => settings.params.push((name.to_owned(), text)),
+                Some(name) => settings.params.push((name.to_owned(), literal(value))),
                 None => panic!("a table has no setting `{word}`"),
             },
         }
     }
     settings
+}
+
+/// The value of a literal as programs write it.
+fn literal(text: &str) -> Value {
+    let mut sink = igql::diag::Sink::default();
+    let id = igql::source::Sources::default().add("<setting>", text);
+    value(&igql::syntax::parse_expression(text, id, &mut sink))
+}
+
+fn value(expr: &Expr) -> Value {
+    match &expr.kind {
+        ExprKind::Null => Value::Null,
+        ExprKind::Bool(x) => Value::Bool(*x),
+        ExprKind::Int(x) => Value::Int(*x),
+        ExprKind::Float(x) => Value::Float(*x),
+        ExprKind::Str(x) => Value::Str(x.clone()),
+        ExprKind::Time(x) => Value::Time(*x),
+        ExprKind::Duration(x) => Value::Duration(*x),
+        ExprKind::List(items) => Value::List(items.iter().map(value).collect()),
+        ExprKind::Unary { op: UnaryOp::Neg, operand } => match value(operand) {
+            Value::Int(x) => Value::Int(-x),
+            Value::Float(x) => Value::Float(-x),
+            other => panic!("not a literal: -{other:?}"),
+        },
+        other => panic!("not a literal: {other:?}"),
+    }
 }

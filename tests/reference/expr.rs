@@ -4,7 +4,7 @@ use super::env::{Closure, Env};
 use super::rows::{At, RowAt};
 use super::value::{self, Value, maybe_float};
 use super::{Interp, Role};
-use igql::syntax::ast::{Arg, BinaryOp, Block, CompareOp, Expr, ExprKind, Name, RowDef, Statement, TypeExprKind, UnaryOp};
+use igql::syntax::ast::{Arg, BinaryOp, Block, CompareOp, Expr, ExprKind, Name, RowDef, Statement, UnaryOp};
 use igql::types::Key;
 use std::cmp::Ordering;
 use std::rc::Rc;
@@ -207,30 +207,16 @@ impl<'a> Interp<'a> {
 
     /// Params, tunables and top-level bindings.
     fn declared(&self, name: &str) -> Option<Value> {
-        if let Some((ty, default)) = self.program.param(name) {
+        if let Some(default) = self.program.param(name) {
             let given = self.request.params.iter().find(|(n, _)| n == name);
             return Some(match (given, default) {
-                (Some((_, text)), _) => self.param_value(&ty.kind, text),
+                (Some((_, given)), _) => of_param(given),
                 (None, Some(default)) => self.value(default, &Env::default(), &At::Request),
                 (None, None) => panic!("param `{name}` is missing"),
             });
         }
         let expr = self.program.tunable(name).or_else(|| self.program.binding(name))?;
         Some(self.value(expr, &Env::default(), &At::Request))
-    }
-
-    /// A param as it comes with a request: text, lists separated by commas.
-    fn param_value(&self, ty: &TypeExprKind, text: &str) -> Value {
-        let TypeExprKind::Named { name, args } = ty else { panic!("a param of no type") };
-        match name.text.as_str() {
-            "int" => Value::Int(text.parse().expect("an int")),
-            "float" => Value::Float(text.parse().expect("a float")),
-            "bool" => Value::Bool(text == "true"),
-            "list" => Value::List(text.split(',').filter(|t| !t.is_empty()).map(|t| self.param_value(&args[0].kind, t)).collect()),
-            "id" => text.parse().map_or_else(|_| Value::Str(text.to_owned()), Value::Int),
-            "string" => Value::Str(text.to_owned()),
-            other => panic!("params of type {other} are not given in tests"),
-        }
     }
 
     /// `row.x` is always the column; otherwise a field of the entity that an id stands for.
@@ -274,6 +260,24 @@ fn is_row(expr: &Expr, env: &Env) -> bool {
 
 fn negate_if(negated: bool, value: Value) -> Value {
     if negated { value::not(&value) } else { value }
+}
+
+/// A param as it comes with a request.
+fn of_param(given: &igql::types::Value) -> Value {
+    use igql::types::Value as Given;
+    match given {
+        Given::Null => Value::Null,
+        Given::Int(x) => Value::Int(*x),
+        Given::Float(x) => Value::Float(*x),
+        Given::Bool(x) => Value::Bool(*x),
+        Given::Str(x) => Value::Str(x.clone()),
+        Given::Time(x) => Value::Time(*x),
+        Given::Duration(x) => Value::Duration(*x),
+        Given::Id(Key::Int(x)) => Value::Int(*x),
+        Given::Id(Key::Str(x)) => Value::Str(x.clone()),
+        Given::List(items) => Value::List(items.iter().map(of_param).collect()),
+        Given::Vector(x) => Value::Vector(x.clone()),
+    }
 }
 
 /// The key that a literal stands for.

@@ -51,8 +51,7 @@ pub struct Request {
     /// `now`, in microseconds since 1970.
     pub now: i64,
     pub seed: i64,
-    /// As text, by name.
-    pub params: Vec<(String, String)>,
+    pub params: Vec<(String, igql::types::Value)>,
     pub query: Option<String>,
 }
 

@@ -67,10 +67,10 @@ impl Program {
         })
     }
 
-    /// Type and default of a param.
-    pub fn param(&self, wanted: &str) -> Option<(&TypeExpr, Option<&Expr>)> {
+    /// The default of a param, if it has one.
+    pub fn param(&self, wanted: &str) -> Option<Option<&Expr>> {
         self.items().find_map(|item| match item {
-            ItemKind::Param { name, ty, default } if name.text == wanted => Some((ty, default.as_ref())),
+            ItemKind::Param { name, default, .. } if name.text == wanted => Some(default.as_ref()),
             _ => None,
         })
     }
