@@ -85,15 +85,17 @@ fn judge(case: &Case) -> Result<(), String> {
         std::fs::write(path, text).expect("a file of the case");
     }
     checks::diagnostics(case, folder.path())?;
-    if case.marks.iter().any(|m| m.code.starts_with('E')) {
-        return Ok(());
-    }
+    let refused = case.marks.iter().any(|m| m.code.starts_with('E'));
     if case.tables.is_empty() {
-        return Err("the case expects nothing: neither errors nor rows".to_owned());
+        return if refused { Ok(()) } else { Err("the case expects nothing: neither errors nor rows".to_owned()) };
     }
     let asked = reference_answers(case, &world);
     for (table, (_, answer)) in case.tables.iter().zip(&asked) {
         matches(table, answer)?;
+    }
+    // Errors and rows: what the engine does not have yet and says so.
+    if refused {
+        return Ok(());
     }
     let asked: Vec<_> = asked.into_iter().zip(&case.tables).map(|((r, a), t)| (r, a, t.settings.approx)).collect();
     treatments::compare(case, &world, folder.path(), &asked)

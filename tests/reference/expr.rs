@@ -103,12 +103,13 @@ impl<'a> Interp<'a> {
         a.iter().zip(b).all(|(a, b)| self.equal(a, b).is_true())
     }
 
+    /// Whether a list or set has a value. As in SQL nothing, null or not, is in an empty list.
     fn is_in(&self, value: &'a Expr, set: &'a Expr, env: &Env<'a>, at: &At) -> Value {
         let needle = self.value(value, env, at);
-        if needle.is_null() {
-            return Value::Null;
-        }
         if self.is_set(set, env) {
+            if needle.is_null() {
+                return Value::Null;
+            }
             let set = self.set(set, env, Role::Fact, &[]);
             let id = self.to_row(&needle, set.entity);
             return Value::Bool(id.is_some_and(|id| set.position(id).is_some()));

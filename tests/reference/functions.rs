@@ -163,16 +163,17 @@ fn calendar(name: &str, t: &Value) -> Value {
     }
 }
 
+/// Dot and cosine are similarities, rounded as those are; lengths are not.
 fn vectors(name: &str, a: &Value, b: &Value) -> Value {
     let (Value::Vector(a), Value::Vector(b)) = (a, if name == "norm" { a } else { b }) else {
         panic!("not vectors: {a:?}, {b:?}")
     };
-    float(f64::from(match name {
-        "dot" => dot(a, b),
-        "cosine" => cosine(a, b),
+    float(match name {
+        "dot" => f64::from(dot(a, b) as f32),
+        "cosine" => f64::from(cosine(a, b) as f32),
         "l2" => distance(a, b),
         _ => dot(a, a).sqrt(),
-    } as f32))
+    })
 }
 
 fn text(name: &str, a: &Value, b: &Value) -> Value {

@@ -177,14 +177,18 @@ impl Set {
         self.with_rows(self.rows.iter().filter(keep).cloned().collect())
     }
 
+    /// The rows with the columns of both sets; those it lacks are null.
+    pub fn with_names_of(&self, a: &Set, b: &Set) -> Set {
+        let mut names = a.names.clone();
+        names.extend(b.names.iter().filter(|n| !a.names.contains(n)).cloned());
+        let row = |r: &Row| Row { columns: columns_as(&names, self, r), ..r.clone() };
+        let rows = self.rows.iter().map(row).collect();
+        Set { entity: self.entity, names: names.clone(), rows, selected: self.selected }
+    }
+
     /// `a | b`: the row of the larger score, of equals that of `a`.
     pub fn union(&self, other: &Set) -> Set {
-        let mut all = self.clone();
-        for (row, name) in other.names.iter().map(|n| (Vec::new(), n)) {
-            if !all.names.contains(name) {
-                all.set_column(name, row);
-            }
-        }
+        let mut all = self.with_names_of(self, other);
         for row in &other.rows {
             let row = Row { columns: columns_as(&all.names, other, row), ..row.clone() };
             match all.position(row.id) {

@@ -57,7 +57,8 @@ impl<'a> Interp<'a> {
             }
             ExprKind::If { then, condition, otherwise } => {
                 let holds = self.value(condition, env, &At::Request).is_true();
-                (*self.set(if holds { then } else { otherwise }, env, role, &[])).clone()
+                let (a, b) = (self.set(then, env, role, &[]), self.set(otherwise, env, role, &[]));
+                if holds { a.with_names_of(&a, &b) } else { b.with_names_of(&a, &b) }
             }
             ExprKind::Binary { op, left, right } => self.set_algebra(*op, left, right, env, role),
             _ => self.set_call(&Called::of(expr).expect("a set"), env, role, pushed),
