@@ -1,1 +1,5 @@
-fn main() {}
+//! The `igql` command.
+
+fn main() -> std::process::ExitCode {
+    igql::cli::main()
+}

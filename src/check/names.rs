@@ -6,7 +6,7 @@ use super::{Checker, Parameter, Tier, bare_name};
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::ir::{EdgeKind, Expr, Kind, LinkField, Scalar, read};
 use crate::source::Span;
-use crate::syntax::ast::{self, ExprKind, ItemKind, Name};
+use crate::syntax::ast::{self, ItemKind, Name};
 use crate::types::{EntityId, Type};
 
 /// Names that mean something in every row; nothing else may be bound to them.

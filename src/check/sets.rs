@@ -282,14 +282,8 @@ impl<'a> Checker<'a> {
                 self.report(Diagnostic::new(code::E0106, *span, "an assertion outside a test").help(help));
             }
         }
-        match &block.result {
-            Some(result) => Some((result, block_names(block, env))),
-            None => {
-                let help = "end the block with the expression that it stands for";
-                self.report(Diagnostic::new(code::E0106, block.span, "a block needs a result").help(help));
-                None
-            }
-        }
+        // a block without a result has been reported by the parser
+        block.result.as_ref().map(|result| (&**result, block_names(block, env)))
     }
 
     /// What a query gives: one set, or a record of sets by name.

@@ -62,19 +62,17 @@ fn draw_one(d: &Diagnostic, files: &mut Files, color: bool) -> String {
         .with_code(d.code.id)
         .with_message(&d.message);
     // Without a message ariadne draws no line under the text; the title tells what the code means.
-    report = report.with_label(
-        Label::new(place)
-            .with_message(d.code.title)
-            .with_color(main)
-            .with_priority(1),
+    let mut labels = vec![(d.span, d.code.title, main)];
+    labels.extend(
+        d.labels
+            .iter()
+            .map(|l| (l.span, l.message.as_str(), Color::Cyan)),
     );
-    for label in &d.labels {
-        let at = self::place(label.span, files.sources);
-        report = report.with_label(
-            Label::new(at)
-                .with_message(&label.message)
-                .with_color(Color::Cyan),
-        );
+    // Out of order, ariadne would show one file several times.
+    labels.sort_by_key(|(span, ..)| (span.source != d.span.source, span.source, span.start));
+    for (span, message, color) in labels {
+        let at = self::place(span, files.sources);
+        report = report.with_label(Label::new(at).with_message(message).with_color(color));
     }
     if let Some(help) = &d.help {
         report = report.with_help(help);

@@ -3,7 +3,7 @@
 use super::layout::{
     AdjacencyLayout, Buf, ColumnLayout, HEADER, Header, Layout, Manifest, VectorLayout,
 };
-use super::plain::{Plain, array};
+use super::plain::{Plain, array, bytes};
 use super::view::{Adjacency, KeyView, VectorsView};
 use crate::batch::ColumnView;
 use crate::catalog::schema::Schema;

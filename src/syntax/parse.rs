@@ -183,15 +183,11 @@ fn first_name(tokens: &[Lexeme]) -> Option<Name> {
 
 /// Only the last item may be an expression.
 fn report_lost_expressions(file: &File, sink: &mut Sink) {
-    let earlier = file
-        .items
-        .split_last()
-        .map_or(&[][..], |(_, earlier)| earlier);
-    for item in earlier {
-        if let ItemKind::Expr(e) = &item.kind
+    for pair in file.items.windows(2) {
+        if let ItemKind::Expr(e) = &pair[0].kind
             && e.kind != ExprKind::Error
         {
-            sink.push(message::lost_expression(e));
+            sink.push(message::lost_expression(e, &pair[1].kind));
         }
     }
 }

@@ -7,7 +7,7 @@ mod word;
 use declaration::{declaration_form, misplaced_assert, nested_declaration, untyped_parameter};
 use word::{comment_mark, equals, foreign_word, misspelt_declaration, reserved_name};
 
-use super::ast::{CompareOp, Expr, ExprKind};
+use super::ast::{CompareOp, Expr, ExprKind, ItemKind};
 use super::lexer::Lexeme;
 use super::parse::Stop;
 use super::recover::{Repair, element, end_before, opener};
@@ -19,7 +19,7 @@ type Explanation = Option<(Diagnostic, Repair)>;
 
 /// The message for a stop, and the repair that lets the parser go on.
 pub fn explain(stop: &Stop) -> (Diagnostic, Repair) {
-    let kinds: [fn(&Stop) -> Explanation; 17] = [
+    let kinds: [fn(&Stop) -> Explanation; 20] = [
         foreign_word,
         reserved_name,
         equals,
@@ -33,6 +33,9 @@ pub fn explain(stop: &Stop) -> (Diagnostic, Repair) {
         declaration_form,
         null_test,
         unfinished_choice,
+        leading_if,
+        no_tuple,
+        record_name,
         no_index,
         mixed_comparison,
         missing_expression,
@@ -56,12 +59,22 @@ fn replace(
 }
 
 /// An expression that stands alone before other items.
-pub fn lost_expression(e: &Expr) -> Diagnostic {
+pub fn lost_expression(e: &Expr, next: &ItemKind) -> Diagnostic {
     let help = match &e.kind {
         ExprKind::Compare { first, rest }
             if is_name(first) && matches!(rest[..], [(CompareOp::Eq, _)]) =>
         {
             "`==` compares; a binding is written `name = value`"
+        }
+        _ if matches!(
+            next,
+            ItemKind::Expr(Expr {
+                kind: ExprKind::Call { .. },
+                ..
+            })
+        ) =>
+        {
+            "only the last item may be an expression; the next line of a chain begins with `.`"
         }
         _ => "only the last item may be an expression; give this one a name: `name = ...`",
     };
@@ -200,6 +213,52 @@ fn unfinished_choice(stop: &Stop) -> Explanation {
     ))
 }
 
+/// `if a then b else c`.
+fn leading_if(stop: &Stop) -> Explanation {
+    let found = stop.found().filter(|l| l.token == Token::If)?;
+    let help = "the value comes first: `a if condition else b`";
+    stop.expects_expression()
+        .then(|| replace(found.span, "a choice does not begin with `if`", help))
+}
+
+/// `(a, b)` that is no call.
+fn no_tuple(stop: &Stop) -> Explanation {
+    let found = stop.found().filter(|l| l.token == Token::Comma)?;
+    let ends = stop.previous().is_some_and(|p| p.token.can_end());
+    let tuple = ends && stop.bracket() == Some(Token::Open) && !stop.expects(",");
+    tuple.then(|| {
+        replace(
+            found.span,
+            "parentheses hold one expression",
+            "a list is written `[a, b]`",
+        )
+    })
+}
+
+/// `{"a": 1}` and `{a, b}`.
+fn record_name(stop: &Stop) -> Explanation {
+    let found = stop
+        .found()
+        .filter(|_| stop.bracket() == Some(Token::OpenRecord))?;
+    if stop.expects("NAME") && !stop.expects_expression() {
+        let help = "fields have plain names: `{name: value}`; other names stand in backticks";
+        return Some(replace(
+            found.span,
+            format!("{} names no field", stop.shown()),
+            help,
+        ));
+    }
+    let name = stop
+        .previous()
+        .filter(|_| stop.expected.len() == 1 && stop.expects(":"))?;
+    let field = stop.slice(name);
+    Some(replace(
+        name.span,
+        format!("the field `{field}` has no value"),
+        format!("write `{field}: value`"),
+    ))
+}
+
 fn no_index(stop: &Stop) -> Explanation {
     let found = stop.found()?;
     let help = match found.token {
@@ -281,8 +340,11 @@ fn unexpected(stop: &Stop) -> Explanation {
     };
     let ends = stop.previous().is_some_and(|p| p.token.can_end());
     let begins = stop.found().is_some_and(|f| f.token.begins_expression());
+    let typed_binding = stop.index == 1 && stop.found().is_some_and(|f| f.token == Token::Colon);
     let help = match expected_list(stop) {
+        _ if typed_binding => "a binding has no type: `name = value`; what a request gives is declared `param name: TYPE`".into(),
         Some(list) if stop.at_end() => format!("write {list} there"),
+        Some(list) => format!("write {list} before it, or remove it"),
         _ if ends && begins => "join the two by an operator, or begin a new line".into(),
         _ => "remove it, or write what is missing before it".into(),
     };

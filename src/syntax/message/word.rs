@@ -1,5 +1,6 @@
 //! Words that mean something else here: of other languages, reserved, misspelt.
 
+use super::super::lexer::Lexeme;
 use super::super::parse::Stop;
 use super::super::recover::Repair;
 use super::super::token::{DECLARATIONS, RESERVED, Token};
@@ -100,6 +101,29 @@ pub fn reserved_name(stop: &Stop) -> Explanation {
     ))
 }
 
+/// `===`, `:=`, `=>`, `+=`: two signs that each mean something, but not together.
+fn foreign_sign(stop: &Stop, found: &Lexeme) -> Explanation {
+    let first = stop.previous().filter(|p| p.span.end == found.span.start)?;
+    let help = match (first.token, found.token) {
+        (Token::Eq, Token::Assign) => "write `==` to compare",
+        (Token::Colon, Token::Assign) => "a binding is written `name = value`",
+        (Token::Assign, Token::Gt) => "write `>=` to compare, `=` to give a value",
+        (Token::Assign, Token::Lt) => "write `<=` to compare",
+        (Token::Lt, Token::Gt) => "write `!=` to compare",
+        (first, Token::Assign) if first.deepens() => {
+            "what has a name cannot change; give the new value another name"
+        }
+        _ => return None,
+    };
+    let signs = format!("{}{}", stop.slice(first), stop.slice(found));
+    let span = first.span.to(found.span);
+    Some(replace(
+        span,
+        format!("`{signs}` is not part of the language"),
+        help,
+    ))
+}
+
 /// `parm x: int`, `defn f(x) = ...`: a line that begins with two names.
 pub fn misspelt_declaration(stop: &Stop) -> Explanation {
     let found = stop.found()?;
@@ -166,17 +190,7 @@ pub fn equals(stop: &Stop) -> Explanation {
             );
             Some((d.help("write `=`"), Repair::Substitute(Token::Assign)))
         }
-        Token::Assign if stop.previous().is_some_and(|p| p.token == Token::Eq) => Some(replace(
-            found.span,
-            "`===` is not part of the language",
-            "write `==` to compare",
-        )),
-        Token::Assign if stop.previous().is_some_and(|p| p.token == Token::Colon) => Some(replace(
-            found.span,
-            "`:=` is not part of the language",
-            "a binding is written `name = value`",
-        )),
-        _ => None,
+        _ => foreign_sign(stop, found),
     }
 }
 

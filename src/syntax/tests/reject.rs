@@ -206,7 +206,7 @@ b = user.filter((score = 3))
 tunable w in 0.0..1.0 == 0.5
                       ^^ E0101 write `=`
 c = x === y
-        ^ E0101
+      ^^^ E0101 `==`
 d = x is 3
       ^^^^ E0101 `null` only
 e = a in b in c
@@ -277,6 +277,33 @@ i = 3 // a comment
       ^^ E0101 comments begin with `#`
 j = f(x)(y)
         ^ E0101 called
+",
+    );
+}
+
+#[test]
+fn signs_of_other_languages() {
+    carets(
+        "
+a = user.filter(score => 3)
+                      ^^ E0101 `>=`
+b = x <> y
+      ^^ E0101 `!=`
+c += 1
+  ^^ E0101 cannot change
+d = if x then y else z
+    ^^ E0101 the value comes first
+e = (x, y)
+      ^ E0101 `[a, b]`
+f = {\"a\": 1}
+     ^^^ E0101 plain names
+g = {a: 1, b}
+           ^ E0101 `b: value`
+h: int = 3
+ ^ E0101 no type
+user
+^^^^ E0105 begins with `.`
+take(3)
 ",
     );
 }

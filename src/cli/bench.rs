@@ -1,0 +1,158 @@
+//! `igql bench`: latency and throughput of a program.
+
+use super::{Failure, ProgramFile, Project, output, users};
+use crate::Request;
+use crate::engine::{Engine, Program};
+use crate::ops::Limits;
+use clap::{Args, ValueEnum};
+use rayon::prelude::*;
+use serde_json::json;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+#[derive(Args)]
+pub struct BenchArgs {
+    /// The program
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Users to ask for: a file with one key a line or a key column, or `all`
+    #[arg(long, value_name = "FILE")]
+    users: String,
+    /// The query to run, if the file has several
+    #[arg(long, value_name = "NAME")]
+    query: Option<String>,
+    /// Requests that run together (1: one at a time)
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    batch: usize,
+    /// How often to go through the users
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    repeat: usize,
+    /// What `now` is [default: the catalog's]
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// What the passes of a run took, and what each operator did.
+#[derive(Default)]
+struct Measured {
+    latencies: Vec<Duration>,
+    rows: Vec<usize>,
+    operators: Vec<(Duration, usize)>,
+}
+
+pub fn bench(project: &Project, args: &BenchArgs) -> Result<(), Failure> {
+    let file = ProgramFile::read(&args.file)?;
+    let engine = project.open(Some(&args.file))?;
+    let started = Instant::now();
+    let program = file.program(&engine, args.query.as_deref())?;
+    let compiled = started.elapsed();
+    let at = match &args.at {
+        Some(text) => Some(crate::catalog::time::parse(text).ok_or_else(|| {
+            Failure::Usage(format!("--at {text}: expected a time as 2024-05-01 or 2024-05-01T12:30:00Z"))
+        })?),
+        None => None,
+    };
+    let keys = users::keys(&engine, &[], Some(&args.users))?;
+    if keys.is_empty() {
+        return Err(Failure::Usage(format!("{}: no users", args.users)));
+    }
+    let requests: Vec<Request> =
+        keys.into_iter().map(|key| Request { user: Some(key), at, ..Request::default() }).collect();
+    // one pass that is not counted, so that the data is in memory
+    pass(&engine, &program, &requests[..requests.len().min(args.batch.max(1))])?;
+    let started = Instant::now();
+    let mut measured = measure(&engine, &program, &requests, args)?;
+    let total = started.elapsed();
+    measured.latencies.sort_unstable();
+    measured.rows.sort_unstable();
+    let count = requests.len() * args.repeat;
+    let us = |share: f64| {
+        let place = ((measured.latencies.len() - 1) as f64 * share).round() as usize;
+        measured.latencies[place].as_nanos() as f64 / 1e3
+    };
+    let operators: Vec<_> = program
+        .schedule()
+        .nodes()
+        .map(|id| {
+            let (time, rows) = measured.operators[id.0 as usize];
+            let op = &program.checked().graph.get(id).op;
+            json!({"op": op.name(), "us": time.as_nanos() as f64 / 1e3 / count as f64, "rows": rows as f64 / count as f64})
+        })
+        .collect();
+    let report = json!({
+        "requests": count,
+        "batch": args.batch,
+        "threads": rayon::current_num_threads(),
+        "compile_us": compiled.as_nanos() as f64 / 1e3,
+        "p50_us": us(0.5),
+        "p95_us": us(0.95),
+        "p99_us": us(0.99),
+        "requests_per_s": count as f64 / total.as_secs_f64(),
+        "rows_median": measured.rows[measured.rows.len() / 2],
+        "operators": operators,
+    });
+    match args.format {
+        Format::Json => output::print(&format!("{report:#}\n")),
+        Format::Text => output::print(&text(&report)),
+    }
+    Ok(())
+}
+
+fn measure(engine: &Engine, program: &Program, requests: &[Request], args: &BenchArgs) -> Result<Measured, Failure> {
+    let batch = args.batch.max(1);
+    let chunks: Vec<&[Request]> = (0..args.repeat.max(1)).flat_map(|_| requests.chunks(batch)).collect();
+    let mut all = Measured { operators: vec![Default::default(); program.checked().graph.len()], ..Measured::default() };
+    // one at a time measures latency; batches keep all cores busy
+    let done: Vec<_> = if batch == 1 {
+        chunks.into_iter().map(|chunk| pass(engine, program, chunk)).collect()
+    } else {
+        chunks.into_par_iter().map(|chunk| pass(engine, program, chunk)).collect()
+    };
+    for result in done {
+        let (time, pass) = result?;
+        all.latencies.push(time);
+        all.rows.extend(pass.answers.iter().map(|a| a.lists.iter().map(|l| l.rows.len()).sum::<usize>()));
+        for timing in pass.timings {
+            let (time, rows) = &mut all.operators[timing.node.0 as usize];
+            *time += timing.time;
+            *rows += timing.rows;
+        }
+    }
+    Ok(all)
+}
+
+fn pass(engine: &Engine, program: &Program, requests: &[Request]) -> Result<(Duration, crate::engine::Pass), Failure> {
+    let started = Instant::now();
+    let pass = engine.run_pass(program, requests, Limits::default())?;
+    Ok((started.elapsed(), pass))
+}
+
+fn text(report: &serde_json::Value) -> String {
+    let number = |name: &str| report[name].as_f64().unwrap_or(0.0);
+    let mut text = format!(
+        "{} requests, batch {}, {} thread(s)\ncompile {:.0} us\nlatency p50 {:.0} us, p95 {:.0} us, p99 {:.0} us\n\
+         {:.0} requests/s, {} rows at the median\n",
+        report["requests"],
+        report["batch"],
+        report["threads"],
+        number("compile_us"),
+        number("p50_us"),
+        number("p95_us"),
+        number("p99_us"),
+        number("requests_per_s"),
+        report["rows_median"],
+    );
+    for op in report["operators"].as_array().into_iter().flatten() {
+        let (us, rows) = (op["us"].as_f64().unwrap_or(0.0), op["rows"].as_f64().unwrap_or(0.0));
+        text.push_str(&format!("  {:14} {us:>10.1} us {rows:>10.1} rows\n", op["op"].as_str().unwrap_or("")));
+    }
+    text
+}

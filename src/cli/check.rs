@@ -1,0 +1,54 @@
+//! `igql check`: every diagnostic of some programs.
+
+use super::{Failure, ProgramFile, Project, as_json, draw};
+use crate::engine::{Engine, has_errors};
+use clap::{Args, ValueEnum};
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub struct CheckArgs {
+    /// Programs to check (`-` for standard input)
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// How to write the diagnostics
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Drawn, on standard error
+    Text,
+    /// An array, on standard output
+    Json,
+}
+
+pub fn check(project: &Project, args: &CheckArgs) -> Result<(), Failure> {
+    let mut engines: HashMap<PathBuf, Engine> = HashMap::new();
+    let mut all = Vec::new();
+    let mut failed = false;
+    for path in &args.files {
+        let file = ProgramFile::read(path)?;
+        let catalog = project.find(Some(path))?;
+        if !engines.contains_key(&catalog) {
+            engines.insert(catalog.clone(), project.open(Some(path))?);
+        }
+        let compiled = file.compile(&engines[&catalog], None);
+        failed |= has_errors(&compiled.diagnostics);
+        match args.format {
+            Format::Text => draw(&compiled.diagnostics, &compiled.sources),
+            Format::Json => match as_json(&compiled.diagnostics, &compiled.sources) {
+                serde_json::Value::Array(found) => all.extend(found),
+                other => all.push(other),
+            },
+        }
+        if args.format == Format::Text && compiled.diagnostics.is_empty() {
+            eprintln!("{}: no problems", file.name);
+        }
+    }
+    if args.format == Format::Json {
+        super::output::print(&format!("{:#}\n", serde_json::Value::Array(all)));
+    }
+    if failed { Err(Failure::Program) } else { Ok(()) }
+}

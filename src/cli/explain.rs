@@ -1,0 +1,150 @@
+//! `igql explain`: the stages between text and rows.
+
+use super::{Failure, ProgramFile, Project, draw, output};
+use crate::diag::Sink;
+use crate::engine::{Engine, Program, has_errors};
+use crate::expr::NodeId;
+use crate::source::Sources;
+use crate::syntax;
+use clap::{Args, ValueEnum};
+use serde_json::{Value as Json, json};
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub struct ExplainArgs {
+    /// The program (`-` for standard input)
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The query, if the file has several
+    #[arg(long, value_name = "NAME")]
+    query: Option<String>,
+    /// Which stage to show
+    #[arg(long, value_enum, default_value_t = Stage::Plan)]
+    stage: Stage,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Stage {
+    /// The words of the text
+    Tokens,
+    /// The tree, before any name has a meaning
+    Ast,
+    /// Every operator with its entity, columns and bound, as checked
+    Typed,
+    /// The operators that the result needs, equal ones shared
+    Dag,
+    /// The order in which they run
+    Plan,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
+    let file = ProgramFile::read(&args.file)?;
+    if matches!(args.stage, Stage::Tokens | Stage::Ast) {
+        return parsed(&file, args);
+    }
+    let engine = project.open(Some(&args.file))?;
+    let program = file.program(&engine, args.query.as_deref())?;
+    let nodes: Vec<NodeId> = match args.stage {
+        Stage::Typed => (0..program.checked().graph.len() as u32).map(NodeId).collect(),
+        _ => program.schedule().nodes().collect(),
+    };
+    let described: Vec<Json> = nodes.iter().map(|&id| node(&engine, &program, id)).collect();
+    match args.format {
+        Format::Json => {
+            let results: Vec<Json> =
+                program.checked().results.iter().map(|(name, id)| json!({"name": name, "node": id.0})).collect();
+            let report = json!({"query": program.checked().query, "nodes": described, "results": results});
+            output::print(&format!("{report:#}\n"));
+        }
+        Format::Text => output::print(&text(&program, &described, args.stage)),
+    }
+    Ok(())
+}
+
+/// The stages that need no catalog.
+fn parsed(file: &ProgramFile, args: &ExplainArgs) -> Result<(), Failure> {
+    let mut sources = Sources::default();
+    let source = sources.add(file.name.as_str(), file.text.as_str());
+    let mut sink = Sink::default();
+    let text = match args.stage {
+        Stage::Tokens => {
+            let tokens = syntax::tokens(&file.text, source, &mut sink);
+            tokens.iter().map(|t| format!("{}..{} {:?}\n", t.span.start, t.span.end, t.token)).collect()
+        }
+        _ => syntax::dump(&syntax::parse(&file.text, source, &mut sink)),
+    };
+    match args.format {
+        Format::Text => output::print(&text),
+        Format::Json => output::print(&format!("{:#}\n", text.lines().collect::<Vec<_>>().into_iter().map(Json::from).collect::<Json>())),
+    }
+    let found = sink.finish();
+    draw(&found, &sources);
+    if has_errors(&found) { Err(Failure::Program) } else { Ok(()) }
+}
+
+fn node(engine: &Engine, program: &Program, id: NodeId) -> Json {
+    let schema = engine.schema();
+    let node = program.checked().graph.get(id);
+    let place = program.sources().position(node.span.source, node.span.start);
+    let columns: Vec<String> =
+        node.shape.columns.iter().map(|c| format!("{}: {}", c.name, schema.type_name(&c.ty))).collect();
+    let wave = program.schedule().waves.iter().position(|w| w.contains(&id));
+    json!({
+        "node": id.0,
+        "op": node.op.name(),
+        "details": node.op.details(schema),
+        "inputs": node.inputs.iter().map(|i| i.0).collect::<Vec<_>>(),
+        "reads": node.needs().iter().filter(|n| !node.inputs.contains(n)).map(|n| n.0).collect::<Vec<_>>(),
+        "entity": schema.entity(node.shape.entity).name,
+        "columns": columns,
+        "at_most": node.shape.bound,
+        "wave": wave,
+        "at": {"file": &*program.sources().get(node.span.source).name, "line": place.line, "column": place.column},
+    })
+}
+
+fn text(program: &Program, nodes: &[Json], stage: Stage) -> String {
+    let mut text = format!("query {}\n", program.checked().query);
+    let mut wave = None;
+    for node in nodes {
+        if stage == Stage::Plan && node["wave"] != Json::Null && Some(&node["wave"]) != wave {
+            wave = Some(&node["wave"]);
+            text.push_str(&format!("wave {}\n", node["wave"]));
+        }
+        text.push_str(&line(node, stage));
+    }
+    for (name, id) in &program.checked().results {
+        text.push_str(&format!("result {}#{}\n", name.as_ref().map_or(String::new(), |n| format!("{n} = ")), id.0));
+    }
+    text
+}
+
+fn line(node: &Json, stage: Stage) -> String {
+    let list = |name: &str| node[name].as_array().into_iter().flatten().map(|i| format!("#{i}")).collect::<Vec<_>>();
+    let mut from = list("inputs");
+    from.extend(list("reads").into_iter().map(|n| format!("reads {n}")));
+    let word = |name: &str| node[name].as_str().unwrap_or("").to_owned();
+    let mut line = format!("  #{} {}", node["node"], word("op"));
+    if !word("details").is_empty() {
+        line.push_str(&format!("({})", word("details")));
+    }
+    if !from.is_empty() {
+        line.push_str(&format!(" <- {}", from.join(", ")));
+    }
+    if stage != Stage::Dag {
+        let columns: Vec<&str> = node["columns"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+        let bound = node["at_most"].as_u64().map_or(String::new(), |n| format!(", at most {n} rows"));
+        let columns = if columns.is_empty() { String::new() } else { format!(" {{{}}}", columns.join(", ")) };
+        line.push_str(&format!("\n       set[{}]{columns}{bound}", word("entity")));
+    }
+    line.push('\n');
+    line
+}

@@ -1,0 +1,221 @@
+//! The command line: one file per verb. Results go to standard output, everything else to
+//! standard error.
+
+mod bench;
+mod build;
+mod check;
+mod explain;
+mod output;
+mod progress;
+mod run;
+mod table;
+mod users;
+
+use crate::diag::{Diagnostic, json, render};
+use crate::engine::{Compiled, Engine, Unit, has_errors};
+use crate::source::Sources;
+use crate::store::{DataError, Options};
+use crate::{RunError, catalog};
+use clap::{Args, Parser, Subcommand};
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The program has errors.
+const PROGRAM: u8 = 1;
+/// Wrong usage of the command.
+const USAGE: u8 = 2;
+/// The catalog or a data file is broken.
+const DATA: u8 = 3;
+/// A limit was hit at run time.
+const LIMIT: u8 = 4;
+
+#[derive(Parser)]
+#[command(
+    name = "igql",
+    version,
+    about = "Candidate retrieval and ranking: checks, explains and runs IGQL programs",
+    after_help = "A project is a folder with a `catalog.toml`; commands find it by walking up from the program.\n\n\
+                  Try:\n  igql run examples/movies/recommend.igql --user 42\n  igql check examples/movies/recommend.igql\n  \
+                  igql explain examples/movies/recommend.igql\n\n\
+                  Exit codes: 0 fine, 1 the program has errors, 2 wrong usage, 3 catalog or data error, 4 a limit was hit."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    project: Project,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a program for one or many users
+    Run(run::RunArgs),
+    /// Report everything that is wrong with programs, without running them
+    Check(check::CheckArgs),
+    /// Bring what is derived from the data (`.igql/`) up to date
+    Build(build::BuildArgs),
+    /// Show how a program is understood and how it will run
+    Explain(explain::ExplainArgs),
+    /// Measure latency and throughput of a program
+    Bench(bench::BenchArgs),
+}
+
+/// Where the data is, for every command.
+#[derive(Args, Clone)]
+struct Project {
+    /// The catalog file, or its folder [default: found by walking up from the program]
+    #[arg(long, global = true, value_name = "PATH")]
+    catalog: Option<PathBuf>,
+    /// Keep `.igql/` in this folder instead of beside the catalog
+    #[arg(long, global = true, value_name = "DIR")]
+    cache: Option<PathBuf>,
+    /// Run on the snapshot there is, even if the data has changed since
+    #[arg(long, global = true)]
+    stale: bool,
+    /// Threads to use [default: all cores]
+    #[arg(long, global = true, value_name = "N")]
+    threads: Option<usize>,
+}
+
+/// Why a command ends early.
+enum Failure {
+    /// With what has been drawn already.
+    Program,
+    Usage(String),
+    Data(Box<DataError>),
+    Limit(String),
+}
+
+impl From<DataError> for Failure {
+    fn from(error: DataError) -> Self {
+        Failure::Data(Box::new(error))
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Limit(message) => Failure::Limit(message),
+            RunError::Request(message) => Failure::Usage(message),
+        }
+    }
+}
+
+/// Parses the arguments and runs the command.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Some(threads) = cli.project.threads.filter(|&n| n > 0) {
+        // fails only if a pool exists already, which then is used
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    }
+    let result = match &cli.command {
+        Command::Run(args) => run::run(&cli.project, args),
+        Command::Check(args) => check::check(&cli.project, args),
+        Command::Build(args) => build::build(&cli.project, args),
+        Command::Explain(args) => explain::explain(&cli.project, args),
+        Command::Bench(args) => bench::bench(&cli.project, args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => fail(failure),
+    }
+}
+
+fn fail(failure: Failure) -> ExitCode {
+    let (code, message) = match failure {
+        Failure::Program => return ExitCode::from(PROGRAM),
+        Failure::Usage(message) => (USAGE, format!("error: {message}")),
+        Failure::Data(error) => (DATA, error.to_string()),
+        Failure::Limit(message) => (LIMIT, format!("error: {message}")),
+    };
+    eprintln!("{message}");
+    ExitCode::from(code)
+}
+
+impl Project {
+    /// The catalog: as given, or found from a program's folder upwards.
+    fn find(&self, program: Option<&Path>) -> Result<PathBuf, Failure> {
+        if let Some(given) = &self.catalog {
+            return Ok(if given.is_dir() { given.join("catalog.toml") } else { given.clone() });
+        }
+        let start = program.and_then(Path::parent).filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        catalog::find(start).ok_or_else(|| {
+            let error = DataError::new(start.join("catalog.toml"), "there is no catalog here or in a folder above");
+            let help = "a project is a folder with a `catalog.toml`; name it with `--catalog PATH`";
+            Failure::from(error.help(help))
+        })
+    }
+
+    fn options(&self) -> Options {
+        Options { cache: self.cache.clone(), stale: self.stale, progress: progress::on_terminal() }
+    }
+
+    fn open(&self, program: Option<&Path>) -> Result<Engine, Failure> {
+        let engine = Engine::open_with(self.find(program)?, &self.options())?;
+        for warning in engine.snapshot().warnings() {
+            eprintln!("warning: {warning}");
+        }
+        Ok(engine)
+    }
+}
+
+/// A program's name and text; `-` is standard input.
+struct ProgramFile {
+    path: PathBuf,
+    name: String,
+    text: String,
+}
+
+impl ProgramFile {
+    fn read(path: &Path) -> Result<ProgramFile, Failure> {
+        let name = path.display().to_string();
+        let text = if name == "-" {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).map(|_| text)
+        } else {
+            std::fs::read_to_string(path)
+        };
+        match text {
+            Ok(text) => Ok(ProgramFile { path: path.to_owned(), name, text }),
+            Err(error) => Err(Failure::Usage(format!("{name}: {error}"))),
+        }
+    }
+
+    /// The folder that its imports are relative to.
+    fn folder(&self) -> Option<&Path> {
+        let parent = self.path.parent()?;
+        Some(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
+    }
+
+    fn compile(&self, engine: &Engine, query: Option<&str>) -> Compiled {
+        engine.compile_unit(&Unit { name: &self.name, text: &self.text, folder: self.folder(), query })
+    }
+
+    /// A program that can run; what is wrong or doubtful goes to standard error.
+    fn program(&self, engine: &Engine, query: Option<&str>) -> Result<crate::Program, Failure> {
+        let compiled = self.compile(engine, query);
+        draw(&compiled.diagnostics, &compiled.sources);
+        match compiled.program {
+            Some(program) => Ok(program),
+            None if has_errors(&compiled.diagnostics) => Err(Failure::Program),
+            None => {
+                eprintln!("error: {} has no query to run\nhelp: end the file with an expression, or declare `query main = ...`", self.name);
+                Err(Failure::Program)
+            }
+        }
+    }
+}
+
+/// Draws diagnostics on standard error.
+fn draw(diagnostics: &[Diagnostic], sources: &Sources) {
+    if !diagnostics.is_empty() {
+        let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        eprint!("{}", render::draw(diagnostics, sources, color));
+    }
+}
+
+/// Diagnostics as JSON, for machines.
+fn as_json(diagnostics: &[Diagnostic], sources: &Sources) -> serde_json::Value {
+    json::to_json(diagnostics, sources)
+}

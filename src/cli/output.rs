@@ -1,0 +1,103 @@
+//! Answers as JSON.
+
+use crate::answer::{Answer, List, Row};
+use crate::types::{Key, Value};
+use serde_json::{Map, Value as Json, json};
+use std::io::Write;
+
+/// Writes to standard output; a reader that goes away ends the program in silence.
+pub fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// An answer as `interface.md` has it: `results`, or `lists` for a page.
+pub fn answer(answer: &Answer) -> Json {
+    let mut object = Map::new();
+    object.insert("user".into(), answer.user.as_ref().map_or(Json::Null, key));
+    object.insert("query".into(), answer.query.clone().into());
+    object.insert("now".into(), time(answer.now));
+    object.insert("snapshot".into(), (*answer.snapshot).into());
+    match &answer.lists[..] {
+        [only] if only.name.is_none() => object.insert("results".into(), rows(only)),
+        lists => {
+            let named = lists.iter().map(|l| (l.name.clone().unwrap_or_default(), rows(l))).collect();
+            object.insert("lists".into(), Json::Object(named))
+        }
+    };
+    object.insert("warnings".into(), answer.warnings.clone().into());
+    Json::Object(object)
+}
+
+fn rows(list: &List) -> Json {
+    list.rows.iter().enumerate().map(|(i, r)| row(list, i, r)).collect()
+}
+
+fn row(list: &List, i: usize, row: &Row) -> Json {
+    let mut object = Map::new();
+    object.insert("position".into(), (i + 1).into());
+    object.insert(list.key.clone(), key(row.key()));
+    object.insert("score".into(), json!(row.score_or_null()));
+    for ((name, _), v) in list.columns.iter().zip(row.values()) {
+        object.insert(name.clone(), value(v));
+    }
+    Json::Object(object)
+}
+
+pub fn key(key: &Key) -> Json {
+    match key {
+        Key::Int(k) => (*k).into(),
+        Key::Str(k) => k.clone().into(),
+    }
+}
+
+/// A value: times as ISO text, durations in seconds.
+fn value(v: &Value) -> Json {
+    match v {
+        Value::Null => Json::Null,
+        Value::Int(v) => (*v).into(),
+        Value::Float(v) => json!(v),
+        Value::Bool(v) => (*v).into(),
+        Value::Str(v) => v.clone().into(),
+        Value::Time(v) => time(*v),
+        Value::Duration(v) => json!(*v as f64 / 1e6),
+        Value::Id(v) => key(v),
+        Value::List(v) => v.iter().map(value).collect(),
+        Value::Vector(v) => v.iter().map(|x| json!(x)).collect(),
+    }
+}
+
+fn time(us: i64) -> Json {
+    jiff::Timestamp::from_microsecond(us).map_or(Json::Null, |t| t.to_string().into())
+}
+
+/// A value for people: no quotes, few digits.
+pub fn short(v: &Value) -> String {
+    match v {
+        Value::Null => "-".to_owned(),
+        Value::Float(v) => float(*v),
+        Value::List(items) => items.iter().map(short).collect::<Vec<_>>().join(" | "),
+        Value::Vector(v) => format!("vector[{}]", v.len()),
+        Value::Duration(us) => crate::expr::show::duration(*us),
+        other => match value(other) {
+            Json::String(text) => text,
+            json => json.to_string(),
+        },
+    }
+}
+
+/// A float with about five digits.
+pub fn float(v: f64) -> String {
+    let size = v.abs();
+    if v.is_nan() {
+        "-".to_owned()
+    } else if v == v.trunc() && size < 1e6 {
+        format!("{v}")
+    } else if (1e-3..1e6).contains(&size) {
+        format!("{v:.4}")
+    } else {
+        format!("{v:.3e}")
+    }
+}
