@@ -164,6 +164,7 @@ fn agrees(found: &str, cell: &str, table: &Table) -> bool {
     match (found.parse::<f64>(), cell.parse::<f64>()) {
         (Ok(a), Ok(b)) if table.settings.approx => (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0),
         (Ok(a), Ok(b)) => a == b,
-        _ => found == cell,
+        // Cells with spaces are quoted in the file.
+        _ => found == cell || found == format!("\"{cell}\""),
     }
 }

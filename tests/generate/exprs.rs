@@ -22,8 +22,10 @@ pub struct Scope {
     pub entity: usize,
     /// Columns bound by `let`.
     pub bound: Vec<(String, Ty)>,
-    /// Sets of the request by name, with their entities.
+    /// Sets of the request, with their entities.
     pub sets: Vec<(String, usize)>,
+    /// A key of an account.
+    pub account: String,
     /// Score and position may be read.
     pub placed: bool,
     /// The values and policies of items are declared.
@@ -33,7 +35,7 @@ pub struct Scope {
 impl Scope {
     /// The entity alone.
     pub fn bare(entity: usize) -> Scope {
-        Scope { entity, bound: Vec::new(), sets: Vec::new(), placed: false, declared: false }
+        Scope { entity, bound: Vec::new(), sets: Vec::new(), account: String::new(), placed: false, declared: false }
     }
 }
 
@@ -115,6 +117,7 @@ fn int(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
         5 => format!("{}({}, {})", rng.text(&["min", "max"]), expr(rng, scope, Ty::Int, depth), expr(rng, scope, Ty::Int, depth)),
         6 => format!("{}({})", rng.text(&["round", "floor", "ceil", "int"]), expr(rng, scope, Ty::Float, depth)),
         7 => format!("{}({})", rng.text(&["hour", "weekday"]), expr(rng, scope, Ty::Time, depth)),
+        8 if !scope.sets.is_empty() => format!("count({})", rng.pick(&scope.sets).0),
         8 => format!("len({})", expr(rng, scope, Ty::Str, depth)),
         _ => aggregate(rng, scope, "count", "", depth),
     }
@@ -133,14 +136,13 @@ fn float(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
         6 => format!("{}({})", rng.text(&["sqrt", "exp", "log", "log1p", "sigmoid", "tanh", "abs"]), x(rng)),
         7 => format!("decay({}, {})", expr(rng, scope, Ty::Time, depth), rng.text(&["7d", "36h"])),
         8 => format!("({} / {})", expr(rng, scope, Ty::Span, depth), expr(rng, scope, Ty::Span, depth)),
-        9 => match rng.below(3) {
+        9 => match rng.below(2) {
             0 => aggregate(rng, scope, "sum", ", weight", depth),
-            1 => aggregate(rng, scope, "mean", ", weight", depth),
-            _ => format!("uniform(\"{}\")", rng.text(&["x", "y"])),
+            _ => aggregate(rng, scope, "mean", ", weight", depth),
         },
-        _ => match scope.sets.iter().find(|(_, e)| *e == scope.entity) {
-            Some((name, _)) => format!("score_of({name})"),
-            None => x(rng),
+        _ => match scope.sets.iter().find(|(_, e)| *e == ITEM) {
+            Some((name, _)) => format!("{}({name}, {})", rng.text(&["sum", "mean", "max", "min"]), rng.text(&["q", "score"])),
+            None => format!("clamp({}, -1.0, {})", x(rng), literal(rng, Ty::Float)),
         },
     }
 }
@@ -177,11 +179,16 @@ fn column_or_leaf(rng: &mut Rng, scope: &Scope, ty: Ty) -> String {
     }
 }
 
-/// The row, or its owner, in a set of the request.
+/// The row, or its owner, in a set of the request or beside a key.
 fn membership(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
     let not = rng.text(&["in", "not in"]);
+    if scope.entity == ITEM && !scope.account.is_empty() && rng.one_in(3) {
+        let (key, is) = (&scope.account, rng.text(&["==", "!="]));
+        return rng.text(&[&format!("(owner {is} {key})"), &format!("(owner_id {not} [{key}])"), &format!("(it {is} 100)")]);
+    }
     let fits = |(_, entity): &&(String, usize)| *entity == scope.entity || (scope.entity == ITEM && *entity == ACCT);
-    match scope.sets.iter().filter(fits).last() {
+    let known: Vec<&(String, usize)> = scope.sets.iter().filter(fits).collect();
+    match (!known.is_empty()).then(|| *rng.pick(&known)) {
         Some((name, entity)) if *entity == scope.entity => format!("(it {not} {name})"),
         Some((name, _)) => format!("(owner {not} {name})"),
         None if scope.entity == ITEM && rng.one_in(2) => format!("({} {not} tags)", literal(rng, Ty::Str)),
@@ -191,11 +198,10 @@ fn membership(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
 
 fn string(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
     let s = |rng: &mut Rng| expr(rng, scope, Ty::Str, depth);
-    match rng.below(4) {
+    match rng.below(3) {
         0 => format!("({} + {})", s(rng), s(rng)),
         1 => format!("{}({})", rng.text(&["lower", "upper"]), s(rng)),
-        2 => format!("coalesce({}, {})", s(rng), literal(rng, Ty::Str)),
-        _ => format!("max({}, {})", s(rng), s(rng)),
+        _ => format!("coalesce({}, {})", s(rng), literal(rng, Ty::Str)),
     }
 }
 
@@ -230,7 +236,7 @@ fn aggregate(rng: &mut Rng, scope: &Scope, name: &str, of: &str, depth: usize) -
             ("likes(viewer, it)", true, false),
             ("similar(it)", false, false),
             ("~owner(owner)", true, false),
-            ("~rated.owner(owner)", true, true),
+            ("~reached(owner)", true, false),
         ]),
     };
     let mut conditions = String::new();

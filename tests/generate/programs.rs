@@ -4,7 +4,6 @@ use super::Rng;
 use super::exprs::{Scope, TYPES, Ty, expr, literal};
 use super::worlds::{ACCT, ITEM, USER};
 use crate::reference::World;
-use std::collections::BTreeSet;
 
 /// A set as text, with what is known of it.
 #[derive(Clone)]
@@ -21,8 +20,6 @@ struct Maker<'w> {
     /// Sets bound at top level: name, entity.
     sets: Vec<(String, Made)>,
     declared: bool,
-    /// Declarations in use, in the order of [`DECLARATIONS`].
-    used: BTreeSet<usize>,
 }
 
 const NAMES: [&str; 3] = ["user", "acct", "item"];
@@ -43,7 +40,7 @@ const DECLARATIONS: [(&str, &str); 9] = [
 /// A program over a world.
 pub fn program(rng: &mut Rng, world: &World) -> String {
     let declared = rng.one_in(2);
-    let mut maker = Maker { rng: rng.clone(), world, sets: Vec::new(), declared, used: BTreeSet::new() };
+    let mut maker = Maker { rng: rng.clone(), world, sets: Vec::new(), declared };
     let bindings = maker.rng.below(3);
     for i in 0..bindings {
         let entity = *maker.rng.pick(&[ACCT, ITEM, ITEM]);
@@ -53,7 +50,10 @@ pub fn program(rng: &mut Rng, world: &World) -> String {
     }
     let entity = *maker.rng.pick(&[ITEM, ITEM, ITEM, ACCT, USER]);
     let depth = 2 + maker.rng.below(5);
-    let main = maker.set(entity, depth);
+    let mut main = maker.set(entity, depth);
+    if maker.rng.one_in(6) {
+        main = maker.select(main);
+    }
     let text = maker.write(&main);
     *rng = maker.rng;
     text
@@ -61,18 +61,22 @@ pub fn program(rng: &mut Rng, world: &World) -> String {
 
 impl Maker<'_> {
     fn write(&mut self, main: &Made) -> String {
-        let body = self.sets.iter().map(|(name, made)| format!("{name} = {}\n", made.text)).collect::<String>() + &main.text;
-        let mut text = String::new();
-        if self.declared {
-            text += &self.row_declarations(&body);
-        }
-        for (i, (_, declaration)) in DECLARATIONS.iter().enumerate() {
-            // `reached` is made of `touched`.
-            if self.used.contains(&i) || (i == 1 && self.used.contains(&2)) {
-                text += &format!("{declaration}\n");
+        let keep_all = self.rng.one_in(8);
+        let mut body = main.text.clone();
+        for (name, made) in self.sets.clone().iter().rev() {
+            if keep_all || mentions(&body, name) {
+                body = format!("{name} = {}\n{body}", made.text);
             }
         }
-        format!("{text}{body}\n")
+        if self.declared {
+            body = self.row_declarations(&body) + &body;
+        }
+        for (name, declaration) in DECLARATIONS.iter().rev() {
+            if mentions(&body, name) {
+                body = format!("{declaration}\n{body}");
+            }
+        }
+        body + "\n"
     }
 
     /// Values, a policy, a param, a tunable and a model of items.
@@ -88,27 +92,21 @@ impl Maker<'_> {
             ("fine", format!("policy fine(least: float = {limit}) on item = q >= least and (n > 0 or ok)")),
             ("formula", "model formula on item = formula(heads={h1: q, h2: coalesce(n, 0) * 0.5})".to_owned()),
         ];
-        let mentions = |name: &str| {
-            let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            body.split(|c| !word(c)).any(|part| part == name)
-        };
-        all.iter().filter(|(name, _)| mentions(name)).map(|(_, text)| format!("{text}\n")).collect()
+        all.iter().filter(|(name, _)| mentions(body, name)).map(|(_, text)| format!("{text}\n")).collect()
     }
 
-    fn use_of(&mut self, name: &str) -> String {
-        let index = DECLARATIONS.iter().position(|(n, _)| *n == name).expect("a declaration");
-        self.used.insert(index);
-        name.to_owned()
-    }
-
-    fn scope(&self, made: &Made) -> Scope {
-        Scope {
-            entity: made.entity,
-            bound: made.bound.clone(),
-            sets: self.sets.iter().map(|(name, m)| (name.clone(), m.entity)).collect(),
-            placed: true,
-            declared: self.declared,
+    fn scope(&mut self, made: &Made) -> Scope {
+        let mut sets: Vec<(String, usize)> = self.sets.iter().map(|(name, m)| (name.clone(), m.entity)).collect();
+        for (text, entity) in [("user.walk(likes)", ITEM), ("user.some_likes()", ITEM), ("user.walk(follows, limit=2)", ACCT)] {
+            if self.rng.one_in(4) {
+                sets.push((text.to_owned(), entity));
+            }
         }
+        let account = match self.rng.pick(&self.world.entities[ACCT].keys) {
+            igql::types::Key::Int(key) => key.to_string(),
+            igql::types::Key::Str(key) => format!("\"{key}\""),
+        };
+        Scope { entity: made.entity, bound: made.bound.clone(), sets, account, placed: true, declared: self.declared }
     }
 
     fn expr(&mut self, made: &Made, ty: Ty) -> String {
@@ -125,7 +123,6 @@ impl Maker<'_> {
         match self.rng.below(12) {
             0..4 => self.fan_out(entity, depth - 1),
             4 => self.algebra(entity, depth - 1),
-            5 => self.choice(entity, depth - 1),
             _ => {
                 let made = self.set(entity, depth - 1);
                 self.operator(made)
@@ -167,12 +164,10 @@ impl Maker<'_> {
             (USER, 3..5) => (ITEM, self.walk("~likes", true, false)),
             (USER, _) => (ACCT, self.walk("~follows", false, false)),
             (ACCT, 0..3) => (USER, self.walk("follows", false, false)),
-            (ACCT, 3..5) => (ITEM, self.walk("owner", false, false)),
+            (ACCT, 3) => (ITEM, self.walk("owner", false, false)),
+            (ACCT, 4) => (USER, self.walk("rated.owner", true, true)),
             (ACCT, 5..8) => (ACCT, self.search("deep", "")),
-            (ACCT, _) => {
-                let reached = self.use_of("reached");
-                (USER, self.walk(&reached, true, true))
-            }
+            (ACCT, _) => (USER, self.walk("reached", true, true)),
             (_, 0) => (USER, self.walk("likes", true, false)),
             (_, 1) => (USER, self.walk("rated", true, true)),
             (_, 2) => (ITEM, self.walk("similar", false, true)),
@@ -180,9 +175,8 @@ impl Maker<'_> {
             (_, 4) => (ITEM, self.search("clip", "")),
             (_, 5) => (USER, self.search("towers", ", to=item")),
             (_, 6) => {
-                let name = self.rng.text(&["loved", "touched"]);
-                let edge = self.use_of(&name);
-                (USER, self.walk(&edge, true, true))
+                let name = self.rng.text(&["loved", "touched", "rated | likes", "likes"]);
+                (USER, self.walk(&name, true, true))
             }
             (_, 7) => (ACCT, self.call("posted", &["", "3", "all", "auto(1)"])),
             (_, 8) => (ITEM, self.call("near", &["", "2", "k=4"])),
@@ -196,7 +190,6 @@ impl Maker<'_> {
     }
 
     fn call(&mut self, name: &str, arguments: &[&str]) -> String {
-        let name = self.use_of(name);
         format!(".{name}({})", self.rng.text(arguments))
     }
 
@@ -213,14 +206,14 @@ impl Maker<'_> {
             options += &format!(", limit={}", self.rng.text(&["1", "2", "3", "all", "auto(2)"]));
         }
         if self.rng.one_in(3) {
-            let orders: &[&str] = if timed { &["newest", "listed", "strongest"] } else { &["listed", "strongest"] };
+            let orders: &[&str] = if timed { &["newest", "listed", "strongest", "random"] } else { &["listed", "strongest", "random"] };
             options += &format!(", order={}", self.rng.text(orders));
         }
         if timed && self.rng.one_in(4) {
             options += &format!(", within={}", self.rng.text(&["5d", "12d", "40d"]));
         }
         if self.rng.one_in(4) {
-            options += &format!(", where={}", self.rng.text(&["weight >= 0.25", "from == to or weight != 1.0", "weight is not null"]).replace("from == to or ", ""));
+            options += &format!(", where={}", self.rng.text(&["weight >= 0.25", "weight != 1.0", "weight is not null"]));
         }
         if self.rng.one_in(5) {
             let weights: &[&str] = match (timed, weighted) {
@@ -262,17 +255,6 @@ impl Maker<'_> {
         Made { text: format!("({} {op} {})", a.text, b.text), entity, bound }
     }
 
-    /// A choice by a number of the request.
-    fn choice(&mut self, entity: usize, depth: usize) -> Made {
-        let (a, b) = (self.set(entity, depth), self.set(entity, depth));
-        let fact = *self.rng.pick(&[ACCT, ITEM]);
-        let counted = self.set(fact, 1);
-        let condition = format!("count({}) > {}", counted.text, self.rng.below(4));
-        // Only what both have may be read.
-        let bound = a.bound.iter().filter(|x| b.bound.contains(x)).cloned().collect();
-        Made { text: format!("({} if {condition} else {})", a.text, b.text), entity, bound }
-    }
-
     fn operator(&mut self, made: Made) -> Made {
         match self.rng.below(10) {
             0 | 1 => self.bind(made),
@@ -283,10 +265,7 @@ impl Maker<'_> {
                 made.then(&take)
             }
             7 | 8 => self.diversify(made),
-            _ => {
-                let first = self.use_of("first");
-                made.then(&format!(".{first}()"))
-            }
+            _ => made.then(".first()"),
         }
     }
 
@@ -301,13 +280,19 @@ impl Maker<'_> {
         made.then(&format!(".let({name}={value})"))
     }
 
+    /// Some columns as the output.
+    fn select(&mut self, made: Made) -> Made {
+        let (value, column) = (self.expr(&made, Ty::Float), ["age", "tier", "owner"][made.entity]);
+        let bound = made.bound.first().map(|(name, _)| format!(", {name}")).unwrap_or_default();
+        made.then(&format!(".select({column}, x={value}{bound})"))
+    }
+
     fn filter(&mut self, made: Made) -> Made {
         if made.entity == ITEM && self.rng.one_in(6) {
-            let above = self.use_of("above");
-            return made.then(&format!(".{above}()"));
+            return made.then(".above()");
         }
         if made.entity == ITEM && self.declared && self.rng.one_in(5) {
-            return made.then(&self.rng.text(&[".filter(fine=0.25)", ".filter(fine=0.0, n > 0)", ".filter()"]).replace(".filter()", ".filter(fine(0.5))"));
+            return made.then(&self.rng.text(&[".filter(fine=0.25)", ".filter(fine=0.0, n > 0)", ".filter(fine(0.5))"]));
         }
         let condition = self.expr(&made, Ty::Bool);
         let second = if self.rng.one_in(4) { format!(", {}", self.expr(&made, Ty::Bool)) } else { String::new() };
@@ -365,4 +350,10 @@ impl Made {
         self.text += step;
         self
     }
+}
+
+/// Whether a text has a name as a whole word.
+fn mentions(text: &str, name: &str) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.split(|c| !word(c)).any(|part| part == name)
 }

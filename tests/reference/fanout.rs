@@ -73,13 +73,14 @@ impl<'a> Interp<'a> {
             "strongest" => taken.sort_by(|a, b| compare_scores(Some(a.1), Some(b.1))),
             "random" => taken.sort_by(|a, b| {
                 let at = |i: usize| self.uniform_of_link(links, i);
-                compare_scores(at(b.0), at(a.0))
+                compare_scores(at(a.0), at(b.0))
             }),
             _ => {}
         }
     }
 
-    /// The `uniform` of a link: its key is that of its ends.
+    /// The `uniform` of a link: its key is that of its ends. The largest come first, as the rows
+    /// that `sample` takes.
     fn uniform_of_link(&self, links: &Links, i: usize) -> Option<f64> {
         let link = &links.list[i];
         self.uniform_of(None, &[Value::Id(links.from, link.from), Value::Id(links.to, link.to)])

@@ -148,9 +148,10 @@ impl<'a> Interp<'a> {
     }
 }
 
+/// Where the bounds are the wrong way round, the upper one holds.
 fn clamp(x: &Value, low: &Value, high: &Value) -> Value {
-    let at_most = extreme(vec![x, high], Ordering::Less);
-    extreme(vec![&at_most, low], Ordering::Greater)
+    let at_least = extreme(vec![x, low], Ordering::Greater);
+    extreme(vec![&at_least, high], Ordering::Less)
 }
 
 fn calendar(name: &str, t: &Value) -> Value {

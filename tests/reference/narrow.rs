@@ -130,12 +130,15 @@ impl<'a> Interp<'a> {
         set.with_rows(rows)
     }
 
-    /// Group of each row by the value of an expression; a null is a group of its own.
+    fn grouped(&self, a: &Value, b: &Value) -> bool {
+        (a.is_null() && b.is_null()) || self.equal(a, b).is_true()
+    }
+
+    /// Group of each row by the value of an expression; as in SQL the nulls are one group.
     fn groups(&self, set: &Set, per: Option<&'a Expr>, env: &Env<'a>) -> Vec<usize> {
         let Some(per) = per else { return vec![0; set.rows.len()] };
         let values: Vec<Value> = set.places().map(|at| self.value(per, env, &at)).collect();
-        let same = |a: &Value, b: &Value| self.equal(a, b).is_true();
-        let first = |(i, v): (usize, &Value)| values.iter().position(|w| same(v, w)).unwrap_or(i);
+        let first = |(i, v): (usize, &Value)| values.iter().position(|w| self.grouped(v, w)).unwrap_or(i);
         values.iter().enumerate().map(first).collect()
     }
 }
