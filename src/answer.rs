@@ -80,7 +80,9 @@ impl Answer {
 
     /// A list of a page by name.
     pub fn list(&self, name: &str) -> Option<&List> {
-        self.lists.iter().find(|list| list.name.as_deref() == Some(name))
+        self.lists
+            .iter()
+            .find(|list| list.name.as_deref() == Some(name))
     }
 }
 
@@ -102,18 +104,35 @@ pub fn answers(
             now: run.now[i],
             snapshot: snapshot.clone(),
             lists: Vec::with_capacity(checked.results.len()),
-            warnings: warnings.iter().filter(|(r, _)| *r == i).map(|(_, m)| m.clone()).collect(),
+            warnings: warnings
+                .iter()
+                .filter(|(r, _)| *r == i)
+                .map(|(_, m)| m.clone())
+                .collect(),
         })
         .collect();
     for (name, node) in &checked.results {
         let shape = checked.graph.shape(*node);
         let key = &run.snapshot.schema().entity(shape.entity).key;
-        let columns: Arc<Vec<(String, Type)>> =
-            Arc::new(shape.columns.iter().map(|c| (c.name.clone(), c.ty.clone())).collect());
+        let columns: Arc<Vec<(String, Type)>> = Arc::new(
+            shape
+                .columns
+                .iter()
+                .map(|c| (c.name.clone(), c.ty.clone()))
+                .collect(),
+        );
         let rows = sets.rows(*node);
         for (request, answer) in answers.iter_mut().enumerate() {
-            let rows = rows.range(request).map(|i| row(run, shape.entity, rows, i, &columns)).collect();
-            answer.lists.push(List { name: name.clone(), key: key.clone(), columns: columns.clone(), rows });
+            let rows = rows
+                .range(request)
+                .map(|i| row(run, shape.entity, rows, i, &columns))
+                .collect();
+            answer.lists.push(List {
+                name: name.clone(),
+                key: key.clone(),
+                columns: columns.clone(),
+                rows,
+            });
         }
     }
     answers
@@ -128,8 +147,18 @@ fn row(
 ) -> Row {
     let key = run.keys.key(entity, rows.ids[i]).unwrap_or(Key::Int(0));
     let score = Some(rows.scores[i]).filter(|s| !s.is_nan());
-    let values = rows.columns.iter().zip(columns.iter()).map(|(column, (_, ty))| value(run, column, ty, i)).collect();
-    Row { key, score, values, columns: columns.clone() }
+    let values = rows
+        .columns
+        .iter()
+        .zip(columns.iter())
+        .map(|(column, (_, ty))| value(run, column, ty, i))
+        .collect();
+    Row {
+        key,
+        score,
+        values,
+        columns: columns.clone(),
+    }
 }
 
 /// One value of a column.
@@ -143,8 +172,13 @@ fn value(run: &Run, column: &Column, ty: &Type, i: usize) -> Value {
         (Column::F64(v), _) => Value::Float(v[i]),
         (Column::Bool(v), _) if v[i] == NULL_BOOL => Value::Null,
         (Column::Bool(v), _) => Value::Bool(v[i] == 1),
-        (Column::Code(v), Type::Id(entity)) => run.keys.key(*entity, v[i]).map_or(Value::Null, Value::Id),
-        (Column::Code(v), _) => run.texts.get(v[i]).map_or(Value::Null, |text| Value::Str(text.into_owned())),
+        (Column::Code(v), Type::Id(entity)) => {
+            run.keys.key(*entity, v[i]).map_or(Value::Null, Value::Id)
+        }
+        (Column::Code(v), _) => run
+            .texts
+            .get(v[i])
+            .map_or(Value::Null, |text| Value::Str(text.into_owned())),
         (Column::List { slots, items }, Type::List(item)) => match slots[i] {
             [NULL_CODE, _] => Value::Null,
             [start, len] => {
@@ -153,9 +187,9 @@ fn value(run: &Run, column: &Column, ty: &Type, i: usize) -> Value {
             }
         },
         (Column::Vector { .. }, _) => match Val::borrow(column) {
-            Val::Vector(slots, numbers) => {
-                numbers.at(slots.get(i)).map_or(Value::Null, |v| Value::Vector(v.to_vec()))
-            }
+            Val::Vector(slots, numbers) => numbers
+                .at(slots.get(i))
+                .map_or(Value::Null, |v| Value::Vector(v.to_vec())),
             _ => Value::Null,
         },
         (Column::List { .. }, _) => Value::Null,

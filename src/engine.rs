@@ -19,8 +19,8 @@ use crate::check::modules::Modules;
 use crate::check::{Checked, check};
 use crate::diag::{Diagnostic, Severity, Sink};
 use crate::exec::{self, Results, Schedule, Timing};
-use crate::expr::{Kind, Run};
 use crate::expr::texts::{Keys, Texts};
+use crate::expr::{Kind, Run};
 use crate::library::Library;
 use crate::ops::vectors::Vectors;
 use crate::ops::{Exec, Limits, RunError};
@@ -70,7 +70,11 @@ pub struct CompileError {
 
 impl std::fmt::Display for CompileError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&crate::diag::render::draw(&self.diagnostics, &self.sources, false))
+        f.write_str(&crate::diag::render::draw(
+            &self.diagnostics,
+            &self.sources,
+            false,
+        ))
     }
 }
 
@@ -106,9 +110,19 @@ impl Engine {
         let path = path.as_ref();
         let snapshot = store::open(path, options)?;
         let vectors = Vectors::open(&snapshot, &*options.progress)?;
-        let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
+        let folder = if path.is_dir() {
+            path
+        } else {
+            path.parent().unwrap_or(Path::new("."))
+        };
         let library = Library::open(folder)?;
-        Ok(Engine { inner: Arc::new(Inner { snapshot, vectors, library }) })
+        Ok(Engine {
+            inner: Arc::new(Inner {
+                snapshot,
+                vectors,
+                library,
+            }),
+        })
     }
 
     pub fn schema(&self) -> &Schema {
@@ -121,16 +135,26 @@ impl Engine {
 
     /// Compiles a program; an error carries every diagnostic.
     pub fn compile(&self, text: &str) -> Result<Program, CompileError> {
-        let unit = Unit { name: "program", text, folder: None, query: None };
+        let unit = Unit {
+            name: "program",
+            text,
+            folder: None,
+            query: None,
+        };
         let compiled = self.compile_unit(&unit);
-        compiled.program.ok_or(CompileError { diagnostics: compiled.diagnostics, sources: compiled.sources })
+        compiled.program.ok_or(CompileError {
+            diagnostics: compiled.diagnostics,
+            sources: compiled.sources,
+        })
     }
 
     /// The whole life of a text up to a plan: parse, check, schedule.
     pub fn compile_unit(&self, unit: &Unit) -> Compiled {
         let mut sink = Sink::default();
         let loaded = self.inner.library.load(unit, &mut sink);
-        let modules = Modules { all: loaded.modules };
+        let modules = Modules {
+            all: loaded.modules,
+        };
         let (checked, sink) = check(&self.inner.snapshot, &modules, unit.query, sink);
         let failed = sink.has_errors();
         let diagnostics = loaded.allowed.silence(sink.finish());
@@ -140,22 +164,42 @@ impl Engine {
             let needs_viewer = needs_viewer(&checked, &schedule);
             let warnings = diagnostics.clone();
             let sources = loaded.sources.clone();
-            Program { inner: Arc::new(ProgramInner { checked, schedule, warnings, sources, needs_viewer }) }
+            Program {
+                inner: Arc::new(ProgramInner {
+                    checked,
+                    schedule,
+                    warnings,
+                    sources,
+                    needs_viewer,
+                }),
+            }
         });
-        Compiled { program, diagnostics, sources: loaded.sources }
+        Compiled {
+            program,
+            diagnostics,
+            sources: loaded.sources,
+        }
     }
 
     /// Runs a program for one request.
     pub fn run(&self, program: &Program, request: &Request) -> Result<Answer, RunError> {
-        let mut answers = self.run_pass(program, std::slice::from_ref(request), Limits::default())?.answers;
+        let mut answers = self
+            .run_pass(program, std::slice::from_ref(request), Limits::default())?
+            .answers;
         Ok(answers.remove(0))
     }
 
     /// Runs a program for many requests, in vectorised passes. The answers are those that each
     /// request would get alone, in the order of the requests.
-    pub fn run_batch(&self, program: &Program, requests: &[Request]) -> Result<Vec<Answer>, RunError> {
-        let passes: Vec<Result<Pass, RunError>> =
-            requests.par_chunks(PASS).map(|chunk| self.run_pass(program, chunk, Limits::default())).collect();
+    pub fn run_batch(
+        &self,
+        program: &Program,
+        requests: &[Request],
+    ) -> Result<Vec<Answer>, RunError> {
+        let passes: Vec<Result<Pass, RunError>> = requests
+            .par_chunks(PASS)
+            .map(|chunk| self.run_pass(program, chunk, Limits::default()))
+            .collect();
         let mut answers = Vec::with_capacity(requests.len());
         for pass in passes {
             answers.extend(pass?.answers);
@@ -164,13 +208,26 @@ impl Engine {
     }
 
     /// Runs a program for some requests in one pass, under limits, and tells what it took.
-    pub fn run_pass(&self, program: &Program, requests: &[Request], limits: Limits) -> Result<Pass, RunError> {
+    pub fn run_pass(
+        &self,
+        program: &Program,
+        requests: &[Request],
+        limits: Limits,
+    ) -> Result<Pass, RunError> {
         let program = &*program.inner;
         let checked = &program.checked;
         let snapshot = &self.inner.snapshot;
         let results = Results::new(checked.graph.len());
         let (texts, keys) = (Texts::new(snapshot), Keys::new(snapshot));
-        let bound = request::bind(checked, program.needs_viewer, requests, snapshot, &texts, &keys, self.now())?;
+        let bound = request::bind(
+            checked,
+            program.needs_viewer,
+            requests,
+            snapshot,
+            &texts,
+            &keys,
+            self.now(),
+        )?;
         let run = Run {
             snapshot,
             texts,
@@ -182,7 +239,10 @@ impl Engine {
             sets: &results,
         };
         let exec = Exec::new(&run, &self.inner.vectors, limits);
-        bound.warnings.into_iter().for_each(|(request, message)| exec.warn(request, message));
+        bound
+            .warnings
+            .into_iter()
+            .for_each(|(request, message)| exec.warn(request, message));
         let timings = exec::run(&checked.graph, &program.schedule, &exec, &results)?;
         let warnings = exec.warnings();
         let answers = answer::answers(checked, requests, &run, &results, &warnings);
@@ -194,10 +254,14 @@ impl Engine {
         match self.schema().defaults.now {
             Now::At(time) => time,
             // just after the newest link
-            Now::Latest => self.inner.snapshot.newest_link().map_or(0, |time| time.saturating_add(1)),
-            Now::Clock => {
-                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_micros() as i64)
-            }
+            Now::Latest => self
+                .inner
+                .snapshot
+                .newest_link()
+                .map_or(0, |time| time.saturating_add(1)),
+            Now::Clock => SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |t| t.as_micros() as i64),
         }
     }
 }

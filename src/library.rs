@@ -62,7 +62,12 @@ impl Library {
         let mut sink = Sink::default();
         let mut loader = Loader {
             sources: Sources::default(),
-            modules: vec![Arc::new(Module::new(SourceId(0), Tier::Program, String::new(), File::default()))],
+            modules: vec![Arc::new(Module::new(
+                SourceId(0),
+                Tier::Program,
+                String::new(),
+                File::default(),
+            ))],
             allowed: Vec::new(),
             sink: &mut sink,
             known: Vec::new(),
@@ -70,20 +75,40 @@ impl Library {
         for (name, text) in STD {
             let source = loader.sources.add(format!("<std/{name}.igql>"), text);
             let file = parse(text, source, loader.sink);
-            loader.modules.push(Arc::new(Module::new(source, Tier::Std, format!("std.{name}"), file)));
+            loader.modules.push(Arc::new(Module::new(
+                source,
+                Tier::Std,
+                format!("std.{name}"),
+                file,
+            )));
         }
         let prelude = folder.join("prelude.igql");
         if prelude.is_file() {
-            let text = std::fs::read_to_string(&prelude).map_err(|e| DataError::io(&prelude, &e))?;
+            let text =
+                std::fs::read_to_string(&prelude).map_err(|e| DataError::io(&prelude, &e))?;
             loader.add(&prelude.display().to_string(), &text, folder, Tier::Prelude);
         }
-        let Loader { sources, modules, allowed, .. } = loader;
-        Ok(Library { folder: folder.to_owned(), sources, modules, problems: sink.finish(), allowed })
+        let Loader {
+            sources,
+            modules,
+            allowed,
+            ..
+        } = loader;
+        Ok(Library {
+            folder: folder.to_owned(),
+            sources,
+            modules,
+            problems: sink.finish(),
+            allowed,
+        })
     }
 
     /// A program with what it imports.
     pub fn load(&self, unit: &Unit, sink: &mut Sink) -> Loaded {
-        self.problems.iter().cloned().for_each(|problem| sink.push(problem));
+        self.problems
+            .iter()
+            .cloned()
+            .for_each(|problem| sink.push(problem));
         let mut loader = Loader {
             sources: self.sources.clone(),
             modules: self.modules.clone(),
@@ -98,7 +123,11 @@ impl Library {
         let mut program = Module::new(source, Tier::Program, unit.name.to_owned(), file);
         program.imports = loader.imports(&program.file, folder);
         loader.modules[0] = Arc::new(program);
-        Loaded { sources: loader.sources, modules: loader.modules, allowed: Allowed(loader.allowed) }
+        Loaded {
+            sources: loader.sources,
+            modules: loader.modules,
+            allowed: Allowed(loader.allowed),
+        }
     }
 }
 
@@ -109,7 +138,12 @@ impl Loader<'_> {
         self.allowed.extend(allows(text, source));
         let file = parse(text, source, self.sink);
         let place = self.modules.len();
-        self.modules.push(Arc::new(Module::new(source, tier, name.to_owned(), File::default())));
+        self.modules.push(Arc::new(Module::new(
+            source,
+            tier,
+            name.to_owned(),
+            File::default(),
+        )));
         let imports = self.imports(&file, folder);
         let mut module = Module::new(source, tier, name.to_owned(), file);
         module.imports = imports;
@@ -121,7 +155,9 @@ impl Loader<'_> {
     fn imports(&mut self, file: &File, folder: &Path) -> Vec<usize> {
         let mut places = Vec::new();
         for item in &file.items {
-            let ItemKind::Import(path) = &item.kind else { continue };
+            let ItemKind::Import(path) = &item.kind else {
+                continue;
+            };
             places.extend(match path {
                 ImportPath::Module(parts) => {
                     let name: Vec<&str> = parts.iter().map(|p| p.text.as_str()).collect();
@@ -134,15 +170,27 @@ impl Loader<'_> {
     }
 
     fn std_module(&mut self, name: &str, span: Span) -> Option<usize> {
-        let found = self.modules.iter().position(|m| m.tier == Tier::Std && m.name == name);
+        let found = self
+            .modules
+            .iter()
+            .position(|m| m.tier == Tier::Std && m.name == name);
         if found.is_none() {
-            let names: Vec<&str> = self.modules.iter().filter(|m| m.tier == Tier::Std).map(|m| &*m.name).collect();
+            let names: Vec<&str> = self
+                .modules
+                .iter()
+                .filter(|m| m.tier == Tier::Std)
+                .map(|m| &*m.name)
+                .collect();
             let help = match suggest::nearest(name, names.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("the standard library has {}; files are imported as `import \"path.igql\"`", names.join(", ")),
+                None => format!(
+                    "the standard library has {}; files are imported as `import \"path.igql\"`",
+                    names.join(", ")
+                ),
             };
             let message = format!("there is no module `{name}`");
-            self.sink.push(Diagnostic::new(code::E0210, span, message).help(help));
+            self.sink
+                .push(Diagnostic::new(code::E0210, span, message).help(help));
         }
         found
     }
@@ -160,7 +208,8 @@ impl Loader<'_> {
             Err(error) => {
                 let message = format!("`{written}` cannot be read: {error}");
                 let help = "paths are relative to the file that imports";
-                self.sink.push(Diagnostic::new(code::E0210, span, message).help(help));
+                self.sink
+                    .push(Diagnostic::new(code::E0210, span, message).help(help));
                 None
             }
         }

@@ -2,9 +2,9 @@
 
 use crate::batch::Column;
 use crate::check::{Checked, Parameter};
+use crate::exec::Results;
 use crate::expr::texts::{Keys, Texts};
 use crate::expr::{Frame, Run};
-use crate::exec::Results;
 use crate::ops::RunError;
 use crate::store::Snapshot;
 use crate::types::{Key, NULL_BOOL, NULL_CODE, NULL_FLOAT, NULL_INT, Type, Value};
@@ -23,7 +23,10 @@ pub struct Request {
 impl Request {
     /// A request of a user, by key.
     pub fn user(key: impl Into<Key>) -> Request {
-        Request { user: Some(key.into()), ..Request::default() }
+        Request {
+            user: Some(key.into()),
+            ..Request::default()
+        }
     }
 
     /// A request of nobody: for programs that do not mention the user.
@@ -76,31 +79,55 @@ pub fn bind(
         let id = match &request.user {
             Some(key) => keys.id(viewer, key),
             None if needs_viewer => {
-                let message = format!("the program needs a user: say which `{}` asks (`--user`)", table.name);
+                let message = format!(
+                    "the program needs a user: say which `{}` asks (`--user`)",
+                    table.name
+                );
                 return Err(RunError::Request(message));
             }
             None => NULL_CODE,
         };
         if let Some(key) = request.user.as_ref().filter(|_| id >= table.rows) {
-            warnings.push((i, format!("user `{key}` is not in `{}`: a viewer without columns and links", table.name)));
+            warnings.push((
+                i,
+                format!(
+                    "user `{key}` is not in `{}`: a viewer without columns and links",
+                    table.name
+                ),
+            ));
         }
         viewers.push(id);
     }
     known_names(checked, requests)?;
-    let params = checked.params.iter().map(|param| column(param, requests, snapshot, texts, keys));
+    let params = checked
+        .params
+        .iter()
+        .map(|param| column(param, requests, snapshot, texts, keys));
     let params = params.collect::<Result<Vec<_>, _>>()?;
     let now = requests.iter().map(|r| r.at.unwrap_or(now)).collect();
-    Ok(BoundRequests { now, viewers, params, warnings })
+    Ok(BoundRequests {
+        now,
+        viewers,
+        params,
+        warnings,
+    })
 }
 
 /// A parameter that the program does not have is a mistake.
 fn known_names(checked: &Checked, requests: &[Request]) -> Result<(), RunError> {
     for (name, _) in requests.iter().flat_map(|r| &r.params) {
-        let known = checked.params.iter().any(|p| p.name == *name) || checked.unread_params.contains(name);
+        let known =
+            checked.params.iter().any(|p| p.name == *name) || checked.unread_params.contains(name);
         if !known {
             let names: Vec<&str> = checked.params.iter().map(|p| p.name.as_str()).collect();
-            let have = if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) };
-            return Err(RunError::Request(format!("the program has no parameter `{name}`: {have}")));
+            let have = if names.is_empty() {
+                "it has none".to_owned()
+            } else {
+                format!("it has {}", names.join(", "))
+            };
+            return Err(RunError::Request(format!(
+                "the program has no parameter `{name}`: {have}"
+            )));
         }
     }
     Ok(())
@@ -117,15 +144,28 @@ fn column(
     let mut default = None;
     let mut parts = Vec::with_capacity(requests.len());
     for request in requests {
-        let given = request.params.iter().rev().find(|(name, _)| *name == param.name);
+        let given = request
+            .params
+            .iter()
+            .rev()
+            .find(|(name, _)| *name == param.name);
         let part = match (given, &param.default) {
             (Some((_, value)), _) => single(value, &param.ty, texts, keys).ok_or_else(|| {
                 let want = snapshot.schema().type_name(&param.ty);
-                RunError::Request(format!("parameter `{}` is {want}, found {}", param.name, show(value)))
+                RunError::Request(format!(
+                    "parameter `{}` is {want}, found {}",
+                    param.name,
+                    show(value)
+                ))
             })?,
-            (None, Some(expr)) => default.get_or_insert_with(|| constant(expr, snapshot)).clone(),
+            (None, Some(expr)) => default
+                .get_or_insert_with(|| constant(expr, snapshot))
+                .clone(),
             (None, None) => {
-                let message = format!("parameter `{}` has no default: give it a value (`--param {0}=...`)", param.name);
+                let message = format!(
+                    "parameter `{}` has no default: give it a value (`--param {0}=...`)",
+                    param.name
+                );
                 return Err(RunError::Request(message));
             }
         };
@@ -153,9 +193,9 @@ fn constant(expr: &crate::expr::Expr, snapshot: &Snapshot) -> Column {
 /// A value as a column of one row; none if it is not of the type.
 fn single(value: &Value, ty: &Type, texts: &Texts, keys: &Keys) -> Option<Column> {
     Some(match (ty, value) {
-        (Type::Int, Value::Int(v)) | (Type::Time, Value::Time(v)) | (Type::Duration, Value::Duration(v)) => {
-            Column::I64(vec![*v])
-        }
+        (Type::Int, Value::Int(v))
+        | (Type::Time, Value::Time(v))
+        | (Type::Duration, Value::Duration(v)) => Column::I64(vec![*v]),
         (Type::Int | Type::Time | Type::Duration, Value::Null) => Column::I64(vec![NULL_INT]),
         (Type::Float, Value::Float(v)) if v.is_finite() => Column::F64(vec![*v]),
         (Type::Float, Value::Int(v)) => Column::F64(vec![*v as f64]),
@@ -168,21 +208,34 @@ fn single(value: &Value, ty: &Type, texts: &Texts, keys: &Keys) -> Option<Column
         (Type::Id(e), Value::Str(v)) => Column::Code(vec![keys.id(*e, &Key::Str(v.clone()))]),
         (Type::Id(e), Value::Id(key)) => Column::Code(vec![keys.id(*e, key)]),
         (Type::List(item), Value::List(values)) => {
-            let items = values.iter().map(|v| single(v, item, texts, keys)).collect::<Option<Vec<_>>>()?;
+            let items = values
+                .iter()
+                .map(|v| single(v, item, texts, keys))
+                .collect::<Option<Vec<_>>>()?;
             let items = match items.is_empty() {
                 true => single(&Value::Null, item, texts, keys)?,
                 false => Column::concat(&items),
             };
-            Column::List { slots: vec![[0, values.len() as u32]], items: Arc::new(items) }
+            Column::List {
+                slots: vec![[0, values.len() as u32]],
+                items: Arc::new(items),
+            }
         }
         (Type::List(item), Value::Null) => {
             let items = Arc::new(single(&Value::Null, item, texts, keys)?);
-            Column::List { slots: vec![[NULL_CODE, 0]], items }
+            Column::List {
+                slots: vec![[NULL_CODE, 0]],
+                items,
+            }
         }
-        (Type::Vector(dim), Value::Vector(v)) if v.len() == *dim as usize => {
-            Column::Vector { slots: vec![[0, *dim]], items: Arc::new(v.clone()) }
-        }
-        (Type::Vector(_), Value::Null) => Column::Vector { slots: vec![[NULL_CODE, 0]], items: Arc::default() },
+        (Type::Vector(dim), Value::Vector(v)) if v.len() == *dim as usize => Column::Vector {
+            slots: vec![[0, *dim]],
+            items: Arc::new(v.clone()),
+        },
+        (Type::Vector(_), Value::Null) => Column::Vector {
+            slots: vec![[NULL_CODE, 0]],
+            items: Arc::default(),
+        },
         _ => return None,
     })
 }

@@ -17,9 +17,16 @@ pub enum ColumnView<'a> {
     Bool(&'a [u8]),
     Code(&'a [u32]),
     /// A slot per row into the elements.
-    List { slots: &'a [Slot], items: &'a ColumnView<'a> },
+    List {
+        slots: &'a [Slot],
+        items: &'a ColumnView<'a>,
+    },
     /// `dim` numbers a row, row after row; `present` has a bit per row that has a vector.
-    Vector { dim: usize, data: &'a [f32], present: Option<&'a [u64]> },
+    Vector {
+        dim: usize,
+        data: &'a [f32],
+        present: Option<&'a [u64]>,
+    },
 }
 
 /// A column made while a program runs.
@@ -29,9 +36,15 @@ pub enum Column {
     F64(Vec<f64>),
     Bool(Vec<u8>),
     Code(Vec<u32>),
-    List { slots: Vec<Slot>, items: Arc<Column> },
+    List {
+        slots: Vec<Slot>,
+        items: Arc<Column>,
+    },
     /// A slot per row into shared numbers.
-    Vector { slots: Vec<Slot>, items: Arc<Vec<f32>> },
+    Vector {
+        slots: Vec<Slot>,
+        items: Arc<Vec<f32>>,
+    },
 }
 
 impl Column {
@@ -66,13 +79,31 @@ impl Column {
             (Column::F64(a), Column::F64(b)) => a.extend(b),
             (Column::Bool(a), Column::Bool(b)) => a.extend(b),
             (Column::Code(a), Column::Code(b)) => a.extend(b),
-            (Column::List { slots, items }, Column::List { slots: more, items: more_items }) => {
+            (
+                Column::List { slots, items },
+                Column::List {
+                    slots: more,
+                    items: more_items,
+                },
+            ) => {
                 let moved = items.len() as u32;
                 slots.extend(more.iter().map(|&slot| shift(slot, moved)));
                 Arc::make_mut(items).append(more_items);
             }
-            (Column::Vector { slots, items }, Column::Vector { slots: more, items: more_items }) => {
-                let dim = slots.iter().chain(more).map(|s| s[1]).max().unwrap_or(1).max(1);
+            (
+                Column::Vector { slots, items },
+                Column::Vector {
+                    slots: more,
+                    items: more_items,
+                },
+            ) => {
+                let dim = slots
+                    .iter()
+                    .chain(more)
+                    .map(|s| s[1])
+                    .max()
+                    .unwrap_or(1)
+                    .max(1);
                 let moved = items.len() as u32 / dim;
                 slots.extend(more.iter().map(|&slot| shift(slot, moved)));
                 Arc::make_mut(items).extend_from_slice(more_items);
@@ -88,21 +119,29 @@ impl Column {
             Column::F64(v) => Column::F64(pick(v, rows, NULL_FLOAT)),
             Column::Bool(v) => Column::Bool(pick(v, rows, NULL_BOOL)),
             Column::Code(v) => Column::Code(pick(v, rows, NULL_CODE)),
-            Column::List { slots, items } => {
-                Column::List { slots: pick(slots, rows, [NULL_CODE, 0]), items: items.clone() }
-            }
-            Column::Vector { slots, items } => {
-                Column::Vector { slots: pick(slots, rows, [NULL_CODE, 0]), items: items.clone() }
-            }
+            Column::List { slots, items } => Column::List {
+                slots: pick(slots, rows, [NULL_CODE, 0]),
+                items: items.clone(),
+            },
+            Column::Vector { slots, items } => Column::Vector {
+                slots: pick(slots, rows, [NULL_CODE, 0]),
+                items: items.clone(),
+            },
         }
     }
 }
 
 fn shift(slot: Slot, by: u32) -> Slot {
-    if slot[0] == NULL_CODE { slot } else { [slot[0] + by, slot[1]] }
+    if slot[0] == NULL_CODE {
+        slot
+    } else {
+        [slot[0] + by, slot[1]]
+    }
 }
 
 /// Values at `rows`; rows past the end, [`NULL_CODE`] among them, give `null`.
 pub fn pick<T: Copy>(values: &[T], rows: &[u32], null: T) -> Vec<T> {
-    rows.iter().map(|&r| values.get(r as usize).copied().unwrap_or(null)).collect()
+    rows.iter()
+        .map(|&r| values.get(r as usize).copied().unwrap_or(null))
+        .collect()
 }

@@ -20,7 +20,10 @@ pub struct Rows {
 impl Rows {
     /// No rows for each of `requests` requests, with no columns.
     pub fn empty(requests: usize) -> Rows {
-        Rows { offsets: vec![0; requests + 1], ..Rows::default() }
+        Rows {
+            offsets: vec![0; requests + 1],
+            ..Rows::default()
+        }
     }
 
     pub fn requests(&self) -> usize {
@@ -98,5 +101,6 @@ pub fn by_score(a: (f64, u32), b: (f64, u32)) -> std::cmp::Ordering {
 /// Descending, null last; both zeros are equal.
 #[inline]
 pub fn descending(a: f64, b: f64) -> std::cmp::Ordering {
-    b.partial_cmp(&a).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
+    b.partial_cmp(&a)
+        .unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }

@@ -162,11 +162,17 @@ impl Schema {
     }
 
     pub fn find_entity(&self, name: &str) -> Option<EntityId> {
-        self.entities.iter().position(|e| e.name == name).map(|i| EntityId(i as u16))
+        self.entities
+            .iter()
+            .position(|e| e.name == name)
+            .map(|i| EntityId(i as u16))
     }
 
     pub fn find_edge(&self, name: &str) -> Option<EdgeId> {
-        self.edges.iter().position(|e| e.name == name).map(|i| EdgeId(i as u16))
+        self.edges
+            .iter()
+            .position(|e| e.name == name)
+            .map(|i| EdgeId(i as u16))
     }
 }
 

@@ -35,7 +35,10 @@ impl<'a> Checker<'a> {
         }
         let links = links_of(&first.value)?;
         let is_edge = links.reversed || self.edge_exists(&links.edge.text, env);
-        is_edge.then(|| self.over_links(stat, callee, &links, &args[1..], env, scope).unwrap_or_else(Expr::error))
+        is_edge.then(|| {
+            self.over_links(stat, callee, &links, &args[1..], env, scope)
+                .unwrap_or_else(Expr::error)
+        })
     }
 
     /// Whether an edge or reference of that name can be found from here.
@@ -43,22 +46,45 @@ impl<'a> Checker<'a> {
         use super::env::Local;
         let declared = || {
             let order = self.modules.order(env.module);
-            order.into_iter().any(|m| self.modules.all[m].find(super::modules::Kind::Edge, name).next().is_some())
+            order.into_iter().any(|m| {
+                self.modules.all[m]
+                    .find(super::modules::Kind::Edge, name)
+                    .next()
+                    .is_some()
+            })
         };
         matches!(env.find(name), Some(Local::Edge(_)))
             || self.schema.find_edge(name).is_some()
-            || self.schema.entities.iter().any(|e| e.find_reference(name).is_some())
+            || self
+                .schema
+                .entities
+                .iter()
+                .any(|e| e.find_reference(name).is_some())
             || (name == "seen" && !self.schema.defaults.seen.is_empty())
             || declared()
     }
 
-    fn over_set(&mut self, stat: Stat, callee: &Name, set: &'a ast::Expr, rest: &'a [Arg], env: &Env<'a>) -> Expr {
-        let Some(node) = self.set(set, env, Role::Fact) else { return Expr::error() };
+    fn over_set(
+        &mut self,
+        stat: Stat,
+        callee: &Name,
+        set: &'a ast::Expr,
+        rest: &'a [Arg],
+        env: &Env<'a>,
+    ) -> Expr {
+        let Some(node) = self.set(set, env, Role::Fact) else {
+            return Expr::error();
+        };
         let value = match rest {
             [] => None,
             [arg] if arg.name.is_none() => {
                 let shape = self.graph.shape(node).clone();
-                let value = self.scalar(&arg.value, env, &Scope::rows(shape.entity, &shape.columns), None);
+                let value = self.scalar(
+                    &arg.value,
+                    env,
+                    &Scope::rows(shape.entity, &shape.columns),
+                    None,
+                );
                 Some((value, arg.value.span))
             }
             [.., extra] => {
@@ -67,8 +93,17 @@ impl<'a> Checker<'a> {
                 return Expr::error();
             }
         };
-        let Some((value, ty)) = self.folded(stat, callee, value) else { return Expr::error() };
-        Expr::new(Kind::OverSet { stat, set: node, value: value.map(Box::new) }, ty)
+        let Some((value, ty)) = self.folded(stat, callee, value) else {
+            return Expr::error();
+        };
+        Expr::new(
+            Kind::OverSet {
+                stat,
+                set: node,
+                value: value.map(Box::new),
+            },
+            ty,
+        )
     }
 
     fn over_links(
@@ -81,13 +116,17 @@ impl<'a> Checker<'a> {
         scope: &Scope<'_>,
     ) -> Option<Expr> {
         let (from, to) = self.ends(links, env, scope)?;
-        let Type::Id(start) = from.ty else { return None };
+        let Type::Id(start) = from.ty else {
+            return None;
+        };
         let edge = self.applied_edge(links, env, start)?;
         let to = match to {
             Some((to, span)) => Some(self.end(to, edge.to, span, &edge)?),
             None => None,
         };
-        let within = self.named_part(rest, "within").map(|e| self.typed(e, env, scope, &Type::Duration));
+        let within = self
+            .named_part(rest, "within")
+            .map(|e| self.typed(e, env, scope, &Type::Duration));
         if let (Some(e), false) = (self.named_part(rest, "within"), edge.has_time) {
             let message = format!("edge `{}` has no time, which `within` needs", edge.name);
             self.report(Diagnostic::new(code::E0402, e.span, message));
@@ -102,16 +141,35 @@ impl<'a> Checker<'a> {
         if within.as_ref().is_some_and(Expr::is_error) {
             return None;
         }
-        Some(Expr::new(Kind::OverLinks(Box::new(OverLinks { stat, edge, from, to, within, filter, value })), ty))
+        Some(Expr::new(
+            Kind::OverLinks(Box::new(OverLinks {
+                stat,
+                edge,
+                from,
+                to,
+                within,
+                filter,
+                value,
+            })),
+            ty,
+        ))
     }
 
     /// The ids between the brackets of `e(x, y)`, the second with its place.
-    fn ends(&mut self, links: &LinksOf<'a>, env: &Env<'a>, scope: &Scope<'_>) -> Option<(Expr, Option<(Expr, Span)>)> {
+    fn ends(
+        &mut self,
+        links: &LinksOf<'a>,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Option<(Expr, Option<(Expr, Span)>)> {
         let (from, to) = match links.ends {
             [from] => (from, None),
             [from, to] => (from, Some(to)),
             _ => {
-                let message = format!("the links of `{}` are from one row, or from one to another", links.edge.text);
+                let message = format!(
+                    "the links of `{}` are from one row, or from one to another",
+                    links.edge.text
+                );
                 let help = format!("write `{0}(viewer)` or `{0}(viewer, it)`", links.edge.text);
                 self.report(Diagnostic::new(code::E0303, links.span, message).help(help));
                 return None;
@@ -123,23 +181,47 @@ impl<'a> Checker<'a> {
             return None;
         }
         if !matches!(start.ty, Type::Id(_)) {
-            let message = format!("links start from an entity, not from {}", self.type_name(&start.ty));
-            self.report(Diagnostic::new(code::E0302, from.value.span, message).help("write `viewer`, `it`, or a reference"));
+            let message = format!(
+                "links start from an entity, not from {}",
+                self.type_name(&start.ty)
+            );
+            self.report(
+                Diagnostic::new(code::E0302, from.value.span, message)
+                    .help("write `viewer`, `it`, or a reference"),
+            );
             return None;
         }
         Some((start, end))
     }
 
-    fn applied_edge(&mut self, links: &LinksOf<'a>, env: &Env<'a>, start: EntityId) -> Option<EdgeExpr> {
-        let wanted = if links.reversed { Wanted::To(start) } else { Wanted::From(start) };
+    fn applied_edge(
+        &mut self,
+        links: &LinksOf<'a>,
+        env: &Env<'a>,
+        start: EntityId,
+    ) -> Option<EdgeExpr> {
+        let wanted = if links.reversed {
+            Wanted::To(start)
+        } else {
+            Wanted::From(start)
+        };
         let edge = self.edge_by_name(links.edge, env, wanted)?;
-        let edge = if links.reversed { edge.reversed() } else { edge };
+        let edge = if links.reversed {
+            edge.reversed()
+        } else {
+            edge
+        };
         if edge.from == start {
             return Some(edge);
         }
         let (a, b) = (self.entity_name(edge.from), self.entity_name(edge.to));
-        let message = format!("edge `{}` goes from `{a}` to `{b}`, not from `{}`", edge.name, self.entity_name(start));
-        let help = (edge.to == start).then(|| format!("take it backwards: `{}(...)`", edge.reversed().name));
+        let message = format!(
+            "edge `{}` goes from `{a}` to `{b}`, not from `{}`",
+            edge.name,
+            self.entity_name(start)
+        );
+        let help = (edge.to == start)
+            .then(|| format!("take it backwards: `{}(...)`", edge.reversed().name));
         self.report(Diagnostic::new(code::E0301, links.span, message).maybe_help(help));
         None
     }
@@ -155,7 +237,9 @@ impl<'a> Checker<'a> {
     }
 
     fn named_part(&self, rest: &'a [Arg], name: &str) -> Option<&'a ast::Expr> {
-        rest.iter().find(|arg| arg.name.as_ref().is_some_and(|n| n.text == name)).map(|arg| &arg.value)
+        rest.iter()
+            .find(|arg| arg.name.as_ref().is_some_and(|n| n.text == name))
+            .map(|arg| &arg.value)
     }
 
     /// The expression that is folded over the links; reports arguments that are too many.
@@ -184,7 +268,11 @@ impl<'a> Checker<'a> {
                     return None;
                 }
                 None => {
-                    let scope = Scope { row: None, link: Some(edge), outer: Some(scope) };
+                    let scope = Scope {
+                        row: None,
+                        link: Some(edge),
+                        outer: Some(scope),
+                    };
                     found = Some((self.scalar(&arg.value, env, &scope, None), arg.value.span));
                 }
             }
@@ -193,7 +281,12 @@ impl<'a> Checker<'a> {
     }
 
     /// The value that an aggregate folds, of the type it needs, and the type of the result.
-    fn folded(&mut self, stat: Stat, callee: &Name, value: Option<(Expr, Span)>) -> Option<(Option<Expr>, Type)> {
+    fn folded(
+        &mut self,
+        stat: Stat,
+        callee: &Name,
+        value: Option<(Expr, Span)>,
+    ) -> Option<(Option<Expr>, Type)> {
         let needs_value = !matches!(stat, Stat::Count | Stat::Exists);
         let Some((value, span)) = value else {
             if needs_value {
@@ -202,24 +295,40 @@ impl<'a> Checker<'a> {
                 self.report(Diagnostic::new(code::E0303, callee.span, message).help(help));
                 return None;
             }
-            return Some((None, if stat == Stat::Count { Type::Int } else { Type::Bool }));
+            return Some((
+                None,
+                if stat == Stat::Count {
+                    Type::Int
+                } else {
+                    Type::Bool
+                },
+            ));
         };
         if value.is_error() {
             return None;
         }
         let (value, ty) = match stat {
             Stat::Count => (value, Type::Int),
-            Stat::Exists | Stat::Any | Stat::All | Stat::None => (self.expect(value, &Type::Bool, span), Type::Bool),
+            Stat::Exists | Stat::Any | Stat::All | Stat::None => {
+                (self.expect(value, &Type::Bool, span), Type::Bool)
+            }
             Stat::Mean if value.ty == Type::Duration => {
                 let message = "`mean` is of numbers";
-                self.report(Diagnostic::new(code::E0302, span, message).help("divide by a unit first: `d / 1d`"));
+                self.report(
+                    Diagnostic::new(code::E0302, span, message)
+                        .help("divide by a unit first: `d / 1d`"),
+                );
                 return None;
             }
             Stat::Mean => (self.expect(value, &Type::Float, span), Type::Float),
             Stat::Sum | Stat::Min | Stat::Max => {
                 let timed = stat != Stat::Sum && value.ty == Type::Time;
                 let ok = value.ty.is_number() || value.ty == Type::Duration || timed;
-                let value = if ok { value } else { self.expect(value, &Type::Float, span) };
+                let value = if ok {
+                    value
+                } else {
+                    self.expect(value, &Type::Float, span)
+                };
                 let ty = value.ty.clone();
                 (value, ty)
             }
@@ -230,12 +339,22 @@ impl<'a> Checker<'a> {
 
 fn links_of(expr: &ast::Expr) -> Option<LinksOf<'_>> {
     match &expr.kind {
-        ExprKind::Call { callee, args } => {
-            Some(LinksOf { edge: callee, reversed: false, ends: args, span: expr.span })
-        }
-        ExprKind::Unary { op: UnaryOp::Reverse, operand } => {
+        ExprKind::Call { callee, args } => Some(LinksOf {
+            edge: callee,
+            reversed: false,
+            ends: args,
+            span: expr.span,
+        }),
+        ExprKind::Unary {
+            op: UnaryOp::Reverse,
+            operand,
+        } => {
             let inner = links_of(operand)?;
-            Some(LinksOf { reversed: !inner.reversed, span: expr.span, ..inner })
+            Some(LinksOf {
+                reversed: !inner.reversed,
+                span: expr.span,
+                ..inner
+            })
         }
         _ => None,
     }

@@ -39,7 +39,16 @@ impl<'c, 'a> Binder<'c, 'a> {
         env: &'c Env<'a>,
         role: Role,
     ) -> Option<Self> {
-        let mut binder = Binder { checker, env, role, input, name, args: HashMap::new(), rest: Vec::new(), ok: true };
+        let mut binder = Binder {
+            checker,
+            env,
+            role,
+            input,
+            name,
+            args: HashMap::new(),
+            rest: Vec::new(),
+            ok: true,
+        };
         for (i, arg) in args.iter().enumerate() {
             binder.place(operator, i, arg);
         }
@@ -75,7 +84,9 @@ impl<'c, 'a> Binder<'c, 'a> {
         let diagnostic = match &arg.name {
             Some(name) => {
                 let near = suggest::nearest(&name.text, operator.params.iter().map(|p| p.name));
-                let help = near.map_or(format!("use: `{usage}`"), |near| format!("did you mean `{near}`?"));
+                let help = near.map_or(format!("use: `{usage}`"), |near| {
+                    format!("did you mean `{near}`?")
+                });
                 let message = format!("`{}` has no parameter `{}`", operator.name, name.text);
                 Diagnostic::new(code::E0304, name.span, message).help(help)
             }
@@ -103,14 +114,22 @@ impl<'c, 'a> Binder<'c, 'a> {
 
     /// A number of rows that may stand as a word, a constant or a value of the request.
     fn quantity_of(&mut self, expr: &'a ast::Expr, auto: u64, role: Role) -> Option<Quantity> {
-        let all = |q: Option<u64>| if role == Role::Fact { Quantity::All } else { Quantity::Auto(q.unwrap_or(auto)) };
+        let all = |q: Option<u64>| {
+            if role == Role::Fact {
+                Quantity::All
+            } else {
+                Quantity::Auto(q.unwrap_or(auto))
+            }
+        };
         match self.checker.quantity_word(expr, self.env) {
             Some(Some(Local::All)) => return Some(Quantity::All),
             Some(Some(Local::Auto(own))) => return Some(all(own)),
             Some(_) => return None,
             None => {}
         }
-        let typed = self.checker.typed(expr, self.env, &Scope::request(), &Type::Int);
+        let typed = self
+            .checker
+            .typed(expr, self.env, &Scope::request(), &Type::Int);
         match typed.as_const() {
             _ if typed.is_error() => None,
             Some(Scalar::I64(n)) if *n >= 0 => Some(Quantity::Number(*n as u64)),
@@ -132,7 +151,10 @@ impl<'c, 'a> Binder<'c, 'a> {
             _ => {
                 let names: Vec<&str> = cases.iter().map(|c| c.name).collect();
                 let message = format!("expected one of {}", names.join(", "));
-                self.fail(Diagnostic::new(code::E0213, expr.span, message).help("cases are bare names, without quotes"));
+                self.fail(
+                    Diagnostic::new(code::E0213, expr.span, message)
+                        .help("cases are bare names, without quotes"),
+                );
                 return None;
             }
         };
@@ -147,7 +169,11 @@ impl<'c, 'a> Binder<'c, 'a> {
             return None;
         };
         let numbers = self.case_numbers(&cases[case], args)?;
-        Some(Choice { case, span, numbers })
+        Some(Choice {
+            case,
+            span,
+            numbers,
+        })
     }
 
     fn case_numbers(&mut self, case: &Case, args: &'a [Arg]) -> Option<Vec<Option<f64>>> {
@@ -159,7 +185,11 @@ impl<'c, 'a> Binder<'c, 'a> {
             };
             let Some(place) = place else {
                 let names: Vec<&str> = case.params.iter().map(|(p, _)| *p).collect();
-                let help = if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) };
+                let help = if names.is_empty() {
+                    "it has none".to_owned()
+                } else {
+                    format!("it has {}", names.join(", "))
+                };
                 let message = format!("`{}` has no such parameter", case.name);
                 self.fail(Diagnostic::new(code::E0304, arg.span, message).help(help));
                 return None;
@@ -167,7 +197,11 @@ impl<'c, 'a> Binder<'c, 'a> {
             let (name, range) = &case.params[place];
             let number = self.checker.constant_number(&arg.value, self.env)?;
             if !range.contains(&number) {
-                let message = format!("`{name}` must lie in {:?}..{:?}, found {number:?}", range.start(), range.end());
+                let message = format!(
+                    "`{name}` must lie in {:?}..{:?}, found {number:?}",
+                    range.start(),
+                    range.end()
+                );
                 self.fail(Diagnostic::new(code::E0306, arg.value.span, message));
                 return None;
             }
@@ -229,14 +263,25 @@ impl<'a> Bind for Binder<'_, 'a> {
     }
 
     fn quantity(&mut self, param: &str, auto: u64, all_for_facts: bool) -> Option<Quantity> {
-        let role = if all_for_facts { self.role } else { Role::Source };
+        let role = if all_for_facts {
+            self.role
+        } else {
+            Role::Source
+        };
         let Some(expr) = self.arg(param) else {
-            return Some(if role == Role::Fact { Quantity::All } else { Quantity::Auto(auto) });
+            return Some(if role == Role::Fact {
+                Quantity::All
+            } else {
+                Quantity::Auto(auto)
+            });
         };
         let quantity = self.quantity_of(expr, auto, role)?;
         if quantity == Quantity::Number(0) {
             let message = format!("`{param}` 0 never gives a row");
-            self.fail(Diagnostic::new(code::E0601, expr.span, message).help("ask for at least one, or for `all`"));
+            self.fail(
+                Diagnostic::new(code::E0601, expr.span, message)
+                    .help("ask for at least one, or for `all`"),
+            );
             return None;
         }
         Some(quantity)
@@ -248,7 +293,10 @@ impl<'a> Bind for Binder<'_, 'a> {
             Some(expr) => match self.quantity_of(expr, 0, Role::Source)? {
                 Quantity::Auto(_) => {
                     let message = format!("`{param}` cannot be `auto`");
-                    self.fail(Diagnostic::new(code::E0601, expr.span, message).help("give a number, or `all`"));
+                    self.fail(
+                        Diagnostic::new(code::E0601, expr.span, message)
+                            .help("give a number, or `all`"),
+                    );
                     None
                 }
                 quantity => Some(Some(quantity)),
@@ -257,7 +305,9 @@ impl<'a> Bind for Binder<'_, 'a> {
     }
 
     fn request_value(&mut self, param: &str, ty: Option<&Type>) -> Option<Option<Expr>> {
-        let Some(expr) = self.arg(param) else { return Some(None) };
+        let Some(expr) = self.arg(param) else {
+            return Some(None);
+        };
         let scope = Scope::request();
         let found = match ty {
             Some(ty) => self.checker.typed(expr, self.env, &scope, ty),
@@ -267,14 +317,21 @@ impl<'a> Bind for Binder<'_, 'a> {
     }
 
     fn flag(&mut self, param: &str) -> Option<bool> {
-        let Some(expr) = self.arg(param) else { return Some(false) };
-        let found = self.checker.typed(expr, self.env, &Scope::request(), &Type::Bool);
+        let Some(expr) = self.arg(param) else {
+            return Some(false);
+        };
+        let found = self
+            .checker
+            .typed(expr, self.env, &Scope::request(), &Type::Bool);
         match found.as_const() {
             Some(Scalar::Bool(b)) => Some(*b),
             _ if found.is_error() => None,
             _ => {
                 let message = format!("`{param}` has to be known before a request");
-                self.fail(Diagnostic::new(code::E0314, expr.span, message).help("write `true` or `false`"));
+                self.fail(
+                    Diagnostic::new(code::E0314, expr.span, message)
+                        .help("write `true` or `false`"),
+                );
                 None
             }
         }
@@ -288,7 +345,9 @@ impl<'a> Bind for Binder<'_, 'a> {
     }
 
     fn row_value(&mut self, param: &str, shape: &Shape, ty: Option<&Type>) -> Option<Option<Expr>> {
-        let Some(expr) = self.arg(param) else { return Some(None) };
+        let Some(expr) = self.arg(param) else {
+            return Some(None);
+        };
         let scope = Scope::rows(shape.entity, &shape.columns);
         let found = match ty {
             Some(ty) => self.checker.typed(expr, self.env, &scope, ty),
@@ -298,7 +357,9 @@ impl<'a> Bind for Binder<'_, 'a> {
     }
 
     fn keys(&mut self, param: &str, shape: &Shape) -> Option<Option<Vec<(Expr, Span)>>> {
-        let Some(expr) = self.arg(param) else { return Some(None) };
+        let Some(expr) = self.arg(param) else {
+            return Some(None);
+        };
         let scope = Scope::rows(shape.entity, &shape.columns);
         let parts: Vec<&'a ast::Expr> = match &expr.kind {
             ExprKind::List(items) => items.iter().collect(),
@@ -306,25 +367,41 @@ impl<'a> Bind for Binder<'_, 'a> {
         };
         let keys: Vec<Option<(Expr, Span)>> = parts
             .into_iter()
-            .map(|part| Self::checked(self.checker.scalar(part, self.env, &scope, None)).map(|key| (key, part.span)))
+            .map(|part| {
+                Self::checked(self.checker.scalar(part, self.env, &scope, None))
+                    .map(|key| (key, part.span))
+            })
             .collect();
         let keys = keys.into_iter().collect::<Option<Vec<_>>>()?;
         if keys.is_empty() {
-            self.fail(Diagnostic::new(code::E0303, expr.span, "expected at least one key"));
+            self.fail(Diagnostic::new(
+                code::E0303,
+                expr.span,
+                "expected at least one key",
+            ));
             return None;
         }
         Some(Some(keys))
     }
 
     fn entity_condition(&mut self, param: &str, entity: EntityId) -> Option<Option<Expr>> {
-        let Some(expr) = self.arg(param) else { return Some(None) };
-        Self::checked(self.checker.typed(expr, self.env, &Scope::entity(entity), &Type::Bool)).map(Some)
+        let Some(expr) = self.arg(param) else {
+            return Some(None);
+        };
+        Self::checked(
+            self.checker
+                .typed(expr, self.env, &Scope::entity(entity), &Type::Bool),
+        )
+        .map(Some)
     }
 
     fn link_value(&mut self, param: &str, edge: &EdgeExpr, ty: &Type) -> Option<Option<Expr>> {
         match self.arg(param) {
             None => Some(None),
-            Some(expr) => self.checker.link_expr(expr, self.env, edge, None, ty).map(Some),
+            Some(expr) => self
+                .checker
+                .link_expr(expr, self.env, edge, None, ty)
+                .map(Some),
         }
     }
 
@@ -341,14 +418,18 @@ impl<'a> Bind for Binder<'_, 'a> {
     fn embedding(&mut self, param: &str, entity: EntityId) -> Option<u32> {
         match self.arg(param) {
             Some(expr) => self.checker.embedding(expr, self.env, entity),
-            None => self.checker.embedding_named("default", self.name.span, self.env, entity),
+            None => self
+                .checker
+                .embedding_named("default", self.name.span, self.env, entity),
         }
     }
 
     fn model(&mut self, param: &str, shape: &Shape) -> Option<Model> {
         match self.arg(param) {
             Some(expr) => self.checker.model(expr, self.env, shape),
-            None => self.checker.model_named("default", self.name.span, self.env.module, shape),
+            None => self
+                .checker
+                .model_named("default", self.name.span, self.env.module, shape),
         }
     }
 
@@ -361,10 +442,16 @@ impl<'a> Bind for Binder<'_, 'a> {
             return optional.then_some(None);
         };
         let Some(name) = bare_name(expr) else {
-            self.fail(Diagnostic::new(code::E0302, expr.span, "expected the name of an entity"));
+            self.fail(Diagnostic::new(
+                code::E0302,
+                expr.span,
+                "expected the name of an entity",
+            ));
             return None;
         };
-        self.checker.entity_named(name, expr.span, self.env.module).map(Some)
+        self.checker
+            .entity_named(name, expr.span, self.env.module)
+            .map(Some)
     }
 
     fn conditions(&mut self, shape: &Shape) -> Option<Vec<Expr>> {
@@ -377,7 +464,12 @@ impl<'a> Bind for Binder<'_, 'a> {
             .into_iter()
             .map(|arg| match arg.name {
                 Some(_) => self.checker.policy_argument(arg, self.env, shape),
-                None => Self::checked(self.checker.typed(&arg.value, self.env, &scope, &Type::Bool)),
+                None => {
+                    Self::checked(
+                        self.checker
+                            .typed(&arg.value, self.env, &scope, &Type::Bool),
+                    )
+                }
             })
             .collect();
         found.into_iter().collect()
@@ -400,18 +492,27 @@ impl<'a> Bind for Binder<'_, 'a> {
                 self.ok = false;
                 continue;
             };
-            let column = BoundColumn { name: name.clone(), ty: expr.ty.clone(), constant: expr.level < Level::Row };
+            let column = BoundColumn {
+                name: name.clone(),
+                ty: expr.ty.clone(),
+                constant: expr.level < Level::Row,
+            };
             match shape.find(&name) {
                 Some(place) => shape.columns[place] = column,
                 None => shape.columns.push(column),
             }
-            bound.push(RestArg { name: Some(name), span: arg.span, expr });
+            bound.push(RestArg {
+                name: Some(name),
+                span: arg.span,
+                expr,
+            });
         }
         self.ok.then_some(bound)
     }
 
     fn better_key(&self, param: &str) -> Option<String> {
         let (receiver, _) = self.input?;
-        self.checker.better_key(receiver, self.env, bare_name(self.arg(param)?)?)
+        self.checker
+            .better_key(receiver, self.env, bare_name(self.arg(param)?)?)
     }
 }

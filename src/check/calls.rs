@@ -5,8 +5,8 @@ use super::modules::Kind;
 use super::typing::{Entity, ParamType};
 use super::{Checker, bare_name};
 use crate::diag::{Diagnostic, code, suggest};
-use crate::expr::ir::{Expr, Level, Scalar};
 use crate::expr::NodeId;
+use crate::expr::ir::{Expr, Level, Scalar};
 use crate::ops::Role;
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, ExprKind, ItemKind, Name, Param, RowDef, TypeExpr};
@@ -58,7 +58,11 @@ impl<'a> Checker<'a> {
 
     pub(super) fn callable_names(&self, module: usize) -> Vec<&'a str> {
         let order = self.modules.order(module);
-        order.into_iter().flat_map(|m| self.modules.all[m].all(Kind::Callable)).map(|(name, _)| name).collect()
+        order
+            .into_iter()
+            .flat_map(|m| self.modules.all[m].all(Kind::Callable))
+            .map(|(name, _)| name)
+            .collect()
     }
 
     /// A call whose result is a candidate set. `receiver` is what stands before the point.
@@ -75,7 +79,9 @@ impl<'a> Checker<'a> {
             return None;
         }
         let node = self.once("def", &name.text, name.span, |this| {
-            this.within(&name.text, name.span, def.module, |this| this.set(def.body, &bindings.env, role))
+            this.within(&name.text, name.span, def.module, |this| {
+                this.set(def.body, &bindings.env, role)
+            })
         })?;
         self.check_result(&def, node, &bindings);
         Some(node)
@@ -84,7 +90,9 @@ impl<'a> Checker<'a> {
     /// A declared result type has to be what the body gives.
     fn check_result(&mut self, def: &Callable<'a>, node: NodeId, bindings: &Bindings<'a>) {
         let Some(result) = def.result else { return };
-        let ParamType::Set(entity) = self.param_type(result, def.module) else { return };
+        let ParamType::Set(entity) = self.param_type(result, def.module) else {
+            return;
+        };
         let found = self.graph.shape(node).entity;
         let want = match entity {
             Entity::Known(entity) => entity,
@@ -96,8 +104,14 @@ impl<'a> Checker<'a> {
         };
         if want != found {
             let (want, found) = (self.entity_name(want), self.entity_name(found));
-            let message = format!("`{}` is declared to give a set of `{want}`, but gives one of `{found}`", def.name.text);
-            self.report(Diagnostic::new(code::E0301, result.span, message).label(def.body.span, format!("this is a set of `{found}`")));
+            let message = format!(
+                "`{}` is declared to give a set of `{want}`, but gives one of `{found}`",
+                def.name.text
+            );
+            self.report(
+                Diagnostic::new(code::E0301, result.span, message)
+                    .label(def.body.span, format!("this is a set of `{found}`")),
+            );
         }
     }
 
@@ -113,7 +127,11 @@ impl<'a> Checker<'a> {
     ) -> Option<(Callable<'a>, Bindings<'a>)> {
         let candidates = self.callables(&name.text, env.module);
         let mut given: Vec<Given<'a>> = Vec::new();
-        given.extend(receiver.map(|(expr, _)| Given { name: None, expr, env: env.clone() }));
+        given.extend(receiver.map(|(expr, _)| Given {
+            name: None,
+            expr,
+            env: env.clone(),
+        }));
         given.extend(given_args(args, env));
         let entity = match (receiver, given.first()) {
             (Some((_, node)), _) => Some(self.graph.shape(node).entity),
@@ -129,15 +147,28 @@ impl<'a> Checker<'a> {
     }
 
     /// The definition whose first parameter is a set of that entity.
-    fn overload(&mut self, name: &Name, candidates: &[Callable<'a>], entity: Option<EntityId>) -> Option<Callable<'a>> {
-        let Some(entity) = entity else { return candidates.first().copied() };
+    fn overload(
+        &mut self,
+        name: &Name,
+        candidates: &[Callable<'a>],
+        entity: Option<EntityId>,
+    ) -> Option<Callable<'a>> {
+        let Some(entity) = entity else {
+            return candidates.first().copied();
+        };
         let mut generic = None;
         let mut takes = Vec::new();
         for def in candidates {
-            match def.params.first().map(|p| self.param_type(&p.ty, def.module)) {
+            match def
+                .params
+                .first()
+                .map(|p| self.param_type(&p.ty, def.module))
+            {
                 Some(ParamType::Set(Entity::Known(known))) if known == entity => return Some(*def),
                 Some(ParamType::Set(Entity::Any(_))) => generic = generic.or(Some(*def)),
-                Some(ParamType::Set(Entity::Known(known))) => takes.push((self.entity_name(known).to_owned(), *def)),
+                Some(ParamType::Set(Entity::Known(known))) => {
+                    takes.push((self.entity_name(known).to_owned(), *def))
+                }
                 Some(ParamType::Set(Entity::Missing(missing))) => takes.push((missing, *def)),
                 Some(ParamType::Error) => return None,
                 _ => {}
@@ -152,24 +183,40 @@ impl<'a> Checker<'a> {
 
     fn wrong_receiver(&mut self, name: &Name, entity: EntityId, takes: &[(String, Callable<'a>)]) {
         let found = self.entity_name(entity);
-        let names: Vec<String> = takes.iter().map(|(entity, _)| format!("`{entity}`")).collect();
+        let names: Vec<String> = takes
+            .iter()
+            .map(|(entity, _)| format!("`{entity}`"))
+            .collect();
         let Some((first, def)) = takes.first() else {
             let message = format!("`{}` does not follow a set", name.text);
             let help = format!("call it as `{}(...)`", name.text);
             return self.report(Diagnostic::new(code::E0301, name.span, message).help(help));
         };
-        let message = format!("`{}` follows a set of {}, this is a set of `{found}`", name.text, names.join(" or "));
+        let message = format!(
+            "`{}` follows a set of {}, this is a set of `{found}`",
+            name.text,
+            names.join(" or ")
+        );
         let missing = self.find_entity(first).is_none();
         let help = if missing {
             format!("the catalog has no entity `{first}`")
         } else {
             let near = self.callables_of(entity);
-            let near = near.iter().filter(|n| **n != name.text).copied().collect::<Vec<_>>().join(", ");
+            let near = near
+                .iter()
+                .filter(|n| **n != name.text)
+                .copied()
+                .collect::<Vec<_>>()
+                .join(", ");
             format!("what follows a set of `{found}`: {near}")
         };
         let code = if missing { code::E0403 } else { code::E0301 };
         let label = format!("`{}` is defined here", name.text);
-        self.report(Diagnostic::new(code, name.span, message).label(def.name.span, label).help(help));
+        self.report(
+            Diagnostic::new(code, name.span, message)
+                .label(def.name.span, label)
+                .help(help),
+        );
     }
 
     /// Names of definitions that follow a set of the entity.
@@ -178,7 +225,9 @@ impl<'a> Checker<'a> {
         let mut names = Vec::new();
         for (m, module) in modules.all.iter().enumerate() {
             for (name, item) in module.all(Kind::Callable) {
-                let Some(def) = callable(item, m) else { continue };
+                let Some(def) = callable(item, m) else {
+                    continue;
+                };
                 let first = def.params.first().map(|p| self.param_type(&p.ty, m));
                 if let Some(ParamType::Set(set)) = first
                     && set.accepts(entity)
@@ -202,7 +251,11 @@ impl<'a> Checker<'a> {
         scope: Option<&Scope<'_>>,
     ) -> Bindings<'a> {
         let (slots, ok) = self.match_arguments(def.params, &name.text, name.span, given);
-        let mut bindings = Bindings { env: Env::top(def.module), entities: HashMap::new(), ok };
+        let mut bindings = Bindings {
+            env: Env::top(def.module),
+            entities: HashMap::new(),
+            ok,
+        };
         for (param, slot) in def.params.iter().zip(slots) {
             let given = slot.or_else(|| default_of(param, def.module));
             let Some(given) = given else {
@@ -210,12 +263,23 @@ impl<'a> Checker<'a> {
                     let message = format!("`{}` needs `{}`", name.text, param.name.text);
                     let help = format!("add `{}=...`", param.name.text);
                     let label = "declared here without a default";
-                    self.report(Diagnostic::new(code::E0303, name.span, message).label(param.span, label).help(help));
+                    self.report(
+                        Diagnostic::new(code::E0303, name.span, message)
+                            .label(param.span, label)
+                            .help(help),
+                    );
                 }
                 bindings.ok = false;
                 continue;
             };
-            match self.bind_param(param, def.module, given, &mut bindings.entities, role, scope) {
+            match self.bind_param(
+                param,
+                def.module,
+                given,
+                &mut bindings.entities,
+                role,
+                scope,
+            ) {
                 Some(local) => bindings.env = bindings.env.with(&param.name.text, local),
                 None => bindings.ok = false,
             }
@@ -260,7 +324,11 @@ impl<'a> Checker<'a> {
         let Some(given) = arg.name else {
             let message = format!("`{name}` takes {} argument(s)", params.len());
             let help = format!("its parameters are {}", names.join(", "));
-            return self.report(Diagnostic::new(code::E0307, arg.expr.span, message).label(span, "in this call").help(help));
+            return self.report(
+                Diagnostic::new(code::E0307, arg.expr.span, message)
+                    .label(span, "in this call")
+                    .help(help),
+            );
         };
         let help = match suggest::nearest(&given.text, names.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -284,18 +352,28 @@ impl<'a> Checker<'a> {
             ParamType::Set(entity) => self.bind_set(param, given, entity, entities, role),
             ParamType::Embedding(entity) => {
                 let entity = self.entity_of(&entity, entities, &given)?;
-                self.embedding(given.expr, &given.env, entity).map(Local::Embedding)
+                self.embedding(given.expr, &given.env, entity)
+                    .map(Local::Embedding)
             }
-            ParamType::Model(_) => Some(Local::Model { name: given.expr, env: given.env }),
+            ParamType::Model(_) => Some(Local::Model {
+                name: given.expr,
+                env: given.env,
+            }),
             ParamType::Edge(from, _) => {
                 let from = self.entity_of(&from, entities, &given)?;
-                self.edge_from(given.expr, &given.env, from).map(Local::Edge)
+                self.edge_from(given.expr, &given.env, from)
+                    .map(Local::Edge)
             }
             ParamType::Error => None,
         }
     }
 
-    fn entity_of(&mut self, entity: &Entity, bound: &HashMap<String, EntityId>, given: &Given<'a>) -> Option<EntityId> {
+    fn entity_of(
+        &mut self,
+        entity: &Entity,
+        bound: &HashMap<String, EntityId>,
+        given: &Given<'a>,
+    ) -> Option<EntityId> {
         match entity {
             Entity::Known(entity) => Some(*entity),
             Entity::Any(variable) => bound.get(variable).copied(),
@@ -321,7 +399,10 @@ impl<'a> Checker<'a> {
             Entity::Known(entity) => *entity,
             Entity::Any(variable) => *entities.entry(variable.clone()).or_insert(found),
             Entity::Missing(name) => {
-                let message = format!("the catalog has no entity `{name}`, of which `{}` is a set", param.name.text);
+                let message = format!(
+                    "the catalog has no entity `{name}`, of which `{}` is a set",
+                    param.name.text
+                );
                 self.report(Diagnostic::new(code::E0403, given.expr.span, message));
                 return None;
             }
@@ -329,10 +410,16 @@ impl<'a> Checker<'a> {
         if wanted != found {
             let (wanted, found) = (self.entity_name(wanted), self.entity_name(found));
             let message = format!("expected a set of `{wanted}`, found a set of `{found}`");
-            self.report(Diagnostic::new(code::E0301, given.expr.span, message).label(param.span, "declared here"));
+            self.report(
+                Diagnostic::new(code::E0301, given.expr.span, message)
+                    .label(param.span, "declared here"),
+            );
             return None;
         }
-        Some(Local::Thunk { expr: given.expr, env: given.env })
+        Some(Local::Thunk {
+            expr: given.expr,
+            env: given.env,
+        })
     }
 
     /// A scalar argument; for an `int` also `all` and `auto`.
@@ -358,7 +445,11 @@ impl<'a> Checker<'a> {
     }
 
     /// `all`, `auto` or `auto(n)`, or a name that was bound to one of these.
-    pub(super) fn quantity_word(&mut self, expr: &'a ast::Expr, env: &Env<'a>) -> Option<Option<Local<'a>>> {
+    pub(super) fn quantity_word(
+        &mut self,
+        expr: &'a ast::Expr,
+        env: &Env<'a>,
+    ) -> Option<Option<Local<'a>>> {
         match &expr.kind {
             ExprKind::Name(name) => match env.find(name) {
                 Some(local @ (Local::All | Local::Auto(_))) => Some(Some(local.clone())),
@@ -371,10 +462,15 @@ impl<'a> Checker<'a> {
                 None if name == "auto" => Some(Some(Local::Auto(None))),
                 None => None,
             },
-            ExprKind::Call { callee, args } if callee.text == "auto" && env.find("auto").is_none() => {
+            ExprKind::Call { callee, args }
+                if callee.text == "auto" && env.find("auto").is_none() =>
+            {
                 let [arg] = &args[..] else {
                     let help = "write `auto(30)`: 30 where nothing downstream asks for a number";
-                    self.report(Diagnostic::new(code::E0303, expr.span, "`auto` takes one number").help(help));
+                    self.report(
+                        Diagnostic::new(code::E0303, expr.span, "`auto` takes one number")
+                            .help(help),
+                    );
                     return Some(None);
                 };
                 let number = self.constant_number(&arg.value, env);
@@ -385,9 +481,14 @@ impl<'a> Checker<'a> {
     }
 
     fn check_range(&mut self, param: &'a Param, value: &Expr, span: Span) -> Option<()> {
-        let Some(range) = &param.range else { return Some(()) };
+        let Some(range) = &param.range else {
+            return Some(());
+        };
         let env = Env::top(0);
-        let (low, high) = (self.constant_number(&range.low, &env)?, self.constant_number(&range.high, &env)?);
+        let (low, high) = (
+            self.constant_number(&range.low, &env)?,
+            self.constant_number(&range.high, &env)?,
+        );
         let number = match value.as_const() {
             Some(Scalar::F64(x)) => *x,
             Some(Scalar::I64(i)) => *i as f64,
@@ -396,7 +497,10 @@ impl<'a> Checker<'a> {
         if (low..=high).contains(&number) {
             return Some(());
         }
-        let message = format!("`{}` must lie in {low:?}..{high:?}, found {number:?}", param.name.text);
+        let message = format!(
+            "`{}` must lie in {low:?}..{high:?}, found {number:?}",
+            param.name.text
+        );
         self.report(Diagnostic::new(code::E0306, span, message).label(param.span, "declared here"));
         None
     }
@@ -415,7 +519,10 @@ impl<'a> Checker<'a> {
         if self.callables(&callee.text, env.module).is_empty() {
             return None;
         }
-        Some(self.call_value_def(callee, None, args, env, scope).unwrap_or_else(Expr::error))
+        Some(
+            self.call_value_def(callee, None, args, env, scope)
+                .unwrap_or_else(Expr::error),
+        )
     }
 
     /// In a row expression, `x.f(...)` where `f` is a definition.
@@ -430,7 +537,10 @@ impl<'a> Checker<'a> {
         if self.callables(&name.text, env.module).is_empty() {
             return None;
         }
-        Some(self.call_value_def(name, Some(receiver), args, env, scope).unwrap_or_else(Expr::error))
+        Some(
+            self.call_value_def(name, Some(receiver), args, env, scope)
+                .unwrap_or_else(Expr::error),
+        )
     }
 
     fn call_value_def(
@@ -444,38 +554,66 @@ impl<'a> Checker<'a> {
         let candidates = self.callables(&name.text, env.module);
         let def = *candidates.first()?;
         let mut given: Vec<Given<'a>> = Vec::new();
-        given.extend(receiver.map(|expr| Given { name: None, expr, env: env.clone() }));
+        given.extend(receiver.map(|expr| Given {
+            name: None,
+            expr,
+            env: env.clone(),
+        }));
         given.extend(given_args(args, env));
         let bindings = self.bind(&def, name, given, Role::Fact, Some(scope));
         if !bindings.ok {
             return None;
         }
         if self.is_set(def.body, &bindings.env) {
-            let message = format!("`{}` gives a candidate set; a value is needed here", name.text);
+            let message = format!(
+                "`{}` gives a candidate set; a value is needed here",
+                name.text
+            );
             let help = "test membership with `in`, or aggregate it: `count(...)`";
             self.report(Diagnostic::new(code::E0313, name.span, message).help(help));
             return None;
         }
         self.once("def", &name.text, name.span, |this| {
-            Some(this.within(&name.text, name.span, def.module, |this| this.scalar(def.body, &bindings.env, scope, None)))
+            Some(this.within(&name.text, name.span, def.module, |this| {
+                this.scalar(def.body, &bindings.env, scope, None)
+            }))
         })
     }
 
     /// A value or policy with arguments, on the entity of the row.
-    fn call_row_item(&mut self, callee: &'a Name, args: &'a [Arg], env: &Env<'a>, scope: &Scope<'_>) -> Option<Expr> {
+    fn call_row_item(
+        &mut self,
+        callee: &'a Name,
+        args: &'a [Arg],
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Option<Expr> {
         let modules = self.modules;
         let entity = scope.row.as_ref().map(|row| row.entity);
         for number in modules.order(env.module) {
             for kind in [Kind::Value, Kind::Policy] {
                 for item in modules.all[number].find(kind, &callee.text) {
-                    let (ItemKind::Value(def) | ItemKind::Policy(def)) = &item.kind else { continue };
+                    let (ItemKind::Value(def) | ItemKind::Policy(def)) = &item.kind else {
+                        continue;
+                    };
                     let on = def.entity.as_ref().and_then(|e| self.find_entity(&e.text));
                     if def.entity.is_some() && on != entity {
                         continue;
                     }
                     self.mark_used(item);
-                    let what = if kind == Kind::Value { "value" } else { "policy" };
-                    return Some(self.call_row_def(def, what, callee.span, given_args(args, env), scope, number));
+                    let what = if kind == Kind::Value {
+                        "value"
+                    } else {
+                        "policy"
+                    };
+                    return Some(self.call_row_def(
+                        def,
+                        what,
+                        callee.span,
+                        given_args(args, env),
+                        scope,
+                        number,
+                    ));
                 }
             }
         }
@@ -492,20 +630,33 @@ impl<'a> Checker<'a> {
         scope: &Scope<'_>,
         module: usize,
     ) -> Expr {
-        let callable = Callable { name: &def.name, params: &def.params, result: None, body: &def.body, module };
-        let name = Name { text: def.name.text.clone(), span };
+        let callable = Callable {
+            name: &def.name,
+            params: &def.params,
+            result: None,
+            body: &def.body,
+            module,
+        };
+        let name = Name {
+            text: def.name.text.clone(),
+            span,
+        };
         let bindings = self.bind(&callable, &name, given, Role::Fact, Some(scope));
         if !bindings.ok {
             return Expr::error();
         }
         let result = self.once(what, &def.name.text, span, |this| {
-            Some(this.within(&def.name.text, span, module, |this| this.scalar(&def.body, &bindings.env, scope, None)))
+            Some(this.within(&def.name.text, span, module, |this| {
+                this.scalar(&def.body, &bindings.env, scope, None)
+            }))
         });
         let result = result.unwrap_or_else(Expr::error);
         if what == "policy" && !result.is_error() && result.ty != Type::Bool {
             let found = self.type_name(&result.ty);
             let message = format!("a policy is a condition, `{}` is {found}", def.name.text);
-            self.report(Diagnostic::new(code::E0302, def.body.span, message).help("write a comparison"));
+            self.report(
+                Diagnostic::new(code::E0302, def.body.span, message).help("write a comparison"),
+            );
             return Expr::error();
         }
         debug_assert!(result.level >= Level::Constant);
@@ -515,19 +666,44 @@ impl<'a> Checker<'a> {
 
 fn callable(item: &ast::Item, module: usize) -> Option<Callable<'_>> {
     match &item.kind {
-        ItemKind::Def { name, params, result, body } => {
-            Some(Callable { name, params, result: result.as_ref(), body, module })
-        }
-        ItemKind::Query { name, params, body } => Some(Callable { name, params, result: None, body, module }),
+        ItemKind::Def {
+            name,
+            params,
+            result,
+            body,
+        } => Some(Callable {
+            name,
+            params,
+            result: result.as_ref(),
+            body,
+            module,
+        }),
+        ItemKind::Query { name, params, body } => Some(Callable {
+            name,
+            params,
+            result: None,
+            body,
+            module,
+        }),
         _ => None,
     }
 }
 
 /// Arguments as they were written.
 pub fn given_args<'a>(args: &'a [Arg], env: &Env<'a>) -> Vec<Given<'a>> {
-    args.iter().map(|a| Given { name: a.name.as_ref(), expr: &a.value, env: env.clone() }).collect()
+    args.iter()
+        .map(|a| Given {
+            name: a.name.as_ref(),
+            expr: &a.value,
+            env: env.clone(),
+        })
+        .collect()
 }
 
 fn default_of(param: &Param, module: usize) -> Option<Given<'_>> {
-    param.default.as_ref().map(|expr| Given { name: None, expr, env: Env::top(module) })
+    param.default.as_ref().map(|expr| Given {
+        name: None,
+        expr,
+        env: Env::top(module),
+    })
 }

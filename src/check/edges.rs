@@ -38,14 +38,24 @@ impl Wanted {
 
 impl<'a> Checker<'a> {
     /// An edge that starts from `from`; another direction is reported.
-    pub(super) fn edge_from(&mut self, expr: &'a ast::Expr, env: &Env<'a>, from: EntityId) -> Option<EdgeExpr> {
+    pub(super) fn edge_from(
+        &mut self,
+        expr: &'a ast::Expr,
+        env: &Env<'a>,
+        from: EntityId,
+    ) -> Option<EdgeExpr> {
         let edge = self.edge(expr, env, Wanted::From(from))?;
         if edge.from == from {
             return Some(edge);
         }
         let (a, b) = (self.entity_name(edge.from), self.entity_name(edge.to));
-        let message = format!("edge `{}` goes from `{a}` to `{b}`, not from `{}`", edge.name, self.entity_name(from));
-        let help = (edge.to == from).then(|| format!("walk it backwards: `{}`", edge.reversed().name));
+        let message = format!(
+            "edge `{}` goes from `{a}` to `{b}`, not from `{}`",
+            edge.name,
+            self.entity_name(from)
+        );
+        let help =
+            (edge.to == from).then(|| format!("walk it backwards: `{}`", edge.reversed().name));
         let help = help.or_else(|| self.edges_from(from));
         self.report(Diagnostic::new(code::E0301, expr.span, message).maybe_help(help));
         None
@@ -57,25 +67,45 @@ impl<'a> Checker<'a> {
             names.extend((edge.from == from).then(|| edge.name.clone()));
             names.extend((edge.to == from).then(|| format!("~{}", edge.name)));
         }
-        names.extend(self.schema.entity(from).references.iter().map(|r| r.name.clone()));
+        names.extend(
+            self.schema
+                .entity(from)
+                .references
+                .iter()
+                .map(|r| r.name.clone()),
+        );
         let entity = self.entity_name(from);
         (!names.is_empty()).then(|| format!("edges from `{entity}` are {}", names.join(", ")))
     }
 
     /// An edge as an expression: a name, `~e`, `a | b`, `e.reference`.
-    pub(super) fn edge(&mut self, expr: &'a ast::Expr, env: &Env<'a>, wanted: Wanted) -> Option<EdgeExpr> {
+    pub(super) fn edge(
+        &mut self,
+        expr: &'a ast::Expr,
+        env: &Env<'a>,
+        wanted: Wanted,
+    ) -> Option<EdgeExpr> {
         match &expr.kind {
             ExprKind::Name(name) => self.edge_named(name, expr.span, env, wanted),
-            ExprKind::Unary { op: UnaryOp::Reverse, operand } => {
-                Some(self.edge(operand, env, wanted.flipped())?.reversed())
-            }
-            ExprKind::Binary { op: BinaryOp::Union, left, right } => {
+            ExprKind::Unary {
+                op: UnaryOp::Reverse,
+                operand,
+            } => Some(self.edge(operand, env, wanted.flipped())?.reversed()),
+            ExprKind::Binary {
+                op: BinaryOp::Union,
+                left,
+                right,
+            } => {
                 let left = self.edge(left, env, wanted);
                 let right = self.edge(right, env, wanted);
                 self.edge_union(left?, right?, expr.span)
             }
             ExprKind::Field { receiver, name } => {
-                let wanted = if let Wanted::From(_) = wanted { wanted } else { Wanted::Any };
+                let wanted = if let Wanted::From(_) = wanted {
+                    wanted
+                } else {
+                    Wanted::Any
+                };
                 let edge = self.edge(receiver, env, wanted)?;
                 self.edge_through(edge, &name.text, name.span)
             }
@@ -89,15 +119,28 @@ impl<'a> Checker<'a> {
     }
 
     /// The edge of a name, for the links of a row.
-    pub(super) fn edge_by_name(&mut self, name: &'a ast::Name, env: &Env<'a>, wanted: Wanted) -> Option<EdgeExpr> {
+    pub(super) fn edge_by_name(
+        &mut self,
+        name: &'a ast::Name,
+        env: &Env<'a>,
+        wanted: Wanted,
+    ) -> Option<EdgeExpr> {
         self.edge_named(&name.text, name.span, env, wanted)
     }
 
-    fn edge_named(&mut self, name: &str, span: Span, env: &Env<'a>, wanted: Wanted) -> Option<EdgeExpr> {
+    fn edge_named(
+        &mut self,
+        name: &str,
+        span: Span,
+        env: &Env<'a>,
+        wanted: Wanted,
+    ) -> Option<EdgeExpr> {
         match env.find(name).cloned() {
             Some(Local::Edge(edge)) => return Some(edge),
             Some(Local::Error) => return None,
-            Some(Local::Thunk { expr, env }) if bare_name(expr) != Some(name) => return self.edge(expr, &env, wanted),
+            Some(Local::Thunk { expr, env }) if bare_name(expr) != Some(name) => {
+                return self.edge(expr, &env, wanted);
+            }
             _ => {}
         }
         if let Some(edge) = self.find_edge(name, span, env.module, wanted) {
@@ -108,24 +151,41 @@ impl<'a> Checker<'a> {
     }
 
     /// The edge of that name, `Some(None)` if it is broken, `None` if there is none.
-    fn find_edge(&mut self, name: &str, span: Span, module: usize, wanted: Wanted) -> Option<Option<EdgeExpr>> {
+    fn find_edge(
+        &mut self,
+        name: &str,
+        span: Span,
+        module: usize,
+        wanted: Wanted,
+    ) -> Option<Option<EdgeExpr>> {
         let catalog = |this: &mut Self| this.catalog_edge(name, wanted);
         let modules = self.modules;
         for number in modules.order(module) {
-            let Some(item) = modules.all[number].find(Kind::Edge, name).next() else { continue };
+            let Some(item) = modules.all[number].find(Kind::Edge, name).next() else {
+                continue;
+            };
             // inside its own declaration the name is the catalog's
-            if self.open.contains(&("edge", name.to_owned())) && let Some(edge) = catalog(self) {
+            if self.open.contains(&("edge", name.to_owned()))
+                && let Some(edge) = catalog(self)
+            {
                 return Some(Some(edge));
             }
             self.mark_used(item);
-            let ItemKind::Edge(decl) = &item.kind else { continue };
+            let ItemKind::Edge(decl) = &item.kind else {
+                continue;
+            };
             return Some(self.declared_edge(decl, span, number));
         }
         catalog(self).map(Some)
     }
 
     /// What a declaration `edge name = ...` means.
-    pub(super) fn declared_edge(&mut self, decl: &'a EdgeDecl, span: Span, module: usize) -> Option<EdgeExpr> {
+    pub(super) fn declared_edge(
+        &mut self,
+        decl: &'a EdgeDecl,
+        span: Span,
+        module: usize,
+    ) -> Option<EdgeExpr> {
         let name = decl.name.text.as_str();
         self.once("edge", name, span, |this| {
             let env = Env::top(module);
@@ -135,28 +195,72 @@ impl<'a> Checker<'a> {
                 let edge = this.edge_filtered(inner, decl, &env)?;
                 this.edge_weighted(edge, decl, &env)
             };
-            let edge = if in_program { build(this) } else { this.within(name, span, module, build) };
-            edge.map(|edge| EdgeExpr { name: name.to_owned(), ..edge })
+            let edge = if in_program {
+                build(this)
+            } else {
+                this.within(name, span, module, build)
+            };
+            edge.map(|edge| EdgeExpr {
+                name: name.to_owned(),
+                ..edge
+            })
         })
     }
 
-    fn edge_filtered(&mut self, inner: EdgeExpr, decl: &'a EdgeDecl, env: &Env<'a>) -> Option<EdgeExpr> {
-        let Some(filter) = &decl.filter else { return Some(inner) };
+    fn edge_filtered(
+        &mut self,
+        inner: EdgeExpr,
+        decl: &'a EdgeDecl,
+        env: &Env<'a>,
+    ) -> Option<EdgeExpr> {
+        let Some(filter) = &decl.filter else {
+            return Some(inner);
+        };
         let keep = self.link_expr(filter, env, &inner, None, &Type::Bool)?;
         let name = inner.name.clone();
         let (from, to, columns) = (inner.from, inner.to, inner.columns.clone());
         let (has_time, has_weight) = (inner.has_time, inner.has_weight);
-        let kind = EdgeKind::Filter { inner: Box::new(inner), keep: Box::new(keep) };
-        Some(EdgeExpr { kind, from, to, has_time, has_weight, columns, name })
+        let kind = EdgeKind::Filter {
+            inner: Box::new(inner),
+            keep: Box::new(keep),
+        };
+        Some(EdgeExpr {
+            kind,
+            from,
+            to,
+            has_time,
+            has_weight,
+            columns,
+            name,
+        })
     }
 
-    fn edge_weighted(&mut self, inner: EdgeExpr, decl: &'a EdgeDecl, env: &Env<'a>) -> Option<EdgeExpr> {
-        let Some(weight) = &decl.weight else { return Some(inner) };
+    fn edge_weighted(
+        &mut self,
+        inner: EdgeExpr,
+        decl: &'a EdgeDecl,
+        env: &Env<'a>,
+    ) -> Option<EdgeExpr> {
+        let Some(weight) = &decl.weight else {
+            return Some(inner);
+        };
         let weight = self.link_expr(weight, env, &inner, None, &Type::Float)?;
         let name = inner.name.clone();
-        let (from, to, columns, has_time) = (inner.from, inner.to, inner.columns.clone(), inner.has_time);
-        let kind = EdgeKind::Weight { inner: Box::new(inner), weight: Box::new(weight) };
-        Some(EdgeExpr { kind, from, to, has_time, has_weight: true, columns, name })
+        let (from, to, columns, has_time) =
+            (inner.from, inner.to, inner.columns.clone(), inner.has_time);
+        let kind = EdgeKind::Weight {
+            inner: Box::new(inner),
+            weight: Box::new(weight),
+        };
+        Some(EdgeExpr {
+            kind,
+            from,
+            to,
+            has_time,
+            has_weight: true,
+            columns,
+            name,
+        })
     }
 
     /// An expression over links: of an edge alone, or of an aggregate over the links of a row.
@@ -168,7 +272,11 @@ impl<'a> Checker<'a> {
         outer: Option<&Scope<'_>>,
         ty: &Type,
     ) -> Option<crate::expr::Expr> {
-        let scope = Scope { row: None, link: Some(edge), outer };
+        let scope = Scope {
+            row: None,
+            link: Some(edge),
+            outer,
+        };
         let typed = self.typed(expr, env, &scope, ty);
         (!typed.is_error()).then_some(typed)
     }
@@ -186,12 +294,19 @@ impl<'a> Checker<'a> {
     fn table_edge(&self, id: EdgeId) -> EdgeExpr {
         let edge = self.schema.edge(id);
         EdgeExpr {
-            kind: EdgeKind::Table { edge: id, reverse: false },
+            kind: EdgeKind::Table {
+                edge: id,
+                reverse: false,
+            },
             from: edge.from,
             to: edge.to,
             has_time: edge.has_time,
             has_weight: edge.has_weight,
-            columns: edge.columns.iter().map(|c| (c.name.clone(), c.ty.clone())).collect(),
+            columns: edge
+                .columns
+                .iter()
+                .map(|c| (c.name.clone(), c.ty.clone()))
+                .collect(),
             name: edge.name.clone(),
         }
     }
@@ -200,11 +315,17 @@ impl<'a> Checker<'a> {
     fn reference_edge(&self, name: &str, wanted: Wanted) -> Option<EdgeExpr> {
         let mut found = None;
         for (e, entity) in self.schema.entities.iter().enumerate() {
-            let Some(reference) = entity.find_reference(name) else { continue };
+            let Some(reference) = entity.find_reference(name) else {
+                continue;
+            };
             let from = EntityId(e as u16);
             let to = entity.references[reference].entity;
             let edge = EdgeExpr {
-                kind: EdgeKind::Reference { entity: from, reference: reference as u32, reverse: false },
+                kind: EdgeKind::Reference {
+                    entity: from,
+                    reference: reference as u32,
+                    reverse: false,
+                },
                 from,
                 to,
                 has_time: entity.time.is_some(),
@@ -226,20 +347,44 @@ impl<'a> Checker<'a> {
         if name != "seen" || names.is_empty() {
             return None;
         }
-        let edges: Vec<EdgeExpr> =
-            names.iter().filter_map(|n| self.schema.find_edge(n)).map(|id| self.table_edge(id)).collect();
+        let edges: Vec<EdgeExpr> = names
+            .iter()
+            .filter_map(|n| self.schema.find_edge(n))
+            .map(|id| self.table_edge(id))
+            .collect();
         let first = edges.first()?.clone();
-        let edges: Vec<EdgeExpr> = edges.into_iter().filter(|e| (e.from, e.to) == (first.from, first.to)).collect();
-        let mut seen = if edges.len() == 1 { first } else { unite(edges) };
+        let edges: Vec<EdgeExpr> = edges
+            .into_iter()
+            .filter(|e| (e.from, e.to) == (first.from, first.to))
+            .collect();
+        let mut seen = if edges.len() == 1 {
+            first
+        } else {
+            unite(edges)
+        };
         seen.name = "seen".to_owned();
         Some(seen)
     }
 
     fn edge_union(&mut self, left: EdgeExpr, right: EdgeExpr, span: Span) -> Option<EdgeExpr> {
         if (left.from, left.to) != (right.from, right.to) {
-            let ends = |e: &EdgeExpr| format!("`{}` ({} -> {})", e.name, self.entity_name(e.from), self.entity_name(e.to));
-            let message = format!("{} and {} link different entities", ends(&left), ends(&right));
-            self.report(Diagnostic::new(code::E0308, span, message).help("unite edges that go from one entity to one other"));
+            let ends = |e: &EdgeExpr| {
+                format!(
+                    "`{}` ({} -> {})",
+                    e.name,
+                    self.entity_name(e.from),
+                    self.entity_name(e.to)
+                )
+            };
+            let message = format!(
+                "{} and {} link different entities",
+                ends(&left),
+                ends(&right)
+            );
+            self.report(
+                Diagnostic::new(code::E0308, span, message)
+                    .help("unite edges that go from one entity to one other"),
+            );
             return None;
         }
         Some(unite(vec![left, right]))
@@ -247,9 +392,12 @@ impl<'a> Checker<'a> {
 
     /// `edge.reference`: on from where the edge ends.
     fn edge_through(&mut self, edge: EdgeExpr, name: &str, span: Span) -> Option<EdgeExpr> {
-        let Some(second) = self.schema.entity(edge.to).find_reference(name).and_then(|_| {
-            self.reference_edge(name, Wanted::From(edge.to))
-        }) else {
+        let Some(second) = self
+            .schema
+            .entity(edge.to)
+            .find_reference(name)
+            .and_then(|_| self.reference_edge(name, Wanted::From(edge.to)))
+        else {
             let entity = self.schema.entity(edge.to);
             let near = suggest::nearest(name, entity.references.iter().map(|r| r.name.as_str()));
             let help = near.map(|near| format!("did you mean `{near}`?"));
@@ -265,7 +413,11 @@ impl<'a> Checker<'a> {
             has_weight: edge.has_weight,
             columns: edge.columns.clone(),
             name: full,
-            kind: EdgeKind::Chain { first: Box::new(edge), second: Box::new(second), carries_second: false },
+            kind: EdgeKind::Chain {
+                first: Box::new(edge),
+                second: Box::new(second),
+                carries_second: false,
+            },
         })
     }
 
@@ -284,17 +436,26 @@ impl<'a> Checker<'a> {
             return self.report(Diagnostic::new(code::E0401, span, message).help(help));
         }
         let mut known: Vec<&str> = self.schema.edges.iter().map(|e| e.name.as_str()).collect();
-        known.extend(self.schema.entities.iter().flat_map(|e| e.references.iter().map(|r| r.name.as_str())));
+        known.extend(
+            self.schema
+                .entities
+                .iter()
+                .flat_map(|e| e.references.iter().map(|r| r.name.as_str())),
+        );
         let modules = self.modules;
         modules.order(module).into_iter().for_each(|m| {
             known.extend(modules.all[m].all(Kind::Edge).map(|(name, _)| name));
         });
-        let near = suggest::nearest(name, known.into_iter()).map(|near| format!("did you mean `{near}`?"));
+        let near =
+            suggest::nearest(name, known.into_iter()).map(|near| format!("did you mean `{near}`?"));
         let help = near.or_else(|| match wanted {
             Wanted::From(from) => self.edges_from(from),
             _ => None,
         });
-        self.report(Diagnostic::new(code::E0205, span, format!("there is no edge `{name}`")).maybe_help(help));
+        self.report(
+            Diagnostic::new(code::E0205, span, format!("there is no edge `{name}`"))
+                .maybe_help(help),
+        );
     }
 }
 
@@ -303,14 +464,23 @@ fn unite(edges: Vec<EdgeExpr>) -> EdgeExpr {
     let mut branches = Vec::new();
     for edge in edges {
         match edge.kind {
-            EdgeKind::Union { branches: inner, .. } => branches.extend(inner),
+            EdgeKind::Union {
+                branches: inner, ..
+            } => branches.extend(inner),
             _ => branches.push(edge),
         }
     }
-    let shared: Vec<(String, Type)> =
-        branches[0].columns.iter().filter(|c| branches.iter().all(|b| b.columns.contains(c))).cloned().collect();
+    let shared: Vec<(String, Type)> = branches[0]
+        .columns
+        .iter()
+        .filter(|c| branches.iter().all(|b| b.columns.contains(c)))
+        .cloned()
+        .collect();
     let place = |b: &EdgeExpr, name: &str| b.find_column(name).map_or(0, |i| i as u32);
-    let columns = branches.iter().map(|b| shared.iter().map(|(name, _)| place(b, name)).collect()).collect();
+    let columns = branches
+        .iter()
+        .map(|b| shared.iter().map(|(name, _)| place(b, name)).collect())
+        .collect();
     let names: Vec<&str> = branches.iter().map(|b| b.name.as_str()).collect();
     EdgeExpr {
         from: branches[0].from,

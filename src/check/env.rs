@@ -12,7 +12,10 @@ use std::rc::Rc;
 #[derive(Clone, Debug)]
 pub enum Local<'a> {
     /// An expression to be read where it was written.
-    Thunk { expr: &'a ast::Expr, env: Env<'a> },
+    Thunk {
+        expr: &'a ast::Expr,
+        env: Env<'a>,
+    },
     Scalar(Expr),
     /// `all` or `auto`, or `auto(n)`.
     All,
@@ -20,7 +23,10 @@ pub enum Local<'a> {
     Edge(EdgeExpr),
     Embedding(u32),
     /// A model by its name, found for the entity where it is used.
-    Model { name: &'a ast::Expr, env: Env<'a> },
+    Model {
+        name: &'a ast::Expr,
+        env: Env<'a>,
+    },
     /// A candidate set that is known already.
     Node(crate::expr::NodeId),
     /// Some candidate set: only while it is asked whether a definition gives one.
@@ -46,16 +52,28 @@ struct Link<'a> {
 impl<'a> Env<'a> {
     /// No local names.
     pub fn top(module: usize) -> Env<'a> {
-        Env { module, names: None }
+        Env {
+            module,
+            names: None,
+        }
     }
 
     pub fn with(&self, name: &'a str, value: Local<'a>) -> Env<'a> {
-        let link = Link { name, value, next: self.names.clone() };
-        Env { module: self.module, names: Some(Rc::new(link)) }
+        let link = Link {
+            name,
+            value,
+            next: self.names.clone(),
+        };
+        Env {
+            module: self.module,
+            names: Some(Rc::new(link)),
+        }
     }
 
     pub fn find(&self, name: &str) -> Option<&Local<'a>> {
-        self.links().find(|link| link.name == name).map(|link| &link.value)
+        self.links()
+            .find(|link| link.name == name)
+            .map(|link| &link.value)
     }
 
     /// Every visible name.
@@ -69,7 +87,12 @@ impl<'a> Env<'a> {
 
     /// The same for the same chain of names, as long as one of them lives.
     pub fn identity(&self) -> (usize, usize) {
-        (self.module, self.names.as_ref().map_or(0, |link| Rc::as_ptr(link) as usize))
+        (
+            self.module,
+            self.names
+                .as_ref()
+                .map_or(0, |link| Rc::as_ptr(link) as usize),
+        )
     }
 }
 
@@ -102,18 +125,42 @@ impl<'s> Scope<'s> {
     /// Rows of an entity, with nothing bound and no score.
     pub fn entity(entity: EntityId) -> Scope<'s> {
         let base = Expr::new(crate::expr::Kind::It, Type::Id(entity));
-        Scope { row: Some(Row { entity, base, columns: &[], scored: false }), ..Scope::default() }
+        Scope {
+            row: Some(Row {
+                entity,
+                base,
+                columns: &[],
+                scored: false,
+            }),
+            ..Scope::default()
+        }
     }
 
     /// Rows of a candidate set.
     pub fn rows(entity: EntityId, columns: &'s [BoundColumn]) -> Scope<'s> {
         let base = Expr::new(crate::expr::Kind::It, Type::Id(entity));
-        Scope { row: Some(Row { entity, base, columns, scored: true }), ..Scope::default() }
+        Scope {
+            row: Some(Row {
+                entity,
+                base,
+                columns,
+                scored: true,
+            }),
+            ..Scope::default()
+        }
     }
 
     /// Another row, by its id.
     pub fn at(entity: EntityId, base: Expr) -> Scope<'s> {
-        Scope { row: Some(Row { entity, base, columns: &[], scored: false }), ..Scope::default() }
+        Scope {
+            row: Some(Row {
+                entity,
+                base,
+                columns: &[],
+                scored: false,
+            }),
+            ..Scope::default()
+        }
     }
 }
 

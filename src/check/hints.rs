@@ -9,13 +9,29 @@ impl<'a> Checker<'a> {
     /// A help line for a key that is the same in every row of a request: it was bound while the
     /// set still was one row. The first operator after that which gives many rows is where to
     /// bind it instead.
-    pub(super) fn better_key(&self, chain: &'a ast::Expr, env: &Env<'a>, name: &str) -> Option<String> {
+    pub(super) fn better_key(
+        &self,
+        chain: &'a ast::Expr,
+        env: &Env<'a>,
+        name: &str,
+    ) -> Option<String> {
         let mut steps = Vec::new();
         let mut here = chain;
         // from the end of the chain back to the `let` that binds the key
         loop {
-            let ExprKind::Method { receiver, name: step, args } = &here.kind else { return None };
-            if step.text == "let" && args.iter().any(|a| a.name.as_ref().is_some_and(|n| n.text == name)) {
+            let ExprKind::Method {
+                receiver,
+                name: step,
+                args,
+            } = &here.kind
+            else {
+                return None;
+            };
+            if step.text == "let"
+                && args
+                    .iter()
+                    .any(|a| a.name.as_ref().is_some_and(|n| n.text == name))
+            {
                 break;
             }
             steps.push((here, step));

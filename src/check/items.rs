@@ -1,13 +1,13 @@
 //! A whole program: which query runs, and every item read once, used or not.
 
+use super::Checker;
 use super::env::{Env, Local, Scope};
 use super::modules::{Kind, Module, Modules, Tier, named};
 use super::setness::block_names;
 use super::typing::{Entity, ParamType};
-use super::Checker;
 use crate::diag::{Diagnostic, Sink, code, suggest};
-use crate::expr::ir::{Expr, Scalar};
 use crate::expr::NodeId;
+use crate::expr::ir::{Expr, Scalar};
 use crate::ops::{self, Graph, Role, Shape};
 use crate::store::Snapshot;
 use crate::syntax::ast::{self, Item, ItemKind, Param, Statement};
@@ -45,14 +45,23 @@ struct Entry<'a> {
 
 /// Checks the program (the first of the modules) and all it can reach. `query` is the one to run;
 /// otherwise it is `main`, or the only one. There may be none, in a file of definitions.
-pub fn check(snapshot: &Snapshot, modules: &Modules, query: Option<&str>, sink: Sink) -> (Option<Checked>, Sink) {
+pub fn check(
+    snapshot: &Snapshot,
+    modules: &Modules,
+    query: Option<&str>,
+    sink: Sink,
+) -> (Option<Checked>, Sink) {
     let mut checker = Checker::new(snapshot, modules, sink);
     let program = &*modules.all[0];
-    (0..modules.all.len()).filter(|&m| modules.all[m].tier < Tier::Std).for_each(|m| checker.duplicates(&modules.all[m]));
+    (0..modules.all.len())
+        .filter(|&m| modules.all[m].tier < Tier::Std)
+        .for_each(|m| checker.duplicates(&modules.all[m]));
     let entry = checker.entry(program, query);
     let results = entry.as_ref().and_then(|entry| checker.query(entry));
     let params = std::mem::take(&mut checker.params);
-    (0..modules.all.len()).filter(|&m| modules.all[m].tier < Tier::Std).for_each(|m| checker.rest(m));
+    (0..modules.all.len())
+        .filter(|&m| modules.all[m].tier < Tier::Std)
+        .for_each(|m| checker.rest(m));
     let unread_params = unread(program, &params);
     let checked = entry.zip(results).map(|(entry, results)| Checked {
         query: entry.name,
@@ -65,11 +74,17 @@ pub fn check(snapshot: &Snapshot, modules: &Modules, query: Option<&str>, sink: 
 }
 
 fn unread(program: &Module, params: &[Parameter]) -> Vec<String> {
-    let declared = program.file.items.iter().filter_map(|item| match &item.kind {
-        ItemKind::Param { name, .. } => Some(name.text.clone()),
-        _ => None,
-    });
-    declared.filter(|name| !params.iter().any(|p| p.name == *name)).collect()
+    let declared = program
+        .file
+        .items
+        .iter()
+        .filter_map(|item| match &item.kind {
+            ItemKind::Param { name, .. } => Some(name.text.clone()),
+            _ => None,
+        });
+    declared
+        .filter(|name| !params.iter().any(|p| p.name == *name))
+        .collect()
 }
 
 impl<'a> Checker<'a> {
@@ -77,13 +92,21 @@ impl<'a> Checker<'a> {
     fn entry(&mut self, program: &'a Module, wanted: Option<&str>) -> Option<Entry<'a>> {
         let items = &program.file.items;
         let last = items.last().and_then(|item| match &item.kind {
-            ItemKind::Expr(body) => Some(Entry { name: "main".to_owned(), params: &[], body }),
+            ItemKind::Expr(body) => Some(Entry {
+                name: "main".to_owned(),
+                params: &[],
+                body,
+            }),
             _ => None,
         });
         let mut queries: Vec<Entry<'a>> = items
             .iter()
             .filter_map(|item| match &item.kind {
-                ItemKind::Query { name, params, body } => Some(Entry { name: name.text.clone(), params, body }),
+                ItemKind::Query { name, params, body } => Some(Entry {
+                    name: name.text.clone(),
+                    params,
+                    body,
+                }),
                 _ => None,
             })
             .chain(last)
@@ -91,9 +114,18 @@ impl<'a> Checker<'a> {
         let names: Vec<String> = queries.iter().map(|q| q.name.clone()).collect();
         let place = match wanted {
             Some(wanted) => names.iter().position(|name| name == wanted),
-            None => names.iter().position(|name| name == "main").or((names.len() == 1).then_some(0)),
+            None => names
+                .iter()
+                .position(|name| name == "main")
+                .or((names.len() == 1).then_some(0)),
         };
-        let end = program.file.items.last().map_or(crate::source::Span { source: program.source, ..Default::default() }, |i| i.span);
+        let end = program.file.items.last().map_or(
+            crate::source::Span {
+                source: program.source,
+                ..Default::default()
+            },
+            |i| i.span,
+        );
         match (place, wanted) {
             (Some(place), _) => Some(queries.swap_remove(place)),
             (None, Some(wanted)) => {
@@ -103,12 +135,21 @@ impl<'a> Checker<'a> {
                     None if names.is_empty() => "the file has no query".to_owned(),
                     None => format!("the file has {}", names.join(", ")),
                 };
-                self.report(Diagnostic::new(code::E0211, end, format!("there is no query `{wanted}`")).help(help));
+                self.report(
+                    Diagnostic::new(code::E0211, end, format!("there is no query `{wanted}`"))
+                        .help(help),
+                );
                 None
             }
             (None, None) if names.len() > 1 => {
-                let message = format!("the file has several queries and no `main`: {}", names.join(", "));
-                self.report(Diagnostic::new(code::E0211, end, message).help("choose one with `--query NAME`"));
+                let message = format!(
+                    "the file has several queries and no `main`: {}",
+                    names.join(", ")
+                );
+                self.report(
+                    Diagnostic::new(code::E0211, end, message)
+                        .help("choose one with `--query NAME`"),
+                );
                 None
             }
             (None, None) => None,
@@ -145,25 +186,46 @@ impl<'a> Checker<'a> {
             ItemKind::Edge(decl) => {
                 self.declared_edge(decl, decl.name.span, m);
             }
-            ItemKind::Embedding { name, entities, value } => {
+            ItemKind::Embedding {
+                name,
+                entities,
+                value,
+            } => {
                 for e in entities {
                     if let Some(entity) = self.entity_named(&e.text, e.span, m) {
                         self.declared_embedding(&name.text, value, name.span, m, entity);
                     }
                 }
             }
-            ItemKind::Model { name, entity, value } => {
+            ItemKind::Model {
+                name,
+                entity,
+                value,
+            } => {
                 if let Some(entity) = self.entity_named(&entity.text, entity.span, m) {
-                    let shape = Shape { entity, columns: Vec::new(), bound: None };
+                    let shape = Shape {
+                        entity,
+                        columns: Vec::new(),
+                        bound: None,
+                    };
                     self.declared_model(&name.text, value, name.span, m, &shape);
                 }
             }
             ItemKind::Value(def) => self.unused_row_def(def, "value", m),
             ItemKind::Policy(def) => self.unused_row_def(def, "policy", m),
-            ItemKind::Def { params, body, result, .. } => self.unused_def(params, body, result.as_ref(), m),
+            ItemKind::Def {
+                params,
+                body,
+                result,
+                ..
+            } => self.unused_def(params, body, result.as_ref(), m),
             ItemKind::Query { params, body, name } => {
                 let kept = std::mem::take(&mut self.params);
-                self.query(&Entry { name: name.text.clone(), params, body });
+                self.query(&Entry {
+                    name: name.text.clone(),
+                    params,
+                    body,
+                });
                 self.params = kept;
             }
             ItemKind::Test { body, .. } => self.test(body, &env),
@@ -178,7 +240,9 @@ impl<'a> Checker<'a> {
             && !(low..=high).contains(&value)
         {
             let message = format!("the default {value:?} lies outside {low:?}..{high:?}");
-            self.report(Diagnostic::new(code::E0306, default.span, message).label(range.span, "the range"));
+            self.report(
+                Diagnostic::new(code::E0306, default.span, message).label(range.span, "the range"),
+            );
         }
     }
 
@@ -194,8 +258,12 @@ impl<'a> Checker<'a> {
 
     fn unused_row_def(&mut self, def: &'a ast::RowDef, what: &'static str, m: usize) {
         let Some(entity) = &def.entity else { return };
-        let Some(entity) = self.entity_named(&entity.text, entity.span, m) else { return };
-        let Some(env) = self.stand_ins(&def.params, m) else { return };
+        let Some(entity) = self.entity_named(&entity.text, entity.span, m) else {
+            return;
+        };
+        let Some(env) = self.stand_ins(&def.params, m) else {
+            return;
+        };
         let scope = Scope::rows(entity, &[]);
         if what == "policy" {
             self.typed(&def.body, &env, &scope, &Type::Bool);
@@ -204,9 +272,17 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn unused_def(&mut self, params: &'a [Param], body: &'a ast::Expr, result: Option<&'a ast::TypeExpr>, m: usize) {
+    fn unused_def(
+        &mut self,
+        params: &'a [Param],
+        body: &'a ast::Expr,
+        result: Option<&'a ast::TypeExpr>,
+        m: usize,
+    ) {
         let result = result.map(|ty| self.param_type(ty, m));
-        let Some(env) = self.stand_ins(params, m) else { return };
+        let Some(env) = self.stand_ins(params, m) else {
+            return;
+        };
         if !self.is_set(body, &env) {
             self.scalar(body, &env, &Scope::request(), None);
             return;
@@ -216,7 +292,8 @@ impl<'a> Checker<'a> {
             let found = self.graph.shape(node).entity;
             if found != want {
                 let (want, found) = (self.entity_name(want), self.entity_name(found));
-                let message = format!("declared to give a set of `{want}`, but gives one of `{found}`");
+                let message =
+                    format!("declared to give a set of `{want}`, but gives one of `{found}`");
                 self.report(Diagnostic::new(code::E0301, body.span, message));
             }
         }
@@ -250,7 +327,12 @@ impl<'a> Checker<'a> {
 
     fn everything(&mut self, entity: EntityId) -> NodeId {
         let all = ops::everything(self.schema, entity);
-        self.graph.add(all.op, all.inputs, all.shape, crate::source::Span::default())
+        self.graph.add(
+            all.op,
+            all.inputs,
+            all.shape,
+            crate::source::Span::default(),
+        )
     }
 
     fn test(&mut self, body: &'a ast::Block, env: &Env<'a>) {
@@ -270,22 +352,31 @@ impl<'a> Checker<'a> {
     fn duplicates(&mut self, module: &'a Module) {
         let mut first: HashMap<(Kind, &str, Option<String>), &'a Item> = HashMap::new();
         for item in &module.file.items {
-            let Some((kind, name)) = named(item) else { continue };
+            let Some((kind, name)) = named(item) else {
+                continue;
+            };
             let span = name_span(item);
             if kind == Kind::Callable && ops::find(name).is_some() {
                 let message = format!("`{name}` is an operator and cannot be redefined");
-                self.report(Diagnostic::new(code::E0212, span, message).help("choose another name"));
+                self.report(
+                    Diagnostic::new(code::E0212, span, message).help("choose another name"),
+                );
             }
             if kind == Kind::Rest && name == "user" {
                 let message = "`user` is the requesting user and cannot be redefined";
-                self.report(Diagnostic::new(code::E0212, span, message).help("choose another name"));
+                self.report(
+                    Diagnostic::new(code::E0212, span, message).help("choose another name"),
+                );
             }
             let key = (kind, name, entity_of(item));
             match first.get(&key) {
                 Some(before) => {
                     let message = format!("`{name}` is defined twice");
                     let before = name_span(before);
-                    self.report(Diagnostic::new(code::E0208, span, message).label(before, "first defined here"));
+                    self.report(
+                        Diagnostic::new(code::E0208, span, message)
+                            .label(before, "first defined here"),
+                    );
                 }
                 None => {
                     first.insert(key, item);
@@ -298,7 +389,13 @@ impl<'a> Checker<'a> {
 /// The entity that tells items of one name apart.
 fn entity_of(item: &Item) -> Option<String> {
     match &item.kind {
-        ItemKind::Embedding { entities, .. } => Some(entities.iter().map(|e| e.text.as_str()).collect::<Vec<_>>().join(",")),
+        ItemKind::Embedding { entities, .. } => Some(
+            entities
+                .iter()
+                .map(|e| e.text.as_str())
+                .collect::<Vec<_>>()
+                .join(","),
+        ),
         ItemKind::Model { entity, .. } => Some(entity.text.clone()),
         ItemKind::Value(def) | ItemKind::Policy(def) => def.entity.as_ref().map(|e| e.text.clone()),
         ItemKind::Def { params, .. } => match params.first().map(|p| &p.ty.kind) {

@@ -12,7 +12,12 @@ use crate::types::{EntityId, Type};
 
 impl<'a> Checker<'a> {
     /// The embedding that an argument names.
-    pub(super) fn embedding(&mut self, expr: &'a ast::Expr, env: &Env<'a>, entity: EntityId) -> Option<u32> {
+    pub(super) fn embedding(
+        &mut self,
+        expr: &'a ast::Expr,
+        env: &Env<'a>,
+        entity: EntityId,
+    ) -> Option<u32> {
         match &expr.kind {
             ExprKind::Name(name) => self.embedding_named(name, expr.span, env, entity),
             ExprKind::Version { name, version } => {
@@ -22,17 +27,28 @@ impl<'a> Checker<'a> {
             ExprKind::Error => None,
             _ => {
                 let message = "expected the name of an embedding";
-                self.report(Diagnostic::new(code::E0302, expr.span, message).help(self.embeddings_of(entity)));
+                self.report(
+                    Diagnostic::new(code::E0302, expr.span, message)
+                        .help(self.embeddings_of(entity)),
+                );
                 None
             }
         }
     }
 
-    pub(super) fn embedding_named(&mut self, name: &str, span: Span, env: &Env<'a>, entity: EntityId) -> Option<u32> {
+    pub(super) fn embedding_named(
+        &mut self,
+        name: &str,
+        span: Span,
+        env: &Env<'a>,
+        entity: EntityId,
+    ) -> Option<u32> {
         match env.find(name).cloned() {
             Some(Local::Embedding(number)) => return Some(number),
             Some(Local::Error) => return None,
-            Some(Local::Thunk { expr, env }) if bare_name(expr) != Some(name) => return self.embedding(expr, &env, entity),
+            Some(Local::Thunk { expr, env }) if bare_name(expr) != Some(name) => {
+                return self.embedding(expr, &env, entity);
+            }
             _ => {}
         }
         match self.find_embedding(name, span, env.module, entity) {
@@ -56,8 +72,16 @@ impl<'a> Checker<'a> {
         let catalog = self.catalog_embedding(name, entity);
         for number in modules.order(module) {
             for item in modules.all[number].find(Kind::Embedding, name) {
-                let ItemKind::Embedding { entities, value, .. } = &item.kind else { continue };
-                if !entities.iter().any(|e| self.find_entity(&e.text) == Some(entity)) {
+                let ItemKind::Embedding {
+                    entities, value, ..
+                } = &item.kind
+                else {
+                    continue;
+                };
+                if !entities
+                    .iter()
+                    .any(|e| self.find_entity(&e.text) == Some(entity))
+                {
                     continue;
                 }
                 // an alias of its own name means the catalog's
@@ -80,7 +104,9 @@ impl<'a> Checker<'a> {
         entity: EntityId,
     ) -> Option<u32> {
         self.once("embedding", name, span, |this| match &value.kind {
-            ExprKind::Name(alias) => this.embedding_named(alias, value.span, &Env::top(module), entity),
+            ExprKind::Name(alias) => {
+                this.embedding_named(alias, value.span, &Env::top(module), entity)
+            }
             ExprKind::Version { name, version } => {
                 this.untrained(&name.text, Some(*version), value.span);
                 None
@@ -93,22 +119,34 @@ impl<'a> Checker<'a> {
     }
 
     fn catalog_embedding(&self, name: &str, entity: EntityId) -> Option<u32> {
-        let found = self.schema.embeddings.iter().position(|e| e.name == name && e.entities.contains(&entity));
+        let found = self
+            .schema
+            .embeddings
+            .iter()
+            .position(|e| e.name == name && e.entities.contains(&entity));
         found.map(|i| i as u32)
     }
 
     fn untrained(&mut self, name: &str, version: Option<i64>, span: Span) {
         let full = version.map_or(name.to_owned(), |v| format!("{name}@{v}"));
         let help = "embeddings with vectors are those of the catalog: `[embedding.NAME] file = \"vectors.npy\"`";
-        self.report(Diagnostic::new(code::E0501, span, format!("`{full}` is not trained")).help(help));
+        self.report(
+            Diagnostic::new(code::E0501, span, format!("`{full}` is not trained")).help(help),
+        );
     }
 
     fn embeddings_of(&self, entity: EntityId) -> String {
-        let of = self.schema.embeddings.iter().filter(|e| e.entities.contains(&entity));
+        let of = self
+            .schema
+            .embeddings
+            .iter()
+            .filter(|e| e.entities.contains(&entity));
         let names: Vec<String> = of.map(|e| format!("`{}`", e.name)).collect();
         let entity = self.entity_name(entity);
         if names.is_empty() {
-            format!("the catalog has no embedding of `{entity}`: add `[embedding.NAME]` with `entity = \"{entity}\"`")
+            format!(
+                "the catalog has no embedding of `{entity}`: add `[embedding.NAME]` with `entity = \"{entity}\"`"
+            )
         } else {
             format!("embeddings of `{entity}` are {}", names.join(", "))
         }
@@ -117,16 +155,28 @@ impl<'a> Checker<'a> {
     fn unknown_embedding(&mut self, name: &str, span: Span, module: usize, entity: EntityId) {
         let entity_name = self.entity_name(entity);
         if name == "default" {
-            let of = self.schema.embeddings.iter().find(|e| e.entities.contains(&entity));
+            let of = self
+                .schema
+                .embeddings
+                .iter()
+                .find(|e| e.entities.contains(&entity));
             let help = match of {
-                Some(e) => format!("add `embedding default on {entity_name} = {}` to the prelude", e.name),
+                Some(e) => format!(
+                    "add `embedding default on {entity_name} = {}` to the prelude",
+                    e.name
+                ),
                 None => self.embeddings_of(entity),
             };
             let message = format!("there is no default embedding of `{entity_name}`");
             return self.report(Diagnostic::new(code::E0404, span, message).help(help));
         }
-        let mut known: Vec<&str> =
-            self.schema.embeddings.iter().filter(|e| e.entities.contains(&entity)).map(|e| e.name.as_str()).collect();
+        let mut known: Vec<&str> = self
+            .schema
+            .embeddings
+            .iter()
+            .filter(|e| e.entities.contains(&entity))
+            .map(|e| e.name.as_str())
+            .collect();
         let modules = self.modules;
         modules.order(module).into_iter().for_each(|m| {
             known.extend(modules.all[m].all(Kind::Embedding).map(|(name, _)| name));
@@ -140,7 +190,12 @@ impl<'a> Checker<'a> {
     }
 
     /// The model that an argument names, over rows of a shape.
-    pub(super) fn model(&mut self, expr: &'a ast::Expr, env: &Env<'a>, shape: &Shape) -> Option<Model> {
+    pub(super) fn model(
+        &mut self,
+        expr: &'a ast::Expr,
+        env: &Env<'a>,
+        shape: &Shape,
+    ) -> Option<Model> {
         match &expr.kind {
             ExprKind::Name(name) => match env.find(name).cloned() {
                 Some(Local::Model { name: expr, env }) => self.model(expr, &env, shape),
@@ -154,20 +209,34 @@ impl<'a> Checker<'a> {
                 self.model_untrained(&format!("{}@{version}", name.text), expr.span);
                 None
             }
-            ExprKind::Call { callee, args } => self.model_call(&callee.text, callee, args, env, shape),
+            ExprKind::Call { callee, args } => {
+                self.model_call(&callee.text, callee, args, env, shape)
+            }
             ExprKind::Error => None,
             _ => {
-                self.report(Diagnostic::new(code::E0302, expr.span, "expected the name of a model"));
+                self.report(Diagnostic::new(
+                    code::E0302,
+                    expr.span,
+                    "expected the name of a model",
+                ));
                 None
             }
         }
     }
 
-    pub(super) fn model_named(&mut self, name: &str, span: Span, module: usize, shape: &Shape) -> Option<Model> {
+    pub(super) fn model_named(
+        &mut self,
+        name: &str,
+        span: Span,
+        module: usize,
+        shape: &Shape,
+    ) -> Option<Model> {
         let modules = self.modules;
         for number in modules.order(module) {
             for item in modules.all[number].find(Kind::Model, name) {
-                let ItemKind::Model { entity, value, .. } = &item.kind else { continue };
+                let ItemKind::Model { entity, value, .. } = &item.kind else {
+                    continue;
+                };
                 if self.find_entity(&entity.text) != Some(shape.entity) {
                     continue;
                 }
@@ -194,7 +263,10 @@ impl<'a> Checker<'a> {
                 }),
                 _ => this.model(value, &Env::top(module), shape),
             };
-            model.map(|model| Model { name: name.to_owned(), ..model })
+            model.map(|model| Model {
+                name: name.to_owned(),
+                ..model
+            })
         })
     }
 
@@ -207,8 +279,16 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
         shape: &Shape,
     ) -> Option<Model> {
-        const LEARNT: [&str; 8] =
-            ["linear", "mlp", "mtml", "two_tower", "distill", "onnx", "lightgbm", "xgboost"];
+        const LEARNT: [&str; 8] = [
+            "linear",
+            "mlp",
+            "mtml",
+            "two_tower",
+            "distill",
+            "onnx",
+            "lightgbm",
+            "xgboost",
+        ];
         if LEARNT.contains(&callee.text.as_str()) {
             self.model_untrained(name, callee.span);
             return None;
@@ -221,13 +301,25 @@ impl<'a> Checker<'a> {
             return None;
         }
         match args {
-            [Arg { name: None, value, .. }] => {
+            [
+                Arg {
+                    name: None, value, ..
+                },
+            ] => {
                 let score = self.model_expr(value, env, shape)?;
-                Some(Model { name: name.to_owned(), heads: Vec::new(), score: Some(score) })
+                Some(Model {
+                    name: name.to_owned(),
+                    heads: Vec::new(),
+                    score: Some(score),
+                })
             }
-            [Arg { name: Some(param), value, .. }] if param.text == "heads" => {
-                self.model_heads(name, value, env, shape)
-            }
+            [
+                Arg {
+                    name: Some(param),
+                    value,
+                    ..
+                },
+            ] if param.text == "heads" => self.model_heads(name, value, env, shape),
             _ => {
                 let help = "write `formula(expression)` or `formula(heads={p_like: expression})`";
                 let message = "`formula` takes one expression, or `heads`";
@@ -237,10 +329,23 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn model_heads(&mut self, name: &str, value: &'a ast::Expr, env: &Env<'a>, shape: &Shape) -> Option<Model> {
+    fn model_heads(
+        &mut self,
+        name: &str,
+        value: &'a ast::Expr,
+        env: &Env<'a>,
+        shape: &Shape,
+    ) -> Option<Model> {
         let ExprKind::Record(fields) = &value.kind else {
             let help = "write `heads={p_like: expression, p_save: expression}`";
-            self.report(Diagnostic::new(code::E0504, value.span, "`heads` is a record of expressions").help(help));
+            self.report(
+                Diagnostic::new(
+                    code::E0504,
+                    value.span,
+                    "`heads` is a record of expressions",
+                )
+                .help(help),
+            );
             return None;
         };
         let heads: Vec<Option<(String, Expr)>> = fields
@@ -251,7 +356,11 @@ impl<'a> Checker<'a> {
             })
             .collect();
         let heads = heads.into_iter().collect::<Option<Vec<_>>>()?;
-        Some(Model { name: name.to_owned(), heads, score: None })
+        Some(Model {
+            name: name.to_owned(),
+            heads,
+            score: None,
+        })
     }
 
     /// A number over the rows of the model's entity; bound columns can be read as well.
@@ -263,20 +372,29 @@ impl<'a> Checker<'a> {
 
     fn model_untrained(&mut self, name: &str, span: Span) {
         let help = "only models of kind `formula` need no training";
-        self.report(Diagnostic::new(code::E0501, span, format!("model `{name}` is not trained")).help(help));
+        self.report(
+            Diagnostic::new(code::E0501, span, format!("model `{name}` is not trained")).help(help),
+        );
     }
 
     fn unknown_model(&mut self, name: &str, span: Span, module: usize, entity: EntityId) {
         let entity_name = self.entity_name(entity);
         if name == "default" {
             let message = format!("there is no default model of `{entity_name}`");
-            let help = format!("add `model default on {entity_name} = ...` to the prelude, or name a model");
+            let help = format!(
+                "add `model default on {entity_name} = ...` to the prelude, or name a model"
+            );
             return self.report(Diagnostic::new(code::E0404, span, message).help(help));
         }
         let modules = self.modules;
-        let known: Vec<&str> =
-            modules.order(module).into_iter().flat_map(|m| modules.all[m].all(Kind::Model)).map(|(name, _)| name).collect();
-        let near = suggest::nearest(name, known.into_iter()).map(|near| format!("did you mean `{near}`?"));
+        let known: Vec<&str> = modules
+            .order(module)
+            .into_iter()
+            .flat_map(|m| modules.all[m].all(Kind::Model))
+            .map(|(name, _)| name)
+            .collect();
+        let near =
+            suggest::nearest(name, known.into_iter()).map(|near| format!("did you mean `{near}`?"));
         let message = format!("there is no model `{name}` on `{entity_name}`");
         self.report(Diagnostic::new(code::E0206, span, message).maybe_help(near));
     }

@@ -89,7 +89,13 @@ impl<'a> Checker<'a> {
                 }
             } else {
                 let inner = std::mem::replace(&mut diagnostic.span, site.span);
-                diagnostic.labels.insert(0, crate::diag::Label { span: inner, message: "needed here".to_owned() });
+                diagnostic.labels.insert(
+                    0,
+                    crate::diag::Label {
+                        span: inner,
+                        message: "needed here".to_owned(),
+                    },
+                );
                 diagnostic.message = format!("{}, which `{}` needs", diagnostic.message, site.name);
             }
         }
@@ -102,22 +108,41 @@ impl<'a> Checker<'a> {
     }
 
     /// Runs `f` as part of a definition that is used at `span`.
-    fn within<R>(&mut self, name: &str, span: Span, module: usize, f: impl FnOnce(&mut Self) -> R) -> R {
+    fn within<R>(
+        &mut self,
+        name: &str,
+        span: Span,
+        module: usize,
+        f: impl FnOnce(&mut Self) -> R,
+    ) -> R {
         let library = self.modules.all[module].tier >= Tier::Prelude;
-        self.uses.push(Use { name: name.to_owned(), span, library });
+        self.uses.push(Use {
+            name: name.to_owned(),
+            span,
+            library,
+        });
         let result = f(self);
         self.uses.pop();
         result
     }
 
     /// Runs `f` while a name is being resolved; a name that leads back to itself is reported once.
-    fn once<R>(&mut self, kind: &'static str, name: &str, span: Span, f: impl FnOnce(&mut Self) -> Option<R>) -> Option<R> {
+    fn once<R>(
+        &mut self,
+        kind: &'static str,
+        name: &str,
+        span: Span,
+        f: impl FnOnce(&mut Self) -> Option<R>,
+    ) -> Option<R> {
         let entry = (kind, name.to_owned());
         if let Some(start) = self.open.iter().position(|e| *e == entry) {
             let mut cycle: Vec<&str> = self.open[start..].iter().map(|(_, n)| n.as_str()).collect();
             cycle.push(name);
             let message = format!("`{name}` is defined by itself: {}", cycle.join(" -> "));
-            self.report(Diagnostic::new(code::E0209, span, message).help("break the cycle: a definition may not lead back to itself"));
+            self.report(
+                Diagnostic::new(code::E0209, span, message)
+                    .help("break the cycle: a definition may not lead back to itself"),
+            );
             return None;
         }
         self.open.push(entry);

@@ -49,7 +49,14 @@ impl Module {
                 names.entry((kind, name.to_owned())).or_default().push(i);
             }
         }
-        Module { source, tier, name, file, imports: Vec::new(), names }
+        Module {
+            source,
+            tier,
+            name,
+            file,
+            imports: Vec::new(),
+            names,
+        }
     }
 
     /// The items of that kind and name.
@@ -60,10 +67,13 @@ impl Module {
 
     /// All items of a kind with their names.
     pub fn all(&self, kind: Kind) -> impl Iterator<Item = (&str, &Item)> {
-        self.file.items.iter().filter_map(move |item| match named(item) {
-            Some((k, name)) if k == kind => Some((name, item)),
-            _ => None,
-        })
+        self.file
+            .items
+            .iter()
+            .filter_map(move |item| match named(item) {
+                Some((k, name)) if k == kind => Some((name, item)),
+                _ => None,
+            })
     }
 }
 
@@ -76,9 +86,9 @@ pub fn named(item: &Item) -> Option<(Kind, &str)> {
         ItemKind::Value(value) => (Kind::Value, &value.name.text),
         ItemKind::Policy(policy) => (Kind::Policy, &policy.name.text),
         ItemKind::Def { name, .. } | ItemKind::Query { name, .. } => (Kind::Callable, &name.text),
-        ItemKind::Param { name, .. } | ItemKind::Tunable { name, .. } | ItemKind::Binding { name, .. } => {
-            (Kind::Rest, &name.text)
-        }
+        ItemKind::Param { name, .. }
+        | ItemKind::Tunable { name, .. }
+        | ItemKind::Binding { name, .. } => (Kind::Rest, &name.text),
         _ => return None,
     })
 }
@@ -94,11 +104,20 @@ impl Modules {
     /// program import, the prelude, the standard library.
     pub fn order(&self, from: usize) -> Vec<usize> {
         let mut order = vec![0];
-        order.extend(self.all[from].imports.iter().chain(&self.all[0].imports).copied());
+        order.extend(
+            self.all[from]
+                .imports
+                .iter()
+                .chain(&self.all[0].imports)
+                .copied(),
+        );
         order.push(from);
         let visible = |tier| (0..self.all.len()).filter(move |&m| self.all[m].tier == tier);
         order.extend(visible(Tier::Prelude));
-        order.extend(visible(Tier::Std).filter(|&m| matches!(self.all[m].name.as_str(), "std.core" | "std.explore")));
+        order.extend(
+            visible(Tier::Std)
+                .filter(|&m| matches!(self.all[m].name.as_str(), "std.core" | "std.explore")),
+        );
         let mut seen = vec![false; self.all.len()];
         order.retain(|&m| !std::mem::replace(&mut seen[m], true));
         order

@@ -10,11 +10,19 @@ use crate::syntax::ast::{self, ItemKind, Name};
 use crate::types::{EntityId, Type};
 
 /// Names that mean something in every row; nothing else may be bound to them.
-pub const BUILT_IN: [&str; 8] = ["it", "viewer", "row", "score", "position", "branch", "now", "why"];
+pub const BUILT_IN: [&str; 8] = [
+    "it", "viewer", "row", "score", "position", "branch", "now", "why",
+];
 
 impl<'a> Checker<'a> {
     /// What a bare name means in a row expression.
-    pub(super) fn name(&mut self, name: &'a str, span: Span, env: &Env<'a>, scope: &Scope<'_>) -> Expr {
+    pub(super) fn name(
+        &mut self,
+        name: &'a str,
+        span: Span,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Expr {
         if let Some(local) = env.find(name).cloned() {
             return self.local(local, name, span, env, scope);
         }
@@ -28,7 +36,14 @@ impl<'a> Checker<'a> {
         Expr::error()
     }
 
-    fn local(&mut self, local: Local<'a>, name: &'a str, span: Span, env: &Env<'a>, scope: &Scope<'_>) -> Expr {
+    fn local(
+        &mut self,
+        local: Local<'a>,
+        name: &'a str,
+        span: Span,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Expr {
         match local {
             Local::Scalar(expr) => expr,
             Local::Error => Expr::error(),
@@ -37,10 +52,16 @@ impl<'a> Checker<'a> {
                 if self.is_set(expr, &inner) {
                     return self.set_as_value(name, span);
                 }
-                self.once("binding", name, span, |this| Some(this.scalar(expr, &inner, scope, None)))
-                    .unwrap_or_else(Expr::error)
+                self.once("binding", name, span, |this| {
+                    Some(this.scalar(expr, &inner, scope, None))
+                })
+                .unwrap_or_else(Expr::error)
             }
-            Local::All | Local::Auto(_) | Local::Edge(_) | Local::Embedding(_) | Local::Model { .. } => {
+            Local::All
+            | Local::Auto(_)
+            | Local::Edge(_)
+            | Local::Embedding(_)
+            | Local::Model { .. } => {
                 // a parameter that names no value does not hide a column of that name
                 let found = self.scope_name(name, span, env, scope);
                 found.unwrap_or_else(|| {
@@ -60,7 +81,13 @@ impl<'a> Checker<'a> {
     }
 
     /// Names of the link, the row, and the request, in this order.
-    fn scope_name(&mut self, name: &str, span: Span, env: &Env<'a>, scope: &Scope<'_>) -> Option<Expr> {
+    fn scope_name(
+        &mut self,
+        name: &str,
+        span: Span,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Option<Expr> {
         if let Some(found) = self.link_name(name, scope) {
             return Some(found);
         }
@@ -72,7 +99,11 @@ impl<'a> Checker<'a> {
         {
             let ty = found.ty.clone();
             let needs_row = found.level == crate::expr::Level::Row;
-            return Some(if needs_row { Expr::new(Kind::Outer(Box::new(found)), ty) } else { found });
+            return Some(if needs_row {
+                Expr::new(Kind::Outer(Box::new(found)), ty)
+            } else {
+                found
+            });
         }
         match name {
             "now" => Some(Expr::new(Kind::Now, Type::Time)),
@@ -96,12 +127,19 @@ impl<'a> Checker<'a> {
             _ => {}
         }
         if let Some(column) = edge.find_column(name) {
-            return field(LinkField::Column(column as u32), edge.columns[column].1.clone());
+            return field(
+                LinkField::Column(column as u32),
+                edge.columns[column].1.clone(),
+            );
         }
         // the names that the edge's table has for its ends, time and weight
         let (id, reverse) = base_table(&edge.kind)?;
         let table = self.schema.edge(id);
-        let (from, to) = if reverse { ("to", "from") } else { ("from", "to") };
+        let (from, to) = if reverse {
+            ("to", "from")
+        } else {
+            ("from", "to")
+        };
         let meant = if name == table.from_column {
             from
         } else if name == table.to_column {
@@ -118,7 +156,13 @@ impl<'a> Checker<'a> {
 
     /// What a row has under a name: bound columns, built-in names, columns, references, values,
     /// vectors.
-    fn row_name(&mut self, name: &str, span: Span, env: &Env<'a>, scope: &Scope<'_>) -> Option<Expr> {
+    fn row_name(
+        &mut self,
+        name: &str,
+        span: Span,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Option<Expr> {
         let row = scope.row.as_ref()?;
         if let Some(i) = row.columns.iter().position(|c| c.name == name) {
             return Some(Expr::new(Kind::Bound(i as u32), row.columns[i].ty.clone()));
@@ -133,7 +177,13 @@ impl<'a> Checker<'a> {
     }
 
     /// A column, reference, value or vector of the entity of a row.
-    fn entity_name_of(&mut self, name: &str, span: Span, env: &Env<'a>, row: &Row<'_>) -> Option<Expr> {
+    fn entity_name_of(
+        &mut self,
+        name: &str,
+        span: Span,
+        env: &Env<'a>,
+        row: &Row<'_>,
+    ) -> Option<Expr> {
         if let Some(found) = self.column_of(name, row) {
             return Some(found);
         }
@@ -141,33 +191,60 @@ impl<'a> Checker<'a> {
             return Some(found);
         }
         let number = self.find_embedding(name, span, env.module, row.entity)?;
-        let Some(number) = number else { return Some(Expr::error()) };
+        let Some(number) = number else {
+            return Some(Expr::error());
+        };
         let id = Box::new(row.base.clone());
         let dim = self.schema.embeddings[number as usize].dim;
-        Some(Expr::new(Kind::VectorOf { embedding: number, entity: row.entity, id }, Type::Vector(dim)))
+        Some(Expr::new(
+            Kind::VectorOf {
+                embedding: number,
+                entity: row.entity,
+                id,
+            },
+            Type::Vector(dim),
+        ))
     }
 
     fn column_of(&self, name: &str, row: &Row<'_>) -> Option<Expr> {
         let table = self.schema.entity(row.entity);
         let column = table
             .find_column(name)
-            .or_else(|| table.find_reference(name).map(|r| table.references[r].column))
+            .or_else(|| {
+                table
+                    .find_reference(name)
+                    .map(|r| table.references[r].column)
+            })
             .or((name == "user_id" && row.entity == self.schema.viewer).then_some(0))?;
         Some(read(row.base.clone(), column, table))
     }
 
     /// A value of the entity, used without arguments.
-    fn value_named(&mut self, name: &str, span: Span, module: usize, row: &Row<'_>) -> Option<Expr> {
+    fn value_named(
+        &mut self,
+        name: &str,
+        span: Span,
+        module: usize,
+        row: &Row<'_>,
+    ) -> Option<Expr> {
         let modules = self.modules;
         for number in modules.order(module) {
             for item in modules.all[number].find(NameKind::Value, name) {
-                let ItemKind::Value(value) = &item.kind else { continue };
-                let on = value.entity.as_ref().and_then(|e| self.find_entity(&e.text));
+                let ItemKind::Value(value) = &item.kind else {
+                    continue;
+                };
+                let on = value
+                    .entity
+                    .as_ref()
+                    .and_then(|e| self.find_entity(&e.text));
                 if value.entity.is_some() && on != Some(row.entity) {
                     continue;
                 }
                 self.mark_used(item);
-                let scope = Scope { row: Some(row.clone()), ..Scope::default() };
+                let scope = Scope {
+                    row: Some(row.clone()),
+                    ..Scope::default()
+                };
                 return Some(self.call_row_def(value, "value", span, Vec::new(), &scope, number));
             }
         }
@@ -175,26 +252,35 @@ impl<'a> Checker<'a> {
     }
 
     /// A param, tunable or binding.
-    fn top_level(&mut self, name: &'a str, span: Span, env: &Env<'a>, scope: &Scope<'_>) -> Option<Expr> {
+    fn top_level(
+        &mut self,
+        name: &'a str,
+        span: Span,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Option<Expr> {
         let modules = self.modules;
         for number in modules.order(env.module) {
             for item in modules.all[number].find(NameKind::Rest, name) {
                 self.mark_used(item);
                 return Some(match &item.kind {
-                    ItemKind::Param { name, ty, default } => self.request_param(name, ty, default.as_ref(), number),
-                    ItemKind::Tunable { default, .. } => {
-                        self.once("tunable", name, span, |this| {
+                    ItemKind::Param { name, ty, default } => {
+                        self.request_param(name, ty, default.as_ref(), number)
+                    }
+                    ItemKind::Tunable { default, .. } => self
+                        .once("tunable", name, span, |this| {
                             Some(this.scalar(default, &Env::top(number), &Scope::request(), None))
                         })
-                        .unwrap_or_else(Expr::error)
-                    }
+                        .unwrap_or_else(Expr::error),
                     ItemKind::Binding { value, .. } => {
                         let env = Env::top(number);
                         if self.is_set(value, &env) {
                             return Some(self.set_as_value(name, span));
                         }
-                        self.once("binding", name, span, |this| Some(this.scalar(value, &env, scope, None)))
-                            .unwrap_or_else(Expr::error)
+                        self.once("binding", name, span, |this| {
+                            Some(this.scalar(value, &env, scope, None))
+                        })
+                        .unwrap_or_else(Expr::error)
                     }
                     _ => continue,
                 });
@@ -211,19 +297,30 @@ impl<'a> Checker<'a> {
         default: Option<&'a ast::Expr>,
         module: usize,
     ) -> Expr {
-        let Some(ty) = self.scalar_type(ty, module) else { return Expr::error() };
+        let Some(ty) = self.scalar_type(ty, module) else {
+            return Expr::error();
+        };
         let known = self.params.iter().position(|p| p.name == name.text);
         let slot = match known {
             Some(slot) => slot,
             None => {
-                let default = default.map(|d| self.typed(d, &Env::top(module), &Scope::request(), &ty));
+                let default =
+                    default.map(|d| self.typed(d, &Env::top(module), &Scope::request(), &ty));
                 if let Some(d) = &default
                     && !d.is_error()
                     && d.level > crate::expr::Level::Constant
                 {
-                    self.report(Diagnostic::new(code::E0314, name.span, "the default of a parameter is a constant"));
+                    self.report(Diagnostic::new(
+                        code::E0314,
+                        name.span,
+                        "the default of a parameter is a constant",
+                    ));
                 }
-                self.params.push(Parameter { name: name.text.clone(), ty: ty.clone(), default });
+                self.params.push(Parameter {
+                    name: name.text.clone(),
+                    ty: ty.clone(),
+                    default,
+                });
                 self.params.len() - 1
             }
         };
@@ -243,7 +340,8 @@ impl<'a> Checker<'a> {
         }
         if self.is_set(receiver, env) {
             let message = "a candidate set has no columns of its own: they belong to its rows";
-            let help = "use a column in `filter`, `let` or `score`, or aggregate: `mean(set, column)`";
+            let help =
+                "use a column in `filter`, `let` or `score`, or aggregate: `mean(set, column)`";
             self.report(Diagnostic::new(code::E0313, name.span, message).help(help));
             return Expr::error();
         }
@@ -256,7 +354,12 @@ impl<'a> Checker<'a> {
             }
             return Expr::error();
         };
-        let row = Row { entity, base: id, columns: &[], scored: false };
+        let row = Row {
+            entity,
+            base: id,
+            columns: &[],
+            scored: false,
+        };
         match self.entity_name_of(&name.text, name.span, env, &row) {
             Some(found) => found,
             None => self.unknown_column(&name.text, name.span, entity, env.module, &[]),
@@ -269,7 +372,11 @@ impl<'a> Checker<'a> {
             (Some(row), _) => (row, false),
             (None, Some(row)) => (row, true),
             (None, None) => {
-                self.report(Diagnostic::new(code::E0312, name.span, "there is no row here"));
+                self.report(Diagnostic::new(
+                    code::E0312,
+                    name.span,
+                    "there is no row here",
+                ));
                 return Expr::error();
             }
         };
@@ -286,7 +393,14 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn unknown_column(&mut self, name: &str, span: Span, entity: EntityId, module: usize, more: &[&str]) -> Expr {
+    fn unknown_column(
+        &mut self,
+        name: &str,
+        span: Span,
+        entity: EntityId,
+        module: usize,
+        more: &[&str],
+    ) -> Expr {
         let table = self.schema.entity(entity);
         if self.modules.all[module].tier == Tier::Std {
             let message = format!("`{}` has no column `{name}`", table.name);
@@ -295,10 +409,16 @@ impl<'a> Checker<'a> {
             return Expr::error();
         }
         let known = table.columns.iter().map(|c| c.name.as_str());
-        let known = known.chain(table.references.iter().map(|r| r.name.as_str())).chain(more.iter().copied());
+        let known = known
+            .chain(table.references.iter().map(|r| r.name.as_str()))
+            .chain(more.iter().copied());
         let help = match suggest::nearest(name, known.clone()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("`{}` has {}", table.name, known.collect::<Vec<_>>().join(", ")),
+            None => format!(
+                "`{}` has {}",
+                table.name,
+                known.collect::<Vec<_>>().join(", ")
+            ),
         };
         let message = format!("`{}` has no column `{name}`", table.name);
         self.report(Diagnostic::new(code::E0203, span, message).help(help));
@@ -307,7 +427,8 @@ impl<'a> Checker<'a> {
 
     fn unknown_name(&mut self, name: &str, span: Span, env: &Env<'a>, scope: &Scope<'_>) {
         if matches!(name, "score" | "position" | "it" | "row" | "branch") {
-            let message = format!("`{name}` belongs to the rows of a candidate set, and there are none here");
+            let message =
+                format!("`{name}` belongs to the rows of a candidate set, and there are none here");
             return self.report(Diagnostic::new(code::E0312, span, message));
         }
         if name == "user" {
@@ -333,16 +454,28 @@ impl<'a> Checker<'a> {
             None => {
                 let near = suggest::nearest(name, locals.into_iter().chain(["viewer", "now"]));
                 let help = near.map(|near| format!("did you mean `{near}`?"));
-                let help = help.or_else(|| Some("columns can be read only in the rows of a set, the viewer's as `viewer.x`".to_owned()));
-                self.report(Diagnostic::new(code::E0201, span, format!("there is no `{name}` here")).maybe_help(help));
+                let help = help.or_else(|| {
+                    Some(
+                        "columns can be read only in the rows of a set, the viewer's as `viewer.x`"
+                            .to_owned(),
+                    )
+                });
+                self.report(
+                    Diagnostic::new(code::E0201, span, format!("there is no `{name}` here"))
+                        .maybe_help(help),
+                );
             }
         }
     }
 
     fn unknown_link_name(&mut self, name: &str, span: Span, edge: &crate::expr::EdgeExpr) {
         let ends = [("from", edge.from), ("to", edge.to)];
-        let owner = ends.iter().find(|(_, e)| self.schema.entity(*e).find_column(name).is_some());
-        let known = ["from", "to", "time", "weight"].into_iter().chain(edge.columns.iter().map(|(n, _)| n.as_str()));
+        let owner = ends
+            .iter()
+            .find(|(_, e)| self.schema.entity(*e).find_column(name).is_some());
+        let known = ["from", "to", "time", "weight"]
+            .into_iter()
+            .chain(edge.columns.iter().map(|(n, _)| n.as_str()));
         let help = match (owner, suggest::nearest(name, known.clone())) {
             (Some((end, _)), _) => format!("write `{end}.{name}`"),
             (None, Some(near)) => format!("did you mean `{near}`?"),
@@ -357,7 +490,9 @@ impl<'a> Checker<'a> {
         let free = !BUILT_IN.contains(&name.text.as_str());
         if !free {
             let message = format!("`{}` is a built-in name", name.text);
-            self.report(Diagnostic::new(code::E0315, name.span, message).help("choose another name"));
+            self.report(
+                Diagnostic::new(code::E0315, name.span, message).help("choose another name"),
+            );
         }
         free
     }
@@ -371,7 +506,9 @@ impl<'a> Checker<'a> {
             _ if typed.is_error() => None,
             _ => {
                 let help = "write a number, or the name of a tunable";
-                self.report(Diagnostic::new(code::E0314, expr.span, "a constant is needed here").help(help));
+                self.report(
+                    Diagnostic::new(code::E0314, expr.span, "a constant is needed here").help(help),
+                );
                 None
             }
         }

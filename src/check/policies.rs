@@ -13,7 +13,12 @@ use crate::types::EntityId;
 
 impl<'a> Checker<'a> {
     /// `filter(name=arg)`: the policy of that name with one argument.
-    pub(super) fn policy_argument(&mut self, arg: &'a Arg, env: &Env<'a>, shape: &Shape) -> Option<Expr> {
+    pub(super) fn policy_argument(
+        &mut self,
+        arg: &'a Arg,
+        env: &Env<'a>,
+        shape: &Shape,
+    ) -> Option<Expr> {
         let name = arg.name.as_ref()?;
         let Some((def, module)) = self.find_policy(&name.text, env.module, shape.entity) else {
             self.unknown_policy(&name.text, name.span, shape.entity);
@@ -26,16 +31,27 @@ impl<'a> Checker<'a> {
             self.report(Diagnostic::new(code::E0307, arg.span, message).help(help));
             return None;
         }
-        let given = Given { name: None, expr: &arg.value, env: env.clone() };
+        let given = Given {
+            name: None,
+            expr: &arg.value,
+            env: env.clone(),
+        };
         let found = self.call_row_def(def, "policy", name.span, vec![given], &scope, module);
         (!found.is_error()).then_some(found)
     }
 
-    fn find_policy(&mut self, name: &str, module: usize, entity: EntityId) -> Option<(&'a RowDef, usize)> {
+    fn find_policy(
+        &mut self,
+        name: &str,
+        module: usize,
+        entity: EntityId,
+    ) -> Option<(&'a RowDef, usize)> {
         let modules = self.modules;
         for number in modules.order(module) {
             for item in modules.all[number].find(Kind::Policy, name) {
-                let ItemKind::Policy(def) = &item.kind else { continue };
+                let ItemKind::Policy(def) = &item.kind else {
+                    continue;
+                };
                 if def.entity.as_ref().and_then(|e| self.find_entity(&e.text)) == Some(entity) {
                     self.mark_used(item);
                     return Some((def, number));
@@ -47,12 +63,20 @@ impl<'a> Checker<'a> {
 
     fn unknown_policy(&mut self, name: &str, span: Span, entity: EntityId) {
         let entity_name = self.entity_name(entity);
-        let names: Vec<&str> = self.policies_on(entity).into_iter().map(|(def, _)| def.name.text.as_str()).collect();
+        let names: Vec<&str> = self
+            .policies_on(entity)
+            .into_iter()
+            .map(|(def, _)| def.name.text.as_str())
+            .collect();
         let column = self.schema.entity(entity).find_column(name).is_some();
         let help = match suggest::nearest(name, names.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None if column => format!("a condition on a column is an expression: `filter({name} == ...)`"),
-            None if names.is_empty() => format!("declare it: `policy {name}(limit: float = 0.2) on {entity_name} = ...`"),
+            None if column => {
+                format!("a condition on a column is an expression: `filter({name} == ...)`")
+            }
+            None if names.is_empty() => {
+                format!("declare it: `policy {name}(limit: float = 0.2) on {entity_name} = ...`")
+            }
             None => format!("policies on `{entity_name}` are {}", names.join(", ")),
         };
         let message = format!("there is no policy `{name}` on `{entity_name}`");
@@ -65,7 +89,9 @@ impl<'a> Checker<'a> {
         let mut found: Vec<(&'a RowDef, usize)> = Vec::new();
         for number in modules.order(0) {
             for (name, item) in modules.all[number].all(Kind::Policy) {
-                let ItemKind::Policy(def) = &item.kind else { continue };
+                let ItemKind::Policy(def) = &item.kind else {
+                    continue;
+                };
                 let on = def.entity.as_ref().and_then(|e| self.find_entity(&e.text));
                 if on == Some(entity) && !found.iter().any(|(known, _)| known.name.text == name) {
                     found.push((def, number));
@@ -88,9 +114,16 @@ impl<'a> Checker<'a> {
                 continue;
             }
             if let Some(param) = def.params.iter().find(|p| p.default.is_none()) {
-                let message = format!("policy `{}` is left out: `{}` has no default", def.name.text, param.name.text);
+                let message = format!(
+                    "policy `{}` is left out: `{}` has no default",
+                    def.name.text, param.name.text
+                );
                 let help = format!("write `filter({}=...)`", def.name.text);
-                self.report(Diagnostic::new(code::W0701, span, message).label(def.name.span, "declared here").help(help));
+                self.report(
+                    Diagnostic::new(code::W0701, span, message)
+                        .label(def.name.span, "declared here")
+                        .help(help),
+                );
                 continue;
             }
             // the standard library's policies apply where the catalog has what they read
@@ -111,8 +144,11 @@ impl<'a> Checker<'a> {
         }
         if conditions.is_empty() {
             let entity = self.entity_name(shape.entity);
-            let message = format!("`filter()` cannot change anything: there is no policy on `{entity}`");
-            let help = format!("declare one in the prelude: `policy safe on {entity} = ...`, or give a condition");
+            let message =
+                format!("`filter()` cannot change anything: there is no policy on `{entity}`");
+            let help = format!(
+                "declare one in the prelude: `policy safe on {entity} = ...`, or give a condition"
+            );
             self.report(Diagnostic::new(code::W0201, span, message).help(help));
         }
         Some(conditions)

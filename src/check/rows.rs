@@ -11,7 +11,13 @@ use crate::types::Type;
 
 impl<'a> Checker<'a> {
     /// An expression that has to be of type `want`; another type is reported.
-    pub(super) fn typed(&mut self, expr: &'a ast::Expr, env: &Env<'a>, scope: &Scope<'_>, want: &Type) -> Expr {
+    pub(super) fn typed(
+        &mut self,
+        expr: &'a ast::Expr,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+        want: &Type,
+    ) -> Expr {
         let found = self.scalar(expr, env, scope, Some(want));
         self.expect(found, want, expr.span)
     }
@@ -24,7 +30,9 @@ impl<'a> Checker<'a> {
         }
         let (want_name, ty_name) = (self.type_name(want), self.type_name(&ty));
         let message = format!("expected {want_name}, found {ty_name}");
-        self.report(Diagnostic::new(code::E0302, span, message).maybe_help(conversion_help(&ty, want)));
+        self.report(
+            Diagnostic::new(code::E0302, span, message).maybe_help(conversion_help(&ty, want)),
+        );
         Expr::error()
     }
 
@@ -48,15 +56,27 @@ impl<'a> Checker<'a> {
             ExprKind::Field { receiver, name } => self.field(receiver, name, env, scope),
             ExprKind::List(items) => self.list(items, env, scope, expect),
             ExprKind::Unary { op, operand } => self.unary(*op, operand, expr.span, env, scope),
-            ExprKind::Binary { op, left, right } => self.binary(*op, left, right, expr.span, env, scope),
-            ExprKind::Compare { first, rest } => self.comparisons(first, rest, env, scope),
-            ExprKind::In { value, set, negated } => self.membership(value, set, *negated, env, scope),
-            ExprKind::IsNull { value, negated } => self.null_test(value, *negated, env, scope),
-            ExprKind::If { then, condition, otherwise } => {
-                self.conditional(then, condition, otherwise, env, scope, expect)
+            ExprKind::Binary { op, left, right } => {
+                self.binary(*op, left, right, expr.span, env, scope)
             }
+            ExprKind::Compare { first, rest } => self.comparisons(first, rest, env, scope),
+            ExprKind::In {
+                value,
+                set,
+                negated,
+            } => self.membership(value, set, *negated, env, scope),
+            ExprKind::IsNull { value, negated } => self.null_test(value, *negated, env, scope),
+            ExprKind::If {
+                then,
+                condition,
+                otherwise,
+            } => self.conditional(then, condition, otherwise, env, scope, expect),
             ExprKind::Call { callee, args } => self.call(callee, args, expr.span, env, scope),
-            ExprKind::Method { receiver, name, args } => self.method_call(receiver, name, args, expr, env, scope),
+            ExprKind::Method {
+                receiver,
+                name,
+                args,
+            } => self.method_call(receiver, name, args, expr, env, scope),
             ExprKind::Block(block) => match self.block_env(block, env) {
                 Some((result, env)) => self.scalar(result, &env, scope, expect),
                 None => Expr::error(),
@@ -69,12 +89,21 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn list(&mut self, items: &'a [ast::Expr], env: &Env<'a>, scope: &Scope<'_>, expect: Option<&Type>) -> Expr {
+    fn list(
+        &mut self,
+        items: &'a [ast::Expr],
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+        expect: Option<&Type>,
+    ) -> Expr {
         let wanted = match expect {
             Some(Type::List(item)) => Some((**item).clone()),
             _ => None,
         };
-        let found: Vec<Expr> = items.iter().map(|i| self.scalar(i, env, scope, wanted.as_ref())).collect();
+        let found: Vec<Expr> = items
+            .iter()
+            .map(|i| self.scalar(i, env, scope, wanted.as_ref()))
+            .collect();
         let item = wanted.or_else(|| found.iter().map(|e| &e.ty).find(|t| !t.is_open()).cloned());
         let item = match item {
             Some(Type::Int) if found.iter().any(|e| e.ty == Type::Float) => Type::Float,
@@ -82,20 +111,33 @@ impl<'a> Checker<'a> {
             None if found.iter().any(Expr::is_error) => return Expr::error(),
             None => Type::Null,
         };
-        let typed: Vec<Expr> = found.into_iter().zip(items).map(|(e, ast)| self.expect(e, &item, ast.span)).collect();
+        let typed: Vec<Expr> = found
+            .into_iter()
+            .zip(items)
+            .map(|(e, ast)| self.expect(e, &item, ast.span))
+            .collect();
         if typed.iter().any(Expr::is_error) {
             return Expr::error();
         }
         Expr::new(Kind::List(typed), Type::List(Box::new(item)))
     }
 
-    fn unary(&mut self, op: UnaryOp, operand: &'a ast::Expr, span: Span, env: &Env<'a>, scope: &Scope<'_>) -> Expr {
+    fn unary(
+        &mut self,
+        op: UnaryOp,
+        operand: &'a ast::Expr,
+        span: Span,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Expr {
         let sign = match op {
             UnaryOp::Not => "not",
             UnaryOp::Neg => "-",
             UnaryOp::Reverse => {
                 let help = "the links of an edge stand in an aggregate: `count(~likes(it))`";
-                self.report(Diagnostic::new(code::E0312, span, "an edge is not a value").help(help));
+                self.report(
+                    Diagnostic::new(code::E0312, span, "an edge is not a value").help(help),
+                );
                 return Expr::error();
             }
         };
@@ -123,7 +165,11 @@ impl<'a> Checker<'a> {
             BinaryOp::Mod => "%",
             BinaryOp::Pow => "**",
             BinaryOp::Union | BinaryOp::Intersect => {
-                let help = if op == BinaryOp::Union { "write `or` for conditions" } else { "write `and` for conditions" };
+                let help = if op == BinaryOp::Union {
+                    "write `or` for conditions"
+                } else {
+                    "write `and` for conditions"
+                };
                 let message = "`|` and `&` combine candidate sets, not values";
                 self.report(Diagnostic::new(code::E0313, span, message).help(help));
                 return Expr::error();
@@ -162,7 +208,12 @@ impl<'a> Checker<'a> {
         all.unwrap_or_else(Expr::error)
     }
 
-    fn comparison(&mut self, op: CompareOp, left: (Expr, &ast::Expr), right: (Expr, &ast::Expr)) -> Expr {
+    fn comparison(
+        &mut self,
+        op: CompareOp,
+        left: (Expr, &ast::Expr),
+        right: (Expr, &ast::Expr),
+    ) -> Expr {
         let sign = match op {
             CompareOp::Eq => "==",
             CompareOp::Ne => "!=",
@@ -178,15 +229,24 @@ impl<'a> Checker<'a> {
         }
         for (side, null) in [(&a, left), (&b, right)] {
             if matches!(null.kind, ExprKind::Null) {
-                let help = if op == CompareOp::Ne { "write `is not null`" } else { "write `is null`" };
-                let message = format!("`{sign} null` is never true: an operation with null is null");
+                let help = if op == CompareOp::Ne {
+                    "write `is not null`"
+                } else {
+                    "write `is null`"
+                };
+                let message =
+                    format!("`{sign} null` is never true: an operation with null is null");
                 self.report(Diagnostic::new(code::E0310, span, message).help(help));
                 return Expr::error();
             }
             let _ = side;
         }
         let (a, b) = self.alike(a, b);
-        if a.ty != b.ty && !(a.ty.is_number() && b.ty.is_number()) && !a.ty.is_open() && !b.ty.is_open() {
+        if a.ty != b.ty
+            && !(a.ty.is_number() && b.ty.is_number())
+            && !a.ty.is_open()
+            && !b.ty.is_open()
+        {
             let (x, y) = (self.type_name(&a.ty), self.type_name(&b.ty));
             let help = unlike_help(&a.ty, &b.ty);
             let message = format!("{x} and {y} cannot be compared");
@@ -235,7 +295,11 @@ impl<'a> Checker<'a> {
             let list = self.scalar(set, env, scope, Some(&wanted));
             self.in_list(found, list, span, set.span)
         };
-        if negated { self.apply("not", vec![test], span) } else { test }
+        if negated {
+            self.apply("not", vec![test], span)
+        } else {
+            test
+        }
     }
 
     fn in_list(&mut self, value: Expr, list: Expr, span: Span, list_span: Span) -> Expr {
@@ -243,8 +307,13 @@ impl<'a> Checker<'a> {
             return Expr::error();
         }
         let Type::List(item) = &list.ty else {
-            let message = format!("`in` needs a list or a candidate set, found {}", self.type_name(&list.ty));
-            self.report(Diagnostic::new(code::E0302, list_span, message).help("write `x in [a, b]`"));
+            let message = format!(
+                "`in` needs a list or a candidate set, found {}",
+                self.type_name(&list.ty)
+            );
+            self.report(
+                Diagnostic::new(code::E0302, list_span, message).help("write `x in [a, b]`"),
+            );
             return Expr::error();
         };
         let item = (**item).clone();
@@ -255,12 +324,18 @@ impl<'a> Checker<'a> {
             return self.apply("in", vec![value, list], span);
         }
         let (x, y) = (self.type_name(&value.ty), self.type_name(&item));
-        self.report(Diagnostic::new(code::E0309, span, format!("{x} cannot be in a list of {y}")));
+        self.report(Diagnostic::new(
+            code::E0309,
+            span,
+            format!("{x} cannot be in a list of {y}"),
+        ));
         Expr::error()
     }
 
     fn in_set(&mut self, id: Expr, id_span: Span, set: &'a ast::Expr, env: &Env<'a>) -> Expr {
-        let Some(node) = self.set(set, env, crate::ops::Role::Fact) else { return Expr::error() };
+        let Some(node) = self.set(set, env, crate::ops::Role::Fact) else {
+            return Expr::error();
+        };
         let entity = self.graph.shape(node).entity;
         let want = Type::Id(entity);
         let ty = id.ty.clone();
@@ -268,7 +343,13 @@ impl<'a> Checker<'a> {
             return id;
         }
         match self.convert(id, &want) {
-            Some(id) => Expr::new(Kind::InSet { id: Box::new(id), set: node }, Type::Bool),
+            Some(id) => Expr::new(
+                Kind::InSet {
+                    id: Box::new(id),
+                    set: node,
+                },
+                Type::Bool,
+            ),
             None => {
                 let (x, name) = (self.type_name(&ty), self.entity_name(entity));
                 let message = format!("{x} cannot be in a set of `{name}`");
@@ -282,10 +363,20 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn null_test(&mut self, value: &'a ast::Expr, negated: bool, env: &Env<'a>, scope: &Scope<'_>) -> Expr {
+    fn null_test(
+        &mut self,
+        value: &'a ast::Expr,
+        negated: bool,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Expr {
         let found = self.scalar(value, env, scope, None);
         let test = self.apply("is null", vec![found], value.span);
-        if negated { self.apply("not", vec![test], value.span) } else { test }
+        if negated {
+            self.apply("not", vec![test], value.span)
+        } else {
+            test
+        }
     }
 
     fn conditional(
@@ -315,11 +406,25 @@ impl<'a> Checker<'a> {
             return Expr::error();
         }
         let (condition, then, otherwise) = (Box::new(condition), Box::new(a), Box::new(b));
-        Expr::new(Kind::If { condition, then, otherwise }, ty)
+        Expr::new(
+            Kind::If {
+                condition,
+                then,
+                otherwise,
+            },
+            ty,
+        )
     }
 
     /// A call of a definition, a value, a policy, an aggregate or a function.
-    fn call(&mut self, callee: &'a ast::Name, args: &'a [Arg], span: Span, env: &Env<'a>, scope: &Scope<'_>) -> Expr {
+    fn call(
+        &mut self,
+        callee: &'a ast::Name,
+        args: &'a [Arg],
+        span: Span,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Expr {
         let name = callee.text.as_str();
         if let Some(found) = self.call_defined(callee, args, env, scope) {
             return found;
@@ -349,7 +454,8 @@ impl<'a> Checker<'a> {
         scope: &Scope<'_>,
     ) -> Expr {
         if self.is_set(whole, env) {
-            let help = "read a set in a row with `in`, or through an aggregate such as `count(...)`";
+            let help =
+                "read a set in a row with `in`, or through an aggregate such as `count(...)`";
             let message = "a candidate set stands where a value is needed";
             self.report(Diagnostic::new(code::E0313, whole.span, message).help(help));
             return Expr::error();
@@ -362,7 +468,10 @@ impl<'a> Checker<'a> {
             return Expr::error();
         };
         let mut values = vec![self.scalar(receiver, env, scope, None)];
-        values.extend(args.iter().map(|arg| self.scalar(&arg.value, env, scope, None)));
+        values.extend(
+            args.iter()
+                .map(|arg| self.scalar(&arg.value, env, scope, None)),
+        );
         self.finish_call(function, values, whole.span)
     }
 
@@ -376,22 +485,39 @@ impl<'a> Checker<'a> {
         scope: &Scope<'_>,
     ) -> Expr {
         for arg in args {
-            if let Some(name) = arg.name.as_ref().filter(|n| !is_parameter(function, &n.text)) {
+            if let Some(name) = arg
+                .name
+                .as_ref()
+                .filter(|n| !is_parameter(function, &n.text))
+            {
                 let message = format!("`{}` has no parameter `{}`", callee.text, name.text);
-                self.report(Diagnostic::new(code::E0304, name.span, message).help(format!("use: `{}`", function.usage)));
+                self.report(
+                    Diagnostic::new(code::E0304, name.span, message)
+                        .help(format!("use: `{}`", function.usage)),
+                );
                 return Expr::error();
             }
         }
-        let values = args.iter().map(|arg| self.scalar(&arg.value, env, scope, None)).collect();
+        let values = args
+            .iter()
+            .map(|arg| self.scalar(&arg.value, env, scope, None))
+            .collect();
         self.finish_call(function, values, span)
     }
 
     /// Adds what the call leaves out: the time zone, and `now` for functions of age.
-    fn finish_call(&mut self, function: &'static Function, mut values: Vec<Expr>, span: Span) -> Expr {
+    fn finish_call(
+        &mut self,
+        function: &'static Function,
+        mut values: Vec<Expr>,
+        span: Span,
+    ) -> Expr {
         let now = || Expr::new(Kind::Now, Type::Time);
         match (function.name, values.len()) {
             ("age", 1) | ("decay", 2) => values.push(now()),
-            ("hour" | "weekday", 1) => values.push(Expr::constant(self.string("UTC"), Type::String)),
+            ("hour" | "weekday", 1) => {
+                values.push(Expr::constant(self.string("UTC"), Type::String))
+            }
             _ => {}
         }
         self.apply(function.name, values, span)
@@ -402,7 +528,9 @@ impl<'a> Checker<'a> {
         if args.iter().any(Expr::is_error) {
             return Expr::error();
         }
-        let Some(function) = functions::find(name) else { return Expr::error() };
+        let Some(function) = functions::find(name) else {
+            return Expr::error();
+        };
         let types: Vec<Type> = args.iter().map(|a| a.ty.clone()).collect();
         match function.resolve(&types) {
             Some(resolved) => self.resolved(resolved, args),
@@ -414,8 +542,11 @@ impl<'a> Checker<'a> {
     }
 
     fn resolved(&mut self, how: Resolved, args: Vec<Expr>) -> Expr {
-        let mut args: Vec<Expr> =
-            args.into_iter().zip(&how.params).filter_map(|(arg, want)| self.convert(arg, want)).collect();
+        let mut args: Vec<Expr> = args
+            .into_iter()
+            .zip(&how.params)
+            .filter_map(|(arg, want)| self.convert(arg, want))
+            .collect();
         if !how.folds {
             return self.called(how.kernel, args, how.result);
         }
@@ -432,12 +563,25 @@ impl<'a> Checker<'a> {
         let hidden = usize::from(matches!(function.name, "age" | "decay"));
         let count = types.len();
         let diagnostic = if count < least {
-            let message = format!("`{}` needs {} argument(s), found {}", function.name, least - hidden, count - hidden.min(count));
+            let message = format!(
+                "`{}` needs {} argument(s), found {}",
+                function.name,
+                least - hidden,
+                count - hidden.min(count)
+            );
             Diagnostic::new(code::E0303, span, message).help(format!("use: `{}`", function.usage))
         } else if most.is_some_and(|most| count > most) {
-            let message = format!("`{}` takes at most {} argument(s)", function.name, most.unwrap_or(0) - hidden);
+            let message = format!(
+                "`{}` takes at most {} argument(s)",
+                function.name,
+                most.unwrap_or(0) - hidden
+            );
             Diagnostic::new(code::E0307, span, message).help(format!("use: `{}`", function.usage))
-        } else if function.is_operator() || function.name == "and" || function.name == "or" || function.name == "not" {
+        } else if function.is_operator()
+            || function.name == "and"
+            || function.name == "or"
+            || function.name == "not"
+        {
             let message = match &names[..] {
                 [a] => format!("`{}` cannot be applied to {a}", function.name),
                 [a, b] => format!("`{}` cannot be applied to {a} and {b}", function.name),
@@ -456,16 +600,23 @@ impl<'a> Checker<'a> {
         if crate::ops::find(name).is_some() || self.edge_exists(name, env) {
             let help = match self.edge_exists(name, env) {
                 true => format!("the links of an edge stand in an aggregate: `count({name}(...))`"),
-                false => "read a set in a row with `in`, or through an aggregate such as `count(...)`".to_owned(),
+                false => {
+                    "read a set in a row with `in`, or through an aggregate such as `count(...)`"
+                        .to_owned()
+                }
             };
             let message = format!("`{name}` does not give a value");
             return self.report(Diagnostic::new(code::E0313, span, message).help(help));
         }
-        let mut known: Vec<&str> = functions::all().filter(|f| !f.is_operator()).map(|f| f.name).collect();
+        let mut known: Vec<&str> = functions::all()
+            .filter(|f| !f.is_operator())
+            .map(|f| f.name)
+            .collect();
         known.extend(Stat::NAMES.iter().map(|(n, _)| *n));
         known.extend(self.callable_names(env.module));
         let _ = scope;
-        let help = suggest::nearest(name, known.into_iter()).map(|near| format!("did you mean `{near}`?"));
+        let help =
+            suggest::nearest(name, known.into_iter()).map(|near| format!("did you mean `{near}`?"));
         let message = format!("there is no function `{name}`");
         self.report(Diagnostic::new(code::E0202, span, message).maybe_help(help));
     }
@@ -473,7 +624,9 @@ impl<'a> Checker<'a> {
 
 fn is_parameter(function: &Function, name: &str) -> bool {
     let inside = function.usage.split_once('(').map_or("", |(_, rest)| rest);
-    inside.split([',', ')']).any(|part| part.trim().split('=').next() == Some(name))
+    inside
+        .split([',', ')'])
+        .any(|part| part.trim().split('=').next() == Some(name))
 }
 
 fn conversion_help(found: &Type, want: &Type) -> Option<String> {
@@ -481,7 +634,9 @@ fn conversion_help(found: &Type, want: &Type) -> Option<String> {
         (Type::Float, Type::Int) => "write `int(x)`, or `round(x)`".to_owned(),
         (Type::Bool, Type::Int | Type::Float) => "write `1 if condition else 0`".to_owned(),
         (Type::Int | Type::Float, Type::Bool) => "compare it: `x > 0`".to_owned(),
-        (Type::Int | Type::Float, Type::Duration) => "give the number a unit: `7d`, `30m`, `90s`".to_owned(),
+        (Type::Int | Type::Float, Type::Duration) => {
+            "give the number a unit: `7d`, `30m`, `90s`".to_owned()
+        }
         (Type::String, Type::Time) => "write a time as `@2024-05-01`".to_owned(),
         (Type::String, Type::Float | Type::Int) => "write the number without quotes".to_owned(),
         (_, Type::String) if found.is_number() => "put the text in quotes".to_owned(),
@@ -498,7 +653,9 @@ fn unlike_help(a: &Type, b: &Type) -> Option<String> {
         (Type::Time, Type::Duration) | (Type::Duration, Type::Time) => {
             "compare the age of a time: `age(created_at) < 7d`".to_owned()
         }
-        (Type::Time, Type::String) | (Type::String, Type::Time) => "write a time as `@2024-05-01`".to_owned(),
+        (Type::Time, Type::String) | (Type::String, Type::Time) => {
+            "write a time as `@2024-05-01`".to_owned()
+        }
         (Type::List(_), _) | (_, Type::List(_)) => "test an element with `x in list`".to_owned(),
         (Type::String, Type::Int | Type::Float) | (Type::Int | Type::Float, Type::String) => {
             "numbers stand without quotes, text in quotes".to_owned()
@@ -509,7 +666,9 @@ fn unlike_help(a: &Type, b: &Type) -> Option<String> {
 
 fn sign_help(sign: &str, types: &[Type]) -> Option<String> {
     match (sign, types) {
-        ("and" | "or" | "not", _) => Some("conditions are comparisons, as in `quality > 0.5 and age(created_at) < 7d`".to_owned()),
+        ("and" | "or" | "not", _) => Some(
+            "conditions are comparisons, as in `quality > 0.5 and age(created_at) < 7d`".to_owned(),
+        ),
         ("+" | "-", [Type::Time | Type::Duration, Type::Int | Type::Float]) => {
             Some("give the number a unit: `7d`, `30m`, `90s`".to_owned())
         }
@@ -520,7 +679,9 @@ fn sign_help(sign: &str, types: &[Type]) -> Option<String> {
 /// The conditions that `and` joins.
 pub fn conjuncts(condition: Expr, into: &mut Vec<Expr>) {
     match condition.kind {
-        Kind::Call { kernel, args } if kernel.name == "and" && condition.level > Level::Constant => {
+        Kind::Call { kernel, args }
+            if kernel.name == "and" && condition.level > Level::Constant =>
+        {
             args.into_iter().for_each(|arg| conjuncts(arg, into));
         }
         kind => into.push(Expr { kind, ..condition }),

@@ -16,13 +16,23 @@ impl<'a> Checker<'a> {
     }
 
     fn set_form(&self, expr: &'a ast::Expr, env: &Env<'a>, fuel: u32) -> bool {
-        let Some(fuel) = fuel.checked_sub(1) else { return false };
+        let Some(fuel) = fuel.checked_sub(1) else {
+            return false;
+        };
         match &expr.kind {
             ExprKind::Name(name) => self.set_name(name, env, fuel),
             ExprKind::Method { name, .. } => self.gives_set(&name.text, env, fuel),
             ExprKind::Call { callee, .. } => self.gives_set(&callee.text, env, fuel),
-            ExprKind::Binary { op: BinaryOp::Union | BinaryOp::Intersect, left, .. } => self.set_form(left, env, fuel),
-            ExprKind::Binary { op: BinaryOp::Sub, left, .. } => self.set_form(left, env, fuel),
+            ExprKind::Binary {
+                op: BinaryOp::Union | BinaryOp::Intersect,
+                left,
+                ..
+            } => self.set_form(left, env, fuel),
+            ExprKind::Binary {
+                op: BinaryOp::Sub,
+                left,
+                ..
+            } => self.set_form(left, env, fuel),
             ExprKind::If { then, .. } => self.set_form(then, env, fuel),
             ExprKind::Block(block) => match &block.result {
                 Some(result) => self.set_form(result, &block_names(block, env), fuel),
@@ -57,10 +67,17 @@ impl<'a> Checker<'a> {
         for m in self.modules.order(env.module) {
             for item in self.modules.all[m].find(Kind::Callable, name) {
                 return match &item.kind {
-                    ItemKind::Def { result: Some(result), .. } => is_set_type(result),
+                    ItemKind::Def {
+                        result: Some(result),
+                        ..
+                    } => is_set_type(result),
                     ItemKind::Def { params, body, .. } | ItemKind::Query { params, body, .. } => {
                         let env = params.iter().fold(Env::top(m), |env, param| {
-                            let local = if is_set_type(&param.ty) { Local::Candidates } else { Local::Error };
+                            let local = if is_set_type(&param.ty) {
+                                Local::Candidates
+                            } else {
+                                Local::Error
+                            };
                             env.with(&param.name.text, local)
                         });
                         self.set_form(body, &env, fuel)
@@ -79,11 +96,17 @@ fn is_set_type(ty: &TypeExpr) -> bool {
 
 /// The names that a block defines, each seeing those before it.
 pub fn block_names<'a>(block: &'a ast::Block, env: &Env<'a>) -> Env<'a> {
-    block.statements.iter().fold(env.clone(), |env, statement| match statement {
-        Statement::Binding { name, value, .. } => {
-            let thunk = Local::Thunk { expr: value, env: env.clone() };
-            env.with(&name.text, thunk)
-        }
-        _ => env,
-    })
+    block
+        .statements
+        .iter()
+        .fold(env.clone(), |env, statement| match statement {
+            Statement::Binding { name, value, .. } => {
+                let thunk = Local::Thunk {
+                    expr: value,
+                    env: env.clone(),
+                };
+                env.with(&name.text, thunk)
+            }
+            _ => env,
+        })
 }

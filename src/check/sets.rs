@@ -1,11 +1,11 @@
 //! Candidate sets: sources, operators, definitions, set arithmetic.
 
+use super::Checker;
 use super::binder::Binder;
 use super::env::{Env, Local};
 use super::modules::Kind;
 use super::rows::conjuncts;
 use super::setness::block_names;
-use super::Checker;
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::{Expr, NodeId};
 use crate::ops::{self, Bound, Operator, Role};
@@ -27,9 +27,15 @@ impl<'a> Checker<'a> {
     fn set_kind(&mut self, expr: &'a ast::Expr, env: &Env<'a>, role: Role) -> Option<NodeId> {
         match &expr.kind {
             ExprKind::Name(name) => self.set_named(name, expr.span, env, role),
-            ExprKind::Method { receiver, name, args } => self.set_method(receiver, name, args, env, role),
+            ExprKind::Method {
+                receiver,
+                name,
+                args,
+            } => self.set_method(receiver, name, args, env, role),
             ExprKind::Call { callee, args } => self.set_call(callee, args, expr.span, env, role),
-            ExprKind::Binary { op, left, right } => self.set_binary(*op, left, right, expr.span, env, role),
+            ExprKind::Binary { op, left, right } => {
+                self.set_binary(*op, left, right, expr.span, env, role)
+            }
             ExprKind::Block(block) => {
                 let (result, env) = self.block_env(block, env)?;
                 self.set(result, &env, role)
@@ -53,7 +59,13 @@ impl<'a> Checker<'a> {
         self.report(Diagnostic::new(code::E0313, span, message).help(help));
     }
 
-    fn set_named(&mut self, name: &'a str, span: Span, env: &Env<'a>, role: Role) -> Option<NodeId> {
+    fn set_named(
+        &mut self,
+        name: &'a str,
+        span: Span,
+        env: &Env<'a>,
+        role: Role,
+    ) -> Option<NodeId> {
         match env.find(name).cloned() {
             Some(Local::Thunk { expr, env }) => {
                 return self.once("binding", name, span, |this| this.set(expr, &env, role));
@@ -74,7 +86,9 @@ impl<'a> Checker<'a> {
                     self.not_a_set(span);
                     return None;
                 };
-                return self.once("binding", name, span, |this| this.set(value, &Env::top(number), role));
+                return self.once("binding", name, span, |this| {
+                    this.set(value, &Env::top(number), role)
+                });
             }
         }
         if name == "user" {
@@ -93,7 +107,9 @@ impl<'a> Checker<'a> {
             return self.report(diagnostic);
         }
         if !self.callables(name, env.module).is_empty() {
-            return self.report(diagnostic.help(format!("a definition is called with brackets: `{name}()`")));
+            return self.report(
+                diagnostic.help(format!("a definition is called with brackets: `{name}()`")),
+            );
         }
         let mut known: Vec<&str> = env.names().collect();
         let modules = self.modules;
@@ -101,7 +117,8 @@ impl<'a> Checker<'a> {
             known.extend(modules.all[m].all(Kind::Rest).map(|(name, _)| name));
         });
         known.push("user");
-        let near = suggest::nearest(name, known.into_iter()).map(|near| format!("did you mean `{near}`?"));
+        let near =
+            suggest::nearest(name, known.into_iter()).map(|near| format!("did you mean `{near}`?"));
         let usual = "a candidate set starts from `user`, `all(entity)`, `given(entity, ids)` or a name bound to one";
         self.report(diagnostic.help(near.unwrap_or_else(|| usual.to_owned())));
     }
@@ -131,44 +148,73 @@ impl<'a> Checker<'a> {
         self.call_set(name, Some((receiver, input)), args, env, role)
     }
 
-    fn set_call(&mut self, callee: &'a Name, args: &'a [Arg], span: Span, env: &Env<'a>, role: Role) -> Option<NodeId> {
+    fn set_call(
+        &mut self,
+        callee: &'a Name,
+        args: &'a [Arg],
+        span: Span,
+        env: &Env<'a>,
+        role: Role,
+    ) -> Option<NodeId> {
         if let Some(operator) = ops::find(&callee.text) {
             if operator.source {
                 return self.operator(operator, None, callee, args, env, role);
             }
-            let Some((first, rest)) = args.split_first().filter(|(first, _)| first.name.is_none()) else {
+            let Some((first, rest)) = args.split_first().filter(|(first, _)| first.name.is_none())
+            else {
                 let message = format!("`{}` follows a candidate set", callee.text);
                 let help = format!("write `rows.{}(...)`", callee.text);
                 self.report(Diagnostic::new(code::E0303, callee.span, message).help(help));
                 return None;
             };
             let input = self.set(&first.value, env, role)?;
-            return self.operator(operator, Some((&first.value, input)), callee, rest, env, role);
+            return self.operator(
+                operator,
+                Some((&first.value, input)),
+                callee,
+                rest,
+                env,
+                role,
+            );
         }
         if !self.callables(&callee.text, env.module).is_empty() {
             return self.call_set(callee, None, args, env, role);
         }
         if self.edge_exists(&callee.text, env) {
-            let message = format!("`{}` is an edge; its links are no candidate set", callee.text);
+            let message = format!(
+                "`{}` is an edge; its links are no candidate set",
+                callee.text
+            );
             let help = format!("walk it: `user.walk({})`", callee.text);
             self.report(Diagnostic::new(code::E0313, span, message).help(help));
             return None;
         }
-        let mut known: Vec<&str> = ops::OPERATORS.iter().filter(|op| op.source).map(|op| op.name).collect();
+        let mut known: Vec<&str> = ops::OPERATORS
+            .iter()
+            .filter(|op| op.source)
+            .map(|op| op.name)
+            .collect();
         known.extend(self.callable_names(env.module));
-        let near = suggest::nearest(&callee.text, known.into_iter()).map(|near| format!("did you mean `{near}`?"));
+        let near = suggest::nearest(&callee.text, known.into_iter())
+            .map(|near| format!("did you mean `{near}`?"));
         let message = format!("there is no source or definition `{}`", callee.text);
         self.report(Diagnostic::new(code::E0202, callee.span, message).maybe_help(near));
         None
     }
 
     fn unknown_operator(&mut self, name: &Name, input: NodeId, env: &Env<'a>) {
-        let mut known: Vec<&str> = ops::OPERATORS.iter().filter(|op| !op.source).map(|op| op.name).collect();
+        let mut known: Vec<&str> = ops::OPERATORS
+            .iter()
+            .filter(|op| !op.source)
+            .map(|op| op.name)
+            .collect();
         known.extend(self.callable_names(env.module));
         let entity = self.entity_name(self.graph.shape(input).entity);
         let help = match suggest::nearest(&name.text, known.into_iter()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("this is a set of `{entity}`; `:help` and docs/operators list what can follow it"),
+            None => format!(
+                "this is a set of `{entity}`; `:help` and docs/operators list what can follow it"
+            ),
         };
         let message = format!("there is no operator or definition `{}`", name.text);
         self.report(Diagnostic::new(code::E0202, name.span, message).help(help));
@@ -198,7 +244,9 @@ impl<'a> Checker<'a> {
             return self.graph.add(bound.op, bound.inputs, bound.shape, span);
         };
         let mut all = Vec::new();
-        conditions.iter().for_each(|condition| conjuncts(condition.clone(), &mut all));
+        conditions
+            .iter()
+            .for_each(|condition| conjuncts(condition.clone(), &mut all));
         let mut input = bound.inputs[0];
         let mut rest = Vec::new();
         for condition in all {
@@ -207,7 +255,12 @@ impl<'a> Checker<'a> {
                 None => rest.push(condition),
             }
         }
-        if rest.is_empty() { input } else { self.graph.add(ops::filter(rest), vec![input], bound.shape, span) }
+        if rest.is_empty() {
+            input
+        } else {
+            self.graph
+                .add(ops::filter(rest), vec![input], bound.shape, span)
+        }
     }
 
     /// The pipeline `node` with a condition taken over by its fan-out.
@@ -263,8 +316,14 @@ impl<'a> Checker<'a> {
                 Ok(bound) => bound,
                 Err((x, y)) => {
                     let (tx, ty) = (self.type_name(&x.ty), self.type_name(&y.ty));
-                    let message = format!("column `{}` is {tx} in one branch and {ty} in the other", x.name);
-                    self.report(Diagnostic::new(code::E0311, span, message).help("give the two columns different names"));
+                    let message = format!(
+                        "column `{}` is {tx} in one branch and {ty} in the other",
+                        x.name
+                    );
+                    self.report(
+                        Diagnostic::new(code::E0311, span, message)
+                            .help("give the two columns different names"),
+                    );
                     return None;
                 }
             },
@@ -275,28 +334,51 @@ impl<'a> Checker<'a> {
     }
 
     /// The result of a block and the names that it is read with.
-    pub(super) fn block_env(&mut self, block: &'a ast::Block, env: &Env<'a>) -> Option<(&'a ast::Expr, Env<'a>)> {
+    pub(super) fn block_env(
+        &mut self,
+        block: &'a ast::Block,
+        env: &Env<'a>,
+    ) -> Option<(&'a ast::Expr, Env<'a>)> {
         for statement in &block.statements {
             if let Statement::Assert { span, .. } = statement {
                 let help = "`assert` stands in the block of a `test`";
-                self.report(Diagnostic::new(code::E0106, *span, "an assertion outside a test").help(help));
+                self.report(
+                    Diagnostic::new(code::E0106, *span, "an assertion outside a test").help(help),
+                );
             }
         }
         // a block without a result has been reported by the parser
-        block.result.as_ref().map(|result| (&**result, block_names(block, env)))
+        block
+            .result
+            .as_ref()
+            .map(|result| (&**result, block_names(block, env)))
     }
 
     /// What a query gives: one set, or a record of sets by name.
-    pub(super) fn results(&mut self, expr: &'a ast::Expr, env: &Env<'a>) -> Option<Vec<(Option<String>, NodeId)>> {
+    pub(super) fn results(
+        &mut self,
+        expr: &'a ast::Expr,
+        env: &Env<'a>,
+    ) -> Option<Vec<(Option<String>, NodeId)>> {
         match &expr.kind {
-            ExprKind::Block(block) if matches!(block.result.as_deref(), Some(ast::Expr { kind: ExprKind::Record(_), .. })) => {
+            ExprKind::Block(block)
+                if matches!(
+                    block.result.as_deref(),
+                    Some(ast::Expr {
+                        kind: ExprKind::Record(_),
+                        ..
+                    })
+                ) =>
+            {
                 let (result, env) = self.block_env(block, env)?;
                 self.results(result, &env)
             }
             ExprKind::Record(fields) => {
                 let sets: Vec<_> = fields
                     .iter()
-                    .map(|(name, value)| Some((Some(name.text.clone()), self.set(value, env, Role::Source)?)))
+                    .map(|(name, value)| {
+                        Some((Some(name.text.clone()), self.set(value, env, Role::Source)?))
+                    })
                     .collect();
                 sets.into_iter().collect()
             }

@@ -53,19 +53,32 @@ const SCALARS: [(&str, Type); 6] = [
 impl Checker<'_> {
     /// The entity of a name; `user` is the viewer's, whatever its name.
     pub(super) fn find_entity(&self, name: &str) -> Option<EntityId> {
-        if name == "user" { Some(self.schema.viewer) } else { self.schema.find_entity(name) }
+        if name == "user" {
+            Some(self.schema.viewer)
+        } else {
+            self.schema.find_entity(name)
+        }
     }
 
     /// The entity of a name in the program's text; reports one that there is not.
-    pub(super) fn entity_named(&mut self, name: &str, span: Span, module: usize) -> Option<EntityId> {
+    pub(super) fn entity_named(
+        &mut self,
+        name: &str,
+        span: Span,
+        module: usize,
+    ) -> Option<EntityId> {
         if let Some(entity) = self.find_entity(name) {
             return Some(entity);
         }
         let names = || self.schema.entities.iter().map(|e| e.name.as_str());
         let diagnostic = if self.in_library(module) {
             let have: Vec<&str> = names().collect();
-            Diagnostic::new(code::E0403, span, format!("the catalog has no entity `{name}`"))
-                .help(format!("the catalog has {}", have.join(", ")))
+            Diagnostic::new(
+                code::E0403,
+                span,
+                format!("the catalog has no entity `{name}`"),
+            )
+            .help(format!("the catalog has {}", have.join(", ")))
         } else {
             let help = match suggest::nearest(name, names()) {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -79,9 +92,15 @@ impl Checker<'_> {
 
     /// An entity in a signature.
     fn signature_entity(&mut self, ty: &TypeExpr, module: usize) -> Option<Entity> {
-        let TypeExprKind::Named { name, args } = &ty.kind else { return None };
+        let TypeExprKind::Named { name, args } = &ty.kind else {
+            return None;
+        };
         if !args.is_empty() {
-            self.report(Diagnostic::new(code::E0204, ty.span, "expected the name of an entity"));
+            self.report(Diagnostic::new(
+                code::E0204,
+                ty.span,
+                "expected the name of an entity",
+            ));
             return None;
         }
         let text = &name.text;
@@ -94,18 +113,23 @@ impl Checker<'_> {
         if self.modules.all[module].tier == Tier::Std {
             return Some(Entity::Missing(text.clone()));
         }
-        self.entity_named(text, name.span, module).map(Entity::Known)
+        self.entity_named(text, name.span, module)
+            .map(Entity::Known)
     }
 
     /// A type in a signature; reports what is not one.
     pub(super) fn param_type(&mut self, ty: &TypeExpr, module: usize) -> ParamType {
-        let TypeExprKind::Named { name, args } = &ty.kind else { return ParamType::Error };
+        let TypeExprKind::Named { name, args } = &ty.kind else {
+            return ParamType::Error;
+        };
         let found = match (name.text.as_str(), &args[..]) {
             ("set", [e]) => self.signature_entity(e, module).map(ParamType::Set),
             ("embedding", [e]) => self.signature_entity(e, module).map(ParamType::Embedding),
             ("model", [e]) => self.signature_entity(e, module).map(ParamType::Model),
             ("edge", [a, b]) => {
-                let ends = self.signature_entity(a, module).zip(self.signature_entity(b, module));
+                let ends = self
+                    .signature_entity(a, module)
+                    .zip(self.signature_entity(b, module));
                 ends.map(|(a, b)| ParamType::Edge(a, b))
             }
             _ => self.scalar_type(ty, module).map(ParamType::Scalar),
@@ -115,8 +139,11 @@ impl Checker<'_> {
 
     /// A scalar type; reports what is not one.
     pub(super) fn scalar_type(&mut self, ty: &TypeExpr, module: usize) -> Option<Type> {
-        let TypeExprKind::Named { name, args } = &ty.kind else { return None };
-        if let ([], Some((_, scalar))) = (&args[..], SCALARS.iter().find(|(n, _)| *n == name.text)) {
+        let TypeExprKind::Named { name, args } = &ty.kind else {
+            return None;
+        };
+        if let ([], Some((_, scalar))) = (&args[..], SCALARS.iter().find(|(n, _)| *n == name.text))
+        {
             return Some(scalar.clone());
         }
         match (name.text.as_str(), &args[..]) {
@@ -124,11 +151,23 @@ impl Checker<'_> {
             ("id", [entity]) => match self.signature_entity(entity, module)? {
                 Entity::Known(entity) => Some(Type::Id(entity)),
                 Entity::Any(_) | Entity::Missing(_) => {
-                    self.report(Diagnostic::new(code::E0403, entity.span, "the catalog has no such entity"));
+                    self.report(Diagnostic::new(
+                        code::E0403,
+                        entity.span,
+                        "the catalog has no such entity",
+                    ));
                     None
                 }
             },
-            ("vector", [TypeExpr { kind: TypeExprKind::Size(n), .. }]) if *n > 0 => Some(Type::Vector(*n as u32)),
+            (
+                "vector",
+                [
+                    TypeExpr {
+                        kind: TypeExprKind::Size(n),
+                        ..
+                    },
+                ],
+            ) if *n > 0 => Some(Type::Vector(*n as u32)),
             _ => {
                 self.unknown_type(name.text.as_str(), ty.span);
                 None
@@ -157,9 +196,14 @@ impl Checker<'_> {
             return Some(expr);
         }
         match (&expr.ty, want) {
-            (Type::Null, _) => Some(Expr { ty: want.clone(), ..expr }),
+            (Type::Null, _) => Some(Expr {
+                ty: want.clone(),
+                ..expr
+            }),
             (Type::Int, Type::Float) => Some(self.widened(expr)),
-            (Type::Int | Type::String, Type::Id(entity)) if expr.level < Level::Row => self.key(expr, *entity),
+            (Type::Int | Type::String, Type::Id(entity)) if expr.level < Level::Row => {
+                self.key(expr, *entity)
+            }
             (Type::List(_), Type::List(item)) => self.convert_list(expr, item),
             _ => None,
         }
@@ -185,7 +229,15 @@ impl Checker<'_> {
             Some(Scalar::Code(code)) => Key::Str(self.texts.get(*code)?.into_owned()),
             Some(Scalar::Text(text)) => Key::Str(text.to_string()),
             Some(_) => return None,
-            None => return Some(Expr::new(Kind::ToId { entity, key: Box::new(expr) }, ty)),
+            None => {
+                return Some(Expr::new(
+                    Kind::ToId {
+                        entity,
+                        key: Box::new(expr),
+                    },
+                    ty,
+                ));
+            }
         };
         Some(match self.snapshot.row_of(entity, &key) {
             Some(row) => Expr::constant(Scalar::Code(row), ty),
@@ -197,7 +249,10 @@ impl Checker<'_> {
         let ty = Type::List(Box::new(item.clone()));
         match expr.kind {
             Kind::List(items) => {
-                let items = items.into_iter().map(|e| self.convert(e, item)).collect::<Option<Vec<_>>>()?;
+                let items = items
+                    .into_iter()
+                    .map(|e| self.convert(e, item))
+                    .collect::<Option<Vec<_>>>()?;
                 Some(Expr::new(Kind::List(items), ty))
             }
             Kind::Param(_) if matches!(item, Type::Id(_)) && expr.ty != ty => None,
@@ -211,10 +266,15 @@ impl Checker<'_> {
         if call.level > Level::Constant {
             return call;
         }
-        let Kind::Call { args, .. } = &call.kind else { return call };
+        let Kind::Call { args, .. } = &call.kind else {
+            return call;
+        };
         let values: Option<Vec<_>> = args.iter().map(|a| self.constant_value(a)).collect();
         let folded = values.and_then(|values| {
-            let context = functions::Call { n: 1, texts: &self.texts };
+            let context = functions::Call {
+                n: 1,
+                texts: &self.texts,
+            };
             self.constant_scalar(&(kernel.run)(&context, &values))
         });
         match folded {

@@ -56,7 +56,9 @@ pub fn bench(project: &Project, args: &BenchArgs) -> Result<(), Failure> {
     let compiled = started.elapsed();
     let at = match &args.at {
         Some(text) => Some(crate::catalog::time::parse(text).ok_or_else(|| {
-            Failure::Usage(format!("--at {text}: expected a time as 2024-05-01 or 2024-05-01T12:30:00Z"))
+            Failure::Usage(format!(
+                "--at {text}: expected a time as 2024-05-01 or 2024-05-01T12:30:00Z"
+            ))
         })?),
         None => None,
     };
@@ -64,10 +66,20 @@ pub fn bench(project: &Project, args: &BenchArgs) -> Result<(), Failure> {
     if keys.is_empty() {
         return Err(Failure::Usage(format!("{}: no users", args.users)));
     }
-    let requests: Vec<Request> =
-        keys.into_iter().map(|key| Request { user: Some(key), at, ..Request::default() }).collect();
+    let requests: Vec<Request> = keys
+        .into_iter()
+        .map(|key| Request {
+            user: Some(key),
+            at,
+            ..Request::default()
+        })
+        .collect();
     // one pass that is not counted, so that the data is in memory
-    pass(&engine, &program, &requests[..requests.len().min(args.batch.max(1))])?;
+    pass(
+        &engine,
+        &program,
+        &requests[..requests.len().min(args.batch.max(1))],
+    )?;
     let started = Instant::now();
     let mut measured = measure(&engine, &program, &requests, args)?;
     let total = started.elapsed();
@@ -106,20 +118,40 @@ pub fn bench(project: &Project, args: &BenchArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn measure(engine: &Engine, program: &Program, requests: &[Request], args: &BenchArgs) -> Result<Measured, Failure> {
+fn measure(
+    engine: &Engine,
+    program: &Program,
+    requests: &[Request],
+    args: &BenchArgs,
+) -> Result<Measured, Failure> {
     let batch = args.batch.max(1);
-    let chunks: Vec<&[Request]> = (0..args.repeat.max(1)).flat_map(|_| requests.chunks(batch)).collect();
-    let mut all = Measured { operators: vec![Default::default(); program.checked().graph.len()], ..Measured::default() };
+    let chunks: Vec<&[Request]> = (0..args.repeat.max(1))
+        .flat_map(|_| requests.chunks(batch))
+        .collect();
+    let mut all = Measured {
+        operators: vec![Default::default(); program.checked().graph.len()],
+        ..Measured::default()
+    };
     // one at a time measures latency; batches keep all cores busy
     let done: Vec<_> = if batch == 1 {
-        chunks.into_iter().map(|chunk| pass(engine, program, chunk)).collect()
+        chunks
+            .into_iter()
+            .map(|chunk| pass(engine, program, chunk))
+            .collect()
     } else {
-        chunks.into_par_iter().map(|chunk| pass(engine, program, chunk)).collect()
+        chunks
+            .into_par_iter()
+            .map(|chunk| pass(engine, program, chunk))
+            .collect()
     };
     for result in done {
         let (time, pass) = result?;
         all.latencies.push(time);
-        all.rows.extend(pass.answers.iter().map(|a| a.lists.iter().map(|l| l.rows.len()).sum::<usize>()));
+        all.rows.extend(
+            pass.answers
+                .iter()
+                .map(|a| a.lists.iter().map(|l| l.rows.len()).sum::<usize>()),
+        );
         for timing in pass.timings {
             let (time, rows) = &mut all.operators[timing.node.0 as usize];
             *time += timing.time;
@@ -129,7 +161,11 @@ fn measure(engine: &Engine, program: &Program, requests: &[Request], args: &Benc
     Ok(all)
 }
 
-fn pass(engine: &Engine, program: &Program, requests: &[Request]) -> Result<(Duration, crate::engine::Pass), Failure> {
+fn pass(
+    engine: &Engine,
+    program: &Program,
+    requests: &[Request],
+) -> Result<(Duration, crate::engine::Pass), Failure> {
     let started = Instant::now();
     let pass = engine.run_pass(program, requests, Limits::default())?;
     Ok((started.elapsed(), pass))
@@ -151,8 +187,14 @@ fn text(report: &serde_json::Value) -> String {
         report["rows_median"],
     );
     for op in report["operators"].as_array().into_iter().flatten() {
-        let (us, rows) = (op["us"].as_f64().unwrap_or(0.0), op["rows"].as_f64().unwrap_or(0.0));
-        text.push_str(&format!("  {:14} {us:>10.1} us {rows:>10.1} rows\n", op["op"].as_str().unwrap_or("")));
+        let (us, rows) = (
+            op["us"].as_f64().unwrap_or(0.0),
+            op["rows"].as_f64().unwrap_or(0.0),
+        );
+        text.push_str(&format!(
+            "  {:14} {us:>10.1} us {rows:>10.1} rows\n",
+            op["op"].as_str().unwrap_or("")
+        ));
     }
     text
 }

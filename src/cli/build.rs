@@ -22,18 +22,41 @@ pub fn build(project: &Project, args: &BuildArgs) -> Result<(), Failure> {
     let report = store::build(&catalog, &options)?;
     let engine = project.open(None)?;
     let schema = engine.schema();
-    let state = if report.rebuilt { "built" } else { "up to date" };
-    eprintln!("{state}: snapshot {} ({:.1} MB)", report.id, report.size as f64 / 1e6);
+    let state = if report.rebuilt {
+        "built"
+    } else {
+        "up to date"
+    };
+    eprintln!(
+        "{state}: snapshot {} ({:.1} MB)",
+        report.id,
+        report.size as f64 / 1e6
+    );
     for entity in &schema.entities {
-        eprintln!("  entity {}: {} rows, {} columns", entity.name, entity.rows, entity.columns.len());
+        eprintln!(
+            "  entity {}: {} rows, {} columns",
+            entity.name,
+            entity.rows,
+            entity.columns.len()
+        );
     }
     for edge in &schema.edges {
         let (from, to) = (&schema.entity(edge.from).name, &schema.entity(edge.to).name);
         eprintln!("  edge {}: {from} -> {to}, {} links", edge.name, edge.links);
     }
     for embedding in &schema.embeddings {
-        let names: Vec<&str> = embedding.entities.iter().map(|&e| schema.entity(e).name.as_str()).collect();
-        eprintln!("  embedding {}: {}, {} dimensions, {}", embedding.name, names.join(", "), embedding.dim, embedding.metric);
+        let names: Vec<&str> = embedding
+            .entities
+            .iter()
+            .map(|&e| schema.entity(e).name.as_str())
+            .collect();
+        eprintln!(
+            "  embedding {}: {}, {} dimensions, {}",
+            embedding.name,
+            names.join(", "),
+            embedding.dim,
+            embedding.metric
+        );
     }
     Ok(())
 }

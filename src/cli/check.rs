@@ -50,5 +50,9 @@ pub fn check(project: &Project, args: &CheckArgs) -> Result<(), Failure> {
     if args.format == Format::Json {
         super::output::print(&format!("{:#}\n", serde_json::Value::Array(all)));
     }
-    if failed { Err(Failure::Program) } else { Ok(()) }
+    if failed {
+        Err(Failure::Program)
+    } else {
+        Ok(())
+    }
 }

@@ -53,15 +53,25 @@ pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
     let engine = project.open(Some(&args.file))?;
     let program = file.program(&engine, args.query.as_deref())?;
     let nodes: Vec<NodeId> = match args.stage {
-        Stage::Typed => (0..program.checked().graph.len() as u32).map(NodeId).collect(),
+        Stage::Typed => (0..program.checked().graph.len() as u32)
+            .map(NodeId)
+            .collect(),
         _ => program.schedule().nodes().collect(),
     };
-    let described: Vec<Json> = nodes.iter().map(|&id| node(&engine, &program, id)).collect();
+    let described: Vec<Json> = nodes
+        .iter()
+        .map(|&id| node(&engine, &program, id))
+        .collect();
     match args.format {
         Format::Json => {
-            let results: Vec<Json> =
-                program.checked().results.iter().map(|(name, id)| json!({"name": name, "node": id.0})).collect();
-            let report = json!({"query": program.checked().query, "nodes": described, "results": results});
+            let results: Vec<Json> = program
+                .checked()
+                .results
+                .iter()
+                .map(|(name, id)| json!({"name": name, "node": id.0}))
+                .collect();
+            let report =
+                json!({"query": program.checked().query, "nodes": described, "results": results});
             output::print(&format!("{report:#}\n"));
         }
         Format::Text => output::print(&text(&program, &described, args.stage)),
@@ -77,26 +87,50 @@ fn parsed(file: &ProgramFile, args: &ExplainArgs) -> Result<(), Failure> {
     let text = match args.stage {
         Stage::Tokens => {
             let tokens = syntax::tokens(&file.text, source, &mut sink);
-            tokens.iter().map(|t| format!("{}..{} {:?}\n", t.span.start, t.span.end, t.token)).collect()
+            tokens
+                .iter()
+                .map(|t| format!("{}..{} {:?}\n", t.span.start, t.span.end, t.token))
+                .collect()
         }
         _ => syntax::dump(&syntax::parse(&file.text, source, &mut sink)),
     };
     match args.format {
         Format::Text => output::print(&text),
-        Format::Json => output::print(&format!("{:#}\n", text.lines().collect::<Vec<_>>().into_iter().map(Json::from).collect::<Json>())),
+        Format::Json => output::print(&format!(
+            "{:#}\n",
+            text.lines()
+                .collect::<Vec<_>>()
+                .into_iter()
+                .map(Json::from)
+                .collect::<Json>()
+        )),
     }
     let found = sink.finish();
     draw(&found, &sources);
-    if has_errors(&found) { Err(Failure::Program) } else { Ok(()) }
+    if has_errors(&found) {
+        Err(Failure::Program)
+    } else {
+        Ok(())
+    }
 }
 
 fn node(engine: &Engine, program: &Program, id: NodeId) -> Json {
     let schema = engine.schema();
     let node = program.checked().graph.get(id);
-    let place = program.sources().position(node.span.source, node.span.start);
-    let columns: Vec<String> =
-        node.shape.columns.iter().map(|c| format!("{}: {}", c.name, schema.type_name(&c.ty))).collect();
-    let wave = program.schedule().waves.iter().position(|w| w.contains(&id));
+    let place = program
+        .sources()
+        .position(node.span.source, node.span.start);
+    let columns: Vec<String> = node
+        .shape
+        .columns
+        .iter()
+        .map(|c| format!("{}: {}", c.name, schema.type_name(&c.ty)))
+        .collect();
+    let wave = program
+        .schedule()
+        .waves
+        .iter()
+        .position(|w| w.contains(&id));
     json!({
         "node": id.0,
         "op": node.op.name(),
@@ -122,13 +156,24 @@ fn text(program: &Program, nodes: &[Json], stage: Stage) -> String {
         text.push_str(&line(node, stage));
     }
     for (name, id) in &program.checked().results {
-        text.push_str(&format!("result {}#{}\n", name.as_ref().map_or(String::new(), |n| format!("{n} = ")), id.0));
+        text.push_str(&format!(
+            "result {}#{}\n",
+            name.as_ref().map_or(String::new(), |n| format!("{n} = ")),
+            id.0
+        ));
     }
     text
 }
 
 fn line(node: &Json, stage: Stage) -> String {
-    let list = |name: &str| node[name].as_array().into_iter().flatten().map(|i| format!("#{i}")).collect::<Vec<_>>();
+    let list = |name: &str| {
+        node[name]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|i| format!("#{i}"))
+            .collect::<Vec<_>>()
+    };
     let mut from = list("inputs");
     from.extend(list("reads").into_iter().map(|n| format!("reads {n}")));
     let word = |name: &str| node[name].as_str().unwrap_or("").to_owned();
@@ -140,9 +185,20 @@ fn line(node: &Json, stage: Stage) -> String {
         line.push_str(&format!(" <- {}", from.join(", ")));
     }
     if stage != Stage::Dag {
-        let columns: Vec<&str> = node["columns"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
-        let bound = node["at_most"].as_u64().map_or(String::new(), |n| format!(", at most {n} rows"));
-        let columns = if columns.is_empty() { String::new() } else { format!(" {{{}}}", columns.join(", ")) };
+        let columns: Vec<&str> = node["columns"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Json::as_str)
+            .collect();
+        let bound = node["at_most"]
+            .as_u64()
+            .map_or(String::new(), |n| format!(", at most {n} rows"));
+        let columns = if columns.is_empty() {
+            String::new()
+        } else {
+            format!(" {{{}}}", columns.join(", "))
+        };
         line.push_str(&format!("\n       set[{}]{columns}{bound}", word("entity")));
     }
     line.push('\n');

@@ -107,7 +107,9 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Some(threads) = cli.project.threads.filter(|&n| n > 0) {
         // fails only if a pool exists already, which then is used
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+        let _ = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global();
     }
     let result = match &cli.command {
         Command::Run(args) => run::run(&cli.project, args),
@@ -137,18 +139,32 @@ impl Project {
     /// The catalog: as given, or found from a program's folder upwards.
     fn find(&self, program: Option<&Path>) -> Result<PathBuf, Failure> {
         if let Some(given) = &self.catalog {
-            return Ok(if given.is_dir() { given.join("catalog.toml") } else { given.clone() });
+            return Ok(if given.is_dir() {
+                given.join("catalog.toml")
+            } else {
+                given.clone()
+            });
         }
-        let start = program.and_then(Path::parent).filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let start = program
+            .and_then(Path::parent)
+            .filter(|p| !p.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         catalog::find(start).ok_or_else(|| {
-            let error = DataError::new(start.join("catalog.toml"), "there is no catalog here or in a folder above");
+            let error = DataError::new(
+                start.join("catalog.toml"),
+                "there is no catalog here or in a folder above",
+            );
             let help = "a project is a folder with a `catalog.toml`; name it with `--catalog PATH`";
             Failure::from(error.help(help))
         })
     }
 
     fn options(&self) -> Options {
-        Options { cache: self.cache.clone(), stale: self.stale, progress: progress::on_terminal() }
+        Options {
+            cache: self.cache.clone(),
+            stale: self.stale,
+            progress: progress::on_terminal(),
+        }
     }
 
     fn open(&self, program: Option<&Path>) -> Result<Engine, Failure> {
@@ -177,7 +193,11 @@ impl ProgramFile {
             std::fs::read_to_string(path)
         };
         match text {
-            Ok(text) => Ok(ProgramFile { path: path.to_owned(), name, text }),
+            Ok(text) => Ok(ProgramFile {
+                path: path.to_owned(),
+                name,
+                text,
+            }),
             Err(error) => Err(Failure::Usage(format!("{name}: {error}"))),
         }
     }
@@ -185,11 +205,20 @@ impl ProgramFile {
     /// The folder that its imports are relative to.
     fn folder(&self) -> Option<&Path> {
         let parent = self.path.parent()?;
-        Some(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
+        Some(if parent.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            parent
+        })
     }
 
     fn compile(&self, engine: &Engine, query: Option<&str>) -> Compiled {
-        engine.compile_unit(&Unit { name: &self.name, text: &self.text, folder: self.folder(), query })
+        engine.compile_unit(&Unit {
+            name: &self.name,
+            text: &self.text,
+            folder: self.folder(),
+            query,
+        })
     }
 
     /// A program that can run; what is wrong or doubtful goes to standard error.
@@ -200,7 +229,10 @@ impl ProgramFile {
             Some(program) => Ok(program),
             None if has_errors(&compiled.diagnostics) => Err(Failure::Program),
             None => {
-                eprintln!("error: {} has no query to run\nhelp: end the file with an expression, or declare `query main = ...`", self.name);
+                eprintln!(
+                    "error: {} has no query to run\nhelp: end the file with an expression, or declare `query main = ...`",
+                    self.name
+                );
                 Err(Failure::Program)
             }
         }

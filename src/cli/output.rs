@@ -8,7 +8,11 @@ use std::io::Write;
 /// Writes to standard output; a reader that goes away ends the program in silence.
 pub fn print(text: &str) {
     let mut out = std::io::stdout().lock();
-    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+    if out
+        .write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .is_err()
+    {
         std::process::exit(0);
     }
 }
@@ -23,7 +27,10 @@ pub fn answer(answer: &Answer) -> Json {
     match &answer.lists[..] {
         [only] if only.name.is_none() => object.insert("results".into(), rows(only)),
         lists => {
-            let named = lists.iter().map(|l| (l.name.clone().unwrap_or_default(), rows(l))).collect();
+            let named = lists
+                .iter()
+                .map(|l| (l.name.clone().unwrap_or_default(), rows(l)))
+                .collect();
             object.insert("lists".into(), Json::Object(named))
         }
     };
@@ -32,7 +39,11 @@ pub fn answer(answer: &Answer) -> Json {
 }
 
 fn rows(list: &List) -> Json {
-    list.rows.iter().enumerate().map(|(i, r)| row(list, i, r)).collect()
+    list.rows
+        .iter()
+        .enumerate()
+        .map(|(i, r)| row(list, i, r))
+        .collect()
 }
 
 fn row(list: &List, i: usize, row: &Row) -> Json {

@@ -7,7 +7,11 @@ use std::sync::{Arc, Mutex};
 
 /// Bars if standard error is a terminal, else nothing.
 pub fn on_terminal() -> Arc<dyn Progress> {
-    if std::io::stderr().is_terminal() { Arc::new(Bar::default()) } else { Arc::new(Silent) }
+    if std::io::stderr().is_terminal() {
+        Arc::new(Bar::default())
+    } else {
+        Arc::new(Silent)
+    }
 }
 
 /// One bar for the stage that is running.

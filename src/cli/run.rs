@@ -3,8 +3,8 @@
 use super::{Failure, ProgramFile, Project, output, table, users};
 use crate::answer::Answer;
 use crate::check::Parameter;
-use crate::engine::{Engine, Program};
 use crate::diag::Sink;
+use crate::engine::{Engine, Program};
 use crate::ops::Limits;
 use crate::source::SourceId;
 use crate::syntax::ast::ExprKind;
@@ -83,7 +83,9 @@ fn requests(engine: &Engine, program: &Program, args: &RunArgs) -> Result<Vec<Re
     let mut base = Request::anonymous().seed(args.seed);
     if let Some(at) = &args.at {
         let now = catalog::time::parse(at).ok_or_else(|| {
-            Failure::Usage(format!("--at {at}: expected a time as 2024-05-01 or 2024-05-01T12:30:00Z"))
+            Failure::Usage(format!(
+                "--at {at}: expected a time as 2024-05-01 or 2024-05-01T12:30:00Z"
+            ))
         })?;
         base = base.at(now);
     }
@@ -95,19 +97,29 @@ fn requests(engine: &Engine, program: &Program, args: &RunArgs) -> Result<Vec<Re
     if keys.is_empty() && args.users.is_none() {
         return Ok(vec![base]);
     }
-    Ok(keys.into_iter().map(|key| Request { user: Some(key), ..base.clone() }).collect())
+    Ok(keys
+        .into_iter()
+        .map(|key| Request {
+            user: Some(key),
+            ..base.clone()
+        })
+        .collect())
 }
 
 fn parameter(engine: &Engine, program: &Program, text: &str) -> Result<(String, Value), Failure> {
     let (name, value) = text
         .split_once('=')
         .ok_or_else(|| Failure::Usage(format!("--param {text}: expected NAME=VALUE")))?;
-    let Some(Parameter { ty, .. }) = program.checked().params.iter().find(|p| p.name == name) else {
+    let Some(Parameter { ty, .. }) = program.checked().params.iter().find(|p| p.name == name)
+    else {
         // the run says which there are
         return Ok((name.to_owned(), Value::Str(value.to_owned())));
     };
     let value = parse_value(value, ty, engine).ok_or_else(|| {
-        Failure::Usage(format!("--param {name}: expected {}, found `{value}`", engine.schema().type_name(ty)))
+        Failure::Usage(format!(
+            "--param {name}: expected {}, found `{value}`",
+            engine.schema().type_name(ty)
+        ))
     })?;
     Ok((name.to_owned(), value))
 }
@@ -123,31 +135,48 @@ fn parse_value(text: &str, ty: &Type, engine: &Engine) -> Option<Value> {
         Type::Bool => text.parse().ok().map(Value::Bool),
         Type::String => Some(Value::Str(text.to_owned())),
         Type::Time => catalog::time::parse(text.trim_start_matches('@')).map(Value::Time),
-        Type::Duration => match parse_expression(text, SourceId::default(), &mut Sink::default()).kind {
-            ExprKind::Duration(us) => Some(Value::Duration(us)),
-            _ => None,
-        },
+        Type::Duration => {
+            match parse_expression(text, SourceId::default(), &mut Sink::default()).kind {
+                ExprKind::Duration(us) => Some(Value::Duration(us)),
+                _ => None,
+            }
+        }
         Type::Id(entity) => match engine.schema().entity(*entity).key_type {
             KeyType::Int => text.trim().parse().ok().map(Value::Int),
             KeyType::String => Some(Value::Str(text.to_owned())),
         },
         Type::List(item) => {
             let inner = text.trim().trim_start_matches('[').trim_end_matches(']');
-            let parts = inner.split(',').map(str::trim).filter(|part| !part.is_empty());
-            parts.map(|part| parse_value(part, item, engine)).collect::<Option<Vec<_>>>().map(Value::List)
+            let parts = inner
+                .split(',')
+                .map(str::trim)
+                .filter(|part| !part.is_empty());
+            parts
+                .map(|part| parse_value(part, item, engine))
+                .collect::<Option<Vec<_>>>()
+                .map(Value::List)
         }
         _ => None,
     }
 }
 
-fn answers(engine: &Engine, program: &Program, requests: &[Request], args: &RunArgs) -> Result<Vec<Answer>, Failure> {
+fn answers(
+    engine: &Engine,
+    program: &Program,
+    requests: &[Request],
+    args: &RunArgs,
+) -> Result<Vec<Answer>, Failure> {
     let limits = Limits {
         max_rows: args.max_rows,
-        deadline: args.max_millis.map(|ms| Instant::now() + Duration::from_millis(ms)),
+        deadline: args
+            .max_millis
+            .map(|ms| Instant::now() + Duration::from_millis(ms)),
         max_memory: args.max_memory,
     };
-    let passes: Vec<_> =
-        requests.par_chunks(PASS).map(|chunk| engine.run_pass(program, chunk, limits)).collect();
+    let passes: Vec<_> = requests
+        .par_chunks(PASS)
+        .map(|chunk| engine.run_pass(program, chunk, limits))
+        .collect();
     let mut answers = Vec::with_capacity(requests.len());
     let mut times: Vec<(Duration, usize)> = vec![Default::default(); program.checked().graph.len()];
     for pass in passes {
@@ -163,7 +192,11 @@ fn answers(engine: &Engine, program: &Program, requests: &[Request], args: &RunA
         for id in program.schedule().nodes() {
             let (time, rows) = times[id.0 as usize];
             let name = program.checked().graph.get(id).op.name();
-            eprintln!("#{:<3} {name:14} {:>10} us {rows:>10} rows", id.0, time.as_micros());
+            eprintln!(
+                "#{:<3} {name:14} {:>10} us {rows:>10} rows",
+                id.0,
+                time.as_micros()
+            );
         }
     }
     Ok(answers)
@@ -171,17 +204,35 @@ fn answers(engine: &Engine, program: &Program, requests: &[Request], args: &RunA
 
 fn write(args: &RunArgs, answers: &[Answer]) -> Result<(), Failure> {
     let terminal = args.output.is_none() && std::io::stdout().is_terminal();
-    let format = args.format.unwrap_or(if terminal { Format::Table } else { Format::Json });
+    let format = args.format.unwrap_or(if terminal {
+        Format::Table
+    } else {
+        Format::Json
+    });
     let text = match format {
-        Format::Table => answers.iter().map(|a| table::answer(a, answers.len() > 1)).collect::<String>(),
-        Format::Ndjson => answers.iter().map(|a| format!("{}\n", output::answer(a))).collect(),
+        Format::Table => answers
+            .iter()
+            .map(|a| table::answer(a, answers.len() > 1))
+            .collect::<String>(),
+        Format::Ndjson => answers
+            .iter()
+            .map(|a| format!("{}\n", output::answer(a)))
+            .collect(),
         Format::Json => match answers {
             [one] => format!("{:#}\n", output::answer(one)),
-            many => format!("{:#}\n", many.iter().map(output::answer).collect::<serde_json::Value>()),
+            many => format!(
+                "{:#}\n",
+                many.iter()
+                    .map(output::answer)
+                    .collect::<serde_json::Value>()
+            ),
         },
     };
     if format == Format::Table {
-        answers.iter().flat_map(|a| &a.warnings).for_each(|w| eprintln!("warning: {w}"));
+        answers
+            .iter()
+            .flat_map(|a| &a.warnings)
+            .for_each(|w| eprintln!("warning: {w}"));
     }
     match &args.output {
         None => output::print(&text),

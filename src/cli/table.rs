@@ -25,11 +25,17 @@ fn rows(list: &List) -> String {
         return "no rows".to_owned();
     }
     let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+        .load_style(presets::UTF8_FULL_CONDENSED)
+        .set_content_arrangement(ContentArrangement::Dynamic);
     let bound = list.columns.iter().map(|(name, _)| name.as_str());
     table.set_header(["#", list.key.as_str(), "score"].into_iter().chain(bound));
     for (i, row) in list.rows.iter().enumerate() {
-        let mut cells = vec![number((i + 1).to_string()), number(row.key().to_string()), number(float(row.score()))];
+        let mut cells = vec![
+            number((i + 1).to_string()),
+            number(row.key().to_string()),
+            number(float(row.score())),
+        ];
         cells.extend(row.values().iter().map(|v| Cell::new(short(v))));
         table.add_row(cells);
     }

@@ -21,7 +21,12 @@ impl Schedule {
         let mut waves: Vec<Vec<NodeId>> = Vec::new();
         for id in graph.reachable(results) {
             let node = graph.get(id);
-            let wave = node.needs().iter().map(|n| level[n.0 as usize] + 1).max().unwrap_or(0);
+            let wave = node
+                .needs()
+                .iter()
+                .map(|n| level[n.0 as usize] + 1)
+                .max()
+                .unwrap_or(0);
             level[id.0 as usize] = wave;
             waves.resize_with(waves.len().max(wave + 1), Vec::new);
             waves[wave].push(id);
@@ -43,7 +48,10 @@ pub struct Results {
 
 impl Results {
     pub fn new(nodes: usize) -> Results {
-        Results { rows: (0..nodes).map(|_| OnceLock::new()).collect(), nothing: Rows::empty(0) }
+        Results {
+            rows: (0..nodes).map(|_| OnceLock::new()).collect(),
+            nothing: Rows::empty(0),
+        }
     }
 }
 
@@ -63,7 +71,12 @@ pub struct Timing {
 }
 
 /// Runs every node of the schedule; the rows are in `results` afterwards.
-pub fn run(graph: &Graph, schedule: &Schedule, exec: &Exec, results: &Results) -> Result<Vec<Timing>, RunError> {
+pub fn run(
+    graph: &Graph,
+    schedule: &Schedule,
+    exec: &Exec,
+    results: &Results,
+) -> Result<Vec<Timing>, RunError> {
     let mut timings = Vec::new();
     let mut memory = 0;
     for wave in &schedule.waves {
@@ -85,11 +98,22 @@ pub fn run(graph: &Graph, schedule: &Schedule, exec: &Exec, results: &Results) -
 fn run_node(graph: &Graph, id: NodeId, exec: &Exec, results: &Results) -> Result<Timing, RunError> {
     let node = graph.get(id);
     let started = Instant::now();
-    let inputs: Vec<&Rows> = node.inputs.iter().map(|&input| results.rows(input)).collect();
+    let inputs: Vec<&Rows> = node
+        .inputs
+        .iter()
+        .map(|&input| results.rows(input))
+        .collect();
     let rows = node.op.run(exec, &inputs)?;
-    let most = (0..rows.requests()).map(|r| rows.range(r).len() as u64).max().unwrap_or(0);
+    let most = (0..rows.requests())
+        .map(|r| rows.range(r).len() as u64)
+        .max()
+        .unwrap_or(0);
     exec.check(node.op.name(), most)?;
-    let timing = Timing { node: id, time: started.elapsed(), rows: rows.len() };
+    let timing = Timing {
+        node: id,
+        time: started.elapsed(),
+        rows: rows.len(),
+    };
     // a node runs once, so the place is free
     let _ = results.rows[id.0 as usize].set(rows);
     Ok(timing)

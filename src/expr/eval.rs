@@ -41,9 +41,12 @@ impl Run<'_> {
     /// Whether a row is visible to a request: its time is not after `now`, or it has none, or it
     /// is the viewer.
     pub fn visible(&self, entity: EntityId, id: u32, request: usize) -> bool {
-        let Some(times) = self.snapshot.times(entity) else { return true };
+        let Some(times) = self.snapshot.times(entity) else {
+            return true;
+        };
         let time = times.get(id as usize).copied().unwrap_or(NULL_INT);
-        time <= self.now[request] || (entity == self.snapshot.schema().viewer && id == self.viewers[request])
+        time <= self.now[request]
+            || (entity == self.snapshot.schema().viewer && id == self.viewers[request])
     }
 
     /// Whether every row of the entity is visible to every request.
@@ -119,11 +122,19 @@ impl<'a> Frame<'a> {
 
     /// Links; `owners` has the request of every link.
     pub fn links(run: &'a Run<'a>, owners: &'a [u32], link: LinkFrame<'a>) -> Frame<'a> {
-        Frame { n: link.links.len(), owners, link: Some(link), ..Frame::requests(run) }
+        Frame {
+            n: link.links.len(),
+            owners,
+            link: Some(link),
+            ..Frame::requests(run)
+        }
     }
 
     fn over_requests(&self) -> bool {
-        self.owners.is_empty() && self.n == self.run.requests() && self.link.is_none() && self.ids.is_empty()
+        self.owners.is_empty()
+            && self.n == self.run.requests()
+            && self.link.is_none()
+            && self.ids.is_empty()
     }
 
     /// The value of an expression for every row.
@@ -153,7 +164,11 @@ impl<'a> Frame<'a> {
     fn spread(&self, expr: &Expr) -> Val<'a> {
         let run = self.run;
         let value = Frame::requests(run).eval_kind(expr);
-        if run.requests() == 1 { single(value) } else { value.pick(self.owners) }
+        if run.requests() == 1 {
+            single(value)
+        } else {
+            value.pick(self.owners)
+        }
     }
 
     fn eval_kind(&self, expr: &Expr) -> Val<'a> {
@@ -170,19 +185,35 @@ impl<'a> Frame<'a> {
             Kind::Outer(inner) => self.outer(inner),
             Kind::Read { entity, column, id } => self.read(*entity, *column, id),
             Kind::Visible { entity, id } => self.visible(*entity, id),
-            Kind::VectorOf { embedding, entity, id } => self.vector(*embedding, *entity, id),
+            Kind::VectorOf {
+                embedding,
+                entity,
+                id,
+            } => self.vector(*embedding, *entity, id),
             Kind::ToId { entity, key } => self.to_id(*entity, key),
             Kind::Call { kernel, args } => {
                 let args: Vec<Val> = args.iter().map(|a| self.eval(a)).collect();
-                (kernel.run)(&Call { n: self.n, texts: &self.run.texts }, &args)
+                (kernel.run)(
+                    &Call {
+                        n: self.n,
+                        texts: &self.run.texts,
+                    },
+                    &args,
+                )
             }
-            Kind::If { condition, then, otherwise } => {
+            Kind::If {
+                condition,
+                then,
+                otherwise,
+            } => {
                 let condition = self.eval(condition).bools();
                 logic::choose(self.n, &condition, &self.eval(then), &self.eval(otherwise))
             }
             Kind::List(items) => self.list(items),
             Kind::InSet { id, set } => self.in_set(id, *set),
-            Kind::OverSet { stat, set, value } => self.over_set(*stat, *set, value.as_deref(), &expr.ty),
+            Kind::OverSet { stat, set, value } => {
+                self.over_set(*stat, *set, value.as_deref(), &expr.ty)
+            }
             Kind::OverLinks(over) => links::aggregate(self, over, &expr.ty),
         }
     }
@@ -203,26 +234,34 @@ impl<'a> Frame<'a> {
     }
 
     fn link_field(&self, field: LinkField) -> Val<'a> {
-        let Some(LinkFrame { links, from, .. }) = self.link else { return Val::null(&Type::Null) };
+        let Some(LinkFrame { links, from, .. }) = self.link else {
+            return Val::null(&Type::Null);
+        };
         match field {
-            LinkField::From => {
-                Val::Code(Arg::Many(links.parent.iter().map(|&p| from[p as usize]).collect()))
-            }
+            LinkField::From => Val::Code(Arg::Many(
+                links.parent.iter().map(|&p| from[p as usize]).collect(),
+            )),
             LinkField::To => Val::Code(Arg::Many(Cow::Borrowed(&links.to))),
             LinkField::Time if links.time.is_empty() => Val::I64(Arg::One(NULL_INT)),
             LinkField::Time => Val::I64(Arg::Many(Cow::Borrowed(&links.time))),
             LinkField::Weight if links.weight.is_empty() => Val::F64(Arg::One(1.0)),
             LinkField::Weight => Val::F64(Arg::Many(Cow::Borrowed(&links.weight))),
-            LinkField::Column(i) => {
-                links.columns[i as usize].as_ref().map_or(Val::null(&Type::Null), Val::borrow)
-            }
+            LinkField::Column(i) => links.columns[i as usize]
+                .as_ref()
+                .map_or(Val::null(&Type::Null), Val::borrow),
         }
     }
 
     fn outer(&self, inner: &Expr) -> Val<'a> {
         match self.link {
-            Some(LinkFrame { links, outer: Some(outer), .. }) => match outer.eval(inner) {
-                value if inner.level < Level::Row => single_if_one(value, outer.n).pick(&links.parent),
+            Some(LinkFrame {
+                links,
+                outer: Some(outer),
+                ..
+            }) => match outer.eval(inner) {
+                value if inner.level < Level::Row => {
+                    single_if_one(value, outer.n).pick(&links.parent)
+                }
                 value => value.pick(&links.parent),
             },
             _ => Val::null(&inner.ty),
@@ -243,14 +282,22 @@ impl<'a> Frame<'a> {
         let ids = ids.codes();
         let at = |i: usize| {
             let (id, request) = (ids.get(i), self.owner(i));
-            if self.run.visible(entity, id, request) { id } else { NULL_CODE }
+            if self.run.visible(entity, id, request) {
+                id
+            } else {
+                NULL_CODE
+            }
         };
         Val::Code(Arg::Many((0..self.n).map(at).collect()))
     }
 
     /// The request of a row.
     pub fn owner(&self, row: usize) -> usize {
-        if self.over_requests() { row } else { self.owners.get(row).map_or(0, |&r| r as usize) }
+        if self.over_requests() {
+            row
+        } else {
+            self.owners.get(row).map_or(0, |&r| r as usize)
+        }
     }
 
     fn vector(&self, embedding: u32, entity: EntityId, id: &Expr) -> Val<'a> {
@@ -264,10 +311,16 @@ impl<'a> Frame<'a> {
         let keys = &self.run.keys;
         match self.eval(key) {
             Val::I64(v) => Val::Code(crate::expr::functions::map1(&v, |k| {
-                if k == NULL_INT { NULL_CODE } else { keys.id(entity, &Key::Int(k)) }
+                if k == NULL_INT {
+                    NULL_CODE
+                } else {
+                    keys.id(entity, &Key::Int(k))
+                }
             })),
             Val::Code(v) => Val::Code(crate::expr::functions::map1(&v, |code| {
-                self.run.texts.get(code).map_or(NULL_CODE, |text| keys.id(entity, &Key::Str(text.into_owned())))
+                self.run.texts.get(code).map_or(NULL_CODE, |text| {
+                    keys.id(entity, &Key::Str(text.into_owned()))
+                })
             })),
             other => other,
         }
@@ -275,10 +328,18 @@ impl<'a> Frame<'a> {
 
     /// A list per row, of the values of the items.
     fn list(&self, items: &[Expr]) -> Val<'a> {
-        let (k, single) = (items.len(), items.iter().all(|item| item.level == Level::Constant));
+        let (k, single) = (
+            items.len(),
+            items.iter().all(|item| item.level == Level::Constant),
+        );
         let n = if single { 1 } else { self.n };
-        let columns: Vec<Column> = items.iter().map(|item| self.eval(item).into_column(n)).collect();
-        let order: Vec<u32> = (0..n).flat_map(|row| (0..k).map(move |j| (j * n + row) as u32)).collect();
+        let columns: Vec<Column> = items
+            .iter()
+            .map(|item| self.eval(item).into_column(n))
+            .collect();
+        let order: Vec<u32> = (0..n)
+            .flat_map(|row| (0..k).map(move |j| (j * n + row) as u32))
+            .collect();
         let made = Arc::new(Column::concat(&columns).gather(&order));
         let slots = match single {
             true => Arg::One([0, k as u32]),
@@ -294,7 +355,11 @@ impl<'a> Frame<'a> {
         let ids = self.eval(id).codes();
         let at = |i: usize| match ids.get(i) {
             NULL_CODE => NULL_BOOL,
-            id => u8::from(members[rows.range(self.owner(i))].binary_search(&id).is_ok()),
+            id => u8::from(
+                members[rows.range(self.owner(i))]
+                    .binary_search(&id)
+                    .is_ok(),
+            ),
         };
         Val::Bool(Arg::Many((0..self.n).map(at).collect()))
     }
@@ -340,9 +405,15 @@ pub fn fold(stat: Stat, offsets: &[u32], values: Option<&Column>, ty: &Type) -> 
         (Stat::Exists, None) => Column::Bool(groups.map(|g| u8::from(!g.is_empty())).collect()),
         (Stat::Count, Some(values)) => {
             let known = logic::is_null(&Val::borrow(values)).spread(values.len());
-            Column::I64(groups.map(|g| known[g].iter().filter(|&&null| null == 0).count() as i64).collect())
+            Column::I64(
+                groups
+                    .map(|g| known[g].iter().filter(|&&null| null == 0).count() as i64)
+                    .collect(),
+            )
         }
-        (_, Some(Column::Bool(v))) => Column::Bool(groups.map(|g| fold_bools(stat, &v[g])).collect()),
+        (_, Some(Column::Bool(v))) => {
+            Column::Bool(groups.map(|g| fold_bools(stat, &v[g])).collect())
+        }
         (_, Some(Column::I64(v))) if *ty != Type::Float => {
             Column::I64(groups.map(|g| fold_ints(stat, &v[g])).collect())
         }
@@ -380,7 +451,9 @@ fn three(known: bool, unknown: bool) -> u8 {
 fn fold_ints(stat: Stat, values: &[i64]) -> i64 {
     let known = values.iter().copied().filter(|&v| v != NULL_INT);
     match stat {
-        Stat::Sum => known.fold(Some(0i64), |sum, v| sum?.checked_add(v)).unwrap_or(NULL_INT),
+        Stat::Sum => known
+            .fold(Some(0i64), |sum, v| sum?.checked_add(v))
+            .unwrap_or(NULL_INT),
         Stat::Min => known.min().unwrap_or(NULL_INT),
         _ => known.max().unwrap_or(NULL_INT),
     }

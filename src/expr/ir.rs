@@ -63,20 +63,48 @@ pub enum Kind {
     /// In a link expression: a value of the row whose links are read.
     Outer(Box<Expr>),
     /// A stored column of `entity` at an id.
-    Read { entity: EntityId, column: u32, id: Box<Expr> },
+    Read {
+        entity: EntityId,
+        column: u32,
+        id: Box<Expr>,
+    },
     /// An id, or null where that row is not visible at `now`.
-    Visible { entity: EntityId, id: Box<Expr> },
+    Visible {
+        entity: EntityId,
+        id: Box<Expr>,
+    },
     /// The vector of `entity` at an id.
-    VectorOf { embedding: u32, entity: EntityId, id: Box<Expr> },
+    VectorOf {
+        embedding: u32,
+        entity: EntityId,
+        id: Box<Expr>,
+    },
     /// The id of a key that comes with the request.
-    ToId { entity: EntityId, key: Box<Expr> },
-    Call { kernel: Kernel, args: Vec<Expr> },
-    If { condition: Box<Expr>, then: Box<Expr>, otherwise: Box<Expr> },
+    ToId {
+        entity: EntityId,
+        key: Box<Expr>,
+    },
+    Call {
+        kernel: Kernel,
+        args: Vec<Expr>,
+    },
+    If {
+        condition: Box<Expr>,
+        then: Box<Expr>,
+        otherwise: Box<Expr>,
+    },
     List(Vec<Expr>),
     /// Whether an id is in a candidate set.
-    InSet { id: Box<Expr>, set: NodeId },
+    InSet {
+        id: Box<Expr>,
+        set: NodeId,
+    },
     /// An aggregate over the rows of a candidate set.
-    OverSet { stat: Stat, set: NodeId, value: Option<Box<Expr>> },
+    OverSet {
+        stat: Stat,
+        set: NodeId,
+        value: Option<Box<Expr>>,
+    },
     /// An aggregate over links.
     OverLinks(Box<OverLinks>),
 }
@@ -120,11 +148,17 @@ impl Stat {
     ];
 
     pub fn find(name: &str) -> Option<Stat> {
-        Stat::NAMES.iter().find(|(n, _)| *n == name).map(|(_, s)| *s)
+        Stat::NAMES
+            .iter()
+            .find(|(n, _)| *n == name)
+            .map(|(_, s)| *s)
     }
 
     pub fn name(self) -> &'static str {
-        Stat::NAMES.iter().find(|(_, s)| *s == self).map_or("", |(n, _)| n)
+        Stat::NAMES
+            .iter()
+            .find(|(_, s)| *s == self)
+            .map_or("", |(n, _)| n)
     }
 }
 
@@ -155,15 +189,35 @@ pub struct EdgeExpr {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum EdgeKind {
-    Table { edge: EdgeId, reverse: bool },
-    Reference { entity: EntityId, reference: u32, reverse: bool },
+    Table {
+        edge: EdgeId,
+        reverse: bool,
+    },
+    Reference {
+        entity: EntityId,
+        reference: u32,
+        reverse: bool,
+    },
     /// Links of `inner` for which `keep` is true.
-    Filter { inner: Box<EdgeExpr>, keep: Box<Expr> },
-    Weight { inner: Box<EdgeExpr>, weight: Box<Expr> },
+    Filter {
+        inner: Box<EdgeExpr>,
+        keep: Box<Expr>,
+    },
+    Weight {
+        inner: Box<EdgeExpr>,
+        weight: Box<Expr>,
+    },
     /// The links of each in turn. `columns[b][c]` is where branch `b` has column `c`.
-    Union { branches: Vec<EdgeExpr>, columns: Vec<Vec<u32>> },
+    Union {
+        branches: Vec<EdgeExpr>,
+        columns: Vec<Vec<u32>>,
+    },
     /// First one, then the other; time, weight and columns are those of `first` or of `second`.
-    Chain { first: Box<EdgeExpr>, second: Box<EdgeExpr>, carries_second: bool },
+    Chain {
+        first: Box<EdgeExpr>,
+        second: Box<EdgeExpr>,
+        carries_second: bool,
+    },
 }
 
 impl Expr {
@@ -204,7 +258,11 @@ impl Expr {
             | Kind::InSet { id, .. }
             | Kind::Outer(id) => f(id),
             Kind::Call { args, .. } | Kind::List(args) => args.iter().for_each(f),
-            Kind::If { condition, then, otherwise } => {
+            Kind::If {
+                condition,
+                then,
+                otherwise,
+            } => {
                 f(condition);
                 f(then);
                 f(otherwise);
@@ -222,10 +280,15 @@ impl Expr {
         f(self);
         self.each_child(&mut |child| child.walk(f));
         match &self.kind {
-            Kind::OverSet { value: Some(value), .. } => value.walk(f),
+            Kind::OverSet {
+                value: Some(value), ..
+            } => value.walk(f),
             Kind::OverLinks(over) => {
                 over.edge.walk(f);
-                for part in [&over.within, &over.filter, &over.value].into_iter().flatten() {
+                for part in [&over.within, &over.filter, &over.value]
+                    .into_iter()
+                    .flatten()
+                {
                     part.walk(f);
                 }
             }
@@ -254,12 +317,18 @@ impl Expr {
             | Kind::InSet { id, .. } => f(id, 0),
             Kind::Outer(row) => f(row, -1),
             Kind::Call { args, .. } | Kind::List(args) => args.iter_mut().for_each(|a| f(a, 0)),
-            Kind::If { condition, then, otherwise } => {
+            Kind::If {
+                condition,
+                then,
+                otherwise,
+            } => {
                 f(condition, 0);
                 f(then, 0);
                 f(otherwise, 0);
             }
-            Kind::OverSet { value: Some(value), .. } => f(value, 1),
+            Kind::OverSet {
+                value: Some(value), ..
+            } => f(value, 1),
             Kind::OverLinks(over) => {
                 f(&mut over.from, 0);
                 over.to.iter_mut().for_each(|to| f(to, 0));
@@ -301,17 +370,39 @@ impl Kind {
         match self {
             Kind::Const(_) => Level::Constant,
             Kind::Param(_) | Kind::Now | Kind::Viewer | Kind::OverSet { .. } => Level::Request,
-            Kind::It | Kind::Score | Kind::Position | Kind::Bound(_) | Kind::Link(_) | Kind::Outer(_) => Level::Row,
-            Kind::Read { id, .. } | Kind::VectorOf { id, .. } | Kind::ToId { key: id, .. } => id.level,
+            Kind::It
+            | Kind::Score
+            | Kind::Position
+            | Kind::Bound(_)
+            | Kind::Link(_)
+            | Kind::Outer(_) => Level::Row,
+            Kind::Read { id, .. } | Kind::VectorOf { id, .. } | Kind::ToId { key: id, .. } => {
+                id.level
+            }
             Kind::Visible { id, .. } | Kind::InSet { id, .. } => id.level.max(Level::Request),
             Kind::Call { kernel, args } => {
-                let own = if kernel.per_request { Level::Request } else { Level::Constant };
+                let own = if kernel.per_request {
+                    Level::Request
+                } else {
+                    Level::Constant
+                };
                 args.iter().map(|a| a.level).fold(own, Level::max)
             }
-            Kind::List(items) => items.iter().map(|a| a.level).max().unwrap_or(Level::Constant),
-            Kind::If { condition, then, otherwise } => condition.level.max(then.level).max(otherwise.level),
+            Kind::List(items) => items
+                .iter()
+                .map(|a| a.level)
+                .max()
+                .unwrap_or(Level::Constant),
+            Kind::If {
+                condition,
+                then,
+                otherwise,
+            } => condition.level.max(then.level).max(otherwise.level),
             Kind::OverLinks(over) => {
-                let ends = over.from.level.max(over.to.as_ref().map_or(Level::Constant, |t| t.level));
+                let ends = over
+                    .from
+                    .level
+                    .max(over.to.as_ref().map_or(Level::Constant, |t| t.level));
                 let mut level = ends.max(Level::Request);
                 for part in [&over.filter, &over.value].into_iter().flatten() {
                     part.walk(&mut |p| {
@@ -331,7 +422,11 @@ impl EdgeExpr {
     pub fn walk<'a>(&'a self, f: &mut dyn FnMut(&'a Expr)) {
         match &self.kind {
             EdgeKind::Table { .. } | EdgeKind::Reference { .. } => {}
-            EdgeKind::Filter { inner, keep: part } | EdgeKind::Weight { inner, weight: part } => {
+            EdgeKind::Filter { inner, keep: part }
+            | EdgeKind::Weight {
+                inner,
+                weight: part,
+            } => {
                 inner.walk(f);
                 part.walk(f);
             }
@@ -346,11 +441,17 @@ impl EdgeExpr {
     fn each_part_mut(&mut self, f: &mut dyn FnMut(&mut Expr, i32)) {
         match &mut self.kind {
             EdgeKind::Table { .. } | EdgeKind::Reference { .. } => {}
-            EdgeKind::Filter { inner, keep: part } | EdgeKind::Weight { inner, weight: part } => {
+            EdgeKind::Filter { inner, keep: part }
+            | EdgeKind::Weight {
+                inner,
+                weight: part,
+            } => {
                 inner.each_part_mut(f);
                 f(part, 1);
             }
-            EdgeKind::Union { branches, .. } => branches.iter_mut().for_each(|b| b.each_part_mut(f)),
+            EdgeKind::Union { branches, .. } => {
+                branches.iter_mut().for_each(|b| b.each_part_mut(f))
+            }
             EdgeKind::Chain { first, second, .. } => {
                 first.each_part_mut(f);
                 second.each_part_mut(f);
@@ -366,21 +467,36 @@ impl EdgeExpr {
             e
         };
         let kind = match &self.kind {
-            EdgeKind::Table { edge, reverse } => EdgeKind::Table { edge: *edge, reverse: !reverse },
-            EdgeKind::Reference { entity, reference, reverse } => {
-                EdgeKind::Reference { entity: *entity, reference: *reference, reverse: !reverse }
-            }
-            EdgeKind::Filter { inner, keep } => {
-                EdgeKind::Filter { inner: Box::new(inner.reversed()), keep: flip(keep) }
-            }
-            EdgeKind::Weight { inner, weight } => {
-                EdgeKind::Weight { inner: Box::new(inner.reversed()), weight: flip(weight) }
-            }
+            EdgeKind::Table { edge, reverse } => EdgeKind::Table {
+                edge: *edge,
+                reverse: !reverse,
+            },
+            EdgeKind::Reference {
+                entity,
+                reference,
+                reverse,
+            } => EdgeKind::Reference {
+                entity: *entity,
+                reference: *reference,
+                reverse: !reverse,
+            },
+            EdgeKind::Filter { inner, keep } => EdgeKind::Filter {
+                inner: Box::new(inner.reversed()),
+                keep: flip(keep),
+            },
+            EdgeKind::Weight { inner, weight } => EdgeKind::Weight {
+                inner: Box::new(inner.reversed()),
+                weight: flip(weight),
+            },
             EdgeKind::Union { branches, columns } => EdgeKind::Union {
                 branches: branches.iter().map(EdgeExpr::reversed).collect(),
                 columns: columns.clone(),
             },
-            EdgeKind::Chain { first, second, carries_second } => EdgeKind::Chain {
+            EdgeKind::Chain {
+                first,
+                second,
+                carries_second,
+            } => EdgeKind::Chain {
                 first: Box::new(second.reversed()),
                 second: Box::new(first.reversed()),
                 carries_second: !carries_second,
@@ -391,7 +507,13 @@ impl EdgeExpr {
             None if self.name.contains(' ') => format!("~({})", self.name),
             None => format!("~{}", self.name),
         };
-        EdgeExpr { kind, from: self.to, to: self.from, name, ..self.clone() }
+        EdgeExpr {
+            kind,
+            from: self.to,
+            to: self.from,
+            name,
+            ..self.clone()
+        }
     }
 
     /// Where the column of that name is.
@@ -408,14 +530,29 @@ pub fn column(entity: EntityId, column: usize, table: &crate::catalog::schema::E
 /// A column of the entity at an id. The key is the id itself; a reference to a row that is not
 /// visible reads null.
 pub fn read(id: Expr, column: usize, table: &crate::catalog::schema::Entity) -> Expr {
-    let Type::Id(entity) = id.ty else { return Expr::error() };
+    let Type::Id(entity) = id.ty else {
+        return Expr::error();
+    };
     if column == 0 {
         return id;
     }
     let ty = table.columns[column].ty.clone();
-    let read = Expr::new(Kind::Read { entity, column: column as u32, id: Box::new(id) }, ty.clone());
+    let read = Expr::new(
+        Kind::Read {
+            entity,
+            column: column as u32,
+            id: Box::new(id),
+        },
+        ty.clone(),
+    );
     match ty {
-        Type::Id(target) => Expr::new(Kind::Visible { entity: target, id: Box::new(read) }, ty),
+        Type::Id(target) => Expr::new(
+            Kind::Visible {
+                entity: target,
+                id: Box::new(read),
+            },
+            ty,
+        ),
         _ => read,
     }
 }

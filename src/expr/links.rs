@@ -46,7 +46,11 @@ pub struct Needs {
 impl Needs {
     /// Nothing yet, of an edge.
     pub fn of(edge: &EdgeExpr) -> Needs {
-        Needs { time: false, weight: false, columns: vec![false; edge.columns.len()] }
+        Needs {
+            time: false,
+            weight: false,
+            columns: vec![false; edge.columns.len()],
+        }
     }
 
     /// And what a link expression reads.
@@ -90,7 +94,11 @@ impl Links {
     /// The links at `places`, in that order.
     pub fn select(&self, places: &[u32], order: LinkOrder) -> Links {
         fn at<T: Copy>(values: &[T], places: &[u32]) -> Vec<T> {
-            if values.is_empty() { Vec::new() } else { places.iter().map(|&p| values[p as usize]).collect() }
+            if values.is_empty() {
+                Vec::new()
+            } else {
+                places.iter().map(|&p| values[p as usize]).collect()
+            }
         }
         Links {
             parent: at(&self.parent, places),
@@ -98,36 +106,53 @@ impl Links {
             time: at(&self.time, places),
             weight: at(&self.weight, places),
             listed: at(&self.listed, places),
-            columns: self.columns.iter().map(|c| c.as_ref().map(|c| c.gather(places))).collect(),
+            columns: self
+                .columns
+                .iter()
+                .map(|c| c.as_ref().map(|c| c.gather(places)))
+                .collect(),
             order,
         }
     }
 
     /// The request of every link.
     pub fn owners(&self, starts: Starts) -> Vec<u32> {
-        self.parent.iter().map(|&p| starts.owners[p as usize]).collect()
+        self.parent
+            .iter()
+            .map(|&p| starts.owners[p as usize])
+            .collect()
     }
 
     /// Start of each row's links, and the end of the last.
     pub fn offsets(&self, rows: usize) -> Vec<u32> {
         let mut offsets = vec![0u32; rows + 1];
-        self.parent.iter().for_each(|&p| offsets[p as usize + 1] += 1);
+        self.parent
+            .iter()
+            .for_each(|&p| offsets[p as usize + 1] += 1);
         (0..rows).for_each(|i| offsets[i + 1] += offsets[i]);
         offsets
     }
 
     /// Links for which `keep` is 1, in their order.
     pub fn retain(&self, keep: &[u8]) -> Links {
-        let places: Vec<u32> = (0..self.len() as u32).filter(|&i| keep[i as usize] == 1).collect();
+        let places: Vec<u32> = (0..self.len() as u32)
+            .filter(|&i| keep[i as usize] == 1)
+            .collect();
         self.select(&places, self.order)
     }
 
     /// Each row's links in the order of `compare`, which is given places.
-    pub fn sorted_by(&self, order: LinkOrder, compare: impl Fn(usize, usize) -> std::cmp::Ordering) -> Links {
+    pub fn sorted_by(
+        &self,
+        order: LinkOrder,
+        compare: impl Fn(usize, usize) -> std::cmp::Ordering,
+    ) -> Links {
         let mut places: Vec<u32> = (0..self.len() as u32).collect();
         places.sort_by(|&a, &b| {
             let (a, b) = (a as usize, b as usize);
-            self.parent[a].cmp(&self.parent[b]).then_with(|| compare(a, b))
+            self.parent[a]
+                .cmp(&self.parent[b])
+                .then_with(|| compare(a, b))
         });
         self.select(&places, order)
     }
@@ -137,7 +162,9 @@ impl Links {
         if self.order == LinkOrder::Listed {
             return self;
         }
-        self.sorted_by(LinkOrder::Listed, |a, b| self.listed[a].cmp(&self.listed[b]))
+        self.sorted_by(LinkOrder::Listed, |a, b| {
+            self.listed[a].cmp(&self.listed[b])
+        })
     }
 
     /// Each row's links newest first, null times last, ties as listed; as listed without times.
@@ -150,7 +177,9 @@ impl Links {
         }
         // NULL_INT is the smallest, so that null times come last
         let compare = |a: usize, b: usize| {
-            self.time[b].cmp(&self.time[a]).then_with(|| self.listed[a].cmp(&self.listed[b]))
+            self.time[b]
+                .cmp(&self.time[a])
+                .then_with(|| self.listed[a].cmp(&self.listed[b]))
         };
         self.sorted_by(LinkOrder::Newest, compare)
     }
@@ -160,64 +189,112 @@ impl Links {
 pub fn gather(run: &Run, edge: &EdgeExpr, starts: Starts, needs: &Needs) -> Links {
     match &edge.kind {
         EdgeKind::Table { edge: id, reverse } => table(run, *id, *reverse, edge.to, starts, needs),
-        EdgeKind::Reference { entity, reference, reverse: true } => {
+        EdgeKind::Reference {
+            entity,
+            reference,
+            reverse: true,
+        } => {
             let adjacency = run.snapshot.referrers(*entity, *reference as usize);
             stored(run, &adjacency, edge.to, starts, needs).0
         }
-        EdgeKind::Reference { entity, reference, reverse: false } => {
-            referred(run, *entity, *reference as usize, edge.to, starts, needs)
-        }
+        EdgeKind::Reference {
+            entity,
+            reference,
+            reverse: false,
+        } => referred(run, *entity, *reference as usize, edge.to, starts, needs),
         EdgeKind::Filter { inner, keep } => {
             let links = gather(run, inner, starts, &needs.clone().and(keep));
             let keep = over(run, &links, starts, |frame| frame.condition(keep));
             links.retain(&keep)
         }
         EdgeKind::Weight { inner, weight } => {
-            let needs = Needs { weight: false, ..needs.clone() }.and(weight);
+            let needs = Needs {
+                weight: false,
+                ..needs.clone()
+            }
+            .and(weight);
             let mut links = gather(run, inner, starts, &needs);
             links.weight = over(run, &links, starts, |frame| frame.numbers(weight));
             links
         }
         EdgeKind::Union { branches, columns } => union(run, edge, branches, columns, starts, needs),
-        EdgeKind::Chain { first, second, carries_second } => {
-            chain(run, first, second, *carries_second, starts, needs)
-        }
+        EdgeKind::Chain {
+            first,
+            second,
+            carries_second,
+        } => chain(run, first, second, *carries_second, starts, needs),
     }
 }
 
 /// Evaluates something over links that belong to no row.
 fn over<R>(run: &Run, links: &Links, starts: Starts, f: impl Fn(&Frame) -> R) -> R {
     let owners = links.owners(starts);
-    f(&Frame::links(run, &owners, LinkFrame { links, from: starts.ids, outer: None }))
+    f(&Frame::links(
+        run,
+        &owners,
+        LinkFrame {
+            links,
+            from: starts.ids,
+            outer: None,
+        },
+    ))
 }
 
-fn table(run: &Run, id: EdgeId, reverse: bool, to: EntityId, starts: Starts, needs: &Needs) -> Links {
+fn table(
+    run: &Run,
+    id: EdgeId,
+    reverse: bool,
+    to: EntityId,
+    starts: Starts,
+    needs: &Needs,
+) -> Links {
     let adjacency = run.snapshot.adjacency(id, reverse);
     let (mut links, places) = stored(run, &adjacency, to, starts, needs);
-    if needs.weight && let Some(weight) = adjacency.weight {
+    if needs.weight
+        && let Some(weight) = adjacency.weight
+    {
         links.weight = places.iter().map(|&p| weight[p as usize]).collect();
     }
     let rows: Vec<u32> = links.listed.iter().map(|&l| l as u32).collect();
     links.columns = (0..needs.columns.len())
         .map(|i| {
             let view = || run.snapshot.link_column(id, i);
-            needs.columns[i].then(|| Val::read(view(), &Arg::Many(Cow::Borrowed(&rows))).into_column(rows.len()))
+            needs.columns[i].then(|| {
+                Val::read(view(), &Arg::Many(Cow::Borrowed(&rows))).into_column(rows.len())
+            })
         })
         .collect();
     links
 }
 
 /// Links from an adjacency, with their places in it.
-fn stored(run: &Run, adjacency: &Adjacency, to: EntityId, starts: Starts, needs: &Needs) -> (Links, Vec<u32>) {
-    let mut links = Links { order: LinkOrder::Newest, ..Links::default() };
+fn stored(
+    run: &Run,
+    adjacency: &Adjacency,
+    to: EntityId,
+    starts: Starts,
+    needs: &Needs,
+) -> (Links, Vec<u32>) {
+    let mut links = Links {
+        order: LinkOrder::Newest,
+        ..Links::default()
+    };
     let mut places = Vec::new();
     for (parent, &id) in starts.ids.iter().enumerate() {
         let before = places.len();
         visible_places(run, adjacency, to, id, starts.owner(parent), &mut places);
-        links.parent.resize(links.parent.len() + places.len() - before, parent as u32);
+        links
+            .parent
+            .resize(links.parent.len() + places.len() - before, parent as u32);
     }
-    links.to = places.iter().map(|&p| adjacency.target[p as usize]).collect();
-    links.listed = places.iter().map(|&p| u64::from(adjacency.link[p as usize])).collect();
+    links.to = places
+        .iter()
+        .map(|&p| adjacency.target[p as usize])
+        .collect();
+    links.listed = places
+        .iter()
+        .map(|&p| u64::from(adjacency.link[p as usize]))
+        .collect();
     match adjacency.time {
         Some(time) if needs.time => links.time = places.iter().map(|&p| time[p as usize]).collect(),
         Some(_) => {}
@@ -248,11 +325,24 @@ pub fn visible_places(
 }
 
 /// The link of each start along a reference, with the time of the start.
-fn referred(run: &Run, entity: EntityId, reference: usize, to: EntityId, starts: Starts, needs: &Needs) -> Links {
+fn referred(
+    run: &Run,
+    entity: EntityId,
+    reference: usize,
+    to: EntityId,
+    starts: Starts,
+    needs: &Needs,
+) -> Links {
     let column = run.snapshot.schema().entity(entity).references[reference].column;
-    let ids = Val::read(run.snapshot.column(entity, column), &Arg::Many(Cow::Borrowed(starts.ids)));
+    let ids = Val::read(
+        run.snapshot.column(entity, column),
+        &Arg::Many(Cow::Borrowed(starts.ids)),
+    );
     let ids = ids.codes().spread(starts.ids.len());
-    let mut links = Links { order: LinkOrder::Newest, ..Links::default() };
+    let mut links = Links {
+        order: LinkOrder::Newest,
+        ..Links::default()
+    };
     for (parent, &id) in ids.iter().enumerate() {
         if id != NULL_CODE && run.visible(to, id, starts.owner(parent)) {
             links.parent.push(parent as u32);
@@ -260,8 +350,14 @@ fn referred(run: &Run, entity: EntityId, reference: usize, to: EntityId, starts:
             links.listed.push(u64::from(starts.ids[parent]));
         }
     }
-    if needs.time && let Some(times) = run.snapshot.times(entity) {
-        links.time = links.listed.iter().map(|&row| times[row as usize]).collect();
+    if needs.time
+        && let Some(times) = run.snapshot.times(entity)
+    {
+        links.time = links
+            .listed
+            .iter()
+            .map(|&row| times[row as usize])
+            .collect();
     }
     links
 }
@@ -273,9 +369,11 @@ fn listed_links(run: &Run, edge: &EdgeExpr) -> u64 {
         EdgeKind::Reference { entity, .. } => u64::from(run.snapshot.schema().entity(*entity).rows),
         EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => listed_links(run, inner),
         EdgeKind::Union { branches, .. } => branches.iter().map(|b| listed_links(run, b)).sum(),
-        EdgeKind::Chain { first, second, carries_second } => {
-            listed_links(run, if *carries_second { second } else { first })
-        }
+        EdgeKind::Chain {
+            first,
+            second,
+            carries_second,
+        } => listed_links(run, if *carries_second { second } else { first }),
     }
 }
 
@@ -288,11 +386,17 @@ fn union(
     starts: Starts,
     needs: &Needs,
 ) -> Links {
-    let mut all = Links { columns: vec![None; edge.columns.len()], ..Links::default() };
+    let mut all = Links {
+        columns: vec![None; edge.columns.len()],
+        ..Links::default()
+    };
     let mut parts: Vec<Vec<Column>> = vec![Vec::new(); edge.columns.len()];
     let mut base = 0;
     for (branch, places) in branches.iter().zip(columns) {
-        let mut own = Needs { columns: vec![false; branch.columns.len()], ..needs.clone() };
+        let mut own = Needs {
+            columns: vec![false; branch.columns.len()],
+            ..needs.clone()
+        };
         for (c, &place) in places.iter().enumerate() {
             own.columns[place as usize] = needs.columns[c];
         }
@@ -319,22 +423,56 @@ fn union(
 }
 
 fn extend_or_fill<T: Copy>(all: &mut Vec<T>, more: &[T], n: usize, fill: T) {
-    if more.is_empty() { all.resize(all.len() + n, fill) } else { all.extend_from_slice(more) }
+    if more.is_empty() {
+        all.resize(all.len() + n, fill)
+    } else {
+        all.extend_from_slice(more)
+    }
 }
 
 /// Along one edge, then along the other. One of the two gives time, weight and columns.
-fn chain(run: &Run, first: &EdgeExpr, second: &EdgeExpr, carries_second: bool, starts: Starts, needs: &Needs) -> Links {
+fn chain(
+    run: &Run,
+    first: &EdgeExpr,
+    second: &EdgeExpr,
+    carries_second: bool,
+    starts: Starts,
+    needs: &Needs,
+) -> Links {
     let (own, other) = (needs.clone(), |edge: &EdgeExpr| Needs::of(edge));
-    let (near_needs, far_needs) = if carries_second { (other(first), own) } else { (own, other(second)) };
+    let (near_needs, far_needs) = if carries_second {
+        (other(first), own)
+    } else {
+        (own, other(second))
+    };
     let near = gather(run, first, starts, &near_needs);
     let owners = near.owners(starts);
-    let far = gather(run, second, Starts { ids: &near.to, owners: &owners }, &far_needs);
-    let parent = far.parent.iter().map(|&p| near.parent[p as usize]).collect();
+    let far = gather(
+        run,
+        second,
+        Starts {
+            ids: &near.to,
+            owners: &owners,
+        },
+        &far_needs,
+    );
+    let parent = far
+        .parent
+        .iter()
+        .map(|&p| near.parent[p as usize])
+        .collect();
     if carries_second {
-        Links { parent, order: LinkOrder::Any, ..far }
+        Links {
+            parent,
+            order: LinkOrder::Any,
+            ..far
+        }
     } else {
         let order = near.order;
-        Links { to: far.to, ..near.select(&far.parent, order) }
+        Links {
+            to: far.to,
+            ..near.select(&far.parent, order)
+        }
     }
 }
 
@@ -342,16 +480,28 @@ fn chain(run: &Run, first: &EdgeExpr, second: &EdgeExpr, carries_second: bool, s
 pub fn aggregate<'a>(frame: &Frame<'a>, over: &OverLinks, ty: &Type) -> Val<'a> {
     let ids = frame.eval(&over.from).codes().spread(frame.n);
     let owners: Vec<u32> = (0..frame.n).map(|i| frame.owner(i) as u32).collect();
-    let starts = Starts { ids: &ids, owners: &owners };
+    let starts = Starts {
+        ids: &ids,
+        owners: &owners,
+    };
     let unconditional = over.to.is_none() && over.within.is_none() && over.filter.is_none();
-    if unconditional && over.value.is_none()
+    if unconditional
+        && over.value.is_none()
         && let Some(counts) = degrees(frame.run, &over.edge, starts)
     {
         return counted(over.stat, counts);
     }
     let links = matching(frame, over, starts);
-    let values = over.value.as_ref().map(|value| in_links(frame, &links, starts, |f| f.column(value)));
-    from_column(fold(over.stat, &links.offsets(frame.n), values.as_ref(), ty))
+    let values = over
+        .value
+        .as_ref()
+        .map(|value| in_links(frame, &links, starts, |f| f.column(value)));
+    from_column(fold(
+        over.stat,
+        &links.offsets(frame.n),
+        values.as_ref(),
+        ty,
+    ))
 }
 
 fn counted(stat: Stat, counts: Vec<i64>) -> Val<'static> {
@@ -365,13 +515,21 @@ fn counted(stat: Stat, counts: Vec<i64>) -> Val<'static> {
 fn degrees(run: &Run, edge: &EdgeExpr, starts: Starts) -> Option<Vec<i64>> {
     let adjacency = match &edge.kind {
         EdgeKind::Table { edge, reverse } => run.snapshot.adjacency(*edge, *reverse),
-        EdgeKind::Reference { entity, reference, reverse: true } => {
-            run.snapshot.referrers(*entity, *reference as usize)
-        }
+        EdgeKind::Reference {
+            entity,
+            reference,
+            reverse: true,
+        } => run.snapshot.referrers(*entity, *reference as usize),
         _ => return None,
     };
     let all_visible = run.now.iter().all(|&now| now >= adjacency.latest);
-    all_visible.then(|| starts.ids.iter().map(|&id| adjacency.range(id).len() as i64).collect())
+    all_visible.then(|| {
+        starts
+            .ids
+            .iter()
+            .map(|&id| adjacency.range(id).len() as i64)
+            .collect()
+    })
 }
 
 /// The links that an aggregate is over, as listed.
@@ -384,8 +542,12 @@ fn matching(frame: &Frame, over: &OverLinks, starts: Starts) -> Links {
     let mut links = gather(frame.run, &over.edge, starts, &needs);
     if let Some(to) = &over.to {
         let to = frame.eval(to).codes();
-        let keep: Vec<u8> =
-            links.to.iter().zip(&links.parent).map(|(&id, &p)| u8::from(id == to.get(p as usize))).collect();
+        let keep: Vec<u8> = links
+            .to
+            .iter()
+            .zip(&links.parent)
+            .map(|(&id, &p)| u8::from(id == to.get(p as usize)))
+            .collect();
         links = links.retain(&keep);
     }
     if let Some(within) = &over.within {
@@ -403,7 +565,10 @@ fn matching(frame: &Frame, over: &OverLinks, starts: Starts) -> Links {
 /// Which links are no older than a duration that is given per link; a null time never is.
 pub fn recent(run: &Run, links: &Links, starts: Starts, within: impl Fn(usize) -> i64) -> Vec<u8> {
     let fresh = |link: usize| {
-        let (time, within) = (links.time.get(link).copied().unwrap_or(NULL_INT), within(link));
+        let (time, within) = (
+            links.time.get(link).copied().unwrap_or(NULL_INT),
+            within(link),
+        );
         let now = run.now[starts.owner(links.parent[link] as usize)];
         time != NULL_INT && within != NULL_INT && now.saturating_sub(time) <= within
     };
@@ -412,5 +577,13 @@ pub fn recent(run: &Run, links: &Links, starts: Starts, within: impl Fn(usize) -
 
 fn in_links<R>(outer: &Frame, links: &Links, starts: Starts, f: impl Fn(&Frame) -> R) -> R {
     let owners = links.owners(starts);
-    f(&Frame::links(outer.run, &owners, LinkFrame { links, from: starts.ids, outer: Some(outer) }))
+    f(&Frame::links(
+        outer.run,
+        &owners,
+        LinkFrame {
+            links,
+            from: starts.ids,
+            outer: Some(outer),
+        },
+    ))
 }

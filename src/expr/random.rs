@@ -51,5 +51,9 @@ pub fn unit(hash: u64) -> f64 {
 /// `uniform` of the request's seed, the viewer, a salt, and one or more keys.
 pub fn uniform(seed: i64, viewer: Option<&Key>, salt: &str, keys: &[Option<&Key>]) -> f64 {
     let hasher = Hasher::default().int(seed).key(viewer).text(salt);
-    unit(keys.iter().fold(hasher, |hasher, key| hasher.key(*key)).finish())
+    unit(
+        keys.iter()
+            .fold(hasher, |hasher, key| hasher.key(*key))
+            .finish(),
+    )
 }

@@ -18,7 +18,10 @@ pub fn show<'a>(expr: &'a Expr, schema: &'a Schema) -> Show<'a> {
 
 impl Display for Show<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sub = |expr| Show { expr, schema: self.schema };
+        let sub = |expr| Show {
+            expr,
+            schema: self.schema,
+        };
         match &self.expr.kind {
             Kind::Const(value) => constant(value, &self.expr.ty, f),
             Kind::Param(slot) => write!(f, "param {slot}"),
@@ -42,10 +45,22 @@ impl Display for Show<'_> {
                 let name = &self.schema.embeddings[*embedding as usize].name;
                 write!(f, "{name}({})", sub(id))
             }
-            Kind::ToId { entity, key } => write!(f, "{}({})", self.schema.entity(*entity).name, sub(key)),
+            Kind::ToId { entity, key } => {
+                write!(f, "{}({})", self.schema.entity(*entity).name, sub(key))
+            }
             Kind::Call { kernel, args } => call(kernel.name, f, args.iter().map(sub)),
-            Kind::If { condition, then, otherwise } => {
-                write!(f, "({} if {} else {})", sub(then), sub(condition), sub(otherwise))
+            Kind::If {
+                condition,
+                then,
+                otherwise,
+            } => {
+                write!(
+                    f,
+                    "({} if {} else {})",
+                    sub(then),
+                    sub(condition),
+                    sub(otherwise)
+                )
             }
             Kind::List(items) => {
                 f.write_str("[")?;
@@ -59,19 +74,37 @@ impl Display for Show<'_> {
                 f.write_str(")")
             }
             Kind::OverLinks(over) => {
-                write!(f, "{}({}({}", over.stat.name(), over.edge.name, sub(&over.from))?;
-                over.to.iter().try_for_each(|to| write!(f, ", {}", sub(to)))?;
+                write!(
+                    f,
+                    "{}({}({}",
+                    over.stat.name(),
+                    over.edge.name,
+                    sub(&over.from)
+                )?;
+                over.to
+                    .iter()
+                    .try_for_each(|to| write!(f, ", {}", sub(to)))?;
                 f.write_str(")")?;
-                over.value.iter().try_for_each(|v| write!(f, ", {}", sub(v)))?;
-                over.within.iter().try_for_each(|w| write!(f, ", within={}", sub(w)))?;
-                over.filter.iter().try_for_each(|w| write!(f, ", where={}", sub(w)))?;
+                over.value
+                    .iter()
+                    .try_for_each(|v| write!(f, ", {}", sub(v)))?;
+                over.within
+                    .iter()
+                    .try_for_each(|w| write!(f, ", within={}", sub(w)))?;
+                over.filter
+                    .iter()
+                    .try_for_each(|w| write!(f, ", where={}", sub(w)))?;
                 f.write_str(")")
             }
         }
     }
 }
 
-fn call<D: Display>(name: &str, f: &mut fmt::Formatter, args: impl Iterator<Item = D>) -> fmt::Result {
+fn call<D: Display>(
+    name: &str,
+    f: &mut fmt::Formatter,
+    args: impl Iterator<Item = D>,
+) -> fmt::Result {
     write!(f, "{name}(")?;
     list(f, args)?;
     f.write_str(")")

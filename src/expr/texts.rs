@@ -17,7 +17,10 @@ struct Extra<T> {
 
 impl<T: Hash + Eq + Clone> Extra<T> {
     fn new(base: usize) -> Self {
-        Extra { base: base as u32, known: RwLock::default() }
+        Extra {
+            base: base as u32,
+            known: RwLock::default(),
+        }
     }
 
     fn code(&self, value: T) -> u32 {
@@ -43,12 +46,17 @@ pub struct Texts<'a> {
 
 impl<'a> Texts<'a> {
     pub fn new(snapshot: &'a Snapshot) -> Self {
-        Texts { snapshot, extra: Extra::new(snapshot.strings() as usize) }
+        Texts {
+            snapshot,
+            extra: Extra::new(snapshot.strings() as usize),
+        }
     }
 
     /// The code of a string, new if need be.
     pub fn code(&self, text: &str) -> u32 {
-        self.snapshot.code_of(text).unwrap_or_else(|| self.extra.code(text.into()))
+        self.snapshot
+            .code_of(text)
+            .unwrap_or_else(|| self.extra.code(text.into()))
     }
 
     /// The string of a code; none for null.
@@ -58,7 +66,9 @@ impl<'a> Texts<'a> {
         } else if code < self.extra.base {
             Some(Cow::Borrowed(self.snapshot.string(code)))
         } else {
-            self.extra.value(code).map(|text| Cow::Owned(text.to_string()))
+            self.extra
+                .value(code)
+                .map(|text| Cow::Owned(text.to_string()))
         }
     }
 
@@ -79,7 +89,12 @@ pub struct Keys<'a> {
 
 impl<'a> Keys<'a> {
     pub fn new(snapshot: &'a Snapshot) -> Self {
-        let extra = snapshot.schema().entities.iter().map(|e| Extra::new(e.rows as usize)).collect();
+        let extra = snapshot
+            .schema()
+            .entities
+            .iter()
+            .map(|e| Extra::new(e.rows as usize))
+            .collect();
         Keys { snapshot, extra }
     }
 

@@ -35,7 +35,11 @@ impl<T: Copy> Arg<'_, T> {
     fn pick(&self, rows: &[u32], null: T) -> Arg<'static, T> {
         match self {
             Arg::One(v) => Arg::One(*v),
-            Arg::Many(v) => Arg::Many(rows.iter().map(|&r| v.get(r as usize).copied().unwrap_or(null)).collect()),
+            Arg::Many(v) => Arg::Many(
+                rows.iter()
+                    .map(|&r| v.get(r as usize).copied().unwrap_or(null))
+                    .collect(),
+            ),
         }
     }
 
@@ -73,7 +77,11 @@ impl Numbers<'_> {
     /// The vector at a slot; a null slot has none.
     pub fn at(&self, slot: Slot) -> Option<&[f32]> {
         let start = slot[0] as usize * slot[1] as usize;
-        if slot[0] == NULL_CODE { None } else { self.as_slice().get(start..start + slot[1] as usize) }
+        if slot[0] == NULL_CODE {
+            None
+        } else {
+            self.as_slice().get(start..start + slot[1] as usize)
+        }
     }
 }
 
@@ -98,7 +106,10 @@ impl<'a> Val<'a> {
             Type::Float => Val::F64(Arg::One(NULL_FLOAT)),
             Type::Bool => Val::Bool(Arg::One(NULL_BOOL)),
             Type::String | Type::Id(_) => Val::Code(Arg::One(NULL_CODE)),
-            Type::List(_) => Val::List(Arg::One(NULL_SLOT), Items::Made(Arc::new(Column::I64(Vec::new())))),
+            Type::List(_) => Val::List(
+                Arg::One(NULL_SLOT),
+                Items::Made(Arc::new(Column::I64(Vec::new()))),
+            ),
             Type::Vector(_) => Val::Vector(Arg::One(NULL_SLOT), Numbers::Made(Arc::default())),
             _ => Val::I64(Arg::One(NULL_INT)),
         }
@@ -111,10 +122,13 @@ impl<'a> Val<'a> {
             Column::F64(v) => Val::F64(Arg::Many(Cow::Borrowed(v))),
             Column::Bool(v) => Val::Bool(Arg::Many(Cow::Borrowed(v))),
             Column::Code(v) => Val::Code(Arg::Many(Cow::Borrowed(v))),
-            Column::List { slots, items } => Val::List(Arg::Many(Cow::Borrowed(slots)), Items::Made(items.clone())),
-            Column::Vector { slots, items } => {
-                Val::Vector(Arg::Many(Cow::Borrowed(slots)), Numbers::Made(items.clone()))
+            Column::List { slots, items } => {
+                Val::List(Arg::Many(Cow::Borrowed(slots)), Items::Made(items.clone()))
             }
+            Column::Vector { slots, items } => Val::Vector(
+                Arg::Many(Cow::Borrowed(slots)),
+                Numbers::Made(items.clone()),
+            ),
         }
     }
 
@@ -132,7 +146,9 @@ impl<'a> Val<'a> {
             ColumnView::F64(v) => Val::F64(at(v, rows, NULL_FLOAT)),
             ColumnView::Bool(v) => Val::Bool(at(v, rows, NULL_BOOL)),
             ColumnView::Code(v) => Val::Code(at(v, rows, NULL_CODE)),
-            ColumnView::List { slots, items } => Val::List(at(slots, rows, NULL_SLOT), Items::Stored(*items)),
+            ColumnView::List { slots, items } => {
+                Val::List(at(slots, rows, NULL_SLOT), Items::Stored(*items))
+            }
             ColumnView::Vector { dim, data, present } => {
                 let slot = |r: u32| vector_slot(r, dim, data, present);
                 let slots = match rows {
@@ -218,8 +234,12 @@ pub fn from_column(column: Column) -> Val<'static> {
         Column::F64(v) => Val::F64(Arg::Many(Cow::Owned(v))),
         Column::Bool(v) => Val::Bool(Arg::Many(Cow::Owned(v))),
         Column::Code(v) => Val::Code(Arg::Many(Cow::Owned(v))),
-        Column::List { slots, items } => Val::List(Arg::Many(Cow::Owned(slots)), Items::Made(items)),
-        Column::Vector { slots, items } => Val::Vector(Arg::Many(Cow::Owned(slots)), Numbers::Made(items)),
+        Column::List { slots, items } => {
+            Val::List(Arg::Many(Cow::Owned(slots)), Items::Made(items))
+        }
+        Column::Vector { slots, items } => {
+            Val::Vector(Arg::Many(Cow::Owned(slots)), Numbers::Made(items))
+        }
     }
 }
 
@@ -236,17 +256,25 @@ pub fn scalar(value: &Scalar, ty: &Type) -> Val<'static> {
         Scalar::F64(v) => Val::F64(Arg::One(*v)),
         Scalar::Bool(v) => Val::Bool(Arg::One(u8::from(*v))),
         Scalar::Code(v) => Val::Code(Arg::One(*v)),
-        Scalar::Vector(v) => {
-            Val::Vector(Arg::One([0, v.len() as u32]), Numbers::Made(Arc::new(v.to_vec())))
-        }
+        Scalar::Vector(v) => Val::Vector(
+            Arg::One([0, v.len() as u32]),
+            Numbers::Made(Arc::new(v.to_vec())),
+        ),
         _ => Val::null(ty),
     }
 }
 
 fn vector_slot(row: u32, dim: usize, data: &[f32], present: Option<&[u64]>) -> Slot {
     let inside = (row as usize + 1) * dim <= data.len() && row != NULL_CODE;
-    let has = present.is_none_or(|bits| bits.get(row as usize / 64).is_some_and(|w| w >> (row % 64) & 1 == 1));
-    if inside && has { [row, dim as u32] } else { NULL_SLOT }
+    let has = present.is_none_or(|bits| {
+        bits.get(row as usize / 64)
+            .is_some_and(|w| w >> (row % 64) & 1 == 1)
+    });
+    if inside && has {
+        [row, dim as u32]
+    } else {
+        NULL_SLOT
+    }
 }
 
 /// Copies the elements that the slots use, so that nothing of the snapshot is held.
@@ -267,7 +295,10 @@ fn list_column(slots: Vec<Slot>, items: Items) -> Column {
     }
     let n = rows.len();
     let items = Val::read(items, &Arg::Many(Cow::Owned(rows))).into_column(n);
-    Column::List { slots: fresh, items: Arc::new(items) }
+    Column::List {
+        slots: fresh,
+        items: Arc::new(items),
+    }
 }
 
 fn vector_column(slots: Vec<Slot>, numbers: Numbers) -> Column {
@@ -286,5 +317,8 @@ fn vector_column(slots: Vec<Slot>, numbers: Numbers) -> Column {
             }
         }
     }
-    Column::Vector { slots: fresh, items: Arc::new(made) }
+    Column::Vector {
+        slots: fresh,
+        items: Arc::new(made),
+    }
 }

@@ -36,16 +36,36 @@ fn bind(b: &mut dyn Bind, only: bool) -> Option<Bound> {
         let name = arg.name?;
         let constant = is_constant(&arg.expr, &shape);
         let place = shape.find(&name).unwrap_or(shape.columns.len());
-        let column = BoundColumn { name: name.clone(), ty: arg.expr.ty.clone(), constant };
+        let column = BoundColumn {
+            name: name.clone(),
+            ty: arg.expr.ty.clone(),
+            constant,
+        };
         shape.columns.truncate(shape.columns.len().max(place));
-        if place == shape.columns.len() { shape.columns.push(column) } else { shape.columns[place] = column }
+        if place == shape.columns.len() {
+            shape.columns.push(column)
+        } else {
+            shape.columns[place] = column
+        }
         columns.push((name, place, arg.expr));
     }
-    let keep = only.then(|| columns.iter().map(|(_, place, _)| *place).collect::<Vec<_>>());
+    let keep = only.then(|| {
+        columns
+            .iter()
+            .map(|(_, place, _)| *place)
+            .collect::<Vec<_>>()
+    });
     if let Some(keep) = &keep {
-        shape.columns = keep.iter().map(|&place| shape.columns[place].clone()).collect();
+        shape.columns = keep
+            .iter()
+            .map(|&place| shape.columns[place].clone())
+            .collect();
     }
-    Some(Bound { op: Arc::new(Bindings { columns, keep }), inputs: vec![input], shape })
+    Some(Bound {
+        op: Arc::new(Bindings { columns, keep }),
+        inputs: vec![input],
+        shape,
+    })
 }
 
 /// Whether an expression has one value per request over rows of this shape.
@@ -75,7 +95,10 @@ impl Op for Bindings {
     }
 
     fn details(&self, schema: &Schema) -> String {
-        let parts = self.columns.iter().map(|(name, _, e)| format!("{name}={}", show(e, schema)));
+        let parts = self
+            .columns
+            .iter()
+            .map(|(name, _, e)| format!("{name}={}", show(e, schema)));
         parts.collect::<Vec<_>>().join(", ")
     }
 
@@ -88,10 +111,17 @@ impl Op for Bindings {
         let owners = rows.owners();
         for (_, place, expr) in &self.columns {
             let column = Frame::rows(exec.run, &rows, &owners).column(expr);
-            if *place == rows.columns.len() { rows.columns.push(column) } else { rows.columns[*place] = column }
+            if *place == rows.columns.len() {
+                rows.columns.push(column)
+            } else {
+                rows.columns[*place] = column
+            }
         }
         if let Some(keep) = &self.keep {
-            rows.columns = keep.iter().map(|&place| rows.columns[place].clone()).collect();
+            rows.columns = keep
+                .iter()
+                .map(|&place| rows.columns[place].clone())
+                .collect();
         }
         Ok(rows)
     }

@@ -18,8 +18,16 @@ pub const DIVERSIFY_BY: Operator = Operator {
     name: "diversify_by",
     source: false,
     params: &[
-        Param { name: "key", ty: "expr or list", named: false },
-        Param { name: "method", ty: "round_robin|penalty(factor=0.8, floor=0.0)", named: false },
+        Param {
+            name: "key",
+            ty: "expr or list",
+            named: false,
+        },
+        Param {
+            name: "method",
+            ty: "round_robin|penalty(factor=0.8, floor=0.0)",
+            named: false,
+        },
     ],
     rest: Rest::None,
     page: include_str!("../../docs/operators/diversify_by.md"),
@@ -28,7 +36,10 @@ pub const DIVERSIFY_BY: Operator = Operator {
 
 const METHODS: [Case; 2] = [
     Case::plain("round_robin"),
-    Case { name: "penalty", params: &[("factor", 0.0..=1.0), ("floor", 0.0..=1.0)] },
+    Case {
+        name: "penalty",
+        params: &[("factor", 0.0..=1.0), ("floor", 0.0..=1.0)],
+    },
 ];
 
 #[derive(Clone, Copy, Debug)]
@@ -56,21 +67,41 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         warn_constant(b, keys[0].1);
     }
     let keys = keys.into_iter().map(|(key, _)| key).collect();
-    Some(Bound { op: Arc::new(Diversify { keys, method }), inputs: vec![input], shape })
+    Some(Bound {
+        op: Arc::new(Diversify { keys, method }),
+        inputs: vec![input],
+        shape,
+    })
 }
 
 /// `author`, or the first reference of the entity.
 fn default_key(b: &mut dyn Bind, shape: &Shape) -> Option<Expr> {
     let entity = b.schema().entity(shape.entity);
-    let reference = entity.find_reference("author").or(if entity.references.is_empty() { None } else { Some(0) });
+    let reference = entity
+        .find_reference("author")
+        .or(if entity.references.is_empty() {
+            None
+        } else {
+            Some(0)
+        });
     match reference {
         Some(reference) => {
             let reference = &entity.references[reference];
-            Some(crate::expr::ir::column(shape.entity, reference.column, entity))
+            Some(crate::expr::ir::column(
+                shape.entity,
+                reference.column,
+                entity,
+            ))
         }
         None => {
-            let message = format!("`diversify_by` needs a key: `{}` has no reference to take", entity.name);
-            b.report(Diagnostic::new(code::E0303, b.span(), message).help("write `diversify_by(column)`"));
+            let message = format!(
+                "`diversify_by` needs a key: `{}` has no reference to take",
+                entity.name
+            );
+            b.report(
+                Diagnostic::new(code::E0303, b.span(), message)
+                    .help("write `diversify_by(column)`"),
+            );
             None
         }
     }
@@ -79,8 +110,10 @@ fn default_key(b: &mut dyn Bind, shape: &Shape) -> Option<Expr> {
 fn warn_constant(b: &mut dyn Bind, key: Span) {
     let message = "`diversify_by` cannot change anything: its key has one value per request";
     let help = b.better_key("key");
-    let diagnostic = Diagnostic::new(code::W0201, key, message)
-        .maybe_help(help.or_else(|| Some("use a key that differs between rows, as a column of theirs".to_owned())));
+    let diagnostic =
+        Diagnostic::new(code::W0201, key, message).maybe_help(help.or_else(|| {
+            Some("use a key that differs between rows, as a column of theirs".to_owned())
+        }));
     b.report(diagnostic);
 }
 
@@ -96,11 +129,18 @@ impl Op for Diversify {
     }
 
     fn details(&self, schema: &Schema) -> String {
-        let keys: Vec<String> = self.keys.iter().map(|e| show(e, schema).to_string()).collect();
+        let keys: Vec<String> = self
+            .keys
+            .iter()
+            .map(|e| show(e, schema).to_string())
+            .collect();
         match self.method {
             Method::RoundRobin => format!("{}, method=round_robin", keys.join(", ")),
             Method::Penalty { factor, floor } => {
-                format!("{}, method=penalty(factor={factor}, floor={floor})", keys.join(", "))
+                format!(
+                    "{}, method=penalty(factor={factor}, floor={floor})",
+                    keys.join(", ")
+                )
             }
         }
     }
@@ -127,7 +167,11 @@ fn round_robin_rows(rows: &Rows, columns: &[Column]) -> Rows {
     for request in 0..rows.requests() {
         let range = rows.range(request);
         let (groups, count) = numbered(&keys, range.clone());
-        places.extend(round_robin(&groups, count).into_iter().map(|p| range.start as u32 + p));
+        places.extend(
+            round_robin(&groups, count)
+                .into_iter()
+                .map(|p| range.start as u32 + p),
+        );
     }
     rows.select(rows.offsets.clone(), &places)
 }
@@ -137,7 +181,9 @@ fn round_robin_rows(rows: &Rows, columns: &[Column]) -> Rows {
 fn round_robin(groups: &[Vec<u32>], count: usize) -> Vec<u32> {
     let mut members: Vec<Vec<u32>> = vec![Vec::new(); count];
     for (row, groups) in groups.iter().enumerate() {
-        groups.iter().for_each(|&g| members[g as usize].push(row as u32));
+        groups
+            .iter()
+            .for_each(|&g| members[g as usize].push(row as u32));
     }
     let mut order = Vec::with_capacity(groups.len());
     let mut placed = vec![false; groups.len()];
@@ -158,18 +204,27 @@ fn round_robin(groups: &[Vec<u32>], count: usize) -> Vec<u32> {
 
 fn penalty_rows(rows: &Rows, columns: &[Column], factor: f64, floor: f64) -> Rows {
     // each key counts for itself: a row with several is discounted for each
-    let keys: Vec<_> = columns.iter().map(|c| keys_of(std::slice::from_ref(c), rows.len())).collect();
+    let keys: Vec<_> = columns
+        .iter()
+        .map(|c| keys_of(std::slice::from_ref(c), rows.len()))
+        .collect();
     let mut places = Vec::with_capacity(rows.len());
     let mut scores = Vec::with_capacity(rows.len());
     for request in 0..rows.requests() {
         let range = rows.range(request);
-        let groups: Vec<_> = keys.iter().map(|keys| numbered(keys, range.clone())).collect();
+        let groups: Vec<_> = keys
+            .iter()
+            .map(|keys| numbered(keys, range.clone()))
+            .collect();
         for (row, score) in penalty(&rows.scores[range.clone()], &groups, factor, floor) {
             places.push(range.start as u32 + row);
             scores.push(score);
         }
     }
-    Rows { scores, ..rows.select(rows.offsets.clone(), &places) }
+    Rows {
+        scores,
+        ..rows.select(rows.offsets.clone(), &places)
+    }
 }
 
 /// A row that waits to be placed, with the score it had when it was last looked at.
@@ -200,7 +255,12 @@ impl Eq for Waiting {}
 
 /// Each step places the row of largest discounted score. A discount only grows, so a row on top of
 /// the heap whose score is still right is the largest.
-fn penalty(scores: &[f64], keys: &[(Vec<Vec<u32>>, usize)], factor: f64, floor: f64) -> Vec<(u32, f64)> {
+fn penalty(
+    scores: &[f64],
+    keys: &[(Vec<Vec<u32>>, usize)],
+    factor: f64,
+    floor: f64,
+) -> Vec<(u32, f64)> {
     let mut placed: Vec<Vec<u32>> = keys.iter().map(|(_, count)| vec![0; *count]).collect();
     let discounted = |row: u32, placed: &[Vec<u32>]| {
         let mut discount = 1.0;
@@ -211,17 +271,28 @@ fn penalty(scores: &[f64], keys: &[(Vec<Vec<u32>>, usize)], factor: f64, floor: 
         }
         discount_score(scores[row as usize], discount)
     };
-    let mut heap: BinaryHeap<Waiting> =
-        scores.iter().enumerate().map(|(row, &score)| Waiting { score, row: row as u32 }).collect();
+    let mut heap: BinaryHeap<Waiting> = scores
+        .iter()
+        .enumerate()
+        .map(|(row, &score)| Waiting {
+            score,
+            row: row as u32,
+        })
+        .collect();
     let mut order = Vec::with_capacity(scores.len());
     while let Some(top) = heap.pop() {
         let score = discounted(top.row, &placed);
         if descending(score, top.score).is_ne() {
-            heap.push(Waiting { score, row: top.row });
+            heap.push(Waiting {
+                score,
+                row: top.row,
+            });
             continue;
         }
         for ((groups, _), placed) in keys.iter().zip(&mut placed) {
-            groups[top.row as usize].iter().for_each(|&g| placed[g as usize] += 1);
+            groups[top.row as usize]
+                .iter()
+                .for_each(|&g| placed[g as usize] += 1);
         }
         order.push((top.row, score));
     }
@@ -230,5 +301,9 @@ fn penalty(scores: &[f64], keys: &[(Vec<Vec<u32>>, usize)], factor: f64, floor: 
 
 /// A discount never promotes: a negative score is divided by it.
 fn discount_score(score: f64, discount: f64) -> f64 {
-    if score >= 0.0 { score * discount } else { score / discount.max(1e-9) }
+    if score >= 0.0 {
+        score * discount
+    } else {
+        score / discount.max(1e-9)
+    }
 }

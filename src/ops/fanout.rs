@@ -28,7 +28,14 @@ impl Merge {
     ];
 
     pub fn from_case(case: usize) -> Merge {
-        [Merge::Max, Merge::Sum, Merge::Count, Merge::Mean, Merge::Min, Merge::NoisyOr][case]
+        [
+            Merge::Max,
+            Merge::Sum,
+            Merge::Count,
+            Merge::Mean,
+            Merge::Min,
+            Merge::NoisyOr,
+        ][case]
     }
 
     pub fn name(self) -> &'static str {
@@ -63,15 +70,26 @@ struct Slot {
 
 /// Merges the contributions of each request: one row per entity, ordered by score, with the
 /// columns of its witness (the parent of its largest contribution; ties: the earlier).
-pub fn merge(exec: &Exec, op: &str, input: &Rows, from: &Contributions, how: Merge) -> Result<Rows, RunError> {
-    let mut merged = Rows { offsets: vec![0], ..Rows::default() };
+pub fn merge(
+    exec: &Exec,
+    op: &str,
+    input: &Rows,
+    from: &Contributions,
+    how: Merge,
+) -> Result<Rows, RunError> {
+    let mut merged = Rows {
+        offsets: vec![0],
+        ..Rows::default()
+    };
     let mut witnesses = Vec::new();
     let mut table = Table::default();
     for request in 0..input.requests() {
         let range = from.offsets[request] as usize..from.offsets[request + 1] as usize;
         exec.check(op, range.len() as u64)?;
         let mut slots = table.fold(input, from, range, how);
-        slots.iter_mut().for_each(|slot| slot.folded = slot.score(how));
+        slots
+            .iter_mut()
+            .for_each(|slot| slot.folded = slot.score(how));
         slots.sort_unstable_by(|a, b| by_score((a.folded, a.id), (b.folded, b.id)));
         merged.ids.extend(slots.iter().map(|s| s.id));
         merged.scores.extend(slots.iter().map(|s| s.folded));
@@ -90,7 +108,14 @@ impl Slot {
             Merge::NoisyOr => 1.0,
             Merge::Sum | Merge::Mean | Merge::Count => 0.0,
         };
-        Slot { id, witness, known: 0, all: 0, largest: f64::NEG_INFINITY, folded }
+        Slot {
+            id,
+            witness,
+            known: 0,
+            all: 0,
+            largest: f64::NEG_INFINITY,
+            folded,
+        }
     }
 
     fn add(&mut self, parent: u32, value: f64, how: Merge) {
@@ -132,7 +157,13 @@ struct Table {
 }
 
 impl Table {
-    fn fold(&mut self, input: &Rows, from: &Contributions, range: std::ops::Range<usize>, how: Merge) -> Vec<Slot> {
+    fn fold(
+        &mut self,
+        input: &Rows,
+        from: &Contributions,
+        range: std::ops::Range<usize>,
+        how: Merge,
+    ) -> Vec<Slot> {
         let size = (range.len() * 2).next_power_of_two().max(16);
         self.places.clear();
         self.places.resize(size, 0);

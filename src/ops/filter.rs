@@ -21,7 +21,11 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let input = b.input();
     let shape = b.graph().shape(input).clone();
     let conditions = b.conditions(&shape)?;
-    Some(Bound { op: Arc::new(Filter { conditions }), inputs: vec![input], shape })
+    Some(Bound {
+        op: Arc::new(Filter { conditions }),
+        inputs: vec![input],
+        shape,
+    })
 }
 
 /// A filter on conditions that are known already.

@@ -53,13 +53,24 @@ impl Graph {
     }
 
     /// The node of an operator over inputs, new if there is none that is equal.
-    pub fn add(&mut self, op: Arc<dyn Op>, inputs: Vec<NodeId>, shape: Shape, span: Span) -> NodeId {
+    pub fn add(
+        &mut self,
+        op: Arc<dyn Op>,
+        inputs: Vec<NodeId>,
+        shape: Shape,
+        span: Span,
+    ) -> NodeId {
         let key = format!("{op:?}{inputs:?}");
         if let Some(&id) = self.known.get(&key) {
             return id;
         }
         let id = NodeId(self.nodes.len() as u32);
-        self.nodes.push(Node { op, inputs, shape, span });
+        self.nodes.push(Node {
+            op,
+            inputs,
+            shape,
+            span,
+        });
         self.known.insert(key, id);
         id
     }
@@ -73,6 +84,9 @@ impl Graph {
                 open.extend(self.get(id).needs());
             }
         }
-        (0..self.nodes.len() as u32).map(NodeId).filter(|id| wanted[id.0 as usize]).collect()
+        (0..self.nodes.len() as u32)
+            .map(NodeId)
+            .filter(|id| wanted[id.0 as usize])
+            .collect()
     }
 }

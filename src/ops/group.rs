@@ -12,26 +12,37 @@ type Part = Option<u64>;
 /// distinct element (an empty or null list: the null key); several columns give all combinations.
 pub fn keys_of(columns: &[Column], n: usize) -> Vec<Vec<Vec<Part>>> {
     let values: Vec<Val> = columns.iter().map(Val::borrow).collect();
-    (0..n).map(|row| combine(values.iter().map(|value| parts(value, row)))).collect()
+    (0..n)
+        .map(|row| combine(values.iter().map(|value| parts(value, row))))
+        .collect()
 }
 
 /// The distinct parts of a row's key in one column, in order.
 fn parts(value: &Val, row: usize) -> Vec<Part> {
-    let Val::List(..) = value else { return vec![bits(value, row)] };
+    let Val::List(..) = value else {
+        return vec![bits(value, row)];
+    };
     let mut distinct = Vec::new();
     for element in elements(value, row).unwrap_or_default() {
         if !distinct.contains(&element) {
             distinct.push(element);
         }
     }
-    if distinct.is_empty() { vec![None] } else { distinct }
+    if distinct.is_empty() {
+        vec![None]
+    } else {
+        distinct
+    }
 }
 
 fn combine(columns: impl Iterator<Item = Vec<Part>>) -> Vec<Vec<Part>> {
     columns.fold(vec![Vec::new()], |keys, parts| {
         let longer = |key: &Vec<Part>| {
             let key = key.clone();
-            parts.clone().into_iter().map(move |part| key.iter().copied().chain([part]).collect::<Vec<_>>())
+            parts
+                .clone()
+                .into_iter()
+                .map(move |part| key.iter().copied().chain([part]).collect::<Vec<_>>())
         };
         keys.iter().flat_map(longer).collect()
     })
@@ -62,6 +73,9 @@ impl Numbering {
 /// Per row of `range` the numbers of its groups, and how many groups there are.
 pub fn numbered(keys: &[Vec<Vec<Part>>], range: std::ops::Range<usize>) -> (Vec<Vec<u32>>, usize) {
     let mut numbering = Numbering::default();
-    let groups = keys[range].iter().map(|keys| keys.iter().map(|key| numbering.number(key)).collect()).collect();
+    let groups = keys[range]
+        .iter()
+        .map(|keys| keys.iter().map(|key| numbering.number(key)).collect())
+        .collect();
     (groups, numbering.len())
 }

@@ -67,7 +67,11 @@ pub struct Operator {
 impl Operator {
     /// One line: `walk(edge, limit: int = auto, ...)`.
     pub fn usage(&self) -> String {
-        let mut parts: Vec<String> = self.params.iter().map(|p| format!("{}: {}", p.name, p.ty)).collect();
+        let mut parts: Vec<String> = self
+            .params
+            .iter()
+            .map(|p| format!("{}: {}", p.name, p.ty))
+            .collect();
         if self.rest == Rest::Any {
             parts.push("...".to_owned());
         }
@@ -95,8 +99,8 @@ pub fn find(name: &str) -> Option<&'static Operator> {
     OPERATORS.iter().find(|op| op.name == name).copied()
 }
 
-pub use sets::{difference, intersection, union};
 pub use filter::filter;
+pub use sets::{difference, intersection, union};
 pub use sources::{everything, viewer};
 pub use walk::reads_only_the_entity;
 
@@ -142,7 +146,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { max_rows: 10_000_000, deadline: None, max_memory: None }
+        Limits {
+            max_rows: 10_000_000,
+            deadline: None,
+            max_memory: None,
+        }
     }
 }
 
@@ -175,17 +183,27 @@ pub struct Exec<'a> {
 
 impl<'a> Exec<'a> {
     pub fn new(run: &'a Run<'a>, vectors: &'a vectors::Vectors, limits: Limits) -> Self {
-        Exec { run, vectors, limits, warnings: Mutex::default() }
+        Exec {
+            run,
+            vectors,
+            limits,
+            warnings: Mutex::default(),
+        }
     }
 
     /// Notes something that the person who sent the request should know.
     pub fn warn(&self, request: usize, message: String) {
-        self.warnings.lock().unwrap_or_else(|e| e.into_inner()).insert((request, message));
+        self.warnings
+            .lock()
+            .unwrap_or_else(|e| e.into_inner())
+            .insert((request, message));
     }
 
     /// What was noted, by request.
     pub fn warnings(self) -> BTreeSet<(usize, String)> {
-        self.warnings.into_inner().unwrap_or_else(|e| e.into_inner())
+        self.warnings
+            .into_inner()
+            .unwrap_or_else(|e| e.into_inner())
     }
 
     /// Fails if the deadline is past, or if one request has made more rows than it may.
@@ -197,9 +215,9 @@ impl<'a> Exec<'a> {
             )));
         }
         match self.limits.deadline {
-            Some(deadline) if Instant::now() > deadline => {
-                Err(RunError::Limit(format!("the time limit (`--max-millis`) was over at `{op}`")))
-            }
+            Some(deadline) if Instant::now() > deadline => Err(RunError::Limit(format!(
+                "the time limit (`--max-millis`) was over at `{op}`"
+            ))),
             _ => Ok(()),
         }
     }

@@ -20,14 +20,46 @@ pub const NN: Operator = Operator {
     name: "nn",
     source: false,
     params: &[
-        Param { name: "embedding", ty: "embedding = default", named: false },
-        Param { name: "k", ty: "int = auto", named: false },
-        Param { name: "to", ty: "entity?", named: true },
-        Param { name: "where", ty: "expr?", named: true },
-        Param { name: "min_similarity", ty: "float?", named: true },
-        Param { name: "include_self", ty: "bool = false", named: true },
-        Param { name: "exact", ty: "bool = false", named: true },
-        Param { name: "merge", ty: "max|sum|count|mean|min|noisy_or", named: true },
+        Param {
+            name: "embedding",
+            ty: "embedding = default",
+            named: false,
+        },
+        Param {
+            name: "k",
+            ty: "int = auto",
+            named: false,
+        },
+        Param {
+            name: "to",
+            ty: "entity?",
+            named: true,
+        },
+        Param {
+            name: "where",
+            ty: "expr?",
+            named: true,
+        },
+        Param {
+            name: "min_similarity",
+            ty: "float?",
+            named: true,
+        },
+        Param {
+            name: "include_self",
+            ty: "bool = false",
+            named: true,
+        },
+        Param {
+            name: "exact",
+            ty: "bool = false",
+            named: true,
+        },
+        Param {
+            name: "merge",
+            ty: "max|sum|count|mean|min|noisy_or",
+            named: true,
+        },
     ],
     rest: Rest::None,
     page: include_str!("../../docs/operators/nn.md"),
@@ -64,20 +96,36 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let shape = Shape {
         entity: to,
         columns: shape.columns,
-        bound: Some(shape.bound.map_or(rows, |n| n.saturating_mul(per_row).min(rows))),
+        bound: Some(
+            shape
+                .bound
+                .map_or(rows, |n| n.saturating_mul(per_row).min(rows)),
+        ),
     };
-    Some(Bound { op: Arc::new(op), inputs: vec![input], shape })
+    Some(Bound {
+        op: Arc::new(op),
+        inputs: vec![input],
+        shape,
+    })
 }
 
 /// The entity to search: the one that has vectors, or the one that `to` names.
 fn target(b: &mut dyn Bind, embedding: u32, from: EntityId) -> Option<EntityId> {
     let space = b.schema().embeddings[embedding as usize].clone();
-    let names: Vec<String> = space.entities.iter().map(|&e| b.schema().entity(e).name.clone()).collect();
+    let names: Vec<String> = space
+        .entities
+        .iter()
+        .map(|&e| b.schema().entity(e).name.clone())
+        .collect();
     let to = match b.entity("to")? {
         Some(to) => to,
         None if space.entities.len() == 1 => space.entities[0],
         None => {
-            let message = format!("embedding `{}` holds {}: `nn` needs `to`", space.name, names.join(" and "));
+            let message = format!(
+                "embedding `{}` holds {}: `nn` needs `to`",
+                space.name,
+                names.join(" and ")
+            );
             let help = format!("add `to={}`", names.last().map_or("", String::as_str));
             b.report(Diagnostic::new(code::E0303, b.span(), message).help(help));
             return None;
@@ -86,7 +134,11 @@ fn target(b: &mut dyn Bind, embedding: u32, from: EntityId) -> Option<EntityId> 
     for (entity, param) in [(from, "embedding"), (to, "to")] {
         if !space.entities.contains(&entity) {
             let name = b.schema().entity(entity).name.clone();
-            let message = format!("embedding `{}` has vectors of {}, not of `{name}`", space.name, names.join(" and "));
+            let message = format!(
+                "embedding `{}` has vectors of {}, not of `{name}`",
+                space.name,
+                names.join(" and ")
+            );
             b.report(Diagnostic::new(code::E0301, b.arg_span(param), message));
             return None;
         }
@@ -119,12 +171,24 @@ impl Op for Nn {
         if self.to != self.from {
             parts.push(format!("to={}", schema.entity(self.to).name));
         }
-        parts.extend(self.keep.iter().map(|e| format!("where={}", show(e, schema))));
-        parts.extend(self.min_similarity.iter().map(|e| format!("min_similarity={}", show(e, schema))));
+        parts.extend(
+            self.keep
+                .iter()
+                .map(|e| format!("where={}", show(e, schema))),
+        );
+        parts.extend(
+            self.min_similarity
+                .iter()
+                .map(|e| format!("min_similarity={}", show(e, schema))),
+        );
         if self.include_self {
             parts.push("include_self=true".to_owned());
         }
-        parts.push(if self.exact { "exact".to_owned() } else { "approximate".to_owned() });
+        parts.push(if self.exact {
+            "exact".to_owned()
+        } else {
+            "approximate".to_owned()
+        });
         parts.push(format!("merge={}", self.merge.name()));
         parts.join(", ")
     }
@@ -169,25 +233,44 @@ struct Search {
 
 impl Nn {
     fn search(&self, exec: &Exec, input: &Rows) -> Result<Found, RunError> {
-        let nothing = || Found { search_of: vec![None; input.len()], hits: Vec::new() };
-        let Some(space) = vectors_of(exec.run.snapshot, self.embedding, self.to) else { return Ok(nothing()) };
-        let Some(own) = vectors_of(exec.run.snapshot, self.embedding, self.from) else { return Ok(nothing()) };
+        let nothing = || Found {
+            search_of: vec![None; input.len()],
+            hits: Vec::new(),
+        };
+        let Some(space) = vectors_of(exec.run.snapshot, self.embedding, self.to) else {
+            return Ok(nothing());
+        };
+        let Some(own) = vectors_of(exec.run.snapshot, self.embedding, self.from) else {
+            return Ok(nothing());
+        };
         let (searches, search_of) = self.searches(exec, input, &own);
         let k = self.k.per_request(exec.run);
-        let min = self.min_similarity.as_ref().map(|min| Frame::requests(exec.run).numbers(min));
+        let min = self
+            .min_similarity
+            .as_ref()
+            .map(|min| Frame::requests(exec.run).numbers(min));
         let itself = !self.include_self && self.from == self.to;
         let queries: Vec<Query> = searches
             .iter()
             .map(|search| Query {
                 vector: own.get(search.id).unwrap_or(&[]),
-                exclude: if itself { std::slice::from_ref(&search.id) } else { &[] },
-                k: usize::try_from(k[search.request as usize]).unwrap_or(usize::MAX).min(space.len()),
+                exclude: if itself {
+                    std::slice::from_ref(&search.id)
+                } else {
+                    &[]
+                },
+                k: usize::try_from(k[search.request as usize])
+                    .unwrap_or(usize::MAX)
+                    .min(space.len()),
                 min_similarity: min.as_ref().map(|min| min[search.request as usize]),
             })
             .collect();
         let widest = queries.iter().map(|q| q.k as u64).max().unwrap_or(0);
         exec.check("nn", widest)?;
-        Ok(Found { search_of, hits: self.hits(exec, &space, &searches, &queries)? })
+        Ok(Found {
+            search_of,
+            hits: self.hits(exec, &space, &searches, &queries)?,
+        })
     }
 
     /// Whether a search depends on the request, not only on where it starts.
@@ -200,7 +283,12 @@ impl Nn {
     }
 
     /// The distinct searches, in the order of their first use.
-    fn searches(&self, exec: &Exec, input: &Rows, own: &ann::Vectors) -> (Vec<Search>, Vec<Option<u32>>) {
+    fn searches(
+        &self,
+        exec: &Exec,
+        input: &Rows,
+        own: &ann::Vectors,
+    ) -> (Vec<Search>, Vec<Option<u32>>) {
         let per_request = self.per_request(exec);
         let mut known = HashMap::new();
         let mut searches = Vec::new();
@@ -211,7 +299,10 @@ impl Nn {
                 let key = (id, if per_request { request } else { 0 });
                 search_of.push(has_vector.then(|| {
                     *known.entry(key).or_insert_with(|| {
-                        searches.push(Search { id, request: request as u32 });
+                        searches.push(Search {
+                            id,
+                            request: request as u32,
+                        });
                         searches.len() as u32 - 1
                     })
                 }));
@@ -238,9 +329,17 @@ impl Nn {
         let mut start = 0;
         while start < queries.len() {
             let request = searches[start].request;
-            let end = start + searches[start..].iter().take_while(|s| s.request == request).count();
+            let end = start
+                + searches[start..]
+                    .iter()
+                    .take_while(|s| s.request == request)
+                    .count();
             let allowed = self.allowed(exec, request as usize);
-            hits.extend(ann::exact_search(space, &queries[start..end], Some(&allowed)));
+            hits.extend(ann::exact_search(
+                space,
+                &queries[start..end],
+                Some(&allowed),
+            ));
             exec.check("nn", 0)?;
             start = end;
         }
@@ -253,7 +352,12 @@ impl Nn {
         let n = run.snapshot.schema().entity(self.to).rows;
         let ids: Vec<u32> = (0..n).collect();
         let owners = vec![request as u32; ids.len()];
-        let frame = Frame { n: ids.len(), owners: &owners, ids: &ids, ..Frame::requests(run) };
+        let frame = Frame {
+            n: ids.len(),
+            owners: &owners,
+            ids: &ids,
+            ..Frame::requests(run)
+        };
         let mut bits = vec![0u64; ids.len().div_ceil(64)];
         for id in ids.iter().filter(|&&id| run.visible(self.to, id, request)) {
             bits[*id as usize / 64] |= 1 << (id % 64);
@@ -271,18 +375,31 @@ impl Nn {
 fn walk_graph(graph: &ann::Graph, space: &ann::Vectors, queries: &[Query]) -> Vec<Vec<Hit>> {
     let search = |scratch: &mut Scratch, query: &Query| {
         let mut hits = Vec::with_capacity(query.k);
-        graph.search(space, query, ann::Graph::default_ef(query.k), scratch, &mut hits);
+        graph.search(
+            space,
+            query,
+            ann::Graph::default_ef(query.k),
+            scratch,
+            &mut hits,
+        );
         hits
     };
-    queries.par_iter().map_init(Scratch::default, search).collect()
+    queries
+        .par_iter()
+        .map_init(Scratch::default, search)
+        .collect()
 }
 
 fn contributions(input: &Rows, found: &Found) -> Contributions {
-    let mut all = Contributions { offsets: vec![0], ..Contributions::default() };
+    let mut all = Contributions {
+        offsets: vec![0],
+        ..Contributions::default()
+    };
     for request in 0..input.requests() {
         for row in input.range(request) {
             let hits = found.search_of[row].map_or(&[][..], |search| &found.hits[search as usize]);
-            all.parents.resize(all.parents.len() + hits.len(), row as u32);
+            all.parents
+                .resize(all.parents.len() + hits.len(), row as u32);
             all.ids.extend(hits.iter().map(|hit| hit.row));
             all.weights.extend(hits.iter().map(|hit| hit.similarity));
         }

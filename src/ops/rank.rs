@@ -16,9 +16,21 @@ pub const RANK: Operator = Operator {
     name: "rank",
     source: false,
     params: &[
-        Param { name: "ranking_model", ty: "model = default", named: false },
-        Param { name: "value", ty: "value?", named: false },
-        Param { name: "keep", ty: "int = all", named: false },
+        Param {
+            name: "ranking_model",
+            ty: "model = default",
+            named: false,
+        },
+        Param {
+            name: "value",
+            ty: "value?",
+            named: false,
+        },
+        Param {
+            name: "keep",
+            ty: "int = all",
+            named: false,
+        },
     ],
     rest: Rest::None,
     page: include_str!("../../docs/operators/rank.md"),
@@ -31,13 +43,21 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let model = b.model("ranking_model", &shape)?;
     let first = shape.columns.len();
     for (name, expr) in &model.heads {
-        let column = BoundColumn { name: name.clone(), ty: expr.ty.clone(), constant: false };
+        let column = BoundColumn {
+            name: name.clone(),
+            ty: expr.ty.clone(),
+            constant: false,
+        };
         match shape.find(name) {
             Some(place) => shape.columns[place] = column,
             None => shape.columns.push(column),
         }
     }
-    let places: Vec<usize> = model.heads.iter().filter_map(|(name, _)| shape.find(name)).collect();
+    let places: Vec<usize> = model
+        .heads
+        .iter()
+        .filter_map(|(name, _)| shape.find(name))
+        .collect();
     let value = b.row_value("value", &shape, None);
     let keep = b.count("keep");
     let (value, keep) = (value?, keep?);
@@ -47,17 +67,39 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         (None, None, [_]) => Source::Head(places[0]),
         (None, None, heads) => {
             let names: Vec<&str> = heads.iter().map(|(name, _)| name.as_str()).collect();
-            let message = format!("model `{}` has {} heads and no score of its own", model.name, names.len());
-            let help = format!("say how they count: `rank({}, value={})`", model.name, names.join(" + "));
+            let message = format!(
+                "model `{}` has {} heads and no score of its own",
+                model.name,
+                names.len()
+            );
+            let help = format!(
+                "say how they count: `rank({}, value={})`",
+                model.name,
+                names.join(" + ")
+            );
             b.report(Diagnostic::new(code::E0303, b.span(), message).help(help));
             return None;
         }
     };
     debug_assert!(places.iter().all(|&p| p < shape.columns.len()) && first <= shape.columns.len());
     let shape = shape.at_most(keep.as_ref().and_then(Quantity::known));
-    let heads = model.heads.into_iter().map(|(_, e)| e).zip(places).collect();
-    let op = Rank { model: model.name, heads, score, keep: keep.unwrap_or(Quantity::All) };
-    Some(Bound { op: Arc::new(op), inputs: vec![input], shape })
+    let heads = model
+        .heads
+        .into_iter()
+        .map(|(_, e)| e)
+        .zip(places)
+        .collect();
+    let op = Rank {
+        model: model.name,
+        heads,
+        score,
+        keep: keep.unwrap_or(Quantity::All),
+    };
+    Some(Bound {
+        op: Arc::new(op),
+        inputs: vec![input],
+        shape,
+    })
 }
 
 /// What the score is made of.
@@ -91,7 +133,11 @@ impl Op for Rank {
             Source::Own(expr) => parts.push(show(expr, schema).to_string()),
             Source::Head(_) => {}
         }
-        parts.extend(self.heads.iter().map(|(e, _)| format!("head {}", show(e, schema))));
+        parts.extend(
+            self.heads
+                .iter()
+                .map(|(e, _)| format!("head {}", show(e, schema))),
+        );
         if self.keep != Quantity::All {
             parts.push(format!("keep={}", quantity(&self.keep, schema)));
         }
@@ -116,14 +162,18 @@ impl Op for Rank {
         let frame = Frame::rows(exec.run, inputs[0], &owners);
         for (head, place) in &self.heads {
             let column = frame.column(head);
-            if *place < rows.columns.len() { rows.columns[*place] = column } else { rows.columns.push(column) }
+            if *place < rows.columns.len() {
+                rows.columns[*place] = column
+            } else {
+                rows.columns.push(column)
+            }
         }
         rows.scores = match &self.score {
             Source::Own(expr) => scores(frame.column(expr), &expr.ty),
-            Source::Value(expr) => scores(Frame::rows(exec.run, &rows, &owners).column(expr), &expr.ty),
-            Source::Head(place) => {
-                scores(rows.columns[*place].clone(), &crate::types::Type::Float)
+            Source::Value(expr) => {
+                scores(Frame::rows(exec.run, &rows, &owners).column(expr), &expr.ty)
             }
+            Source::Head(place) => scores(rows.columns[*place].clone(), &crate::types::Type::Float),
         };
         let sorted = rows.sorted_by_score();
         Ok(match self.keep {

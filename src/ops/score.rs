@@ -14,7 +14,11 @@ use std::sync::Arc;
 pub const SCORE: Operator = Operator {
     name: "score",
     source: false,
-    params: &[Param { name: "expr", ty: "float", named: false }],
+    params: &[Param {
+        name: "expr",
+        ty: "float",
+        named: false,
+    }],
     rest: Rest::None,
     page: include_str!("../../docs/operators/score.md"),
     bind,
@@ -28,13 +32,23 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         b.report(Diagnostic::new(code::E0303, b.span(), "`score` needs an expression").help(help));
         return None;
     };
-    let ok = matches!(expr.ty, Type::Int | Type::Float | Type::Duration | Type::Time | Type::Null | Type::Error);
+    let ok = matches!(
+        expr.ty,
+        Type::Int | Type::Float | Type::Duration | Type::Time | Type::Null | Type::Error
+    );
     if !ok {
-        let message = format!("a score is a number, a duration or a time, not {}", b.schema().type_name(&expr.ty));
+        let message = format!(
+            "a score is a number, a duration or a time, not {}",
+            b.schema().type_name(&expr.ty)
+        );
         b.report(Diagnostic::new(code::E0302, b.arg_span("expr"), message));
         return None;
     }
-    Some(Bound { op: Arc::new(Score { expr }), inputs: vec![input], shape })
+    Some(Bound {
+        op: Arc::new(Score { expr }),
+        inputs: vec![input],
+        shape,
+    })
 }
 
 #[derive(Debug)]
@@ -58,7 +72,10 @@ impl Op for Score {
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let mut rows = inputs[0].clone();
         let owners = rows.owners();
-        rows.scores = scores(Frame::rows(exec.run, &rows, &owners).column(&self.expr), &self.expr.ty);
+        rows.scores = scores(
+            Frame::rows(exec.run, &rows, &owners).column(&self.expr),
+            &self.expr.ty,
+        );
         Ok(rows.sorted_by_score())
     }
 }
@@ -66,7 +83,9 @@ impl Op for Score {
 /// Scores from a column: durations and times count in seconds.
 pub fn scores(column: Column, ty: &Type) -> Vec<f64> {
     match (column, ty) {
-        (Column::I64(v), Type::Duration | Type::Time) => v.into_iter().map(|us| widen(us) / 1e6).collect(),
+        (Column::I64(v), Type::Duration | Type::Time) => {
+            v.into_iter().map(|us| widen(us) / 1e6).collect()
+        }
         (column, _) => {
             let n = column.len();
             match from_column(column) {

@@ -14,13 +14,21 @@ use std::sync::Arc;
 /// `a - b`: rows of `a` that are not in `b`. Both must be of one entity.
 pub fn difference(graph: &Graph, a: NodeId, b: NodeId) -> Bound {
     let shape = graph.shape(a).clone();
-    Bound { op: Arc::new(Member { wanted: false }), inputs: vec![a, b], shape }
+    Bound {
+        op: Arc::new(Member { wanted: false }),
+        inputs: vec![a, b],
+        shape,
+    }
 }
 
 /// `a & b`: rows of `a` that are in `b`. Both must be of one entity.
 pub fn intersection(graph: &Graph, a: NodeId, b: NodeId) -> Bound {
     let shape = graph.shape(a).clone().at_most(graph.shape(b).bound);
-    Bound { op: Arc::new(Member { wanted: true }), inputs: vec![a, b], shape }
+    Bound {
+        op: Arc::new(Member { wanted: true }),
+        inputs: vec![a, b],
+        shape,
+    }
 }
 
 /// Keeps rows of the first input by whether the second has them.
@@ -70,14 +78,25 @@ pub fn union(graph: &Graph, a: NodeId, b: NodeId) -> Result<Bound, (BoundColumn,
     }
     // a branch that lacks a column has null there, so nothing is constant any more
     columns.iter_mut().for_each(|c| c.constant = false);
-    let bound = left.bound.zip(right.bound).map(|(x, y)| x.saturating_add(y));
+    let bound = left
+        .bound
+        .zip(right.bound)
+        .map(|(x, y)| x.saturating_add(y));
     let place = |shape: &Shape| columns.iter().map(|c| shape.find(&c.name)).collect();
     let op = Union {
         places: [place(left), place(right)],
         types: columns.iter().map(|c| c.ty.clone()).collect(),
     };
-    let shape = Shape { entity: left.entity, bound: min_bound(bound, None), columns };
-    Ok(Bound { op: Arc::new(op), inputs: vec![a, b], shape })
+    let shape = Shape {
+        entity: left.entity,
+        bound: min_bound(bound, None),
+        columns,
+    };
+    Ok(Bound {
+        op: Arc::new(op),
+        inputs: vec![a, b],
+        shape,
+    })
 }
 
 #[derive(Debug)]
@@ -102,7 +121,10 @@ impl Op for Union {
 
     fn run(&self, _: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let (a, b) = (inputs[0], inputs[1]);
-        let mut union = Rows { offsets: vec![0], ..Rows::default() };
+        let mut union = Rows {
+            offsets: vec![0],
+            ..Rows::default()
+        };
         // places in `a`, then in `b` counted on from the end of `a`
         let mut places = Vec::new();
         for request in 0..a.requests() {
@@ -113,7 +135,9 @@ impl Op for Union {
             places.extend(rows.iter().map(|r| r.place));
             union.offsets.push(union.ids.len() as u32);
         }
-        union.columns = (0..self.types.len()).map(|c| self.column(c, a, b, &places)).collect();
+        union.columns = (0..self.types.len())
+            .map(|c| self.column(c, a, b, &places))
+            .collect();
         Ok(union)
     }
 }
@@ -137,13 +161,20 @@ struct Row {
 
 /// The rows of both; of one that is in both, the larger score and its side (ties: the first).
 fn merged(a: &Rows, b: &Rows, request: usize) -> Vec<Row> {
-    let row = |rows: &Rows, i: usize, base: usize| Row { id: rows.ids[i], score: rows.scores[i], place: (base + i) as u32 };
+    let row = |rows: &Rows, i: usize, base: usize| Row {
+        id: rows.ids[i],
+        score: rows.scores[i],
+        place: (base + i) as u32,
+    };
     let mut rows: Vec<Row> = a.range(request).map(|i| row(a, i, 0)).collect();
     let mut known: HashMap<u32, usize> = rows.iter().enumerate().map(|(i, r)| (r.id, i)).collect();
     for i in b.range(request) {
         let more = row(b, i, a.len());
         match known.get(&more.id) {
-            Some(&place) if more.score > rows[place].score || (rows[place].score.is_nan() && !more.score.is_nan()) => {
+            Some(&place)
+                if more.score > rows[place].score
+                    || (rows[place].score.is_nan() && !more.score.is_nan()) =>
+            {
                 rows[place] = more;
             }
             Some(_) => {}

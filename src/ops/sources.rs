@@ -17,8 +17,16 @@ struct Viewer;
 
 /// The source `user` of a schema.
 pub fn viewer(schema: &Schema) -> Bound {
-    let shape = Shape { entity: schema.viewer, columns: Vec::new(), bound: Some(1) };
-    Bound { op: Arc::new(Viewer), inputs: Vec::new(), shape }
+    let shape = Shape {
+        entity: schema.viewer,
+        columns: Vec::new(),
+        bound: Some(1),
+    };
+    Bound {
+        op: Arc::new(Viewer),
+        inputs: Vec::new(),
+        shape,
+    }
 }
 
 impl Op for Viewer {
@@ -48,7 +56,11 @@ impl Op for Viewer {
 pub const ALL: Operator = Operator {
     name: "all",
     source: true,
-    params: &[Param { name: "entity", ty: "entity", named: false }],
+    params: &[Param {
+        name: "entity",
+        ty: "entity",
+        named: false,
+    }],
     rest: Rest::None,
     page: include_str!("../../docs/operators/all.md"),
     bind: bind_all,
@@ -62,7 +74,15 @@ fn bind_all(b: &mut dyn Bind) -> Option<Bound> {
 /// The source `all(entity)`.
 pub fn everything(schema: &Schema, entity: EntityId) -> Bound {
     let bound = Some(u64::from(schema.entity(entity).rows));
-    Bound { op: Arc::new(All { entity }), inputs: Vec::new(), shape: Shape { entity, columns: Vec::new(), bound } }
+    Bound {
+        op: Arc::new(All { entity }),
+        inputs: Vec::new(),
+        shape: Shape {
+            entity,
+            columns: Vec::new(),
+            bound,
+        },
+    }
 }
 
 /// Every visible row of an entity, in table order.
@@ -88,10 +108,14 @@ impl Op for All {
         let run = exec.run;
         let n = run.snapshot.schema().entity(self.entity).rows;
         exec.check("all", u64::from(n))?;
-        let mut rows = Rows { offsets: vec![0], ..Rows::default() };
+        let mut rows = Rows {
+            offsets: vec![0],
+            ..Rows::default()
+        };
         let everything = run.all_visible(self.entity);
         for request in 0..run.requests() {
-            rows.ids.extend((0..n).filter(|&id| everything || run.visible(self.entity, id, request)));
+            rows.ids
+                .extend((0..n).filter(|&id| everything || run.visible(self.entity, id, request)));
             rows.offsets.push(rows.ids.len() as u32);
         }
         rows.scores = vec![1.0; rows.ids.len()];
@@ -103,9 +127,21 @@ pub const GIVEN: Operator = Operator {
     name: "given",
     source: true,
     params: &[
-        Param { name: "entity", ty: "entity", named: false },
-        Param { name: "ids", ty: "list[id]", named: false },
-        Param { name: "scores", ty: "list[float]?", named: false },
+        Param {
+            name: "entity",
+            ty: "entity",
+            named: false,
+        },
+        Param {
+            name: "ids",
+            ty: "list[id]",
+            named: false,
+        },
+        Param {
+            name: "scores",
+            ty: "list[float]?",
+            named: false,
+        },
     ],
     rest: Rest::None,
     page: include_str!("../../docs/operators/given.md"),
@@ -117,12 +153,26 @@ fn bind_given(b: &mut dyn Bind) -> Option<Bound> {
     let ids = b.request_value("ids", Some(&Type::List(Box::new(Type::Id(entity)))))?;
     let Some(ids) = ids else {
         let message = "`given` needs the ids that it stands for";
-        b.report(Diagnostic::new(code::E0303, b.span(), message).help("write `given(media, [1, 2, 3])`"));
+        b.report(
+            Diagnostic::new(code::E0303, b.span(), message).help("write `given(media, [1, 2, 3])`"),
+        );
         return None;
     };
     let scores = b.request_value("scores", Some(&Type::List(Box::new(Type::Float))))?;
-    let shape = Shape { entity, columns: Vec::new(), bound: Some(u64::from(b.schema().entity(entity).rows)) };
-    Some(Bound { op: Arc::new(Given { entity, ids, scores }), inputs: Vec::new(), shape })
+    let shape = Shape {
+        entity,
+        columns: Vec::new(),
+        bound: Some(u64::from(b.schema().entity(entity).rows)),
+    };
+    Some(Bound {
+        op: Arc::new(Given {
+            entity,
+            ids,
+            scores,
+        }),
+        inputs: Vec::new(),
+        shape,
+    })
 }
 
 /// Ids in the order in which they are given; duplicates keep the first.
@@ -140,8 +190,15 @@ impl Op for Given {
 
     fn details(&self, schema: &Schema) -> String {
         let name = &schema.entity(self.entity).name;
-        let scores = self.scores.as_ref().map(|s| format!(", scores={}", show(s, schema)));
-        format!("{name}, {}{}", show(&self.ids, schema), scores.unwrap_or_default())
+        let scores = self
+            .scores
+            .as_ref()
+            .map(|s| format!(", scores={}", show(s, schema)));
+        format!(
+            "{name}, {}{}",
+            show(&self.ids, schema),
+            scores.unwrap_or_default()
+        )
     }
 
     fn exprs(&self) -> Vec<&Expr> {
@@ -151,11 +208,21 @@ impl Op for Given {
     fn run(&self, exec: &Exec, _: &[&Rows]) -> Result<Rows, RunError> {
         let frame = Frame::requests(exec.run);
         let ids = elements(frame.eval(&self.ids), exec.run.requests());
-        let scores = self.scores.as_ref().map(|s| elements(frame.eval(s), exec.run.requests()));
-        let mut rows = Rows { offsets: vec![0], ..Rows::default() };
+        let scores = self
+            .scores
+            .as_ref()
+            .map(|s| elements(frame.eval(s), exec.run.requests()));
+        let mut rows = Rows {
+            offsets: vec![0],
+            ..Rows::default()
+        };
         for (request, ids) in ids.into_iter().enumerate() {
             let ids = ids.map(Val::codes).map_or(Vec::new(), |v| v.spread(1));
-            let scores = scores.as_ref().map(|s| s[request].clone().map_or(Vec::new(), |v| v.floats().spread(1)));
+            let scores = scores.as_ref().map(|s| {
+                s[request]
+                    .clone()
+                    .map_or(Vec::new(), |v| v.floats().spread(1))
+            });
             self.add(exec, request, &ids, scores.as_deref(), &mut rows);
             exec.check("given", ids.len() as u64)?;
             rows.offsets.push(rows.ids.len() as u32);
@@ -165,7 +232,14 @@ impl Op for Given {
 }
 
 impl Given {
-    fn add(&self, exec: &Exec, request: usize, ids: &[u32], scores: Option<&[f64]>, rows: &mut Rows) {
+    fn add(
+        &self,
+        exec: &Exec,
+        request: usize,
+        ids: &[u32],
+        scores: Option<&[f64]>,
+        rows: &mut Rows,
+    ) {
         let table = exec.run.snapshot.schema().entity(self.entity);
         let mut seen = std::collections::HashSet::new();
         let (mut unknown, mut position) = (0, 0);
@@ -184,24 +258,34 @@ impl Given {
             });
         }
         if unknown > 0 {
-            exec.warn(request, format!("`given`: {unknown} of {} ids are not in `{}`", ids.len(), table.name));
+            exec.warn(
+                request,
+                format!(
+                    "`given`: {unknown} of {} ids are not in `{}`",
+                    ids.len(),
+                    table.name
+                ),
+            );
         }
     }
 }
 
 /// The elements of each request's list, each as a value of many rows; none for a null list.
 fn elements(lists: Val, requests: usize) -> Vec<Option<Val<'static>>> {
-    let Val::List(slots, items) = lists else { return vec![None; requests] };
+    let Val::List(slots, items) = lists else {
+        return vec![None; requests];
+    };
     let slots = slots.spread(requests);
     let one = |slot: [u32; 2]| {
         let places: Vec<u32> = (slot[0]..slot[0] + slot[1]).collect();
         let n = places.len();
         match &items {
-            Items::Stored(view) => {
-                Val::read(*view, &Arg::Many(places.into())).owned(n)
-            }
+            Items::Stored(view) => Val::read(*view, &Arg::Many(places.into())).owned(n),
             Items::Made(column) => Val::borrow(column).pick(&places).owned(n),
         }
     };
-    slots.into_iter().map(|slot| (slot[0] != NULL_CODE).then(|| one(slot))).collect()
+    slots
+        .into_iter()
+        .map(|slot| (slot[0] != NULL_CODE).then(|| one(slot)))
+        .collect()
 }

@@ -15,9 +15,21 @@ pub const TAKE: Operator = Operator {
     name: "take",
     source: false,
     params: &[
-        Param { name: "n", ty: "int", named: false },
-        Param { name: "offset", ty: "int = 0", named: false },
-        Param { name: "per", ty: "expr?", named: false },
+        Param {
+            name: "n",
+            ty: "int",
+            named: false,
+        },
+        Param {
+            name: "offset",
+            ty: "int = 0",
+            named: false,
+        },
+        Param {
+            name: "per",
+            ty: "expr?",
+            named: false,
+        },
     ],
     rest: Rest::None,
     page: include_str!("../../docs/operators/take.md"),
@@ -33,17 +45,29 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let (n, offset, per) = (n?, offset?, per?);
     let Some(n) = n else {
         let help = "write `take(25)`";
-        b.report(Diagnostic::new(code::E0303, b.span(), "`take` needs a number of rows").help(help));
+        b.report(
+            Diagnostic::new(code::E0303, b.span(), "`take` needs a number of rows").help(help),
+        );
         return None;
     };
     if n == Quantity::Number(0) {
         let help = "ask for at least one row, or leave the operator out";
-        b.report(Diagnostic::new(code::E0601, b.arg_span("n"), "`take(0)` never gives a row").help(help));
+        b.report(
+            Diagnostic::new(code::E0601, b.arg_span("n"), "`take(0)` never gives a row").help(help),
+        );
         return None;
     }
     let bound = if per.is_none() { n.known() } else { None };
-    let op = Take { n, offset: offset.unwrap_or(Quantity::Number(0)), per };
-    Some(Bound { op: Arc::new(op), inputs: vec![input], shape: shape.at_most(bound) })
+    let op = Take {
+        n,
+        offset: offset.unwrap_or(Quantity::Number(0)),
+        per,
+    };
+    Some(Bound {
+        op: Arc::new(op),
+        inputs: vec![input],
+        shape: shape.at_most(bound),
+    })
 }
 
 #[derive(Debug)]
@@ -79,10 +103,18 @@ impl Op for Take {
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let rows = inputs[0];
-        let (n, offset) = (self.n.per_request(exec.run), self.offset.per_request(exec.run));
-        let Some(per) = &self.per else { return Ok(window(rows, &offset, &n)) };
+        let (n, offset) = (
+            self.n.per_request(exec.run),
+            self.offset.per_request(exec.run),
+        );
+        let Some(per) = &self.per else {
+            return Ok(window(rows, &offset, &n));
+        };
         let owners = rows.owners();
-        let keys = keys_of(&[Frame::rows(exec.run, rows, &owners).column(per)], rows.len());
+        let keys = keys_of(
+            &[Frame::rows(exec.run, rows, &owners).column(per)],
+            rows.len(),
+        );
         let mut keep = vec![0u8; rows.len()];
         for request in 0..rows.requests() {
             let range = rows.range(request);
@@ -90,7 +122,10 @@ impl Op for Take {
             let mut before = vec![0u64; count];
             for (row, groups) in range.zip(&groups) {
                 // a row of several groups stays if all of them have room
-                let fits = |&g: &u32| (offset[request]..offset[request].saturating_add(n[request])).contains(&before[g as usize]);
+                let fits = |&g: &u32| {
+                    (offset[request]..offset[request].saturating_add(n[request]))
+                        .contains(&before[g as usize])
+                };
                 keep[row] = u8::from(groups.iter().all(fits));
                 groups.iter().for_each(|&g| before[g as usize] += 1);
             }

@@ -26,9 +26,14 @@ impl Vectors {
         for (number, embedding) in snapshot.schema().embeddings.iter().enumerate() {
             for &entity in &embedding.entities {
                 let number = number as u32;
-                let Some(vectors) = vectors_of(snapshot, number, entity) else { continue };
+                let Some(vectors) = vectors_of(snapshot, number, entity) else {
+                    continue;
+                };
                 if !ann::prefers_exact(vectors.len()) {
-                    indexes.insert((number, entity), open(snapshot, (number, entity), &vectors, progress)?);
+                    indexes.insert(
+                        (number, entity),
+                        open(snapshot, (number, entity), &vectors, progress)?,
+                    );
                 }
             }
         }
@@ -37,7 +42,9 @@ impl Vectors {
 
     /// The graph over the vectors of an entity; none where they are few enough to scan.
     pub fn graph(&self, embedding: u32, entity: EntityId) -> Option<&Graph<'static>> {
-        self.indexes.get(&(embedding, entity)).map(|index| &index.graph)
+        self.indexes
+            .get(&(embedding, entity))
+            .map(|index| &index.graph)
     }
 }
 
@@ -48,33 +55,56 @@ fn open(
     progress: &dyn Progress,
 ) -> Result<Index, DataError> {
     let schema = snapshot.schema();
-    let name = format!("index-{}-{}", schema.embeddings[embedding as usize].name, schema.entity(entity).name);
+    let name = format!(
+        "index-{}-{}",
+        schema.embeddings[embedding as usize].name,
+        schema.entity(entity).name
+    );
     let params = GraphParams::default();
     let hash = snapshot.vectors_hash(embedding as usize, entity);
     let key = xxh3_64(format!("{hash:?} {:?} {params:?}", vectors.metric).as_bytes());
     let build = || {
-        let image = ann::build_graph(vectors, params, &|done, total| progress.report(&name, done, total));
+        let image = ann::build_graph(vectors, params, &|done, total| {
+            progress.report(&name, done, total)
+        });
         // an image that could not be made is empty, and reported when it is opened
-        image.map(|image| image.as_bytes().to_vec()).unwrap_or_default()
+        image
+            .map(|image| image.as_bytes().to_vec())
+            .unwrap_or_default()
     };
     let image = snapshot.artifact(&name, key, build)?;
     // SAFETY: the bytes are a read-only map that lives as long as `image`, which is kept beside
     // the graph, is never changed, and is dropped after it (fields drop in order).
     let bytes: &'static [u8] = unsafe { std::mem::transmute::<&[u8], &'static [u8]>(&image[..]) };
-    let graph = Graph::open(bytes).map_err(|message| {
-        let error = DataError::new(snapshot.folder(), format!("the vector index `{name}` cannot be read: {message}"));
+    let graph = Graph::open_unverified(bytes).map_err(|message| {
+        let error = DataError::new(
+            snapshot.folder(),
+            format!("the vector index `{name}` cannot be read: {message}"),
+        );
         error.help("delete it; it is made anew when it is needed")
     })?;
-    Ok(Index { graph, _image: image })
+    Ok(Index {
+        graph,
+        _image: image,
+    })
 }
 
 /// The vectors of an entity in an embedding, as the search wants them.
-pub fn vectors_of(snapshot: &Snapshot, embedding: u32, entity: EntityId) -> Option<ann::Vectors<'_>> {
+pub fn vectors_of(
+    snapshot: &Snapshot,
+    embedding: u32,
+    entity: EntityId,
+) -> Option<ann::Vectors<'_>> {
     let view = snapshot.vectors(embedding as usize, entity)?;
     let metric = match snapshot.schema().embeddings[embedding as usize].metric {
         Metric::Cosine => ann::Metric::Cosine,
         Metric::Dot => ann::Metric::Dot,
         Metric::L2 => ann::Metric::L2,
     };
-    Some(ann::Vectors { data: view.data, dim: view.dim, metric, present: view.present })
+    Some(ann::Vectors {
+        data: view.data,
+        dim: view.dim,
+        metric,
+        present: view.present,
+    })
 }

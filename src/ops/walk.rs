@@ -20,13 +20,41 @@ pub const WALK: Operator = Operator {
     name: "walk",
     source: false,
     params: &[
-        Param { name: "edge", ty: "edge", named: false },
-        Param { name: "limit", ty: "int = auto", named: false },
-        Param { name: "order", ty: "newest|strongest|listed|random", named: false },
-        Param { name: "within", ty: "duration?", named: false },
-        Param { name: "where", ty: "expr?", named: false },
-        Param { name: "weight", ty: "expr?", named: false },
-        Param { name: "merge", ty: "max|sum|count|mean|min|noisy_or", named: false },
+        Param {
+            name: "edge",
+            ty: "edge",
+            named: false,
+        },
+        Param {
+            name: "limit",
+            ty: "int = auto",
+            named: false,
+        },
+        Param {
+            name: "order",
+            ty: "newest|strongest|listed|random",
+            named: false,
+        },
+        Param {
+            name: "within",
+            ty: "duration?",
+            named: false,
+        },
+        Param {
+            name: "where",
+            ty: "expr?",
+            named: false,
+        },
+        Param {
+            name: "weight",
+            ty: "expr?",
+            named: false,
+        },
+        Param {
+            name: "merge",
+            ty: "max|sum|count|mean|min|noisy_or",
+            named: false,
+        },
     ],
     rest: Rest::None,
     page: include_str!("../../docs/operators/walk.md"),
@@ -34,8 +62,12 @@ pub const WALK: Operator = Operator {
 };
 
 const AUTO: u64 = 100;
-const ORDERS: [Case; 4] =
-    [Case::plain("newest"), Case::plain("strongest"), Case::plain("listed"), Case::plain("random")];
+const ORDERS: [Case; 4] = [
+    Case::plain("newest"),
+    Case::plain("strongest"),
+    Case::plain("listed"),
+    Case::plain("random"),
+];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Order {
@@ -55,10 +87,16 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let filter = b.link_value("where", &edge, &Type::Bool);
     let weight = b.link_value("weight", &edge, &Type::Float);
     let how = b.choice("merge", &Merge::CASES);
-    let (limit, order, within, filter, weight, how) = (limit?, order?, within?, filter?, weight?, how?);
+    let (limit, order, within, filter, weight, how) =
+        (limit?, order?, within?, filter?, weight?, how?);
     check_times(b, &edge, order.as_ref().map(|o| o.case), within.is_some())?;
     let order = match order {
-        Some(choice) => [Order::Newest, Order::Strongest, Order::Listed, Order::Random][choice.case],
+        Some(choice) => [
+            Order::Newest,
+            Order::Strongest,
+            Order::Listed,
+            Order::Random,
+        ][choice.case],
         None if edge.has_time => Order::Newest,
         None => Order::Listed,
     };
@@ -68,15 +106,37 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let shape = Shape {
         entity: edge.to,
         columns: shape.columns,
-        bound: Some(shape.bound.map_or(rows, |n| n.saturating_mul(per_row).min(rows))),
+        bound: Some(
+            shape
+                .bound
+                .map_or(rows, |n| n.saturating_mul(per_row).min(rows)),
+        ),
     };
     let merge = how.map_or(Merge::Max, |choice| Merge::from_case(choice.case));
-    let op = Walk { edge, limit, order, within, filter, weight, merge, keep: Vec::new() };
-    Some(Bound { op: Arc::new(op), inputs: vec![input], shape })
+    let op = Walk {
+        edge,
+        limit,
+        order,
+        within,
+        filter,
+        weight,
+        merge,
+        keep: Vec::new(),
+    };
+    Some(Bound {
+        op: Arc::new(op),
+        inputs: vec![input],
+        shape,
+    })
 }
 
 /// `newest` and `within` need an edge that has times.
-fn check_times(b: &mut dyn Bind, edge: &EdgeExpr, order: Option<usize>, within: bool) -> Option<()> {
+fn check_times(
+    b: &mut dyn Bind,
+    edge: &EdgeExpr,
+    order: Option<usize>,
+    within: bool,
+) -> Option<()> {
     let param = match (order, within) {
         (Some(0), _) => "order",
         (_, true) => "within",
@@ -96,13 +156,21 @@ fn most_links(schema: &Schema, edge: &EdgeExpr) -> u64 {
     match &edge.kind {
         EdgeKind::Table { edge, reverse } => {
             let edge = schema.edge(*edge);
-            u64::from(if *reverse { edge.max_in_degree } else { edge.max_out_degree })
+            u64::from(if *reverse {
+                edge.max_in_degree
+            } else {
+                edge.max_out_degree
+            })
         }
         EdgeKind::Reference { reverse: false, .. } => 1,
-        EdgeKind::Reference { entity, reference, reverse: true } => {
-            u64::from(schema.entity(*entity).references[*reference as usize].max_degree)
+        EdgeKind::Reference {
+            entity,
+            reference,
+            reverse: true,
+        } => u64::from(schema.entity(*entity).references[*reference as usize].max_degree),
+        EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => {
+            most_links(schema, inner)
         }
-        EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => most_links(schema, inner),
         EdgeKind::Union { branches, .. } => branches.iter().map(|b| most_links(schema, b)).sum(),
         EdgeKind::Chain { first, second, .. } => {
             most_links(schema, first).saturating_mul(most_links(schema, second))
@@ -129,12 +197,31 @@ impl Op for Walk {
     }
 
     fn details(&self, schema: &Schema) -> String {
-        let mut parts = vec![self.edge.name.clone(), format!("limit={}", quantity(&self.limit, schema))];
+        let mut parts = vec![
+            self.edge.name.clone(),
+            format!("limit={}", quantity(&self.limit, schema)),
+        ];
         parts.push(format!("order={}", ORDERS[self.order as usize].name));
-        parts.extend(self.within.iter().map(|e| format!("within={}", show(e, schema))));
-        parts.extend(self.filter.iter().map(|e| format!("where={}", show(e, schema))));
-        parts.extend(self.keep.iter().map(|e| format!("where to: {}", show(e, schema))));
-        parts.extend(self.weight.iter().map(|e| format!("weight={}", show(e, schema))));
+        parts.extend(
+            self.within
+                .iter()
+                .map(|e| format!("within={}", show(e, schema))),
+        );
+        parts.extend(
+            self.filter
+                .iter()
+                .map(|e| format!("where={}", show(e, schema))),
+        );
+        parts.extend(
+            self.keep
+                .iter()
+                .map(|e| format!("where to: {}", show(e, schema))),
+        );
+        parts.extend(
+            self.weight
+                .iter()
+                .map(|e| format!("weight={}", show(e, schema))),
+        );
         parts.push(format!("merge={}", self.merge.name()));
         parts.join(", ")
     }
@@ -142,7 +229,13 @@ impl Op for Walk {
     fn exprs(&self) -> Vec<&Expr> {
         let mut exprs = Vec::new();
         self.edge.walk(&mut |e| exprs.push(e));
-        exprs.extend(self.within.iter().chain(&self.filter).chain(&self.weight).chain(&self.keep));
+        exprs.extend(
+            self.within
+                .iter()
+                .chain(&self.filter)
+                .chain(&self.weight)
+                .chain(&self.keep),
+        );
         if let Quantity::PerRequest(limit) = &self.limit {
             exprs.push(limit);
         }
@@ -182,18 +275,27 @@ pub fn quantity(limit: &Quantity, schema: &Schema) -> String {
 impl Walk {
     /// The stored links, if the first of them in stored order are those that are wanted.
     fn plain_adjacency<'a>(&self, exec: &Exec<'a>) -> Option<Adjacency<'a>> {
-        let free = self.within.is_none() && self.filter.is_none() && self.weight.is_none() && self.keep.is_empty();
+        let free = self.within.is_none()
+            && self.filter.is_none()
+            && self.weight.is_none()
+            && self.keep.is_empty();
         if !free {
             return None;
         }
         let adjacency = match &self.edge.kind {
             EdgeKind::Table { edge, reverse } => exec.run.snapshot.adjacency(*edge, *reverse),
-            EdgeKind::Reference { entity, reference, reverse: true } => {
-                exec.run.snapshot.referrers(*entity, *reference as usize)
-            }
+            EdgeKind::Reference {
+                entity,
+                reference,
+                reverse: true,
+            } => exec.run.snapshot.referrers(*entity, *reference as usize),
             _ => return None,
         };
-        let stored = if adjacency.time.is_some() { Order::Newest } else { Order::Listed };
+        let stored = if adjacency.time.is_some() {
+            Order::Newest
+        } else {
+            Order::Listed
+        };
         let any_order = matches!(self.limit, Quantity::All) && self.order == Order::Newest;
         (self.order == stored || any_order).then_some(adjacency)
     }
@@ -201,14 +303,20 @@ impl Walk {
     /// The first visible links of every row, as they are stored.
     fn first_links(&self, exec: &Exec, input: &Rows, adjacency: &Adjacency) -> Contributions {
         let limits = self.limit.per_request(exec.run);
-        let mut found = Contributions { offsets: vec![0], ..Contributions::default() };
+        let mut found = Contributions {
+            offsets: vec![0],
+            ..Contributions::default()
+        };
         for (request, &limit) in limits.iter().enumerate() {
             let all_visible = exec.run.now[request] >= adjacency.latest;
             for parent in input.range(request) {
                 let range = adjacency.range(input.ids[parent]);
                 let seen = |place: &usize| {
                     let time = adjacency.time.map_or(NULL_INT, |time| time[*place]);
-                    time <= exec.run.now[request] && exec.run.visible(self.edge.to, adjacency.target[*place], request)
+                    time <= exec.run.now[request]
+                        && exec
+                            .run
+                            .visible(self.edge.to, adjacency.target[*place], request)
                 };
                 let before = found.ids.len();
                 let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -233,7 +341,9 @@ impl Walk {
                     }
                 }
                 let added = found.ids.len() - before;
-                found.parents.resize(found.parents.len() + added, parent as u32);
+                found
+                    .parents
+                    .resize(found.parents.len() + added, parent as u32);
             }
             found.offsets.push(found.ids.len() as u32);
         }
@@ -243,7 +353,10 @@ impl Walk {
     /// Links that satisfy every condition, ordered, then limited.
     fn chosen_links(&self, exec: &Exec, input: &Rows) -> Contributions {
         let owners = input.owners();
-        let starts = Starts { ids: &input.ids, owners: &owners };
+        let starts = Starts {
+            ids: &input.ids,
+            owners: &owners,
+        };
         let links = self.weighted(exec, self.matching(exec, starts), starts);
         let links = self.ordered(exec, links, starts);
         let limits = self.limit.per_request(exec.run);
@@ -254,10 +367,19 @@ impl Walk {
             let limit = usize::try_from(limits[owner as usize]).unwrap_or(usize::MAX);
             keep[start..end.min(start.saturating_add(limit))].fill(1);
         }
-        let links = if keep.contains(&0) { links.retain(&keep) } else { links };
+        let links = if keep.contains(&0) {
+            links.retain(&keep)
+        } else {
+            links
+        };
         let offsets = links.offsets(input.len());
         let request_offsets = input.offsets.iter().map(|&o| offsets[o as usize]).collect();
-        Contributions { offsets: request_offsets, parents: links.parent, ids: links.to, weights: links.weight }
+        Contributions {
+            offsets: request_offsets,
+            parents: links.parent,
+            ids: links.to,
+            weights: links.weight,
+        }
     }
 
     /// Links that pass `within` and the conditions.
@@ -328,7 +450,12 @@ impl Walk {
             let viewer = keys.key(exec.run.snapshot.schema().viewer, exec.run.viewers[request]);
             let from = keys.key(self.edge.from, starts.ids[parent]);
             let to = keys.key(self.edge.to, links.to[link]);
-            uniform(exec.run.seeds[request], viewer.as_ref(), "", &[from.as_ref(), to.as_ref()])
+            uniform(
+                exec.run.seeds[request],
+                viewer.as_ref(),
+                "",
+                &[from.as_ref(), to.as_ref()],
+            )
         };
         (0..links.len()).map(draw).collect()
     }
@@ -337,13 +464,26 @@ impl Walk {
 /// Evaluates something over links.
 fn over<R>(exec: &Exec, links: &Links, starts: Starts, f: impl Fn(&Frame) -> R) -> R {
     let owners = links.owners(starts);
-    f(&Frame::links(exec.run, &owners, LinkFrame { links, from: starts.ids, outer: None }))
+    f(&Frame::links(
+        exec.run,
+        &owners,
+        LinkFrame {
+            links,
+            from: starts.ids,
+            outer: None,
+        },
+    ))
 }
 
 /// Evaluates something over the entities that links reach.
 fn reached<R>(exec: &Exec, links: &Links, starts: Starts, f: impl Fn(&Frame) -> R) -> R {
     let owners = links.owners(starts);
-    f(&Frame { n: links.len(), owners: &owners, ids: &links.to, ..Frame::requests(exec.run) })
+    f(&Frame {
+        n: links.len(),
+        owners: &owners,
+        ids: &links.to,
+        ..Frame::requests(exec.run)
+    })
 }
 
 /// A condition that a fan-out can take over: it reads the entity, the request, nothing bound.

@@ -314,17 +314,28 @@ impl Snapshot {
 
     /// A hash of the vectors of an entity in an embedding, for what is derived from them.
     pub fn vectors_hash(&self, embedding: usize, entity: EntityId) -> Option<u64> {
-        let place = self.schema().embeddings[embedding].entities.iter().position(|&e| e == entity)?;
+        let place = self.schema().embeddings[embedding]
+            .entities
+            .iter()
+            .position(|&e| e == entity)?;
         let layout = &self.layout().embeddings[embedding][place];
         let hash = |buffer: Buf| self.manifest.buffers[buffer].xxh3;
-        let parts = [layout.dim as u64, hash(layout.data), layout.present.map_or(0, hash)];
+        let parts = [
+            layout.dim as u64,
+            hash(layout.data),
+            layout.present.map_or(0, hash),
+        ];
         Some(xxhash_rust::xxh3::xxh3_64(bytes(&parts)))
     }
 
     /// The vectors of an entity in an embedding, as a column.
     pub fn vector_column(&self, embedding: usize, entity: EntityId) -> Option<ColumnView<'_>> {
         let view = self.vectors(embedding, entity)?;
-        Some(ColumnView::Vector { dim: view.dim, data: view.data, present: view.present })
+        Some(ColumnView::Vector {
+            dim: view.dim,
+            data: view.data,
+            present: view.present,
+        })
     }
 
     /// The largest time of a link: `now = "latest"` is one microsecond after it.

@@ -22,7 +22,10 @@ pub struct Adjacency<'a> {
 impl Adjacency<'_> {
     /// The places of a row's links in the arrays; none for a row that the entity does not have.
     pub fn range(&self, row: u32) -> Range<usize> {
-        match self.offsets.get(row as usize..(row as usize).saturating_add(2)) {
+        match self
+            .offsets
+            .get(row as usize..(row as usize).saturating_add(2))
+        {
             Some(&[start, end]) => start as usize..end as usize,
             _ => 0..0,
         }

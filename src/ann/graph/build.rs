@@ -1,5 +1,6 @@
 //! Building: batches that double, each searched against the frozen graph and then linked in order.
 
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
@@ -7,9 +8,9 @@ use rayon::prelude::*;
 use super::image::{GraphImage, Parts};
 use super::nodes::Nodes;
 use super::prune::{Pruner, Space};
-use super::walk::{Field, Probe, Terms, Walk};
+use super::walk::{Field, Terms, Walk};
 use super::{MAX_NODES, NONE};
-use crate::ann::simd::{Codes, Level};
+use crate::ann::simd::{CodedQuery, Codes, Level};
 use crate::ann::{Metric, Vectors};
 
 /// Nodes handled by one task.
@@ -57,7 +58,11 @@ pub fn build_graph(
     let mut builder = Builder::new(&nodes, params);
     builder.insert_all(progress);
     let links = builder.finished_links();
-    let landmarks = reachable_from(&links, builder.degree, builder.landmarks());
+    let landmarks = match vectors.metric {
+        // short vectors are near to nothing under dot: few link to them, and few searches want them
+        Metric::Dot => builder.landmarks().to_vec(),
+        Metric::Cosine | Metric::L2 => reachable_from(&links, builder.degree, builder.landmarks()),
+    };
     Ok(GraphImage::write(&Parts {
         table_rows: vectors.len(),
         degree: builder.degree,
@@ -76,7 +81,6 @@ struct Builder<'a> {
     space: Space<'a>,
     landmark_codes: Vec<u8>,
     landmark_norms: Vec<i32>,
-    landmark_lifts: Option<Vec<i32>>,
     degree: usize,
     /// Room for neighbours while building: lists are pruned when it is used up, not at every link.
     room: usize,
@@ -84,7 +88,7 @@ struct Builder<'a> {
     alpha: f32,
     /// `room` per node.
     links: Vec<u32>,
-    walks: Shelf<(Walk, Probe)>,
+    walks: Shelf<(Walk, CodedQuery)>,
 }
 
 impl<'a> Builder<'a> {
@@ -101,8 +105,7 @@ impl<'a> Builder<'a> {
             space: Space {
                 level: Level::detect(),
                 codes,
-                norms: &nodes.norms,
-                lifts: nodes.lifts.as_deref(),
+                norms: (nodes.quantizer.metric != Metric::Dot).then_some(&nodes.norms),
             },
             landmark_codes: landmarks
                 .iter()
@@ -110,7 +113,6 @@ impl<'a> Builder<'a> {
                 .copied()
                 .collect(),
             landmark_norms: of_landmarks(&nodes.norms),
-            landmark_lifts: nodes.lifts.as_ref().map(of_landmarks),
             degree,
             room,
             width: params.ef_construction.max(degree),
@@ -156,12 +158,10 @@ impl<'a> Builder<'a> {
             landmark_codes: Codes::new(&self.landmark_codes[..known * stride], stride),
             landmark_terms: Terms {
                 norms: norms_matter.then_some(&self.landmark_norms),
-                lifts: self.landmark_lifts.as_deref(),
             },
             cells: &[],
             terms: Terms {
-                norms: norms_matter.then_some(self.space.norms),
-                lifts: self.space.lifts,
+                norms: norms_matter.then_some(&self.nodes.norms),
             },
         };
         let mut found = vec![NONE; batch.len() * self.degree];
@@ -185,31 +185,21 @@ impl<'a> Builder<'a> {
         found
     }
 
-    /// Writes the lists of the batch, and the links back, grouped by target.
+    /// Writes the lists of the batch, and the links back.
     fn link(&mut self, batch: &[u32], found: &[u32]) {
-        let lists = batch.par_iter().zip(found.par_chunks(self.degree));
-        let mut back: Vec<u64> = lists
-            .flat_map_iter(|(&source, list)| {
-                let targets = list.iter().take_while(|&&target| target != NONE);
-                targets.map(move |&target| u64::from(target) << 32 | u64::from(source))
-            })
-            .collect();
-        back.par_sort_unstable();
+        let back = links_back(batch, found, self.degree);
         let (space, degree, room, alpha) = (self.space, self.degree, self.room, self.alpha);
         let blocks = self.links.par_chunks_mut(TASK * room).enumerate();
         blocks.for_each(|(block, links)| {
             let first = (block * TASK) as u32;
-            let end = first + (links.len() / room) as u32;
-            let from = batch.partition_point(|&node| node < first);
-            let to = batch.partition_point(|&node| node < end);
-            for i in from..to {
+            let nodes = first..first + (links.len() / room) as u32;
+            for i in within(batch, &nodes, |&node| node) {
                 let list = &found[i * degree..][..degree];
                 links[(batch[i] - first) as usize * room..][..degree].copy_from_slice(list);
             }
-            let from = back.partition_point(|&pair| target_of(pair) < first);
-            let to = back.partition_point(|&pair| target_of(pair) < end);
             let mut pruner = Pruner::new(space, degree, alpha);
-            for group in back[from..to].chunk_by(|&a, &b| target_of(a) == target_of(b)) {
+            let back = &back[within(&back, &nodes, |&pair| target_of(pair))];
+            for group in back.chunk_by(|&a, &b| target_of(a) == target_of(b)) {
                 let target = target_of(group[0]);
                 let list = &mut links[(target - first) as usize * room..][..room];
                 add(list, target, group, &mut pruner);
@@ -244,6 +234,25 @@ impl<'a> Builder<'a> {
 /// see each other.
 fn batch_size(inserted: usize) -> usize {
     (inserted / 50).max(inserted.min(1_024))
+}
+
+/// Pairs of target and source of all lists of the batch, in order.
+fn links_back(batch: &[u32], found: &[u32], degree: usize) -> Vec<u64> {
+    let lists = batch.par_iter().zip(found.par_chunks(degree));
+    let mut back: Vec<u64> = lists
+        .flat_map_iter(|(&source, list)| {
+            let targets = list.iter().take_while(|&&target| target != NONE);
+            targets.map(move |&target| u64::from(target) << 32 | u64::from(source))
+        })
+        .collect();
+    back.par_sort_unstable();
+    back
+}
+
+/// The places of the sorted items whose nodes are in the range.
+fn within<T>(items: &[T], nodes: &Range<u32>, node: impl Fn(&T) -> u32) -> Range<usize> {
+    let start = items.partition_point(|item| node(item) < nodes.start);
+    start..items.partition_point(|item| node(item) < nodes.end)
 }
 
 fn target_of(pair: u64) -> u32 {

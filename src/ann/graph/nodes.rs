@@ -3,19 +3,14 @@
 //! Codes sorted by their hash are in an order that is random and yet a function of the data alone. The
 //! first of them are the landmarks, and all are inserted in this order. Node *numbers* are another
 //! matter: nodes with the same nearest landmark get numbers in sequence, and so lie together.
-//!
-//! Under dot, larger vectors are nearer to everything, which is no geometry to prune in. While building,
-//! every vector gets one more dimension, its *lift* `sqrt(M² - |v|²)` with the greatest length `M`, so
-//! that all have equal length and the order of products becomes that of distances (Neyshabur and Srebro,
-//! On Symmetric and Asymmetric LSHs, 2015). A query has lift 0.
 
 use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::walk::{Probe, Terms};
+use super::walk::Terms;
+use crate::ann::Vectors;
 use crate::ann::codes::{Quantizer, usable_rows};
-use crate::ann::simd::{Codes, Level, dots};
-use crate::ann::{Metric, Vectors};
+use crate::ann::simd::{CodedQuery, Codes, Level, dots};
 
 /// Set in an offset if all rows of the node have the same vector to the bit.
 pub const UNIFORM: u32 = 1 << 31;
@@ -33,8 +28,8 @@ pub struct Nodes {
     pub landmarks: usize,
     /// Where the nodes nearest to each landmark begin, and at last where they end.
     pub cells: Vec<u32>,
+    /// Squared length per node.
     pub norms: Vec<i32>,
-    pub lifts: Option<Vec<i32>>,
 }
 
 /// Rows of equal codes: a range of the sorted rows.
@@ -55,7 +50,7 @@ impl Nodes {
         let groups = group(&sorted, code);
         let landmarks = landmark_count(groups.len());
         let by_rank = gather(&groups, stride, |group| code(sorted[group.start]));
-        let (order, cells) = number(&quantizer, &by_rank, stride, landmarks);
+        let (order, cells) = number(&by_rank, stride, landmarks);
 
         let mut insertion = vec![0; groups.len()];
         for (node, &rank) in order.iter().enumerate() {
@@ -69,7 +64,7 @@ impl Nodes {
             &by_rank[rank as usize * stride..][..stride]
         });
         let (offsets, rows) = spread(vectors, &groups, &sorted, &rows);
-        let (norms, lifts) = lengths(quantizer.metric, &codes, stride);
+        let norms = squared_lengths(&codes, stride);
         Nodes {
             quantizer,
             codes,
@@ -79,7 +74,6 @@ impl Nodes {
             landmarks,
             cells,
             norms,
-            lifts,
         }
     }
 
@@ -135,26 +129,19 @@ fn gather<'a, T: Sync>(
 }
 
 /// Ranks in the order of node numbers (by nearest landmark, then rank), and where each landmark's begin.
-fn number(
-    quantizer: &Quantizer,
-    by_rank: &[u8],
-    stride: usize,
-    landmarks: usize,
-) -> (Vec<u32>, Vec<u32>) {
-    let (norms, lifts) = lengths(quantizer.metric, by_rank, stride);
+fn number(by_rank: &[u8], stride: usize, landmarks: usize) -> (Vec<u32>, Vec<u32>) {
+    let norms = squared_lengths(by_rank, stride);
     let codes = Codes::new(by_rank, stride);
     let ids: Vec<u32> = (0..landmarks as u32).collect();
     let terms = Terms {
         norms: Some(&norms),
-        lifts: lifts.as_deref(),
     };
-    let nearest = |rank: u32, probe: &mut Probe, products: &mut Vec<i32>| {
-        probe.code.set_row(codes.row(rank));
-        probe.lift = lifts.as_ref().map_or(0, |lifts| lifts[rank as usize]);
-        dots(Level::detect(), &probe.code, codes, &ids, products);
+    let nearest = |rank: u32, probe: &mut CodedQuery, products: &mut Vec<i32>| {
+        probe.set_row(codes.row(rank));
+        dots(Level::detect(), probe, codes, &ids, products);
         let scores = products.iter().zip(&ids);
         scores
-            .map(|(&p, &id)| (terms.score(p, probe.lift, id), std::cmp::Reverse(id)))
+            .map(|(&p, &id)| (terms.score(p, id), std::cmp::Reverse(id)))
             .max()
     };
     let mut keyed: Vec<(u32, u32)> = (0..codes.len() as u32)
@@ -200,17 +187,7 @@ fn same(vectors: &Vectors, a: u32, b: u32) -> bool {
     }
 }
 
-/// Squared lengths of codes and, under dot, the lifts that make them all equal.
-fn lengths(metric: Metric, codes: &[u8], stride: usize) -> (Vec<i32>, Option<Vec<i32>>) {
+fn squared_lengths(codes: &[u8], stride: usize) -> Vec<i32> {
     let square = |code: &[u8]| code.iter().map(|&c| (i32::from(c) - 128).pow(2)).sum();
-    let norms: Vec<i32> = codes.par_chunks_exact(stride).map(square).collect();
-    if metric != Metric::Dot {
-        return (norms, None);
-    }
-    let greatest = norms.iter().copied().max().unwrap_or(0);
-    let lift = |&norm: &i32| f64::from(greatest - norm).sqrt().round() as i32;
-    (
-        vec![greatest; norms.len()],
-        Some(norms.par_iter().map(lift).collect()),
-    )
+    codes.par_chunks_exact(stride).map(square).collect()
 }

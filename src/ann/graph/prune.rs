@@ -1,41 +1,36 @@
 //! Choosing neighbours: near ones, but in different directions.
 
-use super::walk::{Probe, Terms};
-use crate::ann::simd::{Codes, Level, dots};
+use crate::ann::simd::{CodedQuery, Codes, Level, dots};
 
 /// Chosen neighbours compared with a candidate at once: near ones first, and they mostly decide.
 const STEP: usize = 8;
 
 /// The nodes and the geometry in which they are compared while building.
+///
+/// Under cosine and l2 that is the squared distance of codes. Under dot it is the negative product, as in
+/// FAISS: not a distance, but the measure by which queries will walk (Morozov and Babenko, Non-metric
+/// Similarity Graphs for Maximum Inner Product Search, 2018).
 #[derive(Clone, Copy)]
 pub struct Space<'a> {
     pub level: Level,
     pub codes: Codes<'a>,
-    /// Squared length per node, the lift included.
-    pub norms: &'a [i32],
-    /// The further dimension, under dot; see [`super::nodes`].
-    pub lifts: Option<&'a [i32]>,
+    /// Squared length per node; none under dot.
+    pub norms: Option<&'a [i32]>,
 }
 
-impl<'a> Space<'a> {
-    fn terms(&self) -> Terms<'a> {
-        Terms {
-            norms: Some(self.norms),
-            lifts: self.lifts,
-        }
+impl Space<'_> {
+    pub fn aim(&self, probe: &mut CodedQuery, node: u32) {
+        probe.set_row(self.codes.row(node));
     }
 
-    pub fn aim(&self, probe: &mut Probe, node: u32) {
-        probe.code.set_row(self.codes.row(node));
-        probe.lift = self.lifts.map_or(0, |lifts| lifts[node as usize]);
-    }
-
-    /// Squared distances of `node`, which the probe is aimed at, to `others`.
-    fn distances(&self, probe: &Probe, node: u32, others: &[u32], out: &mut Vec<i32>) {
-        dots(self.level, &probe.code, self.codes, others, out);
-        let terms = self.terms();
+    /// How far `node`, which the probe is aimed at, is from `others`.
+    fn distances(&self, probe: &CodedQuery, node: u32, others: &[u32], out: &mut Vec<i32>) {
+        dots(self.level, probe, self.codes, others, out);
         for (out, &other) in out.iter_mut().zip(others) {
-            *out = self.norms[node as usize] - terms.score(*out, probe.lift, other);
+            *out = match self.norms {
+                Some(norms) => norms[node as usize] + norms[other as usize] - 2 * *out,
+                None => -*out,
+            };
         }
     }
 }
@@ -45,8 +40,9 @@ pub struct Pruner<'a> {
     pub space: Space<'a>,
     pub degree: usize,
     /// A neighbour `s` covers candidate `c` of `p` if `alpha² |s - c|² <= |p - c|²`.
+    /// Under dot `s` covers `c` if it is no farther than `p`.
     pub alpha_squared: f32,
-    probe: Probe,
+    probe: CodedQuery,
     distances: Vec<i32>,
     candidates: Vec<(i32, u32)>,
     chosen: Vec<u32>,
@@ -57,8 +53,12 @@ impl<'a> Pruner<'a> {
         Pruner {
             space,
             degree,
-            alpha_squared: alpha * alpha,
-            probe: Probe::default(),
+            alpha_squared: if space.norms.is_some() {
+                alpha * alpha
+            } else {
+                1.0
+            },
+            probe: CodedQuery::default(),
             distances: Vec::new(),
             candidates: Vec::new(),
             chosen: Vec::new(),

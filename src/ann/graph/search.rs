@@ -2,9 +2,9 @@
 
 use super::image::Opened;
 use super::nodes::UNIFORM;
-use super::walk::{Field, Probe, Terms, Walk};
+use super::walk::{Field, Terms, Walk};
 use crate::ann::metric::Scorer;
-use crate::ann::simd::{Codes, Level, prefetch};
+use crate::ann::simd::{CodedQuery, Codes, Level, prefetch};
 use crate::ann::{Hit, Metric, Query, Vectors, exact_search};
 
 /// A graph over a byte image; opening copies nothing.
@@ -18,7 +18,7 @@ pub struct Graph<'a> {
 #[derive(Default)]
 pub struct Scratch {
     walk: Walk,
-    probe: Probe,
+    probe: CodedQuery,
     rows: Vec<u32>,
 }
 
@@ -119,7 +119,7 @@ impl<'a> Graph<'a> {
         }
         self.image
             .quantizer
-            .encode_query(query.vector, &mut scratch.probe.code);
+            .encode_query(query.vector, &mut scratch.probe);
         scratch
             .walk
             .run(&self.field(), &scratch.probe, width, reach);
@@ -131,7 +131,6 @@ impl<'a> Graph<'a> {
         let image = &self.image;
         let terms = |norms: &'a [i32]| Terms {
             norms: (!norms.is_empty()).then_some(norms),
-            lifts: None,
         };
         let stride = image.stride;
         Field {

@@ -63,6 +63,26 @@ fn recall_on_clustered_data() {
 }
 
 #[test]
+fn recall_under_dot_when_lengths_differ_much() {
+    let mut random = Random::new(20);
+    let mut data = random.clustered(10_000, 32, 200);
+    for row in data.chunks_mut(32) {
+        let length = (0.5 * random.normal()).exp();
+        row.iter_mut().for_each(|x| *x *= length);
+    }
+    let vectors = vectors(&data, 32, Metric::Dot);
+    let image = build(&vectors);
+    let graph = Graph::open(image.as_bytes()).unwrap();
+    let mut sum = 0.0;
+    for i in 0..100 {
+        let query = query(&data[i * 97 * 32..][..32], 20);
+        let found = find(&graph, &vectors, &query, 100);
+        sum += recall(&exact_search(&vectors, &[query], None)[0], &found);
+    }
+    assert!(sum / 100.0 >= 0.9, "{}", sum / 100.0);
+}
+
+#[test]
 fn the_image_and_the_answers_do_not_depend_on_threads() {
     let data = Random::new(22).clustered(6_000, 20, 50);
     for metric in Metric::ALL {

@@ -45,43 +45,31 @@ impl Field<'_> {
     }
 }
 
-/// What a node's score has besides the product of codes; see [`Terms::score`].
+/// What a node's score has besides the product of codes.
 #[derive(Clone, Copy, Default)]
 pub struct Terms<'a> {
-    /// Squared length per node; not given where all are alike.
+    /// Squared length per node; only under l2.
     pub norms: Option<&'a [i32]>,
-    /// A further dimension per node, kept apart from the codes.
-    pub lifts: Option<&'a [i32]>,
 }
 
 impl Terms<'_> {
-    /// Grows as the squared distance falls, up to what is the same for all nodes: the product with the
-    /// lifts, and with norms twice that less the norm.
+    /// The product, or with norms what grows as the squared distance falls: twice the product less the norm.
     #[inline(always)]
-    pub fn score(&self, product: i32, lift: i32, node: u32) -> i32 {
-        let lifted = self.lifts.map_or(0, |lifts| lift * lifts[node as usize]);
+    pub fn score(&self, product: i32, node: u32) -> i32 {
         match self.norms {
-            Some(norms) => 2 * (product + lifted) - norms[node as usize],
-            None => product + lifted,
+            Some(norms) => 2 * product - norms[node as usize],
+            None => product,
         }
     }
 
     /// Turns the products of nodes 0, 1, ... into scores.
-    fn score_all(&self, lift: i32, products: &mut [i32]) {
-        if self.norms.is_some() || self.lifts.is_some() {
+    fn score_all(&self, products: &mut [i32]) {
+        if self.norms.is_some() {
             for (node, product) in products.iter_mut().enumerate() {
-                *product = self.score(*product, lift, node as u32);
+                *product = self.score(*product, node as u32);
             }
         }
     }
-}
-
-/// What is searched for: a query or, while building, a node.
-#[derive(Clone, Default)]
-pub struct Probe {
-    pub code: CodedQuery,
-    /// Its value in the further dimension; 0 for a query.
-    pub lift: i32,
 }
 
 /// State of a walk, reused so that a search allocates nothing once warm.
@@ -99,7 +87,7 @@ pub struct Walk {
 impl Walk {
     /// Leaves the best `width` nodes that a walk from the landmarks finds in `self.pool`. It ends when
     /// the best `reach` of them are expanded.
-    pub fn run(&mut self, field: &Field, probe: &Probe, width: usize, reach: usize) {
+    pub fn run(&mut self, field: &Field, probe: &CodedQuery, width: usize, reach: usize) {
         self.seen.begin(field.codes.len());
         self.start(field, probe, width);
         self.pool.reach = reach;
@@ -117,20 +105,14 @@ impl Walk {
 
     /// Offers the nodes of `list` that were not seen before to the pool.
     #[inline(always)]
-    fn visit(&mut self, field: &Field, probe: &Probe, list: &[u32]) {
+    fn visit(&mut self, field: &Field, probe: &CodedQuery, list: &[u32]) {
         let fresh = self.seen.add(list);
         for &node in fresh {
             field.codes.prefetch(node);
         }
-        dots(
-            field.level,
-            &probe.code,
-            field.codes,
-            fresh,
-            &mut self.products,
-        );
+        dots(field.level, probe, field.codes, fresh, &mut self.products);
         for (&node, &product) in fresh.iter().zip(&self.products) {
-            let score = field.terms.score(product, probe.lift, node);
+            let score = field.terms.score(product, node);
             if self.pool.offer(score, node) {
                 field.prefetch_list(node);
             }
@@ -138,8 +120,8 @@ impl Walk {
     }
 
     /// Fills the pool with the best landmarks and the nodes around them.
-    fn start(&mut self, field: &Field, probe: &Probe, width: usize) {
-        // a pool with room for all nodes starts at all landmarks, from which all nodes are reached
+    fn start(&mut self, field: &Field, probe: &CodedQuery, width: usize) {
+        // a pool with room for all nodes starts at all landmarks: they reach all nodes (but under dot)
         let all = width >= field.codes.len();
         let starts = if all { width } else { STARTS.min(width) };
         self.score_landmarks(field, probe, starts);
@@ -159,20 +141,18 @@ impl Walk {
     }
 
     /// Leaves the numbers of the best landmarks in the pool.
-    fn score_landmarks(&mut self, field: &Field, probe: &Probe, count: usize) {
+    fn score_landmarks(&mut self, field: &Field, probe: &CodedQuery, count: usize) {
         self.landmark_ids.clear();
         self.landmark_ids.extend(0..field.landmarks.len() as u32);
         let codes = field.landmark_codes;
         dots(
             field.level,
-            &probe.code,
+            probe,
             codes,
             &self.landmark_ids,
             &mut self.products,
         );
-        field
-            .landmark_terms
-            .score_all(probe.lift, &mut self.products);
+        field.landmark_terms.score_all(&mut self.products);
         self.pool.begin(count);
         for (i, scores) in self.products.chunks(64).enumerate() {
             // most chunks hold nothing better than what is there

@@ -119,48 +119,80 @@ pub fn finite(x: f64) -> f64 {
 #[inline]
 pub fn truncate(x: f64) -> i64 {
     let x = x.trunc();
-    if x > -9.223_372_036_854_775e18 && x < 9.223_372_036_854_775e18 { x as i64 } else { NULL_INT }
+    if x > -9.223_372_036_854_775e18 && x < 9.223_372_036_854_775e18 {
+        x as i64
+    } else {
+        NULL_INT
+    }
 }
 
 #[inline]
 fn ints(args: &[Val], f: impl Fn(i64, i64) -> Option<i64>) -> Val<'static> {
     let (a, b) = (args[0].clone().ints(), args[1].clone().ints());
     Val::I64(map2(&a, &b, |x, y| {
-        if x == NULL_INT || y == NULL_INT { NULL_INT } else { f(x, y).unwrap_or(NULL_INT) }
+        if x == NULL_INT || y == NULL_INT {
+            NULL_INT
+        } else {
+            f(x, y).unwrap_or(NULL_INT)
+        }
     }))
 }
 
 #[inline]
 fn floats(args: &[Val], f: impl Fn(f64, f64) -> f64) -> Val<'static> {
     let (a, b) = (args[0].clone().floats(), args[1].clone().floats());
-    Val::F64(map2(&a, &b, |x, y| if x.is_nan() || y.is_nan() { NULL_FLOAT } else { finite(f(x, y)) }))
+    Val::F64(map2(&a, &b, |x, y| {
+        if x.is_nan() || y.is_nan() {
+            NULL_FLOAT
+        } else {
+            finite(f(x, y))
+        }
+    }))
 }
 
 fn neg_int(_: &Call, args: &[Val]) -> Val<'static> {
-    Val::I64(map1(&args[0].clone().ints(), |x| if x == NULL_INT { x } else { -x }))
+    Val::I64(map1(&args[0].clone().ints(), |x| {
+        if x == NULL_INT { x } else { -x }
+    }))
 }
 
 fn scale(_: &Call, args: &[Val]) -> Val<'static> {
     let (a, b) = (args[0].clone().ints(), args[1].clone().floats());
-    Val::I64(map2(&a, &b, |x, y| truncate((widen(x) * y).round_ties_even())))
+    Val::I64(map2(&a, &b, |x, y| {
+        truncate((widen(x) * y).round_ties_even())
+    }))
 }
 
 fn div_duration(_: &Call, args: &[Val]) -> Val<'static> {
     let (a, b) = (args[0].clone().ints(), args[1].clone().floats());
-    Val::I64(map2(&a, &b, |x, y| truncate((widen(x) / y).round_ties_even())))
+    Val::I64(map2(&a, &b, |x, y| {
+        truncate((widen(x) / y).round_ties_even())
+    }))
 }
 
 fn floor_div(x: i64, y: i64) -> Option<i64> {
     let quotient = x.checked_div(y)?;
-    Some(if x % y != 0 && (x < 0) != (y < 0) { quotient - 1 } else { quotient })
+    Some(if x % y != 0 && (x < 0) != (y < 0) {
+        quotient - 1
+    } else {
+        quotient
+    })
 }
 
 fn floor_mod(x: i64, y: i64) -> Option<i64> {
     let rest = x.checked_rem(y)?;
-    Some(if rest != 0 && (rest < 0) != (y < 0) { rest + y } else { rest })
+    Some(if rest != 0 && (rest < 0) != (y < 0) {
+        rest + y
+    } else {
+        rest
+    })
 }
 
 fn float_mod(x: f64, y: f64) -> f64 {
     let rest = x % y;
-    if rest != 0.0 && (rest < 0.0) != (y < 0.0) { rest + y } else { rest }
+    if rest != 0.0 && (rest < 0.0) != (y < 0.0) {
+        rest + y
+    } else {
+        rest
+    }
 }

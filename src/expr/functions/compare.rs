@@ -23,10 +23,38 @@ macro_rules! ordered {
 }
 
 pub const FUNCTIONS: &[Function] = &[
-    ordered!("<", "Less.", "lt_int", "lt_text", "lt_float", Ordering::is_lt),
-    ordered!("<=", "Less or equal.", "le_int", "le_text", "le_float", Ordering::is_le),
-    ordered!(">", "Greater.", "gt_int", "gt_text", "gt_float", Ordering::is_gt),
-    ordered!(">=", "Greater or equal.", "ge_int", "ge_text", "ge_float", Ordering::is_ge),
+    ordered!(
+        "<",
+        "Less.",
+        "lt_int",
+        "lt_text",
+        "lt_float",
+        Ordering::is_lt
+    ),
+    ordered!(
+        "<=",
+        "Less or equal.",
+        "le_int",
+        "le_text",
+        "le_float",
+        Ordering::is_le
+    ),
+    ordered!(
+        ">",
+        "Greater.",
+        "gt_int",
+        "gt_text",
+        "gt_float",
+        Ordering::is_gt
+    ),
+    ordered!(
+        ">=",
+        "Greater or equal.",
+        "ge_int",
+        "ge_text",
+        "ge_float",
+        Ordering::is_ge
+    ),
     Function {
         name: "==",
         usage: "a == b",
@@ -45,30 +73,52 @@ pub const FUNCTIONS: &[Function] = &[
 fn ints(args: &[Val], test: fn(Ordering) -> bool) -> Val<'static> {
     let (a, b) = (args[0].clone().ints(), args[1].clone().ints());
     Val::Bool(map2(&a, &b, |x, y| {
-        if x == NULL_INT || y == NULL_INT { NULL_BOOL } else { u8::from(test(x.cmp(&y))) }
+        if x == NULL_INT || y == NULL_INT {
+            NULL_BOOL
+        } else {
+            u8::from(test(x.cmp(&y)))
+        }
     }))
 }
 
 #[inline]
 fn floats(args: &[Val], test: fn(Ordering) -> bool) -> Val<'static> {
     let (a, b) = (args[0].clone().floats(), args[1].clone().floats());
-    Val::Bool(map2(&a, &b, |x, y| x.partial_cmp(&y).map_or(NULL_BOOL, |o| u8::from(test(o)))))
+    Val::Bool(map2(&a, &b, |x, y| {
+        x.partial_cmp(&y).map_or(NULL_BOOL, |o| u8::from(test(o)))
+    }))
 }
 
 fn texts(call: &Call, args: &[Val], test: fn(Ordering) -> bool) -> Val<'static> {
     let (a, b) = (args[0].clone().codes(), args[1].clone().codes());
     Val::Bool(map2(&a, &b, |x, y| {
-        if x == NULL_CODE || y == NULL_CODE { NULL_BOOL } else { u8::from(test(call.texts.compare(x, y))) }
+        if x == NULL_CODE || y == NULL_CODE {
+            NULL_BOOL
+        } else {
+            u8::from(test(call.texts.compare(x, y)))
+        }
     }))
 }
 
 /// Equality of values of one type. Strings and ids are equal where their codes are.
 fn equal(args: &[Val], say: fn(bool) -> bool) -> Val<'static> {
-    let known = |null: bool, equal: bool| if null { NULL_BOOL } else { u8::from(say(equal)) };
+    let known = |null: bool, equal: bool| {
+        if null {
+            NULL_BOOL
+        } else {
+            u8::from(say(equal))
+        }
+    };
     Val::Bool(match (&args[0], &args[1]) {
-        (Val::I64(a), Val::I64(b)) => map2(a, b, |x, y| known(x == NULL_INT || y == NULL_INT, x == y)),
-        (Val::Bool(a), Val::Bool(b)) => map2(a, b, |x, y| known(x == NULL_BOOL || y == NULL_BOOL, x == y)),
-        (Val::Code(a), Val::Code(b)) => map2(a, b, |x, y| known(x == NULL_CODE || y == NULL_CODE, x == y)),
+        (Val::I64(a), Val::I64(b)) => {
+            map2(a, b, |x, y| known(x == NULL_INT || y == NULL_INT, x == y))
+        }
+        (Val::Bool(a), Val::Bool(b)) => {
+            map2(a, b, |x, y| known(x == NULL_BOOL || y == NULL_BOOL, x == y))
+        }
+        (Val::Code(a), Val::Code(b)) => {
+            map2(a, b, |x, y| known(x == NULL_CODE || y == NULL_CODE, x == y))
+        }
         (Val::F64(_) | Val::I64(_), Val::F64(_) | Val::I64(_)) => {
             let (a, b) = (args[0].clone().floats(), args[1].clone().floats());
             map2(&a, &b, |x, y| known(x.is_nan() || y.is_nan(), x == y))

@@ -44,14 +44,24 @@ pub const FUNCTIONS: &[Function] = &[
 ];
 
 fn len_list(_: &Call, args: &[Val]) -> Val<'static> {
-    let Val::List(slots, _) = &args[0] else { return Val::null(&crate::types::Type::Int) };
-    Val::I64(super::map1(slots, |s| if s[0] == NULL_CODE { NULL_INT } else { i64::from(s[1]) }))
+    let Val::List(slots, _) = &args[0] else {
+        return Val::null(&crate::types::Type::Int);
+    };
+    Val::I64(super::map1(slots, |s| {
+        if s[0] == NULL_CODE {
+            NULL_INT
+        } else {
+            i64::from(s[1])
+        }
+    }))
 }
 
 /// An element or value as bits that are equal where the values are; null has none.
 pub fn bits(value: &Val, row: usize) -> Option<u64> {
     match value {
-        Val::I64(v) => Some(v.get(row)).filter(|&x| x != NULL_INT).map(|x| x as u64),
+        Val::I64(v) => Some(v.get(row))
+            .filter(|&x| x != NULL_INT)
+            .map(|x| x as u64),
         Val::F64(v) => float_bits(v.get(row)),
         Val::Bool(v) => Some(v.get(row)).filter(|&x| x != NULL_BOOL).map(u64::from),
         Val::Code(v) => Some(v.get(row)).filter(|&x| x != NULL_CODE).map(u64::from),
@@ -61,7 +71,9 @@ pub fn bits(value: &Val, row: usize) -> Option<u64> {
 
 /// The elements of a row's list as such bits; none if the list is null.
 pub fn elements(value: &Val, row: usize) -> Option<Vec<Option<u64>>> {
-    let Val::List(slots, items) = value else { return None };
+    let Val::List(slots, items) = value else {
+        return None;
+    };
     let [start, len] = slots.get(row);
     if start == NULL_CODE {
         return None;
@@ -89,7 +101,11 @@ fn made_bits(column: &Column, i: usize) -> Option<u64> {
 
 /// Both zeros are one value.
 fn float_bits(x: f64) -> Option<u64> {
-    if x.is_nan() { None } else { Some((x + 0.0).to_bits()) }
+    if x.is_nan() {
+        None
+    } else {
+        Some((x + 0.0).to_bits())
+    }
 }
 
 /// `value in list`; the arguments are the value and the list.
@@ -119,7 +135,11 @@ struct Shared {
 
 impl Shared {
     fn jaccard(self) -> f64 {
-        if self.either == 0 { NULL_FLOAT } else { self.both as f64 / self.either as f64 }
+        if self.either == 0 {
+            NULL_FLOAT
+        } else {
+            self.both as f64 / self.either as f64
+        }
     }
 }
 
@@ -132,5 +152,8 @@ fn shared(args: &[Val], row: usize) -> Option<Shared> {
     };
     let (a, b) = (distinct(&args[0])?, distinct(&args[1])?);
     let both = a.iter().filter(|x| b.binary_search(x).is_ok()).count();
-    Some(Shared { both, either: a.len() + b.len() - both })
+    Some(Shared {
+        both,
+        either: a.len() + b.len() - both,
+    })
 }

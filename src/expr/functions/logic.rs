@@ -21,7 +21,9 @@ pub const FUNCTIONS: &[Function] = &[
         name: "not",
         usage: "not a",
         doc: "The opposite; null stays null.",
-        overloads: &[overload!(Bool => Bool, "not", |_, a| Val::Bool(map1(&a[0].clone().bools(), not)))],
+        overloads: &[
+            overload!(Bool => Bool, "not", |_, a| Val::Bool(map1(&a[0].clone().bools(), not))),
+        ],
     },
     Function {
         name: "is null",
@@ -77,15 +79,22 @@ pub fn choose(n: usize, condition: &Arg<u8>, then: &Val, otherwise: &Val) -> Val
         return (if *c == 1 { then } else { otherwise }).clone().owned(n);
     }
     fn pick<T: Copy>(n: usize, c: &Arg<u8>, a: &Arg<T>, b: &Arg<T>) -> Arg<'static, T> {
-        Arg::Many((0..n).map(|i| if c.get(i) == 1 { a.get(i) } else { b.get(i) }).collect())
+        Arg::Many(
+            (0..n)
+                .map(|i| if c.get(i) == 1 { a.get(i) } else { b.get(i) })
+                .collect(),
+        )
     }
     match (then, otherwise) {
         (Val::Bool(a), Val::Bool(b)) => Val::Bool(pick(n, condition, a, b)),
         (Val::Code(a), Val::Code(b)) => Val::Code(pick(n, condition, a, b)),
         (Val::I64(a), Val::I64(b)) => Val::I64(pick(n, condition, a, b)),
-        (Val::F64(_) | Val::I64(_), Val::F64(_) | Val::I64(_)) => {
-            Val::F64(pick(n, condition, &then.clone().floats(), &otherwise.clone().floats()))
-        }
+        (Val::F64(_) | Val::I64(_), Val::F64(_) | Val::I64(_)) => Val::F64(pick(
+            n,
+            condition,
+            &then.clone().floats(),
+            &otherwise.clone().floats(),
+        )),
         (Val::List(..) | Val::Vector(..), _) => choose_nested(n, condition, then, otherwise),
         _ => otherwise.clone().owned(n),
     }
@@ -104,7 +113,10 @@ fn choose_nested(n: usize, condition: &Arg<u8>, then: &Val, otherwise: &Val) -> 
             })
             .collect::<Vec<_>>()
     };
-    match (then.clone().into_column(n), otherwise.clone().into_column(n)) {
+    match (
+        then.clone().into_column(n),
+        otherwise.clone().into_column(n),
+    ) {
         (Column::List { slots: a, items: x }, Column::List { slots: b, items: y }) => {
             let slots = pick(&a, &b, x.len() as u32);
             let both = Column::concat(&[(*x).clone(), (*y).clone()]);
@@ -114,7 +126,10 @@ fn choose_nested(n: usize, condition: &Arg<u8>, then: &Val, otherwise: &Val) -> 
             let dim = a.iter().chain(&b).map(|s| s[1]).max().unwrap_or(1).max(1);
             let slots = pick(&a, &b, x.len() as u32 / dim);
             let both = [&x[..], &y[..]].concat();
-            Val::Vector(Arg::Many(slots.into()), crate::expr::value::Numbers::Made(Arc::new(both)))
+            Val::Vector(
+                Arg::Many(slots.into()),
+                crate::expr::value::Numbers::Made(Arc::new(both)),
+            )
         }
         (_, otherwise) => crate::expr::value::from_column(otherwise),
     }

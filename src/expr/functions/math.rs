@@ -64,7 +64,11 @@ pub const FUNCTIONS: &[Function] = &[
     },
     rounding!("floor", "The largest int not above.", f64::floor),
     rounding!("ceil", "The smallest int not below.", f64::ceil),
-    rounding!("round", "The nearest int, halves to the even one.", f64::round_ties_even),
+    rounding!(
+        "round",
+        "The nearest int, halves to the even one.",
+        f64::round_ties_even
+    ),
     float_function!("sqrt", "Square root; null below 0.", f64::sqrt),
     float_function!("exp", "e to the power.", f64::exp),
     float_function!("log", "Natural logarithm; null at 0 and below.", f64::ln),
@@ -73,8 +77,20 @@ pub const FUNCTIONS: &[Function] = &[
     float_function!("log1p", "log(1 + x), exact for small x.", f64::ln_1p),
     float_function!("sigmoid", "1 / (1 + exp(-x)).", sigmoid),
     float_function!("tanh", "Hyperbolic tangent.", f64::tanh),
-    extreme!("min", "The smallest; null if one is null.", "min_float", i64::min, f64::min),
-    extreme!("max", "The largest; null if one is null.", "max_float", i64::max, f64::max),
+    extreme!(
+        "min",
+        "The smallest; null if one is null.",
+        "min_float",
+        i64::min,
+        f64::min
+    ),
+    extreme!(
+        "max",
+        "The largest; null if one is null.",
+        "max_float",
+        i64::max,
+        f64::max
+    ),
     Function {
         name: "clamp",
         usage: "clamp(x, low, high)",
@@ -101,16 +117,30 @@ pub fn sigmoid(x: f64) -> f64 {
 }
 
 fn abs_int(_: &Call, args: &[Val]) -> Val<'static> {
-    Val::I64(map1(&args[0].clone().ints(), |x| if x == NULL_INT { x } else { x.abs() }))
+    Val::I64(map1(&args[0].clone().ints(), |x| {
+        if x == NULL_INT { x } else { x.abs() }
+    }))
 }
 
 fn ints(args: &[Val], pick: fn(i64, i64) -> i64) -> Val<'static> {
-    let pair = |x: i64, y: i64| if x == NULL_INT || y == NULL_INT { NULL_INT } else { pick(x, y) };
+    let pair = |x: i64, y: i64| {
+        if x == NULL_INT || y == NULL_INT {
+            NULL_INT
+        } else {
+            pick(x, y)
+        }
+    };
     Val::I64(map2(&args[0].clone().ints(), &args[1].clone().ints(), pair))
 }
 
 fn floats(args: &[Val], pick: fn(f64, f64) -> f64) -> Val<'static> {
-    let pair = |x: f64, y: f64| if x.is_nan() || y.is_nan() { NULL_FLOAT } else { pick(x, y) };
+    let pair = |x: f64, y: f64| {
+        if x.is_nan() || y.is_nan() {
+            NULL_FLOAT
+        } else {
+            pick(x, y)
+        }
+    };
     let (a, b): (Arg<f64>, Arg<f64>) = (args[0].clone().floats(), args[1].clone().floats());
     Val::F64(map2(&a, &b, pair))
 }

@@ -123,34 +123,58 @@ impl Function {
 
     /// Smallest and largest number of arguments; no largest where it folds.
     pub fn arity(&self) -> (usize, Option<usize>) {
-        let least = self.overloads.iter().map(|o| o.params.len()).min().unwrap_or(0);
+        let least = self
+            .overloads
+            .iter()
+            .map(|o| o.params.len())
+            .min()
+            .unwrap_or(0);
         let most = self.overloads.iter().map(|o| o.params.len()).max();
-        (least, if self.overloads.iter().any(|o| o.folds) { None } else { most })
+        (
+            least,
+            if self.overloads.iter().any(|o| o.folds) {
+                None
+            } else {
+                most
+            },
+        )
     }
 }
 
 impl Overload {
     fn accept(&self, args: &[Type], widen: bool) -> Option<Resolved> {
-        let fits = args.len() == self.params.len() || (self.folds && args.len() > self.params.len());
+        let fits =
+            args.len() == self.params.len() || (self.folds && args.len() > self.params.len());
         if !fits {
             return None;
         }
         let param = |i: usize| self.params[i.min(self.params.len() - 1)];
-        let any = common(args.iter().enumerate().filter_map(|(i, a)| match (param(i), a) {
-            (P::A, a) => Some(a),
-            (P::ListA, Type::List(item)) => Some(&**item),
-            _ => None,
-        }))?;
+        let any = common(
+            args.iter()
+                .enumerate()
+                .filter_map(|(i, a)| match (param(i), a) {
+                    (P::A, a) => Some(a),
+                    (P::ListA, Type::List(item)) => Some(&**item),
+                    _ => None,
+                }),
+        )?;
         let mut params = Vec::with_capacity(args.len());
         for (i, arg) in args.iter().enumerate() {
             let wanted = param(i).concrete(&any, arg);
-            let ok = *arg == wanted || arg.is_open() || (widen && *arg == Type::Int && wanted == Type::Float);
+            let ok = *arg == wanted
+                || arg.is_open()
+                || (widen && *arg == Type::Int && wanted == Type::Float);
             if !ok {
                 return None;
             }
             params.push(wanted);
         }
-        Some(Resolved { kernel: self.kernel, result: self.result.concrete(&any, &any), params, folds: self.folds })
+        Some(Resolved {
+            kernel: self.kernel,
+            result: self.result.concrete(&any, &any),
+            params,
+            folds: self.folds,
+        })
     }
 }
 
@@ -216,12 +240,18 @@ pub fn map1<A: Copy, R: Copy>(a: &Arg<A>, f: impl Fn(A) -> R) -> Arg<'static, R>
 }
 
 /// Applies `f` to every pair of values; one value stands for all rows.
-pub fn map2<A: Copy, B: Copy, R: Copy>(a: &Arg<A>, b: &Arg<B>, f: impl Fn(A, B) -> R) -> Arg<'static, R> {
+pub fn map2<A: Copy, B: Copy, R: Copy>(
+    a: &Arg<A>,
+    b: &Arg<B>,
+    f: impl Fn(A, B) -> R,
+) -> Arg<'static, R> {
     match (a, b) {
         (Arg::One(a), Arg::One(b)) => Arg::One(f(*a, *b)),
         (Arg::One(a), Arg::Many(b)) => Arg::Many(b.iter().map(|&b| f(*a, b)).collect()),
         (Arg::Many(a), Arg::One(b)) => Arg::Many(a.iter().map(|&a| f(a, *b)).collect()),
-        (Arg::Many(a), Arg::Many(b)) => Arg::Many(Cow::Owned(a.iter().zip(b.iter()).map(|(&a, &b)| f(a, b)).collect())),
+        (Arg::Many(a), Arg::Many(b)) => Arg::Many(Cow::Owned(
+            a.iter().zip(b.iter()).map(|(&a, &b)| f(a, b)).collect(),
+        )),
     }
 }
 
@@ -235,5 +265,9 @@ pub fn by_row<R: Copy>(call: &Call, args: &[Val], f: impl Fn(usize) -> R) -> Arg
         Val::Code(a) => matches!(a, Arg::One(_)),
         Val::List(a, _) | Val::Vector(a, _) => matches!(a, Arg::One(_)),
     });
-    if single { Arg::One(f(0)) } else { Arg::Many((0..call.n).map(f).collect()) }
+    if single {
+        Arg::One(f(0))
+    } else {
+        Arg::Many((0..call.n).map(f).collect())
+    }
 }

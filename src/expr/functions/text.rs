@@ -21,13 +21,17 @@ pub const FUNCTIONS: &[Function] = &[
         name: "starts_with",
         usage: "starts_with(text, start)",
         doc: "Whether the text begins so.",
-        overloads: &[overload!(Str, Str => Bool, "starts_with", |c, a| test(c, a, |t, p| t.starts_with(p)))],
+        overloads: &[
+            overload!(Str, Str => Bool, "starts_with", |c, a| test(c, a, |t, p| t.starts_with(p))),
+        ],
     },
     Function {
         name: "ends_with",
         usage: "ends_with(text, end)",
         doc: "Whether the text ends so.",
-        overloads: &[overload!(Str, Str => Bool, "ends_with", |c, a| test(c, a, |t, p| t.ends_with(p)))],
+        overloads: &[
+            overload!(Str, Str => Bool, "ends_with", |c, a| test(c, a, |t, p| t.ends_with(p))),
+        ],
     },
     Function {
         name: "contains",
@@ -44,26 +48,32 @@ pub const FUNCTIONS: &[Function] = &[
 
 fn change(call: &Call, args: &[Val], f: impl Fn(&str) -> String) -> Val<'static> {
     Val::Code(map1(&args[0].clone().codes(), |code| {
-        call.texts.get(code).map_or(NULL_CODE, |text| call.texts.code(&f(&text)))
+        call.texts
+            .get(code)
+            .map_or(NULL_CODE, |text| call.texts.code(&f(&text)))
     }))
 }
 
 fn test(call: &Call, args: &[Val], f: impl Fn(&str, &str) -> bool) -> Val<'static> {
-    Val::Bool(map2(&args[0].clone().codes(), &args[1].clone().codes(), |text, part| {
-        match (call.texts.get(text), call.texts.get(part)) {
+    Val::Bool(map2(
+        &args[0].clone().codes(),
+        &args[1].clone().codes(),
+        |text, part| match (call.texts.get(text), call.texts.get(part)) {
             (Some(text), Some(part)) => u8::from(f(&text, &part)),
             _ => NULL_BOOL,
-        }
-    }))
+        },
+    ))
 }
 
 pub fn concat(call: &Call, args: &[Val]) -> Val<'static> {
-    Val::Code(map2(&args[0].clone().codes(), &args[1].clone().codes(), |a, b| {
-        match (call.texts.get(a), call.texts.get(b)) {
+    Val::Code(map2(
+        &args[0].clone().codes(),
+        &args[1].clone().codes(),
+        |a, b| match (call.texts.get(a), call.texts.get(b)) {
             (Some(a), Some(b)) => call.texts.code(&format!("{a}{b}")),
             _ => NULL_CODE,
-        }
-    }))
+        },
+    ))
 }
 
 pub fn to_float(call: &Call, args: &[Val]) -> Val<'static> {
@@ -75,8 +85,16 @@ pub fn to_int(call: &Call, args: &[Val]) -> Val<'static> {
     Val::I64(read(call, args, NULL_INT, |text| text.trim().parse().ok()))
 }
 
-fn read<T: Copy>(call: &Call, args: &[Val], null: T, parse: impl Fn(&str) -> Option<T>) -> Arg<'static, T> {
+fn read<T: Copy>(
+    call: &Call,
+    args: &[Val],
+    null: T,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Arg<'static, T> {
     map1(&args[0].clone().codes(), |code| {
-        call.texts.get(code).and_then(|text| parse(&text)).unwrap_or(null)
+        call.texts
+            .get(code)
+            .and_then(|text| parse(&text))
+            .unwrap_or(null)
     })
 }

@@ -11,7 +11,9 @@ pub const FUNCTIONS: &[Function] = &[
         name: "hour",
         usage: "hour(time, tz=\"UTC\")",
         doc: "Hour of the day, 0 to 23.",
-        overloads: &[overload!(Time, Str => Int, "hour", |c, a| local(c, a, |t| i64::from(t.hour())))],
+        overloads: &[
+            overload!(Time, Str => Int, "hour", |c, a| local(c, a, |t| i64::from(t.hour()))),
+        ],
     },
     Function {
         name: "weekday",
@@ -37,12 +39,20 @@ pub const FUNCTIONS: &[Function] = &[
 
 /// `age(time)`: the arguments are the time and `now`.
 fn age(_: &Call, args: &[Val]) -> Val<'static> {
-    Val::I64(map2(&args[0].clone().ints(), &args[1].clone().ints(), age_of))
+    Val::I64(map2(
+        &args[0].clone().ints(),
+        &args[1].clone().ints(),
+        age_of,
+    ))
 }
 
 #[inline]
 fn age_of(time: i64, now: i64) -> i64 {
-    if time == NULL_INT || now == NULL_INT { NULL_INT } else { now.checked_sub(time).unwrap_or(NULL_INT) }
+    if time == NULL_INT || now == NULL_INT {
+        NULL_INT
+    } else {
+        now.checked_sub(time).unwrap_or(NULL_INT)
+    }
 }
 
 /// `decay(time, half_life)`: the arguments are these and `now`.
@@ -61,17 +71,25 @@ fn decay(_: &Call, args: &[Val]) -> Val<'static> {
 fn local(call: &Call, args: &[Val], f: impl Fn(&jiff::Zoned) -> i64) -> Val<'static> {
     let mut last: Option<(u32, Option<jiff::tz::TimeZone>)> = None;
     let cell = std::cell::RefCell::new(&mut last);
-    Val::I64(map2(&args[0].clone().ints(), &args[1].clone().codes(), |time, zone| {
-        if time == NULL_INT || zone == NULL_CODE {
-            return NULL_INT;
-        }
-        let mut last = cell.borrow_mut();
-        if last.as_ref().is_none_or(|(code, _)| *code != zone) {
-            let found = call.texts.get(zone).and_then(|name| jiff::tz::TimeZone::get(&name).ok());
-            **last = Some((zone, found));
-        }
-        let zone = last.as_ref().and_then(|(_, zone)| zone.clone());
-        let time = jiff::Timestamp::from_microsecond(time).ok();
-        time.zip(zone).map_or(NULL_INT, |(time, zone)| f(&time.to_zoned(zone)))
-    }))
+    Val::I64(map2(
+        &args[0].clone().ints(),
+        &args[1].clone().codes(),
+        |time, zone| {
+            if time == NULL_INT || zone == NULL_CODE {
+                return NULL_INT;
+            }
+            let mut last = cell.borrow_mut();
+            if last.as_ref().is_none_or(|(code, _)| *code != zone) {
+                let found = call
+                    .texts
+                    .get(zone)
+                    .and_then(|name| jiff::tz::TimeZone::get(&name).ok());
+                **last = Some((zone, found));
+            }
+            let zone = last.as_ref().and_then(|(_, zone)| zone.clone());
+            let time = jiff::Timestamp::from_microsecond(time).ok();
+            time.zip(zone)
+                .map_or(NULL_INT, |(time, zone)| f(&time.to_zoned(zone)))
+        },
+    ))
 }

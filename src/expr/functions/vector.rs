@@ -10,34 +10,42 @@ pub const FUNCTIONS: &[Function] = &[
         name: "dot",
         usage: "dot(a, b)",
         doc: "Sum of products, rounded to 32-bit as similarities are.",
-        overloads: &[overload!(Vector, Vector => Float, "dot", |c, a| pairs(c, a, |x, y| {
-            ann::similarity(ann::Metric::Dot, x, y)
-        }))],
+        overloads: &[
+            overload!(Vector, Vector => Float, "dot", |c, a| pairs(c, a, |x, y| {
+                ann::similarity(ann::Metric::Dot, x, y)
+            })),
+        ],
     },
     Function {
         name: "cosine",
         usage: "cosine(a, b)",
         doc: "Cosine of the angle, rounded to 32-bit as similarities are; null for a zero vector.",
-        overloads: &[overload!(Vector, Vector => Float, "cosine", |c, a| pairs(c, a, |x, y| {
-            ann::similarity(ann::Metric::Cosine, x, y)
-        }))],
+        overloads: &[
+            overload!(Vector, Vector => Float, "cosine", |c, a| pairs(c, a, |x, y| {
+                ann::similarity(ann::Metric::Cosine, x, y)
+            })),
+        ],
     },
     Function {
         name: "l2",
         usage: "l2(a, b)",
         doc: "Euclidean distance.",
-        overloads: &[overload!(Vector, Vector => Float, "l2", |c, a| pairs(c, a, |x, y| {
-            let squares = x.iter().zip(y).map(|(&p, &q)| (f64::from(p) - f64::from(q)).powi(2));
-            Some(squares.sum::<f64>().sqrt())
-        }))],
+        overloads: &[
+            overload!(Vector, Vector => Float, "l2", |c, a| pairs(c, a, |x, y| {
+                let squares = x.iter().zip(y).map(|(&p, &q)| (f64::from(p) - f64::from(q)).powi(2));
+                Some(squares.sum::<f64>().sqrt())
+            })),
+        ],
     },
     Function {
         name: "norm",
         usage: "norm(a)",
         doc: "Length of the vector.",
-        overloads: &[overload!(Vector => Float, "norm", |c, a| pairs(c, &[a[0].clone(), a[0].clone()], |x, _| {
-            Some(x.iter().map(|&p| f64::from(p) * f64::from(p)).sum::<f64>().sqrt())
-        }))],
+        overloads: &[
+            overload!(Vector => Float, "norm", |c, a| pairs(c, &[a[0].clone(), a[0].clone()], |x, _| {
+                Some(x.iter().map(|&p| f64::from(p) * f64::from(p)).sum::<f64>().sqrt())
+            })),
+        ],
     },
 ];
 
@@ -45,8 +53,12 @@ fn pairs(call: &Call, args: &[Val], f: impl Fn(&[f32], &[f32]) -> Option<f64>) -
     let (Val::Vector(a, x), Val::Vector(b, y)) = (&args[0], &args[1]) else {
         return Val::null(&crate::types::Type::Float);
     };
-    Val::F64(by_row(call, args, |i| match (x.at(a.get(i)), y.at(b.get(i))) {
-        (Some(a), Some(b)) if a.len() == b.len() => f(a, b).filter(|v| v.is_finite()).unwrap_or(NULL_FLOAT),
-        _ => NULL_FLOAT,
+    Val::F64(by_row(call, args, |i| {
+        match (x.at(a.get(i)), y.at(b.get(i))) {
+            (Some(a), Some(b)) if a.len() == b.len() => {
+                f(a, b).filter(|v| v.is_finite()).unwrap_or(NULL_FLOAT)
+            }
+            _ => NULL_FLOAT,
+        }
     }))
 }
