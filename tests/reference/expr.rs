@@ -220,11 +220,12 @@ impl<'a> Interp<'a> {
         Some(self.value(expr, &Env::default(), &At::Request))
     }
 
-    /// `row.x` is always the column; otherwise a field of the entity that an id stands for.
+    /// `row.x` is always a column of the row, bound or its entity's, whatever parameters are
+    /// called; otherwise a field of the entity that an id stands for.
     fn field_of(&self, receiver: &'a Expr, name: &'a Name, env: &Env<'a>, at: &At) -> Value {
         if is_row(receiver, env) {
             let row = at.row().expect("`row` stands at a row");
-            return self.field(row.entity, row.row.id, &name.text);
+            return row.column(&name.text).unwrap_or_else(|| self.field(row.entity, row.row.id, &name.text));
         }
         match self.value(receiver, env, at) {
             Value::Id(entity, row) => self.field(entity, row, &name.text),

@@ -90,7 +90,10 @@ impl<'a> Interp<'a> {
             ExprKind::In { value, set, .. } => reads(value) || (!self.is_set(set, env) && reads(set)),
             ExprKind::IsNull { value, .. } => reads(value),
             ExprKind::If { then, condition, otherwise } => reads(then) || reads(condition) || reads(otherwise),
-            ExprKind::Field { receiver, .. } => !matches!(&receiver.kind, ExprKind::Name(n) if n == "row") && reads(receiver),
+            ExprKind::Field { receiver, name } if matches!(&receiver.kind, ExprKind::Name(n) if n == "row") => {
+                bound.names.contains(&name.text)
+            }
+            ExprKind::Field { receiver, .. } => reads(receiver),
             ExprKind::Block(block) => {
                 let result = block.result.as_ref().expect("a block with a result");
                 self.reads(result, &bind_block(block, env), bound)
