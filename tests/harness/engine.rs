@@ -43,6 +43,10 @@ impl Opened {
         Opened { engine, threads, folder: folder.to_owned() }
     }
 
+    pub fn snapshot(&self) -> &igql::store::Snapshot {
+        self.engine.snapshot()
+    }
+
     /// Runs a program for some requests together.
     pub fn run(&self, program: &str, requests: &[Request]) -> Result<Vec<Output>, String> {
         let program = self.compile(program, requests[0].query.as_deref())?;

@@ -1,13 +1,12 @@
 //! Row expressions.
 
 use super::env::{Closure, Env};
-use super::rows::{At, RowAt};
+use super::rows::At;
 use super::value::{self, Value, maybe_float};
 use super::{Interp, Role};
 use igql::syntax::ast::{Arg, BinaryOp, Block, CompareOp, Expr, ExprKind, Name, RowDef, Statement, UnaryOp};
 use igql::types::Key;
 use std::cmp::Ordering;
-use std::rc::Rc;
 
 impl<'a> Interp<'a> {
     /// What an expression is at a row, a link, or for the request.
@@ -248,11 +247,6 @@ impl At {
             At::Link(link) => link.outer.outermost(),
             other => other.clone(),
         }
-    }
-
-    /// The row of a set with further columns.
-    pub fn with_row(row: RowAt) -> At {
-        At::Row(Rc::new(row))
     }
 }
 

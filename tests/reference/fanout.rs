@@ -9,6 +9,7 @@ use super::shape::Called;
 use super::similarity::similarity;
 use super::value::Value;
 use super::{Interp, Role};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// What one link or neighbour gives.
@@ -143,12 +144,9 @@ impl<'a> Interp<'a> {
 
     /// One row per entity, with the columns of the parent of its largest contribution.
     fn merge(&self, parents: &Set, entity: usize, contributions: Vec<Contribution>, method: &str) -> Set {
-        let mut groups: Vec<(u32, Vec<Contribution>)> = Vec::new();
-        for c in contributions {
-            match groups.iter_mut().find(|(to, _)| *to == c.to) {
-                Some((_, group)) => group.push(c),
-                None => groups.push((c.to, vec![c])),
-            }
+        let mut groups: BTreeMap<u32, Vec<Contribution>> = BTreeMap::new();
+        for contribution in contributions {
+            groups.entry(contribution.to).or_default().push(contribution);
         }
         let row = |(id, group): (u32, Vec<Contribution>)| {
             let witness = &parents.rows[witness(&group)];

@@ -5,11 +5,11 @@ use super::Role;
 use super::args::{Args, Quantity};
 use super::env::Env;
 use super::pushdown::Pushed;
-use super::rows::{At, Row, RowAt, Set, compare_scores};
+use super::rows::{At, Row, Set, compare_scores};
 use super::shape::Called;
 use super::value::Value;
 use igql::syntax::ast::{Arg, Expr, ExprKind, RowDef};
-use std::rc::Rc;
+use std::collections::HashSet;
 
 impl<'a> Interp<'a> {
     /// `let(name=expr, ...)`: later arguments see earlier ones.
@@ -107,7 +107,7 @@ impl<'a> Interp<'a> {
         }
     }
 
-    /// `take(n, offset=0, per: expr?)`.
+    /// `take(n, offset=0, per: expr?)`. As in SQL, rows without a value are one group.
     pub fn take(&self, call: &Called<'a>, env: &Env<'a>, role: Role) -> Set {
         let (rows, args) = call.split();
         let args = Args::new(args, &["n", "offset", "per"]);
@@ -117,29 +117,14 @@ impl<'a> Interp<'a> {
             Value::Int(n) => n.max(0) as usize,
             _ => 0,
         };
-        let groups = self.groups(&set, args.get("per"), env);
-        let mut placed: Vec<usize> = vec![0; groups.len()];
-        let mut rows = Vec::new();
-        for (row, group) in set.rows.iter().zip(groups) {
-            placed[group] += 1;
-            let most = taken(n).saturating_add(offset);
-            if placed[group] > offset && placed[group] <= most {
-                rows.push(row.clone());
-            }
-        }
-        set.with_rows(rows)
-    }
-
-    fn grouped(&self, a: &Value, b: &Value) -> bool {
-        (a.is_null() && b.is_null()) || self.equal(a, b).is_true()
-    }
-
-    /// Group of each row by the value of an expression; as in SQL the nulls are one group.
-    fn groups(&self, set: &Set, per: Option<&'a Expr>, env: &Env<'a>) -> Vec<usize> {
-        let Some(per) = per else { return vec![0; set.rows.len()] };
-        let values: Vec<Value> = set.places().map(|at| self.value(per, env, &at)).collect();
-        let first = |(i, v): (usize, &Value)| values.iter().position(|w| self.grouped(v, w)).unwrap_or(i);
-        values.iter().enumerate().map(first).collect()
+        let per = |per: &'a Expr| set.places().map(|at| self.value(per, env, &at)).collect();
+        let values: Vec<Value> = args.get("per").map_or_else(|| vec![Value::Bool(true); set.rows.len()], per);
+        let (rows, groups) = (&set.rows, self.groups(&values, true));
+        let wanted = offset..taken(n).saturating_add(offset);
+        // A row of several values stays if it is among those wanted of each.
+        let before = |row: usize, group: usize| groups[..row].iter().filter(|g| g.contains(&group)).count();
+        let stays = |&row: &usize| groups[row].iter().all(|&group| wanted.contains(&before(row, group)));
+        set.with_rows((0..rows.len()).filter(stays).map(|row| rows[row].clone()).collect())
     }
 }
 
@@ -176,7 +161,8 @@ impl Set {
 
     /// The rows that another set has (or has not).
     pub fn keep_if(&self, other: &Set, present: bool) -> Set {
-        let keep = |r: &&Row| other.position(r.id).is_some() == present;
+        let others: HashSet<u32> = other.rows.iter().map(|r| r.id).collect();
+        let keep = |r: &&Row| others.contains(&r.id) == present;
         self.with_rows(self.rows.iter().filter(keep).cloned().collect())
     }
 
@@ -208,10 +194,4 @@ impl Set {
 pub fn columns_as(names: &[String], set: &Set, row: &Row) -> Vec<Value> {
     let value = |name: &String| set.names.iter().position(|n| n == name).map_or(Value::Null, |i| row.columns[i].clone());
     names.iter().map(value).collect()
-}
-
-/// The place of a row with more columns bound.
-pub fn place_with(set: &Set, index: usize, names: &Rc<Vec<String>>, columns: Vec<Value>) -> At {
-    let row = Row { columns, ..set.rows[index].clone() };
-    At::with_row(RowAt { entity: set.entity, row, position: Some(index + 1), names: names.clone() })
 }

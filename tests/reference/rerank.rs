@@ -8,6 +8,9 @@ use super::value::Value;
 use super::{Interp, Role};
 use igql::syntax::ast::{Arg, Expr, ExprKind};
 
+/// Whether all rows with a null key are one group, or each a group of its own.
+const NULLS_ARE_ONE_GROUP: bool = true;
+
 impl<'a> Interp<'a> {
     pub fn diversify_by(&self, call: &Called<'a>, env: &Env<'a>, role: Role) -> Set {
         let (rows, args) = call.split();
@@ -40,29 +43,38 @@ impl<'a> Interp<'a> {
             Some(key) => set.places().map(|at| self.value(key, env, &at)).collect(),
             None => self.default_key(set),
         };
+        self.groups(&values, NULLS_ARE_ONE_GROUP)
+    }
+
+    /// The groups of each value, numbered by first appearance: one, or one for each distinct
+    /// element of a list. An empty list is as a null.
+    pub fn groups(&self, values: &[Value], nulls_are_one: bool) -> Vec<Vec<usize>> {
         let mut known: Vec<Value> = Vec::new();
         let mut group_of = |value: &Value| {
-            let found = known.iter().position(|k| self.equal(k, value).is_true());
-            found.unwrap_or_else(|| {
+            let same = |k: &Value| match (k, value) {
+                (Value::Null, Value::Null) => nulls_are_one,
+                _ => self.equal(k, value).is_true(),
+            };
+            known.iter().position(same).unwrap_or_else(|| {
                 known.push(value.clone());
                 known.len() - 1
             })
         };
-        let mut groups_of_row = |value: &Value| match value {
+        let mut groups_of = |value: &Value| match value {
             Value::List(items) if !items.is_empty() => {
-                let mut groups: Vec<usize> = Vec::new();
-                for item in items {
-                    let group = group_of(item);
-                    if !groups.contains(&group) {
-                        groups.push(group);
-                    }
-                }
+                let mut groups: Vec<usize> = items.iter().map(&mut group_of).collect();
+                let all = groups.clone();
+                let mut place = 0;
+                groups.retain(|g| {
+                    place += 1;
+                    !all[..place - 1].contains(g)
+                });
                 groups
             }
             Value::List(_) => vec![group_of(&Value::Null)],
             value => vec![group_of(value)],
         };
-        values.iter().map(&mut groups_of_row).collect()
+        values.iter().map(&mut groups_of).collect()
     }
 
     /// `author`, or the first reference.

@@ -2,7 +2,6 @@
 
 use super::links::Links;
 use super::value::Value;
-use super::world::World;
 use std::rc::Rc;
 
 /// An ordered list of rows in which each entity occurs at most once.
@@ -151,12 +150,4 @@ impl Answer {
             Answer::Lists(lists) => lists.iter().map(|(n, s)| (Some(n.as_str()), s)).collect(),
         }
     }
-}
-
-/// For messages: entity and keys.
-pub fn show(world: &World, set: &Set) -> String {
-    let entity = &world.entities[set.entity];
-    let key = |r: &Row| entity.keys.get(r.id as usize).map_or("?".to_owned(), |k| k.to_string());
-    let rows: Vec<_> = set.rows.iter().map(|r| format!("{} {:?} {:?}", key(r), r.score, r.columns)).collect();
-    format!("{} {:?}\n{}", entity.name, set.names, rows.join("\n"))
 }
