@@ -78,6 +78,8 @@ pub fn expr(rng: &mut Rng, scope: &Scope, ty: Ty, depth: usize) -> String {
 fn leaf(rng: &mut Rng, scope: &Scope, ty: Ty) -> String {
     let mut known: Vec<String> = columns(scope.entity, ty).iter().map(|c| (*c).to_owned()).collect();
     known.extend(columns(USER, ty).iter().map(|c| format!("viewer.{c}")));
+    known.extend(columns(scope.entity, ty).first().map(|c| format!("it.{c}")));
+    known.extend(scope.bound.iter().filter(|(_, t)| *t == ty).map(|(n, _)| format!("row.{n}")));
     known.extend(scope.bound.iter().filter(|(_, t)| *t == ty).map(|(n, _)| n.clone()));
     match ty {
         Ty::Float if scope.placed => known.push("score".to_owned()),

@@ -25,7 +25,7 @@ struct Maker<'w> {
 const NAMES: [&str; 3] = ["user", "acct", "item"];
 
 /// What a program may use; those it does not use are left out.
-const DECLARATIONS: [(&str, &str); 9] = [
+const DECLARATIONS: [(&str, &str); 11] = [
     ("loved", "edge loved = rated where weight > 0.0 weight weight * 2.0"),
     ("touched", "edge touched = likes | rated"),
     ("reached", "edge reached = touched.owner"),
@@ -34,6 +34,8 @@ const DECLARATIONS: [(&str, &str); 9] = [
     ("posted", "def posted(rows: set[acct], n: int = auto(2)) -> set[item] = rows.walk(~owner, limit=n)"),
     ("near", "def near(rows: set[item], k: int = auto(3)) -> set[item] = rows.nn(k=k, exact=true)"),
     ("first", "def first(rows: set[E], n: int = 2) -> set[E] = rows.take(n)"),
+    ("boost", "def boost(rows: set[item], by: float, most: int = all) -> set[item] = rows.score(q * by).take(most)"),
+    ("both", "def both(a: set[E], b: set[E]) -> set[E] = a.filter(position < 4) | b"),
     ("above", "def above(rows: set[item], least: float = 0.25) -> set[item] = rows.filter(q > least)"),
 ];
 
@@ -63,6 +65,9 @@ impl Maker<'_> {
     fn write(&mut self, main: &Made) -> String {
         let keep_all = self.rng.one_in(8);
         let mut body = main.text.clone();
+        if !self.sets.is_empty() && self.rng.one_in(8) {
+            body = format!("{{main_list: {body}, other: {}}}", self.sets[0].0);
+        }
         for (name, made) in self.sets.clone().iter().rev() {
             if keep_all || mentions(&body, name) {
                 body = format!("{name} = {}\n{body}", made.text);
@@ -193,6 +198,14 @@ impl Maker<'_> {
         format!(".{name}({})", self.rng.text(arguments))
     }
 
+    /// A number of rows that belongs to the request; it may be null or below zero.
+    fn number(&mut self) -> String {
+        match self.sets.last() {
+            Some((name, _)) if self.rng.one_in(2) => format!("count({name})"),
+            _ => self.rng.text(&["viewer.age", "viewer.age + 1", "count(user.walk(follows))"]),
+        }
+    }
+
     fn merge(&mut self) -> String {
         match self.rng.below(3) {
             0 => String::new(),
@@ -203,7 +216,8 @@ impl Maker<'_> {
     fn walk(&mut self, edge: &str, timed: bool, weighted: bool) -> String {
         let mut options = String::new();
         if self.rng.one_in(2) {
-            options += &format!(", limit={}", self.rng.text(&["1", "2", "3", "all", "auto(2)"]));
+            let number = self.number();
+            options += &format!(", limit={}", self.rng.text(&["1", "2", "3", "all", "auto(2)", &number]));
         }
         if self.rng.one_in(3) {
             let orders: &[&str] = if timed { &["newest", "listed", "strongest", "random"] } else { &["listed", "strongest", "random"] };
@@ -213,7 +227,7 @@ impl Maker<'_> {
             options += &format!(", within={}", self.rng.text(&["5d", "12d", "40d"]));
         }
         if self.rng.one_in(4) {
-            options += &format!(", where={}", self.rng.text(&["weight >= 0.25", "weight != 1.0", "weight is not null"]));
+            options += &format!(", where={}", self.rng.text(&["weight >= 0.25", "weight != 1.0", "weight is not null", "to == to", "now > @2024-04-20"]));
         }
         if self.rng.one_in(5) {
             let weights: &[&str] = match (timed, weighted) {
@@ -228,7 +242,8 @@ impl Maker<'_> {
     fn search(&mut self, embedding: &str, to: &str) -> String {
         let mut options = to.to_owned();
         if self.rng.one_in(2) {
-            options += &format!(", k={}", self.rng.text(&["1", "2", "3", "all", "auto(2)"]));
+            let number = self.number();
+            options += &format!(", k={}", self.rng.text(&["1", "2", "3", "all", "auto(2)", &number]));
         }
         if self.rng.one_in(5) {
             options += &format!(", min_similarity={}", self.rng.text(&["0.0", "0.3", "0.5"]));
@@ -245,13 +260,11 @@ impl Maker<'_> {
 
     fn algebra(&mut self, entity: usize, depth: usize) -> Made {
         let (a, b) = (self.set(entity, depth), self.set(entity, depth));
-        let op = self.rng.text(&["|", "-", "&"]);
-        let mut bound = a.bound;
-        if op == "|" {
-            bound.extend(b.bound);
-            bound.sort_by(|x, y| x.0.cmp(&y.0));
-            bound.dedup();
+        if self.rng.one_in(6) {
+            return Made { text: format!("both({}, {})", a.text, b.text), entity, bound: union(a.bound, b.bound) };
         }
+        let op = self.rng.text(&["|", "-", "&"]);
+        let bound = if op == "|" { union(a.bound, b.bound) } else { a.bound };
         Made { text: format!("({} {op} {})", a.text, b.text), entity, bound }
     }
 
@@ -294,6 +307,9 @@ impl Maker<'_> {
         if made.entity == ITEM && self.declared && self.rng.one_in(5) {
             return made.then(&self.rng.text(&[".filter(fine=0.25)", ".filter(fine=0.0, n > 0)", ".filter(fine(0.5))"]));
         }
+        if made.entity == ITEM && self.rng.one_in(8) {
+            return made.then(&self.rng.text(&[".filter()", ".unseen()", ".filter(old=12d, bright(0.25))"]));
+        }
         let condition = self.expr(&made, Ty::Bool);
         let second = if self.rng.one_in(4) { format!(", {}", self.expr(&made, Ty::Bool)) } else { String::new() };
         made.then(&format!(".filter({condition}{second})"))
@@ -309,6 +325,10 @@ impl Maker<'_> {
             }
             return made;
         }
+        if made.entity == ITEM && self.rng.one_in(6) {
+            let number = self.number();
+            return made.then(&self.rng.text(&[".boost(0.5)", &format!(".boost(by={number} * 1.0, most=3)")]));
+        }
         let ty = *self.rng.pick(&[Ty::Float, Ty::Float, Ty::Int, Ty::Time, Ty::Span]);
         let value = self.expr(&made, ty);
         made.then(&format!(".score({value})"))
@@ -316,7 +336,8 @@ impl Maker<'_> {
 
     fn take(&mut self, made: &Made) -> String {
         let n = 1 + self.rng.below(5);
-        match self.rng.below(4) {
+        match self.rng.below(5) {
+            4 => format!(".take({})", self.number()),
             0 => format!(".take({n}, offset={})", self.rng.below(4)),
             1 => {
                 let ty = *self.rng.pick(&[Ty::Int, Ty::Str, Ty::Bool]);
@@ -350,6 +371,14 @@ impl Made {
         self.text += step;
         self
     }
+}
+
+/// The columns of two sets, each once.
+fn union(mut a: Vec<(String, Ty)>, b: Vec<(String, Ty)>) -> Vec<(String, Ty)> {
+    a.extend(b);
+    a.sort_by(|x, y| x.0.cmp(&y.0));
+    a.dedup();
+    a
 }
 
 /// Whether a text has a name as a whole word.

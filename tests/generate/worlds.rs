@@ -10,6 +10,14 @@ pub const USER: usize = 0;
 pub const ACCT: usize = 1;
 pub const ITEM: usize = 2;
 
+const PRELUDE: &str = "\
+embedding default on item = clip
+embedding default on acct = deep
+policy bright(least: float = 0.1) on item = q >= least
+policy old(than: duration = 5d) on item = age(born) > than or score > 0.5
+policy big on acct = size > 0.0
+";
+
 const DAY: i64 = 86_400_000_000;
 /// 2024-05-01.
 pub const NOW: i64 = 1_714_521_600_000_000;
@@ -25,7 +33,10 @@ pub fn world(rng: &mut Rng) -> World {
     world.edges = edges(rng, &world);
     world.embeddings = embeddings(rng, &world);
     world.seen = vec!["likes".to_owned()];
-    world.prelude = "embedding default on item = clip\nembedding default on acct = deep\n".to_owned();
+    world.prelude = PRELUDE.to_owned();
+    if rng.one_in(2) {
+        world.required_policies = vec!["bright".to_owned()];
+    }
     world
 }
 

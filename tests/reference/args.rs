@@ -89,6 +89,8 @@ impl<'a> Interp<'a> {
     fn number_of(&self, expr: &'a Expr, env: &Env<'a>) -> Quantity {
         match self.value(expr, env, &At::Request) {
             Value::Int(n) => Quantity::Number(n),
+            // A number that a request does not have, like one below zero, is none.
+            Value::Null => Quantity::Number(0),
             other => panic!("a quantity of {other:?}"),
         }
     }
