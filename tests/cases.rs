@@ -15,12 +15,17 @@ fn main() {
     find(&folder, &mut files);
     files.sort();
     if std::env::var_os("CASES_WRITE").is_some() {
-        return files.iter().for_each(|file| write_tables(file, &folder.join("worlds")));
+        return files
+            .iter()
+            .for_each(|file| write_tables(file, &folder.join("worlds")));
     }
     let mut trials = Vec::new();
     for file in files {
         let text = std::fs::read_to_string(&file).expect("a file of cases");
-        let name = file.strip_prefix(&folder).expect("a file in the folder").with_extension("");
+        let name = file
+            .strip_prefix(&folder)
+            .expect("a file in the folder")
+            .with_extension("");
         for case in cases(&name.to_string_lossy(), &text, &folder.join("worlds")) {
             trials.push(Trial::test(case.name.clone(), move || run(&case)));
         }
@@ -29,11 +34,16 @@ fn main() {
 }
 
 fn find(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).expect("a folder of cases").flatten() {
+    for entry in std::fs::read_dir(folder)
+        .expect("a folder of cases")
+        .flatten()
+    {
         let path = entry.path();
         if path.is_dir() {
             find(&path, files);
-        } else if path.extension().is_some_and(|e| e == "md") && path.file_name().is_some_and(|n| n != "README.md") {
+        } else if path.extension().is_some_and(|e| e == "md")
+            && path.file_name().is_some_and(|n| n != "README.md")
+        {
             files.push(path);
         }
     }
@@ -45,7 +55,9 @@ fn write_tables(file: &Path, worlds: &Path) {
     let text = std::fs::read_to_string(file).expect("a file of cases");
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     for case in cases("", &text, worlds).iter().rev() {
-        let Ok(answers) = std::panic::catch_unwind(|| reference_answers(case, &notation::world(&case.world))) else {
+        let Ok(answers) =
+            std::panic::catch_unwind(|| reference_answers(case, &notation::world(&case.world)))
+        else {
             continue;
         };
         for (table, (_, answer)) in case.tables.iter().zip(answers).rev() {
@@ -56,12 +68,25 @@ fn write_tables(file: &Path, worlds: &Path) {
 }
 
 fn tabulated(table: &Table, answer: &Output) -> Vec<String> {
-    let row = |row: &OutRow| table.header.iter().enumerate().map(|(i, n)| shown(i, n, row)).collect::<Vec<_>>();
+    let row = |row: &OutRow| {
+        table
+            .header
+            .iter()
+            .enumerate()
+            .map(|(i, n)| shown(i, n, row))
+            .collect::<Vec<_>>()
+    };
     let mut all = vec![table.header.clone()];
     all.extend(rows_of(table, answer).iter().map(row));
     let width = |i: usize| all.iter().map(|r| r[i].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..table.header.len()).map(width).collect();
-    let line = |r: &Vec<String>| r.iter().zip(&widths).map(|(c, w)| format!("{c:w$}")).collect::<Vec<_>>().join("  ");
+    let line = |r: &Vec<String>| {
+        r.iter()
+            .zip(&widths)
+            .map(|(c, w)| format!("{c:w$}"))
+            .collect::<Vec<_>>()
+            .join("  ")
+    };
     all.iter().map(|r| line(r).trim_end().to_owned()).collect()
 }
 
@@ -72,7 +97,9 @@ fn run(case: &Case) -> Result<(), Failed> {
         Ok(text) => *text,
         Err(p) => p.downcast_ref::<&str>().map_or("panic", |t| t).to_owned(),
     };
-    result.unwrap_or_else(|p| Err(said(p))).map_err(|why| Failed::from(format!("{why}\n\n{}", case.program)))
+    result
+        .unwrap_or_else(|p| Err(said(p)))
+        .map_err(|why| Failed::from(format!("{why}\n\n{}", case.program)))
 }
 
 fn judge(case: &Case) -> Result<(), String> {
@@ -87,7 +114,11 @@ fn judge(case: &Case) -> Result<(), String> {
     checks::diagnostics(case, folder.path())?;
     let refused = case.marks.iter().any(|m| m.code.starts_with('E'));
     if case.tables.is_empty() {
-        return if refused { Ok(()) } else { Err("the case expects nothing: neither errors nor rows".to_owned()) };
+        return if refused {
+            Ok(())
+        } else {
+            Err("the case expects nothing: neither errors nor rows".to_owned())
+        };
     }
     let asked = reference_answers(case, &world);
     for (table, (_, answer)) in case.tables.iter().zip(&asked) {
@@ -97,13 +128,24 @@ fn judge(case: &Case) -> Result<(), String> {
     if refused {
         return Ok(());
     }
-    let asked: Vec<_> = asked.into_iter().zip(&case.tables).map(|((r, a), t)| (r, a, t.settings.approx)).collect();
+    let asked: Vec<_> = asked
+        .into_iter()
+        .zip(&case.tables)
+        .map(|((r, a), t)| (r, a, t.settings.approx))
+        .collect();
     treatments::compare(case, &world, folder.path(), &asked)
 }
 
 /// The requests of the tables with what the reference interpreter answers.
 fn reference_answers(case: &Case, world: &reference::World) -> Vec<(reference::Request, Output)> {
-    let read = |name: &str| case.files.iter().find(|f| f.0 == name).expect("the imported file").1.clone();
+    let read = |name: &str| {
+        case.files
+            .iter()
+            .find(|f| f.0 == name)
+            .expect("the imported file")
+            .1
+            .clone()
+    };
     let program = reference::Program::new(&case.program, world, &read);
     let answer = |table: &Table| {
         let request = request(world, table);
@@ -133,8 +175,12 @@ fn request(world: &reference::World, table: &Table) -> reference::Request {
 /// The rows of the list that a table is about.
 fn rows_of<'a>(table: &Table, answer: &'a Output) -> &'a [OutRow] {
     let wanted = table.settings.list.as_ref();
-    let found = answer.iter().find(|(name, _)| wanted.is_none() || name.as_ref() == wanted);
-    &found.unwrap_or_else(|| panic!("there is no list {wanted:?}")).1
+    let found = answer
+        .iter()
+        .find(|(name, _)| wanted.is_none() || name.as_ref() == wanted);
+    &found
+        .unwrap_or_else(|| panic!("there is no list {wanted:?}"))
+        .1
 }
 
 /// Compares the columns that the table names with an answer.
@@ -142,27 +188,42 @@ fn matches(table: &Table, answer: &Output) -> Result<(), String> {
     let rows = rows_of(table, answer);
     let agrees = |(cells, row): (&Vec<String>, &OutRow)| {
         let mut pairs = table.header.iter().zip(cells).enumerate();
-        cells.len() == table.header.len() && pairs.all(|(i, (name, cell))| agrees(&shown(i, name, row), cell, table))
+        cells.len() == table.header.len()
+            && pairs.all(|(i, (name, cell))| agrees(&shown(i, name, row), cell, table))
     };
     if rows.len() != table.rows.len() || !table.rows.iter().zip(rows).all(agrees) {
-        return Err(format!("the reference interpreter gives\n{}", tabulated(table, answer).join("\n")));
+        return Err(format!(
+            "the reference interpreter gives\n{}",
+            tabulated(table, answer).join("\n")
+        ));
     }
     Ok(())
 }
 
 /// The cell of a column: the first is the key; `score` and the others go by their names.
 fn shown(place: usize, name: &str, row: &OutRow) -> String {
-    let column = || row.columns.iter().find(|c| c.0 == name).unwrap_or_else(|| panic!("no column {name}")).1.clone();
+    let column = || {
+        row.columns
+            .iter()
+            .find(|c| c.0 == name)
+            .unwrap_or_else(|| panic!("no column {name}"))
+            .1
+            .clone()
+    };
     output::cell(&match name {
         _ if place == 0 => igql::types::Value::Id(row.key.clone()),
-        "score" => row.score.map_or(igql::types::Value::Null, igql::types::Value::Float),
+        "score" => row
+            .score
+            .map_or(igql::types::Value::Null, igql::types::Value::Float),
         _ => column(),
     })
 }
 
 fn agrees(found: &str, cell: &str, table: &Table) -> bool {
     match (found.parse::<f64>(), cell.parse::<f64>()) {
-        (Ok(a), Ok(b)) if table.settings.approx => (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0),
+        (Ok(a), Ok(b)) if table.settings.approx => {
+            (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0)
+        }
         (Ok(a), Ok(b)) => a == b,
         // Cells with spaces are quoted in the file.
         _ => found == cell || found == format!("\"{cell}\""),

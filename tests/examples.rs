@@ -21,28 +21,46 @@ fn main() {
     let mut trials = Vec::new();
     for catalog in folders(&folder) {
         for program in files(&catalog).into_iter().filter(|f| is_program(f)) {
-            let name = program.strip_prefix(&folder).expect("a file of the examples").display().to_string();
+            let name = program
+                .strip_prefix(&folder)
+                .expect("a file of the examples")
+                .display()
+                .to_string();
             let catalog = catalog.clone();
-            trials.push(Trial::test(name, move || compare(&catalog, &program).map_err(Failed::from)));
+            trials.push(Trial::test(name, move || {
+                compare(&catalog, &program).map_err(Failed::from)
+            }));
         }
     }
-    assert!(!trials.is_empty(), "{} has no catalog with a program", folder.display());
+    assert!(
+        !trials.is_empty(),
+        "{} has no catalog with a program",
+        folder.display()
+    );
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).expect("a folder").flatten().map(|e| e.path()).collect();
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .expect("a folder")
+        .flatten()
+        .map(|e| e.path())
+        .collect();
     files.sort();
     files
 }
 
 fn folders(folder: &Path) -> Vec<PathBuf> {
-    files(folder).into_iter().filter(|f| f.join("catalog.toml").exists()).collect()
+    files(folder)
+        .into_iter()
+        .filter(|f| f.join("catalog.toml").exists())
+        .collect()
 }
 
 /// A program, not the prelude or a file of definitions.
 fn is_program(file: &Path) -> bool {
-    file.extension().is_some_and(|e| e == "igql") && file.file_name().is_some_and(|n| n != "prelude.igql")
+    file.extension().is_some_and(|e| e == "igql")
+        && file.file_name().is_some_and(|n| n != "prelude.igql")
 }
 
 fn compare(catalog: &Path, file: &Path) -> Result<(), String> {
@@ -50,7 +68,9 @@ fn compare(catalog: &Path, file: &Path) -> Result<(), String> {
     let prelude = std::fs::read_to_string(catalog.join("prelude.igql")).unwrap_or_default();
     let engine = Opened::open(catalog, 2);
     let world = World::from_snapshot(engine.snapshot(), &prelude);
-    let program = Program::new(&text, &world, &|path| std::fs::read_to_string(catalog.join(path)).expect("an import"));
+    let program = Program::new(&text, &world, &|path| {
+        std::fs::read_to_string(catalog.join(path)).expect("an import")
+    });
     let requests = requests(&world);
     let found = engine.run(&text, &requests)?;
     for (request, found) in requests.iter().zip(&found) {
@@ -66,11 +86,22 @@ fn compare(catalog: &Path, file: &Path) -> Result<(), String> {
 /// Users from all over the table, one of them in the past, and one whom it does not have.
 fn requests(world: &World) -> Vec<Request> {
     let keys = &world.entities[world.viewer].keys;
-    let n = std::env::var("EXAMPLES_USERS").ok().and_then(|n| n.parse().ok()).unwrap_or(3).min(keys.len());
-    let request = |key: &igql::Key| Request { viewer: Some(key.clone()), now: NOW, ..Request::default() };
+    let n = std::env::var("EXAMPLES_USERS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(3)
+        .min(keys.len());
+    let request = |key: &igql::Key| Request {
+        viewer: Some(key.clone()),
+        now: NOW,
+        ..Request::default()
+    };
     let mut requests: Vec<Request> = (0..n).map(|i| request(&keys[i * keys.len() / n])).collect();
     let past = NOW - 45 * 86_400_000_000;
-    requests.push(Request { now: past, ..requests[0].clone() });
+    requests.push(Request {
+        now: past,
+        ..requests[0].clone()
+    });
     requests.push(request(&igql::Key::Int(-1)));
     requests
 }

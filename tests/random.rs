@@ -25,12 +25,19 @@ fn engine_and_reference_agree_on_random_programs() {
     let mut failures = Vec::new();
     let mut ran = 0;
     for number in setting("RANDOM_ONLY").map_or(0..u64::MAX, |only| only..only + 1) {
-        if Instant::now() > until || failures.len() >= setting("RANDOM_FAILURES").unwrap_or(1) as usize {
+        if Instant::now() > until
+            || failures.len() >= setting("RANDOM_FAILURES").unwrap_or(1) as usize
+        {
             break;
         }
         ran += run_world(seed, number, &mut failures);
     }
-    assert!(failures.is_empty(), "{}\n{} of {ran} programs differ", failures.join("\n\n"), failures.len());
+    assert!(
+        failures.is_empty(),
+        "{}\n{} of {ran} programs differ",
+        failures.join("\n\n"),
+        failures.len()
+    );
     assert!(ran > 0, "no program was run");
 }
 
@@ -49,7 +56,9 @@ fn run_world(seed: u64, number: u64, failures: &mut Vec<String>) -> usize {
         let program = programs::program(&mut rng, &world);
         if let Err(why) = compare(&world, &engine, &program) {
             let data = shown(folder.path());
-            failures.push(format!("seed {seed}, world {number}: {why}\n--- program\n{program}\n--- world\n{data}"));
+            failures.push(format!(
+                "seed {seed}, world {number}: {why}\n--- program\n{program}\n--- world\n{data}"
+            ));
         }
     }
     PROGRAMS
@@ -57,12 +66,23 @@ fn run_world(seed: u64, number: u64, failures: &mut Vec<String>) -> usize {
 
 /// All users of the world in one batch, each as the reference interpreter answers it alone.
 fn compare(world: &World, engine: &Opened, program: &str) -> Result<(), String> {
-    let mut requests: Vec<Request> = world.entities[world.viewer].keys.iter().take(3).map(request).collect();
+    let mut requests: Vec<Request> = world.entities[world.viewer]
+        .keys
+        .iter()
+        .take(3)
+        .map(request)
+        .collect();
     requests.push(request(&igql::Key::Int(1000)));
     let past = requests[0].now - 10 * 86_400_000_000;
-    requests.push(Request { now: past, seed: 7, ..requests[0].clone() });
+    requests.push(Request {
+        now: past,
+        seed: 7,
+        ..requests[0].clone()
+    });
     let found = guarded("the engine", || engine.run(program, &requests))??;
-    let parsed = guarded("the reference", || Program::new(program, world, &|_| String::new()))?;
+    let parsed = guarded("the reference", || {
+        Program::new(program, world, &|_| String::new())
+    })?;
     for (request, found) in requests.iter().zip(&found) {
         let expected = guarded("the reference", || {
             let answer = reference::run(world, &parsed, request);
@@ -78,18 +98,29 @@ fn compare(world: &World, engine: &Opened, program: &str) -> Result<(), String> 
 /// A panic as an error.
 fn guarded<T>(who: &str, run: impl FnOnce() -> T) -> Result<T, String> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).map_err(|p| {
-        let text = p.downcast_ref::<String>().cloned().or_else(|| p.downcast_ref::<&str>().map(|t| (*t).to_owned()));
+        let text = p
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| p.downcast_ref::<&str>().map(|t| (*t).to_owned()));
         format!("{who} panics: {}", text.unwrap_or_default())
     })
 }
 
 fn request(key: &igql::Key) -> Request {
-    Request { viewer: Some(key.clone()), now: worlds::NOW, ..Request::default() }
+    Request {
+        viewer: Some(key.clone()),
+        now: worlds::NOW,
+        ..Request::default()
+    }
 }
 
 /// The text files of the world.
 fn shown(folder: &Path) -> String {
-    let mut files: Vec<_> = std::fs::read_dir(folder).expect("the folder").flatten().map(|f| f.path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .expect("the folder")
+        .flatten()
+        .map(|f| f.path())
+        .collect();
     files.sort();
     let text = |path: &std::path::PathBuf| {
         let name = path.file_name()?.to_string_lossy().into_owned();

@@ -35,15 +35,23 @@ pub struct Scope {
 impl Scope {
     /// The entity alone.
     pub fn bare(entity: usize) -> Scope {
-        Scope { entity, bound: Vec::new(), sets: Vec::new(), account: String::new(), placed: false, declared: false }
+        Scope {
+            entity,
+            bound: Vec::new(),
+            sets: Vec::new(),
+            account: String::new(),
+            placed: false,
+            declared: false,
+        }
     }
 }
 
 /// Columns of an entity by type.
 fn columns(entity: usize, ty: Ty) -> &'static [&'static str] {
     match (entity, ty) {
-        (USER, Ty::Int) => &["age"],
-        (USER, Ty::Str) => &["home"],
+        (USER, Ty::Int) => &["age", "boss.age"],
+        (USER, Ty::Str) => &["home", "boss.boss.home"],
+        (USER, Ty::Time) => &["joined"],
         (ACCT, Ty::Int) => &["tier"],
         (ACCT, Ty::Float) => &["size"],
         (ACCT, Ty::Str) => &["place"],
@@ -62,7 +70,11 @@ pub fn expr(rng: &mut Rng, scope: &Scope, ty: Ty, depth: usize) -> String {
         return leaf(rng, scope, ty);
     }
     if rng.one_in(9) {
-        let (a, c, b) = (expr(rng, scope, ty, depth - 1), expr(rng, scope, Ty::Bool, depth - 1), expr(rng, scope, ty, depth - 1));
+        let (a, c, b) = (
+            expr(rng, scope, ty, depth - 1),
+            expr(rng, scope, Ty::Bool, depth - 1),
+            expr(rng, scope, ty, depth - 1),
+        );
         return format!("({a} if {c} else {b})");
     }
     match ty {
@@ -76,11 +88,26 @@ pub fn expr(rng: &mut Rng, scope: &Scope, ty: Ty, depth: usize) -> String {
 }
 
 fn leaf(rng: &mut Rng, scope: &Scope, ty: Ty) -> String {
-    let mut known: Vec<String> = columns(scope.entity, ty).iter().map(|c| (*c).to_owned()).collect();
+    let mut known: Vec<String> = columns(scope.entity, ty)
+        .iter()
+        .map(|c| (*c).to_owned())
+        .collect();
     known.extend(columns(USER, ty).iter().map(|c| format!("viewer.{c}")));
     known.extend(columns(scope.entity, ty).first().map(|c| format!("it.{c}")));
-    known.extend(scope.bound.iter().filter(|(_, t)| *t == ty).map(|(n, _)| format!("row.{n}")));
-    known.extend(scope.bound.iter().filter(|(_, t)| *t == ty).map(|(n, _)| n.clone()));
+    known.extend(
+        scope
+            .bound
+            .iter()
+            .filter(|(_, t)| *t == ty)
+            .map(|(n, _)| format!("row.{n}")),
+    );
+    known.extend(
+        scope
+            .bound
+            .iter()
+            .filter(|(_, t)| *t == ty)
+            .map(|(n, _)| n.clone()),
+    );
     match ty {
         Ty::Float if scope.placed => known.push("score".to_owned()),
         Ty::Int if scope.placed => known.push("position".to_owned()),
@@ -89,13 +116,21 @@ fn leaf(rng: &mut Rng, scope: &Scope, ty: Ty) -> String {
     }
     if scope.declared && scope.entity == ITEM {
         known.extend(match ty {
-            Ty::Float => vec!["worth".to_owned(), "scaled(by=2.0)".to_owned(), "w".to_owned()],
+            Ty::Float => vec![
+                "worth".to_owned(),
+                "scaled(by=2.0)".to_owned(),
+                "w".to_owned(),
+            ],
             Ty::Int => vec!["p".to_owned()],
             Ty::Bool => vec!["fine(0.3)".to_owned()],
             _ => vec![],
         });
     }
-    if known.is_empty() || rng.one_in(3) { literal(rng, ty) } else { rng.pick(&known).clone() }
+    if known.is_empty() || rng.one_in(3) {
+        literal(rng, ty)
+    } else {
+        rng.pick(&known).clone()
+    }
 }
 
 pub fn literal(rng: &mut Rng, ty: Ty) -> String {
@@ -113,12 +148,33 @@ fn int(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
     match rng.below(10) {
         0..4 => {
             let op = rng.text(&["+", "-", "*", "//", "%"]);
-            format!("({} {op} {})", expr(rng, scope, Ty::Int, depth), expr(rng, scope, Ty::Int, depth))
+            format!(
+                "({} {op} {})",
+                expr(rng, scope, Ty::Int, depth),
+                expr(rng, scope, Ty::Int, depth)
+            )
         }
-        4 => format!("coalesce({}, {})", expr(rng, scope, Ty::Int, depth), expr(rng, scope, Ty::Int, depth)),
-        5 => format!("{}({}, {})", rng.text(&["min", "max"]), expr(rng, scope, Ty::Int, depth), expr(rng, scope, Ty::Int, depth)),
-        6 => format!("{}({})", rng.text(&["round", "floor", "ceil", "int"]), expr(rng, scope, Ty::Float, depth)),
-        7 => format!("{}({})", rng.text(&["hour", "weekday"]), expr(rng, scope, Ty::Time, depth)),
+        4 => format!(
+            "coalesce({}, {})",
+            expr(rng, scope, Ty::Int, depth),
+            expr(rng, scope, Ty::Int, depth)
+        ),
+        5 => format!(
+            "{}({}, {})",
+            rng.text(&["min", "max"]),
+            expr(rng, scope, Ty::Int, depth),
+            expr(rng, scope, Ty::Int, depth)
+        ),
+        6 => format!(
+            "{}({})",
+            rng.text(&["round", "floor", "ceil", "int"]),
+            expr(rng, scope, Ty::Float, depth)
+        ),
+        7 => format!(
+            "{}({})",
+            rng.text(&["hour", "weekday"]),
+            expr(rng, scope, Ty::Time, depth)
+        ),
         8 if !scope.sets.is_empty() => format!("count({})", rng.pick(&scope.sets).0),
         8 => format!("len({})", expr(rng, scope, Ty::Str, depth)),
         _ => aggregate(rng, scope, "count", "", depth),
@@ -135,15 +191,31 @@ fn float(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
         }
         4 => format!("coalesce({}, {})", x(rng), literal(rng, Ty::Float)),
         5 => format!("{}({}, {})", rng.text(&["min", "max"]), x(rng), x(rng)),
-        6 => format!("{}({})", rng.text(&["sqrt", "exp", "log", "log1p", "sigmoid", "tanh", "abs"]), x(rng)),
-        7 => format!("decay({}, {})", expr(rng, scope, Ty::Time, depth), rng.text(&["7d", "36h"])),
-        8 => format!("({} / {})", expr(rng, scope, Ty::Span, depth), expr(rng, scope, Ty::Span, depth)),
+        6 => format!(
+            "{}({})",
+            rng.text(&["sqrt", "exp", "log", "log1p", "sigmoid", "tanh", "abs"]),
+            x(rng)
+        ),
+        7 => format!(
+            "decay({}, {})",
+            expr(rng, scope, Ty::Time, depth),
+            rng.text(&["7d", "36h"])
+        ),
+        8 => format!(
+            "({} / {})",
+            expr(rng, scope, Ty::Span, depth),
+            expr(rng, scope, Ty::Span, depth)
+        ),
         9 => match rng.below(2) {
             0 => aggregate(rng, scope, "sum", ", weight", depth),
             _ => aggregate(rng, scope, "mean", ", weight", depth),
         },
         _ => match scope.sets.iter().find(|(_, e)| *e == ITEM) {
-            Some((name, _)) => format!("{}({name}, {})", rng.text(&["sum", "mean", "max", "min"]), rng.text(&["q", "score"])),
+            Some((name, _)) => format!(
+                "{}({name}, {})",
+                rng.text(&["sum", "mean", "max", "min"]),
+                rng.text(&["q", "score"])
+            ),
             None => format!("clamp({}, -1.0, {})", x(rng), literal(rng, Ty::Float)),
         },
     }
@@ -157,17 +229,34 @@ fn boolean(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
         4..8 => {
             let ty = *rng.pick(&[Ty::Int, Ty::Float, Ty::Str, Ty::Time, Ty::Span]);
             let op = rng.text(&["<", "<=", ">", ">=", "==", "!="]);
-            let other = if ty == Ty::Float && rng.one_in(3) { Ty::Int } else { ty };
-            format!("({} {op} {})", expr(rng, scope, ty, depth), expr(rng, scope, other, depth))
+            let other = if ty == Ty::Float && rng.one_in(3) {
+                Ty::Int
+            } else {
+                ty
+            };
+            format!(
+                "({} {op} {})",
+                expr(rng, scope, ty, depth),
+                expr(rng, scope, other, depth)
+            )
         }
         8 => {
             let ty = *rng.pick(&TYPES);
-            format!("({} is {}null)", column_or_leaf(rng, scope, ty), rng.text(&["", "not "]))
+            format!(
+                "({} is {}null)",
+                column_or_leaf(rng, scope, ty),
+                rng.text(&["", "not "])
+            )
         }
         9 => {
             let ty = *rng.pick(&[Ty::Int, Ty::Str]);
             let not = rng.text(&["in", "not in"]);
-            format!("({} {not} [{}, {}])", expr(rng, scope, ty, depth), literal(rng, ty), literal(rng, ty))
+            format!(
+                "({} {not} [{}, {}])",
+                expr(rng, scope, ty, depth),
+                literal(rng, ty),
+                literal(rng, ty)
+            )
         }
         10 => membership(rng, scope, depth),
         _ => aggregate(rng, scope, "exists", "", depth),
@@ -186,14 +275,22 @@ fn membership(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
     let not = rng.text(&["in", "not in"]);
     if scope.entity == ITEM && !scope.account.is_empty() && rng.one_in(3) {
         let (key, is) = (&scope.account, rng.text(&["==", "!="]));
-        return rng.text(&[&format!("(owner {is} {key})"), &format!("(owner_id {not} [{key}])"), &format!("(it {is} 100)")]);
+        return rng.text(&[
+            &format!("(owner {is} {key})"),
+            &format!("(owner_id {not} [{key}])"),
+            &format!("(it {is} 100)"),
+        ]);
     }
-    let fits = |(_, entity): &&(String, usize)| *entity == scope.entity || (scope.entity == ITEM && *entity == ACCT);
+    let fits = |(_, entity): &&(String, usize)| {
+        *entity == scope.entity || (scope.entity == ITEM && *entity == ACCT)
+    };
     let known: Vec<&(String, usize)> = scope.sets.iter().filter(fits).collect();
     match (!known.is_empty()).then(|| *rng.pick(&known)) {
         Some((name, entity)) if *entity == scope.entity => format!("(it {not} {name})"),
         Some((name, _)) => format!("(owner {not} {name})"),
-        None if scope.entity == ITEM && rng.one_in(2) => format!("({} {not} tags)", literal(rng, Ty::Str)),
+        None if scope.entity == ITEM && rng.one_in(2) => {
+            format!("({} {not} tags)", literal(rng, Ty::Str))
+        }
         None => expr(rng, scope, Ty::Bool, depth),
     }
 }
@@ -209,10 +306,23 @@ fn string(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
 
 fn time(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
     match rng.below(3) {
-        0 => format!("({} {} {})", expr(rng, scope, Ty::Time, depth), rng.text(&["+", "-"]), expr(rng, scope, Ty::Span, depth)),
-        1 => format!("coalesce({}, {})", expr(rng, scope, Ty::Time, depth), literal(rng, Ty::Time)),
+        0 => format!(
+            "({} {} {})",
+            expr(rng, scope, Ty::Time, depth),
+            rng.text(&["+", "-"]),
+            expr(rng, scope, Ty::Span, depth)
+        ),
+        1 => format!(
+            "coalesce({}, {})",
+            expr(rng, scope, Ty::Time, depth),
+            literal(rng, Ty::Time)
+        ),
         _ => match scope.entity {
-            ITEM => format!("{}({}, time)", rng.text(&["max", "min"]), rng.text(&["~likes(it)", "rated(viewer, it)"])),
+            ITEM => format!(
+                "{}({}, time)",
+                rng.text(&["max", "min"]),
+                rng.text(&["~likes(it)", "rated(viewer, it)"])
+            ),
             _ => leaf(rng, scope, Ty::Time),
         },
     }
@@ -220,18 +330,40 @@ fn time(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
 
 fn span(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
     match rng.below(4) {
-        0 => format!("({} - {})", expr(rng, scope, Ty::Time, depth), expr(rng, scope, Ty::Time, depth)),
+        0 => format!(
+            "({} - {})",
+            expr(rng, scope, Ty::Time, depth),
+            expr(rng, scope, Ty::Time, depth)
+        ),
         1 => format!("age({})", expr(rng, scope, Ty::Time, depth)),
-        2 => format!("({} {} {})", expr(rng, scope, Ty::Span, depth), rng.text(&["+", "-"]), expr(rng, scope, Ty::Span, depth)),
-        _ => format!("({} * {})", expr(rng, scope, Ty::Span, depth), rng.text(&["2", "0.5", "n"]).replace('n', "3")),
+        2 => format!(
+            "({} {} {})",
+            expr(rng, scope, Ty::Span, depth),
+            rng.text(&["+", "-"]),
+            expr(rng, scope, Ty::Span, depth)
+        ),
+        _ => format!(
+            "({} * {})",
+            expr(rng, scope, Ty::Span, depth),
+            rng.text(&["2", "0.5", "n"]).replace('n', "3")
+        ),
     }
 }
 
 /// An aggregate of the links of an edge at the row, sometimes with conditions.
 fn aggregate(rng: &mut Rng, scope: &Scope, name: &str, of: &str, depth: usize) -> String {
     let (links, timed, noted) = match scope.entity {
-        USER => *rng.pick(&[("likes(it)", true, false), ("rated(it)", true, true), ("follows(it)", false, true)]),
-        ACCT => *rng.pick(&[("~owner(it)", true, false), ("~follows(it)", false, true), ("follows(viewer, it)", false, true)]),
+        USER => *rng.pick(&[
+            ("likes(it)", true, false),
+            ("rated(it)", true, true),
+            ("follows(it)", false, true),
+            ("~boss(it)", false, false),
+        ]),
+        ACCT => *rng.pick(&[
+            ("~owner(it)", true, false),
+            ("~follows(it)", false, true),
+            ("follows(viewer, it)", false, true),
+        ]),
         _ => *rng.pick(&[
             ("~likes(it)", true, false),
             ("~rated(it)", true, true),

@@ -5,6 +5,7 @@
 //! by type, from the result down; each is a text that the checker must accept.
 
 pub mod exprs;
+mod fanouts;
 pub mod programs;
 pub mod worlds;
 

@@ -7,18 +7,18 @@ use crate::reference::World;
 
 /// A set as text, with what is known of it.
 #[derive(Clone)]
-struct Made {
-    text: String,
-    entity: usize,
+pub struct Made {
+    pub text: String,
+    pub entity: usize,
     /// Columns bound by `let` that its rows have.
-    bound: Vec<(String, Ty)>,
+    pub bound: Vec<(String, Ty)>,
 }
 
-struct Maker<'w> {
-    rng: Rng,
+pub struct Maker<'w> {
+    pub rng: Rng,
     world: &'w World,
     /// Sets bound at top level: name, entity.
-    sets: Vec<(String, Made)>,
+    pub sets: Vec<(String, Made)>,
     declared: bool,
 }
 
@@ -26,23 +26,55 @@ const NAMES: [&str; 3] = ["user", "acct", "item"];
 
 /// What a program may use; those it does not use are left out.
 const DECLARATIONS: [(&str, &str); 11] = [
-    ("loved", "edge loved = rated where weight > 0.0 weight weight * 2.0"),
+    (
+        "loved",
+        "edge loved = rated where weight > 0.0 weight weight * 2.0",
+    ),
     ("touched", "edge touched = likes | rated"),
     ("reached", "edge reached = touched.owner"),
-    ("some_likes", "def some_likes(rows: set[user], limit: int = auto(3)) -> set[item] = rows.walk(likes, limit=limit)"),
-    ("few_likes", "def few_likes(rows: set[user], limit: int = 3) -> set[item] = rows.walk(likes, limit=limit, merge=count)"),
-    ("posted", "def posted(rows: set[acct], n: int = auto(2)) -> set[item] = rows.walk(~owner, limit=n)"),
-    ("near", "def near(rows: set[item], k: int = auto(3)) -> set[item] = rows.nn(k=k, exact=true)"),
-    ("first", "def first(rows: set[E], n: int = 2) -> set[E] = rows.take(n)"),
-    ("boost", "def boost(rows: set[item], by: float, most: int = all) -> set[item] = rows.score(q * by).take(most)"),
-    ("both", "def both(a: set[E], b: set[E]) -> set[E] = a.filter(position < 4) | b"),
-    ("above", "def above(rows: set[item], least: float = 0.25) -> set[item] = rows.filter(q > least)"),
+    (
+        "some_likes",
+        "def some_likes(rows: set[user], limit: int = auto(3)) -> set[item] = rows.walk(likes, limit=limit)",
+    ),
+    (
+        "few_likes",
+        "def few_likes(rows: set[user], limit: int = 3) -> set[item] = rows.walk(likes, limit=limit, merge=count)",
+    ),
+    (
+        "posted",
+        "def posted(rows: set[acct], n: int = auto(2)) -> set[item] = rows.walk(~owner, limit=n)",
+    ),
+    (
+        "near",
+        "def near(rows: set[item], k: int = auto(3)) -> set[item] = rows.nn(k=k, exact=true)",
+    ),
+    (
+        "first",
+        "def first(rows: set[E], n: int = 2) -> set[E] = rows.take(n)",
+    ),
+    (
+        "boost",
+        "def boost(rows: set[item], by: float, most: int = all) -> set[item] = rows.score(q * by).take(most)",
+    ),
+    (
+        "both",
+        "def both(a: set[E], b: set[E]) -> set[E] = a.filter(position < 4) | b",
+    ),
+    (
+        "above",
+        "def above(rows: set[item], least: float = 0.25) -> set[item] = rows.filter(q > least)",
+    ),
 ];
 
 /// A program over a world.
 pub fn program(rng: &mut Rng, world: &World) -> String {
     let declared = rng.one_in(2);
-    let mut maker = Maker { rng: rng.clone(), world, sets: Vec::new(), declared };
+    let mut maker = Maker {
+        rng: rng.clone(),
+        world,
+        sets: Vec::new(),
+        declared,
+    };
     let bindings = maker.rng.below(3);
     for i in 0..bindings {
         let entity = *maker.rng.pick(&[ACCT, ITEM, ITEM]);
@@ -93,16 +125,39 @@ impl Maker<'_> {
             ("p", "param p: int = 2".to_owned()),
             ("w", "tunable w in 0.0..5.0 = 1.5".to_owned()),
             ("worth", format!("value worth on item = {worth}")),
-            ("scaled", "value scaled(by: float = 1.0, plus: int = 0) on item = q * by + plus".to_owned()),
-            ("fine", format!("policy fine(least: float = {limit}) on item = q >= least and (n > 0 or ok)")),
-            ("formula", "model formula on item = formula(heads={h1: q, h2: coalesce(n, 0) * 0.5})".to_owned()),
+            (
+                "scaled",
+                "value scaled(by: float = 1.0, plus: int = 0) on item = q * by + plus".to_owned(),
+            ),
+            (
+                "fine",
+                format!(
+                    "policy fine(least: float = {limit}) on item = q >= least and (n > 0 or ok)"
+                ),
+            ),
+            (
+                "formula",
+                "model formula on item = formula(heads={h1: q, h2: coalesce(n, 0) * 0.5})"
+                    .to_owned(),
+            ),
         ];
-        all.iter().filter(|(name, _)| mentions(body, name)).map(|(_, text)| format!("{text}\n")).collect()
+        all.iter()
+            .filter(|(name, _)| mentions(body, name))
+            .map(|(_, text)| format!("{text}\n"))
+            .collect()
     }
 
     fn scope(&mut self, made: &Made) -> Scope {
-        let mut sets: Vec<(String, usize)> = self.sets.iter().map(|(name, m)| (name.clone(), m.entity)).collect();
-        for (text, entity) in [("user.walk(likes)", ITEM), ("user.some_likes()", ITEM), ("user.walk(follows, limit=2)", ACCT)] {
+        let mut sets: Vec<(String, usize)> = self
+            .sets
+            .iter()
+            .map(|(name, m)| (name.clone(), m.entity))
+            .collect();
+        for (text, entity) in [
+            ("user.walk(likes)", ITEM),
+            ("user.some_likes()", ITEM),
+            ("user.walk(follows, limit=2)", ACCT),
+        ] {
             if self.rng.one_in(4) {
                 sets.push((text.to_owned(), entity));
             }
@@ -111,7 +166,14 @@ impl Maker<'_> {
             igql::types::Key::Int(key) => key.to_string(),
             igql::types::Key::Str(key) => format!("\"{key}\""),
         };
-        Scope { entity: made.entity, bound: made.bound.clone(), sets, account, placed: true, declared: self.declared }
+        Scope {
+            entity: made.entity,
+            bound: made.bound.clone(),
+            sets,
+            account,
+            placed: true,
+            declared: self.declared,
+        }
     }
 
     fn expr(&mut self, made: &Made, ty: Ty) -> String {
@@ -121,7 +183,7 @@ impl Maker<'_> {
     }
 
     /// A set of an entity, at most `depth` operators long.
-    fn set(&mut self, entity: usize, depth: usize) -> Made {
+    pub fn set(&mut self, entity: usize, depth: usize) -> Made {
         if depth == 0 || self.rng.one_in(12) {
             return self.source(entity);
         }
@@ -136,7 +198,12 @@ impl Maker<'_> {
     }
 
     fn source(&mut self, entity: usize) -> Made {
-        let known: Vec<(String, Made)> = self.sets.iter().filter(|(_, m)| m.entity == entity).cloned().collect();
+        let known: Vec<(String, Made)> = self
+            .sets
+            .iter()
+            .filter(|(_, m)| m.entity == entity)
+            .cloned()
+            .collect();
         if !known.is_empty() && self.rng.one_in(2) {
             let (name, made) = self.rng.pick(&known).clone();
             return Made { text: name, ..made };
@@ -146,7 +213,11 @@ impl Maker<'_> {
             0 | 1 => format!("all({})", NAMES[entity]),
             _ => self.given(entity),
         };
-        Made { text, entity, bound: Vec::new() }
+        Made {
+            text,
+            entity,
+            bound: Vec::new(),
+        }
     }
 
     fn given(&mut self, entity: usize) -> String {
@@ -158,114 +229,34 @@ impl Maker<'_> {
         };
         let ids: Vec<String> = (0..n).map(|_| key(&mut self.rng)).collect();
         let scores: Vec<String> = (0..n).map(|_| literal(&mut self.rng, Ty::Float)).collect();
-        let scores = if self.rng.one_in(3) { format!(", scores=[{}]", scores.join(", ")) } else { String::new() };
-        format!("given({}, [{}]{scores})", NAMES[entity], ids.join(", "))
-    }
-
-    /// A walk, search or def that ends in `entity`.
-    fn fan_out(&mut self, entity: usize, depth: usize) -> Made {
-        let (from, step) = match (entity, self.rng.below(10)) {
-            (USER, 0..3) => (ITEM, self.walk("~rated", true, true)),
-            (USER, 3..5) => (ITEM, self.walk("~likes", true, false)),
-            (USER, _) => (ACCT, self.walk("~follows", false, false)),
-            (ACCT, 0..3) => (USER, self.walk("follows", false, false)),
-            (ACCT, 3) => (ITEM, self.walk("owner", false, false)),
-            (ACCT, 4) => (USER, self.walk("rated.owner", true, true)),
-            (ACCT, 5..8) => (ACCT, self.search("deep", "")),
-            (ACCT, _) => (USER, self.walk("reached", true, true)),
-            (_, 0) => (USER, self.walk("likes", true, false)),
-            (_, 1) => (USER, self.walk("rated", true, true)),
-            (_, 2) => (ITEM, self.walk("similar", false, true)),
-            (_, 3) => (ACCT, self.walk("~owner", true, false)),
-            (_, 4) => (ITEM, self.search("clip", "")),
-            (_, 5) => (USER, self.search("towers", ", to=item")),
-            (_, 6) => {
-                let name = self.rng.text(&["loved", "touched", "rated | likes", "likes"]);
-                (USER, self.walk(&name, true, true))
-            }
-            (_, 7) => (ACCT, self.call("posted", &["", "3", "all", "auto(1)"])),
-            (_, 8) => (ITEM, self.call("near", &["", "2", "k=4"])),
-            _ => {
-                let name = self.rng.text(&["some_likes", "few_likes"]);
-                (USER, self.call(&name, &["", "2", "limit=all", "auto(4)", "auto"]))
-            }
+        let scores = if self.rng.one_in(3) {
+            format!(", scores=[{}]", scores.join(", "))
+        } else {
+            String::new()
         };
-        let parents = self.set(from, depth);
-        Made { text: format!("{}{step}", parents.text), entity, bound: parents.bound }
-    }
-
-    fn call(&mut self, name: &str, arguments: &[&str]) -> String {
-        format!(".{name}({})", self.rng.text(arguments))
-    }
-
-    /// A number of rows that belongs to the request; it may be null or below zero.
-    fn number(&mut self) -> String {
-        match self.sets.last() {
-            Some((name, _)) if self.rng.one_in(2) => format!("count({name})"),
-            _ => self.rng.text(&["viewer.age", "viewer.age + 1", "count(user.walk(follows))"]),
-        }
-    }
-
-    fn merge(&mut self) -> String {
-        match self.rng.below(3) {
-            0 => String::new(),
-            _ => format!(", merge={}", self.rng.text(&["max", "sum", "count", "mean", "min", "noisy_or"])),
-        }
-    }
-
-    fn walk(&mut self, edge: &str, timed: bool, weighted: bool) -> String {
-        let mut options = String::new();
-        if self.rng.one_in(2) {
-            let number = self.number();
-            options += &format!(", limit={}", self.rng.text(&["1", "2", "3", "all", "auto(2)", &number]));
-        }
-        if self.rng.one_in(3) {
-            let orders: &[&str] = if timed { &["newest", "listed", "strongest", "random"] } else { &["listed", "strongest", "random"] };
-            options += &format!(", order={}", self.rng.text(orders));
-        }
-        if timed && self.rng.one_in(4) {
-            options += &format!(", within={}", self.rng.text(&["5d", "12d", "40d"]));
-        }
-        if self.rng.one_in(4) {
-            options += &format!(", where={}", self.rng.text(&["weight >= 0.25", "weight != 1.0", "weight is not null", "to == to", "now > @2024-04-20"]));
-        }
-        if self.rng.one_in(5) {
-            let weights: &[&str] = match (timed, weighted) {
-                (true, _) => &["decay(time, 10d)", "weight * 2.0", "1.0 / (age(time) / 5d)", "-1.0"],
-                (false, _) => &["weight * -0.5", "0.25", "weight + 1"],
-            };
-            options += &format!(", weight={}", self.rng.text(weights));
-        }
-        format!(".walk({edge}{options}{})", self.merge())
-    }
-
-    fn search(&mut self, embedding: &str, to: &str) -> String {
-        let mut options = to.to_owned();
-        if self.rng.one_in(2) {
-            let number = self.number();
-            options += &format!(", k={}", self.rng.text(&["1", "2", "3", "all", "auto(2)", &number]));
-        }
-        if self.rng.one_in(5) {
-            options += &format!(", min_similarity={}", self.rng.text(&["0.0", "0.3", "0.5"]));
-        }
-        if self.rng.one_in(5) {
-            options += ", include_self=true";
-        }
-        if embedding != "deep" && self.rng.one_in(4) {
-            let condition = expr(&mut self.rng, &Scope::bare(ITEM), Ty::Bool, 1);
-            options += &format!(", where={condition}");
-        }
-        format!(".nn({embedding}{options}, exact=true{})", self.merge())
+        format!("given({}, [{}]{scores})", NAMES[entity], ids.join(", "))
     }
 
     fn algebra(&mut self, entity: usize, depth: usize) -> Made {
         let (a, b) = (self.set(entity, depth), self.set(entity, depth));
         if self.rng.one_in(6) {
-            return Made { text: format!("both({}, {})", a.text, b.text), entity, bound: union(a.bound, b.bound) };
+            return Made {
+                text: format!("both({}, {})", a.text, b.text),
+                entity,
+                bound: union(a.bound, b.bound),
+            };
         }
         let op = self.rng.text(&["|", "-", "&"]);
-        let bound = if op == "|" { union(a.bound, b.bound) } else { a.bound };
-        Made { text: format!("({} {op} {})", a.text, b.text), entity, bound }
+        let bound = if op == "|" {
+            union(a.bound, b.bound)
+        } else {
+            a.bound
+        };
+        Made {
+            text: format!("({} {op} {})", a.text, b.text),
+            entity,
+            bound,
+        }
     }
 
     fn operator(&mut self, made: Made) -> Made {
@@ -285,7 +276,11 @@ impl Maker<'_> {
     fn bind(&mut self, mut made: Made) -> Made {
         let ty = *self.rng.pick(&TYPES);
         // One name has one type in the whole program.
-        let name = format!("{}{}", ["ci", "cf", "cb", "cs", "ct", "cd"][ty as usize], self.rng.below(2));
+        let name = format!(
+            "{}{}",
+            ["ci", "cf", "cb", "cs", "ct", "cd"][ty as usize],
+            self.rng.below(2)
+        );
         let value = self.expr(&made, ty);
         if !made.bound.iter().any(|(n, _)| *n == name) {
             made.bound.push((name.clone(), ty));
@@ -295,8 +290,15 @@ impl Maker<'_> {
 
     /// Some columns as the output.
     fn select(&mut self, made: Made) -> Made {
-        let (value, column) = (self.expr(&made, Ty::Float), ["age", "tier", "owner"][made.entity]);
-        let bound = made.bound.first().map(|(name, _)| format!(", {name}")).unwrap_or_default();
+        let (value, column) = (
+            self.expr(&made, Ty::Float),
+            ["age", "tier", "owner"][made.entity],
+        );
+        let bound = made
+            .bound
+            .first()
+            .map(|(name, _)| format!(", {name}"))
+            .unwrap_or_default();
         made.then(&format!(".select({column}, x={value}{bound})"))
     }
 
@@ -305,19 +307,34 @@ impl Maker<'_> {
             return made.then(".above()");
         }
         if made.entity == ITEM && self.declared && self.rng.one_in(5) {
-            return made.then(&self.rng.text(&[".filter(fine=0.25)", ".filter(fine=0.0, n > 0)", ".filter(fine(0.5))"]));
+            return made.then(&self.rng.text(&[
+                ".filter(fine=0.25)",
+                ".filter(fine=0.0, n > 0)",
+                ".filter(fine(0.5))",
+            ]));
         }
         if made.entity == ITEM && self.rng.one_in(8) {
-            return made.then(&self.rng.text(&[".filter()", ".unseen()", ".filter(old=12d, bright(0.25))"]));
+            return made.then(&self.rng.text(&[
+                ".filter()",
+                ".unseen()",
+                ".filter(old=12d, bright(0.25))",
+            ]));
         }
         let condition = self.expr(&made, Ty::Bool);
-        let second = if self.rng.one_in(4) { format!(", {}", self.expr(&made, Ty::Bool)) } else { String::new() };
+        let second = if self.rng.one_in(4) {
+            format!(", {}", self.expr(&made, Ty::Bool))
+        } else {
+            String::new()
+        };
         made.then(&format!(".filter({condition}{second})"))
     }
 
     fn score(&mut self, made: Made) -> Made {
         if made.entity == ITEM && self.declared && self.rng.one_in(3) {
-            let mut made = made.then(&self.rng.text(&[".rank(formula, value=h1 - h2)", ".rank(formula, value=h2, keep=3)"]));
+            let mut made = made.then(&self.rng.text(&[
+                ".rank(formula, value=h1 - h2)",
+                ".rank(formula, value=h2, keep=3)",
+            ]));
             for head in ["h1", "h2"] {
                 if !made.bound.iter().any(|(n, _)| n == head) {
                     made.bound.push((head.to_owned(), Ty::Float));
@@ -327,9 +344,15 @@ impl Maker<'_> {
         }
         if made.entity == ITEM && self.rng.one_in(6) {
             let number = self.number();
-            return made.then(&self.rng.text(&[".boost(0.5)", &format!(".boost(by={number} * 1.0, most=3)")]));
+            return made.then(
+                &self
+                    .rng
+                    .text(&[".boost(0.5)", &format!(".boost(by={number} * 1.0, most=3)")]),
+            );
         }
-        let ty = *self.rng.pick(&[Ty::Float, Ty::Float, Ty::Int, Ty::Time, Ty::Span]);
+        let ty = *self
+            .rng
+            .pick(&[Ty::Float, Ty::Float, Ty::Int, Ty::Time, Ty::Span]);
         let value = self.expr(&made, ty);
         made.then(&format!(".score({value})"))
     }
@@ -360,7 +383,11 @@ impl Maker<'_> {
         let method = match self.rng.below(3) {
             0 => String::new(),
             1 => ", method=penalty".to_owned(),
-            _ => format!(", method=penalty(factor={}, floor={})", self.rng.text(&["0.5", "0.9", "0.0"]), self.rng.text(&["0.0", "0.3"])),
+            _ => format!(
+                ", method=penalty(factor={}, floor={})",
+                self.rng.text(&["0.5", "0.9", "0.0"]),
+                self.rng.text(&["0.0", "0.3"])
+            ),
         };
         made.then(&format!(".diversify_by({key}{method})"))
     }

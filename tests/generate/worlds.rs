@@ -26,7 +26,10 @@ pub const NOW: i64 = 1_714_521_600_000_000;
 pub fn world(rng: &mut Rng) -> World {
     let string_keys = rng.one_in(2);
     let most = 1 + rng.below(14);
-    let mut world = World { viewer: USER, ..World::default() };
+    let mut world = World {
+        viewer: USER,
+        ..World::default()
+    };
     world.entities.push(users(rng));
     world.entities.push(accounts(rng, string_keys));
     world.entities.push(items(rng, &world, most));
@@ -50,7 +53,11 @@ fn maybe(rng: &mut Rng, value: Value) -> Value {
 }
 
 fn column(name: &str, ty: Type, rows: usize, mut value: impl FnMut() -> Value) -> Column {
-    Column { name: name.to_owned(), ty, values: (0..rows).map(|_| value()).collect() }
+    Column {
+        name: name.to_owned(),
+        ty,
+        values: (0..rows).map(|_| value()).collect(),
+    }
 }
 
 fn int(rng: &mut Rng) -> Value {
@@ -85,13 +92,38 @@ fn entity(name: &str, key: &str, keys: Vec<Key>, columns: Vec<Column>) -> Entity
 fn users(rng: &mut Rng) -> Entity {
     let n = 1 + rng.below(5);
     let keys = (0..n).map(|i| Key::Int(i as i64 * 2 + 1)).collect();
-    let columns = vec![column("age", Type::Int, n, || int(rng)), column("home", Type::String, n, || string(rng))];
-    entity("user", "uid", keys, columns)
+    let columns = vec![
+        column("age", Type::Int, n, || int(rng)),
+        column("home", Type::String, n, || string(rng)),
+        column("joined", Type::Time, n, || {
+            let time = Value::Time(time(rng));
+            maybe(rng, time)
+        }),
+        column("boss_id", Type::Null, n, || {
+            let boss = Value::Id(USER, rng.below(n) as u32);
+            maybe(rng, boss)
+        }),
+    ];
+    let mut users = entity("user", "uid", keys, columns);
+    users.references = vec![Reference {
+        name: "boss".to_owned(),
+        column: "boss_id".to_owned(),
+        entity: USER,
+    }];
+    // Sometimes only a column.
+    users.time = rng.one_in(2).then(|| "joined".to_owned());
+    users
 }
 
 fn accounts(rng: &mut Rng, string_keys: bool) -> Entity {
     let n = 1 + rng.below(6);
-    let key = |i: usize| if string_keys { Key::Str(format!("k{}", (i * 7) % 10)) } else { Key::Int(90 - 3 * i as i64) };
+    let key = |i: usize| {
+        if string_keys {
+            Key::Str(format!("k{}", (i * 7) % 10))
+        } else {
+            Key::Int(90 - 3 * i as i64)
+        }
+    };
     let columns = vec![
         column("tier", Type::Int, n, || int(rng)),
         column("size", Type::Float, n, || float(rng)),
@@ -103,7 +135,9 @@ fn accounts(rng: &mut Rng, string_keys: bool) -> Entity {
 fn items(rng: &mut Rng, world: &World, n: usize) -> Entity {
     let owners = world.entities[ACCT].keys.len();
     let tags = |rng: &mut Rng| {
-        let list = (0..1 + rng.below(3)).map(|_| Value::Str(rng.text(&["a", "b", "c"]))).collect();
+        let list = (0..1 + rng.below(3))
+            .map(|_| Value::Str(rng.text(&["a", "b", "c"])))
+            .collect();
         maybe(rng, Value::List(list))
     };
     let columns = vec![
@@ -124,9 +158,15 @@ fn items(rng: &mut Rng, world: &World, n: usize) -> Entity {
         }),
         column("tags", Type::List(Box::new(Type::String)), n, || tags(rng)),
     ];
-    let keys = (0..n).map(|i| Key::Int(((i * 37) % 50) as i64 + 100)).collect();
+    let keys = (0..n)
+        .map(|i| Key::Int(((i * 37) % 50) as i64 + 100))
+        .collect();
     let mut items = entity("item", "item_id", keys, columns);
-    items.references = vec![Reference { name: "owner".to_owned(), column: "owner_id".to_owned(), entity: ACCT }];
+    items.references = vec![Reference {
+        name: "owner".to_owned(),
+        column: "owner_id".to_owned(),
+        entity: ACCT,
+    }];
     items.time = Some("born".to_owned());
     items
 }
@@ -149,7 +189,11 @@ fn edge(rng: &mut Rng, world: &World, &(name, from, to, timed, weighted, noted):
     let link = |rng: &mut Rng| EdgeLink {
         from: row(rng, from),
         to: row(rng, to),
-        time: if timed && !rng.one_in(6) { Some(time(rng)) } else { None },
+        time: if timed && !rng.one_in(6) {
+            Some(time(rng))
+        } else {
+            None
+        },
         weight: if weighted { float(rng).number() } else { None },
         columns: if noted { vec![string(rng)] } else { Vec::new() },
     };
@@ -162,7 +206,11 @@ fn edge(rng: &mut Rng, world: &World, &(name, from, to, timed, weighted, noted):
         to_column: format!("{}_to", world.entities[to].name),
         time_column: timed.then(|| "ts".to_owned()),
         weight_column: weighted.then(|| "stars".to_owned()),
-        columns: if noted { vec![("note".to_owned(), Type::String)] } else { Vec::new() },
+        columns: if noted {
+            vec![("note".to_owned(), Type::String)]
+        } else {
+            Vec::new()
+        },
         links: (0..most).map(|_| link(rng)).collect(),
     }
 }
@@ -173,12 +221,20 @@ fn embeddings(rng: &mut Rng, world: &World) -> Vec<Embedding> {
             let number = |rng: &mut Rng| *rng.pick(&[-1.0f32, 0.0, 0.0, 0.3, 1.0, 2.0]);
             (!rng.one_in(6)).then(|| vec![number(rng), number(rng), number(rng)])
         };
-        let mut vectors: Vec<Option<Vec<f32>>> = world.entities[entity].keys.iter().map(|_| vector(rng)).collect();
+        let mut vectors: Vec<Option<Vec<f32>>> = world.entities[entity]
+            .keys
+            .iter()
+            .map(|_| vector(rng))
+            .collect();
         // A file of vectors has at least one.
         vectors[0].get_or_insert_with(|| vec![1.0, 0.0, 0.3]);
         (entity, vectors)
     };
-    let embedding = |name: &str, metric, spaces| Embedding { name: name.to_owned(), metric, spaces };
+    let embedding = |name: &str, metric, spaces| Embedding {
+        name: name.to_owned(),
+        metric,
+        spaces,
+    };
     vec![
         embedding("clip", Metric::Cosine, vec![space(ITEM)]),
         embedding("deep", Metric::L2, vec![space(ACCT)]),

@@ -10,16 +10,31 @@ pub fn diagnostics(case: &Case, folder: &Path) -> Result<(), String> {
     let mut left: Vec<&Found> = found.iter().collect();
     for mark in &case.marks {
         let Some(i) = left.iter().position(|f| fits(mark, f, &case.program)) else {
-            return Err(format!("no {mark:?}, found\n{}", drawn(&found, &case.program)));
+            return Err(format!(
+                "no {mark:?}, found\n{}",
+                drawn(&found, &case.program)
+            ));
         };
         left.remove(i);
     }
-    if left.is_empty() { Ok(()) } else { Err(format!("not expected, or not so:\n{}", drawn(&found, &case.program))) }
+    if left.is_empty() {
+        Ok(())
+    } else {
+        Err(format!(
+            "not expected, or not so:\n{}",
+            drawn(&found, &case.program)
+        ))
+    }
 }
 
 fn fits(mark: &Mark, found: &Found, program: &str) -> bool {
-    let help = mark.help.as_ref().is_none_or(|h| found.help.as_ref().is_some_and(|f| f.contains(h.as_str())));
-    found.code == mark.code && help && underlined(found, program) == Some((mark.line, mark.start, mark.end))
+    let help = mark
+        .help
+        .as_ref()
+        .is_none_or(|h| found.help.as_ref().is_some_and(|f| f.contains(h.as_str())));
+    found.code == mark.code
+        && help
+        && underlined(found, program) == Some((mark.line, mark.start, mark.end))
 }
 
 /// Line and columns of a diagnostic's text; of several lines, the part on the first. An empty
@@ -29,9 +44,13 @@ fn underlined(found: &Found, program: &str) -> Option<(usize, usize, usize)> {
     let before = program.get(..range.start)?;
     let line = before.matches('\n').count();
     let line_start = before.rfind('\n').map_or(0, |i| i + 1);
-    let line_end = program[range.start..].find('\n').map_or(program.len(), |i| range.start + i);
+    let line_end = program[range.start..]
+        .find('\n')
+        .map_or(program.len(), |i| range.start + i);
     let start = program[line_start..range.start].chars().count();
-    let width = program.get(range.start..range.end.min(line_end)).map_or(0, |t| t.chars().count());
+    let width = program
+        .get(range.start..range.end.min(line_end))
+        .map_or(0, |t| t.chars().count());
     Some((line, start, start + width.max(1)))
 }
 
@@ -40,7 +59,14 @@ fn drawn(found: &[Found], program: &str) -> String {
     let draw = |f: &Found| match underlined(f, program) {
         Some((line, start, end)) => {
             let text = program.lines().nth(line).unwrap_or_default();
-            format!("{text}\n{}{} {}   {} (help: {:?})", " ".repeat(start), "^".repeat(end - start), f.code, f.message, f.help)
+            format!(
+                "{text}\n{}{} {}   {} (help: {:?})",
+                " ".repeat(start),
+                "^".repeat(end - start),
+                f.code,
+                f.message,
+                f.help
+            )
         }
         None => format!("elsewhere: {} {} (help: {:?})", f.code, f.message, f.help),
     };

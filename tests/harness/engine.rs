@@ -17,9 +17,14 @@ pub struct Found {
 
 /// All diagnostics of a program over the catalog in a folder.
 pub fn check(folder: &Path, program: &str) -> Vec<Found> {
-    let engine = Engine::open(folder).unwrap_or_else(|e| panic!("the case's world does not open: {e}"));
+    let engine =
+        Engine::open(folder).unwrap_or_else(|e| panic!("the case's world does not open: {e}"));
     let compiled = engine.compile_unit(&unit(program, folder, None));
-    let own = compiled.sources.iter().find(|(_, source)| &*source.text == program).map(|(id, _)| id);
+    let own = compiled
+        .sources
+        .iter()
+        .find(|(_, source)| &*source.text == program)
+        .map(|(id, _)| id);
     let found = |d: &igql::diag::Diagnostic| Found {
         code: d.code.id.to_owned(),
         message: d.message.clone(),
@@ -38,9 +43,18 @@ pub struct Opened {
 
 impl Opened {
     pub fn open(folder: &Path, threads: usize) -> Opened {
-        let threads = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
-        let engine = threads.install(|| Engine::open(folder)).unwrap_or_else(|e| panic!("the world does not open: {e}"));
-        Opened { engine, threads, folder: folder.to_owned() }
+        let threads = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .expect("threads");
+        let engine = threads
+            .install(|| Engine::open(folder))
+            .unwrap_or_else(|e| panic!("the world does not open: {e}"));
+        Opened {
+            engine,
+            threads,
+            folder: folder.to_owned(),
+        }
     }
 
     pub fn snapshot(&self) -> &igql::store::Snapshot {
@@ -55,33 +69,61 @@ impl Opened {
             [one] => self.engine.run(&program, one).map(|answer| vec![answer]),
             many => self.engine.run_batch(&program, many),
         });
-        Ok(answers.map_err(|e| e.to_string())?.iter().map(output).collect())
+        Ok(answers
+            .map_err(|e| e.to_string())?
+            .iter()
+            .map(output)
+            .collect())
     }
 
     /// Compiles a program; the error says what is wrong with it.
     pub fn compile(&self, program: &str, query: Option<&str>) -> Result<Program, String> {
-        let compiled = self.engine.compile_unit(&unit(program, &self.folder, query));
+        let compiled = self
+            .engine
+            .compile_unit(&unit(program, &self.folder, query));
         let drawn = || igql::diag::render::draw(&compiled.diagnostics, &compiled.sources, false);
-        compiled.program.ok_or_else(|| format!("it does not compile:\n{}", drawn()))
+        compiled
+            .program
+            .ok_or_else(|| format!("it does not compile:\n{}", drawn()))
     }
 }
 
 fn unit<'a>(text: &'a str, folder: &'a Path, query: Option<&'a str>) -> Unit<'a> {
-    Unit { name: "case.igql", text, folder: Some(folder), query }
+    Unit {
+        name: "case.igql",
+        text,
+        folder: Some(folder),
+        query,
+    }
 }
 
 fn request(asked: &Request) -> igql::Request {
-    igql::Request { user: asked.viewer.clone(), params: asked.params.clone(), at: Some(asked.now), seed: asked.seed }
+    igql::Request {
+        user: asked.viewer.clone(),
+        params: asked.params.clone(),
+        at: Some(asked.now),
+        seed: asked.seed,
+    }
 }
 
 fn output(answer: &Answer) -> Output {
     let row = |row: &Row, names: &[(String, igql::Type)]| OutRow {
         key: row.key().clone(),
         score: row.score_or_null(),
-        columns: names.iter().map(|(n, _)| n.clone()).zip(row.values().iter().cloned()).collect(),
+        columns: names
+            .iter()
+            .map(|(n, _)| n.clone())
+            .zip(row.values().iter().cloned())
+            .collect(),
     };
     let list = |list: &igql::List| {
-        (list.name.clone(), list.rows.iter().map(|r| row(r, &list.columns)).collect::<Vec<_>>())
+        (
+            list.name.clone(),
+            list.rows
+                .iter()
+                .map(|r| row(r, &list.columns))
+                .collect::<Vec<_>>(),
+        )
     };
     answer.lists.iter().map(list).collect()
 }

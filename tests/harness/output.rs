@@ -14,12 +14,21 @@ pub struct OutRow {
 }
 
 /// What the reference interpreter answers.
-pub fn of_reference(world: &World, request: &reference::Request, answer: &reference::Answer) -> Output {
+pub fn of_reference(
+    world: &World,
+    request: &reference::Request,
+    answer: &reference::Answer,
+) -> Output {
     let list = |(name, set): (Option<&str>, &reference::Set)| {
         let rows = set.rows.iter().map(|row| OutRow {
             key: key(world, request, set.entity, row.id),
             score: row.score,
-            columns: set.names.iter().zip(&row.columns).map(|(n, v)| (n.clone(), shown(world, request, v))).collect(),
+            columns: set
+                .names
+                .iter()
+                .zip(&row.columns)
+                .map(|(n, v)| (n.clone(), shown(world, request, v)))
+                .collect(),
         });
         (name.map(str::to_owned), rows.collect())
     };
@@ -50,20 +59,31 @@ fn shown(world: &World, request: &reference::Request, value: &reference::Value) 
 /// The first difference between two answers, if there is one.
 pub fn difference(expected: &Output, found: &Output, approx: bool) -> Option<String> {
     if expected.len() != found.len() {
-        return Some(format!("{} lists instead of {}", found.len(), expected.len()));
+        return Some(format!(
+            "{} lists instead of {}",
+            found.len(),
+            expected.len()
+        ));
     }
-    expected.iter().zip(found).find_map(|((name, a), (other, b))| {
-        if name != other {
-            return Some(format!("list {other:?} instead of {name:?}"));
-        }
-        list_difference(a, b, approx).map(|d| format!("{d}\nexpected\n{}\nfound\n{}", show(a), show(b)))
-    })
+    expected
+        .iter()
+        .zip(found)
+        .find_map(|((name, a), (other, b))| {
+            if name != other {
+                return Some(format!("list {other:?} instead of {name:?}"));
+            }
+            list_difference(a, b, approx)
+                .map(|d| format!("{d}\nexpected\n{}\nfound\n{}", show(a), show(b)))
+        })
 }
 
 fn list_difference(expected: &[OutRow], found: &[OutRow], approx: bool) -> Option<String> {
     let pairs = expected.iter().zip(found).enumerate();
-    let differing = pairs.filter_map(|(i, (a, b))| row_difference(a, b, approx).map(|d| format!("row {}: {d}", i + 1)));
-    let length = (expected.len() != found.len()).then(|| format!("{} rows instead of {}", found.len(), expected.len()));
+    let differing = pairs.filter_map(|(i, (a, b))| {
+        row_difference(a, b, approx).map(|d| format!("row {}: {d}", i + 1))
+    });
+    let length = (expected.len() != found.len())
+        .then(|| format!("{} rows instead of {}", found.len(), expected.len()));
     differing.chain(length).next()
 }
 
@@ -101,18 +121,30 @@ pub fn same(a: &Value, b: &Value, approx: bool) -> bool {
     match (a, b) {
         (Value::Float(a), Value::Float(b)) => same_float(*a, *b, approx),
         (Value::Int(i), Value::Float(f)) | (Value::Float(f), Value::Int(i)) => *i as f64 == *f,
-        (Value::List(a), Value::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b, approx)),
+        (Value::List(a), Value::List(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b, approx))
+        }
         _ => a == b,
     }
 }
 
 /// Rows as a table that can stand in a case.
 pub fn show(rows: &[OutRow]) -> String {
-    let names = rows.first().map_or(String::new(), |r| r.columns.iter().map(|c| format!(" {}", c.0)).collect());
+    let names = rows.first().map_or(String::new(), |r| {
+        r.columns.iter().map(|c| format!(" {}", c.0)).collect()
+    });
     let mut text = format!("key score{names}\n");
     for row in rows {
-        let columns: String = row.columns.iter().map(|(_, v)| format!(" {}", cell(v))).collect();
-        text += &format!("{} {}{columns}\n", cell(&Value::Id(row.key.clone())), row.score.map_or("-".to_owned(), |s| format!("{s:?}")));
+        let columns: String = row
+            .columns
+            .iter()
+            .map(|(_, v)| format!(" {}", cell(v)))
+            .collect();
+        text += &format!(
+            "{} {}{columns}\n",
+            cell(&Value::Id(row.key.clone())),
+            row.score.map_or("-".to_owned(), |s| format!("{s:?}"))
+        );
     }
     text
 }

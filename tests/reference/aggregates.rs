@@ -10,7 +10,9 @@ use igql::syntax::ast::{Arg, Expr, ExprKind, Name, UnaryOp};
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-const AGGREGATES: &[&str] = &["count", "sum", "mean", "min", "max", "exists", "any_of", "all_of", "none_of"];
+const AGGREGATES: &[&str] = &[
+    "count", "sum", "mean", "min", "max", "exists", "any_of", "all_of", "none_of",
+];
 
 /// `e(x)` or `e(x, y)`: an edge and its ends.
 pub struct LinksCall<'a> {
@@ -28,8 +30,19 @@ impl Links {
 
 impl<'a> Interp<'a> {
     /// A call in a row expression: an aggregate, `score_of`, a value, a policy, a def, a function.
-    pub fn call(&self, name: &'a Name, receiver: Option<&'a Expr>, args: &'a [Arg], env: &Env<'a>, at: &At) -> Value {
-        let call = Called { name: &name.text, receiver, args };
+    pub fn call(
+        &self,
+        name: &'a Name,
+        receiver: Option<&'a Expr>,
+        args: &'a [Arg],
+        env: &Env<'a>,
+        at: &At,
+    ) -> Value {
+        let call = Called {
+            name: &name.text,
+            receiver,
+            args,
+        };
         if AGGREGATES.contains(&call.name) {
             if let Some(result) = self.aggregate(&call, env, at) {
                 return result;
@@ -38,7 +51,9 @@ impl<'a> Interp<'a> {
         if ["score_of", "position_of"].contains(&call.name) {
             return self.place_in(&call, env, at);
         }
-        let named = self.value_named(call.name, args, env, at).or_else(|| self.policy_named(call.name, args, env, at));
+        let named = self
+            .value_named(call.name, args, env, at)
+            .or_else(|| self.policy_named(call.name, args, env, at));
         if let Some(value) = named {
             return value;
         }
@@ -72,7 +87,11 @@ impl<'a> Interp<'a> {
     /// The edge and ends of `e(x)`, `~e(x)`, `e.reference(x, y)`.
     pub fn links_call(&self, expr: &'a Expr, env: &Env<'a>) -> Option<LinksCall<'a>> {
         let mut inner = expr;
-        while let ExprKind::Unary { op: UnaryOp::Reverse, operand } = &inner.kind {
+        while let ExprKind::Unary {
+            op: UnaryOp::Reverse,
+            operand,
+        } = &inner.kind
+        {
             inner = operand;
         }
         let ends = match &inner.kind {
@@ -92,10 +111,18 @@ impl<'a> Interp<'a> {
         }
     }
 
-    fn aggregate_links(&self, call: &Called<'a>, of: &LinksCall<'a>, env: &Env<'a>, at: &At) -> Value {
+    fn aggregate_links(
+        &self,
+        call: &Called<'a>,
+        of: &LinksCall<'a>,
+        env: &Env<'a>,
+        at: &At,
+    ) -> Value {
         let (_, rest) = call.split();
         let named = |name: &str| {
-            rest.iter().find(|a| a.name.as_ref().is_some_and(|n| n.text == name)).map(|a| &a.value)
+            rest.iter()
+                .find(|a| a.name.as_ref().is_some_and(|n| n.text == name))
+                .map(|a| &a.value)
         };
         let expr = rest.iter().find(|a| a.name.is_none()).map(|a| &a.value);
         let (links, chosen) = self.links_of(of, env, at);
@@ -112,14 +139,23 @@ impl<'a> Interp<'a> {
 
     /// The links from `x`, or from `x` to `y`, in listed order.
     fn links_of(&self, of: &LinksCall<'a>, env: &Env<'a>, at: &At) -> (Rc<Links>, Vec<usize>) {
-        let ends: Vec<Value> = of.ends.iter().map(|a| self.value(&a.value, env, at)).collect();
+        let ends: Vec<Value> = of
+            .ends
+            .iter()
+            .map(|a| self.value(&a.value, env, at))
+            .collect();
         let entity = |v: Option<&Value>| match v {
             Some(Value::Id(entity, _)) => Some(*entity),
             _ => None,
         };
-        let hint = Ends { from: entity(ends.first()), to: entity(ends.get(1)) };
+        let hint = Ends {
+            from: entity(ends.first()),
+            to: entity(ends.get(1)),
+        };
         let links = self.edge_links(of.edge, env, hint);
-        let Some(from) = self.to_row(&ends[0], links.from) else { return (links, Vec::new()) };
+        let Some(from) = self.to_row(&ends[0], links.from) else {
+            return (links, Vec::new());
+        };
         let mut chosen = links.from_row(from).to_vec();
         if let Some(to) = ends.get(1) {
             let to = self.to_row(to, links.to);
@@ -157,7 +193,11 @@ impl<'a> Interp<'a> {
     fn place_in(&self, call: &Called<'a>, env: &Env<'a>, at: &At) -> Value {
         let set = self.set(call.first().expect("a set"), env, Role::Source, &[]);
         let row = at.row().expect("a row");
-        let place = if row.entity == set.entity { set.position(row.row.id) } else { None };
+        let place = if row.entity == set.entity {
+            set.position(row.row.id)
+        } else {
+            None
+        };
         match (call.name, place) {
             (_, None) => Value::Null,
             ("score_of", Some(i)) => value::maybe_float(set.rows[i].score),
@@ -172,7 +212,9 @@ fn present(values: &[Value]) -> Vec<&Value> {
 
 /// In the order given; integers and durations stay what they are, and null once out of range.
 fn sum(values: &[&Value]) -> Value {
-    let Some((first, rest)) = values.split_first() else { return Value::Int(0) };
+    let Some((first, rest)) = values.split_first() else {
+        return Value::Int(0);
+    };
     let add = |a: Value, b: &&Value| value::arithmetic(igql::syntax::ast::BinaryOp::Add, &a, b);
     rest.iter().fold((*first).clone(), add)
 }
@@ -184,7 +226,9 @@ fn mean(values: &[&Value]) -> Value {
     }
     let total = |of: fn(&Value) -> f64| values.iter().map(|v| of(v)).sum::<f64>();
     match values[0] {
-        Value::Duration(_) => value::rounded(total(micros) / n).map_or(Value::Null, Value::Duration),
+        Value::Duration(_) => {
+            value::rounded(total(micros) / n).map_or(Value::Null, Value::Duration)
+        }
         Value::Time(_) => value::rounded(total(micros) / n).map_or(Value::Null, Value::Time),
         _ => float(total(|v| v.number().expect("a number")) / n),
     }

@@ -18,17 +18,26 @@ impl<'a> Args<'a> {
                 Some(name) => names.iter().find(|n| **n == name.text),
                 None => names.get(i),
             };
-            (*name.unwrap_or_else(|| panic!("no such argument: {:?}", arg.name)), &arg.value)
+            (
+                *name.unwrap_or_else(|| panic!("no such argument: {:?}", arg.name)),
+                &arg.value,
+            )
         };
-        Args { given: args.iter().enumerate().map(place).collect() }
+        Args {
+            given: args.iter().enumerate().map(place).collect(),
+        }
     }
 
     pub fn get(&self, name: &str) -> Option<&'a Expr> {
-        self.given.iter().find(|(n, _)| *n == name).map(|(_, expr)| *expr)
+        self.given
+            .iter()
+            .find(|(n, _)| *n == name)
+            .map(|(_, expr)| *expr)
     }
 
     pub fn need(&self, name: &str) -> &'a Expr {
-        self.get(name).unwrap_or_else(|| panic!("argument `{name}` is missing"))
+        self.get(name)
+            .unwrap_or_else(|| panic!("argument `{name}` is missing"))
     }
 }
 
@@ -68,7 +77,9 @@ impl Quantity {
 impl<'a> Interp<'a> {
     /// A quantity argument; without one it is `auto`.
     pub fn quantity(&self, expr: Option<&'a Expr>, env: &Env<'a>) -> Quantity {
-        let Some(expr) = expr else { return Quantity::Auto(None) };
+        let Some(expr) = expr else {
+            return Quantity::Auto(None);
+        };
         match &expr.kind {
             ExprKind::Name(name) => match (env.get(name), name.as_str()) {
                 (Some(bound), _) => self.quantity(Some(bound.expr), &bound.env),
@@ -96,8 +107,15 @@ impl<'a> Interp<'a> {
     }
 
     /// The case of an enumeration with its arguments: `round_robin`, `penalty(factor=0.7)`.
-    pub fn case(&self, expr: Option<&'a Expr>, env: &Env<'a>, default: &'static str) -> (&'a str, &'a [Arg], Env<'a>) {
-        let Some(expr) = expr else { return (default, &[], env.clone()) };
+    pub fn case(
+        &self,
+        expr: Option<&'a Expr>,
+        env: &Env<'a>,
+        default: &'static str,
+    ) -> (&'a str, &'a [Arg], Env<'a>) {
+        let Some(expr) = expr else {
+            return (default, &[], env.clone());
+        };
         match &expr.kind {
             ExprKind::Name(name) => match env.get(name) {
                 Some(bound) => self.case(Some(bound.expr), &bound.env, default),
@@ -109,7 +127,12 @@ impl<'a> Interp<'a> {
     }
 
     /// A bare name of a closed kind, through the parameters that stand for it.
-    pub fn bare_name(&self, expr: Option<&'a Expr>, env: &Env<'a>, default: &'static str) -> &'a str {
+    pub fn bare_name(
+        &self,
+        expr: Option<&'a Expr>,
+        env: &Env<'a>,
+        default: &'static str,
+    ) -> &'a str {
         match expr.map(|e| &e.kind) {
             Some(ExprKind::Version { name, .. }) => &name.text,
             _ => self.case(expr, env, default).0,
@@ -135,11 +158,21 @@ impl<'a> Interp<'a> {
         let in_order: Vec<&'a Expr> = receiver.into_iter().chain(positional()).collect();
         let mut bound = Env::default();
         for (i, param) in params.iter().enumerate() {
-            let named = args.iter().find(|a| a.name.as_ref().is_some_and(|n| n.text == param.name.text));
+            let named = args
+                .iter()
+                .find(|a| a.name.as_ref().is_some_and(|n| n.text == param.name.text));
             let given = named.map(|a| &a.value).or_else(|| in_order.get(i).copied());
             let closure = match (given, &param.default) {
-                (Some(expr), _) => Closure { expr, env: env.clone(), at: at.cloned() },
-                (None, Some(expr)) => Closure { expr, env: Env::default(), at: None },
+                (Some(expr), _) => Closure {
+                    expr,
+                    env: env.clone(),
+                    at: at.cloned(),
+                },
+                (None, Some(expr)) => Closure {
+                    expr,
+                    env: Env::default(),
+                    at: None,
+                },
                 (None, None) => panic!("argument `{}` is missing", param.name.text),
             };
             bound = bound.bind(&param.name.text, closure);

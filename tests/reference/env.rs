@@ -26,12 +26,20 @@ struct Node<'a> {
 
 impl<'a> Env<'a> {
     pub fn bind(&self, name: &'a str, closure: Closure<'a>) -> Env<'a> {
-        Env(Some(Rc::new(Node { name, closure, outer: self.clone() })))
+        Env(Some(Rc::new(Node {
+            name,
+            closure,
+            outer: self.clone(),
+        })))
     }
 
     pub fn get(&self, name: &str) -> Option<&Closure<'a>> {
         let node = self.0.as_ref()?;
-        if node.name == name { Some(&node.closure) } else { node.outer.get(name) }
+        if node.name == name {
+            Some(&node.closure)
+        } else {
+            node.outer.get(name)
+        }
     }
 
     /// Tells environments apart while they live.

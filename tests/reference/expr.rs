@@ -4,7 +4,9 @@ use super::env::{Closure, Env};
 use super::rows::At;
 use super::value::{self, Value, maybe_float};
 use super::{Interp, Role};
-use igql::syntax::ast::{Arg, BinaryOp, Block, CompareOp, Expr, ExprKind, Name, RowDef, Statement, UnaryOp};
+use igql::syntax::ast::{
+    Arg, BinaryOp, Block, CompareOp, Expr, ExprKind, Name, RowDef, Statement, UnaryOp,
+};
 use igql::types::Key;
 use std::cmp::Ordering;
 
@@ -20,22 +22,46 @@ impl<'a> Interp<'a> {
             ExprKind::Duration(x) => Value::Duration(*x),
             ExprKind::Time(x) => Value::Time(*x),
             ExprKind::Name(name) => self.name(name, env, at),
-            ExprKind::List(items) => Value::List(items.iter().map(|e| self.value(e, env, at)).collect()),
+            ExprKind::List(items) => {
+                Value::List(items.iter().map(|e| self.value(e, env, at)).collect())
+            }
             ExprKind::Block(block) => {
                 let env = bind_block(block, env);
-                self.value(block.result.as_ref().expect("a block with a result"), &env, at)
+                self.value(
+                    block.result.as_ref().expect("a block with a result"),
+                    &env,
+                    at,
+                )
             }
             ExprKind::Unary { op, operand } => self.unary(*op, &self.value(operand, env, at)),
             ExprKind::Binary { op, left, right } => self.binary(*op, left, right, env, at),
             ExprKind::Compare { first, rest } => self.chain(first, rest, env, at),
-            ExprKind::In { value, set, negated } => negate_if(*negated, self.is_in(value, set, env, at)),
-            ExprKind::IsNull { value, negated } => Value::Bool(self.value(value, env, at).is_null() != *negated),
-            ExprKind::If { then, condition, otherwise } => {
-                let chosen = if self.value(condition, env, at).is_true() { then } else { otherwise };
+            ExprKind::In {
+                value,
+                set,
+                negated,
+            } => negate_if(*negated, self.is_in(value, set, env, at)),
+            ExprKind::IsNull { value, negated } => {
+                Value::Bool(self.value(value, env, at).is_null() != *negated)
+            }
+            ExprKind::If {
+                then,
+                condition,
+                otherwise,
+            } => {
+                let chosen = if self.value(condition, env, at).is_true() {
+                    then
+                } else {
+                    otherwise
+                };
                 self.value(chosen, env, at)
             }
             ExprKind::Call { callee, args } => self.call(callee, None, args, env, at),
-            ExprKind::Method { receiver, name, args } => self.call(name, Some(receiver), args, env, at),
+            ExprKind::Method {
+                receiver,
+                name,
+                args,
+            } => self.call(name, Some(receiver), args, env, at),
             ExprKind::Field { receiver, name } => self.field_of(receiver, name, env, at),
             other => panic!("not a row expression: {other:?}"),
         }
@@ -49,7 +75,14 @@ impl<'a> Interp<'a> {
         }
     }
 
-    fn binary(&self, op: BinaryOp, left: &'a Expr, right: &'a Expr, env: &Env<'a>, at: &At) -> Value {
+    fn binary(
+        &self,
+        op: BinaryOp,
+        left: &'a Expr,
+        right: &'a Expr,
+        env: &Env<'a>,
+        at: &At,
+    ) -> Value {
         let (a, b) = (self.value(left, env, at), self.value(right, env, at));
         match op {
             BinaryOp::And => value::and(&a, &b),
@@ -59,7 +92,13 @@ impl<'a> Interp<'a> {
     }
 
     /// `a < b <= c` is `a < b and b <= c`.
-    fn chain(&self, first: &'a Expr, rest: &'a [(CompareOp, Expr)], env: &Env<'a>, at: &At) -> Value {
+    fn chain(
+        &self,
+        first: &'a Expr,
+        rest: &'a [(CompareOp, Expr)],
+        env: &Env<'a>,
+        at: &At,
+    ) -> Value {
         let mut left = self.value(first, env, at);
         let mut result = Value::Bool(true);
         for (op, right) in rest {
@@ -92,8 +131,12 @@ impl<'a> Interp<'a> {
         match (a, b) {
             (Value::Null, _) | (_, Value::Null) => Value::Null,
             (Value::Id(e, x), Value::Id(f, y)) => Value::Bool((e, x) == (f, y)),
-            (Value::Id(e, x), key) | (key, Value::Id(e, x)) => Value::Bool(Some(self.key(*e, *x)) == as_key(key)),
-            (Value::List(x), Value::List(y)) => Value::Bool(x.len() == y.len() && self.all_equal(x, y)),
+            (Value::Id(e, x), key) | (key, Value::Id(e, x)) => {
+                Value::Bool(Some(self.key(*e, *x)) == as_key(key))
+            }
+            (Value::List(x), Value::List(y)) => {
+                Value::Bool(x.len() == y.len() && self.all_equal(x, y))
+            }
             _ => Value::Bool(a == b || value::order(a, b) == Some(Ordering::Equal)),
         }
     }
@@ -162,13 +205,16 @@ impl<'a> Interp<'a> {
 
     fn link_name(&self, name: &str, at: &At) -> Option<Value> {
         let At::Link(link) = at else { return None };
-        link.links.value(link.index, name).or_else(|| self.link_name(name, &link.outer))
+        link.links
+            .value(link.index, name)
+            .or_else(|| self.link_name(name, &link.outer))
     }
 
     /// Columns, references and values of the entity of the row.
     fn entity_name(&self, name: &'a str, at: &At) -> Option<Value> {
         let row = at.row()?;
-        self.column(row.entity, row.row.id, name).or_else(|| self.value_named(name, &[], &Env::default(), at))
+        self.column(row.entity, row.row.id, name)
+            .or_else(|| self.value_named(name, &[], &Env::default(), at))
     }
 
     /// A column, reference or vector of an entity.
@@ -177,25 +223,54 @@ impl<'a> Interp<'a> {
         if name == table.key || (name == "user_id" && entity == self.world.viewer) {
             return Some(Value::Id(entity, row));
         }
-        if let Some(reference) = table.references.iter().find(|r| r.name == name || r.column == name) {
+        if let Some(reference) = table
+            .references
+            .iter()
+            .find(|r| r.name == name || r.column == name)
+        {
             return Some(self.follow(entity, row, reference));
         }
         if let Some(column) = table.find_column(name) {
-            return Some(column.values.get(row as usize).cloned().unwrap_or(Value::Null));
+            return Some(
+                column
+                    .values
+                    .get(row as usize)
+                    .cloned()
+                    .unwrap_or(Value::Null),
+            );
         }
         let embedding = self.embedding_named(name, entity)?;
-        Some(self.vector(embedding, entity, row).map_or(Value::Null, |v| Value::Vector(v.to_vec())))
+        Some(
+            self.vector(embedding, entity, row)
+                .map_or(Value::Null, |v| Value::Vector(v.to_vec())),
+        )
     }
 
     /// A `value` of the row's entity, with its arguments.
-    pub fn value_named(&self, name: &str, args: &'a [Arg], env: &Env<'a>, at: &At) -> Option<Value> {
-        let def = self.program.value(name, &self.is_entity(at.row()?.entity))?;
+    pub fn value_named(
+        &self,
+        name: &str,
+        args: &'a [Arg],
+        env: &Env<'a>,
+        at: &At,
+    ) -> Option<Value> {
+        let def = self
+            .program
+            .value(name, &self.is_entity(at.row()?.entity))?;
         Some(self.row_def(def, args, env, at))
     }
 
     /// The same of a `policy`.
-    pub fn policy_named(&self, name: &str, args: &'a [Arg], env: &Env<'a>, at: &At) -> Option<Value> {
-        let def = self.program.policy(name, &self.is_entity(at.row()?.entity))?;
+    pub fn policy_named(
+        &self,
+        name: &str,
+        args: &'a [Arg],
+        env: &Env<'a>,
+        at: &At,
+    ) -> Option<Value> {
+        let def = self
+            .program
+            .policy(name, &self.is_entity(at.row()?.entity))?;
         Some(self.row_def(def, args, env, at))
     }
 
@@ -215,7 +290,10 @@ impl<'a> Interp<'a> {
                 (None, None) => panic!("param `{name}` is missing"),
             });
         }
-        let expr = self.program.tunable(name).or_else(|| self.program.binding(name))?;
+        let expr = self
+            .program
+            .tunable(name)
+            .or_else(|| self.program.binding(name))?;
         Some(self.value(expr, &Env::default(), &At::Request))
     }
 
@@ -224,7 +302,9 @@ impl<'a> Interp<'a> {
     fn field_of(&self, receiver: &'a Expr, name: &'a Name, env: &Env<'a>, at: &At) -> Value {
         if is_row(receiver, env) {
             let row = at.row().expect("`row` stands at a row");
-            return row.column(&name.text).unwrap_or_else(|| self.field(row.entity, row.row.id, &name.text));
+            return row
+                .column(&name.text)
+                .unwrap_or_else(|| self.field(row.entity, row.row.id, &name.text));
         }
         match self.value(receiver, env, at) {
             Value::Id(entity, row) => self.field(entity, row, &name.text),
@@ -236,7 +316,9 @@ impl<'a> Interp<'a> {
     fn field(&self, entity: usize, row: u32, name: &'a str) -> Value {
         let column = self.column(entity, row, name);
         let value = || self.value_named(name, &[], &Env::default(), &At::entity(entity, row));
-        column.or_else(value).unwrap_or_else(|| panic!("no column `{name}`"))
+        column
+            .or_else(value)
+            .unwrap_or_else(|| panic!("no column `{name}`"))
     }
 }
 
@@ -287,11 +369,18 @@ pub fn as_key(value: &Value) -> Option<Key> {
 
 /// The names that the result of a block sees.
 pub fn bind_block<'a>(block: &'a Block, env: &Env<'a>) -> Env<'a> {
-    block.statements.iter().fold(env.clone(), |env, statement| match statement {
-        Statement::Binding { name, value, .. } => {
-            let closure = Closure { expr: value, env: env.clone(), at: None };
-            env.bind(&name.text, closure)
-        }
-        _ => env,
-    })
+    block
+        .statements
+        .iter()
+        .fold(env.clone(), |env, statement| match statement {
+            Statement::Binding { name, value, .. } => {
+                let closure = Closure {
+                    expr: value,
+                    env: env.clone(),
+                    at: None,
+                };
+                env.bind(&name.text, closure)
+            }
+            _ => env,
+        })
 }

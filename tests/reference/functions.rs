@@ -42,10 +42,17 @@ fn parameters(name: &str) -> &'static [&'static str] {
 
 impl<'a> Interp<'a> {
     pub fn function(&self, call: &Called<'a>, env: &Env<'a>, at: &At) -> Value {
-        let mut values: Vec<Value> = call.receiver.iter().map(|e| self.value(e, env, at)).collect();
+        let mut values: Vec<Value> = call
+            .receiver
+            .iter()
+            .map(|e| self.value(e, env, at))
+            .collect();
         for arg in call.args {
             let value = self.value(&arg.value, env, at);
-            let place = arg.name.as_ref().map(|n| parameters(call.name).iter().position(|p| *p == n.text));
+            let place = arg
+                .name
+                .as_ref()
+                .map(|n| parameters(call.name).iter().position(|p| *p == n.text));
             let place = place.map_or(values.len(), |p| p.expect("a parameter"));
             values.resize(values.len().max(place + 1), Value::Null);
             values[place] = value;
@@ -55,7 +62,12 @@ impl<'a> Interp<'a> {
 
     fn apply(&self, name: &str, args: &Given, at: &At) -> Value {
         match name {
-            "coalesce" => args.values.iter().find(|v| !v.is_null()).cloned().unwrap_or(Value::Null),
+            "coalesce" => args
+                .values
+                .iter()
+                .find(|v| !v.is_null())
+                .cloned()
+                .unwrap_or(Value::Null),
             "uniform" => self.uniform(args.values.first(), at),
             _ if args.values.iter().any(Value::is_null) => Value::Null,
             "min" => extreme(args.values.iter().collect(), Ordering::Less),
@@ -63,12 +75,18 @@ impl<'a> Interp<'a> {
             "clamp" => clamp(args.get(0), args.get(1), args.get(2)),
             "hash" => self.hash(&args.values).map_or(Value::Null, Value::Int),
             "bucket" => self.bucket(args),
-            "age" => value::arithmetic(igql::syntax::ast::BinaryOp::Sub, &Value::Time(self.now), args.get(0)),
+            "age" => value::arithmetic(
+                igql::syntax::ast::BinaryOp::Sub,
+                &Value::Time(self.now),
+                args.get(0),
+            ),
             "decay" => self.decay(args.get(0), args.get(1)),
             "hour" | "weekday" => calendar(name, args.get(0)),
             "contains" | "overlap" | "jaccard" => self.lists(name, args.get(0), args.get(1)),
             "dot" | "cosine" | "l2" | "norm" => vectors(name, args.get(0), args.get(1)),
-            "len" | "lower" | "upper" | "starts_with" | "ends_with" => text(name, args.get(0), args.get(1)),
+            "len" | "lower" | "upper" | "starts_with" | "ends_with" => {
+                text(name, args.get(0), args.get(1))
+            }
             "abs" | "ceil" | "floor" | "round" | "int" | "float" => convert(name, args.get(0)),
             _ => maybe_float(args.number(0).map(|x| math(name, x))),
         }
@@ -76,9 +94,15 @@ impl<'a> Interp<'a> {
 
     /// `0.5 ** (age / half_life)`.
     fn decay(&self, time: &Value, half_life: &Value) -> Value {
-        let (Value::Time(t), Value::Duration(h)) = (time, half_life) else { return Value::Null };
+        let (Value::Time(t), Value::Duration(h)) = (time, half_life) else {
+            return Value::Null;
+        };
         let age = (self.now - t) as f64;
-        if *h == 0 { Value::Null } else { float(0.5f64.powf(age / *h as f64)) }
+        if *h == 0 {
+            Value::Null
+        } else {
+            float(0.5f64.powf(age / *h as f64))
+        }
     }
 
     /// XXH3-64 of the parts joined by a zero byte; null if one is null.
@@ -112,14 +136,18 @@ impl<'a> Interp<'a> {
 
     /// A number in (0, 1) that belongs to seed, viewer, salt and row.
     fn uniform(&self, salt: Option<&Value>, at: &At) -> Value {
-        let Some(row) = at.row() else { return Value::Null };
+        let Some(row) = at.row() else {
+            return Value::Null;
+        };
         let key = Value::Id(row.entity, row.row.id);
         maybe_float(self.uniform_of(salt, &[key]))
     }
 
     /// The same for any key.
     pub fn uniform_of(&self, salt: Option<&Value>, key: &[Value]) -> Option<f64> {
-        let viewer = self.viewer.map_or(Value::Str(String::new()), |row| Value::Id(self.world.viewer, row));
+        let viewer = self.viewer.map_or(Value::Str(String::new()), |row| {
+            Value::Id(self.world.viewer, row)
+        });
         let salt = salt.cloned().unwrap_or(Value::Str(String::new()));
         let parts = [&[Value::Int(self.request.seed), viewer, salt], key].concat();
         let hash = self.hash(&parts)? as u64;
@@ -130,14 +158,22 @@ impl<'a> Interp<'a> {
         if let (Value::Str(text), Value::Str(part)) = (a, b) {
             return Value::Bool(text.contains(part.as_str()));
         }
-        let Value::List(list) = a else { panic!("not a list: {a:?}") };
+        let Value::List(list) = a else {
+            panic!("not a list: {a:?}")
+        };
         let has = |list: &[Value], x: &Value| list.iter().any(|y| self.equal(x, y).is_true());
         if name == "contains" {
             return Value::Bool(has(list, b));
         }
-        let Value::List(other) = b else { panic!("not a list: {b:?}") };
+        let Value::List(other) = b else {
+            panic!("not a list: {b:?}")
+        };
         let distinct = |list: &[Value]| {
-            list.iter().enumerate().filter(|(i, x)| !x.is_null() && !has(&list[..*i], x)).map(|(_, x)| x.clone()).collect::<Vec<_>>()
+            list.iter()
+                .enumerate()
+                .filter(|(i, x)| !x.is_null() && !has(&list[..*i], x))
+                .map(|(_, x)| x.clone())
+                .collect::<Vec<_>>()
         };
         let (a, b) = (distinct(list), distinct(other));
         let common = a.iter().filter(|x| has(&b, x)).count();
@@ -155,7 +191,9 @@ fn clamp(x: &Value, low: &Value, high: &Value) -> Value {
 }
 
 fn calendar(name: &str, t: &Value) -> Value {
-    let Value::Time(t) = t else { panic!("not a time: {t:?}") };
+    let Value::Time(t) = t else {
+        panic!("not a time: {t:?}")
+    };
     let hours = t.div_euclid(HOUR);
     match name {
         "hour" => Value::Int(hours.rem_euclid(24)),
@@ -183,8 +221,12 @@ fn text(name: &str, a: &Value, b: &Value) -> Value {
         ("len", Value::Str(text), _) => Value::Int(text.chars().count() as i64),
         ("lower", Value::Str(text), _) => Value::Str(text.to_lowercase()),
         ("upper", Value::Str(text), _) => Value::Str(text.to_uppercase()),
-        ("starts_with", Value::Str(text), Value::Str(part)) => Value::Bool(text.starts_with(part.as_str())),
-        ("ends_with", Value::Str(text), Value::Str(part)) => Value::Bool(text.ends_with(part.as_str())),
+        ("starts_with", Value::Str(text), Value::Str(part)) => {
+            Value::Bool(text.starts_with(part.as_str()))
+        }
+        ("ends_with", Value::Str(text), Value::Str(part)) => {
+            Value::Bool(text.ends_with(part.as_str()))
+        }
         _ => panic!("no {name} of {a:?} and {b:?}"),
     }
 }

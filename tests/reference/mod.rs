@@ -17,6 +17,7 @@ pub mod world;
 
 mod aggregates;
 mod args;
+mod edges;
 mod expr;
 mod fanout;
 mod functions;
@@ -83,15 +84,30 @@ pub fn run(world: &World, program: &Program, request: &Request) -> Answer {
     let table = &world.entities[world.viewer];
     let row = |key: &Key| table.row_of(key).unwrap_or(table.keys.len() as u32);
     let interp = Interp::new(world, program, request, request.viewer.as_ref().map(row));
-    let (params, body) = program.query(request.query.as_deref()).expect("a program with a query");
+    let (params, body) = program
+        .query(request.query.as_deref())
+        .expect("a program with a query");
     let env = interp.bind_params(params, None, &[], &Env::default(), None);
     interp.answer(body, &env)
 }
 
 impl<'a> Interp<'a> {
-    fn new(world: &'a World, program: &'a Program, request: &'a Request, viewer: Option<u32>) -> Self {
+    fn new(
+        world: &'a World,
+        program: &'a Program,
+        request: &'a Request,
+        viewer: Option<u32>,
+    ) -> Self {
         let (link_cache, set_cache) = Default::default();
-        Interp { world, program, request, now: request.now, viewer, link_cache, set_cache }
+        Interp {
+            world,
+            program,
+            request,
+            now: request.now,
+            viewer,
+            link_cache,
+            set_cache,
+        }
     }
 
     /// The same request with another row as the viewer.
@@ -102,18 +118,25 @@ impl<'a> Interp<'a> {
     /// The viewer always is; others from their time on, and where they have none.
     fn visible(&self, entity: usize, row: u32) -> bool {
         let is_viewer = entity == self.world.viewer && Some(row) == self.viewer;
-        is_viewer || self.world.entities[entity].visible_from(row).is_none_or(|t| t <= self.now)
+        is_viewer
+            || self.world.entities[entity]
+                .visible_from(row)
+                .is_none_or(|t| t <= self.now)
     }
 
     /// The key of a row; that of the request for a viewer whom the table does not have.
     fn key(&self, entity: usize, row: u32) -> Key {
         let known = self.world.entities[entity].keys.get(row as usize).cloned();
-        known.or_else(|| self.request.viewer.clone()).expect("only the viewer may be unknown")
+        known
+            .or_else(|| self.request.viewer.clone())
+            .expect("only the viewer may be unknown")
     }
 
     /// The row that a reference points to, null where it is empty or not visible.
     fn follow(&self, entity: usize, row: u32, reference: &world::Reference) -> Value {
-        let column = self.world.entities[entity].find_column(&reference.column).expect("the column of the reference");
+        let column = self.world.entities[entity]
+            .find_column(&reference.column)
+            .expect("the column of the reference");
         match column.values.get(row as usize) {
             Some(Value::Id(e, to)) if self.visible(*e, *to) => Value::Id(*e, *to),
             _ => Value::Null,

@@ -24,8 +24,14 @@ impl<'a> Interp<'a> {
     }
 
     fn scored(&self, mut set: Set, expr: &'a Expr, env: &Env<'a>) -> Set {
-        let scores: Vec<Option<f64>> = set.places().map(|at| self.value(expr, env, &at).as_score()).collect();
-        set.rows.iter_mut().zip(scores).for_each(|(row, score)| row.score = score);
+        let scores: Vec<Option<f64>> = set
+            .places()
+            .map(|at| self.value(expr, env, &at).as_score())
+            .collect();
+        set.rows
+            .iter_mut()
+            .zip(scores)
+            .for_each(|(row, score)| row.score = score);
         set.by_score()
     }
 
@@ -34,7 +40,10 @@ impl<'a> Interp<'a> {
         let (rows, args) = call.split();
         let args = Args::new(args, &["ranking_model", "value", "keep"]);
         let mut set = (*self.set(rows, env, role, &[])).clone();
-        let model = self.model(self.bare_name(args.get("ranking_model"), env, "default"), set.entity);
+        let model = self.model(
+            self.bare_name(args.get("ranking_model"), env, "default"),
+            set.entity,
+        );
         for (name, values) in self.heads(&set, &model) {
             set.set_column(&name, values);
         }
@@ -53,8 +62,16 @@ impl<'a> Interp<'a> {
 
     /// All heads read the rows as they come in.
     fn heads(&self, set: &Set, model: &Formula<'a>) -> Vec<(String, Vec<super::Value>)> {
-        let column = |expr: &'a Expr| set.places().map(|at| self.value(expr, &Env::default(), &at)).collect();
-        model.heads.iter().map(|(name, expr)| (name.text.clone(), column(expr))).collect()
+        let column = |expr: &'a Expr| {
+            set.places()
+                .map(|at| self.value(expr, &Env::default(), &at))
+                .collect()
+        };
+        model
+            .heads
+            .iter()
+            .map(|(name, expr)| (name.text.clone(), column(expr)))
+            .collect()
     }
 
     /// The formula that a model name means, through aliases.

@@ -1,7 +1,9 @@
 //! The declarations that a program can use, and in which order they are looked up.
 
 use super::world::World;
-use igql::syntax::ast::{EdgeDecl, Expr, File, ImportPath, Item, ItemKind, Param, RowDef, TypeExpr, TypeExprKind};
+use igql::syntax::ast::{
+    EdgeDecl, Expr, File, ImportPath, Item, ItemKind, Param, RowDef, TypeExpr, TypeExprKind,
+};
 
 /// A program with everything it imports.
 pub struct Program {
@@ -48,7 +50,12 @@ impl Program {
 
     /// The defs of a name, file by file.
     pub fn defs(&self, name: &str) -> Vec<Vec<Def<'_>>> {
-        let all = self.files.iter().map(|file| file.items.iter().filter_map(|item| as_def(item, name)).collect());
+        let all = self.files.iter().map(|file| {
+            file.items
+                .iter()
+                .filter_map(|item| as_def(item, name))
+                .collect()
+        });
         all.filter(|defs: &Vec<Def>| !defs.is_empty()).collect()
     }
 
@@ -93,7 +100,9 @@ impl Program {
 
     pub fn policy(&self, wanted: &str, is_entity: &dyn Fn(&str) -> bool) -> Option<&RowDef> {
         self.items().find_map(|item| match item {
-            ItemKind::Policy(def) if def.name.text == wanted && belongs(def, is_entity) => Some(def),
+            ItemKind::Policy(def) if def.name.text == wanted && belongs(def, is_entity) => {
+                Some(def)
+            }
             _ => None,
         })
     }
@@ -104,7 +113,9 @@ impl Program {
         let mut found: Vec<&RowDef> = Vec::new();
         for file in [0, self.prelude, self.prelude + 1] {
             for item in &self.files[file].items {
-                let ItemKind::Policy(def) = &item.kind else { continue };
+                let ItemKind::Policy(def) = &item.kind else {
+                    continue;
+                };
                 if belongs(def, is_entity) && found.iter().all(|d| d.name.text != def.name.text) {
                     found.push(def);
                 }
@@ -115,7 +126,11 @@ impl Program {
 
     pub fn model(&self, wanted: &str, is_entity: &dyn Fn(&str) -> bool) -> Option<&Expr> {
         self.items().find_map(|item| match item {
-            ItemKind::Model { name, entity, value } if name.text == wanted && is_entity(&entity.text) => Some(value),
+            ItemKind::Model {
+                name,
+                entity,
+                value,
+            } if name.text == wanted && is_entity(&entity.text) => Some(value),
             _ => None,
         })
     }
@@ -123,11 +138,11 @@ impl Program {
     /// A declared embedding over an entity.
     pub fn embedding(&self, wanted: &str, is_entity: &dyn Fn(&str) -> bool) -> Option<&Expr> {
         self.items().find_map(|item| match item {
-            ItemKind::Embedding { name, entities, value }
-                if name.text == wanted && entities.iter().any(|e| is_entity(&e.text)) =>
-            {
-                Some(value)
-            }
+            ItemKind::Embedding {
+                name,
+                entities,
+                value,
+            } if name.text == wanted && entities.iter().any(|e| is_entity(&e.text)) => Some(value),
             _ => None,
         })
     }
@@ -138,7 +153,9 @@ impl Program {
         let queries = || self.files[0].items.iter().filter_map(as_query);
         match wanted {
             Some(name) => queries().find(|q| q.0 == name),
-            None => queries().find(|q| q.0 == "main").or_else(|| queries().next()),
+            None => queries()
+                .find(|q| q.0 == "main")
+                .or_else(|| queries().next()),
         }
         .map(|(_, params, body)| (params, body))
     }
@@ -149,26 +166,44 @@ fn parse(text: &str) -> File {
     let mut sources = igql::source::Sources::default();
     let id = sources.add("<reference>", text);
     let file = igql::syntax::parse(text, id, &mut sink);
-    assert!(!sink.has_errors(), "the reference interpreter is given a program that does not parse: {sink:?}\n{text}");
+    assert!(
+        !sink.has_errors(),
+        "the reference interpreter is given a program that does not parse: {sink:?}\n{text}"
+    );
     file
 }
 
 fn imports(file: &File) -> Vec<String> {
     let path = |item: &Item| match &item.kind {
         ItemKind::Import(ImportPath::File { path, .. }) => Some(path.clone()),
-        ItemKind::Import(ImportPath::Module(names)) => {
-            Some(names.iter().map(|n| n.text.as_str()).collect::<Vec<_>>().join("."))
-        }
+        ItemKind::Import(ImportPath::Module(names)) => Some(
+            names
+                .iter()
+                .map(|n| n.text.as_str())
+                .collect::<Vec<_>>()
+                .join("."),
+        ),
         _ => None,
     };
-    file.items.iter().filter_map(path).filter(|p| p != "std.core" && p != "std.explore").collect()
+    file.items
+        .iter()
+        .filter_map(path)
+        .filter(|p| p != "std.core" && p != "std.explore")
+        .collect()
 }
 
 fn as_def<'a>(item: &'a Item, wanted: &str) -> Option<Def<'a>> {
     match &item.kind {
-        ItemKind::Def { name, params, result, body } if name.text == wanted => {
-            Some(Def { params, result: result.as_ref(), body })
-        }
+        ItemKind::Def {
+            name,
+            params,
+            result,
+            body,
+        } if name.text == wanted => Some(Def {
+            params,
+            result: result.as_ref(),
+            body,
+        }),
         _ => None,
     }
 }
@@ -187,7 +222,9 @@ fn belongs(def: &RowDef, is_entity: &dyn Fn(&str) -> bool) -> bool {
 
 /// The entity name in `set[E]`, if the type is a set.
 pub fn set_of(ty: &TypeExpr) -> Option<&str> {
-    let TypeExprKind::Named { name, args } = &ty.kind else { return None };
+    let TypeExprKind::Named { name, args } = &ty.kind else {
+        return None;
+    };
     if name.text != "set" {
         return None;
     }

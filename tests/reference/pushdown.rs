@@ -34,40 +34,77 @@ impl<'a> Interp<'a> {
     /// The conjuncts of an expression, through parameters, bindings, values and policies.
     pub fn conjuncts(&self, expr: &'a Expr, env: &Env<'a>, entity: usize) -> Vec<Pushed<'a>> {
         match &expr.kind {
-            ExprKind::Binary { op: BinaryOp::And, left, right } => {
+            ExprKind::Binary {
+                op: BinaryOp::And,
+                left,
+                right,
+            } => {
                 let mut all = self.conjuncts(left, env, entity);
                 all.extend(self.conjuncts(right, env, entity));
                 all
             }
             ExprKind::Name(name) => match env.get(name) {
                 Some(bound) if bound.at.is_none() => self.conjuncts(bound.expr, &bound.env, entity),
-                _ => vec![Pushed { expr, env: env.clone(), bound: Vec::new() }],
+                _ => vec![Pushed {
+                    expr,
+                    env: env.clone(),
+                    bound: Vec::new(),
+                }],
             },
             ExprKind::Call { callee, args } => match self.row_def_named(&callee.text, entity) {
                 Some(def) => self.conjuncts_of(def, args, env, entity),
-                None => vec![Pushed { expr, env: env.clone(), bound: Vec::new() }],
+                None => vec![Pushed {
+                    expr,
+                    env: env.clone(),
+                    bound: Vec::new(),
+                }],
             },
-            _ => vec![Pushed { expr, env: env.clone(), bound: Vec::new() }],
+            _ => vec![Pushed {
+                expr,
+                env: env.clone(),
+                bound: Vec::new(),
+            }],
         }
     }
 
     fn row_def_named(&self, name: &str, entity: usize) -> Option<&'a RowDef> {
         let is_entity = self.is_entity(entity);
-        self.program.policy(name, &is_entity).or_else(|| self.program.value(name, &is_entity))
+        self.program
+            .policy(name, &is_entity)
+            .or_else(|| self.program.value(name, &is_entity))
     }
 
     /// The conjuncts of a policy or value with its arguments.
-    pub fn conjuncts_of(&self, def: &'a RowDef, args: &'a [Arg], env: &Env<'a>, entity: usize) -> Vec<Pushed<'a>> {
+    pub fn conjuncts_of(
+        &self,
+        def: &'a RowDef,
+        args: &'a [Arg],
+        env: &Env<'a>,
+        entity: usize,
+    ) -> Vec<Pushed<'a>> {
         let env = self.bind_params(&def.params, None, args, env, None);
         self.conjuncts(&def.body, &env, entity)
     }
 
     /// Of the conjuncts that reach a fan-out to `entity`, those that are its `where`.
     /// `carried` are the columns of the parents, which the new rows inherit.
-    pub fn pushable<'p>(&self, pushed: &'p [Pushed<'a>], carried: &[String], entity: usize) -> Vec<&'p Pushed<'a>> {
+    pub fn pushable<'p>(
+        &self,
+        pushed: &'p [Pushed<'a>],
+        carried: &[String],
+        entity: usize,
+    ) -> Vec<&'p Pushed<'a>> {
         let fits = |p: &&Pushed<'a>| {
             let names = [&p.bound, carried].concat();
-            !self.reads(p.expr, &p.env, &Bound { names: &names, entity, link: None })
+            !self.reads(
+                p.expr,
+                &p.env,
+                &Bound {
+                    names: &names,
+                    entity,
+                    link: None,
+                },
+            )
         };
         pushed.iter().filter(fits).collect()
     }
@@ -75,7 +112,9 @@ impl<'a> Interp<'a> {
     /// Do all conjuncts hold of an entity?
     pub fn all_hold(&self, conjuncts: &[&Pushed<'a>], entity: usize, row: u32) -> bool {
         let at = At::entity(entity, row);
-        conjuncts.iter().all(|c| self.value(c.expr, &c.env, &at).is_true())
+        conjuncts
+            .iter()
+            .all(|c| self.value(c.expr, &c.env, &at).is_true())
     }
 
     /// Does an expression read the row of the set: score, position, branch, bound columns?
@@ -87,9 +126,15 @@ impl<'a> Interp<'a> {
             ExprKind::Unary { operand, .. } => reads(operand),
             ExprKind::Binary { left, right, .. } => reads(left) || reads(right),
             ExprKind::Compare { first, rest } => reads(first) || rest.iter().any(|(_, e)| reads(e)),
-            ExprKind::In { value, set, .. } => reads(value) || (!self.is_set(set, env) && reads(set)),
+            ExprKind::In { value, set, .. } => {
+                reads(value) || (!self.is_set(set, env) && reads(set))
+            }
             ExprKind::IsNull { value, .. } => reads(value),
-            ExprKind::If { then, condition, otherwise } => reads(then) || reads(condition) || reads(otherwise),
+            ExprKind::If {
+                then,
+                condition,
+                otherwise,
+            } => reads(then) || reads(condition) || reads(otherwise),
             ExprKind::Field { receiver, name } if matches!(&receiver.kind, ExprKind::Name(n) if n == "row") => {
                 bound.names.contains(&name.text)
             }
@@ -114,25 +159,49 @@ impl<'a> Interp<'a> {
             return true;
         }
         let is_column = self.column(bound.entity, 0, name).is_some();
-        let value = self.program.value(name, &self.is_entity(bound.entity)).filter(|_| !of_link && !is_column);
+        let value = self
+            .program
+            .value(name, &self.is_entity(bound.entity))
+            .filter(|_| !of_link && !is_column);
         value.is_some_and(|def| self.row_def_reads(def, &[], env, bound))
     }
 
-    fn row_def_reads(&self, def: &'a RowDef, args: &'a [Arg], env: &Env<'a>, bound: &Bound) -> bool {
+    fn row_def_reads(
+        &self,
+        def: &'a RowDef,
+        args: &'a [Arg],
+        env: &Env<'a>,
+        bound: &Bound,
+    ) -> bool {
         let env = self.bind_params(&def.params, None, args, env, None);
-        self.reads(&def.body, &env, &Bound { link: None, ..*bound })
+        self.reads(
+            &def.body,
+            &env,
+            &Bound {
+                link: None,
+                ..*bound
+            },
+        )
     }
 
     fn call_reads(&self, call: &Called<'a>, env: &Env<'a>, bound: &Bound) -> bool {
         let first = call.first();
-        if ["score_of", "position_of"].contains(&call.name) || first.is_some_and(|e| self.is_set(e, env)) {
+        if ["score_of", "position_of"].contains(&call.name)
+            || first.is_some_and(|e| self.is_set(e, env))
+        {
             return false;
         }
         if let Some(of) = first.and_then(|e| self.links_call(e, env)) {
             let links = self.edge_links(of.edge, env, Ends::default());
-            let inside = Bound { link: Some(links), ..*bound };
+            let inside = Bound {
+                link: Some(links),
+                ..*bound
+            };
             let ends = of.ends.iter().any(|e| self.reads(&e.value, env, bound));
-            return ends || call.args.iter().any(|a| !std::ptr::eq(&a.value, of.edge) && self.reads(&a.value, env, &inside));
+            return ends
+                || call.args.iter().any(|a| {
+                    !std::ptr::eq(&a.value, of.edge) && self.reads(&a.value, env, &inside)
+                });
         }
         if let Some(def) = self.row_def_named(call.name, bound.entity) {
             return self.row_def_reads(def, call.args, env, bound);
@@ -141,6 +210,7 @@ impl<'a> Interp<'a> {
             let inner = self.bind_params(def.params, call.receiver, call.args, env, None);
             return self.reads(def.body, &inner, bound);
         }
-        call.receiver.is_some_and(|e| self.reads(e, env, bound)) || call.args.iter().any(|a| self.reads(&a.value, env, bound))
+        call.receiver.is_some_and(|e| self.reads(e, env, bound))
+            || call.args.iter().any(|a| self.reads(&a.value, env, bound))
     }
 }

@@ -18,7 +18,12 @@ impl<'a> Interp<'a> {
         let set = self.set(rows, env, role, &[]);
         let keys = self.keys(&set, args.get("key"), env);
         match self.case(args.get("method"), env, "round_robin") {
-            ("round_robin", _, _) => set.with_rows(round_robin(&keys).iter().map(|&i| set.rows[i].clone()).collect()),
+            ("round_robin", _, _) => set.with_rows(
+                round_robin(&keys)
+                    .iter()
+                    .map(|&i| set.rows[i].clone())
+                    .collect(),
+            ),
             ("penalty", settings, env) => self.penalty(&set, &keys, settings, &env),
             (other, _, _) => panic!("no method `{other}`"),
         }
@@ -28,8 +33,15 @@ impl<'a> Interp<'a> {
     /// group of its own; a list is in the group of each element.
     fn keys(&self, set: &Set, key: Option<&'a Expr>, env: &Env<'a>) -> Vec<Vec<Vec<usize>>> {
         match key.map(|e| (&e.kind, e)) {
-            Some((ExprKind::List(keys), _)) => keys.iter().map(|k| self.groups_by(set, Some(k), env)).collect(),
-            Some((ExprKind::Name(name), _)) if env.get(name).is_some_and(|c| matches!(c.expr.kind, ExprKind::List(_))) => {
+            Some((ExprKind::List(keys), _)) => keys
+                .iter()
+                .map(|k| self.groups_by(set, Some(k), env))
+                .collect(),
+            Some((ExprKind::Name(name), _))
+                if env
+                    .get(name)
+                    .is_some_and(|c| matches!(c.expr.kind, ExprKind::List(_))) =>
+            {
                 let bound = env.get(name).expect("just found");
                 self.keys(set, Some(bound.expr), &bound.env)
             }
@@ -80,43 +92,82 @@ impl<'a> Interp<'a> {
     /// `author`, or the first reference.
     fn default_key(&self, set: &Set) -> Vec<Value> {
         let table = &self.world.entities[set.entity];
-        let reference = table.find_reference("author").or(table.references.first()).expect("a reference");
-        set.rows.iter().map(|r| self.follow(set.entity, r.id, reference)).collect()
+        let reference = table
+            .find_reference("author")
+            .or(table.references.first())
+            .expect("a reference");
+        set.rows
+            .iter()
+            .map(|r| self.follow(set.entity, r.id, reference))
+            .collect()
     }
 
     /// Each step places the row of largest discounted score, which becomes its score.
-    fn penalty(&self, set: &Set, keys: &[Vec<Vec<usize>>], settings: &'a [Arg], env: &Env<'a>) -> Set {
+    fn penalty(
+        &self,
+        set: &Set,
+        keys: &[Vec<Vec<usize>>],
+        settings: &'a [Arg],
+        env: &Env<'a>,
+    ) -> Set {
         let settings = Args::new(settings, &["factor", "floor"]);
-        let number = |name, default| self.constant(settings.get(name), env).number().unwrap_or(default);
+        let number = |name, default| {
+            self.constant(settings.get(name), env)
+                .number()
+                .unwrap_or(default)
+        };
         let (factor, floor) = (number("factor", 0.8), number("floor", 0.0));
         let mut left: Vec<usize> = (0..set.rows.len()).collect();
         let mut placed: Vec<(usize, Option<f64>)> = Vec::new();
         while !left.is_empty() {
             let discount = |row: usize| {
                 let count = |key: &[Vec<usize>], group: usize| {
-                    placed.iter().filter(|(p, _)| key[*p].contains(&group)).count() as f64
+                    placed
+                        .iter()
+                        .filter(|(p, _)| key[*p].contains(&group))
+                        .count() as f64
                 };
                 let of_key = |key: &Vec<Vec<usize>>| {
-                    key[row].iter().map(|&g| f64::max(floor, factor.powf(count(key, g)))).product::<f64>()
+                    key[row]
+                        .iter()
+                        .map(|&g| f64::max(floor, factor.powf(count(key, g))))
+                        .product::<f64>()
                 };
                 keys.iter().map(of_key).product::<f64>()
             };
-            let offers: Vec<Option<f64>> =
-                left.iter().map(|&row| set.rows[row].score.and_then(|s| discounted(s, discount(row)))).collect();
+            let offers: Vec<Option<f64>> = left
+                .iter()
+                .map(|&row| {
+                    set.rows[row]
+                        .score
+                        .and_then(|s| discounted(s, discount(row)))
+                })
+                .collect();
             let best = (0..left.len()).reduce(|best, i| {
-                if compare_scores(offers[i], offers[best]).is_lt() { i } else { best }
+                if compare_scores(offers[i], offers[best]).is_lt() {
+                    i
+                } else {
+                    best
+                }
             });
             let best = best.expect("rows are left");
             placed.push((left.remove(best), offers[best]));
         }
-        let row = |&(i, score): &(usize, Option<f64>)| super::Row { score, ..set.rows[i].clone() };
+        let row = |&(i, score): &(usize, Option<f64>)| super::Row {
+            score,
+            ..set.rows[i].clone()
+        };
         set.with_rows(placed.iter().map(row).collect())
     }
 }
 
 /// A discount never promotes: it multiplies a positive score and divides a negative one.
 fn discounted(score: f64, d: f64) -> Option<f64> {
-    let x = if score < 0.0 { score / d.max(1e-9) } else { score * d };
+    let x = if score < 0.0 {
+        score / d.max(1e-9)
+    } else {
+        score * d
+    };
     Some(x).filter(|x| x.is_finite())
 }
 
@@ -148,6 +199,9 @@ fn round_robin(keys: &[Vec<Vec<usize>>]) -> Vec<usize> {
 fn tuples(keys: &[Vec<Vec<usize>>], row: usize) -> Vec<Vec<usize>> {
     keys.iter().fold(vec![Vec::new()], |tuples, key| {
         let with = |t: &Vec<usize>, g: &usize| [t.as_slice(), &[*g]].concat();
-        tuples.iter().flat_map(|t| key[row].iter().map(|g| with(t, g)).collect::<Vec<_>>()).collect()
+        tuples
+            .iter()
+            .flat_map(|t| key[row].iter().map(|g| with(t, g)).collect::<Vec<_>>())
+            .collect()
     })
 }

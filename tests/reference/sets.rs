@@ -15,15 +15,20 @@ impl<'a> Interp<'a> {
     pub fn answer(&self, expr: &'a Expr, env: &Env<'a>) -> Answer {
         let set = |e: &'a Expr, env: &Env<'a>| (*self.set(e, env, Role::Source, &[])).clone();
         match &expr.kind {
-            ExprKind::Record(fields) => {
-                Answer::Lists(fields.iter().map(|(name, e)| (name.text.clone(), set(e, env))).collect())
-            }
-            ExprKind::Block(block) => {
-                self.answer(block.result.as_ref().expect("a block with a result"), &bind_block(block, env))
-            }
-            ExprKind::Name(name) if !self.is_set(expr, env) => {
-                self.answer(self.top_level(name).expect("a query's result"), &Env::default())
-            }
+            ExprKind::Record(fields) => Answer::Lists(
+                fields
+                    .iter()
+                    .map(|(name, e)| (name.text.clone(), set(e, env)))
+                    .collect(),
+            ),
+            ExprKind::Block(block) => self.answer(
+                block.result.as_ref().expect("a block with a result"),
+                &bind_block(block, env),
+            ),
+            ExprKind::Name(name) if !self.is_set(expr, env) => self.answer(
+                self.top_level(name).expect("a query's result"),
+                &Env::default(),
+            ),
             _ => Answer::Set(set(expr, env)),
         }
     }
@@ -39,7 +44,9 @@ impl<'a> Interp<'a> {
             return set.clone();
         }
         let set = Rc::new(self.evaluate(expr, env, role, pushed));
-        self.set_cache.borrow_mut().insert(key, (set.clone(), env.clone()));
+        self.set_cache
+            .borrow_mut()
+            .insert(key, (set.clone(), env.clone()));
         set
     }
 
@@ -52,20 +59,39 @@ impl<'a> Interp<'a> {
                 (None, Some(top)) => through(top, &Env::default()),
                 _ => panic!("no set `{name}`"),
             },
-            ExprKind::Block(block) => {
-                through(block.result.as_ref().expect("a block with a result"), &bind_block(block, env))
-            }
-            ExprKind::If { then, condition, otherwise } => {
+            ExprKind::Block(block) => through(
+                block.result.as_ref().expect("a block with a result"),
+                &bind_block(block, env),
+            ),
+            ExprKind::If {
+                then,
+                condition,
+                otherwise,
+            } => {
                 let holds = self.value(condition, env, &At::Request).is_true();
-                let (a, b) = (self.set(then, env, role, &[]), self.set(otherwise, env, role, &[]));
-                if holds { a.with_names_of(&a, &b) } else { b.with_names_of(&a, &b) }
+                let (a, b) = (
+                    self.set(then, env, role, &[]),
+                    self.set(otherwise, env, role, &[]),
+                );
+                if holds {
+                    a.with_names_of(&a, &b)
+                } else {
+                    b.with_names_of(&a, &b)
+                }
             }
             ExprKind::Binary { op, left, right } => self.set_algebra(*op, left, right, env, role),
             _ => self.set_call(&Called::of(expr).expect("a set"), env, role, pushed),
         }
     }
 
-    fn set_algebra(&self, op: BinaryOp, left: &'a Expr, right: &'a Expr, env: &Env<'a>, role: Role) -> Set {
+    fn set_algebra(
+        &self,
+        op: BinaryOp,
+        left: &'a Expr,
+        right: &'a Expr,
+        env: &Env<'a>,
+        role: Role,
+    ) -> Set {
         let a = self.set(left, env, role, &[]);
         match op {
             BinaryOp::Union => a.union(&self.set(right, env, role, &[])),
@@ -95,27 +121,39 @@ impl<'a> Interp<'a> {
     fn defined(&self, call: &Called<'a>, env: &Env<'a>, role: Role, pushed: &[Pushed<'a>]) -> Set {
         let (params, body) = match self.def_of(call, env) {
             Some(def) => (def.params, def.body),
-            None => self.program.query(Some(call.name)).unwrap_or_else(|| panic!("no operator `{}`", call.name)),
+            None => self
+                .program
+                .query(Some(call.name))
+                .unwrap_or_else(|| panic!("no operator `{}`", call.name)),
         };
         let inner = self.bind_params(params, call.receiver, call.args, env, None);
         (*self.set(body, &inner, role, pushed)).clone()
     }
 
     fn user(&self) -> Set {
-        Set::of(self.world.viewer, [(self.viewer.expect("a viewer"), Some(1.0))])
+        Set::of(
+            self.world.viewer,
+            [(self.viewer.expect("a viewer"), Some(1.0))],
+        )
     }
 
     /// Every visible row, in the order of the table.
     fn all(&self, call: &Called<'a>, env: &Env<'a>) -> Set {
         let entity = self.entity_argument(call.first(), env).expect("an entity");
         let rows = 0..self.world.entities[entity].keys.len() as u32;
-        Set::of(entity, rows.filter(|&r| self.visible(entity, r)).map(|r| (r, Some(1.0))))
+        Set::of(
+            entity,
+            rows.filter(|&r| self.visible(entity, r))
+                .map(|r| (r, Some(1.0))),
+        )
     }
 
     /// The rows of the ids that are known and visible, each once.
     fn given(&self, call: &Called<'a>, env: &Env<'a>) -> Set {
         let args = super::args::Args::new(call.args, &["entity", "ids", "scores"]);
-        let entity = self.entity_argument(args.get("entity"), env).expect("an entity");
+        let entity = self
+            .entity_argument(args.get("entity"), env)
+            .expect("an entity");
         let list = |name| match self.constant(args.get(name), env) {
             Value::List(items) => Some(items),
             _ => None,
@@ -123,7 +161,9 @@ impl<'a> Interp<'a> {
         let scores = list("scores");
         let mut set = Set::empty(entity);
         for (i, id) in list("ids").unwrap_or_default().iter().enumerate() {
-            let row = self.to_row(id, entity).filter(|&r| self.visible(entity, r) && set.position(r).is_none());
+            let row = self
+                .to_row(id, entity)
+                .filter(|&r| self.visible(entity, r) && set.position(r).is_none());
             let Some(row) = row else { continue };
             let score = match &scores {
                 Some(scores) => scores.get(i).and_then(Value::number),

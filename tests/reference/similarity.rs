@@ -9,16 +9,22 @@ impl<'a> Interp<'a> {
     /// The embedding of an entity that a name means, through aliases.
     pub fn embedding_named(&self, name: &str, entity: usize) -> Option<usize> {
         if let Some(declared) = self.program.embedding(name, &self.is_entity(entity)) {
-            let ExprKind::Name(alias) = &declared.kind else { panic!("only aliases of embeddings: {declared:?}") };
+            let ExprKind::Name(alias) = &declared.kind else {
+                panic!("only aliases of embeddings: {declared:?}")
+            };
             return self.embedding_named(alias, entity);
         }
-        self.world.embeddings.iter().position(|e| e.name == name && e.spaces.iter().any(|(s, _)| *s == entity))
+        self.world
+            .embeddings
+            .iter()
+            .position(|e| e.name == name && e.spaces.iter().any(|(s, _)| *s == entity))
     }
 
     /// The embedding argument of a search from an entity.
     pub fn embedding(&self, expr: Option<&'a Expr>, env: &Env<'a>, entity: usize) -> usize {
         let name = self.bare_name(expr, env, "default");
-        self.embedding_named(name, entity).unwrap_or_else(|| panic!("no embedding `{name}`"))
+        self.embedding_named(name, entity)
+            .unwrap_or_else(|| panic!("no embedding `{name}`"))
     }
 
     /// The vector of a row; under cosine a zero vector is none.
@@ -33,7 +39,10 @@ impl<'a> Interp<'a> {
 
 /// Product of two vectors, in 64-bit.
 pub fn dot(a: &[f32], b: &[f32]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| f64::from(*a) * f64::from(*b))
+        .sum()
 }
 
 pub fn distance(a: &[f32], b: &[f32]) -> f64 {

@@ -17,7 +17,9 @@ impl World {
         World {
             entities: (0..schema.entities.len()).map(entity).collect(),
             edges: (0..schema.edges.len()).map(edge).collect(),
-            embeddings: embeddings.map(|(i, e)| read_embedding(snapshot, i, e)).collect(),
+            embeddings: embeddings
+                .map(|(i, e)| read_embedding(snapshot, i, e))
+                .collect(),
             viewer: schema.viewer.0 as usize,
             seen: schema.defaults.seen.clone(),
             required_policies: schema.defaults.required_policies.clone(),
@@ -31,7 +33,12 @@ fn read_entity(snapshot: &Snapshot, id: EntityId) -> Entity {
     let column = |(i, c): (usize, &schema::Column)| Column {
         name: c.name.clone(),
         ty: c.ty.clone(),
-        values: read_column(snapshot, snapshot.column(id, i), &c.ty, schema.rows as usize),
+        values: read_column(
+            snapshot,
+            snapshot.column(id, i),
+            &c.ty,
+            schema.rows as usize,
+        ),
     };
     let reference = |r: &schema::Reference| Reference {
         name: r.name.clone(),
@@ -43,7 +50,13 @@ fn read_entity(snapshot: &Snapshot, id: EntityId) -> Entity {
         key: schema.key.clone(),
         string_keys: schema.key_type == KeyType::String,
         keys: (0..schema.rows).map(|row| snapshot.key(id, row)).collect(),
-        columns: schema.columns.iter().enumerate().skip(1).map(column).collect(),
+        columns: schema
+            .columns
+            .iter()
+            .enumerate()
+            .skip(1)
+            .map(column)
+            .collect(),
         references: schema.references.iter().map(reference).collect(),
         time: schema.time.map(|i| schema.columns[i].name.clone()),
         has_table: true,
@@ -53,7 +66,10 @@ fn read_entity(snapshot: &Snapshot, id: EntityId) -> Entity {
 fn read_edge(snapshot: &Snapshot, id: EdgeId) -> Edge {
     let schema = snapshot.schema().edge(id);
     let (from, to) = snapshot.ends(id);
-    let columns: Vec<Vec<Value>> = schema.columns.iter().enumerate()
+    let columns: Vec<Vec<Value>> = schema
+        .columns
+        .iter()
+        .enumerate()
         .map(|(i, c)| read_column(snapshot, snapshot.link_column(id, i), &c.ty, from.len()))
         .collect();
     let (times, weights) = times_and_weights(snapshot, id, from.len());
@@ -75,13 +91,21 @@ fn read_edge(snapshot: &Snapshot, id: EdgeId) -> Edge {
         to_column: schema.to_column.clone(),
         time_column: own(&schema.time_column, schema.has_time, "time"),
         weight_column: own(&schema.weight_column, schema.has_weight, "weight"),
-        columns: schema.columns.iter().map(|c| (c.name.clone(), c.ty.clone())).collect(),
+        columns: schema
+            .columns
+            .iter()
+            .map(|c| (c.name.clone(), c.ty.clone()))
+            .collect(),
         links: (0..from.len()).map(link).collect(),
     }
 }
 
 /// Time and weight of each link, in listed order.
-fn times_and_weights(snapshot: &Snapshot, id: EdgeId, links: usize) -> (Vec<Option<i64>>, Vec<Option<f64>>) {
+fn times_and_weights(
+    snapshot: &Snapshot,
+    id: EdgeId,
+    links: usize,
+) -> (Vec<Option<i64>>, Vec<Option<f64>>) {
     let adjacency = snapshot.adjacency(id, false);
     let (mut times, mut weights) = (vec![None; links], vec![None; links]);
     for (place, &link) in adjacency.link.iter().enumerate() {
@@ -93,19 +117,27 @@ fn times_and_weights(snapshot: &Snapshot, id: EdgeId, links: usize) -> (Vec<Opti
 
 fn read_embedding(snapshot: &Snapshot, index: usize, schema: &schema::Embedding) -> Embedding {
     let vectors = |entity: EntityId| {
-        let view = snapshot.vectors(index, entity).expect("a part of the embedding");
+        let view = snapshot
+            .vectors(index, entity)
+            .expect("a part of the embedding");
         let rows = 0..snapshot.schema().entity(entity).rows;
         rows.map(|row| view.get(row).map(<[f32]>::to_vec)).collect()
     };
     Embedding {
         name: schema.name.clone(),
         metric: schema.metric,
-        spaces: schema.entities.iter().map(|&e| (e.0 as usize, vectors(e))).collect(),
+        spaces: schema
+            .entities
+            .iter()
+            .map(|&e| (e.0 as usize, vectors(e)))
+            .collect(),
     }
 }
 
 fn read_column(snapshot: &Snapshot, view: ColumnView, ty: &Type, rows: usize) -> Vec<Value> {
-    (0..rows).map(|row| read_value(snapshot, view, ty, row)).collect()
+    (0..rows)
+        .map(|row| read_value(snapshot, view, ty, row))
+        .collect()
 }
 
 fn read_value(snapshot: &Snapshot, view: ColumnView, ty: &Type, row: usize) -> Value {
@@ -132,7 +164,11 @@ fn read_value(snapshot: &Snapshot, view: ColumnView, ty: &Type, row: usize) -> V
         },
         (ColumnView::Vector { dim, data, present }, _) => {
             let has = present.is_none_or(|bits| bits[row / 64] >> (row % 64) & 1 == 1);
-            if has { Value::Vector(data[row * dim..(row + 1) * dim].to_vec()) } else { Value::Null }
+            if has {
+                Value::Vector(data[row * dim..(row + 1) * dim].to_vec())
+            } else {
+                Value::Null
+            }
         }
         (view, ty) => panic!("a column of {ty:?} as {view:?}"),
     }
