@@ -1,0 +1,107 @@
+//! Every program of `examples/` on its real catalog: the engine must give what the reference
+//! interpreter gives, to the bit, for some users.
+//!
+//! `EXAMPLES` names another folder of catalogs; `EXAMPLES_USERS` how many users (default 3).
+
+mod harness;
+mod reference;
+
+use harness::engine::Opened;
+use harness::output;
+use libtest_mimic::{Arguments, Failed, Trial};
+use reference::{Program, Request, World};
+use std::path::{Path, PathBuf};
+
+/// 2024-05-01, when the generated data ends.
+const NOW: i64 = 1_714_521_600_000_000;
+
+fn main() {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let folder = std::env::var_os("EXAMPLES").map_or(own, PathBuf::from);
+    let mut trials = Vec::new();
+    for catalog in folders(&folder) {
+        for program in files(&catalog).into_iter().filter(|f| is_program(f)) {
+            let name = program
+                .strip_prefix(&folder)
+                .expect("a file of the examples")
+                .display()
+                .to_string();
+            let catalog = catalog.clone();
+            trials.push(Trial::test(name, move || {
+                compare(&catalog, &program).map_err(Failed::from)
+            }));
+        }
+    }
+    assert!(
+        !trials.is_empty(),
+        "{} has no catalog with a program",
+        folder.display()
+    );
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .expect("a folder")
+        .flatten()
+        .map(|e| e.path())
+        .collect();
+    files.sort();
+    files
+}
+
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    files(folder)
+        .into_iter()
+        .filter(|f| f.join("catalog.toml").exists())
+        .collect()
+}
+
+/// A program, not the prelude or a file of definitions.
+fn is_program(file: &Path) -> bool {
+    file.extension().is_some_and(|e| e == "igql")
+        && file.file_name().is_some_and(|n| n != "prelude.igql")
+}
+
+fn compare(catalog: &Path, file: &Path) -> Result<(), String> {
+    let text = std::fs::read_to_string(file).expect("the program");
+    let prelude = std::fs::read_to_string(catalog.join("prelude.igql")).unwrap_or_default();
+    let engine = Opened::open(catalog, 2);
+    let world = World::from_snapshot(engine.snapshot(), &prelude);
+    let program = Program::new(&text, &world, &|path| {
+        std::fs::read_to_string(catalog.join(path)).expect("an import")
+    });
+    let requests = requests(&world);
+    let found = engine.run(&text, &requests)?;
+    for (request, found) in requests.iter().zip(&found) {
+        let answer = reference::run(&world, &program, request);
+        let expected = output::of_reference(&world, request, &answer);
+        if let Some(difference) = output::difference(&expected, found, false) {
+            return Err(format!("{request:?}: {difference}"));
+        }
+    }
+    Ok(())
+}
+
+/// Users from all over the table, one of them in the past, and one whom it does not have.
+fn requests(world: &World) -> Vec<Request> {
+    let keys = &world.entities[world.viewer].keys;
+    let n = std::env::var("EXAMPLES_USERS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(3)
+        .min(keys.len());
+    let request = |key: &igql::Key| Request {
+        viewer: Some(key.clone()),
+        now: NOW,
+        ..Request::default()
+    };
+    let mut requests: Vec<Request> = (0..n).map(|i| request(&keys[i * keys.len() / n])).collect();
+    let past = NOW - 45 * 86_400_000_000;
+    requests.push(Request {
+        now: past,
+        ..requests[0].clone()
+    });
+    requests.push(request(&igql::Key::Int(-1)));
+    requests
+}

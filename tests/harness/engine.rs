@@ -1,0 +1,129 @@
+//! The engine as the tests use it: all that depends on its interface is here.
+
+use super::output::{OutRow, Output};
+use crate::reference::Request;
+use igql::{Answer, Engine, Program, Row, Unit};
+use std::path::Path;
+
+/// A diagnostic, as far as cases are about it.
+#[derive(Debug)]
+pub struct Found {
+    pub code: String,
+    pub message: String,
+    /// Bytes of the program; none if it lies in another file.
+    pub span: Option<std::ops::Range<usize>>,
+    pub help: Option<String>,
+}
+
+/// All diagnostics of a program over the catalog in a folder.
+pub fn check(folder: &Path, program: &str) -> Vec<Found> {
+    let engine =
+        Engine::open(folder).unwrap_or_else(|e| panic!("the case's world does not open: {e}"));
+    let compiled = engine.compile_unit(&unit(program, folder, None));
+    let own = compiled
+        .sources
+        .iter()
+        .find(|(_, source)| &*source.text == program)
+        .map(|(id, _)| id);
+    let found = |d: &igql::diag::Diagnostic| Found {
+        code: d.code.id.to_owned(),
+        message: d.message.clone(),
+        span: (Some(d.span.source) == own).then(|| d.span.range()),
+        help: d.help.clone(),
+    };
+    compiled.diagnostics.iter().map(found).collect()
+}
+
+/// An open catalog with a number of threads.
+pub struct Opened {
+    engine: Engine,
+    threads: rayon::ThreadPool,
+    folder: std::path::PathBuf,
+}
+
+impl Opened {
+    pub fn open(folder: &Path, threads: usize) -> Opened {
+        let threads = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .expect("threads");
+        let engine = threads
+            .install(|| Engine::open(folder))
+            .unwrap_or_else(|e| panic!("the world does not open: {e}"));
+        Opened {
+            engine,
+            threads,
+            folder: folder.to_owned(),
+        }
+    }
+
+    pub fn snapshot(&self) -> &igql::store::Snapshot {
+        self.engine.snapshot()
+    }
+
+    /// Runs a program for some requests together.
+    pub fn run(&self, program: &str, requests: &[Request]) -> Result<Vec<Output>, String> {
+        let program = self.compile(program, requests[0].query.as_deref())?;
+        let asked: Vec<igql::Request> = requests.iter().map(request).collect();
+        let answers = self.threads.install(|| match asked.as_slice() {
+            [one] => self.engine.run(&program, one).map(|answer| vec![answer]),
+            many => self.engine.run_batch(&program, many),
+        });
+        Ok(answers
+            .map_err(|e| e.to_string())?
+            .iter()
+            .map(output)
+            .collect())
+    }
+
+    /// Compiles a program; the error says what is wrong with it.
+    pub fn compile(&self, program: &str, query: Option<&str>) -> Result<Program, String> {
+        let compiled = self
+            .engine
+            .compile_unit(&unit(program, &self.folder, query));
+        let drawn = || igql::diag::render::draw(&compiled.diagnostics, &compiled.sources, false);
+        compiled
+            .program
+            .ok_or_else(|| format!("it does not compile:\n{}", drawn()))
+    }
+}
+
+fn unit<'a>(text: &'a str, folder: &'a Path, query: Option<&'a str>) -> Unit<'a> {
+    Unit {
+        name: "case.igql",
+        text,
+        folder: Some(folder),
+        query,
+    }
+}
+
+fn request(asked: &Request) -> igql::Request {
+    igql::Request {
+        user: asked.viewer.clone(),
+        params: asked.params.clone(),
+        at: Some(asked.now),
+        seed: asked.seed,
+    }
+}
+
+fn output(answer: &Answer) -> Output {
+    let row = |row: &Row, names: &[(String, igql::Type)]| OutRow {
+        key: row.key().clone(),
+        score: row.score_or_null(),
+        columns: names
+            .iter()
+            .map(|(n, _)| n.clone())
+            .zip(row.values().iter().cloned())
+            .collect(),
+    };
+    let list = |list: &igql::List| {
+        (
+            list.name.clone(),
+            list.rows
+                .iter()
+                .map(|r| row(r, &list.columns))
+                .collect::<Vec<_>>(),
+        )
+    };
+    answer.lists.iter().map(list).collect()
+}

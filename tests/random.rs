@@ -1,0 +1,131 @@
+//! Random programs over random worlds: the engine must give what the reference interpreter gives,
+//! to the bit.
+//!
+//! `RANDOM_SEED` (default 1) chooses the worlds, `RANDOM_SECONDS` (default 15) how long to go on.
+//! A failure prints world, program and request; `RANDOM_ONLY` repeats the world of that number.
+
+mod generate;
+mod harness;
+mod reference;
+
+use generate::{Rng, programs, worlds};
+use harness::engine::Opened;
+use harness::output;
+use reference::{Program, Request, World};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Programs per world.
+const PROGRAMS: usize = 12;
+
+#[test]
+fn engine_and_reference_agree_on_random_programs() {
+    let seed = setting("RANDOM_SEED").unwrap_or(1);
+    let until = Instant::now() + Duration::from_secs(setting("RANDOM_SECONDS").unwrap_or(15));
+    let mut failures = Vec::new();
+    let mut ran = 0;
+    for number in setting("RANDOM_ONLY").map_or(0..u64::MAX, |only| only..only + 1) {
+        if Instant::now() > until
+            || failures.len() >= setting("RANDOM_FAILURES").unwrap_or(1) as usize
+        {
+            break;
+        }
+        ran += run_world(seed, number, &mut failures);
+    }
+    assert!(
+        failures.is_empty(),
+        "{}\n{} of {ran} programs differ",
+        failures.join("\n\n"),
+        failures.len()
+    );
+    assert!(ran > 0, "no program was run");
+}
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Runs some programs over one world and notes what differs; returns how many it ran.
+fn run_world(seed: u64, number: u64, failures: &mut Vec<String>) -> usize {
+    let mut rng = Rng::new(seed.wrapping_mul(1_000_003).wrapping_add(number));
+    let world = worlds::world(&mut rng);
+    let folder = tempfile::tempdir().expect("a folder for the world");
+    world.write_to(folder.path());
+    let engine = Opened::open(folder.path(), 2);
+    for _ in 0..PROGRAMS {
+        let program = programs::program(&mut rng, &world);
+        if let Err(why) = compare(&world, &engine, &program) {
+            let data = shown(folder.path());
+            failures.push(format!(
+                "seed {seed}, world {number}: {why}\n--- program\n{program}\n--- world\n{data}"
+            ));
+        }
+    }
+    PROGRAMS
+}
+
+/// All users of the world in one batch, each as the reference interpreter answers it alone.
+fn compare(world: &World, engine: &Opened, program: &str) -> Result<(), String> {
+    let mut requests: Vec<Request> = world.entities[world.viewer]
+        .keys
+        .iter()
+        .take(3)
+        .map(request)
+        .collect();
+    requests.push(request(&igql::Key::Int(1000)));
+    let past = requests[0].now - 10 * 86_400_000_000;
+    requests.push(Request {
+        now: past,
+        seed: 7,
+        ..requests[0].clone()
+    });
+    let found = guarded("the engine", || engine.run(program, &requests))??;
+    let parsed = guarded("the reference", || {
+        Program::new(program, world, &|_| String::new())
+    })?;
+    for (request, found) in requests.iter().zip(&found) {
+        let expected = guarded("the reference", || {
+            let answer = reference::run(world, &parsed, request);
+            output::of_reference(world, request, &answer)
+        })?;
+        if let Some(difference) = output::difference(&expected, found, false) {
+            return Err(format!("{request:?}: {difference}"));
+        }
+    }
+    Ok(())
+}
+
+/// A panic as an error.
+fn guarded<T>(who: &str, run: impl FnOnce() -> T) -> Result<T, String> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).map_err(|p| {
+        let text = p
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| p.downcast_ref::<&str>().map(|t| (*t).to_owned()));
+        format!("{who} panics: {}", text.unwrap_or_default())
+    })
+}
+
+fn request(key: &igql::Key) -> Request {
+    Request {
+        viewer: Some(key.clone()),
+        now: worlds::NOW,
+        ..Request::default()
+    }
+}
+
+/// The text files of the world.
+fn shown(folder: &Path) -> String {
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .expect("the folder")
+        .flatten()
+        .map(|f| f.path())
+        .collect();
+    files.sort();
+    let text = |path: &std::path::PathBuf| {
+        let name = path.file_name()?.to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(path).ok()?;
+        (name.ends_with(".csv")).then(|| format!("{name}\n{text}"))
+    };
+    files.iter().filter_map(text).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,298 @@
+//! `walk` and `nn`: contributions of parents, merged by entity.
+
+use super::args::Args;
+use super::env::Env;
+use super::links::{Ends, Links};
+use super::pushdown::Pushed;
+use super::rows::{At, Row, Set, compare_scores};
+use super::shape::Called;
+use super::similarity::similarity;
+use super::value::Value;
+use super::{Interp, Role};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// What one link or neighbour gives.
+struct Contribution {
+    /// Index of the parent's row.
+    parent: usize,
+    to: u32,
+    score: Option<f64>,
+}
+
+const WALK: &[&str] = &[
+    "edge", "limit", "order", "within", "where", "weight", "merge",
+];
+const NN: &[&str] = &[
+    "embedding",
+    "k",
+    "to",
+    "where",
+    "min_similarity",
+    "include_self",
+    "pool",
+    "query",
+    "exact",
+    "merge",
+];
+
+impl<'a> Interp<'a> {
+    pub fn walk(&self, call: &Called<'a>, env: &Env<'a>, role: Role, pushed: &[Pushed<'a>]) -> Set {
+        let (rows, args) = call.split();
+        let args = Args::new(args, WALK);
+        let parents = self.set(rows, env, role, &[]);
+        let links = self.edge_links(args.need("edge"), env, Ends::from(parents.entity));
+        let limit = self.quantity(args.get("limit"), env);
+        let conjuncts = if limit.is_auto() {
+            self.pushable(pushed, &parents.names, links.to)
+        } else {
+            Vec::new()
+        };
+        let mut contributions = Vec::new();
+        for (parent, row) in parents.rows.iter().enumerate() {
+            let wanted = |i: &(usize, f64)| self.all_hold(&conjuncts, links.to, links.list[i.0].to);
+            let mut taken: Vec<(usize, f64)> = self
+                .weighed(&links, row.id, &args, env)
+                .into_iter()
+                .filter(wanted)
+                .collect();
+            self.put_in_order(&mut taken, &links, &args, env);
+            taken.truncate(limit.of_walk(role).unwrap_or(usize::MAX));
+            contributions.extend(taken.iter().map(|&(i, weight)| {
+                let to = links.list[i].to;
+                Contribution {
+                    parent,
+                    to,
+                    score: product(row.score, weight),
+                }
+            }));
+        }
+        self.merge(
+            &parents,
+            links.to,
+            contributions,
+            self.bare_name(args.get("merge"), env, "max"),
+        )
+    }
+
+    /// The links of a parent that pass `within` and `where`, with their weights; those whose
+    /// weight is null are left out.
+    fn weighed(
+        &self,
+        links: &Rc<Links>,
+        row: u32,
+        args: &Args<'a>,
+        env: &Env<'a>,
+    ) -> Vec<(usize, f64)> {
+        let mut passed = Vec::new();
+        for &i in links.from_row(row) {
+            let read = |name: &str| {
+                args.get(name)
+                    .map(|e| self.link_value(e, env, links, i, &At::Request))
+            };
+            let recent = self.is_within(links.list[i].time, read("within"));
+            let weight = match read("weight") {
+                Some(weight) => weight.number(),
+                None => links.list[i].weight,
+            };
+            if let Some(weight) =
+                weight.filter(|_| recent && read("where").is_none_or(|w| w.is_true()))
+            {
+                passed.push((i, weight));
+            }
+        }
+        passed
+    }
+
+    /// Puts links, which come as listed, in the order in which they are taken.
+    fn put_in_order(
+        &self,
+        taken: &mut [(usize, f64)],
+        links: &Links,
+        args: &Args<'a>,
+        env: &Env<'a>,
+    ) {
+        let default = if links.timed { "newest" } else { "listed" };
+        let time = |i: usize| links.list[i].time;
+        match self.bare_name(args.get("order"), env, default) {
+            "newest" => taken.sort_by_key(|&(i, _)| std::cmp::Reverse(time(i))),
+            "strongest" => taken.sort_by(|a, b| compare_scores(Some(a.1), Some(b.1))),
+            "random" => taken.sort_by(|a, b| {
+                let at = |i: usize| self.uniform_of_link(links, i);
+                compare_scores(at(a.0), at(b.0))
+            }),
+            _ => {}
+        }
+    }
+
+    /// The `uniform` of a link: its key is that of its ends. The largest come first, as the rows
+    /// that `sample` takes.
+    fn uniform_of_link(&self, links: &Links, i: usize) -> Option<f64> {
+        let link = &links.list[i];
+        self.uniform_of(
+            None,
+            &[
+                Value::Id(links.from, link.from),
+                Value::Id(links.to, link.to),
+            ],
+        )
+    }
+
+    pub fn nn(&self, call: &Called<'a>, env: &Env<'a>, role: Role, pushed: &[Pushed<'a>]) -> Set {
+        let (rows, args) = call.split();
+        let args = Args::new(args, NN);
+        let parents = self.set(rows, env, role, &[]);
+        let embedding = self.embedding(args.get("embedding"), env, parents.entity);
+        let to = match args.get("to") {
+            Some(to) => self.entity_argument(Some(to), env).expect("an entity"),
+            None => parents.entity,
+        };
+        let k = self.quantity(args.get("k"), env);
+        let conjuncts = if k.is_auto() {
+            self.pushable(pushed, &parents.names, to)
+        } else {
+            Vec::new()
+        };
+        let searched: Vec<u32> = (0..self.world.entities[to].keys.len() as u32)
+            .filter(|&r| {
+                self.visible(to, r)
+                    && self.passes(&args, env, to, r)
+                    && self.all_hold(&conjuncts, to, r)
+            })
+            .collect();
+        let mut contributions = Vec::new();
+        for (parent, row) in parents.rows.iter().enumerate() {
+            let mut near = self.neighbours(
+                embedding,
+                (parents.entity, row.id),
+                to,
+                &searched,
+                &args,
+                env,
+            );
+            near.truncate(k.resolve(50).unwrap_or(usize::MAX));
+            contributions.extend(near.iter().map(|&(to, near)| Contribution {
+                parent,
+                to,
+                score: product(row.score, f64::from(near)),
+            }));
+        }
+        self.merge(
+            &parents,
+            to,
+            contributions,
+            self.bare_name(args.get("merge"), env, "max"),
+        )
+    }
+
+    fn passes(&self, args: &Args<'a>, env: &Env<'a>, entity: usize, row: u32) -> bool {
+        args.get("where")
+            .is_none_or(|e| self.value(e, env, &At::entity(entity, row)).is_true())
+    }
+
+    /// All that may be neighbours of a row, the nearest first, ties to the earlier row.
+    fn neighbours(
+        &self,
+        embedding: usize,
+        (entity, row): (usize, u32),
+        to: usize,
+        searched: &[u32],
+        args: &Args<'a>,
+        env: &Env<'a>,
+    ) -> Vec<(u32, f32)> {
+        let Some(vector) = self.vector(embedding, entity, row) else {
+            return Vec::new();
+        };
+        let metric = self.world.embeddings[embedding].metric;
+        let least = self.constant(args.get("min_similarity"), env).number();
+        let with_self = self.constant(args.get("include_self"), env).is_true();
+        let mut near = Vec::new();
+        for &candidate in searched
+            .iter()
+            .filter(|&&c| with_self || entity != to || c != row)
+        {
+            let Some(other) = self.vector(embedding, to, candidate) else {
+                continue;
+            };
+            let similarity = similarity(metric, vector, other);
+            if least.is_none_or(|least| f64::from(similarity) >= least) {
+                near.push((candidate, similarity));
+            }
+        }
+        near.sort_by(|a, b| b.1.partial_cmp(&a.1).expect("finite similarities"));
+        near
+    }
+
+    /// One row per entity, with the columns of the parent of its largest contribution.
+    fn merge(
+        &self,
+        parents: &Set,
+        entity: usize,
+        contributions: Vec<Contribution>,
+        method: &str,
+    ) -> Set {
+        let mut groups: BTreeMap<u32, Vec<Contribution>> = BTreeMap::new();
+        for contribution in contributions {
+            groups
+                .entry(contribution.to)
+                .or_default()
+                .push(contribution);
+        }
+        let row = |(id, group): (u32, Vec<Contribution>)| {
+            let witness = &parents.rows[witness(&group)];
+            Row {
+                id,
+                score: fold(method, &group),
+                columns: witness.columns.clone(),
+                branch: witness.branch.clone(),
+            }
+        };
+        let rows = groups.into_iter().map(row).collect();
+        Set {
+            entity,
+            names: parents.names.clone(),
+            rows,
+            selected: parents.selected,
+        }
+        .by_score()
+    }
+}
+
+/// Parent of the largest contribution; of equals the earliest.
+fn witness(group: &[Contribution]) -> usize {
+    let mut best = &group[0];
+    for c in group {
+        if compare_scores(c.score, best.score).is_lt() {
+            best = c;
+        }
+    }
+    best.parent
+}
+
+/// A score times a weight, null where one is or where it is not finite.
+fn product(score: Option<f64>, weight: f64) -> Option<f64> {
+    score.map(|s| s * weight).filter(|x| x.is_finite())
+}
+
+/// One score from the contributions, in their order; nulls are skipped.
+fn fold(method: &str, group: &[Contribution]) -> Option<f64> {
+    let scores: Vec<f64> = group.iter().filter_map(|c| c.score).collect();
+    if method == "count" {
+        return Some(group.len() as f64);
+    }
+    let sum = || scores.iter().fold(0.0, |sum, s| sum + s);
+    let result = match method {
+        _ if scores.is_empty() => return None,
+        "max" => scores.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        "min" => scores.iter().copied().fold(f64::INFINITY, f64::min),
+        "sum" => sum(),
+        "mean" => sum() / scores.len() as f64,
+        "noisy_or" => {
+            1.0 - scores
+                .iter()
+                .fold(1.0, |rest, s| rest * (1.0 - s.clamp(0.0, 1.0)))
+        }
+        other => panic!("no merge `{other}`"),
+    };
+    Some(result).filter(|x: &f64| x.is_finite())
+}

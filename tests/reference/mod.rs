@@ -1,0 +1,151 @@
+//! The reference interpreter: what a program means, row by row.
+//!
+//! Written from the language's definition alone, with no regard to speed, over plain rows
+//! ([`world::World`]) and straight over the syntax tree. Names are looked up where they are used,
+//! bindings and arguments stand for their expressions, sets are lists of rows. It expects a
+//! program that the checker accepts and panics on anything else. `README.md` lists what it
+//! takes for granted where the definition is silent.
+//!
+//! One request is one [`Interp`]; [`run`] is the way in.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+pub mod env;
+pub mod program;
+pub mod rows;
+pub mod value;
+pub mod world;
+
+mod aggregates;
+mod args;
+mod edges;
+mod expr;
+mod fanout;
+mod functions;
+mod links;
+mod models;
+mod narrow;
+mod pushdown;
+mod rerank;
+mod sets;
+mod shape;
+mod similarity;
+mod snapshot;
+pub mod write;
+
+pub use program::Program;
+pub use rows::{Answer, Row, Set};
+pub use value::Value;
+pub use world::World;
+
+use env::Env;
+use igql::types::Key;
+use links::{Ends, Links};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// Who asks, when, and with what.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Key of the viewer; none runs without a user.
+    pub viewer: Option<Key>,
+    /// `now`, in microseconds since 1970.
+    pub now: i64,
+    pub seed: i64,
+    pub params: Vec<(String, igql::types::Value)>,
+    pub query: Option<String>,
+}
+
+/// Whether a set is a source of candidates or a fact about the request (the right side of `-`,
+/// `&` and `in`, what is aggregated): there the `auto` of a walk is `all`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    Source,
+    Fact,
+}
+
+type LinkCache<'a> = HashMap<(usize, usize, Ends), (Rc<Links>, Env<'a>)>;
+type SetCache<'a> = HashMap<(usize, usize, Role), (Rc<Set>, Env<'a>)>;
+
+/// One request being answered.
+pub struct Interp<'a> {
+    world: &'a World,
+    program: &'a Program,
+    request: &'a Request,
+    now: i64,
+    /// Row of the viewer; one past the table for a key that is not in it.
+    viewer: Option<u32>,
+    link_cache: RefCell<LinkCache<'a>>,
+    set_cache: RefCell<SetCache<'a>>,
+}
+
+/// Runs the query of a program for one request.
+pub fn run(world: &World, program: &Program, request: &Request) -> Answer {
+    let table = &world.entities[world.viewer];
+    let row = |key: &Key| table.row_of(key).unwrap_or(table.keys.len() as u32);
+    let interp = Interp::new(world, program, request, request.viewer.as_ref().map(row));
+    let (params, body) = program
+        .query(request.query.as_deref())
+        .expect("a program with a query");
+    let env = interp.bind_params(params, None, &[], &Env::default(), None);
+    interp.answer(body, &env)
+}
+
+impl<'a> Interp<'a> {
+    fn new(
+        world: &'a World,
+        program: &'a Program,
+        request: &'a Request,
+        viewer: Option<u32>,
+    ) -> Self {
+        let (link_cache, set_cache) = Default::default();
+        Interp {
+            world,
+            program,
+            request,
+            now: request.now,
+            viewer,
+            link_cache,
+            set_cache,
+        }
+    }
+
+    /// The same request with another row as the viewer.
+    fn as_viewer(&self, row: u32) -> Interp<'a> {
+        Interp::new(self.world, self.program, self.request, Some(row))
+    }
+
+    /// The viewer always is; others from their time on, and where they have none.
+    fn visible(&self, entity: usize, row: u32) -> bool {
+        let is_viewer = entity == self.world.viewer && Some(row) == self.viewer;
+        is_viewer
+            || self.world.entities[entity]
+                .visible_from(row)
+                .is_none_or(|t| t <= self.now)
+    }
+
+    /// The key of a row; that of the request for a viewer whom the table does not have.
+    fn key(&self, entity: usize, row: u32) -> Key {
+        let known = self.world.entities[entity].keys.get(row as usize).cloned();
+        known
+            .or_else(|| self.request.viewer.clone())
+            .expect("only the viewer may be unknown")
+    }
+
+    /// The row that a reference points to, null where it is empty or not visible.
+    fn follow(&self, entity: usize, row: u32, reference: &world::Reference) -> Value {
+        let column = self.world.entities[entity]
+            .find_column(&reference.column)
+            .expect("the column of the reference");
+        match column.values.get(row as usize) {
+            Some(Value::Id(e, to)) if self.visible(*e, *to) => Value::Id(*e, *to),
+            _ => Value::Null,
+        }
+    }
+
+    /// Tests an entity name in a declaration against an entity.
+    fn is_entity(&self, entity: usize) -> impl Fn(&str) -> bool + use<'a> {
+        let world = self.world;
+        move |name| world.entity_named(name) == Some(entity)
+    }
+}

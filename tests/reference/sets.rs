@@ -1,0 +1,176 @@
+//! Evaluation of sets: which operator or def an expression means.
+
+use super::env::Env;
+use super::expr::bind_block;
+use super::pushdown::Pushed;
+use super::rows::{Answer, At, Set};
+use super::shape::Called;
+use super::value::Value;
+use super::{Interp, Role};
+use igql::syntax::ast::{BinaryOp, Expr, ExprKind};
+use std::rc::Rc;
+
+impl<'a> Interp<'a> {
+    /// The result of a query: a set, or a record of sets.
+    pub fn answer(&self, expr: &'a Expr, env: &Env<'a>) -> Answer {
+        let set = |e: &'a Expr, env: &Env<'a>| (*self.set(e, env, Role::Source, &[])).clone();
+        match &expr.kind {
+            ExprKind::Record(fields) => Answer::Lists(
+                fields
+                    .iter()
+                    .map(|(name, e)| (name.text.clone(), set(e, env)))
+                    .collect(),
+            ),
+            ExprKind::Block(block) => self.answer(
+                block.result.as_ref().expect("a block with a result"),
+                &bind_block(block, env),
+            ),
+            ExprKind::Name(name) if !self.is_set(expr, env) => self.answer(
+                self.top_level(name).expect("a query's result"),
+                &Env::default(),
+            ),
+            _ => Answer::Set(set(expr, env)),
+        }
+    }
+
+    /// The rows of a set. `pushed` are the conjuncts of filters that follow with nothing but
+    /// `let` and `filter` between: they are a `where` of the first fan-out below.
+    pub fn set(&self, expr: &'a Expr, env: &Env<'a>, role: Role, pushed: &[Pushed<'a>]) -> Rc<Set> {
+        if !pushed.is_empty() {
+            return Rc::new(self.evaluate(expr, env, role, pushed));
+        }
+        let key = (expr as *const Expr as usize, env.address(), role);
+        if let Some((set, _)) = self.set_cache.borrow().get(&key) {
+            return set.clone();
+        }
+        let set = Rc::new(self.evaluate(expr, env, role, pushed));
+        self.set_cache
+            .borrow_mut()
+            .insert(key, (set.clone(), env.clone()));
+        set
+    }
+
+    fn evaluate(&self, expr: &'a Expr, env: &Env<'a>, role: Role, pushed: &[Pushed<'a>]) -> Set {
+        let through = |e: &'a Expr, env: &Env<'a>| (*self.set(e, env, role, pushed)).clone();
+        match &expr.kind {
+            ExprKind::Name(name) => match (env.get(name), self.top_level(name)) {
+                (Some(bound), _) => through(bound.expr, &bound.env),
+                (None, _) if name == "user" => self.user(),
+                (None, Some(top)) => through(top, &Env::default()),
+                _ => panic!("no set `{name}`"),
+            },
+            ExprKind::Block(block) => through(
+                block.result.as_ref().expect("a block with a result"),
+                &bind_block(block, env),
+            ),
+            ExprKind::If {
+                then,
+                condition,
+                otherwise,
+            } => {
+                let holds = self.value(condition, env, &At::Request).is_true();
+                let (a, b) = (
+                    self.set(then, env, role, &[]),
+                    self.set(otherwise, env, role, &[]),
+                );
+                if holds {
+                    a.with_names_of(&a, &b)
+                } else {
+                    b.with_names_of(&a, &b)
+                }
+            }
+            ExprKind::Binary { op, left, right } => self.set_algebra(*op, left, right, env, role),
+            _ => self.set_call(&Called::of(expr).expect("a set"), env, role, pushed),
+        }
+    }
+
+    fn set_algebra(
+        &self,
+        op: BinaryOp,
+        left: &'a Expr,
+        right: &'a Expr,
+        env: &Env<'a>,
+        role: Role,
+    ) -> Set {
+        let a = self.set(left, env, role, &[]);
+        match op {
+            BinaryOp::Union => a.union(&self.set(right, env, role, &[])),
+            BinaryOp::Intersect => a.keep_if(&self.set(right, env, Role::Fact, &[]), true),
+            BinaryOp::Sub => a.keep_if(&self.set(right, env, Role::Fact, &[]), false),
+            _ => panic!("no {op:?} of sets"),
+        }
+    }
+
+    fn set_call(&self, call: &Called<'a>, env: &Env<'a>, role: Role, pushed: &[Pushed<'a>]) -> Set {
+        match call.name {
+            "all" => self.all(call, env),
+            "given" => self.given(call, env),
+            "walk" => self.walk(call, env, role, pushed),
+            "nn" => self.nn(call, env, role, pushed),
+            "let" => self.bind_columns(call, env, role, pushed),
+            "filter" => self.filter(call, env, role, pushed),
+            "select" => self.select(call, env, role),
+            "take" => self.take(call, env, role),
+            "score" => self.score(call, env, role),
+            "rank" => self.rank(call, env, role),
+            "diversify_by" => self.diversify_by(call, env, role),
+            _ => self.defined(call, env, role, pushed),
+        }
+    }
+
+    fn defined(&self, call: &Called<'a>, env: &Env<'a>, role: Role, pushed: &[Pushed<'a>]) -> Set {
+        let (params, body) = match self.def_of(call, env) {
+            Some(def) => (def.params, def.body),
+            None => self
+                .program
+                .query(Some(call.name))
+                .unwrap_or_else(|| panic!("no operator `{}`", call.name)),
+        };
+        let inner = self.bind_params(params, call.receiver, call.args, env, None);
+        (*self.set(body, &inner, role, pushed)).clone()
+    }
+
+    fn user(&self) -> Set {
+        Set::of(
+            self.world.viewer,
+            [(self.viewer.expect("a viewer"), Some(1.0))],
+        )
+    }
+
+    /// Every visible row, in the order of the table.
+    fn all(&self, call: &Called<'a>, env: &Env<'a>) -> Set {
+        let entity = self.entity_argument(call.first(), env).expect("an entity");
+        let rows = 0..self.world.entities[entity].keys.len() as u32;
+        Set::of(
+            entity,
+            rows.filter(|&r| self.visible(entity, r))
+                .map(|r| (r, Some(1.0))),
+        )
+    }
+
+    /// The rows of the ids that are known and visible, each once.
+    fn given(&self, call: &Called<'a>, env: &Env<'a>) -> Set {
+        let args = super::args::Args::new(call.args, &["entity", "ids", "scores"]);
+        let entity = self
+            .entity_argument(args.get("entity"), env)
+            .expect("an entity");
+        let list = |name| match self.constant(args.get(name), env) {
+            Value::List(items) => Some(items),
+            _ => None,
+        };
+        let scores = list("scores");
+        let mut set = Set::empty(entity);
+        for (i, id) in list("ids").unwrap_or_default().iter().enumerate() {
+            let row = self
+                .to_row(id, entity)
+                .filter(|&r| self.visible(entity, r) && set.position(r).is_none());
+            let Some(row) = row else { continue };
+            let score = match &scores {
+                Some(scores) => scores.get(i).and_then(Value::number),
+                None => Some(1.0 / (set.rows.len() + 1) as f64),
+            };
+            set.rows.extend(Set::of(entity, [(row, score)]).rows);
+        }
+        set
+    }
+}
