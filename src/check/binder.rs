@@ -191,7 +191,8 @@ impl<'c, 'a> Binder<'c, 'a> {
                     format!("it has {}", names.join(", "))
                 };
                 let message = format!("`{}` has no such parameter", case.name);
-                self.fail(Diagnostic::new(code::E0304, arg.span, message).help(help));
+                let span = arg.name.as_ref().map_or(arg.span, |name| name.span);
+                self.fail(Diagnostic::new(code::E0304, span, message).help(help));
                 return None;
             };
             let (name, range) = &case.params[place];

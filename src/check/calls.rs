@@ -3,7 +3,7 @@
 use super::env::{Env, Local, Scope};
 use super::modules::Kind;
 use super::typing::{Entity, ParamType};
-use super::{Checker, bare_name};
+use super::{Checker, address, bare_name};
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::NodeId;
 use crate::expr::ir::{Expr, Level, Scalar};
@@ -76,15 +76,24 @@ impl<'a> Checker<'a> {
     ) -> Option<NodeId> {
         let (def, bindings) = self.bind_def(name, receiver, args, env, role, None)?;
         if !bindings.ok {
-            return None;
+            return self.declared_set(&def);
         }
-        let node = self.once("def", &name.text, name.span, |this| {
+        let node = self.once("def", &name.text, address(def.body), name.span, |this| {
             this.within(&name.text, name.span, |this| {
                 this.set(def.body, &bindings.env, role)
             })
         })?;
         self.check_result(&def, node, &bindings);
         Some(node)
+    }
+
+    /// After a wrong argument: some set of the entity that the definition is declared to give, so
+    /// that what follows can be checked.
+    fn declared_set(&mut self, def: &Callable<'a>) -> Option<NodeId> {
+        match self.param_type(def.result?, def.module) {
+            ParamType::Set(Entity::Known(entity)) => Some(self.everything(entity)),
+            _ => None,
+        }
     }
 
     /// A declared result type has to be what the body gives.
@@ -416,10 +425,7 @@ impl<'a> Checker<'a> {
             );
             return None;
         }
-        Some(Local::Thunk {
-            expr: given.expr,
-            env: given.env,
-        })
+        Some(Local::Thunk { expr: given.expr, env: given.env, checked: true })
     }
 
     /// A scalar argument; for an `int` also `all` and `auto`.
@@ -453,7 +459,7 @@ impl<'a> Checker<'a> {
         match &expr.kind {
             ExprKind::Name(name) => match env.find(name) {
                 Some(local @ (Local::All | Local::Auto(_))) => Some(Some(local.clone())),
-                Some(Local::Thunk { expr: inner, env }) if bare_name(inner) != Some(name) => {
+                Some(Local::Thunk { expr: inner, env, .. }) if bare_name(inner) != Some(name) => {
                     let (inner, env) = (*inner, env.clone());
                     self.quantity_word(inner, &env)
                 }
@@ -573,7 +579,7 @@ impl<'a> Checker<'a> {
             self.report(Diagnostic::new(code::E0313, name.span, message).help(help));
             return None;
         }
-        self.once("def", &name.text, name.span, |this| {
+        self.once("def", &name.text, address(def.body), name.span, |this| {
             Some(this.within(&name.text, name.span, |this| {
                 this.scalar(def.body, &bindings.env, scope, None)
             }))
@@ -645,7 +651,7 @@ impl<'a> Checker<'a> {
         if !bindings.ok {
             return Expr::error();
         }
-        let result = self.once(what, &def.name.text, span, |this| {
+        let result = self.once(what, &def.name.text, address(&def.body), span, |this| {
             Some(this.within(&def.name.text, span, |this| {
                 this.scalar(&def.body, &bindings.env, scope, None)
             }))

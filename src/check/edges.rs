@@ -138,7 +138,7 @@ impl<'a> Checker<'a> {
         match env.find(name).cloned() {
             Some(Local::Edge(edge)) => return Some(edge),
             Some(Local::Error) => return None,
-            Some(Local::Thunk { expr, env }) if bare_name(expr) != Some(name) => {
+            Some(Local::Thunk { expr, env, .. }) if bare_name(expr) != Some(name) => {
                 return self.edge(expr, &env, wanted);
             }
             _ => {}
@@ -165,7 +165,7 @@ impl<'a> Checker<'a> {
                 continue;
             };
             // inside its own declaration the name is the catalog's
-            if self.open.contains(&("edge", name.to_owned()))
+            if self.open.contains(&("edge", name.to_owned(), 0))
                 && let Some(edge) = catalog(self)
             {
                 return Some(Some(edge));
@@ -187,7 +187,7 @@ impl<'a> Checker<'a> {
         module: usize,
     ) -> Option<EdgeExpr> {
         let name = decl.name.text.as_str();
-        self.once("edge", name, span, |this| {
+        self.once("edge", name, 0, span, |this| {
             let env = Env::top(module);
             let in_program = span == decl.name.span;
             let build = |this: &mut Self| {

@@ -7,7 +7,7 @@ use super::setness::block_names;
 use super::typing::{Entity, ParamType};
 use crate::diag::{Diagnostic, Sink, code, suggest};
 use crate::expr::NodeId;
-use crate::expr::ir::{Expr, Scalar};
+use crate::expr::ir::{Expr, Kind as ExprKind, Scalar};
 use crate::ops::{self, Graph, Role, Shape};
 use crate::store::Snapshot;
 use crate::syntax::ast::{self, Item, ItemKind, Param, Statement};
@@ -305,14 +305,7 @@ impl<'a> Checker<'a> {
         let mut env = Env::top(m);
         for param in params {
             let local = match self.param_type(&param.ty, m) {
-                ParamType::Scalar(ty) => {
-                    if let Some(default) = &param.default
-                        && self.quantity_word(default, &Env::top(m)).is_none()
-                    {
-                        self.typed(default, &Env::top(m), &Scope::request(), &ty);
-                    }
-                    Local::Scalar(Expr::constant(Scalar::Null, ty))
-                }
+                ParamType::Scalar(ty) => self.scalar_stand_in(param, ty, m),
                 ParamType::Set(Entity::Known(entity)) => Local::Node(self.everything(entity)),
                 ParamType::Embedding(Entity::Known(entity)) => {
                     let of = |e: &crate::catalog::schema::Embedding| e.entities.contains(&entity);
@@ -325,7 +318,24 @@ impl<'a> Checker<'a> {
         Some(env)
     }
 
-    fn everything(&mut self, entity: EntityId) -> NodeId {
+    /// The default; without one, something that a request would bring.
+    fn scalar_stand_in(&mut self, param: &'a Param, ty: Type, m: usize) -> Local<'a> {
+        let env = Env::top(m);
+        let Some(default) = &param.default else {
+            return Local::Scalar(match ty {
+                // what has to be known before a request
+                Type::Bool => Expr::constant(Scalar::Bool(false), ty),
+                _ => Expr::new(ExprKind::Param(u32::MAX), ty),
+            });
+        };
+        match self.quantity_word(default, &env) {
+            Some(quantity) => quantity.unwrap_or(Local::Error),
+            None => Local::Scalar(self.typed(default, &env, &Scope::request(), &ty)),
+        }
+    }
+
+    /// Every row of an entity, where any set of it will do.
+    pub(super) fn everything(&mut self, entity: EntityId) -> NodeId {
         let all = ops::everything(self.schema, entity);
         self.graph.add(
             all.op,

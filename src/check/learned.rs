@@ -46,7 +46,7 @@ impl<'a> Checker<'a> {
         match env.find(name).cloned() {
             Some(Local::Embedding(number)) => return Some(number),
             Some(Local::Error) => return None,
-            Some(Local::Thunk { expr, env }) if bare_name(expr) != Some(name) => {
+            Some(Local::Thunk { expr, env, .. }) if bare_name(expr) != Some(name) => {
                 return self.embedding(expr, &env, entity);
             }
             _ => {}
@@ -85,7 +85,7 @@ impl<'a> Checker<'a> {
                     continue;
                 }
                 // an alias of its own name means the catalog's
-                if self.open.contains(&("embedding", name.to_owned())) && catalog.is_some() {
+                if self.open.contains(&("embedding", name.to_owned(), 0)) && catalog.is_some() {
                     return Some(catalog);
                 }
                 self.mark_used(item);
@@ -103,7 +103,7 @@ impl<'a> Checker<'a> {
         module: usize,
         entity: EntityId,
     ) -> Option<u32> {
-        self.once("embedding", name, span, |this| match &value.kind {
+        self.once("embedding", name, 0, span, |this| match &value.kind {
             ExprKind::Name(alias) => {
                 this.embedding_named(alias, value.span, &Env::top(module), entity)
             }
@@ -203,7 +203,7 @@ impl<'a> Checker<'a> {
             ExprKind::Name(name) => match env.find(name).cloned() {
                 Some(Local::Model { name: expr, env }) => self.model(expr, &env, shape),
                 Some(Local::Error) => None,
-                Some(Local::Thunk { expr: inner, env }) if bare_name(inner) != Some(name) => {
+                Some(Local::Thunk { expr: inner, env, .. }) if bare_name(inner) != Some(name) => {
                     self.model(inner, &env, shape)
                 }
                 _ => self.model_named(name, expr.span, env.module, shape),
@@ -259,7 +259,7 @@ impl<'a> Checker<'a> {
         module: usize,
         shape: &Shape,
     ) -> Option<Model> {
-        self.once("model", name, span, |this| {
+        self.once("model", name, 0, span, |this| {
             let model = match &value.kind {
                 ExprKind::Call { callee, args } => this.within(name, span, |this| {
                     this.model_call(name, callee, args, &Env::top(module), shape)

@@ -42,6 +42,10 @@ use std::collections::{HashMap, HashSet};
 /// address stays theirs.
 type Memo<'a> = HashMap<(usize, (usize, usize), Role), (Option<NodeId>, Env<'a>)>;
 
+/// A name that is being resolved: its kind, itself, and the address of what it stands for (0 for
+/// kinds whose names are unique), since one name can stand for different things in different places.
+type Open = (&'static str, String, usize);
+
 /// The state of one check.
 struct Checker<'a> {
     schema: &'a Schema,
@@ -55,7 +59,7 @@ struct Checker<'a> {
     /// Definitions that are being read, outermost first.
     uses: Vec<Use>,
     /// Names that are being resolved, to find cycles: kind, name, entity.
-    open: Vec<(&'static str, String)>,
+    open: Vec<Open>,
     /// Names that were used, by the address of their item.
     used: HashSet<usize>,
 }
@@ -118,12 +122,13 @@ impl<'a> Checker<'a> {
         &mut self,
         kind: &'static str,
         name: &str,
+        id: usize,
         span: Span,
         f: impl FnOnce(&mut Self) -> Option<R>,
     ) -> Option<R> {
-        let entry = (kind, name.to_owned());
+        let entry = (kind, name.to_owned(), id);
         if let Some(start) = self.open.iter().position(|e| *e == entry) {
-            let mut cycle: Vec<&str> = self.open[start..].iter().map(|(_, n)| n.as_str()).collect();
+            let mut cycle: Vec<&str> = self.open[start..].iter().map(|(_, n, _)| n.as_str()).collect();
             cycle.push(name);
             let message = format!("`{name}` is defined by itself: {}", cycle.join(" -> "));
             self.report(
@@ -154,12 +159,17 @@ impl<'a> Checker<'a> {
     }
 
     fn mark_used<T>(&mut self, item: &T) {
-        self.used.insert(std::ptr::from_ref(item) as usize);
+        self.used.insert(address(item));
     }
 
     fn entity_name(&self, entity: crate::types::EntityId) -> &'a str {
         &self.schema.entity(entity).name
     }
+}
+
+/// What tells definitions of one name apart: the address of their tree.
+fn address<T>(tree: &T) -> usize {
+    std::ptr::from_ref(tree) as usize
 }
 
 /// The bare name that an expression is, if it is one.

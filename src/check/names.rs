@@ -2,7 +2,7 @@
 
 use super::env::{Env, Local, Row, Scope};
 use super::modules::Kind as NameKind;
-use super::{Checker, Parameter, Tier, bare_name};
+use super::{Checker, Parameter, Tier, address, bare_name};
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::ir::{EdgeKind, Expr, Kind, LinkField, Scalar, read};
 use crate::source::Span;
@@ -48,11 +48,11 @@ impl<'a> Checker<'a> {
             Local::Scalar(expr) => expr,
             Local::Error => Expr::error(),
             Local::Node(_) | Local::Candidates => self.set_as_value(name, span),
-            Local::Thunk { expr, env: inner } => {
+            Local::Thunk { expr, env: inner, .. } => {
                 if self.is_set(expr, &inner) {
                     return self.set_as_value(name, span);
                 }
-                self.once("binding", name, span, |this| {
+                self.once("binding", name, address(expr), span, |this| {
                     Some(this.scalar(expr, &inner, scope, None))
                 })
                 .unwrap_or_else(Expr::error)
@@ -268,7 +268,7 @@ impl<'a> Checker<'a> {
                         self.request_param(name, ty, default.as_ref(), number)
                     }
                     ItemKind::Tunable { default, .. } => self
-                        .once("tunable", name, span, |this| {
+                        .once("tunable", name, 0, span, |this| {
                             Some(this.scalar(default, &Env::top(number), &Scope::request(), None))
                         })
                         .unwrap_or_else(Expr::error),
@@ -277,7 +277,7 @@ impl<'a> Checker<'a> {
                         if self.is_set(value, &env) {
                             return Some(self.set_as_value(name, span));
                         }
-                        self.once("binding", name, span, |this| {
+                        self.once("binding", name, address(value), span, |this| {
                             Some(this.scalar(value, &env, scope, None))
                         })
                         .unwrap_or_else(Expr::error)

@@ -44,7 +44,7 @@ impl<'a> Checker<'a> {
 
     fn set_name(&self, name: &str, env: &Env<'a>, fuel: u32) -> bool {
         match env.find(name) {
-            Some(Local::Thunk { expr, env }) => return self.set_form(expr, env, fuel),
+            Some(Local::Thunk { expr, env, .. }) => return self.set_form(expr, env, fuel),
             Some(Local::Candidates | Local::Node(_)) => return true,
             Some(_) => return false,
             None => {}
@@ -101,10 +101,7 @@ pub fn block_names<'a>(block: &'a ast::Block, env: &Env<'a>) -> Env<'a> {
         .iter()
         .fold(env.clone(), |env, statement| match statement {
             Statement::Binding { name, value, .. } => {
-                let thunk = Local::Thunk {
-                    expr: value,
-                    env: env.clone(),
-                };
+                let thunk = Local::Thunk { expr: value, env: env.clone(), checked: false };
                 env.with(&name.text, thunk)
             }
             _ => env,

@@ -1,6 +1,6 @@
 //! Candidate sets: sources, operators, definitions, set arithmetic.
 
-use super::Checker;
+use super::{Checker, address};
 use super::binder::Binder;
 use super::env::{Env, Local};
 use super::modules::Kind;
@@ -67,8 +67,14 @@ impl<'a> Checker<'a> {
         role: Role,
     ) -> Option<NodeId> {
         match env.find(name).cloned() {
-            Some(Local::Thunk { expr, env }) => {
-                return self.once("binding", name, span, |this| this.set(expr, &env, role));
+            Some(Local::Thunk { expr, env, checked: true }) => {
+                let open = std::mem::take(&mut self.open);
+                let found = self.set(expr, &env, role);
+                self.open = open;
+                return found;
+            }
+            Some(Local::Thunk { expr, env, .. }) => {
+                return self.once("binding", name, address(expr), span, |this| this.set(expr, &env, role));
             }
             Some(Local::Node(node)) => return Some(node),
             Some(Local::Error) => return None,
@@ -86,7 +92,7 @@ impl<'a> Checker<'a> {
                     self.not_a_set(span);
                     return None;
                 };
-                return self.once("binding", name, span, |this| {
+                return self.once("binding", name, address(value), span, |this| {
                     this.set(value, &Env::top(number), role)
                 });
             }
@@ -239,8 +245,11 @@ impl<'a> Checker<'a> {
         let mut binder = Binder::new(self, operator, input, name, args, env, role)?;
         let bound = (operator.bind)(&mut binder);
         let ok = binder.finish();
-        let bound = bound.filter(|_| ok)?;
-        Some(self.add(bound, name.span))
+        match bound.filter(|_| ok) {
+            Some(bound) => Some(self.add(bound, name.span)),
+            // rows of the same shape, so that what follows can be checked
+            None => input.map(|(_, node)| node).filter(|_| operator.keeps_shape),
+        }
     }
 
     /// Adds a bound operator; what a filter asks goes into the fan-out before it, where that is

@@ -88,10 +88,6 @@ codes! {
     E0504 "wrong signature";
     E0601 "a quantity that cannot be";
     E0602 "more rows than the budget";
-    W0101 "unused";
     W0201 "an operator that cannot change anything";
-    W0202 "take above the upper bound";
-    W0203 "a score that nothing reads";
-    W0501 "a name hides another";
     W0701 "a policy left out of a bare filter";
 }

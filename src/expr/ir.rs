@@ -296,6 +296,22 @@ impl Expr {
         }
     }
 
+    /// Calls `f` on every part that is about the row itself: not on what is about the rows of
+    /// another set, and of link expressions only on what they read of the row.
+    pub fn walk_row<'a>(&'a self, f: &mut dyn FnMut(&'a Expr)) {
+        f(self);
+        self.each_child(&mut |child| child.walk_row(f));
+        if let Kind::OverLinks(over) = &self.kind {
+            for part in [&over.filter, &over.value].into_iter().flatten() {
+                part.walk(&mut |inner| {
+                    if let Kind::Outer(row) = &inner.kind {
+                        row.walk_row(f);
+                    }
+                });
+            }
+        }
+    }
+
     /// Rewrites every part, innermost first, in all scopes.
     pub fn map(mut self, f: &mut dyn FnMut(Expr) -> Expr) -> Expr {
         self.each_part_mut(&mut |part, _| {

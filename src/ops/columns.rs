@@ -13,6 +13,7 @@ pub const LET: Operator = Operator {
     name: "let",
     source: false,
     params: &[],
+    keeps_shape: false,
     rest: Rest::Any,
     page: include_str!("../../docs/operators/let.md"),
     bind: |b| bind(b, false),
@@ -22,6 +23,7 @@ pub const SELECT: Operator = Operator {
     name: "select",
     source: false,
     params: &[],
+    keeps_shape: false,
     rest: Rest::Any,
     page: include_str!("../../docs/operators/select.md"),
     bind: |b| bind(b, true),
@@ -74,7 +76,7 @@ pub fn is_constant(expr: &Expr, shape: &Shape) -> bool {
         return true;
     }
     let mut constant = true;
-    expr.walk(&mut |part| match part.kind {
+    expr.walk_row(&mut |part| match part.kind {
         Kind::Bound(i) => constant &= shape.columns.get(i as usize).is_some_and(|c| c.constant),
         Kind::It | Kind::Score | Kind::Position => constant = false,
         _ => {}

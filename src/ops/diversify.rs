@@ -29,6 +29,7 @@ pub const DIVERSIFY_BY: Operator = Operator {
             named: false,
         },
     ],
+    keeps_shape: true,
     rest: Rest::None,
     page: include_str!("../../docs/operators/diversify_by.md"),
     bind,

@@ -12,6 +12,7 @@ pub const FILTER: Operator = Operator {
     name: "filter",
     source: false,
     params: &[],
+    keeps_shape: true,
     rest: Rest::Any,
     page: include_str!("../../docs/operators/filter.md"),
     bind,

@@ -58,6 +58,8 @@ pub struct Operator {
     /// A source stands alone (`all(media)`); the others follow a set (`rows.take(3)`).
     pub source: bool,
     pub params: &'static [Param],
+    /// Whether its rows have the entity and the columns of its input's.
+    pub keeps_shape: bool,
     pub rest: Rest,
     /// Its page: what it does, with examples.
     pub page: &'static str,

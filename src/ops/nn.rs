@@ -61,6 +61,7 @@ pub const NN: Operator = Operator {
             named: true,
         },
     ],
+    keeps_shape: false,
     rest: Rest::None,
     page: include_str!("../../docs/operators/nn.md"),
     bind,

@@ -32,6 +32,7 @@ pub const RANK: Operator = Operator {
             named: false,
         },
     ],
+    keeps_shape: false,
     rest: Rest::None,
     page: include_str!("../../docs/operators/rank.md"),
     bind,

@@ -19,6 +19,7 @@ pub const SCORE: Operator = Operator {
         ty: "float",
         named: false,
     }],
+    keeps_shape: true,
     rest: Rest::None,
     page: include_str!("../../docs/operators/score.md"),
     bind,

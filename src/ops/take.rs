@@ -31,6 +31,7 @@ pub const TAKE: Operator = Operator {
             named: false,
         },
     ],
+    keeps_shape: true,
     rest: Rest::None,
     page: include_str!("../../docs/operators/take.md"),
     bind,

@@ -11,7 +11,7 @@ use crate::expr::ir::EdgeKind;
 use crate::expr::links::{LinkOrder, Links, Needs, Starts, gather, recent};
 use crate::expr::random::uniform;
 use crate::expr::show::show;
-use crate::expr::{EdgeExpr, Expr, Frame, Level};
+use crate::expr::{EdgeExpr, Expr, Frame};
 use crate::store::Adjacency;
 use crate::types::{NULL_INT, Type};
 use std::sync::Arc;
@@ -56,6 +56,7 @@ pub const WALK: Operator = Operator {
             named: false,
         },
     ],
+    keeps_shape: false,
     rest: Rest::None,
     page: include_str!("../../docs/operators/walk.md"),
     bind,
@@ -490,11 +491,9 @@ fn reached<R>(exec: &Exec, links: &Links, starts: Starts, f: impl Fn(&Frame) -> 
 /// A condition that a fan-out can take over: it reads the entity, the request, nothing bound.
 pub fn reads_only_the_entity(condition: &Expr) -> bool {
     let mut only = true;
-    condition.walk(&mut |part| {
+    condition.walk_row(&mut |part| {
         use crate::expr::Kind::{Bound, Position, Score};
-        if part.level == Level::Row && matches!(part.kind, Bound(_) | Position | Score) {
-            only = false;
-        }
+        only &= !matches!(part.kind, Bound(_) | Position | Score);
     });
     only
 }
