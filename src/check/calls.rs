@@ -425,7 +425,11 @@ impl<'a> Checker<'a> {
             );
             return None;
         }
-        Some(Local::Thunk { expr: given.expr, env: given.env, checked: true })
+        Some(Local::Thunk {
+            expr: given.expr,
+            env: given.env,
+            checked: true,
+        })
     }
 
     /// A scalar argument; for an `int` also `all` and `auto`.
@@ -459,7 +463,9 @@ impl<'a> Checker<'a> {
         match &expr.kind {
             ExprKind::Name(name) => match env.find(name) {
                 Some(local @ (Local::All | Local::Auto(_))) => Some(Some(local.clone())),
-                Some(Local::Thunk { expr: inner, env, .. }) if bare_name(inner) != Some(name) => {
+                Some(Local::Thunk {
+                    expr: inner, env, ..
+                }) if bare_name(inner) != Some(name) => {
                     let (inner, env) = (*inner, env.clone());
                     self.quantity_word(inner, &env)
                 }

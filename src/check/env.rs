@@ -13,7 +13,11 @@ use std::rc::Rc;
 pub enum Local<'a> {
     /// An expression to be read where it was written. An argument of a definition (`checked`) has
     /// been read once when it was bound, so that it leads into no cycle.
-    Thunk { expr: &'a ast::Expr, env: Env<'a>, checked: bool },
+    Thunk {
+        expr: &'a ast::Expr,
+        env: Env<'a>,
+        checked: bool,
+    },
     Scalar(Expr),
     /// `all` or `auto`, or `auto(n)`.
     All,

@@ -203,9 +203,9 @@ impl<'a> Checker<'a> {
             ExprKind::Name(name) => match env.find(name).cloned() {
                 Some(Local::Model { name: expr, env }) => self.model(expr, &env, shape),
                 Some(Local::Error) => None,
-                Some(Local::Thunk { expr: inner, env, .. }) if bare_name(inner) != Some(name) => {
-                    self.model(inner, &env, shape)
-                }
+                Some(Local::Thunk {
+                    expr: inner, env, ..
+                }) if bare_name(inner) != Some(name) => self.model(inner, &env, shape),
                 _ => self.model_named(name, expr.span, env.module, shape),
             },
             ExprKind::Version { name, version } => {

@@ -128,7 +128,10 @@ impl<'a> Checker<'a> {
     ) -> Option<R> {
         let entry = (kind, name.to_owned(), id);
         if let Some(start) = self.open.iter().position(|e| *e == entry) {
-            let mut cycle: Vec<&str> = self.open[start..].iter().map(|(_, n, _)| n.as_str()).collect();
+            let mut cycle: Vec<&str> = self.open[start..]
+                .iter()
+                .map(|(_, n, _)| n.as_str())
+                .collect();
             cycle.push(name);
             let message = format!("`{name}` is defined by itself: {}", cycle.join(" -> "));
             self.report(

@@ -48,7 +48,9 @@ impl<'a> Checker<'a> {
             Local::Scalar(expr) => expr,
             Local::Error => Expr::error(),
             Local::Node(_) | Local::Candidates => self.set_as_value(name, span),
-            Local::Thunk { expr, env: inner, .. } => {
+            Local::Thunk {
+                expr, env: inner, ..
+            } => {
                 if self.is_set(expr, &inner) {
                     return self.set_as_value(name, span);
                 }

@@ -4,7 +4,7 @@ use super::Checker;
 use super::calls::Given;
 use super::env::{Env, Scope};
 use super::modules::{Kind, Tier};
-use crate::diag::{Diagnostic, Sink, code, suggest};
+use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::Expr;
 use crate::ops::Shape;
 use crate::source::Span;
@@ -131,7 +131,7 @@ impl<'a> Checker<'a> {
             }
             // the standard library's policies apply where the catalog has what they read
             let optional = self.modules.all[module].tier == Tier::Std && !named;
-            let before = optional.then(|| std::mem::replace(&mut self.sink, Sink::default()));
+            let before = optional.then(|| std::mem::take(&mut self.sink));
             let found = self.call_row_def(def, "policy", span, Vec::new(), &scope, module);
             if let Some(before) = before {
                 self.sink = before;

@@ -177,11 +177,6 @@ impl<'a> Checker<'a> {
         };
         let a = self.scalar(left, env, scope, None);
         let b = self.scalar(right, env, scope, None);
-        if let Some(set) = [left, right].into_iter().find(|e| self.is_set(e, env)) {
-            // reported where the set was read
-            let _ = set;
-            return Expr::error();
-        }
         self.apply(sign, vec![a, b], span)
     }
 
@@ -227,7 +222,7 @@ impl<'a> Checker<'a> {
         if a.is_error() || b.is_error() {
             return Expr::error();
         }
-        for (side, null) in [(&a, left), (&b, right)] {
+        for null in [left, right] {
             if matches!(null.kind, ExprKind::Null) {
                 let help = if op == CompareOp::Ne {
                     "write `is not null`"
@@ -239,14 +234,11 @@ impl<'a> Checker<'a> {
                 self.report(Diagnostic::new(code::E0310, span, message).help(help));
                 return Expr::error();
             }
-            let _ = side;
         }
         let (a, b) = self.alike(a, b);
-        if a.ty != b.ty
-            && !(a.ty.is_number() && b.ty.is_number())
-            && !a.ty.is_open()
-            && !b.ty.is_open()
-        {
+        let open = a.ty.is_open() || b.ty.is_open();
+        let numbers = a.ty.is_number() && b.ty.is_number();
+        if a.ty != b.ty && !open && !numbers {
             let (x, y) = (self.type_name(&a.ty), self.type_name(&b.ty));
             let help = unlike_help(&a.ty, &b.ty);
             let message = format!("{x} and {y} cannot be compared");
@@ -437,7 +429,7 @@ impl<'a> Checker<'a> {
         match functions::find(name).filter(|f| !f.is_operator()) {
             Some(function) => self.call_function(function, callee, args, span, env, scope),
             None => {
-                self.unknown_function(name, callee.span, env, scope);
+                self.unknown_function(name, callee.span, env);
                 Expr::error()
             }
         }
@@ -464,7 +456,7 @@ impl<'a> Checker<'a> {
             return found;
         }
         let Some(function) = functions::find(&name.text).filter(|f| !f.is_operator()) else {
-            self.unknown_function(&name.text, name.span, env, scope);
+            self.unknown_function(&name.text, name.span, env);
             return Expr::error();
         };
         let mut values = vec![self.scalar(receiver, env, scope, None)];
@@ -596,7 +588,7 @@ impl<'a> Checker<'a> {
         self.report(diagnostic);
     }
 
-    fn unknown_function(&mut self, name: &str, span: Span, env: &Env<'a>, scope: &Scope<'_>) {
+    fn unknown_function(&mut self, name: &str, span: Span, env: &Env<'a>) {
         if self.is_lost(name) {
             return;
         }
@@ -617,7 +609,6 @@ impl<'a> Checker<'a> {
             .collect();
         known.extend(Stat::NAMES.iter().map(|(n, _)| *n));
         known.extend(self.callable_names(env.module));
-        let _ = scope;
         let help =
             suggest::nearest(name, known.into_iter()).map(|near| format!("did you mean `{near}`?"));
         let message = format!("there is no function `{name}`");

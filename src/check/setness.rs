@@ -50,7 +50,7 @@ impl<'a> Checker<'a> {
             None => {}
         }
         for m in self.modules.order(env.module) {
-            for item in self.modules.all[m].find(Kind::Rest, name) {
+            if let Some(item) = self.modules.all[m].find(Kind::Rest, name).next() {
                 return match &item.kind {
                     ItemKind::Binding { value, .. } => self.set_form(value, &Env::top(m), fuel),
                     _ => false,
@@ -65,7 +65,7 @@ impl<'a> Checker<'a> {
             return true;
         }
         for m in self.modules.order(env.module) {
-            for item in self.modules.all[m].find(Kind::Callable, name) {
+            if let Some(item) = self.modules.all[m].find(Kind::Callable, name).next() {
                 return match &item.kind {
                     ItemKind::Def {
                         result: Some(result),
@@ -101,7 +101,11 @@ pub fn block_names<'a>(block: &'a ast::Block, env: &Env<'a>) -> Env<'a> {
         .iter()
         .fold(env.clone(), |env, statement| match statement {
             Statement::Binding { name, value, .. } => {
-                let thunk = Local::Thunk { expr: value, env: env.clone(), checked: false };
+                let thunk = Local::Thunk {
+                    expr: value,
+                    env: env.clone(),
+                    checked: false,
+                };
                 env.with(&name.text, thunk)
             }
             _ => env,

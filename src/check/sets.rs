@@ -1,11 +1,11 @@
 //! Candidate sets: sources, operators, definitions, set arithmetic.
 
-use super::{Checker, address};
 use super::binder::Binder;
 use super::env::{Env, Local};
 use super::modules::Kind;
 use super::rows::conjuncts;
 use super::setness::block_names;
+use super::{Checker, address};
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::{Expr, NodeId};
 use crate::ops::{self, Bound, Operator, Role};
@@ -67,14 +67,20 @@ impl<'a> Checker<'a> {
         role: Role,
     ) -> Option<NodeId> {
         match env.find(name).cloned() {
-            Some(Local::Thunk { expr, env, checked: true }) => {
+            Some(Local::Thunk {
+                expr,
+                env,
+                checked: true,
+            }) => {
                 let open = std::mem::take(&mut self.open);
                 let found = self.set(expr, &env, role);
                 self.open = open;
                 return found;
             }
             Some(Local::Thunk { expr, env, .. }) => {
-                return self.once("binding", name, address(expr), span, |this| this.set(expr, &env, role));
+                return self.once("binding", name, address(expr), span, |this| {
+                    this.set(expr, &env, role)
+                });
             }
             Some(Local::Node(node)) => return Some(node),
             Some(Local::Error) => return None,
@@ -86,7 +92,7 @@ impl<'a> Checker<'a> {
         }
         let modules = self.modules;
         for number in modules.order(env.module) {
-            for item in modules.all[number].find(Kind::Rest, name) {
+            if let Some(item) = modules.all[number].find(Kind::Rest, name).next() {
                 self.mark_used(item);
                 let ItemKind::Binding { value, .. } = &item.kind else {
                     self.not_a_set(span);

@@ -190,7 +190,7 @@ impl<'a> Frame<'a> {
                 entity,
                 id,
             } => self.vector(*embedding, *entity, id),
-            Kind::ToId { entity, key } => self.to_id(*entity, key),
+            Kind::ToId { entity, key } => self.id_of_key(*entity, key),
             Kind::Call { kernel, args } => {
                 let args: Vec<Val> = args.iter().map(|a| self.eval(a)).collect();
                 (kernel.run)(
@@ -307,7 +307,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    fn to_id(&self, entity: EntityId, key: &Expr) -> Val<'a> {
+    fn id_of_key(&self, entity: EntityId, key: &Expr) -> Val<'a> {
         let keys = &self.run.keys;
         match self.eval(key) {
             Val::I64(v) => Val::Code(crate::expr::functions::map1(&v, |k| {
@@ -435,11 +435,9 @@ fn fold_bools(stat: Stat, values: &[u8]) -> u8 {
 }
 
 fn fold_ints(stat: Stat, values: &[i64]) -> i64 {
-    let known = values.iter().copied().filter(|&v| v != NULL_INT);
+    let mut known = values.iter().copied().filter(|&v| v != NULL_INT);
     match stat {
-        Stat::Sum => known
-            .fold(Some(0i64), |sum, v| sum?.checked_add(v))
-            .unwrap_or(NULL_INT),
+        Stat::Sum => known.try_fold(0i64, i64::checked_add).unwrap_or(NULL_INT),
         Stat::Min => known.min().unwrap_or(NULL_INT),
         _ => known.max().unwrap_or(NULL_INT),
     }

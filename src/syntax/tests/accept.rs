@@ -314,19 +314,19 @@ fn allowed_lints_know_their_place() {
     use super::super::allow::allows;
     use crate::diag::code;
     use crate::source::{SourceId, Span};
-    let text = "# igql: allow(W07)\nx = 1\ny = 2  # igql: allow(W02, W0501)\n# igql: allow(W03)\nz = {\n    1\n}\nuser\n# igql: allow(W01)\n.f()\n.g()";
+    let text = "# igql: allow(W07)\nx = 1\ny = 2  # igql: allow(W02, W0701)\n# igql: allow(W03)\nz = {\n    1\n}\nuser\n# igql: allow(W01)\n.f()\n.g()";
     let found = allows(text, SourceId(0));
     let shown: Vec<(&str, &str)> = found
         .iter()
         .map(|a| (a.code.as_str(), &text[a.scope.range()]))
         .collect();
-    let line = "y = 2  # igql: allow(W02, W0501)";
+    let line = "y = 2  # igql: allow(W02, W0701)";
     assert_eq!(
         shown,
         [
             ("W07", text),
             ("W02", line),
-            ("W0501", line),
+            ("W0701", line),
             ("W03", "z = {\n    1\n}"),
             ("W01", ".f()")
         ]
@@ -334,6 +334,6 @@ fn allowed_lints_know_their_place() {
     let at = |part: &str| Span::new(SourceId(0), text.find(part).unwrap_or(0), text.len());
     assert!(found[1].silences(code::W0201, at("y = 2")));
     assert!(!found[1].silences(code::W0201, at("z =")));
-    assert!(!found[1].silences(code::W0501, at("y = 2")));
+    assert!(!found[1].silences(code::W0701, at("y = 2")));
     assert!(found[0].silences(code::W0701, at(".g()")));
 }
