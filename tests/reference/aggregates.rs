@@ -43,10 +43,10 @@ impl<'a> Interp<'a> {
             receiver,
             args,
         };
-        if AGGREGATES.contains(&call.name) {
-            if let Some(result) = self.aggregate(&call, env, at) {
-                return result;
-            }
+        if AGGREGATES.contains(&call.name)
+            && let Some(result) = self.aggregate(&call, env, at)
+        {
+            return result;
         }
         if ["score_of", "position_of"].contains(&call.name) {
             return self.place_in(&call, env, at);
@@ -156,7 +156,7 @@ impl<'a> Interp<'a> {
         let Some(from) = self.to_row(&ends[0], links.from) else {
             return (links, Vec::new());
         };
-        let mut chosen = links.from_row(from).to_vec();
+        let mut chosen = links.links_from(from).to_vec();
         if let Some(to) = ends.get(1) {
             let to = self.to_row(to, links.to);
             chosen.retain(|&i| Some(links.list[i].to) == to);

@@ -85,7 +85,7 @@ impl<'a> Interp<'a> {
         env: &Env<'a>,
     ) -> Vec<(usize, f64)> {
         let mut passed = Vec::new();
-        for &i in links.from_row(row) {
+        for &i in links.links_from(row) {
             let read = |name: &str| {
                 args.get(name)
                     .map(|e| self.link_value(e, env, links, i, &At::Request))

@@ -88,7 +88,7 @@ impl Links {
         }
     }
 
-    pub fn from_row(&self, row: u32) -> &[usize] {
+    pub fn links_from(&self, row: u32) -> &[usize] {
         self.of.get(&row).map_or(&[], Vec::as_slice)
     }
 
