@@ -83,11 +83,8 @@ codes! {
     E0403 "the catalog lacks an entity or reference";
     E0404 "the catalog has no default";
     E0501 "embedding or model not trained";
-    E0502 "wrong dimension";
-    E0503 "wrong metric";
     E0504 "wrong signature";
     E0601 "a quantity that cannot be";
-    E0602 "more rows than the budget";
     W0201 "an operator that cannot change anything";
     W0701 "a policy left out of a bare filter";
 }

@@ -1,0 +1,170 @@
+//! The programs of the documentation: every fenced block that names a catalog is checked and run.
+//!
+//! The fence says how: `igql explore` must compile and run for the catalog's first user,
+//! `igql movies raises=E0205` must be reported with that code.
+
+use igql::engine::{Compiled, Unit};
+use igql::store::Options;
+use igql::{Engine, Request};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+struct Block {
+    place: String,
+    catalog: String,
+    raises: Option<String>,
+    text: String,
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn pages(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(pages(&path));
+        } else if path.extension().is_some_and(|e| e == "md") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn blocks(page: &Path) -> Vec<Block> {
+    let text = std::fs::read_to_string(page).unwrap();
+    let mut found: Vec<Block> = Vec::new();
+    let mut open = false;
+    for (i, line) in text.lines().enumerate() {
+        if open && line.trim() == "```" {
+            open = false;
+        } else if open {
+            let block = found.last_mut().unwrap();
+            block.text.push_str(line);
+            block.text.push('\n');
+        } else if let Some(info) = line.strip_prefix("```igql ") {
+            let mut words = info.split_whitespace();
+            let catalog = words.next().unwrap().to_owned();
+            let raises = words
+                .find_map(|w| w.strip_prefix("raises="))
+                .map(str::to_owned);
+            let place = format!("{}:{}", page.display(), i + 1);
+            found.push(Block {
+                place,
+                catalog,
+                raises,
+                text: String::new(),
+            });
+            open = true;
+        }
+    }
+    found
+}
+
+fn open(catalog: &str, cache: &Path) -> Engine {
+    let options = Options {
+        cache: Some(cache.join(catalog)),
+        ..Options::default()
+    };
+    Engine::open_with(root().join("examples").join(catalog), &options).unwrap()
+}
+
+fn run(engine: &Engine, block: &Block) -> Result<(), String> {
+    let unit = Unit {
+        name: &block.place,
+        text: &block.text,
+        folder: None,
+        query: None,
+    };
+    let Compiled {
+        program,
+        diagnostics,
+        sources,
+    } = engine.compile_unit(&unit);
+    let drawn = igql::diag::render::draw(&diagnostics, &sources, false);
+    if let Some(code) = &block.raises {
+        let raised = diagnostics.iter().any(|d| d.code.id == code);
+        return if raised {
+            Ok(())
+        } else {
+            Err(format!("{}: does not raise {code}\n{drawn}", block.place))
+        };
+    }
+    if igql::engine::has_errors(&diagnostics) {
+        return Err(format!("{}:\n{drawn}", block.place));
+    }
+    let Some(program) = program else {
+        return Ok(());
+    };
+    let user = engine.snapshot().key(engine.schema().viewer, 0);
+    match engine.run(&program, &Request::user(user)) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("{}: {error}", block.place)),
+    }
+}
+
+#[test]
+fn every_program_of_the_documentation_does_what_its_fence_says() {
+    let cache = tempfile::tempdir().unwrap();
+    let engines = ["explore", "movies"].map(|name| (name, open(name, cache.path())));
+    let blocks: Vec<Block> = pages(&root().join("docs"))
+        .iter()
+        .flat_map(|page| blocks(page))
+        .collect();
+    assert!(blocks.len() > 10, "only {} programs found", blocks.len());
+    let mut wrong = Vec::new();
+    for block in &blocks {
+        match engines.iter().find(|(name, _)| *name == block.catalog) {
+            Some((_, engine)) => wrong.extend(run(engine, block).err()),
+            None => wrong.push(format!(
+                "{}: there is no catalog `{}`",
+                block.place, block.catalog
+            )),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn every_operator_has_a_page() {
+    for operator in igql::ops::OPERATORS {
+        assert!(
+            operator.page.starts_with(&format!("# {}\n", operator.name)),
+            "{}",
+            operator.name
+        );
+        for param in operator.params {
+            let named =
+                operator.page.contains(&format!("`{}`", param.name)) || param.name == "expr";
+            assert!(
+                named,
+                "the page of {} does not name `{}`",
+                operator.name, param.name
+            );
+        }
+    }
+}
+
+#[test]
+fn every_code_has_a_page_whose_example_raises_it() {
+    let folder = root().join("docs/errors");
+    let named: BTreeSet<String> = pages(&folder)
+        .iter()
+        .map(|p| p.file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    let codes: BTreeSet<String> = igql::diag::code::ALL
+        .iter()
+        .map(|c| c.id.to_owned())
+        .collect();
+    assert_eq!(named, codes);
+    // only a catalog can be at fault there, and those of the examples are not
+    for code in codes.into_iter().filter(|code| code != "E0402") {
+        let raised = blocks(&folder.join(format!("{code}.md")))
+            .iter()
+            .any(|b| b.raises.as_ref() == Some(&code));
+        assert!(raised, "the page of {code} has no example");
+    }
+}
