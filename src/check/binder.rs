@@ -493,15 +493,8 @@ impl<'a> Bind for Binder<'_, 'a> {
                 self.ok = false;
                 continue;
             };
-            let column = BoundColumn {
-                name: name.clone(),
-                ty: expr.ty.clone(),
-                constant: expr.level < Level::Row,
-            };
-            match shape.find(&name) {
-                Some(place) => shape.columns[place] = column,
-                None => shape.columns.push(column),
-            }
+            let column = BoundColumn::new(name.as_str(), expr.ty.clone());
+            shape.bind(column.constant(expr.level < Level::Row));
             bound.push(RestArg {
                 name: Some(name),
                 span: arg.span,

@@ -203,11 +203,7 @@ impl<'a> Checker<'a> {
                 value,
             } => {
                 if let Some(entity) = self.entity_named(&entity.text, entity.span, m) {
-                    let shape = Shape {
-                        entity,
-                        columns: Vec::new(),
-                        bound: None,
-                    };
+                    let shape = Shape::of(entity, None);
                     self.declared_model(&name.text, value, name.span, m, &shape);
                 }
             }

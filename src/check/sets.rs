@@ -335,7 +335,8 @@ impl<'a> Checker<'a> {
         let bound = match op {
             BinaryOp::Union => match ops::union(&self.graph, a, b) {
                 Ok(bound) => bound,
-                Err((x, y)) => {
+                Err(columns) => {
+                    let (x, y) = *columns;
                     let (tx, ty) = (self.type_name(&x.ty), self.type_name(&y.ty));
                     let message = format!(
                         "column `{}` is {tx} in one branch and {ty} in the other",

@@ -1,6 +1,7 @@
 //! Typed scalar expressions: their form, their functions, and their evaluation over columns.
 
 pub mod eval;
+pub mod facts;
 pub mod functions;
 pub mod ir;
 pub mod links;
@@ -10,4 +11,5 @@ pub mod texts;
 pub mod value;
 
 pub use eval::{Frame, Run};
+pub use facts::Facts;
 pub use ir::{EdgeExpr, Expr, Kind, Level, NodeId, Scalar};

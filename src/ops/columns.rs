@@ -37,18 +37,8 @@ fn bind(b: &mut dyn Bind, only: bool) -> Option<Bound> {
     for arg in args {
         let name = arg.name?;
         let constant = is_constant(&arg.expr, &shape);
-        let place = shape.find(&name).unwrap_or(shape.columns.len());
-        let column = BoundColumn {
-            name: name.clone(),
-            ty: arg.expr.ty.clone(),
-            constant,
-        };
-        shape.columns.truncate(shape.columns.len().max(place));
-        if place == shape.columns.len() {
-            shape.columns.push(column)
-        } else {
-            shape.columns[place] = column
-        }
+        let column = BoundColumn::new(name.as_str(), arg.expr.ty.clone()).constant(constant);
+        let place = shape.bind(column);
         columns.push((name, place, arg.expr));
     }
     let keep = only.then(|| {

@@ -3,7 +3,7 @@
 use super::bind::{Bind, Bound, Case};
 use super::columns::is_constant;
 use super::group::Groups;
-use super::{Exec, Op, Operator, Param, Rest, RunError, Shape};
+use super::{Exec, Op, Operator, Param, Rest, RunError, Score, Shape};
 use crate::batch::{Column, Rows, descending};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -68,11 +68,26 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         warn_constant(b, keys[0].1);
     }
     let keys = keys.into_iter().map(|(key, _)| key).collect();
+    let score = match method {
+        Method::RoundRobin => shape.score,
+        Method::Penalty { .. } => discounted(shape.score),
+    };
     Some(Bound {
         op: Arc::new(Diversify { keys, method }),
         inputs: vec![input],
-        shape,
+        shape: shape.scored(score),
     })
+}
+
+/// Scores after a discount: positive ones come nearer to zero, negative ones go further from it.
+fn discounted(score: Score) -> Score {
+    let mut facts = score.facts;
+    if facts.negative() {
+        facts.low = f64::NEG_INFINITY;
+    } else {
+        facts.low = 0.0;
+    }
+    Score { facts, ..score }
 }
 
 /// `author`, or the first reference of the entity.

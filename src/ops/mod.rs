@@ -24,7 +24,7 @@ mod walk;
 
 pub use bind::{Bind, Bound, Choice, Model, Quantity, Role};
 pub use graph::{Graph, Node};
-pub use shape::{BoundColumn, Shape};
+pub use shape::{BoundColumn, Score, ScoreKind, Shape};
 
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;

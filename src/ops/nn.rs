@@ -4,7 +4,7 @@ use super::bind::{Bind, Bound, Quantity};
 use super::fanout::{Contributions, Merge, merge};
 use super::vectors::vectors_of;
 use super::walk::quantity;
-use super::{Exec, Op, Operator, Param, Rest, RunError, Shape};
+use super::{Exec, Op, Operator, Param, Rest, RunError};
 use crate::ann::{self, Hit, Query, Scratch};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
@@ -94,15 +94,10 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         exact: exact?,
         merge: how.map_or(Merge::Max, |choice| Merge::from_case(choice.case)),
     };
-    let shape = Shape {
-        entity: to,
-        columns: shape.columns,
-        bound: Some(
-            shape
-                .bound
-                .map_or(rows, |n| n.saturating_mul(per_row).min(rows)),
-        ),
-    };
+    let most = shape
+        .bound
+        .map_or(rows, |n| n.saturating_mul(per_row).min(rows));
+    let shape = shape.reaching(to, Some(most));
     Some(Bound {
         op: Arc::new(op),
         inputs: vec![input],

@@ -2,7 +2,7 @@
 
 use super::bind::{Bind, Bound, Quantity};
 use super::score::scores;
-use super::shape::BoundColumn;
+use super::shape::{BoundColumn, Score};
 use super::walk::quantity;
 use super::{Exec, Op, Operator, Param, Rest, RunError};
 use crate::batch::Rows;
@@ -42,22 +42,10 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let input = b.input();
     let mut shape = b.graph().shape(input).clone();
     let model = b.model("ranking_model", &shape)?;
-    let first = shape.columns.len();
-    for (name, expr) in &model.heads {
-        let column = BoundColumn {
-            name: name.clone(),
-            ty: expr.ty.clone(),
-            constant: false,
-        };
-        match shape.find(name) {
-            Some(place) => shape.columns[place] = column,
-            None => shape.columns.push(column),
-        }
-    }
     let places: Vec<usize> = model
         .heads
         .iter()
-        .filter_map(|(name, _)| shape.find(name))
+        .map(|(name, expr)| shape.bind(BoundColumn::new(name.as_str(), expr.ty.clone())))
         .collect();
     let value = b.row_value("value", &shape, None);
     let keep = b.count("keep");
@@ -82,8 +70,9 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
             return None;
         }
     };
-    debug_assert!(places.iter().all(|&p| p < shape.columns.len()) && first <= shape.columns.len());
-    let shape = shape.at_most(keep.as_ref().and_then(Quantity::known));
+    let shape = shape
+        .scored(Score::UNKNOWN)
+        .cut(keep.as_ref().and_then(Quantity::known));
     let heads = model
         .heads
         .into_iter()

@@ -1,7 +1,7 @@
 //! `score`: a new score, and the order by it.
 
 use super::bind::{Bind, Bound};
-use super::{Exec, Op, Operator, Param, Rest, RunError};
+use super::{Exec, Op, Operator, Param, Rest, RunError, shape};
 use crate::batch::{Column, Rows};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -49,7 +49,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     Some(Bound {
         op: Arc::new(Score { expr }),
         inputs: vec![input],
-        shape,
+        shape: shape.scored(shape::Score::UNKNOWN),
     })
 }
 

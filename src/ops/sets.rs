@@ -1,7 +1,7 @@
 //! `a | b`, `a & b`, `a - b`.
 
 use super::bind::Bound;
-use super::shape::{BoundColumn, Shape, min_bound};
+use super::shape::{BoundColumn, Shape};
 use super::{Exec, Graph, Op, RunError};
 use crate::batch::{Column, Rows, by_score};
 use crate::catalog::schema::Schema;
@@ -66,31 +66,18 @@ impl Op for Member {
 
 /// `a | b`: rows of both; one that is in both has the larger score. Both must be of one entity.
 /// The error is a column that both bind with different types.
-pub fn union(graph: &Graph, a: NodeId, b: NodeId) -> Result<Bound, (BoundColumn, BoundColumn)> {
+pub fn union(
+    graph: &Graph,
+    a: NodeId,
+    b: NodeId,
+) -> Result<Bound, Box<(BoundColumn, BoundColumn)>> {
     let (left, right) = (graph.shape(a), graph.shape(b));
-    let mut columns = left.columns.clone();
-    for column in &right.columns {
-        match columns.iter().find(|c| c.name == column.name) {
-            Some(same) if same.ty != column.ty => return Err((same.clone(), column.clone())),
-            Some(_) => {}
-            None => columns.push(column.clone()),
-        }
-    }
-    // a branch that lacks a column has null there, so nothing is constant any more
-    columns.iter_mut().for_each(|c| c.constant = false);
-    let bound = left
-        .bound
-        .zip(right.bound)
-        .map(|(x, y)| x.saturating_add(y));
+    let shape = Shape::joined(&[left, right])?;
+    let columns = &shape.columns;
     let place = |shape: &Shape| columns.iter().map(|c| shape.find(&c.name)).collect();
     let op = Union {
         places: [place(left), place(right)],
         types: columns.iter().map(|c| c.ty.clone()).collect(),
-    };
-    let shape = Shape {
-        entity: left.entity,
-        bound: min_bound(bound, None),
-        columns,
     };
     Ok(Bound {
         op: Arc::new(op),

@@ -1,6 +1,14 @@
-//! What is known of a candidate set before it is computed.
+//! What is known of a candidate set before it is computed: the entity and columns that everyone
+//! needs, bounds and facts that plans and advice need.
+//!
+//! An operator that keeps its rows starts from the shape of its input and changes what it changes
+//! (`at_most`, `scored`, `bind`); a fan-out uses [`Shape::reaching`], a source [`Shape::of`], and
+//! what puts sets together [`Shape::joined`]. What an operator does not say is taken over where it
+//! still holds, and unknown where it may not.
 
+use crate::expr::{Expr, Facts};
 use crate::types::{EntityId, Type};
+use std::collections::BTreeSet;
 
 /// A column bound by `let` or by a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -9,18 +17,175 @@ pub struct BoundColumn {
     pub ty: Type,
     /// It has one value per request: nothing that tells rows apart went into it.
     pub constant: bool,
+    pub facts: Facts,
 }
 
-/// Entity, columns and upper bound of a candidate set.
+impl BoundColumn {
+    /// A column of which nothing else is known.
+    pub fn new(name: impl Into<String>, ty: Type) -> BoundColumn {
+        BoundColumn {
+            name: name.into(),
+            ty,
+            constant: false,
+            facts: Facts::UNKNOWN,
+        }
+    }
+
+    /// With one value per request, or not.
+    pub fn constant(mut self, constant: bool) -> BoundColumn {
+        self.constant = constant;
+        self
+    }
+
+    pub fn facts(mut self, facts: Facts) -> BoundColumn {
+        self.facts = facts;
+        self
+    }
+}
+
+/// What a score measures. Scores of different kinds cannot be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScoreKind {
+    /// The same for all rows: no order at all.
+    Constant,
+    /// How often.
+    Count,
+    /// How near.
+    Similarity,
+    /// How likely.
+    Probability,
+    /// Made of the place in an order.
+    Position,
+    /// Some number that was computed.
+    Value,
+    /// Nothing is known; comparable with everything.
+    Unknown,
+}
+
+impl ScoreKind {
+    /// In a message: scores of rows are ...
+    pub fn name(self) -> &'static str {
+        match self {
+            ScoreKind::Constant => "all the same",
+            ScoreKind::Count => "counts",
+            ScoreKind::Similarity => "similarities",
+            ScoreKind::Probability => "probabilities",
+            ScoreKind::Position => "made of positions",
+            ScoreKind::Value => "computed values",
+            ScoreKind::Unknown => "of an unknown kind",
+        }
+    }
+
+    /// The kind of a product of two scores.
+    pub fn times(self, other: ScoreKind) -> ScoreKind {
+        match (self, other) {
+            (ScoreKind::Constant, kind) | (kind, ScoreKind::Constant) => kind,
+            (ScoreKind::Unknown, _) | (_, ScoreKind::Unknown) => ScoreKind::Unknown,
+            (a, b) if a == b && a != ScoreKind::Count => a,
+            _ => ScoreKind::Value,
+        }
+    }
+
+    /// The kind of scores that are some of one kind and some of another.
+    pub fn either(self, other: ScoreKind) -> ScoreKind {
+        if self == other {
+            self
+        } else {
+            ScoreKind::Unknown
+        }
+    }
+}
+
+/// What is known of the scores of a set.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Score {
+    pub kind: ScoreKind,
+    pub facts: Facts,
+}
+
+impl Score {
+    /// Every row has the score 1.
+    pub const ONE: Score = Score {
+        kind: ScoreKind::Constant,
+        facts: Facts::between(1.0, 1.0),
+    };
+
+    /// Nothing is known.
+    pub const UNKNOWN: Score = Score {
+        kind: ScoreKind::Unknown,
+        facts: Facts::UNKNOWN,
+    };
+
+    pub fn new(kind: ScoreKind, facts: Facts) -> Score {
+        Score { kind, facts }
+    }
+
+    pub fn either(self, other: Score) -> Score {
+        Score {
+            kind: self.kind.either(other.kind),
+            facts: self.facts.either(other.facts),
+        }
+    }
+}
+
+/// The most rows that the numbers in the program let through, whatever the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub rows: u64,
+    pub by: AskedBy,
+}
+
+/// What let no more rows through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskedBy {
+    /// A source, as `user`, which is one row.
+    Source,
+    /// A number of a fan-out: `limit=30`, `k=50`.
+    Fanout,
+    /// `take`, or `keep` of a model.
+    Cut,
+}
+
+/// A candidate set before it is computed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shape {
     pub entity: EntityId,
     pub columns: Vec<BoundColumn>,
     /// Most rows that a request can get here, where known.
     pub bound: Option<u64>,
+    pub score: Score,
+    /// Policies on the entity that every row has passed.
+    pub passed: BTreeSet<String>,
+    /// What conditions have made certain of expressions over the entity alone.
+    pub known: Vec<(Expr, Facts)>,
+    /// None where the numbers in the program are no bound (`all(media)`, a limit of `auto`).
+    pub asked: Option<Asked>,
 }
 
 impl Shape {
+    /// Rows of an entity without columns, each with the score 1: a source.
+    pub fn of(entity: EntityId, bound: Option<u64>) -> Shape {
+        Shape {
+            entity,
+            columns: Vec::new(),
+            bound,
+            score: Score::ONE,
+            passed: BTreeSet::new(),
+            known: Vec::new(),
+            asked: None,
+        }
+    }
+
+    /// What a fan-out from these rows reaches: other rows, with the columns of their witness. The
+    /// score is unknown until it is said (`scored`).
+    pub fn reaching(self, entity: EntityId, bound: Option<u64>) -> Shape {
+        Shape {
+            columns: self.columns,
+            score: Score::UNKNOWN,
+            ..Shape::of(entity, bound)
+        }
+    }
+
     pub fn find(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|c| c.name == name)
     }
@@ -30,6 +195,92 @@ impl Shape {
         self.bound = min_bound(self.bound, n);
         self
     }
+
+    /// With at most the `n` rows that the program asks for.
+    pub fn cut(mut self, n: Option<u64>) -> Shape {
+        if let Some(rows) = n
+            && self.asked.is_none_or(|asked| rows < asked.rows)
+        {
+            self.asked = Some(Asked {
+                rows,
+                by: AskedBy::Cut,
+            });
+        }
+        self.at_most(n)
+    }
+
+    /// A source that is no more than `n` rows, whatever the data.
+    pub fn asking(self, n: u64) -> Shape {
+        let asked = Some(Asked {
+            rows: n,
+            by: AskedBy::Source,
+        });
+        Shape { asked, ..self }.at_most(Some(n))
+    }
+
+    /// With another score.
+    pub fn scored(mut self, score: Score) -> Shape {
+        self.score = score;
+        self
+    }
+
+    /// With a column that is new or takes the place of another; gives its place.
+    pub fn bind(&mut self, column: BoundColumn) -> usize {
+        match self.find(&column.name) {
+            Some(place) => {
+                self.columns[place] = column;
+                place
+            }
+            None => {
+                self.columns.push(column);
+                self.columns.len() - 1
+            }
+        }
+    }
+
+    /// Rows of any of several sets of one entity, with the columns of all; a column that some
+    /// lack is null there. The score is one of theirs. The error is a column that two sets have
+    /// with different types.
+    pub fn joined(shapes: &[&Shape]) -> Result<Shape, Box<(BoundColumn, BoundColumn)>> {
+        let (first, rest) = shapes
+            .split_first()
+            .expect("sets are joined of at least one");
+        let mut joined = (*first).clone();
+        for shape in rest {
+            joined = joined.with(shape)?;
+        }
+        for column in &mut joined.columns {
+            // rows of one branch differ from those of another
+            column.constant &= shapes.len() == 1;
+            let everywhere = shapes.iter().all(|s| s.find(&column.name).is_some());
+            column.facts.nullable |= !everywhere;
+        }
+        Ok(joined)
+    }
+
+    fn with(mut self, other: &Shape) -> Result<Shape, Box<(BoundColumn, BoundColumn)>> {
+        for column in &other.columns {
+            match self.find(&column.name) {
+                Some(place) if self.columns[place].ty != column.ty => {
+                    return Err(Box::new((self.columns[place].clone(), column.clone())));
+                }
+                Some(place) => {
+                    let same = &mut self.columns[place];
+                    same.facts = same.facts.either(column.facts);
+                }
+                None => self.columns.push(column.clone()),
+            }
+        }
+        self.bound = sum_bound(self.bound, other.bound);
+        self.score = self.score.either(other.score);
+        self.passed.retain(|policy| other.passed.contains(policy));
+        self.known.retain(|known| other.known.contains(known));
+        self.asked = self.asked.zip(other.asked).map(|(a, b)| Asked {
+            rows: a.rows.saturating_add(b.rows),
+            by: if a.by == b.by { a.by } else { AskedBy::Fanout },
+        });
+        Ok(self)
+    }
 }
 
 /// The smaller of two bounds, either of which may be unknown.
@@ -38,4 +289,9 @@ pub fn min_bound(a: Option<u64>, b: Option<u64>) -> Option<u64> {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
     }
+}
+
+/// The sum of two bounds; unknown if one is.
+pub fn sum_bound(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+    a.zip(b).map(|(a, b)| a.saturating_add(b))
 }

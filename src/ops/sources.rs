@@ -1,13 +1,14 @@
 //! Where candidates start: the viewer, a whole table, ids that are given.
 
 use super::bind::{Bind, Bound};
+use super::shape::{Score, ScoreKind};
 use super::{Exec, Op, Operator, Param, Rest, RunError, Shape};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::show::show;
 use crate::expr::value::{Arg, Items, Val};
-use crate::expr::{Expr, Frame};
+use crate::expr::{Expr, Facts, Frame, Kind};
 use crate::types::{EntityId, NULL_CODE, Type};
 use std::sync::Arc;
 
@@ -17,15 +18,10 @@ struct Viewer;
 
 /// The source `user` of a schema.
 pub fn viewer(schema: &Schema) -> Bound {
-    let shape = Shape {
-        entity: schema.viewer,
-        columns: Vec::new(),
-        bound: Some(1),
-    };
     Bound {
         op: Arc::new(Viewer),
         inputs: Vec::new(),
-        shape,
+        shape: Shape::of(schema.viewer, Some(1)).asking(1),
     }
 }
 
@@ -78,11 +74,7 @@ pub fn everything(schema: &Schema, entity: EntityId) -> Bound {
     Bound {
         op: Arc::new(All { entity }),
         inputs: Vec::new(),
-        shape: Shape {
-            entity,
-            columns: Vec::new(),
-            bound,
-        },
+        shape: Shape::of(entity, bound),
     }
 }
 
@@ -161,11 +153,15 @@ fn bind_given(b: &mut dyn Bind) -> Option<Bound> {
         return None;
     };
     let scores = b.request_value("scores", Some(&Type::List(Box::new(Type::Float))))?;
-    let shape = Shape {
-        entity,
-        columns: Vec::new(),
-        bound: Some(u64::from(b.schema().entity(entity).rows)),
+    let rows = u64::from(b.schema().entity(entity).rows);
+    let score = match &scores {
+        Some(_) => Score::UNKNOWN,
+        None => Score::new(ScoreKind::Position, Facts::between(0.0, 1.0)),
     };
+    let mut shape = Shape::of(entity, Some(rows)).scored(score);
+    if let Kind::List(items) = &ids.kind {
+        shape = shape.asking(items.len() as u64);
+    }
     Some(Bound {
         op: Arc::new(Given {
             entity,

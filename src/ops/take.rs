@@ -67,7 +67,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     Some(Bound {
         op: Arc::new(op),
         inputs: vec![input],
-        shape: shape.at_most(bound),
+        shape: shape.cut(bound),
     })
 }
 

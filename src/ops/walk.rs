@@ -2,7 +2,7 @@
 
 use super::bind::{Bind, Bound, Case, Quantity};
 use super::fanout::{Contributions, Merge, merge};
-use super::{Exec, Op, Operator, Param, Rest, RunError, Shape};
+use super::{Exec, Op, Operator, Param, Rest, RunError};
 use crate::batch::{Rows, descending};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -104,15 +104,10 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let most = most_links(b.schema(), &edge);
     let per_row = limit.known().map_or(most, |n| n.min(most));
     let rows = u64::from(b.schema().entity(edge.to).rows);
-    let shape = Shape {
-        entity: edge.to,
-        columns: shape.columns,
-        bound: Some(
-            shape
-                .bound
-                .map_or(rows, |n| n.saturating_mul(per_row).min(rows)),
-        ),
-    };
+    let most = shape
+        .bound
+        .map_or(rows, |n| n.saturating_mul(per_row).min(rows));
+    let shape = shape.reaching(edge.to, Some(most));
     let merge = how.map_or(Merge::Max, |choice| Merge::from_case(choice.case));
     let op = Walk {
         edge,
