@@ -434,6 +434,18 @@ impl Kind {
 }
 
 impl EdgeExpr {
+    /// Whether no entity has links from two others, nor two links from one: the reverse of a
+    /// reference, which each row holds once.
+    pub fn is_one_to_many(&self) -> bool {
+        match &self.kind {
+            EdgeKind::Reference { reverse, .. } => *reverse,
+            EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => {
+                inner.is_one_to_many()
+            }
+            _ => false,
+        }
+    }
+
     /// Calls `f` on every part of every expression in the edge.
     pub fn walk<'a>(&'a self, f: &mut dyn FnMut(&'a Expr)) {
         match &self.kind {

@@ -2,7 +2,7 @@
 
 use super::bind::Case;
 use super::{Exec, RunError};
-use crate::batch::{Rows, by_score};
+use crate::batch::{Rows, place_of, sort_key};
 use crate::types::NULL_FLOAT;
 
 /// How contributions to one entity become its score.
@@ -55,6 +55,17 @@ pub struct Contributions {
     pub ids: Vec<u32>,
     /// Empty if every weight is 1.
     pub weights: Vec<f64>,
+    /// No entity is reached twice in a request, so there is nothing to merge.
+    pub distinct: bool,
+}
+
+impl Contributions {
+    /// What contribution `i` is worth.
+    #[inline]
+    fn value(&self, input: &Rows, i: usize) -> f64 {
+        let weight = self.weights.get(i).copied().unwrap_or(1.0);
+        input.scores[self.parents[i] as usize] * weight
+    }
 }
 
 /// One entity while its contributions are folded.
@@ -83,17 +94,21 @@ pub fn merge(
     };
     let mut witnesses = Vec::new();
     let mut table = Table::default();
+    let (mut slots, mut keys) = (Vec::new(), Vec::new());
     for request in 0..input.requests() {
         let range = from.offsets[request] as usize..from.offsets[request + 1] as usize;
         exec.check(op, range.len() as u64)?;
-        let mut slots = table.fold(input, from, range, how);
-        slots
-            .iter_mut()
-            .for_each(|slot| slot.folded = slot.score(how));
-        slots.sort_unstable_by(|a, b| by_score((a.folded, a.id), (b.folded, b.id)));
-        merged.ids.extend(slots.iter().map(|s| s.id));
-        merged.scores.extend(slots.iter().map(|s| s.folded));
-        witnesses.extend(slots.iter().map(|s| s.witness));
+        table.fold(input, from, range, how, &mut slots);
+        keys.clear();
+        keys.extend(slots.iter_mut().enumerate().map(|(place, slot)| {
+            slot.folded = slot.score(how);
+            sort_key(slot.folded, slot.id, place as u32)
+        }));
+        keys.sort_unstable();
+        let ordered = || keys.iter().map(|&key| &slots[place_of(key) as usize]);
+        merged.ids.extend(ordered().map(|s| s.id));
+        merged.scores.extend(ordered().map(|s| s.folded));
+        witnesses.extend(ordered().map(|s| s.witness));
         merged.offsets.push(merged.ids.len() as u32);
     }
     merged.columns = input.columns.iter().map(|c| c.gather(&witnesses)).collect();
@@ -163,16 +178,25 @@ impl Table {
         from: &Contributions,
         range: std::ops::Range<usize>,
         how: Merge,
-    ) -> Vec<Slot> {
+        slots: &mut Vec<Slot>,
+    ) {
+        slots.clear();
+        if from.distinct {
+            slots.extend(range.map(|i| {
+                let parent = from.parents[i];
+                let mut slot = Slot::new(from.ids[i], parent, how);
+                slot.add(parent, from.value(input, i), how);
+                slot
+            }));
+            return;
+        }
         let size = (range.len() * 2).next_power_of_two().max(16);
         self.places.clear();
         self.places.resize(size, 0);
         let shift = 32 - size.trailing_zeros();
-        let mut slots: Vec<Slot> = Vec::new();
         for i in range {
             let (id, parent) = (from.ids[i], from.parents[i]);
-            let weight = from.weights.get(i).copied().unwrap_or(1.0);
-            let value = input.scores[parent as usize] * weight;
+            let value = from.value(input, i);
             // Fibonacci hashing: the high bits of the product are well mixed
             let mut place = (id.wrapping_mul(0x9E37_79B9) >> shift) as usize;
             let slot = loop {
@@ -188,6 +212,5 @@ impl Table {
             };
             slots[slot].add(parent, value, how);
         }
-        slots
     }
 }

@@ -302,6 +302,7 @@ impl Walk {
         let limits = self.limit.per_request(exec.run);
         let mut found = Contributions {
             offsets: vec![0],
+            distinct: self.edge.is_one_to_many(),
             ..Contributions::default()
         };
         for (request, &limit) in limits.iter().enumerate() {
@@ -376,6 +377,7 @@ impl Walk {
             parents: links.parent,
             ids: links.to,
             weights: links.weight,
+            distinct: self.edge.is_one_to_many(),
         }
     }
 
