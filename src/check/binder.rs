@@ -10,6 +10,7 @@ use crate::ops::bind::{Case, RestArg};
 use crate::ops::shape::BoundColumn;
 use crate::ops::{Bind, Choice, Graph, Model, Operator, Quantity, Rest, Role, Shape};
 use crate::source::Span;
+use crate::store::Snapshot;
 use crate::syntax::ast::{self, Arg, ExprKind, Name};
 use crate::types::{EntityId, Type};
 use std::collections::HashMap;
@@ -233,6 +234,10 @@ impl<'c, 'a> Binder<'c, 'a> {
 impl<'a> Bind for Binder<'_, 'a> {
     fn schema(&self) -> &Schema {
         self.checker.schema
+    }
+
+    fn snapshot(&self) -> &Snapshot {
+        self.checker.snapshot
     }
 
     fn graph(&self) -> &Graph {

@@ -277,6 +277,7 @@ impl<'a> Checker<'a> {
             }
         }
         if rest.is_empty() {
+            self.graph.refine(input, &bound.shape);
             input
         } else {
             self.graph

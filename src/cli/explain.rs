@@ -140,9 +140,15 @@ fn node(engine: &Engine, program: &Program, id: NodeId) -> Json {
         "entity": schema.entity(node.shape.entity).name,
         "columns": columns,
         "at_most": node.shape.bound,
+        "contributions": contributions(engine, program, id),
         "wave": wave,
         "at": {"file": &*program.sources().get(node.span.source).name, "line": place.line, "column": place.column},
     })
+}
+
+/// Most contributions that the operator can merge for a request.
+fn contributions(engine: &Engine, program: &Program, id: NodeId) -> Option<u64> {
+    program.checked().graph.contributions(id, engine.snapshot())
 }
 
 fn text(program: &Program, nodes: &[Json], stage: Stage) -> String {
@@ -191,9 +197,15 @@ fn line(node: &Json, stage: Stage) -> String {
             .flatten()
             .filter_map(Json::as_str)
             .collect();
-        let bound = node["at_most"]
+        let mut bound = node["at_most"]
             .as_u64()
             .map_or(String::new(), |n| format!(", at most {n} rows"));
+        if let Some(n) = node["contributions"]
+            .as_u64()
+            .filter(|n| Some(*n) > node["at_most"].as_u64())
+        {
+            bound.push_str(&format!(" from {n} contributions"));
+        }
         let columns = if columns.is_empty() {
             String::new()
         } else {

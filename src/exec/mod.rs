@@ -1,5 +1,8 @@
 //! Running a plan: the nodes of a program in waves, each wave in parallel, for many requests.
 
+#[cfg(debug_assertions)]
+mod verify;
+
 use crate::batch::Rows;
 use crate::expr::NodeId;
 use crate::expr::eval::Sets;
@@ -104,6 +107,8 @@ fn run_node(graph: &Graph, id: NodeId, exec: &Exec, results: &Results) -> Result
         .map(|&input| results.rows(input))
         .collect();
     let rows = node.op.run(exec, &inputs)?;
+    #[cfg(debug_assertions)]
+    verify::verify(node, &rows, exec.run.snapshot.schema());
     let most = (0..rows.requests())
         .map(|r| rows.range(r).len() as u64)
         .max()

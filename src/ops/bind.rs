@@ -5,6 +5,7 @@ use crate::catalog::schema::Schema;
 use crate::diag::Diagnostic;
 use crate::expr::{EdgeExpr, Expr, NodeId};
 use crate::source::Span;
+use crate::store::Snapshot;
 use crate::types::{EntityId, Type};
 use std::sync::Arc;
 
@@ -112,6 +113,7 @@ pub struct Bound {
 /// wrong and has been reported; the operator gives up in silence.
 pub trait Bind {
     fn schema(&self) -> &Schema;
+    fn snapshot(&self) -> &Snapshot;
     fn graph(&self) -> &Graph;
     /// The set that the operator follows. Sources have none and must not ask.
     fn input(&self) -> NodeId;

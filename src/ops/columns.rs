@@ -2,7 +2,7 @@
 
 use super::bind::{Bind, Bound};
 use super::shape::{BoundColumn, Shape};
-use super::{Exec, Op, Operator, Rest, RunError};
+use super::{Effect, Exec, Op, Operator, Rest, RunError};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::expr::show::show;
@@ -37,7 +37,9 @@ fn bind(b: &mut dyn Bind, only: bool) -> Option<Bound> {
     for arg in args {
         let name = arg.name?;
         let constant = is_constant(&arg.expr, &shape);
-        let column = BoundColumn::new(name.as_str(), arg.expr.ty.clone()).constant(constant);
+        let column = BoundColumn::new(name.as_str(), arg.expr.ty.clone())
+            .constant(constant)
+            .facts(shape.facts(b.schema(), &arg.expr));
         let place = shape.bind(column);
         columns.push((name, place, arg.expr));
     }
@@ -96,6 +98,10 @@ impl Op for Bindings {
 
     fn exprs(&self) -> Vec<&Expr> {
         self.columns.iter().map(|(_, _, e)| e).collect()
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Keeps
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {

@@ -3,7 +3,7 @@
 use super::bind::{Bind, Bound, Case};
 use super::columns::is_constant;
 use super::group::Groups;
-use super::{Exec, Op, Operator, Param, Rest, RunError, Score, Shape};
+use super::{Exec, Op, Operator, Param, Rest, RunError, Score, ScoreKind, Shape};
 use crate::batch::{Column, Rows, descending};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -87,7 +87,11 @@ fn discounted(score: Score) -> Score {
     } else {
         facts.low = 0.0;
     }
-    Score { facts, ..score }
+    let kind = match score.kind {
+        ScoreKind::Constant => ScoreKind::Position,
+        kind => kind,
+    };
+    Score { kind, facts }
 }
 
 /// `author`, or the first reference of the entity.

@@ -1,8 +1,10 @@
 //! What fan-outs share: contributions of parent rows to entities, merged to one row each.
 
 use super::bind::Case;
+use super::shape::{Score, ScoreKind};
 use super::{Exec, RunError};
 use crate::batch::{Rows, place_of, sort_key};
+use crate::expr::Facts;
 use crate::types::NULL_FLOAT;
 
 /// How contributions to one entity become its score.
@@ -40,6 +42,60 @@ impl Merge {
 
     pub fn name(self) -> &'static str {
         Merge::CASES[self as usize].name
+    }
+}
+
+/// The score of rows that `most` contributions at most are merged into, each the product of a
+/// parent's score and a weight.
+pub fn merged_score(parent: Score, weight: Score, how: Merge, most: u64) -> Score {
+    let kind = parent.kind.times(weight.kind);
+    let each = product(parent.facts, weight.facts);
+    let most = most as f64;
+    let one = each == Facts::between(1.0, 1.0);
+    let kind = match how {
+        Merge::Count => ScoreKind::Count,
+        Merge::Sum if matches!(kind, ScoreKind::Constant | ScoreKind::Count) => ScoreKind::Count,
+        Merge::Sum if kind != ScoreKind::Unknown => ScoreKind::Value,
+        Merge::NoisyOr => ScoreKind::Probability,
+        // a mean of equal numbers may differ from them in the last bit
+        Merge::Mean if kind == ScoreKind::Constant && !one => ScoreKind::Value,
+        _ => kind,
+    };
+    let facts = match how {
+        Merge::Count => Facts::between(1.0, most),
+        Merge::NoisyOr => Facts::between(0.0, 1.0).made_of(&[each]),
+        Merge::Sum => {
+            let sum = product(each, Facts::between(1.0, most.max(1.0)));
+            rounded(sum)
+        }
+        Merge::Mean => rounded(each),
+        Merge::Max | Merge::Min => each,
+    };
+    Score::new(kind, facts)
+}
+
+fn product(a: Facts, b: Facts) -> Facts {
+    let times = |x: f64, y: f64| if x == 0.0 || y == 0.0 { 0.0 } else { x * y };
+    let all = [
+        times(a.low, b.low),
+        times(a.low, b.high),
+        times(a.high, b.low),
+        times(a.high, b.high),
+    ];
+    let low = all.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let overflows = !(low.is_finite() && high.is_finite());
+    let facts = Facts::between(low, high).made_of(&[a, b]);
+    if overflows { facts.or_null() } else { facts }
+}
+
+/// After additions, each of which may have rounded.
+fn rounded(facts: Facts) -> Facts {
+    let by = |x: f64| x.abs() * 1e-9;
+    Facts {
+        low: facts.low - by(facts.low),
+        high: facts.high + by(facts.high),
+        ..facts
     }
 }
 

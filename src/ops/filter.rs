@@ -1,11 +1,11 @@
 //! `filter`: the rows for which everything given is true.
 
 use super::bind::{Bind, Bound};
-use super::{Exec, Op, Operator, Rest, RunError};
+use super::{Effect, Exec, Op, Operator, Rest, RunError};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::expr::show::show;
-use crate::expr::{Expr, Frame};
+use crate::expr::{Expr, Frame, NodeId};
 use std::sync::Arc;
 
 pub const FILTER: Operator = Operator {
@@ -22,6 +22,8 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let input = b.input();
     let shape = b.graph().shape(input).clone();
     let conditions = b.conditions(&shape)?;
+    let rows_of = |set: NodeId| b.graph().shape(set).bound;
+    let shape = shape.satisfying(b.schema(), &conditions, &rows_of);
     Some(Bound {
         op: Arc::new(Filter { conditions }),
         inputs: vec![input],
@@ -51,6 +53,10 @@ impl Op for Filter {
 
     fn exprs(&self) -> Vec<&Expr> {
         self.conditions.iter().collect()
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Narrows
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {

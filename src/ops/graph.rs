@@ -4,6 +4,7 @@
 use super::{Op, Shape};
 use crate::expr::NodeId;
 use crate::source::Span;
+use crate::store::Snapshot;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -62,6 +63,7 @@ impl Graph {
     ) -> NodeId {
         let key = format!("{op:?}{inputs:?}");
         if let Some(&id) = self.known.get(&key) {
+            self.refine(id, &shape);
             return id;
         }
         let id = NodeId(self.nodes.len() as u32);
@@ -73,6 +75,19 @@ impl Graph {
         });
         self.known.insert(key, id);
         id
+    }
+
+    /// Most contributions that a request can make at a node; none if it merges nothing.
+    pub fn contributions(&self, id: NodeId, snapshot: &Snapshot) -> Option<u64> {
+        let node = self.get(id);
+        let inputs: Vec<&Shape> = node.inputs.iter().map(|&i| self.shape(i)).collect();
+        node.op.contributions(snapshot, &inputs)
+    }
+
+    /// Notes what else is known of the rows of a node.
+    pub fn refine(&mut self, id: NodeId, shape: &Shape) {
+        let node = &mut self.nodes[id.0 as usize];
+        node.shape.refine(shape);
     }
 
     /// The nodes that the results need, in an order that can be run.

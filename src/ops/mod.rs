@@ -5,6 +5,7 @@
 //! instance that knows its shape and can run. Everyone else knows only these types.
 
 pub mod bind;
+pub mod bounds;
 pub mod fanout;
 pub mod graph;
 pub mod shape;
@@ -29,6 +30,7 @@ pub use shape::{BoundColumn, Score, ScoreKind, Shape};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::expr::{Expr, Run};
+use crate::store::Snapshot;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -106,6 +108,22 @@ pub use sets::{difference, intersection, union};
 pub use sources::{everything, viewer};
 pub use walk::reads_only_the_entity;
 
+/// What an operator does to its first input, as far as advice has to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Anything: it may read the scores and the order.
+    Other,
+    /// Rows, scores and order stay (`let`).
+    Keeps,
+    /// Some rows go; scores and order stay (`filter`, `a - b`).
+    Narrows,
+    /// The first rows stay (`take`).
+    Cuts,
+    /// Every row has a new score, and stands by it: nothing of the old ones is left, but what the
+    /// operator's expressions read (`score`, `rank`).
+    Scores,
+}
+
 /// A bound operator: an instance with its arguments, ready to run.
 pub trait Op: fmt::Debug + Send + Sync {
     fn name(&self) -> &'static str;
@@ -118,6 +136,17 @@ pub trait Op: fmt::Debug + Send + Sync {
 
     /// The rows of every request of the run.
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError>;
+
+    /// What becomes of rows, scores and order.
+    fn effect(&self) -> Effect {
+        Effect::Other
+    }
+
+    /// Most contributions that a request can make here, over inputs of these bounds: what a
+    /// fan-out merges into its rows. None for operators that merge nothing.
+    fn contributions(&self, _snapshot: &Snapshot, _inputs: &[&Shape]) -> Option<u64> {
+        None
+    }
 
     /// The conditions of a filter.
     fn as_filter(&self) -> Option<&[Expr]> {

@@ -1,16 +1,17 @@
 //! `nn`: from every row to the entities whose vectors are nearest to its own.
 
 use super::bind::{Bind, Bound, Quantity};
-use super::fanout::{Contributions, Merge, merge};
+use super::fanout::{Contributions, Merge, merge, merged_score};
 use super::vectors::vectors_of;
 use super::walk::quantity;
-use super::{Exec, Op, Operator, Param, Rest, RunError};
+use super::{Exec, Op, Operator, Param, Rest, RunError, Score, ScoreKind, Shape, bounds};
 use crate::ann::{self, Hit, Query, Scratch};
 use crate::batch::Rows;
-use crate::catalog::schema::Schema;
+use crate::catalog::schema::{Metric, Schema};
 use crate::diag::{Diagnostic, code};
 use crate::expr::show::show;
-use crate::expr::{Expr, Frame};
+use crate::expr::{Expr, Facts, Frame, Scalar};
+use crate::store::Snapshot;
 use crate::types::{EntityId, Type};
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -81,8 +82,6 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let exact = b.flag("exact");
     let how = b.choice("merge", &Merge::CASES);
     let (k, min_similarity, how) = (k?, min_similarity?, how?);
-    let rows = u64::from(b.schema().entity(to).rows);
-    let per_row = k.known().map_or(rows, |k| k.min(rows));
     let op = Nn {
         embedding,
         from: shape.entity,
@@ -94,10 +93,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         exact: exact?,
         merge: how.map_or(Merge::Max, |choice| Merge::from_case(choice.case)),
     };
-    let most = shape
-        .bound
-        .map_or(rows, |n| n.saturating_mul(per_row).min(rows));
-    let shape = shape.reaching(to, Some(most));
+    let shape = op.shape(b.snapshot(), shape);
     Some(Bound {
         op: Arc::new(op),
         inputs: vec![input],
@@ -204,6 +200,15 @@ impl Op for Nn {
         merge(exec, "nn", input, &contributions, self.merge)
     }
 
+    fn contributions(&self, snapshot: &Snapshot, inputs: &[&Shape]) -> Option<u64> {
+        let schema = snapshot.schema();
+        let rows = inputs[0].bound.unwrap_or(u64::MAX);
+        let searches = rows.min(bounds::with_vector(schema, self.embedding, self.from));
+        let found = bounds::with_vector(schema, self.embedding, self.to);
+        let each = self.k.known().unwrap_or(u64::MAX).min(found);
+        Some(searches.saturating_mul(each))
+    }
+
     fn absorb(&self, condition: &Expr) -> Option<Arc<dyn Op>> {
         if !self.k.is_auto() {
             return None;
@@ -228,6 +233,34 @@ struct Search {
 }
 
 impl Nn {
+    /// What is found from rows of that shape.
+    fn shape(&self, snapshot: &Snapshot, input: Shape) -> Shape {
+        let schema = snapshot.schema();
+        let most = self.contributions(snapshot, &[&input]).unwrap_or(u64::MAX);
+        let rows = most.min(bounds::with_vector(schema, self.embedding, self.to));
+        let least = match self.min_similarity.as_ref().and_then(Expr::as_const) {
+            Some(Scalar::F64(least)) => *least,
+            _ => f64::NEG_INFINITY,
+        };
+        let (low, high) = match schema.embeddings[self.embedding as usize].metric {
+            // rounded to 32 bits, a similarity can exceed 1 by the last bit
+            Metric::Cosine => (-1.000_001, 1.000_001),
+            Metric::L2 => (0.0, 1.0),
+            Metric::Dot => (f64::NEG_INFINITY, f64::INFINITY),
+        };
+        let similarity = Facts::between(low.max(least), high.max(least));
+        let weight = Score::new(ScoreKind::Similarity, similarity);
+        let asked = match self.k {
+            Quantity::Number(k) => input.asked.map(|asked| asked.times(k)),
+            _ => None,
+        };
+        let score = merged_score(input.score, weight, self.merge, most);
+        Shape {
+            asked,
+            ..input.reaching(self.to, Some(rows)).scored(score)
+        }
+    }
+
     fn search(&self, exec: &Exec, input: &Rows) -> Result<Found, RunError> {
         let nothing = || Found {
             search_of: vec![None; input.len()],

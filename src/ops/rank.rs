@@ -2,9 +2,9 @@
 
 use super::bind::{Bind, Bound, Quantity};
 use super::score::scores;
-use super::shape::{BoundColumn, Score};
+use super::shape::{BoundColumn, Score, ScoreKind};
 use super::walk::quantity;
-use super::{Exec, Op, Operator, Param, Rest, RunError};
+use super::{Effect, Exec, Op, Operator, Param, Rest, RunError};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -42,10 +42,14 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let input = b.input();
     let mut shape = b.graph().shape(input).clone();
     let model = b.model("ranking_model", &shape)?;
+    let before = shape.clone();
     let places: Vec<usize> = model
         .heads
         .iter()
-        .map(|(name, expr)| shape.bind(BoundColumn::new(name.as_str(), expr.ty.clone())))
+        .map(|(name, expr)| {
+            let facts = before.facts(b.schema(), expr);
+            shape.bind(BoundColumn::new(name.as_str(), expr.ty.clone()).facts(facts))
+        })
         .collect();
     let value = b.row_value("value", &shape, None);
     let keep = b.count("keep");
@@ -70,8 +74,13 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
             return None;
         }
     };
+    let made = match &score {
+        Source::Value(expr) => shape.score_of(b.schema(), expr),
+        Source::Own(expr) => before.score_of(b.schema(), expr),
+        Source::Head(place) => Score::new(ScoreKind::Probability, shape.columns[*place].facts),
+    };
     let shape = shape
-        .scored(Score::UNKNOWN)
+        .scored(made)
         .cut(keep.as_ref().and_then(Quantity::known));
     let heads = model
         .heads
@@ -144,6 +153,10 @@ impl Op for Rank {
             exprs.push(keep);
         }
         exprs
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Scores
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {

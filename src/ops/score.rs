@@ -1,7 +1,7 @@
 //! `score`: a new score, and the order by it.
 
 use super::bind::{Bind, Bound};
-use super::{Exec, Op, Operator, Param, Rest, RunError, shape};
+use super::{Effect, Exec, Op, Operator, Param, Rest, RunError};
 use crate::batch::{Column, Rows};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -46,10 +46,11 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         b.report(Diagnostic::new(code::E0302, b.arg_span("expr"), message).help(help));
         return None;
     }
+    let score = shape.score_of(b.schema(), &expr);
     Some(Bound {
         op: Arc::new(Score { expr }),
         inputs: vec![input],
-        shape: shape.scored(shape::Score::UNKNOWN),
+        shape: shape.scored(score),
     })
 }
 
@@ -69,6 +70,10 @@ impl Op for Score {
 
     fn exprs(&self) -> Vec<&Expr> {
         vec![&self.expr]
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Scores
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {

@@ -2,7 +2,7 @@
 
 use super::bind::Bound;
 use super::shape::{BoundColumn, Shape};
-use super::{Exec, Graph, Op, RunError};
+use super::{Effect, Exec, Graph, Op, RunError};
 use crate::batch::{Column, Rows, by_score};
 use crate::catalog::schema::Schema;
 use crate::expr::value::Val;
@@ -48,6 +48,10 @@ impl Op for Member {
 
     fn exprs(&self) -> Vec<&Expr> {
         Vec::new()
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Narrows
     }
 
     fn run(&self, _: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {

@@ -6,7 +6,12 @@
 //! what puts sets together [`Shape::joined`]. What an operator does not say is taken over where it
 //! still holds, and unknown where it may not.
 
-use crate::expr::{Expr, Facts};
+use super::bounds::satisfying;
+use super::reads_only_the_entity;
+use crate::catalog::schema::Schema;
+use crate::expr::facts::{Known, learn};
+use crate::expr::ir::Stat;
+use crate::expr::{Expr, Facts, Kind, Level, NodeId};
 use crate::types::{EntityId, Type};
 use std::collections::BTreeSet;
 
@@ -121,8 +126,13 @@ impl Score {
     }
 
     pub fn either(self, other: Score) -> Score {
+        let same = self.kind != ScoreKind::Constant || self.facts == other.facts;
         Score {
-            kind: self.kind.either(other.kind),
+            kind: if same {
+                self.kind.either(other.kind)
+            } else {
+                ScoreKind::Unknown
+            },
             facts: self.facts.either(other.facts),
         }
     }
@@ -133,6 +143,16 @@ impl Score {
 pub struct Asked {
     pub rows: u64,
     pub by: AskedBy,
+}
+
+impl Asked {
+    /// After a fan-out to at most `n` from each row.
+    pub fn times(self, n: u64) -> Asked {
+        Asked {
+            rows: self.rows.saturating_mul(n),
+            by: AskedBy::Fanout,
+        }
+    }
 }
 
 /// What let no more rows through.
@@ -234,6 +254,88 @@ impl Shape {
             None => {
                 self.columns.push(column);
                 self.columns.len() - 1
+            }
+        }
+    }
+
+    /// What is certain about an expression over these rows.
+    pub fn facts(&self, schema: &Schema, expr: &Expr) -> Facts {
+        let columns: Vec<Facts> = self.columns.iter().map(|c| c.facts).collect();
+        self.known(schema, &columns).of(expr)
+    }
+
+    fn known<'a>(&'a self, schema: &'a Schema, columns: &'a [Facts]) -> Known<'a> {
+        Known {
+            schema,
+            columns,
+            score: self.score.facts,
+            learned: &self.known,
+            link: None,
+        }
+    }
+
+    /// The score that an expression over these rows makes.
+    pub fn score_of(&self, schema: &Schema, expr: &Expr) -> Score {
+        let mut facts = self.facts(schema, expr);
+        if matches!(expr.ty, Type::Time | Type::Duration) {
+            // microseconds count in seconds
+            (facts.low, facts.high) = (facts.low / 1e6, facts.high / 1e6);
+        }
+        Score::new(self.kind_of(expr), facts)
+    }
+
+    fn kind_of(&self, expr: &Expr) -> ScoreKind {
+        match &expr.kind {
+            _ if expr.level < Level::Row => ScoreKind::Constant,
+            Kind::Score => self.score.kind,
+            Kind::Position => ScoreKind::Position,
+            Kind::OverLinks(over) if over.stat == Stat::Count => ScoreKind::Count,
+            Kind::Call { kernel, .. } if matches!(kernel.name, "cosine" | "dot") => {
+                ScoreKind::Similarity
+            }
+            Kind::Call { kernel, .. } if kernel.name == "sigmoid" => ScoreKind::Probability,
+            _ => ScoreKind::Value,
+        }
+    }
+
+    /// Only the rows for which all of these are true.
+    pub fn satisfying(
+        mut self,
+        schema: &Schema,
+        conditions: &[Expr],
+        rows_of: &dyn Fn(NodeId) -> Option<u64>,
+    ) -> Shape {
+        let columns: Vec<Facts> = self.columns.iter().map(|c| c.facts).collect();
+        let mut learned = Vec::new();
+        for condition in conditions {
+            learn(condition, &self.known(schema, &columns), &mut learned);
+            self.bound = min_bound(self.bound, satisfying(schema, condition, rows_of));
+        }
+        for (expr, facts) in learned {
+            match expr.kind {
+                Kind::Score => self.score.facts = self.score.facts.both(facts),
+                Kind::Bound(i) => {
+                    let column = &mut self.columns[i as usize];
+                    column.facts = column.facts.both(facts);
+                }
+                _ if reads_only_the_entity(&expr) => self.known.push((expr, facts)),
+                _ => {}
+            }
+        }
+        self
+    }
+
+    /// The same rows, of which all that another shape says is true as well.
+    pub fn refine(&mut self, other: &Shape) {
+        self.bound = min_bound(self.bound, other.bound);
+        self.score.facts = self.score.facts.both(other.score.facts);
+        self.passed.extend(other.passed.iter().cloned());
+        for (column, same) in self.columns.iter_mut().zip(&other.columns) {
+            column.facts = column.facts.both(same.facts);
+        }
+        for known in &other.known {
+            if !self.known.contains(known) {
+                self.known.push(known.clone());
             }
         }
     }

@@ -3,12 +3,13 @@
 use super::bind::{Bind, Bound, Quantity};
 use super::group::Groups;
 use super::walk::quantity;
-use super::{Exec, Op, Operator, Param, Rest, RunError};
+use super::{Effect, Exec, Op, Operator, Param, Rest, RunError};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::show::show;
-use crate::expr::{Expr, Frame};
+use crate::expr::{Expr, Frame, Level};
+use crate::types::Type;
 use std::sync::Arc;
 
 pub const TAKE: Operator = Operator {
@@ -58,7 +59,17 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         );
         return None;
     }
-    let bound = if per.is_none() { n.known() } else { None };
+    let bound = match &per {
+        None => n.known(),
+        Some(key) => groups(b.schema(), key)
+            .zip(n.known())
+            .map(|(groups, n)| groups.saturating_mul(n)),
+    };
+    let skipped = match (&per, offset.as_ref().and_then(Quantity::known)) {
+        (None, Some(offset)) => shape.bound.map(|rows| rows.saturating_sub(offset)),
+        _ => None,
+    };
+    let asked = bound.filter(|_| per.is_none());
     let op = Take {
         n,
         offset: offset.unwrap_or(Quantity::Number(0)),
@@ -67,8 +78,19 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     Some(Bound {
         op: Arc::new(op),
         inputs: vec![input],
-        shape: shape.cut(bound),
+        shape: shape.cut(asked).at_most(bound).at_most(skipped),
     })
+}
+
+/// Most values that a key can have, where its type says so. Null is one more, and so is the id of
+/// a viewer that the catalog does not have.
+fn groups(schema: &Schema, key: &Expr) -> Option<u64> {
+    match key.ty {
+        _ if key.level < Level::Row => Some(1),
+        Type::Bool => Some(3),
+        Type::Id(entity) => Some(u64::from(schema.entity(entity).rows) + 2),
+        _ => None,
+    }
 }
 
 #[derive(Debug)]
@@ -100,6 +122,10 @@ impl Op for Take {
             }
         }
         exprs
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Cuts
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {

@@ -1,18 +1,19 @@
 //! `walk`: along the links of an edge, from every row to the entities at the other end.
 
 use super::bind::{Bind, Bound, Case, Quantity};
-use super::fanout::{Contributions, Merge, merge};
-use super::{Exec, Op, Operator, Param, Rest, RunError};
+use super::fanout::{Contributions, Merge, merge, merged_score};
+use super::{Exec, Op, Operator, Param, Rest, RunError, Score, ScoreKind, Shape, bounds};
 use crate::batch::{Rows, descending};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::eval::LinkFrame;
+use crate::expr::facts::Known;
 use crate::expr::ir::EdgeKind;
 use crate::expr::links::{LinkOrder, Links, Needs, Starts, gather, recent};
 use crate::expr::random::uniform;
 use crate::expr::show::show;
-use crate::expr::{EdgeExpr, Expr, Frame};
-use crate::store::Adjacency;
+use crate::expr::{EdgeExpr, Expr, Facts, Frame, Level};
+use crate::store::{Adjacency, Snapshot};
 use crate::types::{NULL_INT, Type};
 use std::sync::Arc;
 
@@ -101,13 +102,6 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         None if edge.has_time => Order::Newest,
         None => Order::Listed,
     };
-    let most = most_links(b.schema(), &edge);
-    let per_row = limit.known().map_or(most, |n| n.min(most));
-    let rows = u64::from(b.schema().entity(edge.to).rows);
-    let most = shape
-        .bound
-        .map_or(rows, |n| n.saturating_mul(per_row).min(rows));
-    let shape = shape.reaching(edge.to, Some(most));
     let merge = how.map_or(Merge::Max, |choice| Merge::from_case(choice.case));
     let op = Walk {
         edge,
@@ -119,6 +113,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         merge,
         keep: Vec::new(),
     };
+    let shape = op.shape(b.snapshot(), shape);
     Some(Bound {
         op: Arc::new(op),
         inputs: vec![input],
@@ -145,33 +140,6 @@ fn check_times(
     let help = "name the time column of the edge in the catalog, or use `order=listed`";
     b.report(Diagnostic::new(code::E0402, b.arg_span(param), message).help(help));
     None
-}
-
-/// Most links that one row can have.
-fn most_links(schema: &Schema, edge: &EdgeExpr) -> u64 {
-    match &edge.kind {
-        EdgeKind::Table { edge, reverse } => {
-            let edge = schema.edge(*edge);
-            u64::from(if *reverse {
-                edge.max_in_degree
-            } else {
-                edge.max_out_degree
-            })
-        }
-        EdgeKind::Reference { reverse: false, .. } => 1,
-        EdgeKind::Reference {
-            entity,
-            reference,
-            reverse: true,
-        } => u64::from(schema.entity(*entity).references[*reference as usize].max_degree),
-        EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => {
-            most_links(schema, inner)
-        }
-        EdgeKind::Union { branches, .. } => branches.iter().map(|b| most_links(schema, b)).sum(),
-        EdgeKind::Chain { first, second, .. } => {
-            most_links(schema, first).saturating_mul(most_links(schema, second))
-        }
-    }
 }
 
 #[derive(Clone, Debug)]
@@ -247,6 +215,12 @@ impl Op for Walk {
         merge(exec, "walk", input, &contributions, self.merge)
     }
 
+    fn contributions(&self, snapshot: &Snapshot, inputs: &[&Shape]) -> Option<u64> {
+        let rows = inputs[0].bound.unwrap_or(u64::MAX);
+        let limit = self.limit.known().unwrap_or(u64::MAX);
+        Some(bounds::links(snapshot, &self.edge, rows, limit))
+    }
+
     fn absorb(&self, condition: &Expr) -> Option<Arc<dyn Op>> {
         if !self.limit.is_auto() {
             return None;
@@ -269,6 +243,41 @@ pub fn quantity(limit: &Quantity, schema: &Schema) -> String {
 }
 
 impl Walk {
+    /// What is reached from rows of that shape.
+    fn shape(&self, snapshot: &Snapshot, input: Shape) -> Shape {
+        let schema = snapshot.schema();
+        let most = self.contributions(snapshot, &[&input]).unwrap_or(u64::MAX);
+        let rows = most.min(bounds::targets(snapshot, &self.edge));
+        let known = Known {
+            schema,
+            columns: &[],
+            score: Facts::UNKNOWN,
+            learned: &[],
+            link: Some(&self.edge),
+        };
+        let weight = match &self.weight {
+            Some(weight) if weight.level < Level::Row => {
+                Score::new(ScoreKind::Constant, known.of(weight).present())
+            }
+            Some(weight) => Score::new(ScoreKind::Value, known.of(weight).present()),
+            None if self.edge.has_weight => {
+                Score::new(ScoreKind::Value, known.link_weight().present())
+            }
+            None => Score::ONE,
+        };
+        let score = merged_score(input.score, weight, self.merge, most);
+        let one = matches!(self.edge.kind, EdgeKind::Reference { reverse: false, .. });
+        let asked = match self.limit {
+            _ if one => input.asked,
+            Quantity::Number(n) => input.asked.map(|asked| asked.times(n)),
+            _ => None,
+        };
+        Shape {
+            asked,
+            ..input.reaching(self.edge.to, Some(rows)).scored(score)
+        }
+    }
+
     /// The stored links, if the first of them in stored order are those that are wanted.
     fn plain_adjacency<'a>(&self, exec: &Exec<'a>) -> Option<Adjacency<'a>> {
         let free = self.within.is_none()

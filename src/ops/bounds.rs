@@ -1,0 +1,145 @@
+//! Upper bounds of rows and contributions, from the degrees that the snapshot has.
+//!
+//! A set holds each entity once, so `n` rows have at most as many links as the `n` rows of most
+//! links together: that is what makes bounds useful where degrees are as uneven as they always are.
+
+use crate::catalog::schema::Schema;
+use crate::expr::facts::most_links;
+use crate::expr::ir::EdgeKind;
+use crate::expr::{EdgeExpr, Expr, Kind, Level, NodeId};
+use crate::store::{Adjacency, Snapshot};
+use crate::types::EntityId;
+
+/// Most links that `rows` different rows have together, counting at most `limit` of each.
+pub fn links(snapshot: &Snapshot, edge: &EdgeExpr, rows: u64, limit: u64) -> u64 {
+    let schema = snapshot.schema();
+    let limited = rows.saturating_mul(limit);
+    match &edge.kind {
+        EdgeKind::Table { edge, reverse } => {
+            largest(&snapshot.adjacency(*edge, *reverse), rows, limit)
+        }
+        EdgeKind::Reference {
+            entity,
+            reference,
+            reverse,
+        } => {
+            if *reverse {
+                largest(
+                    &snapshot.referrers(*entity, *reference as usize),
+                    rows,
+                    limit,
+                )
+            } else {
+                limited.min(rows)
+            }
+        }
+        EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => {
+            links(snapshot, inner, rows, limit)
+        }
+        EdgeKind::Union { branches, .. } => branches
+            .iter()
+            .map(|branch| links(snapshot, branch, rows, limit))
+            .fold(0, u64::saturating_add)
+            .min(limited),
+        EdgeKind::Chain { first, second, .. } => links(snapshot, first, rows, u64::MAX)
+            .saturating_mul(most_links(schema, second))
+            .min(limited),
+    }
+}
+
+/// The `rows` largest degrees together, each cut to `limit`.
+fn largest(adjacency: &Adjacency, rows: u64, limit: u64) -> u64 {
+    let degrees = adjacency.offsets.windows(2).map(|w| w[1] - w[0]);
+    let most = degrees.clone().max().unwrap_or(0);
+    let mut with_degree = vec![0u64; most as usize + 1];
+    degrees.for_each(|d| with_degree[d as usize] += 1);
+    let (mut left, mut sum) = (rows, 0u64);
+    for (degree, &count) in with_degree.iter().enumerate().rev() {
+        let taken = count.min(left);
+        sum = sum.saturating_add(taken.saturating_mul(limit.min(degree as u64)));
+        left -= taken;
+        if left == 0 {
+            break;
+        }
+    }
+    sum
+}
+
+/// How many entities an edge leads to at all.
+pub fn targets(snapshot: &Snapshot, edge: &EdgeExpr) -> u64 {
+    let schema = snapshot.schema();
+    let all = u64::from(schema.entity(edge.to).rows);
+    let reached =
+        |adjacency: Adjacency| adjacency.offsets.windows(2).filter(|w| w[1] > w[0]).count() as u64;
+    match &edge.kind {
+        EdgeKind::Table { edge, reverse } => reached(snapshot.adjacency(*edge, !*reverse)),
+        EdgeKind::Reference {
+            entity,
+            reference,
+            reverse: false,
+        } => reached(snapshot.referrers(*entity, *reference as usize)),
+        EdgeKind::Reference {
+            entity,
+            reference,
+            reverse: true,
+        } => {
+            let table = schema.entity(*entity);
+            let column = table.references[*reference as usize].column;
+            all.saturating_sub(table.columns[column].stats.nulls)
+        }
+        EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => targets(snapshot, inner),
+        EdgeKind::Union { branches, .. } => branches
+            .iter()
+            .map(|branch| targets(snapshot, branch))
+            .fold(0, u64::saturating_add)
+            .min(all),
+        EdgeKind::Chain { second, .. } => targets(snapshot, second),
+    }
+}
+
+/// Rows of an entity that have a vector.
+pub fn with_vector(schema: &Schema, embedding: u32, entity: EntityId) -> u64 {
+    let space = &schema.embeddings[embedding as usize];
+    let rows = u64::from(schema.entity(entity).rows);
+    let place = space.entities.iter().position(|&e| e == entity);
+    place.map_or(0, |place| rows.saturating_sub(space.missing[place]))
+}
+
+/// Most rows of an entity for which a condition can be true, where that is fewer than all;
+/// `rows_of` is the bound of another set.
+pub fn satisfying(
+    schema: &Schema,
+    condition: &Expr,
+    rows_of: &dyn Fn(NodeId) -> Option<u64>,
+) -> Option<u64> {
+    match &condition.kind {
+        Kind::InSet { id, set } => Some(rows_of(*set)?.saturating_mul(per_id(schema, id)?)),
+        Kind::Call { kernel, args } => match (kernel.name, &args[..]) {
+            ("eq", [a, b]) if b.level < Level::Row => per_id(schema, a),
+            ("eq", [a, b]) if a.level < Level::Row => per_id(schema, b),
+            ("in_list", [a, list]) => match &list.kind {
+                Kind::List(items) if list.level < Level::Row => {
+                    Some(per_id(schema, a)?.saturating_mul(items.len() as u64))
+                }
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Most rows for which an expression is one given id: the row itself, or a reference.
+fn per_id(schema: &Schema, id: &Expr) -> Option<u64> {
+    match &id.kind {
+        Kind::It => Some(1),
+        Kind::Visible { id, .. } => per_id(schema, id),
+        Kind::Read { entity, column, id } if id.kind == Kind::It => schema
+            .entity(*entity)
+            .references
+            .iter()
+            .find(|r| r.column == *column as usize)
+            .map(|r| u64::from(r.max_degree)),
+        _ => None,
+    }
+}
