@@ -92,6 +92,17 @@ impl Quantizer<'_> {
         out.set((0..self.stride()).map(code));
     }
 
+    /// What is made into the codes of a row: the values normalised (cosine) or centred (l2).
+    pub fn values(&self, vector: &[f32]) -> impl Iterator<Item = f64> {
+        let normaliser = self.normaliser(vector);
+        self.centred_values(vector).map(move |x| x * normaliser)
+    }
+
+    /// The values of a vector, less the mean under l2.
+    pub fn centred_values(&self, vector: &[f32]) -> impl Iterator<Item = f64> {
+        vector.iter().enumerate().map(|(d, &x)| self.centred(d, x))
+    }
+
     fn centred(&self, d: usize, x: f32) -> f64 {
         f64::from(x) - self.mean.get(d).map_or(0.0, |&mean| f64::from(mean))
     }

@@ -5,7 +5,7 @@ use super::fanout::{Contributions, Merge, merge, merged_score};
 use super::vectors::vectors_of;
 use super::walk::quantity;
 use super::{Exec, Op, Operator, Param, Rest, RunError, Score, ScoreKind, Shape, bounds};
-use crate::ann::{self, Hit, Query, Scratch};
+use crate::ann::{self, Hit, Query};
 use crate::batch::Rows;
 use crate::catalog::schema::{Metric, Schema};
 use crate::diag::{Diagnostic, code};
@@ -13,7 +13,6 @@ use crate::expr::show::show;
 use crate::expr::{Expr, Facts, Frame, Scalar};
 use crate::store::Snapshot;
 use crate::types::{EntityId, Type};
-use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -347,12 +346,9 @@ impl Nn {
         searches: &[Search],
         queries: &[Query],
     ) -> Result<Vec<Vec<Hit>>, RunError> {
-        let unrestricted = self.keep.is_empty() && exec.run.all_visible(self.to);
-        if unrestricted {
-            return Ok(match exec.vectors.graph(self.embedding, self.to) {
-                Some(graph) if !self.exact => walk_graph(graph, space, queries),
-                _ => ann::exact_search(space, queries, None),
-            });
+        let place = (self.embedding, self.to);
+        if self.keep.is_empty() && exec.run.all_visible(self.to) {
+            return Ok(exec.vectors.search(place, space, queries, None, self.exact));
         }
         let mut hits = Vec::with_capacity(queries.len());
         let mut start = 0;
@@ -364,11 +360,11 @@ impl Nn {
                     .take_while(|s| s.request == request)
                     .count();
             let allowed = self.allowed(exec, request as usize);
-            hits.extend(ann::exact_search(
-                space,
-                &queries[start..end],
-                Some(&allowed),
-            ));
+            let queries = &queries[start..end];
+            hits.extend(
+                exec.vectors
+                    .search(place, space, queries, Some(&allowed), self.exact),
+            );
             exec.check("nn", 0)?;
             start = end;
         }
@@ -398,25 +394,6 @@ impl Nn {
         }
         bits
     }
-}
-
-/// Walks the graph for every query; each thread keeps its own scratch space.
-fn walk_graph(graph: &ann::Graph, space: &ann::Vectors, queries: &[Query]) -> Vec<Vec<Hit>> {
-    let search = |scratch: &mut Scratch, query: &Query| {
-        let mut hits = Vec::with_capacity(query.k);
-        graph.search(
-            space,
-            query,
-            ann::Graph::default_ef(query.k),
-            scratch,
-            &mut hits,
-        );
-        hits
-    };
-    queries
-        .par_iter()
-        .map_init(Scratch::default, search)
-        .collect()
 }
 
 fn contributions(input: &Rows, found: &Found) -> Contributions {

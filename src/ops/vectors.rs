@@ -1,10 +1,14 @@
-//! The vector indexes of a snapshot: a graph per embedding and entity, where a scan would be slow.
+//! The vector indexes of a snapshot: per embedding and entity the codes of a small table, or the graph
+//! of a large one.
 
-use crate::ann::{self, Graph, GraphParams};
+use crate::ann::{self, Flat, FlatScratch, Graph, GraphParams, Hit, Query, Scratch};
 use crate::catalog::schema::Metric;
 use crate::store::{Blob, DataError, Progress, Snapshot};
 use crate::types::EntityId;
+use rayon::prelude::*;
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::OnceLock;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Opened indexes, by embedding and entity.
@@ -13,10 +17,21 @@ pub struct Vectors {
     indexes: HashMap<(u32, EntityId), Index>,
 }
 
-struct Index {
-    /// Borrows from `_image`, and is dropped before it.
-    graph: Graph<'static>,
-    _image: Blob,
+enum Index {
+    /// Made when it is first searched.
+    Flat(OnceLock<Flat>),
+    Graph {
+        /// Borrows from `_image`, and is dropped before it.
+        graph: Graph<'static>,
+        _image: Blob,
+    },
+}
+
+/// Queries of a task: enough to share a pass over the codes of a small table.
+const TASK: usize = 24;
+
+thread_local! {
+    static SCRATCH: RefCell<(Scratch, FlatScratch)> = RefCell::default();
 }
 
 impl Vectors {
@@ -29,23 +44,62 @@ impl Vectors {
                 let Some(vectors) = vectors_of(snapshot, number, entity) else {
                     continue;
                 };
-                if !ann::prefers_exact(vectors.len()) {
-                    indexes.insert(
-                        (number, entity),
-                        open(snapshot, (number, entity), &vectors, progress)?,
-                    );
-                }
+                let key = (number, entity);
+                let index = if ann::prefers_flat(vectors.len()) {
+                    Index::Flat(OnceLock::new())
+                } else {
+                    open(snapshot, key, &vectors, progress)?
+                };
+                indexes.insert(key, index);
             }
         }
         Ok(Vectors { indexes })
     }
 
-    /// The graph over the vectors of an entity; none where they are few enough to scan.
-    pub fn graph(&self, embedding: u32, entity: EntityId) -> Option<&Graph<'static>> {
-        self.indexes
-            .get(&(embedding, entity))
-            .map(|index| &index.graph)
+    /// The nearest rows of each query among those that `allow` has (none: all), in `space`, the vectors
+    /// of `entity`. They are the true ones if `exact`, and for small tables in any case.
+    pub fn search(
+        &self,
+        (embedding, entity): (u32, EntityId),
+        space: &ann::Vectors,
+        queries: &[Query],
+        allow: Option<&[u64]>,
+        exact: bool,
+    ) -> Vec<Vec<Hit>> {
+        match self.indexes.get(&(embedding, entity)) {
+            Some(Index::Flat(flat)) => {
+                let flat = flat.get_or_init(|| Flat::new(space));
+                in_tasks(queries, |queries, (_, scratch)| {
+                    flat.search(space, queries, allow, scratch)
+                })
+            }
+            Some(Index::Graph { graph, .. }) if !exact && allow.is_none() => {
+                in_tasks(queries, |queries, (scratch, _)| {
+                    let walk = |query| walk(graph, space, query, scratch);
+                    queries.iter().map(walk).collect()
+                })
+            }
+            _ => ann::exact_search(space, queries, allow),
+        }
     }
+}
+
+/// Runs parts of the queries, each thread with scratch space that it keeps.
+fn in_tasks(
+    queries: &[Query],
+    search: impl Fn(&[Query], &mut (Scratch, FlatScratch)) -> Vec<Vec<Hit>> + Sync,
+) -> Vec<Vec<Hit>> {
+    let one = |queries: &[Query]| SCRATCH.with_borrow_mut(|scratch| search(queries, scratch));
+    if queries.len() <= TASK {
+        return one(queries);
+    }
+    queries.par_chunks(TASK).flat_map_iter(one).collect()
+}
+
+fn walk(graph: &Graph, space: &ann::Vectors, query: &Query, scratch: &mut Scratch) -> Vec<Hit> {
+    let mut hits = Vec::with_capacity(query.k);
+    graph.search(space, query, Graph::default_ef(query.k), scratch, &mut hits);
+    hits
 }
 
 fn open(
@@ -83,7 +137,7 @@ fn open(
         );
         error.help("delete it; it is made anew when it is needed")
     })?;
-    Ok(Index {
+    Ok(Index::Graph {
         graph,
         _image: image,
     })

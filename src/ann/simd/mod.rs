@@ -1,15 +1,17 @@
 //! CPU levels, and the kernels that are written for each.
 //!
-//! Two kernels only: [`dots`], dot products of an 8-bit query with 8-bit rows (integers, so every level
-//! gives the same numbers), and [`Tile::survivors`], the part of the exact scan that rejects rows by a
+//! Three kernels only: [`dots`], dot products of an 8-bit query with 8-bit rows, and [`block_dots`], those
+//! of several queries with all rows (integers, so every level gives the same numbers), and [`Tile::survivors`], the part of the exact scan that rejects rows by a
 //! 32-bit product or distance (levels may differ in the last bits, which the error bound of `exact` covers).
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
+mod blocks;
 mod products;
 mod tile;
 
+pub(super) use blocks::{GROUP, Line, ROWS, block_dots};
 pub(super) use products::{CodedQuery, Codes, LINE, dots};
 pub(super) use tile::{BLOCK, MAX_BLOCKS, Measure, Panel, TILE, Tile, square};
 
