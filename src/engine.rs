@@ -230,8 +230,8 @@ impl Engine {
         )?;
         let run = Run {
             snapshot,
-            texts,
-            keys,
+            texts: &texts,
+            keys: &keys,
             now: bound.now,
             viewers: bound.viewers,
             params: bound.params,

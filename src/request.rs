@@ -179,8 +179,8 @@ fn constant(expr: &crate::expr::Expr, snapshot: &Snapshot) -> Column {
     let nothing = Results::new(0);
     let run = Run {
         snapshot,
-        texts: Texts::new(snapshot),
-        keys: Keys::new(snapshot),
+        texts: &Texts::new(snapshot),
+        keys: &Keys::new(snapshot),
         now: vec![0],
         viewers: vec![NULL_CODE],
         params: Vec::new(),

@@ -62,6 +62,17 @@ impl Rows {
         }
     }
 
+    /// The rows of some requests.
+    pub fn of_requests(&self, requests: &[u32]) -> Rows {
+        let mut offsets = vec![0];
+        let mut places = Vec::new();
+        for &request in requests {
+            places.extend(self.range(request as usize).map(|i| i as u32));
+            offsets.push(places.len() as u32);
+        }
+        self.select(offsets, &places)
+    }
+
     /// The rows for which `keep` is 1, in their order.
     pub fn retain(&self, keep: &[u8]) -> Rows {
         let mut offsets = Vec::with_capacity(self.offsets.len());

@@ -6,7 +6,7 @@ use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::ir::{EdgeExpr, Level, Scalar};
 use crate::expr::{Expr, NodeId};
-use crate::ops::bind::{Case, RestArg};
+use crate::ops::bind::{Case, RestArg, SetArg};
 use crate::ops::shape::BoundColumn;
 use crate::ops::{Bind, Choice, Graph, Model, Operator, Quantity, Rest, Role, Shape};
 use crate::source::Span;
@@ -75,7 +75,7 @@ impl<'c, 'a> Binder<'c, 'a> {
             Some(param) => {
                 self.args.insert(param.name, arg);
             }
-            None if operator.rest == Rest::Any => self.rest.push(arg),
+            None if operator.rest != Rest::None => self.rest.push(arg),
             None => self.stray(operator, arg),
         }
     }
@@ -507,6 +507,28 @@ impl<'a> Bind for Binder<'_, 'a> {
             });
         }
         self.ok.then_some(bound)
+    }
+
+    fn set(&mut self, param: &str, role: Role) -> Option<Option<NodeId>> {
+        match self.arg(param) {
+            None => Some(None),
+            Some(expr) => self.checker.set(expr, self.env, role).map(Some),
+        }
+    }
+
+    fn branches(&mut self, weighted: bool) -> Option<Vec<SetArg>> {
+        let rest = std::mem::take(&mut self.rest);
+        if rest.is_empty() && self.input.is_none() {
+            let help = format!("write `{}(a, b)`", self.name.text);
+            self.missing("candidate sets", &help);
+            return None;
+        }
+        self.checker
+            .branches(self.input, &rest, weighted, self.env, self.role)
+    }
+
+    fn joined(&mut self, sets: &[(NodeId, Span)]) -> Option<Shape> {
+        self.checker.joined(sets, self.name.span)
     }
 
     fn better_key(&self, param: &str) -> Option<String> {

@@ -172,6 +172,8 @@ impl<'a> Checker<'a> {
         match name {
             "it" => return Some(row.base.clone()),
             "score" if row.scored => return Some(Expr::new(Kind::Score, Type::Float)),
+            // rows that no `combine` has made come from no branch
+            "branch" if row.scored => return Some(Expr::constant(Scalar::Null, Type::String)),
             "position" if row.scored => return Some(Expr::new(Kind::Position, Type::Int)),
             _ => {}
         }

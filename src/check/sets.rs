@@ -1,16 +1,19 @@
 //! Candidate sets: sources, operators, definitions, set arithmetic.
 
 use super::binder::Binder;
-use super::env::{Env, Local};
+use super::env::{Env, Local, Scope};
 use super::modules::Kind;
 use super::rows::conjuncts;
 use super::setness::block_names;
-use super::{Checker, address};
+use super::{Checker, address, bare_name};
 use crate::diag::{Diagnostic, code, suggest};
+use crate::expr::ir::Scalar;
 use crate::expr::{Expr, NodeId};
-use crate::ops::{self, Bound, Operator, Role};
+use crate::ops::bind::SetArg;
+use crate::ops::{self, Bound, Operator, Rest, Role, Shape};
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, BinaryOp, ExprKind, ItemKind, Name, Statement};
+use crate::types::Type;
 
 impl<'a> Checker<'a> {
     /// The node of a candidate set. The same expression in the same place and role is read once.
@@ -33,6 +36,16 @@ impl<'a> Checker<'a> {
                 args,
             } => self.set_method(receiver, name, args, env, role),
             ExprKind::Call { callee, args } => self.set_call(callee, args, expr.span, env, role),
+            ExprKind::Binary {
+                op: BinaryOp::Mul,
+                right,
+                ..
+            } if self.is_set(right, env) => {
+                let message = "a weight stands only before a branch of `combine`";
+                let help = "write `combine(0.7 * a, 0.3 * b)`, or change the scores: `a.score(0.7 * score)`";
+                self.report(Diagnostic::new(code::E0312, expr.span, message).help(help));
+                None
+            }
             ExprKind::Binary { op, left, right } => {
                 self.set_binary(*op, left, right, expr.span, env, role)
             }
@@ -40,11 +53,11 @@ impl<'a> Checker<'a> {
                 let (result, env) = self.block_env(block, env)?;
                 self.set(result, &env, role)
             }
-            ExprKind::If { condition, .. } => {
-                let message = "a conditional between candidate sets is not supported";
-                self.report(Diagnostic::new(code::E0312, condition.span, message));
-                None
-            }
+            ExprKind::If {
+                then,
+                condition,
+                otherwise,
+            } => self.set_if(then, condition, otherwise, expr.span, env, role),
             ExprKind::Error => None,
             _ => {
                 self.not_a_set(expr.span);
@@ -148,7 +161,7 @@ impl<'a> Checker<'a> {
     ) -> Option<NodeId> {
         let input = self.set(receiver, env, role)?;
         if let Some(operator) = ops::find(&name.text) {
-            if operator.source {
+            if operator.source && operator.rest != Rest::Sets {
                 let message = format!("`{}` is a source: it follows nothing", name.text);
                 let help = format!("write `{}(...)` without a set before it", name.text);
                 self.report(Diagnostic::new(code::E0312, name.span, message).help(help));
@@ -321,39 +334,151 @@ impl<'a> Checker<'a> {
         let a = self.set(left, env, role);
         let b = self.set(right, env, right_role);
         let (a, b) = (a?, b?);
-        let (x, y) = (self.graph.shape(a).entity, self.graph.shape(b).entity);
-        if x != y {
-            let (x, y) = (self.entity_name(x), self.entity_name(y));
-            let message = format!("a set of `{x}` and a set of `{y}` cannot be combined");
-            self.report(
-                Diagnostic::new(code::E0308, span, message)
-                    .label(left.span, format!("this is a set of `{x}`"))
-                    .label(right.span, format!("this is a set of `{y}`"))
-                    .help("walk from one entity to the other first"),
-            );
-            return None;
-        }
+        let parts = [(a, left.span), (b, right.span)];
         let bound = match op {
-            BinaryOp::Union => match ops::union(&self.graph, a, b) {
-                Ok(bound) => bound,
-                Err(columns) => {
-                    let (x, y) = *columns;
-                    let (tx, ty) = (self.type_name(&x.ty), self.type_name(&y.ty));
-                    let message = format!(
-                        "column `{}` is {tx} in one branch and {ty} in the other",
-                        x.name
-                    );
-                    self.report(
-                        Diagnostic::new(code::E0311, span, message)
-                            .help("give the two columns different names"),
-                    );
-                    return None;
+            BinaryOp::Union => {
+                let shape = self.joined(&parts, span)?;
+                ops::union(&self.graph, a, b, shape)
+            }
+            _ => {
+                self.one_entity(&parts, span)?;
+                if op == BinaryOp::Intersect {
+                    ops::intersection(&self.graph, a, b)
+                } else {
+                    ops::difference(&self.graph, a, b)
                 }
-            },
-            BinaryOp::Intersect => ops::intersection(&self.graph, a, b),
-            _ => ops::difference(&self.graph, a, b),
+            }
         };
         Some(self.add(bound, span))
+    }
+
+    /// `a if condition else b`.
+    fn set_if(
+        &mut self,
+        then: &'a ast::Expr,
+        condition: &'a ast::Expr,
+        otherwise: &'a ast::Expr,
+        span: Span,
+        env: &Env<'a>,
+        role: Role,
+    ) -> Option<NodeId> {
+        let condition = self.typed(condition, env, &Scope::request(), &Type::Bool);
+        let a = self.set(then, env, role);
+        let b = self.set(otherwise, env, role);
+        let (a, b) = (a?, b?);
+        let shape = self.joined(&[(a, then.span), (b, otherwise.span)], span)?;
+        if condition.is_error() {
+            return Some(a);
+        }
+        let bound = ops::choose(&self.graph, condition, a, b, shape);
+        Some(self.add(bound, span))
+    }
+
+    /// Reports sets of different entities.
+    fn one_entity(&mut self, sets: &[(NodeId, Span)], span: Span) -> Option<()> {
+        let entity = |this: &Self, set: NodeId| this.graph.shape(set).entity;
+        let (first, first_span) = *sets.first()?;
+        let x = entity(self, first);
+        let Some((other, other_span)) = sets.iter().find(|(set, _)| entity(self, *set) != x) else {
+            return Some(());
+        };
+        let (x, y) = (self.entity_name(x), self.entity_name(entity(self, *other)));
+        let message = format!("a set of `{x}` and a set of `{y}` cannot be combined");
+        self.report(
+            Diagnostic::new(code::E0308, span, message)
+                .label(first_span, format!("this is a set of `{x}`"))
+                .label(*other_span, format!("this is a set of `{y}`"))
+                .help("walk from one entity to the other first"),
+        );
+        None
+    }
+
+    /// The shape of rows that come from any of the sets; reports sets of different entities, and
+    /// a column that two of them bind with different types.
+    pub(super) fn joined(&mut self, sets: &[(NodeId, Span)], span: Span) -> Option<Shape> {
+        self.one_entity(sets, span)?;
+        let shapes: Vec<&Shape> = sets.iter().map(|(set, _)| self.graph.shape(*set)).collect();
+        match Shape::joined(&shapes) {
+            Ok(shape) => Some(shape),
+            Err(columns) => {
+                let (x, y) = *columns;
+                let (tx, ty) = (self.type_name(&x.ty), self.type_name(&y.ty));
+                let message = format!(
+                    "column `{}` is {tx} in one branch and {ty} in the other",
+                    x.name
+                );
+                let help = "give the two columns different names";
+                self.report(Diagnostic::new(code::E0311, span, message).help(help));
+                None
+            }
+        }
+    }
+
+    /// The arguments of an operator that combines sets. `first` is what it follows.
+    pub(super) fn branches(
+        &mut self,
+        first: Option<(&'a ast::Expr, NodeId)>,
+        args: &[&'a Arg],
+        weighted: bool,
+        env: &Env<'a>,
+        role: Role,
+    ) -> Option<Vec<SetArg>> {
+        let mut found: Vec<Option<SetArg>> = Vec::new();
+        if let Some((expr, set)) = first {
+            found.push(Some(SetArg {
+                name: branch_name(None, expr, 1),
+                set,
+                span: expr.span,
+                weight: Expr::constant(Scalar::F64(1.0), Type::Float),
+                weight_span: expr.span,
+            }));
+        }
+        for arg in args {
+            let number = found.len() + 1;
+            found.push(self.branch(arg, number, weighted, env, role));
+        }
+        found.into_iter().collect()
+    }
+
+    fn branch(
+        &mut self,
+        arg: &'a Arg,
+        number: usize,
+        weighted: bool,
+        env: &Env<'a>,
+        role: Role,
+    ) -> Option<SetArg> {
+        let (weight, set) = match &arg.value.kind {
+            ExprKind::Binary {
+                op: BinaryOp::Mul,
+                left,
+                right,
+            } if weighted && self.is_set(right, env) => (Some(&**left), &**right),
+            ExprKind::Binary {
+                op: BinaryOp::Mul,
+                left,
+                ..
+            } if weighted && self.is_set(left, env) => {
+                let message = "the weight of a branch stands before it";
+                let help = "write `0.7 * a`";
+                self.report(Diagnostic::new(code::E0312, arg.value.span, message).help(help));
+                return None;
+            }
+            _ => (None, &arg.value),
+        };
+        let node = self.set(set, env, role);
+        let weight_span = weight.map_or(set.span, |w| w.span);
+        let weight = match weight {
+            Some(weight) => self.typed(weight, env, &Scope::request(), &Type::Float),
+            None => Expr::constant(Scalar::F64(1.0), Type::Float),
+        };
+        Some(SetArg {
+            name: branch_name(arg.name.as_ref(), set, number),
+            set: node?,
+            span: set.span,
+            weight: (!weight.is_error()).then_some(weight)?,
+            weight_span,
+        })
     }
 
     /// The result of a block and the names that it is read with.
@@ -407,5 +532,14 @@ impl<'a> Checker<'a> {
             }
             _ => Some(vec![(None, self.set(expr, env, Role::Source)?)]),
         }
+    }
+}
+
+/// The name it was given, else that of its binding, else its number.
+fn branch_name(given: Option<&Name>, set: &ast::Expr, number: usize) -> String {
+    match (given, bare_name(set)) {
+        (Some(name), _) => name.text.clone(),
+        (None, Some(name)) => name.to_owned(),
+        (None, None) => format!("#{number}"),
     }
 }

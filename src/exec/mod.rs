@@ -1,47 +1,20 @@
 //! Running a plan: the nodes of a program in waves, each wave in parallel, for many requests.
 
+mod part;
+mod schedule;
 #[cfg(debug_assertions)]
 mod verify;
+
+pub use schedule::Schedule;
 
 use crate::batch::Rows;
 use crate::expr::NodeId;
 use crate::expr::eval::Sets;
 use crate::ops::{Exec, Graph, RunError};
 use rayon::prelude::*;
+use schedule::Masks;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
-
-/// Nodes in the order in which they run: those of one wave need only earlier waves.
-#[derive(Clone, Debug, Default)]
-pub struct Schedule {
-    pub waves: Vec<Vec<NodeId>>,
-}
-
-impl Schedule {
-    /// The waves of the nodes that the results need.
-    pub fn new(graph: &Graph, results: &[NodeId]) -> Schedule {
-        let mut level = vec![0usize; graph.len()];
-        let mut waves: Vec<Vec<NodeId>> = Vec::new();
-        for id in graph.reachable(results) {
-            let node = graph.get(id);
-            let wave = node
-                .needs()
-                .iter()
-                .map(|n| level[n.0 as usize] + 1)
-                .max()
-                .unwrap_or(0);
-            level[id.0 as usize] = wave;
-            waves.resize_with(waves.len().max(wave + 1), Vec::new);
-            waves[wave].push(id);
-        }
-        Schedule { waves }
-    }
-
-    /// All nodes, in an order that can be run.
-    pub fn nodes(&self) -> impl Iterator<Item = NodeId> {
-        self.waves.iter().flatten().copied()
-    }
-}
 
 /// The rows of the nodes that have run.
 pub struct Results {
@@ -55,6 +28,19 @@ impl Results {
             rows: (0..nodes).map(|_| OnceLock::new()).collect(),
             nothing: Rows::empty(0),
         }
+    }
+
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether the node has run.
+    fn has(&self, node: NodeId) -> bool {
+        self.rows[node.0 as usize].get().is_some()
+    }
+
+    fn take(&mut self, node: NodeId) -> Rows {
+        self.rows[node.0 as usize].take().unwrap_or_default()
     }
 }
 
@@ -82,11 +68,15 @@ pub fn run(
 ) -> Result<Vec<Timing>, RunError> {
     let mut timings = Vec::new();
     let mut memory = 0;
+    let mut masks = Masks::new(graph, schedule);
     for wave in &schedule.waves {
-        let one = |&id: &NodeId| run_node(graph, id, exec, results);
+        let wanted = masks.of_wave(wave, exec, results);
+        let one = |(&id, mask): (&NodeId, &Option<Vec<bool>>)| {
+            run_node(graph, schedule, id, exec, results, mask.as_deref())
+        };
         let ran: Vec<Result<Timing, RunError>> = match &wave[..] {
-            [single] => vec![one(single)],
-            many => many.par_iter().map(one).collect(),
+            [single] => vec![one((single, &wanted[0]))],
+            many => many.par_iter().zip(&wanted).map(one).collect(),
         };
         for timing in ran {
             let timing = timing?;
@@ -98,15 +88,22 @@ pub fn run(
     Ok(timings)
 }
 
-fn run_node(graph: &Graph, id: NodeId, exec: &Exec, results: &Results) -> Result<Timing, RunError> {
+fn run_node(
+    graph: &Graph,
+    schedule: &Schedule,
+    id: NodeId,
+    exec: &Exec,
+    results: &Results,
+    mask: Option<&[bool]>,
+) -> Result<Timing, RunError> {
     let node = graph.get(id);
     let started = Instant::now();
-    let inputs: Vec<&Rows> = node
-        .inputs
-        .iter()
-        .map(|&input| results.rows(input))
-        .collect();
-    let rows = node.op.run(exec, &inputs)?;
+    let rows = match mask {
+        None => run_op(graph, schedule, id, exec, results)?,
+        Some(mask) => part::run_masked(node, exec, results, mask, |exec, sets| {
+            run_op(graph, schedule, id, exec, sets)
+        })?,
+    };
     #[cfg(debug_assertions)]
     verify::verify(node, &rows, exec.run.snapshot.schema());
     let most = (0..rows.requests())
@@ -122,6 +119,24 @@ fn run_node(graph: &Graph, id: NodeId, exec: &Exec, results: &Results) -> Result
     // a node runs once, so the place is free
     let _ = results.rows[id.0 as usize].set(rows);
     Ok(timing)
+}
+
+/// The rows of a node over the rows of its inputs.
+fn run_op(
+    graph: &Graph,
+    schedule: &Schedule,
+    id: NodeId,
+    exec: &Exec,
+    sets: &dyn Sets,
+) -> Result<Rows, RunError> {
+    let node = graph.get(id);
+    let mut inputs: Vec<&Rows> = node.inputs.iter().map(|&input| sets.rows(input)).collect();
+    let (Some(root), Some(inner)) = (node.op.nested(), schedule.nested(id)) else {
+        return node.op.run(exec, &inputs);
+    };
+    let nested = part::run_as_viewers(graph, inner, root, exec, inputs[0])?;
+    inputs.push(&nested);
+    node.op.run(exec, &inputs)
 }
 
 fn check_memory(exec: &Exec, bytes: u64) -> Result<(), RunError> {

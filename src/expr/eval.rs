@@ -22,8 +22,8 @@ pub trait Sets: Sync {
 /// What all evaluations of one run share.
 pub struct Run<'a> {
     pub snapshot: &'a Snapshot,
-    pub texts: Texts<'a>,
-    pub keys: Keys<'a>,
+    pub texts: &'a Texts<'a>,
+    pub keys: &'a Keys<'a>,
     /// Of each request: its time, its viewer's id, its parameters by slot.
     pub now: Vec<i64>,
     pub viewers: Vec<u32>,
@@ -196,7 +196,7 @@ impl<'a> Frame<'a> {
                 (kernel.run)(
                     &Call {
                         n: self.n,
-                        texts: &self.run.texts,
+                        texts: self.run.texts,
                     },
                     &args,
                 )

@@ -102,6 +102,18 @@ pub struct RestArg {
     pub expr: Expr,
 }
 
+/// A candidate set among the arguments of an operator that takes any number of them.
+#[derive(Clone, Debug)]
+pub struct SetArg {
+    /// The name it was given, else that of its binding, else `#1`, `#2`, ...
+    pub name: String,
+    pub set: NodeId,
+    pub span: Span,
+    /// A number per request; 1 if none was written.
+    pub weight: Expr,
+    pub weight_span: Span,
+}
+
 /// A bound operator, its inputs and its shape.
 pub struct Bound {
     pub op: Arc<dyn Op>,
@@ -152,6 +164,12 @@ pub trait Bind {
     fn conditions(&mut self, shape: &Shape) -> Option<Vec<Expr>>;
     /// The arguments of `let` and `select`: later ones see the names of earlier ones.
     fn bindings(&mut self, shape: &Shape) -> Option<Vec<RestArg>>;
+    /// A further candidate set; `None` inside if it was not given.
+    fn set(&mut self, param: &str, role: Role) -> Option<Option<NodeId>>;
+    /// The arguments of an operator that combines sets, with weights or without.
+    fn branches(&mut self, weighted: bool) -> Option<Vec<SetArg>>;
+    /// The shape of rows that come from any of the sets; reports sets that do not go together.
+    fn joined(&mut self, sets: &[(NodeId, Span)]) -> Option<Shape>;
     /// A help line for a key, given as `param`, that has one value per request.
     fn better_key(&self, param: &str) -> Option<String>;
 }

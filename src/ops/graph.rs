@@ -2,7 +2,7 @@
 //! because adding a node that is there already gives the one that is there.
 
 use super::{Op, Shape};
-use crate::expr::NodeId;
+use crate::expr::{Expr, NodeId};
 use crate::source::Span;
 use crate::store::Snapshot;
 use std::collections::HashMap;
@@ -22,10 +22,13 @@ impl Node {
     /// All nodes that have to run before: inputs, and sets that expressions read.
     pub fn needs(&self) -> Vec<NodeId> {
         let mut needs = self.inputs.clone();
-        for expr in self.op.exprs() {
-            needs.extend(expr.sets());
-        }
+        needs.extend(self.reads());
         needs
+    }
+
+    /// The sets that its expressions read.
+    pub fn reads(&self) -> Vec<NodeId> {
+        self.op.exprs().into_iter().flat_map(Expr::sets).collect()
     }
 }
 

@@ -11,10 +11,14 @@ pub mod graph;
 pub mod shape;
 pub mod vectors;
 
+mod choose;
 mod columns;
+mod combine;
 mod diversify;
+mod fallback;
 mod filter;
 mod group;
+mod join;
 mod nn;
 mod rank;
 mod score;
@@ -29,7 +33,7 @@ pub use shape::{BoundColumn, Score, ScoreKind, Shape};
 
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
-use crate::expr::{Expr, Run};
+use crate::expr::{Expr, NodeId, Run};
 use crate::store::Snapshot;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -52,6 +56,8 @@ pub enum Rest {
     None,
     /// Any number of positional and of named expressions (`filter`, `let`, `select`).
     Any,
+    /// Any number of candidate sets (`combine`, `fallback`). One that it follows is the first.
+    Sets,
 }
 
 /// The declaration of an operator.
@@ -76,7 +82,7 @@ impl Operator {
             .iter()
             .map(|p| format!("{}: {}", p.name, p.ty))
             .collect();
-        if self.rest == Rest::Any {
+        if self.rest != Rest::None {
             parts.push("...".to_owned());
         }
         format!("{}({})", self.name, parts.join(", "))
@@ -96,6 +102,8 @@ pub const OPERATORS: &[&Operator] = &[
     &score::SCORE,
     &rank::RANK,
     &diversify::DIVERSIFY_BY,
+    &combine::COMBINE,
+    &fallback::FALLBACK,
 ];
 
 /// The operator of that name.
@@ -103,6 +111,7 @@ pub fn find(name: &str) -> Option<&'static Operator> {
     OPERATORS.iter().find(|op| op.name == name).copied()
 }
 
+pub use choose::choose;
 pub use filter::filter;
 pub use sets::{difference, intersection, union};
 pub use sources::{everything, viewer};
@@ -145,6 +154,23 @@ pub trait Op: fmt::Debug + Send + Sync {
     /// Most contributions that a request can make here, over inputs of these bounds: what a
     /// fan-out merges into its rows. None for operators that merge nothing.
     fn contributions(&self, _snapshot: &Snapshot, _inputs: &[&Shape]) -> Option<u64> {
+        None
+    }
+
+    /// An input that only some requests need: how many of the inputs before it, beside the sets
+    /// that its expressions read, decide for which. None: it is needed anyway.
+    fn gate(&self, _input: usize) -> Option<usize> {
+        None
+    }
+
+    /// The requests that need a gated input, given the inputs that decide.
+    fn wants(&self, exec: &Exec, _input: usize, _earlier: &[&Rows]) -> Vec<bool> {
+        vec![true; exec.run.requests()]
+    }
+
+    /// A set that is evaluated once for each row of the first input, with that row as the viewer.
+    /// Its rows, one request per row, come as a further input of `run`.
+    fn nested(&self) -> Option<NodeId> {
         None
     }
 
@@ -228,6 +254,21 @@ impl<'a> Exec<'a> {
             .lock()
             .unwrap_or_else(|e| e.into_inner())
             .insert((request, message));
+    }
+
+    /// The same limits for another run, with warnings of its own.
+    pub fn within<'b>(&self, run: &'b Run<'b>) -> Exec<'b>
+    where
+        'a: 'b,
+    {
+        Exec::new(run, self.vectors, self.limits)
+    }
+
+    /// Takes over the warnings of a run whose requests are those of this one at `requests`.
+    pub fn take_warnings(&self, from: Exec, requests: &[u32]) {
+        for (request, message) in from.warnings() {
+            self.warn(requests[request] as usize, message);
+        }
     }
 
     /// What was noted, by request.

@@ -1,13 +1,13 @@
 //! `a | b`, `a & b`, `a - b`.
 
 use super::bind::Bound;
-use super::shape::{BoundColumn, Shape};
+use super::join::Join;
+use super::shape::Shape;
 use super::{Effect, Exec, Graph, Op, RunError};
-use crate::batch::{Column, Rows, by_score};
+use crate::batch::{Rows, by_score};
 use crate::catalog::schema::Schema;
-use crate::expr::value::Val;
 use crate::expr::{Expr, NodeId};
-use crate::types::{NULL_CODE, Type};
+use crate::types::NULL_CODE;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -68,33 +68,19 @@ impl Op for Member {
     }
 }
 
-/// `a | b`: rows of both; one that is in both has the larger score. Both must be of one entity.
-/// The error is a column that both bind with different types.
-pub fn union(
-    graph: &Graph,
-    a: NodeId,
-    b: NodeId,
-) -> Result<Bound, Box<(BoundColumn, BoundColumn)>> {
-    let (left, right) = (graph.shape(a), graph.shape(b));
-    let shape = Shape::joined(&[left, right])?;
-    let columns = &shape.columns;
-    let place = |shape: &Shape| columns.iter().map(|c| shape.find(&c.name)).collect();
-    let op = Union {
-        places: [place(left), place(right)],
-        types: columns.iter().map(|c| c.ty.clone()).collect(),
-    };
-    Ok(Bound {
-        op: Arc::new(op),
+/// `a | b`: rows of both; one that is in both has the larger score. `shape` is the joined shape.
+pub fn union(graph: &Graph, a: NodeId, b: NodeId, shape: Shape) -> Bound {
+    let join = Join::new(&shape, &[graph.shape(a), graph.shape(b)]);
+    Bound {
+        op: Arc::new(Union { join }),
         inputs: vec![a, b],
         shape,
-    })
+    }
 }
 
 #[derive(Debug)]
 struct Union {
-    /// Of each input: where it has each column, if it has it.
-    places: [Vec<Option<usize>>; 2],
-    types: Vec<Type>,
+    join: Join,
 }
 
 impl Op for Union {
@@ -126,21 +112,8 @@ impl Op for Union {
             places.extend(rows.iter().map(|r| r.place));
             union.offsets.push(union.ids.len() as u32);
         }
-        union.columns = (0..self.types.len())
-            .map(|c| self.column(c, a, b, &places))
-            .collect();
+        union.columns = self.join.gather(inputs, &places);
         Ok(union)
-    }
-}
-
-impl Union {
-    fn column(&self, c: usize, a: &Rows, b: &Rows, places: &[u32]) -> Column {
-        let side = |rows: &Rows, place: Option<usize>| match place {
-            Some(place) => rows.columns[place].clone(),
-            None => Val::null(&self.types[c]).into_column(rows.len()),
-        };
-        let both = [side(a, self.places[0][c]), side(b, self.places[1][c])];
-        Column::concat(&both).gather(places)
     }
 }
 

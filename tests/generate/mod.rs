@@ -4,6 +4,7 @@
 //! so that ties, nulls, parallel links and empty sets are common. Programs ([`programs`]) are made
 //! by type, from the result down; each is a text that the checker must accept.
 
+mod combined;
 pub mod exprs;
 mod fanouts;
 pub mod programs;

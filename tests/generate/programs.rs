@@ -190,6 +190,7 @@ impl Maker<'_> {
         match self.rng.below(12) {
             0..4 => self.fan_out(entity, depth - 1),
             4 => self.algebra(entity, depth - 1),
+            5 => self.combined(entity, depth - 1),
             _ => {
                 let made = self.set(entity, depth - 1);
                 self.operator(made)
@@ -401,7 +402,7 @@ impl Made {
 }
 
 /// The columns of two sets, each once.
-fn union(mut a: Vec<(String, Ty)>, b: Vec<(String, Ty)>) -> Vec<(String, Ty)> {
+pub fn union(mut a: Vec<(String, Ty)>, b: Vec<(String, Ty)>) -> Vec<(String, Ty)> {
     a.extend(b);
     a.sort_by(|x, y| x.0.cmp(&y.0));
     a.dedup();

@@ -13,6 +13,10 @@ pub struct Args<'a> {
 
 impl<'a> Args<'a> {
     pub fn new(args: &'a [Arg], names: &[&'static str]) -> Args<'a> {
+        Args::of(args.iter().collect(), names)
+    }
+
+    pub fn of(args: Vec<&'a Arg>, names: &[&'static str]) -> Args<'a> {
         let place = |(i, arg): (usize, &'a Arg)| {
             let name = match &arg.name {
                 Some(name) => names.iter().find(|n| **n == name.text),
@@ -24,7 +28,7 @@ impl<'a> Args<'a> {
             )
         };
         Args {
-            given: args.iter().enumerate().map(place).collect(),
+            given: args.into_iter().enumerate().map(place).collect(),
         }
     }
 

@@ -198,7 +198,7 @@ impl<'a> Interp<'a> {
             "it" => row.map(|r| Value::Id(r.entity, r.row.id)),
             "score" => row.map(|r| maybe_float(r.row.score)),
             "position" => row.map(|r| r.position.map_or(Value::Null, |p| Value::Int(p as i64))),
-            "branch" => row.map(|r| r.row.branch.clone().map_or(Value::Null, Value::Str)),
+            "branch" => row.map(|r| r.column("branch").unwrap_or(Value::Null)),
             _ => None,
         }
     }

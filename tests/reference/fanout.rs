@@ -244,7 +244,6 @@ impl<'a> Interp<'a> {
                 id,
                 score: fold(method, &group),
                 columns: witness.columns.clone(),
-                branch: witness.branch.clone(),
             }
         };
         let rows = groups.into_iter().map(row).collect();

@@ -17,6 +17,7 @@ pub mod world;
 
 mod aggregates;
 mod args;
+mod combine;
 mod edges;
 mod expr;
 mod fanout;

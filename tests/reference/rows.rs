@@ -22,7 +22,6 @@ pub struct Row {
     pub score: Option<f64>,
     /// One per name of the set.
     pub columns: Vec<Value>,
-    pub branch: Option<String>,
 }
 
 impl Set {
@@ -38,7 +37,6 @@ impl Set {
             id,
             score,
             columns: Vec::new(),
-            branch: None,
         };
         Set {
             entity,
@@ -140,7 +138,6 @@ impl RowAt {
             id,
             score: None,
             columns: Vec::new(),
-            branch: None,
         };
         RowAt {
             entity,

@@ -1,0 +1,116 @@
+//! Runs within a run: a node for some of the requests, or a whole graph for other viewers.
+//!
+//! Both are the same thing, a batch of other requests: an operator never knows that it runs for a
+//! part, so its rows are those that it would give in any batch.
+
+use super::{Results, Schedule, run};
+use crate::batch::{Column, Rows};
+use crate::expr::eval::Sets;
+use crate::expr::value::Val;
+use crate::expr::{NodeId, Run};
+use crate::ops::{Exec, Graph, Node, RunError};
+use std::sync::OnceLock;
+
+/// Some requests of a run, and the rows of its nodes for them.
+struct Part<'a> {
+    results: &'a Results,
+    /// Ascending.
+    requests: &'a [u32],
+    rows: Vec<OnceLock<Rows>>,
+}
+
+impl Sets for Part<'_> {
+    fn rows(&self, node: NodeId) -> &Rows {
+        let part = || self.results.rows(node).of_requests(self.requests);
+        self.rows[node.0 as usize].get_or_init(part)
+    }
+}
+
+/// Runs a node for the requests of `mask`; the others get no rows.
+pub fn run_masked(
+    node: &Node,
+    exec: &Exec,
+    results: &Results,
+    mask: &[bool],
+    run_node: impl FnOnce(&Exec, &dyn Sets) -> Result<Rows, RunError>,
+) -> Result<Rows, RunError> {
+    let requests: Vec<u32> = (0..mask.len() as u32)
+        .filter(|&r| mask[r as usize])
+        .collect();
+    if requests.is_empty() {
+        return Ok(nothing(node, mask.len()));
+    }
+    let part = Part {
+        results,
+        requests: &requests,
+        rows: (0..results.len()).map(|_| OnceLock::new()).collect(),
+    };
+    let run = of_requests(exec.run, &requests, None, &part);
+    let inner = exec.within(&run);
+    let rows = run_node(&inner, &part)?;
+    exec.take_warnings(inner, &requests);
+    Ok(spread(rows, mask))
+}
+
+/// Runs the graph of `schedule` once for each row of `viewers`, with that row as the viewer, and
+/// gives the rows of `root`: one "request" per row.
+pub fn run_as_viewers(
+    graph: &Graph,
+    schedule: &Schedule,
+    root: NodeId,
+    exec: &Exec,
+    viewers: &Rows,
+) -> Result<Rows, RunError> {
+    let owners = viewers.owners();
+    let mut results = Results::new(graph.len());
+    if owners.is_empty() {
+        return Ok(nothing(graph.get(root), 0));
+    }
+    let run_as = of_requests(exec.run, &owners, Some(viewers.ids.clone()), &results);
+    let inner = exec.within(&run_as);
+    run(graph, schedule, &inner, &results)?;
+    exec.take_warnings(inner, &owners);
+    Ok(results.take(root))
+}
+
+/// The run of the requests at those places, perhaps with other viewers.
+fn of_requests<'b>(
+    run: &'b Run<'_>,
+    requests: &[u32],
+    viewers: Option<Vec<u32>>,
+    sets: &'b dyn Sets,
+) -> Run<'b> {
+    let at = |values: &[i64]| requests.iter().map(|&r| values[r as usize]).collect();
+    Run {
+        snapshot: run.snapshot,
+        texts: run.texts,
+        keys: run.keys,
+        now: at(&run.now),
+        viewers: viewers
+            .unwrap_or_else(|| requests.iter().map(|&r| run.viewers[r as usize]).collect()),
+        params: run.params.iter().map(|p| p.gather(requests)).collect(),
+        seeds: at(&run.seeds),
+        sets,
+    }
+}
+
+/// The rows of some requests as those of all.
+fn spread(rows: Rows, mask: &[bool]) -> Rows {
+    let mut offsets = Vec::with_capacity(mask.len() + 1);
+    let mut part = 0;
+    offsets.push(0);
+    for &wanted in mask {
+        part += usize::from(wanted);
+        offsets.push(rows.offsets[part]);
+    }
+    Rows { offsets, ..rows }
+}
+
+/// No rows for anyone, with the columns of the node.
+fn nothing(node: &Node, requests: usize) -> Rows {
+    let column = |ty| -> Column { Val::null(ty).into_column(0) };
+    Rows {
+        columns: node.shape.columns.iter().map(|c| column(&c.ty)).collect(),
+        ..Rows::empty(requests)
+    }
+}

@@ -1,0 +1,240 @@
+//! In which order nodes run, and for which requests.
+//!
+//! `a if cond else b` needs one of its sides, `fallback(a, b)` needs `b` only where `a` is short:
+//! their inputs are *gated* ([`Op::gate`](crate::ops::Op::gate)). A node that can be reached only
+//! through gates is lazy: it runs after what decides about it, for the requests that need it. A
+//! decision that is not known when a node has to run (because it needs the node itself) counts as
+//! yes; so a node may run for more requests than need it, never for fewer.
+
+use super::Results;
+use crate::expr::NodeId;
+use crate::expr::eval::Sets;
+use crate::ops::{Exec, Graph};
+use std::collections::HashMap;
+
+/// Nodes in the order in which they run: those of one wave need only earlier waves.
+#[derive(Clone, Debug, Default)]
+pub struct Schedule {
+    pub waves: Vec<Vec<NodeId>>,
+    results: Vec<NodeId>,
+    /// By node; empty if no node is lazy.
+    lazy: Vec<bool>,
+    /// What runs once for each row of a node, with that row as the viewer.
+    nested: Vec<(NodeId, Schedule)>,
+}
+
+impl Schedule {
+    /// The waves of the nodes that the results need.
+    pub fn new(graph: &Graph, results: &[NodeId]) -> Schedule {
+        let reachable = graph.reachable(results);
+        let mut schedule = Schedule {
+            results: results.to_vec(),
+            lazy: lazy(graph, &reachable, results),
+            ..Schedule::default()
+        };
+        let after = schedule.after(graph, &reachable);
+        schedule.waves = waves(graph, &reachable, &after);
+        for &id in &reachable {
+            if let Some(root) = graph.get(id).op.nested() {
+                schedule.nested.push((id, Schedule::new(graph, &[root])));
+            }
+        }
+        schedule
+    }
+
+    /// All nodes, in an order that can be run.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> {
+        self.waves.iter().flatten().copied()
+    }
+
+    /// What runs once for each row of the node's input.
+    pub fn nested(&self, node: NodeId) -> Option<&Schedule> {
+        let found = self.nested.iter().find(|(id, _)| *id == node);
+        found.map(|(_, schedule)| schedule)
+    }
+
+    /// Every nested schedule with the node that it belongs to.
+    pub fn all_nested(&self) -> impl Iterator<Item = (NodeId, &Schedule)> {
+        self.nested.iter().map(|(id, schedule)| (*id, schedule))
+    }
+
+    /// Whether the node runs only for requests that need it.
+    pub fn is_lazy(&self, node: NodeId) -> bool {
+        self.lazy.get(node.0 as usize).copied().unwrap_or(false)
+    }
+
+    /// Of each node, the nodes that decide whether it is needed, as far as they can run first.
+    fn after(&self, graph: &Graph, reachable: &[NodeId]) -> Vec<Vec<NodeId>> {
+        let mut after = vec![Vec::new(); graph.len()];
+        if self.lazy.is_empty() {
+            return after;
+        }
+        for &id in reachable {
+            for (i, &input) in graph.get(id).inputs.iter().enumerate() {
+                let Some(deciding) = deciding(graph, id, i) else {
+                    continue;
+                };
+                let before = reach(graph, &deciding, &after);
+                for gated in graph.reachable(&[input]) {
+                    if self.is_lazy(gated) && !before[gated.0 as usize] {
+                        after[gated.0 as usize].extend(&deciding);
+                    }
+                }
+            }
+        }
+        after
+    }
+}
+
+/// Which nodes are reached only through gates; empty if none is.
+fn lazy(graph: &Graph, reachable: &[NodeId], results: &[NodeId]) -> Vec<bool> {
+    let mut eager = vec![false; graph.len()];
+    let mut open = results.to_vec();
+    while let Some(id) = open.pop() {
+        if !std::mem::replace(&mut eager[id.0 as usize], true) {
+            open.extend(certain(graph, id));
+        }
+    }
+    if reachable.iter().all(|id| eager[id.0 as usize]) {
+        return Vec::new();
+    }
+    eager.iter().map(|eager| !eager).collect()
+}
+
+/// What a node needs whatever the data.
+fn certain(graph: &Graph, id: NodeId) -> Vec<NodeId> {
+    let node = graph.get(id);
+    let ungated = |(i, input): (usize, &NodeId)| node.op.gate(i).is_none().then_some(*input);
+    let mut needs: Vec<NodeId> = node.inputs.iter().enumerate().filter_map(ungated).collect();
+    needs.extend(node.reads());
+    needs
+}
+
+/// The nodes that decide about an input; none if it is needed anyway.
+fn deciding(graph: &Graph, id: NodeId, input: usize) -> Option<Vec<NodeId>> {
+    let node = graph.get(id);
+    let mut deciding = node.inputs[..node.op.gate(input)?].to_vec();
+    deciding.extend(node.reads());
+    Some(deciding)
+}
+
+/// Everything that has to run before the nodes, and themselves.
+fn reach(graph: &Graph, nodes: &[NodeId], after: &[Vec<NodeId>]) -> Vec<bool> {
+    let mut reached = vec![false; graph.len()];
+    let mut open = nodes.to_vec();
+    while let Some(id) = open.pop() {
+        if !std::mem::replace(&mut reached[id.0 as usize], true) {
+            open.extend(graph.get(id).needs());
+            open.extend(&after[id.0 as usize]);
+        }
+    }
+    reached
+}
+
+fn waves(graph: &Graph, reachable: &[NodeId], after: &[Vec<NodeId>]) -> Vec<Vec<NodeId>> {
+    let mut level = vec![0usize; graph.len()];
+    let mut changed = true;
+    // numbers follow needs, so one pass is enough where nothing is lazy
+    while changed {
+        changed = false;
+        for &id in reachable {
+            let needs = graph.get(id).needs();
+            let before = needs.iter().chain(&after[id.0 as usize]);
+            let wave = before.map(|n| level[n.0 as usize] + 1).max().unwrap_or(0);
+            changed |= std::mem::replace(&mut level[id.0 as usize], wave) != wave;
+        }
+    }
+    let mut waves: Vec<Vec<NodeId>> = Vec::new();
+    for &id in reachable {
+        let wave = level[id.0 as usize];
+        waves.resize_with(waves.len().max(wave + 1), Vec::new);
+        waves[wave].push(id);
+    }
+    waves
+}
+
+/// Which requests need which node, as far as it is known.
+pub struct Masks<'a> {
+    graph: &'a Graph,
+    schedule: &'a Schedule,
+    /// By node and input: the requests for which it is needed.
+    decided: HashMap<(NodeId, usize), Vec<bool>>,
+}
+
+impl<'a> Masks<'a> {
+    pub fn new(graph: &'a Graph, schedule: &'a Schedule) -> Self {
+        Masks {
+            graph,
+            schedule,
+            decided: HashMap::new(),
+        }
+    }
+
+    /// The requests of every lazy node of a wave; none for a node that all requests need.
+    pub fn of_wave(
+        &mut self,
+        wave: &[NodeId],
+        exec: &Exec,
+        results: &Results,
+    ) -> Vec<Option<Vec<bool>>> {
+        if !wave.iter().any(|&id| self.schedule.is_lazy(id)) {
+            return vec![None; wave.len()];
+        }
+        let mut masks = self.masks(exec, results);
+        let mask = |&id: &NodeId| {
+            let mask = std::mem::take(&mut masks[id.0 as usize]);
+            (self.schedule.is_lazy(id) && mask.contains(&false)).then_some(mask)
+        };
+        wave.iter().map(mask).collect()
+    }
+
+    /// Top down: what a node's consumers need of it.
+    fn masks(&mut self, exec: &Exec, results: &Results) -> Vec<Vec<bool>> {
+        let requests = exec.run.requests();
+        let mut masks = vec![vec![false; requests]; self.graph.len()];
+        for id in &self.schedule.results {
+            masks[id.0 as usize].fill(true);
+        }
+        for id in self
+            .graph
+            .reachable(&self.schedule.results)
+            .into_iter()
+            .rev()
+        {
+            let mask = masks[id.0 as usize].clone();
+            let node = self.graph.get(id);
+            for (i, input) in node.inputs.iter().enumerate() {
+                let decision = self.decision(id, i, exec, results);
+                for (r, into) in masks[input.0 as usize].iter_mut().enumerate() {
+                    *into |= mask[r] && decision.is_none_or(|wanted| wanted[r]);
+                }
+            }
+            for set in node.reads() {
+                for (r, into) in masks[set.0 as usize].iter_mut().enumerate() {
+                    *into |= mask[r];
+                }
+            }
+        }
+        masks
+    }
+
+    /// For which requests the node needs the input; none if for all, or if that is not known yet.
+    fn decision(
+        &mut self,
+        id: NodeId,
+        input: usize,
+        exec: &Exec,
+        results: &Results,
+    ) -> Option<&Vec<bool>> {
+        let deciding = deciding(self.graph, id, input)?;
+        if !deciding.iter().all(|&n| results.has(n)) {
+            return None;
+        }
+        let node = self.graph.get(id);
+        Some(self.decided.entry((id, input)).or_insert_with(|| {
+            let earlier = node.inputs[..node.op.gate(input).unwrap_or(0)].iter();
+            let earlier: Vec<_> = earlier.map(|&n| results.rows(n)).collect();
+            node.op.wants(exec, input, &earlier)
+        }))
+    }
+}

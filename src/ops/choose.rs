@@ -1,0 +1,74 @@
+//! `a if condition else b` between candidate sets: each request runs the side that it takes.
+
+use super::bind::Bound;
+use super::join::{Join, Picked, bases};
+use super::{Exec, Graph, Op, RunError, Shape};
+use crate::batch::Rows;
+use crate::catalog::schema::Schema;
+use crate::expr::show::show;
+use crate::expr::{Expr, Frame, NodeId};
+use std::sync::Arc;
+
+/// `a if condition else b`; `shape` is the joined shape of both.
+pub fn choose(graph: &Graph, condition: Expr, a: NodeId, b: NodeId, mut shape: Shape) -> Bound {
+    let (left, right) = (graph.shape(a), graph.shape(b));
+    let join = Join::new(&shape, &[left, right]);
+    shape.bound = left.bound.zip(right.bound).map(|(a, b)| a.max(b));
+    if let (Some(asked), Some((a, b))) = (&mut shape.asked, left.asked.zip(right.asked)) {
+        asked.rows = a.rows.max(b.rows);
+    }
+    Bound {
+        op: Arc::new(Choose { condition, join }),
+        inputs: vec![a, b],
+        shape,
+    }
+}
+
+#[derive(Debug)]
+struct Choose {
+    condition: Expr,
+    join: Join,
+}
+
+impl Choose {
+    /// 1 where the first side is taken: a null condition takes the second.
+    fn conditions(&self, exec: &Exec) -> Vec<u8> {
+        Frame::requests(exec.run).condition(&self.condition)
+    }
+}
+
+impl Op for Choose {
+    fn name(&self) -> &'static str {
+        "if"
+    }
+
+    fn details(&self, schema: &Schema) -> String {
+        show(&self.condition, schema).to_string()
+    }
+
+    fn exprs(&self) -> Vec<&Expr> {
+        vec![&self.condition]
+    }
+
+    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+        let bases = bases(inputs);
+        let mut picked = Picked::default();
+        for (request, condition) in self.conditions(exec).into_iter().enumerate() {
+            let side = usize::from(condition != 1);
+            for row in inputs[side].range(request) {
+                picked.push(inputs[side], bases[side], row);
+            }
+            picked.end_request();
+        }
+        Ok(picked.rows(&self.join, inputs))
+    }
+
+    fn gate(&self, _: usize) -> Option<usize> {
+        Some(0)
+    }
+
+    fn wants(&self, exec: &Exec, input: usize, _: &[&Rows]) -> Vec<bool> {
+        let conditions = self.conditions(exec).into_iter();
+        conditions.map(|c| (c == 1) == (input == 0)).collect()
+    }
+}

@@ -1,0 +1,394 @@
+//! `combine`: one set from several, by weights and a method.
+//!
+//! A method works on one request: it is given the branches as slices ([`Branch`]) and says which
+//! rows come out, each with its score and the branch that contributed most ([`Placed`]). Columns
+//! come from the row of that branch.
+
+mod turns;
+mod weighted;
+
+use super::bind::{Bind, Bound, Case, Quantity};
+use super::join::{Join, Picked, bases};
+use super::shape::{BoundColumn, Score, ScoreKind};
+use super::walk::quantity;
+use super::{Exec, Op, Operator, Param, Rest, RunError, Shape};
+use crate::batch::{Column, Rows, by_score};
+use crate::catalog::schema::Schema;
+use crate::diag::{Diagnostic, code};
+use crate::expr::ir::Scalar;
+use crate::expr::show::show;
+use crate::expr::{Expr, Facts, Frame};
+use crate::types::Type;
+use std::sync::Arc;
+use weighted::Normalize;
+
+pub const COMBINE: Operator = Operator {
+    name: "combine",
+    source: true,
+    params: &[
+        Param {
+            name: "method",
+            ty: "weighted|rrf(k=60)|interleave|quota",
+            named: true,
+        },
+        Param {
+            name: "normalize",
+            ty: "minmax|zscore|rank|softmax|none",
+            named: true,
+        },
+        Param {
+            name: "take",
+            ty: "int?",
+            named: true,
+        },
+    ],
+    keeps_shape: false,
+    rest: Rest::Sets,
+    page: include_str!("../../../docs/operators/combine.md"),
+    bind,
+};
+
+const METHODS: [Case; 4] = [
+    Case::plain("weighted"),
+    Case {
+        name: "rrf",
+        params: &[("k", 0.0..=1e9)],
+    },
+    Case::plain("interleave"),
+    Case::plain("quota"),
+];
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Method {
+    Weighted(Normalize),
+    Rrf { k: f64 },
+    Interleave,
+    Quota,
+}
+
+impl Method {
+    fn name(self) -> &'static str {
+        match self {
+            Method::Weighted(_) => "weighted",
+            Method::Rrf { .. } => "rrf",
+            Method::Interleave => "interleave",
+            Method::Quota => "quota",
+        }
+    }
+}
+
+fn bind(b: &mut dyn Bind) -> Option<Bound> {
+    let branches = b.branches(true);
+    let method = method(b);
+    let take = b.count("take");
+    let (branches, method, take) = (branches?, method?, take?);
+    check_take(b, method, take.as_ref())?;
+    let mut ok = true;
+    for branch in &branches {
+        if let (Some(Scalar::F64(weight)), false) = (
+            branch.weight.as_const(),
+            matches!(method, Method::Weighted(_)),
+        ) && *weight < 0.0
+        {
+            negative_weight(b, branch.weight_span, method);
+            ok = false;
+        }
+    }
+    let joined = {
+        let sets: Vec<_> = branches
+            .iter()
+            .map(|branch| (branch.set, branch.span))
+            .collect();
+        b.joined(&sets)?
+    };
+    let inputs: Vec<_> = branches.iter().map(|branch| branch.set).collect();
+    let mut shape = joined.clone();
+    let names = BoundColumn::new("branch", Type::String).facts(Facts {
+        nullable: false,
+        ..Facts::UNKNOWN
+    });
+    let place = shape.bind(names);
+    let shapes: Vec<&Shape> = inputs.iter().map(|&set| b.graph().shape(set)).collect();
+    let join = Join::new(&joined, &shapes);
+    let parts: Vec<Part> = branches
+        .into_iter()
+        .map(|branch| Part {
+            name: branch.name,
+            weight: branch.weight,
+        })
+        .collect();
+    let shape = shape
+        .scored(score(method, &parts))
+        .cut(take.as_ref().and_then(Quantity::known));
+    let op = Combine {
+        parts,
+        method,
+        take,
+        join,
+        place,
+    };
+    ok.then(|| Bound {
+        op: Arc::new(op),
+        inputs,
+        shape,
+    })
+}
+
+/// The method and, for `weighted`, how scores are normalised.
+fn method(b: &mut dyn Bind) -> Option<Method> {
+    let method = b.choice("method", &METHODS);
+    let normalize = b.choice("normalize", &Normalize::CASES);
+    let (method, normalize) = (method?, normalize?);
+    let (case, k) = match &method {
+        Some(choice) => (choice.case, choice.numbers.first().copied().flatten()),
+        None => (0, None),
+    };
+    if case > 0 && normalize.is_some() {
+        let message = format!(
+            "`{}` reads no scores: there is nothing to normalise",
+            METHODS[case].name
+        );
+        let help = "leave `normalize` out, or use `method=weighted`";
+        b.report(Diagnostic::new(code::E0312, b.arg_span("normalize"), message).help(help));
+        return None;
+    }
+    Some(match case {
+        0 => {
+            Method::Weighted(normalize.map_or(Normalize::Minmax, |c| Normalize::from_case(c.case)))
+        }
+        1 => Method::Rrf {
+            k: k.unwrap_or(60.0),
+        },
+        2 => Method::Interleave,
+        _ => Method::Quota,
+    })
+}
+
+fn check_take(b: &mut dyn Bind, method: Method, take: Option<&Quantity>) -> Option<()> {
+    let (wrong, message) = match take {
+        None => (
+            (method == Method::Quota).then_some(code::E0303),
+            "`method=quota` shares out a number of rows, which `take` says",
+        ),
+        Some(Quantity::All) => (
+            (method == Method::Quota).then_some(code::E0601),
+            "`method=quota` cannot share out `all`",
+        ),
+        Some(Quantity::Number(0)) => (Some(code::E0601), "`take` 0 never gives a row"),
+        Some(_) => (None, ""),
+    };
+    let Some(wrong) = wrong else { return Some(()) };
+    let span = if take.is_some() {
+        b.arg_span("take")
+    } else {
+        b.arg_span("method")
+    };
+    b.report(Diagnostic::new(wrong, span, message).help("give a number: `take=50`"));
+    None
+}
+
+fn negative_weight(b: &mut dyn Bind, span: crate::source::Span, method: Method) {
+    let message = format!("a negative weight has no meaning for `{}`", method.name());
+    let help = "only `method=weighted` demotes by a negative weight; `a - b` leaves rows out";
+    b.report(Diagnostic::new(code::E0306, span, message).help(help));
+}
+
+/// What is known of the scores before they are computed.
+fn score(method: Method, parts: &[Part]) -> Score {
+    let weights: Option<Vec<f64>> = parts.iter().map(Part::constant).collect();
+    let facts = match (method, weights) {
+        (Method::Interleave | Method::Quota, _) => Facts::between(0.0, 1.0),
+        (Method::Rrf { .. }, _) => Facts::between(0.0, f64::INFINITY),
+        (Method::Weighted(Normalize::None), _) => Facts::UNKNOWN,
+        (Method::Weighted(Normalize::Zscore), _) | (_, None) => {
+            Facts::between(f64::NEG_INFINITY, f64::INFINITY)
+        }
+        (_, Some(weights)) => Facts::between(
+            weights.iter().map(|w| w.min(0.0)).sum(),
+            weights.iter().map(|w| w.max(0.0)).sum(),
+        ),
+    };
+    let kind = match method {
+        Method::Weighted(_) => ScoreKind::Value,
+        _ => ScoreKind::Position,
+    };
+    Score::new(kind, facts)
+}
+
+/// A branch as it was bound.
+#[derive(Debug)]
+struct Part {
+    name: String,
+    /// A number per request.
+    weight: Expr,
+}
+
+impl Part {
+    fn constant(&self) -> Option<f64> {
+        match self.weight.as_const() {
+            Some(Scalar::F64(weight)) => Some(*weight),
+            _ => None,
+        }
+    }
+}
+
+/// The rows of one branch for one request.
+#[derive(Clone, Copy)]
+struct Branch<'a> {
+    weight: f64,
+    ids: &'a [u32],
+    /// NaN is null.
+    scores: &'a [f64],
+}
+
+/// A row that comes out.
+struct Placed {
+    id: u32,
+    score: f64,
+    /// The branch that contributed most, and the row's place in it.
+    branch: u32,
+    row: u32,
+}
+
+#[derive(Debug)]
+struct Combine {
+    parts: Vec<Part>,
+    method: Method,
+    take: Option<Quantity>,
+    join: Join,
+    /// Where the column `branch` is.
+    place: usize,
+}
+
+impl Op for Combine {
+    fn name(&self) -> &'static str {
+        "combine"
+    }
+
+    fn details(&self, schema: &Schema) -> String {
+        let mut parts = self.shares(schema);
+        parts.push(match self.method {
+            Method::Rrf { k } => format!("method=rrf(k={k})"),
+            method => format!("method={}", method.name()),
+        });
+        if let Method::Weighted(normalize) = self.method {
+            parts.push(format!("normalize={}", normalize.name()));
+        }
+        let take = self.take.iter();
+        parts.extend(take.map(|n| format!("take={}", quantity(n, schema))));
+        parts.join(", ")
+    }
+
+    fn exprs(&self) -> Vec<&Expr> {
+        let mut exprs: Vec<&Expr> = self.parts.iter().map(|part| &part.weight).collect();
+        if let Some(Quantity::PerRequest(take)) = &self.take {
+            exprs.push(take);
+        }
+        exprs
+    }
+
+    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+        let weights = self.weights(exec);
+        let take = match &self.take {
+            Some(take) => take.per_request(exec.run),
+            None => vec![u64::MAX; exec.run.requests()],
+        };
+        let bases = bases(inputs);
+        let texts: Vec<u32> = self
+            .parts
+            .iter()
+            .map(|part| exec.run.texts.code(&part.name))
+            .collect();
+        let mut picked = Picked::default();
+        let mut names = Vec::new();
+        for (request, &take) in take.iter().enumerate() {
+            let branch = |(rows, weights): (&&Rows, &Vec<f64>)| {
+                let range = rows.range(request);
+                (weights[request], range)
+            };
+            let parts: Vec<_> = inputs.iter().zip(&weights).map(branch).collect();
+            let branches: Vec<Branch> = parts
+                .iter()
+                .zip(inputs)
+                .map(|((weight, range), rows)| Branch {
+                    weight: *weight,
+                    ids: &rows.ids[range.clone()],
+                    scores: &rows.scores[range.clone()],
+                })
+                .collect();
+            for placed in self.placed(&branches, take) {
+                let branch = placed.branch as usize;
+                picked.ids.push(placed.id);
+                picked.scores.push(placed.score);
+                let start = parts[branch].1.start as u32;
+                picked.places.push(bases[branch] + start + placed.row);
+                names.push(texts[branch]);
+            }
+            picked.end_request();
+        }
+        let mut rows = picked.rows(&self.join, inputs);
+        let names = Column::Code(names);
+        if self.place == rows.columns.len() {
+            rows.columns.push(names)
+        } else {
+            rows.columns[self.place] = names
+        }
+        Ok(rows)
+    }
+}
+
+impl Combine {
+    /// Each branch with its weight and its share of all weights, where they are known.
+    fn shares(&self, schema: &Schema) -> Vec<String> {
+        let weights: Option<Vec<f64>> = self.parts.iter().map(Part::constant).collect();
+        let all = weights.map(|w| w.iter().map(|w| w.abs()).sum::<f64>());
+        let shown = |part: &Part| match (part.constant(), all) {
+            (Some(weight), Some(all)) if all > 0.0 => {
+                // adding 0 makes of -0 a 0
+                let share = (weight / all * 1000.0).round() / 10.0 + 0.0;
+                format!("{weight} * {} ({share}%)", part.name)
+            }
+            _ => format!("{} * {}", show(&part.weight, schema), part.name),
+        };
+        self.parts.iter().map(shown).collect()
+    }
+
+    /// The weights of every branch by request. A null weight is 0, and so is a negative one where
+    /// it has no meaning.
+    fn weights(&self, exec: &Exec) -> Vec<Vec<f64>> {
+        let frame = Frame::requests(exec.run);
+        let mut all = Vec::with_capacity(self.parts.len());
+        for part in &self.parts {
+            let mut weights = frame.numbers(&part.weight);
+            for (request, weight) in weights.iter_mut().enumerate() {
+                if weight.is_nan() {
+                    *weight = 0.0;
+                }
+                if *weight < 0.0 && !matches!(self.method, Method::Weighted(_)) {
+                    let name = self.method.name();
+                    let message = format!(
+                        "`combine`: the weight {weight} of `{}` counts as 0 with `method={name}`",
+                        part.name
+                    );
+                    exec.warn(request, message);
+                    *weight = 0.0;
+                }
+            }
+            all.push(weights);
+        }
+        all
+    }
+
+    /// The rows of one request, in order.
+    fn placed(&self, branches: &[Branch], take: u64) -> Vec<Placed> {
+        let mut placed = match self.method {
+            Method::Weighted(normalize) => weighted::weighted(branches, normalize),
+            Method::Rrf { k } => weighted::reciprocal(branches, k),
+            Method::Interleave => return turns::interleave(branches, take),
+            Method::Quota => return turns::quota(branches, take),
+        };
+        placed.sort_unstable_by(|a, b| by_score((a.score, a.id), (b.score, b.id)));
+        placed.truncate(usize::try_from(take).unwrap_or(usize::MAX));
+        placed
+    }
+}

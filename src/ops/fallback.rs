@@ -1,0 +1,124 @@
+//! `fallback`: the next set where those before are short.
+
+use super::bind::{Bind, Bound, Quantity};
+use super::join::{Join, Picked, bases};
+use super::walk::quantity;
+use super::{Exec, Op, Operator, Param, Rest, RunError};
+use crate::batch::Rows;
+use crate::catalog::schema::Schema;
+use crate::diag::{Diagnostic, code};
+use crate::expr::Expr;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+pub const FALLBACK: Operator = Operator {
+    name: "fallback",
+    source: true,
+    params: &[Param {
+        name: "at_least",
+        ty: "int",
+        named: true,
+    }],
+    keeps_shape: false,
+    rest: Rest::Sets,
+    page: include_str!("../../docs/operators/fallback.md"),
+    bind,
+};
+
+fn bind(b: &mut dyn Bind) -> Option<Bound> {
+    let branches = b.branches(false);
+    let at_least = b.count("at_least");
+    let (branches, at_least) = (branches?, at_least?);
+    let Some(at_least) = at_least else {
+        let message = "`fallback` needs `at_least`: below how many rows the next set is appended";
+        let help = "write `fallback(a, b, at_least=20)`";
+        b.report(Diagnostic::new(code::E0303, b.span(), message).help(help));
+        return None;
+    };
+    if at_least == Quantity::Number(0) {
+        let message = "`at_least` 0 is always reached: the other sets never run";
+        let help = "ask for at least one row";
+        b.report(Diagnostic::new(code::E0601, b.arg_span("at_least"), message).help(help));
+        return None;
+    }
+    let shape = {
+        let sets: Vec<_> = branches
+            .iter()
+            .map(|branch| (branch.set, branch.span))
+            .collect();
+        b.joined(&sets)?
+    };
+    let inputs: Vec<_> = branches.iter().map(|branch| branch.set).collect();
+    let shapes: Vec<_> = inputs.iter().map(|&set| b.graph().shape(set)).collect();
+    let join = Join::new(&shape, &shapes);
+    Some(Bound {
+        op: Arc::new(Fallback { at_least, join }),
+        inputs,
+        shape,
+    })
+}
+
+#[derive(Debug)]
+struct Fallback {
+    at_least: Quantity,
+    join: Join,
+}
+
+impl Op for Fallback {
+    fn name(&self) -> &'static str {
+        "fallback"
+    }
+
+    fn details(&self, schema: &Schema) -> String {
+        format!("at_least={}", quantity(&self.at_least, schema))
+    }
+
+    fn exprs(&self) -> Vec<&Expr> {
+        match &self.at_least {
+            Quantity::PerRequest(expr) => vec![expr],
+            _ => Vec::new(),
+        }
+    }
+
+    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+        let at_least = self.at_least.per_request(exec.run);
+        let bases = bases(inputs);
+        let mut picked = Picked::default();
+        for (request, &least) in at_least.iter().enumerate() {
+            let mut present = HashSet::new();
+            for (number, (input, &base)) in inputs.iter().zip(&bases).enumerate() {
+                // the first set is always there
+                if number > 0 && present.len() as u64 >= least {
+                    break;
+                }
+                append(input, base, request, &mut present, &mut picked);
+            }
+            picked.end_request();
+        }
+        Ok(picked.rows(&self.join, inputs))
+    }
+
+    fn gate(&self, input: usize) -> Option<usize> {
+        (input > 0).then_some(input)
+    }
+
+    fn wants(&self, exec: &Exec, _: usize, earlier: &[&Rows]) -> Vec<bool> {
+        let at_least = self.at_least.per_request(exec.run);
+        let short = |(request, least): (usize, u64)| {
+            let ids = earlier
+                .iter()
+                .flat_map(|rows| &rows.ids[rows.range(request)]);
+            (ids.collect::<HashSet<_>>().len() as u64) < least
+        };
+        at_least.into_iter().enumerate().map(short).collect()
+    }
+}
+
+/// Appends the rows of a request that are not there yet.
+fn append(rows: &Rows, base: u32, request: usize, present: &mut HashSet<u32>, picked: &mut Picked) {
+    for row in rows.range(request) {
+        if present.insert(rows.ids[row]) {
+            picked.push(rows, base, row);
+        }
+    }
+}

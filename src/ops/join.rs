@@ -1,0 +1,97 @@
+//! The columns of rows that come from several sets of one entity: those of all, null where a set
+//! lacks one.
+
+use super::Shape;
+use crate::batch::{Column, Rows};
+use crate::expr::value::Val;
+use crate::types::Type;
+
+/// Where each of several sets has the columns of the joined shape.
+#[derive(Clone, Debug)]
+pub struct Join {
+    /// By input and column of the result.
+    places: Vec<Vec<Option<usize>>>,
+    types: Vec<Type>,
+}
+
+impl Join {
+    /// `joined` is [`Shape::joined`] of the inputs.
+    pub fn new(joined: &Shape, inputs: &[&Shape]) -> Join {
+        let columns = &joined.columns;
+        let place = |shape: &&Shape| columns.iter().map(|c| shape.find(&c.name)).collect();
+        Join {
+            places: inputs.iter().map(place).collect(),
+            types: columns.iter().map(|c| c.ty.clone()).collect(),
+        }
+    }
+
+    /// The columns of the rows at `places`, which count through the inputs one after the other.
+    pub fn gather(&self, inputs: &[&Rows], places: &[u32]) -> Vec<Column> {
+        (0..self.types.len())
+            .map(|c| self.column(c, inputs).gather(places))
+            .collect()
+    }
+
+    fn column(&self, c: usize, inputs: &[&Rows]) -> Column {
+        let of_input = |(rows, places): (&&Rows, &Vec<Option<usize>>)| match places[c] {
+            Some(place) => rows.columns[place].clone(),
+            None => Val::null(&self.types[c]).into_column(rows.len()),
+        };
+        let parts: Vec<Column> = inputs.iter().zip(&self.places).map(of_input).collect();
+        Column::concat(&parts)
+    }
+}
+
+/// Where the rows of each input begin when they are counted one input after the other.
+pub fn bases(inputs: &[&Rows]) -> Vec<u32> {
+    let next = |base: &mut u32, rows: &&Rows| {
+        let this = *base;
+        *base += rows.len() as u32;
+        Some(this)
+    };
+    inputs.iter().scan(0, next).collect()
+}
+
+/// Rows that are picked from several inputs, request by request.
+#[derive(Debug)]
+pub struct Picked {
+    pub offsets: Vec<u32>,
+    pub ids: Vec<u32>,
+    pub scores: Vec<f64>,
+    /// Which row of the inputs each one is: counted through the inputs, see [`bases`].
+    pub places: Vec<u32>,
+}
+
+impl Default for Picked {
+    fn default() -> Self {
+        Picked {
+            offsets: vec![0],
+            ids: Vec::new(),
+            scores: Vec::new(),
+            places: Vec::new(),
+        }
+    }
+}
+
+impl Picked {
+    /// A row as it is in its input.
+    pub fn push(&mut self, rows: &Rows, base: u32, row: usize) {
+        self.ids.push(rows.ids[row]);
+        self.scores.push(rows.scores[row]);
+        self.places.push(base + row as u32);
+    }
+
+    /// All that was pushed since the last call belongs to one request.
+    pub fn end_request(&mut self) {
+        self.offsets.push(self.ids.len() as u32);
+    }
+
+    pub fn rows(self, join: &Join, inputs: &[&Rows]) -> Rows {
+        Rows {
+            columns: join.gather(inputs, &self.places),
+            offsets: self.offsets,
+            ids: self.ids,
+            scores: self.scores,
+        }
+    }
+}
