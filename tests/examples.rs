@@ -20,7 +20,7 @@ fn main() {
     let folder = std::env::var_os("EXAMPLES").map_or(own, PathBuf::from);
     let mut trials = Vec::new();
     for catalog in folders(&folder) {
-        for program in files(&catalog).into_iter().filter(|f| is_program(f)) {
+        for program in programs(&catalog) {
             let name = program
                 .strip_prefix(&folder)
                 .expect("a file of the examples")
@@ -57,10 +57,18 @@ fn folders(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// A program, not the prelude or a file of definitions.
-fn is_program(file: &Path) -> bool {
-    file.extension().is_some_and(|e| e == "igql")
-        && file.file_name().is_some_and(|n| n != "prelude.igql")
+/// The programs of a folder and the folders in it; not the prelude, nor what is derived.
+fn programs(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for file in files(folder) {
+        let name = file.file_name().expect("a name").to_string_lossy();
+        if file.is_dir() && !name.starts_with('.') {
+            found.extend(programs(&file));
+        } else if file.is_file() && name.ends_with(".igql") && name != "prelude.igql" {
+            found.push(file);
+        }
+    }
+    found
 }
 
 fn compare(catalog: &Path, file: &Path) -> Result<(), String> {
