@@ -49,7 +49,7 @@ fn blocks(page: &Path) -> Vec<Block> {
         } else if let Some(info) = line.strip_prefix("```igql ") {
             let mut words = info.split_whitespace();
             let catalog = words.next().unwrap().to_owned();
-            if catalog.starts_with("file=") {
+            if catalog.contains('=') {
                 continue;
             }
             let raises = words

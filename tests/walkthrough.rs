@@ -2,9 +2,10 @@
 //!
 //! A page with a `console` block is one. It starts in a folder of its own that holds a copy of
 //! `examples/` and the tables of MovieLens, as the tutorial assumes. From top to bottom, a block
-//! whose fence says `file=NAME` writes that file, and in a `console` block a line `$ igql ...` runs
-//! the command; the lines below are what it prints, results before messages. A line `...` stands
-//! for lines that are left out. `run` prints tables, as on a terminal.
+//! whose fence says `file=NAME` writes that file (`append=NAME` goes on with it), and in a
+//! `console` block a line `$ igql ...` runs the command; the lines below are what it prints,
+//! results before messages. A line `...` stands for lines that are left out. `run` prints tables,
+//! as on a terminal.
 //!
 //! `WALKTHROUGH_WRITE=1` puts what is printed into the pages, as many lines as they show now: read
 //! the difference before it is committed.
@@ -60,12 +61,7 @@ fn walk(page: &Path) -> Result<(), String> {
             block.push(line);
         }
         lines.next().expect("a block that is closed");
-        let file = info.split_whitespace().find_map(|w| w.strip_prefix("file="));
-        if let Some(name) = file {
-            let file = folder.path().join(name);
-            fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
-            fs::write(&file, block.join("\n") + "\n").expect("a file");
-        }
+        write(info, &block.join("\n"), folder.path());
         if info == "console" {
             let place = format!("{}:{number}", page.display());
             let found = console(&block, folder.path());
@@ -87,6 +83,18 @@ fn walk(page: &Path) -> Result<(), String> {
         Ok(())
     } else {
         Err(wrong.join("\n\n"))
+    }
+}
+
+/// What a fence does with its block: `file=NAME` writes it, `append=NAME` adds it to a file.
+fn write(info: &str, block: &str, folder: &Path) {
+    for word in info.split_whitespace() {
+        if let Some(name) = word.strip_prefix("file=") {
+            fs::write(folder.join(name), format!("{block}\n")).expect("a file");
+        } else if let Some(name) = word.strip_prefix("append=") {
+            let before = read(&folder.join(name));
+            fs::write(folder.join(name), format!("{before}{block}\n")).expect("a file");
+        }
     }
 }
 
@@ -121,7 +129,10 @@ fn console(block: &[&str], folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = block;
     while let Some((command, after)) = rest.split_first() {
-        let shown = after.iter().take_while(|line| !line.starts_with("$ ")).count();
+        let shown = after
+            .iter()
+            .take_while(|line| !line.starts_with("$ "))
+            .count();
         let (expected, next) = after.split_at(shown);
         rest = next;
         found.push((*command).to_owned());
@@ -151,8 +162,15 @@ fn run(arguments: &str, folder: &Path) -> Vec<String> {
     let output = command.output().expect("igql runs");
     let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
     text.push_str(&String::from_utf8_lossy(&output.stderr));
-    let lines: Vec<String> = text.lines().map(|line| line.trim_end().to_owned()).collect();
-    let empty_ends = lines.iter().rev().take_while(|line| line.is_empty()).count();
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect();
+    let empty_ends = lines
+        .iter()
+        .rev()
+        .take_while(|line| line.is_empty())
+        .count();
     lines[..lines.len() - empty_ends].to_vec()
 }
 
