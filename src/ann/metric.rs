@@ -4,6 +4,7 @@
 //! compiler can keep eight lanes in vector registers without changing a bit, so the plain loop below is
 //! compiled three times, for three CPU levels, and all give the same answer.
 
+use super::Vectors;
 use super::simd::Level;
 
 /// How two vectors are compared. All similarities grow with likeness.
@@ -88,10 +89,59 @@ impl<'a> Scorer<'a> {
                 product / (self.norm * norm).sqrt()
             }
         };
-        let rounded = value as f32;
-        // + 0.0 turns -0.0 into 0.0, so that equal similarities also compare equal bit by bit
-        rounded.is_finite().then_some(f64::from(rounded) + 0.0)
+        rounded(value)
     }
+}
+
+/// [`similarity`] between rows of one table, for many pairs: the squared lengths are summed once.
+#[derive(Default)]
+pub struct Pairs<'a> {
+    metric: Option<(Metric, Level)>,
+    rows: Vec<Option<(&'a [f32], f64)>>,
+}
+
+impl<'a> Pairs<'a> {
+    /// The rows, in their order, under a metric that need not be that of the table.
+    pub fn new(vectors: &Vectors<'a>, metric: Metric, rows: &[u32]) -> Pairs<'a> {
+        let level = Level::detect();
+        let row = |&row: &u32| {
+            let vector = vectors.get(row)?;
+            let norm = dot(level, vector, vector);
+            (metric != Metric::Cosine || norm > 0.0).then_some((vector, norm))
+        };
+        Pairs {
+            metric: Some((metric, level)),
+            rows: rows.iter().map(row).collect(),
+        }
+    }
+
+    /// Whether the row at a place has a vector.
+    pub fn has(&self, place: u32) -> bool {
+        self.get(place).is_some()
+    }
+
+    /// The similarity of the rows at two places, if it has one.
+    pub fn similarity(&self, a: u32, b: u32) -> Option<f64> {
+        let (metric, level) = self.metric?;
+        let ((a, norm), (b, other)) = (self.get(a)?, self.get(b)?);
+        let value = match metric {
+            Metric::Dot => dot(level, a, b),
+            Metric::L2 => 1.0 / (1.0 + distance_squared(level, a, b).sqrt()),
+            Metric::Cosine => dot(level, a, b) / (norm * other).sqrt(),
+        };
+        rounded(value)
+    }
+
+    fn get(&self, place: u32) -> Option<(&'a [f32], f64)> {
+        *self.rows.get(place as usize)?
+    }
+}
+
+/// As results carry it. `+ 0.0` turns -0.0 into 0.0, so that equal similarities also compare equal
+/// bit by bit.
+fn rounded(value: f64) -> Option<f64> {
+    let rounded = value as f32;
+    rounded.is_finite().then_some(f64::from(rounded) + 0.0)
 }
 
 const LANES: usize = 8;

@@ -41,7 +41,7 @@ mod testing;
 pub use exact::exact_search;
 pub use flat::{Flat, FlatScratch};
 pub use graph::{Graph, GraphImage, GraphParams, Scratch, build_graph};
-pub use metric::{Metric, similarity};
+pub use metric::{Metric, Pairs, similarity};
 
 /// Rows of vectors, row-major, borrowed (usually from a mapped file).
 #[derive(Clone, Copy, Debug)]

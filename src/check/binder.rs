@@ -6,7 +6,7 @@ use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::ir::{EdgeExpr, Level, Scalar};
 use crate::expr::{Expr, NodeId};
-use crate::ops::bind::{Case, RestArg, SetArg};
+use crate::ops::bind::{Case, RestArg, SetArg, Takes};
 use crate::ops::shape::BoundColumn;
 use crate::ops::{Bind, Choice, Graph, Model, Operator, Quantity, Rest, Role, Shape};
 use crate::source::Span;
@@ -25,6 +25,8 @@ pub struct Binder<'c, 'a> {
     name: &'a Name,
     args: HashMap<&'static str, &'a Arg>,
     rest: Vec<&'a Arg>,
+    /// What was given with the chosen cases, by the names of their parameters.
+    case_args: HashMap<&'static str, &'a ast::Expr>,
     /// Whether every argument had a place.
     ok: bool,
 }
@@ -48,6 +50,7 @@ impl<'c, 'a> Binder<'c, 'a> {
             name,
             args: HashMap::new(),
             rest: Vec::new(),
+            case_args: HashMap::new(),
             ok: true,
         };
         for (i, arg) in args.iter().enumerate() {
@@ -181,35 +184,91 @@ impl<'c, 'a> Binder<'c, 'a> {
         let mut numbers = vec![None; case.params.len()];
         for (i, arg) in args.iter().enumerate() {
             let place = match &arg.name {
-                Some(name) => case.params.iter().position(|(p, _)| *p == name.text),
+                Some(name) => case.params.iter().position(|p| p.name == name.text),
                 None => Some(i).filter(|&i| i < case.params.len()),
             };
             let Some(place) = place else {
-                let names: Vec<&str> = case.params.iter().map(|(p, _)| *p).collect();
-                let help = if names.is_empty() {
-                    "it has none".to_owned()
-                } else {
-                    format!("it has {}", names.join(", "))
-                };
-                let message = format!("`{}` has no such parameter", case.name);
-                let span = arg.name.as_ref().map_or(arg.span, |name| name.span);
-                self.fail(Diagnostic::new(code::E0304, span, message).help(help));
+                self.no_such_case_param(case, arg);
                 return None;
             };
-            let (name, range) = &case.params[place];
-            let number = self.checker.constant_number(&arg.value, self.env)?;
-            if !range.contains(&number) {
-                let message = format!(
-                    "`{name}` must lie in {:?}..{:?}, found {number:?}",
-                    range.start(),
-                    range.end()
-                );
-                self.fail(Diagnostic::new(code::E0306, arg.value.span, message));
+            let param = &case.params[place];
+            let taken = self.case_args.insert(param.name, &arg.value).is_some();
+            if taken {
+                let message = format!("`{}` is given twice", param.name);
+                let span = arg.name.as_ref().map_or(arg.span, |name| name.span);
+                self.fail(Diagnostic::new(code::E0305, span, message));
                 return None;
             }
-            numbers[place] = Some(number);
+            numbers[place] = match &param.takes {
+                Takes::Number(range) => Some(self.case_number(param.name, range, &arg.value)?),
+                Takes::Count => Some(self.case_count(param.name, &arg.value)?),
+                Takes::Embedding | Takes::Set => None,
+            };
         }
         Some(numbers)
+    }
+
+    fn no_such_case_param(&mut self, case: &Case, arg: &Arg) {
+        let names: Vec<&str> = case.params.iter().map(|p| p.name).collect();
+        let help = if names.is_empty() {
+            "it has none".to_owned()
+        } else {
+            format!("it has {}", names.join(", "))
+        };
+        let message = format!("`{}` has no such parameter", case.name);
+        let span = arg.name.as_ref().map_or(arg.value.span, |name| name.span);
+        self.fail(Diagnostic::new(code::E0304, span, message).help(help));
+    }
+
+    fn case_number(
+        &mut self,
+        name: &str,
+        range: &std::ops::RangeInclusive<f64>,
+        expr: &'a ast::Expr,
+    ) -> Option<f64> {
+        let number = self.checker.constant_number(expr, self.env)?;
+        if range.contains(&number) {
+            return Some(number);
+        }
+        let message = format!(
+            "`{name}` must lie in {:?}..{:?}, found {number:?}",
+            range.start(),
+            range.end()
+        );
+        self.fail(Diagnostic::new(code::E0306, expr.span, message));
+        None
+    }
+
+    /// A whole number from 1 on; `all` is infinite.
+    fn case_count(&mut self, name: &str, expr: &'a ast::Expr) -> Option<f64> {
+        match self.quantity_of(expr, 0, Role::Source)? {
+            Quantity::All => Some(f64::INFINITY),
+            Quantity::Number(n) if n > 0 => Some(n as f64),
+            Quantity::Number(_) => {
+                let message = format!("`{name}` 0 never gives a row");
+                self.fail(
+                    Diagnostic::new(code::E0601, expr.span, message)
+                        .help("ask for at least one, or for `all`"),
+                );
+                None
+            }
+            Quantity::Auto(_) | Quantity::AutoAll => {
+                let message = format!("`{name}` cannot be `auto`");
+                self.fail(
+                    Diagnostic::new(code::E0601, expr.span, message)
+                        .help("give a number, or `all`"),
+                );
+                None
+            }
+            Quantity::PerRequest(_) => {
+                let message = format!("`{name}` has to be known before a request");
+                self.fail(
+                    Diagnostic::new(code::E0314, expr.span, message)
+                        .help("write a number, or the name of a tunable"),
+                );
+                None
+            }
+        }
     }
 
     /// A column of the row under its own name, as `select(name)` wants it.
@@ -348,6 +407,38 @@ impl<'a> Bind for Binder<'_, 'a> {
             None => Some(None),
             Some(expr) => self.case_of(expr, cases).map(Some),
         }
+    }
+
+    fn case_embedding(&mut self, name: &str, entity: EntityId) -> Option<u32> {
+        match self.case_args.get(name) {
+            Some(expr) => self.checker.embedding(expr, self.env, entity),
+            None => self
+                .checker
+                .embedding_named("default", self.name.span, self.env, entity),
+        }
+    }
+
+    fn case_set(&mut self, name: &str, entity: EntityId) -> Option<Option<NodeId>> {
+        let Some(&expr) = self.case_args.get(name) else {
+            return Some(None);
+        };
+        let node = self.checker.set(expr, self.env, Role::Fact)?;
+        let found = self.checker.graph.shape(node).entity;
+        if found == entity {
+            return Some(Some(node));
+        }
+        let message = format!(
+            "`{name}` is a set of `{}`, the rows are of `{}`",
+            self.checker.entity_name(found),
+            self.checker.entity_name(entity)
+        );
+        let help = "walk from one entity to the other first";
+        self.fail(Diagnostic::new(code::E0301, expr.span, message).help(help));
+        None
+    }
+
+    fn seen(&mut self, entity: EntityId) -> Option<NodeId> {
+        self.checker.seen(entity, self.name.span, self.env)
     }
 
     fn row_value(&mut self, param: &str, shape: &Shape, ty: Option<&Type>) -> Option<Option<Expr>> {

@@ -6,6 +6,7 @@ use super::{Checker, bare_name};
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::EdgeExpr;
 use crate::expr::ir::EdgeKind;
+use crate::ops;
 use crate::source::Span;
 use crate::syntax::ast::{self, BinaryOp, EdgeDecl, ExprKind, ItemKind, UnaryOp};
 use crate::types::{EdgeId, EntityId, Type};
@@ -279,6 +280,29 @@ impl<'a> Checker<'a> {
         };
         let typed = self.typed(expr, env, &scope, ty);
         (!typed.is_error()).then_some(typed)
+    }
+
+    /// The rows of an entity that the viewer has seen, if there is an edge `seen` to it.
+    pub(super) fn seen(
+        &mut self,
+        entity: EntityId,
+        span: Span,
+        env: &Env<'a>,
+    ) -> Option<crate::expr::NodeId> {
+        let viewer = self.schema.viewer;
+        let edge = self.find_edge("seen", span, env.module, Wanted::From(viewer))??;
+        if (edge.from, edge.to) != (viewer, entity) {
+            return None;
+        }
+        let user = ops::viewer(self.schema);
+        let user = self
+            .graph
+            .add(user.op, user.inputs, user.shape, Span::default());
+        let links = ops::all_links(self.snapshot, &self.graph, user, edge);
+        Some(
+            self.graph
+                .add(links.op, links.inputs, links.shape, Span::default()),
+        )
     }
 
     /// An edge of the catalog, `seen`, or a reference.

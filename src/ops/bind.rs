@@ -69,14 +69,40 @@ pub struct Choice {
     /// Index among the cases offered.
     pub case: usize,
     pub span: Span,
-    /// In the order of the case's own parameters; none where it takes its default.
+    /// In the order of the case's own parameters; none where it takes its default, and for what
+    /// is no number. `all` is infinite.
     pub numbers: Vec<Option<f64>>,
 }
 
-/// A case that a parameter offers, with numeric parameters of its own and their ranges.
+/// A case that a parameter offers, with parameters of its own.
 pub struct Case {
     pub name: &'static str,
-    pub params: &'static [(&'static str, std::ops::RangeInclusive<f64>)],
+    pub params: &'static [CaseParam],
+}
+
+/// A parameter of a case: `factor` of `penalty(factor=0.7)`.
+pub struct CaseParam {
+    pub name: &'static str,
+    pub takes: Takes,
+}
+
+/// What a parameter of a case takes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Takes {
+    /// A number of a range, both ends included.
+    Number(std::ops::RangeInclusive<f64>),
+    /// A whole number from 1 on, or `all`.
+    Count,
+    /// Asked for with [`Bind::case_embedding`].
+    Embedding,
+    /// Asked for with [`Bind::case_set`].
+    Set,
+}
+
+impl CaseParam {
+    pub const fn new(name: &'static str, takes: Takes) -> CaseParam {
+        CaseParam { name, takes }
+    }
 }
 
 impl Case {
@@ -147,6 +173,12 @@ pub trait Bind {
     /// A value that the program itself fixes.
     fn flag(&mut self, param: &str) -> Option<bool>;
     fn choice(&mut self, param: &str, cases: &[Case]) -> Option<Option<Choice>>;
+    /// The embedding given as the parameter `name` of the chosen case; `default` if none was given.
+    fn case_embedding(&mut self, name: &str, entity: EntityId) -> Option<u32>;
+    /// The set of that entity given as the parameter `name` of the chosen case: a fact.
+    fn case_set(&mut self, name: &str, entity: EntityId) -> Option<Option<NodeId>>;
+    /// What the viewer has seen of an entity, by the edges that the catalog names `seen`.
+    fn seen(&mut self, entity: EntityId) -> Option<NodeId>;
     /// An expression over the rows of the input, with further columns bound.
     fn row_value(&mut self, param: &str, shape: &Shape, ty: Option<&Type>) -> Option<Option<Expr>>;
     /// A list of such expressions, or one alone, each with the text that stands for it.

@@ -23,14 +23,19 @@ pub struct Groups {
 impl Groups {
     /// The groups of the rows `range` by their values in all of the columns.
     pub fn new(columns: &[Column], range: Range<usize>) -> Groups {
+        Groups::of_rows(columns, range)
+    }
+
+    /// The groups of any rows, in their order.
+    pub fn of_rows(columns: &[Column], rows: impl Iterator<Item = usize> + Clone) -> Groups {
         let mut parts = columns
             .iter()
-            .map(|column| Groups::of_column(column, range.clone()));
+            .map(|column| Groups::of_column(column, rows.clone()));
         let first = parts.next().unwrap_or_default();
         parts.fold(first, |groups, part| groups.combined(&part))
     }
 
-    /// The groups of a row, counted from the first of the range.
+    /// The groups of a row, counted from the first.
     pub fn of(&self, row: usize) -> &[u32] {
         &self.ids[self.starts[row] as usize..self.starts[row + 1] as usize]
     }
@@ -45,14 +50,14 @@ impl Groups {
         self.count
     }
 
-    fn of_column(column: &Column, range: Range<usize>) -> Groups {
+    fn of_column(column: &Column, rows: impl Iterator<Item = usize>) -> Groups {
         let value = Val::borrow(column);
         match column {
             Column::List { .. } => {
                 let distinct = |row| distinct(elements(&value, row).unwrap_or_default());
-                Groups::numbered(range.map(distinct))
+                Groups::numbered(rows.map(distinct))
             }
-            _ => Groups::numbered(range.map(|row| [bits(&value, row)])),
+            _ => Groups::numbered(rows.map(|row| [bits(&value, row)])),
         }
     }
 

@@ -115,7 +115,7 @@ pub use choose::choose;
 pub use filter::filter;
 pub use sets::{difference, intersection, union};
 pub use sources::{everything, viewer};
-pub use walk::reads_only_the_entity;
+pub use walk::{all_links, reads_only_the_entity};
 
 /// What an operator does to its first input, as far as advice has to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

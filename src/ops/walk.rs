@@ -2,17 +2,17 @@
 
 use super::bind::{Bind, Bound, Case, Quantity};
 use super::fanout::{Contributions, Merge, merge, merged_score};
-use super::{Exec, Op, Operator, Param, Rest, RunError, Score, ScoreKind, Shape, bounds};
+use super::{Exec, Graph, Op, Operator, Param, Rest, RunError, Score, ScoreKind, Shape, bounds};
 use crate::batch::{Rows, descending};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::eval::LinkFrame;
 use crate::expr::facts::Known;
-use crate::expr::ir::EdgeKind;
+use crate::expr::ir::{EdgeKind, Scalar};
 use crate::expr::links::{LinkOrder, Links, Needs, Starts, gather, recent};
 use crate::expr::random::uniform;
 use crate::expr::show::show;
-use crate::expr::{EdgeExpr, Expr, Facts, Frame, Level};
+use crate::expr::{EdgeExpr, Expr, Facts, Frame, Level, NodeId};
 use crate::store::{Adjacency, Snapshot};
 use crate::types::{NULL_INT, Type};
 use std::sync::Arc;
@@ -119,6 +119,26 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         inputs: vec![input],
         shape,
     })
+}
+
+/// Every entity that a link leads to from a row of `from`, whatever its weight; each has score 1.
+pub fn all_links(snapshot: &Snapshot, graph: &Graph, from: NodeId, edge: EdgeExpr) -> Bound {
+    let op = Walk {
+        edge,
+        limit: Quantity::All,
+        order: Order::Listed,
+        within: None,
+        filter: None,
+        weight: Some(Expr::constant(Scalar::F64(1.0), Type::Float)),
+        merge: Merge::Max,
+        keep: Vec::new(),
+    };
+    let shape = op.shape(snapshot, graph.shape(from).clone());
+    Bound {
+        op: Arc::new(op),
+        inputs: vec![from],
+        shape,
+    }
 }
 
 /// `newest` and `within` need an edge that has times.

@@ -372,16 +372,31 @@ impl Maker<'_> {
     }
 
     fn diversify(&mut self, made: Made) -> Made {
+        if made.entity != USER && self.rng.one_in(5) {
+            return self.mmr(made);
+        }
+        let history = made.entity == ITEM && self.rng.one_in(4);
         let ty = *self.rng.pick(&[Ty::Int, Ty::Str, Ty::Bool]);
+        // a history has no bound columns
+        let bare = Made {
+            bound: Vec::new(),
+            ..made.clone()
+        };
         let mut key = match (made.entity, self.rng.below(4)) {
             (ITEM, 0) => "owner".to_owned(),
             (ITEM, 1) => "tags".to_owned(),
-            _ => self.expr(&made, ty),
+            (ITEM, _) if history => self.rng.text(&["kind", "n", "ok", "owner.place"]),
+            _ => self.expr(&bare, ty),
         };
         if self.rng.one_in(4) {
-            key = format!("[{key}, {}]", self.expr(&made, Ty::Str));
+            let second = match history {
+                true => "kind".to_owned(),
+                false => self.expr(&made, Ty::Str),
+            };
+            key = format!("[{key}, {second}]");
         }
         let method = match self.rng.below(3) {
+            _ if history => format!(", method={}", self.calibrate()),
             0 => String::new(),
             1 => ", method=penalty".to_owned(),
             _ => format!(
@@ -391,6 +406,38 @@ impl Maker<'_> {
             ),
         };
         made.then(&format!(".diversify_by({key}{method})"))
+    }
+
+    fn mmr(&mut self, made: Made) -> Made {
+        let embedding = match made.entity {
+            ACCT => "deep".to_owned(),
+            _ => self.rng.text(&["clip", "towers"]),
+        };
+        let relevance = self.rng.text(&["0.0", "0.5", "0.7", "1.0"]);
+        let first = self
+            .rng
+            .text(&["", ", first=1", ", first=3", ", first=all"]);
+        made.then(&format!(
+            ".diversify_by(method=mmr({relevance}, embedding={embedding}{first}))"
+        ))
+    }
+
+    fn calibrate(&mut self) -> String {
+        let history = self.rng.text(&[
+            "",
+            "history=user.walk(likes)",
+            "history=user.walk(likes, limit=2)",
+            "history=given(item, [])",
+        ]);
+        let strength = self
+            .rng
+            .text(&["", "strength=0.9", "strength=1.0", "strength=0.0"]);
+        let first = self.rng.text(&["", "first=2", "first=all"]);
+        let given: Vec<String> = [history, strength, first]
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .collect();
+        format!("calibrate({})", given.join(", "))
     }
 }
 

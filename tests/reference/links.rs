@@ -163,7 +163,7 @@ impl<'a> Interp<'a> {
         }
     }
 
-    fn edge_named(&self, name: &str, ends: Ends) -> EdgeRef<'a> {
+    pub fn edge_named(&self, name: &str, ends: Ends) -> EdgeRef<'a> {
         if let Some(decl) = self.program.edge(name) {
             let of = self.edge(&decl.value, &Env::default(), ends);
             return EdgeRef::Derived(decl, Box::new(of));

@@ -2,11 +2,15 @@
 
 use super::args::Args;
 use super::env::Env;
+use super::links::Ends;
 use super::rows::{Set, compare_scores};
 use super::shape::Called;
+use super::similarity::similarity;
 use super::value::Value;
 use super::{Interp, Role};
+use igql::catalog::schema::Metric;
 use igql::syntax::ast::{Arg, Expr, ExprKind};
+use std::collections::BTreeSet;
 
 /// Whether all rows with a null key are one group, or each a group of its own.
 const NULLS_ARE_ONE_GROUP: bool = true;
@@ -16,8 +20,16 @@ impl<'a> Interp<'a> {
         let (rows, args) = call.split();
         let args = Args::new(args, &["key", "method"]);
         let set = self.set(rows, env, role, &[]);
-        let keys = self.keys(&set, args.get("key"), env);
-        match self.case(args.get("method"), env, "round_robin") {
+        let method = self.case(args.get("method"), env, "round_robin");
+        if let ("mmr", settings, env) = method {
+            return self.mmr(&set, settings, &env);
+        }
+        let key = args.get("key");
+        if let ("calibrate", settings, inner) = method {
+            return self.calibrate(&set, key, env, settings, &inner);
+        }
+        let keys = self.keys(&set, key, env);
+        match method {
             ("round_robin", _, _) => set.with_rows(
                 round_robin(&keys)
                     .iter()
@@ -102,6 +114,124 @@ impl<'a> Interp<'a> {
             .collect()
     }
 
+    /// Each step maximises `relevance * s - (1 - relevance) * sim`.
+    fn mmr(&self, set: &Set, settings: &'a [Arg], env: &Env<'a>) -> Set {
+        let settings = Args::new(settings, &["relevance", "embedding", "first"]);
+        let relevance = self
+            .constant(settings.get("relevance"), env)
+            .number()
+            .unwrap_or(0.7);
+        let embedding = self.embedding(settings.get("embedding"), env, set.entity);
+        let vectors: Vec<Option<&[f32]>> = set
+            .rows
+            .iter()
+            .map(|row| self.vector(embedding, set.entity, row.id))
+            .map(|vector| vector.filter(|v| v.iter().any(|x| *x != 0.0)))
+            .collect();
+        let scores = minmax(set);
+        self.first_by(set, settings.get("first"), env, |placed, row| {
+            let near = placed
+                .iter()
+                .filter_map(|&p| Some((vectors[p]?, vectors[row]?)))
+                .map(|(a, b)| f64::from(similarity(Metric::Cosine, a, b)))
+                .reduce(f64::max);
+            relevance * scores[row] - (1.0 - relevance) * near.unwrap_or(0.0)
+        })
+    }
+
+    /// Each step maximises `(1 - strength) * Σs - strength * KL(p || 0.99 q + 0.01 p)`.
+    fn calibrate(
+        &self,
+        set: &Set,
+        key: Option<&'a Expr>,
+        env: &Env<'a>,
+        settings: &'a [Arg],
+        inner: &Env<'a>,
+    ) -> Set {
+        let settings = Args::new(settings, &["history", "strength", "first"]);
+        let strength = self
+            .constant(settings.get("strength"), inner)
+            .number()
+            .unwrap_or(0.5);
+        let history = match settings.get("history") {
+            Some(history) => (*self.set(history, inner, Role::Fact, &[])).clone(),
+            None => self.seen_rows(set.entity),
+        };
+        if history.rows.is_empty() {
+            return set.clone();
+        }
+        // one numbering of the groups: the history's rows, then the set's
+        let mut both = Set::of(set.entity, []);
+        both.rows.extend(history.rows.clone());
+        both.rows.extend(set.rows.clone());
+        let keys = self.keys(&both, key, env);
+        let mut known: Vec<Vec<usize>> = Vec::new();
+        let mut number = |tuple: Vec<usize>| {
+            known.iter().position(|k| *k == tuple).unwrap_or_else(|| {
+                known.push(tuple);
+                known.len() - 1
+            })
+        };
+        let groups: Vec<Vec<usize>> = (0..both.rows.len())
+            .map(|row| tuples(&keys, row).into_iter().map(&mut number).collect())
+            .collect();
+        let (of_history, of_rows) = groups.split_at(history.rows.len());
+        let total = of_history.concat().len() as f64;
+        let p: Vec<f64> = (0..known.len())
+            .map(|g| of_history.concat().iter().filter(|&&h| h == g).count() as f64 / total)
+            .collect();
+        let scores = minmax(set);
+        self.first_by(set, settings.get("first"), inner, |placed, row| {
+            let list: Vec<usize> = placed.iter().chain([&row]).copied().collect();
+            let there: Vec<usize> = list.iter().flat_map(|&r| of_rows[r].clone()).collect();
+            let divergence = (0..known.len())
+                .filter(|&g| p[g] > 0.0)
+                .fold(0.0, |sum, g| {
+                    let q = there.iter().filter(|&&t| t == g).count() as f64 / there.len() as f64;
+                    sum + p[g] * (p[g] / (0.99 * q + 0.01 * p[g])).ln()
+                });
+            let sum = list.iter().fold(0.0, |sum, &r| sum + scores[r]);
+            (1.0 - strength) * sum - strength * divergence
+        })
+    }
+
+    /// Every entity that a `seen` edge leads to from the viewer, in the order of the table.
+    fn seen_rows(&self, entity: usize) -> Set {
+        let viewer = self.viewer.expect("a viewer");
+        let links = self.write_out(&self.edge_named("seen", Ends::from(self.world.viewer)));
+        let of_viewer = links.links_from(viewer).iter();
+        let rows: BTreeSet<u32> = of_viewer.map(|&i| links.list[i].to).collect();
+        Set::of(entity, rows.into_iter().map(|row| (row, Some(1.0))))
+    }
+
+    /// The first rows, each the one of largest value behind those placed; of equals the earliest.
+    /// The others stay as they are.
+    fn first_by(
+        &self,
+        set: &Set,
+        first: Option<&'a Expr>,
+        env: &Env<'a>,
+        value: impl Fn(&[usize], usize) -> f64,
+    ) -> Set {
+        let first = match first {
+            Some(first) => self.quantity(Some(first), env).resolve(100),
+            None => Some(100),
+        };
+        let mut left: Vec<usize> = (0..set.rows.len()).collect();
+        let mut placed: Vec<usize> = Vec::new();
+        while !left.is_empty() && first.is_none_or(|first| placed.len() < first) {
+            let mut best = 0;
+            for i in 1..left.len() {
+                if value(&placed, left[i]) > value(&placed, left[best]) {
+                    best = i;
+                }
+            }
+            placed.push(left.remove(best));
+        }
+        placed.extend(left);
+        set.with_rows(placed.iter().map(|&i| set.rows[i].clone()).collect())
+    }
+
     /// Each step places the row of largest discounted score, which becomes its score.
     fn penalty(
         &self,
@@ -159,6 +289,25 @@ impl<'a> Interp<'a> {
         };
         set.with_rows(placed.iter().map(row).collect())
     }
+}
+
+/// Scores from 0 to 1; all equal are 1, nulls are 0.
+fn minmax(set: &Set) -> Vec<f64> {
+    let known: Vec<f64> = set.rows.iter().filter_map(|row| row.score).collect();
+    let low = known.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = known.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let scaled = |score: f64| {
+        if low == high {
+            1.0
+        } else {
+            let x = (score - low) / (high - low);
+            if x.is_finite() { x } else { 0.0 }
+        }
+    };
+    set.rows
+        .iter()
+        .map(|row| row.score.map_or(0.0, scaled))
+        .collect()
 }
 
 /// A discount never promotes: it multiplies a positive score and divides a negative one.

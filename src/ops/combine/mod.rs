@@ -7,7 +7,7 @@
 mod turns;
 mod weighted;
 
-use super::bind::{Bind, Bound, Case, Quantity};
+use super::bind::{Bind, Bound, Case, CaseParam, Quantity, Takes};
 use super::join::{Join, Picked, bases};
 use super::shape::{BoundColumn, Score, ScoreKind};
 use super::walk::quantity;
@@ -52,7 +52,7 @@ const METHODS: [Case; 4] = [
     Case::plain("weighted"),
     Case {
         name: "rrf",
-        params: &[("k", 0.0..=1e9)],
+        params: &[CaseParam::new("k", Takes::Number(0.0..=1e9))],
     },
     Case::plain("interleave"),
     Case::plain("quota"),

@@ -1,0 +1,163 @@
+//! `calibrate`: the shares of a key in the list come near those in the history
+//! (Steck, Calibrated Recommendations, 2018).
+//!
+//! Rows that are in the same groups differ in their score only, so each step looks at the best row
+//! of every combination of groups, not at every row, and takes each logarithm once.
+
+use crate::batch::descending;
+use crate::ops::group::Groups;
+use std::collections::HashMap;
+
+/// The order of the rows, as places: each of the first `first` maximises
+/// `(1 - strength) * sum of scores - strength * KL(p || 0.99 q + 0.01 p)`, `p` the shares of the
+/// groups in the history, `q` those in the rows placed with it; ties go to the earlier row. The
+/// rest keep their order, and without a history all do.
+///
+/// `groups` has the `history` rows first, then the rows of `scores`.
+pub fn calibrate(
+    scores: &[f64],
+    groups: &Groups,
+    history: usize,
+    strength: f64,
+    first: usize,
+) -> Vec<u32> {
+    let shares = shares(groups, history);
+    if shares.is_empty() {
+        return (0..scores.len() as u32).collect();
+    }
+    let mut kinds = kinds(scores, groups, history, strength);
+    let mut placed = Placed {
+        counts: vec![0; groups.count()],
+        total: 0,
+    };
+    let mut order = Vec::with_capacity(scores.len());
+    let mut is_placed = vec![false; scores.len()];
+    let mut sum = 0.0;
+    let mut terms = Terms::default();
+    while order.len() < first.min(scores.len()) {
+        let mut best: Option<(f64, u32, usize)> = None;
+        let mut counted = usize::MAX;
+        for (number, kind) in kinds.iter().enumerate() {
+            let Some(&row) = kind.rows.last() else {
+                continue;
+            };
+            if kind.groups.len() != counted {
+                counted = kind.groups.len();
+                terms.compute(&shares, &placed, counted);
+            }
+            let divergence = terms.divergence(&kind.groups);
+            let value = (1.0 - strength) * (sum + scores[row as usize]) - strength * divergence;
+            let better = best.is_none_or(|(other, place, _)| {
+                descending(value, other).then(row.cmp(&place)).is_lt()
+            });
+            if better {
+                best = Some((value, row, number));
+            }
+        }
+        let Some((_, row, number)) = best else { break };
+        kinds[number].rows.pop();
+        placed.add(&kinds[number].groups);
+        sum += scores[row as usize];
+        is_placed[row as usize] = true;
+        order.push(row);
+    }
+    order.extend((0..scores.len() as u32).filter(|&row| !is_placed[row as usize]));
+    order
+}
+
+/// The shares of the groups in the history. They are the first groups.
+fn shares(groups: &Groups, history: usize) -> Vec<f64> {
+    let mut counts: Vec<u32> = Vec::new();
+    for row in 0..history {
+        for &group in groups.of(row) {
+            counts.resize(counts.len().max(group as usize + 1), 0);
+            counts[group as usize] += 1;
+        }
+    }
+    let total: u32 = counts.iter().sum();
+    counts
+        .into_iter()
+        .map(|n| f64::from(n) / f64::from(total))
+        .collect()
+}
+
+/// Rows that are in the same groups.
+struct Kind {
+    /// Ascending.
+    groups: Vec<u32>,
+    /// The next to place comes last.
+    rows: Vec<u32>,
+}
+
+/// The kinds, those with equally many groups together.
+fn kinds(scores: &[f64], groups: &Groups, history: usize, strength: f64) -> Vec<Kind> {
+    let mut known: HashMap<Vec<u32>, usize> = HashMap::new();
+    let mut kinds: Vec<Kind> = Vec::new();
+    for row in 0..scores.len() {
+        let mut of = groups.of(history + row).to_vec();
+        of.sort_unstable();
+        let number = *known.entry(of).or_insert_with_key(|of| {
+            kinds.push(Kind {
+                groups: of.clone(),
+                rows: Vec::new(),
+            });
+            kinds.len() - 1
+        });
+        kinds[number].rows.push(row as u32);
+    }
+    let worth = |row: u32| (1.0 - strength) * scores[row as usize];
+    for kind in &mut kinds {
+        kind.rows
+            .sort_by(|&a, &b| descending(worth(b), worth(a)).then(b.cmp(&a)));
+    }
+    kinds.sort_by_key(|kind| kind.groups.len());
+    kinds
+}
+
+/// How many of the rows placed are in each group.
+struct Placed {
+    counts: Vec<u32>,
+    total: usize,
+}
+
+impl Placed {
+    fn add(&mut self, groups: &[u32]) {
+        groups
+            .iter()
+            .for_each(|&group| self.counts[group as usize] += 1);
+        self.total += groups.len();
+    }
+}
+
+/// What each group adds to the divergence after the next row: if the row is not in it, if it is.
+#[derive(Default)]
+struct Terms {
+    without: Vec<f64>,
+    with: Vec<f64>,
+}
+
+impl Terms {
+    /// For a row that is in `more` groups.
+    fn compute(&mut self, shares: &[f64], placed: &Placed, more: usize) {
+        let total = (placed.total + more) as f64;
+        let term = |p: f64, count: u32| {
+            let q = f64::from(count) / total;
+            p * (p / (0.99 * q + 0.01 * p)).ln()
+        };
+        let all = || shares.iter().zip(&placed.counts);
+        self.without.clear();
+        self.without.extend(all().map(|(&p, &n)| term(p, n)));
+        self.with.clear();
+        self.with.extend(all().map(|(&p, &n)| term(p, n + 1)));
+    }
+
+    fn divergence(&self, groups: &[u32]) -> f64 {
+        let mut sum = 0.0;
+        let mut groups = groups.iter().peekable();
+        for (group, &without) in self.without.iter().enumerate() {
+            let is_in = groups.next_if(|&&g| g as usize == group).is_some();
+            sum += if is_in { self.with[group] } else { without };
+        }
+        sum
+    }
+}
