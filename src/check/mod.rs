@@ -13,6 +13,7 @@ mod binder;
 mod calls;
 mod edges;
 mod env;
+mod functions;
 mod hints;
 mod items;
 mod learned;

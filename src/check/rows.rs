@@ -427,7 +427,10 @@ impl<'a> Checker<'a> {
             return found;
         }
         match functions::find(name).filter(|f| !f.is_operator()) {
-            Some(function) => self.call_function(function, callee, args, span, env, scope),
+            Some(function) => {
+                let args: Vec<_> = args.iter().map(|a| (a.name.as_ref(), &a.value)).collect();
+                self.call_function(function, &args, callee.span, span, env, scope)
+            }
             None => {
                 self.unknown_function(name, callee.span, env);
                 Expr::error()
@@ -459,60 +462,10 @@ impl<'a> Checker<'a> {
             self.unknown_function(&name.text, name.span, env);
             return Expr::error();
         };
-        let mut values = vec![self.scalar(receiver, env, scope, None)];
-        values.extend(
-            args.iter()
-                .map(|arg| self.scalar(&arg.value, env, scope, None)),
-        );
-        self.finish_call(function, values, whole.span)
-    }
-
-    fn call_function(
-        &mut self,
-        function: &'static Function,
-        callee: &ast::Name,
-        args: &'a [Arg],
-        span: Span,
-        env: &Env<'a>,
-        scope: &Scope<'_>,
-    ) -> Expr {
-        for arg in args {
-            if let Some(name) = arg
-                .name
-                .as_ref()
-                .filter(|n| !is_parameter(function, &n.text))
-            {
-                let message = format!("`{}` has no parameter `{}`", callee.text, name.text);
-                self.report(
-                    Diagnostic::new(code::E0304, name.span, message)
-                        .help(format!("use: `{}`", function.usage)),
-                );
-                return Expr::error();
-            }
-        }
-        let values = args
-            .iter()
-            .map(|arg| self.scalar(&arg.value, env, scope, None))
-            .collect();
-        self.finish_call(function, values, span)
-    }
-
-    /// Adds what the call leaves out: the time zone, and `now` for functions of age.
-    fn finish_call(
-        &mut self,
-        function: &'static Function,
-        mut values: Vec<Expr>,
-        span: Span,
-    ) -> Expr {
-        let now = || Expr::new(Kind::Now, Type::Time);
-        match (function.name, values.len()) {
-            ("age", 1) | ("decay", 2) => values.push(now()),
-            ("hour" | "weekday", 1) => {
-                values.push(Expr::constant(self.string("UTC"), Type::String))
-            }
-            _ => {}
-        }
-        self.apply(function.name, values, span)
+        let receiver = (None, receiver);
+        let args = args.iter().map(|arg| (arg.name.as_ref(), &arg.value));
+        let args: Vec<_> = std::iter::once(receiver).chain(args).collect();
+        self.call_function(function, &args, name.span, whole.span, env, scope)
     }
 
     /// A function or sign applied to typed arguments.
@@ -552,7 +505,7 @@ impl<'a> Checker<'a> {
     fn wrong_arguments(&mut self, function: &'static Function, types: &[Type], span: Span) {
         let names: Vec<String> = types.iter().map(|t| self.type_name(t)).collect();
         let (least, most) = function.arity();
-        let hidden = usize::from(matches!(function.name, "age" | "decay"));
+        let hidden = usize::from(matches!(function.name, "age" | "decay" | "beta"));
         let count = types.len();
         let diagnostic = if count < least {
             let message = format!(
@@ -614,13 +567,6 @@ impl<'a> Checker<'a> {
         let message = format!("there is no function `{name}`");
         self.report(Diagnostic::new(code::E0202, span, message).maybe_help(help));
     }
-}
-
-fn is_parameter(function: &Function, name: &str) -> bool {
-    let inside = function.usage.split_once('(').map_or("", |(_, rest)| rest);
-    inside
-        .split([',', ')'])
-        .any(|part| part.trim().split('=').next() == Some(name))
 }
 
 fn conversion_help(found: &Type, want: &Type) -> Option<String> {

@@ -78,6 +78,7 @@ codes! {
     E0313 "a candidate set where a value must stand, or the reverse";
     E0314 "not a constant";
     E0315 "a built-in name cannot be bound";
+    E0316 "a pattern that cannot be read";
     E0401 "the catalog lacks an edge";
     E0402 "the catalog lacks a column";
     E0403 "the catalog lacks an entity or reference";

@@ -3,7 +3,8 @@
 //! request is evaluated once per request and then spread over the rows.
 
 use crate::batch::{Column, Rows};
-use crate::expr::functions::{Call, logic};
+use crate::expr::draw;
+use crate::expr::functions::{Call, logic, text};
 use crate::expr::ir::{Expr, Kind, Level, LinkField, NodeId, Scalar, Stat};
 use crate::expr::links::{self, Links};
 use crate::expr::texts::{Keys, Texts};
@@ -215,6 +216,11 @@ impl<'a> Frame<'a> {
                 self.over_set(*stat, *set, value.as_deref(), &expr.ty)
             }
             Kind::OverLinks(over) => links::aggregate(self, over, &expr.ty),
+            Kind::Hash(parts) => draw::hash(self, parts),
+            Kind::Uniform { salt, ids } => draw::uniform(self, salt, ids),
+            Kind::Extract { text, pattern } => {
+                text::extract(&self.run.texts, &self.eval(text).codes(), pattern)
+            }
         }
     }
 

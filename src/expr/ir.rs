@@ -107,6 +107,28 @@ pub enum Kind {
     },
     /// An aggregate over links.
     OverLinks(Box<OverLinks>),
+    /// XXH3-64 of the parts, as an int.
+    Hash(Vec<Expr>),
+    /// A number in (0, 1) that belongs to the request's seed, the viewer, a salt and some ids.
+    Uniform {
+        salt: Box<Expr>,
+        ids: Vec<Expr>,
+    },
+    /// The first group of a pattern in a text.
+    Extract {
+        text: Box<Expr>,
+        pattern: Pattern,
+    },
+}
+
+/// A regular expression, compiled once.
+#[derive(Clone, Debug)]
+pub struct Pattern(pub Arc<regex::Regex>);
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
 }
 
 /// The parts of a link that an expression can name.
@@ -257,7 +279,14 @@ impl Expr {
             | Kind::ToId { key: id, .. }
             | Kind::InSet { id, .. }
             | Kind::Outer(id) => f(id),
-            Kind::Call { args, .. } | Kind::List(args) => args.iter().for_each(f),
+            Kind::Call { args, .. } | Kind::List(args) | Kind::Hash(args) => {
+                args.iter().for_each(f)
+            }
+            Kind::Uniform { salt, ids } => {
+                f(salt);
+                ids.iter().for_each(f);
+            }
+            Kind::Extract { text, .. } => f(text),
             Kind::If {
                 condition,
                 then,
@@ -332,7 +361,14 @@ impl Expr {
             | Kind::ToId { key: id, .. }
             | Kind::InSet { id, .. } => f(id, 0),
             Kind::Outer(row) => f(row, -1),
-            Kind::Call { args, .. } | Kind::List(args) => args.iter_mut().for_each(|a| f(a, 0)),
+            Kind::Call { args, .. } | Kind::List(args) | Kind::Hash(args) => {
+                args.iter_mut().for_each(|a| f(a, 0))
+            }
+            Kind::Uniform { salt, ids } => {
+                f(salt, 0);
+                ids.iter_mut().for_each(|id| f(id, 0));
+            }
+            Kind::Extract { text, .. } => f(text, 0),
             Kind::If {
                 condition,
                 then,
@@ -404,11 +440,16 @@ impl Kind {
                 };
                 args.iter().map(|a| a.level).fold(own, Level::max)
             }
-            Kind::List(items) => items
+            Kind::List(items) | Kind::Hash(items) => items
                 .iter()
                 .map(|a| a.level)
                 .max()
                 .unwrap_or(Level::Constant),
+            Kind::Uniform { salt, ids } => ids
+                .iter()
+                .map(|id| id.level)
+                .fold(salt.level.max(Level::Request), Level::max),
+            Kind::Extract { text, .. } => text.level,
             Kind::If {
                 condition,
                 then,

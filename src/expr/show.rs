@@ -73,6 +73,13 @@ impl Display for Show<'_> {
                 value.iter().try_for_each(|v| write!(f, ", {}", sub(v)))?;
                 f.write_str(")")
             }
+            Kind::Hash(parts) => call("hash", f, parts.iter().map(sub)),
+            Kind::Uniform { salt, ids } => {
+                call("uniform", f, std::iter::once(&**salt).chain(ids).map(sub))
+            }
+            Kind::Extract { text, pattern } => {
+                write!(f, "extract({}, {:?})", sub(text), pattern.0.as_str())
+            }
             Kind::OverLinks(over) => {
                 write!(
                     f,

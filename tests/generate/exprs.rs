@@ -171,19 +171,87 @@ fn int(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
             expr(rng, scope, Ty::Float, depth)
         ),
         7 => format!(
-            "{}({})",
+            "{}({}{})",
             rng.text(&["hour", "weekday"]),
-            expr(rng, scope, Ty::Time, depth)
+            expr(rng, scope, Ty::Time, depth),
+            rng.text(&["", ", tz=\"Europe/Berlin\"", ", tz=\"America/New_York\""])
         ),
+        8 if rng.one_in(2) => counted(rng, scope, depth),
         8 if !scope.sets.is_empty() => format!("count({})", rng.pick(&scope.sets).0),
         8 => format!("len({})", expr(rng, scope, Ty::Str, depth)),
         _ => aggregate(rng, scope, "count", "", depth),
     }
 }
 
+/// Functions that give an int: of lists, of hashes, of texts; draws rounded so that the ways to
+/// compute them agree.
+fn counted(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
+    let ty = *rng.pick(&[Ty::Int, Ty::Str, Ty::Bool, Ty::Time, Ty::Span]);
+    match rng.below(7) {
+        0 => format!(
+            "hash(it, {}, {})",
+            expr(rng, scope, ty, depth),
+            literal(rng, Ty::Str)
+        ),
+        1 => format!(
+            "bucket({}, \"s\", {})",
+            expr(rng, scope, ty, depth),
+            rng.text(&["2", "7"])
+        ),
+        2 => format!(
+            "bucket(n=3, key=it, salt={})",
+            expr(rng, scope, Ty::Str, depth)
+        ),
+        3 => format!("int({})", expr(rng, scope, Ty::Str, depth)),
+        4 => format!(
+            "floor(beta({}, {}) * 1e5)",
+            rng.text(&["1.0", "0.5", "2.5", "n_of(it)", "40.0"])
+                .replace(
+                    "n_of(it)",
+                    &format!("min(50.0, {})", expr(rng, scope, Ty::Float, depth))
+                ),
+            rng.text(&["1.0", "0.5", "3.0"])
+        ),
+        5 if scope.entity == ITEM => format!("overlap(tags, {})", list(rng)),
+        _ if scope.entity == ITEM => "len(tags)".to_owned(),
+        _ => format!("len({})", list(rng)),
+    }
+}
+
+fn list(rng: &mut Rng) -> String {
+    rng.text(&["[\"a\", \"b\"]", "[\"c\"]", "[\"a\", \"a\", null]"])
+}
+
+/// Functions that give a float: draws, lists, vectors, other types.
+fn drawn(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
+    let pick = rng.below(5);
+    let vector = |rng: &mut Rng| match scope.entity {
+        ITEM => rng.text(&["clip", "towers", "owner.deep", "viewer.towers"]),
+        ACCT => "deep".to_owned(),
+        _ => rng.text(&["towers", "viewer.towers"]),
+    };
+    match pick {
+        0 => rng.text(&["uniform()", "uniform(salt=\"x\")"]),
+        1 => format!("uniform({})", expr(rng, scope, Ty::Str, depth)),
+        2 if scope.entity == ITEM => format!("jaccard(tags, {})", list(rng)),
+        2 | 3 => {
+            let (a, b) = (vector(rng), vector(rng));
+            match rng.below(4) {
+                0 => format!("norm({a})"),
+                _ => format!("{}({a}, {b})", rng.text(&["dot", "cosine", "l2"])),
+            }
+        }
+        _ => {
+            let ty = *rng.pick(&[Ty::Int, Ty::Bool, Ty::Str]);
+            format!("float({})", expr(rng, scope, ty, depth))
+        }
+    }
+}
+
 fn float(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
     let x = |rng: &mut Rng| expr(rng, scope, Ty::Float, depth);
-    match rng.below(11) {
+    match rng.below(12) {
+        11 => drawn(rng, scope, depth),
         0..4 => {
             let op = rng.text(&["+", "-", "*", "/", "//", "%", "**"]);
             let other = if rng.one_in(3) { Ty::Int } else { Ty::Float };
@@ -193,7 +261,9 @@ fn float(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
         5 => format!("{}({}, {})", rng.text(&["min", "max"]), x(rng), x(rng)),
         6 => format!(
             "{}({})",
-            rng.text(&["sqrt", "exp", "log", "log1p", "sigmoid", "tanh", "abs"]),
+            rng.text(&[
+                "sqrt", "exp", "log", "log2", "log10", "log1p", "sigmoid", "tanh", "abs"
+            ]),
             x(rng)
         ),
         7 => format!(
@@ -206,10 +276,11 @@ fn float(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
             expr(rng, scope, Ty::Span, depth),
             expr(rng, scope, Ty::Span, depth)
         ),
-        9 => match rng.below(2) {
-            0 => aggregate(rng, scope, "sum", ", weight", depth),
-            _ => aggregate(rng, scope, "mean", ", weight", depth),
-        },
+        9 => {
+            let fold = rng.text(&["sum", "mean", "min", "max"]);
+            let of = rng.text(&[", weight", ", weight", ", uniform()", ", weight * 2.0"]);
+            aggregate(rng, scope, &fold, &of, depth)
+        }
         _ => match scope.sets.iter().find(|(_, e)| *e == ITEM) {
             Some((name, _)) => format!(
                 "{}({name}, {})",
@@ -223,7 +294,7 @@ fn float(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
 
 fn boolean(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
     let b = |rng: &mut Rng| expr(rng, scope, Ty::Bool, depth);
-    match rng.below(12) {
+    match rng.below(15) {
         0..3 => format!("({} {} {})", b(rng), rng.text(&["and", "or"]), b(rng)),
         3 => format!("(not {})", b(rng)),
         4..8 => {
@@ -259,6 +330,19 @@ fn boolean(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
             )
         }
         10 => membership(rng, scope, depth),
+        11 => {
+            let test = rng.text(&["starts_with", "ends_with", "contains"]);
+            let text = |rng: &mut Rng| expr(rng, scope, Ty::Str, depth);
+            format!("{test}({}, {})", text(rng), text(rng))
+        }
+        12 if scope.entity == ITEM => {
+            format!("contains(tags, {})", expr(rng, scope, Ty::Str, depth))
+        }
+        12 | 13 => {
+            let fold = rng.text(&["any_of", "all_of", "none_of"]);
+            let of = rng.text(&[", weight > 0.2", ", uniform() < 0.5", ", to is not null"]);
+            aggregate(rng, scope, &fold, &of, depth)
+        }
         _ => aggregate(rng, scope, "exists", "", depth),
     }
 }
@@ -297,7 +381,11 @@ fn membership(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
 
 fn string(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
     let s = |rng: &mut Rng| expr(rng, scope, Ty::Str, depth);
-    match rng.below(3) {
+    match rng.below(4) {
+        3 => {
+            let pattern = rng.text(&["(.)$", "a(b)", "([A-Z])|b", "^(..)"]);
+            format!("extract({}, \"{pattern}\")", s(rng))
+        }
         0 => format!("({} + {})", s(rng), s(rng)),
         1 => format!("{}({})", rng.text(&["lower", "upper"]), s(rng)),
         _ => format!("coalesce({}, {})", s(rng), literal(rng, Ty::Str)),
@@ -329,7 +417,13 @@ fn time(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
 }
 
 fn span(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
-    match rng.below(4) {
+    match rng.below(6) {
+        4 => format!("abs({})", expr(rng, scope, Ty::Span, depth)),
+        5 => format!(
+            "({} % {})",
+            expr(rng, scope, Ty::Span, depth),
+            expr(rng, scope, Ty::Span, depth)
+        ),
         0 => format!(
             "({} - {})",
             expr(rng, scope, Ty::Time, depth),

@@ -156,12 +156,7 @@ impl<'a> Interp<'a> {
             let id = self.to_row(&needle, set.entity);
             return Value::Bool(id.is_some_and(|id| set.position(id).is_some()));
         }
-        match self.value(set, env, at) {
-            Value::List(items) => items.iter().fold(Value::Bool(false), |found, item| {
-                value::or(&found, &self.equal(&needle, item))
-            }),
-            _ => Value::Null,
-        }
+        self.has(&self.value(set, env, at), &needle)
     }
 
     /// The row that an id or a key of an entity stands for.

@@ -2,6 +2,7 @@
 
 use super::Interp;
 use super::aggregates::extreme;
+use super::beta;
 use super::env::Env;
 use super::rows::At;
 use super::shape::Called;
@@ -32,11 +33,21 @@ impl Given {
 fn parameters(name: &str) -> &'static [&'static str] {
     match name {
         "clamp" => &["x", "low", "high"],
+        "age" => &["t"],
         "hour" | "weekday" => &["t", "tz"],
         "decay" => &["t", "half_life"],
         "uniform" => &["salt"],
+        "beta" => &["a", "b", "salt"],
         "bucket" => &["key", "salt", "n"],
-        _ => &[],
+        "extract" => &["text", "pattern"],
+        "starts_with" => &["text", "start"],
+        "ends_with" => &["text", "end"],
+        "contains" => &["text", "part"],
+        "overlap" | "jaccard" | "dot" | "cosine" | "l2" => &["a", "b"],
+        "len" => &["list"],
+        "lower" | "upper" => &["text"],
+        "norm" => &["a"],
+        _ => &["x"],
     }
 }
 
@@ -69,6 +80,9 @@ impl<'a> Interp<'a> {
                 .cloned()
                 .unwrap_or(Value::Null),
             "uniform" => self.uniform(args.values.first(), at),
+            "contains" if matches!(args.get(0), Value::List(_)) => {
+                self.has(args.get(0), args.get(1))
+            }
             _ if args.values.iter().any(Value::is_null) => Value::Null,
             "min" => extreme(args.values.iter().collect(), Ordering::Less),
             "max" => extreme(args.values.iter().collect(), Ordering::Greater),
@@ -81,7 +95,13 @@ impl<'a> Interp<'a> {
                 args.get(0),
             ),
             "decay" => self.decay(args.get(0), args.get(1)),
-            "hour" | "weekday" => calendar(name, args.get(0)),
+            "beta" => beta::draw(
+                args.number(0),
+                args.number(1),
+                self.uniform(args.values.get(2), at).number(),
+            ),
+            "extract" => extract(args.get(0), args.get(1)),
+            "hour" | "weekday" => calendar(name, args.get(0), args.values.get(1)),
             "contains" | "overlap" | "jaccard" => self.lists(name, args.get(0), args.get(1)),
             "dot" | "cosine" | "l2" | "norm" => vectors(name, args.get(0), args.get(1)),
             "len" | "lower" | "upper" | "starts_with" | "ends_with" => {
@@ -134,13 +154,18 @@ impl<'a> Interp<'a> {
         }
     }
 
-    /// A number in (0, 1) that belongs to seed, viewer, salt and row.
+    /// A number in (0, 1) that belongs to seed, viewer, salt and row; in a link expression to the
+    /// link, whose key is that of its start and that of its end.
     fn uniform(&self, salt: Option<&Value>, at: &At) -> Value {
-        let Some(row) = at.row() else {
-            return Value::Null;
+        let key = match at {
+            At::Request => return Value::Null,
+            At::Row(row) => vec![Value::Id(row.entity, row.row.id)],
+            At::Link(link) => {
+                let (links, of) = (&link.links, &link.links.list[link.index]);
+                vec![Value::Id(links.from, of.from), Value::Id(links.to, of.to)]
+            }
         };
-        let key = Value::Id(row.entity, row.row.id);
-        maybe_float(self.uniform_of(salt, &[key]))
+        maybe_float(self.uniform_of(salt, &key))
     }
 
     /// The same for any key.
@@ -154,6 +179,16 @@ impl<'a> Interp<'a> {
         Some(((hash >> 11) as f64 + 0.5) / 2f64.powi(53))
     }
 
+    /// `x in list`.
+    pub fn has(&self, list: &Value, x: &Value) -> Value {
+        match list {
+            Value::List(items) => items.iter().fold(Value::Bool(false), |found, item| {
+                value::or(&found, &self.equal(x, item))
+            }),
+            _ => Value::Null,
+        }
+    }
+
     fn lists(&self, name: &str, a: &Value, b: &Value) -> Value {
         if let (Value::Str(text), Value::Str(part)) = (a, b) {
             return Value::Bool(text.contains(part.as_str()));
@@ -162,9 +197,6 @@ impl<'a> Interp<'a> {
             panic!("not a list: {a:?}")
         };
         let has = |list: &[Value], x: &Value| list.iter().any(|y| self.equal(x, y).is_true());
-        if name == "contains" {
-            return Value::Bool(has(list, b));
-        }
         let Value::List(other) = b else {
             panic!("not a list: {b:?}")
         };
@@ -190,16 +222,45 @@ fn clamp(x: &Value, low: &Value, high: &Value) -> Value {
     extreme(vec![&at_least, high], Ordering::Less)
 }
 
-fn calendar(name: &str, t: &Value) -> Value {
+/// What the clock of a zone shows; a zone that is not known shows nothing.
+fn calendar(name: &str, t: &Value, zone: Option<&Value>) -> Value {
     let Value::Time(t) = t else {
         panic!("not a time: {t:?}")
     };
-    let hours = t.div_euclid(HOUR);
+    let offset = match zone {
+        None => Some(0),
+        Some(Value::Str(zone)) => offset(*t, zone),
+        other => panic!("not a zone: {other:?}"),
+    };
+    let Some(local) = offset.and_then(|offset| t.checked_add(offset)) else {
+        return Value::Null;
+    };
+    // the years -9999 to 9999 have a calendar
+    if !(-377_705_023_201_000_000..=253_402_207_200_999_999).contains(t) {
+        return Value::Null;
+    }
+    let hours = local.div_euclid(HOUR);
     match name {
         "hour" => Value::Int(hours.rem_euclid(24)),
         // 1970-01-01 was a Thursday; Monday is 0.
         _ => Value::Int((hours.div_euclid(24) + 3).rem_euclid(7)),
     }
+}
+
+/// How far the clock of a zone is ahead of UTC, in microseconds.
+fn offset(t: i64, zone: &str) -> Option<i64> {
+    let at = jiff::Timestamp::from_microsecond(t).ok()?;
+    let zone = jiff::tz::TimeZone::get(zone).ok()?;
+    Some(i64::from(zone.to_offset(at).seconds()) * 1_000_000)
+}
+
+fn extract(text: &Value, pattern: &Value) -> Value {
+    let (Value::Str(text), Value::Str(pattern)) = (text, pattern) else {
+        panic!("not texts: {text:?}, {pattern:?}")
+    };
+    let pattern = regex::Regex::new(pattern).expect("a pattern");
+    let group = pattern.captures(text).and_then(|found| found.get(1));
+    group.map_or(Value::Null, |group| Value::Str(group.as_str().to_owned()))
 }
 
 /// Dot and cosine are similarities, rounded as those are; lengths are not.
@@ -234,6 +295,9 @@ fn text(name: &str, a: &Value, b: &Value) -> Value {
 /// Functions whose result is of another or of the same type as the argument.
 fn convert(name: &str, x: &Value) -> Value {
     match (name, x) {
+        ("int", Value::Str(text)) => int(text.trim().parse().ok()),
+        ("float", Value::Str(text)) => maybe_float(text.trim().parse().ok()),
+        ("float", Value::Bool(x)) => Value::Float(f64::from(u8::from(*x))),
         ("abs", Value::Int(x)) => int(x.checked_abs()),
         ("abs", Value::Duration(x)) => Value::Duration(x.abs()),
         ("abs", Value::Float(x)) => Value::Float(x.abs()),

@@ -17,6 +17,7 @@ pub mod world;
 
 mod aggregates;
 mod args;
+mod beta;
 mod combine;
 mod edges;
 mod expr;

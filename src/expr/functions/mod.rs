@@ -5,12 +5,14 @@
 //! arguments have to be widened to. Operators are functions too, under their own signs.
 
 mod arith;
+mod beta;
 mod compare;
+mod draw;
 pub mod list;
 pub mod logic;
 mod math;
-mod text;
-mod time;
+pub mod text;
+pub mod time;
 mod vector;
 
 use crate::expr::texts::Texts;
@@ -99,6 +101,7 @@ pub fn all() -> impl Iterator<Item = &'static Function> {
         time::FUNCTIONS,
         list::FUNCTIONS,
         vector::FUNCTIONS,
+        draw::FUNCTIONS,
     ]
     .into_iter()
     .flatten()
@@ -113,6 +116,24 @@ impl Function {
     /// Whether it is written with a sign, not a name.
     pub fn is_operator(&self) -> bool {
         !self.name.starts_with(|c: char| c.is_ascii_alphabetic())
+    }
+
+    /// The names of its parameters, from its usage; none of those that repeat.
+    pub fn params(&self) -> impl Iterator<Item = &'static str> {
+        let (_, inside) = self.usage.split_once('(').unwrap_or_default();
+        let (inside, _) = inside.split_once(')').unwrap_or_default();
+        let names = inside.split(',').map(|part| {
+            let part = part.trim();
+            part.split_once('=').map_or(part, |(name, _)| name)
+        });
+        names
+            .filter(|_| !self.repeats())
+            .filter(|name| !name.is_empty())
+    }
+
+    /// Whether it takes any number of arguments.
+    pub fn repeats(&self) -> bool {
+        self.usage.contains("...")
     }
 
     /// The overload for these arguments, preferring one that needs no widening.

@@ -1,8 +1,12 @@
 //! Functions of strings. A code is decoded once per distinct row value that is asked for.
 
 use super::{Call, Function, map1, map2, overload};
+use crate::expr::ir::Pattern;
+use crate::expr::texts::Texts;
 use crate::expr::value::{Arg, Val};
 use crate::types::{NULL_BOOL, NULL_CODE, NULL_FLOAT, NULL_INT};
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 pub const FUNCTIONS: &[Function] = &[
     Function {
@@ -34,9 +38,15 @@ pub const FUNCTIONS: &[Function] = &[
         ],
     },
     Function {
+        name: "extract",
+        usage: "extract(text, pattern)",
+        doc: "What the first group of a regular expression finds in the text; null if it finds nothing.",
+        overloads: &[],
+    },
+    Function {
         name: "contains",
         usage: "contains(text, part) or contains(list, item)",
-        doc: "Whether the text has the part, or the list the item.",
+        doc: "Whether the text has the part; or the same as `item in list`.",
         overloads: &[
             overload!(Str, Str => Bool, "contains_text", |c, a| test(c, a, |t, p| t.contains(p))),
             overload!(ListA, A => Bool, "contains_item", |c, a| {
@@ -83,6 +93,20 @@ pub fn to_float(call: &Call, args: &[Val]) -> Val<'static> {
 
 pub fn to_int(call: &Call, args: &[Val]) -> Val<'static> {
     Val::I64(read(call, args, NULL_INT, |text| text.trim().parse().ok()))
+}
+
+/// The first group of the pattern in each text. Rows of one text are searched once.
+pub fn extract(texts: &Texts, codes: &Arg<u32>, pattern: &Pattern) -> Val<'static> {
+    let find = |code: u32| {
+        let text = texts.get(code)?;
+        let group = pattern.0.captures(&text)?.get(1)?;
+        Some(texts.code(group.as_str()))
+    };
+    let known = RefCell::new(HashMap::new());
+    Val::Code(map1(codes, |code| {
+        let found = || find(code).unwrap_or(NULL_CODE);
+        *known.borrow_mut().entry(code).or_insert_with(found)
+    }))
 }
 
 fn read<T: Copy>(

@@ -1,15 +1,19 @@
 //! Functions of times. `age` and `decay` read `now`, which the checker passes in as the last
 //! argument.
 
-use super::{Call, Function, map2, overload};
+use super::{Call, Function, map1, map2, overload};
 use crate::expr::functions::arith::finite;
-use crate::expr::value::{Val, widen};
-use crate::types::{NULL_CODE, NULL_FLOAT, NULL_INT};
+use crate::expr::value::{Arg, Val, widen};
+use crate::types::{NULL_FLOAT, NULL_INT};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use std::collections::HashMap;
 
 pub const FUNCTIONS: &[Function] = &[
     Function {
         name: "hour",
-        usage: "hour(time, tz=\"UTC\")",
+        usage: "hour(t, tz=\"UTC\")",
         doc: "Hour of the day, 0 to 23.",
         overloads: &[
             overload!(Time, Str => Int, "hour", |c, a| local(c, a, |t| i64::from(t.hour()))),
@@ -17,7 +21,7 @@ pub const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "weekday",
-        usage: "weekday(time, tz=\"UTC\")",
+        usage: "weekday(t, tz=\"UTC\")",
         doc: "Day of the week, Monday 0 to Sunday 6.",
         overloads: &[overload!(Time, Str => Int, "weekday", |c, a| {
             local(c, a, |t| i64::from(t.weekday().to_monday_zero_offset()))
@@ -25,14 +29,14 @@ pub const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "age",
-        usage: "age(time)",
-        doc: "Time since then: `now - time`.",
+        usage: "age(t)",
+        doc: "Time since then: `now - t`.",
         overloads: &[overload!(Time, Time => Duration, "age", age)],
     },
     Function {
         name: "decay",
-        usage: "decay(time, half_life)",
-        doc: "`0.5 ** (age(time) / half_life)`: 1 now, 0.5 one half-life ago.",
+        usage: "decay(t, half_life)",
+        doc: "`0.5 ** (age(t) / half_life)`: 1 now, 0.5 one half-life ago.",
         overloads: &[overload!(Time, Duration, Time => Float, "decay", decay)],
     },
 ];
@@ -67,29 +71,42 @@ fn decay(_: &Call, args: &[Val]) -> Val<'static> {
     }))
 }
 
+/// The zone of that name; names are those of the IANA database, whatever the case of their letters.
+pub fn zone(name: &str) -> Option<TimeZone> {
+    TimeZone::get(name).ok()
+}
+
+/// Every name of a time zone.
+pub fn zone_names() -> Vec<String> {
+    jiff::tz::db()
+        .available()
+        .map(|name| name.to_string())
+        .collect()
+}
+
 /// Reads the clock of a time zone; an unknown zone gives null.
-fn local(call: &Call, args: &[Val], f: impl Fn(&jiff::Zoned) -> i64) -> Val<'static> {
-    let mut last: Option<(u32, Option<jiff::tz::TimeZone>)> = None;
-    let cell = std::cell::RefCell::new(&mut last);
-    Val::I64(map2(
-        &args[0].clone().ints(),
-        &args[1].clone().codes(),
-        |time, zone| {
-            if time == NULL_INT || zone == NULL_CODE {
-                return NULL_INT;
-            }
-            let mut last = cell.borrow_mut();
-            if last.as_ref().is_none_or(|(code, _)| *code != zone) {
-                let found = call
-                    .texts
-                    .get(zone)
-                    .and_then(|name| jiff::tz::TimeZone::get(&name).ok());
-                **last = Some((zone, found));
-            }
-            let zone = last.as_ref().and_then(|(_, zone)| zone.clone());
-            let time = jiff::Timestamp::from_microsecond(time).ok();
-            time.zip(zone)
-                .map_or(NULL_INT, |(time, zone)| f(&time.to_zoned(zone)))
-        },
-    ))
+fn local(call: &Call, args: &[Val], f: impl Fn(DateTime) -> i64) -> Val<'static> {
+    let times = args[0].clone().ints();
+    let named = |code: u32| call.texts.get(code).and_then(|name| zone(&name));
+    let read = |time: i64, zone: Option<&TimeZone>| {
+        let time = Timestamp::from_microsecond(time).ok();
+        time.zip(zone)
+            .map_or(NULL_INT, |(time, zone)| f(zone.to_datetime(time)))
+    };
+    Val::I64(match args[1].clone().codes() {
+        Arg::One(code) => {
+            let zone = named(code);
+            map1(&times, |time| read(time, zone.as_ref()))
+        }
+        zones => {
+            let mut known: HashMap<u32, Option<TimeZone>> = HashMap::new();
+            let mut at = |i| {
+                let zone = known
+                    .entry(zones.get(i))
+                    .or_insert_with_key(|&code| named(code));
+                read(times.get(i), zone.as_ref())
+            };
+            Arg::Many((0..call.n).map(&mut at).collect())
+        }
+    })
 }

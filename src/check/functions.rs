@@ -1,0 +1,292 @@
+//! Calls of the functions of row expressions: arguments to parameters, and what a call leaves out
+//! (the time zone, `now`, the seed and the row).
+
+use super::Checker;
+use super::env::{Env, Scope};
+use crate::diag::{Diagnostic, code, suggest};
+use crate::expr::functions::{Function, time};
+use crate::expr::ir::{Expr, Kind, LinkField, Pattern, Scalar};
+use crate::source::Span;
+use crate::syntax::ast::{self, Name};
+use crate::types::Type;
+use std::sync::Arc;
+
+/// An argument as it is written: its name, if it has one, and its value.
+pub(super) type Written<'a> = (Option<&'a Name>, &'a ast::Expr);
+
+/// Arguments in the order of the parameters, with their places.
+type Placed = Vec<(Expr, Span)>;
+
+impl<'a> Checker<'a> {
+    pub(super) fn call_function(
+        &mut self,
+        function: &'static Function,
+        args: &[Written<'a>],
+        name: Span,
+        span: Span,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Expr {
+        let Some(order) = self.places(function, args, name) else {
+            return Expr::error();
+        };
+        let placed: Placed = order
+            .into_iter()
+            .map(|i| (self.scalar(args[i].1, env, scope, None), args[i].1.span))
+            .collect();
+        if placed.iter().any(|(arg, _)| arg.is_error()) {
+            return Expr::error();
+        }
+        let done = match function.name {
+            "hash" => self.hash(function, placed, span),
+            "bucket" => self.bucket(function, placed, span),
+            "uniform" => self.uniform(function, placed, span, scope),
+            "beta" => self.beta(function, placed, span, scope),
+            "extract" => self.extract(function, placed, span),
+            "hour" | "weekday" => self.clock(function, placed, span),
+            "age" | "decay" => {
+                let expected = if function.name == "age" { 1 } else { 2 };
+                let mut args: Vec<Expr> = placed.into_iter().map(|(arg, _)| arg).collect();
+                if args.len() == expected {
+                    args.push(Expr::new(Kind::Now, Type::Time));
+                }
+                Some(self.apply(function.name, args, span))
+            }
+            name => {
+                let args = placed.into_iter().map(|(arg, _)| arg).collect();
+                Some(self.apply(name, args, span))
+            }
+        };
+        done.unwrap_or_else(Expr::error)
+    }
+
+    /// Which argument stands for each parameter, up to the last that is given; reports names that
+    /// the function does not have, and gaps.
+    fn places(
+        &mut self,
+        function: &'static Function,
+        args: &[Written<'a>],
+        span: Span,
+    ) -> Option<Vec<usize>> {
+        let params: Vec<&str> = function.params().collect();
+        let usage = format!("use: `{}`", function.usage);
+        let mut slots: Vec<Option<usize>> = Vec::new();
+        for (i, (name, value)) in args.iter().enumerate() {
+            let place = match name {
+                None => i,
+                Some(name) => match params.iter().position(|p| *p == name.text) {
+                    Some(place) => place,
+                    None => {
+                        let message =
+                            format!("`{}` has no parameter `{}`", function.name, name.text);
+                        self.report(Diagnostic::new(code::E0304, name.span, message).help(usage));
+                        return None;
+                    }
+                },
+            };
+            slots.resize(slots.len().max(place + 1), None);
+            if slots[place].replace(i).is_some() {
+                let at = name.map_or(value.span, |n| n.span);
+                let message = format!("`{}` is given twice", params[place]);
+                self.report(Diagnostic::new(code::E0305, at, message));
+                return None;
+            }
+        }
+        if let Some(gap) = slots.iter().position(Option::is_none) {
+            let message = format!("`{}` needs `{}`", function.name, params[gap]);
+            self.report(Diagnostic::new(code::E0303, span, message).help(usage));
+            return None;
+        }
+        Some(slots.into_iter().flatten().collect())
+    }
+
+    /// Reports a number of arguments that the function does not take.
+    fn counted(
+        &mut self,
+        function: &'static Function,
+        args: &Placed,
+        least: usize,
+        most: usize,
+        span: Span,
+    ) -> Option<()> {
+        let usage = format!("use: `{}`", function.usage);
+        if args.len() < least {
+            let (name, found) = (function.name, args.len());
+            let message = format!("`{name}` needs {least} argument(s), found {found}");
+            self.report(Diagnostic::new(code::E0303, span, message).help(usage));
+            return None;
+        }
+        if args.len() > most {
+            let message = format!("`{}` takes at most {most} argument(s)", function.name);
+            self.report(Diagnostic::new(code::E0307, args[most].1, message).help(usage));
+            return None;
+        }
+        Some(())
+    }
+
+    fn hash(&mut self, function: &'static Function, args: Placed, span: Span) -> Option<Expr> {
+        self.counted(function, &args, 1, usize::MAX, span)?;
+        let parts = args.into_iter().map(|(part, at)| self.hashed(part, at));
+        let parts = parts.collect::<Option<Vec<_>>>()?;
+        Some(Expr::new(Kind::Hash(parts), Type::Int))
+    }
+
+    /// A part of a hash, of a type that has one form as bytes.
+    fn hashed(&mut self, part: Expr, span: Span) -> Option<Expr> {
+        if let Type::Float | Type::List(_) | Type::Vector(_) = part.ty {
+            let message = format!("{} cannot be hashed", self.type_name(&part.ty));
+            let help = "hash ints, strings and ids: `hash(it)`, `hash(round(x))`";
+            self.report(Diagnostic::new(code::E0302, span, message).help(help));
+            return None;
+        }
+        Some(part)
+    }
+
+    fn bucket(&mut self, function: &'static Function, args: Placed, span: Span) -> Option<Expr> {
+        self.counted(function, &args, 3, 3, span)?;
+        let [(key, at), (salt, salt_at), (n, n_at)] = args.try_into().ok()?;
+        let key = self.hashed(key, at)?;
+        let salt = self.hashed(salt, salt_at)?;
+        let n = self.expect(n, &Type::Int, n_at);
+        if let Some(Scalar::I64(number)) = n.as_const()
+            && *number < 1
+        {
+            let message = format!("`n` has to be at least 1, found {number}");
+            self.report(Diagnostic::new(code::E0306, n_at, message));
+            return None;
+        }
+        let hash = Expr::new(Kind::Hash(vec![salt, key]), Type::Int);
+        Some(self.apply("bucket", vec![hash, n], span))
+    }
+
+    fn uniform(
+        &mut self,
+        function: &'static Function,
+        args: Placed,
+        span: Span,
+        scope: &Scope<'_>,
+    ) -> Option<Expr> {
+        self.counted(function, &args, 0, 1, span)?;
+        self.draw(function, args.into_iter().next(), span, scope)
+    }
+
+    fn beta(
+        &mut self,
+        function: &'static Function,
+        mut args: Placed,
+        span: Span,
+        scope: &Scope<'_>,
+    ) -> Option<Expr> {
+        self.counted(function, &args, 2, 3, span)?;
+        let salt = args.drain(2..).next();
+        let draw = self.draw(function, salt, span, scope)?;
+        let mut args: Vec<Expr> = args.into_iter().map(|(arg, _)| arg).collect();
+        args.push(draw);
+        Some(self.apply("beta", args, span))
+    }
+
+    /// A number in (0, 1) for the row; in a link expression, for the link.
+    fn draw(
+        &mut self,
+        function: &'static Function,
+        salt: Option<(Expr, Span)>,
+        span: Span,
+        scope: &Scope<'_>,
+    ) -> Option<Expr> {
+        let salt = match salt {
+            Some((salt, at)) => self.hashed(salt, at)?,
+            None => Expr::constant(self.string(""), Type::String),
+        };
+        let ids = match (scope.link, &scope.row) {
+            (Some(edge), _) => vec![
+                Expr::new(Kind::Link(LinkField::From), Type::Id(edge.from)),
+                Expr::new(Kind::Link(LinkField::To), Type::Id(edge.to)),
+            ],
+            (None, Some(row)) => vec![row.base.clone()],
+            (None, None) => {
+                let message = format!(
+                    "`{}` draws a number for a row, and there are none here",
+                    function.name
+                );
+                let help = "use it in `let`, `filter` or `score`";
+                self.report(Diagnostic::new(code::E0312, span, message).help(help));
+                return None;
+            }
+        };
+        let salt = Box::new(salt);
+        Some(Expr::new(Kind::Uniform { salt, ids }, Type::Float))
+    }
+
+    fn extract(&mut self, function: &'static Function, args: Placed, span: Span) -> Option<Expr> {
+        self.counted(function, &args, 2, 2, span)?;
+        let [(text, text_at), (pattern, at)] = args.try_into().ok()?;
+        let text = self.expect(text, &Type::String, text_at);
+        let pattern = self.expect(pattern, &Type::String, at);
+        if text.is_error() || pattern.is_error() {
+            return None;
+        }
+        let written = match pattern.as_const() {
+            Some(Scalar::Code(code)) => self.texts.get(*code)?.into_owned(),
+            Some(Scalar::Text(text)) => text.to_string(),
+            _ => {
+                let help = "write it in quotes: `extract(title, \"#(\\\\w+)\")`";
+                let message = "the pattern of `extract` is a constant";
+                self.report(Diagnostic::new(code::E0314, at, message).help(help));
+                return None;
+            }
+        };
+        let pattern = self.pattern(&written, at)?;
+        let text = Box::new(text);
+        Some(Expr::new(Kind::Extract { text, pattern }, Type::String))
+    }
+
+    fn pattern(&mut self, written: &str, at: Span) -> Option<Pattern> {
+        match regex::Regex::new(written) {
+            Ok(regex) if regex.captures_len() > 1 => Some(Pattern(Arc::new(regex))),
+            Ok(_) => {
+                let help = "put what to extract in parentheses: `\"#(\\\\w+)\"`";
+                let message = "the pattern has no group";
+                self.report(Diagnostic::new(code::E0316, at, message).help(help));
+                None
+            }
+            Err(error) => {
+                let text = error.to_string();
+                let last = text.lines().last().unwrap_or_default();
+                let reason = last.trim_start_matches("error: ");
+                let message = format!("this is no regular expression: {reason}");
+                let help = "a `\\\\` in quotes stands for one `\\`";
+                let help = written.contains('\\').then(|| help.to_owned());
+                self.report(Diagnostic::new(code::E0316, at, message).maybe_help(help));
+                None
+            }
+        }
+    }
+
+    /// `hour` and `weekday`: the zone has to be one, where it is written out.
+    fn clock(&mut self, function: &'static Function, args: Placed, span: Span) -> Option<Expr> {
+        self.counted(function, &args, 1, 2, span)?;
+        let written = match args.get(1).and_then(|(zone, _)| zone.as_const()) {
+            Some(Scalar::Code(code)) => self.texts.get(*code).map(|text| text.into_owned()),
+            Some(Scalar::Text(text)) => Some(text.to_string()),
+            _ => None,
+        };
+        if let Some(name) = written
+            && time::zone(&name).is_none()
+        {
+            let names = time::zone_names();
+            let near = suggest::nearest(&name, names.iter().map(String::as_str));
+            let help = match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "zones are named as in `Europe/Berlin`".to_owned(),
+            };
+            let message = format!("there is no time zone `{name}`");
+            self.report(Diagnostic::new(code::E0213, args[1].1, message).help(help));
+            return None;
+        }
+        let mut args: Vec<Expr> = args.into_iter().map(|(arg, _)| arg).collect();
+        if args.len() == 1 {
+            args.push(Expr::constant(self.string("UTC"), Type::String));
+        }
+        Some(self.apply(function.name, args, span))
+    }
+}

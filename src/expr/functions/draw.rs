@@ -1,0 +1,54 @@
+//! Hashes and random numbers. What they draw from (hash, seed, viewer, row) is passed in by the
+//! checker as a last argument; see [`crate::expr::draw`].
+
+use super::beta::quantile;
+use super::{Call, Function, by_row, map2, overload};
+use crate::expr::value::Val;
+use crate::types::{NULL_FLOAT, NULL_INT};
+
+pub const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "hash",
+        usage: "hash(part, ...)",
+        doc: "XXH3-64 of ints, strings, ids, bools, times and durations, as an int; null if one is null.",
+        overloads: &[],
+    },
+    Function {
+        name: "bucket",
+        usage: "bucket(key, salt, n)",
+        doc: "`hash(salt, key)` modulo n, from 0 to n - 1: the same group for the same key.",
+        overloads: &[overload!(Int, Int => Int, "bucket", |_, a| {
+            let (hash, n) = (a[0].clone().ints(), a[1].clone().ints());
+            Val::I64(map2(&hash, &n, bucket))
+        })],
+    },
+    Function {
+        name: "uniform",
+        usage: "uniform(salt=\"\")",
+        doc: "A number in (0, 1) that belongs to the request's seed, the viewer, the salt and the row.",
+        overloads: &[],
+    },
+    Function {
+        name: "beta",
+        usage: "beta(a, b, salt=\"\")",
+        doc: "A number drawn from the beta distribution by inversion of `uniform(salt)`; null unless a and b are positive.",
+        overloads: &[overload!(Float, Float, Float => Float, "beta", beta)],
+    },
+];
+
+fn bucket(hash: i64, n: i64) -> i64 {
+    if hash == NULL_INT || n == NULL_INT || n <= 0 {
+        NULL_INT
+    } else {
+        (hash as u64 % n as u64) as i64
+    }
+}
+
+/// `beta(a, b)`: the arguments are these and the number to invert.
+fn beta(call: &Call, args: &[Val]) -> Val<'static> {
+    let [a, b, u] = [0, 1, 2].map(|i| args[i].clone().floats());
+    Val::F64(by_row(call, args, |i| {
+        let (a, b, u) = (a.get(i), b.get(i), u.get(i));
+        quantile(a, b, u).unwrap_or(NULL_FLOAT)
+    }))
+}
