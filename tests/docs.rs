@@ -172,3 +172,21 @@ fn every_code_has_a_page_whose_example_raises_it() {
         assert!(raised, "the page of {code} has no example");
     }
 }
+
+/// The page of the functions and their table name the same ones, as they are used.
+#[test]
+fn every_function_is_on_the_page_of_functions() {
+    let page = std::fs::read_to_string(root().join("docs/functions.md")).unwrap();
+    let described: BTreeSet<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'))
+        .collect();
+    let known: BTreeSet<&str> = igql::expr::functions::all()
+        .filter(|f| f.usage.starts_with(&format!("{}(", f.name)))
+        .map(|f| f.usage)
+        .collect();
+    assert_eq!(described, known);
+    for (name, _) in igql::expr::ir::Stat::NAMES {
+        assert!(page.contains(&format!("| `{name}` |")), "{name}");
+    }
+}

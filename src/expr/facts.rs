@@ -216,6 +216,7 @@ impl Known<'_> {
             }
             Kind::OverSet { stat, .. } => aggregate(*stat, &expr.ty, Facts::UNKNOWN, f64::INFINITY),
             Kind::OverLinks(over) => self.over_links(over, &expr.ty),
+            Kind::Uniform { salt, .. } => Facts::between(0.0, 1.0).made_of(&[self.of(salt)]),
             _ => Facts::UNKNOWN,
         }
     }
@@ -392,7 +393,8 @@ impl Known<'_> {
             ("cosine", _) => strict(Facts::between(-1.000_001, 1.000_001)).or_null(),
             ("l2" | "norm", _) => strict(Facts::between(0.0, f64::INFINITY)).or_null(),
             ("jaccard", _) => strict(Facts::between(0.0, 1.0)).or_null(),
-            ("uniform", _) => strict(Facts::between(0.0, 1.0)).or_null(),
+            ("beta", _) => strict(Facts::between(0.0, 1.0)).or_null(),
+            ("bucket", _) => strict(Facts::between(0.0, f64::INFINITY)).or_null(),
             ("hour", _) => strict(Facts::between(0.0, 23.0)).or_null(),
             ("weekday", _) => strict(Facts::between(0.0, 6.0)).or_null(),
             (name, _) if is_comparison(name) => strict(Facts::between(0.0, 1.0)),
