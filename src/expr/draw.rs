@@ -96,7 +96,7 @@ pub fn uniform(frame: &Frame, salt: &Expr, ids: &[Expr]) -> Val<'static> {
                 .int(run.seeds[request])
                 .key(run.keys.key(viewer, run.viewers[request]).as_ref());
             let known = salt.write(run, row, &mut hasher);
-            shared = Some((request, known.then(|| hasher.len())));
+            shared = Some((request, known.then(|| hasher.mark())));
         }
         let Some((_, Some(start))) = shared else {
             return NULL_FLOAT;

@@ -219,7 +219,7 @@ impl<'a> Frame<'a> {
             Kind::Hash(parts) => draw::hash(self, parts),
             Kind::Uniform { salt, ids } => draw::uniform(self, salt, ids),
             Kind::Extract { text, pattern } => {
-                text::extract(&self.run.texts, &self.eval(text).codes(), pattern)
+                text::extract(self.run.texts, &self.eval(text).codes(), pattern)
             }
         }
     }

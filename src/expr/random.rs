@@ -34,7 +34,7 @@ impl Hasher {
     }
 
     /// Bytes so far, to come back to with [`Hasher::cut`].
-    pub fn len(&self) -> usize {
+    pub fn mark(&self) -> usize {
         self.bytes.len()
     }
 
