@@ -238,6 +238,7 @@ impl Engine {
             seeds: requests.iter().map(|r| r.seed).collect(),
             sets: &results,
         };
+        request::in_range(checked, &run)?;
         let exec = Exec::new(&run, &self.inner.vectors, limits);
         bound
             .warnings

@@ -1,13 +1,14 @@
 //! Requests: who asks, when, with which parameters.
 
 use crate::batch::Column;
+use crate::catalog::schema::KeyType;
 use crate::check::{Checked, Parameter};
 use crate::exec::Results;
 use crate::expr::texts::{Keys, Texts};
-use crate::expr::{Frame, Run};
+use crate::expr::{Expr, Frame, Run};
 use crate::ops::RunError;
 use crate::store::Snapshot;
-use crate::types::{Key, NULL_BOOL, NULL_CODE, NULL_FLOAT, NULL_INT, Type, Value};
+use crate::types::{EntityId, Key, NULL_BOOL, NULL_CODE, NULL_FLOAT, NULL_INT, Type, Value};
 use std::sync::Arc;
 
 /// One request. Made with [`Request::user`] or [`Request::anonymous`] and refined from there.
@@ -150,16 +151,18 @@ fn column(
             .rev()
             .find(|(name, _)| *name == param.name);
         let part = match (given, &param.default) {
-            (Some((_, value)), _) => single(value, &param.ty, texts, keys).ok_or_else(|| {
-                let want = snapshot.schema().type_name(&param.ty);
-                RunError::Request(format!(
-                    "parameter `{}` is {want}, found {}",
-                    param.name,
-                    show(value)
-                ))
-            })?,
+            (Some((_, value)), _) => {
+                single(value, &param.ty, snapshot, texts, keys).ok_or_else(|| {
+                    let want = snapshot.schema().type_name(&param.ty);
+                    RunError::Request(format!(
+                        "parameter `{}` is {want}, found {}",
+                        param.name,
+                        show(value)
+                    ))
+                })?
+            }
             (None, Some(expr)) => default
-                .get_or_insert_with(|| constant(expr, snapshot))
+                .get_or_insert_with(|| constant(expr, snapshot, texts, keys))
                 .clone(),
             (None, None) => {
                 let message = format!(
@@ -175,12 +178,12 @@ fn column(
 }
 
 /// The value of a default, as a column of one row.
-fn constant(expr: &crate::expr::Expr, snapshot: &Snapshot) -> Column {
+fn constant(expr: &Expr, snapshot: &Snapshot, texts: &Texts, keys: &Keys) -> Column {
     let nothing = Results::new(0);
     let run = Run {
         snapshot,
-        texts: &Texts::new(snapshot),
-        keys: &Keys::new(snapshot),
+        texts,
+        keys,
         now: vec![0],
         viewers: vec![NULL_CODE],
         params: Vec::new(),
@@ -191,7 +194,19 @@ fn constant(expr: &crate::expr::Expr, snapshot: &Snapshot) -> Column {
 }
 
 /// A value as a column of one row; none if it is not of the type.
-fn single(value: &Value, ty: &Type, texts: &Texts, keys: &Keys) -> Option<Column> {
+fn single(
+    value: &Value,
+    ty: &Type,
+    snapshot: &Snapshot,
+    texts: &Texts,
+    keys: &Keys,
+) -> Option<Column> {
+    let single = |value: &Value, ty: &Type| single(value, ty, snapshot, texts, keys);
+    let key = |entity: EntityId, key: Key| {
+        let ints = snapshot.schema().entity(entity).key_type == KeyType::Int;
+        let fits = ints == matches!(key, Key::Int(_));
+        fits.then(|| Column::Code(vec![keys.id(entity, &key)]))
+    };
     Some(match (ty, value) {
         (Type::Int, Value::Int(v))
         | (Type::Time, Value::Time(v))
@@ -204,16 +219,16 @@ fn single(value: &Value, ty: &Type, texts: &Texts, keys: &Keys) -> Option<Column
         (Type::Bool, Value::Null) => Column::Bool(vec![NULL_BOOL]),
         (Type::String, Value::Str(v)) => Column::Code(vec![texts.code(v)]),
         (Type::String | Type::Id(_), Value::Null) => Column::Code(vec![NULL_CODE]),
-        (Type::Id(e), Value::Int(v)) => Column::Code(vec![keys.id(*e, &Key::Int(*v))]),
-        (Type::Id(e), Value::Str(v)) => Column::Code(vec![keys.id(*e, &Key::Str(v.clone()))]),
-        (Type::Id(e), Value::Id(key)) => Column::Code(vec![keys.id(*e, key)]),
+        (Type::Id(e), Value::Int(v)) => key(*e, Key::Int(*v))?,
+        (Type::Id(e), Value::Str(v)) => key(*e, Key::Str(v.clone()))?,
+        (Type::Id(e), Value::Id(v)) => key(*e, v.clone())?,
         (Type::List(item), Value::List(values)) => {
             let items = values
                 .iter()
-                .map(|v| single(v, item, texts, keys))
+                .map(|v| single(v, item))
                 .collect::<Option<Vec<_>>>()?;
             let items = match items.is_empty() {
-                true => single(&Value::Null, item, texts, keys)?,
+                true => single(&Value::Null, item)?,
                 false => Column::concat(&items),
             };
             Column::List {
@@ -222,16 +237,28 @@ fn single(value: &Value, ty: &Type, texts: &Texts, keys: &Keys) -> Option<Column
             }
         }
         (Type::List(item), Value::Null) => {
-            let items = Arc::new(single(&Value::Null, item, texts, keys)?);
+            let items = Arc::new(single(&Value::Null, item)?);
             Column::List {
                 slots: vec![[NULL_CODE, 0]],
                 items,
             }
         }
-        (Type::Vector(dim), Value::Vector(v)) if v.len() == *dim as usize => Column::Vector {
-            slots: vec![[0, *dim]],
-            items: Arc::new(v.clone()),
-        },
+        (Type::Vector(_), Value::List(numbers)) => {
+            let numbers = numbers.iter().map(|number| match number {
+                Value::Float(x) => Some(*x as f32),
+                Value::Int(x) => Some(*x as f32),
+                _ => None,
+            });
+            return single(&Value::Vector(numbers.collect::<Option<_>>()?), ty);
+        }
+        (Type::Vector(dim), Value::Vector(v))
+            if v.len() == *dim as usize && v.iter().all(|x| x.is_finite()) =>
+        {
+            Column::Vector {
+                slots: vec![[0, *dim]],
+                items: Arc::new(v.clone()),
+            }
+        }
         (Type::Vector(_), Value::Null) => Column::Vector {
             slots: vec![[NULL_CODE, 0]],
             items: Arc::default(),
@@ -250,8 +277,8 @@ fn show(value: &Value) -> String {
         Value::Id(key) => format!("`{key}`"),
         Value::Time(_) => "a time".to_owned(),
         Value::Duration(_) => "a duration".to_owned(),
-        Value::List(_) => "a list".to_owned(),
-        Value::Vector(_) => "a vector".to_owned(),
+        Value::List(v) => format!("a list of {} values", v.len()),
+        Value::Vector(v) => format!("a vector of {} numbers", v.len()),
     }
 }
 
@@ -265,4 +292,38 @@ macro_rules! value_from {
     };
 }
 
-value_from!(i64 => Int, f64 => Float, bool => Bool, &str => Str, String => Str, Key => Id, Vec<Value> => List);
+value_from!(i64 => Int, i32 => Int, u32 => Int, f64 => Float, f32 => Float, bool => Bool, &str => Str,
+    String => Str, Key => Id, Vec<f32> => Vector);
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(v: Option<T>) -> Value {
+        v.map_or(Value::Null, Into::into)
+    }
+}
+
+macro_rules! list_from {
+    ($($ty:ty),*) => {
+        $(impl From<Vec<$ty>> for Value {
+            fn from(v: Vec<$ty>) -> Value {
+                Value::List(v.into_iter().map(Into::into).collect())
+            }
+        })*
+    };
+}
+
+list_from!(Value, i64, f64, bool, &str, String, Key);
+
+/// Fails where a value of a request lies outside of the range that a parameter declares.
+pub fn in_range(checked: &Checked, run: &Run) -> Result<(), RunError> {
+    for range in &checked.ranges {
+        let values = Frame::requests(run).numbers(&range.value);
+        let outside = |x: &&f64| !x.is_nan() && !(range.low..=range.high).contains(*x);
+        if let Some(found) = values.iter().find(outside) {
+            return Err(RunError::Request(format!(
+                "parameter {}",
+                range.message(*found)
+            )));
+        }
+    }
+    Ok(())
+}

@@ -10,9 +10,32 @@ use crate::source::Span;
 use crate::syntax::ast::{self, Arg, ExprKind, Name, UnaryOp};
 use crate::types::{EntityId, Type};
 
+/// An edge as it stands before the brackets of its ends.
+enum EdgeOf<'a> {
+    /// `likes(x)`
+    Named(&'a Name),
+    /// `likes.author(x)`: on along a reference
+    Through(&'a ast::Expr, &'a Name),
+    /// `(likes | saves)(x)`
+    Written(&'a ast::Expr),
+}
+
+impl EdgeOf<'_> {
+    /// As it is shown in messages.
+    fn text(&self) -> String {
+        match self {
+            EdgeOf::Named(name) => name.text.clone(),
+            EdgeOf::Through(first, name) => {
+                format!("{}.{}", crate::syntax::print_expression(first), name.text)
+            }
+            EdgeOf::Written(edge) => format!("({})", crate::syntax::print_expression(edge)),
+        }
+    }
+}
+
 /// `e(x)`, `e(x, y)`, `~e(x)` as written.
 struct LinksOf<'a> {
-    edge: &'a Name,
+    edge: EdgeOf<'a>,
     reversed: bool,
     ends: &'a [Arg],
     span: Span,
@@ -34,11 +57,33 @@ impl<'a> Checker<'a> {
             return Some(self.over_set(stat, callee, &first.value, &args[1..], env));
         }
         let links = links_of(&first.value)?;
-        let is_edge = links.reversed || self.edge_exists(&links.edge.text, env);
+        let is_edge = match &links.edge {
+            EdgeOf::Named(name) => links.reversed || self.edge_exists(&name.text, env),
+            EdgeOf::Through(first, name) => {
+                self.is_edge_path(first, env) && self.is_reference(name)
+            }
+            EdgeOf::Written(_) => true,
+        };
         is_edge.then(|| {
             self.over_links(stat, callee, &links, &args[1..], env, scope)
                 .unwrap_or_else(Expr::error)
         })
+    }
+
+    /// Whether an expression can be read as an edge: a name, or a reference of one.
+    fn is_edge_path(&self, expr: &ast::Expr, env: &Env<'a>) -> bool {
+        match &expr.kind {
+            ExprKind::Name(name) => self.edge_exists(name, env),
+            ExprKind::Field { receiver, name } => {
+                self.is_reference(name) && self.is_edge_path(receiver, env)
+            }
+            _ => false,
+        }
+    }
+
+    fn is_reference(&self, name: &Name) -> bool {
+        let mut entities = self.schema.entities.iter();
+        entities.any(|e| e.find_reference(&name.text).is_some())
     }
 
     /// Whether an edge or reference of that name can be found from here.
@@ -168,9 +213,12 @@ impl<'a> Checker<'a> {
             _ => {
                 let message = format!(
                     "the links of `{}` are from one row, or from one to another",
-                    links.edge.text
+                    links.edge.text()
                 );
-                let help = format!("write `{0}(viewer)` or `{0}(viewer, it)`", links.edge.text);
+                let help = format!(
+                    "write `{0}(viewer)` or `{0}(viewer, it)`",
+                    links.edge.text()
+                );
                 self.report(Diagnostic::new(code::E0303, links.span, message).help(help));
                 return None;
             }
@@ -205,7 +253,19 @@ impl<'a> Checker<'a> {
         } else {
             Wanted::From(start)
         };
-        let edge = self.edge_by_name(links.edge, env, wanted)?;
+        let edge = match &links.edge {
+            EdgeOf::Named(name) => self.edge_by_name(name, env, wanted)?,
+            EdgeOf::Written(edge) => self.edge(edge, env, wanted)?,
+            EdgeOf::Through(first, name) => {
+                let wanted = if let Wanted::From(_) = wanted {
+                    wanted
+                } else {
+                    Wanted::Any
+                };
+                let first = self.edge(first, env, wanted)?;
+                self.edge_through(first, &name.text, name.span)?
+            }
+        };
         let edge = if links.reversed {
             edge.reversed()
         } else {
@@ -338,13 +398,22 @@ impl<'a> Checker<'a> {
 }
 
 fn links_of(expr: &ast::Expr) -> Option<LinksOf<'_>> {
-    match &expr.kind {
-        ExprKind::Call { callee, args } => Some(LinksOf {
-            edge: callee,
+    let links = |edge, ends| {
+        Some(LinksOf {
+            edge,
             reversed: false,
-            ends: args,
+            ends,
             span: expr.span,
-        }),
+        })
+    };
+    match &expr.kind {
+        ExprKind::Call { callee, args } => links(EdgeOf::Named(callee), args),
+        ExprKind::Method {
+            receiver,
+            name,
+            args,
+        } => links(EdgeOf::Through(receiver, name), args),
+        ExprKind::Links { edge, ends } => links(EdgeOf::Written(edge), ends),
         ExprKind::Unary {
             op: UnaryOp::Reverse,
             operand,

@@ -3,7 +3,7 @@
 use super::env::{Env, Local, Scope};
 use super::modules::Kind;
 use super::typing::{Entity, ParamType};
-use super::{Checker, address, bare_name};
+use super::{Checker, InRange, address, bare_name};
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::NodeId;
 use crate::expr::ir::{Expr, Level, Scalar};
@@ -357,7 +357,7 @@ impl<'a> Checker<'a> {
         scope: Option<&Scope<'_>>,
     ) -> Option<Local<'a>> {
         match self.param_type(&param.ty, module) {
-            ParamType::Scalar(ty) => self.bind_scalar(param, given, &ty, scope),
+            ParamType::Scalar(ty) => self.bind_scalar(param, module, given, &ty, scope),
             ParamType::Set(entity) => self.bind_set(param, given, entity, entities, role),
             ParamType::Embedding(entity) => {
                 let entity = self.entity_of(&entity, entities, &given)?;
@@ -436,6 +436,7 @@ impl<'a> Checker<'a> {
     fn bind_scalar(
         &mut self,
         param: &'a Param,
+        module: usize,
         given: Given<'a>,
         ty: &Type,
         scope: Option<&Scope<'_>>,
@@ -450,7 +451,10 @@ impl<'a> Checker<'a> {
         if value.is_error() {
             return None;
         }
-        self.check_range(param, &value, given.expr.span)?;
+        if let Some(range) = &param.range {
+            let places = (given.expr.span, param.span);
+            self.check_range(&param.name.text, range, module, &value, places)?;
+        }
         Some(Local::Scalar(value))
     }
 
@@ -492,29 +496,50 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn check_range(&mut self, param: &'a Param, value: &Expr, span: Span) -> Option<()> {
-        let Some(range) = &param.range else {
-            return Some(());
+    /// Reports a constant outside of the range of a parameter; what the request decides is noted,
+    /// to be looked at when it comes. `places` are those of the value and of the declaration.
+    pub(super) fn check_range(
+        &mut self,
+        name: &str,
+        range: &'a ast::Range,
+        module: usize,
+        value: &Expr,
+        (span, declared): (Span, Span),
+    ) -> Option<()> {
+        let env = Env::top(module);
+        let bound = |this: &mut Self, bound: &'a ast::Expr| {
+            let typed = this.typed(bound, &env, &Scope::request(), &value.ty);
+            let number = number_of(&typed);
+            if number.is_none() && !typed.is_error() {
+                let message = "the ends of a range are constant numbers or durations";
+                this.report(Diagnostic::new(code::E0314, bound.span, message));
+            }
+            number
         };
-        let env = Env::top(0);
-        let (low, high) = (
-            self.constant_number(&range.low, &env)?,
-            self.constant_number(&range.high, &env)?,
-        );
-        let number = match value.as_const() {
-            Some(Scalar::F64(x)) => *x,
-            Some(Scalar::I64(i)) => *i as f64,
-            _ => return Some(()),
+        let (low, high) = (bound(self, &range.low)?, bound(self, &range.high)?);
+        let wanted = InRange {
+            name: name.to_owned(),
+            value: value.clone(),
+            low,
+            high,
         };
-        if (low..=high).contains(&number) {
-            return Some(());
+        match number_of(value) {
+            Some(number) if (low..=high).contains(&number) => Some(()),
+            Some(number) => {
+                let message = wanted.message(number);
+                self.report(
+                    Diagnostic::new(code::E0306, span, message).label(declared, "declared here"),
+                );
+                None
+            }
+            None => {
+                let decided = value.level == Level::Request && value.sets().is_empty();
+                if decided && !self.ranges.contains(&wanted) {
+                    self.ranges.push(wanted);
+                }
+                Some(())
+            }
         }
-        let message = format!(
-            "`{}` must lie in {low:?}..{high:?}, found {number:?}",
-            param.name.text
-        );
-        self.report(Diagnostic::new(code::E0306, span, message).label(param.span, "declared here"));
-        None
     }
 
     /// In a row expression, `f(...)` where `f` is a definition, value or policy.
@@ -673,6 +698,15 @@ impl<'a> Checker<'a> {
         }
         debug_assert!(result.level >= Level::Constant);
         result
+    }
+}
+
+/// A constant number or duration.
+fn number_of(value: &Expr) -> Option<f64> {
+    match value.as_const() {
+        Some(Scalar::F64(x)) => Some(*x),
+        Some(Scalar::I64(i)) => Some(*i as f64),
+        _ => None,
     }
 }
 

@@ -415,7 +415,12 @@ impl<'a> Checker<'a> {
     }
 
     /// `edge.reference`: on from where the edge ends.
-    fn edge_through(&mut self, edge: EdgeExpr, name: &str, span: Span) -> Option<EdgeExpr> {
+    pub(super) fn edge_through(
+        &mut self,
+        edge: EdgeExpr,
+        name: &str,
+        span: Span,
+    ) -> Option<EdgeExpr> {
         let Some(second) = self
             .schema
             .entity(edge.to)

@@ -23,6 +23,30 @@ pub struct Parameter {
     pub default: Option<Expr>,
 }
 
+/// A value of the request, and between which numbers it has to lie. Durations count in
+/// microseconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InRange {
+    /// The parameter that asks for it.
+    pub name: String,
+    pub value: Expr,
+    pub low: f64,
+    pub high: f64,
+}
+
+impl InRange {
+    /// What is wrong with a value outside.
+    pub fn message(&self, found: f64) -> String {
+        let number = |x: f64| match self.value.ty {
+            Type::Duration => crate::expr::show::duration(x as i64),
+            Type::Int => format!("{x}"),
+            _ => format!("{x:?}"),
+        };
+        let (low, high, found) = (number(self.low), number(self.high), number(found));
+        format!("`{}` must lie in {low}..{high}, found {found}", self.name)
+    }
+}
+
 /// A program that can be planned and run.
 #[derive(Debug)]
 pub struct Checked {
@@ -32,6 +56,8 @@ pub struct Checked {
     /// One unnamed set, or the lists of a page by name.
     pub results: Vec<(Option<String>, NodeId)>,
     pub params: Vec<Parameter>,
+    /// Values of the request that have to lie in a range.
+    pub ranges: Vec<InRange>,
     /// Parameters that the program declares and the query does not read.
     pub unread_params: Vec<String>,
 }
@@ -59,6 +85,7 @@ pub fn check(
     let entry = checker.entry(program, query);
     let results = entry.as_ref().and_then(|entry| checker.query(entry));
     let params = std::mem::take(&mut checker.params);
+    let ranges = std::mem::take(&mut checker.ranges);
     (0..modules.all.len())
         .filter(|&m| modules.all[m].tier < Tier::Std)
         .for_each(|m| checker.rest(m));
@@ -68,6 +95,7 @@ pub fn check(
         graph: checker.graph,
         results,
         params,
+        ranges,
         unread_params,
     });
     (checked, checker.sink)
@@ -160,7 +188,13 @@ impl<'a> Checker<'a> {
     fn query(&mut self, entry: &Entry<'a>) -> Option<Vec<(Option<String>, NodeId)>> {
         let mut env = Env::top(0);
         for param in entry.params {
-            let value = self.request_param(&param.name, &param.ty, param.default.as_ref(), 0);
+            let value = self.request_param(
+                &param.name,
+                &param.ty,
+                param.range.as_ref(),
+                param.default.as_ref(),
+                0,
+            );
             env = env.with(&param.name.text, Local::Scalar(value));
         }
         self.results(entry.body, &env)
@@ -179,8 +213,13 @@ impl<'a> Checker<'a> {
     fn item(&mut self, item: &'a Item, m: usize) {
         let env = Env::top(m);
         match &item.kind {
-            ItemKind::Param { name, ty, default } => {
-                self.request_param(name, ty, default.as_ref(), m);
+            ItemKind::Param {
+                name,
+                ty,
+                range,
+                default,
+            } => {
+                self.request_param(name, ty, range.as_ref(), default.as_ref(), m);
             }
             ItemKind::Tunable { range, default, .. } => self.tunable(range, default, &env),
             ItemKind::Edge(decl) => {

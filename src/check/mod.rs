@@ -25,7 +25,7 @@ mod setness;
 mod sets;
 mod typing;
 
-pub use items::{Checked, Parameter, check};
+pub use items::{Checked, InRange, Parameter, check};
 
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, Sink, code};
@@ -56,6 +56,8 @@ struct Checker<'a> {
     sink: Sink,
     graph: Graph,
     params: Vec<Parameter>,
+    /// Values of the request that have to lie in a range.
+    ranges: Vec<InRange>,
     memo: Memo<'a>,
     /// Definitions that are being read, outermost first.
     uses: Vec<Use>,
@@ -75,6 +77,7 @@ impl<'a> Checker<'a> {
             sink,
             graph: Graph::default(),
             params: Vec::new(),
+            ranges: Vec::new(),
             memo: HashMap::new(),
             uses: Vec::new(),
             open: Vec::new(),

@@ -268,9 +268,12 @@ impl<'a> Checker<'a> {
             for item in modules.all[number].find(NameKind::Rest, name) {
                 self.mark_used(item);
                 return Some(match &item.kind {
-                    ItemKind::Param { name, ty, default } => {
-                        self.request_param(name, ty, default.as_ref(), number)
-                    }
+                    ItemKind::Param {
+                        name,
+                        ty,
+                        range,
+                        default,
+                    } => self.request_param(name, ty, range.as_ref(), default.as_ref(), number),
                     ItemKind::Tunable { default, .. } => self
                         .once("tunable", name, 0, span, |this| {
                             Some(this.scalar(default, &Env::top(number), &Scope::request(), None))
@@ -298,6 +301,7 @@ impl<'a> Checker<'a> {
         &mut self,
         name: &'a Name,
         ty: &'a ast::TypeExpr,
+        range: Option<&'a ast::Range>,
         default: Option<&'a ast::Expr>,
         module: usize,
     ) -> Expr {
@@ -320,12 +324,21 @@ impl<'a> Checker<'a> {
                         "the default of a parameter is a constant",
                     ));
                 }
+                let slot = self.params.len();
                 self.params.push(Parameter {
                     name: name.text.clone(),
                     ty: ty.clone(),
-                    default,
+                    default: default.clone(),
                 });
-                self.params.len() - 1
+                if let Some(range) = range {
+                    let value = Expr::new(Kind::Param(slot as u32), ty.clone());
+                    let places = (name.span, range.span);
+                    if let Some(default) = default {
+                        self.check_range(&name.text, range, module, &default, places);
+                    }
+                    self.check_range(&name.text, range, module, &value, places);
+                }
+                slot
             }
         };
         Expr::new(Kind::Param(slot as u32), ty)

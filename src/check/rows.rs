@@ -77,6 +77,12 @@ impl<'a> Checker<'a> {
                 name,
                 args,
             } => self.method_call(receiver, name, args, expr, env, scope),
+            ExprKind::Links { .. } => {
+                let help = "the links of an edge stand in an aggregate: `count(~likes(it))`";
+                let message = "the links of an edge are not a value";
+                self.report(Diagnostic::new(code::E0312, expr.span, message).help(help));
+                Expr::error()
+            }
             ExprKind::Block(block) => match self.block_env(block, env) {
                 Some((result, env)) => self.scalar(result, &env, scope, expect),
                 None => Expr::error(),

@@ -6,6 +6,7 @@ mod build;
 mod check;
 mod explain;
 mod output;
+mod params;
 mod progress;
 mod run;
 mod table;

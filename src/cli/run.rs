@@ -1,15 +1,9 @@
 //! `igql run`: a program for one or many users.
 
-use super::{Failure, ProgramFile, Project, output, table, users};
+use super::{Failure, ProgramFile, Project, output, params, table, users};
 use crate::answer::Answer;
-use crate::check::Parameter;
-use crate::diag::Sink;
 use crate::engine::{Engine, Program};
 use crate::ops::Limits;
-use crate::source::SourceId;
-use crate::syntax::ast::ExprKind;
-use crate::syntax::parse_expression;
-use crate::types::{Type, Value};
 use crate::{Request, catalog};
 use clap::{Args, ValueEnum};
 use rayon::prelude::*;
@@ -31,7 +25,7 @@ pub struct RunArgs {
     /// The query to run, if the file has several
     #[arg(long, value_name = "NAME")]
     query: Option<String>,
-    /// A parameter of the program; lists are separated by commas
+    /// A parameter of the program; lists as JSON or separated by commas
     #[arg(long, value_name = "NAME=VALUE")]
     param: Vec<String>,
     /// What `now` is, as 2024-05-01 or 2024-05-01T12:30:00Z [default: the catalog's]
@@ -90,7 +84,7 @@ fn requests(engine: &Engine, program: &Program, args: &RunArgs) -> Result<Vec<Re
         base = base.at(now);
     }
     for param in &args.param {
-        let (name, value) = parameter(engine, program, param)?;
+        let (name, value) = params::parse(engine, program, param)?;
         base = base.param(name, value);
     }
     let keys = users::keys(engine, &args.user, args.users.as_deref())?;
@@ -104,60 +98,6 @@ fn requests(engine: &Engine, program: &Program, args: &RunArgs) -> Result<Vec<Re
             ..base.clone()
         })
         .collect())
-}
-
-fn parameter(engine: &Engine, program: &Program, text: &str) -> Result<(String, Value), Failure> {
-    let (name, value) = text
-        .split_once('=')
-        .ok_or_else(|| Failure::Usage(format!("--param {text}: expected NAME=VALUE")))?;
-    let Some(Parameter { ty, .. }) = program.checked().params.iter().find(|p| p.name == name)
-    else {
-        // the run says which there are
-        return Ok((name.to_owned(), Value::Str(value.to_owned())));
-    };
-    let value = parse_value(value, ty, engine).ok_or_else(|| {
-        Failure::Usage(format!(
-            "--param {name}: expected {}, found `{value}`",
-            engine.schema().type_name(ty)
-        ))
-    })?;
-    Ok((name.to_owned(), value))
-}
-
-fn parse_value(text: &str, ty: &Type, engine: &Engine) -> Option<Value> {
-    use crate::catalog::schema::KeyType;
-    if text == "null" {
-        return Some(Value::Null);
-    }
-    match ty {
-        Type::Int => text.parse().ok().map(Value::Int),
-        Type::Float => text.parse().ok().map(Value::Float),
-        Type::Bool => text.parse().ok().map(Value::Bool),
-        Type::String => Some(Value::Str(text.to_owned())),
-        Type::Time => catalog::time::parse(text.trim_start_matches('@')).map(Value::Time),
-        Type::Duration => {
-            match parse_expression(text, SourceId::default(), &mut Sink::default()).kind {
-                ExprKind::Duration(us) => Some(Value::Duration(us)),
-                _ => None,
-            }
-        }
-        Type::Id(entity) => match engine.schema().entity(*entity).key_type {
-            KeyType::Int => text.trim().parse().ok().map(Value::Int),
-            KeyType::String => Some(Value::Str(text.to_owned())),
-        },
-        Type::List(item) => {
-            let inner = text.trim().trim_start_matches('[').trim_end_matches(']');
-            let parts = inner
-                .split(',')
-                .map(str::trim)
-                .filter(|part| !part.is_empty());
-            parts
-                .map(|part| parse_value(part, item, engine))
-                .collect::<Option<Vec<_>>>()
-                .map(Value::List)
-        }
-        _ => None,
-    }
 }
 
 fn answers(

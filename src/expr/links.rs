@@ -74,6 +74,10 @@ impl Needs {
 pub struct Starts<'a> {
     pub ids: &'a [u32],
     pub owners: &'a [u32],
+    /// Where the links of each row have to lead to; none: anywhere.
+    pub ends: Option<&'a [u32]>,
+    /// One link of each row is enough.
+    pub any: bool,
 }
 
 impl Starts<'_> {
@@ -195,14 +199,22 @@ pub fn gather(run: &Run, edge: &EdgeExpr, starts: Starts, needs: &Needs) -> Link
             reverse: true,
         } => {
             let adjacency = run.snapshot.referrers(*entity, *reference as usize);
-            stored(run, &adjacency, edge.to, starts, needs).0
+            let links = stored(run, &adjacency, edge.to, starts, needs);
+            leading(links, starts)
         }
         EdgeKind::Reference {
             entity,
             reference,
             reverse: false,
-        } => referred(run, *entity, *reference as usize, edge.to, starts, needs),
+        } => leading(
+            referred(run, *entity, *reference as usize, edge.to, starts, needs),
+            starts,
+        ),
         EdgeKind::Filter { inner, keep } => {
+            let starts = Starts {
+                any: false,
+                ..starts
+            };
             let links = gather(run, inner, starts, &needs.clone().and(keep));
             let keep = over(run, &links, starts, |frame| frame.condition(keep));
             links.retain(&keep)
@@ -249,12 +261,13 @@ fn table(
     needs: &Needs,
 ) -> Links {
     let adjacency = run.snapshot.adjacency(id, reverse);
-    let (mut links, places) = stored(run, &adjacency, to, starts, needs);
-    if needs.weight
-        && let Some(weight) = adjacency.weight
-    {
-        links.weight = places.iter().map(|&p| weight[p as usize]).collect();
-    }
+    let mut links = match starts.ends {
+        Some(ends) => {
+            let back = run.snapshot.adjacency(id, !reverse);
+            between(run, [&adjacency, &back], to, starts, ends, needs)
+        }
+        None => stored(run, &adjacency, to, starts, needs),
+    };
     let rows: Vec<u32> = links.listed.iter().map(|&l| l as u32).collect();
     links.columns = (0..needs.columns.len())
         .map(|i| {
@@ -267,14 +280,67 @@ fn table(
     links
 }
 
-/// Links from an adjacency, with their places in it.
-fn stored(
+/// Links that lead to where they have to.
+fn leading(links: Links, starts: Starts) -> Links {
+    let Some(ends) = starts.ends else {
+        return links;
+    };
+    let pairs = links.to.iter().zip(&links.parent);
+    let keep: Vec<u8> = pairs
+        .map(|(&to, &parent)| u8::from(to == ends[parent as usize]))
+        .collect();
+    links.retain(&keep)
+}
+
+/// The links between each start and its end. The list of the one with fewer links is searched:
+/// those of the start in the edge, or those of the end in its reverse.
+fn between(
     run: &Run,
-    adjacency: &Adjacency,
+    [onward, back]: [&Adjacency; 2],
     to: EntityId,
     starts: Starts,
+    ends: &[u32],
     needs: &Needs,
-) -> (Links, Vec<u32>) {
+) -> Links {
+    let mut links = Links::default();
+    for (parent, (&from, &end)) in starts.ids.iter().zip(ends).enumerate() {
+        let request = starts.owner(parent);
+        let (here, there) = (onward.range(from), back.range(end));
+        let (list, range, wanted) = if here.len() <= there.len() {
+            (onward, here, end)
+        } else {
+            (back, there, from)
+        };
+        let all = run.now[request] >= list.latest;
+        if range.is_empty() || !(all || run.visible(to, end, request)) {
+            continue;
+        }
+        for place in range {
+            let time = list.time.map_or(NULL_INT, |time| time[place]);
+            if list.target[place] != wanted || !(all || time <= run.now[request]) {
+                continue;
+            }
+            links.parent.push(parent as u32);
+            links.to.push(end);
+            links.listed.push(u64::from(list.link[place]));
+            if needs.time && list.time.is_some() {
+                links.time.push(time);
+            }
+            if needs.weight
+                && let Some(weight) = list.weight
+            {
+                links.weight.push(weight[place]);
+            }
+            if starts.any {
+                break;
+            }
+        }
+    }
+    links
+}
+
+/// Links from an adjacency.
+fn stored(run: &Run, adjacency: &Adjacency, to: EntityId, starts: Starts, needs: &Needs) -> Links {
     let mut links = Links {
         order: LinkOrder::Newest,
         ..Links::default()
@@ -300,7 +366,12 @@ fn stored(
         Some(_) => {}
         None => links.order = LinkOrder::Listed,
     }
-    (links, places)
+    if needs.weight
+        && let Some(weight) = adjacency.weight
+    {
+        links.weight = places.iter().map(|&p| weight[p as usize]).collect();
+    }
+    links
 }
 
 /// Adds the places of the links of `id` that a request can see.
@@ -445,17 +516,23 @@ fn chain(
     } else {
         (own, other(second))
     };
-    let near = gather(run, first, starts, &near_needs);
+    let from = Starts {
+        ends: None,
+        any: false,
+        ..starts
+    };
+    let near = gather(run, first, from, &near_needs);
     let owners = near.owners(starts);
-    let far = gather(
-        run,
-        second,
-        Starts {
-            ids: &near.to,
-            owners: &owners,
-        },
-        &far_needs,
-    );
+    let ends: Option<Vec<u32>> = starts
+        .ends
+        .map(|ends| near.parent.iter().map(|&p| ends[p as usize]).collect());
+    let on = Starts {
+        ids: &near.to,
+        owners: &owners,
+        ends: ends.as_deref(),
+        any: starts.any,
+    };
+    let far = gather(run, second, on, &far_needs);
     let parent = far
         .parent
         .iter()
@@ -480,14 +557,21 @@ fn chain(
 pub fn aggregate<'a>(frame: &Frame<'a>, over: &OverLinks, ty: &Type) -> Val<'a> {
     let ids = frame.eval(&over.from).codes().spread(frame.n);
     let owners: Vec<u32> = (0..frame.n).map(|i| frame.owner(i) as u32).collect();
+    let ends = over
+        .to
+        .as_ref()
+        .map(|to| frame.eval(to).codes().spread(frame.n));
+    let unread = over.filter.is_none() && over.value.is_none();
     let starts = Starts {
         ids: &ids,
         owners: &owners,
+        ends: ends.as_deref(),
+        any: unread && over.within.is_none() && over.stat == Stat::Exists,
     };
-    let unconditional = over.to.is_none() && over.within.is_none() && over.filter.is_none();
-    if unconditional
-        && over.value.is_none()
-        && let Some(counts) = degrees(frame.run, &over.edge, starts)
+    let within = over.within.as_ref().map(|within| frame.eval(within).ints());
+    if unread
+        && ends.is_none()
+        && let Some(counts) = counts(frame.run, &over.edge, starts, within.as_ref())
     {
         return counted(over.stat, counts);
     }
@@ -511,8 +595,14 @@ fn counted(stat: Stat, counts: Vec<i64>) -> Val<'static> {
     })
 }
 
-/// Numbers of links without looking at them: stored edges, everything visible.
-fn degrees(run: &Run, edge: &EdgeExpr, starts: Starts) -> Option<Vec<i64>> {
+/// How many links each start has, without looking at them: from the numbers of stored links, where
+/// all are seen, and from a search in their times, which are in order. None where that does not do.
+fn counts(
+    run: &Run,
+    edge: &EdgeExpr,
+    starts: Starts,
+    within: Option<&Arg<i64>>,
+) -> Option<Vec<i64>> {
     let adjacency = match &edge.kind {
         EdgeKind::Table { edge, reverse } => run.snapshot.adjacency(*edge, *reverse),
         EdgeKind::Reference {
@@ -520,16 +610,48 @@ fn degrees(run: &Run, edge: &EdgeExpr, starts: Starts) -> Option<Vec<i64>> {
             reference,
             reverse: true,
         } => run.snapshot.referrers(*entity, *reference as usize),
+        EdgeKind::Weight { inner, .. } => return counts(run, inner, starts, within),
+        EdgeKind::Union { branches, .. } => {
+            let mut sum = vec![0; starts.ids.len()];
+            for branch in branches {
+                let counts = counts(run, branch, starts, within)?;
+                sum.iter_mut().zip(counts).for_each(|(sum, n)| *sum += n);
+            }
+            return Some(sum);
+        }
         _ => return None,
     };
-    let all_visible = run.now.iter().all(|&now| now >= adjacency.latest);
-    all_visible.then(|| {
-        starts
-            .ids
-            .iter()
-            .map(|&id| adjacency.range(id).len() as i64)
-            .collect()
-    })
+    let reverse_reference = matches!(edge.kind, EdgeKind::Reference { .. });
+    let all_seen = run.now.iter().all(|&now| now >= adjacency.latest);
+    // a link of a reversed reference has the time of the row that it leads to
+    let by_time = reverse_reference || run.all_visible(edge.to);
+    let Some(times) = adjacency.time.filter(|_| all_seen || by_time) else {
+        return (all_seen || (by_time && adjacency.time.is_none())).then(|| {
+            let degree = |&id: &u32| match within {
+                Some(_) => 0,
+                None => adjacency.range(id).len() as i64,
+            };
+            starts.ids.iter().map(degree).collect()
+        });
+    };
+    let count = |(row, &id): (usize, &u32)| {
+        let now = run.now[starts.owner(row)];
+        // newest first, null times last
+        let times = &times[adjacency.range(id)];
+        let seen = &times[times.partition_point(|&time| time > now)..];
+        let Some(within) = within.map(|within| within.get(row)) else {
+            return seen.len() as i64;
+        };
+        let fresh = |&time: &i64| is_within(time, now, within);
+        seen.partition_point(fresh) as i64
+    };
+    Some(starts.ids.iter().enumerate().map(count).collect())
+}
+
+/// Whether a link is no older than a duration; a null time never is.
+#[inline]
+fn is_within(time: i64, now: i64, within: i64) -> bool {
+    time != NULL_INT && within != NULL_INT && now.saturating_sub(time) <= within
 }
 
 /// The links that an aggregate is over, as listed.
@@ -540,16 +662,6 @@ fn matching(frame: &Frame, over: &OverLinks, starts: Starts) -> Links {
         needs = needs.and(part);
     }
     let mut links = gather(frame.run, &over.edge, starts, &needs);
-    if let Some(to) = &over.to {
-        let to = frame.eval(to).codes();
-        let keep: Vec<u8> = links
-            .to
-            .iter()
-            .zip(&links.parent)
-            .map(|(&id, &p)| u8::from(id == to.get(p as usize)))
-            .collect();
-        links = links.retain(&keep);
-    }
     if let Some(within) = &over.within {
         let within = frame.eval(within).ints();
         let within = |link: usize| within.get(links.parent[link] as usize);
@@ -570,7 +682,7 @@ pub fn recent(run: &Run, links: &Links, starts: Starts, within: impl Fn(usize) -
             within(link),
         );
         let now = run.now[starts.owner(links.parent[link] as usize)];
-        time != NULL_INT && within != NULL_INT && now.saturating_sub(time) <= within
+        is_within(time, now, within)
     };
     (0..links.len()).map(|link| u8::from(fresh(link))).collect()
 }

@@ -383,6 +383,8 @@ impl Walk {
         let starts = Starts {
             ids: &input.ids,
             owners: &owners,
+            ends: None,
+            any: false,
         };
         let links = self.weighted(exec, self.matching(exec, starts), starts);
         let links = self.ordered(exec, links, starts);

@@ -32,10 +32,11 @@ pub struct Item {
 pub enum ItemKind {
     /// `import std.hybrid` or `import "lib/sources.igql"`
     Import(ImportPath),
-    /// `param country: string = "US"`
+    /// `param country: string = "US"`, `param least: float in 0.0..1.0`
     Param {
         name: Name,
         ty: TypeExpr,
+        range: Option<Range>,
         default: Option<Expr>,
     },
     /// `tunable w in 0.0..5.0 = 1.0`
@@ -256,6 +257,11 @@ pub enum ExprKind {
         receiver: Box<Expr>,
         name: Name,
         args: Vec<Arg>,
+    },
+    /// `(a | b)(x, y)`: the links of an edge that is no single name
+    Links {
+        edge: Box<Expr>,
+        ends: Vec<Arg>,
     },
     /// `x.name`
     Field {

@@ -48,7 +48,9 @@ impl Outline {
             ItemKind::Import(ImportPath::File { path, .. }) => {
                 self.line(format!("import {path:?}"))
             }
-            ItemKind::Param { name, ty, default } => {
+            ItemKind::Param {
+                name, ty, default, ..
+            } => {
                 self.node(format!("param {}: {}", name.text, type_text(ty)), |o| {
                     o.optional("default", default.as_ref())
                 });
@@ -232,6 +234,10 @@ impl Outline {
             } => self.node(format!("method {}", name.text), |o| {
                 o.under("of", receiver);
                 args.iter().for_each(|a| o.arg(a));
+            }),
+            ExprKind::Links { edge, ends } => self.node("links", |o| {
+                o.under("of", edge);
+                ends.iter().for_each(|a| o.arg(a));
             }),
             ExprKind::Field { receiver, name } => {
                 self.under(&format!("field {}", name.text), receiver)

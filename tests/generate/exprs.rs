@@ -452,11 +452,16 @@ fn aggregate(rng: &mut Rng, scope: &Scope, name: &str, of: &str, depth: usize) -
             ("rated(it)", true, true),
             ("follows(it)", false, true),
             ("~boss(it)", false, false),
+            ("likes.owner(it)", true, false),
+            ("(likes | rated)(it)", true, false),
         ]),
         ACCT => *rng.pick(&[
             ("~owner(it)", true, false),
             ("~follows(it)", false, true),
             ("follows(viewer, it)", false, true),
+            ("~follows(it, viewer)", false, true),
+            ("~(likes.owner)(it)", true, false),
+            ("~likes.owner(it, viewer)", true, false),
         ]),
         _ => *rng.pick(&[
             ("~likes(it)", true, false),
@@ -465,6 +470,12 @@ fn aggregate(rng: &mut Rng, scope: &Scope, name: &str, of: &str, depth: usize) -
             ("similar(it)", false, false),
             ("~owner(owner)", true, false),
             ("~reached(owner)", true, false),
+            ("rated(viewer, it)", true, true),
+            ("~rated(it, viewer)", true, true),
+            ("~(likes | rated)(it)", true, false),
+            ("(likes | rated)(viewer, it)", true, false),
+            ("owner(it, owner)", true, false),
+            ("~owner(owner, it)", true, false),
         ]),
     };
     let mut conditions = String::new();

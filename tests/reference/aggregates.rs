@@ -97,6 +97,7 @@ impl<'a> Interp<'a> {
         let ends = match &inner.kind {
             ExprKind::Call { callee, args } if self.is_edge(&callee.text) => args,
             ExprKind::Method { receiver, args, .. } if self.is_edge_path(receiver, env) => args,
+            ExprKind::Links { ends, .. } => ends,
             _ => return None,
         };
         let of_rows = ends.first().is_none_or(|a| self.is_set(&a.value, env));
@@ -177,9 +178,8 @@ impl<'a> Interp<'a> {
     fn fold(&self, name: &str, values: Vec<Value>) -> Value {
         let truths = || values.iter().filter(|v| v.is_true()).count();
         match name {
-            "count" => int(Some(values.len() as i64)),
-            "exists" => Value::Bool(!values.is_empty()),
-            "any_of" => Value::Bool(truths() > 0),
+            "count" => int(Some(present(&values).len() as i64)),
+            "exists" | "any_of" => Value::Bool(truths() > 0),
             "all_of" => Value::Bool(truths() == values.len()),
             "none_of" => Value::Bool(truths() == 0),
             "sum" => sum(&present(&values)),

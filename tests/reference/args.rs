@@ -3,7 +3,7 @@
 use super::env::{Closure, Env};
 use super::rows::At;
 use super::value::Value;
-use super::{Interp, Role};
+use super::{Interp, Request, Role};
 use igql::syntax::ast::{Arg, Expr, ExprKind, Param};
 
 /// The arguments of an operator by the names of its parameters.
@@ -75,6 +75,40 @@ impl Quantity {
             (Quantity::Auto(_), Role::Fact) => None,
             _ => self.resolve(100),
         }
+    }
+}
+
+/// The parameters of a query that come with the request, as if they were written in a call. They
+/// live as long as the tests do.
+pub fn given(params: &[Param], request: &Request) -> &'static [Arg] {
+    let named = |name: &str| request.params.iter().rev().find(|(n, _)| n == name);
+    let args = params.iter().filter_map(|param| {
+        let (_, value) = named(&param.name.text)?;
+        Some(Arg {
+            name: Some(param.name.clone()),
+            value: written(value),
+            span: param.span,
+        })
+    });
+    Box::leak(args.collect())
+}
+
+fn written(value: &igql::types::Value) -> Expr {
+    use igql::types::{Key, Value};
+    let kind = match value {
+        Value::Null => ExprKind::Null,
+        Value::Int(x) | Value::Id(Key::Int(x)) => ExprKind::Int(*x),
+        Value::Float(x) => ExprKind::Float(*x),
+        Value::Bool(x) => ExprKind::Bool(*x),
+        Value::Str(x) | Value::Id(Key::Str(x)) => ExprKind::Str(x.clone()),
+        Value::Time(x) => ExprKind::Time(*x),
+        Value::Duration(x) => ExprKind::Duration(*x),
+        Value::List(items) => ExprKind::List(items.iter().map(written).collect()),
+        Value::Vector(_) => panic!("vectors are not written out"),
+    };
+    Expr {
+        kind,
+        span: Default::default(),
     }
 }
 

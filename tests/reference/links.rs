@@ -147,6 +147,7 @@ impl<'a> Interp<'a> {
                 EdgeRef::Then(Box::new(first), name.text.clone())
             }
             // The links of an edge, as aggregates have them: `likes(it)`, `~likes(it)`.
+            ExprKind::Links { edge, .. } => self.edge(edge, env, ends),
             ExprKind::Call { callee, .. } => self.edge_named(&callee.text, ends),
             ExprKind::Method { receiver, name, .. } => {
                 let first = self.edge(

@@ -39,6 +39,7 @@ pub use rows::{Answer, Row, Set};
 pub use value::Value;
 pub use world::World;
 
+use args::given;
 use env::Env;
 use igql::types::Key;
 use links::{Ends, Links};
@@ -89,7 +90,7 @@ pub fn run(world: &World, program: &Program, request: &Request) -> Answer {
     let (params, body) = program
         .query(request.query.as_deref())
         .expect("a program with a query");
-    let env = interp.bind_params(params, None, &[], &Env::default(), None);
+    let env = interp.bind_params(params, None, given(params, request), &Env::default(), None);
     interp.answer(body, &env)
 }
 

@@ -96,6 +96,10 @@ impl Printer {
             ExprKind::Call { callee, args } => {
                 format!("{}({})", name(&callee.text), join(self.arg_texts(args)))
             }
+            ExprKind::Links { edge, ends } => {
+                let edge = self.flat(edge, level::ANY);
+                format!("({edge})({})", join(self.arg_texts(ends)))
+            }
             ExprKind::Method {
                 receiver,
                 name: n,

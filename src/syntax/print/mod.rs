@@ -57,8 +57,12 @@ fn item_text(item: &Item) -> String {
         ItemKind::Param {
             name: n,
             ty,
+            range,
             default: None,
-        } => format!("param {}: {}", name(&n.text), type_text(ty)),
+        } => {
+            let range = printer.optional_range(range.as_ref());
+            format!("param {}: {}{range}", name(&n.text), type_text(ty))
+        }
         ItemKind::Test {
             name: n,
             settings,
@@ -118,10 +122,12 @@ impl Printer {
             ItemKind::Param {
                 name: n,
                 ty,
+                range,
                 default,
             } => {
+                let range = self.optional_range(range.as_ref());
                 return (
-                    format!("param {}: {}", name(&n.text), type_text(ty)),
+                    format!("param {}: {}{range}", name(&n.text), type_text(ty)),
                     default.as_ref(),
                 );
             }
@@ -233,10 +239,7 @@ impl Printer {
     }
 
     fn param(self, param: &Param) -> String {
-        let range = param
-            .range
-            .as_ref()
-            .map_or(String::new(), |r| format!(" in {}", self.range(r)));
+        let range = self.optional_range(param.range.as_ref());
         let default = param.default.as_ref().map_or(String::new(), |d| {
             format!(" = {}", self.deeper().flat(d, level::ANY))
         });
@@ -245,6 +248,10 @@ impl Printer {
             name(&param.name.text),
             type_text(&param.ty)
         )
+    }
+
+    fn optional_range(self, range: Option<&Range>) -> String {
+        range.map_or(String::new(), |r| format!(" in {}", self.range(r)))
     }
 
     fn range(self, range: &Range) -> String {

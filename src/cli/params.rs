@@ -1,0 +1,116 @@
+//! `--param NAME=VALUE`: values of parameters from text, by their types.
+
+use super::Failure;
+use crate::catalog;
+use crate::catalog::schema::{KeyType, Schema};
+use crate::diag::Sink;
+use crate::engine::{Engine, Program};
+use crate::source::SourceId;
+use crate::syntax::ast::ExprKind;
+use crate::syntax::parse_expression;
+use crate::types::{Type, Value};
+
+/// The name and the value; the run says which parameters there are, if it has none of that name.
+pub fn parse(engine: &Engine, program: &Program, text: &str) -> Result<(String, Value), Failure> {
+    let Some((name, value)) = text.split_once('=') else {
+        let message = format!("--param {text}: expected NAME=VALUE");
+        return Err(Failure::Usage(message));
+    };
+    let params = &program.checked().params;
+    let Some(param) = params.iter().find(|p| p.name == name) else {
+        return Ok((name.to_owned(), Value::Str(value.to_owned())));
+    };
+    let schema = engine.schema();
+    let parsed = of_text(value, &param.ty, schema).ok_or_else(|| {
+        let (want, form) = (schema.type_name(&param.ty), form(&param.ty));
+        Failure::Usage(format!(
+            "--param {name}: expected {want}{form}, found `{value}`"
+        ))
+    })?;
+    Ok((name.to_owned(), parsed))
+}
+
+/// How values of a type are written.
+fn form(ty: &Type) -> &'static str {
+    match ty {
+        Type::Bool => " (true or false)",
+        Type::Time => " (2024-05-01 or 2024-05-01T12:30:00Z)",
+        Type::Duration => " (7d, 12h, 90s)",
+        Type::List(_) | Type::Vector(_) => " ([1, 2] as JSON, or 1,2)",
+        _ => "",
+    }
+}
+
+/// A value of a type. `null` is null, but for strings and keys that are strings, which are as written.
+fn of_text(text: &str, ty: &Type, schema: &Schema) -> Option<Value> {
+    let trimmed = text.trim();
+    match ty {
+        Type::String => return Some(Value::Str(text.to_owned())),
+        Type::Id(entity) if schema.entity(*entity).key_type == KeyType::String => {
+            return Some(Value::Str(text.to_owned()));
+        }
+        _ if trimmed == "null" => return Some(Value::Null),
+        _ => {}
+    }
+    match ty {
+        Type::Int | Type::Id(_) => trimmed.parse().ok().map(Value::Int),
+        Type::Float => number(trimmed),
+        Type::Bool => trimmed.parse().ok().map(Value::Bool),
+        Type::Time => catalog::time::parse(trimmed.trim_start_matches('@')).map(Value::Time),
+        Type::Duration => duration(trimmed),
+        Type::List(_) | Type::Vector(_) if trimmed.starts_with('[') => {
+            of_json(&serde_json::from_str(trimmed).ok()?, ty, schema)
+        }
+        Type::List(item) => values(trimmed, item, schema),
+        Type::Vector(_) => values(trimmed, &Type::Float, schema),
+        _ => None,
+    }
+}
+
+fn number(text: &str) -> Option<Value> {
+    let number = text.parse::<f64>().ok().filter(|x| x.is_finite());
+    number.map(Value::Float)
+}
+
+fn duration(text: &str) -> Option<Value> {
+    match parse_expression(text, SourceId::default(), &mut Sink::default()).kind {
+        ExprKind::Duration(us) => Some(Value::Duration(us)),
+        _ => None,
+    }
+}
+
+/// Values between commas; nothing is no value.
+fn values(text: &str, item: &Type, schema: &Schema) -> Option<Value> {
+    let parts = text.split(',').map(str::trim).filter(|_| !text.is_empty());
+    let values = parts.map(|part| of_text(part, item, schema));
+    values.collect::<Option<Vec<_>>>().map(Value::List)
+}
+
+/// A JSON value of a type: numbers, strings, booleans and null; times and durations as strings.
+fn of_json(json: &serde_json::Value, ty: &Type, schema: &Schema) -> Option<Value> {
+    use serde_json::Value as Json;
+    match (json, ty) {
+        (Json::Null, _) => Some(Value::Null),
+        (Json::Array(items), Type::List(item)) => {
+            let items = items.iter().map(|json| of_json(json, item, schema));
+            items.collect::<Option<Vec<_>>>().map(Value::List)
+        }
+        (Json::Array(items), Type::Vector(_)) => {
+            let items = items.iter().map(|json| json.as_f64().map(Value::Float));
+            items.collect::<Option<Vec<_>>>().map(Value::List)
+        }
+        (Json::Bool(x), Type::Bool) => Some(Value::Bool(*x)),
+        (Json::Number(x), Type::Float) => x.as_f64().map(Value::Float),
+        (Json::Number(x), Type::Int) => x.as_i64().map(Value::Int),
+        (Json::Number(x), Type::Id(entity)) => {
+            let ints = schema.entity(*entity).key_type == KeyType::Int;
+            x.as_i64().filter(|_| ints).map(Value::Int)
+        }
+        (Json::String(x), Type::String | Type::Time | Type::Duration) => of_text(x, ty, schema),
+        (Json::String(x), Type::Id(entity)) => {
+            let strings = schema.entity(*entity).key_type == KeyType::String;
+            strings.then(|| Value::Str(x.clone()))
+        }
+        _ => None,
+    }
+}
