@@ -6,12 +6,13 @@ use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::ir::{EdgeExpr, Level, Scalar};
 use crate::expr::{Expr, NodeId};
-use crate::ops::bind::{Case, RestArg, SetArg, Takes};
+use crate::ops::bind::{Case, RelaxArg, RestArg, RuleArg, SetArg, Takes};
 use crate::ops::shape::BoundColumn;
 use crate::ops::{Bind, Choice, Graph, Model, Operator, Quantity, Rest, Role, Shape};
 use crate::source::Span;
 use crate::store::Snapshot;
 use crate::syntax::ast::{self, Arg, ExprKind, Name};
+use crate::syntax::print_expression;
 use crate::types::{EntityId, Type};
 use std::collections::HashMap;
 
@@ -285,8 +286,75 @@ impl<'c, 'a> Binder<'c, 'a> {
         }
     }
 
+    fn rule_list(&mut self, param: &str, expr: &'a ast::Expr) -> Option<&'a [ast::Expr]> {
+        match &expr.kind {
+            ExprKind::List(items) => Some(items),
+            ExprKind::Error => None,
+            _ => {
+                let message = format!("`{param}` is a list of rules");
+                let help = format!("write `{param}=[author: 2 in 10]`");
+                self.fail(Diagnostic::new(code::E0302, expr.span, message).help(help));
+                None
+            }
+        }
+    }
+
+    /// `key: count in window`.
+    fn rule(&mut self, item: &'a ast::Expr, shape: &Shape) -> Option<RuleArg> {
+        let ExprKind::Rule { key, count, window } = &item.kind else {
+            if !matches!(item.kind, ExprKind::Error) {
+                let help = "write `key: count`, or `key: count in window`";
+                self.fail(Diagnostic::new(code::E0302, item.span, "expected a rule").help(help));
+            }
+            return None;
+        };
+        let scope = Scope::rows(shape.entity, &shape.columns);
+        let typed = self.checker.scalar(key, self.env, &scope, None);
+        let request = Scope::request();
+        let count = self.checker.typed(count, self.env, &request, &Type::Int);
+        let window = window
+            .as_ref()
+            .map(|w| self.checker.typed(w, self.env, &request, &Type::Int));
+        let mut names = Vec::new();
+        key_names(key, &mut names);
+        Some(RuleArg {
+            key: Self::checked(typed)?,
+            count: Self::checked(count)?,
+            window: match window {
+                Some(window) => Some(Self::checked(window)?),
+                None => None,
+            },
+            text: print_expression(item),
+            span: item.span,
+            names,
+        })
+    }
+
     fn checked(expr: Expr) -> Option<Expr> {
         (!expr.is_error()).then_some(expr)
+    }
+}
+
+/// The names in a key, by which `relax` finds it.
+fn key_names(key: &ast::Expr, names: &mut Vec<String>) {
+    match &key.kind {
+        ExprKind::Name(name) => names.push(name.clone()),
+        ExprKind::Field { receiver, name } => {
+            names.push(name.text.clone());
+            key_names(receiver, names);
+        }
+        ExprKind::Unary { operand, .. } => key_names(operand, names),
+        ExprKind::Binary { left, right, .. } => {
+            key_names(left, names);
+            key_names(right, names);
+        }
+        ExprKind::Compare { first, rest } => {
+            key_names(first, names);
+            rest.iter().for_each(|(_, e)| key_names(e, names));
+        }
+        ExprKind::In { value, .. } | ExprKind::IsNull { value, .. } => key_names(value, names),
+        ExprKind::Call { args, .. } => args.iter().for_each(|a| key_names(&a.value, names)),
+        _ => {}
     }
 }
 
@@ -479,6 +547,44 @@ impl<'a> Bind for Binder<'_, 'a> {
             return None;
         }
         Some(Some(keys))
+    }
+
+    fn rules(&mut self, param: &str, shape: &Shape) -> Option<Vec<RuleArg>> {
+        let Some(expr) = self.arg(param) else {
+            return Some(Vec::new());
+        };
+        let items = self.rule_list(param, expr)?;
+        let rules: Vec<_> = items.iter().map(|item| self.rule(item, shape)).collect();
+        rules.into_iter().collect()
+    }
+
+    fn relaxed(&mut self, param: &str, shape: &Shape) -> Option<Vec<RelaxArg>> {
+        let Some(expr) = self.arg(param) else {
+            return Some(Vec::new());
+        };
+        let items: &[ast::Expr] = match &expr.kind {
+            ExprKind::List(items) => items,
+            _ => std::slice::from_ref(expr),
+        };
+        let scope = Scope::rows(shape.entity, &shape.columns);
+        let relaxed: Vec<_> = items
+            .iter()
+            .map(|item| {
+                let name = bare_name(item).map(str::to_owned);
+                let key = match name {
+                    Some(_) => None,
+                    None => Some(Self::checked(
+                        self.checker.scalar(item, self.env, &scope, None),
+                    )?),
+                };
+                Some(RelaxArg {
+                    name,
+                    key,
+                    span: item.span,
+                })
+            })
+            .collect();
+        relaxed.into_iter().collect()
     }
 
     fn entity_condition(&mut self, param: &str, entity: EntityId) -> Option<Option<Expr>> {

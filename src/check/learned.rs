@@ -277,13 +277,12 @@ impl<'a> Checker<'a> {
     fn model_call(
         &mut self,
         name: &str,
-        callee: &Name,
+        callee: &'a Name,
         args: &'a [Arg],
         env: &Env<'a>,
         shape: &Shape,
     ) -> Option<Model> {
-        const LEARNT: [&str; 8] = [
-            "linear",
+        const LEARNT: [&str; 7] = [
             "mlp",
             "mtml",
             "two_tower",
@@ -296,8 +295,12 @@ impl<'a> Checker<'a> {
             self.model_untrained(name, callee.span);
             return None;
         }
+        if callee.text == "linear" {
+            return self.linear_model(name, callee, args, env, shape);
+        }
         if callee.text != "formula" {
-            let near = suggest::nearest(&callee.text, LEARNT.into_iter().chain(["formula"]));
+            let kinds = LEARNT.into_iter().chain(["formula", "linear"]);
+            let near = suggest::nearest(&callee.text, kinds);
             let help = near.map(|near| format!("did you mean `{near}`?"));
             let message = format!("there is no kind of model `{}`", callee.text);
             self.report(Diagnostic::new(code::E0206, callee.span, message).maybe_help(help));
@@ -374,7 +377,7 @@ impl<'a> Checker<'a> {
     }
 
     fn model_untrained(&mut self, name: &str, span: Span) {
-        let help = "only models of kind `formula` need no training";
+        let help = "only models of kind `formula` and `linear` need no training";
         self.report(
             Diagnostic::new(code::E0501, span, format!("model `{name}` is not trained")).help(help),
         );

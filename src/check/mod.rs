@@ -17,6 +17,7 @@ mod functions;
 mod hints;
 mod items;
 mod learned;
+mod linear;
 pub mod modules;
 mod names;
 mod policies;

@@ -140,6 +140,28 @@ pub struct SetArg {
     pub weight_span: Span,
 }
 
+/// A rule of a slate: `key: count in window`.
+#[derive(Clone, Debug)]
+pub struct RuleArg {
+    pub key: Expr,
+    /// Whole numbers of the request.
+    pub count: Expr,
+    pub window: Option<Expr>,
+    /// As the program writes it.
+    pub text: String,
+    pub span: Span,
+    /// The names in the key.
+    pub names: Vec<String>,
+}
+
+/// What rules are meant: those whose key has a name in it, or one key.
+#[derive(Clone, Debug)]
+pub struct RelaxArg {
+    pub name: Option<String>,
+    pub key: Option<Expr>,
+    pub span: Span,
+}
+
 /// A bound operator, its inputs and its shape.
 pub struct Bound {
     pub op: Arc<dyn Op>,
@@ -183,6 +205,10 @@ pub trait Bind {
     fn row_value(&mut self, param: &str, shape: &Shape, ty: Option<&Type>) -> Option<Option<Expr>>;
     /// A list of such expressions, or one alone, each with the text that stands for it.
     fn keys(&mut self, param: &str, shape: &Shape) -> Option<Option<Vec<(Expr, Span)>>>;
+    /// The rules of a slate; none if none were given.
+    fn rules(&mut self, param: &str, shape: &Shape) -> Option<Vec<RuleArg>>;
+    /// The keys in whose order rules give way.
+    fn relaxed(&mut self, param: &str, shape: &Shape) -> Option<Vec<RelaxArg>>;
     /// A condition on the rows of an entity, with nothing bound and no score.
     fn entity_condition(&mut self, param: &str, entity: EntityId) -> Option<Option<Expr>>;
     fn link_value(&mut self, param: &str, edge: &EdgeExpr, ty: &Type) -> Option<Option<Expr>>;

@@ -23,6 +23,7 @@ mod nn;
 mod rank;
 mod score;
 mod sets;
+mod slate;
 mod sources;
 mod take;
 mod walk;
@@ -102,6 +103,7 @@ pub const OPERATORS: &[&Operator] = &[
     &score::SCORE,
     &rank::RANK,
     &diversify::DIVERSIFY_BY,
+    &slate::SLATE,
     &combine::COMBINE,
     &fallback::FALLBACK,
 ];

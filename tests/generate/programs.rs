@@ -136,6 +136,20 @@ impl Maker<'_> {
                 ),
             ),
             (
+                "linear_one",
+                "model linear_one on item = linear({q: 0.5, n: -0.25, ok: 0.75}, bias=0.1)".to_owned(),
+            ),
+            (
+                "linear_two",
+                "model linear_two on item = linear([q * 2.0, n, owner.size], weights=[1.0, 0.1, -1], missing=0.5)"
+                    .to_owned(),
+            ),
+            (
+                "linear_heads",
+                "model linear_heads on item = linear([q, ok], heads={h1: [0.5, 1], h2: {n: 0.5}}, bias={h2: 1}, missing=0.0)"
+                    .to_owned(),
+            ),
+            (
                 "formula",
                 "model formula on item = formula(heads={h1: q, h2: coalesce(n, 0) * 0.5})"
                     .to_owned(),
@@ -332,9 +346,17 @@ impl Maker<'_> {
 
     fn score(&mut self, made: Made) -> Made {
         if made.entity == ITEM && self.declared && self.rng.one_in(3) {
+            if self.rng.one_in(3) {
+                return made.then(&self.rng.text(&[
+                    ".rank(linear_one)",
+                    ".rank(linear_one, keep=2)",
+                    ".rank(linear_two, value=coalesce(score, 0.5))",
+                ]));
+            }
             let mut made = made.then(&self.rng.text(&[
                 ".rank(formula, value=h1 - h2)",
                 ".rank(formula, value=h2, keep=3)",
+                ".rank(linear_heads, value=h1 * h2)",
             ]));
             for head in ["h1", "h2"] {
                 if !made.bound.iter().any(|(n, _)| n == head) {
@@ -372,6 +394,9 @@ impl Maker<'_> {
     }
 
     fn diversify(&mut self, made: Made) -> Made {
+        if self.rng.one_in(4) {
+            return self.slate(made);
+        }
         if made.entity != USER && self.rng.one_in(5) {
             return self.mmr(made);
         }
@@ -406,6 +431,39 @@ impl Maker<'_> {
             ),
         };
         made.then(&format!(".diversify_by({key}{method})"))
+    }
+
+    fn slate(&mut self, made: Made) -> Made {
+        let (mut max, mut min) = (Vec::new(), Vec::new());
+        for _ in 0..1 + self.rng.below(3) {
+            let key = match (made.entity, self.rng.below(5)) {
+                (ITEM, 0) => "tags".to_owned(),
+                (ITEM, 1) => "owner".to_owned(),
+                (ITEM, 2) => "kind".to_owned(),
+                (_, 3) => self.expr(&made, Ty::Int),
+                _ => self.expr(&made, Ty::Bool),
+            };
+            let window = self.rng.text(&["", " in 2", " in 3", " in 9"]);
+            let count = if self.rng.one_in(8) {
+                self.number()
+            } else {
+                self.rng.text(&["1", "2"])
+            };
+            let rule = format!("({key}): {count}{window}");
+            match self.rng.one_in(3) {
+                true => min.push(rule),
+                false => max.push(rule),
+            }
+        }
+        let relax = match made.entity {
+            ITEM if max.iter().any(|rule| rule.starts_with("(kind)")) => ", relax=[kind]",
+            _ => "",
+        };
+        made.then(&format!(
+            ".slate(max=[{}], min=[{}]{relax})",
+            max.join(", "),
+            min.join(", ")
+        ))
     }
 
     fn mmr(&mut self, made: Made) -> Made {

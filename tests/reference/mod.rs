@@ -31,6 +31,7 @@ mod rerank;
 mod sets;
 mod shape;
 mod similarity;
+mod slate;
 mod snapshot;
 pub mod write;
 

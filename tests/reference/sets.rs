@@ -114,6 +114,7 @@ impl<'a> Interp<'a> {
             "score" => self.score(call, env, role),
             "rank" => self.rank(call, env, role),
             "diversify_by" => self.diversify_by(call, env, role),
+            "slate" => self.slate(call, env, role),
             "combine" => self.combine(call, env, role),
             "fallback" => self.fallback(call, env, role),
             _ => self.defined(call, env, role, pushed),

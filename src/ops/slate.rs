@@ -1,0 +1,478 @@
+//! `slate`: an order that keeps to rules about what may stand together.
+//!
+//! Each position takes the earliest row that breaks no `max` and leaves each `min` reachable. Where
+//! there is none, rules are set aside one after the other until there is; the next position starts
+//! with all of them again. A `min` that cannot be reached any more, whatever is placed, is set aside
+//! for good.
+
+use super::bind::{Bind, Bound, RuleArg};
+use super::group::Groups;
+use super::{Exec, Op, Operator, Param, Rest, RunError};
+use crate::batch::Rows;
+use crate::catalog::schema::Schema;
+use crate::diag::{Diagnostic, code, suggest};
+use crate::expr::ir::Scalar;
+use crate::expr::{Expr, Frame};
+use crate::types::Type;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+pub const SLATE: Operator = Operator {
+    name: "slate",
+    source: false,
+    params: &[
+        Param {
+            name: "max",
+            ty: "[key: count in window, ...]",
+            named: false,
+        },
+        Param {
+            name: "min",
+            ty: "[key: count in window, ...]",
+            named: false,
+        },
+        Param {
+            name: "relax",
+            ty: "[key, ...]",
+            named: false,
+        },
+    ],
+    keeps_shape: true,
+    rest: Rest::None,
+    page: include_str!("../../docs/operators/slate.md"),
+    bind,
+};
+
+fn bind(b: &mut dyn Bind) -> Option<Bound> {
+    let input = b.input();
+    let shape = b.graph().shape(input).clone();
+    let (max, min) = (b.rules("max", &shape), b.rules("min", &shape));
+    let relax = b.relaxed("relax", &shape);
+    let (max, min, relax) = (max?, min?, relax?);
+    if max.is_empty() && min.is_empty() {
+        let help = "write `slate(max=[author: 2 in 10])`";
+        b.report(Diagnostic::new(code::E0303, b.span(), "`slate` needs `max` or `min`").help(help));
+        return None;
+    }
+    let least = max.into_iter().map(|arg| (false, arg));
+    let mut written: Vec<(bool, RuleArg)> =
+        least.chain(min.into_iter().map(|a| (true, a))).collect();
+    written.sort_by_key(|(_, arg)| arg.span.start);
+    for (is_min, arg) in &written {
+        check_rule(b, *is_min, arg)?;
+    }
+    let mut order = Vec::new();
+    for wanted in relax {
+        let fits = |arg: &RuleArg| match &wanted.name {
+            Some(name) => arg.names.contains(name),
+            None => wanted.key.as_ref() == Some(&arg.key),
+        };
+        let mut found: Vec<usize> = (0..written.len())
+            .filter(|&i| fits(&written[i].1))
+            .collect();
+        if found.is_empty() {
+            let name = wanted.name.unwrap_or_default();
+            let names = written
+                .iter()
+                .flat_map(|(_, arg)| arg.names.iter().map(String::as_str));
+            let near = suggest::nearest(&name, names).map(|near| format!("did you mean `{near}`?"));
+            let help = near.unwrap_or_else(|| "name a key of `max` or `min`".to_owned());
+            let message = "no rule of the slate has this key";
+            b.report(Diagnostic::new(code::E0203, wanted.span, message).help(help));
+            return None;
+        }
+        found.reverse();
+        order.extend(found);
+    }
+    order.extend((0..written.len()).rev());
+    let mut known = vec![false; written.len()];
+    order.retain(|&i: &usize| !std::mem::replace(&mut known[i], true));
+    let rules = written
+        .into_iter()
+        .map(|(is_min, arg)| Rule::new(is_min, arg))
+        .collect();
+    Some(Bound {
+        op: Arc::new(Slate { rules, order }),
+        inputs: vec![input],
+        shape,
+    })
+}
+
+/// Numbers that are known have to make sense.
+fn check_rule(b: &mut dyn Bind, is_min: bool, arg: &RuleArg) -> Option<()> {
+    let number = |e: &Expr| match e.as_const() {
+        Some(Scalar::I64(n)) => Some(*n),
+        _ => None,
+    };
+    let (count, window) = (number(&arg.count), arg.window.as_ref().and_then(number));
+    let message = match (count, window) {
+        (Some(n), _) if n < i64::from(is_min) => format!("a count of {n} is no rule"),
+        (_, Some(w)) if w < 1 => format!("a window of {w} holds no row"),
+        (Some(n), Some(w)) if is_min && n > w => format!("{n} rows do not fit into {w} positions"),
+        _ => return Some(()),
+    };
+    let help = "write `key: count in window`, as in `author: 2 in 10`";
+    b.report(Diagnostic::new(code::E0601, arg.span, message).help(help));
+    None
+}
+
+#[derive(Debug)]
+struct Rule {
+    is_min: bool,
+    key: Expr,
+    count: Expr,
+    window: Option<Expr>,
+    /// As the program writes it.
+    text: String,
+}
+
+impl Rule {
+    fn new(is_min: bool, arg: RuleArg) -> Rule {
+        Rule {
+            is_min,
+            key: arg.key,
+            count: arg.count,
+            window: arg.window,
+            text: arg.text,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Slate {
+    /// As written.
+    rules: Vec<Rule>,
+    /// In which the rules give way.
+    order: Vec<usize>,
+}
+
+impl Op for Slate {
+    fn name(&self) -> &'static str {
+        "slate"
+    }
+
+    fn details(&self, _: &Schema) -> String {
+        let of = |is_min| {
+            let rules = self.rules.iter().filter(move |rule| rule.is_min == is_min);
+            rules
+                .map(|rule| rule.text.as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let order: Vec<&str> = self
+            .order
+            .iter()
+            .map(|&i| self.rules[i].text.as_str())
+            .collect();
+        format!(
+            "max=[{}], min=[{}], gives way: {}",
+            of(false),
+            of(true),
+            order.join("; ")
+        )
+    }
+
+    fn exprs(&self) -> Vec<&Expr> {
+        let mut exprs = Vec::new();
+        for rule in &self.rules {
+            exprs.extend([&rule.key, &rule.count]);
+            exprs.extend(&rule.window);
+        }
+        exprs
+    }
+
+    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+        let rows = inputs[0];
+        let owners = rows.owners();
+        let frame = Frame::rows(exec.run, rows, &owners);
+        let requests = Frame::requests(exec.run);
+        let number = |e: &Expr| requests.eval(e).ints().spread(exec.run.requests());
+        let columns: Vec<_> = self
+            .rules
+            .iter()
+            .map(|rule| frame.column(&rule.key))
+            .collect();
+        let counts: Vec<_> = self.rules.iter().map(|rule| number(&rule.count)).collect();
+        let windows: Vec<_> = self
+            .rules
+            .iter()
+            .map(|rule| rule.window.as_ref().map(number))
+            .collect();
+        let mut places = Vec::with_capacity(rows.len());
+        for request in 0..rows.requests() {
+            let range = rows.range(request);
+            let limits: Vec<Limit> = (0..self.rules.len())
+                .map(|i| {
+                    let rule = &self.rules[i];
+                    let groups = Groups::new(std::slice::from_ref(&columns[i]), range.clone());
+                    let window = windows[i].as_ref().map_or(i64::MAX, |w| w[request]);
+                    let groups = match rule.key.ty {
+                        Type::Bool => only_true(&columns[i], range.clone()),
+                        _ => Members::of(&groups),
+                    };
+                    Limit::new(rule.is_min, groups, counts[i][request], window)
+                })
+                .collect();
+            let found = place(limits, &self.order, range.len());
+            for (rule, position) in found.gave_way {
+                let text = &self.rules[rule].text;
+                let kind = if self.rules[rule].is_min {
+                    "min"
+                } else {
+                    "max"
+                };
+                exec.warn(
+                    request,
+                    format!("slate: `{kind}` {text} gave way at position {position}"),
+                );
+            }
+            places.extend(
+                found
+                    .order
+                    .into_iter()
+                    .map(|place| range.start as u32 + place),
+            );
+        }
+        Ok(rows.select(rows.offsets.clone(), &places))
+    }
+}
+
+/// The groups of every row, as a rule counts them.
+struct Members {
+    of: Vec<Vec<u32>>,
+    count: usize,
+}
+
+impl Members {
+    fn of(groups: &Groups) -> Members {
+        Members {
+            of: (0..groups.rows())
+                .map(|row| groups.of(row).to_vec())
+                .collect(),
+            count: groups.count(),
+        }
+    }
+}
+
+/// One group of the rows where a condition is true.
+fn only_true(column: &crate::batch::Column, range: std::ops::Range<usize>) -> Members {
+    let crate::batch::Column::Bool(values) = column else {
+        return Members {
+            of: vec![Vec::new(); range.len()],
+            count: 1,
+        };
+    };
+    let member = |&value: &u8| if value == 1 { vec![0] } else { Vec::new() };
+    Members {
+        of: values[range].iter().map(member).collect(),
+        count: 1,
+    }
+}
+
+/// A rule over the rows of one request, while they are placed.
+struct Limit {
+    is_min: bool,
+    members: Members,
+    count: usize,
+    window: usize,
+    /// Rows of each group that stand where the rule looks: in the window that ends at the last
+    /// position, or for `min` in the first window.
+    standing: Vec<usize>,
+    /// Rows of each group that wait.
+    waiting: Vec<usize>,
+    /// Of `max`: the rows in the window.
+    recent: VecDeque<u32>,
+    /// A `min` that cannot be reached any more.
+    lost: bool,
+}
+
+impl Limit {
+    /// A count or window that a request does not have, or one below zero, is 0.
+    fn new(is_min: bool, members: Members, count: i64, window: i64) -> Limit {
+        let natural = |n: i64| usize::try_from(n.max(0)).unwrap_or(usize::MAX);
+        let mut waiting = vec![0; members.count];
+        members
+            .of
+            .iter()
+            .flatten()
+            .for_each(|&g| waiting[g as usize] += 1);
+        Limit {
+            is_min,
+            count: natural(count),
+            window: natural(window),
+            standing: vec![0; members.count],
+            waiting,
+            recent: VecDeque::new(),
+            lost: false,
+            members,
+        }
+    }
+
+    /// Whether `row` may stand at `position` (from 0) of `rows`.
+    fn allows(&self, row: usize, position: usize, rows: usize) -> bool {
+        let of = &self.members.of[row];
+        if !self.is_min {
+            return self.window == 0 || of.iter().all(|&g| self.standing[g as usize] < self.count);
+        }
+        if position >= self.window {
+            return true;
+        }
+        let free = self.window.min(rows) - position - 1;
+        (0..self.members.count).all(|group| {
+            let here = usize::from(of.contains(&(group as u32)));
+            self.reachable(
+                group,
+                self.standing[group] + here,
+                self.waiting[group] - here,
+                free,
+            )
+        })
+    }
+
+    fn reachable(&self, group: usize, standing: usize, waiting: usize, free: usize) -> bool {
+        debug_assert!(group < self.members.count);
+        standing + waiting.min(free) >= self.count
+    }
+
+    /// Whether a `min` can be reached from `position` on by some choice of rows.
+    fn is_open(&self, position: usize, rows: usize) -> bool {
+        let free = self.window.min(rows).saturating_sub(position);
+        position >= self.window
+            || (0..self.members.count)
+                .all(|group| self.reachable(group, self.standing[group], self.waiting[group], free))
+    }
+
+    fn place(&mut self, row: usize, position: usize) {
+        let of = &self.members.of[row];
+        of.iter().for_each(|&g| self.waiting[g as usize] -= 1);
+        if self.is_min {
+            if position < self.window {
+                of.iter().for_each(|&g| self.standing[g as usize] += 1);
+            }
+            return;
+        }
+        of.iter().for_each(|&g| self.standing[g as usize] += 1);
+        self.recent.push_back(row as u32);
+        // the window of the next position begins one later
+        if self.recent.len() >= self.window.max(1)
+            && let Some(left) = self.recent.pop_front()
+        {
+            let left = &self.members.of[left as usize];
+            left.iter().for_each(|&g| self.standing[g as usize] -= 1);
+        }
+    }
+}
+
+/// An order, and the rules that gave way with the first position (from 1) where they did.
+struct Placed {
+    order: Vec<u32>,
+    gave_way: Vec<(usize, usize)>,
+}
+
+/// Places all rows. `order` is that in which the limits give way.
+fn place(mut limits: Vec<Limit>, order: &[usize], rows: usize) -> Placed {
+    let mut placed = Placed {
+        order: Vec::with_capacity(rows),
+        gave_way: Vec::new(),
+    };
+    let mut waiting: Vec<u32> = (0..rows as u32).collect();
+    let note = |placed: &mut Placed, rule: usize, position: usize| {
+        if placed.gave_way.iter().all(|&(known, _)| known != rule) {
+            placed.gave_way.push((rule, position + 1));
+        }
+    };
+    for position in 0..rows {
+        for (rule, limit) in limits.iter_mut().enumerate() {
+            if limit.is_min && !limit.lost && !limit.is_open(position, rows) {
+                limit.lost = true;
+                note(&mut placed, rule, position);
+            }
+        }
+        let mut live: Vec<usize> = (0..limits.len()).filter(|&i| !limits[i].lost).collect();
+        let mut giving = order.iter();
+        let next = loop {
+            let fits = |&row: &u32| {
+                live.iter()
+                    .all(|&i| limits[i].allows(row as usize, position, rows))
+            };
+            if let Some(next) = waiting.iter().position(fits) {
+                break next;
+            }
+            let Some(rule) = giving.find(|rule| live.contains(rule)) else {
+                break 0;
+            };
+            live.retain(|i| i != rule);
+            note(&mut placed, *rule, position);
+        };
+        let row = waiting.remove(next);
+        limits
+            .iter_mut()
+            .for_each(|limit| limit.place(row as usize, position));
+        placed.order.push(row);
+    }
+    placed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn members(of: &[&[u32]]) -> Members {
+        let count = of
+            .iter()
+            .copied()
+            .flatten()
+            .max()
+            .map_or(0, |&g| g as usize + 1);
+        Members {
+            of: of.iter().map(|groups| groups.to_vec()).collect(),
+            count,
+        }
+    }
+
+    fn max(of: &[&[u32]], count: i64, window: i64) -> Limit {
+        Limit::new(false, members(of), count, window)
+    }
+
+    #[test]
+    fn every_window_holds_at_most() {
+        let of: &[&[u32]] = &[&[0], &[0], &[0], &[1], &[1], &[2]];
+        let placed = place(vec![max(of, 1, 2)], &[0], 6);
+        assert_eq!(placed.order, [0, 3, 1, 4, 2, 5]);
+        assert_eq!(placed.gave_way, []);
+    }
+
+    #[test]
+    fn what_gives_way_is_told_with_its_first_position() {
+        let of: &[&[u32]] = &[&[0], &[0], &[0], &[1]];
+        let placed = place(vec![max(of, 1, 3)], &[0], 4);
+        assert_eq!(placed.order, [0, 3, 1, 2]);
+        assert_eq!(placed.gave_way, [(0, 3)]);
+    }
+
+    #[test]
+    fn a_min_is_kept_reachable_and_given_up_when_it_is_not() {
+        let of: &[&[u32]] = &[&[], &[], &[], &[0], &[0]];
+        let min = |count| Limit::new(true, members(of), count, 3);
+        let placed = place(vec![min(2)], &[0], 5);
+        assert_eq!(
+            (placed.order, placed.gave_way),
+            (vec![0, 3, 4, 1, 2], vec![])
+        );
+        let placed = place(vec![min(3)], &[0], 5);
+        assert_eq!(
+            (placed.order, placed.gave_way),
+            (vec![0, 1, 2, 3, 4], vec![(0, 1)])
+        );
+    }
+
+    #[test]
+    fn rules_give_way_in_order_and_hold_again_afterwards() {
+        let kinds: &[&[u32]] = &[&[0], &[0], &[0], &[1]];
+        let topics: &[&[u32]] = &[&[0], &[0], &[1], &[0]];
+        let limits = || vec![max(kinds, 1, 2), max(topics, 1, 2)];
+        // after row 0 neither row 1 (both) nor row 2 (kind) nor row 3 (topic) fits
+        assert_eq!(place(limits(), &[1, 0], 4).order, [0, 3, 2, 1]);
+        assert_eq!(place(limits(), &[0, 1], 4).order, [0, 2, 3, 1]);
+    }
+}
