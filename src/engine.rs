@@ -150,12 +150,17 @@ impl Engine {
 
     /// The whole life of a text up to a plan: parse, check, schedule.
     pub fn compile_unit(&self, unit: &Unit) -> Compiled {
+        self.compile_within(unit, Limits::default().max_rows)
+    }
+
+    /// The same for requests that may make that many rows at one operator.
+    pub fn compile_within(&self, unit: &Unit, max_rows: u64) -> Compiled {
         let mut sink = Sink::default();
         let loaded = self.inner.library.load(unit, &mut sink);
         let modules = Modules {
             all: loaded.modules,
         };
-        let (checked, sink) = check(&self.inner.snapshot, &modules, unit.query, sink);
+        let (checked, sink) = check(&self.inner.snapshot, &modules, unit.query, sink, max_rows);
         let failed = sink.has_errors();
         let diagnostics = loaded.allowed.silence(sink.finish());
         let program = checked.filter(|_| !failed).map(|checked| {

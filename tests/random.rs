@@ -1,11 +1,17 @@
 //! Random programs over random worlds: the engine must give what the reference interpreter gives,
 //! to the bit.
 //!
+//! And programs that were mangled: whatever the text, checking ends, and speaks of places in it.
+//!
+//! In debug builds every operator compares its rows with what its shape promises (bound, types,
+//! nulls, intervals), so that a program that is accepted and runs here has kept its promises.
+//!
 //! `RANDOM_SEED` (default 1) chooses the worlds, `RANDOM_SECONDS` (default 15) how long to go on.
 //! A failure prints world, program and request; `RANDOM_ONLY` repeats the world of that number.
 
 mod generate;
 mod harness;
+mod mangle;
 mod reference;
 
 use generate::{Rng, programs, worlds};
@@ -39,6 +45,48 @@ fn engine_and_reference_agree_on_random_programs() {
         failures.len()
     );
     assert!(ran > 0, "no program was run");
+}
+
+#[test]
+fn checking_survives_whatever_is_typed() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut rng = Rng::new(setting("RANDOM_SEED").unwrap_or(1));
+    let rounds = setting("RANDOM_EDITS").unwrap_or(60);
+    let mut wrong = Vec::new();
+    let mut checked = 0;
+    for catalog in ["explore", "movies"] {
+        let folder = examples.join(catalog);
+        let engine = Opened::open(&folder, 2);
+        for path in mangle::programs(&folder) {
+            let text = std::fs::read_to_string(&path).expect("an example");
+            for _ in 0..rounds {
+                let edited = mangle::mangled(&mut rng, &text);
+                checked += 1;
+                if let Err(why) = survives(&engine, &edited) {
+                    wrong.push(format!("{}: {why}\n{edited}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    assert!(checked > 100, "only {checked} programs were checked");
+}
+
+/// Checking ends in time, does not panic, and underlines parts of the text.
+fn survives(engine: &Opened, text: &str) -> Result<(), String> {
+    let started = Instant::now();
+    let found = guarded("the checker", || engine.check(text))?;
+    if started.elapsed() > Duration::from_secs(10) {
+        return Err(format!("took {:?}", started.elapsed()));
+    }
+    for diagnostic in found {
+        if let Some(span) = diagnostic.span
+            && text.get(span.clone()).is_none()
+        {
+            return Err(format!("{} lies at {span:?}", diagnostic.code));
+        }
+    }
+    Ok(())
 }
 
 fn setting(name: &str) -> Option<u64> {

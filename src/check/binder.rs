@@ -14,7 +14,7 @@ use crate::store::Snapshot;
 use crate::syntax::ast::{self, Arg, ExprKind, Name};
 use crate::syntax::print_expression;
 use crate::types::{EntityId, Type};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// One operator being bound.
 pub struct Binder<'c, 'a> {
@@ -30,6 +30,8 @@ pub struct Binder<'c, 'a> {
     case_args: HashMap<&'static str, &'a ast::Expr>,
     /// Whether every argument had a place.
     ok: bool,
+    /// Policies that the conditions of a filter contain.
+    passed: BTreeSet<String>,
 }
 
 impl<'c, 'a> Binder<'c, 'a> {
@@ -53,6 +55,7 @@ impl<'c, 'a> Binder<'c, 'a> {
             rest: Vec::new(),
             case_args: HashMap::new(),
             ok: true,
+            passed: BTreeSet::new(),
         };
         for (i, arg) in args.iter().enumerate() {
             binder.place(operator, i, arg);
@@ -74,7 +77,7 @@ impl<'c, 'a> Binder<'c, 'a> {
             Some(param) if self.args.contains_key(param.name) => {
                 let span = arg.name.as_ref().map_or(arg.span, |n| n.span);
                 let message = format!("`{}` is given twice", param.name);
-                self.fail(Diagnostic::new(code::E0305, span, message));
+                self.fail(Diagnostic::new(code::E0305, span, message).help("keep one of the two"));
             }
             Some(param) => {
                 self.args.insert(param.name, arg);
@@ -140,7 +143,11 @@ impl<'c, 'a> Binder<'c, 'a> {
             Some(Scalar::I64(n)) if *n >= 0 => Some(Quantity::Number(*n as u64)),
             Some(_) => {
                 let message = "a number of rows cannot be negative";
-                self.fail(Diagnostic::new(code::E0601, expr.span, message));
+                let span = self.checker.origin(expr, self.env);
+                self.fail(
+                    Diagnostic::new(code::E0601, span, message)
+                        .help("ask for at least one, or for `all`"),
+                );
                 None
             }
             None => Some(Quantity::PerRequest(typed)),
@@ -197,7 +204,7 @@ impl<'c, 'a> Binder<'c, 'a> {
             if taken {
                 let message = format!("`{}` is given twice", param.name);
                 let span = arg.name.as_ref().map_or(arg.span, |name| name.span);
-                self.fail(Diagnostic::new(code::E0305, span, message));
+                self.fail(Diagnostic::new(code::E0305, span, message).help("keep one of the two"));
                 return None;
             }
             numbers[place] = match &param.takes {
@@ -236,7 +243,12 @@ impl<'c, 'a> Binder<'c, 'a> {
             range.start(),
             range.end()
         );
-        self.fail(Diagnostic::new(code::E0306, expr.span, message));
+        let help = format!(
+            "give a number from {:?} to {:?}",
+            range.start(),
+            range.end()
+        );
+        self.fail(Diagnostic::new(code::E0306, expr.span, message).help(help));
         None
     }
 
@@ -391,6 +403,13 @@ impl<'a> Bind for Binder<'_, 'a> {
         self.arg(param).map_or(self.name.span, |e| e.span)
     }
 
+    fn origin(&self, param: &str) -> Span {
+        match self.arg(param) {
+            Some(expr) => self.checker.origin(expr, self.env),
+            None => self.name.span,
+        }
+    }
+
     fn report(&mut self, diagnostic: Diagnostic) {
         self.checker.report(diagnostic);
     }
@@ -410,9 +429,10 @@ impl<'a> Bind for Binder<'_, 'a> {
         };
         let quantity = self.quantity_of(expr, auto, role)?;
         if quantity == Quantity::Number(0) {
-            let message = format!("`{param}` 0 never gives a row");
+            let message = "a number of 0 never gives a row";
+            let span = self.checker.origin(expr, self.env);
             self.fail(
-                Diagnostic::new(code::E0601, expr.span, message)
+                Diagnostic::new(code::E0601, span, message)
                     .help("ask for at least one, or for `all`"),
             );
             return None;
@@ -660,21 +680,37 @@ impl<'a> Bind for Binder<'_, 'a> {
     fn conditions(&mut self, shape: &Shape) -> Option<Vec<Expr>> {
         let rest = std::mem::take(&mut self.rest);
         if rest.is_empty() {
-            return self.checker.default_policies(shape, self.name.span);
+            let checker = &mut *self.checker;
+            return checker.default_policies(shape, self.name.span, &mut self.passed);
         }
         let scope = Scope::rows(shape.entity, &shape.columns);
-        let found: Vec<Option<Expr>> = rest
-            .into_iter()
-            .map(|arg| match arg.name {
-                Some(_) => self.checker.policy_argument(arg, self.env, shape),
-                None => {
-                    Self::checked(
+        let mut found = Vec::new();
+        for arg in rest {
+            let condition = match &arg.name {
+                Some(name) => {
+                    let policy =
                         self.checker
-                            .typed(&arg.value, self.env, &scope, &Type::Bool),
-                    )
+                            .find_policy(&name.text, self.env.module, shape.entity);
+                    if let Some((def, module)) = policy {
+                        let passed = &mut self.passed;
+                        self.checker
+                            .passes_policy(def, module, shape.entity, passed);
+                    }
+                    self.checker.policy_argument(arg, self.env, shape)
                 }
-            })
-            .collect();
+                None => {
+                    let checker = &mut *self.checker;
+                    checker.passes(&arg.value, self.env, shape.entity, &mut self.passed);
+                    Self::checked(checker.typed(&arg.value, self.env, &scope, &Type::Bool))
+                }
+            };
+            // what a policy makes of its arguments is its own affair
+            if let Some(condition) = condition.as_ref().filter(|_| arg.name.is_none()) {
+                let earlier = found.iter().flatten();
+                self.checker.decides(condition, arg.span, shape, earlier);
+            }
+            found.push(condition);
+        }
         found.into_iter().collect()
     }
 
@@ -695,6 +731,9 @@ impl<'a> Bind for Binder<'_, 'a> {
                 self.ok = false;
                 continue;
             };
+            if let Some(bound) = arg.name.as_ref().filter(|_| self.name.text == "let") {
+                self.checker.hides_column(bound, arg, &shape);
+            }
             let column = BoundColumn::new(name.as_str(), expr.ty.clone());
             shape.bind(column.constant(expr.level < Level::Row));
             bound.push(RestArg {
@@ -726,6 +765,10 @@ impl<'a> Bind for Binder<'_, 'a> {
 
     fn joined(&mut self, sets: &[(NodeId, Span)]) -> Option<Shape> {
         self.checker.joined(sets, self.name.span)
+    }
+
+    fn passed(&self) -> BTreeSet<String> {
+        self.passed.clone()
     }
 
     fn better_key(&self, param: &str) -> Option<String> {

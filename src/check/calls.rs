@@ -119,7 +119,10 @@ impl<'a> Checker<'a> {
             );
             self.report(
                 Diagnostic::new(code::E0301, result.span, message)
-                    .label(def.body.span, format!("this is a set of `{found}`")),
+                    .label(def.body.span, format!("this is a set of `{found}`"))
+                    .help(format!(
+                        "declare `-> set[{found}]`, or change what it gives"
+                    )),
             );
         }
     }
@@ -266,6 +269,7 @@ impl<'a> Checker<'a> {
             ok,
         };
         for (param, slot) in def.params.iter().zip(slots) {
+            let is_default = slot.is_none();
             let given = slot.or_else(|| default_of(param, def.module));
             let Some(given) = given else {
                 if bindings.ok {
@@ -281,14 +285,16 @@ impl<'a> Checker<'a> {
                 bindings.ok = false;
                 continue;
             };
-            match self.bind_param(
-                param,
-                def.module,
-                given,
-                &mut bindings.entities,
-                role,
-                scope,
-            ) {
+            let entities = &mut bindings.entities;
+            let bound = if is_default {
+                // what is wrong with a default is wrong where the definition is used
+                self.within(&name.text, name.span, |this| {
+                    this.bind_param(param, def.module, given, entities, role, scope)
+                })
+            } else {
+                self.bind_param(param, def.module, given, entities, role, scope)
+            };
+            match bound {
                 Some(local) => bindings.env = bindings.env.with(&param.name.text, local),
                 None => bindings.ok = false,
             }
@@ -316,7 +322,8 @@ impl<'a> Checker<'a> {
                 Some(place) if slots[place].is_none() => slots[place] = Some(arg),
                 Some(place) => {
                     let message = format!("`{}` is given twice", params[place].name.text);
-                    self.report(Diagnostic::new(code::E0305, at, message));
+                    let help = "keep one of the two";
+                    self.report(Diagnostic::new(code::E0305, at, message).help(help));
                     ok = false;
                 }
                 None => {
@@ -455,6 +462,9 @@ impl<'a> Checker<'a> {
             let places = (given.expr.span, param.span);
             self.check_range(&param.name.text, range, module, &value, places)?;
         }
+        let origin = self.origin(given.expr, &given.env);
+        self.origins
+            .insert(param.name.text.as_ptr() as usize, origin);
         Some(Local::Scalar(value))
     }
 
@@ -527,8 +537,11 @@ impl<'a> Checker<'a> {
             Some(number) if (low..=high).contains(&number) => Some(()),
             Some(number) => {
                 let message = wanted.message(number);
+                let help = format!("give a number from {low:?} to {high:?}");
                 self.report(
-                    Diagnostic::new(code::E0306, span, message).label(declared, "declared here"),
+                    Diagnostic::new(code::E0306, span, message)
+                        .label(declared, "declared here")
+                        .help(help),
                 );
                 None
             }

@@ -78,6 +78,13 @@ impl<'a> Env<'a> {
             .map(|link| &link.value)
     }
 
+    /// What tells a local name apart from others of the same text.
+    pub fn address(&self, name: &str) -> Option<usize> {
+        self.links()
+            .find(|link| link.name == name)
+            .map(|link| link.name.as_ptr() as usize)
+    }
+
     /// Every visible name.
     pub fn names(&self) -> impl Iterator<Item = &'a str> + '_ {
         self.links().map(|link| link.name)

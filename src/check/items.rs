@@ -70,25 +70,29 @@ struct Entry<'a> {
 }
 
 /// Checks the program (the first of the modules) and all it can reach. `query` is the one to run;
-/// otherwise it is `main`, or the only one. There may be none, in a file of definitions.
+/// otherwise it is `main`, or the only one. There may be none, in a file of definitions. `budget` is
+/// the most rows that an operator may make for one request.
 pub fn check(
     snapshot: &Snapshot,
     modules: &Modules,
     query: Option<&str>,
     sink: Sink,
+    budget: u64,
 ) -> (Option<Checked>, Sink) {
-    let mut checker = Checker::new(snapshot, modules, sink);
+    let mut checker = Checker::new(snapshot, modules, sink, budget);
     let program = &*modules.all[0];
     (0..modules.all.len())
         .filter(|&m| modules.all[m].tier < Tier::Std)
         .for_each(|m| checker.duplicates(&modules.all[m]));
     let entry = checker.entry(program, query);
     let results = entry.as_ref().and_then(|entry| checker.query(entry));
+    let ran: Vec<NodeId> = results.iter().flatten().map(|(_, node)| *node).collect();
     let params = std::mem::take(&mut checker.params);
     let ranges = std::mem::take(&mut checker.ranges);
     (0..modules.all.len())
         .filter(|&m| modules.all[m].tier < Tier::Std)
         .for_each(|m| checker.rest(m));
+    checker.advise(&ran);
     let unread_params = unread(program, &params);
     let checked = entry.zip(results).map(|(entry, results)| Checked {
         query: entry.name,
@@ -197,14 +201,20 @@ impl<'a> Checker<'a> {
             );
             env = env.with(&param.name.text, Local::Scalar(value));
         }
-        self.results(entry.body, &env)
+        let results = self.results(entry.body, &env)?;
+        let places = self.tails(entry.body);
+        let nodes = results.iter().map(|(_, node)| *node);
+        self.results.extend(nodes.zip(places));
+        Some(results)
     }
 
     /// Every item of a file that nothing has read so far.
     fn rest(&mut self, m: usize) {
         let modules = self.modules;
         for item in &modules.all[m].file.items {
-            if !self.used.contains(&(std::ptr::from_ref(item) as usize)) {
+            let used = self.used.contains(&(std::ptr::from_ref(item) as usize));
+            // where a tunable is used only its default is read
+            if !used || matches!(item.kind, ItemKind::Tunable { .. }) {
                 self.item(item, m);
             }
         }
@@ -276,7 +286,9 @@ impl<'a> Checker<'a> {
         {
             let message = format!("the default {value:?} lies outside {low:?}..{high:?}");
             self.report(
-                Diagnostic::new(code::E0306, default.span, message).label(range.span, "the range"),
+                Diagnostic::new(code::E0306, default.span, message)
+                    .label(range.span, "the range")
+                    .help("choose a default inside it, or widen it"),
             );
         }
     }
@@ -420,7 +432,8 @@ impl<'a> Checker<'a> {
                     let before = name_span(before);
                     self.report(
                         Diagnostic::new(code::E0208, span, message)
-                            .label(before, "first defined here"),
+                            .label(before, "first defined here")
+                            .help("rename one of the two, or remove it"),
                     );
                 }
                 None => {
@@ -454,7 +467,7 @@ fn entity_of(item: &Item) -> Option<String> {
     }
 }
 
-fn name_span(item: &Item) -> crate::source::Span {
+pub(super) fn name_span(item: &Item) -> crate::source::Span {
     match &item.kind {
         ItemKind::Edge(edge) => edge.name.span,
         ItemKind::Value(def) | ItemKind::Policy(def) => def.name.span,

@@ -18,6 +18,7 @@ mod hints;
 mod items;
 mod learned;
 mod linear;
+mod lints;
 pub mod modules;
 mod names;
 mod policies;
@@ -66,10 +67,24 @@ struct Checker<'a> {
     open: Vec<Open>,
     /// Names that were used, by the address of their item.
     used: HashSet<usize>,
+    /// The sets that queries give, and where each gets its last operator.
+    results: Vec<(NodeId, Span)>,
+    /// Most rows or contributions that a request may make at one operator.
+    budget: u64,
+    /// Of each operator: the definitions through which it was first used.
+    sites: HashMap<NodeId, Vec<Use>>,
+    /// Of operators with one argument that matters: where it stands.
+    argument: HashMap<NodeId, Span>,
+    /// Where `let` binds its columns.
+    columns: HashMap<(NodeId, String), Span>,
+    /// Where the value of a parameter was given last, by the address of its name.
+    origins: HashMap<usize, Span>,
+    /// Locals that hide columns, by the address of their name.
+    hidden: HashMap<usize, lints::Hidden>,
 }
 
 impl<'a> Checker<'a> {
-    fn new(snapshot: &'a Snapshot, modules: &'a Modules, sink: Sink) -> Self {
+    fn new(snapshot: &'a Snapshot, modules: &'a Modules, sink: Sink, budget: u64) -> Self {
         Checker {
             schema: snapshot.schema(),
             snapshot,
@@ -83,6 +98,13 @@ impl<'a> Checker<'a> {
             uses: Vec::new(),
             open: Vec::new(),
             used: HashSet::new(),
+            results: Vec::new(),
+            budget,
+            sites: HashMap::new(),
+            argument: HashMap::new(),
+            columns: HashMap::new(),
+            origins: HashMap::new(),
+            hidden: HashMap::new(),
         }
     }
 
@@ -109,6 +131,14 @@ impl<'a> Checker<'a> {
             }
         }
         self.sink.push(diagnostic);
+    }
+
+    /// Where a value was written: of a parameter that stands for it, the argument that gave it.
+    fn origin(&self, expr: &ast::Expr, env: &Env<'a>) -> Span {
+        bare_name(expr)
+            .and_then(|name| env.address(name))
+            .and_then(|address| self.origins.get(&address).copied())
+            .unwrap_or(expr.span)
     }
 
     /// Runs `f` as part of a definition that is used at `span`.

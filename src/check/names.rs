@@ -1,6 +1,7 @@
 //! Bare names and fields in row expressions.
 
 use super::env::{Env, Local, Row, Scope};
+use super::lints::Hidden;
 use super::modules::Kind as NameKind;
 use super::{Checker, Parameter, Tier, address, bare_name};
 use crate::diag::{Diagnostic, code, suggest};
@@ -24,6 +25,7 @@ impl<'a> Checker<'a> {
         scope: &Scope<'_>,
     ) -> Expr {
         if let Some(local) = env.find(name).cloned() {
+            self.note_hidden(name, span, env, scope);
             return self.local(local, name, span, env, scope);
         }
         if let Some(found) = self.scope_name(name, span, env, scope) {
@@ -34,6 +36,40 @@ impl<'a> Checker<'a> {
         }
         self.unknown_name(name, span, env, scope);
         Expr::error()
+    }
+
+    /// Notes a local that is read where the row has a column of its name.
+    fn note_hidden(&mut self, name: &str, span: Span, env: &Env<'a>, scope: &Scope<'_>) {
+        let row = scope
+            .row
+            .as_ref()
+            .or(scope.outer.and_then(|o| o.row.as_ref()));
+        let (Some(row), Some(address)) = (row, env.address(name)) else {
+            return;
+        };
+        let table = self.schema.entity(row.entity);
+        if table.find_column(name).is_some() || table.find_reference(name).is_some() {
+            let hidden = Hidden {
+                name: name.to_owned(),
+                entity: row.entity,
+                span,
+                known: false,
+            };
+            self.hidden.entry(address).or_insert(hidden);
+        }
+    }
+
+    /// The column that a local hides is read as `row.name`: it is known.
+    fn note_known(&mut self, name: &Name, env: &Env<'a>, entity: EntityId) {
+        if let Some(address) = env.address(&name.text) {
+            let hidden = Hidden {
+                name: name.text.clone(),
+                entity,
+                span: name.span,
+                known: true,
+            };
+            self.hidden.insert(address, hidden);
+        }
     }
 
     fn local(
@@ -397,6 +433,7 @@ impl<'a> Checker<'a> {
                 return Expr::error();
             }
         };
+        self.note_known(name, env, row.entity);
         let bound = row.columns.iter().position(|c| c.name == name.text);
         let found = match bound {
             Some(i) => Some(Expr::new(Kind::Bound(i as u32), row.columns[i].ty.clone())),
@@ -431,14 +468,30 @@ impl<'a> Checker<'a> {
             .chain(more.iter().copied());
         let help = match suggest::nearest(name, known.clone()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => {
+            None => self.elsewhere(name, entity).unwrap_or_else(|| {
                 let names = known.collect::<Vec<_>>().join(", ");
                 format!("`{}` has {names}; text stands in quotes", table.name)
-            }
+            }),
         };
         let message = format!("`{}` has no column `{name}`", table.name);
         self.report(Diagnostic::new(code::E0203, span, message).help(help));
         Expr::error()
+    }
+
+    /// A column of that name that the viewer has, or what a reference of the entity leads to.
+    fn elsewhere(&self, name: &str, entity: EntityId) -> Option<String> {
+        let has = |entity: EntityId| {
+            let table = self.schema.entity(entity);
+            table.find_column(name).is_some() || (name == "user_id" && entity == self.schema.viewer)
+        };
+        if entity != self.schema.viewer && has(self.schema.viewer) {
+            return Some(format!("did you mean `viewer.{name}`?"));
+        }
+        let references = &self.schema.entity(entity).references;
+        references
+            .iter()
+            .find(|reference| has(reference.entity))
+            .map(|reference| format!("did you mean `{}.{name}`?", reference.name))
     }
 
     fn unknown_name(&mut self, name: &str, span: Span, env: &Env<'a>, scope: &Scope<'_>) {
@@ -448,7 +501,8 @@ impl<'a> Checker<'a> {
         if matches!(name, "score" | "position" | "it" | "row" | "branch") {
             let message =
                 format!("`{name}` belongs to the rows of a candidate set, and there are none here");
-            return self.report(Diagnostic::new(code::E0312, span, message));
+            let help = "use it in `filter`, `let`, `score` or another operator of a set";
+            return self.report(Diagnostic::new(code::E0312, span, message).help(help));
         }
         if name == "user" {
             let message = "`user` is a candidate set; a value is needed here";

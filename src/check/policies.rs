@@ -8,8 +8,9 @@ use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::Expr;
 use crate::ops::Shape;
 use crate::source::Span;
-use crate::syntax::ast::{Arg, ItemKind, RowDef};
+use crate::syntax::ast::{self, Arg, BinaryOp, ExprKind, ItemKind, RowDef};
 use crate::types::EntityId;
+use std::collections::BTreeSet;
 
 impl<'a> Checker<'a> {
     /// `filter(name=arg)`: the policy of that name with one argument.
@@ -40,7 +41,54 @@ impl<'a> Checker<'a> {
         (!found.is_error()).then_some(found)
     }
 
-    fn find_policy(
+    /// Notes the policies that are true wherever a condition is: those that it calls, and those
+    /// that their bodies call, joined by `and`.
+    pub(super) fn passes(
+        &mut self,
+        condition: &'a ast::Expr,
+        env: &Env<'a>,
+        entity: EntityId,
+        passed: &mut BTreeSet<String>,
+    ) {
+        match &condition.kind {
+            ExprKind::Binary {
+                op: BinaryOp::And,
+                left,
+                right,
+            } => {
+                self.passes(left, env, entity, passed);
+                self.passes(right, env, entity, passed);
+            }
+            ExprKind::Call { callee, .. } => {
+                if let Some((def, module)) = self.find_policy(&callee.text, env.module, entity) {
+                    self.passes_policy(def, module, entity, passed);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The same for rows that pass a policy.
+    pub(super) fn passes_policy(
+        &mut self,
+        def: &'a RowDef,
+        module: usize,
+        entity: EntityId,
+        passed: &mut BTreeSet<String>,
+    ) {
+        if passed.insert(def.name.text.clone()) {
+            self.passes(&def.body, &Env::top(module), entity, passed);
+        }
+    }
+
+    /// Whether some file declares the policy for the entity.
+    pub(super) fn has_policy(&mut self, name: &str, entity: EntityId) -> bool {
+        self.policies_on(entity)
+            .iter()
+            .any(|(def, _)| def.name.text == name)
+    }
+
+    pub(super) fn find_policy(
         &mut self,
         name: &str,
         module: usize,
@@ -106,7 +154,12 @@ impl<'a> Checker<'a> {
 
     /// What a bare `filter()` asks: the policies that the catalog requires, else every policy on
     /// the entity that the catalog has the columns for.
-    pub(super) fn default_policies(&mut self, shape: &Shape, span: Span) -> Option<Vec<Expr>> {
+    pub(super) fn default_policies(
+        &mut self,
+        shape: &Shape,
+        span: Span,
+        passed: &mut BTreeSet<String>,
+    ) -> Option<Vec<Expr>> {
         let required = &self.schema.defaults.required_policies;
         let scope = Scope::rows(shape.entity, &shape.columns);
         let mut conditions = Vec::new();
@@ -123,7 +176,7 @@ impl<'a> Checker<'a> {
                 );
                 let help = format!("write `filter({}=...)`", def.name.text);
                 self.report(
-                    Diagnostic::new(code::W0701, span, message)
+                    Diagnostic::new(code::W1102, span, message)
                         .label(def.name.span, "declared here")
                         .help(help),
                 );
@@ -140,6 +193,8 @@ impl<'a> Checker<'a> {
             }
             if !found.is_error() {
                 conditions.push(found);
+                self.passes_policy(def, module, shape.entity, passed);
+                self.find_policy(&def.name.text, 0, shape.entity);
             }
         }
         if !ok {

@@ -351,10 +351,24 @@ impl<'a> Checker<'a> {
             None => {
                 let (x, name) = (self.type_name(&ty), self.entity_name(entity));
                 let message = format!("{x} cannot be in a set of `{name}`");
+                let reference = match ty {
+                    Type::Id(from) => self
+                        .schema
+                        .entity(from)
+                        .references
+                        .iter()
+                        .find(|reference| reference.entity == entity),
+                    _ => None,
+                };
+                let help = match reference {
+                    Some(reference) => format!("write `{} in ...`", reference.name),
+                    None => format!("only ids of `{name}` can be in it"),
+                };
                 self.report(
                     Diagnostic::new(code::E0309, id_span.to(set.span), message)
                         .label(set.span, format!("this is a set of `{name}`"))
-                        .label(id_span, format!("this is {x}")),
+                        .label(id_span, format!("this is {x}"))
+                        .help(help),
                 );
                 Expr::error()
             }
@@ -433,6 +447,10 @@ impl<'a> Checker<'a> {
             return found;
         }
         match functions::find(name).filter(|f| !f.is_operator()) {
+            None if Stat::find(name).is_some() => {
+                self.nothing_to_aggregate(callee, args, env);
+                Expr::error()
+            }
             Some(function) => {
                 let args: Vec<_> = args.iter().map(|a| (a.name.as_ref(), &a.value)).collect();
                 self.call_function(function, &args, callee.span, span, env, scope)
@@ -442,6 +460,31 @@ impl<'a> Checker<'a> {
                 Expr::error()
             }
         }
+    }
+
+    /// An aggregate of something that is neither a set nor links.
+    fn nothing_to_aggregate(&mut self, callee: &ast::Name, args: &[Arg], env: &Env<'a>) {
+        let name = &callee.text;
+        let edge = args
+            .first()
+            .filter(|arg| arg.name.is_none())
+            .and_then(|arg| Some((super::bare_name(&arg.value)?, arg.span)))
+            .filter(|(edge, _)| self.edge_exists(edge, env));
+        let diagnostic = match edge {
+            Some((edge, span)) => {
+                let message = format!("`{name}` needs the links of `{edge}` from some row");
+                let help = format!("write `{name}({edge}(viewer))`, or `{name}(~{edge}(it))`");
+                Diagnostic::new(code::E0313, span, message).help(help)
+            }
+            None => {
+                let message =
+                    format!("`{name}` aggregates a candidate set or the links of an edge");
+                let help = format!("write `{name}(rows)`, or `{name}(edge(viewer))`");
+                let span = args.first().map_or(callee.span, |arg| arg.span);
+                Diagnostic::new(code::E0313, span, message).help(help)
+            }
+        };
+        self.report(diagnostic);
     }
 
     /// `x.f(y)` is `f(x, y)`.
@@ -621,6 +664,9 @@ fn sign_help(sign: &str, types: &[Type]) -> Option<String> {
         ),
         ("+" | "-", [Type::Time | Type::Duration, Type::Int | Type::Float]) => {
             Some("give the number a unit: `7d`, `30m`, `90s`".to_owned())
+        }
+        ("+", [_, Type::String] | [Type::String, _]) => {
+            Some("`+` adds numbers or joins two texts".to_owned())
         }
         _ => None,
     }

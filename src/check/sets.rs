@@ -10,10 +10,11 @@ use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::ir::Scalar;
 use crate::expr::{Expr, NodeId};
 use crate::ops::bind::SetArg;
-use crate::ops::{self, Bound, Operator, Rest, Role, Shape};
+use crate::ops::{self, Bound, Op, Operator, Rest, Role, Shape};
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, BinaryOp, ExprKind, ItemKind, Name, Statement};
 use crate::types::Type;
+use std::sync::Arc;
 
 impl<'a> Checker<'a> {
     /// The node of a candidate set. The same expression in the same place and role is read once.
@@ -265,7 +266,11 @@ impl<'a> Checker<'a> {
         let bound = (operator.bind)(&mut binder);
         let ok = binder.finish();
         match bound.filter(|_| ok) {
-            Some(bound) => Some(self.add(bound, name.span)),
+            Some(bound) => {
+                let node = self.add(bound, name.span);
+                self.note_arguments(node, args);
+                Some(node)
+            }
             // rows of the same shape, so that what follows can be checked
             None => input.map(|(_, node)| node).filter(|_| operator.keeps_shape),
         }
@@ -275,7 +280,7 @@ impl<'a> Checker<'a> {
     /// what the filter means.
     fn add(&mut self, bound: Bound, span: Span) -> NodeId {
         let Some(conditions) = bound.op.as_filter() else {
-            return self.graph.add(bound.op, bound.inputs, bound.shape, span);
+            return self.add_node(bound.op, bound.inputs, bound.shape, span);
         };
         let mut all = Vec::new();
         conditions
@@ -293,8 +298,39 @@ impl<'a> Checker<'a> {
             self.graph.refine(input, &bound.shape);
             input
         } else {
-            self.graph
-                .add(ops::filter(rest), vec![input], bound.shape, span)
+            self.add_node(ops::filter(rest), vec![input], bound.shape, span)
+        }
+    }
+
+    /// Adds a node, and notes through which definitions it was reached.
+    fn add_node(
+        &mut self,
+        op: Arc<dyn Op>,
+        inputs: Vec<NodeId>,
+        shape: Shape,
+        span: Span,
+    ) -> NodeId {
+        let node = self.graph.add(op, inputs, shape, span);
+        let uses = &self.uses;
+        self.sites.entry(node).or_insert_with(|| uses.clone());
+        node
+    }
+
+    /// Where the arguments of an operator stand, for advice about it.
+    fn note_arguments(&mut self, node: NodeId, args: &'a [Arg]) {
+        if let [
+            Arg {
+                name: None, span, ..
+            },
+        ] = args
+        {
+            self.argument.entry(node).or_insert(*span);
+        }
+        if self.graph.get(node).op.name() == "let" {
+            for name in args.iter().filter_map(|arg| arg.name.as_ref()) {
+                let key = (node, name.text.clone());
+                self.columns.entry(key).or_insert(name.span);
+            }
         }
     }
 
@@ -305,13 +341,13 @@ impl<'a> Checker<'a> {
         }
         let this = self.graph.get(node).clone();
         if let Some(op) = this.op.absorb(condition) {
-            return Some(self.graph.add(op, this.inputs, this.shape, this.span));
+            return Some(self.add_node(op, this.inputs, this.shape, this.span));
         }
         if !this.op.lets_filters_pass() {
             return None;
         }
         let inner = self.absorbed(this.inputs[0], condition)?;
-        Some(self.graph.add(this.op, vec![inner], this.shape, this.span))
+        Some(self.add_node(this.op, vec![inner], this.shape, this.span))
     }
 
     fn set_binary(
@@ -326,6 +362,12 @@ impl<'a> Checker<'a> {
         let right_role = match op {
             BinaryOp::Union => role,
             BinaryOp::Sub | BinaryOp::Intersect => Role::Fact,
+            BinaryOp::Add if self.is_set(left, env) => {
+                let message = "candidate sets are not added";
+                let help = "write `a | b` for the rows of both, or `combine(a, b)`";
+                self.report(Diagnostic::new(code::E0313, span, message).help(help));
+                return None;
+            }
             _ => {
                 self.not_a_set(span);
                 return None;

@@ -50,6 +50,22 @@ const SCALARS: [(&str, Type); 6] = [
     ("duration", Type::Duration),
 ];
 
+/// What types are called elsewhere.
+const OTHER_NAMES: [(&str, &str); 12] = [
+    ("integer", "int"),
+    ("long", "int"),
+    ("i64", "int"),
+    ("number", "float"),
+    ("double", "float"),
+    ("f64", "float"),
+    ("boolean", "bool"),
+    ("str", "string"),
+    ("text", "string"),
+    ("datetime", "time"),
+    ("timestamp", "time"),
+    ("array", "list"),
+];
+
 impl Checker<'_> {
     /// The entity of a name; `user` is the viewer's, whatever its name.
     pub(super) fn find_entity(&self, name: &str) -> Option<EntityId> {
@@ -178,7 +194,13 @@ impl Checker<'_> {
     fn unknown_type(&mut self, name: &str, span: Span) {
         let simple = SCALARS.iter().map(|(n, _)| *n);
         let all = simple.chain(["list", "id", "vector", "set", "embedding", "model", "edge"]);
-        let near = suggest::nearest(name, all).map(|near| format!("did you mean `{near}`?"));
+        let other = OTHER_NAMES
+            .iter()
+            .find(|(other, _)| name.eq_ignore_ascii_case(other));
+        let near = other
+            .map(|(_, ours)| *ours)
+            .or_else(|| suggest::nearest(name, all))
+            .map(|near| format!("did you mean `{near}`?"));
         let usual = "types are int, float, bool, string, time, duration, list[T], id[E], vector[n], set[E], \
                      embedding[E], model[E] and edge[A, B]";
         let diagnostic = Diagnostic::new(code::E0204, span, format!("there is no type `{name}`"));

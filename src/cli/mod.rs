@@ -14,6 +14,7 @@ mod users;
 
 use crate::diag::{Diagnostic, json, render};
 use crate::engine::{Compiled, Engine, Unit, has_errors};
+use crate::ops::Limits;
 use crate::source::Sources;
 use crate::store::{DataError, Options};
 use crate::{RunError, catalog};
@@ -182,6 +183,8 @@ struct ProgramFile {
     path: PathBuf,
     name: String,
     text: String,
+    /// The most that an operator may make for one request, for the bounds that are checked.
+    max_rows: u64,
 }
 
 impl ProgramFile {
@@ -198,6 +201,7 @@ impl ProgramFile {
                 path: path.to_owned(),
                 name,
                 text,
+                max_rows: Limits::default().max_rows,
             }),
             Err(error) => Err(Failure::Usage(format!("{name}: {error}"))),
         }
@@ -214,12 +218,13 @@ impl ProgramFile {
     }
 
     fn compile(&self, engine: &Engine, query: Option<&str>) -> Compiled {
-        engine.compile_unit(&Unit {
+        let unit = Unit {
             name: &self.name,
             text: &self.text,
             folder: self.folder(),
             query,
-        })
+        };
+        engine.compile_within(&unit, self.max_rows)
     }
 
     /// A program that can run; what is wrong or doubtful goes to standard error.

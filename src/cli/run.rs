@@ -65,7 +65,9 @@ enum Format {
 const PASS: usize = 64;
 
 pub fn run(project: &Project, args: &RunArgs) -> Result<(), Failure> {
-    let file = ProgramFile::read(&args.file)?;
+    let mut file = ProgramFile::read(&args.file)?;
+    // a lower limit is one for what comes to be made, not for what could
+    file.max_rows = file.max_rows.max(args.max_rows);
     let engine = project.open(Some(&args.file))?;
     let program = file.program(&engine, args.query.as_deref())?;
     let requests = requests(&engine, &program, args)?;

@@ -86,6 +86,26 @@ codes! {
     E0501 "embedding or model not trained";
     E0504 "wrong signature";
     E0601 "a quantity that cannot be";
+    E0602 "more rows than the budget allows";
+    W0101 "an unused definition";
+    W0102 "an unused parameter";
+    W0103 "an unused import";
+    W0104 "an unused binding";
+    W0105 "an unused column";
     W0201 "an operator that cannot change anything";
-    W0701 "a policy left out of a bare filter";
+    W0202 "a score or an order that nothing reads";
+    W0203 "more rows asked for than there can be";
+    W0204 "a condition that decides nothing";
+    W0301 "fewer rows than asked for";
+    W0401 "a funnel that widens";
+    W0501 "a name that hides a column";
+    W0502 "a definition that hides another";
+    W0601 "a full scan of a large entity";
+    W0701 "seen items not left out";
+    W0801 "a number that cannot be filled";
+    W0901 "scores of different kinds mixed";
+    W0902 "a sum of scores that may be negative";
+    W1001 "nulls in a score";
+    W1101 "a required policy left out";
+    W1102 "a policy left out of a bare filter";
 }

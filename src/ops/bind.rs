@@ -184,6 +184,8 @@ pub trait Bind {
     fn has(&self, param: &str) -> bool;
     /// Where the argument stands; the operator's name if it was not given.
     fn arg_span(&self, param: &str) -> Span;
+    /// The same, or where the value of a parameter that stands there was given.
+    fn origin(&self, param: &str) -> Span;
     fn report(&mut self, diagnostic: Diagnostic);
 
     /// A number of rows; `auto` gives the constant, or all where the operator says so for facts.
@@ -220,6 +222,8 @@ pub trait Bind {
     fn entity(&mut self, param: &str) -> Option<Option<EntityId>>;
     /// The conditions of `filter`: expressions, policies by name, or the default policies.
     fn conditions(&mut self, shape: &Shape) -> Option<Vec<Expr>>;
+    /// The policies that are true wherever the conditions are; asked after them.
+    fn passed(&self) -> std::collections::BTreeSet<String>;
     /// The arguments of `let` and `select`: later ones see the names of earlier ones.
     fn bindings(&mut self, shape: &Shape) -> Option<Vec<RestArg>>;
     /// A further candidate set; `None` inside if it was not given.

@@ -104,6 +104,13 @@ impl Op for Bindings {
         Effect::Keeps
     }
 
+    fn binds(&self) -> Vec<&str> {
+        self.columns
+            .iter()
+            .map(|(name, _, _)| name.as_str())
+            .collect()
+    }
+
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let mut rows = inputs[0].clone();
         let owners = rows.owners();

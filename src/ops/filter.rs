@@ -23,7 +23,8 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let shape = b.graph().shape(input).clone();
     let conditions = b.conditions(&shape)?;
     let rows_of = |set: NodeId| b.graph().shape(set).bound;
-    let shape = shape.satisfying(b.schema(), &conditions, &rows_of);
+    let mut shape = shape.satisfying(b.schema(), &conditions, &rows_of);
+    shape.passed.extend(b.passed());
     Some(Bound {
         op: Arc::new(Filter { conditions }),
         inputs: vec![input],

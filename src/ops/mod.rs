@@ -34,7 +34,7 @@ pub use shape::{BoundColumn, Score, ScoreKind, Shape};
 
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
-use crate::expr::{Expr, NodeId, Run};
+use crate::expr::{EdgeExpr, Expr, NodeId, Run};
 use crate::store::Snapshot;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -128,6 +128,8 @@ pub enum Effect {
     Keeps,
     /// Some rows go; scores and order stay (`filter`, `a - b`).
     Narrows,
+    /// The order changes, and the scores perhaps (`diversify_by`).
+    Reorders,
     /// The first rows stay (`take`).
     Cuts,
     /// Every row has a new score, and stands by it: nothing of the old ones is left, but what the
@@ -173,6 +175,31 @@ pub trait Op: fmt::Debug + Send + Sync {
     /// A set that is evaluated once for each row of the first input, with that row as the viewer.
     /// Its rows, one request per row, come as a further input of `run`.
     fn nested(&self) -> Option<NodeId> {
+        None
+    }
+
+    /// How many rows the program asks for here, where it says a number (`take(25)`, `keep=100`).
+    fn asks(&self) -> Option<u64> {
+        None
+    }
+
+    /// Whether rows of several inputs are compared by their scores as they are (`a | b`).
+    fn mixes_scores(&self) -> bool {
+        false
+    }
+
+    /// Whether scores of the input are added up.
+    fn sums_scores(&self) -> bool {
+        false
+    }
+
+    /// The names of the columns that it binds.
+    fn binds(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    /// The edge that it goes along.
+    fn edge(&self) -> Option<&EdgeExpr> {
         None
     }
 

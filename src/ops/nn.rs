@@ -192,6 +192,10 @@ impl Op for Nn {
         exprs
     }
 
+    fn sums_scores(&self) -> bool {
+        self.merge == Merge::Sum
+    }
+
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let input = inputs[0];
         let found = self.search(exec, input)?;

@@ -82,6 +82,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let shape = shape
         .scored(made)
         .cut(keep.as_ref().and_then(Quantity::known));
+    let names = model.heads.iter().map(|(name, _)| name.clone()).collect();
     let heads = model
         .heads
         .into_iter()
@@ -90,6 +91,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         .collect();
     let op = Rank {
         model: model.name,
+        names,
         heads,
         score,
         keep: keep.unwrap_or(Quantity::All),
@@ -114,6 +116,8 @@ enum Source {
 #[derive(Debug)]
 struct Rank {
     model: String,
+    /// Of the heads.
+    names: Vec<String>,
     /// With the place of each among the columns.
     heads: Vec<(Expr, usize)>,
     score: Source,
@@ -157,6 +161,14 @@ impl Op for Rank {
 
     fn effect(&self) -> Effect {
         Effect::Scores
+    }
+
+    fn asks(&self) -> Option<u64> {
+        self.keep.known()
+    }
+
+    fn binds(&self) -> Vec<&str> {
+        self.names.iter().map(String::as_str).collect()
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {

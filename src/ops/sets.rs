@@ -96,6 +96,10 @@ impl Op for Union {
         Vec::new()
     }
 
+    fn mixes_scores(&self) -> bool {
+        true
+    }
+
     fn run(&self, _: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let (a, b) = (inputs[0], inputs[1]);
         let mut union = Rows {

@@ -178,6 +178,8 @@ pub struct Shape {
     pub passed: BTreeSet<String>,
     /// What conditions have made certain of expressions over the entity alone.
     pub known: Vec<(Expr, Facts)>,
+    /// Conditions over the entity alone that every row satisfies.
+    pub holds: Vec<Expr>,
     /// None where the numbers in the program are no bound (`all(media)`, a limit of `auto`).
     pub asked: Option<Asked>,
 }
@@ -192,6 +194,7 @@ impl Shape {
             score: Score::ONE,
             passed: BTreeSet::new(),
             known: Vec::new(),
+            holds: Vec::new(),
             asked: None,
         }
     }
@@ -311,6 +314,11 @@ impl Shape {
             learn(condition, &self.known(schema, &columns), &mut learned);
             self.bound = min_bound(self.bound, satisfying(schema, condition, rows_of));
         }
+        for condition in conditions {
+            if reads_only_the_entity(condition) && !self.holds.contains(condition) {
+                self.holds.push(condition.clone());
+            }
+        }
         for (expr, facts) in learned {
             match expr.kind {
                 Kind::Score => self.score.facts = self.score.facts.both(facts),
@@ -332,6 +340,11 @@ impl Shape {
         self.passed.extend(other.passed.iter().cloned());
         for (column, same) in self.columns.iter_mut().zip(&other.columns) {
             column.facts = column.facts.both(same.facts);
+        }
+        for held in &other.holds {
+            if !self.holds.contains(held) {
+                self.holds.push(held.clone());
+            }
         }
         for known in &other.known {
             if !self.known.contains(known) {
@@ -377,6 +390,7 @@ impl Shape {
         self.score = self.score.either(other.score);
         self.passed.retain(|policy| other.passed.contains(policy));
         self.known.retain(|known| other.known.contains(known));
+        self.holds.retain(|held| other.holds.contains(held));
         self.asked = self.asked.zip(other.asked).map(|(a, b)| Asked {
             rows: a.rows.saturating_add(b.rows),
             by: if a.by == b.by { a.by } else { AskedBy::Fanout },

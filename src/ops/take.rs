@@ -55,7 +55,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     if n == Quantity::Number(0) {
         let help = "ask for at least one row, or leave the operator out";
         b.report(
-            Diagnostic::new(code::E0601, b.arg_span("n"), "`take(0)` never gives a row").help(help),
+            Diagnostic::new(code::E0601, b.origin("n"), "`take(0)` never gives a row").help(help),
         );
         return None;
     }
@@ -126,6 +126,11 @@ impl Op for Take {
 
     fn effect(&self) -> Effect {
         Effect::Cuts
+    }
+
+    fn asks(&self) -> Option<u64> {
+        let whole = self.per.is_none() && self.offset == Quantity::Number(0);
+        self.n.known().filter(|_| whole)
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {

@@ -226,6 +226,14 @@ impl Op for Walk {
         exprs
     }
 
+    fn sums_scores(&self) -> bool {
+        self.merge == Merge::Sum
+    }
+
+    fn edge(&self) -> Option<&EdgeExpr> {
+        Some(&self.edge)
+    }
+
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let input = inputs[0];
         let contributions = match self.plain_adjacency(exec) {

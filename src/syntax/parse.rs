@@ -133,7 +133,9 @@ fn item_kind(text: &str, mut tokens: Vec<Lexeme>, source: SourceId, sink: &mut S
                 index,
                 expected,
             });
-            sink.push(diagnostic);
+            if !behind_open_bracket(&diagnostic, sink) {
+                sink.push(diagnostic);
+            }
             how
         };
         if !recover::repair(&mut tokens, index, how) {
@@ -141,6 +143,15 @@ fn item_kind(text: &str, mut tokens: Vec<Lexeme>, source: SourceId, sink: &mut S
         }
     }
     ItemKind::Error
+}
+
+/// Whether something stands right behind a bracket that is never closed: the bracket is at fault.
+fn behind_open_bracket(diagnostic: &Diagnostic, sink: &Sink) -> bool {
+    sink.found().iter().any(|d| {
+        d.code == code::E0104
+            && d.span.source == diagnostic.span.source
+            && d.span.end == diagnostic.span.start
+    })
 }
 
 fn stream<'a, 't>(

@@ -19,6 +19,10 @@ pub struct Found {
 pub fn check(folder: &Path, program: &str) -> Vec<Found> {
     let engine =
         Engine::open(folder).unwrap_or_else(|e| panic!("the case's world does not open: {e}"));
+    diagnostics(&engine, folder, program)
+}
+
+fn diagnostics(engine: &Engine, folder: &Path, program: &str) -> Vec<Found> {
     let compiled = engine.compile_unit(&unit(program, folder, None));
     let own = compiled
         .sources
@@ -74,6 +78,11 @@ impl Opened {
             .iter()
             .map(output)
             .collect())
+    }
+
+    /// All diagnostics of a program.
+    pub fn check(&self, program: &str) -> Vec<Found> {
+        diagnostics(&self.engine, &self.folder, program)
     }
 
     /// Compiles a program; the error says what is wrong with it.

@@ -279,6 +279,10 @@ impl Op for Combine {
         parts.join(", ")
     }
 
+    fn mixes_scores(&self) -> bool {
+        self.method == Method::Weighted(Normalize::None)
+    }
+
     fn exprs(&self) -> Vec<&Expr> {
         let mut exprs: Vec<&Expr> = self.parts.iter().map(|part| &part.weight).collect();
         if let Some(Quantity::PerRequest(take)) = &self.take {

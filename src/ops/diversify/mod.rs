@@ -18,7 +18,7 @@ use crate::ops::columns::is_constant;
 use crate::ops::group::Groups;
 use crate::ops::reads_only_the_entity;
 use crate::ops::vectors::vectors_of;
-use crate::ops::{Exec, Op, Operator, Param, Rest, RunError, Score, ScoreKind, Shape};
+use crate::ops::{Effect, Exec, Op, Operator, Param, Rest, RunError, Score, ScoreKind, Shape};
 use crate::source::Span;
 use crate::types::EntityId;
 use spread::{penalty_rows, round_robin_rows};
@@ -283,6 +283,10 @@ impl Op for Diversify {
 
     fn exprs(&self) -> Vec<&Expr> {
         self.keys.iter().collect()
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Reorders
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {

@@ -1,0 +1,159 @@
+//! W05: one name before another. And conditions that decide nothing (W0204), which are seen where
+//! they are written.
+
+use super::unused::mentions;
+use super::{Checker, Tier};
+use crate::check::modules::{Kind as NameKind, named};
+use crate::diag::{Diagnostic, code};
+use crate::expr::ir::{Expr, Kind, Level, Scalar};
+use crate::ops::Shape;
+use crate::source::Span;
+use crate::syntax::ast::{Arg, Item, ItemKind, Name};
+use crate::types::EntityId;
+
+/// A parameter or binding that was read where the row has a column of its name.
+#[derive(Clone, Debug)]
+pub(crate) struct Hidden {
+    pub name: String,
+    pub entity: EntityId,
+    /// Where it was read.
+    pub span: Span,
+    /// Somewhere in the same definition the column is read as `row.name`: it is known.
+    pub known: bool,
+}
+
+impl<'a> Checker<'a> {
+    /// Definitions of the program that stand before those of an import, the prelude or the
+    /// standard library.
+    pub(super) fn hidden_items(&mut self) {
+        let modules = self.modules;
+        let order = modules.order(0);
+        for item in &modules.all[0].file.items {
+            let Some((kind, name)) = named(item) else {
+                continue;
+            };
+            let other = order
+                .iter()
+                .filter(|&&m| m != 0)
+                .find_map(|&m| Some((m, self.item_like(m, kind, name, item)?)));
+            let Some((module, other)) = other else {
+                continue;
+            };
+            let from = match modules.all[module].tier {
+                Tier::Std => "the standard library",
+                Tier::Prelude => "the prelude",
+                _ => "an import",
+            };
+            let message = format!("`{name}` stands before that of {from}");
+            let diagnostic = Diagnostic::new(code::W0502, item_name(item), message)
+                .help("choose another name, so that both can be used");
+            let diagnostic = if self.is_tier(module, Tier::Std) {
+                diagnostic
+            } else {
+                diagnostic.label(item_name(other), "this is hidden")
+            };
+            self.report(diagnostic);
+        }
+    }
+
+    /// An item of that kind and name in another file, for the same entity if it is for one.
+    fn item_like(&self, m: usize, kind: NameKind, name: &str, like: &Item) -> Option<&'a Item> {
+        let modules = self.modules;
+        modules.all[m].find(kind, name).find(|item| {
+            let (a, b) = (entity_name(item), entity_name(like));
+            a.is_none() || b.is_none() || a == b
+        })
+    }
+
+    /// Parameters that hide a column where it may have been meant.
+    pub(super) fn hidden_columns(&mut self) {
+        let mut hidden: Vec<Hidden> = self.hidden.values().filter(|h| !h.known).cloned().collect();
+        hidden.sort_by_key(|h| h.span.start);
+        for hidden in hidden {
+            if hidden.span.source != self.modules.all[0].source {
+                continue;
+            }
+            let entity = self.entity_name(hidden.entity);
+            let message = format!(
+                "`{}` is the parameter or binding here, not the column of `{entity}`",
+                hidden.name
+            );
+            let help = format!(
+                "the column is `row.{}`; another name for the other makes it clear",
+                hidden.name
+            );
+            self.report(Diagnostic::new(code::W0501, hidden.span, message).help(help));
+        }
+    }
+
+    /// A column bound by `let` under the name of a column of the entity, and not made of it.
+    pub(in crate::check) fn hides_column(&mut self, name: &Name, arg: &Arg, shape: &Shape) {
+        let table = self.schema.entity(shape.entity);
+        let column =
+            table.find_column(&name.text).is_some() || table.find_reference(&name.text).is_some();
+        if !column || mentions(&arg.value, &name.text) || !self.uses.is_empty() {
+            return;
+        }
+        let message = format!("`{}` is a column of `{}` as well", name.text, table.name);
+        let help = "after this the bare name means the bound column; choose another name";
+        self.report(Diagnostic::new(code::W0501, name.span, message).help(help));
+    }
+
+    /// A condition that is the same whatever the row: written so, not made so by an argument of a
+    /// definition.
+    pub(in crate::check) fn decides<'e>(
+        &mut self,
+        condition: &Expr,
+        span: Span,
+        shape: &Shape,
+        mut earlier: impl Iterator<Item = &'e Expr>,
+    ) {
+        if !self.uses.is_empty() {
+            return;
+        }
+        let (message, help) = match &condition.kind {
+            Kind::Const(Scalar::Bool(true)) => (
+                "this condition is always true".to_owned(),
+                "leave it out, or compare a column",
+            ),
+            Kind::Const(Scalar::Bool(false) | Scalar::Null) => (
+                "this condition is never true: no row is left".to_owned(),
+                "compare a column",
+            ),
+            Kind::Call { kernel, args } => match (&args[..], kernel.name.split('_').next()) {
+                ([a, b], Some("eq" | "ne" | "lt" | "le" | "gt" | "ge"))
+                    if a == b && a.level == Level::Row =>
+                {
+                    (
+                        "both sides of this comparison are the same".to_owned(),
+                        "compare with something else",
+                    )
+                }
+                _ if earlier.any(|e| e == condition) || shape.holds.contains(condition) => (
+                    "every row has passed this condition already".to_owned(),
+                    "leave it out",
+                ),
+                _ => return,
+            },
+            _ if shape.holds.contains(condition) => (
+                "every row has passed this condition already".to_owned(),
+                "leave it out",
+            ),
+            _ => return,
+        };
+        self.report(Diagnostic::new(code::W0204, span, message).help(help));
+    }
+}
+
+fn entity_name(item: &Item) -> Option<&str> {
+    match &item.kind {
+        ItemKind::Value(def) | ItemKind::Policy(def) => def.entity.as_ref().map(|e| &*e.text),
+        ItemKind::Model { entity, .. } => Some(&entity.text),
+        ItemKind::Embedding { entities, .. } => entities.first().map(|e| &*e.text),
+        _ => None,
+    }
+}
+
+fn item_name(item: &Item) -> Span {
+    crate::check::items::name_span(item)
+}

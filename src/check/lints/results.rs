@@ -1,0 +1,144 @@
+//! What a result is made of: W06, W07, W11.
+
+use super::{Checker, is_fact};
+use crate::diag::{Diagnostic, code};
+use crate::expr::NodeId;
+use crate::expr::ir::{EdgeExpr, EdgeKind, Kind};
+use crate::ops::Effect;
+use crate::source::Span;
+use crate::types::EdgeId;
+
+/// Tables of more rows than this are not read in full for every request without a word.
+const LARGE: u32 = 100_000;
+
+impl<'a> Checker<'a> {
+    /// `all(media)` of a large entity, unless the first rows are all that is read.
+    pub(super) fn full_scan(&mut self, id: NodeId) {
+        let node = self.graph.get(id);
+        let table = self.schema.entity(node.shape.entity);
+        if node.op.name() != "all" || table.rows <= LARGE {
+            return;
+        }
+        let message = format!(
+            "every request reads all {} rows of `{}`",
+            table.rows, table.name
+        );
+        let help = "start from the user, from `nn`, or from a set that is given; if it is meant, `# igql: allow(W06)` on its line";
+        let diagnostic = Diagnostic::new(code::W0601, node.span, message).help(help);
+        self.report_at(id, diagnostic);
+    }
+
+    pub(super) fn result_lints(&mut self) {
+        for (id, span) in self.results.clone() {
+            self.required_policies(id, span);
+            self.seen_items(id, span);
+        }
+    }
+
+    fn required_policies(&mut self, id: NodeId, span: Span) {
+        let shape = self.graph.shape(id);
+        let (entity, passed) = (shape.entity, shape.passed.clone());
+        for policy in &self.schema.defaults.required_policies {
+            if passed.contains(policy) || !self.has_policy(policy, entity) {
+                continue;
+            }
+            let message = format!(
+                "rows can get here without the policy `{policy}`, which the catalog requires"
+            );
+            let help = "add `.filter()`, which asks every required policy";
+            self.report(Diagnostic::new(code::W1101, span, message).help(help));
+        }
+    }
+
+    /// Recommendations of the kind of thing that `seen` leads to, when nothing in them looks at
+    /// what was seen.
+    fn seen_items(&mut self, id: NodeId, span: Span) {
+        let seen: Vec<EdgeId> = self
+            .schema
+            .defaults
+            .seen
+            .iter()
+            .filter_map(|name| self.schema.find_edge(name))
+            .collect();
+        let entity = self.graph.shape(id).entity;
+        let leads_here = |&edge: &EdgeId| self.schema.edge(edge).to == entity;
+        if !seen.iter().any(leads_here) || !self.discovers(id) {
+            return;
+        }
+        let part = self.graph.reachable(&[id]);
+        let asks_viewer = part.iter().any(|&n| self.graph.get(n).op.name() == "user");
+        if !asks_viewer || part.iter().any(|&n| self.looks_at(n, &seen)) {
+            return;
+        }
+        let names = self.schema.defaults.seen.join("`, `");
+        let message = format!("nothing leaves out what the user has seen (`{names}`)");
+        let help = if self.has_unseen() {
+            "add `.unseen()`"
+        } else {
+            "subtract it: `- user.walk(seen)`"
+        };
+        self.report(Diagnostic::new(code::W0701, span, message).help(help));
+    }
+
+    fn has_unseen(&self) -> bool {
+        self.callable_names(0).contains(&"unseen")
+    }
+
+    /// Whether rows come from further away than one walk from the user: a list of what the user
+    /// did is no recommendation.
+    fn discovers(&self, id: NodeId) -> bool {
+        let node = self.graph.get(id);
+        let candidates = node
+            .inputs
+            .iter()
+            .enumerate()
+            .filter(|&(place, _)| !is_fact(node, place))
+            .map(|(_, &input)| input);
+        let inputs: Vec<NodeId> = candidates.collect();
+        match node.op.effect() {
+            Effect::Other if node.op.edge().is_some() => {
+                inputs.iter().any(|&input| !self.is_viewer(input))
+            }
+            Effect::Other if node.op.name() == "user" || node.op.name() == "given" => false,
+            Effect::Other if inputs.is_empty() => true,
+            Effect::Other if node.op.name() == "nn" => true,
+            _ => inputs.iter().any(|&input| self.discovers(input)),
+        }
+    }
+
+    /// Whether rows are the user, whatever was bound to it.
+    fn is_viewer(&self, id: NodeId) -> bool {
+        let node = self.graph.get(id);
+        match node.inputs.first() {
+            None => node.op.name() == "user",
+            Some(&input) => node.op.effect() != Effect::Other && self.is_viewer(input),
+        }
+    }
+
+    /// Whether an operator goes along one of the edges, or reads its links.
+    fn looks_at(&self, id: NodeId, edges: &[EdgeId]) -> bool {
+        let node = self.graph.get(id);
+        let mut looks = node.op.edge().is_some_and(|edge| contains(edge, edges));
+        for expr in node.op.exprs() {
+            expr.walk(&mut |part| {
+                if let Kind::OverLinks(over) = &part.kind {
+                    looks |= contains(&over.edge, edges);
+                }
+            });
+        }
+        looks
+    }
+}
+
+/// Whether links of one of the tables are among those of an edge.
+fn contains(edge: &EdgeExpr, tables: &[EdgeId]) -> bool {
+    match &edge.kind {
+        EdgeKind::Table { edge, .. } => tables.contains(edge),
+        EdgeKind::Reference { .. } => false,
+        EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => contains(inner, tables),
+        EdgeKind::Union { branches, .. } => branches.iter().any(|b| contains(b, tables)),
+        EdgeKind::Chain { first, second, .. } => {
+            contains(first, tables) || contains(second, tables)
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What scores are made of: W0202, W09, W10.
+
+use super::{Checker, Flow};
+use crate::diag::{Diagnostic, code};
+use crate::expr::NodeId;
+use crate::expr::facts::Lack;
+use crate::ops::{Effect, ScoreKind};
+
+impl<'a> Checker<'a> {
+    pub(super) fn score_lints(&mut self, id: NodeId, flow: &Flow) {
+        let read = self.order_is_read(id, flow);
+        if read {
+            self.mixed_kinds(id);
+            self.sum_of_negative(id);
+            self.nulls_in_score(id);
+        } else {
+            self.never_read(id);
+        }
+    }
+
+    /// A score or an order that the next one replaces.
+    fn never_read(&mut self, id: NodeId) {
+        let node = self.graph.get(id);
+        let binds = !node.op.binds().is_empty() || node.op.asks().is_some();
+        let what = match node.op.effect() {
+            Effect::Scores if !binds => "score",
+            Effect::Reorders => "order",
+            _ => return,
+        };
+        let message = format!("nothing reads the {what} that `{}` makes", node.op.name());
+        let help = match what {
+            "score" => {
+                "leave it out, or use it in what follows: the next one may read it as `score`"
+            }
+            _ => "leave it out, or put it after what orders the rows last",
+        };
+        let diagnostic = Diagnostic::new(code::W0202, node.span, message).help(help);
+        self.report_at(id, diagnostic);
+    }
+
+    /// `a | b` where the scores of `a` and `b` measure different things.
+    fn mixed_kinds(&mut self, id: NodeId) {
+        let node = self.graph.get(id);
+        if !node.op.mixes_scores() {
+            return;
+        }
+        let mut kinds: Vec<ScoreKind> = Vec::new();
+        for &input in &node.inputs {
+            let kind = self.graph.shape(input).score.kind;
+            if kind != ScoreKind::Unknown && !kinds.contains(&kind) {
+                kinds.push(kind);
+            }
+        }
+        let [a, b, ..] = kinds[..] else { return };
+        let message = format!(
+            "scores of different kinds are compared: some are {}, some {}",
+            a.name(),
+            b.name()
+        );
+        let help = "give all rows one score after it, as `.score(...)` or `.rank()`; `combine(a, b)` normalises";
+        let diagnostic = Diagnostic::new(code::W0901, node.span, message).help(help);
+        self.report_at(id, diagnostic);
+    }
+
+    fn sum_of_negative(&mut self, id: NodeId) {
+        let node = self.graph.get(id);
+        let Some(&input) = node.inputs.first().filter(|_| node.op.sums_scores()) else {
+            return;
+        };
+        if !self.graph.shape(input).score.facts.negative() {
+            return;
+        }
+        let message = format!(
+            "`{}` adds up scores that may be negative: more links can make a smaller sum",
+            node.op.name()
+        );
+        let help = "keep scores positive, as `.score(max(score, 0.0))`, or use `merge=max`";
+        let diagnostic = Diagnostic::new(code::W0902, node.span, message).help(help);
+        self.report_at(id, diagnostic);
+    }
+
+    /// A column with nulls in a score: its rows have no score, and come last.
+    fn nulls_in_score(&mut self, id: NodeId) {
+        let node = self.graph.get(id);
+        let Some(&input) = node.inputs.first() else {
+            return;
+        };
+        if node.op.effect() != Effect::Scores {
+            return;
+        }
+        let Some(lack) = node.shape.score.facts.lack else {
+            return;
+        };
+        let (what, missing, of) = self.lacking(lack);
+        // what the input lacks already was said there
+        if self.graph.shape(input).score.facts.lack == Some(lack) {
+            return;
+        }
+        let message = format!(
+            "{what} is null in {missing} of {of}: rows without it have no score and come last"
+        );
+        let help = match lack {
+            Lack::Column { .. } => {
+                format!(
+                    "say what counts then, as `coalesce({}, 0)`",
+                    what.trim_matches('`')
+                )
+            }
+            Lack::Vector { .. } => "say what counts then: `coalesce(cosine(...), 0.0)`".to_owned(),
+        };
+        let span = self.argument.get(&id).copied().unwrap_or(node.span);
+        let diagnostic = Diagnostic::new(code::W1001, span, message).help(help);
+        self.report_at(id, diagnostic);
+    }
+
+    /// What is missing, in how many rows, of how many of what.
+    fn lacking(&self, lack: Lack) -> (String, u64, String) {
+        let (entity, name, missing) = match lack {
+            Lack::Column { entity, column } => {
+                let column = &self.schema.entity(entity).columns[column as usize];
+                (entity, format!("`{}`", column.name), column.stats.nulls)
+            }
+            Lack::Vector { embedding, entity } => {
+                let space = &self.schema.embeddings[embedding as usize];
+                let place = space.entities.iter().position(|&e| e == entity);
+                let missing = place.map_or(0, |place| space.missing[place]);
+                (entity, format!("the vector `{}`", space.name), missing)
+            }
+        };
+        let table = self.schema.entity(entity);
+        (name, missing, format!("{} `{}`", table.rows, table.name))
+    }
+}
