@@ -271,10 +271,21 @@ impl Known<'_> {
         while let Some(inner) = edge {
             edge = match (&inner.kind, field) {
                 (EdgeKind::Weight { inner, weight }, LinkField::Weight) => {
-                    return Known {
+                    let links = Known {
                         link: Some(inner),
                         learned: &[],
                         ..*self
+                    };
+                    // every link satisfies the conditions of the edge
+                    let mut learned = Vec::new();
+                    let mut filtered = &**inner;
+                    while let EdgeKind::Filter { inner, keep } = &filtered.kind {
+                        learn(keep, &links, &mut learned);
+                        filtered = inner;
+                    }
+                    return Known {
+                        learned: &learned,
+                        ..links
                     }
                     .of(weight);
                 }

@@ -234,6 +234,10 @@ pub(super) fn each_child<'e>(expr: &'e ast::Expr, f: &mut dyn FnMut(&'e ast::Exp
             args.iter().for_each(|a| f(&a.value));
         }
         ExprKind::Field { receiver, .. } => f(receiver),
+        ExprKind::Links { edge, ends } => {
+            f(edge);
+            ends.iter().for_each(|a| f(&a.value));
+        }
         ExprKind::Rule { key, count, window } => {
             f(key);
             f(count);
