@@ -248,23 +248,30 @@ fn files_that_are_not_what_they_seem() {
 #[test]
 fn formats_that_are_not_read() {
     let change = |w: &World| {
-        w.edit("catalog.toml", "users.csv", "users.jsonl");
-        w.file("users.jsonl", "{}");
+        w.edit("catalog.toml", "users.csv", "users.xlsx");
+        w.file("users.xlsx", "PK");
     };
     broken(
         change,
-        "error: users.jsonl: unsupported format (.jsonl)\n  help: tables are read from .parquet, .csv",
-    );
-    let vectors = format!(
-        "{LIKES}\n[embedding.v]\nentity = \"user\"\nfile = \"v.safetensors\"\nmetric = \"dot\"\n"
+        "error: users.xlsx: unsupported format (.xlsx)\n  help: tables are read from .parquet, .csv",
     );
     let change = |w: &World| {
-        w.file("catalog.toml", vectors);
-        w.file("v.safetensors", "x");
+        w.edit("catalog.toml", "users.csv", "users.parquet.gz");
+        w.file("users.parquet.gz", "PAR1");
     };
     broken(
         change,
-        "error: v.safetensors: unsupported format (.safetensors)\n  help: vectors are read from",
+        "error: users.parquet.gz: unsupported format (packed .parquet)\n  help: tables",
+    );
+    let vectors =
+        format!("{LIKES}\n[embedding.v]\nentity = \"user\"\nfile = \"v.csv\"\nmetric = \"dot\"\n");
+    let change = |w: &World| {
+        w.file("catalog.toml", vectors);
+        w.file("v.csv", "x");
+    };
+    broken(
+        change,
+        "error: v.csv: unsupported format (.csv)\n  help: vectors are read from",
     );
 }
 

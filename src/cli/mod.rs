@@ -4,13 +4,16 @@
 mod bench;
 mod build;
 mod check;
+mod demo;
 mod explain;
+mod init;
 mod output;
 mod params;
 mod progress;
 mod run;
 mod table;
 mod users;
+mod write;
 
 use crate::diag::{Diagnostic, json, render};
 use crate::engine::{Compiled, Engine, Unit, has_errors};
@@ -59,6 +62,10 @@ enum Command {
     Build(build::BuildArgs),
     /// Show how a program is understood and how it will run
     Explain(explain::ExplainArgs),
+    /// Write a first catalog from the tables in a folder
+    Init(init::InitArgs),
+    /// Write a generated world to try things on
+    Demo(demo::DemoArgs),
     /// Measure latency and throughput of a program
     Bench(bench::BenchArgs),
 }
@@ -118,6 +125,8 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::check(&cli.project, args),
         Command::Build(args) => build::build(&cli.project, args),
         Command::Explain(args) => explain::explain(&cli.project, args),
+        Command::Init(args) => init::init(&cli.project, args),
+        Command::Demo(args) => demo::demo(args),
         Command::Bench(args) => bench::bench(&cli.project, args),
     };
     match result {

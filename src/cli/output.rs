@@ -84,6 +84,14 @@ fn time(us: i64) -> Json {
     jiff::Timestamp::from_microsecond(us).map_or(Json::Null, |t| t.to_string().into())
 }
 
+/// A value as text that reads back: times in ISO form, lists as JSON arrays.
+pub fn text(v: &Value) -> String {
+    match value(v) {
+        Json::String(text) => text,
+        json => json.to_string(),
+    }
+}
+
 /// A value for people: no quotes, few digits.
 pub fn short(v: &Value) -> String {
     match v {

@@ -1,13 +1,12 @@
 //! `igql run`: a program for one or many users.
 
-use super::{Failure, ProgramFile, Project, output, params, table, users};
-use crate::answer::Answer;
+use super::write::{self, Format};
+use super::{Failure, ProgramFile, Project, params, users};
 use crate::engine::{Engine, Program};
 use crate::ops::Limits;
 use crate::{Request, catalog};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use rayon::prelude::*;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -34,7 +33,7 @@ pub struct RunArgs {
     /// Seed of the random functions
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: i64,
-    /// How to write the answers [default: table on a terminal, else json]
+    /// How to write the answers [default: as the file's ending says; table on a terminal, else json]
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// Write to this file instead of standard output
@@ -54,15 +53,10 @@ pub struct RunArgs {
     timings: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Table,
-    Json,
-    Ndjson,
-}
-
-/// Requests that are run, and their answers written, at one time.
+/// Requests that are run in one pass.
 const PASS: usize = 64;
+/// Passes whose answers are in memory at one time: as many as keep all threads busy.
+const ROUND: usize = 32;
 
 pub fn run(project: &Project, args: &RunArgs) -> Result<(), Failure> {
     let mut file = ProgramFile::read(&args.file)?;
@@ -71,8 +65,14 @@ pub fn run(project: &Project, args: &RunArgs) -> Result<(), Failure> {
     let engine = project.open(Some(&args.file))?;
     let program = file.program(&engine, args.query.as_deref())?;
     let requests = requests(&engine, &program, args)?;
-    let answers = answers(&engine, &program, &requests, args)?;
-    write(args, &answers)
+    let out = write::Output::new(args.output.as_deref(), args.format)?;
+    let mut out = out.start(&engine, &program, requests.len())?;
+    let times = stream(&engine, &program, &requests, args, &mut out)?;
+    out.finish()?;
+    if args.timings {
+        report(&program, &times);
+    }
+    Ok(())
 }
 
 fn requests(engine: &Engine, program: &Program, args: &RunArgs) -> Result<Vec<Request>, Failure> {
@@ -102,84 +102,52 @@ fn requests(engine: &Engine, program: &Program, args: &RunArgs) -> Result<Vec<Re
         .collect())
 }
 
-fn answers(
+/// What each operator took, and how many rows it made.
+type Times = Vec<(Duration, usize)>;
+
+/// Runs all requests and writes their answers in order, a round at a time, so that memory does not
+/// grow with the number of users.
+fn stream(
     engine: &Engine,
     program: &Program,
     requests: &[Request],
     args: &RunArgs,
-) -> Result<Vec<Answer>, Failure> {
-    let limits = Limits {
-        max_rows: args.max_rows,
-        deadline: args
-            .max_millis
-            .map(|ms| Instant::now() + Duration::from_millis(ms)),
-        max_memory: args.max_memory,
-    };
-    let passes: Vec<_> = requests
-        .par_chunks(PASS)
-        .map(|chunk| engine.run_pass(program, chunk, limits))
-        .collect();
-    let mut answers = Vec::with_capacity(requests.len());
-    let mut times: Vec<(Duration, usize)> = vec![Default::default(); program.checked().graph.len()];
-    for pass in passes {
-        let pass = pass?;
-        for timing in &pass.timings {
-            let (time, rows) = &mut times[timing.node.0 as usize];
-            *time += timing.time;
-            *rows += timing.rows;
-        }
-        answers.extend(pass.answers);
-    }
-    if args.timings {
-        for id in program.schedule().nodes() {
-            let (time, rows) = times[id.0 as usize];
-            let name = program.checked().graph.get(id).op.name();
-            eprintln!(
-                "#{:<3} {name:14} {:>10} us {rows:>10} rows",
-                id.0,
-                time.as_micros()
-            );
+    out: &mut write::Started,
+) -> Result<Times, Failure> {
+    let mut times: Times = vec![Default::default(); program.checked().graph.len()];
+    for round in requests.chunks(PASS * ROUND) {
+        let limits = Limits {
+            max_rows: args.max_rows,
+            deadline: args
+                .max_millis
+                .map(|ms| Instant::now() + Duration::from_millis(ms)),
+            max_memory: args.max_memory,
+        };
+        let passes: Vec<_> = round
+            .par_chunks(PASS)
+            .map(|chunk| engine.run_pass(program, chunk, limits))
+            .collect();
+        for pass in passes {
+            let pass = pass?;
+            for timing in &pass.timings {
+                let (time, rows) = &mut times[timing.node.0 as usize];
+                *time += timing.time;
+                *rows += timing.rows;
+            }
+            out.answers(&pass.answers)?;
         }
     }
-    Ok(answers)
+    Ok(times)
 }
 
-fn write(args: &RunArgs, answers: &[Answer]) -> Result<(), Failure> {
-    let terminal = args.output.is_none() && std::io::stdout().is_terminal();
-    let format = args.format.unwrap_or(if terminal {
-        Format::Table
-    } else {
-        Format::Json
-    });
-    let text = match format {
-        Format::Table => answers
-            .iter()
-            .map(|a| table::answer(a, answers.len() > 1))
-            .collect::<String>(),
-        Format::Ndjson => answers
-            .iter()
-            .map(|a| format!("{}\n", output::answer(a)))
-            .collect(),
-        Format::Json => match answers {
-            [one] => format!("{:#}\n", output::answer(one)),
-            many => format!(
-                "{:#}\n",
-                many.iter()
-                    .map(output::answer)
-                    .collect::<serde_json::Value>()
-            ),
-        },
-    };
-    if format == Format::Table {
-        answers
-            .iter()
-            .flat_map(|a| &a.warnings)
-            .for_each(|w| eprintln!("warning: {w}"));
+fn report(program: &Program, times: &Times) {
+    for id in program.schedule().nodes() {
+        let (time, rows) = times[id.0 as usize];
+        let name = program.checked().graph.get(id).op.name();
+        eprintln!(
+            "#{:<3} {name:14} {:>10} us {rows:>10} rows",
+            id.0,
+            time.as_micros()
+        );
     }
-    match &args.output {
-        None => output::print(&text),
-        Some(path) => std::fs::write(path, text)
-            .map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))?,
-    }
-    Ok(())
 }

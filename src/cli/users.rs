@@ -3,6 +3,7 @@
 use super::Failure;
 use crate::catalog::schema::{KeyType, Schema};
 use crate::engine::Engine;
+use crate::store;
 use crate::types::Key;
 use std::path::Path;
 
@@ -41,36 +42,14 @@ fn parse(schema: &Schema, text: &str) -> Result<Key, String> {
     }
 }
 
-/// One key a line, or a text table with the viewer's key column.
+/// One key a line, or a table of any format with the viewer's key column.
 fn from_file(schema: &Schema, path: &Path) -> Result<Vec<Key>, Failure> {
-    let shown = path.display();
-    let text =
-        std::fs::read_to_string(path).map_err(|e| Failure::Usage(format!("{shown}: {e}")))?;
-    let key = &schema.entity(schema.viewer).key;
-    let separator = if path.extension().is_some_and(|e| e == "tsv") {
-        '\t'
-    } else {
-        ','
-    };
-    let header: Vec<&str> = text
-        .lines()
-        .next()
-        .unwrap_or("")
-        .split(separator)
-        .map(str::trim)
-        .collect();
-    let column = header.iter().position(|name| name == key);
-    let lines = text.lines().enumerate().skip(usize::from(column.is_some()));
-    lines
-        .filter(|(_, line)| !line.trim().is_empty())
-        .map(|(i, line)| {
-            let field = line
-                .split(separator)
-                .nth(column.unwrap_or(0))
-                .unwrap_or("")
-                .trim();
-            parse(schema, field)
-                .map_err(|m| Failure::Usage(format!("{shown}, line {}: {m}", i + 1)))
-        })
-        .collect()
+    if let Err(error) = std::fs::File::open(path) {
+        return Err(Failure::Usage(format!(
+            "--users {}: {error}",
+            path.display()
+        )));
+    }
+    let table = schema.entity(schema.viewer);
+    Ok(store::read_keys(path, &table.key, table.key_type)?)
 }

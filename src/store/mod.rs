@@ -9,9 +9,11 @@ mod import;
 mod layout;
 mod open;
 mod plain;
+pub mod profile;
 mod progress;
 mod snapshot;
 mod sources;
+mod users;
 mod view;
 mod write;
 
@@ -19,6 +21,7 @@ pub use artifact::Blob;
 pub use open::{Options, Report, build, open, verify};
 pub use progress::{Progress, Silent};
 pub use snapshot::Snapshot;
+pub use users::read_keys;
 pub use view::{Adjacency, KeyView, VectorsView};
 
 pub use crate::catalog::DataError;

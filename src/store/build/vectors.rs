@@ -1,4 +1,5 @@
-//! Embeddings: a vector per row from .npy files (by row) and Parquet (by key).
+//! Embeddings: a vector per row of an entity, from .npy files (by row), tables (by key) and
+//! .safetensors (by key if there is a tensor of keys, else by row).
 
 use super::entities::Entity;
 use super::keys::{DANGLING, Keys};
@@ -7,7 +8,7 @@ use crate::catalog::config::{Catalog, Embedding, OnError, VectorFile};
 use crate::catalog::schema::Metric;
 use crate::catalog::{DataError, DataWarning};
 use crate::store::import::{
-    self, Faults, Found, How, Npy, Origin, Reader, Table, Values, Wanted, brief,
+    self, Faults, Found, How, Npy, Origin, Reader, Table, Tensors, Values, Wanted, brief,
 };
 use crate::types::{NULL_CODE, Type};
 use std::path::Path;
@@ -38,7 +39,8 @@ impl Job<'_> {
             let path = self.folder.join(&part.file);
             let ending = path.extension().and_then(|e| e.to_str());
             let vectors = match ending {
-                Some("npy") => self.by_row(part, &path)?,
+                Some("npy") => self.npy(part, &path)?,
+                Some("safetensors") => self.tensors(part, &path, warnings)?,
                 _ => self.by_key(part, &path, warnings)?,
             };
             if let Some(first) = all.first().filter(|f| f.dim != vectors.dim) {
@@ -59,30 +61,51 @@ impl Job<'_> {
         (&self.catalog.entities[id].name, &self.entities[id])
     }
 
-    /// Row `i` of the file belongs to row `i` of the entity's table.
-    fn by_row(&self, part: &VectorFile, path: &Path) -> Result<Vectors, DataError> {
+    fn npy(&self, part: &VectorFile, path: &Path) -> Result<Vectors, DataError> {
         let npy = Npy::open(path)?;
+        self.as_many(part, path, npy.rows)?;
+        Ok(self.by_row(part, npy.dim, npy.read()?))
+    }
+
+    fn tensors(
+        &self,
+        part: &VectorFile,
+        path: &Path,
+        warnings: &mut Vec<DataWarning>,
+    ) -> Result<Vectors, DataError> {
+        let tensors = Tensors::open(path)?;
+        let key = &self.catalog.entities[part.entity.0 as usize].key;
+        if part.key.is_some() || tensors.has(key) {
+            return self.by_key(part, path, warnings);
+        }
+        let column = vector_column(&tensors, part.column.as_deref())?;
+        let (dim, data) = tensors.vectors(column)?;
+        self.as_many(part, path, data.len() / dim)?;
+        Ok(self.by_row(part, dim, data))
+    }
+
+    /// A file by row has as many vectors as the entity's table has rows.
+    fn as_many(&self, part: &VectorFile, path: &Path, vectors: usize) -> Result<(), DataError> {
         let (name, entity) = self.entity(part);
         let origin = entity.source.as_ref().map(|(origin, _)| origin);
         let expected = origin.map_or(entity.rows() as u64, Origin::all_rows);
-        if npy.rows as u64 != expected {
-            let message = format!(
-                "has {} vectors, the entity `{name}` has {expected} rows",
-                npy.rows
-            );
-            return Err(DataError::new(path, message)
-                .help("row i of the file belongs to row i of the table"));
+        if vectors as u64 == expected {
+            return Ok(());
         }
-        let mut data = npy.read()?;
+        let message = format!("has {vectors} vectors, the entity `{name}` has {expected} rows");
+        let help = "row i of the file belongs to row i of the table";
+        Err(DataError::new(path, message).help(help))
+    }
+
+    /// Row `i` of the file belongs to row `i` of the entity's table.
+    fn by_row(&self, part: &VectorFile, dim: usize, mut data: Vec<f32>) -> Vectors {
+        let (_, entity) = self.entity(part);
+        let origin = entity.source.as_ref().map(|(origin, _)| origin);
         if let Some(kept) = origin.and_then(|o| o.kept.as_ref()) {
-            data = kept
-                .iter()
-                .flat_map(|&r| &data[r as usize * npy.dim..][..npy.dim])
-                .copied()
-                .collect();
+            let rows = kept.iter().flat_map(|&r| &data[r as usize * dim..][..dim]);
+            data = rows.copied().collect();
         }
-        let rows = entity.rows();
-        Ok(self.present(npy.dim, data, vec![true; rows]))
+        self.present(dim, data, vec![true; entity.rows()])
     }
 
     /// Marks the rows that have a vector; under cosine a zero vector is none.
@@ -108,7 +131,7 @@ impl Job<'_> {
         }
     }
 
-    /// A Parquet file with a column of keys and one of vectors; rows not in it have none.
+    /// A table with a column of keys and one of vectors; rows not in it have none.
     fn by_key(
         &self,
         part: &VectorFile,

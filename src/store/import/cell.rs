@@ -70,8 +70,9 @@ impl How {
         }
     }
 
-    fn expected(&self, cell: Cell<'_>) -> Fault {
-        let what = match self.ty {
+    /// What is expected, with its article.
+    pub fn wanted(&self) -> &'static str {
+        match self.ty {
             Type::Int => "an int",
             Type::Float => "a number",
             Type::Bool => "true or false",
@@ -81,8 +82,11 @@ impl How {
             Type::List(_) => "a list",
             Type::Vector(_) => "a vector",
             _ => "a key",
-        };
-        Fault::new(format!("expected {what}, found {}", shown(cell)))
+        }
+    }
+
+    fn expected(&self, cell: Cell<'_>) -> Fault {
+        Fault::new(format!("expected {}, found {}", self.wanted(), shown(cell)))
     }
 
     fn int(&self, cell: Cell<'_>) -> Result<i64, Fault> {

@@ -3,8 +3,14 @@
 
 mod arrow;
 mod cell;
+mod decode;
+mod guard;
+mod ipc;
+mod json;
 mod npy;
+mod packed;
 mod parquet;
+mod tensors;
 mod text;
 mod text_infer;
 mod text_lines;
@@ -13,11 +19,12 @@ mod words;
 
 pub use cell::{Fault, How};
 pub use npy::Npy;
+pub use tensors::Tensors;
 pub use values::Values;
 pub use words::Words;
 
 use crate::catalog::DataError;
-use crate::catalog::config::{OnError, Table as TableConfig};
+use crate::catalog::config::{OnError, Table as TableConfig, TextFormat};
 use crate::types::Type;
 use std::path::{Path, PathBuf};
 
@@ -99,55 +106,189 @@ pub fn open(
 ) -> Result<Box<dyn Reader>, DataError> {
     let files = files_of(&table.pattern, folder)
         .map_err(|e| missing(catalog, table.line, &table.pattern, e))?;
-    open_files(&files, table)
+    let format = form(&files, &table.text).map_err(|why| {
+        let message = format!("`table = \"{}\"`: {why}", table.pattern);
+        DataError::new(catalog, message).line(table.line)
+    })?;
+    open_files(&files, format, &table.text)
 }
 
-fn open_files(files: &[PathBuf], table: &TableConfig) -> Result<Box<dyn Reader>, DataError> {
-    match format_of(&files[0]) {
-        Some(Format::Parquet) => Ok(Box::new(parquet::ParquetTable::open(files)?)),
-        Some(Format::Text(separator)) => Ok(Box::new(text::TextTable::open(
-            files,
-            &table.text,
-            separator,
-        )?)),
-        None => Err(unsupported(
-            &files[0],
-            "tables are read from .parquet, .csv, .tsv, .txt and .dat files",
-        )),
+/// A table that no catalog speaks of: it is what it seems to be.
+pub fn open_alone(file: &Path) -> Result<Box<dyn Reader>, DataError> {
+    let plain = TextFormat::default();
+    open_files(&[file.to_owned()], format_of(file), &plain)
+}
+
+/// A table that no catalog speaks of, with how its text is written.
+pub fn open_as(file: &Path, text: &TextFormat) -> Result<Box<dyn Reader>, DataError> {
+    open_files(&[file.to_owned()], format_of(file), text)
+}
+
+/// The bytes of a file, unpacked.
+pub fn bytes(file: &Path) -> Result<Vec<u8>, DataError> {
+    packed::read(file)
+}
+
+/// A text table that no catalog speaks of.
+pub fn open_text(file: &Path, separator: &str) -> Result<Box<dyn Reader>, DataError> {
+    let format = TextFormat::default();
+    let table = text::TextTable::open(&[file.to_owned()], &format, separator)?;
+    Ok(Box::new(table))
+}
+
+/// The text of a file in UTF-8.
+pub fn plain_text(file: &Path) -> Result<String, DataError> {
+    decode::text(file, &TextFormat::default())
+}
+
+/// Whether a file is text with separators, or has no ending that says otherwise.
+pub fn is_text(file: &Path) -> bool {
+    matches!(format_of(file), None | Some(Format::Text(_)))
+}
+
+/// Whether a file's ending says that tabs stand between fields.
+pub fn is_tabbed(file: &Path) -> bool {
+    format_of(file) == Some(Format::Text("\t"))
+}
+
+/// The form of some files, which must be the same, and one that the format fits.
+fn form(files: &[PathBuf], text: &TextFormat) -> Result<Option<Format>, String> {
+    let format = format_of(&files[0]);
+    if let Some(other) = files.iter().find(|f| format_of(f) != format) {
+        let (first, other) = (
+            crate::catalog::shown(&files[0]),
+            crate::catalog::shown(other),
+        );
+        return Err(format!("{first} and {other} are of different formats"));
+    }
+    let plain = TextFormat::default();
+    let fits = match format {
+        Some(Format::Text(_)) | None => true,
+        Some(Format::Json) => {
+            let (null, encoding) = (text.null.clone(), text.encoding);
+            *text
+                == TextFormat {
+                    null,
+                    encoding,
+                    ..plain
+                }
+        }
+        Some(Format::Parquet | Format::Arrow) => *text == plain,
+    };
+    match fits {
+        true => Ok(format),
+        false => {
+            Err("`format` is about text with separators, which these files are not".to_owned())
+        }
     }
 }
 
-/// A Parquet file with vectors.
+fn open_files(
+    files: &[PathBuf],
+    format: Option<Format>,
+    text: &TextFormat,
+) -> Result<Box<dyn Reader>, DataError> {
+    Ok(match format {
+        Some(Format::Parquet) => Box::new(parquet::ParquetTable::open(files)?),
+        Some(Format::Arrow) => Box::new(ipc::ArrowTable::open(files)?),
+        Some(Format::Json) => Box::new(json::JsonTable::open(files, text)?),
+        Some(Format::Text(separator)) => Box::new(text::TextTable::open(files, text, separator)?),
+        None => return Err(unsupported(&files[0])),
+    })
+}
+
+/// A file with vectors by key, or tensors.
 pub fn open_vectors(file: &Path) -> Result<Box<dyn Reader>, DataError> {
     match file.extension().and_then(|e| e.to_str()) {
-        Some("parquet") => Ok(Box::new(parquet::ParquetTable::open(&[file.to_owned()])?)),
-        _ => Err(unsupported(
-            file,
-            "vectors are read from .npy and .parquet files",
-        )),
+        Some("safetensors") => Ok(Box::new(Tensors::open(file)?)),
+        _ if matches!(format_of(file), None | Some(Format::Text(_))) => {
+            let help =
+                "vectors are read from .npy, .safetensors, .parquet, .arrow and .jsonl files";
+            Err(not_read(file, help))
+        }
+        _ => open_alone(file),
     }
 }
 
-fn unsupported(file: &Path, help: &str) -> DataError {
-    let ending = file.extension().map_or_else(
-        || "no ending".to_owned(),
-        |e| format!(".{}", e.to_string_lossy()),
-    );
+fn unsupported(file: &Path) -> DataError {
+    let help = "tables are read from .parquet, .csv, .tsv, .txt, .dat, .jsonl, .ndjson and .arrow \
+                files, and from .gz and .zst of the text formats";
+    not_read(file, help)
+}
+
+fn not_read(file: &Path, help: &str) -> DataError {
+    let ending = match (packed::is_packed(file), packed::ending(file)) {
+        (true, Some(inner)) => format!("packed .{inner}"),
+        _ => file.extension().map_or_else(
+            || "no ending".to_owned(),
+            |e| format!(".{}", e.to_string_lossy()),
+        ),
+    };
     DataError::new(file, format!("unsupported format ({ending})")).help(help)
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Parquet,
+    Arrow,
+    Json,
     /// Text with this separator unless the catalog says otherwise.
     Text(&'static str),
 }
 
 fn format_of(file: &Path) -> Option<Format> {
-    match file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-        "parquet" => Some(Format::Parquet),
-        "csv" | "txt" | "dat" => Some(Format::Text(",")),
-        "tsv" => Some(Format::Text("\t")),
-        _ => None,
+    let format = match packed::ending(file)?.as_str() {
+        "parquet" => Format::Parquet,
+        "arrow" | "feather" => Format::Arrow,
+        "jsonl" | "ndjson" => Format::Json,
+        "csv" | "txt" | "dat" => Format::Text(","),
+        "tsv" => Format::Text("\t"),
+        _ => return None,
+    };
+    // Parquet and Arrow are packed inside.
+    let text = !matches!(format, Format::Parquet | Format::Arrow);
+    (text || !packed::is_packed(file)).then_some(format)
+}
+
+/// Whether a file's name says that it is a table.
+pub fn is_table(file: &Path) -> bool {
+    format_of(file).is_some()
+}
+
+/// The columns of all files of a table must be those of the first.
+fn same_columns(
+    found: &[Found],
+    first: &Path,
+    path: &Path,
+    here: &[Found],
+) -> Result<(), DataError> {
+    let first = crate::catalog::shown(first);
+    for column in found {
+        let Some(other) = here.iter().find(|c| c.name == column.name) else {
+            let message = format!("lacks the column `{}` of {first}", column.name);
+            return Err(DataError::new(path, message));
+        };
+        if other.ty != column.ty {
+            let error = DataError::new(path, format!("has another type than in {first}"));
+            return Err(error.column(&column.name));
+        }
+    }
+    match here.iter().find(|c| found.iter().all(|f| f.name != c.name)) {
+        Some(extra) => {
+            let message = format!("has a column `{}` that {first} lacks", extra.name);
+            Err(DataError::new(path, message))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Elements of lists are numbered with 32 bits.
+fn fits(path: &Path, values: &Values, column: &str) -> Result<(), DataError> {
+    match values {
+        Values::List { items, .. } if items.len() >= u32::MAX as usize => {
+            Err(DataError::new(path, "more than 4 billion list elements").column(column))
+        }
+        _ => Ok(()),
     }
 }
 

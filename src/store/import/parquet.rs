@@ -2,6 +2,7 @@
 
 use super::arrow::{Sink, type_of};
 use super::cell::{Fault, How};
+use super::guard::{guarded, reason};
 use super::values::Values;
 use super::{Decoded, Faults, FileRows, Found, Reader, Wanted};
 use crate::catalog::DataError;
@@ -14,7 +15,6 @@ use parquet::arrow::arrow_reader::{
 use rayon::prelude::*;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Once;
 
 const BATCH: usize = 1 << 15;
 
@@ -36,7 +36,7 @@ impl ParquetTable {
         paths
             .iter()
             .zip(&metadata)
-            .try_for_each(|(p, m)| same_columns(&found, &paths[0], p, m))?;
+            .try_for_each(|(p, m)| super::same_columns(&found, &paths[0], p, &columns_of(m)))?;
         let rows = |m: &ArrowReaderMetadata| m.metadata().file_metadata().num_rows().max(0) as u64;
         let files = paths
             .iter()
@@ -89,18 +89,18 @@ impl ParquetTable {
     fn column(&self, wanted: &Wanted) -> Result<(Values, Faults), DataError> {
         let mut values = Values::new(&wanted.how.ty);
         let mut faults = Faults::default();
-        let name = Some(self.found[wanted.column].name.as_str());
+        let name = self.found[wanted.column].name.as_str();
         for file in 0..self.files.len() {
             let start = values.len();
             self.scan(file, wanted.column, &mut |batch| {
                 let row = values.len();
                 append(batch, &mut values, &wanted.how, &mut |at, fault| {
-                    faults.push(row + at, name, fault)
+                    faults.push(row + at, Some(name), fault)
                 });
                 true
             })?;
             self.whole(file, values.len() - start)?;
-            self.fits(file, &values, name)?;
+            super::fits(&self.files[file].path, &values, name)?;
         }
         Ok((values, faults))
     }
@@ -115,17 +115,6 @@ impl ParquetTable {
             &self.files[file].path,
             &format!("{rows} rows where the footer says {promised}"),
         ))
-    }
-
-    fn fits(&self, file: usize, values: &Values, name: Option<&str>) -> Result<(), DataError> {
-        match values {
-            Values::List { items, .. } if items.len() >= u32::MAX as usize => {
-                let error =
-                    DataError::new(&self.files[file].path, "more than 4 billion list elements");
-                Err(error.column(name.unwrap_or_default()))
-            }
-            _ => Ok(()),
-        }
     }
 }
 
@@ -207,21 +196,6 @@ fn broken(path: &Path, why: &str) -> DataError {
     DataError::new(path, message).help(help)
 }
 
-/// An error of the decoder without the names of the layers that it came through.
-fn reason(why: &str) -> &str {
-    const LAYERS: [&str; 5] = [
-        "Parquet argument error: ",
-        "Parquet error: ",
-        "External: ",
-        "Arrow: ",
-        "EOF: ",
-    ];
-    match LAYERS.iter().find_map(|layer| why.strip_prefix(layer)) {
-        Some(inner) => reason(inner),
-        None => why.lines().next().unwrap_or(why),
-    }
-}
-
 fn columns_of(metadata: &ArrowReaderMetadata) -> Vec<Found> {
     let fields = metadata.schema().fields().iter();
     fields
@@ -231,59 +205,4 @@ fn columns_of(metadata: &ArrowReaderMetadata) -> Vec<Found> {
             text: false,
         })
         .collect()
-}
-
-fn same_columns(
-    found: &[Found],
-    first: &Path,
-    path: &Path,
-    metadata: &ArrowReaderMetadata,
-) -> Result<(), DataError> {
-    let here = columns_of(metadata);
-    for column in found {
-        let first = crate::catalog::shown(first);
-        let Some(other) = here.iter().find(|c| c.name == column.name) else {
-            return Err(DataError::new(
-                path,
-                format!("lacks the column `{}` of {first}", column.name),
-            ));
-        };
-        if other.ty != column.ty {
-            return Err(
-                DataError::new(path, format!("has another type than in {first}"))
-                    .column(&column.name),
-            );
-        }
-    }
-    match here.iter().find(|c| found.iter().all(|f| f.name != c.name)) {
-        Some(extra) => {
-            let first = crate::catalog::shown(first);
-            Err(DataError::new(
-                path,
-                format!("has a column `{}` that {first} lacks", extra.name),
-            ))
-        }
-        None => Ok(()),
-    }
-}
-
-thread_local! {
-    static QUIET: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
-}
-
-/// Runs a decoder that may panic on damaged input; the panic becomes an error and prints nothing.
-fn guarded<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            if !QUIET.get() {
-                before(info);
-            }
-        }));
-    });
-    let outer = QUIET.replace(true);
-    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
-    QUIET.set(outer);
-    result.unwrap_or_else(|_| Err("its contents contradict themselves".to_owned()))
 }

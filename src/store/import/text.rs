@@ -2,6 +2,7 @@
 //! columns of it.
 
 use super::cell::{Cell, Fault};
+use super::decode;
 use super::text_infer::Guess;
 use super::text_lines::{Layout, Records, line_at};
 use super::values::Values;
@@ -35,7 +36,7 @@ impl TextTable {
         );
         let texts = paths
             .iter()
-            .map(|p| read(p, format))
+            .map(|p| decode::text(p, format))
             .collect::<Result<Vec<_>, _>>()?;
         let names = names_of(&paths[0], &texts[0], &layout, format)?;
         let mut guesses = vec![Guess::default(); names.len()];
@@ -170,40 +171,6 @@ fn cell<'a>(field: &'a str, format: &TextFormat) -> Cell<'a> {
     } else {
         Cell::Str(field)
     }
-}
-
-fn read(path: &Path, format: &TextFormat) -> Result<String, DataError> {
-    let bytes = std::fs::read(path).map_err(|e| DataError::io(path, &e))?;
-    if bytes.is_empty() {
-        return Err(
-            DataError::new(path, "the file is empty").help("a table needs at least its header")
-        );
-    }
-    let mut text = match format.encoding {
-        Some(encoding) => encoding.decode(&bytes).0.into_owned(),
-        None => String::from_utf8(bytes)
-            .map_err(|e| not_utf8(path, e.as_bytes(), e.utf8_error().valid_up_to()))?,
-    };
-    if text.starts_with('\u{feff}') {
-        text.drain(..'\u{feff}'.len_utf8());
-    }
-    if text.contains('\0') {
-        return Err(DataError::new(
-            path,
-            "the file is not text: it has zero bytes",
-        ));
-    }
-    Ok(text)
-}
-
-fn not_utf8(path: &Path, bytes: &[u8], at: usize) -> DataError {
-    if bytes.starts_with(b"PAR1") {
-        return DataError::new(path, "the file is Parquet, not text")
-            .help("give it the ending .parquet");
-    }
-    let line = bytes[..at].iter().filter(|&&b| b == b'\n').count() as u64 + 1;
-    let error = DataError::new(path, format!("byte 0x{:02x} is not UTF-8", bytes[at])).line(line);
-    error.help("name the encoding: `format = { encoding = \"latin1\" }`")
 }
 
 fn names_of(

@@ -1,0 +1,156 @@
+//! Answers as one table: a row per entity of a list. The lists of a page have a column for every
+//! name that any of them has.
+
+use crate::answer::{Answer, List, Row};
+use crate::catalog::schema::{KeyType, Schema};
+use crate::engine::{Engine, Program};
+use crate::types::{EntityId, Key, Type, Value};
+
+/// What a column of the table shows.
+#[derive(Clone, Debug, PartialEq)]
+enum What {
+    User,
+    List,
+    Position,
+    Score,
+    /// The key, or a bound column, of the lists that have one of that name.
+    Named(String),
+}
+
+/// A column of the table.
+#[derive(Clone, Debug)]
+pub struct FlatColumn {
+    pub name: String,
+    /// With keys as ints or strings.
+    pub ty: Type,
+    what: What,
+}
+
+/// The columns of a program's answers.
+pub struct Flat {
+    pub columns: Vec<FlatColumn>,
+}
+
+impl Flat {
+    pub fn new(engine: &Engine, program: &Program) -> Flat {
+        let (schema, checked) = (engine.schema(), program.checked());
+        let mut flat = Flat {
+            columns: Vec::new(),
+        };
+        flat.add("user", key_type(schema, schema.viewer), What::User);
+        if checked.results.iter().any(|(name, _)| name.is_some()) {
+            flat.add("list", Type::String, What::List);
+        }
+        flat.add("position", Type::Int, What::Position);
+        let shapes = || {
+            checked
+                .results
+                .iter()
+                .map(|(_, id)| checked.graph.shape(*id))
+        };
+        for shape in shapes() {
+            let key = &schema.entity(shape.entity).key;
+            flat.named(key, key_type(schema, shape.entity));
+        }
+        flat.add("score", Type::Float, What::Score);
+        for column in shapes().flat_map(|shape| &shape.columns) {
+            flat.named(&column.name, plain(schema, &column.ty));
+        }
+        flat
+    }
+
+    /// Adds a column; one whose name is taken gets a `_` behind it.
+    fn add(&mut self, name: &str, ty: Type, what: What) {
+        let mut name = name.to_owned();
+        while self.columns.iter().any(|c| c.name == name) {
+            name.push('_');
+        }
+        self.columns.push(FlatColumn { name, ty, what });
+    }
+
+    /// Adds a column of lists; what several lists have under one name is one column.
+    fn named(&mut self, name: &str, ty: Type) {
+        let what = What::Named(name.to_owned());
+        match self.columns.iter_mut().find(|c| c.what == what) {
+            Some(column) => column.ty = common(&column.ty, &ty),
+            None => self.add(name, ty, what),
+        }
+    }
+
+    /// The values of a row, one per column.
+    pub fn row(&self, answer: &Answer, list: &List, position: usize) -> Vec<Value> {
+        let row = &list.rows[position];
+        let value = |column: &FlatColumn| match &column.what {
+            What::User => answer.user.clone().map_or(Value::Null, key),
+            What::List => list.name.clone().map_or(Value::Null, Value::Str),
+            What::Position => Value::Int(position as i64 + 1),
+            What::Score => row.score_or_null().map_or(Value::Null, Value::Float),
+            What::Named(name) => fit(named(list, row, name), &column.ty),
+        };
+        self.columns.iter().map(value).collect()
+    }
+
+    /// Every row of some answers, in order.
+    pub fn rows<'a>(&'a self, answers: &'a [Answer]) -> impl Iterator<Item = Vec<Value>> + 'a {
+        answers.iter().flat_map(move |answer| {
+            answer.lists.iter().flat_map(move |list| {
+                (0..list.rows.len()).map(move |at| self.row(answer, list, at))
+            })
+        })
+    }
+}
+
+fn named(list: &List, row: &Row, name: &str) -> Value {
+    if list.key == name {
+        return key(row.key().clone());
+    }
+    row.get(name).cloned().unwrap_or(Value::Null)
+}
+
+fn key(key: Key) -> Value {
+    match key {
+        Key::Int(key) => Value::Int(key),
+        Key::Str(key) => Value::Str(key),
+    }
+}
+
+fn key_type(schema: &Schema, entity: EntityId) -> Type {
+    match schema.entity(entity).key_type {
+        KeyType::Int => Type::Int,
+        KeyType::String => Type::String,
+    }
+}
+
+/// A type with the keys of entities as what they are.
+fn plain(schema: &Schema, ty: &Type) -> Type {
+    match ty {
+        Type::Id(entity) => key_type(schema, *entity),
+        Type::List(item) => Type::List(Box::new(plain(schema, item))),
+        Type::Null | Type::Error => Type::String,
+        other => other.clone(),
+    }
+}
+
+/// A type for the values of both.
+fn common(a: &Type, b: &Type) -> Type {
+    match (a, b) {
+        (a, b) if a == b => a.clone(),
+        (Type::Int, Type::Float) | (Type::Float, Type::Int) => Type::Float,
+        _ => Type::String,
+    }
+}
+
+/// A value as one of its column's type.
+fn fit(value: Value, ty: &Type) -> Value {
+    match (value, ty) {
+        (Value::Id(id), ty) => fit(key(id), ty),
+        (Value::Int(v), Type::Float) => Value::Float(v as f64),
+        (Value::List(items), Type::List(item)) => {
+            Value::List(items.into_iter().map(|v| fit(v, item)).collect())
+        }
+        (Value::Str(text), _) => Value::Str(text),
+        (Value::Null, _) => Value::Null,
+        (other, Type::String) => Value::Str(crate::cli::output::text(&other)),
+        (other, _) => other,
+    }
+}

@@ -1,0 +1,286 @@
+//! JSON lines: an object a line. Columns are the names that occur in any line, in the order in
+//! which they first do; a line without one has null there.
+//!
+//! Values have types already, so a text of digits stays a string; only texts that are ISO times in
+//! every line become times. Ints among floats are floats, other mixtures strings, and a column
+//! with objects, or lists beside single values, has no type.
+
+use super::cell::{Cell, Fault, How};
+use super::decode;
+use super::text_infer::Guess;
+use super::text_lines::line_at;
+use super::values::Values;
+use super::{Decoded, Faults, FileRows, Found, Reader, Wanted};
+use crate::catalog::DataError;
+use crate::catalog::config::TextFormat;
+use crate::types::Type;
+use serde_json::{Map, Value as Json};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// Files of JSON lines.
+pub struct JsonTable {
+    format: TextFormat,
+    files: Vec<FileRows>,
+    texts: Vec<String>,
+    found: Vec<Found>,
+    guesses: Vec<Shape>,
+}
+
+/// What the values of a column were so far.
+#[derive(Clone, Debug, Default)]
+struct Shape {
+    single: Guess,
+    items: Option<Box<Shape>>,
+    has_single: bool,
+    objects: bool,
+}
+
+impl JsonTable {
+    /// Reads the files and infers the types.
+    pub fn open(paths: &[PathBuf], format: &TextFormat) -> Result<Self, DataError> {
+        let mut columns = Columns::default();
+        let (mut files, mut texts) = (Vec::new(), Vec::new());
+        for path in paths {
+            let text = decode::text(path, format)?;
+            let rows = columns.see(path, &text, format)?;
+            files.push(FileRows {
+                path: path.clone(),
+                rows,
+            });
+            texts.push(text);
+        }
+        let found = columns.names.iter().zip(&columns.shapes);
+        let found = found.map(|(name, shape)| Found {
+            name: name.clone(),
+            ty: shape.ty(),
+            text: false,
+        });
+        Ok(JsonTable {
+            format: format.clone(),
+            files,
+            texts,
+            found: found.collect(),
+            guesses: columns.shapes,
+        })
+    }
+
+    fn fill(&self, text: &str, wanted: &[Wanted], decoded: &mut Decoded, first: usize) {
+        for (row, line) in lines(text).enumerate() {
+            let row = first + row;
+            let object = match object(line) {
+                Ok(object) => object,
+                Err(why) => {
+                    decoded.columns.iter_mut().for_each(Values::push_null);
+                    decoded.faults.push(row, None, Fault::new(why));
+                    continue;
+                }
+            };
+            for (values, want) in decoded.columns.iter_mut().zip(wanted) {
+                let name = &self.found[want.column].name;
+                let value = object.get(name).unwrap_or(&Json::Null);
+                if let Err(fault) = push(values, value, &want.how, &self.format) {
+                    values.push_null();
+                    decoded.faults.push(row, Some(name), fault);
+                }
+            }
+        }
+    }
+}
+
+impl Reader for JsonTable {
+    fn found(&self) -> &[Found] {
+        &self.found
+    }
+
+    fn files(&self) -> &[FileRows] {
+        &self.files
+    }
+
+    fn magnitude(&self, column: usize) -> u64 {
+        self.guesses[column].innermost().magnitude
+    }
+
+    fn read(&self, wanted: &[Wanted]) -> Result<Decoded, DataError> {
+        let columns = wanted.iter().map(|w| Values::new(&w.how.ty)).collect();
+        let mut decoded = Decoded {
+            columns,
+            faults: Faults::default(),
+        };
+        let mut first = 0;
+        for (text, file) in self.texts.iter().zip(&self.files) {
+            self.fill(text, wanted, &mut decoded, first);
+            first += file.rows as usize;
+        }
+        Ok(decoded)
+    }
+
+    fn line(&self, file: usize, row: u64) -> Option<u64> {
+        let text = &self.texts[file];
+        let line = lines(text).nth(row as usize)?;
+        Some(line_at(
+            text,
+            line.as_ptr() as usize - text.as_ptr() as usize,
+        ))
+    }
+}
+
+/// Columns as they turn up.
+#[derive(Default)]
+struct Columns {
+    names: Vec<String>,
+    shapes: Vec<Shape>,
+    places: HashMap<String, usize>,
+}
+
+impl Columns {
+    /// Looks at every line of a file; returns how many there are. Broken lines are left to the
+    /// reading, unless there are no others.
+    fn see(&mut self, path: &Path, text: &str, format: &TextFormat) -> Result<u64, DataError> {
+        let (mut rows, mut sound, mut broken) = (0, false, None);
+        for line in lines(text) {
+            rows += 1;
+            match object(line) {
+                Ok(object) => {
+                    sound = true;
+                    object
+                        .iter()
+                        .for_each(|(name, value)| self.shape(name).see(value, format));
+                }
+                Err(why) if broken.is_none() => broken = Some((rows, why)),
+                Err(_) => {}
+            }
+        }
+        match broken.filter(|_| !sound) {
+            Some((row, why)) => {
+                let help = "JSON lines have an object a line: `{\"user_id\": 7, \"age\": 31}`";
+                Err(DataError::new(path, why).row(row).help(help))
+            }
+            None => Ok(rows),
+        }
+    }
+
+    fn shape(&mut self, name: &str) -> &mut Shape {
+        let place = match self.places.get(name) {
+            Some(&place) => place,
+            None => {
+                self.names.push(name.to_owned());
+                self.shapes.push(Shape::default());
+                self.places.insert(name.to_owned(), self.names.len() - 1);
+                self.names.len() - 1
+            }
+        };
+        &mut self.shapes[place]
+    }
+}
+
+impl Shape {
+    fn see(&mut self, value: &Json, format: &TextFormat) {
+        match value {
+            Json::Null => return,
+            Json::String(text) if is_null(text, format) => return,
+            Json::Array(values) => {
+                let items = self.items.get_or_insert_default();
+                return values.iter().for_each(|v| items.see(v, format));
+            }
+            Json::Object(_) => {
+                self.objects = true;
+                return;
+            }
+            Json::Bool(_) => self.single.see("true"),
+            Json::Number(number) => self.single.see(&number.to_string()),
+            // digits between quotes are a string
+            Json::String(text) if crate::catalog::time::parse(text).is_some() => {
+                self.single.see(text)
+            }
+            Json::String(_) => self.single.see("a"),
+        }
+        self.has_single = true;
+    }
+
+    fn ty(&self) -> Result<Type, String> {
+        match &self.items {
+            _ if self.objects => Err("object".to_owned()),
+            Some(_) if self.has_single => Err("list or single value".to_owned()),
+            Some(items) => Ok(Type::List(Box::new(items.ty()?))),
+            None => Ok(self.single.ty()),
+        }
+    }
+
+    fn innermost(&self) -> &Guess {
+        self.items.as_ref().map_or(&self.single, |i| i.innermost())
+    }
+}
+
+fn is_null(text: &str, format: &TextFormat) -> bool {
+    // The empty string is a string here: JSON has a null of its own.
+    !text.is_empty() && format.null.iter().any(|n| n == text)
+}
+
+/// The lines that are not blank.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.split(['\n', '\r'])
+        .filter(|line| !line.trim_ascii().is_empty())
+}
+
+fn object(line: &str) -> Result<Map<String, Json>, String> {
+    match serde_json::from_str(line) {
+        Ok(Json::Object(object)) => Ok(object),
+        Ok(other) => Err(format!("expected an object, found {}", kind(&other))),
+        Err(error) => {
+            let text = error.to_string();
+            let why = text.split(" at line ").next().unwrap_or(&text);
+            let at = error.column();
+            Err(format!("not a JSON object: {why} at character {at}"))
+        }
+    }
+}
+
+fn kind(value: &Json) -> &'static str {
+    match value {
+        Json::Null => "null",
+        Json::Bool(_) => "true or false",
+        Json::Number(_) => "a number",
+        Json::String(_) => "a string",
+        Json::Array(_) => "a list",
+        Json::Object(_) => "an object",
+    }
+}
+
+/// Appends a value; on a fault nothing was appended but unused elements.
+fn push(values: &mut Values, value: &Json, how: &How, format: &TextFormat) -> Result<(), Fault> {
+    match (value, &mut *values) {
+        (Json::Array(items), Values::Vector { .. }) => {
+            let numbers: Option<Vec<f64>> = items.iter().map(Json::as_f64).collect();
+            let numbers = numbers.ok_or_else(|| Fault::new("expected a vector of numbers"))?;
+            values.push_vector(&numbers)
+        }
+        (Json::Array(parts), Values::List { slots, items }) => {
+            let (start, item) = (items.len(), how.item());
+            for part in parts {
+                push(items, part, &item, format)?;
+            }
+            slots.push([start as u32, (items.len() - start) as u32]);
+            Ok(())
+        }
+        (Json::Array(_) | Json::Object(_), _) => Err(Fault::new(format!(
+            "expected {}, found {}",
+            how.wanted(),
+            kind(value)
+        ))),
+        _ => values.push(cell(value, format), how),
+    }
+}
+
+fn cell<'a>(value: &'a Json, format: &TextFormat) -> Cell<'a> {
+    match value {
+        Json::Bool(value) => Cell::Bool(*value),
+        Json::String(text) if !is_null(text, format) => Cell::Str(text),
+        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(int), _) => Cell::Int(int),
+            (None, Some(large)) => Cell::TooLarge(large),
+            _ => number.as_f64().map_or(Cell::Null, Cell::Float),
+        },
+        _ => Cell::Null,
+    }
+}
