@@ -30,11 +30,11 @@ const PROGRAMS: [(&str, &str); 4] = [
     ),
     (
         "following.igql",
-        include_str!("../../../examples/explore/following.igql"),
+        include_str!("../../../examples/explore/sources/following.igql"),
     ),
     (
         "funnel.igql",
-        include_str!("../../../examples/explore/funnel.igql"),
+        include_str!("../../../examples/explore/ranking/funnel.igql"),
     ),
 ];
 

@@ -174,6 +174,11 @@ fn own_tables(tables: &[Table]) -> Vec<Entity> {
 
 fn key_of(table: &Table) -> Option<&Column> {
     let rows = table.profile.rows;
+    let listed = |c: &Column| matches!(c.ty, Type::List(_)) && thing(&c.name).is_some();
+    if table.profile.columns.iter().any(listed) {
+        // a row is a bundle of links
+        return None;
+    }
     let unique: Vec<&Column> = table
         .profile
         .columns
@@ -226,13 +231,23 @@ fn without_tables(tables: &[Table], rest: &[usize], entities: &mut Vec<Entity>) 
                 None if shared(&column.values, entities).is_some() => {}
                 None => entities.push(Entity {
                     name,
-                    key: column.name.clone(),
+                    key: identifier(&column.name),
                     table: None,
                     keys: copied(&column.values),
                     references: Vec::new(),
                 }),
             }
         }
+    }
+}
+
+/// A name as it is, if programs can say it.
+fn identifier(name: &str) -> String {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic());
+    match starts && name.chars().all(word) {
+        true => name.to_owned(),
+        false => plain(name),
     }
 }
 
@@ -354,7 +369,7 @@ pub fn unit(column: &Column) -> Option<Unit> {
     };
     let name = plain(&column.name);
     let told = |t: &str| {
-        name == **t || name.ends_with(&format!("_{t}")) || name.starts_with(&format!("{t}_"))
+        name == t || name.ends_with(&format!("_{t}")) || name.starts_with(&format!("{t}_"))
     };
     let (first, last) = (*values.first()?, *values.last()?);
     // 1990 to 2100

@@ -36,7 +36,7 @@ pub fn sniff(file: &Path, bytes: &[u8]) -> Sniffed {
         parts.push(format!("separator = {separator:?}"));
     }
     if !header {
-        let names = names(&lines, separator, ragged);
+        let names = names(file, &lines, separator, ragged);
         format.header = false;
         format.rest = ragged;
         parts.push("header = false".to_owned());
@@ -117,7 +117,7 @@ fn has_header(lines: &[&str], separator: &str) -> bool {
     names.iter().all(name) && distinct
 }
 
-fn names(lines: &[&str], separator: &str, ragged: bool) -> Vec<String> {
+fn names(file: &Path, lines: &[&str], separator: &str, ragged: bool) -> Vec<String> {
     if ragged {
         return vec!["user_id".to_owned(), "item_id".to_owned()];
     }
@@ -130,7 +130,9 @@ fn names(lines: &[&str], separator: &str, ragged: bool) -> Vec<String> {
             .is_some_and(|f| f.trim().parse::<i64>().is_ok())
     };
     let links = number(0) && number(1);
+    let thing = super::guess::singular(&super::name(file));
     let name = |at: usize| match at {
+        0 if number(0) && !links => format!("{thing}_id"),
         0 if links => "user_id".to_owned(),
         1 if links => "item_id".to_owned(),
         _ => format!("column_{}", at + 1),

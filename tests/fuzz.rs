@@ -1,0 +1,102 @@
+//! The entry points of the fuzzer over its corpus, and over a bounded number of mutations of it:
+//! always the same ones.
+
+#[path = "../fuzz/entries.rs"]
+mod entries;
+
+use std::path::Path;
+
+/// Mutations of each file of the corpus.
+const ROUNDS: u64 = 60;
+
+fn corpus(target: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/corpus")
+        .join(target);
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .flatten()
+        .map(|e| e.path())
+        .collect();
+    files.sort();
+    assert!(!files.is_empty(), "{target} has no corpus");
+    files.iter().map(|f| std::fs::read(f).unwrap()).collect()
+}
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ z >> 31) % n.max(1) as u64) as usize
+    }
+
+    /// A part of some bytes.
+    fn part<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        let from = self.below(bytes.len() + 1);
+        let length = self.below((bytes.len() - from + 1).min(24));
+        &bytes[from..from + length]
+    }
+
+    /// Flips, cuts, and parts of another file put in.
+    fn mutate(&mut self, bytes: &[u8], other: &[u8]) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        for _ in 0..=self.below(3) {
+            let at = self.below(bytes.len().max(1)).min(bytes.len());
+            match self.below(4) {
+                0 if at < bytes.len() => bytes[at] ^= 1 << self.below(8),
+                1 => bytes.truncate(at.max(1)),
+                2 => {
+                    let end = (at + self.below(16)).min(bytes.len());
+                    bytes.drain(at..end);
+                }
+                _ => {
+                    let part = self.part(other).to_vec();
+                    bytes.splice(at..at, part);
+                }
+            }
+        }
+        bytes
+    }
+}
+
+fn all(corpus: &[Vec<u8>], rounds: u64, entry: impl Fn(&[u8])) {
+    let mut random = Random(1);
+    for file in corpus {
+        entry(file);
+        for _ in 0..rounds {
+            let other = &corpus[random.below(corpus.len())];
+            entry(&random.mutate(file, other));
+        }
+    }
+}
+
+#[test]
+fn syntax() {
+    all(&corpus("syntax"), ROUNDS * 10, entries::syntax);
+}
+
+#[test]
+fn check() {
+    all(&corpus("check"), ROUNDS * 2, entries::check);
+}
+
+#[test]
+fn run() {
+    all(&corpus("run"), ROUNDS * 2, entries::run);
+}
+
+#[test]
+fn snapshot() {
+    let mut files = corpus("snapshot");
+    files.push(entries::sound_snapshot());
+    all(&files, ROUNDS, entries::snapshot);
+}
+
+#[test]
+fn table() {
+    all(&corpus("table"), ROUNDS / 2, entries::table);
+}

@@ -1,0 +1,235 @@
+//! `igql demo` and `igql init`, and the catalog of docs/catalog.md.
+
+mod data;
+
+use data::{edge, entity};
+use igql::store::{Options, open};
+use igql::types::Type;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn igql(args: &[&str], folder: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_igql"));
+    command.args(args).current_dir(folder).output().unwrap()
+}
+
+fn fine(args: &[&str], folder: &Path) -> Output {
+    let out = igql(args, folder);
+    let errors = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{args:?}: {errors}");
+    out
+}
+
+fn write(folder: &Path, files: &[(&str, &str)]) {
+    for (name, text) in files {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+}
+
+const SMALL: [&str; 8] = [
+    "--users",
+    "60",
+    "--accounts",
+    "50",
+    "--media",
+    "400",
+    "--impressions",
+    "3000",
+];
+
+fn demo(folder: &Path, name: &str, seed: &str) {
+    let args = [&["demo", name, "--seed", seed], &SMALL[..]].concat();
+    fine(&args, folder);
+}
+
+fn bytes(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let files = std::fs::read_dir(folder).unwrap().flatten();
+    let files = files.filter(|e| e.path().is_file());
+    let mut all: Vec<_> = files
+        .map(|e| {
+            let name = e.file_name().to_string_lossy().into_owned();
+            (name, std::fs::read(e.path()).unwrap())
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn a_demo_is_its_seed_and_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    demo(here, "a", "7");
+    demo(here, "b", "7");
+    demo(here, "c", "8");
+    assert_eq!(bytes(&here.join("a")), bytes(&here.join("b")));
+    assert_ne!(bytes(&here.join("a")), bytes(&here.join("c")));
+    for program in ["published", "seeded", "following", "funnel"] {
+        let file = format!("a/{program}.igql");
+        let out = fine(&["run", &file, "--users", "all", "--format", "csv"], here);
+        let rows = String::from_utf8(out.stdout).unwrap().lines().count();
+        assert!(rows > 60, "{program}: {rows} rows");
+    }
+    // another's catalog is left alone
+    std::fs::write(here.join("c/catalog.toml"), "[catalog]\n").unwrap();
+    let out = igql(&["demo", "c"], here);
+    assert_eq!(out.status.code(), Some(2));
+    assert_eq!(
+        std::fs::read_to_string(here.join("c/catalog.toml")).unwrap(),
+        "[catalog]\n"
+    );
+}
+
+#[test]
+fn planted_interests_show() {
+    let folder = tempfile::tempdir().unwrap();
+    demo(folder.path(), "w", "1");
+    let world = folder.path().join("w");
+    let snapshot = open(&world, &Options::default()).unwrap();
+    let likes = snapshot.schema().edge(edge(&snapshot, "likes")).links;
+    let shown = snapshot.schema().edge(edge(&snapshot, "impressions")).links;
+    assert_eq!(shown, 3000);
+    assert!((300..1500).contains(&likes), "{likes}");
+}
+
+#[test]
+fn init_of_movies() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let movies = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/movies");
+    for name in [
+        "movies.csv",
+        "ratings.csv",
+        "tags.csv",
+        "content.npy",
+        "README.txt",
+    ] {
+        std::fs::copy(movies.join(name), here.join(name)).unwrap();
+    }
+    fine(&["init", "."], here);
+    let text = std::fs::read_to_string(here.join("catalog.toml")).unwrap();
+    for line in [
+        "viewer = \"user\"   # guessed",
+        "key = \"movieId\"   # guessed: unique in 9125 rows",
+        "genres = { type = \"list[string]\", separator = \"|\" }   # guessed",
+        "timestamp = { type = \"time\", unit = \"s\" }   # guessed",
+        "weight = \"rating\"   # guessed",
+        "[embedding.content]\nentity = \"movie\"   # guessed",
+        "now = \"latest\"   # guessed",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    let snapshot = open(here, &Options::default()).unwrap();
+    assert_eq!(
+        snapshot.schema().edge(edge(&snapshot, "ratings")).links,
+        100_004
+    );
+    let out = igql(&["init", "."], here);
+    assert_eq!(out.status.code(), Some(2), "a catalog that is there stays");
+}
+
+#[test]
+fn init_of_a_demo_finds_what_the_demo_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    demo(here, "w", "3");
+    let world = here.join("w");
+    let original = open(&world, &Options::default()).unwrap();
+    std::fs::remove_file(world.join("catalog.toml")).unwrap();
+    fine(&["init", "w"], here);
+    let guessed = open(&world, &Options::default()).unwrap();
+    for edge in &original.schema().edges {
+        let found = guessed.schema().edges.iter().find(|e| e.name == edge.name);
+        let found = found.unwrap_or_else(|| panic!("no edge {}", edge.name));
+        assert_eq!(
+            (found.links, found.has_time),
+            (edge.links, true),
+            "{}",
+            edge.name
+        );
+    }
+    let media = guessed.schema().entity(entity(&guessed, "media"));
+    assert_eq!(media.references[0].name, "author");
+    assert!(media.time.is_some());
+}
+
+#[test]
+fn init_of_odd_texts() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    write(
+        here,
+        &[
+            ("artists.dat", "1\tAbba\tse\n2\tBjork\tis\n3\tCan\tde\n"),
+            (
+                "plays.tsv",
+                "userID\tartistID\tplays\n7\t1\t5\n8\t2\t6\n7\t9\t1\n",
+            ),
+            ("friends.tsv", "userID\tfriendID\n7\t8\n8\t7\n"),
+            ("lists.txt", "7 1 2 3\n8 2\n"),
+        ],
+    );
+    fine(&["init", "."], here);
+    let text = std::fs::read_to_string(here.join("catalog.toml")).unwrap();
+    let snapshot = open(here, &Options::default()).unwrap();
+    let schema = snapshot.schema();
+    let artist = entity(&snapshot, "artist");
+    assert_eq!(schema.entity(artist).rows, 3, "{text}");
+    // one of three plays leads nowhere, and is left out
+    let plays = schema.edge(edge(&snapshot, "plays"));
+    assert_eq!((plays.links, plays.has_weight), (2, true), "{text}");
+    let friends = schema.edge(edge(&snapshot, "friends"));
+    assert_eq!(friends.from, friends.to, "{text}");
+    assert!(
+        text.contains("names = [\"user_id\", \"item_id...\"]"),
+        "{text}"
+    );
+    assert_eq!(schema.edge(edge(&snapshot, "lists")).links, 4, "{text}");
+}
+
+#[test]
+fn init_of_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = igql(&["init", "."], folder.path());
+    assert_eq!(out.status.code(), Some(3));
+    assert!(!folder.path().join("catalog.toml").exists());
+}
+
+#[test]
+fn the_catalog_of_the_documentation_loads() {
+    let page = include_str!("../docs/catalog.md");
+    let catalog = page.split("```toml catalog\n").nth(1).unwrap();
+    let catalog = catalog.split("```").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    write(
+        here,
+        &[
+            ("catalog.toml", catalog),
+            ("users.csv", "user_id,age\n1,30\n2,\n"),
+            (
+                "items.jsonl",
+                "{\"item_id\": 10, \"maker_id\": \"m\", \"created_at\": 1714521600, \"tags\": \"a|b\"}\n{\"item_id\": 11}\n",
+            ),
+            (
+                "buys.tsv",
+                "user_id\titem_id\tprice\tyear\tmonth\tday\n1\t10\t2.5\t2024\t5\t1\n2\t11\t\t2024\t5\t2\n",
+            ),
+            ("lists.dat", "1 10 11\n2 11 99\n2\n"),
+        ],
+    );
+    let snapshot = open(here, &Options::default()).unwrap();
+    let schema = snapshot.schema();
+    let item = schema.entity(entity(&snapshot, "item"));
+    let tags = item.find_column("tags").unwrap();
+    assert_eq!(item.columns[tags].ty, Type::List(Box::new(Type::String)));
+    assert_eq!(schema.entity(entity(&snapshot, "maker")).rows, 1);
+    assert_eq!(schema.edge(edge(&snapshot, "buys")).links, 2);
+    assert_eq!(schema.edge(edge(&snapshot, "lists")).links, 3);
+    let warnings: Vec<_> = snapshot
+        .warnings()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+}
