@@ -195,15 +195,14 @@ fn key_of(table: &Table) -> Option<&Column> {
     if let Some(found) = unique.iter().find(named) {
         return Some(found);
     }
-    // a table of links may number its rows: two other ids say so
-    let ids = table
-        .profile
-        .columns
-        .iter()
-        .filter(|c| thing(&c.name).is_some());
-    let ids = ids.filter(|c| !is_key(c, rows)).count();
-    let first = table.profile.columns.first()?;
-    let fits = ids < 2 && unique.iter().any(|c| c.name == first.name);
+    // a table of links may number its rows, and has little but ids
+    let ids = |c: &&Column| thing(&c.name).is_some();
+    let columns = || table.profile.columns.iter();
+    let repeated = columns().filter(ids).filter(|c| !is_key(c, rows)).count();
+    let payload = |c: &Column| !ids(&c) && !matches!(c.ty, Type::Int | Type::Time);
+    let things = repeated < 2 && (columns().filter(ids).count() < 2 || columns().any(payload));
+    let first = columns().next()?;
+    let fits = things && unique.iter().any(|c| c.name == first.name);
     let telling = thing(&first.name).is_some() || matches!(first.ty, Type::String);
     (fits && telling).then_some(first)
 }
