@@ -292,7 +292,7 @@ fn packed_files_that_are_damaged() {
         broken(ending, "", &format!("{place}the file is empty"));
         let not = format!("{place}not a readable {kind} file: ");
         broken(ending, "user_id,movie_id\n", &not);
-        for length in 1..whole.len() {
+        for length in (1..whole.len()).step_by(5) {
             broken(ending, &whole[..length], &not);
         }
     }
@@ -313,7 +313,7 @@ fn arrow_files_that_are_damaged() {
     );
     for packing in [None, Some(arrow_ipc::CompressionType::LZ4_FRAME)] {
         let whole = arrow_file(packing);
-        for length in (1..whole.len()).step_by(5) {
+        for length in (1..whole.len()).step_by(37) {
             broken(
                 "arrow",
                 &whole[..length],
@@ -321,7 +321,7 @@ fn arrow_files_that_are_damaged() {
             );
         }
         let world = world("arrow", &whole);
-        for at in 0..whole.len() {
+        for at in (0..whole.len()).step_by(7) {
             let mut bytes = whole.clone();
             bytes[at] ^= [0xff, 0x01, 0x80][at % 3];
             world.file("likes.arrow", &bytes);
