@@ -148,7 +148,7 @@ fn allows(rule: &Rule, placed: &[usize], waiting: &[usize], row: usize) -> bool 
 fn reachable(rule: &Rule, placed: &[usize], waiting: &[usize]) -> bool {
     let window = rule.window.min((placed.len() + waiting.len()) as i64);
     let free = window - placed.len() as i64;
-    if free < 0 || (free == 0 && rule.window <= placed.len() as i64 - 1) {
+    if free < 0 || (free == 0 && rule.window < placed.len() as i64) {
         return true;
     }
     let most = rule.groups.iter().flatten().max().map_or(0, |g| g + 1);

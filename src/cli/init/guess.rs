@@ -192,16 +192,18 @@ fn key_of(table: &Table) -> Option<&Column> {
             || name == stem
             || thing(&c.name).is_some_and(|t| stem.contains(&t) || t.contains(&stem))
     };
-    if let Some(found) = unique.iter().find(named) {
+    let ids = |c: &&Column| thing(&c.name).is_some();
+    let columns = || table.profile.columns.iter();
+    let payload = |c: &Column| !ids(&c) && !matches!(c.ty, Type::Int | Type::Time);
+    let first = columns().next()?;
+    // `friend_id` behind `user_id` in a table of friends is an end
+    let leads = |c: &&&Column| c.name == first.name || columns().any(payload);
+    if let Some(found) = unique.iter().filter(leads).find(named) {
         return Some(found);
     }
     // a table of links may number its rows, and has little but ids
-    let ids = |c: &&Column| thing(&c.name).is_some();
-    let columns = || table.profile.columns.iter();
     let repeated = columns().filter(ids).filter(|c| !is_key(c, rows)).count();
-    let payload = |c: &Column| !ids(&c) && !matches!(c.ty, Type::Int | Type::Time);
     let things = repeated < 2 && (columns().filter(ids).count() < 2 || columns().any(payload));
-    let first = columns().next()?;
     let fits = things && unique.iter().any(|c| c.name == first.name);
     let telling = thing(&first.name).is_some() || matches!(first.ty, Type::String);
     (fits && telling).then_some(first)
