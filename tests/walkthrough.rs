@@ -4,11 +4,12 @@
 //! `examples/` and the tables of MovieLens, as the tutorial assumes. From top to bottom, a block
 //! whose fence says `file=NAME` writes that file (`append=NAME` goes on with it), and in a
 //! `console` block a line `$ igql ...` runs the command; the lines below are what it prints,
-//! results before messages. A line `...` stands for lines that are left out. `run` prints tables,
-//! as on a terminal.
+//! results before messages (those of a `run` that succeeds are left to `check`). A line `...`
+//! stands for lines that are left out. `run` prints tables, as on a terminal. A block whose fence
+//! says `show=FILE` holds that program.
 //!
-//! `WALKTHROUGH_WRITE=1` puts what is printed into the pages, as many lines as they show now: read
-//! the difference before it is committed.
+//! `WALKTHROUGH_WRITE=1` puts programs and what is printed into the pages, as many lines as they
+//! show now: read the difference before it is committed.
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::fs;
@@ -42,7 +43,7 @@ fn read(file: &Path) -> String {
     fs::read_to_string(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()))
 }
 
-/// Goes through a page; the error is every place where it says something else.
+/// Goes through a page; the error is every place that is not so.
 fn walk(page: &Path) -> Result<(), String> {
     let folder = tempfile::tempdir().expect("a folder");
     furnish(folder.path());
@@ -62,16 +63,12 @@ fn walk(page: &Path) -> Result<(), String> {
         }
         lines.next().expect("a block that is closed");
         write(info, &block.join("\n"), folder.path());
-        if info == "console" {
+        let found = expected(info, &block, folder.path());
+        if found != block {
             let place = format!("{}:{number}", page.display());
-            let found = console(&block, folder.path());
-            if found != block {
-                wrong.push(difference(&place, &block, &found));
-            }
-            found.iter().for_each(|line| push(&mut written, line));
-        } else {
-            block.iter().for_each(|line| push(&mut written, line));
+            wrong.push(difference(&place, &block, &found));
         }
+        found.iter().for_each(|line| push(&mut written, line));
         push(&mut written, "```");
         number += block.len() + 1;
     }
@@ -101,6 +98,28 @@ fn write(info: &str, block: &str, folder: &Path) {
 fn push(text: &mut String, line: &str) {
     text.push_str(line);
     text.push('\n');
+}
+
+/// What the block should say.
+fn expected(info: &str, block: &[&str], folder: &Path) -> Vec<String> {
+    if info == "console" {
+        return console(block, folder);
+    }
+    match info
+        .split_whitespace()
+        .find_map(|w| w.strip_prefix("show="))
+    {
+        Some(name) => program(&read(&folder.join(name))),
+        None => block.iter().map(|line| (*line).to_owned()).collect(),
+    }
+}
+
+/// A program without the comment at its head, which the page says at greater length.
+fn program(text: &str) -> Vec<String> {
+    text.lines()
+        .skip_while(|line| line.starts_with("##"))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// What a folder holds before a page begins.
@@ -161,7 +180,9 @@ fn run(arguments: &str, folder: &Path) -> Vec<String> {
     }
     let output = command.output().expect("igql runs");
     let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.push_str(&String::from_utf8_lossy(&output.stderr));
+    if !(arguments.starts_with("run ") && output.status.success()) {
+        text.push_str(&String::from_utf8_lossy(&output.stderr));
+    }
     let lines: Vec<String> = text
         .lines()
         .map(|line| line.trim_end().to_owned())
@@ -192,7 +213,7 @@ fn words(text: &str) -> Vec<String> {
 
 fn difference(place: &str, expected: &[&str], found: &[String]) -> String {
     format!(
-        "{place}: prints something else\n--- the page\n{}\n--- printed\n{}",
+        "{place}: differs\n--- the page\n{}\n--- found\n{}",
         expected.join("\n"),
         found.join("\n")
     )
