@@ -117,7 +117,8 @@ fn expected(info: &str, block: &[&str], folder: &Path) -> Vec<String> {
 /// A program without the comment at its head, which the page says at greater length.
 fn program(text: &str) -> Vec<String> {
     text.lines()
-        .skip_while(|line| line.starts_with("##"))
+        .skip_while(|line| line.starts_with('#') && !line.starts_with("##"))
+        .skip_while(|line| line.is_empty())
         .map(str::to_owned)
         .collect()
 }
