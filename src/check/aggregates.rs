@@ -4,7 +4,7 @@ use super::Checker;
 use super::edges::Wanted;
 use super::env::{Env, Scope};
 use crate::diag::{Diagnostic, code, suggest};
-use crate::expr::ir::{EdgeExpr, Expr, Kind, OverLinks, Stat};
+use crate::expr::ir::{EdgeExpr, Expr, Kind, OfSet, OverLinks, Stat};
 use crate::ops::Role;
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, ExprKind, Name, UnaryOp};
@@ -149,6 +149,57 @@ impl<'a> Checker<'a> {
             },
             ty,
         )
+    }
+
+    /// `score_of(S)` and `position_of(S)`: the row in another set.
+    pub(super) fn of_set(
+        &mut self,
+        what: OfSet,
+        callee: &'a Name,
+        args: &'a [Arg],
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Expr {
+        let name = &callee.text;
+        let [arg] = args else {
+            let message = format!("`{name}` takes one candidate set");
+            let help = format!("write `{name}(pool)`");
+            self.report(Diagnostic::new(code::E0303, callee.span, message).help(help));
+            return Expr::error();
+        };
+        let (row, outer) = match (&scope.row, scope.outer.and_then(|o| o.row.as_ref())) {
+            (Some(row), _) => (row, false),
+            (None, Some(row)) => (row, true),
+            (None, None) => {
+                let message = format!("`{name}` is about a row, and there is none here");
+                self.report(Diagnostic::new(code::E0312, callee.span, message));
+                return Expr::error();
+            }
+        };
+        let (entity, id) = (row.entity, Box::new(row.base.clone()));
+        let Some(set) = self.set(&arg.value, env, Role::Source) else {
+            return Expr::error();
+        };
+        let found = self.graph.shape(set).entity;
+        if found != entity {
+            let (found, wanted) = (self.entity_name(found), self.entity_name(entity));
+            let message = format!("a row of `{wanted}` cannot be in a set of `{found}`");
+            self.report(
+                Diagnostic::new(code::E0309, arg.value.span, message)
+                    .help(format!("name a set of `{wanted}`")),
+            );
+            return Expr::error();
+        }
+        let ty = match what {
+            OfSet::Score => Type::Float,
+            OfSet::Position => Type::Int,
+        };
+        let read = Expr::new(Kind::OfSet { what, id, set }, ty.clone());
+        if outer {
+            Expr::new(Kind::Outer(Box::new(read)), ty)
+        } else {
+            read
+        }
     }
 
     fn over_links(

@@ -87,6 +87,18 @@ impl<'a> Checker<'a> {
         Some(node)
     }
 
+    /// The body of a definition with its arguments bound, to be read by the caller.
+    pub(super) fn called_expr(
+        &mut self,
+        name: &'a Name,
+        receiver: Option<(&'a ast::Expr, NodeId)>,
+        args: &'a [Arg],
+        env: &Env<'a>,
+    ) -> Option<(&'a ast::Expr, Env<'a>)> {
+        let (def, bindings) = self.bind_def(name, receiver, args, env, Role::Source, None)?;
+        bindings.ok.then_some((def.body, bindings.env))
+    }
+
     /// After a wrong argument: some set of the entity that the definition is declared to give, so
     /// that what follows can be checked.
     fn declared_set(&mut self, def: &Callable<'a>) -> Option<NodeId> {

@@ -296,7 +296,7 @@ impl<'a> Checker<'a> {
     fn unused_binding(&mut self, value: &'a ast::Expr, env: &Env<'a>) {
         if self.is_set(value, env) {
             self.set(value, env, Role::Source);
-        } else if matches!(value.kind, ast::ExprKind::Record(_)) {
+        } else if self.is_page(value, env) {
             self.results(value, env);
         } else {
             self.scalar(value, env, &Scope::request(), None);
@@ -330,6 +330,10 @@ impl<'a> Checker<'a> {
         let Some(env) = self.stand_ins(params, m) else {
             return;
         };
+        if self.is_page(body, &env) {
+            self.results(body, &env);
+            return;
+        }
         if !self.is_set(body, &env) {
             self.scalar(body, &env, &Scope::request(), None);
             return;

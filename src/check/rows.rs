@@ -4,7 +4,7 @@ use super::Checker;
 use super::env::{Env, Scope};
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::functions::{self, Function, Resolved};
-use crate::expr::ir::{Expr, Kind, Level, Scalar, Stat};
+use crate::expr::ir::{Expr, Kind, Level, OfSet, Scalar, Stat};
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, BinaryOp, CompareOp, ExprKind, UnaryOp};
 use crate::types::Type;
@@ -446,6 +446,11 @@ impl<'a> Checker<'a> {
         {
             return found;
         }
+        match name {
+            "score_of" => return self.of_set(OfSet::Score, callee, args, env, scope),
+            "position_of" => return self.of_set(OfSet::Position, callee, args, env, scope),
+            _ => {}
+        }
         match functions::find(name).filter(|f| !f.is_operator()) {
             None if Stat::find(name).is_some() => {
                 self.nothing_to_aggregate(callee, args, env);
@@ -610,6 +615,7 @@ impl<'a> Checker<'a> {
             .map(|f| f.name)
             .collect();
         known.extend(Stat::NAMES.iter().map(|(n, _)| *n));
+        known.extend(["score_of", "position_of"]);
         known.extend(self.callable_names(env.module));
         let help =
             suggest::nearest(name, known.into_iter()).map(|near| format!("did you mean `{near}`?"));

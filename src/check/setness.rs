@@ -15,6 +15,49 @@ impl<'a> Checker<'a> {
         self.set_form(expr, env, FUEL)
     }
 
+    /// Whether the expression denotes a page: a record of candidate sets.
+    pub(super) fn is_page(&self, expr: &'a ast::Expr, env: &Env<'a>) -> bool {
+        self.page_form(expr, env, FUEL)
+    }
+
+    fn page_form(&self, expr: &'a ast::Expr, env: &Env<'a>, fuel: u32) -> bool {
+        let Some(fuel) = fuel.checked_sub(1) else {
+            return false;
+        };
+        match &expr.kind {
+            ExprKind::Record(_) => true,
+            ExprKind::Block(block) => match &block.result {
+                Some(result) => self.page_form(result, &block_names(block, env), fuel),
+                None => false,
+            },
+            ExprKind::Name(name) => match env.find(name) {
+                Some(Local::Thunk { expr, env, .. }) => self.page_form(expr, env, fuel),
+                Some(_) => false,
+                None => self.page_item(Kind::Rest, name, env, fuel),
+            },
+            ExprKind::Call { callee, .. } => {
+                self.page_item(Kind::Callable, &callee.text, env, fuel)
+            }
+            ExprKind::Method { name, .. } => self.page_item(Kind::Callable, &name.text, env, fuel),
+            _ => false,
+        }
+    }
+
+    /// Whether a binding or definition of that name is a page.
+    fn page_item(&self, kind: Kind, name: &str, env: &Env<'a>, fuel: u32) -> bool {
+        for m in self.modules.order(env.module) {
+            if let Some(item) = self.modules.all[m].find(kind, name).next() {
+                return match &item.kind {
+                    ItemKind::Binding { value: body, .. }
+                    | ItemKind::Def { body, .. }
+                    | ItemKind::Query { body, .. } => self.page_form(body, &Env::top(m), fuel),
+                    _ => false,
+                };
+            }
+        }
+        false
+    }
+
     fn set_form(&self, expr: &'a ast::Expr, env: &Env<'a>, fuel: u32) -> bool {
         let Some(fuel) = fuel.checked_sub(1) else {
             return false;

@@ -23,7 +23,12 @@ impl<'a> Checker<'a> {
         if let Some((known, _)) = self.memo.get(&key) {
             return *known;
         }
-        let found = self.set_kind(expr, env, role);
+        let found = if self.is_page(expr, env) {
+            self.page_as_set(expr.span);
+            None
+        } else {
+            self.set_kind(expr, env, role)
+        };
         self.memo.insert(key, (found, env.clone()));
         found
     }
@@ -70,6 +75,12 @@ impl<'a> Checker<'a> {
     fn not_a_set(&mut self, span: Span) {
         let help = "a candidate set starts from `user`, `all(entity)`, `given(entity, ids)` or a name bound to one";
         let message = "expected a candidate set, found a value";
+        self.report(Diagnostic::new(code::E0313, span, message).help(help));
+    }
+
+    fn page_as_set(&mut self, span: Span) {
+        let message = "expected a candidate set, found a page of several lists";
+        let help = "give the list a name of its own, and use that: `for_you = ...`";
         self.report(Diagnostic::new(code::E0313, span, message).help(help));
     }
 
@@ -544,38 +555,96 @@ impl<'a> Checker<'a> {
             .map(|result| (&**result, block_names(block, env)))
     }
 
-    /// What a query gives: one set, or a record of sets by name.
+    /// What a query gives: one set, or a page: a record of sets by name.
     pub(super) fn results(
         &mut self,
         expr: &'a ast::Expr,
         env: &Env<'a>,
     ) -> Option<Vec<(Option<String>, NodeId)>> {
+        if !self.is_page(expr, env) {
+            return Some(vec![(None, self.set(expr, env, Role::Source)?)]);
+        }
+        let (fields, env) = self.page(expr, env)?;
+        for (i, (name, _)) in fields.iter().enumerate() {
+            if let Some((first, _)) = fields[..i].iter().find(|(n, _)| n.text == name.text) {
+                let message = format!("the list `{}` is there twice", name.text);
+                self.report(
+                    Diagnostic::new(code::E0208, name.span, message)
+                        .label(first.span, "first defined here"),
+                );
+            }
+        }
+        let sets: Vec<_> = fields
+            .iter()
+            .map(|(name, value)| {
+                Some((
+                    Some(name.text.clone()),
+                    self.set(value, &env, Role::Source)?,
+                ))
+            })
+            .collect();
+        sets.into_iter().collect()
+    }
+
+    /// The lists of a page, through names, blocks and calls, and the names they are read with.
+    fn page(&mut self, expr: &'a ast::Expr, env: &Env<'a>) -> Option<Page<'a>> {
         match &expr.kind {
-            ExprKind::Block(block)
-                if matches!(
-                    block.result.as_deref(),
-                    Some(ast::Expr {
-                        kind: ExprKind::Record(_),
-                        ..
-                    })
-                ) =>
-            {
+            ExprKind::Record(fields) => Some((fields, env.clone())),
+            ExprKind::Block(block) => {
                 let (result, env) = self.block_env(block, env)?;
-                self.results(result, &env)
+                self.page(result, &env)
             }
-            ExprKind::Record(fields) => {
-                let sets: Vec<_> = fields
-                    .iter()
-                    .map(|(name, value)| {
-                        Some((Some(name.text.clone()), self.set(value, env, Role::Source)?))
-                    })
-                    .collect();
-                sets.into_iter().collect()
+            ExprKind::Name(name) => {
+                let (value, inner) = self.named_expr(name, env)?;
+                self.once("binding", name, address(value), expr.span, |this| {
+                    this.page(value, &inner)
+                })
             }
-            _ => Some(vec![(None, self.set(expr, env, Role::Source)?)]),
+            ExprKind::Call { callee, args } => {
+                let (body, inner) = self.called_expr(callee, None, args, env)?;
+                self.once("def", &callee.text, address(body), callee.span, |this| {
+                    this.page(body, &inner)
+                })
+            }
+            ExprKind::Method {
+                receiver,
+                name,
+                args,
+            } => {
+                let node = self.set(receiver, env, Role::Source)?;
+                let (body, inner) = self.called_expr(name, Some((receiver, node)), args, env)?;
+                self.once("def", &name.text, address(body), name.span, |this| {
+                    this.page(body, &inner)
+                })
+            }
+            _ => None,
         }
     }
+
+    /// The expression that a name is bound to, here or at top level.
+    fn named_expr(&mut self, name: &str, env: &Env<'a>) -> Option<(&'a ast::Expr, Env<'a>)> {
+        if let Some(local) = env.find(name) {
+            return match local {
+                Local::Thunk { expr, env, .. } => Some((*expr, env.clone())),
+                _ => None,
+            };
+        }
+        let modules = self.modules;
+        for number in modules.order(env.module) {
+            if let Some(item) = modules.all[number].find(Kind::Rest, name).next() {
+                self.mark_used(item);
+                return match &item.kind {
+                    ItemKind::Binding { value, .. } => Some((value, Env::top(number))),
+                    _ => None,
+                };
+            }
+        }
+        None
+    }
 }
+
+/// The lists of a page by name, and where they are read.
+type Page<'a> = (&'a [(Name, ast::Expr)], Env<'a>);
 
 /// The name it was given, else that of its binding, else its number.
 fn branch_name(given: Option<&Name>, set: &ast::Expr, number: usize) -> String {

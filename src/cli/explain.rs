@@ -3,6 +3,7 @@
 use super::{Failure, ProgramFile, Project, draw, output};
 use crate::diag::Sink;
 use crate::engine::{Engine, Program, has_errors};
+use crate::exec::Schedule;
 use crate::expr::NodeId;
 use crate::source::Sources;
 use crate::syntax;
@@ -56,7 +57,7 @@ pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
         Stage::Typed => (0..program.checked().graph.len() as u32)
             .map(NodeId)
             .collect(),
-        _ => program.schedule().nodes().collect(),
+        _ => nodes_of(program.schedule()),
     };
     let described: Vec<Json> = nodes
         .iter()
@@ -77,6 +78,16 @@ pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
         Format::Text => output::print(&text(&program, &described, args.stage)),
     }
     Ok(())
+}
+
+/// What runs, and behind it what runs for other viewers.
+fn nodes_of(schedule: &Schedule) -> Vec<NodeId> {
+    let mut nodes: Vec<NodeId> = schedule.nodes().collect();
+    for (_, nested) in schedule.all_nested() {
+        let more = nodes_of(nested).into_iter();
+        nodes.extend(more.filter(|id| !nodes.contains(id)).collect::<Vec<_>>());
+    }
+    nodes
 }
 
 /// The stages that need no catalog.
@@ -142,6 +153,7 @@ fn node(engine: &Engine, program: &Program, id: NodeId) -> Json {
         "at_most": node.shape.bound,
         "contributions": contributions(engine, program, id),
         "wave": wave,
+        "lazy": program.schedule().is_lazy(id),
         "at": {"file": &*program.sources().get(node.span.source).name, "line": place.line, "column": place.column},
     })
 }
@@ -155,9 +167,12 @@ fn text(program: &Program, nodes: &[Json], stage: Stage) -> String {
     let mut text = format!("query {}\n", program.checked().query);
     let mut wave = None;
     for node in nodes {
-        if stage == Stage::Plan && node["wave"] != Json::Null && Some(&node["wave"]) != wave {
+        if stage == Stage::Plan && Some(&node["wave"]) != wave {
             wave = Some(&node["wave"]);
-            text.push_str(&format!("wave {}\n", node["wave"]));
+            text.push_str(&match &node["wave"] {
+                Json::Null => "for each row of `as_viewer`\n".to_owned(),
+                wave => format!("wave {wave}\n"),
+            });
         }
         text.push_str(&line(node, stage));
     }
@@ -206,12 +221,20 @@ fn line(node: &Json, stage: Stage) -> String {
         {
             bound.push_str(&format!(" from {n} contributions"));
         }
+        let lazy = if node["lazy"] == Json::Bool(true) {
+            ", only for requests that need it"
+        } else {
+            ""
+        };
         let columns = if columns.is_empty() {
             String::new()
         } else {
             format!(" {{{}}}", columns.join(", "))
         };
-        line.push_str(&format!("\n       set[{}]{columns}{bound}", word("entity")));
+        line.push_str(&format!(
+            "\n       set[{}]{columns}{bound}{lazy}",
+            word("entity")
+        ));
     }
     line.push('\n');
     line

@@ -4,7 +4,8 @@
 //! their inputs are *gated* ([`Op::gate`](crate::ops::Op::gate)). A node that can be reached only
 //! through gates is lazy: it runs after what decides about it, for the requests that need it. A
 //! decision that is not known when a node has to run (because it needs the node itself) counts as
-//! yes; so a node may run for more requests than need it, never for fewer.
+//! yes, or as what is known so far says; so a node may run for more requests than need it, never
+//! for fewer.
 
 use super::Results;
 use crate::expr::NodeId;
@@ -98,7 +99,11 @@ fn lazy(graph: &Graph, reachable: &[NodeId], results: &[NodeId]) -> Vec<bool> {
     if reachable.iter().all(|id| eager[id.0 as usize]) {
         return Vec::new();
     }
-    eager.iter().map(|eager| !eager).collect()
+    let mut lazy = vec![false; graph.len()];
+    for id in reachable {
+        lazy[id.0 as usize] = !eager[id.0 as usize];
+    }
+    lazy
 }
 
 /// What a node needs whatever the data.
@@ -206,7 +211,7 @@ impl<'a> Masks<'a> {
             for (i, input) in node.inputs.iter().enumerate() {
                 let decision = self.decision(id, i, exec, results);
                 for (r, into) in masks[input.0 as usize].iter_mut().enumerate() {
-                    *into |= mask[r] && decision.is_none_or(|wanted| wanted[r]);
+                    *into |= mask[r] && decision.as_ref().is_none_or(|wanted| wanted[r]);
                 }
             }
             for set in node.reads() {
@@ -218,23 +223,29 @@ impl<'a> Masks<'a> {
         masks
     }
 
-    /// For which requests the node needs the input; none if for all, or if that is not known yet.
+    /// For which requests the node needs the input, as far as it is known; none if for all.
     fn decision(
         &mut self,
         id: NodeId,
         input: usize,
         exec: &Exec,
         results: &Results,
-    ) -> Option<&Vec<bool>> {
-        let deciding = deciding(self.graph, id, input)?;
-        if !deciding.iter().all(|&n| results.has(n)) {
-            return None;
+    ) -> Option<Vec<bool>> {
+        if let Some(decided) = self.decided.get(&(id, input)) {
+            return Some(decided.clone());
         }
         let node = self.graph.get(id);
-        Some(self.decided.entry((id, input)).or_insert_with(|| {
-            let earlier = node.inputs[..node.op.gate(input).unwrap_or(0)].iter();
-            let earlier: Vec<_> = earlier.map(|&n| results.rows(n)).collect();
-            node.op.wants(exec, input, &earlier)
-        }))
+        let deciding = node.op.gate(input)?;
+        if !node.reads().iter().all(|&set| results.has(set)) {
+            return None;
+        }
+        let earlier = node.inputs[..deciding].iter().copied();
+        let known = earlier.take_while(|&n| results.has(n));
+        let known: Vec<_> = known.map(|n| results.rows(n)).collect();
+        let wanted = node.op.wants(exec, input, &known);
+        if known.len() == deciding {
+            self.decided.insert((id, input), wanted.clone());
+        }
+        Some(wanted)
     }
 }

@@ -5,7 +5,7 @@
 use crate::batch::{Column, Rows};
 use crate::expr::draw;
 use crate::expr::functions::{Call, logic, text};
-use crate::expr::ir::{Expr, Kind, Level, LinkField, NodeId, Scalar, Stat};
+use crate::expr::ir::{Expr, Kind, Level, LinkField, NodeId, OfSet, Scalar, Stat};
 use crate::expr::links::{self, Links};
 use crate::expr::texts::{Keys, Texts};
 use crate::expr::value::{Arg, Items, Val, from_column, scalar};
@@ -212,6 +212,7 @@ impl<'a> Frame<'a> {
             }
             Kind::List(items) => self.list(items),
             Kind::InSet { id, set } => self.in_set(id, *set),
+            Kind::OfSet { what, id, set } => self.of_set(*what, id, *set),
             Kind::OverSet { stat, set, value } => {
                 self.over_set(*stat, *set, value.as_deref(), &expr.ty)
             }
@@ -368,6 +369,31 @@ impl<'a> Frame<'a> {
             ),
         };
         Val::Bool(Arg::Many((0..self.n).map(at).collect()))
+    }
+
+    fn of_set(&self, what: OfSet, id: &Expr, set: NodeId) -> Val<'a> {
+        let rows = self.run.sets.rows(set);
+        let mut places: Vec<(u32, u32)> = rows.ids.iter().copied().zip(0..).collect();
+        (0..rows.requests()).for_each(|r| places[rows.range(r)].sort_unstable());
+        let ids = self.eval(id).codes();
+        let place = |i: usize| {
+            let range = rows.range(self.owner(i));
+            let start = range.start;
+            let own = &places[range];
+            let found = own.binary_search_by_key(&ids.get(i), |&(id, _)| id).ok()?;
+            Some((own[found].1 as usize, start))
+        };
+        let all = (0..self.n).map(place);
+        match what {
+            OfSet::Score => Val::F64(Arg::Many(
+                all.map(|p| p.map_or(NULL_FLOAT, |(row, _)| rows.scores[row]))
+                    .collect(),
+            )),
+            OfSet::Position => Val::I64(Arg::Many(
+                all.map(|p| p.map_or(NULL_INT, |(row, start)| (row - start + 1) as i64))
+                    .collect(),
+            )),
+        }
     }
 
     /// Evaluated over requests: the frame has one row per request.

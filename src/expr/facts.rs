@@ -200,6 +200,7 @@ impl Known<'_> {
             } => self.vector(*embedding, *entity, id),
             Kind::ToId { key, .. } => Facts::PRESENT.made_of(&[self.of(key)]),
             Kind::InSet { id, .. } => Facts::between(0.0, 1.0).made_of(&[self.of(id)]),
+            Kind::OfSet { .. } => Facts::UNKNOWN,
             Kind::Call { kernel, args } => self.call(kernel.name, args, &expr.ty),
             Kind::If {
                 condition,

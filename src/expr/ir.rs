@@ -99,6 +99,12 @@ pub enum Kind {
         id: Box<Expr>,
         set: NodeId,
     },
+    /// What the row of an id has in a candidate set; null if it is not there.
+    OfSet {
+        what: OfSet,
+        id: Box<Expr>,
+        set: NodeId,
+    },
     /// An aggregate over the rows of a candidate set.
     OverSet {
         stat: Stat,
@@ -129,6 +135,13 @@ impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
         self.0.as_str() == other.0.as_str()
     }
+}
+
+/// What an expression can read of a row in another set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfSet {
+    Score,
+    Position,
 }
 
 /// The parts of a link that an expression can name.
@@ -278,6 +291,7 @@ impl Expr {
             | Kind::VectorOf { id, .. }
             | Kind::ToId { key: id, .. }
             | Kind::InSet { id, .. }
+            | Kind::OfSet { id, .. }
             | Kind::Outer(id) => f(id),
             Kind::Call { args, .. } | Kind::List(args) | Kind::Hash(args) => {
                 args.iter().for_each(f)
@@ -359,7 +373,8 @@ impl Expr {
             | Kind::Visible { id, .. }
             | Kind::VectorOf { id, .. }
             | Kind::ToId { key: id, .. }
-            | Kind::InSet { id, .. } => f(id, 0),
+            | Kind::InSet { id, .. }
+            | Kind::OfSet { id, .. } => f(id, 0),
             Kind::Outer(row) => f(row, -1),
             Kind::Call { args, .. } | Kind::List(args) | Kind::Hash(args) => {
                 args.iter_mut().for_each(|a| f(a, 0))
@@ -410,7 +425,9 @@ impl Expr {
     pub fn sets(&self) -> Vec<NodeId> {
         let mut found = Vec::new();
         self.walk(&mut |part| match part.kind {
-            Kind::InSet { set, .. } | Kind::OverSet { set, .. } => found.push(set),
+            Kind::InSet { set, .. } | Kind::OfSet { set, .. } | Kind::OverSet { set, .. } => {
+                found.push(set)
+            }
             _ => {}
         });
         found
@@ -431,7 +448,9 @@ impl Kind {
             Kind::Read { id, .. } | Kind::VectorOf { id, .. } | Kind::ToId { key: id, .. } => {
                 id.level
             }
-            Kind::Visible { id, .. } | Kind::InSet { id, .. } => id.level.max(Level::Request),
+            Kind::Visible { id, .. } | Kind::InSet { id, .. } | Kind::OfSet { id, .. } => {
+                id.level.max(Level::Request)
+            }
             Kind::Call { kernel, args } => {
                 let own = if kernel.per_request {
                     Level::Request

@@ -1,7 +1,7 @@
 //! Typed expressions as text, for plans and explanations.
 
 use crate::catalog::schema::Schema;
-use crate::expr::ir::{Expr, Kind, LinkField, Scalar};
+use crate::expr::ir::{Expr, Kind, LinkField, OfSet, Scalar};
 use crate::types::Type;
 use std::fmt::{self, Display};
 
@@ -68,6 +68,10 @@ impl Display for Show<'_> {
                 f.write_str("]")
             }
             Kind::InSet { id, set } => write!(f, "{} in #{}", sub(id), set.0),
+            Kind::OfSet { what, set, .. } => match what {
+                OfSet::Score => write!(f, "score_of(#{})", set.0),
+                OfSet::Position => write!(f, "position_of(#{})", set.0),
+            },
             Kind::OverSet { stat, set, value } => {
                 write!(f, "{}(#{}", stat.name(), set.0)?;
                 value.iter().try_for_each(|v| write!(f, ", {}", sub(v)))?;

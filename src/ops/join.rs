@@ -81,6 +81,11 @@ impl Picked {
         self.places.push(base + row as u32);
     }
 
+    /// How many rows the request has so far.
+    pub fn since_request(&self) -> usize {
+        self.ids.len() - self.offsets.last().map_or(0, |&end| end as usize)
+    }
+
     /// All that was pushed since the last call belongs to one request.
     pub fn end_request(&mut self) {
         self.offsets.push(self.ids.len() as u32);

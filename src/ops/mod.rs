@@ -11,6 +11,7 @@ pub mod graph;
 pub mod shape;
 pub mod vectors;
 
+mod as_viewer;
 mod choose;
 mod columns;
 mod combine;
@@ -18,9 +19,11 @@ mod diversify;
 mod fallback;
 mod filter;
 mod group;
+mod insert;
 mod join;
 mod nn;
 mod rank;
+mod sample;
 mod score;
 mod sets;
 mod slate;
@@ -106,6 +109,9 @@ pub const OPERATORS: &[&Operator] = &[
     &slate::SLATE,
     &combine::COMBINE,
     &fallback::FALLBACK,
+    &insert::INSERT,
+    &sample::SAMPLE,
+    &as_viewer::AS_VIEWER,
 ];
 
 /// The operator of that name.
@@ -167,7 +173,8 @@ pub trait Op: fmt::Debug + Send + Sync {
         None
     }
 
-    /// The requests that need a gated input, given the inputs that decide.
+    /// The requests that need a gated input, given the inputs that decide. There may be only the
+    /// first of these: then it is yes wherever no is not certain.
     fn wants(&self, exec: &Exec, _input: usize, _earlier: &[&Rows]) -> Vec<bool> {
         vec![true; exec.run.requests()]
     }

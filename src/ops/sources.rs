@@ -269,7 +269,7 @@ impl Given {
 }
 
 /// The elements of each request's list, each as a value of many rows; none for a null list.
-fn elements(lists: Val, requests: usize) -> Vec<Option<Val<'static>>> {
+pub fn elements(lists: Val, requests: usize) -> Vec<Option<Val<'static>>> {
     let Val::List(slots, items) = lists else {
         return vec![None; requests];
     };

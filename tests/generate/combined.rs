@@ -2,13 +2,15 @@
 
 use super::exprs::Ty;
 use super::programs::{Made, Maker, union};
+use super::worlds::USER;
 
 impl Maker<'_> {
     /// A set of an entity made of two or three others.
     pub fn combined(&mut self, entity: usize, depth: usize) -> Made {
-        match self.rng.below(4) {
+        match self.rng.below(5) {
             0 => self.conditional(entity, depth),
             1 => self.fallback(entity, depth),
+            2 => self.as_viewer(entity, depth),
             _ => self.combine(entity, depth),
         }
     }
@@ -102,5 +104,51 @@ impl Maker<'_> {
             entity,
             bound,
         }
+    }
+
+    /// A set as several users see it.
+    fn as_viewer(&mut self, entity: usize, depth: usize) -> Made {
+        let members = self.set(USER, depth.min(1));
+        let seen = self.set(entity, depth.min(2));
+        let merge = self.rng.text(&[
+            "",
+            ", merge=min",
+            ", max",
+            ", merge=sum",
+            ", merge=count",
+            ", merge=mean",
+            ", merge=noisy_or",
+        ]);
+        Made {
+            text: format!("{}.as_viewer({}{merge})", members.text, seen.text),
+            entity,
+            bound: seen.bound,
+        }
+    }
+
+    /// Rows of another set at some positions.
+    pub fn insert(&mut self, made: Made) -> Made {
+        let other = self.set(made.entity, 1);
+        let slots = match self.rng.below(4) {
+            0 => "at=[3, 1]".to_owned(),
+            1 => "[2, 2, 9]".to_owned(),
+            2 => format!("every={}", 1 + self.rng.below(3)),
+            _ => format!("every={}, start={}", self.number(), 1 + self.rng.below(3)),
+        };
+        Made {
+            text: format!("{}.insert({}, {slots})", made.text, other.text),
+            entity: made.entity,
+            bound: union(made.bound, other.bound),
+        }
+    }
+
+    pub fn sample(&mut self, made: Made) -> Made {
+        let n = 1 + self.rng.below(4);
+        let weight = match self.rng.below(3) {
+            0 => format!(", {}", self.expr(&made, Ty::Float)),
+            1 => ", weight=position, salt=\"s\"".to_owned(),
+            _ => String::new(),
+        };
+        made.then(&format!(".sample({n}{weight})"))
     }
 }

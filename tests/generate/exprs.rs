@@ -177,6 +177,9 @@ fn int(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
             rng.text(&["", ", tz=\"Europe/Berlin\"", ", tz=\"America/New_York\""])
         ),
         8 if rng.one_in(2) => counted(rng, scope, depth),
+        8 if rng.one_in(2) && same_entity(scope).is_some() => {
+            format!("position_of({})", same_entity(scope).unwrap_or_default())
+        }
         8 if !scope.sets.is_empty() => format!("count({})", rng.pick(&scope.sets).0),
         8 => format!("len({})", expr(rng, scope, Ty::Str, depth)),
         _ => aggregate(rng, scope, "count", "", depth),
@@ -248,6 +251,15 @@ fn drawn(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
     }
 }
 
+/// A set of the entity of the rows.
+fn same_entity(scope: &Scope) -> Option<&str> {
+    let found = scope
+        .sets
+        .iter()
+        .find(|(_, entity)| *entity == scope.entity);
+    found.map(|(name, _)| name.as_str())
+}
+
 fn float(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
     let x = |rng: &mut Rng| expr(rng, scope, Ty::Float, depth);
     match rng.below(12) {
@@ -257,7 +269,10 @@ fn float(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
             let other = if rng.one_in(3) { Ty::Int } else { Ty::Float };
             format!("({} {op} {})", x(rng), expr(rng, scope, other, depth))
         }
-        4 => format!("coalesce({}, {})", x(rng), literal(rng, Ty::Float)),
+        4 => match same_entity(scope) {
+            Some(set) if rng.one_in(2) => format!("coalesce(score_of({set}), {})", x(rng)),
+            _ => format!("coalesce({}, {})", x(rng), literal(rng, Ty::Float)),
+        },
         5 => format!("{}({}, {})", rng.text(&["min", "max"]), x(rng), x(rng)),
         6 => format!(
             "{}({})",

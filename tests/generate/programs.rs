@@ -99,6 +99,12 @@ impl Maker<'_> {
         let mut body = main.text.clone();
         if !self.sets.is_empty() && self.rng.one_in(8) {
             body = format!("{{main_list: {body}, other: {}}}", self.sets[0].0);
+            body = match self.rng.below(4) {
+                0 => format!("page = {body}\npage"),
+                1 => format!("query home() = {body}\nhome()"),
+                2 => format!("def lists(rows: set[E]) = {{\na = {body}\na\n}}\nlists(user)"),
+                _ => body,
+            };
         }
         for (name, made) in self.sets.clone().iter().rev() {
             if keep_all || mentions(&body, name) {
@@ -190,7 +196,7 @@ impl Maker<'_> {
         }
     }
 
-    fn expr(&mut self, made: &Made, ty: Ty) -> String {
+    pub fn expr(&mut self, made: &Made, ty: Ty) -> String {
         let depth = self.rng.below(3);
         let scope = self.scope(made);
         expr(&mut self.rng, &scope, ty, depth)
@@ -283,7 +289,12 @@ impl Maker<'_> {
                 let take = self.take(&made);
                 made.then(&take)
             }
-            7 | 8 => self.diversify(made),
+            7 => self.diversify(made),
+            8 => match self.rng.below(3) {
+                0 => self.insert(made),
+                1 => self.sample(made),
+                _ => self.diversify(made),
+            },
             _ => made.then(".first()"),
         }
     }
@@ -500,7 +511,7 @@ impl Maker<'_> {
 }
 
 impl Made {
-    fn then(mut self, step: &str) -> Made {
+    pub fn then(mut self, step: &str) -> Made {
         self.text += step;
         self
     }

@@ -1,9 +1,10 @@
-//! Sets made of several: `combine` and `fallback`.
+//! Sets made of several: `combine`, `fallback`, `insert`, `as_viewer`; and `sample`.
 
 use super::args::Args;
 use super::env::Env;
+use super::fanout::fold_scores;
 use super::narrow::{columns_as, taken};
-use super::rows::{Row, Set};
+use super::rows::{At, Row, Set, compare_scores};
 use super::shape::Called;
 use super::value::Value;
 use super::{Interp, Role};
@@ -103,6 +104,144 @@ impl<'a> Interp<'a> {
             }
         }
         result
+    }
+
+    /// Rows of another set at fixed positions: as many as there are slots that the list reaches.
+    pub fn insert(&self, call: &Called<'a>, env: &Env<'a>, role: Role) -> Set {
+        let (rows, args) = call.split();
+        let args = Args::new(args, &["other", "at", "every", "start"]);
+        let set = self.set(rows, env, role, &[]);
+        let other = self.set(args.need("other"), env, role, &[]);
+        let slots = self.slots(&args, env, other.rows.len());
+        let joined = set.with_names_of(&set, &other);
+        let others = other.with_names_of(&joined, &other);
+        // the most rows of `other` for which the last slot lies in the list or just behind it
+        let without = |n: usize| -> Vec<&Row> {
+            let moved = &others.rows[..n];
+            let stays = |row: &&Row| moved.iter().all(|m| m.id != row.id);
+            joined.rows.iter().filter(stays).collect()
+        };
+        let most = slots.len().min(others.rows.len());
+        let fits = |n: &usize| *n == 0 || slots[*n - 1] <= without(*n).len() + *n;
+        let n = (0..=most).rev().find(fits).expect("none always fits");
+        let mut result: Vec<Row> = without(n).into_iter().cloned().collect();
+        for (slot, row) in slots[..n].iter().zip(&others.rows) {
+            result.insert(slot - 1, row.clone());
+        }
+        joined.with_rows(result)
+    }
+
+    /// Positions, ascending, each once.
+    fn slots(&self, args: &Args<'a>, env: &Env<'a>, most: usize) -> Vec<usize> {
+        let number = |name: &str| match self.constant(args.get(name), env) {
+            Value::Int(n) if n > 0 => n as usize,
+            _ => 0,
+        };
+        if args.get("every").is_some() {
+            let every = number("every");
+            let start = if args.get("start").is_some() {
+                number("start")
+            } else {
+                1
+            };
+            return match (every, start) {
+                (0, _) | (_, 0) => Vec::new(),
+                _ => (0..most).map(|i| start + i * every).collect(),
+            };
+        }
+        let mut slots: Vec<usize> = match self.constant(args.get("at"), env) {
+            Value::List(items) => items
+                .iter()
+                .filter_map(|v| match v {
+                    Value::Int(n) if *n > 0 => Some(*n as usize),
+                    _ => None,
+                })
+                .collect(),
+            _ => Vec::new(),
+        };
+        slots.sort_unstable();
+        slots.dedup();
+        slots
+    }
+
+    /// The rows of largest `log(uniform(salt)) / weight`.
+    pub fn sample(&self, call: &Called<'a>, env: &Env<'a>, role: Role) -> Set {
+        let (rows, args) = call.split();
+        let args = Args::new(args, &["n", "weight", "salt"]);
+        let set = self.set(rows, env, role, &[]);
+        let n = taken(self.quantity(args.get("n"), env));
+        let salt = match self.constant(args.get("salt"), env) {
+            Value::Null => Value::Str(String::new()),
+            salt => salt,
+        };
+        let drawn = |(place, at): (usize, At)| {
+            let weight = match args.get("weight") {
+                Some(weight) => self.value(weight, env, &at).number()?,
+                None => 1.0,
+            };
+            let key = Value::Id(set.entity, set.rows[place].id);
+            let u = self.uniform_of(Some(&salt), &[key])?;
+            (weight > 0.0).then(|| (u.ln() / weight, place))
+        };
+        let mut drawn: Vec<(f64, usize)> = set.places().enumerate().filter_map(drawn).collect();
+        drawn.sort_by(|a, b| b.0.partial_cmp(&a.0).expect("numbers").then(a.1.cmp(&b.1)));
+        let mut places: Vec<usize> = drawn.into_iter().take(n).map(|(_, place)| place).collect();
+        places.sort_unstable();
+        set.with_rows(
+            places
+                .iter()
+                .map(|&place| set.rows[place].clone())
+                .collect(),
+        )
+    }
+
+    /// A set as each row sees it, merged.
+    pub fn viewers(&self, call: &Called<'a>, env: &Env<'a>, role: Role) -> Set {
+        let (rows, args) = call.split();
+        let args = Args::new(args, &["expr", "merge"]);
+        let members = self.set(rows, env, role, &[]);
+        let expr = args.need("expr");
+        let merge = self.case(args.get("merge"), env, "min").0;
+        let seen: Vec<Set> = members
+            .rows
+            .iter()
+            .map(|row| (*self.as_viewer(row.id).set(expr, env, role, &[])).clone())
+            .collect();
+        let Some(first) = seen.first() else {
+            // nobody is asked: what columns there would be is known from anyone's view
+            let shape = self.as_viewer(0).set(expr, env, role, &[]);
+            return shape.with_rows(Vec::new());
+        };
+        let mut ids: Vec<u32> = seen
+            .iter()
+            .flat_map(|s| s.rows.iter().map(|r| r.id))
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let merged = |id: u32| {
+            let said: Vec<&Row> = seen
+                .iter()
+                .filter_map(|s| s.position(id).map(|at| &s.rows[at]))
+                .collect();
+            if merge == "min" && said.len() < seen.len() {
+                return None;
+            }
+            let witness = said.iter().copied().reduce(|best, row| {
+                if compare_scores(row.score, best.score).is_lt() {
+                    row
+                } else {
+                    best
+                }
+            });
+            let scores: Vec<Option<f64>> = said.iter().map(|row| row.score).collect();
+            Some(Row {
+                score: fold_scores(merge, &scores),
+                ..witness.expect("someone has it").clone()
+            })
+        };
+        first
+            .with_rows(ids.into_iter().filter_map(merged).collect())
+            .by_score()
     }
 
     fn branches(

@@ -242,7 +242,7 @@ impl<'a> Interp<'a> {
             let witness = &parents.rows[witness(&group)];
             Row {
                 id,
-                score: fold(method, &group),
+                score: fold_scores(method, &group.iter().map(|c| c.score).collect::<Vec<_>>()),
                 columns: witness.columns.clone(),
             }
         };
@@ -274,10 +274,10 @@ fn product(score: Option<f64>, weight: f64) -> Option<f64> {
 }
 
 /// One score from the contributions, in their order; nulls are skipped.
-fn fold(method: &str, group: &[Contribution]) -> Option<f64> {
-    let scores: Vec<f64> = group.iter().filter_map(|c| c.score).collect();
+pub fn fold_scores(method: &str, all: &[Option<f64>]) -> Option<f64> {
+    let scores: Vec<f64> = all.iter().copied().flatten().collect();
     if method == "count" {
-        return Some(group.len() as f64);
+        return Some(all.len() as f64);
     }
     let sum = || scores.iter().fold(0.0, |sum, s| sum + s);
     let result = match method {

@@ -25,12 +25,26 @@ impl<'a> Interp<'a> {
                 block.result.as_ref().expect("a block with a result"),
                 &bind_block(block, env),
             ),
-            ExprKind::Name(name) if !self.is_set(expr, env) => self.answer(
-                self.top_level(name).expect("a query's result"),
-                &Env::default(),
-            ),
-            _ => Answer::Set(set(expr, env)),
+            ExprKind::Name(name) if !self.is_set(expr, env) => match env.get(name) {
+                Some(bound) => self.answer(bound.expr, &bound.env),
+                None => self.answer(
+                    self.top_level(name).expect("a query's result"),
+                    &Env::default(),
+                ),
+            },
+            _ if self.is_set(expr, env) => Answer::Set(set(expr, env)),
+            _ => self.called_page(&Called::of(expr).expect("a page"), env),
         }
+    }
+
+    /// The lists that a def or query gives.
+    fn called_page(&self, call: &Called<'a>, env: &Env<'a>) -> Answer {
+        let (params, body) = match self.def_of(call, env) {
+            Some(def) => (def.params, def.body),
+            None => self.program.query(Some(call.name)).expect("a query"),
+        };
+        let inner = self.bind_params(params, call.receiver, call.args, env, None);
+        self.answer(body, &inner)
     }
 
     /// The rows of a set. `pushed` are the conjuncts of filters that follow with nothing but
@@ -117,6 +131,9 @@ impl<'a> Interp<'a> {
             "slate" => self.slate(call, env, role),
             "combine" => self.combine(call, env, role),
             "fallback" => self.fallback(call, env, role),
+            "insert" => self.insert(call, env, role),
+            "sample" => self.sample(call, env, role),
+            "as_viewer" => self.viewers(call, env, role),
             _ => self.defined(call, env, role, pushed),
         }
     }

@@ -99,7 +99,7 @@ impl<'a> Interp<'a> {
             return true;
         }
         let Some(def) = self.def_of(call, env) else {
-            return self.is_query(call);
+            return self.is_query_of_set(call, env);
         };
         match def.result {
             Some(ty) => set_of(ty).is_some(),
@@ -110,8 +110,11 @@ impl<'a> Interp<'a> {
         }
     }
 
-    fn is_query(&self, call: &Called<'a>) -> bool {
-        self.program.query(Some(call.name)).is_some()
+    fn is_query_of_set(&self, call: &Called<'a>, env: &Env<'a>) -> bool {
+        let query = self.program.query(Some(call.name));
+        query.is_some_and(|(params, body)| {
+            self.is_set(body, &self.bind_params(params, None, call.args, env, None))
+        })
     }
 
     /// A top-level binding.
@@ -122,6 +125,9 @@ impl<'a> Interp<'a> {
     /// The def that a call means: of the first file that has one for the entity of the first
     /// argument, or one for any entity.
     pub fn def_of(&self, call: &Called<'a>, env: &Env<'a>) -> Option<Def<'a>> {
+        if self.program.query(Some(call.name)).is_some() {
+            return None;
+        }
         let files = self.program.defs(call.name);
         if let ([only], 1) = (files.concat().as_slice(), files.len()) {
             return Some(*only);

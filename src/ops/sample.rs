@@ -1,0 +1,150 @@
+//! `sample`: rows at random, by weight, without replacement (Efraimidis, Spirakis 2006:
+//! "Weighted random sampling with a reservoir").
+
+use super::bind::{Bind, Bound, Quantity};
+use super::walk::quantity;
+use super::{Exec, Op, Operator, Param, Rest, RunError};
+use crate::batch::{Rows, descending};
+use crate::catalog::schema::Schema;
+use crate::diag::{Diagnostic, code};
+use crate::expr::random::uniform;
+use crate::expr::show::show;
+use crate::expr::{Expr, Frame};
+use crate::types::{EntityId, Type};
+use std::sync::Arc;
+
+pub const SAMPLE: Operator = Operator {
+    name: "sample",
+    source: false,
+    params: &[
+        Param {
+            name: "n",
+            ty: "int",
+            named: false,
+        },
+        Param {
+            name: "weight",
+            ty: "expr = 1",
+            named: false,
+        },
+        Param {
+            name: "salt",
+            ty: "string = \"\"",
+            named: false,
+        },
+    ],
+    keeps_shape: true,
+    rest: Rest::None,
+    page: include_str!("../../docs/operators/sample.md"),
+    bind,
+};
+
+fn bind(b: &mut dyn Bind) -> Option<Bound> {
+    let input = b.input();
+    let shape = b.graph().shape(input).clone();
+    let n = b.count("n");
+    let weight = b.row_value("weight", &shape, Some(&Type::Float));
+    let salt = b.request_value("salt", Some(&Type::String));
+    let (n, weight, salt) = (n?, weight?, salt?);
+    let Some(n) = n else {
+        let message = "`sample` needs a number of rows";
+        b.report(Diagnostic::new(code::E0303, b.span(), message).help("write `sample(10)`"));
+        return None;
+    };
+    if n == Quantity::Number(0) {
+        let message = "`sample(0)` never gives a row";
+        let help = "ask for at least one row, or leave the operator out";
+        b.report(Diagnostic::new(code::E0601, b.arg_span("n"), message).help(help));
+        return None;
+    }
+    let op = Sample {
+        entity: shape.entity,
+        n: n.clone(),
+        weight,
+        salt,
+    };
+    Some(Bound {
+        op: Arc::new(op),
+        inputs: vec![input],
+        shape: shape.cut(n.known()),
+    })
+}
+
+#[derive(Debug)]
+struct Sample {
+    entity: EntityId,
+    n: Quantity,
+    weight: Option<Expr>,
+    salt: Option<Expr>,
+}
+
+impl Op for Sample {
+    fn name(&self) -> &'static str {
+        "sample"
+    }
+
+    fn details(&self, schema: &Schema) -> String {
+        let mut parts = vec![quantity(&self.n, schema)];
+        let shown = |name: &str, e: &Expr| format!("{name}={}", show(e, schema));
+        parts.extend(self.weight.iter().map(|e| shown("weight", e)));
+        parts.extend(self.salt.iter().map(|e| shown("salt", e)));
+        parts.join(", ")
+    }
+
+    fn exprs(&self) -> Vec<&Expr> {
+        let mut exprs: Vec<&Expr> = self.weight.iter().chain(&self.salt).collect();
+        if let Quantity::PerRequest(n) = &self.n {
+            exprs.push(n);
+        }
+        exprs
+    }
+
+    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+        let (run, rows) = (exec.run, inputs[0]);
+        let owners = rows.owners();
+        let weights = match &self.weight {
+            Some(weight) => Frame::rows(run, rows, &owners).numbers(weight),
+            None => vec![1.0; rows.len()],
+        };
+        let salts = self.salts(exec);
+        let mut keep = vec![0u8; rows.len()];
+        for (request, n) in self.n.per_request(run).into_iter().enumerate() {
+            let viewer = run
+                .keys
+                .key(run.snapshot.schema().viewer, run.viewers[request]);
+            let number = |row: usize| {
+                let key = run.keys.key(self.entity, rows.ids[row]);
+                let salt = &salts[request];
+                let u = uniform(run.seeds[request], viewer.as_ref(), salt, &[key.as_ref()]);
+                (u.ln() / weights[row], row)
+            };
+            // a null weight is not above 0 either
+            let mut drawn: Vec<(f64, usize)> = rows
+                .range(request)
+                .filter(|&row| weights[row] > 0.0)
+                .map(number)
+                .collect();
+            drawn.sort_unstable_by(|a, b| descending(a.0, b.0).then(a.1.cmp(&b.1)));
+            let n = usize::try_from(n).unwrap_or(usize::MAX);
+            drawn.iter().take(n).for_each(|(_, row)| keep[*row] = 1);
+        }
+        Ok(rows.retain(&keep))
+    }
+}
+
+impl Sample {
+    /// The salt of each request; null is the empty string.
+    fn salts(&self, exec: &Exec) -> Vec<String> {
+        let run = exec.run;
+        let Some(salt) = &self.salt else {
+            return vec![String::new(); run.requests()];
+        };
+        let codes = Frame::requests(run).eval(salt).codes();
+        let text = |code| {
+            run.texts
+                .get(code)
+                .map_or(String::new(), |t| t.into_owned())
+        };
+        codes.spread(run.requests()).into_iter().map(text).collect()
+    }
+}
