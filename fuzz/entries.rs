@@ -116,6 +116,7 @@ pub fn run(data: &[u8]) {
         max_rows: 100_000,
         deadline: Some(Instant::now() + Duration::from_secs(2)),
         max_memory: Some(1 << 28),
+        ..Limits::default()
     };
     let requests = [Request::user(1), Request::user(99)];
     // a parameter without a value is an answer too

@@ -1,12 +1,13 @@
 //! Answers: rows with their keys, scores and columns, as plain values.
 
-use crate::batch::{Column, Rows};
+use crate::batch::Rows;
 use crate::check::Checked;
 use crate::expr::Run;
 use crate::expr::eval::Sets;
-use crate::expr::value::Val;
+use crate::expr::read::value;
 use crate::request::Request;
-use crate::types::{Key, NULL_BOOL, NULL_CODE, NULL_INT, Type, Value};
+use crate::types::{Key, Type, Value};
+use crate::why::{Why, WhyNot};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -22,6 +23,25 @@ pub struct Answer {
     /// One unnamed list, or the lists of a page by name.
     pub lists: Vec<List>,
     pub warnings: Vec<String>,
+    /// Of the entities that were asked for by [`Ask::why_not`], in each list of their kind.
+    pub why_not: Vec<WhyNot>,
+}
+
+/// What else an answer should tell.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ask {
+    /// Why every row is there ([`Row::why`]).
+    pub why: bool,
+    /// Why entities with these keys are not ([`Answer::why_not`]). A key whose kind is not that of
+    /// the list's entity is unknown there.
+    pub why_not: Vec<Key>,
+}
+
+impl Ask {
+    /// Whether anything is asked.
+    pub fn is_anything(&self) -> bool {
+        self.why || !self.why_not.is_empty()
+    }
 }
 
 /// An ordered list of entities.
@@ -43,9 +63,19 @@ pub struct Row {
     score: Option<f64>,
     values: Vec<Value>,
     columns: Arc<Vec<(String, Type)>>,
+    why: Option<Box<Why>>,
 }
 
 impl Row {
+    /// Why the row is there, if that was asked.
+    pub fn why(&self) -> Option<&Why> {
+        self.why.as_deref()
+    }
+
+    pub(crate) fn set_why(&mut self, why: Why) {
+        self.why = Some(Box::new(why));
+    }
+
     pub fn key(&self) -> &Key {
         &self.key
     }
@@ -109,6 +139,7 @@ pub fn answers(
                 .filter(|(r, _)| *r == i)
                 .map(|(_, m)| m.clone())
                 .collect(),
+            why_not: Vec::new(),
         })
         .collect();
     for (name, node) in &checked.results {
@@ -158,40 +189,6 @@ fn row(
         score,
         values,
         columns: columns.clone(),
-    }
-}
-
-/// One value of a column.
-fn value(run: &Run, column: &Column, ty: &Type, i: usize) -> Value {
-    match (column, ty) {
-        (Column::I64(v), _) if v[i] == NULL_INT => Value::Null,
-        (Column::I64(v), Type::Time) => Value::Time(v[i]),
-        (Column::I64(v), Type::Duration) => Value::Duration(v[i]),
-        (Column::I64(v), _) => Value::Int(v[i]),
-        (Column::F64(v), _) if v[i].is_nan() => Value::Null,
-        (Column::F64(v), _) => Value::Float(v[i]),
-        (Column::Bool(v), _) if v[i] == NULL_BOOL => Value::Null,
-        (Column::Bool(v), _) => Value::Bool(v[i] == 1),
-        (Column::Code(v), Type::Id(entity)) => {
-            run.keys.key(*entity, v[i]).map_or(Value::Null, Value::Id)
-        }
-        (Column::Code(v), _) => run
-            .texts
-            .get(v[i])
-            .map_or(Value::Null, |text| Value::Str(text.into_owned())),
-        (Column::List { slots, items }, Type::List(item)) => match slots[i] {
-            [NULL_CODE, _] => Value::Null,
-            [start, len] => {
-                let at = |place: u32| value(run, items, item, place as usize);
-                Value::List((start..start + len).map(at).collect())
-            }
-        },
-        (Column::Vector { .. }, _) => match Val::borrow(column) {
-            Val::Vector(slots, numbers) => numbers
-                .at(slots.get(i))
-                .map_or(Value::Null, |v| Value::Vector(v.to_vec())),
-            _ => Value::Null,
-        },
-        (Column::List { .. }, _) => Value::Null,
+        why: None,
     }
 }

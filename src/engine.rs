@@ -13,12 +13,13 @@
 //! # }
 //! ```
 
-use crate::answer::{self, Answer};
+use crate::answer::{self, Answer, Ask};
 use crate::catalog::schema::{Now, Schema};
-use crate::check::modules::Modules;
+use crate::check::modules::{Module, Modules};
 use crate::check::{Checked, check};
 use crate::diag::{Diagnostic, Severity, Sink};
 use crate::exec::{self, Results, Schedule, Timing};
+use crate::expr::eval::Sets;
 use crate::expr::texts::{Keys, Texts};
 use crate::expr::{Kind, Run};
 use crate::library::Library;
@@ -27,6 +28,7 @@ use crate::ops::{Exec, Limits, RunError};
 use crate::request::{self, Request};
 use crate::source::Sources;
 use crate::store::{self, DataError, Options, Snapshot};
+use crate::why::{Tracer, why_not};
 use rayon::prelude::*;
 use std::path::Path;
 use std::sync::Arc;
@@ -155,8 +157,17 @@ impl Engine {
 
     /// The same for requests that may make that many rows at one operator.
     pub fn compile_within(&self, unit: &Unit, max_rows: u64) -> Compiled {
+        self.compile_as(unit, None, max_rows)
+    }
+
+    /// The same in a session, whose definitions so far the program sees.
+    pub fn compile_in(&self, unit: &Unit, session: Option<&str>) -> Compiled {
+        self.compile_as(unit, session, Limits::default().max_rows)
+    }
+
+    fn compile_as(&self, unit: &Unit, session: Option<&str>, max_rows: u64) -> Compiled {
         let mut sink = Sink::default();
-        let loaded = self.inner.library.load(unit, &mut sink);
+        let loaded = self.inner.library.load(unit, session, &mut sink);
         let modules = Modules {
             all: loaded.modules,
         };
@@ -186,6 +197,18 @@ impl Engine {
         }
     }
 
+    /// The files that a program of a session sees: its own, which is empty, then the others.
+    pub fn modules(&self, session: Option<&str>) -> Vec<Arc<Module>> {
+        let unit = Unit {
+            name: "session",
+            text: "",
+            folder: None,
+            query: None,
+        };
+        let mut sink = Sink::default();
+        self.inner.library.load(&unit, session, &mut sink).modules
+    }
+
     /// Runs a program for one request.
     pub fn run(&self, program: &Program, request: &Request) -> Result<Answer, RunError> {
         let mut answers = self
@@ -212,12 +235,53 @@ impl Engine {
         Ok(answers)
     }
 
+    /// Runs a program for one request, and says of every row why it is there, and of the entities
+    /// asked for why they are not.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use igql::{Ask, Engine, Request};
+    /// # let engine = Engine::open("examples/explore")?;
+    /// # let program = engine.compile("user.liked().account_nn().posted_media().take(10)")?;
+    /// let ask = Ask { why: true, why_not: vec![7.into()] };
+    /// let answer = engine.explain(&program, &Request::user(5), &ask)?;
+    /// for step in answer.rows().iter().filter_map(|row| row.why()).flat_map(|why| &why.path) {
+    ///     println!("{} {} {}", step.op, step.entity, step.key);
+    /// }
+    /// for reason in answer.why_not.iter().flat_map(|not| &not.reasons) {
+    ///     println!("{}: {}", reason.op, reason.message);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn explain(
+        &self,
+        program: &Program,
+        request: &Request,
+        ask: &Ask,
+    ) -> Result<Answer, RunError> {
+        let requests = std::slice::from_ref(request);
+        let mut pass = self.explain_pass(program, requests, Limits::default(), ask)?;
+        Ok(pass.answers.remove(0))
+    }
+
     /// Runs a program for some requests in one pass, under limits, and tells what it took.
     pub fn run_pass(
         &self,
         program: &Program,
         requests: &[Request],
         limits: Limits,
+    ) -> Result<Pass, RunError> {
+        self.explain_pass(program, requests, limits, &Ask::default())
+    }
+
+    /// The same, with explanations where they are asked for.
+    pub fn explain_pass(
+        &self,
+        program: &Program,
+        requests: &[Request],
+        limits: Limits,
+        ask: &Ask,
     ) -> Result<Pass, RunError> {
         let program = &*program.inner;
         let checked = &program.checked;
@@ -250,8 +314,12 @@ impl Engine {
             .into_iter()
             .for_each(|(request, message)| exec.warn(request, message));
         let timings = exec::run(&checked.graph, &program.schedule, &exec, &results)?;
-        let warnings = exec.warnings();
-        let answers = answer::answers(checked, requests, &run, &results, &warnings);
+        let warnings = exec.noted();
+        let mut answers = answer::answers(checked, requests, &run, &results, &warnings);
+        if ask.is_anything() {
+            let tracer = Tracer::new(&checked.graph, &program.schedule, &exec, &results);
+            explain(checked, tracer, ask, &results, &mut answers)?;
+        }
         Ok(Pass { answers, timings })
     }
 
@@ -270,6 +338,31 @@ impl Engine {
                 .map_or(0, |t| t.as_micros() as i64),
         }
     }
+}
+
+/// Adds the explanations to the answers of a run.
+fn explain(
+    checked: &Checked,
+    mut tracer: Tracer,
+    ask: &Ask,
+    results: &Results,
+    answers: &mut [Answer],
+) -> Result<(), RunError> {
+    for (request, answer) in answers.iter_mut().enumerate() {
+        for ((name, node), list) in checked.results.iter().zip(&mut answer.lists) {
+            if ask.why {
+                let start = results.rows(*node).range(request).start;
+                for (i, row) in list.rows.iter_mut().enumerate() {
+                    row.set_why(tracer.why(*node, request, start + i)?);
+                }
+            }
+            for key in &ask.why_not {
+                let not = why_not(&mut tracer, name.as_deref(), *node, request, key)?;
+                answer.why_not.push(not);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The answers of one pass, and what each operator did.

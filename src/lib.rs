@@ -15,6 +15,7 @@
 //! | [`ops`] | the operators, one file each, and the graph that they make |
 //! | [`check`] | names, types, limits: tree and schema to graph |
 //! | [`exec`] | running a graph in parallel |
+//! | [`why`] | why a row is in an answer, and another is not |
 //! | [`engine`] | open, compile, run: the whole life of a query |
 //! | [`cli`] | the command line |
 
@@ -35,8 +36,9 @@ pub mod source;
 pub mod store;
 pub mod syntax;
 pub mod types;
+pub mod why;
 
-pub use answer::{Answer, List, Row};
+pub use answer::{Answer, Ask, List, Row};
 pub use engine::{CompileError, Engine, Program, Unit};
 pub use ops::{Limits, RunError};
 pub use request::Request;

@@ -103,8 +103,8 @@ impl Library {
         })
     }
 
-    /// A program with what it imports.
-    pub fn load(&self, unit: &Unit, sink: &mut Sink) -> Loaded {
+    /// A program with what it imports. The definitions of a session are a file that it imports.
+    pub fn load(&self, unit: &Unit, session: Option<&str>, sink: &mut Sink) -> Loaded {
         self.problems
             .iter()
             .cloned()
@@ -122,6 +122,11 @@ impl Library {
         let folder = unit.folder.unwrap_or(&self.folder);
         let mut program = Module::new(source, Tier::Program, unit.name.to_owned(), file);
         program.imports = loader.imports(&program.file, folder);
+        if let Some(text) = session {
+            let place = loader.add("<session>", text, folder, Tier::Import);
+            program.imports.push(place);
+            program.imports.extend(&loader.modules[place].imports);
+        }
         loader.modules[0] = Arc::new(program);
         Loaded {
             sources: loader.sources,

@@ -128,6 +128,7 @@ fn compare(world: &World, engine: &Opened, program: &str) -> Result<(), String> 
         ..requests[0].clone()
     });
     let found = guarded("the engine", || engine.run(program, &requests))??;
+    guarded("an explanation", || engine.explain(program, &requests))??;
     let parsed = guarded("the reference", || {
         Program::new(program, world, &|_| String::new())
     })?;

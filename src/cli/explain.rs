@@ -1,10 +1,14 @@
 //! `igql explain`: the stages between text and rows.
 
-use super::{Failure, ProgramFile, Project, draw, output};
+use super::plan::{self, Operator};
+use super::{Failure, ProgramFile, Project, draw, output, users};
+use crate::catalog;
 use crate::diag::Sink;
 use crate::engine::{Engine, Program, has_errors};
-use crate::exec::Schedule;
+use crate::exec::{Schedule, Timing};
 use crate::expr::NodeId;
+use crate::ops::Limits;
+use crate::request::Request;
 use crate::source::Sources;
 use crate::syntax;
 use clap::{Args, ValueEnum};
@@ -24,6 +28,18 @@ pub struct ExplainArgs {
     stage: Stage,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Run the program and show rows and time of every operator (`--stage profile` is the same)
+    #[arg(long)]
+    analyze: bool,
+    /// The user that asks, for `--analyze`; may be repeated
+    #[arg(long, value_name = "ID")]
+    user: Vec<String>,
+    /// What `now` is, for `--analyze` [default: the catalog's]
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// A parameter of the program, for `--analyze`
+    #[arg(long, value_name = "NAME=VALUE")]
+    param: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -38,12 +54,20 @@ enum Stage {
     Dag,
     /// The order in which they run
     Plan,
+    /// The plan with rows and times of a run
+    Profile,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     Text,
     Json,
+    /// For Graphviz
+    Dot,
+    /// A picture
+    Svg,
+    /// A page with the picture, the program and the times
+    Html,
 }
 
 pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
@@ -53,6 +77,113 @@ pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
     }
     let engine = project.open(Some(&args.file))?;
     let program = file.program(&engine, args.query.as_deref())?;
+    let timings = match args.analyze || args.stage == Stage::Profile {
+        true => Some(measure(&engine, &program, args)?),
+        false => None,
+    };
+    let picture = match args.format {
+        Format::Dot => plan::dot,
+        Format::Svg => plan::svg,
+        Format::Html => plan::html,
+        Format::Text | Format::Json => {
+            return described(&engine, &program, args, timings.as_deref());
+        }
+    };
+    output::print(&picture(&pictured(
+        &engine,
+        &program,
+        &file,
+        timings.as_deref(),
+    )));
+    Ok(())
+}
+
+/// Runs the program once to warm up, then once to measure.
+fn measure(engine: &Engine, program: &Program, args: &ExplainArgs) -> Result<Vec<Timing>, Failure> {
+    let mut base = Request::anonymous();
+    if let Some(at) = &args.at {
+        let now = catalog::time::parse(at).ok_or_else(|| {
+            Failure::Usage(format!(
+                "--at {at}: expected a time as 2024-05-01 or 2024-05-01T12:30:00Z"
+            ))
+        })?;
+        base = base.at(now);
+    }
+    for param in &args.param {
+        let (name, value) = super::params::parse(engine, program, param)?;
+        base = base.param(name, value);
+    }
+    let mut requests: Vec<Request> = users::keys(engine, &args.user, None)?
+        .into_iter()
+        .map(|key| Request {
+            user: Some(key),
+            ..base.clone()
+        })
+        .collect();
+    if requests.is_empty() {
+        requests.push(base);
+    }
+    engine.run_pass(program, &requests, Limits::default())?;
+    Ok(engine
+        .run_pass(program, &requests, Limits::default())?
+        .timings)
+}
+
+/// The plan as pictures need it.
+fn pictured(
+    engine: &Engine,
+    program: &Program,
+    file: &ProgramFile,
+    timings: Option<&[Timing]>,
+) -> plan::Plan {
+    let schema = engine.schema();
+    let checked = program.checked();
+    let operator = |id: NodeId| {
+        let node = checked.graph.get(id);
+        let source = program.sources().get(node.span.source);
+        let place = program
+            .sources()
+            .position(node.span.source, node.span.start);
+        let result = checked.results.iter().find(|(_, result)| *result == id);
+        let measured = timings.map(|timings| {
+            let timing = timings.iter().find(|t| t.node == id);
+            timing.map_or((0, 0), |t| (t.rows, t.time.as_micros()))
+        });
+        Operator {
+            id: id.0,
+            label: node.op.label(schema),
+            details: node.op.details(schema),
+            entity: schema.entity(node.shape.entity).name.clone(),
+            inputs: node.inputs.iter().map(|i| i.0).collect(),
+            reads: node
+                .needs()
+                .iter()
+                .filter(|n| !node.inputs.contains(n))
+                .map(|n| n.0)
+                .collect(),
+            at_most: node.shape.bound,
+            measured,
+            result: result.map(|(name, _)| name.clone().unwrap_or_default()),
+            span: (*source.name == *file.name).then(|| node.span.range()),
+            place: format!("{}:{}", source.name, place.line),
+        }
+    };
+    plan::Plan {
+        query: checked.query.clone(),
+        file: file.name.clone(),
+        source: file.text.clone(),
+        operators: program.schedule().nodes().map(operator).collect(),
+        measured: timings.is_some(),
+    }
+}
+
+/// The stages as text and JSON.
+fn described(
+    engine: &Engine,
+    program: &Program,
+    args: &ExplainArgs,
+    timings: Option<&[Timing]>,
+) -> Result<(), Failure> {
     let nodes: Vec<NodeId> = match args.stage {
         Stage::Typed => (0..program.checked().graph.len() as u32)
             .map(NodeId)
@@ -61,7 +192,15 @@ pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
     };
     let described: Vec<Json> = nodes
         .iter()
-        .map(|&id| node(&engine, &program, id))
+        .map(|&id| {
+            let mut node = node(engine, program, id);
+            if let Some(timings) = timings {
+                let timing = timings.iter().find(|t| t.node == id);
+                node["rows"] = timing.map_or(0, |t| t.rows).into();
+                node["us"] = (timing.map_or(0, |t| t.time.as_micros()) as u64).into();
+            }
+            node
+        })
         .collect();
     match args.format {
         Format::Json => {
@@ -75,7 +214,7 @@ pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
                 json!({"query": program.checked().query, "nodes": described, "results": results});
             output::print(&format!("{report:#}\n"));
         }
-        Format::Text => output::print(&text(&program, &described, args.stage)),
+        _ => output::print(&text(program, &described, args.stage)),
     }
     Ok(())
 }
@@ -106,6 +245,10 @@ fn parsed(file: &ProgramFile, args: &ExplainArgs) -> Result<(), Failure> {
         _ => syntax::dump(&syntax::parse(&file.text, source, &mut sink)),
     };
     match args.format {
+        Format::Dot | Format::Svg | Format::Html => {
+            let message = "pictures are of the plan: leave out `--stage`";
+            return Err(Failure::Usage(message.to_owned()));
+        }
         Format::Text => output::print(&text),
         Format::Json => output::print(&format!(
             "{:#}\n",
@@ -158,6 +301,16 @@ fn node(engine: &Engine, program: &Program, id: NodeId) -> Json {
     })
 }
 
+/// The plan as text.
+pub fn plan_text(engine: &Engine, program: &Program) -> String {
+    let nodes: Vec<Json> = program
+        .schedule()
+        .nodes()
+        .map(|id| node(engine, program, id))
+        .collect();
+    text(program, &nodes, Stage::Plan)
+}
+
 /// Most contributions that the operator can merge for a request.
 fn contributions(engine: &Engine, program: &Program, id: NodeId) -> Option<u64> {
     program.checked().graph.contributions(id, engine.snapshot())
@@ -167,7 +320,7 @@ fn text(program: &Program, nodes: &[Json], stage: Stage) -> String {
     let mut text = format!("query {}\n", program.checked().query);
     let mut wave = None;
     for node in nodes {
-        if stage == Stage::Plan && Some(&node["wave"]) != wave {
+        if matches!(stage, Stage::Plan | Stage::Profile) && Some(&node["wave"]) != wave {
             wave = Some(&node["wave"]);
             text.push_str(&match &node["wave"] {
                 Json::Null => "for each row of `as_viewer`\n".to_owned(),
@@ -235,6 +388,9 @@ fn line(node: &Json, stage: Stage) -> String {
             "\n       set[{}]{columns}{bound}{lazy}",
             word("entity")
         ));
+        if let (Some(rows), Some(us)) = (node["rows"].as_u64(), node["us"].as_u64()) {
+            line.push_str(&format!("\n       measured: {rows} rows in {us} us"));
+        }
     }
     line.push('\n');
     line

@@ -9,10 +9,13 @@ mod explain;
 mod init;
 mod output;
 mod params;
+mod plan;
 mod progress;
+mod repl;
 mod run;
 mod table;
 mod users;
+mod why;
 mod write;
 
 use crate::diag::{Diagnostic, json, render};
@@ -66,6 +69,8 @@ enum Command {
     Init(init::InitArgs),
     /// Write a generated world to try things on
     Demo(demo::DemoArgs),
+    /// Ask questions one after the other
+    Repl(repl::ReplArgs),
     /// Measure latency and throughput of a program
     Bench(bench::BenchArgs),
 }
@@ -106,6 +111,7 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Limit(message) => Failure::Limit(message),
+            RunError::Stopped => Failure::Limit(error.to_string()),
             RunError::Request(message) => Failure::Usage(message),
         }
     }
@@ -127,6 +133,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::explain(&cli.project, args),
         Command::Init(args) => init::init(&cli.project, args),
         Command::Demo(args) => demo::demo(args),
+        Command::Repl(args) => repl::repl(&cli.project, args),
         Command::Bench(args) => bench::bench(&cli.project, args),
     };
     match result {

@@ -1,5 +1,6 @@
 //! Answers as JSON.
 
+use super::why;
 use crate::answer::{Answer, List, Row};
 use crate::types::{Key, Value};
 use serde_json::{Map, Value as Json, json};
@@ -34,6 +35,10 @@ pub fn answer(answer: &Answer) -> Json {
             object.insert("lists".into(), Json::Object(named))
         }
     };
+    if !answer.why_not.is_empty() {
+        let not = answer.why_not.iter().map(why::not_json).collect();
+        object.insert("why_not".into(), not);
+    }
     object.insert("warnings".into(), answer.warnings.clone().into());
     Json::Object(object)
 }
@@ -54,6 +59,9 @@ fn row(list: &List, i: usize, row: &Row) -> Json {
     for ((name, _), v) in list.columns.iter().zip(row.values()) {
         object.insert(name.clone(), value(v));
     }
+    if let Some(why) = row.why() {
+        object.insert("why".into(), why::json(why));
+    }
     Json::Object(object)
 }
 
@@ -65,7 +73,7 @@ pub fn key(key: &Key) -> Json {
 }
 
 /// A value: times as ISO text, durations in seconds.
-fn value(v: &Value) -> Json {
+pub fn value(v: &Value) -> Json {
     match v {
         Value::Null => Json::Null,
         Value::Int(v) => (*v).into(),

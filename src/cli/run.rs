@@ -2,8 +2,11 @@
 
 use super::write::{self, Format};
 use super::{Failure, ProgramFile, Project, params, users};
+use crate::answer::Ask;
+use crate::catalog::schema::KeyType;
 use crate::engine::{Engine, Program};
 use crate::ops::Limits;
+use crate::types::Key;
 use crate::{Request, catalog};
 use clap::Args;
 use rayon::prelude::*;
@@ -48,6 +51,12 @@ pub struct RunArgs {
     /// Fail if the rows of a pass take more bytes than this
     #[arg(long, value_name = "BYTES")]
     max_memory: Option<u64>,
+    /// Say of every row why it is there
+    #[arg(long)]
+    why: bool,
+    /// Say why the entity with this key is not there; may be repeated
+    #[arg(long, value_name = "ID")]
+    why_not: Vec<String>,
     /// Say on standard error how long each operator took
     #[arg(long)]
     timings: bool,
@@ -102,6 +111,36 @@ fn requests(engine: &Engine, program: &Program, args: &RunArgs) -> Result<Vec<Re
         .collect())
 }
 
+/// What else the answers should tell.
+fn ask(engine: &Engine, program: &Program, args: &RunArgs) -> Result<Ask, Failure> {
+    let keys = args.why_not.iter().map(|text| {
+        entity_key(engine, program, text)
+            .map_err(|m| Failure::Usage(format!("--why-not {text}: {m}")))
+    });
+    Ok(Ask {
+        why: args.why,
+        why_not: keys.collect::<Result<_, _>>()?,
+    })
+}
+
+/// A key as text, of an entity that the program gives.
+pub fn entity_key(engine: &Engine, program: &Program, text: &str) -> Result<Key, String> {
+    let checked = program.checked();
+    let entities = checked.results.iter().map(|(_, node)| {
+        let entity = checked.graph.shape(*node).entity;
+        engine.schema().entity(entity)
+    });
+    let has = |ty: KeyType| entities.clone().any(|e| e.key_type == ty);
+    match text.parse() {
+        Ok(number) if has(KeyType::Int) => Ok(Key::Int(number)),
+        _ if has(KeyType::String) => Ok(Key::Str(text.to_owned())),
+        _ => {
+            let names: Vec<&str> = entities.clone().map(|e| e.key.as_str()).collect();
+            Err(format!("`{}` is a number", names.join("`, `")))
+        }
+    }
+}
+
 /// What each operator took, and how many rows it made.
 type Times = Vec<(Duration, usize)>;
 
@@ -115,6 +154,7 @@ fn stream(
     out: &mut write::Started,
 ) -> Result<Times, Failure> {
     let mut times: Times = vec![Default::default(); program.checked().graph.len()];
+    let ask = ask(engine, program, args)?;
     for round in requests.chunks(PASS * ROUND) {
         let limits = Limits {
             max_rows: args.max_rows,
@@ -122,10 +162,11 @@ fn stream(
                 .max_millis
                 .map(|ms| Instant::now() + Duration::from_millis(ms)),
             max_memory: args.max_memory,
+            ..Limits::default()
         };
         let passes: Vec<_> = round
             .par_chunks(PASS)
-            .map(|chunk| engine.run_pass(program, chunk, limits))
+            .map(|chunk| engine.explain_pass(program, chunk, limits, &ask))
             .collect();
         for pass in passes {
             let pass = pass?;

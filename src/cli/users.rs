@@ -30,7 +30,7 @@ pub fn keys(
 }
 
 /// A key as text, of the viewer's type.
-fn parse(schema: &Schema, text: &str) -> Result<Key, String> {
+pub fn parse(schema: &Schema, text: &str) -> Result<Key, String> {
     let table = schema.entity(schema.viewer);
     match table.key_type {
         KeyType::String => Ok(Key::Str(text.to_owned())),

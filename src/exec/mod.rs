@@ -5,6 +5,7 @@ mod schedule;
 #[cfg(debug_assertions)]
 mod verify;
 
+pub use part::{in_viewers, run_as_viewers};
 pub use schedule::Schedule;
 
 use crate::batch::Rows;

@@ -61,16 +61,32 @@ pub fn run_as_viewers(
     exec: &Exec,
     viewers: &Rows,
 ) -> Result<Rows, RunError> {
-    let owners = viewers.owners();
-    let mut results = Results::new(graph.len());
-    if owners.is_empty() {
+    if viewers.is_empty() {
         return Ok(nothing(graph.get(root), 0));
     }
-    let run_as = of_requests(exec.run, &owners, Some(viewers.ids.clone()), &results);
-    let inner = exec.within(&run_as);
-    run(graph, schedule, &inner, &results)?;
-    exec.take_warnings(inner, &owners);
+    let (mut results, ()) = in_viewers(graph, schedule, exec, viewers, |_, _| Ok(()))?;
     Ok(results.take(root))
+}
+
+/// The same, giving all rows of the inner run, and what `then` makes of it.
+pub fn in_viewers<R>(
+    graph: &Graph,
+    schedule: &Schedule,
+    exec: &Exec,
+    viewers: &Rows,
+    then: impl FnOnce(&Exec, &Results) -> Result<R, RunError>,
+) -> Result<(Results, R), RunError> {
+    let owners = viewers.owners();
+    let results = Results::new(graph.len());
+    let made = {
+        let run_as = of_requests(exec.run, &owners, Some(viewers.ids.clone()), &results);
+        let inner = exec.within(&run_as);
+        run(graph, schedule, &inner, &results)?;
+        let made = then(&inner, &results)?;
+        exec.take_warnings(inner, &owners);
+        made
+    };
+    Ok((results, made))
 }
 
 /// The run of the requests at those places, perhaps with other viewers.

@@ -7,6 +7,7 @@ pub mod functions;
 pub mod ir;
 pub mod links;
 pub mod random;
+pub mod read;
 pub mod show;
 pub mod texts;
 pub mod value;

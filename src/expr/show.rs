@@ -2,35 +2,73 @@
 
 use crate::catalog::schema::Schema;
 use crate::expr::ir::{Expr, Kind, LinkField, OfSet, Scalar};
+use crate::expr::texts::{Keys, Texts};
 use crate::types::Type;
 use std::fmt::{self, Display};
 
 /// An expression with what is needed to name its parts.
+#[derive(Clone, Copy)]
 pub struct Show<'a> {
     pub expr: &'a Expr,
     pub schema: &'a Schema,
+    /// Of a run: then constants read as in the program.
+    words: Option<(&'a Texts<'a>, &'a Keys<'a>)>,
+    /// Names of the bound columns, where they are known.
+    columns: &'a [String],
+}
+
+impl<'a> Show<'a> {
+    /// With the strings and keys of a run, and the names of bound columns.
+    pub fn with(self, texts: &'a Texts<'a>, keys: &'a Keys<'a>, columns: &'a [String]) -> Show<'a> {
+        Show {
+            words: Some((texts, keys)),
+            columns,
+            ..self
+        }
+    }
+
+    fn constant(&self, value: &Scalar, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (value, self.words, &self.expr.ty) {
+            (Scalar::Code(code), Some((_, keys)), Type::Id(entity)) => {
+                match keys.key(*entity, *code) {
+                    Some(key) => key.fmt(f),
+                    None => f.write_str("null"),
+                }
+            }
+            (Scalar::Code(code), Some((texts, _)), _) => match texts.get(*code) {
+                Some(text) => write!(f, "{text:?}"),
+                None => f.write_str("null"),
+            },
+            _ => constant(value, &self.expr.ty, f),
+        }
+    }
 }
 
 /// Writes an expression.
 pub fn show<'a>(expr: &'a Expr, schema: &'a Schema) -> Show<'a> {
-    Show { expr, schema }
+    Show {
+        expr,
+        schema,
+        words: None,
+        columns: &[],
+    }
 }
 
 impl Display for Show<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sub = |expr| Show {
-            expr,
-            schema: self.schema,
-        };
+        let sub = |expr| Show { expr, ..*self };
         match &self.expr.kind {
-            Kind::Const(value) => constant(value, &self.expr.ty, f),
+            Kind::Const(value) => self.constant(value, f),
             Kind::Param(slot) => write!(f, "param {slot}"),
             Kind::Now => f.write_str("now"),
             Kind::Viewer => f.write_str("viewer"),
             Kind::It => f.write_str("it"),
             Kind::Score => f.write_str("score"),
             Kind::Position => f.write_str("position"),
-            Kind::Bound(i) => write!(f, "${i}"),
+            Kind::Bound(i) => match self.columns.get(*i as usize) {
+                Some(name) => f.write_str(name),
+                None => write!(f, "${i}"),
+            },
             Kind::Link(field) => link(*field, f),
             Kind::Outer(inner) => write!(f, "row.{}", sub(inner)),
             Kind::Read { entity, column, id } => {
@@ -48,7 +86,12 @@ impl Display for Show<'_> {
             Kind::ToId { entity, key } => {
                 write!(f, "{}({})", self.schema.entity(*entity).name, sub(key))
             }
-            Kind::Call { kernel, args } => call(kernel.name, f, args.iter().map(sub)),
+            Kind::Call { kernel, args } => match (sign(kernel.name), &args[..]) {
+                // as written: the widening of an int is not
+                (_, [arg]) if kernel.name == "to_float" => sub(arg).fmt(f),
+                (Some(sign), [a, b]) => write!(f, "{} {sign} {}", Inner(sub(a)), Inner(sub(b))),
+                _ => call(plain(kernel.name), f, args.iter().map(sub)),
+            },
             Kind::If {
                 condition,
                 then,
@@ -108,6 +151,62 @@ impl Display for Show<'_> {
                 f.write_str(")")
             }
         }
+    }
+}
+
+/// An operand: in brackets if it has a sign of its own.
+struct Inner<'a>(Show<'a>);
+
+impl Display for Inner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.expr.kind {
+            Kind::Call { kernel, args } if kernel.name == "to_float" => Inner(Show {
+                expr: &args[0],
+                ..self.0
+            })
+            .fmt(f),
+            Kind::Call { kernel, args } if args.len() == 2 && sign(kernel.name).is_some() => {
+                write!(f, "({})", self.0)
+            }
+            _ => self.0.fmt(f),
+        }
+    }
+}
+
+/// The sign that stands for a kernel of two arguments.
+fn sign(kernel: &str) -> Option<&'static str> {
+    const SIGNS: [(&str, &str); 17] = [
+        ("lt", "<"),
+        ("le", "<="),
+        ("gt", ">"),
+        ("ge", ">="),
+        ("eq", "=="),
+        ("ne", "!="),
+        ("add", "+"),
+        ("sub", "-"),
+        ("mul", "*"),
+        ("div", "/"),
+        ("floordiv", "//"),
+        ("mod", "%"),
+        ("pow", "**"),
+        ("concat", "+"),
+        ("in", "in"),
+        ("and", "and"),
+        ("or", "or"),
+    ];
+    let name = plain(kernel);
+    SIGNS
+        .iter()
+        .find(|(n, _)| *n == name)
+        .map(|(_, sign)| *sign)
+}
+
+/// A kernel's name without the types that it is for.
+fn plain(kernel: &str) -> &str {
+    const TYPES: [&str; 5] = ["_float", "_int", "_text", "_duration", "_list"];
+    match TYPES.iter().find_map(|ty| kernel.strip_suffix(ty)) {
+        Some(name) if !name.ends_with("_to") => name,
+        _ => kernel,
     }
 }
 

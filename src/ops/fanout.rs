@@ -124,6 +124,18 @@ impl Contributions {
     }
 }
 
+impl Contributions {
+    /// Places of a request's contributions.
+    pub fn of(&self, request: usize) -> std::ops::Range<usize> {
+        self.offsets[request] as usize..self.offsets[request + 1] as usize
+    }
+
+    /// The weight of a contribution.
+    pub fn weight(&self, place: usize) -> f64 {
+        self.weights.get(place).copied().unwrap_or(1.0)
+    }
+}
+
 /// One entity while its contributions are folded.
 struct Slot {
     id: u32,

@@ -147,6 +147,15 @@ impl Op for Insert {
         }
     }
 
+    /// A row in both is that of `other` if one of the slots took it.
+    fn origin(&self, exec: &Exec, inputs: &[&Rows], request: usize, id: u32) -> Option<usize> {
+        let (rows, other) = (inputs[0], inputs[1]);
+        let new = &other.ids[other.range(request)];
+        let slots = self.slots.per_request(exec, other);
+        let filled = filled(&rows.ids[rows.range(request)], new, &slots[request]);
+        Some(usize::from(new[..filled].contains(&id)))
+    }
+
     fn exprs(&self) -> Vec<&Expr> {
         match &self.slots {
             Slots::At(at) => vec![at],

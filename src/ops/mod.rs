@@ -41,6 +41,7 @@ use crate::expr::{EdgeExpr, Expr, NodeId, Run};
 use crate::store::Snapshot;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -120,6 +121,7 @@ pub fn find(name: &str) -> Option<&'static Operator> {
 }
 
 pub use choose::choose;
+pub use fanout::Contributions;
 pub use filter::filter;
 pub use sets::{difference, intersection, union};
 pub use sources::{everything, viewer};
@@ -210,6 +212,44 @@ pub trait Op: fmt::Debug + Send + Sync {
         None
     }
 
+    /// What an explanation calls it: `walk likes`.
+    fn label(&self, _schema: &Schema) -> String {
+        self.name().to_owned()
+    }
+
+    /// What a fan-out merges into its rows, made again for an explanation. None for operators that
+    /// merge nothing.
+    fn links(&self, _exec: &Exec, _inputs: &[&Rows]) -> Result<Option<Contributions>, RunError> {
+        Ok(None)
+    }
+
+    /// The same fan-out with conditions taken away, the least first, to tell which of them an
+    /// entity did not meet.
+    fn relaxed(&self, _schema: &Schema) -> Vec<Relaxed> {
+        Vec::new()
+    }
+
+    /// From the entities that a fan-out reaches to those that lead to them, if links do.
+    fn backwards(&self) -> Option<Arc<dyn Op>> {
+        None
+    }
+
+    /// The new score, as an expression over the rows of the input.
+    fn formula(&self) -> Option<Expr> {
+        None
+    }
+
+    /// The names of the sets that it puts together, as its column `branch` has them.
+    fn branches(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    /// Of which input the row of an entity is, where neither `branches` nor the order of the inputs
+    /// says so.
+    fn origin(&self, _exec: &Exec, _inputs: &[&Rows], _request: usize, _id: u32) -> Option<usize> {
+        None
+    }
+
     /// The conditions of a filter.
     fn as_filter(&self) -> Option<&[Expr]> {
         None
@@ -227,6 +267,22 @@ pub trait Op: fmt::Debug + Send + Sync {
     }
 }
 
+/// A fan-out without some of its conditions.
+pub struct Relaxed {
+    pub op: Arc<dyn Op>,
+    pub without: Condition,
+}
+
+/// What keeps a fan-out from reaching an entity.
+pub enum Condition {
+    /// A number of links or neighbours, as written: `limit=10`.
+    Number(String),
+    /// On the entity that is reached.
+    Entity(Expr),
+    /// Another, as written: `within=7d`.
+    Other(String),
+}
+
 /// Hard limits of a run; none where there is no limit.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -235,6 +291,8 @@ pub struct Limits {
     pub deadline: Option<Instant>,
     /// Bytes of the rows held at one time.
     pub max_memory: Option<u64>,
+    /// When it becomes true, the run ends at the next operator.
+    pub stop: Option<&'static AtomicBool>,
 }
 
 impl Default for Limits {
@@ -243,6 +301,7 @@ impl Default for Limits {
             max_rows: 10_000_000,
             deadline: None,
             max_memory: None,
+            stop: None,
         }
     }
 }
@@ -254,12 +313,15 @@ pub enum RunError {
     Limit(String),
     /// The request does not fit the program: a parameter is missing or of another type.
     Request(String),
+    /// It was stopped ([`Limits::stop`]).
+    Stopped,
 }
 
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RunError::Limit(message) | RunError::Request(message) => f.write_str(message),
+            RunError::Stopped => f.write_str("the run was stopped"),
         }
     }
 }
@@ -302,16 +364,14 @@ impl<'a> Exec<'a> {
 
     /// Takes over the warnings of a run whose requests are those of this one at `requests`.
     pub fn take_warnings(&self, from: Exec, requests: &[u32]) {
-        for (request, message) in from.warnings() {
+        for (request, message) in from.noted() {
             self.warn(requests[request] as usize, message);
         }
     }
 
-    /// What was noted, by request.
-    pub fn warnings(self) -> BTreeSet<(usize, String)> {
-        self.warnings
-            .into_inner()
-            .unwrap_or_else(|e| e.into_inner())
+    /// Takes what was noted so far, by request.
+    pub fn noted(&self) -> BTreeSet<(usize, String)> {
+        std::mem::take(&mut *self.warnings.lock().unwrap_or_else(|e| e.into_inner()))
     }
 
     /// Fails if the deadline is past, or if one request has made more rows than it may.
@@ -321,6 +381,13 @@ impl<'a> Exec<'a> {
             return Err(RunError::Limit(format!(
                 "`{op}` made {most_rows} rows for one request; the limit is {max} (`--max-rows`)"
             )));
+        }
+        if self
+            .limits
+            .stop
+            .is_some_and(|stop| stop.load(Ordering::Relaxed))
+        {
+            return Err(RunError::Stopped);
         }
         match self.limits.deadline {
             Some(deadline) if Instant::now() > deadline => Err(RunError::Limit(format!(

@@ -4,7 +4,9 @@ use super::bind::{Bind, Bound, Quantity};
 use super::fanout::{Contributions, Merge, merge, merged_score};
 use super::vectors::vectors_of;
 use super::walk::quantity;
-use super::{Exec, Op, Operator, Param, Rest, RunError, Score, ScoreKind, Shape, bounds};
+use super::{
+    Condition, Exec, Op, Operator, Param, Relaxed, Rest, RunError, Score, ScoreKind, Shape, bounds,
+};
 use crate::ann::{self, Hit, Query};
 use crate::batch::Rows;
 use crate::catalog::schema::{Metric, Schema};
@@ -201,6 +203,44 @@ impl Op for Nn {
         let found = self.search(exec, input)?;
         let contributions = contributions(input, &found);
         merge(exec, "nn", input, &contributions, self.merge)
+    }
+
+    fn label(&self, schema: &Schema) -> String {
+        format!("nn {}", schema.embeddings[self.embedding as usize].name)
+    }
+
+    fn links(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Option<Contributions>, RunError> {
+        let found = self.search(exec, inputs[0])?;
+        Ok(Some(contributions(inputs[0], &found)))
+    }
+
+    fn relaxed(&self, schema: &Schema) -> Vec<Relaxed> {
+        let free = Nn {
+            k: Quantity::All,
+            exact: true,
+            ..self.clone()
+        };
+        let without = |op: Nn, without| Relaxed {
+            op: Arc::new(op),
+            without,
+        };
+        let k = format!("k={}", quantity(&self.k, schema));
+        let mut relaxed = vec![without(free.clone(), Condition::Number(k))];
+        if let Some(min) = &self.min_similarity {
+            let text = format!("min_similarity={}", show(min, schema));
+            let min_similarity = None;
+            let op = Nn {
+                min_similarity,
+                ..free.clone()
+            };
+            relaxed.push(without(op, Condition::Other(text)));
+        }
+        for i in 0..self.keep.len() {
+            let mut op = free.clone();
+            let condition = op.keep.remove(i);
+            relaxed.push(without(op, Condition::Entity(condition)));
+        }
+        relaxed
     }
 
     fn contributions(&self, snapshot: &Snapshot, inputs: &[&Shape]) -> Option<u64> {

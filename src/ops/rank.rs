@@ -9,7 +9,7 @@ use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::show::show;
-use crate::expr::{Expr, Frame};
+use crate::expr::{Expr, Frame, Kind};
 use std::sync::Arc;
 
 pub const RANK: Operator = Operator {
@@ -157,6 +157,25 @@ impl Op for Rank {
             exprs.push(keep);
         }
         exprs
+    }
+
+    fn label(&self, _: &Schema) -> String {
+        format!("rank {}", self.model)
+    }
+
+    fn formula(&self) -> Option<Expr> {
+        let head = |wanted: usize| self.heads.iter().find(|(_, place)| *place == wanted);
+        match &self.score {
+            Source::Own(expr) => Some(expr.clone()),
+            Source::Head(place) => head(*place).map(|(expr, _)| expr.clone()),
+            Source::Value(expr) => Some(expr.clone().map(&mut |part| match part.kind {
+                Kind::Bound(place) => match head(place as usize) {
+                    Some((expr, _)) => expr.clone(),
+                    None => part,
+                },
+                _ => part,
+            })),
+        }
     }
 
     fn effect(&self) -> Effect {

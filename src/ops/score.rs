@@ -72,6 +72,10 @@ impl Op for Score {
         vec![&self.expr]
     }
 
+    fn formula(&self) -> Option<Expr> {
+        Some(self.expr.clone())
+    }
+
     fn effect(&self) -> Effect {
         Effect::Scores
     }

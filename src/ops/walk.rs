@@ -2,7 +2,10 @@
 
 use super::bind::{Bind, Bound, Case, Quantity};
 use super::fanout::{Contributions, Merge, merge, merged_score};
-use super::{Exec, Graph, Op, Operator, Param, Rest, RunError, Score, ScoreKind, Shape, bounds};
+use super::{
+    Condition, Exec, Graph, Op, Operator, Param, Relaxed, Rest, RunError, Score, ScoreKind, Shape,
+    bounds,
+};
 use crate::batch::{Rows, descending};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -235,12 +238,75 @@ impl Op for Walk {
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
-        let input = inputs[0];
-        let contributions = match self.plain_adjacency(exec) {
-            Some(adjacency) => self.first_links(exec, input, &adjacency),
-            None => self.chosen_links(exec, input),
+        merge(
+            exec,
+            "walk",
+            inputs[0],
+            &self.reach(exec, inputs[0]),
+            self.merge,
+        )
+    }
+
+    fn label(&self, _: &Schema) -> String {
+        format!("walk {}", self.edge.name)
+    }
+
+    fn links(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Option<Contributions>, RunError> {
+        Ok(Some(self.reach(exec, inputs[0])))
+    }
+
+    fn relaxed(&self, schema: &Schema) -> Vec<Relaxed> {
+        let free = Walk {
+            limit: Quantity::All,
+            ..self.clone()
         };
-        merge(exec, "walk", input, &contributions, self.merge)
+        let without = |op: Walk, without| Relaxed {
+            op: Arc::new(op),
+            without,
+        };
+        let limit = format!("limit={}", quantity(&self.limit, schema));
+        let mut relaxed = vec![without(free.clone(), Condition::Number(limit))];
+        if let Some(within) = &self.within {
+            let text = format!("within={}", show(within, schema));
+            let within = None;
+            relaxed.push(without(
+                Walk {
+                    within,
+                    ..free.clone()
+                },
+                Condition::Other(text),
+            ));
+        }
+        if let Some(filter) = &self.filter {
+            let text = format!("where={}", show(filter, schema));
+            let filter = None;
+            relaxed.push(without(
+                Walk {
+                    filter,
+                    ..free.clone()
+                },
+                Condition::Other(text),
+            ));
+        }
+        for i in 0..self.keep.len() {
+            let mut op = free.clone();
+            let condition = op.keep.remove(i);
+            relaxed.push(without(op, Condition::Entity(condition)));
+        }
+        relaxed
+    }
+
+    fn backwards(&self) -> Option<Arc<dyn Op>> {
+        Some(Arc::new(Walk {
+            edge: self.edge.reversed(),
+            limit: Quantity::All,
+            order: Order::Listed,
+            within: None,
+            filter: None,
+            weight: None,
+            merge: Merge::Max,
+            keep: Vec::new(),
+        }))
     }
 
     fn contributions(&self, snapshot: &Snapshot, inputs: &[&Shape]) -> Option<u64> {
@@ -303,6 +369,14 @@ impl Walk {
         Shape {
             asked,
             ..input.reaching(self.edge.to, Some(rows)).scored(score)
+        }
+    }
+
+    /// The links that are followed, in order.
+    fn reach(&self, exec: &Exec, input: &Rows) -> Contributions {
+        match self.plain_adjacency(exec) {
+            Some(adjacency) => self.first_links(exec, input, &adjacency),
+            None => self.chosen_links(exec, input),
         }
     }
 

@@ -16,6 +16,7 @@ pub mod allow;
 pub mod ast;
 mod balance;
 mod build;
+mod complete;
 mod dump;
 mod layout;
 mod lexer;
@@ -26,6 +27,7 @@ mod print;
 mod recover;
 mod token;
 
+pub use complete::{goes_on, is_complete};
 pub use dump::dump;
 pub use layout::MAX_DEPTH;
 pub use lexer::Lexeme;

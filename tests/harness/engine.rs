@@ -1,6 +1,6 @@
 //! The engine as the tests use it: all that depends on its interface is here.
 
-use super::output::{OutRow, Output};
+use super::output::{OutRow, Output, difference};
 use crate::reference::Request;
 use igql::{Answer, Engine, Program, Row, Unit};
 use std::path::Path;
@@ -85,6 +85,41 @@ impl Opened {
         diagnostics(&self.engine, &self.folder, program)
     }
 
+    /// Asks why rows are there and others not; the explanations must fit the answers.
+    pub fn explain(&self, program: &str, requests: &[Request]) -> Result<(), String> {
+        let program = self.compile(program, requests[0].query.as_deref())?;
+        let asked: Vec<igql::Request> = requests.iter().map(request).collect();
+        let plain = self
+            .engine
+            .run_batch(&program, &asked)
+            .map_err(|e| e.to_string())?;
+        let schema = self.engine.schema();
+        let entities = schema.entities.iter();
+        let ask = igql::Ask {
+            why: true,
+            why_not: entities
+                .flat_map(|e| (0..e.rows.min(3)).map(|row| (e.name.clone(), row)))
+                .map(|(name, row)| {
+                    let entity = schema.find_entity(&name).expect("an entity of the schema");
+                    self.engine.snapshot().key(entity, row)
+                })
+                .collect(),
+        };
+        let limits = igql::Limits::default();
+        let pass = self.engine.explain_pass(&program, &asked, limits, &ask);
+        let explained = pass.map_err(|e| e.to_string())?.answers;
+        for (plain, explained) in plain.iter().zip(&explained) {
+            if let Some(changed) = difference(&output(plain), &output(explained), false) {
+                return Err(format!(
+                    "{:?}: changed when explained: {changed}",
+                    plain.user
+                ));
+            }
+            fits(explained)?;
+        }
+        Ok(())
+    }
+
     /// Compiles a program; the error says what is wrong with it.
     pub fn compile(&self, program: &str, query: Option<&str>) -> Result<Program, String> {
         let compiled = self
@@ -135,4 +170,31 @@ fn output(answer: &Answer) -> Output {
         )
     };
     answer.lists.iter().map(list).collect()
+}
+
+/// A path begins at a source and ends at the row; what is said to be there is there.
+fn fits(answer: &Answer) -> Result<(), String> {
+    for list in &answer.lists {
+        for row in &list.rows {
+            let why = row.why().ok_or("a row without an explanation")?;
+            let fits = why.path.first().is_some_and(|step| step.weight.is_none())
+                && why.path.iter().skip(1).all(|step| step.links > 0)
+                && why.path.last().is_some_and(|step| step.key == *row.key());
+            if !fits {
+                return Err(format!(
+                    "{:?}: row {} has the path {:?}",
+                    answer.user,
+                    row.key(),
+                    why.path
+                ));
+            }
+        }
+        for not in answer.why_not.iter().filter(|not| not.list == list.name) {
+            let there = list.rows.iter().any(|row| *row.key() == not.key);
+            if there != (not.outcome == igql::why::Outcome::Present) || not.reasons.is_empty() {
+                return Err(format!("{:?}: {not:?}", answer.user));
+            }
+        }
+    }
+    Ok(())
 }

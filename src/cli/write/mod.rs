@@ -5,7 +5,7 @@ mod csv;
 mod flat;
 mod json;
 
-use super::{Failure, table};
+use super::{Failure, table, why};
 use crate::answer::Answer;
 use crate::engine::{Engine, Program};
 use clap::ValueEnum;
@@ -197,7 +197,9 @@ struct Tables {
 
 impl Writer for Tables {
     fn answers(&mut self, answers: &[Answer]) -> io::Result<()> {
-        let mut texts = answers.iter().map(|a| table::answer(a, self.headings));
+        let mut texts = answers
+            .iter()
+            .map(|a| table::answer(a, self.headings) + &why::text(a));
         texts.try_for_each(|text| self.sink.write_all(text.as_bytes()))
     }
 

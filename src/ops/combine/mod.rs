@@ -283,6 +283,10 @@ impl Op for Combine {
         self.method == Method::Weighted(Normalize::None)
     }
 
+    fn branches(&self) -> Vec<&str> {
+        self.parts.iter().map(|part| part.name.as_str()).collect()
+    }
+
     fn exprs(&self) -> Vec<&Expr> {
         let mut exprs: Vec<&Expr> = self.parts.iter().map(|part| &part.weight).collect();
         if let Some(Quantity::PerRequest(take)) = &self.take {

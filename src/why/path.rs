@@ -1,0 +1,484 @@
+//! The way of a row from its source to the answer.
+
+use super::effects::features;
+use crate::batch::Rows;
+use crate::exec::{Results, Schedule, in_viewers, run_as_viewers};
+use crate::expr::eval::Sets;
+use crate::expr::read::value;
+use crate::expr::{NodeId, Run};
+use crate::ops::{Contributions, Effect, Exec, Graph, Node, RunError};
+use crate::types::{EntityId, Key, Type, Value};
+use std::collections::{HashMap, HashSet};
+
+/// Why a row is in an answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Why {
+    /// From the source to the row: a step per source and fan-out on the way of its witness.
+    pub path: Vec<Step>,
+    /// The score after each operator that made a new one, in the order in which they ran.
+    pub scores: Vec<Scoring>,
+    /// Where sets were put together: those that hold the row.
+    pub branches: Vec<Branch>,
+    /// Where re-ranking changed its position or its score.
+    pub moves: Vec<Move>,
+}
+
+/// An entity on the way to a row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// `user`, `walk likes`, `nn clip`.
+    pub op: String,
+    pub entity: String,
+    /// Name of the entity's key.
+    pub key_name: String,
+    pub key: Key,
+    pub score: Option<f64>,
+    /// Of the link or neighbour that was followed: its weight or similarity; none for a source.
+    pub weight: Option<f64>,
+    /// How many links or neighbours led to the entity here, over all parents.
+    pub links: usize,
+}
+
+/// A new score.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scoring {
+    pub op: String,
+    pub score: Option<f64>,
+    /// Place after it, from 1.
+    pub position: usize,
+    /// Columns that the operator bound: the heads of a model.
+    pub heads: Vec<(String, Value)>,
+    /// What the score is made of, the largest effect first.
+    pub features: Vec<Feature>,
+}
+
+/// A part of a score.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Feature {
+    pub name: String,
+    pub value: Value,
+    /// The score less the mean score with the values that other rows of the request have instead.
+    /// For a sum this is the weight times the distance from the mean.
+    pub effect: f64,
+}
+
+/// A set that holds a row, where sets were put together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Branch {
+    /// What put them together: `|`.
+    pub op: String,
+    /// The name of the set, or `#1`, `#2`.
+    pub branch: String,
+    /// The last operator of the set.
+    pub from: String,
+    pub score: Option<f64>,
+    pub position: usize,
+    /// Whether columns and path are from here.
+    pub chosen: bool,
+}
+
+/// A change by re-ranking. Positions count from 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Move {
+    pub op: String,
+    pub from: usize,
+    pub to: usize,
+    pub score_before: Option<f64>,
+    pub score: Option<f64>,
+}
+
+/// A run that is done, while its rows are explained.
+pub struct Tracer<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) exec: &'a Exec<'a>,
+    pub(super) sets: &'a dyn Sets,
+    pub(super) schedule: &'a Schedule,
+    links: HashMap<NodeId, Option<Contributions>>,
+    /// Of `as_viewer`: what each of its members found, a request per member.
+    found: HashMap<NodeId, Rows>,
+}
+
+impl<'a> Tracer<'a> {
+    pub fn new(
+        graph: &'a Graph,
+        schedule: &'a Schedule,
+        exec: &'a Exec<'a>,
+        sets: &'a dyn Sets,
+    ) -> Tracer<'a> {
+        Tracer {
+            graph,
+            exec,
+            sets,
+            schedule,
+            links: HashMap::new(),
+            found: HashMap::new(),
+        }
+    }
+
+    /// Why the row at `place` of a result is there; `place` counts over all requests.
+    pub fn why(&mut self, result: NodeId, request: usize, place: usize) -> Result<Why, RunError> {
+        let mut why = Why::default();
+        let (mut at, mut place) = (result, place);
+        loop {
+            let node = self.graph.get(at);
+            let rows = self.sets.rows(at);
+            if let Some(next) = self.member(at, request, rows.ids[place], &mut why)? {
+                (at, place) = next;
+                continue;
+            }
+            if let Some(next) = self.parent(at, request, place, &mut why)? {
+                (at, place) = next;
+                continue;
+            }
+            if node.inputs.is_empty() {
+                why.path.push(self.step(node, rows, place, None, 0));
+                break;
+            }
+            let Some(next) = self.same_entity(at, request, place, &mut why) else {
+                break;
+            };
+            (at, place) = next;
+        }
+        why.path.reverse();
+        why.scores.reverse();
+        why.branches.reverse();
+        why.moves.reverse();
+        Ok(why)
+    }
+
+    pub(super) fn run(&self) -> &'a Run<'a> {
+        self.exec.run
+    }
+
+    pub(super) fn label(&self, node: NodeId) -> String {
+        self.graph.get(node).op.label(self.run().snapshot.schema())
+    }
+
+    pub(super) fn inputs(&self, node: NodeId) -> Vec<&'a Rows> {
+        let inputs = &self.graph.get(node).inputs;
+        inputs.iter().map(|&input| self.sets.rows(input)).collect()
+    }
+
+    /// What a fan-out merged; none if the node is none.
+    pub(super) fn links(&mut self, node: NodeId) -> Result<Option<&Contributions>, RunError> {
+        if !self.links.contains_key(&node) {
+            let inputs = self.inputs(node);
+            let links = self.graph.get(node).op.links(self.exec, &inputs)?;
+            self.links.insert(node, links);
+        }
+        Ok(self.links[&node].as_ref())
+    }
+
+    pub(super) fn key(&self, entity: EntityId, id: u32) -> Key {
+        let key = self.run().keys.key(entity, id);
+        key.unwrap_or(Key::Int(0))
+    }
+
+    /// What the members of an `as_viewer` found; none if the node is none.
+    pub(super) fn found(&mut self, at: NodeId) -> Result<Option<&Rows>, RunError> {
+        let (Some(root), Some(inner)) = (self.graph.get(at).op.nested(), self.schedule.nested(at))
+        else {
+            return Ok(None);
+        };
+        if !self.found.contains_key(&at) {
+            let members = self.inputs(at)[0];
+            let rows = run_as_viewers(self.graph, inner, root, self.exec, members)?;
+            self.found.insert(at, rows);
+        }
+        Ok(self.found.get(&at))
+    }
+
+    /// Explains what one member of an `as_viewer` found, in a run with it as the viewer.
+    pub(super) fn as_member<R>(
+        &self,
+        at: NodeId,
+        member: usize,
+        then: impl FnOnce(&mut Tracer, NodeId) -> Result<R, RunError>,
+    ) -> Result<Option<R>, RunError> {
+        let (Some(root), Some(inner)) = (self.graph.get(at).op.nested(), self.schedule.nested(at))
+        else {
+            return Ok(None);
+        };
+        let members = self.inputs(at)[0];
+        let offsets = members
+            .offsets
+            .iter()
+            .map(|&start| u32::from(start as usize > member))
+            .collect();
+        let one = members.select(offsets, &[member as u32]);
+        let explain = |exec: &Exec, results: &Results| {
+            then(&mut Tracer::new(self.graph, inner, exec, results), root)
+        };
+        let (_, made) = in_viewers(self.graph, inner, self.exec, &one, explain)?;
+        Ok(Some(made))
+    }
+
+    /// Back over an `as_viewer`: through what the member with the largest score found (ties: the
+    /// earlier) to that member.
+    fn member(
+        &mut self,
+        at: NodeId,
+        request: usize,
+        id: u32,
+        why: &mut Why,
+    ) -> Result<Option<(NodeId, usize)>, RunError> {
+        let Some(&input) = self.graph.get(at).inputs.first() else {
+            return Ok(None);
+        };
+        let members = self.sets.rows(input).range(request);
+        let Some(found) = self.found(at)? else {
+            return Ok(None);
+        };
+        let mut count = 0;
+        let mut best: Option<(f64, usize)> = None;
+        for member in members {
+            let Some(place) = find(found, member, id) else {
+                continue;
+            };
+            count += 1;
+            let score = found.scores[place];
+            let better =
+                |&(most, _): &(f64, usize)| score > most || (most.is_nan() && !score.is_nan());
+            if best.as_ref().is_none_or(better) {
+                best = Some((score, member));
+            }
+        }
+        let Some((_, member)) = best else {
+            return Ok(None);
+        };
+        let inner = self.as_member(at, member, |tracer, root| {
+            match find(tracer.sets.rows(root), 0, id) {
+                Some(place) => tracer.why(root, 0, place),
+                None => Ok(Why::default()),
+            }
+        })?;
+        if let Some(mut inner) = inner {
+            if let Some(first) = inner.path.first_mut() {
+                first.op = self.label(at);
+                first.links = count;
+            }
+            why.path.extend(inner.path.into_iter().rev());
+            why.scores.extend(inner.scores.into_iter().rev());
+            why.branches.extend(inner.branches.into_iter().rev());
+            why.moves.extend(inner.moves.into_iter().rev());
+        }
+        Ok(Some((input, member)))
+    }
+
+    /// Back over a fan-out: the parent of the largest contribution (ties: the earlier).
+    fn parent(
+        &mut self,
+        at: NodeId,
+        request: usize,
+        place: usize,
+        why: &mut Why,
+    ) -> Result<Option<(NodeId, usize)>, RunError> {
+        let rows = self.sets.rows(at);
+        let node = self.graph.get(at);
+        let Some(&input) = node.inputs.first() else {
+            return Ok(None);
+        };
+        let parents = self.sets.rows(input);
+        let Some(links) = self.links(at)? else {
+            return Ok(None);
+        };
+        let mut count = 0;
+        let mut best: Option<(f64, usize)> = None;
+        for link in links
+            .of(request)
+            .filter(|&l| links.ids[l] == rows.ids[place])
+        {
+            count += 1;
+            let value = parents.scores[links.parents[link] as usize] * links.weight(link);
+            let better =
+                |&(most, _): &(f64, usize)| value > most || (most.is_nan() && !value.is_nan());
+            if best.as_ref().is_none_or(better) {
+                best = Some((value, link));
+            }
+        }
+        let Some((_, link)) = best else {
+            return Ok(None);
+        };
+        let (parent, weight) = (links.parents[link] as usize, links.weight(link));
+        why.path
+            .push(self.step(node, rows, place, Some(weight), count));
+        Ok(Some((input, parent)))
+    }
+
+    fn step(
+        &self,
+        node: &Node,
+        rows: &Rows,
+        place: usize,
+        weight: Option<f64>,
+        links: usize,
+    ) -> Step {
+        let schema = self.run().snapshot.schema();
+        let entity = schema.entity(node.shape.entity);
+        Step {
+            op: node.op.label(schema),
+            entity: entity.name.clone(),
+            key_name: entity.key.clone(),
+            key: self.key(node.shape.entity, rows.ids[place]),
+            score: known(rows.scores[place]),
+            weight: weight.and_then(known),
+            links,
+        }
+    }
+
+    /// Back over an operator that keeps entities: the same one in an input.
+    fn same_entity(
+        &mut self,
+        at: NodeId,
+        request: usize,
+        place: usize,
+        why: &mut Why,
+    ) -> Option<(NodeId, usize)> {
+        let node = self.graph.get(at);
+        let rows = self.sets.rows(at);
+        let holding: Vec<(usize, NodeId, usize)> = node
+            .inputs
+            .iter()
+            .enumerate()
+            .filter(|(_, input)| self.graph.shape(**input).entity == node.shape.entity)
+            .filter_map(|(i, &input)| {
+                let place = find(self.sets.rows(input), request, rows.ids[place])?;
+                Some((i, input, place))
+            })
+            .collect();
+        let narrows = matches!(node.op.effect(), Effect::Narrows);
+        if node.inputs.len() == 1 || narrows {
+            let &(_, input, before) = holding.iter().find(|(i, ..)| *i == 0)?;
+            self.note(at, input, request, before, place, why);
+            return Some((input, before));
+        }
+        let chosen = self.chosen(node, rows, request, place, &holding)?;
+        let names = node.op.branches();
+        for &(branch, input, before) in holding.iter().rev() {
+            let from = self.sets.rows(input);
+            why.branches.push(Branch {
+                op: self.label(at),
+                branch: names
+                    .get(branch)
+                    .map_or(format!("#{}", branch + 1), |name| (*name).to_owned()),
+                from: self.label(input),
+                score: known(from.scores[before]),
+                position: before - from.range(request).start + 1,
+                chosen: branch == chosen.0,
+            });
+        }
+        Some((chosen.1, chosen.2))
+    }
+
+    /// The branch that a row is from: as the operator's column `branch` has it; of a union that
+    /// with the larger score; of a conditional the side that was taken; else the first.
+    fn chosen(
+        &self,
+        node: &Node,
+        rows: &Rows,
+        request: usize,
+        place: usize,
+        holding: &[(usize, NodeId, usize)],
+    ) -> Option<(usize, NodeId, usize)> {
+        let names = node.op.branches();
+        if let Some(column) = node.shape.find("branch").filter(|_| !names.is_empty()) {
+            let ty = &node.shape.columns[column].ty;
+            let name = self.read(&rows.columns[column], ty, place);
+            let said = holding
+                .iter()
+                .find(|(branch, ..)| matches!(&name, Value::Str(name) if name == names[*branch]));
+            if let Some(&said) = said {
+                return Some(said);
+            }
+        }
+        let inputs: Vec<&Rows> = node.inputs.iter().map(|&i| self.sets.rows(i)).collect();
+        if let Some(origin) = node.op.origin(self.exec, &inputs, request, rows.ids[place]) {
+            return holding
+                .iter()
+                .find(|(branch, ..)| *branch == origin)
+                .copied();
+        }
+        let wanted = |branch: usize| {
+            let gated = node.op.gate(branch) == Some(0);
+            !gated || node.op.wants(self.exec, branch, &[]).get(request) == Some(&true)
+        };
+        let mut best = *holding.iter().find(|(branch, ..)| wanted(*branch))?;
+        if node.op.name() == "|" {
+            for &other in &holding[1..] {
+                let score = |b: (usize, NodeId, usize)| self.sets.rows(b.1).scores[b.2];
+                let (a, b) = (score(best), score(other));
+                if b > a || (a.is_nan() && !b.is_nan()) {
+                    best = other;
+                }
+            }
+        }
+        Some(best)
+    }
+
+    /// What an operator over one set did to the row.
+    fn note(
+        &self,
+        at: NodeId,
+        input: NodeId,
+        request: usize,
+        before: usize,
+        place: usize,
+        why: &mut Why,
+    ) {
+        let (from, to) = (self.sets.rows(input), self.sets.rows(at));
+        let position = |rows: &Rows, place: usize| place - rows.range(request).start + 1;
+        match self.graph.get(at).op.effect() {
+            Effect::Scores => why.scores.push(Scoring {
+                op: self.label(at),
+                score: known(to.scores[place]),
+                position: position(to, place),
+                heads: self.heads(at, input, place),
+                features: features(self, at, input, request, before),
+            }),
+            Effect::Other | Effect::Reorders => {
+                let moved = Move {
+                    op: self.label(at),
+                    from: position(from, before),
+                    to: position(to, place),
+                    score_before: known(from.scores[before]),
+                    score: known(to.scores[place]),
+                };
+                // rows that are gone move nothing
+                let stayed: HashSet<u32> = to.ids[to.range(request)].iter().copied().collect();
+                let before = &from.ids[from.range(request).start..before];
+                let kept = before.iter().filter(|id| stayed.contains(id)).count();
+                if kept + 1 != moved.to || moved.score != moved.score_before {
+                    why.moves.push(moved);
+                }
+            }
+            Effect::Keeps | Effect::Narrows | Effect::Cuts => {}
+        }
+    }
+
+    /// The columns that are new at a node.
+    fn heads(&self, at: NodeId, input: NodeId, place: usize) -> Vec<(String, Value)> {
+        let before = self.graph.shape(input);
+        let columns = self.graph.shape(at).columns.iter().enumerate();
+        let new = columns.filter(|(_, c)| before.find(&c.name).is_none());
+        let rows = self.sets.rows(at);
+        new.map(|(i, c)| (c.name.clone(), self.read(&rows.columns[i], &c.ty, place)))
+            .collect()
+    }
+
+    pub(super) fn read(&self, column: &crate::batch::Column, ty: &Type, place: usize) -> Value {
+        value(self.run(), column, ty, place)
+    }
+}
+
+/// A score; none for null.
+pub(super) fn known(score: f64) -> Option<f64> {
+    Some(score).filter(|s| !s.is_nan())
+}
+
+/// Where a request has an entity; none if it has it not, or if the node did not run for it.
+pub(super) fn find(rows: &Rows, request: usize, id: u32) -> Option<usize> {
+    if request >= rows.requests() {
+        return None;
+    }
+    rows.range(request).find(|&place| rows.ids[place] == id)
+}
