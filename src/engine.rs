@@ -16,12 +16,13 @@
 use crate::answer::{self, Answer, Ask};
 use crate::catalog::schema::{Now, Schema};
 use crate::check::modules::{Module, Modules};
-use crate::check::{Checked, check};
-use crate::diag::{Diagnostic, Severity, Sink};
+use crate::check::{Assertion, Checked, Who, check, trials};
+use crate::diag::{Diagnostic, Severity, Sink, code};
 use crate::exec::{self, Results, Schedule, Timing};
 use crate::expr::eval::Sets;
 use crate::expr::texts::{Keys, Texts};
-use crate::expr::{Kind, Run};
+use crate::expr::show::literal;
+use crate::expr::{Frame, Kind, Run};
 use crate::library::Library;
 use crate::ops::vectors::Vectors;
 use crate::ops::{Exec, Limits, RunError};
@@ -99,6 +100,8 @@ pub struct Compiled {
     pub program: Option<Program>,
     pub diagnostics: Vec<Diagnostic>,
     pub sources: Sources,
+    /// The `test` items of the file.
+    pub tests: Vec<Test>,
 }
 
 impl Engine {
@@ -174,6 +177,11 @@ impl Engine {
         let (checked, sink) = check(&self.inner.snapshot, &modules, unit.query, sink, max_rows);
         let failed = sink.has_errors();
         let diagnostics = loaded.allowed.silence(sink.finish());
+        let tests = if failed {
+            Vec::new()
+        } else {
+            tests(&self.inner.snapshot, &modules, &loaded.sources)
+        };
         let program = checked.filter(|_| !failed).map(|checked| {
             let results: Vec<_> = checked.results.iter().map(|(_, node)| *node).collect();
             let schedule = Schedule::new(&checked.graph, &results);
@@ -194,6 +202,7 @@ impl Engine {
             program,
             diagnostics,
             sources: loaded.sources,
+            tests,
         }
     }
 
@@ -285,6 +294,26 @@ impl Engine {
     ) -> Result<Pass, RunError> {
         let program = &*program.inner;
         let checked = &program.checked;
+        self.execute(program, requests, limits, |exec, results, timings| {
+            let warnings = exec.noted();
+            let mut answers = answer::answers(checked, requests, exec.run, results, &warnings);
+            if ask.is_anything() {
+                let tracer = Tracer::new(&checked.graph, &program.schedule, exec, results);
+                explain(checked, tracer, ask, results, &mut answers)?;
+            }
+            Ok(Pass { answers, timings })
+        })
+    }
+
+    /// Runs what a program needs, and hands it on while it is there.
+    fn execute<R>(
+        &self,
+        program: &ProgramInner,
+        requests: &[Request],
+        limits: Limits,
+        finish: impl FnOnce(&Exec, &Results, Vec<Timing>) -> Result<R, RunError>,
+    ) -> Result<R, RunError> {
+        let checked = &program.checked;
         let snapshot = &self.inner.snapshot;
         let results = Results::new(checked.graph.len());
         let (texts, keys) = (Texts::new(snapshot), Keys::new(snapshot));
@@ -314,13 +343,7 @@ impl Engine {
             .into_iter()
             .for_each(|(request, message)| exec.warn(request, message));
         let timings = exec::run(&checked.graph, &program.schedule, &exec, &results)?;
-        let warnings = exec.noted();
-        let mut answers = answer::answers(checked, requests, &run, &results, &warnings);
-        if ask.is_anything() {
-            let tracer = Tracer::new(&checked.graph, &program.schedule, &exec, &results);
-            explain(checked, tracer, ask, &results, &mut answers)?;
-        }
-        Ok(Pass { answers, timings })
+        finish(&exec, &results, timings)
     }
 
     /// What `now` is for a request that does not say.
@@ -394,6 +417,94 @@ impl Program {
     pub fn needs_viewer(&self) -> bool {
         self.inner.needs_viewer
     }
+}
+
+/// A `test` item that can be run with [`Engine::run_test`].
+pub struct Test {
+    pub name: String,
+    who: Who,
+    program: ProgramInner,
+    assertions: Vec<Assertion>,
+}
+
+/// The tests of a program without errors.
+fn tests(snapshot: &Snapshot, modules: &Modules, sources: &Sources) -> Vec<Test> {
+    let all = trials(snapshot, modules).into_iter().map(|trial| {
+        let checked = trial.checked;
+        let results: Vec<_> = checked.results.iter().map(|(_, node)| *node).collect();
+        let schedule = Schedule::new(&checked.graph, &results);
+        let needs_viewer = needs_viewer(&checked, &schedule)
+            || trial.assertions.iter().any(Assertion::reads_viewer);
+        Test {
+            name: trial.name,
+            who: trial.who,
+            assertions: trial.assertions,
+            program: ProgramInner {
+                checked,
+                schedule,
+                warnings: Vec::new(),
+                sources: sources.clone(),
+                needs_viewer,
+            },
+        }
+    });
+    all.collect()
+}
+
+impl Engine {
+    /// Runs a test: the assertions that are not true, each with the values that it compares.
+    pub fn run_test(&self, test: &Test, limits: Limits) -> Result<Vec<Diagnostic>, RunError> {
+        let request = Request {
+            user: test.who.user.clone(),
+            at: test.who.at,
+            seed: test.who.seed,
+            params: Vec::new(),
+        };
+        self.execute(&test.program, &[request], limits, |exec, _, _| {
+            let run = exec.run;
+            let frame = Frame::requests(run);
+            let is_true = |a: &&Assertion| frame.condition(&a.condition).first() == Some(&1);
+            let failed = test.assertions.iter().filter(|a| !is_true(a));
+            Ok(failed
+                .map(|a| disproved(a, &frame, run, &test.program.sources))
+                .collect())
+        })
+    }
+}
+
+/// Characters of a value that a failed assertion shows.
+const MAX_SHOWN: usize = 200;
+
+/// An assertion that is not true, with the values of its sides.
+fn disproved(
+    assertion: &Assertion,
+    frame: &Frame,
+    run: &Run,
+    sources: &Sources,
+) -> Diagnostic {
+    let shown = |expr: &crate::expr::Expr| {
+        let column = frame.column(expr);
+        literal(&crate::expr::read::value(run, &column, &expr.ty, 0))
+    };
+    let is_null = shown(&assertion.condition) == "null";
+    let message = if is_null {
+        "the assertion is null, not true"
+    } else {
+        "the assertion is false"
+    };
+    let found = Diagnostic::new(code::E0701, assertion.span, message);
+    let sides = assertion.sides.iter().map(|(span, what, side)| {
+        let mut value = shown(side);
+        if value.chars().count() > MAX_SHOWN {
+            value = value.chars().take(MAX_SHOWN).chain("...".chars()).collect();
+        }
+        match what {
+            Some(what) => format!("{what}: {value}"),
+            None => format!("`{}` is {value}", &sources.get(span.source).text[span.range()]),
+        }
+    });
+    let sides: Vec<String> = sides.collect();
+    found.maybe_help((!sides.is_empty()).then(|| sides.join("; ")))
 }
 
 /// Whether anything that runs reads the viewer.

@@ -12,9 +12,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The modules of the standard library, under their stable names.
-const STD: [(&str, &str); 2] = [
+const STD: [(&str, &str); 10] = [
     ("core", include_str!("../stdlib/core.igql")),
     ("explore", include_str!("../stdlib/explore.igql")),
+    ("collaborative", include_str!("../stdlib/collaborative.igql")),
+    ("content", include_str!("../stdlib/content.igql")),
+    ("trending", include_str!("../stdlib/trending.igql")),
+    ("cold_start", include_str!("../stdlib/cold_start.igql")),
+    ("feed", include_str!("../stdlib/feed.igql")),
+    ("eligibility", include_str!("../stdlib/eligibility.igql")),
+    ("hybrid", include_str!("../stdlib/hybrid.igql")),
+    ("diversity", include_str!("../stdlib/diversity.igql")),
 ];
 
 /// What every program of a catalog sees: parsed once, when the catalog is opened.
@@ -201,6 +209,8 @@ impl Loader<'_> {
     }
 
     fn file(&mut self, path: &Path, written: &str, span: Span) -> Option<usize> {
+        // one file by whatever way it is named
+        let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
         if let Some((_, place)) = self.known.iter().find(|(known, _)| known == path) {
             return Some(*place);
         }
@@ -212,11 +222,29 @@ impl Loader<'_> {
             }
             Err(error) => {
                 let message = format!("`{written}` cannot be read: {error}");
-                let help = "paths are relative to the file that imports";
+                let help = match near_file(path, written) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "paths are relative to the file that imports".to_owned(),
+                };
                 self.sink
                     .push(Diagnostic::new(code::E0210, span, message).help(help));
                 None
             }
         }
     }
+}
+
+/// A program beside a file that is not there, with a similar name.
+fn near_file(path: &Path, written: &str) -> Option<String> {
+    let wanted = path.file_name()?.to_str()?;
+    let beside = std::fs::read_dir(path.parent()?).ok()?;
+    let mut names: Vec<String> = beside
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".igql"))
+        .collect();
+    names.sort();
+    let near = suggest::nearest(wanted, names.iter().map(String::as_str))?;
+    let folder = written.strip_suffix(wanted).unwrap_or_default();
+    Some(format!("{folder}{near}"))
 }

@@ -127,6 +127,7 @@ fn compare(world: &World, engine: &Opened, program: &str) -> Result<(), String> 
         seed: 7,
         ..requests[0].clone()
     });
+    formatted(program)?;
     let found = guarded("the engine", || engine.run(program, &requests))??;
     guarded("an explanation", || engine.explain(program, &requests))??;
     let parsed = guarded("the reference", || {
@@ -142,6 +143,21 @@ fn compare(world: &World, engine: &Opened, program: &str) -> Result<(), String> 
         }
     }
     Ok(())
+}
+
+/// The layout of a program changes nothing the second time (its meaning it checks itself).
+fn formatted(program: &str) -> Result<(), String> {
+    let format = |text: &str| {
+        let mut sink = igql::diag::Sink::default();
+        igql::syntax::format(text, igql::source::SourceId::default(), &mut sink)
+            .ok_or_else(|| format!("no layout: {:?}", sink.found()))
+    };
+    let once = format(program)?;
+    if format(&once)? == once {
+        Ok(())
+    } else {
+        Err(format!("the layout is not stable:\n{once}"))
+    }
 }
 
 /// A panic as an error.

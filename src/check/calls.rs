@@ -21,6 +21,8 @@ pub struct Callable<'a> {
     pub result: Option<&'a TypeExpr>,
     pub body: &'a ast::Expr,
     pub module: usize,
+    /// A `query`, not a `def`.
+    pub query: bool,
 }
 
 /// An argument as it was written, and where it is read.
@@ -78,6 +80,11 @@ impl<'a> Checker<'a> {
         if !bindings.ok {
             return self.declared_set(&def);
         }
+        let role = if self.testing && def.query {
+            Role::Source
+        } else {
+            role
+        };
         let node = self.once("def", &name.text, address(def.body), name.span, |this| {
             this.within(&name.text, name.span, |this| {
                 this.set(def.body, &bindings.env, role)
@@ -698,6 +705,7 @@ impl<'a> Checker<'a> {
             result: None,
             body: &def.body,
             module,
+            query: false,
         };
         let name = Name {
             text: def.name.text.clone(),
@@ -748,6 +756,7 @@ fn callable(item: &ast::Item, module: usize) -> Option<Callable<'_>> {
             result: result.as_ref(),
             body,
             module,
+            query: false,
         }),
         ItemKind::Query { name, params, body } => Some(Callable {
             name,
@@ -755,6 +764,7 @@ fn callable(item: &ast::Item, module: usize) -> Option<Callable<'_>> {
             result: None,
             body,
             module,
+            query: true,
         }),
         _ => None,
     }

@@ -3,14 +3,14 @@
 use super::Checker;
 use super::env::{Env, Local, Scope};
 use super::modules::{Kind, Module, Modules, Tier, named};
-use super::setness::block_names;
 use super::typing::{Entity, ParamType};
 use crate::diag::{Diagnostic, Sink, code, suggest};
 use crate::expr::NodeId;
 use crate::expr::ir::{Expr, Kind as ExprKind, Scalar};
 use crate::ops::{self, Graph, Role, Shape};
+use crate::source::Span;
 use crate::store::Snapshot;
-use crate::syntax::ast::{self, Item, ItemKind, Param, Statement};
+use crate::syntax::ast::{self, Item, ItemKind, Param};
 use crate::types::{EntityId, Type};
 use std::collections::HashMap;
 
@@ -60,6 +60,21 @@ pub struct Checked {
     pub ranges: Vec<InRange>,
     /// Parameters that the program declares and the query does not read.
     pub unread_params: Vec<String>,
+    /// The tunables of the program, its imports and the prelude, in the order of the files.
+    pub tunables: Vec<Tunable>,
+}
+
+/// A constant that a tuner may change, within both ends of its range.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tunable {
+    pub name: String,
+    pub low: f64,
+    pub high: f64,
+    pub default: f64,
+    /// Whether only whole numbers will do.
+    pub whole: bool,
+    /// Of its name.
+    pub span: Span,
 }
 
 /// The query to run.
@@ -94,6 +109,7 @@ pub fn check(
         .for_each(|m| checker.rest(m));
     checker.advise(&ran);
     let unread_params = unread(program, &params);
+    let tunables = checker.tunables();
     let checked = entry.zip(results).map(|(entry, results)| Checked {
         query: entry.name,
         graph: checker.graph,
@@ -101,6 +117,7 @@ pub fn check(
         params,
         ranges,
         unread_params,
+        tunables,
     });
     (checked, checker.sink)
 }
@@ -231,7 +248,9 @@ impl<'a> Checker<'a> {
             } => {
                 self.request_param(name, ty, range.as_ref(), default.as_ref(), m);
             }
-            ItemKind::Tunable { range, default, .. } => self.tunable(range, default, &env),
+            ItemKind::Tunable { range, default, .. } => {
+                self.tunable(range, default, &env);
+            }
             ItemKind::Edge(decl) => {
                 self.declared_edge(decl, decl.name.span, m);
             }
@@ -273,17 +292,34 @@ impl<'a> Checker<'a> {
                 });
                 self.params = kept;
             }
-            ItemKind::Test { body, .. } => self.test(body, &env),
+            ItemKind::Test { settings, body, .. } => {
+                let kept = std::mem::take(&mut self.params);
+                self.test(settings, body, m);
+                self.params = kept;
+            }
             ItemKind::Binding { value, .. } => self.unused_binding(value, &env),
             ItemKind::Import(_) | ItemKind::Expr(_) | ItemKind::Error => {}
         }
     }
 
-    fn tunable(&mut self, range: &'a ast::Range, default: &'a ast::Expr, env: &Env<'a>) {
+    /// The ends of the range and the default; reports a default outside.
+    fn tunable(
+        &mut self,
+        range: &'a ast::Range,
+        default: &'a ast::Expr,
+        env: &Env<'a>,
+    ) -> Option<[f64; 3]> {
         let numbers = [&*range.low, &*range.high, default].map(|e| self.constant_number(e, env));
-        if let [Some(low), Some(high), Some(value)] = numbers
-            && !(low..=high).contains(&value)
-        {
+        let [Some(low), Some(high), Some(value)] = numbers else {
+            return None;
+        };
+        if low > high {
+            let message = format!("nothing lies in {low:?}..{high:?}");
+            self.report(
+                Diagnostic::new(code::E0306, range.span, message)
+                    .help("a range is written from its smaller end to its larger"),
+            );
+        } else if !(low..=high).contains(&value) {
             let message = format!("the default {value:?} lies outside {low:?}..{high:?}");
             self.report(
                 Diagnostic::new(code::E0306, default.span, message)
@@ -291,6 +327,57 @@ impl<'a> Checker<'a> {
                     .help("choose a default inside it, or widen it"),
             );
         }
+        Some([low, high, value])
+    }
+
+    /// What a tunable is by its range: whole numbers where both ends and the default are.
+    pub(super) fn tunable_value(
+        &mut self,
+        range: &'a ast::Range,
+        default: &'a ast::Expr,
+        env: &Env<'a>,
+    ) -> Expr {
+        let scope = Scope::request();
+        let ends = [&*range.low, &*range.high].map(|e| self.scalar(e, env, &scope, None).ty);
+        if ends.contains(&Type::Float) {
+            self.typed(default, env, &scope, &Type::Float)
+        } else {
+            self.scalar(default, env, &scope, None)
+        }
+    }
+
+    /// The tunables of all files but the standard library.
+    fn tunables(&mut self) -> Vec<Tunable> {
+        let modules = self.modules;
+        let mut found = Vec::new();
+        for (m, module) in modules.all.iter().enumerate() {
+            if module.tier == Tier::Std {
+                continue;
+            }
+            for item in &module.file.items {
+                let ItemKind::Tunable {
+                    name,
+                    range,
+                    default,
+                } = &item.kind
+                else {
+                    continue;
+                };
+                let env = Env::top(m);
+                let Some([low, high, value]) = self.tunable(range, default, &env) else {
+                    continue;
+                };
+                found.push(Tunable {
+                    name: name.text.clone(),
+                    low,
+                    high,
+                    default: value,
+                    whole: self.tunable_value(range, default, &env).ty == Type::Int,
+                    span: name.span,
+                });
+            }
+        }
+        found
     }
 
     fn unused_binding(&mut self, value: &'a ast::Expr, env: &Env<'a>) {
@@ -394,19 +481,6 @@ impl<'a> Checker<'a> {
             all.shape,
             crate::source::Span::default(),
         )
-    }
-
-    fn test(&mut self, body: &'a ast::Block, env: &Env<'a>) {
-        let env = block_names(body, env);
-        for statement in &body.statements {
-            match statement {
-                Statement::Binding { value, .. } => self.unused_binding(value, &env),
-                Statement::Assert { condition, .. } => {
-                    self.typed(condition, &env, &Scope::request(), &Type::Bool);
-                }
-                Statement::Error(_) => {}
-            }
-        }
     }
 
     /// Names that a file defines twice, and names that no file may define.

@@ -25,9 +25,11 @@ mod policies;
 mod rows;
 mod setness;
 mod sets;
+mod trials;
 mod typing;
 
-pub use items::{Checked, InRange, Parameter, check};
+pub use items::{Checked, InRange, Parameter, Tunable, check};
+pub use trials::{Assertion, Trial, Who, trials};
 
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, Sink, code};
@@ -65,6 +67,8 @@ struct Checker<'a> {
     uses: Vec<Use>,
     /// Names that are being resolved, to find cycles: kind, name, entity.
     open: Vec<Open>,
+    /// Whether a test is read: the queries it calls give what a request would get.
+    testing: bool,
     /// Names that were used, by the address of their item.
     used: HashSet<usize>,
     /// The sets that queries give, and where each gets its last operator.
@@ -97,6 +101,7 @@ impl<'a> Checker<'a> {
             memo: HashMap::new(),
             uses: Vec::new(),
             open: Vec::new(),
+            testing: false,
             used: HashSet::new(),
             results: Vec::new(),
             budget,

@@ -310,9 +310,9 @@ impl<'a> Checker<'a> {
                         range,
                         default,
                     } => self.request_param(name, ty, range.as_ref(), default.as_ref(), number),
-                    ItemKind::Tunable { default, .. } => self
+                    ItemKind::Tunable { range, default, .. } => self
                         .once("tunable", name, 0, span, |this| {
-                            Some(this.scalar(default, &Env::top(number), &Scope::request(), None))
+                            Some(this.tunable_value(range, default, &Env::top(number)))
                         })
                         .unwrap_or_else(Expr::error),
                     ItemKind::Binding { value, .. } => {

@@ -6,6 +6,7 @@ mod build;
 mod check;
 mod demo;
 mod explain;
+mod fmt;
 mod init;
 mod output;
 mod params;
@@ -14,6 +15,7 @@ mod progress;
 mod repl;
 mod run;
 mod table;
+mod test;
 mod users;
 mod why;
 mod write;
@@ -61,6 +63,10 @@ enum Command {
     Run(run::RunArgs),
     /// Report everything that is wrong with programs, without running them
     Check(check::CheckArgs),
+    /// Lay programs out in the one layout, with their comments
+    Fmt(fmt::FmtArgs),
+    /// Run the `test` items of programs
+    Test(test::TestArgs),
     /// Bring what is derived from the data (`.igql/`) up to date
     Build(build::BuildArgs),
     /// Show how a program is understood and how it will run
@@ -129,6 +135,8 @@ pub fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Run(args) => run::run(&cli.project, args),
         Command::Check(args) => check::check(&cli.project, args),
+        Command::Fmt(args) => fmt::fmt(args),
+        Command::Test(args) => test::test(&cli.project, args),
         Command::Build(args) => build::build(&cli.project, args),
         Command::Explain(args) => explain::explain(&cli.project, args),
         Command::Init(args) => init::init(&cli.project, args),

@@ -87,6 +87,7 @@ codes! {
     E0504 "wrong signature";
     E0601 "a quantity that cannot be";
     E0602 "more rows than the budget allows";
+    E0701 "an assertion that does not hold";
     W0101 "an unused definition";
     W0102 "an unused parameter";
     W0103 "an unused import";

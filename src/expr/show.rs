@@ -3,7 +3,7 @@
 use crate::catalog::schema::Schema;
 use crate::expr::ir::{Expr, Kind, LinkField, OfSet, Scalar};
 use crate::expr::texts::{Keys, Texts};
-use crate::types::Type;
+use crate::types::{Key, Type, Value};
 use std::fmt::{self, Display};
 
 /// An expression with what is needed to name its parts.
@@ -272,5 +272,27 @@ pub fn duration(us: i64) -> String {
         Some((unit, name)) => format!("{}{name}", us / unit),
         None if us == 0 => "0s".to_owned(),
         None => format!("{us}us"),
+    }
+}
+
+/// A value as it is written in a program; keys as they are in the data.
+pub fn literal(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Int(v) => v.to_string(),
+        Value::Float(v) => format!("{v:?}"),
+        Value::Bool(v) => v.to_string(),
+        Value::Str(v) | Value::Id(Key::Str(v)) => format!("{v:?}"),
+        Value::Id(Key::Int(v)) => v.to_string(),
+        Value::Time(us) => match jiff::Timestamp::from_microsecond(*us) {
+            Ok(time) => format!("@{time}"),
+            Err(_) => format!("{us} us"),
+        },
+        Value::Duration(us) => duration(*us),
+        Value::List(items) => {
+            let items: Vec<String> = items.iter().map(literal).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Vector(v) => format!("{v:?}"),
     }
 }

@@ -32,7 +32,7 @@ pub use dump::dump;
 pub use layout::MAX_DEPTH;
 pub use lexer::Lexeme;
 pub use parse::{parse, parse_expression, tokens};
-pub use print::{print, print_expression};
+pub use print::{format, print, print_expression};
 pub use token::{RESERVED, Token};
 
 #[expect(clippy::all, clippy::pedantic, reason = "generated")]

@@ -3,6 +3,7 @@
 use super::super::ast::*;
 use super::text::{duration, name, quoted, time};
 use super::{Printer, WIDTH};
+use crate::source::Span;
 
 /// How tightly a node binds; a node within one that binds tighter stands in parentheses.
 pub mod level {
@@ -73,11 +74,11 @@ fn level_of(e: &Expr) -> u8 {
 /// A piece of an operator chain: the sign before it and the operand with its level.
 type Piece<'e> = (String, &'e Expr, u8);
 
-impl Printer {
+impl Printer<'_> {
     /// The expression on one line if it fits after `used` characters, else broken.
     pub fn lay(self, e: &Expr, min: u8, used: usize) -> String {
         let flat = self.flat(e, min);
-        if !flat.contains('\n') && self.indent + used + flat.len() <= WIDTH {
+        if !flat.contains('\n') && self.indent + used + flat.len() <= WIDTH && !self.noted(e.span) {
             return flat;
         }
         if level_of(e) < min {
@@ -185,9 +186,11 @@ impl Printer {
             .collect()
     }
 
-    pub fn args(self, args: &[Arg], used: usize) -> String {
+    /// The arguments of a call with their parentheses; `span` holds them.
+    pub fn args(self, args: &[Arg], span: Span, used: usize) -> String {
         let flat = format!("({})", self.arg_texts(args).join(", "));
-        if args.is_empty() || !flat.contains('\n') && self.indent + used + flat.len() <= WIDTH {
+        let fits = !flat.contains('\n') && self.indent + used + flat.len() <= WIDTH;
+        if args.is_empty() || fits && !self.noted(span) {
             return flat;
         }
         let inner = self.deeper();
@@ -210,9 +213,10 @@ impl Printer {
         let inner = self.deeper();
         match &e.kind {
             ExprKind::Call { callee, args } => {
+                let span = after(callee, e);
                 let callee = name(&callee.text);
                 let used = used + callee.len();
-                callee + &self.args(args, used)
+                callee + &self.args(args, span, used)
             }
             ExprKind::Method { .. } | ExprKind::Field { .. } => self.chain(e, used),
             ExprKind::List(elements) => self.spread(
@@ -263,7 +267,7 @@ impl Printer {
             match &link.kind {
                 ExprKind::Method { name: n, args, .. } => {
                     let call = format!(".{}", name(&n.text));
-                    let args = inner.args(args, call.len());
+                    let args = inner.args(args, after(n, link), call.len());
                     text.push_str(&format!("{}{call}{args}", inner.newline()));
                 }
                 ExprKind::Field { name: n, .. } => text.push_str(&format!(".{}", name(&n.text))),
@@ -322,6 +326,14 @@ fn arg_name(arg: &Arg) -> String {
     arg.name
         .as_ref()
         .map_or(String::new(), |n| format!("{}=", name(&n.text)))
+}
+
+/// What stands between a callee and the end of its call.
+fn after(callee: &Name, call: &Expr) -> Span {
+    Span {
+        start: callee.span.end,
+        ..call.span
+    }
 }
 
 fn null_test(negated: bool) -> &'static str {

@@ -5,6 +5,7 @@
 //! `Error` nodes have no text of their own and print as the name `` `?` ``.
 
 mod expr;
+mod notes;
 mod text;
 
 pub use expr::compare_sign;
@@ -13,23 +14,79 @@ use text::{doc_lines, quoted};
 pub use text::{name, type_text};
 
 use super::ast::*;
+use super::{dump, parse};
+use crate::diag::Sink;
+use crate::source::{SourceId, Span};
+use notes::{Apart, Notes};
 
 /// Widest line, where it can be helped.
 const WIDTH: usize = 100;
 const STEP: usize = 4;
 
+/// Layouts after which a text has to stay as it is. The second differs from the first only where a
+/// comment had to leave its place.
+const MAX_ROUNDS: usize = 8;
+
 /// Prints a file, with the `##` lines of items and bindings; other comments are not in the tree.
 pub fn print(file: &File) -> String {
+    let printer = Printer::default();
+    let items = file.items.iter().map(|item| {
+        let apart = Apart {
+            documented: !item.docs.is_empty(),
+            above: false,
+        };
+        let text = doc_lines(&item.docs, 0) + &printer.item(item);
+        (item, text, apart)
+    });
+    join_items(items)
+}
+
+/// A text in the one layout, with its comments, and with the same meaning; none, and reports, if
+/// it has syntax errors.
+pub fn format(text: &str, source: SourceId, sink: &mut Sink) -> Option<String> {
+    let file = parse(text, source, sink);
+    if sink.has_errors() {
+        return None;
+    }
+    let outline = dump(&file);
+    let mut text = text.to_owned();
+    for _ in 0..MAX_ROUNDS {
+        let next = laid_out(&text)?;
+        if next == text {
+            break;
+        }
+        text = next;
+    }
+    let same = dump(&parse(&text, source, &mut Sink::default())) == outline;
+    debug_assert!(same, "the layout changed the meaning:\n{text}");
+    same.then_some(text)
+}
+
+/// One round of the layout.
+fn laid_out(text: &str) -> Option<String> {
+    let file = parse(text, SourceId::default(), &mut Sink::default());
+    let notes = Notes::of(text);
+    let printer = Printer {
+        notes: Some(notes.places()),
+        indent: 0,
+    };
+    let items = file.items.iter().map(|item| {
+        let apart = notes.stands_apart(item.span.start).unwrap_or_default();
+        (item, printer.item(item), apart)
+    });
+    let printed = join_items(items);
+    notes.into_text(&printed)
+}
+
+/// Items under each other: apart where one is long or documented, where their kinds differ, and
+/// where they were apart.
+fn join_items<'f>(items: impl Iterator<Item = (&'f Item, String, Apart)>) -> String {
     let mut out = String::new();
     let mut previous: Option<(&Item, bool)> = None;
-    for item in &file.items {
-        let text = item_text(item);
-        let long = text.trim_end().contains('\n');
-        let apart = previous.is_some_and(|(p, was_long)| {
-            long || was_long
-                || std::mem::discriminant(&p.kind) != std::mem::discriminant(&item.kind)
-        });
-        if apart {
+    for (item, text, apart) in items {
+        let long = apart.documented || text.trim_end().contains('\n');
+        let differ = |p: &Item| std::mem::discriminant(&p.kind) != std::mem::discriminant(&item.kind);
+        if previous.is_some_and(|(p, was_long)| long || was_long || apart.above || differ(p)) {
             out.push('\n');
         }
         out.push_str(&text);
@@ -41,63 +98,74 @@ pub fn print(file: &File) -> String {
 
 /// Prints one expression.
 pub fn print_expression(e: &Expr) -> String {
-    Printer { indent: 0 }.statement(e, 0)
+    Printer::default().statement(e, 0)
 }
 
-fn item_text(item: &Item) -> String {
-    let docs = doc_lines(&item.docs, 0);
-    let printer = Printer { indent: 0 };
-    let text = match &item.kind {
-        ItemKind::Import(ImportPath::Module(path)) => {
-            let path: Vec<String> = path.iter().map(|n| name(&n.text)).collect();
-            format!("import {}", path.join("."))
-        }
-        ItemKind::Import(ImportPath::File { path, .. }) => format!("import {}", quoted(path)),
-        ItemKind::Edge(edge) => printer.edge(edge),
-        ItemKind::Param {
-            name: n,
-            ty,
-            range,
-            default: None,
-        } => {
-            let range = printer.optional_range(range.as_ref());
-            format!("param {}: {}{range}", name(&n.text), type_text(ty))
-        }
-        ItemKind::Test {
-            name: n,
-            settings,
-            body,
-        } => {
-            let settings = if settings.is_empty() {
-                String::new()
-            } else {
-                format!(" {}", printer.args(settings, 0))
-            };
-            format!(
-                "test {}{settings} = {}",
-                quoted(&n.text),
-                printer.block(body)
-            )
-        }
-        ItemKind::Expr(e) => printer.statement(e, 0),
-        ItemKind::Error => "`?`".into(),
-        kind => {
-            let (head, value) = printer.definition(kind);
-            printer.assign(&head, value)
-        }
-    };
-    docs + &text
-}
-
-#[derive(Clone, Copy)]
-struct Printer {
+#[derive(Clone, Copy, Default)]
+struct Printer<'c> {
     indent: usize,
+    /// Where comments begin, which are put in later, `##` lines among them; none: there are no
+    /// comments, and `##` lines come from the tree.
+    notes: Option<&'c [u32]>,
 }
 
-impl Printer {
+impl Printer<'_> {
     fn deeper(self) -> Self {
         Printer {
             indent: self.indent + STEP,
+            ..self
+        }
+    }
+
+    /// Whether a comment stands within: then it cannot be one line.
+    fn noted(self, span: Span) -> bool {
+        let notes = self.notes.unwrap_or_default();
+        let next = notes.partition_point(|&n| n <= span.start);
+        notes.get(next).is_some_and(|&n| n < span.end)
+    }
+
+    /// An item without its `##` lines.
+    fn item(self, item: &Item) -> String {
+        match &item.kind {
+            ItemKind::Import(ImportPath::Module(path)) => {
+                let path: Vec<String> = path.iter().map(|n| name(&n.text)).collect();
+                format!("import {}", path.join("."))
+            }
+            ItemKind::Import(ImportPath::File { path, .. }) => format!("import {}", quoted(path)),
+            ItemKind::Edge(edge) => self.edge(edge),
+            ItemKind::Param {
+                name: n,
+                ty,
+                range,
+                default: None,
+            } => {
+                let range = self.optional_range(range.as_ref());
+                format!("param {}: {}{range}", name(&n.text), type_text(ty))
+            }
+            ItemKind::Test {
+                name: n,
+                settings,
+                body,
+            } => {
+                let settings = if settings.is_empty() {
+                    String::new()
+                } else {
+                    let first = settings.first().map_or(item.span, |a| a.span);
+                        let span = settings.last().map_or(first, |a| first.to(a.span));
+                        format!(" {}", self.args(settings, span, 0))
+                };
+                format!(
+                    "test {}{settings} = {}",
+                    quoted(&n.text),
+                    self.block(body)
+                )
+            }
+            ItemKind::Expr(e) => self.statement(e, 0),
+            ItemKind::Error => "`?`".into(),
+            kind => {
+                let (head, value) = self.definition(kind);
+                self.assign(&head, value)
+            }
         }
     }
 
@@ -195,7 +263,9 @@ impl Printer {
         };
         let used = head.lines().last().map_or(0, str::len) + " = ".len();
         let flat = self.flat(value, level::ANY);
-        let fits = |width: usize| !flat.contains('\n') && width + flat.len() <= WIDTH;
+        let fits = |width: usize| {
+            !flat.contains('\n') && width + flat.len() <= WIDTH && !self.noted(value.span)
+        };
         if !fits(self.indent + used) && fits(self.indent + STEP) {
             return format!("{head} ={}{flat}", self.deeper().newline());
         }
@@ -211,7 +281,7 @@ impl Printer {
             let Some(tail) = tail else { continue };
             let flat = self.flat(tail, level::ANY);
             let line = text.lines().last().map_or(0, str::len) + word.len() + 2 + flat.len();
-            if line <= WIDTH && !flat.contains('\n') {
+            if line <= WIDTH && !flat.contains('\n') && !self.noted(tail.span) {
                 text.push_str(&format!(" {word} {flat}"));
             } else {
                 let inner = self.deeper();
@@ -235,7 +305,11 @@ impl Printer {
 
     fn params(self, params: &[Param]) -> String {
         let parts: Vec<String> = params.iter().map(|p| self.param(p)).collect();
-        self.brackets("(", ")", &parts, STEP * 4)
+        let noted = match params {
+            [first, .., last] => self.noted(first.span.to(last.span)),
+            _ => false,
+        };
+        self.brackets("(", ")", &parts, if noted { WIDTH } else { STEP * 4 })
     }
 
     fn param(self, param: &Param) -> String {
@@ -304,7 +378,13 @@ impl Printer {
                 name: n,
                 value,
                 ..
-            } => doc_lines(docs, self.indent) + &self.assign(&name(&n.text), Some(value)),
+            } => {
+                let docs = match self.notes {
+                    None => doc_lines(docs, self.indent),
+                    Some(_) => String::new(),
+                };
+                docs + &self.assign(&name(&n.text), Some(value))
+            }
             Statement::Assert { condition, .. } => format!(
                 "assert {}",
                 self.lay(condition, level::ANY, "assert ".len())

@@ -108,7 +108,91 @@ fn survive(text: &str) {
     if clean {
         assert_eq!(tree(&good(&printed)), tree(&file), "{text}\n{printed}");
         assert_eq!(print(&good(&printed)), printed, "not idempotent: {text}");
+        let noted = with_comments(text);
+        let laid = laid_out(&noted);
+        assert_eq!(laid_out(&laid), laid, "not idempotent: {noted}");
+        assert_eq!(comments(&laid), comments(&noted), "{noted}\n{laid}");
     }
+}
+
+#[track_caller]
+fn laid_out(text: &str) -> String {
+    format(text, SourceId(0), &mut Sink::default()).unwrap_or_else(|| panic!("no layout: {text}"))
+}
+
+/// The text with a comment behind every third line and above every fifth.
+fn with_comments(text: &str) -> String {
+    let mut out = String::new();
+    for (i, line) in text.lines().enumerate() {
+        if i % 5 == 2 {
+            out.push_str(&format!("  # above {i}\n"));
+        }
+        out.push_str(line);
+        if i % 3 == 0 {
+            out.push_str(&format!(" # behind {i}"));
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// The texts of all comments, in some order.
+fn comments(text: &str) -> Vec<String> {
+    let (_, comments) = lex(text, SourceId(0), &mut Sink::default());
+    let mut texts: Vec<String> = comments
+        .iter()
+        .map(|c| text[c.span.range()].trim_end().to_owned())
+        .collect();
+    texts.sort();
+    texts
+}
+
+const COMMENTED: &str = r#"# head comment
+# second
+
+import std.core # trailing import
+param kinds: list[string] = ["photo",  # first
+   # alone
+   "video"]  # after
+## documented
+param z: duration = 60m
+tunable a in 0.0..1_000.0 = 1
+tunable b in 0.0..1.0 = 1
+
+tunable c in 0.0..1.0 = 1
+
+
+## def doc
+def fresh(rows: set[media], # the rows
+  within: duration = 7d) -> set[media] = rows.filter(age(created_at) < within)
+# detached
+
+query main(n: int = 25) = {
+    # pool
+    pool = user.liked() # liked
+        .account_nn()
+        # posted
+        .posted_media()
+
+    ## the more
+    more = (pool  # really
+       ).take(5 # n
+       # end of args
+       )
+    # result
+    pool.take(n)
+    # end of block
+}
+test "x" (user=1) = { assert count(main()) == 3 # three
+}
+# tail
+
+# tail 2
+"#;
+
+#[test]
+fn comments_stay_with_what_they_are_about() {
+    insta::assert_snapshot!(laid_out(COMMENTED), @"");
 }
 
 /// Text of a random expression; parentheses wherever a grammar of one level would need them.

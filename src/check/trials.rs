@@ -1,0 +1,310 @@
+//! Tests: what a `test` item asks, as a program whose sets are those that its assertions read.
+//!
+//! A test looks at what a request would get. So its bindings, and the queries it calls, are
+//! sources: their `auto` quantities stay the numbers that a request has, even where an aggregate
+//! reads them. Sets that an assertion writes itself are facts, as everywhere.
+
+use super::env::{Env, Local, Scope};
+use super::items::{Checked, Parameter};
+use super::modules::{Kind, Modules};
+use super::Checker;
+use crate::diag::{Diagnostic, Sink, code, suggest};
+use crate::expr::ir::{Expr, Kind as ExprKind, Level, Stat};
+use crate::ops::Role;
+use crate::source::Span;
+use crate::store::Snapshot;
+use crate::syntax::ast::{self, Arg, BinaryOp, ItemKind, Name, Statement, UnaryOp};
+use crate::types::{Key, Type};
+
+/// A test that can run.
+#[derive(Debug)]
+pub struct Trial {
+    pub name: String,
+    /// Of its name.
+    pub span: Span,
+    pub who: Who,
+    /// Its results are the sets that the assertions read; given parameters are its defaults.
+    pub checked: Checked,
+    pub assertions: Vec<Assertion>,
+}
+
+/// Who asks, when (microseconds since 1970, UTC), with which seed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Who {
+    pub user: Option<Key>,
+    pub at: Option<i64>,
+    pub seed: i64,
+}
+
+/// One condition that must be true. `assert a and b` is two.
+#[derive(Debug)]
+pub struct Assertion {
+    pub span: Span,
+    pub condition: Expr,
+    /// What to show where it is not true.
+    pub sides: Vec<Side>,
+}
+
+/// A part of a condition, what its value is if not that of the text there, and the value.
+type Side = (Span, Option<&'static str>, Expr);
+
+/// The tests of a program that passed its check, in source order.
+pub fn trials(snapshot: &Snapshot, modules: &Modules) -> Vec<Trial> {
+    let items = modules.all[0].file.items.iter();
+    let tests = items.filter_map(|item| match &item.kind {
+        ItemKind::Test {
+            name,
+            settings,
+            body,
+        } => {
+            let mut checker = Checker::new(snapshot, modules, Sink::default());
+            let (who, assertions) = checker.test(settings, body, 0);
+            let mut sets: Vec<_> = assertions.iter().flat_map(Assertion::sets).collect();
+            sets.sort_unstable();
+            sets.dedup();
+            Some(Trial {
+                name: name.text.clone(),
+                span: name.span,
+                who,
+                assertions,
+                checked: Checked {
+                    query: name.text.clone(),
+                    results: sets.into_iter().map(|set| (None, set)).collect(),
+                    params: std::mem::take(&mut checker.params),
+                    graph: checker.graph,
+                    unread_params: Vec::new(),
+                    tunables: Vec::new(),
+                },
+            })
+        }
+        _ => None,
+    });
+    tests.collect()
+}
+
+impl Assertion {
+    fn sets(&self) -> Vec<crate::expr::NodeId> {
+        let sides = self.sides.iter().map(|(_, _, side)| side);
+        std::iter::once(&self.condition)
+            .chain(sides)
+            .flat_map(Expr::sets)
+            .collect()
+    }
+
+    /// Whether it reads the viewer.
+    pub fn reads_viewer(&self) -> bool {
+        let mut reads = false;
+        self.condition
+            .walk(&mut |part| reads |= part.kind == ExprKind::Viewer);
+        reads
+    }
+}
+
+impl<'a> Checker<'a> {
+    /// A test: its request, and its assertions with what they read.
+    pub(super) fn test(
+        &mut self,
+        settings: &'a [Arg],
+        body: &'a ast::Block,
+        m: usize,
+    ) -> (Who, Vec<Assertion>) {
+        let who = self.settings(settings, m);
+        self.testing = true;
+        let mut env = Env::top(m);
+        let mut assertions = Vec::new();
+        for statement in &body.statements {
+            match statement {
+                Statement::Binding { name, value, .. } => {
+                    let local = self.tested(value, &env);
+                    env = env.with(&name.text, local);
+                }
+                Statement::Assert { condition, .. } => {
+                    self.assertion(condition, &env, &mut assertions);
+                }
+                Statement::Error(_) => {}
+            }
+        }
+        self.testing = false;
+        (who, assertions)
+    }
+
+    /// What a binding of a test stands for: a set is what a request would get.
+    fn tested(&mut self, value: &'a ast::Expr, env: &Env<'a>) -> Local<'a> {
+        if self.is_set(value, env) {
+            return match self.set(value, env, Role::Source) {
+                Some(node) => Local::Node(node),
+                None => Local::Error,
+            };
+        }
+        match self.scalar(value, env, &Scope::request(), None) {
+            wrong if wrong.is_error() => Local::Error,
+            scalar => Local::Scalar(scalar),
+        }
+    }
+
+    fn assertion(&mut self, condition: &'a ast::Expr, env: &Env<'a>, found: &mut Vec<Assertion>) {
+        if let ast::ExprKind::Binary {
+            op: BinaryOp::And,
+            left,
+            right,
+        } = &condition.kind
+        {
+            self.assertion(left, env, found);
+            self.assertion(right, env, found);
+            return;
+        }
+        let scope = Scope::request();
+        let typed = self.typed(condition, env, &scope, &Type::Bool);
+        if typed.is_error() {
+            return;
+        }
+        let mut sides = Vec::new();
+        self.sides(condition, env, &mut sides);
+        if let ExprKind::OverSet { set, .. } = &typed.kind {
+            let count = ExprKind::OverSet {
+                stat: Stat::Count,
+                set: *set,
+                value: None,
+            };
+            sides.push((condition.span, Some("rows of the set"), Expr::new(count, Type::Int)));
+        }
+        found.push(Assertion {
+            span: condition.span,
+            condition: typed,
+            sides,
+        });
+    }
+
+    /// The parts of a condition whose values tell why it is not true.
+    fn sides(
+        &mut self,
+        condition: &'a ast::Expr,
+        env: &Env<'a>,
+        found: &mut Vec<Side>,
+    ) {
+        let parts: Vec<&'a ast::Expr> = match &condition.kind {
+            ast::ExprKind::Compare { first, rest } => std::iter::once(&**first)
+                .chain(rest.iter().map(|(_, side)| side))
+                .collect(),
+            ast::ExprKind::In { value, .. } | ast::ExprKind::IsNull { value, .. } => vec![value],
+            ast::ExprKind::Unary {
+                op: UnaryOp::Not,
+                operand,
+            } => return self.sides(operand, env, found),
+            _ => Vec::new(),
+        };
+        for part in parts {
+            let value = self.scalar(part, env, &Scope::request(), None);
+            if !value.is_error() && value.as_const().is_none() {
+                found.push((part.span, None, value));
+            }
+        }
+    }
+
+    /// The settings of a test. Positional ones are the user, the time and the seed; a name that is
+    /// none of these is a parameter of the program, which gets the value as its default.
+    fn settings(&mut self, settings: &'a [Arg], m: usize) -> Who {
+        const PLACES: [&str; 3] = ["user", "at", "seed"];
+        let mut who = Who::default();
+        let mut given: Vec<&str> = Vec::new();
+        for (i, arg) in settings.iter().enumerate() {
+            let name = match &arg.name {
+                Some(name) => &*name.text,
+                None if i < PLACES.len() => PLACES[i],
+                None => {
+                    let message = "a test has three settings without a name: user, at, seed";
+                    let help = "name the parameters of the program: `(user=1, country=\"DE\")`";
+                    self.report(Diagnostic::new(code::E0307, arg.span, message).help(help));
+                    continue;
+                }
+            };
+            let span = arg.name.as_ref().map_or(arg.span, |n| n.span);
+            if given.contains(&name) {
+                let message = format!("`{name}` is given twice");
+                self.report(Diagnostic::new(code::E0305, span, message));
+                continue;
+            }
+            given.push(name);
+            let value = &arg.value;
+            match (name, &arg.name) {
+                ("user", _) => who.user = self.test_user(value),
+                ("at", _) => match value.kind {
+                    ast::ExprKind::Time(at) => who.at = Some(at),
+                    _ => self.not_a_setting(value, "a time, as @2024-05-01"),
+                },
+                ("seed", _) => match value.kind {
+                    ast::ExprKind::Int(seed) => who.seed = seed,
+                    _ => self.not_a_setting(value, "a number, as 7"),
+                },
+                (_, Some(name)) => self.test_param(name, value, m),
+                (_, None) => {}
+            }
+        }
+        who
+    }
+
+    fn not_a_setting(&mut self, value: &ast::Expr, want: &str) {
+        if value.kind != ast::ExprKind::Error {
+            let message = format!("this setting of a test is {want}");
+            self.report(Diagnostic::new(code::E0302, value.span, message));
+        }
+    }
+
+    fn test_user(&mut self, value: &'a ast::Expr) -> Option<Key> {
+        use crate::catalog::schema::KeyType;
+        match (&value.kind, self.schema.entity(self.schema.viewer).key_type) {
+            (ast::ExprKind::Int(key), KeyType::Int) => return Some(Key::Int(*key)),
+            (ast::ExprKind::Str(key), KeyType::String) => return Some(Key::Str(key.clone())),
+            (_, KeyType::Int) => self.not_a_setting(value, "the number of a user, as 42"),
+            (_, KeyType::String) => self.not_a_setting(value, "the key of a user, as \"ada\""),
+        }
+        None
+    }
+
+    fn test_param(&mut self, name: &'a Name, value: &'a ast::Expr, m: usize) {
+        let modules = self.modules;
+        let order = modules.order(m);
+        let declared = order.iter().find_map(|&number| {
+            let mut items = modules.all[number].find(Kind::Rest, &name.text);
+            items.find_map(|item| match &item.kind {
+                ItemKind::Param { ty, .. } => Some((ty, number)),
+                _ => None,
+            })
+        });
+        let Some((ty, number)) = declared else {
+            let params = order.iter().flat_map(|&number| {
+                let items = modules.all[number].file.items.iter();
+                items.filter_map(|item| match &item.kind {
+                    ItemKind::Param { name, .. } => Some(name.text.as_str()),
+                    _ => None,
+                })
+            });
+            let known = ["user", "at", "seed"].into_iter().chain(params);
+            let help = match suggest::nearest(&name.text, known.clone()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!(
+                    "a test can set {}",
+                    known.collect::<Vec<_>>().join(", ")
+                ),
+            };
+            let message = format!("the program has no parameter `{}`", name.text);
+            return self.report(Diagnostic::new(code::E0304, name.span, message).help(help));
+        };
+        let Some(ty) = self.scalar_type(ty, number) else {
+            return;
+        };
+        let given = self.typed(value, &Env::top(m), &Scope::request(), &ty);
+        if given.is_error() {
+            return;
+        }
+        if given.level > Level::Constant {
+            let message = "the setting of a test is a constant";
+            return self.report(Diagnostic::new(code::E0314, value.span, message));
+        }
+        self.params.push(Parameter {
+            name: name.text.clone(),
+            ty,
+            default: Some(given),
+        });
+    }
+}

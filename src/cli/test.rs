@@ -1,0 +1,131 @@
+//! `igql test`: the `test` items of some programs.
+
+use super::{Failure, ProgramFile, Project, as_json, draw};
+use crate::diag::Diagnostic;
+use crate::engine::{Compiled, Engine, Test, has_errors};
+use crate::ops::Limits;
+use crate::source::Sources;
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub struct TestArgs {
+    /// Programs whose tests to run
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// How to write what came out
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A line for each test; what failed is drawn on standard error
+    Text,
+    /// An array, on standard output
+    Json,
+}
+
+/// Runs every test of every file; ends with 1 if one fails or a file has errors.
+pub fn test(project: &Project, args: &TestArgs) -> Result<(), Failure> {
+    let mut engines: HashMap<PathBuf, Engine> = HashMap::new();
+    let mut tally = Tally::new(args.format);
+    for path in &args.files {
+        let file = ProgramFile::read(path)?;
+        let catalog = project.find(Some(path))?;
+        if !engines.contains_key(&catalog) {
+            engines.insert(catalog.clone(), project.open(Some(path))?);
+        }
+        let engine = &engines[&catalog];
+        let compiled = file.compile(engine, None);
+        tally.file(&file.name, &compiled);
+        for test in &compiled.tests {
+            tally.test(engine, &file.name, test, &compiled.sources);
+        }
+    }
+    tally.finish()
+}
+
+/// What came out so far.
+struct Tally {
+    format: Format,
+    all: Vec<serde_json::Value>,
+    passed: usize,
+    failed: usize,
+    /// A file has errors, so that its tests could not run.
+    broken: bool,
+}
+
+impl Tally {
+    fn new(format: Format) -> Tally {
+        Tally {
+            format,
+            all: Vec::new(),
+            passed: 0,
+            failed: 0,
+            broken: false,
+        }
+    }
+
+    fn file(&mut self, name: &str, compiled: &Compiled) {
+        let broken = has_errors(&compiled.diagnostics);
+        self.broken |= broken;
+        match self.format {
+            Format::Text => {
+                draw(&compiled.diagnostics, &compiled.sources);
+                if compiled.tests.is_empty() && !broken {
+                    eprintln!("{name}: no tests");
+                }
+            }
+            Format::Json if broken => self.all.push(json!({
+                "file": name,
+                "test": null,
+                "ok": false,
+                "failures": as_json(&compiled.diagnostics, &compiled.sources),
+            })),
+            Format::Json => {}
+        }
+    }
+
+    fn test(&mut self, engine: &Engine, file: &str, test: &Test, sources: &Sources) {
+        let (failures, error): (Vec<Diagnostic>, _) = match engine.run_test(test, Limits::default())
+        {
+            Ok(failures) => (failures, None),
+            Err(error) => (Vec::new(), Some(error.to_string())),
+        };
+        let ok = failures.is_empty() && error.is_none();
+        *(if ok { &mut self.passed } else { &mut self.failed }) += 1;
+        match self.format {
+            Format::Text => {
+                println!("{} {file}: {}", if ok { "ok    " } else { "failed" }, test.name);
+                draw(&failures, sources);
+                if let Some(error) = error {
+                    eprintln!("error: {error}");
+                }
+            }
+            Format::Json => self.all.push(json!({
+                "file": file,
+                "test": test.name,
+                "ok": ok,
+                "failures": as_json(&failures, sources),
+                "error": error,
+            })),
+        }
+    }
+
+    fn finish(self) -> Result<(), Failure> {
+        match self.format {
+            Format::Text => println!("{} passed, {} failed", self.passed, self.failed),
+            Format::Json => {
+                let all = serde_json::Value::Array(self.all);
+                super::output::print(&format!("{all:#}\n"));
+            }
+        }
+        if self.failed > 0 || self.broken {
+            return Err(Failure::Program);
+        }
+        Ok(())
+    }
+}
