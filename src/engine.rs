@@ -20,8 +20,8 @@ use crate::check::{Assertion, Checked, Who, check, trials};
 use crate::diag::{Diagnostic, Severity, Sink, code};
 use crate::exec::{self, Results, Schedule, Timing};
 use crate::expr::eval::Sets;
-use crate::expr::texts::{Keys, Texts};
 use crate::expr::show::literal;
+use crate::expr::texts::{Keys, Texts};
 use crate::expr::{Frame, Kind, Run};
 use crate::library::Library;
 use crate::ops::vectors::Vectors;
@@ -476,12 +476,7 @@ impl Engine {
 const MAX_SHOWN: usize = 200;
 
 /// An assertion that is not true, with the values of its sides.
-fn disproved(
-    assertion: &Assertion,
-    frame: &Frame,
-    run: &Run,
-    sources: &Sources,
-) -> Diagnostic {
+fn disproved(assertion: &Assertion, frame: &Frame, run: &Run, sources: &Sources) -> Diagnostic {
     let shown = |expr: &crate::expr::Expr| {
         let column = frame.column(expr);
         literal(&crate::expr::read::value(run, &column, &expr.ty, 0))
@@ -500,7 +495,10 @@ fn disproved(
         }
         match what {
             Some(what) => format!("{what}: {value}"),
-            None => format!("`{}` is {value}", &sources.get(span.source).text[span.range()]),
+            None => format!(
+                "`{}` is {value}",
+                &sources.get(span.source).text[span.range()]
+            ),
         }
     });
     let sides: Vec<String> = sides.collect();

@@ -15,7 +15,10 @@ use std::sync::Arc;
 const STD: [(&str, &str); 10] = [
     ("core", include_str!("../stdlib/core.igql")),
     ("explore", include_str!("../stdlib/explore.igql")),
-    ("collaborative", include_str!("../stdlib/collaborative.igql")),
+    (
+        "collaborative",
+        include_str!("../stdlib/collaborative.igql"),
+    ),
     ("content", include_str!("../stdlib/content.igql")),
     ("trending", include_str!("../stdlib/trending.igql")),
     ("cold_start", include_str!("../stdlib/cold_start.igql")),

@@ -1,5 +1,6 @@
 //! Calls of definitions, queries, values and policies: arguments to parameters, bodies in place.
 
+use super::edges::Wanted;
 use super::env::{Env, Local, Scope};
 use super::modules::Kind;
 use super::typing::{Entity, ParamType};
@@ -394,13 +395,51 @@ impl<'a> Checker<'a> {
                 name: given.expr,
                 env: given.env,
             }),
-            ParamType::Edge(from, _) => {
-                let from = self.entity_of(&from, entities, &given)?;
-                self.edge_from(given.expr, &given.env, from)
-                    .map(Local::Edge)
-            }
+            ParamType::Edge(from, to) => self.bind_edge(&given, &from, &to, entities),
             ParamType::Error => None,
         }
+    }
+
+    /// An edge between the two ends of a signature; a variable that stands for nothing yet stands
+    /// for that end of the edge from now on.
+    fn bind_edge(
+        &mut self,
+        given: &Given<'a>,
+        from: &Entity,
+        to: &Entity,
+        entities: &mut HashMap<String, EntityId>,
+    ) -> Option<Local<'a>> {
+        let known = |end: &Entity, entities: &HashMap<String, EntityId>| match end {
+            Entity::Any(variable) => entities.contains_key(variable),
+            _ => true,
+        };
+        let edge = if known(from, entities) {
+            let from = self.entity_of(from, entities, given)?;
+            self.edge_from(given.expr, &given.env, from)?
+        } else {
+            let wanted = match known(to, entities) {
+                true => Wanted::To(self.entity_of(to, entities, given)?),
+                false => Wanted::Any,
+            };
+            self.edge(given.expr, &given.env, wanted)?
+        };
+        for (end, found) in [(from, edge.from), (to, edge.to)] {
+            if let Entity::Any(variable) = end {
+                entities.entry(variable.clone()).or_insert(found);
+            }
+            let want = self.entity_of(end, entities, given)?;
+            if want != found {
+                let (a, b) = (self.entity_name(edge.from), self.entity_name(edge.to));
+                let want = self.entity_name(want);
+                let message = format!(
+                    "edge `{}` goes from `{a}` to `{b}`; one with the end `{want}` is needed",
+                    edge.name
+                );
+                self.report(Diagnostic::new(code::E0301, given.expr.span, message));
+                return None;
+            }
+        }
+        Some(Local::Edge(edge))
     }
 
     fn entity_of(

@@ -4,10 +4,10 @@
 //! sources: their `auto` quantities stay the numbers that a request has, even where an aggregate
 //! reads them. Sets that an assertion writes itself are facts, as everywhere.
 
+use super::Checker;
 use super::env::{Env, Local, Scope};
 use super::items::{Checked, Parameter};
 use super::modules::{Kind, Modules};
-use super::Checker;
 use crate::diag::{Diagnostic, Sink, code, suggest};
 use crate::expr::ir::{Expr, Kind as ExprKind, Level, Stat};
 use crate::ops::Role;
@@ -166,7 +166,11 @@ impl<'a> Checker<'a> {
                 set: *set,
                 value: None,
             };
-            sides.push((condition.span, Some("rows of the set"), Expr::new(count, Type::Int)));
+            sides.push((
+                condition.span,
+                Some("rows of the set"),
+                Expr::new(count, Type::Int),
+            ));
         }
         found.push(Assertion {
             span: condition.span,
@@ -176,12 +180,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The parts of a condition whose values tell why it is not true.
-    fn sides(
-        &mut self,
-        condition: &'a ast::Expr,
-        env: &Env<'a>,
-        found: &mut Vec<Side>,
-    ) {
+    fn sides(&mut self, condition: &'a ast::Expr, env: &Env<'a>, found: &mut Vec<Side>) {
         let parts: Vec<&'a ast::Expr> = match &condition.kind {
             ast::ExprKind::Compare { first, rest } => std::iter::once(&**first)
                 .chain(rest.iter().map(|(_, side)| side))
@@ -282,10 +281,7 @@ impl<'a> Checker<'a> {
             let known = ["user", "at", "seed"].into_iter().chain(params);
             let help = match suggest::nearest(&name.text, known.clone()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!(
-                    "a test can set {}",
-                    known.collect::<Vec<_>>().join(", ")
-                ),
+                None => format!("a test can set {}", known.collect::<Vec<_>>().join(", ")),
             };
             let message = format!("the program has no parameter `{}`", name.text);
             return self.report(Diagnostic::new(code::E0304, name.span, message).help(help));

@@ -96,10 +96,18 @@ impl Tally {
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
         let ok = failures.is_empty() && error.is_none();
-        *(if ok { &mut self.passed } else { &mut self.failed }) += 1;
+        *(if ok {
+            &mut self.passed
+        } else {
+            &mut self.failed
+        }) += 1;
         match self.format {
             Format::Text => {
-                println!("{} {file}: {}", if ok { "ok    " } else { "failed" }, test.name);
+                println!(
+                    "{} {file}: {}",
+                    if ok { "ok    " } else { "failed" },
+                    test.name
+                );
                 draw(&failures, sources);
                 if let Some(error) = error {
                     eprintln!("error: {error}");

@@ -85,7 +85,8 @@ fn join_items<'f>(items: impl Iterator<Item = (&'f Item, String, Apart)>) -> Str
     let mut previous: Option<(&Item, bool)> = None;
     for (item, text, apart) in items {
         let long = apart.documented || text.trim_end().contains('\n');
-        let differ = |p: &Item| std::mem::discriminant(&p.kind) != std::mem::discriminant(&item.kind);
+        let differ =
+            |p: &Item| std::mem::discriminant(&p.kind) != std::mem::discriminant(&item.kind);
         if previous.is_some_and(|(p, was_long)| long || was_long || apart.above || differ(p)) {
             out.push('\n');
         }
@@ -151,14 +152,10 @@ impl Printer<'_> {
                     String::new()
                 } else {
                     let first = settings.first().map_or(item.span, |a| a.span);
-                        let span = settings.last().map_or(first, |a| first.to(a.span));
-                        format!(" {}", self.args(settings, span, 0))
+                    let span = settings.last().map_or(first, |a| first.to(a.span));
+                    format!(" {}", self.args(settings, span, 0))
                 };
-                format!(
-                    "test {}{settings} = {}",
-                    quoted(&n.text),
-                    self.block(body)
-                )
+                format!("test {}{settings} = {}", quoted(&n.text), self.block(body))
             }
             ItemKind::Expr(e) => self.statement(e, 0),
             ItemKind::Error => "`?`".into(),

@@ -1,11 +1,12 @@
 use proptest::prelude::*;
 
+use super::super::lexer::lex;
 use super::super::print::print;
-use super::super::{allow::allows, parse, parse_expression, tokens};
+use super::super::{allow::allows, format, parse, parse_expression, tokens};
 use super::accept::{BARE, LARGE, PUBLISHED, VOCABULARY};
 use super::{good, tree};
 use crate::diag::{Sink, render};
-use crate::source::{Sources, Span};
+use crate::source::{SourceId, Sources, Span};
 
 const CASES: u32 = 1_000;
 
@@ -190,9 +191,65 @@ test "x" (user=1) = { assert count(main()) == 3 # three
 # tail 2
 "#;
 
+const LAID_OUT: &str = r#"# head comment
+# second
+
+import std.core  # trailing import
+
+param kinds: list[string] = [
+    "photo",  # first
+    # alone
+    "video",
+]  # after
+
+## documented
+param z: duration = 60m
+
+tunable a in 0.0..1_000.0 = 1
+tunable b in 0.0..1.0 = 1
+
+tunable c in 0.0..1.0 = 1
+
+## def doc
+def fresh(
+    rows: set[media],  # the rows
+    within: duration = 7d,
+) -> set[media] = rows.filter(age(created_at) < within)
+
+# detached
+
+query main(n: int = 25) = {
+    # pool
+    pool = user
+        .liked()  # liked
+        .account_nn()
+        # posted
+        .posted_media()
+
+    ## the more
+    more = pool  # really
+        .take(
+            5,  # n
+            # end of args
+        )
+    # result
+    pool.take(n)
+    # end of block
+}
+
+test "x" (user=1) = {
+    assert count(main()) == 3  # three
+}
+# tail
+
+# tail 2
+"#;
+
 #[test]
 fn comments_stay_with_what_they_are_about() {
-    insta::assert_snapshot!(laid_out(COMMENTED), @"");
+    let laid = laid_out(COMMENTED);
+    assert_eq!(laid, LAID_OUT);
+    assert_eq!(laid_out(&laid), laid);
 }
 
 /// Text of a random expression; parentheses wherever a grammar of one level would need them.
