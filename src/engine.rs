@@ -180,7 +180,7 @@ impl Engine {
         let tests = if failed {
             Vec::new()
         } else {
-            tests(&self.inner.snapshot, &modules, &loaded.sources)
+            tests(&self.inner.snapshot, &modules, &loaded.sources, max_rows)
         };
         let program = checked.filter(|_| !failed).map(|checked| {
             let results: Vec<_> = checked.results.iter().map(|(_, node)| *node).collect();
@@ -428,26 +428,28 @@ pub struct Test {
 }
 
 /// The tests of a program without errors.
-fn tests(snapshot: &Snapshot, modules: &Modules, sources: &Sources) -> Vec<Test> {
-    let all = trials(snapshot, modules).into_iter().map(|trial| {
-        let checked = trial.checked;
-        let results: Vec<_> = checked.results.iter().map(|(_, node)| *node).collect();
-        let schedule = Schedule::new(&checked.graph, &results);
-        let needs_viewer = needs_viewer(&checked, &schedule)
-            || trial.assertions.iter().any(Assertion::reads_viewer);
-        Test {
-            name: trial.name,
-            who: trial.who,
-            assertions: trial.assertions,
-            program: ProgramInner {
-                checked,
-                schedule,
-                warnings: Vec::new(),
-                sources: sources.clone(),
-                needs_viewer,
-            },
-        }
-    });
+fn tests(snapshot: &Snapshot, modules: &Modules, sources: &Sources, max_rows: u64) -> Vec<Test> {
+    let all = trials(snapshot, modules, max_rows)
+        .into_iter()
+        .map(|trial| {
+            let checked = trial.checked;
+            let results: Vec<_> = checked.results.iter().map(|(_, node)| *node).collect();
+            let schedule = Schedule::new(&checked.graph, &results);
+            let needs_viewer = needs_viewer(&checked, &schedule)
+                || trial.assertions.iter().any(Assertion::reads_viewer);
+            Test {
+                name: trial.name,
+                who: trial.who,
+                assertions: trial.assertions,
+                program: ProgramInner {
+                    checked,
+                    schedule,
+                    warnings: Vec::new(),
+                    sources: sources.clone(),
+                    needs_viewer,
+                },
+            }
+        });
     all.collect()
 }
 

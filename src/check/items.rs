@@ -293,9 +293,12 @@ impl<'a> Checker<'a> {
                 self.params = kept;
             }
             ItemKind::Test { settings, body, .. } => {
-                let kept = std::mem::take(&mut self.params);
+                let kept = (
+                    std::mem::take(&mut self.params),
+                    std::mem::take(&mut self.ranges),
+                );
                 self.test(settings, body, m);
-                self.params = kept;
+                (self.params, self.ranges) = kept;
             }
             ItemKind::Binding { value, .. } => self.unused_binding(value, &env),
             ItemKind::Import(_) | ItemKind::Expr(_) | ItemKind::Error => {}

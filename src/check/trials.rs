@@ -49,7 +49,7 @@ pub struct Assertion {
 type Side = (Span, Option<&'static str>, Expr);
 
 /// The tests of a program that passed its check, in source order.
-pub fn trials(snapshot: &Snapshot, modules: &Modules) -> Vec<Trial> {
+pub fn trials(snapshot: &Snapshot, modules: &Modules, budget: u64) -> Vec<Trial> {
     let items = modules.all[0].file.items.iter();
     let tests = items.filter_map(|item| match &item.kind {
         ItemKind::Test {
@@ -57,7 +57,7 @@ pub fn trials(snapshot: &Snapshot, modules: &Modules) -> Vec<Trial> {
             settings,
             body,
         } => {
-            let mut checker = Checker::new(snapshot, modules, Sink::default());
+            let mut checker = Checker::new(snapshot, modules, Sink::default(), budget);
             let (who, assertions) = checker.test(settings, body, 0);
             let mut sets: Vec<_> = assertions.iter().flat_map(Assertion::sets).collect();
             sets.sort_unstable();
@@ -71,6 +71,7 @@ pub fn trials(snapshot: &Snapshot, modules: &Modules) -> Vec<Trial> {
                     query: name.text.clone(),
                     results: sets.into_iter().map(|set| (None, set)).collect(),
                     params: std::mem::take(&mut checker.params),
+                    ranges: std::mem::take(&mut checker.ranges),
                     graph: checker.graph,
                     unread_params: Vec::new(),
                     tunables: Vec::new(),
@@ -266,11 +267,11 @@ impl<'a> Checker<'a> {
         let declared = order.iter().find_map(|&number| {
             let mut items = modules.all[number].find(Kind::Rest, &name.text);
             items.find_map(|item| match &item.kind {
-                ItemKind::Param { ty, .. } => Some((ty, number)),
+                ItemKind::Param { ty, range, .. } => Some((ty, range.as_ref(), number)),
                 _ => None,
             })
         });
-        let Some((ty, number)) = declared else {
+        let Some((ty, range, number)) = declared else {
             let params = order.iter().flat_map(|&number| {
                 let items = modules.all[number].file.items.iter();
                 items.filter_map(|item| match &item.kind {
@@ -296,6 +297,10 @@ impl<'a> Checker<'a> {
         if given.level > Level::Constant {
             let message = "the setting of a test is a constant";
             return self.report(Diagnostic::new(code::E0314, value.span, message));
+        }
+        if let Some(range) = range {
+            let places = (value.span, range.span);
+            self.check_range(&name.text, range, number, &given, places);
         }
         self.params.push(Parameter {
             name: name.text.clone(),
