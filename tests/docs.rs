@@ -129,6 +129,7 @@ fn run(engine: &Engine, block: &Block) -> Result<(), String> {
         program,
         diagnostics,
         sources,
+        ..
     } = engine.compile_unit(&unit);
     let drawn = igql::diag::render::draw(&diagnostics, &sources, false);
     if let Some(code) = &block.raises {
