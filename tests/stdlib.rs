@@ -110,8 +110,12 @@ fn run(engine: &Engine, module: &str, example: &str) -> Result<(), String> {
         query: None,
     });
     let drawn = || draw(&compiled.diagnostics, &compiled.sources, false);
-    // the catalog of the example has not every edge that the vocabulary knows
-    let lacks = compiled.diagnostics.iter().any(|d| d.code.id == "E0401");
+    // the catalog of the example has not every edge that the vocabulary knows, and no vectors of media
+    let lacking = ["E0401", "E0404"];
+    let lacks = compiled
+        .diagnostics
+        .iter()
+        .any(|d| lacking.contains(&d.code.id));
     if module == "explore" && lacks {
         return Ok(());
     }

@@ -251,12 +251,12 @@ impl<'a> Checker<'a> {
         );
     }
 
-    /// Names of definitions that follow a set of the entity.
+    /// Names of definitions that the program sees and that follow a set of the entity.
     fn callables_of(&mut self, entity: EntityId) -> Vec<&'a str> {
         let modules = self.modules;
         let mut names = Vec::new();
-        for (m, module) in modules.all.iter().enumerate() {
-            for (name, item) in module.all(Kind::Callable) {
+        for m in modules.order(0) {
+            for (name, item) in modules.all[m].all(Kind::Callable) {
                 let Some(def) = callable(item, m) else {
                     continue;
                 };
