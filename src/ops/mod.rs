@@ -22,6 +22,7 @@ mod group;
 mod insert;
 mod join;
 mod nn;
+mod pool;
 mod rank;
 mod sample;
 mod score;

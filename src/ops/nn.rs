@@ -1,11 +1,13 @@
 //! `nn`: from every row to the entities whose vectors are nearest to its own.
 
-use super::bind::{Bind, Bound, Quantity};
+use super::bind::{Bind, Bound, Case, CaseParam, Quantity, Takes};
 use super::fanout::{Contributions, Merge, merge, merged_score};
+use super::pool::{Pool, Start, Starts, starts};
 use super::vectors::vectors_of;
 use super::walk::quantity;
 use super::{
-    Condition, Exec, Op, Operator, Param, Relaxed, Rest, RunError, Score, ScoreKind, Shape, bounds,
+    BoundColumn, Condition, Exec, Op, Operator, Param, Relaxed, Rest, RunError, Score, ScoreKind,
+    Shape, bounds,
 };
 use crate::ann::{self, Hit, Query};
 use crate::batch::Rows;
@@ -53,6 +55,16 @@ pub const NN: Operator = Operator {
             named: true,
         },
         Param {
+            name: "pool",
+            ty: "none|mean|clusters(n)",
+            named: true,
+        },
+        Param {
+            name: "query",
+            ty: "vector?",
+            named: true,
+        },
+        Param {
             name: "exact",
             ty: "bool = false",
             named: true,
@@ -70,6 +82,14 @@ pub const NN: Operator = Operator {
 };
 
 const AUTO: u64 = 50;
+const POOLS: [Case; 3] = [
+    Case::plain("none"),
+    Case::plain("mean"),
+    Case {
+        name: "clusters",
+        params: &[CaseParam::new("n", Takes::Count)],
+    },
+];
 
 fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let input = b.input();
@@ -82,8 +102,15 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let include_self = b.flag("include_self");
     let exact = b.flag("exact");
     let how = b.choice("merge", &Merge::CASES);
-    let (k, min_similarity, how) = (k?, min_similarity?, how?);
+    let pool = pool(b, embedding);
+    let (k, min_similarity, how, pool) = (k?, min_similarity?, how?, pool?);
+    let constant = |(place, column): (usize, &BoundColumn)| column.constant.then_some(place);
     let op = Nn {
+        columns: pool.makes_a_query().then(|| {
+            let columns = shape.columns.iter().enumerate();
+            columns.filter_map(constant).collect()
+        }),
+        pool,
         embedding,
         from: shape.entity,
         to,
@@ -99,6 +126,34 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         op: Arc::new(op),
         inputs: vec![input],
         shape,
+    })
+}
+
+/// What the searches start from: the rows, some of them, or one vector.
+fn pool(b: &mut dyn Bind, embedding: u32) -> Option<Pool> {
+    let dim = b.schema().embeddings[embedding as usize].dim;
+    let choice = b.choice("pool", &POOLS);
+    let query = b.request_value("query", Some(&Type::Vector(dim)));
+    let (choice, query) = (choice?, query?);
+    if b.has("pool") && query.is_some() {
+        let message = "`nn` takes `pool` or `query`, not both";
+        let help = "`pool` makes the vector of the rows, `query` gives one";
+        b.report(Diagnostic::new(code::E0307, b.arg_span("query"), message).help(help));
+        return None;
+    }
+    Some(match (choice, query) {
+        (_, Some(query)) => Pool::Query(query),
+        (Some(choice), None) if choice.case == 1 => Pool::Mean,
+        (Some(choice), None) if choice.case == 2 => {
+            let Some(n) = choice.numbers[0] else {
+                let message = "`clusters` needs the number of clusters";
+                let help = "write `pool=clusters(3)`";
+                b.report(Diagnostic::new(code::E0303, choice.span, message).help(help));
+                return None;
+            };
+            Pool::Clusters(n as usize)
+        }
+        _ => Pool::None,
     })
 }
 
@@ -151,6 +206,9 @@ struct Nn {
     include_self: bool,
     exact: bool,
     merge: Merge,
+    pool: Pool,
+    /// Of one search for all rows: the columns that have one value for all of them, and stay.
+    columns: Option<Vec<usize>>,
 }
 
 impl Op for Nn {
@@ -177,6 +235,7 @@ impl Op for Nn {
         if self.include_self {
             parts.push("include_self=true".to_owned());
         }
+        parts.extend(self.pool.details(schema));
         parts.push(if self.exact {
             "exact".to_owned()
         } else {
@@ -191,6 +250,9 @@ impl Op for Nn {
         if let Quantity::PerRequest(k) = &self.k {
             exprs.push(k);
         }
+        if let Pool::Query(query) = &self.pool {
+            exprs.push(query);
+        }
         exprs
     }
 
@@ -202,7 +264,13 @@ impl Op for Nn {
         let input = inputs[0];
         let found = self.search(exec, input)?;
         let contributions = contributions(input, &found);
-        merge(exec, "nn", input, &contributions, self.merge)
+        match &self.columns {
+            None => merge(exec, "nn", input, &contributions, self.merge),
+            Some(columns) => {
+                let parents = one_parent(input, columns);
+                merge(exec, "nn", &parents, &contributions, self.merge)
+            }
+        }
     }
 
     fn label(&self, schema: &Schema) -> String {
@@ -246,7 +314,11 @@ impl Op for Nn {
     fn contributions(&self, snapshot: &Snapshot, inputs: &[&Shape]) -> Option<u64> {
         let schema = snapshot.schema();
         let rows = inputs[0].bound.unwrap_or(u64::MAX);
-        let searches = rows.min(bounds::with_vector(schema, self.embedding, self.from));
+        let searches = match self.pool {
+            Pool::None => rows.min(bounds::with_vector(schema, self.embedding, self.from)),
+            Pool::Clusters(n) => rows.min(n as u64),
+            Pool::Mean | Pool::Query(_) => 1,
+        };
         let found = bounds::with_vector(schema, self.embedding, self.to);
         let each = self.k.known().unwrap_or(u64::MAX).min(found);
         Some(searches.saturating_mul(each))
@@ -267,12 +339,6 @@ struct Found {
     /// Of each row: which search; none for a row without a vector.
     search_of: Vec<Option<u32>>,
     hits: Vec<Vec<Hit>>,
-}
-
-/// A search that some rows of the input ask for.
-struct Search {
-    id: u32,
-    request: u32,
 }
 
 impl Nn {
@@ -297,6 +363,11 @@ impl Nn {
             Quantity::Number(k) => input.asked.map(|asked| asked.times(k)),
             _ => None,
         };
+        let mut input = input;
+        if let Some(columns) = &self.columns {
+            input.score = Score::ONE;
+            input.columns = columns.iter().map(|&c| input.columns[c].clone()).collect();
+        }
         let score = merged_score(input.score, weight, self.merge, most);
         Shape {
             asked,
@@ -315,33 +386,30 @@ impl Nn {
         let Some(own) = vectors_of(exec.run.snapshot, self.embedding, self.from) else {
             return Ok(nothing());
         };
-        let (searches, search_of) = self.searches(exec, input, &own);
+        let starts = self.starts(exec, input, &own);
         let k = self.k.per_request(exec.run);
         let min = self
             .min_similarity
             .as_ref()
             .map(|min| Frame::requests(exec.run).numbers(min));
-        let itself = !self.include_self && self.from == self.to;
-        let queries: Vec<Query> = searches
+        let queries: Vec<Query> = starts
+            .searches
             .iter()
-            .map(|search| Query {
-                vector: own.get(search.id).unwrap_or(&[]),
-                exclude: if itself {
-                    std::slice::from_ref(&search.id)
-                } else {
-                    &[]
-                },
-                k: usize::try_from(k[search.request as usize])
+            .map(|start| Query {
+                vector: &start.vector,
+                exclude: start.exclude(&starts),
+                k: usize::try_from(k[start.request as usize])
                     .unwrap_or(usize::MAX)
                     .min(space.len()),
-                min_similarity: min.as_ref().map(|min| min[search.request as usize]),
+                min_similarity: min.as_ref().map(|min| min[start.request as usize]),
             })
             .collect();
         let widest = queries.iter().map(|q| q.k as u64).max().unwrap_or(0);
         exec.check("nn", widest)?;
+        let hits = self.hits(exec, &space, &starts.searches, &queries)?;
         Ok(Found {
-            search_of,
-            hits: self.hits(exec, &space, &searches, &queries)?,
+            search_of: starts.search_of,
+            hits,
         })
     }
 
@@ -355,39 +423,37 @@ impl Nn {
     }
 
     /// The distinct searches, in the order of their first use.
-    fn searches(
-        &self,
-        exec: &Exec,
-        input: &Rows,
-        own: &ann::Vectors,
-    ) -> (Vec<Search>, Vec<Option<u32>>) {
+    fn starts<'a>(&self, exec: &Exec, input: &Rows, own: &ann::Vectors<'a>) -> Starts<'a> {
+        let itself = !self.include_self && self.from == self.to;
+        if !matches!(self.pool, Pool::None) {
+            return starts(exec.run, &self.pool, input, own, itself);
+        }
         let per_request = self.per_request(exec);
         let mut known = HashMap::new();
-        let mut searches = Vec::new();
-        let mut search_of = Vec::with_capacity(input.len());
+        let mut starts = Starts::default();
         for request in 0..input.requests() {
             for &id in &input.ids[input.range(request)] {
-                let has_vector = own.get(id).is_some();
                 let key = (id, if per_request { request } else { 0 });
-                search_of.push(has_vector.then(|| {
+                starts.search_of.push(own.get(id).map(|vector| {
                     *known.entry(key).or_insert_with(|| {
-                        searches.push(Search {
-                            id,
+                        starts.searches.push(Start {
+                            vector: vector.into(),
                             request: request as u32,
+                            itself: itself.then_some(id),
                         });
-                        searches.len() as u32 - 1
+                        starts.searches.len() as u32 - 1
                     })
                 }));
             }
         }
-        (searches, search_of)
+        starts
     }
 
     fn hits(
         &self,
         exec: &Exec,
         space: &ann::Vectors,
-        searches: &[Search],
+        searches: &[Start],
         queries: &[Query],
     ) -> Result<Vec<Vec<Hit>>, RunError> {
         let place = (self.embedding, self.to);
@@ -437,6 +503,17 @@ impl Nn {
             }
         }
         bits
+    }
+}
+
+/// The rows as parents of one search for all of them: each with the score 1 and the columns that do
+/// not tell rows apart.
+fn one_parent(input: &Rows, columns: &[usize]) -> Rows {
+    Rows {
+        offsets: input.offsets.clone(),
+        ids: input.ids.clone(),
+        scores: vec![1.0; input.len()],
+        columns: columns.iter().map(|&c| input.columns[c].clone()).collect(),
     }
 }
 

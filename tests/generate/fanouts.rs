@@ -41,6 +41,13 @@ impl Maker<'_> {
             }
         };
         let parents = self.set(from, depth);
+        let step = match step.strip_suffix(')') {
+            // columns that vary end at a mean, which the reference does not know
+            Some(start) if start.starts_with(".nn(") && parents.bound.is_empty() => {
+                format!("{start}{})", self.pool(start))
+            }
+            _ => step,
+        };
         Made {
             text: format!("{}{step}", parents.text),
             entity,
@@ -118,6 +125,16 @@ impl Maker<'_> {
             options += &format!(", weight={}", self.rng.text(weights));
         }
         format!(".walk({edge}{options}{})", self.merge())
+    }
+
+    fn pool(&mut self, search: &str) -> &'static str {
+        match self.rng.below(8) {
+            0 => ", pool=mean",
+            1 => ", pool=clusters(1)",
+            2 => ", pool=clusters(2)",
+            3 if search.starts_with(".nn(towers") => ", query=viewer.towers",
+            _ => "",
+        }
     }
 
     fn search(&mut self, embedding: &str, to: &str) -> String {

@@ -9,6 +9,7 @@ use super::shape::Called;
 use super::similarity::similarity;
 use super::value::Value;
 use super::{Interp, Role};
+use igql::catalog::schema::Metric;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -160,21 +161,17 @@ impl<'a> Interp<'a> {
                     && self.all_hold(&conjuncts, to, r)
             })
             .collect();
+        let (parents, searches) = self.searches(embedding, to, &parents, &args, env);
         let mut contributions = Vec::new();
-        for (parent, row) in parents.rows.iter().enumerate() {
-            let mut near = self.neighbours(
-                embedding,
-                (parents.entity, row.id),
-                to,
-                &searched,
-                &args,
-                env,
-            );
+        for (parent, vector, left_out) in searches {
+            let score = parents.rows[parent].score;
+            let space = (embedding, to);
+            let mut near = self.neighbours(space, &vector, &left_out, &searched, &args, env);
             near.truncate(k.resolve(50).unwrap_or(usize::MAX));
             contributions.extend(near.iter().map(|&(to, near)| Contribution {
                 parent,
                 to,
-                score: product(row.score, f64::from(near)),
+                score: product(score, f64::from(near)),
             }));
         }
         self.merge(
@@ -185,6 +182,65 @@ impl<'a> Interp<'a> {
         )
     }
 
+    /// The parents of a search, and of each that has one: its place, its vector, what it may not
+    /// find. A mean and a given vector have the first row as parent, with score 1 and no columns.
+    fn searches(
+        &self,
+        embedding: usize,
+        to: usize,
+        rows: &Set,
+        args: &Args<'a>,
+        env: &Env<'a>,
+    ) -> (Set, Vec<(usize, Vec<f32>, Vec<u32>)>) {
+        let all: Vec<u32> = rows.rows.iter().map(|row| row.id).collect();
+        let with_self = self.constant(args.get("include_self"), env).is_true();
+        let leaves_out = !with_self && rows.entity == to;
+        let left_out = if leaves_out { all.clone() } else { Vec::new() };
+        let vector = |id: u32| self.vector(embedding, rows.entity, id).map(<[f32]>::to_vec);
+        let (pool, pool_args, pool_env) = self.case(args.get("pool"), env, "none");
+        let given = args
+            .get("query")
+            .map(|query| self.value(query, env, &At::Request));
+        if given.is_some() || pool == "mean" {
+            let mut parents = rows.with_rows(rows.rows.clone());
+            parents.names.clear();
+            for row in &mut parents.rows {
+                row.columns.clear();
+                row.score = Some(1.0);
+            }
+            let query = match given {
+                Some(Value::Vector(query)) => Some(query),
+                Some(_) => None,
+                None => mean(&weighted(rows, vector)),
+            };
+            let query = query.filter(|_| !rows.rows.is_empty());
+            let zero = |query: &Vec<f32>| query.iter().all(|x| *x == 0.0);
+            let cosine = self.world.embeddings[embedding].metric == Metric::Cosine;
+            let query = query.filter(|query| !(cosine && zero(query)));
+            return (
+                parents,
+                query
+                    .map(|query| (0, query, left_out))
+                    .into_iter()
+                    .collect(),
+            );
+        }
+        let parents = rows.with_rows(rows.rows.clone());
+        if pool == "clusters" {
+            let n = self.quantity(Some(&pool_args[0].value), &pool_env);
+            let metric = self.world.embeddings[embedding].metric;
+            let n = n.resolve(i64::MAX).unwrap_or(usize::MAX);
+            let chosen = medoids(metric, &weighted(rows, vector), n);
+            let search = |(place, vector)| (place, vector, left_out.clone());
+            return (parents, chosen.into_iter().map(search).collect());
+        }
+        let own = |(place, id): (usize, &u32)| {
+            let itself = if leaves_out { vec![*id] } else { Vec::new() };
+            Some((place, vector(*id)?, itself))
+        };
+        (parents, all.iter().enumerate().filter_map(own).collect())
+    }
+
     fn passes(&self, args: &Args<'a>, env: &Env<'a>, entity: usize, row: u32) -> bool {
         args.get("where")
             .is_none_or(|e| self.value(e, env, &At::entity(entity, row)).is_true())
@@ -193,24 +249,17 @@ impl<'a> Interp<'a> {
     /// All that may be neighbours of a row, the nearest first, ties to the earlier row.
     fn neighbours(
         &self,
-        embedding: usize,
-        (entity, row): (usize, u32),
-        to: usize,
+        (embedding, to): (usize, usize),
+        vector: &[f32],
+        left_out: &[u32],
         searched: &[u32],
         args: &Args<'a>,
         env: &Env<'a>,
     ) -> Vec<(u32, f32)> {
-        let Some(vector) = self.vector(embedding, entity, row) else {
-            return Vec::new();
-        };
         let metric = self.world.embeddings[embedding].metric;
         let least = self.constant(args.get("min_similarity"), env).number();
-        let with_self = self.constant(args.get("include_self"), env).is_true();
         let mut near = Vec::new();
-        for &candidate in searched
-            .iter()
-            .filter(|&&c| with_self || entity != to || c != row)
-        {
+        for &candidate in searched.iter().filter(|c| !left_out.contains(c)) {
             let Some(other) = self.vector(embedding, to, candidate) else {
                 continue;
             };
@@ -255,6 +304,60 @@ impl<'a> Interp<'a> {
         }
         .by_score()
     }
+}
+
+/// The rows with a vector: place, vector, weight. A weight is the score, at least 0; if none is more,
+/// all weigh the same.
+fn weighted(rows: &Set, vector: impl Fn(u32) -> Option<Vec<f32>>) -> Vec<(usize, Vec<f32>, f64)> {
+    let mut found = Vec::new();
+    for (place, row) in rows.rows.iter().enumerate() {
+        if let Some(vector) = vector(row.id) {
+            found.push((place, vector, row.score.unwrap_or(0.0).max(0.0)));
+        }
+    }
+    if found.iter().all(|(_, _, weight)| *weight == 0.0) {
+        found.iter_mut().for_each(|(_, _, weight)| *weight = 1.0);
+    }
+    found
+}
+
+fn mean(rows: &[(usize, Vec<f32>, f64)]) -> Option<Vec<f32>> {
+    let total = rows.iter().fold(0.0, |sum, (_, _, weight)| sum + weight);
+    let dim = rows.first()?.1.len();
+    let at = |d: usize| {
+        let sum = rows
+            .iter()
+            .fold(0.0, |sum, (_, v, weight)| sum + weight * f64::from(v[d]));
+        (sum / total) as f32
+    };
+    Some((0..dim).map(at).collect())
+}
+
+/// The rows chosen as medoids, in their order: each step takes the one with which the weighted sum of
+/// distances to the nearest chosen row is smallest.
+fn medoids(metric: Metric, rows: &[(usize, Vec<f32>, f64)], n: usize) -> Vec<(usize, Vec<f32>)> {
+    let distance = |a: usize, b: usize| {
+        let (a, b) = (&rows[a.min(b)].1, &rows[a.max(b)].1);
+        1.0 - f64::from(similarity(metric, a, b))
+    };
+    let mut chosen: Vec<usize> = Vec::new();
+    while chosen.len() < n.min(rows.len()) {
+        let cost = |candidate: usize| {
+            (0..rows.len()).fold(0.0, |sum, i| {
+                let all = chosen.iter().chain([&candidate]);
+                let nearest = all.map(|&c| distance(i, c)).fold(f64::INFINITY, f64::min);
+                sum + rows[i].2 * nearest
+            })
+        };
+        let open = (0..rows.len()).filter(|i| !chosen.contains(i));
+        let best = open.reduce(|best, i| if cost(i) < cost(best) { i } else { best });
+        chosen.extend(best);
+    }
+    chosen.sort_unstable();
+    chosen
+        .into_iter()
+        .map(|i| (rows[i].0, rows[i].1.clone()))
+        .collect()
 }
 
 /// Parent of the largest contribution; of equals the earliest.
