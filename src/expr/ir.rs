@@ -365,6 +365,21 @@ impl Expr {
         f(self)
     }
 
+    /// Rewrites every part that is about the row itself, innermost first: not what is about links or
+    /// the rows of another set, but what that reads of the row.
+    pub fn map_row(self, f: &mut dyn FnMut(Expr) -> Expr) -> Expr {
+        self.map_at(0, f)
+    }
+
+    fn map_at(mut self, depth: i32, f: &mut dyn FnMut(Expr) -> Expr) -> Expr {
+        self.each_part_mut(&mut |part, further| {
+            let taken = std::mem::replace(part, Expr::error());
+            *part = taken.map_at(depth + further, f);
+        });
+        self.level = self.kind.level();
+        if depth == 0 { f(self) } else { self }
+    }
+
     /// Calls `f` on every direct part and tells how many link scopes further in it stands
     /// (`Outer` leads one out).
     fn each_part_mut(&mut self, f: &mut dyn FnMut(&mut Expr, i32)) {

@@ -101,7 +101,7 @@ fn effect(
         vec![values, Column::I64(vec![position; n])],
     );
     let extra = rows.columns.len() as u32;
-    let replaced = formula.clone().map(&mut |e| {
+    let replaced = formula.clone().map_row(&mut |e| {
         if e == *part {
             return Expr::new(Kind::Bound(extra), e.ty);
         }
