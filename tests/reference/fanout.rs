@@ -21,6 +21,9 @@ struct Contribution {
     score: Option<f64>,
 }
 
+/// The place of its parent, the vector, and the rows that may not be found.
+type Search = (usize, Vec<f32>, Vec<u32>);
+
 const WALK: &[&str] = &[
     "edge", "limit", "order", "within", "where", "weight", "merge",
 ];
@@ -191,7 +194,7 @@ impl<'a> Interp<'a> {
         rows: &Set,
         args: &Args<'a>,
         env: &Env<'a>,
-    ) -> (Set, Vec<(usize, Vec<f32>, Vec<u32>)>) {
+    ) -> (Set, Vec<Search>) {
         let all: Vec<u32> = rows.rows.iter().map(|row| row.id).collect();
         let with_self = self.constant(args.get("include_self"), env).is_true();
         let leaves_out = !with_self && rows.entity == to;
