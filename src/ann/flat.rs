@@ -9,7 +9,7 @@
 
 use super::codes::Quantizer;
 use super::metric::Scorer;
-use super::simd::{GROUP, Level, Line, ROWS, block_dots, prefetch};
+use super::simd::{GROUP, Level, Line, ROWS, block_dots, for_each_level, prefetch};
 use super::{Hit, Metric, Query, Vectors, bit, codes, exact_search};
 
 /// More values per row than this could leave 32 bits.
@@ -214,7 +214,8 @@ impl Flat {
         scratch: &mut FlatScratch,
     ) -> Vec<Hit> {
         let enough = query.k.saturating_add(query.exclude.len());
-        candidates(&self.rows, coded, sums, enough, allow, scratch);
+        let level = Level::detect();
+        candidates(level, &self.rows, coded, sums, enough, allow, scratch);
         scratch.rows.retain(|&row| !query.excludes(row));
         score(vectors, query, &scratch.rows)
     }
@@ -254,40 +255,17 @@ fn estimate(rows: &Bounds, coded: &Coded, sums: &[i32], block: usize) -> (Block,
 
 const PADDED: &str = "padded to whole blocks";
 
-/// Compiles one loop for each CPU level; the arithmetic is the same, the registers are wider.
-macro_rules! for_each_level {
-    ($name:ident, $body:ident, ($($arg:ident: $ty:ty),*) $(-> $result:ty)?) => {
-        fn $name($($arg: $ty),*) $(-> $result)? {
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx2")]
-                fn avx2($($arg: $ty),*) $(-> $result)? {
-                    $body($($arg),*)
-                }
-                #[target_feature(enable = "avx512f,avx512bw")]
-                fn avx512($($arg: $ty),*) $(-> $result)? {
-                    $body($($arg),*)
-                }
-                // SAFETY: a level is only made when the CPU has its features
-                match Level::detect() {
-                    Level::Avx512 => return unsafe { avx512($($arg),*) },
-                    Level::Avx2 => return unsafe { avx2($($arg),*) },
-                    Level::Portable => {}
-                }
-            }
-            $body($($arg),*)
-        }
-    };
-}
-
-for_each_level!(candidates, candidates_body, (
-    rows: &Bounds,
-    coded: &Coded,
-    sums: &[i32],
-    k: usize,
-    allow: Option<&[u64]>,
-    scratch: &mut FlatScratch
-));
+for_each_level!(
+    fn candidates(
+        rows: &Bounds,
+        coded: &Coded,
+        sums: &[i32],
+        k: usize,
+        allow: Option<&[u64]>,
+        scratch: &mut FlatScratch,
+    ),
+    candidates_body
+);
 
 /// Leaves the largest lower and upper bound of each block, of the allowed rows.
 #[inline(always)]

@@ -5,7 +5,7 @@
 //! compiled three times, for three CPU levels, and all give the same answer.
 
 use super::Vectors;
-use super::simd::Level;
+use super::simd::{Level, for_each_level};
 
 /// How two vectors are compared. All similarities grow with likeness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -146,6 +146,7 @@ fn rounded(value: f64) -> Option<f64> {
 
 const LANES: usize = 8;
 
+#[inline(always)]
 fn sum(lanes: [f64; LANES]) -> f64 {
     let [a, b, c, d, e, f, g, h] = lanes;
     ((a + e) + (c + g)) + ((b + f) + (d + h))
@@ -178,46 +179,27 @@ fn fold<const N: usize>(
     sums
 }
 
-/// Compiles one loop for each CPU level; the arithmetic is the same, the registers are wider.
-macro_rules! for_each_level {
-    ($(#[$doc:meta])* $name:ident -> [f64; $n:literal], $terms:expr) => {
-        $(#[$doc])*
-        fn $name(level: Level, a: &[f32], b: &[f32]) -> [f64; $n] {
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx2")]
-                fn avx2(a: &[f32], b: &[f32]) -> [[f64; LANES]; $n] {
-                    fold(a, b, $terms)
-                }
-                #[target_feature(enable = "avx512f")]
-                fn avx512(a: &[f32], b: &[f32]) -> [[f64; LANES]; $n] {
-                    fold(a, b, $terms)
-                }
-                // SAFETY: a level is only made when the CPU has its features
-                match level {
-                    Level::Avx512 => return unsafe { avx512(a, b) }.map(sum),
-                    Level::Avx2 => return unsafe { avx2(a, b) }.map(sum),
-                    Level::Portable => {}
-                }
-            }
-            let _ = level;
-            fold(a, b, $terms).map(sum)
-        }
-    };
+/// `[a·b]`
+#[inline(always)]
+fn dots_body(a: &[f32], b: &[f32]) -> [f64; 1] {
+    fold(a, b, |x, y| [x * y]).map(sum)
 }
 
-for_each_level!(
-    /// `[a·b]`
-    dots -> [f64; 1], |x, y| [x * y]
-);
-for_each_level!(
-    /// `[a·b, b·b]`
-    dot_and_norm -> [f64; 2], |x, y| [x * y, y * y]
-);
-for_each_level!(
-    /// `[|a - b|²]`
-    distances -> [f64; 1], |x, y| [(x - y) * (x - y)]
-);
+/// `[a·b, b·b]`
+#[inline(always)]
+fn dot_and_norm_body(a: &[f32], b: &[f32]) -> [f64; 2] {
+    fold(a, b, |x, y| [x * y, y * y]).map(sum)
+}
+
+/// `[|a - b|²]`
+#[inline(always)]
+fn distances_body(a: &[f32], b: &[f32]) -> [f64; 1] {
+    fold(a, b, |x, y| [(x - y) * (x - y)]).map(sum)
+}
+
+for_each_level!(fn dots(a: &[f32], b: &[f32]) -> [f64; 1], dots_body);
+for_each_level!(fn dot_and_norm(a: &[f32], b: &[f32]) -> [f64; 2], dot_and_norm_body);
+for_each_level!(fn distances(a: &[f32], b: &[f32]) -> [f64; 1], distances_body);
 
 /// `a·b` in the fixed order.
 pub(super) fn dot(level: Level, a: &[f32], b: &[f32]) -> f64 {

@@ -1,6 +1,6 @@
 //! `igql bench`: latency and throughput of a program.
 
-use super::{Failure, ProgramFile, Project, output, users};
+use super::{Failure, ProgramFile, Project, output, params, users};
 use crate::Request;
 use crate::engine::{Engine, Program};
 use crate::ops::Limits;
@@ -54,14 +54,7 @@ pub fn bench(project: &Project, args: &BenchArgs) -> Result<(), Failure> {
     let started = Instant::now();
     let program = file.program(&engine, args.query.as_deref())?;
     let compiled = started.elapsed();
-    let at = match &args.at {
-        Some(text) => Some(crate::catalog::time::parse(text).ok_or_else(|| {
-            Failure::Usage(format!(
-                "--at {text}: expected a time as 2024-05-01 or 2024-05-01T12:30:00Z"
-            ))
-        })?),
-        None => None,
-    };
+    let at = args.at.as_deref().map(params::time).transpose()?;
     let keys = users::keys(&engine, &[], Some(&args.users))?;
     if keys.is_empty() {
         return Err(Failure::Usage(format!("{}: no users", args.users)));

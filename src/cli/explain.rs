@@ -2,7 +2,6 @@
 
 use super::plan::{self, Operator};
 use super::{Failure, ProgramFile, Project, draw, output, users};
-use crate::catalog;
 use crate::diag::Sink;
 use crate::engine::{Engine, Program, has_errors};
 use crate::exec::{Schedule, Timing};
@@ -100,19 +99,7 @@ pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
 
 /// Runs the program once to warm up, then once to measure.
 fn measure(engine: &Engine, program: &Program, args: &ExplainArgs) -> Result<Vec<Timing>, Failure> {
-    let mut base = Request::anonymous();
-    if let Some(at) = &args.at {
-        let now = catalog::time::parse(at).ok_or_else(|| {
-            Failure::Usage(format!(
-                "--at {at}: expected a time as 2024-05-01 or 2024-05-01T12:30:00Z"
-            ))
-        })?;
-        base = base.at(now);
-    }
-    for param in &args.param {
-        let (name, value) = super::params::parse(engine, program, param)?;
-        base = base.param(name, value);
-    }
+    let base = super::params::base(engine, program, args.at.as_deref(), &args.param)?;
     let mut requests: Vec<Request> = users::keys(engine, &args.user, None)?
         .into_iter()
         .map(|key| Request {

@@ -5,6 +5,7 @@ use crate::catalog;
 use crate::catalog::schema::{KeyType, Schema};
 use crate::diag::Sink;
 use crate::engine::{Engine, Program};
+use crate::request::Request;
 use crate::source::SourceId;
 use crate::syntax::ast::ExprKind;
 use crate::syntax::parse_expression;
@@ -28,6 +29,31 @@ pub fn parse(engine: &Engine, program: &Program, text: &str) -> Result<(String, 
         ))
     })?;
     Ok((name.to_owned(), parsed))
+}
+
+/// A request of nobody with the time and the parameters of a command.
+pub fn base(
+    engine: &Engine,
+    program: &Program,
+    at: Option<&str>,
+    given: &[String],
+) -> Result<Request, Failure> {
+    let mut base = Request::anonymous();
+    base.at = at.map(time).transpose()?;
+    for param in given {
+        let (name, value) = parse(engine, program, param)?;
+        base = base.param(name, value);
+    }
+    Ok(base)
+}
+
+/// The time of `--at`.
+pub fn time(text: &str) -> Result<i64, Failure> {
+    catalog::time::parse(text).ok_or_else(|| {
+        Failure::Usage(format!(
+            "--at {text}: expected a time as 2024-05-01 or 2024-05-01T12:30:00Z"
+        ))
+    })
 }
 
 /// How values of a type are written.

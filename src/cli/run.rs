@@ -2,12 +2,12 @@
 
 use super::write::{self, Format};
 use super::{Failure, ProgramFile, Project, params, users};
+use crate::Request;
 use crate::answer::Ask;
 use crate::catalog::schema::KeyType;
 use crate::engine::{Engine, Program};
 use crate::ops::Limits;
 use crate::types::Key;
-use crate::{Request, catalog};
 use clap::Args;
 use rayon::prelude::*;
 use std::path::PathBuf;
@@ -85,19 +85,7 @@ pub fn run(project: &Project, args: &RunArgs) -> Result<(), Failure> {
 }
 
 fn requests(engine: &Engine, program: &Program, args: &RunArgs) -> Result<Vec<Request>, Failure> {
-    let mut base = Request::anonymous().seed(args.seed);
-    if let Some(at) = &args.at {
-        let now = catalog::time::parse(at).ok_or_else(|| {
-            Failure::Usage(format!(
-                "--at {at}: expected a time as 2024-05-01 or 2024-05-01T12:30:00Z"
-            ))
-        })?;
-        base = base.at(now);
-    }
-    for param in &args.param {
-        let (name, value) = params::parse(engine, program, param)?;
-        base = base.param(name, value);
-    }
+    let base = params::base(engine, program, args.at.as_deref(), &args.param)?.seed(args.seed);
     let keys = users::keys(engine, &args.user, args.users.as_deref())?;
     if keys.is_empty() && args.users.is_none() {
         return Ok(vec![base]);

@@ -2,11 +2,11 @@
 //! "Weighted random sampling with a reservoir").
 
 use super::bind::{Bind, Bound, Quantity};
+use super::take::some_rows;
 use super::walk::quantity;
 use super::{Exec, Op, Operator, Param, Rest, RunError};
 use crate::batch::{Rows, descending};
 use crate::catalog::schema::Schema;
-use crate::diag::{Diagnostic, code};
 use crate::expr::random::uniform;
 use crate::expr::show::show;
 use crate::expr::{Expr, Frame};
@@ -46,17 +46,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let weight = b.row_value("weight", &shape, Some(&Type::Float));
     let salt = b.request_value("salt", Some(&Type::String));
     let (n, weight, salt) = (n?, weight?, salt?);
-    let Some(n) = n else {
-        let message = "`sample` needs a number of rows";
-        b.report(Diagnostic::new(code::E0303, b.span(), message).help("write `sample(10)`"));
-        return None;
-    };
-    if n == Quantity::Number(0) {
-        let message = "`sample(0)` never gives a row";
-        let help = "ask for at least one row, or leave the operator out";
-        b.report(Diagnostic::new(code::E0601, b.arg_span("n"), message).help(help));
-        return None;
-    }
+    let n = some_rows(b, n, "sample", 10)?;
     let op = Sample {
         entity: shape.entity,
         n: n.clone(),

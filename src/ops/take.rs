@@ -45,20 +45,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let offset = b.count("offset");
     let per = b.row_value("per", &shape, None);
     let (n, offset, per) = (n?, offset?, per?);
-    let Some(n) = n else {
-        let help = "write `take(25)`";
-        b.report(
-            Diagnostic::new(code::E0303, b.span(), "`take` needs a number of rows").help(help),
-        );
-        return None;
-    };
-    if n == Quantity::Number(0) {
-        let help = "ask for at least one row, or leave the operator out";
-        b.report(
-            Diagnostic::new(code::E0601, b.origin("n"), "`take(0)` never gives a row").help(help),
-        );
-        return None;
-    }
+    let n = some_rows(b, n, "take", 25)?;
     let bound = match &per {
         None => n.known(),
         Some(key) => groups(b.schema(), key)
@@ -159,6 +146,31 @@ impl Op for Take {
         }
         Ok(rows.retain(&keep))
     }
+}
+
+/// The number of rows `n` that the operator cannot do without; reports one that is missing or 0.
+/// `example` is one that might be meant.
+pub fn some_rows(
+    b: &mut dyn Bind,
+    n: Option<Quantity>,
+    operator: &str,
+    example: u64,
+) -> Option<Quantity> {
+    let diagnostic = match n {
+        None => {
+            let message = format!("`{operator}` needs a number of rows");
+            Diagnostic::new(code::E0303, b.span(), message)
+                .help(format!("write `{operator}({example})`"))
+        }
+        Some(Quantity::Number(0)) => {
+            let message = format!("`{operator}(0)` never gives a row");
+            let help = "ask for at least one row, or leave the operator out";
+            Diagnostic::new(code::E0601, b.origin("n"), message).help(help)
+        }
+        some => return some,
+    };
+    b.report(diagnostic);
+    None
 }
 
 /// The first `n[r]` rows of request `r`.

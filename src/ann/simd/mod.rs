@@ -7,6 +7,35 @@
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
+/// Compiles a plain function (`#[inline(always)]`) for each CPU level, and a function that takes the
+/// level first and calls the right one. The arithmetic is the same, the registers are wider.
+macro_rules! for_each_level {
+    (fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $result:ty)?, $body:ident) => {
+        fn $name(level: Level, $($arg: $ty),*) $(-> $result)? {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx2")]
+                fn avx2($($arg: $ty),*) $(-> $result)? {
+                    $body($($arg),*)
+                }
+                #[target_feature(enable = "avx512f,avx512bw")]
+                fn avx512($($arg: $ty),*) $(-> $result)? {
+                    $body($($arg),*)
+                }
+                // SAFETY: a level is only made when the CPU has its features
+                match level {
+                    Level::Avx512 => return unsafe { avx512($($arg),*) },
+                    Level::Avx2 => return unsafe { avx2($($arg),*) },
+                    Level::Portable => {}
+                }
+            }
+            let _ = level;
+            $body($($arg),*)
+        }
+    };
+}
+pub(super) use for_each_level;
+
 mod blocks;
 mod products;
 mod tile;

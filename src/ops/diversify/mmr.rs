@@ -5,9 +5,9 @@
 //! Rows wait in a heap with the value that they had when they were last looked at: the top is
 //! brought up to date, and placed if it is still on top. Most rows are compared with few others.
 
+use super::waiting::Waiting;
 use crate::ann::Pairs;
 use crate::batch::descending;
-use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 /// The order of the rows, as places: each of the first `first` maximises
@@ -36,20 +36,21 @@ pub fn mmr(scores: &[f64], pairs: &Pairs, relevance: f64, first: usize) -> Vec<u
     // no value is higher than that of a row unlike everything
     let bound = |row: u32| value(row, if pairs.has(row) { -1.0 } else { 0.0 });
     waiting.retain(|&row| !steps.placed[row as usize]);
-    let mut heap: BinaryHeap<Waiting> = waiting
+    let mut heap: BinaryHeap<Waiting<Compared>> = waiting
         .iter()
         .map(|&row| Waiting::new(row, bound(row)))
         .collect();
     while steps.order.len() < first
         && let Some(mut top) = heap.pop()
     {
-        for &anchor in &steps.anchors[top.compared..] {
+        let known = &mut top.known;
+        for &anchor in &steps.anchors[known.count..] {
             if let Some(similarity) = pairs.similarity(top.row, anchor) {
-                top.nearest = Some(top.nearest.map_or(similarity, |n| n.max(similarity)));
+                known.nearest = Some(known.nearest.map_or(similarity, |n| n.max(similarity)));
             }
         }
-        top.compared = steps.anchors.len();
-        let now = value(top.row, top.nearest.unwrap_or(0.0));
+        known.count = steps.anchors.len();
+        let now = value(top.row, known.nearest.unwrap_or(0.0));
         if now < top.value {
             top.value = now;
             heap.push(top);
@@ -79,47 +80,14 @@ impl Steps {
     }
 }
 
-/// A row that waits, with what is known of it.
-struct Waiting {
-    row: u32,
-    /// Not below its value.
-    value: f64,
+/// What is known of a row that waits.
+#[derive(Default)]
+struct Compared {
     /// Anchors that it was compared with.
-    compared: usize,
+    count: usize,
     /// The largest similarity to one of them.
     nearest: Option<f64>,
 }
-
-impl Waiting {
-    fn new(row: u32, value: f64) -> Waiting {
-        Waiting {
-            row,
-            value,
-            compared: 0,
-            nearest: None,
-        }
-    }
-}
-
-impl Ord for Waiting {
-    fn cmp(&self, other: &Self) -> Ordering {
-        descending(other.value, self.value).then(other.row.cmp(&self.row))
-    }
-}
-
-impl PartialOrd for Waiting {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Waiting {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Waiting {}
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@
 mod calibrate;
 mod mmr;
 mod spread;
+mod waiting;
 
 use crate::ann;
 use crate::batch::{Column, Rows};

@@ -1,8 +1,8 @@
 //! `round_robin` and `penalty`: rows of one key keep apart.
 
+use super::waiting::Waiting;
 use crate::batch::{Column, Rows, descending};
 use crate::ops::group::Groups;
-use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 pub fn round_robin_rows(rows: &Rows, columns: &[Column]) -> Rows {
@@ -63,32 +63,6 @@ pub fn penalty_rows(rows: &Rows, columns: &[Column], factor: f64, floor: f64) ->
     }
 }
 
-/// A row that waits to be placed, with the score it had when it was last looked at.
-struct Waiting {
-    score: f64,
-    row: u32,
-}
-
-impl Ord for Waiting {
-    fn cmp(&self, other: &Self) -> Ordering {
-        descending(other.score, self.score).then(other.row.cmp(&self.row))
-    }
-}
-
-impl PartialOrd for Waiting {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Waiting {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Waiting {}
-
 /// Each step places the row of largest discounted score. A discount only grows, so a row on top of
 /// the heap whose score is still right is the largest.
 fn penalty(scores: &[f64], keys: &[Groups], factor: f64, floor: f64) -> Vec<(u32, f64)> {
@@ -102,22 +76,16 @@ fn penalty(scores: &[f64], keys: &[Groups], factor: f64, floor: f64) -> Vec<(u32
         }
         discount_score(scores[row as usize], discount)
     };
-    let mut heap: BinaryHeap<Waiting> = scores
+    let mut heap: BinaryHeap<Waiting<()>> = scores
         .iter()
         .enumerate()
-        .map(|(row, &score)| Waiting {
-            score,
-            row: row as u32,
-        })
+        .map(|(row, &score)| Waiting::new(row as u32, score))
         .collect();
     let mut order = Vec::with_capacity(scores.len());
     while let Some(top) = heap.pop() {
         let score = discounted(top.row, &placed);
-        if descending(score, top.score).is_ne() {
-            heap.push(Waiting {
-                score,
-                row: top.row,
-            });
+        if descending(score, top.value).is_ne() {
+            heap.push(Waiting::new(top.row, score));
             continue;
         }
         for (groups, placed) in keys.iter().zip(&mut placed) {

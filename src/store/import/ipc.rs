@@ -100,19 +100,7 @@ impl Reader for ArrowTable {
     }
 
     fn read(&self, wanted: &[Wanted]) -> Result<Decoded, DataError> {
-        let read: Vec<_> = wanted.par_iter().map(|w| self.column(w)).collect();
-        let mut faults = Faults::default();
-        let mut columns = Vec::with_capacity(read.len());
-        for column in read {
-            let (values, found) = column?;
-            columns.push(values);
-            faults.merge(found);
-        }
-        Ok(Decoded { columns, faults })
-    }
-
-    fn line(&self, _: usize, _: u64) -> Option<u64> {
-        None
+        Decoded::by_column(wanted, |wanted| self.column(wanted))
     }
 }
 

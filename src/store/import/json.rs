@@ -10,7 +10,7 @@ use super::decode;
 use super::text_infer::Guess;
 use super::text_lines::line_at;
 use super::values::Values;
-use super::{Decoded, Faults, FileRows, Found, Reader, Wanted};
+use super::{Decoded, FileRows, Found, Reader, Wanted};
 use crate::catalog::DataError;
 use crate::catalog::config::TextFormat;
 use crate::types::Type;
@@ -102,11 +102,7 @@ impl Reader for JsonTable {
     }
 
     fn read(&self, wanted: &[Wanted]) -> Result<Decoded, DataError> {
-        let columns = wanted.iter().map(|w| Values::new(&w.how.ty)).collect();
-        let mut decoded = Decoded {
-            columns,
-            faults: Faults::default(),
-        };
+        let mut decoded = Decoded::empty(wanted);
         let mut first = 0;
         for (text, file) in self.texts.iter().zip(&self.files) {
             self.fill(text, wanted, &mut decoded, first);

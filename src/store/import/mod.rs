@@ -26,6 +26,7 @@ pub use words::Words;
 use crate::catalog::DataError;
 use crate::catalog::config::{OnError, Table as TableConfig, TextFormat};
 use crate::types::Type;
+use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
 /// A column as a file has it.
@@ -53,8 +54,10 @@ pub trait Reader: Send + Sync {
     fn magnitude(&self, column: usize) -> u64;
     /// Reads columns, each over all files; faults are numbered over all files.
     fn read(&self, wanted: &[Wanted]) -> Result<Decoded, DataError>;
-    /// The line of a row of a text file, both from the start of the file.
-    fn line(&self, file: usize, row: u64) -> Option<u64>;
+    /// The line of a row of a text file, both from the start of the file; other files have none.
+    fn line(&self, _file: usize, _row: u64) -> Option<u64> {
+        None
+    }
 }
 
 /// A file and how many rows it has.
@@ -69,6 +72,34 @@ pub struct FileRows {
 pub struct Decoded {
     pub columns: Vec<Values>,
     pub faults: Faults,
+}
+
+impl Decoded {
+    /// No rows yet.
+    fn empty(wanted: &[Wanted]) -> Decoded {
+        Decoded {
+            columns: wanted.iter().map(|w| Values::new(&w.how.ty)).collect(),
+            faults: Faults::default(),
+        }
+    }
+
+    /// Columns that can be read each by itself, in parallel.
+    fn by_column(
+        wanted: &[Wanted],
+        column: impl Fn(&Wanted) -> Result<(Values, Faults), DataError> + Sync + Send,
+    ) -> Result<Decoded, DataError> {
+        let read: Vec<_> = wanted.par_iter().map(column).collect();
+        let mut decoded = Decoded {
+            columns: Vec::with_capacity(read.len()),
+            faults: Faults::default(),
+        };
+        for column in read {
+            let (values, found) = column?;
+            decoded.columns.push(values);
+            decoded.faults.merge(found);
+        }
+        Ok(decoded)
+    }
 }
 
 /// Rows that are broken, and why the first of them is.

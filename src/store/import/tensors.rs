@@ -147,10 +147,6 @@ impl Reader for Tensors {
         let columns = columns.collect::<Result<_, _>>()?;
         Ok(Decoded { columns, faults })
     }
-
-    fn line(&self, _: usize, _: u64) -> Option<u64> {
-        None
-    }
 }
 
 impl Tensor {

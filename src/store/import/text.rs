@@ -6,7 +6,7 @@ use super::decode;
 use super::text_infer::Guess;
 use super::text_lines::{Layout, Records, line_at};
 use super::values::Values;
-use super::{Decoded, Faults, FileRows, Found, Reader, Wanted};
+use super::{Decoded, FileRows, Found, Reader, Wanted};
 use crate::catalog::DataError;
 use crate::catalog::config::TextFormat;
 use crate::types::Type;
@@ -132,11 +132,7 @@ impl Reader for TextTable {
     }
 
     fn read(&self, wanted: &[Wanted]) -> Result<Decoded, DataError> {
-        let columns = wanted.iter().map(|w| Values::new(&w.how.ty)).collect();
-        let mut decoded = Decoded {
-            columns,
-            faults: Faults::default(),
-        };
+        let mut decoded = Decoded::empty(wanted);
         let mut first = 0;
         for (text, file) in self.texts.iter().zip(&self.files) {
             self.fill(text, wanted, &mut decoded, first);
