@@ -95,21 +95,13 @@ impl<'a> Interp<'a> {
             inner = operand;
         }
         let ends = match &inner.kind {
-            ExprKind::Call { callee, args } if self.is_edge(&callee.text) => args,
-            ExprKind::Method { receiver, args, .. } if self.is_edge_path(receiver, env) => args,
+            ExprKind::Call { callee, args } if self.names_edge(&callee.text, env) => args,
+            ExprKind::Method { receiver, args, .. } if self.is_edge_expr(receiver, env) => args,
             ExprKind::Links { ends, .. } => ends,
             _ => return None,
         };
         let of_rows = ends.first().is_none_or(|a| self.is_set(&a.value, env));
         (!of_rows).then_some(LinksCall { edge: expr, ends })
-    }
-
-    fn is_edge_path(&self, expr: &Expr, env: &Env<'a>) -> bool {
-        match &expr.kind {
-            ExprKind::Name(name) => env.get(name).is_none() && self.is_edge(name),
-            ExprKind::Field { receiver, .. } => self.is_edge_path(receiver, env),
-            _ => false,
-        }
     }
 
     fn aggregate_links(

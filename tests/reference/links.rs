@@ -119,10 +119,7 @@ impl<'a> Interp<'a> {
     /// What an edge expression names.
     pub fn edge(&self, expr: &'a Expr, env: &Env<'a>, ends: Ends) -> EdgeRef<'a> {
         match &expr.kind {
-            ExprKind::Name(name) => match env.get(name) {
-                Some(bound) => self.edge(bound.expr, &bound.env, ends),
-                None => self.edge_named(name, ends),
-            },
+            ExprKind::Name(name) => self.edge_of_name(name, env, ends),
             ExprKind::Unary {
                 op: UnaryOp::Reverse,
                 operand,
@@ -148,7 +145,7 @@ impl<'a> Interp<'a> {
             }
             // The links of an edge, as aggregates have them: `likes(it)`, `~likes(it)`.
             ExprKind::Links { edge, .. } => self.edge(edge, env, ends),
-            ExprKind::Call { callee, .. } => self.edge_named(&callee.text, ends),
+            ExprKind::Call { callee, .. } => self.edge_of_name(&callee.text, env, ends),
             ExprKind::Method { receiver, name, .. } => {
                 let first = self.edge(
                     receiver,
@@ -161,6 +158,14 @@ impl<'a> Interp<'a> {
                 EdgeRef::Then(Box::new(first), name.text.clone())
             }
             other => panic!("not an edge: {other:?}"),
+        }
+    }
+
+    /// A parameter that stands for an edge, or an edge of that name.
+    fn edge_of_name(&self, name: &str, env: &Env<'a>, ends: Ends) -> EdgeRef<'a> {
+        match env.get(name) {
+            Some(bound) => self.edge(bound.expr, &bound.env, ends),
+            None => self.edge_named(name, ends),
         }
     }
 
@@ -198,8 +203,33 @@ impl<'a> Interp<'a> {
         None
     }
 
+    /// Does a name stand for an edge: a parameter that was given one, or the edge itself?
+    pub fn names_edge(&self, name: &str, env: &Env<'a>) -> bool {
+        match env.get(name) {
+            Some(bound) => self.is_edge_expr(bound.expr, &bound.env),
+            None => self.is_edge(name),
+        }
+    }
+
+    pub fn is_edge_expr(&self, expr: &Expr, env: &Env<'a>) -> bool {
+        match &expr.kind {
+            ExprKind::Name(name) => self.names_edge(name, env),
+            ExprKind::Field { receiver, .. } => self.is_edge_expr(receiver, env),
+            ExprKind::Unary {
+                op: UnaryOp::Reverse,
+                operand,
+            } => self.is_edge_expr(operand, env),
+            ExprKind::Binary {
+                op: BinaryOp::Union,
+                left,
+                right,
+            } => self.is_edge_expr(left, env) && self.is_edge_expr(right, env),
+            _ => false,
+        }
+    }
+
     /// Is there an edge of that name?
-    pub fn is_edge(&self, name: &str) -> bool {
+    fn is_edge(&self, name: &str) -> bool {
         self.program.edge(name).is_some()
             || self.world.find_edge(name).is_some()
             || (name == "seen" && !self.world.seen.is_empty())

@@ -4,6 +4,7 @@ use super::world::World;
 use igql::syntax::ast::{
     EdgeDecl, Expr, File, ImportPath, Item, ItemKind, Param, RowDef, TypeExpr, TypeExprKind,
 };
+use std::path::{Component, Path, PathBuf};
 
 /// A program with everything it imports.
 pub struct Program {
@@ -23,24 +24,24 @@ pub struct Def<'a> {
 }
 
 impl Program {
-    /// `read_import` gives the text of a file or of a module (`std.hybrid`) that is imported.
-    pub fn new(text: &str, world: &World, read_import: &dyn Fn(&str) -> String) -> Program {
+    /// `read_file` gives the text of a file that is imported, by its path from the program.
+    pub fn new(text: &str, world: &World, read_file: &dyn Fn(&str) -> String) -> Program {
         let mut files = vec![parse(text)];
+        let mut paths = vec![PathBuf::new()];
         let mut next = 0;
-        let mut seen = Vec::new();
         while next < files.len() {
-            for path in imports(&files[next]) {
-                if !seen.contains(&path) {
-                    files.push(parse(&read_import(&path)));
-                    seen.push(path);
+            for path in imports(&files[next], &paths[next]) {
+                if !paths.contains(&path) {
+                    files.push(parse(&read_import(&path, read_file)));
+                    paths.push(path);
                 }
             }
             next += 1;
         }
         let prelude = files.len();
         files.push(parse(&world.prelude));
-        files.push(parse(include_str!("../../stdlib/explore.igql")));
-        files.push(parse(include_str!("../../stdlib/core.igql")));
+        files.push(parse(&std_module("explore")));
+        files.push(parse(&std_module("core")));
         Program { files, prelude }
     }
 
@@ -173,23 +174,49 @@ fn parse(text: &str) -> File {
     file
 }
 
-fn imports(file: &File) -> Vec<String> {
+/// What a file imports: modules by their names (`std.hybrid`), files by their paths from the program.
+fn imports(file: &File, importer: &Path) -> Vec<PathBuf> {
+    let folder = importer.parent().unwrap_or(Path::new(""));
     let path = |item: &Item| match &item.kind {
-        ItemKind::Import(ImportPath::File { path, .. }) => Some(path.clone()),
-        ItemKind::Import(ImportPath::Module(names)) => Some(
-            names
-                .iter()
-                .map(|n| n.text.as_str())
-                .collect::<Vec<_>>()
-                .join("."),
-        ),
+        ItemKind::Import(ImportPath::File { path, .. }) => Some(plain(&folder.join(path))),
+        ItemKind::Import(ImportPath::Module(names)) => {
+            let names: Vec<&str> = names.iter().map(|n| n.text.as_str()).collect();
+            Some(PathBuf::from(names.join(".")))
+        }
         _ => None,
     };
     file.items
         .iter()
         .filter_map(path)
-        .filter(|p| p != "std.core" && p != "std.explore")
+        .filter(|p| p != Path::new("std.core") && p != Path::new("std.explore"))
         .collect()
+}
+
+/// A path without `.` and `..`, so that a file has one.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => assert!(plain.pop(), "{} leads out", path.display()),
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+fn read_import(path: &Path, read_file: &dyn Fn(&str) -> String) -> String {
+    let name = path.to_str().expect("a path");
+    match name.strip_prefix("std.") {
+        Some(module) => std_module(module),
+        None => read_file(name),
+    }
+}
+
+/// The text of a module of the standard library.
+fn std_module(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("stdlib");
+    std::fs::read_to_string(folder.join(format!("{name}.igql"))).expect("a module of `std`")
 }
 
 fn as_def<'a>(item: &'a Item, wanted: &str) -> Option<Def<'a>> {
