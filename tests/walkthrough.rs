@@ -1,7 +1,7 @@
 //! The walkthroughs of `docs/`: pages whose commands are run, and print what the page says.
 //!
-//! A page with a `console` block is one. It starts in a folder of its own that holds a copy of
-//! `examples/` and the tables of MovieLens, as the tutorial assumes. From top to bottom, a block
+//! A page with a `console` block is one. It starts in a folder `films` of its own that holds a copy
+//! of `examples/` and the tables of MovieLens, as the tutorial assumes. From top to bottom, a block
 //! whose fence says `file=NAME` writes that file (`append=NAME` goes on with it), and in a
 //! `console` block a line `$ igql ...` runs the command; the lines below are what it prints,
 //! results before messages (those of a `run` that succeeds are left to `check`). A line `...`
@@ -45,8 +45,9 @@ fn read(file: &Path) -> String {
 
 /// Goes through a page; the error is every place that is not so.
 fn walk(page: &Path) -> Result<(), String> {
-    let folder = tempfile::tempdir().expect("a folder");
-    furnish(folder.path());
+    let place = tempfile::tempdir().expect("a folder");
+    let folder = &place.path().join("films");
+    furnish(folder);
     let text = read(page);
     let mut lines = text.lines().peekable();
     let (mut written, mut wrong) = (String::new(), Vec::new());
@@ -62,8 +63,8 @@ fn walk(page: &Path) -> Result<(), String> {
             block.push(line);
         }
         lines.next().expect("a block that is closed");
-        write(info, &block.join("\n"), folder.path());
-        let found = expected(info, &block, folder.path());
+        write(info, &block.join("\n"), folder);
+        let found = expected(info, &block, folder);
         if found != block {
             let place = format!("{}:{number}", page.display());
             wrong.push(difference(&place, &block, &found));
@@ -125,6 +126,7 @@ fn program(text: &str) -> Vec<String> {
 
 /// What a folder holds before a page begins.
 fn furnish(folder: &Path) {
+    fs::create_dir(folder).expect("a folder");
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     copy(&examples, &folder.join("examples"));
     for table in ["movies.csv", "ratings.csv", "tags.csv"] {
