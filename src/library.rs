@@ -116,13 +116,21 @@ impl Library {
 
     /// A program with what it imports. The definitions of a session are a file that it imports.
     pub fn load(&self, unit: &Unit, session: Option<&str>, sink: &mut Sink) -> Loaded {
-        self.problems
-            .iter()
-            .cloned()
-            .for_each(|problem| sink.push(problem));
+        let mut modules = self.modules.clone();
+        if self.is_prelude(unit) {
+            // it is read as the program, and hides nothing from itself
+            for module in modules.iter_mut().filter(|m| m.tier == Tier::Prelude) {
+                *module = Arc::new(module.read_as(unit.name));
+            }
+        } else {
+            self.problems
+                .iter()
+                .cloned()
+                .for_each(|problem| sink.push(problem));
+        }
         let mut loader = Loader {
             sources: self.sources.clone(),
-            modules: self.modules.clone(),
+            modules,
             allowed: self.allowed.clone(),
             sink,
             known: Vec::new(),
@@ -144,6 +152,16 @@ impl Library {
             modules: loader.modules,
             allowed: Allowed(loader.allowed),
         }
+    }
+
+    /// Whether a program is the very file that all programs of the catalog see.
+    fn is_prelude(&self, unit: &Unit) -> bool {
+        let program = Path::new(unit.name);
+        program.ends_with("prelude.igql")
+            && matches!(
+                (program.canonicalize(), self.folder.join("prelude.igql").canonicalize()),
+                (Ok(program), Ok(prelude)) if program == prelude
+            )
     }
 }
 

@@ -233,3 +233,27 @@ fn the_catalog_of_the_documentation_loads() {
         .collect();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
 }
+
+/// It is read as the program, and not before it as well; before the standard library it may stand.
+#[test]
+fn a_prelude_hides_nothing_from_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    demo(folder.path(), "a", "7");
+    let world = folder.path().join("a");
+    let checked = |name: &str| {
+        let out = fine(&["check", name], &world);
+        [out.stdout, out.stderr].concat()
+    };
+    let said = String::from_utf8(checked("prelude.igql")).unwrap();
+    assert_eq!(said, "prelude.igql: no problems\n");
+    let file = world.join("prelude.igql");
+    let prelude = std::fs::read_to_string(&file).unwrap();
+    let own = format!("{prelude}\ndef liked(rows: set[user]) -> set[media] = rows.walk(likes)\n");
+    std::fs::write(&file, &own).unwrap();
+    let said = String::from_utf8(checked("prelude.igql")).unwrap();
+    assert_eq!(said, "prelude.igql: no problems\n");
+    std::fs::write(&file, format!("{own}broken = (\n")).unwrap();
+    let out = igql(&["check", "./prelude.igql"], &world);
+    let said = String::from_utf8([out.stdout, out.stderr].concat()).unwrap();
+    assert_eq!(said.matches("E01").count(), 1, "{said}");
+}

@@ -229,7 +229,11 @@ impl<'a> Checker<'a> {
             return None;
         }
         let filter = match self.named_part(rest, "where") {
-            Some(e) => Some(self.link_expr(e, env, &edge, Some(scope), &Type::Bool)?),
+            Some(e) => {
+                let filter = self.link_expr(e, env, &edge, Some(scope), &Type::Bool)?;
+                self.decides_for_all(&filter, e.span, &edge);
+                Some(filter)
+            }
             None => None,
         };
         let value = self.aggregated(callee, rest, env, &edge, scope)?;

@@ -322,11 +322,13 @@ impl<'c, 'a> Binder<'c, 'a> {
         };
         let scope = Scope::rows(shape.entity, &shape.columns);
         let typed = self.checker.scalar(key, self.env, &scope, None);
-        let request = Scope::request();
-        let count = self.checker.typed(count, self.env, &request, &Type::Int);
-        let window = window
-            .as_ref()
-            .map(|w| self.checker.typed(w, self.env, &request, &Type::Int));
+        let (count, count_text) = self.number_of_rule(count);
+        let mut text = format!("{}: {count_text}", print_expression(key));
+        let window = window.as_ref().map(|window| {
+            let (window, written) = self.number_of_rule(window);
+            text.push_str(&format!(" in {written}"));
+            window
+        });
         let mut names = Vec::new();
         key_names(key, &mut names);
         Some(RuleArg {
@@ -336,10 +338,23 @@ impl<'c, 'a> Binder<'c, 'a> {
                 Some(window) => Some(Self::checked(window)?),
                 None => None,
             },
-            text: print_expression(item),
+            text,
             span: item.span,
             names,
         })
+    }
+
+    /// A number of the request, and how it reads: as itself where the program knows it, whatever
+    /// the parameter of a definition is called.
+    fn number_of_rule(&mut self, written: &'a ast::Expr) -> (Expr, String) {
+        let number = self
+            .checker
+            .typed(written, self.env, &Scope::request(), &Type::Int);
+        let text = match number.as_const() {
+            Some(Scalar::I64(n)) => n.to_string(),
+            _ => print_expression(written),
+        };
+        (number, text)
     }
 
     fn checked(expr: Expr) -> Option<Expr> {

@@ -1,11 +1,20 @@
-//! Advice that needs the text of the program: where to bind a column so that it tells rows apart.
+//! Advice that needs more than the place of a mistake: where to bind a column so that it tells rows
+//! apart, and which module has a definition that is not imported.
 
-use super::Checker;
 use super::env::Env;
+use super::modules::Kind as NameKind;
+use super::{Checker, Tier};
 use crate::ops::Role;
 use crate::syntax::ast::{self, ExprKind};
 
 impl<'a> Checker<'a> {
+    /// A help line for a name that a module of the standard library has, which is not imported.
+    pub(super) fn where_defined(&self, name: &str) -> Option<String> {
+        let mut modules = self.modules.all.iter().filter(|m| m.tier == Tier::Std);
+        let has = modules.find(|m| m.find(NameKind::Callable, name).next().is_some())?;
+        Some(format!("`{0}` has it: `import {0}`", has.name))
+    }
+
     /// A help line for a key that is the same in every row of a request: it was bound while the
     /// set still was one row. The first operator after that which gives many rows is where to
     /// bind it instead.

@@ -59,6 +59,11 @@ impl Module {
         }
     }
 
+    /// Its place, with nothing in it, while the program `name` is this very file.
+    pub fn read_as(&self, name: &str) -> Module {
+        Module::new(self.source, self.tier, name.to_owned(), File::default())
+    }
+
     /// The items of that kind and name.
     pub fn find(&self, kind: Kind, name: &str) -> impl Iterator<Item = &Item> {
         let found = self.names.get(&(kind, name.to_owned()));
@@ -100,6 +105,12 @@ pub struct Modules {
 }
 
 impl Modules {
+    /// Whether the program is the catalog's prelude.
+    pub fn program_is_prelude(&self) -> bool {
+        let mut preludes = self.all.iter().filter(|m| m.tier == Tier::Prelude);
+        preludes.any(|m| m.name == self.all[0].name)
+    }
+
     /// Modules in the order in which a file looks for names: the program, what the file and the
     /// program import, the prelude, the standard library.
     pub fn order(&self, from: usize) -> Vec<usize> {

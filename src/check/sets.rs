@@ -237,6 +237,7 @@ impl<'a> Checker<'a> {
         known.extend(self.callable_names(env.module));
         let near = suggest::nearest(&callee.text, known.into_iter())
             .map(|near| format!("did you mean `{near}`?"));
+        let near = self.where_defined(&callee.text).or(near);
         let message = format!("there is no source or definition `{}`", callee.text);
         self.report(Diagnostic::new(code::E0202, callee.span, message).maybe_help(near));
         None
@@ -253,9 +254,11 @@ impl<'a> Checker<'a> {
             .collect();
         known.extend(self.callable_names(env.module));
         let entity = self.entity_name(self.graph.shape(input).entity);
-        let help = match suggest::nearest(&name.text, known.into_iter()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!(
+        let near = suggest::nearest(&name.text, known.into_iter());
+        let help = match (self.where_defined(&name.text), near) {
+            (Some(module), _) => module,
+            (None, Some(near)) => format!("did you mean `{near}`?"),
+            (None, None) => format!(
                 "this is a set of `{entity}`; `:help` and docs/operators list what can follow it"
             ),
         };

@@ -147,7 +147,7 @@ pub struct RuleArg {
     /// Whole numbers of the request.
     pub count: Expr,
     pub window: Option<Expr>,
-    /// As the program writes it.
+    /// As the program writes it, with the numbers that are known.
     pub text: String,
     pub span: Span,
     /// The names in the key.

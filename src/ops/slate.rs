@@ -122,7 +122,7 @@ struct Rule {
     key: Expr,
     count: Expr,
     window: Option<Expr>,
-    /// As the program writes it.
+    /// As the program writes it, with the numbers that are known.
     text: String,
 }
 

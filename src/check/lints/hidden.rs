@@ -5,7 +5,7 @@ use super::unused::mentions;
 use super::{Checker, Tier};
 use crate::check::modules::{Kind as NameKind, named};
 use crate::diag::{Diagnostic, code};
-use crate::expr::ir::{Expr, Kind, Level, Scalar};
+use crate::expr::ir::{EdgeExpr, Expr, Kind, Level, LinkField, Scalar};
 use crate::ops::Shape;
 use crate::source::Span;
 use crate::syntax::ast::{Arg, Item, ItemKind, Name};
@@ -24,17 +24,18 @@ pub(crate) struct Hidden {
 
 impl<'a> Checker<'a> {
     /// Definitions of the program that stand before those of an import, the prelude or the
-    /// standard library.
+    /// standard library. A prelude may, before the standard library.
     pub(super) fn hidden_items(&mut self) {
         let modules = self.modules;
-        let order = modules.order(0);
+        let is_prelude = modules.program_is_prelude();
+        let mut order = modules.order(0);
+        order.retain(|&m| m != 0 && !(is_prelude && modules.all[m].tier == Tier::Std));
         for item in &modules.all[0].file.items {
             let Some((kind, name)) = named(item) else {
                 continue;
             };
             let other = order
                 .iter()
-                .filter(|&&m| m != 0)
                 .find_map(|&m| Some((m, self.item_like(m, kind, name, item)?)));
             let Some((module, other)) = other else {
                 continue;
@@ -141,6 +142,30 @@ impl<'a> Checker<'a> {
             ),
             _ => return,
         };
+        self.report(Diagnostic::new(code::W0204, span, message).help(help));
+    }
+
+    /// A condition on the links of a row that reads of each only the end where all of them start.
+    pub(in crate::check) fn decides_for_all(
+        &mut self,
+        condition: &Expr,
+        span: Span,
+        edge: &EdgeExpr,
+    ) {
+        let (mut start, mut varies) = (false, false);
+        condition.walk_row(&mut |part| match &part.kind {
+            Kind::Link(LinkField::From) => start = true,
+            Kind::Link(_) => varies = true,
+            _ => {}
+        });
+        if varies || !start {
+            return;
+        }
+        let (from, to) = (self.entity_name(edge.from), self.entity_name(edge.to));
+        let message = "this condition is the same for all of the links".to_owned();
+        let help = format!(
+            "`from` is the `{from}` where they start; the end that differs is `to`, a `{to}`"
+        );
         self.report(Diagnostic::new(code::W0204, span, message).help(help));
     }
 }
