@@ -239,3 +239,53 @@ fn every_function_is_on_the_page_of_functions() {
         assert!(page.contains(&format!("| `{name}` |")), "{name}");
     }
 }
+
+/// The parts of a page that are no code.
+fn prose(page: &Path) -> String {
+    let text = std::fs::read_to_string(page).unwrap();
+    text.split("```").step_by(2).collect()
+}
+
+/// What links call the headings of a page: in small letters, with `-` for spaces.
+fn anchors(page: &Path) -> BTreeSet<String> {
+    let letter = |c: char| match c {
+        ' ' => Some('-'),
+        '-' | '_' => Some(c),
+        _ => c.is_alphanumeric().then_some(c),
+    };
+    let text = prose(page);
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings
+        .map(|line| line.trim_start_matches('#').trim().to_lowercase())
+        .map(|heading| heading.chars().filter_map(letter).collect())
+        .collect()
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut all = vec![root().join("README.md")];
+    all.extend(
+        ["docs", "examples"]
+            .iter()
+            .flat_map(|f| pages(&root().join(f))),
+    );
+    let mut lost = Vec::new();
+    for page in &all {
+        let text = prose(page);
+        let links = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.starts_with("http")) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => page.clone(),
+                _ => page.parent().unwrap().join(file),
+            };
+            if !target.exists() || !(anchor.is_empty() || anchors(&target).contains(anchor)) {
+                lost.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert!(lost.is_empty(), "{}", lost.join("\n"));
+}
