@@ -1,22 +1,27 @@
-//! Recall against queries per second of the graph index, its build time and size, and the exact scan.
+//! Recall against queries per second of the graph index, its build time and size, searches among some of
+//! the rows, and the exact scan.
 //!
 //! ```text
-//! cargo bench --bench ann -- [ROWS] [DIM] [K] [QUERIES]      # default 100000 64 50 1000
+//! cargo bench --bench ann -- [ROWS] [DIM] [K] [QUERIES] [--write FOLDER]     # default 100000 64 50 1000
 //! ```
 //!
 //! The vectors are clustered like those of a catalog: unit centres, fifty rows round each, noise of 0.6
-//! of a unit. Searches run on one thread, the build on rayon's. Times are medians of five runs.
+//! of a unit. Searches run on one thread, the build on rayon's. Rates are medians of five runs, by the time that the
+//! thread had a processor where the system tells it, so that other work on the machine counts less. The folder
+//! takes vectors, queries and true neighbours for `benches/peers/ann.py`, which measures other libraries.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use igql::ann::{
-    Graph, GraphParams, Hit, Metric, Query, Scratch, Vectors, build_graph, exact_search,
+    Among, Graph, GraphParams, Hit, Metric, Query, RowSet, Scratch, Vectors, build_graph,
+    exact_search,
 };
 
 const RUNS: usize = 5;
 
 fn main() -> Result<(), String> {
-    let [rows, dim, k, queries] = arguments([100_000, 64, 50, 1_000])?;
+    let ([rows, dim, k, queries], folder) = arguments([100_000, 64, 50, 1_000])?;
     println!("{rows} rows, {dim} dimensions, k = {k}, {queries} queries, cosine");
     let data = clustered(rows, dim, rows.div_ceil(50));
     let vectors = Vectors {
@@ -38,60 +43,104 @@ fn main() -> Result<(), String> {
         })
         .collect();
     let truth = exact_search(&vectors, &queries, None);
-    scan(&vectors, &queries)?;
-    walk(&vectors, &queries, &truth)
+    if let Some(folder) = folder {
+        let error = |e: std::io::Error| format!("{folder}: {e}");
+        write(Path::new(&folder), &vectors, &asked, &truth).map_err(error)?;
+    }
+    let image = build(&vectors)?;
+    let graph = Graph::open(image.as_bytes())?;
+    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    one.map_err(|e| e.to_string())?.install(|| {
+        scan(&vectors, &queries);
+        walk(&graph, &vectors, &queries, &truth);
+        among(&graph, &vectors, &queries);
+    });
+    Ok(())
 }
 
-/// Numbers from the command line; `cargo bench` adds flags, which are skipped.
-fn arguments<const N: usize>(mut values: [usize; N]) -> Result<[usize; N], String> {
-    let given = std::env::args()
-        .skip(1)
-        .filter(|arg| !arg.starts_with("--"));
-    for (value, arg) in values.iter_mut().zip(given) {
-        *value = arg
-            .parse()
-            .map_err(|_| format!("expected a number, found `{arg}`"))?;
-        if *value == 0 {
-            return Err("expected numbers of at least 1, found 0".into());
+/// Numbers from the command line, and a folder; `cargo bench` adds flags, which are skipped.
+fn arguments<const N: usize>(
+    mut values: [usize; N],
+) -> Result<([usize; N], Option<String>), String> {
+    let mut places = values.iter_mut();
+    let mut folder = None;
+    let mut given = std::env::args().skip(1);
+    while let Some(arg) = given.next() {
+        if arg == "--write" {
+            folder = Some(given.next().ok_or("`--write` needs a folder")?);
+        } else if !arg.starts_with("--") {
+            let number = arg.parse().ok().filter(|number| *number > 0);
+            let place = places
+                .next()
+                .ok_or(format!("expected {N} numbers at most"))?;
+            *place = number.ok_or(format!("expected a number of at least 1, found `{arg}`"))?;
         }
     }
-    Ok(values)
+    Ok((values, folder))
 }
 
-fn scan(vectors: &Vectors, queries: &[Query]) -> Result<(), String> {
-    let one = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .build()
-        .map_err(|e| e.to_string())?;
+fn write(
+    folder: &Path,
+    vectors: &Vectors,
+    asked: &[[u32; 1]],
+    truth: &[Vec<Hit>],
+) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let values = vectors.data.iter().flat_map(|x| x.to_le_bytes());
+    std::fs::write(folder.join("vectors.f32"), values.collect::<Vec<u8>>())?;
+    let rows = asked.iter().flat_map(|[row]| row.to_le_bytes());
+    std::fs::write(folder.join("queries.u32"), rows.collect::<Vec<u8>>())?;
+    let hits = truth.iter().flatten();
+    let rows = hits.flat_map(|hit| hit.row.to_le_bytes());
+    std::fs::write(folder.join("truth.u32"), rows.collect::<Vec<u8>>())?;
+    let (dim, k) = (vectors.dim, truth[0].len());
+    let about = format!("{{\"dim\": {dim}, \"k\": {k}}}\n");
+    std::fs::write(folder.join("about.json"), about)
+}
+
+fn scan(vectors: &Vectors, queries: &[Query]) {
     for batch in [1, 16, 64] {
         let batch = &queries[..batch.min(queries.len())];
-        let time = one.install(|| median(|| exact_search(vectors, batch, None)));
+        let time = median(|| exact_search(vectors, batch, None));
         println!(
             "exact scan, {:>2} at once, 1 thread: {:>8.0} queries/s",
             batch.len(),
             rate(batch.len(), time)
         );
     }
-    Ok(())
 }
 
-fn walk(vectors: &Vectors, queries: &[Query], truth: &[Vec<Hit>]) -> Result<(), String> {
-    let start = Instant::now();
+fn build(vectors: &Vectors) -> Result<igql::ann::GraphImage, String> {
+    let (start, before) = (Instant::now(), process_time());
     let image = build_graph(vectors, GraphParams::default(), &|_, _| {})?;
     println!(
-        "graph: built in {:.1} s on {} threads, {} bytes",
+        "graph: built in {:.1} s ({:.1} s of processors) on {} threads, {} MB, {} MB with the vectors",
         start.elapsed().as_secs_f64(),
+        process_time() - before,
         rayon::current_num_threads(),
-        image.as_bytes().len()
+        image.as_bytes().len() / 1_000_000,
+        (image.as_bytes().len() + size_of_val(vectors.data)) / 1_000_000,
     );
-    let start = Instant::now();
-    let graph = Graph::open(image.as_bytes())?;
-    println!(
-        "graph: opened in {:.1} ms",
-        start.elapsed().as_secs_f64() * 1e3
-    );
-    let k = queries[0].k;
-    for ef in [k / 5, k / 2, k, Graph::default_ef(k), k * 2, k * 4, k * 8] {
+    Ok(image)
+}
+
+fn walk(graph: &Graph, vectors: &Vectors, queries: &[Query], truth: &[Vec<Hit>]) {
+    let usual = Graph::default_ef(queries[0].k);
+    for ef in [
+        1,
+        2,
+        3,
+        4,
+        6,
+        8,
+        10,
+        14,
+        20,
+        30,
+        usual,
+        usual * 2,
+        usual * 4,
+    ] {
         let mut scratch = Scratch::default();
         let mut found = vec![Vec::new(); queries.len()];
         let time = median(|| {
@@ -99,26 +148,88 @@ fn walk(vectors: &Vectors, queries: &[Query], truth: &[Vec<Hit>]) -> Result<(), 
                 graph.search(vectors, query, ef, &mut scratch, found);
             }
         });
-        let mark = if ef == Graph::default_ef(k) {
-            " (default)"
-        } else {
-            ""
-        };
         println!(
-            "graph, ef {ef:>4}: recall {:.4}, {:>7.0} queries/s{mark}",
+            "graph, ef {ef:>4}: recall {:.4}, {:>7.0} queries/s{}",
             recall(truth, &found),
-            rate(queries.len(), time)
+            rate(queries.len(), time),
+            if ef == usual { " (default)" } else { "" }
         );
     }
-    Ok(())
 }
 
+/// Searches among a share of the rows, taken at random: a walk, or the scan where that is better.
+fn among(graph: &Graph, vectors: &Vectors, queries: &[Query]) {
+    let queries = &queries[..queries.len().min(100)];
+    for share in [0.5, 0.05, 0.005, 0.0005] {
+        let mut random = Random(3);
+        let mut passes = |_: &u32| ((random.next() >> 11) as f64) < share * (1u64 << 53) as f64;
+        let rows = (0..vectors.len() as u32).filter(&mut passes);
+        let set = RowSet::new(vectors.len(), rows);
+        let truth = exact_search(vectors, queries, Some(set.words()));
+        let among = Among {
+            most: set.len(),
+            known: true,
+            passes: &|rows, out| {
+                out.clear();
+                out.extend(rows.iter().map(|&row| set.has(row)));
+            },
+        };
+        let mut scratch = Scratch::default();
+        let mut found = vec![Vec::new(); queries.len()];
+        let mut walks = 0;
+        let time = median(|| {
+            walks = 0;
+            for (query, found) in queries.iter().zip(&mut found) {
+                let ef = Graph::default_ef(query.k);
+                if graph.search_among(vectors, query, ef, &among, &mut scratch, found) {
+                    walks += 1;
+                } else {
+                    *found = exact_search(vectors, &[*query], Some(set.words())).remove(0);
+                }
+            }
+        });
+        println!(
+            "among {:>6}: recall {:.4}, {:>7.0} queries/s, {walks} of {} walk",
+            set.len(),
+            recall(&truth, &found),
+            rate(queries.len(), time),
+            queries.len()
+        );
+    }
+}
+
+/// Seconds that all threads of this process have been running, where the system tells it.
+fn process_time() -> f64 {
+    let told = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = told.rsplit(')').next().unwrap_or_default().split(' ');
+    let ticks = fields
+        .skip(12)
+        .take(2)
+        .filter_map(|field| field.parse::<f64>().ok());
+    ticks.sum::<f64>() / 100.0
+}
+
+/// Time that this thread has been running.
+fn thread_time() -> Duration {
+    static BEGIN: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanos = told.and_then(|text| text.split(' ').next()?.parse().ok());
+    nanos.map_or_else(|| BEGIN.elapsed(), Duration::from_nanos)
+}
+
+/// Time of one of enough runs to be measured.
 fn median<T>(mut run: impl FnMut() -> T) -> Duration {
     let mut times: Vec<Duration> = (0..RUNS)
         .map(|_| {
-            let start = Instant::now();
-            std::hint::black_box(run());
-            start.elapsed()
+            let (start, mut runs) = (thread_time(), 0);
+            loop {
+                std::hint::black_box(run());
+                runs += 1;
+                let time = thread_time() - start;
+                if time >= Duration::from_millis(50) {
+                    return time / runs;
+                }
+            }
         })
         .collect();
     times.sort_unstable();

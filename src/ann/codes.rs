@@ -5,8 +5,6 @@
 //! ten thousand is cut off: a few huge values must not flatten all others. Codes only guide the walk
 //! through the graph; what is found is re-scored from the vectors.
 
-use rayon::prelude::*;
-
 use super::metric::dot;
 use super::simd::{CodedQuery, LINE, Level};
 use super::{Metric, Vectors};
@@ -154,18 +152,12 @@ fn mean(sample: &[&[f32]], dim: usize) -> Vec<f32> {
     sums.iter().map(|sum| (sum / count) as f32).collect()
 }
 
-/// Rows that can be searched: they have a vector, it is finite and, under cosine, not zero.
-pub(super) fn usable_rows(vectors: &Vectors) -> Vec<u32> {
-    let usable = |&row: &u32| {
-        vectors.get(row).is_some_and(|v| {
-            v.iter().all(|x| x.is_finite())
-                && (vectors.metric != Metric::Cosine || v.iter().any(|&x| x != 0.0))
-        })
-    };
-    (0..vectors.len() as u32)
-        .into_par_iter()
-        .filter(usable)
-        .collect()
+/// Whether a row can be searched: it has a vector, it is finite and, under cosine, not zero.
+pub(super) fn is_usable(vectors: &Vectors, row: u32) -> bool {
+    vectors.get(row).is_some_and(|v| {
+        v.iter().all(|x| x.is_finite())
+            && (vectors.metric != Metric::Cosine || v.iter().any(|&x| x != 0.0))
+    })
 }
 
 #[cfg(test)]
@@ -184,7 +176,7 @@ mod tests {
             metric: Metric::Cosine,
             present: None,
         };
-        let rows = usable_rows(&vectors);
+        let rows: Vec<u32> = (0..100).collect();
         let quantizer = Quantizer::fit(&vectors, &rows);
         let mut bytes = vec![0; 100 * quantizer.stride()];
         for (row, out) in rows.iter().zip(bytes.chunks_mut(quantizer.stride())) {
@@ -214,7 +206,7 @@ mod tests {
             metric: Metric::Dot,
             present: None,
         };
-        let quantizer = Quantizer::fit(&vectors, &usable_rows(&vectors));
+        let quantizer = Quantizer::fit(&vectors, &(0..1_000).collect::<Vec<_>>());
         assert!(quantizer.scale > 10.0, "{}", quantizer.scale);
     }
 }

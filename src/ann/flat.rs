@@ -7,10 +7,10 @@
 //! vectors. The integers of all rows come from one pass that serves several queries; for some thousand rows
 //! that beats a walk through a graph, needs no index, and loses nothing.
 
-use super::codes::Quantizer;
+use super::codes::{Quantizer, is_usable};
 use super::metric::Scorer;
 use super::simd::{GROUP, Level, Line, ROWS, block_dots, for_each_level, prefetch};
-use super::{Hit, Metric, Query, Vectors, bit, codes, exact_search};
+use super::{Hit, Metric, Query, Vectors, bit, exact_search};
 
 /// More values per row than this could leave 32 bits.
 const MAX_DIM: usize = 32_768;
@@ -70,7 +70,9 @@ struct Coded {
 impl Flat {
     /// The codes of all rows of a table.
     pub fn new(vectors: &Vectors) -> Flat {
-        let usable = codes::usable_rows(vectors);
+        // not in parallel: a table is small, and who waits for it may be part of a parallel search
+        let rows = 0..vectors.len() as u32;
+        let usable: Vec<u32> = rows.filter(|&row| is_usable(vectors, row)).collect();
         let quantizer = Quantizer::fit(vectors, &usable);
         let groups = vectors.dim.div_ceil(GROUP).max(1);
         let padded = vectors.len().next_multiple_of(ROWS);

@@ -27,6 +27,7 @@
 //! | `exact` | the scan: panels of queries, bounds, exact re-scoring |
 //! | `flat` | the scan of the codes of a small table |
 //! | `codes` | 8-bit codes of vectors and queries |
+//! | `rows` | sets of rows, for searches among some |
 //! | `graph` | build, image, search |
 
 mod codes;
@@ -34,14 +35,16 @@ mod exact;
 mod flat;
 mod graph;
 mod metric;
+mod rows;
 mod simd;
 #[cfg(test)]
 mod testing;
 
 pub use exact::exact_search;
 pub use flat::{Flat, FlatScratch};
-pub use graph::{Graph, GraphImage, GraphParams, Scratch, build_graph};
+pub use graph::{Among, Graph, GraphImage, GraphParams, Scratch, build_graph};
 pub use metric::{Metric, Pairs, similarity};
+pub use rows::RowSet;
 
 /// Rows of vectors, row-major, borrowed (usually from a mapped file).
 #[derive(Clone, Copy, Debug)]

@@ -37,14 +37,22 @@ impl Random {
 
     /// `n` rows round `topics` unit centres, as catalogs of accounts look.
     pub fn clustered(&mut self, n: usize, dim: usize, topics: usize) -> Vec<f32> {
+        self.topical(n, dim, topics).0
+    }
+
+    /// The same, and the topic of each row.
+    pub fn topical(&mut self, n: usize, dim: usize, topics: usize) -> (Vec<f32>, Vec<usize>) {
         let spread = 1.0 / (dim as f32).sqrt();
         let centres = self.vector(topics * dim);
         let mut data = Vec::with_capacity(n * dim);
+        let mut of_rows = Vec::with_capacity(n);
         for _ in 0..n {
-            let topic = self.below(topics) * dim;
-            data.extend((0..dim).map(|d| spread * (centres[topic + d] + 0.6 * self.normal())));
+            let topic = self.below(topics);
+            let centre = &centres[topic * dim..][..dim];
+            data.extend(centre.iter().map(|x| spread * (x + 0.6 * self.normal())));
+            of_rows.push(topic);
         }
-        data
+        (data, of_rows)
     }
 }
 

@@ -5,9 +5,9 @@
 
 use super::{Results, Schedule, run};
 use crate::batch::{Column, Rows};
+use crate::expr::NodeId;
 use crate::expr::eval::Sets;
 use crate::expr::value::Val;
-use crate::expr::{NodeId, Run};
 use crate::ops::{Exec, Graph, Node, RunError};
 use std::sync::OnceLock;
 
@@ -45,7 +45,7 @@ pub fn run_masked(
         requests: &requests,
         rows: (0..results.len()).map(|_| OnceLock::new()).collect(),
     };
-    let run = of_requests(exec.run, &requests, None, &part);
+    let run = exec.run.of_requests(&requests, None, &part);
     let inner = exec.within(&run);
     let rows = run_node(&inner, &part)?;
     exec.take_warnings(inner, &requests);
@@ -79,7 +79,9 @@ pub fn in_viewers<R>(
     let owners = viewers.owners();
     let results = Results::new(graph.len());
     let made = {
-        let run_as = of_requests(exec.run, &owners, Some(viewers.ids.clone()), &results);
+        let run_as = exec
+            .run
+            .of_requests(&owners, Some(viewers.ids.clone()), &results);
         let inner = exec.within(&run_as);
         run(graph, schedule, &inner, &results)?;
         let made = then(&inner, &results)?;
@@ -87,27 +89,6 @@ pub fn in_viewers<R>(
         made
     };
     Ok((results, made))
-}
-
-/// The run of the requests at those places, perhaps with other viewers.
-fn of_requests<'b>(
-    run: &'b Run<'_>,
-    requests: &[u32],
-    viewers: Option<Vec<u32>>,
-    sets: &'b dyn Sets,
-) -> Run<'b> {
-    let at = |values: &[i64]| requests.iter().map(|&r| values[r as usize]).collect();
-    Run {
-        snapshot: run.snapshot,
-        texts: run.texts,
-        keys: run.keys,
-        now: at(&run.now),
-        viewers: viewers
-            .unwrap_or_else(|| requests.iter().map(|&r| run.viewers[r as usize]).collect()),
-        params: run.params.iter().map(|p| p.gather(requests)).collect(),
-        seeds: at(&run.seeds),
-        sets,
-    }
 }
 
 /// The rows of some requests as those of all.

@@ -56,6 +56,27 @@ impl Run<'_> {
         newest.is_none_or(|newest| self.now.iter().all(|&now| newest <= now))
     }
 
+    /// The run of the requests at those places, perhaps with other viewers.
+    pub fn of_requests<'b>(
+        &'b self,
+        requests: &[u32],
+        viewers: Option<Vec<u32>>,
+        sets: &'b dyn Sets,
+    ) -> Run<'b> {
+        let at = |values: &[i64]| requests.iter().map(|&r| values[r as usize]).collect();
+        let same = || requests.iter().map(|&r| self.viewers[r as usize]).collect();
+        Run {
+            snapshot: self.snapshot,
+            texts: self.texts,
+            keys: self.keys,
+            now: at(&self.now),
+            viewers: viewers.unwrap_or_else(same),
+            params: self.params.iter().map(|p| p.gather(requests)).collect(),
+            seeds: at(&self.seeds),
+            sets,
+        }
+    }
+
     /// Strings and keys as codes.
     fn code(&self, value: &Scalar) -> Option<u32> {
         match value {

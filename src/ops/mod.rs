@@ -11,6 +11,7 @@ pub mod graph;
 pub mod shape;
 pub mod vectors;
 
+mod allowed;
 mod as_viewer;
 mod choose;
 mod columns;

@@ -1,5 +1,6 @@
 //! `nn`: from every row to the entities whose vectors are nearest to its own.
 
+use super::allowed::{Alone, Conditions, Kept};
 use super::bind::{Bind, Bound, Case, CaseParam, Quantity, Takes};
 use super::fanout::{Contributions, Merge, merge, merged_score};
 use super::pool::{Pool, Start, Starts, starts};
@@ -14,7 +15,7 @@ use crate::batch::Rows;
 use crate::catalog::schema::{Metric, Schema};
 use crate::diag::{Diagnostic, code};
 use crate::expr::show::show;
-use crate::expr::{Expr, Facts, Frame, Scalar};
+use crate::expr::{Expr, Facts, Frame, Run, Scalar};
 use crate::store::Snapshot;
 use crate::types::{EntityId, Type};
 use std::collections::HashMap;
@@ -116,6 +117,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         to,
         k,
         keep: filter?.into_iter().collect(),
+        kept: Kept::default(),
         min_similarity,
         include_self: include_self?,
         exact: exact?,
@@ -202,6 +204,7 @@ struct Nn {
     k: Quantity,
     /// What is searched: rows that satisfy all of these.
     keep: Vec<Expr>,
+    kept: Kept,
     min_similarity: Option<Expr>,
     include_self: bool,
     exact: bool,
@@ -413,13 +416,13 @@ impl Nn {
         })
     }
 
-    /// Whether a search depends on the request, not only on where it starts.
-    fn per_request(&self, exec: &Exec) -> bool {
-        exec.run.requests() > 1
-            && (!self.keep.is_empty()
-                || self.min_similarity.is_some()
-                || matches!(self.k, Quantity::PerRequest(_))
-                || !exec.run.all_visible(self.to))
+    /// Whether searches depend on the request, beside what it may find.
+    fn per_request(&self) -> bool {
+        self.min_similarity.is_some() || matches!(self.k, Quantity::PerRequest(_))
+    }
+
+    fn conditions<'a>(&'a self, run: &'a Run<'a>) -> Conditions<'a> {
+        Conditions::new(run, self.to, &self.keep, &self.kept)
     }
 
     /// The distinct searches, in the order of their first use.
@@ -428,12 +431,14 @@ impl Nn {
         if !matches!(self.pool, Pool::None) {
             return starts(exec.run, &self.pool, input, own, itself);
         }
-        let per_request = self.per_request(exec);
+        let conditions = self.conditions(exec.run);
+        let per_request = self.per_request();
         let mut known = HashMap::new();
         let mut starts = Starts::default();
         for request in 0..input.requests() {
+            let shared = !per_request && conditions.is_shared(request);
             for &id in &input.ids[input.range(request)] {
-                let key = (id, if per_request { request } else { 0 });
+                let key = (id, (!shared).then_some(request));
                 starts.search_of.push(own.get(id).map(|vector| {
                     *known.entry(key).or_insert_with(|| {
                         starts.searches.push(Start {
@@ -457,53 +462,47 @@ impl Nn {
         queries: &[Query],
     ) -> Result<Vec<Vec<Hit>>, RunError> {
         let place = (self.embedding, self.to);
-        if self.keep.is_empty() && exec.run.all_visible(self.to) {
-            return Ok(exec.vectors.search(place, space, queries, None, self.exact));
-        }
-        let mut hits = Vec::with_capacity(queries.len());
-        let mut start = 0;
-        while start < queries.len() {
-            let request = searches[start].request;
-            let end = start
-                + searches[start..]
-                    .iter()
-                    .take_while(|s| s.request == request)
-                    .count();
-            let allowed = self.allowed(exec, request as usize);
-            let queries = &queries[start..end];
-            hits.extend(
+        let mut hits = vec![Vec::new(); queries.len()];
+        let conditions = self.conditions(exec.run);
+        for (request, places) in groups(searches, |request| conditions.is_shared(request)) {
+            let queries: Vec<Query> = places.iter().map(|&place| queries[place]).collect();
+            let search = |conditions: &Conditions, request: usize| {
+                let allowed = conditions.of(request);
+                let allowed = allowed.as_ref();
                 exec.vectors
-                    .search(place, space, queries, Some(&allowed), self.exact),
-            );
+                    .search(place, space, &queries, allowed, self.exact)
+            };
+            let found = if conditions.is_shared(request) {
+                search(&conditions, request)
+            } else {
+                let sets = Alone::new(exec.run, request, &self.keep);
+                let alone = exec.run.of_requests(&[request as u32], None, &sets);
+                search(&self.conditions(&alone), 0)
+            };
+            for (place, found) in places.into_iter().zip(found) {
+                hits[place] = found;
+            }
             exec.check("nn", 0)?;
-            start = end;
         }
         Ok(hits)
     }
+}
 
-    /// The rows that a request may find, as bits.
-    fn allowed(&self, exec: &Exec, request: usize) -> Vec<u64> {
-        let run = exec.run;
-        let n = run.snapshot.schema().entity(self.to).rows;
-        let ids: Vec<u32> = (0..n).collect();
-        let owners = vec![request as u32; ids.len()];
-        let frame = Frame {
-            n: ids.len(),
-            owners: &owners,
-            ids: &ids,
-            ..Frame::requests(run)
-        };
-        let mut bits = vec![0u64; ids.len().div_ceil(64)];
-        for id in ids.iter().filter(|&&id| run.visible(self.to, id, request)) {
-            bits[*id as usize / 64] |= 1 << (id % 64);
-        }
-        for condition in &self.keep {
-            for (id, &ok) in frame.condition(condition).iter().enumerate() {
-                bits[id / 64] &= !(u64::from(ok != 1) << (id % 64));
-            }
-        }
-        bits
+/// The places of the searches that may find the same: those of requests that share it, with one of these
+/// requests, and those of each other request.
+fn groups(searches: &[Start], is_shared: impl Fn(usize) -> bool) -> Vec<(usize, Vec<usize>)> {
+    let mut groups: Vec<(usize, Vec<usize>)> = Vec::new();
+    let mut known = HashMap::new();
+    for (place, search) in searches.iter().enumerate() {
+        let request = search.request as usize;
+        let key = (!is_shared(request)).then_some(request);
+        let group = *known.entry(key).or_insert_with(|| {
+            groups.push((request, Vec::new()));
+            groups.len() - 1
+        });
+        groups[group].1.push(place);
     }
+    groups
 }
 
 /// The rows as parents of one search for all of them: each with the score 1 and the columns that do

@@ -1,7 +1,8 @@
 //! The vector indexes of a snapshot: per embedding and entity the codes of a small table, or the graph
 //! of a large one.
 
-use crate::ann::{self, Flat, FlatScratch, Graph, GraphParams, Hit, Query, Scratch};
+use super::allowed::Allowed;
+use crate::ann::{self, Among, Flat, FlatScratch, Graph, GraphParams, Hit, Query, Scratch};
 use crate::catalog::schema::Metric;
 use crate::store::{Blob, DataError, Progress, Snapshot};
 use crate::types::EntityId;
@@ -56,40 +57,51 @@ impl Vectors {
         Ok(Vectors { indexes })
     }
 
-    /// The nearest rows of each query among those that `allow` has (none: all), in `space`, the vectors
-    /// of `entity`. They are the true ones if `exact`, and for small tables in any case.
+    /// The nearest rows of each query among those that are `allowed` (none: all), in `space`, the
+    /// vectors of `entity`. They are the true ones if `exact`, and for small tables in any case.
     pub fn search(
         &self,
         (embedding, entity): (u32, EntityId),
         space: &ann::Vectors,
         queries: &[Query],
-        allow: Option<&[u64]>,
+        allowed: Option<&Allowed>,
         exact: bool,
     ) -> Vec<Vec<Hit>> {
-        match self.indexes.get(&(embedding, entity)) {
-            Some(Index::Flat(flat)) => {
+        let words = || allowed.map(|allowed| allowed.rows().words());
+        match (self.indexes.get(&(embedding, entity)), allowed) {
+            (Some(Index::Flat(flat)), _) => {
                 let flat = flat.get_or_init(|| Flat::new(space));
+                let words = words();
                 in_tasks(queries, |queries, (_, scratch)| {
-                    flat.search(space, queries, allow, scratch)
+                    flat.search(space, queries, words, scratch)
                 })
             }
-            Some(Index::Graph { graph, .. }) if !exact && allow.is_none() => {
+            (Some(Index::Graph { graph, .. }), None) if !exact => {
                 in_tasks(queries, |queries, (scratch, _)| {
                     let walk = |query| walk(graph, space, query, scratch);
                     queries.iter().map(walk).collect()
                 })
             }
-            _ => ann::exact_search(space, queries, allow),
+            (Some(Index::Graph { graph, .. }), Some(allowed)) if !exact => {
+                among(graph, space, queries, allowed)
+            }
+            _ => ann::exact_search(space, queries, words()),
         }
     }
 }
 
-/// Runs parts of the queries, each thread with scratch space that it keeps.
-fn in_tasks(
+/// Runs parts of the queries, each thread with scratch space that it keeps. It is taken, not borrowed: a
+/// thread that waits for others may begin another search.
+fn in_tasks<T: Send>(
     queries: &[Query],
-    search: impl Fn(&[Query], &mut (Scratch, FlatScratch)) -> Vec<Vec<Hit>> + Sync,
-) -> Vec<Vec<Hit>> {
-    let one = |queries: &[Query]| SCRATCH.with_borrow_mut(|scratch| search(queries, scratch));
+    search: impl Fn(&[Query], &mut (Scratch, FlatScratch)) -> Vec<T> + Sync,
+) -> Vec<T> {
+    let one = |queries: &[Query]| {
+        let mut scratch = SCRATCH.take();
+        let found = search(queries, &mut scratch);
+        SCRATCH.set(scratch);
+        found
+    };
     if queries.len() <= TASK {
         return one(queries);
     }
@@ -100,6 +112,42 @@ fn walk(graph: &Graph, space: &ann::Vectors, query: &Query, scratch: &mut Scratc
     let mut hits = Vec::with_capacity(query.k);
     graph.search(space, query, Graph::default_ef(query.k), scratch, &mut hits);
     hits
+}
+
+/// Walks where enough rows pass, and scans for those queries that this does not serve.
+fn among(
+    graph: &Graph,
+    space: &ann::Vectors,
+    queries: &[Query],
+    allowed: &Allowed,
+) -> Vec<Vec<Hit>> {
+    let among = Among {
+        most: allowed.most(),
+        known: allowed.known().is_some(),
+        passes: &|rows, out| allowed.passes(rows, out),
+    };
+    let walked = in_tasks(queries, |queries, (scratch, _)| {
+        let walk = |query: &Query| {
+            let ef = Graph::default_ef(query.k);
+            let mut hits = Vec::new();
+            let found = graph.search_among(space, query, ef, &among, scratch, &mut hits);
+            found.then_some(hits)
+        };
+        queries.iter().map(walk).collect()
+    });
+    let missing = walked
+        .iter()
+        .zip(queries)
+        .filter(|(hits, _)| hits.is_none());
+    let missing: Vec<Query> = missing.map(|(_, query)| *query).collect();
+    if missing.is_empty() {
+        return walked.into_iter().flatten().collect();
+    }
+    let mut scanned = ann::exact_search(space, &missing, Some(allowed.rows().words())).into_iter();
+    let hits = walked
+        .into_iter()
+        .map(|hits| hits.or_else(|| scanned.next()));
+    hits.map(Option::unwrap_or_default).collect()
 }
 
 fn open(

@@ -14,14 +14,18 @@ mod best;
 #[cfg(test)]
 mod tests;
 
+use super::rows::ones;
+use super::simd::prefetch;
 use super::simd::{BLOCK, Level, MAX_BLOCKS, Measure, Panel, TILE, Tile, square};
-use super::{Hit, Metric, Query, Vectors, bit};
+use super::{Hit, Metric, Query, Vectors};
 use best::{Best, REGULAR};
 
 /// Queries of a panel.
 const WIDTH: usize = BLOCK * MAX_BLOCKS;
 /// Rows whose eligibility is decided at once.
 const CHUNK: usize = 4_096;
+/// Tiles ahead of which scattered rows are asked for.
+const AHEAD: usize = 2;
 /// Fewest multiplications worth a task of their own.
 const TASK: usize = 1 << 22;
 
@@ -40,7 +44,7 @@ fn search_at(
     allow: Option<&[u64]>,
 ) -> Vec<Vec<Hit>> {
     let panels: Vec<&[Query]> = queries.chunks(WIDTH).collect();
-    let ranges = row_ranges(vectors, queries.len(), panels.len());
+    let ranges = row_ranges(vectors, queries.len(), panels.len(), allow);
     let tasks: Vec<_> = panels
         .iter()
         .flat_map(|panel| ranges.iter().map(move |range| (*panel, range.clone())))
@@ -61,9 +65,16 @@ fn search_at(
 }
 
 /// Parts of the rows, so that every thread has work even for one panel.
-fn row_ranges(vectors: &Vectors, queries: usize, panels: usize) -> Vec<std::ops::Range<usize>> {
+fn row_ranges(
+    vectors: &Vectors,
+    queries: usize,
+    panels: usize,
+    allow: Option<&[u64]>,
+) -> Vec<std::ops::Range<usize>> {
     let rows = vectors.len();
-    let work = rows
+    let count = |words: &[u64]| words.iter().map(|word| word.count_ones() as usize).sum();
+    let work = allow
+        .map_or(rows, count)
         .saturating_mul(vectors.dim)
         .saturating_mul(queries.min(WIDTH));
     let threads = rayon::current_num_threads();
@@ -77,6 +88,15 @@ fn row_ranges(vectors: &Vectors, queries: usize, panels: usize) -> Vec<std::ops:
     (0..parts)
         .map(|part| (part * size).min(rows)..((part + 1) * size).min(rows))
         .collect()
+}
+
+/// The bits of a word that stand for rows of the range.
+fn inside(rows: &std::ops::Range<usize>, word: usize) -> u64 {
+    let first = word * 64;
+    let from = rows.start.saturating_sub(first);
+    let to = rows.end.saturating_sub(first).min(64);
+    let below = |n: usize| if n < 64 { (1u64 << n) - 1 } else { u64::MAX };
+    below(to) & !below(from)
 }
 
 /// The best of what the parts of the rows gave.
@@ -124,16 +144,17 @@ impl<'a> Scan<'a> {
     }
 
     fn run(mut self, rows: std::ops::Range<usize>, allow: Option<&[u64]>) -> Vec<Vec<Hit>> {
-        let mut eligible = Vec::with_capacity(CHUNK);
+        let mut eligible = Vec::with_capacity(CHUNK + 64);
         if self.bests.iter().any(|best| best.alive) {
-            for start in rows.clone().step_by(CHUNK) {
-                let chunk = start..(start + CHUNK).min(rows.end);
-                eligible.clear();
-                eligible.extend(chunk.map(|row| row as u32).filter(|&row| {
-                    bit(self.vectors.present, row as usize) && bit(allow, row as usize)
-                }));
-                self.scan(&eligible);
+            for word in rows.start / 64..rows.end.div_ceil(64) {
+                let bits = inside(&rows, word) & self.eligible(word, allow);
+                eligible.extend(ones(bits).map(|bit| (word * 64) as u32 + bit));
+                if eligible.len() >= CHUNK {
+                    self.scan(&eligible, allow.is_some());
+                    eligible.clear();
+                }
             }
+            self.scan(&eligible, allow.is_some());
         }
         let finish = |mut best: Best<'a>| {
             best.settle(&self.vectors);
@@ -143,8 +164,23 @@ impl<'a> Scan<'a> {
         self.bests.into_iter().map(finish).collect()
     }
 
-    fn scan(&mut self, eligible: &[u32]) {
-        for rows in eligible.chunks(TILE) {
+    /// The rows of a word that have a vector and may be found.
+    fn eligible(&self, word: usize, allow: Option<&[u64]>) -> u64 {
+        let of = |bits: Option<&[u64]>| {
+            bits.map_or(u64::MAX, |words| words.get(word).copied().unwrap_or(0))
+        };
+        of(self.vectors.present) & of(allow)
+    }
+
+    /// Scans rows; `scattered` if they do not lie together.
+    fn scan(&mut self, eligible: &[u32], scattered: bool) {
+        for (tile, rows) in eligible.chunks(TILE).enumerate() {
+            if scattered {
+                let ahead = (tile + AHEAD) * TILE;
+                for &row in eligible.iter().skip(ahead).take(TILE) {
+                    self.prefetch(row);
+                }
+            }
             let row = |i: usize| {
                 let start = rows[i.min(rows.len() - 1)] as usize * self.vectors.dim;
                 &self.vectors.data[start..start + self.vectors.dim]
@@ -159,6 +195,12 @@ impl<'a> Scan<'a> {
                 let forced = irregular >> i & 1 == 1;
                 self.note(row, survivors[i], forced);
             }
+        }
+    }
+
+    fn prefetch(&self, row: u32) {
+        for value in (0..self.vectors.dim).step_by(16) {
+            prefetch(self.vectors.data, row as usize * self.vectors.dim + value);
         }
     }
 

@@ -27,7 +27,7 @@ mod tests;
 
 pub use build::{GraphParams, build_graph};
 pub use image::GraphImage;
-pub use search::{Graph, Scratch};
+pub use search::{Among, Graph, Scratch};
 
 /// Ends a list of neighbours that is shorter than the degree.
 const NONE: u32 = u32::MAX;

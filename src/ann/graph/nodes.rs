@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::walk::Terms;
 use crate::ann::Vectors;
-use crate::ann::codes::{Quantizer, usable_rows};
+use crate::ann::codes::{Quantizer, is_usable};
 use crate::ann::simd::{CodedQuery, Codes, Level, dots};
 
 /// Set in an offset if all rows of the node have the same vector to the bit.
@@ -37,7 +37,8 @@ type Group = std::ops::Range<usize>;
 
 impl Nodes {
     pub fn of(vectors: &Vectors) -> Nodes {
-        let rows = usable_rows(vectors);
+        let all = (0..vectors.len() as u32).into_par_iter();
+        let rows: Vec<u32> = all.filter(|&row| is_usable(vectors, row)).collect();
         let quantizer = Quantizer::fit(vectors, &rows);
         let stride = quantizer.stride().max(1);
         let mut row_codes = vec![0; rows.len() * stride];

@@ -1,4 +1,9 @@
 //! Searching a graph: walk in codes, re-score from the vectors, fall back to the scan when short.
+//!
+//! A search among some rows walks through all nodes and keeps those with a row that passes. It looks at
+//! about `width / share` nodes, where `share` of the rows pass, so when few do, a scan of these is cheaper
+//! ([`Graph::walks_among`]). A walk that takes as long as the scan gives up, and the scan decides: that
+//! happens where the rows that pass are far from the query.
 
 use super::image::Opened;
 use super::nodes::UNIFORM;
@@ -20,7 +25,36 @@ pub struct Scratch {
     walk: Walk,
     probe: CodedQuery,
     rows: Vec<u32>,
+    asked: Asked,
 }
+
+/// Rows of nodes, and which of them pass.
+#[derive(Default)]
+struct Asked {
+    rows: Vec<u32>,
+    /// Where the rows of each node end.
+    ends: Vec<u32>,
+    passes: Vec<bool>,
+}
+
+/// Among which rows is searched.
+#[derive(Clone, Copy)]
+pub struct Among<'a> {
+    /// How many rows pass, at most.
+    pub most: usize,
+    /// Whether so many pass, and it costs next to nothing to ask.
+    pub known: bool,
+    /// Fills in for each of some rows whether it passes.
+    pub passes: &'a (dyn Fn(&[u32], &mut Vec<bool>) + Sync),
+}
+
+/// What it takes to score a row from its vector, in parts of what it takes to look at a node: so much, and
+/// so much for each value.
+const ROW_COST: (f64, f64) = (0.02, 0.0005);
+/// What it takes to ask whether a row passes, when all are asked, in the same measure.
+const ASK_COST: f64 = 0.01;
+/// Nodes that a walk may look at in any case.
+const LEAST_BUDGET: usize = 256;
 
 impl<'a> Graph<'a> {
     /// Opens an image that [`build_graph`](super::build_graph) made. All of it is read once and checked.
@@ -108,11 +142,97 @@ impl<'a> Graph<'a> {
         }
     }
 
+    /// As [`Graph::search`], among the rows that pass. False if a scan of these is the better way, or if a
+    /// walk did not find `k` of them in the time of the scan: then only the scan can tell what there is.
+    /// What passes is asked of rows that the walk comes across, in blocks.
+    pub fn search_among(
+        &self,
+        vectors: &Vectors,
+        query: &Query,
+        ef: usize,
+        among: &Among,
+        scratch: &mut Scratch,
+        out: &mut Vec<Hit>,
+    ) -> bool {
+        out.clear();
+        if query.k == 0 || !query.fits(vectors) {
+            return true;
+        }
+        self.fits(vectors)
+            && self.walks_among(query.k, ef, among.most)
+            && self.walk_among(query, ef, among, scratch)
+            && score(vectors, query, &scratch.rows, out)
+    }
+
+    /// Whether a search for `k` among `passing` rows better walks than scans them, if they are spread
+    /// evenly: a walk looks at so many nodes that enough of them pass.
+    fn walks_among(&self, k: usize, ef: usize, passing: usize) -> bool {
+        let width = ef.max(wanted(k)) as f64;
+        let looks = width * self.len() as f64 / passing.max(1) as f64;
+        looks < self.row_cost() * passing as f64
+    }
+
+    fn row_cost(&self) -> f64 {
+        ROW_COST.0 + ROW_COST.1 * self.image.quantizer.dim as f64
+    }
+
+    /// Most nodes that a walk looks at: as many as take twice the time of the scan, or where it is not
+    /// known what passes, the time to find out.
+    fn budget(&self, among: &Among) -> usize {
+        let each = if among.known {
+            2.0 * self.row_cost()
+        } else {
+            ASK_COST
+        };
+        (each * among.most as f64) as usize + LEAST_BUDGET
+    }
+
+    fn walk_among(&self, query: &Query, ef: usize, among: &Among, scratch: &mut Scratch) -> bool {
+        let Scratch {
+            walk, probe, asked, ..
+        } = scratch;
+        let width = ef.max(wanted(query.k));
+        self.image.quantizer.encode_query(query.vector, probe);
+        let mut keep = |nodes: &[u32], kept: &mut Vec<bool>| {
+            self.ask(query, among, nodes, asked);
+            kept.clear();
+            kept.extend((0..nodes.len()).map(|node| asked.passing(node).next().is_some()));
+        };
+        let budget = self.budget(among);
+        let ended = walk.run_among(&self.field(), probe, width, budget, &mut keep);
+        if !ended {
+            return false;
+        }
+        let nodes: Vec<u32> = walk.pool.nodes().collect();
+        self.ask(query, among, &nodes, asked);
+        scratch.rows.clear();
+        for (place, &node) in nodes.iter().enumerate() {
+            if scratch.rows.len() >= wanted(query.k) {
+                break;
+            }
+            let most = self.most_rows(query, node);
+            scratch.rows.extend(asked.passing(place).take(most));
+        }
+        scratch.rows.len() >= query.k
+    }
+
+    /// Which rows of the nodes the query may find.
+    fn ask(&self, query: &Query, among: &Among, nodes: &[u32], asked: &mut Asked) {
+        asked.rows.clear();
+        asked.ends.clear();
+        for &node in nodes {
+            let rows = self.rows_of(node).0.iter().copied();
+            asked.rows.extend(rows.filter(|&row| !query.excludes(row)));
+            asked.ends.push(asked.rows.len() as u32);
+        }
+        (among.passes)(&asked.rows, &mut asked.passes);
+    }
+
     /// Leaves candidate rows in the scratch; whether they are enough.
     fn walk(&self, query: &Query, ef: usize, scratch: &mut Scratch) -> bool {
         let nodes = self.image.offsets.len() - 1;
         let spare = query.exclude.len();
-        let width = ef.max(wanted(query)).saturating_add(spare).min(nodes);
+        let width = ef.max(wanted(query.k)).saturating_add(spare).min(nodes);
         let reach = ef.saturating_add(spare).min(nodes);
         if nodes == 0 {
             return true;
@@ -150,15 +270,21 @@ impl<'a> Graph<'a> {
     fn collect(&self, query: &Query, scratch: &mut Scratch) {
         scratch.rows.clear();
         for node in scratch.walk.pool.nodes() {
-            if scratch.rows.len() >= wanted(query) {
+            if scratch.rows.len() >= wanted(query.k) {
                 break;
             }
-            let (rows, uniform) = self.rows_of(node);
-            let rows = rows.iter().copied().filter(|&row| !query.excludes(row));
-            // of rows with one and the same vector, the lowest `k` come first
-            scratch
-                .rows
-                .extend(rows.take(if uniform { query.k } else { usize::MAX }));
+            let rows = self.rows_of(node).0.iter().copied();
+            let rows = rows.filter(|&row| !query.excludes(row));
+            scratch.rows.extend(rows.take(self.most_rows(query, node)));
+        }
+    }
+
+    /// How many rows of a node can be among the best: of rows with one and the same vector the lowest
+    /// `k` come first.
+    fn most_rows(&self, query: &Query, node: u32) -> usize {
+        match self.rows_of(node) {
+            (_, true) => query.k,
+            (rows, false) => rows.len(),
         }
     }
 
@@ -173,9 +299,19 @@ impl<'a> Graph<'a> {
     }
 }
 
+impl Asked {
+    /// The rows of the node at a place that pass.
+    fn passing(&self, place: usize) -> impl Iterator<Item = u32> {
+        let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let range = start as usize..self.ends[place] as usize;
+        let rows = self.rows[range.clone()].iter().zip(&self.passes[range]);
+        rows.filter(|(_, passes)| **passes).map(|(&row, _)| row)
+    }
+}
+
 /// Rows that are re-scored for `k`.
-fn wanted(query: &Query) -> usize {
-    query.k.saturating_add(query.k / 8).saturating_add(4)
+fn wanted(k: usize) -> usize {
+    k.saturating_add(k / 8).saturating_add(4)
 }
 
 /// How many rows ahead their vectors are asked for.

@@ -2,6 +2,8 @@
 
 use super::NONE;
 use crate::ann::simd::{CodedQuery, Codes, LINE, Level, dots, prefetch};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 /// Landmarks that a walk starts from.
 const STARTS: usize = 8;
@@ -26,8 +28,13 @@ pub struct Field<'a> {
 }
 
 impl Field<'_> {
+    /// The neighbours of a node.
     fn list(&self, node: u32) -> &[u32] {
-        &self.links[node as usize * self.degree..][..self.degree]
+        let list = &self.links[node as usize * self.degree..][..self.degree];
+        if list.last() != Some(&NONE) {
+            return list;
+        }
+        &list[..list.iter().take_while(|&&id| id != NONE).count()]
     }
 
     #[inline(always)]
@@ -82,24 +89,98 @@ pub struct Walk {
     landmark_ids: Vec<u32>,
     near: Vec<u32>,
     starts: Vec<u32>,
+    /// Of a walk that keeps only some nodes: keys of nodes that are not expanded, the best on top.
+    frontier: BinaryHeap<Reverse<u64>>,
+    /// Keys of nodes that were expanded, and not asked for yet.
+    asked: Vec<u64>,
 }
+
+/// Fewest nodes that are asked for at once.
+const BLOCK: usize = 32;
 
 impl Walk {
     /// Leaves the best `width` nodes that a walk from the landmarks finds in `self.pool`. It ends when
     /// the best `reach` of them are expanded.
     pub fn run(&mut self, field: &Field, probe: &CodedQuery, width: usize, reach: usize) {
         self.seen.begin(field.codes.len());
-        self.start(field, probe, width);
+        self.find_starts(field, probe, width);
+        self.pool.begin(width);
+        let starts = std::mem::take(&mut self.starts);
+        self.visit(field, probe, &starts);
+        self.starts = starts;
         self.pool.reach = reach;
         while let Some(node) = self.pool.next() {
-            let list = field.list(node);
-            let ends = list.last() == Some(&NONE);
-            let count = if ends {
-                list.iter().take_while(|&&id| id != NONE).count()
-            } else {
-                list.len()
-            };
-            self.visit(field, probe, &list[..count]);
+            self.visit(field, probe, field.list(node));
+        }
+    }
+
+    /// Leaves the best `width` nodes that `keep` keeps in `self.pool`. The walk goes through all nodes,
+    /// nearest first, and ends when none is left that is nearer than the last of `width` kept ones, or
+    /// when `most` nodes are expanded; whether it ended by itself.
+    ///
+    /// `keep` is given nodes in blocks, and says of each whether it is kept.
+    pub fn run_among(
+        &mut self,
+        field: &Field,
+        probe: &CodedQuery,
+        width: usize,
+        most: usize,
+        keep: &mut dyn FnMut(&[u32], &mut Vec<bool>),
+    ) -> bool {
+        self.seen.begin(field.codes.len());
+        self.find_starts(field, probe, width);
+        self.pool.begin(width);
+        self.frontier.clear();
+        let starts = std::mem::take(&mut self.starts);
+        self.reach(field, probe, &starts);
+        self.starts = starts;
+        let (mut nodes, mut kept, mut expanded) = (Vec::new(), Vec::new(), 0);
+        loop {
+            // growing, so that few questions are asked and not many in vain
+            self.expand_block(field, probe, BLOCK.max(expanded / 4));
+            if self.asked.is_empty() {
+                return true;
+            }
+            nodes.clear();
+            nodes.extend(self.asked.iter().map(|&key| node_of(key)));
+            keep(&nodes, &mut kept);
+            for (&key, _) in self.asked.iter().zip(&kept).filter(|(_, kept)| **kept) {
+                self.pool.offer_key(key);
+            }
+            expanded += nodes.len();
+            if expanded >= most {
+                return false;
+            }
+        }
+    }
+
+    /// Expands the next nodes of the frontier, and leaves their keys in `self.asked`.
+    fn expand_block(&mut self, field: &Field, probe: &CodedQuery, count: usize) {
+        self.asked.clear();
+        while self.asked.len() < count
+            && let Some(Reverse(key)) = self.frontier.pop()
+            && self.pool.accepts_key(key)
+        {
+            self.asked.push(key);
+            self.reach(field, probe, field.list(node_of(key)));
+        }
+    }
+
+    /// Adds the nodes of `list` that were not seen before to the frontier.
+    fn reach(&mut self, field: &Field, probe: &CodedQuery, list: &[u32]) {
+        let fresh = self.seen.add(list);
+        for &node in fresh {
+            field.codes.prefetch(node);
+        }
+        dots(field.level, probe, field.codes, fresh, &mut self.products);
+        for (&node, &product) in fresh.iter().zip(&self.products) {
+            let key = key_of(field.terms.score(product, node), node);
+            if self.pool.accepts_key(key) {
+                self.frontier.push(Reverse(key));
+            }
+        }
+        if let Some(Reverse(next)) = self.frontier.peek() {
+            field.prefetch_list(node_of(*next));
         }
     }
 
@@ -119,25 +200,21 @@ impl Walk {
         }
     }
 
-    /// Fills the pool with the best landmarks and the nodes around them.
-    fn start(&mut self, field: &Field, probe: &CodedQuery, width: usize) {
+    /// Leaves the best landmarks and the nodes around them in `self.starts`.
+    fn find_starts(&mut self, field: &Field, probe: &CodedQuery, width: usize) {
         // a pool with room for all nodes starts at all landmarks: they reach all nodes (but under dot)
         let all = width >= field.codes.len();
         let starts = if all { width } else { STARTS.min(width) };
         self.score_landmarks(field, probe, starts);
         self.near.clear();
         self.near.extend(self.pool.nodes());
-        self.pool.begin(width);
-        let mut starts = std::mem::take(&mut self.starts);
+        self.starts.clear();
         for (place, &landmark) in self.near.iter().enumerate() {
             match field.cell(landmark) {
-                Some(cell) if place < CELLS => starts.extend(cell),
-                _ => starts.push(field.landmarks[landmark as usize]),
+                Some(cell) if place < CELLS => self.starts.extend(cell),
+                _ => self.starts.push(field.landmarks[landmark as usize]),
             }
         }
-        self.visit(field, probe, &starts);
-        starts.clear();
-        self.starts = starts;
     }
 
     /// Leaves the numbers of the best landmarks in the pool.
@@ -199,17 +276,22 @@ impl Pool {
     /// Whether a node of that score could enter.
     #[inline(always)]
     fn accepts(&self, score: i32) -> bool {
-        self.keys.len() < self.width
-            || self
-                .keys
-                .last()
-                .is_some_and(|&last| key_of(score, 0) < last)
+        self.accepts_key(key_of(score, 0))
+    }
+
+    #[inline(always)]
+    fn accepts_key(&self, key: u64) -> bool {
+        self.keys.len() < self.width || self.keys.last().is_some_and(|&last| key < last)
     }
 
     /// Lets a node in if it is among the best; whether it is now the next to expand.
     #[inline(always)]
     fn offer(&mut self, score: i32, node: u32) -> bool {
-        let key = key_of(score, node);
+        self.offer_key(key_of(score, node))
+    }
+
+    #[inline(always)]
+    fn offer_key(&mut self, key: u64) -> bool {
         if self.keys.len() >= self.width {
             if self.keys.last().is_none_or(|&last| key >= last) {
                 return false;

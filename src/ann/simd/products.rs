@@ -8,7 +8,7 @@ use super::{Level, prefetch};
 /// Bytes of a cache line; rows of codes are padded to a multiple.
 pub const LINE: usize = 64;
 
-/// Rows of 8-bit codes: byte `c` stands for the integer `c - 128`, padding is 128.
+/// Rows of 8-bit codes: byte `c`, which is not 0, stands for the integer `c - 128`, padding is 128.
 #[derive(Clone, Copy)]
 pub struct Codes<'a> {
     bytes: &'a [u8],
@@ -38,7 +38,8 @@ impl<'a> Codes<'a> {
     }
 }
 
-/// A query in codes: signed values padded with zeros, and what the offset of the rows adds to a product.
+/// A query in codes: signed values (not -128) padded with zeros, and what the offset of the rows adds to a
+/// product.
 #[derive(Clone, Default)]
 pub struct CodedQuery {
     values: Vec<i8>,
@@ -84,72 +85,76 @@ fn dots_portable(query: &CodedQuery, rows: Codes, ids: &[u32], out: &mut [i32]) 
     }
 }
 
+/// Products of four rows at a time: their sums share the steps of the horizontal addition. A level's
+/// function and its kernel.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-unsafe fn dots_avx2(query: &CodedQuery, rows: Codes, ids: &[u32], out: &mut [i32]) {
-    for (&id, out) in ids.iter().zip(out) {
-        let row = rows.row(id);
-        let mut sum = _mm256_setzero_si256();
-        for (c, q) in row
-            .as_chunks::<16>()
-            .0
-            .iter()
-            .zip(query.values.as_chunks::<16>().0)
-        {
-            // SAFETY: both chunks are 16 bytes long
-            let (c, q) = unsafe {
-                (
-                    _mm_loadu_si128(c.as_ptr().cast()),
-                    _mm_loadu_si128(q.as_ptr().cast()),
-                )
-            };
-            // widened to 16 bits: the byte instruction would saturate
-            let product = _mm256_madd_epi16(_mm256_cvtepu8_epi16(c), _mm256_cvtepi8_epi16(q));
-            sum = _mm256_add_epi32(sum, product);
+macro_rules! by_fours {
+    ($name:ident, $features:literal, $kernel:ident) => {
+        #[target_feature(enable = $features)]
+        unsafe fn $name(query: &CodedQuery, rows: Codes, ids: &[u32], out: &mut [i32]) {
+            let last = ids.iter().fold(0, |last, &id| last.max(id));
+            assert!(ids.is_empty() || (last as usize) < rows.len());
+            let (fours, rest) = ids.as_chunks::<4>();
+            let (out_fours, out_rest) = out.as_chunks_mut::<4>();
+            for (ids, out) in fours.iter().zip(out_fours) {
+                // SAFETY: the ids are rows, checked above; `out` has room for four
+                unsafe {
+                    _mm_storeu_si128(out.as_mut_ptr().cast(), $kernel(query, rows, ids));
+                }
+            }
+            if let Some(&first) = rest.first() {
+                let mut ids = [first; 4];
+                ids[..rest.len()].copy_from_slice(rest);
+                let mut sums = [0i32; 4];
+                // SAFETY: as above; missing ids repeat the first
+                unsafe {
+                    _mm_storeu_si128(sums.as_mut_ptr().cast(), $kernel(query, rows, &ids));
+                }
+                out_rest.copy_from_slice(&sums[..rest.len()]);
+            }
         }
-        let half = _mm_add_epi32(
-            _mm256_castsi256_si128(sum),
-            _mm256_extracti128_si256::<1>(sum),
-        );
-        let pair = _mm_add_epi32(half, _mm_unpackhi_epi64(half, half));
-        let one = _mm_add_epi32(pair, _mm_shuffle_epi32::<1>(pair));
-        *out = _mm_cvtsi128_si32(one) - query.offset;
-    }
+    };
 }
 
-/// Four rows at a time: their sums share the steps of the horizontal addition.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-unsafe fn dots_avx512(query: &CodedQuery, rows: Codes, ids: &[u32], out: &mut [i32]) {
-    let last = ids.iter().fold(0, |last, &id| last.max(id));
-    assert!(ids.is_empty() || (last as usize) < rows.len());
-    let offset = _mm_set1_epi32(query.offset);
-    let (fours, rest) = ids.as_chunks::<4>();
-    let (out_fours, out_rest) = out.as_chunks_mut::<4>();
-    for (ids, out) in fours.iter().zip(out_fours) {
-        // SAFETY: the ids are rows, checked above; `out` has room for four
+by_fours!(dots_avx2, "avx2", four_dots_avx2);
+#[cfg(target_arch = "x86_64")]
+by_fours!(dots_avx512, "avx512f,avx512bw,avx512vnni", four_dots_avx512);
+
+/// The byte instruction multiplies unsigned with signed values and saturates beyond 16 bits. So the sign of
+/// the query goes to the row: two products of at most `127 * 127` fit.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn four_dots_avx2(query: &CodedQuery, rows: Codes, ids: &[u32; 4]) -> __m128i {
+    let (offset, ones) = (_mm256_set1_epi8(-128), _mm256_set1_epi16(1));
+    let mut sums = [_mm256_setzero_si256(); 4];
+    for (chunk, values) in query.values.as_chunks::<32>().0.iter().enumerate() {
+        // SAFETY: every id is a row, a row has as many chunks as the query
         unsafe {
-            let sums = _mm_sub_epi32(four_dots(query, rows, ids), offset);
-            _mm_storeu_si128(out.as_mut_ptr().cast(), sums);
+            let q = _mm256_loadu_si256(values.as_ptr().cast());
+            let size = _mm256_abs_epi8(q);
+            for i in 0..4 {
+                let at = ids[i] as usize * rows.stride + chunk * 32;
+                let c = _mm256_loadu_si256(rows.bytes.as_ptr().add(at).cast());
+                let signed = _mm256_sign_epi8(_mm256_xor_si256(c, offset), q);
+                let pairs = _mm256_maddubs_epi16(size, signed);
+                sums[i] = _mm256_add_epi32(sums[i], _mm256_madd_epi16(pairs, ones));
+            }
         }
     }
-    if let Some(&first) = rest.first() {
-        let mut ids = [first; 4];
-        ids[..rest.len()].copy_from_slice(rest);
-        let mut sums = [0i32; 4];
-        // SAFETY: as above; missing ids repeat the first
-        unsafe {
-            let found = _mm_sub_epi32(four_dots(query, rows, &ids), offset);
-            _mm_storeu_si128(sums.as_mut_ptr().cast(), found);
-        }
-        out_rest.copy_from_slice(&sums[..rest.len()]);
-    }
+    let [a, b, c, d] = sums;
+    let all = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+    _mm_add_epi32(
+        _mm256_castsi256_si128(all),
+        _mm256_extracti128_si256::<1>(all),
+    )
 }
 
 #[cfg(target_arch = "x86_64")]
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-unsafe fn four_dots(query: &CodedQuery, rows: Codes, ids: &[u32; 4]) -> __m128i {
+unsafe fn four_dots_avx512(query: &CodedQuery, rows: Codes, ids: &[u32; 4]) -> __m128i {
     let mut sums = [_mm512_setzero_si512(); 4];
     for (chunk, values) in query.values.as_chunks::<LINE>().0.iter().enumerate() {
         // SAFETY: every id is a row, a row has as many chunks as the query
@@ -170,10 +175,11 @@ unsafe fn four_dots(query: &CodedQuery, rows: Codes, ids: &[u32; 4]) -> __m128i 
         _mm512_castsi512_si256(abcd),
         _mm512_extracti64x4_epi64::<1>(abcd),
     );
-    _mm_add_epi32(
+    let sums = _mm_add_epi32(
         _mm256_castsi256_si128(half),
         _mm256_extracti128_si256::<1>(half),
-    )
+    );
+    _mm_sub_epi32(sums, _mm_set1_epi32(query.offset))
 }
 
 #[cfg(test)]
@@ -185,10 +191,20 @@ mod tests {
     fn products_of_codes_are_the_same_integers_at_every_level() {
         let mut random = Random::new(3);
         for stride in [64, 128, 320] {
-            let bytes: Vec<u8> = (0..40 * stride).map(|_| random.next() as u8).collect();
+            let bytes: Vec<u8> = (0..40 * stride)
+                .map(|i| match i % stride {
+                    0..5 => 1,
+                    5..9 => 255,
+                    _ => (random.next() as u8).max(1),
+                })
+                .collect();
             let rows = Codes::new(&bytes, stride);
             let mut query = CodedQuery::default();
-            query.set((0..stride).map(|i| if i < 5 { -128 } else { random.next() as i8 }));
+            query.set((0..stride).map(|i| match i {
+                0..7 => -127,
+                7..9 => 127,
+                _ => (random.next() as i8).max(-127),
+            }));
             for count in 0..9 {
                 let ids: Vec<u32> = (0..count).map(|_| random.below(40) as u32).collect();
                 let expected: Vec<i32> = ids

@@ -137,39 +137,55 @@ impl Tile<'_> {
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,fma")]
     unsafe fn avx2(&self, panel: &Panel) -> Survivors {
+        // SAFETY: the caller's promises are passed on
+        unsafe {
+            match panel.measure {
+                Measure::Product => self.halves::<false>(panel),
+                Measure::NegativeSquare => self.halves::<true>(panel),
+            }
+        }
+    }
+
+    /// `TILE * 2` sums, those of a block, stay in registers over all dimensions.
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn halves<const SQUARE: bool>(&self, panel: &Panel) -> Survivors {
         let mut out = Survivors::default();
-        for half in 0..panel.blocks() * 2 {
-            let (b, shift) = (half / 2, half % 2 * 8);
-            let mut sums = [_mm256_setzero_ps(); TILE];
+        for b in 0..panel.blocks() {
+            let mut sums = [[_mm256_setzero_ps(); 2]; TILE];
             for d in 0..panel.dim {
                 // SAFETY: the panel has `dim` values of 16 queries per block, the rows have `dim` values
                 unsafe {
-                    let at = (b * panel.dim + d) * BLOCK + shift;
-                    let q = _mm256_loadu_ps(panel.values.as_ptr().add(at));
-                    for (row, sum) in self.rows.iter().zip(&mut sums) {
+                    let at = panel.values.as_ptr().add((b * panel.dim + d) * BLOCK);
+                    let q = [_mm256_loadu_ps(at), _mm256_loadu_ps(at.add(8))];
+                    for (row, sums) in self.rows.iter().zip(&mut sums) {
                         let v = _mm256_set1_ps(*row.get_unchecked(d));
-                        *sum = match panel.measure {
-                            Measure::Product => _mm256_fmadd_ps(q, v, *sum),
-                            Measure::NegativeSquare => {
+                        for (sum, q) in sums.iter_mut().zip(q) {
+                            *sum = if SQUARE {
                                 let gap = _mm256_sub_ps(q, v);
                                 _mm256_fnmadd_ps(gap, gap, *sum)
-                            }
-                        };
+                            } else {
+                                _mm256_fmadd_ps(q, v, *sum)
+                            };
+                        }
                     }
                 }
             }
-            // SAFETY: slope and base have 16 values per block
-            let (slope, base) = unsafe {
-                let at = b * BLOCK + shift;
-                (
-                    _mm256_loadu_ps(panel.slope.as_ptr().add(at)),
-                    _mm256_loadu_ps(panel.base.as_ptr().add(at)),
-                )
-            };
-            for r in 0..TILE {
-                let bound = _mm256_fmadd_ps(slope, _mm256_set1_ps(self.lengths[r]), base);
-                let kept = _mm256_cmp_ps::<_CMP_NLT_UQ>(sums[r], bound);
-                out[r][b] |= (_mm256_movemask_ps(kept) as u16) << shift;
+            for half in 0..2 {
+                // SAFETY: slope and base have 16 values per block
+                let (slope, base) = unsafe {
+                    let at = b * BLOCK + half * 8;
+                    (
+                        _mm256_loadu_ps(panel.slope.as_ptr().add(at)),
+                        _mm256_loadu_ps(panel.base.as_ptr().add(at)),
+                    )
+                };
+                for r in 0..TILE {
+                    let bound = _mm256_fmadd_ps(slope, _mm256_set1_ps(self.lengths[r]), base);
+                    let kept = _mm256_cmp_ps::<_CMP_NLT_UQ>(sums[r][half], bound);
+                    out[r][b] |= (_mm256_movemask_ps(kept) as u16) << (half * 8);
+                }
             }
         }
         out
@@ -268,25 +284,36 @@ fn measure(level: Level, measure: Measure, query: &[f32], row: &[f32]) -> f32 {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn measure_avx2(measure: Measure, query: &[f32], row: &[f32]) -> f32 {
-    let (heads, tail) = query.as_chunks::<8>();
-    let (row_heads, row_tail) = row.as_chunks::<8>();
-    let mut sum = _mm256_setzero_ps();
+    let (heads, tail) = query.as_chunks::<16>();
+    let (row_heads, row_tail) = row.as_chunks::<16>();
+    // two sums, so that one addition need not wait for the one before
+    let mut sums = [_mm256_setzero_ps(); 2];
     for (q, v) in heads.iter().zip(row_heads) {
-        // SAFETY: both chunks are 8 values long
-        let (q, v) = unsafe { (_mm256_loadu_ps(q.as_ptr()), _mm256_loadu_ps(v.as_ptr())) };
-        sum = match measure {
-            Measure::Product => _mm256_fmadd_ps(q, v, sum),
-            Measure::NegativeSquare => {
-                let gap = _mm256_sub_ps(q, v);
-                _mm256_fnmadd_ps(gap, gap, sum)
-            }
-        };
+        for (half, sum) in sums.iter_mut().enumerate() {
+            // SAFETY: both chunks are 16 values long
+            let (q, v) = unsafe {
+                (
+                    _mm256_loadu_ps(q.as_ptr().add(half * 8)),
+                    _mm256_loadu_ps(v.as_ptr().add(half * 8)),
+                )
+            };
+            *sum = match measure {
+                Measure::Product => _mm256_fmadd_ps(q, v, *sum),
+                Measure::NegativeSquare => {
+                    let gap = _mm256_sub_ps(q, v);
+                    _mm256_fnmadd_ps(gap, gap, *sum)
+                }
+            };
+        }
     }
+    let sum = _mm256_add_ps(sums[0], sums[1]);
     let half = _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps::<1>(sum));
     let pair = _mm_add_ps(half, _mm_movehl_ps(half, half));
-    let one = _mm_add_ss(pair, _mm_movehdup_ps(pair));
-    let rest = self::measure(Level::Portable, measure, tail, row_tail);
-    _mm_cvtss_f32(one) + rest
+    let one = _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
+    if tail.is_empty() {
+        return one;
+    }
+    one + self::measure(Level::Portable, measure, tail, row_tail)
 }
 
 #[cfg(target_arch = "x86_64")]

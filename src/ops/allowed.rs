@@ -1,0 +1,251 @@
+//! Which rows a search may find: those that satisfy its conditions and that its request can see.
+//!
+//! A condition that says the same for every request is evaluated once and kept with the program. What
+//! differs is asked only of the rows that a search comes across, in blocks; of all rows where a search
+//! has to look at all of them.
+
+use crate::ann::RowSet;
+use crate::batch::Rows;
+use crate::expr::eval::Sets;
+use crate::expr::{Expr, Frame, Kind, NodeId, Run};
+use crate::types::EntityId;
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// Rows evaluated at once.
+const BLOCK: usize = 8_192;
+
+/// The rows that satisfy all conditions of a search that are the same for every request, once they are
+/// known. A search with other conditions, made from this one, starts without.
+#[derive(Default)]
+pub struct Kept(Mutex<Option<Arc<RowSet>>>);
+
+impl Clone for Kept {
+    fn clone(&self) -> Kept {
+        Kept::default()
+    }
+}
+
+/// Operators are told apart by how they are written: what is kept is no part of that.
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("Kept")
+    }
+}
+
+impl Kept {
+    /// Evaluation does not happen under the lock: two threads may do it, and find the same.
+    fn get_or(&self, find: impl FnOnce() -> RowSet) -> Arc<RowSet> {
+        let kept = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(rows) = &*kept() {
+            return rows.clone();
+        }
+        let found = Arc::new(find());
+        kept().get_or_insert(found).clone()
+    }
+}
+
+/// The conditions of a search over the rows of an entity.
+pub struct Conditions<'a> {
+    run: &'a Run<'a>,
+    to: EntityId,
+    /// Those that say the same for every request that sees all that there is.
+    fixed: Vec<&'a Expr>,
+    varying: Vec<&'a Expr>,
+    kept: &'a Kept,
+}
+
+impl<'a> Conditions<'a> {
+    pub fn new(run: &'a Run<'a>, to: EntityId, all: &'a [Expr], kept: &'a Kept) -> Conditions<'a> {
+        let (fixed, varying) = all.iter().partition(|condition| is_fixed(condition));
+        Conditions {
+            run,
+            to,
+            fixed,
+            varying,
+            kept,
+        }
+    }
+
+    /// Whether a request may find the same rows as every other that may find the same as every other.
+    pub fn is_shared(&self, request: usize) -> bool {
+        self.varying.is_empty() && self.sees_all(request)
+    }
+
+    /// What a request may find; none if that is everything.
+    pub fn of(&self, request: usize) -> Option<Allowed<'a>> {
+        let sees_all = self.sees_all(request);
+        let all = |varying| Allowed {
+            run: self.run,
+            to: self.to,
+            request,
+            fixed: None,
+            varying,
+            sees_all,
+            found: OnceLock::new(),
+        };
+        if !sees_all {
+            let both = self.fixed.iter().chain(&self.varying);
+            return Some(all(both.copied().collect()));
+        }
+        let fixed = (!self.fixed.is_empty()).then(|| {
+            let find = || all(self.fixed.clone()).find();
+            self.kept.get_or(find)
+        });
+        (fixed.is_some() || !self.varying.is_empty()).then(|| Allowed {
+            fixed,
+            ..all(self.varying.clone())
+        })
+    }
+
+    /// Whether nothing that the search or a fixed condition reads is later than the request.
+    fn sees_all(&self, request: usize) -> bool {
+        let run = self.run;
+        let now = run.now[request];
+        let sees = |entity| run.snapshot.newest_row(entity).is_none_or(|t| t <= now);
+        let mut all = sees(self.to);
+        for condition in &self.fixed {
+            condition.walk(&mut |part| match &part.kind {
+                Kind::Visible { entity, .. } => all &= sees(*entity),
+                Kind::OverLinks(_) => {
+                    let entities = 0..run.snapshot.schema().entities.len();
+                    all &= entities.map(|entity| EntityId(entity as u16)).all(sees);
+                    all &= run.snapshot.newest_link().is_none_or(|t| t <= now);
+                }
+                _ => {}
+            });
+        }
+        all
+    }
+}
+
+/// The rows of one request in the sets that conditions read.
+pub struct Alone {
+    rows: Vec<(NodeId, Rows)>,
+    nothing: Rows,
+}
+
+impl Alone {
+    pub fn new(run: &Run, request: usize, conditions: &[Expr]) -> Alone {
+        let mut rows = Vec::new();
+        for condition in conditions {
+            condition.walk(&mut |part| {
+                if let Kind::InSet { set, .. }
+                | Kind::OfSet { set, .. }
+                | Kind::OverSet { set, .. } = part.kind
+                {
+                    rows.push((set, run.sets.rows(set).of_requests(&[request as u32])));
+                }
+            });
+        }
+        let nothing = Rows::empty(1);
+        Alone { rows, nothing }
+    }
+}
+
+impl Sets for Alone {
+    fn rows(&self, node: NodeId) -> &Rows {
+        let found = self.rows.iter().find(|(set, _)| *set == node);
+        found.map_or(&self.nothing, |(_, rows)| rows)
+    }
+}
+
+/// Whether a condition says the same of a row for every request, if they see all that there is.
+fn is_fixed(condition: &Expr) -> bool {
+    let mut fixed = true;
+    condition.walk(&mut |part| {
+        fixed &= match &part.kind {
+            Kind::Param(_) | Kind::Now | Kind::Viewer | Kind::ToId { .. } => false,
+            Kind::InSet { .. } | Kind::OfSet { .. } | Kind::OverSet { .. } => false,
+            Kind::Uniform { .. } => false,
+            Kind::OverLinks(over) => over.within.is_none(),
+            _ => true,
+        }
+    });
+    fixed
+}
+
+/// What a request may find.
+pub struct Allowed<'a> {
+    run: &'a Run<'a>,
+    to: EntityId,
+    request: usize,
+    /// Only these, if given.
+    fixed: Option<Arc<RowSet>>,
+    /// And of these, those that satisfy all of these.
+    varying: Vec<&'a Expr>,
+    sees_all: bool,
+    /// All rows, once they had to be found.
+    found: OnceLock<RowSet>,
+}
+
+impl Allowed<'_> {
+    /// The rows, if they are known without asking of each.
+    pub fn known(&self) -> Option<&RowSet> {
+        let known = self.varying.is_empty() && self.sees_all;
+        self.fixed.as_deref().filter(|_| known)
+    }
+
+    /// How many rows there are at most.
+    pub fn most(&self) -> usize {
+        let table = || self.run.snapshot.schema().entity(self.to).rows as usize;
+        self.fixed.as_deref().map_or_else(table, RowSet::len)
+    }
+
+    /// All rows. Evaluated by one thread, as others may wait for it.
+    pub fn rows(&self) -> &RowSet {
+        match self.known() {
+            Some(rows) => rows,
+            None => self.found.get_or_init(|| self.find()),
+        }
+    }
+
+    /// Says of each of some rows whether it may be found.
+    pub fn passes(&self, rows: &[u32], out: &mut Vec<bool>) {
+        let has = |row: &u32| self.fixed.as_ref().is_none_or(|fixed| fixed.has(*row));
+        out.clear();
+        out.extend(rows.iter().map(has));
+        if self.sees_all && self.varying.is_empty() {
+            return;
+        }
+        let asked: Vec<u32> = rows.iter().copied().filter(|row| has(row)).collect();
+        let answers = self.ask(&asked);
+        let passed = out.iter_mut().filter(|ok| **ok);
+        passed.zip(answers).for_each(|(ok, answer)| *ok = answer);
+    }
+
+    fn ask(&self, rows: &[u32]) -> Vec<bool> {
+        let visible = |&row: &u32| self.sees_all || self.run.visible(self.to, row, self.request);
+        let mut answers: Vec<bool> = rows.iter().map(visible).collect();
+        let owners = vec![self.request as u32; rows.len()];
+        let frame = Frame {
+            n: rows.len(),
+            owners: &owners,
+            ids: rows,
+            ..Frame::requests(self.run)
+        };
+        if rows.is_empty() {
+            return answers;
+        }
+        for condition in &self.varying {
+            for (answer, ok) in answers.iter_mut().zip(frame.condition(condition)) {
+                *answer &= ok == 1;
+            }
+        }
+        answers
+    }
+
+    fn find(&self) -> RowSet {
+        let len = self.run.snapshot.schema().entity(self.to).rows;
+        let candidates: Vec<u32> = match &self.fixed {
+            Some(fixed) => fixed.iter().collect(),
+            None => (0..len).collect(),
+        };
+        let found = candidates.chunks(BLOCK).flat_map(|rows| {
+            let answers = self.ask(rows).into_iter();
+            let passing = rows.iter().zip(answers).filter(|(_, ok)| *ok);
+            passing.map(|(&row, _)| row)
+        });
+        RowSet::new(len as usize, found)
+    }
+}

@@ -1,0 +1,200 @@
+//! Searches of a table that is large enough for a vector index, under conditions.
+
+mod data;
+
+use data::World;
+use igql::{Answer, Engine, Request};
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+const ROWS: usize = 17_000;
+const DIM: usize = 8;
+const CATALOG: &str = r#"
+[catalog]
+name = "large"
+viewer = "user"
+
+[entity.user]
+key = "user_id"
+
+[entity.item]
+table = "items.csv"
+key = "item_id"
+time = "posted"
+[entity.item.columns]
+posted = { type = "time", unit = "s" }
+
+[edge.likes]
+table = "likes.csv"
+from = { entity = "user", column = "user_id" }
+to = { entity = "item", column = "item_id" }
+
+[embedding.look]
+entity = "item"
+file = "look.npy"
+metric = "cosine"
+
+[defaults]
+now = "1970-01-02"
+"#;
+
+/// SplitMix64.
+fn random(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+fn unit(state: &mut u64) -> f32 {
+    (random(state) % 65_536) as f32 / 32_768.0 - 1.0
+}
+
+/// Items of a hundred topics, each posted a second after the one before; `mark` is anything from 0 to 999.
+fn world() -> World {
+    let world = World::new(CATALOG);
+    let mut state = 7;
+    let centres: Vec<f32> = (0..100 * DIM).map(|_| unit(&mut state)).collect();
+    let mut items = "item_id,topic,mark,posted\n".to_owned();
+    let mut vectors = Vec::new();
+    for id in 0..ROWS {
+        let topic = random(&mut state) as usize % 100;
+        let mark = random(&mut state) % 1_000;
+        items += &format!("{id},{topic},{mark},{id}\n");
+        let centre = &centres[topic * DIM..][..DIM];
+        vectors.extend(centre.iter().map(|x| x + 0.3 * unit(&mut state)));
+    }
+    let mut likes = "user_id,item_id\n".to_owned();
+    for like in 0..200 {
+        likes += &format!("{},{}\n", like % 20, random(&mut state) as usize % 8_000);
+    }
+    world.file("items.csv", items);
+    world.file("likes.csv", likes);
+    world.file("look.npy", npy(&vectors));
+    world
+}
+
+fn npy(values: &[f32]) -> Vec<u8> {
+    let shape = format!("({}, {DIM})", values.len() / DIM);
+    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");
+    let padded = format!("{header:<117}\n");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((padded.len() as u16).to_le_bytes());
+    bytes.extend(padded.as_bytes());
+    bytes.extend(values.iter().flat_map(|x| x.to_le_bytes()));
+    bytes
+}
+
+fn engine() -> &'static Engine {
+    static ENGINE: OnceLock<(World, Engine)> = OnceLock::new();
+    let (_, engine) = ENGINE.get_or_init(|| {
+        let world = world();
+        let engine = Engine::open(world.folder.path()).unwrap();
+        (world, engine)
+    });
+    engine
+}
+
+/// Users at two times: after all items were posted, and when half of them were.
+fn requests() -> Vec<Request> {
+    let request = |user: i64| {
+        let request = Request::user(user).param("most", 100 + 40 * (user % 5));
+        match user % 3 {
+            0 => request.at(8_500_000_000),
+            _ => request,
+        }
+    };
+    (0..20).map(request).collect()
+}
+
+fn answers(text: &str) -> Vec<Answer> {
+    let program = engine().compile(text).unwrap_or_else(|e| panic!("{e}"));
+    let requests = requests();
+    let together = engine().run_batch(&program, &requests).unwrap();
+    for (request, answer) in requests.iter().zip(&together) {
+        let alone = engine().run(&program, request).unwrap();
+        assert_eq!(&alone, answer, "{text}: alone and in a batch");
+    }
+    together
+}
+
+fn found(answer: &Answer) -> BTreeSet<(String, String)> {
+    let rows = answer.rows().iter();
+    rows.map(|row| (format!("{}", row.key()), format!("{:?}", row.score())))
+        .collect()
+}
+
+/// Searches with a condition find nearly all of what a scan finds, and never fewer rows.
+fn check(condition: &str, k: usize) {
+    let text = |exact: bool| {
+        format!(
+            "param most: int = 0\n\
+             user.walk(likes).take(5).nn(look, k={k}, {condition}, exact={exact})"
+        )
+    };
+    let (truth, searched) = (answers(&text(true)), answers(&text(false)));
+    let (mut both, mut all) = (0, 0);
+    for (truth, searched) in truth.iter().zip(&searched) {
+        let (truth, searched) = (found(truth), found(searched));
+        both += truth.intersection(&searched).count();
+        all += truth.len();
+    }
+    assert!(all > 0, "{condition} finds nothing");
+    let recall = both as f64 / all as f64;
+    assert!(recall >= 0.95, "{condition}, k={k}: recall {recall}");
+}
+
+#[test]
+fn conditions_that_many_some_and_few_satisfy() {
+    for condition in [
+        "mark < 500",
+        "mark < 50",
+        "mark < 5",
+        "mark == 0",
+        "topic < 50",
+        "topic == 3",
+    ] {
+        for k in [10, 50] {
+            check(&format!("where={condition}"), k);
+        }
+    }
+}
+
+#[test]
+fn conditions_of_the_request() {
+    for condition in [
+        "mark < most",
+        "mark < 5 * most and topic < 60",
+        "mark < most / 50",
+        "not (it in user.walk(likes))",
+        "mark < 500 and not (it in user.walk(likes))",
+        "posted < now - 2h",
+        "count((~likes)(it)) == 0",
+    ] {
+        check(&format!("where={condition}"), 20);
+    }
+}
+
+#[test]
+fn what_is_not_posted_yet_is_not_found() {
+    check("min_similarity=0.2", 30);
+    let early = &answers("param most: int = 0\nuser.walk(likes).nn(look, k=30)")[0];
+    let posted = |row: &igql::Row| row.key().to_string().parse::<u64>().unwrap() <= 8_500;
+    assert!(!early.rows().is_empty() && early.rows().iter().all(posted));
+}
+
+/// A program keeps what it found out about fixed conditions, and another request does not change it.
+#[test]
+fn one_program_and_different_requests() {
+    let text = "user.walk(likes).nn(look, k=20, where=mark < 700)";
+    let program = engine().compile(text).unwrap();
+    let early = Request::user(1).at(8_500_000_000);
+    let late = Request::user(1);
+    let run = |request: &Request| engine().run(&program, request).unwrap();
+    let (first, second) = (run(&early), run(&late));
+    let fresh = engine().compile(text).unwrap();
+    assert_eq!(engine().run(&fresh, &late).unwrap(), second);
+    assert_eq!(run(&early), first);
+    assert_ne!(found(&first), found(&second));
+}
