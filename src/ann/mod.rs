@@ -28,7 +28,7 @@
 //! | `flat` | the scan of the codes of a small table |
 //! | `codes` | 8-bit codes of vectors and queries |
 //! | `rows` | sets of rows, for searches among some |
-//! | `graph` | build, image, search |
+//! | `graph` | build, image, search, insertion and removal |
 
 mod codes;
 mod exact;
@@ -42,7 +42,7 @@ mod testing;
 
 pub use exact::exact_search;
 pub use flat::{Flat, FlatScratch};
-pub use graph::{Among, Graph, GraphImage, GraphParams, Scratch, build_graph};
+pub use graph::{Among, Graph, GraphImage, GraphParams, LiveGraph, Scratch, build_graph};
 pub use metric::{Metric, Pairs, similarity};
 pub use rows::RowSet;
 

@@ -28,6 +28,14 @@ pub struct GraphParams {
     pub alpha: f32,
 }
 
+impl GraphParams {
+    /// Room for neighbours of a node that changes: lists are pruned when it is used up, not at every link.
+    pub(super) fn room(&self) -> usize {
+        let degree = self.degree.max(2);
+        degree + degree / 2
+    }
+}
+
 impl Default for GraphParams {
     fn default() -> GraphParams {
         GraphParams {
@@ -82,7 +90,6 @@ struct Builder<'a> {
     landmark_codes: Vec<u8>,
     landmark_norms: Vec<i32>,
     degree: usize,
-    /// Room for neighbours while building: lists are pruned when it is used up, not at every link.
     room: usize,
     width: usize,
     alpha: f32,
@@ -96,7 +103,7 @@ impl<'a> Builder<'a> {
         let stride = nodes.quantizer.stride();
         let codes = Codes::new(&nodes.codes, stride.max(1));
         let degree = params.degree.max(2);
-        let room = degree + degree / 2;
+        let room = params.room();
         let landmarks = &nodes.insertion[..nodes.landmarks];
         let of_landmarks =
             |values: &Vec<i32>| landmarks.iter().map(|&id| values[id as usize]).collect();
@@ -263,8 +270,9 @@ fn length(list: &[u32]) -> usize {
     list.iter().position(|&id| id == NONE).unwrap_or(list.len())
 }
 
-/// Adds the sources of `group` to the list of `target`, pruning it if they do not fit.
-fn add(list: &mut [u32], target: u32, group: &[u64], pruner: &mut Pruner) {
+/// Adds the sources of `group` (pairs of target and source) to the list of `target`, pruning it if they do
+/// not fit.
+pub fn add(list: &mut [u32], target: u32, group: &[u64], pruner: &mut Pruner) {
     let old = length(list);
     let sources = group.iter().map(|&pair| pair as u32);
     if old + group.len() <= list.len() {

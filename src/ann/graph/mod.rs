@@ -1,6 +1,6 @@
 //! The graph index: every distinct vector is a node with a short list of diverse neighbours.
 //!
-//! A search scores a table of *landmarks* (about `4 * sqrt(n)` nodes, scanned from one contiguous block),
+//! A search scores a table of *landmarks* (about `2 * sqrt(n)` nodes, scanned from one contiguous block),
 //! starts at the best of them and walks greedily with a pool of `ef` nodes (a flat graph as in Vamana:
 //! Jayaram Subramanya et al., DiskANN, 2019; the landmarks stand in for the upper layers of HNSW). The
 //! walk sees 8-bit codes only, one cache line per 64 dimensions; the best of the pool are re-scored from
@@ -13,10 +13,13 @@
 //!   the frozen graph, then links back are grouped by target and pruned in order. No lock, no race, the
 //!   same bytes for any number of threads;
 //! - node numbers follow the landmarks, so that neighbours lie near each other in memory.
+//!
+//! A graph in memory can be changed row by row ([`LiveGraph`]).
 
 mod build;
 mod header;
 mod image;
+mod live;
 mod nodes;
 mod prune;
 mod search;
@@ -27,6 +30,7 @@ mod tests;
 
 pub use build::{GraphParams, build_graph};
 pub use image::GraphImage;
+pub use live::LiveGraph;
 pub use search::{Among, Graph, Scratch};
 
 /// Ends a list of neighbours that is shorter than the degree.

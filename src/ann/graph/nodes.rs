@@ -83,9 +83,9 @@ impl Nodes {
     }
 }
 
-/// How many landmarks a graph has: scanning them and walking on from them cost about the same.
-fn landmark_count(nodes: usize) -> usize {
-    (4.0 * (nodes as f64).sqrt()).ceil().min(nodes as f64) as usize
+/// How many landmarks a graph has: scanning them, and the nodes around one, cost about the same.
+pub fn landmark_count(nodes: usize) -> usize {
+    (2.0 * (nodes as f64).sqrt()).ceil().min(nodes as f64) as usize
 }
 
 /// Positions of codes sorted by hash, then code, then position.

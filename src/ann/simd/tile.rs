@@ -137,58 +137,63 @@ impl Tile<'_> {
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,fma")]
     unsafe fn avx2(&self, panel: &Panel) -> Survivors {
-        // SAFETY: the caller's promises are passed on
-        unsafe {
-            match panel.measure {
-                Measure::Product => self.halves::<false>(panel),
-                Measure::NegativeSquare => self.halves::<true>(panel),
+        let mut out = Survivors::default();
+        for block in 0..panel.blocks() {
+            // SAFETY: the caller's promises are passed on
+            let kept = unsafe {
+                match panel.measure {
+                    Measure::Product => self.halves::<false>(panel, block),
+                    Measure::NegativeSquare => self.halves::<true>(panel, block),
+                }
+            };
+            for (out, kept) in out.iter_mut().zip(kept) {
+                out[block] = kept;
             }
         }
+        out
     }
 
-    /// `TILE * 2` sums, those of a block, stay in registers over all dimensions.
+    /// The survivors of a block: `TILE * 2` sums stay in registers over all dimensions.
     #[cfg(target_arch = "x86_64")]
     #[inline]
     #[target_feature(enable = "avx2,fma")]
-    unsafe fn halves<const SQUARE: bool>(&self, panel: &Panel) -> Survivors {
-        let mut out = Survivors::default();
-        for b in 0..panel.blocks() {
-            let mut sums = [[_mm256_setzero_ps(); 2]; TILE];
-            for d in 0..panel.dim {
-                // SAFETY: the panel has `dim` values of 16 queries per block, the rows have `dim` values
-                unsafe {
-                    let at = panel.values.as_ptr().add((b * panel.dim + d) * BLOCK);
-                    let q = [_mm256_loadu_ps(at), _mm256_loadu_ps(at.add(8))];
-                    for (row, sums) in self.rows.iter().zip(&mut sums) {
-                        let v = _mm256_set1_ps(*row.get_unchecked(d));
-                        for (sum, q) in sums.iter_mut().zip(q) {
-                            *sum = if SQUARE {
-                                let gap = _mm256_sub_ps(q, v);
-                                _mm256_fnmadd_ps(gap, gap, *sum)
-                            } else {
-                                _mm256_fmadd_ps(q, v, *sum)
-                            };
-                        }
+    unsafe fn halves<const SQUARE: bool>(&self, panel: &Panel, block: usize) -> [u16; TILE] {
+        let mut sums = [[_mm256_setzero_ps(); 2]; TILE];
+        for d in 0..panel.dim {
+            // SAFETY: the panel has `dim` values of 16 queries per block, the rows have `dim` values
+            unsafe {
+                let at = panel.values.as_ptr().add((block * panel.dim + d) * BLOCK);
+                let q = [_mm256_loadu_ps(at), _mm256_loadu_ps(at.add(8))];
+                for (row, sums) in self.rows.iter().zip(&mut sums) {
+                    let v = _mm256_set1_ps(*row.get_unchecked(d));
+                    for (sum, q) in sums.iter_mut().zip(q) {
+                        *sum = if SQUARE {
+                            let gap = _mm256_sub_ps(q, v);
+                            _mm256_fnmadd_ps(gap, gap, *sum)
+                        } else {
+                            _mm256_fmadd_ps(q, v, *sum)
+                        };
                     }
                 }
             }
-            for half in 0..2 {
+        }
+        let mut kept = [0; TILE];
+        for ((kept, sums), &length) in kept.iter_mut().zip(&sums).zip(&self.lengths) {
+            for (half, &sum) in sums.iter().enumerate() {
+                let at = block * BLOCK + half * 8;
                 // SAFETY: slope and base have 16 values per block
                 let (slope, base) = unsafe {
-                    let at = b * BLOCK + half * 8;
                     (
                         _mm256_loadu_ps(panel.slope.as_ptr().add(at)),
                         _mm256_loadu_ps(panel.base.as_ptr().add(at)),
                     )
                 };
-                for r in 0..TILE {
-                    let bound = _mm256_fmadd_ps(slope, _mm256_set1_ps(self.lengths[r]), base);
-                    let kept = _mm256_cmp_ps::<_CMP_NLT_UQ>(sums[r][half], bound);
-                    out[r][b] |= (_mm256_movemask_ps(kept) as u16) << (half * 8);
-                }
+                let bound = _mm256_fmadd_ps(slope, _mm256_set1_ps(length), base);
+                let survives = _mm256_cmp_ps::<_CMP_NLT_UQ>(sum, bound);
+                *kept |= (_mm256_movemask_ps(survives) as u16) << (half * 8);
             }
         }
-        out
+        kept
     }
 
     #[cfg(target_arch = "x86_64")]
