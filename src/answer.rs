@@ -23,6 +23,8 @@ pub struct Answer {
     /// One unnamed list, or the lists of a page by name.
     pub lists: Vec<List>,
     pub warnings: Vec<String>,
+    /// A limit ended the run: the lists are those of an earlier stage.
+    pub partial: bool,
     /// Of the entities that were asked for by [`Ask::why_not`], in each list of their kind.
     pub why_not: Vec<WhyNot>,
 }
@@ -134,6 +136,7 @@ pub fn answers(
             now: run.now[i],
             snapshot: snapshot.clone(),
             lists: Vec::with_capacity(checked.results.len()),
+            partial: false,
             warnings: warnings
                 .iter()
                 .filter(|(r, _)| *r == i)

@@ -16,7 +16,7 @@
 use crate::answer::{self, Answer, Ask};
 use crate::catalog::schema::{Now, Schema};
 use crate::check::modules::{Module, Modules};
-use crate::check::{Assertion, Checked, Who, check, trials};
+use crate::check::{Assertion, Checked, Numbers, Who, check, trial};
 use crate::diag::{Diagnostic, Severity, Sink, code};
 use crate::exec::{self, Results, Schedule, Timing};
 use crate::expr::eval::Sets;
@@ -26,13 +26,16 @@ use crate::expr::{Frame, Kind, Run};
 use crate::library::Library;
 use crate::ops::vectors::Vectors;
 use crate::ops::{Exec, Limits, RunError};
+use crate::plan::{self, Plan, plan};
 use crate::request::{self, Request};
+use crate::rounds::{self, Again};
 use crate::source::Sources;
 use crate::store::{self, DataError, Options, Snapshot};
 use crate::why::{Tracer, why_not};
 use rayon::prelude::*;
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Requests that are run together in one pass.
@@ -58,10 +61,26 @@ pub struct Program {
 
 struct ProgramInner {
     checked: Checked,
+    plan: Plan,
     schedule: Schedule,
     warnings: Vec<Diagnostic>,
-    sources: Sources,
     needs_viewer: bool,
+    text: Text,
+    /// The same program with the numbers of second rounds; none where the budget forbids them.
+    raised: Mutex<HashMap<Vec<u64>, Option<Arc<ProgramInner>>>>,
+    /// Of a test.
+    assertions: Vec<Assertion>,
+}
+
+/// What a program was read from, to read it again with other numbers.
+#[derive(Clone)]
+struct Text {
+    modules: Modules,
+    sources: Sources,
+    query: Option<String>,
+    /// The number of the item that is a test.
+    test: Option<usize>,
+    max_rows: u64,
 }
 
 /// Everything that is wrong with a program.
@@ -174,29 +193,36 @@ impl Engine {
         let modules = Modules {
             all: loaded.modules,
         };
-        let (checked, sink) = check(&self.inner.snapshot, &modules, unit.query, sink, max_rows);
+        let text = Text {
+            modules,
+            sources: loaded.sources.clone(),
+            query: unit.query.map(str::to_owned),
+            test: None,
+            max_rows,
+        };
+        let (checked, sink, plan) = self.planned(|numbers| {
+            let (modules, sink) = (&text.modules, sink.clone());
+            check(
+                &self.inner.snapshot,
+                modules,
+                unit.query,
+                sink,
+                max_rows,
+                numbers,
+            )
+        });
         let failed = sink.has_errors();
         let diagnostics = loaded.allowed.silence(sink.finish());
         let tests = if failed {
             Vec::new()
         } else {
-            tests(&self.inner.snapshot, &modules, &loaded.sources, max_rows)
+            self.tests(&text)
         };
-        let program = checked.filter(|_| !failed).map(|checked| {
-            let results: Vec<_> = checked.results.iter().map(|(_, node)| *node).collect();
-            let schedule = Schedule::new(&checked.graph, &results);
-            let needs_viewer = needs_viewer(&checked, &schedule);
-            let warnings = diagnostics.clone();
-            let sources = loaded.sources.clone();
-            Program {
-                inner: Arc::new(ProgramInner {
-                    checked,
-                    schedule,
-                    warnings,
-                    sources,
-                    needs_viewer,
-                }),
-            }
+        let program = checked.filter(|_| !failed).map(|checked| Program {
+            inner: Arc::new(ProgramInner {
+                warnings: diagnostics.clone(),
+                ..ProgramInner::new(checked, plan, text, Vec::new())
+            }),
         });
         Compiled {
             program,
@@ -204,6 +230,81 @@ impl Engine {
             sources: loaded.sources,
             tests,
         }
+    }
+
+    /// Reads a program with the constants of its `auto`s, then with the numbers that the plan
+    /// says, as far as the budget permits.
+    fn planned(
+        &self,
+        read: impl Fn(&Numbers) -> (Option<Checked>, Sink),
+    ) -> (Option<Checked>, Sink, Plan) {
+        let (first, sink) = read(&Numbers::new());
+        let Some(checked) = first.as_ref().filter(|_| !sink.has_errors()) else {
+            return (first, sink, Plan::default());
+        };
+        let mut most = plan::MOST;
+        loop {
+            let plan = plan(checked, &self.inner.snapshot, most);
+            let Some(numbers) = plan.numbers(&checked.autos) else {
+                return (first, sink, plan);
+            };
+            let (second, found) = read(&numbers);
+            if !found.has_errors() {
+                return (second, found, plan);
+            }
+            most = (most / 4.0).max(1.0);
+        }
+    }
+
+    /// The program with the numbers of a second round; none where the budget forbids them.
+    fn raised(&self, program: &ProgramInner, numbers: &[u64]) -> Option<Arc<ProgramInner>> {
+        let mut known = program.raised.lock().unwrap_or_else(|e| e.into_inner());
+        let read = || {
+            let places = rounds::by_place(&program.checked, numbers);
+            let (checked, assertions) = self.reread(&program.text, &places)?;
+            let text = program.text.clone();
+            let raised = ProgramInner::new(checked, program.plan.clone(), text, assertions);
+            Some(Arc::new(raised))
+        };
+        known.entry(numbers.to_vec()).or_insert_with(read).clone()
+    }
+
+    fn reread(&self, text: &Text, numbers: &Numbers) -> Option<(Checked, Vec<Assertion>)> {
+        let (snapshot, modules, max_rows) = (&self.inner.snapshot, &text.modules, text.max_rows);
+        if let Some(item) = text.test {
+            let trial = trial(snapshot, modules, item, max_rows, numbers)?;
+            return Some((trial.checked, trial.assertions));
+        }
+        let query = text.query.as_deref();
+        let (checked, sink) = check(snapshot, modules, query, Sink::default(), max_rows, numbers);
+        let checked = checked.filter(|_| !sink.has_errors())?;
+        Some((checked, Vec::new()))
+    }
+
+    /// The tests of a program without errors.
+    fn tests(&self, text: &Text) -> Vec<Test> {
+        let items = 0..text.modules.all[0].file.items.len();
+        items.filter_map(|item| self.test(text, item)).collect()
+    }
+
+    fn test(&self, text: &Text, item: usize) -> Option<Test> {
+        let (snapshot, modules) = (&self.inner.snapshot, &text.modules);
+        let read = |numbers: &Numbers| trial(snapshot, modules, item, text.max_rows, numbers);
+        let first = read(&Numbers::new())?;
+        let plan = plan(&first.checked, snapshot, plan::MOST);
+        let trial = match plan.numbers(&first.checked.autos) {
+            Some(numbers) => read(&numbers)?,
+            None => first,
+        };
+        let text = Text {
+            test: Some(item),
+            ..text.clone()
+        };
+        Some(Test {
+            name: trial.name,
+            who: trial.who,
+            program: ProgramInner::new(trial.checked, plan, text, trial.assertions),
+        })
     }
 
     /// The files that a program of a session sees: its own, which is empty, then the others.
@@ -292,17 +393,88 @@ impl Engine {
         limits: Limits,
         ask: &Ask,
     ) -> Result<Pass, RunError> {
-        let program = &*program.inner;
-        let checked = &program.checked;
-        self.execute(program, requests, limits, |exec, results, timings| {
-            let warnings = exec.noted();
-            let mut answers = answer::answers(checked, requests, exec.run, results, &warnings);
-            if ask.is_anything() {
-                let tracer = Tracer::new(&checked.graph, &program.schedule, exec, results);
-                explain(checked, tracer, ask, results, &mut answers)?;
+        let (mut pass, again) = self.one_round(&program.inner, requests, limits, ask)?;
+        let ended = pass.answers.iter().any(|answer| answer.partial);
+        if ended && requests.len() > 1 {
+            return self.one_by_one(program, requests, limits, ask);
+        }
+        for (place, numbers) in again.into_iter().enumerate() {
+            let Some(raised) = numbers.and_then(|numbers| self.raised(&program.inner, &numbers))
+            else {
+                continue;
+            };
+            let request = std::slice::from_ref(&requests[place]);
+            match self.one_round(&raised, request, limits, ask) {
+                // unless the budget does not permit it
+                Ok((mut second, _)) if !second.answers[0].partial => {
+                    pass.answers[place] = second.answers.remove(0);
+                }
+                Ok(_) | Err(RunError::Limit(_)) => continue,
+                Err(error) => return Err(error),
             }
-            Ok(Pass { answers, timings })
-        })
+            pass.second_rounds += 1;
+        }
+        Ok(pass)
+    }
+
+    /// Runs a program for each request alone, so that a limit that one hits is no other's.
+    fn one_by_one(
+        &self,
+        program: &Program,
+        requests: &[Request],
+        limits: Limits,
+        ask: &Ask,
+    ) -> Result<Pass, RunError> {
+        let mut all = Pass::default();
+        for request in requests {
+            let pass = self.explain_pass(program, std::slice::from_ref(request), limits, ask)?;
+            all.answers.extend(pass.answers);
+            all.timings.extend(pass.timings);
+            all.second_rounds += pass.second_rounds;
+        }
+        Ok(all)
+    }
+
+    /// Runs a program once, and says which requests need more.
+    fn one_round(
+        &self,
+        program: &ProgramInner,
+        requests: &[Request],
+        limits: Limits,
+        ask: &Ask,
+    ) -> Result<(Pass, Again), RunError> {
+        let checked = &program.checked;
+        self.execute(
+            program,
+            requests,
+            limits,
+            |exec, results, timings, limit| {
+                let again = match limit {
+                    None => rounds::second(checked, exec, results)?,
+                    Some(_) => vec![None; requests.len()],
+                };
+                let warnings = exec.noted();
+                let mut answers = answer::answers(checked, requests, exec.run, results, &warnings);
+                let is_whole = limit.is_none();
+                for (answer, limit) in answers.iter_mut().zip(limit.iter().cycle()) {
+                    answer.partial = true;
+                    answer
+                        .warnings
+                        .push(format!("the answer is partial: {limit}"));
+                }
+                if ask.is_anything() && is_whole {
+                    let tracer = Tracer::new(&checked.graph, &program.schedule, exec, results);
+                    explain(checked, tracer, ask, results, &mut answers)?;
+                }
+                let second_rounds = 0;
+                let pass = Pass {
+                    answers,
+                    timings,
+                    second_rounds,
+                };
+                Ok((pass, again))
+            },
+        )
     }
 
     /// Runs what a program needs, and hands it on while it is there.
@@ -311,7 +483,7 @@ impl Engine {
         program: &ProgramInner,
         requests: &[Request],
         limits: Limits,
-        finish: impl FnOnce(&Exec, &Results, Vec<Timing>) -> Result<R, RunError>,
+        finish: impl FnOnce(&Exec, &Results, Vec<Timing>, Option<String>) -> Result<R, RunError>,
     ) -> Result<R, RunError> {
         let checked = &program.checked;
         let snapshot = &self.inner.snapshot;
@@ -342,8 +514,16 @@ impl Engine {
             .warnings
             .into_iter()
             .for_each(|(request, message)| exec.warn(request, message));
-        let timings = exec::run(&checked.graph, &program.schedule, &exec, &results)?;
-        finish(&exec, &results, timings)
+        let ran = exec::run(&checked.graph, &program.schedule, &exec, &results);
+        let (timings, limit) = match ran {
+            Err(RunError::Limit(limit)) if limits.partial => {
+                let wanted: Vec<_> = checked.results.iter().map(|(_, node)| *node).collect();
+                exec::salvage(&checked.graph, &wanted, &results, requests.len());
+                (Vec::new(), Some(limit))
+            }
+            ran => (ran?, None),
+        };
+        finish(&exec, &results, timings, limit)
     }
 
     /// What `now` is for a request that does not say.
@@ -389,9 +569,31 @@ fn explain(
 }
 
 /// The answers of one pass, and what each operator did.
+#[derive(Default)]
 pub struct Pass {
     pub answers: Vec<Answer>,
     pub timings: Vec<Timing>,
+    /// Requests that were run once more, because they ended with fewer rows than they asked for.
+    pub second_rounds: usize,
+}
+
+impl ProgramInner {
+    fn new(checked: Checked, plan: Plan, text: Text, assertions: Vec<Assertion>) -> Self {
+        let results: Vec<_> = checked.results.iter().map(|(_, node)| *node).collect();
+        let schedule = Schedule::new(&checked.graph, &results);
+        let needs_viewer =
+            needs_viewer(&checked, &schedule) || assertions.iter().any(Assertion::reads_viewer);
+        ProgramInner {
+            checked,
+            plan,
+            schedule,
+            warnings: Vec::new(),
+            needs_viewer,
+            text,
+            raised: Mutex::default(),
+            assertions,
+        }
+    }
 }
 
 impl Program {
@@ -401,12 +603,17 @@ impl Program {
     }
 
     pub fn sources(&self) -> &Sources {
-        &self.inner.sources
+        &self.inner.text.sources
     }
 
     /// The typed operators.
     pub fn checked(&self) -> &Checked {
         &self.inner.checked
+    }
+
+    /// What the numbers left open became, in the order of [`Checked::autos`].
+    pub fn plan(&self) -> &Plan {
+        &self.inner.plan
     }
 
     pub fn schedule(&self) -> &Schedule {
@@ -424,33 +631,6 @@ pub struct Test {
     pub name: String,
     who: Who,
     program: ProgramInner,
-    assertions: Vec<Assertion>,
-}
-
-/// The tests of a program without errors.
-fn tests(snapshot: &Snapshot, modules: &Modules, sources: &Sources, max_rows: u64) -> Vec<Test> {
-    let all = trials(snapshot, modules, max_rows)
-        .into_iter()
-        .map(|trial| {
-            let checked = trial.checked;
-            let results: Vec<_> = checked.results.iter().map(|(_, node)| *node).collect();
-            let schedule = Schedule::new(&checked.graph, &results);
-            let needs_viewer = needs_viewer(&checked, &schedule)
-                || trial.assertions.iter().any(Assertion::reads_viewer);
-            Test {
-                name: trial.name,
-                who: trial.who,
-                assertions: trial.assertions,
-                program: ProgramInner {
-                    checked,
-                    schedule,
-                    warnings: Vec::new(),
-                    sources: sources.clone(),
-                    needs_viewer,
-                },
-            }
-        });
-    all.collect()
 }
 
 impl Engine {
@@ -462,14 +642,32 @@ impl Engine {
             seed: test.who.seed,
             params: Vec::new(),
         };
-        self.execute(&test.program, &[request], limits, |exec, _, _| {
+        let request = [request];
+        let (failed, again) = self.assert(&test.program, &request, limits)?;
+        let raised = again.and_then(|numbers| self.raised(&test.program, &numbers));
+        match raised.map(|program| self.assert(&program, &request, limits)) {
+            Some(Ok((failed, _))) => Ok(failed),
+            Some(Err(RunError::Limit(_))) | None => Ok(failed),
+            Some(Err(error)) => Err(error),
+        }
+    }
+
+    /// The assertions of a test that are not true, and the numbers of a second round.
+    fn assert(
+        &self,
+        program: &ProgramInner,
+        request: &[Request],
+        limits: Limits,
+    ) -> Result<(Vec<Diagnostic>, Option<Vec<u64>>), RunError> {
+        self.execute(program, request, limits, |exec, results, _, _| {
+            let again = rounds::second(&program.checked, exec, results)?.remove(0);
             let run = exec.run;
             let frame = Frame::requests(run);
             let is_true = |a: &&Assertion| frame.condition(&a.condition).first() == Some(&1);
-            let failed = test.assertions.iter().filter(|a| !is_true(a));
-            Ok(failed
-                .map(|a| disproved(a, &frame, run, &test.program.sources))
-                .collect())
+            let failed = program.assertions.iter().filter(|a| !is_true(a));
+            let sources = &program.text.sources;
+            let failed = failed.map(|a| disproved(a, &frame, run, sources)).collect();
+            Ok((failed, again))
         })
     }
 }

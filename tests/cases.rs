@@ -4,6 +4,7 @@ mod harness;
 mod reference;
 
 use harness::case::{Case, Table, cases};
+use harness::engine::Opened;
 use harness::output::{self, OutRow, Output};
 use harness::{checks, notation, treatments};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -55,9 +56,12 @@ fn write_tables(file: &Path, worlds: &Path) {
     let text = std::fs::read_to_string(file).expect("a file of cases");
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     for case in cases("", &text, worlds).iter().rev() {
-        let Ok(answers) =
-            std::panic::catch_unwind(|| reference_answers(case, &notation::world(&case.world)))
-        else {
+        let answers = || {
+            let world = notation::world(&case.world);
+            let folder = written(case, &world);
+            reference_answers(case, &world, folder.path())
+        };
+        let Ok(answers) = std::panic::catch_unwind(answers) else {
             continue;
         };
         for (table, (_, answer)) in case.tables.iter().zip(answers).rev() {
@@ -104,13 +108,7 @@ fn run(case: &Case) -> Result<(), Failed> {
 
 fn judge(case: &Case) -> Result<(), String> {
     let world = notation::world(&case.world);
-    let folder = tempfile::tempdir().expect("a folder for the case");
-    world.write_to(folder.path());
-    for (name, text) in &case.files {
-        let path = folder.path().join(name);
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        std::fs::write(path, text).expect("a file of the case");
-    }
+    let folder = written(case, &world);
     checks::diagnostics(case, folder.path())?;
     let refused = case.marks.iter().any(|m| m.code.starts_with('E'));
     if case.tables.is_empty() {
@@ -121,7 +119,7 @@ fn judge(case: &Case) -> Result<(), String> {
             Err("the case expects nothing: neither errors nor rows".to_owned())
         };
     }
-    let asked = reference_answers(case, &world);
+    let asked = reference_answers(case, &world, folder.path());
     for (table, (_, answer)) in case.tables.iter().zip(&asked) {
         matches(table, answer)?;
     }
@@ -137,8 +135,24 @@ fn judge(case: &Case) -> Result<(), String> {
     treatments::compare(case, &world, folder.path(), &asked)
 }
 
+/// The world and the files of a case in a folder.
+fn written(case: &Case, world: &reference::World) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder for the case");
+    world.write_to(folder.path());
+    for (name, text) in &case.files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, text).expect("a file of the case");
+    }
+    folder
+}
+
 /// The requests of the tables with what the reference interpreter answers.
-fn reference_answers(case: &Case, world: &reference::World) -> Vec<(reference::Request, Output)> {
+fn reference_answers(
+    case: &Case,
+    world: &reference::World,
+    folder: &Path,
+) -> Vec<(reference::Request, Output)> {
     let read = |name: &str| {
         case.files
             .iter()
@@ -148,9 +162,11 @@ fn reference_answers(case: &Case, world: &reference::World) -> Vec<(reference::R
             .clone()
     };
     let program = reference::Program::new(&case.program, world, &read);
+    let engine = Opened::open(folder, 1);
     let answer = |table: &Table| {
         let request = request(world, table);
-        let answer = reference::run(world, &program, &request);
+        let numbers = engine.numbers(&case.program, request.query.as_deref());
+        let answer = reference::run(world, &program, &request, &numbers);
         let answer = output::of_reference(world, &request, &answer);
         (request, answer)
     };

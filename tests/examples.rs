@@ -80,9 +80,10 @@ fn compare(catalog: &Path, file: &Path) -> Result<(), String> {
         std::fs::read_to_string(catalog.join(path)).expect("an import")
     });
     let requests = requests(&world);
+    let numbers = engine.numbers(&text, None);
     let found = engine.run(&text, &requests)?;
     for (request, found) in requests.iter().zip(&found) {
-        let answer = reference::run(&world, &program, request);
+        let answer = reference::run(&world, &program, request, &numbers);
         let expected = output::of_reference(&world, request, &answer);
         if let Some(difference) = output::difference(&expected, found, false) {
             return Err(format!("{request:?}: {difference}"));

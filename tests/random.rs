@@ -133,9 +133,10 @@ fn compare(world: &World, engine: &Opened, program: &str) -> Result<(), String> 
     let parsed = guarded("the reference", || {
         Program::new(program, world, &|_| String::new())
     })?;
+    let numbers = engine.numbers(program, None);
     for (request, found) in requests.iter().zip(&found) {
         let expected = guarded("the reference", || {
-            let answer = reference::run(world, &parsed, request);
+            let answer = reference::run(world, &parsed, request, &numbers);
             output::of_reference(world, request, &answer)
         })?;
         if let Some(difference) = output::difference(&expected, found, false) {

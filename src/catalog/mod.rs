@@ -1,5 +1,6 @@
 //! What data there is: the catalog file and the schema that it becomes with the tables read.
 pub mod config;
+pub mod degrees;
 mod error;
 mod load;
 mod load_table;

@@ -1,6 +1,7 @@
 //! The schema of a snapshot: entities, edges, embeddings with their types and statistics.
 //! It is what the checker sees of the data, and is written into the snapshot.
 
+use super::degrees::Degrees;
 use crate::types::{EdgeId, EntityId, Type};
 use serde::{Deserialize, Serialize};
 
@@ -58,8 +59,8 @@ pub struct Reference {
     /// Index into the entity's columns; that column has type `id[entity]`.
     pub column: usize,
     pub entity: EntityId,
-    /// Most rows that refer to one row: the largest degree of the reverse edge.
-    pub max_degree: u32,
+    /// How many rows refer to each row.
+    pub degrees: Degrees,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,12 +79,23 @@ pub struct Edge {
     pub weight_column: Option<String>,
     /// The other columns of the table.
     pub columns: Vec<Column>,
-    /// Most links from one row, and to one row.
-    pub max_out_degree: u32,
-    pub max_in_degree: u32,
+    /// How many links go from each row, and to each row.
+    pub out_degrees: Degrees,
+    pub in_degrees: Degrees,
     /// Smallest and largest weight, if weighted.
     pub weight: Stats,
     pub time: Stats,
+}
+
+impl Edge {
+    /// How many links go from each row; with `reverse`, to each row.
+    pub fn degrees(&self, reverse: bool) -> &Degrees {
+        if reverse {
+            &self.in_degrees
+        } else {
+            &self.out_degrees
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -32,6 +32,8 @@ pub struct Binder<'c, 'a> {
     ok: bool,
     /// Policies that the conditions of a filter contain.
     passed: BTreeSet<String>,
+    /// The `auto` that it takes its number from.
+    auto: Option<usize>,
 }
 
 impl<'c, 'a> Binder<'c, 'a> {
@@ -56,6 +58,7 @@ impl<'c, 'a> Binder<'c, 'a> {
             case_args: HashMap::new(),
             ok: true,
             passed: BTreeSet::new(),
+            auto: None,
         };
         for (i, arg) in args.iter().enumerate() {
             binder.place(operator, i, arg);
@@ -63,9 +66,21 @@ impl<'c, 'a> Binder<'c, 'a> {
         Some(binder)
     }
 
-    /// Whether the arguments had a place each; asked after binding, which reports the rest.
-    pub fn finish(self) -> bool {
-        self.ok
+    /// Whether the arguments had a place each, and the `auto` among them; asked after binding,
+    /// which reports the rest.
+    pub fn finish(self) -> (bool, Option<usize>) {
+        (self.ok, self.auto)
+    }
+
+    /// A number that is left to the planner.
+    fn auto(&mut self, constant: u64, role: Role) -> Quantity {
+        if role == Role::Fact {
+            return Quantity::AutoAll;
+        }
+        let place = (self.name.span, self.role);
+        let (number, auto) = self.checker.auto(constant, place.0, self.env, place.1);
+        self.auto = Some(auto);
+        Quantity::Auto(number)
     }
 
     fn place(&mut self, operator: &'static Operator, i: usize, arg: &'a Arg) {
@@ -122,16 +137,9 @@ impl<'c, 'a> Binder<'c, 'a> {
 
     /// A number of rows that may stand as a word, a constant or a value of the request.
     fn quantity_of(&mut self, expr: &'a ast::Expr, auto: u64, role: Role) -> Option<Quantity> {
-        let all = |q: Option<u64>| {
-            if role == Role::Fact {
-                Quantity::AutoAll
-            } else {
-                Quantity::Auto(q.unwrap_or(auto))
-            }
-        };
         match self.checker.quantity_word(expr, self.env) {
             Some(Some(Local::All)) => return Some(Quantity::All),
-            Some(Some(Local::Auto(own))) => return Some(all(own)),
+            Some(Some(Local::Auto(own))) => return Some(self.auto(own.unwrap_or(auto), role)),
             Some(_) => return None,
             None => {}
         }
@@ -436,11 +444,7 @@ impl<'a> Bind for Binder<'_, 'a> {
             Role::Source
         };
         let Some(expr) = self.arg(param) else {
-            return Some(if role == Role::Fact {
-                Quantity::AutoAll
-            } else {
-                Quantity::Auto(auto)
-            });
+            return Some(self.auto(auto, role));
         };
         let quantity = self.quantity_of(expr, auto, role)?;
         if quantity == Quantity::Number(0) {

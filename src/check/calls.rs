@@ -282,9 +282,14 @@ impl<'a> Checker<'a> {
         role: Role,
         scope: Option<&Scope<'_>>,
     ) -> Bindings<'a> {
+        // without parameters, all calls are one
+        let env = match (def.params, given.first()) {
+            ([], _) => Env::top(def.module),
+            (_, first) => Env::called(def.module, name.span, first.map(|given| &given.env)),
+        };
         let (slots, ok) = self.match_arguments(def.params, &name.text, name.span, given);
         let mut bindings = Bindings {
-            env: Env::top(def.module),
+            env,
             entities: HashMap::new(),
             ok,
         };

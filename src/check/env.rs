@@ -42,6 +42,14 @@ pub enum Local<'a> {
 pub struct Env<'a> {
     pub module: usize,
     names: Option<Rc<Link<'a>>>,
+    site: Option<Rc<Site>>,
+}
+
+/// The call that bound the parameters which an expression sees, and the one around that.
+#[derive(Debug)]
+struct Site {
+    span: Span,
+    outer: Option<Rc<Site>>,
 }
 
 #[derive(Debug)]
@@ -57,7 +65,24 @@ impl<'a> Env<'a> {
         Env {
             module,
             names: None,
+            site: None,
         }
+    }
+
+    /// No local names yet, in a definition that is called at `span`, by an expression that sees
+    /// `caller`.
+    pub fn called(module: usize, span: Span, caller: Option<&Env<'a>>) -> Env<'a> {
+        let outer = caller.and_then(|env| env.site.clone());
+        Env {
+            site: Some(Rc::new(Site { span, outer })),
+            ..Env::top(module)
+        }
+    }
+
+    /// The calls that lead here, the innermost first.
+    pub fn sites(&self) -> impl Iterator<Item = Span> {
+        let sites = std::iter::successors(self.site.as_deref(), |site| site.outer.as_deref());
+        sites.map(|site| site.span)
     }
 
     pub fn with(&self, name: &'a str, value: Local<'a>) -> Env<'a> {
@@ -69,6 +94,7 @@ impl<'a> Env<'a> {
         Env {
             module: self.module,
             names: Some(Rc::new(link)),
+            site: self.site.clone(),
         }
     }
 

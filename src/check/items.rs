@@ -1,6 +1,7 @@
 //! A whole program: which query runs, and every item read once, used or not.
 
 use super::Checker;
+use super::autos::{Auto, Numbers};
 use super::env::{Env, Local, Scope};
 use super::modules::{Kind, Module, Modules, Tier, named};
 use super::typing::{Entity, ParamType};
@@ -60,6 +61,8 @@ pub struct Checked {
     pub ranges: Vec<InRange>,
     /// Parameters that the program declares and the query does not read.
     pub unread_params: Vec<String>,
+    /// Numbers that are left to the planner.
+    pub autos: Vec<Auto>,
     /// The tunables of the program, its imports and the prelude, in the order of the files.
     pub tunables: Vec<Tunable>,
 }
@@ -86,15 +89,17 @@ struct Entry<'a> {
 
 /// Checks the program (the first of the modules) and all it can reach. `query` is the one to run;
 /// otherwise it is `main`, or the only one. There may be none, in a file of definitions. `budget` is
-/// the most rows that an operator may make for one request.
+/// the most rows that an operator may make for one request; `numbers` what the planner says.
 pub fn check(
     snapshot: &Snapshot,
     modules: &Modules,
     query: Option<&str>,
     sink: Sink,
     budget: u64,
+    numbers: &Numbers,
 ) -> (Option<Checked>, Sink) {
     let mut checker = Checker::new(snapshot, modules, sink, budget);
+    checker.numbers = numbers.clone();
     let program = &*modules.all[0];
     (0..modules.all.len())
         .filter(|&m| modules.all[m].tier < Tier::Std)
@@ -117,6 +122,7 @@ pub fn check(
         params,
         ranges,
         unread_params,
+        autos: checker.autos,
         tunables,
     });
     (checked, checker.sink)

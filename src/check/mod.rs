@@ -9,6 +9,7 @@
 //! depends on it stays silent.
 
 mod aggregates;
+mod autos;
 mod binder;
 mod calls;
 mod edges;
@@ -28,8 +29,9 @@ mod sets;
 mod trials;
 mod typing;
 
+pub use autos::{Auto, Numbers, Place};
 pub use items::{Checked, InRange, Parameter, Tunable, check};
-pub use trials::{Assertion, Trial, Who, trials};
+pub use trials::{Assertion, Trial, Who, trial};
 
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, Sink, code};
@@ -85,6 +87,9 @@ struct Checker<'a> {
     origins: HashMap<usize, Span>,
     /// Locals that hide columns, by the address of their name.
     hidden: HashMap<usize, lints::Hidden>,
+    /// What the planner said of each `auto`; its constant where it said nothing.
+    numbers: Numbers,
+    autos: Vec<Auto>,
 }
 
 impl<'a> Checker<'a> {
@@ -110,6 +115,8 @@ impl<'a> Checker<'a> {
             columns: HashMap::new(),
             origins: HashMap::new(),
             hidden: HashMap::new(),
+            numbers: Numbers::new(),
+            autos: Vec::new(),
         }
     }
 

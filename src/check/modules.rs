@@ -99,7 +99,7 @@ pub fn named(item: &Item) -> Option<(Kind, &str)> {
 }
 
 /// All files of a program; the first is the program itself.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Modules {
     pub all: Vec<Arc<Module>>,
 }

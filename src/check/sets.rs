@@ -278,10 +278,13 @@ impl<'a> Checker<'a> {
     ) -> Option<NodeId> {
         let mut binder = Binder::new(self, operator, input, name, args, env, role)?;
         let bound = (operator.bind)(&mut binder);
-        let ok = binder.finish();
+        let (ok, auto) = binder.finish();
         match bound.filter(|_| ok) {
             Some(bound) => {
                 let node = self.add(bound, name.span);
+                if let Some(auto) = auto {
+                    self.has_auto(node, auto);
+                }
                 self.note_arguments(node, args);
                 Some(node)
             }
@@ -312,7 +315,8 @@ impl<'a> Checker<'a> {
             self.graph.refine(input, &bound.shape);
             input
         } else {
-            self.add_node(ops::filter(rest), vec![input], bound.shape, span)
+            let filter = ops::filter(bound.shape.entity, rest);
+            self.add_node(filter, vec![input], bound.shape, span)
         }
     }
 
@@ -355,7 +359,9 @@ impl<'a> Checker<'a> {
         }
         let this = self.graph.get(node).clone();
         if let Some(op) = this.op.absorb(condition) {
-            return Some(self.add_node(op, this.inputs, this.shape, this.span));
+            let with = self.add_node(op, this.inputs, this.shape, this.span);
+            self.takes_over(node, with);
+            return Some(with);
         }
         if !this.op.lets_filters_pass() {
             return None;

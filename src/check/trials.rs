@@ -5,6 +5,7 @@
 //! reads them. Sets that an assertion writes itself are facts, as everywhere.
 
 use super::Checker;
+use super::autos::Numbers;
 use super::env::{Env, Local, Scope};
 use super::items::{Checked, Parameter};
 use super::modules::{Kind, Modules};
@@ -48,39 +49,45 @@ pub struct Assertion {
 /// A part of a condition, what its value is if not that of the text there, and the value.
 type Side = (Span, Option<&'static str>, Expr);
 
-/// The tests of a program that passed its check, in source order.
-pub fn trials(snapshot: &Snapshot, modules: &Modules, budget: u64) -> Vec<Trial> {
-    let items = modules.all[0].file.items.iter();
-    let tests = items.filter_map(|item| match &item.kind {
-        ItemKind::Test {
-            name,
-            settings,
-            body,
-        } => {
-            let mut checker = Checker::new(snapshot, modules, Sink::default(), budget);
-            let (who, assertions) = checker.test(settings, body, 0);
-            let mut sets: Vec<_> = assertions.iter().flat_map(Assertion::sets).collect();
-            sets.sort_unstable();
-            sets.dedup();
-            Some(Trial {
-                name: name.text.clone(),
-                span: name.span,
-                who,
-                assertions,
-                checked: Checked {
-                    query: name.text.clone(),
-                    results: sets.into_iter().map(|set| (None, set)).collect(),
-                    params: std::mem::take(&mut checker.params),
-                    ranges: std::mem::take(&mut checker.ranges),
-                    graph: checker.graph,
-                    unread_params: Vec::new(),
-                    tunables: Vec::new(),
-                },
-            })
-        }
-        _ => None,
-    });
-    tests.collect()
+/// The test that is item number `item` of a program that passed its check; none if the item is no
+/// test. `numbers` are what the planner says.
+pub fn trial(
+    snapshot: &Snapshot,
+    modules: &Modules,
+    item: usize,
+    budget: u64,
+    numbers: &Numbers,
+) -> Option<Trial> {
+    let ItemKind::Test {
+        name,
+        settings,
+        body,
+    } = &modules.all[0].file.items[item].kind
+    else {
+        return None;
+    };
+    let mut checker = Checker::new(snapshot, modules, Sink::default(), budget);
+    checker.numbers = numbers.clone();
+    let (who, assertions) = checker.test(settings, body, 0);
+    let mut sets: Vec<_> = assertions.iter().flat_map(Assertion::sets).collect();
+    sets.sort_unstable();
+    sets.dedup();
+    Some(Trial {
+        name: name.text.clone(),
+        span: name.span,
+        who,
+        assertions,
+        checked: Checked {
+            query: name.text.clone(),
+            results: sets.into_iter().map(|set| (None, set)).collect(),
+            params: std::mem::take(&mut checker.params),
+            ranges: std::mem::take(&mut checker.ranges),
+            graph: checker.graph,
+            unread_params: Vec::new(),
+            autos: checker.autos,
+            tunables: Vec::new(),
+        },
+    })
 }
 
 impl Assertion {

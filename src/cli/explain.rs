@@ -7,6 +7,7 @@ use crate::engine::{Engine, Program, has_errors};
 use crate::exec::{Schedule, Timing};
 use crate::expr::NodeId;
 use crate::ops::Limits;
+use crate::plan::Reason;
 use crate::request::Request;
 use crate::source::Sources;
 use crate::syntax;
@@ -177,10 +178,11 @@ fn described(
             .collect(),
         _ => nodes_of(program.schedule()),
     };
+    let demands = crate::plan::described(program.checked(), engine.snapshot());
     let described: Vec<Json> = nodes
         .iter()
         .map(|&id| {
-            let mut node = node(engine, program, id);
+            let mut node = node(engine, program, id, &demands);
             if let Some(timings) = timings {
                 let timing = timings.iter().find(|t| t.node == id);
                 node["rows"] = timing.map_or(0, |t| t.rows).into();
@@ -197,11 +199,15 @@ fn described(
                 .iter()
                 .map(|(name, id)| json!({"name": name, "node": id.0}))
                 .collect();
-            let report =
-                json!({"query": program.checked().query, "nodes": described, "results": results});
+            let report = json!({
+                "query": program.checked().query,
+                "nodes": described,
+                "results": results,
+                "quantities": quantities(engine, program),
+            });
             output::print(&format!("{report:#}\n"));
         }
-        _ => output::print(&text(program, &described, args.stage)),
+        _ => output::print(&text(engine, program, &described, args.stage)),
     }
     Ok(())
 }
@@ -255,7 +261,31 @@ fn parsed(file: &ProgramFile, args: &ExplainArgs) -> Result<(), Failure> {
     }
 }
 
-fn node(engine: &Engine, program: &Program, id: NodeId) -> Json {
+/// What is asked of each node, and what to expect there.
+type Demands = [(Option<f64>, f64)];
+
+/// The numbers that the program leaves open: what they became, and why.
+fn quantities(engine: &Engine, program: &Program) -> Vec<Json> {
+    let checked = program.checked();
+    let choices = checked.autos.iter().zip(&program.plan().choices);
+    let choices = choices.filter(|(_, choice)| choice.reason != Reason::Unread);
+    let reported = choices.map(|(auto, choice)| {
+        let span = auto.place.fanout;
+        let place = program.sources().position(span.source, span.start);
+        let node = auto.nodes.first().map(|&id| checked.graph.get(id));
+        json!({
+            "op": node.map(|node| node.op.label(engine.schema())),
+            "nodes": auto.nodes.iter().map(|id| id.0).collect::<Vec<_>>(),
+            "constant": auto.constant,
+            "number": auto.number,
+            "reason": choice.reason.to_string(),
+            "at": {"file": &*program.sources().get(span.source).name, "line": place.line, "column": place.column},
+        })
+    });
+    reported.collect()
+}
+
+fn node(engine: &Engine, program: &Program, id: NodeId, demands: &Demands) -> Json {
     let schema = engine.schema();
     let node = program.checked().graph.get(id);
     let place = program
@@ -272,6 +302,7 @@ fn node(engine: &Engine, program: &Program, id: NodeId) -> Json {
         .waves
         .iter()
         .position(|w| w.contains(&id));
+    let (wanted, expected) = demands[id.0 as usize];
     json!({
         "node": id.0,
         "op": node.op.name(),
@@ -281,6 +312,8 @@ fn node(engine: &Engine, program: &Program, id: NodeId) -> Json {
         "entity": schema.entity(node.shape.entity).name,
         "columns": columns,
         "at_most": node.shape.bound,
+        "wanted": wanted.map(|rows| rows.ceil() as u64),
+        "expected": expected.round() as u64,
         "contributions": contributions(engine, program, id),
         "wave": wave,
         "lazy": program.schedule().is_lazy(id),
@@ -290,12 +323,13 @@ fn node(engine: &Engine, program: &Program, id: NodeId) -> Json {
 
 /// The plan as text.
 pub fn plan_text(engine: &Engine, program: &Program) -> String {
+    let demands = crate::plan::described(program.checked(), engine.snapshot());
     let nodes: Vec<Json> = program
         .schedule()
         .nodes()
-        .map(|id| node(engine, program, id))
+        .map(|id| node(engine, program, id, &demands))
         .collect();
-    text(program, &nodes, Stage::Plan)
+    text(engine, program, &nodes, Stage::Plan)
 }
 
 /// Most contributions that the operator can merge for a request.
@@ -303,7 +337,7 @@ fn contributions(engine: &Engine, program: &Program, id: NodeId) -> Option<u64> 
     program.checked().graph.contributions(id, engine.snapshot())
 }
 
-fn text(program: &Program, nodes: &[Json], stage: Stage) -> String {
+fn text(engine: &Engine, program: &Program, nodes: &[Json], stage: Stage) -> String {
     let mut text = format!("query {}\n", program.checked().query);
     let mut wave = None;
     for node in nodes {
@@ -323,7 +357,23 @@ fn text(program: &Program, nodes: &[Json], stage: Stage) -> String {
             id.0
         ));
     }
+    if matches!(stage, Stage::Plan | Stage::Profile) {
+        text.extend(quantities(engine, program).iter().map(quantity));
+    }
     text
+}
+
+/// `auto(100) of walk likes: nothing asks for a number of rows`
+fn quantity(of: &Json) -> String {
+    let word = |name: &str| of[name].as_str().unwrap_or("");
+    let (number, constant) = (&of["number"], &of["constant"]);
+    let raised = if number == constant {
+        String::new()
+    } else {
+        format!(" instead of {constant}")
+    };
+    let (op, reason) = (word("op"), word("reason"));
+    format!("auto({number}){raised} of {op}: {reason}\n")
 }
 
 fn line(node: &Json, stage: Stage) -> String {
@@ -355,6 +405,12 @@ fn line(node: &Json, stage: Stage) -> String {
         let mut bound = node["at_most"]
             .as_u64()
             .map_or(String::new(), |n| format!(", at most {n} rows"));
+        if let Some(n) = node["expected"].as_u64() {
+            bound.push_str(&format!(", about {n} expected"));
+        }
+        if let Some(n) = node["wanted"].as_u64() {
+            bound.push_str(&format!(", {n} wanted"));
+        }
         if let Some(n) = node["contributions"]
             .as_u64()
             .filter(|n| Some(*n) > node["at_most"].as_u64())

@@ -40,6 +40,9 @@ pub fn answer(answer: &Answer) -> Json {
         object.insert("why_not".into(), not);
     }
     object.insert("warnings".into(), answer.warnings.clone().into());
+    if answer.partial {
+        object.insert("partial".into(), true.into());
+    }
     Json::Object(object)
 }
 

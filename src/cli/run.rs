@@ -51,6 +51,9 @@ pub struct RunArgs {
     /// Fail if the rows of a pass take more bytes than this
     #[arg(long, value_name = "BYTES")]
     max_memory: Option<u64>,
+    /// Where a limit is hit, give what there is by then, marked as partial
+    #[arg(long)]
+    partial: bool,
     /// Say of every row why it is there
     #[arg(long)]
     why: bool,
@@ -144,17 +147,9 @@ fn stream(
     let mut times: Times = vec![Default::default(); program.checked().graph.len()];
     let ask = ask(engine, program, args)?;
     for round in requests.chunks(PASS * ROUND) {
-        let limits = Limits {
-            max_rows: args.max_rows,
-            deadline: args
-                .max_millis
-                .map(|ms| Instant::now() + Duration::from_millis(ms)),
-            max_memory: args.max_memory,
-            ..Limits::default()
-        };
         let passes: Vec<_> = round
             .par_chunks(PASS)
-            .map(|chunk| engine.explain_pass(program, chunk, limits, &ask))
+            .map(|chunk| engine.explain_pass(program, chunk, limits(args), &ask))
             .collect();
         for pass in passes {
             let pass = pass?;
@@ -167,6 +162,18 @@ fn stream(
         }
     }
     Ok(times)
+}
+
+/// The limits of a pass that begins now.
+fn limits(args: &RunArgs) -> Limits {
+    let millis = args.max_millis.map(Duration::from_millis);
+    Limits {
+        max_rows: args.max_rows,
+        deadline: millis.map(|millis| Instant::now() + millis),
+        max_memory: args.max_memory,
+        partial: args.partial,
+        ..Limits::default()
+    }
 }
 
 fn report(program: &Program, times: &Times) {

@@ -72,7 +72,7 @@ impl Diagnostic {
 
 /// Collects diagnostics and drops echoes: the same code at the same place is reported once,
 /// however many uses of a definition lead there.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Sink {
     found: Vec<Diagnostic>,
     seen: std::collections::HashSet<(Code, Span)>,

@@ -1,11 +1,13 @@
 //! Running a plan: the nodes of a program in waves, each wave in parallel, for many requests.
 
 mod part;
+mod salvage;
 mod schedule;
 #[cfg(debug_assertions)]
 mod verify;
 
-pub use part::{in_viewers, run_as_viewers};
+pub use part::{for_requests, in_viewers, run_as_viewers};
+pub use salvage::salvage;
 pub use schedule::Schedule;
 
 use crate::batch::Rows;

@@ -40,16 +40,27 @@ pub fn run_masked(
     if requests.is_empty() {
         return Ok(nothing(node, mask.len()));
     }
+    let rows = for_requests(exec, results, &requests, run_node)?;
+    Ok(spread(rows, mask))
+}
+
+/// Does something for some of the requests, as if there were no others.
+pub fn for_requests<R>(
+    exec: &Exec,
+    results: &Results,
+    requests: &[u32],
+    f: impl FnOnce(&Exec, &dyn Sets) -> Result<R, RunError>,
+) -> Result<R, RunError> {
     let part = Part {
         results,
-        requests: &requests,
+        requests,
         rows: (0..results.len()).map(|_| OnceLock::new()).collect(),
     };
-    let run = exec.run.of_requests(&requests, None, &part);
+    let run = exec.run.of_requests(requests, None, &part);
     let inner = exec.within(&run);
-    let rows = run_node(&inner, &part)?;
-    exec.take_warnings(inner, &requests);
-    Ok(spread(rows, mask))
+    let made = f(&inner, &part)?;
+    exec.take_warnings(inner, requests);
+    Ok(made)
 }
 
 /// Runs the graph of `schedule` once for each row of `viewers`, with that row as the viewer, and

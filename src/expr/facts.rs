@@ -555,18 +555,18 @@ pub fn most_links(schema: &Schema, edge: &EdgeExpr) -> u64 {
     match &edge.kind {
         EdgeKind::Table { edge, reverse } => {
             let edge = schema.edge(*edge);
-            u64::from(if *reverse {
-                edge.max_in_degree
-            } else {
-                edge.max_out_degree
-            })
+            u64::from(edge.degrees(*reverse).max())
         }
         EdgeKind::Reference { reverse: false, .. } => 1,
         EdgeKind::Reference {
             entity,
             reference,
             reverse: true,
-        } => u64::from(schema.entity(*entity).references[*reference as usize].max_degree),
+        } => u64::from(
+            schema.entity(*entity).references[*reference as usize]
+                .degrees
+                .max(),
+        ),
         EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => {
             most_links(schema, inner)
         }

@@ -1,9 +1,10 @@
 //! `as_viewer`: a set evaluated with each row as the viewer, merged to one.
 
 use super::bind::{Bind, Bound};
+use super::estimate::UNKNOWN_SHARE;
 use super::fanout::{Contributions, Merge, merge};
 use super::shape::{Score, Shape};
-use super::{Exec, Op, Operator, Param, Rest, RunError};
+use super::{Demand, Exec, Guess, Op, Operator, Param, Rest, RunError};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -97,6 +98,25 @@ impl Op for AsViewer {
 
     fn exprs(&self) -> Vec<&Expr> {
         Vec::new()
+    }
+
+    fn estimate(&self, _: &dyn Guess, inputs: &[f64]) -> f64 {
+        let each = inputs.last().copied().unwrap_or(0.0);
+        match self.how {
+            Merge::Min => each * UNKNOWN_SHARE,
+            _ => each * inputs[0].max(1.0).sqrt(),
+        }
+    }
+
+    /// Asked of the set that is evaluated for every member, which comes after the inputs.
+    fn demand(&self, _: &dyn Guess, input: usize, wanted: Option<Demand>) -> Option<Demand> {
+        let shared = match self.how {
+            Merge::Min => UNKNOWN_SHARE,
+            _ => 1.0,
+        };
+        wanted
+            .filter(|_| input == 1)
+            .map(|demand| demand.times(1.0 / shared))
     }
 
     fn nested(&self) -> Option<NodeId> {

@@ -7,16 +7,15 @@ use crate::catalog::schema::Schema;
 use crate::expr::facts::most_links;
 use crate::expr::ir::EdgeKind;
 use crate::expr::{EdgeExpr, Expr, Kind, Level, NodeId};
-use crate::store::{Adjacency, Snapshot};
 use crate::types::EntityId;
 
 /// Most links that `rows` different rows have together, counting at most `limit` of each.
-pub fn links(snapshot: &Snapshot, edge: &EdgeExpr, rows: u64, limit: u64) -> u64 {
-    let schema = snapshot.schema();
+pub fn links(schema: &Schema, edge: &EdgeExpr, rows: u64, limit: u64) -> u64 {
     let limited = rows.saturating_mul(limit);
     match &edge.kind {
         EdgeKind::Table { edge, reverse } => {
-            largest(&snapshot.adjacency(*edge, *reverse), rows, limit)
+            let degrees = schema.edge(*edge).degrees(*reverse);
+            degrees.most_links(rows, limit)
         }
         EdgeKind::Reference {
             entity,
@@ -24,60 +23,38 @@ pub fn links(snapshot: &Snapshot, edge: &EdgeExpr, rows: u64, limit: u64) -> u64
             reverse,
         } => {
             if *reverse {
-                largest(
-                    &snapshot.referrers(*entity, *reference as usize),
-                    rows,
-                    limit,
-                )
+                let degrees = &schema.entity(*entity).references[*reference as usize].degrees;
+                degrees.most_links(rows, limit)
             } else {
                 limited.min(rows)
             }
         }
         EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => {
-            links(snapshot, inner, rows, limit)
+            links(schema, inner, rows, limit)
         }
         EdgeKind::Union { branches, .. } => branches
             .iter()
-            .map(|branch| links(snapshot, branch, rows, limit))
+            .map(|branch| links(schema, branch, rows, limit))
             .fold(0, u64::saturating_add)
             .min(limited),
-        EdgeKind::Chain { first, second, .. } => links(snapshot, first, rows, u64::MAX)
+        EdgeKind::Chain { first, second, .. } => links(schema, first, rows, u64::MAX)
             .saturating_mul(most_links(schema, second))
             .min(limited),
     }
 }
 
-/// The `rows` largest degrees together, each cut to `limit`.
-fn largest(adjacency: &Adjacency, rows: u64, limit: u64) -> u64 {
-    let degrees = adjacency.offsets.windows(2).map(|w| w[1] - w[0]);
-    let most = degrees.clone().max().unwrap_or(0);
-    let mut with_degree = vec![0u64; most as usize + 1];
-    degrees.for_each(|d| with_degree[d as usize] += 1);
-    let (mut left, mut sum) = (rows, 0u64);
-    for (degree, &count) in with_degree.iter().enumerate().rev() {
-        let taken = count.min(left);
-        sum = sum.saturating_add(taken.saturating_mul(limit.min(degree as u64)));
-        left -= taken;
-        if left == 0 {
-            break;
-        }
-    }
-    sum
-}
-
 /// How many entities an edge leads to at all.
-pub fn targets(snapshot: &Snapshot, edge: &EdgeExpr) -> u64 {
-    let schema = snapshot.schema();
+pub fn targets(schema: &Schema, edge: &EdgeExpr) -> u64 {
     let all = u64::from(schema.entity(edge.to).rows);
-    let reached =
-        |adjacency: Adjacency| adjacency.offsets.windows(2).filter(|w| w[1] > w[0]).count() as u64;
     match &edge.kind {
-        EdgeKind::Table { edge, reverse } => reached(snapshot.adjacency(*edge, !*reverse)),
+        EdgeKind::Table { edge, reverse } => schema.edge(*edge).degrees(!*reverse).rows(),
         EdgeKind::Reference {
             entity,
             reference,
             reverse: false,
-        } => reached(snapshot.referrers(*entity, *reference as usize)),
+        } => schema.entity(*entity).references[*reference as usize]
+            .degrees
+            .rows(),
         EdgeKind::Reference {
             entity,
             reference,
@@ -87,13 +64,13 @@ pub fn targets(snapshot: &Snapshot, edge: &EdgeExpr) -> u64 {
             let column = table.references[*reference as usize].column;
             all.saturating_sub(table.columns[column].stats.nulls)
         }
-        EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => targets(snapshot, inner),
+        EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => targets(schema, inner),
         EdgeKind::Union { branches, .. } => branches
             .iter()
-            .map(|branch| targets(snapshot, branch))
+            .map(|branch| targets(schema, branch))
             .fold(0, u64::saturating_add)
             .min(all),
-        EdgeKind::Chain { second, .. } => targets(snapshot, second),
+        EdgeKind::Chain { second, .. } => targets(schema, second),
     }
 }
 
@@ -139,7 +116,7 @@ fn per_id(schema: &Schema, id: &Expr) -> Option<u64> {
             .references
             .iter()
             .find(|r| r.column == *column as usize)
-            .map(|r| u64::from(r.max_degree)),
+            .map(|r| u64::from(r.degrees.max())),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::bind::Bound;
 use super::join::{Join, Picked, bases};
-use super::{Exec, Graph, Op, RunError, Shape};
+use super::{Demand, Exec, Graph, Guess, Op, RunError, Shape};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::expr::show::show;
@@ -61,6 +61,14 @@ impl Op for Choose {
             picked.end_request();
         }
         Ok(picked.rows(&self.join, inputs))
+    }
+
+    fn estimate(&self, _: &dyn Guess, inputs: &[f64]) -> f64 {
+        inputs[0].min(inputs[1])
+    }
+
+    fn demand(&self, _: &dyn Guess, _: usize, wanted: Option<Demand>) -> Option<Demand> {
+        wanted
     }
 
     fn gate(&self, _: usize) -> Option<usize> {

@@ -3,7 +3,7 @@
 use super::bind::{Bind, Bound, Quantity};
 use super::join::{Join, Picked, bases};
 use super::walk::quantity;
-use super::{Exec, Op, Operator, Param, Rest, RunError};
+use super::{Demand, Exec, Guess, Op, Operator, Param, Rest, RunError};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -96,6 +96,22 @@ impl Op for Fallback {
             picked.end_request();
         }
         Ok(picked.rows(&self.join, inputs))
+    }
+
+    fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
+        let least = guess.number(&self.at_least).unwrap_or(f64::INFINITY);
+        let (first, rest) = (inputs[0], &inputs[1..]);
+        rest.iter()
+            .fold(first, |n, more| if n < least { n + more } else { n })
+    }
+
+    /// The first set should do alone, and so should each that stands in for it.
+    fn demand(&self, guess: &dyn Guess, _: usize, wanted: Option<Demand>) -> Option<Demand> {
+        let least = guess.number(&self.at_least).map(Demand::rows);
+        match (least, wanted) {
+            (Some(a), Some(b)) => Some(a.both(b)),
+            (a, b) => a.or(b),
+        }
     }
 
     fn gate(&self, input: usize) -> Option<usize> {

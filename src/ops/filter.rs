@@ -1,11 +1,12 @@
 //! `filter`: the rows for which everything given is true.
 
 use super::bind::{Bind, Bound};
-use super::{Effect, Exec, Op, Operator, Rest, RunError};
+use super::{Demand, Effect, Exec, Guess, Op, Operator, Rest, RunError};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::expr::show::show;
 use crate::expr::{Expr, Frame, NodeId};
+use crate::types::EntityId;
 use std::sync::Arc;
 
 pub const FILTER: Operator = Operator {
@@ -26,19 +27,25 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let mut shape = shape.satisfying(b.schema(), &conditions, &rows_of);
     shape.passed.extend(b.passed());
     Some(Bound {
-        op: Arc::new(Filter { conditions }),
+        op: filter(shape.entity, conditions),
         inputs: vec![input],
         shape,
     })
 }
 
-/// A filter on conditions that are known already.
-pub fn filter(conditions: Vec<Expr>) -> Arc<dyn Op> {
-    Arc::new(Filter { conditions })
+/// A filter of rows of an entity on conditions that are known already.
+pub fn filter(entity: EntityId, conditions: Vec<Expr>) -> Arc<dyn Op> {
+    Arc::new(Filter { entity, conditions })
 }
+
+/// An estimated share is a guess: more rows are asked for than it says.
+const MARGIN: f64 = 1.5;
+/// A sample tells no smaller share from none.
+const LEAST_SHARE: f64 = 0.002;
 
 #[derive(Debug)]
 struct Filter {
+    entity: EntityId,
     conditions: Vec<Expr>,
 }
 
@@ -71,6 +78,16 @@ impl Op for Filter {
             }
         }
         Ok(rows.retain(&keep))
+    }
+
+    fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
+        inputs[0] * guess.share_of_all(self.entity, &self.conditions)
+    }
+
+    fn demand(&self, guess: &dyn Guess, input: usize, wanted: Option<Demand>) -> Option<Demand> {
+        let wanted = wanted.filter(|_| input == 0)?;
+        let share = guess.share_of_all(self.entity, &self.conditions);
+        Some(wanted.times(MARGIN / share.max(LEAST_SHARE)))
     }
 
     fn as_filter(&self) -> Option<&[Expr]> {

@@ -1,7 +1,7 @@
 //! The graph of a program: one node per operator instance. Equal sub-pipelines are one node,
 //! because adding a node that is there already gives the one that is there.
 
-use super::{Op, Shape};
+use super::{Effect, Op, Shape};
 use crate::expr::{Expr, NodeId};
 use crate::source::Span;
 use crate::store::Snapshot;
@@ -24,6 +24,13 @@ impl Node {
         let mut needs = self.inputs.clone();
         needs.extend(self.reads());
         needs
+    }
+
+    /// The inputs that its rows come from: not the right side of `-` and `&`, no history.
+    pub fn sources(&self) -> impl Iterator<Item = NodeId> {
+        let facts = matches!(self.op.effect(), Effect::Narrows | Effect::Reorders);
+        let inputs = self.inputs.iter().copied().enumerate();
+        inputs.filter_map(move |(number, input)| (number == 0 || !facts).then_some(input))
     }
 
     /// The sets that its expressions read.

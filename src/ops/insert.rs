@@ -4,7 +4,7 @@ use super::bind::{Bind, Bound, Quantity, Role};
 use super::join::{Join, Picked, bases};
 use super::sources::elements;
 use super::walk::quantity;
-use super::{Exec, Op, Operator, Param, Rest, RunError};
+use super::{Demand, Exec, Guess, Op, Operator, Param, Rest, RunError};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -154,6 +154,10 @@ impl Op for Insert {
         let slots = self.slots.per_request(exec, other);
         let filled = filled(&rows.ids[rows.range(request)], new, &slots[request]);
         Some(usize::from(new[..filled].contains(&id)))
+    }
+
+    fn demand(&self, _: &dyn Guess, input: usize, wanted: Option<Demand>) -> Option<Demand> {
+        wanted.filter(|_| input == 0)
     }
 
     fn exprs(&self) -> Vec<&Expr> {

@@ -6,6 +6,7 @@
 
 pub mod bind;
 pub mod bounds;
+pub mod estimate;
 pub mod fanout;
 pub mod graph;
 pub mod shape;
@@ -34,6 +35,7 @@ mod take;
 mod walk;
 
 pub use bind::{Bind, Bound, Choice, Model, Quantity, Role};
+pub use estimate::{Demand, Guess};
 pub use graph::{Graph, Node};
 pub use shape::{BoundColumn, Score, ScoreKind, Shape};
 
@@ -171,6 +173,40 @@ pub trait Op: fmt::Debug + Send + Sync {
         None
     }
 
+    /// How many rows to expect, given how many of each input (and, last, of the nested set).
+    fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
+        let most = self.cut().and_then(|cut| guess.number(cut));
+        let rows = inputs.first().copied().unwrap_or(1.0);
+        rows.min(most.unwrap_or(f64::INFINITY))
+    }
+
+    /// What is asked of an input, given what is asked of the rows here; none if nothing is.
+    fn demand(&self, guess: &dyn Guess, input: usize, wanted: Option<Demand>) -> Option<Demand> {
+        if input > 0 {
+            return None;
+        }
+        let cut = self.cut().and_then(|cut| guess.number(cut));
+        let asked = cut.map(Demand::rows).or(wanted);
+        match self.effect() {
+            Effect::Other => None,
+            Effect::Scores => asked.map(|demand| Demand {
+                scored: true,
+                ..demand
+            }),
+            Effect::Keeps | Effect::Narrows | Effect::Reorders | Effect::Cuts => asked,
+        }
+    }
+
+    /// The number of a fan-out, where the program leaves it open.
+    fn auto(&self) -> Option<u64> {
+        None
+    }
+
+    /// The largest such number that can make a difference.
+    fn most(&self, _schema: &Schema) -> u64 {
+        u64::MAX
+    }
+
     /// An input that only some requests need: how many of the inputs before it, beside the sets
     /// that its expressions read, decide for which. None: it is needed anyway.
     fn gate(&self, _input: usize) -> Option<usize> {
@@ -191,6 +227,11 @@ pub trait Op: fmt::Debug + Send + Sync {
 
     /// How many rows the program asks for here, where it says a number (`take(25)`, `keep=100`).
     fn asks(&self) -> Option<u64> {
+        None
+    }
+
+    /// How many rows stay here at most, where the program or the request says a number.
+    fn cut(&self) -> Option<&Quantity> {
         None
     }
 
@@ -293,6 +334,8 @@ pub struct Limits {
     pub deadline: Option<Instant>,
     /// Bytes of the rows held at one time.
     pub max_memory: Option<u64>,
+    /// Whether a run that a limit ends gives what there is by then.
+    pub partial: bool,
     /// When it becomes true, the run ends at the next operator.
     pub stop: Option<&'static AtomicBool>,
 }
@@ -303,6 +346,7 @@ impl Default for Limits {
             max_rows: 10_000_000,
             deadline: None,
             max_memory: None,
+            partial: false,
             stop: None,
         }
     }

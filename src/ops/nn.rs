@@ -2,13 +2,14 @@
 
 use super::allowed::{Alone, Conditions, Kept};
 use super::bind::{Bind, Bound, Case, CaseParam, Quantity, Takes};
+use super::estimate::distinct;
 use super::fanout::{Contributions, Merge, merge, merged_score};
 use super::pool::{Pool, Start, Starts, starts};
 use super::vectors::vectors_of;
 use super::walk::quantity;
 use super::{
-    BoundColumn, Condition, Exec, Op, Operator, Param, Relaxed, Rest, RunError, Score, ScoreKind,
-    Shape, bounds,
+    BoundColumn, Condition, Exec, Guess, Op, Operator, Param, Relaxed, Rest, RunError, Score,
+    ScoreKind, Shape, bounds,
 };
 use crate::ann::{self, Hit, Query};
 use crate::batch::Rows;
@@ -312,6 +313,27 @@ impl Op for Nn {
             relaxed.push(without(op, Condition::Entity(condition)));
         }
         relaxed
+    }
+
+    fn auto(&self) -> Option<u64> {
+        self.k.known().filter(|_| self.k.is_auto())
+    }
+
+    fn most(&self, schema: &Schema) -> u64 {
+        bounds::with_vector(schema, self.embedding, self.to)
+    }
+
+    fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
+        let schema = guess.schema();
+        let searches = match self.pool {
+            Pool::None => inputs[0],
+            Pool::Clusters(n) => inputs[0].min(n as f64),
+            Pool::Mean | Pool::Query(_) => 1.0,
+        };
+        let share = guess.share_of_all(self.to, &self.keep);
+        let found = bounds::with_vector(schema, self.embedding, self.to) as f64 * share;
+        let k = guess.number(&self.k).unwrap_or(f64::INFINITY);
+        distinct(searches * k.min(found), found)
     }
 
     fn contributions(&self, snapshot: &Snapshot, inputs: &[&Shape]) -> Option<u64> {

@@ -186,6 +186,10 @@ impl Op for Rank {
         self.keep.known()
     }
 
+    fn cut(&self) -> Option<&Quantity> {
+        Some(&self.keep)
+    }
+
     fn binds(&self) -> Vec<&str> {
         self.names.iter().map(String::as_str).collect()
     }

@@ -4,7 +4,7 @@
 use super::bind::{Bind, Bound, Quantity};
 use super::take::some_rows;
 use super::walk::quantity;
-use super::{Exec, Op, Operator, Param, Rest, RunError};
+use super::{Demand, Exec, Guess, Op, Operator, Param, Rest, RunError};
 use crate::batch::{Rows, descending};
 use crate::catalog::schema::Schema;
 use crate::expr::random::uniform;
@@ -87,6 +87,19 @@ impl Op for Sample {
             exprs.push(n);
         }
         exprs
+    }
+
+    fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
+        inputs[0].min(guess.number(&self.n).unwrap_or(f64::INFINITY))
+    }
+
+    /// There should be more than are drawn, or nothing is left to chance.
+    fn demand(&self, guess: &dyn Guess, input: usize, _: Option<Demand>) -> Option<Demand> {
+        let n = guess.number(&self.n).filter(|_| input == 0);
+        n.map(|n| Demand {
+            rows: n,
+            scored: true,
+        })
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {

@@ -1,9 +1,10 @@
 //! `a | b`, `a & b`, `a - b`.
 
 use super::bind::Bound;
+use super::estimate::UNKNOWN_SHARE;
 use super::join::Join;
 use super::shape::Shape;
-use super::{Effect, Exec, Graph, Op, RunError};
+use super::{Demand, Effect, Exec, Graph, Guess, Op, RunError};
 use crate::batch::{Rows, by_score};
 use crate::catalog::schema::Schema;
 use crate::expr::{Expr, NodeId};
@@ -31,6 +32,9 @@ pub fn intersection(graph: &Graph, a: NodeId, b: NodeId) -> Bound {
     }
 }
 
+/// What is left out with `-` is seldom more than a part of the candidates.
+const MOST: f64 = 0.8;
+
 /// Keeps rows of the first input by whether the second has them.
 #[derive(Debug)]
 struct Member {
@@ -52,6 +56,21 @@ impl Op for Member {
 
     fn effect(&self) -> Effect {
         Effect::Narrows
+    }
+
+    fn estimate(&self, _: &dyn Guess, inputs: &[f64]) -> f64 {
+        if self.wanted {
+            inputs[0].min(inputs[1]) * UNKNOWN_SHARE
+        } else {
+            inputs[0] * MOST
+        }
+    }
+
+    fn demand(&self, _: &dyn Guess, input: usize, wanted: Option<Demand>) -> Option<Demand> {
+        let share = if self.wanted { UNKNOWN_SHARE } else { MOST };
+        wanted
+            .filter(|_| input == 0)
+            .map(|demand| demand.times(1.0 / share))
     }
 
     fn run(&self, _: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
@@ -98,6 +117,14 @@ impl Op for Union {
 
     fn mixes_scores(&self) -> bool {
         true
+    }
+
+    fn estimate(&self, _: &dyn Guess, inputs: &[f64]) -> f64 {
+        inputs.iter().sum()
+    }
+
+    fn demand(&self, _: &dyn Guess, _: usize, wanted: Option<Demand>) -> Option<Demand> {
+        wanted
     }
 
     fn run(&self, _: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {

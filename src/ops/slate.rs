@@ -7,7 +7,7 @@
 
 use super::bind::{Bind, Bound, RuleArg};
 use super::group::Groups;
-use super::{Exec, Op, Operator, Param, Rest, RunError};
+use super::{Effect, Exec, Op, Operator, Param, Rest, RunError};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code, suggest};
@@ -170,6 +170,10 @@ impl Op for Slate {
             of(true),
             order.join("; ")
         )
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Reorders
     }
 
     fn exprs(&self) -> Vec<&Expr> {

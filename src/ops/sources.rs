@@ -2,7 +2,7 @@
 
 use super::bind::{Bind, Bound};
 use super::shape::{Score, ScoreKind};
-use super::{Exec, Op, Operator, Param, Rest, RunError, Shape};
+use super::{Exec, Guess, Op, Operator, Param, Rest, RunError, Shape};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -93,6 +93,10 @@ impl Op for All {
         schema.entity(self.entity).name.clone()
     }
 
+    fn estimate(&self, guess: &dyn Guess, _: &[f64]) -> f64 {
+        guess.rows_of(self.entity)
+    }
+
     fn exprs(&self) -> Vec<&Expr> {
         Vec::new()
     }
@@ -115,6 +119,9 @@ impl Op for All {
         Ok(rows)
     }
 }
+
+/// As many ids as a request may well bring.
+const GIVEN_IDS: f64 = 100.0;
 
 pub const GIVEN: Operator = Operator {
     name: "given",
@@ -197,6 +204,10 @@ impl Op for Given {
             show(&self.ids, schema),
             scores.unwrap_or_default()
         )
+    }
+
+    fn estimate(&self, guess: &dyn Guess, _: &[f64]) -> f64 {
+        GIVEN_IDS.min(guess.rows_of(self.entity))
     }
 
     fn exprs(&self) -> Vec<&Expr> {

@@ -1,9 +1,10 @@
 //! `take`: the first rows, of all or of each value of a key.
 
 use super::bind::{Bind, Bound, Quantity};
+use super::estimate::UNKNOWN_SHARE;
 use super::group::Groups;
 use super::walk::quantity;
-use super::{Effect, Exec, Op, Operator, Param, Rest, RunError};
+use super::{Demand, Effect, Exec, Guess, Op, Operator, Param, Rest, RunError};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -115,9 +116,32 @@ impl Op for Take {
         Effect::Cuts
     }
 
+    fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
+        let n = guess.number(&self.n).filter(|_| self.per.is_none());
+        let skipped = guess.number(&self.offset).unwrap_or(0.0);
+        (inputs[0] - skipped)
+            .max(0.0)
+            .min(n.unwrap_or(f64::INFINITY))
+    }
+
+    fn demand(&self, guess: &dyn Guess, input: usize, wanted: Option<Demand>) -> Option<Demand> {
+        let n = guess.number(&self.n);
+        let offset = guess.number(&self.offset).unwrap_or(0.0);
+        let asked = match &self.per {
+            None => n.map(|n| Demand::rows(n + offset)),
+            // of rows that share a key some go
+            Some(_) => wanted.map(|demand| demand.times(1.0 / UNKNOWN_SHARE)),
+        };
+        asked.or(wanted).filter(|_| input == 0)
+    }
+
     fn asks(&self) -> Option<u64> {
         let whole = self.per.is_none() && self.offset == Quantity::Number(0);
         self.n.known().filter(|_| whole)
+    }
+
+    fn cut(&self) -> Option<&Quantity> {
+        Some(&self.n).filter(|_| self.per.is_none())
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {

@@ -1,16 +1,17 @@
 //! `walk`: along the links of an edge, from every row to the entities at the other end.
 
 use super::bind::{Bind, Bound, Case, Quantity};
+use super::estimate::{UNKNOWN_SHARE, degree, distinct};
 use super::fanout::{Contributions, Merge, merge, merged_score};
 use super::{
-    Condition, Exec, Graph, Op, Operator, Param, Relaxed, Rest, RunError, Score, ScoreKind, Shape,
-    bounds,
+    Condition, Exec, Graph, Guess, Op, Operator, Param, Relaxed, Rest, RunError, Score, ScoreKind,
+    Shape, bounds,
 };
 use crate::batch::{Rows, descending};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::eval::LinkFrame;
-use crate::expr::facts::Known;
+use crate::expr::facts::{Known, most_links};
 use crate::expr::ir::{EdgeKind, Scalar};
 use crate::expr::links::{LinkOrder, Links, Needs, Starts, gather, recent};
 use crate::expr::random::uniform;
@@ -86,7 +87,12 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let input = b.input();
     let shape = b.graph().shape(input).clone();
     let edge = b.edge("edge", shape.entity)?;
-    let limit = b.quantity("limit", AUTO, true);
+    // a reference leads to one entity: there is no number to choose
+    let one = matches!(edge.kind, EdgeKind::Reference { reverse: false, .. });
+    let limit = match one && !b.has("limit") {
+        true => Some(Quantity::AutoAll),
+        false => b.quantity("limit", AUTO, true),
+    };
     let order = b.choice("order", &ORDERS);
     let within = b.request_value("within", Some(&Type::Duration));
     let filter = b.link_value("where", &edge, &Type::Bool);
@@ -309,10 +315,28 @@ impl Op for Walk {
         }))
     }
 
+    fn auto(&self) -> Option<u64> {
+        self.limit.known().filter(|_| self.limit.is_auto())
+    }
+
+    fn most(&self, schema: &Schema) -> u64 {
+        most_links(schema, &self.edge)
+    }
+
+    fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
+        let schema = guess.schema();
+        let of_links = self.within.iter().chain(&self.filter).count() as i32;
+        let entity = guess.share_of_all(self.edge.to, &self.keep);
+        let limit = guess.number(&self.limit).unwrap_or(f64::INFINITY);
+        let share = entity * UNKNOWN_SHARE.powi(of_links);
+        let links = inputs[0] * degree(schema, &self.edge, share, limit);
+        distinct(links, bounds::targets(schema, &self.edge) as f64 * entity)
+    }
+
     fn contributions(&self, snapshot: &Snapshot, inputs: &[&Shape]) -> Option<u64> {
         let rows = inputs[0].bound.unwrap_or(u64::MAX);
         let limit = self.limit.known().unwrap_or(u64::MAX);
-        Some(bounds::links(snapshot, &self.edge, rows, limit))
+        Some(bounds::links(snapshot.schema(), &self.edge, rows, limit))
     }
 
     fn absorb(&self, condition: &Expr) -> Option<Arc<dyn Op>> {
@@ -341,7 +365,7 @@ impl Walk {
     fn shape(&self, snapshot: &Snapshot, input: Shape) -> Shape {
         let schema = snapshot.schema();
         let most = self.contributions(snapshot, &[&input]).unwrap_or(u64::MAX);
-        let rows = most.min(bounds::targets(snapshot, &self.edge));
+        let rows = most.min(bounds::targets(schema, &self.edge));
         let known = Known {
             schema,
             columns: &[],

@@ -1,7 +1,8 @@
 //! The engine as the tests use it: all that depends on its interface is here.
 
 use super::output::{OutRow, Output, difference};
-use crate::reference::Request;
+use crate::reference::autos::{Numbers, place};
+use crate::reference::{Request, Role};
 use igql::{Answer, Engine, Program, Row, Unit};
 use std::path::Path;
 
@@ -118,6 +119,22 @@ impl Opened {
             fits(explained)?;
         }
         Ok(())
+    }
+
+    /// What the planner says of the program's open numbers; nothing if it does not compile.
+    pub fn numbers(&self, program: &str, query: Option<&str>) -> Numbers {
+        let Ok(program) = self.compile(program, query) else {
+            return Numbers::new();
+        };
+        let number = |auto: &igql::check::Auto| {
+            let role = match auto.place.role {
+                igql::ops::Role::Source => Role::Source,
+                igql::ops::Role::Fact => Role::Fact,
+            };
+            let calls = auto.place.calls.iter().copied();
+            (place(auto.place.fanout, calls, role), auto.number as usize)
+        };
+        program.checked().autos.iter().map(number).collect()
     }
 
     /// Compiles a program; the error says what is wrong with it.

@@ -40,6 +40,7 @@ impl<'a> Interp<'a> {
     ) -> Value {
         let call = Called {
             name: &name.text,
+            span: name.span,
             receiver,
             args,
         };
@@ -183,7 +184,7 @@ impl<'a> Interp<'a> {
 
     /// `score_of(S)` and `position_of(S)`: the row's score and place in another set.
     fn place_in(&self, call: &Called<'a>, env: &Env<'a>, at: &At) -> Value {
-        let set = self.set(call.first().expect("a set"), env, Role::Source, &[]);
+        let set = self.aside(|| self.set(call.first().expect("a set"), env, Role::Source, &[]));
         let row = at.row().expect("a row");
         let place = if row.entity == set.entity {
             set.position(row.row.id)

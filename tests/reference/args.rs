@@ -2,8 +2,9 @@
 
 use super::env::{Closure, Env};
 use super::rows::At;
+use super::shape::Called;
 use super::value::Value;
-use super::{Interp, Request, Role};
+use super::{Interp, Request};
 use igql::syntax::ast::{Arg, Expr, ExprKind, Param};
 
 /// The arguments of an operator by the names of its parameters.
@@ -66,14 +67,6 @@ impl Quantity {
             Quantity::All => None,
             Quantity::Auto(n) => Some(n.unwrap_or(constant).max(0) as usize),
             Quantity::Number(n) => Some(n.max(0) as usize),
-        }
-    }
-
-    /// As `resolve` for a walk, whose `auto` is `all` in a fact.
-    pub fn of_walk(self, role: Role) -> Option<usize> {
-        match (self, role) {
-            (Quantity::Auto(_), Role::Fact) => None,
-            _ => self.resolve(100),
         }
     }
 }
@@ -180,6 +173,17 @@ impl<'a> Interp<'a> {
     /// A value that belongs to the request.
     pub fn constant(&self, expr: Option<&'a Expr>, env: &Env<'a>) -> Value {
         expr.map_or(Value::Null, |e| self.value(e, env, &At::Request))
+    }
+
+    /// Binds the parameters of a def or query that gives a set.
+    pub fn bind_call(&self, params: &'a [Param], call: &Called<'a>, env: &Env<'a>) -> Env<'a> {
+        let bound = self.bind_params(params, call.receiver, call.args, env, None);
+        let given = call.receiver.is_some() || !call.args.is_empty();
+        match params {
+            // without parameters, all calls are one
+            [] => bound,
+            _ => bound.at_call(call.span, given.then_some(env)),
+        }
     }
 
     /// Binds the parameters of a def, query, value or policy to their arguments or defaults.

@@ -52,6 +52,7 @@ impl<'a> Interp<'a> {
         } else {
             Vec::new()
         };
+        let (most, auto) = self.limit(call, limit, 100, env, role);
         let mut contributions = Vec::new();
         for (parent, row) in parents.rows.iter().enumerate() {
             let wanted = |i: &(usize, f64)| self.all_hold(&conjuncts, links.to, links.list[i.0].to);
@@ -61,7 +62,8 @@ impl<'a> Interp<'a> {
                 .filter(wanted)
                 .collect();
             self.put_in_order(&mut taken, &links, &args, env);
-            taken.truncate(limit.of_walk(role).unwrap_or(usize::MAX));
+            taken.truncate(most.unwrap_or(usize::MAX));
+            self.got(&auto, taken.len());
             contributions.extend(taken.iter().map(|&(i, weight)| {
                 let to = links.list[i].to;
                 Contribution {
@@ -165,12 +167,14 @@ impl<'a> Interp<'a> {
             })
             .collect();
         let (parents, searches) = self.searches(embedding, to, &parents, &args, env);
+        let (most, auto) = self.limit(call, k, 50, env, role);
         let mut contributions = Vec::new();
         for (parent, vector, left_out) in searches {
             let score = parents.rows[parent].score;
             let space = (embedding, to);
             let mut near = self.neighbours(space, &vector, &left_out, &searched, &args, env);
-            near.truncate(k.resolve(50).unwrap_or(usize::MAX));
+            near.truncate(most.unwrap_or(usize::MAX));
+            self.got(&auto, near.len());
             contributions.extend(near.iter().map(|&(to, near)| Contribution {
                 parent,
                 to,

@@ -17,6 +17,7 @@ pub mod world;
 
 mod aggregates;
 mod args;
+pub mod autos;
 mod beta;
 mod combine;
 mod edges;
@@ -41,10 +42,11 @@ pub use value::Value;
 pub use world::World;
 
 use args::given;
+use autos::Numbers;
 use env::Env;
 use igql::types::Key;
 use links::{Ends, Links};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -69,7 +71,7 @@ pub enum Role {
 }
 
 type LinkCache<'a> = HashMap<(usize, usize, Ends), (Rc<Links>, Env<'a>)>;
-type SetCache<'a> = HashMap<(usize, usize, Role), (Rc<Set>, Env<'a>)>;
+type SetCache<'a> = HashMap<(usize, usize, Role, bool), (Rc<Set>, Env<'a>)>;
 
 /// One request being answered.
 pub struct Interp<'a> {
@@ -79,20 +81,45 @@ pub struct Interp<'a> {
     now: i64,
     /// Row of the viewer; one past the table for a key that is not in it.
     viewer: Option<u32>,
+    numbers: Rc<Numbers>,
     link_cache: RefCell<LinkCache<'a>>,
     set_cache: RefCell<SetCache<'a>>,
+    /// Numbers left open that a row got in full, while the set that is evaluated was made.
+    reached: RefCell<Numbers>,
+    /// What is evaluated is only read by rows.
+    aside: Cell<bool>,
+    /// Those of lists that ended too short.
+    short: RefCell<Numbers>,
 }
 
-/// Runs the query of a program for one request.
-pub fn run(world: &World, program: &Program, request: &Request) -> Answer {
+/// Runs the query of a program for one request. `numbers` are what the planner says.
+pub fn run(world: &World, program: &Program, request: &Request, numbers: &Numbers) -> Answer {
+    let (first, short) = round(world, program, request, numbers.clone());
+    if short.is_empty() {
+        return first;
+    }
+    let mut raised = numbers.clone();
+    raised.extend(short.into_iter().map(|(place, n)| (place, 4 * n)));
+    round(world, program, request, raised).0
+}
+
+/// One round, and the numbers that kept candidates from lists that end too short.
+fn round(
+    world: &World,
+    program: &Program,
+    request: &Request,
+    numbers: Numbers,
+) -> (Answer, Numbers) {
     let table = &world.entities[world.viewer];
     let row = |key: &Key| table.row_of(key).unwrap_or(table.keys.len() as u32);
-    let interp = Interp::new(world, program, request, request.viewer.as_ref().map(row));
+    let viewer = request.viewer.as_ref().map(row);
+    let interp = Interp::new(world, program, request, viewer, Rc::new(numbers));
     let (params, body) = program
         .query(request.query.as_deref())
         .expect("a program with a query");
     let env = interp.bind_params(params, None, given(params, request), &Env::default(), None);
-    interp.answer(body, &env)
+    let answer = interp.answer(body, &env);
+    (answer, interp.short.take())
 }
 
 impl<'a> Interp<'a> {
@@ -101,22 +128,34 @@ impl<'a> Interp<'a> {
         program: &'a Program,
         request: &'a Request,
         viewer: Option<u32>,
+        numbers: Rc<Numbers>,
     ) -> Self {
-        let (link_cache, set_cache) = Default::default();
+        let (link_cache, set_cache, reached, short) = Default::default();
         Interp {
             world,
             program,
             request,
             now: request.now,
             viewer,
+            numbers,
             link_cache,
             set_cache,
+            reached,
+            aside: Cell::new(false),
+            short,
         }
     }
 
     /// The same request with another row as the viewer.
     fn as_viewer(&self, row: u32) -> Interp<'a> {
-        Interp::new(self.world, self.program, self.request, Some(row))
+        let numbers = self.numbers.clone();
+        Interp::new(self.world, self.program, self.request, Some(row), numbers)
+    }
+
+    /// The same request, of which nothing is known yet.
+    fn fresh(&self) -> Interp<'a> {
+        let numbers = self.numbers.clone();
+        Interp::new(self.world, self.program, self.request, self.viewer, numbers)
     }
 
     /// The viewer always is; others from their time on, and where they have none.

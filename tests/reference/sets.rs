@@ -13,7 +13,12 @@ use std::rc::Rc;
 impl<'a> Interp<'a> {
     /// The result of a query: a set, or a record of sets.
     pub fn answer(&self, expr: &'a Expr, env: &Env<'a>) -> Answer {
-        let set = |e: &'a Expr, env: &Env<'a>| (*self.set(e, env, Role::Source, &[])).clone();
+        let set = |e: &'a Expr, env: &Env<'a>| {
+            let set = (*self.set(e, env, Role::Source, &[])).clone();
+            let raised = self.too_few(e, env, &set);
+            self.short.borrow_mut().extend(raised);
+            set
+        };
         match &expr.kind {
             ExprKind::Record(fields) => Answer::Lists(
                 fields
@@ -43,7 +48,7 @@ impl<'a> Interp<'a> {
             Some(def) => (def.params, def.body),
             None => self.program.query(Some(call.name)).expect("a query"),
         };
-        let inner = self.bind_params(params, call.receiver, call.args, env, None);
+        let inner = self.bind_call(params, call, env);
         self.answer(body, &inner)
     }
 
@@ -53,7 +58,8 @@ impl<'a> Interp<'a> {
         if !pushed.is_empty() {
             return Rc::new(self.evaluate(expr, env, role, pushed));
         }
-        let key = (expr as *const Expr as usize, env.address(), role);
+        let aside = self.aside.get();
+        let key = (expr as *const Expr as usize, env.address(), role, aside);
         if let Some((set, _)) = self.set_cache.borrow().get(&key) {
             return set.clone();
         }
@@ -146,7 +152,7 @@ impl<'a> Interp<'a> {
                 .query(Some(call.name))
                 .unwrap_or_else(|| panic!("no operator `{}`", call.name)),
         };
-        let inner = self.bind_params(params, call.receiver, call.args, env, None);
+        let inner = self.bind_call(params, call, env);
         (*self.set(body, &inner, role, pushed)).clone()
     }
 

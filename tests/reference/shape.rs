@@ -5,6 +5,7 @@ use super::env::Env;
 use super::expr::bind_block;
 use super::links::Ends;
 use super::program::{Def, set_of};
+use igql::source::Span;
 use igql::syntax::ast::{Arg, BinaryOp, Expr, ExprKind};
 
 /// Operators on a set, called as methods or with the set first.
@@ -28,6 +29,8 @@ const SOURCES: &[&str] = &["all", "given", "combine", "fallback"];
 /// A call of any form: `f(x, y)` and `x.f(y)` alike.
 pub struct Called<'a> {
     pub name: &'a str,
+    /// Of the name.
+    pub span: Span,
     pub receiver: Option<&'a Expr>,
     pub args: &'a [Arg],
 }
@@ -37,6 +40,7 @@ impl<'a> Called<'a> {
         match &expr.kind {
             ExprKind::Call { callee, args } => Some(Called {
                 name: &callee.text,
+                span: callee.span,
                 receiver: None,
                 args,
             }),
@@ -46,6 +50,7 @@ impl<'a> Called<'a> {
                 args,
             } => Some(Called {
                 name: &name.text,
+                span: name.span,
                 receiver: Some(receiver),
                 args,
             }),

@@ -11,7 +11,7 @@ use super::bind::{Bind, Bound, Case, CaseParam, Quantity, Takes};
 use super::join::{Join, Picked, bases};
 use super::shape::{BoundColumn, Score, ScoreKind};
 use super::walk::quantity;
-use super::{Exec, Op, Operator, Param, Rest, RunError, Shape};
+use super::{Demand, Exec, Guess, Op, Operator, Param, Rest, RunError, Shape};
 use crate::batch::{Column, Rows, by_score};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -285,6 +285,22 @@ impl Op for Combine {
 
     fn branches(&self) -> Vec<&str> {
         self.parts.iter().map(|part| part.name.as_str()).collect()
+    }
+
+    fn cut(&self) -> Option<&Quantity> {
+        self.take.as_ref()
+    }
+
+    fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
+        let take = self.take.as_ref().and_then(|take| guess.number(take));
+        let all: f64 = inputs.iter().sum();
+        all.min(take.unwrap_or(f64::INFINITY))
+    }
+
+    /// Each branch should do alone: what the others give depends on the request.
+    fn demand(&self, guess: &dyn Guess, _: usize, wanted: Option<Demand>) -> Option<Demand> {
+        let take = self.take.as_ref().and_then(|take| guess.number(take));
+        take.map(Demand::rows).or(wanted)
     }
 
     fn exprs(&self) -> Vec<&Expr> {

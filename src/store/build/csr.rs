@@ -26,15 +26,6 @@ impl Csr {
         Csr { offsets, order }
     }
 
-    /// The most links of one row.
-    pub fn max_degree(&self) -> u32 {
-        self.offsets
-            .windows(2)
-            .map(|w| w[1] - w[0])
-            .max()
-            .unwrap_or(0)
-    }
-
     /// Values of the links in the order of the rows.
     pub fn arrange<T: Copy + Send + Sync>(&self, values: &[T]) -> Vec<T> {
         self.order
@@ -109,7 +100,6 @@ mod tests {
         assert_eq!(links(&csr, 0), [4]);
         assert!(links(&csr, 1).is_empty());
         assert_eq!(links(&csr, 2), [2, 0, 3, 1, 5]);
-        assert_eq!(csr.max_degree(), 5);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::stats;
 use super::vectors::Vectors;
 use crate::catalog::DataError;
 use crate::catalog::config::{self, Catalog, EdgeTime};
+use crate::catalog::degrees::Degrees;
 use crate::catalog::schema::{self, KeyType, Stats};
 use crate::store::import::Values;
 use crate::store::layout::{
@@ -96,14 +97,14 @@ impl Emit<'_> {
             let Values::Row(target) = &entity.columns[reference.column - 1].values else {
                 continue;
             };
-            let (layout, degree) = self.referrers(
+            let (layout, degrees) = self.referrers(
                 rows[reference.entity.0 as usize],
                 target,
                 reference.entity,
                 id,
                 times,
             )?;
-            reference.max_degree = degree;
+            reference.degrees = degrees;
             referrers.push(layout);
         }
         let (keys, by_key) = self.keys(&entity)?;
@@ -152,7 +153,7 @@ impl Emit<'_> {
             name: r.name.clone(),
             column: position(&r.column),
             entity: r.entity,
-            max_degree: 0,
+            degrees: Degrees::default(),
         };
         schema::Entity {
             name: config.name.clone(),
@@ -175,7 +176,7 @@ impl Emit<'_> {
         to: EntityId,
         holder: usize,
         times: Times<'_>,
-    ) -> Result<(AdjacencyLayout, u32), DataError> {
+    ) -> Result<(AdjacencyLayout, Degrees), DataError> {
         let holders: Vec<u32> = (0..target.len() as u32)
             .filter(|r| target[*r as usize] != crate::types::NULL_CODE)
             .collect();
@@ -198,7 +199,7 @@ impl Emit<'_> {
                 [(&known, times[to.0 as usize].as_deref()), (&[], None)],
             ),
         };
-        Ok((layout, csr.max_degree()))
+        Ok((layout, Degrees::of(&csr.offsets)))
     }
 
     /// Writes an edge in both directions.
@@ -231,8 +232,8 @@ impl Emit<'_> {
             reverse: self.adjacency(&reverse, &edge.from, edge, latest)?,
         };
         let mut described = edge_schema(config, edge);
-        described.max_out_degree = forward.max_degree();
-        described.max_in_degree = reverse.max_degree();
+        described.out_degrees = Degrees::of(&forward.offsets);
+        described.in_degrees = Degrees::of(&reverse.offsets);
         Ok((layout, described))
     }
 
@@ -291,8 +292,8 @@ fn edge_schema(config: &config::Edge, edge: &Edge) -> schema::Edge {
         time_column,
         weight_column: config.weight.clone(),
         columns: edge.columns.iter().map(described).collect(),
-        max_out_degree: 0,
-        max_in_degree: 0,
+        out_degrees: Degrees::default(),
+        in_degrees: Degrees::default(),
         weight: edge
             .weight
             .as_deref()
