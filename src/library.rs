@@ -140,7 +140,7 @@ impl Library {
         let file = parse(unit.text, source, loader.sink);
         let folder = unit.folder.unwrap_or(&self.folder);
         let mut program = Module::new(source, Tier::Program, unit.name.to_owned(), file);
-        program.imports = loader.imports(&program.file, folder);
+        (program.imports, program.lacks_imports) = loader.imports(&program.file, folder);
         if let Some(text) = session {
             let place = loader.add("<session>", text, folder, Tier::Import);
             program.imports.push(place);
@@ -180,53 +180,58 @@ impl Loader<'_> {
         )));
         let imports = self.imports(&file, folder);
         let mut module = Module::new(source, tier, name.to_owned(), file);
-        module.imports = imports;
+        (module.imports, module.lacks_imports) = imports;
         self.modules[place] = Arc::new(module);
         place
     }
 
-    /// The places of what a file imports, read now if they were not before.
-    fn imports(&mut self, file: &File, folder: &Path) -> Vec<usize> {
+    /// The places of what a file imports, read now if they were not before, and whether something
+    /// is not there.
+    fn imports(&mut self, file: &File, folder: &Path) -> (Vec<usize>, bool) {
         let mut places = Vec::new();
+        let mut lacking = false;
         for item in &file.items {
             let ItemKind::Import(path) = &item.kind else {
                 continue;
             };
-            places.extend(match path {
+            let place = match path {
                 ImportPath::Module(parts) => {
                     let name: Vec<&str> = parts.iter().map(|p| p.text.as_str()).collect();
                     self.std_module(&name.join("."), item.span)
                 }
                 ImportPath::File { path, span } => self.file(&folder.join(path), path, *span),
-            });
+            };
+            lacking |= place.is_none();
+            places.extend(place);
         }
-        places
+        (places, lacking)
     }
 
+    /// A module of the standard library; after a slip the one that was meant, so that its names are
+    /// there.
     fn std_module(&mut self, name: &str, span: Span) -> Option<usize> {
-        let found = self
-            .modules
-            .iter()
-            .position(|m| m.tier == Tier::Std && m.name == name);
-        if found.is_none() {
-            let names: Vec<&str> = self
-                .modules
-                .iter()
-                .filter(|m| m.tier == Tier::Std)
-                .map(|m| &*m.name)
-                .collect();
-            let help = match suggest::nearest(name, names.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!(
-                    "the standard library has {}; files are imported as `import \"path.igql\"`",
-                    names.join(", ")
-                ),
-            };
-            let message = format!("there is no module `{name}`");
-            self.sink
-                .push(Diagnostic::new(code::E0210, span, message).help(help));
+        let std = || {
+            let all = self.modules.iter().enumerate();
+            all.filter(|(_, m)| m.tier == Tier::Std)
+        };
+        if let Some((place, _)) = std().find(|(_, m)| m.name == name) {
+            return Some(place);
         }
-        found
+        let names: Vec<&str> = std().map(|(_, m)| &*m.name).collect();
+        let near = suggest::nearest(name, names.iter().copied());
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!(
+                "the standard library has {}; files are imported as `import \"path.igql\"`",
+                names.join(", ")
+            ),
+        };
+        let place = near.and_then(|near| std().find(|(_, m)| m.name == near));
+        let place = place.map(|(place, _)| place);
+        let message = format!("there is no module `{name}`");
+        self.sink
+            .push(Diagnostic::new(code::E0210, span, message).help(help));
+        place
     }
 
     fn file(&mut self, path: &Path, written: &str, span: Span) -> Option<usize> {

@@ -51,6 +51,17 @@ fn definitions_stay_and_sets_run() {
     assert!(!out.contains("igql>") && !out.contains('\u{1b}'), "{out}");
 }
 
+/// An empty line or a command ends an input, so that the next one begins with the dot.
+#[test]
+fn a_dot_goes_on_from_the_last_set() {
+    let (out, errors) =
+        session(":user 1\nuser.walk(likes)\n:time off\n.score(quality)\n:time off\n.take(1)\n");
+    assert!(out.contains("│ 1 ┆        8 ┆ 0.9000 │"), "{out}{errors}");
+    assert_eq!(out.matches("media_id").count(), 3, "{out}");
+    let (_, errors) = session(".take(1)\n");
+    assert!(errors.contains("E0101"), "{errors}");
+}
+
 #[test]
 fn a_definition_can_be_entered_again() {
     let (out, errors) = session(

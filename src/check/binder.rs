@@ -30,6 +30,8 @@ pub struct Binder<'c, 'a> {
     case_args: HashMap<&'static str, &'a ast::Expr>,
     /// Whether every argument had a place.
     ok: bool,
+    /// What the rows are like whatever is wrong with the other arguments.
+    otherwise: Option<Shape>,
     /// Policies that the conditions of a filter contain.
     passed: BTreeSet<String>,
     /// The `auto` that it takes its number from.
@@ -57,6 +59,7 @@ impl<'c, 'a> Binder<'c, 'a> {
             rest: Vec::new(),
             case_args: HashMap::new(),
             ok: true,
+            otherwise: None,
             passed: BTreeSet::new(),
             auto: None,
         };
@@ -66,10 +69,10 @@ impl<'c, 'a> Binder<'c, 'a> {
         Some(binder)
     }
 
-    /// Whether the arguments had a place each, and the `auto` among them; asked after binding,
-    /// which reports the rest.
-    pub fn finish(self) -> (bool, Option<usize>) {
-        (self.ok, self.auto)
+    /// Whether the arguments were right, the `auto` among them, and what the rows are like if the
+    /// operator could not be bound; asked after binding.
+    pub fn finish(self) -> (bool, Option<usize>, Option<Shape>) {
+        (self.ok, self.auto, self.otherwise)
     }
 
     /// A number that is left to the planner.
@@ -97,9 +100,23 @@ impl<'c, 'a> Binder<'c, 'a> {
             Some(param) => {
                 self.args.insert(param.name, arg);
             }
+            None if operator.rest == Rest::Sets && self.is_misspelt(operator, arg) => {
+                self.stray(operator, arg);
+            }
             None if operator.rest != Rest::None => self.rest.push(arg),
             None => self.stray(operator, arg),
         }
+    }
+
+    /// Whether an argument was meant for a parameter, and not as a branch of that name.
+    fn is_misspelt(&self, operator: &'static Operator, arg: &Arg) -> bool {
+        let Some(name) = &arg.name else { return false };
+        let literal = matches!(
+            arg.value.kind,
+            ExprKind::Int(_) | ExprKind::Float(_) | ExprKind::Bool(_) | ExprKind::Str(_)
+        );
+        let near = suggest::nearest(&name.text, operator.params.iter().map(|p| p.name));
+        literal || near.is_some() && !self.checker.is_set(&arg.value, self.env)
     }
 
     fn stray(&mut self, operator: &'static Operator, arg: &'a Arg) {
@@ -226,12 +243,17 @@ impl<'c, 'a> Binder<'c, 'a> {
 
     fn no_such_case_param(&mut self, case: &Case, arg: &Arg) {
         let names: Vec<&str> = case.params.iter().map(|p| p.name).collect();
-        let help = if names.is_empty() {
-            "it has none".to_owned()
-        } else {
-            format!("it has {}", names.join(", "))
+        let given = arg.name.as_ref().map(|name| name.text.as_str());
+        let near = given.and_then(|given| suggest::nearest(given, names.iter().copied()));
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if names.is_empty() => format!("write `{}` alone", case.name),
+            None => format!("its parameters are {}", names.join(", ")),
         };
-        let message = format!("`{}` has no such parameter", case.name);
+        let message = match given {
+            Some(given) => format!("`{}` has no parameter `{given}`", case.name),
+            None => format!("`{}` has no parameter for this argument", case.name),
+        };
         let span = arg.name.as_ref().map_or(arg.value.span, |name| name.span);
         self.fail(Diagnostic::new(code::E0304, span, message).help(help));
     }
@@ -299,7 +321,8 @@ impl<'c, 'a> Binder<'c, 'a> {
             (None, Some(name)) if self.name.text == "select" => Some(name.to_owned()),
             (None, _) => {
                 let message = format!("`{}` needs a name for this expression", self.name.text);
-                let help = format!("write `{}(name=...)`", self.name.text);
+                let value = print_expression(&arg.value);
+                let help = format!("write `{}(name={value})`", self.name.text);
                 self.fail(Diagnostic::new(code::E0303, arg.span, message).help(help));
                 None
             }
@@ -746,10 +769,10 @@ impl<'a> Bind for Binder<'_, 'a> {
             let name = self.selected(arg);
             let scope = Scope::rows(shape.entity, &shape.columns);
             let expr = Self::checked(self.checker.scalar(&arg.value, self.env, &scope, None));
-            let (Some(name), Some(expr)) = (name, expr) else {
-                self.ok = false;
-                continue;
-            };
+            self.ok &= name.is_some() && expr.is_some();
+            let Some(name) = name else { continue };
+            // a column of no type: what reads it stays silent
+            let expr = expr.unwrap_or_else(Expr::error);
             if let Some(bound) = arg.name.as_ref().filter(|_| self.name.text == "let") {
                 self.checker.hides_column(bound, arg, &shape);
             }
@@ -761,7 +784,11 @@ impl<'a> Bind for Binder<'_, 'a> {
                 expr,
             });
         }
-        self.ok.then_some(bound)
+        Some(bound)
+    }
+
+    fn otherwise(&mut self, shape: Shape) {
+        self.otherwise = Some(shape);
     }
 
     fn set(&mut self, param: &str, role: Role) -> Option<Option<NodeId>> {
@@ -778,8 +805,12 @@ impl<'a> Bind for Binder<'_, 'a> {
             self.missing("candidate sets", &help);
             return None;
         }
-        self.checker
-            .branches(self.input, &rest, weighted, self.env, self.role)
+        let found = self
+            .checker
+            .branches(self.input, &rest, weighted, self.env, self.role);
+        let first = found.iter().flatten().next();
+        self.otherwise = first.map(|branch| self.checker.graph.shape(branch.set).clone());
+        found.into_iter().collect()
     }
 
     fn joined(&mut self, sets: &[(NodeId, Span)]) -> Option<Shape> {

@@ -72,14 +72,15 @@ impl<'a> Checker<'a> {
     pub(super) fn call_set(
         &mut self,
         name: &'a Name,
+        meant: &str,
         receiver: Option<(&'a ast::Expr, NodeId)>,
         args: &'a [Arg],
         env: &Env<'a>,
         role: Role,
     ) -> Option<NodeId> {
-        let (def, bindings) = self.bind_def(name, receiver, args, env, role, None)?;
+        let (def, bindings) = self.bind_def(name, meant, receiver, args, env, role, None)?;
         if !bindings.ok {
-            return self.declared_set(&def);
+            return self.declared_set(&def, &bindings);
         }
         let role = if self.testing && def.query {
             Role::Source
@@ -90,7 +91,10 @@ impl<'a> Checker<'a> {
             this.within(&name.text, name.span, |this| {
                 this.set(def.body, &bindings.env, role)
             })
-        })?;
+        });
+        let Some(node) = node else {
+            return self.declared_set(&def, &bindings);
+        };
         self.check_result(&def, node, &bindings);
         Some(node)
     }
@@ -103,15 +107,20 @@ impl<'a> Checker<'a> {
         args: &'a [Arg],
         env: &Env<'a>,
     ) -> Option<(&'a ast::Expr, Env<'a>)> {
-        let (def, bindings) = self.bind_def(name, receiver, args, env, Role::Source, None)?;
+        let role = Role::Source;
+        let (def, bindings) = self.bind_def(name, &name.text, receiver, args, env, role, None)?;
         bindings.ok.then_some((def.body, bindings.env))
     }
 
-    /// After a wrong argument: some set of the entity that the definition is declared to give, so
-    /// that what follows can be checked.
-    fn declared_set(&mut self, def: &Callable<'a>) -> Option<NodeId> {
+    /// After a mistake in the arguments or the body: some set of the entity that the definition is
+    /// declared to give, so that what follows can be checked.
+    fn declared_set(&mut self, def: &Callable<'a>, bindings: &Bindings<'a>) -> Option<NodeId> {
         match self.param_type(def.result?, def.module) {
             ParamType::Set(Entity::Known(entity)) => Some(self.everything(entity)),
+            ParamType::Set(Entity::Any(variable)) => {
+                let entity = *bindings.entities.get(&variable)?;
+                Some(self.everything(entity))
+            }
             _ => None,
         }
     }
@@ -151,13 +160,14 @@ impl<'a> Checker<'a> {
     fn bind_def(
         &mut self,
         name: &'a Name,
+        meant: &str,
         receiver: Option<(&'a ast::Expr, NodeId)>,
         args: &'a [Arg],
         env: &Env<'a>,
         role: Role,
         scope: Option<&Scope<'_>>,
     ) -> Option<(Callable<'a>, Bindings<'a>)> {
-        let candidates = self.callables(&name.text, env.module);
+        let candidates = self.callables(meant, env.module);
         let mut given: Vec<Given<'a>> = Vec::new();
         given.extend(receiver.map(|(expr, _)| Given {
             name: None,
@@ -202,7 +212,14 @@ impl<'a> Checker<'a> {
                     takes.push((self.entity_name(known).to_owned(), *def))
                 }
                 Some(ParamType::Set(Entity::Missing(missing))) => takes.push((missing, *def)),
-                Some(ParamType::Error) => return None,
+                Some(ParamType::Error) => {
+                    // reported; so is what else is wrong with the signature
+                    let rest = def.params.iter().skip(1).map(|p| &p.ty);
+                    rest.chain(def.result).for_each(|ty| {
+                        self.param_type(ty, def.module);
+                    });
+                    return None;
+                }
                 _ => {}
             }
         }
@@ -252,7 +269,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Names of definitions that the program sees and that follow a set of the entity.
-    fn callables_of(&mut self, entity: EntityId) -> Vec<&'a str> {
+    pub(super) fn callables_of(&mut self, entity: EntityId) -> Vec<&'a str> {
         let modules = self.modules;
         let mut names = Vec::new();
         for m in modules.order(0) {
@@ -288,6 +305,14 @@ impl<'a> Checker<'a> {
             (_, first) => Env::called(def.module, name.span, first.map(|given| &given.env)),
         };
         let (slots, ok) = self.match_arguments(def.params, &name.text, name.span, given);
+        let left_out = def.params.iter().zip(&slots);
+        let left_out: Vec<&Param> = left_out
+            .filter(|(param, slot)| slot.is_none() && param.default.is_none())
+            .map(|(param, _)| param)
+            .collect();
+        if ok && !left_out.is_empty() {
+            self.missing_arguments(name, &left_out);
+        }
         let mut bindings = Bindings {
             env,
             entities: HashMap::new(),
@@ -297,16 +322,6 @@ impl<'a> Checker<'a> {
             let is_default = slot.is_none();
             let given = slot.or_else(|| default_of(param, def.module));
             let Some(given) = given else {
-                if bindings.ok {
-                    let message = format!("`{}` needs `{}`", name.text, param.name.text);
-                    let help = format!("add `{}=...`", param.name.text);
-                    let label = "declared here without a default";
-                    self.report(
-                        Diagnostic::new(code::E0303, name.span, message)
-                            .label(param.span, label)
-                            .help(help),
-                    );
-                }
                 bindings.ok = false;
                 continue;
             };
@@ -327,6 +342,40 @@ impl<'a> Checker<'a> {
         bindings
     }
 
+    /// One message for all arguments that a call leaves out.
+    fn missing_arguments(&mut self, name: &Name, params: &[&Param]) {
+        if self.follows_lost_expression(name.span) {
+            return;
+        }
+        let names: Vec<String> = params
+            .iter()
+            .map(|param| format!("`{}`", param.name.text))
+            .collect();
+        let given: Vec<String> = params
+            .iter()
+            .map(|param| format!("{}=...", param.name.text))
+            .collect();
+        let message = format!("`{}` needs {}", name.text, names.join(" and "));
+        let mut diagnostic = Diagnostic::new(code::E0303, name.span, message)
+            .help(format!("add `{}`", given.join(", ")));
+        for param in params {
+            diagnostic = diagnostic.label(param.span, "declared here without a default");
+        }
+        self.report(diagnostic);
+    }
+
+    /// Whether a call begins the line after an expression that stands alone, which is reported: then
+    /// it lacks the point before it, and no argument.
+    fn follows_lost_expression(&self, span: Span) -> bool {
+        let is_expression = |item: &ast::Item| matches!(item.kind, ItemKind::Expr(_));
+        let items = &self.modules.all[0].file.items;
+        items.windows(2).any(|pair| {
+            pair[1].span.source == span.source
+                && pair[1].span.start == span.start
+                && pair.iter().all(is_expression)
+        })
+    }
+
     /// Which argument goes to which parameter; reports those that go nowhere.
     fn match_arguments(
         &mut self,
@@ -337,6 +386,9 @@ impl<'a> Checker<'a> {
     ) -> (Vec<Option<Given<'a>>>, bool) {
         let mut slots: Vec<Option<Given<'a>>> = vec![None; params.len()];
         let mut ok = true;
+        // what stands before the point is no argument in brackets
+        let is_receiver = |g: &Given<'a>| g.name.is_none() && g.expr.span.start < span.start;
+        let inside = &params[given.first().is_some_and(is_receiver) as usize..];
         for (i, arg) in given.into_iter().enumerate() {
             let place = match arg.name {
                 None => Some(i).filter(|&i| i < params.len()),
@@ -352,7 +404,7 @@ impl<'a> Checker<'a> {
                     ok = false;
                 }
                 None => {
-                    self.stray_argument(params, name, span, &arg);
+                    self.stray_argument(inside, name, span, &arg);
                     ok = false;
                 }
             }
@@ -363,8 +415,15 @@ impl<'a> Checker<'a> {
     fn stray_argument(&mut self, params: &[Param], name: &str, span: Span, arg: &Given<'a>) {
         let names: Vec<&str> = params.iter().map(|p| p.name.text.as_str()).collect();
         let Some(given) = arg.name else {
-            let message = format!("`{name}` takes {} argument(s)", params.len());
-            let help = format!("its parameters are {}", names.join(", "));
+            let message = match params.len() {
+                0 => format!("`{name}` takes no arguments"),
+                1 => format!("`{name}` takes one argument"),
+                n => format!("`{name}` takes {n} arguments"),
+            };
+            let help = match params.len() {
+                0 => format!("write `{name}()`"),
+                _ => format!("its parameters are {}", names.join(", ")),
+            };
             return self.report(
                 Diagnostic::new(code::E0307, arg.expr.span, message)
                     .label(span, "in this call")
@@ -373,6 +432,7 @@ impl<'a> Checker<'a> {
         };
         let help = match suggest::nearest(&given.text, names.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
+            None if names.is_empty() => format!("write `{name}()`"),
             None => format!("its parameters are {}", names.join(", ")),
         };
         let message = format!("`{name}` has no parameter `{}`", given.text);

@@ -147,8 +147,9 @@ impl<'a> Checker<'a> {
         if let Some(edge) = self.find_edge(name, span, env.module, wanted) {
             return edge;
         }
-        self.unknown_edge(name, span, env.module, wanted);
-        None
+        // a misspelt edge is read as what was meant
+        let meant = self.unknown_edge(name, span, env.module, wanted)?;
+        self.find_edge(meant, span, env.module, wanted).flatten()
     }
 
     /// The edge of that name, `Some(None)` if it is broken, `None` if there is none.
@@ -450,9 +451,16 @@ impl<'a> Checker<'a> {
         })
     }
 
-    fn unknown_edge(&mut self, name: &str, span: Span, module: usize, wanted: Wanted) {
+    /// Reports an edge that there is not; gives the one that was meant if it was misspelt.
+    fn unknown_edge(
+        &mut self,
+        name: &str,
+        span: Span,
+        module: usize,
+        wanted: Wanted,
+    ) -> Option<&'a str> {
         if self.is_lost(name) {
-            return;
+            return None;
         }
         if self.in_library(module) {
             let message = if name == "seen" {
@@ -465,9 +473,10 @@ impl<'a> Checker<'a> {
             } else {
                 format!("add `[edge.{name}]` to the catalog, or `edge {name} = ...` to the prelude")
             };
-            return self.report(Diagnostic::new(code::E0401, span, message).help(help));
+            self.report(Diagnostic::new(code::E0401, span, message).help(help));
+            return None;
         }
-        let mut known: Vec<&str> = self.schema.edges.iter().map(|e| e.name.as_str()).collect();
+        let mut known: Vec<&'a str> = self.schema.edges.iter().map(|e| e.name.as_str()).collect();
         known.extend(
             self.schema
                 .entities
@@ -478,16 +487,20 @@ impl<'a> Checker<'a> {
         modules.order(module).into_iter().for_each(|m| {
             known.extend(modules.all[m].all(Kind::Edge).map(|(name, _)| name));
         });
-        let near =
-            suggest::nearest(name, known.into_iter()).map(|near| format!("did you mean `{near}`?"));
-        let help = near.or_else(|| match wanted {
-            Wanted::From(from) => self.edges_from(from),
-            _ => None,
-        });
+        let near = suggest::nearest(name, known.into_iter());
+        if near.is_none() && self.may_be_imported(module) {
+            return None;
+        }
+        let help = match (near, wanted) {
+            (Some(near), _) => Some(format!("did you mean `{near}`?")),
+            (None, Wanted::From(from)) => self.edges_from(from),
+            (None, _) => None,
+        };
         self.report(
             Diagnostic::new(code::E0205, span, format!("there is no edge `{name}`"))
                 .maybe_help(help),
         );
+        near.filter(|near| suggest::is_slip(name, near))
     }
 }
 

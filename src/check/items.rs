@@ -450,8 +450,13 @@ impl<'a> Checker<'a> {
     /// the types alone do not say enough.
     fn stand_ins(&mut self, params: &'a [Param], m: usize) -> Option<Env<'a>> {
         let mut env = Env::top(m);
-        for param in params {
-            let local = match self.param_type(&param.ty, m) {
+        // every type is read, so that each that is wrong is reported
+        let types: Vec<ParamType> = params
+            .iter()
+            .map(|param| self.param_type(&param.ty, m))
+            .collect();
+        for (param, ty) in params.iter().zip(types) {
+            let local = match ty {
                 ParamType::Scalar(ty) => self.scalar_stand_in(param, ty, m),
                 ParamType::Set(Entity::Known(entity)) => Local::Node(self.everything(entity)),
                 ParamType::Embedding(Entity::Known(entity)) => {
@@ -481,6 +486,22 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Parameters of one name in one signature.
+    fn repeated_params(&mut self, item: &Item) {
+        let params = params_of(item);
+        for (i, param) in params.iter().enumerate() {
+            let name = &param.name;
+            if let Some(first) = params[..i].iter().find(|p| p.name.text == name.text) {
+                let message = format!("parameter `{}` is there twice", name.text);
+                self.report(
+                    Diagnostic::new(code::E0208, name.span, message)
+                        .label(first.name.span, "first defined here")
+                        .help("rename one of the two, or remove it"),
+                );
+            }
+        }
+    }
+
     /// Every row of an entity, where any set of it will do.
     pub(super) fn everything(&mut self, entity: EntityId) -> NodeId {
         let all = ops::everything(self.schema, entity);
@@ -496,6 +517,7 @@ impl<'a> Checker<'a> {
     fn duplicates(&mut self, module: &'a Module) {
         let mut first: HashMap<(Kind, &str, Option<String>), &'a Item> = HashMap::new();
         for item in &module.file.items {
+            self.repeated_params(item);
             let Some((kind, name)) = named(item) else {
                 continue;
             };
@@ -528,6 +550,15 @@ impl<'a> Checker<'a> {
                 }
             }
         }
+    }
+}
+
+/// The parameters of an item that has some.
+fn params_of(item: &Item) -> &[Param] {
+    match &item.kind {
+        ItemKind::Def { params, .. } | ItemKind::Query { params, .. } => params,
+        ItemKind::Value(def) | ItemKind::Policy(def) => &def.params,
+        _ => &[],
     }
 }
 

@@ -202,6 +202,13 @@ impl<'a> Checker<'a> {
             .any(|m| m.file.broken.iter().any(|lost| lost.text == name))
     }
 
+    /// Whether a name that is nowhere may be of a file that could not be imported: then the import
+    /// is at fault.
+    fn may_be_imported(&self, module: usize) -> bool {
+        let lacks = |m: usize| self.modules.all[m].lacks_imports;
+        lacks(0) || lacks(module)
+    }
+
     /// Whether what is being read belongs to a library: then what is missing is missing from the
     /// catalog, not misspelt.
     fn in_library(&self, module: usize) -> bool {

@@ -38,6 +38,8 @@ pub struct Module {
     pub file: File,
     /// The modules that it imports, by number.
     pub imports: Vec<usize>,
+    /// Whether it imports something that is not there: its names could be any.
+    pub lacks_imports: bool,
     names: HashMap<(Kind, String), Vec<usize>>,
 }
 
@@ -55,6 +57,7 @@ impl Module {
             name,
             file,
             imports: Vec::new(),
+            lacks_imports: false,
             names,
         }
     }

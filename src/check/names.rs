@@ -466,11 +466,24 @@ impl<'a> Checker<'a> {
         let known = known
             .chain(table.references.iter().map(|r| r.name.as_str()))
             .chain(more.iter().copied());
-        let help = match suggest::nearest(name, known.clone()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => self.elsewhere(name, entity).unwrap_or_else(|| {
+        let near = suggest::nearest(name, known.clone());
+        if near.is_none() && self.may_be_imported(module) {
+            return Expr::error();
+        }
+        // a policy, where its name could stand alone
+        let policy = (!more.is_empty())
+            .then(|| self.call_of_policy(name, entity))
+            .flatten();
+        let help = match (policy, near) {
+            (Some(policy), _) => policy,
+            (None, Some(near)) => format!("did you mean `{near}`?"),
+            (None, None) => self.elsewhere(name, entity).unwrap_or_else(|| {
                 let names = known.collect::<Vec<_>>().join(", ");
-                format!("`{}` has {names}; text stands in quotes", table.name)
+                let quotes = match more.is_empty() {
+                    true => "",
+                    false => "; text stands in quotes",
+                };
+                format!("`{}` has {names}{quotes}", table.name)
             }),
         };
         let message = format!("`{}` has no column `{name}`", table.name);
@@ -526,6 +539,9 @@ impl<'a> Checker<'a> {
             }
             None => {
                 let near = suggest::nearest(name, locals.into_iter().chain(["viewer", "now"]));
+                if near.is_none() && self.may_be_imported(env.module) {
+                    return;
+                }
                 let help = near.map(|near| format!("did you mean `{near}`?"));
                 let help = help.or_else(|| {
                     Some(

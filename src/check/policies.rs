@@ -9,6 +9,7 @@ use crate::expr::Expr;
 use crate::ops::Shape;
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, BinaryOp, ExprKind, ItemKind, RowDef};
+use crate::syntax::print_expression;
 use crate::types::EntityId;
 use std::collections::BTreeSet;
 
@@ -21,8 +22,11 @@ impl<'a> Checker<'a> {
         shape: &Shape,
     ) -> Option<Expr> {
         let name = arg.name.as_ref()?;
+        if arg.value.kind == ExprKind::Error {
+            return None;
+        }
         let Some((def, module)) = self.find_policy(&name.text, env.module, shape.entity) else {
-            self.unknown_policy(&name.text, name.span, shape.entity);
+            self.unknown_policy(name, &arg.value, env, shape);
             return None;
         };
         let scope = Scope::rows(shape.entity, &shape.columns);
@@ -109,7 +113,14 @@ impl<'a> Checker<'a> {
         None
     }
 
-    fn unknown_policy(&mut self, name: &str, span: Span, entity: EntityId) {
+    fn unknown_policy(
+        &mut self,
+        name: &ast::Name,
+        value: &ast::Expr,
+        env: &Env<'a>,
+        shape: &Shape,
+    ) {
+        let (ast::Name { text: name, span }, entity) = (name, shape.entity);
         if self.is_lost(name) {
             return;
         }
@@ -119,19 +130,66 @@ impl<'a> Checker<'a> {
             .into_iter()
             .map(|(def, _)| def.name.text.as_str())
             .collect();
-        let column = self.schema.entity(entity).find_column(name).is_some();
-        let help = match suggest::nearest(name, names.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if column => {
-                format!("a condition on a column is an expression: `filter({name} == ...)`")
+        let near = suggest::nearest(name, names.iter().copied());
+        if near.is_none() && self.may_be_imported(env.module) {
+            return;
+        }
+        let help = match near {
+            _ if self.is_row_name(name, env, shape) => {
+                let value = print_expression(value);
+                format!("a comparison has two signs: `filter({name} == {value})`")
             }
+            Some(near) => format!("did you mean `{near}`?"),
             None if names.is_empty() => {
                 format!("declare it: `policy {name}(limit: float = 0.2) on {entity_name} = ...`")
             }
             None => format!("policies on `{entity_name}` are {}", names.join(", ")),
         };
         let message = format!("there is no policy `{name}` on `{entity_name}`");
-        self.report(Diagnostic::new(code::E0207, span, message).help(help));
+        self.report(Diagnostic::new(code::E0207, *span, message).help(help));
+    }
+
+    /// Whether the rows have a column, reference or value of that name.
+    fn is_row_name(&self, name: &str, env: &Env<'a>, shape: &Shape) -> bool {
+        let table = self.schema.entity(shape.entity);
+        let modules = self.modules;
+        table.find_column(name).is_some()
+            || table.find_reference(name).is_some()
+            || shape.find(name).is_some()
+            || matches!(name, "score" | "position" | "branch")
+            || modules
+                .order(env.module)
+                .into_iter()
+                .any(|m| modules.all[m].find(Kind::Value, name).next().is_some())
+    }
+
+    /// How a policy that was named without brackets is called, or one that was nearly named.
+    pub(super) fn call_of_policy(&self, name: &str, entity: EntityId) -> Option<String> {
+        let policies = self.policies_on(entity);
+        let exact = policies.iter().find(|(def, _)| def.name.text == name);
+        let near = || {
+            let names = policies.iter().map(|(def, _)| def.name.text.as_str());
+            suggest::nearest(name, names)
+        };
+        let (def, exact) = match exact {
+            Some((def, _)) => (def, true),
+            None => {
+                let near = near().filter(|near| suggest::is_slip(name, near))?;
+                let found = policies.iter().find(|(def, _)| def.name.text == near)?;
+                (&found.0, false)
+            }
+        };
+        let wanted: Vec<String> = def
+            .params
+            .iter()
+            .filter(|param| param.default.is_none())
+            .map(|param| format!("{}=...", param.name.text))
+            .collect();
+        let call = format!("`{}({})`", def.name.text, wanted.join(", "));
+        Some(match exact {
+            true => format!("`{name}` is a policy, and policies are called: {call}"),
+            false => format!("did you mean {call}?"),
+        })
     }
 
     /// Policies on an entity, nearest file first; a nearer one hides another of its name.

@@ -639,8 +639,23 @@ fn conversion_help(found: &Type, want: &Type) -> Option<String> {
         (Type::String, Type::Time) => "write a time as `@2024-05-01`".to_owned(),
         (Type::String, Type::Float | Type::Int) => "write the number without quotes".to_owned(),
         (_, Type::String) if found.is_number() => "put the text in quotes".to_owned(),
+        (Type::List(_), Type::Bool) => "test an element: `x in list`".to_owned(),
+        (Type::String, Type::Bool) => "compare it: `x == \"text\"`".to_owned(),
+        (Type::Id(_) | Type::Time | Type::Duration, Type::Bool) => {
+            "compare it, or test it: `x is not null`".to_owned()
+        }
+        (Type::Time, Type::Duration) => "the time since then is `age(x)`".to_owned(),
+        (found, Type::List(item)) if !matches!(found, Type::List(_)) && fits(found, item) => {
+            "write a list, of one element too: `[x]`".to_owned()
+        }
+        (Type::List(_), want) if want.is_number() => "the length of a list is `len(x)`".to_owned(),
         _ => return None,
     })
+}
+
+/// Whether a value of one type may stand for an element of the other.
+fn fits(found: &Type, item: &Type) -> bool {
+    found == item || matches!(item, Type::Id(_)) || found.is_number() && item.is_number()
 }
 
 fn unlike_help(a: &Type, b: &Type) -> Option<String> {
@@ -673,6 +688,12 @@ fn sign_help(sign: &str, types: &[Type]) -> Option<String> {
         }
         ("+", [_, Type::String] | [Type::String, _]) => {
             Some("`+` adds numbers or joins two texts".to_owned())
+        }
+        (_, types) if types.contains(&Type::Bool) => {
+            Some("a condition counts as a number in `1 if condition else 0`".to_owned())
+        }
+        (_, types) if types.contains(&Type::String) => {
+            Some("only numbers, times and durations are calculated with".to_owned())
         }
         _ => None,
     }

@@ -2,7 +2,7 @@
 
 use super::binder::Binder;
 use super::env::{Env, Local, Scope};
-use super::modules::Kind;
+use super::modules::{Kind, Tier};
 use super::rows::conjuncts;
 use super::setness::block_names;
 use super::{Checker, address, bare_name};
@@ -159,6 +159,9 @@ impl<'a> Checker<'a> {
         known.push("user");
         let near =
             suggest::nearest(name, known.into_iter()).map(|near| format!("did you mean `{near}`?"));
+        if near.is_none() && self.may_be_imported(env.module) {
+            return;
+        }
         let usual = "a candidate set starts from `user`, `all(entity)`, `given(entity, ids)` or a name bound to one";
         self.report(diagnostic.help(near.unwrap_or_else(|| usual.to_owned())));
     }
@@ -171,8 +174,30 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
         role: Role,
     ) -> Option<NodeId> {
-        let input = self.set(receiver, env, role)?;
-        if let Some(operator) = ops::find(&name.text) {
+        let Some(input) = self.set(receiver, env, role) else {
+            // whatever it would follow: there has to be something of that name
+            let known = ops::find(&name.text).is_some()
+                || !self.callables(&name.text, env.module).is_empty();
+            if !known {
+                self.unknown_operator(name, None, env);
+            }
+            return None;
+        };
+        self.follow(receiver, input, name, &name.text, args, env, role)
+    }
+
+    /// What follows a set, under its name or under the one that was most likely meant.
+    fn follow(
+        &mut self,
+        receiver: &'a ast::Expr,
+        input: NodeId,
+        name: &'a Name,
+        meant: &str,
+        args: &'a [Arg],
+        env: &Env<'a>,
+        role: Role,
+    ) -> Option<NodeId> {
+        if let Some(operator) = ops::find(meant) {
             if operator.source && operator.rest != Rest::Sets {
                 let message = format!("`{}` is a source: it follows nothing", name.text);
                 let help = format!("write `{}(...)` without a set before it", name.text);
@@ -181,11 +206,11 @@ impl<'a> Checker<'a> {
             }
             return self.operator(operator, Some((receiver, input)), name, args, env, role);
         }
-        if self.callables(&name.text, env.module).is_empty() {
-            self.unknown_operator(name, input, env);
-            return None;
+        if self.callables(meant, env.module).is_empty() {
+            let meant = self.unknown_operator(name, Some(input), env)?;
+            return self.follow(receiver, input, name, meant, args, env, role);
         }
-        self.call_set(name, Some((receiver, input)), args, env, role)
+        self.call_set(name, meant, Some((receiver, input)), args, env, role)
     }
 
     fn set_call(
@@ -218,7 +243,7 @@ impl<'a> Checker<'a> {
             );
         }
         if !self.callables(&callee.text, env.module).is_empty() {
-            return self.call_set(callee, None, args, env, role);
+            return self.call_set(callee, &callee.text, None, args, env, role);
         }
         if self.edge_exists(&callee.text, env) {
             let message = format!(
@@ -235,35 +260,64 @@ impl<'a> Checker<'a> {
             .map(|op| op.name)
             .collect();
         known.extend(self.callable_names(env.module));
-        let near = suggest::nearest(&callee.text, known.into_iter())
-            .map(|near| format!("did you mean `{near}`?"));
-        let near = self.where_defined(&callee.text).or(near);
+        if self.is_lost(&callee.text) {
+            return None;
+        }
+        let near = suggest::nearest(&callee.text, known.into_iter());
+        if near.is_none() && self.may_be_imported(env.module) {
+            return None;
+        }
+        let help = self
+            .where_defined(&callee.text)
+            .or_else(|| near.map(|near| format!("did you mean `{near}`?")));
+        let usual = "sources are `user`, `all(entity)`, `given(entity, ids)`, `combine(a, b)` and definitions; others follow a set: `rows.name()`";
         let message = format!("there is no source or definition `{}`", callee.text);
-        self.report(Diagnostic::new(code::E0202, callee.span, message).maybe_help(near));
+        self.report(
+            Diagnostic::new(code::E0202, callee.span, message)
+                .help(help.unwrap_or_else(|| usual.to_owned())),
+        );
         None
     }
 
-    fn unknown_operator(&mut self, name: &Name, input: NodeId, env: &Env<'a>) {
+    /// Reports an operator that there is not; gives the one that was meant if it was misspelt.
+    fn unknown_operator(
+        &mut self,
+        name: &Name,
+        input: Option<NodeId>,
+        env: &Env<'a>,
+    ) -> Option<&'a str> {
         if self.is_lost(&name.text) {
-            return;
+            return None;
         }
-        let mut known: Vec<&str> = ops::OPERATORS
+        let mut known: Vec<&'a str> = ops::OPERATORS
             .iter()
             .filter(|op| !op.source)
             .map(|op| op.name)
             .collect();
         known.extend(self.callable_names(env.module));
-        let entity = self.entity_name(self.graph.shape(input).entity);
         let near = suggest::nearest(&name.text, known.into_iter());
-        let help = match (self.where_defined(&name.text), near) {
-            (Some(module), _) => module,
-            (None, Some(near)) => format!("did you mean `{near}`?"),
-            (None, None) => format!(
-                "this is a set of `{entity}`; `:help` and docs/operators list what can follow it"
-            ),
+        if near.is_none() && self.may_be_imported(env.module) {
+            return None;
+        }
+        let help = match (self.where_defined(&name.text), near, input) {
+            (Some(help), _, _) => help,
+            (None, Some(near), _) => format!("did you mean `{near}`?"),
+            (None, None, Some(input)) => {
+                let entity = self.graph.shape(input).entity;
+                let mut follow: Vec<&str> = ops::OPERATORS
+                    .iter()
+                    .filter(|op| !op.source)
+                    .map(|op| op.name)
+                    .collect();
+                follow.extend(self.callables_of(entity));
+                let entity = self.entity_name(entity);
+                format!("a set of `{entity}` is followed by {}", follow.join(", "))
+            }
+            (None, None, None) => "`:help` and docs/operators list the operators".to_owned(),
         };
         let message = format!("there is no operator or definition `{}`", name.text);
         self.report(Diagnostic::new(code::E0202, name.span, message).help(help));
+        near.filter(|near| suggest::is_slip(&name.text, near))
     }
 
     /// Binds an operator and adds it to the graph.
@@ -278,19 +332,31 @@ impl<'a> Checker<'a> {
     ) -> Option<NodeId> {
         let mut binder = Binder::new(self, operator, input, name, args, env, role)?;
         let bound = (operator.bind)(&mut binder);
-        let (ok, auto) = binder.finish();
-        match bound.filter(|_| ok) {
+        let (ok, auto, otherwise) = binder.finish();
+        match bound {
             Some(bound) => {
                 let node = self.add(bound, name.span);
                 if let Some(auto) = auto {
                     self.has_auto(node, auto);
                 }
-                self.note_arguments(node, args);
+                if ok {
+                    self.note_arguments(node, args);
+                }
                 Some(node)
             }
             // rows of the same shape, so that what follows can be checked
-            None => input.map(|(_, node)| node).filter(|_| operator.keeps_shape),
+            None if operator.keeps_shape => input.map(|(_, node)| node),
+            None => otherwise.map(|shape| self.some_set(&shape)),
         }
+    }
+
+    /// After a mistake: some set of that entity, whose columns are of no type, so that what follows
+    /// can be checked.
+    pub(super) fn some_set(&mut self, shape: &Shape) -> NodeId {
+        let all = self.everything(shape.entity);
+        let names = shape.columns.iter().map(|c| c.name.as_str());
+        let columns = ops::unknown_columns(&self.graph, all, names);
+        self.add_node(columns.op, columns.inputs, columns.shape, Span::default())
     }
 
     /// Adds a bound operator; what a filter asks goes into the fan-out before it, where that is
@@ -395,7 +461,10 @@ impl<'a> Checker<'a> {
         };
         let a = self.set(left, env, role);
         let b = self.set(right, env, right_role);
-        let (a, b) = (a?, b?);
+        let (Some(a), Some(b)) = (a, b) else {
+            // the rows are like those of the other side
+            return a.or(b);
+        };
         let parts = [(a, left.span), (b, right.span)];
         let bound = match op {
             BinaryOp::Union => {
@@ -427,7 +496,9 @@ impl<'a> Checker<'a> {
         let condition = self.typed(condition, env, &Scope::request(), &Type::Bool);
         let a = self.set(then, env, role);
         let b = self.set(otherwise, env, role);
-        let (a, b) = (a?, b?);
+        let (Some(a), Some(b)) = (a, b) else {
+            return a.or(b);
+        };
         let shape = self.joined(&[(a, then.span), (b, otherwise.span)], span)?;
         if condition.is_error() {
             return Some(a);
@@ -484,7 +555,7 @@ impl<'a> Checker<'a> {
         weighted: bool,
         env: &Env<'a>,
         role: Role,
-    ) -> Option<Vec<SetArg>> {
+    ) -> Vec<Option<SetArg>> {
         let mut found: Vec<Option<SetArg>> = Vec::new();
         if let Some((expr, set)) = first {
             found.push(Some(SetArg {
@@ -499,7 +570,7 @@ impl<'a> Checker<'a> {
             let number = found.len() + 1;
             found.push(self.branch(arg, number, weighted, env, role));
         }
-        found.into_iter().collect()
+        found
     }
 
     fn branch(

@@ -24,12 +24,14 @@ use crate::diag::{Diagnostic, json, render};
 use crate::engine::{Compiled, Engine, Unit, has_errors};
 use crate::ops::Limits;
 use crate::source::Sources;
-use crate::store::{DataError, Options};
+use crate::store::{self, DataError, Options};
 use crate::{RunError, catalog};
 use clap::{Args, Parser, Subcommand};
 use std::io::{IsTerminal, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Mutex;
 
 /// The program has errors.
 const PROGRAM: u8 = 1;
@@ -132,7 +134,14 @@ pub fn main() -> ExitCode {
             .num_threads(threads)
             .build_global();
     }
-    let result = match &cli.command {
+    match guarded(|| run_command(&cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => fail(failure),
+    }
+}
+
+fn run_command(cli: &Cli) -> Result<(), Failure> {
+    match &cli.command {
         Command::Run(args) => run::run(&cli.project, args),
         Command::Check(args) => check::check(&cli.project, args),
         Command::Fmt(args) => fmt::fmt(args),
@@ -143,11 +152,32 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::demo(args),
         Command::Repl(args) => repl::repl(&cli.project, args),
         Command::Bench(args) => bench::bench(&cli.project, args),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => fail(failure),
     }
+}
+
+/// The catalog that was opened last, with its options, to look for damage after a panic.
+static OPENED: Mutex<Option<(PathBuf, Options)>> = Mutex::new(None);
+
+/// Opening reads headers alone, so bytes that changed on the disk may break a run. Then the
+/// snapshot is at fault, and is reported in the place of the panic.
+fn guarded(command: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    std::panic::set_hook(Box::new(|panic| {
+        let trace = std::backtrace::Backtrace::capture();
+        let mut panics = PANICS.lock().unwrap_or_else(|e| e.into_inner());
+        panics.push(format!("{panic}\n{trace}"));
+    }));
+    let panic = match catch_unwind(AssertUnwindSafe(command)) {
+        Ok(result) => return result,
+        Err(panic) => panic,
+    };
+    let opened = OPENED.lock().unwrap_or_else(|e| e.into_inner()).take();
+    if let Some((catalog, options)) = opened {
+        store::verify(&catalog, &options)?;
+    }
+    let panics = PANICS.lock().unwrap_or_else(|e| e.into_inner());
+    panics.iter().for_each(|text| eprintln!("{text}"));
+    resume_unwind(panic)
 }
 
 fn fail(failure: Failure) -> ExitCode {
@@ -194,7 +224,9 @@ impl Project {
     }
 
     fn open(&self, program: Option<&Path>) -> Result<Engine, Failure> {
-        let engine = Engine::open_with(self.find(program)?, &self.options())?;
+        let (catalog, options) = (self.find(program)?, self.options());
+        let engine = Engine::open_with(&catalog, &options)?;
+        *OPENED.lock().unwrap_or_else(|e| e.into_inner()) = Some((catalog, options));
         for warning in engine.snapshot().warnings() {
             eprintln!("warning: {warning}");
         }

@@ -5,7 +5,7 @@
 /// Names that differ only in case or underscores come first, then those of the smallest
 /// Damerau-Levenshtein distance (at most a third of the length, at least one slip for names of
 /// three letters and more), then those of which one begins or ends with the other at an
-/// underscore (`likes` for `likes_source`).
+/// underscore (`likes` for `likes_source`), or has all its words in their order.
 ///
 /// ```
 /// use igql::diag::suggest::nearest;
@@ -25,6 +25,15 @@ pub fn nearest<'a>(wanted: &str, among: impl Iterator<Item = &'a str>) -> Option
     ranked.min_by_key(|(rank, _)| *rank).map(|(_, name)| name)
 }
 
+/// Whether one name is the other with a slip or two, or another case: near enough to read on as if
+/// it stood there.
+pub fn is_slip(wanted: &str, name: &str) -> bool {
+    rank(wanted, &fold(wanted), name).is_some_and(|rank| rank < PART)
+}
+
+/// The rank of names that are parts of each other.
+const PART: usize = 1_000;
+
 /// How far a name is: the smaller the nearer; none if it is too far.
 fn rank(wanted: &str, folded: &str, name: &str) -> Option<usize> {
     let candidate = fold(name);
@@ -38,7 +47,7 @@ fn rank(wanted: &str, folded: &str, name: &str) -> Option<usize> {
             return Some(distance);
         }
     }
-    is_part(wanted, name).then_some(1_000 + name.len().abs_diff(wanted.len()))
+    is_part(wanted, name).then_some(PART + name.len().abs_diff(wanted.len()))
 }
 
 fn fold(name: &str) -> String {
@@ -66,6 +75,13 @@ fn is_part(a: &str, b: &str) -> bool {
         || long
             .strip_suffix(short)
             .is_some_and(|rest| at_word(rest, |r| r.ends_with('_')))
+        || has_words(long, short)
+}
+
+/// Whether a name of several words has all the words of the other, in their order.
+fn has_words(long: &str, short: &str) -> bool {
+    let mut words = long.split('_');
+    short.contains('_') && short.split('_').all(|word| words.any(|w| w == word))
 }
 
 #[cfg(test)]
@@ -113,6 +129,10 @@ mod tests {
         assert_eq!(
             of("media", &["liked_media", "posted_media"]),
             Some("liked_media")
+        );
+        assert_eq!(
+            of("non_rec_threshold", &["non_rec_model_threshold"]),
+            Some("non_rec_model_threshold")
         );
         assert_eq!(of("cat", &["bat", "rat"]), Some("bat"));
         assert_eq!(of("", &["a"]), None);

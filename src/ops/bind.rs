@@ -187,6 +187,9 @@ pub trait Bind {
     /// The same, or where the value of a parameter that stands there was given.
     fn origin(&self, param: &str) -> Span;
     fn report(&mut self, diagnostic: Diagnostic);
+    /// What the rows are like even if an argument that is still to be asked for is wrong: what
+    /// follows is checked with it.
+    fn otherwise(&mut self, shape: Shape);
 
     /// A number of rows; `auto` gives the constant, or all where the operator says so for facts.
     fn quantity(&mut self, param: &str, auto: u64, all_for_facts: bool) -> Option<Quantity>;

@@ -2,11 +2,12 @@
 
 use super::bind::{Bind, Bound};
 use super::shape::{BoundColumn, Shape};
-use super::{Effect, Exec, Op, Operator, Rest, RunError};
+use super::{Effect, Exec, Graph, Op, Operator, Rest, RunError};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::expr::show::show;
-use crate::expr::{Expr, Frame, Kind, Level};
+use crate::expr::{Expr, Frame, Kind, Level, NodeId};
+use crate::types::Type;
 use std::sync::Arc;
 
 pub const LET: Operator = Operator {
@@ -60,6 +61,29 @@ fn bind(b: &mut dyn Bind, only: bool) -> Option<Bound> {
         inputs: vec![input],
         shape,
     })
+}
+
+/// Columns of no type behind `input`, after a mistake.
+pub fn unknown_columns<'n>(
+    graph: &Graph,
+    input: NodeId,
+    names: impl Iterator<Item = &'n str>,
+) -> Bound {
+    let mut shape = graph.shape(input).clone();
+    let columns = names
+        .map(|name| {
+            let place = shape.bind(BoundColumn::new(name, Type::Error));
+            (name.to_owned(), place, Expr::error())
+        })
+        .collect();
+    Bound {
+        op: Arc::new(Bindings {
+            columns,
+            keep: None,
+        }),
+        inputs: vec![input],
+        shape,
+    }
 }
 
 /// Whether an expression has one value per request over rows of this shape.

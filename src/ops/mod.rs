@@ -125,6 +125,7 @@ pub fn find(name: &str) -> Option<&'static Operator> {
 }
 
 pub use choose::choose;
+pub use columns::unknown_columns;
 pub use fanout::Contributions;
 pub use filter::filter;
 pub use sets::{difference, intersection, union};

@@ -96,8 +96,12 @@ const POOLS: [Case; 3] = [
 fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let input = b.input();
     let shape = b.graph().shape(input).clone();
+    if !b.has("to") {
+        b.otherwise(shape.clone().reaching(shape.entity, None));
+    }
     let embedding = b.embedding("embedding", shape.entity)?;
     let to = target(b, embedding, shape.entity)?;
+    b.otherwise(shape.clone().reaching(to, None));
     let k = b.quantity("k", AUTO, false);
     let filter = b.entity_condition("where", to);
     let min_similarity = b.request_value("min_similarity", Some(&Type::Float));

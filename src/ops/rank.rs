@@ -51,6 +51,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
             shape.bind(BoundColumn::new(name.as_str(), expr.ty.clone()).facts(facts))
         })
         .collect();
+    b.otherwise(shape.clone());
     let value = b.row_value("value", &shape, None);
     let keep = b.count("keep");
     let (value, keep) = (value?, keep?);

@@ -87,6 +87,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let input = b.input();
     let shape = b.graph().shape(input).clone();
     let edge = b.edge("edge", shape.entity)?;
+    b.otherwise(shape.clone().reaching(edge.to, None));
     // a reference leads to one entity: there is no number to choose
     let one = matches!(edge.kind, EdgeKind::Reference { reverse: false, .. });
     let limit = match one && !b.has("limit") {

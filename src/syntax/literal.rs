@@ -137,10 +137,21 @@ fn odd_number(text: &str, head: &str, tail: &str) -> Result<Token<'static>, Malf
             format!("the units are `ms`, `s`, `m`, `h`, `d`, `w`: `{head}{unit}`"),
         );
     }
+    if let Some(name) = tail.strip_prefix('.').filter(|name| is_word(name)) {
+        return malformed(
+            format!("`{text}` is neither a number nor a duration"),
+            format!("if `{name}` follows a call, its bracket is missing: `{head}).{name}`"),
+        );
+    }
     malformed(
         format!("`{text}` is neither a number nor a duration"),
         "numbers are written `30` or `0.5`, durations `250ms`, `90s`, `15m`, `12h`, `7d`, `2w`",
     )
+}
+
+fn is_word(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// The unit that someone who wrote `30min` or `7days` meant.

@@ -159,12 +159,11 @@ impl Search<'_, '_> {
             return self.unreached(at, id, depth);
         }
         if node.inputs.is_empty() {
-            self.say(
-                at,
-                false,
-                "the source does not have it".to_owned(),
-                Vec::new(),
-            );
+            // of what leads to it the fan-out has said that it is not there
+            if depth == 0 {
+                let message = "the source does not have it".to_owned();
+                self.say(at, false, message, Vec::new());
+            }
             return Ok(());
         }
         let entity = node.shape.entity;

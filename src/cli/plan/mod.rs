@@ -58,14 +58,21 @@ impl Plan {
 }
 
 impl Operator {
-    /// Rows as bound and as measured: `302 of at most 2416 rows`.
+    /// Rows as bound and as measured: `302 rows, at most 2416`.
     fn rows(&self) -> String {
         match (self.measured, self.at_most) {
-            (Some((rows, _)), Some(most)) => format!("{rows} rows, at most {most}"),
-            (Some((rows, _)), None) => format!("{rows} rows"),
-            (None, Some(most)) => format!("at most {most} rows"),
+            (Some((rows, _)), Some(most)) => format!("{}, at most {most}", count(rows as u64)),
+            (Some((rows, _)), None) => count(rows as u64),
+            (None, Some(most)) => format!("at most {}", count(most)),
             (None, None) => "any number of rows".to_owned(),
         }
+    }
+}
+
+fn count(rows: u64) -> String {
+    match rows {
+        1 => "1 row".to_owned(),
+        n => format!("{n} rows"),
     }
 }
 

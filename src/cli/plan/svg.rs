@@ -68,14 +68,25 @@ fn picture(plan: &Plan, style: &str) -> String {
 
 fn arrow(layout: &Layout, from: usize, to: usize, class: &str) -> String {
     let ((fx, fy), (tx, ty)) = (layout.places[from], layout.places[to]);
-    let (x1, y1, x2, y2) = (fx + WIDTH / 2.0, fy + HEIGHT, tx + WIDTH / 2.0, ty - 7.0);
-    let bend = (y2 - y1) / 2.0;
+    let (x2, y2) = (tx + WIDTH / 2.0, ty - 7.0);
+    let (mut x, mut y) = (fx + WIDTH / 2.0, fy + HEIGHT);
+    let mut path = format!("M{x:.1} {y:.1}");
+    for (lane, top) in layout.lane(from, to) {
+        path.push_str(&curve((x, y), (lane, top)));
+        (x, y) = (lane, top + HEIGHT);
+        path.push_str(&format!("V{y:.1}"));
+    }
+    path.push_str(&curve((x, y), (x2, y2)));
     format!(
-        "<path class=\"{class}\" d=\"M{x1:.1} {y1:.1}C{x1:.1} {:.1} {x2:.1} {:.1} {x2:.1} {y2:.1}\"/><path class=\"tip\" d=\"M{:.1} {y2:.1}h8l-4 7z\"/>\n",
-        y1 + bend,
-        y2 - bend,
+        "<path class=\"{class}\" d=\"{path}\"/><path class=\"tip\" d=\"M{:.1} {y2:.1}h8l-4 7z\"/>\n",
         x2 - 4.0,
     )
+}
+
+/// From one layer to the next, upright at both ends.
+fn curve((x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> String {
+    let middle = (y1 + y2) / 2.0;
+    format!("C{x1:.1} {middle:.1} {x2:.1} {middle:.1} {x2:.1} {y2:.1}")
 }
 
 fn operator(op: &Operator, (x, y): (f64, f64), slowest: u128) -> String {

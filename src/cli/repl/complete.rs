@@ -62,6 +62,10 @@ fn at(session: &Session, before: &str) -> BTreeSet<String> {
 /// Methods of a set, or columns of an entity.
 fn after_dot(session: &Session, receiver: &str) -> BTreeSet<String> {
     let schema = session.engine.schema();
+    let receiver = match (receiver.is_empty(), session.last()) {
+        (true, Some(last)) => last,
+        _ => receiver,
+    };
     let name = receiver
         .rsplit(|c: char| !(c.is_alphanumeric() || c == '_'))
         .next();
@@ -86,7 +90,7 @@ fn methods(session: &Session, entity: EntityId) -> BTreeSet<String> {
         .filter(|op| !op.source)
         .map(|op| op.name.to_owned())
         .collect();
-    for module in session.modules() {
+    for module in session.visible() {
         for (name, item) in module.all(Kind::Callable) {
             if let ItemKind::Def { params, .. } = &item.kind
                 && params.first().is_some_and(|p| takes(session, p, entity))
@@ -167,7 +171,7 @@ fn parameters(session: &Session, callee: &str) -> Vec<(String, String)> {
             .map(|p| (p.name.to_owned(), p.ty.to_owned()))
             .collect();
     }
-    for module in session.modules() {
+    for module in session.visible() {
         for item in module.find(Kind::Callable, callee) {
             if let ItemKind::Def { params, .. } | ItemKind::Query { params, .. } = &item.kind {
                 let typed = |p: &Param| {
@@ -270,7 +274,7 @@ fn columns(session: &Session, entity: EntityId) -> BTreeSet<String> {
 fn on_entity(session: &Session, kind: Kind, entity: EntityId) -> BTreeSet<String> {
     let schema = session.engine.schema();
     let mut names = BTreeSet::new();
-    for module in session.modules() {
+    for module in session.visible() {
         for (name, item) in module.all(kind) {
             let on = match &item.kind {
                 ItemKind::Model { entity, .. } => Some(&entity.text),
@@ -289,7 +293,7 @@ fn on_entity(session: &Session, kind: Kind, entity: EntityId) -> BTreeSet<String
 
 fn declared(session: &Session, kind: Kind) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for module in session.modules() {
+    for module in session.visible() {
         names.extend(module.all(kind).map(|(name, _)| name.to_owned()));
     }
     names

@@ -20,7 +20,10 @@ pub fn help(session: &Session, name: &str) -> Option<String> {
 }
 
 fn overview() -> String {
-    let mut text = String::from("Definitions are kept; a candidate set is run. Commands:\n");
+    let mut text = String::from(
+        "Definitions are kept; a candidate set is run; a line that begins with `.` goes on from the \
+         last set.\nCommands:\n",
+    );
     for (name, takes, does) in COMMANDS {
         text.push_str(&format!("  {:<18} {does}\n", format!("{name} {takes}")));
     }

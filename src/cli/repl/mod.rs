@@ -55,6 +55,10 @@ pub fn repl(project: &Project, args: &ReplArgs) -> Result<(), Failure> {
 fn feed(session: &mut Session, text: &str) -> Next {
     STOP.store(false, Ordering::Relaxed);
     let said = session.input(text);
+    if STOP.load(Ordering::Relaxed) && std::io::stderr().is_terminal() {
+        // behind the `^C` that the terminal shows
+        eprintln!();
+    }
     if !said.errors.is_empty() {
         eprint!("{}", said.errors);
     }

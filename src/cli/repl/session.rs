@@ -6,7 +6,7 @@
 use super::help;
 use crate::answer::{Answer, Ask};
 use crate::catalog;
-use crate::check::modules::{Kind, Module, named};
+use crate::check::modules::{Kind, Module, Modules, named};
 use crate::cli::{explain, table, users, why};
 use crate::diag::{Diagnostic, Severity, Sink, render};
 use crate::engine::{Compiled, Engine, Program, Unit};
@@ -105,7 +105,8 @@ impl Session {
         }
     }
 
-    /// One whole input: a command, definitions, or a set to run.
+    /// One whole input: a command, definitions, or a set to run. One that begins with a dot goes on
+    /// from the last set.
     pub fn input(&mut self, text: &str) -> Said {
         let trimmed = text.trim();
         if trimmed.is_empty() {
@@ -113,13 +114,30 @@ impl Session {
         }
         match trimmed.strip_prefix(':') {
             Some(command) => self.command(command),
-            None => self.items(text),
+            None => match (&self.last, trimmed.starts_with('.')) {
+                (Some(last), true) => self.items(&format!("{last}\n{text}")),
+                _ => self.items(text),
+            },
         }
+    }
+
+    /// The input that a set came from last.
+    pub fn last(&self) -> Option<&str> {
+        self.last.as_deref()
     }
 
     /// The modules that an input sees, itself without content.
     pub fn modules(&self) -> Vec<Arc<Module>> {
         self.engine.modules(Some(&self.definitions()))
+    }
+
+    /// Those of them whose names can be used: the others have to be imported first.
+    pub fn visible(&self) -> Vec<Arc<Module>> {
+        let modules = Modules {
+            all: self.modules(),
+        };
+        let order = modules.order(0).into_iter();
+        order.map(|m| modules.all[m].clone()).collect()
     }
 
     /// A program in the session.
@@ -405,8 +423,9 @@ impl Session {
         let mut text = table::answer(&answer, false);
         if self.timed {
             let rows: usize = answer.lists.iter().map(|l| l.rows.len()).sum();
+            let noun = if rows == 1 { "row" } else { "rows" };
             text.push_str(&format!(
-                "{rows} rows in {:.1} ms\n",
+                "{rows} {noun} in {:.1} ms\n",
                 took.as_secs_f64() * 1e3
             ));
         }

@@ -9,9 +9,9 @@ use std::path::Path;
 pub fn text(path: &Path, format: &TextFormat) -> Result<String, DataError> {
     let bytes = packed::read(path)?;
     if bytes.is_empty() {
-        return Err(
-            DataError::new(path, "the file is empty").help("a table needs at least its header")
-        );
+        return Err(DataError::new(path, "the file is empty").help(
+            "a table needs at least a header; JSON lines and text without a header need a row",
+        ));
     }
     let mut text = match format.encoding {
         Some(encoding) => decoded(path, encoding, &bytes)?,

@@ -5,7 +5,7 @@ mod declaration;
 mod word;
 
 use declaration::{declaration_form, misplaced_assert, nested_declaration, untyped_parameter};
-use word::{comment_mark, equals, foreign_word, misspelt_declaration, reserved_name};
+use word::{comment_mark, equals, foreign_word, infix_word, misspelt_declaration, reserved_name};
 
 use super::ast::{CompareOp, Expr, ExprKind, ItemKind};
 use super::lexer::Lexeme;
@@ -19,7 +19,7 @@ type Explanation = Option<(Diagnostic, Repair)>;
 
 /// The message for a stop, and the repair that lets the parser go on.
 pub fn explain(stop: &Stop) -> (Diagnostic, Repair) {
-    let kinds: [fn(&Stop) -> Explanation; 20] = [
+    let kinds: [fn(&Stop) -> Explanation; 21] = [
         foreign_word,
         reserved_name,
         equals,
@@ -27,6 +27,7 @@ pub fn explain(stop: &Stop) -> (Diagnostic, Repair) {
         misplaced_assert,
         semicolon,
         misspelt_declaration,
+        infix_word,
         missing_comma,
         comment_mark,
         untyped_parameter,

@@ -101,13 +101,51 @@ pub fn reserved_name(stop: &Stop) -> Explanation {
     ))
 }
 
+/// Words that stand between two values elsewhere, and what says it here.
+const INFIX: &[(&str, &str)] = &[
+    (
+        "like",
+        "texts are compared with `starts_with(text, \"A\")`, `contains(text, \"b\")`",
+    ),
+    ("between", "a range is written `low <= x and x <= high`"),
+    ("of", "a window is written `2 in 10`"),
+    ("mod", "the remainder is `a % b`"),
+    ("div", "division is `a / b`, whole `a // b`"),
+    ("xor", "write `a != b`"),
+    ("equals", "write `a == b`"),
+    ("eq", "write `a == b`"),
+];
+
+/// `title like "A%"`: a word between two values. It is one slip, not two missing commas.
+pub fn infix_word(stop: &Stop) -> Explanation {
+    let (previous, found) = (stop.previous()?, stop.found()?);
+    let next = stop.tokens.get(stop.index + 1)?;
+    let between = matches!(found.token, Token::Name(_))
+        && previous.token.can_end()
+        && next.token.begins_expression()
+        && !next.token.is_opener();
+    if !between || next.first || stop.expects_expression() || stop.bracket().is_none() {
+        return None;
+    }
+    let word = stop.slice(found);
+    let known = INFIX
+        .iter()
+        .find(|(name, _)| word.eq_ignore_ascii_case(name));
+    let usual = "join the two by an operator, or separate arguments with `,`";
+    let help = known.map_or(usual, |(_, help)| help);
+    let message = format!("`{word}` does not stand between two values");
+    Some(replace(found.span, message, help))
+}
+
 /// `===`, `:=`, `=>`, `+=`: two signs that each mean something, but not together.
 fn foreign_sign(stop: &Stop, found: &Lexeme) -> Explanation {
     let first = stop.previous().filter(|p| p.span.end == found.span.start)?;
     let help = match (first.token, found.token) {
         (Token::Eq, Token::Assign) => "write `==` to compare",
         (Token::Colon, Token::Assign) => "a binding is written `name = value`",
-        (Token::Assign, Token::Gt) => "write `>=` to compare, `=` to give a value",
+        (Token::Assign, Token::Gt) => {
+            "write `>=` to compare, `=` to give a value; a condition needs no `x =>`"
+        }
         (Token::Assign, Token::Lt) => "write `<=` to compare",
         (Token::Lt, Token::Gt) => "write `!=` to compare",
         (first, Token::Assign) if first.deepens() => {
