@@ -129,6 +129,19 @@ test \"auto\" (user=5, at=@2024-05-01) = {
 }
 
 #[test]
+fn a_final_expression_is_the_query_main() {
+    let text = "
+test \"some\" (user=5, at=@2024-05-01) = {
+    r = main().filter(kind == \"photo\")
+    assert count(main()) == 3 and count(r) < 4
+}
+user.walk(impressions).take(3)";
+    for (name, failed) in results(text) {
+        assert!(failed.is_empty(), "{name}: {failed:?}");
+    }
+}
+
+#[test]
 fn wrong_settings_are_reported() {
     for (settings, code) in [
         ("user=5, users=6", "E0304"),

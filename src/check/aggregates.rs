@@ -372,9 +372,12 @@ impl<'a> Checker<'a> {
                 Some(name) if name.text == "within" || name.text == "where" => {}
                 Some(name) => {
                     let near = suggest::nearest(&name.text, ["within", "where"].into_iter());
-                    let help = near.map(|near| format!("did you mean `{near}`?"));
+                    let help = match near {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => "its parameters are within, where".to_owned(),
+                    };
                     let message = format!("an aggregate of links has no parameter `{}`", name.text);
-                    self.report(Diagnostic::new(code::E0304, name.span, message).maybe_help(help));
+                    self.report(Diagnostic::new(code::E0304, name.span, message).help(help));
                     return None;
                 }
                 None if found.is_some() => {

@@ -64,7 +64,12 @@ impl<'c, 'a> Binder<'c, 'a> {
             auto: None,
         };
         for (i, arg) in args.iter().enumerate() {
-            binder.place(operator, i, arg);
+            let named = args[..i].iter().filter(|a| a.name.is_some()).count();
+            if arg.name.is_none() && named > 0 && operator.rest == Rest::None {
+                binder.ok = false;
+                binder.checker.late_position(arg.span);
+            }
+            binder.place(operator, i - named, arg);
         }
         Some(binder)
     }
@@ -215,6 +220,7 @@ impl<'c, 'a> Binder<'c, 'a> {
 
     fn case_numbers(&mut self, case: &Case, args: &'a [Arg]) -> Option<Vec<Option<f64>>> {
         let mut numbers = vec![None; case.params.len()];
+        let mut ok = true;
         for (i, arg) in args.iter().enumerate() {
             let place = match &arg.name {
                 Some(name) => case.params.iter().position(|p| p.name == name.text),
@@ -222,7 +228,8 @@ impl<'c, 'a> Binder<'c, 'a> {
             };
             let Some(place) = place else {
                 self.no_such_case_param(case, arg);
-                return None;
+                ok = false;
+                continue;
             };
             let param = &case.params[place];
             let taken = self.case_args.insert(param.name, &arg.value).is_some();
@@ -230,15 +237,17 @@ impl<'c, 'a> Binder<'c, 'a> {
                 let message = format!("`{}` is given twice", param.name);
                 let span = arg.name.as_ref().map_or(arg.span, |name| name.span);
                 self.fail(Diagnostic::new(code::E0305, span, message).help("keep one of the two"));
-                return None;
+                ok = false;
+                continue;
             }
             numbers[place] = match &param.takes {
-                Takes::Number(range) => Some(self.case_number(param.name, range, &arg.value)?),
-                Takes::Count => Some(self.case_count(param.name, &arg.value)?),
-                Takes::Embedding | Takes::Set => None,
+                Takes::Number(range) => self.case_number(param.name, range, &arg.value),
+                Takes::Count => self.case_count(param.name, &arg.value),
+                Takes::Embedding | Takes::Set => continue,
             };
+            ok &= numbers[place].is_some();
         }
-        Some(numbers)
+        ok.then_some(numbers)
     }
 
     fn no_such_case_param(&mut self, case: &Case, arg: &Arg) {

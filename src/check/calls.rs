@@ -13,6 +13,7 @@ use crate::source::Span;
 use crate::syntax::ast::{self, Arg, ExprKind, ItemKind, Name, Param, RowDef, TypeExpr};
 use crate::types::{EntityId, Type};
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// A definition that can be called: `def` or `query`.
 #[derive(Clone, Copy)]
@@ -95,7 +96,7 @@ impl<'a> Checker<'a> {
         let Some(node) = node else {
             return self.declared_set(&def, &bindings);
         };
-        self.check_result(&def, node, &bindings);
+        self.check_result(&def, node, &bindings)?;
         Some(node)
     }
 
@@ -126,19 +127,26 @@ impl<'a> Checker<'a> {
     }
 
     /// A declared result type has to be what the body gives.
-    fn check_result(&mut self, def: &Callable<'a>, node: NodeId, bindings: &Bindings<'a>) {
-        let Some(result) = def.result else { return };
+    fn check_result(
+        &mut self,
+        def: &Callable<'a>,
+        node: NodeId,
+        bindings: &Bindings<'a>,
+    ) -> Option<()> {
+        let Some(result) = def.result else {
+            return Some(());
+        };
         let ParamType::Set(entity) = self.param_type(result, def.module) else {
-            return;
+            return Some(());
         };
         let found = self.graph.shape(node).entity;
         let want = match entity {
             Entity::Known(entity) => entity,
             Entity::Any(variable) => match bindings.entities.get(&variable) {
                 Some(&entity) => entity,
-                None => return,
+                None => return Some(()),
             },
-            Entity::Missing(_) => return,
+            Entity::Missing(_) => return Some(()),
         };
         if want != found {
             let (want, found) = (self.entity_name(want), self.entity_name(found));
@@ -153,7 +161,9 @@ impl<'a> Checker<'a> {
                         "declare `-> set[{found}]`, or change what it gives"
                     )),
             );
+            return None;
         }
+        Some(())
     }
 
     /// Picks the definition for the receiver's entity and binds the arguments.
@@ -389,9 +399,15 @@ impl<'a> Checker<'a> {
         // what stands before the point is no argument in brackets
         let is_receiver = |g: &Given<'a>| g.name.is_none() && g.expr.span.start < span.start;
         let inside = &params[given.first().is_some_and(is_receiver) as usize..];
+        let mut named = 0;
         for (i, arg) in given.into_iter().enumerate() {
+            if arg.name.is_none() && named > 0 {
+                self.late_position(arg.expr.span);
+                ok = false;
+            }
+            named += usize::from(arg.name.is_some());
             let place = match arg.name {
-                None => Some(i).filter(|&i| i < params.len()),
+                None => Some(i - named).filter(|&i| i < params.len()),
                 Some(n) => params.iter().position(|p| p.name.text == n.text),
             };
             let at = arg.name.map_or(arg.expr.span, |n| n.span);
@@ -410,6 +426,13 @@ impl<'a> Checker<'a> {
             }
         }
         (slots, ok)
+    }
+
+    /// Reports a positional argument behind a named one; it is read as if it stood before.
+    pub(super) fn late_position(&mut self, span: Span) {
+        let message = "a positional argument stands behind a named one";
+        let help = "give it its name, or put it before those with names";
+        self.report(Diagnostic::new(code::E0307, span, message).help(help));
     }
 
     fn stray_argument(&mut self, params: &[Param], name: &str, span: Span, arg: &Given<'a>) {
@@ -847,6 +870,12 @@ fn number_of(value: &Expr) -> Option<f64> {
     }
 }
 
+/// What a final expression is called.
+static MAIN: LazyLock<Name> = LazyLock::new(|| Name {
+    text: "main".to_owned(),
+    span: Span::default(),
+});
+
 fn callable(item: &ast::Item, module: usize) -> Option<Callable<'_>> {
     match &item.kind {
         ItemKind::Def {
@@ -861,6 +890,14 @@ fn callable(item: &ast::Item, module: usize) -> Option<Callable<'_>> {
             body,
             module,
             query: false,
+        }),
+        ItemKind::Expr(body) => Some(Callable {
+            name: &MAIN,
+            params: &[],
+            result: None,
+            body,
+            module,
+            query: true,
         }),
         ItemKind::Query { name, params, body } => Some(Callable {
             name,

@@ -255,8 +255,13 @@ impl<'a> Checker<'a> {
                 let reason = last.trim_start_matches("error: ");
                 let message = format!("this is no regular expression: {reason}");
                 let help = "a `\\\\` in quotes stands for one `\\`";
-                let help = written.contains('\\').then(|| help.to_owned());
-                self.report(Diagnostic::new(code::E0316, at, message).maybe_help(help));
+                let help = match written.contains('\\') {
+                    true => help,
+                    false => {
+                        "signs that stand for themselves have a `\\\\` before them: `\"\\\\(\"`"
+                    }
+                };
+                self.report(Diagnostic::new(code::E0316, at, message).help(help));
                 None
             }
         }

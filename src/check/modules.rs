@@ -51,6 +51,15 @@ impl Module {
                 names.entry((kind, name.to_owned())).or_default().push(i);
             }
         }
+        // a final expression is the query `main`
+        if let Some(Item {
+            kind: ItemKind::Expr(_),
+            ..
+        }) = file.items.last()
+        {
+            let main = names.entry((Kind::Callable, "main".to_owned()));
+            main.or_insert_with(|| vec![file.items.len() - 1]);
+        }
         Module {
             source,
             tier,

@@ -474,10 +474,16 @@ impl<'a> Checker<'a> {
         let policy = (!more.is_empty())
             .then(|| self.call_of_policy(name, entity))
             .flatten();
-        let help = match (policy, near) {
+        let slip = near.filter(|near| suggest::is_slip(name, near));
+        let elsewhere = || {
+            self.elsewhere(name, entity)
+                .or_else(|| self.near_elsewhere(name, entity))
+                .or_else(|| near.map(|near| format!("did you mean `{near}`?")))
+        };
+        let help = match (policy, slip) {
             (Some(policy), _) => policy,
             (None, Some(near)) => format!("did you mean `{near}`?"),
-            (None, None) => self.elsewhere(name, entity).unwrap_or_else(|| {
+            (None, None) => elsewhere().unwrap_or_else(|| {
                 let names = known.collect::<Vec<_>>().join(", ");
                 let quotes = match more.is_empty() {
                     true => "",
@@ -501,10 +507,26 @@ impl<'a> Checker<'a> {
             return Some(format!("did you mean `viewer.{name}`?"));
         }
         let references = &self.schema.entity(entity).references;
-        references
+        if let Some(reference) = references.iter().find(|reference| has(reference.entity)) {
+            return Some(format!("did you mean `{}.{name}`?", reference.name));
+        }
+        let other = self
+            .schema
+            .entities
             .iter()
-            .find(|reference| has(reference.entity))
-            .map(|reference| format!("did you mean `{}.{name}`?", reference.name))
+            .find(|e| e.find_column(name).is_some());
+        other.map(|other| format!("`{name}` is a column of `{}`", other.name))
+    }
+
+    /// A column that a reference leads to, misspelt.
+    fn near_elsewhere(&self, name: &str, entity: EntityId) -> Option<String> {
+        let references = &self.schema.entity(entity).references;
+        references.iter().find_map(|reference| {
+            let columns = &self.schema.entity(reference.entity).columns;
+            let near = suggest::nearest(name, columns.iter().map(|c| c.name.as_str()))?;
+            suggest::is_slip(name, near)
+                .then(|| format!("did you mean `{}.{near}`?", reference.name))
+        })
     }
 
     fn unknown_name(&mut self, name: &str, span: Span, env: &Env<'a>, scope: &Scope<'_>) {

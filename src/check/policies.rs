@@ -163,6 +163,23 @@ impl<'a> Checker<'a> {
                 .any(|m| modules.all[m].find(Kind::Value, name).next().is_some())
     }
 
+    /// A policy or value of exactly that name, which is of another entity than the rows.
+    pub(super) fn of_another_entity(&self, name: &str) -> Option<String> {
+        let modules = self.modules;
+        modules.order(0).into_iter().find_map(|m| {
+            let of = |kind| modules.all[m].find(kind, name);
+            of(Kind::Policy)
+                .chain(of(Kind::Value))
+                .find_map(|item| match &item.kind {
+                    ItemKind::Policy(def) | ItemKind::Value(def) => {
+                        let entity = &def.entity.as_ref()?.text;
+                        Some(format!("`{name}` is for rows of `{entity}`"))
+                    }
+                    _ => None,
+                })
+        })
+    }
+
     /// How a policy that was named without brackets is called, or one that was nearly named.
     pub(super) fn call_of_policy(&self, name: &str, entity: EntityId) -> Option<String> {
         let policies = self.policies_on(entity);

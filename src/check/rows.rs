@@ -25,13 +25,15 @@ impl<'a> Checker<'a> {
     /// The expression as a `want`, or a report that it is something else.
     pub(super) fn expect(&mut self, found: Expr, want: &Type, span: Span) -> Expr {
         let ty = found.ty.clone();
+        let literal = found.level == Level::Constant;
         if let Some(converted) = self.convert(found, want) {
             return converted;
         }
         let (want_name, ty_name) = (self.type_name(want), self.type_name(&ty));
         let message = format!("expected {want_name}, found {ty_name}");
         self.report(
-            Diagnostic::new(code::E0302, span, message).maybe_help(conversion_help(&ty, want)),
+            Diagnostic::new(code::E0302, span, message)
+                .maybe_help(conversion_help(&ty, want, literal)),
         );
         Expr::error()
     }
@@ -617,15 +619,28 @@ impl<'a> Checker<'a> {
         known.extend(Stat::NAMES.iter().map(|(n, _)| *n));
         known.extend(["score_of", "position_of"]);
         known.extend(self.callable_names(env.module));
-        let help =
-            suggest::nearest(name, known.into_iter()).map(|near| format!("did you mean `{near}`?"));
+        let near = suggest::nearest(name, known.into_iter());
+        if near.is_none() && self.may_be_imported(env.module) {
+            return;
+        }
+        let help = self
+            .of_another_entity(name)
+            .or_else(|| near.map(|near| format!("did you mean `{near}`?")))
+            .unwrap_or_else(|| "docs/functions.md lists the functions".to_owned());
         let message = format!("there is no function `{name}`");
-        self.report(Diagnostic::new(code::E0202, span, message).maybe_help(help));
+        self.report(Diagnostic::new(code::E0202, span, message).help(help));
     }
 }
 
-fn conversion_help(found: &Type, want: &Type) -> Option<String> {
+/// How to make a `want` of what was found; `literal` if it is written in the program.
+fn conversion_help(found: &Type, want: &Type, literal: bool) -> Option<String> {
     Some(match (found, want) {
+        (Type::String, Type::Int | Type::Float) if !literal => {
+            "a text is no number; `1 if x == \"text\" else 0` makes one".to_owned()
+        }
+        (Type::Int | Type::Float, Type::String) if !literal => {
+            "a number is no text; compare it with numbers".to_owned()
+        }
         (Type::Float, Type::Int) => "write `int(x)`, or `round(x)`".to_owned(),
         (Type::Bool, Type::Int | Type::Float) => "write `1 if condition else 0`".to_owned(),
         (Type::Int | Type::Float, Type::Bool) => "compare it: `x > 0`".to_owned(),

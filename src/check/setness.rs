@@ -50,7 +50,8 @@ impl<'a> Checker<'a> {
                 return match &item.kind {
                     ItemKind::Binding { value: body, .. }
                     | ItemKind::Def { body, .. }
-                    | ItemKind::Query { body, .. } => self.page_form(body, &Env::top(m), fuel),
+                    | ItemKind::Query { body, .. }
+                    | ItemKind::Expr(body) => self.page_form(body, &Env::top(m), fuel),
                     _ => false,
                 };
             }
@@ -125,6 +126,7 @@ impl<'a> Checker<'a> {
                         });
                         self.set_form(body, &env, fuel)
                     }
+                    ItemKind::Expr(body) => self.set_form(body, &Env::top(m), fuel),
                     _ => false,
                 };
             }

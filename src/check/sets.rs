@@ -7,7 +7,8 @@ use super::rows::conjuncts;
 use super::setness::block_names;
 use super::{Checker, address, bare_name};
 use crate::diag::{Diagnostic, code, suggest};
-use crate::expr::ir::Scalar;
+use crate::expr::functions;
+use crate::expr::ir::{Scalar, Stat};
 use crate::expr::{Expr, NodeId};
 use crate::ops::bind::SetArg;
 use crate::ops::{self, Bound, Op, Operator, Rest, Role, Shape};
@@ -142,6 +143,10 @@ impl<'a> Checker<'a> {
         }
         let message = format!("there is no candidate set `{name}`");
         let diagnostic = Diagnostic::new(code::E0201, span, message);
+        if name == "viewer" {
+            let help = "`viewer` is an id; the set of the requesting user is `user`";
+            return self.report(diagnostic.help(help));
+        }
         if self.find_entity(name).is_some() {
             let diagnostic = diagnostic.help(format!("every `{name}` is `all({name})`"));
             return self.report(diagnostic);
@@ -251,6 +256,19 @@ impl<'a> Checker<'a> {
                 callee.text
             );
             let help = format!("walk it: `user.walk({})`", callee.text);
+            self.report(Diagnostic::new(code::E0313, span, message).help(help));
+            return None;
+        }
+        let aggregates = Stat::NAMES.iter().any(|(name, _)| *name == callee.text);
+        if aggregates || functions::find(&callee.text).is_some() {
+            let message = format!(
+                "`{}(...)` is a value; a candidate set is needed here",
+                callee.text
+            );
+            let help = format!(
+                "read it in a row: `rows.filter({0}(...) > 0)`, `rows.let(x={0}(...))`",
+                callee.text
+            );
             self.report(Diagnostic::new(code::E0313, span, message).help(help));
             return None;
         }
@@ -650,7 +668,8 @@ impl<'a> Checker<'a> {
                 let message = format!("the list `{}` is there twice", name.text);
                 self.report(
                     Diagnostic::new(code::E0208, name.span, message)
-                        .label(first.span, "first defined here"),
+                        .label(first.span, "first defined here")
+                        .help("rename one of the two, or remove it"),
                 );
             }
         }

@@ -237,7 +237,7 @@ pub fn comment_mark(stop: &Stop) -> Explanation {
     let line = stop.text[..stop.here().start as usize]
         .rfind('\n')
         .map_or(0, |i| i + 1);
-    let mark = stop.tokens[..stop.index.min(stop.tokens.len())]
+    let mark = stop.tokens[..(stop.index + 1).min(stop.tokens.len())]
         .iter()
         .rev()
         .take_while(|l| l.span.start as usize >= line);
