@@ -100,8 +100,8 @@ fn types_help_and_reasons_are_told() {
 fn plans_are_pictures_with_measured_rows() {
     let folder = world();
     let program = folder.path().join("p.igql");
-    std::fs::write(&program, "a = user.walk(likes)\n(a | all(media)).take(2)\n")
-        .expect("a program");
+    let text = "a = user.walk(likes)\n(a | all(media)).take(2).let(x=quality).score(x)\n";
+    std::fs::write(&program, text).expect("a program");
     let explain = |format: &str| {
         let out = Command::new(env!("CARGO_BIN_EXE_igql"))
             .arg("explain")
@@ -116,7 +116,9 @@ fn plans_are_pictures_with_measured_rows() {
         );
         String::from_utf8(out.stdout).expect("text")
     };
-    assert!(explain("text").contains("measured: 2 rows in "));
+    let text = explain("text");
+    assert!(text.contains("measured: 2 rows in "), "{text}");
+    assert!(text.contains("score(x)"), "{text}");
     let plan: serde_json::Value = serde_json::from_str(&explain("json")).expect("JSON");
     let nodes = plan["nodes"].as_array().expect("nodes");
     assert!(
@@ -124,8 +126,8 @@ fn plans_are_pictures_with_measured_rows() {
             .iter()
             .any(|n| n["op"] == "walk" && n["rows"] == 2 && n["us"].is_u64())
     );
-    assert_eq!(explain("dot").matches(" -> ").count(), 4);
-    assert_eq!(explain("svg").matches("<g class=\"op").count(), 5);
+    assert_eq!(explain("dot").matches(" -> ").count(), 6);
+    assert_eq!(explain("svg").matches("<g class=\"op").count(), 7);
     let page = explain("html");
     assert!(page.contains("<span class=\"at\" data-op="), "{page}");
     // the one address is the name of SVG

@@ -47,7 +47,10 @@ use std::collections::{HashMap, HashSet};
 
 /// Memo of candidate sets: by expression, names and role. The names are kept alive, so that their
 /// address stays theirs.
-type Memo<'a> = HashMap<(usize, (usize, usize), Role), (Option<NodeId>, Env<'a>)>;
+type Memo<'a> = HashMap<SetKey, (Option<NodeId>, Env<'a>)>;
+
+/// A candidate set as it is written: the addresses of its expression and its names, and its role.
+type SetKey = (usize, (usize, usize), Role);
 
 /// A name that is being resolved: its kind, itself, and the address of what it stands for (0 for
 /// kinds whose names are unique), since one name can stand for different things in different places.
@@ -65,6 +68,8 @@ struct Checker<'a> {
     /// Values of the request that have to lie in a range.
     ranges: Vec<InRange>,
     memo: Memo<'a>,
+    /// How often each of the sets that are being read is, to end what goes in circles.
+    reading: HashMap<SetKey, u8>,
     /// Definitions that are being read, outermost first.
     uses: Vec<Use>,
     /// Names that are being resolved, to find cycles: kind, name, entity.
@@ -104,6 +109,7 @@ impl<'a> Checker<'a> {
             params: Vec::new(),
             ranges: Vec::new(),
             memo: HashMap::new(),
+            reading: HashMap::new(),
             uses: Vec::new(),
             open: Vec::new(),
             testing: false,

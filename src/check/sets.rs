@@ -24,12 +24,19 @@ impl<'a> Checker<'a> {
         if let Some((known, _)) = self.memo.get(&key) {
             return *known;
         }
+        // what leads back to itself is a cycle: it is reported the second time around
+        let depth = self.reading.entry(key).or_default();
+        if *depth == 2 {
+            return None;
+        }
+        *depth += 1;
         let found = if self.is_page(expr, env) {
             self.page_as_set(expr.span);
             None
         } else {
             self.set_kind(expr, env, role)
         };
+        *self.reading.entry(key).or_default() -= 1;
         self.memo.insert(key, (found, env.clone()));
         found
     }

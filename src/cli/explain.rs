@@ -140,7 +140,7 @@ fn pictured(
         Operator {
             id: id.0,
             label: node.op.label(schema),
-            details: node.op.details(schema),
+            details: details(engine, program, id),
             entity: schema.entity(node.shape.entity).name.clone(),
             inputs: node.inputs.iter().map(|i| i.0).collect(),
             reads: node
@@ -285,6 +285,35 @@ fn quantities(engine: &Engine, program: &Program) -> Vec<Json> {
     reported.collect()
 }
 
+/// The arguments of an operator, with bound columns by their names in the place of their numbers.
+fn details(engine: &Engine, program: &Program, id: NodeId) -> String {
+    let graph = &program.checked().graph;
+    let node = graph.get(id);
+    let mut names: Vec<&str> = Vec::new();
+    if let Some(&input) = node.inputs.first() {
+        let columns = &graph.shape(input).columns;
+        names.extend(columns.iter().map(|c| c.name.as_str()));
+    }
+    for name in node.op.binds() {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let text = node.op.details(engine.schema());
+    let mut parts = text.split('$');
+    let mut named = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| !c.is_ascii_digit());
+        let (number, rest) = part.split_at(end.unwrap_or(part.len()));
+        match number.parse().ok().and_then(|i: usize| names.get(i)) {
+            Some(name) => named.push_str(name),
+            None => named.push_str(&format!("${number}")),
+        }
+        named.push_str(rest);
+    }
+    named
+}
+
 fn node(engine: &Engine, program: &Program, id: NodeId, demands: &Demands) -> Json {
     let schema = engine.schema();
     let node = program.checked().graph.get(id);
@@ -306,7 +335,7 @@ fn node(engine: &Engine, program: &Program, id: NodeId, demands: &Demands) -> Js
     json!({
         "node": id.0,
         "op": node.op.name(),
-        "details": node.op.details(schema),
+        "details": details(engine, program, id),
         "inputs": node.inputs.iter().map(|i| i.0).collect::<Vec<_>>(),
         "reads": node.needs().iter().filter(|n| !node.inputs.contains(n)).map(|n| n.0).collect::<Vec<_>>(),
         "entity": schema.entity(node.shape.entity).name,

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 pub const COLOURS: &str = "\
 :root{--paper:#ffffff;--ink:#1d2330;--soft:#667085;--line:#c9d0dc;--box:#f6f8fb;--read:#9aa4b5;\
 --source:#2f7d5b;--fanout:#2b62c4;--narrow:#b4641a;--score:#8a3fb0;--other:#50617a;--bar:#d8482f;--mark:#fff3c4}\
-@media(prefers-color-scheme:dark){:root{--paper:#12161d;--ink:#e6eaf2;--soft:#98a2b5;--line:#394356;--box:#1b212c;\
+@media(prefers-color-scheme:dark){:root{--paper:#12161d;--ink:#e6eaf2;--soft:#98a2b5;--line:#4b5872;--box:#1b212c;\
 --read:#66718a;--source:#5fc598;--fanout:#7aa7ff;--narrow:#e9a15b;--score:#cf93ee;--other:#9fb0cc;--bar:#ff7a5f;--mark:#4a4015}}";
 
 const STYLE: &str = "\
