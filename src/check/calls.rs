@@ -79,7 +79,7 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
         role: Role,
     ) -> Option<NodeId> {
-        let (def, bindings) = self.bind_def(name, meant, receiver, args, env, role, None)?;
+        let (def, bindings) = self.bind_def(name, meant, receiver, args, env, role)?;
         if !bindings.ok {
             return self.declared_set(&def, &bindings);
         }
@@ -109,7 +109,7 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
     ) -> Option<(&'a ast::Expr, Env<'a>)> {
         let role = Role::Source;
-        let (def, bindings) = self.bind_def(name, &name.text, receiver, args, env, role, None)?;
+        let (def, bindings) = self.bind_def(name, &name.text, receiver, args, env, role)?;
         bindings.ok.then_some((def.body, bindings.env))
     }
 
@@ -175,7 +175,6 @@ impl<'a> Checker<'a> {
         args: &'a [Arg],
         env: &Env<'a>,
         role: Role,
-        scope: Option<&Scope<'_>>,
     ) -> Option<(Callable<'a>, Bindings<'a>)> {
         let candidates = self.callables(meant, env.module);
         let mut given: Vec<Given<'a>> = Vec::new();
@@ -194,7 +193,7 @@ impl<'a> Checker<'a> {
             _ => None,
         };
         let def = self.overload(name, &candidates, entity)?;
-        let bindings = self.bind(&def, name, given, role, scope);
+        let bindings = self.bind(&def, name, given, role, None);
         Some((def, bindings))
     }
 

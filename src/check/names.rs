@@ -348,8 +348,12 @@ impl<'a> Checker<'a> {
         let slot = match known {
             Some(slot) => slot,
             None => {
-                let default =
-                    default.map(|d| self.typed(d, &Env::top(module), &Scope::request(), &ty));
+                let default = default.map(|d| {
+                    self.once("param", &name.text, 0, d.span, |this| {
+                        Some(this.typed(d, &Env::top(module), &Scope::request(), &ty))
+                    })
+                    .unwrap_or_else(Expr::error)
+                });
                 if let Some(d) = &default
                     && !d.is_error()
                     && d.level > crate::expr::Level::Constant

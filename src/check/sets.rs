@@ -195,14 +195,13 @@ impl<'a> Checker<'a> {
             }
             return None;
         };
-        self.follow(receiver, input, name, &name.text, args, env, role)
+        self.follow((receiver, input), name, &name.text, args, env, role)
     }
 
     /// What follows a set, under its name or under the one that was most likely meant.
     fn follow(
         &mut self,
-        receiver: &'a ast::Expr,
-        input: NodeId,
+        (receiver, input): (&'a ast::Expr, NodeId),
         name: &'a Name,
         meant: &str,
         args: &'a [Arg],
@@ -220,7 +219,7 @@ impl<'a> Checker<'a> {
         }
         if self.callables(meant, env.module).is_empty() {
             let meant = self.unknown_operator(name, Some(input), env)?;
-            return self.follow(receiver, input, name, meant, args, env, role);
+            return self.follow((receiver, input), name, meant, args, env, role);
         }
         self.call_set(name, meant, Some((receiver, input)), args, env, role)
     }
