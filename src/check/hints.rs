@@ -12,7 +12,9 @@ impl<'a> Checker<'a> {
     pub(super) fn where_defined(&self, name: &str) -> Option<String> {
         let mut modules = self.modules.all.iter().filter(|m| m.tier == Tier::Std);
         let has = modules.find(|m| m.find(NameKind::Callable, name).next().is_some())?;
-        Some(format!("`{0}` has it: `import {0}`", has.name))
+        let name = &has.name;
+        let help = format!("`{name}` has it: write `import {name}` at the head of the file");
+        Some(help)
     }
 
     /// A help line for a key that is the same in every row of a request: it was bound while the

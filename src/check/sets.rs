@@ -2,7 +2,7 @@
 
 use super::binder::Binder;
 use super::env::{Env, Local, Scope};
-use super::modules::{Kind, Tier};
+use super::modules::Kind;
 use super::rows::conjuncts;
 use super::setness::block_names;
 use super::{Checker, address, bare_name};
