@@ -126,6 +126,7 @@ fn pictured(
 ) -> plan::Plan {
     let schema = engine.schema();
     let checked = program.checked();
+    let demands = crate::plan::described(checked, engine.snapshot());
     let operator = |id: NodeId| {
         let node = checked.graph.get(id);
         let source = program.sources().get(node.span.source);
@@ -150,6 +151,7 @@ fn pictured(
                 .map(|n| n.0)
                 .collect(),
             at_most: node.shape.bound,
+            expected: demands[id.0 as usize].1.round() as u64,
             measured,
             result: result.map(|(name, _)| name.clone().unwrap_or_default()),
             span: (*source.name == *file.name).then(|| node.span.range()),

@@ -101,7 +101,7 @@ fn table(plan: &Plan) -> String {
         false => "",
     };
     format!(
-        "<table><tr><th></th><th>operator</th><th class=\"n\">at most</th>{head}</tr>{rows}</table>"
+        "<table><tr><th></th><th>operator</th><th class=\"n\">at most</th><th class=\"n\">expected</th>{head}</tr>{rows}</table>"
     )
 }
 
@@ -114,10 +114,11 @@ fn row(op: &Operator, slowest: u128) -> String {
         )
     });
     format!(
-        "<tr data-op=\"{id}\"><td class=\"n\">#{id}</td><td title=\"{details}\">{label}</td><td class=\"n\">{most}</td>{measured}</tr>",
+        "<tr data-op=\"{id}\"><td class=\"n\">#{id}</td><td title=\"{details}\">{label}</td><td class=\"n\">{most}</td><td class=\"n\">{expected}</td>{measured}</tr>",
         id = op.id,
         details = escape(&format!("{} at {}", op.details, op.place)),
         label = escape(&op.label),
         most = op.at_most.map_or("any".to_owned(), |n| n.to_string()),
+        expected = op.expected,
     )
 }

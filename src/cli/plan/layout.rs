@@ -189,6 +189,7 @@ mod tests {
             inputs: inputs.to_vec(),
             reads: Vec::new(),
             at_most: None,
+            expected: 0,
             measured: None,
             result: None,
             span: None,

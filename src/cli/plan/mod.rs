@@ -20,6 +20,8 @@ pub struct Operator {
     /// Sets that its expressions read.
     pub reads: Vec<u32>,
     pub at_most: Option<u64>,
+    /// Rows of an ordinary request.
+    pub expected: u64,
     /// Of a run: its rows, and microseconds.
     pub measured: Option<(usize, u128)>,
     /// The name of the list, if the operator is a result.
@@ -58,13 +60,13 @@ impl Plan {
 }
 
 impl Operator {
-    /// Rows as bound and as measured: `302 rows, at most 2416`.
+    /// Rows as bound and as measured: `302 rows, at most 2416`, or as expected: `about 300 rows, at most 2416`.
     fn rows(&self) -> String {
         match (self.measured, self.at_most) {
             (Some((rows, _)), Some(most)) => format!("{}, at most {most}", count(rows as u64)),
             (Some((rows, _)), None) => count(rows as u64),
-            (None, Some(most)) => format!("at most {}", count(most)),
-            (None, None) => "any number of rows".to_owned(),
+            (None, Some(most)) => format!("about {}, at most {most}", count(self.expected)),
+            (None, None) => format!("about {}", count(self.expected)),
         }
     }
 }
