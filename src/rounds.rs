@@ -5,7 +5,7 @@ use crate::check::{Checked, Numbers};
 use crate::exec::{Results, for_requests};
 use crate::expr::NodeId;
 use crate::expr::eval::Sets;
-use crate::ops::{Effect, Exec, Graph, Node, Quantity, RunError};
+use crate::ops::{Effect, Exec, Graph, Node, Quantity, Role, RunError};
 
 /// By how much a number that was reached is multiplied.
 const FACTOR: u64 = 4;
@@ -79,7 +79,9 @@ fn raise(
 ) -> Result<(), RunError> {
     let above = candidates(&checked.graph, cut);
     for_requests(exec, results, requests, |exec, sets| {
-        for (index, auto) in checked.autos.iter().enumerate() {
+        // a fact may be the same node, but has a number of its own
+        let autos = checked.autos.iter().enumerate();
+        for (index, auto) in autos.filter(|(_, auto)| auto.place.role == Role::Source) {
             for node in auto.nodes.iter().filter(|node| above.contains(node)) {
                 let node = checked.graph.get(*node);
                 let reached = reached(node, auto.number, exec, sets)?;

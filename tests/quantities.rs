@@ -215,3 +215,22 @@ fn a_partial_answer_is_that_of_an_earlier_stage() {
     assert_eq!((both[0].partial, both[1].partial), (true, false));
     assert_eq!(both[0], found);
 }
+
+#[test]
+fn what_no_query_reads_is_not_estimated() {
+    let text = "param p: int = 2\n\
+                unread = all(media).filter(false, p in [3, 7])\n\
+                user.liked().account_nn().filter(score > 0.5).take(5)";
+    assert_eq!(numbers(text).len(), 2);
+}
+
+#[test]
+fn a_fact_keeps_its_number_in_a_second_round() {
+    let text = "near = user.liked(auto(2)).account_nn(k=auto(2))\n\
+                near.take(count(near)).filter(score > 0.97).take(30)";
+    let program = compile(text);
+    let pass = ENGINE
+        .run_pass(&program, &everyone(), Limits::default())
+        .expect("a pass");
+    assert!(pass.second_rounds > 0);
+}

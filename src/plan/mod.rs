@@ -133,7 +133,8 @@ pub fn plan(checked: &Checked, snapshot: &Snapshot, most: f64) -> Plan {
         if above.is_empty() {
             continue;
         }
-        let (scale, before, expected) = scale_for(graph, fanout, &sample, rows, most);
+        let (scale, before, expected) =
+            scale_for(graph, &wanted.reached, fanout, &sample, rows, most);
         for index in above {
             let auto = &checked.autos[index];
             let schema = snapshot.schema();
@@ -236,6 +237,7 @@ fn autos_above(graph: &Graph, fanout: NodeId, autos: &[Auto]) -> Vec<usize> {
 /// the rows expected with the constants, and with it.
 fn scale_for(
     graph: &Graph,
+    reached: &[bool],
     fanout: NodeId,
     sample: &Sample,
     rows: f64,
@@ -243,7 +245,7 @@ fn scale_for(
 ) -> (f64, f64, f64) {
     let expect = |scale: f64| {
         sample.set_scale(scale);
-        expected(graph, sample)[fanout.0 as usize]
+        expected(graph, reached, sample)[fanout.0 as usize]
     };
     let before = expect(1.0);
     let (mut scale, mut found) = (1.0, before);
@@ -258,11 +260,15 @@ fn scale_for(
     (scale, before, found)
 }
 
-/// The rows to expect at each node.
-pub fn expected(graph: &Graph, guess: &dyn Guess) -> Vec<f64> {
+/// The rows to expect at each node that the results need. Others may read what no request has.
+fn expected(graph: &Graph, reached: &[bool], guess: &dyn Guess) -> Vec<f64> {
     let mut rows: Vec<f64> = Vec::with_capacity(graph.len());
     for place in 0..graph.len() as u32 {
         let node = graph.get(NodeId(place));
+        if !reached[place as usize] {
+            rows.push(0.0);
+            continue;
+        }
         let inputs: Vec<f64> = sources(graph, NodeId(place))
             .map(|(_, input)| rows[input.0 as usize])
             .collect();
@@ -277,5 +283,6 @@ pub fn described(checked: &Checked, snapshot: &Snapshot) -> Vec<(Option<f64>, f6
     let sample = Sample::new(snapshot, &checked.params);
     let wanted = demands(checked, &sample);
     let asked = wanted.rows.iter().map(|d| d.map(|d| d.rows));
-    asked.zip(expected(&checked.graph, &sample)).collect()
+    let expected = expected(&checked.graph, &wanted.reached, &sample);
+    asked.zip(expected).collect()
 }
