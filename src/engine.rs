@@ -261,7 +261,9 @@ impl Engine {
         let mut known = program.raised.lock().unwrap_or_else(|e| e.into_inner());
         let read = || {
             let places = rounds::by_place(&program.checked, numbers);
-            let (checked, assertions) = self.reread(&program.text, &places)?;
+            let (mut checked, assertions) = self.reread(&program.text, &places)?;
+            // there is no third round: nothing is left to be raised
+            checked.autos.clear();
             let text = program.text.clone();
             let raised = ProgramInner::new(checked, program.plan.clone(), text, assertions);
             Some(Arc::new(raised))

@@ -26,11 +26,15 @@ impl Node {
         needs
     }
 
-    /// The inputs that its rows come from: not the right side of `-` and `&`, no history.
+    /// The inputs that its rows come from.
     pub fn sources(&self) -> impl Iterator<Item = NodeId> {
-        let facts = matches!(self.op.effect(), Effect::Narrows | Effect::Reorders);
         let inputs = self.inputs.iter().copied().enumerate();
-        inputs.filter_map(move |(number, input)| (number == 0 || !facts).then_some(input))
+        inputs.filter_map(|(number, input)| (!self.is_fact(number)).then_some(input))
+    }
+
+    /// Whether an input is no source of rows: the right side of `-` and `&`, a history.
+    pub fn is_fact(&self, input: usize) -> bool {
+        matches!(self.op.effect(), Effect::Narrows | Effect::Reorders) && input > 0
     }
 
     /// The sets that its expressions read.

@@ -1,13 +1,13 @@
 //! Shares of rows, measured: conditions are evaluated over some rows of the snapshot, each for one
 //! of some viewers.
 
-use crate::batch::{Column, Rows};
+use crate::batch::Column;
 use crate::catalog::schema::{Now, Schema};
 use crate::check::Parameter;
-use crate::expr::eval::Sets;
+use crate::exec::Results;
 use crate::expr::texts::{Keys, Texts};
 use crate::expr::value::Val;
-use crate::expr::{Expr, Frame, Kind, NodeId, Run};
+use crate::expr::{Expr, Frame, Kind, Run};
 use crate::ops::estimate::UNKNOWN_SHARE;
 use crate::ops::{Guess, reads_only_the_entity};
 use crate::store::Snapshot;
@@ -32,15 +32,6 @@ pub struct Sample<'a> {
     shares: RefCell<HashMap<(EntityId, usize), f64>>,
 }
 
-/// No set has run.
-struct NoSets(Rows);
-
-impl Sets for NoSets {
-    fn rows(&self, _: NodeId) -> &Rows {
-        &self.0
-    }
-}
-
 impl<'a> Sample<'a> {
     pub fn new(snapshot: &'a Snapshot, params: &'a [Parameter]) -> Self {
         Sample {
@@ -58,7 +49,7 @@ impl<'a> Sample<'a> {
     /// Runs `f` as requests of those viewers would, at the end of what the snapshot has.
     fn with_run<R>(&self, viewers: Vec<u32>, f: impl FnOnce(&Run) -> R) -> R {
         let (texts, keys) = (Texts::new(self.snapshot), Keys::new(self.snapshot));
-        let nothing = NoSets(Rows::empty(viewers.len()));
+        let nothing = Results::new(0);
         let mut run = Run {
             snapshot: self.snapshot,
             texts: &texts,

@@ -10,11 +10,11 @@ use super::NONE;
 use super::build::add;
 use super::nodes::landmark_count;
 use super::prune::{Pruner, Space};
-use super::search::{Graph, Scratch, score, wanted};
+use super::search::{Graph, Scratch, walk_or_scan, wanted};
 use super::walk::{Field, Terms};
 use crate::ann::codes::{Quantizer, is_usable};
 use crate::ann::simd::{Codes, Level};
-use crate::ann::{GraphParams, Hit, Metric, Query, Vectors, bit, exact_search};
+use crate::ann::{GraphParams, Hit, Metric, Query, Vectors, bit};
 
 /// A graph in memory that changes. [`Graph::to_live`] makes one.
 pub struct LiveGraph {
@@ -139,18 +139,8 @@ impl LiveGraph {
         scratch: &mut Scratch,
         out: &mut Vec<Hit>,
     ) {
-        out.clear();
-        if query.k == 0 || !query.fits(vectors) {
-            return;
-        }
-        let found = self.fits(vectors)
-            && self.walk(query, ef, scratch)
-            && score(vectors, query, &scratch.rows, out);
-        if !found {
-            *out = exact_search(vectors, &[*query], Some(&self.present))
-                .pop()
-                .unwrap_or_default();
-        }
+        let walk = |scratch: &mut Scratch| self.fits(vectors) && self.walk(query, ef, scratch);
+        walk_or_scan(vectors, query, Some(&self.present), walk, scratch, out);
     }
 
     fn walk(&self, query: &Query, ef: usize, scratch: &mut Scratch) -> bool {

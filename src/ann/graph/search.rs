@@ -128,18 +128,8 @@ impl<'a> Graph<'a> {
         scratch: &mut Scratch,
         out: &mut Vec<Hit>,
     ) {
-        out.clear();
-        if query.k == 0 || !query.fits(vectors) {
-            return;
-        }
-        let found = self.fits(vectors)
-            && self.walk(query, ef, scratch)
-            && score(vectors, query, &scratch.rows, out);
-        if !found {
-            *out = exact_search(vectors, &[*query], None)
-                .pop()
-                .unwrap_or_default();
-        }
+        let walk = |scratch: &mut Scratch| self.fits(vectors) && self.walk(query, ef, scratch);
+        walk_or_scan(vectors, query, None, walk, scratch, out);
     }
 
     /// As [`Graph::search`], among the rows that pass. False if a scan of these is the better way, or if a
@@ -321,8 +311,30 @@ pub fn wanted(k: usize) -> usize {
 /// How many rows ahead their vectors are asked for.
 const AHEAD: usize = 8;
 
+/// The nearest rows that a walk finds, and where it does not find enough, those of an exact scan of
+/// the rows that `present` has.
+pub fn walk_or_scan(
+    vectors: &Vectors,
+    query: &Query,
+    present: Option<&[u64]>,
+    walk: impl FnOnce(&mut Scratch) -> bool,
+    scratch: &mut Scratch,
+    out: &mut Vec<Hit>,
+) {
+    out.clear();
+    if query.k == 0 || !query.fits(vectors) {
+        return;
+    }
+    let found = walk(scratch) && score(vectors, query, &scratch.rows, out);
+    if !found {
+        *out = exact_search(vectors, &[*query], present)
+            .pop()
+            .unwrap_or_default();
+    }
+}
+
 /// Scores the rows and leaves the best `k` of the query; whether all have a similarity.
-pub fn score(vectors: &Vectors, query: &Query, rows: &[u32], out: &mut Vec<Hit>) -> bool {
+fn score(vectors: &Vectors, query: &Query, rows: &[u32], out: &mut Vec<Hit>) -> bool {
     let scorer = Scorer::new(vectors.metric, query.vector);
     for (i, &row) in rows.iter().enumerate() {
         if let Some(&next) = rows.get(i + AHEAD) {

@@ -39,11 +39,6 @@ impl Flow {
     }
 }
 
-/// Whether an input is no source of rows: the right side of `-` and `&`, a history.
-fn is_fact(node: &Node, input: usize) -> bool {
-    matches!(node.op.effect(), Effect::Narrows | Effect::Reorders) && input > 0
-}
-
 /// Whether an operator's expressions read the score or place of its rows.
 fn reads_order(node: &Node) -> bool {
     let mut reads = false;
@@ -126,7 +121,7 @@ impl<'a> Checker<'a> {
         flow.consumers(id).iter().any(|&(consumer, input)| {
             let node = self.graph.get(consumer);
             match node.op.effect() {
-                _ if is_fact(node, input) => false,
+                _ if node.is_fact(input) => false,
                 Effect::Keeps | Effect::Narrows => {
                     reads_order(node) || self.order_is_read(consumer, flow)
                 }

@@ -1,6 +1,6 @@
 //! Numbers that do not fit each other: W0203, W03, W04, W08.
 
-use super::{Checker, Flow, is_fact};
+use super::{Checker, Flow};
 use crate::diag::{Diagnostic, code};
 use crate::expr::NodeId;
 use crate::ops::Effect;
@@ -114,7 +114,7 @@ impl<'a> Checker<'a> {
             let keeps = !matches!(node.op.effect(), Effect::Other | Effect::Cuts);
             keeps
                 && node.op.asks().is_none()
-                && !is_fact(node, input)
+                && !node.is_fact(input)
                 && self.ends_the_query(consumer, flow)
         })
     }

@@ -1,6 +1,6 @@
 //! What a result is made of: W06, W07, W11.
 
-use super::{Checker, is_fact};
+use super::Checker;
 use crate::diag::{Diagnostic, code};
 use crate::expr::NodeId;
 use crate::expr::ir::{EdgeExpr, EdgeKind, Kind};
@@ -92,7 +92,7 @@ impl<'a> Checker<'a> {
             .inputs
             .iter()
             .enumerate()
-            .filter(|&(place, _)| !is_fact(node, place))
+            .filter(|&(place, _)| !node.is_fact(place))
             .map(|(_, &input)| input);
         let inputs: Vec<NodeId> = candidates.collect();
         match node.op.effect() {

@@ -1,6 +1,6 @@
 //! W01: what is defined and never used.
 
-use super::{Checker, Flow, is_fact};
+use super::{Checker, Flow};
 use crate::check::modules::Tier;
 use crate::diag::{Code, Diagnostic, code};
 use crate::expr::{Kind, NodeId};
@@ -155,7 +155,7 @@ impl<'a> Checker<'a> {
         }
         flow.consumers(id).iter().any(|&(consumer, input)| {
             let node = self.graph.get(consumer);
-            if is_fact(node, input) {
+            if node.is_fact(input) {
                 return false;
             }
             // operators of several inputs put columns together by name
