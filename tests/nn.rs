@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 
 const ROWS: usize = 17_000;
 const DIM: usize = 8;
+const LISTED: usize = 30;
 const CATALOG: &str = r#"
 [catalog]
 name = "large"
@@ -86,14 +87,19 @@ fn npy(values: &[f32]) -> Vec<u8> {
     bytes
 }
 
-fn engine() -> &'static Engine {
-    static ENGINE: OnceLock<(World, Engine)> = OnceLock::new();
-    let (_, engine) = ENGINE.get_or_init(|| {
+/// The same data without and with thirty neighbours of every item found ahead.
+fn engines() -> &'static [Engine; 2] {
+    static ENGINES: OnceLock<(World, [Engine; 2])> = OnceLock::new();
+    let (_, engines) = ENGINES.get_or_init(|| {
         let world = world();
-        let engine = Engine::open(world.folder.path()).unwrap();
-        (world, engine)
+        let searching = Engine::open(world.folder.path()).unwrap();
+        let metric = "metric = \"cosine\"";
+        let with_lists = CATALOG.replace(metric, &format!("{metric}\nneighbours = {LISTED}"));
+        world.file("catalog.toml", with_lists);
+        let reading = Engine::open(world.folder.path()).unwrap();
+        (world, [searching, reading])
     });
-    engine
+    engines
 }
 
 /// Users at two times: after all items were posted, and when half of them were.
@@ -108,12 +114,12 @@ fn requests() -> Vec<Request> {
     (0..20).map(request).collect()
 }
 
-fn answers(text: &str) -> Vec<Answer> {
-    let program = engine().compile(text).unwrap_or_else(|e| panic!("{e}"));
+fn answers(engine: &Engine, text: &str) -> Vec<Answer> {
+    let program = engine.compile(text).unwrap_or_else(|e| panic!("{e}"));
     let requests = requests();
-    let together = engine().run_batch(&program, &requests).unwrap();
+    let together = engine.run_batch(&program, &requests).unwrap();
     for (request, answer) in requests.iter().zip(&together) {
-        let alone = engine().run(&program, request).unwrap();
+        let alone = engine.run(&program, request).unwrap();
         assert_eq!(&alone, answer, "{text}: alone and in a batch");
     }
     together
@@ -133,16 +139,19 @@ fn check(condition: &str, k: usize) {
              user.walk(likes).take(5).nn(look, k={k}, {condition}, exact={exact})"
         )
     };
-    let (truth, searched) = (answers(&text(true)), answers(&text(false)));
-    let (mut both, mut all) = (0, 0);
-    for (truth, searched) in truth.iter().zip(&searched) {
-        let (truth, searched) = (found(truth), found(searched));
-        both += truth.intersection(&searched).count();
-        all += truth.len();
+    let truth = answers(&engines()[0], &text(true));
+    for engine in engines() {
+        let searched = answers(engine, &text(false));
+        let (mut both, mut all) = (0, 0);
+        for (truth, searched) in truth.iter().zip(&searched) {
+            let (truth, searched) = (found(truth), found(searched));
+            both += truth.intersection(&searched).count();
+            all += truth.len();
+        }
+        assert!(all > 0, "{condition} finds nothing");
+        let recall = both as f64 / all as f64;
+        assert!(recall >= 0.95, "{condition}, k={k}: recall {recall}");
     }
-    assert!(all > 0, "{condition} finds nothing");
-    let recall = both as f64 / all as f64;
-    assert!(recall >= 0.95, "{condition}, k={k}: recall {recall}");
 }
 
 #[test]
@@ -179,22 +188,48 @@ fn conditions_of_the_request() {
 #[test]
 fn what_is_not_posted_yet_is_not_found() {
     check("min_similarity=0.2", 30);
-    let early = &answers("param most: int = 0\nuser.walk(likes).nn(look, k=30)")[0];
+    let text = "param most: int = 0\nuser.walk(likes).nn(look, k=30)";
     let posted = |row: &igql::Row| row.key().to_string().parse::<u64>().unwrap() <= 8_500;
-    assert!(!early.rows().is_empty() && early.rows().iter().all(posted));
+    for engine in engines() {
+        let early = &answers(engine, text)[0];
+        assert!(!early.rows().is_empty() && early.rows().iter().all(posted));
+    }
 }
 
 /// A program keeps what it found out about fixed conditions, and another request does not change it.
 #[test]
 fn one_program_and_different_requests() {
     let text = "user.walk(likes).nn(look, k=20, where=mark < 700)";
-    let program = engine().compile(text).unwrap();
+    let engine = &engines()[0];
+    let program = engine.compile(text).unwrap();
     let early = Request::user(1).at(8_500_000_000);
     let late = Request::user(1);
-    let run = |request: &Request| engine().run(&program, request).unwrap();
+    let run = |request: &Request| engine.run(&program, request).unwrap();
     let (first, second) = (run(&early), run(&late));
-    let fresh = engine().compile(text).unwrap();
-    assert_eq!(engine().run(&fresh, &late).unwrap(), second);
+    let fresh = engine.compile(text).unwrap();
+    assert_eq!(engine.run(&fresh, &late).unwrap(), second);
     assert_eq!(run(&early), first);
     assert_ne!(found(&first), found(&second));
+}
+
+/// Lists answer what they hold; a search answers the rest.
+#[test]
+fn neighbours_that_were_found_ahead() {
+    let [_, reading] = engines();
+    let plan = |text: &str| {
+        let program = reading.compile(text).unwrap();
+        let graph = &program.checked().graph;
+        let ops = program.schedule().nodes().map(|id| &graph.get(id).op);
+        let nn = ops.filter(|op| op.name() == "nn").last().unwrap();
+        nn.details(reading.schema())
+    };
+    let stored = |text: &str| plan(text).contains("stored");
+    assert!(stored("user.walk(likes).nn(look, k=30)"));
+    assert!(stored("user.walk(likes).nn(look, k=10, where=mark < 500)"));
+    assert!(!stored("user.walk(likes).nn(look, k=31)"));
+    assert!(!stored("user.walk(likes).nn(look, k=30, exact=true)"));
+    assert!(!stored("user.walk(likes).nn(look, k=30, include_self=true)"));
+    assert!(!stored("user.walk(likes).nn(look, k=30, pool=mean)"));
+    check("min_similarity=0.9", 30);
+    check("min_similarity=0.97, where=mark < 300", 10);
 }

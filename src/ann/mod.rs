@@ -29,11 +29,13 @@
 //! | `codes` | 8-bit codes of vectors and queries |
 //! | `rows` | sets of rows, for searches among some |
 //! | `graph` | build, image, search, insertion and removal |
+//! | `lists` | the neighbours of every row, found ahead |
 
 mod codes;
 mod exact;
 mod flat;
 mod graph;
+mod lists;
 mod metric;
 mod rows;
 mod simd;
@@ -43,6 +45,7 @@ mod testing;
 pub use exact::exact_search;
 pub use flat::{Flat, FlatScratch};
 pub use graph::{Among, Graph, GraphImage, GraphParams, LiveGraph, Scratch, build_graph};
+pub use lists::{Lists, Near, build_lists};
 pub use metric::{Metric, Pairs, similarity};
 pub use rows::RowSet;
 

@@ -188,6 +188,8 @@ pub struct Embedding {
     pub name: String,
     pub line: u64,
     pub metric: Metric,
+    /// Nearest neighbours of each entity that are found ahead; 0: none.
+    pub neighbours: u32,
     pub parts: Vec<VectorFile>,
     pub on_error: OnError,
 }

@@ -7,13 +7,24 @@ use super::load_table::on_error;
 use super::schema::Metric;
 use super::section::{At, Section};
 
+/// Longer lists would be larger than what a search for as many takes.
+const MOST_NEIGHBOURS: u32 = 1_000;
+
 /// `[embedding.NAME]`.
 pub(super) fn embedding(
     name: String,
     section: &Section<'_>,
     names: &Names,
 ) -> Result<Embedding, DataError> {
-    section.only(&["entity", "file", "metric", "key", "column", "on_error"])?;
+    section.only(&[
+        "entity",
+        "file",
+        "metric",
+        "neighbours",
+        "key",
+        "column",
+        "on_error",
+    ])?;
     let entities = section
         .strings("entity")?
         .ok_or_else(|| section.missing("entity", "\"ENTITY\""))?;
@@ -60,10 +71,12 @@ pub(super) fn embedding(
         });
     }
     let on_error = on_error(section)?;
+    let neighbours = section.number("neighbours", 1, MOST_NEIGHBOURS)?;
     Ok(Embedding {
         name,
         line: section.line,
         metric: metric(section)?,
+        neighbours: neighbours.map_or(0, |n| n.value),
         parts,
         on_error,
     })

@@ -123,6 +123,8 @@ pub struct Embedding {
     pub entities: Vec<EntityId>,
     pub dim: u32,
     pub metric: Metric,
+    /// Nearest neighbours of each entity that are found ahead; 0: none.
+    pub neighbours: u32,
     /// Per entity of `entities`: rows without a vector.
     pub missing: Vec<u64>,
 }

@@ -147,6 +147,23 @@ impl<'a> Section<'a> {
         self.typed(key, "true or false", DeValue::as_bool)
     }
 
+    /// A whole number between `least` and `most`.
+    pub fn number(
+        &self,
+        key: &str,
+        least: u32,
+        most: u32,
+    ) -> Result<Option<At<u32>>, DataError> {
+        let expected = format!("a whole number from {least} to {most}");
+        self.typed(key, &expected, |v| {
+            let digits = v.as_integer()?;
+            let number = i64::from_str_radix(digits.as_str(), digits.radix()).ok()?;
+            u32::try_from(number)
+                .ok()
+                .filter(|n| (least..=most).contains(n))
+        })
+    }
+
     /// A string or a list of strings.
     pub fn strings(&self, key: &str) -> Result<Option<At<Vec<String>>>, DataError> {
         self.typed(key, "a string or a list of strings", |v| match v.as_str() {

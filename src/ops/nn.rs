@@ -1,6 +1,6 @@
 //! `nn`: from every row to the entities whose vectors are nearest to its own.
 
-use super::allowed::{Alone, Conditions, Kept};
+use super::allowed::{Allowed, Alone, Conditions, Kept};
 use super::bind::{Bind, Bound, Case, CaseParam, Quantity, Takes};
 use super::estimate::distinct;
 use super::fanout::{Contributions, Merge, merge, merged_score};
@@ -11,7 +11,7 @@ use super::{
     BoundColumn, Condition, Exec, Guess, Op, Operator, Param, Relaxed, Rest, RunError, Score,
     ScoreKind, Shape, bounds,
 };
-use crate::ann::{self, Hit, Query};
+use crate::ann::{self, Hit, Lists, Near, Query};
 use crate::batch::Rows;
 use crate::catalog::schema::{Metric, Schema};
 use crate::diag::{Diagnostic, code};
@@ -244,11 +244,12 @@ impl Op for Nn {
             parts.push("include_self=true".to_owned());
         }
         parts.extend(self.pool.details(schema));
-        parts.push(if self.exact {
-            "exact".to_owned()
-        } else {
-            "approximate".to_owned()
-        });
+        let how = match (self.exact, self.reads_lists(schema)) {
+            (true, _) => "exact",
+            (false, true) => "stored",
+            (false, false) => "approximate",
+        };
+        parts.push(how.to_owned());
         parts.push(format!("merge={}", self.merge.name()));
         parts.join(", ")
     }
@@ -270,8 +271,7 @@ impl Op for Nn {
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let input = inputs[0];
-        let found = self.search(exec, input)?;
-        let contributions = contributions(input, &found);
+        let contributions = self.reach(exec, input)?;
         match &self.columns {
             None => merge(exec, "nn", input, &contributions, self.merge),
             Some(columns) => {
@@ -286,8 +286,7 @@ impl Op for Nn {
     }
 
     fn links(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Option<Contributions>, RunError> {
-        let found = self.search(exec, inputs[0])?;
-        Ok(Some(contributions(inputs[0], &found)))
+        self.reach(exec, inputs[0]).map(Some)
     }
 
     fn relaxed(&self, schema: &Schema) -> Vec<Relaxed> {
@@ -404,6 +403,72 @@ impl Nn {
         }
     }
 
+    /// Whether neighbours that were found ahead can answer.
+    fn reads_lists(&self, schema: &Schema) -> bool {
+        let own = !self.exact
+            && !self.include_self
+            && self.from == self.to
+            && matches!(self.pool, Pool::None);
+        let length = schema.embeddings[self.embedding as usize].neighbours;
+        let enough = match self.k {
+            Quantity::PerRequest(_) => true,
+            _ => self.k.known().is_some_and(|k| k <= u64::from(length)),
+        };
+        own && length > 0 && enough
+    }
+
+    /// The neighbours of every row, in order.
+    fn reach(&self, exec: &Exec, input: &Rows) -> Result<Contributions, RunError> {
+        let schema = exec.run.snapshot.schema();
+        let lists = exec.vectors.lists((self.embedding, self.to));
+        match lists.filter(|_| self.reads_lists(schema)) {
+            Some(lists) => self.read(exec, input, lists),
+            None => Ok(contributions(input, &self.search(exec, input)?)),
+        }
+    }
+
+    /// The neighbours that were found ahead; where they are too few, those of a search.
+    fn read(&self, exec: &Exec, input: &Rows, lists: &Lists) -> Result<Contributions, RunError> {
+        let mut read = Read::default();
+        let k = self.k.per_request(exec.run);
+        let min = self.least_similarity(exec.run);
+        for (request, &k) in k.iter().enumerate() {
+            exec.check("nn", 0)?;
+            let least = min.as_ref().map(|min| min[request]);
+            let ids = &input.ids[input.range(request)];
+            self.allowed(exec.run, request, |allowed| {
+                for (place, &id) in ids.iter().enumerate() {
+                    if let Some(&next) = ids.get(place + AHEAD) {
+                        lists.prefetch(next);
+                    }
+                    read.add(lists.of(id), k, least, allowed);
+                }
+            });
+        }
+        if !read.is_short.contains(&1) {
+            return Ok(read.contributions(input));
+        }
+        let short = input.retain(&read.is_short);
+        let found = self.search(exec, &short)?;
+        Ok(read.with(input, found))
+    }
+
+    /// What a request may find.
+    fn allowed<R>(&self, run: &Run, request: usize, then: impl FnOnce(Option<&Allowed>) -> R) -> R {
+        let conditions = self.conditions(run);
+        if conditions.is_shared(request) {
+            return then(conditions.of(request).as_ref());
+        }
+        let sets = Alone::new(run, request, &self.keep);
+        let alone = run.of_requests(&[request as u32], None, &sets);
+        then(self.conditions(&alone).of(0).as_ref())
+    }
+
+    fn least_similarity(&self, run: &Run) -> Option<Vec<f64>> {
+        let min = self.min_similarity.as_ref()?;
+        Some(Frame::requests(run).numbers(min))
+    }
+
     fn search(&self, exec: &Exec, input: &Rows) -> Result<Found, RunError> {
         let nothing = || Found {
             search_of: vec![None; input.len()],
@@ -417,10 +482,7 @@ impl Nn {
         };
         let starts = self.starts(exec, input, &own);
         let k = self.k.per_request(exec.run);
-        let min = self
-            .min_similarity
-            .as_ref()
-            .map(|min| Frame::requests(exec.run).numbers(min));
+        let min = self.least_similarity(exec.run);
         let queries: Vec<Query> = starts
             .searches
             .iter()
@@ -492,25 +554,103 @@ impl Nn {
         let conditions = self.conditions(exec.run);
         for (request, places) in groups(searches, |request| conditions.is_shared(request)) {
             let queries: Vec<Query> = places.iter().map(|&place| queries[place]).collect();
-            let search = |conditions: &Conditions, request: usize| {
-                let allowed = conditions.of(request);
-                let allowed = allowed.as_ref();
+            let found = self.allowed(exec.run, request, |allowed| {
                 exec.vectors
                     .search(place, space, &queries, allowed, self.exact)
-            };
-            let found = if conditions.is_shared(request) {
-                search(&conditions, request)
-            } else {
-                let sets = Alone::new(exec.run, request, &self.keep);
-                let alone = exec.run.of_requests(&[request as u32], None, &sets);
-                search(&self.conditions(&alone), 0)
-            };
+            });
             for (place, found) in places.into_iter().zip(found) {
                 hits[place] = found;
             }
             exec.check("nn", 0)?;
         }
         Ok(hits)
+    }
+}
+
+/// Rows whose lists are on their way while one is read.
+const AHEAD: usize = 4;
+
+/// Neighbours that are read instead of searched.
+#[derive(Default)]
+struct Read {
+    /// Of each row of the input, the end of its neighbours.
+    ends: Vec<u32>,
+    ids: Vec<u32>,
+    weights: Vec<f64>,
+    /// Of each row of the input: 1 if what was found ahead is too little.
+    is_short: Vec<u8>,
+    passes: Vec<bool>,
+}
+
+impl Read {
+    /// The first `k` neighbours of a row that are similar enough and allowed.
+    fn add(&mut self, near: Near, k: u64, least: Option<f64>, allowed: Option<&Allowed>) {
+        let similar = least.map_or(0..near.rows.len(), |least| near.at_least(least));
+        let is_all = near.is_all || similar.len() < near.rows.len();
+        let k = usize::try_from(k).unwrap_or(usize::MAX);
+        let before = self.ids.len();
+        match allowed {
+            None => self.take(&near, similar.take(k)),
+            Some(allowed) => {
+                let mut passes = std::mem::take(&mut self.passes);
+                allowed.passes(&near.rows[similar.clone()], &mut passes);
+                self.take(&near, similar.filter(|&place| passes[place]).take(k));
+                self.passes = passes;
+            }
+        }
+        let is_short = self.ids.len() - before < k && !is_all;
+        if is_short {
+            self.ids.truncate(before);
+            self.weights.truncate(before);
+        }
+        self.is_short.push(u8::from(is_short));
+        self.ends.push(self.ids.len() as u32);
+    }
+
+    fn take(&mut self, near: &Near, places: impl Iterator<Item = usize>) {
+        for place in places {
+            self.ids.push(near.rows[place]);
+            self.weights.push(near.similarity(place));
+        }
+    }
+
+    fn contributions(self, input: &Rows) -> Contributions {
+        let mut parents = vec![0; self.ids.len()];
+        let mut start = 0;
+        for (row, &end) in self.ends.iter().enumerate() {
+            parents[start..end as usize].fill(row as u32);
+            start = end as usize;
+        }
+        let end = |&row: &u32| (row as usize).checked_sub(1).map_or(0, |last| self.ends[last]);
+        Contributions {
+            offsets: input.offsets.iter().map(end).collect(),
+            parents,
+            ids: self.ids,
+            weights: self.weights,
+            distinct: false,
+        }
+    }
+
+    /// The same with what was found for the rows that are short.
+    fn with(self, input: &Rows, found: Found) -> Contributions {
+        let mut whole = Read::default();
+        let mut searches = found.search_of.iter();
+        let mut start = 0;
+        for (&end, &is_short) in self.ends.iter().zip(&self.is_short) {
+            let range = start..end as usize;
+            whole.ids.extend(&self.ids[range.clone()]);
+            whole.weights.extend(&self.weights[range]);
+            if is_short == 1
+                && let Some(Some(search)) = searches.next()
+            {
+                let hits = &found.hits[*search as usize];
+                whole.ids.extend(hits.iter().map(|hit| hit.row));
+                whole.weights.extend(hits.iter().map(|hit| hit.similarity));
+            }
+            whole.ends.push(whole.ids.len() as u32);
+            start = end as usize;
+        }
+        whole.contributions(input)
     }
 }
 

@@ -1,8 +1,10 @@
 //! The vector indexes of a snapshot: per embedding and entity the codes of a small table, or the graph
-//! of a large one.
+//! of a large one; and where the catalog wants them, the neighbours of every row.
 
 use super::allowed::Allowed;
-use crate::ann::{self, Among, Flat, FlatScratch, Graph, GraphParams, Hit, Query, Scratch};
+use crate::ann::{
+    self, Among, Flat, FlatScratch, Graph, GraphParams, Hit, Lists, Query, Scratch,
+};
 use crate::catalog::schema::Metric;
 use crate::store::{Blob, DataError, Progress, Snapshot};
 use crate::types::EntityId;
@@ -15,7 +17,18 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Opened indexes, by embedding and entity.
 #[derive(Default)]
 pub struct Vectors {
-    indexes: HashMap<(u32, EntityId), Index>,
+    indexes: HashMap<Place, Index>,
+    lists: HashMap<Place, Stored>,
+}
+
+/// An embedding and an entity that it has vectors of.
+type Place = (u32, EntityId);
+
+/// The neighbours of every row.
+struct Stored {
+    /// Borrows from `_file`, and is dropped before it.
+    lists: Lists<'static>,
+    _file: Blob,
 }
 
 enum Index {
@@ -38,37 +51,47 @@ thread_local! {
 impl Vectors {
     /// Opens every index of a snapshot, building those that are missing.
     pub fn open(snapshot: &Snapshot, progress: &dyn Progress) -> Result<Vectors, DataError> {
-        let mut indexes = HashMap::new();
+        let mut opened = Vectors::default();
         for (number, embedding) in snapshot.schema().embeddings.iter().enumerate() {
             for &entity in &embedding.entities {
                 let number = number as u32;
                 let Some(vectors) = vectors_of(snapshot, number, entity) else {
                     continue;
                 };
-                let key = (number, entity);
+                let place = (number, entity);
                 let index = if ann::prefers_flat(vectors.len()) {
                     Index::Flat(OnceLock::new())
                 } else {
-                    open(snapshot, key, &vectors, progress)?
+                    open(snapshot, place, &vectors, progress)?
                 };
-                indexes.insert(key, index);
+                if embedding.neighbours > 0 {
+                    let length = embedding.neighbours as usize;
+                    let stored = stored(snapshot, place, &vectors, &index, length, progress)?;
+                    opened.lists.insert(place, stored);
+                }
+                opened.indexes.insert(place, index);
             }
         }
-        Ok(Vectors { indexes })
+        Ok(opened)
+    }
+
+    /// The neighbours of every row, if they were found ahead.
+    pub fn lists(&self, place: Place) -> Option<&Lists<'_>> {
+        self.lists.get(&place).map(|stored| &stored.lists)
     }
 
     /// The nearest rows of each query among those that are `allowed` (none: all), in `space`, the
     /// vectors of `entity`. They are the true ones if `exact`, and for small tables in any case.
     pub fn search(
         &self,
-        (embedding, entity): (u32, EntityId),
+        place: Place,
         space: &ann::Vectors,
         queries: &[Query],
         allowed: Option<&Allowed>,
         exact: bool,
     ) -> Vec<Vec<Hit>> {
         let words = || allowed.map(|allowed| allowed.rows().words());
-        match (self.indexes.get(&(embedding, entity)), allowed) {
+        match (self.indexes.get(&place), allowed) {
             (Some(Index::Flat(flat)), _) => {
                 let flat = flat.get_or_init(|| Flat::new(space));
                 let words = words();
@@ -78,7 +101,9 @@ impl Vectors {
             }
             (Some(Index::Graph { graph, .. }), None) if !exact => {
                 in_tasks(queries, |queries, (scratch, _)| {
-                    let walk = |query| walk(graph, space, query, scratch);
+                    let walk = |query: &Query| {
+                        walk(graph, space, query, Graph::default_ef(query.k), scratch)
+                    };
                     queries.iter().map(walk).collect()
                 })
             }
@@ -108,9 +133,15 @@ fn in_tasks<T: Send>(
     queries.par_chunks(TASK).flat_map_iter(one).collect()
 }
 
-fn walk(graph: &Graph, space: &ann::Vectors, query: &Query, scratch: &mut Scratch) -> Vec<Hit> {
+fn walk(
+    graph: &Graph,
+    space: &ann::Vectors,
+    query: &Query,
+    ef: usize,
+    scratch: &mut Scratch,
+) -> Vec<Hit> {
     let mut hits = Vec::with_capacity(query.k);
-    graph.search(space, query, Graph::default_ef(query.k), scratch, &mut hits);
+    graph.search(space, query, ef, scratch, &mut hits);
     hits
 }
 
@@ -152,20 +183,18 @@ fn among(
 
 fn open(
     snapshot: &Snapshot,
-    (embedding, entity): (u32, EntityId),
+    place: Place,
     vectors: &ann::Vectors,
     progress: &dyn Progress,
 ) -> Result<Index, DataError> {
-    let schema = snapshot.schema();
-    let name = format!(
-        "index-{}-{}",
-        schema.embeddings[embedding as usize].name,
-        schema.entity(entity).name
-    );
+    let name = name("index", snapshot, place);
     let params = GraphParams::default();
-    let hash = snapshot.vectors_hash(embedding as usize, entity);
-    let key = xxh3_64(format!("{hash:?} {:?} {params:?}", vectors.metric).as_bytes());
-    let build = || {
+    let key = key(
+        snapshot,
+        place,
+        format_args!("{:?} {params:?}", vectors.metric),
+    );
+    let image = snapshot.artifact(&name, key, || {
         let image = ann::build_graph(vectors, params, &|done, total| {
             progress.report(&name, done, total)
         });
@@ -173,22 +202,89 @@ fn open(
         image
             .map(|image| image.as_bytes().to_vec())
             .unwrap_or_default()
-    };
-    let image = snapshot.artifact(&name, key, build)?;
-    // SAFETY: the bytes are a read-only map that lives as long as `image`, which is kept beside
-    // the graph, is never changed, and is dropped after it (fields drop in order).
-    let bytes: &'static [u8] = unsafe { std::mem::transmute::<&[u8], &'static [u8]>(&image[..]) };
-    let graph = Graph::open_unverified(bytes).map_err(|message| {
-        let error = DataError::new(
-            snapshot.folder(),
-            format!("the vector index `{name}` cannot be read: {message}"),
-        );
-        error.help("delete it; it is made anew when it is needed")
     })?;
+    // SAFETY: `image` is kept beside the graph and dropped after it (fields drop in order).
+    let bytes = unsafe { forever(&image) };
+    let graph = Graph::open_unverified(bytes).map_err(|why| unreadable(snapshot, &name, &why))?;
     Ok(Index::Graph {
         graph,
         _image: image,
     })
+}
+
+/// The neighbours of every row, found with care: they are searched once and read often.
+fn stored(
+    snapshot: &Snapshot,
+    place: Place,
+    vectors: &ann::Vectors,
+    index: &Index,
+    length: usize,
+    progress: &dyn Progress,
+) -> Result<Stored, DataError> {
+    let name = name("neighbours", snapshot, place);
+    let (metric, params) = (vectors.metric, GraphParams::default());
+    let key = key(
+        snapshot,
+        place,
+        format_args!("{metric:?} {params:?} {length}"),
+    );
+    let file = snapshot.artifact(&name, key, || {
+        let report = |done, total| progress.report(&name, done, total);
+        match index {
+            Index::Flat(flat) => {
+                let flat = flat.get_or_init(|| Flat::new(vectors));
+                let order: Vec<u32> = (0..vectors.len() as u32).collect();
+                let search = |queries: &[Query]| {
+                    in_tasks(queries, |queries, (_, scratch)| {
+                        flat.search(vectors, queries, None, scratch)
+                    })
+                };
+                ann::build_lists(vectors, length, &order, search, &report)
+            }
+            Index::Graph { graph, .. } => {
+                let ef = Graph::default_ef(length) + length / 2;
+                let search = |queries: &[Query]| {
+                    in_tasks(queries, |queries, (scratch, _)| {
+                        let walk = |query| walk(graph, vectors, query, ef, scratch);
+                        queries.iter().map(walk).collect()
+                    })
+                };
+                ann::build_lists(vectors, length, graph.rows(), search, &report)
+            }
+        }
+    })?;
+    // SAFETY: `file` is kept beside the lists and dropped after them (fields drop in order).
+    let bytes = unsafe { forever(&file) };
+    let lists = Lists::open(bytes).map_err(|why| unreadable(snapshot, &name, &why))?;
+    Ok(Stored { lists, _file: file })
+}
+
+/// What a derived file is called.
+fn name(what: &str, snapshot: &Snapshot, (embedding, entity): Place) -> String {
+    let schema = snapshot.schema();
+    let embedding = &schema.embeddings[embedding as usize].name;
+    format!("{what}-{embedding}-{}", schema.entity(entity).name)
+}
+
+/// A hash of the vectors, and of how something is made of them.
+fn key(snapshot: &Snapshot, (embedding, entity): Place, about: std::fmt::Arguments) -> u64 {
+    let hash = snapshot.vectors_hash(embedding as usize, entity);
+    xxh3_64(format!("{hash:?} {about}").as_bytes())
+}
+
+/// The bytes of a derived file, which is a read-only map and never changes.
+///
+/// # Safety
+/// The file has to live as long as they are used.
+unsafe fn forever(file: &Blob) -> &'static [u8] {
+    // SAFETY: as said above
+    unsafe { std::mem::transmute::<&[u8], &'static [u8]>(&file[..]) }
+}
+
+fn unreadable(snapshot: &Snapshot, name: &str, why: &str) -> DataError {
+    let message = format!("the derived file `{name}` cannot be read: {why}");
+    let error = DataError::new(snapshot.folder(), message);
+    error.help("delete it; it is made anew when it is needed")
 }
 
 /// The vectors of an entity in an embedding, as the search wants them.

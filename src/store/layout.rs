@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Raised whenever files of before can no longer be read.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 pub const HEADER: usize = 64;
 pub const ALIGN: u64 = 64;
 const MAGIC: &[u8; 8] = b"IGQLSNAP";

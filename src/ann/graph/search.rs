@@ -102,6 +102,11 @@ impl<'a> Graph<'a> {
         self.image.rows.len()
     }
 
+    /// The rows that a search can find, near ones one after the other.
+    pub fn rows(&self) -> &'a [u32] {
+        self.image.rows
+    }
+
     /// Whether no row can be found.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
