@@ -1,6 +1,5 @@
 //! Answers: rows with their keys, scores and columns, as plain values.
 
-use crate::batch::Rows;
 use crate::check::Checked;
 use crate::expr::Run;
 use crate::expr::eval::Sets;
@@ -46,68 +45,144 @@ impl Ask {
     }
 }
 
-/// An ordered list of entities.
+/// An ordered list of entities, column by column.
 #[derive(Clone, Debug, PartialEq)]
 pub struct List {
     /// The name in the program's record; none if the result is a single set.
     pub name: Option<String>,
     /// Name of the entity's key.
     pub key: String,
-    /// Names and types of the bound columns, as in every row's values.
+    /// Names and types of the bound columns.
     pub columns: Arc<Vec<(String, Type)>>,
-    pub rows: Vec<Row>,
+    keys: Vec<Key>,
+    scores: Vec<Option<f64>>,
+    /// Of every bound column, a value for each row.
+    values: Vec<Vec<Value>>,
+    /// Of every row, or empty.
+    why: Vec<Why>,
+}
+
+impl List {
+    pub fn rows(&self) -> Rows<'_> {
+        Rows {
+            list: Some(self),
+            places: 0..self.keys.len(),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Explains the rows, in their order.
+    pub(crate) fn set_why(&mut self, why: Vec<Why>) {
+        self.why = why;
+    }
+}
+
+/// Rows of a list, in order: an iterator that can be cloned.
+#[derive(Clone, Debug, Default)]
+pub struct Rows<'a> {
+    list: Option<&'a List>,
+    places: std::ops::Range<usize>,
+}
+
+impl<'a> Rows<'a> {
+    /// The same rows, as a slice has it.
+    pub fn iter(&self) -> Rows<'a> {
+        self.clone()
+    }
+
+    /// The row at a place, counted from 0.
+    pub fn get(&self, place: usize) -> Option<Row<'a>> {
+        self.iter().nth(place)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+}
+
+impl<'a> Iterator for Rows<'a> {
+    type Item = Row<'a>;
+
+    fn next(&mut self) -> Option<Row<'a>> {
+        let place = self.places.next()?;
+        let list = self.list?;
+        Some(Row { list, place })
+    }
+
+    fn nth(&mut self, n: usize) -> Option<Row<'a>> {
+        let place = self.places.nth(n)?;
+        let list = self.list?;
+        Some(Row { list, place })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.places.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Rows<'_> {}
+
+impl DoubleEndedIterator for Rows<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let place = self.places.next_back()?;
+        let list = self.list?;
+        Some(Row { list, place })
+    }
 }
 
 /// One entity in a list.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Row {
-    key: Key,
-    score: Option<f64>,
-    values: Vec<Value>,
-    columns: Arc<Vec<(String, Type)>>,
-    why: Option<Box<Why>>,
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    list: &'a List,
+    place: usize,
 }
 
-impl Row {
+impl<'a> Row<'a> {
     /// Why the row is there, if that was asked.
-    pub fn why(&self) -> Option<&Why> {
-        self.why.as_deref()
+    pub fn why(self) -> Option<&'a Why> {
+        self.list.why.get(self.place)
     }
 
-    pub(crate) fn set_why(&mut self, why: Why) {
-        self.why = Some(Box::new(why));
-    }
-
-    pub fn key(&self) -> &Key {
-        &self.key
+    pub fn key(self) -> &'a Key {
+        &self.list.keys[self.place]
     }
 
     /// The score, NaN for null, so that it can be printed as a number.
-    pub fn score(&self) -> f64 {
-        self.score.unwrap_or(f64::NAN)
+    pub fn score(self) -> f64 {
+        self.score_or_null().unwrap_or(f64::NAN)
     }
 
     /// The score; none for null.
-    pub fn score_or_null(&self) -> Option<f64> {
-        self.score
+    pub fn score_or_null(self) -> Option<f64> {
+        self.list.scores[self.place]
     }
 
     /// The values of the bound columns, in the list's order.
-    pub fn values(&self) -> &[Value] {
-        &self.values
+    pub fn values(self) -> impl ExactSizeIterator<Item = &'a Value> {
+        self.list
+            .values
+            .iter()
+            .map(move |values| &values[self.place])
     }
 
     /// The value of a bound column.
-    pub fn get(&self, name: &str) -> Option<&Value> {
-        let place = self.columns.iter().position(|(n, _)| n == name)?;
-        self.values.get(place)
+    pub fn get(self, name: &str) -> Option<&'a Value> {
+        let column = self.list.columns.iter().position(|(n, _)| n == name)?;
+        self.list.values.get(column)?.get(self.place)
     }
 }
 
 impl Answer {
     /// The rows of a program whose result is one set, or of the first list of a page.
-    pub fn rows(&self) -> &[Row] {
-        self.lists.first().map_or(&[], |list| &list.rows)
+    pub fn rows(&self) -> Rows<'_> {
+        self.lists.first().map_or_else(Rows::default, List::rows)
     }
 
     /// A list of a page by name.
@@ -147,7 +222,7 @@ pub fn answers(
         .collect();
     for (name, node) in &checked.results {
         let shape = checked.graph.shape(*node);
-        let key = &run.snapshot.schema().entity(shape.entity).key;
+        let key_name = &run.snapshot.schema().entity(shape.entity).key;
         let columns: Arc<Vec<(String, Type)>> = Arc::new(
             shape
                 .columns
@@ -157,41 +232,24 @@ pub fn answers(
         );
         let rows = sets.rows(*node);
         for (request, answer) in answers.iter_mut().enumerate() {
-            let rows = rows
-                .range(request)
-                .map(|i| row(run, shape.entity, rows, i, &columns))
-                .collect();
+            let places = rows.range(request);
+            let values = rows.columns.iter().zip(columns.iter());
+            let values = values.map(|(column, (_, ty))| {
+                let value = |place| value(run, column, ty, place);
+                places.clone().map(value).collect()
+            });
+            let key = |&id: &u32| run.keys.key(shape.entity, id).unwrap_or(Key::Int(0));
+            let score = |&score: &f64| Some(score).filter(|s| !s.is_nan());
             answer.lists.push(List {
                 name: name.clone(),
-                key: key.clone(),
+                key: key_name.clone(),
                 columns: columns.clone(),
-                rows,
+                values: values.collect(),
+                keys: rows.ids[places.clone()].iter().map(key).collect(),
+                scores: rows.scores[places].iter().map(score).collect(),
+                why: Vec::new(),
             });
         }
     }
     answers
-}
-
-fn row(
-    run: &Run,
-    entity: crate::types::EntityId,
-    rows: &Rows,
-    i: usize,
-    columns: &Arc<Vec<(String, Type)>>,
-) -> Row {
-    let key = run.keys.key(entity, rows.ids[i]).unwrap_or(Key::Int(0));
-    let score = Some(rows.scores[i]).filter(|s| !s.is_nan());
-    let values = rows
-        .columns
-        .iter()
-        .zip(columns.iter())
-        .map(|(column, (_, ty))| value(run, column, ty, i))
-        .collect();
-    Row {
-        key,
-        score,
-        values,
-        columns: columns.clone(),
-        why: None,
-    }
 }

@@ -31,8 +31,8 @@ use crate::request::{self, Request};
 use crate::rounds::{self, Again};
 use crate::source::Sources;
 use crate::store::{self, DataError, Options, Snapshot};
+use crate::stream::in_order;
 use crate::why::{Tracer, why_not};
-use rayon::prelude::*;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -336,14 +336,16 @@ impl Engine {
         program: &Program,
         requests: &[Request],
     ) -> Result<Vec<Answer>, RunError> {
-        let passes: Vec<Result<Pass, RunError>> = requests
-            .par_chunks(PASS)
-            .map(|chunk| self.run_pass(program, chunk, Limits::default()))
-            .collect();
+        let passes: Vec<&[Request]> = requests.chunks(PASS).collect();
         let mut answers = Vec::with_capacity(requests.len());
-        for pass in passes {
-            answers.extend(pass?.answers);
-        }
+        in_order(
+            &passes,
+            |pass| self.run_pass(program, pass, Limits::default()),
+            |pass| {
+                answers.extend(pass.answers);
+                Ok(())
+            },
+        )?;
         Ok(answers)
     }
 
@@ -400,23 +402,47 @@ impl Engine {
         if ended && requests.len() > 1 {
             return self.one_by_one(program, requests, limits, ask);
         }
-        for (place, numbers) in again.into_iter().enumerate() {
-            let Some(raised) = numbers.and_then(|numbers| self.raised(&program.inner, &numbers))
-            else {
-                continue;
-            };
-            let request = std::slice::from_ref(&requests[place]);
-            match self.one_round(&raised, request, limits, ask) {
-                // unless the budget does not permit it
-                Ok((mut second, _)) if !second.answers[0].partial => {
-                    pass.answers[place] = second.answers.remove(0);
-                }
-                Ok(_) | Err(RunError::Limit(_)) => continue,
-                Err(error) => return Err(error),
+        for (numbers, places) in rounds::groups(again) {
+            if let Some(raised) = self.raised(&program.inner, &numbers) {
+                self.second_round(&raised, requests, &places, limits, ask, &mut pass)?;
             }
-            pass.second_rounds += 1;
         }
         Ok(pass)
+    }
+
+    /// Runs requests with the numbers of their second round, as far as the budget permits it.
+    fn second_round(
+        &self,
+        raised: &ProgramInner,
+        requests: &[Request],
+        places: &[usize],
+        limits: Limits,
+        ask: &Ask,
+        pass: &mut Pass,
+    ) -> Result<(), RunError> {
+        let again: Vec<Request> = places
+            .iter()
+            .map(|&place| requests[place].clone())
+            .collect();
+        let second = match self.one_round(raised, &again, limits, ask) {
+            Ok((second, _)) => second.answers,
+            Err(RunError::Limit(_)) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let is_whole = !second.is_empty() && second.iter().all(|answer| !answer.partial);
+        if !is_whole && places.len() > 1 {
+            // a limit that one hits is no other's
+            let mut alone = places.chunks(1);
+            return alone
+                .try_for_each(|one| self.second_round(raised, requests, one, limits, ask, pass));
+        }
+        if is_whole {
+            pass.second_rounds += places.len();
+            for (&place, answer) in places.iter().zip(second) {
+                pass.answers[place] = answer;
+            }
+        }
+        Ok(())
     }
 
     /// Runs a program for each request alone, so that a limit that one hits is no other's.
@@ -556,10 +582,9 @@ fn explain(
     for (request, answer) in answers.iter_mut().enumerate() {
         for ((name, node), list) in checked.results.iter().zip(&mut answer.lists) {
             if ask.why {
-                let start = results.rows(*node).range(request).start;
-                for (i, row) in list.rows.iter_mut().enumerate() {
-                    row.set_why(tracer.why(*node, request, start + i)?);
-                }
+                let places = results.rows(*node).range(request);
+                let why = places.map(|place| tracer.why(*node, request, place));
+                list.set_why(why.collect::<Result<_, _>>()?);
             }
             for key in &ask.why_not {
                 let not = why_not(&mut tracer, name.as_deref(), *node, request, key)?;

@@ -36,11 +36,12 @@ pub mod request;
 mod rounds;
 pub mod source;
 pub mod store;
+mod stream;
 pub mod syntax;
 pub mod types;
 pub mod why;
 
-pub use answer::{Answer, Ask, List, Row};
+pub use answer::{Answer, Ask, List, Row, Rows};
 pub use engine::{CompileError, Engine, Program, Unit};
 pub use ops::{Limits, RunError};
 pub use request::Request;

@@ -32,6 +32,19 @@ pub fn second(checked: &Checked, exec: &Exec, results: &Results) -> Result<Again
     Ok(again)
 }
 
+/// The requests that want the same numbers, which run together.
+pub fn groups(again: Again) -> Vec<(Vec<u64>, Vec<usize>)> {
+    let mut groups: Vec<(Vec<u64>, Vec<usize>)> = Vec::new();
+    for (place, numbers) in again.into_iter().enumerate() {
+        let Some(numbers) = numbers else { continue };
+        match groups.iter_mut().find(|(known, _)| *known == numbers) {
+            Some((_, places)) => places.push(place),
+            None => groups.push((numbers, vec![place])),
+        }
+    }
+    groups
+}
+
 /// The numbers by place.
 pub fn by_place(checked: &Checked, numbers: &[u64]) -> Numbers {
     let places = checked.autos.iter().map(|auto| auto.place.clone());

@@ -189,7 +189,7 @@ fn conditions_of_the_request() {
 fn what_is_not_posted_yet_is_not_found() {
     check("min_similarity=0.2", 30);
     let text = "param most: int = 0\nuser.walk(likes).nn(look, k=30)";
-    let posted = |row: &igql::Row| row.key().to_string().parse::<u64>().unwrap() <= 8_500;
+    let posted = |row: igql::Row| row.key().to_string().parse::<u64>().unwrap() <= 8_500;
     for engine in engines() {
         let early = &answers(engine, text)[0];
         assert!(!early.rows().is_empty() && early.rows().iter().all(posted));
@@ -228,7 +228,9 @@ fn neighbours_that_were_found_ahead() {
     assert!(stored("user.walk(likes).nn(look, k=10, where=mark < 500)"));
     assert!(!stored("user.walk(likes).nn(look, k=31)"));
     assert!(!stored("user.walk(likes).nn(look, k=30, exact=true)"));
-    assert!(!stored("user.walk(likes).nn(look, k=30, include_self=true)"));
+    assert!(!stored(
+        "user.walk(likes).nn(look, k=30, include_self=true)"
+    ));
     assert!(!stored("user.walk(likes).nn(look, k=30, pool=mean)"));
     check("min_similarity=0.9", 30);
     check("min_similarity=0.97, where=mark < 300", 10);

@@ -148,12 +148,7 @@ impl<'a> Section<'a> {
     }
 
     /// A whole number between `least` and `most`.
-    pub fn number(
-        &self,
-        key: &str,
-        least: u32,
-        most: u32,
-    ) -> Result<Option<At<u32>>, DataError> {
+    pub fn number(&self, key: &str, least: u32, most: u32) -> Result<Option<At<u32>>, DataError> {
         let expected = format!("a whole number from {least} to {most}");
         self.typed(key, &expected, |v| {
             let digits = v.as_integer()?;

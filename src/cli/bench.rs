@@ -4,8 +4,8 @@ use super::{Failure, ProgramFile, Project, output, params, users};
 use crate::Request;
 use crate::engine::{Engine, Program};
 use crate::ops::Limits;
+use crate::stream::in_order;
 use clap::{Args, ValueEnum};
-use rayon::prelude::*;
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -125,31 +125,25 @@ fn measure(
         operators: vec![Default::default(); program.checked().graph.len()],
         ..Measured::default()
     };
-    // one at a time measures latency; batches keep all cores busy
-    let done: Vec<_> = if batch == 1 {
-        chunks
-            .into_iter()
-            .map(|chunk| pass(engine, program, chunk))
-            .collect()
-    } else {
-        chunks
-            .into_par_iter()
-            .map(|chunk| pass(engine, program, chunk))
-            .collect()
-    };
-    for result in done {
-        let (time, pass) = result?;
+    let mut count = |(time, pass): (Duration, crate::engine::Pass)| {
         all.latencies.push(time);
         all.rows.extend(
             pass.answers
                 .iter()
-                .map(|a| a.lists.iter().map(|l| l.rows.len()).sum::<usize>()),
+                .map(|a| a.lists.iter().map(|l| l.len()).sum::<usize>()),
         );
         for timing in pass.timings {
             let (time, rows) = &mut all.operators[timing.node.0 as usize];
             *time += timing.time;
             *rows += timing.rows;
         }
+        Ok(())
+    };
+    let run = |chunk: &&[Request]| pass(engine, program, chunk);
+    // one at a time measures latency; batches keep all cores busy
+    match batch {
+        1 => chunks.iter().try_for_each(|chunk| count(run(chunk)?))?,
+        _ => in_order(&chunks, run, count)?,
     }
     Ok(all)
 }

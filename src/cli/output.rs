@@ -47,14 +47,13 @@ pub fn answer(answer: &Answer) -> Json {
 }
 
 fn rows(list: &List) -> Json {
-    list.rows
-        .iter()
+    list.rows()
         .enumerate()
         .map(|(i, r)| row(list, i, r))
         .collect()
 }
 
-fn row(list: &List, i: usize, row: &Row) -> Json {
+fn row(list: &List, i: usize, row: Row) -> Json {
     let mut object = Map::new();
     object.insert("position".into(), (i + 1).into());
     object.insert(list.key.clone(), key(row.key()));

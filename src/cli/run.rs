@@ -1,5 +1,6 @@
 //! `igql run`: a program for one or many users.
 
+use super::progress::on_terminal;
 use super::write::{self, Format};
 use super::{Failure, ProgramFile, Project, params, users};
 use crate::Request;
@@ -7,10 +8,13 @@ use crate::answer::Ask;
 use crate::catalog::schema::KeyType;
 use crate::engine::{Engine, Program};
 use crate::ops::Limits;
+use crate::store::Silent;
+use crate::stream::in_order;
 use crate::types::Key;
 use clap::Args;
-use rayon::prelude::*;
+use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 #[derive(Args)]
@@ -67,8 +71,6 @@ pub struct RunArgs {
 
 /// Requests that are run in one pass.
 const PASS: usize = 64;
-/// Passes whose answers are in memory at one time: as many as keep all threads busy.
-const ROUND: usize = 32;
 
 pub fn run(project: &Project, args: &RunArgs) -> Result<(), Failure> {
     let mut file = ProgramFile::read(&args.file)?;
@@ -78,9 +80,8 @@ pub fn run(project: &Project, args: &RunArgs) -> Result<(), Failure> {
     let program = file.program(&engine, args.query.as_deref())?;
     let requests = requests(&engine, &program, args)?;
     let out = write::Output::new(args.output.as_deref(), args.format)?;
-    let mut out = out.start(&engine, &program, requests.len())?;
-    let times = stream(&engine, &program, &requests, args, &mut out)?;
-    out.finish()?;
+    let out = out.start(&engine, &program, requests.len())?;
+    let times = stream(&engine, &program, &requests, args, out)?;
     if args.timings {
         report(&program, &times);
     }
@@ -135,32 +136,43 @@ pub fn entity_key(engine: &Engine, program: &Program, text: &str) -> Result<Key,
 /// What each operator took, and how many rows it made.
 type Times = Vec<(Duration, usize)>;
 
-/// Runs all requests and writes their answers in order, a round at a time, so that memory does not
-/// grow with the number of users.
+/// Runs all requests and writes their answers in order, while others run: memory does not grow with the
+/// number of users.
 fn stream(
     engine: &Engine,
     program: &Program,
     requests: &[Request],
     args: &RunArgs,
-    out: &mut write::Started,
+    out: write::Started,
 ) -> Result<Times, Failure> {
     let mut times: Times = vec![Default::default(); program.checked().graph.len()];
     let ask = ask(engine, program, args)?;
-    for round in requests.chunks(PASS * ROUND) {
-        let passes: Vec<_> = round
-            .par_chunks(PASS)
-            .map(|chunk| engine.explain_pass(program, chunk, limits(args), &ask))
-            .collect();
-        for pass in passes {
-            let pass = pass?;
-            for timing in &pass.timings {
+    // a bar would be drawn over what is printed
+    let progress = match args.output.is_some() || !std::io::stdout().is_terminal() {
+        true => on_terminal(),
+        false => Arc::new(Silent),
+    };
+    let (encode, mut target) = out.split();
+    let passes: Vec<&[Request]> = requests.chunks(PASS).collect();
+    let (mut done, all) = (0, requests.len() as u64);
+    in_order(
+        &passes,
+        |chunk| {
+            let pass = engine.explain_pass(program, chunk, limits(args), &ask)?;
+            Ok((encode(&pass.answers), pass.timings, chunk.len()))
+        },
+        |(encoded, timings, requests)| {
+            for timing in &timings {
                 let (time, rows) = &mut times[timing.node.0 as usize];
                 *time += timing.time;
                 *rows += timing.rows;
             }
-            out.answers(&pass.answers)?;
-        }
-    }
+            done += requests;
+            progress.report("requests", done as u64, all);
+            target.write(encoded)
+        },
+    )?;
+    target.finish()?;
     Ok(times)
 }
 

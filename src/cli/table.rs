@@ -21,7 +21,7 @@ pub fn answer(answer: &Answer, heading: bool) -> String {
 }
 
 fn rows(list: &List) -> String {
-    if list.rows.is_empty() {
+    if list.is_empty() {
         return "no rows".to_owned();
     }
     let mut table = Table::new();
@@ -30,13 +30,13 @@ fn rows(list: &List) -> String {
         .set_content_arrangement(ContentArrangement::Dynamic);
     let bound = list.columns.iter().map(|(name, _)| name.as_str());
     table.set_header(["#", list.key.as_str(), "score"].into_iter().chain(bound));
-    for (i, row) in list.rows.iter().enumerate() {
+    for (i, row) in list.rows().enumerate() {
         let mut cells = vec![
             number((i + 1).to_string()),
             number(row.key().to_string()),
             number(float(row.score())),
         ];
-        cells.extend(row.values().iter().map(|v| Cell::new(short(v))));
+        cells.extend(row.values().map(|v| Cell::new(short(v))));
         table.add_row(cells);
     }
     table.to_string()

@@ -100,7 +100,7 @@ pub fn rows(answer: &Answer, only: Option<usize>) -> String {
 
 fn of_list(list: &List, only: Option<usize>) -> String {
     let mut text = String::new();
-    for (i, row) in list.rows.iter().enumerate() {
+    for (i, row) in list.rows().enumerate() {
         if only.is_some_and(|position| position != i + 1) {
             continue;
         }

@@ -2,9 +2,7 @@
 //! of a large one; and where the catalog wants them, the neighbours of every row.
 
 use super::allowed::Allowed;
-use crate::ann::{
-    self, Among, Flat, FlatScratch, Graph, GraphParams, Hit, Lists, Query, Scratch,
-};
+use crate::ann::{self, Among, Flat, FlatScratch, Graph, GraphParams, Hit, Lists, Query, Scratch};
 use crate::catalog::schema::Metric;
 use crate::store::{Blob, DataError, Progress, Snapshot};
 use crate::types::EntityId;

@@ -168,20 +168,19 @@ fn request(asked: &Request) -> igql::Request {
 }
 
 fn output(answer: &Answer) -> Output {
-    let row = |row: &Row, names: &[(String, igql::Type)]| OutRow {
+    let row = |row: Row, names: &[(String, igql::Type)]| OutRow {
         key: row.key().clone(),
         score: row.score_or_null(),
         columns: names
             .iter()
             .map(|(n, _)| n.clone())
-            .zip(row.values().iter().cloned())
+            .zip(row.values().cloned())
             .collect(),
     };
     let list = |list: &igql::List| {
         (
             list.name.clone(),
-            list.rows
-                .iter()
+            list.rows()
                 .map(|r| row(r, &list.columns))
                 .collect::<Vec<_>>(),
         )
@@ -192,7 +191,7 @@ fn output(answer: &Answer) -> Output {
 /// A path begins at a source and ends at the row; what is said to be there is there.
 fn fits(answer: &Answer) -> Result<(), String> {
     for list in &answer.lists {
-        for row in &list.rows {
+        for row in list.rows() {
             let why = row.why().ok_or("a row without an explanation")?;
             let fits = why.path.first().is_some_and(|step| step.weight.is_none())
                 && why.path.iter().skip(1).all(|step| step.links > 0)
@@ -207,7 +206,7 @@ fn fits(answer: &Answer) -> Result<(), String> {
             }
         }
         for not in answer.why_not.iter().filter(|not| not.list == list.name) {
-            let there = list.rows.iter().any(|row| *row.key() == not.key);
+            let there = list.rows().any(|row| *row.key() == not.key);
             if there != (not.outcome == igql::why::Outcome::Present) || not.reasons.is_empty() {
                 return Err(format!("{:?}: {not:?}", answer.user));
             }

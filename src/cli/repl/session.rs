@@ -422,7 +422,7 @@ impl Session {
             .collect();
         let mut text = table::answer(&answer, false);
         if self.timed {
-            let rows: usize = answer.lists.iter().map(|l| l.rows.len()).sum();
+            let rows: usize = answer.lists.iter().map(|l| l.len()).sum();
             let noun = if rows == 1 { "row" } else { "rows" };
             text.push_str(&format!(
                 "{rows} {noun} in {:.1} ms\n",

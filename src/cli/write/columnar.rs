@@ -1,8 +1,8 @@
 //! Answers as Arrow columns, in Parquet and Arrow IPC files. Times are microseconds in UTC,
 //! durations seconds, vectors lists of a fixed size.
 
+use super::Sink;
 use super::flat::Flat;
-use super::{Sink, Writer};
 use crate::answer::Answer;
 use crate::types::{Type, Value};
 use arrow_array::builder::{BooleanBuilder, Float64Builder, Int64Builder, StringBuilder};
@@ -10,6 +10,7 @@ use arrow_array::{
     ArrayRef, FixedSizeListArray, Float32Array, ListArray, RecordBatch, TimestampMicrosecondArray,
 };
 use arrow_buffer::{NullBuffer, OffsetBuffer};
+use arrow_ipc::writer::FileWriter;
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
@@ -17,60 +18,33 @@ use parquet::file::properties::WriterProperties;
 use std::io;
 use std::sync::Arc;
 
-/// What takes batches of rows.
-trait Batches {
-    fn write(&mut self, batch: &RecordBatch) -> io::Result<()>;
-    fn close(self) -> io::Result<()>;
-}
-
 /// A table that is written batch by batch.
-pub struct Columnar<B> {
-    batches: B,
-    flat: Flat,
-    schema: SchemaRef,
+pub trait Batches {
+    fn write(&mut self, batch: &RecordBatch) -> io::Result<()>;
+    fn close(self: Box<Self>) -> io::Result<()>;
 }
 
 /// A Parquet file, packed with snappy.
-pub fn parquet(sink: Sink, flat: Flat) -> io::Result<Columnar<ArrowWriter<Sink>>> {
-    let schema = schema(&flat);
+pub fn parquet(sink: Sink, flat: &Flat) -> io::Result<ArrowWriter<Sink>> {
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
-    let batches = ArrowWriter::try_new(sink, schema.clone(), Some(properties.build()))?;
-    Ok(Columnar {
-        batches,
-        flat,
-        schema,
-    })
+    let writer = ArrowWriter::try_new(sink, schema(flat), Some(properties.build()))?;
+    Ok(writer)
 }
 
 /// An Arrow IPC file, not packed.
-pub fn arrow(sink: Sink, flat: Flat) -> io::Result<Columnar<arrow_ipc::writer::FileWriter<Sink>>> {
-    let schema = schema(&flat);
-    let batches = arrow_ipc::writer::FileWriter::try_new(sink, &schema).map_err(failed)?;
-    Ok(Columnar {
-        batches,
-        flat,
-        schema,
-    })
+pub fn arrow(sink: Sink, flat: &Flat) -> io::Result<FileWriter<Sink>> {
+    FileWriter::try_new(sink, &schema(flat)).map_err(failed)
 }
 
-impl<B: Batches> Writer for Columnar<B> {
-    fn answers(&mut self, answers: &[Answer]) -> io::Result<()> {
-        let rows: Vec<Vec<Value>> = self.flat.rows(answers).collect();
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let columns = self.flat.columns.iter().enumerate().map(|(at, column)| {
-            let values: Vec<&Value> = rows.iter().map(|row| &row[at]).collect();
-            array(&column.ty, &values)
-        });
-        let columns = columns.collect::<Result<_, _>>().map_err(failed)?;
-        let batch = RecordBatch::try_new(self.schema.clone(), columns).map_err(failed)?;
-        self.batches.write(&batch)
-    }
-
-    fn finish(self: Box<Self>) -> io::Result<()> {
-        self.batches.close()
-    }
+/// The rows of some answers.
+pub fn batch(flat: &Flat, answers: &[Answer]) -> io::Result<RecordBatch> {
+    let rows: Vec<Vec<Value>> = flat.rows(answers).collect();
+    let columns = flat.columns.iter().enumerate().map(|(at, column)| {
+        let values: Vec<&Value> = rows.iter().map(|row| &row[at]).collect();
+        array(&column.ty, &values)
+    });
+    let columns = columns.collect::<Result<_, _>>().map_err(failed)?;
+    RecordBatch::try_new(schema(flat), columns).map_err(failed)
 }
 
 impl Batches for ArrowWriter<Sink> {
@@ -78,18 +52,18 @@ impl Batches for ArrowWriter<Sink> {
         Ok(ArrowWriter::write(self, batch)?)
     }
 
-    fn close(mut self) -> io::Result<()> {
+    fn close(mut self: Box<Self>) -> io::Result<()> {
         self.finish()?;
         self.inner_mut().flush()
     }
 }
 
-impl Batches for arrow_ipc::writer::FileWriter<Sink> {
+impl Batches for FileWriter<Sink> {
     fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
-        self.write(batch).map_err(failed)
+        FileWriter::write(self, batch).map_err(failed)
     }
 
-    fn close(mut self) -> io::Result<()> {
+    fn close(mut self: Box<Self>) -> io::Result<()> {
         self.finish().map_err(failed)?;
         self.flush().map_err(failed)
     }

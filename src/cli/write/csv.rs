@@ -1,36 +1,24 @@
 //! Answers as CSV. Null is empty; lists and vectors are JSON arrays.
 
 use super::flat::Flat;
-use super::{Sink, Writer};
 use crate::answer::Answer;
 use crate::cli::output;
 use crate::types::Value;
 use std::io;
 
-pub struct Csv {
-    out: csv::Writer<Sink>,
-    flat: Flat,
+/// The line with the names of the columns.
+pub fn head(flat: &Flat) -> io::Result<Vec<u8>> {
+    let mut out = csv::Writer::from_writer(Vec::new());
+    out.write_record(flat.columns.iter().map(|c| &c.name))?;
+    out.into_inner().map_err(|e| e.into_error())
 }
 
-impl Csv {
-    pub fn new(sink: Sink, flat: Flat) -> io::Result<Self> {
-        let mut out = csv::Writer::from_writer(sink);
-        out.write_record(flat.columns.iter().map(|c| &c.name))?;
-        Ok(Csv { out, flat })
+pub fn rows(flat: &Flat, answers: &[Answer]) -> io::Result<Vec<u8>> {
+    let mut out = csv::Writer::from_writer(Vec::new());
+    for row in flat.rows(answers) {
+        out.write_record(row.iter().map(field))?;
     }
-}
-
-impl Writer for Csv {
-    fn answers(&mut self, answers: &[Answer]) -> io::Result<()> {
-        for row in self.flat.rows(answers) {
-            self.out.write_record(row.iter().map(field))?;
-        }
-        Ok(())
-    }
-
-    fn finish(mut self: Box<Self>) -> io::Result<()> {
-        self.out.flush()
-    }
+    out.into_inner().map_err(|e| e.into_error())
 }
 
 fn field(value: &Value) -> String {

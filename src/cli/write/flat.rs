@@ -78,8 +78,7 @@ impl Flat {
     }
 
     /// The values of a row, one per column.
-    pub fn row(&self, answer: &Answer, list: &List, position: usize) -> Vec<Value> {
-        let row = &list.rows[position];
+    fn row(&self, answer: &Answer, list: &List, position: usize, row: Row) -> Vec<Value> {
         let value = |column: &FlatColumn| match &column.what {
             What::User => answer.user.clone().map_or(Value::Null, key),
             What::List => list.name.clone().map_or(Value::Null, Value::Str),
@@ -94,13 +93,14 @@ impl Flat {
     pub fn rows<'a>(&'a self, answers: &'a [Answer]) -> impl Iterator<Item = Vec<Value>> + 'a {
         answers.iter().flat_map(move |answer| {
             answer.lists.iter().flat_map(move |list| {
-                (0..list.rows.len()).map(move |at| self.row(answer, list, at))
+                let rows = list.rows().enumerate();
+                rows.map(move |(at, row)| self.row(answer, list, at, row))
             })
         })
     }
 }
 
-fn named(list: &List, row: &Row, name: &str) -> Value {
+fn named(list: &List, row: Row, name: &str) -> Value {
     if list.key == name {
         return key(row.key().clone());
     }

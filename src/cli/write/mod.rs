@@ -8,7 +8,10 @@ mod json;
 use super::{Failure, table, why};
 use crate::answer::Answer;
 use crate::engine::{Engine, Program};
+use arrow_array::RecordBatch;
 use clap::ValueEnum;
+use columnar::Batches;
+use flat::Flat;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -46,11 +49,26 @@ impl Format {
 /// Where answers go.
 type Sink = Box<dyn Write + Send>;
 
-/// One format at work.
-trait Writer {
-    fn answers(&mut self, answers: &[Answer]) -> io::Result<()>;
-    /// Writes what stands after the last answer, and gives the sink everything.
-    fn finish(self: Box<Self>) -> io::Result<()>;
+/// What some answers are in a format.
+enum Part {
+    Text(Vec<u8>),
+    Rows(RecordBatch),
+}
+
+/// Makes the parts: many threads at once.
+type Encode = Box<dyn Fn(&[Answer]) -> io::Result<Part> + Send + Sync>;
+
+/// What the parts are written to.
+enum Writer {
+    Text {
+        sink: Sink,
+        /// Takes the place of the first byte.
+        first: Option<u8>,
+        /// Written at the end: after parts, and where there were none.
+        last: [&'static str; 2],
+        is_empty: bool,
+    },
+    Table(Box<dyn Batches + Send>),
 }
 
 /// Format and place, decided before anything runs.
@@ -94,45 +112,161 @@ impl Output {
                 (Box::new(BufWriter::new(file)), aside)
             }
         };
-        let flat = || flat::Flat::new(engine, program);
-        let path = self.path;
-        let failed = |e: io::Error| cannot(path.as_deref(), &e);
-        let writer: Box<dyn Writer> = match self.format {
-            Format::Table => Box::new(Tables {
-                sink,
-                headings: requests > 1,
-            }),
-            Format::Json => Box::new(json::Whole::new(sink, requests)),
-            Format::Ndjson => Box::new(json::Lines(sink)),
-            Format::Csv => Box::new(csv::Csv::new(sink, flat()).map_err(failed)?),
-            Format::Parquet => Box::new(columnar::parquet(sink, flat()).map_err(failed)?),
-            Format::Arrow => Box::new(columnar::arrow(sink, flat()).map_err(failed)?),
-        };
+        let flat = Flat::new(engine, program);
+        let (encode, writer) = self
+            .format
+            .writer(sink, flat, requests)
+            .map_err(|e| cannot(self.path.as_deref(), &e))?;
         Ok(Started {
-            writer,
+            encode,
             warns: !matches!(self.format, Format::Json | Format::Ndjson),
-            path,
-            aside,
+            target: Target {
+                writer,
+                path: self.path,
+                aside,
+            },
         })
     }
 }
 
-/// An output that takes answers.
+impl Format {
+    fn writer(self, sink: Sink, flat: Flat, requests: usize) -> io::Result<(Encode, Writer)> {
+        fn text(encode: impl Fn(&[Answer]) -> Vec<u8> + Send + Sync + 'static) -> Encode {
+            Box::new(move |answers| Ok(Part::Text(encode(answers))))
+        }
+        let plain = |mut sink: Sink, head: &[u8]| {
+            sink.write_all(head)?;
+            Ok::<_, io::Error>(Writer::Text {
+                sink,
+                first: None,
+                last: ["", ""],
+                is_empty: true,
+            })
+        };
+        Ok(match self {
+            Format::Table => (text(move |a| tables(a, requests > 1)), plain(sink, b"")?),
+            Format::Json if requests == 1 => (text(json::only), plain(sink, b"")?),
+            Format::Json => {
+                let writer = Writer::Text {
+                    sink,
+                    first: Some(b'['),
+                    last: ["\n]\n", "[]\n"],
+                    is_empty: true,
+                };
+                (text(json::elements), writer)
+            }
+            Format::Ndjson => (text(json::lines), plain(sink, b"")?),
+            Format::Csv => {
+                let writer = plain(sink, &csv::head(&flat)?)?;
+                let rows = move |a: &[Answer]| csv::rows(&flat, a).map(Part::Text);
+                (Box::new(rows), writer)
+            }
+            Format::Parquet => {
+                let writer = Writer::Table(Box::new(columnar::parquet(sink, &flat)?));
+                (batches(flat), writer)
+            }
+            Format::Arrow => {
+                let writer = Writer::Table(Box::new(columnar::arrow(sink, &flat)?));
+                (batches(flat), writer)
+            }
+        })
+    }
+}
+
+fn batches(flat: Flat) -> Encode {
+    Box::new(move |answers| columnar::batch(&flat, answers).map(Part::Rows))
+}
+
+fn tables(answers: &[Answer], headings: bool) -> Vec<u8> {
+    let texts = answers
+        .iter()
+        .map(|a| table::answer(a, headings) + &why::text(a));
+    texts.collect::<String>().into_bytes()
+}
+
+impl Writer {
+    fn write(&mut self, part: Part) -> io::Result<()> {
+        match (self, part) {
+            (
+                Writer::Text {
+                    sink,
+                    first,
+                    is_empty,
+                    ..
+                },
+                Part::Text(mut text),
+            ) => {
+                if let (Some(begin), Some(byte)) = (&first, text.first_mut()) {
+                    (*byte, *first) = (*begin, None);
+                }
+                *is_empty &= text.is_empty();
+                sink.write_all(&text)
+            }
+            (Writer::Table(batches), Part::Rows(rows)) if rows.num_rows() > 0 => {
+                batches.write(&rows)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes what stands after the last answer, and gives the sink everything.
+    fn finish(self) -> io::Result<()> {
+        match self {
+            Writer::Table(batches) => batches.close(),
+            Writer::Text {
+                mut sink,
+                last,
+                is_empty,
+                ..
+            } => {
+                sink.write_all(last[usize::from(is_empty)].as_bytes())?;
+                sink.flush()
+            }
+        }
+    }
+}
+
+/// An output that takes answers: in parts, which many threads make, and which are written in order.
 pub struct Started {
-    writer: Box<dyn Writer>,
+    encode: Encode,
     /// The format has no place for warnings: they go to standard error.
     warns: bool,
+    target: Target,
+}
+
+/// Some answers as they will be written.
+pub struct Encoded {
+    part: io::Result<Part>,
+    warnings: Vec<String>,
+}
+
+/// Where parts go.
+pub struct Target {
+    writer: Writer,
     path: Option<PathBuf>,
     aside: Option<Aside>,
 }
 
 impl Started {
-    pub fn answers(&mut self, answers: &[Answer]) -> Result<(), Failure> {
-        if self.warns {
-            let warnings = answers.iter().flat_map(|a| &a.warnings);
-            warnings.for_each(|w| eprintln!("warning: {w}"));
-        }
-        let written = self.writer.answers(answers);
+    /// The two halves: what many threads use, and what writes.
+    pub fn split(self) -> (impl Fn(&[Answer]) -> Encoded + Sync, Target) {
+        let (encode, warns) = (self.encode, self.warns);
+        let encode = move |answers: &[Answer]| {
+            let warnings = answers.iter().filter(|_| warns).flat_map(|a| &a.warnings);
+            Encoded {
+                warnings: warnings.cloned().collect(),
+                part: encode(answers),
+            }
+        };
+        (encode, self.target)
+    }
+}
+
+impl Target {
+    pub fn write(&mut self, encoded: Encoded) -> Result<(), Failure> {
+        let warnings = encoded.warnings.iter();
+        warnings.for_each(|w| eprintln!("warning: {w}"));
+        let written = encoded.part.and_then(|part| self.writer.write(part));
         written.map_err(|e| cannot(self.path.as_deref(), &e))
     }
 
@@ -187,23 +321,5 @@ impl Drop for Aside {
             // nothing can be done about a part that stays
             let _ = std::fs::remove_file(&self.part);
         }
-    }
-}
-
-struct Tables {
-    sink: Sink,
-    headings: bool,
-}
-
-impl Writer for Tables {
-    fn answers(&mut self, answers: &[Answer]) -> io::Result<()> {
-        let mut texts = answers
-            .iter()
-            .map(|a| table::answer(a, self.headings) + &why::text(a));
-        texts.try_for_each(|text| self.sink.write_all(text.as_bytes()))
-    }
-
-    fn finish(mut self: Box<Self>) -> io::Result<()> {
-        self.sink.flush()
     }
 }
