@@ -114,10 +114,10 @@ pub fn run(data: &[u8]) {
     };
     let limits = Limits {
         max_rows: 100_000,
-        deadline: Some(Instant::now() + Duration::from_secs(2)),
         max_memory: Some(1 << 28),
         ..Limits::default()
     };
+    let limits = limits.until(Instant::now() + Duration::from_secs(2));
     let requests = [Request::user(1), Request::user(99)];
     // a parameter without a value is an answer too
     let _ = engine().run_pass(&program, &requests, limits);

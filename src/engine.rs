@@ -35,11 +35,13 @@ use crate::stream::in_order;
 use crate::why::{Tracer, why_not};
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Requests that are run together in one pass.
+/// Requests that are run together in one pass, at most.
 const PASS: usize = 64;
+/// Rows that one operator is expected to make in a pass: memory is that of a few passes.
+const PASS_ROWS: f64 = 2e6;
 
 /// A catalog with its snapshot, vector indexes and library. Cheap to clone, and shared by threads.
 #[derive(Clone)]
@@ -68,6 +70,7 @@ struct ProgramInner {
     text: Text,
     /// The same program with the numbers of second rounds; none where the budget forbids them.
     raised: Mutex<HashMap<Vec<u64>, Option<Arc<ProgramInner>>>>,
+    pass_size: OnceLock<usize>,
     /// Of a test.
     assertions: Vec<Assertion>,
 }
@@ -336,7 +339,7 @@ impl Engine {
         program: &Program,
         requests: &[Request],
     ) -> Result<Vec<Answer>, RunError> {
-        let passes: Vec<&[Request]> = requests.chunks(PASS).collect();
+        let passes: Vec<&[Request]> = requests.chunks(self.pass_size(program)).collect();
         let mut answers = Vec::with_capacity(requests.len());
         in_order(
             &passes,
@@ -347,6 +350,19 @@ impl Engine {
             },
         )?;
         Ok(answers)
+    }
+
+    /// How many requests are best run in one pass: fewer where each makes many rows.
+    pub fn pass_size(&self, program: &Program) -> usize {
+        let program = &program.inner;
+        *program.pass_size.get_or_init(|| {
+            let rows = plan::described(&program.checked, &self.inner.snapshot);
+            let widest = rows
+                .iter()
+                .map(|(_, expected)| *expected)
+                .fold(1.0, f64::max);
+            ((PASS_ROWS / widest) as usize).clamp(1, PASS)
+        })
     }
 
     /// Runs a program for one request, and says of every row why it is there, and of the entities
@@ -535,6 +551,7 @@ impl Engine {
             params: bound.params,
             seeds: requests.iter().map(|r| r.seed).collect(),
             sets: &results,
+            stop: limits.stop,
         };
         request::in_range(checked, &run)?;
         let exec = Exec::new(&run, &self.inner.vectors, limits);
@@ -618,6 +635,7 @@ impl ProgramInner {
             needs_viewer,
             text,
             raised: Mutex::default(),
+            pass_size: OnceLock::new(),
             assertions,
         }
     }

@@ -1,6 +1,6 @@
 //! Requests: who asks, when, with which parameters.
 
-use crate::batch::Column;
+use crate::batch::{Column, Stop};
 use crate::catalog::schema::KeyType;
 use crate::check::{Checked, Parameter};
 use crate::exec::Results;
@@ -189,6 +189,7 @@ fn constant(expr: &Expr, snapshot: &Snapshot, texts: &Texts, keys: &Keys) -> Col
         params: Vec::new(),
         seeds: vec![0],
         sets: &nothing,
+        stop: Stop::default(),
     };
     Frame::requests(&run).column(expr)
 }

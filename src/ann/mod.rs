@@ -42,7 +42,7 @@ mod simd;
 #[cfg(test)]
 mod testing;
 
-pub use exact::exact_search;
+pub use exact::{exact_search, exact_search_until};
 pub use flat::{Flat, FlatScratch};
 pub use graph::{Among, Graph, GraphImage, GraphParams, LiveGraph, Scratch, build_graph};
 pub use lists::{Lists, Near, build_lists};

@@ -112,6 +112,43 @@ impl Column {
         }
     }
 
+    /// Rows that stand together.
+    pub fn slice(&self, rows: std::ops::Range<usize>) -> Column {
+        match self {
+            Column::I64(v) => Column::I64(v[rows].to_vec()),
+            Column::F64(v) => Column::F64(v[rows].to_vec()),
+            Column::Bool(v) => Column::Bool(v[rows].to_vec()),
+            Column::Code(v) => Column::Code(v[rows].to_vec()),
+            Column::List { slots, items } => Column::List {
+                slots: slots[rows].to_vec(),
+                items: items.clone(),
+            },
+            Column::Vector { slots, items } => Column::Vector {
+                slots: slots[rows].to_vec(),
+                items: items.clone(),
+            },
+        }
+    }
+
+    /// Appends rows of another column, which shares its lists and vectors with this one.
+    pub fn extend_from(&mut self, other: &Column, rows: &[u32]) {
+        fn add<T: Copy>(into: &mut Vec<T>, values: &[T], rows: &[u32], null: T) {
+            let value = |&row: &u32| values.get(row as usize).copied().unwrap_or(null);
+            into.extend(rows.iter().map(value));
+        }
+        match (self, other) {
+            (Column::I64(a), Column::I64(b)) => add(a, b, rows, NULL_INT),
+            (Column::F64(a), Column::F64(b)) => add(a, b, rows, NULL_FLOAT),
+            (Column::Bool(a), Column::Bool(b)) => add(a, b, rows, NULL_BOOL),
+            (Column::Code(a), Column::Code(b)) => add(a, b, rows, NULL_CODE),
+            (Column::List { slots: a, .. }, Column::List { slots: b, .. })
+            | (Column::Vector { slots: a, .. }, Column::Vector { slots: b, .. }) => {
+                add(a, b, rows, [NULL_CODE, 0]);
+            }
+            (a, b) => debug_assert!(b.is_empty(), "columns of two kinds: {a:?}"),
+        }
+    }
+
     /// The rows `rows`, in that order; [`NULL_CODE`] gives null.
     pub fn gather(&self, rows: &[u32]) -> Column {
         match self {

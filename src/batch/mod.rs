@@ -1,5 +1,9 @@
 //! Columns in memory, borrowed or owned, and the batches that operators pass on.
 mod column;
 mod rows;
+mod sort;
+mod stop;
 pub use column::{Column, ColumnView, Slot, pick};
 pub use rows::{Rows, by_score, descending, place_of, sort_key};
+pub use sort::sort_keys;
+pub use stop::Stop;

@@ -1,6 +1,10 @@
 //! Candidate sets of many requests at once.
 
-use super::Column;
+use super::sort::sort_keys;
+use super::{Column, Stop};
+
+/// Rows that are moved between two looks at the clock.
+const BLOCK: usize = 1 << 16;
 
 /// An ordered list of rows per request, columns over all of them.
 ///
@@ -52,6 +56,33 @@ impl Rows {
         owners
     }
 
+    /// As [`Rows::select`]; no rows if the run has to end.
+    pub fn select_until(&self, offsets: Vec<u32>, places: &[u32], stop: Stop) -> Rows {
+        if places.len() <= BLOCK {
+            return self.select(offsets, places);
+        }
+        let mut rows = Rows {
+            columns: self.columns.iter().map(|c| c.gather(&[])).collect(),
+            ..Rows::empty(self.requests())
+        };
+        for places in places.chunks(BLOCK) {
+            if stop.is_due() {
+                return Rows {
+                    columns: rows.columns.iter().map(|c| c.gather(&[])).collect(),
+                    ..Rows::empty(self.requests())
+                };
+            }
+            rows.ids
+                .extend(places.iter().map(|&p| self.ids[p as usize]));
+            let scores = places.iter().map(|&p| self.scores[p as usize]);
+            rows.scores.extend(scores);
+            for (column, all) in self.columns.iter().zip(&mut rows.columns) {
+                all.extend_from(column, places);
+            }
+        }
+        Rows { offsets, ..rows }
+    }
+
     /// The rows at `places`, which are grouped by request as `offsets` says.
     pub fn select(&self, offsets: Vec<u32>, places: &[u32]) -> Rows {
         Rows {
@@ -75,6 +106,11 @@ impl Rows {
 
     /// The rows for which `keep` is 1, in their order.
     pub fn retain(&self, keep: &[u8]) -> Rows {
+        self.retain_until(keep, Stop::default())
+    }
+
+    /// The same; no rows if the run has to end.
+    pub fn retain_until(&self, keep: &[u8], stop: Stop) -> Rows {
         let mut offsets = Vec::with_capacity(self.offsets.len());
         let mut places = Vec::with_capacity(self.len());
         offsets.push(0);
@@ -82,21 +118,22 @@ impl Rows {
             places.extend(self.range(r).filter(|&i| keep[i] == 1).map(|i| i as u32));
             offsets.push(places.len() as u32);
         }
-        self.select(offsets, &places)
+        self.select_until(offsets, &places, stop)
     }
 
-    /// By score: descending, null last, ties to the entity that stands earlier in its table.
-    pub fn sorted_by_score(&self) -> Rows {
+    /// By score: descending, null last, ties to the entity that stands earlier in its table. No rows if
+    /// the run has to end.
+    pub fn sorted_by_score(&self, stop: Stop) -> Rows {
         let mut places = Vec::with_capacity(self.len());
         let mut keys = Vec::new();
         for r in 0..self.requests() {
             let rows = self.range(r);
             keys.clear();
             keys.extend(rows.map(|i| sort_key(self.scores[i], self.ids[i], i as u32)));
-            keys.sort_unstable();
+            sort_keys(&mut keys, stop);
             places.extend(keys.iter().map(|&key| place_of(key)));
         }
-        self.select(self.offsets.clone(), &places)
+        self.select_until(self.offsets.clone(), &places, stop)
     }
 }
 

@@ -69,9 +69,6 @@ pub struct RunArgs {
     timings: bool,
 }
 
-/// Requests that are run in one pass.
-const PASS: usize = 64;
-
 pub fn run(project: &Project, args: &RunArgs) -> Result<(), Failure> {
     let mut file = ProgramFile::read(&args.file)?;
     // a lower limit is one for what comes to be made, not for what could
@@ -153,7 +150,7 @@ fn stream(
         false => Arc::new(Silent),
     };
     let (encode, mut target) = out.split();
-    let passes: Vec<&[Request]> = requests.chunks(PASS).collect();
+    let passes: Vec<&[Request]> = requests.chunks(engine.pass_size(program)).collect();
     let (mut done, all) = (0, requests.len() as u64);
     in_order(
         &passes,
@@ -178,13 +175,15 @@ fn stream(
 
 /// The limits of a pass that begins now.
 fn limits(args: &RunArgs) -> Limits {
-    let millis = args.max_millis.map(Duration::from_millis);
-    Limits {
+    let limits = Limits {
         max_rows: args.max_rows,
-        deadline: millis.map(|millis| Instant::now() + millis),
         max_memory: args.max_memory,
         partial: args.partial,
         ..Limits::default()
+    };
+    match args.max_millis {
+        Some(millis) => limits.until(Instant::now() + Duration::from_millis(millis)),
+        None => limits,
     }
 }
 

@@ -2,7 +2,7 @@
 //! ids, scores and bound columns, or the links of such rows. What changes only from request to
 //! request is evaluated once per request and then spread over the rows.
 
-use crate::batch::{Column, Rows};
+use crate::batch::{Column, Rows, Stop};
 use crate::expr::draw;
 use crate::expr::functions::{Call, logic, text};
 use crate::expr::ir::{Expr, Kind, Level, LinkField, NodeId, OfSet, Scalar, Stat};
@@ -32,6 +32,7 @@ pub struct Run<'a> {
     /// Of each request: seed of the random functions.
     pub seeds: Vec<i64>,
     pub sets: &'a dyn Sets,
+    pub stop: Stop,
 }
 
 impl Run<'_> {
@@ -74,6 +75,7 @@ impl Run<'_> {
             params: self.params.iter().map(|p| p.gather(requests)).collect(),
             seeds: at(&self.seeds),
             sets,
+            stop: self.stop,
         }
     }
 
@@ -165,21 +167,6 @@ impl<'a> Frame<'a> {
             Level::Request if !self.over_requests() => self.spread(expr),
             _ => self.eval_kind(expr),
         }
-    }
-
-    /// The value as a column of `n` rows.
-    pub fn column(&self, expr: &Expr) -> Column {
-        self.eval(expr).into_column(self.n)
-    }
-
-    /// A condition for every row: 1 is true.
-    pub fn condition(&self, expr: &Expr) -> Vec<u8> {
-        self.eval(expr).bools().spread(self.n)
-    }
-
-    /// A number for every row, as a float.
-    pub fn numbers(&self, expr: &Expr) -> Vec<f64> {
-        self.eval(expr).floats().spread(self.n)
     }
 
     /// Evaluates once per request and repeats it for the request's rows.

@@ -1,5 +1,6 @@
 //! Typed scalar expressions: their form, their functions, and their evaluation over columns.
 
+mod blocks;
 mod draw;
 pub mod eval;
 pub mod facts;

@@ -35,13 +35,16 @@ impl fmt::Debug for Kept {
 
 impl Kept {
     /// Evaluation does not happen under the lock: two threads may do it, and find the same.
-    fn get_or(&self, find: impl FnOnce() -> RowSet) -> Arc<RowSet> {
+    fn get_or(&self, find: impl FnOnce() -> Option<RowSet>) -> Arc<RowSet> {
         let kept = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(rows) = &*kept() {
             return rows.clone();
         }
-        let found = Arc::new(find());
-        kept().get_or_insert(found).clone()
+        match find() {
+            Some(found) => kept().get_or_insert(Arc::new(found)).clone(),
+            // the run has to end, and nobody looks at what it found
+            None => Arc::new(RowSet::new(0, std::iter::empty())),
+        }
     }
 }
 
@@ -196,7 +199,10 @@ impl Allowed<'_> {
     pub fn rows(&self) -> &RowSet {
         match self.known() {
             Some(rows) => rows,
-            None => self.found.get_or_init(|| self.find()),
+            None => self.found.get_or_init(|| {
+                let nothing = || RowSet::new(0, std::iter::empty());
+                self.find().unwrap_or_else(nothing)
+            }),
         }
     }
 
@@ -235,17 +241,20 @@ impl Allowed<'_> {
         answers
     }
 
-    fn find(&self) -> RowSet {
+    /// None if the run has to end before all are asked.
+    fn find(&self) -> Option<RowSet> {
         let len = self.run.snapshot.schema().entity(self.to).rows;
         let candidates: Vec<u32> = match &self.fixed {
             Some(fixed) => fixed.iter().collect(),
             None => (0..len).collect(),
         };
         let found = candidates.chunks(BLOCK).flat_map(|rows| {
-            let answers = self.ask(rows).into_iter();
+            let asked = if self.run.stop.is_due() { &[] } else { rows };
+            let answers = self.ask(asked).into_iter();
             let passing = rows.iter().zip(answers).filter(|(_, ok)| *ok);
             passing.map(|(&row, _)| row)
         });
-        RowSet::new(len as usize, found)
+        let found = RowSet::new(len as usize, found);
+        (!self.run.stop.is_due()).then_some(found)
     }
 }

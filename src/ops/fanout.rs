@@ -3,9 +3,12 @@
 use super::bind::Case;
 use super::shape::{Score, ScoreKind};
 use super::{Exec, RunError};
-use crate::batch::{Rows, place_of, sort_key};
+use crate::batch::{Rows, place_of, sort_key, sort_keys};
 use crate::expr::Facts;
 use crate::types::NULL_FLOAT;
+
+/// Contributions that are folded between two looks at the clock.
+const BLOCK: usize = 1 << 16;
 
 /// How contributions to one entity become its score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,20 +169,30 @@ pub fn merge(
     for request in 0..input.requests() {
         let range = from.offsets[request] as usize..from.offsets[request + 1] as usize;
         exec.check(op, range.len() as u64)?;
-        table.fold(input, from, range, how, &mut slots);
+        slots.clear();
+        table.reset(range.len(), from.distinct);
+        for start in range.clone().step_by(BLOCK) {
+            exec.check(op, 0)?;
+            let block = start..range.end.min(start + BLOCK);
+            table.fold(input, from, block, how, &mut slots);
+        }
         keys.clear();
         keys.extend(slots.iter_mut().enumerate().map(|(place, slot)| {
             slot.folded = slot.score(how);
             sort_key(slot.folded, slot.id, place as u32)
         }));
-        keys.sort_unstable();
+        sort_keys(&mut keys, exec.run.stop);
+        exec.check(op, 0)?;
         let ordered = || keys.iter().map(|&key| &slots[place_of(key) as usize]);
         merged.ids.extend(ordered().map(|s| s.id));
         merged.scores.extend(ordered().map(|s| s.folded));
         witnesses.extend(ordered().map(|s| s.witness));
         merged.offsets.push(merged.ids.len() as u32);
     }
-    merged.columns = input.columns.iter().map(|c| c.gather(&witnesses)).collect();
+    for column in &input.columns {
+        merged.columns.push(column.gather(&witnesses));
+        exec.check(op, 0)?;
+    }
     Ok(merged)
 }
 
@@ -240,6 +253,15 @@ struct Table {
 }
 
 impl Table {
+    /// Makes room for so many contributions.
+    fn reset(&mut self, contributions: usize, distinct: bool) {
+        self.places.clear();
+        if !distinct {
+            let size = (contributions * 2).next_power_of_two().max(16);
+            self.places.resize(size, 0);
+        }
+    }
+
     fn fold(
         &mut self,
         input: &Rows,
@@ -248,7 +270,6 @@ impl Table {
         how: Merge,
         slots: &mut Vec<Slot>,
     ) {
-        slots.clear();
         if from.distinct {
             slots.extend(range.map(|i| {
                 let parent = from.parents[i];
@@ -258,9 +279,7 @@ impl Table {
             }));
             return;
         }
-        let size = (range.len() * 2).next_power_of_two().max(16);
-        self.places.clear();
-        self.places.resize(size, 0);
+        let size = self.places.len();
         let shift = 32 - size.trailing_zeros();
         for i in range {
             let (id, parent) = (from.ids[i], from.parents[i]);

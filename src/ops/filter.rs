@@ -77,7 +77,7 @@ impl Op for Filter {
                 *keep &= u8::from(ok == 1);
             }
         }
-        Ok(rows.retain(&keep))
+        Ok(rows.retain_until(&keep, exec.run.stop))
     }
 
     fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {

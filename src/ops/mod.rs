@@ -39,13 +39,12 @@ pub use estimate::{Demand, Guess};
 pub use graph::{Graph, Node};
 pub use shape::{BoundColumn, Score, ScoreKind, Shape};
 
-use crate::batch::Rows;
+use crate::batch::{Rows, Stop};
 use crate::catalog::schema::Schema;
 use crate::expr::{EdgeExpr, Expr, NodeId, Run};
 use crate::store::Snapshot;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -332,24 +331,29 @@ pub enum Condition {
 pub struct Limits {
     /// Rows or contributions that a request may make, over all operators.
     pub max_rows: u64,
-    pub deadline: Option<Instant>,
+    pub stop: Stop,
     /// Bytes of the rows held at one time.
     pub max_memory: Option<u64>,
     /// Whether a run that a limit ends gives what there is by then.
     pub partial: bool,
-    /// When it becomes true, the run ends at the next operator.
-    pub stop: Option<&'static AtomicBool>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Limits {
             max_rows: 10_000_000,
-            deadline: None,
+            stop: Stop::default(),
             max_memory: None,
             partial: false,
-            stop: None,
         }
+    }
+}
+
+impl Limits {
+    /// The same with a time at which a run has to end.
+    pub fn until(mut self, deadline: Instant) -> Limits {
+        self.stop.deadline = Some(deadline);
+        self
     }
 }
 
@@ -429,18 +433,14 @@ impl<'a> Exec<'a> {
                 "`{op}` made {most_rows} rows for one request; the limit is {max} (`--max-rows`)"
             )));
         }
-        if self
-            .limits
-            .stop
-            .is_some_and(|stop| stop.load(Ordering::Relaxed))
-        {
+        if self.limits.stop.is_asked() {
             return Err(RunError::Stopped);
         }
-        match self.limits.deadline {
-            Some(deadline) if Instant::now() > deadline => Err(RunError::Limit(format!(
+        if self.limits.stop.is_late() {
+            return Err(RunError::Limit(format!(
                 "the time limit (`--max-millis`) was over at `{op}`"
-            ))),
-            _ => Ok(()),
+            )));
         }
+        Ok(())
     }
 }

@@ -556,7 +556,7 @@ impl Nn {
             let queries: Vec<Query> = places.iter().map(|&place| queries[place]).collect();
             let found = self.allowed(exec.run, request, |allowed| {
                 exec.vectors
-                    .search(place, space, &queries, allowed, self.exact)
+                    .search(place, space, &queries, allowed, self.exact, exec.run.stop)
             });
             for (place, found) in places.into_iter().zip(found) {
                 hits[place] = found;

@@ -214,7 +214,7 @@ impl Op for Rank {
             }
             Source::Head(place) => scores(rows.columns[*place].clone(), &crate::types::Type::Float),
         };
-        let sorted = rows.sorted_by_score();
+        let sorted = rows.sorted_by_score(exec.run.stop);
         Ok(match self.keep {
             Quantity::All => sorted,
             _ => super::take::first(&sorted, &self.keep.per_request(exec.run)),

@@ -87,7 +87,7 @@ impl Op for Score {
             Frame::rows(exec.run, &rows, &owners).column(&self.expr),
             &self.expr.ty,
         );
-        Ok(rows.sorted_by_score())
+        Ok(rows.sorted_by_score(exec.run.stop))
     }
 }
 

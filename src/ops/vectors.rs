@@ -3,6 +3,7 @@
 
 use super::allowed::Allowed;
 use crate::ann::{self, Among, Flat, FlatScratch, Graph, GraphParams, Hit, Lists, Query, Scratch};
+use crate::batch::Stop;
 use crate::catalog::schema::Metric;
 use crate::store::{Blob, DataError, Progress, Snapshot};
 use crate::types::EntityId;
@@ -87,28 +88,32 @@ impl Vectors {
         queries: &[Query],
         allowed: Option<&Allowed>,
         exact: bool,
+        stop: Stop,
     ) -> Vec<Vec<Hit>> {
+        let is_due = || stop.is_due();
         let words = || allowed.map(|allowed| allowed.rows().words());
         match (self.indexes.get(&place), allowed) {
             (Some(Index::Flat(flat)), _) => {
                 let flat = flat.get_or_init(|| Flat::new(space));
                 let words = words();
-                in_tasks(queries, |queries, (_, scratch)| {
-                    flat.search(space, queries, words, scratch)
+                in_tasks(queries, |queries, (_, scratch)| match is_due() {
+                    true => vec![Vec::new(); queries.len()],
+                    false => flat.search(space, queries, words, scratch),
                 })
             }
             (Some(Index::Graph { graph, .. }), None) if !exact => {
                 in_tasks(queries, |queries, (scratch, _)| {
-                    let walk = |query: &Query| {
-                        walk(graph, space, query, Graph::default_ef(query.k), scratch)
+                    let walk = |query: &Query| match is_due() {
+                        true => Vec::new(),
+                        false => walk(graph, space, query, Graph::default_ef(query.k), scratch),
                     };
                     queries.iter().map(walk).collect()
                 })
             }
             (Some(Index::Graph { graph, .. }), Some(allowed)) if !exact => {
-                among(graph, space, queries, allowed)
+                among(graph, space, queries, allowed, &is_due)
             }
-            _ => ann::exact_search(space, queries, words()),
+            _ => ann::exact_search_until(space, queries, words(), &is_due),
         }
     }
 }
@@ -149,6 +154,7 @@ fn among(
     space: &ann::Vectors,
     queries: &[Query],
     allowed: &Allowed,
+    is_due: &(dyn Fn() -> bool + Sync),
 ) -> Vec<Vec<Hit>> {
     let among = Among {
         most: allowed.most(),
@@ -159,6 +165,9 @@ fn among(
         let walk = |query: &Query| {
             let ef = Graph::default_ef(query.k);
             let mut hits = Vec::new();
+            if is_due() {
+                return Some(hits);
+            }
             let found = graph.search_among(space, query, ef, &among, scratch, &mut hits);
             found.then_some(hits)
         };
@@ -172,7 +181,8 @@ fn among(
     if missing.is_empty() {
         return walked.into_iter().flatten().collect();
     }
-    let mut scanned = ann::exact_search(space, &missing, Some(allowed.rows().words())).into_iter();
+    let words = Some(allowed.rows().words());
+    let mut scanned = ann::exact_search_until(space, &missing, words, is_due).into_iter();
     let hits = walked
         .into_iter()
         .map(|hits| hits.or_else(|| scanned.next()));

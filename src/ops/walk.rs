@@ -68,6 +68,8 @@ pub const WALK: Operator = Operator {
 };
 
 const AUTO: u64 = 100;
+/// Rows whose links are looked at together.
+const BLOCK: usize = 1_024;
 const ORDERS: [Case; 4] = [
     Case::plain("newest"),
     Case::plain("strongest"),
@@ -245,13 +247,8 @@ impl Op for Walk {
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
-        merge(
-            exec,
-            "walk",
-            inputs[0],
-            &self.reach(exec, inputs[0]),
-            self.merge,
-        )
+        let links = self.reach(exec, inputs[0])?;
+        merge(exec, "walk", inputs[0], &links, self.merge)
     }
 
     fn label(&self, _: &Schema) -> String {
@@ -259,7 +256,7 @@ impl Op for Walk {
     }
 
     fn links(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Option<Contributions>, RunError> {
-        Ok(Some(self.reach(exec, inputs[0])))
+        self.reach(exec, inputs[0]).map(Some)
     }
 
     fn relaxed(&self, schema: &Schema) -> Vec<Relaxed> {
@@ -398,7 +395,7 @@ impl Walk {
     }
 
     /// The links that are followed, in order.
-    fn reach(&self, exec: &Exec, input: &Rows) -> Contributions {
+    fn reach(&self, exec: &Exec, input: &Rows) -> Result<Contributions, RunError> {
         match self.plain_adjacency(exec) {
             Some(adjacency) => self.first_links(exec, input, &adjacency),
             None => self.chosen_links(exec, input),
@@ -434,7 +431,12 @@ impl Walk {
     }
 
     /// The first visible links of every row, as they are stored.
-    fn first_links(&self, exec: &Exec, input: &Rows, adjacency: &Adjacency) -> Contributions {
+    fn first_links(
+        &self,
+        exec: &Exec,
+        input: &Rows,
+        adjacency: &Adjacency,
+    ) -> Result<Contributions, RunError> {
         let limits = self.limit.per_request(exec.run);
         let mut found = Contributions {
             offsets: vec![0],
@@ -442,81 +444,75 @@ impl Walk {
             ..Contributions::default()
         };
         for (request, &limit) in limits.iter().enumerate() {
-            let all_visible = exec.run.now[request] >= adjacency.latest;
+            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+            let now = exec.run.now[request];
+            let seen = |place: usize| {
+                let time = adjacency.time.map_or(NULL_INT, |time| time[place]);
+                let to = adjacency.target[place];
+                time <= now && exec.run.visible(self.edge.to, to, request)
+            };
+            let known = |place: usize| {
+                adjacency
+                    .weight
+                    .is_none_or(|weight| !weight[place].is_nan())
+            };
+            let all_visible = now >= adjacency.latest;
             for parent in input.range(request) {
+                if parent % BLOCK == 0 {
+                    exec.check("walk", 0)?;
+                }
                 let range = adjacency.range(input.ids[parent]);
-                let seen = |place: &usize| {
-                    let time = adjacency.time.map_or(NULL_INT, |time| time[*place]);
-                    time <= exec.run.now[request]
-                        && exec
-                            .run
-                            .visible(self.edge.to, adjacency.target[*place], request)
-                };
-                let before = found.ids.len();
-                let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-                let mut add = |place: usize| {
-                    if let Some(weight) = adjacency.weight {
-                        // a link without a weight is skipped, and does not count
-                        if weight[place].is_nan() {
-                            return false;
-                        }
-                        found.weights.push(weight[place]);
-                    }
-                    found.ids.push(adjacency.target[place]);
-                    true
-                };
-                let mut taken = 0;
-                for place in range {
-                    if taken >= limit {
-                        break;
-                    }
-                    if (all_visible || seen(&place)) && add(place) {
-                        taken += 1;
+                if all_visible && adjacency.weight.is_none() {
+                    let end = range.end.min(range.start.saturating_add(limit));
+                    let targets = &adjacency.target[range.start..end];
+                    found.ids.extend_from_slice(targets);
+                } else {
+                    // a link without a weight is skipped, and does not count
+                    let wanted = |&place: &usize| known(place) && (all_visible || seen(place));
+                    for place in range.filter(wanted).take(limit) {
+                        found.ids.push(adjacency.target[place]);
+                        found
+                            .weights
+                            .extend(adjacency.weight.map(|weight| weight[place]));
                     }
                 }
-                let added = found.ids.len() - before;
-                found
-                    .parents
-                    .resize(found.parents.len() + added, parent as u32);
+                found.parents.resize(found.ids.len(), parent as u32);
             }
             found.offsets.push(found.ids.len() as u32);
         }
-        found
+        Ok(found)
     }
 
     /// Links that satisfy every condition, ordered, then limited.
-    fn chosen_links(&self, exec: &Exec, input: &Rows) -> Contributions {
+    fn chosen_links(&self, exec: &Exec, input: &Rows) -> Result<Contributions, RunError> {
         let owners = input.owners();
-        let starts = Starts {
-            ids: &input.ids,
-            owners: &owners,
-            ends: None,
-            any: false,
-        };
-        let links = self.weighted(exec, self.matching(exec, starts), starts);
-        let links = self.ordered(exec, links, starts);
         let limits = self.limit.per_request(exec.run);
-        let mut keep = vec![0u8; links.len()];
-        let offsets = links.offsets(input.len());
-        for (parent, &owner) in owners.iter().enumerate() {
-            let (start, end) = (offsets[parent] as usize, offsets[parent + 1] as usize);
-            let limit = usize::try_from(limits[owner as usize]).unwrap_or(usize::MAX);
-            keep[start..end.min(start.saturating_add(limit))].fill(1);
-        }
-        let links = if keep.contains(&0) {
-            links.retain(&keep)
-        } else {
-            links
-        };
-        let offsets = links.offsets(input.len());
-        let request_offsets = input.offsets.iter().map(|&o| offsets[o as usize]).collect();
-        Contributions {
-            offsets: request_offsets,
-            parents: links.parent,
-            ids: links.to,
-            weights: links.weight,
+        let mut found = Contributions {
             distinct: self.edge.is_one_to_many(),
+            ..Contributions::default()
+        };
+        let mut ends = vec![0];
+        for start in (0..input.len()).step_by(BLOCK) {
+            exec.check("walk", 0)?;
+            let rows = start..input.len().min(start + BLOCK);
+            let starts = Starts {
+                ids: &input.ids[rows.clone()],
+                owners: &owners[rows],
+                ends: None,
+                any: false,
+            };
+            let links = self.weighted(exec, self.matching(exec, starts), starts);
+            let links = first(self.ordered(exec, links, starts), starts.owners, &limits);
+            let offsets = links.offsets(starts.ids.len());
+            let before = found.ids.len() as u32;
+            ends.extend(offsets[1..].iter().map(|end| before + end));
+            let parents = links.parent.iter().map(|parent| start as u32 + parent);
+            found.parents.extend(parents);
+            found.ids.extend(links.to);
+            found.weights.extend(links.weight);
         }
+        found.offsets = input.offsets.iter().map(|&o| ends[o as usize]).collect();
+        Ok(found)
     }
 
     /// Links that pass `within` and the conditions.
@@ -595,6 +591,21 @@ impl Walk {
             )
         };
         (0..links.len()).map(draw).collect()
+    }
+}
+
+/// The first links of each row, as many as its request wants.
+fn first(links: Links, owners: &[u32], limits: &[u64]) -> Links {
+    let mut keep = vec![0u8; links.len()];
+    let offsets = links.offsets(owners.len());
+    for (parent, &owner) in owners.iter().enumerate() {
+        let (start, end) = (offsets[parent] as usize, offsets[parent + 1] as usize);
+        let limit = usize::try_from(limits[owner as usize]).unwrap_or(usize::MAX);
+        keep[start..end.min(start.saturating_add(limit))].fill(1);
+    }
+    match keep.contains(&0) {
+        true => links.retain(&keep),
+        false => links,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Shares of rows, measured: conditions are evaluated over some rows of the snapshot, each for one
 //! of some viewers.
 
-use crate::batch::Column;
+use crate::batch::{Column, Stop};
 use crate::catalog::schema::{Now, Schema};
 use crate::check::Parameter;
 use crate::exec::Results;
@@ -59,6 +59,7 @@ impl<'a> Sample<'a> {
             seeds: vec![0; viewers.len()],
             viewers,
             sets: &nothing,
+            stop: Stop::default(),
         };
         let params = self.params.iter().map(|param| default(param, &run));
         run.params = params.collect();

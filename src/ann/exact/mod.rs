@@ -34,7 +34,17 @@ const TASK: usize = 1 << 22;
 ///
 /// Runs on the current rayon pool when there is enough work; the answer does not depend on it.
 pub fn exact_search(vectors: &Vectors, queries: &[Query], allow: Option<&[u64]>) -> Vec<Vec<Hit>> {
-    search_at(Level::detect(), vectors, queries, allow)
+    exact_search_until(vectors, queries, allow, &|| false)
+}
+
+/// The same, given up when `is_due` says so: then what is found is anything.
+pub fn exact_search_until(
+    vectors: &Vectors,
+    queries: &[Query],
+    allow: Option<&[u64]>,
+    is_due: &(dyn Fn() -> bool + Sync),
+) -> Vec<Vec<Hit>> {
+    search_at(Level::detect(), vectors, queries, allow, is_due)
 }
 
 fn search_at(
@@ -42,6 +52,7 @@ fn search_at(
     vectors: &Vectors,
     queries: &[Query],
     allow: Option<&[u64]>,
+    is_due: &(dyn Fn() -> bool + Sync),
 ) -> Vec<Vec<Hit>> {
     let panels: Vec<&[Query]> = queries.chunks(WIDTH).collect();
     let ranges = row_ranges(vectors, queries.len(), panels.len(), allow);
@@ -50,7 +61,7 @@ fn search_at(
         .flat_map(|panel| ranges.iter().map(move |range| (*panel, range.clone())))
         .collect();
     let scan = |(panel, rows): &(&[Query], std::ops::Range<usize>)| {
-        Scan::new(level, vectors, panel).run(rows.clone(), allow)
+        Scan::new(level, vectors, panel).run(rows.clone(), allow, is_due)
     };
     let parts: Vec<Vec<Vec<Hit>>> = if tasks.len() == 1 {
         tasks.iter().map(scan).collect()
@@ -143,7 +154,12 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn run(mut self, rows: std::ops::Range<usize>, allow: Option<&[u64]>) -> Vec<Vec<Hit>> {
+    fn run(
+        mut self,
+        rows: std::ops::Range<usize>,
+        allow: Option<&[u64]>,
+        is_due: &(dyn Fn() -> bool + Sync),
+    ) -> Vec<Vec<Hit>> {
         let mut eligible = Vec::with_capacity(CHUNK + 64);
         if self.bests.iter().any(|best| best.alive) {
             for word in rows.start / 64..rows.end.div_ceil(64) {
@@ -152,6 +168,9 @@ impl<'a> Scan<'a> {
                 if eligible.len() >= CHUNK {
                     self.scan(&eligible, allow.is_some());
                     eligible.clear();
+                    if is_due() {
+                        break;
+                    }
                 }
             }
             self.scan(&eligible, allow.is_some());

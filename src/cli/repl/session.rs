@@ -5,6 +5,7 @@
 
 use super::help;
 use crate::answer::{Answer, Ask};
+use crate::batch::Stop;
 use crate::catalog;
 use crate::check::modules::{Kind, Module, Modules, named};
 use crate::cli::{explain, table, users, why};
@@ -434,7 +435,10 @@ impl Session {
 
     fn limits(&self) -> Limits {
         Limits {
-            stop: Some(self.stop),
+            stop: Stop {
+                flag: Some(self.stop),
+                deadline: None,
+            },
             ..Limits::default()
         }
     }

@@ -1,0 +1,101 @@
+//! Long evaluations in blocks: what is computed on the way stays in the cache, and a run that has to end
+//! need not wait for all of it.
+
+use super::eval::Frame;
+use super::value::Val;
+use super::{Expr, Kind};
+use crate::batch::Column;
+use crate::types::{NULL_BOOL, NULL_FLOAT, Type};
+use std::ops::Range;
+
+/// Rows of a block.
+const BLOCK: usize = 16_384;
+
+impl Frame<'_> {
+    /// The value of an expression as a column of `n` rows.
+    pub fn column(&self, expr: &Expr) -> Column {
+        let value = |frame: &Frame| frame.eval(expr).into_column(frame.n);
+        let null = |n| Val::null(&expr.ty).into_column(n);
+        self.evaluate(expr, value, null, |blocks| Column::concat(&blocks))
+    }
+
+    /// A condition for every row: 1 is true.
+    pub fn condition(&self, expr: &Expr) -> Vec<u8> {
+        let value = |frame: &Frame| frame.eval(expr).bools().spread(frame.n);
+        self.evaluate(
+            expr,
+            value,
+            |n| vec![NULL_BOOL; n],
+            |blocks| blocks.concat(),
+        )
+    }
+
+    /// A number for every row, as a float.
+    pub fn numbers(&self, expr: &Expr) -> Vec<f64> {
+        let value = |frame: &Frame| frame.eval(expr).floats().spread(frame.n);
+        self.evaluate(
+            expr,
+            value,
+            |n| vec![NULL_FLOAT; n],
+            |blocks| blocks.concat(),
+        )
+    }
+
+    /// Evaluates at once, or block by block if there are many rows; once the run has to end, blocks
+    /// are null.
+    fn evaluate<R>(
+        &self,
+        expr: &Expr,
+        value: impl Fn(&Frame) -> R,
+        null: impl Fn(usize) -> R,
+        concat: impl FnOnce(Vec<R>) -> R,
+    ) -> R {
+        if !self.splits(expr) {
+            return value(self);
+        }
+        let mut reads = vec![false; self.bound.len()];
+        expr.walk(&mut |part| {
+            if let Kind::Bound(place) = part.kind {
+                reads[place as usize] = true;
+            }
+        });
+        let starts = (0..self.n).step_by(BLOCK);
+        let blocks = starts.map(|start| {
+            let rows = start..(start + BLOCK).min(self.n);
+            match self.run.stop.is_due() {
+                true => null(rows.len()),
+                false => self.block(rows, &reads, &value),
+            }
+        });
+        concat(blocks.collect())
+    }
+
+    /// Whether there are many rows, and what an expression says of one does not depend on where it
+    /// stands. Lists would have to be laid out anew.
+    fn splits(&self, expr: &Expr) -> bool {
+        let is_scalar = !matches!(expr.ty, Type::List(_) | Type::Vector(_));
+        let is_long = self.n >= 2 * BLOCK && self.owners.len() == self.n && self.link.is_none();
+        let mut splits = is_long && is_scalar;
+        if splits {
+            expr.walk(&mut |part| splits &= part.kind != Kind::Position);
+        }
+        splits
+    }
+
+    fn block<R>(&self, rows: Range<usize>, reads: &[bool], value: impl Fn(&Frame) -> R) -> R {
+        let part = |(column, &read): (&Column, &bool)| match read {
+            true => column.slice(rows.clone()),
+            false => Column::Bool(Vec::new()),
+        };
+        let bound: Vec<Column> = self.bound.iter().zip(reads).map(part).collect();
+        value(&Frame {
+            n: rows.len(),
+            owners: &self.owners[rows.clone()],
+            ids: self.ids.get(rows.clone()).unwrap_or(&[]),
+            scores: self.scores.get(rows).unwrap_or(&[]),
+            bound: &bound,
+            offsets: &[],
+            ..*self
+        })
+    }
+}
