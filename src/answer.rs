@@ -3,7 +3,7 @@
 use crate::check::Checked;
 use crate::expr::Run;
 use crate::expr::eval::Sets;
-use crate::expr::read::value;
+use crate::expr::read::values as values_of;
 use crate::request::Request;
 use crate::types::{Key, Type, Value};
 use crate::why::{Why, WhyNot};
@@ -234,18 +234,19 @@ pub fn answers(
         for (request, answer) in answers.iter_mut().enumerate() {
             let places = rows.range(request);
             let values = rows.columns.iter().zip(columns.iter());
-            let values = values.map(|(column, (_, ty))| {
-                let value = |place| value(run, column, ty, place);
-                places.clone().map(value).collect()
-            });
-            let key = |&id: &u32| run.keys.key(shape.entity, id).unwrap_or(Key::Int(0));
+            let values = values.map(|(column, (_, ty))| values_of(run, column, ty, places.clone()));
+            let keys = run.keys.keys(shape.entity, &rows.ids[places.clone()]);
             let score = |&score: &f64| Some(score).filter(|s| !s.is_nan());
             answer.lists.push(List {
                 name: name.clone(),
                 key: key_name.clone(),
                 columns: columns.clone(),
                 values: values.collect(),
-                keys: rows.ids[places.clone()].iter().map(key).collect(),
+                // a row that is no entity's, like an unknown viewer, has the key of the request
+                keys: keys
+                    .into_iter()
+                    .map(|key| key.unwrap_or(Key::Int(0)))
+                    .collect(),
                 scores: rows.scores[places].iter().map(score).collect(),
                 why: Vec::new(),
             });

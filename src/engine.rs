@@ -160,6 +160,11 @@ impl Engine {
         &self.inner.snapshot
     }
 
+    /// The vector indexes, and neighbours that were found ahead.
+    pub fn vectors(&self) -> &Vectors {
+        &self.inner.vectors
+    }
+
     /// Compiles a program; an error carries every diagnostic.
     pub fn compile(&self, text: &str) -> Result<Program, CompileError> {
         let unit = Unit {

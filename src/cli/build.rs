@@ -3,6 +3,7 @@
 use super::{Failure, Project};
 use crate::store;
 use clap::Args;
+use std::time::Instant;
 
 #[derive(Args)]
 pub struct BuildArgs {
@@ -19,6 +20,7 @@ pub fn build(project: &Project, args: &BuildArgs) -> Result<(), Failure> {
         eprintln!("every checksum is right");
         return Ok(());
     }
+    let started = Instant::now();
     let report = store::build(&catalog, &options)?;
     let engine = project.open(None)?;
     let schema = engine.schema();
@@ -50,13 +52,21 @@ pub fn build(project: &Project, args: &BuildArgs) -> Result<(), Failure> {
             .iter()
             .map(|&e| schema.entity(e).name.as_str())
             .collect();
+        let neighbours = match embedding.neighbours {
+            0 => String::new(),
+            n => format!(", {n} neighbours of each"),
+        };
         eprintln!(
-            "  embedding {}: {}, {} dimensions, {}",
+            "  embedding {}: {}, {} dimensions, {}{neighbours}",
             embedding.name,
             names.join(", "),
             embedding.dim,
             embedding.metric
         );
     }
+    for (name, size) in engine.snapshot().artifacts() {
+        eprintln!("  file {name}: {:.1} MB", size as f64 / 1e6);
+    }
+    eprintln!("in {:.1} s", started.elapsed().as_secs_f64());
     Ok(())
 }

@@ -3,7 +3,20 @@
 use crate::batch::Column;
 use crate::expr::Run;
 use crate::expr::value::Val;
-use crate::types::{NULL_BOOL, NULL_CODE, NULL_INT, Type, Value};
+use crate::types::{Key, NULL_BOOL, NULL_CODE, NULL_INT, Type, Value};
+use std::ops::Range;
+
+/// The values of a column of that type in some rows.
+pub fn values(run: &Run, column: &Column, ty: &Type, rows: Range<usize>) -> Vec<Value> {
+    match (column, ty) {
+        (Column::Code(ids), Type::Id(entity)) => {
+            let keys = run.keys.keys(*entity, &ids[rows]);
+            let id = |key: Option<Key>| key.map_or(Value::Null, Value::Id);
+            keys.into_iter().map(id).collect()
+        }
+        _ => rows.map(|row| value(run, column, ty, row)).collect(),
+    }
+}
 
 /// One value of a column of that type.
 pub fn value(run: &Run, column: &Column, ty: &Type, i: usize) -> Value {

@@ -1,7 +1,7 @@
 //! Strings and keys while a program runs. Those of the snapshot have codes already; what comes
 //! with a request or is computed is given further codes, which live as long as the run.
 
-use crate::store::Snapshot;
+use crate::store::{KeyView, Snapshot};
 use crate::types::{EntityId, Key, NULL_CODE};
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -102,6 +102,23 @@ impl<'a> Keys<'a> {
     pub fn id(&self, entity: EntityId, key: &Key) -> u32 {
         let known = self.snapshot.row_of(entity, key);
         known.unwrap_or_else(|| self.extra[entity.0 as usize].code(key.clone()))
+    }
+
+    /// The keys of ids; none for null. Looked up in one go: most of the time is spent waiting for memory,
+    /// for many of them at once.
+    pub fn keys(&self, entity: EntityId, ids: &[u32]) -> Vec<Option<Key>> {
+        let other = |id: u32| match id {
+            NULL_CODE => None,
+            id => self.extra[entity.0 as usize].value(id),
+        };
+        match self.snapshot.keys(entity) {
+            KeyView::Int(keys) => {
+                let key = |&id: &u32| keys.get(id as usize).map(|&key| Key::Int(key));
+                let known = ids.iter().map(|id| key(id).or_else(|| other(*id)));
+                known.collect()
+            }
+            KeyView::Str(_) => ids.iter().map(|&id| self.key(entity, id)).collect(),
+        }
     }
 
     /// The key of an id; none for null.

@@ -7,6 +7,7 @@
 use crate::batch::Column;
 use crate::expr::functions::list::{bits, elements};
 use crate::expr::value::Val;
+use foldhash::fast::FixedState;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::ops::Range;
@@ -71,7 +72,8 @@ impl Groups {
 
     /// Numbers the keys of each row in the order in which they come.
     fn numbered<K: Hash + Eq, R: IntoIterator<Item = K>>(rows: impl Iterator<Item = R>) -> Groups {
-        let mut known: HashMap<K, u32> = HashMap::new();
+        // only looked up, never listed: the hash decides nothing
+        let mut known: HashMap<K, u32, FixedState> = HashMap::default();
         let mut groups = Groups {
             starts: vec![0],
             ..Groups::default()

@@ -19,6 +19,7 @@ use crate::expr::show::show;
 use crate::expr::{Expr, Facts, Frame, Run, Scalar};
 use crate::store::Snapshot;
 use crate::types::{EntityId, Type};
+use foldhash::fast::FixedState;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -521,7 +522,7 @@ impl Nn {
         }
         let conditions = self.conditions(exec.run);
         let per_request = self.per_request();
-        let mut known = HashMap::new();
+        let mut known: HashMap<_, u32, FixedState> = HashMap::default();
         let mut starts = Starts::default();
         for request in 0..input.requests() {
             let shared = !per_request && conditions.is_shared(request);

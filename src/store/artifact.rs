@@ -56,6 +56,21 @@ impl Snapshot {
     }
 }
 
+impl Snapshot {
+    /// The derived files that there are, by name, with their sizes in bytes.
+    pub fn artifacts(&self) -> Vec<(String, u64)> {
+        let folder = std::fs::read_dir(self.folder().join("artifacts"));
+        let files = folder.into_iter().flatten().filter_map(Result::ok);
+        let sized = files.filter_map(|file| {
+            let name = file.file_name().to_string_lossy().into_owned();
+            Some((name, file.metadata().ok()?.len()))
+        });
+        let mut sized: Vec<_> = sized.filter(|(name, _)| !name.ends_with(".new")).collect();
+        sized.sort();
+        sized
+    }
+}
+
 /// Letters, digits, `-`, `_` and `.` stay; anything else becomes its bytes in hexadecimal.
 fn file_name(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
