@@ -148,10 +148,15 @@ fn walk(graph: &Graph, vectors: &Vectors, queries: &[Query], truth: &[Vec<Hit>])
                 graph.search(vectors, query, ef, &mut scratch, found);
             }
         });
+        let mut scratches = Vec::new();
+        let together = median(|| {
+            std::hint::black_box(graph.search_many(vectors, queries, |_| ef, &mut scratches));
+        });
         println!(
-            "graph, ef {ef:>4}: recall {:.4}, {:>7.0} queries/s{}",
+            "graph, ef {ef:>4}: recall {:.4}, {:>7.0} queries/s, {:>7.0} in turns{}",
             recall(truth, &found),
             rate(queries.len(), time),
+            rate(queries.len(), together),
             if ef == usual { " (default)" } else { "" }
         );
     }

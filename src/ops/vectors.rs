@@ -44,7 +44,7 @@ enum Index {
 const TASK: usize = 24;
 
 thread_local! {
-    static SCRATCH: RefCell<(Scratch, FlatScratch)> = RefCell::default();
+    static SCRATCH: RefCell<(Vec<Scratch>, FlatScratch)> = RefCell::default();
 }
 
 impl Vectors {
@@ -102,12 +102,9 @@ impl Vectors {
                 })
             }
             (Some(Index::Graph { graph, .. }), None) if !exact => {
-                in_tasks(queries, |queries, (scratch, _)| {
-                    let walk = |query: &Query| match is_due() {
-                        true => Vec::new(),
-                        false => walk(graph, space, query, Graph::default_ef(query.k), scratch),
-                    };
-                    queries.iter().map(walk).collect()
+                in_tasks(queries, |queries, (scratches, _)| match is_due() {
+                    true => vec![Vec::new(); queries.len()],
+                    false => graph.search_many(space, queries, Graph::default_ef, scratches),
                 })
             }
             (Some(Index::Graph { graph, .. }), Some(allowed)) if !exact => {
@@ -122,7 +119,7 @@ impl Vectors {
 /// thread that waits for others may begin another search.
 fn in_tasks<T: Send>(
     queries: &[Query],
-    search: impl Fn(&[Query], &mut (Scratch, FlatScratch)) -> Vec<T> + Sync,
+    search: impl Fn(&[Query], &mut (Vec<Scratch>, FlatScratch)) -> Vec<T> + Sync,
 ) -> Vec<T> {
     let one = |queries: &[Query]| {
         let mut scratch = SCRATCH.take();
@@ -134,18 +131,6 @@ fn in_tasks<T: Send>(
         return one(queries);
     }
     queries.par_chunks(TASK).flat_map_iter(one).collect()
-}
-
-fn walk(
-    graph: &Graph,
-    space: &ann::Vectors,
-    query: &Query,
-    ef: usize,
-    scratch: &mut Scratch,
-) -> Vec<Hit> {
-    let mut hits = Vec::with_capacity(query.k);
-    graph.search(space, query, ef, scratch, &mut hits);
-    hits
 }
 
 /// Walks where enough rows pass, and scans for those queries that this does not serve.
@@ -161,7 +146,11 @@ fn among(
         known: allowed.known().is_some(),
         passes: &|rows, out| allowed.passes(rows, out),
     };
-    let walked = in_tasks(queries, |queries, (scratch, _)| {
+    let walked = in_tasks(queries, |queries, (scratches, _)| {
+        if scratches.is_empty() {
+            scratches.push(Scratch::default());
+        }
+        let scratch = &mut scratches[0];
         let walk = |query: &Query| {
             let ef = Graph::default_ef(query.k);
             let mut hits = Vec::new();
@@ -252,9 +241,8 @@ fn stored(
             Index::Graph { graph, .. } => {
                 let ef = Graph::default_ef(length) + length / 2;
                 let search = |queries: &[Query]| {
-                    in_tasks(queries, |queries, (scratch, _)| {
-                        let walk = |query| walk(graph, vectors, query, ef, scratch);
-                        queries.iter().map(walk).collect()
+                    in_tasks(queries, |queries, (scratches, _)| {
+                        graph.search_many(vectors, queries, |_| ef, scratches)
                     })
                 };
                 ann::build_lists(vectors, length, graph.rows(), search, &report)

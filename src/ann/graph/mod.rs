@@ -20,6 +20,7 @@ mod build;
 mod header;
 mod image;
 mod live;
+mod many;
 mod nodes;
 mod prune;
 mod search;

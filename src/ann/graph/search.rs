@@ -225,24 +225,43 @@ impl<'a> Graph<'a> {
 
     /// Leaves candidate rows in the scratch; whether they are enough.
     fn walk(&self, query: &Query, ef: usize, scratch: &mut Scratch) -> bool {
-        let nodes = self.image.offsets.len() - 1;
-        let spare = query.exclude.len();
-        let width = ef.max(wanted(query.k)).saturating_add(spare).min(nodes);
-        let reach = ef.saturating_add(spare).min(nodes);
-        if nodes == 0 {
+        if self.is_empty() {
+            scratch.rows.clear();
             return true;
         }
-        self.image
-            .quantizer
-            .encode_query(query.vector, &mut scratch.probe);
+        self.encode(query, &mut scratch.probe);
+        let (width, reach) = self.width(query, ef);
         scratch
             .walk
             .run(&self.field(), &scratch.probe, width, reach);
-        self.collect(query, scratch);
-        scratch.rows.len() >= query.k || scratch.walk.pool.len() == nodes
+        self.collect(query, scratch)
     }
 
-    fn field(&self) -> Field<'_> {
+    pub(super) fn encode(&self, query: &Query, probe: &mut CodedQuery) {
+        self.image.quantizer.encode_query(query.vector, probe);
+    }
+
+    /// How many nodes a walk keeps, and how many of them it expands.
+    pub(super) fn width(&self, query: &Query, ef: usize) -> (usize, usize) {
+        let nodes = self.image.offsets.len() - 1;
+        let spare = query.exclude.len();
+        let width = ef.max(wanted(query.k)).saturating_add(spare).min(nodes);
+        (width, ef.saturating_add(spare).min(nodes))
+    }
+
+    /// What a query finds whose walk is done.
+    pub(super) fn finish(
+        &self,
+        vectors: &Vectors,
+        query: &Query,
+        scratch: &mut Scratch,
+        out: &mut Vec<Hit>,
+    ) {
+        let collect = |scratch: &mut Scratch| self.collect(query, scratch);
+        walk_or_scan(vectors, query, None, collect, scratch, out);
+    }
+
+    pub(super) fn field(&self) -> Field<'_> {
         let image = &self.image;
         let terms = |norms: &'a [i32]| Terms {
             norms: (!norms.is_empty()).then_some(norms),
@@ -261,8 +280,9 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// The rows behind the best nodes: somewhat more than `k`, as codes do not order them exactly.
-    fn collect(&self, query: &Query, scratch: &mut Scratch) {
+    /// Leaves the rows behind the best nodes, somewhat more than `k`, as codes do not order them exactly;
+    /// whether they are enough.
+    fn collect(&self, query: &Query, scratch: &mut Scratch) -> bool {
         scratch.rows.clear();
         for node in scratch.walk.pool.nodes() {
             if scratch.rows.len() >= wanted(query.k) {
@@ -272,6 +292,8 @@ impl<'a> Graph<'a> {
             let rows = rows.filter(|&row| !query.excludes(row));
             scratch.rows.extend(rows.take(self.most_rows(query, node)));
         }
+        let nodes = self.image.offsets.len() - 1;
+        scratch.rows.len() >= query.k || scratch.walk.pool.len() == nodes
     }
 
     /// How many rows of a node can be among the best: of rows with one and the same vector the lowest

@@ -63,6 +63,27 @@ fn recall_on_clustered_data() {
 }
 
 #[test]
+fn searches_in_turns_find_what_each_finds_alone() {
+    for metric in Metric::ALL {
+        let data = Random::new(22).clustered(3_000, 16, 60);
+        let vectors = vectors(&data, 16, metric);
+        let image = build(&vectors);
+        let graph = Graph::open(image.as_bytes()).unwrap();
+        let vector = |i: usize| &data[i * 97 % 3_000 * 16..][..16];
+        let mut queries: Vec<Query> = (0..23).map(|i| query(vector(i), 1 + i * 7)).collect();
+        queries[5].k = 0;
+        queries[6].min_similarity = Some(0.5);
+        queries[7].vector = &data[..3];
+        let mut scratches = Vec::new();
+        let together = graph.search_many(&vectors, &queries, Graph::default_ef, &mut scratches);
+        for (query, found) in queries.iter().zip(together) {
+            let ef = Graph::default_ef(query.k);
+            assert_eq!(found, find(&graph, &vectors, query, ef));
+        }
+    }
+}
+
+#[test]
 fn recall_under_dot_when_lengths_differ_much() {
     let mut random = Random::new(20);
     let mut data = random.clustered(10_000, 32, 200);

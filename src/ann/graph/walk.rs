@@ -89,10 +89,45 @@ pub struct Walk {
     landmark_ids: Vec<u32>,
     near: Vec<u32>,
     starts: Vec<u32>,
+    /// Places in `seen` of nodes that are on their way; none at the end of the walk.
+    fetched: Option<std::ops::Range<usize>>,
     /// Of a walk that keeps only some nodes: keys of nodes that are not expanded, the best on top.
     frontier: BinaryHeap<Reverse<u64>>,
     /// Keys of nodes that were expanded, and not asked for yet.
     asked: Vec<u64>,
+}
+
+/// A walk among others.
+pub struct Lane<'a> {
+    pub walk: &'a mut Walk,
+    pub probe: &'a CodedQuery,
+    pub width: usize,
+    pub reach: usize,
+}
+
+/// Walks that take turns.
+pub const LANES: usize = 4;
+
+/// Walks in turns, [`LANES`] at most: while one waits for memory, others compute. Each finds what it would
+/// find alone.
+pub fn run_together(field: &Field, lanes: &mut [Lane]) {
+    for lane in lanes.iter_mut() {
+        lane.walk.begin(field, lane.probe, lane.width, lane.reach);
+    }
+    let mut next = [None; LANES];
+    loop {
+        for (next, lane) in next.iter_mut().zip(lanes.iter_mut()) {
+            *next = lane.walk.score(field, lane.probe);
+        }
+        if next.iter().all(Option::is_none) {
+            return;
+        }
+        for (next, lane) in next.iter().zip(lanes.iter_mut()) {
+            if let Some(node) = *next {
+                lane.walk.fetch(field, field.list(node));
+            }
+        }
+    }
 }
 
 /// Fewest nodes that are asked for at once.
@@ -102,16 +137,50 @@ impl Walk {
     /// Leaves the best `width` nodes that a walk from the landmarks finds in `self.pool`. It ends when
     /// the best `reach` of them are expanded.
     pub fn run(&mut self, field: &Field, probe: &CodedQuery, width: usize, reach: usize) {
+        let mut lane = [Lane {
+            walk: self,
+            probe,
+            width,
+            reach,
+        }];
+        run_together(field, &mut lane);
+    }
+
+    fn begin(&mut self, field: &Field, probe: &CodedQuery, width: usize, reach: usize) {
         self.seen.begin(field.codes.len());
         self.find_starts(field, probe, width);
         self.pool.begin(width);
-        let starts = std::mem::take(&mut self.starts);
-        self.visit(field, probe, &starts);
-        self.starts = starts;
         self.pool.reach = reach;
-        while let Some(node) = self.pool.next() {
-            self.visit(field, probe, field.list(node));
+        let starts = std::mem::take(&mut self.starts);
+        self.fetch(field, &starts);
+        self.starts = starts;
+    }
+
+    /// Notes the nodes of `list` that were not seen before, and asks the memory for them.
+    #[inline(always)]
+    fn fetch(&mut self, field: &Field, list: &[u32]) {
+        let start = self.seen.count;
+        for &node in self.seen.add(list) {
+            field.codes.prefetch(node);
         }
+        self.fetched = Some(start..self.seen.count);
+    }
+
+    /// Offers the nodes that were fetched to the pool, and asks the memory for the links of the node
+    /// to expand next, which it gives.
+    #[inline(always)]
+    fn score(&mut self, field: &Field, probe: &CodedQuery) -> Option<u32> {
+        let fresh = &self.seen.list[self.fetched.take()?];
+        dots(field.level, probe, field.codes, fresh, &mut self.products);
+        for (&node, &product) in fresh.iter().zip(&self.products) {
+            let score = field.terms.score(product, node);
+            if self.pool.offer(score, node) {
+                field.prefetch_list(node);
+            }
+        }
+        let next = self.pool.next()?;
+        field.prefetch_list(next);
+        Some(next)
     }
 
     /// Leaves the best `width` nodes that `keep` keeps in `self.pool`. The walk goes through all nodes,
@@ -181,22 +250,6 @@ impl Walk {
         }
         if let Some(Reverse(next)) = self.frontier.peek() {
             field.prefetch_list(node_of(*next));
-        }
-    }
-
-    /// Offers the nodes of `list` that were not seen before to the pool.
-    #[inline(always)]
-    fn visit(&mut self, field: &Field, probe: &CodedQuery, list: &[u32]) {
-        let fresh = self.seen.add(list);
-        for &node in fresh {
-            field.codes.prefetch(node);
-        }
-        dots(field.level, probe, field.codes, fresh, &mut self.products);
-        for (&node, &product) in fresh.iter().zip(&self.products) {
-            let score = field.terms.score(product, node);
-            if self.pool.offer(score, node) {
-                field.prefetch_list(node);
-            }
         }
     }
 

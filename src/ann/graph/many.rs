@@ -1,0 +1,58 @@
+//! Several searches of one thread in turns.
+
+use super::search::{Graph, Scratch};
+use super::walk::{LANES, Lane, run_together};
+use crate::ann::{Hit, Query, Vectors};
+
+impl Graph<'_> {
+    /// What [`Graph::search`] finds for each query, `ef` from its `k`; faster where the graph does not fit
+    /// into the cache. `scratches` grows as needed, and is used again.
+    pub fn search_many(
+        &self,
+        vectors: &Vectors,
+        queries: &[Query],
+        ef: impl Fn(usize) -> usize,
+        scratches: &mut Vec<Scratch>,
+    ) -> Vec<Vec<Hit>> {
+        let lanes = LANES.min(queries.len());
+        if scratches.len() < lanes {
+            scratches.resize_with(lanes, Scratch::default);
+        }
+        let mut found = Vec::with_capacity(queries.len());
+        for queries in queries.chunks(LANES) {
+            let sound = self.fits(vectors) && queries.iter().all(|q| q.k > 0 && q.fits(vectors));
+            if sound && !self.is_empty() {
+                self.walk_together(queries, &ef, scratches);
+            }
+            for (query, scratch) in queries.iter().zip(scratches.iter_mut()) {
+                let mut hits = Vec::with_capacity(query.k);
+                match sound && !self.is_empty() {
+                    true => self.finish(vectors, query, scratch, &mut hits),
+                    false => self.search(vectors, query, ef(query.k), scratch, &mut hits),
+                }
+                found.push(hits);
+            }
+        }
+        found
+    }
+
+    fn walk_together(
+        &self,
+        queries: &[Query],
+        ef: impl Fn(usize) -> usize,
+        scratches: &mut [Scratch],
+    ) {
+        let mut lanes = Vec::with_capacity(LANES);
+        for (query, scratch) in queries.iter().zip(scratches) {
+            self.encode(query, &mut scratch.probe);
+            let (width, reach) = self.width(query, ef(query.k));
+            lanes.push(Lane {
+                walk: &mut scratch.walk,
+                probe: &scratch.probe,
+                width,
+                reach,
+            });
+        }
+        run_together(&self.field(), &mut lanes);
+    }
+}

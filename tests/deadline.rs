@@ -1,0 +1,115 @@
+//! A deadline ends long operators in the middle, not behind them.
+
+mod data;
+
+use data::World;
+use igql::{Engine, Limits, Request, RunError};
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+const ITEMS: usize = 150_000;
+const CATALOG: &str = r#"
+[catalog]
+name = "long"
+viewer = "user"
+
+[entity.user]
+key = "user_id"
+
+[entity.item]
+table = "items.csv"
+key = "item_id"
+
+[edge.likes]
+table = "likes.csv"
+from = { entity = "user", column = "user_id" }
+to = { entity = "item", column = "item_id" }
+
+[edge.next]
+table = "next.csv"
+from = { entity = "item", column = "a" }
+to = { entity = "item", column = "b" }
+
+[defaults]
+now = "2024-01-01"
+"#;
+
+fn world() -> World {
+    let world = World::new(CATALOG);
+    let mut items = "item_id,x,y\n".to_owned();
+    let mut next = "a,b\n".to_owned();
+    for id in 0..ITEMS {
+        let mixed = id.wrapping_mul(2_654_435_761) % ITEMS;
+        let _ = writeln!(items, "{id},{}.5,{}", mixed % 1_000, mixed % 77);
+        for step in 1..4 {
+            let _ = writeln!(next, "{id},{}", (mixed + step * 31) % ITEMS);
+        }
+    }
+    world.file("items.csv", items);
+    world.file("likes.csv", "user_id,item_id\n1,0\n");
+    world.file("next.csv", next);
+    world
+}
+
+/// Programs that spend their time in one operator each.
+const LONG: [&str; 4] = [
+    "all(item).score(log1p(x) * sqrt(x + y) + x ** 0.3 + sin_like(x) + sin_like(y + x))",
+    "all(item).filter(log1p(x) ** 2 > 1 and sin_like(x * y) > -1 and sin_like(x) ** 3 < 9)",
+    "all(item).walk(next, limit=3, weight=log1p(to.x) * sqrt(to.x + from.y), where=to.x >= 0)",
+    "all(item).walk(next).walk(next).walk(next).walk(next)",
+];
+const DEFS: &str = "def sin_like(a: float) -> float = log1p(abs(a)) ** 1.5 / (1.0 + sqrt(abs(a) + exp(0.0 - abs(a))))\n";
+
+#[test]
+fn long_operators_end_in_time() {
+    let world = world();
+    let engine = Engine::open(world.folder.path()).unwrap();
+    let request = [Request::user(1)];
+    for text in LONG {
+        let program = engine
+            .compile(&format!("{DEFS}{text}"))
+            .unwrap_or_else(|e| panic!("{e}"));
+        let whole = took(|| {
+            engine
+                .run_pass(&program, &request, Limits::default())
+                .is_ok()
+        });
+        // other work on the machine can only make the whole run longer than it has to be
+        let mut ended = Duration::MAX;
+        for _ in 0..5 {
+            let limits = Limits::default().until(Instant::now() + whole / 10);
+            ended = ended.min(took(|| {
+                let error = engine.run_pass(&program, &request, limits).err();
+                matches!(error, Some(RunError::Limit(why)) if why.contains("--max-millis"))
+            }));
+        }
+        assert!(ended < whole / 2, "{text}: {ended:?} of {whole:?}");
+    }
+}
+
+/// How long something that has to be true takes.
+fn took(run: impl FnOnce() -> bool) -> Duration {
+    let started = Instant::now();
+    assert!(run());
+    started.elapsed()
+}
+
+/// What is given up leaves nothing behind: the next run is whole.
+#[test]
+fn a_run_behind_one_that_was_ended_is_whole() {
+    let world = world();
+    let engine = Engine::open(world.folder.path()).unwrap();
+    let program = engine.compile(&format!("{DEFS}{}", LONG[0])).unwrap();
+    let request = [Request::user(1)];
+    let run = |limits| engine.run_pass(&program, &request, limits);
+    let fresh = run(Limits::default()).unwrap().answers;
+    assert!(run(Limits::default().until(Instant::now())).is_err());
+    let partial = Limits {
+        partial: true,
+        ..Limits::default().until(Instant::now())
+    };
+    let partial = run(partial).unwrap().answers.remove(0);
+    assert!(partial.partial);
+    assert_eq!(run(Limits::default()).unwrap().answers, fresh);
+    assert_eq!(fresh[0].rows().len(), ITEMS);
+}
