@@ -9,7 +9,7 @@
 
 use super::codes::{Quantizer, is_usable};
 use super::metric::Scorer;
-use super::simd::{GROUP, Level, Line, ROWS, block_dots, for_each_level, prefetch};
+use super::simd::{GROUP, Level, Line, MOST_VALUE, ROWS, block_dots, for_each_level, prefetch};
 use super::{Hit, Metric, Query, Vectors, bit, exact_search};
 
 /// More values per row than this could leave 32 bits.
@@ -183,7 +183,8 @@ impl Flat {
         if largest == 0.0 && vectors.metric == Metric::Cosine {
             return None;
         }
-        let factor = if largest > 0.0 { 127.0 / largest } else { 0.0 };
+        let most = f64::from(MOST_VALUE);
+        let factor = if largest > 0.0 { most / largest } else { 0.0 };
         let mut coded = Coded {
             values: vec![[0; GROUP]; self.groups],
             offset: 0,

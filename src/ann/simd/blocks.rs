@@ -18,7 +18,10 @@ pub const GROUP: usize = LINE / ROWS;
 #[repr(C, align(64))]
 pub struct Line(pub [u8; LINE]);
 
-/// A query as the kernels want it: groups of four signed values.
+/// Largest magnitude of a query's values: the byte instruction of AVX2 adds two products in 16 bits.
+pub const MOST_VALUE: i8 = 64;
+
+/// A query as the kernels want it: groups of four signed values, none beyond [`MOST_VALUE`].
 pub type Groups = [[i8; GROUP]];
 
 /// Queries that share one pass over the rows.
@@ -51,10 +54,15 @@ pub fn block_dots(level: Level, queries: &[&Groups], blocks: &[Line], out: &mut 
                 }
             }
             #[cfg(target_arch = "x86_64")]
+            (Level::Avx2, &[a, b, c, d, e, f], [u, v, w, x, y, z]) => {
+                // SAFETY: as above
+                unsafe { avx2([a, b, c, d, e, f], blocks, [u, v, w, x, y, z]) }
+            }
+            #[cfg(target_arch = "x86_64")]
             (Level::Avx2, queries, out) => {
                 for (query, out) in queries.iter().zip(out) {
                     // SAFETY: as above
-                    unsafe { avx2(query, blocks, out) }
+                    unsafe { avx2([query], blocks, [out]) }
                 }
             }
             (_, queries, out) => {
@@ -82,31 +90,39 @@ fn portable(query: &Groups, blocks: &[Line], out: &mut [i32]) {
     }
 }
 
+/// The sums of all queries stay in registers while a block streams past once.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-unsafe fn avx2(query: &Groups, blocks: &[Line], out: &mut [i32]) {
-    for (lines, out) in blocks
-        .chunks(query.len())
-        .zip(out.as_chunks_mut::<ROWS>().0)
-    {
-        let mut sums = [_mm256_setzero_si256(); 4];
-        for (line, values) in lines.iter().zip(query) {
-            // widened to 16 bits: the byte instruction would saturate
-            let values =
-                _mm256_cvtepi8_epi16(_mm_set1_epi32(i32::from_le_bytes(values.map(|v| v as u8))));
-            for (sum, codes) in sums.iter_mut().zip(line.0.as_chunks::<16>().0) {
-                // SAFETY: the chunk is 16 bytes long
-                let codes = unsafe { _mm_loadu_si128(codes.as_ptr().cast()) };
-                let products = _mm256_madd_epi16(_mm256_cvtepu8_epi16(codes), values);
-                *sum = _mm256_add_epi32(*sum, products);
+unsafe fn avx2<const N: usize>(queries: [&Groups; N], blocks: &[Line], out: [&mut [i32]; N]) {
+    let groups = queries[0].len();
+    let ones = _mm256_set1_epi16(1);
+    for (block, lines) in blocks.chunks(groups).enumerate() {
+        let mut sums = [[_mm256_setzero_si256(); 2]; N];
+        for (g, line) in lines.iter().enumerate() {
+            let halves = line.0.as_chunks::<32>().0;
+            // SAFETY: a half is 32 bytes long; all queries have `groups` groups
+            unsafe {
+                let codes = [0, 1].map(|half| _mm256_loadu_si256(halves[half].as_ptr().cast()));
+                for q in 0..N {
+                    let values = queries[q].as_ptr().add(g).cast::<i32>().read_unaligned();
+                    let values = _mm256_set1_epi32(values);
+                    for half in 0..2 {
+                        // two products of at most 255 * 64 fit into 16 bits
+                        let pairs = _mm256_maddubs_epi16(codes[half], values);
+                        let fours = _mm256_madd_epi16(pairs, ones);
+                        sums[q][half] = _mm256_add_epi32(sums[q][half], fours);
+                    }
+                }
             }
         }
-        for (sum, out) in sums.iter().zip(out.as_chunks_mut::<4>().0) {
-            // each row has two sums beside each other
-            let low = _mm256_castsi256_si128(*sum);
-            let high = _mm256_extracti128_si256::<1>(*sum);
-            // SAFETY: `out` has room for four
-            unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), _mm_hadd_epi32(low, high)) };
+        for q in 0..N {
+            for half in 0..2 {
+                let at = block * ROWS + half * ROWS / 2;
+                // SAFETY: every `out` has a place for each row of each block
+                unsafe {
+                    _mm256_storeu_si256(out[q].as_mut_ptr().add(at).cast(), sums[q][half]);
+                }
+            }
         }
     }
 }
@@ -143,6 +159,7 @@ mod tests {
     #[test]
     fn sums_are_the_same_integers_at_every_level() {
         let mut random = Random::new(9);
+        let value = |random: &mut Random| (random.below(129) as i64 - 64) as i8;
         for (groups, blocks, count) in [(1, 1, 1), (16, 3, 7), (5, 2, 13), (64, 1, 6)] {
             let lines: Vec<Line> = (0..groups * blocks)
                 .map(|_| Line(std::array::from_fn(|_| random.next() as u8)))
@@ -150,7 +167,7 @@ mod tests {
             let queries: Vec<Vec<[i8; GROUP]>> = (0..count)
                 .map(|_| {
                     (0..groups)
-                        .map(|_| std::array::from_fn(|_| random.next() as i8))
+                        .map(|_| std::array::from_fn(|_| value(&mut random)))
                         .collect()
                 })
                 .collect();

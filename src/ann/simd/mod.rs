@@ -40,7 +40,7 @@ mod blocks;
 mod products;
 mod tile;
 
-pub(super) use blocks::{GROUP, Line, ROWS, block_dots};
+pub(super) use blocks::{GROUP, Line, MOST_VALUE, ROWS, block_dots};
 pub(super) use products::{CodedQuery, Codes, LINE, dots};
 pub(super) use tile::{BLOCK, MAX_BLOCKS, Measure, Panel, TILE, Tile, square};
 

@@ -74,7 +74,8 @@ pub const KINDS: [&str; 4] = ["photo", "video", "story", "live"];
 impl World {
     /// The world of a size and seed: always the same.
     pub fn new(size: &Size, seed: u64) -> World {
-        let topics = (size.accounts / 20).clamp(4, 100);
+        // fifty accounts of a topic, however large the world is
+        let topics = (size.accounts / 20).clamp(4, 100).max(size.accounts / 50);
         let accounts = accounts(size, topics, seed);
         let vectors = vectors(&accounts, topics, seed);
         let mut media = media(size, &accounts, seed);
