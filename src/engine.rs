@@ -25,7 +25,8 @@ use crate::expr::texts::{Keys, Texts};
 use crate::expr::{Frame, Kind, Run};
 use crate::library::Library;
 use crate::ops::vectors::Vectors;
-use crate::ops::{Exec, Limits, RunError};
+use crate::ops::{Exec, Graph, Limits, RunError};
+use crate::optimize::{RULES, Rewritten, Rule, rewrite};
 use crate::plan::{self, Plan, plan};
 use crate::request::{self, Request};
 use crate::rounds::{self, Again};
@@ -62,7 +63,11 @@ pub struct Program {
 struct ProgramInner {
     checked: Checked,
     plan: Plan,
+    /// Of the program as written.
     schedule: Schedule,
+    /// What runs if no more than the answer is asked for.
+    rewritten: Rewritten,
+    rules: Vec<&'static Rule>,
     warnings: Vec<Diagnostic>,
     needs_viewer: bool,
     text: Text,
@@ -221,7 +226,7 @@ impl Engine {
         let program = checked.filter(|_| !failed).map(|checked| Program {
             inner: Arc::new(ProgramInner {
                 warnings: diagnostics.clone(),
-                ..ProgramInner::new(checked, plan, text, Vec::new())
+                ..ProgramInner::new(checked, &self.inner.snapshot, plan, text, Vec::new())
             }),
         });
         Compiled {
@@ -265,7 +270,9 @@ impl Engine {
             // there is no third round: nothing is left to be raised
             checked.autos.clear();
             let text = program.text.clone();
-            let raised = ProgramInner::new(checked, program.plan.clone(), text, assertions);
+            let (snapshot, plan) = (&self.inner.snapshot, program.plan.clone());
+            let raised = ProgramInner::new(checked, snapshot, plan, text, assertions);
+            let raised = raised.by_rules(snapshot, program.rules.clone());
             Some(Arc::new(raised))
         };
         known.entry(numbers.to_vec()).or_insert_with(read).clone()
@@ -305,7 +312,7 @@ impl Engine {
         Some(Test {
             name: trial.name,
             who: trial.who,
-            program: ProgramInner::new(trial.checked, plan, text, trial.assertions),
+            program: ProgramInner::new(trial.checked, snapshot, plan, text, trial.assertions),
         })
     }
 
@@ -446,13 +453,15 @@ impl Engine {
         ask: &Ask,
     ) -> Result<(Pass, Again), RunError> {
         let checked = &program.checked;
+        let (graph, _) = program.runs(limits, ask);
         self.execute(
             program,
             requests,
             limits,
+            ask,
             |exec, results, timings, limit| {
                 let again = match limit {
-                    None => rounds::second(checked, exec, results)?,
+                    None => rounds::second(checked, graph, exec, results)?,
                     Some(_) => vec![None; requests.len()],
                 };
                 let warnings = exec.noted();
@@ -485,6 +494,7 @@ impl Engine {
         program: &ProgramInner,
         requests: &[Request],
         limits: Limits,
+        ask: &Ask,
         finish: impl FnOnce(&Exec, &Results, Vec<Timing>, Option<String>) -> Result<R, RunError>,
     ) -> Result<R, RunError> {
         let checked = &program.checked;
@@ -516,7 +526,8 @@ impl Engine {
             .warnings
             .into_iter()
             .for_each(|(request, message)| exec.warn(request, message));
-        let ran = exec::run(&checked.graph, &program.schedule, &exec, &results);
+        let (graph, schedule) = program.runs(limits, ask);
+        let ran = exec::run(graph, schedule, &exec, &results);
         let (timings, limit) = match ran {
             Err(RunError::Limit(limit)) if limits.partial => {
                 let wanted: Vec<_> = checked.results.iter().map(|(_, node)| *node).collect();
@@ -580,12 +591,21 @@ pub struct Pass {
 }
 
 impl ProgramInner {
-    fn new(checked: Checked, plan: Plan, text: Text, assertions: Vec<Assertion>) -> Self {
+    fn new(
+        checked: Checked,
+        snapshot: &Snapshot,
+        plan: Plan,
+        text: Text,
+        assertions: Vec<Assertion>,
+    ) -> Self {
         let results: Vec<_> = checked.results.iter().map(|(_, node)| *node).collect();
         let schedule = Schedule::new(&checked.graph, &results);
         let needs_viewer =
             needs_viewer(&checked, &schedule) || assertions.iter().any(Assertion::reads_viewer);
+        let rules: Vec<&Rule> = RULES.iter().collect();
         ProgramInner {
+            rewritten: rewrite(&checked, snapshot, &rules),
+            rules,
             checked,
             plan,
             schedule,
@@ -596,9 +616,48 @@ impl ProgramInner {
             assertions,
         }
     }
+
+    /// What runs: what explains an answer, or stands for one, are rows of the program as written.
+    fn runs(&self, limits: Limits, ask: &Ask) -> (&Graph, &Schedule) {
+        match limits.partial || ask.is_anything() {
+            true => (&self.checked.graph, &self.schedule),
+            false => (&self.rewritten.graph, &self.rewritten.schedule),
+        }
+    }
+
+    /// The same with some of the rewrites.
+    fn by_rules(mut self, snapshot: &Snapshot, rules: Vec<&'static Rule>) -> Self {
+        self.rewritten = rewrite(&self.checked, snapshot, &rules);
+        self.rules = rules;
+        self
+    }
+}
+
+impl Engine {
+    /// The program run after some of the rewrites only, for tests: it gives the same answers.
+    #[doc(hidden)]
+    pub fn by_rules(&self, program: &Program, names: &[&str]) -> Program {
+        let (inner, snapshot) = (&program.inner, &self.inner.snapshot);
+        let (checked, plan, text) = (&inner.checked, &inner.plan, &inner.text);
+        let (checked, plan, text) = (checked.clone(), plan.clone(), text.clone());
+        let program = ProgramInner {
+            warnings: inner.warnings.clone(),
+            ..ProgramInner::new(checked, snapshot, plan, text, Vec::new())
+        };
+        let rules = RULES.iter().filter(|rule| names.contains(&rule.name));
+        Program {
+            inner: Arc::new(program.by_rules(snapshot, rules.collect())),
+        }
+    }
 }
 
 impl Program {
+    /// The operators that run, for tests.
+    #[doc(hidden)]
+    pub fn rewritten(&self) -> &Rewritten {
+        &self.inner.rewritten
+    }
+
     /// Lints and other warnings.
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.inner.warnings
@@ -661,8 +720,10 @@ impl Engine {
         request: &[Request],
         limits: Limits,
     ) -> Result<(Vec<Diagnostic>, Option<Vec<u64>>), RunError> {
-        self.execute(program, request, limits, |exec, results, _, _| {
-            let again = rounds::second(&program.checked, exec, results)?.remove(0);
+        let ask = Ask::default();
+        let (graph, _) = program.runs(limits, &ask);
+        self.execute(program, request, limits, &ask, |exec, results, _, _| {
+            let again = rounds::second(&program.checked, graph, exec, results)?.remove(0);
             let run = exec.run;
             let frame = Frame::requests(run);
             let is_true = |a: &&Assertion| frame.condition(&a.condition).first() == Some(&1);

@@ -2,4 +2,4 @@
 mod column;
 mod rows;
 pub use column::{Column, ColumnView, Slot, pick};
-pub use rows::{Rows, by_score, descending, place_of, sort_key};
+pub use rows::{Rows, arrange, by_score, descending, place_of, sort_key};

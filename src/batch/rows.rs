@@ -5,6 +5,7 @@ use super::Column;
 /// An ordered list of rows per request, columns over all of them.
 ///
 /// Request `r` has the rows `offsets[r]..offsets[r + 1]`, in order; each entity at most once.
+/// A column that nobody reads is not there: it is empty, however many rows there are.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
     /// One more than there are requests; the first is 0.
@@ -58,8 +59,17 @@ impl Rows {
             offsets,
             ids: places.iter().map(|&p| self.ids[p as usize]).collect(),
             scores: places.iter().map(|&p| self.scores[p as usize]).collect(),
-            columns: self.columns.iter().map(|c| c.gather(places)).collect(),
+            columns: self.gather(places),
         }
+    }
+
+    /// The columns of the rows at `places`.
+    pub fn gather(&self, places: &[u32]) -> Vec<Column> {
+        let at = |column: &Column| match column.is_empty() {
+            true => column.clone(),
+            false => column.gather(places),
+        };
+        self.columns.iter().map(at).collect()
     }
 
     /// The rows of some requests.
@@ -85,19 +95,42 @@ impl Rows {
         self.select(offsets, &places)
     }
 
-    /// By score: descending, null last, ties to the entity that stands earlier in its table.
-    pub fn sorted_by_score(&self) -> Rows {
-        let mut places = Vec::with_capacity(self.len());
+    /// The rows by other scores, descending, null last, ties to the entity that stands earlier in its
+    /// table; of request `r` the first `most[r]`. Their own scores stay. Where `order` is false any
+    /// order will do.
+    pub fn best(&self, scores: &[f64], most: Option<&[u64]>, order: bool) -> (Vec<u32>, Vec<u32>) {
+        let mut offsets = Vec::with_capacity(self.offsets.len());
+        let mut places = Vec::with_capacity(if most.is_none() { self.len() } else { 0 });
         let mut keys = Vec::new();
+        offsets.push(0);
         for r in 0..self.requests() {
             let rows = self.range(r);
-            keys.clear();
-            keys.extend(rows.map(|i| sort_key(self.scores[i], self.ids[i], i as u32)));
-            keys.sort_unstable();
-            places.extend(keys.iter().map(|&key| place_of(key)));
+            let most = most.map(|most| most[r]);
+            if order || most.is_some() {
+                keys.clear();
+                keys.extend(rows.map(|i| sort_key(scores[i], self.ids[i], i as u32)));
+                arrange(&mut keys, most);
+                places.extend(keys.iter().map(|&key| place_of(key)));
+            } else {
+                places.extend(rows.map(|i| i as u32));
+            }
+            offsets.push(places.len() as u32);
         }
-        self.select(self.offsets.clone(), &places)
+        (offsets, places)
     }
+}
+
+/// Puts the sort keys of a request's rows in order, or no more of the first than `most`: those are
+/// found before they are sorted.
+pub fn arrange(keys: &mut Vec<u128>, most: Option<u64>) {
+    let most = most.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    if most < keys.len() {
+        if most > 0 {
+            keys.select_nth_unstable(most - 1);
+        }
+        keys.truncate(most);
+    }
+    keys.sort_unstable();
 }
 
 /// A number whose ascending order is the order by score, with a place (any number) in its low

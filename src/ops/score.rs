@@ -1,14 +1,14 @@
 //! `score`: a new score, and the order by it.
 
 use super::bind::{Bind, Bound};
-use super::{Effect, Exec, Op, Operator, Param, Rest, RunError};
-use crate::batch::{Column, Rows};
+use super::{Effect, Exec, Op, Operator, Param, Part, Rest, RunError, Used, mapped};
+use crate::batch::{Column, Rows, pick};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::show::show;
 use crate::expr::value::{Val, from_column, widen};
 use crate::expr::{Expr, Frame};
-use crate::types::Type;
+use crate::types::{NULL_CODE, NULL_FLOAT, Type};
 use std::sync::Arc;
 
 pub const SCORE: Operator = Operator {
@@ -48,15 +48,20 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     }
     let score = shape.score_of(b.schema(), &expr);
     Some(Bound {
-        op: Arc::new(Score { expr }),
+        op: Arc::new(Score {
+            expr,
+            part: Part::ALL,
+        }),
         inputs: vec![input],
         shape: shape.scored(score),
     })
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Score {
     expr: Expr,
+    /// What is used of the rows.
+    part: Part,
 }
 
 impl Op for Score {
@@ -80,14 +85,42 @@ impl Op for Score {
         Effect::Scores
     }
 
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
+        mapped(self, |op: &mut Score| vec![&mut op.expr], f)
+    }
+
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
-        let mut rows = inputs[0].clone();
+        let rows = inputs[0];
         let owners = rows.owners();
-        rows.scores = scores(
-            Frame::rows(exec.run, &rows, &owners).column(&self.expr),
+        let scores = scores(
+            Frame::rows(exec.run, rows, &owners).column(&self.expr),
             &self.expr.ty,
         );
-        Ok(rows.sorted_by_score())
+        Ok(scored(rows, &scores, &self.part, exec))
+    }
+
+    fn uses(&self, _: usize, own: &Used) -> Used {
+        own.clone().of_any_score().reading([&self.expr])
+    }
+
+    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
+        let part = self.part.narrowed(used)?;
+        Some(Arc::new(Score {
+            part,
+            ..self.clone()
+        }))
+    }
+}
+
+/// The rows with new scores and in their order, as far as they are used.
+pub fn scored(rows: &Rows, scores: &[f64], part: &Part, exec: &Exec) -> Rows {
+    let most = part.most(exec.run);
+    let (offsets, places) = rows.best(scores, most.as_deref(), part.order);
+    Rows {
+        offsets,
+        ids: pick(&rows.ids, &places, NULL_CODE),
+        scores: pick(scores, &places, NULL_FLOAT),
+        columns: rows.gather(&places),
     }
 }
 
