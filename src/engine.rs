@@ -25,7 +25,8 @@ use crate::expr::texts::{Keys, Texts};
 use crate::expr::{Frame, Kind, Run};
 use crate::library::Library;
 use crate::ops::vectors::Vectors;
-use crate::ops::{Exec, Limits, RunError};
+use crate::ops::{Exec, Graph, Limits, RunError};
+use crate::optimize::{RULES, Rewritten, Rule, rewrite};
 use crate::plan::{self, Plan, plan};
 use crate::request::{self, Request};
 use crate::rounds::{self, Again};
@@ -64,7 +65,11 @@ pub struct Program {
 struct ProgramInner {
     checked: Checked,
     plan: Plan,
+    /// Of the program as written.
     schedule: Schedule,
+    /// What runs if no more than the answer is asked for.
+    rewritten: Rewritten,
+    rules: Vec<&'static Rule>,
     warnings: Vec<Diagnostic>,
     needs_viewer: bool,
     text: Text,
@@ -229,7 +234,7 @@ impl Engine {
         let program = checked.filter(|_| !failed).map(|checked| Program {
             inner: Arc::new(ProgramInner {
                 warnings: diagnostics.clone(),
-                ..ProgramInner::new(checked, plan, text, Vec::new())
+                ..ProgramInner::new(checked, &self.inner.snapshot, plan, text, Vec::new())
             }),
         });
         Compiled {
@@ -273,7 +278,9 @@ impl Engine {
             // there is no third round: nothing is left to be raised
             checked.autos.clear();
             let text = program.text.clone();
-            let raised = ProgramInner::new(checked, program.plan.clone(), text, assertions);
+            let (snapshot, plan) = (&self.inner.snapshot, program.plan.clone());
+            let raised = ProgramInner::new(checked, snapshot, plan, text, assertions);
+            let raised = raised.by_rules(snapshot, program.rules.clone());
             Some(Arc::new(raised))
         };
         known.entry(numbers.to_vec()).or_insert_with(read).clone()
@@ -313,7 +320,7 @@ impl Engine {
         Some(Test {
             name: trial.name,
             who: trial.who,
-            program: ProgramInner::new(trial.checked, plan, text, trial.assertions),
+            program: ProgramInner::new(trial.checked, snapshot, plan, text, trial.assertions),
         })
     }
 
@@ -493,13 +500,15 @@ impl Engine {
         ask: &Ask,
     ) -> Result<(Pass, Again), RunError> {
         let checked = &program.checked;
+        let (graph, _) = program.runs(limits, ask);
         self.execute(
             program,
             requests,
             limits,
+            ask,
             |exec, results, timings, limit| {
                 let again = match limit {
-                    None => rounds::second(checked, exec, results)?,
+                    None => rounds::second(checked, graph, exec, results)?,
                     Some(_) => vec![None; requests.len()],
                 };
                 let warnings = exec.noted();
@@ -532,6 +541,7 @@ impl Engine {
         program: &ProgramInner,
         requests: &[Request],
         limits: Limits,
+        ask: &Ask,
         finish: impl FnOnce(&Exec, &Results, Vec<Timing>, Option<String>) -> Result<R, RunError>,
     ) -> Result<R, RunError> {
         let checked = &program.checked;
@@ -564,7 +574,8 @@ impl Engine {
             .warnings
             .into_iter()
             .for_each(|(request, message)| exec.warn(request, message));
-        let ran = exec::run(&checked.graph, &program.schedule, &exec, &results);
+        let (graph, schedule) = program.runs(limits, ask);
+        let ran = exec::run(graph, schedule, &exec, &results);
         let (timings, limit) = match ran {
             Err(RunError::Limit(limit)) if limits.partial => {
                 let wanted: Vec<_> = checked.results.iter().map(|(_, node)| *node).collect();
@@ -627,12 +638,21 @@ pub struct Pass {
 }
 
 impl ProgramInner {
-    fn new(checked: Checked, plan: Plan, text: Text, assertions: Vec<Assertion>) -> Self {
+    fn new(
+        checked: Checked,
+        snapshot: &Snapshot,
+        plan: Plan,
+        text: Text,
+        assertions: Vec<Assertion>,
+    ) -> Self {
         let results: Vec<_> = checked.results.iter().map(|(_, node)| *node).collect();
         let schedule = Schedule::new(&checked.graph, &results);
         let needs_viewer =
             needs_viewer(&checked, &schedule) || assertions.iter().any(Assertion::reads_viewer);
+        let rules: Vec<&Rule> = RULES.iter().collect();
         ProgramInner {
+            rewritten: rewrite(&checked, snapshot, &rules),
+            rules,
             checked,
             plan,
             schedule,
@@ -644,9 +664,48 @@ impl ProgramInner {
             assertions,
         }
     }
+
+    /// What runs: what explains an answer, or stands for one, are rows of the program as written.
+    fn runs(&self, limits: Limits, ask: &Ask) -> (&Graph, &Schedule) {
+        match limits.partial || ask.is_anything() {
+            true => (&self.checked.graph, &self.schedule),
+            false => (&self.rewritten.graph, &self.rewritten.schedule),
+        }
+    }
+
+    /// The same with some of the rewrites.
+    fn by_rules(mut self, snapshot: &Snapshot, rules: Vec<&'static Rule>) -> Self {
+        self.rewritten = rewrite(&self.checked, snapshot, &rules);
+        self.rules = rules;
+        self
+    }
+}
+
+impl Engine {
+    /// The program run after some of the rewrites only, for tests: it gives the same answers.
+    #[doc(hidden)]
+    pub fn by_rules(&self, program: &Program, names: &[&str]) -> Program {
+        let (inner, snapshot) = (&program.inner, &self.inner.snapshot);
+        let (checked, plan, text) = (&inner.checked, &inner.plan, &inner.text);
+        let (checked, plan, text) = (checked.clone(), plan.clone(), text.clone());
+        let program = ProgramInner {
+            warnings: inner.warnings.clone(),
+            ..ProgramInner::new(checked, snapshot, plan, text, Vec::new())
+        };
+        let rules = RULES.iter().filter(|rule| names.contains(&rule.name));
+        Program {
+            inner: Arc::new(program.by_rules(snapshot, rules.collect())),
+        }
+    }
 }
 
 impl Program {
+    /// The operators that run, for tests.
+    #[doc(hidden)]
+    pub fn rewritten(&self) -> &Rewritten {
+        &self.inner.rewritten
+    }
+
     /// Lints and other warnings.
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.inner.warnings
@@ -709,8 +768,10 @@ impl Engine {
         request: &[Request],
         limits: Limits,
     ) -> Result<(Vec<Diagnostic>, Option<Vec<u64>>), RunError> {
-        self.execute(program, request, limits, |exec, results, _, _| {
-            let again = rounds::second(&program.checked, exec, results)?.remove(0);
+        let ask = Ask::default();
+        let (graph, _) = program.runs(limits, &ask);
+        self.execute(program, request, limits, &ask, |exec, results, _, _| {
+            let again = rounds::second(&program.checked, graph, exec, results)?.remove(0);
             let run = exec.run;
             let frame = Frame::requests(run);
             let is_true = |a: &&Assertion| frame.condition(&a.condition).first() == Some(&1);

@@ -1,8 +1,8 @@
 //! IGQL: a language for candidate retrieval and ranking, and the engine that runs it.
 //!
 //! ```text
-//! text ─syntax→ tree ─check→ graph of typed operators ─exec→ rows ─answer→ values
-//!                       ↑ catalog, ops, expr              ↑ store, ann
+//! text ─syntax→ tree ─check→ graph of typed operators ─optimize→ graph ─exec→ rows ─answer→ values
+//!                       ↑ catalog, ops, expr                           ↑ store, ann
 //! ```
 //!
 //! | room | what it holds |
@@ -14,6 +14,7 @@
 //! | [`expr`] | typed row expressions, functions, evaluation over columns |
 //! | [`ops`] | the operators, one file each, and the graph that they make |
 //! | [`check`] | names, types, limits: tree and schema to graph |
+//! | [`optimize`] | rewrites of the graph that never change an answer, one rule a file |
 //! | [`exec`] | running a graph in parallel |
 //! | [`why`] | why a row is in an answer, and another is not |
 //! | [`engine`] | open, compile, run: the whole life of a query |
@@ -31,6 +32,7 @@ pub mod exec;
 pub mod expr;
 mod library;
 pub mod ops;
+pub mod optimize;
 pub mod plan;
 pub mod request;
 mod rounds;

@@ -14,8 +14,13 @@ const FACTOR: u64 = 4;
 /// for a request that has what it asked for, or can have no more.
 pub type Again = Vec<Option<Vec<u64>>>;
 
-/// Which requests need a second round.
-pub fn second(checked: &Checked, exec: &Exec, results: &Results) -> Result<Again, RunError> {
+/// Which requests need a second round, after a run of the graph `ran`.
+pub fn second(
+    checked: &Checked,
+    ran: &Graph,
+    exec: &Exec,
+    results: &Results,
+) -> Result<Again, RunError> {
     let mut again = vec![None; exec.run.requests()];
     if checked.autos.is_empty() {
         return Ok(again);
@@ -26,7 +31,7 @@ pub fn second(checked: &Checked, exec: &Exec, results: &Results) -> Result<Again
         };
         let short = short(&checked.graph, *result, cut, exec, results);
         if !short.is_empty() {
-            raise(checked, cut, &short, exec, results, &mut again)?;
+            raise(checked, ran, cut, &short, exec, results, &mut again)?;
         }
     }
     Ok(again)
@@ -84,6 +89,7 @@ fn short(graph: &Graph, result: NodeId, cut: NodeId, exec: &Exec, results: &Resu
 /// Raises the numbers that the requests reached above the cut.
 fn raise(
     checked: &Checked,
+    ran: &Graph,
     cut: NodeId,
     requests: &[u32],
     exec: &Exec,
@@ -95,9 +101,10 @@ fn raise(
         // a fact may be the same node, but has a number of its own
         let autos = checked.autos.iter().enumerate();
         for (index, auto) in autos.filter(|(_, auto)| auto.place.role == Role::Source) {
-            for node in auto.nodes.iter().filter(|node| above.contains(node)) {
-                let node = checked.graph.get(*node);
-                let reached = reached(node, auto.number, exec, sets)?;
+            // one that had nothing to do has not run
+            let looked_at = |node: &&NodeId| above.contains(node) && results.has(**node);
+            for node in auto.nodes.iter().filter(looked_at) {
+                let reached = reached(ran.get(*node), auto.number, exec, sets)?;
                 let of_all = requests.iter().zip(reached);
                 for (&request, _) in of_all.filter(|(_, reached)| *reached) {
                     let numbers = again[request as usize]

@@ -132,6 +132,14 @@ fn compare(world: &World, engine: &Opened, program: &str) -> Result<(), String> 
     });
     formatted(program)?;
     let found = guarded("the engine", || engine.run(program, &requests))??;
+    let rewritten = guarded("a rewrite", || engine.run_rewritten(program, &requests))??;
+    for (rules, answers) in rewritten {
+        for (all, alone) in found.iter().zip(&answers) {
+            if let Some(difference) = output::difference(all, alone, false) {
+                return Err(format!("{rules}: {difference}"));
+            }
+        }
+    }
     guarded("an explanation", || engine.explain(program, &requests))??;
     let parsed = guarded("the reference", || {
         Program::new(program, world, &|_| String::new())

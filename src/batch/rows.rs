@@ -1,6 +1,6 @@
 //! Candidate sets of many requests at once.
 
-use super::sort::sort_keys;
+use super::sort::arrange;
 use super::{Column, Stop};
 
 /// Rows that are moved between two looks at the clock.
@@ -9,6 +9,7 @@ const BLOCK: usize = 1 << 16;
 /// An ordered list of rows per request, columns over all of them.
 ///
 /// Request `r` has the rows `offsets[r]..offsets[r + 1]`, in order; each entity at most once.
+/// A column that nobody reads is not there: it is empty, however many rows there are.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
     /// One more than there are requests; the first is 0.
@@ -56,27 +57,33 @@ impl Rows {
         owners
     }
 
-    /// As [`Rows::select`]; no rows if the run has to end.
-    pub fn select_until(&self, offsets: Vec<u32>, places: &[u32], stop: Stop) -> Rows {
-        if places.len() <= BLOCK {
-            return self.select(offsets, places);
-        }
-        let mut rows = Rows {
+    /// The rows at `places`, as [`Rows::select`] gives them, with scores of their own; no rows if the run
+    /// has to end.
+    pub fn select_until(
+        &self,
+        offsets: Vec<u32>,
+        places: &[u32],
+        scores: &[f64],
+        stop: Stop,
+    ) -> Rows {
+        let none = || Rows {
             columns: self.columns.iter().map(|c| c.gather(&[])).collect(),
             ..Rows::empty(self.requests())
         };
+        let mut rows = none();
+        rows.ids.reserve(places.len());
+        rows.scores.reserve(places.len());
         for places in places.chunks(BLOCK) {
             if stop.is_due() {
-                return Rows {
-                    columns: rows.columns.iter().map(|c| c.gather(&[])).collect(),
-                    ..Rows::empty(self.requests())
-                };
+                return none();
             }
             rows.ids
                 .extend(places.iter().map(|&p| self.ids[p as usize]));
-            let scores = places.iter().map(|&p| self.scores[p as usize]);
-            rows.scores.extend(scores);
-            for (column, all) in self.columns.iter().zip(&mut rows.columns) {
+            rows.scores
+                .extend(places.iter().map(|&p| scores[p as usize]));
+            let columns = self.columns.iter().zip(&mut rows.columns);
+            // a column that nobody reads is empty, and stays so
+            for (column, all) in columns.filter(|(column, _)| !column.is_empty()) {
                 all.extend_from(column, places);
             }
         }
@@ -89,8 +96,17 @@ impl Rows {
             offsets,
             ids: places.iter().map(|&p| self.ids[p as usize]).collect(),
             scores: places.iter().map(|&p| self.scores[p as usize]).collect(),
-            columns: self.columns.iter().map(|c| c.gather(places)).collect(),
+            columns: self.gather(places),
         }
+    }
+
+    /// The columns of the rows at `places`.
+    pub fn gather(&self, places: &[u32]) -> Vec<Column> {
+        let at = |column: &Column| match column.is_empty() {
+            true => column.clone(),
+            false => column.gather(places),
+        };
+        self.columns.iter().map(at).collect()
     }
 
     /// The rows of some requests.
@@ -118,22 +134,37 @@ impl Rows {
             places.extend(self.range(r).filter(|&i| keep[i] == 1).map(|i| i as u32));
             offsets.push(places.len() as u32);
         }
-        self.select_until(offsets, &places, stop)
+        self.select_until(offsets, &places, &self.scores, stop)
     }
 
-    /// By score: descending, null last, ties to the entity that stands earlier in its table. No rows if
-    /// the run has to end.
-    pub fn sorted_by_score(&self, stop: Stop) -> Rows {
-        let mut places = Vec::with_capacity(self.len());
+    /// The rows by other scores, descending, null last, ties to the entity that stands earlier in its
+    /// table; of request `r` the first `most[r]`. Their own scores stay. Where `order` is false any
+    /// order will do. If the run has to end, any rows will.
+    pub fn best(
+        &self,
+        scores: &[f64],
+        most: Option<&[u64]>,
+        order: bool,
+        stop: Stop,
+    ) -> (Vec<u32>, Vec<u32>) {
+        let mut offsets = Vec::with_capacity(self.offsets.len());
+        let mut places = Vec::with_capacity(if most.is_none() { self.len() } else { 0 });
         let mut keys = Vec::new();
+        offsets.push(0);
         for r in 0..self.requests() {
             let rows = self.range(r);
-            keys.clear();
-            keys.extend(rows.map(|i| sort_key(self.scores[i], self.ids[i], i as u32)));
-            sort_keys(&mut keys, stop);
-            places.extend(keys.iter().map(|&key| place_of(key)));
+            let most = most.map(|most| most[r]);
+            if order || most.is_some() {
+                keys.clear();
+                keys.extend(rows.map(|i| sort_key(scores[i], self.ids[i], i as u32)));
+                arrange(&mut keys, most, stop);
+                places.extend(keys.iter().map(|&key| place_of(key)));
+            } else {
+                places.extend(rows.map(|i| i as u32));
+            }
+            offsets.push(places.len() as u32);
         }
-        self.select_until(self.offsets.clone(), &places, stop)
+        (offsets, places)
     }
 }
 

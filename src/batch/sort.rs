@@ -5,8 +5,38 @@ use super::Stop;
 /// Keys that are sorted or merged between two looks at the clock.
 const RUN: usize = 1 << 15;
 
+/// Puts the sort keys of a request's rows in order, or no more of the first than `most`: those are found
+/// before they are sorted. If the run has to end, the order is anything.
+pub fn arrange(keys: &mut Vec<u128>, most: Option<u64>, stop: Stop) {
+    let most = most.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    if most < keys.len() {
+        keep_first(keys, most, stop);
+    }
+    sort_keys(keys, stop);
+}
+
+/// Leaves the `most` smallest keys, in any order.
+fn keep_first(keys: &mut Vec<u128>, most: usize, stop: Stop) {
+    let step = RUN.max(most);
+    let mut kept = 0;
+    // a chunk at a time beside the best so far
+    for start in (0..keys.len()).step_by(step) {
+        if stop.is_due() {
+            break;
+        }
+        let end = keys.len().min(start + step);
+        keys.copy_within(start..end, kept);
+        kept += end - start;
+        if kept > most && most > 0 {
+            keys[..kept].select_nth_unstable(most - 1);
+        }
+        kept = kept.min(most);
+    }
+    keys.truncate(kept);
+}
+
 /// Sorts ascending. If the run has to end, the order is anything.
-pub fn sort_keys(keys: &mut Vec<u128>, stop: Stop) {
+fn sort_keys(keys: &mut Vec<u128>, stop: Stop) {
     for run in keys.chunks_mut(RUN) {
         if stop.is_due() {
             return;
@@ -72,7 +102,12 @@ mod tests {
                 .collect();
             let mut sorted = keys.clone();
             sorted.sort_unstable();
-            sort_keys(&mut keys, Stop::default());
+            for most in [0, 1, 10, RUN + 5] {
+                let mut first = keys.clone();
+                arrange(&mut first, Some(most as u64), Stop::default());
+                assert!(first == sorted[..most.min(len)], "{most} of {len}");
+            }
+            arrange(&mut keys, None, Stop::default());
             assert!(keys == sorted, "{len}");
         }
     }

@@ -49,7 +49,7 @@ impl InRange {
 }
 
 /// A program that can be planned and run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Checked {
     /// The name of the query: `main`, or as declared.
     pub query: String,

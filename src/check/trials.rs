@@ -38,7 +38,7 @@ pub struct Who {
 }
 
 /// One condition that must be true. `assert a and b` is two.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Assertion {
     pub span: Span,
     pub condition: Expr,

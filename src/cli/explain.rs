@@ -28,7 +28,8 @@ pub struct ExplainArgs {
     stage: Stage,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Run the program and show rows and time of every operator (`--stage profile` is the same)
+    /// Run the program and show rows and time of every operator (`--stage profile` is the same). An
+    /// operator makes, and counts, no more rows than are used: none if it has nothing to do
     #[arg(long)]
     analyze: bool,
     /// The user that asks, for `--analyze`; may be repeated

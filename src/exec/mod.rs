@@ -38,7 +38,7 @@ impl Results {
     }
 
     /// Whether the node has run.
-    fn has(&self, node: NodeId) -> bool {
+    pub fn has(&self, node: NodeId) -> bool {
         self.rows[node.0 as usize].get().is_some()
     }
 

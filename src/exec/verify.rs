@@ -52,6 +52,10 @@ fn promised(node: &Node, rows: &Rows, schema: &Schema) -> Result<(), String> {
         same("the score", &scores, rows)?;
     }
     for (column, values_of) in shape.columns.iter().zip(&rows.columns) {
+        // one that nobody reads was not computed
+        if values_of.is_empty() {
+            continue;
+        }
         column_as_promised(column, values_of, rows)?;
     }
     Ok(())

@@ -541,6 +541,26 @@ impl EdgeExpr {
         }
     }
 
+    /// The expressions of the edge, each whole.
+    pub fn exprs_mut(&mut self) -> Vec<&mut Expr> {
+        match &mut self.kind {
+            EdgeKind::Table { .. } | EdgeKind::Reference { .. } => Vec::new(),
+            EdgeKind::Filter { inner, keep: own } | EdgeKind::Weight { inner, weight: own } => {
+                let mut exprs = inner.exprs_mut();
+                exprs.push(own);
+                exprs
+            }
+            EdgeKind::Union { branches, .. } => {
+                branches.iter_mut().flat_map(EdgeExpr::exprs_mut).collect()
+            }
+            EdgeKind::Chain { first, second, .. } => {
+                let mut exprs = first.exprs_mut();
+                exprs.extend(second.exprs_mut());
+                exprs
+            }
+        }
+    }
+
     fn each_part_mut(&mut self, f: &mut dyn FnMut(&mut Expr, i32)) {
         match &mut self.kind {
             EdgeKind::Table { .. } | EdgeKind::Reference { .. } => {}

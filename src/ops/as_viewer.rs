@@ -4,7 +4,7 @@ use super::bind::{Bind, Bound};
 use super::estimate::UNKNOWN_SHARE;
 use super::fanout::{Contributions, Merge, merge};
 use super::shape::{Score, Shape};
-use super::{Demand, Exec, Guess, Op, Operator, Param, Rest, RunError};
+use super::{Demand, Exec, Guess, Op, Operator, Param, Part, Rest, RunError};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -154,7 +154,7 @@ impl Op for AsViewer {
             }
             from.offsets.push(from.ids.len() as u32);
         }
-        merge(exec, "as_viewer", &all, &from, self.how)
+        merge(exec, "as_viewer", &all, &from, self.how, &Part::ALL)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Graph, Op, Shape};
 use crate::catalog::schema::Schema;
 use crate::diag::Diagnostic;
-use crate::expr::{EdgeExpr, Expr, NodeId};
+use crate::expr::{EdgeExpr, Expr, NodeId, Scalar};
 use crate::source::Span;
 use crate::store::Snapshot;
 use crate::types::{EntityId, Type};
@@ -38,6 +38,26 @@ impl Quantity {
         match self {
             Quantity::Number(n) | Quantity::Auto(n) => Some(*n),
             Quantity::All | Quantity::AutoAll | Quantity::PerRequest(_) => None,
+        }
+    }
+
+    /// The number that comes with the request.
+    pub fn expr_mut(&mut self) -> Option<&mut Expr> {
+        match self {
+            Quantity::PerRequest(expr) => Some(expr),
+            _ => None,
+        }
+    }
+
+    /// Whether no request has any: 0, or a constant that counts as 0.
+    pub fn is_zero(&self) -> bool {
+        match self {
+            Quantity::PerRequest(expr) => match expr.as_const() {
+                Some(Scalar::I64(n)) => *n <= 0,
+                Some(Scalar::Null) => true,
+                _ => false,
+            },
+            known => known.known() == Some(0),
         }
     }
 

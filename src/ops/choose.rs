@@ -2,11 +2,11 @@
 
 use super::bind::Bound;
 use super::join::{Join, Picked, bases};
-use super::{Demand, Exec, Graph, Guess, Op, RunError, Shape};
+use super::{Becomes, Demand, Exec, Graph, Guess, Op, RunError, Shape, Used, mapped};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::expr::show::show;
-use crate::expr::{Expr, Frame, NodeId};
+use crate::expr::{Expr, Frame, NodeId, Scalar};
 use std::sync::Arc;
 
 /// `a if condition else b`; `shape` is the joined shape of both.
@@ -24,7 +24,7 @@ pub fn choose(graph: &Graph, condition: Expr, a: NodeId, b: NodeId, mut shape: S
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Choose {
     condition: Expr,
     join: Join,
@@ -69,6 +69,22 @@ impl Op for Choose {
 
     fn demand(&self, _: &dyn Guess, _: usize, wanted: Option<Demand>) -> Option<Demand> {
         wanted
+    }
+
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
+        mapped(self, |op: &mut Choose| vec![&mut op.condition], f)
+    }
+
+    fn becomes(&self, _: &[bool]) -> Option<Becomes> {
+        let side = match self.condition.as_const()? {
+            Scalar::Bool(true) => 0,
+            _ => 1,
+        };
+        self.join.keeps(side).then_some(Becomes::Input(side))
+    }
+
+    fn uses(&self, input: usize, own: &Used) -> Used {
+        self.join.uses(input, own)
     }
 
     fn gate(&self, _: usize) -> Option<usize> {

@@ -2,10 +2,11 @@
 
 use super::bind::{Bind, Bound};
 use super::shape::{BoundColumn, Shape};
-use super::{Effect, Exec, Graph, Op, Operator, Rest, RunError};
+use super::{Effect, Exec, Graph, Op, Operator, Rest, RunError, Used, mapped};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::expr::show::show;
+use crate::expr::value::Val;
 use crate::expr::{Expr, Frame, Kind, Level, NodeId};
 use crate::types::Type;
 use std::sync::Arc;
@@ -42,14 +43,14 @@ fn bind(b: &mut dyn Bind, only: bool) -> Option<Bound> {
             .constant(constant)
             .facts(shape.facts(b.schema(), &arg.expr));
         let place = shape.bind(column);
-        columns.push((name, place, arg.expr));
+        columns.push(Binding {
+            name,
+            place,
+            expr: arg.expr,
+            read: true,
+        });
     }
-    let keep = only.then(|| {
-        columns
-            .iter()
-            .map(|(_, place, _)| *place)
-            .collect::<Vec<_>>()
-    });
+    let keep = only.then(|| columns.iter().map(|c| c.place).collect::<Vec<_>>());
     if let Some(keep) = &keep {
         shape.columns = keep
             .iter()
@@ -73,7 +74,12 @@ pub fn unknown_columns<'n>(
     let columns = names
         .map(|name| {
             let place = shape.bind(BoundColumn::new(name, Type::Error));
-            (name.to_owned(), place, Expr::error())
+            Binding {
+                name: name.to_owned(),
+                place,
+                expr: Expr::error(),
+                read: true,
+            }
         })
         .collect();
     Bound {
@@ -101,10 +107,38 @@ pub fn is_constant(expr: &Expr, shape: &Shape) -> bool {
 }
 
 /// Computes columns, each at its place; then, for `select`, drops all others.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Bindings {
-    columns: Vec<(String, usize, Expr)>,
+    columns: Vec<Binding>,
     keep: Option<Vec<usize>>,
+}
+
+#[derive(Clone, Debug)]
+struct Binding {
+    name: String,
+    place: usize,
+    expr: Expr,
+    /// Whether anyone reads the column.
+    read: bool,
+}
+
+impl Bindings {
+    /// The same with only the columns that are read computed, and what is read of the input then.
+    fn reading(&self, own: &Used) -> (Bindings, Used) {
+        let mut less = self.clone();
+        let mut used = match &self.keep {
+            Some(keep) => own.columns_from(keep.iter().copied().enumerate()),
+            None => own.clone(),
+        };
+        for column in less.columns.iter_mut().rev() {
+            column.read &= used.is_read(column.place);
+            used.unread(column.place);
+            if column.read {
+                used = used.reading([&column.expr]);
+            }
+        }
+        (less, used)
+    }
 }
 
 impl Op for Bindings {
@@ -116,12 +150,13 @@ impl Op for Bindings {
         let parts = self
             .columns
             .iter()
-            .map(|(name, _, e)| format!("{name}={}", show(e, schema)));
+            .map(|c| format!("{}={}", c.name, show(&c.expr, schema)));
         parts.collect::<Vec<_>>().join(", ")
     }
 
     fn exprs(&self) -> Vec<&Expr> {
-        self.columns.iter().map(|(_, _, e)| e).collect()
+        let read = self.columns.iter().filter(|column| column.read);
+        read.map(|column| &column.expr).collect()
     }
 
     fn effect(&self) -> Effect {
@@ -129,17 +164,28 @@ impl Op for Bindings {
     }
 
     fn binds(&self) -> Vec<&str> {
-        self.columns
-            .iter()
-            .map(|(name, _, _)| name.as_str())
-            .collect()
+        self.columns.iter().map(|c| c.name.as_str()).collect()
+    }
+
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
+        mapped(
+            self,
+            |op: &mut Bindings| op.columns.iter_mut().map(|c| &mut c.expr).collect(),
+            f,
+        )
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let mut rows = inputs[0].clone();
         let owners = rows.owners();
-        for (_, place, expr) in &self.columns {
-            let column = Frame::rows(exec.run, &rows, &owners).column(expr);
+        for Binding {
+            place, expr, read, ..
+        } in &self.columns
+        {
+            let column = match read {
+                true => Frame::rows(exec.run, &rows, &owners).column(expr),
+                false => Val::null(&expr.ty).into_column(0),
+            };
             if *place == rows.columns.len() {
                 rows.columns.push(column)
             } else {
@@ -157,5 +203,19 @@ impl Op for Bindings {
 
     fn lets_filters_pass(&self) -> bool {
         self.keep.is_none()
+    }
+
+    fn uses(&self, _: usize, own: &Used) -> Used {
+        self.reading(own).1
+    }
+
+    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
+        let (less, _) = self.reading(used);
+        let fewer = less
+            .columns
+            .iter()
+            .zip(&self.columns)
+            .any(|(a, b)| a.read != b.read);
+        fewer.then(|| Arc::new(less) as Arc<dyn Op>)
     }
 }

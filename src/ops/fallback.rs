@@ -3,7 +3,7 @@
 use super::bind::{Bind, Bound, Quantity};
 use super::join::{Join, Picked, bases};
 use super::walk::quantity;
-use super::{Demand, Exec, Guess, Op, Operator, Param, Rest, RunError};
+use super::{Demand, Exec, Guess, Op, Operator, Param, Rest, RunError, Used, mapped};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -58,7 +58,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     })
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Fallback {
     at_least: Quantity,
     join: Join,
@@ -78,6 +78,18 @@ impl Op for Fallback {
             Quantity::PerRequest(expr) => vec![expr],
             _ => Vec::new(),
         }
+    }
+
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
+        mapped(
+            self,
+            |op: &mut Fallback| op.at_least.expr_mut().into_iter().collect(),
+            f,
+        )
+    }
+
+    fn uses(&self, input: usize, own: &Used) -> Used {
+        self.join.uses(input, own).in_order().of_all_rows()
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {

@@ -2,8 +2,8 @@
 
 use super::bind::Case;
 use super::shape::{Score, ScoreKind};
-use super::{Exec, RunError};
-use crate::batch::{Rows, place_of, sort_key, sort_keys};
+use super::{Exec, Part, RunError};
+use crate::batch::{Rows, arrange, place_of, sort_key};
 use crate::expr::Facts;
 use crate::types::NULL_FLOAT;
 
@@ -151,13 +151,15 @@ struct Slot {
 }
 
 /// Merges the contributions of each request: one row per entity, ordered by score, with the
-/// columns of its witness (the parent of its largest contribution; ties: the earlier).
+/// columns of its witness (the parent of its largest contribution; ties: the earlier). `part` says what
+/// is used of the rows.
 pub fn merge(
     exec: &Exec,
     op: &str,
     input: &Rows,
     from: &Contributions,
     how: Merge,
+    part: &Part,
 ) -> Result<Rows, RunError> {
     let mut merged = Rows {
         offsets: vec![0],
@@ -166,6 +168,7 @@ pub fn merge(
     let mut witnesses = Vec::new();
     let mut table = Table::default();
     let (mut slots, mut keys) = (Vec::new(), Vec::new());
+    let most = part.most(exec.run);
     for request in 0..input.requests() {
         let range = from.offsets[request] as usize..from.offsets[request + 1] as usize;
         exec.check(op, range.len() as u64)?;
@@ -176,23 +179,30 @@ pub fn merge(
             let block = start..range.end.min(start + BLOCK);
             table.fold(input, from, block, how, &mut slots);
         }
-        keys.clear();
-        keys.extend(slots.iter_mut().enumerate().map(|(place, slot)| {
-            slot.folded = slot.score(how);
-            sort_key(slot.folded, slot.id, place as u32)
-        }));
-        sort_keys(&mut keys, exec.run.stop);
-        exec.check(op, 0)?;
-        let ordered = || keys.iter().map(|&key| &slots[place_of(key) as usize]);
-        merged.ids.extend(ordered().map(|s| s.id));
-        merged.scores.extend(ordered().map(|s| s.folded));
-        witnesses.extend(ordered().map(|s| s.witness));
+        slots
+            .iter_mut()
+            .for_each(|slot| slot.folded = slot.score(how));
+        let mut add = |slot: &Slot| {
+            merged.ids.push(slot.id);
+            merged.scores.push(slot.folded);
+            witnesses.push(slot.witness);
+        };
+        let most = most.as_ref().map(|most| most[request]);
+        if part.order || most.is_some() {
+            keys.clear();
+            let key = |(place, slot): (usize, &Slot)| sort_key(slot.folded, slot.id, place as u32);
+            keys.extend(slots.iter().enumerate().map(key));
+            arrange(&mut keys, most, exec.run.stop);
+            exec.check(op, 0)?;
+            let ordered = keys.iter().map(|&key| &slots[place_of(key) as usize]);
+            ordered.for_each(&mut add);
+        } else {
+            slots.iter().for_each(&mut add);
+        }
         merged.offsets.push(merged.ids.len() as u32);
     }
-    for column in &input.columns {
-        merged.columns.push(column.gather(&witnesses));
-        exec.check(op, 0)?;
-    }
+    merged.columns = input.gather(&witnesses);
+    exec.check(op, 0)?;
     Ok(merged)
 }
 

@@ -1,11 +1,11 @@
 //! `filter`: the rows for which everything given is true.
 
 use super::bind::{Bind, Bound};
-use super::{Demand, Effect, Exec, Guess, Op, Operator, Rest, RunError};
+use super::{Becomes, Demand, Effect, Exec, Guess, Op, Operator, Rest, RunError, Used};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::expr::show::show;
-use crate::expr::{Expr, Frame, NodeId};
+use crate::expr::{Expr, Frame, NodeId, Scalar};
 use crate::types::EntityId;
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ const MARGIN: f64 = 1.5;
 /// A sample tells no smaller share from none.
 const LEAST_SHARE: f64 = 0.002;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Filter {
     entity: EntityId,
     conditions: Vec<Expr>,
@@ -65,6 +65,21 @@ impl Op for Filter {
 
     fn effect(&self) -> Effect {
         Effect::Narrows
+    }
+
+    /// A condition that is always true is none.
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
+        let conditions = self.conditions.iter().cloned().map(f);
+        let conditions = conditions.filter(|c| c.as_const() != Some(&Scalar::Bool(true)));
+        Some(filter(self.entity, conditions.collect()))
+    }
+
+    fn becomes(&self, empty: &[bool]) -> Option<Becomes> {
+        let never = |c: &Expr| matches!(c.as_const(), Some(Scalar::Bool(false) | Scalar::Null));
+        if empty[0] || self.conditions.iter().any(never) {
+            return Some(Becomes::Nothing);
+        }
+        self.conditions.is_empty().then_some(Becomes::Input(0))
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
@@ -96,5 +111,9 @@ impl Op for Filter {
 
     fn lets_filters_pass(&self) -> bool {
         true
+    }
+
+    fn uses(&self, _: usize, own: &Used) -> Used {
+        own.clone().of_all_rows().reading(self.exprs())
     }
 }

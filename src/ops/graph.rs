@@ -98,6 +98,14 @@ impl Graph {
         node.op.contributions(snapshot, &inputs)
     }
 
+    /// Puts another operator in the place of a node's, one that gives the same rows as far as they are
+    /// used. The node keeps its number.
+    pub fn replace(&mut self, id: NodeId, op: Arc<dyn Op>, inputs: Vec<NodeId>) {
+        let node = &mut self.nodes[id.0 as usize];
+        (node.op, node.inputs) = (op, inputs);
+        self.known.clear();
+    }
+
     /// Notes what else is known of the rows of a node.
     pub fn refine(&mut self, id: NodeId, shape: &Shape) {
         let node = &mut self.nodes[id.0 as usize];

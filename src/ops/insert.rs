@@ -4,7 +4,7 @@ use super::bind::{Bind, Bound, Quantity, Role};
 use super::join::{Join, Picked, bases};
 use super::sources::elements;
 use super::walk::quantity;
-use super::{Demand, Exec, Guess, Op, Operator, Param, Rest, RunError};
+use super::{Demand, Exec, Guess, Op, Operator, Param, Rest, RunError, Used, mapped};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -119,13 +119,13 @@ fn below_one(at: &Expr) -> bool {
 }
 
 /// Which positions are filled.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Slots {
     At(Expr),
     Every { every: Quantity, start: Quantity },
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Insert {
     slots: Slots,
     join: Join,
@@ -171,6 +171,24 @@ impl Op for Insert {
                 })
                 .collect(),
         }
+    }
+
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
+        mapped(
+            self,
+            |op: &mut Insert| match &mut op.slots {
+                Slots::At(at) => vec![at],
+                Slots::Every { every, start } => {
+                    let numbers = [every, start].into_iter();
+                    numbers.filter_map(Quantity::expr_mut).collect()
+                }
+            },
+            f,
+        )
+    }
+
+    fn uses(&self, input: usize, own: &Used) -> Used {
+        self.join.uses(input, own).in_order().of_all_rows()
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {

@@ -1,7 +1,7 @@
 //! The columns of rows that come from several sets of one entity: those of all, null where a set
 //! lacks one.
 
-use super::Shape;
+use super::{Shape, Used};
 use crate::batch::{Column, Rows};
 use crate::expr::value::Val;
 use crate::types::Type;
@@ -12,6 +12,8 @@ pub struct Join {
     /// By input and column of the result.
     places: Vec<Vec<Option<usize>>>,
     types: Vec<Type>,
+    /// Of each input, how many columns it has.
+    columns: Vec<usize>,
 }
 
 impl Join {
@@ -21,15 +23,40 @@ impl Join {
         let place = |shape: &&Shape| columns.iter().map(|c| shape.find(&c.name)).collect();
         Join {
             places: inputs.iter().map(place).collect(),
+            columns: inputs.iter().map(|shape| shape.columns.len()).collect(),
             types: columns.iter().map(|c| c.ty.clone()).collect(),
         }
     }
 
+    /// Whether the rows of an input have the joined columns, and no others.
+    pub fn keeps(&self, input: usize) -> bool {
+        let places = self.places[input].iter().enumerate();
+        self.columns[input] == self.types.len()
+            && places.into_iter().all(|(own, place)| *place == Some(own))
+    }
+
+    /// What is used of an input, given what is used of the rows put together.
+    pub fn uses(&self, input: usize, own: &Used) -> Used {
+        let places = self.places[input].iter().copied().enumerate();
+        own.columns_from(places.filter_map(|(own, place)| Some((own, place?))))
+    }
+
     /// The columns of the rows at `places`, which count through the inputs one after the other.
     pub fn gather(&self, inputs: &[&Rows], places: &[u32]) -> Vec<Column> {
-        (0..self.types.len())
-            .map(|c| self.column(c, inputs).gather(places))
-            .collect()
+        let gathered = |c: usize| match self.is_there(c, inputs) {
+            true => self.column(c, inputs).gather(places),
+            false => Val::null(&self.types[c]).into_column(0),
+        };
+        (0..self.types.len()).map(gathered).collect()
+    }
+
+    /// Whether a column was computed: one that nobody reads is not.
+    fn is_there(&self, c: usize, inputs: &[&Rows]) -> bool {
+        let mut of_inputs = inputs.iter().zip(&self.places);
+        of_inputs.all(|(rows, places)| {
+            let column = places[c].map(|place| &rows.columns[place]);
+            column.is_none_or(|column| column.len() == rows.len())
+        })
     }
 
     fn column(&self, c: usize, inputs: &[&Rows]) -> Column {

@@ -10,6 +10,7 @@ pub mod estimate;
 pub mod fanout;
 pub mod graph;
 pub mod shape;
+pub mod used;
 pub mod vectors;
 
 mod allowed;
@@ -24,6 +25,7 @@ mod group;
 mod insert;
 mod join;
 mod nn;
+mod nothing;
 mod pool;
 mod rank;
 mod sample;
@@ -38,6 +40,7 @@ pub use bind::{Bind, Bound, Choice, Model, Quantity, Role};
 pub use estimate::{Demand, Guess};
 pub use graph::{Graph, Node};
 pub use shape::{BoundColumn, Score, ScoreKind, Shape};
+pub use used::{Part, Used, Window};
 
 use crate::batch::{Rows, Stop};
 use crate::catalog::schema::Schema;
@@ -127,6 +130,7 @@ pub use choose::choose;
 pub use columns::unknown_columns;
 pub use fanout::Contributions;
 pub use filter::filter;
+pub use nothing::nothing;
 pub use sets::{difference, intersection, union};
 pub use sources::{everything, viewer};
 pub use walk::{all_links, reads_only_the_entity};
@@ -308,6 +312,51 @@ pub trait Op: fmt::Debug + Send + Sync {
     fn lets_filters_pass(&self) -> bool {
         false
     }
+
+    /// The operator with other expressions; none if it has none.
+    fn mapped(&self, _f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
+        None
+    }
+
+    /// What it comes to where its constants decide, or that there is nothing in some of its inputs
+    /// (`empty` says in which); none if the data has to be asked.
+    fn becomes(&self, empty: &[bool]) -> Option<Becomes> {
+        let without_rows = self.effect() != Effect::Other && empty.first() == Some(&true);
+        without_rows.then_some(Becomes::Nothing)
+    }
+
+    /// What it uses of the rows of an input, given what is used of its own: what it hands on, and
+    /// what its expressions read.
+    fn uses(&self, _input: usize, _own: &Used) -> Used {
+        Used::ALL
+    }
+
+    /// The operator for those who use no more of its rows than that; none if it saves nothing.
+    fn narrowed(&self, _used: &Used) -> Option<Arc<dyn Op>> {
+        None
+    }
+}
+
+/// What an operator comes to that has nothing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Becomes {
+    /// No rows for any request.
+    Nothing,
+    /// The rows of that input as they are.
+    Input(usize),
+}
+
+/// A copy of an operator with other expressions, wherever it has some.
+fn mapped<T: Op + Clone + 'static>(
+    op: &T,
+    exprs: impl for<'a> FnOnce(&'a mut T) -> Vec<&'a mut Expr>,
+    f: &mut dyn FnMut(Expr) -> Expr,
+) -> Option<Arc<dyn Op>> {
+    let mut op = op.clone();
+    for expr in exprs(&mut op) {
+        *expr = f(std::mem::replace(expr, Expr::error()));
+    }
+    Some(Arc::new(op))
 }
 
 /// A fan-out without some of its conditions.

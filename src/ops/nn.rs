@@ -8,8 +8,8 @@ use super::pool::{Pool, Start, Starts, starts};
 use super::vectors::vectors_of;
 use super::walk::quantity;
 use super::{
-    BoundColumn, Condition, Exec, Guess, Op, Operator, Param, Relaxed, Rest, RunError, Score,
-    ScoreKind, Shape, bounds,
+    Becomes, BoundColumn, Condition, Exec, Guess, Op, Operator, Param, Part, Relaxed, Rest,
+    RunError, Score, ScoreKind, Shape, Used, bounds,
 };
 use crate::ann::{self, Hit, Lists, Near, Query};
 use crate::batch::Rows;
@@ -128,6 +128,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         include_self: include_self?,
         exact: exact?,
         merge: how.map_or(Merge::Max, |choice| Merge::from_case(choice.case)),
+        part: Part::ALL,
     };
     let shape = op.shape(b.snapshot(), shape);
     Some(Bound {
@@ -218,6 +219,8 @@ struct Nn {
     pool: Pool,
     /// Of one search for all rows: the columns that have one value for all of them, and stay.
     columns: Option<Vec<usize>>,
+    /// What is used of the rows.
+    part: Part,
 }
 
 impl Op for Nn {
@@ -270,16 +273,53 @@ impl Op for Nn {
         self.merge == Merge::Sum
     }
 
+    /// A condition that is always true is none.
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
+        let mut op = self.clone();
+        let query = match &mut op.pool {
+            Pool::Query(query) => Some(query),
+            _ => None,
+        };
+        let exprs = op.keep.iter_mut().chain(&mut op.min_similarity);
+        for expr in exprs.chain(op.k.expr_mut()).chain(query) {
+            *expr = f(std::mem::replace(expr, Expr::error()));
+        }
+        op.keep
+            .retain(|e| e.as_const() != Some(&Scalar::Bool(true)));
+        Some(Arc::new(op))
+    }
+
+    fn becomes(&self, empty: &[bool]) -> Option<Becomes> {
+        let never = |e: &Expr| matches!(e.as_const(), Some(Scalar::Bool(false) | Scalar::Null));
+        let nowhere = self.keep.iter().any(never) || self.k.is_zero();
+        (empty[0] || nowhere).then_some(Becomes::Nothing)
+    }
+
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let input = inputs[0];
         let contributions = self.reach(exec, input)?;
+        let merge = |parents| merge(exec, "nn", parents, &contributions, self.merge, &self.part);
         match &self.columns {
-            None => merge(exec, "nn", input, &contributions, self.merge),
-            Some(columns) => {
-                let parents = one_parent(input, columns);
-                merge(exec, "nn", &parents, &contributions, self.merge)
-            }
+            None => merge(input),
+            Some(columns) => merge(&one_parent(input, columns)),
         }
+    }
+
+    /// Contributions are added up in the order of their parents.
+    fn uses(&self, _: usize, own: &Used) -> Used {
+        let used = match &self.columns {
+            None => own.clone(),
+            Some(columns) => own.columns_from(columns.iter().copied().enumerate()),
+        };
+        used.in_order().of_all_rows()
+    }
+
+    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
+        let part = self.part.narrowed(used)?;
+        Some(Arc::new(Nn {
+            part,
+            ..self.clone()
+        }))
     }
 
     fn label(&self, schema: &Schema) -> String {

@@ -4,12 +4,14 @@ use super::bind::{Bind, Bound, Quantity};
 use super::score::scores;
 use super::shape::{BoundColumn, Score, ScoreKind};
 use super::walk::quantity;
-use super::{Effect, Exec, Op, Operator, Param, Rest, RunError};
-use crate::batch::Rows;
+use super::{Effect, Exec, Op, Operator, Param, Part, Rest, RunError, Used, mapped};
+use crate::batch::{Column, Rows, pick};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::show::show;
+use crate::expr::value::Val;
 use crate::expr::{Expr, Frame, Kind};
+use crate::types::{NULL_FLOAT, Type};
 use std::sync::Arc;
 
 pub const RANK: Operator = Operator {
@@ -83,19 +85,18 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let shape = shape
         .scored(made)
         .cut(keep.as_ref().and_then(Quantity::known));
-    let names = model.heads.iter().map(|(name, _)| name.clone()).collect();
-    let heads = model
-        .heads
-        .into_iter()
-        .map(|(_, e)| e)
-        .zip(places)
-        .collect();
+    let head = |((name, expr), place)| Head {
+        name,
+        expr,
+        place,
+        read: true,
+    };
     let op = Rank {
         model: model.name,
-        names,
-        heads,
+        heads: model.heads.into_iter().zip(places).map(head).collect(),
         score,
         keep: keep.unwrap_or(Quantity::All),
+        part: Part::ALL,
     };
     Some(Bound {
         op: Arc::new(op),
@@ -105,7 +106,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
 }
 
 /// What the score is made of.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Source {
     /// Over the rows with their heads.
     Value(Expr),
@@ -114,15 +115,70 @@ enum Source {
     Head(usize),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
+struct Head {
+    name: String,
+    expr: Expr,
+    /// Among the columns.
+    place: usize,
+    /// Whether anyone reads the column.
+    read: bool,
+}
+
+#[derive(Clone, Debug)]
 struct Rank {
     model: String,
-    /// Of the heads.
-    names: Vec<String>,
-    /// With the place of each among the columns.
-    heads: Vec<(Expr, usize)>,
+    heads: Vec<Head>,
     score: Source,
     keep: Quantity,
+    /// What is used of the rows.
+    part: Part,
+}
+
+impl Rank {
+    /// Whether the score is made of the column at a place.
+    fn scores_by(&self, place: usize) -> bool {
+        match &self.score {
+            Source::Head(head) => *head == place,
+            Source::Value(expr) => {
+                let mut reads = false;
+                expr.walk_row(&mut |part| reads |= part.kind == Kind::Bound(place as u32));
+                reads
+            }
+            Source::Own(_) => false,
+        }
+    }
+
+    /// Most rows of each request that are kept or used.
+    fn most(&self, exec: &Exec) -> Option<Vec<u64>> {
+        let used = self.part.most(exec.run);
+        if self.keep == Quantity::All {
+            return used;
+        }
+        let keep = self.keep.per_request(exec.run);
+        Some(match used {
+            Some(used) => keep.into_iter().zip(used).map(|(a, b)| a.min(b)).collect(),
+            None => keep,
+        })
+    }
+
+    /// The heads that the score is made of, and those that cannot be computed from the best rows
+    /// alone.
+    fn comes_first(&self, head: &Head) -> bool {
+        let mut by_position = false;
+        head.expr
+            .walk_row(&mut |part| by_position |= part.kind == Kind::Position);
+        self.scores_by(head.place) || head.read && by_position
+    }
+}
+
+/// Sets the column at a place, which may be the next.
+fn put(columns: &mut Vec<Column>, place: usize, column: Column) {
+    if place < columns.len() {
+        columns[place] = column
+    } else {
+        columns.push(column)
+    }
 }
 
 impl Op for Rank {
@@ -140,7 +196,7 @@ impl Op for Rank {
         parts.extend(
             self.heads
                 .iter()
-                .map(|(e, _)| format!("head {}", show(e, schema))),
+                .map(|head| format!("head {}", show(&head.expr, schema))),
         );
         if self.keep != Quantity::All {
             parts.push(format!("keep={}", quantity(&self.keep, schema)));
@@ -149,7 +205,9 @@ impl Op for Rank {
     }
 
     fn exprs(&self) -> Vec<&Expr> {
-        let mut exprs: Vec<&Expr> = self.heads.iter().map(|(e, _)| e).collect();
+        let needed = |head: &&Head| head.read || self.scores_by(head.place);
+        let heads = self.heads.iter().filter(needed);
+        let mut exprs: Vec<&Expr> = heads.map(|head| &head.expr).collect();
         match &self.score {
             Source::Value(e) | Source::Own(e) => exprs.push(e),
             Source::Head(_) => {}
@@ -165,13 +223,13 @@ impl Op for Rank {
     }
 
     fn formula(&self) -> Option<Expr> {
-        let head = |wanted: usize| self.heads.iter().find(|(_, place)| *place == wanted);
+        let head = |wanted: usize| self.heads.iter().find(|head| head.place == wanted);
         match &self.score {
             Source::Own(expr) => Some(expr.clone()),
-            Source::Head(place) => head(*place).map(|(expr, _)| expr.clone()),
+            Source::Head(place) => head(*place).map(|head| head.expr.clone()),
             Source::Value(expr) => Some(expr.clone().map(&mut |part| match part.kind {
                 Kind::Bound(place) => match head(place as usize) {
-                    Some((expr, _)) => expr.clone(),
+                    Some(head) => head.expr.clone(),
                     None => part,
                 },
                 _ => part,
@@ -192,32 +250,130 @@ impl Op for Rank {
     }
 
     fn binds(&self) -> Vec<&str> {
-        self.names.iter().map(String::as_str).collect()
+        self.heads.iter().map(|head| head.name.as_str()).collect()
     }
 
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
+        mapped(
+            self,
+            |op: &mut Rank| {
+                let heads = op.heads.iter_mut().map(|head| &mut head.expr);
+                let score = match &mut op.score {
+                    Source::Value(expr) | Source::Own(expr) => Some(expr),
+                    Source::Head(_) => None,
+                };
+                heads.chain(score).chain(op.keep.expr_mut()).collect()
+            },
+            f,
+        )
+    }
+
+    fn uses(&self, _: usize, own: &Used) -> Used {
+        let mut used = own.clone().of_any_score();
+        if let Source::Value(expr) = &self.score {
+            used = used.reading([expr]);
+        }
+        let is_read = |head: &&Head| head.read && own.is_read(head.place);
+        let needed = |head: &&Head| is_read(head) || self.scores_by(head.place);
+        let exprs = self.heads.iter().filter(needed).map(|head| &head.expr);
+        self.heads.iter().for_each(|head| used.unread(head.place));
+        let own = match &self.score {
+            Source::Own(expr) => Some(expr),
+            _ => None,
+        };
+        used.reading(exprs.chain(own))
+    }
+
+    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
+        let mut less = self.clone();
+        for head in &mut less.heads {
+            head.read &= used.is_read(head.place);
+        }
+        let part = self.part.narrowed(used);
+        let fewer = less
+            .heads
+            .iter()
+            .zip(&self.heads)
+            .any(|(a, b)| a.read != b.read);
+        (part.is_some() || fewer).then(|| {
+            less.part = part.unwrap_or(less.part.clone());
+            Arc::new(less) as Arc<dyn Op>
+        })
+    }
+
+    /// Only what the score is made of is computed for all rows; the rest for those that are left.
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
-        let mut rows = inputs[0].clone();
+        let rows = inputs[0];
         let owners = rows.owners();
-        let frame = Frame::rows(exec.run, inputs[0], &owners);
-        for (head, place) in &self.heads {
-            let column = frame.column(head);
-            if *place < rows.columns.len() {
-                rows.columns[*place] = column
-            } else {
-                rows.columns.push(column)
+        let frame = Frame::rows(exec.run, rows, &owners);
+        let first = self.heads.iter().filter(|head| self.comes_first(head));
+        let made: Vec<(usize, Column)> = first
+            .map(|head| (head.place, frame.column(&head.expr)))
+            .collect();
+        let scores = self.scores(&frame, &made);
+        let most = self.most(exec);
+        let stop = exec.run.stop;
+        let (offsets, places) = rows.best(&scores, most.as_deref(), self.part.order, stop);
+        // heads may be made of the scores that the rows came with
+        let mut best = rows.select_until(offsets, &places, &rows.scores, stop);
+        exec.check("rank", 0)?;
+        let mut made: Vec<Option<Column>> = self
+            .heads
+            .iter()
+            .map(|head| made.iter().find(|(place, _)| *place == head.place))
+            .map(|found| found.map(|(_, column)| column.gather(&places)))
+            .collect();
+        self.rest(exec, &best, &mut made);
+        for (head, column) in self.heads.iter().zip(made) {
+            let nothing = || Val::null(&head.expr.ty).into_column(0);
+            put(
+                &mut best.columns,
+                head.place,
+                column.unwrap_or_else(nothing),
+            );
+        }
+        best.scores = pick(&scores, &places, NULL_FLOAT);
+        Ok(best)
+    }
+}
+
+impl Rank {
+    /// The score of every row, given the heads that it is made of.
+    fn scores(&self, frame: &Frame, heads: &[(usize, Column)]) -> Vec<f64> {
+        match &self.score {
+            Source::Own(expr) => scores(frame.column(expr), &expr.ty),
+            Source::Head(place) => {
+                let head = heads.iter().find(|(known, _)| known == place);
+                head.map_or(Vec::new(), |(_, column)| {
+                    scores(column.clone(), &Type::Float)
+                })
+            }
+            Source::Value(expr) => {
+                let mut columns = frame.bound.to_vec();
+                for head in &self.heads {
+                    let made = heads.iter().find(|(place, _)| *place == head.place);
+                    let column = made.map(|(_, column)| column.clone());
+                    let nothing = || Val::null(&head.expr.ty).into_column(0);
+                    put(&mut columns, head.place, column.unwrap_or_else(nothing));
+                }
+                let with_heads = Frame {
+                    bound: &columns,
+                    ..*frame
+                };
+                scores(with_heads.column(expr), &expr.ty)
             }
         }
-        rows.scores = match &self.score {
-            Source::Own(expr) => scores(frame.column(expr), &expr.ty),
-            Source::Value(expr) => {
-                scores(Frame::rows(exec.run, &rows, &owners).column(expr), &expr.ty)
+    }
+
+    /// Computes the heads that are read and not there yet. `rows` have the score that they came
+    /// with.
+    fn rest(&self, exec: &Exec, rows: &Rows, made: &mut [Option<Column>]) {
+        let owners = rows.owners();
+        let frame = Frame::rows(exec.run, rows, &owners);
+        for (head, made) in self.heads.iter().zip(made) {
+            if made.is_none() && head.read {
+                *made = Some(frame.column(&head.expr));
             }
-            Source::Head(place) => scores(rows.columns[*place].clone(), &crate::types::Type::Float),
-        };
-        let sorted = rows.sorted_by_score(exec.run.stop);
-        Ok(match self.keep {
-            Quantity::All => sorted,
-            _ => super::take::first(&sorted, &self.keep.per_request(exec.run)),
-        })
+        }
     }
 }

@@ -4,7 +4,7 @@
 use super::bind::{Bind, Bound, Quantity};
 use super::take::some_rows;
 use super::walk::quantity;
-use super::{Demand, Exec, Guess, Op, Operator, Param, Rest, RunError};
+use super::{Demand, Exec, Guess, Op, Operator, Param, Rest, RunError, Used, mapped};
 use crate::batch::{Rows, descending};
 use crate::catalog::schema::Schema;
 use crate::expr::random::uniform;
@@ -60,7 +60,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     })
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Sample {
     entity: EntityId,
     n: Quantity,
@@ -100,6 +100,23 @@ impl Op for Sample {
             rows: n,
             scored: true,
         })
+    }
+
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
+        mapped(
+            self,
+            |op: &mut Sample| {
+                let both = op.weight.iter_mut().chain(&mut op.salt);
+                both.chain(op.n.expr_mut()).collect()
+            },
+            f,
+        )
+    }
+
+    /// Rows whose draws are equal stand in their order.
+    fn uses(&self, _: usize, own: &Used) -> Used {
+        let used = own.clone().in_order().of_all_rows();
+        used.reading(self.exprs())
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {

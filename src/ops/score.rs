@@ -1,7 +1,7 @@
 //! `score`: a new score, and the order by it.
 
 use super::bind::{Bind, Bound};
-use super::{Effect, Exec, Op, Operator, Param, Rest, RunError};
+use super::{Effect, Exec, Op, Operator, Param, Part, Rest, RunError, Used, mapped};
 use crate::batch::{Column, Rows};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -48,15 +48,20 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     }
     let score = shape.score_of(b.schema(), &expr);
     Some(Bound {
-        op: Arc::new(Score { expr }),
+        op: Arc::new(Score {
+            expr,
+            part: Part::ALL,
+        }),
         inputs: vec![input],
         shape: shape.scored(score),
     })
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Score {
     expr: Expr,
+    /// What is used of the rows.
+    part: Part,
 }
 
 impl Op for Score {
@@ -80,15 +85,39 @@ impl Op for Score {
         Effect::Scores
     }
 
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
+        mapped(self, |op: &mut Score| vec![&mut op.expr], f)
+    }
+
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
-        let mut rows = inputs[0].clone();
+        let rows = inputs[0];
         let owners = rows.owners();
-        rows.scores = scores(
-            Frame::rows(exec.run, &rows, &owners).column(&self.expr),
+        let scores = scores(
+            Frame::rows(exec.run, rows, &owners).column(&self.expr),
             &self.expr.ty,
         );
-        Ok(rows.sorted_by_score(exec.run.stop))
+        Ok(scored(rows, &scores, &self.part, exec))
     }
+
+    fn uses(&self, _: usize, own: &Used) -> Used {
+        own.clone().of_any_score().reading([&self.expr])
+    }
+
+    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
+        let part = self.part.narrowed(used)?;
+        Some(Arc::new(Score {
+            part,
+            ..self.clone()
+        }))
+    }
+}
+
+/// The rows with new scores and in their order, as far as they are used.
+pub fn scored(rows: &Rows, scores: &[f64], part: &Part, exec: &Exec) -> Rows {
+    let most = part.most(exec.run);
+    let stop = exec.run.stop;
+    let (offsets, places) = rows.best(scores, most.as_deref(), part.order, stop);
+    rows.select_until(offsets, &places, scores, stop)
 }
 
 /// Scores from a column: durations and times count in seconds.

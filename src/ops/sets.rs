@@ -4,8 +4,8 @@ use super::bind::Bound;
 use super::estimate::UNKNOWN_SHARE;
 use super::join::Join;
 use super::shape::Shape;
-use super::{Demand, Effect, Exec, Graph, Guess, Op, RunError};
-use crate::batch::{Rows, by_score};
+use super::{Becomes, Demand, Effect, Exec, Graph, Guess, Op, Part, RunError, Used};
+use crate::batch::{Rows, Stop, arrange, place_of, sort_key};
 use crate::catalog::schema::Schema;
 use crate::expr::{Expr, NodeId};
 use crate::types::NULL_CODE;
@@ -73,6 +73,22 @@ impl Op for Member {
             .map(|demand| demand.times(1.0 / share))
     }
 
+    fn becomes(&self, empty: &[bool]) -> Option<Becomes> {
+        match (empty[0], empty[1]) {
+            (true, _) => Some(Becomes::Nothing),
+            (false, true) if self.wanted => Some(Becomes::Nothing),
+            (false, true) => Some(Becomes::Input(0)),
+            (false, false) => None,
+        }
+    }
+
+    fn uses(&self, input: usize, own: &Used) -> Used {
+        match input {
+            0 => own.clone().of_all_rows(),
+            _ => Used::members(),
+        }
+    }
+
     fn run(&self, _: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let (a, b) = (inputs[0], inputs[1]);
         let mut keep = vec![0u8; a.len()];
@@ -91,15 +107,20 @@ impl Op for Member {
 pub fn union(graph: &Graph, a: NodeId, b: NodeId, shape: Shape) -> Bound {
     let join = Join::new(&shape, &[graph.shape(a), graph.shape(b)]);
     Bound {
-        op: Arc::new(Union { join }),
+        op: Arc::new(Union {
+            join,
+            part: Part::ALL,
+        }),
         inputs: vec![a, b],
         shape,
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Union {
     join: Join,
+    /// What is used of the rows.
+    part: Part,
 }
 
 impl Op for Union {
@@ -127,7 +148,19 @@ impl Op for Union {
         wanted
     }
 
-    fn run(&self, _: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+    fn uses(&self, input: usize, own: &Used) -> Used {
+        self.join.uses(input, own).of_any_score()
+    }
+
+    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
+        let part = self.part.narrowed(used)?;
+        Some(Arc::new(Union {
+            part,
+            ..self.clone()
+        }))
+    }
+
+    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let (a, b) = (inputs[0], inputs[1]);
         let mut union = Rows {
             offsets: vec![0],
@@ -135,9 +168,10 @@ impl Op for Union {
         };
         // places in `a`, then in `b` counted on from the end of `a`
         let mut places = Vec::new();
+        let most = self.part.most(exec.run);
         for request in 0..a.requests() {
-            let mut rows = merged(a, b, request);
-            rows.sort_unstable_by(|x, y| by_score((x.score, x.id), (y.score, y.id)));
+            let most = most.as_ref().map(|most| most[request]);
+            let rows = self.used(merged(a, b, request), most, exec.run.stop);
             union.ids.extend(rows.iter().map(|r| r.id));
             union.scores.extend(rows.iter().map(|r| r.score));
             places.extend(rows.iter().map(|r| r.place));
@@ -148,6 +182,21 @@ impl Op for Union {
     }
 }
 
+impl Union {
+    /// The rows in order by score, as far as they are used.
+    fn used(&self, rows: Vec<Row>, most: Option<u64>, stop: Stop) -> Vec<Row> {
+        if !self.part.order && most.is_none() {
+            return rows;
+        }
+        let key = |(place, row): (usize, &Row)| sort_key(row.score, row.id, place as u32);
+        let mut keys: Vec<u128> = rows.iter().enumerate().map(key).collect();
+        arrange(&mut keys, most, stop);
+        let row = |&key: &u128| rows[place_of(key) as usize];
+        keys.iter().map(row).collect()
+    }
+}
+
+#[derive(Clone, Copy)]
 struct Row {
     id: u32,
     score: f64,

@@ -7,7 +7,7 @@
 
 use super::bind::{Bind, Bound, RuleArg};
 use super::group::Groups;
-use super::{Effect, Exec, Op, Operator, Param, Rest, RunError};
+use super::{Effect, Exec, Op, Operator, Param, Rest, RunError, Used, mapped};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code, suggest};
@@ -116,7 +116,7 @@ fn check_rule(b: &mut dyn Bind, is_min: bool, arg: &RuleArg) -> Option<()> {
     None
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Rule {
     is_min: bool,
     key: Expr,
@@ -127,6 +127,12 @@ struct Rule {
 }
 
 impl Rule {
+    fn exprs_mut(&mut self) -> impl Iterator<Item = &mut Expr> {
+        [&mut self.key, &mut self.count]
+            .into_iter()
+            .chain(&mut self.window)
+    }
+
     fn new(is_min: bool, arg: RuleArg) -> Rule {
         Rule {
             is_min,
@@ -138,7 +144,7 @@ impl Rule {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Slate {
     /// As written.
     rules: Vec<Rule>,
@@ -176,6 +182,11 @@ impl Op for Slate {
         Effect::Reorders
     }
 
+    fn uses(&self, _: usize, own: &Used) -> Used {
+        let used = own.clone().in_order().of_all_rows();
+        used.reading(self.exprs())
+    }
+
     fn exprs(&self) -> Vec<&Expr> {
         let mut exprs = Vec::new();
         for rule in &self.rules {
@@ -183,6 +194,14 @@ impl Op for Slate {
             exprs.extend(&rule.window);
         }
         exprs
+    }
+
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
+        mapped(
+            self,
+            |op: &mut Slate| op.rules.iter_mut().flat_map(Rule::exprs_mut).collect(),
+            f,
+        )
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {

@@ -2,7 +2,7 @@
 
 use super::bind::{Bind, Bound};
 use super::shape::{Score, ScoreKind};
-use super::{Exec, Guess, Op, Operator, Param, Rest, RunError, Shape};
+use super::{Exec, Guess, Op, Operator, Param, Part, Rest, RunError, Shape, Used, mapped};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -72,7 +72,10 @@ fn bind_all(b: &mut dyn Bind) -> Option<Bound> {
 pub fn everything(schema: &Schema, entity: EntityId) -> Bound {
     let bound = Some(u64::from(schema.entity(entity).rows));
     Bound {
-        op: Arc::new(All { entity }),
+        op: Arc::new(All {
+            entity,
+            part: Part::ALL,
+        }),
         inputs: Vec::new(),
         shape: Shape::of(entity, bound),
     }
@@ -82,6 +85,8 @@ pub fn everything(schema: &Schema, entity: EntityId) -> Bound {
 #[derive(Debug)]
 struct All {
     entity: EntityId,
+    /// What is used of the rows.
+    part: Part,
 }
 
 impl Op for All {
@@ -101,6 +106,18 @@ impl Op for All {
         Vec::new()
     }
 
+    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
+        // the order costs nothing
+        let rows = used
+            .part
+            .rows
+            .clone()
+            .filter(|_| self.part.rows.is_none())?;
+        let (entity, rows) = (self.entity, Some(rows));
+        let part = Part { rows, ..Part::ALL };
+        Some(Arc::new(All { entity, part }))
+    }
+
     fn run(&self, exec: &Exec, _: &[&Rows]) -> Result<Rows, RunError> {
         let run = exec.run;
         let n = run.snapshot.schema().entity(self.entity).rows;
@@ -110,12 +127,22 @@ impl Op for All {
             ..Rows::default()
         };
         let everything = run.all_visible(self.entity);
+        let most = self.part.most(run);
         for request in 0..run.requests() {
-            let seen = |&id: &u32| everything || run.visible(self.entity, id, request);
+            let most = most.as_ref().map_or(u64::MAX, |most| most[request]);
+            let visible = |id: &u32| everything || run.visible(self.entity, *id, request);
+            let end = rows
+                .ids
+                .len()
+                .saturating_add(usize::try_from(most).unwrap_or(usize::MAX));
             for start in (0..n).step_by(BLOCK) {
                 exec.check("all", 0)?;
-                rows.ids
-                    .extend((start..n.min(start + BLOCK as u32)).filter(seen));
+                let block = start..n.min(start + BLOCK as u32);
+                let left = end - rows.ids.len();
+                rows.ids.extend(block.filter(visible).take(left));
+                if rows.ids.len() == end {
+                    break;
+                }
             }
             rows.offsets.push(rows.ids.len() as u32);
         }
@@ -188,7 +215,7 @@ fn bind_given(b: &mut dyn Bind) -> Option<Bound> {
 }
 
 /// Ids in the order in which they are given; duplicates keep the first.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Given {
     entity: EntityId,
     ids: Expr,
@@ -219,6 +246,14 @@ impl Op for Given {
 
     fn exprs(&self) -> Vec<&Expr> {
         std::iter::once(&self.ids).chain(&self.scores).collect()
+    }
+
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
+        mapped(
+            self,
+            |op: &mut Given| std::iter::once(&mut op.ids).chain(&mut op.scores).collect(),
+            f,
+        )
     }
 
     fn run(&self, exec: &Exec, _: &[&Rows]) -> Result<Rows, RunError> {

@@ -4,7 +4,9 @@ use super::bind::{Bind, Bound, Quantity};
 use super::estimate::UNKNOWN_SHARE;
 use super::group::Groups;
 use super::walk::quantity;
-use super::{Demand, Effect, Exec, Guess, Op, Operator, Param, Rest, RunError};
+use super::{
+    Becomes, Demand, Effect, Exec, Guess, Op, Operator, Param, Rest, RunError, Used, Window, mapped,
+};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -81,7 +83,7 @@ fn groups(schema: &Schema, key: &Expr) -> Option<u64> {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Take {
     n: Quantity,
     offset: Quantity,
@@ -144,6 +146,34 @@ impl Op for Take {
         Some(&self.n).filter(|_| self.per.is_none())
     }
 
+    fn uses(&self, _: usize, own: &Used) -> Used {
+        let mut used = own.clone().in_order().of_all_rows().reading(self.exprs());
+        let window = Window {
+            offset: self.offset.clone(),
+            n: self.n.clone(),
+        };
+        if self.per.is_none() && window.is_known_before() {
+            used.part.rows = Some(vec![window]);
+        }
+        used
+    }
+
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
+        mapped(
+            self,
+            |op: &mut Take| {
+                let numbers = [&mut op.n, &mut op.offset].into_iter();
+                let numbers = numbers.filter_map(Quantity::expr_mut);
+                numbers.chain(&mut op.per).collect()
+            },
+            f,
+        )
+    }
+
+    fn becomes(&self, empty: &[bool]) -> Option<Becomes> {
+        (empty[0] || self.n.is_zero()).then_some(Becomes::Nothing)
+    }
+
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let rows = inputs[0];
         let (n, offset) = (
@@ -197,11 +227,7 @@ pub fn some_rows(
     None
 }
 
-/// The first `n[r]` rows of request `r`.
-pub fn first(rows: &Rows, n: &[u64]) -> Rows {
-    window(rows, &vec![0; rows.requests()], n)
-}
-
+/// The first `n[r]` rows of request `r` after those that are skipped.
 fn window(rows: &Rows, offset: &[u64], n: &[u64]) -> Rows {
     let mut offsets = vec![0];
     let mut places = Vec::new();

@@ -4,8 +4,8 @@ use super::bind::{Bind, Bound, Case, Quantity};
 use super::estimate::{UNKNOWN_SHARE, degree, distinct};
 use super::fanout::{Contributions, Merge, merge, merged_score};
 use super::{
-    Condition, Exec, Graph, Guess, Op, Operator, Param, Relaxed, Rest, RunError, Score, ScoreKind,
-    Shape, bounds,
+    Becomes, Condition, Exec, Graph, Guess, Op, Operator, Param, Part, Relaxed, Rest, RunError,
+    Score, ScoreKind, Shape, Used, bounds,
 };
 use crate::batch::{Rows, descending};
 use crate::catalog::schema::Schema;
@@ -124,6 +124,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         weight,
         merge,
         keep: Vec::new(),
+        part: Part::ALL,
     };
     let shape = op.shape(b.snapshot(), shape);
     Some(Bound {
@@ -144,6 +145,7 @@ pub fn all_links(snapshot: &Snapshot, graph: &Graph, from: NodeId, edge: EdgeExp
         weight: Some(Expr::constant(Scalar::F64(1.0), Type::Float)),
         merge: Merge::Max,
         keep: Vec::new(),
+        part: Part::ALL,
     };
     let shape = op.shape(snapshot, graph.shape(from).clone());
     Bound {
@@ -185,6 +187,8 @@ struct Walk {
     merge: Merge,
     /// Conditions on the entity that is reached, taken over from a filter that follows.
     keep: Vec<Expr>,
+    /// What is used of the rows.
+    part: Part,
 }
 
 impl Op for Walk {
@@ -246,9 +250,48 @@ impl Op for Walk {
         Some(&self.edge)
     }
 
+    /// A condition that is always true is none.
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
+        let mut op = self.clone();
+        let mut exprs = op.edge.exprs_mut();
+        exprs.extend(
+            op.within
+                .iter_mut()
+                .chain(&mut op.filter)
+                .chain(&mut op.weight),
+        );
+        exprs.extend(op.keep.iter_mut().chain(op.limit.expr_mut()));
+        for expr in exprs {
+            *expr = f(std::mem::replace(expr, Expr::error()));
+        }
+        let says = |e: &Expr| e.as_const() != Some(&Scalar::Bool(true));
+        op.filter = op.filter.filter(says);
+        op.keep.retain(says);
+        Some(Arc::new(op))
+    }
+
+    fn becomes(&self, empty: &[bool]) -> Option<Becomes> {
+        let never = |e: &Expr| matches!(e.as_const(), Some(Scalar::Bool(false) | Scalar::Null));
+        let nowhere = self.filter.iter().chain(&self.keep).any(never) || self.limit.is_zero();
+        (empty[0] || nowhere).then_some(Becomes::Nothing)
+    }
+
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let links = self.reach(exec, inputs[0])?;
-        merge(exec, "walk", inputs[0], &links, self.merge)
+        merge(exec, "walk", inputs[0], &links, self.merge, &self.part)
+    }
+
+    /// Contributions are added up in the order of their parents.
+    fn uses(&self, _: usize, own: &Used) -> Used {
+        own.clone().in_order().of_all_rows()
+    }
+
+    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
+        let part = self.part.narrowed(used)?;
+        Some(Arc::new(Walk {
+            part,
+            ..self.clone()
+        }))
     }
 
     fn label(&self, _: &Schema) -> String {
@@ -310,6 +353,7 @@ impl Op for Walk {
             weight: None,
             merge: Merge::Max,
             keep: Vec::new(),
+            part: Part::ALL,
         }))
     }
 

@@ -39,6 +39,9 @@ fn diagnostics(engine: &Engine, folder: &Path, program: &str) -> Vec<Found> {
     compiled.diagnostics.iter().map(found).collect()
 }
 
+/// What was done to a program, and its answers.
+pub type Rewritten = (String, Vec<Output>);
+
 /// An open catalog with a number of threads.
 pub struct Opened {
     engine: Engine,
@@ -69,10 +72,29 @@ impl Opened {
     /// Runs a program for some requests together.
     pub fn run(&self, program: &str, requests: &[Request]) -> Result<Vec<Output>, String> {
         let program = self.compile(program, requests[0].query.as_deref())?;
+        self.run_compiled(&program, requests)
+    }
+
+    /// Runs a program as it is written, and after each of the rewrites alone.
+    pub fn run_rewritten(
+        &self,
+        program: &str,
+        requests: &[Request],
+    ) -> Result<Vec<Rewritten>, String> {
+        let program = self.compile(program, requests[0].query.as_deref())?;
+        let alone = igql::optimize::RULES.iter().map(|rule| vec![rule.name]);
+        let run = |rules: Vec<&'static str>| {
+            let found = self.run_compiled(&self.engine.by_rules(&program, &rules), requests)?;
+            Ok((format!("the rewrites {rules:?} only"), found))
+        };
+        std::iter::once(Vec::new()).chain(alone).map(run).collect()
+    }
+
+    fn run_compiled(&self, program: &Program, requests: &[Request]) -> Result<Vec<Output>, String> {
         let asked: Vec<igql::Request> = requests.iter().map(request).collect();
         let answers = self.threads.install(|| match asked.as_slice() {
-            [one] => self.engine.run(&program, one).map(|answer| vec![answer]),
-            many => self.engine.run_batch(&program, many),
+            [one] => self.engine.run(program, one).map(|answer| vec![answer]),
+            many => self.engine.run_batch(program, many),
         });
         Ok(answers
             .map_err(|e| e.to_string())?

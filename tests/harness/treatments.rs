@@ -14,6 +14,7 @@ pub fn compare(case: &Case, world: &World, folder: &Path, asked: &[Asked]) -> Re
     let one = Opened::open(folder, 1);
     alone("one thread", &one, &case.program, asked)?;
     together("a batch", &one, &case.program, world, asked)?;
+    rewritten(&one, &case.program, asked)?;
     let two = Opened::open(folder, 2);
     alone("two threads", &two, &case.program, asked)?;
     together(
@@ -46,6 +47,16 @@ fn alone(treatment: &str, engine: &Opened, program: &str, asked: &[Asked]) -> Re
             .run(program, std::slice::from_ref(request))
             .map_err(|e| format!("{treatment}: {e}"))?;
         verdict(treatment, request, expected, &found[0], *approx)?;
+    }
+    Ok(())
+}
+
+/// As it is written, and after single rewrites.
+fn rewritten(engine: &Opened, program: &str, asked: &[Asked]) -> Result<(), String> {
+    for (request, expected, approx) in asked {
+        for (rules, found) in engine.run_rewritten(program, std::slice::from_ref(request))? {
+            verdict(&rules, request, expected, &found[0], *approx)?;
+        }
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use super::bind::{Bind, Bound, Case, CaseParam, Quantity, Takes};
 use super::join::{Join, Picked, bases};
 use super::shape::{BoundColumn, Score, ScoreKind};
 use super::walk::quantity;
-use super::{Demand, Exec, Guess, Op, Operator, Param, Rest, RunError, Shape};
+use super::{Demand, Exec, Guess, Op, Operator, Param, Rest, RunError, Shape, Used, mapped};
 use crate::batch::{Column, Rows, by_score};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -216,7 +216,7 @@ fn score(method: Method, parts: &[Part]) -> Score {
 }
 
 /// A branch as it was bound.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Part {
     name: String,
     /// A number per request.
@@ -250,7 +250,7 @@ struct Placed {
     row: u32,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Combine {
     parts: Vec<Part>,
     method: Method,
@@ -309,6 +309,23 @@ impl Op for Combine {
             exprs.push(take);
         }
         exprs
+    }
+
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
+        mapped(
+            self,
+            |op: &mut Combine| {
+                let weights = op.parts.iter_mut().map(|part| &mut part.weight);
+                weights
+                    .chain(op.take.as_mut().and_then(Quantity::expr_mut))
+                    .collect()
+            },
+            f,
+        )
+    }
+
+    fn uses(&self, input: usize, own: &Used) -> Used {
+        self.join.uses(input, own).in_order().of_all_rows()
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {

@@ -19,7 +19,9 @@ use crate::ops::columns::is_constant;
 use crate::ops::group::Groups;
 use crate::ops::reads_only_the_entity;
 use crate::ops::vectors::vectors_of;
-use crate::ops::{Effect, Exec, Op, Operator, Param, Rest, RunError, Score, ScoreKind, Shape};
+use crate::ops::{
+    Effect, Exec, Op, Operator, Param, Rest, RunError, Score, ScoreKind, Shape, Used, mapped,
+};
 use crate::source::Span;
 use crate::types::EntityId;
 use spread::{penalty_rows, round_robin_rows};
@@ -248,7 +250,7 @@ fn warn_constant(b: &mut dyn Bind, key: Span) {
     b.report(diagnostic);
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Diversify {
     entity: EntityId,
     keys: Vec<Expr>,
@@ -288,6 +290,18 @@ impl Op for Diversify {
 
     fn effect(&self) -> Effect {
         Effect::Reorders
+    }
+
+    fn uses(&self, input: usize, own: &Used) -> Used {
+        if input > 0 {
+            return Used::ALL;
+        }
+        let used = own.clone().in_order().of_all_rows();
+        used.reading(self.exprs())
+    }
+
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
+        mapped(self, |op: &mut Diversify| op.keys.iter_mut().collect(), f)
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {

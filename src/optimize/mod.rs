@@ -1,0 +1,131 @@
+//! Rewrites of the checked graph that never change an answer.
+//!
+//! A rule is a function in a file of its own; [`RULES`] is the list, in the order in which they run.
+//! Nodes keep their numbers: a rule puts another operator or other inputs in the place of a node, and
+//! what nobody needs any more does not run. So whoever looks at a run (second rounds, the times of
+//! `explain --analyze`) finds an operator of the program under its number.
+//!
+//! A rule names no operator. It asks what an operator comes to ([`Op::becomes`]), what it uses of its
+//! inputs ([`Op::uses`]), for one that gives no more than is used ([`Op::narrowed`]) or has other
+//! expressions ([`Op::mapped`]).
+//!
+//! What is asked about rows that a rewritten run does not have (explanations, the answer of a run that
+//! a limit ends) is asked of the graph as it is written; `explain` shows that one, too.
+//!
+//! Some rewrites stand elsewhere, because they are no choice or belong to the run:
+//! - equal sub-pipelines are one node: the graph does that while it is built (`ops::graph`);
+//! - a filter moves into a fan-out or search whose number is `auto`, because that is its meaning
+//!   ([`Op::absorb`], the checker);
+//! - one side of a conditional, and a `fallback` that is not needed, do not run (`exec::schedule`);
+//! - searches of a batch that are the same are one (`ops::nn`).
+//!
+//! [`Op::becomes`]: crate::ops::Op::becomes
+//! [`Op::mapped`]: crate::ops::Op::mapped
+//! [`Op::uses`]: crate::ops::Op::uses
+//! [`Op::narrowed`]: crate::ops::Op::narrowed
+//! [`Op::absorb`]: crate::ops::Op::absorb
+
+mod dead;
+mod fold;
+mod heap;
+mod order;
+mod used;
+
+use crate::check::Checked;
+use crate::exec::Schedule;
+use crate::expr::NodeId;
+use crate::ops::{Graph, Used};
+use crate::store::Snapshot;
+
+/// A rewrite.
+#[derive(Debug)]
+pub struct Rule {
+    pub name: &'static str,
+    /// Why it is there, and where in the list.
+    pub why: &'static str,
+    apply: fn(&mut Rewriting),
+}
+
+/// In the order in which they run.
+pub const RULES: &[Rule] = &[
+    Rule {
+        name: "constants",
+        why: "first, because the others ask what is constant",
+        apply: fold::constants,
+    },
+    Rule {
+        name: "dead branches",
+        why: "before the rules that ask what is used: what does not run uses nothing",
+        apply: dead::branches,
+    },
+    Rule {
+        name: "unread columns",
+        why: "before the order is asked for: what is not computed does not read it",
+        apply: dead::columns,
+    },
+    Rule {
+        name: "best rows",
+        why: "a page is a few of many candidates: the others need neither an order nor columns",
+        apply: heap::best,
+    },
+    Rule {
+        name: "unread order",
+        why: "a model sorts anew what a fan-out has sorted; last, as it asks what is left",
+        apply: order::unsorted,
+    },
+];
+
+/// A graph as it is run.
+#[derive(Debug)]
+pub struct Rewritten {
+    pub graph: Graph,
+    pub schedule: Schedule,
+}
+
+/// The graph of a program after some rules.
+pub fn rewrite(checked: &Checked, snapshot: &Snapshot, rules: &[&Rule]) -> Rewritten {
+    let mut rewriting = Rewriting::new(checked, snapshot);
+    for rule in rules {
+        (rule.apply)(&mut rewriting);
+    }
+    Rewritten {
+        schedule: Schedule::new(&rewriting.graph, &rewriting.results),
+        graph: rewriting.graph,
+    }
+}
+
+/// A graph while it is rewritten.
+struct Rewriting<'a> {
+    snapshot: &'a Snapshot,
+    graph: Graph,
+    results: Vec<NodeId>,
+}
+
+impl<'a> Rewriting<'a> {
+    fn new(checked: &Checked, snapshot: &'a Snapshot) -> Self {
+        let results: Vec<NodeId> = checked.results.iter().map(|(_, node)| *node).collect();
+        Rewriting {
+            snapshot,
+            graph: checked.graph.clone(),
+            results,
+        }
+    }
+
+    /// The nodes that run, each after those it needs.
+    fn running(&self) -> Vec<NodeId> {
+        used::running(&self.graph, &self.results)
+    }
+
+    /// What is used of every node, by its number.
+    fn used(&self) -> Vec<Used> {
+        used::used(&self.graph, &self.results)
+    }
+
+    /// Puts an operator that gives no more than is used in the place of one that does.
+    fn narrow(&mut self, id: NodeId, used: &Used) {
+        if let Some(op) = self.graph.get(id).op.narrowed(used) {
+            let inputs = self.graph.get(id).inputs.clone();
+            self.graph.replace(id, op, inputs);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What is used of the rows of every node, from the results backwards.
+
+use crate::expr::ir::{Kind, OfSet, Stat};
+use crate::expr::{Expr, NodeId};
+use crate::ops::{Graph, Node, Used};
+
+/// What is used of every node, by its number; nothing of those that do not run.
+pub fn used(graph: &Graph, results: &[NodeId]) -> Vec<Used> {
+    let mut used = vec![Used::nothing(); graph.len()];
+    for id in results {
+        used[id.0 as usize] = Used::ALL;
+    }
+    for id in running(graph, results).into_iter().rev() {
+        let own = used[id.0 as usize].clone();
+        by_node(graph.get(id), &own, &mut used);
+    }
+    used
+}
+
+/// What a node uses of others, given what is used of it.
+fn by_node(node: &Node, own: &Used, used: &mut [Used]) {
+    for (number, input) in node.inputs.iter().enumerate() {
+        used[input.0 as usize].add(node.op.uses(number, own));
+    }
+    for expr in node.op.exprs() {
+        of_sets(expr, used);
+    }
+    if let Some(nested) = node.op.nested() {
+        used[nested.0 as usize] = Used::ALL;
+    }
+}
+
+/// The nodes that run, for other viewers too, each after those it needs.
+pub fn running(graph: &Graph, results: &[NodeId]) -> Vec<NodeId> {
+    let mut wanted = results.to_vec();
+    loop {
+        let found = graph.reachable(&wanted);
+        let nested = found.iter().filter_map(|&id| graph.get(id).op.nested());
+        let more: Vec<NodeId> = nested.filter(|id| !found.contains(id)).collect();
+        if more.is_empty() {
+            return found;
+        }
+        wanted.extend(more);
+    }
+}
+
+/// What an expression reads of other sets.
+fn of_sets(expr: &Expr, used: &mut [Used]) {
+    expr.walk(&mut |part| match &part.kind {
+        Kind::InSet { set, .. } => used[set.0 as usize].add(Used::members()),
+        Kind::OfSet { set, what, .. } => used[set.0 as usize].add(match what {
+            OfSet::Score => Used::members(),
+            OfSet::Position => Used::members().in_order(),
+        }),
+        Kind::OverSet { set, stat, value } => {
+            let all = Used::members().reading(value.as_deref());
+            used[set.0 as usize].add(match in_any_order(*stat) {
+                true => all,
+                false => all.in_order(),
+            });
+        }
+        _ => {}
+    });
+}
+
+/// Whether an aggregate is the same in whatever order: sums are rounded, and overflow, in one.
+fn in_any_order(stat: Stat) -> bool {
+    match stat {
+        Stat::Count | Stat::Exists | Stat::Any | Stat::All | Stat::None => true,
+        Stat::Sum | Stat::Mean | Stat::Min | Stat::Max => false,
+    }
+}
