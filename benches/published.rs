@@ -293,11 +293,14 @@ impl<'a> ByHand<'a> {
     }
 
     fn search(&self) -> Vec<Vec<Hit>> {
+        let own = self.seeds.iter().map(|(seed, _)| self.vectors.get(*seed));
+        let own: Vec<_> = own.collect();
         let queries: Vec<Query> = self
             .seeds
             .iter()
-            .map(|(seed, _)| Query {
-                vector: self.vectors.get(*seed).unwrap_or(&[]),
+            .zip(&own)
+            .map(|((seed, _), own)| Query {
+                vector: own.as_deref().unwrap_or(&[]),
                 exclude: std::slice::from_ref(seed),
                 k: NEAR,
                 min_similarity: None,

@@ -132,10 +132,12 @@ pub fn build_lists(
     words[2..5].copy_from_slice(&[VERSION, vectors.len() as u32, length as u32]);
     for (done, rows) in order.chunks(CHUNK).enumerate() {
         progress((done * CHUNK) as u64, order.len() as u64);
+        let own: Vec<_> = rows.iter().map(|&row| vectors.get(row)).collect();
         let queries: Vec<Query> = rows
             .iter()
-            .map(|row| Query {
-                vector: vectors.get(*row).unwrap_or(&[]),
+            .zip(&own)
+            .map(|(row, own)| Query {
+                vector: own.as_deref().unwrap_or(&[]),
                 exclude: std::slice::from_ref(row),
                 k: length,
                 min_similarity: None,
@@ -157,13 +159,14 @@ pub fn build_lists(
 mod tests {
     use super::*;
     use crate::ann::{Metric, exact_search, testing::Random};
+    use crate::types::Floats;
 
     #[test]
     fn a_list_is_what_a_search_finds() {
         for metric in Metric::ALL {
             let data = Random::new(5).clustered(300, 12, 6);
             let vectors = Vectors {
-                data: &data,
+                data: Floats::Single(&data),
                 dim: 12,
                 metric,
                 present: None,
@@ -174,7 +177,7 @@ mod tests {
             let lists = Lists::open(&bytes).unwrap();
             for row in 0..300 {
                 let query = Query {
-                    vector: vectors.get(row).unwrap(),
+                    vector: &vectors.get(row).unwrap(),
                     exclude: &[row],
                     k: 10,
                     min_similarity: None,
@@ -196,7 +199,7 @@ mod tests {
     #[test]
     fn what_is_cut_off_is_no_list() {
         let vectors = Vectors {
-            data: &[1.0, 0.0, 0.0, 1.0],
+            data: Floats::Single(&[1.0, 0.0, 0.0, 1.0]),
             dim: 2,
             metric: Metric::Cosine,
             present: None,

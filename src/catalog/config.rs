@@ -1,6 +1,6 @@
 //! The catalog file as a value: every name in it resolved, nothing of the data read yet.
 
-use super::schema::{Defaults, Metric};
+use super::schema::{Defaults, Metric, Storage};
 use crate::types::{EntityId, Type};
 use std::path::PathBuf;
 
@@ -190,6 +190,7 @@ pub struct Embedding {
     pub metric: Metric,
     /// Nearest neighbours of each entity that are found ahead; 0: none.
     pub neighbours: u32,
+    pub storage: Storage,
     pub parts: Vec<VectorFile>,
     pub on_error: OnError,
 }

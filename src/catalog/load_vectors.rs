@@ -4,7 +4,7 @@ use super::DataError;
 use super::config::{Embedding, VectorFile};
 use super::load::Names;
 use super::load_table::on_error;
-use super::schema::Metric;
+use super::schema::{Metric, Storage};
 use super::section::{At, Section};
 
 /// Longer lists would be larger than what a search for as many takes.
@@ -21,6 +21,7 @@ pub(super) fn embedding(
         "file",
         "metric",
         "neighbours",
+        "storage",
         "key",
         "column",
         "on_error",
@@ -77,6 +78,7 @@ pub(super) fn embedding(
         line: section.line,
         metric: metric(section)?,
         neighbours: neighbours.map_or(0, |n| n.value),
+        storage: storage(section)?,
         parts,
         on_error,
     })
@@ -110,6 +112,20 @@ fn metric(section: &Section<'_>) -> Result<Metric, DataError> {
         other => {
             let error = section.error(name.line, format!("unknown metric `{other}`"));
             Err(error.help("the metrics are `cosine`, `dot` and `l2`"))
+        }
+    }
+}
+
+fn storage(section: &Section<'_>) -> Result<Storage, DataError> {
+    let Some(name) = section.string("storage")? else {
+        return Ok(Storage::default());
+    };
+    match name.value.as_str() {
+        "f32" => Ok(Storage::F32),
+        "f16" => Ok(Storage::F16),
+        other => {
+            let error = section.error(name.line, format!("unknown storage `{other}`"));
+            Err(error.help("vectors are stored as `f32` or, in half the bytes, as `f16`"))
         }
     }
 }

@@ -2,7 +2,7 @@
 //! boundary, and the manifest (JSON), which says where everything is.
 
 use crate::catalog::DataWarning;
-use crate::catalog::schema::Schema;
+use crate::catalog::schema::{Schema, Storage};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -150,6 +150,7 @@ pub enum ColumnLayout {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VectorLayout {
     pub dim: usize,
+    pub storage: Storage,
     pub data: Buf,
     /// A bit (of u64) per row, unless all rows have a vector.
     pub present: Option<Buf>,
