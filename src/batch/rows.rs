@@ -233,4 +233,32 @@ mod tests {
         }
         assert_eq!(place_of(sort_key(0.5, 9, 77)), 77);
     }
+
+    #[test]
+    fn the_best_rows_are_the_first_of_all_in_order() {
+        let rows = Rows {
+            offsets: vec![0, 0, 6, 8],
+            ids: vec![9, 3, 5, 1, 2, 7, 4, 6],
+            scores: vec![0.0; 8],
+            columns: vec![Column::I64((0..8).collect()), Column::F64(Vec::new())],
+        };
+        let scores = [1.0, 2.0, f64::NAN, 2.0, 0.5, f64::NAN, -1.0, 3.0];
+        let all = vec![3, 1, 0, 4, 2, 5, 7, 6];
+        assert_eq!(
+            rows.best(&scores, None, true, Stop::default()),
+            (vec![0, 0, 6, 8], all.clone())
+        );
+        for most in 0..8 {
+            let (offsets, places) =
+                rows.best(&scores, Some(&[5, most, u64::MAX]), true, Stop::default());
+            let kept = most.min(6) as usize;
+            assert_eq!(offsets, [0, 0, kept as u32, kept as u32 + 2]);
+            assert_eq!(places, [&all[..kept], &all[6..]].concat());
+        }
+        let (offsets, places) = rows.best(&scores, None, false, Stop::default());
+        assert_eq!((offsets, places.len()), (rows.offsets.clone(), 8));
+        // a column that nobody reads stays empty
+        let best = rows.select(vec![0, 0, 1, 1], &[3]);
+        assert_eq!((best.columns[0].len(), best.columns[1].len()), (1, 0));
+    }
 }
