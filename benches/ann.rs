@@ -2,13 +2,15 @@
 //! the rows, and the exact scan.
 //!
 //! ```text
-//! cargo bench --bench ann -- [ROWS] [DIM] [K] [QUERIES] [--write FOLDER]     # default 100000 64 50 1000
+//! cargo bench --bench ann -- [ROWS] [DIM] [K] [QUERIES] [--half] [--write FOLDER]
+//!                                                              # default 100000 64 50 1000
 //! ```
 //!
 //! The vectors are clustered like those of a catalog: unit centres, fifty rows round each, noise of 0.6
 //! of a unit. Searches run on one thread, the build on rayon's. Rates are medians of five runs, by the time that the
 //! thread had a processor where the system tells it, so that other work on the machine counts less. The folder
 //! takes vectors, queries and true neighbours for `benches/peers/ann.py`, which measures other libraries.
+//! With `--half` the vectors are stored as halves; recall is still that of the neighbours by the numbers before.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -17,35 +19,42 @@ use igql::ann::{
     Among, Graph, GraphParams, Hit, Metric, Query, RowSet, Scratch, Vectors, build_graph,
     exact_search,
 };
+use igql::types::to_halves;
 
 const RUNS: usize = 5;
 
 fn main() -> Result<(), String> {
-    let ([rows, dim, k, queries], folder) = arguments([100_000, 64, 50, 1_000])?;
-    println!("{rows} rows, {dim} dimensions, k = {k}, {queries} queries, cosine");
+    let ([rows, dim, k, queries], half, folder) = arguments([100_000, 64, 50, 1_000])?;
+    let stored = if half { "halves" } else { "floats" };
+    println!("{rows} rows, {dim} dimensions as {stored}, k = {k}, {queries} queries, cosine");
     let data = clustered(rows, dim, rows.div_ceil(50));
-    let vectors = Vectors {
-        data: &data,
+    let halves = to_halves(if half { &data } else { &[] });
+    let whole = Vectors {
+        data: data[..].into(),
         dim,
         metric: Metric::Cosine,
         present: None,
     };
+    let vectors = Vectors {
+        data: if half { halves[..].into() } else { whole.data },
+        ..whole
+    };
     let asked: Vec<[u32; 1]> = (0..queries)
         .map(|i| [(i * (rows / queries).max(1) % rows) as u32])
         .collect();
-    let queries: Vec<Query> = asked
-        .iter()
-        .map(|row| Query {
-            vector: vectors.get(row[0]).unwrap_or(&[]),
-            exclude: row,
-            k,
-            min_similarity: None,
-        })
-        .collect();
-    let truth = exact_search(&vectors, &queries, None);
+    let [of_whole, of_stored] = [&whole, &vectors].map(|vectors| {
+        let vector = |row: &[u32; 1]| vectors.get(row[0]).unwrap_or_default().into_owned();
+        asked.iter().map(vector).collect::<Vec<_>>()
+    });
+    let truth = exact_search(&whole, &searches(&of_whole, &asked, k), None);
     if let Some(folder) = folder {
         let error = |e: std::io::Error| format!("{folder}: {e}");
-        write(Path::new(&folder), &vectors, &asked, &truth).map_err(error)?;
+        write(Path::new(&folder), (&data, dim), &asked, &truth).map_err(error)?;
+    }
+    let queries = searches(&of_stored, &asked, k);
+    if half {
+        let found = exact_search(&vectors, &queries, None);
+        println!("exact scan: recall {:.4}", recall(&truth, &found));
     }
     let image = build(&vectors)?;
     let graph = Graph::open(image.as_bytes())?;
@@ -58,16 +67,30 @@ fn main() -> Result<(), String> {
     Ok(())
 }
 
-/// Numbers from the command line, and a folder; `cargo bench` adds flags, which are skipped.
+/// A search from each vector, which does not find its row.
+fn searches<'a>(vectors: &'a [Vec<f32>], rows: &'a [[u32; 1]], k: usize) -> Vec<Query<'a>> {
+    let search = |(vector, row): (&'a Vec<f32>, &'a [u32; 1])| Query {
+        vector,
+        exclude: row,
+        k,
+        min_similarity: None,
+    };
+    vectors.iter().zip(rows).map(search).collect()
+}
+
+/// Numbers from the command line, whether `--half` is there, and a folder; `cargo bench` adds flags, which
+/// are skipped.
 fn arguments<const N: usize>(
     mut values: [usize; N],
-) -> Result<([usize; N], Option<String>), String> {
+) -> Result<([usize; N], bool, Option<String>), String> {
     let mut places = values.iter_mut();
-    let mut folder = None;
+    let (mut half, mut folder) = (false, None);
     let mut given = std::env::args().skip(1);
     while let Some(arg) = given.next() {
         if arg == "--write" {
             folder = Some(given.next().ok_or("`--write` needs a folder")?);
+        } else if arg == "--half" {
+            half = true;
         } else if !arg.starts_with("--") {
             let number = arg.parse().ok().filter(|number| *number > 0);
             let place = places
@@ -76,24 +99,24 @@ fn arguments<const N: usize>(
             *place = number.ok_or(format!("expected a number of at least 1, found `{arg}`"))?;
         }
     }
-    Ok((values, folder))
+    Ok((values, half, folder))
 }
 
 fn write(
     folder: &Path,
-    vectors: &Vectors,
+    (data, dim): (&[f32], usize),
     asked: &[[u32; 1]],
     truth: &[Vec<Hit>],
 ) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    let values = vectors.data.iter().flat_map(|x| x.to_le_bytes());
+    let values = data.iter().flat_map(|x| x.to_le_bytes());
     std::fs::write(folder.join("vectors.f32"), values.collect::<Vec<u8>>())?;
     let rows = asked.iter().flat_map(|[row]| row.to_le_bytes());
     std::fs::write(folder.join("queries.u32"), rows.collect::<Vec<u8>>())?;
     let hits = truth.iter().flatten();
     let rows = hits.flat_map(|hit| hit.row.to_le_bytes());
     std::fs::write(folder.join("truth.u32"), rows.collect::<Vec<u8>>())?;
-    let (dim, k) = (vectors.dim, truth[0].len());
+    let k = truth[0].len();
     let about = format!("{{\"dim\": {dim}, \"k\": {k}}}\n");
     std::fs::write(folder.join("about.json"), about)
 }
@@ -119,7 +142,7 @@ fn build(vectors: &Vectors) -> Result<igql::ann::GraphImage, String> {
         process_time() - before,
         rayon::current_num_threads(),
         image.as_bytes().len() / 1_000_000,
-        (image.as_bytes().len() + size_of_val(vectors.data)) / 1_000_000,
+        (image.as_bytes().len() + vectors.data.size()) / 1_000_000,
     );
     Ok(image)
 }

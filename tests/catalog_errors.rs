@@ -235,3 +235,12 @@ fn the_catalog_is_found_from_below() {
         Some(world.catalog())
     );
 }
+
+#[test]
+fn unknown_storage() {
+    broken(
+        "[edge.likes]",
+        "[embedding.v]\nentity = \"user\"\nfile = \"v.npy\"\nmetric = \"dot\"\nstorage = \"f8\"\n[edge.likes]",
+        "error: catalog.toml, line 17: unknown storage `f8`\n  help: vectors are stored as `f32` or, in half the bytes, as `f16`",
+    );
+}

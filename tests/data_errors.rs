@@ -590,3 +590,53 @@ fn vectors_by_key() {
         "error: v.parquet, row 2, column `vector`: element 2 of the vector is not",
     );
 }
+
+#[test]
+fn numbers_that_are_too_large_for_halves() {
+    let halves = |file: &str| {
+        let section = VECTORS.replace("v.npy", file);
+        format!("{LIKES}{section}storage = \"f16\"\n")
+    };
+    let by_row = |number: f32| {
+        let catalog = halves("v.npy");
+        move |w: &World| {
+            w.file("catalog.toml", catalog);
+            let data = floats(&[1., 2., 65_519.9, number, 5., 6.]);
+            w.file("v.npy", npy("<f4", "3, 2", &data));
+        }
+    };
+    broken(
+        by_row(-65_520.0),
+        "error: v.npy, row 2: element 2 of the vector is -65520, too large for `storage = \"f16\"`\n  \
+         help: its numbers are within ±65504: store them as \"f32\", or scale all vectors down",
+    );
+    let by_key = |w: &World, more: &str| {
+        w.file("catalog.toml", halves("v.parquet") + more);
+        let row = |x| Some(vec![Some(1.0), Some(x)]);
+        let rows = [row(2.0), row(1e6), row(1e7)];
+        let list = ListArray::from_iter_primitive::<types::Float32Type, _, _>(rows);
+        let keys = Arc::new(Int64Array::from(vec![10, 20, 30]));
+        w.parquet(
+            "v.parquet",
+            vec![("user_id", keys), ("vector", Arc::new(list))],
+        );
+    };
+    broken(
+        |w| by_key(w, ""),
+        "error: v.parquet, row 2, column `vector`: element 2 of the vector is 1000000, too large for \
+         `storage = \"f16\"`\n  help: its numbers are within",
+    );
+    let world = World::likes();
+    by_key(&world, "on_error = \"skip\"\n");
+    let snapshot = world.snapshot();
+    let warning = &snapshot.warnings()[0];
+    assert_eq!(
+        (warning.count, &*warning.message),
+        (
+            2,
+            "2 vectors skipped: column `vector`: element 2 of the vector is 1000000, too large for \
+             `storage = \"f16\"` (first: row 2)"
+        )
+    );
+    assert_eq!(snapshot.schema().embeddings[0].missing, [2]);
+}

@@ -7,6 +7,7 @@ use arrow_array::*;
 use data::{LIKES, World, edge, entity};
 use igql::batch::ColumnView;
 use igql::types::Type;
+use std::borrow::Cow;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -420,7 +421,7 @@ fn vectors(world: &World) -> Vec<Option<Vec<f32>>> {
     let snapshot = world.snapshot();
     let view = snapshot.vectors(0, entity(&snapshot, "user")).unwrap();
     (0..3)
-        .map(|row| view.get(row).map(<[f32]>::to_vec))
+        .map(|row| view.get(row).map(Cow::into_owned))
         .collect()
 }
 

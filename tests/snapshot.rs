@@ -4,10 +4,11 @@ mod data;
 
 use arrow_array::*;
 use data::{LIKES, World, edge, entity};
+use half::f16;
 use igql::batch::ColumnView;
 use igql::catalog::schema::{KeyType, Now};
 use igql::store::{KeyView, Options, open, verify};
-use igql::types::{EntityId, Key, NULL_CODE, NULL_INT, Type};
+use igql::types::{EntityId, Floats, Key, NULL_CODE, NULL_INT, Type};
 use std::sync::Arc;
 
 const SECOND: i64 = 1_000_000;
@@ -511,7 +512,7 @@ fn parquet_types() {
     };
     let ColumnView::Vector {
         dim: 2,
-        data: [1.0, 2.0, 0.0, 0.0, 3.0, 2.0],
+        data: Floats::Single([1.0, 2.0, 0.0, 0.0, 3.0, 2.0]),
         present: Some([0b101]),
     } = column("v")
     else {
@@ -558,12 +559,12 @@ fn vectors_from_parquet_and_npy() {
     let users = s.vectors(0, entity(&s, "user")).unwrap();
     assert_eq!(
         (0..3).map(|r| users.get(r)).collect::<Vec<_>>(),
-        [None, None, Some(&[3.0, 4.0][..])]
+        [None, None, Some([3.0, 4.0][..].into())]
     );
     let movies = s.vectors(0, entity(&s, "movie")).unwrap();
     assert_eq!(
-        (movies.get(0), movies.get(1), movies.present),
-        (Some(&[1.0, 2.0][..]), Some(&[3.0, 4.0][..]), None)
+        (movies.data, movies.present),
+        (Floats::Single(&[1.0, 2.0, 3.0, 4.0]), None)
     );
     assert_eq!(
         (
@@ -573,6 +574,44 @@ fn vectors_from_parquet_and_npy() {
         (2, &[2, 0][..])
     );
     assert!(s.vectors(0, EntityId(9)).is_none());
+}
+
+#[test]
+fn vectors_as_halves() {
+    let world = World::likes();
+    let npy = |kind: &str, data: &[u8]| {
+        let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': (3, 2), }}\n");
+        let length = (header.len() as u16).to_le_bytes();
+        [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), data].concat()
+    };
+    let rows = [
+        1.0,
+        1.0 + 1.0 / 2048.0,
+        1.0 + 3.0 / 2048.0,
+        -65_519.0,
+        1e-8,
+        2e-8f32,
+    ];
+    let rounded = [1.0, 1.0, 1.0 + 4.0 / 2048.0, -65_504.0, 0.0, 0.0].map(f16::from_f32);
+    let singles: Vec<u8> = rows.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let halves: Vec<u8> = rounded.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let mut ids = Vec::new();
+    for (kind, data) in [("<f4", singles), ("<f2", halves)] {
+        let embedding = "[embedding.v]\nentity = \"user\"\nfile = \"v.npy\"\nmetric = \"cosine\"\nstorage = \"f16\"\n";
+        world.file("catalog.toml", format!("{LIKES}{embedding}"));
+        world.file("v.npy", npy(kind, &data));
+        let s = world.snapshot();
+        let users = s.vectors(0, entity(&s, "user")).unwrap();
+        assert_eq!(users.data, Floats::Half(&rounded), "{kind}");
+        assert_eq!(
+            users.get(1),
+            Some([rounded[2].to_f32(), -65_504.0][..].into())
+        );
+        // what is rounded to zeros is no vector
+        assert_eq!((users.get(2), users.present), (None, Some(&[0b011][..])));
+        ids.push(s.id().to_owned());
+    }
+    assert_eq!(ids[0], ids[1], "the same vectors, the same snapshot");
 }
 
 #[test]
@@ -596,7 +635,7 @@ fn vectors_stay_with_their_rows_when_rows_are_skipped() {
     let s = world.snapshot();
     assert_eq!(
         s.vectors(0, entity(&s, "user")).unwrap().data,
-        [1.0, 3.0, 4.0]
+        Floats::Single(&[1.0, 3.0, 4.0])
     );
 }
 
@@ -882,7 +921,7 @@ fn vectors_of_unknown_keys_are_skipped_on_request() {
     let vectors = s.vectors(0, entity(&s, "user")).unwrap();
     assert_eq!(
         (vectors.get(0), vectors.get(1), vectors.get(2)),
-        (None, Some(&[1.0][..]), None)
+        (None, Some([1.0][..].into()), None)
     );
     let messages: Vec<&str> = s.warnings().iter().map(|w| w.message.as_str()).collect();
     let nan = "1 vector skipped: column `v`: element 1 of the vector is not a finite number (first: row 3)";

@@ -3,6 +3,7 @@
 mod data;
 
 use data::{edge, entity};
+use igql::catalog::schema::Storage;
 use igql::store::{Options, open};
 use igql::types::Type;
 use std::path::Path;
@@ -151,6 +152,38 @@ fn init_of_a_demo_finds_what_the_demo_says() {
     let media = guessed.schema().entity(entity(&guessed, "media"));
     assert_eq!(media.references[0].name, "author");
     assert!(media.time.is_some());
+}
+
+#[test]
+fn init_of_halves() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let header = "{'descr': '<f2', 'fortran_order': False, 'shape': (2, 1), }\n";
+    let length = (header.len() as u16).to_le_bytes();
+    let numbers = [0x00, 0x3c, 0x00, 0x40]; // 1 and 2
+    let npy = [
+        b"\x93NUMPY\x01\x00",
+        &length[..],
+        header.as_bytes(),
+        &numbers,
+    ]
+    .concat();
+    std::fs::write(here.join("look.npy"), npy).unwrap();
+    write(
+        here,
+        &[
+            ("items.csv", "item_id,name\n1,a\n2,b\n"),
+            ("likes.csv", "user_id,item_id\n7,1\n8,2\n7,2\n"),
+        ],
+    );
+    fine(&["init", "."], here);
+    let text = std::fs::read_to_string(here.join("catalog.toml")).unwrap();
+    assert!(
+        text.contains("storage = \"f16\"   # as in the file"),
+        "{text}"
+    );
+    let snapshot = open(here, &Options::default()).unwrap();
+    assert_eq!(snapshot.schema().embeddings[0].storage, Storage::F16);
 }
 
 #[test]

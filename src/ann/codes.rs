@@ -8,6 +8,7 @@
 use super::metric::dot;
 use super::simd::{CodedQuery, LINE, Level};
 use super::{Metric, Vectors};
+use crate::types::Floats;
 
 /// Rows looked at to fit a quantizer.
 const SAMPLE: usize = 65_536;
@@ -30,21 +31,17 @@ impl Quantizer<'_> {
     /// Fits a quantizer to the given rows of `vectors`, which must all be usable.
     pub fn fit(vectors: &Vectors, rows: &[u32]) -> Quantizer<'static> {
         let step = rows.len().div_ceil(SAMPLE).max(1);
-        let sample: Vec<&[f32]> = rows
-            .iter()
-            .step_by(step)
-            .filter_map(|&row| vectors.get(row))
-            .collect();
+        let sample: Vec<u32> = rows.iter().copied().step_by(step).collect();
         let mut quantizer = Quantizer {
             metric: vectors.metric,
             scale: 1.0,
             mean: match vectors.metric {
-                Metric::L2 => mean(&sample, vectors.dim).into(),
+                Metric::L2 => mean(vectors, &sample).into(),
                 Metric::Cosine | Metric::Dot => Vec::new().into(),
             },
             dim: vectors.dim,
         };
-        let bound = quantizer.usual_bound(&sample);
+        let bound = quantizer.usual_bound(vectors, &sample);
         if bound > 0.0 {
             quantizer.scale = (f64::from(quantizer.limit()) / bound).min(1e38) as f32;
         }
@@ -114,10 +111,12 @@ impl Quantizer<'_> {
     }
 
     /// The magnitude that all but [`CUT_OFF`] of the values that are not zero keep within.
-    fn usual_bound(&self, sample: &[&[f32]]) -> f64 {
+    fn usual_bound(&self, vectors: &Vectors, sample: &[u32]) -> f64 {
         // the upper half of the bits of a positive float: bins that are 1/128 of their value wide
         let mut bins = vec![0u64; 1 << 16];
-        for vector in sample {
+        let mut room = Vec::new();
+        for &row in sample {
+            let vector = vectors.read(row, &mut room).unwrap_or(&[]);
             let factor = self.normaliser(vector);
             for (d, &x) in vector.iter().enumerate() {
                 let magnitude = (self.centred(d, x) * factor).abs() as f32;
@@ -141,10 +140,12 @@ impl Quantizer<'_> {
     }
 }
 
-fn mean(sample: &[&[f32]], dim: usize) -> Vec<f32> {
-    let mut sums = vec![0.0; dim];
-    for vector in sample {
-        for (sum, &x) in sums.iter_mut().zip(*vector) {
+fn mean(vectors: &Vectors, sample: &[u32]) -> Vec<f32> {
+    let mut sums = vec![0.0; vectors.dim];
+    let mut room = Vec::new();
+    for &row in sample {
+        let vector = vectors.read(row, &mut room).unwrap_or(&[]);
+        for (sum, &x) in sums.iter_mut().zip(vector) {
             *sum += f64::from(x);
         }
     }
@@ -154,10 +155,9 @@ fn mean(sample: &[&[f32]], dim: usize) -> Vec<f32> {
 
 /// Whether a row can be searched: it has a vector, it is finite and, under cosine, not zero.
 pub(super) fn is_usable(vectors: &Vectors, row: u32) -> bool {
-    vectors.get(row).is_some_and(|v| {
-        v.iter().all(|x| x.is_finite())
-            && (vectors.metric != Metric::Cosine || v.iter().any(|&x| x != 0.0))
-    })
+    let cosine = vectors.metric == Metric::Cosine;
+    let usable = |v: Floats| v.are_finite() && !(cosine && v.are_zero());
+    vectors.stored(row).is_some_and(usable)
 }
 
 #[cfg(test)]
@@ -171,7 +171,7 @@ mod tests {
         let mut random = Random::new(5);
         let data = random.vector(100 * 70);
         let vectors = Vectors {
-            data: &data,
+            data: data[..].into(),
             dim: 70,
             metric: Metric::Cosine,
             present: None,
@@ -180,7 +180,7 @@ mod tests {
         let quantizer = Quantizer::fit(&vectors, &rows);
         let mut bytes = vec![0; 100 * quantizer.stride()];
         for (row, out) in rows.iter().zip(bytes.chunks_mut(quantizer.stride())) {
-            quantizer.encode(vectors.get(*row).unwrap(), out);
+            quantizer.encode(&vectors.get(*row).unwrap(), out);
         }
         let codes = Codes::new(&bytes, quantizer.stride());
         let mut query = CodedQuery::default();
@@ -190,7 +190,7 @@ mod tests {
         for (row, product) in rows.iter().zip(products) {
             let found = f64::from(product) / f64::from(quantizer.scale).powi(2);
             let row = vectors.get(*row).unwrap();
-            let truth = crate::ann::similarity(Metric::Cosine, &data[..70], row).unwrap();
+            let truth = crate::ann::similarity(Metric::Cosine, &data[..70], &row).unwrap();
             assert!((found - truth).abs() < 0.02, "{found} for {truth}");
         }
     }
@@ -201,7 +201,7 @@ mod tests {
         let mut data = random.vector(1_000 * 16);
         data[7] = 1e30;
         let vectors = Vectors {
-            data: &data,
+            data: data[..].into(),
             dim: 16,
             metric: Metric::Dot,
             present: None,

@@ -9,7 +9,7 @@
 
 use super::codes::{Quantizer, is_usable};
 use super::metric::Scorer;
-use super::simd::{GROUP, Level, Line, ROWS, block_dots, for_each_level, prefetch};
+use super::simd::{GROUP, Level, Line, ROWS, block_dots, for_each_level};
 use super::{Hit, Metric, Query, Vectors, bit, exact_search};
 
 /// More values per row than this could leave 32 bits.
@@ -53,6 +53,7 @@ pub struct FlatScratch {
     highest: Vec<f32>,
     lower: Vec<f32>,
     rows: Vec<u32>,
+    decoded: Vec<f32>,
 }
 
 /// A query in codes.
@@ -87,9 +88,9 @@ impl Flat {
             quantizer,
             regular: true,
         };
-        let mut code = vec![0; flat.quantizer.stride()];
+        let (mut code, mut room) = (vec![0; flat.quantizer.stride()], Vec::new());
         for row in usable {
-            if let Some(vector) = vectors.get(row) {
+            if let Some(vector) = vectors.read(row, &mut room) {
                 flat.regular &= is_regular(vector);
                 flat.set(row as usize, vector, &mut code);
             }
@@ -219,7 +220,7 @@ impl Flat {
         let level = Level::detect();
         candidates(level, &self.rows, coded, sums, enough, allow, scratch);
         scratch.rows.retain(|&row| !query.excludes(row));
-        score(vectors, query, &scratch.rows)
+        score(vectors, query, &scratch.rows, &mut scratch.decoded)
     }
 }
 
@@ -372,16 +373,15 @@ fn kth(values: &mut [f32], k: usize) -> f32 {
 const AHEAD: usize = 6;
 
 /// The best `k` of the rows, exactly scored.
-fn score(vectors: &Vectors, query: &Query, rows: &[u32]) -> Vec<Hit> {
+fn score(vectors: &Vectors, query: &Query, rows: &[u32], room: &mut Vec<f32>) -> Vec<Hit> {
     let scorer = Scorer::new(vectors.metric, query.vector);
     let mut hits = Vec::with_capacity(rows.len());
     for (i, &row) in rows.iter().enumerate() {
         if let Some(&next) = rows.get(i + AHEAD) {
-            for value in (0..vectors.dim).step_by(16) {
-                prefetch(vectors.data, next as usize * vectors.dim + value);
-            }
+            vectors.prefetch(next);
         }
-        let similarity = vectors.get(row).and_then(|vector| scorer.score(vector));
+        let vector = vectors.read(row, room);
+        let similarity = vector.and_then(|vector| scorer.score(vector));
         let wanted = |s: &f64| query.min_similarity.is_none_or(|least| *s >= least);
         hits.extend(
             similarity
@@ -398,7 +398,7 @@ fn score(vectors: &Vectors, query: &Query, rows: &[u32]) -> Vec<Hit> {
 mod tests {
     use super::*;
     use crate::ann::similarity;
-    use crate::ann::testing::{Random, oracle};
+    use crate::ann::testing::{Random, oracle, rounded};
 
     fn check(vectors: &Vectors, queries: &[Query], allow: Option<&[u64]>) {
         let found = Flat::new(vectors).search(vectors, queries, allow, &mut FlatScratch::default());
@@ -426,7 +426,7 @@ mod tests {
                 let allow: Vec<u64> = (0..n.div_ceil(64)).map(|_| random.next()).collect();
                 for present in [None, Some(&present[..])] {
                     let vectors = Vectors {
-                        data: &data,
+                        data: data[..].into(),
                         dim,
                         metric,
                         present,
@@ -451,11 +451,41 @@ mod tests {
     }
 
     #[test]
+    fn halves_have_the_codes_of_the_same_numbers_as_floats() {
+        let mut random = Random::new(8);
+        for metric in Metric::ALL {
+            let (halves, wide) = rounded(&random.clustered(1_000, 20, 9));
+            let of = |data| Vectors {
+                data,
+                dim: 20,
+                metric,
+                present: None,
+            };
+            let (half, single) = (of(halves[..].into()), of(wide[..].into()));
+            let codes = |flat: &Flat| {
+                flat.blocks
+                    .iter()
+                    .flat_map(|line| line.0)
+                    .collect::<Vec<u8>>()
+            };
+            assert_eq!(codes(&Flat::new(&half)), codes(&Flat::new(&single)));
+            let own = random.vector(20);
+            let query = Query {
+                vector: &own,
+                exclude: &[5],
+                k: 30,
+                min_similarity: None,
+            };
+            check(&half, &[query, query], None);
+        }
+    }
+
+    #[test]
     fn equal_vectors_and_useless_queries() {
         let data: Vec<f32> = [1.0, 2.0, -1.0].repeat(100);
         for metric in Metric::ALL {
             let vectors = Vectors {
-                data: &data,
+                data: data[..].into(),
                 dim: 3,
                 metric,
                 present: None,

@@ -6,6 +6,7 @@
 
 use super::Vectors;
 use super::simd::{Level, for_each_level};
+use std::borrow::Cow;
 
 /// How two vectors are compared. All similarities grow with likeness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,7 +98,7 @@ impl<'a> Scorer<'a> {
 #[derive(Default)]
 pub struct Pairs<'a> {
     metric: Option<(Metric, Level)>,
-    rows: Vec<Option<(&'a [f32], f64)>>,
+    rows: Vec<Option<(Cow<'a, [f32]>, f64)>>,
 }
 
 impl<'a> Pairs<'a> {
@@ -106,7 +107,7 @@ impl<'a> Pairs<'a> {
         let level = Level::detect();
         let row = |&row: &u32| {
             let vector = vectors.get(row)?;
-            let norm = dot(level, vector, vector);
+            let norm = dot(level, &vector, &vector);
             (metric != Metric::Cosine || norm > 0.0).then_some((vector, norm))
         };
         Pairs {
@@ -132,8 +133,9 @@ impl<'a> Pairs<'a> {
         rounded(value)
     }
 
-    fn get(&self, place: u32) -> Option<(&'a [f32], f64)> {
-        *self.rows.get(place as usize)?
+    fn get(&self, place: u32) -> Option<(&[f32], f64)> {
+        let (vector, norm) = self.rows.get(place as usize)?.as_ref()?;
+        Some((vector, *norm))
     }
 }
 

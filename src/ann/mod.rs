@@ -14,7 +14,7 @@
 //! ```
 //! use igql::ann::{exact_search, Metric, Query, Vectors};
 //! let data = [1.0, 0.0, 0.8, 0.6, 0.0, 1.0];
-//! let vectors = Vectors { data: &data, dim: 2, metric: Metric::Cosine, present: None };
+//! let vectors = Vectors { data: data[..].into(), dim: 2, metric: Metric::Cosine, present: None };
 //! let query = Query { vector: &[1.0, 0.0], exclude: &[0], k: 1, min_similarity: None };
 //! let hits = exact_search(&vectors, &[query], None);
 //! assert_eq!(hits[0][0].row, 1);
@@ -29,6 +29,9 @@
 //! | `codes` | 8-bit codes of vectors and queries |
 //! | `rows` | sets of rows, for searches among some |
 //! | `graph` | build, image, search, insertion and removal |
+
+use crate::types::Floats;
+use std::borrow::Cow;
 
 mod codes;
 mod exact;
@@ -46,11 +49,12 @@ pub use graph::{Among, Graph, GraphImage, GraphParams, LiveGraph, Scratch, build
 pub use metric::{Metric, Pairs, similarity};
 pub use rows::RowSet;
 
-/// Rows of vectors, row-major, borrowed (usually from a mapped file).
+/// Rows of vectors, row-major, borrowed (usually from a mapped file). Halves are decoded where a row is
+/// looked at; what is found is what the same numbers as 32-bit floats would give.
 #[derive(Clone, Copy, Debug)]
 pub struct Vectors<'a> {
     /// `rows * dim` values; a rest shorter than a row is ignored.
-    pub data: &'a [f32],
+    pub data: Floats<'a>,
     /// Values per row.
     pub dim: usize,
     /// How two vectors are compared.
@@ -71,12 +75,41 @@ impl<'a> Vectors<'a> {
     }
 
     /// The vector of `row`, if the row exists and has one (a zero vector under cosine is not looked for).
-    pub fn get(&self, row: u32) -> Option<&'a [f32]> {
-        if !bit(self.present, row as usize) {
-            return None;
-        }
+    pub fn get(&self, row: u32) -> Option<Cow<'a, [f32]>> {
+        self.stored(row).map(Cow::from)
+    }
+
+    /// The same; halves are decoded into `room`.
+    #[inline]
+    fn read<'b>(&self, row: u32, room: &'b mut Vec<f32>) -> Option<&'b [f32]>
+    where
+        'a: 'b,
+    {
+        self.stored(row).map(|stored| stored.decode(room))
+    }
+
+    /// The same, as it is stored.
+    #[inline]
+    fn stored(&self, row: u32) -> Option<Floats<'a>> {
+        let has = bit(self.present, row as usize);
+        self.place(row).filter(|_| has)
+    }
+
+    /// The values of a row of the table, which are no vector where it has none.
+    #[inline]
+    fn place(&self, row: u32) -> Option<Floats<'a>> {
         let start = (row as usize).checked_mul(self.dim)?;
         self.data.get(start..start.checked_add(self.dim)?)
+    }
+
+    /// Asks for a row ahead of its use.
+    #[inline]
+    fn prefetch(&self, row: u32) {
+        let start = row as usize * self.dim;
+        match self.data {
+            Floats::Single(values) => lines(values, start, self.dim),
+            Floats::Half(values) => lines(values, start, self.dim),
+        }
     }
 }
 
@@ -126,6 +159,14 @@ impl Hit {
 /// some thousand rows costs less than the walks of a request, is exact, and needs no index.
 pub fn prefers_flat(rows: usize) -> bool {
     rows <= 16_384
+}
+
+/// Asks for the cache lines of `count` values.
+#[inline]
+fn lines<T>(values: &[T], start: usize, count: usize) {
+    for value in (0..count).step_by(simd::LINE / size_of::<T>()) {
+        simd::prefetch(values, start + value);
+    }
 }
 
 /// Whether bit `index` is set; no bitset means all are, beyond its end none is.

@@ -1,6 +1,8 @@
 //! What the tests of this room share: seeded data and the naive oracle.
 
 use super::{Hit, Metric, Query, Vectors, bit};
+use crate::types::to_halves;
+use half::f16;
 
 /// SplitMix64, so that test data does not depend on a crate's version.
 pub struct Random(u64);
@@ -56,6 +58,13 @@ impl Random {
     }
 }
 
+/// Halves, and the same numbers as 32-bit floats.
+pub fn rounded(data: &[f32]) -> (Vec<f16>, Vec<f32>) {
+    let halves = to_halves(data);
+    let wide = halves.iter().map(|half| half.to_f32()).collect();
+    (halves, wide)
+}
+
 /// Similarity by a plain sequential 64-bit sum.
 pub fn plain_similarity(metric: Metric, a: &[f32], b: &[f32]) -> Option<f64> {
     let pairs = || a.iter().zip(b).map(|(&x, &y)| (f64::from(x), f64::from(y)));
@@ -84,7 +93,7 @@ pub fn oracle(
     let mut hits: Vec<Hit> = (0..vectors.len() as u32)
         .filter(|&row| bit(allow, row as usize) && !query.exclude.contains(&row))
         .filter_map(|row| {
-            let similarity = score(vectors.metric, query.vector, vectors.get(row)?)?;
+            let similarity = score(vectors.metric, query.vector, &vectors.get(row)?)?;
             let wanted = query.min_similarity.is_none_or(|least| similarity >= least);
             wanted.then_some(Hit { row, similarity })
         })

@@ -2,7 +2,7 @@
 //! `int`, `time` and `duration` are `I64`, `string` and ids are `Code`. Null is a bit pattern
 //! (see [`crate::types`]).
 
-use crate::types::{NULL_BOOL, NULL_CODE, NULL_FLOAT, NULL_INT};
+use crate::types::{Floats, NULL_BOOL, NULL_CODE, NULL_FLOAT, NULL_INT};
 use std::sync::Arc;
 
 /// Of a list: start and length in its items. Of a vector: its number among the vectors, and its
@@ -24,7 +24,7 @@ pub enum ColumnView<'a> {
     /// `dim` numbers a row, row after row; `present` has a bit per row that has a vector.
     Vector {
         dim: usize,
-        data: &'a [f32],
+        data: Floats<'a>,
         present: Option<&'a [u64]>,
     },
 }

@@ -1,6 +1,6 @@
 //! The catalog file as a value: every name in it resolved, nothing of the data read yet.
 
-use super::schema::{Defaults, Metric};
+use super::schema::{Defaults, Metric, Storage};
 use crate::types::{EntityId, Type};
 use std::path::PathBuf;
 
@@ -188,6 +188,7 @@ pub struct Embedding {
     pub name: String,
     pub line: u64,
     pub metric: Metric,
+    pub storage: Storage,
     pub parts: Vec<VectorFile>,
     pub on_error: OnError,
 }

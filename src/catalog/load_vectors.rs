@@ -4,7 +4,7 @@ use super::DataError;
 use super::config::{Embedding, VectorFile};
 use super::load::Names;
 use super::load_table::on_error;
-use super::schema::Metric;
+use super::schema::{Metric, Storage};
 use super::section::{At, Section};
 
 /// `[embedding.NAME]`.
@@ -13,7 +13,9 @@ pub(super) fn embedding(
     section: &Section<'_>,
     names: &Names,
 ) -> Result<Embedding, DataError> {
-    section.only(&["entity", "file", "metric", "key", "column", "on_error"])?;
+    section.only(&[
+        "entity", "file", "metric", "storage", "key", "column", "on_error",
+    ])?;
     let entities = section
         .strings("entity")?
         .ok_or_else(|| section.missing("entity", "\"ENTITY\""))?;
@@ -64,6 +66,7 @@ pub(super) fn embedding(
         name,
         line: section.line,
         metric: metric(section)?,
+        storage: storage(section)?,
         parts,
         on_error,
     })
@@ -97,6 +100,20 @@ fn metric(section: &Section<'_>) -> Result<Metric, DataError> {
         other => {
             let error = section.error(name.line, format!("unknown metric `{other}`"));
             Err(error.help("the metrics are `cosine`, `dot` and `l2`"))
+        }
+    }
+}
+
+fn storage(section: &Section<'_>) -> Result<Storage, DataError> {
+    let Some(name) = section.string("storage")? else {
+        return Ok(Storage::default());
+    };
+    match name.value.as_str() {
+        "f32" => Ok(Storage::F32),
+        "f16" => Ok(Storage::F16),
+        other => {
+            let error = section.error(name.line, format!("unknown storage `{other}`"));
+            Err(error.help("vectors are stored as `f32` or, in half the bytes, as `f16`"))
         }
     }
 }

@@ -116,6 +116,16 @@ impl std::fmt::Display for Metric {
     }
 }
 
+/// How the numbers of vectors are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Storage {
+    #[default]
+    F32,
+    /// Rounded to halves (IEEE 754 binary16): the vectors are the rounded ones.
+    F16,
+}
+
 /// A vector space over one or more entities.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Embedding {
@@ -123,6 +133,7 @@ pub struct Embedding {
     pub entities: Vec<EntityId>,
     pub dim: u32,
     pub metric: Metric,
+    pub storage: Storage,
     /// Per entity of `entities`: rows without a vector.
     pub missing: Vec<u64>,
 }

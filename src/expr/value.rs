@@ -2,7 +2,7 @@
 
 use crate::batch::{Column, ColumnView, Slot};
 use crate::expr::ir::Scalar;
-use crate::types::{NULL_BOOL, NULL_CODE, NULL_FLOAT, NULL_INT, Type};
+use crate::types::{Floats, NULL_BOOL, NULL_CODE, NULL_FLOAT, NULL_INT, Type};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -62,25 +62,25 @@ pub enum Items<'a> {
 /// The numbers that vector slots point into.
 #[derive(Clone, Debug)]
 pub enum Numbers<'a> {
-    Stored(&'a [f32]),
+    Stored(Floats<'a>),
     Made(Arc<Vec<f32>>),
 }
 
 impl Numbers<'_> {
-    pub fn as_slice(&self) -> &[f32] {
+    fn floats(&self) -> Floats<'_> {
         match self {
-            Numbers::Stored(v) => v,
-            Numbers::Made(v) => v,
+            Numbers::Stored(v) => *v,
+            Numbers::Made(v) => Floats::Single(v),
         }
     }
 
     /// The vector at a slot; a null slot has none.
-    pub fn at(&self, slot: Slot) -> Option<&[f32]> {
+    pub fn at(&self, slot: Slot) -> Option<Floats<'_>> {
         let start = slot[0] as usize * slot[1] as usize;
         if slot[0] == NULL_CODE {
             None
         } else {
-            self.as_slice().get(start..start + slot[1] as usize)
+            self.floats().get(start..start + slot[1] as usize)
         }
     }
 }
@@ -150,7 +150,7 @@ impl<'a> Val<'a> {
                 Val::List(at(slots, rows, NULL_SLOT), Items::Stored(*items))
             }
             ColumnView::Vector { dim, data, present } => {
-                let slot = |r: u32| vector_slot(r, dim, data, present);
+                let slot = |r: u32| vector_slot(r, dim, data.len(), present);
                 let slots = match rows {
                     Arg::One(r) => Arg::One(slot(*r)),
                     Arg::Many(rows) => Arg::Many(rows.iter().map(|&r| slot(r)).collect()),
@@ -264,8 +264,8 @@ pub fn scalar(value: &Scalar, ty: &Type) -> Val<'static> {
     }
 }
 
-fn vector_slot(row: u32, dim: usize, data: &[f32], present: Option<&[u64]>) -> Slot {
-    let inside = (row as usize + 1) * dim <= data.len() && row != NULL_CODE;
+fn vector_slot(row: u32, dim: usize, numbers: usize, present: Option<&[u64]>) -> Slot {
+    let inside = (row as usize + 1) * dim <= numbers && row != NULL_CODE;
     let has = present.is_none_or(|bits| {
         bits.get(row as usize / 64)
             .is_some_and(|w| w >> (row % 64) & 1 == 1)
@@ -306,14 +306,14 @@ fn vector_column(slots: Vec<Slot>, numbers: Numbers) -> Column {
         Numbers::Made(items) => return Column::Vector { slots, items },
         stored => stored,
     };
-    let mut made = Vec::new();
+    let (mut made, mut room) = (Vec::new(), Vec::new());
     let mut fresh = Vec::with_capacity(slots.len());
     for slot in slots {
         match stored.at(slot) {
             None => fresh.push(NULL_SLOT),
             Some(v) => {
                 fresh.push([(made.len() / v.len().max(1)) as u32, slot[1]]);
-                made.extend_from_slice(v);
+                made.extend_from_slice(v.decode(&mut room));
             }
         }
     }

@@ -508,7 +508,7 @@ impl Nn {
                 starts.search_of.push(own.get(id).map(|vector| {
                     *known.entry(key).or_insert_with(|| {
                         starts.searches.push(Start {
-                            vector: vector.into(),
+                            vector,
                             request: request as u32,
                             itself: itself.then_some(id),
                         });

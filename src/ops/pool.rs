@@ -102,8 +102,7 @@ pub fn starts<'a>(
         match (pool, given.as_ref().map(Val::borrow)) {
             (Pool::Clusters(n), _) => {
                 for place in medoids(&Pairs::new(own, own.metric, ids), scores, *n) {
-                    let vector = own.get(ids[place]).unwrap_or(&[]);
-                    start(place, vector.into());
+                    start(place, own.get(ids[place]).unwrap_or_default());
                 }
             }
             (Pool::Query(_), Some(Val::Vector(slots, numbers))) => {
@@ -147,7 +146,7 @@ fn mean(vectors: &Vectors, ids: &[u32], weights: &[Option<f64>]) -> Option<Vec<f
             continue;
         };
         total += weight;
-        for (sum, &x) in sums.iter_mut().zip(vector) {
+        for (sum, &x) in sums.iter_mut().zip(&*vector) {
             *sum += weight * f64::from(x);
         }
     }

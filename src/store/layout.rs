@@ -2,12 +2,12 @@
 //! boundary, and the manifest (JSON), which says where everything is.
 
 use crate::catalog::DataWarning;
-use crate::catalog::schema::Schema;
+use crate::catalog::schema::{Schema, Storage};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Raised whenever files of before can no longer be read.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 pub const HEADER: usize = 64;
 pub const ALIGN: u64 = 64;
 const MAGIC: &[u8; 8] = b"IGQLSNAP";
@@ -150,6 +150,7 @@ pub enum ColumnLayout {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VectorLayout {
     pub dim: usize,
+    pub storage: Storage,
     pub data: Buf,
     /// A bit (of u64) per row, unless all rows have a vector.
     pub present: Option<Buf>,

@@ -11,6 +11,7 @@ unsafe impl Plain for u64 {}
 unsafe impl Plain for i64 {}
 unsafe impl Plain for f32 {}
 unsafe impl Plain for f64 {}
+unsafe impl Plain for half::f16 {}
 unsafe impl Plain for [u32; 2] {}
 
 /// The bytes of an array.

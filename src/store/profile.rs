@@ -78,9 +78,9 @@ pub fn bytes(file: &Path) -> Result<Vec<u8>, DataError> {
     import::bytes(file)
 }
 
-/// Rows and numbers a row of a vector file.
-pub fn vectors(file: &Path) -> Result<(usize, usize), DataError> {
-    Npy::open(file).map(|npy| (npy.rows, npy.dim))
+/// How many rows a file of vectors has, and whether its numbers are halves.
+pub fn vectors(file: &Path) -> Result<(usize, bool), DataError> {
+    Npy::open(file).map(|npy| (npy.rows, npy.has_halves()))
 }
 
 /// Reads a table whole.

@@ -1,14 +1,12 @@
 //! An open snapshot: the mapped file and everything that can be asked of it.
 
-use super::layout::{
-    AdjacencyLayout, Buf, ColumnLayout, HEADER, Header, Layout, Manifest, VectorLayout,
-};
+use super::layout::{AdjacencyLayout, Buf, ColumnLayout, HEADER, Header, Layout, Manifest};
 use super::plain::{Plain, array, bytes};
 use super::view::{Adjacency, KeyView, VectorsView};
 use crate::batch::ColumnView;
-use crate::catalog::schema::Schema;
+use crate::catalog::schema::{Schema, Storage};
 use crate::catalog::{DataError, DataWarning};
-use crate::types::{EdgeId, EntityId, Key};
+use crate::types::{EdgeId, EntityId, Floats, Key};
 use memmap2::Mmap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -113,10 +111,13 @@ impl Snapshot {
                     items: view,
                 }
             }
-            ColumnLayout::Vector(VectorLayout { dim, data, present }) => ColumnView::Vector {
-                dim: *dim,
-                data: self.forever(*data),
-                present: present.map(|p| self.forever(p)),
+            ColumnLayout::Vector(vectors) => ColumnView::Vector {
+                dim: vectors.dim,
+                data: match vectors.storage {
+                    Storage::F32 => Floats::Single(self.forever(vectors.data)),
+                    Storage::F16 => Floats::Half(self.forever(vectors.data)),
+                },
+                present: vectors.present.map(|p| self.forever(p)),
             },
         }
     }
@@ -220,7 +221,10 @@ impl Snapshot {
         let present = layout.present.map(|b| self.buffer(b));
         Some(VectorsView {
             dim: layout.dim,
-            data: self.buffer(layout.data),
+            data: match layout.storage {
+                Storage::F32 => Floats::Single(self.buffer(layout.data)),
+                Storage::F16 => Floats::Half(self.buffer(layout.data)),
+            },
             present,
         })
     }
@@ -322,6 +326,7 @@ impl Snapshot {
         let hash = |buffer: Buf| self.manifest.buffers[buffer].xxh3;
         let parts = [
             layout.dim as u64,
+            layout.storage as u64,
             hash(layout.data),
             layout.present.map_or(0, hash),
         ];

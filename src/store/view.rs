@@ -1,5 +1,7 @@
 //! What a snapshot hands out: arrays that borrow from the mapping.
 
+use crate::types::Floats;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// The links of every row of one entity, in one direction. Those of a row stand together, newest
@@ -62,14 +64,14 @@ impl KeyView<'_> {
 pub struct VectorsView<'a> {
     pub dim: usize,
     /// `dim` numbers a row, row after row; zeros where there is no vector.
-    pub data: &'a [f32],
+    pub data: Floats<'a>,
     /// A bit per row that has a vector; None if all have.
     pub present: Option<&'a [u64]>,
 }
 
 impl<'a> VectorsView<'a> {
     /// The vector of a row, if it has one.
-    pub fn get(&self, row: u32) -> Option<&'a [f32]> {
+    pub fn get(&self, row: u32) -> Option<Cow<'a, [f32]>> {
         let row = row as usize;
         let has = self
             .present
@@ -77,5 +79,6 @@ impl<'a> VectorsView<'a> {
         self.data
             .get(row * self.dim..(row + 1) * self.dim)
             .filter(|_| has)
+            .map(Cow::from)
     }
 }

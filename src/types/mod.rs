@@ -4,6 +4,10 @@
 //! array: `i64::MIN` for `int`, `time` and `duration`, NaN for `float` (which is never infinite
 //! or NaN otherwise), 2 for `bool`, [`NULL_CODE`] for strings and ids.
 
+mod floats;
+
+pub use floats::{Floats, fits_half, to_halves};
+
 /// Number of an entity in the catalog's schema.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,

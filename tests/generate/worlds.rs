@@ -216,9 +216,11 @@ fn edge(rng: &mut Rng, world: &World, &(name, from, to, timed, weighted, noted):
 }
 
 fn embeddings(rng: &mut Rng, world: &World) -> Vec<Embedding> {
+    // a third that is a half, too
+    const THIRD: f32 = 0.333_251_95;
     let mut space = |entity: usize| {
         let vector = |rng: &mut Rng| {
-            let number = |rng: &mut Rng| *rng.pick(&[-1.0f32, 0.0, 0.0, 0.3, 1.0, 2.0]);
+            let number = |rng: &mut Rng| *rng.pick(&[-1.0f32, 0.0, 0.0, THIRD, 1.0, 2.0]);
             (!rng.one_in(6)).then(|| vec![number(rng), number(rng), number(rng)])
         };
         let mut vectors: Vec<Option<Vec<f32>>> = world.entities[entity]
@@ -227,17 +229,19 @@ fn embeddings(rng: &mut Rng, world: &World) -> Vec<Embedding> {
             .map(|_| vector(rng))
             .collect();
         // A file of vectors has at least one.
-        vectors[0].get_or_insert_with(|| vec![1.0, 0.0, 0.3]);
+        vectors[0].get_or_insert_with(|| vec![1.0, 0.0, THIRD]);
         (entity, vectors)
     };
-    let embedding = |name: &str, metric, spaces| Embedding {
+    let spaces = [
+        ("clip", Metric::Cosine, vec![space(ITEM)]),
+        ("deep", Metric::L2, vec![space(ACCT)]),
+        ("towers", Metric::Dot, vec![space(USER), space(ITEM)]),
+    ];
+    let embedding = |(name, metric, spaces): (&str, _, _)| Embedding {
         name: name.to_owned(),
         metric,
+        halves: rng.one_in(2),
         spaces,
     };
-    vec![
-        embedding("clip", Metric::Cosine, vec![space(ITEM)]),
-        embedding("deep", Metric::L2, vec![space(ACCT)]),
-        embedding("towers", Metric::Dot, vec![space(USER), space(ITEM)]),
-    ]
+    spaces.into_iter().map(embedding).collect()
 }

@@ -40,8 +40,14 @@ fn read(section: &Section, world: &mut World) {
     match section.words.as_slice() {
         ["entity", name, ..] => columns(section, world, name),
         ["edge", name, ends] => world.edges.push(edge(section, world, name, ends)),
-        ["embedding", name, "on", entity, metric] => {
-            embedding(section, world, name, entity, metric)
+        ["embedding", name, "on", entity, metric, storage @ ..] => {
+            embedding(section, world, name, entity, metric);
+            let last = world.embeddings.iter_mut().find(|e| e.name == *name);
+            last.expect("just read").halves = match storage {
+                [] => false,
+                ["f16"] => true,
+                other => panic!("no storage {other:?}"),
+            };
         }
         ["seen", edges @ ..] => world.seen = owned(edges),
         ["required_policies", names @ ..] => world.required_policies = owned(names),
@@ -363,6 +369,7 @@ fn embedding(section: &Section, world: &mut World, name: &str, entity: &str, met
         None => world.embeddings.push(Embedding {
             name: name.to_owned(),
             metric,
+            halves: false,
             spaces: vec![(entity, vectors)],
         }),
     }

@@ -3,9 +3,10 @@
 use super::value::{Value, float};
 use super::world::{Column, Edge, EdgeLink, Embedding, Entity, Reference, World};
 use igql::batch::ColumnView;
-use igql::catalog::schema::{self, KeyType};
+use igql::catalog::schema::{self, KeyType, Storage};
 use igql::store::Snapshot;
 use igql::types::{EdgeId, EntityId, NULL_CODE, NULL_INT, Type};
+use std::borrow::Cow;
 
 impl World {
     /// Copies everything out of a snapshot; `prelude` is the text beside its catalog.
@@ -121,11 +122,12 @@ fn read_embedding(snapshot: &Snapshot, index: usize, schema: &schema::Embedding)
             .vectors(index, entity)
             .expect("a part of the embedding");
         let rows = 0..snapshot.schema().entity(entity).rows;
-        rows.map(|row| view.get(row).map(<[f32]>::to_vec)).collect()
+        rows.map(|row| view.get(row).map(Cow::into_owned)).collect()
     };
     Embedding {
         name: schema.name.clone(),
         metric: schema.metric,
+        halves: schema.storage == Storage::F16,
         spaces: schema
             .entities
             .iter()
@@ -165,7 +167,8 @@ fn read_value(snapshot: &Snapshot, view: ColumnView, ty: &Type, row: usize) -> V
         (ColumnView::Vector { dim, data, present }, _) => {
             let has = present.is_none_or(|bits| bits[row / 64] >> (row % 64) & 1 == 1);
             if has {
-                Value::Vector(data[row * dim..(row + 1) * dim].to_vec())
+                let vector = data.get(row * dim..(row + 1) * dim);
+                Value::Vector(vector.expect("a vector a row").to_vec())
             } else {
                 Value::Null
             }

@@ -80,6 +80,8 @@ pub struct EdgeLink {
 pub struct Embedding {
     pub name: String,
     pub metric: Metric,
+    /// Stored as halves: then all numbers are such.
+    pub halves: bool,
     /// Entity and the vectors of its rows.
     pub spaces: Vec<(usize, Vec<Option<Vec<f32>>>)>,
 }

@@ -175,6 +175,7 @@ impl World {
         let mut entities = Vec::new();
         let mut files = Vec::new();
         for (entity, vectors) in &embedding.spaces {
+            let vectors = &in_file(vectors, embedding.halves);
             let entity = &self.entities[*entity];
             let complete: Option<Vec<&[f32]>> = vectors.iter().map(|v| v.as_deref()).collect();
             let file = format!(
@@ -198,11 +199,12 @@ impl World {
             }
         };
         *catalog += &format!(
-            "\n[embedding.{}]\nentity = {}\nfile = {}\nmetric = \"{}\"\n",
+            "\n[embedding.{}]\nentity = {}\nfile = {}\nmetric = \"{}\"\nstorage = \"{}\"\n",
             embedding.name,
             several(entities),
             several(files),
-            embedding.metric
+            embedding.metric,
+            if embedding.halves { "f16" } else { "f32" }
         );
     }
 }
@@ -256,6 +258,19 @@ pub fn time_text(micros: i64) -> String {
     jiff::Timestamp::from_microsecond(micros)
         .expect("a time")
         .to_string()
+}
+
+/// What a file has: where halves are stored, numbers beside them that are rounded to them.
+fn in_file(vectors: &[Option<Vec<f32>>], halves: bool) -> Vec<Option<Vec<f32>>> {
+    let beside = |x: &f32| match *x {
+        0.0 => 1e-8,
+        x => x * (1.0 + 1.0 / 8192.0),
+    };
+    let vector = |v: &Vec<f32>| match halves {
+        true => v.iter().map(beside).collect(),
+        false => v.clone(),
+    };
+    vectors.iter().map(|v| v.as_ref().map(vector)).collect()
 }
 
 fn write_npy(path: &Path, rows: &[&[f32]]) {

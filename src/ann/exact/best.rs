@@ -26,6 +26,7 @@ pub struct Best<'a> {
     pub hits: Vec<Hit>,
     /// Rows not yet scored.
     waiting: Vec<u32>,
+    decoded: Vec<f32>,
     /// Similarity below which no row can enter, if any.
     least: Option<f64>,
 }
@@ -46,6 +47,7 @@ impl<'a> Best<'a> {
             regular: REGULAR.contains(&(square as f32)),
             hits: Vec::new(),
             waiting: Vec::new(),
+            decoded: Vec::new(),
             least: query.min_similarity,
         }
     }
@@ -61,7 +63,8 @@ impl<'a> Best<'a> {
     /// Scores the rows that wait, and keeps the best `k`.
     pub fn settle(&mut self, vectors: &Vectors) {
         for row in self.waiting.drain(..) {
-            let similarity = vectors.get(row).and_then(|v| self.scorer.score(v));
+            let vector = vectors.read(row, &mut self.decoded);
+            let similarity = vector.and_then(|v| self.scorer.score(v));
             let enough = |s: &f64| self.least.is_none_or(|least| *s >= least);
             if let Some(similarity) = similarity.filter(enough) {
                 self.hits.push(Hit { row, similarity });

@@ -15,7 +15,6 @@ mod best;
 mod tests;
 
 use super::rows::ones;
-use super::simd::prefetch;
 use super::simd::{BLOCK, Level, MAX_BLOCKS, Measure, Panel, TILE, Tile, square};
 use super::{Hit, Metric, Query, Vectors};
 use best::{Best, REGULAR};
@@ -174,19 +173,20 @@ impl<'a> Scan<'a> {
 
     /// Scans rows; `scattered` if they do not lie together.
     fn scan(&mut self, eligible: &[u32], scattered: bool) {
+        let mut rooms: [Vec<f32>; TILE] = Default::default();
         for (tile, rows) in eligible.chunks(TILE).enumerate() {
             if scattered {
                 let ahead = (tile + AHEAD) * TILE;
                 for &row in eligible.iter().skip(ahead).take(TILE) {
-                    self.prefetch(row);
+                    self.vectors.prefetch(row);
                 }
             }
-            let row = |i: usize| {
-                let start = rows[i.min(rows.len() - 1)] as usize * self.vectors.dim;
-                &self.vectors.data[start..start + self.vectors.dim]
-            };
+            let mut next = rows.iter().chain(std::iter::repeat(&rows[rows.len() - 1]));
             let mut tile = Tile {
-                rows: std::array::from_fn(row),
+                rows: rooms.each_mut().map(|room| {
+                    let row = next.next().and_then(|&row| self.vectors.place(row));
+                    row.map_or(&[][..], |row| row.decode(room))
+                }),
                 lengths: [0.0; TILE],
             };
             let irregular = self.measure_lengths(&mut tile);
@@ -195,12 +195,6 @@ impl<'a> Scan<'a> {
                 let forced = irregular >> i & 1 == 1;
                 self.note(row, survivors[i], forced);
             }
-        }
-    }
-
-    fn prefetch(&self, row: u32) {
-        for value in (0..self.vectors.dim).step_by(16) {
-            prefetch(self.vectors.data, row as usize * self.vectors.dim + value);
         }
     }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::ann::similarity;
-use crate::ann::testing::{Random, oracle, plain_similarity};
+use crate::ann::testing::{Random, oracle, plain_similarity, rounded};
 
 /// Rows with few different values, so that many tie, and many copies of other rows.
 fn coarse(random: &mut Random, n: usize, dim: usize) -> Vec<f32> {
@@ -61,7 +61,7 @@ fn agrees_with_the_oracle_on_ties_copies_filters_and_odd_dimensions() {
                 })
                 .collect();
             let all = Vectors {
-                data: &data,
+                data: data[..].into(),
                 dim,
                 metric,
                 present: None,
@@ -82,7 +82,7 @@ fn similarities_are_those_of_a_plain_sum_but_for_the_last_bit() {
     for metric in Metric::ALL {
         let data = random.vector(500 * 33);
         let vectors = Vectors {
-            data: &data,
+            data: data[..].into(),
             dim: 33,
             metric,
             present: None,
@@ -96,7 +96,7 @@ fn similarities_are_those_of_a_plain_sum_but_for_the_last_bit() {
         let found = exact_search(&vectors, &[query], None).remove(0);
         assert_eq!(found.len(), 500);
         for hit in found {
-            let plain = plain_similarity(metric, query.vector, vectors.get(hit.row).unwrap());
+            let plain = plain_similarity(metric, query.vector, &vectors.get(hit.row).unwrap());
             let gap = (hit.similarity - plain.unwrap()).abs();
             assert!(
                 gap <= hit.similarity.abs() * 2e-7 + 1e-12,
@@ -115,7 +115,7 @@ fn nearly_equal_similarities_are_told_apart() {
         .collect();
     for metric in Metric::ALL {
         let vectors = Vectors {
-            data: &data,
+            data: data[..].into(),
             dim: 2,
             metric,
             present: None,
@@ -142,7 +142,7 @@ fn extreme_magnitudes_do_not_hide_rows() {
     data.extend([0.0; 5]);
     for metric in Metric::ALL {
         let vectors = Vectors {
-            data: &data,
+            data: data[..].into(),
             dim: 5,
             metric,
             present: None,
@@ -164,7 +164,7 @@ fn extreme_magnitudes_do_not_hide_rows() {
 fn what_finds_nothing() {
     let data = [1.0, 2.0, 3.0, 4.0];
     let vectors = Vectors {
-        data: &data,
+        data: data[..].into(),
         dim: 2,
         metric: Metric::Cosine,
         present: None,
@@ -195,7 +195,7 @@ fn what_finds_nothing() {
     );
     for dim in [0, 2] {
         let empty = Vectors {
-            data: &[],
+            data: [0.0f32; 0][..].into(),
             dim,
             metric: Metric::L2,
             present: None,
@@ -209,7 +209,7 @@ fn threads_and_batches_do_not_matter() {
     let mut random = Random::new(15);
     let data = coarse(&mut random, 9_000, 24);
     let vectors = Vectors {
-        data: &data,
+        data: data[..].into(),
         dim: 24,
         metric: Metric::Cosine,
         present: None,
@@ -236,5 +236,42 @@ fn threads_and_batches_do_not_matter() {
     for (query, found) in queries.iter().zip(one).step_by(7) {
         let alone = pool(2).install(|| exact_search(&vectors, &[*query], None));
         assert_eq!(alone, [found]);
+    }
+}
+
+#[test]
+fn halves_are_found_like_the_same_numbers_as_floats() {
+    let mut random = Random::new(17);
+    for dim in [1, 7, 16, 33, 70] {
+        for metric in Metric::ALL {
+            let n = 500 + random.below(300);
+            let (halves, wide) = rounded(&random.clustered(n, dim, 7));
+            let (present, allow) = (bits(&mut random, n), bits(&mut random, n));
+            let own: Vec<Vec<f32>> = (0..20).map(|_| random.vector(dim)).collect();
+            let queries: Vec<Query> = own
+                .iter()
+                .map(|vector| Query {
+                    vector,
+                    exclude: &[3, 4],
+                    k: 1 + random.below(40),
+                    min_similarity: (random.below(3) == 0).then_some(0.2),
+                })
+                .collect();
+            for allow in [None, Some(&allow[..])] {
+                for count in [1, 2, 20] {
+                    let of = |data| Vectors {
+                        data,
+                        dim,
+                        metric,
+                        present: Some(&present),
+                    };
+                    let singles = of(wide[..].into());
+                    check(&of(halves[..].into()), &queries[..count], allow);
+                    let expected = exact_search(&singles, &queries[..count], allow);
+                    let found = exact_search(&of(halves[..].into()), &queries[..count], allow);
+                    assert_eq!(found, expected, "{metric} {dim}");
+                }
+            }
+        }
     }
 }

@@ -103,7 +103,7 @@ impl LiveGraph {
         }
         let mut code = vec![0; self.quantizer.stride()];
         self.quantizer
-            .encode(vectors.get(row).unwrap_or(&[]), &mut code);
+            .encode(&vectors.get(row).unwrap_or_default(), &mut code);
         let near = self.near(&code);
         let stride = code.len();
         let same = near

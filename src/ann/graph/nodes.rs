@@ -45,7 +45,9 @@ impl Nodes {
         row_codes
             .par_chunks_mut(stride)
             .zip(&rows)
-            .for_each(|(out, &row)| quantizer.encode(vectors.get(row).unwrap_or(&[]), out));
+            .for_each_init(Vec::new, |room, (out, &row)| {
+                quantizer.encode(vectors.read(row, room).unwrap_or(&[]), out);
+            });
         let sorted = sort_by_code(&row_codes, stride);
         let code = |i: u32| &row_codes[i as usize * stride..][..stride];
         let groups = group(&sorted, code);
@@ -181,9 +183,8 @@ fn spread(
 }
 
 fn same(vectors: &Vectors, a: u32, b: u32) -> bool {
-    let bits = |row| vectors.get(row).map(|v| v.iter().map(|x| x.to_bits()));
-    match (bits(a), bits(b)) {
-        (Some(a), Some(b)) => a.eq(b),
+    match (vectors.stored(a), vectors.stored(b)) {
+        (Some(a), Some(b)) => a.is_same(&b),
         _ => false,
     }
 }

@@ -9,7 +9,7 @@ use super::image::Opened;
 use super::nodes::UNIFORM;
 use super::walk::{Field, Terms, Walk};
 use crate::ann::metric::Scorer;
-use crate::ann::simd::{CodedQuery, Codes, Level, prefetch};
+use crate::ann::simd::{CodedQuery, Codes, Level};
 use crate::ann::{Hit, Metric, Query, Vectors, exact_search};
 
 /// A graph over a byte image; opening copies nothing.
@@ -26,6 +26,7 @@ pub struct Scratch {
     pub(super) probe: CodedQuery,
     pub(super) rows: Vec<u32>,
     asked: Asked,
+    decoded: Vec<f32>,
 }
 
 /// Rows of nodes, and which of them pass.
@@ -151,7 +152,7 @@ impl<'a> Graph<'a> {
         self.fits(vectors)
             && self.walks_among(query.k, ef, among.most)
             && self.walk_among(query, ef, among, scratch)
-            && score(vectors, query, &scratch.rows, out)
+            && score(vectors, query, scratch, out)
     }
 
     /// Whether a search for `k` among `passing` rows better walks than scans them, if they are spread
@@ -325,7 +326,7 @@ pub fn walk_or_scan(
     if query.k == 0 || !query.fits(vectors) {
         return;
     }
-    let found = walk(scratch) && score(vectors, query, &scratch.rows, out);
+    let found = walk(scratch) && score(vectors, query, scratch, out);
     if !found {
         *out = exact_search(vectors, &[*query], present)
             .pop()
@@ -333,16 +334,16 @@ pub fn walk_or_scan(
     }
 }
 
-/// Scores the rows and leaves the best `k` of the query; whether all have a similarity.
-fn score(vectors: &Vectors, query: &Query, rows: &[u32], out: &mut Vec<Hit>) -> bool {
+/// Scores the rows of the scratch and leaves the best `k` of the query; whether all have a similarity.
+fn score(vectors: &Vectors, query: &Query, scratch: &mut Scratch, out: &mut Vec<Hit>) -> bool {
+    let Scratch { rows, decoded, .. } = scratch;
     let scorer = Scorer::new(vectors.metric, query.vector);
     for (i, &row) in rows.iter().enumerate() {
         if let Some(&next) = rows.get(i + AHEAD) {
-            for value in (0..vectors.dim).step_by(16) {
-                prefetch(vectors.data, next as usize * vectors.dim + value);
-            }
+            vectors.prefetch(next);
         }
-        let Some(similarity) = vectors.get(row).and_then(|vector| scorer.score(vector)) else {
+        let vector = vectors.read(row, decoded);
+        let Some(similarity) = vector.and_then(|vector| scorer.score(vector)) else {
             return false; // beyond 32 bits: rare enough for the scan to decide
         };
         if query.min_similarity.is_none_or(|least| similarity >= least) {

@@ -1,10 +1,10 @@
 use super::*;
-use crate::ann::testing::{Random, recall};
+use crate::ann::testing::{Random, recall, rounded};
 use crate::ann::{Hit, Metric, Query, RowSet, Vectors, exact_search, similarity};
 
 fn vectors(data: &[f32], dim: usize, metric: Metric) -> Vectors<'_> {
     Vectors {
-        data,
+        data: data.into(),
         dim,
         metric,
         present: None,
@@ -55,7 +55,8 @@ fn recall_on_clustered_data() {
             );
             sum += recall(&exact_search(&vectors, &[query], None)[0], &out);
             assert!(out.windows(2).all(|pair| pair[0].order(&pair[1]).is_lt()));
-            let exact = |hit: &Hit| similarity(metric, query.vector, vectors.get(hit.row).unwrap());
+            let exact =
+                |hit: &Hit| similarity(metric, query.vector, &vectors.get(hit.row).unwrap());
             assert!(out.iter().all(|hit| exact(hit) == Some(hit.similarity)));
         }
         assert!(sum / 200.0 >= floor, "{metric}: {}", sum / 200.0);
@@ -168,7 +169,7 @@ fn a_walk_far_from_what_passes_leaves_it_to_the_scan() {
     let graph = Graph::open(image.as_bytes()).unwrap();
     let asked = query(&data[..16], 10);
     let far = |row: &u32| {
-        let row = vectors.get(*row).unwrap();
+        let row = &vectors.get(*row).unwrap();
         similarity(Metric::Cosine, asked.vector, row).unwrap() < -0.1
     };
     let set = RowSet::new(20_000, (0..20_000).filter(far));
@@ -488,4 +489,36 @@ fn copies_inserted_and_removed_share_a_node() {
     assert!(live.remove(1) && first(&live)[0] == 599);
     assert!(live.insert(&all, 1));
     assert_eq!(first(&live), [1, 599]);
+}
+
+#[test]
+fn halves_make_the_graph_of_the_same_numbers_as_floats() {
+    let mut random = Random::new(44);
+    for metric in Metric::ALL {
+        let mut data = random.clustered(6_000, 20, 60);
+        data.copy_within(0..20 * 50, 20 * 900); // copies share nodes
+        data[20 * 70..20 * 71].fill(0.0);
+        let (halves, wide) = rounded(&data);
+        let single = vectors(&wide, 20, metric);
+        let half = Vectors {
+            data: halves[..].into(),
+            ..single
+        };
+        let (image, expected) = (build(&half), build(&single));
+        assert!(image.as_bytes() == expected.as_bytes(), "{metric}");
+        let graph = Graph::open(image.as_bytes()).unwrap();
+        let mut live = graph.to_live(GraphParams::default());
+        for row in (0..6_000).step_by(7) {
+            assert_eq!(live.remove(row), live.insert(&half, row), "{metric} {row}");
+        }
+        for row in (0..6_000).step_by(97) {
+            let query = query(&wide[row * 20..][..20], 30);
+            let found = find(&graph, &half, &query, 60);
+            assert_eq!(found, find(&graph, &single, &query, 60), "{metric} {row}");
+            let (mut a, mut b, mut scratch) = (Vec::new(), Vec::new(), Scratch::default());
+            live.search(&half, &query, 60, &mut scratch, &mut a);
+            live.search(&single, &query, 60, &mut scratch, &mut b);
+            assert_eq!(a, b, "{metric} {row}");
+        }
+    }
 }

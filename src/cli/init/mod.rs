@@ -35,6 +35,7 @@ struct Vectors {
     file: String,
     name: String,
     rows: usize,
+    halves: bool,
 }
 
 pub fn init(project: &Project, args: &InitArgs) -> Result<(), Failure> {
@@ -129,11 +130,12 @@ fn file_name(file: &Path) -> String {
 
 fn vectors(file: &Path) -> Option<Vectors> {
     file.extension().filter(|e| *e == "npy")?;
-    let (rows, _) = profile::vectors(file).ok()?;
+    let (rows, halves) = profile::vectors(file).ok()?;
     Some(Vectors {
         file: file_name(file),
         name: name(file),
         rows,
+        halves,
     })
 }
 

@@ -173,8 +173,15 @@ impl Printer<'_> {
         match named.or(fit.first()) {
             Some(entity) => format!(
                 "\n[embedding.{}]\nentity = {:?}   # guessed: as many rows as the file has vectors\n\
-                 file   = {:?}\nmetric = \"cosine\"   # guessed\n",
-                vectors.name, entity.name, vectors.file
+                 file   = {:?}\nmetric = \"cosine\"   # guessed\n{}",
+                vectors.name,
+                entity.name,
+                vectors.file,
+                if vectors.halves {
+                    "storage = \"f16\"   # as in the file\n"
+                } else {
+                    ""
+                }
             ),
             None => format!(
                 "\n# {} is left out: its {} vectors are as many as the rows of no entity\n",

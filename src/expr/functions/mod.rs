@@ -278,7 +278,11 @@ pub fn map2<A: Copy, B: Copy, R: Copy>(
 
 /// Applies `f` to row numbers, for functions of lists, vectors and mixed arguments; one call if
 /// no argument changes from row to row.
-pub fn by_row<R: Copy>(call: &Call, args: &[Val], f: impl Fn(usize) -> R) -> Arg<'static, R> {
+pub fn by_row<R: Copy>(
+    call: &Call,
+    args: &[Val],
+    mut f: impl FnMut(usize) -> R,
+) -> Arg<'static, R> {
     let single = args.iter().all(|a| match a {
         Val::I64(a) => matches!(a, Arg::One(_)),
         Val::F64(a) => matches!(a, Arg::One(_)),

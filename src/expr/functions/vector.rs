@@ -53,9 +53,11 @@ fn pairs(call: &Call, args: &[Val], f: impl Fn(&[f32], &[f32]) -> Option<f64>) -
     let (Val::Vector(a, x), Val::Vector(b, y)) = (&args[0], &args[1]) else {
         return Val::null(&crate::types::Type::Float);
     };
+    let mut rooms = (Vec::new(), Vec::new());
     Val::F64(by_row(call, args, |i| {
         match (x.at(a.get(i)), y.at(b.get(i))) {
             (Some(a), Some(b)) if a.len() == b.len() => {
+                let (a, b) = (a.decode(&mut rooms.0), b.decode(&mut rooms.1));
                 f(a, b).filter(|v| v.is_finite()).unwrap_or(NULL_FLOAT)
             }
             _ => NULL_FLOAT,

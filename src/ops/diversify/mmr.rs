@@ -139,7 +139,7 @@ mod tests {
                     .map(|_| (random() * 1e15) as u64 | 1 << 63)
                     .collect();
                 let vectors = Vectors {
-                    data: &data,
+                    data: data[..].into(),
                     dim,
                     metric: Metric::Dot,
                     present: Some(&present),

@@ -9,13 +9,13 @@ use super::vectors::Vectors;
 use crate::catalog::DataError;
 use crate::catalog::config::{self, Catalog, EdgeTime};
 use crate::catalog::degrees::Degrees;
-use crate::catalog::schema::{self, KeyType, Stats};
+use crate::catalog::schema::{self, KeyType, Stats, Storage};
 use crate::store::import::Values;
 use crate::store::layout::{
     AdjacencyLayout, ColumnLayout, EdgeLayout, EntityLayout, Strings, VectorLayout,
 };
 use crate::store::write::Writer;
-use crate::types::{EntityId, Type};
+use crate::types::{EntityId, Floats, Type};
 
 /// A place to write to, with the strings that codes refer to.
 pub struct Emit<'a> {
@@ -50,7 +50,7 @@ impl Emit<'_> {
             Values::Vector { dim, data, present } => {
                 let bits: Vec<u64> = present.chunks(64).map(bits).collect();
                 let present = present.contains(&false).then_some(&bits[..]);
-                ColumnLayout::Vector(self.vectors(*dim, data, present)?)
+                ColumnLayout::Vector(self.vectors(*dim, Floats::Single(data), present)?)
             }
         })
     }
@@ -58,12 +58,19 @@ impl Emit<'_> {
     fn vectors(
         &mut self,
         dim: usize,
-        data: &[f32],
+        data: Floats,
         present: Option<&[u64]>,
     ) -> Result<VectorLayout, DataError> {
         Ok(VectorLayout {
             dim,
-            data: self.writer.put(data)?,
+            storage: match data {
+                Floats::Single(_) => Storage::F32,
+                Floats::Half(_) => Storage::F16,
+            },
+            data: match data {
+                Floats::Single(values) => self.writer.put(values)?,
+                Floats::Half(values) => self.writer.put(values)?,
+            },
             present: self.writer.put_some(present)?,
         })
     }
@@ -71,7 +78,7 @@ impl Emit<'_> {
     pub fn embedding(&mut self, parts: &[Vectors]) -> Result<Vec<VectorLayout>, DataError> {
         parts
             .iter()
-            .map(|v| self.vectors(v.dim, &v.data, v.present.as_deref()))
+            .map(|v| self.vectors(v.dim, v.data.floats(), v.present.as_deref()))
             .collect()
     }
 

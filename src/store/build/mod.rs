@@ -320,6 +320,7 @@ fn embedding_schema(
         entities: config.parts.iter().map(|p| p.entity).collect(),
         dim: parts.first().map_or(0, |p| p.dim as u32),
         metric: config.metric,
+        storage: config.storage,
         missing: parts.iter().map(|p| p.missing).collect(),
     }
 }

@@ -5,22 +5,38 @@ use super::entities::Entity;
 use super::keys::{DANGLING, Keys};
 use super::plan::name;
 use crate::catalog::config::{Catalog, Embedding, OnError, VectorFile};
-use crate::catalog::schema::Metric;
+use crate::catalog::schema::{Metric, Storage};
 use crate::catalog::{DataError, DataWarning};
 use crate::store::import::{
-    self, Faults, Found, How, Npy, Origin, Reader, Table, Tensors, Values, Wanted, brief,
+    self, Fault, Faults, Found, How, Npy, Origin, Reader, Table, Tensors, Values, Wanted, brief,
 };
-use crate::types::{NULL_CODE, Type};
+use crate::types::{Floats, NULL_CODE, Type, fits_half, to_halves};
+use half::f16;
 use std::path::Path;
 
 /// The vectors of one entity.
 pub struct Vectors {
     pub dim: usize,
     /// `dim` numbers a row; zeros where there is no vector.
-    pub data: Vec<f32>,
+    pub data: Stored,
     /// A bit per row, unless all rows have a vector.
     pub present: Option<Vec<u64>>,
     pub missing: u64,
+}
+
+/// Numbers in the form in which they are written.
+pub enum Stored {
+    Single(Vec<f32>),
+    Half(Vec<f16>),
+}
+
+impl Stored {
+    pub fn floats(&self) -> Floats<'_> {
+        match self {
+            Stored::Single(values) => Floats::Single(values),
+            Stored::Half(values) => Floats::Half(values),
+        }
+    }
 }
 
 /// What the files of one embedding are read with.
@@ -64,7 +80,7 @@ impl Job<'_> {
     fn npy(&self, part: &VectorFile, path: &Path) -> Result<Vectors, DataError> {
         let npy = Npy::open(path)?;
         self.as_many(part, path, npy.rows)?;
-        Ok(self.by_row(part, npy.dim, npy.read()?))
+        self.by_row(part, path, npy.dim, npy.read()?)
     }
 
     fn tensors(
@@ -81,7 +97,7 @@ impl Job<'_> {
         let column = vector_column(&tensors, part.column.as_deref())?;
         let (dim, data) = tensors.vectors(column)?;
         self.as_many(part, path, data.len() / dim)?;
-        Ok(self.by_row(part, dim, data))
+        self.by_row(part, path, dim, data)
     }
 
     /// A file by row has as many vectors as the entity's table has rows.
@@ -98,23 +114,58 @@ impl Job<'_> {
     }
 
     /// Row `i` of the file belongs to row `i` of the entity's table.
-    fn by_row(&self, part: &VectorFile, dim: usize, mut data: Vec<f32>) -> Vectors {
+    fn by_row(
+        &self,
+        part: &VectorFile,
+        path: &Path,
+        dim: usize,
+        mut data: Vec<f32>,
+    ) -> Result<Vectors, DataError> {
+        if let Some((at, fault)) = self.too_large(&data, dim) {
+            let error = DataError::new(path, fault.message).row((at / dim) as u64 + 1);
+            return Err(error.maybe_help(fault.help));
+        }
         let (_, entity) = self.entity(part);
         let origin = entity.source.as_ref().map(|(origin, _)| origin);
         if let Some(kept) = origin.and_then(|o| o.kept.as_ref()) {
             let rows = kept.iter().flat_map(|&r| &data[r as usize * dim..][..dim]);
             data = rows.copied().collect();
         }
-        self.present(dim, data, vec![true; entity.rows()])
+        Ok(self.present(dim, data, vec![true; entity.rows()]))
     }
 
-    /// Marks the rows that have a vector; under cosine a zero vector is none.
+    /// The place of a number that cannot be stored, and what is wrong with it.
+    fn too_large(&self, data: &[f32], dim: usize) -> Option<(usize, Fault)> {
+        if self.embedding.storage == Storage::F32 {
+            return None;
+        }
+        let at = data.iter().position(|&x| !fits_half(x))?;
+        let fault = Fault {
+            message: format!(
+                "element {} of the vector is {}, too large for `storage = \"f16\"`",
+                at % dim + 1,
+                data[at]
+            ),
+            help: Some(
+                "its numbers are within ±65504: store them as \"f32\", or scale all vectors down"
+                    .to_owned(),
+            ),
+        };
+        Some((at, fault))
+    }
+
+    /// Brings the numbers into their form and marks the rows that have a vector; under cosine a zero vector is none.
     fn present(&self, dim: usize, data: Vec<f32>, mut has: Vec<bool>) -> Vectors {
+        let data = match self.embedding.storage {
+            Storage::F32 => Stored::Single(data),
+            Storage::F16 => Stored::Half(to_halves(&data)),
+        };
         if self.embedding.metric == Metric::Cosine {
-            let zero = |v: &[f32]| v.iter().all(|x| *x == 0.0);
+            let row = |row: usize| data.floats().get(row * dim..(row + 1) * dim);
+            let zero = |at: usize| row(at).is_some_and(|v| v.are_zero());
             has.iter_mut()
-                .zip(data.chunks(dim))
-                .for_each(|(has, v)| *has &= !zero(v));
+                .enumerate()
+                .for_each(|(row, has)| *has &= !zero(row));
         }
         let missing = has.iter().filter(|h| !**h).count() as u64;
         let word = |w: &[bool]| {
@@ -168,15 +219,17 @@ impl Job<'_> {
         if let Some((why, count)) = &table.skipped {
             warn(skipped(*count, why), *count);
         }
-        let placed = place(&table, entity, dim as usize, entity_name);
-        if let Some((row, _, fault)) = placed.faults.first {
+        let broken = |vector: &[f32]| Some(self.too_large(vector, vector.len())?.1);
+        let vectors = &reader.found()[vector_at].name;
+        let placed = place(&table, entity, (entity_name, vectors), dim as usize, broken);
+        if let Some((row, column, fault)) = placed.faults.first {
             let error = table
                 .origin
                 .error(reader.as_ref(), row as usize, fault.message)
-                .column(key);
+                .column(column.as_deref().unwrap_or(key));
             if self.embedding.on_error == OnError::Error {
-                return Err(error
-                    .help("`on_error = \"skip\"` leaves such vectors out and reports how many"));
+                let skip = "`on_error = \"skip\"` leaves such vectors out and reports how many";
+                return Err(error.help(skip).maybe_help(fault.help));
             }
             let count = placed.faults.rows.len() as u64;
             warn(skipped(count, &brief(&error)), count);
@@ -198,8 +251,15 @@ struct Placed {
     faults: Faults,
 }
 
-/// Puts vectors where their keys' rows are.
-fn place(table: &Table, entity: &Entity, dim: usize, name: &str) -> Placed {
+/// Puts vectors where their keys' rows are. `broken` says what is wrong
+/// with one, and the fault is one of the column `vectors`.
+fn place(
+    table: &Table,
+    entity: &Entity,
+    (name, vectors): (&str, &str),
+    dim: usize,
+    broken: impl Fn(&[f32]) -> Option<Fault>,
+) -> Placed {
     let rows = entity.keys.rows_of(&table.columns[0]);
     let count = entity.rows();
     let mut placed = Placed {
@@ -224,13 +284,14 @@ fn place(table: &Table, entity: &Entity, dim: usize, name: &str) -> Placed {
             )),
             _ => None,
         };
-        match fault {
-            Some(message) => placed.faults.push(at, None, import::Fault::new(message)),
-            None if present[at] => {
-                placed.data[r * dim..][..dim].copy_from_slice(&data[at * dim..][..dim]);
-                placed.has[r] = true;
-            }
-            None => {}
+        let vector = &data[at * dim..][..dim];
+        if let Some(message) = fault {
+            placed.faults.push(at, None, Fault::new(message));
+        } else if let Some(fault) = broken(vector) {
+            placed.faults.push(at, Some(vectors), fault);
+        } else if present[at] {
+            placed.data[r * dim..][..dim].copy_from_slice(vector);
+            placed.has[r] = true;
         }
     }
     placed

@@ -1,7 +1,8 @@
-//! NumPy's `.npy` files with vectors: versions 1 to 3, little-endian floats of 4 or 8 bytes, a
+//! NumPy's `.npy` files with vectors: versions 1 to 3, little-endian floats of 2, 4 or 8 bytes, a
 //! row after the other. Format: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>
 
 use crate::catalog::DataError;
+use half::f16;
 use rayon::prelude::*;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct Npy {
     path: PathBuf,
-    /// 4 or 8 bytes a number.
+    /// 2, 4 or 8 bytes a number.
     width: usize,
     pub rows: usize,
     pub dim: usize,
@@ -41,6 +42,11 @@ impl Npy {
         Ok(npy)
     }
 
+    /// Whether its numbers are halves.
+    pub fn has_halves(&self) -> bool {
+        self.width == 2
+    }
+
     fn bytes(&self) -> Option<u64> {
         (self.rows as u64)
             .checked_mul(self.dim as u64)?
@@ -64,16 +70,16 @@ impl Npy {
     }
 
     fn append(&self, bytes: &[u8], numbers: &mut Vec<f32>) {
-        if self.width == 4 {
-            numbers.extend(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)));
-        } else {
-            numbers.extend(
-                bytes
-                    .as_chunks()
-                    .0
-                    .iter()
-                    .map(|b| f64::from_le_bytes(*b) as f32),
-            );
+        fn each<const N: usize>(
+            bytes: &[u8],
+            number: fn([u8; N]) -> f32,
+        ) -> impl Iterator<Item = f32> {
+            bytes.as_chunks().0.iter().map(move |b| number(*b))
+        }
+        match self.width {
+            2 => numbers.extend(each(bytes, |b| f16::from_le_bytes(b).to_f32())),
+            4 => numbers.extend(each(bytes, f32::from_le_bytes)),
+            _ => numbers.extend(each(bytes, |b| f64::from_le_bytes(b) as f32)),
         }
     }
 
@@ -121,11 +127,12 @@ fn parse(path: &Path, header: &str, data: u64) -> Result<Npy, DataError> {
         .unwrap_or_default()
         .trim_matches(['\'', '"']);
     let width = match kind {
+        "<f2" => 2,
         "<f4" => 4,
         "<f8" => 8,
         other => {
             let e = error(format!(
-                "its numbers are of type `{other}`, expected floats (`<f4` or `<f8`)"
+                "its numbers are of type `{other}`, expected floats (`<f2`, `<f4` or `<f8`)"
             ));
             return Err(e.help("convert it: `array.astype(\"float32\")`"));
         }

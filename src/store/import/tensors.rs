@@ -6,6 +6,7 @@ use super::values::Values;
 use super::{Decoded, Fault, Faults, FileRows, Found, Reader, Wanted};
 use crate::catalog::DataError;
 use crate::types::Type;
+use half::f16;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -196,7 +197,7 @@ impl Tensor {
         match self.dtype.as_str() {
             "F64" => Box::new(words(bytes).map(f64::from_le_bytes)),
             "F32" => Box::new(words(bytes).map(|b| f64::from(f32::from_le_bytes(b)))),
-            "F16" => Box::new(words(bytes).map(|b| half(u16::from_le_bytes(b)))),
+            "F16" => Box::new(words(bytes).map(|b| f16::from_le_bytes(b).to_f64())),
             // the upper half of a 32-bit float
             _ => Box::new(words(bytes).map(|[a, b]| f64::from(f32::from_le_bytes([0, 0, a, b])))),
         }
@@ -225,18 +226,6 @@ impl Tensor {
 
 fn words<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> {
     bytes.as_chunks().0.iter().copied()
-}
-
-/// A 16-bit IEEE float.
-fn half(bits: u16) -> f64 {
-    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
-    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f64::from(bits & 1023));
-    sign * match exponent {
-        0 => fraction * 2f64.powi(-24),
-        31 if fraction == 0.0 => f64::INFINITY,
-        31 => f64::NAN,
-        _ => (1.0 + fraction / 1024.0) * 2f64.powi(exponent - 15),
-    }
 }
 
 /// The tensors and where their data begin.
