@@ -24,11 +24,18 @@ use std::time::{Duration, Instant};
 /// Programs per world.
 const PROGRAMS: usize = 12;
 
+/// So many programs that every rewrite changes some.
+const ENOUGH: usize = 500;
+
+/// How many programs each rewrite changed.
+type Rewrites = std::collections::BTreeMap<&'static str, usize>;
+
 #[test]
 fn engine_and_reference_agree_on_random_programs() {
     let seed = setting("RANDOM_SEED").unwrap_or(1);
     let until = Instant::now() + Duration::from_secs(setting("RANDOM_SECONDS").unwrap_or(15));
     let mut failures = Vec::new();
+    let mut rewrites = Rewrites::new();
     let mut ran = 0;
     for number in setting("RANDOM_ONLY").map_or(0..u64::MAX, |only| only..only + 1) {
         if Instant::now() > until
@@ -36,7 +43,7 @@ fn engine_and_reference_agree_on_random_programs() {
         {
             break;
         }
-        ran += run_world(seed, number, &mut failures);
+        ran += run_world(seed, number, &mut failures, &mut rewrites);
     }
     assert!(
         failures.is_empty(),
@@ -45,6 +52,13 @@ fn engine_and_reference_agree_on_random_programs() {
         failures.len()
     );
     assert!(ran > 0, "no program was run");
+    println!("{ran} programs; rewritten: {rewrites:?}");
+    let happens = |rule: &igql::optimize::Rule| rewrites.contains_key(rule.name);
+    // of few programs a rule may have nothing to change
+    assert!(
+        ran < ENOUGH || igql::optimize::RULES.iter().all(happens),
+        "{ran} programs, and only these rewrites: {rewrites:?}"
+    );
 }
 
 #[test]
@@ -97,7 +111,7 @@ fn setting(name: &str) -> Option<u64> {
 }
 
 /// Runs some programs over one world and notes what differs; returns how many it ran.
-fn run_world(seed: u64, number: u64, failures: &mut Vec<String>) -> usize {
+fn run_world(seed: u64, number: u64, failures: &mut Vec<String>, rewrites: &mut Rewrites) -> usize {
     let mut rng = Rng::new(seed.wrapping_mul(1_000_003).wrapping_add(number));
     let world = worlds::world(&mut rng);
     let folder = tempfile::tempdir().expect("a folder for the world");
@@ -105,7 +119,7 @@ fn run_world(seed: u64, number: u64, failures: &mut Vec<String>) -> usize {
     let engine = Opened::open(folder.path(), 2);
     for _ in 0..PROGRAMS {
         let program = programs::program(&mut rng, &world);
-        if let Err(why) = compare(&world, &engine, &program) {
+        if let Err(why) = compare(&world, &engine, &program, rewrites) {
             let data = shown(folder.path());
             failures.push(format!(
                 "seed {seed}, world {number}: {why}\n--- program\n{program}\n--- world\n{data}"
@@ -116,7 +130,12 @@ fn run_world(seed: u64, number: u64, failures: &mut Vec<String>) -> usize {
 }
 
 /// All users of the world in one batch, each as the reference interpreter answers it alone.
-fn compare(world: &World, engine: &Opened, program: &str) -> Result<(), String> {
+fn compare(
+    world: &World,
+    engine: &Opened,
+    program: &str,
+    rewrites: &mut Rewrites,
+) -> Result<(), String> {
     let mut requests: Vec<Request> = world.entities[world.viewer]
         .keys
         .iter()
@@ -133,12 +152,15 @@ fn compare(world: &World, engine: &Opened, program: &str) -> Result<(), String> 
     formatted(program)?;
     let found = guarded("the engine", || engine.run(program, &requests))??;
     let rewritten = guarded("a rewrite", || engine.run_rewritten(program, &requests))??;
-    for (rules, answers) in rewritten {
-        for (all, alone) in found.iter().zip(&answers) {
-            if let Some(difference) = output::difference(all, alone, false) {
-                return Err(format!("{rules}: {difference}"));
+    for alone in rewritten {
+        for (all, answer) in found.iter().zip(&alone.answers) {
+            if let Some(difference) = output::difference(all, answer, false) {
+                return Err(format!("{alone}: {difference}"));
             }
         }
+        let rule = alone.rule.filter(|_| alone.changed);
+        rule.into_iter()
+            .for_each(|rule| *rewrites.entry(rule).or_default() += 1);
     }
     guarded("an explanation", || engine.explain(program, &requests))??;
     let parsed = guarded("the reference", || {

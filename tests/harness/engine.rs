@@ -39,8 +39,22 @@ fn diagnostics(engine: &Engine, folder: &Path, program: &str) -> Vec<Found> {
     compiled.diagnostics.iter().map(found).collect()
 }
 
-/// What was done to a program, and its answers.
-pub type Rewritten = (String, Vec<Output>);
+/// A program run after one rewrite, or none.
+pub struct Rewritten {
+    pub rule: Option<&'static str>,
+    /// Whether other operators ran than are written.
+    pub changed: bool,
+    pub answers: Vec<Output>,
+}
+
+impl std::fmt::Display for Rewritten {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.rule {
+            Some(rule) => write!(f, "only the rewrite `{rule}`"),
+            None => f.write_str("without rewrites"),
+        }
+    }
+}
 
 /// An open catalog with a number of threads.
 pub struct Opened {
@@ -82,12 +96,26 @@ impl Opened {
         requests: &[Request],
     ) -> Result<Vec<Rewritten>, String> {
         let program = self.compile(program, requests[0].query.as_deref())?;
-        let alone = igql::optimize::RULES.iter().map(|rule| vec![rule.name]);
-        let run = |rules: Vec<&'static str>| {
-            let found = self.run_compiled(&self.engine.by_rules(&program, &rules), requests)?;
-            Ok((format!("the rewrites {rules:?} only"), found))
+        let operators = |program: &Program| {
+            let rewritten = program.rewritten();
+            let nodes = rewritten.schedule.nodes();
+            let node = |id| rewritten.graph.get(id);
+            let shown = nodes
+                .map(node)
+                .map(|n| format!("{:?} {:?}", n.op, n.inputs));
+            shown.collect::<Vec<_>>()
         };
-        std::iter::once(Vec::new()).chain(alone).map(run).collect()
+        let written = operators(&self.engine.by_rules(&program, &[]));
+        let run = |rule: Option<&'static str>| {
+            let program = self.engine.by_rules(&program, rule.as_slice());
+            Ok(Rewritten {
+                rule,
+                changed: operators(&program) != written,
+                answers: self.run_compiled(&program, requests)?,
+            })
+        };
+        let alone = igql::optimize::RULES.iter().map(|rule| Some(rule.name));
+        std::iter::once(None).chain(alone).map(run).collect()
     }
 
     fn run_compiled(&self, program: &Program, requests: &[Request]) -> Result<Vec<Output>, String> {

@@ -54,8 +54,9 @@ fn alone(treatment: &str, engine: &Opened, program: &str, asked: &[Asked]) -> Re
 /// As it is written, and after single rewrites.
 fn rewritten(engine: &Opened, program: &str, asked: &[Asked]) -> Result<(), String> {
     for (request, expected, approx) in asked {
-        for (rules, found) in engine.run_rewritten(program, std::slice::from_ref(request))? {
-            verdict(&rules, request, expected, &found[0], *approx)?;
+        for found in engine.run_rewritten(program, std::slice::from_ref(request))? {
+            let answer = &found.answers[0];
+            verdict(&found.to_string(), request, expected, answer, *approx)?;
         }
     }
     Ok(())
