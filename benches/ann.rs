@@ -173,7 +173,13 @@ fn walk(graph: &Graph, vectors: &Vectors, queries: &[Query], truth: &[Vec<Hit>])
         });
         let mut scratches = Vec::new();
         let together = median(|| {
-            std::hint::black_box(graph.search_many(vectors, queries, |_| ef, &mut scratches));
+            std::hint::black_box(graph.search_many(
+                vectors,
+                queries,
+                |_| ef,
+                &mut scratches,
+                &|| false,
+            ));
         });
         println!(
             "graph, ef {ef:>4}: recall {:.4}, {:>7.0} queries/s, {:>7.0} in turns{}",

@@ -38,6 +38,11 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     };
     let engine = Engine::open(folder)?;
     let program = engine.compile(QUERY)?;
+    let compiled: Vec<Duration> = (0..300).map(|_| timed(|| engine.compile(QUERY))).collect();
+    println!(
+        "from source to plan: {:?} (median of 300)",
+        spread(compiled).0
+    );
     let keys = users(&engine, args.get(1))?;
     let at = engine.snapshot().newest_link().unwrap_or(0) + 1;
     let requests: Vec<Request> = keys
@@ -211,8 +216,9 @@ impl<'a> ByHand<'a> {
             ColumnView::I64(values) => values,
             _ => panic!("{name} is no int"),
         };
-        let ColumnView::Code(author) = column("author") else {
-            panic!("author is no reference")
+        let column_of = schema.entity(media).references[0].column;
+        let ColumnView::Code(author) = snapshot.column(media, column_of) else {
+            panic!("the author is no reference")
         };
         let likes = schema.edges.iter().position(|e| e.name == "likes");
         let place = (0, account);

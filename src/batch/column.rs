@@ -73,7 +73,20 @@ impl Column {
         all
     }
 
-    fn append(&mut self, more: &Column) {
+    /// Makes room for so many rows in all.
+    pub fn reserve(&mut self, rows: usize) {
+        let more = rows.saturating_sub(self.len());
+        match self {
+            Column::I64(v) => v.reserve(more),
+            Column::F64(v) => v.reserve(more),
+            Column::Bool(v) => v.reserve(more),
+            Column::Code(v) => v.reserve(more),
+            Column::List { slots, .. } | Column::Vector { slots, .. } => slots.reserve(more),
+        }
+    }
+
+    /// The rows of another column behind these; of one kind, as [`Column::concat`] says.
+    pub fn append(&mut self, more: &Column) {
         match (self, more) {
             (Column::I64(a), Column::I64(b)) => a.extend(b),
             (Column::F64(a), Column::F64(b)) => a.extend(b),

@@ -131,7 +131,14 @@ impl Rows {
         let mut places = Vec::with_capacity(self.len());
         offsets.push(0);
         for r in 0..self.requests() {
-            places.extend(self.range(r).filter(|&i| keep[i] == 1).map(|i| i as u32));
+            let range = self.range(r);
+            for start in range.clone().step_by(BLOCK) {
+                if stop.is_due() {
+                    break;
+                }
+                let block = start..range.end.min(start + BLOCK);
+                places.extend(block.filter(|&i| keep[i] == 1).map(|i| i as u32));
+            }
             offsets.push(places.len() as u32);
         }
         self.select_until(offsets, &places, &self.scores, stop)
@@ -155,9 +162,8 @@ impl Rows {
             let rows = self.range(r);
             let most = most.map(|most| most[r]);
             if order || most.is_some() {
-                keys.clear();
-                keys.extend(rows.map(|i| sort_key(scores[i], self.ids[i], i as u32)));
-                arrange(&mut keys, most, stop);
+                let key = |i: usize| sort_key(scores[i], self.ids[i], i as u32);
+                arrange(rows.map(key), most, &mut keys, stop);
                 places.extend(keys.iter().map(|&key| place_of(key)));
             } else {
                 places.extend(rows.map(|i| i as u32));

@@ -5,34 +5,28 @@ use super::Stop;
 /// Keys that are sorted or merged between two looks at the clock.
 const RUN: usize = 1 << 15;
 
-/// Puts the sort keys of a request's rows in order, or no more of the first than `most`: those are found
-/// before they are sorted. If the run has to end, the order is anything.
-pub fn arrange(keys: &mut Vec<u128>, most: Option<u64>, stop: Stop) {
+/// Leaves the sort keys of a request's rows in order, or no more of the first than `most`: those are found
+/// before they are sorted. If the run has to end, there may be fewer, in any order.
+pub fn arrange(
+    mut all: impl ExactSizeIterator<Item = u128>,
+    most: Option<u64>,
+    keys: &mut Vec<u128>,
+    stop: Stop,
+) {
     let most = most.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
-    if most < keys.len() {
-        keep_first(keys, most, stop);
+    keys.clear();
+    keys.reserve(all.len().min(most.saturating_add(RUN.max(most))));
+    // a chunk at a time beside the best so far
+    while all.len() > 0 && !stop.is_due() {
+        keys.extend(all.by_ref().take(RUN.max(most.min(1 << 20))));
+        if keys.len() > most {
+            if most > 0 {
+                keys.select_nth_unstable(most - 1);
+            }
+            keys.truncate(most);
+        }
     }
     sort_keys(keys, stop);
-}
-
-/// Leaves the `most` smallest keys, in any order.
-fn keep_first(keys: &mut Vec<u128>, most: usize, stop: Stop) {
-    let step = RUN.max(most);
-    let mut kept = 0;
-    // a chunk at a time beside the best so far
-    for start in (0..keys.len()).step_by(step) {
-        if stop.is_due() {
-            break;
-        }
-        let end = keys.len().min(start + step);
-        keys.copy_within(start..end, kept);
-        kept += end - start;
-        if kept > most && most > 0 {
-            keys[..kept].select_nth_unstable(most - 1);
-        }
-        kept = kept.min(most);
-    }
-    keys.truncate(kept);
 }
 
 /// Sorts ascending. If the run has to end, the order is anything.
@@ -94,7 +88,7 @@ mod tests {
     fn any_length_is_sorted() {
         let mut state = 1u128;
         for len in [0, 1, RUN - 1, RUN, RUN + 1, 3 * RUN, 5 * RUN + 77] {
-            let mut keys: Vec<u128> = (0..len)
+            let keys: Vec<u128> = (0..len)
                 .map(|_| {
                     state = state.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835) + 1;
                     state >> 64
@@ -103,12 +97,14 @@ mod tests {
             let mut sorted = keys.clone();
             sorted.sort_unstable();
             for most in [0, 1, 10, RUN + 5] {
-                let mut first = keys.clone();
-                arrange(&mut first, Some(most as u64), Stop::default());
+                let mut first = Vec::new();
+                let all = keys.iter().copied();
+                arrange(all, Some(most as u64), &mut first, Stop::default());
                 assert!(first == sorted[..most.min(len)], "{most} of {len}");
             }
-            arrange(&mut keys, None, Stop::default());
-            assert!(keys == sorted, "{len}");
+            let mut all = Vec::new();
+            arrange(keys.iter().copied(), None, &mut all, Stop::default());
+            assert!(all == sorted, "{len}");
         }
     }
 }

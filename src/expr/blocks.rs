@@ -16,29 +16,24 @@ impl Frame<'_> {
     pub fn column(&self, expr: &Expr) -> Column {
         let value = |frame: &Frame| frame.eval(expr).into_column(frame.n);
         let null = |n| Val::null(&expr.ty).into_column(n);
-        self.evaluate(expr, value, null, |blocks| Column::concat(&blocks))
+        self.evaluate(expr, value, null, |all, more| {
+            all.reserve(self.n);
+            all.append(&more);
+        })
     }
 
     /// A condition for every row: 1 is true.
     pub fn condition(&self, expr: &Expr) -> Vec<u8> {
         let value = |frame: &Frame| frame.eval(expr).bools().spread(frame.n);
-        self.evaluate(
-            expr,
-            value,
-            |n| vec![NULL_BOOL; n],
-            |blocks| blocks.concat(),
-        )
+        let null = |n| vec![NULL_BOOL; n];
+        self.evaluate(expr, value, null, |all, more| add(all, &more, self.n))
     }
 
     /// A number for every row, as a float.
     pub fn numbers(&self, expr: &Expr) -> Vec<f64> {
         let value = |frame: &Frame| frame.eval(expr).floats().spread(frame.n);
-        self.evaluate(
-            expr,
-            value,
-            |n| vec![NULL_FLOAT; n],
-            |blocks| blocks.concat(),
-        )
+        let null = |n| vec![NULL_FLOAT; n];
+        self.evaluate(expr, value, null, |all, more| add(all, &more, self.n))
     }
 
     /// Evaluates at once, or block by block if there are many rows; once the run has to end, blocks
@@ -48,7 +43,7 @@ impl Frame<'_> {
         expr: &Expr,
         value: impl Fn(&Frame) -> R,
         null: impl Fn(usize) -> R,
-        concat: impl FnOnce(Vec<R>) -> R,
+        append: impl Fn(&mut R, R),
     ) -> R {
         if !self.splits(expr) {
             return value(self);
@@ -59,15 +54,16 @@ impl Frame<'_> {
                 reads[place as usize] = true;
             }
         });
-        let starts = (0..self.n).step_by(BLOCK);
-        let blocks = starts.map(|start| {
+        let mut all = self.block(0..BLOCK, &reads, &value);
+        for start in (BLOCK..self.n).step_by(BLOCK) {
             let rows = start..(start + BLOCK).min(self.n);
-            match self.run.stop.is_due() {
+            let block = match self.run.stop.is_due() {
                 true => null(rows.len()),
                 false => self.block(rows, &reads, &value),
-            }
-        });
-        concat(blocks.collect())
+            };
+            append(&mut all, block);
+        }
+        all
     }
 
     /// Whether there are many rows, and what an expression says of one does not depend on where it
@@ -98,4 +94,10 @@ impl Frame<'_> {
             ..*self
         })
     }
+}
+
+/// Appends, with room for all that will come.
+fn add<T: Copy>(all: &mut Vec<T>, more: &[T], n: usize) {
+    all.reserve(n - all.len());
+    all.extend_from_slice(more);
 }

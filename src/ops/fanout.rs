@@ -179,30 +179,35 @@ pub fn merge(
             let block = start..range.end.min(start + BLOCK);
             table.fold(input, from, block, how, &mut slots);
         }
-        slots
-            .iter_mut()
-            .for_each(|slot| slot.folded = slot.score(how));
         let mut add = |slot: &Slot| {
             merged.ids.push(slot.id);
-            merged.scores.push(slot.folded);
+            merged.scores.push(slot.score(how));
             witnesses.push(slot.witness);
         };
         let most = most.as_ref().map(|most| most[request]);
         if part.order || most.is_some() {
-            keys.clear();
-            let key = |(place, slot): (usize, &Slot)| sort_key(slot.folded, slot.id, place as u32);
-            keys.extend(slots.iter().enumerate().map(key));
-            arrange(&mut keys, most, exec.run.stop);
-            exec.check(op, 0)?;
-            let ordered = keys.iter().map(|&key| &slots[place_of(key) as usize]);
-            ordered.for_each(&mut add);
+            let key =
+                |(place, slot): (usize, &Slot)| sort_key(slot.score(how), slot.id, place as u32);
+            arrange(
+                slots.iter().enumerate().map(key),
+                most,
+                &mut keys,
+                exec.run.stop,
+            );
+            for keys in keys.chunks(BLOCK) {
+                exec.check(op, 0)?;
+                let ordered = keys.iter().map(|&key| &slots[place_of(key) as usize]);
+                ordered.for_each(&mut add);
+            }
         } else {
-            slots.iter().for_each(&mut add);
+            for slots in slots.chunks(BLOCK) {
+                exec.check(op, 0)?;
+                slots.iter().for_each(&mut add);
+            }
         }
         merged.offsets.push(merged.ids.len() as u32);
     }
     merged.columns = input.gather(&witnesses);
-    exec.check(op, 0)?;
     Ok(merged)
 }
 

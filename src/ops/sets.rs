@@ -189,8 +189,8 @@ impl Union {
             return rows;
         }
         let key = |(place, row): (usize, &Row)| sort_key(row.score, row.id, place as u32);
-        let mut keys: Vec<u128> = rows.iter().enumerate().map(key).collect();
-        arrange(&mut keys, most, stop);
+        let mut keys = Vec::new();
+        arrange(rows.iter().enumerate().map(key), most, &mut keys, stop);
         let row = |&key: &u128| rows[place_of(key) as usize];
         keys.iter().map(row).collect()
     }

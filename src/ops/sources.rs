@@ -140,13 +140,13 @@ impl Op for All {
                 let block = start..n.min(start + BLOCK as u32);
                 let left = end - rows.ids.len();
                 rows.ids.extend(block.filter(visible).take(left));
+                rows.scores.resize(rows.ids.len(), 1.0);
                 if rows.ids.len() == end {
                     break;
                 }
             }
             rows.offsets.push(rows.ids.len() as u32);
         }
-        rows.scores = vec![1.0; rows.ids.len()];
         Ok(rows)
     }
 }

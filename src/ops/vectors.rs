@@ -102,9 +102,8 @@ impl Vectors {
                 })
             }
             (Some(Index::Graph { graph, .. }), None) if !exact => {
-                in_tasks(queries, |queries, (scratches, _)| match is_due() {
-                    true => vec![Vec::new(); queries.len()],
-                    false => graph.search_many(space, queries, Graph::default_ef, scratches),
+                in_tasks(queries, |queries, (scratches, _)| {
+                    graph.search_many(space, queries, Graph::default_ef, scratches, &is_due)
                 })
             }
             (Some(Index::Graph { graph, .. }), Some(allowed)) if !exact => {
@@ -242,7 +241,7 @@ fn stored(
                 let ef = Graph::default_ef(length) + length / 2;
                 let search = |queries: &[Query]| {
                     in_tasks(queries, |queries, (scratches, _)| {
-                        graph.search_many(vectors, queries, |_| ef, scratches)
+                        graph.search_many(vectors, queries, |_| ef, scratches, &|| false)
                     })
                 };
                 ann::build_lists(vectors, length, graph.rows(), search, &report)

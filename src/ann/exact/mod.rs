@@ -22,7 +22,7 @@ use best::{Best, REGULAR};
 /// Queries of a panel.
 const WIDTH: usize = BLOCK * MAX_BLOCKS;
 /// Rows whose eligibility is decided at once.
-const CHUNK: usize = 4_096;
+const CHUNK: usize = 1_024;
 /// Tiles ahead of which scattered rows are asked for.
 const AHEAD: usize = 2;
 /// Fewest multiplications worth a task of their own.

@@ -6,13 +6,14 @@ use crate::ann::{Hit, Query, Vectors};
 
 impl Graph<'_> {
     /// What [`Graph::search`] finds for each query, `ef` from its `k`; faster where the graph does not fit
-    /// into the cache. `scratches` grows as needed, and is used again.
+    /// into the cache. `scratches` grows as needed, and is used again. Once `is_due` says so, nothing is found.
     pub fn search_many(
         &self,
         vectors: &Vectors,
         queries: &[Query],
         ef: impl Fn(usize) -> usize,
         scratches: &mut Vec<Scratch>,
+        is_due: &dyn Fn() -> bool,
     ) -> Vec<Vec<Hit>> {
         let lanes = LANES.min(queries.len());
         if scratches.len() < lanes {
@@ -20,6 +21,10 @@ impl Graph<'_> {
         }
         let mut found = Vec::with_capacity(queries.len());
         for queries in queries.chunks(LANES) {
+            if is_due() {
+                found.resize(found.len() + queries.len(), Vec::new());
+                continue;
+            }
             let sound = self.fits(vectors) && queries.iter().all(|q| q.k > 0 && q.fits(vectors));
             if sound && !self.is_empty() {
                 self.walk_together(queries, &ef, scratches);

@@ -76,7 +76,13 @@ fn searches_in_turns_find_what_each_finds_alone() {
         queries[6].min_similarity = Some(0.5);
         queries[7].vector = &data[..3];
         let mut scratches = Vec::new();
-        let together = graph.search_many(&vectors, &queries, Graph::default_ef, &mut scratches);
+        let together = graph.search_many(
+            &vectors,
+            &queries,
+            Graph::default_ef,
+            &mut scratches,
+            &|| false,
+        );
         for (query, found) in queries.iter().zip(together) {
             let ef = Graph::default_ef(query.k);
             assert_eq!(found, find(&graph, &vectors, query, ef));
