@@ -19,7 +19,7 @@ const PROGRAMS: [(&str, &str); 9] = [
     ("rank of all", "all(media).rank(keep=1000)"),
     (
         "all in order",
-        "all(media).score(decay(created_at, half_life=7d)).take(per=author, 1).take(100)",
+        "all(media).score(decay(created_at, half_life=7d)).take(1, per=author).take(100)",
     ),
     (
         "many searches",

@@ -73,6 +73,17 @@ impl Column {
         all
     }
 
+    /// As many zeros, in a column of this kind of scalars.
+    pub fn zeros(&self, rows: usize) -> Column {
+        match self {
+            Column::I64(_) => Column::I64(vec![0; rows]),
+            Column::F64(_) => Column::F64(vec![0.0; rows]),
+            Column::Bool(_) => Column::Bool(vec![0; rows]),
+            Column::Code(_) => Column::Code(vec![0; rows]),
+            lists => lists.gather(&vec![NULL_CODE; rows]),
+        }
+    }
+
     /// Makes room for so many rows in all.
     pub fn reserve(&mut self, rows: usize) {
         let more = rows.saturating_sub(self.len());

@@ -2,10 +2,9 @@
 //! need not wait for all of it.
 
 use super::eval::Frame;
-use super::value::Val;
 use super::{Expr, Kind};
 use crate::batch::Column;
-use crate::types::{NULL_BOOL, NULL_FLOAT, Type};
+use crate::types::Type;
 use std::ops::Range;
 
 /// Rows of a block.
@@ -15,35 +14,35 @@ impl Frame<'_> {
     /// The value of an expression as a column of `n` rows.
     pub fn column(&self, expr: &Expr) -> Column {
         let value = |frame: &Frame| frame.eval(expr).into_column(frame.n);
-        let null = |n| Val::null(&expr.ty).into_column(n);
-        self.evaluate(expr, value, null, |all, more| {
+        let append = |all: &mut Column, more| {
             all.reserve(self.n);
             all.append(&more);
-        })
+        };
+        self.evaluate(expr, value, append, |all| all.zeros(self.n))
     }
 
     /// A condition for every row: 1 is true.
     pub fn condition(&self, expr: &Expr) -> Vec<u8> {
         let value = |frame: &Frame| frame.eval(expr).bools().spread(frame.n);
-        let null = |n| vec![NULL_BOOL; n];
-        self.evaluate(expr, value, null, |all, more| add(all, &more, self.n))
+        let append = |all: &mut Vec<u8>, more| add(all, more, self.n);
+        self.evaluate(expr, value, append, |_| vec![0; self.n])
     }
 
     /// A number for every row, as a float.
     pub fn numbers(&self, expr: &Expr) -> Vec<f64> {
         let value = |frame: &Frame| frame.eval(expr).floats().spread(frame.n);
-        let null = |n| vec![NULL_FLOAT; n];
-        self.evaluate(expr, value, null, |all, more| add(all, &more, self.n))
+        let append = |all: &mut Vec<f64>, more| add(all, more, self.n);
+        self.evaluate(expr, value, append, |_| vec![0.0; self.n])
     }
 
-    /// Evaluates at once, or block by block if there are many rows; once the run has to end, blocks
-    /// are null.
+    /// Evaluates at once, or block by block if there are many rows; if the run has to end, the values
+    /// are zeros, which cost nothing.
     fn evaluate<R>(
         &self,
         expr: &Expr,
         value: impl Fn(&Frame) -> R,
-        null: impl Fn(usize) -> R,
         append: impl Fn(&mut R, R),
+        zeros: impl Fn(&R) -> R,
     ) -> R {
         if !self.splits(expr) {
             return value(self);
@@ -56,12 +55,11 @@ impl Frame<'_> {
         });
         let mut all = self.block(0..BLOCK, &reads, &value);
         for start in (BLOCK..self.n).step_by(BLOCK) {
+            if self.run.stop.is_due() {
+                return zeros(&all);
+            }
             let rows = start..(start + BLOCK).min(self.n);
-            let block = match self.run.stop.is_due() {
-                true => null(rows.len()),
-                false => self.block(rows, &reads, &value),
-            };
-            append(&mut all, block);
+            append(&mut all, self.block(rows, &reads, &value));
         }
         all
     }
@@ -97,7 +95,7 @@ impl Frame<'_> {
 }
 
 /// Appends, with room for all that will come.
-fn add<T: Copy>(all: &mut Vec<T>, more: &[T], n: usize) {
+fn add<T>(all: &mut Vec<T>, more: Vec<T>, n: usize) {
     all.reserve(n - all.len());
-    all.extend_from_slice(more);
+    all.extend(more);
 }

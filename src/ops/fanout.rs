@@ -6,6 +6,7 @@ use super::{Exec, Part, RunError};
 use crate::batch::{Rows, arrange, place_of, sort_key};
 use crate::expr::Facts;
 use crate::types::NULL_FLOAT;
+use std::ops::Range;
 
 /// Contributions that are folded between two looks at the clock.
 const BLOCK: usize = 1 << 16;
@@ -129,7 +130,7 @@ impl Contributions {
 
 impl Contributions {
     /// Places of a request's contributions.
-    pub fn of(&self, request: usize) -> std::ops::Range<usize> {
+    pub fn of(&self, request: usize) -> Range<usize> {
         self.offsets[request] as usize..self.offsets[request + 1] as usize
     }
 
@@ -139,7 +140,14 @@ impl Contributions {
     }
 }
 
+/// A range in parts, between which one may look at the clock.
+fn blocks(range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let starts = range.clone().step_by(BLOCK);
+    starts.map(move |start| start..range.end.min(start + BLOCK))
+}
+
 /// One entity while its contributions are folded.
+#[derive(Clone, Copy)]
 struct Slot {
     id: u32,
     witness: u32,
@@ -173,36 +181,44 @@ pub fn merge(
         let range = from.offsets[request] as usize..from.offsets[request + 1] as usize;
         exec.check(op, range.len() as u64)?;
         slots.clear();
-        table.reset(range.len(), from.distinct);
-        for start in range.clone().step_by(BLOCK) {
-            exec.check(op, 0)?;
-            let block = start..range.end.min(start + BLOCK);
-            table.fold(input, from, block, how, &mut slots);
+        if !from.distinct {
+            table.reset(range.len());
+            for block in blocks(range.clone()) {
+                exec.check(op, 0)?;
+                table.fold(input, from, block, how, &mut slots);
+            }
         }
-        let mut add = |slot: &Slot| {
+        // where no entity is reached twice, each contribution is a row
+        let count = if from.distinct {
+            range.len()
+        } else {
+            slots.len()
+        };
+        let slot = |place: usize| match from.distinct {
+            true => Slot::of_one(input, from, range.start + place, how),
+            false => slots[place],
+        };
+        let mut add = |place: usize| {
+            let slot = slot(place);
             merged.ids.push(slot.id);
             merged.scores.push(slot.score(how));
             witnesses.push(slot.witness);
         };
         let most = most.as_ref().map(|most| most[request]);
         if part.order || most.is_some() {
-            let key =
-                |(place, slot): (usize, &Slot)| sort_key(slot.score(how), slot.id, place as u32);
-            arrange(
-                slots.iter().enumerate().map(key),
-                most,
-                &mut keys,
-                exec.run.stop,
-            );
+            let key = |place: usize| {
+                let slot = slot(place);
+                sort_key(slot.score(how), slot.id, place as u32)
+            };
+            arrange((0..count).map(key), most, &mut keys, exec.run.stop);
             for keys in keys.chunks(BLOCK) {
                 exec.check(op, 0)?;
-                let ordered = keys.iter().map(|&key| &slots[place_of(key) as usize]);
-                ordered.for_each(&mut add);
+                keys.iter().for_each(|&key| add(place_of(key) as usize));
             }
         } else {
-            for slots in slots.chunks(BLOCK) {
+            for block in blocks(0..count) {
                 exec.check(op, 0)?;
-                slots.iter().for_each(&mut add);
+                block.for_each(&mut add);
             }
         }
         merged.offsets.push(merged.ids.len() as u32);
@@ -227,6 +243,15 @@ impl Slot {
             largest: f64::NEG_INFINITY,
             folded,
         }
+    }
+
+    /// Of the only contribution to an entity.
+    #[inline]
+    fn of_one(input: &Rows, from: &Contributions, place: usize, how: Merge) -> Slot {
+        let parent = from.parents[place];
+        let mut slot = Slot::new(from.ids[place], parent, how);
+        slot.add(parent, from.value(input, place), how);
+        slot
     }
 
     fn add(&mut self, parent: u32, value: f64, how: Merge) {
@@ -269,31 +294,20 @@ struct Table {
 
 impl Table {
     /// Makes room for so many contributions.
-    fn reset(&mut self, contributions: usize, distinct: bool) {
+    fn reset(&mut self, contributions: usize) {
+        let size = (contributions * 2).next_power_of_two().max(16);
         self.places.clear();
-        if !distinct {
-            let size = (contributions * 2).next_power_of_two().max(16);
-            self.places.resize(size, 0);
-        }
+        self.places.resize(size, 0);
     }
 
     fn fold(
         &mut self,
         input: &Rows,
         from: &Contributions,
-        range: std::ops::Range<usize>,
+        range: Range<usize>,
         how: Merge,
         slots: &mut Vec<Slot>,
     ) {
-        if from.distinct {
-            slots.extend(range.map(|i| {
-                let parent = from.parents[i];
-                let mut slot = Slot::new(from.ids[i], parent, how);
-                slot.add(parent, from.value(input, i), how);
-                slot
-            }));
-            return;
-        }
         let size = self.places.len();
         let shift = 32 - size.trailing_zeros();
         for i in range {
