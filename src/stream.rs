@@ -156,7 +156,7 @@ mod tests {
             let work = |part: &usize| {
                 let ahead = begun.fetch_add(1, Ordering::SeqCst) - taken.load(Ordering::SeqCst);
                 assert!(ahead <= threads * (AHEAD + 1), "{ahead}");
-                if part % 7 == 0 {
+                if part.is_multiple_of(7) {
                     std::thread::sleep(Duration::from_millis(2));
                 }
                 Ok::<_, ()>(part * 2)
@@ -188,7 +188,7 @@ mod tests {
         });
         assert_eq!((ended, got), (Err(20), 20));
         assert!(begun.load(Ordering::SeqCst) < 100);
-        let refused = with_threads(3, || in_order(&parts, |p| Ok(*p), |p| Err(p)));
+        let refused = with_threads(3, || in_order(&parts, |p| Ok(*p), Err));
         assert_eq!(refused, Err(0));
     }
 }

@@ -24,10 +24,9 @@ pub fn build(project: &Project, args: &BuildArgs) -> Result<(), Failure> {
     let report = store::build(&catalog, &options)?;
     let engine = project.open(None)?;
     let schema = engine.schema();
-    let state = if report.rebuilt {
-        "built"
-    } else {
-        "up to date"
+    let state = match report.rebuilt {
+        true => format!("built in {:.1} s", started.elapsed().as_secs_f64()),
+        false => "up to date".to_owned(),
     };
     eprintln!(
         "{state}: snapshot {} ({:.1} MB)",
@@ -67,6 +66,5 @@ pub fn build(project: &Project, args: &BuildArgs) -> Result<(), Failure> {
     for (name, size) in engine.snapshot().artifacts() {
         eprintln!("  file {name}: {:.1} MB", size as f64 / 1e6);
     }
-    eprintln!("in {:.1} s", started.elapsed().as_secs_f64());
     Ok(())
 }

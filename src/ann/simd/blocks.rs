@@ -116,12 +116,12 @@ unsafe fn avx2<const N: usize>(queries: [&Groups; N], blocks: &[Line], out: [&mu
             }
         }
         for q in 0..N {
-            for half in 0..2 {
-                let at = block * ROWS + half * ROWS / 2;
-                // SAFETY: every `out` has a place for each row of each block
-                unsafe {
-                    _mm256_storeu_si256(out[q].as_mut_ptr().add(at).cast(), sums[q][half]);
-                }
+            let [low, high] = sums[q];
+            // SAFETY: every `out` has a place for each row of each block
+            unsafe {
+                let at = out[q].as_mut_ptr().add(block * ROWS);
+                _mm256_storeu_si256(at.cast(), low);
+                _mm256_storeu_si256(at.add(ROWS / 2).cast(), high);
             }
         }
     }
