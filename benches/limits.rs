@@ -7,6 +7,10 @@
 use igql::{Engine, Limits, Request, RunError};
 use std::time::{Duration, Instant};
 
+/// As the command has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const PROGRAMS: [(&str, &str); 9] = [
     (
         "score of all",

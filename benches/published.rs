@@ -16,6 +16,10 @@ use igql::types::EntityId;
 use igql::{Engine, Key, Program, Request};
 use std::time::{Duration, Instant};
 
+/// As the command has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const QUERY: &str = "user.liked(max_num_to_retrieve=30).let(seed_id=account_id)
     .account_nn(k=50).posted_media(max_media_per_account=10)
     .filter(non_recommendable_model_threshold=0.2).rank().diversify_by(seed_id, method=round_robin)";

@@ -9,7 +9,7 @@ use crate::types::NULL_FLOAT;
 use std::ops::Range;
 
 /// Contributions that are folded between two looks at the clock.
-const BLOCK: usize = 1 << 16;
+const BLOCK: usize = 1 << 14;
 
 /// How contributions to one entity become its score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -296,8 +296,13 @@ impl Table {
     /// Makes room for so many contributions.
     fn reset(&mut self, contributions: usize) {
         let size = (contributions * 2).next_power_of_two().max(16);
-        self.places.clear();
-        self.places.resize(size, 0);
+        if size > BLOCK {
+            // pages of zeros, which cost nothing before they are used
+            self.places = vec![0; size];
+        } else {
+            self.places.clear();
+            self.places.resize(size, 0);
+        }
     }
 
     fn fold(

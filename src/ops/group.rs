@@ -4,13 +4,16 @@
 //! one for each distinct element (an empty or null list: that of null); several columns give all
 //! combinations.
 
-use crate::batch::Column;
+use crate::batch::{Column, Stop};
 use crate::expr::functions::list::{bits, elements};
 use crate::expr::value::Val;
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::ops::Range;
+
+/// Rows that are looked at between two looks at the clock.
+const BLOCK: usize = 1 << 14;
 
 /// The groups of some rows, numbered in the order of their first row.
 #[derive(Debug, Default)]
@@ -22,18 +25,23 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// The groups of the rows `range` by their values in all of the columns.
-    pub fn new(columns: &[Column], range: Range<usize>) -> Groups {
-        Groups::of_rows(columns, range)
+    /// The groups of the rows `range` by their values in all of the columns. If the run has to end, the
+    /// rest are of the first.
+    pub fn new(columns: &[Column], range: Range<usize>, stop: Stop) -> Groups {
+        Groups::of_rows(columns, range, stop)
     }
 
     /// The groups of any rows, in their order.
-    pub fn of_rows(columns: &[Column], rows: impl Iterator<Item = usize> + Clone) -> Groups {
+    pub fn of_rows(
+        columns: &[Column],
+        rows: impl Iterator<Item = usize> + Clone,
+        stop: Stop,
+    ) -> Groups {
         let mut parts = columns
             .iter()
-            .map(|column| Groups::of_column(column, rows.clone()));
+            .map(|column| Groups::of_column(column, rows.clone(), stop));
         let first = parts.next().unwrap_or_default();
-        parts.fold(first, |groups, part| groups.combined(&part))
+        parts.fold(first, |groups, part| groups.combined(&part, stop))
     }
 
     /// The groups of a row, counted from the first.
@@ -51,39 +59,51 @@ impl Groups {
         self.count
     }
 
-    fn of_column(column: &Column, rows: impl Iterator<Item = usize>) -> Groups {
+    fn of_column(column: &Column, rows: impl Iterator<Item = usize>, stop: Stop) -> Groups {
         let value = Val::borrow(column);
         match column {
             Column::List { .. } => {
                 let distinct = |row| distinct(elements(&value, row).unwrap_or_default());
-                Groups::numbered(rows.map(distinct))
+                Groups::numbered(rows.map(distinct), stop)
             }
-            _ => Groups::numbered(rows.map(|row| [bits(&value, row)])),
+            _ => Groups::numbered(rows.map(|row| [bits(&value, row)]), stop),
         }
     }
 
     /// Rows that share a group here and there.
-    fn combined(&self, other: &Groups) -> Groups {
-        Groups::numbered((0..self.rows()).map(|row| {
+    fn combined(&self, other: &Groups, stop: Stop) -> Groups {
+        let pairs_of = |row: usize| {
             let pairs = |&a: &u32| other.of(row).iter().map(move |&b| (a, b));
             self.of(row).iter().flat_map(pairs).collect::<Vec<_>>()
-        }))
+        };
+        Groups::numbered((0..self.rows()).map(pairs_of), stop)
     }
 
     /// Numbers the keys of each row in the order in which they come.
-    fn numbered<K: Hash + Eq, R: IntoIterator<Item = K>>(rows: impl Iterator<Item = R>) -> Groups {
+    fn numbered<K: Hash + Eq, R: IntoIterator<Item = K>>(
+        mut rows: impl Iterator<Item = R>,
+        stop: Stop,
+    ) -> Groups {
         // only looked up, never listed: the hash decides nothing
         let mut known: HashMap<K, u32, FixedState> = HashMap::default();
         let mut groups = Groups {
             starts: vec![0],
             ..Groups::default()
         };
-        for keys in rows {
+        while let Some(keys) = rows.next() {
             for key in keys {
                 let next = known.len() as u32;
                 groups.ids.push(*known.entry(key).or_insert(next));
             }
             groups.starts.push(groups.ids.len() as u32);
+            if groups.starts.len() % BLOCK == 0 && stop.is_due() {
+                let (here, left) = (groups.ids.len(), rows.size_hint().0);
+                groups.ids.resize(here + left, 0);
+                groups
+                    .starts
+                    .extend((1..=left).map(|row| (here + row) as u32));
+                break;
+            }
         }
         groups.count = known.len();
         groups

@@ -227,7 +227,11 @@ impl Op for Slate {
             let limits: Vec<Limit> = (0..self.rules.len())
                 .map(|i| {
                     let rule = &self.rules[i];
-                    let groups = Groups::new(std::slice::from_ref(&columns[i]), range.clone());
+                    let groups = Groups::new(
+                        std::slice::from_ref(&columns[i]),
+                        range.clone(),
+                        exec.run.stop,
+                    );
                     let window = windows[i].as_ref().map_or(i64::MAX, |w| w[request]);
                     let groups = match rule.key.ty {
                         Type::Bool => only_true(&columns[i], range.clone()),

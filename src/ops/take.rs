@@ -188,7 +188,8 @@ impl Op for Take {
         let mut keep = vec![0u8; rows.len()];
         for request in 0..rows.requests() {
             let range = rows.range(request);
-            let groups = Groups::new(&keys, range.clone());
+            let groups = Groups::new(&keys, range.clone(), exec.run.stop);
+            exec.check("take", 0)?;
             let wanted = offset[request]..offset[request].saturating_add(n[request]);
             let mut before = vec![0u64; groups.count()];
             for (row, place) in range.enumerate() {
@@ -198,7 +199,7 @@ impl Op for Take {
                 of.iter().for_each(|&g| before[g as usize] += 1);
             }
         }
-        Ok(rows.retain(&keep))
+        Ok(rows.retain_until(&keep, exec.run.stop))
     }
 }
 

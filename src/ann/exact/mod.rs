@@ -59,8 +59,9 @@ fn search_at(
         .iter()
         .flat_map(|panel| ranges.iter().map(move |range| (*panel, range.clone())))
         .collect();
-    let scan = |(panel, rows): &(&[Query], std::ops::Range<usize>)| {
-        Scan::new(level, vectors, panel).run(rows.clone(), allow, is_due)
+    let scan = |(panel, rows): &(&[Query], std::ops::Range<usize>)| match is_due() {
+        true => vec![Vec::new(); panel.len()],
+        false => Scan::new(level, vectors, panel).run(rows.clone(), allow, is_due),
     };
     let parts: Vec<Vec<Vec<Hit>>> = if tasks.len() == 1 {
         tasks.iter().map(scan).collect()

@@ -307,10 +307,14 @@ impl Op for Diversify {
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let rows = inputs[0];
         Ok(match self.method {
-            Method::RoundRobin => round_robin_rows(rows, &self.columns(exec, rows)),
-            Method::Penalty { factor, floor } => {
-                penalty_rows(rows, &self.columns(exec, rows), factor, floor)
-            }
+            Method::RoundRobin => round_robin_rows(rows, &self.columns(exec, rows), exec.run.stop),
+            Method::Penalty { factor, floor } => penalty_rows(
+                rows,
+                &self.columns(exec, rows),
+                factor,
+                floor,
+                exec.run.stop,
+            ),
             Method::Mmr {
                 relevance,
                 embedding,
@@ -380,7 +384,7 @@ impl Diversify {
             let known = history.range(request);
             request += 1;
             let places = range.start + behind..range.end + behind;
-            let groups = Groups::of_rows(&columns, known.clone().chain(places));
+            let groups = Groups::of_rows(&columns, known.clone().chain(places), exec.run.stop);
             let scores = minmax(&rows.scores[range]);
             calibrate::calibrate(&scores, &groups, known.len(), strength, first)
         })

@@ -1,15 +1,15 @@
 //! `round_robin` and `penalty`: rows of one key keep apart.
 
 use super::waiting::Waiting;
-use crate::batch::{Column, Rows, descending};
+use crate::batch::{Column, Rows, Stop, descending};
 use crate::ops::group::Groups;
 use std::collections::BinaryHeap;
 
-pub fn round_robin_rows(rows: &Rows, columns: &[Column]) -> Rows {
+pub fn round_robin_rows(rows: &Rows, columns: &[Column], stop: Stop) -> Rows {
     let mut places = Vec::with_capacity(rows.len());
     for request in 0..rows.requests() {
         let range = rows.range(request);
-        let order = round_robin(&Groups::new(columns, range.clone()));
+        let order = round_robin(&Groups::new(columns, range.clone(), stop));
         places.extend(order.into_iter().map(|p| range.start as u32 + p));
     }
     rows.select(rows.offsets.clone(), &places)
@@ -42,7 +42,7 @@ fn round_robin(groups: &Groups) -> Vec<u32> {
     order
 }
 
-pub fn penalty_rows(rows: &Rows, columns: &[Column], factor: f64, floor: f64) -> Rows {
+pub fn penalty_rows(rows: &Rows, columns: &[Column], factor: f64, floor: f64, stop: Stop) -> Rows {
     let mut places = Vec::with_capacity(rows.len());
     let mut scores = Vec::with_capacity(rows.len());
     for request in 0..rows.requests() {
@@ -50,7 +50,7 @@ pub fn penalty_rows(rows: &Rows, columns: &[Column], factor: f64, floor: f64) ->
         // each key counts for itself: a row with several is discounted for each
         let keys: Vec<Groups> = columns
             .iter()
-            .map(|c| Groups::new(std::slice::from_ref(c), range.clone()))
+            .map(|c| Groups::new(std::slice::from_ref(c), range.clone(), stop))
             .collect();
         for (row, score) in penalty(&rows.scores[range.clone()], &keys, factor, floor) {
             places.push(range.start as u32 + row);
