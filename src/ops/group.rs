@@ -96,7 +96,7 @@ impl Groups {
                 groups.ids.push(*known.entry(key).or_insert(next));
             }
             groups.starts.push(groups.ids.len() as u32);
-            if groups.starts.len() % BLOCK == 0 && stop.is_due() {
+            if groups.starts.len().is_multiple_of(BLOCK) && stop.is_due() {
                 let (here, left) = (groups.ids.len(), rows.size_hint().0);
                 groups.ids.resize(here + left, 0);
                 groups

@@ -162,8 +162,12 @@ pub struct Apart {
 
 impl Note<'_> {
     fn is_doc(&self) -> bool {
-        self.text.starts_with("##") && !self.text.starts_with("###")
+        is_doc(self.text)
     }
+}
+
+fn is_doc(comment: &str) -> bool {
+    comment.starts_with("##") && !comment.starts_with("###")
 }
 
 /// The text as it grows, line by line.
@@ -173,6 +177,26 @@ struct Out {
 }
 
 impl Out {
+    /// A `##` comment inside of a statement documents nothing. Directly above, it would: it goes further
+    /// up, with an empty line below.
+    fn inner_docs(&mut self, tokens: &[Noted], indent: usize) {
+        if !tokens[0].statement {
+            return;
+        }
+        let above = tokens[1..]
+            .iter()
+            .flat_map(|t| &t.above)
+            .map(|note| note.text);
+        let behind = tokens.iter().flat_map(|t| &t.behind).skip(1).copied();
+        let texts: Vec<&str> = above.chain(behind).filter(|text| is_doc(text)).collect();
+        for text in &texts {
+            self.push(indent, text);
+        }
+        if !texts.is_empty() {
+            self.empty();
+        }
+    }
+
     fn line(&mut self, line: &str, tokens: &[Noted]) {
         let Some(first) = tokens.first() else {
             self.push(0, line);
@@ -181,16 +205,19 @@ impl Out {
         let indent = line.len() - line.trim_start().len();
         let closes = first.lexeme.token.is_closer();
         let inner = if closes { indent + STEP } else { indent };
+        self.inner_docs(tokens, inner);
         self.notes(&first.above, inner, first.statement || closes);
         if first.statement && first.apart && !self.text.ends_with("{\n") {
             self.empty();
         }
+        let moves = |text: &str| first.statement && is_doc(text);
         for token in &tokens[1..] {
-            self.notes(&token.above, indent, false);
+            let stays = token.above.iter().filter(|note| !moves(note.text));
+            self.notes(stays, indent, false);
         }
         let mut behind = tokens.iter().flat_map(|t| &t.behind);
         let last = behind.next();
-        for text in behind {
+        for text in behind.filter(|text| !moves(text)) {
             self.push(indent, text);
         }
         match last {
@@ -202,7 +229,12 @@ impl Out {
         }
     }
 
-    fn notes(&mut self, notes: &[Note], indent: usize, keep_empty: bool) {
+    fn notes<'n>(
+        &mut self,
+        notes: impl IntoIterator<Item = &'n Note<'n>>,
+        indent: usize,
+        keep_empty: bool,
+    ) {
         for note in notes {
             if note.apart && keep_empty && !self.text.ends_with("{\n") {
                 self.empty();

@@ -352,6 +352,19 @@ proptest! {
 }
 
 #[test]
+fn a_doc_inside_of_an_item_documents_nothing() {
+    for text in [
+        "edge nearby = good\n## d where\n    weight (1 + weight)\n",
+        "## own\nedge nearby = good  # a\n## inner\n    weight (1 + weight) # b\nedge next = good\n",
+        "edge a = b # x\n\n## own\n\nedge nearby = good\n## one\n    where x > 1\n## two\n    weight 2\n",
+    ] {
+        survive(text);
+    }
+    let laid = laid_out("## own\nedge nearby = good\n## inner\n    weight 2\n");
+    assert_eq!(laid, "## inner\n\n## own\nedge nearby = good weight 2\n");
+}
+
+#[test]
 fn published_programs_survive_printing() {
     for text in [PUBLISHED, BARE, LARGE, VOCABULARY] {
         survive(text);
