@@ -234,7 +234,14 @@ impl Engine {
         let program = checked.filter(|_| !failed).map(|checked| Program {
             inner: Arc::new(ProgramInner {
                 warnings: diagnostics.clone(),
-                ..ProgramInner::new(checked, &self.inner.snapshot, plan, text, Vec::new())
+                ..ProgramInner::new(
+                    checked,
+                    &self.inner.snapshot,
+                    plan,
+                    text,
+                    Vec::new(),
+                    every(),
+                )
             }),
         });
         Compiled {
@@ -279,8 +286,8 @@ impl Engine {
             checked.autos.clear();
             let text = program.text.clone();
             let (snapshot, plan) = (&self.inner.snapshot, program.plan.clone());
-            let raised = ProgramInner::new(checked, snapshot, plan, text, assertions);
-            let raised = raised.by_rules(snapshot, program.rules.clone());
+            let rules = program.rules.clone();
+            let raised = ProgramInner::new(checked, snapshot, plan, text, assertions, rules);
             Some(Arc::new(raised))
         };
         known.entry(numbers.to_vec()).or_insert_with(read).clone()
@@ -317,10 +324,11 @@ impl Engine {
             test: Some(item),
             ..text.clone()
         };
+        let (checked, assertions) = (trial.checked, trial.assertions);
         Some(Test {
             name: trial.name,
             who: trial.who,
-            program: ProgramInner::new(trial.checked, snapshot, plan, text, trial.assertions),
+            program: ProgramInner::new(checked, snapshot, plan, text, assertions, every()),
         })
     }
 
@@ -644,12 +652,12 @@ impl ProgramInner {
         plan: Plan,
         text: Text,
         assertions: Vec<Assertion>,
+        rules: Vec<&'static Rule>,
     ) -> Self {
         let results: Vec<_> = checked.results.iter().map(|(_, node)| *node).collect();
         let schedule = Schedule::new(&checked.graph, &results);
         let needs_viewer =
             needs_viewer(&checked, &schedule) || assertions.iter().any(Assertion::reads_viewer);
-        let rules: Vec<&Rule> = RULES.iter().collect();
         ProgramInner {
             rewritten: rewrite(&checked, snapshot, &rules),
             rules,
@@ -672,13 +680,11 @@ impl ProgramInner {
             false => (&self.rewritten.graph, &self.rewritten.schedule),
         }
     }
+}
 
-    /// The same with some of the rewrites.
-    fn by_rules(mut self, snapshot: &Snapshot, rules: Vec<&'static Rule>) -> Self {
-        self.rewritten = rewrite(&self.checked, snapshot, &rules);
-        self.rules = rules;
-        self
-    }
+/// The rules of a program that is not compared with others.
+fn every() -> Vec<&'static Rule> {
+    RULES.iter().collect()
 }
 
 impl Engine {
@@ -688,13 +694,13 @@ impl Engine {
         let (inner, snapshot) = (&program.inner, &self.inner.snapshot);
         let (checked, plan, text) = (&inner.checked, &inner.plan, &inner.text);
         let (checked, plan, text) = (checked.clone(), plan.clone(), text.clone());
-        let program = ProgramInner {
-            warnings: inner.warnings.clone(),
-            ..ProgramInner::new(checked, snapshot, plan, text, Vec::new())
-        };
         let rules = RULES.iter().filter(|rule| names.contains(&rule.name));
+        let rules = rules.collect();
         Program {
-            inner: Arc::new(program.by_rules(snapshot, rules.collect())),
+            inner: Arc::new(ProgramInner {
+                warnings: inner.warnings.clone(),
+                ..ProgramInner::new(checked, snapshot, plan, text, Vec::new(), rules)
+            }),
         }
     }
 }

@@ -4,7 +4,7 @@
 mod data;
 
 use arrow_array::*;
-use data::{LIKES, World};
+use data::{LIKES, World, floats, npy};
 use std::sync::Arc;
 
 /// A change to the sound world and the error that it must give, or the beginning of it.
@@ -470,24 +470,6 @@ fn text_with_wrong_bytes() {
 }
 
 const VECTORS: &str = "\n[embedding.v]\nentity = \"user\"\nfile = \"v.npy\"\nmetric = \"cosine\"\n";
-
-/// An .npy file of version 1.
-fn npy(kind: &str, shape: &str, data: &[u8]) -> Vec<u8> {
-    let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({shape}), }}");
-    while (header.len() + 11) % 64 != 0 {
-        header.push(' ');
-    }
-    header.push('\n');
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend((header.len() as u16).to_le_bytes());
-    bytes.extend(header.as_bytes());
-    bytes.extend(data);
-    bytes
-}
-
-fn floats(values: &[f32]) -> Vec<u8> {
-    values.iter().flat_map(|v| v.to_le_bytes()).collect()
-}
 
 fn vectors(bytes: Vec<u8>, expected: &str) {
     let change = |w: &World| {

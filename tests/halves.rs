@@ -3,7 +3,7 @@
 
 mod data;
 
-use data::World;
+use data::{World, floats, npy, random};
 use half::f16;
 use igql::{Ask, Engine, Request};
 use std::sync::OnceLock;
@@ -45,15 +45,6 @@ to = { entity = "maker", column = "maker_id" }
 now = "1970-01-02"
 "#;
 
-/// SplitMix64.
-fn random(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
-
 fn unit(state: &mut u64) -> f32 {
     (random(state) >> 40) as f32 / (1 << 23) as f32 - 1.0
 }
@@ -78,17 +69,6 @@ fn vectors(rows: usize, state: &mut u64) -> Vec<f32> {
         }
     }
     all
-}
-
-fn npy(values: &[f32]) -> Vec<u8> {
-    let shape = format!("({}, {DIM})", values.len() / DIM);
-    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");
-    let padded = format!("{header:<117}\n");
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend((padded.len() as u16).to_le_bytes());
-    bytes.extend(padded.as_bytes());
-    bytes.extend(values.iter().flat_map(|x| x.to_le_bytes()));
-    bytes
 }
 
 fn table(head: &str, rows: usize, mut row: impl FnMut(usize) -> String) -> String {
@@ -117,7 +97,8 @@ fn world(storage: &str, number: fn(f32) -> f32) -> World {
     world.file("follows.csv", table("user_id,maker_id", 60, link(MAKERS)));
     for (name, rows) in [("user", USERS), ("maker", MAKERS), ("item", ITEMS)] {
         let values: Vec<f32> = vectors(rows, &mut state).into_iter().map(number).collect();
-        world.file(&format!("{name}.npy"), npy(&values));
+        let file = npy("<f4", &format!("{rows}, {DIM}"), &floats(&values));
+        world.file(&format!("{name}.npy"), file);
     }
     world
 }

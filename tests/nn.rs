@@ -2,7 +2,7 @@
 
 mod data;
 
-use data::World;
+use data::{World, floats, npy, random};
 use igql::{Answer, Engine, Request};
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -39,15 +39,6 @@ metric = "cosine"
 now = "1970-01-02"
 "#;
 
-/// SplitMix64.
-fn random(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
-
 fn unit(state: &mut u64) -> f32 {
     (random(state) % 65_536) as f32 / 32_768.0 - 1.0
 }
@@ -72,19 +63,11 @@ fn world() -> World {
     }
     world.file("items.csv", items);
     world.file("likes.csv", likes);
-    world.file("look.npy", npy(&vectors));
+    world.file(
+        "look.npy",
+        npy("<f4", &format!("{ROWS}, {DIM}"), &floats(&vectors)),
+    );
     world
-}
-
-fn npy(values: &[f32]) -> Vec<u8> {
-    let shape = format!("({}, {DIM})", values.len() / DIM);
-    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");
-    let padded = format!("{header:<117}\n");
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend((padded.len() as u16).to_le_bytes());
-    bytes.extend(padded.as_bytes());
-    bytes.extend(values.iter().flat_map(|x| x.to_le_bytes()));
-    bytes
 }
 
 /// The same data without and with thirty neighbours of every item found ahead.

@@ -175,20 +175,22 @@ impl Column {
 
     /// The rows `rows`, in that order; [`NULL_CODE`] gives null.
     pub fn gather(&self, rows: &[u32]) -> Column {
-        match self {
-            Column::I64(v) => Column::I64(pick(v, rows, NULL_INT)),
-            Column::F64(v) => Column::F64(pick(v, rows, NULL_FLOAT)),
-            Column::Bool(v) => Column::Bool(pick(v, rows, NULL_BOOL)),
-            Column::Code(v) => Column::Code(pick(v, rows, NULL_CODE)),
-            Column::List { slots, items } => Column::List {
-                slots: pick(slots, rows, [NULL_CODE, 0]),
+        let mut all = match self {
+            Column::I64(_) => Column::I64(Vec::new()),
+            Column::F64(_) => Column::F64(Vec::new()),
+            Column::Bool(_) => Column::Bool(Vec::new()),
+            Column::Code(_) => Column::Code(Vec::new()),
+            Column::List { items, .. } => Column::List {
+                slots: Vec::new(),
                 items: items.clone(),
             },
-            Column::Vector { slots, items } => Column::Vector {
-                slots: pick(slots, rows, [NULL_CODE, 0]),
+            Column::Vector { items, .. } => Column::Vector {
+                slots: Vec::new(),
                 items: items.clone(),
             },
-        }
+        };
+        all.extend_from(self, rows);
+        all
     }
 }
 

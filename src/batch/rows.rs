@@ -1,7 +1,7 @@
 //! Candidate sets of many requests at once.
 
 use super::sort::arrange;
-use super::{Column, Stop};
+use super::{Column, Stop, blocks};
 
 /// Rows that are moved between two looks at the clock.
 const BLOCK: usize = 1 << 16;
@@ -92,12 +92,7 @@ impl Rows {
 
     /// The rows at `places`, which are grouped by request as `offsets` says.
     pub fn select(&self, offsets: Vec<u32>, places: &[u32]) -> Rows {
-        Rows {
-            offsets,
-            ids: places.iter().map(|&p| self.ids[p as usize]).collect(),
-            scores: places.iter().map(|&p| self.scores[p as usize]).collect(),
-            columns: self.gather(places),
-        }
+        self.select_until(offsets, places, &self.scores, Stop::default())
     }
 
     /// The columns of the rows at `places`.
@@ -131,12 +126,10 @@ impl Rows {
         let mut places = Vec::with_capacity(self.len());
         offsets.push(0);
         for r in 0..self.requests() {
-            let range = self.range(r);
-            for start in range.clone().step_by(BLOCK) {
+            for block in blocks(self.range(r), BLOCK) {
                 if stop.is_due() {
                     break;
                 }
-                let block = start..range.end.min(start + BLOCK);
                 places.extend(block.filter(|&i| keep[i] == 1).map(|i| i as u32));
             }
             offsets.push(places.len() as u32);

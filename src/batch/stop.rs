@@ -1,5 +1,6 @@
 //! When a run has to end before it is done.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -26,6 +27,12 @@ impl Stop {
     pub fn is_late(&self) -> bool {
         self.deadline.is_some_and(|end| Instant::now() > end)
     }
+}
+
+/// A range in parts, between which one may look at the clock.
+pub fn blocks(range: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
+    let starts = range.clone().step_by(size);
+    starts.map(move |start| start..range.end.min(start + size))
 }
 
 #[cfg(test)]

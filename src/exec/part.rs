@@ -4,11 +4,10 @@
 //! part, so its rows are those that it would give in any batch.
 
 use super::{Results, Schedule, run};
-use crate::batch::{Column, Rows};
+use crate::batch::Rows;
 use crate::expr::NodeId;
 use crate::expr::eval::Sets;
-use crate::expr::value::Val;
-use crate::ops::{Exec, Graph, Node, RunError};
+use crate::ops::{Exec, Graph, Node, RunError, no_rows};
 use std::sync::OnceLock;
 
 /// Some requests of a run, and the rows of its nodes for them.
@@ -38,7 +37,7 @@ pub fn run_masked(
         .filter(|&r| mask[r as usize])
         .collect();
     if requests.is_empty() {
-        return Ok(nothing(node, mask.len()));
+        return Ok(no_rows(&node.shape, mask.len()));
     }
     let rows = for_requests(exec, results, &requests, run_node)?;
     Ok(spread(rows, mask))
@@ -73,7 +72,7 @@ pub fn run_as_viewers(
     viewers: &Rows,
 ) -> Result<Rows, RunError> {
     if viewers.is_empty() {
-        return Ok(nothing(graph.get(root), 0));
+        return Ok(no_rows(graph.shape(root), 0));
     }
     let (mut results, ()) = in_viewers(graph, schedule, exec, viewers, |_, _| Ok(()))?;
     Ok(results.take(root))
@@ -112,13 +111,4 @@ fn spread(rows: Rows, mask: &[bool]) -> Rows {
         offsets.push(rows.offsets[part]);
     }
     Rows { offsets, ..rows }
-}
-
-/// No rows for anyone, with the columns of the node.
-fn nothing(node: &Node, requests: usize) -> Rows {
-    let column = |ty| -> Column { Val::null(ty).into_column(0) };
-    Rows {
-        columns: node.shape.columns.iter().map(|c| column(&c.ty)).collect(),
-        ..Rows::empty(requests)
-    }
 }

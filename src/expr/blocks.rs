@@ -3,7 +3,7 @@
 
 use super::eval::Frame;
 use super::{Expr, Kind};
-use crate::batch::Column;
+use crate::batch::{Column, blocks};
 use crate::types::Type;
 use std::ops::Range;
 
@@ -54,11 +54,10 @@ impl Frame<'_> {
             }
         });
         let mut all = self.block(0..BLOCK, &reads, &value);
-        for start in (BLOCK..self.n).step_by(BLOCK) {
+        for rows in blocks(BLOCK..self.n, BLOCK) {
             if self.run.stop.is_due() {
                 return zeros(&all);
             }
-            let rows = start..(start + BLOCK).min(self.n);
             append(&mut all, self.block(rows, &reads, &value));
         }
         all

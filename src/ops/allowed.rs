@@ -43,7 +43,7 @@ impl Kept {
         match find() {
             Some(found) => kept().get_or_insert(Arc::new(found)).clone(),
             // the run has to end, and nobody looks at what it found
-            None => Arc::new(RowSet::new(0, std::iter::empty())),
+            None => Arc::default(),
         }
     }
 }
@@ -199,10 +199,7 @@ impl Allowed<'_> {
     pub fn rows(&self) -> &RowSet {
         match self.known() {
             Some(rows) => rows,
-            None => self.found.get_or_init(|| {
-                let nothing = || RowSet::new(0, std::iter::empty());
-                self.find().unwrap_or_else(nothing)
-            }),
+            None => self.found.get_or_init(|| self.find().unwrap_or_default()),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::bind::Case;
 use super::shape::{Score, ScoreKind};
 use super::{Exec, Part, RunError};
-use crate::batch::{Rows, arrange, place_of, sort_key};
+use crate::batch::{Rows, arrange, blocks, place_of, sort_key};
 use crate::expr::Facts;
 use crate::types::NULL_FLOAT;
 use std::ops::Range;
@@ -140,12 +140,6 @@ impl Contributions {
     }
 }
 
-/// A range in parts, between which one may look at the clock.
-fn blocks(range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-    let starts = range.clone().step_by(BLOCK);
-    starts.map(move |start| start..range.end.min(start + BLOCK))
-}
-
 /// One entity while its contributions are folded.
 #[derive(Clone, Copy)]
 struct Slot {
@@ -183,7 +177,7 @@ pub fn merge(
         slots.clear();
         if !from.distinct {
             table.reset(range.len());
-            for block in blocks(range.clone()) {
+            for block in blocks(range.clone(), BLOCK) {
                 exec.check(op, 0)?;
                 table.fold(input, from, block, how, &mut slots);
             }
@@ -216,7 +210,7 @@ pub fn merge(
                 keys.iter().for_each(|&key| add(place_of(key) as usize));
             }
         } else {
-            for block in blocks(0..count) {
+            for block in blocks(0..count, BLOCK) {
                 exec.check(op, 0)?;
                 block.for_each(&mut add);
             }

@@ -4,6 +4,7 @@ use super::allowed::{Allowed, Alone, Conditions, Kept};
 use super::bind::{Bind, Bound, Case, CaseParam, Quantity, Takes};
 use super::estimate::distinct;
 use super::fanout::{Contributions, Merge, merge, merged_score};
+use super::near::{AHEAD, Read};
 use super::pool::{Pool, Start, Starts, starts};
 use super::vectors::vectors_of;
 use super::walk::quantity;
@@ -11,7 +12,7 @@ use super::{
     Becomes, BoundColumn, Condition, Exec, Guess, Op, Operator, Param, Part, Relaxed, Rest,
     RunError, Score, ScoreKind, Shape, Used, bounds,
 };
-use crate::ann::{self, Hit, Lists, Near, Query};
+use crate::ann::{self, Hit, Lists, Query};
 use crate::batch::Rows;
 use crate::catalog::schema::{Metric, Schema};
 use crate::diag::{Diagnostic, code};
@@ -410,6 +411,12 @@ struct Found {
     hits: Vec<Vec<Hit>>,
 }
 
+impl Found {
+    fn of(&self, row: usize) -> &[Hit] {
+        self.search_of[row].map_or(&[], |search| &self.hits[search as usize])
+    }
+}
+
 impl Nn {
     /// What is found from rows of that shape.
     fn shape(&self, snapshot: &Snapshot, input: Shape) -> Shape {
@@ -473,11 +480,12 @@ impl Nn {
         let mut read = Read::default();
         let k = self.k.per_request(exec.run);
         let min = self.least_similarity(exec.run);
+        let conditions = self.conditions(exec.run);
         for (request, &k) in k.iter().enumerate() {
             exec.check("nn", 0)?;
             let least = min.as_ref().map(|min| min[request]);
             let ids = &input.ids[input.range(request)];
-            self.allowed(exec.run, request, |allowed| {
+            self.allowed(&conditions, exec.run, request, |allowed| {
                 for (place, &id) in ids.iter().enumerate() {
                     if let Some(&next) = ids.get(place + AHEAD) {
                         lists.prefetch(next);
@@ -491,12 +499,17 @@ impl Nn {
         }
         let short = input.retain(&read.is_short);
         let found = self.search(exec, &short)?;
-        Ok(read.with(input, found))
+        Ok(read.with(input, (0..short.len()).map(|row| found.of(row))))
     }
 
     /// What a request may find.
-    fn allowed<R>(&self, run: &Run, request: usize, then: impl FnOnce(Option<&Allowed>) -> R) -> R {
-        let conditions = self.conditions(run);
+    fn allowed<R>(
+        &self,
+        conditions: &Conditions,
+        run: &Run,
+        request: usize,
+        then: impl FnOnce(Option<&Allowed>) -> R,
+    ) -> R {
         if conditions.is_shared(request) {
             return then(conditions.of(request).as_ref());
         }
@@ -568,16 +581,17 @@ impl Nn {
             let shared = !per_request && conditions.is_shared(request);
             for &id in &input.ids[input.range(request)] {
                 let key = (id, (!shared).then_some(request));
-                starts.search_of.push(own.get(id).map(|vector| {
-                    *known.entry(key).or_insert_with(|| {
-                        starts.searches.push(Start {
-                            vector,
-                            request: request as u32,
-                            itself: itself.then_some(id),
-                        });
-                        starts.searches.len() as u32 - 1
-                    })
-                }));
+                let search = known.get(&key).copied().or_else(|| {
+                    let number = starts.searches.len() as u32;
+                    starts.searches.push(Start {
+                        vector: own.get(id)?,
+                        request: request as u32,
+                        itself: itself.then_some(id),
+                    });
+                    known.insert(key, number);
+                    Some(number)
+                });
+                starts.search_of.push(search);
             }
         }
         starts
@@ -595,7 +609,7 @@ impl Nn {
         let conditions = self.conditions(exec.run);
         for (request, places) in groups(searches, |request| conditions.is_shared(request)) {
             let queries: Vec<Query> = places.iter().map(|&place| queries[place]).collect();
-            let found = self.allowed(exec.run, request, |allowed| {
+            let found = self.allowed(&conditions, exec.run, request, |allowed| {
                 exec.vectors
                     .search(place, space, &queries, allowed, self.exact, exec.run.stop)
             });
@@ -605,97 +619,6 @@ impl Nn {
             exec.check("nn", 0)?;
         }
         Ok(hits)
-    }
-}
-
-/// Rows whose lists are on their way while one is read.
-const AHEAD: usize = 4;
-
-/// Neighbours that are read instead of searched.
-#[derive(Default)]
-struct Read {
-    /// Of each row of the input, the end of its neighbours.
-    ends: Vec<u32>,
-    ids: Vec<u32>,
-    weights: Vec<f64>,
-    /// Of each row of the input: 1 if what was found ahead is too little.
-    is_short: Vec<u8>,
-    passes: Vec<bool>,
-}
-
-impl Read {
-    /// The first `k` neighbours of a row that are similar enough and allowed.
-    fn add(&mut self, near: Near, k: u64, least: Option<f64>, allowed: Option<&Allowed>) {
-        let similar = least.map_or(0..near.rows.len(), |least| near.at_least(least));
-        let is_all = near.is_all || similar.len() < near.rows.len();
-        let k = usize::try_from(k).unwrap_or(usize::MAX);
-        let before = self.ids.len();
-        match allowed {
-            None => self.take(&near, similar.take(k)),
-            Some(allowed) => {
-                let mut passes = std::mem::take(&mut self.passes);
-                allowed.passes(&near.rows[similar.clone()], &mut passes);
-                self.take(&near, similar.filter(|&place| passes[place]).take(k));
-                self.passes = passes;
-            }
-        }
-        let is_short = self.ids.len() - before < k && !is_all;
-        if is_short {
-            self.ids.truncate(before);
-            self.weights.truncate(before);
-        }
-        self.is_short.push(u8::from(is_short));
-        self.ends.push(self.ids.len() as u32);
-    }
-
-    fn take(&mut self, near: &Near, places: impl Iterator<Item = usize>) {
-        for place in places {
-            self.ids.push(near.rows[place]);
-            self.weights.push(near.similarity(place));
-        }
-    }
-
-    fn contributions(self, input: &Rows) -> Contributions {
-        let mut parents = vec![0; self.ids.len()];
-        let mut start = 0;
-        for (row, &end) in self.ends.iter().enumerate() {
-            parents[start..end as usize].fill(row as u32);
-            start = end as usize;
-        }
-        let end = |&row: &u32| {
-            (row as usize)
-                .checked_sub(1)
-                .map_or(0, |last| self.ends[last])
-        };
-        Contributions {
-            offsets: input.offsets.iter().map(end).collect(),
-            parents,
-            ids: self.ids,
-            weights: self.weights,
-            distinct: false,
-        }
-    }
-
-    /// The same with what was found for the rows that are short.
-    fn with(self, input: &Rows, found: Found) -> Contributions {
-        let mut whole = Read::default();
-        let mut searches = found.search_of.iter();
-        let mut start = 0;
-        for (&end, &is_short) in self.ends.iter().zip(&self.is_short) {
-            let range = start..end as usize;
-            whole.ids.extend(&self.ids[range.clone()]);
-            whole.weights.extend(&self.weights[range]);
-            if is_short == 1
-                && let Some(Some(search)) = searches.next()
-            {
-                let hits = &found.hits[*search as usize];
-                whole.ids.extend(hits.iter().map(|hit| hit.row));
-                whole.weights.extend(hits.iter().map(|hit| hit.similarity));
-            }
-            whole.ends.push(whole.ids.len() as u32);
-            start = end as usize;
-        }
-        whole.contributions(input)
     }
 }
 
@@ -734,7 +657,7 @@ fn contributions(input: &Rows, found: &Found) -> Contributions {
     };
     for request in 0..input.requests() {
         for row in input.range(request) {
-            let hits = found.search_of[row].map_or(&[][..], |search| &found.hits[search as usize]);
+            let hits = found.of(row);
             all.parents
                 .resize(all.parents.len() + hits.len(), row as u32);
             all.ids.extend(hits.iter().map(|hit| hit.row));

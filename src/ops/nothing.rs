@@ -1,23 +1,28 @@
 //! No rows for any request: what stands in the place of an operator that never gives one.
 
-use super::{Exec, Op, RunError, Shape};
+use super::{BoundColumn, Exec, Op, RunError, Shape};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::expr::Expr;
 use crate::expr::value::Val;
-use crate::types::Type;
 use std::sync::Arc;
 
 /// No rows of that shape.
 pub fn nothing(shape: &Shape) -> Arc<dyn Op> {
-    let columns = shape.columns.iter().map(|c| c.ty.clone()).collect();
-    Arc::new(Nothing { columns })
+    Arc::new(Nothing(shape.clone()))
+}
+
+/// No rows for anyone, with the columns of a shape.
+pub fn no_rows(shape: &Shape, requests: usize) -> Rows {
+    let column = |c: &BoundColumn| Val::null(&c.ty).into_column(0);
+    Rows {
+        columns: shape.columns.iter().map(column).collect(),
+        ..Rows::empty(requests)
+    }
 }
 
 #[derive(Debug)]
-struct Nothing {
-    columns: Vec<Type>,
-}
+struct Nothing(Shape);
 
 impl Op for Nothing {
     fn name(&self) -> &'static str {
@@ -33,10 +38,6 @@ impl Op for Nothing {
     }
 
     fn run(&self, exec: &Exec, _: &[&Rows]) -> Result<Rows, RunError> {
-        let column = |ty| Val::null(ty).into_column(0);
-        Ok(Rows {
-            columns: self.columns.iter().map(column).collect(),
-            ..Rows::empty(exec.run.requests())
-        })
+        Ok(no_rows(&self.0, exec.run.requests()))
     }
 }

@@ -3,7 +3,7 @@
 use super::bind::{Bind, Bound};
 use super::shape::{Score, ScoreKind};
 use super::{Exec, Guess, Op, Operator, Param, Part, Rest, RunError, Shape, Used, mapped};
-use crate::batch::Rows;
+use crate::batch::{Rows, blocks};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::show::show;
@@ -135,9 +135,9 @@ impl Op for All {
                 .ids
                 .len()
                 .saturating_add(usize::try_from(most).unwrap_or(usize::MAX));
-            for start in (0..n).step_by(BLOCK) {
+            for block in blocks(0..n as usize, BLOCK) {
                 exec.check("all", 0)?;
-                let block = start..n.min(start + BLOCK as u32);
+                let block = block.start as u32..block.end as u32;
                 let left = end - rows.ids.len();
                 rows.ids.extend(block.filter(visible).take(left));
                 rows.scores.resize(rows.ids.len(), 1.0);

@@ -7,7 +7,7 @@ use super::{
     Becomes, Condition, Exec, Graph, Guess, Op, Operator, Param, Part, Relaxed, Rest, RunError,
     Score, ScoreKind, Shape, Used, bounds,
 };
-use crate::batch::{Rows, descending};
+use crate::batch::{Rows, blocks, descending};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::eval::LinkFrame;
@@ -536,9 +536,9 @@ impl Walk {
             ..Contributions::default()
         };
         let mut ends = vec![0];
-        for start in (0..input.len()).step_by(BLOCK) {
+        for rows in blocks(0..input.len(), BLOCK) {
             exec.check("walk", 0)?;
-            let rows = start..input.len().min(start + BLOCK);
+            let start = rows.start as u32;
             let starts = Starts {
                 ids: &input.ids[rows.clone()],
                 owners: &owners[rows],
@@ -550,7 +550,7 @@ impl Walk {
             let offsets = links.offsets(starts.ids.len());
             let before = found.ids.len() as u32;
             ends.extend(offsets[1..].iter().map(|end| before + end));
-            let parents = links.parent.iter().map(|parent| start as u32 + parent);
+            let parents = links.parent.iter().map(|parent| start + parent);
             found.parents.extend(parents);
             found.ids.extend(links.to);
             found.weights.extend(links.weight);

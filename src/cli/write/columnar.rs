@@ -37,14 +37,14 @@ pub fn arrow(sink: Sink, flat: &Flat) -> io::Result<FileWriter<Sink>> {
 }
 
 /// The rows of some answers.
-pub fn batch(flat: &Flat, answers: &[Answer]) -> io::Result<RecordBatch> {
+pub fn batch(flat: &Flat, schema: SchemaRef, answers: &[Answer]) -> io::Result<RecordBatch> {
     let rows: Vec<Vec<Value>> = flat.rows(answers).collect();
     let columns = flat.columns.iter().enumerate().map(|(at, column)| {
         let values: Vec<&Value> = rows.iter().map(|row| &row[at]).collect();
         array(&column.ty, &values)
     });
     let columns = columns.collect::<Result<_, _>>().map_err(failed)?;
-    RecordBatch::try_new(schema(flat), columns).map_err(failed)
+    RecordBatch::try_new(schema, columns).map_err(failed)
 }
 
 impl Batches for ArrowWriter<Sink> {
@@ -76,7 +76,7 @@ fn failed(error: ArrowError) -> io::Error {
     }
 }
 
-fn schema(flat: &Flat) -> SchemaRef {
+pub fn schema(flat: &Flat) -> SchemaRef {
     let fields = flat.columns.iter();
     let fields = fields.map(|c| Field::new(&c.name, data_type(&c.ty), true));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))

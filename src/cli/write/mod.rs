@@ -62,11 +62,10 @@ type Encode = Box<dyn Fn(&[Answer]) -> io::Result<Part> + Send + Sync>;
 enum Writer {
     Text {
         sink: Sink,
-        /// Takes the place of the first byte.
+        /// Takes the place of the first byte that comes.
         first: Option<u8>,
-        /// Written at the end: after parts, and where there were none.
+        /// Written at the end: behind what came, and where nothing did.
         last: [&'static str; 2],
-        is_empty: bool,
     },
     Table(Box<dyn Batches + Send>),
 }
@@ -140,7 +139,6 @@ impl Format {
                 sink,
                 first: None,
                 last: ["", ""],
-                is_empty: true,
             })
         };
         Ok(match self {
@@ -151,7 +149,6 @@ impl Format {
                     sink,
                     first: Some(b'['),
                     last: ["\n]\n", "[]\n"],
-                    is_empty: true,
                 };
                 (text(json::elements), writer)
             }
@@ -174,7 +171,8 @@ impl Format {
 }
 
 fn batches(flat: Flat) -> Encode {
-    Box::new(move |answers| columnar::batch(&flat, answers).map(Part::Rows))
+    let schema = columnar::schema(&flat);
+    Box::new(move |answers| columnar::batch(&flat, schema.clone(), answers).map(Part::Rows))
 }
 
 fn tables(answers: &[Answer], headings: bool) -> Vec<u8> {
@@ -187,19 +185,10 @@ fn tables(answers: &[Answer], headings: bool) -> Vec<u8> {
 impl Writer {
     fn write(&mut self, part: Part) -> io::Result<()> {
         match (self, part) {
-            (
-                Writer::Text {
-                    sink,
-                    first,
-                    is_empty,
-                    ..
-                },
-                Part::Text(mut text),
-            ) => {
-                if let (Some(begin), Some(byte)) = (&first, text.first_mut()) {
-                    (*byte, *first) = (*begin, None);
+            (Writer::Text { sink, first, .. }, Part::Text(mut text)) => {
+                if let Some(byte) = text.first_mut() {
+                    *byte = first.take().unwrap_or(*byte);
                 }
-                *is_empty &= text.is_empty();
                 sink.write_all(&text)
             }
             (Writer::Table(batches), Part::Rows(rows)) if rows.num_rows() > 0 => {
@@ -215,11 +204,10 @@ impl Writer {
             Writer::Table(batches) => batches.close(),
             Writer::Text {
                 mut sink,
+                first,
                 last,
-                is_empty,
-                ..
             } => {
-                sink.write_all(last[usize::from(is_empty)].as_bytes())?;
+                sink.write_all(last[usize::from(first.is_some())].as_bytes())?;
                 sink.flush()
             }
         }
