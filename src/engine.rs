@@ -22,7 +22,7 @@ use crate::exec::{self, Results, Schedule, Timing};
 use crate::expr::eval::Sets;
 use crate::expr::show::literal;
 use crate::expr::texts::{Keys, Texts};
-use crate::expr::{Frame, Kind, Run};
+use crate::expr::{Frame, Kind, NodeId, Run};
 use crate::library::Library;
 use crate::ops::vectors::Vectors;
 use crate::ops::{Exec, Graph, Limits, RunError};
@@ -65,8 +65,8 @@ pub struct Program {
 struct ProgramInner {
     checked: Checked,
     plan: Plan,
-    /// Of the program as written.
-    schedule: Schedule,
+    /// Of the program as written, when something asks for it.
+    schedule: OnceLock<Schedule>,
     /// What runs if no more than the answer is asked for.
     rewritten: Rewritten,
     rules: Vec<&'static Rule>,
@@ -203,9 +203,7 @@ impl Engine {
     fn compile_as(&self, unit: &Unit, session: Option<&str>, max_rows: u64) -> Compiled {
         let mut sink = Sink::default();
         let loaded = self.inner.library.load(unit, session, &mut sink);
-        let modules = Modules {
-            all: loaded.modules,
-        };
+        let modules = Modules::new(loaded.modules);
         let text = Text {
             modules,
             sources: loaded.sources.clone(),
@@ -258,7 +256,7 @@ impl Engine {
         &self,
         read: impl Fn(&Numbers) -> (Option<Checked>, Sink),
     ) -> (Option<Checked>, Sink, Plan) {
-        let (first, sink) = read(&Numbers::new());
+        let (first, sink) = read(&Numbers::default());
         let Some(checked) = first.as_ref().filter(|_| !sink.has_errors()) else {
             return (first, sink, Plan::default());
         };
@@ -314,7 +312,7 @@ impl Engine {
     fn test(&self, text: &Text, item: usize) -> Option<Test> {
         let (snapshot, modules) = (&self.inner.snapshot, &text.modules);
         let read = |numbers: &Numbers| trial(snapshot, modules, item, text.max_rows, numbers);
-        let first = read(&Numbers::new())?;
+        let first = read(&Numbers::default())?;
         let plan = plan(&first.checked, snapshot, plan::MOST);
         let trial = match plan.numbers(&first.checked.autos) {
             Some(numbers) => read(&numbers)?,
@@ -529,7 +527,7 @@ impl Engine {
                         .push(format!("the answer is partial: {limit}"));
                 }
                 if ask.is_anything() && is_whole {
-                    let tracer = Tracer::new(&checked.graph, &program.schedule, exec, results);
+                    let tracer = Tracer::new(&checked.graph, program.schedule(), exec, results);
                     explain(checked, tracer, ask, results, &mut answers)?;
                 }
                 let second_rounds = 0;
@@ -654,16 +652,14 @@ impl ProgramInner {
         assertions: Vec<Assertion>,
         rules: Vec<&'static Rule>,
     ) -> Self {
-        let results: Vec<_> = checked.results.iter().map(|(_, node)| *node).collect();
-        let schedule = Schedule::new(&checked.graph, &results);
         let needs_viewer =
-            needs_viewer(&checked, &schedule) || assertions.iter().any(Assertion::reads_viewer);
+            needs_viewer(&checked) || assertions.iter().any(Assertion::reads_viewer);
         ProgramInner {
             rewritten: rewrite(&checked, snapshot, &rules),
             rules,
             checked,
             plan,
-            schedule,
+            schedule: OnceLock::new(),
             warnings: Vec::new(),
             needs_viewer,
             text,
@@ -673,10 +669,15 @@ impl ProgramInner {
         }
     }
 
+    fn schedule(&self) -> &Schedule {
+        let schedule = || Schedule::new(&self.checked.graph, &results(&self.checked));
+        self.schedule.get_or_init(schedule)
+    }
+
     /// What runs: what explains an answer, or stands for one, are rows of the program as written.
     fn runs(&self, limits: Limits, ask: &Ask) -> (&Graph, &Schedule) {
         match limits.partial || ask.is_anything() {
-            true => (&self.checked.graph, &self.schedule),
+            true => (&self.checked.graph, self.schedule()),
             false => (&self.rewritten.graph, &self.rewritten.schedule),
         }
     }
@@ -732,7 +733,7 @@ impl Program {
     }
 
     pub fn schedule(&self) -> &Schedule {
-        &self.inner.schedule
+        self.inner.schedule()
     }
 
     /// Whether a request has to say who asks.
@@ -823,8 +824,9 @@ fn disproved(assertion: &Assertion, frame: &Frame, run: &Run, sources: &Sources)
 }
 
 /// Whether anything that runs reads the viewer.
-fn needs_viewer(checked: &Checked, schedule: &Schedule) -> bool {
-    schedule.nodes().any(|id| {
+fn needs_viewer(checked: &Checked) -> bool {
+    let nodes = checked.graph.reachable(&results(checked));
+    nodes.into_iter().any(|id| {
         let op = &checked.graph.get(id).op;
         let mut reads = op.name() == "user";
         for expr in op.exprs() {
@@ -832,6 +834,10 @@ fn needs_viewer(checked: &Checked, schedule: &Schedule) -> bool {
         }
         reads
     })
+}
+
+fn results(checked: &Checked) -> Vec<NodeId> {
+    checked.results.iter().map(|(_, node)| *node).collect()
 }
 
 /// Whether any of the diagnostics is an error.

@@ -5,7 +5,7 @@ use crate::diag::{Diagnostic, Sink, code, suggest};
 use crate::engine::Unit;
 use crate::source::{SourceId, Sources, Span};
 use crate::store::DataError;
-use crate::syntax::allow::{Allow, allows};
+use crate::syntax::allow::Allow;
 use crate::syntax::ast::{File, ImportPath, ItemKind};
 use crate::syntax::parse;
 use std::path::{Path, PathBuf};
@@ -136,8 +136,8 @@ impl Library {
             known: Vec::new(),
         };
         let source = loader.sources.add(unit.name, unit.text);
-        loader.allowed.extend(allows(unit.text, source));
         let file = parse(unit.text, source, loader.sink);
+        loader.allowed.extend(file.allows.iter().cloned());
         let folder = unit.folder.unwrap_or(&self.folder);
         let mut program = Module::new(source, Tier::Program, unit.name.to_owned(), file);
         (program.imports, program.lacks_imports) = loader.imports(&program.file, folder);
@@ -169,8 +169,8 @@ impl Loader<'_> {
     /// Parses a file and what it imports; gives its place among the modules.
     fn add(&mut self, name: &str, text: &str, folder: &Path, tier: Tier) -> usize {
         let source = self.sources.add(name, text);
-        self.allowed.extend(allows(text, source));
         let file = parse(text, source, self.sink);
+        self.allowed.extend(file.allows.iter().cloned());
         let place = self.modules.len();
         self.modules.push(Arc::new(Module::new(
             source,

@@ -183,7 +183,7 @@ fn signature(item: &Item) -> String {
     };
     let file = File {
         items: vec![bare],
-        broken: Vec::new(),
+        ..File::default()
     };
     let text = print(&file).trim_end().to_owned();
     let after = match item.kind {

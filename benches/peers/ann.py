@@ -133,6 +133,7 @@ def measure(name, folder):
             seconds, _ = median(lambda: search(queries[:batch], None))
             print(f"{name}, {batch:>2} at once, 1 thread: {batch / seconds:>8.0f} queries/s", flush=True)
         return
+    print(f"{name}: building", flush=True)
     before = resident()
     start, used = time.perf_counter(), time.process_time()
     search = LIBRARIES[name](data, about["k"] + 1)

@@ -5,7 +5,7 @@ use super::env::Env;
 use crate::expr::NodeId;
 use crate::ops::Role;
 use crate::source::Span;
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 /// Where an `auto` stands: the fan-out, the calls that lead to it (the innermost first), and what
 /// its set is for. Every reading of a program finds the same places.

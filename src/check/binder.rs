@@ -14,7 +14,8 @@ use crate::store::Snapshot;
 use crate::syntax::ast::{self, Arg, ExprKind, Name};
 use crate::syntax::print_expression;
 use crate::types::{EntityId, Type};
-use std::collections::{BTreeSet, HashMap};
+use foldhash::HashMap;
+use std::collections::BTreeSet;
 
 /// One operator being bound.
 pub struct Binder<'c, 'a> {
@@ -55,9 +56,9 @@ impl<'c, 'a> Binder<'c, 'a> {
             role,
             input,
             name,
-            args: HashMap::new(),
+            args: HashMap::default(),
             rest: Vec::new(),
-            case_args: HashMap::new(),
+            case_args: HashMap::default(),
             ok: true,
             otherwise: None,
             passed: BTreeSet::new(),

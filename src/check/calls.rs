@@ -12,7 +12,7 @@ use crate::ops::Role;
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, ExprKind, ItemKind, Name, Param, RowDef, TypeExpr};
 use crate::types::{EntityId, Type};
-use std::collections::HashMap;
+use foldhash::HashMap;
 use std::sync::LazyLock;
 
 /// A definition that can be called: `def` or `query`.
@@ -63,7 +63,6 @@ impl<'a> Checker<'a> {
     pub(super) fn callable_names(&self, module: usize) -> Vec<&'a str> {
         let order = self.modules.order(module);
         order
-            .into_iter()
             .flat_map(|m| self.modules.all[m].all(Kind::Callable))
             .map(|(name, _)| name)
             .collect()
@@ -324,7 +323,7 @@ impl<'a> Checker<'a> {
         }
         let mut bindings = Bindings {
             env,
-            entities: HashMap::new(),
+            entities: HashMap::default(),
             ok,
         };
         for (param, slot) in def.params.iter().zip(slots) {

@@ -484,7 +484,7 @@ impl<'a> Checker<'a> {
                 .flat_map(|e| e.references.iter().map(|r| r.name.as_str())),
         );
         let modules = self.modules;
-        modules.order(module).into_iter().for_each(|m| {
+        modules.order(module).for_each(|m| {
             known.extend(modules.all[m].all(Kind::Edge).map(|(name, _)| name));
         });
         let near = suggest::nearest(name, known.into_iter());

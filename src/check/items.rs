@@ -13,7 +13,7 @@ use crate::source::Span;
 use crate::store::Snapshot;
 use crate::syntax::ast::{self, Item, ItemKind, Param};
 use crate::types::{EntityId, Type};
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 /// A value that comes with a request.
 #[derive(Clone, Debug)]
@@ -515,7 +515,7 @@ impl<'a> Checker<'a> {
 
     /// Names that a file defines twice, and names that no file may define.
     fn duplicates(&mut self, module: &'a Module) {
-        let mut first: HashMap<(Kind, &str, Option<String>), &'a Item> = HashMap::new();
+        let mut first: HashMap<(Kind, &str, Option<String>), &'a Item> = HashMap::default();
         for item in &module.file.items {
             self.repeated_params(item);
             let Some((kind, name)) = named(item) else {

@@ -181,7 +181,7 @@ impl<'a> Checker<'a> {
             .map(|e| e.name.as_str())
             .collect();
         let modules = self.modules;
-        modules.order(module).into_iter().for_each(|m| {
+        modules.order(module).for_each(|m| {
             known.extend(modules.all[m].all(Kind::Embedding).map(|(name, _)| name));
         });
         let help = match suggest::nearest(name, known.into_iter()) {
@@ -398,7 +398,6 @@ impl<'a> Checker<'a> {
         let modules = self.modules;
         let known: Vec<&str> = modules
             .order(module)
-            .into_iter()
             .flat_map(|m| modules.all[m].all(Kind::Model))
             .map(|(name, _)| name)
             .collect();

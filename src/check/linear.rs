@@ -17,7 +17,7 @@ use crate::ops::{Model, Shape};
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, ExprKind, Name};
 use crate::types::Type;
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 const PARAMS: [&str; 6] = ["features", "weights", "heads", "bias", "link", "missing"];
 
@@ -70,7 +70,7 @@ impl<'a> Checker<'a> {
     }
 
     fn linear_args(&mut self, args: &'a [Arg]) -> Option<Given<'a>> {
-        let mut given = Given::new();
+        let mut given = Given::default();
         for (i, arg) in args.iter().enumerate() {
             let known = match &arg.name {
                 Some(name) => PARAMS.iter().find(|p| **p == name.text),

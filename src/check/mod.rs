@@ -43,7 +43,7 @@ use crate::store::Snapshot;
 use crate::syntax::ast;
 use env::{Env, Use};
 use modules::{Modules, Tier};
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
 
 /// Memo of candidate sets: by expression, names and role. The names are kept alive, so that their
 /// address stays theirs.
@@ -108,20 +108,20 @@ impl<'a> Checker<'a> {
             graph: Graph::default(),
             params: Vec::new(),
             ranges: Vec::new(),
-            memo: HashMap::new(),
-            reading: HashMap::new(),
+            memo: HashMap::default(),
+            reading: HashMap::default(),
             uses: Vec::new(),
             open: Vec::new(),
             testing: false,
-            used: HashSet::new(),
+            used: HashSet::default(),
             results: Vec::new(),
             budget,
-            sites: HashMap::new(),
-            argument: HashMap::new(),
-            columns: HashMap::new(),
-            origins: HashMap::new(),
-            hidden: HashMap::new(),
-            numbers: Numbers::new(),
+            sites: HashMap::default(),
+            argument: HashMap::default(),
+            columns: HashMap::default(),
+            origins: HashMap::default(),
+            hidden: HashMap::default(),
+            numbers: Numbers::default(),
             autos: Vec::new(),
         }
     }

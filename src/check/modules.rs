@@ -2,7 +2,7 @@
 
 use crate::source::SourceId;
 use crate::syntax::ast::{File, Item, ItemKind};
-use std::collections::HashMap;
+use foldhash::HashMap;
 use std::sync::Arc;
 
 /// How near a file is to the program; nearer names go first.
@@ -40,15 +40,15 @@ pub struct Module {
     pub imports: Vec<usize>,
     /// Whether it imports something that is not there: its names could be any.
     pub lacks_imports: bool,
-    names: HashMap<(Kind, String), Vec<usize>>,
+    names: HashMap<String, Vec<(Kind, usize)>>,
 }
 
 impl Module {
     pub fn new(source: SourceId, tier: Tier, name: String, file: File) -> Module {
-        let mut names: HashMap<(Kind, String), Vec<usize>> = HashMap::new();
+        let mut names: HashMap<String, Vec<(Kind, usize)>> = HashMap::default();
         for (i, item) in file.items.iter().enumerate() {
             if let Some((kind, name)) = named(item) {
-                names.entry((kind, name.to_owned())).or_default().push(i);
+                names.entry(name.to_owned()).or_default().push((kind, i));
             }
         }
         // a final expression is the query `main`
@@ -57,8 +57,10 @@ impl Module {
             ..
         }) = file.items.last()
         {
-            let main = names.entry((Kind::Callable, "main".to_owned()));
-            main.or_insert_with(|| vec![file.items.len() - 1]);
+            let main = names.entry("main".to_owned()).or_default();
+            if main.iter().all(|(kind, _)| *kind != Kind::Callable) {
+                main.push((Kind::Callable, file.items.len() - 1));
+            }
         }
         Module {
             source,
@@ -78,8 +80,9 @@ impl Module {
 
     /// The items of that kind and name.
     pub fn find(&self, kind: Kind, name: &str) -> impl Iterator<Item = &Item> {
-        let found = self.names.get(&(kind, name.to_owned()));
-        found.into_iter().flatten().map(|&i| &self.file.items[i])
+        let found = self.names.get(name).into_iter().flatten();
+        let found = found.filter(move |(of, _)| *of == kind);
+        found.map(|(_, place)| &self.file.items[*place])
     }
 
     /// All items of a kind with their names.
@@ -114,9 +117,16 @@ pub fn named(item: &Item) -> Option<(Kind, &str)> {
 #[derive(Clone, Debug, Default)]
 pub struct Modules {
     pub all: Vec<Arc<Module>>,
+    /// By module: the order in which it looks for names.
+    orders: Vec<Vec<usize>>,
 }
 
 impl Modules {
+    pub fn new(all: Vec<Arc<Module>>) -> Modules {
+        let orders = (0..all.len()).map(|from| order(&all, from)).collect();
+        Modules { all, orders }
+    }
+
     /// Whether the program is the catalog's prelude.
     pub fn program_is_prelude(&self) -> bool {
         let mut preludes = self.all.iter().filter(|m| m.tier == Tier::Prelude);
@@ -125,24 +135,20 @@ impl Modules {
 
     /// Modules in the order in which a file looks for names: the program, what the file and the
     /// program import, the prelude, the standard library.
-    pub fn order(&self, from: usize) -> Vec<usize> {
-        let mut order = vec![0];
-        order.extend(
-            self.all[from]
-                .imports
-                .iter()
-                .chain(&self.all[0].imports)
-                .copied(),
-        );
-        order.push(from);
-        let visible = |tier| (0..self.all.len()).filter(move |&m| self.all[m].tier == tier);
-        order.extend(visible(Tier::Prelude));
-        order.extend(
-            visible(Tier::Std)
-                .filter(|&m| matches!(self.all[m].name.as_str(), "std.core" | "std.explore")),
-        );
-        let mut seen = vec![false; self.all.len()];
-        order.retain(|&m| !std::mem::replace(&mut seen[m], true));
-        order
+    pub fn order(&self, from: usize) -> impl Iterator<Item = usize> + Clone {
+        self.orders[from].iter().copied()
     }
+}
+
+fn order(all: &[Arc<Module>], from: usize) -> Vec<usize> {
+    let mut order = vec![0];
+    order.extend(all[from].imports.iter().chain(&all[0].imports));
+    order.push(from);
+    let of = |tier| (0..all.len()).filter(move |&m| all[m].tier == tier);
+    order.extend(of(Tier::Prelude));
+    let unasked = |m: &usize| matches!(all[*m].name.as_str(), "std.core" | "std.explore");
+    order.extend(of(Tier::Std).filter(unasked));
+    let mut seen = vec![false; all.len()];
+    order.retain(|&m| !std::mem::replace(&mut seen[m], true));
+    order
 }

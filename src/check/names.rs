@@ -553,7 +553,7 @@ impl<'a> Checker<'a> {
         }
         let mut locals: Vec<&str> = env.names().collect();
         let modules = self.modules;
-        modules.order(env.module).into_iter().for_each(|m| {
+        modules.order(env.module).for_each(|m| {
             locals.extend(modules.all[m].all(NameKind::Rest).map(|(name, _)| name));
             locals.extend(modules.all[m].all(NameKind::Value).map(|(name, _)| name));
         });

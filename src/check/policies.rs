@@ -166,7 +166,7 @@ impl<'a> Checker<'a> {
     /// A policy or value of exactly that name, which is of another entity than the rows.
     pub(super) fn of_another_entity(&self, name: &str) -> Option<String> {
         let modules = self.modules;
-        modules.order(0).into_iter().find_map(|m| {
+        modules.order(0).find_map(|m| {
             let of = |kind| modules.all[m].find(kind, name);
             of(Kind::Policy)
                 .chain(of(Kind::Value))

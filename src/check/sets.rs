@@ -165,7 +165,7 @@ impl<'a> Checker<'a> {
         }
         let mut known: Vec<&str> = env.names().collect();
         let modules = self.modules;
-        modules.order(env.module).into_iter().for_each(|m| {
+        modules.order(env.module).for_each(|m| {
             known.extend(modules.all[m].all(Kind::Rest).map(|(name, _)| name));
         });
         known.push("user");

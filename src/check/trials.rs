@@ -270,8 +270,7 @@ impl<'a> Checker<'a> {
 
     fn test_param(&mut self, name: &'a Name, value: &'a ast::Expr, m: usize) {
         let modules = self.modules;
-        let order = modules.order(m);
-        let declared = order.iter().find_map(|&number| {
+        let declared = modules.order(m).find_map(|number| {
             let mut items = modules.all[number].find(Kind::Rest, &name.text);
             items.find_map(|item| match &item.kind {
                 ItemKind::Param { ty, range, .. } => Some((ty, range.as_ref(), number)),
@@ -279,7 +278,7 @@ impl<'a> Checker<'a> {
             })
         });
         let Some((ty, range, number)) = declared else {
-            let params = order.iter().flat_map(|&number| {
+            let params = modules.order(m).flat_map(|number| {
                 let items = modules.all[number].file.items.iter();
                 items.filter_map(|item| match &item.kind {
                     ItemKind::Param { name, .. } => Some(name.text.as_str()),

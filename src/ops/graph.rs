@@ -5,8 +5,10 @@ use super::{Effect, Op, Shape};
 use crate::expr::{Expr, NodeId};
 use crate::source::Span;
 use crate::store::Snapshot;
-use std::collections::HashMap;
+use foldhash::HashMap;
+use std::fmt::Write;
 use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_128;
 
 /// An operator with its inputs.
 #[derive(Clone, Debug)]
@@ -47,7 +49,10 @@ impl Node {
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
     nodes: Vec<Node>,
-    known: HashMap<String, NodeId>,
+    /// By the hash of all that an operator and its inputs are.
+    known: HashMap<u128, NodeId>,
+    /// Where that is written for a moment.
+    written: String,
 }
 
 impl Graph {
@@ -75,7 +80,9 @@ impl Graph {
         shape: Shape,
         span: Span,
     ) -> NodeId {
-        let key = format!("{op:?}{inputs:?}");
+        self.written.clear();
+        let _ = write!(self.written, "{op:?}{inputs:?}");
+        let key = xxh3_128(self.written.as_bytes());
         if let Some(&id) = self.known.get(&key) {
             self.refine(id, &shape);
             return id;

@@ -9,11 +9,12 @@ use crate::ops::{Becomes, Used, nothing};
 /// nothing passes there is nothing, and so of what follows. What leads only there does not run (and
 /// so says nothing in a warning, as everywhere).
 pub fn branches(rewriting: &mut Rewriting) {
-    let graph = &mut rewriting.graph;
+    let graph = &rewriting.graph;
+    let mut others = Vec::new();
     // which node gives the rows of each, and whether it never has any
     let mut stands: Vec<NodeId> = (0..graph.len() as u32).map(NodeId).collect();
     let mut empty = vec![false; graph.len()];
-    for id in super::used::running(graph, &rewriting.results) {
+    for &id in &rewriting.running {
         let node = graph.get(id);
         let inputs = node.inputs.iter().map(|input| stands[input.0 as usize]);
         let inputs: Vec<NodeId> = inputs.collect();
@@ -21,8 +22,7 @@ pub fn branches(rewriting: &mut Rewriting) {
         match node.op.becomes(&of_inputs) {
             Some(Becomes::Nothing) => {
                 empty[id.0 as usize] = true;
-                let op = nothing(&node.shape);
-                graph.replace(id, op, Vec::new());
+                others.push((id, nothing(&node.shape), Vec::new()));
                 continue;
             }
             Some(Becomes::Input(input)) => {
@@ -32,24 +32,17 @@ pub fn branches(rewriting: &mut Rewriting) {
             None => {}
         }
         if node.inputs != inputs {
-            let op = node.op.clone();
-            graph.replace(id, op, inputs);
+            others.push((id, node.op.clone(), inputs));
         }
     }
+    rewriting.replace(others);
 }
 
 /// `let` and `rank` leave out what neither a later operator reads nor the result shows, and so what
 /// only that reads.
 pub fn columns(rewriting: &mut Rewriting) {
-    let used = rewriting.used();
-    for id in rewriting.running() {
-        let columns = used[id.0 as usize].columns.clone();
-        rewriting.narrow(
-            id,
-            &Used {
-                columns,
-                ..Used::ALL
-            },
-        );
-    }
+    rewriting.narrow(|used| Used {
+        columns: used.columns.clone(),
+        ..Used::ALL
+    });
 }

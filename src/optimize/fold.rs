@@ -15,17 +15,14 @@ use crate::types::{NULL_BOOL, NULL_CODE, NULL_INT, Type};
 pub fn constants(rewriting: &mut Rewriting) {
     let none = Nothing(Rows::empty(1));
     let folding = Folding::new(rewriting.snapshot, &none);
-    for id in rewriting.running() {
+    let folded = |&id: &NodeId| {
         let node = rewriting.graph.get(id);
         let fold = &mut |expr: Expr| expr.map(&mut |part| folding.folded(part));
-        let Some(op) = node.op.mapped(fold) else {
-            continue;
-        };
-        if op.exprs() != node.op.exprs() {
-            let inputs = node.inputs.clone();
-            rewriting.graph.replace(id, op, inputs);
-        }
-    }
+        let op = node.op.mapped(fold)?;
+        (op.exprs() != node.op.exprs()).then(|| (id, op, node.inputs.clone()))
+    };
+    let others = rewriting.running.iter().filter_map(folded).collect();
+    rewriting.replace(others);
 }
 
 /// Constants read no sets.

@@ -6,10 +6,9 @@ use crate::ops::{Part, Used};
 /// `rows.score(x).take(20)` finds the best 20 and sorts these, and so do `rank`, fan-outs and `|`.
 /// Columns are gathered, and heads that the score does not need computed, for these alone.
 pub fn best(rewriting: &mut Rewriting) {
-    let used = rewriting.used();
-    for id in rewriting.running() {
-        let rows = used[id.0 as usize].part.rows.clone();
+    rewriting.narrow(|used| {
+        let rows = used.part.rows.clone();
         let part = Part { order: true, rows };
-        rewriting.narrow(id, &Used { part, ..Used::ALL });
-    }
+        Used { part, ..Used::ALL }
+    });
 }

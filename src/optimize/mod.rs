@@ -34,8 +34,9 @@ mod used;
 use crate::check::Checked;
 use crate::exec::Schedule;
 use crate::expr::NodeId;
-use crate::ops::{Graph, Used};
+use crate::ops::{Graph, Op, Used};
 use crate::store::Snapshot;
+use std::sync::Arc;
 
 /// A rewrite.
 #[derive(Debug)]
@@ -99,33 +100,48 @@ struct Rewriting<'a> {
     snapshot: &'a Snapshot,
     graph: Graph,
     results: Vec<NodeId>,
+    /// The nodes that run, for other viewers too, each after those it needs.
+    running: Vec<NodeId>,
 }
 
 impl<'a> Rewriting<'a> {
     fn new(checked: &Checked, snapshot: &'a Snapshot) -> Self {
         let results: Vec<NodeId> = checked.results.iter().map(|(_, node)| *node).collect();
+        let running = used::running(&checked.graph, &results);
         Rewriting {
             snapshot,
             graph: checked.graph.clone(),
             results,
+            running,
         }
-    }
-
-    /// The nodes that run, each after those it needs.
-    fn running(&self) -> Vec<NodeId> {
-        used::running(&self.graph, &self.results)
     }
 
     /// What is used of every node, by its number.
     fn used(&self) -> Vec<Used> {
-        used::used(&self.graph, &self.results)
+        used::used(&self.graph, &self.results, &self.running)
     }
 
-    /// Puts an operator that gives no more than is used in the place of one that does.
-    fn narrow(&mut self, id: NodeId, used: &Used) {
-        if let Some(op) = self.graph.get(id).op.narrowed(used) {
-            let inputs = self.graph.get(id).inputs.clone();
+    /// Puts other operators and inputs in the place of nodes.
+    fn replace(&mut self, others: Vec<(NodeId, Arc<dyn Op>, Vec<NodeId>)>) {
+        let same = others.is_empty();
+        for (id, op, inputs) in others {
             self.graph.replace(id, op, inputs);
         }
+        if !same {
+            self.running = used::running(&self.graph, &self.results);
+        }
+    }
+
+    /// Puts operators that give no more than is used in the place of those that do; `part` says what
+    /// of that counts.
+    fn narrow(&mut self, part: impl Fn(&Used) -> Used) {
+        let used = self.used();
+        let narrowed = |&id: &NodeId| {
+            let node = self.graph.get(id);
+            let op = node.op.narrowed(&part(&used[id.0 as usize]))?;
+            Some((id, op, node.inputs.clone()))
+        };
+        let others = self.running.iter().filter_map(narrowed).collect();
+        self.replace(others);
     }
 }

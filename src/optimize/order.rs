@@ -8,10 +8,9 @@ use crate::ops::{Part, Used};
 /// with filters and columns between that do not read the position. A fan-out reads the order of its
 /// input: it adds scores up in it.
 pub fn unsorted(rewriting: &mut Rewriting) {
-    let used = rewriting.used();
-    for id in rewriting.running() {
-        let order = used[id.0 as usize].part.order;
+    rewriting.narrow(|used| {
+        let order = used.part.order;
         let part = Part { order, rows: None };
-        rewriting.narrow(id, &Used { part, ..Used::ALL });
-    }
+        Used { part, ..Used::ALL }
+    });
 }

@@ -5,12 +5,12 @@ use crate::expr::{Expr, NodeId};
 use crate::ops::{Graph, Node, Used};
 
 /// What is used of every node, by its number; nothing of those that do not run.
-pub fn used(graph: &Graph, results: &[NodeId]) -> Vec<Used> {
+pub fn used(graph: &Graph, results: &[NodeId], running: &[NodeId]) -> Vec<Used> {
     let mut used = vec![Used::nothing(); graph.len()];
     for id in results {
         used[id.0 as usize] = Used::ALL;
     }
-    for id in running(graph, results).into_iter().rev() {
+    for &id in running.iter().rev() {
         let own = used[id.0 as usize].clone();
         by_node(graph.get(id), &own, &mut used);
     }

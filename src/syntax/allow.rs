@@ -4,11 +4,10 @@
 //! item if one begins there, else the next line (of a chain or a block). Before the first token of
 //! the file it silences the whole file.
 
-use super::balance::balance;
-use super::layout::lay_out;
-use super::lexer::{Comment, Lexeme, lex};
-use crate::diag::{Code, Severity, Sink};
-use crate::source::{SourceId, Span};
+use super::layout::ItemTokens;
+use super::lexer::{Comment, Lexeme};
+use crate::diag::{Code, Severity};
+use crate::source::Span;
 
 /// One code or group with the part of the text where it is allowed.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,59 +31,60 @@ impl Allow {
     }
 }
 
-/// All lints that the text allows, in source order.
-pub fn allows(text: &str, source: SourceId) -> Vec<Allow> {
-    if !text.contains("igql:") {
-        return Vec::new();
-    }
-    let mut unheard = Sink::default();
-    let (lexemes, comments) = lex(text, source, &mut unheard);
-    let items = lay_out(&balance(lexemes.clone(), &mut unheard), &mut unheard);
-    let items: Vec<Span> = items.iter().map(|i| i.span()).collect();
-    comments
-        .iter()
-        .flat_map(|comment| allowed(text, comment, &lexemes, &items))
-        .collect()
+/// A comment that allows something, and between which tokens it stands.
+pub struct Mark<'t> {
+    codes: &'t str,
+    comment: Comment,
+    /// Of the tokens, how many stand before it.
+    before: usize,
+    /// The first token after it.
+    next: Option<Span>,
 }
 
-fn allowed(text: &str, comment: &Comment, lexemes: &[Lexeme], items: &[Span]) -> Vec<Allow> {
-    let codes = text[comment.span.range()]
-        .trim_start_matches('#')
-        .trim_start()
-        .strip_prefix("igql:");
-    let codes = codes.and_then(|c| {
-        c.trim_start()
-            .strip_prefix("allow")?
-            .trim_start()
-            .strip_prefix('(')
-    });
-    let Some((codes, _)) = codes.and_then(|c| c.split_once(')')) else {
-        return Vec::new();
+/// The comments of a text that allow something.
+pub fn marks<'t>(text: &'t str, comments: &[Comment], lexemes: &[Lexeme]) -> Vec<Mark<'t>> {
+    let mark = |comment: &Comment| {
+        let codes = text[comment.span.range()].trim_start_matches('#');
+        let codes = codes.trim_start().strip_prefix("igql:")?;
+        let codes = codes.trim_start().strip_prefix("allow")?;
+        let (codes, _) = codes.trim_start().strip_prefix('(')?.split_once(')')?;
+        let before = lexemes.partition_point(|l| l.span.start < comment.span.start);
+        Some(Mark {
+            codes,
+            comment: comment.clone(),
+            before,
+            next: lexemes.get(before).map(|lexeme| lexeme.span),
+        })
     };
-    let scope = scope(text, comment, lexemes, items);
-    let codes = codes.split(',').map(str::trim).filter(|c| c.len() >= 3);
-    codes
-        .map(|code| Allow {
+    comments.iter().filter_map(mark).collect()
+}
+
+/// All lints that the marks of a text allow, in source order.
+pub fn allows(text: &str, marks: &[Mark], items: &[ItemTokens]) -> Vec<Allow> {
+    let mut allows = Vec::new();
+    for mark in marks {
+        let scope = scope(text, mark, items);
+        let codes = mark.codes.split(',').map(str::trim);
+        allows.extend(codes.filter(|code| code.len() >= 3).map(|code| Allow {
             code: code.to_string(),
             scope,
-            comment: comment.span,
-        })
-        .collect()
+            comment: mark.comment.span,
+        }));
+    }
+    allows
 }
 
-fn scope(text: &str, comment: &Comment, lexemes: &[Lexeme], items: &[Span]) -> Span {
-    let source = comment.span.source;
-    let next = lexemes.partition_point(|l| l.span.start < comment.span.start);
-    if next == 0 {
-        return Span::new(source, 0, text.len());
+fn scope(text: &str, mark: &Mark, items: &[ItemTokens]) -> Span {
+    let comment = mark.comment.span;
+    if mark.before == 0 {
+        return Span::new(comment.source, 0, text.len());
     }
-    let place = match lexemes.get(next) {
-        _ if !comment.alone => comment.span,
-        Some(lexeme) => match items.iter().find(|i| i.start == lexeme.span.start) {
-            Some(item) => return *item,
-            None => lexeme.span,
+    let place = match mark.next.filter(|_| mark.comment.alone) {
+        Some(next) => match items.iter().find(|i| i.span().start == next.start) {
+            Some(item) => return item.span(),
+            None => next,
         },
-        None => comment.span,
+        None => comment,
     };
     let start = text[..place.start as usize]
         .rfind('\n')
@@ -92,5 +92,5 @@ fn scope(text: &str, comment: &Comment, lexemes: &[Lexeme], items: &[Span]) -> S
     let end = text[place.start as usize..]
         .find('\n')
         .map_or(text.len(), |i| place.start as usize + i);
-    Span::new(source, start, end)
+    Span::new(comment.source, start, end)
 }

@@ -3,6 +3,7 @@
 //! Every node has the span of the text it came from. A part that could not be parsed is an
 //! `Error` node, so that what is around it can still be checked.
 
+use super::allow::Allow;
 use crate::source::Span;
 
 /// An identifier (backticks removed) and where it stands.
@@ -18,6 +19,8 @@ pub struct File {
     pub items: Vec<Item>,
     /// Names that items which could not be parsed would have defined: their uses are not at fault.
     pub broken: Vec<Name>,
+    /// The lints that its comments allow, in source order.
+    pub allows: Vec<Allow>,
 }
 
 /// One item with the `##` lines above it (one string per line, marker and one space removed).

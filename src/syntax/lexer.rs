@@ -39,6 +39,7 @@ impl<'t> Lexeme<'t> {
 }
 
 /// A `#` comment and where it stands.
+#[derive(Clone)]
 pub struct Comment {
     /// Whether nothing but blanks is before it on its line.
     pub alone: bool,

@@ -6,7 +6,7 @@ use super::layout::{ItemTokens, lay_out};
 use super::lexer::{Lexeme, lex};
 use super::recover::{self, Repair};
 use super::token::Token;
-use super::{balance, grammar, message};
+use super::{allow, balance, grammar, message};
 use crate::diag::{Diagnostic, Sink, code};
 use crate::source::{SourceId, Span};
 
@@ -27,7 +27,11 @@ pub struct Stop<'a, 't> {
 /// and every error has been reported to the sink.
 pub fn parse(text: &str, source: SourceId, sink: &mut Sink) -> File {
     let mut file = File::default();
-    for tokens in items(text, source, sink) {
+    let (lexemes, comments) = lex(text, source, sink);
+    let marks = allow::marks(text, &comments, &lexemes);
+    let items = lay_out(&balance::balance(lexemes, sink), sink);
+    file.allows = allow::allows(text, &marks, &items);
+    for tokens in items {
         let first = first_name(&tokens.tokens);
         let item = item(text, tokens, source, sink);
         if item.kind == ItemKind::Error {

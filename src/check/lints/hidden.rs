@@ -28,15 +28,15 @@ impl<'a> Checker<'a> {
     pub(super) fn hidden_items(&mut self) {
         let modules = self.modules;
         let is_prelude = modules.program_is_prelude();
-        let mut order = modules.order(0);
-        order.retain(|&m| m != 0 && !(is_prelude && modules.all[m].tier == Tier::Std));
+        let others = |&m: &usize| m != 0 && !(is_prelude && modules.all[m].tier == Tier::Std);
         for item in &modules.all[0].file.items {
             let Some((kind, name)) = named(item) else {
                 continue;
             };
-            let other = order
-                .iter()
-                .find_map(|&m| Some((m, self.item_like(m, kind, name, item)?)));
+            let other = modules
+                .order(0)
+                .filter(others)
+                .find_map(|m| Some((m, self.item_like(m, kind, name, item)?)));
             let Some((module, other)) = other else {
                 continue;
             };

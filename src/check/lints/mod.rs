@@ -20,7 +20,7 @@ use crate::expr::{Kind, NodeId};
 use crate::ops::{Effect, Node};
 use crate::source::Span;
 use crate::syntax::ast::{self, ExprKind, ItemKind};
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
 
 /// Who reads what in the part of the graph that the results need.
 struct Flow {
@@ -74,8 +74,8 @@ impl<'a> Checker<'a> {
         let roots: Vec<NodeId> = self.results.iter().map(|(node, _)| *node).collect();
         let results: HashSet<NodeId> = roots.iter().copied().collect();
         let nodes = self.graph.reachable(&roots);
-        let mut consumers: HashMap<NodeId, Vec<(NodeId, usize)>> = HashMap::new();
-        let mut values_read = HashSet::new();
+        let mut consumers: HashMap<NodeId, Vec<(NodeId, usize)>> = HashMap::default();
+        let mut values_read = HashSet::default();
         for &id in &nodes {
             let node = self.graph.get(id);
             for (place, &input) in node.inputs.iter().enumerate() {

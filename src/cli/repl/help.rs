@@ -49,7 +49,7 @@ fn definition(session: &Session, name: &str) -> Option<String> {
         {
             let file = crate::syntax::ast::File {
                 items: vec![item.clone()],
-                broken: Vec::new(),
+                ..Default::default()
             };
             found.push((module.tier, crate::syntax::print(&file)));
         }

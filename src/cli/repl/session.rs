@@ -134,10 +134,8 @@ impl Session {
 
     /// Those of them whose names can be used: the others have to be imported first.
     pub fn visible(&self) -> Vec<Arc<Module>> {
-        let modules = Modules {
-            all: self.modules(),
-        };
-        let order = modules.order(0).into_iter();
+        let modules = Modules::new(self.modules());
+        let order = modules.order(0);
         order.map(|m| modules.all[m].clone()).collect()
     }
 

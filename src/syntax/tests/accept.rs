@@ -311,11 +311,10 @@ fn outlines_show_the_tree() {
 
 #[test]
 fn allowed_lints_know_their_place() {
-    use super::super::allow::allows;
     use crate::diag::code;
     use crate::source::{SourceId, Span};
     let text = "# igql: allow(W07)\nx = 1\ny = 2  # igql: allow(W02, W0701)\n# igql: allow(W03)\nz = {\n    1\n}\nuser\n# igql: allow(W01)\n.f()\n.g()";
-    let found = allows(text, SourceId(0));
+    let found = good(text).allows;
     let shown: Vec<(&str, &str)> = found
         .iter()
         .map(|a| (a.code.as_str(), &text[a.scope.range()]))

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::super::lexer::lex;
 use super::super::print::print;
-use super::super::{allow::allows, format, parse, parse_expression, tokens};
+use super::super::{format, parse, parse_expression, tokens};
 use super::accept::{BARE, LARGE, PUBLISHED, VOCABULARY};
 use super::{good, tree};
 use crate::diag::{Sink, render};
@@ -94,7 +94,7 @@ fn survive(text: &str) {
     parse_expression(text, id, &mut Sink::default());
     let inside = |s: Span| text.get(s.range()).is_some();
     assert!(file.items.iter().all(|i| inside(i.span)), "{text:?}");
-    assert!(allows(text, id).iter().all(|a| inside(a.scope)));
+    assert!(file.allows.iter().all(|a| inside(a.scope)));
     let clean = sink.found().is_empty();
     let found = sink.finish();
     for d in &found {
