@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const PROGRAMS: [(&str, &str); 9] = [
+const PROGRAMS: [(&str, &str); 11] = [
     (
         "score of all",
         "all(media).score(log1p(like_count) * quality + sqrt(quality)).take(100)",
@@ -24,6 +24,14 @@ const PROGRAMS: [(&str, &str); 9] = [
     (
         "all in order",
         "all(media).score(decay(created_at, half_life=7d)).take(1, per=author).take(100)",
+    ),
+    (
+        "authors in turns",
+        "all(media).score(quality).diversify_by(author, method=round_robin).take(100)",
+    ),
+    (
+        "unlike one another",
+        "all(account).take(20000).score(log1p(followers)).diversify_by(method=mmr(0.3, first=2000)).take(100)",
     ),
     (
         "many searches",

@@ -652,8 +652,7 @@ impl ProgramInner {
         assertions: Vec<Assertion>,
         rules: Vec<&'static Rule>,
     ) -> Self {
-        let needs_viewer =
-            needs_viewer(&checked) || assertions.iter().any(Assertion::reads_viewer);
+        let needs_viewer = needs_viewer(&checked) || assertions.iter().any(Assertion::reads_viewer);
         ProgramInner {
             rewritten: rewrite(&checked, snapshot, &rules),
             rules,

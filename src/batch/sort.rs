@@ -14,11 +14,15 @@ pub fn arrange(
     stop: Stop,
 ) {
     let most = most.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    // a chunk at a time beside the best so far, about as long as those where that is short
+    let chunk = match most < all.len() {
+        true => RUN.max(most.min(1 << 18)),
+        false => RUN,
+    };
     keys.clear();
-    keys.reserve(all.len().min(most.saturating_add(RUN.max(most))));
-    // a chunk at a time beside the best so far
+    keys.reserve(all.len().min(most.saturating_add(chunk)));
     while all.len() > 0 && !stop.is_due() {
-        keys.extend(all.by_ref().take(RUN.max(most.min(1 << 20))));
+        keys.extend(all.by_ref().take(chunk));
         if keys.len() > most {
             if most > 0 {
                 keys.select_nth_unstable(most - 1);

@@ -42,8 +42,8 @@ use crate::source::Span;
 use crate::store::Snapshot;
 use crate::syntax::ast;
 use env::{Env, Use};
-use modules::{Modules, Tier};
 use foldhash::{HashMap, HashSet};
+use modules::{Modules, Tier};
 
 /// Memo of candidate sets: by expression, names and role. The names are kept alive, so that their
 /// address stays theirs.

@@ -4,16 +4,18 @@
 //! one for each distinct element (an empty or null list: that of null); several columns give all
 //! combinations.
 
-use crate::batch::{Column, Stop};
+use super::{Exec, RunError};
+use crate::batch::Column;
 use crate::expr::functions::list::{bits, elements};
 use crate::expr::value::Val;
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
-use std::hash::Hash;
-use std::ops::Range;
+use std::hash::{BuildHasher, Hash};
 
 /// Rows that are looked at between two looks at the clock.
 const BLOCK: usize = 1 << 14;
+/// Maps for the keys of very many rows.
+const MAPS: usize = 64;
 
 /// The groups of some rows, numbered in the order of their first row.
 #[derive(Debug, Default)]
@@ -25,23 +27,23 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// The groups of the rows `range` by their values in all of the columns. If the run has to end, the
-    /// rest are of the first.
-    pub fn new(columns: &[Column], range: Range<usize>, stop: Stop) -> Groups {
-        Groups::of_rows(columns, range, stop)
-    }
-
-    /// The groups of any rows, in their order.
-    pub fn of_rows(
+    /// The groups of the rows, in their order, by their values in all of the columns, for the operator
+    /// `op`; fails if the run has to end.
+    pub fn new(
+        exec: &Exec,
+        op: &str,
         columns: &[Column],
         rows: impl Iterator<Item = usize> + Clone,
-        stop: Stop,
-    ) -> Groups {
-        let mut parts = columns
-            .iter()
-            .map(|column| Groups::of_column(column, rows.clone(), stop));
-        let first = parts.next().unwrap_or_default();
-        parts.fold(first, |groups, part| groups.combined(&part, stop))
+    ) -> Result<Groups, RunError> {
+        let mut all: Option<Groups> = None;
+        for column in columns {
+            let groups = Groups::of_column(exec, op, column, rows.clone())?;
+            all = Some(match all {
+                Some(all) => all.combined(exec, op, &groups)?,
+                None => groups,
+            });
+        }
+        Ok(all.unwrap_or_default())
     }
 
     /// The groups of a row, counted from the first.
@@ -59,54 +61,83 @@ impl Groups {
         self.count
     }
 
-    fn of_column(column: &Column, rows: impl Iterator<Item = usize>, stop: Stop) -> Groups {
+    fn of_column(
+        exec: &Exec,
+        op: &str,
+        column: &Column,
+        rows: impl Iterator<Item = usize>,
+    ) -> Result<Groups, RunError> {
         let value = Val::borrow(column);
         match column {
             Column::List { .. } => {
                 let distinct = |row| distinct(elements(&value, row).unwrap_or_default());
-                Groups::numbered(rows.map(distinct), stop)
+                Groups::numbered(exec, op, rows.map(distinct))
             }
-            _ => Groups::numbered(rows.map(|row| [bits(&value, row)]), stop),
+            _ => Groups::numbered(exec, op, rows.map(|row| [bits(&value, row)])),
         }
     }
 
     /// Rows that share a group here and there.
-    fn combined(&self, other: &Groups, stop: Stop) -> Groups {
+    fn combined(&self, exec: &Exec, op: &str, other: &Groups) -> Result<Groups, RunError> {
         let pairs_of = |row: usize| {
             let pairs = |&a: &u32| other.of(row).iter().map(move |&b| (a, b));
             self.of(row).iter().flat_map(pairs).collect::<Vec<_>>()
         };
-        Groups::numbered((0..self.rows()).map(pairs_of), stop)
+        Groups::numbered(exec, op, (0..self.rows()).map(pairs_of))
     }
 
     /// Numbers the keys of each row in the order in which they come.
     fn numbered<K: Hash + Eq, R: IntoIterator<Item = K>>(
-        mut rows: impl Iterator<Item = R>,
-        stop: Stop,
-    ) -> Groups {
-        // only looked up, never listed: the hash decides nothing
-        let mut known: HashMap<K, u32, FixedState> = HashMap::default();
+        exec: &Exec,
+        op: &str,
+        rows: impl Iterator<Item = R>,
+    ) -> Result<Groups, RunError> {
+        let mut numbers = Numbers::for_rows(rows.size_hint().0);
         let mut groups = Groups {
             starts: vec![0],
             ..Groups::default()
         };
-        while let Some(keys) = rows.next() {
-            for key in keys {
-                let next = known.len() as u32;
-                groups.ids.push(*known.entry(key).or_insert(next));
-            }
+        for keys in rows {
+            groups
+                .ids
+                .extend(keys.into_iter().map(|key| numbers.of(key)));
             groups.starts.push(groups.ids.len() as u32);
-            if groups.starts.len().is_multiple_of(BLOCK) && stop.is_due() {
-                let (here, left) = (groups.ids.len(), rows.size_hint().0);
-                groups.ids.resize(here + left, 0);
-                groups
-                    .starts
-                    .extend((1..=left).map(|row| (here + row) as u32));
-                break;
+            if groups.starts.len().is_multiple_of(BLOCK) {
+                exec.check(op, 0)?;
             }
         }
-        groups.count = known.len();
-        groups
+        groups.count = numbers.count as usize;
+        Ok(groups)
+    }
+}
+
+/// Keys with the numbers that they got. Many are in many maps: one that is full is copied to a larger
+/// one, for which nobody waits who looks at the clock.
+struct Numbers<K> {
+    // only looked up, never listed: the hash decides nothing
+    maps: Vec<HashMap<K, u32, FixedState>>,
+    count: u32,
+}
+
+impl<K: Hash + Eq> Numbers<K> {
+    fn for_rows(rows: usize) -> Numbers<K> {
+        let maps = if rows > 4 * BLOCK { MAPS } else { 1 };
+        Numbers {
+            maps: (0..maps).map(|_| HashMap::default()).collect(),
+            count: 0,
+        }
+    }
+
+    fn of(&mut self, key: K) -> u32 {
+        let place = match self.maps.len() {
+            1 => 0,
+            // the maps look at other bits of theirs
+            maps => (FixedState::with_seed(1).hash_one(&key) >> 32) as usize % maps,
+        };
+        *self.maps[place].entry(key).or_insert_with(|| {
+            self.count += 1;
+            self.count - 1
+        })
     }
 }
 

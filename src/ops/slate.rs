@@ -8,7 +8,7 @@
 use super::bind::{Bind, Bound, RuleArg};
 use super::group::Groups;
 use super::{Effect, Exec, Op, Operator, Param, Rest, RunError, Used, mapped};
-use crate::batch::Rows;
+use crate::batch::{Rows, Stop};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::ir::Scalar;
@@ -227,20 +227,17 @@ impl Op for Slate {
             let limits: Vec<Limit> = (0..self.rules.len())
                 .map(|i| {
                     let rule = &self.rules[i];
-                    let groups = Groups::new(
-                        std::slice::from_ref(&columns[i]),
-                        range.clone(),
-                        exec.run.stop,
-                    );
+                    let column = std::slice::from_ref(&columns[i]);
+                    let groups = Groups::new(exec, "slate", column, range.clone())?;
                     let window = windows[i].as_ref().map_or(i64::MAX, |w| w[request]);
                     let groups = match rule.key.ty {
                         Type::Bool => only_true(&columns[i], range.clone()),
                         _ => Members::of(&groups),
                     };
-                    Limit::new(rule.is_min, groups, counts[i][request], window)
+                    Ok(Limit::new(rule.is_min, groups, counts[i][request], window))
                 })
-                .collect();
-            let found = place(limits, &self.order, range.len());
+                .collect::<Result<_, RunError>>()?;
+            let found = place(limits, &self.order, range.len(), exec.run.stop);
             for (rule, position) in found.gave_way {
                 let text = &self.rules[rule].text;
                 let kind = if self.rules[rule].is_min {
@@ -260,7 +257,7 @@ impl Op for Slate {
                     .map(|place| range.start as u32 + place),
             );
         }
-        Ok(rows.select(rows.offsets.clone(), &places))
+        Ok(rows.select_until(rows.offsets.clone(), &places, &rows.scores, exec.run.stop))
     }
 }
 
@@ -396,8 +393,9 @@ struct Placed {
     gave_way: Vec<(usize, usize)>,
 }
 
-/// Places all rows. `order` is that in which the limits give way.
-fn place(mut limits: Vec<Limit>, order: &[usize], rows: usize) -> Placed {
+/// Places all rows. `order` is that in which the limits give way. If the run has to end, the rest stand
+/// anywhere.
+fn place(mut limits: Vec<Limit>, order: &[usize], rows: usize, stop: Stop) -> Placed {
     let mut placed = Placed {
         order: Vec::with_capacity(rows),
         gave_way: Vec::new(),
@@ -409,6 +407,10 @@ fn place(mut limits: Vec<Limit>, order: &[usize], rows: usize) -> Placed {
         }
     };
     for position in 0..rows {
+        if stop.is_due() {
+            placed.order.append(&mut waiting);
+            break;
+        }
         for (rule, limit) in limits.iter_mut().enumerate() {
             if limit.is_min && !limit.lost && !limit.is_open(position, rows) {
                 limit.lost = true;
@@ -464,7 +466,7 @@ mod tests {
     #[test]
     fn every_window_holds_at_most() {
         let of: &[&[u32]] = &[&[0], &[0], &[0], &[1], &[1], &[2]];
-        let placed = place(vec![max(of, 1, 2)], &[0], 6);
+        let placed = place(vec![max(of, 1, 2)], &[0], 6, Stop::default());
         assert_eq!(placed.order, [0, 3, 1, 4, 2, 5]);
         assert_eq!(placed.gave_way, []);
     }
@@ -472,7 +474,7 @@ mod tests {
     #[test]
     fn what_gives_way_is_told_with_its_first_position() {
         let of: &[&[u32]] = &[&[0], &[0], &[0], &[1]];
-        let placed = place(vec![max(of, 1, 3)], &[0], 4);
+        let placed = place(vec![max(of, 1, 3)], &[0], 4, Stop::default());
         assert_eq!(placed.order, [0, 3, 1, 2]);
         assert_eq!(placed.gave_way, [(0, 3)]);
     }
@@ -481,12 +483,12 @@ mod tests {
     fn a_min_is_kept_reachable_and_given_up_when_it_is_not() {
         let of: &[&[u32]] = &[&[], &[], &[], &[0], &[0]];
         let min = |count| Limit::new(true, members(of), count, 3);
-        let placed = place(vec![min(2)], &[0], 5);
+        let placed = place(vec![min(2)], &[0], 5, Stop::default());
         assert_eq!(
             (placed.order, placed.gave_way),
             (vec![0, 3, 4, 1, 2], vec![])
         );
-        let placed = place(vec![min(3)], &[0], 5);
+        let placed = place(vec![min(3)], &[0], 5, Stop::default());
         assert_eq!(
             (placed.order, placed.gave_way),
             (vec![0, 1, 2, 3, 4], vec![(0, 1)])
@@ -499,7 +501,13 @@ mod tests {
         let topics: &[&[u32]] = &[&[0], &[0], &[1], &[0]];
         let limits = || vec![max(kinds, 1, 2), max(topics, 1, 2)];
         // after row 0 neither row 1 (both) nor row 2 (kind) nor row 3 (topic) fits
-        assert_eq!(place(limits(), &[1, 0], 4).order, [0, 3, 2, 1]);
-        assert_eq!(place(limits(), &[0, 1], 4).order, [0, 2, 3, 1]);
+        assert_eq!(
+            place(limits(), &[1, 0], 4, Stop::default()).order,
+            [0, 3, 2, 1]
+        );
+        assert_eq!(
+            place(limits(), &[0, 1], 4, Stop::default()).order,
+            [0, 2, 3, 1]
+        );
     }
 }

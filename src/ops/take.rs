@@ -7,13 +7,16 @@ use super::walk::quantity;
 use super::{
     Becomes, Demand, Effect, Exec, Guess, Op, Operator, Param, Rest, RunError, Used, Window, mapped,
 };
-use crate::batch::Rows;
+use crate::batch::{Rows, Stop, blocks};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::show::show;
 use crate::expr::{Expr, Frame, Level};
 use crate::types::Type;
 use std::sync::Arc;
+
+/// Rows that are looked at between two looks at the clock.
+const BLOCK: usize = 1 << 14;
 
 pub const TAKE: Operator = Operator {
     name: "take",
@@ -181,22 +184,25 @@ impl Op for Take {
             self.offset.per_request(exec.run),
         );
         let Some(per) = &self.per else {
-            return Ok(window(rows, &offset, &n));
+            return Ok(window(rows, &offset, &n, exec.run.stop));
         };
         let owners = rows.owners();
         let keys = [Frame::rows(exec.run, rows, &owners).column(per)];
         let mut keep = vec![0u8; rows.len()];
         for request in 0..rows.requests() {
             let range = rows.range(request);
-            let groups = Groups::new(&keys, range.clone(), exec.run.stop);
-            exec.check("take", 0)?;
+            let groups = Groups::new(exec, "take", &keys, range.clone())?;
             let wanted = offset[request]..offset[request].saturating_add(n[request]);
             let mut before = vec![0u64; groups.count()];
-            for (row, place) in range.enumerate() {
-                let of = groups.of(row);
-                // a row of several groups stays if all of them have room
-                keep[place] = u8::from(of.iter().all(|&g| wanted.contains(&before[g as usize])));
-                of.iter().for_each(|&g| before[g as usize] += 1);
+            for places in blocks(range.clone(), BLOCK) {
+                exec.check("take", 0)?;
+                for place in places {
+                    let of = groups.of(place - range.start);
+                    // a row of several groups stays if all of them have room
+                    let has_room = |&g: &u32| wanted.contains(&before[g as usize]);
+                    keep[place] = u8::from(of.iter().all(has_room));
+                    of.iter().for_each(|&g| before[g as usize] += 1);
+                }
             }
         }
         Ok(rows.retain_until(&keep, exec.run.stop))
@@ -229,7 +235,7 @@ pub fn some_rows(
 }
 
 /// The first `n[r]` rows of request `r` after those that are skipped.
-fn window(rows: &Rows, offset: &[u64], n: &[u64]) -> Rows {
+fn window(rows: &Rows, offset: &[u64], n: &[u64], stop: Stop) -> Rows {
     let mut offsets = vec![0];
     let mut places = Vec::new();
     for request in 0..rows.requests() {
@@ -240,5 +246,5 @@ fn window(rows: &Rows, offset: &[u64], n: &[u64]) -> Rows {
         places.extend((range.start as u32 + start as u32)..(range.start as u32 + end as u32));
         offsets.push(places.len() as u32);
     }
-    rows.select(offsets, &places)
+    rows.select_until(offsets, &places, &rows.scores, stop)
 }

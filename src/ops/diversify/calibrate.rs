@@ -4,7 +4,7 @@
 //! Rows that are in the same groups differ in their score only, so each step looks at the best row
 //! of every combination of groups, not at every row, and takes each logarithm once.
 
-use crate::batch::descending;
+use crate::batch::{Stop, descending};
 use crate::ops::group::Groups;
 use std::collections::HashMap;
 
@@ -13,13 +13,15 @@ use std::collections::HashMap;
 /// groups in the history, `q` those in the rows placed with it; ties go to the earlier row. The
 /// rest keep their order, and without a history all do.
 ///
-/// `groups` has the `history` rows first, then the rows of `scores`.
+/// `groups` has the `history` rows first, then the rows of `scores`. If the run has to end, the rest
+/// keep their order.
 pub fn calibrate(
     scores: &[f64],
     groups: &Groups,
     history: usize,
     strength: f64,
     first: usize,
+    stop: Stop,
 ) -> Vec<u32> {
     let shares = shares(groups, history);
     if shares.is_empty() {
@@ -34,7 +36,7 @@ pub fn calibrate(
     let mut is_placed = vec![false; scores.len()];
     let mut sum = 0.0;
     let mut terms = Terms::default();
-    while order.len() < first.min(scores.len()) {
+    while order.len() < first.min(scores.len()) && !stop.is_due() {
         let mut best: Option<(f64, u32, usize)> = None;
         let mut counted = usize::MAX;
         for (number, kind) in kinds.iter().enumerate() {

@@ -7,15 +7,16 @@
 
 use super::waiting::Waiting;
 use crate::ann::Pairs;
-use crate::batch::descending;
+use crate::batch::{Stop, descending};
 use std::collections::BinaryHeap;
 
 /// The order of the rows, as places: each of the first `first` maximises
 /// `relevance * score - (1 - relevance) * similarity`, where the similarity is the largest to a
 /// placed row (0 without a vector); ties go to the earlier row. The rest keep their order.
 ///
-/// `scores` are from 0 to 1; `pairs` has a place for every row, or none.
-pub fn mmr(scores: &[f64], pairs: &Pairs, relevance: f64, first: usize) -> Vec<u32> {
+/// `scores` are from 0 to 1; `pairs` has a place for every row, or none. If the run has to end, the rest
+/// keep their order.
+pub fn mmr(scores: &[f64], pairs: &Pairs, relevance: f64, first: usize, stop: Stop) -> Vec<u32> {
     let value = |row: u32, similarity: f64| {
         relevance * scores[row as usize] - (1.0 - relevance) * similarity
     };
@@ -41,6 +42,7 @@ pub fn mmr(scores: &[f64], pairs: &Pairs, relevance: f64, first: usize) -> Vec<u
         .map(|&row| Waiting::new(row, bound(row)))
         .collect();
     while steps.order.len() < first
+        && !stop.is_due()
         && let Some(mut top) = heap.pop()
     {
         let known = &mut top.known;
@@ -148,7 +150,7 @@ mod tests {
                 let pairs = Pairs::new(&vectors, Metric::Cosine, &rows);
                 for first in [1, 20, usize::MAX] {
                     assert_eq!(
-                        mmr(&scores, &pairs, relevance, first),
+                        mmr(&scores, &pairs, relevance, first, Stop::default()),
                         plain(&scores, &pairs, relevance, first),
                         "{n} {relevance} {first}"
                     );

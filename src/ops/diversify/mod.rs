@@ -306,15 +306,11 @@ impl Op for Diversify {
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let rows = inputs[0];
-        Ok(match self.method {
-            Method::RoundRobin => round_robin_rows(rows, &self.columns(exec, rows), exec.run.stop),
-            Method::Penalty { factor, floor } => penalty_rows(
-                rows,
-                &self.columns(exec, rows),
-                factor,
-                floor,
-                exec.run.stop,
-            ),
+        match self.method {
+            Method::RoundRobin => round_robin_rows(exec, rows, &self.columns(exec, rows)),
+            Method::Penalty { factor, floor } => {
+                penalty_rows(exec, rows, &self.columns(exec, rows), factor, floor)
+            }
             Method::Mmr {
                 relevance,
                 embedding,
@@ -323,7 +319,7 @@ impl Op for Diversify {
             Method::Calibrate { strength, first } => {
                 self.calibrated_rows(exec, rows, inputs[1], strength, first)
             }
-        })
+        }
     }
 }
 
@@ -350,16 +346,18 @@ impl Diversify {
         relevance: f64,
         embedding: u32,
         first: usize,
-    ) -> Rows {
+    ) -> Result<Rows, RunError> {
         let vectors = vectors_of(exec.run.snapshot, embedding, self.entity);
-        reordered(rows, |range| {
+        reordered(exec, rows, |range| {
             let pairs = match &vectors {
                 Some(vectors) => {
                     ann::Pairs::new(vectors, ann::Metric::Cosine, &rows.ids[range.clone()])
                 }
                 None => ann::Pairs::default(),
             };
-            mmr::mmr(&minmax(&rows.scores[range]), &pairs, relevance, first)
+            let scores = minmax(&rows.scores[range]);
+            let stop = exec.run.stop;
+            Ok(mmr::mmr(&scores, &pairs, relevance, first, stop))
         })
     }
 
@@ -370,7 +368,7 @@ impl Diversify {
         history: &Rows,
         strength: f64,
         first: usize,
-    ) -> Rows {
+    ) -> Result<Rows, RunError> {
         // one numbering for both: the history first, then the rows behind it
         let behind = history.len();
         let columns: Vec<Column> = self
@@ -380,26 +378,34 @@ impl Diversify {
             .map(|(a, b)| Column::concat(&[a, b]))
             .collect();
         let mut request = 0;
-        reordered(rows, |range| {
+        reordered(exec, rows, |range| {
             let known = history.range(request);
             request += 1;
             let places = range.start + behind..range.end + behind;
-            let groups = Groups::of_rows(&columns, known.clone().chain(places), exec.run.stop);
-            let scores = minmax(&rows.scores[range]);
-            calibrate::calibrate(&scores, &groups, known.len(), strength, first)
+            let both = known.clone().chain(places);
+            let groups = Groups::new(exec, "diversify_by", &columns, both)?;
+            let (scores, stop) = (minmax(&rows.scores[range]), exec.run.stop);
+            let history = known.len();
+            let order = calibrate::calibrate(&scores, &groups, history, strength, first, stop);
+            Ok(order)
         })
     }
 }
 
 /// The rows of each request in the order that `order` gives, as places from its first row.
-fn reordered(rows: &Rows, mut order: impl FnMut(std::ops::Range<usize>) -> Vec<u32>) -> Rows {
+fn reordered(
+    exec: &Exec,
+    rows: &Rows,
+    mut order: impl FnMut(std::ops::Range<usize>) -> Result<Vec<u32>, RunError>,
+) -> Result<Rows, RunError> {
     let mut places = Vec::with_capacity(rows.len());
     for request in 0..rows.requests() {
         let range = rows.range(request);
         let start = range.start as u32;
-        places.extend(order(range).into_iter().map(|place| start + place));
+        places.extend(order(range)?.into_iter().map(|place| start + place));
     }
-    rows.select(rows.offsets.clone(), &places)
+    let (offsets, stop) = (rows.offsets.clone(), exec.run.stop);
+    Ok(rows.select_until(offsets, &places, &rows.scores, stop))
 }
 
 /// Scores on a scale from 0, the lowest, to 1, the highest; all equal or one alone are 1. A null

@@ -1,71 +1,83 @@
 //! `round_robin` and `penalty`: rows of one key keep apart.
 
 use super::waiting::Waiting;
-use crate::batch::{Column, Rows, Stop, descending};
+use crate::batch::{Column, Rows, Stop, arrange, descending, place_of};
 use crate::ops::group::Groups;
+use crate::ops::{Exec, RunError};
 use std::collections::BinaryHeap;
 
-pub fn round_robin_rows(rows: &Rows, columns: &[Column], stop: Stop) -> Rows {
+/// Steps between two looks at the clock.
+const STEPS: usize = 1 << 12;
+
+pub fn round_robin_rows(exec: &Exec, rows: &Rows, columns: &[Column]) -> Result<Rows, RunError> {
     let mut places = Vec::with_capacity(rows.len());
     for request in 0..rows.requests() {
         let range = rows.range(request);
-        let order = round_robin(&Groups::new(columns, range.clone(), stop));
+        let groups = Groups::new(exec, "diversify_by", columns, range.clone())?;
+        let order = round_robin(&groups, exec.run.stop);
+        exec.check("diversify_by", 0)?;
         places.extend(order.into_iter().map(|p| range.start as u32 + p));
     }
-    rows.select(rows.offsets.clone(), &places)
+    let (offsets, stop) = (rows.offsets.clone(), exec.run.stop);
+    Ok(rows.select_until(offsets, &places, &rows.scores, stop))
 }
 
 /// Pass `p` places the `p`-th row of each group, unless it stands already; groups come in the
-/// order of their first row.
-fn round_robin(groups: &Groups) -> Vec<u32> {
-    let mut members: Vec<Vec<u32>> = vec![Vec::new(); groups.count()];
-    for row in 0..groups.rows() {
-        groups
-            .of(row)
-            .iter()
-            .for_each(|&g| members[g as usize].push(row as u32));
-    }
-    let mut order = Vec::with_capacity(groups.rows());
-    let mut placed = vec![false; groups.rows()];
-    let mut live: Vec<usize> = (0..groups.count()).collect();
-    let mut pass = 0;
-    while !live.is_empty() {
-        live.retain(|&group| {
-            let row = members[group][pass];
-            if !std::mem::replace(&mut placed[row as usize], true) {
-                order.push(row);
-            }
-            members[group].len() > pass + 1
+/// order of their first row. If the run has to end, there may be fewer rows.
+fn round_robin(groups: &Groups, stop: Stop) -> Vec<u32> {
+    let mut passes = vec![0u32; groups.count()];
+    // where a row is placed first: the pass, then the group
+    let turn = |row: usize| {
+        let of = groups.of(row).iter().map(|&group| {
+            let pass = &mut passes[group as usize];
+            *pass += 1;
+            u64::from(*pass) << 32 | u64::from(group)
         });
-        pass += 1;
-    }
-    order
+        u128::from(of.min().unwrap_or(0)) << 32 | row as u128
+    };
+    let mut turns = Vec::new();
+    arrange((0..groups.rows()).map(turn), None, &mut turns, stop);
+    turns.into_iter().map(place_of).collect()
 }
 
-pub fn penalty_rows(rows: &Rows, columns: &[Column], factor: f64, floor: f64, stop: Stop) -> Rows {
+pub fn penalty_rows(
+    exec: &Exec,
+    rows: &Rows,
+    columns: &[Column],
+    factor: f64,
+    floor: f64,
+) -> Result<Rows, RunError> {
     let mut places = Vec::with_capacity(rows.len());
     let mut scores = Vec::with_capacity(rows.len());
+    let stop = exec.run.stop;
     for request in 0..rows.requests() {
         let range = rows.range(request);
         // each key counts for itself: a row with several is discounted for each
-        let keys: Vec<Groups> = columns
-            .iter()
-            .map(|c| Groups::new(std::slice::from_ref(c), range.clone(), stop))
-            .collect();
-        for (row, score) in penalty(&rows.scores[range.clone()], &keys, factor, floor) {
+        let groups = |column: &Column| {
+            let column = std::slice::from_ref(column);
+            Groups::new(exec, "diversify_by", column, range.clone())
+        };
+        let keys = columns.iter().map(groups).collect::<Result<Vec<_>, _>>()?;
+        for (row, score) in penalty(&rows.scores[range.clone()], &keys, factor, floor, stop) {
             places.push(range.start as u32 + row);
             scores.push(score);
         }
+        exec.check("diversify_by", 0)?;
     }
-    Rows {
-        scores,
-        ..rows.select(rows.offsets.clone(), &places)
-    }
+    let rows = rows.select_until(rows.offsets.clone(), &places, &rows.scores, stop);
+    exec.check("diversify_by", 0)?;
+    Ok(Rows { scores, ..rows })
 }
 
 /// Each step places the row of largest discounted score. A discount only grows, so a row on top of
-/// the heap whose score is still right is the largest.
-fn penalty(scores: &[f64], keys: &[Groups], factor: f64, floor: f64) -> Vec<(u32, f64)> {
+/// the heap whose score is still right is the largest. If the run has to end, there are fewer rows.
+fn penalty(
+    scores: &[f64],
+    keys: &[Groups],
+    factor: f64,
+    floor: f64,
+    stop: Stop,
+) -> Vec<(u32, f64)> {
     let mut placed: Vec<Vec<u32>> = keys.iter().map(|groups| vec![0; groups.count()]).collect();
     let discounted = |row: u32, placed: &[Vec<u32>]| {
         let mut discount = 1.0;
@@ -82,7 +94,11 @@ fn penalty(scores: &[f64], keys: &[Groups], factor: f64, floor: f64) -> Vec<(u32
         .map(|(row, &score)| Waiting::new(row as u32, score))
         .collect();
     let mut order = Vec::with_capacity(scores.len());
-    while let Some(top) = heap.pop() {
+    for step in 0.. {
+        if step % STEPS == 0 && stop.is_due() {
+            break;
+        }
+        let Some(top) = heap.pop() else { break };
         let score = discounted(top.row, &placed);
         if descending(score, top.value).is_ne() {
             heap.push(Waiting::new(top.row, score));
