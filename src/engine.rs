@@ -157,6 +157,14 @@ impl Engine {
         })
     }
 
+    /// Maps all of the snapshot and its indexes into memory, as a server does before it takes requests.
+    /// Otherwise their pages come as they are used, which the first requests wait for. Where the system
+    /// cannot do it, nothing happens.
+    pub fn preload(&self) {
+        self.inner.snapshot.preload();
+        self.inner.vectors.preload();
+    }
+
     pub fn schema(&self) -> &Schema {
         self.inner.snapshot.schema()
     }
@@ -550,9 +558,26 @@ impl Engine {
         ask: &Ask,
         finish: impl FnOnce(&Exec, &Results, Vec<Timing>, Option<String>) -> Result<R, RunError>,
     ) -> Result<R, RunError> {
+        let results = Results::new(program.checked.graph.len());
+        let done = self.execute_into(&results, program, requests, limits, ask, finish);
+        if done.is_err() {
+            // nobody who has set a deadline waits until much memory is given back
+            rayon::spawn(move || drop(results));
+        }
+        done
+    }
+
+    fn execute_into<R>(
+        &self,
+        results: &Results,
+        program: &ProgramInner,
+        requests: &[Request],
+        limits: Limits,
+        ask: &Ask,
+        finish: impl FnOnce(&Exec, &Results, Vec<Timing>, Option<String>) -> Result<R, RunError>,
+    ) -> Result<R, RunError> {
         let checked = &program.checked;
         let snapshot = &self.inner.snapshot;
-        let results = Results::new(checked.graph.len());
         let (texts, keys) = (Texts::new(snapshot), Keys::new(snapshot));
         let bound = request::bind(
             checked,
@@ -571,7 +596,7 @@ impl Engine {
             viewers: bound.viewers,
             params: bound.params,
             seeds: requests.iter().map(|r| r.seed).collect(),
-            sets: &results,
+            sets: results,
             stop: limits.stop,
         };
         request::in_range(checked, &run)?;
@@ -581,16 +606,16 @@ impl Engine {
             .into_iter()
             .for_each(|(request, message)| exec.warn(request, message));
         let (graph, schedule) = program.runs(limits, ask);
-        let ran = exec::run(graph, schedule, &exec, &results);
+        let ran = exec::run(graph, schedule, &exec, results);
         let (timings, limit) = match ran {
             Err(RunError::Limit(limit)) if limits.partial => {
                 let wanted: Vec<_> = checked.results.iter().map(|(_, node)| *node).collect();
-                exec::salvage(&checked.graph, &wanted, &results, requests.len());
+                exec::salvage(&checked.graph, &wanted, results, requests.len());
                 (Vec::new(), Some(limit))
             }
             ran => (ran?, None),
         };
-        finish(&exec, &results, timings, limit)
+        finish(&exec, results, timings, limit)
     }
 
     /// What `now` is for a request that does not say.

@@ -67,7 +67,8 @@ pub fn bench(project: &Project, args: &BenchArgs) -> Result<(), Failure> {
             ..Request::default()
         })
         .collect();
-    // one pass that is not counted, so that the data is in memory
+    engine.preload();
+    // one pass that is not counted, so that the program has run before
     pass(
         &engine,
         &program,

@@ -13,39 +13,46 @@ const BLOCK: usize = 16_384;
 impl Frame<'_> {
     /// The value of an expression as a column of `n` rows.
     pub fn column(&self, expr: &Expr) -> Column {
+        self.column_until(expr)
+            .unwrap_or_else(|part| part.zeros(self.n))
+    }
+
+    /// The same; if the run has to end, an error with some of the first rows.
+    pub fn column_until(&self, expr: &Expr) -> Result<Column, Column> {
         let value = |frame: &Frame| frame.eval(expr).into_column(frame.n);
         let append = |all: &mut Column, more| {
             all.reserve(self.n);
             all.append(&more);
         };
-        self.evaluate(expr, value, append, |all| all.zeros(self.n))
+        self.evaluate(expr, value, append)
     }
 
     /// A condition for every row: 1 is true.
     pub fn condition(&self, expr: &Expr) -> Vec<u8> {
         let value = |frame: &Frame| frame.eval(expr).bools().spread(frame.n);
         let append = |all: &mut Vec<u8>, more| add(all, more, self.n);
-        self.evaluate(expr, value, append, |_| vec![0; self.n])
+        let values = self.evaluate(expr, value, append);
+        values.unwrap_or_else(|_| vec![0; self.n])
     }
 
     /// A number for every row, as a float.
     pub fn numbers(&self, expr: &Expr) -> Vec<f64> {
         let value = |frame: &Frame| frame.eval(expr).floats().spread(frame.n);
         let append = |all: &mut Vec<f64>, more| add(all, more, self.n);
-        self.evaluate(expr, value, append, |_| vec![0.0; self.n])
+        let values = self.evaluate(expr, value, append);
+        values.unwrap_or_else(|_| vec![0.0; self.n])
     }
 
-    /// Evaluates at once, or block by block if there are many rows; if the run has to end, the values
-    /// are zeros, which cost nothing.
+    /// Evaluates at once, or block by block if there are many rows; an error with the first of them if the
+    /// run has to end.
     fn evaluate<R>(
         &self,
         expr: &Expr,
         value: impl Fn(&Frame) -> R,
         append: impl Fn(&mut R, R),
-        zeros: impl Fn(&R) -> R,
-    ) -> R {
+    ) -> Result<R, R> {
         if !self.splits(expr) {
-            return value(self);
+            return Ok(value(self));
         }
         let mut reads = vec![false; self.bound.len()];
         expr.walk(&mut |part| {
@@ -56,11 +63,11 @@ impl Frame<'_> {
         let mut all = self.block(0..BLOCK, &reads, &value);
         for rows in blocks(BLOCK..self.n, BLOCK) {
             if self.run.stop.is_due() {
-                return zeros(&all);
+                return Err(all);
             }
             append(&mut all, self.block(rows, &reads, &value));
         }
-        all
+        Ok(all)
     }
 
     /// Whether there are many rows, and what an expression says of one does not depend on where it

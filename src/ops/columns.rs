@@ -183,7 +183,10 @@ impl Op for Bindings {
         } in &self.columns
         {
             let column = match read {
-                true => Frame::rows(exec.run, &rows, &owners).column(expr),
+                true => {
+                    let frame = Frame::rows(exec.run, &rows, &owners);
+                    exec.column(self.name(), &frame, expr)?
+                }
                 false => Val::null(&expr.ty).into_column(0),
             };
             if *place == rows.columns.len() {

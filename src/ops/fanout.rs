@@ -192,13 +192,17 @@ pub fn merge(
             true => Slot::of_one(input, from, range.start + place, how),
             false => slots[place],
         };
+        let most = most.as_ref().map(|most| most[request]);
+        let room = most.map_or(count, |most| count.min(most as usize));
+        merged.ids.reserve(room);
+        merged.scores.reserve(room);
+        witnesses.reserve(room);
         let mut add = |place: usize| {
             let slot = slot(place);
             merged.ids.push(slot.id);
             merged.scores.push(slot.score(how));
             witnesses.push(slot.witness);
         };
-        let most = most.as_ref().map(|most| most[request]);
         if part.order || most.is_some() {
             let key = |place: usize| {
                 let slot = slot(place);
@@ -217,6 +221,7 @@ pub fn merge(
         }
         merged.offsets.push(merged.ids.len() as u32);
     }
+    exec.check(op, 0)?;
     merged.columns = input.gather(&witnesses);
     Ok(merged)
 }

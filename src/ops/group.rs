@@ -92,11 +92,14 @@ impl Groups {
         op: &str,
         rows: impl Iterator<Item = R>,
     ) -> Result<Groups, RunError> {
-        let mut numbers = Numbers::for_rows(rows.size_hint().0);
+        let most = rows.size_hint().0;
+        let mut numbers = Numbers::for_rows(most);
         let mut groups = Groups {
-            starts: vec![0],
-            ..Groups::default()
+            starts: Vec::with_capacity(most + 1),
+            ids: Vec::with_capacity(most),
+            count: 0,
         };
+        groups.starts.push(0);
         for keys in rows {
             groups
                 .ids

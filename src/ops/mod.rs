@@ -43,9 +43,9 @@ pub use graph::{Graph, Node};
 pub use shape::{BoundColumn, Score, ScoreKind, Shape};
 pub use used::{Part, Used, Window};
 
-use crate::batch::{Rows, Stop};
+use crate::batch::{Column, Rows, Stop};
 use crate::catalog::schema::Schema;
-use crate::expr::{EdgeExpr, Expr, NodeId, Run};
+use crate::expr::{EdgeExpr, Expr, Frame, NodeId, Run};
 use crate::store::Snapshot;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -473,6 +473,15 @@ impl<'a> Exec<'a> {
     /// Takes what was noted so far, by request.
     pub fn noted(&self) -> BTreeSet<(usize, String)> {
         std::mem::take(&mut *self.warnings.lock().unwrap_or_else(|e| e.into_inner()))
+    }
+
+    /// What an expression says of the rows of `op`; fails if the run has to end.
+    pub fn column(&self, op: &str, frame: &Frame, expr: &Expr) -> Result<Column, RunError> {
+        match frame.column_until(expr) {
+            Ok(column) => Ok(column),
+            // who asked for the end may have thought better of it
+            Err(_) => self.check(op, 0).map(|()| frame.column(expr)),
+        }
     }
 
     /// Fails if the deadline is past, or if one request has made more rows than it may.

@@ -307,10 +307,9 @@ impl Op for Rank {
         let owners = rows.owners();
         let frame = Frame::rows(exec.run, rows, &owners);
         let first = self.heads.iter().filter(|head| self.comes_first(head));
-        let made: Vec<(usize, Column)> = first
-            .map(|head| (head.place, frame.column(&head.expr)))
-            .collect();
-        let scores = self.scores(&frame, &made);
+        let column = |head: &Head| Ok((head.place, exec.column("rank", &frame, &head.expr)?));
+        let made: Vec<(usize, Column)> = first.map(column).collect::<Result<_, RunError>>()?;
+        let scores = self.scores(exec, &frame, &made)?;
         let most = self.most(exec);
         let stop = exec.run.stop;
         let (offsets, places) = rows.best(&scores, most.as_deref(), self.part.order, stop);
@@ -323,7 +322,7 @@ impl Op for Rank {
             .map(|head| made.iter().find(|(place, _)| *place == head.place))
             .map(|found| found.map(|(_, column)| column.gather(&places)))
             .collect();
-        self.rest(exec, &best, &mut made);
+        self.rest(exec, &best, &mut made)?;
         for (head, column) in self.heads.iter().zip(made) {
             let nothing = || Val::null(&head.expr.ty).into_column(0);
             put(
@@ -339,9 +338,14 @@ impl Op for Rank {
 
 impl Rank {
     /// The score of every row, given the heads that it is made of.
-    fn scores(&self, frame: &Frame, heads: &[(usize, Column)]) -> Vec<f64> {
-        match &self.score {
-            Source::Own(expr) => scores(frame.column(expr), &expr.ty),
+    fn scores(
+        &self,
+        exec: &Exec,
+        frame: &Frame,
+        heads: &[(usize, Column)],
+    ) -> Result<Vec<f64>, RunError> {
+        Ok(match &self.score {
+            Source::Own(expr) => scores(exec.column("rank", frame, expr)?, &expr.ty),
             Source::Head(place) => {
                 let head = heads.iter().find(|(known, _)| known == place);
                 head.map_or(Vec::new(), |(_, column)| {
@@ -360,20 +364,21 @@ impl Rank {
                     bound: &columns,
                     ..*frame
                 };
-                scores(with_heads.column(expr), &expr.ty)
+                scores(exec.column("rank", &with_heads, expr)?, &expr.ty)
             }
-        }
+        })
     }
 
     /// Computes the heads that are read and not there yet. `rows` have the score that they came
     /// with.
-    fn rest(&self, exec: &Exec, rows: &Rows, made: &mut [Option<Column>]) {
+    fn rest(&self, exec: &Exec, rows: &Rows, made: &mut [Option<Column>]) -> Result<(), RunError> {
         let owners = rows.owners();
         let frame = Frame::rows(exec.run, rows, &owners);
         for (head, made) in self.heads.iter().zip(made) {
             if made.is_none() && head.read {
-                *made = Some(frame.column(&head.expr));
+                *made = Some(exec.column("rank", &frame, &head.expr)?);
             }
         }
+        Ok(())
     }
 }

@@ -92,10 +92,8 @@ impl Op for Score {
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let rows = inputs[0];
         let owners = rows.owners();
-        let scores = scores(
-            Frame::rows(exec.run, rows, &owners).column(&self.expr),
-            &self.expr.ty,
-        );
+        let frame = Frame::rows(exec.run, rows, &owners);
+        let scores = scores(exec.column("score", &frame, &self.expr)?, &self.expr.ty);
         Ok(scored(rows, &scores, &self.part, exec))
     }
 

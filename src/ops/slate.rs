@@ -213,8 +213,8 @@ impl Op for Slate {
         let columns: Vec<_> = self
             .rules
             .iter()
-            .map(|rule| frame.column(&rule.key))
-            .collect();
+            .map(|rule| exec.column("slate", &frame, &rule.key))
+            .collect::<Result<_, _>>()?;
         let counts: Vec<_> = self.rules.iter().map(|rule| number(&rule.count)).collect();
         let windows: Vec<_> = self
             .rules

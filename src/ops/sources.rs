@@ -135,6 +135,9 @@ impl Op for All {
                 .ids
                 .len()
                 .saturating_add(usize::try_from(most).unwrap_or(usize::MAX));
+            let room = (n as usize).min(end - rows.ids.len());
+            rows.ids.reserve(room);
+            rows.scores.reserve(room);
             for block in blocks(0..n as usize, BLOCK) {
                 exec.check("all", 0)?;
                 let block = block.start as u32..block.end as u32;

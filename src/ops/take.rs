@@ -187,7 +187,8 @@ impl Op for Take {
             return Ok(window(rows, &offset, &n, exec.run.stop));
         };
         let owners = rows.owners();
-        let keys = [Frame::rows(exec.run, rows, &owners).column(per)];
+        let frame = Frame::rows(exec.run, rows, &owners);
+        let keys = [exec.column("take", &frame, per)?];
         let mut keep = vec![0u8; rows.len()];
         for request in 0..rows.requests() {
             let range = rows.range(request);

@@ -25,18 +25,18 @@ type Place = (u32, EntityId);
 
 /// The neighbours of every row.
 struct Stored {
-    /// Borrows from `_file`, and is dropped before it.
+    /// Borrows from `file`, and is dropped before it.
     lists: Lists<'static>,
-    _file: Blob,
+    file: Blob,
 }
 
 enum Index {
     /// Made when it is first searched.
     Flat(OnceLock<Flat>),
     Graph {
-        /// Borrows from `_image`, and is dropped before it.
+        /// Borrows from `image`, and is dropped before it.
         graph: Graph<'static>,
-        _image: Blob,
+        image: Blob,
     },
 }
 
@@ -72,6 +72,16 @@ impl Vectors {
             }
         }
         Ok(opened)
+    }
+
+    /// Maps all pages of indexes and neighbours.
+    pub fn preload(&self) {
+        for index in self.indexes.values() {
+            if let Index::Graph { image, .. } = index {
+                image.preload();
+            }
+        }
+        self.lists.values().for_each(|stored| stored.file.preload());
     }
 
     /// The neighbours of every row, if they were found ahead.
@@ -202,10 +212,7 @@ fn open(
     // SAFETY: `image` is kept beside the graph and dropped after it (fields drop in order).
     let bytes = unsafe { forever(&image) };
     let graph = Graph::open_unverified(bytes).map_err(|why| unreadable(snapshot, &name, &why))?;
-    Ok(Index::Graph {
-        graph,
-        _image: image,
-    })
+    Ok(Index::Graph { graph, image })
 }
 
 /// The neighbours of every row, found with care: they are searched once and read often.
@@ -251,7 +258,7 @@ fn stored(
     // SAFETY: `file` is kept beside the lists and dropped after them (fields drop in order).
     let bytes = unsafe { forever(&file) };
     let lists = Lists::open(bytes).map_err(|why| unreadable(snapshot, &name, &why))?;
-    Ok(Stored { lists, _file: file })
+    Ok(Stored { lists, file })
 }
 
 /// What a derived file is called.

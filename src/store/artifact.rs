@@ -20,6 +20,21 @@ pub struct Blob {
     map: Mmap,
 }
 
+impl Blob {
+    /// Maps all of it, so that no reader waits for a page.
+    pub fn preload(&self) {
+        preload(&self.map);
+    }
+}
+
+/// Asks the system for all pages of a file now; where it cannot, they come when they are read.
+pub(super) fn preload(map: &Mmap) {
+    #[cfg(target_os = "linux")]
+    let _ = map.advise(memmap2::Advice::PopulateRead);
+    #[cfg(all(unix, not(target_os = "linux")))]
+    let _ = map.advise(memmap2::Advice::WillNeed);
+}
+
 impl std::ops::Deref for Blob {
     type Target = [u8];
 

@@ -39,6 +39,11 @@ impl std::fmt::Debug for Snapshot {
 }
 
 impl Snapshot {
+    /// Maps all pages of its file, so that no request waits for one.
+    pub fn preload(&self) {
+        super::artifact::preload(&self.map);
+    }
+
     /// Maps the file `snapshot` in `folder`. None if there is none, or it is damaged, truncated
     /// or of another format: then it must be built anew.
     pub(super) fn map(folder: &Path) -> Option<Snapshot> {

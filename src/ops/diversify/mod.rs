@@ -307,9 +307,9 @@ impl Op for Diversify {
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let rows = inputs[0];
         match self.method {
-            Method::RoundRobin => round_robin_rows(exec, rows, &self.columns(exec, rows)),
+            Method::RoundRobin => round_robin_rows(exec, rows, &self.columns(exec, rows)?),
             Method::Penalty { factor, floor } => {
-                penalty_rows(exec, rows, &self.columns(exec, rows), factor, floor)
+                penalty_rows(exec, rows, &self.columns(exec, rows)?, factor, floor)
             }
             Method::Mmr {
                 relevance,
@@ -333,10 +333,11 @@ fn count(first: usize) -> String {
 
 impl Diversify {
     /// The keys of rows.
-    fn columns(&self, exec: &Exec, rows: &Rows) -> Vec<Column> {
+    fn columns(&self, exec: &Exec, rows: &Rows) -> Result<Vec<Column>, RunError> {
         let owners = rows.owners();
         let frame = Frame::rows(exec.run, rows, &owners);
-        self.keys.iter().map(|key| frame.column(key)).collect()
+        let column = |key| exec.column("diversify_by", &frame, key);
+        self.keys.iter().map(column).collect()
     }
 
     fn mmr_rows(
@@ -372,9 +373,9 @@ impl Diversify {
         // one numbering for both: the history first, then the rows behind it
         let behind = history.len();
         let columns: Vec<Column> = self
-            .columns(exec, history)
+            .columns(exec, history)?
             .into_iter()
-            .zip(self.columns(exec, rows))
+            .zip(self.columns(exec, rows)?)
             .map(|(a, b)| Column::concat(&[a, b]))
             .collect();
         let mut request = 0;

@@ -37,7 +37,14 @@ fn round_robin(groups: &Groups, stop: Stop) -> Vec<u32> {
     };
     let mut turns = Vec::new();
     arrange((0..groups.rows()).map(turn), None, &mut turns, stop);
-    turns.into_iter().map(place_of).collect()
+    let mut order = Vec::with_capacity(turns.len());
+    for turns in turns.chunks(STEPS) {
+        if stop.is_due() {
+            break;
+        }
+        order.extend(turns.iter().map(|&turn| place_of(turn)));
+    }
+    order
 }
 
 pub fn penalty_rows(
