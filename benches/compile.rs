@@ -12,6 +12,10 @@ use igql::{Engine, Unit};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+/// As the command has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const RUNS: usize = 1_000;
 
 const PROGRAMS: [&str; 4] = [

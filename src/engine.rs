@@ -14,6 +14,7 @@
 //! ```
 
 use crate::answer::{self, Answer, Ask};
+use crate::batch::discard;
 use crate::catalog::schema::{Now, Schema};
 use crate::check::modules::{Module, Modules};
 use crate::check::{Assertion, Checked, Numbers, Who, check, trial};
@@ -561,8 +562,7 @@ impl Engine {
         let results = Results::new(program.checked.graph.len());
         let done = self.execute_into(&results, program, requests, limits, ask, finish);
         if done.is_err() {
-            // nobody who has set a deadline waits until much memory is given back
-            rayon::spawn(move || drop(results));
+            discard(results);
         }
         done
     }

@@ -6,4 +6,4 @@ mod stop;
 pub use column::{Column, ColumnView, Slot, pick};
 pub use rows::{Rows, by_score, descending, place_of, sort_key};
 pub use sort::arrange;
-pub use stop::{Stop, blocks};
+pub use stop::{Stop, blocks, discard};

@@ -29,6 +29,11 @@ impl Stop {
     }
 }
 
+/// Gives back memory on another thread: who has set a deadline does not wait for that.
+pub fn discard(value: impl Send + 'static) {
+    rayon::spawn(move || drop(value));
+}
+
 /// A range in parts, between which one may look at the clock.
 pub fn blocks(range: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
     let starts = range.clone().step_by(size);

@@ -13,7 +13,7 @@ use super::{
     RunError, Score, ScoreKind, Shape, Used, bounds,
 };
 use crate::ann::{self, Hit, Lists, Query};
-use crate::batch::Rows;
+use crate::batch::{Rows, discard};
 use crate::catalog::schema::{Metric, Schema};
 use crate::diag::{Diagnostic, code};
 use crate::expr::show::show;
@@ -616,7 +616,10 @@ impl Nn {
             for (place, found) in places.into_iter().zip(found) {
                 hits[place] = found;
             }
-            exec.check("nn", 0)?;
+            if let Err(ended) = exec.check("nn", 0) {
+                discard(hits);
+                return Err(ended);
+            }
         }
         Ok(hits)
     }

@@ -161,11 +161,22 @@ impl<'a> Graph<'a> {
     }
 
     /// Whether a search for `k` among `passing` rows better walks than scans them, if they are spread
-    /// evenly: a walk looks at so many nodes that enough of them pass.
+    /// evenly: a walk looks at so many nodes that enough of them pass. Of two that take about as long the
+    /// scan is better, as it misses nothing.
     fn walks_among(&self, k: usize, ef: usize, passing: usize) -> bool {
-        let width = ef.max(wanted(k)) as f64;
+        let width = self.width_among(k, ef, passing) as f64;
         let looks = width * self.len() as f64 / passing.max(1) as f64;
-        looks < self.row_cost() * passing as f64
+        1.5 * looks < self.row_cost() * passing as f64
+    }
+
+    /// How many rows that pass a walk keeps. Where few do they lie in many places, and of a place between
+    /// which and the others nothing is near a narrow walk never hears.
+    fn width_among(&self, k: usize, ef: usize, passing: usize) -> usize {
+        let width = ef.max(wanted(k));
+        match passing < self.len() / 4 {
+            true => 2 * width,
+            false => width,
+        }
     }
 
     fn row_cost(&self) -> f64 {
@@ -187,7 +198,7 @@ impl<'a> Graph<'a> {
         let Scratch {
             walk, probe, asked, ..
         } = scratch;
-        let width = ef.max(wanted(query.k));
+        let width = self.width_among(query.k, ef, among.most);
         self.image.quantizer.encode_query(query.vector, probe);
         let mut keep = |nodes: &[u32], kept: &mut Vec<bool>| {
             self.ask(query, among, nodes, asked);

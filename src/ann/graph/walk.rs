@@ -5,23 +5,10 @@ use crate::ann::simd::{CodedQuery, Codes, LINE, Level, dots, prefetch};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// Where a walk starts: the nearest landmarks, and all that is around some of them.
-#[derive(Clone, Copy)]
-struct Starts {
-    landmarks: usize,
-    cells: usize,
-}
-
-/// Of a walk to what is nearest.
-const NEAREST: Starts = Starts {
-    landmarks: 8,
-    cells: 1,
-};
-/// Of a walk that keeps few nodes: they may be in several places, between which there is nothing near.
-const FEW: Starts = Starts {
-    landmarks: 64,
-    cells: 16,
-};
+/// Landmarks that a walk starts from.
+const STARTS: usize = 8;
+/// Landmarks whose surroundings are scored at the start.
+const CELLS: usize = 1;
 
 /// A graph as a walk sees it. Links must be below `codes.len()` or [`NONE`].
 #[derive(Clone, Copy)]
@@ -161,7 +148,7 @@ impl Walk {
 
     fn begin(&mut self, field: &Field, probe: &CodedQuery, width: usize, reach: usize) {
         self.seen.begin(field.codes.len());
-        self.find_starts(field, probe, width, NEAREST);
+        self.find_starts(field, probe, width);
         self.pool.begin(width);
         self.pool.reach = reach;
         let starts = std::mem::take(&mut self.starts);
@@ -210,7 +197,7 @@ impl Walk {
         keep: &mut dyn FnMut(&[u32], &mut Vec<bool>),
     ) -> bool {
         self.seen.begin(field.codes.len());
-        self.find_starts(field, probe, width, FEW);
+        self.find_starts(field, probe, width);
         self.pool.begin(width);
         self.frontier.clear();
         let starts = std::mem::take(&mut self.starts);
@@ -267,17 +254,17 @@ impl Walk {
     }
 
     /// Leaves the best landmarks and the nodes around them in `self.starts`.
-    fn find_starts(&mut self, field: &Field, probe: &CodedQuery, width: usize, from: Starts) {
+    fn find_starts(&mut self, field: &Field, probe: &CodedQuery, width: usize) {
         // a pool with room for all nodes starts at all landmarks: they reach all nodes (but under dot)
         let all = width >= field.codes.len();
-        let starts = if all { width } else { from.landmarks.min(width) };
+        let starts = if all { width } else { STARTS.min(width) };
         self.score_landmarks(field, probe, starts);
         self.near.clear();
         self.near.extend(self.pool.nodes());
         self.starts.clear();
         for (place, &landmark) in self.near.iter().enumerate() {
             match field.cell(landmark) {
-                Some(cell) if place < from.cells => self.starts.extend(cell),
+                Some(cell) if place < CELLS => self.starts.extend(cell),
                 _ => self.starts.push(field.landmarks[landmark as usize]),
             }
         }
