@@ -5,13 +5,16 @@ use super::bind::{Bind, Bound, Quantity};
 use super::take::some_rows;
 use super::walk::quantity;
 use super::{Demand, Exec, Guess, Op, Operator, Param, Rest, RunError, Used, mapped};
-use crate::batch::{Rows, descending};
+use crate::batch::{Rows, arrange, blocks, place_of, sort_key};
 use crate::catalog::schema::Schema;
-use crate::expr::random::uniform;
+use crate::expr::random::{Hasher, unit};
 use crate::expr::show::show;
 use crate::expr::{Expr, Frame};
 use crate::types::{EntityId, Type};
 use std::sync::Arc;
+
+/// Rows that are drawn between two looks at the clock.
+const BLOCK: usize = 1 << 14;
 
 pub const SAMPLE: Operator = Operator {
     name: "sample",
@@ -128,27 +131,33 @@ impl Op for Sample {
         };
         let salts = self.salts(exec);
         let mut keep = vec![0u8; rows.len()];
+        let (mut drawn, mut first) = (Vec::new(), Vec::new());
         for (request, n) in self.n.per_request(run).into_iter().enumerate() {
             let viewer = run
                 .keys
                 .key(run.snapshot.schema().viewer, run.viewers[request]);
-            let number = |row: usize| {
-                let key = run.keys.key(self.entity, rows.ids[row]);
-                let salt = &salts[request];
-                let u = uniform(run.seeds[request], viewer.as_ref(), salt, &[key.as_ref()]);
-                (u.ln() / weights[row], row)
-            };
-            // a null weight is not above 0 either
-            let mut drawn: Vec<(f64, usize)> = rows
-                .range(request)
-                .filter(|&row| weights[row] > 0.0)
-                .map(number)
-                .collect();
-            drawn.sort_unstable_by(|a, b| descending(a.0, b.0).then(a.1.cmp(&b.1)));
-            let n = usize::try_from(n).unwrap_or(usize::MAX);
-            drawn.iter().take(n).for_each(|(_, row)| keep[*row] = 1);
+            let mut hasher = Hasher::default();
+            let shared = hasher.int(run.seeds[request]).key(viewer.as_ref());
+            let shared = shared.text(&salts[request]).mark();
+            drawn.clear();
+            for block in blocks(rows.range(request), BLOCK) {
+                exec.check("sample", 0)?;
+                // a null weight is not above 0 either
+                for row in block.filter(|&row| weights[row] > 0.0) {
+                    hasher.cut(shared);
+                    hasher.key(run.keys.key(self.entity, rows.ids[row]).as_ref());
+                    let draw = unit(hasher.finish()).ln() / weights[row];
+                    drawn.push(sort_key(draw, row as u32, row as u32));
+                }
+            }
+            let draws = drawn.iter().copied();
+            arrange(draws, Some(n), &mut first, exec.run.stop);
+            exec.check("sample", 0)?;
+            first
+                .iter()
+                .for_each(|&draw| keep[place_of(draw) as usize] = 1);
         }
-        Ok(rows.retain(&keep))
+        Ok(rows.retain_until(&keep, exec.run.stop))
     }
 }
 

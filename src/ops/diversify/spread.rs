@@ -86,11 +86,14 @@ fn penalty(
     stop: Stop,
 ) -> Vec<(u32, f64)> {
     let mut placed: Vec<Vec<u32>> = keys.iter().map(|groups| vec![0; groups.count()]).collect();
-    let discounted = |row: u32, placed: &[Vec<u32>]| {
+    // of a row with so many others before it in a group
+    let discount_of = |before: usize| floor.max(factor.powf(before as f64));
+    let mut discounts = vec![discount_of(0)];
+    let discounted = |row: u32, placed: &[Vec<u32>], discounts: &[f64]| {
         let mut discount = 1.0;
         for (groups, placed) in keys.iter().zip(placed) {
             for &group in groups.of(row as usize) {
-                discount *= floor.max(factor.powf(f64::from(placed[group as usize])));
+                discount *= discounts[placed[group as usize] as usize];
             }
         }
         discount_score(scores[row as usize], discount)
@@ -106,16 +109,19 @@ fn penalty(
             break;
         }
         let Some(top) = heap.pop() else { break };
-        let score = discounted(top.row, &placed);
+        let score = discounted(top.row, &placed, &discounts);
         if descending(score, top.value).is_ne() {
             heap.push(Waiting::new(top.row, score));
             continue;
         }
         for (groups, placed) in keys.iter().zip(&mut placed) {
-            groups
-                .of(top.row as usize)
-                .iter()
-                .for_each(|&g| placed[g as usize] += 1);
+            for &group in groups.of(top.row as usize) {
+                let before = &mut placed[group as usize];
+                *before += 1;
+                if discounts.len() <= *before as usize {
+                    discounts.push(discount_of(discounts.len()));
+                }
+            }
         }
         order.push((top.row, score));
     }
