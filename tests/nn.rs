@@ -218,3 +218,30 @@ fn neighbours_that_were_found_ahead() {
     check("min_similarity=0.9", 30);
     check("min_similarity=0.97, where=mark < 300", 10);
 }
+
+#[test]
+fn a_catalog_says_how_wide_searches_walk() {
+    let text = |exact: bool| {
+        format!("param most: int = 0\nuser.walk(likes).take(5).nn(look, k=200, exact={exact})")
+    };
+    let truth = answers(&engines()[0], &text(true));
+    let world = world();
+    let metric = "metric = \"cosine\"";
+    let recall = |ef: u32| {
+        let catalog = CATALOG.replace(metric, &format!("{metric}\nef = {ef}"));
+        world.file("catalog.toml", catalog);
+        let engine = Engine::open(world.folder.path()).unwrap();
+        let searched = answers(&engine, &text(false));
+        let both = truth.iter().zip(&searched);
+        let both: usize = both
+            .map(|(truth, searched)| found(truth).intersection(&found(searched)).count())
+            .sum();
+        let all: usize = truth.iter().map(|answer| answer.rows().len()).sum();
+        both as f64 / all as f64
+    };
+    let (narrow, wide) = (recall(1), recall(600));
+    assert!(
+        narrow > 0.2 && narrow < wide && wide > 0.999,
+        "{narrow} {wide}"
+    );
+}

@@ -190,6 +190,8 @@ pub struct Embedding {
     pub metric: Metric,
     /// Nearest neighbours of each entity that are found ahead; 0: none.
     pub neighbours: u32,
+    /// How many nodes a search of the index expands; 0: as it finds right.
+    pub ef: u32,
     pub storage: Storage,
     pub parts: Vec<VectorFile>,
     pub on_error: OnError,

@@ -9,6 +9,8 @@ use super::section::{At, Section};
 
 /// Longer lists would be larger than what a search for as many takes.
 const MOST_NEIGHBOURS: u32 = 1_000;
+/// More is as good as exact, and slower.
+const MOST_EF: u32 = 100_000;
 
 /// `[embedding.NAME]`.
 pub(super) fn embedding(
@@ -21,6 +23,7 @@ pub(super) fn embedding(
         "file",
         "metric",
         "neighbours",
+        "ef",
         "storage",
         "key",
         "column",
@@ -73,11 +76,13 @@ pub(super) fn embedding(
     }
     let on_error = on_error(section)?;
     let neighbours = section.number("neighbours", 1, MOST_NEIGHBOURS)?;
+    let ef = section.number("ef", 1, MOST_EF)?;
     Ok(Embedding {
         name,
         line: section.line,
         metric: metric(section)?,
         neighbours: neighbours.map_or(0, |n| n.value),
+        ef: ef.map_or(0, |n| n.value),
         storage: storage(section)?,
         parts,
         on_error,

@@ -135,6 +135,9 @@ pub struct Embedding {
     pub metric: Metric,
     /// Nearest neighbours of each entity that are found ahead; 0: none.
     pub neighbours: u32,
+    /// How many nodes a search of the index expands; 0: as it finds right.
+    #[serde(default)]
+    pub ef: u32,
     pub storage: Storage,
     /// Per entity of `entities`: rows without a vector.
     pub missing: Vec<u64>,

@@ -34,6 +34,8 @@ enum Index {
     /// Made when it is first searched.
     Flat(OnceLock<Flat>),
     Graph {
+        /// Of the catalog; 0: what the graph finds right.
+        ef: usize,
         /// Borrows from `image`, and is dropped before it.
         graph: Graph<'static>,
         image: Blob,
@@ -61,7 +63,8 @@ impl Vectors {
                 let index = if ann::prefers_flat(vectors.len()) {
                     Index::Flat(OnceLock::new())
                 } else {
-                    open(snapshot, place, &vectors, progress)?
+                    let ef = embedding.ef as usize;
+                    open(snapshot, place, &vectors, ef, progress)?
                 };
                 if embedding.neighbours > 0 {
                     let length = embedding.neighbours as usize;
@@ -111,13 +114,13 @@ impl Vectors {
                     false => flat.search(space, queries, words, scratch),
                 })
             }
-            (Some(Index::Graph { graph, .. }), None) if !exact => {
+            (Some(Index::Graph { graph, ef, .. }), None) if !exact => {
                 in_tasks(queries, |queries, (scratches, _)| {
-                    graph.search_many(space, queries, Graph::default_ef, scratches, &is_due)
+                    graph.search_many(space, queries, |k| width(*ef, k), scratches, &is_due)
                 })
             }
-            (Some(Index::Graph { graph, .. }), Some(allowed)) if !exact => {
-                among(graph, space, queries, allowed, &is_due)
+            (Some(Index::Graph { graph, ef, .. }), Some(allowed)) if !exact => {
+                among(graph, *ef, space, queries, allowed, &is_due)
             }
             _ => ann::exact_search_until(space, queries, words(), &is_due),
         }
@@ -142,9 +145,18 @@ fn in_tasks<T: Send>(
     queries.par_chunks(TASK).flat_map_iter(one).collect()
 }
 
+/// How many nodes a search for `k` expands.
+fn width(ef: usize, k: usize) -> usize {
+    match ef {
+        0 => Graph::default_ef(k),
+        ef => ef,
+    }
+}
+
 /// Walks where enough rows pass, and scans for those queries that this does not serve.
 fn among(
     graph: &Graph,
+    ef: usize,
     space: &ann::Vectors,
     queries: &[Query],
     allowed: &Allowed,
@@ -161,11 +173,11 @@ fn among(
         }
         let scratch = &mut scratches[0];
         let walk = |query: &Query| {
-            let ef = Graph::default_ef(query.k);
             let mut hits = Vec::new();
             if is_due() {
                 return Some(hits);
             }
+            let ef = width(ef, query.k);
             let found = graph.search_among(space, query, ef, &among, scratch, &mut hits);
             found.then_some(hits)
         };
@@ -191,6 +203,7 @@ fn open(
     snapshot: &Snapshot,
     place: Place,
     vectors: &ann::Vectors,
+    ef: usize,
     progress: &dyn Progress,
 ) -> Result<Index, DataError> {
     let name = name("index", snapshot, place);
@@ -212,7 +225,7 @@ fn open(
     // SAFETY: `image` is kept beside the graph and dropped after it (fields drop in order).
     let bytes = unsafe { forever(&image) };
     let graph = Graph::open_unverified(bytes).map_err(|why| unreadable(snapshot, &name, &why))?;
-    Ok(Index::Graph { graph, image })
+    Ok(Index::Graph { ef, graph, image })
 }
 
 /// The neighbours of every row, found with care: they are searched once and read often.

@@ -321,6 +321,7 @@ fn embedding_schema(
         dim: parts.first().map_or(0, |p| p.dim as u32),
         metric: config.metric,
         neighbours: config.neighbours,
+        ef: config.ef,
         storage: config.storage,
         missing: parts.iter().map(|p| p.missing).collect(),
     }
