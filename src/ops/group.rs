@@ -158,3 +158,23 @@ fn distinct(list: Vec<Option<u64>>) -> Vec<Option<u64>> {
         distinct
     }
 }
+
+#[cfg(test)]
+pub mod testing {
+    use super::Groups;
+
+    /// The groups that rows are in.
+    pub fn groups(of: Vec<Vec<u32>>) -> Groups {
+        let mut groups = Groups {
+            starts: vec![0],
+            ..Groups::default()
+        };
+        for of in of {
+            let most = of.iter().map(|&group| group as usize + 1).max();
+            groups.count = groups.count.max(most.unwrap_or(0));
+            groups.ids.extend(of);
+            groups.starts.push(groups.ids.len() as u32);
+        }
+        groups
+    }
+}

@@ -5,7 +5,8 @@
 
 mod calibrate;
 mod mmr;
-mod spread;
+mod penalty;
+mod round_robin;
 mod waiting;
 
 use crate::ann;
@@ -24,7 +25,8 @@ use crate::ops::{
 };
 use crate::source::Span;
 use crate::types::EntityId;
-use spread::{penalty_rows, round_robin_rows};
+use penalty::penalty_rows;
+use round_robin::round_robin_rows;
 use std::sync::Arc;
 
 pub const DIVERSIFY_BY: Operator = Operator {
