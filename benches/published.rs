@@ -42,11 +42,6 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     };
     let engine = Engine::open(folder)?;
     let program = engine.compile(QUERY)?;
-    let compiled: Vec<Duration> = (0..300).map(|_| timed(|| engine.compile(QUERY))).collect();
-    println!(
-        "from source to plan: {:?} (median of 300)",
-        spread(compiled).0
-    );
     let keys = users(&engine, args.get(1))?;
     let at = engine.snapshot().newest_link().unwrap_or(0) + 1;
     let requests: Vec<Request> = keys

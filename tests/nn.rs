@@ -114,6 +114,18 @@ fn found(answer: &Answer) -> BTreeSet<(String, String)> {
         .collect()
 }
 
+/// The share of what is true that was found.
+fn recall(truth: &[Answer], searched: &[Answer]) -> f64 {
+    let (mut both, mut all) = (0, 0);
+    for (truth, searched) in truth.iter().zip(searched) {
+        let (truth, searched) = (found(truth), found(searched));
+        both += truth.intersection(&searched).count();
+        all += truth.len();
+    }
+    assert!(all > 0, "there is nothing to find");
+    both as f64 / all as f64
+}
+
 /// Searches with a condition find nearly all of what a scan finds, and never fewer rows.
 fn check(condition: &str, k: usize) {
     let text = |exact: bool| {
@@ -124,15 +136,7 @@ fn check(condition: &str, k: usize) {
     };
     let truth = answers(&engines()[0], &text(true));
     for engine in engines() {
-        let searched = answers(engine, &text(false));
-        let (mut both, mut all) = (0, 0);
-        for (truth, searched) in truth.iter().zip(&searched) {
-            let (truth, searched) = (found(truth), found(searched));
-            both += truth.intersection(&searched).count();
-            all += truth.len();
-        }
-        assert!(all > 0, "{condition} finds nothing");
-        let recall = both as f64 / all as f64;
+        let recall = recall(&truth, &answers(engine, &text(false)));
         assert!(recall >= 0.95, "{condition}, k={k}: recall {recall}");
     }
 }
@@ -227,19 +231,13 @@ fn a_catalog_says_how_wide_searches_walk() {
     let truth = answers(&engines()[0], &text(true));
     let world = world();
     let metric = "metric = \"cosine\"";
-    let recall = |ef: u32| {
+    let with = |ef: u32| {
         let catalog = CATALOG.replace(metric, &format!("{metric}\nef = {ef}"));
         world.file("catalog.toml", catalog);
         let engine = Engine::open(world.folder.path()).unwrap();
-        let searched = answers(&engine, &text(false));
-        let both = truth.iter().zip(&searched);
-        let both: usize = both
-            .map(|(truth, searched)| found(truth).intersection(&found(searched)).count())
-            .sum();
-        let all: usize = truth.iter().map(|answer| answer.rows().len()).sum();
-        both as f64 / all as f64
+        recall(&truth, &answers(&engine, &text(false)))
     };
-    let (narrow, wide) = (recall(1), recall(600));
+    let (narrow, wide) = (with(1), with(600));
     assert!(
         narrow > 0.2 && narrow < wide && wide > 0.999,
         "{narrow} {wide}"

@@ -5,5 +5,5 @@ mod sort;
 mod stop;
 pub use column::{Column, ColumnView, Slot, pick};
 pub use rows::{Rows, by_score, descending, place_of, sort_key};
-pub use sort::arrange;
-pub use stop::{Stop, blocks, discard};
+pub use sort::{arrange, places};
+pub use stop::{BLOCK, Stop, blocks, discard};

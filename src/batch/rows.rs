@@ -161,12 +161,7 @@ impl Rows {
             if order || most.is_some() {
                 let key = |i: usize| sort_key(scores[i], self.ids[i], i as u32);
                 arrange(rows.map(key), most, &mut keys, stop);
-                for keys in keys.chunks(BLOCK) {
-                    if stop.is_due() {
-                        break;
-                    }
-                    places.extend(keys.iter().map(|&key| place_of(key)));
-                }
+                places.extend(super::places(&keys, stop));
             } else {
                 places.extend(rows.map(|i| i as u32));
             }

@@ -1,6 +1,6 @@
 //! Sorting that can be given up.
 
-use super::Stop;
+use super::{BLOCK, Stop, place_of};
 
 /// Keys that are sorted or merged between two looks at the clock.
 const RUN: usize = 1 << 15;
@@ -31,6 +31,12 @@ pub fn arrange(
         }
     }
     sort_keys(keys, stop);
+}
+
+/// The places in the low bits of sort keys. If the run has to end, there may be fewer.
+pub fn places(keys: &[u128], stop: Stop) -> impl Iterator<Item = u32> {
+    let blocks = keys.chunks(BLOCK).take_while(move |_| !stop.is_due());
+    blocks.flatten().map(|&key| place_of(key))
 }
 
 /// Sorts ascending. If the run has to end, the order is anything.

@@ -34,6 +34,9 @@ pub fn discard(value: impl Send + 'static) {
     rayon::spawn(move || drop(value));
 }
 
+/// Rows that are looked at between two looks at the clock, unless each takes much or next to nothing.
+pub const BLOCK: usize = 1 << 14;
+
 /// A range in parts, between which one may look at the clock.
 pub fn blocks(range: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
     let starts = range.clone().step_by(size);

@@ -67,6 +67,13 @@ pub struct Checked {
     pub tunables: Vec<Tunable>,
 }
 
+impl Checked {
+    /// The nodes of all results.
+    pub fn roots(&self) -> Vec<NodeId> {
+        self.results.iter().map(|(_, node)| *node).collect()
+    }
+}
+
 /// A constant that a tuner may change, within both ends of its range.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tunable {

@@ -26,7 +26,7 @@ use crate::diag::{Diagnostic, Severity, Sink};
 use crate::exec::{self, Results, Schedule, Timing};
 use crate::expr::eval::Sets;
 use crate::expr::texts::{Keys, Texts};
-use crate::expr::{Kind, NodeId, Run};
+use crate::expr::{Kind, Run};
 use crate::library::Library;
 use crate::ops::vectors::Vectors;
 use crate::ops::{Exec, Graph, Limits, RunError};
@@ -585,8 +585,7 @@ impl Engine {
         let ran = exec::run(graph, schedule, &exec, results);
         let (timings, limit) = match ran {
             Err(RunError::Limit(limit)) if limits.partial => {
-                let wanted: Vec<_> = checked.results.iter().map(|(_, node)| *node).collect();
-                exec::salvage(&checked.graph, &wanted, results, requests.len());
+                exec::salvage(&checked.graph, &checked.roots(), results, requests.len());
                 (Vec::new(), Some(limit))
             }
             ran => (ran?, None),
@@ -670,7 +669,7 @@ impl ProgramInner {
     }
 
     fn schedule(&self) -> &Schedule {
-        let schedule = || Schedule::new(&self.checked.graph, &results(&self.checked));
+        let schedule = || Schedule::new(&self.checked.graph, &self.checked.roots());
         self.schedule.get_or_init(schedule)
     }
 
@@ -744,7 +743,7 @@ impl Program {
 
 /// Whether anything that runs reads the viewer.
 fn needs_viewer(checked: &Checked) -> bool {
-    let nodes = checked.graph.reachable(&results(checked));
+    let nodes = checked.graph.reachable(&checked.roots());
     nodes.into_iter().any(|id| {
         let op = &checked.graph.get(id).op;
         let mut reads = op.name() == "user";
@@ -753,10 +752,6 @@ fn needs_viewer(checked: &Checked) -> bool {
         }
         reads
     })
-}
-
-fn results(checked: &Checked) -> Vec<NodeId> {
-    checked.results.iter().map(|(_, node)| *node).collect()
 }
 
 /// Whether any of the diagnostics is an error.

@@ -3,12 +3,9 @@
 
 use super::eval::Frame;
 use super::{Expr, Kind};
-use crate::batch::{Column, blocks};
+use crate::batch::{BLOCK, Column, blocks};
 use crate::types::Type;
 use std::ops::Range;
-
-/// Rows of a block.
-const BLOCK: usize = 16_384;
 
 impl Frame<'_> {
     /// The value of an expression as a column of `n` rows.

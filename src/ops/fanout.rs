@@ -3,13 +3,10 @@
 use super::bind::Case;
 use super::shape::{Score, ScoreKind};
 use super::{Exec, Part, RunError};
-use crate::batch::{Rows, arrange, blocks, place_of, sort_key};
+use crate::batch::{BLOCK, Rows, arrange, blocks, place_of, sort_key};
 use crate::expr::Facts;
 use crate::types::NULL_FLOAT;
 use std::ops::Range;
-
-/// Contributions that are folded between two looks at the clock.
-const BLOCK: usize = 1 << 14;
 
 /// How contributions to one entity become its score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

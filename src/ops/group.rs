@@ -5,15 +5,13 @@
 //! combinations.
 
 use super::{Exec, RunError};
-use crate::batch::Column;
+use crate::batch::{BLOCK, Column};
 use crate::expr::functions::list::{bits, elements};
 use crate::expr::value::Val;
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
 
-/// Rows that are looked at between two looks at the clock.
-const BLOCK: usize = 1 << 14;
 /// Maps for the keys of very many rows.
 const MAPS: usize = 64;
 
@@ -35,15 +33,11 @@ impl Groups {
         columns: &[Column],
         rows: impl Iterator<Item = usize> + Clone,
     ) -> Result<Groups, RunError> {
-        let mut all: Option<Groups> = None;
-        for column in columns {
-            let groups = Groups::of_column(exec, op, column, rows.clone())?;
-            all = Some(match all {
-                Some(all) => all.combined(exec, op, &groups)?,
-                None => groups,
-            });
-        }
-        Ok(all.unwrap_or_default())
+        let mut parts = columns
+            .iter()
+            .map(|column| Groups::of_column(exec, op, column, rows.clone()));
+        let first = parts.next().unwrap_or_else(|| Ok(Groups::default()))?;
+        parts.try_fold(first, |groups, part| groups.combined(exec, op, &part?))
     }
 
     /// The groups of a row, counted from the first.
@@ -109,21 +103,22 @@ impl Groups {
                 exec.check(op, 0)?;
             }
         }
-        groups.count = numbers.count as usize;
+        groups.count = numbers.count();
         Ok(groups)
     }
 }
 
 /// Keys with the numbers that they got. Many are in many maps: one that is full is copied to a larger
 /// one, for which nobody waits who looks at the clock.
-struct Numbers<K> {
+pub struct Numbers<K> {
     // only looked up, never listed: the hash decides nothing
     maps: Vec<HashMap<K, u32, FixedState>>,
     count: u32,
 }
 
 impl<K: Hash + Eq> Numbers<K> {
-    fn for_rows(rows: usize) -> Numbers<K> {
+    /// For the keys of so many rows.
+    pub fn for_rows(rows: usize) -> Numbers<K> {
         let maps = if rows > 4 * BLOCK { MAPS } else { 1 };
         Numbers {
             maps: (0..maps).map(|_| HashMap::default()).collect(),
@@ -131,7 +126,13 @@ impl<K: Hash + Eq> Numbers<K> {
         }
     }
 
-    fn of(&mut self, key: K) -> u32 {
+    /// How many keys have one.
+    pub fn count(&self) -> usize {
+        self.count as usize
+    }
+
+    /// That of a key: the next, if it is new.
+    pub fn of(&mut self, key: K) -> u32 {
         let place = match self.maps.len() {
             1 => 0,
             // the maps look at other bits of theirs

@@ -29,6 +29,7 @@ mod nn;
 mod nothing;
 mod pool;
 mod rank;
+mod reorder;
 mod sample;
 mod score;
 mod sets;

@@ -5,16 +5,13 @@ use super::bind::{Bind, Bound, Quantity};
 use super::take::some_rows;
 use super::walk::quantity;
 use super::{Demand, Exec, Guess, Op, Operator, Param, Rest, RunError, Used, mapped};
-use crate::batch::{Rows, arrange, blocks, place_of, sort_key};
+use crate::batch::{BLOCK, Rows, arrange, blocks, places, sort_key};
 use crate::catalog::schema::Schema;
 use crate::expr::random::{Hasher, unit};
 use crate::expr::show::show;
 use crate::expr::{Expr, Frame};
 use crate::types::{EntityId, Type};
 use std::sync::Arc;
-
-/// Rows that are drawn between two looks at the clock.
-const BLOCK: usize = 1 << 14;
 
 pub const SAMPLE: Operator = Operator {
     name: "sample",
@@ -124,6 +121,7 @@ impl Op for Sample {
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let (run, rows) = (exec.run, inputs[0]);
+        let stop = run.stop;
         let owners = rows.owners();
         let weights = match &self.weight {
             Some(weight) => Frame::rows(run, rows, &owners).numbers(weight),
@@ -150,14 +148,10 @@ impl Op for Sample {
                     drawn.push(sort_key(draw, row as u32, row as u32));
                 }
             }
-            let draws = drawn.iter().copied();
-            arrange(draws, Some(n), &mut first, exec.run.stop);
-            exec.check("sample", 0)?;
-            first
-                .iter()
-                .for_each(|&draw| keep[place_of(draw) as usize] = 1);
+            arrange(drawn.iter().copied(), Some(n), &mut first, stop);
+            places(&first, stop).for_each(|row| keep[row as usize] = 1);
         }
-        Ok(rows.retain_until(&keep, exec.run.stop))
+        Ok(rows.retain_until(&keep, stop))
     }
 }
 

@@ -7,6 +7,7 @@
 
 use super::bind::{Bind, Bound, RuleArg};
 use super::group::Groups;
+use super::reorder::reordered;
 use super::{Effect, Exec, Op, Operator, Param, Rest, RunError, Used, mapped};
 use crate::batch::{Rows, Stop};
 use crate::catalog::schema::Schema;
@@ -221,18 +222,15 @@ impl Op for Slate {
             .iter()
             .map(|rule| rule.window.as_ref().map(number))
             .collect();
-        let mut places = Vec::with_capacity(rows.len());
-        for request in 0..rows.requests() {
-            let range = rows.range(request);
+        reordered(exec, rows, |request, range| {
             let limits: Vec<Limit> = (0..self.rules.len())
                 .map(|i| {
                     let rule = &self.rules[i];
                     let column = std::slice::from_ref(&columns[i]);
-                    let groups = Groups::new(exec, "slate", column, range.clone())?;
                     let window = windows[i].as_ref().map_or(i64::MAX, |w| w[request]);
                     let groups = match rule.key.ty {
                         Type::Bool => only_true(&columns[i], range.clone()),
-                        _ => Members::of(&groups),
+                        _ => Members::of(&Groups::new(exec, "slate", column, range.clone())?),
                     };
                     Ok(Limit::new(rule.is_min, groups, counts[i][request], window))
                 })
@@ -250,14 +248,8 @@ impl Op for Slate {
                     format!("slate: `{kind}` {text} gave way at position {position}"),
                 );
             }
-            places.extend(
-                found
-                    .order
-                    .into_iter()
-                    .map(|place| range.start as u32 + place),
-            );
-        }
-        Ok(rows.select_until(rows.offsets.clone(), &places, &rows.scores, exec.run.stop))
+            Ok(found.order)
+        })
     }
 }
 

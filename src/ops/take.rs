@@ -7,16 +7,13 @@ use super::walk::quantity;
 use super::{
     Becomes, Demand, Effect, Exec, Guess, Op, Operator, Param, Rest, RunError, Used, Window, mapped,
 };
-use crate::batch::{Rows, Stop, blocks};
+use crate::batch::{BLOCK, Rows, Stop, blocks};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::show::show;
 use crate::expr::{Expr, Frame, Level};
 use crate::types::Type;
 use std::sync::Arc;
-
-/// Rows that are looked at between two looks at the clock.
-const BLOCK: usize = 1 << 14;
 
 pub const TAKE: Operator = Operator {
     name: "take",

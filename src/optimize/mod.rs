@@ -106,7 +106,7 @@ struct Rewriting<'a> {
 
 impl<'a> Rewriting<'a> {
     fn new(checked: &Checked, snapshot: &'a Snapshot) -> Self {
-        let results: Vec<NodeId> = checked.results.iter().map(|(_, node)| *node).collect();
+        let results = checked.roots();
         let running = used::running(&checked.graph, &results);
         Rewriting {
             snapshot,

@@ -19,6 +19,7 @@ use crate::ops::bind::{Bind, Bound, Case, CaseParam, Choice, Takes};
 use crate::ops::columns::is_constant;
 use crate::ops::group::Groups;
 use crate::ops::reads_only_the_entity;
+use crate::ops::reorder::reordered;
 use crate::ops::vectors::vectors_of;
 use crate::ops::{
     Effect, Exec, Op, Operator, Param, Rest, RunError, Score, ScoreKind, Shape, Used, mapped,
@@ -351,7 +352,7 @@ impl Diversify {
         first: usize,
     ) -> Result<Rows, RunError> {
         let vectors = vectors_of(exec.run.snapshot, embedding, self.entity);
-        reordered(exec, rows, |range| {
+        reordered(exec, rows, |_, range| {
             let pairs = match &vectors {
                 Some(vectors) => {
                     ann::Pairs::new(vectors, ann::Metric::Cosine, &rows.ids[range.clone()])
@@ -380,35 +381,18 @@ impl Diversify {
             .zip(self.columns(exec, rows)?)
             .map(|(a, b)| Column::concat(&[a, b]))
             .collect();
-        let mut request = 0;
-        reordered(exec, rows, |range| {
+        reordered(exec, rows, |request, range| {
             let known = history.range(request);
-            request += 1;
             let places = range.start + behind..range.end + behind;
             let both = known.clone().chain(places);
             let groups = Groups::new(exec, "diversify_by", &columns, both)?;
             let (scores, stop) = (minmax(&rows.scores[range]), exec.run.stop);
             let history = known.len();
-            let order = calibrate::calibrate(&scores, &groups, history, strength, first, stop);
-            Ok(order)
+            Ok(calibrate::calibrate(
+                &scores, &groups, history, strength, first, stop,
+            ))
         })
     }
-}
-
-/// The rows of each request in the order that `order` gives, as places from its first row.
-fn reordered(
-    exec: &Exec,
-    rows: &Rows,
-    mut order: impl FnMut(std::ops::Range<usize>) -> Result<Vec<u32>, RunError>,
-) -> Result<Rows, RunError> {
-    let mut places = Vec::with_capacity(rows.len());
-    for request in 0..rows.requests() {
-        let range = rows.range(request);
-        let start = range.start as u32;
-        places.extend(order(range)?.into_iter().map(|place| start + place));
-    }
-    let (offsets, stop) = (rows.offsets.clone(), exec.run.stop);
-    Ok(rows.select_until(offsets, &places, &rows.scores, stop))
 }
 
 /// Scores on a scale from 0, the lowest, to 1, the highest; all equal or one alone are 1. A null

@@ -4,14 +4,10 @@
 //! first of each such *kind* is looked at.
 
 use super::waiting::Waiting;
-use crate::batch::{Column, Rows, Stop, arrange, descending, place_of, sort_key};
-use crate::ops::group::Groups;
+use crate::batch::{BLOCK, Column, Rows, Stop, arrange, blocks, descending, places, sort_key};
+use crate::ops::group::{Groups, Numbers};
 use crate::ops::{Exec, RunError};
-use foldhash::fast::FixedState;
-use std::collections::{BinaryHeap, HashMap};
-
-/// Steps between two looks at the clock.
-const STEPS: usize = 1 << 12;
+use std::collections::BinaryHeap;
 
 /// The rows in their new order, with their discounted scores.
 pub fn penalty_rows(
@@ -21,8 +17,7 @@ pub fn penalty_rows(
     factor: f64,
     floor: f64,
 ) -> Result<Rows, RunError> {
-    let mut places = Vec::with_capacity(rows.len());
-    let mut scores = Vec::with_capacity(rows.len());
+    let (mut order, mut scores) = (Vec::new(), Vec::new());
     let stop = exec.run.stop;
     for request in 0..rows.requests() {
         let range = rows.range(request);
@@ -33,12 +28,12 @@ pub fn penalty_rows(
         };
         let keys = columns.iter().map(groups).collect::<Result<Vec<_>, _>>()?;
         for (row, score) in penalty(&rows.scores[range.clone()], &keys, factor, floor, stop) {
-            places.push(range.start as u32 + row);
+            order.push(range.start as u32 + row);
             scores.push(score);
         }
         exec.check("diversify_by", 0)?;
     }
-    let rows = rows.select_until(rows.offsets.clone(), &places, &rows.scores, stop);
+    let rows = rows.select_until(rows.offsets.clone(), &order, &rows.scores, stop);
     exec.check("diversify_by", 0)?;
     Ok(Rows { scores, ..rows })
 }
@@ -60,7 +55,7 @@ fn penalty(
         .collect();
     let mut order = Vec::with_capacity(scores.len());
     for step in 0.. {
-        if step % STEPS == 0 && stop.is_due() {
+        if step % BLOCK == 0 && stop.is_due() {
             break;
         }
         let Some(top) = heap.pop() else { break };
@@ -150,7 +145,7 @@ struct Kinds {
 
 impl Kinds {
     fn new(scores: &[f64], keys: &[Groups], stop: Stop) -> Kinds {
-        let (kind_of, count) = kinds(scores.len(), keys);
+        let (kind_of, count) = kinds(scores.len(), keys, stop);
         let mut sizes = vec![0u32; count];
         kind_of.iter().for_each(|&kind| sizes[kind as usize] += 1);
         let mut end = 0;
@@ -166,7 +161,7 @@ impl Kinds {
         let by_score = |row: usize| sort_key(scores[row], row as u32, row as u32);
         let mut sorted = Vec::new();
         arrange((0..scores.len()).map(by_score), None, &mut sorted, stop);
-        for row in sorted.into_iter().map(place_of) {
+        for row in places(&sorted, stop) {
             let kind = kind_of[row as usize] as usize;
             let (start, end) = &mut kinds.ranges[kind];
             let before = kinds.rows[*start as usize..*end as usize].last();
@@ -213,28 +208,33 @@ impl Kinds {
     }
 }
 
-/// The kind of every row, and how many there are.
-fn kinds(rows: usize, keys: &[Groups]) -> (Vec<u32>, usize) {
-    let (mut of, mut count) = (vec![0u32; rows], usize::from(rows > 0));
+/// The groups of a row, for one key.
+#[derive(PartialEq, Eq, Hash)]
+enum Of {
+    One(u32),
+    Several(Vec<u32>),
+}
+
+/// The kind of every row, and how many there are. If the run has to end, any will do.
+fn kinds(rows: usize, keys: &[Groups], stop: Stop) -> (Vec<u32>, usize) {
+    let (mut kinds, mut count) = (vec![0u32; rows], usize::from(rows > 0));
     for groups in keys {
-        // only looked up, never listed: the hash decides nothing
-        let mut of_one: HashMap<(u32, u32), u32, FixedState> = HashMap::default();
-        let mut of_many: HashMap<(u32, Vec<u32>), u32, FixedState> = HashMap::default();
-        count = 0;
-        let mut next = || {
-            count += 1;
-            count as u32 - 1
-        };
-        for (row, kind) in of.iter_mut().enumerate() {
-            *kind = match groups.of(row) {
-                &[group] => *of_one.entry((*kind, group)).or_insert_with(&mut next),
-                many => *of_many
-                    .entry((*kind, many.to_vec()))
-                    .or_insert_with(&mut next),
-            };
+        let mut numbers = Numbers::for_rows(rows);
+        for block in blocks(0..rows, BLOCK) {
+            if stop.is_due() {
+                return (vec![0; rows], 1);
+            }
+            for row in block {
+                let of = match groups.of(row) {
+                    &[group] => Of::One(group),
+                    several => Of::Several(several.to_vec()),
+                };
+                kinds[row] = numbers.of((kinds[row], of));
+            }
         }
+        count = numbers.count();
     }
-    (of, count)
+    (kinds, count)
 }
 
 #[cfg(test)]
