@@ -1,7 +1,8 @@
 //! When a run has to end before it is done.
 
+use super::stretch;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 /// When a run has to end.
@@ -10,6 +11,49 @@ pub struct Stop {
     pub deadline: Option<Instant>,
     /// Ends it when it becomes true.
     pub flag: Option<&'static AtomicBool>,
+    /// For tests: counts the looks at the clock, and can end the run at one of them.
+    #[doc(hidden)]
+    pub looks: Option<&'static Looks>,
+}
+
+/// Looks at the clock, counted. On one thread a program makes the same ones in every run, so a run can be
+/// cut at the same place again.
+///
+/// ```
+/// use igql::batch::Looks;
+/// static LOOKS: Looks = Looks::new();
+/// LOOKS.cut_at(3); // the run is late from its third look on
+/// ```
+#[derive(Debug)]
+pub struct Looks {
+    made: AtomicU64,
+    cut: AtomicU64,
+}
+
+impl Looks {
+    /// Counts, and cuts nothing.
+    #[allow(clippy::new_without_default, reason = "for statics")]
+    pub const fn new() -> Looks {
+        Looks {
+            made: AtomicU64::new(0),
+            cut: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    /// Begins to count anew; the run is late from its `n`th look on (the first is 1).
+    pub fn cut_at(&self, n: u64) {
+        self.made.store(0, Ordering::Relaxed);
+        self.cut.store(n, Ordering::Relaxed);
+    }
+
+    /// How many there were since the count began.
+    pub fn made(&self) -> u64 {
+        self.made.load(Ordering::Relaxed)
+    }
+
+    fn is_cut(&self) -> bool {
+        self.made.fetch_add(1, Ordering::Relaxed) + 1 >= self.cut.load(Ordering::Relaxed)
+    }
 }
 
 impl Stop {
@@ -25,7 +69,9 @@ impl Stop {
 
     /// Whether the time is over.
     pub fn is_late(&self) -> bool {
+        stretch::look();
         self.deadline.is_some_and(|end| Instant::now() > end)
+            || self.looks.is_some_and(Looks::is_cut)
     }
 }
 
@@ -53,15 +99,31 @@ mod tests {
         assert!(!Stop::default().is_due());
         let stop = Stop {
             flag: Some(&ASKED),
-            deadline: None,
+            ..Stop::default()
         };
         assert!(!stop.is_due());
         ASKED.store(true, Ordering::Relaxed);
         assert!(stop.is_due() && stop.is_asked() && !stop.is_late());
         let late = Stop {
             deadline: Some(Instant::now() - std::time::Duration::from_millis(1)),
-            flag: None,
+            ..Stop::default()
         };
         assert!(late.is_due() && !late.is_asked());
+    }
+
+    #[test]
+    fn cut_at_a_look() {
+        static LOOKS: Looks = Looks::new();
+        let stop = Stop {
+            looks: Some(&LOOKS),
+            ..Stop::default()
+        };
+        assert!(!stop.is_due() && !stop.is_due());
+        assert_eq!(LOOKS.made(), 2);
+        LOOKS.cut_at(3);
+        assert_eq!(
+            [0; 5].map(|_| stop.is_due()),
+            [false, false, true, true, true]
+        );
     }
 }

@@ -10,7 +10,7 @@ pub use part::{for_requests, in_viewers, run_as_viewers};
 pub use salvage::salvage;
 pub use schedule::Schedule;
 
-use crate::batch::Rows;
+use crate::batch::{Rows, stretch};
 use crate::expr::NodeId;
 use crate::expr::eval::Sets;
 use crate::ops::{Exec, Graph, RunError};
@@ -101,6 +101,7 @@ fn run_node(
 ) -> Result<Timing, RunError> {
     let node = graph.get(id);
     let started = Instant::now();
+    let _watched = stretch::within(node.op.name());
     let rows = match mask {
         None => run_op(graph, schedule, id, exec, results)?,
         Some(mask) => part::run_masked(node, exec, results, mask, |exec, sets| {

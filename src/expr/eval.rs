@@ -2,7 +2,7 @@
 //! ids, scores and bound columns, or the links of such rows. What changes only from request to
 //! request is evaluated once per request and then spread over the rows.
 
-use crate::batch::{Column, Rows, Stop};
+use crate::batch::{Column, Rows, Stop, stretch};
 use crate::expr::draw;
 use crate::expr::functions::{Call, logic, text};
 use crate::expr::ir::{Expr, Kind, Level, LinkField, NodeId, OfSet, Scalar, Stat};
@@ -202,6 +202,7 @@ impl<'a> Frame<'a> {
             Kind::ToId { entity, key } => self.id_of_key(*entity, key),
             Kind::Call { kernel, args } => {
                 let args: Vec<Val> = args.iter().map(|a| self.eval(a)).collect();
+                stretch::at(kernel.name);
                 (kernel.run)(
                     &Call {
                         n: self.n,

@@ -435,7 +435,7 @@ impl Session {
         Limits {
             stop: Stop {
                 flag: Some(self.stop),
-                deadline: None,
+                ..Stop::default()
             },
             ..Limits::default()
         }
