@@ -7,7 +7,7 @@
 //!
 //! | room | what it holds |
 //! |---|---|
-//! | [`source`], [`types`], [`diag`] | texts and places, types and values, diagnostics as data |
+//! | [`source`], [`visible`], [`types`], [`diag`] | texts and places, text for terminals, types and values, diagnostics as data |
 //! | [`batch`] | columns and candidate sets of many requests |
 //! | [`syntax`], [`catalog`] | program text to tree; catalog file to schema |
 //! | [`store`], [`ann`] | the snapshot of the data; vector search |
@@ -41,6 +41,7 @@ pub mod store;
 mod stream;
 pub mod syntax;
 pub mod types;
+pub mod visible;
 pub mod why;
 
 pub use answer::{Answer, Ask, List, Row, Rows};
