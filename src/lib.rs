@@ -8,6 +8,7 @@
 //! | room | what it holds |
 //! |---|---|
 //! | [`source`], [`visible`], [`types`], [`diag`] | texts and places, text for terminals, types and values, diagnostics as data |
+//! | [`files`] | files that are read whole, and files that take their names when they are whole |
 //! | [`batch`] | columns and candidate sets of many requests |
 //! | [`syntax`], [`catalog`] | program text to tree; catalog file to schema |
 //! | [`store`], [`ann`] | the snapshot of the data; vector search |
@@ -20,6 +21,8 @@
 //! | [`engine`] | open, compile, run: the whole life of a query |
 //! | [`cli`] | the command line |
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod ann;
 pub mod answer;
 pub mod batch;
@@ -30,6 +33,7 @@ pub mod diag;
 pub mod engine;
 pub mod exec;
 pub mod expr;
+pub mod files;
 mod library;
 pub mod ops;
 pub mod optimize;

@@ -3,6 +3,7 @@
 use crate::check::modules::{Module, Tier};
 use crate::diag::{Diagnostic, Sink, code, suggest};
 use crate::engine::Unit;
+use crate::files;
 use crate::source::{SourceId, Sources, Span};
 use crate::store::DataError;
 use crate::syntax::allow::Allow;
@@ -95,8 +96,7 @@ impl Library {
         }
         let prelude = folder.join("prelude.igql");
         if prelude.is_file() {
-            let text =
-                std::fs::read_to_string(&prelude).map_err(|e| DataError::io(&prelude, &e))?;
+            let text = files::read_text(&prelude).map_err(|e| DataError::io(&prelude, &e))?;
             loader.add(&prelude.display().to_string(), &text, folder, Tier::Prelude);
         }
         let Loader {
@@ -240,7 +240,7 @@ impl Loader<'_> {
         if let Some((_, place)) = self.known.iter().find(|(known, _)| known == path) {
             return Some(*place);
         }
-        match std::fs::read_to_string(path) {
+        match files::read_text(path) {
             Ok(text) => {
                 let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
                 self.known.push((path.to_owned(), self.modules.len()));

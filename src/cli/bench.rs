@@ -1,6 +1,6 @@
 //! `igql bench`: latency and throughput of a program.
 
-use super::{Failure, ProgramFile, Project, output, params, users};
+use super::{Failure, ProgramFile, Project, out, params, users};
 use crate::Request;
 use crate::engine::{Engine, Program};
 use crate::ops::Limits;
@@ -120,10 +120,9 @@ pub fn bench(project: &Project, args: &BenchArgs) -> Result<(), Failure> {
         "operators": operators,
     });
     match args.format {
-        Format::Json => output::print(&format!("{report:#}\n")),
-        Format::Text => output::print(&text(&report)),
+        Format::Json => out::print(&format!("{report:#}\n")),
+        Format::Text => out::print(&text(&report)),
     }
-    Ok(())
 }
 
 fn measure(

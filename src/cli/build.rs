@@ -1,6 +1,6 @@
 //! `igql build`: the snapshot and the vector indexes.
 
-use super::{Failure, Project};
+use super::{Failure, Project, out};
 use crate::store;
 use clap::Args;
 use std::time::Instant;
@@ -17,7 +17,7 @@ pub fn build(project: &Project, args: &BuildArgs) -> Result<(), Failure> {
     let options = project.options();
     if args.check {
         store::verify(&catalog, &options)?;
-        eprintln!("every checksum is right");
+        out::say("every checksum is right");
         return Ok(());
     }
     let started = Instant::now();
@@ -28,22 +28,22 @@ pub fn build(project: &Project, args: &BuildArgs) -> Result<(), Failure> {
         true => format!("built in {:.1} s", started.elapsed().as_secs_f64()),
         false => "up to date".to_owned(),
     };
-    eprintln!(
+    out::say(format_args!(
         "{state}: snapshot {} ({:.1} MB)",
         report.id,
         report.size as f64 / 1e6
-    );
+    ));
     for entity in &schema.entities {
-        eprintln!(
+        out::say(format_args!(
             "  entity {}: {} rows, {} columns",
             entity.name,
             entity.rows,
             entity.columns.len()
-        );
+        ));
     }
     for edge in &schema.edges {
         let (from, to) = (&schema.entity(edge.from).name, &schema.entity(edge.to).name);
-        eprintln!("  edge {}: {from} -> {to}, {} links", edge.name, edge.links);
+        out::say(format_args!("  edge {}: {from} -> {to}, {} links", edge.name, edge.links));
     }
     for embedding in &schema.embeddings {
         let names: Vec<&str> = embedding
@@ -55,16 +55,16 @@ pub fn build(project: &Project, args: &BuildArgs) -> Result<(), Failure> {
             0 => String::new(),
             n => format!(", {n} neighbours of each"),
         };
-        eprintln!(
+        out::say(format_args!(
             "  embedding {}: {}, {} dimensions, {}{neighbours}",
             embedding.name,
             names.join(", "),
             embedding.dim,
             embedding.metric
-        );
+        ));
     }
     for (name, size) in engine.snapshot().artifacts() {
-        eprintln!("  file {name}: {:.1} MB", size as f64 / 1e6);
+        out::say(format_args!("  file {name}: {:.1} MB", size as f64 / 1e6));
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `igql check`: every diagnostic of some programs.
 
-use super::{Failure, ProgramFile, Project, as_json, draw};
+use super::{Failure, ProgramFile, Project, as_json, draw, out};
 use crate::engine::{Engine, has_errors};
 use clap::{Args, ValueEnum};
 use std::collections::HashMap;
@@ -44,11 +44,11 @@ pub fn check(project: &Project, args: &CheckArgs) -> Result<(), Failure> {
             },
         }
         if args.format == Format::Text && compiled.diagnostics.is_empty() {
-            eprintln!("{}: no problems", file.name);
+            out::say(format_args!("{}: no problems", file.name));
         }
     }
     if args.format == Format::Json {
-        super::output::print(&format!("{:#}\n", serde_json::Value::Array(all)));
+        out::print(&format!("{:#}\n", serde_json::Value::Array(all)))?;
     }
     if failed {
         Err(Failure::Program)

@@ -1,7 +1,7 @@
 //! `igql explain`: the stages between text and rows.
 
 use super::plan::{self, Operator};
-use super::{Failure, ProgramFile, Project, draw, output, users};
+use super::{Failure, ProgramFile, Project, draw, out, users};
 use crate::diag::Sink;
 use crate::engine::{Engine, Program, has_errors};
 use crate::exec::{Schedule, Timing};
@@ -90,13 +90,12 @@ pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
             return described(&engine, &program, args, timings.as_deref());
         }
     };
-    output::print(&picture(&pictured(
+    out::print(&picture(&pictured(
         &engine,
         &program,
         &file,
         timings.as_deref(),
-    )));
-    Ok(())
+    )))
 }
 
 /// Runs the program once to warm up, then once to measure.
@@ -208,11 +207,10 @@ fn described(
                 "results": results,
                 "quantities": quantities(engine, program),
             });
-            output::print(&format!("{report:#}\n"));
+            out::print(&format!("{report:#}\n"))
         }
-        _ => output::print(&text(engine, program, &described, args.stage)),
+        _ => out::print(&text(engine, program, &described, args.stage)),
     }
-    Ok(())
 }
 
 /// What runs, and behind it what runs for other viewers.
@@ -245,15 +243,15 @@ fn parsed(file: &ProgramFile, args: &ExplainArgs) -> Result<(), Failure> {
             let message = "pictures are of the plan: leave out `--stage`";
             return Err(Failure::Usage(message.to_owned()));
         }
-        Format::Text => output::print(&text),
-        Format::Json => output::print(&format!(
+        Format::Text => out::print(&text)?,
+        Format::Json => out::print(&format!(
             "{:#}\n",
             text.lines()
                 .collect::<Vec<_>>()
                 .into_iter()
                 .map(Json::from)
                 .collect::<Json>()
-        )),
+        ))?,
     }
     let found = sink.finish();
     draw(&found, &sources);

@@ -1,7 +1,9 @@
 //! `igql fmt`: programs in the one layout.
 
+use super::out::{self, failed};
 use super::{Failure, ProgramFile, draw};
 use crate::diag::Sink;
+use crate::files;
 use crate::source::Sources;
 use crate::syntax::format;
 use clap::Args;
@@ -19,7 +21,7 @@ pub struct FmtArgs {
 
 /// Files with syntax errors are reported and left alone.
 pub fn fmt(args: &FmtArgs) -> Result<(), Failure> {
-    let mut failed = false;
+    let mut differs = false;
     for path in &args.files {
         let file = ProgramFile::read(path)?;
         let mut sources = Sources::default();
@@ -28,20 +30,20 @@ pub fn fmt(args: &FmtArgs) -> Result<(), Failure> {
         let formatted = format(&file.text, source, &mut sink);
         draw(&sink.finish(), &sources);
         match formatted {
-            None => failed = true,
+            None => differs = true,
             Some(text) if args.check => {
                 if text != file.text {
-                    failed = true;
-                    println!("{}", file.name);
+                    differs = true;
+                    out::print(&format!("{}\n", file.name))?;
                 }
             }
-            Some(text) if file.name == "-" => super::output::print(&text),
-            Some(text) if text != file.text => std::fs::write(path, text)
-                .map_err(|e| Failure::Usage(format!("{}: {e}", file.name)))?,
+            Some(text) if file.name == "-" => out::print(&text)?,
+            Some(text) if text != file.text => files::replace(path, text.as_bytes())
+                .map_err(|e| failed(&file.name, &e))?,
             Some(_) => {}
         }
     }
-    if failed {
+    if differs {
         Err(Failure::Program)
     } else {
         Ok(())

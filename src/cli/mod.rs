@@ -8,6 +8,8 @@ mod demo;
 mod explain;
 mod fmt;
 mod init;
+mod interrupt;
+mod out;
 mod output;
 mod params;
 mod plan;
@@ -21,7 +23,8 @@ mod why;
 mod write;
 
 use crate::diag::{Diagnostic, json, render};
-use crate::engine::{Compiled, Engine, Unit, has_errors};
+use crate::engine::{Compiled, Engine, Program, Unit, has_errors};
+use crate::files;
 use crate::ops::Limits;
 use crate::source::Sources;
 use crate::store::{self, DataError, Options};
@@ -127,17 +130,44 @@ impl From<RunError> for Failure {
 
 /// Parses the arguments and runs the command.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return unparsed(&error),
+    };
+    interrupt::watch(match cli.command {
+        Command::Repl(_) => repl::stops(),
+        _ => None,
+    });
     if let Some(threads) = cli.project.threads.filter(|&n| n > 0) {
         // fails only if a pool exists already, which then is used
         let _ = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build_global();
     }
-    match guarded(|| run_command(&cli)) {
-        Ok(()) => ExitCode::SUCCESS,
+    end(match guarded(|| run_command(&cli)) {
+        Ok(()) => 0,
         Err(failure) => fail(failure),
-    }
+    })
+}
+
+/// What the arguments ask for instead of a command (help, the version), or what is wrong with them.
+fn unparsed(error: &clap::Error) -> ExitCode {
+    use std::io::{ErrorKind, Write};
+    let printed = error.print().and_then(|()| std::io::stdout().flush());
+    end(match printed {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            fail(out::failed("standard output", &error))
+        }
+        _ => error.exit_code() as u8,
+    })
+}
+
+/// The exit code; a command whose messages are lost has not gone well.
+fn end(code: u8) -> ExitCode {
+    ExitCode::from(match code {
+        0 if out::is_lost() => USAGE,
+        code => code,
+    })
 }
 
 fn run_command(cli: &Cli) -> Result<(), Failure> {
@@ -175,20 +205,22 @@ fn guarded(command: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure>
     if let Some((catalog, options)) = opened {
         store::verify(&catalog, &options)?;
     }
-    let panics = PANICS.lock().unwrap_or_else(|e| e.into_inner());
-    panics.iter().for_each(|text| eprintln!("{text}"));
+    // no lock is held while they are written: writing may fail, too
+    let panics = std::mem::take(&mut *PANICS.lock().unwrap_or_else(|e| e.into_inner()));
+    panics.iter().for_each(out::say);
     resume_unwind(panic)
 }
 
-fn fail(failure: Failure) -> ExitCode {
+/// Says why a command ends early, and gives its exit code.
+fn fail(failure: Failure) -> u8 {
     let (code, message) = match failure {
-        Failure::Program => return ExitCode::from(PROGRAM),
+        Failure::Program => return PROGRAM,
         Failure::Usage(message) => (USAGE, format!("error: {message}")),
         Failure::Data(error) => (DATA, error.to_string()),
         Failure::Limit(message) => (LIMIT, format!("error: {message}")),
     };
-    eprintln!("{message}");
-    ExitCode::from(code)
+    out::say(message);
+    code
 }
 
 impl Project {
@@ -228,9 +260,47 @@ impl Project {
         let engine = Engine::open_with(&catalog, &options)?;
         *OPENED.lock().unwrap_or_else(|e| e.into_inner()) = Some((catalog, options));
         for warning in engine.snapshot().warnings() {
-            eprintln!("warning: {warning}");
+            out::say(format_args!("warning: {warning}"));
         }
         Ok(engine)
+    }
+
+    /// Fails where a result would be written over something that the command reads.
+    fn spare_inputs(
+        &self,
+        place: &out::Place,
+        file: &Path,
+        engine: &Engine,
+        program: &Program,
+        users: Option<&Path>,
+    ) -> Result<(), Failure> {
+        let Some(target) = place.file() else {
+            return Ok(());
+        };
+        let refuse = |what: &str| {
+            let message = format!("-o {}: this is {what}", target.display());
+            Err(Failure::Usage(format!("{message}\nhelp: name another file")))
+        };
+        let is = |path: &Path| files::is_same(target, path);
+        let mut programs = program.sources().iter().map(|(_, s)| Path::new(&*s.name));
+        if programs.any(is) {
+            return refuse("a program that is read");
+        }
+        if users.is_some_and(is) {
+            return refuse("the file with the users");
+        }
+        let catalog = self.find(Some(file))?;
+        if is(&catalog) {
+            return refuse("the catalog");
+        }
+        let folder = catalog.parent().unwrap_or(Path::new("."));
+        if engine.snapshot().sources().any(|file| is(&folder.join(file))) {
+            return refuse("a table or a vector file of the catalog");
+        }
+        if files::is_below(target, engine.snapshot().folder()) {
+            return refuse("in the folder of what is derived from the data");
+        }
+        Ok(())
     }
 }
 
@@ -250,7 +320,7 @@ impl ProgramFile {
             let mut text = String::new();
             std::io::stdin().read_to_string(&mut text).map(|_| text)
         } else {
-            std::fs::read_to_string(path)
+            files::read_text(path)
         };
         match text {
             Ok(text) => Ok(ProgramFile {
@@ -284,17 +354,17 @@ impl ProgramFile {
     }
 
     /// A program that can run; what is wrong or doubtful goes to standard error.
-    fn program(&self, engine: &Engine, query: Option<&str>) -> Result<crate::Program, Failure> {
+    fn program(&self, engine: &Engine, query: Option<&str>) -> Result<Program, Failure> {
         let compiled = self.compile(engine, query);
         draw(&compiled.diagnostics, &compiled.sources);
         match compiled.program {
             Some(program) => Ok(program),
             None if has_errors(&compiled.diagnostics) => Err(Failure::Program),
             None => {
-                eprintln!(
+                out::say(format_args!(
                     "error: {} has no query to run\nhelp: end the file with an expression, or declare `query main = ...`",
                     self.name
-                );
+                ));
                 Err(Failure::Program)
             }
         }
@@ -305,7 +375,7 @@ impl ProgramFile {
 fn draw(diagnostics: &[Diagnostic], sources: &Sources) {
     if !diagnostics.is_empty() {
         let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        eprint!("{}", render::draw(diagnostics, sources, color));
+        out::show(&render::draw(diagnostics, sources, color));
     }
 }
 

@@ -4,19 +4,6 @@ use super::why;
 use crate::answer::{Answer, List, Row};
 use crate::types::{Key, Value};
 use serde_json::{Map, Value as Json, json};
-use std::io::Write;
-
-/// Writes to standard output; a reader that goes away ends the program in silence.
-pub fn print(text: &str) {
-    let mut out = std::io::stdout().lock();
-    if out
-        .write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .is_err()
-    {
-        std::process::exit(0);
-    }
-}
 
 /// An answer as `interface.md` has it: `results`, or `lists` for a page.
 pub fn answer(answer: &Answer) -> Json {

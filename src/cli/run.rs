@@ -2,7 +2,7 @@
 
 use super::progress::on_terminal;
 use super::write::{self, Format};
-use super::{Failure, ProgramFile, Project, params, users};
+use super::{Failure, ProgramFile, Project, out, params, users};
 use crate::Request;
 use crate::answer::Ask;
 use crate::catalog::schema::KeyType;
@@ -13,7 +13,7 @@ use crate::stream::in_order;
 use crate::types::Key;
 use clap::Args;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -43,9 +43,13 @@ pub struct RunArgs {
     /// How to write the answers [default: as the file's ending says; table on a terminal, else json]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Write to this file instead of standard output
+    /// Write to this file instead of standard output. Its ending says the format: .json, .ndjson, .csv
+    /// and .tsv, also packed with .gz or .zst, .parquet and .arrow
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// In tables (csv, tsv, parquet, arrow), write users without rows as a row of nulls
+    #[arg(long)]
+    keep_empty: bool,
     /// Fail if a request makes more rows than this
     #[arg(long, value_name = "N", default_value_t = 10_000_000)]
     max_rows: u64,
@@ -69,6 +73,17 @@ pub struct RunArgs {
     timings: bool,
 }
 
+impl RunArgs {
+    fn asked(&self) -> write::Asked<'_> {
+        write::Asked {
+            path: self.output.as_deref(),
+            format: self.format,
+            why: self.why || !self.why_not.is_empty(),
+            keep_empty: self.keep_empty,
+        }
+    }
+}
+
 pub fn run(project: &Project, args: &RunArgs) -> Result<(), Failure> {
     let mut file = ProgramFile::read(&args.file)?;
     // a lower limit is one for what comes to be made, not for what could
@@ -76,9 +91,11 @@ pub fn run(project: &Project, args: &RunArgs) -> Result<(), Failure> {
     let engine = project.open(Some(&args.file))?;
     let program = file.program(&engine, args.query.as_deref())?;
     let requests = requests(&engine, &program, args)?;
-    let out = write::Output::new(args.output.as_deref(), args.format)?;
-    let out = out.start(&engine, &program, requests.len())?;
-    let times = stream(&engine, &program, &requests, args, out)?;
+    let output = write::Output::new(&args.asked())?;
+    let users = args.users.as_ref().map(Path::new);
+    project.spare_inputs(output.place(), &args.file, &engine, &program, users)?;
+    let output = output.start(&engine, &program, requests.len())?;
+    let times = stream(&engine, &program, &requests, args, output)?;
     if args.timings {
         report(&program, &times);
     }
@@ -140,7 +157,7 @@ fn stream(
     program: &Program,
     requests: &[Request],
     args: &RunArgs,
-    out: write::Started,
+    output: write::Started,
 ) -> Result<Times, Failure> {
     let mut times: Times = vec![Default::default(); program.checked().graph.len()];
     let ask = ask(engine, program, args)?;
@@ -149,7 +166,7 @@ fn stream(
         true => on_terminal(),
         false => Arc::new(Silent),
     };
-    let (encode, mut target) = out.split();
+    let (encode, mut target) = output.split();
     let passes: Vec<&[Request]> = requests.chunks(engine.pass_size(program)).collect();
     let (mut done, all) = (0, requests.len() as u64);
     in_order(
@@ -191,10 +208,10 @@ fn report(program: &Program, times: &Times) {
     for id in program.schedule().nodes() {
         let (time, rows) = times[id.0 as usize];
         let name = program.checked().graph.get(id).op.name();
-        eprintln!(
+        out::say(format_args!(
             "#{:<3} {name:14} {:>10} us {rows:>10} rows",
             id.0,
             time.as_micros()
-        );
+        ));
     }
 }

@@ -1,6 +1,6 @@
 //! `igql test`: the `test` items of some programs.
 
-use super::{Failure, ProgramFile, Project, as_json, draw};
+use super::{Failure, ProgramFile, Project, as_json, draw, out};
 use crate::diag::Diagnostic;
 use crate::engine::{Compiled, Engine, Test, has_errors};
 use crate::ops::Limits;
@@ -42,7 +42,7 @@ pub fn test(project: &Project, args: &TestArgs) -> Result<(), Failure> {
         let compiled = file.compile(engine, None);
         tally.file(&file.name, &compiled);
         for test in &compiled.tests {
-            tally.test(engine, &file.name, test, &compiled.sources);
+            tally.test(engine, &file.name, test, &compiled.sources)?;
         }
     }
     tally.finish()
@@ -76,7 +76,7 @@ impl Tally {
             Format::Text => {
                 draw(&compiled.diagnostics, &compiled.sources);
                 if compiled.tests.is_empty() && !broken {
-                    eprintln!("{name}: no tests");
+                    out::say(format_args!("{name}: no tests"));
                 }
             }
             Format::Json if broken => self.all.push(json!({
@@ -89,7 +89,13 @@ impl Tally {
         }
     }
 
-    fn test(&mut self, engine: &Engine, file: &str, test: &Test, sources: &Sources) {
+    fn test(
+        &mut self,
+        engine: &Engine,
+        file: &str,
+        test: &Test,
+        sources: &Sources,
+    ) -> Result<(), Failure> {
         let (failures, error): (Vec<Diagnostic>, _) = match engine.run_test(test, Limits::default())
         {
             Ok(failures) => (failures, None),
@@ -103,14 +109,11 @@ impl Tally {
         }) += 1;
         match self.format {
             Format::Text => {
-                println!(
-                    "{} {file}: {}",
-                    if ok { "ok    " } else { "failed" },
-                    test.name
-                );
+                let came = if ok { "ok    " } else { "failed" };
+                out::print(&format!("{came} {file}: {}\n", test.name))?;
                 draw(&failures, sources);
                 if let Some(error) = error {
-                    eprintln!("error: {error}");
+                    out::say(format_args!("error: {error}"));
                 }
             }
             Format::Json => self.all.push(json!({
@@ -121,14 +124,17 @@ impl Tally {
                 "error": error,
             })),
         }
+        Ok(())
     }
 
     fn finish(self) -> Result<(), Failure> {
         match self.format {
-            Format::Text => println!("{} passed, {} failed", self.passed, self.failed),
+            Format::Text => {
+                out::print(&format!("{} passed, {} failed\n", self.passed, self.failed))?;
+            }
             Format::Json => {
                 let all = serde_json::Value::Array(self.all);
-                super::output::print(&format!("{all:#}\n"));
+                out::print(&format!("{all:#}\n"))?;
             }
         }
         if self.failed > 0 || self.broken {

@@ -376,6 +376,11 @@ impl Snapshot {
         self.header.manifest_hash
     }
 
+    /// The files that it is made from, relative to the catalog's folder.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        self.manifest.sources.iter().map(|s| s.path.as_str())
+    }
+
     /// The folder of derived files.
     pub fn folder(&self) -> &Path {
         &self.folder

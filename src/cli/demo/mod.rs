@@ -4,7 +4,7 @@ mod files;
 mod random;
 mod world;
 
-use super::Failure;
+use super::{Failure, out};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -43,23 +43,23 @@ fn count(text: &str) -> Result<usize, String> {
 }
 
 pub fn demo(args: &DemoArgs) -> Result<(), Failure> {
-    let catalog = args.dir.join("catalog.toml");
-    let old = std::fs::read_to_string(&catalog).unwrap_or_default();
-    if catalog.exists() && !old.starts_with(files::MARK) {
-        let dir = args.dir.display();
-        let message = format!("{dir} has a catalog that is not of a demo: choose another folder");
-        return Err(Failure::Usage(message));
+    if let Some(file) = files::foreign(&args.dir) {
+        let file = file.display();
+        return Err(Failure::Usage(format!(
+            "{file}: this is not from `igql demo`, or was changed since, and would be overwritten\n\
+             help: choose another folder, or delete the file first"
+        )));
     }
     let world = world::World::new(&args.size, args.seed);
     files::write(&world, args)?;
     let dir = args.dir.display();
-    eprintln!(
+    out::say(format_args!(
         "{dir}: {} users, {} accounts, {} media, {} impressions\ntry:\n  igql run {dir}/published.igql --user {}",
         world.users.len(),
         world.accounts.len(),
         world.media.len(),
         world.impressions.len(),
         files::user_id(0),
-    );
+    ));
     Ok(())
 }

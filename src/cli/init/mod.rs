@@ -5,9 +5,10 @@ mod guess;
 mod print;
 mod sniff;
 
-use super::{Failure, Project};
+use super::{Failure, Project, out};
 use crate::catalog::DataError;
 use crate::catalog::config::TextFormat;
+use crate::files;
 use crate::store::{self, profile};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -44,13 +45,13 @@ pub fn init(project: &Project, args: &InitArgs) -> Result<(), Failure> {
         let message = format!("{} is there already", catalog.display());
         return Err(Failure::Usage(message));
     }
-    let files = files(&args.dir)?;
+    let found = found(&args.dir)?;
     let mut tables = Vec::new();
-    for file in files.iter().filter(|f| profile::is_table(f)) {
+    for file in found.iter().filter(|f| profile::is_table(f)) {
         match table(file) {
             Ok(table) if table.profile.columns.is_empty() => {}
             Ok(table) => tables.push(table),
-            Err(error) => eprintln!("left out: {error}"),
+            Err(error) => out::say(format_args!("left out: {error}")),
         }
     }
     distinct(&mut tables);
@@ -58,7 +59,7 @@ pub fn init(project: &Project, args: &InitArgs) -> Result<(), Failure> {
         let error = DataError::new(&args.dir, "there are no tables that can be read");
         return Err(error.help("`igql demo DIR` writes some").into());
     }
-    let vectors: Vec<Vectors> = files.iter().filter_map(|f| vectors(f)).collect();
+    let vectors: Vec<Vectors> = found.iter().filter_map(|f| vectors(f)).collect();
     let world = guess::guess(&tables);
     if world.entities.is_empty() {
         let error = DataError::new(&args.dir, "no column looks like a key");
@@ -66,22 +67,22 @@ pub fn init(project: &Project, args: &InitArgs) -> Result<(), Failure> {
         return Err(error.help(help).into());
     }
     let text = print::catalog(&name(&args.dir), &tables, &vectors, &world);
-    std::fs::write(&catalog, text).map_err(|e| DataError::io(&catalog, &e))?;
-    eprintln!(
+    files::replace(&catalog, text.as_bytes()).map_err(|e| out::failed(catalog.display(), &e))?;
+    out::say(format_args!(
         "{}: look through what is marked `guessed`",
         catalog.display()
-    );
+    ));
     let report = store::build(&catalog, &project.options())?;
-    report.warnings.iter().for_each(|w| eprintln!("{w}"));
-    eprintln!(
+    report.warnings.iter().for_each(out::say);
+    out::say(format_args!(
         "it loads: {} entities, {} edges",
         world.entities.len(),
         world.edges.len()
-    );
+    ));
     Ok(())
 }
 
-fn files(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
+fn found(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
     let entries = std::fs::read_dir(dir).map_err(|e| DataError::io(dir, &e))?;
     let mut files: Vec<PathBuf> = entries.flatten().map(|e| e.path()).collect();
     files.retain(|f| f.is_file() && !is_prose(f));

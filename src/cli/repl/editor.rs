@@ -2,8 +2,8 @@
 
 use super::complete::complete;
 use super::session::{Next, Session};
-use super::{STOP, feed};
-use crate::cli::Failure;
+use super::feed;
+use crate::cli::{Failure, out};
 use crate::syntax::is_complete;
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
@@ -15,7 +15,6 @@ use rustyline::{CompletionType, Config, Context, Editor, Helper};
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::atomic::Ordering;
 
 /// What the editor asks while a line is typed.
 struct Assistant<'s> {
@@ -64,8 +63,6 @@ impl Helper for Assistant<'_> {}
 
 /// Reads inputs until the session ends.
 pub fn run(session: &mut Session) -> Result<(), Failure> {
-    // at the prompt Ctrl-C is a key; while a query runs it is a signal
-    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
     let config = Config::builder()
         .completion_type(CompletionType::List)
         .auto_add_history(true)
@@ -81,14 +78,15 @@ pub fn run(session: &mut Session) -> Result<(), Failure> {
         // there is none before the first session
         let _ = editor.load_history(path);
     }
-    println!(
-        "igql {}; `:help` for help, `:quit` to end",
-        env!("CARGO_PKG_VERSION")
-    );
+    out::print(concat!(
+        "igql ",
+        env!("CARGO_PKG_VERSION"),
+        "; `:help` for help, `:quit` to end\n"
+    ))?;
     loop {
         match editor.readline("igql> ") {
             Ok(text) => {
-                if feed(&mut session.borrow_mut(), &text) == Next::Quit {
+                if feed(&mut session.borrow_mut(), &text)? == Next::Quit {
                     break;
                 }
             }
@@ -97,7 +95,8 @@ pub fn run(session: &mut Session) -> Result<(), Failure> {
             Err(error) => return Err(failed(error)),
         }
         if let Some(path) = &history {
-            let _ = editor.save_history(path);
+            // lines are added: another session may have written some since
+            let _ = editor.append_history(path);
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ mod editor;
 mod help;
 mod session;
 
-use super::{Failure, Project, output};
+use super::{Failure, Project, out};
 use crate::syntax::{goes_on, is_complete};
 use clap::Args;
 use session::{Next, Session};
@@ -32,6 +32,12 @@ pub struct ReplArgs {
 /// Set by Ctrl-C while a query runs; the run looks at it where it looks at its deadline.
 static STOP: AtomicBool = AtomicBool::new(false);
 
+/// What Ctrl-C sets instead of ending the session: at the prompt it is a key, while a query runs a
+/// signal. Through a pipe it ends the session.
+pub fn stops() -> Option<&'static AtomicBool> {
+    std::io::stdin().is_terminal().then_some(&STOP)
+}
+
 pub fn repl(project: &Project, args: &ReplArgs) -> Result<(), Failure> {
     let engine = project.open(args.file.as_deref())?;
     let terminal = std::io::stdin().is_terminal();
@@ -42,7 +48,7 @@ pub fn repl(project: &Project, args: &ReplArgs) -> Result<(), Failure> {
         args.file.as_ref().map(|f| format!(":load {}", f.display())),
     ];
     for line in first.into_iter().flatten() {
-        feed(&mut session, &line);
+        feed(&mut session, &line)?;
     }
     if terminal {
         editor::run(&mut session)
@@ -52,20 +58,20 @@ pub fn repl(project: &Project, args: &ReplArgs) -> Result<(), Failure> {
 }
 
 /// Gives the session one whole input and shows what comes of it.
-fn feed(session: &mut Session, text: &str) -> Next {
+fn feed(session: &mut Session, text: &str) -> Result<Next, Failure> {
     STOP.store(false, Ordering::Relaxed);
     let said = session.input(text);
     if STOP.load(Ordering::Relaxed) && std::io::stderr().is_terminal() {
         // behind the `^C` that the terminal shows
-        eprintln!();
+        out::show("\n");
     }
     if !said.errors.is_empty() {
-        eprint!("{}", said.errors);
+        out::show(&said.errors);
     }
     if !said.text.is_empty() {
-        output::print(&said.text);
+        out::print(&said.text)?;
     }
-    said.next
+    Ok(said.next)
 }
 
 /// Inputs from a pipe: a line goes on in the next where brackets are open, where it ends so, and
@@ -84,7 +90,7 @@ fn piped(session: &mut Session) -> Result<(), Failure> {
         if more && lines.peek().is_some() {
             continue;
         }
-        if feed(session, &std::mem::take(&mut input)) == Next::Quit {
+        if feed(session, &std::mem::take(&mut input))? == Next::Quit {
             break;
         }
     }

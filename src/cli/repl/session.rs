@@ -341,7 +341,7 @@ impl Session {
     }
 
     fn load(&mut self, path: &str) -> Said {
-        match std::fs::read_to_string(path) {
+        match crate::files::read_text(std::path::Path::new(path)) {
             Ok(text) => self.items(&text),
             Err(error) => Said::error(format!("{path}: {error}")),
         }

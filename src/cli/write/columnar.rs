@@ -25,14 +25,14 @@ pub trait Batches {
 }
 
 /// A Parquet file, packed with snappy.
-pub fn parquet(sink: Sink, flat: &Flat) -> io::Result<ArrowWriter<Sink>> {
+pub fn parquet(sink: Box<dyn Sink>, flat: &Flat) -> io::Result<ArrowWriter<Box<dyn Sink>>> {
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
     let writer = ArrowWriter::try_new(sink, schema(flat), Some(properties.build()))?;
     Ok(writer)
 }
 
 /// An Arrow IPC file, not packed.
-pub fn arrow(sink: Sink, flat: &Flat) -> io::Result<FileWriter<Sink>> {
+pub fn arrow(sink: Box<dyn Sink>, flat: &Flat) -> io::Result<FileWriter<Box<dyn Sink>>> {
     FileWriter::try_new(sink, &schema(flat)).map_err(failed)
 }
 
@@ -47,7 +47,7 @@ pub fn batch(flat: &Flat, schema: SchemaRef, answers: &[Answer]) -> io::Result<R
     RecordBatch::try_new(schema, columns).map_err(failed)
 }
 
-impl Batches for ArrowWriter<Sink> {
+impl Batches for ArrowWriter<Box<dyn Sink>> {
     fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
         Ok(ArrowWriter::write(self, batch)?)
     }
@@ -58,7 +58,7 @@ impl Batches for ArrowWriter<Sink> {
     }
 }
 
-impl Batches for FileWriter<Sink> {
+impl Batches for FileWriter<Box<dyn Sink>> {
     fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
         FileWriter::write(self, batch).map_err(failed)
     }

@@ -1,4 +1,4 @@
-//! Answers as CSV. Null is empty; lists and vectors are JSON arrays.
+//! Answers as CSV or with tabs. Null is empty; lists and vectors are JSON arrays.
 
 use super::flat::Flat;
 use crate::answer::Answer;
@@ -6,15 +6,20 @@ use crate::cli::output;
 use crate::types::Value;
 use std::io;
 
+fn writer(separator: u8) -> csv::Writer<Vec<u8>> {
+    let mut builder = csv::WriterBuilder::new();
+    builder.delimiter(separator).from_writer(Vec::new())
+}
+
 /// The line with the names of the columns.
-pub fn head(flat: &Flat) -> io::Result<Vec<u8>> {
-    let mut out = csv::Writer::from_writer(Vec::new());
+pub fn head(flat: &Flat, separator: u8) -> io::Result<Vec<u8>> {
+    let mut out = writer(separator);
     out.write_record(flat.columns.iter().map(|c| &c.name))?;
     out.into_inner().map_err(|e| e.into_error())
 }
 
-pub fn rows(flat: &Flat, answers: &[Answer]) -> io::Result<Vec<u8>> {
-    let mut out = csv::Writer::from_writer(Vec::new());
+pub fn rows(flat: &Flat, separator: u8, answers: &[Answer]) -> io::Result<Vec<u8>> {
+    let mut out = writer(separator);
     for row in flat.rows(answers) {
         out.write_record(row.iter().map(field))?;
     }

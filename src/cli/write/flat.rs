@@ -29,12 +29,15 @@ pub struct FlatColumn {
 /// The columns of a program's answers.
 pub struct Flat {
     pub columns: Vec<FlatColumn>,
+    /// An answer without rows is a row of nulls.
+    keep_empty: bool,
 }
 
 impl Flat {
-    pub fn new(engine: &Engine, program: &Program) -> Flat {
+    pub fn new(engine: &Engine, program: &Program, keep_empty: bool) -> Flat {
         let (schema, checked) = (engine.schema(), program.checked());
         let mut flat = Flat {
+            keep_empty,
             columns: Vec::new(),
         };
         flat.add("user", key_type(schema, schema.viewer), What::User);
@@ -80,7 +83,7 @@ impl Flat {
     /// The values of a row, one per column.
     fn row(&self, answer: &Answer, list: &List, position: usize, row: Row) -> Vec<Value> {
         let value = |column: &FlatColumn| match &column.what {
-            What::User => answer.user.clone().map_or(Value::Null, key),
+            What::User => user(answer),
             What::List => list.name.clone().map_or(Value::Null, Value::Str),
             What::Position => Value::Int(position as i64 + 1),
             What::Score => row.score_or_null().map_or(Value::Null, Value::Float),
@@ -92,12 +95,32 @@ impl Flat {
     /// Every row of some answers, in order.
     pub fn rows<'a>(&'a self, answers: &'a [Answer]) -> impl Iterator<Item = Vec<Value>> + 'a {
         answers.iter().flat_map(move |answer| {
-            answer.lists.iter().flat_map(move |list| {
+            let rows = answer.lists.iter().flat_map(move |list| {
                 let rows = list.rows().enumerate();
                 rows.map(move |(at, row)| self.row(answer, list, at, row))
-            })
+            });
+            let kept = self.keep_empty && is_empty(answer);
+            rows.chain(kept.then(|| self.nulls(answer)))
         })
     }
+
+    /// The row of a user without rows.
+    fn nulls(&self, answer: &Answer) -> Vec<Value> {
+        let value = |column: &FlatColumn| match &column.what {
+            What::User => user(answer),
+            _ => Value::Null,
+        };
+        self.columns.iter().map(value).collect()
+    }
+}
+
+/// Whether an answer has no row in any list.
+pub fn is_empty(answer: &Answer) -> bool {
+    answer.lists.iter().all(List::is_empty)
+}
+
+fn user(answer: &Answer) -> Value {
+    answer.user.clone().map_or(Value::Null, key)
 }
 
 fn named(list: &List, row: Row, name: &str) -> Value {

@@ -5,6 +5,7 @@ mod csv;
 mod flat;
 mod json;
 
+use super::out::{self, Packing, Pending, Place, Sink};
 use super::{Failure, table, why};
 use crate::answer::Answer;
 use crate::engine::{Engine, Program};
@@ -12,9 +13,9 @@ use arrow_array::RecordBatch;
 use clap::ValueEnum;
 use columnar::Batches;
 use flat::Flat;
-use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::path::Path;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -26,28 +27,52 @@ pub enum Format {
     Ndjson,
     /// A row a line; first columns `user` and, for pages, `list`
     Csv,
+    /// CSV with tabs
+    Tsv,
     /// The rows as a Parquet table
     Parquet,
     /// The rows as an Arrow IPC file
     Arrow,
 }
 
+/// The endings of files that say what to write.
+const ENDINGS: &str = "`.json`, `.ndjson`, `.csv` and `.tsv` (also with `.gz` or `.zst` behind), \
+                       `.parquet` and `.arrow`";
+
 impl Format {
-    /// What a file's ending asks for.
-    fn of(path: &Path) -> Option<Format> {
-        Some(match path.extension()?.to_str()? {
+    /// What a file's ending asks for, the one before it in a packed file.
+    fn of(path: &Path, packing: Packing) -> Option<Format> {
+        let name = match packing {
+            Packing::Plain => path.file_name(),
+            Packing::Gzip | Packing::Zstd => path.file_stem(),
+        };
+        let ending = Path::new(name?).extension().and_then(OsStr::to_str)?;
+        Some(match ending.to_ascii_lowercase().as_str() {
             "json" => Format::Json,
             "ndjson" | "jsonl" => Format::Ndjson,
             "csv" => Format::Csv,
+            "tsv" => Format::Tsv,
             "parquet" => Format::Parquet,
             "arrow" => Format::Arrow,
             _ => return None,
         })
     }
-}
 
-/// Where answers go.
-type Sink = Box<dyn Write + Send>;
+    /// Bytes that are no text, with a packing of their own.
+    fn is_binary(self) -> bool {
+        matches!(self, Format::Parquet | Format::Arrow)
+    }
+
+    /// A table with a row per result: a user without results has none.
+    fn is_flat(self) -> bool {
+        self.is_binary() || matches!(self, Format::Csv | Format::Tsv)
+    }
+
+    fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |v| v.get_name().to_owned())
+    }
+}
 
 /// What some answers are in a format.
 enum Part {
@@ -61,7 +86,7 @@ type Encode = Box<dyn Fn(&[Answer]) -> io::Result<Part> + Send + Sync>;
 /// What the parts are written to.
 enum Writer {
     Text {
-        sink: Sink,
+        sink: Box<dyn Sink>,
         /// Takes the place of the first byte that comes.
         first: Option<u8>,
         /// Written at the end: behind what came, and where nothing did.
@@ -70,29 +95,80 @@ enum Writer {
     Table(Box<dyn Batches + Send>),
 }
 
+/// What is asked of the output.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    pub path: Option<&'a Path>,
+    pub format: Option<Format>,
+    /// Reasons come with the rows, which a flat table has no column for.
+    pub why: bool,
+    /// Users without rows get a row of nulls.
+    pub keep_empty: bool,
+}
+
 /// Format and place, decided before anything runs.
 pub struct Output {
     format: Format,
-    path: Option<PathBuf>,
+    packing: Packing,
+    place: Place,
+    keep_empty: bool,
 }
 
 impl Output {
-    pub fn new(path: Option<&Path>, format: Option<Format>) -> Result<Output, Failure> {
-        let terminal = path.is_none() && io::stdout().is_terminal();
-        let usual = if terminal {
-            Format::Table
-        } else {
-            Format::Json
+    pub fn new(asked: &Asked) -> Result<Output, Failure> {
+        let place = Place::of(asked.path);
+        let named = place.file();
+        let packing = named.map_or(Packing::Plain, Packing::of);
+        let usual = match place.is_terminal() {
+            true => Format::Table,
+            false => Format::Json,
         };
-        let format = format.or(path.and_then(Format::of)).unwrap_or(usual);
-        if terminal && matches!(format, Format::Parquet | Format::Arrow) {
-            let message = "binary output needs a file: `-o FILE`".to_owned();
-            return Err(Failure::Usage(message));
-        }
-        Ok(Output {
+        let format = match (asked.format, named) {
+            (Some(format), _) => format,
+            (None, None) => usual,
+            (None, Some(path)) => Format::of(path, packing).ok_or_else(|| {
+                let path = path.display();
+                Failure::Usage(format!(
+                    "-o {path}: the ending says no format\nhelp: {ENDINGS} are known; `--format` goes with any name"
+                ))
+            })?,
+        };
+        let output = Output {
             format,
-            path: path.map(Path::to_owned),
-        })
+            packing,
+            place,
+            keep_empty: asked.keep_empty,
+        };
+        match output.objection(asked) {
+            Some(message) => Err(Failure::Usage(message)),
+            None => Ok(output),
+        }
+    }
+
+    /// Why this cannot be done.
+    fn objection(&self, asked: &Asked) -> Option<String> {
+        let (format, name) = (self.format, self.format.name());
+        if self.place.is_terminal() && format.is_binary() {
+            return Some("binary output needs a file: `-o FILE`".to_owned());
+        }
+        if self.packing != Packing::Plain && format.is_binary() {
+            let message = format!("a file in the format {name} is not packed once more");
+            return Some(format!("{message}\nhelp: leave out the last ending"));
+        }
+        if asked.why && format.is_flat() {
+            let message = format!("{name} has no place for reasons");
+            return Some(format!("{message}\nhelp: `--format json` and `--format table` have"));
+        }
+        if asked.keep_empty && !format.is_flat() {
+            let message = format!("`--keep-empty` changes nothing in the format {name}");
+            let help = "it is for csv, tsv, parquet and arrow; the other formats have every user";
+            return Some(format!("{message}\nhelp: {help}"));
+        }
+        None
+    }
+
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Opens the place for the answers to a number of requests.
@@ -102,38 +178,30 @@ impl Output {
         program: &Program,
         requests: usize,
     ) -> Result<Started, Failure> {
-        let (sink, aside): (Sink, _) = match &self.path {
-            None => (Box::new(BufWriter::new(io::stdout())), None),
-            Some(path) => {
-                let aside = Aside::of(path);
-                let target = aside.as_ref().map_or(path, |a| &a.part);
-                let file = File::create(target).map_err(|e| cannot(Some(path), &e))?;
-                (Box::new(BufWriter::new(file)), aside)
-            }
-        };
-        let flat = Flat::new(engine, program);
-        let (encode, writer) = self
-            .format
-            .writer(sink, flat, requests)
-            .map_err(|e| cannot(self.path.as_deref(), &e))?;
-        Ok(Started {
-            encode,
-            warns: !matches!(self.format, Format::Json | Format::Ndjson),
-            target: Target {
-                writer,
-                path: self.path,
-                aside,
-            },
-        })
+        let flat = Flat::new(engine, program, self.keep_empty);
+        let (sink, pending) = self.place.open(self.packing)?;
+        match self.format.writer(sink, flat, requests) {
+            Ok((encode, writer)) => Ok(Started {
+                encode,
+                format: self.format,
+                target: Target {
+                    writer,
+                    pending,
+                    users: self.format.is_flat().then_some(requests),
+                    empty: 0,
+                },
+            }),
+            Err(error) => Err(pending.failed(&error)),
+        }
     }
 }
 
 impl Format {
-    fn writer(self, sink: Sink, flat: Flat, requests: usize) -> io::Result<(Encode, Writer)> {
+    fn writer(self, sink: Box<dyn Sink>, flat: Flat, requests: usize) -> io::Result<(Encode, Writer)> {
         fn text(encode: impl Fn(&[Answer]) -> Vec<u8> + Send + Sync + 'static) -> Encode {
             Box::new(move |answers| Ok(Part::Text(encode(answers))))
         }
-        let plain = |mut sink: Sink, head: &[u8]| {
+        let plain = |mut sink: Box<dyn Sink>, head: &[u8]| {
             sink.write_all(head)?;
             Ok::<_, io::Error>(Writer::Text {
                 sink,
@@ -153,9 +221,10 @@ impl Format {
                 (text(json::elements), writer)
             }
             Format::Ndjson => (text(json::lines), plain(sink, b"")?),
-            Format::Csv => {
-                let writer = plain(sink, &csv::head(&flat)?)?;
-                let rows = move |a: &[Answer]| csv::rows(&flat, a).map(Part::Text);
+            Format::Csv | Format::Tsv => {
+                let separator = if self == Format::Csv { b',' } else { b'\t' };
+                let writer = plain(sink, &csv::head(&flat, separator)?)?;
+                let rows = move |a: &[Answer]| csv::rows(&flat, separator, a).map(Part::Text);
                 (Box::new(rows), writer)
             }
             Format::Parquet => {
@@ -198,7 +267,7 @@ impl Writer {
         }
     }
 
-    /// Writes what stands after the last answer, and gives the sink everything.
+    /// Writes what stands after the last answer, and everything that was held back.
     fn finish(self) -> io::Result<()> {
         match self {
             Writer::Table(batches) => batches.close(),
@@ -208,7 +277,7 @@ impl Writer {
                 last,
             } => {
                 sink.write_all(last[usize::from(first.is_some())].as_bytes())?;
-                sink.flush()
+                sink.finish()
             }
         }
     }
@@ -217,8 +286,7 @@ impl Writer {
 /// An output that takes answers: in parts, which many threads make, and which are written in order.
 pub struct Started {
     encode: Encode,
-    /// The format has no place for warnings: they go to standard error.
-    warns: bool,
+    format: Format,
     target: Target,
 }
 
@@ -226,23 +294,30 @@ pub struct Started {
 pub struct Encoded {
     part: io::Result<Part>,
     warnings: Vec<String>,
+    /// How many of them have no rows.
+    empty: usize,
 }
 
 /// Where parts go.
 pub struct Target {
     writer: Writer,
-    path: Option<PathBuf>,
-    aside: Option<Aside>,
+    pending: Pending,
+    /// How many users there are, where those without rows are not seen in the output.
+    users: Option<usize>,
+    empty: usize,
 }
 
 impl Started {
     /// The two halves: what many threads use, and what writes.
     pub fn split(self) -> (impl Fn(&[Answer]) -> Encoded + Sync, Target) {
-        let (encode, warns) = (self.encode, self.warns);
+        let encode = self.encode;
+        // the format has no place for warnings: they go to standard error
+        let warns = !matches!(self.format, Format::Json | Format::Ndjson);
         let encode = move |answers: &[Answer]| {
             let warnings = answers.iter().filter(|_| warns).flat_map(|a| &a.warnings);
             Encoded {
                 warnings: warnings.cloned().collect(),
+                empty: answers.iter().filter(|a| flat::is_empty(a)).count(),
                 part: encode(answers),
             }
         };
@@ -252,62 +327,27 @@ impl Started {
 
 impl Target {
     pub fn write(&mut self, encoded: Encoded) -> Result<(), Failure> {
-        let warnings = encoded.warnings.iter();
-        warnings.for_each(|w| eprintln!("warning: {w}"));
+        for warning in &encoded.warnings {
+            out::say(format_args!("warning: {warning}"));
+        }
+        self.empty += encoded.empty;
         let written = encoded.part.and_then(|part| self.writer.write(part));
-        written.map_err(|e| cannot(self.path.as_deref(), &e))
+        written.map_err(|e| self.pending.failed(&e))
     }
 
     pub fn finish(self) -> Result<(), Failure> {
-        let failed = |e: io::Error| cannot(self.path.as_deref(), &e);
-        self.writer.finish().map_err(failed)?;
-        match self.aside {
-            Some(aside) => aside.finish().map_err(failed),
-            None => Ok(()),
+        self.pending.finish(self.writer.finish())?;
+        match self.users {
+            Some(users) if self.empty > 0 => out::say(without_rows(self.empty, users)),
+            _ => {}
         }
-    }
-}
-
-/// A reader of standard output that goes away ends the program in silence.
-fn cannot(path: Option<&Path>, error: &io::Error) -> Failure {
-    match path {
-        None if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
-        None => Failure::Usage(format!("standard output: {error}")),
-        Some(path) => Failure::Usage(format!("{}: {error}", path.display())),
-    }
-}
-
-/// A file that takes its name when it is whole: a run that fails leaves the one of before.
-struct Aside {
-    part: PathBuf,
-    target: PathBuf,
-    done: bool,
-}
-
-impl Aside {
-    /// None for what is no plain file, like a pipe: that is written to directly.
-    fn of(target: &Path) -> Option<Aside> {
-        let special = target.metadata().is_ok_and(|m| !m.is_file());
-        let name = target.file_name().filter(|_| !special)?.to_string_lossy();
-        Some(Aside {
-            part: target.with_file_name(format!(".{name}.part")),
-            target: target.to_owned(),
-            done: false,
-        })
-    }
-
-    fn finish(mut self) -> io::Result<()> {
-        std::fs::rename(&self.part, &self.target)?;
-        self.done = true;
         Ok(())
     }
 }
 
-impl Drop for Aside {
-    fn drop(&mut self) {
-        if !self.done {
-            // nothing can be done about a part that stays
-            let _ = std::fs::remove_file(&self.part);
-        }
+fn without_rows(empty: usize, users: usize) -> String {
+    match users {
+        1 => "the answer has no rows".to_owned(),
+        _ => format!("{empty} of {users} users have no rows"),
     }
 }

@@ -1,0 +1,215 @@
+//! The one way in which commands write: results to standard output or to a file, everything else
+//! to standard error.
+//!
+//! - A reader that goes away ends the command in silence, wherever it was.
+//! - A file is written aside and takes its name when it is whole ([`crate::files`]); a device or a
+//!   pipe is written to.
+//! - Any other failure to write is an error. Where standard error fails, there is nobody left to
+//!   tell, and the exit code does.
+
+use super::Failure;
+use crate::files::{self, Replacement};
+use flate2::write::GzEncoder;
+use std::fmt::Display;
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Something that was to go to standard error did not.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Writes a result to standard output.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut out = Flow(io::stdout().lock());
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|e| failed("standard output", &e))
+}
+
+/// Writes a line to standard error.
+pub fn say(line: impl Display) {
+    show(&format!("{line}\n"));
+}
+
+/// Writes a text to standard error as it is.
+pub fn show(text: &str) {
+    let mut err = io::stderr().lock();
+    match err.write_all(text.as_bytes()) {
+        // nobody reads the messages any more; what the command makes may still be wanted
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        Err(_) => LOST.store(true, Ordering::Relaxed),
+        Ok(()) => {}
+    }
+}
+
+/// Whether messages could not be written.
+pub fn is_lost() -> bool {
+    LOST.load(Ordering::Relaxed)
+}
+
+/// A file that cannot be written.
+pub fn failed(name: impl Display, error: &io::Error) -> Failure {
+    Failure::Usage(format!("{name}: {error}"))
+}
+
+/// A stream whose reader may go away: that ends the process.
+struct Flow<W>(W);
+
+impl<W: Write> Flow<W> {
+    fn checked<T>(result: io::Result<T>) -> io::Result<T> {
+        match result {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => files::exit(0),
+            other => other,
+        }
+    }
+}
+
+impl<W: Write> Write for Flow<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Self::checked(self.0.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Self::checked(self.0.flush())
+    }
+}
+
+/// How a file is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    Plain,
+    Gzip,
+    Zstd,
+}
+
+impl Packing {
+    /// What a file's ending says.
+    pub fn of(path: &Path) -> Packing {
+        match path.extension().and_then(|e| e.to_str()) {
+            Some(ending) if ending.eq_ignore_ascii_case("gz") => Packing::Gzip,
+            Some(ending) if ending.eq_ignore_ascii_case("zst") => Packing::Zstd,
+            _ => Packing::Plain,
+        }
+    }
+}
+
+/// Where a result goes.
+#[derive(Clone, Debug)]
+pub enum Place {
+    Stdout,
+    /// A device or a pipe: it is written to as it is.
+    Special(PathBuf),
+    File(PathBuf),
+}
+
+impl Place {
+    /// The place that a command names; standard output if it names none.
+    pub fn of(path: Option<&Path>) -> Place {
+        match path {
+            None => Place::Stdout,
+            Some(path) if ["-", "/dev/stdout"].iter().any(|p| path == Path::new(p)) => Place::Stdout,
+            Some(path) => match path.metadata() {
+                Ok(found) if !found.is_file() && !found.is_dir() => Place::Special(path.to_owned()),
+                _ => Place::File(path.to_owned()),
+            },
+        }
+    }
+
+    pub fn is_terminal(&self) -> bool {
+        matches!(self, Place::Stdout) && io::stdout().is_terminal()
+    }
+
+    /// The file that the place is.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Place::File(path) => Some(path),
+            Place::Stdout | Place::Special(_) => None,
+        }
+    }
+
+    /// Fails with what is wrong with the place.
+    pub fn failed(&self, error: &io::Error) -> Failure {
+        match self {
+            Place::Stdout => failed("standard output", error),
+            Place::Special(path) | Place::File(path) => failed(path.display(), error),
+        }
+    }
+
+    /// Begins to write.
+    pub fn open(self, packing: Packing) -> Result<(Box<dyn Sink>, Pending), Failure> {
+        match self.begin(packing) {
+            Ok((sink, file)) => Ok((sink, Pending { place: self, file })),
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    fn begin(&self, packing: Packing) -> io::Result<(Box<dyn Sink>, Option<Replacement>)> {
+        Ok(match self {
+            Place::Stdout => (packed(Flow(io::stdout()), packing)?, None),
+            Place::Special(path) => {
+                let stream = std::fs::File::options().write(true).open(path)?;
+                (packed(Flow(stream), packing)?, None)
+            }
+            Place::File(path) => {
+                let file = Replacement::new(path)?;
+                (packed(file.writer()?, packing)?, Some(file))
+            }
+        })
+    }
+
+    /// Writes a whole result.
+    pub fn write(self, text: &str) -> Result<(), Failure> {
+        let (mut sink, pending) = self.open(Packing::Plain)?;
+        let written = sink.write_all(text.as_bytes());
+        pending.finish(written.and_then(|()| sink.finish()))
+    }
+}
+
+/// A place that is being written.
+pub struct Pending {
+    place: Place,
+    file: Option<Replacement>,
+}
+
+impl Pending {
+    pub fn failed(&self, error: &io::Error) -> Failure {
+        self.place.failed(error)
+    }
+
+    /// Puts a file into its place, if everything was written.
+    pub fn finish(self, written: io::Result<()>) -> Result<(), Failure> {
+        let done = written.and_then(|()| self.file.map_or(Ok(()), Replacement::commit));
+        done.map_err(|e| self.place.failed(&e))
+    }
+}
+
+/// What takes the bytes of a result. Nothing is certain to be written before it is finished.
+pub trait Sink: Write + Send {
+    fn finish(self: Box<Self>) -> io::Result<()>;
+}
+
+fn packed<W: Write + Send + 'static>(target: W, packing: Packing) -> io::Result<Box<dyn Sink>> {
+    let target = BufWriter::with_capacity(1 << 16, target);
+    Ok(match packing {
+        Packing::Plain => Box::new(target),
+        Packing::Gzip => Box::new(GzEncoder::new(target, flate2::Compression::default())),
+        Packing::Zstd => Box::new(zstd::Encoder::new(target, zstd::DEFAULT_COMPRESSION_LEVEL)?),
+    })
+}
+
+impl<W: Write + Send> Sink for BufWriter<W> {
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.flush()
+    }
+}
+
+impl<W: Write + Send> Sink for GzEncoder<W> {
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        GzEncoder::finish(*self)?.flush()
+    }
+}
+
+impl<W: Write + Send> Sink for zstd::Encoder<'static, W> {
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        zstd::Encoder::finish(*self)?.flush()
+    }
+}

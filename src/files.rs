@@ -1,0 +1,326 @@
+//! Files that are read whole, and files that take their names only when they are whole.
+//!
+//! A [`Replacement`] is written under a temporary name in the folder of its target, synced and
+//! renamed. Whatever fails on the way, and whoever writes the same file at the same time, the
+//! target is always one whole version or another.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, Metadata};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The temporary files of this process. Whoever holds the lock keeps files from being begun, put
+/// into place and given up.
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A file that is being written. [`Replacement::commit`] puts it into place; dropping it leaves
+/// the target as it was.
+pub struct Replacement {
+    file: File,
+    temporary: PathBuf,
+    target: PathBuf,
+}
+
+impl Replacement {
+    /// Begins a new version of a file, which need not exist. A symbolic link stays one: the file
+    /// that it points to is replaced. The new version has the permissions of the old one, and where
+    /// the old one may not be written, this is an error.
+    pub fn new(path: &Path) -> io::Result<Replacement> {
+        let target = followed(path)?;
+        let old = match fs::metadata(&target) {
+            Ok(old) => {
+                regular(&old)?;
+                File::options().write(true).open(&target)?;
+                Some(old)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let (file, temporary) = temporary(&target)?;
+        let replacement = Replacement {
+            file,
+            temporary,
+            target,
+        };
+        match old {
+            Some(old) => replacement.take_after(&old)?,
+            None => {}
+        }
+        Ok(replacement)
+    }
+
+    /// What writes into the file; it shares its position with all others.
+    pub fn writer(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
+    /// Owner, where that is allowed, and permissions of the old version.
+    fn take_after(&self, old: &Metadata) -> io::Result<()> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::{MetadataExt, fchown};
+            let new = self.file.metadata()?;
+            if (old.uid(), old.gid()) != (new.uid(), new.gid()) {
+                // only the superuser may give files away; the contents are what matters
+                let _ = fchown(&self.file, Some(old.uid()), Some(old.gid()));
+            }
+        }
+        self.file.set_permissions(old.permissions())
+    }
+
+    /// Puts the file into its place, with everything on the disk. On any error the old one stays.
+    pub fn commit(self) -> io::Result<()> {
+        match self.file.sync_all() {
+            // some network file systems cannot
+            Err(error) if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {
+                return Err(error);
+            }
+            _ => {}
+        }
+        {
+            let mut unfinished = unfinished();
+            fs::rename(&self.temporary, &self.target)?;
+            unfinished.retain(|path| *path != self.temporary);
+        }
+        if let Ok(folder) = File::open(folder(&self.target)) {
+            // not every file system can sync a folder; the rename is atomic all the same
+            let _ = folder.sync_all();
+        }
+        Ok(())
+    }
+}
+
+impl Write for Replacement {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Replacement {
+    fn drop(&mut self) {
+        let mut unfinished = unfinished();
+        let known = unfinished.len();
+        unfinished.retain(|path| *path != self.temporary);
+        if unfinished.len() < known {
+            // nothing can be done about one that stays
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+/// Replaces a file by one with these contents.
+pub fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let mut file = Replacement::new(path)?;
+    file.write_all(contents)?;
+    file.commit()
+}
+
+/// Ends the process at once, without anything that it was still writing.
+pub fn exit(code: i32) -> ! {
+    let unfinished = unfinished();
+    for path in unfinished.iter() {
+        let _ = fs::remove_file(path);
+    }
+    // the lock is held to the end: nothing is begun any more
+    std::process::exit(code)
+}
+
+/// The bytes of a file. What is no regular file is an error at once: a pipe without a writer, or
+/// a device, may never end.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    regular(&fs::metadata(path)?)?;
+    fs::read(path)
+}
+
+/// The text of a file, as [`read`].
+pub fn read_text(path: &Path) -> io::Result<String> {
+    regular(&fs::metadata(path)?)?;
+    fs::read_to_string(path)
+}
+
+/// Whether two paths lead to one file.
+pub fn is_same(a: &Path, b: &Path) -> bool {
+    let (Ok(a), Ok(b)) = (identity(a), identity(b)) else {
+        return false;
+    };
+    a == b
+}
+
+#[cfg(unix)]
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let found = fs::metadata(path)?;
+    Ok((found.dev(), found.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(path: &Path) -> io::Result<PathBuf> {
+    path.canonicalize()
+}
+
+/// Whether a file, which need not exist, lies in a folder or in one below it.
+pub fn is_below(path: &Path, parent: &Path) -> bool {
+    let real = followed(path).and_then(|path| folder(&path).canonicalize());
+    matches!((real, parent.canonicalize()), (Ok(real), Ok(parent)) if real.starts_with(parent))
+}
+
+fn regular(metadata: &Metadata) -> io::Result<()> {
+    if metadata.is_file() {
+        Ok(())
+    } else if metadata.is_dir() {
+        Err(io::Error::new(ErrorKind::IsADirectory, "this is a folder"))
+    } else {
+        let message = "this is a pipe or a device, not a file";
+        Err(io::Error::new(ErrorKind::InvalidInput, message))
+    }
+}
+
+/// The most symbolic links on the way to a file.
+const LINKS: usize = 40;
+
+/// The path behind symbolic links; nothing need exist there.
+fn followed(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS {
+        match fs::read_link(&path) {
+            Ok(link) => path = folder(&path).join(link),
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::other("there are too many symbolic links"))
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Bytes of a target's name that its temporary names keep: a name has at most 255.
+const KEPT: usize = 200;
+
+/// A new file beside a target, under a name that no other writer has.
+fn temporary(target: &Path) -> io::Result<(File, PathBuf)> {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let folder = folder(target);
+    let Some(name) = target.file_name().map(OsStr::to_string_lossy) else {
+        return Err(io::Error::new(ErrorKind::IsADirectory, "this is a folder"));
+    };
+    let kept = name.char_indices().take_while(|(at, c)| at + c.len_utf8() <= KEPT);
+    let name: String = kept.map(|(_, c)| c).collect();
+    let mut unfinished = unfinished();
+    loop {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = folder.join(format!(".{name}.{}-{number}.new", std::process::id()));
+        match File::options().write(true).create_new(true).open(&path) {
+            Ok(file) => {
+                unfinished.push(path.clone());
+                return Ok((file, path));
+            }
+            // of a process that was killed, or of another machine
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                let message = format!("cannot create a file in `{}`: {error}", folder.display());
+                return Err(io::Error::new(error.kind(), message));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap().flatten();
+        let mut names: Vec<_> = entries
+            .map(|e| e.file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_that_is_dropped_leaves_the_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        replace(&path, b"old").unwrap();
+        let mut new = Replacement::new(&path).unwrap();
+        new.write_all(b"half").unwrap();
+        assert_eq!(names(folder.path()).len(), 2);
+        drop(new);
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(names(folder.path()), ["a"]);
+    }
+
+    #[test]
+    fn writers_of_one_file_do_not_disturb_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let long = vec![b'x'; 1 << 16];
+        std::thread::scope(|scope| {
+            for writer in 0..8u8 {
+                let (path, long) = (&path, &long);
+                scope.spawn(move || {
+                    for _ in 0..20 {
+                        let mut text = long.clone();
+                        text.fill(b'a' + writer);
+                        replace(path, &text).unwrap();
+                        let found = fs::read(path).unwrap();
+                        assert_eq!(found.len(), long.len());
+                        assert!(found.iter().all(|b| *b == found[0]));
+                    }
+                });
+            }
+        });
+        assert_eq!(names(folder.path()), ["a"]);
+    }
+
+    #[test]
+    fn folders_and_long_names() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(replace(folder.path(), b"").is_err());
+        let error = replace(&folder.path().join("no/file"), b"").unwrap_err();
+        assert!(error.to_string().contains("cannot create a file in"), "{error}");
+        for name in ["x".repeat(255), "é".repeat(127)] {
+            let path = folder.path().join(name);
+            replace(&path, b"whole").unwrap();
+            assert_eq!(fs::read(&path).unwrap(), b"whole");
+        }
+        assert_eq!(names(folder.path()).len(), 2);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_and_permissions_stay() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir(path("in")).unwrap();
+        replace(&path("in/real"), b"old").unwrap();
+        fs::set_permissions(path("in/real"), fs::Permissions::from_mode(0o640)).unwrap();
+        symlink("in/real", path("one")).unwrap();
+        symlink("one", path("two")).unwrap();
+        replace(&path("two"), b"new").unwrap();
+        assert!(path("one").is_symlink() && path("two").is_symlink());
+        assert_eq!(fs::read(path("in/real")).unwrap(), b"new");
+        let mode = fs::metadata(path("in/real")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+        symlink("in/later", path("dangling")).unwrap();
+        replace(&path("dangling"), b"made").unwrap();
+        assert_eq!(fs::read(path("in/later")).unwrap(), b"made");
+        symlink("round", path("round")).unwrap();
+        assert!(replace(&path("round"), b"").is_err());
+    }
+}
