@@ -78,7 +78,12 @@ impl Replacement {
     pub fn commit(self) -> io::Result<()> {
         match self.file.sync_all() {
             // some network file systems cannot
-            Err(error) if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {
+            Err(error)
+                if !matches!(
+                    error.kind(),
+                    ErrorKind::InvalidInput | ErrorKind::Unsupported
+                ) =>
+            {
                 return Err(error);
             }
             _ => {}
@@ -171,7 +176,10 @@ fn identity(path: &Path) -> io::Result<PathBuf> {
 /// Whether a file, which need not exist, lies in a folder or in one below it.
 pub fn is_below(path: &Path, parent: &Path) -> bool {
     let real = followed(path).and_then(|path| folder(&path).canonicalize());
-    matches!((real, parent.canonicalize()), (Ok(real), Ok(parent)) if real.starts_with(parent))
+    match (real, parent.canonicalize()) {
+        (Ok(real), Ok(parent)) => real.starts_with(parent),
+        _ => false,
+    }
 }
 
 fn regular(metadata: &Metadata) -> io::Result<()> {
@@ -217,7 +225,9 @@ fn temporary(target: &Path) -> io::Result<(File, PathBuf)> {
     let Some(name) = target.file_name().map(OsStr::to_string_lossy) else {
         return Err(io::Error::new(ErrorKind::IsADirectory, "this is a folder"));
     };
-    let kept = name.char_indices().take_while(|(at, c)| at + c.len_utf8() <= KEPT);
+    let kept = name
+        .char_indices()
+        .take_while(|(at, c)| at + c.len_utf8() <= KEPT);
     let name: String = kept.map(|(_, c)| c).collect();
     let mut unfinished = unfinished();
     loop {
@@ -292,7 +302,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(replace(folder.path(), b"").is_err());
         let error = replace(&folder.path().join("no/file"), b"").unwrap_err();
-        assert!(error.to_string().contains("cannot create a file in"), "{error}");
+        assert!(
+            error.to_string().contains("cannot create a file in"),
+            "{error}"
+        );
         for name in ["x".repeat(255), "é".repeat(127)] {
             let path = folder.path().join(name);
             replace(&path, b"whole").unwrap();

@@ -43,7 +43,10 @@ pub fn build(project: &Project, args: &BuildArgs) -> Result<(), Failure> {
     }
     for edge in &schema.edges {
         let (from, to) = (&schema.entity(edge.from).name, &schema.entity(edge.to).name);
-        out::say(format_args!("  edge {}: {from} -> {to}, {} links", edge.name, edge.links));
+        out::say(format_args!(
+            "  edge {}: {from} -> {to}, {} links",
+            edge.name, edge.links
+        ));
     }
     for embedding in &schema.embeddings {
         let names: Vec<&str> = embedding

@@ -38,8 +38,9 @@ pub fn fmt(args: &FmtArgs) -> Result<(), Failure> {
                 }
             }
             Some(text) if file.name == "-" => out::print(&text)?,
-            Some(text) if text != file.text => files::replace(path, text.as_bytes())
-                .map_err(|e| failed(&file.name, &e))?,
+            Some(text) if text != file.text => {
+                files::replace(path, text.as_bytes()).map_err(|e| failed(&file.name, &e))?
+            }
             Some(_) => {}
         }
     }

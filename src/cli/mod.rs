@@ -279,7 +279,9 @@ impl Project {
         };
         let refuse = |what: &str| {
             let message = format!("-o {}: this is {what}", target.display());
-            Err(Failure::Usage(format!("{message}\nhelp: name another file")))
+            Err(Failure::Usage(format!(
+                "{message}\nhelp: name another file"
+            )))
         };
         let is = |path: &Path| files::is_same(target, path);
         let mut programs = program.sources().iter().map(|(_, s)| Path::new(&*s.name));
@@ -294,7 +296,11 @@ impl Project {
             return refuse("the catalog");
         }
         let folder = catalog.parent().unwrap_or(Path::new("."));
-        if engine.snapshot().sources().any(|file| is(&folder.join(file))) {
+        if engine
+            .snapshot()
+            .sources()
+            .any(|file| is(&folder.join(file)))
+        {
             return refuse("a table or a vector file of the catalog");
         }
         if files::is_below(target, engine.snapshot().folder()) {

@@ -106,7 +106,9 @@ impl Place {
     pub fn of(path: Option<&Path>) -> Place {
         match path {
             None => Place::Stdout,
-            Some(path) if ["-", "/dev/stdout"].iter().any(|p| path == Path::new(p)) => Place::Stdout,
+            Some(path) if ["-", "/dev/stdout"].iter().any(|p| path == Path::new(p)) => {
+                Place::Stdout
+            }
             Some(path) => match path.metadata() {
                 Ok(found) if !found.is_file() && !found.is_dir() => Place::Special(path.to_owned()),
                 _ => Place::File(path.to_owned()),

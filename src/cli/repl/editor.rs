@@ -1,8 +1,8 @@
 //! The session at a terminal: lines with history and completion.
 
 use super::complete::complete;
-use super::session::{Next, Session};
 use super::feed;
+use super::session::{Next, Session};
 use crate::cli::{Failure, out};
 use crate::syntax::is_complete;
 use rustyline::completion::{Completer, Pair};

@@ -157,7 +157,9 @@ impl Output {
         }
         if asked.why && format.is_flat() {
             let message = format!("{name} has no place for reasons");
-            return Some(format!("{message}\nhelp: `--format json` and `--format table` have"));
+            return Some(format!(
+                "{message}\nhelp: `--format json` and `--format table` have"
+            ));
         }
         if asked.keep_empty && !format.is_flat() {
             let message = format!("`--keep-empty` changes nothing in the format {name}");
@@ -197,7 +199,12 @@ impl Output {
 }
 
 impl Format {
-    fn writer(self, sink: Box<dyn Sink>, flat: Flat, requests: usize) -> io::Result<(Encode, Writer)> {
+    fn writer(
+        self,
+        sink: Box<dyn Sink>,
+        flat: Flat,
+        requests: usize,
+    ) -> io::Result<(Encode, Writer)> {
         fn text(encode: impl Fn(&[Answer]) -> Vec<u8> + Send + Sync + 'static) -> Encode {
             Box::new(move |answers| Ok(Part::Text(encode(answers))))
         }
