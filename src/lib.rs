@@ -12,6 +12,7 @@
 //! | [`batch`] | columns and candidate sets of many requests |
 //! | [`syntax`], [`catalog`] | program text to tree; catalog file to schema |
 //! | [`store`], [`ann`] | the snapshot of the data; vector search |
+//! | [`describe`] | what a snapshot holds, as data |
 //! | [`expr`] | typed row expressions, functions, evaluation over columns |
 //! | [`ops`] | the operators, one file each, and the graph that they make |
 //! | [`check`] | names, types, limits: tree and schema to graph |
@@ -29,6 +30,7 @@ pub mod batch;
 pub mod catalog;
 pub mod check;
 pub mod cli;
+pub mod describe;
 pub mod diag;
 pub mod engine;
 pub mod exec;

@@ -5,6 +5,7 @@ mod bench;
 mod build;
 mod check;
 mod demo;
+mod describe;
 mod explain;
 mod fmt;
 mod init;
@@ -78,6 +79,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Write a first catalog from the tables in a folder
     Init(init::InitArgs),
+    /// Show what the catalog has: entities, edges, columns, embeddings
+    Describe(describe::DescribeArgs),
     /// Write a generated world to try things on
     Demo(demo::DemoArgs),
     /// Ask questions one after the other
@@ -179,6 +182,7 @@ fn run_command(cli: &Cli) -> Result<(), Failure> {
         Command::Build(args) => build::build(&cli.project, args),
         Command::Explain(args) => explain::explain(&cli.project, args),
         Command::Init(args) => init::init(&cli.project, args),
+        Command::Describe(args) => describe::describe(&cli.project, args),
         Command::Demo(args) => demo::demo(args),
         Command::Repl(args) => repl::repl(&cli.project, args),
         Command::Bench(args) => bench::bench(&cli.project, args),

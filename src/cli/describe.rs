@@ -1,0 +1,451 @@
+//! `igql describe`: what the catalog has, drawn for people or as JSON.
+
+use super::{Failure, Project, out, output};
+use crate::catalog::schema::{KeyType, Now};
+use crate::describe::{self, Column, Degrees, Description, Edge, Embedding, Entity, Thing};
+use crate::types::Value;
+use crate::visible::visible;
+use clap::{Args, ValueEnum};
+use serde_json::{Value as Json, json};
+use std::fmt::Write;
+
+#[derive(Args)]
+pub struct DescribeArgs {
+    /// An entity, an edge, an embedding, or a column (`movie.title`) [default: everything]
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+pub fn describe(project: &Project, args: &DescribeArgs) -> Result<(), Failure> {
+    let engine = project.open(None)?;
+    let snapshot = engine.snapshot();
+    let Some(name) = &args.name else {
+        let all = describe::describe(snapshot);
+        return out::print(&match args.format {
+            Format::Text => catalog(&all),
+            Format::Json => pretty(&catalog_json(&all)),
+        });
+    };
+    let found = describe::find(snapshot, name);
+    let found = found.map_err(|near| Failure::Usage(unknown(name, near, snapshot.schema())))?;
+    out::print(&match args.format {
+        Format::Text => thing(&found),
+        Format::Json => pretty(&thing_json(&found)),
+    })
+}
+
+/// What to say of a name that the catalog does not have.
+pub fn unknown(
+    name: &str,
+    near: Option<String>,
+    schema: &crate::catalog::schema::Schema,
+) -> String {
+    let help = near.map_or_else(
+        || format!("it has {}", describe::names(schema).join(", ")),
+        |near| format!("did you mean `{}`?", visible(&near)),
+    );
+    format!("the catalog has no `{}`\nhelp: {help}", visible(name))
+}
+
+/// What a terminal shows in a line at most.
+const WIDTH: usize = 80;
+
+/// A whole catalog as text.
+pub fn catalog(all: &Description) -> String {
+    let mut out = format!(
+        "catalog {}: {}, {}, {}\n",
+        visible(&all.name),
+        count(all.entities.len() as u64, "entity", "entities"),
+        count(all.edges.len() as u64, "edge", "edges"),
+        count(all.embeddings.len() as u64, "embedding", "embeddings"),
+    );
+    let _ = writeln!(out, "  requests come from `{}`", visible(&all.viewer));
+    let _ = writeln!(out, "  now: {}", now(all));
+    let list = |names: &[String]| visible(&names.join(", ")).into_owned();
+    if !all.defaults.seen.is_empty() {
+        let _ = writeln!(out, "  seen: {}", list(&all.defaults.seen));
+    }
+    if let Some(shown) = &all.defaults.impressions {
+        let _ = writeln!(out, "  impressions: {}", visible(shown));
+    }
+    if !all.defaults.required_policies.is_empty() {
+        let _ = writeln!(
+            out,
+            "  every result has passed: {}",
+            list(&all.defaults.required_policies)
+        );
+    }
+    let _ = writeln!(out, "  snapshot {} ({})", all.snapshot, bytes(all.size));
+    for entity in &all.entities {
+        let _ = write!(out, "\n{}", self::entity(entity));
+    }
+    for edge in &all.edges {
+        let _ = write!(out, "\n{}", self::edge(edge));
+    }
+    for embedding in &all.embeddings {
+        let _ = write!(out, "\n{}", self::embedding(embedding));
+    }
+    if !all.derived.is_empty() {
+        out += "\nderived files\n";
+    }
+    for (name, size) in &all.derived {
+        let _ = writeln!(out, "  {} ({})", visible(name), bytes(*size));
+    }
+    if !all.skipped.is_empty() {
+        out += "\nleft out or doubtful when the snapshot was built\n";
+    }
+    for warning in &all.skipped {
+        let _ = writeln!(
+            out,
+            "  {}: {}",
+            visible(&warning.file),
+            visible(&warning.message)
+        );
+    }
+    out
+}
+
+fn now(all: &Description) -> String {
+    let time = |us: i64| show(&Value::Time(us));
+    match (all.defaults.now, all.newest_link) {
+        (Now::Clock, _) => "the clock".to_owned(),
+        (Now::Latest, Some(newest)) => format!("just after the newest link ({})", time(newest)),
+        (Now::Latest, None) => "just after the newest link (none has a time)".to_owned(),
+        (Now::At(at), _) => time(at),
+    }
+}
+
+/// One thing of a catalog as text.
+pub fn thing(thing: &Thing) -> String {
+    match thing {
+        Thing::Entity(e) => entity(e),
+        Thing::Edge(e) => edge(e),
+        Thing::Embedding(e) => embedding(e),
+        Thing::Column(of, c) => format!(
+            "column {}.{}\n{}",
+            visible(of),
+            visible(&c.name),
+            columns(std::slice::from_ref(c))
+        ),
+    }
+}
+
+fn entity(entity: &Entity) -> String {
+    let mut out = format!(
+        "entity {}: {}\n",
+        visible(&entity.name),
+        count(entity.rows, "row", "rows")
+    );
+    if let Some(time) = &entity.time {
+        let _ = writeln!(out, "  visible from `{}` on", visible(time));
+    }
+    out += &columns(&entity.columns);
+    for reference in &entity.references {
+        let _ = writeln!(
+            out,
+            "  {} -> {}: {}",
+            visible(&reference.name),
+            visible(&reference.entity),
+            degrees(&reference.degrees)
+        );
+    }
+    out
+}
+
+fn edge(edge: &Edge) -> String {
+    let mut out = format!(
+        "edge {}: {} -> {}, {}\n",
+        visible(&edge.name),
+        visible(&edge.from.entity),
+        visible(&edge.to.entity),
+        count(edge.links, "link", "links")
+    );
+    for (role, end) in [("from", &edge.from), ("to", &edge.to)] {
+        let _ = writeln!(
+            out,
+            "  {role} {} ({}): {}",
+            visible(&end.entity),
+            visible(&end.column),
+            degrees(&end.degrees)
+        );
+    }
+    for (role, column) in [("time", &edge.time), ("weight", &edge.weight)] {
+        let Some(column) = column else { continue };
+        let nulls = match column.nulls {
+            0 => String::new(),
+            n => format!(", {} null", number(n)),
+        };
+        let name = match column.name == role {
+            true => role.to_owned(),
+            false => format!("{role} ({})", visible(&column.name)),
+        };
+        let _ = writeln!(out, "  {name}: {}{nulls}", told(column));
+    }
+    out + &columns(&edge.columns)
+}
+
+fn embedding(embedding: &Embedding) -> String {
+    let mut out = format!(
+        "embedding {}: {} dimensions, {}\n",
+        visible(&embedding.name),
+        embedding.dim,
+        embedding.metric
+    );
+    if embedding.neighbours > 0 {
+        let _ = writeln!(
+            out,
+            "  {} neighbours of each are found ahead",
+            embedding.neighbours
+        );
+    }
+    for part in &embedding.parts {
+        let missing = match part.missing {
+            0 => String::new(),
+            1 => ", 1 row is without".to_owned(),
+            n => format!(", {} rows are without", number(n)),
+        };
+        let _ = writeln!(
+            out,
+            "  {}: {}{missing}",
+            visible(&part.entity),
+            count(part.vectors, "vector", "vectors")
+        );
+    }
+    out
+}
+
+fn degrees(degrees: &Degrees) -> String {
+    if degrees.rows == 0 {
+        return "no links".to_owned();
+    }
+    let each = match degrees.min == degrees.max {
+        true => count(degrees.max.into(), "link each", "links each"),
+        false => format!(
+            "{} to {} links each (median {})",
+            number(degrees.min.into()),
+            number(degrees.max.into()),
+            number(degrees.median.into())
+        ),
+    };
+    match degrees.without {
+        0 => each,
+        1 => format!("{each}, 1 row has none"),
+        n => format!("{each}, {} rows have none", number(n)),
+    }
+}
+
+/// A line a column: name, type, nulls, and its range or examples.
+fn columns(columns: &[Column]) -> String {
+    let cells: Vec<[String; 3]> = columns
+        .iter()
+        .map(|c| {
+            let nulls = match c.nulls {
+                0 => String::new(),
+                n => format!("{} null", number(n)),
+            };
+            [clip(&visible(&c.name), 28), clip(&c.ty, 16), nulls]
+        })
+        .collect();
+    let widths: Vec<usize> = (0..3)
+        .map(|at| cells.iter().map(|c| length(&c[at])).max().unwrap_or(0))
+        .collect();
+    let mut out = String::new();
+    for (column, cells) in columns.iter().zip(&cells) {
+        let mut line = String::from("  ");
+        for (cell, width) in cells.iter().zip(&widths).filter(|(_, w)| **w > 0) {
+            let _ = write!(line, "{cell}{}", " ".repeat(width - length(cell) + 2));
+        }
+        let left = WIDTH.saturating_sub(length(&line)).max(12);
+        line += &clip(&told(column), left);
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+    out
+}
+
+/// The range of a column, or what stands in it.
+fn told(column: &Column) -> String {
+    match &column.range {
+        Some((least, most)) if least == most => format!("always {}", show(least)),
+        Some((least, most)) => format!("{} to {}", show(least), show(most)),
+        None => {
+            let examples = column.examples.iter().map(show);
+            examples.collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+/// A value in a line: texts in quotes, lists in brackets.
+fn show(value: &Value) -> String {
+    match value {
+        Value::Str(text) => format!("\"{}\"", clip(&visible(text), 40)),
+        Value::List(items) => {
+            let shown = items.iter().map(show).collect::<Vec<_>>();
+            format!("[{}]", shown.join(", "))
+        }
+        Value::Vector(numbers) => {
+            let first = numbers.iter().take(3).map(|x| output::float(f64::from(*x)));
+            let first = first.collect::<Vec<_>>().join(", ");
+            let more = if numbers.len() > 3 { ", .." } else { "" };
+            format!("[{first}{more}]")
+        }
+        other => visible(&output::short(other)).into_owned(),
+    }
+}
+
+fn length(text: &str) -> usize {
+    text.chars().count()
+}
+
+fn clip(text: &str, most: usize) -> String {
+    if length(text) <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
+}
+
+/// Thousands apart: `100,004`.
+fn number(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn count(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", number(n), if n == 1 { one } else { many })
+}
+
+fn bytes(n: u64) -> String {
+    match n {
+        0..1_000 => format!("{n} bytes"),
+        1_000..1_000_000 => format!("{:.1} kB", n as f64 / 1e3),
+        _ => format!("{:.1} MB", n as f64 / 1e6),
+    }
+}
+
+fn pretty(json: &Json) -> String {
+    format!("{json:#}\n")
+}
+
+fn catalog_json(all: &Description) -> Json {
+    json!({
+        "name": all.name,
+        "viewer": all.viewer,
+        "now": match all.defaults.now {
+            Now::Clock => json!("clock"),
+            Now::Latest => json!("latest"),
+            Now::At(at) => output::value(&Value::Time(at)),
+        },
+        "newest_link": output::value(&all.newest_link.map_or(Value::Null, Value::Time)),
+        "seen": all.defaults.seen,
+        "impressions": all.defaults.impressions,
+        "required_policies": all.defaults.required_policies,
+        "snapshot": all.snapshot,
+        "bytes": all.size,
+        "entities": all.entities.iter().map(entity_json).collect::<Vec<_>>(),
+        "edges": all.edges.iter().map(edge_json).collect::<Vec<_>>(),
+        "embeddings": all.embeddings.iter().map(embedding_json).collect::<Vec<_>>(),
+        "derived": all.derived.iter().map(|(name, bytes)| json!({"name": name, "bytes": bytes})).collect::<Vec<_>>(),
+        "skipped": all.skipped,
+    })
+}
+
+fn thing_json(thing: &Thing) -> Json {
+    let (kind, mut json) = match thing {
+        Thing::Entity(e) => ("entity", entity_json(e)),
+        Thing::Edge(e) => ("edge", edge_json(e)),
+        Thing::Embedding(e) => ("embedding", embedding_json(e)),
+        Thing::Column(of, c) => {
+            let mut json = column_json(c);
+            json["of"] = of.as_str().into();
+            ("column", json)
+        }
+    };
+    json["kind"] = kind.into();
+    json
+}
+
+fn entity_json(entity: &Entity) -> Json {
+    let reference = |r: &describe::Reference| {
+        json!({
+            "name": r.name, "column": r.column, "entity": r.entity, "nulls": r.nulls,
+            "degrees": degrees_json(&r.degrees),
+        })
+    };
+    json!({
+        "name": entity.name,
+        "rows": entity.rows,
+        "key": entity.columns.first().map(|c| &c.name),
+        "key_type": match entity.key_type {
+            KeyType::Int => "int",
+            KeyType::String => "string",
+        },
+        "time": entity.time,
+        "columns": entity.columns.iter().map(column_json).collect::<Vec<_>>(),
+        "references": entity.references.iter().map(reference).collect::<Vec<_>>(),
+    })
+}
+
+fn edge_json(edge: &Edge) -> Json {
+    let end = |end: &describe::End| {
+        json!({
+            "entity": end.entity, "column": end.column, "degrees": degrees_json(&end.degrees),
+        })
+    };
+    json!({
+        "name": edge.name,
+        "links": edge.links,
+        "from": end(&edge.from),
+        "to": end(&edge.to),
+        "time": edge.time.as_ref().map(column_json),
+        "weight": edge.weight.as_ref().map(column_json),
+        "columns": edge.columns.iter().map(column_json).collect::<Vec<_>>(),
+    })
+}
+
+fn embedding_json(embedding: &Embedding) -> Json {
+    let part = |p: &describe::Part| json!({"entity": p.entity, "vectors": p.vectors, "missing": p.missing});
+    json!({
+        "name": embedding.name,
+        "dim": embedding.dim,
+        "metric": embedding.metric,
+        "neighbours": embedding.neighbours,
+        "entities": embedding.parts.iter().map(part).collect::<Vec<_>>(),
+    })
+}
+
+fn column_json(column: &Column) -> Json {
+    let (min, max) = column.range.clone().unwrap_or((Value::Null, Value::Null));
+    json!({
+        "name": column.name,
+        "type": column.ty,
+        "nulls": column.nulls,
+        "min": output::value(&min),
+        "max": output::value(&max),
+        "examples": column.examples.iter().map(output::value).collect::<Vec<_>>(),
+    })
+}
+
+fn degrees_json(degrees: &Degrees) -> Json {
+    json!({
+        "rows": degrees.rows,
+        "without": degrees.without,
+        "min": degrees.min,
+        "median": degrees.median,
+        "max": degrees.max,
+    })
+}
