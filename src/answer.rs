@@ -1,9 +1,10 @@
 //! Answers: rows with their keys, scores and columns, as plain values.
 
+use crate::catalog::schema::Schema;
 use crate::check::Checked;
-use crate::expr::Run;
 use crate::expr::eval::Sets;
 use crate::expr::read::values as values_of;
+use crate::expr::{NodeId, Run};
 use crate::request::Request;
 use crate::types::{Key, Type, Value};
 use crate::why::{Why, WhyNot};
@@ -22,10 +23,42 @@ pub struct Answer {
     /// One unnamed list, or the lists of a page by name.
     pub lists: Vec<List>,
     pub warnings: Vec<String>,
-    /// A limit ended the run: the lists are those of an earlier stage.
+    /// A limit ended the run before the lists were made.
     pub partial: bool,
+    /// Of a partial answer: the lists that were not finished.
+    pub ended: Vec<Ended>,
     /// Of the entities that were asked for by [`Ask::why_not`], in each list of their kind.
     pub why_not: Vec<WhyNot>,
+}
+
+/// Where a list of a partial answer ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ended {
+    /// The name of the list in the program's record; none if the result is a single set.
+    pub list: Option<String>,
+    /// The operator whose rows the list has, as `score(quality)`; none if the rows of no finished
+    /// operator can stand for it: then it is empty.
+    pub at: Option<String>,
+    #[doc(hidden)]
+    pub node: Option<NodeId>,
+}
+
+impl Ended {
+    /// For each list that is the node.
+    pub(crate) fn new(
+        checked: &Checked,
+        schema: &Schema,
+        (result, node): (NodeId, Option<NodeId>),
+    ) -> Vec<Ended> {
+        let at = node.map(|id| checked.graph.get(id).text(schema));
+        let lists = checked.results.iter().filter(|(_, list)| *list == result);
+        let ended = |(list, _): &(Option<String>, NodeId)| Ended {
+            list: list.clone(),
+            at: at.clone(),
+            node,
+        };
+        lists.map(ended).collect()
+    }
 }
 
 /// What else an answer should tell.
@@ -180,6 +213,26 @@ impl<'a> Row<'a> {
 }
 
 impl Answer {
+    /// Notes that a limit ended the run, and where.
+    pub(crate) fn end(&mut self, limit: &str, ended: &[Ended]) {
+        self.partial = true;
+        self.ended = ended.to_vec();
+        self.warnings
+            .push(format!("the answer is partial: {limit}"));
+        for Ended { list, at, .. } in ended {
+            let list = match list {
+                Some(name) => format!("list `{name}`"),
+                None => "the list".to_owned(),
+            };
+            self.warnings.push(match at {
+                Some(at) => format!("{list} has the rows of `{at}`, in their order"),
+                None => {
+                    format!("{list} is empty: nothing that had finished has passed all conditions")
+                }
+            });
+        }
+    }
+
     /// The rows of a program whose result is one set, or of the first list of a page.
     pub fn rows(&self) -> Rows<'_> {
         self.lists.first().map_or_else(Rows::default, List::rows)
@@ -212,6 +265,7 @@ pub fn answers(
             snapshot: snapshot.clone(),
             lists: Vec::with_capacity(checked.results.len()),
             partial: false,
+            ended: Vec::new(),
             warnings: warnings
                 .iter()
                 .filter(|(r, _)| *r == i)

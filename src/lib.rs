@@ -50,9 +50,9 @@ pub mod types;
 pub mod visible;
 pub mod why;
 
-pub use answer::{Answer, Ask, List, Row, Rows};
+pub use answer::{Answer, Ask, Ended, List, Row, Rows};
 pub use engine::{CompileError, Engine, Program, Unit};
-pub use ops::{Limits, RunError};
+pub use ops::{Hit, Limit, Limits, RunError};
 pub use request::Request;
 pub use store::DataError;
 pub use types::{Key, Type, Value};

@@ -80,7 +80,7 @@ fn long_operators_end_in_time() {
             let limits = Limits::default().until(Instant::now() + whole / 10);
             ended = ended.min(took(|| {
                 let error = engine.run_pass(&program, &request, limits).err();
-                matches!(error, Some(RunError::Limit(why)) if why.contains("--max-millis"))
+                matches!(error, Some(RunError::Limit(hit)) if hit.message.contains("--max-millis"))
             }));
         }
         assert!(ended < whole / 2, "{text}: {ended:?} of {whole:?}");

@@ -117,7 +117,7 @@ fn nothing_is_made_of_nothing() {
 }
 
 #[test]
-fn an_input_of_a_second_round_is_found() {
+fn an_input_of_a_further_round_is_found() {
     // the number of the walk is raised, though the conditional before it is gone
     let text = "def near(wide: bool) = user.liked() if wide else user.saved()\n\
                 near(true).account_nn().posted_media().filter(quality > 0.8 or 1 > 2).take(200)";

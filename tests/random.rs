@@ -17,6 +17,7 @@ mod reference;
 use generate::{Rng, programs, worlds};
 use harness::engine::Opened;
 use harness::output;
+use harness::partial::Seen;
 use reference::{Program, Request, World};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -59,6 +60,39 @@ fn engine_and_reference_agree_on_random_programs() {
         ran < ENOUGH || igql::optimize::RULES.iter().all(happens),
         "{ran} programs, and only these rewrites: {rewrites:?}"
     );
+}
+
+#[test]
+fn partial_answers_keep_out_what_conditions_keep_out() {
+    let seed = setting("RANDOM_SEED").unwrap_or(1).wrapping_add(77);
+    let until =
+        Instant::now() + Duration::from_secs(setting("RANDOM_SECONDS").unwrap_or(15) / 2 + 1);
+    let mut seen = Seen::default();
+    for number in setting("RANDOM_ONLY").map_or(0..u64::MAX, |only| only..only + 1) {
+        if Instant::now() > until {
+            break;
+        }
+        let mut rng = Rng::new(seed.wrapping_mul(1_000_003).wrapping_add(number));
+        let world = worlds::world(&mut rng);
+        let folder = tempfile::tempdir().expect("a folder for the world");
+        world.write_to(folder.path());
+        let engine = Opened::open(folder.path(), 1);
+        for _ in 0..PROGRAMS {
+            let program = programs::program(&mut rng, &world);
+            let request = request(rng.pick(&world.entities[world.viewer].keys));
+            let cut = guarded("the engine", || {
+                engine.cut(&program, &request, &mut |n| rng.below(n), &mut seen)
+            });
+            if let Err(why) = cut.and_then(|cut| cut) {
+                let data = shown(folder.path());
+                panic!(
+                    "seed {seed}, world {number}: {why}\n--- program\n{program}\n--- world\n{data}"
+                );
+            }
+        }
+    }
+    println!("{seen:?}");
+    assert!(seen.partial > 0 && seen.with_rows > 0, "{seen:?}");
 }
 
 #[test]
@@ -174,6 +208,36 @@ fn compare(
         })?;
         if let Some(difference) = output::difference(&expected, found, false) {
             return Err(format!("{request:?}: {difference}"));
+        }
+    }
+    within_limits(world, engine, (program, &parsed), &requests[0], &numbers)
+}
+
+/// So few rows that further rounds are not always made.
+const FEW_ROWS: [u64; 3] = [80, 240, 600];
+
+/// With little room, the same rounds are made.
+fn within_limits(
+    world: &World,
+    engine: &Opened,
+    (text, parsed): (&str, &Program),
+    request: &Request,
+    numbers: &reference::autos::Numbers,
+) -> Result<(), String> {
+    for max_rows in FEW_ROWS {
+        let run = || engine.run_within(text, request, max_rows);
+        let Some(found) = guarded("the engine under a limit", run)?? else {
+            continue;
+        };
+        let expected = guarded("the reference under a limit", || {
+            let most = max_rows as usize;
+            let answer = reference::run_within(world, parsed, request, numbers, most);
+            output::of_reference(world, request, &answer)
+        })?;
+        if let Some(difference) = output::difference(&expected, &found, false) {
+            return Err(format!(
+                "at most {max_rows} rows, {request:?}: {difference}"
+            ));
         }
     }
     Ok(())

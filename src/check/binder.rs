@@ -5,7 +5,7 @@ use super::{Checker, bare_name};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::ir::{EdgeExpr, Level, Scalar};
-use crate::expr::{Expr, NodeId};
+use crate::expr::{Expr, Kind, NodeId};
 use crate::ops::bind::{Case, RelaxArg, RestArg, RuleArg, SetArg, Takes};
 use crate::ops::shape::BoundColumn;
 use crate::ops::{Bind, Choice, Graph, Model, Operator, Quantity, Rest, Role, Shape};
@@ -507,6 +507,23 @@ impl<'a> Bind for Binder<'_, 'a> {
                 quantity => Some(Some(quantity)),
             },
         }
+    }
+
+    fn largest(&self, number: &Quantity) -> Option<u64> {
+        let Quantity::PerRequest(expr) = number else {
+            return number.known();
+        };
+        let Kind::Param(slot) = expr.kind else {
+            return None;
+        };
+        let default = self.checker.params.get(slot as usize)?.default.as_ref();
+        let default = match default.and_then(Expr::as_const) {
+            Some(Scalar::I64(n)) => u64::try_from(*n).ok(),
+            _ => None,
+        };
+        let ranges = self.checker.ranges.iter();
+        let ends = ranges.filter(|range| range.value == *expr && range.high.is_finite());
+        ends.map(|range| range.high as u64).chain(default).max()
     }
 
     fn request_value(&mut self, param: &str, ty: Option<&Type>) -> Option<Option<Expr>> {

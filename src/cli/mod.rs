@@ -124,8 +124,7 @@ impl From<DataError> for Failure {
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
-            RunError::Limit(message) => Failure::Limit(message),
-            RunError::Stopped => Failure::Limit(error.to_string()),
+            RunError::Limit(_) | RunError::Stopped => Failure::Limit(error.to_string()),
             RunError::Request(message) => Failure::Usage(message),
         }
     }

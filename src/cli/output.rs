@@ -1,7 +1,7 @@
 //! Answers as JSON.
 
 use super::why;
-use crate::answer::{Answer, List, Row};
+use crate::answer::{Answer, Ended, List, Row};
 use crate::types::{Key, Value};
 use serde_json::{Map, Value as Json, json};
 
@@ -29,8 +29,24 @@ pub fn answer(answer: &Answer) -> Json {
     object.insert("warnings".into(), answer.warnings.clone().into());
     if answer.partial {
         object.insert("partial".into(), true.into());
+        if !answer.ended.is_empty() {
+            object.insert("ended_at".into(), ended(answer));
+        }
     }
     Json::Object(object)
+}
+
+/// The operators at which the lists of a partial answer ended: of a page by name. Null where a list
+/// is empty because no rows could stand for it.
+fn ended(answer: &Answer) -> Json {
+    let at = |ended: &Ended| ended.at.clone().map_or(Json::Null, Json::from);
+    match &answer.ended[..] {
+        [only] if only.list.is_none() => at(only),
+        lists => {
+            let named = lists.iter().filter_map(|e| Some((e.list.clone()?, at(e))));
+            Json::Object(named.collect())
+        }
+    }
 }
 
 fn rows(list: &List) -> Json {

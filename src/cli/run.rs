@@ -6,7 +6,7 @@ use super::{Failure, ProgramFile, Project, out, params, users};
 use crate::Request;
 use crate::answer::Ask;
 use crate::catalog::schema::KeyType;
-use crate::engine::{Engine, Program};
+use crate::engine::{Engine, Flight, Program};
 use crate::ops::Limits;
 use crate::store::Silent;
 use crate::stream::in_order;
@@ -15,7 +15,7 @@ use clap::Args;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 #[derive(Args)]
 pub struct RunArgs {
@@ -53,10 +53,10 @@ pub struct RunArgs {
     /// Fail if a request makes more rows than this
     #[arg(long, value_name = "N", default_value_t = 10_000_000)]
     max_rows: u64,
-    /// Fail if a pass takes longer than this
+    /// Fail if a request takes longer than this
     #[arg(long, value_name = "MS")]
     max_millis: Option<u64>,
-    /// Fail if the rows of a pass take more bytes than this
+    /// Fail if the rows of a request take more bytes than this
     #[arg(long, value_name = "BYTES")]
     max_memory: Option<u64>,
     /// Where a limit is hit, give what there is by then, marked as partial
@@ -168,11 +168,12 @@ fn stream(
     };
     let (encode, mut target) = output.split();
     let passes: Vec<&[Request]> = requests.chunks(engine.pass_size(program)).collect();
+    let (flight, limits) = (Flight::of(passes.len()), limits(args));
     let (mut done, all) = (0, requests.len() as u64);
     in_order(
         &passes,
         |chunk| {
-            let pass = engine.explain_pass(program, chunk, limits(args), &ask)?;
+            let pass = engine.pass_in(&flight, program, chunk, limits, &ask)?;
             Ok((encode(&pass.answers), pass.timings, chunk.len()))
         },
         |(encoded, timings, requests)| {
@@ -190,7 +191,7 @@ fn stream(
     Ok(times)
 }
 
-/// The limits of a pass that begins now.
+/// The limits of every request.
 fn limits(args: &RunArgs) -> Limits {
     let limits = Limits {
         max_rows: args.max_rows,
@@ -199,7 +200,7 @@ fn limits(args: &RunArgs) -> Limits {
         ..Limits::default()
     };
     match args.max_millis {
-        Some(millis) => limits.until(Instant::now() + Duration::from_millis(millis)),
+        Some(millis) => limits.deadline(Duration::from_millis(millis)),
         None => limits,
     }
 }

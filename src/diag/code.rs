@@ -97,6 +97,7 @@ codes! {
     W0202 "a score or an order that nothing reads";
     W0203 "more rows asked for than there can be";
     W0204 "a condition that decides nothing";
+    W0205 "an argument that changes nothing";
     W0301 "fewer rows than asked for";
     W0401 "a funnel that widens";
     W0501 "a name that hides a column";

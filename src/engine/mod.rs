@@ -13,23 +13,25 @@
 //! # }
 //! ```
 
+mod flight;
 mod trials;
 
+pub(crate) use flight::Flight;
 pub use trials::Test;
 
-use crate::answer::{self, Answer, Ask};
+use crate::answer::{self, Answer, Ask, Ended};
 use crate::batch::discard;
 use crate::catalog::schema::{Now, Schema};
 use crate::check::modules::{Module, Modules};
-use crate::check::{Assertion, Checked, Numbers, check, trial};
+use crate::check::{Assertion, Auto, Checked, Numbers, check, trial};
 use crate::diag::{Diagnostic, Severity, Sink};
 use crate::exec::{self, Results, Schedule, Timing};
 use crate::expr::eval::Sets;
 use crate::expr::texts::{Keys, Texts};
-use crate::expr::{Kind, Run};
+use crate::expr::{Kind, NodeId, Run};
 use crate::library::Library;
 use crate::ops::vectors::Vectors;
-use crate::ops::{Exec, Graph, Limits, RunError};
+use crate::ops::{Exec, Graph, Hit, Limits, RunError};
 use crate::optimize::{RULES, Rewritten, Rule, rewrite};
 use crate::plan::{self, Plan, plan};
 use crate::request::{self, Request};
@@ -37,6 +39,7 @@ use crate::rounds::{self, Again};
 use crate::source::Sources;
 use crate::store::{self, DataError, Options, Snapshot};
 use crate::stream::in_order;
+use crate::types::Key;
 use crate::why::{Tracer, why_not};
 use std::collections::HashMap;
 use std::path::Path;
@@ -47,6 +50,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const PASS: usize = 64;
 /// Rows that one operator is expected to make in a pass: memory is that of a few passes.
 const PASS_ROWS: f64 = 2e6;
+
+/// Readings of a program with other numbers that are kept: many programs have few.
+const MOST_RAISED: usize = 64;
 
 /// A catalog with its snapshot, vector indexes and library. Cheap to clone, and shared by threads.
 #[derive(Clone)]
@@ -74,10 +80,12 @@ struct ProgramInner {
     /// What runs if no more than the answer is asked for.
     rewritten: Rewritten,
     rules: Vec<&'static Rule>,
+    /// The operators that give no row whatever the data.
+    never: Vec<NodeId>,
     warnings: Vec<Diagnostic>,
     needs_viewer: bool,
     text: Text,
-    /// The same program with the numbers of second rounds; none where the budget forbids them.
+    /// The same program with the numbers of further rounds; none where the budget forbids them.
     raised: Mutex<HashMap<Vec<u64>, Option<Arc<ProgramInner>>>>,
     pass_size: OnceLock<usize>,
     /// Of a test.
@@ -286,20 +294,23 @@ impl Engine {
         }
     }
 
-    /// The program with the numbers of a second round; none where the budget forbids them.
+    /// The program with the numbers of a further round; none where the budget forbids them.
     fn raised(&self, program: &ProgramInner, numbers: &[u64]) -> Option<Arc<ProgramInner>> {
         let mut known = program.raised.lock().unwrap_or_else(|e| e.into_inner());
         let read = || {
             let places = rounds::by_place(&program.checked, numbers);
-            let (mut checked, assertions) = self.reread(&program.text, &places)?;
-            // there is no third round: nothing is left to be raised
-            checked.autos.clear();
+            let (checked, assertions) = self.reread(&program.text, &places)?;
+            let same = |(a, b): (&Auto, &Auto)| a.place == b.place;
+            debug_assert!(checked.autos.iter().zip(&program.checked.autos).all(same));
             let text = program.text.clone();
             let (snapshot, plan) = (&self.inner.snapshot, program.plan.clone());
             let rules = program.rules.clone();
             let raised = ProgramInner::new(checked, snapshot, plan, text, assertions, rules);
             Some(Arc::new(raised))
         };
+        if known.len() >= MOST_RAISED && !known.contains_key(numbers) {
+            known.clear();
+        }
         known.entry(numbers.to_vec()).or_insert_with(read).clone()
     }
 
@@ -329,10 +340,19 @@ impl Engine {
 
     /// Runs a program for one request.
     pub fn run(&self, program: &Program, request: &Request) -> Result<Answer, RunError> {
-        let mut answers = self
-            .run_pass(program, std::slice::from_ref(request), Limits::default())?
-            .answers;
-        Ok(answers.remove(0))
+        self.run_with(program, request, &Limits::default())
+    }
+
+    /// The same under limits.
+    pub fn run_with(
+        &self,
+        program: &Program,
+        request: &Request,
+        limits: &Limits,
+    ) -> Result<Answer, RunError> {
+        let requests = std::slice::from_ref(request);
+        let mut pass = self.run_pass(program, requests, *limits)?;
+        Ok(pass.answers.remove(0))
     }
 
     /// Runs a program for many requests, in vectorised passes. The answers are those that each
@@ -342,11 +362,24 @@ impl Engine {
         program: &Program,
         requests: &[Request],
     ) -> Result<Vec<Answer>, RunError> {
+        self.run_batch_with(program, requests, &Limits::default())
+    }
+
+    /// The same under limits, which are those of each request. The first request that hits one ends the
+    /// batch; with [`Limits::partial`] it has a partial answer.
+    pub fn run_batch_with(
+        &self,
+        program: &Program,
+        requests: &[Request],
+        limits: &Limits,
+    ) -> Result<Vec<Answer>, RunError> {
         let passes: Vec<&[Request]> = requests.chunks(self.pass_size(program)).collect();
+        let flight = Flight::of(passes.len());
+        let ask = Ask::default();
         let mut answers = Vec::with_capacity(requests.len());
         in_order(
             &passes,
-            |pass| self.run_pass(program, pass, Limits::default()),
+            |pass| self.pass_in(&flight, program, pass, *limits, &ask),
             |pass| {
                 answers.extend(pass.answers);
                 Ok(())
@@ -416,70 +449,108 @@ impl Engine {
         limits: Limits,
         ask: &Ask,
     ) -> Result<Pass, RunError> {
-        let (mut pass, again) = self.one_round(&program.inner, requests, limits, ask)?;
-        let ended = pass.answers.iter().any(|answer| answer.partial);
-        if ended && requests.len() > 1 {
-            return self.one_by_one(program, requests, limits, ask);
-        }
-        for (numbers, places) in rounds::groups(again) {
-            if let Some(raised) = self.raised(&program.inner, &numbers) {
-                self.second_round(&raised, requests, &places, limits, ask, &mut pass)?;
-            }
-        }
-        Ok(pass)
+        self.pass_in(&Flight::of(1), program, requests, limits, ask)
     }
 
-    /// Runs requests with the numbers of their second round, as far as the budget permits it.
-    fn second_round(
+    /// The same for one of several passes at a time, which share the memory that a request may take.
+    ///
+    /// Limits are of a request: what it gets, and whether it fails, is as if it ran alone. Requests that
+    /// do not fit together are divided, down to one that has all memory for itself.
+    pub(crate) fn pass_in(
         &self,
-        raised: &ProgramInner,
-        requests: &[Request],
-        places: &[usize],
-        limits: Limits,
-        ask: &Ask,
-        pass: &mut Pass,
-    ) -> Result<(), RunError> {
-        let again: Vec<Request> = places
-            .iter()
-            .map(|&place| requests[place].clone())
-            .collect();
-        let second = match self.one_round(raised, &again, limits, ask) {
-            Ok((second, _)) => second.answers,
-            Err(RunError::Limit(_)) => Vec::new(),
-            Err(error) => return Err(error),
-        };
-        let is_whole = !second.is_empty() && second.iter().all(|answer| !answer.partial);
-        if !is_whole && places.len() > 1 {
-            // a limit that one hits is no other's
-            let mut alone = places.chunks(1);
-            return alone
-                .try_for_each(|one| self.second_round(raised, requests, one, limits, ask, pass));
-        }
-        if is_whole {
-            pass.second_rounds += places.len();
-            for (&place, answer) in places.iter().zip(second) {
-                pass.answers[place] = answer;
-            }
-        }
-        Ok(())
-    }
-
-    /// Runs a program for each request alone, so that a limit that one hits is no other's.
-    fn one_by_one(
-        &self,
+        flight: &Flight,
         program: &Program,
         requests: &[Request],
         limits: Limits,
         ask: &Ask,
     ) -> Result<Pass, RunError> {
-        let mut all = Pass::default();
-        for request in requests {
-            let pass = self.explain_pass(program, std::slice::from_ref(request), limits, ask)?;
-            all.answers.extend(pass.answers);
-            all.timings.extend(pass.timings);
-            all.second_rounds += pass.second_rounds;
+        let run = |limits, last| self.rounds(&program.inner, requests, limits, ask, last);
+        let divided = |requests: &[Request]| -> Result<Pass, RunError> {
+            let mut all = Pass::default();
+            for part in requests.chunks(requests.len().div_ceil(2)) {
+                all.add(self.pass_in(flight, program, part, limits, ask)?);
+            }
+            Ok(all)
+        };
+        let last = requests.len() == 1 && !flight.shares(limits);
+        let ran = match last {
+            true => run(limits, true),
+            false => flight.among_others(|| run(flight.share(limits), false)),
+        };
+        match ran {
+            Err(RunError::Limit(_)) if requests.len() > 1 => divided(requests),
+            Ok((mut pass, ended)) if !ended.is_empty() && requests.len() > 1 => {
+                let again: Vec<Request> = ended.iter().map(|&at| requests[at].clone()).collect();
+                let more = divided(&again)?;
+                pass.further_rounds += more.further_rounds;
+                pass.timings.extend(more.timings);
+                for (at, answer) in ended.into_iter().zip(more.answers) {
+                    pass.answers[at] = answer;
+                }
+                Ok(pass)
+            }
+            // an answer is not partial for the sake of others
+            Ok((pass, ended)) if ended.is_empty() && (last || !pass.is_partial()) => Ok(pass),
+            Ok(_) | Err(RunError::Limit(_)) if !last => {
+                let (pass, _) = flight
+                    .alone(|| run(limits, true))
+                    .map_err(|e| e.of(user(requests)))?;
+                Ok(pass)
+            }
+            Ok((pass, _)) => Ok(pass),
+            Err(error) => Err(error.of(user(requests))),
         }
-        Ok(all)
+    }
+
+    /// Runs requests together, those that end short again with larger numbers. Gives the places of
+    /// requests whose further round a limit ended; the `last` time that they run, that counts as not
+    /// made.
+    fn rounds(
+        &self,
+        program: &ProgramInner,
+        requests: &[Request],
+        limits: Limits,
+        ask: &Ask,
+        last: bool,
+    ) -> Result<(Pass, Vec<usize>), RunError> {
+        let limits = limits.from_now();
+        let (mut pass, again) = self.one_round(program, requests, limits, ask)?;
+        let limits = Limits {
+            partial: false,
+            ..limits
+        };
+        let everyone: Vec<usize> = (0..requests.len()).collect();
+        let mut open = rounds::groups(again, &everyone);
+        let mut ended = Vec::new();
+        for _ in 0..rounds::MOST {
+            let mut short = Vec::new();
+            for (numbers, places) in open {
+                let Some(raised) = self.raised(program, &numbers) else {
+                    continue;
+                };
+                let again: Vec<Request> = places.iter().map(|&at| requests[at].clone()).collect();
+                match self.one_round(&raised, &again, limits, ask) {
+                    Ok((round, again)) => {
+                        pass.further_rounds += places.len();
+                        for (&place, answer) in places.iter().zip(round.answers) {
+                            pass.answers[place] = answer;
+                        }
+                        short.extend(rounds::groups(again, &places));
+                    }
+                    Err(RunError::Limit(_)) if !last => ended.extend(places),
+                    Err(RunError::Limit(hit)) => {
+                        let message =
+                            format!("no further round with larger numbers: {}", hit.message);
+                        for at in places {
+                            pass.answers[at].warnings.push(message.clone());
+                        }
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            open = short;
+        }
+        Ok((pass, ended))
     }
 
     /// Runs a program once, and says which requests need more.
@@ -499,27 +570,30 @@ impl Engine {
             ask,
             |exec, results, timings, limit| {
                 let again = match limit {
-                    None => rounds::second(checked, graph, exec, results)?,
+                    None => {
+                        rounds::warnings(checked, graph, &program.never, exec, results);
+                        rounds::next(checked, graph, exec, results)
+                    }
                     Some(_) => vec![None; requests.len()],
                 };
                 let warnings = exec.noted();
                 let mut answers = answer::answers(checked, requests, exec.run, results, &warnings);
                 let is_whole = limit.is_none();
-                for (answer, limit) in answers.iter_mut().zip(limit.iter().cycle()) {
-                    answer.partial = true;
-                    answer
-                        .warnings
-                        .push(format!("the answer is partial: {limit}"));
+                if let Some((hit, ended)) = &limit {
+                    let of_list = |&ended: &exec::Ended| Ended::new(checked, self.schema(), ended);
+                    let ended: Vec<Ended> = ended.iter().flat_map(of_list).collect();
+                    answers
+                        .iter_mut()
+                        .for_each(|answer| answer.end(&hit.message, &ended));
                 }
                 if ask.is_anything() && is_whole {
                     let tracer = Tracer::new(&checked.graph, program.schedule(), exec, results);
                     explain(checked, tracer, ask, results, &mut answers)?;
                 }
-                let second_rounds = 0;
                 let pass = Pass {
                     answers,
                     timings,
-                    second_rounds,
+                    further_rounds: 0,
                 };
                 Ok((pass, again))
             },
@@ -533,7 +607,7 @@ impl Engine {
         requests: &[Request],
         limits: Limits,
         ask: &Ask,
-        finish: impl FnOnce(&Exec, &Results, Vec<Timing>, Option<String>) -> Result<R, RunError>,
+        finish: impl FnOnce(&Exec, &Results, Vec<Timing>, Option<Cut>) -> Result<R, RunError>,
     ) -> Result<R, RunError> {
         let results = Results::new(program.checked.graph.len());
         let done = self.execute_into(&results, program, requests, limits, ask, finish);
@@ -550,7 +624,7 @@ impl Engine {
         requests: &[Request],
         limits: Limits,
         ask: &Ask,
-        finish: impl FnOnce(&Exec, &Results, Vec<Timing>, Option<String>) -> Result<R, RunError>,
+        finish: impl FnOnce(&Exec, &Results, Vec<Timing>, Option<Cut>) -> Result<R, RunError>,
     ) -> Result<R, RunError> {
         let checked = &program.checked;
         let snapshot = &self.inner.snapshot;
@@ -582,15 +656,14 @@ impl Engine {
             .into_iter()
             .for_each(|(request, message)| exec.warn(request, message));
         let (graph, schedule) = program.runs(limits, ask);
-        let ran = exec::run(graph, schedule, &exec, results);
-        let (timings, limit) = match ran {
-            Err(RunError::Limit(limit)) if limits.partial => {
-                exec::salvage(&checked.graph, &checked.roots(), results, requests.len());
-                (Vec::new(), Some(limit))
+        match exec::run(graph, schedule, &exec, results) {
+            // requests that do not fit together are run one by one
+            Err(RunError::Limit(hit)) if limits.partial && requests.len() == 1 => {
+                let ended = exec::salvage(&checked.graph, &checked.roots(), &exec, results);
+                finish(&exec, results, Vec::new(), Some((hit, ended)))
             }
-            ran => (ran?, None),
-        };
-        finish(&exec, results, timings, limit)
+            ran => finish(&exec, results, ran?, None),
+        }
     }
 
     /// What `now` is for a request that does not say.
@@ -608,6 +681,14 @@ impl Engine {
                 .map_or(0, |t| t.as_micros() as i64),
         }
     }
+}
+
+/// The limit that ended a run, and where its lists ended.
+type Cut = (Hit, Vec<exec::Ended>);
+
+/// The user of the only request.
+fn user(requests: &[Request]) -> Option<&Key> {
+    requests.first().and_then(|request| request.user.as_ref())
 }
 
 /// Adds the explanations to the answers of a run.
@@ -639,8 +720,21 @@ fn explain(
 pub struct Pass {
     pub answers: Vec<Answer>,
     pub timings: Vec<Timing>,
-    /// Requests that were run once more, because they ended with fewer rows than they asked for.
-    pub second_rounds: usize,
+    /// How often requests were run again, because they ended with fewer rows than they asked for.
+    pub further_rounds: usize,
+}
+
+impl Pass {
+    fn is_partial(&self) -> bool {
+        self.answers.iter().any(|answer| answer.partial)
+    }
+
+    /// Adds what another pass did, whose requests come after those of this one.
+    fn add(&mut self, more: Pass) {
+        self.answers.extend(more.answers);
+        self.timings.extend(more.timings);
+        self.further_rounds += more.further_rounds;
+    }
 }
 
 impl ProgramInner {
@@ -653,8 +747,10 @@ impl ProgramInner {
         rules: Vec<&'static Rule>,
     ) -> Self {
         let needs_viewer = needs_viewer(&checked) || assertions.iter().any(Assertion::reads_viewer);
+        let rewritten = rewrite(&checked, snapshot, &rules);
         ProgramInner {
-            rewritten: rewrite(&checked, snapshot, &rules),
+            never: rewritten.nothings(),
+            rewritten,
             rules,
             checked,
             plan,
@@ -688,6 +784,32 @@ fn every() -> Vec<&'static Rule> {
 }
 
 impl Engine {
+    /// The keys of the rows that an operator gives a request in its first round, for tests.
+    #[doc(hidden)]
+    pub fn rows_of(
+        &self,
+        program: &Program,
+        request: &Request,
+        node: NodeId,
+    ) -> Result<Vec<Key>, RunError> {
+        let program = &program.inner;
+        let requests = std::slice::from_ref(request);
+        // explanations look at all operators of the program as it is written
+        let ask = Ask {
+            why: true,
+            ..Ask::default()
+        };
+        let limits = Limits::default();
+        self.execute(program, requests, limits, &ask, |exec, results, _, _| {
+            let entity = program.checked.graph.shape(node).entity;
+            let keys = exec.run.keys.keys(entity, &results.rows(node).ids);
+            Ok(keys
+                .into_iter()
+                .map(|key| key.unwrap_or(Key::Int(0)))
+                .collect())
+        })
+    }
+
     /// The program run after some of the rewrites only, for tests: it gives the same answers.
     #[doc(hidden)]
     pub fn by_rules(&self, program: &Program, names: &[&str]) -> Program {
@@ -699,6 +821,7 @@ impl Engine {
         Program {
             inner: Arc::new(ProgramInner {
                 warnings: inner.warnings.clone(),
+                never: inner.never.clone(),
                 ..ProgramInner::new(checked, snapshot, plan, text, Vec::new(), rules)
             }),
         }

@@ -56,16 +56,21 @@ impl Engine {
             params: Vec::new(),
         };
         let request = [request];
-        let (failed, again) = self.assert(&test.program, &request, limits)?;
-        let raised = again.and_then(|numbers| self.raised(&test.program, &numbers));
-        match raised.map(|program| self.assert(&program, &request, limits)) {
-            Some(Ok((failed, _))) => Ok(failed),
-            Some(Err(RunError::Limit(_))) | None => Ok(failed),
-            Some(Err(error)) => Err(error),
+        let limits = limits.from_now();
+        let (mut failed, mut again) = self.assert(&test.program, &request, limits)?;
+        for _ in 0..rounds::MOST {
+            let raised = again.and_then(|numbers| self.raised(&test.program, &numbers));
+            let Some(raised) = raised else { break };
+            match self.assert(&raised, &request, limits) {
+                Ok(round) => (failed, again) = round,
+                Err(RunError::Limit(_)) => break,
+                Err(error) => return Err(error),
+            }
         }
+        Ok(failed)
     }
 
-    /// The assertions of a test that are not true, and the numbers of a second round.
+    /// The assertions of a test that are not true, and the numbers of the next round.
     fn assert(
         &self,
         program: &ProgramInner,
@@ -75,7 +80,7 @@ impl Engine {
         let ask = Ask::default();
         let (graph, _) = program.runs(limits, &ask);
         self.execute(program, request, limits, &ask, |exec, results, _, _| {
-            let again = rounds::second(&program.checked, graph, exec, results)?.remove(0);
+            let again = rounds::next(&program.checked, graph, exec, results).remove(0);
             let run = exec.run;
             let frame = Frame::requests(run);
             let is_true = |a: &&Assertion| frame.condition(&a.condition).first() == Some(&1);

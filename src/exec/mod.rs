@@ -7,13 +7,13 @@ mod schedule;
 mod verify;
 
 pub use part::{for_requests, in_viewers, run_as_viewers};
-pub use salvage::salvage;
+pub use salvage::{Ended, salvage};
 pub use schedule::Schedule;
 
 use crate::batch::{Rows, stretch};
 use crate::expr::NodeId;
 use crate::expr::eval::Sets;
-use crate::ops::{Exec, Graph, RunError};
+use crate::ops::{Exec, Graph, Limit, RunError};
 use rayon::prelude::*;
 use schedule::Masks;
 use std::sync::OnceLock;
@@ -145,9 +145,10 @@ fn run_op(
 
 fn check_memory(exec: &Exec, bytes: u64) -> Result<(), RunError> {
     match exec.limits.max_memory {
-        Some(max) if bytes > max => Err(RunError::Limit(format!(
-            "the rows of the run take {bytes} bytes; the limit is {max} (`--max-memory`)"
-        ))),
+        Some(max) if bytes > max => Err(RunError::limit(
+            Limit::Memory,
+            format!("the rows of the run take {bytes} bytes; the limit is {max} (`--max-memory`)"),
+        )),
         _ => Ok(()),
     }
 }

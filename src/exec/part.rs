@@ -58,6 +58,7 @@ pub fn for_requests<R>(
     let run = exec.run.of_requests(requests, None, &part);
     let inner = exec.within(&run);
     let made = f(&inner, &part)?;
+    exec.take_followed(&inner, requests);
     exec.take_warnings(inner, requests);
     Ok(made)
 }

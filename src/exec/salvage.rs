@@ -1,55 +1,264 @@
-//! What there is when a limit ends a run: for each result the rows of the last stage on the way
-//! to it that was done.
+//! What there is when a limit ends the run of a request: for each of its lists the rows of the last
+//! operator that had finished, as far as they may stand for it.
+//!
+//! Rows may stand for a list if nothing that is left on the way to it would keep any of them out:
+//! operators that reorder, score and cut ([`Op::passes`](crate::ops::Op::passes)), never a fan-out.
+//! What leaves rows out by a condition is applied first, or there are no rows.
 
 use super::Results;
-use crate::batch::{Column, Rows};
-use crate::expr::NodeId;
+use crate::batch::{Column, Rows, Stop};
 use crate::expr::eval::Sets;
 use crate::expr::value::Val;
-use crate::ops::Graph;
+use crate::expr::{Expr, Kind, NodeId, Run};
+use crate::ops::{BoundColumn, Effect, Exec, Graph, Limits, Node, Quantity, RunError};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
-/// Gives every result that has not run the rows of an earlier stage of the same entity, in the
-/// order that they have there, with the columns that are known by then; none if there is no such
-/// stage. No more rows than the result may have.
-pub fn salvage(graph: &Graph, wanted: &[NodeId], results: &Results, requests: usize) {
-    for &id in wanted.iter().filter(|&&id| !results.has(id)) {
-        let rows = match earlier(graph, id, results) {
-            Some(stage) => as_result(graph, id, stage, results.rows(stage)),
-            None => as_result(graph, id, id, &Rows::empty(requests)),
+/// Rows that a condition is still applied to, the first ones.
+const ROWS: usize = 10_000;
+/// Rows of a set that others are still compared with.
+const MEMBERS: usize = 100_000;
+/// How long conditions may take.
+const TIME: Duration = Duration::from_millis(5);
+
+/// A list that was not finished: its node, and the operator whose rows it has.
+pub type Ended = (NodeId, Option<NodeId>);
+
+/// Gives every list of the only request that has not been made the rows that may stand for it, with
+/// the columns that are known by then; none if there are none. Says which operator they are of.
+pub fn salvage(graph: &Graph, wanted: &[NodeId], exec: &Exec, results: &Results) -> Vec<Ended> {
+    let end = Instant::now() + TIME;
+    let stop = Stop {
+        deadline: Some(end),
+        ..Stop::default()
+    };
+    let run = Run {
+        stop,
+        ..exec.run.of_requests(&[0], None, results)
+    };
+    let exec = Exec::new(&run, exec.vectors, Limits::default().until(end));
+    let mut salvage = Salvage {
+        graph,
+        exec: &exec,
+        results,
+        ended: Vec::new(),
+    };
+    let unfinished = wanted.iter().filter(|&&id| !results.has(id));
+    unfinished.for_each(|&id| salvage.list(id));
+    salvage.ended
+}
+
+struct Salvage<'a> {
+    graph: &'a Graph,
+    exec: &'a Exec<'a>,
+    results: &'a Results,
+    ended: Vec<Ended>,
+}
+
+/// The way from an operator that has finished to a list.
+struct Way {
+    stage: NodeId,
+    /// What is left, the list's own operator first.
+    left: Vec<NodeId>,
+}
+
+impl Salvage<'_> {
+    fn list(&mut self, list: NodeId) {
+        if self.ended.iter().any(|(known, _)| *known == list) {
+            return;
+        }
+        let mut found = None;
+        for way in self.ways(list) {
+            let Some(rows) = self.rows(&way) else {
+                continue;
+            };
+            let is_empty = rows.is_empty();
+            if found.is_none() || !is_empty {
+                found = Some((way.stage, rows));
+            }
+            if !is_empty {
+                break;
+            }
+        }
+        let (stage, rows) = match found {
+            Some((stage, rows)) => (Some(stage), rows),
+            None => (None, self.with_columns(&Rows::empty(1), list, list)),
         };
         // it has not run, so the place is free
-        let _ = results.rows[id.0 as usize].set(rows);
+        let _ = self.results.rows[list.0 as usize].set(rows);
+        self.ended.push((list, stage));
     }
-}
 
-/// The last stage before a node that has run and is of its entity.
-fn earlier(graph: &Graph, id: NodeId, results: &Results) -> Option<NodeId> {
-    let entity = graph.shape(id).entity;
-    let inputs = |id: &NodeId| graph.get(*id).inputs.first().copied();
-    std::iter::successors(inputs(&id), inputs)
-        .take_while(|&stage| graph.shape(stage).entity == entity)
-        .find(|&stage| results.has(stage))
-}
+    /// The ways to a list: those without conditions before those with, each the shortest first.
+    fn ways(&self, list: NodeId) -> Vec<Way> {
+        let mut ways = self.ways_through(list, false);
+        let known: Vec<NodeId> = ways.iter().map(|way| way.stage).collect();
+        let more = self.ways_through(list, true).into_iter();
+        ways.extend(more.filter(|way| !known.contains(&way.stage)));
+        ways
+    }
 
-fn as_result(graph: &Graph, id: NodeId, stage: NodeId, rows: &Rows) -> Rows {
-    let (shape, before) = (graph.shape(id), graph.shape(stage));
-    let column = |wanted: &crate::ops::BoundColumn| -> Column {
-        let known = before.find(&wanted.name);
-        match known.filter(|&place| before.columns[place].ty == wanted.ty) {
-            Some(place) if place < rows.columns.len() => rows.columns[place].clone(),
-            _ => Val::null(&wanted.ty).into_column(rows.len()),
+    /// The ways from the last operators that have finished, through what has not.
+    fn ways_through(&self, list: NodeId, conditions: bool) -> Vec<Way> {
+        let mut ways: Vec<Way> = Vec::new();
+        let mut seen = vec![list];
+        let mut open = VecDeque::from([vec![list]]);
+        while let Some(left) = open.pop_front() {
+            let id = left[left.len() - 1];
+            let node = self.graph.get(id);
+            for (number, &input) in node.inputs.iter().enumerate() {
+                let is_narrowed = conditions && number == 0 && node.op.effect() == Effect::Narrows;
+                if !(node.op.passes(number) || is_narrowed) || !self.is_taken(node, number) {
+                    continue;
+                }
+                if seen.contains(&input) {
+                    continue;
+                }
+                seen.push(input);
+                if self.results.has(input) {
+                    let (stage, left) = (input, left.clone());
+                    ways.push(Way { stage, left });
+                } else {
+                    open.push_back([&left[..], &[input]].concat());
+                }
+            }
         }
-    };
-    let with_columns = Rows {
-        columns: shape.columns.iter().map(column).collect(),
-        ..rows.clone()
-    };
-    let most = usize::try_from(shape.bound.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
-    let mut keep = vec![0u8; rows.len()];
-    for request in 0..rows.requests() {
-        let range = rows.range(request);
-        let end = range.start + range.len().min(most);
-        keep[range.start..end].fill(1);
+        ways
     }
-    with_columns.retain(&keep)
+
+    /// Whether an input can have a part in the rows, as far as it is decided.
+    fn is_taken(&self, node: &Node, input: usize) -> bool {
+        let Some(deciding) = node.op.gate(input) else {
+            return true;
+        };
+        let decides = node.inputs[..deciding].iter().copied();
+        let decides: Vec<NodeId> = decides.chain(node.reads()).collect();
+        if !decides.iter().all(|&id| self.results.has(id)) {
+            return true;
+        }
+        let earlier = node.inputs[..deciding].iter();
+        let earlier: Vec<&Rows> = earlier.map(|&id| self.results.rows(id)).collect();
+        node.op.wants(self.exec, input, &earlier)[0]
+    }
+
+    /// The rows of a way's operator that may stand for its list; none if a condition on it cannot be
+    /// applied.
+    fn rows(&self, way: &Way) -> Option<Rows> {
+        let (from, most) = self.cut(way);
+        let stage = self.results.rows(way.stage);
+        let conditions = (0..way.left.len()).rev().filter(|&place| {
+            let node = self.graph.get(way.left[place]);
+            node.op.effect() == Effect::Narrows
+        });
+        let conditions: Vec<usize> = conditions.collect();
+        let list = way.left[0];
+        if conditions.is_empty() {
+            let rows = window(stage, from, most);
+            return Some(self.with_columns(&rows, way.stage, list));
+        }
+        let mut rows = window(stage, 0, ROWS);
+        for place in conditions {
+            if !self.applies(way, place) {
+                return None;
+            }
+            let node = self.graph.get(way.left[place]);
+            let before = self.with_columns(&rows, way.stage, node.inputs[0]);
+            let others = node.inputs[1..].iter().map(|&id| self.results.rows(id));
+            let inputs: Vec<&Rows> = std::iter::once(&before).chain(others).collect();
+            let kept = node.op.run(self.exec, &inputs).ok()?;
+            rows = among(&rows, &kept.ids);
+        }
+        // what was given up while a condition was applied is not to be believed
+        let in_time: Result<(), RunError> = self.exec.check("partial", 0);
+        in_time.ok()?;
+        let rows = window(&rows, from, most);
+        Some(self.with_columns(&rows, way.stage, list))
+    }
+
+    /// Whether the condition at a place of a way is about nothing but what the way's operator has.
+    fn applies(&self, way: &Way, place: usize) -> bool {
+        let node = self.graph.get(way.left[place]);
+        let needs = node.inputs[1..].iter().copied().chain(node.reads());
+        let is_small = |id: NodeId| self.results.has(id) && self.results.rows(id).len() <= MEMBERS;
+        if !needs.into_iter().all(is_small) {
+            return false;
+        }
+        // what lies between
+        let between = || way.left[place + 1..].iter().map(|&id| self.graph.get(id));
+        let all = |effects: &[Effect]| between().all(|node| effects.contains(&node.op.effect()));
+        let same_scores = all(&[Effect::Keeps, Effect::Narrows, Effect::Cuts]);
+        let same_places = all(&[Effect::Keeps, Effect::Narrows]);
+        let one_input = between().all(|node| node.op.effect() != Effect::Other);
+        let (stage, here) = (
+            self.graph.shape(way.stage),
+            self.graph.shape(node.inputs[0]),
+        );
+        let is_there = |part: &Expr| match part.kind {
+            Kind::Score => same_scores,
+            Kind::Position => same_places,
+            Kind::Bound(column) => here.columns.get(column as usize).is_some_and(|wanted| {
+                let is_new = between().any(|node| node.op.binds().contains(&&*wanted.name));
+                let known = stage.find(&wanted.name).map(|place| &stage.columns[place]);
+                one_input && !is_new && known.is_some_and(|known| known.ty == wanted.ty)
+            }),
+            _ => true,
+        };
+        let mut there = true;
+        for expr in node.op.exprs() {
+            expr.walk(&mut |part| there &= is_there(part));
+        }
+        there
+    }
+
+    /// How many rows the last `take` of a way skips, and how many it asks for.
+    fn cut(&self, way: &Way) -> (usize, usize) {
+        let whole = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        let bound = self.graph.shape(way.left[0]).bound.unwrap_or(u64::MAX);
+        let nodes = way.left.iter().map(|&id| self.graph.get(id));
+        let is_cut = |node: &&Node| node.op.cut().is_some_and(|n| *n != Quantity::All);
+        let Some(node) = nodes.into_iter().find(is_cut) else {
+            return (0, whole(bound));
+        };
+        // numbers that are made of sets which are not there are none
+        if !node.reads().iter().all(|&set| self.results.has(set)) {
+            return (0, 0);
+        }
+        let number = |n: &Quantity| n.per_request(self.exec.run)[0];
+        let most = node.op.cut().map_or(u64::MAX, number).min(bound);
+        (whole(node.op.offset().map_or(0, number)), whole(most))
+    }
+
+    /// Rows of an operator with the columns of another; those that are not known there are null.
+    fn with_columns(&self, rows: &Rows, from: NodeId, to: NodeId) -> Rows {
+        let before = self.graph.shape(from);
+        let column = |wanted: &BoundColumn| -> Column {
+            let known = before.find(&wanted.name);
+            match known.filter(|&place| before.columns[place].ty == wanted.ty) {
+                Some(place) if place < rows.columns.len() => rows.columns[place].clone(),
+                _ => Val::null(&wanted.ty).into_column(rows.len()),
+            }
+        };
+        Rows {
+            offsets: rows.offsets.clone(),
+            ids: rows.ids.clone(),
+            scores: rows.scores.clone(),
+            columns: self.graph.shape(to).columns.iter().map(column).collect(),
+        }
+    }
+}
+
+/// The `most` rows after the first `from`.
+fn window(rows: &Rows, from: usize, most: usize) -> Rows {
+    let from = from.min(rows.len());
+    let end = from.saturating_add(most).min(rows.len());
+    let places: Vec<u32> = (from as u32..end as u32).collect();
+    rows.select(vec![0, places.len() as u32], &places)
+}
+
+/// The rows with these ids, which stand in the order of the rows.
+fn among(rows: &Rows, ids: &[u32]) -> Rows {
+    let mut left = ids.iter().peekable();
+    let is_next = |id: &u32| left.next_if_eq(&id).is_some();
+    let keep: Vec<u8> = rows.ids.iter().map(is_next).map(u8::from).collect();
+    rows.retain(&keep)
 }

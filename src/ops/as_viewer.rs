@@ -154,7 +154,7 @@ impl Op for AsViewer {
             }
             from.offsets.push(from.ids.len() as u32);
         }
-        merge(exec, "as_viewer", &all, &from, self.how, &Part::ALL)
+        merge(exec, self, &all, &from, self.how, &Part::ALL)
     }
 }
 

@@ -215,6 +215,9 @@ pub trait Bind {
     fn quantity(&mut self, param: &str, auto: u64, all_for_facts: bool) -> Option<Quantity>;
     /// A quantity that has no `auto`; `None` inside if it was not given.
     fn count(&mut self, param: &str) -> Option<Option<Quantity>>;
+    /// The largest that a number is known to become: its own value, or of a parameter that stands
+    /// alone its default and the end of its range.
+    fn largest(&self, number: &Quantity) -> Option<u64>;
     /// A value that is the same for all rows of a request; `None` inside if it was not given.
     fn request_value(&mut self, param: &str, ty: Option<&Type>) -> Option<Option<Expr>>;
     /// A value that the program itself fixes.

@@ -87,6 +87,10 @@ impl Op for Choose {
         self.join.uses(input, own)
     }
 
+    fn passes(&self, _: usize) -> bool {
+        true
+    }
+
     fn gate(&self, _: usize) -> Option<usize> {
         Some(0)
     }

@@ -126,6 +126,10 @@ impl Op for Fallback {
         }
     }
 
+    fn passes(&self, _: usize) -> bool {
+        true
+    }
+
     fn gate(&self, input: usize) -> Option<usize> {
         (input > 0).then_some(input)
     }

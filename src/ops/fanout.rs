@@ -2,7 +2,7 @@
 
 use super::bind::Case;
 use super::shape::{Score, ScoreKind};
-use super::{Exec, Part, RunError};
+use super::{Exec, Followed, Op, Part, RunError};
 use crate::batch::{BLOCK, Rows, arrange, blocks, place_of, sort_key};
 use crate::expr::Facts;
 use crate::types::NULL_FLOAT;
@@ -131,6 +131,30 @@ impl Contributions {
         self.offsets[request] as usize..self.offsets[request + 1] as usize
     }
 
+    /// Whether a parent has at least so many contributions, among these places. Those of a parent
+    /// stand together: where two of them are half of that apart, the rest is near.
+    fn has_run(&self, places: Range<usize>, long: u64) -> bool {
+        let long = usize::try_from(long).unwrap_or(usize::MAX).max(1);
+        let parents = &self.parents[places];
+        let step = (long / 2).max(1);
+        let mut at = 0;
+        while at < parents.len() {
+            let parent = parents[at];
+            let next = at.saturating_add(step);
+            let spans = long == 1 || parents.get(next) == Some(&parent);
+            if spans {
+                let before = parents[..at].iter().rev();
+                let before = before.take_while(|&&p| p == parent).count();
+                let after = parents[at..].iter();
+                if before + after.take(long).take_while(|&&p| p == parent).count() >= long {
+                    return true;
+                }
+            }
+            at = next;
+        }
+        false
+    }
+
     /// The weight of a contribution.
     pub fn weight(&self, place: usize) -> f64 {
         self.weights.get(place).copied().unwrap_or(1.0)
@@ -154,12 +178,14 @@ struct Slot {
 /// is used of the rows.
 pub fn merge(
     exec: &Exec,
-    op: &str,
+    by: &impl Op,
     input: &Rows,
     from: &Contributions,
     how: Merge,
     part: &Part,
 ) -> Result<Rows, RunError> {
+    let op = by.name();
+    let mut followed = Vec::with_capacity(input.requests());
     let mut merged = Rows {
         offsets: vec![0],
         ..Rows::default()
@@ -185,6 +211,11 @@ pub fn merge(
         } else {
             slots.len()
         };
+        followed.push(Followed {
+            contributions: range.len() as u64,
+            rows: count as u64,
+            reached: by.auto().is_some_and(|n| from.has_run(range.clone(), n)),
+        });
         let slot = |place: usize| match from.distinct {
             true => Slot::of_one(input, from, range.start + place, how),
             false => slots[place],
@@ -219,6 +250,7 @@ pub fn merge(
         merged.offsets.push(merged.ids.len() as u32);
     }
     exec.check(op, 0)?;
+    exec.follows(by, followed);
     merged.columns = input.gather(&witnesses);
     Ok(merged)
 }
@@ -328,6 +360,32 @@ impl Table {
                 }
             };
             slots[slot].add(parent, value, how);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_found_wherever_it_stands() {
+        let mut state = 7u32;
+        for _ in 0..500 {
+            let mut parents = Vec::new();
+            for parent in 0..12 {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                parents.extend(std::iter::repeat_n(parent, (state >> 28) as usize));
+            }
+            let longest = parents.chunk_by(|a, b| a == b).map(<[u32]>::len).max();
+            let from = Contributions {
+                parents,
+                ..Contributions::default()
+            };
+            for long in 1..20 {
+                let has = from.has_run(0..from.parents.len(), long);
+                assert_eq!(has, longest.is_some_and(|n| n as u64 >= long), "{long}");
+            }
         }
     }
 }

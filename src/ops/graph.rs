@@ -2,6 +2,7 @@
 //! because adding a node that is there already gives the one that is there.
 
 use super::{Effect, Op, Shape};
+use crate::catalog::schema::Schema;
 use crate::expr::{Expr, NodeId};
 use crate::source::Span;
 use crate::store::Snapshot;
@@ -26,6 +27,23 @@ impl Node {
         let mut needs = self.inputs.clone();
         needs.extend(self.reads());
         needs
+    }
+
+    /// The operator with its arguments, as people know it: `take(2, per=author)`. Long ones are
+    /// shortened.
+    pub fn text(&self, schema: &Schema) -> String {
+        const MOST: usize = 60;
+        let (name, details) = (self.op.name(), self.op.details(schema));
+        if details.is_empty() {
+            return name.to_owned();
+        }
+        match details.chars().count() <= MOST {
+            true => format!("{name}({details})"),
+            false => format!(
+                "{name}({}...)",
+                details.chars().take(MOST).collect::<String>()
+            ),
+        }
     }
 
     /// The inputs that its rows come from.

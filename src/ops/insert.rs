@@ -156,6 +156,10 @@ impl Op for Insert {
         Some(usize::from(new[..filled].contains(&id)))
     }
 
+    fn passes(&self, input: usize) -> bool {
+        input == 0
+    }
+
     fn demand(&self, _: &dyn Guess, input: usize, wanted: Option<Demand>) -> Option<Demand> {
         wanted.filter(|_| input == 0)
     }

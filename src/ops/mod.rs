@@ -48,10 +48,11 @@ use crate::batch::{Column, Rows, Stop};
 use crate::catalog::schema::Schema;
 use crate::expr::{EdgeExpr, Expr, Frame, NodeId, Run};
 use crate::store::Snapshot;
+use crate::types::Key;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// A parameter as help and the checker's arity rules see it.
 #[derive(Clone, Copy, Debug)]
@@ -241,6 +242,31 @@ pub trait Op: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Where pages are cut out of one list: how many rows it should have. They have to come in,
+    /// whichever page is asked for.
+    fn depth(&self) -> Option<u64> {
+        None
+    }
+
+    /// How many rows come before the page, where it is cut out of a list.
+    fn offset(&self) -> Option<&Quantity> {
+        None
+    }
+
+    /// How many rows a request would have here, where no more than are used may have been made: see
+    /// [`Op::narrowed`]. None if the rows themselves tell. What fan-outs make is noted
+    /// ([`Exec::followed`]).
+    fn whole(&self, _exec: &Exec, _inputs: &[&Rows], _request: usize) -> Option<u64> {
+        None
+    }
+
+    /// Whether each row of that input may stand for a row here, whatever becomes of the others: an
+    /// operator that orders, scores and cuts keeps none out for what it is.
+    fn passes(&self, input: usize) -> bool {
+        let passes = !matches!(self.effect(), Effect::Other | Effect::Narrows);
+        passes && input == 0
+    }
+
     /// Whether rows of several inputs are compared by their scores as they are (`a | b`).
     fn mixes_scores(&self) -> bool {
         false
@@ -320,6 +346,11 @@ pub trait Op: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether it stands in the place of an operator that never gives a row.
+    fn is_nothing(&self) -> bool {
+        false
+    }
+
     /// What it comes to where its constants decide, or that there is nothing in some of its inputs
     /// (`empty` says in which); none if the data has to be asked.
     fn becomes(&self, empty: &[bool]) -> Option<Becomes> {
@@ -387,6 +418,8 @@ pub struct Limits {
     pub max_memory: Option<u64>,
     /// Whether a run that a limit ends gives what there is by then.
     pub partial: bool,
+    /// How long a request may take, from when it begins to run.
+    pub time: Option<Duration>,
 }
 
 impl Default for Limits {
@@ -396,11 +429,31 @@ impl Default for Limits {
             stop: Stop::default(),
             max_memory: None,
             partial: false,
+            time: None,
         }
     }
 }
 
 impl Limits {
+    /// The usual limits: 10,000,000 rows, and no other.
+    pub fn new() -> Limits {
+        Limits::default()
+    }
+
+    /// The same with a time that a request may take.
+    pub fn deadline(mut self, time: Duration) -> Limits {
+        self.time = Some(time);
+        self
+    }
+
+    /// The same for a run that begins now.
+    pub fn from_now(mut self) -> Limits {
+        let end = self.time.and_then(|time| Instant::now().checked_add(time));
+        let ends = self.stop.deadline.into_iter().chain(end);
+        self.stop.deadline = ends.min();
+        self
+    }
+
     /// The same with a time at which a run has to end.
     pub fn until(mut self, deadline: Instant) -> Limits {
         self.stop.deadline = Some(deadline);
@@ -408,11 +461,38 @@ impl Limits {
     }
 }
 
+/// A limit that a request hit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    pub limit: Limit,
+    /// Whose request it was; none if it has no user.
+    pub user: Option<Key>,
+    /// Where it was hit, and how to raise it.
+    pub message: String,
+}
+
+/// What is limited ([`Limits`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    Rows,
+    Time,
+    Memory,
+}
+
+impl fmt::Display for Hit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.user {
+            Some(user) => write!(f, "user {user}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
 /// Why a run ended without an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RunError {
     /// A limit was hit.
-    Limit(String),
+    Limit(Hit),
     /// The request does not fit the program: a parameter is missing or of another type.
     Request(String),
     /// It was stopped ([`Limits::stop`]).
@@ -422,7 +502,8 @@ pub enum RunError {
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            RunError::Limit(message) | RunError::Request(message) => f.write_str(message),
+            RunError::Limit(hit) => write!(f, "{hit}"),
+            RunError::Request(message) => f.write_str(message),
             RunError::Stopped => f.write_str("the run was stopped"),
         }
     }
@@ -430,12 +511,51 @@ impl fmt::Display for RunError {
 
 impl std::error::Error for RunError {}
 
+impl RunError {
+    /// A limit was hit, by a request whose user is said later.
+    pub fn limit(limit: Limit, message: String) -> RunError {
+        RunError::Limit(Hit {
+            limit,
+            user: None,
+            message,
+        })
+    }
+
+    /// The same, of the request of a user.
+    pub fn of(self, user: Option<&Key>) -> RunError {
+        match self {
+            RunError::Limit(hit) => RunError::Limit(Hit {
+                user: user.cloned(),
+                ..hit
+            }),
+            other => other,
+        }
+    }
+}
+
 /// What operators are given while they run.
 pub struct Exec<'a> {
     pub run: &'a Run<'a>,
     pub vectors: &'a vectors::Vectors,
     pub limits: Limits,
     warnings: Mutex<BTreeSet<(usize, String)>>,
+    followed: Mutex<Vec<(usize, Vec<Followed>)>>,
+}
+
+/// What a fan-out followed for a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Followed {
+    /// Links or neighbours, before they were merged.
+    pub contributions: u64,
+    /// Entities that they lead to, used or not.
+    pub rows: u64,
+    /// Whether a row got as many as the number lets through that the program leaves open.
+    pub reached: bool,
+}
+
+/// What tells one operator of a graph from the others.
+fn address<T: ?Sized>(op: &T) -> usize {
+    std::ptr::from_ref(op).cast::<()>() as usize
 }
 
 impl<'a> Exec<'a> {
@@ -445,6 +565,36 @@ impl<'a> Exec<'a> {
             vectors,
             limits,
             warnings: Mutex::default(),
+            followed: Mutex::default(),
+        }
+    }
+
+    /// Notes what a fan-out followed for each request.
+    pub fn follows(&self, op: &impl Op, followed: Vec<Followed>) {
+        self.lock_followed().push((address(op), followed));
+    }
+
+    /// What an operator followed for a request, if it is a fan-out and has run.
+    pub fn followed(&self, op: &dyn Op, request: usize) -> Option<Followed> {
+        let all = self.lock_followed();
+        let (_, found) = all.iter().find(|(known, _)| *known == address(op))?;
+        found.get(request).copied()
+    }
+
+    fn lock_followed(&self) -> MutexGuard<'_, Vec<(usize, Vec<Followed>)>> {
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over what the operators of this graph followed in a run whose requests are those of
+    /// this one at `requests`.
+    pub fn take_followed(&self, from: &Exec, requests: &[u32]) {
+        let mut all = self.lock_followed();
+        for (op, some) in from.lock_followed().drain(..) {
+            let mut followed = vec![Followed::default(); self.run.requests()];
+            for (&request, one) in requests.iter().zip(some) {
+                followed[request as usize] = one;
+            }
+            all.push((op, followed));
         }
     }
 
@@ -489,17 +639,19 @@ impl<'a> Exec<'a> {
     pub fn check(&self, op: &str, most_rows: u64) -> Result<(), RunError> {
         if most_rows > self.limits.max_rows {
             let max = self.limits.max_rows;
-            return Err(RunError::Limit(format!(
-                "`{op}` made {most_rows} rows for one request; the limit is {max} (`--max-rows`)"
-            )));
+            return Err(RunError::limit(
+                Limit::Rows,
+                format!("`{op}` made {most_rows} rows; the limit is {max} (`--max-rows`)"),
+            ));
         }
         if self.limits.stop.is_asked() {
             return Err(RunError::Stopped);
         }
         if self.limits.stop.is_late() {
-            return Err(RunError::Limit(format!(
-                "the time limit (`--max-millis`) was over at `{op}`"
-            )));
+            return Err(RunError::limit(
+                Limit::Time,
+                format!("the time limit (`--max-millis`) was over at `{op}`"),
+            ));
         }
         Ok(())
     }

@@ -299,7 +299,7 @@ impl Op for Nn {
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let input = inputs[0];
         let contributions = self.reach(exec, input)?;
-        let merge = |parents| merge(exec, "nn", parents, &contributions, self.merge, &self.part);
+        let merge = |parents| merge(exec, self, parents, &contributions, self.merge, &self.part);
         match &self.columns {
             None => merge(input),
             Some(columns) => merge(&one_parent(input, columns)),

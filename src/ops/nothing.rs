@@ -33,6 +33,10 @@ impl Op for Nothing {
         String::new()
     }
 
+    fn is_nothing(&self) -> bool {
+        true
+    }
+
     fn exprs(&self) -> Vec<&Expr> {
         Vec::new()
     }

@@ -249,6 +249,11 @@ impl Op for Rank {
         Some(&self.keep)
     }
 
+    fn whole(&self, exec: &Exec, inputs: &[&Rows], request: usize) -> Option<u64> {
+        let rows = inputs[0].range(request).len() as u64;
+        Some(rows.min(self.keep.per_request(exec.run)[request]))
+    }
+
     fn binds(&self) -> Vec<&str> {
         self.heads.iter().map(|head| head.name.as_str()).collect()
     }

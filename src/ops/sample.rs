@@ -89,6 +89,10 @@ impl Op for Sample {
         exprs
     }
 
+    fn passes(&self, input: usize) -> bool {
+        input == 0
+    }
+
     fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
         inputs[0].min(guess.number(&self.n).unwrap_or(f64::INFINITY))
     }

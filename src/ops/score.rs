@@ -97,6 +97,10 @@ impl Op for Score {
         Ok(scored(rows, &scores, &self.part, exec))
     }
 
+    fn whole(&self, _: &Exec, inputs: &[&Rows], request: usize) -> Option<u64> {
+        Some(inputs[0].range(request).len() as u64)
+    }
+
     fn uses(&self, _: usize, own: &Used) -> Used {
         own.clone().of_any_score().reading([&self.expr])
     }

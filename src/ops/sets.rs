@@ -136,6 +136,10 @@ impl Op for Union {
         Vec::new()
     }
 
+    fn passes(&self, _: usize) -> bool {
+        true
+    }
+
     fn mixes_scores(&self) -> bool {
         true
     }
@@ -150,6 +154,10 @@ impl Op for Union {
 
     fn uses(&self, input: usize, own: &Used) -> Used {
         self.join.uses(input, own).of_any_score()
+    }
+
+    fn whole(&self, _: &Exec, inputs: &[&Rows], request: usize) -> Option<u64> {
+        Some(merged(inputs[0], inputs[1], request).len() as u64)
     }
 
     fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {

@@ -106,6 +106,17 @@ impl Op for All {
         Vec::new()
     }
 
+    fn whole(&self, exec: &Exec, _: &[&Rows], request: usize) -> Option<u64> {
+        let run = exec.run;
+        let all = 0..run.snapshot.schema().entity(self.entity).rows;
+        Some(match run.all_visible(self.entity) {
+            true => all.len() as u64,
+            false => all
+                .filter(|&id| run.visible(self.entity, id, request))
+                .count() as u64,
+        })
+    }
+
     fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
         // the order costs nothing
         let rows = used

@@ -34,6 +34,11 @@ pub const TAKE: Operator = Operator {
             ty: "expr?",
             named: false,
         },
+        Param {
+            name: "depth",
+            ty: "int?",
+            named: true,
+        },
     ],
     keeps_shape: true,
     rest: Rest::None,
@@ -47,8 +52,16 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let n = b.count("n");
     let offset = b.count("offset");
     let per = b.row_value("per", &shape, None);
-    let (n, offset, per) = (n?, offset?, per?);
+    let depth = depth(b);
+    let (n, offset, per, depth) = (n?, offset?, per?, depth?);
     let n = some_rows(b, n, "take", 25)?;
+    if !fits(b, offset.is_some(), per.is_some(), depth) {
+        return None;
+    }
+    let depth = match &offset {
+        Some(offset) if per.is_none() => depth.or_else(|| usual_depth(b, &n, offset)),
+        _ => None,
+    };
     let bound = match &per {
         None => n.known(),
         Some(key) => groups(b.schema(), key)
@@ -62,14 +75,67 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let asked = bound.filter(|_| per.is_none());
     let op = Take {
         n,
-        offset: offset.unwrap_or(Quantity::Number(0)),
+        offset,
         per,
+        depth,
     };
     Some(Bound {
         op: Arc::new(op),
         inputs: vec![input],
         shape: shape.cut(asked).at_most(bound).at_most(skipped),
     })
+}
+
+/// Pages that a list is made for, where the program does not say how long it is.
+const PAGES: u64 = 10;
+/// How long a list is made of whose pages nothing is known.
+const UNKNOWN_DEPTH: u64 = 1_000;
+
+/// The `depth` of the program, a number of rows; `None` inside if it was not given.
+fn depth(b: &mut dyn Bind) -> Option<Option<u64>> {
+    let (code, message) = match b.count("depth")? {
+        None => return Some(None),
+        Some(Quantity::Number(n)) if n > 0 => return Some(Some(n)),
+        Some(Quantity::PerRequest(_)) => (
+            code::E0314,
+            "`depth` is the same for all pages, so it cannot come with the request",
+        ),
+        Some(_) => (code::E0601, "`depth` is a number of rows, at least 1"),
+    };
+    let help = "write how many rows the pages together may have, as in `depth=500`";
+    b.report(Diagnostic::new(code, b.origin("depth"), message).help(help));
+    None
+}
+
+/// Whether `depth` may stand beside the other arguments; without an offset it says nothing.
+fn fits(b: &mut dyn Bind, offset: bool, per: bool, depth: Option<u64>) -> bool {
+    if depth.is_none() {
+        return true;
+    }
+    if per {
+        let message =
+            "`depth` is the length of a list that pages are cut from: `take` with `per` has none";
+        let help = "leave out `depth`, or cut the pages with another `take` behind this one";
+        b.report(Diagnostic::new(code::E0307, b.arg_span("depth"), message).help(help));
+    } else if !offset {
+        let message = "`depth` changes nothing without `offset`";
+        let help = "add `offset`, or leave out `depth`";
+        b.report(Diagnostic::new(code::W0205, b.arg_span("depth"), message).help(help));
+    }
+    !per
+}
+
+/// How many rows are made so that every page is a part of one list: what is asked for where the
+/// program says which page it is, else some pages. None where a page has no end.
+fn usual_depth(b: &dyn Bind, n: &Quantity, offset: &Quantity) -> Option<u64> {
+    match (n, offset) {
+        (Quantity::All, _) => None,
+        (Quantity::Number(n), Quantity::Number(offset)) => Some(n.saturating_add(*offset)),
+        _ => Some(match b.largest(n) {
+            Some(n) => n.saturating_mul(PAGES),
+            None => UNKNOWN_DEPTH,
+        }),
+    }
 }
 
 /// Most values that a key can have, where its type says so. Null is one more, and so is the id of
@@ -86,8 +152,26 @@ fn groups(schema: &Schema, key: &Expr) -> Option<u64> {
 #[derive(Clone, Debug)]
 struct Take {
     n: Quantity,
-    offset: Quantity,
+    offset: Option<Quantity>,
     per: Option<Expr>,
+    /// How long the list is made that pages are cut from, whichever of them is asked for.
+    depth: Option<u64>,
+}
+
+impl Take {
+    /// Whether the first rows are asked for, as far as the program says.
+    fn starts_first(&self) -> bool {
+        matches!(self.offset, None | Some(Quantity::Number(0)))
+    }
+
+    fn skipped(&self) -> Quantity {
+        self.offset.clone().unwrap_or(Quantity::Number(0))
+    }
+
+    fn guessed_offset(&self, guess: &dyn Guess) -> f64 {
+        let offset = self.offset.as_ref();
+        offset.and_then(|n| guess.number(n)).unwrap_or(0.0)
+    }
 }
 
 impl Op for Take {
@@ -97,16 +181,17 @@ impl Op for Take {
 
     fn details(&self, schema: &Schema) -> String {
         let mut parts = vec![quantity(&self.n, schema)];
-        if self.offset != Quantity::Number(0) {
-            parts.push(format!("offset={}", quantity(&self.offset, schema)));
+        if let Some(offset) = &self.offset {
+            parts.push(format!("offset={}", quantity(offset, schema)));
         }
         parts.extend(self.per.iter().map(|e| format!("per={}", show(e, schema))));
+        parts.extend(self.depth.map(|depth| format!("depth={depth}")));
         parts.join(", ")
     }
 
     fn exprs(&self) -> Vec<&Expr> {
         let mut exprs: Vec<&Expr> = self.per.iter().collect();
-        for number in [&self.n, &self.offset] {
+        for number in std::iter::once(&self.n).chain(&self.offset) {
             if let Quantity::PerRequest(expr) = number {
                 exprs.push(expr);
             }
@@ -120,25 +205,24 @@ impl Op for Take {
 
     fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
         let n = guess.number(&self.n).filter(|_| self.per.is_none());
-        let skipped = guess.number(&self.offset).unwrap_or(0.0);
+        let skipped = self.guessed_offset(guess);
         (inputs[0] - skipped)
             .max(0.0)
             .min(n.unwrap_or(f64::INFINITY))
     }
 
     fn demand(&self, guess: &dyn Guess, input: usize, wanted: Option<Demand>) -> Option<Demand> {
-        let n = guess.number(&self.n);
-        let offset = guess.number(&self.offset).unwrap_or(0.0);
-        let asked = match &self.per {
-            None => n.map(|n| Demand::rows(n + offset)),
+        let asked = match (&self.per, self.depth) {
+            (None, Some(depth)) => Some(Demand::rows(depth as f64)),
+            (None, None) => guess.number(&self.n).map(Demand::rows),
             // of rows that share a key some go
-            Some(_) => wanted.map(|demand| demand.times(1.0 / UNKNOWN_SHARE)),
+            (Some(_), _) => wanted.map(|demand| demand.times(1.0 / UNKNOWN_SHARE)),
         };
         asked.or(wanted).filter(|_| input == 0)
     }
 
     fn asks(&self) -> Option<u64> {
-        let whole = self.per.is_none() && self.offset == Quantity::Number(0);
+        let whole = self.per.is_none() && self.starts_first();
         self.n.known().filter(|_| whole)
     }
 
@@ -146,14 +230,27 @@ impl Op for Take {
         Some(&self.n).filter(|_| self.per.is_none())
     }
 
+    fn depth(&self) -> Option<u64> {
+        self.depth
+    }
+
+    fn offset(&self) -> Option<&Quantity> {
+        self.offset.as_ref().filter(|_| self.per.is_none())
+    }
+
     fn uses(&self, _: usize, own: &Used) -> Used {
         let mut used = own.clone().in_order().of_all_rows().reading(self.exprs());
-        let window = Window {
-            offset: self.offset.clone(),
+        let page = Window {
+            offset: self.skipped(),
             n: self.n.clone(),
         };
-        if self.per.is_none() && window.is_known_before() {
-            used.part.rows = Some(vec![window]);
+        // whether the list is long enough is seen at its rows
+        let list = self.depth.map(|depth| Window {
+            offset: Quantity::Number(0),
+            n: Quantity::Number(depth),
+        });
+        if self.per.is_none() && page.is_known_before() {
+            used.part.rows = Some(std::iter::once(page).chain(list).collect());
         }
         used
     }
@@ -162,7 +259,7 @@ impl Op for Take {
         mapped(
             self,
             |op: &mut Take| {
-                let numbers = [&mut op.n, &mut op.offset].into_iter();
+                let numbers = std::iter::once(&mut op.n).chain(&mut op.offset);
                 let numbers = numbers.filter_map(Quantity::expr_mut);
                 numbers.chain(&mut op.per).collect()
             },
@@ -176,10 +273,8 @@ impl Op for Take {
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let rows = inputs[0];
-        let (n, offset) = (
-            self.n.per_request(exec.run),
-            self.offset.per_request(exec.run),
-        );
+        let n = self.n.per_request(exec.run);
+        let offset = self.skipped().per_request(exec.run);
         let Some(per) = &self.per else {
             return Ok(window(rows, &offset, &n, exec.run.stop));
         };

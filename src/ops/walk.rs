@@ -278,7 +278,7 @@ impl Op for Walk {
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let links = self.reach(exec, inputs[0])?;
-        merge(exec, "walk", inputs[0], &links, self.merge, &self.part)
+        merge(exec, self, inputs[0], &links, self.merge, &self.part)
     }
 
     /// Contributions are added up in the order of their parents.

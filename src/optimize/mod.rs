@@ -2,7 +2,7 @@
 //!
 //! A rule is a function in a file of its own; [`RULES`] is the list, in the order in which they run.
 //! Nodes keep their numbers: a rule puts another operator or other inputs in the place of a node, and
-//! what nobody needs any more does not run. So whoever looks at a run (second rounds, the times of
+//! what nobody needs any more does not run. So whoever looks at a run (further rounds, the times of
 //! `explain --analyze`) finds an operator of the program under its number.
 //!
 //! A rule names no operator. It asks what an operator comes to ([`Op::becomes`]), what it uses of its
@@ -81,6 +81,15 @@ pub const RULES: &[Rule] = &[
 pub struct Rewritten {
     pub graph: Graph,
     pub schedule: Schedule,
+}
+
+impl Rewritten {
+    /// The operators that give no row whatever the data.
+    pub fn nothings(&self) -> Vec<NodeId> {
+        let all = (0..self.graph.len() as u32).map(NodeId);
+        all.filter(|&id| self.graph.get(id).op.is_nothing())
+            .collect()
+    }
 }
 
 /// The graph of a program after some rules.

@@ -128,7 +128,7 @@ impl Maker<'_> {
         let worth = expr(&mut self.rng, &scope, Ty::Float, 2);
         let limit = literal(&mut self.rng, Ty::Float);
         let all = [
-            ("p", "param p: int = 2".to_owned()),
+            ("p", "param p: int in 1..4 = 2".to_owned()),
             ("w", "tunable w in 0.0..5.0 = 1.5".to_owned()),
             ("worth", format!("value worth on item = {worth}")),
             (
@@ -395,13 +395,33 @@ impl Maker<'_> {
         let n = 1 + self.rng.below(5);
         match self.rng.below(5) {
             4 => format!(".take({})", self.number()),
-            0 => format!(".take({n}, offset={})", self.rng.below(4)),
+            0 => self.page(n),
             1 => {
                 let ty = *self.rng.pick(&[Ty::Int, Ty::Str, Ty::Bool]);
                 format!(".take({n}, per={})", self.expr(made, ty))
             }
             _ => format!(".take({n})"),
         }
+    }
+
+    /// A page of a list: constant, or as the request says.
+    fn page(&mut self, n: usize) -> String {
+        let offset = match self.rng.below(4) {
+            0 | 1 => self.rng.below(4).to_string(),
+            2 if self.declared => self.rng.text(&["p", "p * 2"]),
+            _ => self
+                .rng
+                .text(&["count(user.walk(likes))", "count(user.some_likes()) // 2"]),
+        };
+        let n = match self.rng.below(4) {
+            0 if self.declared => "p".to_owned(),
+            _ => n.to_string(),
+        };
+        let depth = match self.rng.below(3) {
+            0 => format!(", depth={}", 1 + self.rng.below(30)),
+            _ => String::new(),
+        };
+        format!(".take({n}, offset={offset}{depth})")
     }
 
     fn diversify(&mut self, made: Made) -> Made {

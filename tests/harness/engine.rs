@@ -131,6 +131,39 @@ impl Opened {
             .collect())
     }
 
+    /// Runs a program for one request that may make so many rows; nothing if it makes more.
+    pub fn run_within(
+        &self,
+        program: &str,
+        asked: &Request,
+        max_rows: u64,
+    ) -> Result<Option<Output>, String> {
+        let program = self.compile(program, asked.query.as_deref())?;
+        let limits = igql::Limits {
+            max_rows,
+            ..igql::Limits::default()
+        };
+        match self.engine.run_pass(&program, &[request(asked)], limits) {
+            Ok(pass) => Ok(pass.answers.first().map(output)),
+            Err(igql::RunError::Limit(_)) => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Cuts the run of a request at some of its looks at the clock, and judges what it gives.
+    pub fn cut(
+        &self,
+        program: &str,
+        asked: &Request,
+        rng: &mut (impl FnMut(usize) -> usize + Send),
+        seen: &mut super::partial::Seen,
+    ) -> Result<(), String> {
+        let program = self.compile(program, asked.query.as_deref())?;
+        let some = |made: u64| (0..6).map(|_| 1 + rng(made as usize) as u64).collect();
+        let run = || super::partial::cut(&self.engine, &program, &request(asked), some, seen);
+        self.threads.install(run)
+    }
+
     /// All diagnostics of a program.
     pub fn check(&self, program: &str) -> Vec<Found> {
         diagnostics(&self.engine, &self.folder, program)

@@ -6,4 +6,5 @@ pub mod checks;
 pub mod engine;
 pub mod notation;
 pub mod output;
+pub mod partial;
 pub mod treatments;

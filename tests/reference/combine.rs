@@ -16,12 +16,15 @@ struct Branch {
     name: String,
     weight: f64,
     set: Rc<Set>,
+    /// The fan-outs that its rows come from.
+    fans: Vec<usize>,
 }
 
 impl<'a> Interp<'a> {
     pub fn combine(&self, call: &Called<'a>, env: &Env<'a>, role: Role) -> Set {
         let (sets, settings) = arguments(call, &["method", "normalize", "take"]);
         let mut branches = self.branches(&sets, env, role);
+        branches.iter().for_each(|b| self.comes_from(&b.fans));
         let settings = Args::of(settings, &["method", "normalize", "take"]);
         let take = match settings.get("take") {
             Some(take) => taken(self.quantity(Some(take), env)),
@@ -93,6 +96,7 @@ impl<'a> Interp<'a> {
             if i > 0 && result.rows.len() >= least {
                 break;
             }
+            self.comes_from(&branch.fans);
             for row in &branch.set.rows {
                 if result.position(row.id).is_none() {
                     let columns = columns_as(&result.names, &branch.set, row);
@@ -267,10 +271,12 @@ impl<'a> Interp<'a> {
                 (None, ExprKind::Name(name)) => name.clone(),
                 _ => format!("#{}", i + 1),
             };
+            let (set, fans) = self.led(|| self.set(set, env, role, &[]));
             Branch {
                 name,
                 weight,
-                set: self.set(set, env, role, &[]),
+                set,
+                fans,
             }
         };
         sets.iter().enumerate().map(branch).collect()

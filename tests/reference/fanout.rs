@@ -44,7 +44,7 @@ impl<'a> Interp<'a> {
     pub fn walk(&self, call: &Called<'a>, env: &Env<'a>, role: Role, pushed: &[Pushed<'a>]) -> Set {
         let (rows, args) = call.split();
         let args = Args::new(args, WALK);
-        let parents = self.set(rows, env, role, &[]);
+        let (parents, before) = self.led(|| self.set(rows, env, role, &[]));
         let links = self.edge_links(args.need("edge"), env, Ends::from(parents.entity));
         let limit = self.quantity(args.get("limit"), env);
         let conjuncts = if limit.is_auto() {
@@ -53,7 +53,7 @@ impl<'a> Interp<'a> {
             Vec::new()
         };
         let (most, auto) = self.limit(call, limit, 100, env, role);
-        let mut contributions = Vec::new();
+        let (mut contributions, mut found) = (Vec::new(), Vec::new());
         for (parent, row) in parents.rows.iter().enumerate() {
             let wanted = |i: &(usize, f64)| self.all_hold(&conjuncts, links.to, links.list[i.0].to);
             let mut taken: Vec<(usize, f64)> = self
@@ -63,7 +63,7 @@ impl<'a> Interp<'a> {
                 .collect();
             self.put_in_order(&mut taken, &links, &args, env);
             taken.truncate(most.unwrap_or(usize::MAX));
-            self.got(&auto, taken.len());
+            found.push(taken.len());
             contributions.extend(taken.iter().map(|&(i, weight)| {
                 let to = links.list[i].to;
                 Contribution {
@@ -73,6 +73,7 @@ impl<'a> Interp<'a> {
                 }
             }));
         }
+        self.follows(auto, &found, before);
         self.merge(
             &parents,
             links.to,
@@ -147,7 +148,7 @@ impl<'a> Interp<'a> {
     pub fn nn(&self, call: &Called<'a>, env: &Env<'a>, role: Role, pushed: &[Pushed<'a>]) -> Set {
         let (rows, args) = call.split();
         let args = Args::new(args, NN);
-        let parents = self.set(rows, env, role, &[]);
+        let (parents, before) = self.led(|| self.set(rows, env, role, &[]));
         let embedding = self.embedding(args.get("embedding"), env, parents.entity);
         let to = match args.get("to") {
             Some(to) => self.entity_argument(Some(to), env).expect("an entity"),
@@ -168,19 +169,20 @@ impl<'a> Interp<'a> {
             .collect();
         let (parents, searches) = self.searches(embedding, to, &parents, &args, env);
         let (most, auto) = self.limit(call, k, 50, env, role);
-        let mut contributions = Vec::new();
+        let (mut contributions, mut found) = (Vec::new(), Vec::new());
         for (parent, vector, left_out) in searches {
             let score = parents.rows[parent].score;
             let space = (embedding, to);
             let mut near = self.neighbours(space, &vector, &left_out, &searched, &args, env);
             near.truncate(most.unwrap_or(usize::MAX));
-            self.got(&auto, near.len());
+            found.push(near.len());
             contributions.extend(near.iter().map(|&(to, near)| Contribution {
                 parent,
                 to,
                 score: product(score, f64::from(near)),
             }));
         }
+        self.follows(auto, &found, before);
         self.merge(
             &parents,
             to,

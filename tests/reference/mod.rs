@@ -42,8 +42,9 @@ pub use value::Value;
 pub use world::World;
 
 use args::given;
-use autos::Numbers;
+use autos::{Fan, Judged, Numbers};
 use env::Env;
+use igql::syntax::ast::{Expr, Param};
 use igql::types::Key;
 use links::{Ends, Links};
 use std::cell::{Cell, RefCell};
@@ -71,7 +72,8 @@ pub enum Role {
 }
 
 type LinkCache<'a> = HashMap<(usize, usize, Ends), (Rc<Links>, Env<'a>)>;
-type SetCache<'a> = HashMap<(usize, usize, Role, bool), (Rc<Set>, Env<'a>)>;
+/// With the fan-outs that the rows come from.
+type SetCache<'a> = HashMap<(usize, usize, Role, bool), (Rc<Set>, Vec<usize>, Env<'a>)>;
 
 /// One request being answered.
 pub struct Interp<'a> {
@@ -84,42 +86,67 @@ pub struct Interp<'a> {
     numbers: Rc<Numbers>,
     link_cache: RefCell<LinkCache<'a>>,
     set_cache: RefCell<SetCache<'a>>,
-    /// Numbers left open that a row got in full, while the set that is evaluated was made.
-    reached: RefCell<Numbers>,
+    /// The fan-outs that were followed, in their order.
+    fans: RefCell<Vec<Fan>>,
+    /// The last of them on the ways to the rows that are being made.
+    leads: RefCell<Vec<usize>>,
     /// What is evaluated is only read by rows.
     aside: Cell<bool>,
-    /// Those of lists that ended too short.
+    /// Open numbers that kept candidates from lists that ended too short.
     short: RefCell<Numbers>,
+    /// The expressions that parameters of the query stand for.
+    params: Vec<(&'a Expr, &'a Param)>,
 }
 
 /// Runs the query of a program for one request. `numbers` are what the planner says.
 pub fn run(world: &World, program: &Program, request: &Request, numbers: &Numbers) -> Answer {
-    let (first, short) = round(world, program, request, numbers.clone());
-    if short.is_empty() {
-        return first;
-    }
-    let mut raised = numbers.clone();
-    raised.extend(short.into_iter().map(|(place, n)| (place, 4 * n)));
-    round(world, program, request, raised).0
+    run_within(world, program, request, numbers, 10_000_000)
 }
 
-/// One round, and the numbers that kept candidates from lists that end too short.
+/// The same where a request may make so many rows at most.
+pub fn run_within(
+    world: &World,
+    program: &Program,
+    request: &Request,
+    numbers: &Numbers,
+    max_rows: usize,
+) -> Answer {
+    let mut numbers = numbers.clone();
+    let (mut answer, mut judged) = round(world, program, request, numbers.clone());
+    for _ in 0..autos::ROUNDS {
+        if judged.short.is_empty() || !judged.may(max_rows) {
+            break;
+        }
+        let raised = judged.short.into_iter();
+        numbers.extend(raised.map(|(place, n)| (place, autos::FACTOR * n)));
+        (answer, judged) = round(world, program, request, numbers.clone());
+    }
+    answer
+}
+
+/// One round, and what the next is decided by.
 fn round(
     world: &World,
     program: &Program,
     request: &Request,
     numbers: Numbers,
-) -> (Answer, Numbers) {
+) -> (Answer, Judged) {
     let table = &world.entities[world.viewer];
     let row = |key: &Key| table.row_of(key).unwrap_or(table.keys.len() as u32);
     let viewer = request.viewer.as_ref().map(row);
-    let interp = Interp::new(world, program, request, viewer, Rc::new(numbers));
+    let mut interp = Interp::new(world, program, request, viewer, Rc::new(numbers));
     let (params, body) = program
         .query(request.query.as_deref())
         .expect("a program with a query");
     let env = interp.bind_params(params, None, given(params, request), &Env::default(), None);
-    let answer = interp.answer(body, &env);
-    (answer, interp.short.take())
+    for param in params {
+        if let Some(value) = env.get(&param.name.text) {
+            interp.params.push((value.expr, param));
+        }
+    }
+    let (answer, last) = interp.led(|| interp.answer(body, &env));
+    let judged = interp.judged(last);
+    (answer, judged)
 }
 
 impl<'a> Interp<'a> {
@@ -130,7 +157,7 @@ impl<'a> Interp<'a> {
         viewer: Option<u32>,
         numbers: Rc<Numbers>,
     ) -> Self {
-        let (link_cache, set_cache, reached, short) = Default::default();
+        let (link_cache, set_cache, fans, leads, short) = Default::default();
         Interp {
             world,
             program,
@@ -140,22 +167,21 @@ impl<'a> Interp<'a> {
             numbers,
             link_cache,
             set_cache,
-            reached,
+            fans,
+            leads,
             aside: Cell::new(false),
             short,
+            params: Vec::new(),
         }
     }
 
     /// The same request with another row as the viewer.
     fn as_viewer(&self, row: u32) -> Interp<'a> {
         let numbers = self.numbers.clone();
-        Interp::new(self.world, self.program, self.request, Some(row), numbers)
-    }
-
-    /// The same request, of which nothing is known yet.
-    fn fresh(&self) -> Interp<'a> {
-        let numbers = self.numbers.clone();
-        Interp::new(self.world, self.program, self.request, self.viewer, numbers)
+        Interp {
+            params: self.params.clone(),
+            ..Interp::new(self.world, self.program, self.request, Some(row), numbers)
+        }
     }
 
     /// The viewer always is; others from their time on, and where they have none.

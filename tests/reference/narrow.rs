@@ -11,6 +11,9 @@ use super::value::Value;
 use igql::syntax::ast::{Arg, Expr, ExprKind, RowDef};
 use std::collections::HashSet;
 
+/// The parameters of `take`.
+pub const TAKE: &[&str] = &["n", "offset", "per", "depth"];
+
 impl<'a> Interp<'a> {
     /// `let(name=expr, ...)`: later arguments see earlier ones.
     pub fn bind_columns(
@@ -164,10 +167,10 @@ impl<'a> Interp<'a> {
         }
     }
 
-    /// `take(n, offset=0, per: expr?)`. As in SQL, rows without a value are one group.
+    /// `take(n, offset=0, per: expr?, depth: int?)`. As in SQL, rows without a value are one group.
     pub fn take(&self, call: &Called<'a>, env: &Env<'a>, role: Role) -> Set {
         let (rows, args) = call.split();
-        let args = Args::new(args, &["n", "offset", "per"]);
+        let args = Args::new(args, TAKE);
         let set = self.set(rows, env, role, &[]);
         let n = self.quantity(args.get("n"), env);
         let offset = match self.constant(args.get("offset"), env) {

@@ -2,7 +2,7 @@
 
 use super::world::World;
 use igql::syntax::ast::{
-    EdgeDecl, Expr, File, ImportPath, Item, ItemKind, Param, RowDef, TypeExpr, TypeExprKind,
+    EdgeDecl, Expr, File, ImportPath, Item, ItemKind, Param, Range, RowDef, TypeExpr, TypeExprKind,
 };
 use std::path::{Component, Path, PathBuf};
 
@@ -79,6 +79,19 @@ impl Program {
     pub fn param(&self, wanted: &str) -> Option<Option<&Expr>> {
         self.items().find_map(|item| match item {
             ItemKind::Param { name, default, .. } if name.text == wanted => Some(default.as_ref()),
+            _ => None,
+        })
+    }
+
+    /// The default and the range of a param.
+    pub fn declared_param(&self, wanted: &str) -> Option<(Option<&Expr>, Option<&Range>)> {
+        self.items().find_map(|item| match item {
+            ItemKind::Param {
+                name,
+                default,
+                range,
+                ..
+            } if name.text == wanted => Some((default.as_ref(), range.as_ref())),
             _ => None,
         })
     }

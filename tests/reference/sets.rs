@@ -55,19 +55,29 @@ impl<'a> Interp<'a> {
     /// The rows of a set. `pushed` are the conjuncts of filters that follow with nothing but
     /// `let` and `filter` between: they are a `where` of the first fan-out below.
     pub fn set(&self, expr: &'a Expr, env: &Env<'a>, role: Role, pushed: &[Pushed<'a>]) -> Rc<Set> {
-        if !pushed.is_empty() {
-            return Rc::new(self.evaluate(expr, env, role, pushed));
+        let aside = self.aside.get();
+        let (set, fans) = if pushed.is_empty() {
+            self.remembered(expr, env, role)
+        } else {
+            self.led(|| Rc::new(self.evaluate(expr, env, role, pushed)))
+        };
+        // candidates do not come from what is only read
+        if role == Role::Source && !aside {
+            self.comes_from(&fans);
         }
+        set
+    }
+
+    fn remembered(&self, expr: &'a Expr, env: &Env<'a>, role: Role) -> (Rc<Set>, Vec<usize>) {
         let aside = self.aside.get();
         let key = (expr as *const Expr as usize, env.address(), role, aside);
-        if let Some((set, _)) = self.set_cache.borrow().get(&key) {
-            return set.clone();
+        if let Some((set, fans, _)) = self.set_cache.borrow().get(&key) {
+            return (set.clone(), fans.clone());
         }
-        let set = Rc::new(self.evaluate(expr, env, role, pushed));
-        self.set_cache
-            .borrow_mut()
-            .insert(key, (set.clone(), env.clone()));
-        set
+        let (set, fans) = self.led(|| Rc::new(self.evaluate(expr, env, role, &[])));
+        let known = (set.clone(), fans.clone(), env.clone());
+        self.set_cache.borrow_mut().insert(key, known);
+        (set, fans)
     }
 
     fn evaluate(&self, expr: &'a Expr, env: &Env<'a>, role: Role, pushed: &[Pushed<'a>]) -> Set {
@@ -89,10 +99,9 @@ impl<'a> Interp<'a> {
                 otherwise,
             } => {
                 let holds = self.value(condition, env, &At::Request).is_true();
-                let (a, b) = (
-                    self.set(then, env, role, &[]),
-                    self.set(otherwise, env, role, &[]),
-                );
+                let (a, of_a) = self.led(|| self.set(then, env, role, &[]));
+                let (b, of_b) = self.led(|| self.set(otherwise, env, role, &[]));
+                self.comes_from(if holds { &of_a } else { &of_b });
                 if holds {
                     a.with_names_of(&a, &b)
                 } else {

@@ -186,11 +186,13 @@ impl Output {
             Ok((encode, writer)) => Ok(Started {
                 encode,
                 format: self.format,
+                several: requests > 1,
                 target: Target {
                     writer,
                     pending,
                     users: self.format.is_flat().then_some(requests),
                     empty: 0,
+                    warnings: 0,
                 },
             }),
             Err(error) => Err(pending.failed(&error)),
@@ -294,6 +296,8 @@ impl Writer {
 pub struct Started {
     encode: Encode,
     format: Format,
+    /// Whether there are several requests, so that a warning says whose it is.
+    several: bool,
     target: Target,
 }
 
@@ -312,18 +316,28 @@ pub struct Target {
     /// How many users there are, where those without rows are not seen in the output.
     users: Option<usize>,
     empty: usize,
+    /// How many warnings there were.
+    warnings: usize,
 }
+
+/// Warnings of many answers that are shown; of the others only how many there are.
+const WARNINGS: usize = 20;
 
 impl Started {
     /// The two halves: what many threads use, and what writes.
     pub fn split(self) -> (impl Fn(&[Answer]) -> Encoded + Sync, Target) {
-        let encode = self.encode;
+        let (encode, several) = (self.encode, self.several);
         // the format has no place for warnings: they go to standard error
         let warns = !matches!(self.format, Format::Json | Format::Ndjson);
         let encode = move |answers: &[Answer]| {
-            let warnings = answers.iter().filter(|_| warns).flat_map(|a| &a.warnings);
+            let of = |answer: &Answer| {
+                let user = answer.user.as_ref().filter(|_| several);
+                user.map_or(String::new(), |user| format!("user {user}: "))
+            };
+            let warned = answers.iter().filter(|_| warns);
+            let warnings = warned.flat_map(|a| a.warnings.iter().map(move |w| of(a) + w));
             Encoded {
-                warnings: warnings.cloned().collect(),
+                warnings: warnings.collect(),
                 empty: answers.iter().filter(|a| flat::is_empty(a)).count(),
                 part: encode(answers),
             }
@@ -334,9 +348,11 @@ impl Started {
 
 impl Target {
     pub fn write(&mut self, encoded: Encoded) -> Result<(), Failure> {
-        for warning in &encoded.warnings {
+        let room = WARNINGS.saturating_sub(self.warnings);
+        for warning in encoded.warnings.iter().take(room) {
             out::say(format_args!("warning: {warning}"));
         }
+        self.warnings += encoded.warnings.len();
         self.empty += encoded.empty;
         let written = encoded.part.and_then(|part| self.writer.write(part));
         written.map_err(|e| self.pending.failed(&e))
@@ -344,6 +360,11 @@ impl Target {
 
     pub fn finish(self) -> Result<(), Failure> {
         self.pending.finish(self.writer.finish())?;
+        if let Some(more) = self.warnings.checked_sub(WARNINGS).filter(|&n| n > 0) {
+            out::say(format_args!(
+                "warning: {more} more warnings; `--format ndjson` has them with their answers"
+            ));
+        }
         match self.users {
             Some(users) if self.empty > 0 => out::say(without_rows(self.empty, users)),
             _ => {}

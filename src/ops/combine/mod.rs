@@ -287,6 +287,10 @@ impl Op for Combine {
         self.parts.iter().map(|part| part.name.as_str()).collect()
     }
 
+    fn passes(&self, _: usize) -> bool {
+        true
+    }
+
     fn cut(&self) -> Option<&Quantity> {
         self.take.as_ref()
     }
