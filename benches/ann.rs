@@ -148,7 +148,7 @@ fn build(vectors: &Vectors) -> Result<igql::ann::GraphImage, String> {
 }
 
 fn walk(graph: &Graph, vectors: &Vectors, queries: &[Query], truth: &[Vec<Hit>]) {
-    let usual = Graph::default_ef(queries[0].k);
+    let usual = Graph::default_ef(vectors.metric, queries[0].k);
     for ef in [
         1,
         2,
@@ -214,7 +214,7 @@ fn among(graph: &Graph, vectors: &Vectors, queries: &[Query]) {
         let time = median(|| {
             walks = 0;
             for (query, found) in queries.iter().zip(&mut found) {
-                let ef = Graph::default_ef(query.k);
+                let ef = Graph::default_ef(vectors.metric, query.k);
                 if graph.search_among(vectors, query, ef, &among, &mut scratch, found) {
                     walks += 1;
                 } else {

@@ -1,9 +1,14 @@
 //! 8-bit codes of vectors: a quarter of the bytes, and products that are integers.
 //!
-//! A code is `round(x * scale)` of the normalised vector (cosine), of the vector (dot) or of its
-//! difference from the mean (l2), cut off at the largest code. The scale is fitted so that one value in
-//! ten thousand is cut off: a few huge values must not flatten all others. Codes only guide the walk
-//! through the graph; what is found is re-scored from the vectors.
+//! A code is `round(x * scale)` of the normalised vector (cosine) or of the vector, less the mean of all
+//! vectors where that matters. There are two kinds of scale:
+//!
+//! - one for all rows ([`Quantizer::fit`]), fitted so that one value in ten thousand is cut off: a few huge
+//!   values must not flatten all others;
+//! - one for each row ([`Quantizer::fit_each`]), so that vectors of very different lengths are all resolved
+//!   and nothing is cut off. Unit vectors round the origin need neither, and are spared the extra reads.
+//!
+//! Codes only guide the search; what is found is re-scored from the vectors.
 
 use super::metric::dot;
 use super::simd::{CodedQuery, LINE, Level};
@@ -14,38 +19,105 @@ use crate::types::Floats;
 const SAMPLE: usize = 65_536;
 /// Share of the values that may be cut off.
 const CUT_OFF: f64 = 1e-4;
+/// Unit vectors whose mean has a squared length below this lie round the origin.
+const CENTRAL: f64 = 0.1;
 
 /// How vectors become codes.
 #[derive(Clone, Debug)]
 pub(super) struct Quantizer<'a> {
     pub metric: Metric,
-    /// What a normalised or centred value is multiplied with.
+    /// What a normalised or centred value is multiplied with, unless each row has a scale of its own.
     pub scale: f32,
-    /// `dim` values that are subtracted first; only under l2, else empty.
+    /// Whether each row has a scale of its own.
+    pub each: bool,
+    /// `dim` values that are subtracted first; empty if nothing is.
     pub mean: std::borrow::Cow<'a, [f32]>,
     /// Values per vector.
     pub dim: usize,
+    /// By how much errors of the codes are larger than if they were independent (measured; at least 1).
+    pub error: f32,
+}
+
+/// What a row's codes stand for: values are codes times `step`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(C)]
+pub(super) struct Meaning {
+    /// The value of one code.
+    pub step: f32,
+    /// Squared length of the values.
+    pub square: f32,
+}
+
+impl Meaning {
+    /// That of a row of codes with padding.
+    pub fn of(code: &[u8], step: f32) -> Meaning {
+        let square: i64 = code.iter().map(|&c| (i64::from(c) - 128).pow(2)).sum();
+        Meaning {
+            step,
+            square: (square as f64 * f64::from(step).powi(2)) as f32,
+        }
+    }
+}
+
+/// Variance of the error of a squared distance between vectors that codes of some steps stand for.
+///
+/// Rounding errors are even within a step, of variance 1/12, and count twice the distance; what they add
+/// by themselves matters where distances are next to nothing.
+pub(super) fn distance_variance(distance: f32, steps: [f32; 2], dim: usize) -> f32 {
+    let (steps, dim) = (
+        steps.map(|step| step * step).iter().sum::<f32>(),
+        dim as f32,
+    );
+    (distance.max(0.0) + dim * steps / 12.0) * steps / 3.0 + dim * steps.powi(2) / 72.0
+}
+
+/// The same of a product of two vectors.
+pub(super) fn product_variance(a: Meaning, b: Meaning) -> f32 {
+    (a.square * b.step.powi(2) + b.square * a.step.powi(2)) / 12.0
 }
 
 impl Quantizer<'_> {
-    /// Fits a quantizer to the given rows of `vectors`, which must all be usable.
+    /// Fits one scale to the given rows of `vectors`, which must all be usable.
     pub fn fit(vectors: &Vectors, rows: &[u32]) -> Quantizer<'static> {
-        let step = rows.len().div_ceil(SAMPLE).max(1);
-        let sample: Vec<u32> = rows.iter().copied().step_by(step).collect();
-        let mut quantizer = Quantizer {
-            metric: vectors.metric,
-            scale: 1.0,
-            mean: match vectors.metric {
-                Metric::L2 => mean(vectors, &sample).into(),
-                Metric::Cosine | Metric::Dot => Vec::new().into(),
-            },
-            dim: vectors.dim,
-        };
+        let sample = sample(rows);
+        let mut quantizer = Quantizer::plain(vectors);
+        if vectors.metric == Metric::L2 {
+            quantizer.mean = quantizer.mean_of(vectors, &sample).into();
+        }
         let bound = quantizer.usual_bound(vectors, &sample);
         if bound > 0.0 {
             quantizer.scale = (f64::from(quantizer.limit()) / bound).min(1e38) as f32;
         }
         quantizer
+    }
+
+    /// The same where lengths vary or all vectors lie on one side of the origin: then each row has a scale
+    /// of its own. Otherwise that of [`Quantizer::fit`].
+    pub fn fit_each(vectors: &Vectors, rows: &[u32]) -> Quantizer<'static> {
+        let sample = sample(rows);
+        let mut quantizer = Quantizer::plain(vectors);
+        let mean = quantizer.mean_of(vectors, &sample);
+        let is_central = vectors.metric == Metric::Cosine && {
+            let square: f64 = mean.iter().map(|&x| f64::from(x).powi(2)).sum();
+            square < CENTRAL
+        };
+        if is_central {
+            return Quantizer::fit(vectors, rows);
+        }
+        quantizer.mean = mean.into();
+        quantizer.each = true;
+        quantizer
+    }
+
+    fn plain(vectors: &Vectors) -> Quantizer<'static> {
+        Quantizer {
+            metric: vectors.metric,
+            scale: 1.0,
+            each: false,
+            mean: Vec::new().into(),
+            dim: vectors.dim,
+            error: 1.0,
+        }
     }
 
     /// Bytes of a row of codes.
@@ -59,47 +131,77 @@ impl Quantizer<'_> {
         127.min(room as i32).max(1)
     }
 
-    /// Writes the codes of a vector, and the padding, into a row of `stride` bytes.
-    pub fn encode(&self, vector: &[f32], out: &mut [u8]) {
+    /// Writes the codes of a vector, and the padding, into a row of `stride` bytes. What they stand for
+    /// is given in the values of the quantizer; where all rows have one scale, in codes.
+    pub fn encode(&self, vector: &[f32], out: &mut [u8]) -> Meaning {
         out.fill(128);
-        let factor = f64::from(self.scale) * self.normaliser(vector);
         let limit = f64::from(self.limit());
-        for (d, (&x, out)) in vector.iter().zip(out).enumerate() {
+        let (factor, step) = match self.each {
+            true => self.own_scale(self.values(vector)),
+            false => (f64::from(self.scale), 1.0),
+        };
+        for (value, out) in self.values(vector).zip(&mut *out) {
             // 128.5: cutting off the fraction then rounds
-            *out = ((self.centred(d, x) * factor).clamp(-limit, limit) + 128.5) as u8;
+            *out = ((value * factor).clamp(-limit, limit) + 128.5) as u8;
         }
+        Meaning::of(out, step)
     }
 
-    /// The codes of a query. Where only the order of the products counts, the query has a scale of its
-    /// own and uses all 8 bits.
+    /// The factor that makes the largest of some values the largest code, and its inverse. Steps are
+    /// rounded to eight bits, so that rows that are nearly alike have the same codes.
+    fn own_scale(&self, values: impl Iterator<Item = f64>) -> (f64, f32) {
+        let largest = values.fold(0f64, |most, x| most.max(x.abs())) as f32;
+        if largest == 0.0 {
+            return (1.0, 1.0);
+        }
+        let rounded = (largest.to_bits().saturating_add(0xFFFF) & !0xFFFF).min(0x7F7F_0000);
+        let step = (f32::from_bits(rounded) / self.limit() as f32).max(f32::MIN_POSITIVE);
+        (1.0 / f64::from(step), step)
+    }
+
+    /// The codes of a query, which has a scale of its own and uses all 8 bits; under l2 only if the rows
+    /// do too.
     pub fn encode_query(&self, vector: &[f32], out: &mut CodedQuery) {
         let limit = f64::from(self.limit());
-        let largest = vector.iter().fold(0f32, |most, x| most.max(x.abs()));
+        let normalised = self.each && self.metric == Metric::Cosine;
+        let normaliser = if normalised {
+            self.normaliser(vector)
+        } else {
+            1.0
+        };
+        // a product with what is less the mean orders like one with the whole
+        let centred = self.metric == Metric::L2 || normalised;
+        let value = |d: usize| {
+            let mean = if centred { self.mean_value(d) } else { 0.0 };
+            vector.get(d).map(|&x| f64::from(x) * normaliser - mean)
+        };
         let factor = match self.metric {
-            Metric::L2 => f64::from(self.scale),
-            Metric::Cosine | Metric::Dot if largest > 0.0 => limit / f64::from(largest),
-            Metric::Cosine | Metric::Dot => 0.0,
+            Metric::L2 if !self.each => f64::from(self.scale),
+            _ => self.own_scale((0..vector.len()).filter_map(value)).0,
         };
-        let code = |d: usize| match vector.get(d) {
-            Some(&x) => (self.centred(d, x) * factor).clamp(-limit, limit).round() as i8,
-            None => 0,
-        };
+        let code = |d| value(d).map_or(0, |x| (x * factor).clamp(-limit, limit).round() as i8);
         out.set((0..self.stride()).map(code));
+        out.weight = match self.metric {
+            Metric::Dot => 0.0,
+            Metric::Cosine | Metric::L2 => factor as f32,
+        };
     }
 
-    /// What is made into the codes of a row: the values normalised (cosine) or centred (l2).
+    /// What is made into the codes of a row: the values, normalised (cosine), less the mean.
     pub fn values(&self, vector: &[f32]) -> impl Iterator<Item = f64> {
         let normaliser = self.normaliser(vector);
-        self.centred_values(vector).map(move |x| x * normaliser)
+        let values = vector.iter().enumerate();
+        values.map(move |(d, &x)| f64::from(x) * normaliser - self.mean_value(d))
     }
 
-    /// The values of a vector, less the mean under l2.
+    /// The values of a vector, less the mean.
     pub fn centred_values(&self, vector: &[f32]) -> impl Iterator<Item = f64> {
-        vector.iter().enumerate().map(|(d, &x)| self.centred(d, x))
+        let values = vector.iter().enumerate();
+        values.map(|(d, &x)| f64::from(x) - self.mean_value(d))
     }
 
-    fn centred(&self, d: usize, x: f32) -> f64 {
-        f64::from(x) - self.mean.get(d).map_or(0.0, |&mean| f64::from(mean))
+    fn mean_value(&self, d: usize) -> f64 {
+        self.mean.get(d).map_or(0.0, |&mean| f64::from(mean))
     }
 
     /// 1/length under cosine, else 1.
@@ -117,9 +219,8 @@ impl Quantizer<'_> {
         let mut room = Vec::new();
         for &row in sample {
             let vector = vectors.read(row, &mut room).unwrap_or(&[]);
-            let factor = self.normaliser(vector);
-            for (d, &x) in vector.iter().enumerate() {
-                let magnitude = (self.centred(d, x) * factor).abs() as f32;
+            for value in self.values(vector) {
+                let magnitude = value.abs() as f32;
                 bins[(magnitude.to_bits() >> 16) as usize] += u64::from(magnitude > 0.0);
             }
         }
@@ -138,19 +239,38 @@ impl Quantizer<'_> {
         }
         0.0
     }
+
+    /// The mean of what is coded, of rows that are not much longer than most.
+    fn mean_of(&self, vectors: &Vectors, sample: &[u32]) -> Vec<f32> {
+        let mut room = Vec::new();
+        let mut squares: Vec<f64> = Vec::with_capacity(sample.len());
+        for &row in sample {
+            let vector = vectors.read(row, &mut room).unwrap_or(&[]);
+            squares.push(self.values(vector).map(|x| x * x).sum());
+        }
+        let mut sorted = squares.clone();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let most = sorted
+            .get(sorted.len() / 2)
+            .map_or(0.0, |median| 16.0 * median);
+        let (mut sums, mut count) = (vec![0.0; vectors.dim], 0.0);
+        for (&row, _) in sample.iter().zip(&squares).filter(|(_, s)| **s <= most) {
+            let vector = vectors.read(row, &mut room).unwrap_or(&[]);
+            for (sum, x) in sums.iter_mut().zip(self.values(vector)) {
+                *sum += x;
+            }
+            count += 1.0;
+        }
+        sums.iter()
+            .map(|sum| (sum / f64::max(count, 1.0)) as f32)
+            .collect()
+    }
 }
 
-fn mean(vectors: &Vectors, sample: &[u32]) -> Vec<f32> {
-    let mut sums = vec![0.0; vectors.dim];
-    let mut room = Vec::new();
-    for &row in sample {
-        let vector = vectors.read(row, &mut room).unwrap_or(&[]);
-        for (sum, &x) in sums.iter_mut().zip(vector) {
-            *sum += f64::from(x);
-        }
-    }
-    let count = sample.len().max(1) as f64;
-    sums.iter().map(|sum| (sum / count) as f32).collect()
+/// Rows to fit a quantizer to.
+fn sample(rows: &[u32]) -> Vec<u32> {
+    let step = rows.len().div_ceil(SAMPLE).max(1);
+    rows.iter().copied().step_by(step).collect()
 }
 
 /// Whether a row can be searched: it has a vector, it is finite and, under cosine, not zero.

@@ -47,6 +47,7 @@ mod testing;
 
 pub use exact::{exact_search, exact_search_until};
 pub use flat::{Flat, FlatScratch};
+pub use graph::VERSION as GRAPH_VERSION;
 pub use graph::{Among, Graph, GraphImage, GraphParams, LiveGraph, Scratch, build_graph};
 pub use lists::{Lists, Near, build_lists};
 pub use metric::{Metric, Pairs, similarity};

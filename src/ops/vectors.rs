@@ -2,7 +2,9 @@
 //! of a large one; and where the catalog wants them, the neighbours of every row.
 
 use super::allowed::Allowed;
-use crate::ann::{self, Among, Flat, FlatScratch, Graph, GraphParams, Hit, Lists, Query, Scratch};
+use crate::ann::{
+    self, Among, Flat, FlatScratch, GRAPH_VERSION, Graph, GraphParams, Hit, Lists, Query, Scratch,
+};
 use crate::batch::Stop;
 use crate::catalog::schema::Metric;
 use crate::store::{Blob, DataError, Progress, Snapshot};
@@ -116,7 +118,7 @@ impl Vectors {
             }
             (Some(Index::Graph { graph, ef, .. }), None) if !exact => {
                 in_tasks(queries, |queries, (scratches, _)| {
-                    graph.search_many(space, queries, |k| width(*ef, k), scratches, &is_due)
+                    graph.search_many(space, queries, |k| width(graph, *ef, k), scratches, &is_due)
                 })
             }
             (Some(Index::Graph { graph, ef, .. }), Some(allowed)) if !exact => {
@@ -145,10 +147,10 @@ fn in_tasks<T: Send>(
     queries.par_chunks(TASK).flat_map_iter(one).collect()
 }
 
-/// How many nodes a search for `k` expands.
-fn width(ef: usize, k: usize) -> usize {
+/// How many nodes a search for `k` expands; `ef` is the catalog's, if it is not 0.
+fn width(graph: &Graph, ef: usize, k: usize) -> usize {
     match ef {
-        0 => Graph::default_ef(k),
+        0 => Graph::default_ef(graph.metric(), k),
         ef => ef,
     }
 }
@@ -177,7 +179,7 @@ fn among(
             if is_due() {
                 return Some(hits);
             }
-            let ef = width(ef, query.k);
+            let ef = width(graph, ef, query.k);
             let found = graph.search_among(space, query, ef, &among, scratch, &mut hits);
             found.then_some(hits)
         };
@@ -211,7 +213,7 @@ fn open(
     let key = key(
         snapshot,
         place,
-        format_args!("{:?} {params:?}", vectors.metric),
+        format_args!("{:?} {params:?} {GRAPH_VERSION}", vectors.metric),
     );
     let image = snapshot.artifact(&name, key, || {
         let image = ann::build_graph(vectors, params, &|done, total| {
@@ -242,7 +244,7 @@ fn stored(
     let key = key(
         snapshot,
         place,
-        format_args!("{metric:?} {params:?} {length}"),
+        format_args!("{metric:?} {params:?} {length} {GRAPH_VERSION}"),
     );
     let file = snapshot.artifact(&name, key, || {
         let report = |done, total| progress.report(&name, done, total);
@@ -258,7 +260,7 @@ fn stored(
                 ann::build_lists(vectors, length, &order, search, &report)
             }
             Index::Graph { graph, .. } => {
-                let ef = Graph::default_ef(length) + length / 2;
+                let ef = Graph::default_ef(graph.metric(), length) + length / 2;
                 let search = |queries: &[Query]| {
                     in_tasks(queries, |queries, (scratches, _)| {
                         graph.search_many(vectors, queries, |_| ef, scratches, &|| false)

@@ -7,11 +7,12 @@ use rayon::prelude::*;
 
 use super::image::{GraphImage, Parts};
 use super::nodes::Nodes;
-use super::prune::{Pruner, Space};
+use super::prune::{Measure, Pruner, Space};
 use super::walk::{Field, Terms, Walk};
 use super::{MAX_NODES, NONE};
+use crate::ann::Vectors;
+use crate::ann::codes::Meaning;
 use crate::ann::simd::{CodedQuery, Codes, Level};
-use crate::ann::{Metric, Vectors};
 
 /// Nodes handled by one task.
 const TASK: usize = 512;
@@ -62,23 +63,21 @@ pub fn build_graph(
             vectors.len()
         ));
     }
-    let nodes = Nodes::of(vectors);
+    let mut nodes = Nodes::of(vectors);
     let mut builder = Builder::new(&nodes, params);
     builder.insert_all(progress);
-    let links = builder.finished_links();
-    let landmarks = match vectors.metric {
-        // short vectors are near to nothing under dot: few link to them, and few searches want them
-        Metric::Dot => builder.landmarks().to_vec(),
-        Metric::Cosine | Metric::L2 => reachable_from(&links, builder.degree, builder.landmarks()),
-    };
+    let (links, degree) = (builder.finished_links(), builder.degree);
+    let landmarks = reachable_from(&links, degree, builder.landmarks());
+    nodes.quantizer.error = nodes.error(vectors, &links, degree);
     Ok(GraphImage::write(&Parts {
         table_rows: vectors.len(),
-        degree: builder.degree,
+        degree,
         landmarks: &landmarks,
         links: &links,
-        norms: match vectors.metric {
-            Metric::L2 => &nodes.norms,
-            Metric::Cosine | Metric::Dot => &[],
+        meanings: if nodes.quantizer.each {
+            &nodes.meanings
+        } else {
+            &[]
         },
         nodes: &nodes,
     }))
@@ -88,7 +87,7 @@ struct Builder<'a> {
     nodes: &'a Nodes,
     space: Space<'a>,
     landmark_codes: Vec<u8>,
-    landmark_norms: Vec<i32>,
+    landmark_meanings: Vec<Meaning>,
     degree: usize,
     room: usize,
     width: usize,
@@ -105,21 +104,21 @@ impl<'a> Builder<'a> {
         let degree = params.degree.max(2);
         let room = params.room();
         let landmarks = &nodes.insertion[..nodes.landmarks];
-        let of_landmarks =
-            |values: &Vec<i32>| landmarks.iter().map(|&id| values[id as usize]).collect();
+        let of_landmarks = landmarks.iter().map(|&id| nodes.meanings[id as usize]);
         Builder {
             nodes,
             space: Space {
                 level: Level::detect(),
                 codes,
-                norms: (nodes.quantizer.metric != Metric::Dot).then_some(&nodes.norms),
+                meanings: &nodes.meanings,
+                metric: nodes.quantizer.metric,
             },
             landmark_codes: landmarks
                 .iter()
                 .flat_map(|&id| codes.row(id))
                 .copied()
                 .collect(),
-            landmark_norms: of_landmarks(&nodes.norms),
+            landmark_meanings: of_landmarks.collect(),
             degree,
             room,
             width: params.ef_construction.max(degree),
@@ -155,7 +154,7 @@ impl<'a> Builder<'a> {
     fn neighbours(&self, batch: &[u32], inserted: usize) -> Vec<u32> {
         let known = self.nodes.landmarks.min(inserted);
         let stride = self.nodes.quantizer.stride();
-        let norms_matter = self.nodes.quantizer.metric == Metric::L2;
+        let each = self.nodes.quantizer.each;
         let field = Field {
             level: self.space.level,
             codes: self.space.codes,
@@ -164,11 +163,11 @@ impl<'a> Builder<'a> {
             landmarks: &self.nodes.insertion[..known],
             landmark_codes: Codes::new(&self.landmark_codes[..known * stride], stride),
             landmark_terms: Terms {
-                norms: norms_matter.then_some(&self.landmark_norms),
+                meanings: each.then_some(&self.landmark_meanings),
             },
             cells: &[],
             terms: Terms {
-                norms: norms_matter.then_some(&self.nodes.norms),
+                meanings: each.then_some(&self.nodes.meanings),
             },
         };
         let mut found = vec![NONE; batch.len() * self.degree];
@@ -180,10 +179,12 @@ impl<'a> Builder<'a> {
             let mut pruner = self.pruner();
             let mut candidates = Vec::new();
             for (&node, found) in batch.iter().zip(found.chunks_mut(self.degree)) {
-                self.space.aim(&mut probe, node);
-                walk.run(&field, &probe, self.width, self.width);
                 candidates.clear();
-                candidates.extend(walk.pool.nodes());
+                for &measure in Measure::of(self.space.metric) {
+                    self.space.aim(&mut probe, node, measure);
+                    walk.run(&field, &probe, self.width, self.width);
+                    candidates.extend(walk.pool.nodes());
+                }
                 let chosen = pruner.choose(node, &candidates);
                 found[..chosen.len()].copy_from_slice(chosen);
             }

@@ -7,7 +7,8 @@ use crate::ann::Metric;
 use crate::ann::simd::LINE;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"IGQLann\0");
-const VERSION: u64 = 1;
+/// Of the image and of how it is built: another is built again.
+pub const VERSION: u64 = 2;
 /// 64-bit words of the header; the last is the checksum of all other bytes.
 const HEADER: usize = 16;
 pub const HEADER_BYTES: usize = HEADER * 8;
@@ -29,13 +30,18 @@ pub struct Header {
     /// The first so many landmarks have nodes around them.
     pub cells: u64,
     pub scale: f32,
+    /// Whether each node has a scale of its own.
+    pub each: bool,
+    /// Whether a mean is subtracted.
+    pub centred: bool,
+    pub error: f32,
 }
 
 impl Header {
     pub fn words(&self) -> [u64; HEADER] {
         let metric = Metric::ALL.iter().position(|m| *m == self.metric);
         let mut words = [0; HEADER];
-        words[..12].copy_from_slice(&[
+        words[..15].copy_from_slice(&[
             MAGIC,
             VERSION,
             metric.unwrap_or(0) as u64,
@@ -48,6 +54,9 @@ impl Header {
             self.landmarks,
             self.cells,
             u64::from(self.scale.to_bits()),
+            u64::from(self.each),
+            u64::from(self.centred),
+            u64::from(self.error.to_bits()),
         ]);
         words
     }
@@ -73,6 +82,9 @@ impl Header {
             landmarks,
             cells,
             scale,
+            each,
+            centred,
+            error,
             ..,
         ] = words[..]
         else {
@@ -101,6 +113,9 @@ impl Header {
             landmarks,
             cells,
             scale: f32::from_bits(scale as u32),
+            each: each == 1,
+            centred: centred == 1,
+            error: f32::from_bits(error as u32),
         };
         header.check()
     }
@@ -118,7 +133,8 @@ impl Header {
             && self.dim < limit
             && self.stride == self.dim.next_multiple_of(LINE as u64)
             && (self.dim > 0 || self.rows == 0)
-            && self.scale.is_finite();
+            && self.scale.is_finite()
+            && self.error.is_finite();
         sound
             .then_some(self)
             .ok_or_else(|| "the sizes in the header contradict each other".into())
@@ -130,9 +146,9 @@ pub struct Layout {
     pub mean: Range<usize>,
     pub landmarks: Range<usize>,
     pub landmark_codes: Range<usize>,
-    pub landmark_norms: Range<usize>,
+    pub landmark_meanings: Range<usize>,
     pub cells: Range<usize>,
-    pub norms: Range<usize>,
+    pub meanings: Range<usize>,
     pub offsets: Range<usize>,
     pub rows: Range<usize>,
     pub links: Range<usize>,
@@ -143,7 +159,7 @@ pub struct Layout {
 impl Layout {
     /// `None` if the sizes do not fit into an address.
     pub fn of(header: &Header) -> Option<Layout> {
-        let l2 = u64::from(header.metric == Metric::L2);
+        let (each, centred) = (u64::from(header.each), u64::from(header.centred));
         let mut end = HEADER_BYTES;
         let mut section = |count: u64, size: u64| {
             let start = end;
@@ -152,12 +168,12 @@ impl Layout {
             Some(start..stop)
         };
         Some(Layout {
-            mean: section(header.dim * l2, 4)?,
+            mean: section(header.dim * centred, 4)?,
             landmarks: section(header.landmarks, 4)?,
             landmark_codes: section(header.landmarks, header.stride)?,
-            landmark_norms: section(header.landmarks * l2, 4)?,
+            landmark_meanings: section(header.landmarks * each, 8)?,
             cells: section(header.cells + 1, 4)?,
-            norms: section(header.nodes * l2, 4)?,
+            meanings: section(header.nodes * each, 8)?,
             offsets: section(header.nodes + 1, 4)?,
             rows: section(header.rows, 4)?,
             links: section(header.nodes.checked_mul(header.degree)?, 4)?,

@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::NONE;
 use super::header::{HEADER_BYTES, Header, Layout};
 use super::nodes::{Nodes, UNIFORM};
-use crate::ann::codes::Quantizer;
+use crate::ann::codes::{Meaning, Quantizer};
 use crate::ann::simd::LINE;
 
 /// A built graph, as the bytes that [`Graph::open`](super::Graph::open) reads.
@@ -63,21 +63,16 @@ impl GraphImage {
         let rows = bytes[layout.landmark_codes].chunks_mut(stride.max(1));
         rows.zip(parts.landmarks)
             .for_each(|(out, id)| out.copy_from_slice(code(id)));
-        let norms = parts
-            .landmarks
-            .iter()
-            .filter_map(|&id| parts.norms.get(id as usize));
-        put(
-            &mut bytes[layout.landmark_norms],
-            norms.map(|x| x.to_le_bytes()),
-        );
+        let meanings = parts.landmarks.iter();
+        let meanings = meanings.filter_map(|&id| parts.meanings.get(id as usize));
+        put(&mut bytes[layout.landmark_meanings], meanings.map(bytes_of));
         put(
             &mut bytes[layout.cells],
             nodes.cells.iter().map(|x| x.to_le_bytes()),
         );
         put(
-            &mut bytes[layout.norms],
-            parts.norms.iter().map(|x| x.to_le_bytes()),
+            &mut bytes[layout.meanings],
+            parts.meanings.iter().map(bytes_of),
         );
         put(
             &mut bytes[layout.offsets],
@@ -108,6 +103,11 @@ impl GraphImage {
     }
 }
 
+fn bytes_of(meaning: &Meaning) -> [u8; 8] {
+    let [step, square] = [meaning.step, meaning.square].map(|x| u64::from(x.to_bits()));
+    (step | square << 32).to_le_bytes()
+}
+
 fn put<const N: usize>(out: &mut [u8], values: impl Iterator<Item = [u8; N]>) {
     for (out, value) in out.as_chunks_mut::<N>().0.iter_mut().zip(values) {
         *out = value;
@@ -127,7 +127,8 @@ pub struct Parts<'a> {
     pub degree: usize,
     pub landmarks: &'a [u32],
     pub links: &'a [u32],
-    pub norms: &'a [i32],
+    /// Empty where all nodes have one scale.
+    pub meanings: &'a [Meaning],
     pub nodes: &'a Nodes,
 }
 
@@ -145,6 +146,9 @@ impl Parts<'_> {
             landmarks: self.landmarks.len() as u64,
             cells: self.nodes.landmarks as u64,
             scale: quantizer.scale,
+            each: quantizer.each,
+            centred: !quantizer.mean.is_empty(),
+            error: quantizer.error,
         }
     }
 }
@@ -157,10 +161,10 @@ pub struct Opened<'a> {
     pub stride: usize,
     pub landmarks: &'a [u32],
     pub landmark_codes: &'a [u8],
-    /// Empty unless the metric is l2, like `norms`.
-    pub landmark_norms: &'a [i32],
+    /// Empty where all nodes have one scale, like `meanings`.
+    pub landmark_meanings: &'a [Meaning],
     pub cells: &'a [u32],
-    pub norms: &'a [i32],
+    pub meanings: &'a [Meaning],
     pub offsets: &'a [u32],
     pub rows: &'a [u32],
     pub links: &'a [u32],
@@ -186,6 +190,8 @@ impl<'a> Opened<'a> {
             quantizer: Quantizer {
                 metric: header.metric,
                 scale: header.scale,
+                each: header.each,
+                error: header.error,
                 mean: Cow::Borrowed(view(bytes, layout.mean)?),
                 dim: header.dim as usize,
             },
@@ -194,9 +200,9 @@ impl<'a> Opened<'a> {
             stride: header.stride as usize,
             landmarks: view(bytes, layout.landmarks)?,
             landmark_codes: &bytes[layout.landmark_codes],
-            landmark_norms: view(bytes, layout.landmark_norms)?,
+            landmark_meanings: view(bytes, layout.landmark_meanings)?,
             cells: view(bytes, layout.cells)?,
-            norms: view(bytes, layout.norms)?,
+            meanings: view(bytes, layout.meanings)?,
             offsets: view(bytes, layout.offsets)?,
             rows: view(bytes, layout.rows)?,
             links: view(bytes, layout.links)?,
@@ -249,6 +255,7 @@ trait Plain {}
 impl Plain for u32 {}
 impl Plain for i32 {}
 impl Plain for f32 {}
+impl Plain for Meaning {}
 
 fn view<T: Plain>(bytes: &[u8], range: Range<usize>) -> Result<&[T], String> {
     // SAFETY: any bytes are a value of a plain type

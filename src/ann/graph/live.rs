@@ -9,24 +9,24 @@
 use super::NONE;
 use super::build::add;
 use super::nodes::landmark_count;
-use super::prune::{Pruner, Space};
+use super::prune::{Measure, Pruner, Space};
 use super::search::{Graph, Scratch, walk_or_scan, wanted};
 use super::walk::{Field, Terms};
-use crate::ann::codes::{Quantizer, is_usable};
+use crate::ann::codes::{Meaning, Quantizer, is_usable};
 use crate::ann::simd::{Codes, Level};
-use crate::ann::{GraphParams, Hit, Metric, Query, Vectors, bit};
+use crate::ann::{GraphParams, Hit, Query, Vectors, bit};
 
 /// A graph in memory that changes. [`Graph::to_live`] makes one.
 pub struct LiveGraph {
     quantizer: Quantizer<'static>,
     params: GraphParams,
     codes: Vec<u8>,
-    norms: Vec<i32>,
+    meanings: Vec<Meaning>,
     /// `room` per node.
     links: Vec<u32>,
     landmarks: Vec<u32>,
     landmark_codes: Vec<u8>,
-    landmark_norms: Vec<i32>,
+    landmark_meanings: Vec<Meaning>,
     cells: Vec<u32>,
     /// Of each node, ascending; none where all were removed.
     rows: Vec<Vec<u32>>,
@@ -45,11 +45,11 @@ impl LiveGraph {
             quantizer,
             params,
             codes: Vec::new(),
-            norms: Vec::new(),
+            meanings: Vec::new(),
             links: Vec::new(),
             landmarks: Vec::new(),
             landmark_codes: Vec::new(),
-            landmark_norms: Vec::new(),
+            landmark_meanings: Vec::new(),
             cells: Vec::new(),
             rows: Vec::new(),
             node_of: Vec::new(),
@@ -60,8 +60,8 @@ impl LiveGraph {
     }
 
     /// Takes over a node with its rows and links.
-    pub(super) fn push_node(&mut self, code: &[u8], rows: &[u32], links: &[u32]) {
-        let node = self.push_code(code);
+    pub(super) fn push_node(&mut self, code: &[u8], step: f32, rows: &[u32], links: &[u32]) {
+        let node = self.push_code(code, step);
         let list = &mut self.links[node as usize * self.params.room()..];
         list[..links.len()].copy_from_slice(links);
         for &row in rows {
@@ -102,16 +102,17 @@ impl LiveGraph {
             return false;
         }
         let mut code = vec![0; self.quantizer.stride()];
-        self.quantizer
-            .encode(&vectors.get(row).unwrap_or_default(), &mut code);
-        let near = self.near(&code);
+        let vector = vectors.get(row).unwrap_or_default();
+        let step = self.quantizer.encode(&vector, &mut code).step;
+        let near = self.near(&code, step);
         let stride = code.len();
-        let same = near
-            .iter()
-            .find(|&&node| self.codes[node as usize * stride..][..stride] == code);
-        let node = match same {
+        let same = |node: &&u32| {
+            let node = **node as usize;
+            self.meanings[node].step == step && self.codes[node * stride..][..stride] == code
+        };
+        let node = match near.iter().find(same) {
             Some(&node) => node,
-            None => self.add_node(&code, &near),
+            None => self.add_node(&code, step, &near),
         };
         self.put(row, node);
         self.changed += 1;
@@ -175,10 +176,10 @@ impl LiveGraph {
         self.quantizer.dim == vectors.dim && self.quantizer.metric == vectors.metric
     }
 
-    /// The graph as a walk sees it; with all norms where distances of codes are compared.
+    /// The graph as a walk sees it.
     fn field(&self, building: bool) -> Field<'_> {
         let stride = self.quantizer.stride();
-        let norms = self.quantizer.metric == Metric::L2;
+        let each = self.quantizer.each;
         Field {
             level: Level::detect(),
             codes: Codes::new(&self.codes, stride),
@@ -187,40 +188,48 @@ impl LiveGraph {
             landmarks: &self.landmarks,
             landmark_codes: Codes::new(&self.landmark_codes, stride),
             landmark_terms: Terms {
-                norms: norms.then_some(&self.landmark_norms),
+                meanings: each.then_some(&self.landmark_meanings),
             },
             cells: if building { &[] } else { &self.cells },
             terms: Terms {
-                norms: norms.then_some(&self.norms),
+                meanings: each.then_some(&self.meanings),
             },
         }
     }
 
     /// The nodes near a code.
-    fn near(&mut self, code: &[u8]) -> Vec<u32> {
+    fn near(&mut self, code: &[u8], step: f32) -> Vec<u32> {
         if self.rows.is_empty() {
             return Vec::new();
         }
         let mut scratch = std::mem::take(&mut self.scratch);
         let width = self.params.ef_construction.max(self.params.degree);
-        scratch.probe.set_row(code);
-        let field = self.field(true);
-        scratch.walk.run(&field, &scratch.probe, width, width);
-        let near = scratch.walk.pool.nodes().collect();
+        let mut near = Vec::new();
+        for &measure in Measure::of(self.quantizer.metric) {
+            scratch.probe.set_row(code);
+            scratch.probe.weight = match measure {
+                Measure::Distance => 1.0 / step,
+                Measure::Product => 0.0,
+            };
+            let field = self.field(true);
+            scratch.walk.run(&field, &scratch.probe, width, width);
+            near.extend(scratch.walk.pool.nodes());
+        }
         self.scratch = scratch;
         near
     }
 
     /// A new node, linked with those near it.
-    fn add_node(&mut self, code: &[u8], near: &[u32]) -> u32 {
-        let node = self.push_code(code);
+    fn add_node(&mut self, code: &[u8], step: f32, near: &[u32]) -> u32 {
+        let node = self.push_code(code, step);
         if landmark_count(self.rows.len()) > self.landmarks.len() {
             self.push_landmark(node);
         }
         let space = Space {
             level: Level::detect(),
             codes: Codes::new(&self.codes, code.len()),
-            norms: (self.quantizer.metric != Metric::Dot).then_some(&self.norms),
+            meanings: &self.meanings,
+            metric: self.quantizer.metric,
         };
         let room = self.params.room();
         let mut pruner = Pruner::new(space, self.params.degree, self.params.alpha);
@@ -234,11 +243,10 @@ impl LiveGraph {
         node
     }
 
-    fn push_code(&mut self, code: &[u8]) -> u32 {
+    fn push_code(&mut self, code: &[u8], step: f32) -> u32 {
         let node = self.rows.len() as u32;
         self.codes.extend(code);
-        let square = code.iter().map(|&c| (i32::from(c) - 128).pow(2)).sum();
-        self.norms.push(square);
+        self.meanings.push(Meaning::of(code, step));
         self.rows.push(Vec::new());
         let room = self.params.room();
         self.links.resize(self.links.len() + room, NONE);
@@ -248,7 +256,7 @@ impl LiveGraph {
     fn push_landmark(&mut self, node: u32) {
         let stride = self.quantizer.stride();
         self.landmarks.push(node);
-        self.landmark_norms.push(self.norms[node as usize]);
+        self.landmark_meanings.push(self.meanings[node as usize]);
         let code = &self.codes[node as usize * stride..][..stride];
         self.landmark_codes.extend(code);
     }
@@ -286,7 +294,8 @@ impl Graph<'_> {
         let codes = image.codes.chunks_exact(image.stride.max(1));
         for (node, code) in codes.enumerate() {
             let links = &image.links[node * image.degree..][..image.degree];
-            live.push_node(code, self.rows_of(node as u32).0, links);
+            let step = image.meanings.get(node).map_or(1.0, |meaning| meaning.step);
+            live.push_node(code, step, self.rows_of(node as u32).0, links);
         }
         live.set_landmarks(image.landmarks, image.cells);
         live

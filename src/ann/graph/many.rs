@@ -32,7 +32,7 @@ impl Graph<'_> {
             for (query, scratch) in queries.iter().zip(scratches.iter_mut()) {
                 let mut hits = Vec::with_capacity(query.k);
                 match sound && !self.is_empty() {
-                    true => self.finish(vectors, query, scratch, &mut hits),
+                    true => self.finish(vectors, query, ef(query.k), scratch, &mut hits),
                     false => self.search(vectors, query, ef(query.k), scratch, &mut hits),
                 }
                 found.push(hits);

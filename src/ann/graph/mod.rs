@@ -6,9 +6,11 @@
 //! walk sees 8-bit codes only, one cache line per 64 dimensions; the best of the pool are re-scored from
 //! the vectors.
 //!
-//! Three things make it reproducible and robust:
+//! Four things make it reproducible and robust:
 //! - nodes are *distinct codes*. Rows with equal codes share a node, so a thousand copies of a vector
 //!   cannot fill each other's neighbour lists, and a search never lacks rows behind them;
+//! - what codes do not tell apart is not guessed: rows whose scores lie within the error of codes of the
+//!   `k`-th are re-scored, and where too many do, the walk is repeated wider, or the scan decides;
 //! - nodes are inserted in batches that double (Manohar et al., ParlayANN, 2024): all of a batch search
 //!   the frozen graph, then links back are grouped by target and pruned in order. No lock, no race, the
 //!   same bytes for any number of threads;
@@ -30,6 +32,7 @@ mod walk;
 mod tests;
 
 pub use build::{GraphParams, build_graph};
+pub use header::VERSION;
 pub use image::GraphImage;
 pub use live::LiveGraph;
 pub use search::{Among, Graph, Scratch};

@@ -7,7 +7,8 @@
 
 use super::image::Opened;
 use super::nodes::UNIFORM;
-use super::walk::{Field, Terms, Walk};
+use super::walk::{Field, Pool, Terms, Walk, ordered, unordered};
+use crate::ann::codes::{Meaning, distance_variance, product_variance};
 use crate::ann::metric::Scorer;
 use crate::ann::simd::{CodedQuery, Codes, Level};
 use crate::ann::{Hit, Metric, Query, Vectors, exact_search};
@@ -38,6 +39,25 @@ struct Asked {
     passes: Vec<bool>,
 }
 
+/// What a walk found.
+#[derive(PartialEq)]
+enum Found {
+    /// The rows to re-score.
+    Enough,
+    /// Rows of which codes do not tell whether others are nearer.
+    Open,
+    /// Fewer than there are, or so many that the scan takes no longer.
+    Few,
+}
+
+/// Where the `k` best nodes by their codes end.
+struct Last {
+    score: i32,
+    /// Scores of nodes that may be as near or no nearer.
+    least: i32,
+    most: i32,
+}
+
 /// Among which rows is searched.
 #[derive(Clone, Copy)]
 pub struct Among<'a> {
@@ -54,6 +74,11 @@ pub struct Among<'a> {
 const ROW_COST: (f64, f64) = (0.04, 0.0002);
 /// What it takes to ask whether a row passes, when all are asked, in the same measure.
 const ASK_COST: f64 = 0.01;
+/// Rows beyond the `k` nearest by their codes are re-scored as far as so many deviations of the codes' error.
+const DEVIATIONS: f32 = 3.0;
+/// How much wider the next walk is where codes do not tell nodes apart, and how wide it is at most.
+const WIDER: usize = 8;
+const MOST_WIDTH: usize = 2_048;
 /// Nodes that a walk may look at in any case.
 const LEAST_BUDGET: usize = 256;
 
@@ -114,9 +139,12 @@ impl<'a> Graph<'a> {
     }
 
     /// A pool that finds well over 99% of the true `k` nearest in catalogs of clustered vectors (a million
-    /// rows of 64 dimensions, `k` = 50: 0.997).
-    pub fn default_ef(k: usize) -> usize {
-        k / 2 + 40
+    /// rows of 64 dimensions, `k` = 50: 0.997). Under dot a walk goes astray more easily, and is wider.
+    pub fn default_ef(metric: Metric, k: usize) -> usize {
+        match metric {
+            Metric::Cosine | Metric::L2 => k / 2 + 40,
+            Metric::Dot => k + 80,
+        }
     }
 
     /// Leaves about the `k` nearest rows of the query in `out`, best first, with exact similarities.
@@ -212,15 +240,17 @@ impl<'a> Graph<'a> {
         }
         let nodes: Vec<u32> = walk.pool.nodes().collect();
         self.ask(query, among, &nodes, asked);
-        scratch.rows.clear();
-        for (place, &node) in nodes.iter().enumerate() {
-            if scratch.rows.len() >= wanted(query.k) {
-                break;
-            }
+        let add = |place: usize, node: u32, rows: &mut Vec<u32>| {
             let most = self.most_rows(query, node);
-            scratch.rows.extend(asked.passing(place).take(most));
-        }
-        scratch.rows.len() >= query.k
+            rows.extend(asked.passing(place).take(most));
+        };
+        let Scratch {
+            walk, probe, rows, ..
+        } = scratch;
+        // a walk that ended by itself with room left over lacks nothing
+        let is_all = walk.pool.len() < width;
+        let found = self.collect(query.k, is_all, &walk.pool, probe, rows, add);
+        found == Found::Enough && rows.len() >= query.k
     }
 
     /// Which rows of the nodes the query may find.
@@ -246,7 +276,24 @@ impl<'a> Graph<'a> {
         scratch
             .walk
             .run(&self.field(), &scratch.probe, width, reach);
-        self.collect(query, scratch)
+        self.settle(query, width, scratch)
+    }
+
+    /// Leaves the rows that a walk of a width found in the scratch, after wider walks where codes do not
+    /// tell its nodes from those that it left out; whether they are enough.
+    fn settle(&self, query: &Query, mut width: usize, scratch: &mut Scratch) -> bool {
+        let most = MOST_WIDTH.min(self.nodes() / 8);
+        loop {
+            match self.collect_all(query, scratch) {
+                Found::Enough => return true,
+                Found::Open if width < most => {}
+                Found::Open | Found::Few => return false,
+            }
+            width = most.min(WIDER * width);
+            scratch
+                .walk
+                .run(&self.field(), &scratch.probe, width, width);
+        }
     }
 
     pub(super) fn encode(&self, query: &Query, probe: &mut CodedQuery) {
@@ -255,7 +302,7 @@ impl<'a> Graph<'a> {
 
     /// How many nodes a walk keeps, and how many of them it expands.
     pub(super) fn width(&self, query: &Query, ef: usize) -> (usize, usize) {
-        let nodes = self.image.offsets.len() - 1;
+        let nodes = self.nodes();
         let spare = query.exclude.len();
         let width = ef.max(wanted(query.k)).saturating_add(spare).min(nodes);
         (width, ef.saturating_add(spare).min(nodes))
@@ -266,17 +313,19 @@ impl<'a> Graph<'a> {
         &self,
         vectors: &Vectors,
         query: &Query,
+        ef: usize,
         scratch: &mut Scratch,
         out: &mut Vec<Hit>,
     ) {
-        let collect = |scratch: &mut Scratch| self.collect(query, scratch);
-        walk_or_scan(vectors, query, None, collect, scratch, out);
+        let (width, _) = self.width(query, ef);
+        let settle = |scratch: &mut Scratch| self.settle(query, width, scratch);
+        walk_or_scan(vectors, query, None, settle, scratch, out);
     }
 
     pub(super) fn field(&self) -> Field<'_> {
         let image = &self.image;
-        let terms = |norms: &'a [i32]| Terms {
-            norms: (!norms.is_empty()).then_some(norms),
+        let terms = |meanings: &'a [Meaning]| Terms {
+            meanings: (!meanings.is_empty()).then_some(meanings),
         };
         let stride = image.stride;
         Field {
@@ -286,26 +335,101 @@ impl<'a> Graph<'a> {
             degree: image.degree,
             landmarks: image.landmarks,
             landmark_codes: Codes::new(image.landmark_codes, stride),
-            landmark_terms: terms(image.landmark_norms),
+            landmark_terms: terms(image.landmark_meanings),
             cells: image.cells,
-            terms: terms(image.norms),
+            terms: terms(image.meanings),
         }
     }
 
-    /// Leaves the rows behind the best nodes, somewhat more than `k`, as codes do not order them exactly;
-    /// whether they are enough.
-    fn collect(&self, query: &Query, scratch: &mut Scratch) -> bool {
-        scratch.rows.clear();
-        for node in scratch.walk.pool.nodes() {
-            if scratch.rows.len() >= wanted(query.k) {
+    fn collect_all(&self, query: &Query, scratch: &mut Scratch) -> Found {
+        let Scratch {
+            walk, probe, rows, ..
+        } = scratch;
+        let is_all = walk.pool.len() == self.nodes();
+        let add = |_: usize, node: u32, rows: &mut Vec<u32>| {
+            let found = self.rows_of(node).0.iter().copied();
+            let found = found.filter(|&row| !query.excludes(row));
+            rows.extend(found.take(self.most_rows(query, node)));
+        };
+        self.collect(query.k, is_all, &walk.pool, probe, rows, add)
+    }
+
+    /// Leaves the rows behind the best nodes, as far as codes do not tell that they are not among the `k`
+    /// nearest. `is_all`: the pool lacks none; `add` adds the rows of the node at a place of the pool.
+    fn collect(
+        &self,
+        k: usize,
+        is_all: bool,
+        pool: &Pool,
+        probe: &CodedQuery,
+        rows: &mut Vec<u32>,
+        mut add: impl FnMut(usize, u32, &mut Vec<u32>),
+    ) -> Found {
+        rows.clear();
+        let (mut last, mut open) = (None, true);
+        for (place, (score, node)) in pool.scored().enumerate() {
+            let is_beyond = |last: &Last| score < last.least;
+            if rows.len() >= wanted(k) && last.as_ref().is_some_and(is_beyond) {
+                open = false;
                 break;
             }
-            let rows = self.rows_of(node).0.iter().copied();
-            let rows = rows.filter(|&row| !query.excludes(row));
-            scratch.rows.extend(rows.take(self.most_rows(query, node)));
+            add(place, node, rows);
+            if rows.len() > self.len() / 4 + wanted(k) {
+                return Found::Few; // the scan takes no longer
+            }
+            if last.is_none() && rows.len() >= k {
+                last = Some(self.last(probe, score, node));
+            }
         }
-        let nodes = self.image.offsets.len() - 1;
-        scratch.rows.len() >= query.k || scratch.walk.pool.len() == nodes
+        match last {
+            None if is_all => Found::Enough,
+            None => Found::Few,
+            Some(last) if open && !is_all && self.is_doubtful(k, &last, pool) => Found::Open,
+            Some(_) => Found::Enough,
+        }
+    }
+
+    /// Whether so many of the `k` that were found may have to give way to nodes beyond the pool that it matters.
+    fn is_doubtful(&self, k: usize, last: &Last, pool: &Pool) -> bool {
+        let near = pool.scored().skip_while(|&(score, _)| score > last.most);
+        let near = near.take_while(|&(score, _)| score >= last.score);
+        let rows: usize = near.map(|(_, node)| self.rows_of(node).0.len()).sum();
+        rows > k / 8 + 1
+    }
+
+    /// The `k`-th row by its code: rounding moves the difference of two scores by a deviation of which
+    /// three are reckoned with.
+    fn last(&self, probe: &CodedQuery, score: i32, node: u32) -> Last {
+        let quantizer = &self.image.quantizer;
+        let (square, deviations) = (probe.square() as f32, DEVIATIONS * quantizer.error);
+        let Some(&meaning) = self.image.meanings.get(node as usize) else {
+            // the error of the query is about the same for all that is near
+            let doubt = (deviations * (square / 6.0).sqrt()) as i32;
+            return Last {
+                score,
+                least: score.saturating_sub(doubt),
+                most: score.saturating_add(doubt),
+            };
+        };
+        // a score is in codes of the query, and twice a product or about the negative squared distance
+        let (value, codes) = (unordered(score), probe.weight);
+        let deviation = if self.metric() == Metric::Dot {
+            let query = Meaning { step: 1.0, square };
+            2.0 * (2.0 * product_variance(query, meaning)).sqrt()
+        } else {
+            let distance = square / codes.powi(2) - value / codes;
+            let steps = [meaning.step, 1.0 / codes];
+            codes * (2.0 * distance_variance(distance, steps, quantizer.dim)).sqrt()
+        };
+        Last {
+            score,
+            least: ordered(value - deviations * deviation),
+            most: ordered(value + deviations * deviation),
+        }
+    }
+
+    fn nodes(&self) -> usize {
+        self.image.offsets.len() - 1
     }
 
     /// How many rows of a node can be among the best: of rows with one and the same vector the lowest

@@ -49,7 +49,7 @@ fn recall_on_clustered_data() {
             graph.search(
                 &vectors,
                 &query,
-                Graph::default_ef(50),
+                Graph::default_ef(metric, 50),
                 &mut scratch,
                 &mut out,
             );
@@ -79,12 +79,12 @@ fn searches_in_turns_find_what_each_finds_alone() {
         let together = graph.search_many(
             &vectors,
             &queries,
-            Graph::default_ef,
+            |k| Graph::default_ef(metric, k),
             &mut scratches,
             &|| false,
         );
         for (query, found) in queries.iter().zip(together) {
-            let ef = Graph::default_ef(query.k);
+            let ef = Graph::default_ef(graph.metric(), query.k);
             assert_eq!(found, find(&graph, &vectors, query, ef));
         }
     }
@@ -110,6 +110,84 @@ fn recall_under_dot_when_lengths_differ_much() {
     assert!(sum / 100.0 >= 0.9, "{}", sum / 100.0);
 }
 
+/// Vectors that codes tell apart badly, or that graphs connect badly: a name, metric, dimension, vectors.
+fn uneven_worlds(n: usize) -> Vec<(&'static str, Metric, usize, Vec<f32>)> {
+    let mut random = Random::new(40);
+    let mut worlds = Vec::new();
+    let centres = random.vector(10 * 16);
+    let tight: Vec<f32> = (0..n * 16)
+        .map(|i| centres[i / 16 % 10 * 16 + i % 16] + 1e-3 * random.normal())
+        .collect();
+    for metric in Metric::ALL {
+        worlds.push(("tight clusters", metric, 16, tight.clone()));
+    }
+    let line = (0..n).flat_map(|i| [i as f32; 4]).collect();
+    worlds.push(("a line", Metric::L2, 4, line));
+    let values: Vec<f32> = (0..n).map(|_| random.normal()).collect();
+    worlds.push(("one dimension", Metric::L2, 1, values.clone()));
+    worlds.push(("one dimension", Metric::Dot, 1, values));
+    let mut lengths = random.clustered(n, 16, 50);
+    for row in lengths.chunks_mut(16) {
+        let length = random.normal().exp();
+        row.iter_mut().for_each(|x| *x *= length);
+    }
+    worlds.push(("lengths", Metric::Dot, 16, lengths));
+    let far: Vec<f32> = random.vector(n * 16).iter().map(|x| x + 30.0).collect();
+    worlds.push(("far from the origin", Metric::Cosine, 16, far.clone()));
+    worlds.push(("far from the origin", Metric::L2, 16, far));
+    let mut huge = random.vector(n * 16);
+    huge[7] = 1e30;
+    worlds.push(("one huge value", Metric::L2, 16, huge));
+    let copies = (0..n).flat_map(|i| centres[i % 5 * 16..][..16].to_vec());
+    worlds.push(("copies", Metric::Cosine, 16, copies.collect()));
+    worlds
+}
+
+#[test]
+fn recall_on_data_that_is_not_evenly_spread() {
+    let n = 4_000;
+    for (name, metric, dim, data) in uneven_worlds(n) {
+        let vectors = vectors(&data, dim, metric);
+        let image = build(&vectors);
+        let graph = Graph::open(image.as_bytes()).unwrap();
+        let all = RowSet::new(n, (0..n as u32).filter(|row| row % 3 != 0));
+        let (mut sums, mut worst) = ([0.0; 2], [1.0f64; 2]);
+        for i in 0..60 {
+            let query = query(&data[i * 61 % n * dim..][..dim], 20);
+            let whole = find(&graph, &vectors, &query, Graph::default_ef(metric, 20));
+            let (some, _) = find_among(&graph, &vectors, &query, &all, true);
+            for (j, (found, set)) in [(whole, None), (some, Some(all.words()))]
+                .into_iter()
+                .enumerate()
+            {
+                let truth = exact_search(&vectors, &[query], set).remove(0);
+                let least = truth[truth.len() - 1].similarity;
+                let hits = found.iter().filter(|hit| hit.similarity >= least).count();
+                let share = hits as f64 / truth.len() as f64;
+                sums[j] += share / 60.0;
+                worst[j] = worst[j].min(share);
+            }
+        }
+        let good = sums.iter().all(|&mean| mean >= 0.98) && worst.iter().all(|&w| w >= 0.8);
+        assert!(good, "{name}, {metric}: mean {sums:?}, worst {worst:?}");
+    }
+}
+
+#[test]
+fn under_dot_a_walk_wide_enough_misses_nothing() {
+    let (n, dim) = (4_000, 16);
+    for (name, metric, _, data) in uneven_worlds(n).into_iter().filter(|w| w.0 == "lengths") {
+        let vectors = vectors(&data, dim, metric);
+        let image = build(&vectors);
+        let graph = Graph::open(image.as_bytes()).unwrap();
+        for i in 0..40 {
+            let query = query(&data[i * 97 * dim..][..dim], 20);
+            let truth = exact_search(&vectors, &[query], None).remove(0);
+            assert_eq!(find(&graph, &vectors, &query, n), truth, "{name} {i}");
+        }
+    }
+}
+
 /// What a search among rows gives, as the engine makes it: the walk, or else the scan. And whether it walked.
 fn find_among(
     graph: &Graph,
@@ -127,7 +205,7 @@ fn find_among(
         },
     };
     let (mut scratch, mut out) = (Scratch::default(), Vec::new());
-    let ef = Graph::default_ef(query.k);
+    let ef = Graph::default_ef(graph.metric(), query.k);
     if graph.search_among(vectors, query, ef, &among, &mut scratch, &mut out) {
         return (out, true);
     }
@@ -455,7 +533,13 @@ fn a_graph_of_which_a_fifth_changed() {
             let query = query(&data[i * 79 * dim..][..dim], 20);
             let mut found = [Vec::new(), Vec::new()];
             for (live, out) in [&live, &again].into_iter().zip(&mut found) {
-                live.search(&all, &query, Graph::default_ef(20), &mut scratch, out);
+                live.search(
+                    &all,
+                    &query,
+                    Graph::default_ef(all.metric, 20),
+                    &mut scratch,
+                    out,
+                );
             }
             assert!(found[0] == found[1] && found[0].iter().all(|hit| live.has(hit.row)));
             let there = RowSet::new(n, (0..n as u32).filter(|&row| live.has(row)));

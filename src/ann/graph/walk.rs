@@ -1,6 +1,7 @@
 //! The walk: greedy best-first search over codes, shared by building and searching.
 
 use super::NONE;
+use crate::ann::codes::Meaning;
 use crate::ann::simd::{CodedQuery, Codes, LINE, Level, dots, prefetch};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -52,31 +53,50 @@ impl Field<'_> {
     }
 }
 
-/// What a node's score has besides the product of codes.
+/// What turns products of codes into scores.
 #[derive(Clone, Copy, Default)]
 pub struct Terms<'a> {
-    /// Squared length per node; only under l2.
-    pub norms: Option<&'a [i32]>,
+    /// Per node; none where products order by themselves.
+    pub meanings: Option<&'a [Meaning]>,
 }
 
 impl Terms<'_> {
-    /// The product, or with norms what grows as the squared distance falls: twice the product less the norm.
+    /// The product, or what grows as the squared distance falls: twice the product of the values less the
+    /// squared length of the node's, both in codes of the query. Floats are mapped to integers of the same order.
     #[inline(always)]
-    pub fn score(&self, product: i32, node: u32) -> i32 {
-        match self.norms {
-            Some(norms) => 2 * product - norms[node as usize],
+    pub fn score(&self, product: i32, node: u32, weight: f32) -> i32 {
+        match self.meanings {
+            Some(meanings) => {
+                let Meaning { step, square } = meanings[node as usize];
+                ordered(2.0 * product as f32 * step - square * weight)
+            }
             None => product,
         }
     }
 
     /// Turns the products of nodes 0, 1, ... into scores.
-    fn score_all(&self, products: &mut [i32]) {
-        if self.norms.is_some() {
+    fn score_all(&self, products: &mut [i32], weight: f32) {
+        if self.meanings.is_some() {
             for (node, product) in products.iter_mut().enumerate() {
-                *product = self.score(*product, node as u32);
+                *product = self.score(*product, node as u32, weight);
             }
         }
     }
+}
+
+/// An integer that orders like the float; a sum that left the range counts as the least.
+#[inline(always)]
+pub fn ordered(value: f32) -> i32 {
+    if value.is_nan() {
+        return i32::MIN;
+    }
+    let bits = value.to_bits() as i32;
+    bits ^ ((bits >> 31) as u32 >> 1) as i32
+}
+
+/// The float that an integer of [`ordered`] stands for.
+pub fn unordered(key: i32) -> f32 {
+    f32::from_bits((key ^ ((key >> 31) as u32 >> 1) as i32) as u32)
 }
 
 /// State of a walk, reused so that a search allocates nothing once warm.
@@ -173,7 +193,7 @@ impl Walk {
         let fresh = &self.seen.list[self.fetched.take()?];
         dots(field.level, probe, field.codes, fresh, &mut self.products);
         for (&node, &product) in fresh.iter().zip(&self.products) {
-            let score = field.terms.score(product, node);
+            let score = field.terms.score(product, node, probe.weight);
             if self.pool.offer(score, node) {
                 field.prefetch_list(node);
             }
@@ -243,7 +263,7 @@ impl Walk {
         }
         dots(field.level, probe, field.codes, fresh, &mut self.products);
         for (&node, &product) in fresh.iter().zip(&self.products) {
-            let key = key_of(field.terms.score(product, node), node);
+            let key = key_of(field.terms.score(product, node, probe.weight), node);
             if self.pool.accepts_key(key) {
                 self.frontier.push(Reverse(key));
             }
@@ -282,7 +302,9 @@ impl Walk {
             &self.landmark_ids,
             &mut self.products,
         );
-        field.landmark_terms.score_all(&mut self.products);
+        field
+            .landmark_terms
+            .score_all(&mut self.products, probe.weight);
         self.pool.begin(count);
         for (i, scores) in self.products.chunks(64).enumerate() {
             // most chunks hold nothing better than what is there
@@ -324,6 +346,11 @@ impl Pool {
     /// Best first.
     pub fn nodes(&self) -> impl Iterator<Item = u32> {
         self.keys.iter().map(|&key| node_of(key))
+    }
+
+    /// Scores and nodes, best first.
+    pub fn scored(&self) -> impl Iterator<Item = (i32, u32)> {
+        self.keys.iter().map(|&key| (score_of(key), node_of(key)))
     }
 
     /// Whether a node of that score could enter.
@@ -382,6 +409,10 @@ impl Pool {
 fn key_of(score: i32, node: u32) -> u64 {
     let rank = !(score as u32 ^ 0x8000_0000);
     u64::from(rank) << 32 | u64::from(node) << 1
+}
+
+fn score_of(key: u64) -> i32 {
+    (!((key >> 32) as u32) ^ 0x8000_0000) as i32
 }
 
 fn node_of(key: u64) -> u32 {

@@ -44,6 +44,8 @@ impl<'a> Codes<'a> {
 pub struct CodedQuery {
     values: Vec<i8>,
     offset: i32,
+    /// What the squared length of a row counts in its score (see `Terms`).
+    pub weight: f32,
 }
 
 impl CodedQuery {
@@ -57,6 +59,11 @@ impl CodedQuery {
         self.values.clear();
         self.values.extend(values);
         self.offset = 128 * self.values.iter().map(|&v| i32::from(v)).sum::<i32>();
+    }
+
+    /// Squared length of the values.
+    pub fn square(&self) -> i64 {
+        self.values.iter().map(|&v| i64::from(v).pow(2)).sum()
     }
 }
 
