@@ -300,3 +300,222 @@ fn what_a_sample_leaves_has_not_moved() {
         assert!(row["why"].get("moves").is_none(), "{row}");
     }
 }
+
+/// Why one row is there: the lines that are about it.
+fn explanation(text: &str, id: i64) -> String {
+    let begins = |line: &&str| {
+        line.starts_with("  ") && line.trim_start().starts_with(|c: char| c.is_ascii_digit())
+    };
+    let of_row = |line: &&str| {
+        begins(line)
+            && line
+                .rsplit("-> ")
+                .next()
+                .is_some_and(|end| end.contains(&format!("media {id}")))
+    };
+    let mut lines = text.lines().skip_while(|line| !of_row(line));
+    let first = lines.next().unwrap_or_default();
+    let rest: Vec<&str> = lines.take_while(|line| !begins(line)).collect();
+    format!("{first}\n{}", rest.join("\n"))
+}
+
+/// What makes a score null is named: the part of it that is null without a null part.
+#[test]
+fn a_null_score_says_what_is_null() {
+    let world = World::new();
+    let media = "media_id,author_id,quality,unsafe,kind,created_at\n7,3,,0.1,video,2024-01-01\n8,,0.9,,photo,\n9,3,0.7,0.4,video,2024-01-03\n";
+    std::fs::write(world.path().join("media.csv"), media).expect("a file");
+    let account = "[entity.account]\ntable = \"accounts.csv\"\nkey = \"account_id\"\n";
+    let catalog = WORLD[0]
+        .1
+        .replace("[entity.account]\nkey = \"account_id\"\n", account);
+    let likes = "to = { entity = \"media\", column = \"media_id\" }\ntime = \"ts\"\n";
+    let catalog = catalog.replace(likes, &format!("{likes}weight = \"w\"\n"));
+    let files = [
+        ("catalog.toml", &*catalog),
+        ("accounts.csv", "account_id,fans\n3,\n4,5\n"),
+        (
+            "likes.csv",
+            "user_id,media_id,ts,w\n42,7,2024-02-01,\n43,9,2024-02-01,0.5\n",
+        ),
+    ];
+    for (name, text) in files {
+        std::fs::write(world.path().join(name), text).expect("a file");
+    }
+    let given = "given(media, [7, 8])";
+    let cases = [
+        (
+            format!("{given}.score(unsafe + quality)"),
+            7,
+            "its score is null because quality is null",
+        ),
+        (
+            format!("{given}.score(unsafe + quality)"),
+            8,
+            "its score is null because unsafe is null",
+        ),
+        (
+            format!("{given}.score(author.fans)"),
+            7,
+            "because author_id.fans is null",
+        ),
+        (
+            format!("{given}.score(author.fans)"),
+            8,
+            "because author_id is null",
+        ),
+        (
+            format!("{given}.score(author.fans + unsafe)"),
+            7,
+            "because author_id.fans is null,",
+        ),
+        (
+            format!("{given}.score(coalesce(quality, author.fans))"),
+            7,
+            "quality is null and author_id.fans is null",
+        ),
+        (
+            format!("{given}.score(quality if unsafe is not null else 1.0)"),
+            7,
+            "because quality is null",
+        ),
+        (
+            format!("{given}.score(1.0 / (position - 1))"),
+            7,
+            "1.0 / (position - 1) is null: it divides by 0",
+        ),
+        (
+            format!("{given}.score(sqrt(position - 3))"),
+            7,
+            "sqrt(position - 3) is null: it is undefined where position - 3 is -2",
+        ),
+        (
+            format!("{given}.score(max(~likes(it), weight))"),
+            7,
+            "is null: its value is null for every link",
+        ),
+        (
+            format!("{given}.score(mean(~likes(it), weight))"),
+            8,
+            "is null: there are no such links",
+        ),
+        (
+            format!("{given}.let(x=quality * 2).filter(media_id != 9).take(5).score(x + 1)"),
+            7,
+            "because x is null, because quality is null",
+        ),
+        (
+            format!("model m on media = formula(quality - unsafe)\n{given}.rank(m)"),
+            8,
+            "rank m: its score is null because unsafe is null",
+        ),
+        (
+            format!("model m on media = linear({{quality: 0.5, unsafe: 1.0}})\n{given}.rank(m)"),
+            7,
+            "its score is null because quality is null",
+        ),
+        (
+            format!(
+                "model m on media = linear({{quality: 0.5}}, missing=0.0)\n{given}.rank(m, value=score * unsafe)"
+            ),
+            8,
+            "its score is null because unsafe is null",
+        ),
+        (
+            format!("{given}.score(quality).walk(author).walk(~author)"),
+            7,
+            "media 7 (no score: the score that it comes from is null)",
+        ),
+    ];
+    for (program, id, wanted) in &cases {
+        let text = world.run(program, &["--format", "table", "--why"]);
+        let block = explanation(&text, *id);
+        assert!(block.contains(wanted), "{program}, {id}: {wanted}\n{text}");
+    }
+    let answer = world.json(&format!("{given}.score(unsafe + quality)"), &["--why"]);
+    let null = &answer["results"][0]["why"]["scores"][0]["null"];
+    assert_eq!(null[0]["part"], "quality");
+    assert_eq!(null[0]["reason"], "is null");
+}
+
+/// The case of the shared folder: a row without a score.
+#[test]
+fn a_row_without_a_score_names_the_column() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in [
+        (
+            "catalog.toml",
+            "[catalog]\nviewer = \"user\"\n[entity.user]\nkey = \"user\"\n[entity.item]\ntable = \"items.csv\"\nkey = \"item\"\n\
+             [edge.ev]\ntable = \"ev.csv\"\nfrom = { entity = \"user\", column = \"user\" }\nto = { entity = \"item\", column = \"item\" }\n",
+        ),
+        ("ev.csv", "user,item\n7,1\n"),
+        ("items.csv", "item,a,b\n1,10,\n2,9,5\n"),
+        ("p.igql", "all(item).score(a + b)\n"),
+    ] {
+        std::fs::write(folder.path().join(name), text).expect("a file");
+    }
+    let out = Command::new(env!("CARGO_BIN_EXE_igql"))
+        .current_dir(folder.path())
+        .args(["run", "p.igql", "--why", "--format", "table"])
+        .output()
+        .expect("the command");
+    let text = String::from_utf8_lossy(&out.stdout);
+    assert!(
+        text.contains(
+            "  2. item 1\n       score: its score is null because b is null, at position 2\n"
+        ),
+        "{text}"
+    );
+}
+
+/// What a page of lists, time, filters and cuts do to an entity that is asked for.
+#[test]
+fn absence_is_explained_in_every_list() {
+    let world = World::new();
+    let page = format!(
+        "a = {NEIGHBOURS}.filter(unsafe < 0.2)\n{{top: a.score(quality).take(1), rest: a - user.walk(likes), who: user}}"
+    );
+    let told = [
+        (
+            "9",
+            vec![
+                "media 9 in top was dropped",
+                "unsafe < 0.2: it is 0.4",
+                "media 9 in rest was dropped",
+            ],
+        ),
+        (
+            "7",
+            vec![
+                "media 7 in top was dropped",
+                "it is in the set on the right (`walk likes`)",
+            ],
+        ),
+        (
+            "11",
+            vec![
+                "media 11 in top is invisible",
+                "it is visible from 2025-01-01T00:00:00Z",
+            ],
+        ),
+        (
+            "999",
+            vec![
+                "media 999 in top is unknown",
+                "`media` has no `999`",
+                "user 999 in who is unknown",
+            ],
+        ),
+        (
+            "8",
+            vec!["media 8 in top is there", "media 8 in rest is there"],
+        ),
+        ("42", vec!["user 42 in who is there"]),
+    ];
+    for (id, wanted) in told {
+        let text = world.run(&page, &["--format", "table", "--why-not", id]);
+        for part in wanted {
+            assert!(text.contains(part), "{id}: {part}\n{text}");
+        }
+    }
+}

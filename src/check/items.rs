@@ -2,7 +2,7 @@
 
 use super::Checker;
 use super::autos::{Auto, Numbers};
-use super::env::{Env, Local, Scope};
+use super::env::{Env, Local, Scope, Use};
 use super::modules::{Kind, Module, Modules, Tier, named};
 use super::typing::{Entity, ParamType};
 use crate::diag::{Diagnostic, Sink, code, suggest};
@@ -65,6 +65,8 @@ pub struct Checked {
     pub autos: Vec<Auto>,
     /// The tunables of the program, its imports and the prelude, in the order of the files.
     pub tunables: Vec<Tunable>,
+    /// Of each operator: the definitions through which it was first used, the outermost first.
+    pub uses: HashMap<NodeId, Vec<Use>>,
 }
 
 impl Checked {
@@ -131,6 +133,7 @@ pub fn check(
         unread_params,
         autos: checker.autos,
         tunables,
+        uses: checker.sites,
     });
     (checked, checker.sink)
 }

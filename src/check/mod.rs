@@ -30,6 +30,7 @@ mod trials;
 mod typing;
 
 pub use autos::{Auto, Numbers, Place};
+pub use env::Use;
 pub use items::{Checked, InRange, Parameter, Tunable, check};
 pub use trials::{Assertion, Trial, Who, trial};
 
@@ -41,7 +42,7 @@ use crate::ops::{Graph, Role};
 use crate::source::Span;
 use crate::store::Snapshot;
 use crate::syntax::ast;
-use env::{Env, Use};
+use env::Env;
 use foldhash::{HashMap, HashSet};
 use modules::{Modules, Tier};
 

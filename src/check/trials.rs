@@ -86,6 +86,7 @@ pub fn trial(
             unread_params: Vec::new(),
             autos: checker.autos,
             tunables: Vec::new(),
+            uses: checker.sites,
         },
     })
 }

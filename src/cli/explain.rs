@@ -9,10 +9,13 @@ use crate::expr::NodeId;
 use crate::ops::Limits;
 use crate::plan::Reason;
 use crate::request::Request;
-use crate::source::Sources;
+use crate::source::{SourceId, Sources, Span};
 use crate::syntax;
+use crate::visible::{visible, visible_lines};
 use clap::{Args, ValueEnum};
 use serde_json::{Value as Json, json};
+use std::collections::HashMap;
+use std::ops::Range;
 use std::path::PathBuf;
 
 #[derive(Args)]
@@ -78,7 +81,7 @@ pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
     }
     let engine = project.open(Some(&args.file))?;
     let program = file.program(&engine, args.query.as_deref())?;
-    let timings = match args.analyze || args.stage == Stage::Profile {
+    let measured = match args.analyze || args.stage == Stage::Profile {
         true => Some(measure(&engine, &program, args)?),
         false => None,
     };
@@ -87,19 +90,26 @@ pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
         Format::Svg => plan::svg,
         Format::Html => plan::html,
         Format::Text | Format::Json => {
-            return described(&engine, &program, args, timings.as_deref());
+            let timings = measured.as_ref().map(|m| &m.timings[..]);
+            return described(&engine, &program, args, timings);
         }
     };
     out::print(&picture(&pictured(
         &engine,
         &program,
         &file,
-        timings.as_deref(),
+        measured.as_ref(),
     )))
 }
 
+/// What a run took.
+struct Measured {
+    timings: Vec<Timing>,
+    requests: usize,
+}
+
 /// Runs the program once to warm up, then once to measure.
-fn measure(engine: &Engine, program: &Program, args: &ExplainArgs) -> Result<Vec<Timing>, Failure> {
+fn measure(engine: &Engine, program: &Program, args: &ExplainArgs) -> Result<Measured, Failure> {
     let base = super::params::base(engine, program, args.at.as_deref(), &args.param)?;
     let mut requests: Vec<Request> = users::keys(engine, &args.user, None)?
         .into_iter()
@@ -112,9 +122,11 @@ fn measure(engine: &Engine, program: &Program, args: &ExplainArgs) -> Result<Vec
         requests.push(base);
     }
     engine.run_pass(program, &requests, Limits::default())?;
-    Ok(engine
-        .run_pass(program, &requests, Limits::default())?
-        .timings)
+    let pass = engine.run_pass(program, &requests, Limits::default())?;
+    Ok(Measured {
+        timings: pass.timings,
+        requests: requests.len(),
+    })
 }
 
 /// The plan as pictures need it.
@@ -122,48 +134,124 @@ fn pictured(
     engine: &Engine,
     program: &Program,
     file: &ProgramFile,
-    timings: Option<&[Timing]>,
+    measured: Option<&Measured>,
 ) -> plan::Plan {
-    let schema = engine.schema();
     let checked = program.checked();
     let demands = crate::plan::described(checked, engine.snapshot());
-    let operator = |id: NodeId| {
-        let node = checked.graph.get(id);
-        let source = program.sources().get(node.span.source);
-        let place = program
-            .sources()
-            .position(node.span.source, node.span.start);
-        let result = checked.results.iter().find(|(_, result)| *result == id);
-        let measured = timings.map(|timings| {
-            let timing = timings.iter().find(|t| t.node == id);
-            timing.map_or((0, 0), |t| (t.rows, t.time.as_micros()))
-        });
-        Operator {
-            id: id.0,
-            label: node.op.label(schema),
-            details: details(engine, program, id),
-            entity: schema.entity(node.shape.entity).name.clone(),
-            inputs: node.inputs.iter().map(|i| i.0).collect(),
-            reads: node
-                .needs()
-                .iter()
-                .filter(|n| !node.inputs.contains(n))
-                .map(|n| n.0)
-                .collect(),
-            at_most: node.shape.bound,
-            expected: demands[id.0 as usize].1.round() as u64,
-            measured,
-            result: result.map(|(name, _)| name.clone().unwrap_or_default()),
-            span: (*source.name == *file.name).then(|| node.span.range()),
-            place: format!("{}:{}", source.name, place.line),
-        }
+    let mut elsewhere = Elsewhere {
+        sources: program.sources(),
+        parsed: HashMap::new(),
+        definitions: Vec::new(),
     };
+    let ids = program.schedule().nodes();
+    let mut operators: Vec<Operator> = ids
+        .map(|id| {
+            let expected = demands[id.0 as usize].1;
+            operator(
+                engine,
+                program,
+                file,
+                id,
+                expected,
+                measured,
+                &mut elsewhere,
+            )
+        })
+        .collect();
+    plan::tell_apart(&mut operators);
     plan::Plan {
         query: checked.query.clone(),
         file: file.name.clone(),
         source: file.text.clone(),
-        operators: program.schedule().nodes().map(operator).collect(),
-        measured: timings.is_some(),
+        operators,
+        definitions: elsewhere.definitions,
+        requests: measured.map(|m| m.requests),
+    }
+}
+
+fn operator(
+    engine: &Engine,
+    program: &Program,
+    file: &ProgramFile,
+    id: NodeId,
+    expected: f64,
+    measured: Option<&Measured>,
+    elsewhere: &mut Elsewhere,
+) -> Operator {
+    let (schema, checked) = (engine.schema(), program.checked());
+    let node = checked.graph.get(id);
+    let span = node.span;
+    let is_program = |span: Span| *program.sources().get(span.source).name == *file.name;
+    let uses = checked.uses.get(&id).map_or(&[][..], Vec::as_slice);
+    let call = uses.iter().rev().find(|used| is_program(used.span));
+    let result = checked.results.iter().find(|(_, result)| *result == id);
+    let of_run = measured.map(|measured| {
+        let timing = measured.timings.iter().find(|t| t.node == id);
+        timing.map_or((0, 0), |t| {
+            let rows = t.rows as f64 / measured.requests as f64;
+            (rows.round() as u64, t.time.as_micros())
+        })
+    });
+    let place = program.sources().position(span.source, span.start);
+    let name = &program.sources().get(span.source).name;
+    Operator {
+        id: id.0,
+        label: node.op.label(schema),
+        details: details(engine, program, id),
+        entity: schema.entity(node.shape.entity).name.clone(),
+        inputs: node.inputs.iter().map(|i| i.0).collect(),
+        reads: node
+            .needs()
+            .iter()
+            .filter(|n| !node.inputs.contains(n))
+            .map(|n| n.0)
+            .collect(),
+        at_most: node.shape.bound,
+        expected: expected.round() as u64,
+        measured: of_run,
+        result: result.map(|(name, _)| name.clone().unwrap_or_default()),
+        span: is_program(span).then(|| span.range()),
+        call: call
+            .filter(|_| !is_program(span))
+            .map(|used| used.span.range()),
+        definition: (!is_program(span)).then(|| elsewhere.find(span)).flatten(),
+        within: uses.iter().map(|used| used.name.clone()).collect(),
+        place: format!("{name}:{}", place.line),
+    }
+}
+
+/// The definitions that operators have from other files.
+struct Elsewhere<'p> {
+    sources: &'p Sources,
+    parsed: HashMap<SourceId, syntax::ast::File>,
+    definitions: Vec<plan::Definition>,
+}
+
+impl Elsewhere<'_> {
+    /// The definition around a place, and the place.
+    fn find(&mut self, span: Span) -> Option<(usize, Range<usize>)> {
+        let source = self.sources.get(span.source);
+        let parse = || syntax::parse(&source.text, span.source, &mut Sink::default());
+        let file = self.parsed.entry(span.source).or_insert_with(parse);
+        let around = |item: &&syntax::ast::Item| {
+            item.span.start <= span.start && span.end <= item.span.end && span.start < span.end
+        };
+        let item = file.items.iter().find(around)?.span;
+        let line = self.sources.position(item.source, item.start).line;
+        let definition = plan::Definition {
+            place: format!("{}:{line}", source.name),
+            text: source.text.get(item.range())?.to_owned(),
+            start: item.start as usize,
+        };
+        let known = self
+            .definitions
+            .iter()
+            .position(|def| def.place == definition.place);
+        let number = known.unwrap_or_else(|| {
+            self.definitions.push(definition);
+            self.definitions.len() - 1
+        });
+        Some((number, span.range()))
     }
 }
 
@@ -420,7 +508,7 @@ fn line(node: &Json, stage: Stage) -> String {
     let word = |name: &str| node[name].as_str().unwrap_or("").to_owned();
     let mut line = format!("  #{} {}", node["node"], word("op"));
     if !word("details").is_empty() {
-        line.push_str(&format!("({})", word("details")));
+        line.push_str(&format!("({})", visible(&word("details"))));
     }
     if !from.is_empty() {
         line.push_str(&format!(" <- {}", from.join(", ")));
@@ -466,5 +554,5 @@ fn line(node: &Json, stage: Stage) -> String {
         }
     }
     line.push('\n');
-    line
+    visible_lines(&line).into_owned()
 }

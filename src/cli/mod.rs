@@ -8,6 +8,7 @@ mod demo;
 mod describe;
 mod explain;
 mod fmt;
+mod grid;
 mod init;
 mod interrupt;
 mod out;

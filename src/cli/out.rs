@@ -9,6 +9,7 @@
 
 use super::Failure;
 use crate::files::{self, Replacement};
+use crate::visible::visible_lines;
 use flate2::write::GzEncoder;
 use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
@@ -25,9 +26,9 @@ pub fn print(text: &str) -> Result<(), Failure> {
     written.map_err(|e| failed("standard output", &e))
 }
 
-/// Writes a line to standard error.
+/// Writes a line to standard error; what data and programs bring into it cannot act on a terminal.
 pub fn say(line: impl Display) {
-    show(&format!("{line}\n"));
+    show(&format!("{}\n", visible_lines(&line.to_string())));
 }
 
 /// Writes a text to standard error as it is.

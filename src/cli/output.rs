@@ -3,6 +3,7 @@
 use super::why;
 use crate::answer::{Answer, Ended, List, Row};
 use crate::types::{Key, Value};
+use crate::visible::visible;
 use serde_json::{Map, Value as Json, json};
 
 /// An answer as `interface.md` has it: `results`, or `lists` for a page.
@@ -105,7 +106,7 @@ pub fn text(v: &Value) -> String {
     }
 }
 
-/// A value for people: no quotes, few digits.
+/// A value for people: no quotes, few digits, nothing that acts on a terminal.
 pub fn short(v: &Value) -> String {
     match v {
         Value::Null => "-".to_owned(),
@@ -114,10 +115,15 @@ pub fn short(v: &Value) -> String {
         Value::Vector(v) => format!("vector[{}]", v.len()),
         Value::Duration(us) => crate::expr::show::duration(*us),
         other => match value(other) {
-            Json::String(text) => text,
+            Json::String(text) => visible(&text).into_owned(),
             json => json.to_string(),
         },
     }
+}
+
+/// A key for people.
+pub fn shown_key(key: &Key) -> String {
+    visible(&key.to_string()).into_owned()
 }
 
 /// A float with about five digits.

@@ -1,47 +1,82 @@
 //! Answers as tables for people.
 
-use super::output::{float, short};
+use super::grid::{self, Column, Grid};
+use super::output::{float, short, shown_key};
 use crate::answer::{Answer, List};
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use crate::types::Type;
+use crate::visible::visible;
+
+/// What a reader has room for.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Terminal columns; none: as many as it takes.
+    pub width: Option<usize>,
+    /// Rows of a list; none: all.
+    pub rows: Option<usize>,
+}
+
+impl Room {
+    /// All rows, fitted to where standard output goes.
+    pub fn of_output() -> Room {
+        Room {
+            width: grid::width(),
+            rows: None,
+        }
+    }
+
+    /// All rows, as wide as they are.
+    pub fn unlimited() -> Room {
+        Room {
+            width: None,
+            rows: None,
+        }
+    }
+}
 
 /// An answer: a heading if there are several, a table per list.
-pub fn answer(answer: &Answer, heading: bool) -> String {
+pub fn answer(answer: &Answer, heading: bool, room: Room) -> String {
     let mut text = String::new();
     if heading && let Some(user) = &answer.user {
-        text.push_str(&format!("user {user}\n"));
+        text.push_str(&format!("user {}\n", shown_key(user)));
     }
     for list in &answer.lists {
         if let Some(name) = &list.name {
-            text.push_str(&format!("{name}\n"));
+            text.push_str(&format!("{}\n", visible(name)));
         }
-        text.push_str(&rows(list));
-        text.push('\n');
+        text.push_str(&rows(list, room));
     }
     text
 }
 
-fn rows(list: &List) -> String {
+fn rows(list: &List, room: Room) -> String {
     if list.is_empty() {
-        return "no rows".to_owned();
+        return "no rows\n".to_owned();
     }
-    let mut table = Table::new();
-    table
-        .load_style(presets::UTF8_FULL_CONDENSED)
-        .set_content_arrangement(ContentArrangement::Dynamic);
-    let bound = list.columns.iter().map(|(name, _)| name.as_str());
-    table.set_header(["#", list.key.as_str(), "score"].into_iter().chain(bound));
-    for (i, row) in list.rows().enumerate() {
-        let mut cells = vec![
-            number((i + 1).to_string()),
-            number(row.key().to_string()),
-            number(float(row.score())),
-        ];
-        cells.extend(row.values().map(|v| Cell::new(short(v))));
-        table.add_row(cells);
+    let shown = room.rows.unwrap_or(usize::MAX).min(list.len());
+    let rows = || list.rows().take(shown);
+    let numbers = (1..=shown).map(|position| position.to_string());
+    let keys = rows().map(|row| row.key().to_string());
+    let scores = rows().map(|row| float(row.score()));
+    let mut columns = vec![
+        Column::new("#", numbers).right().whole(),
+        Column::new(&list.key, keys).right(),
+        Column::new("score", scores).right().whole(),
+    ];
+    let fixed = columns.len();
+    for (i, (name, ty)) in list.columns.iter().enumerate() {
+        let cells = rows().filter_map(|row| row.values().nth(i).map(short));
+        let column = Column::new(name, cells);
+        columns.push(match ty {
+            Type::String | Type::List(_) | Type::Id(_) => column,
+            _ => column.whole(),
+        });
     }
-    table.to_string()
-}
-
-fn number(text: String) -> Cell {
-    Cell::new(text).set_alignment(CellAlignment::Right)
+    let mut text = Grid::new(columns, fixed).draw(room.width);
+    let more = list.len() - shown;
+    if more > 0 {
+        let noun = if more == 1 { "row" } else { "rows" };
+        let more = format!("… {more} more {noun}; `:rows N` or `:rows all`");
+        text.push_str(&grid::wrapped(&more, room.width.unwrap_or(usize::MAX)));
+    }
+    text
 }

@@ -1,8 +1,9 @@
 //! Explanations of answers, for people and for machines.
 
-use super::output::{float, key, short, value};
+use super::output::{float, key, short, shown_key, value};
 use crate::answer::{Answer, List};
-use crate::why::{Feature, Outcome, Step, Why, WhyNot};
+use crate::visible::visible;
+use crate::why::{Feature, Outcome, Step, Why, WhyNot, because};
 use serde_json::{Map, Value as Json, json};
 
 /// Why a row is there, as `interface.md` has it.
@@ -12,7 +13,12 @@ pub fn json(why: &Why) -> Json {
     let scores = why.scores.iter().map(|s| {
         let heads: Map<String, Json> = s.heads.iter().map(|(n, v)| (n.clone(), value(v))).collect();
         let features: Json = s.features.iter().map(feature_json).collect();
-        json!({"op": s.op, "score": s.score, "position": s.position, "heads": heads, "features": features})
+        let mut score = json!({"op": s.op, "score": s.score, "position": s.position, "heads": heads, "features": features});
+        if !s.null.is_empty() {
+            let parts = s.null.iter().map(|p| json!({"part": p.part, "reason": p.reason}));
+            score["null"] = parts.collect();
+        }
+        score
     });
     add(&mut object, "scores", scores.collect());
     let branches = why.branches.iter().map(|b| {
@@ -42,6 +48,9 @@ fn step_json(step: &Step) -> Json {
     }
     if step.links > 1 {
         object.insert("links".into(), step.links.into());
+    }
+    if let Some(null) = &step.null {
+        object.insert("null".into(), null.clone().into());
     }
     Json::Object(object)
 }
@@ -82,25 +91,23 @@ pub fn not_json(not: &WhyNot) -> Json {
 
 /// The explanations of an answer, below its tables.
 pub fn text(answer: &Answer) -> String {
-    let mut text = rows(answer, None);
+    let mut text = rows(answer, None, usize::MAX);
     for not in &answer.why_not {
         text.push_str(&not_text(not));
     }
     text
 }
 
-/// Why the rows of an answer are there: all of them, or those at one position.
-pub fn rows(answer: &Answer, only: Option<usize>) -> String {
-    answer
-        .lists
-        .iter()
-        .map(|list| of_list(list, only))
-        .collect()
+/// Why the rows of an answer are there: the first of each list, or those at one position.
+pub fn rows(answer: &Answer, only: Option<usize>, most: usize) -> String {
+    let lists = answer.lists.iter();
+    lists.map(|list| of_list(list, only, most)).collect()
 }
 
-fn of_list(list: &List, only: Option<usize>) -> String {
+fn of_list(list: &List, only: Option<usize>, most: usize) -> String {
     let mut text = String::new();
-    for (i, row) in list.rows().enumerate() {
+    let most = if only.is_some() { usize::MAX } else { most };
+    for (i, row) in list.rows().enumerate().take(most) {
         if only.is_some_and(|position| position != i + 1) {
             continue;
         }
@@ -111,12 +118,12 @@ fn of_list(list: &List, only: Option<usize>) -> String {
             .map_or(String::new(), |n| format!("{n} "));
         text.push_str(&format!("{name}{:>3}. {}\n", i + 1, path(&why.path)));
         for s in &why.scores {
-            text.push_str(&format!(
-                "       {}: {} at position {}\n",
-                s.op,
-                float(s.score.unwrap_or(f64::NAN)),
-                s.position
-            ));
+            let score = match (s.score, &s.null[..]) {
+                (Some(score), _) => float(score),
+                (None, []) => "no score".to_owned(),
+                (None, parts) => format!("its score is null because {},", visible(&because(parts))),
+            };
+            text.push_str(&format!("       {}: {score} at position {}\n", s.op, s.position));
             let heads: Vec<String> = s
                 .heads
                 .iter()
@@ -130,7 +137,7 @@ fn of_list(list: &List, only: Option<usize>) -> String {
                 text.push_str(&format!(
                     "         {sign}{} from {} = {}\n",
                     float(f.effect),
-                    f.name,
+                    visible(&f.name),
                     short(&f.value)
                 ));
             }
@@ -175,13 +182,17 @@ fn step(step: &Step) -> String {
     };
     let score = match step.score {
         Some(score) if score != 1.0 => format!(" ({})", float(score)),
-        _ => String::new(),
+        Some(_) => String::new(),
+        None => match &step.null {
+            Some(null) => format!(" (no score: {null})"),
+            None => " (no score)".to_owned(),
+        },
     };
     let more = match step.links {
         0 | 1 => String::new(),
         n => format!(" [{n} ways]"),
     };
-    format!("{how}{} {}{score}{more}", step.entity, step.key)
+    format!("{how}{} {}{score}{more}", step.entity, shown_key(&step.key))
 }
 
 fn not_text(not: &WhyNot) -> String {
@@ -196,13 +207,13 @@ fn not_text(not: &WhyNot) -> String {
         Outcome::Dropped => "was dropped",
         Outcome::NeverReached => "was never reached",
     };
-    let mut text = format!("{} {}{list} {outcome}\n", not.entity, not.key);
+    let mut text = format!("{} {}{list} {outcome}\n", not.entity, shown_key(&not.key));
     for reason in &not.reasons {
         let op = match reason.node {
             Some(node) => format!("{} (#{}): ", reason.op, node.0),
             None => String::new(),
         };
-        text.push_str(&format!("  {op}{}\n", reason.message));
+        text.push_str(&format!("  {op}{}\n", visible(&reason.message)));
     }
     text
 }

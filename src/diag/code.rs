@@ -39,6 +39,18 @@ macro_rules! codes {
         $(#[doc = $title] pub const $id: Code = Code { id: stringify!($id), title: $title };)*
         /// Every code there is, in order.
         pub const ALL: &[Code] = &[$($id),*];
+
+        impl Code {
+            /// Its page of the documentation, as Markdown.
+            pub fn page(self) -> &'static str {
+                match self.id {
+                    $(stringify!($id) => {
+                        include_str!(concat!("../../docs/errors/", stringify!($id), ".md"))
+                    })*
+                    _ => "",
+                }
+            }
+        }
     };
 }
 

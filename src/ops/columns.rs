@@ -167,6 +167,25 @@ impl Op for Bindings {
         self.columns.iter().map(|c| c.name.as_str()).collect()
     }
 
+    fn binding(&self, name: &str) -> Option<Expr> {
+        // a column can read those bound before it
+        let mut known: Vec<(u32, Expr)> = Vec::new();
+        for column in &self.columns {
+            let expr = column.expr.clone().map(&mut |part| match part.kind {
+                Kind::Bound(place) => {
+                    let before = known.iter().rev().find(|(known, _)| *known == place);
+                    before.map_or(part, |(_, expr)| expr.clone())
+                }
+                _ => part,
+            });
+            if column.name == name {
+                return Some(expr);
+            }
+            known.push((column.place as u32, expr));
+        }
+        None
+    }
+
     fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
         mapped(
             self,

@@ -282,6 +282,11 @@ pub trait Op: fmt::Debug + Send + Sync {
         Vec::new()
     }
 
+    /// The expression of a column that it binds, over the rows of its input.
+    fn binding(&self, _name: &str) -> Option<Expr> {
+        None
+    }
+
     /// The edge that it goes along.
     fn edge(&self) -> Option<&EdgeExpr> {
         None

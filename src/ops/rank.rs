@@ -258,6 +258,11 @@ impl Op for Rank {
         self.heads.iter().map(|head| head.name.as_str()).collect()
     }
 
+    fn binding(&self, name: &str) -> Option<Expr> {
+        let head = self.heads.iter().find(|head| head.name == name)?;
+        Some(head.expr.clone())
+    }
+
     fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
         mapped(
             self,

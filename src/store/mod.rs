@@ -18,7 +18,7 @@ mod view;
 mod write;
 
 pub use artifact::Blob;
-pub use open::{Options, Report, build, open, verify};
+pub use open::{Options, Report, build, is_current, open, verify};
 pub use progress::{Progress, Silent};
 pub use snapshot::Snapshot;
 pub use users::read_keys;

@@ -79,6 +79,16 @@ pub fn verify(catalog: &Path, options: &Options) -> Result<(), DataError> {
     super::artifact::verify_all(&project.derived)
 }
 
+/// Whether a snapshot is that of the catalog and its data as they are now.
+pub fn is_current(
+    catalog: &Path,
+    options: &Options,
+    snapshot: &Snapshot,
+) -> Result<bool, DataError> {
+    let project = Project::new(catalog, options);
+    project.is_fresh(&load(&project.catalog)?, snapshot)
+}
+
 /// A catalog and the folder of what is derived from it.
 struct Project {
     catalog: PathBuf,

@@ -8,7 +8,9 @@
 
 mod absent;
 mod effects;
+mod nulls;
 mod path;
 
 pub use absent::{Outcome, Reason, WhyNot, why_not};
+pub use nulls::{NullPart, because};
 pub use path::{Branch, Feature, Move, Scoring, Step, Tracer, Why};

@@ -1,6 +1,7 @@
 //! The way of a row from its source to the answer.
 
 use super::effects::features;
+use super::nulls::{NullPart, null_parts};
 use crate::batch::Rows;
 use crate::exec::{Results, Schedule, in_viewers, run_as_viewers};
 use crate::expr::eval::Sets;
@@ -37,6 +38,8 @@ pub struct Step {
     pub weight: Option<f64>,
     /// How many links or neighbours led to the entity here, over all parents.
     pub links: usize,
+    /// Of a fan-out whose score is null: what made it so, as the end of a sentence.
+    pub null: Option<String>,
 }
 
 /// A new score.
@@ -50,6 +53,8 @@ pub struct Scoring {
     pub heads: Vec<(String, Value)>,
     /// What the score is made of, the largest effect first.
     pub features: Vec<Feature>,
+    /// Of a score that is null: what made it so.
+    pub null: Vec<NullPart>,
 }
 
 /// A part of a score.
@@ -300,8 +305,11 @@ impl<'a> Tracer<'a> {
             return Ok(None);
         };
         let (parent, weight) = (links.parents[link] as usize, links.weight(link));
-        why.path
-            .push(self.step(node, rows, place, Some(weight), count));
+        let mut step = self.step(node, rows, place, Some(weight), count);
+        if step.score.is_none() && parents.scores[parent].is_nan() {
+            step.null = Some("the score that it comes from is null".to_owned());
+        }
+        why.path.push(step);
         Ok(Some((input, parent)))
     }
 
@@ -323,6 +331,7 @@ impl<'a> Tracer<'a> {
             score: known(rows.scores[place]),
             weight: weight.and_then(known),
             links,
+            null: None,
         }
     }
 
@@ -434,6 +443,7 @@ impl<'a> Tracer<'a> {
                 position: position(to, place),
                 heads: self.heads(at, input, place),
                 features: features(self, at, input, request, before),
+                null: self.null_parts(at, input, request, before, to.scores[place]),
             }),
             Effect::Other | Effect::Reorders => {
                 let moved = Move {
@@ -452,6 +462,21 @@ impl<'a> Tracer<'a> {
                 }
             }
             Effect::Keeps | Effect::Narrows | Effect::Cuts => {}
+        }
+    }
+
+    /// What made a new score null, if it is.
+    fn null_parts(
+        &self,
+        at: NodeId,
+        input: NodeId,
+        request: usize,
+        before: usize,
+        score: f64,
+    ) -> Vec<NullPart> {
+        match self.graph.get(at).op.formula() {
+            Some(formula) if score.is_nan() => null_parts(self, &formula, input, request, before),
+            _ => Vec::new(),
         }
     }
 

@@ -177,25 +177,9 @@ fn spread(wanted: &[(f64, usize)], nodes: &Nodes, x: &mut [f64]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Operator, Plan};
+    use super::super::Plan;
+    use super::super::tests::operator;
     use super::{HEIGHT, WIDTH, layout};
-
-    fn operator(id: u32, inputs: &[u32]) -> Operator {
-        Operator {
-            id,
-            label: String::new(),
-            details: String::new(),
-            entity: String::new(),
-            inputs: inputs.to_vec(),
-            reads: Vec::new(),
-            at_most: None,
-            expected: 0,
-            measured: None,
-            result: None,
-            span: None,
-            place: String::new(),
-        }
-    }
 
     #[test]
     fn lanes_lie_beside_the_boxes() {
@@ -203,7 +187,8 @@ mod tests {
             query: String::new(),
             file: String::new(),
             source: String::new(),
-            measured: false,
+            definitions: Vec::new(),
+            requests: None,
             operators: vec![
                 operator(0, &[]),
                 operator(1, &[0]),

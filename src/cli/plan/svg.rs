@@ -17,6 +17,7 @@ svg{font-family:system-ui,-apple-system,'Segoe UI',sans-serif;background:var(--p
 .tip{fill:var(--line)}.op rect.box{fill:var(--box);stroke:var(--line)}\
 .op.result rect.box{stroke:var(--ink);stroke-width:2}.op.on rect.box{fill:var(--mark)}\
 .op .name{font-weight:600;font-size:14px;fill:var(--ink)}.op .id{font-size:11px;fill:var(--soft);text-anchor:end}\
+.op.picked rect.box{stroke:var(--bar);stroke-width:2.5}.op:focus-visible{outline:none}.op:focus-visible rect.box{stroke:var(--fanout);stroke-width:2.5}\
 .op .details{font-size:11.5px;fill:var(--soft)}.op .rows{font-size:11.5px;fill:var(--ink)}\
 .op .took{font-size:11.5px;fill:var(--ink);text-anchor:end}.op .bar{fill:var(--bar)}\
 .source .stripe{fill:var(--source)}.fanout .stripe{fill:var(--fanout)}.narrow .stripe{fill:var(--narrow)}\
@@ -101,7 +102,7 @@ fn operator(op: &Operator, (x, y): (f64, f64), slowest: u128) -> String {
         )
     });
     format!(
-        "<g class=\"op {kind}{result}\" data-op=\"{id}\" transform=\"translate({x:.1} {y:.1})\"><title>{title}</title>\
+        "<g class=\"op {kind}{result}\" data-op=\"{id}\" tabindex=\"0\" transform=\"translate({x:.1} {y:.1})\"><title>{title}</title>\
          <rect class=\"box\" width=\"{WIDTH}\" height=\"{HEIGHT}\" rx=\"8\"/><rect class=\"stripe\" width=\"4\" height=\"{inner}\" y=\"8\" rx=\"2\"/>\
          <text class=\"name\" x=\"14\" y=\"22\">{label}</text><text class=\"id\" x=\"{right:.0}\" y=\"22\">{entity} #{id}</text>\
          <text class=\"details\" x=\"14\" y=\"41\">{details}</text><text class=\"rows\" x=\"14\" y=\"60\">{rows}</text>{took}</g>\n",

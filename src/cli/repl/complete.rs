@@ -3,7 +3,8 @@
 //! The text before the cursor need not be whole. What stands before a dot, or before the bracket
 //! that the cursor is in, is; it is checked alone, and its shape tells entity and columns.
 
-use super::session::{COMMANDS, Session};
+use super::commands::COMMANDS;
+use super::session::Session;
 use crate::check::modules::Kind;
 use crate::expr::functions;
 use crate::expr::ir::Stat;
@@ -62,10 +63,8 @@ fn at(session: &Session, before: &str) -> BTreeSet<String> {
 /// Methods of a set, or columns of an entity.
 fn after_dot(session: &Session, receiver: &str) -> BTreeSet<String> {
     let schema = session.engine.schema();
-    let receiver = match (receiver.is_empty(), session.last()) {
-        (true, Some(last)) => last,
-        _ => receiver,
-    };
+    let before = session.continued().filter(|_| receiver.is_empty());
+    let receiver = before.as_deref().unwrap_or(receiver);
     let name = receiver
         .rsplit(|c: char| !(c.is_alphanumeric() || c == '_'))
         .next();

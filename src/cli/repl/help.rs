@@ -1,60 +1,156 @@
-//! `:help`: the pages of operators, the functions, what definitions say of themselves.
+//! `:help`: the pages of operators, functions and codes, what definitions say of themselves.
 
-use super::session::{COMMANDS, Session};
+use super::commands::COMMANDS;
+use super::markdown::{Style, render};
+use super::session::{Said, Session};
 use crate::check::modules::{Tier, named};
+use crate::cli::grid::{self, wrapped};
+use crate::diag::{code, suggest};
 use crate::expr::functions;
 use crate::ops::{self, OPERATORS};
+use crate::syntax;
+use crate::syntax::ast::File;
+use crate::visible::visible_lines;
+use std::io::IsTerminal;
 
 /// The help on a name; without one, the commands and what there are pages on.
-pub fn help(session: &Session, name: &str) -> Option<String> {
+pub fn help(session: &Session, name: &str) -> Said {
+    let name = name.trim_matches(['`', '(', ')', ' ']);
     if name.is_empty() {
-        return Some(overview());
+        return Said::text(overview());
+    }
+    let mut pages: Vec<String> = pages(name);
+    pages.extend(definitions(session, name));
+    if !pages.is_empty() {
+        return Said::text(pages.join("\n"));
+    }
+    let schema = session.engine.schema();
+    if schema.find_entity(name).is_some() || schema.find_edge(name).is_some() {
+        return Said::text(format!("`{name}` is in the catalog: `:describe {name}`"));
+    }
+    let help = match suggest::nearest(name, known(session).iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "`:help` lists what there is".to_owned(),
+    };
+    Said::error(format!("there is no help on `{name}`\nhelp: {help}"))
+}
+
+/// The pages of the documentation on a name.
+fn pages(name: &str) -> Vec<String> {
+    let style = style();
+    let mut pages = Vec::new();
+    if let Some((command, takes, does)) = command(name) {
+        pages.push(format!("{command} {takes}\n{does}\n"));
     }
     if let Some(operator) = ops::find(name) {
-        return Some(format!("{}\n\n{}", operator.usage(), operator.page));
+        let usage = wrapped(&style.strong(&operator.usage()), style.width);
+        pages.push(format!("{usage}\n{}", render(operator.page, style)));
     }
-    if let Some(function) = functions::find(name) {
-        return Some(format!("{}\n{}", function.usage, function.doc));
+    if let Some(function) = functions::find(name).filter(|f| !f.is_operator()) {
+        let usage = style.strong(function.usage);
+        pages.push(format!("{usage}\n{}", render(function.doc, style)));
     }
-    definition(session, name)
+    let wanted = name.to_uppercase();
+    let mut codes = code::ALL.iter().filter(|code| code.id.starts_with(&wanted));
+    match codes.clone().count() {
+        1 => pages.extend(codes.next().map(|code| render(code.page(), style))),
+        // a group, as `W02`
+        n if n > 1 && wanted.len() == 3 => {
+            pages.push(
+                codes
+                    .map(|code| format!("{}  {}\n", code.id, code.title))
+                    .collect(),
+            );
+        }
+        _ => {}
+    }
+    pages
+}
+
+/// The command of a name, with its `:` or without.
+fn command(name: &str) -> Option<(&'static str, &'static str, &'static str)> {
+    let name = name.strip_prefix(':').unwrap_or(name);
+    COMMANDS
+        .iter()
+        .find(|(known, ..)| &known[1..] == name)
+        .copied()
+}
+
+pub fn is_command(name: &str) -> bool {
+    command(name).is_some()
+}
+
+/// Every name that there is help on.
+fn known(session: &Session) -> Vec<String> {
+    let operators = OPERATORS.iter().map(|op| op.name.to_owned());
+    let functions = functions::all()
+        .filter(|f| !f.is_operator())
+        .map(|f| f.name.to_owned());
+    let commands = COMMANDS.iter().map(|(name, ..)| name[1..].to_owned());
+    let mut known: Vec<String> = operators.chain(functions).chain(commands).collect();
+    known.extend(code::ALL.iter().map(|code| code.id.to_owned()));
+    for module in session.modules() {
+        let items = module.file.items.iter();
+        known.extend(items.filter_map(|item| Some(named(item)?.1.to_owned())));
+    }
+    known
 }
 
 fn overview() -> String {
-    let mut text = String::from(
-        "Definitions are kept; a candidate set is run; a line that begins with `.` goes on from the \
-         last set.\nCommands:\n",
+    let width = style().width;
+    let mut text = wrapped(
+        "Definitions are kept; a candidate set is run; a line that begins with `.` or an operator goes \
+         on with what stands before it. An input ends with a line that can end, or with two empty lines.",
+        width,
     );
+    text.push_str("\nCommands:\n");
     for (name, takes, does) in COMMANDS {
         text.push_str(&format!("  {:<18} {does}\n", format!("{name} {takes}")));
     }
     let operators: Vec<&str> = OPERATORS.iter().map(|op| op.name).collect();
-    let functions: Vec<&str> = functions::all()
+    let functions = functions::all()
         .filter(|f| !f.is_operator())
-        .map(|f| f.name)
-        .collect();
-    text.push_str(&format!("Operators: {}\n", operators.join(", ")));
-    text.push_str(&format!("Functions: {}\n", functions.join(", ")));
+        .map(|f| f.name);
+    let functions: Vec<&str> = functions.collect();
+    for (kind, names) in [("Operators", operators), ("Functions", functions)] {
+        text.push_str(&format!(
+            "\n{}",
+            wrapped(&format!("{kind}: {}", names.join(", ")), width)
+        ));
+    }
     text
 }
 
 /// Every definition of that name, as it is written, the nearest first.
-fn definition(session: &Session, name: &str) -> Option<String> {
+fn definitions(session: &Session, name: &str) -> Vec<String> {
     let mut found: Vec<(Tier, String)> = Vec::new();
     for module in session.modules() {
-        for item in module
-            .file
-            .items
-            .iter()
-            .filter(|i| named(i).is_some_and(|n| n.1 == name))
-        {
-            let file = crate::syntax::ast::File {
+        let items = module.file.items.iter();
+        for item in items.filter(|i| named(i).is_some_and(|n| n.1 == name)) {
+            let file = File {
                 items: vec![item.clone()],
-                ..Default::default()
+                ..File::default()
             };
-            found.push((module.tier, crate::syntax::print(&file)));
+            found.push((
+                module.tier,
+                visible_lines(&syntax::print(&file)).into_owned(),
+            ));
         }
     }
     found.sort_by_key(|(tier, _)| *tier);
-    let texts: Vec<String> = found.into_iter().map(|(_, text)| text).collect();
-    (!texts.is_empty()).then(|| texts.join("\n"))
+    found.into_iter().map(|(_, text)| text).collect()
+}
+
+/// How pages are drawn where standard output goes.
+fn style() -> Style {
+    Style {
+        width: grid::width().unwrap_or(80).min(100),
+        color: std::io::stdout().is_terminal() && may_color(),
+    }
+}
+
+/// Whether a terminal may get colours.
+pub fn may_color() -> bool {
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    std::env::var_os("NO_COLOR").is_none() && !dumb
 }

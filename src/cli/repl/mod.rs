@@ -3,18 +3,26 @@
 //! Through a pipe there are no prompts and no colours, and a mistake does not end the session: what
 //! is wrong goes to standard error, answers to standard output, as everywhere.
 
+mod commands;
 mod complete;
 mod editor;
 mod help;
+mod markdown;
 mod session;
+mod split;
+#[cfg(unix)]
+mod typed;
 
 use super::{Failure, Project, out};
-use crate::syntax::{goes_on, is_complete};
+use crate::engine::Engine;
+use crate::store;
 use clap::Args;
-use session::{Next, Session};
+use session::{Next, Said, Session};
 use std::io::{BufRead, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
 
 #[derive(Args)]
 pub struct ReplArgs {
@@ -32,6 +40,43 @@ pub struct ReplArgs {
 /// Set by Ctrl-C while a query runs; the run looks at it where it looks at its deadline.
 static STOP: AtomicBool = AtomicBool::new(false);
 
+/// What stands before an input.
+const PROMPT: &str = "igql> ";
+
+/// Where the data of a session come from.
+pub trait Source {
+    /// Opens them as they are now; the error is drawn.
+    fn open(&self) -> Result<Engine, String>;
+
+    /// Whether an engine has them as they are now.
+    fn is_current(&self, engine: &Engine) -> bool;
+
+    /// The catalog's folder.
+    fn folder(&self) -> Option<&Path>;
+}
+
+/// A catalog on the disk.
+struct OnDisk {
+    catalog: PathBuf,
+    options: store::Options,
+}
+
+impl Source for OnDisk {
+    fn open(&self) -> Result<Engine, String> {
+        Engine::open_with(&self.catalog, &self.options).map_err(|error| error.to_string())
+    }
+
+    fn is_current(&self, engine: &Engine) -> bool {
+        // a catalog that cannot be read is not that of the session either
+        let current = store::is_current(&self.catalog, &self.options, engine.snapshot());
+        self.options.stale || current.unwrap_or(false)
+    }
+
+    fn folder(&self) -> Option<&Path> {
+        self.catalog.parent()
+    }
+}
+
 /// What Ctrl-C sets instead of ending the session: at the prompt it is a key, while a query runs a
 /// signal. Through a pipe it ends the session.
 pub fn stops() -> Option<&'static AtomicBool> {
@@ -40,27 +85,34 @@ pub fn stops() -> Option<&'static AtomicBool> {
 
 pub fn repl(project: &Project, args: &ReplArgs) -> Result<(), Failure> {
     let engine = project.open(args.file.as_deref())?;
-    let terminal = std::io::stdin().is_terminal();
-    let mut session = Session::new(engine, &STOP);
+    let source = OnDisk {
+        catalog: project.find(args.file.as_deref())?,
+        options: project.options(),
+    };
+    let mut session = Session::new(engine, Box::new(source), &STOP);
     let first = [
         args.user.as_ref().map(|user| format!(":user {user}")),
         args.at.as_ref().map(|at| format!(":at {at}")),
-        args.file.as_ref().map(|f| format!(":load {}", f.display())),
     ];
     for line in first.into_iter().flatten() {
         feed(&mut session, &line)?;
     }
-    if terminal {
-        editor::run(&mut session)
-    } else {
-        piped(&mut session)
+    if let Some(file) = &args.file {
+        show(&session.load(file))?;
+    }
+    match std::io::stdin().is_terminal() {
+        true if editor::is_supported() => editor::run(&mut session),
+        terminal => lines(&mut session, terminal),
     }
 }
 
-/// Gives the session one whole input and shows what comes of it.
+/// Gives the session an input and shows what comes of it, part by part.
 fn feed(session: &mut Session, text: &str) -> Result<Next, Failure> {
     STOP.store(false, Ordering::Relaxed);
-    let said = session.input(text);
+    session.input(text, &mut |said| show(&said))
+}
+
+fn show(said: &Said) -> Result<(), Failure> {
     if STOP.load(Ordering::Relaxed) && std::io::stderr().is_terminal() {
         // behind the `^C` that the terminal shows
         out::show("\n");
@@ -68,31 +120,68 @@ fn feed(session: &mut Session, text: &str) -> Result<Next, Failure> {
     if !said.errors.is_empty() {
         out::show(&said.errors);
     }
-    if !said.text.is_empty() {
-        out::print(&said.text)?;
+    match said.text.is_empty() {
+        true => Ok(()),
+        false => out::print(&said.text),
     }
-    Ok(said.next)
 }
 
-/// Inputs from a pipe: a line goes on in the next where brackets are open, where it ends so, and
-/// where the next begins so.
-fn piped(session: &mut Session) -> Result<(), Failure> {
-    let lines = std::io::stdin().lock().lines();
-    let mut lines = lines.map_while(Result::ok).peekable();
+/// How long a line that could end an input waits for one that goes on with it. What a program writes
+/// at once so is one text, and who writes line by line gets answers.
+const PAUSE: Duration = Duration::from_millis(150);
+
+/// Inputs from a pipe, or from a terminal without an editor.
+fn lines(session: &mut Session, terminal: bool) -> Result<(), Failure> {
+    if terminal {
+        out::print(&greeting())?;
+    }
+    let lines = read_lines();
     let mut input = String::new();
-    while let Some(line) = lines.next() {
-        if !input.is_empty() {
-            input.push('\n');
+    let mut ends = false;
+    while !ends {
+        if terminal && input.is_empty() {
+            out::print(PROMPT)?;
         }
-        input.push_str(&line);
-        let more = !input.trim_start().starts_with(':')
-            && (!is_complete(&input) || lines.peek().is_some_and(|next| goes_on(next)));
-        if more && lines.peek().is_some() {
-            continue;
+        let line = match split::is_whole(&input) && !input.is_empty() {
+            false => lines.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            true => lines.recv_timeout(PAUSE),
+        };
+        match line {
+            Ok(line) => {
+                input.push_str(&line);
+                continue;
+            }
+            Err(error) => ends = error == RecvTimeoutError::Disconnected,
         }
         if feed(session, &std::mem::take(&mut input))? == Next::Quit {
-            break;
+            return Ok(());
         }
     }
-    Ok(())
+    match terminal {
+        true => out::print("\n"),
+        false => Ok(()),
+    }
+}
+
+/// The lines of standard input, read beside what runs. Bytes that are no UTF-8 are shown as such by
+/// the error that they cause.
+fn read_lines() -> Receiver<String> {
+    let (send, receive) = channel();
+    std::thread::spawn(move || {
+        let mut stdin = std::io::stdin().lock();
+        let mut line = Vec::new();
+        while matches!(stdin.read_until(b'\n', &mut line), Ok(1..)) {
+            let text = String::from_utf8_lossy(&line).replace("\r\n", "\n");
+            if send.send(text).is_err() {
+                break;
+            }
+            line.clear();
+        }
+    });
+    receive
+}
+
+fn greeting() -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!("igql {version}; `:help` for help, `:quit` to end\n")
 }

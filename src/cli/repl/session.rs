@@ -3,22 +3,27 @@
 //! Definitions that were entered are a module of their own, which every later input imports; one
 //! that is entered again takes the place of the first.
 
+use super::Source;
 use super::help;
-use crate::answer::{Answer, Ask};
+use super::split::{self, Key, Part};
+use crate::answer::Answer;
 use crate::batch::Stop;
-use crate::catalog;
-use crate::check::modules::{Kind, Module, Modules, named};
-use crate::cli::{explain, table, users, why};
+use crate::check::modules::{Module, Modules};
+use crate::cli::{Failure, grid, table};
 use crate::diag::{Diagnostic, Severity, Sink, render};
 use crate::engine::{Compiled, Engine, Program, Unit};
+use crate::files;
 use crate::ops::{Limits, RunError};
 use crate::request::Request;
-use crate::source::{SourceId, Sources};
-use crate::syntax::ast::{Item, ItemKind};
+use crate::source::{SourceId, Sources, Span};
+use crate::syntax::ast::{Expr, ExprKind, File, ImportPath, Item, ItemKind};
 use crate::syntax::parse;
+use crate::visible::{visible, visible_lines};
+use std::collections::HashSet;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Whether the session goes on.
@@ -29,7 +34,7 @@ pub enum Next {
     Quit,
 }
 
-/// What came of an input: answers, and what is wrong.
+/// What came of a part of an input: answers, and what is wrong.
 #[derive(Debug, Default)]
 pub struct Said {
     pub text: String,
@@ -38,7 +43,7 @@ pub struct Said {
 }
 
 impl Said {
-    fn text(text: impl Into<String>) -> Said {
+    pub fn text(text: impl Into<String>) -> Said {
         let mut text = text.into();
         if !text.ends_with('\n') {
             text.push('\n');
@@ -49,87 +54,143 @@ impl Said {
         }
     }
 
-    fn error(message: impl std::fmt::Display) -> Said {
+    pub fn error(message: impl std::fmt::Display) -> Said {
         Said {
-            errors: format!("error: {message}\n"),
+            errors: format!("error: {}\n", visible_lines(&message.to_string())),
             ..Said::default()
         }
     }
+
+    /// More that came after it.
+    fn and(&mut self, more: Said) {
+        self.text.push_str(&more.text);
+        self.errors.push_str(&more.errors);
+        self.next = more.next;
+    }
 }
 
-/// The commands with what they take and do.
-pub const COMMANDS: [(&str, &str, &str); 12] = [
-    (":type", "EXPR", "the type of an expression"),
-    (":plan", "[EXPR]", "the plan of a set, or of the last one"),
-    (":why", "[N]", "why rows of the last answer are there"),
-    (":why-not", "ID", "why an entity is not in the last answer"),
-    (":user", "[ID]", "who asks"),
-    (":at", "[TIME]", "what `now` is"),
-    (
-        ":time",
-        "[on|off]",
-        "whether to say how long an answer took",
-    ),
-    (
-        ":help",
-        "[NAME]",
-        "this, or the page of an operator, a function or a definition",
-    ),
-    (":load", "FILE", "reads a file as if it had been typed"),
-    (":reset", "", "forgets all definitions"),
-    (":names", "", "what was defined here"),
-    (":quit", "", "ends the session"),
-];
+/// Takes what came of a part of an input; fails where nobody can be told.
+pub type Say<'s> = &'s mut dyn FnMut(Said) -> Result<(), Failure>;
+
+/// Rows of a list that are shown, unless `:rows` says otherwise.
+const ROWS: usize = 40;
+
+/// What was run last: what `:why` and `:plan` are about, whatever was defined since.
+pub struct Last {
+    pub program: Program,
+    pub request: Request,
+}
+
+/// What a line that begins with `.` or an operator goes on from.
+#[derive(Clone)]
+enum Before {
+    Nothing,
+    /// A program that ended in a set.
+    Set(String),
+    /// A definition.
+    Item(Key),
+    /// Something with errors: it is not what was meant, and what stands before it even less so.
+    Failed,
+}
+
+/// Where a program comes from.
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    name: &'a str,
+    /// The folder that its imports are relative to; none: the catalog's.
+    folder: Option<&'a Path>,
+}
+
+const TYPED: Origin = Origin {
+    name: "repl",
+    folder: None,
+};
 
 pub struct Session {
     pub engine: Engine,
-    /// Definitions by kind and name, in the order in which they were first entered.
-    items: Vec<((Kind, String), String)>,
+    pub source: Box<dyn Source>,
+    /// Definitions, in the order in which they were first entered.
+    pub items: Vec<(Key, String)>,
     /// Imports, which have no name.
-    imports: Vec<String>,
-    request: Request,
-    timed: bool,
-    last: Option<String>,
+    pub imports: Vec<String>,
+    pub request: Request,
+    pub timed: bool,
+    /// Rows of a list that are shown at most; none: all.
+    pub rows: Option<usize>,
+    pub last: Option<Last>,
+    before: Before,
+    /// What was said of definitions once is not said again with every use.
+    told: HashSet<(&'static str, String)>,
+    /// Whether it was said that the data has changed since the session began.
+    noted: bool,
     stop: &'static AtomicBool,
 }
 
 impl Session {
-    pub fn new(engine: Engine, stop: &'static AtomicBool) -> Session {
+    pub fn new(engine: Engine, source: Box<dyn Source>, stop: &'static AtomicBool) -> Session {
         Session {
             engine,
+            source,
             items: Vec::new(),
             imports: Vec::new(),
             request: Request::anonymous(),
             timed: false,
+            rows: Some(ROWS),
             last: None,
+            before: Before::Nothing,
+            told: HashSet::new(),
+            noted: false,
             stop,
         }
     }
 
-    /// One whole input: a command, definitions, or a set to run. One that begins with a dot goes on
-    /// from the last set.
-    pub fn input(&mut self, text: &str) -> Said {
-        let trimmed = text.trim();
-        if trimmed.is_empty() {
-            return Said::default();
+    /// Commands, definitions and sets to run, one after the other; `say` gets what comes of each.
+    pub fn input(&mut self, text: &str, say: Say) -> Result<Next, Failure> {
+        for part in split::parts(text, help::is_command) {
+            let mut said = match part {
+                Part::Command(command) => self.command(&command),
+                Part::Program(program) => self.programs(&program, say)?,
+            };
+            if self.noted_now() {
+                said.errors.insert_str(0, CHANGED);
+            }
+            let next = said.next;
+            say(said)?;
+            if next == Next::Quit {
+                return Ok(next);
+            }
+            if self.stopped() {
+                break;
+            }
         }
-        match trimmed.strip_prefix(':') {
-            Some(command) => self.command(command),
-            None => match (&self.last, trimmed.starts_with('.')) {
-                (Some(last), true) => self.items(&format!("{last}\n{text}")),
-                _ => self.items(text),
-            },
-        }
+        Ok(Next::Go)
     }
 
-    /// The input that a set came from last.
-    pub fn last(&self) -> Option<&str> {
-        self.last.as_deref()
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Whether the data has changed since it was opened, which is said once.
+    fn noted_now(&mut self) -> bool {
+        if self.noted || self.source.is_current(&self.engine) {
+            return false;
+        }
+        self.noted = true;
+        true
+    }
+
+    /// The text that a dot at the begin of a line goes on from.
+    pub fn continued(&self) -> Option<String> {
+        match &self.before {
+            Before::Set(text) => Some(text.clone()),
+            Before::Item((_, name, _)) => Some(name.clone()),
+            Before::Nothing | Before::Failed => None,
+        }
     }
 
     /// The modules that an input sees, itself without content.
     pub fn modules(&self) -> Vec<Arc<Module>> {
-        self.engine.modules(Some(&self.definitions()))
+        self.engine.modules(Some(&self.definitions(&[])))
     }
 
     /// Those of them whose names can be used: the others have to be imported first.
@@ -141,17 +202,24 @@ impl Session {
 
     /// A program in the session.
     pub fn compile(&self, text: &str) -> Compiled {
-        let unit = Unit {
-            name: "repl",
-            text,
-            folder: None,
-            query: None,
-        };
-        self.engine.compile_in(&unit, Some(&self.definitions()))
+        self.compiled(text, None, TYPED, &[])
     }
 
-    fn definitions(&self) -> String {
-        let items = self.items.iter().map(|(_, text)| text);
+    /// The same where it defines some names anew.
+    fn compiled(&self, text: &str, query: Option<&str>, origin: Origin, anew: &[Key]) -> Compiled {
+        let unit = Unit {
+            name: origin.name,
+            text,
+            folder: origin.folder,
+            query,
+        };
+        self.engine.compile_in(&unit, Some(&self.definitions(anew)))
+    }
+
+    /// What was defined, but for what is defined anew.
+    fn definitions(&self, anew: &[Key]) -> String {
+        let kept = self.items.iter().filter(|(key, _)| !anew.contains(key));
+        let items = kept.map(|(_, text)| text);
         let all: Vec<&str> = self
             .imports
             .iter()
@@ -161,277 +229,228 @@ impl Session {
         all.join("\n")
     }
 
-    fn command(&mut self, text: &str) -> Said {
-        let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-        let rest = rest.trim();
-        match name {
-            "quit" | "q" | "exit" => Said {
-                next: Next::Quit,
-                ..Said::default()
-            },
-            "help" | "h" | "?" => match help::help(self, rest) {
-                Some(page) => Said::text(page),
-                None => Said::error(format!("there is no help on `{rest}`")),
-            },
-            "reset" => {
-                self.items.clear();
-                self.imports.clear();
-                self.last = None;
-                Said::default()
-            }
-            "names" => Said::text(
-                self.items
-                    .iter()
-                    .map(|(_, text)| format!("{}\n", text.trim()))
-                    .collect::<String>(),
-            ),
-            "time" => {
-                self.timed = match rest {
-                    "on" => true,
-                    "off" => false,
-                    _ => !self.timed,
-                };
-                Said::text(if self.timed {
-                    "times are shown"
-                } else {
-                    "times are not shown"
-                })
-            }
-            "user" => self.user(rest),
-            "at" => self.at(rest),
-            "type" => self.type_of(rest),
-            "plan" => self.plan(rest),
-            "why" => self.why(rest),
-            "why-not" => self.why_not(rest),
-            "load" => self.load(rest),
-            _ => Said::error(format!("there is no command `:{name}`; `:help` lists them")),
-        }
+    /// Forgets all definitions, and what was run.
+    pub fn reset(&mut self) -> usize {
+        let count = self.items.len() + self.imports.len();
+        self.items.clear();
+        self.imports.clear();
+        self.told.clear();
+        self.forget_last();
+        count
     }
 
-    fn user(&mut self, text: &str) -> Said {
-        if text.is_empty() {
-            return Said::text(match &self.request.user {
-                Some(user) => format!("user {user}"),
-                None => "nobody asks".to_owned(),
-            });
-        }
-        match users::parse(self.engine.schema(), text) {
-            Ok(key) => {
-                self.request.user = Some(key);
-                Said::default()
-            }
-            Err(message) => Said::error(message),
-        }
+    /// Nothing was run, and there is nothing to go on from.
+    pub fn forget_last(&mut self) {
+        self.last = None;
+        self.before = Before::Nothing;
     }
 
-    fn at(&mut self, text: &str) -> Said {
-        if text.is_empty() {
-            self.request.at = None;
-            return Said::text("now is the catalog's");
-        }
-        match catalog::time::parse(text.trim_start_matches('@')) {
-            Some(now) => {
-                self.request.at = Some(now);
-                Said::default()
+    /// The data as it is now; definitions stay.
+    pub fn reload(&mut self) -> Said {
+        match self.source.open() {
+            Ok(engine) => {
+                self.engine = engine;
+                self.noted = false;
+                self.forget_last();
+                Said::text(format!("snapshot {}", self.engine.snapshot().id()))
             }
-            None => Said::error("expected a time as 2024-05-01 or 2024-05-01T12:30:00Z"),
-        }
-    }
-
-    /// The type of a set, else of a row expression over the viewer.
-    fn type_of(&self, text: &str) -> Said {
-        let compiled = self.compile(text);
-        let schema = self.engine.schema();
-        let Some(program) = compiled.program else {
-            let value = self.compile(&format!("user.select(value = ({text}))"));
-            return match value.program {
-                Some(program) => {
-                    let checked = program.checked();
-                    let column = &checked.graph.shape(checked.results[0].1).columns[0];
-                    Said::text(schema.type_name(&column.ty))
+            Err(message) => {
+                let errors = format!(
+                    "{}\nnote: the session goes on with the data that it had\n",
+                    visible_lines(message.trim_end())
+                );
+                Said {
+                    errors,
+                    ..Said::default()
                 }
-                None => self.failed(&compiled.diagnostics, &compiled.sources),
-            };
-        };
-        let checked = program.checked();
-        let lines: Vec<String> = checked
-            .results
-            .iter()
-            .map(|(name, node)| {
-                let shape = checked.graph.shape(*node);
-                let columns: Vec<String> = shape
-                    .columns
-                    .iter()
-                    .map(|c| format!("{}: {}", c.name, schema.type_name(&c.ty)))
-                    .collect();
-                let columns = match columns.is_empty() {
-                    true => String::new(),
-                    false => format!(" {{{}}}", columns.join(", ")),
+            }
+        }
+    }
+
+    /// A file as if it had been entered; its imports are relative to it.
+    pub fn load(&mut self, path: &Path) -> Said {
+        let name = path.display().to_string();
+        match files::read_text(path) {
+            Ok(text) => {
+                let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+                let origin = Origin {
+                    name: &name,
+                    folder: Some(folder.unwrap_or(Path::new("."))),
                 };
-                let bound = shape
-                    .bound
-                    .map_or(String::new(), |n| format!(", at most {n} rows"));
-                let name = name.as_ref().map_or(String::new(), |n| format!("{n}: "));
-                format!(
-                    "{name}set[{}]{columns}{bound}",
-                    schema.entity(shape.entity).name
-                )
-            })
-            .collect();
-        Said::text(lines.join("\n"))
+                self.program(&text, origin)
+            }
+            Err(error) => Said::error(format!("{name}: {error}")),
+        }
     }
 
-    fn plan(&self, text: &str) -> Said {
-        self.with_program(text, |program| {
-            Said::text(explain::plan_text(&self.engine, program))
-        })
+    /// The programs of an input; `say` gets what comes of all but the last.
+    fn programs(&mut self, text: &str, say: Say) -> Result<Said, Failure> {
+        if split::continues(text) {
+            return Ok(self.go_on(text));
+        }
+        let mut said = Said::default();
+        for program in split::programs(text) {
+            say(std::mem::take(&mut said))?;
+            if self.stopped() {
+                break;
+            }
+            said = self.program(program, TYPED);
+        }
+        Ok(said)
     }
 
-    fn why(&self, text: &str) -> Said {
-        let only: Option<usize> = match text {
-            "" => None,
-            number => match number.parse() {
-                Ok(n) => Some(n),
-                Err(_) => return Said::error(format!("expected a position, found `{number}`")),
+    /// A line that begins with `.` or an operator: what it belongs to, with it.
+    fn go_on(&mut self, text: &str) -> Said {
+        let line = visible(text.trim().lines().next().unwrap_or_default()).into_owned();
+        let refused = |why: String| Said::error(format!("`{line}` {why}"));
+        let before = match &self.before {
+            Before::Set(before) => before,
+            Before::Item(key) => match self.items.iter().find(|(known, _)| known == key) {
+                Some((_, before)) => before,
+                None => return refused("has nothing to go on from".to_owned()),
             },
-        };
-        let ask = Ask {
-            why: true,
-            ..Ask::default()
-        };
-        self.explained(&ask, |answer| why::rows(answer, only))
-    }
-
-    fn why_not(&self, text: &str) -> Said {
-        let mut ask = Ask::default();
-        self.with_program("", |program| {
-            match super::super::run::entity_key(&self.engine, program, text) {
-                Ok(key) => ask.why_not.push(key),
-                Err(message) => return Said::error(message),
+            Before::Nothing => {
+                let help = "begin with a set, as `user` or `all(...)`, or a name";
+                return refused(format!("has nothing to go on from\nhelp: {help}"));
             }
-            self.explained(&ask, why::text)
-        })
-    }
-
-    fn explained(&self, ask: &Ask, show: impl FnOnce(&Answer) -> String) -> Said {
-        self.with_program("", |program| {
-            let requests = std::slice::from_ref(&self.request);
-            match self
-                .engine
-                .explain_pass(program, requests, self.limits(), ask)
-            {
-                Ok(pass) => Said::text(show(&pass.answers[0])),
-                Err(error) => Said::error(error),
+            Before::Failed => {
+                let help = "enter both together, or begin with the set that is meant";
+                return refused(format!(
+                    "would go on from the input before, which has errors\nhelp: {help}"
+                ));
             }
-        })
-    }
-
-    /// A program of that text; of the last input if there is none.
-    fn with_program(&self, text: &str, run: impl FnOnce(&Program) -> Said) -> Said {
-        let text = match (text, &self.last) {
-            ("", Some(last)) => last,
-            ("", None) => return Said::error("nothing was run yet"),
-            (text, _) => text,
         };
-        let compiled = self.compile(text);
-        match &compiled.program {
-            Some(program) => run(program),
-            None => self.failed(&compiled.diagnostics, &compiled.sources),
-        }
-    }
-
-    fn load(&mut self, path: &str) -> Said {
-        match crate::files::read_text(std::path::Path::new(path)) {
-            Ok(text) => self.items(&text),
-            Err(error) => Said::error(format!("{path}: {error}")),
-        }
-    }
-
-    /// Definitions are kept, a set at the end is run.
-    fn items(&mut self, text: &str) -> Said {
-        let source = SourceId::default();
-        let mut sink = Sink::default();
-        let file = parse(text, source, &mut sink);
-        let runs = |item: &Item| matches!(item.kind, ItemKind::Expr(_) | ItemKind::Query { .. });
-        let compiled = self.compile(text);
-        let failed = compiled
-            .diagnostics
-            .iter()
-            .any(|d| d.severity() == Severity::Error);
-        if failed {
-            return self.failed(&compiled.diagnostics, &compiled.sources);
-        }
-        let mut said = Said {
-            errors: self.drawn(&compiled.diagnostics, &compiled.sources),
-            ..Said::default()
-        };
-        if let Some(program) = compiled.program.filter(|_| file.items.iter().any(runs)) {
-            self.last = Some(text.to_owned());
-            let (text, error) = self.answer(&program);
-            said.text = text;
-            said.errors.push_str(&error);
-        }
-        for item in file
-            .items
-            .iter()
-            .filter(|item| !matches!(item.kind, ItemKind::Expr(_)))
+        if text.trim_start().starts_with('.')
+            && let Some((all, end)) = loose_end(before)
         {
-            self.keep(item, text);
+            let (all, end) = (visible(&all), visible(&end));
+            return refused(format!(
+                "would go on from `{end}` alone\nhelp: put brackets around what it is for: `({all}){line}`"
+            ));
+        }
+        let before_text = before.clone();
+        let known = self.before.clone();
+        let said = self.program(&format!("{}\n{text}", before_text.trim_end()), TYPED);
+        if matches!(self.before, Before::Failed) {
+            // what it went on from is still there
+            self.before = known;
         }
         said
     }
 
-    fn keep(&mut self, item: &Item, text: &str) {
-        let docs: String = item
-            .docs
-            .iter()
-            .map(|line| format!("## {line}\n"))
-            .collect();
-        let written = docs + &text[item.span.range()];
-        match (named(item), &item.kind) {
-            (Some((kind, name)), _) => {
-                let key = (kind, name.to_owned());
+    /// Definitions are kept, a set at the end is run.
+    fn program(&mut self, text: &str, origin: Origin) -> Said {
+        let file = parse(text, SourceId::default(), &mut Sink::default());
+        let anew: Vec<Key> = file.items.iter().filter_map(split::key).collect();
+        let several = several_queries(&file);
+        let compiled: Vec<Compiled> = match several.is_empty() {
+            true => vec![self.compiled(text, None, origin, &anew)],
+            false => several
+                .iter()
+                .map(|query| self.compiled(text, Some(query), origin, &anew))
+                .collect(),
+        };
+        for compiled in &compiled {
+            let is_error = |d: &Diagnostic| d.severity() == Severity::Error;
+            if compiled.diagnostics.iter().any(is_error) {
+                self.before = Before::Failed;
+                return self.failed(&compiled.diagnostics, &compiled.sources);
+            }
+        }
+        let mut said = Said::default();
+        self.before = Before::Nothing;
+        for item in &file.items {
+            self.keep(item, text, origin);
+        }
+        for compiled in compiled {
+            said.errors
+                .push_str(&self.drawn(&compiled.diagnostics, &compiled.sources));
+            if let Some(program) = compiled
+                .program
+                .filter(|_| several.is_empty() && runs(&file))
+            {
+                if matches!(file.items.last().map(|i| &i.kind), Some(ItemKind::Expr(_))) {
+                    self.before = Before::Set(text.to_owned());
+                }
+                said.and(self.run(program));
+            }
+        }
+        said.and(Said {
+            errors: notes(&file, &several),
+            ..Said::default()
+        });
+        said
+    }
+
+    fn keep(&mut self, item: &Item, text: &str, origin: Origin) {
+        let docs = item.docs.iter().map(|line| format!("## {line}\n"));
+        let written = docs.collect::<String>() + &text[item.span.range()];
+        match (split::key(item), &item.kind) {
+            (Some(key), _) => {
+                self.before = Before::Item(key.clone());
                 match self.items.iter_mut().find(|(known, _)| *known == key) {
                     Some((_, old)) => *old = written,
                     None => self.items.push((key, written)),
                 }
             }
-            (None, ItemKind::Import(_)) => self.imports.push(written),
+            (None, ItemKind::Import(path)) => {
+                let written = match (path, origin.folder.or(self.source.folder())) {
+                    (ImportPath::File { path, .. }, Some(folder)) => {
+                        let path = folder.join(path);
+                        let path = path.canonicalize().unwrap_or(path);
+                        format!("import {:?}", path.display().to_string())
+                    }
+                    _ => written,
+                };
+                if !self.imports.contains(&written) {
+                    self.imports.push(written);
+                }
+            }
             _ => {}
         }
     }
 
-    /// The answer as a table, and what went wrong.
-    fn answer(&self, program: &Program) -> (String, String) {
+    /// Runs a program: its answer as tables, and what went wrong.
+    fn run(&mut self, program: Program) -> Said {
         let started = Instant::now();
         let requests = std::slice::from_ref(&self.request);
-        let answer = match self.engine.run_pass(program, requests, self.limits()) {
+        let answer = match self.engine.run_pass(&program, requests, self.limits()) {
             Ok(mut pass) => pass.answers.remove(0),
             Err(RunError::Request(message)) if self.request.user.is_none() => {
-                let help = "`:user ID` says who asks";
-                return (String::new(), format!("error: {message}\nhelp: {help}\n"));
+                return Said::error(format!("{message}\nhelp: `:user ID` says who asks"));
             }
-            Err(error) => return (String::new(), format!("error: {error}\n")),
+            Err(error) => return Said::error(error),
         };
         let took = started.elapsed();
-        let warnings: String = answer
-            .warnings
-            .iter()
-            .map(|w| format!("warning: {w}\n"))
-            .collect();
-        let mut text = table::answer(&answer, false);
+        self.last = Some(Last {
+            program,
+            // explanations are of this answer, not of one a moment later
+            request: Request {
+                at: Some(answer.now),
+                ..self.request.clone()
+            },
+        });
+        let mut said = Said::text(table::answer(&answer, false, self.room()));
         if self.timed {
             let rows: usize = answer.lists.iter().map(|l| l.len()).sum();
             let noun = if rows == 1 { "row" } else { "rows" };
-            text.push_str(&format!(
-                "{rows} {noun} in {:.1} ms\n",
-                took.as_secs_f64() * 1e3
-            ));
+            let ms = took.as_secs_f64() * 1e3;
+            said.text
+                .push_str(&format!("{rows} {noun} in {ms:.1} ms\n"));
         }
-        (text, warnings)
+        said.errors = warnings(&answer);
+        said
     }
 
-    fn limits(&self) -> Limits {
+    /// What a table may take.
+    pub fn room(&self) -> table::Room {
+        table::Room {
+            width: grid::width(),
+            rows: self.rows,
+        }
+    }
+
+    pub fn limits(&self) -> Limits {
         Limits {
             stop: Stop {
                 flag: Some(self.stop),
@@ -441,7 +460,7 @@ impl Session {
         }
     }
 
-    fn failed(&self, diagnostics: &[Diagnostic], sources: &Sources) -> Said {
+    pub fn failed(&mut self, diagnostics: &[Diagnostic], sources: &Sources) -> Said {
         let errors = self.drawn(diagnostics, sources);
         match errors.is_empty() {
             true => Said::error("there is nothing to run"),
@@ -452,17 +471,116 @@ impl Session {
         }
     }
 
-    /// Diagnostics; that something is not used yet is no news in a session.
-    fn drawn(&self, diagnostics: &[Diagnostic], sources: &Sources) -> String {
+    /// Diagnostics; that something is not used yet is no news in a session, nor what was said of an
+    /// earlier definition already.
+    fn drawn(&mut self, diagnostics: &[Diagnostic], sources: &Sources) -> String {
+        let is_typed = |d: &Diagnostic| sources.get(d.span.source).name.as_ref() == TYPED.name;
+        let told = &mut self.told;
         let news: Vec<Diagnostic> = diagnostics
             .iter()
             .filter(|d| !d.code.id.starts_with("W01"))
+            .filter(|d| {
+                let is_new = d.severity() == Severity::Error || is_typed(d);
+                is_new || told.insert((d.code.id, d.message.clone()))
+            })
             .cloned()
             .collect();
-        let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let color = std::io::stderr().is_terminal() && help::may_color();
         match news.is_empty() {
             true => String::new(),
             false => render::draw(&news, sources, color),
         }
     }
+}
+
+/// Said once, before the answer that is not of the newest data.
+const CHANGED: &str = "note: the catalog or its data has changed; this session is on the data as it was, `:reload` reads it anew\n";
+
+fn warnings(answer: &Answer) -> String {
+    let lines = answer.warnings.iter();
+    lines
+        .map(|w| format!("warning: {}\n", visible(w)))
+        .collect()
+}
+
+/// Whether a file has something to run.
+fn runs(file: &File) -> bool {
+    let runs = |item: &Item| matches!(item.kind, ItemKind::Expr(_) | ItemKind::Query { .. });
+    file.items.iter().any(runs)
+}
+
+/// The queries of a file that does not say which of them to run.
+fn several_queries(file: &File) -> Vec<String> {
+    let mut names = Vec::new();
+    for item in &file.items {
+        match &item.kind {
+            ItemKind::Query { name, .. } => names.push(name.text.clone()),
+            ItemKind::Expr(_) => return Vec::new(),
+            _ => {}
+        }
+    }
+    match names.len() > 1 && !names.iter().any(|name| name == "main") {
+        true => names,
+        false => Vec::new(),
+    }
+}
+
+/// What was not done with a file, and how to do it.
+fn notes(file: &File, several: &[String]) -> String {
+    let mut notes = String::new();
+    if let Some(first) = several.first() {
+        let all = several.join("`, `");
+        notes.push_str(&format!("note: queries `{all}`; `{first}()` runs one\n"));
+    }
+    let tests = file.items.iter();
+    let tests = tests
+        .filter(|i| matches!(i.kind, ItemKind::Test { .. }))
+        .count();
+    if tests > 0 {
+        let noun = if tests == 1 { "test was" } else { "tests were" };
+        notes.push_str(&format!(
+            "note: {tests} {noun} not run; `igql test FILE` does\n"
+        ));
+    }
+    notes
+}
+
+/// The expression that a program ends with and the last operand of it, where a dot behind it would
+/// belong to that operand alone: `a | b` and `b`.
+fn loose_end(text: &str) -> Option<(String, String)> {
+    let parsed = |text: &str| parse(text, SourceId::default(), &mut Sink::default());
+    let (alone, with_dot) = (parsed(text), parsed(&format!("{text}\n.take(1)")));
+    let whole = value_of(alone.items.last()?)?;
+    let end = last_operand(value_of(with_dot.items.last()?)?)?;
+    let ExprKind::Method { receiver, .. } = &end.kind else {
+        return None;
+    };
+    let written = |span: Span| {
+        let words = text.get(span.range())?.split_whitespace();
+        Some(words.collect::<Vec<_>>().join(" "))
+    };
+    Some((written(whole.span)?, written(receiver.span)?))
+}
+
+/// The expression of an item.
+fn value_of(item: &Item) -> Option<&Expr> {
+    match &item.kind {
+        ItemKind::Expr(value) | ItemKind::Binding { value, .. } => Some(value),
+        ItemKind::Def { body, .. } | ItemKind::Query { body, .. } => Some(body),
+        ItemKind::Value(def) | ItemKind::Policy(def) => Some(&def.body),
+        _ => None,
+    }
+}
+
+/// What stands last on the right of operators, if there are any.
+fn last_operand(value: &Expr) -> Option<&Expr> {
+    let right = match &value.kind {
+        ExprKind::Binary { right, .. } => right,
+        ExprKind::If { otherwise, .. } => otherwise,
+        ExprKind::In { set, .. } => set,
+        ExprKind::Unary { operand, .. } => operand,
+        ExprKind::Compare { rest, .. } => return rest.last().map(|(_, right)| right),
+        _ => return None,
+    };
+    Some(last_operand(right).unwrap_or(right))
 }

@@ -6,7 +6,8 @@ mod flat;
 mod json;
 
 use super::out::{self, Packing, Pending, Place, Sink};
-use super::{Failure, table, why};
+use super::table::{self, Room};
+use super::{Failure, why};
 use crate::answer::Answer;
 use crate::engine::{Engine, Program};
 use arrow_array::RecordBatch;
@@ -181,8 +182,12 @@ impl Output {
         requests: usize,
     ) -> Result<Started, Failure> {
         let flat = Flat::new(engine, program, self.keep_empty);
+        let room = match &self.place {
+            Place::Stdout => Room::of_output(),
+            Place::Special(_) | Place::File(_) => Room::unlimited(),
+        };
         let (sink, pending) = self.place.open(self.packing)?;
-        match self.format.writer(sink, flat, requests) {
+        match self.format.writer(sink, flat, requests, room) {
             Ok((encode, writer)) => Ok(Started {
                 encode,
                 format: self.format,
@@ -206,6 +211,7 @@ impl Format {
         sink: Box<dyn Sink>,
         flat: Flat,
         requests: usize,
+        room: Room,
     ) -> io::Result<(Encode, Writer)> {
         fn text(encode: impl Fn(&[Answer]) -> Vec<u8> + Send + Sync + 'static) -> Encode {
             Box::new(move |answers| Ok(Part::Text(encode(answers))))
@@ -219,7 +225,7 @@ impl Format {
             })
         };
         Ok(match self {
-            Format::Table => (text(move |a| tables(a, requests > 1)), plain(sink, b"")?),
+            Format::Table => (text(move |a| tables(a, requests > 1, room)), plain(sink, b"")?),
             Format::Json if requests == 1 => (text(json::only), plain(sink, b"")?),
             Format::Json => {
                 let writer = Writer::Text {
@@ -253,10 +259,10 @@ fn batches(flat: Flat) -> Encode {
     Box::new(move |answers| columnar::batch(&flat, schema.clone(), answers).map(Part::Rows))
 }
 
-fn tables(answers: &[Answer], headings: bool) -> Vec<u8> {
+fn tables(answers: &[Answer], headings: bool, room: Room) -> Vec<u8> {
     let texts = answers
         .iter()
-        .map(|a| table::answer(a, headings) + &why::text(a));
+        .map(|a| table::answer(a, headings, room) + &why::text(a));
     texts.collect::<String>().into_bytes()
 }
 
