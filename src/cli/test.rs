@@ -5,6 +5,7 @@ use crate::diag::Diagnostic;
 use crate::engine::{Compiled, Engine, Test, has_errors};
 use crate::ops::Limits;
 use crate::source::Sources;
+use crate::visible::visible;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::collections::HashMap;
@@ -110,7 +111,7 @@ impl Tally {
         match self.format {
             Format::Text => {
                 let came = if ok { "ok    " } else { "failed" };
-                out::print(&format!("{came} {file}: {}\n", test.name))?;
+                out::print(&format!("{came} {file}: {}\n", visible(&test.name)))?;
                 draw(&failures, sources);
                 if let Some(error) = error {
                     out::say(format_args!("error: {error}"));

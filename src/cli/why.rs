@@ -123,7 +123,10 @@ fn of_list(list: &List, only: Option<usize>, most: usize) -> String {
                 (None, []) => "no score".to_owned(),
                 (None, parts) => format!("its score is null because {},", visible(&because(parts))),
             };
-            text.push_str(&format!("       {}: {score} at position {}\n", s.op, s.position));
+            text.push_str(&format!(
+                "       {}: {score} at position {}\n",
+                s.op, s.position
+            ));
             let heads: Vec<String> = s
                 .heads
                 .iter()

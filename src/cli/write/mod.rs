@@ -225,7 +225,10 @@ impl Format {
             })
         };
         Ok(match self {
-            Format::Table => (text(move |a| tables(a, requests > 1, room)), plain(sink, b"")?),
+            Format::Table => (
+                text(move |a| tables(a, requests > 1, room)),
+                plain(sink, b"")?,
+            ),
             Format::Json if requests == 1 => (text(json::only), plain(sink, b"")?),
             Format::Json => {
                 let writer = Writer::Text {
