@@ -51,6 +51,7 @@ pub mod visible;
 pub mod why;
 
 pub use answer::{Answer, Ask, Ended, List, Row, Rows};
+pub use check::Tunables;
 pub use engine::{CompileError, Engine, Program, Unit};
 pub use ops::{Hit, Limit, Limits, RunError};
 pub use request::Request;

@@ -5,7 +5,7 @@ use crate::catalog::schema::KeyType;
 use crate::check::{Checked, Parameter};
 use crate::exec::Results;
 use crate::expr::texts::{Keys, Texts};
-use crate::expr::{Expr, Frame, Run};
+use crate::expr::{Expr, Frame, Run, read};
 use crate::ops::RunError;
 use crate::store::Snapshot;
 use crate::types::{EntityId, Key, NULL_BOOL, NULL_CODE, NULL_FLOAT, NULL_INT, Type, Value};
@@ -154,8 +154,12 @@ fn column(
             (Some((_, value)), _) => {
                 single(value, &param.ty, snapshot, texts, keys).ok_or_else(|| {
                     let want = snapshot.schema().type_name(&param.ty);
+                    let cannot = match holds_smallest(value) {
+                        true => ": the smallest 64-bit int stands for null, and cannot be a value",
+                        false => "",
+                    };
                     RunError::Request(format!(
-                        "parameter `{}` is {want}, found {}",
+                        "parameter `{}` is {want}, found {}{cannot}",
                         param.name,
                         show(value)
                     ))
@@ -211,7 +215,11 @@ fn single(
     Some(match (ty, value) {
         (Type::Int, Value::Int(v))
         | (Type::Time, Value::Time(v))
-        | (Type::Duration, Value::Duration(v)) => Column::I64(vec![*v]),
+        | (Type::Duration, Value::Duration(v))
+            if *v != NULL_INT =>
+        {
+            Column::I64(vec![*v])
+        }
         (Type::Int | Type::Time | Type::Duration, Value::Null) => Column::I64(vec![NULL_INT]),
         (Type::Float, Value::Float(v)) if v.is_finite() => Column::F64(vec![*v]),
         (Type::Float, Value::Int(v)) => Column::F64(vec![*v as f64]),
@@ -268,6 +276,15 @@ fn single(
     })
 }
 
+/// Whether a value is, or holds, the int that stands for null.
+fn holds_smallest(value: &Value) -> bool {
+    match value {
+        Value::Int(v) | Value::Time(v) | Value::Duration(v) => *v == NULL_INT,
+        Value::List(items) => items.iter().any(holds_smallest),
+        _ => false,
+    }
+}
+
 fn show(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
@@ -314,7 +331,8 @@ macro_rules! list_from {
 
 list_from!(Value, i64, f64, bool, &str, String, Key);
 
-/// Fails where a value of a request lies outside of the range that a parameter declares.
+/// Fails where a value of a request lies outside of the range that a parameter declares, or makes no
+/// sense where the program uses it.
 pub fn in_range(checked: &Checked, run: &Run) -> Result<(), RunError> {
     for range in &checked.ranges {
         let values = Frame::requests(run).numbers(&range.value);
@@ -324,6 +342,14 @@ pub fn in_range(checked: &Checked, run: &Run) -> Result<(), RunError> {
                 "parameter {}",
                 range.message(*found)
             )));
+        }
+    }
+    for amount in &checked.amounts {
+        let column = Frame::requests(run).column(&amount.value);
+        let value = |request| read::value(run, &column, &amount.value.ty, request);
+        let wrong = (0..run.requests()).find_map(|request| amount.wrong(&value(request)));
+        if let Some(wrong) = wrong {
+            return Err(RunError::Request(format!("parameter {wrong}")));
         }
     }
     Ok(())

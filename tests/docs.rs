@@ -84,11 +84,11 @@ fn shop(folder: &Path) -> Engine {
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
     write("users.csv", "user_id\n1\n2\n");
     let item = |id: u32| match id % 7 {
-        0 => format!("{id},,{}\n", id % 3),
-        _ => format!("{id},{}.5,{}\n", id % 50, id % 3),
+        0 => format!("{id},,{},0.5\n", id % 3),
+        _ => format!("{id},{}.5,{},0.75\n", id % 50, id % 3),
     };
     let items: String = (1..=100_001).map(item).collect();
-    write("items.csv", &format!("item_id,price,stock\n{items}"));
+    write("items.csv", &format!("item_id,price,stock,score\n{items}"));
     write("buys.csv", "user_id,item_id\n1,7\n1,8\n2,9\n");
     write("prelude.igql", "policy in_stock on item = stock > 0\n");
     write(

@@ -88,8 +88,8 @@ fn the_path_leads_from_the_viewer_to_the_row() {
         .collect();
     assert_eq!(ops, ["user", "walk likes", "walk author", "walk ~author"]);
     assert_eq!(why["path"][0]["user_id"], 42);
-    assert_eq!(why["path"][1]["media_id"], 7);
-    assert_eq!(why["path"][2]["account_id"], 3);
+    assert_eq!(why["path"][1]["media_id"], 10);
+    assert_eq!(why["path"][2]["account_id"], 4);
     assert_eq!(why["path"][3]["media_id"], answer["results"][0]["media_id"]);
     assert!(answer["results"][0].get("why").is_some());
     let plain = world.json(&format!("{NEIGHBOURS}.filter(unsafe < 0.2)"), &[]);

@@ -24,6 +24,23 @@ impl RowSet {
         set
     }
 
+    /// Every row of a table of `len`.
+    pub fn all(len: usize) -> RowSet {
+        let mut words = vec![u64::MAX; len / 64];
+        if len % 64 > 0 {
+            words.push(u64::MAX >> (64 - len % 64));
+        }
+        RowSet { words, count: len }
+    }
+
+    /// Takes a row away, if it is there.
+    pub fn remove(&mut self, row: u32) {
+        if self.has(row) {
+            self.words[row as usize / 64] &= !(1 << (row % 64));
+            self.count -= 1;
+        }
+    }
+
     /// How many rows it has.
     pub fn len(&self) -> usize {
         self.count

@@ -2,6 +2,7 @@
 
 use super::sort::arrange;
 use super::{Column, Stop, blocks};
+use crate::types::NULL_BOOL;
 
 /// Rows that are moved between two looks at the clock.
 const BLOCK: usize = 1 << 16;
@@ -169,21 +170,102 @@ impl Rows {
         }
         (offsets, places)
     }
+
+    /// As [`Rows::best`], in order; equal scores are ordered by further keys in turn, each descending
+    /// with null last, before the table is asked.
+    pub fn best_by(
+        &self,
+        scores: &[f64],
+        then: &[Column],
+        most: Option<&[u64]>,
+        stop: Stop,
+    ) -> (Vec<u32>, Vec<u32>) {
+        let mut offsets = Vec::with_capacity(self.offsets.len());
+        let (mut places, mut keys, mut values) = (Vec::new(), Vec::new(), Vec::new());
+        offsets.push(0);
+        for r in 0..self.requests() {
+            let most = most.map(|most| most[r]);
+            let rows = self.contenders(r, scores, most);
+            // where each of them stands by the keys so far, from the last to the first
+            let mut rank: Vec<u32> = rows.iter().map(|&row| self.ids[row as usize]).collect();
+            for column in then.iter().rev() {
+                descending_keys(column, &rows, &mut values);
+                let key = |i: usize| key_of(values[i], rank[i], i as u32);
+                arrange((0..rows.len()).map(key), None, &mut keys, stop);
+                for (place, i) in super::places(&keys, stop).enumerate() {
+                    rank[i as usize] = place as u32;
+                }
+            }
+            let key = |i: usize| sort_key(scores[rows[i] as usize], rank[i], i as u32);
+            arrange((0..rows.len()).map(key), most, &mut keys, stop);
+            places.extend(super::places(&keys, stop).map(|i| rows[i as usize]));
+            offsets.push(places.len() as u32);
+        }
+        (offsets, places)
+    }
+
+    /// The rows of a request that can be among its first `most`, whatever decides between equal scores.
+    fn contenders(&self, request: usize, scores: &[f64], most: Option<u64>) -> Vec<u32> {
+        let rows = self.range(request).map(|row| row as u32);
+        let most = most.and_then(|most| usize::try_from(most).ok());
+        let Some(most) = most.filter(|most| *most < rows.len()) else {
+            return rows.collect();
+        };
+        let Some(last) = most.checked_sub(1) else {
+            return Vec::new();
+        };
+        let key = |row: u32| descending_float(scores[row as usize]);
+        let mut keys: Vec<u64> = rows.clone().map(key).collect();
+        let (_, &mut last, _) = keys.select_nth_unstable(last);
+        rows.filter(|&row| key(row) <= last).collect()
+    }
 }
 
 /// A number whose ascending order is the order by score, with a place (any number) in its low
 /// bits. Sorting plain integers is several times faster than comparing floats behind places.
 #[inline]
 pub fn sort_key(score: f64, id: u32, place: u32) -> u128 {
-    let ascending = if score.is_nan() {
+    key_of(descending_float(score), id, place)
+}
+
+#[inline]
+fn key_of(descending: u64, id: u32, place: u32) -> u128 {
+    u128::from(descending) << 64 | u128::from(id) << 32 | u128::from(place)
+}
+
+/// A number whose ascending order is that of floats descending, null last.
+#[inline]
+fn descending_float(x: f64) -> u64 {
+    let ascending = if x.is_nan() {
         i64::MIN
     } else {
         // adding 0 makes both zeros one; negative floats have their other bits turned round
-        let bits = (score + 0.0).to_bits() as i64;
+        let bits = (x + 0.0).to_bits() as i64;
         bits ^ (((bits >> 63) as u64) >> 1) as i64
     };
-    let descending = !(ascending as u64 ^ 1 << 63);
-    u128::from(descending) << 64 | u128::from(id) << 32 | u128::from(place)
+    descending_int(ascending)
+}
+
+/// The same of ints, of which null is the smallest.
+#[inline]
+fn descending_int(x: i64) -> u64 {
+    !(x as u64 ^ 1 << 63)
+}
+
+/// The same of the values of a column at `rows`: numbers, times, durations and conditions (true first).
+/// Values of other types are all equal.
+fn descending_keys(column: &Column, rows: &[u32], keys: &mut Vec<u64>) {
+    keys.clear();
+    let rows = rows.iter().map(|&row| row as usize);
+    match column {
+        Column::I64(v) => keys.extend(rows.map(|row| descending_int(v[row]))),
+        Column::F64(v) => keys.extend(rows.map(|row| descending_float(v[row]))),
+        Column::Bool(v) => keys.extend(rows.map(|row| match v[row] {
+            NULL_BOOL => 2,
+            x => u64::from(x == 0),
+        })),
+        _ => keys.extend(rows.map(|_| 0)),
+    }
 }
 
 /// The place in a [`sort_key`].
@@ -235,6 +317,31 @@ mod tests {
             }
         }
         assert_eq!(place_of(sort_key(0.5, 9, 77)), 77);
+    }
+
+    #[test]
+    fn further_keys_decide_between_equal_scores() {
+        let rows = Rows {
+            offsets: vec![0, 6, 6],
+            ids: vec![5, 4, 3, 2, 1, 0],
+            scores: vec![0.0; 6],
+            columns: Vec::new(),
+        };
+        let scores = [1.0, f64::NAN, 1.0, 1.0, f64::NAN, 2.0];
+        let flags = Column::Bool(vec![0, NULL_BOOL, 1, 1, 0, 0]);
+        let numbers = Column::I64(vec![9, 1, crate::types::NULL_INT, -4, 1, 0]);
+        let by = |then: &[Column], most: Option<&[u64]>| {
+            rows.best_by(&scores, then, most, Stop::default()).1
+        };
+        let all = by(&[flags.clone(), numbers.clone()], None);
+        assert_eq!(all, [5, 3, 2, 0, 4, 1]);
+        assert_eq!(by(&[numbers], None), [5, 0, 3, 2, 4, 1]);
+        for most in 0..7 {
+            let first = by(&[flags.clone()], Some(&[most, 1]));
+            assert_eq!(first, by(&[flags.clone()], None)[..6.min(most as usize)]);
+        }
+        let none = rows.best(&scores, None, true, Stop::default());
+        assert_eq!(rows.best_by(&scores, &[], None, Stop::default()), none);
     }
 
     #[test]

@@ -53,21 +53,28 @@ impl<'a> Checker<'a> {
         scope: &Scope<'_>,
     ) -> Option<Expr> {
         let first = args.first().filter(|arg| arg.name.is_none())?;
-        if self.is_set(&first.value, env) {
-            return Some(self.over_set(stat, callee, &first.value, &args[1..], env));
+        let is_set = self.is_set(&first.value, env);
+        // `seen(viewer, it)` is the edge, `seen(user)` the definition
+        let links = links_of(&first.value).filter(|links| match links.ends {
+            [] => !is_set,
+            [from, ..] => !self.is_set(&from.value, env),
+        });
+        if let Some(links) = links.filter(|links| self.are_of_edge(links, env)) {
+            let found = self.over_links(stat, callee, &links, &args[1..], env, scope);
+            return Some(found.unwrap_or_else(Expr::error));
         }
-        let links = links_of(&first.value)?;
-        let is_edge = match &links.edge {
+        is_set.then(|| self.over_set(stat, callee, &first.value, &args[1..], env))
+    }
+
+    /// Whether there is the edge whose links are written.
+    fn are_of_edge(&self, links: &LinksOf<'a>, env: &Env<'a>) -> bool {
+        match &links.edge {
             EdgeOf::Named(name) => links.reversed || self.edge_exists(&name.text, env),
             EdgeOf::Through(first, name) => {
                 self.is_edge_path(first, env) && self.is_reference(name)
             }
             EdgeOf::Written(_) => true,
-        };
-        is_edge.then(|| {
-            self.over_links(stat, callee, &links, &args[1..], env, scope)
-                .unwrap_or_else(Expr::error)
-        })
+        }
     }
 
     /// Whether an expression can be read as an edge: a name, or a reference of one.
@@ -223,6 +230,10 @@ impl<'a> Checker<'a> {
         let within = self
             .named_part(rest, "within")
             .map(|e| self.typed(e, env, scope, &Type::Duration));
+        if let (Some(within), Some(e)) = (&within, self.named_part(rest, "within")) {
+            let span = self.origin(e, env);
+            self.duration_of_at_least(within, "within", 0, span)?;
+        }
         if let (Some(e), false) = (self.named_part(rest, "within"), edge.has_time) {
             let message = format!("edge `{}` has no time, which `within` needs", edge.name);
             self.report(Diagnostic::new(code::E0402, e.span, message));

@@ -66,7 +66,8 @@ impl<'c, 'a> Binder<'c, 'a> {
         };
         for (i, arg) in args.iter().enumerate() {
             let named = args[..i].iter().filter(|a| a.name.is_some()).count();
-            if arg.name.is_none() && named > 0 && operator.rest == Rest::None {
+            let by_place = matches!(operator.rest, Rest::None | Rest::Keys);
+            if arg.name.is_none() && named > 0 && by_place {
                 binder.ok = false;
                 binder.checker.late_position(arg.span);
             }
@@ -109,6 +110,7 @@ impl<'c, 'a> Binder<'c, 'a> {
             None if operator.rest == Rest::Sets && self.is_misspelt(operator, arg) => {
                 self.stray(operator, arg);
             }
+            None if operator.rest == Rest::Keys && arg.name.is_some() => self.stray(operator, arg),
             None if operator.rest != Rest::None => self.rest.push(arg),
             None => self.stray(operator, arg),
         }
@@ -172,8 +174,11 @@ impl<'c, 'a> Binder<'c, 'a> {
         match typed.as_const() {
             _ if typed.is_error() => None,
             Some(Scalar::I64(n)) if *n >= 0 => Some(Quantity::Number(*n as u64)),
-            Some(_) => {
-                let message = "a number of rows cannot be negative";
+            Some(found) => {
+                let message = match found {
+                    Scalar::Null => "a number of rows cannot be null",
+                    _ => "a number of rows cannot be negative",
+                };
                 let span = self.checker.origin(expr, self.env);
                 self.fail(
                     Diagnostic::new(code::E0601, span, message)
@@ -182,6 +187,14 @@ impl<'c, 'a> Binder<'c, 'a> {
                 None
             }
             None => Some(Quantity::PerRequest(typed)),
+        }
+    }
+
+    /// A number of the request is looked at when it comes.
+    fn amount(&mut self, quantity: &Quantity, param: &str, least: i64) {
+        if let Quantity::PerRequest(value) = quantity {
+            let span = self.arg_span(param);
+            self.checker.amount(value, param, least, span);
         }
     }
 
@@ -352,8 +365,8 @@ impl<'c, 'a> Binder<'c, 'a> {
         }
     }
 
-    /// `key: count in window`.
-    fn rule(&mut self, item: &'a ast::Expr, shape: &Shape) -> Option<RuleArg> {
+    /// `key: count in window`, where a count of `least` is the smallest that makes sense.
+    fn rule(&mut self, item: &'a ast::Expr, shape: &Shape, least: i64) -> Option<RuleArg> {
         let ExprKind::Rule { key, count, window } = &item.kind else {
             if !matches!(item.kind, ExprKind::Error) {
                 let help = "write `key: count`, or `key: count in window`";
@@ -363,10 +376,16 @@ impl<'c, 'a> Binder<'c, 'a> {
         };
         let scope = Scope::rows(shape.entity, &shape.columns);
         let typed = self.checker.scalar(key, self.env, &scope, None);
+        let span = count.span;
         let (count, count_text) = self.number_of_rule(count);
+        self.checker
+            .amount(&count, &print_expression(key), least, span);
         let mut text = format!("{}: {count_text}", print_expression(key));
         let window = window.as_ref().map(|window| {
+            let span = window.span;
             let (window, written) = self.number_of_rule(window);
+            self.checker
+                .amount(&window, &print_expression(key), 1, span);
             text.push_str(&format!(" in {written}"));
             window
         });
@@ -480,6 +499,7 @@ impl<'a> Bind for Binder<'_, 'a> {
             return Some(self.auto(auto, role));
         };
         let quantity = self.quantity_of(expr, auto, role)?;
+        self.amount(&quantity, param, 1);
         if quantity == Quantity::Number(0) {
             let message = "a number of 0 never gives a row";
             let span = self.checker.origin(expr, self.env);
@@ -504,7 +524,10 @@ impl<'a> Bind for Binder<'_, 'a> {
                     );
                     None
                 }
-                quantity => Some(Some(quantity)),
+                quantity => {
+                    self.amount(&quantity, param, i64::from(param != "offset"));
+                    Some(Some(quantity))
+                }
             },
         }
     }
@@ -535,7 +558,17 @@ impl<'a> Bind for Binder<'_, 'a> {
             Some(ty) => self.checker.typed(expr, self.env, &scope, ty),
             None => self.checker.scalar(expr, self.env, &scope, None),
         };
-        Self::checked(found).map(Some)
+        let found = Self::checked(found)?;
+        if found.ty == Type::Duration {
+            let span = self.checker.origin(expr, self.env);
+            self.checker.duration_of_at_least(&found, param, 0, span)?;
+        }
+        Some(Some(found))
+    }
+
+    fn amounts(&mut self, value: &Expr, param: &str) {
+        let span = self.arg_span(param);
+        self.checker.amount(value, param, 1, span);
     }
 
     fn flag(&mut self, param: &str) -> Option<bool> {
@@ -610,6 +643,18 @@ impl<'a> Bind for Binder<'_, 'a> {
         Self::checked(found).map(Some)
     }
 
+    fn further_keys(&mut self, shape: &Shape) -> Option<Vec<(Expr, Span)>> {
+        let scope = Scope::rows(shape.entity, &shape.columns);
+        let keys: Vec<Option<(Expr, Span)>> = std::mem::take(&mut self.rest)
+            .into_iter()
+            .map(|arg| {
+                let key = self.checker.scalar(&arg.value, self.env, &scope, None);
+                Self::checked(key).map(|key| (key, arg.value.span))
+            })
+            .collect();
+        keys.into_iter().collect()
+    }
+
     fn keys(&mut self, param: &str, shape: &Shape) -> Option<Option<Vec<(Expr, Span)>>> {
         let Some(expr) = self.arg(param) else {
             return Some(None);
@@ -643,7 +688,11 @@ impl<'a> Bind for Binder<'_, 'a> {
             return Some(Vec::new());
         };
         let items = self.rule_list(param, expr)?;
-        let rules: Vec<_> = items.iter().map(|item| self.rule(item, shape)).collect();
+        let least = i64::from(param == "min");
+        let rules: Vec<_> = items
+            .iter()
+            .map(|item| self.rule(item, shape, least))
+            .collect();
         rules.into_iter().collect()
     }
 

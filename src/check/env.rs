@@ -157,6 +157,12 @@ impl<'s> Scope<'s> {
         Scope::default()
     }
 
+    /// The row that names are about: of links, the one whose links they are.
+    pub fn nearest_row(&self) -> Option<&Row<'s>> {
+        let outer = || self.outer.and_then(Scope::nearest_row);
+        self.row.as_ref().or_else(outer)
+    }
+
     /// Rows of an entity, with nothing bound and no score.
     pub fn entity(entity: EntityId) -> Scope<'s> {
         let base = Expr::new(crate::expr::Kind::It, Type::Id(entity));

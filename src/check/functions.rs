@@ -43,9 +43,18 @@ impl<'a> Checker<'a> {
             "uniform" => self.uniform(function, placed, span, scope),
             "beta" => self.beta(function, placed, span, scope),
             "extract" => self.extract(function, placed, span),
-            "hour" | "weekday" => self.clock(function, placed, span),
+            "hour" | "weekday" | "date" => self.clock(function, placed, span),
             "age" | "decay" => {
                 let expected = if function.name == "age" { 1 } else { 2 };
+                if let ("decay", Some((half_life, at))) = (function.name, placed.get(1)) {
+                    let wrong = half_life.ty == Type::Duration
+                        && self
+                            .duration_of_at_least(half_life, "half_life", 1, *at)
+                            .is_none();
+                    if wrong {
+                        return Expr::error();
+                    }
+                }
                 let mut args: Vec<Expr> = placed.into_iter().map(|(arg, _)| arg).collect();
                 if args.len() == expected {
                     args.push(Expr::new(Kind::Now, Type::Time));
@@ -155,6 +164,7 @@ impl<'a> Checker<'a> {
             self.report(Diagnostic::new(code::E0306, n_at, message));
             return None;
         }
+        self.amount(&n, "n", 1, n_at);
         let hash = Expr::new(Kind::Hash(vec![salt, key]), Type::Int);
         Some(self.apply("bucket", vec![hash, n], span))
     }
@@ -267,7 +277,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// `hour` and `weekday`: the zone has to be one, where it is written out.
+    /// `hour`, `weekday` and `date`: the zone has to be one, where it is written out.
     fn clock(&mut self, function: &'static Function, args: Placed, span: Span) -> Option<Expr> {
         self.counted(function, &args, 1, 2, span)?;
         let written = match args.get(1).and_then(|(zone, _)| zone.as_const()) {

@@ -1,6 +1,7 @@
 //! A whole program: which query runs, and every item read once, used or not.
 
 use super::Checker;
+use super::amounts::Amount;
 use super::autos::{Auto, Numbers};
 use super::env::{Env, Local, Scope, Use};
 use super::modules::{Kind, Module, Modules, Tier, named};
@@ -59,6 +60,8 @@ pub struct Checked {
     pub params: Vec<Parameter>,
     /// Values of the request that have to lie in a range.
     pub ranges: Vec<InRange>,
+    /// Numbers of the request that have to make sense where they stand.
+    pub amounts: Vec<Amount>,
     /// Parameters that the program declares and the query does not read.
     pub unread_params: Vec<String>,
     /// Numbers that are left to the planner.
@@ -118,18 +121,21 @@ pub fn check(
     let ran: Vec<NodeId> = results.iter().flatten().map(|(_, node)| *node).collect();
     let params = std::mem::take(&mut checker.params);
     let ranges = std::mem::take(&mut checker.ranges);
+    let amounts = std::mem::take(&mut checker.amounts);
     (0..modules.all.len())
         .filter(|&m| modules.all[m].tier < Tier::Std)
         .for_each(|m| checker.rest(m));
     checker.advise(&ran);
     let unread_params = unread(program, &params);
     let tunables = checker.tunables();
+    checker.given_tunables(&tunables);
     let checked = entry.zip(results).map(|(entry, results)| Checked {
         query: entry.name,
         graph: checker.graph,
         results,
         params,
         ranges,
+        amounts,
         unread_params,
         autos: checker.autos,
         tunables,
@@ -352,16 +358,48 @@ impl<'a> Checker<'a> {
     /// What a tunable is by its range: whole numbers where both ends and the default are.
     pub(super) fn tunable_value(
         &mut self,
+        name: &str,
         range: &'a ast::Range,
         default: &'a ast::Expr,
         env: &Env<'a>,
     ) -> Expr {
         let scope = Scope::request();
         let ends = [&*range.low, &*range.high].map(|e| self.scalar(e, env, &scope, None).ty);
-        if ends.contains(&Type::Float) {
+        let default = if ends.contains(&Type::Float) {
             self.typed(default, env, &scope, &Type::Float)
         } else {
             self.scalar(default, env, &scope, None)
+        };
+        match (self.modules.tunables.get(name), &default.ty) {
+            (Some(value), Type::Int) => Expr::constant(Scalar::I64(value as i64), Type::Int),
+            (Some(value), Type::Float) => Expr::constant(Scalar::F64(value), Type::Float),
+            _ => default,
+        }
+    }
+
+    /// Reports values given for tunables that there are not, or that cannot have them.
+    fn given_tunables(&mut self, tunables: &[Tunable]) {
+        let modules = self.modules;
+        for (name, value) in modules.tunables.iter() {
+            match tunables.iter().find(|tunable| tunable.name == name) {
+                Some(tunable) => {
+                    if let Some(wrong) = tunable.wrong(value) {
+                        let help = "give a value inside the range, or widen it";
+                        self.report(Diagnostic::new(code::E0306, tunable.span, wrong).help(help));
+                    }
+                }
+                None => {
+                    let span = Span {
+                        source: modules.all[0].source,
+                        ..Span::default()
+                    };
+                    let message =
+                        format!("the program has no tunable `{name}` to be given a value");
+                    let near = suggest::nearest(name, tunables.iter().map(|t| t.name.as_str()));
+                    let help = near.map(|near| format!("did you mean `{near}`?"));
+                    self.report(Diagnostic::new(code::E0201, span, message).maybe_help(help));
+                }
+            }
         }
     }
 
@@ -391,7 +429,7 @@ impl<'a> Checker<'a> {
                     low,
                     high,
                     default: value,
-                    whole: self.tunable_value(range, default, &env).ty == Type::Int,
+                    whole: self.tunable_value("", range, default, &env).ty == Type::Int,
                     span: name.span,
                 });
             }

@@ -9,6 +9,7 @@
 //! depends on it stays silent.
 
 mod aggregates;
+mod amounts;
 mod autos;
 mod binder;
 mod calls;
@@ -23,16 +24,20 @@ mod lints;
 pub mod modules;
 mod names;
 mod policies;
+mod pushdown;
 mod rows;
 mod setness;
 mod sets;
 mod trials;
+mod tunables;
 mod typing;
 
+pub use amounts::Amount;
 pub use autos::{Auto, Numbers, Place};
 pub use env::Use;
 pub use items::{Checked, InRange, Parameter, Tunable, check};
 pub use trials::{Assertion, Trial, Who, trial};
+pub use tunables::Tunables;
 
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, Sink, code};
@@ -68,6 +73,8 @@ struct Checker<'a> {
     params: Vec<Parameter>,
     /// Values of the request that have to lie in a range.
     ranges: Vec<InRange>,
+    /// Numbers of the request that have to make sense where they stand.
+    amounts: Vec<Amount>,
     memo: Memo<'a>,
     /// How often each of the sets that are being read is, to end what goes in circles.
     reading: HashMap<SetKey, u8>,
@@ -93,9 +100,12 @@ struct Checker<'a> {
     origins: HashMap<usize, Span>,
     /// Locals that hide columns, by the address of their name.
     hidden: HashMap<usize, lints::Hidden>,
+    /// Names of rows and links that hide columns, in the order in which they were read.
+    shadows: Vec<lints::Shadow>,
     /// What the planner said of each `auto`; its constant where it said nothing.
     numbers: Numbers,
     autos: Vec<Auto>,
+    drawn: pushdown::Drawn,
 }
 
 impl<'a> Checker<'a> {
@@ -109,6 +119,7 @@ impl<'a> Checker<'a> {
             graph: Graph::default(),
             params: Vec::new(),
             ranges: Vec::new(),
+            amounts: Vec::new(),
             memo: HashMap::default(),
             reading: HashMap::default(),
             uses: Vec::new(),
@@ -122,8 +133,10 @@ impl<'a> Checker<'a> {
             columns: HashMap::default(),
             origins: HashMap::default(),
             hidden: HashMap::default(),
+            shadows: Vec::new(),
             numbers: Numbers::default(),
             autos: Vec::new(),
+            drawn: pushdown::Drawn::default(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The files that a program is made of, and where names are found in them.
 
+use super::tunables::Tunables;
 use crate::source::SourceId;
 use crate::syntax::ast::{File, Item, ItemKind};
 use foldhash::HashMap;
@@ -119,12 +120,19 @@ pub struct Modules {
     pub all: Vec<Arc<Module>>,
     /// By module: the order in which it looks for names.
     orders: Vec<Vec<usize>>,
+    /// Values that tunables were given instead of their defaults.
+    pub tunables: Tunables,
 }
 
 impl Modules {
     pub fn new(all: Vec<Arc<Module>>) -> Modules {
         let orders = (0..all.len()).map(|from| order(&all, from)).collect();
-        Modules { all, orders }
+        let tunables = Tunables::new();
+        Modules {
+            all,
+            orders,
+            tunables,
+        }
     }
 
     /// Whether the program is the catalog's prelude.

@@ -1,7 +1,7 @@
 //! Bare names and fields in row expressions.
 
 use super::env::{Env, Local, Row, Scope};
-use super::lints::Hidden;
+use super::lints::{Hidden, Shadow};
 use super::modules::Kind as NameKind;
 use super::{Checker, Parameter, Tier, address, bare_name};
 use crate::diag::{Diagnostic, code, suggest};
@@ -126,7 +126,12 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
         scope: &Scope<'_>,
     ) -> Option<Expr> {
+        if let Some(found) = built_in(name, scope) {
+            self.note_built_in(name, span, scope);
+            return Some(found);
+        }
         if let Some(found) = self.link_name(name, scope) {
+            self.note_link_name(name, span, &found, scope);
             return Some(found);
         }
         if let Some(found) = self.row_name(name, span, env, scope) {
@@ -143,11 +148,7 @@ impl<'a> Checker<'a> {
                 found
             });
         }
-        match name {
-            "now" => Some(Expr::new(Kind::Now, Type::Time)),
-            "viewer" => Some(self.viewer()),
-            _ => None,
-        }
+        (name == "viewer").then(|| self.viewer())
     }
 
     fn viewer(&self) -> Expr {
@@ -205,15 +206,73 @@ impl<'a> Checker<'a> {
         if let Some(i) = row.columns.iter().position(|c| c.name == name) {
             return Some(Expr::new(Kind::Bound(i as u32), row.columns[i].ty.clone()));
         }
-        match name {
-            "it" => return Some(row.base.clone()),
-            "score" if row.scored => return Some(Expr::new(Kind::Score, Type::Float)),
-            // rows that no `combine` has made come from no branch
-            "branch" if row.scored => return Some(Expr::constant(Scalar::Null, Type::String)),
-            "position" if row.scored => return Some(Expr::new(Kind::Position, Type::Int)),
-            _ => {}
-        }
         self.entity_name_of(name, span, env, row)
+    }
+
+    /// Notes a built-in name that is read where the entity has a column of that name.
+    fn note_built_in(&mut self, name: &str, span: Span, scope: &Scope<'_>) {
+        if let Some(row) = scope.nearest_row()
+            && ["score", "position", "branch", "now"].contains(&name)
+            && self.has_column(row.entity, name)
+        {
+            self.shadows(Shadow::built_in(name, row.entity, span));
+        }
+    }
+
+    /// Notes a name of a link that is read where the row has a column of that name and another type.
+    fn note_link_name(&mut self, name: &str, span: Span, found: &Expr, scope: &Scope<'_>) {
+        let Some(row) = scope.outer.and_then(Scope::nearest_row) else {
+            return;
+        };
+        if self.has_column(row.entity, name)
+            && self
+                .column_of(name, row)
+                .is_some_and(|column| column.ty != found.ty)
+        {
+            self.shadows(Shadow::of_link(name, row.entity, span));
+        }
+    }
+
+    /// Notes a name of a link that is compared with a column of the row, where the row has a column of
+    /// that name too: which of the two is meant is not plain.
+    pub(super) fn note_compared(
+        &mut self,
+        sides: [&ast::Expr; 2],
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) {
+        let Some(row) = scope.outer.and_then(Scope::nearest_row).cloned() else {
+            return;
+        };
+        let of_link = |this: &Self, name: &str| {
+            env.find(name).is_none()
+                && built_in(name, scope).is_none()
+                && this.link_name(name, scope).is_some()
+        };
+        for [side, other] in [sides, [sides[1], sides[0]]] {
+            let (Some(name), Some(other)) = (bare_name(side), bare_name(other)) else {
+                continue;
+            };
+            let is_column = env.find(other).is_none()
+                && !of_link(self, other)
+                && self.has_column(row.entity, other);
+            if is_column && of_link(self, name) && self.has_column(row.entity, name) {
+                self.shadows(Shadow::of_link(name, row.entity, side.span));
+            }
+        }
+    }
+
+    fn has_column(&self, entity: EntityId, name: &str) -> bool {
+        let table = self.schema.entity(entity);
+        table.find_column(name).is_some() || table.find_reference(name).is_some()
+    }
+
+    /// Each name once, and only where the program itself reads it.
+    fn shadows(&mut self, shadow: Shadow) {
+        let known = self.shadows.iter().any(|other| other.name == shadow.name);
+        if !known && shadow.span.source == self.modules.all[0].source {
+            self.shadows.push(shadow);
+        }
     }
 
     /// A column, reference, value or vector of the entity of a row.
@@ -312,7 +371,7 @@ impl<'a> Checker<'a> {
                     } => self.request_param(name, ty, range.as_ref(), default.as_ref(), number),
                     ItemKind::Tunable { range, default, .. } => self
                         .once("tunable", name, 0, span, |this| {
-                            Some(this.tunable_value(range, default, &Env::top(number)))
+                            Some(this.tunable_value(name, range, default, &Env::top(number)))
                         })
                         .unwrap_or_else(Expr::error),
                     ItemKind::Binding { value, .. } => {
@@ -394,6 +453,15 @@ impl<'a> Checker<'a> {
     ) -> Expr {
         if bare_name(receiver) == Some("row") && env.find("row").is_none() {
             return self.row_field(name, env, scope);
+        }
+        if bare_name(receiver) == Some("link")
+            && env.find("link").is_none()
+            && let Some(edge) = scope.link
+        {
+            return self.link_name(&name.text, scope).unwrap_or_else(|| {
+                self.unknown_link_name(&name.text, name.span, edge);
+                Expr::error()
+            });
         }
         if self.is_set(receiver, env) {
             let message = "a candidate set has no columns of its own: they belong to its rows";
@@ -628,6 +696,34 @@ impl<'a> Checker<'a> {
             }
         }
     }
+}
+
+/// What a built-in name means: of the row, or the time of the request. They stand before columns.
+fn built_in(name: &str, scope: &Scope<'_>) -> Option<Expr> {
+    let found = match (name, &scope.row) {
+        ("now", _) => return Some(Expr::new(Kind::Now, Type::Time)),
+        ("it", Some(row)) => Some(row.base.clone()),
+        ("score", Some(row)) if row.scored => Some(Expr::new(Kind::Score, Type::Float)),
+        ("position", Some(row)) if row.scored => Some(Expr::new(Kind::Position, Type::Int)),
+        ("branch", Some(row)) if row.scored => {
+            let bound = row.columns.iter().position(|c| c.name == name);
+            Some(match bound {
+                Some(i) => Expr::new(Kind::Bound(i as u32), row.columns[i].ty.clone()),
+                // rows that no `combine` has made come from no branch
+                None => Expr::constant(Scalar::Null, Type::String),
+            })
+        }
+        _ => None,
+    };
+    if found.is_some() {
+        return found;
+    }
+    let outer = built_in(name, scope.outer?)?;
+    let ty = outer.ty.clone();
+    Some(match outer.level == crate::expr::Level::Row {
+        true => Expr::new(Kind::Outer(Box::new(outer)), ty),
+        false => outer,
+    })
 }
 
 /// The stored table under an edge that only filters or weighs it.

@@ -200,6 +200,7 @@ impl<'a> Checker<'a> {
         let mut all: Option<Expr> = None;
         for (op, right) in rest {
             let typed = self.scalar(right, env, scope, None);
+            self.note_compared([left.1, right], env, scope);
             let one = self.comparison(*op, left, (typed.clone(), right));
             let span = first.span.to(right.span);
             all = Some(match all {

@@ -3,7 +3,6 @@
 use super::binder::Binder;
 use super::env::{Env, Local, Scope};
 use super::modules::Kind;
-use super::rows::conjuncts;
 use super::setness::block_names;
 use super::{Checker, address, bare_name};
 use crate::diag::{Diagnostic, code, suggest};
@@ -22,7 +21,9 @@ impl<'a> Checker<'a> {
     pub(super) fn set(&mut self, expr: &'a ast::Expr, env: &Env<'a>, role: Role) -> Option<NodeId> {
         let key = (std::ptr::from_ref(expr) as usize, env.identity(), role);
         if let Some((known, _)) = self.memo.get(&key) {
-            return *known;
+            let known = *known;
+            self.draws_again(&key);
+            return known;
         }
         // what leads back to itself is a cycle: it is reported the second time around
         let depth = self.reading.entry(key).or_default();
@@ -30,12 +31,15 @@ impl<'a> Checker<'a> {
             return None;
         }
         *depth += 1;
-        let found = if self.is_page(expr, env) {
-            self.page_as_set(expr.span);
-            None
-        } else {
-            self.set_kind(expr, env, role)
-        };
+        let (found, calls) = self.drawing(|this| {
+            if this.is_page(expr, env) {
+                this.page_as_set(expr.span);
+                None
+            } else {
+                this.set_kind(expr, env, role)
+            }
+        });
+        self.note_drawn(key, found, calls);
         *self.reading.entry(key).or_default() -= 1;
         self.memo.insert(key, (found, env.clone()));
         found
@@ -354,12 +358,20 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
         role: Role,
     ) -> Option<NodeId> {
-        let mut binder = Binder::new(self, operator, input, name, args, env, role)?;
-        let bound = (operator.bind)(&mut binder);
-        let (ok, auto, otherwise) = binder.finish();
+        let left = self.drawn_so_far();
+        let (bound, read) = self.drawing(|this| {
+            let mut binder = Binder::new(this, operator, input, name, args, env, role)?;
+            let bound = (operator.bind)(&mut binder);
+            Some((bound, binder.finish()))
+        });
+        let (bound, (ok, auto, otherwise)) = bound?;
         match bound {
             Some(bound) => {
-                let node = self.add(bound, name.span);
+                let node = match bound.op.as_filter() {
+                    Some(_) => self.add_filter(bound, name.span, &left, &read),
+                    None => self.add(bound, name.span),
+                };
+                self.note_fan_out(node, name.span, env);
                 if let Some(auto) = auto {
                     self.has_auto(node, auto);
                 }
@@ -383,35 +395,13 @@ impl<'a> Checker<'a> {
         self.add_node(columns.op, columns.inputs, columns.shape, Span::default())
     }
 
-    /// Adds a bound operator; what a filter asks goes into the fan-out before it, where that is
-    /// what the filter means.
-    fn add(&mut self, bound: Bound, span: Span) -> NodeId {
-        let Some(conditions) = bound.op.as_filter() else {
-            return self.add_node(bound.op, bound.inputs, bound.shape, span);
-        };
-        let mut all = Vec::new();
-        conditions
-            .iter()
-            .for_each(|condition| conjuncts(condition.clone(), &mut all));
-        let mut input = bound.inputs[0];
-        let mut rest = Vec::new();
-        for condition in all {
-            match self.absorbed(input, &condition) {
-                Some(with) => input = with,
-                None => rest.push(condition),
-            }
-        }
-        if rest.is_empty() {
-            self.graph.refine(input, &bound.shape);
-            input
-        } else {
-            let filter = ops::filter(bound.shape.entity, rest);
-            self.add_node(filter, vec![input], bound.shape, span)
-        }
+    /// Adds a bound operator.
+    pub(super) fn add(&mut self, bound: Bound, span: Span) -> NodeId {
+        self.add_node(bound.op, bound.inputs, bound.shape, span)
     }
 
     /// Adds a node, and notes through which definitions it was reached.
-    fn add_node(
+    pub(super) fn add_node(
         &mut self,
         op: Arc<dyn Op>,
         inputs: Vec<NodeId>,
@@ -442,24 +432,6 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// The pipeline `node` with a condition taken over by its fan-out.
-    fn absorbed(&mut self, node: NodeId, condition: &Expr) -> Option<NodeId> {
-        if !ops::reads_only_the_entity(condition) {
-            return None;
-        }
-        let this = self.graph.get(node).clone();
-        if let Some(op) = this.op.absorb(condition) {
-            let with = self.add_node(op, this.inputs, this.shape, this.span);
-            self.takes_over(node, with);
-            return Some(with);
-        }
-        if !this.op.lets_filters_pass() {
-            return None;
-        }
-        let inner = self.absorbed(this.inputs[0], condition)?;
-        Some(self.add_node(this.op, vec![inner], this.shape, this.span))
-    }
-
     fn set_binary(
         &mut self,
         op: BinaryOp,
@@ -483,28 +455,21 @@ impl<'a> Checker<'a> {
                 return None;
             }
         };
-        let a = self.set(left, env, role);
-        let b = self.set(right, env, right_role);
+        let (a, of_a) = self.drawing(|this| this.set(left, env, role));
+        let (b, of_b) = self.drawing(|this| this.set(right, env, right_role));
         let (Some(a), Some(b)) = (a, b) else {
             // the rows are like those of the other side
             return a.or(b);
         };
         let parts = [(a, left.span), (b, right.span)];
-        let bound = match op {
-            BinaryOp::Union => {
-                let shape = self.joined(&parts, span)?;
-                ops::union(&self.graph, a, b, shape)
-            }
-            _ => {
-                self.one_entity(&parts, span)?;
-                if op == BinaryOp::Intersect {
-                    ops::intersection(&self.graph, a, b)
-                } else {
-                    ops::difference(&self.graph, a, b)
-                }
-            }
-        };
-        Some(self.add(bound, span))
+        if op == BinaryOp::Union {
+            let shape = self.joined(&parts, span)?;
+            let bound = ops::union(&self.graph, a, b, shape);
+            return Some(self.add(bound, span));
+        }
+        self.one_entity(&parts, span)?;
+        let wanted = op == BinaryOp::Intersect;
+        Some(self.add_narrowed((a, &of_a), (b, &of_b), wanted, span))
     }
 
     /// `a if condition else b`.

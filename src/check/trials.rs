@@ -82,6 +82,7 @@ pub fn trial(
             results: sets.into_iter().map(|set| (None, set)).collect(),
             params: std::mem::take(&mut checker.params),
             ranges: std::mem::take(&mut checker.ranges),
+            amounts: std::mem::take(&mut checker.amounts),
             graph: checker.graph,
             unread_params: Vec::new(),
             autos: checker.autos,

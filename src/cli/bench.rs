@@ -69,18 +69,16 @@ pub fn bench(project: &Project, args: &BenchArgs) -> Result<(), Failure> {
     let program = file.program(&engine, args.query.as_deref())?;
     let compiled = compile_time(&file, &engine, args.query.as_deref());
     let at = args.at.as_deref().map(params::time).transpose()?;
-    let keys = users::keys(&engine, &[], Some(&args.users))?;
-    if keys.is_empty() {
+    let callers = users::callers(&engine, &program, &[], Some(&args.users))?;
+    if callers.is_empty() {
         return Err(Failure::Usage(format!("{}: no users", args.users)));
     }
-    let requests: Vec<Request> = keys
-        .into_iter()
-        .map(|key| Request {
-            user: Some(key),
-            at,
-            ..Request::default()
-        })
-        .collect();
+    let base = Request {
+        at,
+        ..Request::default()
+    };
+    let requests = callers.into_iter().map(|caller| caller.asks(&base));
+    let requests: Vec<Request> = requests.collect();
     engine.preload();
     // one pass that is not counted, so that the program has run before
     pass(

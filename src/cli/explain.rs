@@ -75,14 +75,15 @@ enum Format {
 }
 
 pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
-    let file = ProgramFile::read(&args.file)?;
+    let mut file = ProgramFile::read(&args.file)?;
     if matches!(args.stage, Stage::Tokens | Stage::Ast) {
         return parsed(&file, args);
     }
     let engine = project.open(Some(&args.file))?;
+    let params = file.tune(&engine, args.query.as_deref(), &args.param)?;
     let program = file.program(&engine, args.query.as_deref())?;
     let measured = match args.analyze || args.stage == Stage::Profile {
-        true => Some(measure(&engine, &program, args)?),
+        true => Some(measure(&engine, &program, args, &params)?),
         false => None,
     };
     let picture = match args.format {
@@ -109,8 +110,13 @@ struct Measured {
 }
 
 /// Runs the program once to warm up, then once to measure.
-fn measure(engine: &Engine, program: &Program, args: &ExplainArgs) -> Result<Measured, Failure> {
-    let base = super::params::base(engine, program, args.at.as_deref(), &args.param)?;
+fn measure(
+    engine: &Engine,
+    program: &Program,
+    args: &ExplainArgs,
+    params: &[String],
+) -> Result<Measured, Failure> {
+    let base = super::params::base(engine, program, args.at.as_deref(), params)?;
     let mut requests: Vec<Request> = users::keys(engine, &args.user, None)?
         .into_iter()
         .map(|key| Request {

@@ -24,6 +24,7 @@ mod users;
 mod why;
 mod write;
 
+use crate::check::Tunables;
 use crate::diag::{Diagnostic, json, render};
 use crate::engine::{Compiled, Engine, Program, Unit, has_errors};
 use crate::files;
@@ -321,6 +322,7 @@ struct ProgramFile {
     text: String,
     /// The most that an operator may make for one request, for the bounds that are checked.
     max_rows: u64,
+    tunables: Tunables,
 }
 
 impl ProgramFile {
@@ -338,6 +340,7 @@ impl ProgramFile {
                 name,
                 text,
                 max_rows: Limits::default().max_rows,
+                tunables: Tunables::new(),
             }),
             Err(error) => Err(Failure::Usage(format!("{name}: {error}"))),
         }
@@ -360,7 +363,27 @@ impl ProgramFile {
             folder: self.folder(),
             query,
         };
-        engine.compile_within(&unit, self.max_rows)
+        engine.compile_tuned(&unit, self.max_rows, &self.tunables)
+    }
+
+    /// Of `--param NAME=VALUE`, sets those that name tunables of the program, for the whole run; gives the
+    /// others, which are parameters of the request.
+    fn tune(
+        &mut self,
+        engine: &Engine,
+        query: Option<&str>,
+        given: &[String],
+    ) -> Result<Vec<String>, Failure> {
+        if given.is_empty() {
+            return Ok(Vec::new());
+        }
+        let compiled = self.compile(engine, query);
+        let Some(program) = &compiled.program else {
+            return Ok(given.to_vec());
+        };
+        let (tunables, rest) = params::tunables(program, given)?;
+        self.tunables = tunables;
+        Ok(rest)
     }
 
     /// A program that can run; what is wrong or doubtful goes to standard error.

@@ -3,6 +3,7 @@
 use super::Failure;
 use crate::catalog;
 use crate::catalog::schema::{KeyType, Schema};
+use crate::check::{Parameter, Tunables};
 use crate::diag::Sink;
 use crate::engine::{Engine, Program};
 use crate::request::Request;
@@ -31,6 +32,34 @@ pub fn parse(engine: &Engine, program: &Program, text: &str) -> Result<(String, 
     Ok((name.to_owned(), parsed))
 }
 
+/// Of `NAME=VALUE`, the values of tunables of a program, and the others as they are.
+pub fn tunables(program: &Program, given: &[String]) -> Result<(Tunables, Vec<String>), Failure> {
+    let checked = program.checked();
+    let (mut tunables, mut rest) = (Tunables::new(), Vec::new());
+    for text in given {
+        let named = text.split_once('=').and_then(|(name, value)| {
+            let is_param = checked.params.iter().any(|p| p.name == name);
+            let tunable = checked.tunables.iter().find(|t| t.name == name)?;
+            (!is_param).then_some((tunable, value.trim()))
+        });
+        let Some((tunable, value)) = named else {
+            rest.push(text.clone());
+            continue;
+        };
+        let name = &tunable.name;
+        let number = value.parse::<f64>().ok().filter(|x| x.is_finite());
+        let Some(number) = number else {
+            let message = format!("--param {name}: a tunable is a number, found `{value}`");
+            return Err(Failure::Usage(message));
+        };
+        if let Some(wrong) = tunable.wrong(number) {
+            return Err(Failure::Usage(format!("--param {name}: {wrong}")));
+        }
+        tunables = tunables.set(name.as_str(), number);
+    }
+    Ok((tunables, rest))
+}
+
 /// A request of nobody with the time and the parameters of a command.
 pub fn base(
     engine: &Engine,
@@ -45,6 +74,33 @@ pub fn base(
         base = base.param(name, value);
     }
     Ok(base)
+}
+
+/// How a column that holds values of a parameter is read: what tables do not hold stands there as text.
+pub fn as_stored(ty: &Type, schema: &Schema) -> Type {
+    match ty {
+        Type::Id(entity) if schema.entity(*entity).key_type == KeyType::Int => Type::Int,
+        Type::Int | Type::Float | Type::Bool | Type::Time => ty.clone(),
+        Type::List(item) => Type::List(Box::new(as_stored(item, schema))),
+        _ => Type::String,
+    }
+}
+
+/// A value of a column as that of the parameter of its name.
+pub fn of_stored(
+    value: Value,
+    name: &str,
+    params: &[Parameter],
+    schema: &Schema,
+) -> Result<Value, String> {
+    let ty = params.iter().find(|p| p.name == name).map(|p| &p.ty);
+    match (value, ty) {
+        (Value::Str(text), Some(ty)) => of_text(&text, ty, schema).ok_or_else(|| {
+            let (want, form) = (schema.type_name(ty), form(ty));
+            format!("`{name}`: expected {want}{form}, found `{text}`")
+        }),
+        (value, _) => Ok(value),
+    }
 }
 
 /// The time of `--at`.
@@ -99,6 +155,9 @@ fn number(text: &str) -> Option<Value> {
 }
 
 fn duration(text: &str) -> Option<Value> {
+    if let Some(Value::Duration(us)) = text.strip_prefix('-').and_then(duration) {
+        return us.checked_neg().map(Value::Duration);
+    }
     match parse_expression(text, SourceId::default(), &mut Sink::default()).kind {
         ExprKind::Duration(us) => Some(Value::Duration(us)),
         _ => None,

@@ -89,8 +89,9 @@ pub fn run(project: &Project, args: &RunArgs) -> Result<(), Failure> {
     // a lower limit is one for what comes to be made, not for what could
     file.max_rows = file.max_rows.max(args.max_rows);
     let engine = project.open(Some(&args.file))?;
+    let params = file.tune(&engine, args.query.as_deref(), &args.param)?;
     let program = file.program(&engine, args.query.as_deref())?;
-    let requests = requests(&engine, &program, args)?;
+    let requests = requests(&engine, &program, args, &params)?;
     let output = write::Output::new(&args.asked())?;
     let users = args.users.as_ref().map(Path::new);
     project.spare_inputs(output.place(), &args.file, &engine, &program, users)?;
@@ -102,18 +103,20 @@ pub fn run(project: &Project, args: &RunArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn requests(engine: &Engine, program: &Program, args: &RunArgs) -> Result<Vec<Request>, Failure> {
-    let base = params::base(engine, program, args.at.as_deref(), &args.param)?.seed(args.seed);
-    let keys = users::keys(engine, &args.user, args.users.as_deref())?;
-    if keys.is_empty() && args.users.is_none() {
+fn requests(
+    engine: &Engine,
+    program: &Program,
+    args: &RunArgs,
+    params: &[String],
+) -> Result<Vec<Request>, Failure> {
+    let base = params::base(engine, program, args.at.as_deref(), params)?.seed(args.seed);
+    let callers = users::callers(engine, program, &args.user, args.users.as_deref())?;
+    if callers.is_empty() && args.users.is_none() {
         return Ok(vec![base]);
     }
-    Ok(keys
+    Ok(callers
         .into_iter()
-        .map(|key| Request {
-            user: Some(key),
-            ..base.clone()
-        })
+        .map(|caller| caller.asks(&base))
         .collect())
 }
 

@@ -114,6 +114,7 @@ codes! {
     W0401 "a funnel that widens";
     W0501 "a name that hides a column";
     W0502 "a definition that hides another";
+    W0503 "a built-in name that hides a column";
     W0601 "a full scan of a large entity";
     W0701 "seen items not left out";
     W0801 "a number that cannot be filled";

@@ -23,7 +23,7 @@ use crate::answer::{self, Answer, Ask, Ended};
 use crate::batch::discard;
 use crate::catalog::schema::{Now, Schema};
 use crate::check::modules::{Module, Modules};
-use crate::check::{Assertion, Auto, Checked, Numbers, check, trial};
+use crate::check::{Assertion, Auto, Checked, Numbers, Tunables, check, trial};
 use crate::diag::{Diagnostic, Severity, Sink};
 use crate::exec::{self, Results, Schedule, Timing};
 use crate::expr::eval::Sets;
@@ -192,17 +192,38 @@ impl Engine {
 
     /// Compiles a program; an error carries every diagnostic.
     pub fn compile(&self, text: &str) -> Result<Program, CompileError> {
+        self.compile_with(text, &Tunables::new())
+    }
+
+    /// Compiles a program with other values for its tunables than their defaults; one that there is not,
+    /// or that cannot have its value, is among the diagnostics.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use igql::{Engine, Tunables};
+    /// # let engine = Engine::open("examples/explore")?;
+    /// let text = "tunable w in 0.0..5.0 = 1.0\nall(media).score(w * quality).take(10)";
+    /// let program = engine.compile_with(text, &Tunables::new().set("w", 2.5))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn compile_with(&self, text: &str, tunables: &Tunables) -> Result<Program, CompileError> {
         let unit = Unit {
             name: "program",
             text,
             folder: None,
             query: None,
         };
-        let compiled = self.compile_unit(&unit);
+        let compiled = self.compile_tuned(&unit, Limits::default().max_rows, tunables);
         compiled.program.ok_or(CompileError {
             diagnostics: compiled.diagnostics,
             sources: compiled.sources,
         })
+    }
+
+    /// As [`Engine::compile_within`], with values for tunables.
+    pub fn compile_tuned(&self, unit: &Unit, max_rows: u64, tunables: &Tunables) -> Compiled {
+        self.compile_as(unit, None, max_rows, tunables)
     }
 
     /// The whole life of a text up to a plan: parse, check, schedule.
@@ -212,18 +233,26 @@ impl Engine {
 
     /// The same for requests that may make that many rows at one operator.
     pub fn compile_within(&self, unit: &Unit, max_rows: u64) -> Compiled {
-        self.compile_as(unit, None, max_rows)
+        self.compile_as(unit, None, max_rows, &Tunables::new())
     }
 
     /// The same in a session, whose definitions so far the program sees.
     pub fn compile_in(&self, unit: &Unit, session: Option<&str>) -> Compiled {
-        self.compile_as(unit, session, Limits::default().max_rows)
+        let max_rows = Limits::default().max_rows;
+        self.compile_as(unit, session, max_rows, &Tunables::new())
     }
 
-    fn compile_as(&self, unit: &Unit, session: Option<&str>, max_rows: u64) -> Compiled {
+    fn compile_as(
+        &self,
+        unit: &Unit,
+        session: Option<&str>,
+        max_rows: u64,
+        tunables: &Tunables,
+    ) -> Compiled {
         let mut sink = Sink::default();
         let loaded = self.inner.library.load(unit, session, &mut sink);
-        let modules = Modules::new(loaded.modules);
+        let mut modules = Modules::new(loaded.modules);
+        modules.tunables = tunables.clone();
         let text = Text {
             modules,
             sources: loaded.sources.clone(),

@@ -134,6 +134,7 @@ fn run_op(
     sets: &dyn Sets,
 ) -> Result<Rows, RunError> {
     let node = graph.get(id);
+    exec.warn_of_numbers(&*node.op);
     let mut inputs: Vec<&Rows> = node.inputs.iter().map(|&input| sets.rows(input)).collect();
     let (Some(root), Some(inner)) = (node.op.nested(), schedule.nested(id)) else {
         return node.op.run(exec, &inputs);

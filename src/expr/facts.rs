@@ -261,56 +261,98 @@ impl Known<'_> {
 
     /// What is certain about the weight of the link.
     pub fn link_weight(&self) -> Facts {
-        self.link_field(LinkField::Weight)
+        self.of(&Expr::new(Kind::Link(LinkField::Weight), Type::Float))
     }
 
     fn link_field(&self, field: LinkField) -> Facts {
         if matches!(field, LinkField::From | LinkField::To) {
             return Facts::PRESENT;
         }
-        let mut edge = self.link;
-        while let Some(inner) = edge {
-            edge = match (&inner.kind, field) {
-                (EdgeKind::Weight { inner, weight }, LinkField::Weight) => {
-                    let links = Known {
-                        link: Some(inner),
-                        learned: &[],
-                        ..*self
-                    };
-                    // every link satisfies the conditions of the edge
-                    let mut learned = Vec::new();
-                    let mut filtered = &**inner;
-                    while let EdgeKind::Filter { inner, keep } = &filtered.kind {
-                        learn(keep, &links, &mut learned);
-                        filtered = inner;
+        self.link
+            .map_or(Facts::UNKNOWN, |edge| self.field_of(edge, field))
+    }
+
+    /// A field of the links of an edge.
+    fn field_of(&self, edge: &EdgeExpr, field: LinkField) -> Facts {
+        match (&edge.kind, field) {
+            (EdgeKind::Table { edge: table, .. }, _) => {
+                let table = self.schema.edge(*table);
+                match field {
+                    LinkField::Column(i) => {
+                        edge.columns
+                            .get(i as usize)
+                            .map_or(Facts::UNKNOWN, |(name, ty)| {
+                                let column = table.columns.iter().find(|c| c.name == *name);
+                                column.map_or(Facts::UNKNOWN, |column| measured(column, ty))
+                            })
                     }
-                    return Known {
-                        learned: &learned,
-                        ..links
-                    }
-                    .of(weight);
+                    LinkField::Weight if !table.has_weight => Facts::between(1.0, 1.0),
+                    LinkField::Weight => of_stats(&table.weight, &Type::Float),
+                    _ => Facts::UNKNOWN,
                 }
-                (EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. }, _) => Some(inner),
-                (EdgeKind::Table { edge, .. }, _) => {
-                    let table = self.schema.edge(*edge);
-                    return match field {
-                        LinkField::Column(i) => match inner.columns.get(i as usize) {
-                            Some((name, ty)) => table
-                                .columns
-                                .iter()
-                                .find(|c| c.name == *name)
-                                .map_or(Facts::UNKNOWN, |c| measured(c, ty)),
-                            None => Facts::UNKNOWN,
-                        },
-                        LinkField::Weight if !table.has_weight => Facts::between(1.0, 1.0),
-                        LinkField::Weight => of_stats(&table.weight, &Type::Float),
-                        _ => Facts::UNKNOWN,
-                    };
+            }
+            (EdgeKind::Reference { .. }, LinkField::Weight) => Facts::between(1.0, 1.0),
+            (EdgeKind::Reference { .. }, _) => Facts::UNKNOWN,
+            (EdgeKind::Filter { inner, .. }, _) => {
+                let facts = self.field_of(inner, field);
+                let links = self.among(inner);
+                let learned = links.learned_by(edge);
+                let is_field = |(known, _): &&(Expr, Facts)| known.kind == Kind::Link(field);
+                let learned = learned.iter().find(is_field);
+                learned.map_or(facts, |(_, learned)| facts.both(*learned))
+            }
+            (EdgeKind::Weight { inner, weight }, LinkField::Weight) => {
+                // every link satisfies the conditions of the edge
+                let links = self.among(inner);
+                let learned = links.learned_by(inner);
+                Known {
+                    learned: &learned,
+                    ..links
                 }
-                _ => None,
-            };
+                .of(weight)
+            }
+            (EdgeKind::Weight { inner, .. }, _) => self.field_of(inner, field),
+            (EdgeKind::Union { branches, columns }, _) => {
+                let own = |(branch, columns): (&EdgeExpr, &Vec<u32>)| match field {
+                    LinkField::Column(i) => columns.get(i as usize).map_or(Facts::UNKNOWN, |&i| {
+                        self.field_of(branch, LinkField::Column(i))
+                    }),
+                    _ => self.field_of(branch, field),
+                };
+                let all = branches.iter().zip(columns).map(own);
+                all.reduce(Facts::either).unwrap_or(Facts::UNKNOWN)
+            }
+            (
+                EdgeKind::Chain {
+                    first,
+                    second,
+                    carries_second,
+                },
+                _,
+            ) => self.field_of(if *carries_second { second } else { first }, field),
         }
-        Facts::UNKNOWN
+    }
+
+    /// What is known where the links of an edge alone are read.
+    fn among<'e>(&'e self, edge: &'e EdgeExpr) -> Known<'e> {
+        Known {
+            schema: self.schema,
+            columns: &[],
+            score: Facts::UNKNOWN,
+            learned: &[],
+            link: Some(edge),
+        }
+    }
+
+    /// What the conditions of an edge make certain of its links.
+    fn learned_by(&self, edge: &EdgeExpr) -> Vec<(Expr, Facts)> {
+        let mut learned = Vec::new();
+        let mut filtered = edge;
+        while let EdgeKind::Filter { inner, keep } = &filtered.kind {
+            learn(keep, self, &mut learned);
+            filtered = inner;
+        }
+        learned
     }
 
     fn over_links(&self, over: &OverLinks, ty: &Type) -> Facts {
@@ -400,13 +442,14 @@ impl Known<'_> {
             ("is_null", _) => Facts::between(0.0, 1.0),
             ("len_list" | "len_text", [_]) => strict(Facts::between(0.0, f64::INFINITY)),
             ("age", [_, _]) => strict(Facts::PRESENT),
-            ("decay", _) => strict(Facts::between(0.0, f64::INFINITY)).or_null(),
+            ("decay", _) => strict(Facts::between(0.0, 1.0)).or_null(),
             // rounded to 32 bits, a similarity can exceed 1 by the last bit
             ("cosine", _) => strict(Facts::between(-1.000_001, 1.000_001)).or_null(),
             ("l2" | "norm", _) => strict(Facts::between(0.0, f64::INFINITY)).or_null(),
             ("jaccard", _) => strict(Facts::between(0.0, 1.0)).or_null(),
             ("beta", _) => strict(Facts::between(0.0, 1.0)).or_null(),
             ("bucket", _) => strict(Facts::between(0.0, f64::INFINITY)).or_null(),
+            ("date", _) => strict(Facts::PRESENT).or_null(),
             ("hour", _) => strict(Facts::between(0.0, 23.0)).or_null(),
             ("weekday", _) => strict(Facts::between(0.0, 6.0)).or_null(),
             (name, _) if is_comparison(name) => strict(Facts::between(0.0, 1.0)),

@@ -4,6 +4,7 @@
 //! differs is asked only of the rows that a search comes across, in blocks; of all rows where a search
 //! has to look at all of them.
 
+use super::members::{Members, Memberships};
 use crate::ann::RowSet;
 use crate::batch::Rows;
 use crate::expr::eval::Sets;
@@ -54,17 +55,21 @@ pub struct Conditions<'a> {
     to: EntityId,
     /// Those that say the same for every request that sees all that there is.
     fixed: Vec<&'a Expr>,
+    /// Whether the row is in sets of the request.
+    sets: Memberships,
     varying: Vec<&'a Expr>,
     kept: &'a Kept,
 }
 
 impl<'a> Conditions<'a> {
     pub fn new(run: &'a Run<'a>, to: EntityId, all: &'a [Expr], kept: &'a Kept) -> Conditions<'a> {
-        let (fixed, varying) = all.iter().partition(|condition| is_fixed(condition));
+        let (sets, others) = Memberships::split(all);
+        let (fixed, varying) = others.into_iter().partition(|e| is_fixed(e));
         Conditions {
             run,
             to,
             fixed,
+            sets,
             varying,
             kept,
         }
@@ -72,7 +77,24 @@ impl<'a> Conditions<'a> {
 
     /// Whether a request may find the same rows as every other that may find the same as every other.
     pub fn is_shared(&self, request: usize) -> bool {
+        self.sets.is_empty() && self.needs_no_run(request)
+    }
+
+    /// Whether what a request may find can be told among the requests of the run: no condition is
+    /// evaluated for it alone.
+    pub fn needs_no_run(&self, request: usize) -> bool {
         self.varying.is_empty() && self.sees_all(request)
+    }
+
+    /// What a request may not find, ascending, if that is all there is to say and it is no more than `most`
+    /// rows: a search leaves out a few as it goes.
+    pub fn few_left_out(&self, request: usize, most: usize) -> Option<Vec<u32>> {
+        let alone = self.fixed.is_empty() && !self.sets.is_empty();
+        if !alone || !self.needs_no_run(request) {
+            return None;
+        }
+        let Members { only, without } = self.sets.of(self.run, request);
+        (only.is_none() && without.len() <= most).then(|| without.into_owned())
     }
 
     /// What a request may find; none if that is everything.
@@ -89,16 +111,42 @@ impl<'a> Conditions<'a> {
         };
         if !sees_all {
             let both = self.fixed.iter().chain(&self.varying);
-            return Some(all(both.copied().collect()));
+            return Some(Allowed {
+                fixed: self.among(None, request),
+                ..all(both.copied().collect())
+            });
         }
         let fixed = (!self.fixed.is_empty()).then(|| {
             let find = || all(self.fixed.clone()).find();
             self.kept.get_or(find)
         });
+        let fixed = self.among(fixed, request);
         (fixed.is_some() || !self.varying.is_empty()).then(|| Allowed {
             fixed,
             ..all(self.varying.clone())
         })
+    }
+
+    /// Of some rows, or of all, those that the sets of a request let through.
+    fn among(&self, rows: Option<Arc<RowSet>>, request: usize) -> Option<Arc<RowSet>> {
+        if self.sets.is_empty() {
+            return rows;
+        }
+        let len = self.run.snapshot.schema().entity(self.to).rows as usize;
+        let Members { only, without } = self.sets.of(self.run, request);
+        let mut found = match (only, rows) {
+            (Some(only), None) => {
+                let known = only.iter().copied().filter(|&id| (id as usize) < len);
+                RowSet::new(len, known)
+            }
+            (Some(only), Some(rows)) => {
+                RowSet::new(len, only.iter().copied().filter(|&id| rows.has(id)))
+            }
+            (None, Some(rows)) => (*rows).clone(),
+            (None, None) => RowSet::all(len),
+        };
+        without.iter().for_each(|&id| found.remove(id));
+        Some(Arc::new(found))
     }
 
     /// Whether nothing that the search or a fixed condition reads is later than the request.

@@ -2,7 +2,7 @@
 
 use super::bind::{Bind, Bound};
 use super::estimate::UNKNOWN_SHARE;
-use super::fanout::{Contributions, Merge, merge};
+use super::fanout::{Contributions, Merge, Ties, merge};
 use super::shape::{Score, Shape};
 use super::{Demand, Exec, Guess, Op, Operator, Param, Part, Rest, RunError};
 use crate::batch::Rows;
@@ -154,7 +154,8 @@ impl Op for AsViewer {
             }
             from.offsets.push(from.ids.len() as u32);
         }
-        merge(exec, self, &all, &from, self.how, &Part::ALL)
+        let how = (self.how, Ties::Table);
+        merge(exec, self, &all, &from, how, &Part::ALL)
     }
 }
 

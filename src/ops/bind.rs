@@ -220,6 +220,8 @@ pub trait Bind {
     fn largest(&self, number: &Quantity) -> Option<u64>;
     /// A value that is the same for all rows of a request; `None` inside if it was not given.
     fn request_value(&mut self, param: &str, ty: Option<&Type>) -> Option<Option<Expr>>;
+    /// Has numbers from 1 on, given as `param`, looked at when they come with a request.
+    fn amounts(&mut self, value: &Expr, param: &str);
     /// A value that the program itself fixes.
     fn flag(&mut self, param: &str) -> Option<bool>;
     fn choice(&mut self, param: &str, cases: &[Case]) -> Option<Option<Choice>>;
@@ -233,6 +235,8 @@ pub trait Bind {
     fn row_value(&mut self, param: &str, shape: &Shape, ty: Option<&Type>) -> Option<Option<Expr>>;
     /// A list of such expressions, or one alone, each with the text that stands for it.
     fn keys(&mut self, param: &str, shape: &Shape) -> Option<Option<Vec<(Expr, Span)>>>;
+    /// The positional expressions behind the parameters, over the rows of the input.
+    fn further_keys(&mut self, shape: &Shape) -> Option<Vec<(Expr, Span)>>;
     /// The rules of a slate; none if none were given.
     fn rules(&mut self, param: &str, shape: &Shape) -> Option<Vec<RuleArg>>;
     /// The keys in whose order rules give way.

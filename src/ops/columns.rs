@@ -2,7 +2,7 @@
 
 use super::bind::{Bind, Bound};
 use super::shape::{BoundColumn, Shape};
-use super::{Effect, Exec, Graph, Op, Operator, Rest, RunError, Used, mapped};
+use super::{Effect, Exec, Graph, Op, Operator, Rest, RunError, Used, mapped, reads_position};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::expr::show::show;
@@ -224,7 +224,7 @@ impl Op for Bindings {
     }
 
     fn lets_filters_pass(&self) -> bool {
-        self.keep.is_none()
+        self.keep.is_none() && !reads_position(self.exprs())
     }
 
     fn uses(&self, _: usize, own: &Used) -> Used {

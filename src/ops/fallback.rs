@@ -73,6 +73,10 @@ impl Op for Fallback {
         format!("at_least={}", quantity(&self.at_least, schema))
     }
 
+    fn numbers(&self) -> Vec<(&'static str, &Quantity)> {
+        vec![("at_least", &self.at_least)]
+    }
+
     fn exprs(&self) -> Vec<&Expr> {
         match &self.at_least {
             Quantity::PerRequest(expr) => vec![expr],

@@ -49,7 +49,7 @@ impl Merge {
 /// The score of rows that `most` contributions at most are merged into, each the product of a
 /// parent's score and a weight.
 pub fn merged_score(parent: Score, weight: Score, how: Merge, most: u64) -> Score {
-    let kind = parent.kind.times(weight.kind);
+    let kind = parent.kind.through(weight.kind);
     let each = product(parent.facts, weight.facts);
     let most = most as f64;
     let one = each == Facts::between(1.0, 1.0);
@@ -173,15 +173,24 @@ struct Slot {
     folded: f64,
 }
 
-/// Merges the contributions of each request: one row per entity, ordered by score, with the
-/// columns of its witness (the parent of its largest contribution; ties: the earlier). `part` says what
-/// is used of the rows.
+/// Which of two entities of equal score comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ties {
+    /// The one whose first contribution, null or not, is the earlier: newest links stay newest first.
+    Reached,
+    /// The one that stands earlier in its table.
+    Table,
+}
+
+/// Merges the contributions of each request: one row per entity, ordered by score, then as `ties`
+/// says, with the columns of its witness (the parent of its largest contribution; ties: the earlier).
+/// `part` says what is used of the rows.
 pub fn merge(
     exec: &Exec,
     by: &impl Op,
     input: &Rows,
     from: &Contributions,
-    how: Merge,
+    (how, ties): (Merge, Ties),
     part: &Part,
 ) -> Result<Rows, RunError> {
     let op = by.name();
@@ -232,9 +241,14 @@ pub fn merge(
             witnesses.push(slot.witness);
         };
         if part.order || most.is_some() {
+            // slots stand in the order in which their entities were reached
             let key = |place: usize| {
                 let slot = slot(place);
-                sort_key(slot.score(how), slot.id, place as u32)
+                let tie = match ties {
+                    Ties::Reached => 0,
+                    Ties::Table => slot.id,
+                };
+                sort_key(slot.score(how), tie, place as u32)
             };
             arrange((0..count).map(key), most, &mut keys, exec.run.stop);
             for keys in keys.chunks(BLOCK) {

@@ -1,7 +1,9 @@
 //! `filter`: the rows for which everything given is true.
 
 use super::bind::{Bind, Bound};
-use super::{Becomes, Demand, Effect, Exec, Guess, Op, Operator, Rest, RunError, Used};
+use super::{
+    Becomes, Demand, Effect, Exec, Guess, Op, Operator, Rest, RunError, Used, reads_position,
+};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::expr::show::show;
@@ -110,7 +112,7 @@ impl Op for Filter {
     }
 
     fn lets_filters_pass(&self) -> bool {
-        true
+        !reads_position(&self.conditions)
     }
 
     fn uses(&self, _: usize, own: &Used) -> Used {

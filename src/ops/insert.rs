@@ -89,6 +89,7 @@ fn slots(b: &mut dyn Bind) -> Option<Slots> {
             b.report(Diagnostic::new(code::E0306, b.arg_span("at"), message));
             return None;
         }
+        b.amounts(&at, "at");
         return Some(Slots::At(at));
     }
     let Some(every) = b.count("every")? else {
@@ -162,6 +163,13 @@ impl Op for Insert {
 
     fn demand(&self, _: &dyn Guess, input: usize, wanted: Option<Demand>) -> Option<Demand> {
         wanted.filter(|_| input == 0)
+    }
+
+    fn numbers(&self) -> Vec<(&'static str, &Quantity)> {
+        match &self.slots {
+            Slots::At(_) => Vec::new(),
+            Slots::Every { every, start } => vec![("every", every), ("start", start)],
+        }
     }
 
     fn exprs(&self) -> Vec<&Expr> {

@@ -24,6 +24,7 @@ mod filter;
 mod group;
 mod insert;
 mod join;
+mod members;
 mod near;
 mod nn;
 mod nothing;
@@ -46,9 +47,9 @@ pub use used::{Part, Used, Window};
 
 use crate::batch::{Column, Rows, Stop};
 use crate::catalog::schema::Schema;
-use crate::expr::{EdgeExpr, Expr, Frame, NodeId, Run};
+use crate::expr::{EdgeExpr, Expr, Frame, Kind, NodeId, Run};
 use crate::store::Snapshot;
-use crate::types::Key;
+use crate::types::{Key, NULL_INT};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -72,6 +73,8 @@ pub enum Rest {
     Any,
     /// Any number of candidate sets (`combine`, `fallback`). One that it follows is the first.
     Sets,
+    /// Any number of positional expressions (`score`).
+    Keys,
 }
 
 /// The declaration of an operator.
@@ -96,8 +99,10 @@ impl Operator {
             .iter()
             .map(|p| format!("{}: {}", p.name, p.ty))
             .collect();
-        if self.rest != Rest::None {
-            parts.push("...".to_owned());
+        match self.rest {
+            Rest::None => {}
+            Rest::Keys => parts.push("then...".to_owned()),
+            Rest::Any | Rest::Sets => parts.push("...".to_owned()),
         }
         format!("{}({})", self.name, parts.join(", "))
     }
@@ -133,6 +138,7 @@ pub use choose::choose;
 pub use columns::unknown_columns;
 pub use fanout::Contributions;
 pub use filter::filter;
+pub use members::membership;
 pub use nothing::{no_rows, nothing};
 pub use sets::{difference, intersection, union};
 pub use sources::{everything, viewer};
@@ -267,6 +273,11 @@ pub trait Op: fmt::Debug + Send + Sync {
         passes && input == 0
     }
 
+    /// Its numbers of rows, by the names of their parameters.
+    fn numbers(&self) -> Vec<(&'static str, &Quantity)> {
+        Vec::new()
+    }
+
     /// Whether rows of several inputs are compared by their scores as they are (`a | b`).
     fn mixes_scores(&self) -> bool {
         false
@@ -341,8 +352,15 @@ pub trait Op: fmt::Debug + Send + Sync {
         None
     }
 
-    /// Whether a filter behind it means the same before it (`let`, `filter`).
+    /// Whether what narrows the rows behind it, by their entity alone, means the same before it
+    /// (`let`, `filter`, `-`, `&`). Where it reads positions it does not: there would be others.
     fn lets_filters_pass(&self) -> bool {
+        false
+    }
+
+    /// Whether what narrows the rows behind it, by their entity alone, means the same before it in each
+    /// of its inputs (`|`).
+    fn hands_filters_on(&self) -> bool {
         false
     }
 
@@ -395,6 +413,15 @@ fn mapped<T: Op + Clone + 'static>(
         *expr = f(std::mem::replace(expr, Expr::error()));
     }
     Some(Arc::new(op))
+}
+
+/// Whether any of the expressions reads the position of the row.
+fn reads_position<'e>(exprs: impl IntoIterator<Item = &'e Expr>) -> bool {
+    let mut reads = false;
+    for expr in exprs {
+        expr.walk_row(&mut |part| reads |= part.kind == Kind::Position);
+    }
+    reads
 }
 
 /// A fan-out without some of its conditions.
@@ -609,6 +636,32 @@ impl<'a> Exec<'a> {
             .lock()
             .unwrap_or_else(|e| e.into_inner())
             .insert((request, message));
+    }
+
+    /// Says which numbers of an operator, computed for a request, are negative or null and count as 0. One
+    /// that comes with the request as it is has been looked at before.
+    pub fn warn_of_numbers(&self, op: &dyn Op) {
+        for (name, number) in op.numbers() {
+            let Quantity::PerRequest(expr) = number else {
+                continue;
+            };
+            if matches!(expr.kind, Kind::Param(_)) {
+                continue;
+            }
+            let numbers = Frame::requests(self.run).eval(expr).ints();
+            for request in 0..self.run.requests() {
+                let found = match numbers.get(request) {
+                    0.. => continue,
+                    NULL_INT => "null".to_owned(),
+                    n => n.to_string(),
+                };
+                let op = op.name();
+                self.warn(
+                    request,
+                    format!("`{op}`: `{name}` is {found}, which counts as 0"),
+                );
+            }
+        }
     }
 
     /// The same limits for another run, with warnings of its own.

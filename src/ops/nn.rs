@@ -3,7 +3,7 @@
 use super::allowed::{Allowed, Alone, Conditions, Kept};
 use super::bind::{Bind, Bound, Case, CaseParam, Quantity, Takes};
 use super::estimate::distinct;
-use super::fanout::{Contributions, Merge, merge, merged_score};
+use super::fanout::{Contributions, Merge, Ties, merge, merged_score};
 use super::near::{AHEAD, Read};
 use super::pool::{Pool, Start, Starts, starts};
 use super::vectors::vectors_of;
@@ -21,6 +21,7 @@ use crate::expr::{Expr, Facts, Frame, Run, Scalar};
 use crate::store::Snapshot;
 use crate::types::{EntityId, Type};
 use foldhash::fast::FixedState;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -86,6 +87,9 @@ pub const NN: Operator = Operator {
 };
 
 const AUTO: u64 = 50;
+/// So many rows, and half as many as are wanted, a search better leaves out as it goes than looks for others
+/// among all: it goes that much further.
+const LEFT_OUT: usize = 40;
 const POOLS: [Case; 3] = [
     Case::plain("none"),
     Case::plain("mean"),
@@ -270,6 +274,10 @@ impl Op for Nn {
         exprs
     }
 
+    fn numbers(&self) -> Vec<(&'static str, &Quantity)> {
+        vec![("k", &self.k)]
+    }
+
     fn sums_scores(&self) -> bool {
         self.merge == Merge::Sum
     }
@@ -299,14 +307,15 @@ impl Op for Nn {
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let input = inputs[0];
         let contributions = self.reach(exec, input)?;
-        let merge = |parents| merge(exec, self, parents, &contributions, self.merge, &self.part);
+        let how = (self.merge, Ties::Reached);
+        let merge = |parents| merge(exec, self, parents, &contributions, how, &self.part);
         match &self.columns {
             None => merge(input),
             Some(columns) => merge(&one_parent(input, columns)),
         }
     }
 
-    /// Contributions are added up in the order of their parents.
+    /// Contributions are added up, and equal scores ordered, in the order of their parents.
     fn uses(&self, _: usize, own: &Used) -> Used {
         let used = match &self.columns {
             None => own.clone(),
@@ -510,7 +519,7 @@ impl Nn {
         request: usize,
         then: impl FnOnce(Option<&Allowed>) -> R,
     ) -> R {
-        if conditions.is_shared(request) {
+        if conditions.needs_no_run(request) {
             return then(conditions.of(request).as_ref());
         }
         let sets = Alone::new(run, request, &self.keep);
@@ -537,12 +546,26 @@ impl Nn {
         let starts = self.starts(exec, input, &own);
         let k = self.k.per_request(exec.run);
         let min = self.least_similarity(exec.run);
+        let conditions = self.conditions(exec.run);
+        let few = |(request, &k): (usize, &u64)| {
+            conditions.few_left_out(request, usize::try_from(k).unwrap_or(0) / 2 + LEFT_OUT)
+        };
+        let few: Vec<Option<Vec<u32>>> = k.iter().enumerate().map(few).collect();
+        let excluded = starts.searches.iter().map(|start| {
+            let own = start.exclude(&starts);
+            match &few[start.request as usize] {
+                Some(few) if !few.is_empty() => both(own, few).into(),
+                _ => Cow::Borrowed(own),
+            }
+        });
+        let excluded: Vec<Cow<[u32]>> = excluded.collect();
         let queries: Vec<Query> = starts
             .searches
             .iter()
-            .map(|start| Query {
+            .zip(&excluded)
+            .map(|(start, exclude)| Query {
                 vector: &start.vector,
-                exclude: start.exclude(&starts),
+                exclude,
                 k: usize::try_from(k[start.request as usize])
                     .unwrap_or(usize::MAX)
                     .min(space.len()),
@@ -551,7 +574,8 @@ impl Nn {
             .collect();
         let widest = queries.iter().map(|q| q.k as u64).max().unwrap_or(0);
         exec.check("nn", widest)?;
-        let hits = self.hits(exec, &space, &starts.searches, &queries)?;
+        let few = |request: usize| few[request].is_some();
+        let hits = self.hits(exec, &space, &starts.searches, &queries, &few)?;
         Ok(Found {
             search_of: starts.search_of,
             hits,
@@ -603,16 +627,22 @@ impl Nn {
         space: &ann::Vectors,
         searches: &[Start],
         queries: &[Query],
+        leaves_out: &dyn Fn(usize) -> bool,
     ) -> Result<Vec<Vec<Hit>>, RunError> {
         let place = (self.embedding, self.to);
         let mut hits = vec![Vec::new(); queries.len()];
         let conditions = self.conditions(exec.run);
-        for (request, places) in groups(searches, |request| conditions.is_shared(request)) {
+        let is_shared = |request| leaves_out(request) || conditions.is_shared(request);
+        for (request, places) in groups(searches, is_shared) {
             let queries: Vec<Query> = places.iter().map(|&place| queries[place]).collect();
-            let found = self.allowed(&conditions, exec.run, request, |allowed| {
+            let search = |allowed: Option<&Allowed>| {
                 exec.vectors
                     .search(place, space, &queries, allowed, self.exact, exec.run.stop)
-            });
+            };
+            let found = match leaves_out(request) {
+                true => search(None),
+                false => self.allowed(&conditions, exec.run, request, search),
+            };
             for (place, found) in places.into_iter().zip(found) {
                 hits[place] = found;
             }
@@ -623,6 +653,14 @@ impl Nn {
         }
         Ok(hits)
     }
+}
+
+/// Rows of two ascending lists, ascending.
+fn both(a: &[u32], b: &[u32]) -> Vec<u32> {
+    let mut all = [a, b].concat();
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// The places of the searches that may find the same: those of requests that share it, with one of these

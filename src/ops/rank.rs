@@ -57,6 +57,12 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let value = b.row_value("value", &shape, None);
     let keep = b.count("keep");
     let (value, keep) = (value?, keep?);
+    if keep == Some(Quantity::Number(0)) {
+        let message = "`keep` 0 never gives a row";
+        let help = "ask for at least one row, or leave it out";
+        b.report(Diagnostic::new(code::E0601, b.origin("keep"), message).help(help));
+        return None;
+    }
     let score = match (value, model.score, &model.heads[..]) {
         (Some(value), ..) => Source::Value(value),
         (None, Some(own), _) => Source::Own(own),
@@ -216,6 +222,10 @@ impl Op for Rank {
             exprs.push(keep);
         }
         exprs
+    }
+
+    fn numbers(&self) -> Vec<(&'static str, &Quantity)> {
+        vec![("keep", &self.keep)]
     }
 
     fn label(&self, _: &Schema) -> String {

@@ -81,6 +81,10 @@ impl Op for Sample {
         parts.join(", ")
     }
 
+    fn numbers(&self) -> Vec<(&'static str, &Quantity)> {
+        vec![("n", &self.n)]
+    }
+
     fn exprs(&self) -> Vec<&Expr> {
         let mut exprs: Vec<&Expr> = self.weight.iter().chain(&self.salt).collect();
         if let Quantity::PerRequest(n) = &self.n {

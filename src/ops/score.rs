@@ -8,6 +8,7 @@ use crate::diag::{Diagnostic, code};
 use crate::expr::show::show;
 use crate::expr::value::{Val, from_column, widen};
 use crate::expr::{Expr, Frame};
+use crate::source::Span;
 use crate::types::Type;
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ pub const SCORE: Operator = Operator {
         named: false,
     }],
     keeps_shape: true,
-    rest: Rest::None,
+    rest: Rest::Keys,
     page: include_str!("../../docs/operators/score.md"),
     bind,
 };
@@ -28,6 +29,7 @@ pub const SCORE: Operator = Operator {
 fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let input = b.input();
     let shape = b.graph().shape(input).clone();
+    let then = b.further_keys(&shape);
     let Some(expr) = b.row_value("expr", &shape, None)? else {
         let help = "write `score(popularity)`, or any expression that gives a number";
         b.report(Diagnostic::new(code::E0303, b.span(), "`score` needs an expression").help(help));
@@ -46,10 +48,12 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         b.report(Diagnostic::new(code::E0302, b.arg_span("expr"), message).help(help));
         return None;
     }
+    let then = further_keys(b, then?)?;
     let score = shape.score_of(b.schema(), &expr);
     Some(Bound {
         op: Arc::new(Score {
             expr,
+            then,
             part: Part::ALL,
         }),
         inputs: vec![input],
@@ -57,9 +61,34 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     })
 }
 
+/// What decides between equal scores; reports what has no order.
+fn further_keys(b: &mut dyn Bind, then: Vec<(Expr, Span)>) -> Option<Vec<Expr>> {
+    let mut keys = Vec::with_capacity(then.len());
+    for (key, span) in then {
+        let ok = matches!(
+            key.ty,
+            Type::Int | Type::Float | Type::Duration | Type::Time | Type::Bool | Type::Null
+        );
+        if !ok {
+            let message = format!(
+                "rows are ordered by numbers, durations, times and conditions, not by {}",
+                b.schema().type_name(&key.ty)
+            );
+            let help =
+                "make a number or a condition of it, as in `score(stars, kind == \"video\")`";
+            b.report(Diagnostic::new(code::E0302, span, message).help(help));
+            return None;
+        }
+        keys.push(key);
+    }
+    Some(keys)
+}
+
 #[derive(Clone, Debug)]
 struct Score {
     expr: Expr,
+    /// What decides between equal scores, in turn.
+    then: Vec<Expr>,
     /// What is used of the rows.
     part: Part,
 }
@@ -70,11 +99,13 @@ impl Op for Score {
     }
 
     fn details(&self, schema: &Schema) -> String {
-        show(&self.expr, schema).to_string()
+        let parts = self.exprs();
+        let parts: Vec<String> = parts.iter().map(|e| show(e, schema).to_string()).collect();
+        parts.join(", ")
     }
 
     fn exprs(&self) -> Vec<&Expr> {
-        vec![&self.expr]
+        std::iter::once(&self.expr).chain(&self.then).collect()
     }
 
     fn formula(&self) -> Option<Expr> {
@@ -86,7 +117,11 @@ impl Op for Score {
     }
 
     fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
-        mapped(self, |op: &mut Score| vec![&mut op.expr], f)
+        mapped(
+            self,
+            |op: &mut Score| std::iter::once(&mut op.expr).chain(&mut op.then).collect(),
+            f,
+        )
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
@@ -94,7 +129,17 @@ impl Op for Score {
         let owners = rows.owners();
         let frame = Frame::rows(exec.run, rows, &owners);
         let scores = scores(exec.column("score", &frame, &self.expr)?, &self.expr.ty);
-        Ok(scored(rows, &scores, &self.part, exec))
+        if self.then.is_empty() || !self.part.order && self.part.rows.is_none() {
+            return Ok(scored(rows, &scores, &self.part, exec));
+        }
+        let then = self
+            .then
+            .iter()
+            .map(|key| exec.column("score", &frame, key));
+        let then = then.collect::<Result<Vec<_>, _>>()?;
+        let (most, stop) = (self.part.most(exec.run), exec.run.stop);
+        let (offsets, places) = rows.best_by(&scores, &then, most.as_deref(), stop);
+        Ok(rows.select_until(offsets, &places, &scores, stop))
     }
 
     fn whole(&self, _: &Exec, inputs: &[&Rows], request: usize) -> Option<u64> {
@@ -102,7 +147,7 @@ impl Op for Score {
     }
 
     fn uses(&self, _: usize, own: &Used) -> Used {
-        own.clone().of_any_score().reading([&self.expr])
+        own.clone().of_any_score().reading(self.exprs())
     }
 
     fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {

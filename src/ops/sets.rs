@@ -73,6 +73,10 @@ impl Op for Member {
             .map(|demand| demand.times(1.0 / share))
     }
 
+    fn lets_filters_pass(&self) -> bool {
+        true
+    }
+
     fn becomes(&self, empty: &[bool]) -> Option<Becomes> {
         match (empty[0], empty[1]) {
             (true, _) => Some(Becomes::Nothing),
@@ -144,6 +148,10 @@ impl Op for Union {
         true
     }
 
+    fn hands_filters_on(&self) -> bool {
+        true
+    }
+
     fn estimate(&self, _: &dyn Guess, inputs: &[f64]) -> f64 {
         inputs.iter().sum()
     }
@@ -153,7 +161,14 @@ impl Op for Union {
     }
 
     fn uses(&self, input: usize, own: &Used) -> Used {
-        self.join.uses(input, own).of_any_score()
+        // equal scores stand in the order of their branches
+        let ordered = own.part.order || own.part.rows.is_some();
+        let used = self.join.uses(input, own).of_all_rows();
+        if ordered {
+            used.in_order()
+        } else {
+            used.in_any_order()
+        }
     }
 
     fn whole(&self, _: &Exec, inputs: &[&Rows], request: usize) -> Option<u64> {
@@ -191,12 +206,12 @@ impl Op for Union {
 }
 
 impl Union {
-    /// The rows in order by score, as far as they are used.
+    /// The rows in order by score, then by branch and position there, as far as they are used.
     fn used(&self, rows: Vec<Row>, most: Option<u64>, stop: Stop) -> Vec<Row> {
         if !self.part.order && most.is_none() {
             return rows;
         }
-        let key = |(place, row): (usize, &Row)| sort_key(row.score, row.id, place as u32);
+        let key = |(i, row): (usize, &Row)| sort_key(row.score, row.place, i as u32);
         let mut keys = Vec::new();
         arrange(rows.iter().enumerate().map(key), most, &mut keys, stop);
         let row = |&key: &u128| rows[place_of(key) as usize];

@@ -81,6 +81,17 @@ impl ScoreKind {
         }
     }
 
+    /// The kind of scores behind a fan-out whose weights are of some kind: nearness, likelihood and places
+    /// stay what they are when they are weighed, and what is found by nearness stands by it.
+    pub fn through(self, weight: ScoreKind) -> ScoreKind {
+        use ScoreKind::{Count, Position, Probability, Similarity, Value};
+        match (self, weight) {
+            (kind @ (Similarity | Probability | Position), Value) => kind,
+            (Count | Value, Similarity) => Similarity,
+            (a, b) => a.times(b),
+        }
+    }
+
     /// The kind of a product of two scores.
     pub fn times(self, other: ScoreKind) -> ScoreKind {
         match (self, other) {
@@ -297,6 +308,23 @@ impl Shape {
                 ScoreKind::Similarity
             }
             Kind::Call { kernel, .. } if kernel.name == "sigmoid" => ScoreKind::Probability,
+            Kind::Call { kernel, args } if is_linear(kernel.name) => {
+                let product = kernel.name.starts_with("mul");
+                let kinds = args.iter().map(|arg| self.kind_of(arg));
+                let of_two = |a: ScoreKind, b: ScoreKind| match (a, b) {
+                    (ScoreKind::Constant, kind) | (kind, ScoreKind::Constant) => kind,
+                    _ if product => a.times(b),
+                    _ if a == b => a,
+                    _ => ScoreKind::Value,
+                };
+                kinds.reduce(of_two).unwrap_or(ScoreKind::Value)
+            }
+            Kind::If {
+                then, otherwise, ..
+            } => match (self.kind_of(then), self.kind_of(otherwise)) {
+                (a, b) if a == b && a != ScoreKind::Constant => a,
+                _ => ScoreKind::Value,
+            },
             _ => ScoreKind::Value,
         }
     }
@@ -397,6 +425,14 @@ impl Shape {
         });
         Ok(self)
     }
+}
+
+/// Whether a function of one number and constants leaves what the number measures.
+fn is_linear(kernel: &str) -> bool {
+    let names = [
+        "add_", "sub_", "neg_", "mul_", "div_", "min", "max", "clamp", "coalesce", "to_float",
+    ];
+    names.iter().any(|name| kernel.starts_with(name))
 }
 
 /// The smaller of two bounds, either of which may be unknown.

@@ -189,6 +189,11 @@ impl Op for Take {
         parts.join(", ")
     }
 
+    fn numbers(&self) -> Vec<(&'static str, &Quantity)> {
+        let offset = self.offset.iter().map(|offset| ("offset", offset));
+        std::iter::once(("n", &self.n)).chain(offset).collect()
+    }
+
     fn exprs(&self) -> Vec<&Expr> {
         let mut exprs: Vec<&Expr> = self.per.iter().collect();
         for number in std::iter::once(&self.n).chain(&self.offset) {

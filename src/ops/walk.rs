@@ -2,7 +2,8 @@
 
 use super::bind::{Bind, Bound, Case, Quantity};
 use super::estimate::{UNKNOWN_SHARE, degree, distinct};
-use super::fanout::{Contributions, Merge, merge, merged_score};
+use super::fanout::{Contributions, Merge, Ties, merge, merged_score};
+use super::members::{Memberships, membership};
 use super::{
     Becomes, Condition, Exec, Graph, Guess, Op, Operator, Param, Part, Relaxed, Rest, RunError,
     Score, ScoreKind, Shape, Used, bounds,
@@ -11,7 +12,7 @@ use crate::batch::{Rows, blocks, descending};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::eval::LinkFrame;
-use crate::expr::facts::{Known, most_links};
+use crate::expr::facts::{Known, learn, most_links};
 use crate::expr::ir::{EdgeKind, Scalar};
 use crate::expr::links::{LinkOrder, Links, Needs, Starts, gather, recent};
 use crate::expr::random::uniform;
@@ -185,7 +186,7 @@ struct Walk {
     filter: Option<Expr>,
     weight: Option<Expr>,
     merge: Merge,
-    /// Conditions on the entity that is reached, taken over from a filter that follows.
+    /// Conditions on the entity that is reached, taken over from what follows.
     keep: Vec<Expr>,
     /// What is used of the rows.
     part: Part,
@@ -242,6 +243,10 @@ impl Op for Walk {
         exprs
     }
 
+    fn numbers(&self) -> Vec<(&'static str, &Quantity)> {
+        vec![("limit", &self.limit)]
+    }
+
     fn sums_scores(&self) -> bool {
         self.merge == Merge::Sum
     }
@@ -278,10 +283,11 @@ impl Op for Walk {
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let links = self.reach(exec, inputs[0])?;
-        merge(exec, self, inputs[0], &links, self.merge, &self.part)
+        let how = (self.merge, Ties::Reached);
+        merge(exec, self, inputs[0], &links, how, &self.part)
     }
 
-    /// Contributions are added up in the order of their parents.
+    /// Contributions are added up, and equal scores ordered, in the order of their parents.
     fn uses(&self, _: usize, own: &Used) -> Used {
         own.clone().in_order().of_all_rows()
     }
@@ -415,6 +421,14 @@ impl Walk {
             learned: &[],
             link: Some(&self.edge),
         };
+        let mut learned = Vec::new();
+        if let Some(filter) = &self.filter {
+            learn(filter, &known, &mut learned);
+        }
+        let known = Known {
+            learned: &learned,
+            ..known
+        };
         let weight = match &self.weight {
             Some(weight) if weight.level < Level::Row => {
                 Score::new(ScoreKind::Constant, known.of(weight).present())
@@ -451,7 +465,7 @@ impl Walk {
         let free = self.within.is_none()
             && self.filter.is_none()
             && self.weight.is_none()
-            && self.keep.is_empty();
+            && self.keep.iter().all(|e| membership(e).is_some());
         if !free {
             return None;
         }
@@ -482,12 +496,14 @@ impl Walk {
         adjacency: &Adjacency,
     ) -> Result<Contributions, RunError> {
         let limits = self.limit.per_request(exec.run);
+        let (sets, _) = Memberships::split(&self.keep);
         let mut found = Contributions {
             offsets: vec![0],
             distinct: self.edge.is_one_to_many(),
             ..Contributions::default()
         };
         for (request, &limit) in limits.iter().enumerate() {
+            let members = (!sets.is_empty()).then(|| sets.of(exec.run, request));
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
             let now = exec.run.now[request];
             let seen = |place: usize| {
@@ -506,13 +522,19 @@ impl Walk {
                     exec.check("walk", 0)?;
                 }
                 let range = adjacency.range(input.ids[parent]);
-                if all_visible && adjacency.weight.is_none() {
+                if all_visible && adjacency.weight.is_none() && members.is_none() {
                     let end = range.end.min(range.start.saturating_add(limit));
                     let targets = &adjacency.target[range.start..end];
                     found.ids.extend_from_slice(targets);
                 } else {
                     // a link without a weight is skipped, and does not count
-                    let wanted = |&place: &usize| known(place) && (all_visible || seen(place));
+                    let member = |place: usize| {
+                        let members = members.as_ref();
+                        members.is_none_or(|members| members.has(adjacency.target[place]))
+                    };
+                    let wanted = |&place: &usize| {
+                        known(place) && (all_visible || seen(place)) && member(place)
+                    };
                     for place in range.filter(wanted).take(limit) {
                         found.ids.push(adjacency.target[place]);
                         found

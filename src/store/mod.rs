@@ -21,7 +21,7 @@ pub use artifact::Blob;
 pub use open::{Options, Report, build, is_current, open, verify};
 pub use progress::{Progress, Silent};
 pub use snapshot::Snapshot;
-pub use users::read_keys;
+pub use users::{Users, read_users};
 pub use view::{Adjacency, KeyView, VectorsView};
 
 pub use crate::catalog::DataError;

@@ -1,17 +1,32 @@
-//! Keys from a file that no catalog speaks of: one a line, or a column of a table.
+//! Users from a file that no catalog speaks of: a key a line, or a table with their keys and more.
 
 use super::import::{self, How, Reader, Values, Wanted};
 use crate::catalog::DataError;
 use crate::catalog::config::OnError;
 use crate::catalog::schema::KeyType;
-use crate::types::{Key, NULL_CODE, NULL_INT, Type};
+use crate::types::{Key, NULL_BOOL, NULL_CODE, NULL_INT, Type, Value};
 use std::path::Path;
 
-/// The keys in a file, in its order. A table of any format has them in the column `column`; a text
-/// without that column in its first line has one key a line.
-pub fn read_keys(file: &Path, column: &str, ty: KeyType) -> Result<Vec<Key>, DataError> {
+/// The users in a file, in its order, with what else a table says of each.
+#[derive(Debug, Default)]
+pub struct Users {
+    pub keys: Vec<Key>,
+    /// The columns that were wanted, with a value for each user; none where the table has none.
+    pub columns: Vec<(String, Vec<Option<Value>>)>,
+    /// Those that were not.
+    pub others: Vec<String>,
+}
+
+/// The users in a file. A table of any format has their keys in the column `column`, and those that
+/// `wanted` says a type for beside it; a text without that column in its first line has one key a line.
+pub fn read_users(
+    file: &Path,
+    column: &str,
+    ty: KeyType,
+    wanted: &dyn Fn(&str) -> Option<Type>,
+) -> Result<Users, DataError> {
     if !import::is_text(file) {
-        return from_table(import::open_alone(file)?.as_ref(), column, ty);
+        return from_table(import::open_alone(file)?.as_ref(), column, ty, wanted);
     }
     let text = import::plain_text(file)?;
     let head = text.lines().next().unwrap_or_default();
@@ -23,9 +38,12 @@ pub fn read_keys(file: &Path, column: &str, ty: KeyType) -> Result<Vec<Key>, Dat
     match [comma, '\t', ';'].into_iter().find(|s| named(*s)) {
         Some(separator) => {
             let reader = import::open_text(file, &separator.to_string())?;
-            from_table(reader.as_ref(), column, ty)
+            from_table(reader.as_ref(), column, ty, wanted)
         }
-        None => from_lines(file, &text, ty),
+        None => Ok(Users {
+            keys: from_lines(file, &text, ty)?,
+            ..Users::default()
+        }),
     }
 }
 
@@ -44,7 +62,12 @@ fn from_lines(file: &Path, text: &str, ty: KeyType) -> Result<Vec<Key>, DataErro
         .collect()
 }
 
-fn from_table(reader: &dyn Reader, column: &str, ty: KeyType) -> Result<Vec<Key>, DataError> {
+fn from_table(
+    reader: &dyn Reader,
+    column: &str,
+    ty: KeyType,
+    wanted: &dyn Fn(&str) -> Option<Type>,
+) -> Result<Users, DataError> {
     let found = reader.found();
     let Some(at) = found.iter().position(|f| f.name == column) else {
         let names: Vec<&str> = found.iter().map(|f| f.name.as_str()).collect();
@@ -52,11 +75,27 @@ fn from_table(reader: &dyn Reader, column: &str, ty: KeyType) -> Result<Vec<Key>
         let error = DataError::new(&reader.files()[0].path, message);
         return Err(error.help(format!("its columns are `{}`", names.join("`, `"))));
     };
-    let how = How::plain(match ty {
-        KeyType::Int => Type::Int,
-        KeyType::String => Type::String,
-    });
-    let table = import::read(reader, &[Wanted { column: at, how }], OnError::Error)?;
+    let mut columns = vec![Wanted {
+        column: at,
+        how: How::plain(match ty {
+            KeyType::Int => Type::Int,
+            KeyType::String => Type::String,
+        }),
+    }];
+    let (mut named, mut others) = (Vec::new(), Vec::new());
+    for (place, found) in found.iter().enumerate().filter(|(place, _)| *place != at) {
+        match wanted(&found.name) {
+            Some(ty) => {
+                columns.push(Wanted {
+                    column: place,
+                    how: How::plain(ty.clone()),
+                });
+                named.push((found.name.clone(), ty));
+            }
+            None => others.push(found.name.clone()),
+        }
+    }
+    let table = import::read(reader, &columns, OnError::Error)?;
     let key = |row: usize| match &table.columns[0] {
         Values::Int(v) if v[row] != NULL_INT => Ok(Key::Int(v[row])),
         Values::Word { codes, words } if codes[row] != NULL_CODE => {
@@ -67,5 +106,39 @@ fn from_table(reader: &dyn Reader, column: &str, ty: KeyType) -> Result<Vec<Key>
             Err(error.column(column))
         }
     };
-    (0..table.rows).map(key).collect()
+    let keys = (0..table.rows).map(key).collect::<Result<Vec<_>, _>>()?;
+    let values = table.columns[1..].iter().zip(named);
+    let columns = values.map(|(values, (name, ty))| {
+        let value = |row| value(values, &ty, row);
+        (name, (0..table.rows).map(value).collect())
+    });
+    Ok(Users {
+        keys,
+        columns: columns.collect(),
+        others,
+    })
+}
+
+/// The value of a row; none where it has none.
+fn value(values: &Values, ty: &Type, row: usize) -> Option<Value> {
+    match (values, ty) {
+        (Values::Int(v), _) if v[row] == NULL_INT => None,
+        (Values::Int(v), Type::Time) => Some(Value::Time(v[row])),
+        (Values::Int(v), Type::Duration) => Some(Value::Duration(v[row])),
+        (Values::Int(v), _) => Some(Value::Int(v[row])),
+        (Values::Float(v), _) => (!v[row].is_nan()).then_some(Value::Float(v[row])),
+        (Values::Bool(v), _) => (v[row] != NULL_BOOL).then_some(Value::Bool(v[row] == 1)),
+        (Values::Word { codes, words }, _) => {
+            let code = codes[row];
+            (code != NULL_CODE).then(|| Value::Str(words.get(code).to_owned()))
+        }
+        (Values::List { slots, items }, Type::List(item)) => {
+            let [start, n] = slots[row];
+            (start != NULL_CODE).then(|| {
+                let element = |i: u32| value(items, item, i as usize).unwrap_or(Value::Null);
+                Value::List((start..start + n).map(element).collect())
+            })
+        }
+        _ => None,
+    }
 }

@@ -5,7 +5,7 @@ use super::path::{Tracer, find, known};
 use crate::batch::Rows;
 use crate::expr::show::show;
 use crate::expr::{Expr, Frame, Kind, NodeId};
-use crate::ops::{Condition, Contributions, Effect, RunError};
+use crate::ops::{Condition, Contributions, Effect, RunError, membership};
 use crate::types::{EntityId, Key, NULL_CODE, Value};
 
 /// Why an entity is not in a list of an answer.
@@ -227,14 +227,8 @@ impl Search<'_, '_> {
         let kept = self.tracer.sets.rows(at).range(self.request).len();
         let schema = run.snapshot.schema();
         let message = match (node.op.name(), node.op.effect()) {
-            ("-", _) => {
-                let other = self.tracer.label(node.inputs[1]);
-                format!("it is in the set on the right (`{other}`)")
-            }
-            ("&", _) => {
-                let other = self.tracer.label(node.inputs[1]);
-                format!("it is not in the set on the right (`{other}`)")
-            }
+            ("-", _) => self.member(node.inputs[1], true),
+            ("&", _) => self.member(node.inputs[1], false),
             (_, Effect::Cuts) => format!(
                 "it stood at position {position} of {of}{}, and `{}({})` kept {kept}",
                 scored(rows.scores[place]),
@@ -247,6 +241,15 @@ impl Search<'_, '_> {
             ),
         };
         (message, Vec::new())
+    }
+
+    /// That an entity is in the set it must not be in, or not in the one that it must be in.
+    fn member(&self, set: NodeId, is: bool) -> String {
+        let not = if is { "" } else { "not " };
+        format!(
+            "it is {not}in the set on the right (`{}`)",
+            self.tracer.label(set)
+        )
     }
 
     fn names(&self, node: NodeId) -> Vec<String> {
@@ -371,15 +374,18 @@ impl Search<'_, '_> {
                         Vec::new(),
                     )
                 }
-                Condition::Entity(condition) => {
-                    let frame = Frame {
-                        n: 1,
-                        owners: &[self.request as u32],
-                        ids: &[id],
-                        ..Frame::requests(exec.run)
-                    };
-                    self.failed(std::slice::from_ref(condition), &frame, 0, &[])
-                }
+                Condition::Entity(condition) => match membership(condition) {
+                    Some((set, wanted)) => (self.member(set, !wanted), Vec::new()),
+                    None => {
+                        let frame = Frame {
+                            n: 1,
+                            owners: &[self.request as u32],
+                            ids: &[id],
+                            ..Frame::requests(exec.run)
+                        };
+                        self.failed(std::slice::from_ref(condition), &frame, 0, &[])
+                    }
+                },
             };
             // a filter that moved into the search drops what would have been found
             let dropped = matches!(relaxed.without, Condition::Entity(_));

@@ -284,7 +284,7 @@ fn float(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
         7 => format!(
             "decay({}, {})",
             expr(rng, scope, Ty::Time, depth),
-            rng.text(&["7d", "36h"])
+            rng.text(&["7d", "36h", "(1d * count(user.walk(follows)))"])
         ),
         8 => format!(
             "({} / {})",
@@ -408,7 +408,12 @@ fn string(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
 }
 
 fn time(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
-    match rng.below(3) {
+    match rng.below(4) {
+        3 => format!(
+            "date({}{})",
+            expr(rng, scope, Ty::Time, depth),
+            rng.text(&["", ", \"America/Havana\"", ", tz=\"Europe/Berlin\""])
+        ),
         0 => format!(
             "({} {} {})",
             expr(rng, scope, Ty::Time, depth),

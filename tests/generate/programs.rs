@@ -267,6 +267,9 @@ impl Maker<'_> {
                 bound: union(a.bound, b.bound),
             };
         }
+        if self.rng.one_in(3) {
+            return self.narrowed(a);
+        }
         let op = self.rng.text(&["|", "-", "&"]);
         let bound = if op == "|" {
             union(a.bound, b.bound)
@@ -277,6 +280,25 @@ impl Maker<'_> {
             text: format!("({} {op} {})", a.text, b.text),
             entity,
             bound,
+        }
+    }
+
+    /// Rows without, or only, some of a set that may be drawn from them: behind an open fan-out it
+    /// belongs to the search, or is the rest of what was found.
+    fn narrowed(&mut self, made: Made) -> Made {
+        let op = self.rng.text(&["-", "&"]);
+        let known = self.sets.clone();
+        let own = known.iter().find(|(name, _)| *name == made.text);
+        let set = match (own, self.rng.below(3)) {
+            (Some((name, _)), 0..2) => format!("{name}.take(2)"),
+            _ => self.set(made.entity, 1).text,
+        };
+        let between = self
+            .rng
+            .text(&["", "", ".filter(position < 9)", ".filter(score > 0.0)"]);
+        Made {
+            text: format!("({}{between} {op} {set})", made.text),
+            ..made
         }
     }
 
@@ -387,8 +409,14 @@ impl Maker<'_> {
         let ty = *self
             .rng
             .pick(&[Ty::Float, Ty::Float, Ty::Int, Ty::Time, Ty::Span]);
-        let value = self.expr(&made, ty);
-        made.then(&format!(".score({value})"))
+        let mut keys = vec![self.expr(&made, ty)];
+        while self.rng.one_in(3) {
+            let ty = *self
+                .rng
+                .pick(&[Ty::Float, Ty::Int, Ty::Time, Ty::Span, Ty::Bool]);
+            keys.push(self.expr(&made, ty));
+        }
+        made.then(&format!(".score({})", keys.join(", ")))
     }
 
     fn take(&mut self, made: &Made) -> String {

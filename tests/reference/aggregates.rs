@@ -68,11 +68,11 @@ impl<'a> Interp<'a> {
     /// An aggregate, if its first argument is a set or the links of an edge.
     fn aggregate(&self, call: &Called<'a>, env: &Env<'a>, at: &At) -> Option<Value> {
         let first = call.first()?;
-        if self.is_set(first, env) {
-            return Some(self.aggregate_set(call, first, env));
+        if let Some(links) = self.links_call(first, env) {
+            return Some(self.aggregate_links(call, &links, env, at));
         }
-        let links = self.links_call(first, env)?;
-        Some(self.aggregate_links(call, &links, env, at))
+        self.is_set(first, env)
+            .then(|| self.aggregate_set(call, first, env))
     }
 
     fn aggregate_set(&self, call: &Called<'a>, set: &'a Expr, env: &Env<'a>) -> Value {

@@ -79,7 +79,7 @@ impl<'a> Interp<'a> {
             .map(|(_, _, b)| Value::Str(branches[*b].name.clone()));
         result.set_column("branch", names.collect());
         if matches!(method, "weighted" | "rrf") {
-            result = result.by_score();
+            result = result.by_score_alone();
         }
         result.rows.truncate(take);
         result
@@ -310,7 +310,7 @@ fn joined(branches: &[Branch]) -> Set {
 }
 
 /// Every row of any branch with the sum of what the branches say of it, and the branch among those
-/// that have it that says most.
+/// that have it that says most. They stand by that branch, then as in it.
 fn sums(
     branches: &[Branch],
     value: impl Fn(&Branch, u32) -> f64,
@@ -332,7 +332,9 @@ fn sums(
             most.expect("a branch has it"),
         )
     };
-    ids.into_iter().map(of).collect()
+    let mut placed: Vec<_> = ids.into_iter().map(of).collect();
+    placed.sort_by_key(|&(id, _, branch)| (branch, branches[branch].set.position(id)));
+    placed
 }
 
 /// Weight times normalised score; what lacks the row or a score is as bad as the worst.

@@ -293,13 +293,21 @@ impl<'a> Interp<'a> {
     }
 
     /// `row.x` is always a column of the row, bound or its entity's, whatever parameters are
-    /// called; otherwise a field of the entity that an id stands for.
+    /// called; `link.x` among links is the link's; otherwise a field of the entity that an id stands for.
     fn field_of(&self, receiver: &'a Expr, name: &'a Name, env: &Env<'a>, at: &At) -> Value {
         if is_row(receiver, env) {
             let row = at.row().expect("`row` stands at a row");
             return row
                 .column(&name.text)
                 .unwrap_or_else(|| self.field(row.entity, row.row.id, &name.text));
+        }
+        if is_link(receiver, env)
+            && let At::Link(link) = at
+        {
+            return link
+                .links
+                .value(link.index, &name.text)
+                .unwrap_or_else(|| panic!("links have no `{}`", name.text));
         }
         match self.value(receiver, env, at) {
             Value::Id(entity, row) => self.field(entity, row, &name.text),
@@ -325,6 +333,10 @@ impl At {
             other => other.clone(),
         }
     }
+}
+
+fn is_link(expr: &Expr, env: &Env) -> bool {
+    matches!(&expr.kind, ExprKind::Name(name) if name == "link" && env.get("link").is_none())
 }
 
 fn is_row(expr: &Expr, env: &Env) -> bool {

@@ -10,7 +10,7 @@ use super::similarity::similarity;
 use super::value::Value;
 use super::{Interp, Role};
 use igql::catalog::schema::Metric;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 /// What one link or neighbour gives.
@@ -48,7 +48,7 @@ impl<'a> Interp<'a> {
         let links = self.edge_links(args.need("edge"), env, Ends::from(parents.entity));
         let limit = self.quantity(args.get("limit"), env);
         let conjuncts = if limit.is_auto() {
-            self.pushable(pushed, &parents.names, links.to)
+            self.pushable(pushed, &parents.names, links.to, (call, env))
         } else {
             Vec::new()
         };
@@ -156,7 +156,7 @@ impl<'a> Interp<'a> {
         };
         let k = self.quantity(args.get("k"), env);
         let conjuncts = if k.is_auto() {
-            self.pushable(pushed, &parents.names, to)
+            self.pushable(pushed, &parents.names, to, (call, env))
         } else {
             Vec::new()
         };
@@ -281,7 +281,8 @@ impl<'a> Interp<'a> {
         near
     }
 
-    /// One row per entity, with the columns of the parent of its largest contribution.
+    /// One row per entity, with the columns of the parent of its largest contribution; of equal scores
+    /// the one that was reached first comes first.
     fn merge(
         &self,
         parents: &Set,
@@ -289,12 +290,14 @@ impl<'a> Interp<'a> {
         contributions: Vec<Contribution>,
         method: &str,
     ) -> Set {
-        let mut groups: BTreeMap<u32, Vec<Contribution>> = BTreeMap::new();
+        let mut groups: Vec<(u32, Vec<Contribution>)> = Vec::new();
+        let mut places: HashMap<u32, usize> = HashMap::new();
         for contribution in contributions {
-            groups
-                .entry(contribution.to)
-                .or_default()
-                .push(contribution);
+            let place = *places.entry(contribution.to).or_insert(groups.len());
+            if place == groups.len() {
+                groups.push((contribution.to, Vec::new()));
+            }
+            groups[place].1.push(contribution);
         }
         let row = |(id, group): (u32, Vec<Contribution>)| {
             let witness = &parents.rows[witness(&group)];
@@ -311,7 +314,7 @@ impl<'a> Interp<'a> {
             rows,
             selected: parents.selected,
         }
-        .by_score()
+        .by_score_alone()
     }
 }
 

@@ -34,7 +34,7 @@ fn parameters(name: &str) -> &'static [&'static str] {
     match name {
         "clamp" => &["x", "low", "high"],
         "age" => &["t"],
-        "hour" | "weekday" => &["t", "tz"],
+        "hour" | "weekday" | "date" => &["t", "tz"],
         "decay" => &["t", "half_life"],
         "uniform" => &["salt"],
         "beta" => &["a", "b", "salt"],
@@ -101,7 +101,7 @@ impl<'a> Interp<'a> {
                 self.uniform(args.values.get(2), at).number(),
             ),
             "extract" => extract(args.get(0), args.get(1)),
-            "hour" | "weekday" => calendar(name, args.get(0), args.values.get(1)),
+            "hour" | "weekday" | "date" => calendar(name, args.get(0), args.values.get(1)),
             "contains" | "overlap" | "jaccard" => self.lists(name, args.get(0), args.get(1)),
             "dot" | "cosine" | "l2" | "norm" => vectors(name, args.get(0), args.get(1)),
             "len" | "lower" | "upper" | "starts_with" | "ends_with" => {
@@ -112,13 +112,16 @@ impl<'a> Interp<'a> {
         }
     }
 
-    /// `0.5 ** (age / half_life)`.
+    /// `0.5 ** (max(age, 0) / half_life)`; null for a half-life that is not above 0.
     fn decay(&self, time: &Value, half_life: &Value) -> Value {
         let (Value::Time(t), Value::Duration(h)) = (time, half_life) else {
             return Value::Null;
         };
-        let age = (self.now - t) as f64;
-        if *h == 0 {
+        let Some(age) = self.now.checked_sub(*t) else {
+            return Value::Null;
+        };
+        let age = age.max(0) as f64;
+        if *h <= 0 {
             Value::Null
         } else {
             float(0.5f64.powf(age / *h as f64))
@@ -227,12 +230,12 @@ fn calendar(name: &str, t: &Value, zone: Option<&Value>) -> Value {
     let Value::Time(t) = t else {
         panic!("not a time: {t:?}")
     };
-    let offset = match zone {
-        None => Some(0),
-        Some(Value::Str(zone)) => offset(*t, zone),
+    let zone = match zone {
+        None => "UTC",
+        Some(Value::Str(zone)) => zone,
         other => panic!("not a zone: {other:?}"),
     };
-    let Some(local) = offset.and_then(|offset| t.checked_add(offset)) else {
+    let Some(local) = offset(*t, zone).and_then(|offset| t.checked_add(offset)) else {
         return Value::Null;
     };
     // the years -9999 to 9999 have a calendar
@@ -242,9 +245,27 @@ fn calendar(name: &str, t: &Value, zone: Option<&Value>) -> Value {
     let hours = local.div_euclid(HOUR);
     match name {
         "hour" => Value::Int(hours.rem_euclid(24)),
+        "date" => {
+            let midnight = local.div_euclid(24 * HOUR) * 24 * HOUR;
+            start_of_day(midnight, zone).map_or(Value::Null, Value::Time)
+        }
         // 1970-01-01 was a Thursday; Monday is 0.
         _ => Value::Int((hours.div_euclid(24) + 3).rem_euclid(7)),
     }
+}
+
+/// When the clock of a zone first shows a day that begins at `midnight`; where the clock skips it, when it
+/// was skipped.
+fn start_of_day(midnight: i64, zone: &str) -> Option<i64> {
+    let before = offset(midnight.checked_sub(24 * HOUR)?, zone)?;
+    let early = midnight - before;
+    let then = offset(early, zone)?;
+    let late = midnight - then;
+    Some(if offset(late, zone)? == then {
+        late
+    } else {
+        early
+    })
 }
 
 /// How far the clock of a zone is ahead of UTC, in microseconds.

@@ -5,9 +5,19 @@ use super::env::Env;
 use super::narrow::taken;
 use super::rows::{At, Set};
 use super::shape::Called;
-use super::value::Value;
+use super::value::{Value, order};
 use super::{Interp, Role};
 use igql::syntax::ast::{Arg, Expr, ExprKind};
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+/// The larger first, null last.
+fn larger_first(a: &Value, b: &Value) -> Ordering {
+    match (a.is_null(), b.is_null()) {
+        (false, false) => order(b, a).expect("keys of one type"),
+        (a, b) => a.cmp(&b),
+    }
+}
 
 /// A model: its own score and its heads.
 #[derive(Default)]
@@ -36,11 +46,29 @@ enum Feature<'a> {
 }
 
 impl<'a> Interp<'a> {
-    /// `score(expr)`.
+    /// `score(expr, then...)`: of equal scores the row with the larger first key comes first, and so
+    /// on; null last.
     pub fn score(&self, call: &Called<'a>, env: &Env<'a>, role: Role) -> Set {
         let (rows, args) = call.split();
         let set = (*self.set(rows, env, role, &[])).clone();
-        self.scored(set, &args[0].value, env)
+        let is_expr = |a: &&Arg| a.name.as_ref().is_some_and(|n| n.text == "expr");
+        let expr = args.iter().find(is_expr).unwrap_or(&args[0]);
+        let then: Vec<&Arg> = args.iter().filter(|a| !std::ptr::eq(*a, expr)).collect();
+        let keys: HashMap<u32, Vec<Value>> = set
+            .places()
+            .zip(&set.rows)
+            .map(|(at, row)| {
+                let value = |a: &&'a Arg| self.value(&a.value, env, &at);
+                (row.id, then.iter().map(value).collect())
+            })
+            .collect();
+        let mut set = self.scored(set, &expr.value, env);
+        // the last key first, each time without disturbing what ties
+        for k in (0..then.len()).rev() {
+            set.rows
+                .sort_by(|a, b| larger_first(&keys[&a.id][k], &keys[&b.id][k]));
+        }
+        set.by_score_alone()
     }
 
     fn scored(&self, mut set: Set, expr: &'a Expr, env: &Env<'a>) -> Set {

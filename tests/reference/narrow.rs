@@ -4,7 +4,7 @@ use super::Interp;
 use super::Role;
 use super::args::{Args, Quantity};
 use super::env::Env;
-use super::pushdown::Pushed;
+use super::pushdown::{Conjunct, Pushed};
 use super::rows::{At, Row, Set, compare_scores};
 use super::shape::Called;
 use super::value::Value;
@@ -29,11 +29,14 @@ impl<'a> Interp<'a> {
             .filter_map(|a| a.name.as_ref())
             .map(|n| n.text.as_str())
             .collect();
-        let down: Vec<Pushed<'a>> = pushed
-            .iter()
-            .cloned()
-            .map(|p| p.with_bound(&names))
-            .collect();
+        let entity = self.entity_of(rows, env).expect("the entity of the rows");
+        let by_position = |a: &'a Arg| self.reads_position(&a.value, env, entity);
+        let pushed = match args.iter().any(by_position) {
+            true => &[],
+            false => pushed,
+        };
+        let bind = |p: &Pushed<'a>| p.clone().with_bound(names.iter().map(|n| (*n).to_owned()));
+        let down: Vec<Pushed<'a>> = pushed.iter().map(bind).collect();
         let mut set = (*self.set(rows, env, role, &down)).clone();
         for arg in args {
             let name = arg.name.as_ref().expect("a name for the column");
@@ -73,7 +76,17 @@ impl<'a> Interp<'a> {
         let (rows, args) = call.split();
         let entity = self.entity_of(rows, env).expect("the entity of the rows");
         let conjuncts = self.filters(args, env, entity);
-        let down = [pushed, &conjuncts].concat();
+        let (own, drawn) = self.pushed(&conjuncts);
+        let by_position = |c: &Conjunct<'a>| self.reads_position(c.expr, &c.env, entity);
+        let pushed = match conjuncts.iter().any(by_position) {
+            true => &[],
+            false => pushed,
+        };
+        let mut down: Vec<Pushed<'a>> = pushed
+            .iter()
+            .map(|p| p.clone().with_drawn(&drawn))
+            .collect();
+        down.extend(own);
         let set = self.set(rows, env, role, &down);
         let holds = |at: &At| {
             conjuncts
@@ -90,7 +103,7 @@ impl<'a> Interp<'a> {
     }
 
     /// Everything that a filter asks for, in single conditions.
-    fn filters(&self, args: &'a [Arg], env: &Env<'a>, entity: usize) -> Vec<Pushed<'a>> {
+    fn filters(&self, args: &'a [Arg], env: &Env<'a>, entity: usize) -> Vec<Conjunct<'a>> {
         if args.is_empty() {
             let policies = self.policies_of(entity);
             return policies
@@ -214,13 +227,6 @@ fn selected_name(arg: &Arg) -> &str {
     }
 }
 
-impl<'a> Pushed<'a> {
-    fn with_bound(mut self, names: &[&str]) -> Pushed<'a> {
-        self.bound.extend(names.iter().map(|n| (*n).to_owned()));
-        self
-    }
-}
-
 impl Set {
     /// The columns of those names, in that order, and no other.
     fn project(&self, names: &[String]) -> Set {
@@ -268,23 +274,27 @@ impl Set {
         }
     }
 
-    /// `a | b`: the row of the larger score, of equals that of `a`.
+    /// `a | b`: the row of the larger score, of equals that of `a`. By score, then as the rows stand in
+    /// their set, those of `a` first.
     pub fn union(&self, other: &Set) -> Set {
         let mut all = self.with_names_of(self, other);
+        let mut better = Vec::new();
         for row in &other.rows {
             let row = Row {
                 columns: columns_as(&all.names, other, row),
                 ..row.clone()
             };
             match all.position(row.id) {
-                None => all.rows.push(row),
+                None => better.push(row),
                 Some(i) if compare_scores(row.score, all.rows[i].score).is_lt() => {
-                    all.rows[i] = row
+                    all.rows.remove(i);
+                    better.push(row);
                 }
                 Some(_) => {}
             }
         }
-        all.by_score()
+        all.rows.extend(better);
+        all.by_score_alone()
     }
 }
 

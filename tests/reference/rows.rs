@@ -85,6 +85,12 @@ impl Set {
         self
     }
 
+    /// Orders by score: descending, null last; equal ones stay as they stand.
+    pub fn by_score_alone(mut self) -> Set {
+        self.rows.sort_by(|a, b| compare_scores(a.score, b.score));
+        self
+    }
+
     /// The place of each row, for its row expressions.
     pub fn places(&self) -> impl Iterator<Item = At> {
         let names = Rc::new(self.names.clone());

@@ -52,8 +52,8 @@ impl<'a> Interp<'a> {
         self.answer(body, &inner)
     }
 
-    /// The rows of a set. `pushed` are the conjuncts of filters that follow with nothing but
-    /// `let` and `filter` between: they are a `where` of the first fan-out below.
+    /// The rows of a set. `pushed` are the conditions of what follows with nothing but `let`, `filter`,
+    /// `- set` and `& set` between: they are a `where` of the first fan-out below.
     pub fn set(&self, expr: &'a Expr, env: &Env<'a>, role: Role, pushed: &[Pushed<'a>]) -> Rc<Set> {
         let aside = self.aside.get();
         let (set, fans) = if pushed.is_empty() {
@@ -108,7 +108,9 @@ impl<'a> Interp<'a> {
                     b.with_names_of(&a, &b)
                 }
             }
-            ExprKind::Binary { op, left, right } => self.set_algebra(*op, left, right, env, role),
+            ExprKind::Binary { op, left, right } => {
+                self.set_algebra(*op, (left, right), env, role, pushed)
+            }
             _ => self.set_call(&Called::of(expr).expect("a set"), env, role, pushed),
         }
     }
@@ -116,18 +118,41 @@ impl<'a> Interp<'a> {
     fn set_algebra(
         &self,
         op: BinaryOp,
-        left: &'a Expr,
-        right: &'a Expr,
+        (left, right): (&'a Expr, &'a Expr),
         env: &Env<'a>,
         role: Role,
+        pushed: &[Pushed<'a>],
     ) -> Set {
-        let a = self.set(left, env, role, &[]);
-        match op {
-            BinaryOp::Union => a.union(&self.set(right, env, role, &[])),
-            BinaryOp::Intersect => a.keep_if(&self.set(right, env, Role::Fact, &[]), true),
-            BinaryOp::Sub => a.keep_if(&self.set(right, env, Role::Fact, &[]), false),
-            _ => panic!("no {op:?} of sets"),
+        if op == BinaryOp::Union {
+            let down = self.for_both((left, right), env, role, pushed);
+            let a = self.set(left, env, role, &down);
+            return a.union(&self.set(right, env, role, &down));
         }
+        let wanted = op == BinaryOp::Intersect;
+        let own = self.membership(right, env, wanted);
+        let drawn = self.drawn_from(&own);
+        let mut down: Vec<Pushed<'a>> =
+            pushed.iter().map(|p| p.clone().with_drawn(drawn)).collect();
+        down.push(own);
+        let a = self.set(left, env, role, &down);
+        a.keep_if(&self.set(right, env, Role::Fact, &[]), wanted)
+    }
+
+    /// What goes on to both sides of `|`: a column that one of them binds is one of the rows of both.
+    fn for_both(
+        &self,
+        (left, right): (&'a Expr, &'a Expr),
+        env: &Env<'a>,
+        role: Role,
+        pushed: &[Pushed<'a>],
+    ) -> Vec<Pushed<'a>> {
+        if pushed.is_empty() {
+            return Vec::new();
+        }
+        let names = |e| self.aside(|| self.set(e, env, role, &[]).names.clone());
+        let names = [names(left), names(right)].concat();
+        let bind = |p: &Pushed<'a>| p.clone().with_bound(names.iter().cloned());
+        pushed.iter().map(bind).collect()
     }
 
     fn set_call(&self, call: &Called<'a>, env: &Env<'a>, role: Role, pushed: &[Pushed<'a>]) -> Set {

@@ -24,7 +24,7 @@ pub const OPERATORS: &[&str] = &[
     "insert",
     "as_viewer",
 ];
-const SOURCES: &[&str] = &["all", "given", "combine", "fallback"];
+pub const SOURCES: &[&str] = &["all", "given", "combine", "fallback"];
 
 /// A call of any form: `f(x, y)` and `x.f(y)` alike.
 pub struct Called<'a> {

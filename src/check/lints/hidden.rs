@@ -22,7 +22,62 @@ pub(crate) struct Hidden {
     pub known: bool,
 }
 
+/// A name that every row or link has, read where the entity has a column of that name.
+#[derive(Clone, Debug)]
+pub(crate) struct Shadow {
+    pub name: String,
+    entity: EntityId,
+    pub span: Span,
+    /// Whether it is the link's.
+    of_link: bool,
+}
+
+impl Shadow {
+    pub fn built_in(name: &str, entity: EntityId, span: Span) -> Shadow {
+        Shadow {
+            name: name.to_owned(),
+            entity,
+            span,
+            of_link: false,
+        }
+    }
+
+    pub fn of_link(name: &str, entity: EntityId, span: Span) -> Shadow {
+        Shadow {
+            of_link: true,
+            ..Shadow::built_in(name, entity, span)
+        }
+    }
+}
+
 impl<'a> Checker<'a> {
+    /// Columns that a built-in name or one of a link hides, where the program reads that name.
+    pub(super) fn shadowed_columns(&mut self) {
+        let mut shadows = std::mem::take(&mut self.shadows);
+        shadows.sort_by_key(|shadow| shadow.span.start);
+        for shadow in shadows {
+            let (name, entity) = (&shadow.name, self.entity_name(shadow.entity));
+            let (what, help) = match (shadow.of_link, name.as_str()) {
+                (true, _) => (
+                    "the link's".to_owned(),
+                    format!(
+                        "write `row.{name}` for the column, or `link.{name}` for what is read now"
+                    ),
+                ),
+                (false, "now") => (
+                    "the time of the request".to_owned(),
+                    format!("the column is `row.{name}`"),
+                ),
+                (false, _) => (
+                    format!("the built-in {name} of the row"),
+                    format!("the column is `row.{name}`"),
+                ),
+            };
+            let message = format!("`{name}` is {what} here, not the column of `{entity}`");
+            self.report(Diagnostic::new(code::W0503, shadow.span, message).help(help));
+        }
+    }
+
     /// Definitions of the program that stand before those of an import, the prelude or the
     /// standard library. A prelude may, before the standard library.
     pub(super) fn hidden_items(&mut self) {

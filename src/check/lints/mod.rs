@@ -11,7 +11,7 @@ mod results;
 mod scores;
 mod unused;
 
-pub(super) use hidden::Hidden;
+pub(super) use hidden::{Hidden, Shadow};
 
 use super::modules::Kind as Names;
 use super::{Checker, Tier};
@@ -60,6 +60,7 @@ impl<'a> Checker<'a> {
         self.unused_columns(&flow);
         self.hidden_items();
         self.hidden_columns();
+        self.shadowed_columns();
         for &node in &flow.nodes {
             self.quantity_lints(node, &flow);
             if self.lies_in_program(node) {

@@ -2,11 +2,9 @@
 //! argument.
 
 use super::{Call, Function, map1, map2, overload};
-use crate::expr::functions::arith::finite;
 use crate::expr::value::{Arg, Val, widen};
 use crate::types::{NULL_FLOAT, NULL_INT};
 use jiff::Timestamp;
-use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use std::collections::HashMap;
 
@@ -16,7 +14,9 @@ pub const FUNCTIONS: &[Function] = &[
         usage: "hour(t, tz=\"UTC\")",
         doc: "Hour of the day, 0 to 23.",
         overloads: &[
-            overload!(Time, Str => Int, "hour", |c, a| local(c, a, |t| i64::from(t.hour()))),
+            overload!(Time, Str => Int, "hour", |c, a| local(c, a, |t, zone| {
+                i64::from(zone.to_datetime(t).hour())
+            })),
         ],
     },
     Function {
@@ -24,8 +24,16 @@ pub const FUNCTIONS: &[Function] = &[
         usage: "weekday(t, tz=\"UTC\")",
         doc: "Day of the week, Monday 0 to Sunday 6.",
         overloads: &[overload!(Time, Str => Int, "weekday", |c, a| {
-            local(c, a, |t| i64::from(t.weekday().to_monday_zero_offset()))
+            local(c, a, |t, zone| {
+                i64::from(zone.to_datetime(t).weekday().to_monday_zero_offset())
+            })
         })],
+    },
+    Function {
+        name: "date",
+        usage: "date(t, tz=\"UTC\")",
+        doc: "The first instant of the calendar day: midnight, or 01:00 where that was skipped.",
+        overloads: &[overload!(Time, Str => Time, "date", |c, a| local(c, a, day))],
     },
     Function {
         name: "age",
@@ -36,7 +44,7 @@ pub const FUNCTIONS: &[Function] = &[
     Function {
         name: "decay",
         usage: "decay(t, half_life)",
-        doc: "`0.5 ** (age(t) / half_life)`: 1 now, 0.5 one half-life ago.",
+        doc: "`0.5 ** (max(age(t), 0s) / half_life)`: 1 now and for times to come, 0.5 one half-life ago.",
         overloads: &[overload!(Time, Duration, Time => Float, "decay", decay)],
     },
 ];
@@ -64,10 +72,11 @@ fn decay(_: &Call, args: &[Val]) -> Val<'static> {
     let age = map2(&args[0].clone().ints(), &args[2].clone().ints(), age_of);
     Val::F64(map2(&age, &args[1].clone().ints(), |age, half_life| {
         let (age, half_life) = (widen(age), widen(half_life));
-        if age.is_nan() || half_life.is_nan() || half_life == 0.0 {
+        // null is not above 0 either
+        if age.is_nan() || half_life.is_nan() || half_life <= 0.0 {
             return NULL_FLOAT;
         }
-        finite(0.5f64.powf(age / half_life))
+        0.5f64.powf(age.max(0.0) / half_life)
     }))
 }
 
@@ -84,14 +93,20 @@ pub fn zone_names() -> Vec<String> {
         .collect()
 }
 
+/// The first instant of a calendar day, in microseconds.
+fn day(time: Timestamp, zone: &TimeZone) -> i64 {
+    let start = time.to_zoned(zone.clone()).start_of_day();
+    start.map_or(NULL_INT, |start| start.timestamp().as_microsecond())
+}
+
 /// Reads the clock of a time zone; an unknown zone gives null.
-fn local(call: &Call, args: &[Val], f: impl Fn(DateTime) -> i64) -> Val<'static> {
+fn local(call: &Call, args: &[Val], f: impl Fn(Timestamp, &TimeZone) -> i64) -> Val<'static> {
     let times = args[0].clone().ints();
     let named = |code: u32| call.texts.get(code).and_then(|name| zone(&name));
     let read = |time: i64, zone: Option<&TimeZone>| {
         let time = Timestamp::from_microsecond(time).ok();
         time.zip(zone)
-            .map_or(NULL_INT, |(time, zone)| f(zone.to_datetime(time)))
+            .map_or(NULL_INT, |(time, zone)| f(time, zone))
     };
     Val::I64(match args[1].clone().codes() {
         Arg::One(code) => {

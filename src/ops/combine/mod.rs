@@ -12,7 +12,7 @@ use super::join::{Join, Picked, bases};
 use super::shape::{BoundColumn, Score, ScoreKind};
 use super::walk::quantity;
 use super::{Demand, Exec, Guess, Op, Operator, Param, Rest, RunError, Shape, Used, mapped};
-use crate::batch::{Column, Rows, by_score};
+use crate::batch::{Column, Rows, descending};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::ir::Scalar;
@@ -279,6 +279,10 @@ impl Op for Combine {
         parts.join(", ")
     }
 
+    fn numbers(&self) -> Vec<(&'static str, &Quantity)> {
+        self.take.iter().map(|take| ("take", take)).collect()
+    }
+
     fn mixes_scores(&self) -> bool {
         self.method == Method::Weighted(Normalize::None)
     }
@@ -432,7 +436,10 @@ impl Combine {
             Method::Interleave => return turns::interleave(branches, take),
             Method::Quota => return turns::quota(branches, take),
         };
-        placed.sort_unstable_by(|a, b| by_score((a.score, a.id), (b.score, b.id)));
+        placed.sort_unstable_by(|a, b| {
+            let place = |placed: &Placed| (placed.branch, placed.row);
+            descending(a.score, b.score).then_with(|| place(a).cmp(&place(b)))
+        });
         placed.truncate(usize::try_from(take).unwrap_or(usize::MAX));
         placed
     }
