@@ -200,6 +200,11 @@ fn operator(
     });
     let place = program.sources().position(span.source, span.start);
     let name = &program.sources().get(span.source).name;
+    let mut written = uses.iter().map(|used| used.span).chain([span]);
+    let line = written.find(|&span| is_program(span)).map(|span| {
+        let place = program.sources().position(span.source, span.start);
+        format!("line {}", place.line)
+    });
     Operator {
         id: id.0,
         label: node.op.label(schema),
@@ -221,7 +226,11 @@ fn operator(
             .filter(|_| !is_program(span))
             .map(|used| used.span.range()),
         definition: (!is_program(span)).then(|| elsewhere.find(span)).flatten(),
-        within: uses.iter().map(|used| used.name.clone()).collect(),
+        within: uses
+            .iter()
+            .map(|used| used.name.clone())
+            .chain(line)
+            .collect(),
         place: format!("{name}:{}", place.line),
     }
 }

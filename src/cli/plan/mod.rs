@@ -36,7 +36,7 @@ pub struct Operator {
     pub call: Option<Range<usize>>,
     /// The definition of another file in which it stands, and the bytes there.
     pub definition: Option<(usize, Range<usize>)>,
-    /// The bindings and definitions through which it is used, the outermost first.
+    /// The definitions through which it is used, the outermost first, and its line in the program.
     pub within: Vec<String>,
     /// `<std/explore.igql>:12`.
     pub place: String,

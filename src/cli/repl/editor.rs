@@ -157,7 +157,8 @@ fn read(editor: &mut Editor<Assistant, FileHistory>, waiting: bool) -> Read {
     }
     if typed.entered && split::is_whole(&typed.text) {
         // a terminal that cannot be written ends the session with what comes next
-        let _ = out::print(&format!("{}\n", visible_lines(text)));
+        let shown = text.replace('\t', "    ");
+        let _ = out::print(&format!("{}\n", visible_lines(&shown)));
         // it fails only where there is no history
         let _ = editor.add_history_entry(text);
         return Read {

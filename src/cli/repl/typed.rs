@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Fewer bytes than this are keys: no key sends more.
 const BURST: usize = 8;
 /// What comes within these milliseconds comes at once.
-const GAP: u16 = 20;
+const GAP: u16 = 40;
 /// What a terminal puts around a paste, and how it is asked to do so.
 const PASTE: (&str, &str) = ("\u{1b}[200~", "\u{1b}[201~");
 const MARK_PASTE: (&str, &str) = ("\u{1b}[?2004h", "\u{1b}[?2004l");
