@@ -42,7 +42,7 @@ impl Replacement {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        let (file, temporary) = temporary(&target)?;
+        let (file, temporary) = temporary(&target, "new")?;
         let replacement = Replacement {
             file,
             temporary,
@@ -113,13 +113,49 @@ impl Write for Replacement {
 
 impl Drop for Replacement {
     fn drop(&mut self) {
-        let mut unfinished = unfinished();
-        let known = unfinished.len();
-        unfinished.retain(|path| *path != self.temporary);
-        if unfinished.len() < known {
-            // nothing can be done about one that stays
-            let _ = fs::remove_file(&self.temporary);
+        give_up(&self.temporary);
+    }
+}
+
+/// Removes a temporary file, if it was not put into place.
+fn give_up(temporary: &Path) {
+    let mut unfinished = unfinished();
+    let known = unfinished.len();
+    unfinished.retain(|path| *path != temporary);
+    if unfinished.len() < known {
+        // nothing can be done about one that stays
+        let _ = fs::remove_file(temporary);
+    }
+}
+
+/// A file of this process alone, in the folder for temporary files, which goes when it is dropped.
+pub struct Scratch {
+    path: PathBuf,
+}
+
+impl Scratch {
+    /// Writes one with these contents. `ending` stands behind the point of its name.
+    pub fn new(ending: &str, contents: &[u8]) -> io::Result<Scratch> {
+        let target = std::env::temp_dir().join(format!("igql.{ending}"));
+        let (mut file, path) = temporary(&target, ending)?;
+        let scratch = Scratch { path };
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            file.set_permissions(fs::Permissions::from_mode(0o600))?;
         }
+        file.write_all(contents)?;
+        Ok(scratch)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        give_up(&self.path);
     }
 }
 
@@ -182,6 +218,11 @@ pub fn is_below(path: &Path, parent: &Path) -> bool {
     }
 }
 
+/// Fails where there is no regular file.
+pub fn is_regular(path: &Path) -> io::Result<()> {
+    regular(&fs::metadata(path)?)
+}
+
 fn regular(metadata: &Metadata) -> io::Result<()> {
     if metadata.is_file() {
         Ok(())
@@ -219,7 +260,7 @@ fn folder(path: &Path) -> &Path {
 const KEPT: usize = 200;
 
 /// A new file beside a target, under a name that no other writer has.
-fn temporary(target: &Path) -> io::Result<(File, PathBuf)> {
+fn temporary(target: &Path, ending: &str) -> io::Result<(File, PathBuf)> {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let folder = folder(target);
     let Some(name) = target.file_name().map(OsStr::to_string_lossy) else {
@@ -232,7 +273,7 @@ fn temporary(target: &Path) -> io::Result<(File, PathBuf)> {
     let mut unfinished = unfinished();
     loop {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = folder.join(format!(".{name}.{}-{number}.new", std::process::id()));
+        let path = folder.join(format!(".{name}.{}-{number}.{ending}", std::process::id()));
         match File::options().write(true).create_new(true).open(&path) {
             Ok(file) => {
                 unfinished.push(path.clone());

@@ -178,7 +178,11 @@ fn run(arguments: &str, folder: &Path) -> Vec<String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_igql"));
     command.current_dir(folder).env("NO_COLOR", "1");
     command.args(words(arguments));
-    if arguments.starts_with("run ") && !arguments.contains("--format") {
+    if arguments.starts_with("run ")
+        && !["--format", " -o "]
+            .iter()
+            .any(|word| arguments.contains(word))
+    {
         command.args(["--format", "table"]);
     }
     let output = command.output().expect("igql runs");

@@ -116,6 +116,10 @@ const WAYS: &[(&[&str], &str)] = &[
     (&["explain", "p.igql", "--format", "json"], ""),
     (&["explain", "p.igql", "--format", "html"], ""),
     (&["explain", "p.igql", "--stage", "tokens"], ""),
+    (&["describe"], ""),
+    (&["describe", "likes", "--format", "json"], ""),
+    (&["completions", "bash"], ""),
+    (&["man"], ""),
     (
         &["bench", "p.igql", "--users", "all", "--batch", "1000"],
         "",

@@ -37,7 +37,7 @@ pub fn load(path: &Path) -> Result<Catalog, DataError> {
     } else {
         path.to_owned()
     };
-    let bytes = std::fs::read(&path).map_err(|e| missing_catalog(&path, &e))?;
+    let bytes = crate::files::read(&path).map_err(|e| missing_catalog(&path, &e))?;
     let hash = xxhash_rust::xxh3::xxh3_64(&bytes);
     let text = String::from_utf8(bytes)
         .map_err(|_| DataError::new(&path, "the file is not UTF-8 text"))?;

@@ -170,7 +170,10 @@ impl<'a> Checker<'a> {
         }
         let mut sides = Vec::new();
         self.sides(condition, env, &mut sides);
-        if let ExprKind::OverSet { set, .. } = &typed.kind {
+        if let ExprKind::OverSet {
+            set, value: None, ..
+        } = &typed.kind
+        {
             let count = ExprKind::OverSet {
                 stat: Stat::Count,
                 set: *set,

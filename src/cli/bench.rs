@@ -1,5 +1,7 @@
 //! `igql bench`: latency and throughput of a program.
 
+use super::args::within;
+use super::progress::on_terminal;
 use super::{Failure, ProgramFile, Project, out, params, users};
 use crate::Request;
 use crate::engine::{Engine, Program};
@@ -11,32 +13,47 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 #[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    igql bench page.igql --users all\n  \
+    igql bench page.igql --users users.txt --batch 64 --threads 4 --repeat 10 --format json")]
 pub struct BenchArgs {
-    /// The program
+    /// The program (`-` for standard input)
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Users to ask for: a file with one key a line or a key column, or `all`
+    /// Users to run for: a file with one key a line, or a table with the viewer's key column (`-` for
+    /// standard input), or `all`
     #[arg(long, value_name = "FILE")]
     users: String,
     /// The query to run, if the file has several
     #[arg(long, value_name = "NAME")]
     query: Option<String>,
     /// Requests that run together (1: one at a time)
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = within(1, MOST))]
     batch: usize,
     /// How often to go through the users
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = within(1, MOST))]
     repeat: usize,
+    /// A parameter of the program
+    #[arg(long, value_name = "NAME=VALUE")]
+    param: Vec<String>,
     /// What `now` is [default: the catalog's]
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
+    /// How to write the figures
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    #[command(flatten, next_help_heading = "Data and threads")]
+    pub(super) project: Project,
 }
+
+/// Most requests of a pass, and most repetitions.
+const MOST: usize = 1_000_000;
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
+    /// For people
     Text,
+    /// One object
     Json,
 }
 
@@ -64,19 +81,17 @@ struct Measured {
 }
 
 pub fn bench(project: &Project, args: &BenchArgs) -> Result<(), Failure> {
-    let file = ProgramFile::read(&args.file)?;
+    users::one_reader(&args.file, Some(&args.users))?;
+    let mut file = ProgramFile::read(&args.file)?;
     let engine = project.open(Some(&args.file))?;
+    let params = file.tune(&engine, args.query.as_deref(), &args.param)?;
     let program = file.program(&engine, args.query.as_deref())?;
     let compiled = compile_time(&file, &engine, args.query.as_deref());
-    let at = args.at.as_deref().map(params::time).transpose()?;
+    let base = params::base(&engine, &program, args.at.as_deref(), &params)?;
     let callers = users::callers(&engine, &program, &[], Some(&args.users))?;
     if callers.is_empty() {
-        return Err(Failure::Usage(format!("{}: no users", args.users)));
+        return Err(Failure::Usage(format!("--users {}: no users", args.users)));
     }
-    let base = Request {
-        at,
-        ..Request::default()
-    };
     let requests = callers.into_iter().map(|caller| caller.asks(&base));
     let requests: Vec<Request> = requests.collect();
     engine.preload();
@@ -84,7 +99,7 @@ pub fn bench(project: &Project, args: &BenchArgs) -> Result<(), Failure> {
     pass(
         &engine,
         &program,
-        &requests[..requests.len().min(args.batch.max(1))],
+        &requests[..requests.len().min(args.batch)],
     )?;
     let started = Instant::now();
     let mut measured = measure(&engine, &program, &requests, args)?;
@@ -102,7 +117,7 @@ pub fn bench(project: &Project, args: &BenchArgs) -> Result<(), Failure> {
         .map(|id| {
             let (time, rows) = measured.operators[id.0 as usize];
             let op = &program.checked().graph.get(id).op;
-            json!({"op": op.name(), "us": time.as_nanos() as f64 / 1e3 / count as f64, "rows": rows as f64 / count as f64})
+            json!({"op": op.label(engine.schema()), "us": time.as_nanos() as f64 / 1e3 / count as f64, "rows": rows as f64 / count as f64})
         })
         .collect();
     let report = json!({
@@ -129,16 +144,16 @@ fn measure(
     requests: &[Request],
     args: &BenchArgs,
 ) -> Result<Measured, Failure> {
-    let batch = args.batch.max(1);
-    let chunks: Vec<&[Request]> = (0..args.repeat.max(1))
-        .flat_map(|_| requests.chunks(batch))
-        .collect();
+    let rounds = (0..args.repeat).flat_map(|_| requests.chunks(args.batch));
+    let chunks: Vec<&[Request]> = rounds.collect();
+    let progress = on_terminal();
     let mut all = Measured {
         operators: vec![Default::default(); program.checked().graph.len()],
         ..Measured::default()
     };
     let mut count = |(time, pass): (Duration, crate::engine::Pass)| {
         all.latencies.push(time);
+        progress.report("requests", all.latencies.len() as u64, chunks.len() as u64);
         all.rows.extend(
             pass.answers
                 .iter()
@@ -153,7 +168,7 @@ fn measure(
     };
     let run = |chunk: &&[Request]| pass(engine, program, chunk);
     // one at a time measures latency; batches keep all cores busy
-    match batch {
+    match args.batch {
         1 => chunks.iter().try_for_each(|chunk| count(run(chunk)?))?,
         _ => in_order(&chunks, run, count)?,
     }
@@ -185,13 +200,16 @@ fn text(report: &serde_json::Value) -> String {
         number("requests_per_s"),
         report["rows_median"],
     );
-    for op in report["operators"].as_array().into_iter().flatten() {
+    let operators = || report["operators"].as_array().into_iter().flatten();
+    let names = operators().filter_map(|op| op["op"].as_str());
+    let width = names.map(|name| name.chars().count()).max().unwrap_or(0);
+    for op in operators() {
         let (us, rows) = (
             op["us"].as_f64().unwrap_or(0.0),
             op["rows"].as_f64().unwrap_or(0.0),
         );
         text.push_str(&format!(
-            "  {:14} {us:>10.1} us {rows:>10.1} rows\n",
+            "  {:width$} {us:>10.1} us {rows:>10.1} rows\n",
             op["op"].as_str().unwrap_or("")
         ));
     }

@@ -1,15 +1,40 @@
 //! `igql build`: the snapshot and the vector indexes.
 
+use super::args::{MAX_THREADS, within};
 use super::{Failure, Project, out};
 use crate::store;
 use clap::Args;
+use std::path::PathBuf;
 use std::time::Instant;
 
 #[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    igql build --catalog movies\n  \
+    igql build --check")]
 pub struct BuildArgs {
     /// Verify every checksum instead of building
     #[arg(long)]
     check: bool,
+    /// The catalog file, or its folder [default: found by walking up from the working folder]
+    #[arg(long, value_name = "PATH", help_heading = "Data and threads")]
+    catalog: Option<PathBuf>,
+    /// Keep `.igql/` in this folder instead of beside the catalog
+    #[arg(long, value_name = "DIR", help_heading = "Data and threads")]
+    cache: Option<PathBuf>,
+    /// Threads to use, at most 1024 [default: all cores]
+    #[arg(long, value_name = "N", help_heading = "Data and threads", value_parser = within(1, MAX_THREADS))]
+    threads: Option<usize>,
+}
+
+impl BuildArgs {
+    pub(super) fn project(&self) -> Project {
+        Project {
+            catalog: self.catalog.clone(),
+            cache: self.cache.clone(),
+            threads: self.threads,
+            ..Project::default()
+        }
+    }
 }
 
 pub fn build(project: &Project, args: &BuildArgs) -> Result<(), Failure> {

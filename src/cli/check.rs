@@ -1,12 +1,15 @@
 //! `igql check`: every diagnostic of some programs.
 
-use super::{Failure, ProgramFile, Project, as_json, draw, out};
+use super::{Failure, Outcome, PROGRAM, ProgramFile, Project, as_json, draw, out};
 use crate::engine::{Engine, has_errors};
 use clap::{Args, ValueEnum};
 use std::collections::HashMap;
 use std::path::PathBuf;
 
 #[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    igql check page.igql feed.igql\n  \
+    igql check page.igql --format json")]
 pub struct CheckArgs {
     /// Programs to check (`-` for standard input)
     #[arg(required = true, value_name = "FILE")]
@@ -14,6 +17,8 @@ pub struct CheckArgs {
     /// How to write the diagnostics
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    #[command(flatten, next_help_heading = "Data and threads")]
+    pub(super) project: Project,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -27,15 +32,19 @@ enum Format {
 pub fn check(project: &Project, args: &CheckArgs) -> Result<(), Failure> {
     let mut engines: HashMap<PathBuf, Engine> = HashMap::new();
     let mut all = Vec::new();
-    let mut failed = false;
+    let mut outcome = Outcome::default();
     for path in &args.files {
-        let file = ProgramFile::read(path)?;
+        let Some(file) = outcome.take(ProgramFile::read(path)) else {
+            continue;
+        };
         let catalog = project.find(Some(path))?;
         if !engines.contains_key(&catalog) {
             engines.insert(catalog.clone(), project.open(Some(path))?);
         }
         let compiled = file.compile(&engines[&catalog], None);
-        failed |= has_errors(&compiled.diagnostics);
+        if has_errors(&compiled.diagnostics) {
+            outcome.note(PROGRAM);
+        }
         match args.format {
             Format::Text => draw(&compiled.diagnostics, &compiled.sources),
             Format::Json => match as_json(&compiled.diagnostics, &compiled.sources) {
@@ -50,9 +59,5 @@ pub fn check(project: &Project, args: &CheckArgs) -> Result<(), Failure> {
     if args.format == Format::Json {
         out::print(&format!("{:#}\n", serde_json::Value::Array(all)))?;
     }
-    if failed {
-        Err(Failure::Program)
-    } else {
-        Ok(())
-    }
+    outcome.end()
 }

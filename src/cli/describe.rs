@@ -10,17 +10,26 @@ use serde_json::{Value as Json, json};
 use std::fmt::Write;
 
 #[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    igql describe\n  \
+    igql describe movie.title\n  \
+    igql describe ratings --format json")]
 pub struct DescribeArgs {
     /// An entity, an edge, an embedding, or a column (`movie.title`) [default: everything]
     #[arg(value_name = "NAME")]
     name: Option<String>,
+    /// How to write it
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    #[command(flatten, next_help_heading = "Data and threads")]
+    pub(super) project: Project,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Format {
+    /// For people
     Text,
+    /// One object
     Json,
 }
 

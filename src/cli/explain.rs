@@ -1,11 +1,13 @@
 //! `igql explain`: the stages between text and rows.
 
+use super::out::Place;
 use super::plan::{self, Operator};
-use super::{Failure, ProgramFile, Project, draw, out, users};
+use super::{Failure, ProgramFile, Project, draw, users};
 use crate::diag::Sink;
 use crate::engine::{Engine, Program, has_errors};
 use crate::exec::{Schedule, Timing};
 use crate::expr::NodeId;
+use crate::files;
 use crate::ops::Limits;
 use crate::plan::Reason;
 use crate::request::Request;
@@ -19,6 +21,11 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 #[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    igql explain page.igql\n  \
+    igql explain page.igql --analyze --user 42\n  \
+    igql explain page.igql --analyze --user 42 --format html -o plan.html\n  \
+    igql explain page.igql --stage ast")]
 pub struct ExplainArgs {
     /// The program (`-` for standard input)
     #[arg(value_name = "FILE")]
@@ -29,21 +36,27 @@ pub struct ExplainArgs {
     /// Which stage to show
     #[arg(long, value_enum, default_value_t = Stage::Plan)]
     stage: Stage,
+    /// How to show it
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
     /// Run the program and show rows and time of every operator (`--stage profile` is the same). An
     /// operator makes, and counts, no more rows than are used: none if it has nothing to do
     #[arg(long)]
     analyze: bool,
-    /// The user that asks, for `--analyze`; may be repeated
+    /// User to run for, with `--analyze`; may be repeated
     #[arg(long, value_name = "ID")]
     user: Vec<String>,
-    /// What `now` is, for `--analyze` [default: the catalog's]
+    /// What `now` is, with `--analyze` [default: the catalog's]
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
-    /// A parameter of the program, for `--analyze`
+    /// A parameter of the program, with `--analyze`
     #[arg(long, value_name = "NAME=VALUE")]
     param: Vec<String>,
+    #[command(flatten, next_help_heading = "Data and threads")]
+    pub(super) project: Project,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -75,14 +88,28 @@ enum Format {
 }
 
 pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
+    if let Some(message) = objection(args) {
+        return Err(Failure::Usage(message));
+    }
     let mut file = ProgramFile::read(&args.file)?;
+    let place = Place::of(args.output.as_deref());
     if matches!(args.stage, Stage::Tokens | Stage::Ast) {
-        return parsed(&file, args);
+        if place
+            .file()
+            .is_some_and(|target| files::is_same(target, &args.file))
+        {
+            let message = format!("-o {}: this is the program", args.file.display());
+            return Err(Failure::Usage(format!(
+                "{message}\nhelp: name another file"
+            )));
+        }
+        return parsed(&file, args, place);
     }
     let engine = project.open(Some(&args.file))?;
     let params = file.tune(&engine, args.query.as_deref(), &args.param)?;
     let program = file.program(&engine, args.query.as_deref())?;
-    let measured = match args.analyze || args.stage == Stage::Profile {
+    project.spare_inputs(&place, &args.file, &engine, &program, None)?;
+    let measured = match args.runs() {
         true => Some(measure(&engine, &program, args, &params)?),
         false => None,
     };
@@ -92,10 +119,10 @@ pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
         Format::Html => plan::html,
         Format::Text | Format::Json => {
             let timings = measured.as_ref().map(|m| &m.timings[..]);
-            return described(&engine, &program, args, timings);
+            return place.write(&described(&engine, &program, args, timings));
         }
     };
-    out::print(&picture(&pictured(
+    place.write(&picture(&pictured(
         &engine,
         &program,
         &file,
@@ -107,6 +134,42 @@ pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
 struct Measured {
     timings: Vec<Timing>,
     requests: usize,
+}
+
+impl ExplainArgs {
+    fn runs(&self) -> bool {
+        self.analyze || self.stage == Stage::Profile
+    }
+
+    fn draws(&self) -> bool {
+        matches!(self.format, Format::Dot | Format::Svg | Format::Html)
+    }
+}
+
+/// Why the options do not go together.
+fn objection(args: &ExplainArgs) -> Option<String> {
+    let is_text = matches!(args.stage, Stage::Tokens | Stage::Ast);
+    let request = [
+        ("--user", !args.user.is_empty()),
+        ("--at", args.at.is_some()),
+        ("--param", !args.param.is_empty()),
+    ];
+    let unused = request.into_iter().find(|(_, given)| *given);
+    if args.draws() && !matches!(args.stage, Stage::Plan | Stage::Profile) {
+        return Some("pictures are of the plan: leave out `--stage`".to_owned());
+    }
+    if is_text && args.analyze {
+        return Some("this stage does not run: leave out `--stage` or `--analyze`".to_owned());
+    }
+    if is_text && args.query.is_some() {
+        return Some("`--query` has no effect on this stage".to_owned());
+    }
+    match unused {
+        Some((option, _)) if !args.runs() => {
+            Some(format!("`{option}` has no effect without `--analyze`"))
+        }
+        _ => None,
+    }
 }
 
 /// Runs the program once to warm up, then once to measure.
@@ -276,7 +339,7 @@ fn described(
     program: &Program,
     args: &ExplainArgs,
     timings: Option<&[Timing]>,
-) -> Result<(), Failure> {
+) -> String {
     let nodes: Vec<NodeId> = match args.stage {
         Stage::Typed => (0..program.checked().graph.len() as u32)
             .map(NodeId)
@@ -310,9 +373,9 @@ fn described(
                 "results": results,
                 "quantities": quantities(engine, program),
             });
-            out::print(&format!("{report:#}\n"))
+            format!("{report:#}\n")
         }
-        _ => out::print(&text(engine, program, &described, args.stage)),
+        _ => text(engine, program, &described, args.stage),
     }
 }
 
@@ -327,7 +390,7 @@ fn nodes_of(schedule: &Schedule) -> Vec<NodeId> {
 }
 
 /// The stages that need no catalog.
-fn parsed(file: &ProgramFile, args: &ExplainArgs) -> Result<(), Failure> {
+fn parsed(file: &ProgramFile, args: &ExplainArgs, place: Place) -> Result<(), Failure> {
     let mut sources = Sources::default();
     let source = sources.add(file.name.as_str(), file.text.as_str());
     let mut sink = Sink::default();
@@ -341,21 +404,10 @@ fn parsed(file: &ProgramFile, args: &ExplainArgs) -> Result<(), Failure> {
         }
         _ => syntax::dump(&syntax::parse(&file.text, source, &mut sink)),
     };
-    match args.format {
-        Format::Dot | Format::Svg | Format::Html => {
-            let message = "pictures are of the plan: leave out `--stage`";
-            return Err(Failure::Usage(message.to_owned()));
-        }
-        Format::Text => out::print(&text)?,
-        Format::Json => out::print(&format!(
-            "{:#}\n",
-            text.lines()
-                .collect::<Vec<_>>()
-                .into_iter()
-                .map(Json::from)
-                .collect::<Json>()
-        ))?,
-    }
+    place.write(&match args.format {
+        Format::Json => format!("{:#}\n", text.lines().map(Json::from).collect::<Json>()),
+        _ => text,
+    })?;
     let found = sink.finish();
     draw(&found, &sources);
     if has_errors(&found) {

@@ -1,7 +1,7 @@
 //! `igql fmt`: programs in the one layout.
 
 use super::out::{self, failed};
-use super::{Failure, ProgramFile, draw};
+use super::{Failure, Outcome, PROGRAM, ProgramFile, draw};
 use crate::diag::Sink;
 use crate::files;
 use crate::source::Sources;
@@ -10,43 +10,54 @@ use clap::Args;
 use std::path::PathBuf;
 
 #[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    igql fmt page.igql feed.igql\n  \
+    igql fmt --check *.igql\n  \
+    igql fmt - < page.igql")]
 pub struct FmtArgs {
-    /// Programs to lay out (`-` reads standard input and writes standard output)
+    /// Programs to format (`-` reads standard input and writes standard output)
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Change nothing; name the files that are laid out otherwise, and exit with 1 if there are any
+    /// Change nothing; name the files that are not formatted, and exit with 1 if there are any
     #[arg(long)]
     check: bool,
 }
 
-/// Files with syntax errors are reported and left alone.
+/// Files with syntax errors are reported and left alone, and so are those that cannot be read or
+/// written; the others are formatted all the same.
 pub fn fmt(args: &FmtArgs) -> Result<(), Failure> {
-    let mut differs = false;
+    let mut outcome = Outcome::default();
     for path in &args.files {
-        let file = ProgramFile::read(path)?;
-        let mut sources = Sources::default();
-        let source = sources.add(file.name.as_str(), file.text.as_str());
-        let mut sink = Sink::default();
-        let formatted = format(&file.text, source, &mut sink);
-        draw(&sink.finish(), &sources);
-        match formatted {
-            None => differs = true,
-            Some(text) if args.check => {
-                if text != file.text {
-                    differs = true;
-                    out::print(&format!("{}\n", file.name))?;
-                }
-            }
-            Some(text) if file.name == "-" => out::print(&text)?,
-            Some(text) if text != file.text => {
-                files::replace(path, text.as_bytes()).map_err(|e| failed(&file.name, &e))?
-            }
-            Some(_) => {}
+        let done = ProgramFile::read(path).and_then(|file| one(&file, args.check));
+        if outcome.take(done) == Some(false) {
+            outcome.note(PROGRAM);
         }
     }
-    if differs {
-        Err(Failure::Program)
-    } else {
-        Ok(())
+    outcome.end()
+}
+
+/// Formats a file; false if it has errors, or differs where that is all that is asked.
+fn one(file: &ProgramFile, check: bool) -> Result<bool, Failure> {
+    let mut sources = Sources::default();
+    let source = sources.add(file.name.as_str(), file.text.as_str());
+    let mut sink = Sink::default();
+    let formatted = format(&file.text, source, &mut sink);
+    draw(&sink.finish(), &sources);
+    let Some(text) = formatted else {
+        return Ok(false);
+    };
+    if check {
+        let same = text == file.text;
+        if !same {
+            out::print(&format!("{}\n", file.name))?;
+        }
+        return Ok(same);
     }
+    if file.name == "-" {
+        out::print(&text)?;
+    } else if text != file.text {
+        let written = files::replace(&file.path, text.as_bytes());
+        written.map_err(|e| failed(&file.name, &e))?;
+    }
+    Ok(true)
 }

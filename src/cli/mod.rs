@@ -1,9 +1,11 @@
 //! The command line: one file per verb. Results go to standard output, everything else to
 //! standard error.
 
+mod args;
 mod bench;
 mod build;
 mod check;
+mod complete;
 mod demo;
 mod describe;
 mod explain;
@@ -32,7 +34,7 @@ use crate::ops::Limits;
 use crate::source::Sources;
 use crate::store::{self, DataError, Options};
 use crate::{RunError, catalog};
-use clap::{Args, Parser, Subcommand};
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::io::{IsTerminal, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
@@ -56,12 +58,14 @@ const LIMIT: u8 = 4;
     after_help = "A project is a folder with a `catalog.toml`; commands find it by walking up from the program.\n\n\
                   Try:\n  igql run examples/movies/recommend.igql --user 42\n  igql check examples/movies/recommend.igql\n  \
                   igql explain examples/movies/recommend.igql\n\n\
-                  Exit codes: 0 fine, 1 the program has errors, 2 wrong usage, 3 catalog or data error, 4 a limit was hit."
+                  Exit codes: 0 fine, 1 the program has errors, 2 wrong usage or a file that cannot be written,\n\
+                  3 catalog or data error, 4 a limit was hit, 130 interrupted."
 )]
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    #[command(flatten)]
+    /// Before the name of the command, for those that take them.
+    #[command(flatten, next_help_heading = "Data and threads, for most commands")]
     project: Project,
 }
 
@@ -71,7 +75,7 @@ enum Command {
     Run(run::RunArgs),
     /// Report everything that is wrong with programs, without running them
     Check(check::CheckArgs),
-    /// Lay programs out in the one layout, with their comments
+    /// Format programs, with their comments
     Fmt(fmt::FmtArgs),
     /// Run the `test` items of programs
     Test(test::TestArgs),
@@ -89,29 +93,82 @@ enum Command {
     Repl(repl::ReplArgs),
     /// Measure latency and throughput of a program
     Bench(bench::BenchArgs),
+    /// Print a completion script for a shell
+    Completions(complete::CompletionsArgs),
+    /// Print the manual page
+    Man(complete::ManArgs),
 }
 
-/// Where the data is, for every command.
-#[derive(Args, Clone)]
+/// Where the data is, and how many threads work on it.
+#[derive(Args, Clone, Default)]
 struct Project {
     /// The catalog file, or its folder [default: found by walking up from the program]
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, value_name = "PATH")]
     catalog: Option<PathBuf>,
     /// Keep `.igql/` in this folder instead of beside the catalog
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
     /// Run on the snapshot there is, even if the data has changed since
-    #[arg(long, global = true)]
+    #[arg(long)]
     stale: bool,
-    /// Threads to use [default: all cores]
-    #[arg(long, global = true, value_name = "N")]
+    /// Threads to use, at most 1024 [default: all cores]
+    #[arg(long, value_name = "N", value_parser = args::within(1, args::MAX_THREADS))]
     threads: Option<usize>,
+}
+
+impl Project {
+    /// What was given to the command, else what was given before its name.
+    fn or(&self, before: &Project) -> Project {
+        Project {
+            catalog: self.catalog.clone().or_else(|| before.catalog.clone()),
+            cache: self.cache.clone().or_else(|| before.cache.clone()),
+            stale: self.stale || before.stale,
+            threads: self.threads.or(before.threads),
+        }
+    }
+
+    /// The first of its options that is given and not among those that a command takes.
+    fn beyond(&self, taken: &[&str]) -> Option<&'static str> {
+        let given = [
+            ("--catalog", self.catalog.is_some()),
+            ("--cache", self.cache.is_some()),
+            ("--stale", self.stale),
+            ("--threads", self.threads.is_some()),
+        ];
+        let mut given = given.into_iter().filter(|(_, given)| *given);
+        given
+            .find(|(name, _)| !taken.contains(name))
+            .map(|(name, _)| name)
+    }
+}
+
+impl Command {
+    /// The options about the project that the command was given, and the names of those it takes.
+    fn project(&self) -> (Project, &'static [&'static str]) {
+        const ALL: &[&str] = &["--catalog", "--cache", "--stale", "--threads"];
+        match self {
+            Command::Run(args) => (args.project.clone(), ALL),
+            Command::Check(args) => (args.project.clone(), ALL),
+            Command::Test(args) => (args.project.clone(), ALL),
+            Command::Explain(args) => (args.project.clone(), ALL),
+            Command::Repl(args) => (args.project.clone(), ALL),
+            Command::Bench(args) => (args.project.clone(), ALL),
+            Command::Describe(args) => (args.project.clone(), ALL),
+            Command::Build(args) => (args.project(), &["--catalog", "--cache", "--threads"]),
+            Command::Init(args) => (args.project(), &["--cache", "--threads"]),
+            Command::Fmt(_) | Command::Demo(_) | Command::Completions(_) | Command::Man(_) => {
+                (Project::default(), &[])
+            }
+        }
+    }
 }
 
 /// Why a command ends early.
 enum Failure {
     /// With what has been drawn already.
     Program,
+    /// With this exit code, and what has been said already.
+    Said(u8),
     Usage(String),
     Data(Box<DataError>),
     Limit(String),
@@ -134,7 +191,8 @@ impl From<RunError> for Failure {
 
 /// Parses the arguments and runs the command.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let parsed = command().try_get_matches();
+    let cli = match parsed.and_then(|found| Cli::from_arg_matches(&found)) {
         Ok(cli) => cli,
         Err(error) => return unparsed(&error),
     };
@@ -142,16 +200,21 @@ pub fn main() -> ExitCode {
         Command::Repl(_) => repl::stops(),
         _ => None,
     });
-    if let Some(threads) = cli.project.threads.filter(|&n| n > 0) {
-        // fails only if a pool exists already, which then is used
-        let _ = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build_global();
-    }
     end(match guarded(|| run_command(&cli)) {
         Ok(()) => 0,
         Err(failure) => fail(failure),
     })
+}
+
+/// The command as it is parsed. The value of an option may be a negative number: keys may, and what
+/// is out of range deserves a message that says so.
+fn command() -> clap::Command {
+    let option = |arg: Arg| match arg.get_action().takes_values() && !arg.is_positional() {
+        true => arg.allow_negative_numbers(true),
+        false => arg,
+    };
+    let command = Cli::command().mut_args(option);
+    command.mut_subcommands(|command| command.mut_args(option))
 }
 
 /// What the arguments ask for instead of a command (help, the version), or what is wrong with them.
@@ -175,18 +238,31 @@ fn end(code: u8) -> ExitCode {
 }
 
 fn run_command(cli: &Cli) -> Result<(), Failure> {
+    let (given, taken) = cli.command.project();
+    if let Some(option) = cli.project.beyond(taken) {
+        let message = format!("`{option}` has no effect on this command");
+        return Err(Failure::Usage(message));
+    }
+    let project = &given.or(&cli.project);
+    if let Some(threads) = project.threads {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        let cannot = |e| Failure::Usage(format!("--threads {threads}: {e}"));
+        pool.build_global().map_err(cannot)?;
+    }
     match &cli.command {
-        Command::Run(args) => run::run(&cli.project, args),
-        Command::Check(args) => check::check(&cli.project, args),
+        Command::Run(args) => run::run(project, args),
+        Command::Check(args) => check::check(project, args),
         Command::Fmt(args) => fmt::fmt(args),
-        Command::Test(args) => test::test(&cli.project, args),
-        Command::Build(args) => build::build(&cli.project, args),
-        Command::Explain(args) => explain::explain(&cli.project, args),
-        Command::Init(args) => init::init(&cli.project, args),
-        Command::Describe(args) => describe::describe(&cli.project, args),
+        Command::Test(args) => test::test(project, args),
+        Command::Build(args) => build::build(project, args),
+        Command::Explain(args) => explain::explain(project, args),
+        Command::Init(args) => init::init(project, args),
+        Command::Describe(args) => describe::describe(project, args),
         Command::Demo(args) => demo::demo(args),
-        Command::Repl(args) => repl::repl(&cli.project, args),
-        Command::Bench(args) => bench::bench(&cli.project, args),
+        Command::Repl(args) => repl::repl(project, args),
+        Command::Bench(args) => bench::bench(project, args),
+        Command::Completions(args) => complete::completions(args),
+        Command::Man(args) => complete::man(args),
     }
 }
 
@@ -220,6 +296,7 @@ fn guarded(command: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure>
 fn fail(failure: Failure) -> u8 {
     let (code, message) = match failure {
         Failure::Program => return PROGRAM,
+        Failure::Said(code) => return code,
         Failure::Usage(message) => (USAGE, format!("error: {message}")),
         Failure::Data(error) => (DATA, error.to_string()),
         Failure::Limit(message) => (LIMIT, format!("error: {message}")),
@@ -262,7 +339,9 @@ impl Project {
 
     fn open(&self, program: Option<&Path>) -> Result<Engine, Failure> {
         let (catalog, options) = (self.find(program)?, self.options());
-        let engine = Engine::open_with(&catalog, &options)?;
+        let engine = Engine::open_with(&catalog, &options);
+        progress::clear();
+        let engine = engine?;
         *OPENED.lock().unwrap_or_else(|e| e.into_inner()) = Some((catalog, options));
         for warning in engine.snapshot().warnings() {
             out::say(format_args!("warning: {warning}"));
@@ -342,7 +421,7 @@ impl ProgramFile {
                 max_rows: Limits::default().max_rows,
                 tunables: Tunables::new(),
             }),
-            Err(error) => Err(Failure::Usage(format!("{name}: {error}"))),
+            Err(error) => Err(Failure::Usage(unreadable(&name, &error))),
         }
     }
 
@@ -400,6 +479,46 @@ impl ProgramFile {
                 ));
                 Err(Failure::Program)
             }
+        }
+    }
+}
+
+/// Why a program cannot be read.
+fn unreadable(name: &str, error: &std::io::Error) -> String {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::NotFound => format!("{name}: there is no such file"),
+        ErrorKind::InvalidData => format!("{name}: this is not text in UTF-8"),
+        ErrorKind::IsADirectory => {
+            let folder = name.trim_end_matches('/');
+            format!("{name}: {error}\nhelp: name the programs in it: `{folder}/*.igql`")
+        }
+        ErrorKind::InvalidInput => {
+            format!("{name}: {error}\nhelp: `-` reads a program from standard input")
+        }
+        _ => format!("{name}: {error}"),
+    }
+}
+
+/// What came of several files so far, as an exit code: a file that could not be read or written
+/// weighs more than one with errors.
+#[derive(Default)]
+struct Outcome(u8);
+
+impl Outcome {
+    fn note(&mut self, code: u8) {
+        self.0 = self.0.max(code);
+    }
+
+    /// A result; why there is none is said at once, and the other files are not held up.
+    fn take<T>(&mut self, result: Result<T, Failure>) -> Option<T> {
+        result.map_err(|failure| self.note(fail(failure))).ok()
+    }
+
+    fn end(self) -> Result<(), Failure> {
+        match self.0 {
+            0 => Ok(()),
+            code => Err(Failure::Said(code)),
         }
     }
 }

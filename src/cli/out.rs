@@ -7,7 +7,7 @@
 //! - Any other failure to write is an error. Where standard error fails, there is nobody left to
 //!   tell, and the exit code does.
 
-use super::Failure;
+use super::{Failure, progress};
 use crate::files::{self, Replacement};
 use crate::visible::visible_lines;
 use flate2::write::GzEncoder;
@@ -33,8 +33,7 @@ pub fn say(line: impl Display) {
 
 /// Writes a text to standard error as it is.
 pub fn show(text: &str) {
-    let mut err = io::stderr().lock();
-    match err.write_all(text.as_bytes()) {
+    match progress::paused(|| io::stderr().lock().write_all(text.as_bytes())) {
         // nobody reads the messages any more; what the command makes may still be wanted
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
         Err(_) => LOST.store(true, Ordering::Relaxed),

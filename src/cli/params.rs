@@ -71,6 +71,9 @@ pub fn base(
     base.at = at.map(time).transpose()?;
     for param in given {
         let (name, value) = parse(engine, program, param)?;
+        if base.params.iter().any(|(known, _)| *known == name) {
+            return Err(Failure::Usage(format!("--param {name}: it is given twice")));
+        }
         base = base.param(name, value);
     }
     Ok(base)

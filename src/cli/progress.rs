@@ -3,26 +3,45 @@
 use crate::store::{Progress, Silent};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Bars if standard error is a terminal, else nothing.
 pub fn on_terminal() -> Arc<dyn Progress> {
     if std::io::stderr().is_terminal() {
-        Arc::new(Bar::default())
+        Arc::new(Bar)
     } else {
         Arc::new(Silent)
     }
 }
 
-/// One bar for the stage that is running.
-#[derive(Default)]
-struct Bar {
-    current: Mutex<Option<(String, ProgressBar)>>,
+/// The stage that is running, and its bar.
+static CURRENT: Mutex<Option<(String, ProgressBar)>> = Mutex::new(None);
+
+fn current() -> MutexGuard<'static, Option<(String, ProgressBar)>> {
+    CURRENT.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// Writes to standard error with the bar out of the way.
+pub fn paused<T>(write: impl FnOnce() -> T) -> T {
+    let bar = current().as_ref().map(|(_, bar)| bar.clone());
+    match bar {
+        Some(bar) => bar.suspend(write),
+        None => write(),
+    }
+}
+
+/// Ends the bar of a stage that did not say that it was done.
+pub fn clear() {
+    if let Some((_, bar)) = current().take() {
+        bar.finish_and_clear();
+    }
+}
+
+struct Bar;
 
 impl Progress for Bar {
     fn report(&self, stage: &str, done: u64, total: u64) {
-        let mut current = self.current.lock().unwrap_or_else(|e| e.into_inner());
+        let mut current = current();
         let new = current.as_ref().is_none_or(|(name, _)| name != stage);
         if new {
             if let Some((_, bar)) = current.take() {
@@ -32,7 +51,7 @@ impl Progress for Bar {
         }
         if let Some((_, bar)) = current.as_ref() {
             bar.set_position(done);
-            if done >= total {
+            if done >= total && total > 0 {
                 bar.finish_and_clear();
             }
         }
@@ -41,7 +60,11 @@ impl Progress for Bar {
 
 fn bar(stage: &str, total: u64) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template("{msg:30} {wide_bar} {percent:>3}% {eta:>4}");
+    // nobody knows how long a stage without steps takes
+    let style = ProgressStyle::with_template(match total {
+        0 => "{msg}",
+        _ => "{msg:30} {wide_bar} {percent:>3}% {eta:>4}",
+    });
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.set_message(stage.to_owned());
     bar

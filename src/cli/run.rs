@@ -1,5 +1,6 @@
 //! `igql run`: a program for one or many users.
 
+use super::args::{MAX_MILLIS, MAX_ROWS, bytes, within};
 use super::progress::on_terminal;
 use super::write::{self, Format};
 use super::{Failure, ProgramFile, Project, out, params, users};
@@ -10,7 +11,7 @@ use crate::engine::{Engine, Flight, Program};
 use crate::ops::Limits;
 use crate::store::Silent;
 use crate::stream::in_order;
-use crate::types::Key;
+use crate::types::{Key, NULL_INT};
 use clap::Args;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -18,14 +19,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    igql run page.igql --user 42\n  \
+    igql run page.igql --user 42 --param country=DE --at 2024-05-01 --why\n  \
+    igql run page.igql --users all -o pages.parquet\n  \
+    head -100 users.txt | igql run page.igql --users - --format ndjson --max-millis 50 --partial")]
 pub struct RunArgs {
     /// The program (`-` for standard input)
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// A user that asks; may be repeated
+    /// User to run for; may be repeated
     #[arg(long, value_name = "ID")]
     user: Vec<String>,
-    /// Many users: a file with one key a line or a key column, or `all`
+    /// Many users: a file with one key a line, or a table with the viewer's key column (`-` for standard
+    /// input), or `all`. A column `at` or `now` is each request's time, columns named like parameters are
+    /// its parameters
     #[arg(long, value_name = "FILE")]
     users: Option<String>,
     /// The query to run, if the file has several
@@ -38,7 +46,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// Seed of the random functions
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = within(i64::MIN, i64::MAX))]
     seed: i64,
     /// How to write the answers [default: as the file's ending says; table on a terminal, else json]
     #[arg(long, value_enum)]
@@ -51,13 +59,13 @@ pub struct RunArgs {
     #[arg(long)]
     keep_empty: bool,
     /// Fail if a request makes more rows than this
-    #[arg(long, value_name = "N", default_value_t = 10_000_000)]
+    #[arg(long, value_name = "N", default_value = "10000000", value_parser = within(1, MAX_ROWS))]
     max_rows: u64,
     /// Fail if a request takes longer than this
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", value_parser = within(0, MAX_MILLIS))]
     max_millis: Option<u64>,
-    /// Fail if the rows of a request take more bytes than this
-    #[arg(long, value_name = "BYTES")]
+    /// Fail if a request needs more memory than this: bytes, or 512MB, 2GiB
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
     max_memory: Option<u64>,
     /// Where a limit is hit, give what there is by then, marked as partial
     #[arg(long)]
@@ -71,6 +79,8 @@ pub struct RunArgs {
     /// Say on standard error how long each operator took
     #[arg(long)]
     timings: bool,
+    #[command(flatten, next_help_heading = "Data and threads")]
+    pub(super) project: Project,
 }
 
 impl RunArgs {
@@ -85,6 +95,7 @@ impl RunArgs {
 }
 
 pub fn run(project: &Project, args: &RunArgs) -> Result<(), Failure> {
+    users::one_reader(&args.file, args.users.as_deref())?;
     let mut file = ProgramFile::read(&args.file)?;
     // a lower limit is one for what comes to be made, not for what could
     file.max_rows = file.max_rows.max(args.max_rows);
@@ -98,7 +109,7 @@ pub fn run(project: &Project, args: &RunArgs) -> Result<(), Failure> {
     let output = output.start(&engine, &program, requests.len())?;
     let times = stream(&engine, &program, &requests, args, output)?;
     if args.timings {
-        report(&program, &times);
+        report(&engine, &program, &times);
     }
     Ok(())
 }
@@ -140,8 +151,8 @@ pub fn entity_key(engine: &Engine, program: &Program, text: &str) -> Result<Key,
         engine.schema().entity(entity)
     });
     let has = |ty: KeyType| entities.clone().any(|e| e.key_type == ty);
-    match text.parse() {
-        Ok(number) if has(KeyType::Int) => Ok(Key::Int(number)),
+    match text.trim().parse() {
+        Ok(number) if has(KeyType::Int) && number != NULL_INT => Ok(Key::Int(number)),
         _ if has(KeyType::String) => Ok(Key::Str(text.to_owned())),
         _ => {
             let names: Vec<&str> = entities.clone().map(|e| e.key.as_str()).collect();
@@ -208,12 +219,12 @@ fn limits(args: &RunArgs) -> Limits {
     }
 }
 
-fn report(program: &Program, times: &Times) {
+fn report(engine: &Engine, program: &Program, times: &Times) {
     for id in program.schedule().nodes() {
         let (time, rows) = times[id.0 as usize];
-        let name = program.checked().graph.get(id).op.name();
+        let name = program.checked().graph.get(id).op.label(engine.schema());
         out::say(format_args!(
-            "#{:<3} {name:14} {:>10} us {rows:>10} rows",
+            "#{:<3} {name:24} {:>10} us {rows:>10} rows",
             id.0,
             time.as_micros()
         ));

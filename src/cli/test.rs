@@ -1,24 +1,33 @@
 //! `igql test`: the `test` items of some programs.
 
-use super::{Failure, ProgramFile, Project, as_json, draw, out};
+use super::progress::on_terminal;
+use super::{Failure, Outcome, PROGRAM, ProgramFile, Project, as_json, draw, out};
 use crate::diag::Diagnostic;
 use crate::engine::{Compiled, Engine, Test, has_errors};
 use crate::ops::Limits;
 use crate::source::Sources;
+use crate::store::{Progress, Silent};
 use crate::visible::visible;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::collections::HashMap;
+use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 #[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    igql test page.igql feed.igql\n  \
+    igql test page.igql --format json")]
 pub struct TestArgs {
-    /// Programs whose tests to run
+    /// Programs whose tests to run (`-` for standard input)
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// How to write what came out
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    #[command(flatten, next_help_heading = "Data and threads")]
+    pub(super) project: Project,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -34,7 +43,9 @@ pub fn test(project: &Project, args: &TestArgs) -> Result<(), Failure> {
     let mut engines: HashMap<PathBuf, Engine> = HashMap::new();
     let mut tally = Tally::new(args.format);
     for path in &args.files {
-        let file = ProgramFile::read(path)?;
+        let Some(file) = tally.outcome.take(ProgramFile::read(path)) else {
+            continue;
+        };
         let catalog = project.find(Some(path))?;
         if !engines.contains_key(&catalog) {
             engines.insert(catalog.clone(), project.open(Some(path))?);
@@ -42,9 +53,12 @@ pub fn test(project: &Project, args: &TestArgs) -> Result<(), Failure> {
         let engine = &engines[&catalog];
         let compiled = file.compile(engine, None);
         tally.file(&file.name, &compiled);
-        for test in &compiled.tests {
+        let tests = compiled.tests.len() as u64;
+        for (done, test) in (0..).zip(&compiled.tests) {
+            tally.progress.report(&file.name, done, tests);
             tally.test(engine, &file.name, test, &compiled.sources)?;
         }
+        tally.progress.report(&file.name, tests, tests);
     }
     tally.finish()
 }
@@ -55,8 +69,9 @@ struct Tally {
     all: Vec<serde_json::Value>,
     passed: usize,
     failed: usize,
-    /// A file has errors, so that its tests could not run.
-    broken: bool,
+    /// Of the files: one has errors, so that its tests could not run, or cannot be read.
+    outcome: Outcome,
+    progress: Arc<dyn Progress>,
 }
 
 impl Tally {
@@ -66,13 +81,20 @@ impl Tally {
             all: Vec::new(),
             passed: 0,
             failed: 0,
-            broken: false,
+            outcome: Outcome::default(),
+            // lines about tests say enough
+            progress: match format == Format::Text && std::io::stdout().is_terminal() {
+                true => Arc::new(Silent),
+                false => on_terminal(),
+            },
         }
     }
 
     fn file(&mut self, name: &str, compiled: &Compiled) {
         let broken = has_errors(&compiled.diagnostics);
-        self.broken |= broken;
+        if broken {
+            self.outcome.note(PROGRAM);
+        }
         match self.format {
             Format::Text => {
                 draw(&compiled.diagnostics, &compiled.sources);
@@ -128,7 +150,7 @@ impl Tally {
         Ok(())
     }
 
-    fn finish(self) -> Result<(), Failure> {
+    fn finish(mut self) -> Result<(), Failure> {
         match self.format {
             Format::Text => {
                 out::print(&format!("{} passed, {} failed\n", self.passed, self.failed))?;
@@ -138,9 +160,9 @@ impl Tally {
                 out::print(&format!("{all:#}\n"))?;
             }
         }
-        if self.failed > 0 || self.broken {
-            return Err(Failure::Program);
+        if self.failed > 0 {
+            self.outcome.note(PROGRAM);
         }
-        Ok(())
+        self.outcome.end()
     }
 }

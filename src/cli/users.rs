@@ -4,8 +4,10 @@ use super::{Failure, out, params};
 use crate::Request;
 use crate::catalog::schema::{KeyType, Schema};
 use crate::engine::{Engine, Program};
+use crate::files::{self, Scratch};
 use crate::store::{self, Users};
-use crate::types::{Key, Type, Value};
+use crate::types::{Key, NULL_INT, Type, Value};
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 /// Keys from `--user` and `--users`.
@@ -24,7 +26,7 @@ pub fn keys(
             let rows = schema.entity(schema.viewer).rows;
             keys.extend((0..rows).map(|row| engine.snapshot().key(schema.viewer, row)));
         }
-        Some(path) => keys.extend(from_file(schema, Path::new(path), &|_| None)?.keys),
+        Some(name) => keys.extend(from_file(schema, name, &|_| None)?.keys),
         None => {}
     }
     Ok(keys)
@@ -33,13 +35,15 @@ pub fn keys(
 /// A key as text, of the viewer's type.
 pub fn parse(schema: &Schema, text: &str) -> Result<Key, String> {
     let table = schema.entity(schema.viewer);
+    if text.trim().is_empty() {
+        return Err("the key is empty".to_owned());
+    }
     match table.key_type {
         KeyType::String => Ok(Key::Str(text.to_owned())),
-        KeyType::Int => text
-            .trim()
-            .parse()
-            .map(Key::Int)
-            .map_err(|_| format!("keys of `{}` are ints, found `{text}`", table.name)),
+        KeyType::Int => match text.trim().parse() {
+            Ok(number) if number != NULL_INT => Ok(Key::Int(number)),
+            _ => Err(format!("keys of `{}` are ints, found `{text}`", table.name)),
+        },
     }
 }
 
@@ -92,7 +96,10 @@ pub fn callers(
             Some(params::as_stored(&param.ty, engine.schema()))
         }
     };
-    let users = from_file(engine.schema(), Path::new(path), &wanted)?;
+    let users = from_file(engine.schema(), path, &wanted)?;
+    if users.keys.is_empty() {
+        out::say(format_args!("warning: --users {path}: there are no users"));
+    }
     for name in &users.others {
         out::say(format_args!(
             "warning: --users {path}: the column `{name}` is no parameter of the program"
@@ -119,18 +126,54 @@ pub fn callers(
     Ok(callers)
 }
 
-/// One key a line, or a table of any format with the viewer's key column.
+/// One key a line, or a table of any format with the viewer's key column; `-` is standard input.
 fn from_file(
     schema: &Schema,
-    path: &Path,
+    name: &str,
     wanted: &dyn Fn(&str) -> Option<Type>,
 ) -> Result<Users, Failure> {
-    if let Err(error) = std::fs::File::open(path) {
-        return Err(Failure::Usage(format!(
-            "--users {}: {error}",
-            path.display()
-        )));
-    }
     let table = schema.entity(schema.viewer);
-    Ok(store::read_users(path, &table.key, table.key_type, wanted)?)
+    let read = |path: &Path| store::read_users(path, &table.key, table.key_type, wanted);
+    if name != "-" {
+        let path = Path::new(name);
+        files::is_regular(path).map_err(|e| {
+            let help = match e.kind() {
+                ErrorKind::InvalidInput => "\nhelp: `--users -` reads standard input",
+                _ => "",
+            };
+            Failure::Usage(format!("--users {name}: {e}{help}"))
+        })?;
+        return Ok(read(path)?);
+    }
+    let mut bytes = Vec::new();
+    let taken = std::io::stdin().read_to_end(&mut bytes);
+    taken.map_err(|e| out::failed("standard input", &e))?;
+    let copy = Scratch::new(kind(&bytes), &bytes);
+    let copy = copy.map_err(|e| out::failed("a copy of standard input", &e))?;
+    read(copy.path()).map_err(|mut error| {
+        error.file = "standard input".into();
+        error.into()
+    })
+}
+
+/// The ending of a file with these bytes.
+fn kind(bytes: &[u8]) -> &'static str {
+    const KINDS: [(&[u8], &str); 5] = [
+        (b"PAR1", "parquet"),
+        (b"ARROW1", "arrow"),
+        (b"\x1f\x8b", "csv.gz"),
+        (b"\x28\xb5\x2f\xfd", "csv.zst"),
+        (b"{", "jsonl"),
+    ];
+    let known = KINDS.iter().find(|(magic, _)| bytes.starts_with(magic));
+    known.map_or("csv", |(_, ending)| ending)
+}
+
+/// Fails where the program and the users would both be read from standard input.
+pub fn one_reader(program: &Path, users: Option<&str>) -> Result<(), Failure> {
+    if users == Some("-") && program == Path::new("-") {
+        let message = "standard input is either the program or the users";
+        return Err(Failure::Usage(message.to_owned()));
+    }
+    Ok(())
 }

@@ -4,9 +4,10 @@ use super::{Engine, ProgramInner, Text, every};
 use crate::answer::Ask;
 use crate::check::{Assertion, Numbers, Who, trial};
 use crate::diag::{Diagnostic, code};
+use crate::expr::ir::{Kind as ExprKind, Stat};
 use crate::expr::show::literal;
-use crate::expr::{Frame, Run};
-use crate::ops::{Limits, RunError};
+use crate::expr::{Expr, Frame, Run};
+use crate::ops::{Graph, Limits, RunError};
 use crate::plan::{self, plan};
 use crate::request::Request;
 use crate::rounds;
@@ -86,10 +87,60 @@ impl Engine {
             let is_true = |a: &&Assertion| frame.condition(&a.condition).first() == Some(&1);
             let failed = program.assertions.iter().filter(|a| !is_true(a));
             let sources = &program.text.sources;
-            let failed = failed.map(|a| disproved(a, &frame, run, sources)).collect();
+            let graph = &program.checked.graph;
+            let drawn = failed.map(|assertion| {
+                let found = disproved(assertion, &frame, run, sources);
+                let rows = counterexamples(&assertion.condition, graph, run);
+                found.maybe_help(rows)
+            });
+            let failed = drawn.collect();
             Ok((failed, again))
         })
     }
+}
+
+/// Rows that a failed assertion names.
+const MAX_NAMED: usize = 5;
+
+/// Of a condition over the rows of a set, those that decide it: by key, and how many there are.
+fn counterexamples(condition: &Expr, graph: &Graph, run: &Run) -> Option<String> {
+    let ExprKind::OverSet {
+        stat,
+        set,
+        value: Some(value),
+    } = &condition.kind
+    else {
+        return None;
+    };
+    let rows = run.sets.rows(*set);
+    let owners = rows.owners();
+    let holds = Frame::rows(run, rows, &owners).condition(value);
+    let (of, decides): (_, fn(u8) -> bool) = match stat {
+        Stat::All => ("not true of", |is_true| is_true != 1),
+        _ => ("true of", |is_true| is_true == 1),
+    };
+    let pairs = rows.ids.iter().zip(&holds);
+    let deciding: Vec<u32> = pairs
+        .filter(|(_, h)| decides(**h))
+        .map(|(id, _)| *id)
+        .collect();
+    let count = format!("{of} {} of {} rows", deciding.len(), rows.len());
+    if deciding.is_empty() {
+        return Some(count);
+    }
+    let entity = graph.shape(*set).entity;
+    let name = &run.snapshot.schema().entity(entity).name;
+    let first = &deciding[..deciding.len().min(MAX_NAMED)];
+    let keys = run.keys.keys(entity, first);
+    let keys: Vec<String> = keys
+        .iter()
+        .map(|key| key.as_ref().map_or("null".to_owned(), |k| format!("`{k}`")))
+        .collect();
+    let more = match deciding.len() - first.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!("{count}: {name} {}{more}", keys.join(", ")))
 }
 
 /// Characters of a value that a failed assertion shows.

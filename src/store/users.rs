@@ -19,45 +19,81 @@ pub struct Users {
 
 /// The users in a file. A table of any format has their keys in the column `column`, and those that
 /// `wanted` says a type for beside it; a text without that column in its first line has one key a line.
+/// A file without any byte has no users.
 pub fn read_users(
     file: &Path,
     column: &str,
     ty: KeyType,
     wanted: &dyn Fn(&str) -> Option<Type>,
 ) -> Result<Users, DataError> {
+    if std::fs::metadata(file).is_ok_and(|found| found.len() == 0) {
+        return Ok(Users::default());
+    }
     if !import::is_text(file) {
         return from_table(import::open_alone(file)?.as_ref(), column, ty, wanted);
     }
     let text = import::plain_text(file)?;
     let head = text.lines().next().unwrap_or_default();
     let comma = if import::is_tabbed(file) { '\t' } else { ',' };
-    let named = |separator: char| {
-        let mut names = head.split(separator);
-        names.any(|n| n.trim().trim_matches('"') == column)
-    };
-    match [comma, '\t', ';'].into_iter().find(|s| named(*s)) {
-        Some(separator) => {
-            let reader = import::open_text(file, &separator.to_string())?;
-            from_table(reader.as_ref(), column, ty, wanted)
-        }
-        None => Ok(Users {
-            keys: from_lines(file, &text, ty)?,
-            ..Users::default()
-        }),
+    let separators = [comma, '\t', ';'];
+    let named = |separator: &char| names(head, *separator).iter().any(|name| name == column);
+    if let Some(separator) = separators.into_iter().find(named) {
+        let reader = import::open_text(file, &separator.to_string())?;
+        return from_table(reader.as_ref(), column, ty, wanted);
+    }
+    if let Some(separator) = separators.into_iter().find(|s| is_table(&text, *s)) {
+        return Err(without_key(file, column, &names(head, separator)));
+    }
+    Ok(Users {
+        keys: from_lines(file, &text, column, ty)?,
+        ..Users::default()
+    })
+}
+
+/// The names in a header.
+fn names(head: &str, separator: char) -> Vec<String> {
+    let names = head.split(separator);
+    names
+        .map(|name| name.trim().trim_matches('"').to_owned())
+        .collect()
+}
+
+/// Lines that are looked at to tell a table from keys.
+const LOOKED_AT: usize = 10;
+
+/// Whether the first lines all have as many separators, and some.
+fn is_table(text: &str, separator: char) -> bool {
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let counts = lines.take(LOOKED_AT);
+    let mut counts = counts.map(|line| line.matches(separator).count());
+    match counts.next() {
+        None | Some(0) => false,
+        Some(first) => counts.all(|count| count == first),
     }
 }
 
-fn from_lines(file: &Path, text: &str, ty: KeyType) -> Result<Vec<Key>, DataError> {
+fn without_key(file: &Path, column: &str, names: &[String]) -> DataError {
+    let message = format!("has no column `{column}`, the viewer's key");
+    let help = format!("its columns are `{}`", names.join("`, `"));
+    DataError::new(file, message).help(help)
+}
+
+fn from_lines(file: &Path, text: &str, column: &str, ty: KeyType) -> Result<Vec<Key>, DataError> {
     let lines = text.lines().enumerate();
     lines
         .map(|(at, line)| (at, line.trim()))
         .filter(|(_, line)| !line.is_empty())
         .map(|(at, line)| match ty {
             KeyType::String => Ok(Key::Str(line.to_owned())),
-            KeyType::Int => line.parse().map(Key::Int).map_err(|_| {
-                let message = format!("expected an int key a line, found `{line}`");
-                DataError::new(file, message).line(at as u64 + 1)
-            }),
+            KeyType::Int => match line.parse() {
+                Ok(number) if number != NULL_INT => Ok(Key::Int(number)),
+                _ => {
+                    let message = format!("expected an int key a line, found `{line}`");
+                    let error = DataError::new(file, message).line(at as u64 + 1);
+                    let help = format!("the header of a table names the column `{column}`");
+                    Err(error.maybe_help((at == 0).then_some(help)))
+                }
+            },
         })
         .collect()
 }
@@ -70,10 +106,8 @@ fn from_table(
 ) -> Result<Users, DataError> {
     let found = reader.found();
     let Some(at) = found.iter().position(|f| f.name == column) else {
-        let names: Vec<&str> = found.iter().map(|f| f.name.as_str()).collect();
-        let message = format!("has no column `{column}`, the viewer's key");
-        let error = DataError::new(&reader.files()[0].path, message);
-        return Err(error.help(format!("its columns are `{}`", names.join("`, `"))));
+        let names: Vec<String> = found.iter().map(|f| f.name.clone()).collect();
+        return Err(without_key(&reader.files()[0].path, column, &names));
     };
     let mut columns = vec![Wanted {
         column: at,

@@ -4,11 +4,15 @@ mod files;
 mod random;
 mod world;
 
+use super::args::within;
 use super::{Failure, out};
 use clap::Args;
 use std::path::PathBuf;
 
 #[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    igql demo world\n  \
+    igql demo world --users 10000 --media 50000 --impressions 1000000 --seed 7")]
 pub struct DemoArgs {
     /// The folder to write the world into
     #[arg(value_name = "DIR")]
@@ -16,31 +20,29 @@ pub struct DemoArgs {
     #[command(flatten)]
     size: Size,
     /// Another world; the same seed and sizes give the same bytes
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = within(0, u64::MAX))]
     seed: u64,
 }
 
 /// How many of what.
 #[derive(Args, Clone, Debug)]
 pub struct Size {
-    #[arg(long, value_name = "N", default_value = "2000", value_parser = count)]
+    /// Users who follow accounts and like media
+    #[arg(long, value_name = "N", default_value = "2000", value_parser = within(1, MOST))]
     users: usize,
-    #[arg(long, value_name = "N", default_value = "1000", value_parser = count)]
+    /// Accounts that post
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = within(1, MOST))]
     accounts: usize,
-    #[arg(long, value_name = "N", default_value = "10000", value_parser = count)]
+    /// Media that accounts posted
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = within(1, MOST))]
     media: usize,
     /// Media shown to users, whether they liked them or not
-    #[arg(long, value_name = "N", default_value = "100000", value_parser = count)]
+    #[arg(long, value_name = "N", default_value = "100000", value_parser = within(1, MOST))]
     impressions: usize,
 }
 
-/// At least one of each, and no more than a table can have.
-fn count(text: &str) -> Result<usize, String> {
-    match text.replace('_', "").parse() {
-        Ok(n) if (1..=1_000_000_000).contains(&n) => Ok(n),
-        _ => Err("expected a number from 1 to 1000000000".to_owned()),
-    }
-}
+/// No more than a table can have.
+const MOST: usize = 1_000_000_000;
 
 pub fn demo(args: &DemoArgs) -> Result<(), Failure> {
     if let Some(file) = files::foreign(&args.dir) {

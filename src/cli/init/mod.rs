@@ -5,6 +5,7 @@ mod guess;
 mod print;
 mod sniff;
 
+use super::args::{MAX_THREADS, within};
 use super::{Failure, Project, out};
 use crate::catalog::DataError;
 use crate::catalog::config::TextFormat;
@@ -18,6 +19,22 @@ pub struct InitArgs {
     /// The folder with the tables
     #[arg(value_name = "DIR")]
     dir: PathBuf,
+    /// Keep `.igql/` in this folder instead of beside the catalog
+    #[arg(long, value_name = "DIR", help_heading = "Data and threads")]
+    cache: Option<PathBuf>,
+    /// Threads to use, at most 1024 [default: all cores]
+    #[arg(long, value_name = "N", help_heading = "Data and threads", value_parser = within(1, MAX_THREADS))]
+    threads: Option<usize>,
+}
+
+impl InitArgs {
+    pub(super) fn project(&self) -> Project {
+        Project {
+            cache: self.cache.clone(),
+            threads: self.threads,
+            ..Project::default()
+        }
+    }
 }
 
 /// A table that was found.

@@ -35,6 +35,8 @@ pub struct ReplArgs {
     /// Read this file first
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
+    #[command(flatten, next_help_heading = "Data and threads")]
+    pub(super) project: Project,
 }
 
 /// Set by Ctrl-C while a query runs; the run looks at it where it looks at its deadline.

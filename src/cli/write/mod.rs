@@ -37,7 +37,7 @@ pub enum Format {
 }
 
 /// The endings of files that say what to write.
-const ENDINGS: &str = "`.json`, `.ndjson`, `.csv` and `.tsv` (also with `.gz` or `.zst` behind), \
+const ENDINGS: &str = "`.json`, `.ndjson`, `.csv`, `.tsv` (all also packed, as `.csv.gz` or `.csv.zst`), \
                        `.parquet` and `.arrow`";
 
 impl Format {
@@ -130,7 +130,7 @@ impl Output {
             (None, Some(path)) => Format::of(path, packing).ok_or_else(|| {
                 let path = path.display();
                 Failure::Usage(format!(
-                    "-o {path}: the ending says no format\nhelp: {ENDINGS} are known; `--format` goes with any name"
+                    "-o {path}: the ending does not name a format\nhelp: the endings are {ENDINGS}; with `--format` any name will do"
                 ))
             })?,
         };

@@ -1,0 +1,115 @@
+//! Numbers on the command line: each has a range, and a message that names it.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+/// Reads whole numbers from `low` to `high`; `_` may stand between digits.
+pub fn within<T>(low: T, high: T) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync
+where
+    T: FromStr + PartialOrd + Display + Copy + Send + Sync + 'static,
+{
+    move |text| match text.replace('_', "").parse() {
+        Ok(number) if (low..=high).contains(&number) => Ok(number),
+        _ => Err(format!("expected a whole number from {low} to {high}")),
+    }
+}
+
+/// Most threads that may be asked for.
+pub const MAX_THREADS: usize = 1024;
+/// Most milliseconds that a run can be given: a year.
+pub const MAX_MILLIS: u64 = 31_536_000_000;
+/// Most rows that can be made a limit.
+pub const MAX_ROWS: u64 = 1_000_000_000_000;
+
+/// Reads a number of bytes: `1000000`, `512MB` (powers of 1000), `1.5GiB` (powers of 1024).
+pub fn bytes(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 9] = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("TiB", 1 << 40),
+        ("KB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("TB", 1_000_000_000_000),
+        ("B", 1),
+    ];
+    let text = text.trim();
+    let cut = text.len()
+        - text
+            .chars()
+            .rev()
+            .take_while(char::is_ascii_alphabetic)
+            .count();
+    let (number, unit) = (text[..cut].trim().replace('_', ""), &text[cut..]);
+    let unit = match unit {
+        "" => Some(1),
+        unit => UNITS
+            .iter()
+            .find(|(name, _)| unit.eq_ignore_ascii_case(name))
+            .map(|(_, size)| *size),
+    };
+    let whole = number.parse::<u64>().ok().zip(unit);
+    let exact = whole.and_then(|(number, unit)| number.checked_mul(unit));
+    let parts = || {
+        let digits = number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        let size = number.parse::<f64>().ok().filter(|_| digits)? * unit? as f64;
+        (size < u64::MAX as f64).then_some(size as u64)
+    };
+    exact
+        .or_else(parts)
+        .filter(|&bytes| bytes > 0)
+        .ok_or_else(|| {
+            "expected a number of bytes as 1000000, 512MB or 2GiB, at least 1".to_owned()
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        for (text, size) in [
+            ("1", 1),
+            ("1_000", 1000),
+            ("512MB", 512_000_000),
+            ("512 mb", 512_000_000),
+            ("2GiB", 2 << 30),
+            ("1.5KiB", 1536),
+            ("18446744073709551615", u64::MAX),
+            ("7B", 7),
+        ] {
+            assert_eq!(bytes(text), Ok(size), "{text}");
+        }
+        let wrong = [
+            "",
+            "0",
+            "-1",
+            "1e9",
+            "x",
+            "MB",
+            "5 potatoes",
+            "1.2.3GB",
+            "0.1",
+            "99999999TiB",
+            "inf",
+            "nan",
+            "١",
+            "5é",
+        ];
+        for text in wrong {
+            assert!(bytes(text).is_err(), "{text}: {:?}", bytes(text));
+        }
+    }
+
+    #[test]
+    fn ranges() {
+        assert_eq!(within(1, 9)("9"), Ok(9));
+        assert_eq!(within(i64::MIN, i64::MAX)("-3"), Ok(-3));
+        for text in ["0", "10", "", "x", "1.0", "99999999999999999999"] {
+            let message = "expected a whole number from 1 to 9";
+            assert_eq!(within(1, 9)(text), Err(message.to_owned()));
+        }
+    }
+}
