@@ -60,6 +60,11 @@ impl Replacement {
         self.file.try_clone()
     }
 
+    /// Where it stands until it is put into place: to be read back before.
+    pub fn temporary(&self) -> &Path {
+        &self.temporary
+    }
+
     /// Owner, where that is allowed, and permissions of the old version.
     fn take_after(&self, old: &Metadata) -> io::Result<()> {
         #[cfg(unix)]

@@ -40,7 +40,7 @@ fn a_value_that_does_not_parse() {
         "likes.csv",
         "20,7,300",
         "20,7,soon",
-        "error: likes.csv, row 2 (line 3), column `ts`: expected a time, found `soon`\n  help: times are ISO 8601",
+        "error: likes.csv, row 2 (line 3), column `ts`: expected a time, found `soon`\n  help: times here are counts of `s`, or ISO 8601",
     );
 }
 
@@ -113,7 +113,7 @@ fn keys_are_ints_or_strings() {
         "users.csv",
         "30,,US",
         "30.5,,US",
-        "error: users.csv, column `user_id`: the key is float, expected int or string",
+        "error: users.csv, row 2 (line 3), column `user_id`: expected an int, found `30.5`\n  help: `on_error = \"skip\"`",
     );
 }
 
@@ -182,7 +182,7 @@ fn times_beyond_the_calendar() {
         "likes.csv",
         "20,7,300,5",
         "20,7,1714521600000,5",
-        "error: likes.csv, row 2 (line 3), column `ts`: `1714521600000` is beyond the years -9999 to 9999\n  help: is the `unit`",
+        "error: likes.csv, row 2 (line 3), column `ts`: `1714521600000` is beyond the times that there are, -9999-01-01 to 9999-12-31T23:59:59Z\n  help: is the `unit`",
     );
 }
 
@@ -233,11 +233,11 @@ fn files_that_are_not_what_they_seem() {
     );
     broken(
         file("users.csv", b"user_id,age\n10,\0\n"),
-        "error: users.csv: the file is not text",
+        "error: users.csv, line 2: the file is not text: it has zero bytes",
     );
     broken(
-        file("users.csv", b"user_id,age,age\n10,1,2\n"),
-        "error: users.csv, line 1: two columns are called `age`",
+        file("users.csv", b"user_id,user_id,age\n10,1,2\n"),
+        "error: users.csv, line 1: two columns are called `user_id`\n  help: `format = {",
     );
     broken(
         |w| std::fs::remove_file(w.path("users.csv")).unwrap(),
@@ -299,9 +299,12 @@ fn skipped_rows_are_counted() {
     assert_eq!(
         warnings,
         [
-            "warning: users.csv: 3 rows skipped: expected 2 fields, found 3 (first: row 5)",
+            "warning: users.csv: 1 row skipped: expected 2 fields, found 3 (first: row 5)",
             "warning: likes.csv: 1 row skipped: column `ts`: expected a time, found `soon` (first: row 4)",
-            "warning: likes.csv: 2 links skipped: column `user_id`: no user has the key `99` (first: row 2)",
+            "warning: users.csv: 1 row skipped: column `user_id`: the key is null (first: row 3)",
+            "warning: users.csv: 1 row skipped: column `user_id`: the key `10` is already that of row 1 (line 2) (first: row 2)",
+            "warning: likes.csv: 1 link skipped: column `user_id`: no user has the key `99` (first: row 2)",
+            "warning: likes.csv: 1 link skipped: column `movie_id`: the end `to` is null (first: row 3)",
         ]
     );
     let (users, likes) = (
@@ -344,10 +347,15 @@ fn parquet_values_that_do_not_fit() {
             Arc::new(Int32Array::from(vec![10, 20])) as ArrayRef,
         )
     };
-    let large = Arc::new(UInt64Array::from(vec![1, u64::MAX]));
+    let large = || Arc::new(UInt64Array::from(vec![1, u64::MAX])) as ArrayRef;
+    let declared = |w: &World| {
+        users(vec![keys(), ("n", large())])(w);
+        let columns = "key = \"user_id\"\n[entity.user.columns]\nn = { type = \"int\" }";
+        w.edit("catalog.toml", "key = \"user_id\"", columns);
+    };
     broken(
-        users(vec![keys(), ("n", large)]),
-        "error: users.parquet, row 2, column `n`: 18446744073709551615 does not fit into a 64-bit int",
+        declared,
+        "error: users.parquet, row 2, column `n`: 18446744073709551615 does not fit into a 64-bit int\n  help: write `type = \"string\"`",
     );
     let least = Arc::new(Int64Array::from(vec![i64::MIN, 1]));
     broken(
@@ -606,7 +614,7 @@ fn numbers_that_are_too_large_for_halves() {
     broken(
         |w| by_key(w, ""),
         "error: v.parquet, row 2, column `vector`: element 2 of the vector is 1000000, too large for \
-         `storage = \"f16\"`\n  help: its numbers are within",
+         `storage = \"f16\"` (and 1 more like it: row 3)\n  help: its numbers are within",
     );
     let world = World::likes();
     by_key(&world, "on_error = \"skip\"\n");

@@ -1,7 +1,8 @@
 //! The catalog file as a value: every name in it resolved, nothing of the data read yet.
 
-use super::schema::{Defaults, Metric, Storage};
+use super::schema::{Defaults, KeyType, Metric, Storage};
 use crate::types::{EntityId, Type};
+use jiff::tz::TimeZone;
 use std::path::PathBuf;
 
 /// A whole `catalog.toml`.
@@ -28,6 +29,10 @@ pub struct Entity {
     /// Without one, its rows are the ids found at the ends of edges and references.
     pub table: Option<Table>,
     pub key: String,
+    /// What its ids are, where no table says it.
+    pub key_type: Option<KeyType>,
+    /// None: several rows with one key are wrong.
+    pub duplicates: Option<Duplicates>,
     pub time: Option<String>,
     pub references: Vec<Reference>,
 }
@@ -74,6 +79,15 @@ pub enum OnError {
     Error,
     /// Leave them out and report how many.
     Skip,
+    /// Read the value as null; without its key or an end, leave out the row. Report how many.
+    Null,
+}
+
+/// Which row of several with one key stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duplicates {
+    First,
+    Last,
 }
 
 /// A data file or several of one form, and how to read them.
@@ -84,6 +98,8 @@ pub struct Table {
     /// Line of `table` in the catalog file.
     pub line: u64,
     pub text: TextFormat,
+    /// Whether the catalog has a `format`, and so says that the files are text.
+    pub formatted: bool,
     pub on_error: OnError,
     pub columns: Vec<Column>,
 }
@@ -103,6 +119,12 @@ pub struct Column {
     /// Cuts a text into the elements of a list.
     pub separator: Option<String>,
     pub unit: Option<Unit>,
+    /// How texts and ints are times, as `strptime` writes it; the first that fits is taken.
+    pub formats: Vec<String>,
+    /// Whose clock times without an offset are of; UTC if none is named.
+    pub zone: Option<TimeZone>,
+    /// The sign before the fraction of numbers in text, where that is not the table's.
+    pub decimal: Option<char>,
     pub line: u64,
 }
 
@@ -166,6 +188,8 @@ pub struct TextFormat {
     pub null: Vec<String>,
     /// Whether quotes group; by default only where the separator is `,` or `;`.
     pub quotes: Option<bool>,
+    /// The sign before the fraction of numbers; the other of `.` and `,` then groups thousands.
+    pub decimal: Option<char>,
 }
 
 impl Default for TextFormat {
@@ -178,6 +202,7 @@ impl Default for TextFormat {
             encoding: None,
             null: vec![String::new()],
             quotes: None,
+            decimal: None,
         }
     }
 }
@@ -204,6 +229,8 @@ pub struct VectorFile {
     pub file: String,
     /// Column with the keys; by default called like the entity's key.
     pub key: Option<String>,
+    /// File with the keys of the vectors, row by row, relative to the catalog.
+    pub keys: Option<String>,
     /// Column with the vectors; by default the only one with lists of numbers.
     pub column: Option<String>,
     pub line: u64,

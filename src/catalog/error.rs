@@ -15,8 +15,10 @@ pub struct DataError {
     pub column: Option<Box<str>>,
     /// One sentence without a final point; names in backticks.
     pub message: Box<str>,
-    /// What to do about it.
+    /// What to do about it; several ways a line each.
     pub help: Option<Box<str>>,
+    /// What else is wrong, each by itself.
+    pub others: Vec<DataError>,
 }
 
 impl DataError {
@@ -28,6 +30,7 @@ impl DataError {
             column: None,
             message: message.into().into(),
             help: None,
+            others: Vec::new(),
         }
     }
 
@@ -66,12 +69,46 @@ impl DataError {
         self
     }
 
-    /// Adds how many more rows are like the one that the error is about.
-    pub fn and_more(mut self, count: u64) -> Self {
+    /// Adds another way out to the help.
+    pub fn or_help(mut self, help: impl Into<String>) -> Self {
+        let help = help.into();
+        self.help = Some(match &self.help {
+            Some(before) => format!("{before}\n{help}").into(),
+            None => help.into(),
+        });
+        self
+    }
+
+    /// Adds how many more rows are like the one that the error is about, and the first of them.
+    pub fn and_more(mut self, count: u64, rows: &[u64]) -> Self {
         if count > 0 {
-            self.message = format!("{} (and {count} more like it)", self.message).into();
+            let named: Vec<String> = rows.iter().map(u64::to_string).collect();
+            let more = if count > rows.len() as u64 {
+                ", ..."
+            } else {
+                ""
+            };
+            let row = if count == 1 { "row" } else { "rows" };
+            let list = format!("{row} {}{more}", named.join(", "));
+            self.message = format!("{} (and {count} more like it: {list})", self.message).into();
         }
         self
+    }
+
+    /// Several errors as one; None if there are none.
+    pub fn all(errors: Vec<DataError>) -> Option<DataError> {
+        let mut flat = errors.into_iter().flat_map(|mut error| {
+            let others = std::mem::take(&mut error.others);
+            std::iter::once(error).chain(others)
+        });
+        let first = flat.next()?;
+        let mut others: Vec<DataError> = Vec::new();
+        for error in flat {
+            if error != first && !others.contains(&error) {
+                others.push(error);
+            }
+        }
+        Some(DataError { others, ..first })
     }
 
     fn place(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -102,9 +139,16 @@ impl fmt::Display for DataError {
         f.write_str("error: ")?;
         self.place(f)?;
         write!(f, ": {}", self.message)?;
-        self.help
-            .as_ref()
-            .map_or(Ok(()), |h| write!(f, "\n  help: {h}"))
+        let help = self.help.iter().flat_map(|h| h.lines());
+        help.into_iter()
+            .try_for_each(|line| write!(f, "\n  help: {line}"))?;
+        self.others
+            .iter()
+            .try_for_each(|other| write!(f, "\n{other}"))?;
+        match self.others.len() {
+            0 => Ok(()),
+            others => write!(f, "\n{} errors in all", others + 1),
+        }
     }
 }
 
@@ -115,9 +159,24 @@ impl std::error::Error for DataError {}
 pub struct DataWarning {
     /// The file's path relative to the catalog.
     pub file: String,
+    /// The section of the catalog that it is about, as `edge.likes`; empty if that is not known.
+    #[serde(default)]
+    pub section: String,
     pub message: String,
     /// How many rows, links or values it is about; 0 if it is not about rows.
     pub count: u64,
+}
+
+impl DataWarning {
+    /// A warning that no section has yet.
+    pub fn new(file: impl Into<String>, message: impl Into<String>, count: u64) -> Self {
+        DataWarning {
+            file: file.into(),
+            section: String::new(),
+            message: message.into(),
+            count,
+        }
+    }
 }
 
 impl fmt::Display for DataWarning {

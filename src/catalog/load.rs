@@ -4,7 +4,7 @@ use super::DataError;
 use super::config::*;
 use super::load_table::table_of;
 use super::load_vectors::embedding;
-use super::schema::{Defaults, Now};
+use super::schema::{Defaults, KeyType, Now};
 use super::section::{At, Doc, Section, nearest};
 use crate::types::EntityId;
 use std::path::{Path, PathBuf};
@@ -64,20 +64,28 @@ fn read(doc: Doc<'_>, hash: u64) -> Result<Catalog, DataError> {
     let names = Names {
         entities: entity_sections.iter().map(|(n, _)| n.clone()).collect(),
     };
-    let entities = entity_sections
-        .into_iter()
-        .map(|(n, s)| entity(n, &s, &names))
-        .collect::<Result<Vec<_>, _>>()?;
-    let edge_sections = root.sections("edge")?.into_iter();
-    let edges = edge_sections
-        .map(|(n, s)| edge(n, &s, &names))
-        .collect::<Result<Vec<_>, _>>()?;
-    let vector_sections = root.sections("embedding")?.into_iter();
-    let embeddings = vector_sections
-        .map(|(n, s)| embedding(n, &s, &names))
-        .collect::<Result<Vec<_>, _>>()?;
-    let (name, viewer) = head(&root, &names)?;
+    // a section each, so that what is wrong in all of them is told at once
+    let mut errors = Vec::new();
+    let head = noted(head(&root, &names), &mut errors);
+    let mut entities = Vec::new();
+    for (name, section) in entity_sections {
+        entities.extend(noted(entity(name, &section, &names), &mut errors));
+    }
+    let mut edges = Vec::new();
+    for (name, section) in root.sections("edge")? {
+        edges.extend(noted(edge(name, &section, &names), &mut errors));
+    }
+    let mut embeddings = Vec::new();
+    for (name, section) in root.sections("embedding")? {
+        embeddings.extend(noted(embedding(name, &section, &names), &mut errors));
+    }
+    if let Some(error) = DataError::all(errors) {
+        return Err(error);
+    }
     let defaults = defaults(&root, &edges)?;
+    let Some((name, viewer)) = head else {
+        return Err(doc.error(1, "the section `[catalog]` cannot be read"));
+    };
     Ok(Catalog {
         path: doc.path.to_owned(),
         hash,
@@ -88,6 +96,11 @@ fn read(doc: Doc<'_>, hash: u64) -> Result<Catalog, DataError> {
         embeddings,
         defaults,
     })
+}
+
+/// The value, or None with its error noted.
+fn noted<T>(read: Result<T, DataError>, errors: &mut Vec<DataError>) -> Option<T> {
+    read.map_err(|error| errors.push(error)).ok()
 }
 
 /// Names that sections may refer to.
@@ -143,6 +156,8 @@ fn entity(name: String, section: &Section<'_>, names: &Names) -> Result<Entity, 
     section.only(&[
         "table",
         "key",
+        "key_type",
+        "duplicates",
         "time",
         "references",
         "columns",
@@ -156,6 +171,7 @@ fn entity(name: String, section: &Section<'_>, names: &Names) -> Result<Entity, 
     };
     let key = section.need_string("key", "\"COLUMN\"")?.value;
     let time = section.string("time")?;
+    let key_type = key_type(section, &key)?;
     if table.is_none() {
         needs_table(section)?;
     }
@@ -165,9 +181,54 @@ fn entity(name: String, section: &Section<'_>, names: &Names) -> Result<Entity, 
         line: section.line,
         table,
         key,
+        key_type,
+        duplicates: duplicates(section)?,
         time: time.map(|t| t.value),
         references,
     })
+}
+
+/// Which row of several with one key stays.
+fn duplicates(section: &Section<'_>) -> Result<Option<Duplicates>, DataError> {
+    let Some(name) = section.string("duplicates")? else {
+        return Ok(None);
+    };
+    match name.value.as_str() {
+        "error" => Ok(None),
+        "first" => Ok(Some(Duplicates::First)),
+        "last" => Ok(Some(Duplicates::Last)),
+        other => {
+            let error = section.error(name.line, format!("`duplicates` is `{other}`"));
+            Err(error.help("of rows with one key the \"first\" or the \"last\" stays; by default they are an error"))
+        }
+    }
+}
+
+/// What the ids of an entity without a table are. A table's column says it itself.
+fn key_type(section: &Section<'_>, key: &str) -> Result<Option<KeyType>, DataError> {
+    let Some(name) = section.string("key_type")? else {
+        return Ok(None);
+    };
+    let ty = match name.value.as_str() {
+        "int" => KeyType::Int,
+        "string" => KeyType::String,
+        other => {
+            let error = section.error(name.line, format!("`key_type` is `{other}`"));
+            return Err(error.help("keys are \"int\" or \"string\""));
+        }
+    };
+    if section.string("table")?.is_some() {
+        let message = format!(
+            "`key_type` in `[{}]` is for entities without a table",
+            section.name
+        );
+        let help = format!(
+            "say it of the column: `[{}.columns]` with `{key} = {{ type = \"{}\" }}`",
+            section.name, name.value
+        );
+        return Err(section.error(name.line, message).help(help));
+    }
+    Ok(Some(ty))
 }
 
 fn needs_table(section: &Section<'_>) -> Result<(), DataError> {

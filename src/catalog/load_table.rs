@@ -3,18 +3,20 @@
 use super::DataError;
 use super::config::*;
 use super::section::{At, Section, nearest};
+use super::time;
 use crate::types::Type;
 
 /// `table`, `format`, `on_error` and `columns` of an entity or edge; `table` must be there.
 pub(super) fn table_of(section: &Section<'_>) -> Result<Table, DataError> {
     let pattern = section.need_string("table", "\"FILE\"")?;
-    let text = section
-        .section("format")?
-        .map_or_else(|| Ok(TextFormat::default()), |s| text_format(&s))?;
+    let format = section.section("format")?;
+    let formatted = format.is_some();
+    let text = format.map_or_else(|| Ok(TextFormat::default()), |s| text_format(&s))?;
     Ok(Table {
         pattern: pattern.value,
         line: pattern.line,
         text,
+        formatted,
         on_error: on_error(section)?,
         columns: columns_of(section)?,
     })
@@ -28,17 +30,26 @@ pub(super) fn on_error(section: &Section<'_>) -> Result<OnError, DataError> {
     match word.value.as_str() {
         "error" => Ok(OnError::Error),
         "skip" => Ok(OnError::Skip),
+        "null" => Ok(OnError::Null),
         other => {
             let error = section.error(word.line, format!("`on_error` is `{other}`"));
             Err(error.help(
-                "it is \"error\" (the default) or \"skip\": leave bad rows out and report how many",
+                "it is \"error\" (the default), \"skip\": leave bad rows out, or \"null\": read bad values as null",
             ))
         }
     }
 }
 
 fn text_format(s: &Section<'_>) -> Result<TextFormat, DataError> {
-    s.only(&["separator", "header", "names", "encoding", "null", "quotes"])?;
+    s.only(&[
+        "separator",
+        "header",
+        "names",
+        "encoding",
+        "null",
+        "quotes",
+        "decimal",
+    ])?;
     let names = s.strings("names")?;
     let header = s.bool("header")?.map_or(names.is_none(), |h| h.value);
     if !header && names.is_none() {
@@ -63,6 +74,7 @@ fn text_format(s: &Section<'_>) -> Result<TextFormat, DataError> {
             .strings("null")?
             .map_or_else(|| TextFormat::default().null, |n| n.value),
         quotes: s.bool("quotes")?.map(|q| q.value),
+        decimal: decimal(s)?,
     })
 }
 
@@ -118,18 +130,43 @@ fn columns_of(section: &Section<'_>) -> Result<Vec<Column>, DataError> {
 }
 
 fn column(name: String, s: &Section<'_>) -> Result<Column, DataError> {
-    s.only(&["type", "separator", "unit"])?;
+    s.only(&["type", "separator", "unit", "format", "tz", "decimal"])?;
     let ty = s.string("type")?.map(|t| type_of(s, &t)).transpose()?;
     let separator = s
         .string("separator")?
         .filter(|x| !x.value.is_empty())
         .map(|x| x.value);
     let unit = s.string("unit")?.map(|u| unit(s, &u)).transpose()?;
-    if unit.is_some() && !matches!(ty, None | Some(Type::Time | Type::Duration)) {
-        return Err(s.error(
-            s.line,
-            format!("column `{name}` has a `unit` but is neither a time nor a duration"),
-        ));
+    let (formats, zone, decimal) = (formats(s)?, zone(s)?, decimal(s)?);
+    let innermost = ty.as_ref().map(innermost);
+    let told = [
+        (
+            unit.is_some(),
+            "`unit`",
+            "neither a time nor a duration",
+            &[Type::Time, Type::Duration][..],
+        ),
+        (!formats.is_empty(), "`format`", "no time", &[Type::Time]),
+        (zone.is_some(), "`tz`", "no time", &[Type::Time]),
+        (
+            decimal.is_some(),
+            "`decimal`",
+            "no number",
+            &[Type::Float, Type::Int],
+        ),
+    ];
+    for (given, key, is, fit) in told {
+        if given && innermost.is_some_and(|ty| !fit.contains(ty)) {
+            let message = format!("column `{name}` has a {key} but is {is}");
+            return Err(s.error(s.line, message));
+        }
+    }
+    if unit.is_some() && !formats.is_empty() {
+        let message = format!("column `{name}` has a `unit` and a `format`");
+        let error = s.error(s.line, message);
+        return Err(
+            error.help("a number is a count of the unit, or the digits of a date: keep one")
+        );
     }
     if separator.is_some() && !matches!(ty, None | Some(Type::List(_) | Type::Vector(_))) {
         let error = s.error(
@@ -138,17 +175,76 @@ fn column(name: String, s: &Section<'_>) -> Result<Column, DataError> {
         );
         return Err(error.help("add `type = \"list[string]\"`"));
     }
-    // A unit alone means a time, a separator alone a list of strings.
-    let implied = unit.map(|_| Type::Time).or(separator
-        .as_ref()
-        .map(|_| Type::List(Box::new(Type::String))));
+    // A unit alone means a time, a decimal sign a float, a separator alone a list of strings.
+    let time = unit.is_some() || !formats.is_empty() || zone.is_some();
+    let item = match (time, decimal) {
+        (true, _) => Some(Type::Time),
+        (false, Some(_)) => Some(Type::Float),
+        (false, None) => None,
+    };
+    let implied = match &separator {
+        Some(_) => Some(Type::List(Box::new(item.unwrap_or(Type::String)))),
+        None => item,
+    };
     Ok(Column {
         name,
         ty: ty.or(implied),
         separator,
         unit,
+        formats,
+        zone,
+        decimal,
         line: s.line,
     })
+}
+
+fn innermost(ty: &Type) -> &Type {
+    match ty {
+        Type::List(item) => innermost(item),
+        other => other,
+    }
+}
+
+fn formats(s: &Section<'_>) -> Result<Vec<String>, DataError> {
+    let Some(formats) = s.strings("format")? else {
+        return Ok(Vec::new());
+    };
+    match formats.value.iter().find(|f| !time::is_format(f)) {
+        Some(wrong) => {
+            let message = format!("`{wrong}` is no format of a time");
+            let help = "a format is written as for `strptime`: `%d/%m/%Y` reads 31/12/2024, \
+                        `%Y%m%d` 20241231, `%d.%m.%Y %H:%M` 31.12.2024 18:30";
+            Err(s.error(formats.line, message).help(help))
+        }
+        None => Ok(formats.value),
+    }
+}
+
+fn zone(s: &Section<'_>) -> Result<Option<jiff::tz::TimeZone>, DataError> {
+    let Some(name) = s.string("tz")? else {
+        return Ok(None);
+    };
+    let unknown = || {
+        let error = s.error(name.line, format!("unknown time zone `{}`", name.value));
+        error.help(
+            "the names are those of the IANA database: `Europe/Rome`, `America/New_York`, `UTC`",
+        )
+    };
+    time::zone(&name.value).map(Some).ok_or_else(unknown)
+}
+
+fn decimal(s: &Section<'_>) -> Result<Option<char>, DataError> {
+    let Some(sign) = s.string("decimal")? else {
+        return Ok(None);
+    };
+    match sign.value.as_str() {
+        "," => Ok(Some(',')),
+        "." => Ok(Some('.')),
+        other => {
+            let error = s.error(sign.line, format!("`decimal` is `{other}`"));
+            Err(error.help("the sign before the fraction is \",\" or \".\""))
+        }
+    }
 }
 
 fn unit(s: &Section<'_>, name: &At<String>) -> Result<Unit, DataError> {

@@ -26,6 +26,7 @@ pub(super) fn embedding(
         "ef",
         "storage",
         "key",
+        "keys",
         "column",
         "on_error",
     ])?;
@@ -44,6 +45,18 @@ pub(super) fn embedding(
         return Err(section.error(files.line, message));
     }
     let keys = per_file(section, "key", files.value.len())?;
+    let key_files = section.strings("keys")?;
+    if let Some(wrong) = key_files
+        .as_ref()
+        .filter(|k| k.value.len() != files.value.len())
+    {
+        let message = format!(
+            "`keys` names {} files for {} files of vectors",
+            wrong.value.len(),
+            files.value.len()
+        );
+        return Err(section.error(wrong.line, message));
+    }
     let columns = per_file(section, "column", files.value.len())?;
     let mut parts: Vec<VectorFile> = Vec::new();
     for (((entity, file), key), column) in entities
@@ -66,10 +79,12 @@ pub(super) fn embedding(
                 format!("`[{}]` names an entity twice", section.name),
             ));
         }
+        let keys = key_files.as_ref().map(|k| k.value[parts.len()].clone());
         parts.push(VectorFile {
             entity,
             file,
             key,
+            keys,
             column,
             line: files.line,
         });

@@ -11,4 +11,4 @@ pub mod time;
 
 pub use error::{DataError, DataWarning, shown};
 pub use load::{find, load};
-pub(crate) use section::nearest;
+pub(crate) use section::{nearest, toml_key};

@@ -249,3 +249,12 @@ fn article(noun: &str) -> String {
     };
     format!("{a} {noun}")
 }
+
+/// A name as a key of the catalog file: in quotes unless it is a plain word.
+pub fn toml_key(name: &str) -> String {
+    let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    match !name.is_empty() && name.chars().all(bare) {
+        true => name.to_owned(),
+        false => format!("{name:?}"),
+    }
+}

@@ -47,6 +47,12 @@ pub fn build(project: &Project, args: &BuildArgs) -> Result<(), Failure> {
     }
     let started = Instant::now();
     let report = store::build(&catalog, &options)?;
+    if report.rebuilt {
+        report
+            .warnings
+            .iter()
+            .for_each(|w| out::say(format_args!("{w}")));
+    }
     let engine = project.open(None)?;
     let schema = engine.schema();
     let state = match report.rebuilt {

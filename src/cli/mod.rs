@@ -13,6 +13,7 @@ mod fmt;
 mod grid;
 mod init;
 mod interrupt;
+mod mapped;
 mod out;
 mod output;
 mod params;
@@ -196,6 +197,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return unparsed(&error),
     };
+    mapped::guard();
     interrupt::watch(match cli.command {
         Command::Repl(_) => repl::stops(),
         _ => None,
@@ -343,8 +345,10 @@ impl Project {
         progress::clear();
         let engine = engine?;
         *OPENED.lock().unwrap_or_else(|e| e.into_inner()) = Some((catalog, options));
-        for warning in engine.snapshot().warnings() {
-            out::say(format_args!("warning: {warning}"));
+        // said once, when the snapshot is built; `igql describe` says it again
+        if engine.snapshot().was_built() {
+            let warnings = engine.snapshot().warnings();
+            warnings.iter().for_each(|w| out::say(format_args!("{w}")));
         }
         Ok(engine)
     }

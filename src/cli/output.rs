@@ -95,7 +95,7 @@ pub fn value(v: &Value) -> Json {
 }
 
 fn time(us: i64) -> Json {
-    jiff::Timestamp::from_microsecond(us).map_or(Json::Null, |t| t.to_string().into())
+    crate::types::time::text(us).map_or(Json::Null, Into::into)
 }
 
 /// A value as text that reads back: times in ISO form, lists as JSON arrays.

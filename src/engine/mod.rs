@@ -699,15 +699,12 @@ impl Engine {
     fn now(&self) -> i64 {
         match self.schema().defaults.now {
             Now::At(time) => time,
-            // just after the newest link
-            Now::Latest => self
-                .inner
-                .snapshot
-                .newest_link()
-                .map_or(0, |time| time.saturating_add(1)),
-            Now::Clock => SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |t| t.as_micros() as i64),
+            // just after the newest link; where nothing has a time, any will do
+            Now::Latest => match self.inner.snapshot.latest() {
+                Some(time) => time.saturating_add(1),
+                None => clock(),
+            },
+            Now::Clock => clock(),
         }
     }
 }
@@ -718,6 +715,13 @@ type Cut = (Hit, Vec<exec::Ended>);
 /// The user of the only request.
 fn user(requests: &[Request]) -> Option<&Key> {
     requests.first().and_then(|request| request.user.as_ref())
+}
+
+/// Microseconds since 1970.
+fn clock() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |t| t.as_micros() as i64)
 }
 
 /// Adds the explanations to the answers of a run.

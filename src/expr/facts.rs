@@ -140,10 +140,21 @@ impl Facts {
     }
 
     fn number(ty: &Type, low: f64, high: f64) -> Facts {
-        if *ty == Type::Float {
-            Facts::float(low, high)
-        } else {
-            Facts::int(low, high)
+        match ty {
+            Type::Float => Facts::float(low, high),
+            Type::Time => Facts::time(low, high),
+            _ => Facts::int(low, high),
+        }
+    }
+
+    /// A time that was worked out: null where it leaves the calendar, whose ends are taken a little
+    /// too near, as they are no exact floats.
+    fn time(low: f64, high: f64) -> Facts {
+        let facts = Facts::int(low, high);
+        let within = low > -3.777e17 && high < 2.533e17;
+        Facts {
+            nullable: facts.nullable || !within,
+            ..facts
         }
     }
 }
@@ -375,10 +386,10 @@ impl Known<'_> {
         let strict = |facts: Facts| facts.made_of(&of);
         let ends = |f: fn(f64, f64) -> f64| corners(of[0], of[1], f);
         match (name, &of[..]) {
-            ("add_int" | "add_float", [a, b]) => {
+            ("add_int" | "add_time" | "add_float", [a, b]) => {
                 strict(Facts::number(ty, a.low + b.low, a.high + b.high))
             }
-            ("sub_int" | "sub_float", [a, b]) => {
+            ("sub_int" | "sub_time" | "sub_float", [a, b]) => {
                 strict(Facts::number(ty, a.low - b.high, a.high - b.low))
             }
             ("neg_int" | "neg_float", [a]) => strict(Facts::number(ty, -a.high, -a.low)),
@@ -655,10 +666,12 @@ pub fn learn(condition: &Expr, known: &Known, into: &mut Vec<(Expr, Facts)>) {
 }
 
 /// Functions that give null for a null: where their result is there, so are their arguments.
-const STRICT: [&str; 24] = [
+const STRICT: [&str; 26] = [
     "add_int",
+    "add_time",
     "add_float",
     "sub_int",
+    "sub_time",
     "sub_float",
     "neg_int",
     "neg_float",

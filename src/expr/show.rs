@@ -244,9 +244,9 @@ fn constant(value: &Scalar, ty: &Type, f: &mut fmt::Formatter) -> fmt::Result {
     match value {
         Scalar::Null => f.write_str("null"),
         Scalar::I64(v) if *ty == Type::Duration => f.write_str(&duration(*v)),
-        Scalar::I64(v) if *ty == Type::Time => match jiff::Timestamp::from_microsecond(*v) {
-            Ok(time) => write!(f, "@{time}"),
-            Err(_) => v.fmt(f),
+        Scalar::I64(v) if *ty == Type::Time => match crate::types::time::text(*v) {
+            Some(time) => write!(f, "@{time}"),
+            None => v.fmt(f),
         },
         Scalar::I64(v) => v.fmt(f),
         Scalar::F64(v) => write!(f, "{v:?}"),
@@ -284,9 +284,9 @@ pub fn literal(value: &Value) -> String {
         Value::Bool(v) => v.to_string(),
         Value::Str(v) | Value::Id(Key::Str(v)) => format!("{v:?}"),
         Value::Id(Key::Int(v)) => v.to_string(),
-        Value::Time(us) => match jiff::Timestamp::from_microsecond(*us) {
-            Ok(time) => format!("@{time}"),
-            Err(_) => format!("{us} us"),
+        Value::Time(us) => match crate::types::time::text(*us) {
+            Some(time) => format!("@{time}"),
+            None => format!("{us} us"),
         },
         Value::Duration(us) => duration(*us),
         Value::List(items) => {

@@ -70,7 +70,7 @@ impl<'a> Sample<'a> {
     fn now(&self) -> i64 {
         match self.schema().defaults.now {
             Now::At(time) => time,
-            Now::Latest | Now::Clock => self.snapshot.newest_link().unwrap_or(0),
+            Now::Latest | Now::Clock => self.snapshot.latest().unwrap_or(0),
         }
     }
 

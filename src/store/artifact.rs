@@ -7,7 +7,6 @@ use super::write::Aside;
 use crate::catalog::DataError;
 use memmap2::Mmap;
 use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -117,11 +116,8 @@ fn write(path: &Path, key: u64, contents: &[u8]) -> Result<(), DataError> {
     }
     let mut aside = Aside::new(path)?;
     let head = header(key, contents.len() as u64, xxh3_64(contents));
-    aside
-        .file
-        .write_all(&head)
-        .and_then(|()| aside.file.write_all(contents))
-        .map_err(|e| aside.error(&e))?;
+    aside.write(&head)?;
+    aside.write(contents)?;
     aside.finish()
 }
 

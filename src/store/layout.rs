@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Raised whenever files of before can no longer be read.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 pub const HEADER: usize = 64;
 pub const ALIGN: u64 = 64;
 const MAGIC: &[u8; 8] = b"IGQLSNAP";
@@ -76,6 +76,20 @@ pub struct Manifest {
     pub warnings: Vec<DataWarning>,
     /// The largest time of a link.
     pub newest_link: Option<i64>,
+    /// The largest that was not after the clock when it was built, of links, or of rows if no link has
+    /// a time.
+    pub latest: Option<i64>,
+    pub ties: Vec<Tie>,
+}
+
+/// Vectors by row, and the table whose rows they had when they were first read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tie {
+    /// The file of vectors, relative to the catalog's folder.
+    pub file: String,
+    /// XXH3 of its contents, and of those of the table's files.
+    pub vectors: u64,
+    pub table: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! Opening a catalog's snapshot, building it first where it is missing or stale.
 
-use super::build::build as build_snapshot;
+use super::build::{Inputs, build as build_snapshot};
 use super::progress::{Progress, Silent};
 use super::snapshot::Snapshot;
 use super::sources::Sources;
@@ -160,11 +160,27 @@ impl Project {
     fn rebuild(&self, catalog: &Catalog, progress: &dyn Progress) -> Result<Snapshot, DataError> {
         let sources = Sources::find(catalog, &self.folder)?;
         let target = self.derived.join("snapshot");
+        clean(&self.derived);
         progress.report("hashing files", 0, 0);
-        build_snapshot(catalog, &self.folder, &target, sources.hashed()?, progress)?;
         let unreadable = || DataError::new(&target, "the snapshot cannot be read back");
-        let snapshot = Snapshot::map(&self.derived).ok_or_else(unreadable)?;
-        sources.note(&snapshot)?;
+        let good = |file: &Path| {
+            sources.unchanged()?;
+            Snapshot::map_file(file, &self.derived)
+                .map(drop)
+                .ok_or_else(unreadable)
+        };
+        let before = Snapshot::map(&self.derived);
+        let source = Inputs {
+            catalog,
+            folder: &self.folder,
+            sources: sources.hashed()?,
+            ties: before.map_or_else(Vec::new, |s| s.manifest().ties.clone()),
+        };
+        build_snapshot(source, &target, progress, good)?;
+        let mut snapshot = Snapshot::map(&self.derived).ok_or_else(unreadable)?;
+        snapshot.mark_built();
+        // Without the note, the files are hashed again next time.
+        let _ = sources.note(&snapshot);
         Ok(snapshot)
     }
 }
@@ -177,16 +193,49 @@ pub(super) fn lock(folder: &Path, waiting: impl FnOnce()) -> Result<File, DataEr
         let message = format!("cannot be written: {}", error.message);
         DataError::new(&path, message).help("`--cache DIR` puts derived files elsewhere")
     };
-    std::fs::create_dir_all(folder).map_err(cannot)?;
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(cannot)?;
-    if file.try_lock().is_err() {
-        waiting();
-        file.lock().map_err(cannot)?;
+    let mut waiting = Some(waiting);
+    loop {
+        std::fs::create_dir_all(folder).map_err(cannot)?;
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(cannot)?;
+        if file.try_lock().is_err() {
+            if let Some(waiting) = waiting.take() {
+                waiting();
+            }
+            file.lock().map_err(cannot)?;
+        }
+        // the folder may have been deleted while this one waited, and its lock with it
+        if is_at(&file, &path) {
+            return Ok(file);
+        }
     }
-    Ok(file)
+}
+
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let place = |m: std::fs::Metadata| (m.dev(), m.ino());
+    let open = file.metadata().map(place).ok();
+    open.is_some() && open == std::fs::metadata(path).map(place).ok()
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, path: &Path) -> bool {
+    path.exists()
+}
+
+/// Removes what builders that were killed left unfinished. Only the holder of the lock may.
+fn clean(folder: &Path) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let unfinished = entries.filter(|entry| {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        name.starts_with(".snapshot.") && name.ends_with(".new")
+    });
+    // one that stays does no harm
+    unfinished.for_each(|entry| drop(std::fs::remove_file(entry.path())));
 }

@@ -26,6 +26,7 @@ pub struct Snapshot {
     /// `0, 1, 2, ...` up to the largest table: column 0 of every entity, made when asked for.
     row_numbers: OnceLock<Vec<u32>>,
     stale: bool,
+    built: bool,
     folder: PathBuf,
     map: Mmap,
 }
@@ -47,8 +48,14 @@ impl Snapshot {
     /// Maps the file `snapshot` in `folder`. None if there is none, or it is damaged, truncated
     /// or of another format: then it must be built anew.
     pub(super) fn map(folder: &Path) -> Option<Snapshot> {
-        let file = File::open(folder.join("snapshot")).ok()?;
+        Snapshot::map_file(&folder.join("snapshot"), folder)
+    }
+
+    /// The same of a file of another name, which stands for that in `folder`.
+    pub(super) fn map_file(file: &Path, folder: &Path) -> Option<Snapshot> {
+        let file = File::open(file).ok()?;
         // SAFETY: snapshots are never changed in place, only replaced by renaming another over them.
+        // Who writes into one all the same ends those that read it (docs/catalog.md).
         let map = unsafe { Mmap::map(&file) }.ok()?;
         let header = Header::from_bytes(&map)?;
         let end = header.manifest_at.checked_add(header.manifest_len)?;
@@ -75,6 +82,7 @@ impl Snapshot {
             header,
             row_numbers: OnceLock::new(),
             stale: false,
+            built: false,
             folder: folder.to_owned(),
             map,
         };
@@ -348,7 +356,13 @@ impl Snapshot {
         })
     }
 
-    /// The largest time of a link: `now = "latest"` is one microsecond after it.
+    /// What `now = "latest"` is one microsecond after: the largest time of a link, or of a row where no
+    /// link has one, that was not after the clock when the snapshot was built.
+    pub fn latest(&self) -> Option<i64> {
+        self.manifest.latest
+    }
+
+    /// The largest time of a link.
     pub fn newest_link(&self) -> Option<i64> {
         self.manifest.newest_link
     }
@@ -361,6 +375,15 @@ impl Snapshot {
     /// True if it was opened although the data has changed since.
     pub fn is_stale(&self) -> bool {
         self.stale
+    }
+
+    /// True if it was built when it was opened, and its warnings are new.
+    pub fn was_built(&self) -> bool {
+        self.built
+    }
+
+    pub(super) fn mark_built(&mut self) {
+        self.built = true;
     }
 
     pub(super) fn mark_stale(&mut self) {

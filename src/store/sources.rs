@@ -8,7 +8,7 @@ use crate::catalog::config::Catalog;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, Metadata};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 use xxhash_rust::xxh3::Xxh3;
@@ -45,6 +45,12 @@ impl Sources {
             .filter_map(|e| e.table.as_ref())
             .chain(catalog.edges.iter().map(|e| &e.table));
         let mut paths = Vec::new();
+        let mut errors = Vec::new();
+        let mut add = |file: PathBuf, line: u64| match exists(&file, catalog, line) {
+            Ok(()) => paths.push(file),
+            Err(error) => errors.push(error),
+        };
+        let mut unnamed = Vec::new();
         for table in tables {
             let named = |why| {
                 DataError::new(
@@ -52,17 +58,19 @@ impl Sources {
                     format!("`table = \"{}\"`: {why}", table.pattern),
                 )
             };
-            let files = super::import::files_of(&table.pattern, folder)
-                .map_err(|why| named(why).line(table.line))?;
-            let line = table.line;
-            files
-                .into_iter()
-                .try_for_each(|f| exists(&f, catalog, line).map(|()| paths.push(f)))?;
+            match super::import::files_of(table, folder) {
+                Ok(files) => files.into_iter().for_each(|f| add(f, table.line)),
+                Err(why) => unnamed.push(named(why).line(table.line)),
+            }
         }
         for part in catalog.embeddings.iter().flat_map(|e| &e.parts) {
             let file = folder.join(&part.file);
-            exists(&file, catalog, part.line)?;
-            paths.push(file);
+            let keys = part.keys.iter().map(|keys| folder.join(keys));
+            keys.chain([file]).for_each(|f| add(f, part.line));
+        }
+        unnamed.extend(errors);
+        if let Some(error) = DataError::all(unnamed) {
+            return Err(error);
         }
         paths.sort();
         paths.dedup();
@@ -108,6 +116,20 @@ impl Sources {
         Ok(fresh)
     }
 
+    /// An error if one has changed since they were found: what was read may be of both.
+    pub fn unchanged(&self) -> Result<(), DataError> {
+        for before in &self.stamps {
+            let path = self.folder.join(&before.path);
+            if stamp(&path, &self.folder)? != *before {
+                let error = DataError::new(path, "the file has changed while it was read");
+                return Err(error.help(
+                    "run the command again when it is written; a file that is written aside and renamed is never read in parts",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// The sources with their hashes.
     pub fn hashed(&self) -> Result<Vec<Source>, DataError> {
         let source = |f: &Stamp| {
@@ -127,22 +149,21 @@ impl Sources {
             manifest: snapshot.manifest_hash(),
             files: self.stamps.clone(),
         };
-        let mut aside = Aside::new(&snapshot.folder().join("stamps"))?;
-        let text = serde_json::to_vec(&stamps).map_err(|e| aside.error(&e.into()))?;
-        aside.file.write_all(&text).map_err(|e| aside.error(&e))?;
+        let file = snapshot.folder().join("stamps");
+        let text = serde_json::to_vec(&stamps).map_err(|e| DataError::io(&file, &e.into()))?;
+        let mut aside = Aside::new(&file)?;
+        aside.write(&text)?;
         aside.finish()
     }
 }
 
 fn exists(file: &Path, catalog: &Catalog, line: u64) -> Result<(), DataError> {
-    if file.is_file() {
+    let Some((why, help)) = super::import::unreadable(file) else {
         return Ok(());
-    }
+    };
     let shown = crate::catalog::shown(&catalog.path);
-    let error = DataError::new(file, "there is no such file");
-    Err(error.help(format!(
-        "{shown}, line {line} names it; paths are relative to the catalog"
-    )))
+    let error = DataError::new(file, why);
+    Err(error.help(format!("{shown}, line {line} names it; {help}")))
 }
 
 fn read_stamps(folder: &Path) -> Option<Stamps> {

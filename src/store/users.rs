@@ -85,17 +85,18 @@ fn from_lines(file: &Path, text: &str, column: &str, ty: KeyType) -> Result<Vec<
         .filter(|(_, line)| !line.is_empty())
         .map(|(at, line)| match ty {
             KeyType::String => Ok(Key::Str(line.to_owned())),
-            KeyType::Int => match line.parse() {
-                Ok(number) if number != NULL_INT => Ok(Key::Int(number)),
-                _ => {
-                    let message = format!("expected an int key a line, found `{line}`");
-                    let error = DataError::new(file, message).line(at as u64 + 1);
-                    let help = format!("the header of a table names the column `{column}`");
-                    Err(error.maybe_help((at == 0).then_some(help)))
-                }
-            },
+KeyType::Int => int_key(line).map(Key::Int).ok_or_else(|| {
+                let message = format!("expected an int key a line, found `{line}`");
+                let error = DataError::new(file, message).line(at as u64 + 1);
+                let help = format!("the header of a table names the column `{column}`");
+                error.maybe_help((at == 0).then_some(help))
+            }),
         })
         .collect()
+}
+
+fn int_key(text: &str) -> Option<i64> {
+    import::int_text(text).filter(|&number| number != NULL_INT)
 }
 
 fn from_table(

@@ -1,58 +1,38 @@
-//! Writing a snapshot: aside, synced, then renamed over the old one.
+//! Writing a snapshot: aside, synced, read back, then renamed over the old one.
 
 use super::layout::{ALIGN, Buf, Buffer, HEADER, Header, Manifest};
 use super::plain::{Plain, bytes};
 use crate::catalog::DataError;
-use std::fs::File;
+use crate::files::Replacement;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A file under a temporary name that takes its real one only when it is whole.
 pub struct Aside {
-    pub file: File,
-    temporary: PathBuf,
+    file: Replacement,
     target: PathBuf,
-    done: bool,
 }
 
 impl Aside {
     pub fn new(target: &Path) -> Result<Self, DataError> {
-        let mut temporary = target.as_os_str().to_owned();
-        temporary.push(".new");
-        let temporary = PathBuf::from(temporary);
-        let file = File::create(&temporary).map_err(|e| cannot_write(&temporary, &e))?;
+        let file = Replacement::new(target).map_err(|e| cannot_write(target, &e))?;
         Ok(Aside {
             file,
-            temporary,
             target: target.to_owned(),
-            done: false,
         })
     }
 
-    pub fn error(&self, error: &std::io::Error) -> DataError {
-        cannot_write(&self.temporary, error)
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), DataError> {
+        let written = self.file.write_all(bytes);
+        written.map_err(|e| cannot_write(&self.target, &e))
     }
 
     /// Syncs and renames; on any error the old file stays.
-    pub fn finish(mut self) -> Result<(), DataError> {
-        self.file.sync_all().map_err(|e| self.error(&e))?;
-        std::fs::rename(&self.temporary, &self.target).map_err(|e| self.error(&e))?;
-        self.done = true;
-        if let Some(folder) = self.target.parent().and_then(|p| File::open(p).ok()) {
-            // Not every file system can sync a folder; the rename is atomic all the same.
-            let _ = folder.sync_all();
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Aside {
-    fn drop(&mut self) {
-        if !self.done {
-            // It may be gone already; the next build overwrites it anyway.
-            let _ = std::fs::remove_file(&self.temporary);
-        }
+    pub fn finish(self) -> Result<(), DataError> {
+        self.file
+            .commit()
+            .map_err(|e| cannot_write(&self.target, &e))
     }
 }
 
@@ -81,10 +61,7 @@ impl Writer {
     }
 
     fn write(&mut self, data: &[u8]) -> Result<(), DataError> {
-        self.aside
-            .file
-            .write_all(data)
-            .map_err(|e| self.aside.error(&e))?;
+        self.aside.write(data)?;
         self.at += data.len() as u64;
         Ok(())
     }
@@ -107,9 +84,14 @@ impl Writer {
         values.map(|v| self.put(v)).transpose()
     }
 
-    /// Appends the manifest, writes the header and puts the file in its place.
-    pub fn finish(mut self, manifest: &Manifest) -> Result<(), DataError> {
-        let text = serde_json::to_vec(manifest).map_err(|e| self.aside.error(&e.into()))?;
+    /// Appends the manifest, writes the header and puts the file in its place, if it is found good.
+    pub fn finish(
+        mut self,
+        manifest: &Manifest,
+        good: impl FnOnce(&Path) -> Result<(), DataError>,
+    ) -> Result<(), DataError> {
+        let text = serde_json::to_vec(manifest)
+            .map_err(|e| cannot_write(&self.aside.target, &e.into()))?;
         let manifest_at = self.at;
         self.write(&text)?;
         let header = Header {
@@ -118,11 +100,11 @@ impl Writer {
             manifest_len: text.len() as u64,
             manifest_hash: xxh3_64(&text),
         };
-        self.aside
-            .file
-            .seek(SeekFrom::Start(0))
-            .map_err(|e| self.aside.error(&e))?;
-        self.write(&header.to_bytes())?;
+        let io = |e: std::io::Error| cannot_write(&self.aside.target, &e);
+        let mut file = self.aside.file.writer().map_err(io)?;
+        file.seek(SeekFrom::Start(0)).map_err(io)?;
+        file.write_all(&header.to_bytes()).map_err(io)?;
+        good(self.aside.file.temporary())?;
         self.aside.finish()
     }
 }

@@ -5,6 +5,7 @@
 //! or NaN otherwise), 2 for `bool`, [`NULL_CODE`] for strings and ids.
 
 mod floats;
+pub mod time;
 
 pub use floats::{Floats, fits_half, to_halves};
 

@@ -103,8 +103,7 @@ pub fn why_not(
     }
     if !run.visible(entity, id, request) {
         let times = run.snapshot.times(entity).unwrap_or(&[]);
-        let at =
-            |us| jiff::Timestamp::from_microsecond(us).map_or(String::new(), |t| t.to_string());
+        let at = |us| crate::types::time::text(us).unwrap_or_default();
         let from = times.get(id as usize).map_or(String::new(), |&us| at(us));
         answer.outcome = Outcome::Invisible;
         answer.reasons.push(plain(format!(
@@ -586,10 +585,7 @@ fn words(value: &Value) -> String {
         Value::Float(v) => short(*v),
         Value::Bool(v) => v.to_string(),
         Value::Str(v) => format!("{v:?}"),
-        Value::Time(us) => match jiff::Timestamp::from_microsecond(*us) {
-            Ok(time) => time.to_string(),
-            Err(_) => us.to_string(),
-        },
+        Value::Time(us) => crate::types::time::text(*us).unwrap_or_else(|| us.to_string()),
         Value::Duration(us) => crate::expr::show::duration(*us),
         Value::Id(key) => key.to_string(),
         Value::List(items) => {

@@ -239,7 +239,8 @@ fn calendar(name: &str, t: &Value, zone: Option<&Value>) -> Value {
         return Value::Null;
     };
     // the years -9999 to 9999 have a calendar
-    if !(-377_705_023_201_000_000..=253_402_207_200_999_999).contains(t) {
+    let calendar = -377_705_116_800_000_000..=253_402_300_799_999_999;
+    if !calendar.contains(t) || !calendar.contains(&local) {
         return Value::Null;
     }
     let hours = local.div_euclid(HOUR);
@@ -247,7 +248,8 @@ fn calendar(name: &str, t: &Value, zone: Option<&Value>) -> Value {
         "hour" => Value::Int(hours.rem_euclid(24)),
         "date" => {
             let midnight = local.div_euclid(24 * HOUR) * 24 * HOUR;
-            start_of_day(midnight, zone).map_or(Value::Null, Value::Time)
+            let start = start_of_day(midnight, zone).filter(|t| calendar.contains(t));
+            start.map_or(Value::Null, Value::Time)
         }
         // 1970-01-01 was a Thursday; Monday is 0.
         _ => Value::Int((hours.div_euclid(24) + 3).rem_euclid(7)),
@@ -270,7 +272,9 @@ fn start_of_day(midnight: i64, zone: &str) -> Option<i64> {
 
 /// How far the clock of a zone is ahead of UTC, in microseconds.
 fn offset(t: i64, zone: &str) -> Option<i64> {
-    let at = jiff::Timestamp::from_microsecond(t).ok()?;
+    let ends = [jiff::Timestamp::MIN, jiff::Timestamp::MAX].map(|t| t.as_second());
+    let second = t.div_euclid(1_000_000).clamp(ends[0], ends[1]);
+    let at = jiff::Timestamp::from_second(second).ok()?;
     let zone = jiff::tz::TimeZone::get(zone).ok()?;
     Some(i64::from(zone.to_offset(at).seconds()) * 1_000_000)
 }

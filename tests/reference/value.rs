@@ -165,13 +165,19 @@ fn float_floor_mod(a: f64, b: f64) -> (f64, f64) {
     )
 }
 
+/// What is beyond the years -9999 to 9999 is no time.
+fn time(micros: Option<i64>) -> Value {
+    let calendar = -377_705_116_800_000_000..=253_402_300_799_999_999;
+    whole(micros.filter(|t| calendar.contains(t)), Time)
+}
+
 /// Arithmetic with a time or a duration on at least one side.
 fn times(op: BinaryOp, left: &Value, right: &Value) -> Value {
     match (op, left, right) {
         (BinaryOp::Sub, Time(a), Time(b)) => whole(a.checked_sub(*b), Duration),
-        (BinaryOp::Sub, Time(a), Duration(b)) => whole(a.checked_sub(*b), Time),
+        (BinaryOp::Sub, Time(a), Duration(b)) => time(a.checked_sub(*b)),
         (BinaryOp::Add, Time(a), Duration(b)) | (BinaryOp::Add, Duration(a), Time(b)) => {
-            whole(a.checked_add(*b), Time)
+            time(a.checked_add(*b))
         }
         (_, Duration(a), Duration(b)) => durations(op, *a, *b),
         (BinaryOp::Mul, Duration(a), Int(b)) | (BinaryOp::Mul, Int(a), Duration(b)) => {

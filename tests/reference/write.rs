@@ -255,9 +255,7 @@ fn quoted(text: &str) -> String {
 
 /// ISO text of a time.
 pub fn time_text(micros: i64) -> String {
-    jiff::Timestamp::from_microsecond(micros)
-        .expect("a time")
-        .to_string()
+    igql::types::time::text(micros).expect("a time")
 }
 
 /// What a file has: where halves are stored, numbers beside them that are rounded to them.

@@ -2,6 +2,7 @@
 
 use super::{Call, Function, map1, map2, overload};
 use crate::expr::value::{Val, widen};
+use crate::types::time::in_range;
 use crate::types::{NULL_FLOAT, NULL_INT};
 
 pub const FUNCTIONS: &[Function] = &[
@@ -12,8 +13,8 @@ pub const FUNCTIONS: &[Function] = &[
         overloads: &[
             overload!(Int, Int => Int, "add_int", |_, a| ints(a, i64::checked_add)),
             overload!(Float, Float => Float, "add_float", |_, a| floats(a, |x, y| x + y)),
-            overload!(Time, Duration => Time, "add_int", |_, a| ints(a, i64::checked_add)),
-            overload!(Duration, Time => Time, "add_int", |_, a| ints(a, i64::checked_add)),
+            overload!(Time, Duration => Time, "add_time", |_, a| ints(a, later)),
+            overload!(Duration, Time => Time, "add_time", |_, a| ints(a, later)),
             overload!(Duration, Duration => Duration, "add_int", |_, a| ints(a, i64::checked_add)),
             overload!(Str, Str => Str, "concat", super::text::concat),
         ],
@@ -26,7 +27,7 @@ pub const FUNCTIONS: &[Function] = &[
             overload!(Int, Int => Int, "sub_int", |_, a| ints(a, i64::checked_sub)),
             overload!(Float, Float => Float, "sub_float", |_, a| floats(a, |x, y| x - y)),
             overload!(Time, Time => Duration, "sub_int", |_, a| ints(a, i64::checked_sub)),
-            overload!(Time, Duration => Time, "sub_int", |_, a| ints(a, i64::checked_sub)),
+            overload!(Time, Duration => Time, "sub_time", |_, a| ints(a, earlier)),
             overload!(Duration, Duration => Duration, "sub_int", |_, a| ints(a, i64::checked_sub)),
             overload!(Int => Int, "neg_int", neg_int),
             overload!(Duration => Duration, "neg_int", neg_int),
@@ -148,6 +149,17 @@ fn floats(args: &[Val], f: impl Fn(f64, f64) -> f64) -> Val<'static> {
             finite(f(x, y))
         }
     }))
+}
+
+/// What is beyond the calendar is no time.
+#[inline]
+fn later(time: i64, by: i64) -> Option<i64> {
+    time.checked_add(by).filter(|t| in_range(*t))
+}
+
+#[inline]
+fn earlier(time: i64, by: i64) -> Option<i64> {
+    time.checked_sub(by).filter(|t| in_range(*t))
 }
 
 fn neg_int(_: &Call, args: &[Val]) -> Val<'static> {

@@ -3,8 +3,8 @@
 
 use super::{Call, Function, map1, map2, overload};
 use crate::expr::value::{Arg, Val, widen};
-use crate::types::{NULL_FLOAT, NULL_INT};
-use jiff::Timestamp;
+use crate::types::{NULL_FLOAT, NULL_INT, time};
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use std::collections::HashMap;
 
@@ -14,8 +14,8 @@ pub const FUNCTIONS: &[Function] = &[
         usage: "hour(t, tz=\"UTC\")",
         doc: "Hour of the day, 0 to 23.",
         overloads: &[
-            overload!(Time, Str => Int, "hour", |c, a| local(c, a, |t, zone| {
-                i64::from(zone.to_datetime(t).hour())
+            overload!(Time, Str => Int, "hour", |c, a| local(c, a, |t, _| {
+                i64::from(t.hour())
             })),
         ],
     },
@@ -24,9 +24,7 @@ pub const FUNCTIONS: &[Function] = &[
         usage: "weekday(t, tz=\"UTC\")",
         doc: "Day of the week, Monday 0 to Sunday 6.",
         overloads: &[overload!(Time, Str => Int, "weekday", |c, a| {
-            local(c, a, |t, zone| {
-                i64::from(zone.to_datetime(t).weekday().to_monday_zero_offset())
-            })
+            local(c, a, |t, _| i64::from(t.weekday().to_monday_zero_offset()))
         })],
     },
     Function {
@@ -94,19 +92,17 @@ pub fn zone_names() -> Vec<String> {
 }
 
 /// The first instant of a calendar day, in microseconds.
-fn day(time: Timestamp, zone: &TimeZone) -> i64 {
-    let start = time.to_zoned(zone.clone()).start_of_day();
-    start.map_or(NULL_INT, |start| start.timestamp().as_microsecond())
+fn day(at: DateTime, zone: &TimeZone) -> i64 {
+    time::of_local(at.start_of_day(), zone).unwrap_or(NULL_INT)
 }
 
 /// Reads the clock of a time zone; an unknown zone gives null.
-fn local(call: &Call, args: &[Val], f: impl Fn(Timestamp, &TimeZone) -> i64) -> Val<'static> {
+fn local(call: &Call, args: &[Val], f: impl Fn(DateTime, &TimeZone) -> i64) -> Val<'static> {
     let times = args[0].clone().ints();
     let named = |code: u32| call.texts.get(code).and_then(|name| zone(&name));
     let read = |time: i64, zone: Option<&TimeZone>| {
-        let time = Timestamp::from_microsecond(time).ok();
-        time.zip(zone)
-            .map_or(NULL_INT, |(time, zone)| f(time, zone))
+        let local = zone.and_then(|zone| Some((time::local(time, zone)?, zone)));
+        local.map_or(NULL_INT, |(at, zone)| f(at, zone))
     };
     Val::I64(match args[1].clone().codes() {
         Arg::One(code) => {

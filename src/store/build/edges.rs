@@ -1,11 +1,14 @@
 //! Edges: from tables to links between rows.
 
+use super::complaints::{Complaints, plural};
 use super::entities::{Column, Entity, shown};
 use super::keys::{DANGLING, Keys};
-use super::tables::{Loaded, rows_skipped};
-use crate::catalog::config::{Catalog, Edge as EdgeConfig, EdgeTime, OnError};
+use super::plan::Place;
+use super::tables::Loaded;
+use crate::catalog::config::{Catalog, Edge as EdgeConfig, EdgeTime};
 use crate::catalog::{DataError, DataWarning, time};
 use crate::store::import::{Fault, Faults, Values, brief};
+use crate::types::time::text as time_text;
 use crate::types::{NULL_CODE, NULL_INT};
 
 /// The links of an edge, as listed.
@@ -18,19 +21,23 @@ pub struct Edge {
     pub columns: Vec<Column>,
 }
 
-/// Makes links of a table. Ends that are null or point nowhere are errors, or their links are
-/// left out.
+/// Makes links of a table; None where an end cannot be had, which is told of already. Ends that are
+/// null or point nowhere are errors, or their links are left out.
 pub fn edge(
     catalog: &Catalog,
     config: &EdgeConfig,
     mut loaded: Loaded,
-    entities: &[Entity],
-    warnings: &mut Vec<DataWarning>,
-) -> Result<Edge, DataError> {
-    let parts = time_of_parts(config, &mut loaded)?;
-    warnings.extend(loaded.warnings(&config.table));
-    let links = links(catalog, config, &loaded, entities)?;
-    warnings.extend(links.warnings(config));
+    entities: &[Option<Entity>],
+    complaints: &mut Complaints,
+) -> Option<Edge> {
+    let place = Place {
+        catalog: &catalog.path,
+        table: &config.table,
+        section: &format!("edge.{}", config.name),
+        line: config.line,
+    };
+    let parts = time_of_parts(config, &mut loaded, place, complaints);
+    let links = links(catalog, config, &loaded, entities, place, complaints)?;
     let row = (!links.identity).then_some(links.row);
     let mut rest = columns(loaded, row.as_deref());
     let mut take = |name: &str| {
@@ -46,13 +53,40 @@ pub fn edge(
         None => None,
     };
     let weight = config.weight.as_deref().and_then(take);
-    Ok(Edge {
+    let time = time.and_then(ints);
+    complaints
+        .warnings
+        .extend(time.as_deref().and_then(|times| to_come(times, place)));
+    Some(Edge {
         from: links.from,
         to: links.to,
-        time: time.and_then(ints),
+        time,
         weight: weight.and_then(floats),
         columns: rest,
     })
+}
+
+/// What to say of links that lie after the clock.
+fn to_come(times: &[i64], place: Place<'_>) -> Option<DataWarning> {
+    let now = now();
+    let (newest, count) = times
+        .iter()
+        .filter(|t| **t > now)
+        .fold((now, 0u64), |(newest, count), &t| {
+            (newest.max(t), count + 1)
+        });
+    let newest = time_text(newest)?;
+    let (links, lie) = plural(count, "link", "lies");
+    let message = format!(
+        "{count} {links} {lie} after the clock, the newest at {newest}: no request sees such links before their time, and they do not move `now = \"latest\"`"
+    );
+    (count > 0).then(|| place.warning(message, count))
+}
+
+/// Microseconds since 1970.
+pub fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |t| t.as_micros() as i64)
 }
 
 fn ints(values: Values) -> Option<Vec<i64>> {
@@ -96,14 +130,17 @@ fn columns(loaded: Loaded, row: Option<&[u32]>) -> Vec<Column> {
 
 /// The times of rows that have them as year, month, day: null if a part is null. A date that does
 /// not exist makes a bad row.
-fn time_of_parts(config: &EdgeConfig, loaded: &mut Loaded) -> Result<Option<Vec<i64>>, DataError> {
+fn time_of_parts(
+    config: &EdgeConfig,
+    loaded: &mut Loaded,
+    place: Place<'_>,
+    complaints: &mut Complaints,
+) -> Option<Vec<i64>> {
     let Some(EdgeTime::Parts(names)) = &config.time else {
-        return Ok(None);
+        return None;
     };
-    let positions: Vec<usize> = names
-        .iter()
-        .filter_map(|n| loaded.plan.position(n))
-        .collect();
+    let positions = names.iter().map(|n| loaded.plan.position(n));
+    let positions: Vec<usize> = positions.collect::<Option<_>>()?;
     let mut faults = Faults::default();
     let mut times = Vec::with_capacity(loaded.table.rows);
     for row in 0..loaded.table.rows {
@@ -118,16 +155,25 @@ fn time_of_parts(config: &EdgeConfig, loaded: &mut Loaded) -> Result<Option<Vec<
         };
         if time.is_none() {
             let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
-            faults.push(
-                row,
-                Some(&names[0]),
-                Fault::new(format!("there is no date `{}`", parts.join("-"))),
-            );
+            let fault = Fault::new(format!("there is no date `{}`", parts.join("-")));
+            let fault = fault.help("the columns are year, month, day in that order");
+            faults.push(row, Some(&names[0]), fault);
         }
         times.push(time.unwrap_or(NULL_INT));
     }
-    drop_bad_dates(config, loaded, &mut times, faults)?;
-    Ok(Some(times))
+    if faults.0.is_empty() {
+        return Some(times);
+    }
+    // the times are left out with their rows
+    loaded.table.columns.push(Values::Int(times));
+    place.faults(
+        loaded.reader.as_ref(),
+        &mut loaded.table,
+        faults.0,
+        |_| false,
+        complaints,
+    );
+    loaded.table.columns.pop().and_then(ints)
 }
 
 fn int_at(values: &Values, row: usize) -> i64 {
@@ -138,35 +184,6 @@ fn int_at(values: &Values, row: usize) -> i64 {
     }
 }
 
-fn drop_bad_dates(
-    config: &EdgeConfig,
-    loaded: &mut Loaded,
-    times: &mut Vec<i64>,
-    faults: Faults,
-) -> Result<(), DataError> {
-    let Some((row, column, fault)) = faults.first else {
-        return Ok(());
-    };
-    let error = loaded
-        .table
-        .origin
-        .error(loaded.reader.as_ref(), row as usize, fault.message);
-    let error = error
-        .column(column.unwrap_or_default())
-        .help("the columns are year, month, day in that order");
-    if config.table.on_error == OnError::Error {
-        return Err(error);
-    }
-    let mut bad = faults.rows.iter().peekable();
-    let mut row = 0;
-    times.retain(|_| {
-        row += 1;
-        bad.next_if(|b| **b + 1 == row).is_none()
-    });
-    loaded.table.drop_rows(&faults.rows, brief(&error));
-    Ok(())
-}
-
 /// Links with the table rows they are from.
 struct Links {
     from: Vec<u32>,
@@ -174,21 +191,6 @@ struct Links {
     row: Vec<u32>,
     /// Every row is one link, so that columns need not be rearranged.
     identity: bool,
-    /// Left out, and why the first was.
-    skipped: u64,
-    why: Option<String>,
-}
-
-impl Links {
-    fn warnings(&self, config: &EdgeConfig) -> Option<DataWarning> {
-        let why = self.why.as_ref()?;
-        let links = if self.skipped == 1 { "link" } else { "links" };
-        let message = format!("{} {links} skipped: {why}", self.skipped);
-        Some(DataWarning {
-            message,
-            ..rows_skipped(&config.table, "", self.skipped)
-        })
-    }
 }
 
 /// One end of all links: the column, the rows that its keys (or elements) mean.
@@ -196,6 +198,8 @@ struct End<'a> {
     name: &'static str,
     column: &'a str,
     target: &'a str,
+    /// Rows of the target are lacking because of an error that is told of.
+    lost: bool,
     values: &'a Values,
     rows: Vec<u32>,
 }
@@ -204,14 +208,15 @@ impl<'a> End<'a> {
     fn new(
         name: &'static str,
         column: &'a str,
-        target: &'a str,
+        target: (&'a str, bool),
         values: &'a Values,
         keys: &Keys,
     ) -> Self {
         End {
             name,
             column,
-            target,
+            target: target.0,
+            lost: target.1,
             values,
             rows: keys.rows_of(values),
         }
@@ -249,27 +254,21 @@ fn links(
     catalog: &Catalog,
     config: &EdgeConfig,
     loaded: &Loaded,
-    entities: &[Entity],
-) -> Result<Links, DataError> {
-    let end = |name, end: &'_ crate::catalog::config::End| {
+    entities: &[Option<Entity>],
+    place: Place<'_>,
+    complaints: &mut Complaints,
+) -> Option<Links> {
+    let make = |name: &'static str, end: &crate::catalog::config::End| {
         let id = end.entity.0 as usize;
-        let at = loaded.plan.position(&end.column).unwrap_or(0);
-        (name, id, at)
-    };
-    let make = |(name, id, at): (&'static str, usize, usize)| {
+        let at = loaded.plan.position(&end.column)?;
         let column = loaded.plan.names[at].as_str();
-        End::new(
-            name,
-            column,
-            &catalog.entities[id].name,
-            &loaded.table.columns[at],
-            &entities[id].keys,
-        )
+        let values = &loaded.table.columns[at];
+        let entity = entities[id].as_ref()?;
+        let target = (catalog.entities[id].name.as_str(), entity.lost);
+        Some(End::new(name, column, target, values, &entity.keys))
     };
-    let (from, to) = rayon::join(
-        || make(end("from", &config.from)),
-        || make(end("to", &config.to)),
-    );
+    let (from, to) = rayon::join(|| make("from", &config.from), || make("to", &config.to));
+    let (from, to) = (from?, to?);
     let lists = [&from, &to]
         .iter()
         .any(|e| matches!(e.values, Values::List { .. }));
@@ -277,18 +276,17 @@ fn links(
         .iter()
         .any(|e| e.rows.iter().any(|r| *r >= DANGLING));
     let links = if lists || bad {
-        product(config, loaded, &from, &to)?
+        product(loaded, &from, &to, place, complaints)
     } else {
         one_each(from, to)
     };
     if links.from.len() >= u32::MAX as usize {
         let file = &loaded.table.origin.files[0].path;
-        return Err(DataError::new(
-            file,
-            format!("{} links are more than an edge can have", links.from.len()),
-        ));
+        let message = format!("{} links are more than an edge can have", links.from.len());
+        complaints.errors.push(DataError::new(file, message));
+        return None;
     }
-    Ok(links)
+    Some(links)
 }
 
 fn one_each(from: End<'_>, to: End<'_>) -> Links {
@@ -297,57 +295,93 @@ fn one_each(from: End<'_>, to: End<'_>) -> Links {
         to: to.rows,
         row: Vec::new(),
         identity: true,
-        skipped: 0,
-        why: None,
     }
 }
 
 /// Every pair of ends of every row.
 fn product(
-    config: &EdgeConfig,
     loaded: &Loaded,
     from: &End<'_>,
     to: &End<'_>,
-) -> Result<Links, DataError> {
+    place: Place<'_>,
+    complaints: &mut Complaints,
+) -> Links {
     let mut links = Links {
         from: vec![],
         to: vec![],
         row: vec![],
         identity: false,
-        skipped: 0,
-        why: None,
     };
-    let mut first = None;
+    // of each end: links that it makes impossible by null keys, and by unknown ones
+    let mut lost = [(); 4].map(|()| Lost::default());
     for row in 0..loaded.table.rows {
         for f in from.places(row) {
             for t in to.places(row) {
-                if from.is_bad(f) || to.is_bad(t) {
-                    links.skipped += 1;
-                    first.get_or_insert((row, f, t));
-                    continue;
-                }
-                links.from.push(from.rows[f]);
-                links.to.push(to.rows[t]);
-                links.row.push(row as u32);
+                let (at, end, place) = match (from.is_bad(f), to.is_bad(t)) {
+                    (false, false) => {
+                        links.from.push(from.rows[f]);
+                        links.to.push(to.rows[t]);
+                        links.row.push(row as u32);
+                        continue;
+                    }
+                    (true, _) => (0, from, f),
+                    (false, true) => (2, to, t),
+                };
+                let null = usize::from(end.rows[place] == NULL_CODE);
+                lost[at + null].add(row as u32, place);
             }
         }
     }
-    if let Some((row, f, t)) = first {
-        let (end, place) = if from.is_bad(f) { (from, f) } else { (to, t) };
-        let error = bad_end(loaded, row, end, place);
-        if config.table.on_error == OnError::Error {
-            return Err(error.and_more(links.skipped - 1));
-        }
-        links.why = Some(brief(&error));
+    for (at, lost) in lost.iter().enumerate() {
+        let end = if at < 2 { from } else { to };
+        lost.tell(loaded, end, place, complaints);
     }
-    Ok(links)
+    links
 }
 
-fn bad_end(loaded: &Loaded, row: usize, end: &End<'_>, place: usize) -> DataError {
-    let error = loaded
-        .table
-        .origin
-        .error(loaded.reader.as_ref(), row, end.message(place))
-        .column(end.column);
-    error.help("`on_error = \"skip\"` leaves such links out and reports how many")
+/// Links that cannot be.
+#[derive(Default)]
+struct Lost {
+    count: u64,
+    rows: Vec<u32>,
+    first: usize,
+}
+
+impl Lost {
+    fn add(&mut self, row: u32, place: usize) {
+        if self.count == 0 {
+            self.first = place;
+        }
+        self.count += 1;
+        self.rows.push(row);
+    }
+
+    fn tell(&self, loaded: &Loaded, end: &End<'_>, place: Place<'_>, complaints: &mut Complaints) {
+        let Some(&row) = self.rows.first() else {
+            return;
+        };
+        let origin = &loaded.table.origin;
+        let error = origin
+            .error(
+                loaded.reader.as_ref(),
+                row as usize,
+                end.message(self.first),
+            )
+            .column(end.column);
+        match place.loss(true) {
+            None if end.lost => {}
+            None => {
+                let error = origin.and_more(error, &self.rows);
+                complaints.errors.push(error.help(format!(
+                    "`on_error = \"skip\"` in `[{}]` leaves such links out and reports how many",
+                    place.section
+                )));
+            }
+            Some(_) => {
+                let (links, _) = plural(self.count, "link", "");
+                let message = format!("{} {links} skipped: {}", self.count, brief(&error));
+                complaints.warnings.push(place.warning(message, self.count));
+            }
+        }
+    }
 }

@@ -1,11 +1,14 @@
 //! Entities: keys checked, references turned into rows.
 
+use super::complaints::{Complaints, plural};
 use super::keys::{BadKeys, Collected, DANGLING, Keys};
-use super::tables::{Loaded, rows_skipped};
-use crate::catalog::config::{self, Catalog, OnError};
-use crate::catalog::{DataError, DataWarning};
-use crate::store::import::{Origin, Reader, Values};
+use super::plan::Place;
+use super::tables::Loaded;
+use crate::catalog::DataError;
+use crate::catalog::config::{self, Catalog, Duplicates};
+use crate::store::import::{Origin, Reader, Values, brief};
 use crate::types::{NULL_CODE, Type};
+use std::collections::HashMap;
 
 /// An entity in memory.
 pub struct Entity {
@@ -14,6 +17,8 @@ pub struct Entity {
     pub columns: Vec<Column>,
     /// Where its rows are from, if it has a table.
     pub source: Option<(Origin, Box<dyn Reader>)>,
+    /// Rows are lacking because of an error that is told of.
+    pub lost: bool,
 }
 
 pub struct Column {
@@ -46,34 +51,30 @@ impl Entity {
             keys,
             columns: Vec::new(),
             source: None,
+            lost: false,
         }
     }
 }
 
-/// Makes an entity of its table. Null and repeated keys are errors, or their rows are left out
-/// (the first row with a key stays).
+/// Makes an entity of its table; None without a key. Null and repeated keys are errors, or their
+/// rows are left out.
 pub fn entity(
     config: &config::Entity,
     mut loaded: Loaded,
-    warnings: &mut Vec<DataWarning>,
-) -> Result<Entity, DataError> {
-    let at = loaded.plan.position(&config.key).unwrap_or(0);
+    place: Place<'_>,
+    complaints: &mut Complaints,
+) -> Option<Entity> {
+    let at = loaded.plan.position(&config.key)?;
     let (mut keys, bad) = Keys::new(loaded.table.columns[at].clone());
-    let table = config.table.as_ref();
-    if let Some((rows, error)) = first_bad_key(&loaded, &config.key, at, &bad) {
-        if table.is_none_or(|t| t.on_error == OnError::Error) {
-            return Err(error);
-        }
-        loaded
-            .table
-            .drop_rows(&rows, crate::store::import::brief(&error));
+    let dropped = bad_keys(config, &loaded, at, bad, place, complaints);
+    if loaded.table.drop_rows(&dropped) > 0 {
         keys = Keys::new(loaded.table.columns[at].clone()).0;
     }
-    warnings.extend(table.into_iter().flat_map(|t| loaded.warnings(t)));
     let Loaded {
         reader,
         plan,
         table,
+        lost,
     } = loaded;
     let described = plan
         .names
@@ -87,45 +88,82 @@ pub fn entity(
         ty: w.how.ty.clone(),
         values,
     });
-    Ok(Entity {
+    Some(Entity {
         keys,
         columns: columns.collect(),
         source: Some((table.origin, reader)),
+        lost,
     })
 }
 
-/// The rows with bad keys and the error for the first of them.
-fn first_bad_key(
+/// Tells of bad keys; the rows that do not stay.
+fn bad_keys(
+    config: &config::Entity,
     loaded: &Loaded,
-    key: &str,
     at: usize,
-    bad: &BadKeys,
-) -> Option<(Vec<u32>, DataError)> {
-    let rows: Vec<u32> = bad
-        .nulls
-        .iter()
-        .copied()
-        .chain(bad.duplicates.iter().map(|d| d.0))
-        .collect();
-    let row = *rows.iter().min()? as usize;
+    bad: BadKeys,
+    place: Place<'_>,
+    complaints: &mut Complaints,
+) -> Vec<u32> {
     let (origin, reader) = (&loaded.table.origin, loaded.reader.as_ref());
-    let error = match bad.duplicates.iter().find(|d| d.0 as usize == row) {
-        Some((_, first)) => {
-            let value = shown(&loaded.table.columns[at], row);
-            let before = place(origin, reader, *first as usize);
-            origin
-                .error(
-                    reader,
-                    row,
-                    format!("the key {value} is already that of {before}"),
-                )
-                .help("keys are unique")
+    let mut dropped = Vec::new();
+    if let Some(&first) = bad.nulls.first() {
+        let error = origin.error(reader, first as usize, "the key is null");
+        let error = error.column(&config.key);
+        let count = bad.nulls.len() as u64;
+        match place.loss(true) {
+            // what could not be read has left with its row
+            None => {
+                let error = origin
+                    .and_more(error, &bad.nulls)
+                    .help("every row needs a key");
+                complaints.errors.push(error.or_help(place.way_out(true)));
+            }
+            Some(_) => complaints
+                .warnings
+                .push(place.rows_skipped(&brief(&error), count)),
         }
-        None => origin
-            .error(reader, row, "the key is null")
-            .help("every row needs a key"),
+        dropped.extend(&bad.nulls);
+    }
+    let Some(&(row, before)) = bad.duplicates.first() else {
+        return dropped;
     };
-    Some((rows, error.column(key)))
+    let value = shown(&loaded.table.columns[at], row as usize);
+    let message = format!(
+        "the key {value} is already that of {}",
+        self::place(origin, reader, before as usize)
+    );
+    let error = origin
+        .error(reader, row as usize, message)
+        .column(&config.key);
+    let rows: Vec<u32> = match config.duplicates {
+        Some(Duplicates::Last) => all_but_last(&bad.duplicates),
+        _ => bad.duplicates.iter().map(|d| d.0).collect(),
+    };
+    if config.duplicates.is_none() && place.loss(true).is_none() {
+        let way = format!(
+            "`duplicates = \"first\"` in `[{}]`, or `\"last\"`, keeps one row of each key and reports how many are left out",
+            place.section
+        );
+        let error = origin.and_more(error, &rows).help("keys are unique");
+        complaints.errors.push(error.or_help(way));
+    } else {
+        complaints
+            .warnings
+            .push(place.rows_skipped(&brief(&error), rows.len() as u64));
+    }
+    dropped.extend(rows);
+    dropped
+}
+
+/// Of rows with one key all but the last, from later rows with the first of their key.
+fn all_but_last(duplicates: &[(u32, u32)]) -> Vec<u32> {
+    let mut last: HashMap<u32, u32> = HashMap::new();
+    let mut dropped = Vec::with_capacity(duplicates.len());
+    for &(row, first) in duplicates {
+        dropped.push(last.insert(first, row).unwrap_or(first));
+    }
+    dropped
 }
 
 /// `row 3 (line 4)`, with the file if there are several.
@@ -153,62 +191,68 @@ pub fn shown(values: &Values, row: usize) -> String {
 }
 
 /// Turns the reference columns of an entity into rows. A key that no row has is an error, or
-/// reads null.
+/// reads null. Entities that are not there are of tables that are wrong themselves.
 pub fn resolve(
     catalog: &Catalog,
     id: usize,
-    entities: &[Entity],
-    warnings: &mut Vec<DataWarning>,
-) -> Result<Vec<(usize, Vec<u32>)>, DataError> {
-    let (config, entity) = (&catalog.entities[id], &entities[id]);
+    entities: &[Option<Entity>],
+    complaints: &mut Complaints,
+) -> Vec<(usize, Vec<u32>)> {
+    let config = &catalog.entities[id];
+    let (Some(entity), Some(table)) = (&entities[id], &config.table) else {
+        return Vec::new();
+    };
+    let place = Place {
+        catalog: &catalog.path,
+        table,
+        section: &format!("entity.{}", config.name),
+        line: config.line,
+    };
     let mut resolved = Vec::new();
     for reference in &config.references {
-        let Some(at) = entity.position(&reference.column) else {
+        let target = &entities[reference.entity.0 as usize];
+        let (Some(at), Some(target)) = (entity.position(&reference.column), target) else {
             continue;
         };
-        let mut rows = entities[reference.entity.0 as usize]
-            .keys
-            .rows_of(&entity.columns[at].values);
-        let target = &catalog.entities[reference.entity.0 as usize].name;
-        if let Some((error, count)) = dangling(entity, at, &rows, target) {
-            let Some(table) = config
-                .table
-                .as_ref()
-                .filter(|t| t.on_error == OnError::Skip)
-            else {
-                return Err(error.and_more(count - 1));
-            };
-            let why = crate::store::import::brief(&error);
-            let read = if count == 1 {
-                "reference reads"
-            } else {
-                "references read"
-            };
-            let message = format!("{count} {read} null: {why}");
-            warnings.push(DataWarning {
-                message,
-                ..rows_skipped(table, "", count)
-            });
-            rows.iter_mut()
-                .filter(|r| **r == DANGLING)
-                .for_each(|r| *r = NULL_CODE);
+        let mut rows = target.keys.rows_of(&entity.columns[at].values);
+        let name = &catalog.entities[reference.entity.0 as usize].name;
+        if let Some((error, wrong)) = dangling(entity, at, &rows, name) {
+            let count = wrong.len() as u64;
+            match (place.loss(false), &entity.source) {
+                (None, _) if target.lost => {}
+                (None, Some((origin, _))) => {
+                    let error = origin.and_more(error, &wrong);
+                    complaints.errors.push(error.help(format!(
+                        "`on_error = \"skip\"` in `[{}]` lets such references read null and reports how many",
+                        place.section
+                    )));
+                }
+                _ => {
+                    let (references, read) = plural(count, "reference", "reads");
+                    let message = format!("{count} {references} {read} null: {}", brief(&error));
+                    complaints.warnings.push(place.warning(message, count));
+                }
+            }
+            wrong.iter().for_each(|&row| rows[row as usize] = NULL_CODE);
         }
         resolved.push((at, rows));
     }
-    Ok(resolved)
+    resolved
 }
 
-fn dangling(entity: &Entity, at: usize, rows: &[u32], target: &str) -> Option<(DataError, u64)> {
-    let row = rows.iter().position(|r| *r == DANGLING)?;
-    let count = rows.iter().filter(|r| **r == DANGLING).count() as u64;
+/// The rows whose keys no row of the target has, and the error for the first.
+fn dangling(
+    entity: &Entity,
+    at: usize,
+    rows: &[u32],
+    target: &str,
+) -> Option<(DataError, Vec<u32>)> {
+    let wrong = rows.iter().enumerate().filter(|(_, r)| **r == DANGLING);
+    let wrong: Vec<u32> = wrong.map(|(row, _)| row as u32).collect();
+    let row = *wrong.first()? as usize;
     let column = &entity.columns[at];
     let message = format!("no {target} has the key {}", shown(&column.values, row));
     let (origin, reader) = entity.source.as_ref()?;
-    let error = origin
-        .error(reader.as_ref(), row, message)
-        .column(&column.name);
-    Some((
-        error.help("`on_error = \"skip\"` lets such references read null"),
-        count,
-    ))
+    let error = origin.error(reader.as_ref(), row, message);
+    Some((error.column(&column.name), wrong))
 }

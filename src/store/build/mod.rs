@@ -1,6 +1,7 @@
 //! Building a snapshot: tables are read, keys become rows, links are sorted, and everything is
 //! written in one go.
 
+mod complaints;
 mod csr;
 mod edges;
 mod emit;
@@ -10,20 +11,23 @@ mod plan;
 mod pool;
 mod stats;
 mod tables;
+mod ties;
 mod vectors;
 
 use super::import::Values;
-use super::layout::{FORMAT, Layout, Manifest, Source};
+use super::layout::{FORMAT, Layout, Manifest, Source, Tie};
 use super::progress::Progress;
 use super::write::Writer;
 use crate::catalog::config::Catalog;
 use crate::catalog::schema::{self, Schema};
 use crate::catalog::{DataError, DataWarning};
-use crate::types::{EntityId, Type};
+use crate::types::{EntityId, NULL_INT, Type};
+use complaints::Complaints;
 use edges::Edge;
 use emit::Emit;
 use entities::{Column, Entity};
 use keys::Collected;
+use plan::Place;
 use pool::Pool;
 use rayon::prelude::*;
 use std::path::Path;
@@ -40,48 +44,82 @@ struct World {
     warnings: Vec<DataWarning>,
 }
 
-/// Reads all data of a catalog and writes the snapshot to `target`. `sources` are the files as
-/// they were before anything was read.
+/// Reads all data of a catalog and writes the snapshot to `target`; `good` looks at the file that
+/// takes the place of the old one.
 pub fn build(
-    catalog: &Catalog,
-    folder: &Path,
+    inputs: Inputs<'_>,
     target: &Path,
-    sources: Vec<Source>,
     progress: &dyn Progress,
-) -> Result<Vec<DataWarning>, DataError> {
-    let world = read(catalog, folder, progress)?;
-    write(catalog, world, target, sources, progress)
+    good: impl FnOnce(&Path) -> Result<(), DataError>,
+) -> Result<(), DataError> {
+    let mut world = read(inputs.catalog, inputs.folder, progress)?;
+    let (ties, loose) = ties::ties(&inputs);
+    world.warnings.extend(loose);
+    write(inputs, world, ties, target, progress, good)
+}
+
+/// What a snapshot is made of.
+pub struct Inputs<'a> {
+    pub catalog: &'a Catalog,
+    /// That of the catalog.
+    pub folder: &'a Path,
+    /// The files as they were before anything was read.
+    pub sources: Vec<Source>,
+    /// Those of the snapshot before.
+    pub ties: Vec<Tie>,
 }
 
 fn read(catalog: &Catalog, folder: &Path, progress: &dyn Progress) -> Result<World, DataError> {
-    let mut warnings = Vec::new();
-    let (loaded_entities, loaded_edges, key_types) = load(catalog, folder, progress)?;
+    let mut complaints = Complaints::default();
+    let (loaded_entities, loaded_edges, key_types) =
+        load(catalog, folder, progress, &mut complaints);
     let mut ids = collect(catalog, &loaded_entities, &loaded_edges);
-    let mut entities = Vec::new();
-    for (i, loaded) in loaded_entities.into_iter().enumerate() {
-        entities.push(match loaded {
-            Some(loaded) => entities::entity(&catalog.entities[i], loaded, &mut warnings)?,
-            None => Entity::of_ids(std::mem::take(&mut ids[i]), &key_types[i]),
+    let mut entities: Vec<Option<Entity>> = Vec::new();
+    for (i, (config, loaded)) in catalog.entities.iter().zip(loaded_entities).enumerate() {
+        entities.push(match &config.table {
+            None => Some(Entity::of_ids(std::mem::take(&mut ids[i]), &key_types[i])),
+            Some(table) => {
+                let place = Place {
+                    catalog: &catalog.path,
+                    table,
+                    section: &format!("entity.{}", config.name),
+                    line: config.line,
+                };
+                loaded.and_then(|l| entities::entity(config, l, place, &mut complaints))
+            }
         });
     }
-    resolve(catalog, &mut entities, &mut warnings)?;
-    let edges = make_edges(catalog, loaded_edges, &entities, &mut warnings, progress)?;
-    let embeddings = read_vectors(catalog, folder, &entities, &mut warnings, progress)?;
+    resolve(catalog, &mut entities, &mut complaints);
+    let edges = make_edges(catalog, loaded_edges, &entities, &mut complaints, progress);
+    let embeddings = read_vectors(catalog, folder, &entities, &mut complaints, progress);
+    let warnings = complaints.finish()?;
+    // what is lacking was told of
+    let lacking = || DataError::new(&catalog.path, "its data cannot be read");
     Ok(World {
-        entities,
-        edges,
-        embeddings,
+        entities: all(entities).ok_or_else(lacking)?,
+        edges: all(edges).ok_or_else(lacking)?,
+        embeddings: all(embeddings).ok_or_else(lacking)?,
         warnings,
     })
 }
 
-type AllLoaded = (Vec<Option<Loaded>>, Vec<Loaded>, Vec<Type>);
+fn all<T>(parts: Vec<Option<T>>) -> Option<Vec<T>> {
+    parts.into_iter().collect()
+}
+
+/// Tables of entities and of edges, and the types of keys; None for what is not there or wrong.
+type AllLoaded = (Vec<Option<Loaded>>, Vec<Option<Loaded>>, Vec<Type>);
 
 /// Reads all tables, in parallel.
-fn load(catalog: &Catalog, folder: &Path, progress: &dyn Progress) -> Result<AllLoaded, DataError> {
+fn load(
+    catalog: &Catalog,
+    folder: &Path,
+    progress: &dyn Progress,
+    complaints: &mut Complaints,
+) -> AllLoaded {
     let total = (catalog.entities.len() + catalog.edges.len()) as u64;
     let done = AtomicU64::new(0);
-    let step = |loaded| {
+    let step = |loaded: (Option<Loaded>, Complaints)| {
         progress.report(
             "reading tables",
             done.fetch_add(1, Ordering::Relaxed) + 1,
@@ -90,8 +128,8 @@ fn load(catalog: &Catalog, folder: &Path, progress: &dyn Progress) -> Result<All
         loaded
     };
     progress.report("reading tables", 0, total);
-    let readers = tables::open(catalog, folder)?;
-    let types = tables::key_types(catalog, &readers)?;
+    let readers = tables::open(catalog, folder, complaints);
+    let types = tables::key_types(catalog, &readers, complaints);
     let (entities, edges): (Vec<_>, Vec<_>) = rayon::join(
         || {
             let all = catalog
@@ -99,28 +137,37 @@ fn load(catalog: &Catalog, folder: &Path, progress: &dyn Progress) -> Result<All
                 .par_iter()
                 .zip(readers.entities)
                 .zip(&types);
-            let load = |reader, entity, own| {
-                tables::load_entity(catalog, entity, reader, &types, own).map(step)
-            };
-            all.map(|((entity, reader), own)| reader.map(|r| load(r, entity, own)).transpose())
-                .collect()
+            all.map(|((entity, reader), own)| {
+                let mut told = Complaints::default();
+                let load = |r| tables::load_entity(catalog, entity, r, &types, own, &mut told);
+                step((reader.and_then(load), told))
+            })
+            .collect()
         },
         || {
             let all = catalog.edges.par_iter().zip(readers.edges);
-            all.map(|(edge, reader)| tables::load_edge(catalog, edge, reader, &types).map(step))
-                .collect()
+            all.map(|(edge, reader)| {
+                let mut told = Complaints::default();
+                let load = |r| tables::load_edge(catalog, edge, r, &types, &mut told);
+                step((reader.and_then(load), told))
+            })
+            .collect()
         },
     );
-    let entities = entities.into_iter().collect::<Result<_, _>>()?;
-    Ok((
-        entities,
-        edges.into_iter().collect::<Result<_, _>>()?,
-        types,
-    ))
+    let mut apart = |(loaded, told): (Option<Loaded>, Complaints)| {
+        complaints.absorb(told);
+        loaded
+    };
+    let entities = entities.into_iter().map(&mut apart).collect();
+    (entities, edges.into_iter().map(&mut apart).collect(), types)
 }
 
 /// The ids of entities without a table, wherever they occur.
-fn collect(catalog: &Catalog, entities: &[Option<Loaded>], edges: &[Loaded]) -> Vec<Collected> {
+fn collect(
+    catalog: &Catalog,
+    entities: &[Option<Loaded>],
+    edges: &[Option<Loaded>],
+) -> Vec<Collected> {
     let mut ids: Vec<Collected> = catalog
         .entities
         .iter()
@@ -140,6 +187,7 @@ fn collect(catalog: &Catalog, entities: &[Option<Loaded>], edges: &[Loaded]) -> 
             .for_each(|r| add(r.entity, &r.column, loaded));
     }
     for (edge, loaded) in catalog.edges.iter().zip(edges) {
+        let Some(loaded) = loaded else { continue };
         [&edge.from, &edge.to]
             .into_iter()
             .for_each(|end| add(end.entity, &end.column, loaded));
@@ -147,15 +195,14 @@ fn collect(catalog: &Catalog, entities: &[Option<Loaded>], edges: &[Loaded]) -> 
     ids
 }
 
-fn resolve(
-    catalog: &Catalog,
-    entities: &mut [Entity],
-    warnings: &mut Vec<DataWarning>,
-) -> Result<(), DataError> {
+fn resolve(catalog: &Catalog, entities: &mut [Option<Entity>], complaints: &mut Complaints) {
     for id in 0..entities.len() {
-        let resolved = entities::resolve(catalog, id, entities, warnings)?;
+        let resolved = entities::resolve(catalog, id, entities, complaints);
+        let Some(entity) = &mut entities[id] else {
+            continue;
+        };
         for (at, rows) in resolved {
-            let column = &mut entities[id].columns[at];
+            let column = &mut entity.columns[at];
             let target = catalog.entities[id]
                 .references
                 .iter()
@@ -164,32 +211,31 @@ fn resolve(
             column.values = Values::Row(rows);
         }
     }
-    Ok(())
 }
 
 fn make_edges(
     catalog: &Catalog,
-    loaded: Vec<Loaded>,
-    entities: &[Entity],
-    warnings: &mut Vec<DataWarning>,
+    loaded: Vec<Option<Loaded>>,
+    entities: &[Option<Entity>],
+    complaints: &mut Complaints,
     progress: &dyn Progress,
-) -> Result<Vec<Edge>, DataError> {
+) -> Vec<Option<Edge>> {
     let total = loaded.len() as u64;
     let mut edges = Vec::new();
     for (config, loaded) in catalog.edges.iter().zip(loaded) {
         progress.report("linking", edges.len() as u64, total);
-        edges.push(edges::edge(catalog, config, loaded, entities, warnings)?);
+        edges.push(loaded.and_then(|l| edges::edge(catalog, config, l, entities, complaints)));
     }
-    Ok(edges)
+    edges
 }
 
 fn read_vectors(
     catalog: &Catalog,
     folder: &Path,
-    entities: &[Entity],
-    warnings: &mut Vec<DataWarning>,
+    entities: &[Option<Entity>],
+    complaints: &mut Complaints,
     progress: &dyn Progress,
-) -> Result<Vec<Vec<Vectors>>, DataError> {
+) -> Vec<Option<Vec<Vectors>>> {
     let mut all = Vec::new();
     for embedding in &catalog.embeddings {
         progress.report(
@@ -197,26 +243,26 @@ fn read_vectors(
             all.len() as u64,
             catalog.embeddings.len() as u64,
         );
-        all.push(
-            Job {
-                catalog,
-                folder,
-                embedding,
-                entities,
-            }
-            .read(warnings)?,
-        );
+        let job = Job {
+            catalog,
+            folder,
+            embedding,
+            entities,
+        };
+        all.push(job.read(complaints));
     }
-    Ok(all)
+    all
 }
 
 fn write(
-    catalog: &Catalog,
+    inputs: Inputs<'_>,
     world: World,
+    ties: Vec<Tie>,
     target: &Path,
-    sources: Vec<Source>,
     progress: &dyn Progress,
-) -> Result<Vec<DataWarning>, DataError> {
+    good: impl FnOnce(&Path) -> Result<(), DataError>,
+) -> Result<(), DataError> {
+    let (catalog, sources) = (inputs.catalog, inputs.sources);
     let rows: Vec<u32> = world.entities.iter().map(|e| e.rows() as u32).collect();
     let configs = catalog.entities.iter();
     let times: Vec<_> = world
@@ -231,6 +277,7 @@ fn write(
         .flat_map(|e| e.time.iter().flatten())
         .copied()
         .max();
+    let latest = latest(&world, &times);
     let pool = Pool::new(stored(&world));
     if pool.len() >= keys::DANGLING as usize {
         return Err(DataError::new(
@@ -281,9 +328,30 @@ fn write(
         catalog,
         warnings,
         newest_link,
+        latest,
+        ties,
     };
-    writer.finish(&manifest)?;
-    Ok(manifest.warnings)
+    writer.finish(&manifest, good)
+}
+
+/// What `now = "latest"` comes after: the newest link, or where none has a time the newest row. Times
+/// after the clock are of plans and of mistakes.
+fn latest(world: &World, rows: &[Option<Vec<i64>>]) -> Option<i64> {
+    let now = edges::now();
+    let newest = |times: &[i64]| {
+        let past = times.iter().filter(|t| **t <= now && **t != NULL_INT);
+        past.max().copied()
+    };
+    let links = world
+        .edges
+        .iter()
+        .filter_map(|e| newest(e.time.as_deref()?))
+        .max();
+    links.or_else(|| {
+        rows.iter()
+            .filter_map(|times| newest(times.as_deref()?))
+            .max()
+    })
 }
 
 /// All columns whose strings are kept, keys included.

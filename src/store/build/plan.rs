@@ -1,10 +1,12 @@
 //! Which columns of a table are read, and as what: what the catalog says, what the column's part
 //! in an entity or edge demands, else what the file has.
 
+use super::complaints::Complaints;
 use crate::catalog::config::{self, EdgeTime, Unit};
-use crate::catalog::{DataError, DataWarning, nearest, shown};
-use crate::store::import::{Found, How, Reader, Wanted};
+use crate::catalog::{DataError, DataWarning, nearest, shown, time, toml_key};
+use crate::store::import::{self, Found, How, Reader, Values, Wanted};
 use crate::types::Type;
+use std::collections::HashSet;
 use std::path::Path;
 
 /// A column that the catalog names, and what it must hold there.
@@ -15,6 +17,10 @@ pub struct Part<'c> {
     pub ty: Option<Type>,
     /// A list of that type will do as well.
     pub list: bool,
+    /// It holds keys.
+    pub key: bool,
+    /// No row can do without it.
+    pub vital: bool,
 }
 
 impl<'c> Part<'c> {
@@ -24,16 +30,35 @@ impl<'c> Part<'c> {
             role,
             ty: Some(ty),
             list: false,
+            key: false,
+            vital: false,
+        }
+    }
+
+    /// The key of an entity.
+    pub fn key(column: &'c str, ty: Type) -> Self {
+        Part {
+            key: true,
+            vital: true,
+            ..Part::new(column, "the key", ty)
+        }
+    }
+
+    /// A column with keys of another entity.
+    pub fn reference(column: &'c str, ty: Type) -> Self {
+        Part {
+            key: true,
+            ..Part::new(column, "a reference", ty)
         }
     }
 
     /// One end of an edge.
     pub fn end(column: &'c str, role: &'static str, ty: Type) -> Self {
         Part {
-            column,
-            role,
-            ty: Some(ty),
             list: true,
+            key: true,
+            vital: true,
+            ..Part::new(column, role, ty)
         }
     }
 }
@@ -52,7 +77,6 @@ pub struct Place<'c> {
 pub struct Plan {
     pub wanted: Vec<Wanted>,
     pub names: Vec<String>,
-    pub warnings: Vec<DataWarning>,
 }
 
 impl Plan {
@@ -62,59 +86,84 @@ impl Plan {
     }
 }
 
-/// Decides for every column of the table.
-pub fn plan(reader: &dyn Reader, place: Place<'_>, parts: &[Part<'_>]) -> Result<Plan, DataError> {
+/// Decides for every column of the table. What the catalog says that cannot be is noted, and its
+/// column left out.
+pub fn plan(
+    reader: &dyn Reader,
+    place: Place<'_>,
+    parts: &[Part<'_>],
+    complaints: &mut Complaints,
+) -> Plan {
     let found = reader.found();
-    parts
-        .iter()
-        .try_for_each(|p| exists(found, place, p.column, place.line, reader))?;
-    place
+    let named = parts.iter().map(|p| (p.column, place.line));
+    let declared = place
         .table
         .columns
         .iter()
-        .try_for_each(|c| exists(found, place, &c.name, c.line, reader))?;
-    distinct(reader)?;
+        .map(|c| (c.name.as_str(), c.line));
+    let mut asked: Vec<&str> = Vec::new();
+    for (column, line) in named.chain(declared) {
+        if !asked.contains(&column) {
+            complaints.note(exists(found, place, column, line, reader));
+            asked.push(column);
+        }
+    }
     let mut plan = Plan {
         wanted: Vec::new(),
         names: Vec::new(),
-        warnings: Vec::new(),
     };
+    let mut seen = HashSet::new();
     for (column, f) in found.iter().enumerate() {
         let part = parts.iter().find(|p| p.column == f.name);
         let declared = place.table.column(&f.name);
-        if let (Err(ty), None, None) = (&f.ty, part, declared) {
-            plan.warnings.push(left_out(reader, f, ty));
+        let free = part.is_none() && declared.is_none();
+        if !seen.insert(f.name.as_str()) {
+            match free {
+                true => complaints.warnings.push(place.about(left_out(
+                    reader,
+                    f,
+                    "a column of that name stands before it",
+                ))),
+                false => complaints.errors.push(twice(reader, f)),
+            }
             continue;
         }
-        let how = how(f, place, part, declared)?;
-        Check {
-            reader,
-            column,
-            found: f,
-            how: &how,
-            part,
+        if let (Err(ty), true) = (&f.ty, free) {
+            let why = format!("its type {ty} has no counterpart");
+            complaints
+                .warnings
+                .push(place.about(left_out(reader, f, &why)));
+            continue;
         }
-        .run()?;
-        plan.wanted.push(Wanted { column, how });
-        plan.names.push(f.name.clone());
+        let planned = how(f, place, part, declared).and_then(|how| {
+            let check = Check {
+                reader,
+                column,
+                found: f,
+                how: &how,
+                part,
+                place,
+            };
+            check.run().map(|()| how)
+        });
+        if let Some(how) = complaints.note(planned) {
+            plan.wanted.push(Wanted { column, how });
+            plan.names.push(f.name.clone());
+        }
     }
-    Ok(plan)
+    plan
 }
 
-fn left_out(reader: &dyn Reader, found: &Found, ty: &str) -> DataWarning {
+fn left_out(reader: &dyn Reader, found: &Found, why: &str) -> DataWarning {
     let file = reader.files()[0]
         .path
         .file_name()
         .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    let message = format!(
-        "column `{}` is left out: its type {ty} has no counterpart",
-        found.name
-    );
-    DataWarning {
+    DataWarning::new(
         file,
-        message,
-        count: 0,
-    }
+        format!("column `{}` is left out: {why}", found.name),
+        0,
+    )
 }
 
 fn exists(
@@ -128,7 +177,13 @@ fn exists(
         return Ok(());
     }
     let names = || found.iter().map(|f| f.name.as_str());
+    let whole = || parted(found, column);
     let help = match nearest(column, names()) {
+        _ if whole().is_some() => format!(
+            "its first line is one field: write `format = {{ separator = {:?} }}` in `[{}]`",
+            whole().unwrap_or_default(),
+            place.section
+        ),
         Some(near) => format!("did you mean `{near}`?"),
         None => format!(
             "its columns are `{}`",
@@ -143,18 +198,22 @@ fn exists(
     Err(DataError::new(place.catalog, message).line(line).help(help))
 }
 
-fn distinct(reader: &dyn Reader) -> Result<(), DataError> {
-    let found = reader.found();
-    match found
-        .iter()
-        .enumerate()
-        .find(|(i, f)| found[..*i].iter().any(|g| g.name == f.name))
-    {
-        Some((_, f)) => Err(DataError::new(
-            &reader.files()[0].path,
-            format!("two columns are called `{}`", f.name),
-        )),
-        None => Ok(()),
+/// What parts the header of a text into names of which one is a column's, where it was read as one.
+fn parted(found: &[Found], column: &str) -> Option<&'static str> {
+    let [only] = found else { return None };
+    let parts = |sign: &&str| only.name.split(*sign).any(|name| name.trim() == column);
+    [";", "\t", "|", ",", " "].into_iter().filter(|_| only.text).find(parts)
+}
+
+/// The catalog names a column of which there are two.
+fn twice(reader: &dyn Reader, found: &Found) -> DataError {
+    let message = format!("two columns are called `{}`", found.name);
+    let error = DataError::new(&reader.files()[0].path, message);
+    match found.text {
+        true => error.line(1).help(
+            "`format = { header = true, names = [...] }` gives the columns names of their own",
+        ),
+        false => error.help("write the file again with a name for each"),
     }
 }
 
@@ -186,11 +245,16 @@ fn how(
         (None, None) => native(),
     };
     null_is_string(&mut ty);
-    let separator = declared.and_then(|d| d.separator.clone());
     Ok(How {
         ty,
         unit: declared.and_then(|d| d.unit),
-        separator,
+        separator: declared.and_then(|d| d.separator.clone()),
+        formats: declared.map_or_else(Vec::new, |d| d.formats.clone()),
+        zone: declared.and_then(|d| d.zone.clone()),
+        decimal: declared
+            .and_then(|d| d.decimal)
+            .or(place.table.text.decimal),
+        trimmed: found.text && part.is_some_and(|p| p.key),
     })
 }
 
@@ -249,22 +313,20 @@ struct Check<'a> {
     found: &'a Found,
     how: &'a How,
     part: Option<&'a Part<'a>>,
+    place: Place<'a>,
 }
 
 impl Check<'_> {
     fn run(&self) -> Result<(), DataError> {
-        let found = self
-            .found
-            .ty
-            .as_ref()
-            .map_err(|ty| self.error(&format!("its type {ty} cannot be read")))?;
         let wanted = &self.how.ty;
-        if self.counts(found) && self.how.unit.is_none() {
+        let found = match &self.found.ty {
+            // bytes are read as text where text is asked for
+            Err(ty) if ty == import::BYTES && *wanted == Type::String => return Ok(()),
+            Err(ty) => return Err(self.error(&format!("its type {ty} cannot be read"))),
+            Ok(found) => found,
+        };
+        if self.counts(found) && self.how.unit.is_none() && self.how.formats.is_empty() {
             return Err(self.needs_unit(found));
-        }
-        if self.needs_separator(found) {
-            let help = "say how elements are parted: `columns = { NAME = { type = \"list[string]\", separator = \"|\" } }`";
-            return Err(self.error("it is text, and a list is wanted").help(help));
         }
         if self.found.text || converts(found, wanted) {
             return Ok(());
@@ -292,30 +354,48 @@ impl Check<'_> {
 
     fn needs_unit(&self, found: &Type) -> DataError {
         let (wanted, is) = (name(innermost(&self.how.ty)), name(found));
-        let likely = match (innermost(&self.how.ty), self.reader.magnitude(self.column)) {
-            (Type::Time, size) if size > 0 => {
-                let unit = Unit::likely(size);
-                format!("values like {size} look like \"{}\": ", unit.name())
-            }
+        let error = self.error(&format!(
+            "expected a {wanted}, the column is {is} and has no `unit`"
+        ));
+        let column = toml_key(&self.found.name);
+        let section = self.place.section;
+        let formats = match innermost(&self.how.ty) {
+            Type::Time => formats_of(self.reader, self.column),
+            _ => Vec::new(),
+        };
+        if let Some(format) = formats.first() {
+            return error.help(format!(
+                "its values are dates as digits: write `{column} = {{ type = \"{}\", format = {format:?} }}` in `[{section}.columns]`",
+                name(&self.how.ty)
+            ));
+        }
+        let size = self.reader.magnitude(self.column);
+        let unit = Unit::likely(size).name();
+        let likely = match innermost(&self.how.ty) {
+            Type::Time if size > 0 => format!("values like {size} look like \"{unit}\": "),
             _ => String::new(),
         };
-        let unit = Unit::likely(self.reader.magnitude(self.column)).name();
-        let help = format!(
-            "{likely}add `{} = {{ type = \"{wanted}\", unit = \"{unit}\" }}` to the columns",
-            self.found.name
-        );
-        self.error(&format!(
-            "expected a {wanted}, the column is {is} and has no `unit`"
+        error.help(format!(
+            "{likely}add `{column} = {{ type = \"{}\", unit = \"{unit}\" }}` to `[{section}.columns]`",
+            name(&self.how.ty)
         ))
-        .help(help)
     }
+}
 
-    /// Text cannot be cut into a list without knowing where, except the rest of a line.
-    fn needs_separator(&self, found: &Type) -> bool {
-        let list = matches!(self.how.ty, Type::List(_))
-            && !matches!(found, Type::List(_) | Type::Vector(_));
-        list && self.how.separator.is_none() && (self.found.text || *found == Type::String)
-    }
+/// How many of a column's texts are looked at for the form of its dates.
+const LOOK: usize = 1_000;
+
+/// The formats in which a column has dates, if it has.
+pub fn formats_of(reader: &dyn Reader, column: usize) -> Vec<String> {
+    let how = How::plain(Type::String);
+    // only for a message: what cannot be read says nothing
+    let read = reader.read(&[Wanted { column, how }]);
+    let texts = read.ok().and_then(|mut decoded| decoded.columns.pop());
+    let Some(Values::Word { words, .. }) = texts else {
+        return Vec::new();
+    };
+    let texts: Vec<&str> = words.iter().take(LOOK).collect();
+    time::formats(&texts)
 }
 
 fn innermost(ty: &Type) -> &Type {

@@ -1,17 +1,21 @@
 //! Embeddings: a vector per row of an entity, from .npy files (by row), tables (by key) and
 //! .safetensors (by key if there is a tensor of keys, else by row).
 
+use crate::store::read_users;
+use super::complaints::Complaints;
 use super::entities::Entity;
 use super::keys::{DANGLING, Keys};
 use super::plan::name;
 use crate::catalog::config::{Catalog, Embedding, OnError, VectorFile};
-use crate::catalog::schema::{Metric, Storage};
+use crate::catalog::schema::{KeyType, Metric, Storage};
 use crate::catalog::{DataError, DataWarning};
 use crate::store::import::{
-    self, Fault, Faults, Found, How, Npy, Origin, Reader, Table, Tensors, Values, Wanted, brief,
+    self, Fault, Faults, Found, Group, How, Kind, Npy, Origin, Reader, Table, Tensors, Values,
+    Wanted, brief,
 };
-use crate::types::{Floats, NULL_CODE, Type, fits_half, to_halves};
+use crate::types::{Floats, Key, NULL_CODE, Type, fits_half, to_halves};
 use half::f16;
+use rayon::prelude::*;
 use std::path::Path;
 
 /// The vectors of one entity.
@@ -44,94 +48,233 @@ pub struct Job<'a> {
     pub catalog: &'a Catalog,
     pub folder: &'a Path,
     pub embedding: &'a Embedding,
-    pub entities: &'a [Entity],
+    /// None where the entity's table is wrong itself.
+    pub entities: &'a [Option<Entity>],
 }
 
 impl Job<'_> {
-    /// The vectors of each of its entities, all of one dimension.
-    pub fn read(&self, warnings: &mut Vec<DataWarning>) -> Result<Vec<Vectors>, DataError> {
-        let mut all: Vec<Vectors> = Vec::new();
+    /// The vectors of each of its entities, all of one dimension; None where they cannot be had.
+    pub fn read(&self, complaints: &mut Complaints) -> Option<Vec<Vectors>> {
+        let mut all: Vec<Option<Vectors>> = Vec::new();
         for part in &self.embedding.parts {
             let path = self.folder.join(&part.file);
-            let ending = path.extension().and_then(|e| e.to_str());
-            let vectors = match ending {
-                Some("npy") => self.npy(part, &path)?,
-                Some("safetensors") => self.tensors(part, &path, warnings)?,
-                _ => self.by_key(part, &path, warnings)?,
-            };
-            if let Some(first) = all.first().filter(|f| f.dim != vectors.dim) {
+            let read = self.part(part, &path, complaints);
+            let vectors = complaints.note(read).flatten();
+            let first = all.iter().flatten().next();
+            if let (Some(vectors), Some(first)) = (&vectors, first)
+                && first.dim != vectors.dim
+            {
                 let message = format!(
                     "its vectors have {} numbers, those of the first file {}",
                     vectors.dim, first.dim
                 );
-                return Err(DataError::new(&path, message)
-                    .help("all vectors of an embedding have one dimension"));
+                let error = DataError::new(&path, message);
+                complaints
+                    .errors
+                    .push(error.help("all vectors of an embedding have one dimension"));
             }
             all.push(vectors);
         }
-        Ok(all)
+        all.into_iter().collect()
     }
 
-    fn entity(&self, part: &VectorFile) -> (&str, &Entity) {
-        let id = part.entity.0 as usize;
-        (&self.catalog.entities[id].name, &self.entities[id])
-    }
-
-    fn npy(&self, part: &VectorFile, path: &Path) -> Result<Vectors, DataError> {
-        let npy = Npy::open(path)?;
-        self.as_many(part, path, npy.rows)?;
-        self.by_row(part, path, npy.dim, npy.read()?)
-    }
-
-    fn tensors(
+    /// None if the entity is not there to have vectors.
+    fn part(
         &self,
         part: &VectorFile,
         path: &Path,
-        warnings: &mut Vec<DataWarning>,
-    ) -> Result<Vectors, DataError> {
-        let tensors = Tensors::open(path)?;
-        let key = &self.catalog.entities[part.entity.0 as usize].key;
-        if part.key.is_some() || tensors.has(key) {
-            return self.by_key(part, path, warnings);
+        complaints: &mut Complaints,
+    ) -> Result<Option<Vectors>, DataError> {
+        let Some(entity) = &self.entities[part.entity.0 as usize] else {
+            return Ok(None);
+        };
+        match path.extension().and_then(|e| e.to_str()) {
+            Some("npy") => {
+                let npy = Npy::open(path)?;
+                let numbers = (npy.dim, npy.read()?);
+                self.by_row(part, path, entity, numbers, complaints)
+                    .map(Some)
+            }
+            Some("safetensors") => {
+                let tensors = Tensors::open(path)?;
+                let key = &self.catalog.entities[part.entity.0 as usize].key;
+                if part.keys.is_none() && (part.key.is_some() || tensors.has(key)) {
+                    return self.by_key(part, path, entity, complaints).map(Some);
+                }
+                let column = vector_column(&tensors, part.column.as_deref())?;
+                let numbers = tensors.vectors(column)?;
+                self.by_row(part, path, entity, numbers, complaints)
+                    .map(Some)
+            }
+            _ if part.keys.is_some() => {
+                let message =
+                    "`keys` names the keys of vectors by row: this file has keys of its own";
+                Err(DataError::new(path, message)
+                    .help("leave `keys` out; `key` names the column with the keys"))
+            }
+            _ => self.by_key(part, path, entity, complaints).map(Some),
         }
-        let column = vector_column(&tensors, part.column.as_deref())?;
-        let (dim, data) = tensors.vectors(column)?;
-        self.as_many(part, path, data.len() / dim)?;
-        self.by_row(part, path, dim, data)
     }
 
-    /// A file by row has as many vectors as the entity's table has rows.
-    fn as_many(&self, part: &VectorFile, path: &Path, vectors: usize) -> Result<(), DataError> {
-        let (name, entity) = self.entity(part);
-        let origin = entity.source.as_ref().map(|(origin, _)| origin);
-        let expected = origin.map_or(entity.rows() as u64, Origin::all_rows);
-        if vectors as u64 == expected {
-            return Ok(());
-        }
-        let message = format!("has {vectors} vectors, the entity `{name}` has {expected} rows");
-        let help = "row i of the file belongs to row i of the table";
-        Err(DataError::new(path, message).help(help))
+    fn section(&self) -> String {
+        format!("embedding.{}", self.embedding.name)
     }
 
-    /// Row `i` of the file belongs to row `i` of the entity's table.
+    fn warn(&self, part: &VectorFile, why: &str, count: u64, complaints: &mut Complaints) {
+        let vectors = if count == 1 { "vector" } else { "vectors" };
+        let message = format!("{count} {vectors} skipped: {why}");
+        let warning = DataWarning::new(part.file.as_str(), message, count);
+        complaints.warnings.push(DataWarning {
+            section: self.section(),
+            ..warning
+        });
+    }
+
+    fn way_out(&self) -> String {
+        format!(
+            "`on_error = \"skip\"` in `[{}]` leaves such vectors out and reports how many",
+            self.section()
+        )
+    }
+
+    /// Row `i` of the file belongs to row `i` of the entity's table, or to key `i` of the file of keys.
     fn by_row(
         &self,
         part: &VectorFile,
         path: &Path,
-        dim: usize,
-        mut data: Vec<f32>,
+        entity: &Entity,
+        (dim, mut data): (usize, Vec<f32>),
+        complaints: &mut Complaints,
     ) -> Result<Vectors, DataError> {
-        if let Some((at, fault)) = self.too_large(&data, dim) {
-            let error = DataError::new(path, fault.message).row((at / dim) as u64 + 1);
-            return Err(error.maybe_help(fault.help));
+        let count = data.len() / dim;
+        let mut has = vec![true; count];
+        if let Some((rows, fault)) = self.unfit(&data, dim) {
+            let first = rows[0] + 1;
+            match self.embedding.on_error {
+                OnError::Error => {
+                    let error = DataError::new(path, fault.message).row(first);
+                    let others: Vec<u64> = rows.iter().skip(1).take(3).map(|r| r + 1).collect();
+                    let error = error.and_more(rows.len() as u64 - 1, &others);
+                    complaints
+                        .errors
+                        .push(error.maybe_help(fault.help).or_help(self.way_out()));
+                }
+                OnError::Skip | OnError::Null => {
+                    let why = format!("{} (first: row {first})", fault.message);
+                    self.warn(part, &why, rows.len() as u64, complaints);
+                }
+            }
+            for row in rows {
+                has[row as usize] = false;
+                data[row as usize * dim..][..dim].fill(0.0);
+            }
         }
-        let (_, entity) = self.entity(part);
+        if part.keys.is_some() {
+            return self.by_key_file(part, path, entity, (dim, data, has), complaints);
+        }
+        let name = &self.catalog.entities[part.entity.0 as usize].name;
         let origin = entity.source.as_ref().map(|(origin, _)| origin);
+        let expected = origin.map_or(entity.rows() as u64, Origin::all_rows);
+        if count as u64 != expected {
+            let message = format!("has {count} vectors, the entity `{name}` has {expected} rows");
+            let error = DataError::new(path, message)
+                .help("row i of the file belongs to row i of the table");
+            return Err(error.or_help(format!(
+                "`keys = \"FILE\"` in `[{}]` names a file with the key of each vector",
+                self.section()
+            )));
+        }
         if let Some(kept) = origin.and_then(|o| o.kept.as_ref()) {
             let rows = kept.iter().flat_map(|&r| &data[r as usize * dim..][..dim]);
             data = rows.copied().collect();
+            has = kept.iter().map(|&r| has[r as usize]).collect();
         }
-        Ok(self.present(dim, data, vec![true; entity.rows()]))
+        Ok(self.present(dim, data, has))
+    }
+
+    /// Vectors whose keys stand in another file, row by row.
+    fn by_key_file(
+        &self,
+        part: &VectorFile,
+        path: &Path,
+        entity: &Entity,
+        (dim, data, present): (usize, Vec<f32>, Vec<bool>),
+        complaints: &mut Complaints,
+    ) -> Result<Vectors, DataError> {
+        let file = self.folder.join(part.keys.as_deref().unwrap_or_default());
+        let key = part
+            .key
+            .as_deref()
+            .unwrap_or(&self.catalog.entities[part.entity.0 as usize].key);
+        let ty = match entity.keys {
+            Keys::Int { .. } => KeyType::Int,
+            Keys::Word { .. } => KeyType::String,
+        };
+        let keys = match file.extension().is_some_and(|e| e == "npy") {
+            true => import::npy_keys(&file, ty)?,
+            false => key_values(read_users(&file, key, ty, &|_| None)?.keys, ty),
+        };
+        if keys.len() != present.len() {
+            let message = format!(
+                "has {} keys, {} has {} vectors",
+                keys.len(),
+                crate::catalog::shown(path),
+                present.len()
+            );
+            return Err(
+                DataError::new(&file, message).help("key i of the file belongs to vector i")
+            );
+        }
+        let vectors = Values::Vector { dim, data, present };
+        let name = &self.catalog.entities[part.entity.0 as usize].name;
+        let placed = place(&keys, &vectors, entity, (name, "vector"), dim, |_| None);
+        for group in placed.faults.in_order() {
+            let row = u64::from(group.rows[0]) + 1;
+            let error = DataError::new(&file, group.first.message.clone()).row(row);
+            let count = group.rows.len() as u64;
+            match self.embedding.on_error {
+                OnError::Error if entity.lost => {}
+                OnError::Error => {
+                    let others: Vec<u64> = group
+                        .rows
+                        .iter()
+                        .skip(1)
+                        .take(3)
+                        .map(|r| u64::from(*r) + 1)
+                        .collect();
+                    complaints
+                        .errors
+                        .push(error.and_more(count - 1, &others).help(self.way_out()));
+                }
+                OnError::Skip | OnError::Null => self.warn(part, &brief(&error), count, complaints),
+            }
+        }
+        Ok(self.present(dim, placed.data, placed.has))
+    }
+
+    /// The rows with numbers that cannot be stored, and what is wrong with the first.
+    fn unfit(&self, data: &[f32], dim: usize) -> Option<(Vec<u64>, Fault)> {
+        let halves = self.embedding.storage == Storage::F16;
+        let wrong = |x: &f32| !x.is_finite() || (halves && !fits_half(*x));
+        let rows: Vec<u64> = data
+            .par_chunks(dim)
+            .enumerate()
+            .filter(|(_, vector)| vector.iter().any(wrong))
+            .map(|(row, _)| row as u64)
+            .collect();
+        let vector = &data[*rows.first()? as usize * dim..][..dim];
+        Some((rows, self.broken(vector)?))
+    }
+
+    /// What is wrong with a vector.
+    fn broken(&self, vector: &[f32]) -> Option<Fault> {
+        match vector.iter().position(|x| !x.is_finite()) {
+            Some(at) => {
+                let message = format!("element {} of the vector is {}", at + 1, vector[at]);
+                Some(Fault::new(message).help("vectors hold finite 32-bit floats"))
+            }
+            None => Some(self.too_large(vector, vector.len())?.1),
+        }
     }
 
     /// The place of a number that cannot be stored, and what is wrong with it.
@@ -140,18 +283,14 @@ impl Job<'_> {
             return None;
         }
         let at = data.iter().position(|&x| !fits_half(x))?;
-        let fault = Fault {
-            message: format!(
-                "element {} of the vector is {}, too large for `storage = \"f16\"`",
-                at % dim + 1,
-                data[at]
-            ),
-            help: Some(
-                "its numbers are within ±65504: store them as \"f32\", or scale all vectors down"
-                    .to_owned(),
-            ),
-        };
-        Some((at, fault))
+        let fault = Fault::new(format!(
+            "element {} of the vector is {}, too large for `storage = \"f16\"`",
+            at % dim + 1,
+            data[at]
+        ));
+        let help =
+            "its numbers are within ±65504: store them as \"f32\", or scale all vectors down";
+        Some((at, fault.help(help)))
     }
 
     /// Brings the numbers into their form and marks the rows that have a vector; under cosine a zero vector is none.
@@ -187,14 +326,12 @@ impl Job<'_> {
         &self,
         part: &VectorFile,
         path: &Path,
-        warnings: &mut Vec<DataWarning>,
+        entity: &Entity,
+        complaints: &mut Complaints,
     ) -> Result<Vectors, DataError> {
         let reader = import::open_vectors(path)?;
-        let (entity_name, entity) = self.entity(part);
-        let key = part
-            .key
-            .as_deref()
-            .unwrap_or(&self.catalog.entities[part.entity.0 as usize].key);
+        let config = &self.catalog.entities[part.entity.0 as usize];
+        let key = part.key.as_deref().unwrap_or(&config.key);
         let key_at = find(reader.as_ref(), key, "key")?;
         let vector_at = vector_column(reader.as_ref(), part.column.as_deref())?;
         let key_type = if matches!(entity.keys, Keys::Int { .. }) {
@@ -208,41 +345,56 @@ impl Job<'_> {
             how: How::plain(ty),
         };
         let wanted = [want(key_at, key_type), want(vector_at, Type::Vector(dim))];
-        let table = import::read(reader.as_ref(), &wanted, self.embedding.on_error)?;
-        let mut warn = |message: String, count| {
-            warnings.push(DataWarning {
-                file: part.file.clone(),
-                message,
-                count,
-            })
-        };
-        if let Some((why, count)) = &table.skipped {
-            warn(skipped(*count, why), *count);
-        }
-        let broken = |vector: &[f32]| Some(self.too_large(vector, vector.len())?.1);
-        let vectors = &reader.found()[vector_at].name;
-        let placed = place(&table, entity, (entity_name, vectors), dim as usize, broken);
-        if let Some((row, column, fault)) = placed.faults.first {
-            let error = table
-                .origin
-                .error(reader.as_ref(), row as usize, fault.message)
-                .column(column.as_deref().unwrap_or(key));
-            if self.embedding.on_error == OnError::Error {
-                let skip = "`on_error = \"skip\"` leaves such vectors out and reports how many";
-                return Err(error.help(skip).maybe_help(fault.help));
+        let (mut table, read) = import::read_all(reader.as_ref(), &wanted)?;
+        let tell = |table: &Table, mut group: Group, complaints: &mut Complaints| {
+            group.column.get_or_insert_with(|| key.to_owned());
+            let error = table.first(reader.as_ref(), &group);
+            match self.embedding.on_error {
+                OnError::Error => {
+                    let error = table.origin.and_more(error, &group.rows);
+                    complaints.errors.push(error.or_help(self.way_out()));
+                }
+                OnError::Skip | OnError::Null => {
+                    self.warn(part, &brief(&error), group.rows.len() as u64, complaints);
+                }
             }
-            let count = placed.faults.rows.len() as u64;
-            warn(skipped(count, &brief(&error)), count);
+            group.rows
+        };
+        let unread: Vec<u32> = read
+            .into_iter()
+            .flat_map(|g| tell(&table, g, complaints))
+            .collect();
+        table.drop_rows(&unread);
+        let broken = |vector: &[f32]| self.broken(vector);
+        let names = (
+            config.name.as_str(),
+            reader.found()[vector_at].name.as_str(),
+        );
+        let (keys, vectors) = (&table.columns[0], &table.columns[1]);
+        let placed = place(keys, vectors, entity, names, dim as usize, broken);
+        for group in placed.faults.in_order() {
+            if !(entity.lost && self.embedding.on_error == OnError::Error) {
+                tell(&table, group, complaints);
+            }
         }
         Ok(self.present(dim as usize, placed.data, placed.has))
     }
 }
 
-fn skipped(count: u64, why: &str) -> String {
-    format!(
-        "{count} {} skipped: {why}",
-        if count == 1 { "vector" } else { "vectors" }
-    )
+/// Keys as a column.
+fn key_values(keys: Vec<Key>, ty: KeyType) -> Values {
+    let mut values = Values::new(&match ty {
+        KeyType::Int => Type::Int,
+        KeyType::String => Type::String,
+    });
+    for key in keys {
+        match (&mut values, key) {
+            (Values::Int(all), Key::Int(key)) => all.push(key),
+            (Values::Word { codes, words }, Key::Str(key)) => codes.push(words.add(&key)),
+            (values, _) => values.push_null(),
+        }
+    }
+    values
 }
 
 struct Placed {
@@ -254,41 +406,41 @@ struct Placed {
 /// Puts vectors where their keys' rows are. `broken` says what is wrong
 /// with one, and the fault is one of the column `vectors`.
 fn place(
-    table: &Table,
+    keys: &Values,
+    vectors: &Values,
     entity: &Entity,
-    (name, vectors): (&str, &str),
+    (name, column): (&str, &str),
     dim: usize,
     broken: impl Fn(&[f32]) -> Option<Fault>,
 ) -> Placed {
-    let rows = entity.keys.rows_of(&table.columns[0]);
+    let rows = entity.keys.rows_of(keys);
     let count = entity.rows();
     let mut placed = Placed {
         data: vec![0.0; count * dim],
         has: vec![false; count],
         faults: Faults::default(),
     };
-    let Values::Vector { data, present, .. } = &table.columns[1] else {
+    let Values::Vector { data, present, .. } = vectors else {
         return placed;
     };
     for (at, &row) in rows.iter().enumerate() {
         let r = row as usize;
+        let shown = || super::entities::shown(keys, at);
+        // of a kind each, so that they are told apart
         let fault = match row {
-            NULL_CODE => Some("the key is null".to_owned()),
-            DANGLING => Some(format!(
-                "no {name} has the key {}",
-                super::entities::shown(&table.columns[0], at)
-            )),
-            _ if placed.has[r] => Some(format!(
-                "the key {} has a vector already",
-                super::entities::shown(&table.columns[0], at)
+            NULL_CODE => Some((Kind::Row, "the key is null".to_owned())),
+            DANGLING => Some((Kind::Value, format!("no {name} has the key {}", shown()))),
+            _ if placed.has[r] => Some((
+                Kind::Range,
+                format!("the key {} has a vector already", shown()),
             )),
             _ => None,
         };
         let vector = &data[at * dim..][..dim];
-        if let Some(message) = fault {
-            placed.faults.push(at, None, Fault::new(message));
-        } else if let Some(fault) = broken(vector) {
-            placed.faults.push(at, Some(vectors), fault);
+        if let Some((kind, message)) = fault {
+            placed.faults.push(at, None, Fault::new(message).kind(kind));
+        } else if let Some(fault) = broken(vector).filter(|_| present[at]) {
+            placed.faults.push(at, Some(column), fault);
         } else if present[at] {
             placed.data[r * dim..][..dim].copy_from_slice(vector);
             placed.has[r] = true;

@@ -23,9 +23,52 @@ pub fn type_of(ty: &DataType) -> Result<Type, String> {
             Ok(Type::Vector(*n as u32))
         }
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
-            Ok(Type::List(Box::new(type_of(item.data_type())?)))
+            let ty = Type::List(Box::new(type_of(item.data_type())?));
+            match super::depth(&ty) > super::MOST_NESTED {
+                true => Err(super::too_deep(super::depth(&ty))),
+                false => Ok(ty),
+            }
         }
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => Err(BYTES.to_owned()),
         other => Err(other.to_string()),
+    }
+}
+
+/// Bytes have no type here, but are read as text where the catalog says so.
+pub const BYTES: &str = "Binary";
+
+/// Whether a type has unsigned numbers that may not fit into 64-bit ints.
+pub fn has_unsigned(ty: &DataType) -> bool {
+    match ty {
+        DataType::UInt64 => true,
+        DataType::Dictionary(_, value) => has_unsigned(value),
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            has_unsigned(item.data_type())
+        }
+        _ => false,
+    }
+}
+
+/// Whether some unsigned numbers of an array do not fit into 64-bit ints.
+pub fn too_large(array: &dyn Array) -> bool {
+    let Ok(ty) = type_of(array.data_type()) else {
+        return false;
+    };
+    let mut values = Values::new(&ty);
+    let mut sink = Sink {
+        values: &mut values,
+        how: &How::plain(ty),
+        faults: Vec::new(),
+    };
+    sink.array(array);
+    !sink.faults.is_empty()
+}
+
+/// The type of a column of unsigned numbers of which some do not fit.
+pub fn as_text(ty: Type) -> Type {
+    match ty {
+        Type::List(item) => Type::List(Box::new(as_text(*item))),
+        _ => Type::String,
     }
 }
 
@@ -77,6 +120,19 @@ impl Sink<'_> {
         }
     }
 
+    /// Bytes that were asked for as text.
+    fn bytes<'a, A: ArrayAccessor<Item = &'a [u8]>>(&mut self, array: A) {
+        for row in 0..array.len() {
+            match array.is_null(row) {
+                true => self.push(row, Cell::Null),
+                false => match std::str::from_utf8(array.value(row)) {
+                    Ok(text) => self.push(row, Cell::Str(text)),
+                    Err(_) => self.fault(row, Fault::new("its bytes are not UTF-8 text")),
+                },
+            }
+        }
+    }
+
     /// Appends every row of an array.
     pub fn array(&mut self, array: &dyn Array) {
         match array.data_type() {
@@ -92,6 +148,9 @@ impl Sink<'_> {
                 self.lists(array)
             }
             DataType::Null => (0..array.len()).for_each(|row| self.push(row, Cell::Null)),
+            DataType::Binary => self.bytes(array.as_binary::<i32>()),
+            DataType::LargeBinary => self.bytes(array.as_binary::<i64>()),
+            DataType::BinaryView => self.bytes(array.as_binary_view()),
             _ => self.temporal(array),
         }
     }
@@ -161,15 +220,16 @@ impl Sink<'_> {
         match array.data_type() {
             DataType::Date32 => {
                 self.each(array.as_primitive::<Date32Type>(), |v| {
-                    Cell::Time(i64::from(v) * DAY)
+                    Cell::Local(i64::from(v) * DAY)
                 });
             }
             DataType::Date64 => {
                 self.each(array.as_primitive::<Date64Type>(), |v| {
-                    Cell::Time(micros(v, TimeUnit::Millisecond))
+                    Cell::Local(micros(v, TimeUnit::Millisecond))
                 });
             }
-            DataType::Timestamp(unit, _) => self.counts(array, *unit, Cell::Time),
+            DataType::Timestamp(unit, None) => self.counts(array, *unit, Cell::Local),
+            DataType::Timestamp(unit, Some(_)) => self.counts(array, *unit, Cell::Time),
             DataType::Duration(unit) => self.counts(array, *unit, Cell::Duration),
             DataType::Time32(unit) | DataType::Time64(unit) => {
                 self.counts(array, *unit, Cell::Duration)
@@ -237,12 +297,7 @@ impl Sink<'_> {
             ends.partition_point(|&end| end <= element)
                 .saturating_sub(1)
         };
-        self.faults.extend(
-            inner
-                .faults
-                .into_iter()
-                .map(|(element, fault)| (row_of(element), fault)),
-        );
+        let start = slots.len();
         for row in 0..array.len() {
             let slot = [
                 (base + ends[row]) as u32,
@@ -253,6 +308,14 @@ impl Sink<'_> {
             } else {
                 slot
             });
+        }
+        // a list with a wrong element is none, as in every other format
+        for (element, fault) in inner.faults {
+            let slot = &mut slots[start + row_of(element)];
+            if slot[0] != NULL_CODE {
+                *slot = [NULL_CODE, 0];
+                self.faults.push((row_of(element), fault));
+            }
         }
     }
 
@@ -347,7 +410,10 @@ fn decoded(array: &dyn Array) -> Vec<Cell<'static>> {
     .array(array);
     let cell = |row: usize| match &values {
         _ if values.is_null(row) => Cell::Null,
-        Values::Int(v) if ty == Type::Time => Cell::Time(v[row]),
+        Values::Int(v) if ty == Type::Time => match array.data_type() {
+            DataType::Timestamp(_, Some(_)) => Cell::Time(v[row]),
+            _ => Cell::Local(v[row]),
+        },
         Values::Int(v) if ty == Type::Duration => Cell::Duration(v[row]),
         Values::Int(v) => Cell::Int(v[row]),
         Values::Float(v) => Cell::Float(v[row]),

@@ -1,9 +1,15 @@
 //! One value of a file on its way into a column: what converts to what.
 
+use super::list_text::{self, Item};
+use super::number;
+use super::text_infer::null_word;
 use super::values::Values;
 use crate::catalog::config::Unit;
 use crate::catalog::time;
+use crate::types::time::{in_range, text as time_text};
 use crate::types::{NULL_INT, Type};
+use jiff::tz::TimeZone;
+use std::borrow::Cow;
 
 /// A value as a file has it.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +22,8 @@ pub enum Cell<'a> {
     Bool(bool),
     Str(&'a str),
     Time(i64),
+    /// A time that a clock shows, as if it were in UTC; the column knows whose clock.
+    Local(i64),
     Duration(i64),
 }
 
@@ -25,25 +33,68 @@ pub struct How {
     pub ty: Type,
     pub unit: Option<Unit>,
     pub separator: Option<String>,
+    /// How texts and ints are times; the first that fits is taken.
+    pub formats: Vec<String>,
+    /// Whose clock times without an offset are of.
+    pub zone: Option<TimeZone>,
+    /// The sign before the fraction of numbers in text.
+    pub decimal: Option<char>,
+    /// Blanks around texts are not part of them: so with keys in text files.
+    pub trimmed: bool,
 }
 
 /// Why a value cannot be had.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
+    /// Faults of a kind are counted together.
+    pub kind: Kind,
     pub message: String,
     pub help: Option<String>,
+    pub advice: Option<Advice>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It does not convert.
+    Value,
+    /// It is one, but too large or too early.
+    Range,
+    /// A row of too many or too few fields, or that is no JSON object.
+    Row,
+    /// What follows cannot be told apart: no row behind it can be trusted.
+    Fatal,
+}
+
+/// What to write into the catalog.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Advice {
+    /// Into the column's own table, as `unit = "s"`.
+    Column(String),
+    /// Among the texts that mean null.
+    Null(String),
 }
 
 impl Fault {
     pub fn new(message: impl Into<String>) -> Self {
         Fault {
+            kind: Kind::Value,
             message: message.into(),
             help: None,
+            advice: None,
         }
     }
 
-    fn help(mut self, help: impl Into<String>) -> Self {
+    pub fn kind(self, kind: Kind) -> Self {
+        Fault { kind, ..self }
+    }
+
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    fn advice(mut self, advice: Option<Advice>) -> Self {
+        self.advice = advice;
         self
     }
 }
@@ -54,6 +105,10 @@ impl How {
             ty,
             unit: None,
             separator: None,
+            formats: Vec::new(),
+            zone: None,
+            decimal: None,
+            trimmed: false,
         }
     }
 
@@ -65,8 +120,8 @@ impl How {
         };
         How {
             ty,
-            unit: self.unit,
             separator: None,
+            ..self.clone()
         }
     }
 
@@ -86,17 +141,52 @@ impl How {
     }
 
     fn expected(&self, cell: Cell<'_>) -> Fault {
-        Fault::new(format!("expected {}, found {}", self.wanted(), shown(cell)))
+        let fault = Fault::new(format!("expected {}, found {}", self.wanted(), shown(cell)));
+        match cell {
+            Cell::Str(text) => fault.advice(self.advice(text.trim_ascii())),
+            _ => fault,
+        }
+    }
+
+    /// What would make a value of a text.
+    fn advice(&self, text: &str) -> Option<Advice> {
+        let number = matches!(self.ty, Type::Int | Type::Float | Type::Vector(_));
+        let int = self.ty == Type::Int;
+        let fits = |plain: String| plain != text && (!int || int_text(&plain).is_some());
+        let by = |sign: char| number && number::plain(text, sign).is_some_and(fits);
+        match () {
+            () if null_word(text).is_some() => Some(Advice::Null(text.to_owned())),
+            () if by(',') => Some(Advice::Column("decimal = \",\"".to_owned())),
+            () if by('.') => Some(Advice::Column("decimal = \".\"".to_owned())),
+            () => None,
+        }
+    }
+
+    /// The plain form of a number in text.
+    fn number<'t>(&self, text: &'t str) -> Option<Cow<'t, str>> {
+        let text = text.trim_ascii();
+        match self.decimal {
+            None => Some(Cow::Borrowed(text)),
+            Some(sign) => number::plain(text, sign).map(Cow::Owned),
+        }
     }
 
     fn int(&self, cell: Cell<'_>) -> Result<i64, Fault> {
         let value = match cell {
             Cell::Int(i) => Some(i),
+            Cell::Float(f) if f.fract() == 0.0 && whole(f).is_none() => {
+                let message =
+                    format!("`{f}` is too large for a float to tell it from the next int");
+                let fault = Fault::new(message).kind(Kind::Range);
+                return Err(fault.advice(Some(Advice::Column("type = \"float\"".to_owned()))));
+            }
             Cell::Float(f) => whole(f),
             Cell::Bool(b) => Some(i64::from(b)),
-            Cell::Str(s) => int_text(s.trim_ascii()),
+            Cell::Str(s) => self.number(s).and_then(|s| int_text(&s)),
             Cell::TooLarge(n) => {
-                return Err(Fault::new(format!("{n} does not fit into a 64-bit int")));
+                let fault = Fault::new(format!("{n} does not fit into a 64-bit int"));
+                let advice = Advice::Column("type = \"string\"".to_owned());
+                return Err(fault.kind(Kind::Range).advice(Some(advice)));
             }
             _ => None,
         };
@@ -109,7 +199,7 @@ impl How {
             Cell::TooLarge(n) => Some(n as f64),
             Cell::Float(f) => Some(f),
             Cell::Bool(b) => Some(f64::from(u8::from(b))),
-            Cell::Str(s) => s.trim_ascii().parse().ok(),
+            Cell::Str(s) => self.number(s).and_then(|s| s.parse().ok()),
             _ => None,
         };
         let value = value.ok_or_else(|| self.expected(cell))?;
@@ -129,69 +219,129 @@ impl How {
 
     fn time(&self, cell: Cell<'_>) -> Result<i64, Fault> {
         let value = match cell {
-            Cell::Time(t) => Some(t),
-            Cell::Int(_) | Cell::Float(_) => Some(self.counted(cell)?),
+            Cell::Time(t) => Ok(t),
+            Cell::Local(t) => match &self.zone {
+                Some(zone) => time::of_zone(t, zone).ok_or(time::Fault::OutOfRange),
+                None => Ok(t),
+            },
+            Cell::Int(n) if !self.formats.is_empty() => self.time_text(&n.to_string()),
+            Cell::Float(f) if !self.formats.is_empty() => match whole(f) {
+                Some(n) => self.time_text(&n.to_string()),
+                None => Err(time::Fault::Malformed),
+            },
+            Cell::Int(_) | Cell::Float(_) => Ok(self.counted(cell)?),
             Cell::Str(s) => self.time_text(s.trim_ascii()),
-            _ => None,
+            _ => Err(time::Fault::Malformed),
         };
-        let value = value.ok_or_else(|| {
-            self.expected(cell)
-                .help("times are ISO 8601: `2024-05-01T12:30:00Z`")
-        })?;
-        if time::in_range(value) {
-            return Ok(value);
+        match value {
+            Ok(value) if in_range(value) => Ok(value),
+            Ok(_) | Err(time::Fault::OutOfRange) => Err(self.beyond(cell)),
+            Err(time::Fault::Malformed) => Err(self.expected(cell).help(match self.unit {
+                Some(unit) => format!(
+                    "times here are counts of `{}`, or ISO 8601: `2024-05-01T12:30:00Z`",
+                    unit.name()
+                ),
+                None => "times are ISO 8601: `2024-05-01T12:30:00Z`".to_owned(),
+            })),
+            Err(time::Fault::UnknownZone(name)) => {
+                let message = format!("`{name}` in {} is no known time zone", shown(cell));
+                let help = "known are `UTC`, `GMT`, `Z`, offsets such as `+02:00` and the names of the IANA database; \
+                            letters such as `PST` are read in a column whose `tz` has them: `tz = \"America/Los_Angeles\"`";
+                Err(Fault::new(message).help(help))
+            }
         }
-        Err(
-            Fault::new(format!("{} is beyond the years -9999 to 9999", shown(cell)))
-                .help("is the `unit` right?"),
-        )
     }
 
-    /// A text is a count if the column has a unit, else an ISO time.
-    fn time_text(&self, text: &str) -> Option<i64> {
+    fn beyond(&self, cell: Cell<'_>) -> Fault {
+        let message = format!(
+            "{} is beyond the times that there are, {}",
+            shown(cell),
+            time::RANGE
+        );
+        let fault = Fault::new(message).kind(Kind::Range);
         match self.unit {
-            Some(unit) => text
-                .parse()
-                .ok()
-                .and_then(|n| unit.micros(n))
-                .or_else(|| time::parse(text)),
-            None => time::parse(text),
+            Some(_) => fault.help("is the `unit` right?"),
+            None => fault,
         }
+    }
+
+    /// A text is a time of one of the formats, a count if the column has a unit, or an ISO time.
+    fn time_text(&self, text: &str) -> Result<i64, time::Fault> {
+        let zone = self.zone.as_ref();
+        for format in &self.formats {
+            match time::parse_as(text, format, zone) {
+                Err(time::Fault::Malformed) => {}
+                read => return read,
+            }
+        }
+        if let Some(unit) = self.unit {
+            let number = self.number(text);
+            let count = || number.as_ref()?.parse::<i64>().ok().map(|n| unit.micros(n));
+            let part = || {
+                number
+                    .as_ref()?
+                    .parse::<f64>()
+                    .ok()
+                    .map(|n| fractional(n, unit))
+            };
+            if let Some(count) = count().or_else(part) {
+                return count.ok_or(time::Fault::OutOfRange);
+            }
+        }
+        time::parse_in(text, zone)
     }
 
     fn duration(&self, cell: Cell<'_>) -> Result<i64, Fault> {
         match cell {
             Cell::Duration(d) => not_reserved(d),
             Cell::Int(_) | Cell::Float(_) => self.counted(cell),
-            Cell::Str(s) => {
-                let count = s.trim_ascii().parse().map_err(|_| self.expected(cell))?;
-                self.counted(Cell::Float(count))
-            }
+            Cell::Str(s) => match self.number(s).and_then(|s| s.parse().ok()) {
+                Some(count) => self.counted(Cell::Float(count)),
+                None => clock(s.trim_ascii()).ok_or_else(|| self.expected(cell)),
+            },
             _ => Err(self.expected(cell)),
         }
     }
 
     /// Microseconds from a count of the column's unit.
     fn counted(&self, cell: Cell<'_>) -> Result<i64, Fault> {
-        let unit = self
-            .unit
-            .ok_or_else(|| self.expected(cell).help("an integer time needs a `unit`"))?;
+        let unit = self.unit.ok_or_else(|| {
+            self.expected(cell)
+                .help("a number needs a `unit`: `s`, `ms`, `us` or `ns`")
+        })?;
         let micros = match cell {
             Cell::Int(count) => unit.micros(count),
             Cell::Float(count) => fractional(count, unit),
             _ => None,
         };
-        let beyond = || {
-            Fault::new(format!(
-                "{} {} is beyond all times",
-                shown(cell),
-                unit.name()
-            ))
-        };
         micros
             .filter(|m| *m != NULL_INT)
-            .ok_or_else(|| beyond().help("is the `unit` right?"))
+            .ok_or_else(|| self.beyond(cell))
     }
+}
+
+/// A length of time as clocks and people write it: `08:30:00`, `1h 30m`, `PT5M`.
+fn clock(text: &str) -> Option<i64> {
+    if !text.contains(':') {
+        let length: jiff::SignedDuration = text.parse().ok()?;
+        return i64::try_from(length.as_micros()).ok();
+    }
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1.0, digits),
+        None => (1.0, text),
+    };
+    let parts: Vec<&str> = digits.split(':').collect();
+    let number = |part: &str, least: f64| {
+        let plain = part.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        let number: Option<f64> = part.parse().ok();
+        number.filter(|n| plain && *n < least)
+    };
+    let seconds = match parts[..] {
+        [h, m] => number(h, 1e6)? * 3600.0 + number(m, 60.0)? * 60.0,
+        [h, m, s] => number(h, 1e6)? * 3600.0 + number(m, 60.0)? * 60.0 + number(s, 60.0)?,
+        _ => return None,
+    };
+    fractional(sign * seconds, Unit::Second)
 }
 
 fn fractional(count: f64, unit: Unit) -> Option<i64> {
@@ -204,18 +354,24 @@ fn fractional(count: f64, unit: Unit) -> Option<i64> {
 }
 
 /// `7`, and `7.0` as programs write ints that had nulls among them.
-fn int_text(text: &str) -> Option<i64> {
-    text.parse().ok().or_else(|| whole(text.parse().ok()?))
+pub fn int_text(text: &str) -> Option<i64> {
+    let zeros = |fraction: &str| fraction.bytes().all(|b| b == b'0');
+    let digits = match text.split_once('.') {
+        Some((digits, fraction)) if zeros(fraction) => digits,
+        _ => text,
+    };
+    digits.parse().ok().or_else(|| whole(text.parse().ok()?))
 }
 
+/// A float that is an int; beyond 2^53 floats do not tell ints apart.
 fn whole(value: f64) -> Option<i64> {
-    (value.fract() == 0.0 && value.abs() < 9.2e18).then_some(value as i64)
+    (value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0).then_some(value as i64)
 }
 
 fn not_reserved(value: i64) -> Result<i64, Fault> {
     if value == NULL_INT {
-        return Err(Fault::new(format!("{value} is not available as a value"))
-            .help("the smallest int is one more"));
+        let fault = Fault::new(format!("{value} is not available as a value"));
+        return Err(fault.kind(Kind::Range).help("the smallest int is one more"));
     }
     Ok(value)
 }
@@ -240,7 +396,9 @@ fn shown(cell: Cell<'_>) -> String {
             format!("`{}...`", s.chars().take(40).collect::<String>())
         }
         Cell::Str(s) => format!("`{s}`"),
-        Cell::Time(_) => "a time".to_owned(),
+        Cell::Time(t) | Cell::Local(t) => {
+            time_text(t).map_or_else(|| "a time".to_owned(), |t| format!("`{t}`"))
+        }
         Cell::Duration(_) => "a duration".to_owned(),
     }
 }
@@ -250,6 +408,12 @@ impl Values {
     pub fn push(&mut self, cell: Cell<'_>, how: &How) -> Result<(), Fault> {
         match (self, cell) {
             (values, Cell::Null) => values.push_null(),
+            (Values::Word { codes, words }, Cell::Str(s)) => {
+                codes.push(words.add(if how.trimmed { s.trim() } else { s }));
+            }
+            (list @ Values::List { .. }, Cell::Str(s)) => list.push_text(s, how)?,
+            // an empty text is no number, no time and no vector
+            (values, Cell::Str(s)) if is_blank(s) => values.push_null(),
             (Values::Int(v), cell) => v.push(match how.ty {
                 Type::Time => how.time(cell)?,
                 Type::Duration => how.duration(cell)?,
@@ -257,9 +421,7 @@ impl Values {
             }),
             (Values::Float(v), cell) => v.push(how.float(cell)?),
             (Values::Bool(v), cell) => v.push(how.bool(cell)?),
-            (Values::Word { codes, words }, Cell::Str(s)) => codes.push(words.add(s)),
             (Values::Word { codes, words }, cell) => codes.push(words.add(&as_text(cell, how)?)),
-            (list @ Values::List { .. }, Cell::Str(s)) => list.push_split(s, how)?,
             (vector @ Values::Vector { .. }, Cell::Str(s)) => vector.push_numbers(s, how)?,
             (Values::List { .. } | Values::Vector { .. } | Values::Row(_), cell) => {
                 return Err(how.expected(cell));
@@ -268,16 +430,33 @@ impl Values {
         Ok(())
     }
 
-    fn push_split(&mut self, text: &str, how: &How) -> Result<(), Fault> {
-        let separator = how.separator.as_deref().unwrap_or(",");
-        let parts = text.split(separator).filter(|_| !text.is_empty());
+    /// A list in JSON's or Python's notation, or parted by the column's separator: blanks around
+    /// elements are not part of them, and a separator at the end parts nothing.
+    fn push_text(&mut self, text: &str, how: &How) -> Result<(), Fault> {
+        if let Some(items) = list_text::items(text, how.separator.is_none()) {
+            let cells = items.iter().map(|item| match item {
+                Item::Null => Cell::Null,
+                Item::Bare(text) => Cell::Str(text),
+                Item::Quoted(text) => Cell::Str(text),
+            });
+            return self.push_list(cells, &how.item());
+        }
+        let mut text = text.trim_ascii();
+        if text.is_empty() {
+            return self.push_list(std::iter::empty(), &how.item());
+        }
+        let Some(separator) = how.separator.as_deref() else {
+            let fault = how.expected(Cell::Str(text));
+            let advice = ["|", ";", ","].into_iter().find(|s| text.contains(s));
+            let advice = Advice::Column(format!("separator = {:?}", advice.unwrap_or("|")));
+            return Err(fault.advice(Some(advice)));
+        };
+        text = text.strip_suffix(separator).unwrap_or(text);
+        let parts = text.split(separator).map(str::trim_ascii);
         self.push_list(
-            parts.map(|p| {
-                if p.is_empty() {
-                    Cell::Null
-                } else {
-                    Cell::Str(p)
-                }
+            parts.map(|p| match p {
+                "" => Cell::Null,
+                part => Cell::Str(part),
             }),
             &how.item(),
         )
@@ -301,19 +480,20 @@ impl Values {
     }
 
     fn push_numbers(&mut self, text: &str, how: &How) -> Result<(), Fault> {
-        let numbers: Result<Vec<f64>, _> = match how.separator.as_deref() {
-            Some(separator) => text
-                .split(separator)
-                .map(|p| p.trim_ascii().parse())
-                .collect(),
-            None => text
-                .trim_matches(['[', ']'])
-                .split([',', ' '])
-                .filter(|p| !p.is_empty())
-                .map(str::parse)
-                .collect(),
+        let text = text.trim_ascii();
+        let bare = text.trim_matches(['[', ']']).trim_ascii();
+        let number = |part: &str| how.number(part)?.parse().ok();
+        let numbers: Option<Vec<f64>> = match how.separator.as_deref() {
+            Some(separator) if bare.len() == text.len() => {
+                let text = text.strip_suffix(separator).unwrap_or(text);
+                text.split(separator).map(number).collect()
+            }
+            _ => {
+                let parts = bare.split(|c: char| c == ',' || c.is_ascii_whitespace());
+                parts.filter(|p| !p.is_empty()).map(number).collect()
+            }
         };
-        self.push_vector(&numbers.map_err(|_| how.expected(Cell::Str(text)))?)
+        self.push_vector(&numbers.ok_or_else(|| how.expected(Cell::Str(text)))?)
     }
 
     /// Appends one vector of the column's dimension.
@@ -339,12 +519,19 @@ impl Values {
     }
 }
 
+fn is_blank(text: &str) -> bool {
+    let first = text.as_bytes().first();
+    first.is_none_or(u8::is_ascii_whitespace) && text.trim_ascii().is_empty()
+}
+
 fn as_text(cell: Cell<'_>, how: &How) -> Result<String, Fault> {
     match cell {
         Cell::Int(i) => Ok(i.to_string()),
         Cell::TooLarge(n) => Ok(n.to_string()),
         Cell::Float(f) => Ok(f.to_string()),
         Cell::Bool(b) => Ok(b.to_string()),
+        Cell::Time(t) | Cell::Local(t) => time_text(t).ok_or_else(|| how.beyond(cell)),
+        Cell::Duration(d) => Ok((d as f64 / 1e6).to_string()),
         _ => Err(how.expected(cell)),
     }
 }

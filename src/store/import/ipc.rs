@@ -4,12 +4,12 @@
 //! A file is a stream between two magic words, with a table of contents at the end; both are read
 //! as the stream. Lengths that the file claims are checked before memory is taken for them.
 
-use super::arrow::{Sink, type_of};
+use super::arrow::{Sink, as_text, has_unsigned, too_large, type_of};
 use super::guard::{guarded, reason};
 use super::values::Values;
 use super::{Decoded, Faults, FileRows, Found, Reader, Wanted};
-use crate::catalog::DataError;
-use crate::types::{NULL_INT, Type};
+use crate::catalog::{DataError, DataWarning};
+use crate::types::Type;
 use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
 use arrow_ipc::reader::StreamDecoder;
@@ -24,24 +24,25 @@ const CONTINUES: [u8; 4] = [0xff; 4];
 /// No codec packs better than this, so a length beyond it is a lie.
 const BEST_PACKING: usize = 1 << 15;
 
-/// Arrow files with the same columns.
+/// Arrow files, as one table.
 pub struct ArrowTable {
     files: Vec<FileRows>,
     batches: Vec<Vec<RecordBatch>>,
     found: Vec<Found>,
+    warnings: Vec<DataWarning>,
 }
 
 impl ArrowTable {
-    /// Decodes the files; columns are those of the first file, which all others must have.
+    /// Decodes the files.
     pub fn open(paths: &[PathBuf]) -> Result<Self, DataError> {
         let read: Vec<(SchemaRef, Vec<RecordBatch>)> = paths
             .par_iter()
             .map(|p| batches(p))
             .collect::<Result<_, _>>()?;
-        let found = columns_of(&read[0].0);
-        for (path, (schema, _)) in paths.iter().zip(&read) {
-            super::same_columns(&found, &paths[0], path, &columns_of(schema))?;
-        }
+        let columns: Vec<Vec<Found>> = read.iter().map(|(s, b)| columns_of(s, b)).collect();
+        let parts = paths.iter().zip(&columns);
+        let parts: Vec<_> = parts.map(|(p, c)| (p.as_path(), &c[..])).collect();
+        let (found, warnings) = super::union(&parts);
         let rows = |b: &[RecordBatch]| b.iter().map(|b| b.num_rows() as u64).sum();
         let files = paths.iter().zip(&read).map(|(path, (_, b))| FileRows {
             path: path.clone(),
@@ -51,6 +52,7 @@ impl ArrowTable {
             files: files.collect(),
             batches: read.into_iter().map(|(_, b)| b).collect(),
             found,
+            warnings,
         })
     }
 
@@ -61,8 +63,11 @@ impl ArrowTable {
         for (file, batches) in self.files.iter().zip(&self.batches) {
             for batch in batches {
                 let start = values.len();
+                let Some(column) = batch.column_by_name(name) else {
+                    (0..batch.num_rows()).for_each(|_| values.push_null());
+                    continue;
+                };
                 let found = guarded(|| {
-                    let column = batch.column_by_name(name).ok_or("it lost a column")?;
                     let mut sink = Sink {
                         values: &mut values,
                         how: &wanted.how,
@@ -91,12 +96,13 @@ impl Reader for ArrowTable {
     }
 
     fn magnitude(&self, column: usize) -> u64 {
-        let how = super::How::plain(Type::Int);
-        let Ok((Values::Int(values), _)) = self.column(&Wanted { column, how }) else {
-            return 0;
-        };
-        let sizes = values.iter().filter(|v| **v != NULL_INT);
-        sizes.map(|v| v.unsigned_abs()).max().unwrap_or(0)
+        let how = super::How::plain(Type::Float);
+        let read = self.column(&Wanted { column, how });
+        read.map_or(0, |(values, _)| super::largest(&values))
+    }
+
+    fn warnings(&self) -> &[DataWarning] {
+        &self.warnings
     }
 
     fn read(&self, wanted: &[Wanted]) -> Result<Decoded, DataError> {
@@ -104,13 +110,18 @@ impl Reader for ArrowTable {
     }
 }
 
-fn columns_of(schema: &SchemaRef) -> Vec<Found> {
-    let fields = schema.fields().iter();
+fn columns_of(schema: &SchemaRef, batches: &[RecordBatch]) -> Vec<Found> {
+    let fields = schema.fields().iter().enumerate();
     fields
-        .map(|f| Found {
-            name: f.name().clone(),
-            ty: type_of(f.data_type()),
-            text: false,
+        .map(|(at, f)| {
+            let mut arrays = batches.iter().map(|b| b.column(at));
+            let large = has_unsigned(f.data_type()) && arrays.any(|a| too_large(a.as_ref()));
+            let ty = type_of(f.data_type());
+            Found {
+                name: f.name().clone(),
+                ty: if large { ty.map(as_text) } else { ty },
+                text: false,
+            }
         })
         .collect()
 }

@@ -5,14 +5,14 @@
 //! every line become times. Ints among floats are floats, other mixtures strings, and a column
 //! with objects, or lists beside single values, has no type.
 
-use super::cell::{Cell, Fault, How};
+use super::cell::{Cell, Fault, How, Kind};
 use super::decode;
 use super::text_infer::Guess;
 use super::text_lines::line_at;
 use super::values::Values;
 use super::{Decoded, FileRows, Found, Reader, Wanted};
-use crate::catalog::DataError;
 use crate::catalog::config::TextFormat;
+use crate::catalog::{DataError, DataWarning};
 use crate::types::Type;
 use serde_json::{Map, Value as Json};
 use std::collections::HashMap;
@@ -25,6 +25,7 @@ pub struct JsonTable {
     texts: Vec<String>,
     found: Vec<Found>,
     guesses: Vec<Shape>,
+    warnings: Vec<DataWarning>,
 }
 
 /// What the values of a column were so far.
@@ -38,7 +39,8 @@ struct Shape {
 
 impl JsonTable {
     /// Reads the files and infers the types.
-    pub fn open(paths: &[PathBuf], format: &TextFormat) -> Result<Self, DataError> {
+    /// A table without a row has the columns that the catalog names.
+    pub fn open(paths: &[PathBuf], format: &TextFormat, named: &[&str]) -> Result<Self, DataError> {
         let mut columns = Columns::default();
         let (mut files, mut texts) = (Vec::new(), Vec::new());
         for path in paths {
@@ -49,6 +51,15 @@ impl JsonTable {
                 rows,
             });
             texts.push(text);
+        }
+        let empty = files.iter().filter(|f: &&FileRows| f.rows == 0);
+        let empty =
+            empty.map(|f| DataWarning::new(super::file_name(&f.path), "the file has no rows", 0));
+        let warnings: Vec<DataWarning> = empty.collect();
+        if warnings.len() == files.len() {
+            named.iter().for_each(|name| {
+                columns.shape(name);
+            });
         }
         let found = columns.names.iter().zip(&columns.shapes);
         let found = found.map(|(name, shape)| Found {
@@ -62,6 +73,7 @@ impl JsonTable {
             texts,
             found: found.collect(),
             guesses: columns.shapes,
+            warnings,
         })
     }
 
@@ -72,7 +84,9 @@ impl JsonTable {
                 Ok(object) => object,
                 Err(why) => {
                     decoded.columns.iter_mut().for_each(Values::push_null);
-                    decoded.faults.push(row, None, Fault::new(why));
+                    decoded
+                        .faults
+                        .push(row, None, Fault::new(why).kind(Kind::Row));
                     continue;
                 }
             };
@@ -111,6 +125,10 @@ impl Reader for JsonTable {
         Ok(decoded)
     }
 
+    fn warnings(&self) -> &[DataWarning] {
+        &self.warnings
+    }
+
     fn line(&self, file: usize, row: u64) -> Option<u64> {
         let text = &self.texts[file];
         let line = lines(text).nth(row as usize)?;
@@ -139,9 +157,13 @@ impl Columns {
             match object(line) {
                 Ok(object) => {
                     sound = true;
-                    object
-                        .iter()
-                        .for_each(|(name, value)| self.shape(name).see(value, format));
+                    for (name, value) in &object {
+                        if let Some(deep) = self.shape(name).see(value, format, 0) {
+                            let error = DataError::new(path, super::too_deep(deep));
+                            let help = "write the value as text, or leave it out of the file";
+                            return Err(error.row(rows).column(name).help(help));
+                        }
+                    }
                 }
                 Err(why) if broken.is_none() => broken = Some((rows, why)),
                 Err(_) => {}
@@ -171,27 +193,28 @@ impl Columns {
 }
 
 impl Shape {
-    fn see(&mut self, value: &Json, format: &TextFormat) {
+    /// Takes a value into account that stands in so many lists; how deep it is nested, if that is too
+    /// deep.
+    fn see(&mut self, value: &Json, format: &TextFormat, depth: usize) -> Option<usize> {
         match value {
-            Json::Null => return,
-            Json::String(text) if is_null(text, format) => return,
+            Json::Null => return None,
+            Json::String(text) if is_null(text, format) => return None,
+            Json::Array(_) if depth == super::MOST_NESTED => return Some(depth + nesting(value)),
             Json::Array(values) => {
                 let items = self.items.get_or_insert_default();
-                return values.iter().for_each(|v| items.see(v, format));
+                return values.iter().find_map(|v| items.see(v, format, depth + 1));
             }
             Json::Object(_) => {
                 self.objects = true;
-                return;
+                return None;
             }
-            Json::Bool(_) => self.single.see("true"),
-            Json::Number(number) => self.single.see(&number.to_string()),
+            Json::Bool(_) => self.single.see_bool(),
+            Json::Number(number) => self.single.see(&number.to_string(), None),
             // digits between quotes are a string
-            Json::String(text) if crate::catalog::time::parse(text).is_some() => {
-                self.single.see(text)
-            }
-            Json::String(_) => self.single.see("a"),
+            Json::String(text) => self.single.see_text(text),
         }
         self.has_single = true;
+        None
     }
 
     fn ty(&self) -> Result<Type, String> {
@@ -205,6 +228,14 @@ impl Shape {
 
     fn innermost(&self) -> &Guess {
         self.items.as_ref().map_or(&self.single, |i| i.innermost())
+    }
+}
+
+/// How deep the lists of a value are nested.
+fn nesting(value: &Json) -> usize {
+    match value {
+        Json::Array(values) => 1 + values.iter().map(nesting).max().unwrap_or(0),
+        _ => 0,
     }
 }
 

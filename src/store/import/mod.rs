@@ -4,10 +4,14 @@
 mod arrow;
 mod cell;
 mod decode;
+mod files;
+mod folders;
 mod guard;
 mod ipc;
 mod json;
+mod list_text;
 mod npy;
+mod number;
 mod packed;
 mod parquet;
 mod tensors;
@@ -17,16 +21,19 @@ mod text_lines;
 mod values;
 mod words;
 
-pub use cell::{Fault, How};
-pub use npy::Npy;
+pub use arrow::BYTES;
+pub use cell::{Advice, Fault, How, Kind, int_text};
+pub use files::{files_of, unreadable};
+pub use npy::{Npy, npy_keys};
 pub use tensors::Tensors;
 pub use values::Values;
 pub use words::Words;
 
-use crate::catalog::DataError;
 use crate::catalog::config::{OnError, Table as TableConfig, TextFormat};
+use crate::catalog::{DataError, DataWarning};
 use crate::types::Type;
 use rayon::prelude::*;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// A column as a file has it.
@@ -54,6 +61,10 @@ pub trait Reader: Send + Sync {
     fn magnitude(&self, column: usize) -> u64;
     /// Reads columns, each over all files; faults are numbered over all files.
     fn read(&self, wanted: &[Wanted]) -> Result<Decoded, DataError>;
+    /// What is doubtful about the files as a whole.
+    fn warnings(&self) -> &[DataWarning] {
+        &[]
+    }
     /// The line of a row of a text file, both from the start of the file; other files have none.
     fn line(&self, _file: usize, _row: u64) -> Option<u64> {
         None
@@ -102,57 +113,73 @@ impl Decoded {
     }
 }
 
-/// Rows that are broken, and why the first of them is.
+/// What is broken, a group for each kind of fault in each column.
 #[derive(Clone, Debug, Default)]
-pub struct Faults {
+pub struct Faults(pub Vec<Group>);
+
+/// Rows with faults of one kind in one column.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// None where it is about the row as a whole.
+    pub column: Option<String>,
+    /// Counted from 0 over all files of the table.
     pub rows: Vec<u32>,
-    pub first: Option<(u32, Option<String>, Fault)>,
+    /// Of the first row.
+    pub first: Fault,
 }
 
 impl Faults {
     /// Notes a fault in a row, counted from 0 over all files of the table.
     pub fn push(&mut self, row: usize, column: Option<&str>, fault: Fault) {
-        let row = row as u32;
-        self.rows.push(row);
-        if self.first.as_ref().is_none_or(|(first, ..)| row < *first) {
-            self.first = Some((row, column.map(str::to_owned), fault));
+        let like = |g: &&mut Group| g.first.kind == fault.kind && g.column.as_deref() == column;
+        match self.0.iter_mut().find(like) {
+            Some(group) => group.rows.push(row as u32),
+            None => self.0.push(Group {
+                column: column.map(str::to_owned),
+                rows: vec![row as u32],
+                first: fault,
+            }),
         }
     }
 
     pub fn merge(&mut self, other: Faults) {
-        self.rows.extend(other.rows);
-        let earlier =
-            |a: &(u32, Option<String>, Fault)| self.first.as_ref().is_none_or(|b| a.0 < b.0);
-        if other.first.as_ref().is_some_and(earlier) {
-            self.first = other.first;
-        }
+        self.0.extend(other.0);
+    }
+
+    /// The groups by their first rows.
+    pub fn in_order(mut self) -> Vec<Group> {
+        self.0.sort_by_key(|group| group.rows.first().copied());
+        self.0
     }
 }
 
-/// Looks through the files of a table. `folder` is that of the catalog.
+/// Looks through the files of a table. `folder` is that of the catalog, `named` are the columns that
+/// the catalog speaks of.
 pub fn open(
     table: &TableConfig,
     folder: &Path,
     catalog: &Path,
+    named: &[&str],
 ) -> Result<Box<dyn Reader>, DataError> {
-    let files = files_of(&table.pattern, folder)
-        .map_err(|e| missing(catalog, table.line, &table.pattern, e))?;
-    let format = form(&files, &table.text).map_err(|why| {
+    let wrong = |why: String| {
         let message = format!("`table = \"{}\"`: {why}", table.pattern);
         DataError::new(catalog, message).line(table.line)
-    })?;
-    open_files(&files, format, &table.text)
+    };
+    let files = files_of(table, folder).map_err(wrong)?;
+    let format = form(&files, table).map_err(wrong)?;
+    let reader = open_files(&files, format, &table.text, named)?;
+    Ok(folders::with_folders(reader, folder, table))
 }
 
 /// A table that no catalog speaks of: it is what it seems to be.
 pub fn open_alone(file: &Path) -> Result<Box<dyn Reader>, DataError> {
     let plain = TextFormat::default();
-    open_files(&[file.to_owned()], format_of(file), &plain)
+    open_files(&[file.to_owned()], format_of(file), &plain, &[])
 }
 
 /// A table that no catalog speaks of, with how its text is written.
 pub fn open_as(file: &Path, text: &TextFormat) -> Result<Box<dyn Reader>, DataError> {
-    open_files(&[file.to_owned()], format_of(file), text)
+    open_files(&[file.to_owned()], format_of(file), text, &[])
 }
 
 /// The bytes of a file, unpacked.
@@ -177,21 +204,31 @@ pub fn is_text(file: &Path) -> bool {
     matches!(format_of(file), None | Some(Format::Text(_)))
 }
 
+/// Whether a `format` in the catalog is of use for a file: it is text or JSON.
+pub fn takes_format(file: &Path) -> bool {
+    !matches!(format_of(file), Some(Format::Parquet | Format::Arrow))
+}
+
 /// Whether a file's ending says that tabs stand between fields.
 pub fn is_tabbed(file: &Path) -> bool {
     format_of(file) == Some(Format::Text("\t"))
 }
 
 /// The form of some files, which must be the same, and one that the format fits.
-fn form(files: &[PathBuf], text: &TextFormat) -> Result<Option<Format>, String> {
-    let format = format_of(&files[0]);
-    if let Some(other) = files.iter().find(|f| format_of(f) != format) {
+fn form(files: &[PathBuf], table: &TableConfig) -> Result<Option<Format>, String> {
+    // an ending that says nothing is that of text, if the catalog says how it is written
+    let of = |f: &Path| format_of(f).or(table.formatted.then_some(Format::Text(",")));
+    let format = of(&files[0]);
+    if let Some(other) = files.iter().find(|f| of(f) != format) {
         let (first, other) = (
             crate::catalog::shown(&files[0]),
             crate::catalog::shown(other),
         );
-        return Err(format!("{first} and {other} are of different formats"));
+        return Err(format!(
+            "{first} and {other} are of different formats; a glob such as `FOLDER/**/*.parquet` chooses"
+        ));
     }
+    let text = &table.text;
     let plain = TextFormat::default();
     let fits = match format {
         Some(Format::Text(_)) | None => true,
@@ -218,11 +255,12 @@ fn open_files(
     files: &[PathBuf],
     format: Option<Format>,
     text: &TextFormat,
+    named: &[&str],
 ) -> Result<Box<dyn Reader>, DataError> {
     Ok(match format {
         Some(Format::Parquet) => Box::new(parquet::ParquetTable::open(files)?),
         Some(Format::Arrow) => Box::new(ipc::ArrowTable::open(files)?),
-        Some(Format::Json) => Box::new(json::JsonTable::open(files, text)?),
+        Some(Format::Json) => Box::new(json::JsonTable::open(files, text, named)?),
         Some(Format::Text(separator)) => Box::new(text::TextTable::open(files, text, separator)?),
         None => return Err(unsupported(&files[0])),
     })
@@ -243,8 +281,14 @@ pub fn open_vectors(file: &Path) -> Result<Box<dyn Reader>, DataError> {
 
 fn unsupported(file: &Path) -> DataError {
     let help = "tables are read from .parquet, .csv, .tsv, .txt, .dat, .jsonl, .ndjson and .arrow \
-                files, and from .gz and .zst of the text formats";
-    not_read(file, help)
+                files, and from .gz and .zst of the text formats; text of any other ending with \
+                `format = { separator = \",\" }`";
+    let error = not_read(file, help);
+    match packed::ending(file).as_deref() {
+        Some("json") => error.or_help("write an object a line into a .jsonl file: `jq -c '.[]' FILE.json > FILE.jsonl` does it for a list of objects"),
+        Some("xls" | "xlsx" | "ods") => error.or_help("save the sheet as CSV"),
+        _ => error,
+    }
 }
 
 fn not_read(file: &Path, help: &str) -> DataError {
@@ -286,30 +330,132 @@ pub fn is_table(file: &Path) -> bool {
     format_of(file).is_some()
 }
 
-/// The columns of all files of a table must be those of the first.
-fn same_columns(
-    found: &[Found],
-    first: &Path,
-    path: &Path,
-    here: &[Found],
-) -> Result<(), DataError> {
-    let first = crate::catalog::shown(first);
-    for column in found {
-        let Some(other) = here.iter().find(|c| c.name == column.name) else {
-            let message = format!("lacks the column `{}` of {first}", column.name);
-            return Err(DataError::new(path, message));
-        };
-        if other.ty != column.ty {
-            let error = DataError::new(path, format!("has another type than in {first}"));
-            return Err(error.column(&column.name));
+/// How deep lists may be nested.
+pub const MOST_NESTED: usize = 16;
+
+/// How deep the lists of a type are nested.
+pub fn depth(ty: &Type) -> usize {
+    match ty {
+        Type::List(item) => 1 + depth(item),
+        _ => 0,
+    }
+}
+
+pub fn too_deep(depth: usize) -> String {
+    format!("lists nested {depth} deep, where {MOST_NESTED} is the most")
+}
+
+/// The columns of some files as one table: a file may lack some, and have them in any order. Columns
+/// of different types are of what holds both.
+fn union<'f>(parts: &[(&'f Path, &'f [Found])]) -> (Vec<Found>, Vec<DataWarning>) {
+    let mut all: Vec<Found> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut warnings = Vec::new();
+    for (at, (path, found)) in parts.iter().enumerate() {
+        let mut here = HashSet::new();
+        for column in *found {
+            if !here.insert(column.name.as_str()) {
+                // the second of a name is another column, which nothing can name
+                if at == 0 {
+                    all.push(column.clone());
+                }
+                continue;
+            }
+            match places.get(column.name.as_str()) {
+                Some(&place) => {
+                    let before = std::mem::replace(&mut all[place].ty, Ok(Type::Null));
+                    all[place].ty = joined(&before, &column.ty);
+                    all[place].text |= column.text;
+                    let odd = odd(&all[place].ty, &before, &column.ty);
+                    warnings.extend(odd.map(|odd| {
+                        DataWarning::new(
+                            file_name(path),
+                            format!("column `{}` {odd}", column.name),
+                            0,
+                        )
+                    }));
+                }
+                None => {
+                    places.insert(&column.name, all.len());
+                    all.push(column.clone());
+                }
+            }
         }
     }
-    match here.iter().find(|c| found.iter().all(|f| f.name != c.name)) {
-        Some(extra) => {
-            let message = format!("has a column `{}` that {first} lacks", extra.name);
-            Err(DataError::new(path, message))
+    if parts.len() > 1 {
+        warnings.extend(all.iter().filter_map(|column| lacking(parts, &column.name)));
+    }
+    (all, warnings)
+}
+
+/// What to say of a column that some files do not have.
+fn lacking(parts: &[(&Path, &[Found])], name: &str) -> Option<DataWarning> {
+    let lacks = |(_, found): &&(&Path, &[Found])| found.iter().all(|f| f.name != name);
+    let count = parts.iter().filter(lacks).count() as u64;
+    let (first, _) = parts.iter().find(lacks)?;
+    let others = match count {
+        1 => String::new(),
+        _ => format!(" and in {} other files of the table", count - 1),
+    };
+    let message = format!("column `{name}` is lacking{others}: it reads null there");
+    Some(DataWarning::new(file_name(first), message, 0))
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name()
+        .map_or_else(String::new, |n| n.to_string_lossy().into_owned())
+}
+
+/// What holds values of both types.
+fn joined(a: &Result<Type, String>, b: &Result<Type, String>) -> Result<Type, String> {
+    fn of(a: &Type, b: &Type) -> Option<Type> {
+        Some(match (a, b) {
+            (a, b) if a == b => a.clone(),
+            (Type::Null, ty) | (ty, Type::Null) => ty.clone(),
+            (Type::List(a), Type::List(b)) => Type::List(Box::new(of(a, b)?)),
+            (Type::List(_) | Type::Vector(_), _) | (_, Type::List(_) | Type::Vector(_)) => {
+                return None;
+            }
+            (a, b) if a.is_number() && b.is_number() => Type::Float,
+            _ => Type::String,
+        })
+    }
+    match (a, b) {
+        (Ok(a), Ok(b)) => of(a, b).ok_or_else(|| "list or single value".to_owned()),
+        (Err(a), _) => Err(a.clone()),
+        (_, Err(b)) => Err(b.clone()),
+    }
+}
+
+/// What to say of a column whose types in two files were joined, unless nothing is lost.
+fn odd(
+    joined: &Result<Type, String>,
+    a: &Result<Type, String>,
+    b: &Result<Type, String>,
+) -> Option<String> {
+    let text = |ty: &Result<Type, String>| {
+        ty.as_ref()
+            .map_or_else(Clone::clone, |ty| format!("{ty:?}").to_lowercase())
+    };
+    match (joined, a, b) {
+        (Ok(Type::String), Ok(a), Ok(b)) if a != b && *a != Type::Null && *b != Type::Null => {
+            let (a, b) = (text(&Ok(a.clone())), text(&Ok(b.clone())));
+            Some(format!(
+                "is {b} here and {a} in files before: it is read as string"
+            ))
         }
-        None => Ok(()),
+        _ => None,
+    }
+}
+
+/// The largest magnitude among some numbers.
+fn largest(values: &Values) -> u64 {
+    match values {
+        Values::Float(numbers) => {
+            let sizes = numbers.iter().filter(|x| !x.is_nan()).map(|x| x.abs());
+            sizes.fold(0.0, f64::max) as u64
+        }
+        _ => 0,
     }
 }
 
@@ -323,39 +469,12 @@ fn fits(path: &Path, values: &Values, column: &str) -> Result<(), DataError> {
     }
 }
 
-/// The files that a path or glob names, in the order of their paths; None if it names none.
-pub fn files_of(pattern: &str, folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let whole = folder.join(pattern);
-    if whole.is_file() || !pattern.contains(['*', '?', '[']) {
-        return Ok(vec![whole]);
-    }
-    let folder = glob::Pattern::escape(&folder.to_string_lossy());
-    let pattern = Path::new(&folder).join(pattern);
-    let paths = glob::glob(&pattern.to_string_lossy()).map_err(|e| e.msg.to_owned())?;
-    let mut files: Vec<_> = paths
-        .filter_map(Result::ok)
-        .filter(|p| p.is_file())
-        .collect();
-    files.sort();
-    if files.is_empty() {
-        Err("no file matches it".to_owned())
-    } else {
-        Ok(files)
-    }
-}
-
-fn missing(catalog: &Path, line: u64, pattern: &str, why: String) -> DataError {
-    DataError::new(catalog, format!("`table = \"{pattern}\"`: {why}")).line(line)
-}
-
 /// A table in memory: columns of equal length, and where each row is from.
 #[derive(Debug)]
 pub struct Table {
     pub columns: Vec<Values>,
     pub rows: usize,
     pub origin: Origin,
-    /// Why the first row that was left out was, and how many were.
-    pub skipped: Option<(String, u64)>,
 }
 
 /// Where the rows of a table stand in its files.
@@ -394,6 +513,13 @@ impl Origin {
         }
     }
 
+    /// Says of an error at the first of some rows how many others there are.
+    pub fn and_more(&self, error: DataError, rows: &[u32]) -> DataError {
+        let others = rows.iter().skip(1).take(NAMED);
+        let others: Vec<u64> = others.map(|&r| self.place(r as usize).1 + 1).collect();
+        error.and_more(rows.len().saturating_sub(1) as u64, &others)
+    }
+
     /// Leaves out all but `rows`.
     pub fn keep(&mut self, rows: &[u32]) {
         self.kept = Some(match &self.kept {
@@ -403,8 +529,8 @@ impl Origin {
     }
 }
 
-/// Reads the wanted columns; broken rows are an error or left out.
-pub fn read(reader: &dyn Reader, wanted: &[Wanted], on_error: OnError) -> Result<Table, DataError> {
+/// Reads the wanted columns whole; what is broken is null, and told.
+pub fn read_all(reader: &dyn Reader, wanted: &[Wanted]) -> Result<(Table, Vec<Group>), DataError> {
     let Decoded { columns, faults } = reader.read(wanted)?;
     let origin = Origin {
         files: reader.files().to_vec(),
@@ -417,24 +543,63 @@ pub fn read(reader: &dyn Reader, wanted: &[Wanted], on_error: OnError) -> Result
             format!("{rows} rows are more than a table can have"),
         ));
     }
-    let mut table = Table {
+    let table = Table {
         columns,
         rows,
         origin,
-        skipped: None,
     };
-    if let Some((row, column, fault)) = &faults.first {
-        let mut error = table
-            .origin
-            .error(reader, *row as usize, fault.message.clone());
-        error.column = column.clone().map(Into::into);
-        error = error.maybe_help(fault.help.clone());
-        if on_error == OnError::Error {
-            return Err(error);
-        }
-        table.skip(&faults.rows, brief(&error));
+    Ok((table, faults.in_order()))
+}
+
+/// Reads the wanted columns of a table that no catalog speaks of; broken rows are an error or left
+/// out.
+pub fn read(reader: &dyn Reader, wanted: &[Wanted], on_error: OnError) -> Result<Table, DataError> {
+    let (mut table, groups) = read_all(reader, wanted)?;
+    if on_error == OnError::Error {
+        let error = |g: &Group| table.origin.and_more(table.first(reader, g), &g.rows);
+        let errors = groups.iter().map(error).collect();
+        return DataError::all(errors).map_or(Ok(table), Err);
     }
+    let rows: Vec<u32> = groups.into_iter().flat_map(|g| g.rows).collect();
+    table.drop_rows(&rows);
     Ok(table)
+}
+
+/// How many rows of a kind an error names.
+const NAMED: usize = 3;
+
+impl Table {
+    /// The error for the first row of a group of faults.
+    pub fn first(&self, reader: &dyn Reader, group: &Group) -> DataError {
+        let fault = &group.first;
+        let row = group.rows.first().copied().unwrap_or(0) as usize;
+        let error = self.origin.error(reader, row, fault.message.clone());
+        let error = error.maybe_help(fault.help.clone());
+        match &group.column {
+            Some(column) => error.column(column),
+            None => error,
+        }
+    }
+
+    /// Leaves out rows, which need be neither sorted nor distinct; how many those were.
+    pub fn drop_rows(&mut self, rows: &[u32]) -> u64 {
+        if rows.is_empty() {
+            return 0;
+        }
+        let mut keep = vec![true; self.rows];
+        rows.iter().for_each(|&r| keep[r as usize] = false);
+        let kept: Vec<u32> = (0..self.rows as u32)
+            .filter(|&r| keep[r as usize])
+            .collect();
+        let left_out = (self.rows - kept.len()) as u64;
+        self.columns = std::mem::take(&mut self.columns)
+            .into_iter()
+            .map(|c| c.gather(&kept))
+            .collect();
+        self.rows = kept.len();
+        self.origin.keep(&kept);
+        left_out
+    }
 }
 
 /// A data error as the reason of a warning: without the file.
@@ -448,35 +613,4 @@ pub fn brief(error: &DataError) -> String {
         error.message,
         error.row.unwrap_or(0)
     )
-}
-
-impl Table {
-    /// Leaves out rows, which need be neither sorted nor distinct.
-    fn skip(&mut self, rows: &[u32], why: String) {
-        let mut keep = vec![true; self.rows];
-        rows.iter().for_each(|&r| keep[r as usize] = false);
-        let kept: Vec<u32> = (0..self.rows as u32)
-            .filter(|&r| keep[r as usize])
-            .collect();
-        let left_out = (self.rows - kept.len()) as u64;
-        self.keep(&kept);
-        let before = self.skipped.take();
-        self.skipped = Some(before.map_or((why, left_out), |(why, n)| (why, n + left_out)));
-    }
-
-    /// Drops rows with a reason.
-    pub fn drop_rows(&mut self, rows: &[u32], why: String) {
-        if !rows.is_empty() {
-            self.skip(rows, why);
-        }
-    }
-
-    fn keep(&mut self, rows: &[u32]) {
-        self.columns = std::mem::take(&mut self.columns)
-            .into_iter()
-            .map(|c| c.gather(rows))
-            .collect();
-        self.rows = rows.len();
-        self.origin.keep(rows);
-    }
 }

@@ -1,9 +1,12 @@
 //! NumPy's `.npy` files with vectors: versions 1 to 3, little-endian floats of 2, 4 or 8 bytes, a
 //! row after the other. Format: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>
 
+use super::cell::{Cell, How};
+use super::values::Values;
 use crate::catalog::DataError;
+use crate::catalog::schema::KeyType;
+use crate::types::Type;
 use half::f16;
-use rayon::prelude::*;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -53,7 +56,7 @@ impl Npy {
             .checked_mul(self.width as u64)
     }
 
-    /// Reads all numbers as 32-bit floats; one that is not finite is an error with its row.
+    /// Reads all numbers as 32-bit floats; not all need be finite.
     pub fn read(&self) -> Result<Vec<f32>, DataError> {
         let io = |e: std::io::Error| DataError::io(&self.path, &e);
         let mut file = File::open(&self.path).map_err(io)?;
@@ -65,7 +68,6 @@ impl Npy {
             file.read_exact(&mut chunk[..bytes]).map_err(io)?;
             self.append(&chunk[..bytes], &mut numbers);
         }
-        self.finite(&numbers)?;
         Ok(numbers)
     }
 
@@ -82,23 +84,96 @@ impl Npy {
             _ => numbers.extend(each(bytes, |b| f64::from_le_bytes(b) as f32)),
         }
     }
+}
 
-    fn finite(&self, numbers: &[f32]) -> Result<(), DataError> {
-        let Some(at) = numbers.par_iter().position_first(|x| !x.is_finite()) else {
-            return Ok(());
-        };
-        let message = format!(
-            "element {} of the vector is {}",
-            at % self.dim + 1,
-            numbers[at]
-        );
-        let error = DataError::new(&self.path, message).row((at / self.dim) as u64 + 1);
-        Err(error.help("vectors hold finite 32-bit floats; rows without a vector can be left out of a .parquet file"))
+/// The keys in a file of one dimension: ints, or texts of one length (`<U8`, `|S8`).
+pub fn npy_keys(path: &Path, ty: KeyType) -> Result<Values, DataError> {
+    let bytes = std::fs::read(path).map_err(|e| DataError::io(path, &e))?;
+    let mut file = bytes.as_slice();
+    let unreadable = || DataError::new(path, "not a readable .npy file");
+    let (header, data) = header(&mut file, bytes.len() as u64).ok_or_else(unreadable)?;
+    let kind = value(&header, "descr").unwrap_or_default();
+    let kind = kind.trim_matches(['\'', '"']);
+    let shape = value(&header, "shape").unwrap_or_default();
+    let count = shape.trim_end_matches(',').trim().parse::<usize>();
+    let wrong = |message: String| {
+        let help =
+            "keys are a list of ints or texts: `numpy.save(\"keys.npy\", numpy.array(keys))`";
+        DataError::new(path, message).help(help)
+    };
+    let count =
+        count.map_err(|_| wrong(format!("its shape is ({shape}), expected one dimension")))?;
+    let (letter, width) = kind
+        .get(1..)
+        .and_then(|k| k.split_at_checked(1))
+        .unwrap_or_default();
+    let width: usize = width.parse().unwrap_or(0);
+    let each = if letter == "U" {
+        width.saturating_mul(4)
+    } else {
+        width
+    };
+    let data = &bytes[data as usize..];
+    let known = match letter {
+        "i" | "u" => [1, 2, 4, 8].contains(&width) && !kind.starts_with('>'),
+        "U" => !kind.starts_with('>'),
+        "S" => true,
+        _ => false,
+    };
+    if !known {
+        return Err(wrong(format!("its keys are of type `{kind}`")));
     }
+    if each == 0 || each.checked_mul(count) != Some(data.len()) {
+        return Err(wrong(format!(
+            "{} bytes do not make {count} keys of type `{kind}`",
+            data.len()
+        )));
+    }
+    let how = How::plain(match ty {
+        KeyType::Int => Type::Int,
+        KeyType::String => Type::String,
+    });
+    let mut values = Values::new(&how.ty);
+    for (row, key) in data.chunks_exact(each).enumerate() {
+        let text;
+        let cell = match letter {
+            "i" => Cell::Int(int(key)),
+            "u" => {
+                let key = unsigned(key);
+                i64::try_from(key).map_or(Cell::TooLarge(key), Cell::Int)
+            }
+            _ => {
+                text = match letter {
+                    "U" => key
+                        .as_chunks()
+                        .0
+                        .iter()
+                        .filter_map(|c| char::from_u32(u32::from_le_bytes(*c)))
+                        .collect(),
+                    _ => String::from_utf8_lossy(key).into_owned(),
+                };
+                Cell::Str(text.trim_end_matches('\0'))
+            }
+        };
+        values
+            .push(cell, &how)
+            .map_err(|fault| wrong(fault.message).row(row as u64 + 1))?;
+    }
+    Ok(values)
+}
+
+/// A little-endian number of up to eight bytes.
+fn unsigned(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b))
+}
+
+fn int(bytes: &[u8]) -> i64 {
+    let unused = 64 - 8 * bytes.len() as u32;
+    (unsigned(bytes) << unused) as i64 >> unused
 }
 
 /// The text of the header and where the numbers begin.
-fn header(file: &mut File, length: u64) -> Option<(String, u64)> {
+fn header(file: &mut impl Read, length: u64) -> Option<(String, u64)> {
     let mut start = [0u8; 8];
     file.read_exact(&mut start).ok()?;
     if !start.starts_with(b"\x93NUMPY") {

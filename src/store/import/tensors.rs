@@ -71,23 +71,15 @@ impl Tensors {
         self.tensors.iter().any(|t| t.name == name)
     }
 
-    /// The vectors of a tensor, row after row, with their dimension; one that is not finite is an
-    /// error with its row.
+    /// The vectors of a tensor, row after row, with their dimension; not all need be finite.
     pub fn vectors(&self, column: usize) -> Result<(usize, Vec<f32>), DataError> {
         let tensor = &self.tensors[column];
         let Ok(Type::Vector(dim)) = tensor.ty() else {
             let message = format!("tensor `{}` is no table of floats", tensor.name);
             return Err(DataError::new(self.path(), message));
         };
-        let numbers: Vec<f32> = tensor.floats(self.of(tensor)).map(|x| x as f32).collect();
-        match numbers.iter().position(|x| !x.is_finite()) {
-            Some(at) => {
-                let (row, place) = (at / dim as usize, at % dim as usize);
-                let message = format!("element {} of the vector is {}", place + 1, numbers[at]);
-                Err(DataError::new(self.path(), message).row(row as u64 + 1))
-            }
-            None => Ok((dim as usize, numbers)),
-        }
+        let numbers = tensor.floats(self.of(tensor)).map(|x| x as f32).collect();
+        Ok((dim as usize, numbers))
     }
 
     fn of(&self, tensor: &Tensor) -> &[u8] {

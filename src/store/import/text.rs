@@ -1,26 +1,33 @@
 //! CSV, TSV and their relatives. A text is read whole: once to infer its types, once to make
 //! columns of it.
 
-use super::cell::{Cell, Fault};
+use super::cell::{Cell, Fault, Kind};
 use super::decode;
 use super::text_infer::Guess;
 use super::text_lines::{Layout, Records, line_at};
 use super::values::Values;
 use super::{Decoded, FileRows, Found, Reader, Wanted};
-use crate::catalog::DataError;
 use crate::catalog::config::TextFormat;
+use crate::catalog::{DataError, DataWarning};
 use crate::types::Type;
 use csv::StringRecord;
 use std::path::{Path, PathBuf};
 
-/// Text files with the same columns.
+/// Text files, as one table.
 pub struct TextTable {
     format: TextFormat,
     layout: Layout,
     files: Vec<FileRows>,
-    texts: Vec<String>,
+    parts: Vec<Part>,
     found: Vec<Found>,
     guesses: Vec<Guess>,
+    warnings: Vec<DataWarning>,
+}
+
+/// The text of a file, and the column of the table that each of its fields is.
+struct Part {
+    text: String,
+    columns: Vec<usize>,
 }
 
 impl TextTable {
@@ -34,45 +41,89 @@ impl TextTable {
             format.separator.as_deref().unwrap_or(separator),
             format.quotes,
         );
-        let texts = paths
+        let mut texts = Vec::new();
+        let mut names: Vec<Vec<Found>> = Vec::new();
+        for path in paths {
+            let text = decode::text(path, format)?;
+            let columns = names_of(path, &text, &layout, format)?;
+            names.push(columns.into_iter().map(unseen).collect());
+            texts.push(text);
+        }
+        let parts: Vec<(&Path, &[Found])> = paths
             .iter()
-            .map(|p| decode::text(p, format))
-            .collect::<Result<Vec<_>, _>>()?;
-        let names = names_of(&paths[0], &texts[0], &layout, format)?;
-        let mut guesses = vec![Guess::default(); names.len()];
-        let mut files = Vec::new();
-        for (path, text) in paths.iter().zip(&texts) {
-            if names_of(path, text, &layout, format)? != names {
-                return Err(DataError::new(
-                    path,
-                    format!("its columns are not those of {}", paths[0].display()),
-                ));
-            }
-            let rows = infer(text, &layout, format, &mut guesses);
-            files.push(FileRows {
+            .zip(&names)
+            .map(|(p, n)| (p.as_path(), &n[..]))
+            .collect();
+        let (mut found, mut warnings) = super::union(&parts);
+        let places = names.iter().map(|names| {
+            places(
+                names,
+                &found,
+                names.len() == found.len() && same(names, &found),
+            )
+        });
+        let places: Vec<Vec<usize>> = places.collect();
+        let mut guesses = vec![Guess::default(); found.len()];
+        let mut table = TextTable {
+            format: format.clone(),
+            layout,
+            files: Vec::new(),
+            parts: Vec::new(),
+            found: Vec::new(),
+            guesses: Vec::new(),
+            warnings: Vec::new(),
+        };
+        for ((path, text), columns) in paths.iter().zip(texts).zip(places) {
+            let part = Part { text, columns };
+            let rows = table.infer(&part, &mut guesses);
+            table.files.push(FileRows {
                 path: path.clone(),
                 rows,
             });
+            table.parts.push(part);
         }
-        let found = found(names, &guesses, format);
-        Ok(TextTable {
-            format: format.clone(),
-            layout,
-            files,
-            texts,
-            found,
-            guesses,
-        })
+        let last = found.len() - 1;
+        for (at, (column, guess)) in found.iter_mut().zip(&guesses).enumerate() {
+            column.ty = Ok(match guess.ty() {
+                item if format.rest && at == last => Type::List(Box::new(item)),
+                ty => ty,
+            });
+            warnings.extend(odd_words(&paths[0], &column.name, guess));
+        }
+        (table.found, table.guesses, table.warnings) = (found, guesses, warnings);
+        Ok(table)
     }
 
-    fn fill(&self, text: &str, wanted: &[Wanted], decoded: &mut Decoded, first: usize) {
+    /// Looks at every field of a file; returns the number of its rows.
+    fn infer(&self, part: &Part, guesses: &mut [Guess]) -> u64 {
+        let mut records = records(&part.text, &self.layout, &self.format);
+        let mut record = StringRecord::new();
+        let last = part.columns.len() - 1;
+        let mut rows = 0;
+        while records.next(&mut record) {
+            rows += 1;
+            for (i, field) in record.iter().enumerate() {
+                let place = if self.format.rest { i.min(last) } else { i };
+                let null = field.trim_ascii().is_empty() || is_null(field, &self.format);
+                if let Some(&column) = part.columns.get(place).filter(|_| !null) {
+                    guesses[column].see(field, self.format.decimal);
+                }
+            }
+        }
+        rows
+    }
+
+    fn fill(&self, part: &Part, wanted: &[Wanted], decoded: &mut Decoded, first: usize) {
+        let text = part.text.as_str();
+        let place = |w: &Wanted| part.columns.iter().position(|&c| c == w.column);
+        let places: Vec<Option<usize>> = wanted.iter().map(place).collect();
         let mut records = records(text, &self.layout, &self.format);
         let mut record = StringRecord::new();
         let mut row = first;
         let mut start = records.byte();
         while records.next(&mut record) {
-            match self.wrong_length(&record) {
-                None => self.row(&record, wanted, decoded, row),
+            match self.wrong_length(&record, part.columns.len()) {
+                None => self.row(&record, &places, wanted, decoded, row),
                 Some(fault) => {
                     decoded.columns.iter_mut().for_each(Values::push_null);
                     decoded.faults.push(row, None, fault);
@@ -80,29 +131,52 @@ impl TextTable {
             }
             row += 1;
             if self.layout.quotes && records.byte() == text.len() && unclosed(&text[start..]) {
-                decoded.faults.push(row - 1, None, unclosed_fault());
+                decoded
+                    .faults
+                    .push(row - 1, None, unclosed_fault(&text[start..]));
             }
             start = records.byte();
         }
     }
 
-    fn wrong_length(&self, record: &StringRecord) -> Option<Fault> {
-        let (has, needs) = (record.len(), self.found.len());
+    fn wrong_length(&self, record: &StringRecord, needs: usize) -> Option<Fault> {
+        let has = record.len();
         let fine = if self.format.rest {
             has + 1 >= needs
         } else {
-            has == needs
+            // a separator at the end of the line parts nothing
+            has == needs || (has == needs + 1 && record[needs].trim_ascii().is_empty())
         };
-        (!fine).then(|| Fault::new(format!("expected {needs} fields, found {has}")))
+        (!fine).then(|| {
+            let fault = Fault::new(format!("expected {needs} fields, found {has}"));
+            let fault = fault.kind(Kind::Row);
+            match has {
+                1 => fault.help("is the `separator` right?"),
+                _ if self.layout.quotes || has < needs => fault,
+                _ => fault.help("if quotes group fields here, say `quotes = true` in `format`"),
+            }
+        })
     }
 
-    fn row(&self, record: &StringRecord, wanted: &[Wanted], decoded: &mut Decoded, row: usize) {
-        for (values, want) in decoded.columns.iter_mut().zip(wanted) {
+    fn row(
+        &self,
+        record: &StringRecord,
+        places: &[Option<usize>],
+        wanted: &[Wanted],
+        decoded: &mut Decoded,
+        row: usize,
+    ) {
+        let columns = decoded.columns.iter_mut().zip(wanted).zip(places);
+        for ((values, want), place) in columns {
+            let Some(place) = *place else {
+                values.push_null();
+                continue;
+            };
             let pushed = if self.is_rest(want.column) {
-                let rest = record.iter().skip(want.column).filter(|f| !f.is_empty());
+                let rest = record.iter().skip(place).filter(|f| !f.is_empty());
                 values.push_list(rest.map(|f| cell(f, &self.format)), &want.how.item())
             } else {
-                values.push(cell(&record[want.column], &self.format), &want.how)
+                values.push(cell(&record[place], &self.format), &want.how)
             };
             if let Err(fault) = pushed {
                 values.push_null();
@@ -134,15 +208,19 @@ impl Reader for TextTable {
     fn read(&self, wanted: &[Wanted]) -> Result<Decoded, DataError> {
         let mut decoded = Decoded::empty(wanted);
         let mut first = 0;
-        for (text, file) in self.texts.iter().zip(&self.files) {
-            self.fill(text, wanted, &mut decoded, first);
+        for (part, file) in self.parts.iter().zip(&self.files) {
+            self.fill(part, wanted, &mut decoded, first);
             first += file.rows as usize;
         }
         Ok(decoded)
     }
 
+    fn warnings(&self) -> &[DataWarning] {
+        &self.warnings
+    }
+
     fn line(&self, file: usize, row: u64) -> Option<u64> {
-        let text = &self.texts[file];
+        let text = &self.parts[file].text;
         let mut records = records(text, &self.layout, &self.format);
         let mut record = StringRecord::new();
         for _ in 0..row {
@@ -150,6 +228,39 @@ impl Reader for TextTable {
         }
         Some(line_at(text, records.byte()))
     }
+}
+
+/// A column that no field was seen of yet.
+fn unseen(name: String) -> Found {
+    Found {
+        name,
+        ty: Ok(Type::Null),
+        text: true,
+    }
+}
+
+/// The column of the table that each field of a file is; `whole` if they are the same.
+fn places(names: &[Found], found: &[Found], whole: bool) -> Vec<usize> {
+    if whole {
+        return (0..found.len()).collect();
+    }
+    let place = |name: &Found| found.iter().position(|f| f.name == name.name);
+    names.iter().map(|name| place(name).unwrap_or(0)).collect()
+}
+
+fn same(a: &[Found], b: &[Found]) -> bool {
+    a.iter().zip(b).all(|(a, b)| a.name == b.name)
+}
+
+/// A column that would be numbers but for a word that means that there is none.
+fn odd_words(path: &Path, name: &str, guess: &Guess) -> Option<DataWarning> {
+    let (word, count, without) = guess.odd_words()?;
+    let times = if count == 1 { "once" } else { "in some rows" };
+    let message = format!(
+        "column `{name}` is string, as `{word}` stands there {times} ({count}); it is {without} \
+         with `format = {{ null = [\"\", {word:?}] }}`"
+    );
+    Some(DataWarning::new(super::file_name(path), message, count))
 }
 
 /// The records below the header.
@@ -161,8 +272,19 @@ fn records<'t>(text: &'t str, layout: &'t Layout, format: &TextFormat) -> Record
     records
 }
 
+/// Blanks around a word that means null do not count; blanks alone are a text.
+fn is_null(field: &str, format: &TextFormat) -> bool {
+    let ends = [field.as_bytes().first(), field.as_bytes().last()];
+    let word = match ends.into_iter().flatten().any(u8::is_ascii_whitespace) {
+        true => field.trim_ascii(),
+        false => field,
+    };
+    let is = |text: &str| format.null.iter().any(|n| n == text);
+    is(if word.is_empty() { field } else { word })
+}
+
 fn cell<'a>(field: &'a str, format: &TextFormat) -> Cell<'a> {
-    if format.null.iter().any(|n| n == field) {
+    if is_null(field, format) {
         Cell::Null
     } else {
         Cell::Str(field)
@@ -175,26 +297,14 @@ fn names_of(
     layout: &Layout,
     format: &TextFormat,
 ) -> Result<Vec<String>, DataError> {
-    let mut header = StringRecord::new();
-    let names = match &format.names {
-        Some(names) => names.clone(),
-        None => {
-            if !Records::new(text, layout).next(&mut header) {
-                return Err(DataError::new(path, "the file has no header line"));
-            }
-            header.iter().enumerate().map(|(i, n)| name(i, n)).collect()
-        }
-    };
-    match names
-        .iter()
-        .enumerate()
-        .find(|(i, n)| names[..*i].contains(n))
-    {
-        Some((_, twice)) => {
-            Err(DataError::new(path, format!("two columns are called `{twice}`")).line(1))
-        }
-        None => Ok(names),
+    if let Some(names) = &format.names {
+        return Ok(names.clone());
     }
+    let mut header = StringRecord::new();
+    if !Records::new(text, layout).next(&mut header) {
+        return Err(DataError::new(path, "the file has no header line"));
+    }
+    Ok(header.iter().enumerate().map(|(i, n)| name(i, n)).collect())
 }
 
 fn name(position: usize, name: &str) -> String {
@@ -206,51 +316,19 @@ fn name(position: usize, name: &str) -> String {
     }
 }
 
-/// Looks at every field; returns the number of rows.
-fn infer(text: &str, layout: &Layout, format: &TextFormat, guesses: &mut [Guess]) -> u64 {
-    let mut records = records(text, layout, format);
-    let mut record = StringRecord::new();
-    let last = guesses.len() - 1;
-    let mut rows = 0;
-    while records.next(&mut record) {
-        rows += 1;
-        for (i, field) in record.iter().enumerate() {
-            let column = if format.rest { i.min(last) } else { i };
-            let null = field.is_empty() || format.null.iter().any(|n| n == field);
-            if let Some(guess) = guesses.get_mut(column).filter(|_| !null) {
-                guess.see(field);
-            }
-        }
-    }
-    rows
-}
-
-fn found(names: Vec<String>, guesses: &[Guess], format: &TextFormat) -> Vec<Found> {
-    let last = names.len() - 1;
-    let ty = |i: usize| match guesses[i].ty() {
-        item if format.rest && i == last => Type::List(Box::new(item)),
-        ty => ty,
-    };
-    names
-        .into_iter()
-        .enumerate()
-        .map(|(i, name)| Found {
-            name,
-            ty: Ok(ty(i)),
-            text: true,
-        })
-        .collect()
-}
-
 /// True if the last record opens a quote and never closes it: it has then swallowed the rest.
 fn unclosed(last: &str) -> bool {
     last.bytes().filter(|&b| b == b'"').count() % 2 == 1
 }
 
-fn unclosed_fault() -> Fault {
+fn unclosed_fault(record: &str) -> Fault {
+    let lines = record.trim_end().lines().count();
+    let message = match lines {
+        0 | 1 => "a quote is never closed".to_owned(),
+        more => {
+            format!("a quote is never closed: it takes the {more} lines to the end of the file")
+        }
+    };
     let help = "write quotes inside a quoted field twice, or say `format = { quotes = false }`";
-    Fault {
-        message: "a quote is never closed".to_owned(),
-        help: Some(help.to_owned()),
-    }
+    Fault::new(message).kind(Kind::Fatal).help(help)
 }

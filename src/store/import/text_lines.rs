@@ -91,10 +91,19 @@ fn next_line(text: &str, at: usize) -> Option<(usize, &str)> {
     Some((start, &text[start..start + length]))
 }
 
+/// How many lines end in a text: with a line feed, a carriage return, or both.
+pub fn line_ends(text: &[u8]) -> u64 {
+    let ends = |(at, byte): (usize, &u8)| match byte {
+        b'\n' => true,
+        b'\r' => text.get(at + 1) != Some(&b'\n'),
+        _ => false,
+    };
+    text.iter().enumerate().filter(|end| ends(*end)).count() as u64
+}
+
 /// The line, from 1, of the first byte from `at` on that is not a line end.
 pub fn line_at(text: &str, at: usize) -> u64 {
     let rest = text.as_bytes()[at.min(text.len())..].iter();
     let at = at + rest.take_while(|b| matches!(b, b'\n' | b'\r')).count();
-    let before = &text.as_bytes()[..at.min(text.len())];
-    before.iter().filter(|&&b| b == b'\n').count() as u64 + 1
+    line_ends(&text.as_bytes()[..at.min(text.len())]) + 1
 }

@@ -78,6 +78,29 @@ impl Values {
         }
     }
 
+    /// Appends the last value so many times more.
+    pub fn repeat_last(&mut self, more: usize) {
+        fn last<T: Copy>(v: &mut Vec<T>, more: usize) {
+            if let Some(&value) = v.last() {
+                v.resize(v.len() + more, value);
+            }
+        }
+        match self {
+            Values::Int(v) => last(v, more),
+            Values::Float(v) => last(v, more),
+            Values::Bool(v) => last(v, more),
+            Values::Word { codes, .. } => last(codes, more),
+            Values::List { slots, .. } => last(slots, more),
+            Values::Row(v) => last(v, more),
+            Values::Vector { dim, data, present } => {
+                let from = data.len().saturating_sub(*dim);
+                let vector = data[from..].to_vec();
+                (0..more).for_each(|_| data.extend_from_slice(&vector));
+                last(present, more);
+            }
+        }
+    }
+
     pub fn is_null(&self, row: usize) -> bool {
         match self {
             Values::Int(v) => v[row] == NULL_INT,

@@ -66,9 +66,8 @@ pub fn duration(micros: i64) -> String {
 }
 
 pub fn time(micros: i64) -> String {
-    let Ok(at) = jiff::Timestamp::from_microsecond(micros) else {
+    let Some(text) = crate::types::time::text(micros) else {
         return "`?`".into();
     };
-    let text = at.to_string();
     format!("@{}", text.strip_suffix("T00:00:00Z").unwrap_or(&text))
 }
