@@ -112,14 +112,26 @@ pub fn catalog(all: &Description) -> String {
         out += "\nleft out or doubtful when the snapshot was built\n";
     }
     for warning in &all.skipped {
-        let _ = writeln!(
-            out,
-            "  {}: {}",
-            visible(&warning.file),
-            visible(&warning.message)
-        );
+        let said = format!("{}: {}", warning.file, warning.message);
+        out += &wrapped(&visible(&said));
     }
     out
+}
+
+/// A long remark in lines that a terminal shows whole.
+fn wrapped(text: &str) -> String {
+    let mut out = String::new();
+    let mut line = String::from("  ");
+    for word in text.split(' ') {
+        if length(&line) + length(word) > WIDTH && !line.trim().is_empty() {
+            out += line.trim_end();
+            out.push('\n');
+            line = String::from("    ");
+        }
+        line += word;
+        line.push(' ');
+    }
+    out + line.trim_end() + "\n"
 }
 
 fn now(all: &Description) -> String {

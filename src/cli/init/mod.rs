@@ -1,24 +1,37 @@
-//! `igql init`: a first `catalog.toml` from the tables in a folder. What is guessed is marked, and
-//! the result is built, so that what does not load is said at once.
+//! `igql init`: a first `catalog.toml` from the tables in a folder. What is guessed is marked, what
+//! is doubtful is said with its rows, and the result is built before it is written.
 
+mod doubts;
+mod find;
 mod guess;
+mod headless;
+mod judge;
+mod next;
 mod print;
+mod report;
 mod sniff;
+mod table;
+mod words;
 
 use super::args::{MAX_THREADS, within};
-use super::{Failure, Project, out};
+use super::{Failure, Project};
 use crate::catalog::DataError;
-use crate::catalog::config::TextFormat;
-use crate::files;
-use crate::store::{self, profile};
+use crate::engine::Engine;
+use crate::store::{self, Options};
 use clap::Args;
+use find::Found;
+use guess::World;
 use std::path::{Path, PathBuf};
+use table::Table;
 
 #[derive(Args)]
 pub struct InitArgs {
     /// The folder with the tables
     #[arg(value_name = "DIR")]
     dir: PathBuf,
+    /// Replace the catalog that is there; it is kept as `catalog.toml.old`
+    #[arg(long)]
+    force: bool,
     /// Keep `.igql/` in this folder instead of beside the catalog
     #[arg(long, value_name = "DIR", help_heading = "Data and threads")]
     cache: Option<PathBuf>,
@@ -37,132 +50,206 @@ impl InitArgs {
     }
 }
 
-/// A table that was found.
-struct Table {
-    /// Its file's name.
-    file: String,
-    /// Its file's name as one in a catalog: `user_likes` of `user-likes.csv.gz`.
-    name: String,
-    profile: profile::Profile,
-    /// How the catalog writes its text format, if it must.
-    format: Option<String>,
-}
-
-/// A file of vectors.
-struct Vectors {
-    file: String,
-    name: String,
-    rows: usize,
-    halves: bool,
-}
-
 pub fn init(project: &Project, args: &InitArgs) -> Result<(), Failure> {
     let catalog = args.dir.join("catalog.toml");
-    if catalog.exists() {
-        let message = format!("{} is there already", catalog.display());
+    if !args.dir.is_dir() {
+        let what = if args.dir.exists() {
+            "is no folder"
+        } else {
+            "does not exist"
+        };
+        return Err(Failure::Usage(format!("{} {what}", args.dir.display())));
+    }
+    if catalog.exists() && !args.force {
+        let message = format!(
+            "{} is there already\nhelp: `--force` writes another, and keeps this one as catalog.toml.old",
+            catalog.display()
+        );
         return Err(Failure::Usage(message));
     }
-    let found = found(&args.dir)?;
-    let mut tables = Vec::new();
-    for file in found.iter().filter(|f| profile::is_table(f)) {
-        match table(file) {
-            Ok(table) if table.profile.columns.is_empty() => {}
-            Ok(table) => tables.push(table),
-            Err(error) => out::say(format_args!("left out: {error}")),
-        }
-    }
-    distinct(&mut tables);
+    let mut found = find::find(&args.dir)?;
+    let mut tables = table::read(&args.dir, &mut found);
     if tables.is_empty() {
-        let error = DataError::new(&args.dir, "there are no tables that can be read");
-        return Err(error.help("`igql demo DIR` writes some").into());
+        return Err(nothing(&args.dir, &found).into());
     }
-    let vectors: Vec<Vectors> = found.iter().filter_map(|f| vectors(f)).collect();
-    let world = guess::guess(&tables);
-    if world.entities.is_empty() {
-        let error = DataError::new(&args.dir, "no column looks like a key");
-        let help = "an entity needs a column like `user_id`; docs/catalog.md shows how to write a catalog by hand";
-        return Err(error.help(help).into());
+    let options = project.options();
+    let aside = Aside::new(&args.dir, &options)?;
+    let world = loading(&options, &args.dir, &aside.path, &mut tables, &mut found)?;
+    if catalog.exists() {
+        let old = args.dir.join("catalog.toml.old");
+        std::fs::rename(&catalog, &old).map_err(|e| DataError::io(&old, &e))?;
     }
-    let text = print::catalog(&name(&args.dir), &tables, &vectors, &world);
-    files::replace(&catalog, text.as_bytes()).map_err(|e| out::failed(catalog.display(), &e))?;
-    out::say(format_args!(
-        "{}: look through what is marked `guessed`",
-        catalog.display()
-    ));
-    let report = store::build(&catalog, &project.options())?;
-    report.warnings.iter().for_each(out::say);
-    out::say(format_args!(
-        "it loads: {} entities, {} edges",
-        world.entities.len(),
-        world.edges.len()
-    ));
+    aside.keep(&catalog)?;
+    report::report(&catalog, &tables, &found, &world);
+    let engine = Engine::open_with(&catalog, &options)?;
+    next::steps(&engine, &args.dir);
     Ok(())
 }
 
-fn found(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let entries = std::fs::read_dir(dir).map_err(|e| DataError::io(dir, &e))?;
-    let mut files: Vec<PathBuf> = entries.flatten().map(|e| e.path()).collect();
-    files.retain(|f| f.is_file() && !is_prose(f));
-    files.sort();
-    Ok(files)
+/// A catalog on trial, beside the tables that its paths are relative to.
+struct Aside {
+    path: PathBuf,
+    /// What is derived from it, if nothing was there before: it goes if the catalog does.
+    derived: Option<PathBuf>,
 }
 
-/// Texts for people: the data of others come with them.
-fn is_prose(file: &Path) -> bool {
-    let stem = file.file_stem().map(|s| s.to_string_lossy().to_lowercase());
-    stem.is_some_and(|s| ["readme", "license", "licence", "notes"].contains(&s.as_str()))
-}
+impl Aside {
+    fn new(dir: &Path, options: &Options) -> Result<Aside, DataError> {
+        let path = dir.join(format!(".catalog.{}.toml", std::process::id()));
+        let derived = options.cache.as_deref().unwrap_or(dir).join(".igql");
+        std::fs::write(&path, "").map_err(|e| {
+            let whole = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+            let help = format!(
+                "a catalog lies beside its tables: link them into a folder of your own, `mkdir data && ln -s {}/* data/ && igql init data`",
+                whole.display()
+            );
+            DataError::io(dir, &e).help(help)
+        })?;
+        Ok(Aside {
+            path,
+            derived: (!derived.exists()).then_some(derived),
+        })
+    }
 
-/// A path's name as one in a catalog.
-fn name(path: &Path) -> String {
-    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let file = whole.file_name().map(|n| n.to_string_lossy().into_owned());
-    let file = file.unwrap_or_default();
-    let stem = guess::plain(file.split('.').next().unwrap_or_default());
-    match stem.chars().next() {
-        Some(c) if c.is_ascii_alphabetic() => stem,
-        _ => format!("t_{stem}"),
+    /// The catalog takes its name. What was derived from it is that of its text, so it stays.
+    fn keep(mut self, catalog: &Path) -> Result<(), DataError> {
+        std::fs::rename(&self.path, catalog).map_err(|e| DataError::io(catalog, &e))?;
+        self.derived = None;
+        Ok(())
     }
 }
 
-fn table(file: &Path) -> Result<Table, DataError> {
-    let (format, written) = match profile::is_text(file) {
-        true => {
-            let sniffed = sniff::sniff(file, &profile::bytes(file)?);
-            (sniffed.format, sniffed.written)
+impl Drop for Aside {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+        if let Some(derived) = &self.derived {
+            let _ = std::fs::remove_dir_all(derived);
         }
-        false => (TextFormat::default(), None),
+    }
+}
+
+/// Guesses until the catalog loads: a table that cannot be had at all is left out and said.
+fn loading(
+    options: &Options,
+    dir: &Path,
+    catalog: &Path,
+    tables: &mut Vec<Table>,
+    found: &mut Found,
+) -> Result<World, Failure> {
+    let options = Options {
+        stale: false,
+        ..options.clone()
     };
-    Ok(Table {
-        file: file_name(file),
-        name: name(file),
-        profile: profile::profile(file, &format)?,
-        format: written,
-    })
-}
-
-fn file_name(file: &Path) -> String {
-    file.file_name()
-        .map_or_else(String::new, |n| n.to_string_lossy().into_owned())
-}
-
-fn vectors(file: &Path) -> Option<Vectors> {
-    file.extension().filter(|e| *e == "npy")?;
-    let (rows, halves) = profile::vectors(file).ok()?;
-    Some(Vectors {
-        file: file_name(file),
-        name: name(file),
-        rows,
-        halves,
-    })
-}
-
-/// Files of one name and several endings keep their names apart.
-fn distinct(tables: &mut [Table]) {
-    for at in 1..tables.len() {
-        let (before, rest) = tables.split_at_mut(at);
-        while before.iter().any(|t| t.name == rest[0].name) {
-            rest[0].name.push('_');
+    let mut timeless: Vec<String> = Vec::new();
+    loop {
+        let mut world = guess::guess(tables);
+        let entities = world.entities.iter_mut();
+        entities
+            .filter(|e| timeless.contains(&e.name))
+            .for_each(|e| e.time = None);
+        if world.entities.is_empty()
+            || world.edges.is_empty() && world.entities.iter().all(|e| e.table.is_none())
+        {
+            return Err(no_key(dir, tables).into());
+        }
+        tables.iter_mut().for_each(Table::own_doubts);
+        doubts::doubts(tables, &world);
+        let text = print::catalog(&find::folder_name(dir), tables, &found.vectors, &world);
+        std::fs::write(catalog, &text).map_err(|e| DataError::io(catalog, &e))?;
+        let error = match store::open(catalog, &options) {
+            Ok(snapshot) => {
+                let hidden = hidden(&snapshot, &world);
+                if hidden.is_empty() {
+                    return Ok(world);
+                }
+                timeless.extend(hidden);
+                continue;
+            }
+            Err(error) => error,
+        };
+        let mut changed = false;
+        for error in std::iter::once(&error).chain(&error.others) {
+            changed |= give_up(dir, error, tables, found);
+        }
+        if !changed {
+            // what is wrong is in no file, but in the catalog itself
+            return Err(error.into());
+        }
+        if tables.is_empty() {
+            return Err(nothing(dir, found).into());
         }
     }
+}
+
+/// What no repair foresaw: a table does without its bad rows, and if that does not help it is left
+/// out. False if the error is about no file.
+fn give_up(dir: &Path, error: &DataError, tables: &mut Vec<Table>, found: &mut Found) -> bool {
+    let named = |pattern: &str| {
+        let path = dir.join(pattern);
+        error.file.starts_with(&path) || error.file.as_path() == Path::new(pattern)
+    };
+    let why = match &error.column {
+        Some(column) => format!("`{column}`: {}", error.message),
+        None => error.message.to_string(),
+    };
+    if let Some(at) = found.vectors.iter().position(|v| named(&v.pattern)) {
+        let vectors = found.vectors.remove(at);
+        found.left.push((vectors.pattern, why));
+        return true;
+    }
+    let Some(at) = tables.iter().position(|t| named(&t.source.pattern)) else {
+        return false;
+    };
+    match error.row {
+        Some(row) if tables[at].forced.is_none() => {
+            let line = error
+                .line
+                .map_or_else(String::new, |l| format!(" (line {l})"));
+            tables[at].forced = Some((why, format!("row {row}{line}")));
+        }
+        _ => {
+            let table = tables.remove(at);
+            found.left.push((table.source.pattern, why));
+        }
+    }
+    true
+}
+
+/// Entities most of whose rows would be visible only after the newest link: then their time says
+/// something else.
+fn hidden(snapshot: &store::Snapshot, world: &World) -> Vec<String> {
+    let Some(newest) = snapshot.newest_link() else {
+        return Vec::new();
+    };
+    let schema = snapshot.schema();
+    let most = |name: &String| {
+        let times = schema.find_entity(name).and_then(|id| snapshot.times(id));
+        times.is_some_and(|t| t.iter().filter(|t| **t > newest).count() * 2 > t.len())
+    };
+    let timed = world.entities.iter().filter(|e| e.time.is_some());
+    timed.map(|e| e.name.clone()).filter(most).collect()
+}
+
+fn nothing(dir: &Path, found: &Found) -> DataError {
+    let mut message = "there are no tables that can be read".to_owned();
+    for (file, why) in found.left.iter().take(10) {
+        message += &format!("\n  {file}: {why}");
+    }
+    let help = "tables are CSV, TSV and other text with separators, JSON lines, Parquet and Arrow files; `igql demo DIR` writes some";
+    DataError::new(dir, message).help(help)
+}
+
+fn no_key(dir: &Path, tables: &[Table]) -> DataError {
+    let mut message = "no column looks like a key".to_owned();
+    for table in tables.iter().take(10) {
+        let columns: Vec<&str> = table
+            .profile
+            .columns
+            .iter()
+            .map(|c| c.name.as_str())
+            .collect();
+        message += &format!("\n  {}: {}", table.source.pattern, columns.join(", "));
+    }
+    let help = "an entity needs a column like `user_id`, an edge two of them; rename the columns, or write the catalog by hand (docs/catalog.md)";
+    DataError::new(dir, message).help(help)
 }

@@ -1,8 +1,9 @@
 //! The catalog as text, with what was guessed marked.
 
-use super::guess::{Edge, Entity, Link, Time, World, list_separator, unit};
-use super::{Table, Vectors};
-use crate::store::profile::Column;
+use super::find::Vectors;
+use super::guess::{Edge, Entity, Link, Time, World};
+use super::judge::{Judged, Meaning, Written, vector_column};
+use super::table::{Repair, Table};
 use crate::types::Type;
 use std::fmt::Write;
 
@@ -18,22 +19,33 @@ pub fn catalog(name: &str, tables: &[Table], vectors: &[Vectors], world: &World)
         .iter()
         .for_each(|e| out += &printer.entity(e));
     world.edges.iter().for_each(|e| out += &printer.edge(e));
+    world
+        .entities
+        .iter()
+        .for_each(|e| out += &printer.vectors_of(e));
     vectors.iter().for_each(|v| out += &printer.embedding(v));
-    for &left in &world.left {
-        let file = &tables[left].file;
-        let columns: Vec<&str> = tables[left]
+    for (left, why) in &world.left {
+        let columns = tables[*left]
             .profile
             .columns
             .iter()
-            .map(|c| c.name.as_str())
-            .collect();
+            .map(|c| c.name.as_str());
+        let columns = columns.collect::<Vec<_>>().join(", ");
         let _ = write!(
             out,
-            "\n# {file} is left out: no key, and no two columns of keys (its columns: {})\n",
-            columns.join(", ")
+            "\n# {} is left out: {why} (its columns: {})\n",
+            line(&tables[*left].source.pattern),
+            line(&columns)
         );
     }
     out + &printer.defaults()
+}
+
+/// In a comment nothing may end the line.
+fn line(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 struct Printer<'a> {
@@ -47,57 +59,72 @@ impl Printer<'_> {
         let Some(table) = entity.table.map(|t| &self.tables[t]) else {
             let _ = writeln!(
                 out,
-                "key = {:?}   # guessed: no table has these ids as its key, so they are those found in the edges",
-                entity.key
+                "key = {}   # guessed: no table has these ids as its key, so they are those found in the edges",
+                quoted(&entity.key)
             );
+            if entity.keys.is_empty() {
+                out += "key_type = \"string\"   # guessed: there are no ids yet to tell\n";
+            }
             return out;
         };
         self.table(&mut out, table);
-        let _ = writeln!(
-            out,
-            "key = {:?}   # guessed: unique in {} rows",
-            entity.key, table.profile.rows
-        );
-        let ends: Vec<&Link> = entity.references.iter().collect();
-        skip(&mut out, &ends);
-        let visible = |c: &&Column| {
-            let name = super::guess::plain(&c.name);
-            let told = ["created", "published", "posted", "uploaded"];
-            told.iter().any(|t| name.contains(t)) && (c.ty == Type::Time || unit(c).is_some())
+        let unique = match table.repair("duplicates") {
+            None => format!("unique in {} rows", table.profile.rows),
+            Some(repair) => format!("{}", line(&repair.why)),
         };
-        if let Some(time) = table.profile.columns.iter().find(visible) {
+        let _ = writeln!(out, "key = {}   # guessed: {unique}", quoted(&entity.key));
+        repairs(&mut out, table);
+        if let Some(time) = &entity.time {
             let _ = writeln!(
                 out,
-                "time = {:?}   # guessed: visible from this time on",
-                time.name
+                "time = {}   # guessed: visible from this time on",
+                quoted(time)
             );
         }
         if !entity.references.is_empty() {
             let _ = writeln!(out, "[entity.{}.references]", entity.name);
         }
+        let mut names: Vec<String> = Vec::new();
         for link in &entity.references {
             let target = &self.world.entities[link.entity].name;
-            let name = reference_name(&link.column);
+            let mut name = reference_name(&link.column, entity);
+            while names.contains(&name) {
+                name.push('_');
+            }
             let _ = writeln!(
                 out,
-                "{name} = {{ entity = {target:?}, column = {:?} }}   # guessed{}",
-                link.column,
+                "{name} = {{ entity = {}, column = {} }}   # guessed{}",
+                quoted(target),
+                quoted(&link.column),
                 share(link)
             );
+            names.push(name);
         }
-        let used: Vec<&str> = entity
+        let mut used: Vec<&str> = entity
             .references
             .iter()
             .map(|l| l.column.as_str())
             .collect();
-        self.columns(&mut out, &format!("entity.{}", entity.name), table, &used);
+        let key = table.profile.column(&entity.key);
+        let mut ints = Vec::new();
+        match key.filter(|k| k.ty == Type::Float) {
+            Some(key) => ints.push(key.name.as_str()),
+            None => used.push(&entity.key),
+        }
+        self.columns(
+            &mut out,
+            &format!("entity.{}", entity.name),
+            table,
+            &used,
+            &ints,
+        );
         out
     }
 
     fn table(&self, out: &mut String, table: &Table) {
-        let _ = writeln!(out, "table = {:?}", table.file);
-        if let Some(format) = &table.format {
-            let _ = writeln!(out, "format = {format}   # guessed from the first lines");
+        let _ = writeln!(out, "table = {}", quoted(&table.source.pattern));
+        if let Some(format) = table.format() {
+            let _ = writeln!(out, "format = {format}   # guessed from the file");
         }
     }
 
@@ -106,35 +133,42 @@ impl Printer<'_> {
         let mut out = format!("\n[edge.{}]\n", edge.name);
         self.table(&mut out, table);
         for (role, link) in [("from", &edge.from), ("to  ", &edge.to)] {
-            let entity = &self.world.entities[link.entity].name;
             let _ = writeln!(
                 out,
-                "{role} = {{ entity = {entity:?}, column = {:?} }}   # guessed{}",
-                link.column,
+                "{role} = {{ entity = {}, column = {} }}   # guessed{}",
+                quoted(&self.world.entities[link.entity].name),
+                quoted(&link.column),
                 share(link)
             );
         }
-        skip(&mut out, &[&edge.from, &edge.to]);
+        repairs(&mut out, table);
         match &edge.time {
             Some(Time::Column(column)) => {
-                let _ = writeln!(out, "time = {column:?}   # guessed by its name and values");
-            }
-            Some(Time::Parts(columns)) => {
                 let _ = writeln!(
                     out,
-                    "time = {{ columns = {columns:?} }}   # guessed by their names"
+                    "time = {}   # guessed by its name and values",
+                    quoted(column)
+                );
+            }
+            Some(Time::Parts(columns)) => {
+                let columns: Vec<String> = columns.iter().map(|c| quoted(c)).collect();
+                let _ = writeln!(
+                    out,
+                    "time = {{ columns = [{}] }}   # guessed by their names",
+                    columns.join(", ")
                 );
             }
             None => {}
         }
         if let Some(weight) = &edge.weight {
-            let _ = writeln!(out, "weight = {weight:?}   # guessed by its name");
+            let _ = writeln!(out, "weight = {}   # guessed by its name", quoted(weight));
         }
         for other in &edge.others {
             let _ = writeln!(
                 out,
-                "# {:?} holds keys of `{}` too; an edge has two ends, a second section could lead there",
-                other.column, self.world.entities[other.entity].name
+                "# {} holds keys of `{}` too; an edge has two ends, a second section could lead there",
+                line(&quoted(&other.column)),
+                self.world.entities[other.entity].name
             );
         }
         let mut used = vec![edge.from.column.as_str(), &edge.to.column];
@@ -142,41 +176,87 @@ impl Printer<'_> {
         if let Some(Time::Parts(parts)) = &edge.time {
             used.extend(parts.iter().map(String::as_str));
         }
-        self.columns(&mut out, &format!("edge.{}", edge.name), table, &used);
+        self.columns(&mut out, &format!("edge.{}", edge.name), table, &used, &[]);
         out
     }
 
     /// The columns that inference would not get right.
-    fn columns(&self, out: &mut String, section: &str, table: &Table, used: &[&str]) {
+    fn columns(
+        &self,
+        out: &mut String,
+        section: &str,
+        table: &Table,
+        used: &[&str],
+        ints: &[&str],
+    ) {
         let mut head = Some(format!("[{section}.columns]\n"));
-        for column in &table.profile.columns {
-            let written = match (unit(column), list_separator(column)) {
-                _ if used.contains(&column.name.as_str()) => continue,
-                (Some(unit), _) => format!("{{ type = \"time\", unit = {:?} }}", unit.name()),
-                (None, Some(separator)) => {
-                    format!("{{ type = \"list[string]\", separator = {separator:?} }}")
-                }
-                (None, None) => continue,
+        for (column, judged) in table.profile.columns.iter().zip(&table.judged) {
+            let name = column.name.as_str();
+            let said = match ints.contains(&name) {
+                true => Some("{ type = \"int\" }".to_owned()),
+                false if used.contains(&name) => None,
+                false => said(judged),
+            };
+            let Some(said) = said else { continue };
+            let why = match (ints.contains(&name), judged.why.as_str()) {
+                (true, _) => ": whole numbers written as floats",
+                (false, "") => "",
+                (false, why) => &format!(": {why}"),
             };
             *out += &head.take().unwrap_or_default();
-            let _ = writeln!(out, "{} = {written}   # guessed", toml_key(&column.name));
+            let _ = writeln!(out, "{} = {said}   # guessed{why}", toml_key(name));
         }
     }
 
-    fn embedding(&self, vectors: &Vectors) -> String {
-        let rows = |e: &&Entity| {
-            e.table
-                .is_some_and(|t| self.tables[t].profile.rows == vectors.rows)
+    /// Vectors in a column of the entity's own table.
+    fn vectors_of(&self, entity: &Entity) -> String {
+        let mut out = String::new();
+        let Some(table) = entity.table.map(|t| &self.tables[t]) else {
+            return out;
         };
-        let fit: Vec<&Entity> = self.world.entities.iter().filter(rows).collect();
+        if table.source.text.is_some() {
+            return out;
+        }
+        for column in table
+            .profile
+            .columns
+            .iter()
+            .filter(|c| vector_column(c).is_some_and(|dim| dim >= 8))
+        {
+            let _ = write!(
+                out,
+                "\n[embedding.{}]\nentity = {}\nfile   = {}\nkey    = {}\ncolumn = {}   # guessed: as many numbers in every row\n\
+                 metric = \"cosine\"   # guessed\n",
+                embedding_name(&column.name, entity),
+                quoted(&entity.name),
+                quoted(&table.source.pattern),
+                quoted(&entity.key),
+                quoted(&column.name)
+            );
+        }
+        out
+    }
+
+    fn embedding(&self, vectors: &Vectors) -> String {
+        let Some(rows) = vectors.rows else {
+            return format!(
+                "\n# {} has tensors: an `[embedding.NAME]` with its entity and `key` or `column` makes them searchable\n",
+                line(&vectors.pattern)
+            );
+        };
+        let own = |e: &&Entity| {
+            e.table
+                .is_some_and(|t| self.tables[t].rows_in_files() == rows)
+        };
+        let fit: Vec<&Entity> = self.world.entities.iter().filter(own).collect();
         let named = fit.iter().find(|e| vectors.name.contains(&e.name));
         match named.or(fit.first()) {
             Some(entity) => format!(
-                "\n[embedding.{}]\nentity = {:?}   # guessed: as many rows as the file has vectors\n\
-                 file   = {:?}\nmetric = \"cosine\"   # guessed\n{}",
-                vectors.name,
-                entity.name,
-                vectors.file,
+                "\n[embedding.{}]\nentity = {}   # guessed: as many rows as the file has vectors\n\
+                 file   = {}\nmetric = \"cosine\"   # guessed\n{}",
+                self.free_name(&vectors.name),
+                quoted(&entity.name),
+                quoted(&vectors.pattern),
                 if vectors.halves {
                     "storage = \"f16\"   # as in the file\n"
                 } else {
@@ -184,9 +264,18 @@ impl Printer<'_> {
                 }
             ),
             None => format!(
-                "\n# {} is left out: its {} vectors are as many as the rows of no entity\n",
-                vectors.file, vectors.rows
+                "\n# {} is left out: its {rows} vectors are as many as the rows of no entity\n",
+                line(&vectors.pattern)
             ),
+        }
+    }
+
+    fn free_name(&self, name: &str) -> String {
+        let edges = self.world.edges.iter().map(|e| &e.name);
+        let mut names = self.world.entities.iter().map(|e| &e.name).chain(edges);
+        match names.any(|n| n == name) {
+            true => format!("{name}_vectors"),
+            false => name.to_owned(),
         }
     }
 
@@ -195,25 +284,30 @@ impl Printer<'_> {
         let edges = &self.world.edges;
         let from_viewer =
             |e: &&Edge| e.from.entity == self.world.viewer && e.to.entity != self.world.viewer;
-        let largest = edges.iter().filter(from_viewer);
-        let largest = largest.max_by_key(|e| self.tables[e.table].profile.rows);
-        if let Some(edge) = largest {
+        let rows = |e: &&Edge| self.tables[e.table].profile.rows;
+        if let Some(largest) = edges.iter().filter(from_viewer).max_by_key(rows) {
+            let same = edges
+                .iter()
+                .filter(from_viewer)
+                .filter(|e| e.to.entity == largest.to.entity);
+            let names: Vec<String> = same.map(|e| quoted(&e.name)).collect();
             let _ = writeln!(
                 out,
-                "seen = [{:?}]   # guessed: what these lead to counts as seen",
-                edge.name
+                "seen = [{}]   # guessed: what these lead to counts as seen",
+                names.join(", ")
             );
         }
         let shown = |e: &&Edge| {
             ["impression", "view", "exposure"]
                 .iter()
                 .any(|n| e.name.contains(n))
+                && !e.name.contains("review")
         };
         if let Some(edge) = edges.iter().filter(from_viewer).find(shown) {
             let _ = writeln!(
                 out,
-                "impressions = {:?}   # guessed: what was shown",
-                edge.name
+                "impressions = {}   # guessed: what was shown",
+                quoted(&edge.name)
             );
         }
         if edges.iter().any(|e| e.time.is_some()) {
@@ -226,11 +320,41 @@ impl Printer<'_> {
     }
 }
 
-/// Dangling ends would be errors; they are left out and counted.
-fn skip(out: &mut String, links: &[&Link]) {
-    if links.iter().any(|l| l.dangling > 0) {
-        *out += "on_error = \"skip\"   # guessed: some values lead nowhere; rows with them are left out and counted\n";
+/// What was put right, with why.
+fn repairs(out: &mut String, table: &Table) {
+    for Repair { key, value, why } in &table.repairs {
+        let _ = writeln!(out, "{key} = {}   # guessed: {}", quoted(value), line(why));
     }
+}
+
+/// How the catalog writes a column.
+pub fn said(judged: &Judged) -> Option<String> {
+    Some(match &judged.meaning {
+        Meaning::Plain => return None,
+        Meaning::Int => "{ type = \"int\" }".to_owned(),
+        Meaning::Float => "{ type = \"float\" }".to_owned(),
+        Meaning::Time(Written::Iso) => "{ type = \"time\" }".to_owned(),
+        Meaning::Time(Written::Unit(unit)) => {
+            format!("{{ type = \"time\", unit = {:?} }}", unit.name())
+        }
+        Meaning::Time(Written::Format(format)) => {
+            format!("{{ type = \"time\", format = {} }}", quoted(format))
+        }
+        Meaning::List {
+            item,
+            separator: Some(separator),
+        } => {
+            format!(
+                "{{ type = \"list[{item}]\", separator = {} }}",
+                quoted(separator)
+            )
+        }
+        Meaning::List {
+            item,
+            separator: None,
+        } => format!("{{ type = \"list[{item}]\" }}"),
+        Meaning::Vector(dim) => format!("{{ type = \"vector[{dim}]\" }}"),
+    })
 }
 
 fn share(link: &Link) -> String {
@@ -245,21 +369,56 @@ fn share(link: &Link) -> String {
 }
 
 /// `author` of `author_id`.
-fn reference_name(column: &str) -> String {
-    let name = super::guess::plain(column);
+fn reference_name(column: &str, entity: &Entity) -> String {
+    let name = super::words::identifier(&super::words::plain(column));
     let stem = name
         .strip_suffix("_id")
         .or_else(|| name.strip_suffix("_key"));
-    match stem.filter(|s| !s.is_empty()) {
+    match stem.filter(|s| !s.is_empty() && *s != entity.key) {
         Some(stem) => stem.to_owned(),
         None => format!("{name}_ref"),
     }
+}
+
+fn embedding_name(column: &str, entity: &Entity) -> String {
+    let name = super::words::identifier(&super::words::plain(column));
+    match [
+        "embedding",
+        "embeddings",
+        "vector",
+        "vec",
+        "emb",
+        "features",
+    ]
+    .contains(&name.as_str())
+    {
+        true => format!("{}_{name}", entity.name),
+        false => name,
+    }
+}
+
+/// A string as TOML writes it.
+pub fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04x}", c as u32);
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
 }
 
 fn toml_key(name: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     match !name.is_empty() && name.chars().all(bare) {
         true => name.to_owned(),
-        false => format!("{name:?}"),
+        false => quoted(name),
     }
 }

@@ -177,11 +177,6 @@ pub fn open_alone(file: &Path) -> Result<Box<dyn Reader>, DataError> {
     open_files(&[file.to_owned()], format_of(file), &plain, &[])
 }
 
-/// A table that no catalog speaks of, with how its text is written.
-pub fn open_as(file: &Path, text: &TextFormat) -> Result<Box<dyn Reader>, DataError> {
-    open_files(&[file.to_owned()], format_of(file), text, &[])
-}
-
 /// The bytes of a file, unpacked.
 pub fn bytes(file: &Path) -> Result<Vec<u8>, DataError> {
     packed::read(file)
@@ -280,7 +275,7 @@ pub fn open_vectors(file: &Path) -> Result<Box<dyn Reader>, DataError> {
 }
 
 fn unsupported(file: &Path) -> DataError {
-    let help = "tables are read from .parquet, .csv, .tsv, .txt, .dat, .jsonl, .ndjson and .arrow \
+    let help = "tables are read from .parquet, .csv, .tsv, .txt, .dat, .jsonl, .ndjson, .json and .arrow \
                 files, and from .gz and .zst of the text formats; text of any other ending with \
                 `format = { separator = \",\" }`";
     let error = not_read(file, help);
@@ -315,7 +310,7 @@ fn format_of(file: &Path) -> Option<Format> {
     let format = match packed::ending(file)?.as_str() {
         "parquet" => Format::Parquet,
         "arrow" | "feather" => Format::Arrow,
-        "jsonl" | "ndjson" => Format::Json,
+        "jsonl" | "ndjson" | "json" => Format::Json,
         "csv" | "txt" | "dat" => Format::Text(","),
         "tsv" => Format::Text("\t"),
         _ => return None,
@@ -323,11 +318,6 @@ fn format_of(file: &Path) -> Option<Format> {
     // Parquet and Arrow are packed inside.
     let text = !matches!(format, Format::Parquet | Format::Arrow);
     (text || !packed::is_packed(file)).then_some(format)
-}
-
-/// Whether a file's name says that it is a table.
-pub fn is_table(file: &Path) -> bool {
-    format_of(file).is_some()
 }
 
 /// How deep lists may be nested.

@@ -1,0 +1,260 @@
+//! A table on its way into a catalog: how it is read, what its columns are, what is put right.
+
+use super::doubts::{null_doubts, wrong_values};
+use super::find::{Found, Source};
+use super::judge::{self, Judged};
+use super::{headless, print};
+use crate::catalog::DataError;
+use crate::catalog::config::{OnError, Table as TableConfig, TextFormat};
+use crate::store::profile;
+use rayon::prelude::*;
+use std::path::Path;
+
+/// A table that was found, and what became of it.
+pub struct Table {
+    pub source: Source,
+    /// How it is read.
+    pub text: TextFormat,
+    pub profile: profile::Profile,
+    /// What its columns are.
+    pub judged: Vec<Judged>,
+    /// Keys of its section that put something right.
+    pub repairs: Vec<Repair>,
+    pub doubts: Vec<Doubt>,
+    /// How many of the doubts are about how the file is written.
+    pub noted: usize,
+    /// Why it loads without bad rows only, and the first of them.
+    pub forced: Option<(String, String)>,
+}
+
+/// A line of the catalog that lets data load that is not as it should be.
+pub struct Repair {
+    pub key: &'static str,
+    pub value: String,
+    /// The reason, with a count.
+    pub why: String,
+}
+
+/// What a person should look at.
+pub struct Doubt {
+    pub message: String,
+    /// Where: rows and values.
+    pub rows: Vec<String>,
+    /// How many rows there are.
+    pub count: usize,
+    /// What the catalog says about it.
+    pub repair: String,
+}
+
+impl Table {
+    pub fn repair(&self, key: &str) -> Option<&Repair> {
+        self.repairs.iter().find(|r| r.key == key)
+    }
+
+    /// The doubts about the table alone, without those about others.
+    pub fn own_doubts(&mut self) {
+        self.repairs.clear();
+        self.doubts.truncate(self.noted);
+        wrong_values(self);
+        if let Some((why, row)) = self.forced.clone() {
+            self.doubts.push(Doubt {
+                message: format!("{why}; such rows are left out"),
+                rows: vec![row],
+                count: 1,
+                repair: "on_error = \"skip\"".to_owned(),
+            });
+            self.on_error("skip", why);
+        }
+    }
+
+    pub fn rows_in_files(&self) -> usize {
+        let broken = self
+            .profile
+            .broken
+            .as_ref()
+            .map_or(0, |(rows, _)| rows.len());
+        self.profile.rows + broken
+    }
+
+    /// Bad values read as null, bad rows are left out; the first does the second where it must.
+    pub fn on_error(&mut self, value: &str, why: String) {
+        match self.repairs.iter_mut().find(|r| r.key == "on_error") {
+            Some(repair) => {
+                if value == "null" {
+                    repair.value = value.to_owned();
+                }
+                repair.why = format!("{}; {why}", repair.why);
+            }
+            None => self.repairs.push(Repair {
+                key: "on_error",
+                value: value.to_owned(),
+                why,
+            }),
+        }
+    }
+
+    /// How the catalog writes its text format, if it must.
+    pub fn format(&self) -> Option<String> {
+        let format = &self.text;
+        let mut parts = Vec::new();
+        if let Some(separator) = &format.separator {
+            parts.push(format!("separator = {}", print::quoted(separator)));
+        }
+        if let Some(names) = &format.names {
+            parts.push(format!("header = {}", format.header));
+            let last = names.len().saturating_sub(1);
+            let names =
+                names
+                    .iter()
+                    .enumerate()
+                    .map(|(at, name)| match format.rest && at == last {
+                        true => print::quoted(&format!("{name}...")),
+                        false => print::quoted(name),
+                    });
+            parts.push(format!(
+                "names = [{}]",
+                names.collect::<Vec<_>>().join(", ")
+            ));
+        }
+        if let Some(encoding) = format.encoding {
+            let name = encoding.name().to_lowercase();
+            let name = if name == "windows-1252" {
+                "latin1"
+            } else {
+                &name
+            };
+            parts.push(format!("encoding = {}", print::quoted(name)));
+        }
+        if format.null != TextFormat::default().null {
+            let words: Vec<String> = format.null.iter().map(|n| print::quoted(n)).collect();
+            parts.push(format!("null = [{}]", words.join(", ")));
+        }
+        if let Some(quotes) = format.quotes {
+            parts.push(format!("quotes = {quotes}"));
+        }
+        if let Some(decimal) = format.decimal {
+            parts.push(format!("decimal = {}", print::quoted(&decimal.to_string())));
+        }
+        (!parts.is_empty()).then(|| format!("{{ {} }}", parts.join(", ")))
+    }
+
+    /// Where a row stands: `row 17 (line 18)`.
+    pub fn place(&self, row: u32) -> String {
+        let place = self.profile.place(row);
+        let line = place
+            .line
+            .map_or_else(String::new, |l| format!(" (line {l})"));
+        format!("row {}{line}", place.row)
+    }
+}
+
+/// Reads all tables, in parallel; what cannot be read is left out.
+pub fn read(dir: &Path, found: &mut Found) -> Vec<Table> {
+    let sources = std::mem::take(&mut found.tables);
+    let read: Vec<_> = sources
+        .into_par_iter()
+        .map(|source| table(dir, source))
+        .collect();
+    let mut tables = Vec::new();
+    for result in read {
+        match result {
+            Ok(table) if table.profile.columns.is_empty() => {
+                found
+                    .left
+                    .push((table.source.pattern, "no column can be read".to_owned()));
+            }
+            Ok(table) => tables.push(table),
+            Err((pattern, error)) => found.left.push((pattern, error.message.to_string())),
+        }
+    }
+    tables
+}
+
+fn table(dir: &Path, source: Source) -> Result<Table, (String, DataError)> {
+    let mut text = source
+        .text
+        .as_ref()
+        .map_or_else(TextFormat::default, |t| t.format.clone());
+    let read = |text: &TextFormat| {
+        profile::profile(&config(&source, text), dir).map_err(|e| (source.pattern.clone(), e))
+    };
+    let mut profile = read(&text)?;
+    let mut noted = None;
+    if let Some(row) = profile.fatal {
+        let place = profile.place(row);
+        let all = profile.rows;
+        text.quotes = Some(false);
+        profile = read(&text)?;
+        let broken = profile.broken.as_ref().map_or(0, |(rows, _)| rows.len());
+        let line = place
+            .line
+            .map_or_else(String::new, |l| format!(" (line {l})"));
+        let message = format!("row {}{line}: a quote is never closed", place.row);
+        if broken * 50 > all {
+            let error =
+                DataError::new(dir, format!("{message}; write quotes inside a field twice"));
+            return Err((source.pattern, error));
+        }
+        noted = Some(format!(
+            "{message}, so quotes are read as letters (`quotes` of `format`)"
+        ));
+    }
+    if source.text.is_some() && !text.header && !text.rest {
+        let names = headless::names(&source.name, &profile);
+        text.names = Some(names);
+        profile = read(&text)?;
+    }
+    let told: Vec<Option<&'static str>> = source
+        .text
+        .as_ref()
+        .map_or_else(Vec::new, |t| t.told.clone());
+    let judged = |profile: &profile::Profile| -> Vec<Judged> {
+        let columns = profile.columns.iter().enumerate();
+        let told = |at: usize| told.get(at).copied().flatten();
+        columns
+            .map(|(at, c)| judge::judge(c, told(at), source.text.is_some()))
+            .collect()
+    };
+    let mut all = judged(&profile);
+    if source.text.is_none() && !source.json {
+        // words for null are for texts: here they are values that do not fit
+        all.iter_mut().for_each(Judged::nulls_are_wrong);
+    }
+    let (nulls, comma) = judge::whole_table(&profile, &all);
+    let mut doubts = null_doubts(&profile, &all);
+    if !nulls.is_empty() || comma {
+        text.null.extend(nulls);
+        text.decimal = comma.then_some(',');
+        profile = read(&text)?;
+        all = judged(&profile);
+    }
+    let notes = source.text.iter().flat_map(|t| &t.notes).chain(&noted);
+    doubts.extend(notes.map(|note| Doubt {
+        message: note.clone(),
+        rows: Vec::new(),
+        count: 0,
+        repair: String::new(),
+    }));
+    Ok(Table {
+        source,
+        text,
+        profile,
+        judged: all,
+        repairs: Vec::new(),
+        noted: doubts.len(),
+        forced: None,
+        doubts,
+    })
+}
+
+/// The part of a catalog that names a table, to read it with.
+fn config(source: &Source, text: &TextFormat) -> TableConfig {
+    TableConfig {
+        pattern: source.pattern.clone(),
+        line: 0,
+        text: text.clone(),
+        formatted: source.text.is_some(),
+        on_error: OnError::Error,
+        columns: Vec::new(),
+    }
+}
