@@ -683,8 +683,15 @@ fn endings_that_a_format_explains() {
 fn a_table_with_another_separator_says_which() {
     let world = items("items.csv", "item;x\n1;a\n", "");
     let error = world.error();
-    assert!(error.contains("write `format = { separator = \";\" }` in `[entity.item]`"), "{error}");
-    world.edit("catalog.toml", "key = \"item\"", "key = \"item\"\nformat = { separator = \";\" }");
+    assert!(
+        error.contains("write `format = { separator = \";\" }` in `[entity.item]`"),
+        "{error}"
+    );
+    world.edit(
+        "catalog.toml",
+        "key = \"item\"",
+        "key = \"item\"\nformat = { separator = \";\" }",
+    );
     assert_eq!(column(&world, "x"), "string: a");
 }
 

@@ -85,7 +85,7 @@ fn from_lines(file: &Path, text: &str, column: &str, ty: KeyType) -> Result<Vec<
         .filter(|(_, line)| !line.is_empty())
         .map(|(at, line)| match ty {
             KeyType::String => Ok(Key::Str(line.to_owned())),
-KeyType::Int => int_key(line).map(Key::Int).ok_or_else(|| {
+            KeyType::Int => int_key(line).map(Key::Int).ok_or_else(|| {
                 let message = format!("expected an int key a line, found `{line}`");
                 let error = DataError::new(file, message).line(at as u64 + 1);
                 let help = format!("the header of a table names the column `{column}`");

@@ -202,7 +202,10 @@ fn exists(
 fn parted(found: &[Found], column: &str) -> Option<&'static str> {
     let [only] = found else { return None };
     let parts = |sign: &&str| only.name.split(*sign).any(|name| name.trim() == column);
-    [";", "\t", "|", ",", " "].into_iter().filter(|_| only.text).find(parts)
+    [";", "\t", "|", ",", " "]
+        .into_iter()
+        .filter(|_| only.text)
+        .find(parts)
 }
 
 /// The catalog names a column of which there are two.

@@ -1,7 +1,6 @@
 //! Embeddings: a vector per row of an entity, from .npy files (by row), tables (by key) and
 //! .safetensors (by key if there is a tensor of keys, else by row).
 
-use crate::store::read_users;
 use super::complaints::Complaints;
 use super::entities::Entity;
 use super::keys::{DANGLING, Keys};
@@ -13,6 +12,7 @@ use crate::store::import::{
     self, Fault, Faults, Found, Group, How, Kind, Npy, Origin, Reader, Table, Tensors, Values,
     Wanted, brief,
 };
+use crate::store::read_users;
 use crate::types::{Floats, Key, NULL_CODE, Type, fits_half, to_halves};
 use half::f16;
 use rayon::prelude::*;

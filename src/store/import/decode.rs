@@ -37,7 +37,10 @@ pub fn text(path: &Path, format: &TextFormat) -> Result<String, DataError> {
 }
 
 fn is_json(path: &Path) -> bool {
-    matches!(packed::ending(path).as_deref(), Some("jsonl" | "ndjson" | "json"))
+    matches!(
+        packed::ending(path).as_deref(),
+        Some("jsonl" | "ndjson" | "json")
+    )
 }
 
 /// The encoding with two bytes a letter that a text without a mark seems to have.
