@@ -225,9 +225,9 @@ impl Answer {
                 None => "the list".to_owned(),
             };
             self.warnings.push(match at {
-                Some(at) => format!("{list} has the rows of `{at}`, in their order"),
+                Some(at) => format!("{list} has rows of `{at}`, in their order"),
                 None => {
-                    format!("{list} is empty: nothing that had finished has passed all conditions")
+                    format!("{list} is empty: no rows that had been made by then may stand for it")
                 }
             });
         }

@@ -340,6 +340,10 @@ fn rewrites_do_not_show_in_what_is_said() {
     for text in [
         "all(item).score(pop).take(5).filter(pop > 990).take(20)",
         "all(item).filter(1 > 2).score(pop).take(30)",
+        "all(item).take(count(user.walk(ev))).filter(1 > 2)",
+        "all(item).filter(1 > 2).take(count(user.walk(ev)) + 1, offset=count(user.walk(ev)))",
+        "all(item).take(3, offset=count(user.walk(ev))).filter(1 > 2)",
+        "(all(item).take(9) if count(user.walk(ev)) > 3 else all(item)).filter(1 > 2)",
         "(user.walk(ev) | all(item).filter(pop > 900)).take(9).filter(pop < 300).take(4)",
         "(user.walk(ev) if 1 > 2 else all(item)).let(x=pop).take(9).filter(x < 300).take(8)",
         "user.walk(ev).nn(e).take(30).score(pop).take(20).filter(pop < 300).take(8)",
@@ -376,4 +380,36 @@ fn a_batch_has_the_rounds_of_each_request() {
             assert_eq!(ENGINE.run(&program, request).unwrap(), *answer, "{text}");
         }
     }
+}
+
+#[test]
+fn the_last_cut_is_that_of_the_side_that_is_taken() {
+    let text = "near = user.walk(ev).nn(e).take(2, per=author)\n\
+                near.take(10) if count(user.walk(ev)) < 3 else all(item).filter(pop > 1000).take(20)";
+    let answer = |user: i64| run(text, &Request::user(user));
+    // the first side is filled in further rounds
+    assert_eq!(
+        (answer(1).rows().len(), said(&answer(1))),
+        (10, String::new())
+    );
+    // the other has no number that could be raised
+    let other = answer(2);
+    assert_eq!(other.rows().len(), 6);
+    assert!(
+        said(&other).contains("6 of the 20 rows that `take(20)` asks for"),
+        "{other:?}"
+    );
+    // both in one batch
+    let program = compile(text);
+    let both = [Request::user(1), Request::user(2)];
+    let batch = ENGINE.run_batch(&program, &both).unwrap();
+    assert_eq!(batch, [answer(1), answer(2)]);
+}
+
+#[test]
+fn inserted_rows_do_not_hide_a_last_take() {
+    let text = "page = user.walk(ev).nn(e).take(2, per=author).take(10)\n\
+                page.insert(all(item).filter(pop > 1000).take(2), at=[1, 2])";
+    let answer = run(text, &Request::user(1));
+    assert!(answer.rows().len() >= 10, "{answer:?}");
 }

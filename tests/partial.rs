@@ -170,7 +170,7 @@ fn a_partial_page_is_a_page() {
                 assert!(keys.into_iter().eq(expected), "{stage}");
                 let said = answer.warnings.join("\n");
                 assert!(
-                    said.contains(&format!("the list has the rows of `{stage}`")),
+                    said.contains(&format!("the list has rows of `{stage}`")),
                     "{said}"
                 );
                 stages.insert(stage.split('(').next().unwrap_or_default().to_owned());

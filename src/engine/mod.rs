@@ -601,7 +601,7 @@ impl Engine {
                 let again = match limit {
                     None => {
                         rounds::warnings(checked, graph, &program.never, exec, results);
-                        rounds::next(checked, graph, exec, results)
+                        rounds::next(checked, graph, &program.never, exec, results)
                     }
                     Some(_) => vec![None; requests.len()],
                 };

@@ -81,7 +81,8 @@ impl Engine {
         let ask = Ask::default();
         let (graph, _) = program.runs(limits, &ask);
         self.execute(program, request, limits, &ask, |exec, results, _, _| {
-            let again = rounds::next(&program.checked, graph, exec, results).remove(0);
+            let again =
+                rounds::next(&program.checked, graph, &program.never, exec, results).remove(0);
             let run = exec.run;
             let frame = Frame::requests(run);
             let is_true = |a: &&Assertion| frame.condition(&a.condition).first() == Some(&1);

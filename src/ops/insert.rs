@@ -157,6 +157,10 @@ impl Op for Insert {
         Some(usize::from(new[..filled].contains(&id)))
     }
 
+    fn keeps_all(&self) -> bool {
+        true
+    }
+
     fn passes(&self, input: usize) -> bool {
         input == 0
     }

@@ -278,6 +278,11 @@ pub trait Op: fmt::Debug + Send + Sync {
         Vec::new()
     }
 
+    /// Whether all rows of the first input stay, whatever comes to them.
+    fn keeps_all(&self) -> bool {
+        matches!(self.effect(), Effect::Keeps | Effect::Reorders)
+    }
+
     /// Whether rows of several inputs are compared by their scores as they are (`a | b`).
     fn mixes_scores(&self) -> bool {
         false

@@ -27,8 +27,15 @@ const SHARE: u64 = 40;
 /// for a request that has what it asked for, or can have no more.
 pub type Again = Vec<Option<Vec<u64>>>;
 
-/// Which requests need another round, after a run of the graph `ran`.
-pub fn next(checked: &Checked, ran: &Graph, exec: &Exec, results: &Results) -> Again {
+/// Which requests need another round, after a run of the graph `ran`; `never` are the operators that give
+/// no row whatever the data.
+pub fn next(
+    checked: &Checked,
+    ran: &Graph,
+    never: &[NodeId],
+    exec: &Exec,
+    results: &Results,
+) -> Again {
     let mut again = vec![None; exec.run.requests()];
     if checked.autos.is_empty() {
         return again;
@@ -39,14 +46,13 @@ pub fn next(checked: &Checked, ran: &Graph, exec: &Exec, results: &Results) -> A
         exec,
         results,
     };
-    let lists = checked.results.iter();
-    let cuts: Vec<_> = lists
-        .filter_map(|(_, result)| Some((*result, last_cut(&checked.graph, *result)?)))
-        .collect();
-    for (result, cut) in cuts {
-        let above = candidates(&checked.graph, cut);
-        for request in round.short(result, cut) {
-            round.raise(&above, request, &mut again[request]);
+    for (_, result) in &checked.results {
+        for (cut, asking) in last_cuts(&checked.graph, never, exec, *result) {
+            let above = candidates(&checked.graph, cut);
+            let short = round.short(*result, cut).into_iter();
+            for request in short.filter(|&request| asking[request]) {
+                round.raise(&above, request, &mut again[request]);
+            }
         }
     }
     for (request, numbers) in again.iter_mut().enumerate() {
@@ -77,20 +83,41 @@ pub fn by_place(checked: &Checked, numbers: &[u64]) -> Numbers {
     places.zip(numbers.iter().copied()).collect()
 }
 
-/// The last operator on the way to a result that says how many rows it wants.
-fn last_cut(graph: &Graph, result: NodeId) -> Option<NodeId> {
-    let mut id = result;
-    loop {
+/// The last operators on the way to a result that say how many rows they want, each with whether it is
+/// on the way of a request: a conditional leads on to the side that the request takes. Where an operator
+/// on the way never gives a row, what others read may not have run: those that read sets are left out.
+fn last_cuts(
+    graph: &Graph,
+    never: &[NodeId],
+    exec: &Exec,
+    result: NodeId,
+) -> Vec<(NodeId, Vec<bool>)> {
+    let mut cuts = Vec::new();
+    let mut open = vec![(result, vec![true; exec.run.requests()], false)];
+    while let Some((id, asking, dead)) = open.pop() {
         let node = graph.get(id);
+        let dead = dead || never.contains(&id);
+        let is_known = !dead || node.reads().is_empty();
         let asks = node.op.cut().is_some_and(|n| *n != Quantity::All);
         if asks || node.op.depth().is_some() {
-            return Some(id);
+            cuts.extend(is_known.then_some((id, asking)));
+        } else if node.op.gate(0).is_some() {
+            if !is_known {
+                continue;
+            }
+            for (number, &input) in node.inputs.iter().enumerate() {
+                let takes = node.op.wants(exec, number, &[]);
+                let both = asking.iter().zip(takes).map(|(a, b)| *a && b);
+                let both: Vec<bool> = both.collect();
+                if both.contains(&true) {
+                    open.push((input, both, dead));
+                }
+            }
+        } else if node.op.effect() != Effect::Other || node.op.keeps_all() {
+            open.extend(node.inputs.first().map(|&input| (input, asking, dead)));
         }
-        id = match node.op.effect() {
-            Effect::Other => return None,
-            _ => *node.inputs.first()?,
-        };
     }
+    cuts
 }
 
 /// A round that is done.
@@ -110,10 +137,6 @@ impl Round<'_> {
     /// of a list, those whose list is not long enough.
     fn short(&self, result: NodeId, cut: NodeId) -> Vec<usize> {
         let op = &self.checked.graph.get(cut).op;
-        // then there is nothing to be had, and what its numbers read may not have run
-        if self.ran.get(cut).op.is_nothing() {
-            return Vec::new();
-        }
         let requests = 0..self.exec.run.requests();
         if let Some(depth) = op.depth() {
             let list = self.ran.get(cut).inputs.first();

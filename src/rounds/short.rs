@@ -1,6 +1,6 @@
 //! What is said of pages that have fewer rows than they should.
 
-use super::last_cut;
+use super::last_cuts;
 use crate::batch::Rows;
 use crate::check::Checked;
 use crate::exec::Results;
@@ -11,8 +11,7 @@ use crate::ops::{Effect, Exec, Graph};
 /// Warns of every list that ends below its last `take`, with the operator that took most of its
 /// rows, and of every page that reaches past its list.
 ///
-/// `ran` is the graph that ran; `never` are the operators that give no row whatever the data: what they
-/// read may not have run.
+/// `ran` is the graph that ran; `never` are the operators that give no row whatever the data.
 pub fn warnings(checked: &Checked, ran: &Graph, never: &[NodeId], exec: &Exec, results: &Results) {
     let pages = Pages {
         checked,
@@ -22,8 +21,8 @@ pub fn warnings(checked: &Checked, ran: &Graph, never: &[NodeId], exec: &Exec, r
         results,
     };
     for (name, result) in &checked.results {
-        if let Some(cut) = last_cut(&checked.graph, *result) {
-            pages.of(name.as_deref(), *result, cut);
+        for (cut, asking) in last_cuts(&checked.graph, never, exec, *result) {
+            pages.of(name.as_deref(), *result, cut, &asking);
         }
     }
 }
@@ -45,11 +44,8 @@ enum Loss {
 }
 
 impl Pages<'_> {
-    fn of(&self, name: Option<&str>, result: NodeId, cut: NodeId) {
+    fn of(&self, name: Option<&str>, result: NodeId, cut: NodeId, asking: &[bool]) {
         let node = self.checked.graph.get(cut);
-        if self.gives_nothing(cut) && !node.reads().is_empty() {
-            return;
-        }
         let op = &node.op;
         let run = self.exec.run;
         let Some(asked) = op.cut().map(|n| n.per_request(run)) else {
@@ -60,7 +56,8 @@ impl Pages<'_> {
             Some(name) => format!("list `{name}`"),
             None => "the page".to_owned(),
         };
-        for (request, &n) in asked.iter().enumerate().filter(|(_, n)| **n < u64::MAX) {
+        let asked = asked.iter().enumerate();
+        for (request, &n) in asked.filter(|(request, n)| **n < u64::MAX && asking[*request]) {
             if let (Some(offset), Some(depth)) = (&offset, op.depth()) {
                 let end = offset[request].saturating_add(n);
                 if end > depth {

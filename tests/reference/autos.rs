@@ -5,7 +5,7 @@ use super::args::{Args, Quantity};
 use super::env::Env;
 use super::expr::bind_block;
 use super::narrow::{TAKE, taken};
-use super::rows::Set;
+use super::rows::{At, Set};
 use super::shape::Called;
 use super::{Interp, Role};
 use igql::source::Span;
@@ -280,6 +280,14 @@ impl<'a> Interp<'a> {
             ExprKind::Block(block) => {
                 self.last_cut(block.result.as_ref()?, &bind_block(block, env))
             }
+            ExprKind::If {
+                then,
+                condition,
+                otherwise,
+            } => match self.value(condition, env, &At::Request).is_true() {
+                true => self.last_cut(then, env),
+                false => self.last_cut(otherwise, env),
+            },
             ExprKind::Binary {
                 op: BinaryOp::Sub | BinaryOp::Intersect,
                 left,
@@ -315,10 +323,10 @@ impl<'a> Interp<'a> {
                 let keep = named(args, "keep").or(third.map(|a| &a.value));
                 (number(keep).map(Asked::Rows), true)
             }
-            "let" | "select" | "filter" | "score" | "diversify_by" | "slate" => (None, true),
-            "walk" | "nn" | "all" | "given" | "fallback" | "insert" | "sample" | "as_viewer" => {
-                (None, false)
+            "let" | "select" | "filter" | "score" | "diversify_by" | "slate" | "insert" => {
+                (None, true)
             }
+            "walk" | "nn" | "all" | "given" | "fallback" | "sample" | "as_viewer" => (None, false),
             _ => {
                 let (params, body) = match self.def_of(call, env) {
                     Some(def) => (def.params, def.body),
