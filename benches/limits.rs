@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const PROGRAMS: [(&str, &str); 11] = [
+const PROGRAMS: [(&str, &str); 16] = [
     (
         "score of all",
         "all(media).score(log1p(like_count) * quality + sqrt(quality)).take(100)",
@@ -52,6 +52,26 @@ const PROGRAMS: [(&str, &str); 11] = [
     (
         "sums",
         "all(account).walk(~author, limit=all, merge=sum).walk(author, merge=sum).take(100)",
+    ),
+    (
+        "links of links",
+        "all(media).score(count(~likes(it), where=count(likes(to)) > 3)).take(100)",
+    ),
+    (
+        "quantiles of beta",
+        "all(media).score(beta(like_count + 1.5, quality + 1.5)).take(100)",
+    ),
+    (
+        "medoids",
+        "all(account).take(20000).nn(pool=clusters(50), k=5).take(100)",
+    ),
+    (
+        "two sets combined",
+        "a = all(media).score(quality)\nb = all(media).score(log1p(like_count))\ncombine(0.5 * a, 0.5 * b).take(100)",
+    ),
+    (
+        "left out, and kept",
+        "(all(media) - all(media).filter(quality > 0.5)).score(quality).take(100)",
     ),
 ];
 const DEADLINES: u32 = 20;

@@ -1,5 +1,6 @@
 //! Answers: rows with their keys, scores and columns, as plain values.
 
+use crate::batch::{Stop, blocks};
 use crate::catalog::schema::Schema;
 use crate::check::Checked;
 use crate::expr::eval::Sets;
@@ -246,14 +247,31 @@ impl Answer {
     }
 }
 
-/// The answers of a run, one per request.
+/// Rows that become values between two looks at the clock.
+const BLOCK: usize = 1 << 12;
+
+/// Bytes that a value takes, its text included.
+fn bytes(value: &Value) -> usize {
+    let outside = match value {
+        Value::Str(text) | Value::Id(Key::Str(text)) => text.len(),
+        Value::List(items) => items.iter().map(bytes).sum(),
+        Value::Vector(numbers) => 4 * numbers.len(),
+        _ => 0,
+    };
+    size_of::<Value>() + outside
+}
+
+/// The answers of a run, one per request. If `stop` says that the run has to end, some of the rows are
+/// missing.
 pub fn answers(
     checked: &Checked,
     requests: &[Request],
     run: &Run,
     sets: &dyn Sets,
     warnings: &BTreeSet<(usize, String)>,
+    stop: Stop,
 ) -> Vec<Answer> {
+    let mut held = stop.hold(0);
     let snapshot: Arc<str> = run.snapshot.id().into();
     let mut answers: Vec<Answer> = requests
         .iter()
@@ -287,21 +305,38 @@ pub fn answers(
         let rows = sets.rows(*node);
         for (request, answer) in answers.iter_mut().enumerate() {
             let places = rows.range(request);
-            let values = rows.columns.iter().zip(columns.iter());
-            let values = values.map(|(column, (_, ty))| values_of(run, column, ty, places.clone()));
-            let keys = run.keys.keys(shape.entity, &rows.ids[places.clone()]);
-            let score = |&score: &f64| Some(score).filter(|s| !s.is_nan());
+            let mut values = vec![Vec::new(); rows.columns.len()];
+            let (mut keys, mut scores) = (Vec::new(), Vec::new());
+            for block in blocks(places, BLOCK) {
+                let fits =
+                    held.reserve(&mut keys, block.len()) && held.reserve(&mut scores, block.len());
+                if !fits || stop.is_due() {
+                    break;
+                }
+                for (all, (column, (_, ty))) in values
+                    .iter_mut()
+                    .zip(rows.columns.iter().zip(columns.iter()))
+                {
+                    let more = values_of(run, column, ty, block.clone());
+                    // what is too much shows at the next block
+                    let _ = held.grow(more.iter().map(bytes).sum());
+                    all.extend(more);
+                }
+                keys.extend(run.keys.keys(shape.entity, &rows.ids[block.clone()]));
+                let score = |&score: &f64| Some(score).filter(|s| !s.is_nan());
+                scores.extend(rows.scores[block].iter().map(score));
+            }
             answer.lists.push(List {
                 name: name.clone(),
                 key: key_name.clone(),
                 columns: columns.clone(),
-                values: values.collect(),
+                values,
                 // a row that is no entity's, like an unknown viewer, has the key of the request
                 keys: keys
                     .into_iter()
                     .map(|key| key.unwrap_or(Key::Int(0)))
                     .collect(),
-                scores: rows.scores[places].iter().map(score).collect(),
+                scores,
                 why: Vec::new(),
             });
         }

@@ -4,6 +4,7 @@ use crate::batch::{Column, Stop};
 use crate::catalog::schema::KeyType;
 use crate::check::{Checked, Parameter};
 use crate::exec::Results;
+use crate::expr::eval::Members;
 use crate::expr::texts::{Keys, Texts};
 use crate::expr::{Expr, Frame, Run, read};
 use crate::ops::RunError;
@@ -194,6 +195,7 @@ fn constant(expr: &Expr, snapshot: &Snapshot, texts: &Texts, keys: &Keys) -> Col
         seeds: vec![0],
         sets: &nothing,
         stop: Stop::default(),
+        members: Members::default(),
     };
     Frame::requests(&run).column(expr)
 }

@@ -6,6 +6,7 @@
 
 use super::Vectors;
 use super::simd::{Level, for_each_level};
+use crate::batch::{Pace, Stop};
 use std::borrow::Cow;
 
 /// How two vectors are compared. All similarities grow with likeness.
@@ -104,8 +105,16 @@ pub struct Pairs<'a> {
 impl<'a> Pairs<'a> {
     /// The rows, in their order, under a metric that need not be that of the table.
     pub fn new(vectors: &Vectors<'a>, metric: Metric, rows: &[u32]) -> Pairs<'a> {
+        Pairs::until(vectors, metric, rows, &Pace::new(Stop::default()))
+    }
+
+    /// The same; rows that a run does not come to before it has to end have no vector.
+    pub fn until(vectors: &Vectors<'a>, metric: Metric, rows: &[u32], pace: &Pace) -> Pairs<'a> {
         let level = Level::detect();
         let row = |&row: &u32| {
+            if pace.is_due_before(50 + vectors.dim) {
+                return None;
+            }
             let vector = vectors.get(row)?;
             let norm = dot(level, &vector, &vector);
             (metric != Metric::Cosine || norm > 0.0).then_some((vector, norm))

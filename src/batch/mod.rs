@@ -1,10 +1,12 @@
 //! Columns in memory, borrowed or owned, and the batches that operators pass on.
 mod column;
+mod memory;
 mod rows;
 mod sort;
 mod stop;
 pub mod stretch;
 pub use column::{Column, ColumnView, Slot, pick};
+pub use memory::{Held, Memory};
 pub use rows::{Rows, by_score, descending, place_of, sort_key};
-pub use sort::{arrange, places};
-pub use stop::{BLOCK, Looks, Stop, blocks, discard};
+pub use sort::{arrange, places, sorting};
+pub use stop::{BLOCK, Looks, Pace, Stop, blocks, discard};

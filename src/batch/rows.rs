@@ -1,6 +1,6 @@
 //! Candidate sets of many requests at once.
 
-use super::sort::arrange;
+use super::sort::{arrange, sorting};
 use super::{Column, Stop, blocks};
 use crate::types::NULL_BOOL;
 
@@ -76,6 +76,10 @@ impl Rows {
             ..Rows::empty(self.requests())
         };
         let mut rows = none();
+        let _held = stop.hold(places.len() * self.width());
+        if stop.is_over() {
+            return rows;
+        }
         rows.ids.reserve(places.len());
         rows.scores.reserve(places.len());
         for places in places.chunks(BLOCK) {
@@ -109,15 +113,23 @@ impl Rows {
         self.columns.iter().map(at).collect()
     }
 
-    /// The rows of some requests.
-    pub fn of_requests(&self, requests: &[u32]) -> Rows {
+    /// The rows of some requests; no rows if the run has to end.
+    pub fn of_requests(&self, requests: &[u32], stop: Stop) -> Rows {
         let mut offsets = vec![0];
-        let mut places = Vec::new();
+        let count = requests.iter().map(|&r| self.range(r as usize).len()).sum();
+        let mut places = Vec::with_capacity(count);
         for &request in requests {
             places.extend(self.range(request as usize).map(|i| i as u32));
             offsets.push(places.len() as u32);
         }
-        self.select(offsets, &places)
+        let rows = self.select_until(offsets, &places, &self.scores, stop);
+        match rows.len() == count {
+            true => rows,
+            false => Rows {
+                offsets: vec![0; requests.len() + 1],
+                ..rows
+            },
+        }
     }
 
     /// The rows for which `keep` is 1, in their order.
@@ -153,6 +165,12 @@ impl Rows {
         stop: Stop,
     ) -> (Vec<u32>, Vec<u32>) {
         let mut offsets = Vec::with_capacity(self.offsets.len());
+        let sorted = |r: usize| sorting(self.range(r).len(), most.map(|most| most[r]));
+        let longest = (0..self.requests()).map(sorted).max().unwrap_or(0);
+        let _held = stop.hold(longest + 4 * self.len());
+        if stop.is_over() {
+            return (vec![0; self.offsets.len()], Vec::new());
+        }
         let mut places = Vec::with_capacity(if most.is_none() { self.len() } else { 0 });
         let mut keys = Vec::new();
         offsets.push(0);

@@ -33,6 +33,14 @@ pub fn arrange(
     sort_keys(keys, stop);
 }
 
+/// Bytes that [`arrange`] takes for so many keys.
+pub fn sorting(all: usize, most: Option<u64>) -> usize {
+    let most = most.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    let keys = all.min(most.saturating_add(RUN.max(most.min(1 << 18))));
+    // sorted runs are merged into others
+    size_of::<u128>() * if keys > RUN { 2 * keys } else { keys }
+}
+
 /// The places in the low bits of sort keys. If the run has to end, there may be fewer.
 pub fn places(keys: &[u128], stop: Stop) -> impl Iterator<Item = u32> {
     let blocks = keys.chunks(BLOCK).take_while(move |_| !stop.is_due());

@@ -1,19 +1,22 @@
 //! When a run has to end before it is done.
 
-use super::stretch;
+use super::{Memory, stretch};
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
-/// When a run has to end.
+/// When a run has to end: when its time is over, when someone asks for it, when it would hold too much.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Stop {
+pub struct Stop<'a> {
     pub deadline: Option<Instant>,
     /// Ends it when it becomes true.
     pub flag: Option<&'static AtomicBool>,
     /// For tests: counts the looks at the clock, and can end the run at one of them.
     #[doc(hidden)]
-    pub looks: Option<&'static Looks>,
+    pub looks: Option<&'a Looks>,
+    /// What the run holds.
+    pub memory: Option<&'a Memory<'a>>,
 }
 
 /// Looks at the clock, counted. On one thread a program makes the same ones in every run, so a run can be
@@ -56,10 +59,15 @@ impl Looks {
     }
 }
 
-impl Stop {
+impl Stop<'_> {
     /// Whether it has to end now. What is computed after that may be anything: nobody looks at it.
     pub fn is_due(&self) -> bool {
-        self.is_asked() || self.is_late()
+        self.is_asked() || self.is_over() || self.is_late()
+    }
+
+    /// Whether it would hold more than it may.
+    pub fn is_over(&self) -> bool {
+        self.memory.is_some_and(Memory::is_over)
     }
 
     /// Whether someone asked for it.
@@ -72,6 +80,39 @@ impl Stop {
         stretch::look();
         self.deadline.is_some_and(|end| Instant::now() > end)
             || self.looks.is_some_and(Looks::is_cut)
+    }
+}
+
+/// Looks at the clock whenever enough work was done: for loops whose steps may take much or little.
+#[derive(Debug)]
+pub struct Pace<'a> {
+    stop: Stop<'a>,
+    left: Cell<usize>,
+    is_due: Cell<bool>,
+}
+
+/// Nanoseconds, about, between two looks.
+const PACE: usize = 500_000;
+
+impl<'a> Pace<'a> {
+    pub fn new(stop: Stop<'a>) -> Pace<'a> {
+        Pace {
+            stop,
+            left: Cell::new(PACE),
+            is_due: Cell::new(false),
+        }
+    }
+
+    /// Whether the run has to end, before a step that takes about so many nanoseconds.
+    #[inline]
+    pub fn is_due_before(&self, nanos: usize) -> bool {
+        if nanos < self.left.get() {
+            self.left.set(self.left.get() - nanos);
+        } else {
+            self.left.set(PACE);
+            self.is_due.set(self.is_due.get() || self.stop.is_due());
+        }
+        self.is_due.get()
     }
 }
 

@@ -296,6 +296,7 @@ impl Checker<'_> {
             let context = functions::Call {
                 n: 1,
                 texts: &self.texts,
+                stop: crate::batch::Stop::default(),
             };
             self.constant_scalar(&(kernel.run)(&context, &values))
         });

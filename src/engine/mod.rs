@@ -20,13 +20,13 @@ pub(crate) use flight::Flight;
 pub use trials::Test;
 
 use crate::answer::{self, Answer, Ask, Ended};
-use crate::batch::discard;
+use crate::batch::{Memory, Stop, discard};
 use crate::catalog::schema::{Now, Schema};
 use crate::check::modules::{Module, Modules};
 use crate::check::{Assertion, Auto, Checked, Numbers, Tunables, check, trial};
 use crate::diag::{Diagnostic, Severity, Sink};
 use crate::exec::{self, Results, Schedule, Timing};
-use crate::expr::eval::Sets;
+use crate::expr::eval::{Members, Sets};
 use crate::expr::texts::{Keys, Texts};
 use crate::expr::{Kind, NodeId, Run};
 use crate::library::Library;
@@ -606,8 +606,18 @@ impl Engine {
                     Some(_) => vec![None; requests.len()],
                 };
                 let warnings = exec.noted();
-                let mut answers = answer::answers(checked, requests, exec.run, results, &warnings);
                 let is_whole = limit.is_none();
+                // what there is is told, however late it is, where that is asked
+                let ends = !limits.partial;
+                let stop = match ends {
+                    true => exec.run.stop,
+                    false => Stop::default(),
+                };
+                let mut answers =
+                    answer::answers(checked, requests, exec.run, results, &warnings, stop);
+                if ends {
+                    exec.check("answer", 0)?;
+                }
                 if let Some((hit, ended)) = &limit {
                     let of_list = |&ended: &exec::Ended| Ended::new(checked, self.schema(), ended);
                     let ended: Vec<Ended> = ended.iter().flat_map(of_list).collect();
@@ -657,7 +667,12 @@ impl Engine {
     ) -> Result<R, RunError> {
         let checked = &program.checked;
         let snapshot = &self.inner.snapshot;
-        let (texts, keys) = (Texts::new(snapshot), Keys::new(snapshot));
+        let memory = limits.max_memory.map(Memory::new);
+        let stop = Stop {
+            memory: memory.as_ref(),
+            ..limits.stop
+        };
+        let (texts, keys) = (Texts::within(snapshot, stop), Keys::within(snapshot, stop));
         let bound = request::bind(
             checked,
             program.needs_viewer,
@@ -676,7 +691,8 @@ impl Engine {
             params: bound.params,
             seeds: requests.iter().map(|r| r.seed).collect(),
             sets: results,
-            stop: limits.stop,
+            stop,
+            members: Members::new(stop),
         };
         request::in_range(checked, &run)?;
         let exec = Exec::new(&run, &self.inner.vectors, limits);
@@ -685,7 +701,11 @@ impl Engine {
             .into_iter()
             .for_each(|(request, message)| exec.warn(request, message));
         let (graph, schedule) = program.runs(limits, ask);
-        match exec::run(graph, schedule, &exec, results) {
+        let keep = match limits.partial || ask.is_anything() {
+            true => None,
+            false => Some(rounds::read_after(checked, graph)),
+        };
+        match exec::run(graph, schedule, &exec, results, keep.as_deref()) {
             // requests that do not fit together are run one by one
             Err(RunError::Limit(hit)) if limits.partial && requests.len() == 1 => {
                 let ended = exec::salvage(&checked.graph, &checked.roots(), &exec, results);

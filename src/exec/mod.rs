@@ -10,26 +10,43 @@ pub use part::{for_requests, in_viewers, run_as_viewers};
 pub use salvage::{Ended, salvage};
 pub use schedule::Schedule;
 
-use crate::batch::{Rows, stretch};
+use crate::batch::{Rows, Stop, stretch};
 use crate::expr::NodeId;
 use crate::expr::eval::Sets;
 use crate::ops::{Exec, Graph, Limit, RunError};
 use rayon::prelude::*;
 use schedule::Masks;
-use std::sync::OnceLock;
+use std::cell::UnsafeCell;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// The rows of the nodes that have run.
 pub struct Results {
-    rows: Vec<OnceLock<Rows>>,
+    rows: Vec<OnceLock<Done>>,
     nothing: Rows,
+    /// Elements of lists and vectors that columns share, by where they are: how many columns have them, and
+    /// how many bytes are charged for them.
+    elements: Mutex<HashMap<usize, (usize, u64)>>,
 }
+
+/// The rows of a node, until they are freed.
+struct Done {
+    rows: UnsafeCell<Rows>,
+    /// Bytes that are charged for them.
+    charged: AtomicU64,
+}
+
+// SAFETY: the rows are changed by `Results::free` alone, which asks that nobody reads them.
+unsafe impl Sync for Done {}
 
 impl Results {
     pub fn new(nodes: usize) -> Results {
         Results {
             rows: (0..nodes).map(|_| OnceLock::new()).collect(),
             nothing: Rows::empty(0),
+            elements: Mutex::default(),
         }
     }
 
@@ -43,13 +60,88 @@ impl Results {
     }
 
     fn take(&mut self, node: NodeId) -> Rows {
-        self.rows[node.0 as usize].take().unwrap_or_default()
+        let done = self.rows[node.0 as usize].take();
+        done.map(|done| done.rows.into_inner()).unwrap_or_default()
+    }
+
+    /// Puts the rows of a node, which has none yet, and charges them; false if they are too many.
+    fn put(&self, node: NodeId, rows: Rows, stop: Stop) -> bool {
+        let own = rows.own_bytes();
+        let mut elements = self.elements.lock().unwrap_or_else(|e| e.into_inner());
+        let is_new = |(place, _): &(usize, usize)| !elements.contains_key(place);
+        let new: usize = rows.elements().filter(is_new).map(|(_, bytes)| bytes).sum();
+        let mut held = stop.hold(0);
+        if !held.grow(own + new) {
+            return false;
+        }
+        held.keep();
+        for (place, bytes) in rows.elements() {
+            elements.entry(place).or_insert((0, bytes as u64)).0 += 1;
+        }
+        drop(elements);
+        let done = Done {
+            rows: UnsafeCell::new(rows),
+            charged: AtomicU64::new(own as u64),
+        };
+        // a node runs once, so the place is free
+        let _ = self.rows[node.0 as usize].set(done);
+        true
+    }
+
+    /// Frees the rows of a node; how many each request had stays.
+    ///
+    /// # Safety
+    /// Nobody may hold a reference to them, nor read them while they are freed.
+    unsafe fn free(&self, node: NodeId, stop: Stop) {
+        let Some(done) = self.rows[node.0 as usize].get() else {
+            return;
+        };
+        // SAFETY: as said above
+        let rows = unsafe { &mut *done.rows.get() };
+        // how many there were is still asked
+        let counts = Rows {
+            offsets: rows.offsets.clone(),
+            ..Rows::default()
+        };
+        let rows = std::mem::replace(rows, counts);
+        let mut bytes = done.charged.swap(0, Ordering::Relaxed);
+        let mut elements = self.elements.lock().unwrap_or_else(|e| e.into_inner());
+        for (place, _) in rows.elements() {
+            if let Some((columns, charged)) = elements.get_mut(&place) {
+                *columns -= 1;
+                if *columns == 0 {
+                    bytes += *charged;
+                    elements.remove(&place);
+                }
+            }
+        }
+        // on this thread: what is given back has to be free
+        drop(rows);
+        if let Some(memory) = stop.memory {
+            memory.give_back(bytes);
+        }
+    }
+
+    /// Gives back what is charged for all rows.
+    fn give_back(&self, stop: Stop) {
+        let Some(memory) = stop.memory else { return };
+        let done = self.rows.iter().filter_map(OnceLock::get);
+        let own: u64 = done
+            .map(|done| done.charged.swap(0, Ordering::Relaxed))
+            .sum();
+        let mut elements = self.elements.lock().unwrap_or_else(|e| e.into_inner());
+        let shared: u64 = elements.drain().map(|(_, (_, bytes))| bytes).sum();
+        memory.give_back(own + shared);
     }
 }
 
 impl Sets for Results {
     fn rows(&self, node: NodeId) -> &Rows {
-        self.rows[node.0 as usize].get().unwrap_or(&self.nothing)
+        match self.rows[node.0 as usize].get() {
+            // SAFETY: they are changed only where nobody holds a reference
+            Some(done) => unsafe { &*done.rows.get() },
+            None => &self.nothing,
+        }
     }
 }
 
@@ -62,33 +154,67 @@ pub struct Timing {
     pub rows: usize,
 }
 
-/// Runs every node of the schedule; the rows are in `results` afterwards.
+/// Runs every node of the schedule; the rows of those that `keep` names, or of all, are in `results`
+/// afterwards. Nobody may hold a reference to rows of `results` meanwhile.
 pub fn run(
     graph: &Graph,
     schedule: &Schedule,
     exec: &Exec,
     results: &Results,
+    keep: Option<&[NodeId]>,
 ) -> Result<Vec<Timing>, RunError> {
     let mut timings = Vec::new();
-    let mut memory = 0;
     let mut masks = Masks::new(graph, schedule);
-    for wave in &schedule.waves {
+    let unread = keep.map(|keep| unread(graph, schedule, keep));
+    for (number, wave) in schedule.waves.iter().enumerate() {
         let wanted = masks.of_wave(wave, exec, results);
         let one = |(&id, mask): (&NodeId, &Option<Vec<bool>>)| {
             run_node(graph, schedule, id, exec, results, mask.as_deref())
         };
-        let ran: Vec<Result<Timing, RunError>> = match &wave[..] {
+        let mut ran: Vec<Result<Timing, RunError>> = match &wave[..] {
             [single] => vec![one((single, &wanted[0]))],
             many => many.par_iter().zip(&wanted).map(one).collect(),
         };
-        for timing in ran {
-            let timing = timing?;
-            memory += bytes(results.rows(timing.node));
-            timings.push(timing);
+        if wave.len() > 1
+            && let Some(memory) = exec.run.stop.memory.filter(|memory| memory.is_over())
+        {
+            // together they were too much: whether the limit is hit does not depend on threads
+            memory.retry();
+            for (place, ran) in ran.iter_mut().enumerate().filter(|(_, ran)| ran.is_err()) {
+                *ran = one((&wave[place], &wanted[place]));
+            }
         }
-        check_memory(exec, memory)?;
+        for timing in ran {
+            timings.push(timing?);
+        }
+        for &node in unread.iter().flat_map(|unread| &unread[number]) {
+            // SAFETY: the operators that read it are done, and nobody else has a reference
+            unsafe { results.free(node, exec.run.stop) };
+        }
     }
     Ok(timings)
+}
+
+/// Of each wave, the nodes that nobody reads after it.
+fn unread(graph: &Graph, schedule: &Schedule, keep: &[NodeId]) -> Vec<Vec<NodeId>> {
+    let mut last = vec![None; graph.len()];
+    for (number, wave) in schedule.waves.iter().enumerate() {
+        for &id in wave {
+            let node = graph.get(id);
+            last[id.0 as usize].get_or_insert(number);
+            for read in node.inputs.iter().copied().chain(node.reads()) {
+                last[read.0 as usize] = Some(number);
+            }
+        }
+    }
+    let mut unread = vec![Vec::new(); schedule.waves.len()];
+    for (node, number) in last.into_iter().enumerate() {
+        let node = NodeId(node as u32);
+        if let Some(number) = number.filter(|_| !keep.contains(&node)) {
+            unread[number].push(node);
+        }
+    }
+    unread
 }
 
 fn run_node(
@@ -120,8 +246,9 @@ fn run_node(
         time: started.elapsed(),
         rows: rows.len(),
     };
-    // a node runs once, so the place is free
-    let _ = results.rows[id.0 as usize].set(rows);
+    if !results.put(id, rows, exec.run.stop) {
+        exec.check(node.op.name(), 0)?;
+    }
     Ok(timing)
 }
 
@@ -142,19 +269,4 @@ fn run_op(
     let nested = part::run_as_viewers(graph, inner, root, exec, inputs[0])?;
     inputs.push(&nested);
     node.op.run(exec, &inputs)
-}
-
-fn check_memory(exec: &Exec, bytes: u64) -> Result<(), RunError> {
-    match exec.limits.max_memory {
-        Some(max) if bytes > max => Err(RunError::limit(
-            Limit::Memory,
-            format!("the rows of the run take {bytes} bytes; the limit is {max} (`--max-memory`)"),
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// What a batch of rows holds, roughly: ids, scores and scalar columns.
-fn bytes(rows: &Rows) -> u64 {
-    (rows.len() * (12 + 8 * rows.columns.len()) + rows.offsets.len() * 4) as u64
 }

@@ -4,11 +4,12 @@
 //! part, so its rows are those that it would give in any batch.
 
 use super::{Results, Schedule, run};
-use crate::batch::Rows;
+use crate::batch::{Rows, Stop};
 use crate::expr::NodeId;
 use crate::expr::eval::Sets;
 use crate::ops::{Exec, Graph, Node, RunError, no_rows};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Some requests of a run, and the rows of its nodes for them.
 struct Part<'a> {
@@ -16,12 +17,29 @@ struct Part<'a> {
     /// Ascending.
     requests: &'a [u32],
     rows: Vec<OnceLock<Rows>>,
+    stop: Stop<'a>,
+    /// Bytes that are charged for the rows.
+    charged: AtomicU64,
 }
 
 impl Sets for Part<'_> {
     fn rows(&self, node: NodeId) -> &Rows {
-        let part = || self.results.rows(node).of_requests(self.requests);
+        let part = || {
+            let rows = self.results.rows(node);
+            let rows = rows.of_requests(self.requests, self.stop);
+            let held = self.stop.hold(rows.own_bytes());
+            self.charged.fetch_add(held.keep(), Ordering::Relaxed);
+            rows
+        };
         self.rows[node.0 as usize].get_or_init(part)
+    }
+}
+
+impl Drop for Part<'_> {
+    fn drop(&mut self) {
+        if let Some(memory) = self.stop.memory {
+            memory.give_back(*self.charged.get_mut());
+        }
     }
 }
 
@@ -54,6 +72,8 @@ pub fn for_requests<R>(
         results,
         requests,
         rows: (0..results.len()).map(|_| OnceLock::new()).collect(),
+        stop: exec.run.stop,
+        charged: AtomicU64::new(0),
     };
     let run = exec.run.of_requests(requests, None, &part);
     let inner = exec.within(&run);
@@ -75,7 +95,10 @@ pub fn run_as_viewers(
     if viewers.is_empty() {
         return Ok(no_rows(graph.shape(root), 0));
     }
-    let (mut results, ()) = in_viewers(graph, schedule, exec, viewers, |_, _| Ok(()))?;
+    let keep = Some(&[root][..]);
+    let (mut results, ()) = as_viewers(graph, schedule, exec, viewers, keep, |_, _| Ok(()))?;
+    // the rows belong to the operator that asked for them
+    results.give_back(exec.run.stop);
     Ok(results.take(root))
 }
 
@@ -87,6 +110,17 @@ pub fn in_viewers<R>(
     viewers: &Rows,
     then: impl FnOnce(&Exec, &Results) -> Result<R, RunError>,
 ) -> Result<(Results, R), RunError> {
+    as_viewers(graph, schedule, exec, viewers, None, then)
+}
+
+fn as_viewers<R>(
+    graph: &Graph,
+    schedule: &Schedule,
+    exec: &Exec,
+    viewers: &Rows,
+    keep: Option<&[NodeId]>,
+    then: impl FnOnce(&Exec, &Results) -> Result<R, RunError>,
+) -> Result<(Results, R), RunError> {
     let owners = viewers.owners();
     let results = Results::new(graph.len());
     let made = {
@@ -94,7 +128,11 @@ pub fn in_viewers<R>(
             .run
             .of_requests(&owners, Some(viewers.ids.clone()), &results);
         let inner = exec.within(&run_as);
-        run(graph, schedule, &inner, &results)?;
+        let ran = run(graph, schedule, &inner, &results, keep);
+        if ran.is_err() {
+            results.give_back(exec.run.stop);
+        }
+        ran?;
         let made = then(&inner, &results)?;
         exec.take_warnings(inner, &owners);
         made

@@ -7,7 +7,7 @@
 
 use super::Results;
 use crate::batch::{Column, Rows, Stop};
-use crate::expr::eval::Sets;
+use crate::expr::eval::{Members, Sets};
 use crate::expr::value::Val;
 use crate::expr::{Expr, Kind, NodeId, Run};
 use crate::ops::{BoundColumn, Effect, Exec, Graph, Limits, Node, Quantity, RunError};
@@ -34,6 +34,7 @@ pub fn salvage(graph: &Graph, wanted: &[NodeId], exec: &Exec, results: &Results)
     };
     let run = Run {
         stop,
+        members: Members::new(stop),
         ..exec.run.of_requests(&[0], None, results)
     };
     let exec = Exec::new(&run, exec.vectors, Limits::default().until(end));
@@ -84,8 +85,8 @@ impl Salvage<'_> {
             Some((stage, rows)) => (Some(stage), rows),
             None => (None, self.with_columns(&Rows::empty(1), list, list)),
         };
-        // it has not run, so the place is free
-        let _ = self.results.rows[list.0 as usize].set(rows);
+        // what is there is handed out, whatever it takes
+        self.results.put(list, rows, Stop::default());
         self.ended.push((list, stage));
     }
 

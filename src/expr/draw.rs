@@ -1,6 +1,7 @@
 //! Hashes and random numbers of rows, a column at a time. The bytes that many rows share (seed,
 //! viewer, salt) are written once per request.
 
+use crate::batch::Pace;
 use crate::expr::eval::{Frame, Run};
 use crate::expr::ir::{Expr, Level};
 use crate::expr::random::{Hasher, unit};
@@ -62,7 +63,11 @@ impl<'a> Part<'a> {
 pub fn hash(frame: &Frame, parts: &[Expr]) -> Val<'static> {
     let parts: Vec<Part> = parts.iter().map(|part| Part::of(frame, part)).collect();
     let mut hasher = Hasher::default();
+    let pace = Pace::new(frame.run.stop);
     let mut of = |row: usize| {
+        if pace.is_due_before(100 * parts.len()) {
+            return NULL_INT;
+        }
         hasher.cut(0);
         let known = parts
             .iter()
@@ -88,7 +93,11 @@ pub fn uniform(frame: &Frame, salt: &Expr, ids: &[Expr]) -> Val<'static> {
     let ids: Vec<Part> = ids.iter().map(|id| Part::of(frame, id)).collect();
     let mut hasher = Hasher::default();
     let mut shared: Option<(usize, Option<usize>)> = None;
+    let pace = Pace::new(run.stop);
     let of = |row: usize| {
+        if pace.is_due_before(100 * (1 + ids.len())) {
+            return NULL_FLOAT;
+        }
         let request = frame.owner(row);
         if changes || shared.is_none_or(|(r, _)| r != request) {
             hasher.cut(0);

@@ -2,7 +2,8 @@
 //! ids, scores and bound columns, or the links of such rows. What changes only from request to
 //! request is evaluated once per request and then spread over the rows.
 
-use crate::batch::{Column, Rows, Stop, stretch};
+use crate::batch::{Column, Pace, Rows, Stop, arrange, stretch};
+use crate::expr::blocks::Shared;
 use crate::expr::draw;
 use crate::expr::functions::{Call, logic, text};
 use crate::expr::ir::{Expr, Kind, Level, LinkField, NodeId, OfSet, Scalar, Stat};
@@ -12,7 +13,9 @@ use crate::expr::value::{Arg, Items, Val, from_column, scalar};
 use crate::store::Snapshot;
 use crate::types::{EntityId, Key, NULL_BOOL, NULL_CODE, NULL_FLOAT, NULL_INT, Type};
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Where the candidate sets of a running program are found.
 pub trait Sets: Sync {
@@ -32,8 +35,40 @@ pub struct Run<'a> {
     /// Of each request: seed of the random functions.
     pub seeds: Vec<i64>,
     pub sets: &'a dyn Sets,
-    pub stop: Stop,
+    pub stop: Stop<'a>,
+    /// Of sets that expressions look into.
+    pub members: Members<'a>,
 }
+
+/// The rows of sets by their ids, made when they are first looked up.
+#[derive(Default)]
+pub struct Members<'a> {
+    stop: Stop<'a>,
+    known: Mutex<HashMap<NodeId, Arc<ById>>>,
+    /// Bytes that are charged for them.
+    held: AtomicU64,
+}
+
+impl<'a> Members<'a> {
+    pub fn new(stop: Stop<'a>) -> Members<'a> {
+        Members {
+            stop,
+            known: Mutex::default(),
+            held: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Drop for Members<'_> {
+    fn drop(&mut self) {
+        if let Some(memory) = self.stop.memory {
+            memory.give_back(*self.held.get_mut());
+        }
+    }
+}
+
+/// Of each request, in its place: ids, ascending, each with the number of its row.
+type ById = Vec<(u32, u32)>;
 
 impl Run<'_> {
     pub fn requests(&self) -> usize {
@@ -76,7 +111,31 @@ impl Run<'_> {
             seeds: at(&self.seeds),
             sets,
             stop: self.stop,
+            members: Members::new(self.stop),
         }
+    }
+
+    /// The rows of a set by their ids; none if the run has to end.
+    fn members(&self, set: NodeId) -> Arc<ById> {
+        let mut known = self.members.known.lock().unwrap_or_else(|e| e.into_inner());
+        let made = known.entry(set).or_insert_with(|| {
+            let rows = self.sets.rows(set);
+            let mut by_id = vec![(NULL_CODE, 0); rows.len()];
+            let held = self.stop.hold(rows.len() * size_of::<(u32, u32)>());
+            let mut keys = Vec::new();
+            for request in 0..rows.requests() {
+                let range = rows.range(request);
+                let key = |i: usize| u128::from(rows.ids[i]) << 32 | i as u128;
+                arrange(range.clone().map(key), None, &mut keys, self.stop);
+                // fewer if the run has to end
+                for (by_id, key) in by_id[range].iter_mut().zip(&keys) {
+                    *by_id = ((key >> 32) as u32, *key as u32);
+                }
+            }
+            self.members.held.fetch_add(held.keep(), Ordering::Relaxed);
+            Arc::new(by_id)
+        });
+        made.clone()
     }
 
     /// Strings and keys as codes.
@@ -103,6 +162,11 @@ pub struct Frame<'a> {
     /// Places restart with each request: needed for `position` only.
     pub offsets: &'a [u32],
     pub link: Option<LinkFrame<'a>>,
+    /// Number of the first row, where these are some of the rows, links or requests.
+    pub first: usize,
+    /// What does not change from row to row, or belongs to the rows whose links these are: computed once,
+    /// however many blocks there are.
+    pub shared: Option<&'a Shared<'a>>,
 }
 
 /// The links that a link expression is evaluated over.
@@ -127,6 +191,8 @@ impl<'a> Frame<'a> {
             bound: &[],
             offsets: &[],
             link: None,
+            first: 0,
+            shared: None,
         }
     }
 
@@ -140,7 +206,7 @@ impl<'a> Frame<'a> {
             scores: &rows.scores,
             bound: &rows.columns,
             offsets: &rows.offsets,
-            link: None,
+            ..Frame::requests(run)
         }
     }
 
@@ -154,17 +220,20 @@ impl<'a> Frame<'a> {
         }
     }
 
-    fn over_requests(&self) -> bool {
-        self.owners.is_empty()
-            && self.n == self.run.requests()
-            && self.link.is_none()
-            && self.ids.is_empty()
+    /// Whether the rows are requests.
+    pub(super) fn over_requests(&self) -> bool {
+        let plain = self.owners.is_empty() && self.link.is_none() && self.ids.is_empty();
+        plain && (self.n > 0 || self.run.requests() == 0)
     }
 
     /// The value of an expression for every row.
     pub fn eval(&self, expr: &Expr) -> Val<'a> {
         match expr.level {
             Level::Request if !self.over_requests() => self.spread(expr),
+            Level::Request => match self.shared(expr) {
+                Some(value) => value.slice(self.first..self.first + self.n),
+                None => self.eval_kind(expr),
+            },
             _ => self.eval_kind(expr),
         }
     }
@@ -172,7 +241,8 @@ impl<'a> Frame<'a> {
     /// Evaluates once per request and repeats it for the request's rows.
     fn spread(&self, expr: &Expr) -> Val<'a> {
         let run = self.run;
-        let value = Frame::requests(run).eval_kind(expr);
+        let shared = self.shared(expr).cloned();
+        let value = shared.unwrap_or_else(|| Frame::requests(run).eval_kind(expr));
         if run.requests() == 1 {
             single(value)
         } else {
@@ -180,18 +250,25 @@ impl<'a> Frame<'a> {
         }
     }
 
+    /// What was computed for all rows before they were evaluated block by block.
+    fn shared(&self, expr: &Expr) -> Option<&'a Val<'a>> {
+        self.shared.and_then(|shared| shared.find(expr))
+    }
+
     fn eval_kind(&self, expr: &Expr) -> Val<'a> {
         match &expr.kind {
             Kind::Const(value) => self.constant(value, &expr.ty),
-            Kind::Param(slot) => Val::borrow(&self.run.params[*slot as usize]),
-            Kind::Now => Val::I64(Arg::Many(Cow::Borrowed(&self.run.now))),
-            Kind::Viewer => Val::Code(Arg::Many(Cow::Borrowed(&self.run.viewers))),
+            Kind::Param(slot) => self.of_requests(Val::borrow(&self.run.params[*slot as usize])),
+            Kind::Now => self.of_requests(Val::I64(Arg::Many(Cow::Borrowed(&self.run.now)))),
+            Kind::Viewer => {
+                self.of_requests(Val::Code(Arg::Many(Cow::Borrowed(&self.run.viewers))))
+            }
             Kind::It => Val::Code(Arg::Many(Cow::Borrowed(self.ids))),
             Kind::Score => Val::F64(Arg::Many(Cow::Borrowed(self.scores))),
             Kind::Position => Val::I64(Arg::Many(self.positions().into())),
             Kind::Bound(i) => Val::borrow(&self.bound[*i as usize]),
             Kind::Link(field) => self.link_field(*field),
-            Kind::Outer(inner) => self.outer(inner),
+            Kind::Outer(inner) => self.outer(expr, inner),
             Kind::Read { entity, column, id } => self.read(*entity, *column, id),
             Kind::Visible { entity, id } => self.visible(*entity, id),
             Kind::VectorOf {
@@ -207,6 +284,7 @@ impl<'a> Frame<'a> {
                     &Call {
                         n: self.n,
                         texts: self.run.texts,
+                        stop: self.run.stop,
                     },
                     &args,
                 )
@@ -223,14 +301,23 @@ impl<'a> Frame<'a> {
             Kind::InSet { id, set } => self.in_set(id, *set),
             Kind::OfSet { what, id, set } => self.of_set(*what, id, *set),
             Kind::OverSet { stat, set, value } => {
-                self.over_set(*stat, *set, value.as_deref(), &expr.ty)
+                self.of_requests(self.over_set(*stat, *set, value.as_deref(), &expr.ty))
             }
             Kind::OverLinks(over) => links::aggregate(self, over, &expr.ty),
             Kind::Hash(parts) => draw::hash(self, parts),
             Kind::Uniform { salt, ids } => draw::uniform(self, salt, ids),
             Kind::Extract { text, pattern } => {
-                text::extract(self.run.texts, &self.eval(text).codes(), pattern)
+                let pace = Pace::new(self.run.stop);
+                text::extract(self.run.texts, &pace, &self.eval(text).codes(), pattern)
             }
+        }
+    }
+
+    /// A value per request, for the requests that these rows are.
+    fn of_requests(&self, value: Val<'a>) -> Val<'a> {
+        match self.n < self.run.requests() {
+            true => value.slice(self.first..self.first + self.n),
+            false => value,
         }
     }
 
@@ -242,45 +329,55 @@ impl<'a> Frame<'a> {
     }
 
     fn positions(&self) -> Vec<i64> {
-        let mut positions = Vec::with_capacity(self.n);
-        for pair in self.offsets.windows(2) {
-            positions.extend(1..=i64::from(pair[1] - pair[0]));
-        }
-        positions
+        let start = |row: usize| self.offsets.get(self.owner(row)).map_or(0, |&o| o as usize);
+        let position = |row: usize| (self.first + row - start(row) + 1) as i64;
+        (0..self.n).map(position).collect()
     }
 
     fn link_field(&self, field: LinkField) -> Val<'a> {
         let Some(LinkFrame { links, from, .. }) = self.link else {
             return Val::null(&Type::Null);
         };
+        let own = self.first..self.first + self.n;
         match field {
-            LinkField::From => Val::Code(Arg::Many(
-                links.parent.iter().map(|&p| from[p as usize]).collect(),
-            )),
-            LinkField::To => Val::Code(Arg::Many(Cow::Borrowed(&links.to))),
+            LinkField::From => {
+                let parents = links.parent[own].iter();
+                Val::Code(Arg::Many(parents.map(|&p| from[p as usize]).collect()))
+            }
+            LinkField::To => Val::Code(Arg::Many(Cow::Borrowed(&links.to[own]))),
             LinkField::Time if links.time.is_empty() => Val::I64(Arg::One(NULL_INT)),
-            LinkField::Time => Val::I64(Arg::Many(Cow::Borrowed(&links.time))),
+            LinkField::Time => Val::I64(Arg::Many(Cow::Borrowed(&links.time[own]))),
             LinkField::Weight if links.weight.is_empty() => Val::F64(Arg::One(1.0)),
-            LinkField::Weight => Val::F64(Arg::Many(Cow::Borrowed(&links.weight))),
+            LinkField::Weight => Val::F64(Arg::Many(Cow::Borrowed(&links.weight[own]))),
             LinkField::Column(i) => links.columns[i as usize]
                 .as_ref()
-                .map_or(Val::null(&Type::Null), Val::borrow),
+                .map_or(Val::null(&Type::Null), |column| {
+                    Val::borrow(column).slice(own)
+                }),
         }
     }
 
-    fn outer(&self, inner: &Expr) -> Val<'a> {
-        match self.link {
-            Some(LinkFrame {
-                links,
-                outer: Some(outer),
-                ..
-            }) => match outer.eval(inner) {
-                value if inner.level < Level::Row => {
-                    single_if_one(value, outer.n).pick(&links.parent)
-                }
-                value => value.pick(&links.parent),
-            },
-            _ => Val::null(&inner.ty),
+    fn outer(&self, whole: &Expr, inner: &Expr) -> Val<'a> {
+        let Some(LinkFrame {
+            links,
+            outer: Some(outer),
+            ..
+        }) = self.link
+        else {
+            return Val::null(&inner.ty);
+        };
+        let value = match self.shared(whole) {
+            Some(value) => value.clone(),
+            None => self.of_outer(outer, inner),
+        };
+        value.pick(&links.parent[self.first..self.first + self.n])
+    }
+
+    /// What an expression says of the rows whose links these are.
+    pub(super) fn of_outer(&self, outer: &Frame<'a>, inner: &Expr) -> Val<'a> {
+        match outer.eval(inner) {
+            value if inner.level < Level::Row => single_if_one(value, outer.n),
+            value => value,
         }
     }
 
@@ -310,7 +407,7 @@ impl<'a> Frame<'a> {
     /// The request of a row.
     pub fn owner(&self, row: usize) -> usize {
         if self.over_requests() {
-            row
+            self.first + row
         } else {
             self.owners.get(row).map_or(0, |&r| r as usize)
         }
@@ -349,10 +446,11 @@ impl<'a> Frame<'a> {
             items.iter().all(|item| item.level == Level::Constant),
         );
         let n = if single { 1 } else { self.n };
-        let columns: Vec<Column> = items
-            .iter()
-            .map(|item| self.eval(item).into_column(n))
-            .collect();
+        let column = |item: &Expr| match n == self.n {
+            true => self.column(item),
+            false => self.eval(item).into_column(n),
+        };
+        let columns: Vec<Column> = items.iter().map(column).collect();
         let order: Vec<u32> = (0..n)
             .flat_map(|row| (0..k).map(move |j| (j * n + row) as u32))
             .collect();
@@ -366,14 +464,13 @@ impl<'a> Frame<'a> {
 
     fn in_set(&self, id: &Expr, set: NodeId) -> Val<'a> {
         let rows = self.run.sets.rows(set);
-        let mut members = rows.ids.clone();
-        (0..rows.requests()).for_each(|r| members[rows.range(r)].sort_unstable());
+        let members = self.run.members(set);
         let ids = self.eval(id).codes();
         let at = |i: usize| match ids.get(i) {
             NULL_CODE => NULL_BOOL,
             id => u8::from(
                 members[rows.range(self.owner(i))]
-                    .binary_search(&id)
+                    .binary_search_by_key(&id, |&(id, _)| id)
                     .is_ok(),
             ),
         };
@@ -382,8 +479,7 @@ impl<'a> Frame<'a> {
 
     fn of_set(&self, what: OfSet, id: &Expr, set: NodeId) -> Val<'a> {
         let rows = self.run.sets.rows(set);
-        let mut places: Vec<(u32, u32)> = rows.ids.iter().copied().zip(0..).collect();
-        (0..rows.requests()).for_each(|r| places[rows.range(r)].sort_unstable());
+        let places = self.run.members(set);
         let ids = self.eval(id).codes();
         let place = |i: usize| {
             let range = rows.range(self.owner(i));

@@ -541,6 +541,22 @@ impl EdgeExpr {
         }
     }
 
+    /// Calls `f` on the expressions of the edge, each whole.
+    pub fn each_expr<'a>(&'a self, f: &mut dyn FnMut(&'a Expr)) {
+        match &self.kind {
+            EdgeKind::Table { .. } | EdgeKind::Reference { .. } => {}
+            EdgeKind::Filter { inner, keep: own } | EdgeKind::Weight { inner, weight: own } => {
+                inner.each_expr(f);
+                f(own);
+            }
+            EdgeKind::Union { branches, .. } => branches.iter().for_each(|b| b.each_expr(f)),
+            EdgeKind::Chain { first, second, .. } => {
+                first.each_expr(f);
+                second.each_expr(f);
+            }
+        }
+    }
+
     /// The expressions of the edge, each whole.
     pub fn exprs_mut(&mut self) -> Vec<&mut Expr> {
         match &mut self.kind {

@@ -1,12 +1,14 @@
 //! Links of stored and derived edges, gathered for many rows at once, and aggregates over them.
 
-use crate::batch::Column;
+use crate::batch::{Column, ColumnView, Held, Pace, Stop, arrange, places, sort_key};
+use crate::expr::blocks::Shared;
 use crate::expr::eval::{Frame, LinkFrame, Run, fold};
 use crate::expr::ir::{EdgeExpr, EdgeKind, Expr, Kind, LinkField, OverLinks, Stat};
 use crate::expr::value::{Arg, Val, from_column};
 use crate::store::Adjacency;
 use crate::types::{EdgeId, EntityId, NULL_CODE, NULL_INT, Type};
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// Links of some rows, grouped by row in the rows' order.
 #[derive(Debug, Default)]
@@ -24,6 +26,12 @@ pub struct Links {
     pub columns: Vec<Option<Column>>,
     pub order: LinkOrder,
 }
+
+/// Links that are gathered together, unless a single row has more.
+const LINKS: usize = 1 << 14;
+/// Bytes that a gathered link takes with what is made of it: its ends, time, weight and place, sorted and
+/// filtered once, and a value.
+const LINK_BYTES: usize = 96;
 
 /// How the links of one row are ordered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,11 +86,23 @@ pub struct Starts<'a> {
     pub ends: Option<&'a [u32]>,
     /// One link of each row is enough.
     pub any: bool,
+    /// What conditions on links need not compute again.
+    pub shared: Option<&'a Shared<'a>>,
 }
 
 impl Starts<'_> {
     fn owner(&self, place: usize) -> usize {
         self.owners[place] as usize
+    }
+
+    /// Some of the rows.
+    fn part(&self, rows: Range<usize>) -> Self {
+        Starts {
+            ids: &self.ids[rows.clone()],
+            owners: &self.owners[rows.clone()],
+            ends: self.ends.map(|ends| &ends[rows]),
+            ..*self
+        }
     }
 }
 
@@ -145,48 +165,155 @@ impl Links {
         self.select(&places, self.order)
     }
 
-    /// Each row's links in the order of `compare`, which is given places.
-    pub fn sorted_by(
-        &self,
-        order: LinkOrder,
-        compare: impl Fn(usize, usize) -> std::cmp::Ordering,
-    ) -> Links {
-        let mut places: Vec<u32> = (0..self.len() as u32).collect();
-        places.sort_by(|&a, &b| {
-            let (a, b) = (a as usize, b as usize);
-            self.parent[a]
-                .cmp(&self.parent[b])
-                .then_with(|| compare(a, b))
-        });
+    /// Each row's links in ascending order of a number of theirs; ties stay as they are. If the run has to
+    /// end, some of them.
+    pub fn sorted_by(&self, order: LinkOrder, stop: Stop, number: impl Fn(usize) -> u64) -> Links {
+        let key = |link: usize| {
+            let (parent, number) = (self.parent[link], number(link));
+            u128::from(parent) << 96 | u128::from(number) << 32 | link as u128
+        };
+        let mut keys = Vec::new();
+        arrange((0..self.len()).map(key), None, &mut keys, stop);
+        let places: Vec<u32> = places(&keys, stop).collect();
         self.select(&places, order)
     }
 
     /// Each row's links as listed.
-    pub fn listed(self) -> Links {
+    pub fn listed(self, stop: Stop) -> Links {
         if self.order == LinkOrder::Listed {
             return self;
         }
-        self.sorted_by(LinkOrder::Listed, |a, b| {
-            self.listed[a].cmp(&self.listed[b])
-        })
+        self.sorted_by(LinkOrder::Listed, stop, |link| self.listed[link])
     }
 
     /// Each row's links newest first, null times last, ties as listed; as listed without times.
-    pub fn newest(self) -> Links {
+    pub fn newest(self, stop: Stop) -> Links {
         if self.order == LinkOrder::Newest {
             return self;
         }
-        if self.time.is_empty() {
-            return self.listed();
+        let links = self.listed(stop);
+        if links.time.is_empty() {
+            return links;
         }
         // NULL_INT is the smallest, so that null times come last
-        let compare = |a: usize, b: usize| {
-            self.time[b]
-                .cmp(&self.time[a])
-                .then_with(|| self.listed[a].cmp(&self.listed[b]))
-        };
-        self.sorted_by(LinkOrder::Newest, compare)
+        let descending = |link: usize| !(links.time[link] as u64 ^ 1 << 63);
+        links.sorted_by(LinkOrder::Newest, stop, descending)
     }
+
+    /// Each row's links by a number of theirs, descending, ties as listed.
+    pub fn strongest(self, stop: Stop, number: impl Fn(&Links, usize) -> f64) -> Links {
+        let links = self.listed(stop);
+        let descending = |link: usize| (sort_key(number(&links, link), 0, 0) >> 64) as u64;
+        links.sorted_by(LinkOrder::Any, stop, descending)
+    }
+}
+
+/// How many links rows have, before they are gathered.
+pub enum Degrees<'a> {
+    Stored(Adjacency<'a>),
+    /// The rows that a reference leads to.
+    Referred(&'a [u32]),
+    Sum(Vec<Degrees<'a>>),
+    Chain(Box<Degrees<'a>>, Box<Degrees<'a>>),
+}
+
+impl<'a> Degrees<'a> {
+    /// Of an edge. Links that a condition leaves out count.
+    pub fn of(run: &'a Run, edge: &EdgeExpr) -> Degrees<'a> {
+        match &edge.kind {
+            EdgeKind::Table { edge, reverse } => {
+                Degrees::Stored(run.snapshot.adjacency(*edge, *reverse))
+            }
+            EdgeKind::Reference {
+                entity,
+                reference,
+                reverse: true,
+            } => Degrees::Stored(run.snapshot.referrers(*entity, *reference as usize)),
+            EdgeKind::Reference {
+                entity, reference, ..
+            } => {
+                let column =
+                    run.snapshot.schema().entity(*entity).references[*reference as usize].column;
+                match run.snapshot.column(*entity, column) {
+                    ColumnView::Code(ids) => Degrees::Referred(ids),
+                    _ => Degrees::Referred(&[]),
+                }
+            }
+            EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => {
+                Degrees::of(run, inner)
+            }
+            EdgeKind::Union { branches, .. } => {
+                Degrees::Sum(branches.iter().map(|b| Degrees::of(run, b)).collect())
+            }
+            EdgeKind::Chain { first, second, .. } => Degrees::Chain(
+                Box::new(Degrees::of(run, first)),
+                Box::new(Degrees::of(run, second)),
+            ),
+        }
+    }
+
+    /// How many links a row has, those on the way included. If the run has to end, any number.
+    pub fn count(&self, id: u32, pace: &Pace) -> usize {
+        match self {
+            Degrees::Stored(adjacency) => adjacency.range(id).len(),
+            Degrees::Referred(_) => 1,
+            Degrees::Sum(parts) => parts.iter().map(|part| part.count(id, pace)).sum(),
+            Degrees::Chain(first, second) => {
+                let mut sum = first.count(id, pace);
+                first.each(id, pace, &mut |to| sum += second.count(to, pace));
+                sum
+            }
+        }
+    }
+
+    /// Calls `f` with every row that a link leads to.
+    fn each(&self, id: u32, pace: &Pace, f: &mut dyn FnMut(u32)) {
+        match self {
+            Degrees::Stored(adjacency) => {
+                let targets = adjacency.target[adjacency.range(id)].iter();
+                targets
+                    .take_while(|_| !pace.is_due_before(5))
+                    .for_each(|&to| f(to));
+            }
+            Degrees::Referred(ids) => ids.get(id as usize).into_iter().for_each(|&to| f(to)),
+            Degrees::Sum(parts) => parts.iter().for_each(|part| part.each(id, pace, f)),
+            Degrees::Chain(first, second) => {
+                first.each(id, pace, &mut |to| second.each(to, pace, f));
+            }
+        }
+    }
+
+    /// Rows in parts with few links each, or of a single row: their places, and how many links they have.
+    /// No more parts come when the run has to end.
+    pub fn parts<'s>(
+        &'s self,
+        stop: Stop<'s>,
+        ids: &'s [u32],
+        most_rows: usize,
+    ) -> impl Iterator<Item = (Range<usize>, usize)> + 's {
+        let pace = Pace::new(stop);
+        let (mut next, mut ahead) = (0, None);
+        std::iter::from_fn(move || {
+            let start = next;
+            let mut links = 0;
+            while next < ids.len().min(start + most_rows) {
+                let more = ahead.take().unwrap_or_else(|| self.count(ids[next], &pace));
+                if next > start && links + more > LINKS {
+                    ahead = Some(more);
+                    break;
+                }
+                links += more;
+                next += 1;
+            }
+            let ends = next == start || pace.is_due_before(10 * links);
+            (!ends).then_some((start..next, links))
+        })
+    }
+}
+
+/// Charges what gathered links take.
+pub fn hold_links<'a>(run: &Run<'a>, links: usize) -> Held<'a> {
+    run.stop.hold(links * LINK_BYTES)
 }
 
 /// The links of an edge from each start that the start's request can see.
@@ -239,17 +366,17 @@ pub fn gather(run: &Run, edge: &EdgeExpr, starts: Starts, needs: &Needs) -> Link
 }
 
 /// Evaluates something over links that belong to no row.
-fn over<R>(run: &Run, links: &Links, starts: Starts, f: impl Fn(&Frame) -> R) -> R {
+pub fn over<R>(run: &Run, links: &Links, starts: Starts, f: impl Fn(&Frame) -> R) -> R {
     let owners = links.owners(starts);
-    f(&Frame::links(
-        run,
-        &owners,
-        LinkFrame {
-            links,
-            from: starts.ids,
-            outer: None,
-        },
-    ))
+    let link = LinkFrame {
+        links,
+        from: starts.ids,
+        outer: None,
+    };
+    f(&Frame {
+        shared: starts.shared,
+        ..Frame::links(run, &owners, link)
+    })
 }
 
 fn table(
@@ -303,6 +430,7 @@ fn between(
     needs: &Needs,
 ) -> Links {
     let mut links = Links::default();
+    let pace = Pace::new(run.stop);
     for (parent, (&from, &end)) in starts.ids.iter().zip(ends).enumerate() {
         let request = starts.owner(parent);
         let (here, there) = (onward.range(from), back.range(end));
@@ -314,6 +442,9 @@ fn between(
         let all = run.now[request] >= list.latest;
         if range.is_empty() || !(all || run.visible(to, end, request)) {
             continue;
+        }
+        if pace.is_due_before(2 * range.len()) {
+            break;
         }
         for place in range {
             let time = list.time.map_or(NULL_INT, |time| time[place]);
@@ -346,7 +477,11 @@ fn stored(run: &Run, adjacency: &Adjacency, to: EntityId, starts: Starts, needs:
         ..Links::default()
     };
     let mut places = Vec::new();
+    let pace = Pace::new(run.stop);
     for (parent, &id) in starts.ids.iter().enumerate() {
+        if pace.is_due_before(20 * adjacency.range(id).len()) {
+            break;
+        }
         let before = places.len();
         visible_places(run, adjacency, to, id, starts.owner(parent), &mut places);
         links
@@ -490,7 +625,7 @@ fn union(
     for (c, parts) in parts.iter().enumerate() {
         all.columns[c] = needs.columns[c].then(|| Column::concat(parts));
     }
-    all.sorted_by(LinkOrder::Any, |a, b| a.cmp(&b))
+    all.sorted_by(LinkOrder::Any, run.stop, |_| 0)
 }
 
 fn extend_or_fill<T: Copy>(all: &mut Vec<T>, more: &[T], n: usize, fill: T) {
@@ -531,6 +666,7 @@ fn chain(
         owners: &owners,
         ends: ends.as_deref(),
         any: starts.any,
+        shared: starts.shared,
     };
     let far = gather(run, second, on, &far_needs);
     let parent = far
@@ -553,39 +689,68 @@ fn chain(
     }
 }
 
-/// An aggregate over the links of every row of a frame.
+/// An aggregate over the links of every row of a frame, for few links at a time.
 pub fn aggregate<'a>(frame: &Frame<'a>, over: &OverLinks, ty: &Type) -> Val<'a> {
-    let ids = frame.eval(&over.from).codes().spread(frame.n);
-    let owners: Vec<u32> = (0..frame.n).map(|i| frame.owner(i) as u32).collect();
-    let ends = over
-        .to
-        .as_ref()
-        .map(|to| frame.eval(to).codes().spread(frame.n));
+    let (run, n) = (frame.run, frame.n);
+    let ids = frame.eval(&over.from).codes().spread(n);
+    let owners: Vec<u32> = (0..n).map(|i| frame.owner(i) as u32).collect();
+    let ends = over.to.as_ref().map(|to| frame.eval(to).codes().spread(n));
     let unread = over.filter.is_none() && over.value.is_none();
     let starts = Starts {
         ids: &ids,
         owners: &owners,
         ends: ends.as_deref(),
         any: unread && over.within.is_none() && over.stat == Stat::Exists,
+        shared: frame.shared,
     };
     let within = over.within.as_ref().map(|within| frame.eval(within).ints());
     if unread
         && ends.is_none()
-        && let Some(counts) = counts(frame.run, &over.edge, starts, within.as_ref())
+        && let Some(counts) = counts(run, &over.edge, starts, within.as_ref())
     {
         return counted(over.stat, counts);
+    }
+    let degrees = Degrees::of(run, &over.edge);
+    let reads = [&over.from]
+        .into_iter()
+        .chain(&over.within)
+        .chain(&over.filter)
+        .chain(&over.value);
+    let reads = reads.fold(vec![false; frame.bound.len()], |mut all, part| {
+        let own = frame.reads(part);
+        all.iter_mut().zip(own).for_each(|(all, own)| *all |= own);
+        all
+    });
+    let mut all: Option<Column> = None;
+    for (rows, links) in degrees.parts(run.stop, &ids, n) {
+        let _held = hold_links(run, links);
+        let starts = starts.part(rows.clone());
+        let column = match rows.len() == n {
+            true => of_links(frame, over, starts, ty),
+            false => frame.part(rows, &reads, |frame| of_links(frame, over, starts, ty)),
+        };
+        match &mut all {
+            None => all = Some(column),
+            Some(all) => all.append(&column),
+        }
+    }
+    let mut all = all.unwrap_or_else(|| Val::null(ty).into_column(0));
+    // where the run has to end, the others say anything
+    all.append(&all.zeros(n - all.len()));
+    from_column(all)
+}
+
+/// An aggregate over the links of the rows of a frame, which are its starts.
+fn of_links(frame: &Frame, over: &OverLinks, starts: Starts, ty: &Type) -> Column {
+    if frame.run.stop.is_over() {
+        return Val::null(ty).into_column(0).zeros(frame.n);
     }
     let links = matching(frame, over, starts);
     let values = over
         .value
         .as_ref()
         .map(|value| in_links(frame, &links, starts, |f| f.column(value)));
-    from_column(fold(
-        over.stat,
-        &links.offsets(frame.n),
-        values.as_ref(),
-        ty,
-    ))
+    fold(over.stat, &links.offsets(frame.n), values.as_ref(), ty)
 }
 
 fn counted(stat: Stat, counts: Vec<i64>) -> Val<'static> {
@@ -671,7 +836,7 @@ fn matching(frame: &Frame, over: &OverLinks, starts: Starts) -> Links {
         let keep = in_links(frame, &links, starts, |f| f.condition(filter));
         links = links.retain(&keep);
     }
-    links.listed()
+    links.listed(frame.run.stop)
 }
 
 /// Which links are no older than a duration that is given per link; a null time never is.
@@ -689,13 +854,13 @@ pub fn recent(run: &Run, links: &Links, starts: Starts, within: impl Fn(usize) -
 
 fn in_links<R>(outer: &Frame, links: &Links, starts: Starts, f: impl Fn(&Frame) -> R) -> R {
     let owners = links.owners(starts);
-    f(&Frame::links(
-        outer.run,
-        &owners,
-        LinkFrame {
-            links,
-            from: starts.ids,
-            outer: Some(outer),
-        },
-    ))
+    let link = LinkFrame {
+        links,
+        from: starts.ids,
+        outer: Some(outer),
+    };
+    f(&Frame {
+        shared: outer.shared,
+        ..Frame::links(outer.run, &owners, link)
+    })
 }

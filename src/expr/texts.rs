@@ -1,6 +1,7 @@
 //! Strings and keys while a program runs. Those of the snapshot have codes already; what comes
 //! with a request or is computed is given further codes, which live as long as the run.
 
+use crate::batch::Stop;
 use crate::store::{KeyView, Snapshot};
 use crate::types::{EntityId, Key, NULL_CODE};
 use std::borrow::Cow;
@@ -10,45 +11,78 @@ use std::hash::Hash;
 use std::sync::{Arc, RwLock};
 
 /// Values in the order of their first use, numbered from `base`.
-struct Extra<T> {
+struct Extra<'a, T> {
     base: u32,
-    known: RwLock<(HashMap<T, u32>, Vec<T>)>,
+    stop: Stop<'a>,
+    known: RwLock<Known<T>>,
 }
 
-impl<T: Hash + Eq + Clone> Extra<T> {
-    fn new(base: usize) -> Self {
+struct Known<T> {
+    codes: HashMap<T, u32>,
+    values: Vec<T>,
+    /// Bytes that they take, and bytes that are charged for them.
+    bytes: usize,
+    charged: usize,
+}
+
+/// Bytes that are charged together.
+const CHARGE: usize = 1 << 16;
+
+impl<'a, T: Hash + Eq + Clone> Extra<'a, T> {
+    fn new(base: usize, stop: Stop<'a>) -> Self {
         Extra {
             base: base as u32,
-            known: RwLock::default(),
+            stop,
+            known: RwLock::new(Known {
+                codes: HashMap::new(),
+                values: Vec::new(),
+                bytes: 0,
+                charged: 0,
+            }),
         }
     }
 
-    fn code(&self, value: T) -> u32 {
+    /// The code of a value, which takes so many bytes outside of its own.
+    fn code(&self, value: T, outside: usize) -> u32 {
         let mut known = self.known.write().unwrap_or_else(|e| e.into_inner());
-        let (codes, values) = &mut *known;
-        *codes.entry(value).or_insert_with_key(|value| {
-            values.push(value.clone());
-            self.base + values.len() as u32 - 1
-        })
+        let known = &mut *known;
+        if let Some(&code) = known.codes.get(&value) {
+            return code;
+        }
+        // tables grow to twice what they hold, and are copied then
+        known.bytes += outside + 3 * (2 * size_of::<T>() + 8);
+        if known.bytes > known.charged {
+            let more = CHARGE.max(known.bytes - known.charged);
+            known.charged += self.stop.hold(more).keep() as usize;
+        }
+        let code = self.base + known.values.len() as u32;
+        known.values.push(value.clone());
+        known.codes.insert(value, code);
+        code
     }
 
     fn value(&self, code: u32) -> Option<T> {
         let known = self.known.read().unwrap_or_else(|e| e.into_inner());
-        known.1.get((code - self.base) as usize).cloned()
+        known.values.get((code - self.base) as usize).cloned()
     }
 }
 
 /// The strings of a snapshot and of one run.
 pub struct Texts<'a> {
     snapshot: &'a Snapshot,
-    extra: Extra<Arc<str>>,
+    extra: Extra<'a, Arc<str>>,
 }
 
 impl<'a> Texts<'a> {
     pub fn new(snapshot: &'a Snapshot) -> Self {
+        Texts::within(snapshot, Stop::default())
+    }
+
+    /// Those of a run that has limits.
+    pub fn within(snapshot: &'a Snapshot, stop: Stop<'a>) -> Self {
         Texts {
             snapshot,
-            extra: Extra::new(snapshot.strings() as usize),
+            extra: Extra::new(snapshot.strings() as usize, stop),
         }
     }
 
@@ -56,7 +90,7 @@ impl<'a> Texts<'a> {
     pub fn code(&self, text: &str) -> u32 {
         self.snapshot
             .code_of(text)
-            .unwrap_or_else(|| self.extra.code(text.into()))
+            .unwrap_or_else(|| self.extra.code(text.into(), text.len() + 16))
     }
 
     /// The string of a code; none for null.
@@ -84,16 +118,21 @@ impl<'a> Texts<'a> {
 /// The keys of a snapshot's entities, and keys that no entity holds but a request names.
 pub struct Keys<'a> {
     snapshot: &'a Snapshot,
-    extra: Vec<Extra<Key>>,
+    extra: Vec<Extra<'a, Key>>,
 }
 
 impl<'a> Keys<'a> {
     pub fn new(snapshot: &'a Snapshot) -> Self {
+        Keys::within(snapshot, Stop::default())
+    }
+
+    /// Those of a run that has limits.
+    pub fn within(snapshot: &'a Snapshot, stop: Stop<'a>) -> Self {
         let extra = snapshot
             .schema()
             .entities
             .iter()
-            .map(|e| Extra::new(e.rows as usize))
+            .map(|e| Extra::new(e.rows as usize, stop))
             .collect();
         Keys { snapshot, extra }
     }
@@ -101,7 +140,11 @@ impl<'a> Keys<'a> {
     /// The row of a key; a number past the entity's rows if it has none of that key.
     pub fn id(&self, entity: EntityId, key: &Key) -> u32 {
         let known = self.snapshot.row_of(entity, key);
-        known.unwrap_or_else(|| self.extra[entity.0 as usize].code(key.clone()))
+        let outside = match key {
+            Key::Str(text) => 2 * text.len(),
+            Key::Int(_) => 0,
+        };
+        known.unwrap_or_else(|| self.extra[entity.0 as usize].code(key.clone(), outside))
     }
 
     /// The keys of ids; none for null. Looked up in one go: most of the time is spent waiting for memory,

@@ -4,6 +4,7 @@ use crate::batch::{Column, ColumnView, Slot};
 use crate::expr::ir::Scalar;
 use crate::types::{Floats, NULL_BOOL, NULL_CODE, NULL_FLOAT, NULL_INT, Type};
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// One value for all rows, or one per row.
@@ -48,6 +49,17 @@ impl<T: Copy> Arg<'_, T> {
         match self {
             Arg::One(v) => Arg::One(v),
             Arg::Many(v) => Arg::Many(Cow::Owned(v.into_owned())),
+        }
+    }
+}
+
+impl<'a, T: Copy> Arg<'a, T> {
+    /// The values of rows that stand together.
+    fn slice(&self, rows: Range<usize>) -> Arg<'a, T> {
+        match self {
+            Arg::One(v) => Arg::One(*v),
+            Arg::Many(Cow::Borrowed(v)) => Arg::Many(Cow::Borrowed(&v[rows])),
+            Arg::Many(Cow::Owned(v)) => Arg::Many(Cow::Owned(v[rows].to_vec())),
         }
     }
 }
@@ -169,6 +181,18 @@ impl<'a> Val<'a> {
             Val::Code(v) => Val::Code(v.pick(rows, NULL_CODE)),
             Val::List(v, items) => Val::List(v.pick(rows, NULL_SLOT), items.clone()),
             Val::Vector(v, items) => Val::Vector(v.pick(rows, NULL_SLOT), items.clone()),
+        }
+    }
+
+    /// The values of rows that stand together.
+    pub fn slice(&self, rows: Range<usize>) -> Val<'a> {
+        match self {
+            Val::I64(v) => Val::I64(v.slice(rows)),
+            Val::F64(v) => Val::F64(v.slice(rows)),
+            Val::Bool(v) => Val::Bool(v.slice(rows)),
+            Val::Code(v) => Val::Code(v.slice(rows)),
+            Val::List(v, items) => Val::List(v.slice(rows), items.clone()),
+            Val::Vector(v, items) => Val::Vector(v.slice(rows), items.clone()),
         }
     }
 

@@ -178,19 +178,23 @@ pub struct Alone {
 
 impl Alone {
     pub fn new(run: &Run, request: usize, conditions: &[Expr]) -> Alone {
-        let mut rows = Vec::new();
+        let mut sets = Vec::new();
         for condition in conditions {
             condition.walk(&mut |part| {
                 if let Kind::InSet { set, .. }
                 | Kind::OfSet { set, .. }
                 | Kind::OverSet { set, .. } = part.kind
                 {
-                    rows.push((set, run.sets.rows(set).of_requests(&[request as u32])));
+                    let rows = run.sets.rows(set);
+                    sets.push((set, rows.of_requests(&[request as u32], run.stop)));
                 }
             });
         }
         let nothing = Rows::empty(1);
-        Alone { rows, nothing }
+        Alone {
+            rows: sets,
+            nothing,
+        }
     }
 }
 
@@ -289,6 +293,10 @@ impl Allowed<'_> {
     /// None if the run has to end before all are asked.
     fn find(&self) -> Option<RowSet> {
         let len = self.run.snapshot.schema().entity(self.to).rows;
+        let _held = self.run.stop.hold(len as usize * 4 + len as usize / 8);
+        if self.run.stop.is_over() {
+            return None;
+        }
         let candidates: Vec<u32> = match &self.fixed {
             Some(fixed) => fixed.iter().collect(),
             None => (0..len).collect(),

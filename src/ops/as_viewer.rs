@@ -5,7 +5,7 @@ use super::estimate::UNKNOWN_SHARE;
 use super::fanout::{Contributions, Merge, Ties, merge};
 use super::shape::{Score, Shape};
 use super::{Demand, Exec, Guess, Op, Operator, Param, Part, Rest, RunError};
-use crate::batch::Rows;
+use crate::batch::{Pace, Rows};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::{Expr, NodeId};
@@ -126,6 +126,9 @@ impl Op for AsViewer {
     /// The second input has the rows of every member: one request for each row of the first.
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let (members, found) = (inputs[0], inputs[1]);
+        // the rows of all members, once more, what they contribute, and how many have each
+        let _held = exec.hold("as_viewer", found.len() * (2 * found.width() + 60))?;
+        let pace = Pace::new(exec.run.stop);
         let all = Rows {
             offsets: members
                 .offsets
@@ -142,10 +145,13 @@ impl Op for AsViewer {
             let range = all.range(request);
             let everyone = members.range(request).len();
             let missed = match self.how {
-                Merge::Min => counts(&all.ids[range.clone()]),
+                Merge::Min => counts(&all.ids[range.clone()], &pace),
                 _ => HashMap::new(),
             };
             for row in range {
+                if pace.is_due_before(60) {
+                    break;
+                }
                 let id = all.ids[row];
                 if missed.get(&id).is_none_or(|&count| count == everyone) {
                     from.parents.push(row as u32);
@@ -154,15 +160,17 @@ impl Op for AsViewer {
             }
             from.offsets.push(from.ids.len() as u32);
         }
+        exec.check("as_viewer", 0)?;
         let how = (self.how, Ties::Table);
         merge(exec, self, &all, &from, how, &Part::ALL)
     }
 }
 
 /// How many members have each entity.
-fn counts(ids: &[u32]) -> HashMap<u32, usize> {
+fn counts(ids: &[u32], pace: &Pace) -> HashMap<u32, usize> {
     let mut counts = HashMap::with_capacity(ids.len());
     ids.iter()
+        .take_while(|_| !pace.is_due_before(60))
         .for_each(|&id| *counts.entry(id).or_insert(0) += 1);
     counts
 }

@@ -3,7 +3,7 @@
 use super::bind::Bound;
 use super::join::{Join, Picked, bases};
 use super::{Becomes, Demand, Exec, Graph, Guess, Op, RunError, Shape, Used, mapped};
-use crate::batch::Rows;
+use crate::batch::{Pace, Rows};
 use crate::catalog::schema::Schema;
 use crate::expr::show::show;
 use crate::expr::{Expr, Frame, NodeId, Scalar};
@@ -53,14 +53,19 @@ impl Op for Choose {
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let bases = bases(inputs);
         let mut picked = Picked::default();
+        let _held = Picked::hold(exec, "if", inputs, 0)?;
+        let pace = Pace::new(exec.run.stop);
         for (request, condition) in self.conditions(exec).into_iter().enumerate() {
             let side = usize::from(condition != 1);
             for row in inputs[side].range(request) {
+                if pace.is_due_before(10) {
+                    break;
+                }
                 picked.push(inputs[side], bases[side], row);
             }
             picked.end_request();
         }
-        Ok(picked.rows(&self.join, inputs))
+        picked.rows(exec, "if", &self.join, inputs)
     }
 
     fn estimate(&self, _: &dyn Guess, inputs: &[f64]) -> f64 {

@@ -195,6 +195,8 @@ impl Op for Bindings {
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+        let width = inputs[0].width() + 4 + 8 * self.columns.len();
+        let _held = exec.hold(self.name(), inputs[0].len() * width)?;
         let mut rows = inputs[0].clone();
         let owners = rows.owners();
         for Binding {

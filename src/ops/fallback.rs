@@ -4,7 +4,7 @@ use super::bind::{Bind, Bound, Quantity};
 use super::join::{Join, Picked, bases};
 use super::walk::quantity;
 use super::{Demand, Exec, Guess, Op, Operator, Param, Rest, RunError, Used, mapped};
-use crate::batch::Rows;
+use crate::batch::{Pace, Rows};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::Expr;
@@ -100,6 +100,8 @@ impl Op for Fallback {
         let at_least = self.at_least.per_request(exec.run);
         let bases = bases(inputs);
         let mut picked = Picked::default();
+        let _held = Picked::hold(exec, "fallback", inputs, 16)?;
+        let pace = Pace::new(exec.run.stop);
         for (request, &least) in at_least.iter().enumerate() {
             let mut present = HashSet::new();
             for (number, (input, &base)) in inputs.iter().zip(&bases).enumerate() {
@@ -107,11 +109,11 @@ impl Op for Fallback {
                 if number > 0 && present.len() as u64 >= least {
                     break;
                 }
-                append(input, base, request, &mut present, &mut picked);
+                append(input, base, request, &mut present, &mut picked, &pace);
             }
             picked.end_request();
         }
-        Ok(picked.rows(&self.join, inputs))
+        picked.rows(exec, "fallback", &self.join, inputs)
     }
 
     fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
@@ -151,8 +153,18 @@ impl Op for Fallback {
 }
 
 /// Appends the rows of a request that are not there yet.
-fn append(rows: &Rows, base: u32, request: usize, present: &mut HashSet<u32>, picked: &mut Picked) {
+fn append(
+    rows: &Rows,
+    base: u32,
+    request: usize,
+    present: &mut HashSet<u32>,
+    picked: &mut Picked,
+    pace: &Pace,
+) {
     for row in rows.range(request) {
+        if pace.is_due_before(60) {
+            break;
+        }
         if present.insert(rows.ids[row]) {
             picked.push(rows, base, row);
         }

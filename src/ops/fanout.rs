@@ -3,7 +3,7 @@
 use super::bind::Case;
 use super::shape::{Score, ScoreKind};
 use super::{Exec, Followed, Op, Part, RunError};
-use crate::batch::{BLOCK, Rows, arrange, blocks, place_of, sort_key};
+use crate::batch::{BLOCK, Held, Rows, arrange, blocks, place_of, sort_key, sorting};
 use crate::expr::Facts;
 use crate::types::NULL_FLOAT;
 use std::ops::Range;
@@ -155,6 +155,27 @@ impl Contributions {
         false
     }
 
+    /// Makes room for more, charged first.
+    pub fn reserve(
+        &mut self,
+        exec: &Exec,
+        op: &str,
+        held: &mut Held,
+        more: usize,
+        weighted: bool,
+    ) -> Result<(), RunError> {
+        let fits = held.reserve(&mut self.ids, more)
+            && held.reserve(&mut self.parents, more)
+            && (!weighted || held.reserve(&mut self.weights, more));
+        if fits { Ok(()) } else { exec.check(op, 0) }
+    }
+
+    /// Bytes that they take.
+    pub fn bytes(&self) -> usize {
+        let numbers = self.offsets.capacity() + self.parents.capacity() + self.ids.capacity();
+        4 * numbers + 8 * self.weights.capacity()
+    }
+
     /// The weight of a contribution.
     pub fn weight(&self, place: usize) -> f64 {
         self.weights.get(place).copied().unwrap_or(1.0)
@@ -203,14 +224,21 @@ pub fn merge(
     let mut table = Table::default();
     let (mut slots, mut keys) = (Vec::new(), Vec::new());
     let most = part.most(exec.run);
+    let _contributions = exec.hold(op, from.bytes())?;
+    let (mut slots_held, mut rows_held) = (exec.hold(op, 0)?, exec.hold(op, 0)?);
     for request in 0..input.requests() {
         let range = from.offsets[request] as usize..from.offsets[request + 1] as usize;
         exec.check(op, range.len() as u64)?;
         slots.clear();
+        let mut scratch = exec.hold(op, 0)?;
         if !from.distinct {
+            exec.grow(op, &mut scratch, 4 * Table::size(range.len()))?;
             table.reset(range.len());
             for block in blocks(range.clone(), BLOCK) {
                 exec.check(op, 0)?;
+                if !slots_held.reserve(&mut slots, block.len()) {
+                    exec.check(op, 0)?;
+                }
                 table.fold(input, from, block, how, &mut slots);
             }
         }
@@ -231,9 +259,13 @@ pub fn merge(
         };
         let most = most.as_ref().map(|most| most[request]);
         let room = most.map_or(count, |most| count.min(most as usize));
-        merged.ids.reserve(room);
-        merged.scores.reserve(room);
-        witnesses.reserve(room);
+        exec.grow(op, &mut scratch, sorting(count, most))?;
+        let fits = rows_held.reserve(&mut merged.ids, room)
+            && rows_held.reserve(&mut merged.scores, room)
+            && rows_held.reserve(&mut witnesses, room);
+        if !fits {
+            exec.check(op, 0)?;
+        }
         let mut add = |place: usize| {
             let slot = slot(place);
             merged.ids.push(slot.id);
@@ -265,7 +297,12 @@ pub fn merge(
     }
     exec.check(op, 0)?;
     exec.follows(by, followed);
-    merged.columns = input.gather(&witnesses);
+    let _columns = exec.hold(op, witnesses.len() * input.width())?;
+    let columns = input.columns.iter().map(|column| match column.is_empty() {
+        true => Ok(column.clone()),
+        false => exec.gather(op, column, &witnesses),
+    });
+    merged.columns = columns.collect::<Result<_, _>>()?;
     Ok(merged)
 }
 
@@ -335,9 +372,14 @@ struct Table {
 }
 
 impl Table {
+    /// How many places there are for so many contributions.
+    fn size(contributions: usize) -> usize {
+        (contributions * 2).next_power_of_two().max(16)
+    }
+
     /// Makes room for so many contributions.
     fn reset(&mut self, contributions: usize) {
-        let size = (contributions * 2).next_power_of_two().max(16);
+        let size = Table::size(contributions);
         if size > BLOCK {
             // pages of zeros, which cost nothing before they are used
             self.places = vec![0; size];

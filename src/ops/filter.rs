@@ -86,10 +86,12 @@ impl Op for Filter {
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let rows = inputs[0];
+        let _held = exec.hold("filter", rows.len() * (4 + 4 + 2))?;
         let owners = rows.owners();
         let frame = Frame::rows(exec.run, rows, &owners);
         let mut keep = vec![1u8; rows.len()];
         for condition in &self.conditions {
+            exec.check("filter", 0)?;
             for (keep, ok) in keep.iter_mut().zip(frame.condition(condition)) {
                 *keep &= u8::from(ok == 1);
             }

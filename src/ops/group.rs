@@ -5,7 +5,7 @@
 //! combinations.
 
 use super::{Exec, RunError};
-use crate::batch::{BLOCK, Column};
+use crate::batch::{BLOCK, Column, Pace};
 use crate::expr::functions::list::{bits, elements};
 use crate::expr::value::Val;
 use foldhash::fast::FixedState;
@@ -94,12 +94,14 @@ impl Groups {
             count: 0,
         };
         groups.starts.push(0);
+        let pace = Pace::new(exec.run.stop);
         for keys in rows {
             groups
                 .ids
                 .extend(keys.into_iter().map(|key| numbers.of(key)));
             groups.starts.push(groups.ids.len() as u32);
-            if groups.starts.len().is_multiple_of(BLOCK) {
+            let made = groups.ids.len() - groups.starts[groups.starts.len() - 2] as usize;
+            if pace.is_due_before(40 + 40 * made) {
                 exec.check(op, 0)?;
             }
         }

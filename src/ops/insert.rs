@@ -5,7 +5,7 @@ use super::join::{Join, Picked, bases};
 use super::sources::elements;
 use super::walk::quantity;
 use super::{Demand, Exec, Guess, Op, Operator, Param, Rest, RunError, Used, mapped};
-use crate::batch::Rows;
+use crate::batch::{Pace, Rows};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::ir::{Kind, Scalar};
@@ -153,7 +153,12 @@ impl Op for Insert {
         let (rows, other) = (inputs[0], inputs[1]);
         let new = &other.ids[other.range(request)];
         let slots = self.slots.per_request(exec, other);
-        let filled = filled(&rows.ids[rows.range(request)], new, &slots[request]);
+        let filled = filled(
+            &rows.ids[rows.range(request)],
+            new,
+            &slots[request],
+            &Pace::new(exec.run.stop),
+        );
         Some(usize::from(new[..filled].contains(&id)))
     }
 
@@ -212,11 +217,20 @@ impl Op for Insert {
         let bases = bases(inputs);
         let slots = self.slots.per_request(exec, other);
         let mut picked = Picked::default();
+        let _held = Picked::hold(exec, "insert", inputs, 32)?;
+        let pace = Pace::new(exec.run.stop);
         for (request, slots) in slots.iter().enumerate() {
             let (own, new) = (rows.range(request), other.range(request));
-            let filled = filled(&rows.ids[own.clone()], &other.ids[new.clone()], slots);
+            let filled = filled(
+                &rows.ids[own.clone()],
+                &other.ids[new.clone()],
+                slots,
+                &pace,
+            );
             let moved: HashSet<u32> = other.ids[new.clone()][..filled].iter().copied().collect();
-            let mut stay = own.filter(|&row| !moved.contains(&rows.ids[row]));
+            let mut stay = own
+                .filter(|&row| !moved.contains(&rows.ids[row]))
+                .take_while(|_| !pace.is_due_before(60));
             for (row, &slot) in new.zip(&slots[..filled]) {
                 let before = picked.since_request();
                 for row in stay.by_ref().take((slot - 1) as usize - before) {
@@ -227,7 +241,7 @@ impl Op for Insert {
             stay.for_each(|row| picked.push(rows, bases[0], row));
             picked.end_request();
         }
-        Ok(picked.rows(&self.join, inputs))
+        picked.rows(exec, "insert", &self.join, inputs)
     }
 }
 
@@ -270,11 +284,15 @@ impl Slots {
 
 /// How many of the slots are filled: a slot past the end is not. `rows` are the ids of the list,
 /// `other` those to insert; one that is in both leaves its old place.
-fn filled(rows: &[u32], other: &[u32], slots: &[u64]) -> usize {
-    let present: HashSet<u32> = rows.iter().copied().collect();
+fn filled(rows: &[u32], other: &[u32], slots: &[u64], pace: &Pace) -> usize {
+    let known = rows.iter().copied();
+    let present: HashSet<u32> = known.take_while(|_| !pace.is_due_before(60)).collect();
     let mut left = rows.len();
     let mut filled = 0;
     for (id, &slot) in other.iter().zip(slots) {
+        if pace.is_due_before(60) {
+            break;
+        }
         left -= usize::from(present.contains(id));
         if slot > (left + filled + 1) as u64 {
             break;

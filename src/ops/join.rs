@@ -1,8 +1,8 @@
 //! The columns of rows that come from several sets of one entity: those of all, null where a set
 //! lacks one.
 
-use super::{Shape, Used};
-use crate::batch::{Column, Rows};
+use super::{Exec, RunError, Shape, Used};
+use crate::batch::{Column, Held, Rows};
 use crate::expr::value::Val;
 use crate::types::Type;
 
@@ -41,11 +41,20 @@ impl Join {
         own.columns_from(places.filter_map(|(own, place)| Some((own, place?))))
     }
 
-    /// The columns of the rows at `places`, which count through the inputs one after the other.
-    pub fn gather(&self, inputs: &[&Rows], places: &[u32]) -> Vec<Column> {
+    /// The columns of the rows at `places`, which count through the inputs one after the other; fails if
+    /// the run has to end.
+    pub fn gather(
+        &self,
+        exec: &Exec,
+        op: &str,
+        inputs: &[&Rows],
+        places: &[u32],
+    ) -> Result<Vec<Column>, RunError> {
+        let rows: usize = inputs.iter().map(|rows| rows.len()).sum();
+        let _held = exec.hold(op, 8 * (rows + places.len() * self.types.len()))?;
         let gathered = |c: usize| match self.is_there(c, inputs) {
-            true => self.column(c, inputs).gather(places),
-            false => Val::null(&self.types[c]).into_column(0),
+            true => exec.gather(op, &self.column(c, inputs), places),
+            false => Ok(Val::null(&self.types[c]).into_column(0)),
         };
         (0..self.types.len()).map(gathered).collect()
     }
@@ -118,12 +127,32 @@ impl Picked {
         self.offsets.push(self.ids.len() as u32);
     }
 
-    pub fn rows(self, join: &Join, inputs: &[&Rows]) -> Rows {
-        Rows {
-            columns: join.gather(inputs, &self.places),
+    /// The rows; fails if the run has to end.
+    pub fn rows(
+        self,
+        exec: &Exec,
+        op: &str,
+        join: &Join,
+        inputs: &[&Rows],
+    ) -> Result<Rows, RunError> {
+        exec.check(op, 0)?;
+        Ok(Rows {
+            columns: join.gather(exec, op, inputs, &self.places)?,
             offsets: self.offsets,
             ids: self.ids,
             scores: self.scores,
-        }
+        })
+    }
+
+    /// Charges what picking from the inputs takes, with `more` bytes for each of their rows.
+    pub fn hold<'a>(
+        exec: &Exec<'a>,
+        op: &str,
+        inputs: &[&Rows],
+        more: usize,
+    ) -> Result<Held<'a>, RunError> {
+        let rows: usize = inputs.iter().map(|rows| rows.len()).sum();
+        // ids, scores and places grow to twice what they hold
+        exec.hold(op, rows * (2 * 16 + more))
     }
 }

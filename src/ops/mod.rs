@@ -45,7 +45,7 @@ pub use graph::{Graph, Node};
 pub use shape::{BoundColumn, Score, ScoreKind, Shape};
 pub use used::{Part, Used, Window};
 
-use crate::batch::{Column, Rows, Stop};
+use crate::batch::{Column, Held, Rows, Stop};
 use crate::catalog::schema::Schema;
 use crate::expr::{EdgeExpr, Expr, Frame, Kind, NodeId, Run};
 use crate::store::Snapshot;
@@ -266,6 +266,11 @@ pub trait Op: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether [`Op::whole`] looks at the entities of the inputs, and not only at how many rows they have.
+    fn counts_entities(&self) -> bool {
+        false
+    }
+
     /// Whether each row of that input may stand for a row here, whatever becomes of the others: an
     /// operator that orders, scores and cuts keeps none out for what it is.
     fn passes(&self, input: usize) -> bool {
@@ -450,8 +455,8 @@ pub enum Condition {
 pub struct Limits {
     /// Rows or contributions that a request may make, over all operators.
     pub max_rows: u64,
-    pub stop: Stop,
-    /// Bytes of the rows held at one time.
+    pub stop: Stop<'static>,
+    /// Bytes that it may hold at one time: rows, and all that is made on the way to them.
     pub max_memory: Option<u64>,
     /// Whether a run that a limit ends gives what there is by then.
     pub partial: bool,
@@ -569,6 +574,9 @@ impl RunError {
         }
     }
 }
+
+/// Rows that are moved between two looks at the clock.
+const MOVED: usize = 1 << 16;
 
 /// What operators are given while they run.
 pub struct Exec<'a> {
@@ -707,15 +715,52 @@ impl<'a> Exec<'a> {
                 format!("`{op}` made {most_rows} rows; the limit is {max} (`--max-rows`)"),
             ));
         }
-        if self.limits.stop.is_asked() {
+        let stop = self.run.stop;
+        if stop.is_asked() {
             return Err(RunError::Stopped);
         }
-        if self.limits.stop.is_late() {
+        if let Some(memory) = stop.memory.filter(|memory| memory.is_over()) {
+            let limit = memory.limit();
+            return Err(RunError::limit(
+                Limit::Memory,
+                format!("`{op}` needs more memory than {limit} bytes, the limit (`--max-memory`)"),
+            ));
+        }
+        if stop.is_late() {
             return Err(RunError::limit(
                 Limit::Time,
                 format!("the time limit (`--max-millis`) was over at `{op}`"),
             ));
         }
         Ok(())
+    }
+
+    /// Charges bytes that the operator is going to use, as long as the result lives; fails if they are too
+    /// many.
+    pub fn hold(&self, op: &str, bytes: usize) -> Result<Held<'a>, RunError> {
+        let held = self.run.stop.hold(bytes);
+        match self.run.stop.is_over() {
+            true => self.check(op, 0).map(|()| held),
+            false => Ok(held),
+        }
+    }
+
+    /// The rows of a column at places; fails if the run has to end.
+    pub fn gather(&self, op: &str, column: &Column, places: &[u32]) -> Result<Column, RunError> {
+        let mut all = column.gather(&[]);
+        all.reserve(places.len());
+        for places in places.chunks(MOVED) {
+            self.check(op, 0)?;
+            all.extend_from(column, places);
+        }
+        Ok(all)
+    }
+
+    /// Charges `bytes` more.
+    pub fn grow(&self, op: &str, held: &mut Held, bytes: usize) -> Result<(), RunError> {
+        match held.grow(bytes) {
+            true => Ok(()),
+            false => self.check(op, 0),
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::allowed::Allowed;
 use super::fanout::Contributions;
 use crate::ann::{Hit, Near};
-use crate::batch::Rows;
+use crate::batch::{Held, Rows};
 
 /// Rows whose lists are on their way while one is read.
 pub const AHEAD: usize = 4;
@@ -50,6 +50,21 @@ impl Read {
             self.ids.push(near.rows[place]);
             self.weights.push(near.similarity(place));
         }
+    }
+
+    /// How many rows were looked at.
+    pub fn rows(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// How many neighbours there are.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Makes room for more, charged first; false if they are too many.
+    pub fn reserve(&mut self, held: &mut Held, more: usize) -> bool {
+        held.reserve(&mut self.ids, more) && held.reserve(&mut self.weights, more)
     }
 
     pub fn contributions(self, input: &Rows) -> Contributions {

@@ -13,7 +13,7 @@ use super::{
     RunError, Score, ScoreKind, Shape, Used, bounds,
 };
 use crate::ann::{self, Hit, Lists, Query};
-use crate::batch::{Rows, discard};
+use crate::batch::{Held, Pace, Rows, discard};
 use crate::catalog::schema::{Metric, Schema};
 use crate::diag::{Diagnostic, code};
 use crate::expr::show::show;
@@ -414,13 +414,14 @@ impl Op for Nn {
 }
 
 /// What was found for every row of the input; rows that share a search share its hits.
-struct Found {
+struct Found<'a> {
     /// Of each row: which search; none for a row without a vector.
     search_of: Vec<Option<u32>>,
     hits: Vec<Vec<Hit>>,
+    _held: Held<'a>,
 }
 
-impl Found {
+impl Found<'_> {
     fn of(&self, row: usize) -> &[Hit] {
         self.search_of[row].map_or(&[], |search| &self.hits[search as usize])
     }
@@ -490,8 +491,12 @@ impl Nn {
         let k = self.k.per_request(exec.run);
         let min = self.least_similarity(exec.run);
         let conditions = self.conditions(exec.run);
+        let pace = Pace::new(exec.run.stop);
+        let mut held = exec.hold("nn", input.len() * 8)?;
         for (request, &k) in k.iter().enumerate() {
             exec.check("nn", 0)?;
+            let before = read.len();
+            let most = usize::try_from(k).unwrap_or(usize::MAX).min(lists.length());
             let least = min.as_ref().map(|min| min[request]);
             let ids = &input.ids[input.range(request)];
             self.allowed(&conditions, exec.run, request, |allowed| {
@@ -499,9 +504,18 @@ impl Nn {
                     if let Some(&next) = ids.get(place + AHEAD) {
                         lists.prefetch(next);
                     }
+                    let made = (read.len() - before) as u64 > exec.limits.max_rows;
+                    if made || pace.is_due_before(100 + 10 * most) || !read.reserve(&mut held, most)
+                    {
+                        break;
+                    }
                     read.add(lists.of(id), k, least, allowed);
                 }
             });
+            exec.check("nn", (read.len() - before) as u64)?;
+            if read.rows() < input.range(request).end {
+                return Err(RunError::Stopped);
+            }
         }
         if !read.is_short.contains(&1) {
             return Ok(read.contributions(input));
@@ -532,10 +546,11 @@ impl Nn {
         Some(Frame::requests(run).numbers(min))
     }
 
-    fn search(&self, exec: &Exec, input: &Rows) -> Result<Found, RunError> {
+    fn search<'a>(&self, exec: &Exec<'a>, input: &Rows) -> Result<Found<'a>, RunError> {
         let nothing = || Found {
             search_of: vec![None; input.len()],
             hits: Vec::new(),
+            _held: Held::default(),
         };
         let Some(space) = vectors_of(exec.run.snapshot, self.embedding, self.to) else {
             return Ok(nothing());
@@ -543,7 +558,9 @@ impl Nn {
         let Some(own) = vectors_of(exec.run.snapshot, self.embedding, self.from) else {
             return Ok(nothing());
         };
+        let _starts = exec.hold("nn", input.len() * START_BYTES)?;
         let starts = self.starts(exec, input, &own);
+        exec.check("nn", 0)?;
         let k = self.k.per_request(exec.run);
         let min = self.least_similarity(exec.run);
         let conditions = self.conditions(exec.run);
@@ -575,10 +592,12 @@ impl Nn {
         let widest = queries.iter().map(|q| q.k as u64).max().unwrap_or(0);
         exec.check("nn", widest)?;
         let few = |request: usize| few[request].is_some();
-        let hits = self.hits(exec, &space, &starts.searches, &queries, &few)?;
+        let mut held = exec.hold("nn", 0)?;
+        let hits = self.hits(exec, &space, &starts.searches, &queries, &few, &mut held)?;
         Ok(Found {
             search_of: starts.search_of,
             hits,
+            _held: held,
         })
     }
 
@@ -600,10 +619,15 @@ impl Nn {
         let conditions = self.conditions(exec.run);
         let per_request = self.per_request();
         let mut known: HashMap<_, u32, FixedState> = HashMap::default();
+        let pace = Pace::new(exec.run.stop);
         let mut starts = Starts::default();
         for request in 0..input.requests() {
             let shared = !per_request && conditions.is_shared(request);
             for &id in &input.ids[input.range(request)] {
+                if pace.is_due_before(100 + own.dim / 4) {
+                    starts.search_of.push(None);
+                    continue;
+                }
                 let key = (id, (!shared).then_some(request));
                 let search = known.get(&key).copied().or_else(|| {
                     let number = starts.searches.len() as u32;
@@ -628,6 +652,7 @@ impl Nn {
         searches: &[Start],
         queries: &[Query],
         leaves_out: &dyn Fn(usize) -> bool,
+        held: &mut Held,
     ) -> Result<Vec<Vec<Hit>>, RunError> {
         let place = (self.embedding, self.to);
         let mut hits = vec![Vec::new(); queries.len()];
@@ -635,6 +660,9 @@ impl Nn {
         let is_shared = |request| leaves_out(request) || conditions.is_shared(request);
         for (request, places) in groups(searches, is_shared) {
             let queries: Vec<Query> = places.iter().map(|&place| queries[place]).collect();
+            // what is found, and what merges into rows of it
+            let wanted: usize = queries.iter().map(|query| query.k).sum();
+            exec.grow("nn", held, queries.len() * 48 + wanted * HIT_BYTES)?;
             let search = |allowed: Option<&Allowed>| {
                 exec.vectors
                     .search(place, space, &queries, allowed, self.exact, exec.run.stop)
@@ -662,6 +690,11 @@ fn both(a: &[u32], b: &[u32]) -> Vec<u32> {
     all.dedup();
     all
 }
+
+/// Bytes that a row takes that is searched from: its search and its place among them.
+const START_BYTES: usize = 120;
+/// Bytes that a neighbour takes while it is found and when it is a contribution.
+const HIT_BYTES: usize = 16 + 16;
 
 /// The places of the searches that may find the same: those of requests that share it, with one of these
 /// requests, and those of each other request.

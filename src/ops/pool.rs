@@ -2,7 +2,7 @@
 //! vector that is given.
 
 use crate::ann::{Pairs, Vectors};
-use crate::batch::Rows;
+use crate::batch::{Pace, Rows};
 use crate::catalog::schema::Schema;
 use crate::expr::show::show;
 use crate::expr::value::Val;
@@ -80,6 +80,7 @@ pub fn starts<'a>(
         search_of: vec![None; input.len()],
         ..Starts::default()
     };
+    let pace = Pace::new(run.stop);
     let given = match pool {
         Pool::Query(query) => Some(Frame::requests(run).column(query)),
         _ => None,
@@ -101,7 +102,14 @@ pub fn starts<'a>(
         };
         match (pool, given.as_ref().map(Val::borrow)) {
             (Pool::Clusters(n), _) => {
-                for place in medoids(&Pairs::new(own, own.metric, ids), scores, *n) {
+                let _held = run
+                    .stop
+                    .hold(ids.len() * ROW_BYTES + Distances::bytes(ids.len()));
+                if run.stop.is_over() {
+                    continue;
+                }
+                let pairs = Pairs::until(own, own.metric, ids, &pace);
+                for place in medoids(&pairs, own.dim, scores, *n, &pace) {
                     start(place, own.get(ids[place]).unwrap_or_default());
                 }
             }
@@ -111,8 +119,12 @@ pub fn starts<'a>(
                 }
             }
             _ => {
-                let usable = Pairs::new(own, own.metric, ids);
-                if let Some(vector) = mean(own, ids, &weights(&usable, scores)) {
+                let _held = run.stop.hold(ids.len() * ROW_BYTES);
+                if run.stop.is_over() {
+                    continue;
+                }
+                let usable = Pairs::until(own, own.metric, ids, &pace);
+                if let Some(vector) = mean(own, ids, &weights(&usable, scores), &pace) {
                     start(0, vector.into());
                 }
             }
@@ -138,13 +150,16 @@ fn weights(rows: &Pairs, scores: &[f64]) -> Vec<Option<f64>> {
 }
 
 /// The weighted mean of the rows that have a weight, summed in 64-bit in their order; none without any.
-fn mean(vectors: &Vectors, ids: &[u32], weights: &[Option<f64>]) -> Option<Vec<f32>> {
+fn mean(vectors: &Vectors, ids: &[u32], weights: &[Option<f64>], pace: &Pace) -> Option<Vec<f32>> {
     let mut sums = vec![0.0; vectors.dim];
     let mut total = 0.0;
     for (&id, weight) in ids.iter().zip(weights) {
         let (Some(weight), Some(vector)) = (weight, vectors.get(id)) else {
             continue;
         };
+        if pace.is_due_before(50 + vectors.dim) {
+            break;
+        }
         total += weight;
         for (sum, &x) in sums.iter_mut().zip(&*vector) {
             *sum += weight * f64::from(x);
@@ -156,19 +171,23 @@ fn mean(vectors: &Vectors, ids: &[u32], weights: &[Option<f64>]) -> Option<Vec<f
 /// The places of rows that stand for all, chosen greedily: each is the one that most lowers the
 /// weighted sum of the rows' distances (`1 - similarity`) to the nearest chosen one; ties to the
 /// earlier (the greedy start of k-medoids: Kaufman and Rousseeuw, BUILD of PAM, 1990).
-fn medoids(rows: &Pairs, scores: &[f64], n: usize) -> Vec<usize> {
+/// If the run has to end, any.
+fn medoids(rows: &Pairs, dim: usize, scores: &[f64], n: usize, pace: &Pace) -> Vec<usize> {
     let weights = weights(rows, scores);
     let members: Vec<usize> = (0..scores.len())
         .filter(|&i| weights[i].is_some())
         .collect();
     let mut open = members.clone();
-    let known = Distances::new(rows, scores.len());
+    let known = Distances::new(rows, dim, scores.len(), pace);
     let distance = |i: usize, j: usize| known.get(rows, i, j);
+    let row_nanos = if known.is_kept() { 2 } else { 20 + dim };
     let mut nearest: Vec<Option<f64>> = vec![None; scores.len()];
     let mut chosen = Vec::new();
     while chosen.len() < n && !open.is_empty() {
         let cost = |candidate: usize| {
-            members.iter().fold(0.0, |sum, &i| {
+            let members = members.iter();
+            let members = members.take_while(|_| !pace.is_due_before(row_nanos));
+            members.fold(0.0, |sum, &i| {
                 let own = distance(i, candidate);
                 let least = nearest[i].map_or(own, |best| if own < best { own } else { best });
                 sum + weights[i].unwrap_or(0.0) * least
@@ -182,6 +201,9 @@ fn medoids(rows: &Pairs, scores: &[f64], n: usize) -> Vec<usize> {
             }
         }
         let medoid = open.remove(best);
+        if pace.is_due_before(0) {
+            break;
+        }
         for &i in &members {
             let own = distance(i, medoid);
             nearest[i] = Some(nearest[i].map_or(own, |best| if own < best { own } else { best }));
@@ -201,12 +223,27 @@ struct Distances {
 /// Rows of which all distances are kept: 8 MB.
 const KEPT: usize = 1_024;
 
+/// Bytes that a row takes beside the distances: its vector, as it is compared, and its weight.
+const ROW_BYTES: usize = 120;
+
 impl Distances {
-    fn new(pairs: &Pairs, rows: usize) -> Distances {
+    /// Bytes that those of so many rows take.
+    fn bytes(rows: usize) -> usize {
+        if rows <= KEPT { rows * rows * 8 } else { 0 }
+    }
+
+    fn is_kept(&self) -> bool {
+        !self.known.is_empty()
+    }
+
+    fn new(pairs: &Pairs, dim: usize, rows: usize, pace: &Pace) -> Distances {
         let mut known = Vec::new();
         if rows <= KEPT {
             known.resize(rows * rows, 0.0);
             for i in 0..rows {
+                if pace.is_due_before((rows - i) * (20 + dim)) {
+                    break;
+                }
                 for j in i..rows {
                     let between = between(pairs, i, j);
                     known[i * rows + j] = between;

@@ -324,6 +324,8 @@ impl Op for Rank {
     /// Only what the score is made of is computed for all rows; the rest for those that are left.
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let rows = inputs[0];
+        let made = 8 * (self.heads.len() + 2);
+        let _held = exec.hold("rank", rows.len() * (4 + made + rows.width()))?;
         let owners = rows.owners();
         let frame = Frame::rows(exec.run, rows, &owners);
         let first = self.heads.iter().filter(|head| self.comes_first(head));

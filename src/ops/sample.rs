@@ -130,6 +130,7 @@ impl Op for Sample {
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let (run, rows) = (exec.run, inputs[0]);
         let stop = run.stop;
+        let _held = exec.hold("sample", rows.len() * (4 + 8 + 1 + 3 * 16))?;
         let owners = rows.owners();
         let weights = match &self.weight {
             Some(weight) => Frame::rows(run, rows, &owners).numbers(weight),

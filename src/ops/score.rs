@@ -126,6 +126,7 @@ impl Op for Score {
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let rows = inputs[0];
+        let _held = exec.hold("score", rows.len() * (4 + 8 + 8))?;
         let owners = rows.owners();
         let frame = Frame::rows(exec.run, rows, &owners);
         let scores = scores(exec.column("score", &frame, &self.expr)?, &self.expr.ty);

@@ -5,7 +5,7 @@ use super::estimate::UNKNOWN_SHARE;
 use super::join::Join;
 use super::shape::Shape;
 use super::{Becomes, Demand, Effect, Exec, Graph, Guess, Op, Part, RunError, Used};
-use crate::batch::{Rows, Stop, arrange, place_of, sort_key};
+use crate::batch::{Pace, Rows, Stop, arrange, place_of, sort_key, sorting};
 use crate::catalog::schema::Schema;
 use crate::expr::{Expr, NodeId};
 use crate::types::NULL_CODE;
@@ -93,17 +93,28 @@ impl Op for Member {
         }
     }
 
-    fn run(&self, _: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let (a, b) = (inputs[0], inputs[1]);
+        let stop = exec.run.stop;
+        let longest = (0..b.requests()).map(|r| b.range(r).len()).max();
+        let sorting = sorting(longest.unwrap_or(0), None);
+        let _held = exec.hold(self.name(), a.len() * 5 + sorting)?;
+        let pace = Pace::new(stop);
         let mut keep = vec![0u8; a.len()];
+        let mut members = Vec::new();
         for request in 0..a.requests() {
-            let mut members = b.ids[b.range(request)].to_vec();
-            members.sort_unstable();
+            let ids = b.ids[b.range(request)].iter();
+            arrange(ids.map(|&id| u128::from(id)), None, &mut members, stop);
             for row in a.range(request) {
-                keep[row] = u8::from(members.binary_search(&a.ids[row]).is_ok() == self.wanted);
+                if pace.is_due_before(50) {
+                    exec.check(self.name(), 0)?;
+                }
+                let id = u128::from(a.ids[row]);
+                keep[row] = u8::from(members.binary_search(&id).is_ok() == self.wanted);
             }
         }
-        Ok(a.retain(&keep))
+        exec.check(self.name(), 0)?;
+        Ok(a.retain_until(&keep, stop))
     }
 }
 
@@ -171,8 +182,13 @@ impl Op for Union {
         }
     }
 
-    fn whole(&self, _: &Exec, inputs: &[&Rows], request: usize) -> Option<u64> {
-        Some(merged(inputs[0], inputs[1], request).len() as u64)
+    fn whole(&self, exec: &Exec, inputs: &[&Rows], request: usize) -> Option<u64> {
+        let pace = Pace::new(exec.run.stop);
+        Some(merged(inputs[0], inputs[1], request, &pace).len() as u64)
+    }
+
+    fn counts_entities(&self) -> bool {
+        true
     }
 
     fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
@@ -192,15 +208,18 @@ impl Op for Union {
         // places in `a`, then in `b` counted on from the end of `a`
         let mut places = Vec::new();
         let most = self.part.most(exec.run);
+        let _held = exec.hold("|", (a.len() + b.len()) * UNION_BYTES)?;
+        let pace = Pace::new(exec.run.stop);
         for request in 0..a.requests() {
             let most = most.as_ref().map(|most| most[request]);
-            let rows = self.used(merged(a, b, request), most, exec.run.stop);
+            let rows = self.used(merged(a, b, request, &pace), most, exec.run.stop);
+            exec.check("|", 0)?;
             union.ids.extend(rows.iter().map(|r| r.id));
             union.scores.extend(rows.iter().map(|r| r.score));
             places.extend(rows.iter().map(|r| r.place));
             union.offsets.push(union.ids.len() as u32);
         }
-        union.columns = self.join.gather(inputs, &places);
+        union.columns = self.join.gather(exec, "|", inputs, &places)?;
         Ok(union)
     }
 }
@@ -226,16 +245,25 @@ struct Row {
     place: u32,
 }
 
-/// The rows of both; of one that is in both, the larger score and its side (ties: the first).
-fn merged(a: &Rows, b: &Rows, request: usize) -> Vec<Row> {
+/// Bytes that each row takes on the way: itself twice, in the table of those that are known, its key while
+/// it is sorted, and as it comes out.
+const UNION_BYTES: usize = 2 * 24 + 40 + 32 + 16;
+
+/// The rows of both; of one that is in both, the larger score and its side (ties: the first). If the run
+/// has to end, some of them.
+fn merged(a: &Rows, b: &Rows, request: usize, pace: &Pace) -> Vec<Row> {
     let row = |rows: &Rows, i: usize, base: usize| Row {
         id: rows.ids[i],
         score: rows.scores[i],
         place: (base + i) as u32,
     };
     let mut rows: Vec<Row> = a.range(request).map(|i| row(a, i, 0)).collect();
-    let mut known: HashMap<u32, usize> = rows.iter().enumerate().map(|(i, r)| (r.id, i)).collect();
+    let places = rows.iter().enumerate().map(|(i, r)| (r.id, i));
+    let mut known: HashMap<u32, usize> = places.take_while(|_| !pace.is_due_before(60)).collect();
     for i in b.range(request) {
+        if pace.is_due_before(60) {
+            break;
+        }
         let more = row(b, i, a.len());
         match known.get(&more.id) {
             Some(&place)

@@ -9,7 +9,7 @@ use super::bind::{Bind, Bound, RuleArg};
 use super::group::Groups;
 use super::reorder::reordered;
 use super::{Effect, Exec, Op, Operator, Param, Rest, RunError, Used, mapped};
-use crate::batch::{Rows, Stop};
+use crate::batch::{Pace, Rows, Stop};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::ir::Scalar;
@@ -207,6 +207,7 @@ impl Op for Slate {
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let rows = inputs[0];
+        let _held = exec.hold("slate", rows.len() * (16 + self.rules.len() * RULE_BYTES))?;
         let owners = rows.owners();
         let frame = Frame::rows(exec.run, rows, &owners);
         let requests = Frame::requests(exec.run);
@@ -252,6 +253,9 @@ impl Op for Slate {
         })
     }
 }
+
+/// Bytes that each row takes for each rule: its key, its groups and the table of them.
+const RULE_BYTES: usize = 8 + 8 + 24 + 56;
 
 /// The groups of every row, as a rule counts them.
 struct Members {
@@ -398,8 +402,10 @@ fn place(mut limits: Vec<Limit>, order: &[usize], rows: usize, stop: Stop) -> Pl
             placed.gave_way.push((rule, position + 1));
         }
     };
+    let pace = Pace::new(stop);
     for position in 0..rows {
-        if stop.is_due() {
+        // what waits moves up
+        if pace.is_due_before(100 + waiting.len() / 8) {
             placed.order.append(&mut waiting);
             break;
         }
@@ -413,8 +419,18 @@ fn place(mut limits: Vec<Limit>, order: &[usize], rows: usize, stop: Stop) -> Pl
         let mut giving = order.iter();
         let next = loop {
             let fits = |&row: &u32| {
-                live.iter()
-                    .all(|&i| limits[i].allows(row as usize, position, rows))
+                let allows = |&i: &usize| {
+                    let limit = &limits[i];
+                    // the first row will do if the run has to end
+                    pace.is_due_before(
+                        10 + if limit.is_min {
+                            5 * limit.members.count
+                        } else {
+                            0
+                        },
+                    ) || limit.allows(row as usize, position, rows)
+                };
+                live.iter().all(allows)
             };
             if let Some(next) = waiting.iter().position(fits) {
                 break next;

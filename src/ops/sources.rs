@@ -3,7 +3,7 @@
 use super::bind::{Bind, Bound};
 use super::shape::{Score, ScoreKind};
 use super::{Exec, Guess, Op, Operator, Param, Part, Rest, RunError, Shape, Used, mapped};
-use crate::batch::{Rows, blocks};
+use crate::batch::{Pace, Rows, blocks};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::show::show;
@@ -139,6 +139,7 @@ impl Op for All {
         };
         let everything = run.all_visible(self.entity);
         let most = self.part.most(run);
+        let mut held = exec.hold("all", 0)?;
         for request in 0..run.requests() {
             let most = most.as_ref().map_or(u64::MAX, |most| most[request]);
             let visible = |id: &u32| everything || run.visible(self.entity, *id, request);
@@ -147,8 +148,9 @@ impl Op for All {
                 .len()
                 .saturating_add(usize::try_from(most).unwrap_or(usize::MAX));
             let room = (n as usize).min(end - rows.ids.len());
-            rows.ids.reserve(room);
-            rows.scores.reserve(room);
+            if !(held.reserve(&mut rows.ids, room) && held.reserve(&mut rows.scores, room)) {
+                exec.check("all", 0)?;
+            }
             for block in blocks(0..n as usize, BLOCK) {
                 exec.check("all", 0)?;
                 let block = block.start as u32..block.end as u32;
@@ -272,6 +274,16 @@ impl Op for Given {
 
     fn run(&self, exec: &Exec, _: &[&Rows]) -> Result<Rows, RunError> {
         let frame = Frame::requests(exec.run);
+        let count = |list: &Expr| match frame.eval(list) {
+            Val::List(slots, _) => {
+                let slots = slots.spread(exec.run.requests());
+                slots.iter().map(|slot| slot[1] as usize).sum()
+            }
+            _ => 0,
+        };
+        // each id is read, remembered and made a row
+        let listed: usize = count(&self.ids) + self.scores.as_ref().map_or(0, count);
+        let _held = exec.hold("given", listed * 60)?;
         let ids = elements(frame.eval(&self.ids), exec.run.requests());
         let scores = self
             .scores
@@ -307,8 +319,12 @@ impl Given {
     ) {
         let table = exec.run.snapshot.schema().entity(self.entity);
         let mut seen = std::collections::HashSet::new();
+        let pace = Pace::new(exec.run.stop);
         let (mut unknown, mut position) = (0, 0);
         for (i, &id) in ids.iter().enumerate() {
+            if pace.is_due_before(100) {
+                return;
+            }
             if id != NULL_CODE && id >= table.rows {
                 unknown += 1;
             }

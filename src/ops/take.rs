@@ -283,6 +283,8 @@ impl Op for Take {
         let Some(per) = &self.per else {
             return Ok(window(rows, &offset, &n, exec.run.stop));
         };
+        // the key of each row, its group, the table of groups
+        let _held = exec.hold("take", rows.len() * (4 + 8 + 8 + 24 + 8))?;
         let owners = rows.owners();
         let frame = Frame::rows(exec.run, rows, &owners);
         let keys = [exec.column("take", &frame, per)?];

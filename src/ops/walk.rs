@@ -8,13 +8,12 @@ use super::{
     Becomes, Condition, Exec, Graph, Guess, Op, Operator, Param, Part, Relaxed, Rest, RunError,
     Score, ScoreKind, Shape, Used, bounds,
 };
-use crate::batch::{Rows, blocks, descending};
+use crate::batch::{Pace, Rows};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
-use crate::expr::eval::LinkFrame;
 use crate::expr::facts::{Known, learn, most_links};
 use crate::expr::ir::{EdgeKind, Scalar};
-use crate::expr::links::{LinkOrder, Links, Needs, Starts, gather, recent};
+use crate::expr::links::{Degrees, Links, Needs, Starts, gather, hold_links, over, recent};
 use crate::expr::random::uniform;
 use crate::expr::show::show;
 use crate::expr::{EdgeExpr, Expr, Facts, Frame, Level, NodeId};
@@ -502,9 +501,12 @@ impl Walk {
             distinct: self.edge.is_one_to_many(),
             ..Contributions::default()
         };
+        let pace = Pace::new(exec.run.stop);
+        let mut held = exec.hold("walk", 0)?;
         for (request, &limit) in limits.iter().enumerate() {
             let members = (!sets.is_empty()).then(|| sets.of(exec.run, request));
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+            let before = found.ids.len();
             let now = exec.run.now[request];
             let seen = |place: usize| {
                 let time = adjacency.time.map_or(NULL_INT, |time| time[place]);
@@ -519,9 +521,16 @@ impl Walk {
             let all_visible = now >= adjacency.latest;
             for parent in input.range(request) {
                 if parent % BLOCK == 0 {
-                    exec.check("walk", 0)?;
+                    let end = input.range(request).end.min(parent + BLOCK);
+                    let range = |&id: &u32| adjacency.range(id).len().min(limit);
+                    let more = input.ids[parent..end].iter().map(range).sum();
+                    found.reserve(exec, "walk", &mut held, more, adjacency.weight.is_some())?;
+                    exec.check("walk", (found.ids.len() - before) as u64)?;
                 }
                 let range = adjacency.range(input.ids[parent]);
+                if pace.is_due_before(5 * range.len().min(limit)) {
+                    exec.check("walk", 0)?;
+                }
                 if all_visible && adjacency.weight.is_none() && members.is_none() {
                     let end = range.end.min(range.start.saturating_add(limit));
                     let targets = &adjacency.target[range.start..end];
@@ -557,25 +566,47 @@ impl Walk {
             distinct: self.edge.is_one_to_many(),
             ..Contributions::default()
         };
+        let mut held = exec.hold("walk", input.len() * 8)?;
         let mut ends = vec![0];
-        for rows in blocks(0..input.len(), BLOCK) {
+        let degrees = Degrees::of(exec.run, &self.edge);
+        for (rows, links) in degrees.parts(exec.run.stop, &input.ids, BLOCK) {
+            exec.check("walk", 0)?;
+            let _gathered = hold_links(exec.run, links);
             exec.check("walk", 0)?;
             let start = rows.start as u32;
             let starts = Starts {
                 ids: &input.ids[rows.clone()],
-                owners: &owners[rows],
+                owners: &owners[rows.clone()],
                 ends: None,
                 any: false,
+                shared: None,
             };
             let links = self.weighted(exec, self.matching(exec, starts), starts);
             let links = first(self.ordered(exec, links, starts), starts.owners, &limits);
             let offsets = links.offsets(starts.ids.len());
             let before = found.ids.len() as u32;
+            found.reserve(
+                exec,
+                "walk",
+                &mut held,
+                links.len(),
+                !links.weight.is_empty(),
+            )?;
             ends.extend(offsets[1..].iter().map(|end| before + end));
             let parents = links.parent.iter().map(|parent| start + parent);
             found.parents.extend(parents);
             found.ids.extend(links.to);
             found.weights.extend(links.weight);
+            // a request that makes too many ends before it has made them all
+            let first = input.offsets[owners[rows.end - 1] as usize] as usize;
+            exec.check(
+                "walk",
+                (found.ids.len() - ends[first.min(rows.end)] as usize) as u64,
+            )?;
+        }
+        exec.check("walk", 0)?;
+        if ends.len() <= input.len() {
+            return Err(RunError::Stopped);
         }
         found.offsets = input.offsets.iter().map(|&o| ends[o as usize]).collect();
         Ok(found)
@@ -599,7 +630,7 @@ impl Walk {
             links = links.retain(&keep);
         }
         if let Some(filter) = &self.filter {
-            let keep = over(exec, &links, starts, |frame| frame.condition(filter));
+            let keep = over(run, &links, starts, |frame| frame.condition(filter));
             links = links.retain(&keep);
         }
         for condition in &self.keep {
@@ -612,7 +643,7 @@ impl Walk {
     /// With the final weights; links whose weight is null are gone.
     fn weighted(&self, exec: &Exec, mut links: Links, starts: Starts) -> Links {
         if let Some(weight) = &self.weight {
-            links.weight = over(exec, &links, starts, |frame| frame.numbers(weight));
+            links.weight = over(exec.run, &links, starts, |frame| frame.numbers(weight));
         }
         if links.weight.iter().any(|w| w.is_nan()) {
             let keep: Vec<u8> = links.weight.iter().map(|w| u8::from(!w.is_nan())).collect();
@@ -622,20 +653,16 @@ impl Walk {
     }
 
     fn ordered(&self, exec: &Exec, links: Links, starts: Starts) -> Links {
+        let stop = exec.run.stop;
         match self.order {
-            Order::Newest => links.newest(),
-            Order::Listed => links.listed(),
-            Order::Strongest if links.weight.is_empty() => links.listed(),
-            Order::Strongest => links.sorted_by(LinkOrder::Any, |a, b| {
-                let by_weight = descending(links.weight[a], links.weight[b]);
-                by_weight.then_with(|| links.listed[a].cmp(&links.listed[b]))
-            }),
+            Order::Newest => links.newest(stop),
+            Order::Listed => links.listed(stop),
+            Order::Strongest if links.weight.is_empty() => links.listed(stop),
+            Order::Strongest => links.strongest(stop, |links, link| links.weight[link]),
             Order::Random => {
+                let links = links.listed(stop);
                 let draws = self.draws(exec, &links, starts);
-                links.sorted_by(LinkOrder::Any, |a, b| {
-                    let by_draw = descending(draws[a], draws[b]);
-                    by_draw.then_with(|| links.listed[a].cmp(&links.listed[b]))
-                })
+                links.strongest(stop, |_, link| draws[link])
             }
         }
     }
@@ -643,7 +670,11 @@ impl Walk {
     /// A uniform number per link, of the keys of both ends; parallel links tie.
     fn draws(&self, exec: &Exec, links: &Links, starts: Starts) -> Vec<f64> {
         let keys = &exec.run.keys;
+        let pace = Pace::new(exec.run.stop);
         let draw = |link: usize| {
+            if pace.is_due_before(300) {
+                return 0.0;
+            }
             let parent = links.parent[link] as usize;
             let request = starts.owners[parent] as usize;
             let viewer = keys.key(exec.run.snapshot.schema().viewer, exec.run.viewers[request]);
@@ -673,20 +704,6 @@ fn first(links: Links, owners: &[u32], limits: &[u64]) -> Links {
         true => links.retain(&keep),
         false => links,
     }
-}
-
-/// Evaluates something over links.
-fn over<R>(exec: &Exec, links: &Links, starts: Starts, f: impl Fn(&Frame) -> R) -> R {
-    let owners = links.owners(starts);
-    f(&Frame::links(
-        exec.run,
-        &owners,
-        LinkFrame {
-            links,
-            from: starts.ids,
-            outer: None,
-        },
-    ))
 }
 
 /// Evaluates something over the entities that links reach.

@@ -3,7 +3,7 @@
 use super::Rewriting;
 use crate::batch::Stop;
 use crate::batch::{Column, Rows};
-use crate::expr::eval::Sets;
+use crate::expr::eval::{Members, Sets};
 use crate::expr::texts::{Keys, Texts};
 use crate::expr::{Expr, Frame, Kind, Level, NodeId, Run, Scalar};
 use crate::store::Snapshot;
@@ -94,6 +94,7 @@ impl<'a> Folding<'a> {
             seeds: vec![0],
             sets: self.none,
             stop: Stop::default(),
+            members: Members::default(),
         };
         scalar(&run, &Frame::requests(&run).column(expr), &expr.ty)
     }

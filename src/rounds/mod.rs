@@ -10,8 +10,8 @@ pub use short::warnings;
 
 use crate::check::{Checked, Numbers};
 use crate::exec::Results;
-use crate::expr::NodeId;
 use crate::expr::eval::Sets;
+use crate::expr::{Expr, Level, NodeId};
 use crate::ops::{Effect, Exec, Followed, Graph, Quantity, Role};
 use crate::store::Snapshot;
 
@@ -26,6 +26,22 @@ const SHARE: u64 = 40;
 /// Of each request: the numbers of its next round, in the order of the program's `auto`s; none
 /// for a request that has what it asked for, or can have no more.
 pub type Again = Vec<Option<Vec<u64>>>;
+
+/// The nodes whose rows are read after a run of the graph `ran`, beside how many they are: by the answers,
+/// to judge whether there is another round, and to say what took most rows.
+pub fn read_after(checked: &Checked, ran: &Graph) -> Vec<NodeId> {
+    let mut read = checked.roots();
+    for id in (0..ran.len() as u32).map(NodeId) {
+        let node = ran.get(id);
+        // numbers and conditions of the request
+        let exprs = node.op.exprs().into_iter();
+        read.extend(exprs.filter(|e| e.level < Level::Row).flat_map(Expr::sets));
+        if node.op.counts_entities() {
+            read.extend(&node.inputs);
+        }
+    }
+    read
+}
 
 /// Which requests need another round, after a run of the graph `ran`; `never` are the operators that give
 /// no row whatever the data.

@@ -6,11 +6,12 @@
 //! leaves the bracket is replaced by a bisection of the floats in it, so that tiny quantiles are
 //! found as fast as large ones.
 
+use crate::batch::Pace;
 use libm::lgamma;
 
 /// The `x` at which the distribution function of `Beta(a, b)` is `u`; none unless `a` and `b` are
-/// positive and `u` lies between 0 and 1.
-pub fn quantile(a: f64, b: f64, u: f64) -> Option<f64> {
+/// positive and `u` lies between 0 and 1, or if the run has to end.
+pub fn quantile(a: f64, b: f64, u: f64, pace: &Pace) -> Option<f64> {
     if !(a > 0.0 && b > 0.0 && (0.0..=1.0).contains(&u)) {
         return None;
     }
@@ -22,7 +23,7 @@ pub fn quantile(a: f64, b: f64, u: f64) -> Option<f64> {
     let (mut low, mut high) = (0.0f64, 1.0f64);
     let mut x = a / (a + b);
     for _ in 0..200 {
-        let off = distribution(a, b, log_beta, x) - u;
+        let off = distribution(a, b, log_beta, x, pace)? - u;
         if off == 0.0 {
             break;
         }
@@ -53,25 +54,25 @@ fn between(low: f64, high: f64) -> f64 {
     f64::from_bits(low + (high - low) / 2)
 }
 
-/// `I_x(a, b)`.
-fn distribution(a: f64, b: f64, log_beta: f64, x: f64) -> f64 {
+/// `I_x(a, b)`; none if the run has to end.
+fn distribution(a: f64, b: f64, log_beta: f64, x: f64, pace: &Pace) -> Option<f64> {
     if x <= 0.0 {
-        return 0.0;
+        return Some(0.0);
     }
     if x >= 1.0 {
-        return 1.0;
+        return Some(1.0);
     }
     let front = (a * x.ln() + b * (-x).ln_1p() - log_beta).exp();
     // the fraction converges fast on this side of the mean; the other side is its mirror
-    if x < (a + 1.0) / (a + b + 2.0) {
-        front * fraction(a, b, x) / a
+    Some(if x < (a + 1.0) / (a + b + 2.0) {
+        front * fraction(a, b, x, pace)? / a
     } else {
-        1.0 - front * fraction(b, a, 1.0 - x) / b
-    }
+        1.0 - front * fraction(b, a, 1.0 - x, pace)? / b
+    })
 }
 
-/// The continued fraction of `I_x(a, b)`, without the factor before it.
-fn fraction(a: f64, b: f64, x: f64) -> f64 {
+/// The continued fraction of `I_x(a, b)`, without the factor before it; none if the run has to end.
+fn fraction(a: f64, b: f64, x: f64, pace: &Pace) -> Option<f64> {
     const TINY: f64 = 1e-300;
     let away = |v: f64| if v.abs() < TINY { TINY } else { v };
     let mut c = 1.0;
@@ -80,6 +81,9 @@ fn fraction(a: f64, b: f64, x: f64) -> f64 {
     // convergence takes about the square root of the larger parameter
     let most = 200 + 10 * a.max(b).sqrt().min(1e4) as u32;
     for m in 1..most {
+        if pace.is_due_before(20) {
+            return None;
+        }
         let m = f64::from(m);
         let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
         let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
@@ -94,12 +98,17 @@ fn fraction(a: f64, b: f64, x: f64) -> f64 {
             break;
         }
     }
-    result
+    Some(result)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::Stop;
+
+    fn quantile(a: f64, b: f64, u: f64) -> Option<f64> {
+        super::quantile(a, b, u, &Pace::new(Stop::default()))
+    }
 
     fn near(found: Option<f64>, want: f64) {
         let found = found.unwrap();

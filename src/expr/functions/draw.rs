@@ -3,6 +3,7 @@
 
 use super::beta::quantile;
 use super::{Call, Function, by_row, map2, overload};
+use crate::batch::Pace;
 use crate::expr::value::Val;
 use crate::types::{NULL_FLOAT, NULL_INT};
 
@@ -47,8 +48,9 @@ fn bucket(hash: i64, n: i64) -> i64 {
 /// `beta(a, b)`: the arguments are these and the number to invert.
 fn beta(call: &Call, args: &[Val]) -> Val<'static> {
     let [a, b, u] = [0, 1, 2].map(|i| args[i].clone().floats());
+    let pace = Pace::new(call.stop);
     Val::F64(by_row(call, args, |i| {
         let (a, b, u) = (a.get(i), b.get(i), u.get(i));
-        quantile(a, b, u).unwrap_or(NULL_FLOAT)
+        quantile(a, b, u, &pace).unwrap_or(NULL_FLOAT)
     }))
 }

@@ -2,7 +2,7 @@
 
 use super::{Call, Function, by_row, overload};
 use crate::batch::Column;
-use crate::batch::ColumnView;
+use crate::batch::{ColumnView, Pace};
 use crate::expr::value::{Arg, Items, Val};
 use crate::types::{NULL_BOOL, NULL_CODE, NULL_FLOAT, NULL_INT};
 
@@ -30,7 +30,8 @@ pub const FUNCTIONS: &[Function] = &[
         usage: "overlap(a, b)",
         doc: "Number of distinct elements that both lists have.",
         overloads: &[overload!(ListA, ListA => Int, "overlap", |c, a| {
-            Val::I64(by_row(c, a, |i| shared(a, i).map_or(NULL_INT, |s| s.both as i64)))
+            let pace = Pace::new(c.stop);
+            Val::I64(by_row(c, a, |i| shared(&pace, a, i).map_or(NULL_INT, |s| s.both as i64)))
         })],
     },
     Function {
@@ -38,7 +39,8 @@ pub const FUNCTIONS: &[Function] = &[
         usage: "jaccard(a, b)",
         doc: "Distinct elements that both lists have, over those that one has.",
         overloads: &[overload!(ListA, ListA => Float, "jaccard", |c, a| {
-            Val::F64(by_row(c, a, |i| shared(a, i).map_or(NULL_FLOAT, Shared::jaccard)))
+            let pace = Pace::new(c.stop);
+            Val::F64(by_row(c, a, |i| shared(&pace, a, i).map_or(NULL_FLOAT, Shared::jaccard)))
         })],
     },
 ];
@@ -111,9 +113,15 @@ fn float_bits(x: f64) -> Option<u64> {
 /// `value in list`; the arguments are the value and the list.
 pub fn contains(call: &Call, args: &[Val]) -> Val<'static> {
     let fixed = matches!(&args[1], Val::List(Arg::One(_), _)).then(|| elements(&args[1], 0));
-    Val::Bool(by_row(call, args, |i| match &fixed {
-        Some(list) => has(list.as_deref(), bits(&args[0], i)),
-        None => has(elements(&args[1], i).as_deref(), bits(&args[0], i)),
+    let pace = Pace::new(call.stop);
+    Val::Bool(by_row(call, args, |i| {
+        if pace.is_due_before(50 + 4 * length(&args[1], i)) {
+            return NULL_BOOL;
+        }
+        match &fixed {
+            Some(list) => has(list.as_deref(), bits(&args[0], i)),
+            None => has(elements(&args[1], i).as_deref(), bits(&args[0], i)),
+        }
     }))
 }
 
@@ -143,7 +151,19 @@ impl Shared {
     }
 }
 
-fn shared(args: &[Val], row: usize) -> Option<Shared> {
+/// How many elements a row's list has.
+fn length(value: &Val, row: usize) -> usize {
+    match value {
+        Val::List(slots, _) => slots.get(row)[1] as usize,
+        _ => 0,
+    }
+}
+
+fn shared(pace: &Pace, args: &[Val], row: usize) -> Option<Shared> {
+    let all = length(&args[0], row) + length(&args[1], row);
+    if pace.is_due_before(100 + 50 * all) {
+        return None;
+    }
     let distinct = |value| {
         let mut items: Vec<u64> = elements(value, row)?.into_iter().flatten().collect();
         items.sort_unstable();

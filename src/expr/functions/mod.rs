@@ -15,6 +15,7 @@ pub mod text;
 pub mod time;
 mod vector;
 
+use crate::batch::Stop;
 use crate::expr::texts::Texts;
 use crate::expr::value::{Arg, Val};
 use crate::types::Type;
@@ -25,6 +26,8 @@ pub struct Call<'a> {
     /// Number of rows.
     pub n: usize,
     pub texts: &'a Texts<'a>,
+    /// Functions whose rows may take long look at the clock on the way.
+    pub stop: Stop<'a>,
 }
 
 /// A function for exactly these types, over columns.

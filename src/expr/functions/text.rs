@@ -1,6 +1,7 @@
 //! Functions of strings. A code is decoded once per distinct row value that is asked for.
 
 use super::{Call, Function, map1, map2, overload};
+use crate::batch::Pace;
 use crate::expr::ir::Pattern;
 use crate::expr::texts::Texts;
 use crate::expr::value::{Arg, Val};
@@ -56,31 +57,44 @@ pub const FUNCTIONS: &[Function] = &[
     },
 ];
 
+/// What a step with so many bytes of text takes, in nanoseconds.
+fn nanos(bytes: usize) -> usize {
+    100 + 4 * bytes
+}
+
 fn change(call: &Call, args: &[Val], f: impl Fn(&str) -> String) -> Val<'static> {
+    let pace = Pace::new(call.stop);
     Val::Code(map1(&args[0].clone().codes(), |code| {
-        call.texts
-            .get(code)
-            .map_or(NULL_CODE, |text| call.texts.code(&f(&text)))
+        match call.texts.get(code) {
+            Some(text) if !pace.is_due_before(nanos(text.len())) => call.texts.code(&f(&text)),
+            _ => NULL_CODE,
+        }
     }))
 }
 
 fn test(call: &Call, args: &[Val], f: impl Fn(&str, &str) -> bool) -> Val<'static> {
+    let pace = Pace::new(call.stop);
     Val::Bool(map2(
         &args[0].clone().codes(),
         &args[1].clone().codes(),
         |text, part| match (call.texts.get(text), call.texts.get(part)) {
-            (Some(text), Some(part)) => u8::from(f(&text, &part)),
+            (Some(text), Some(part)) if !pace.is_due_before(nanos(text.len())) => {
+                u8::from(f(&text, &part))
+            }
             _ => NULL_BOOL,
         },
     ))
 }
 
 pub fn concat(call: &Call, args: &[Val]) -> Val<'static> {
+    let pace = Pace::new(call.stop);
     Val::Code(map2(
         &args[0].clone().codes(),
         &args[1].clone().codes(),
         |a, b| match (call.texts.get(a), call.texts.get(b)) {
-            (Some(a), Some(b)) => call.texts.code(&format!("{a}{b}")),
+            (Some(a), Some(b)) if !pace.is_due_before(nanos(a.len() + b.len())) => {
+                call.texts.code(&format!("{a}{b}"))
+            }
             _ => NULL_CODE,
         },
     ))
@@ -96,9 +110,12 @@ pub fn to_int(call: &Call, args: &[Val]) -> Val<'static> {
 }
 
 /// The first group of the pattern in each text. Rows of one text are searched once.
-pub fn extract(texts: &Texts, codes: &Arg<u32>, pattern: &Pattern) -> Val<'static> {
+pub fn extract(texts: &Texts, pace: &Pace, codes: &Arg<u32>, pattern: &Pattern) -> Val<'static> {
     let find = |code: u32| {
         let text = texts.get(code)?;
+        if pace.is_due_before(1_000 + 20 * text.len()) {
+            return None;
+        }
         let group = pattern.0.captures(&text)?.get(1)?;
         Some(texts.code(group.as_str()))
     };
@@ -115,9 +132,11 @@ fn read<T: Copy>(
     null: T,
     parse: impl Fn(&str) -> Option<T>,
 ) -> Arg<'static, T> {
+    let pace = Pace::new(call.stop);
     map1(&args[0].clone().codes(), |code| {
         call.texts
             .get(code)
+            .filter(|text| !pace.is_due_before(nanos(text.len())))
             .and_then(|text| parse(&text))
             .unwrap_or(null)
     })

@@ -12,7 +12,7 @@ use super::join::{Join, Picked, bases};
 use super::shape::{BoundColumn, Score, ScoreKind};
 use super::walk::quantity;
 use super::{Demand, Exec, Guess, Op, Operator, Param, Rest, RunError, Shape, Used, mapped};
-use crate::batch::{Column, Rows, descending};
+use crate::batch::{Column, Pace, Rows, Stop, arrange, places, sort_key};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::ir::Scalar;
@@ -241,7 +241,12 @@ struct Branch<'a> {
     scores: &'a [f64],
 }
 
+/// Bytes that each row takes on the way: its share, the row that comes out, twice, and the keys by which
+/// both are sorted.
+const COMBINED_BYTES: usize = 24 + 2 * 24 + 2 * 32 + 8;
+
 /// A row that comes out.
+#[derive(Clone, Copy)]
 struct Placed {
     id: u32,
     score: f64,
@@ -350,6 +355,8 @@ impl Op for Combine {
             .collect();
         let mut picked = Picked::default();
         let mut names = Vec::new();
+        let _held = Picked::hold(exec, "combine", inputs, COMBINED_BYTES)?;
+        let pace = Pace::new(exec.run.stop);
         for (request, &take) in take.iter().enumerate() {
             let branch = |(rows, weights): (&&Rows, &Vec<f64>)| {
                 let range = rows.range(request);
@@ -365,7 +372,12 @@ impl Op for Combine {
                     scores: &rows.scores[range.clone()],
                 })
                 .collect();
-            for placed in self.placed(&branches, take) {
+            let placed = self.placed(&branches, take, &pace, exec.run.stop);
+            exec.check("combine", 0)?;
+            for placed in placed {
+                if pace.is_due_before(20) {
+                    break;
+                }
                 let branch = placed.branch as usize;
                 picked.ids.push(placed.id);
                 picked.scores.push(placed.score);
@@ -375,7 +387,7 @@ impl Op for Combine {
             }
             picked.end_request();
         }
-        let mut rows = picked.rows(&self.join, inputs);
+        let mut rows = picked.rows(exec, "combine", &self.join, inputs)?;
         let names = Column::Code(names);
         if self.place == rows.columns.len() {
             rows.columns.push(names)
@@ -429,18 +441,29 @@ impl Combine {
     }
 
     /// The rows of one request, in order.
-    fn placed(&self, branches: &[Branch], take: u64) -> Vec<Placed> {
-        let mut placed = match self.method {
-            Method::Weighted(normalize) => weighted::weighted(branches, normalize),
-            Method::Rrf { k } => weighted::reciprocal(branches, k),
-            Method::Interleave => return turns::interleave(branches, take),
-            Method::Quota => return turns::quota(branches, take),
+    fn placed(&self, branches: &[Branch], take: u64, pace: &Pace, stop: Stop) -> Vec<Placed> {
+        let placed = match self.method {
+            Method::Weighted(normalize) => weighted::weighted(branches, normalize, pace, stop),
+            Method::Rrf { k } => weighted::reciprocal(branches, k, pace, stop),
+            Method::Interleave => return turns::interleave(branches, take, pace),
+            Method::Quota => return turns::quota(branches, take, pace),
         };
-        placed.sort_unstable_by(|a, b| {
-            let place = |placed: &Placed| (placed.branch, placed.row);
-            descending(a.score, b.score).then_with(|| place(a).cmp(&place(b)))
+        // ties stand as in the branches, one behind the other
+        let starts = branches.iter().scan(0u32, |next, branch| {
+            let start = *next;
+            *next += branch.ids.len() as u32;
+            Some(start)
         });
-        placed.truncate(usize::try_from(take).unwrap_or(usize::MAX));
-        placed
+        let starts: Vec<u32> = starts.collect();
+        let key = |(place, row): (usize, &Placed)| {
+            let stands = starts[row.branch as usize] + row.row;
+            sort_key(row.score, stands, place as u32)
+        };
+        let mut keys = Vec::new();
+        let most = Some(take).filter(|&take| take < placed.len() as u64);
+        arrange(placed.iter().enumerate().map(key), most, &mut keys, stop);
+        places(&keys, stop)
+            .map(|place| placed[place as usize])
+            .collect()
     }
 }

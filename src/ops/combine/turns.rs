@@ -5,24 +5,25 @@
 //! places as often as its weight says, as evenly spread as can be ("smooth weighted round robin").
 
 use super::{Branch, Placed};
+use crate::batch::Pace;
 use std::collections::HashSet;
 
 /// Turns without a limit of its own for any branch.
-pub fn interleave(branches: &[Branch], take: u64) -> Vec<Placed> {
-    let mut turns = Turns::new(branches);
+pub fn interleave(branches: &[Branch], take: u64, pace: &Pace) -> Vec<Placed> {
+    let mut turns = Turns::new(branches, pace);
     turns.go(&vec![u64::MAX; branches.len()], take);
     turns.placed
 }
 
 /// Turns in which a branch stops at its share of `take`. What is left when all have stopped or
 /// are empty is shared anew among those that have rows, until nothing is left to share or place.
-pub fn quota(branches: &[Branch], take: u64) -> Vec<Placed> {
-    let mut turns = Turns::new(branches);
+pub fn quota(branches: &[Branch], take: u64, pace: &Pace) -> Vec<Placed> {
+    let mut turns = Turns::new(branches, pace);
     let mut weights: Vec<f64> = branches.iter().map(|b| b.weight).collect();
     loop {
         let left = take - turns.placed.len() as u64;
         let shares = shares(left, &weights);
-        if shares.iter().all(|&share| share == 0) {
+        if shares.iter().all(|&share| share == 0) || pace.is_due_before(0) {
             return turns.placed;
         }
         let most: Vec<u64> = turns
@@ -70,16 +71,18 @@ struct Turns<'a> {
     taken: Vec<u64>,
     seen: HashSet<u32>,
     placed: Vec<Placed>,
+    pace: &'a Pace<'a>,
 }
 
 impl<'a> Turns<'a> {
-    fn new(branches: &'a [Branch<'a>]) -> Self {
+    fn new(branches: &'a [Branch<'a>], pace: &'a Pace<'a>) -> Self {
         Turns {
             branches,
             cursors: vec![0; branches.len()],
             taken: vec![0; branches.len()],
             seen: HashSet::new(),
             placed: Vec::new(),
+            pace,
         }
     }
 
@@ -89,6 +92,9 @@ impl<'a> Turns<'a> {
         let cursor = &mut self.cursors[branch];
         while *cursor < ids.len() && self.seen.contains(&ids[*cursor]) {
             *cursor += 1;
+            if self.pace.is_due_before(50) {
+                return None;
+            }
         }
         (*cursor < ids.len()).then_some(*cursor)
     }
@@ -96,7 +102,7 @@ impl<'a> Turns<'a> {
     /// Turns until there are `take` rows, or every branch is empty or has placed `most`.
     fn go(&mut self, most: &[u64], take: u64) {
         let mut credits = vec![0.0; self.branches.len()];
-        while (self.placed.len() as u64) < take {
+        while (self.placed.len() as u64) < take && !self.pace.is_due_before(100) {
             let mut best: Option<(usize, usize)> = None;
             let mut sum = 0.0;
             for branch in 0..self.branches.len() {

@@ -4,7 +4,7 @@
 //! Rows that are in the same groups differ in their score only, so each step looks at the best row
 //! of every combination of groups, not at every row, and takes each logarithm once.
 
-use crate::batch::{Stop, descending};
+use crate::batch::{Pace, Stop, descending};
 use crate::ops::group::Groups;
 use std::collections::HashMap;
 
@@ -23,11 +23,12 @@ pub fn calibrate(
     first: usize,
     stop: Stop,
 ) -> Vec<u32> {
-    let shares = shares(groups, history);
+    let pace = Pace::new(stop);
+    let shares = shares(groups, history, &pace);
     if shares.is_empty() {
         return (0..scores.len() as u32).collect();
     }
-    let mut kinds = kinds(scores, groups, history, strength);
+    let mut kinds = kinds(scores, groups, history, strength, &pace);
     let mut placed = Placed {
         counts: vec![0; groups.count()],
         total: 0,
@@ -36,10 +37,13 @@ pub fn calibrate(
     let mut is_placed = vec![false; scores.len()];
     let mut sum = 0.0;
     let mut terms = Terms::default();
-    while order.len() < first.min(scores.len()) && !stop.is_due() {
+    while order.len() < first.min(scores.len()) && !pace.is_due_before(100) {
         let mut best: Option<(f64, u32, usize)> = None;
         let mut counted = usize::MAX;
         for (number, kind) in kinds.iter().enumerate() {
+            if pace.is_due_before(10 + 2 * shares.len()) {
+                break;
+            }
             let Some(&row) = kind.rows.last() else {
                 continue;
             };
@@ -68,9 +72,12 @@ pub fn calibrate(
 }
 
 /// The shares of the groups in the history. They are the first groups.
-fn shares(groups: &Groups, history: usize) -> Vec<f64> {
+fn shares(groups: &Groups, history: usize, pace: &Pace) -> Vec<f64> {
     let mut counts: Vec<u32> = Vec::new();
     for row in 0..history {
+        if pace.is_due_before(5 * groups.of(row).len()) {
+            break;
+        }
         for &group in groups.of(row) {
             counts.resize(counts.len().max(group as usize + 1), 0);
             counts[group as usize] += 1;
@@ -92,10 +99,13 @@ struct Kind {
 }
 
 /// The kinds, those with equally many groups together.
-fn kinds(scores: &[f64], groups: &Groups, history: usize, strength: f64) -> Vec<Kind> {
+fn kinds(scores: &[f64], groups: &Groups, history: usize, strength: f64, pace: &Pace) -> Vec<Kind> {
     let mut known: HashMap<Vec<u32>, usize> = HashMap::new();
     let mut kinds: Vec<Kind> = Vec::new();
     for row in 0..scores.len() {
+        if pace.is_due_before(300) {
+            break;
+        }
         let mut of = groups.of(history + row).to_vec();
         of.sort_unstable();
         let number = *known.entry(of).or_insert_with_key(|of| {
@@ -109,6 +119,11 @@ fn kinds(scores: &[f64], groups: &Groups, history: usize, strength: f64) -> Vec<
     }
     let worth = |row: u32| (1.0 - strength) * scores[row as usize];
     for kind in &mut kinds {
+        // n log n comparisons
+        let comparisons = kind.rows.len() * kind.rows.len().max(2).ilog2() as usize;
+        if pace.is_due_before(10 * comparisons) {
+            break;
+        }
         kind.rows
             .sort_by(|&a, &b| descending(worth(b), worth(a)).then(b.cmp(&a)));
     }

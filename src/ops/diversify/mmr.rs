@@ -7,7 +7,7 @@
 
 use super::waiting::Waiting;
 use crate::ann::Pairs;
-use crate::batch::{Stop, descending};
+use crate::batch::{Pace, Stop, arrange, places, sort_key};
 use std::collections::BinaryHeap;
 
 /// The order of the rows, as places: each of the first `first` maximises
@@ -26,8 +26,15 @@ pub fn mmr(scores: &[f64], pairs: &Pairs, relevance: f64, first: usize, stop: St
         anchors: Vec::new(),
     };
     // until a row with a vector stands, nothing is like anything
-    let mut waiting: Vec<u32> = (0..scores.len() as u32).collect();
-    waiting.sort_by(|&a, &b| descending(value(a, 0.0), value(b, 0.0)));
+    let key = |row: u32| sort_key(value(row, 0.0), row, row);
+    let mut keys = Vec::new();
+    arrange(
+        (0..scores.len()).map(|row| key(row as u32)),
+        None,
+        &mut keys,
+        stop,
+    );
+    let mut waiting: Vec<u32> = places(&keys, stop).collect();
     for &row in &waiting {
         if steps.order.len() >= first || !steps.anchors.is_empty() {
             break;
@@ -41,12 +48,16 @@ pub fn mmr(scores: &[f64], pairs: &Pairs, relevance: f64, first: usize, stop: St
         .iter()
         .map(|&row| Waiting::new(row, bound(row)))
         .collect();
+    let pace = Pace::new(stop);
     while steps.order.len() < first
-        && !stop.is_due()
+        && !pace.is_due_before(100)
         && let Some(mut top) = heap.pop()
     {
         let known = &mut top.known;
         for &anchor in &steps.anchors[known.count..] {
+            if pace.is_due_before(150) {
+                break;
+            }
             if let Some(similarity) = pairs.similarity(top.row, anchor) {
                 known.nearest = Some(known.nearest.map_or(similarity, |n| n.max(similarity)));
             }

@@ -10,7 +10,7 @@ mod round_robin;
 mod waiting;
 
 use crate::ann;
-use crate::batch::{Column, Rows};
+use crate::batch::{Column, Pace, Rows};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::show::show;
@@ -309,6 +309,8 @@ impl Op for Diversify {
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let rows = inputs[0];
+        let keys = self.keys.len() + 1;
+        let _held = exec.hold("diversify_by", rows.len() * keys * KEY_BYTES)?;
         match self.method {
             Method::RoundRobin => round_robin_rows(exec, rows, &self.columns(exec, rows)?),
             Method::Penalty { factor, floor } => {
@@ -325,6 +327,12 @@ impl Op for Diversify {
         }
     }
 }
+
+/// Bytes that each row takes for each key: its value, its group, the table of groups, its place and its
+/// key while it is sorted.
+const KEY_BYTES: usize = 8 + 8 + 24 + 8 + 32;
+/// Bytes that each row takes for `mmr`, beside its vector.
+const MMR_BYTES: usize = 40 + 8 + 40 + 8 + 32;
 
 /// A number of rows as explained.
 fn count(first: usize) -> String {
@@ -352,10 +360,14 @@ impl Diversify {
         first: usize,
     ) -> Result<Rows, RunError> {
         let vectors = vectors_of(exec.run.snapshot, embedding, self.entity);
+        let pace = Pace::new(exec.run.stop);
         reordered(exec, rows, |_, range| {
+            let vector = vectors.as_ref().map_or(0, |vectors| vectors.dim * 4);
+            let _held = exec.hold("diversify_by", range.len() * (MMR_BYTES + vector))?;
             let pairs = match &vectors {
                 Some(vectors) => {
-                    ann::Pairs::new(vectors, ann::Metric::Cosine, &rows.ids[range.clone()])
+                    let ids = &rows.ids[range.clone()];
+                    ann::Pairs::until(vectors, ann::Metric::Cosine, ids, &pace)
                 }
                 None => ann::Pairs::default(),
             };

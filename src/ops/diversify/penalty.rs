@@ -4,7 +4,9 @@
 //! first of each such *kind* is looked at.
 
 use super::waiting::Waiting;
-use crate::batch::{BLOCK, Column, Rows, Stop, arrange, blocks, descending, places, sort_key};
+use crate::batch::{
+    BLOCK, Column, Pace, Rows, Stop, arrange, blocks, descending, places, sort_key,
+};
 use crate::ops::group::{Groups, Numbers};
 use crate::ops::{Exec, RunError};
 use std::collections::BinaryHeap;
@@ -54,10 +56,8 @@ fn penalty(
         .filter_map(|kind| kinds.waiting(kind, scores, 1.0))
         .collect();
     let mut order = Vec::with_capacity(scores.len());
-    for step in 0.. {
-        if step % BLOCK == 0 && stop.is_due() {
-            break;
-        }
+    let pace = Pace::new(stop);
+    while !pace.is_due_before(100) {
         let Some(top) = heap.pop() else { break };
         let kind = top.known;
         let discount = discounts.of(top.row);
