@@ -184,6 +184,7 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("weekday", "weekday(made)"),
     ("age", "age(made)"),
     ("decay", "decay(made, 7d)"),
+    ("date", "date(made, \"Europe/Berlin\")"),
     ("dot", "dot(default, default)"),
     ("cosine", "cosine(default, default)"),
     ("l2", "l2(default, default)"),
@@ -441,10 +442,10 @@ fn what_a_run_holds_stays_below_its_limit() {
     let mut ended = 0;
     for (name, text) in programs() {
         let program = compiled(&engine, &text);
-        for limit in [1_000_000u64, 3_000_000, 10_000_000, 30_000_000] {
+        for limit in [1_000_000u64, 5_000_000, 25_000_000] {
             let limits = Limits {
                 max_memory: Some(limit),
-                ..Limits::default().until(Instant::now() + LONGEST)
+                ..Limits::default().until(Instant::now() + LONGEST / 10)
             };
             let before = LIVE.load(Ordering::Relaxed);
             MOST.store(before, Ordering::Relaxed);
@@ -466,7 +467,7 @@ fn what_a_run_holds_stays_below_its_limit() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(ended > 50, "only {ended} runs hit the limit");
+    assert!(ended > 20, "only {ended} runs hit the limit");
 }
 
 /// Sources and steps of random programs.
