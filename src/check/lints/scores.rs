@@ -30,7 +30,7 @@ impl<'a> Checker<'a> {
         let message = format!("nothing reads the {what} that `{}` makes", node.op.name());
         let help = match what {
             "score" => {
-                "leave it out, or use it in what follows: the next one may read it as `score`"
+                "leave it out, read it in the next one as `score`, or let it decide between equal scores there: `score(a, b)`"
             }
             _ => "leave it out, or put it after what orders the rows last",
         };
