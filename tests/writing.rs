@@ -497,7 +497,10 @@ fn there_is_one_way_to_write() {
         ("eprintln!(", &[]),
         ("dbg!(", &[]),
         ("fs::write(", &[]),
-        ("fs::rename(", &["files.rs", "store/write.rs"]),
+        (
+            "fs::rename(",
+            &["files.rs", "store/write.rs", "cli/init/mod.rs"],
+        ),
         ("File::create", &["store/write.rs"]),
         ("OpenOptions", &[]),
         ("io::stdout().lock", &["cli/out.rs"]),

@@ -97,7 +97,7 @@ impl Aside {
     fn new(dir: &Path, options: &Options) -> Result<Aside, DataError> {
         let path = dir.join(format!(".catalog.{}.toml", std::process::id()));
         let derived = options.cache.as_deref().unwrap_or(dir).join(".igql");
-        std::fs::write(&path, "").map_err(|e| {
+        crate::files::replace(&path, b"").map_err(|e| {
             let whole = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
             let help = format!(
                 "a catalog lies beside its tables: link them into a folder of your own, `mkdir data && ln -s {}/* data/ && igql init data`",
@@ -155,7 +155,7 @@ fn loading(
         tables.iter_mut().for_each(Table::own_doubts);
         doubts::doubts(tables, &world);
         let text = print::catalog(&find::folder_name(dir), tables, &found.vectors, &world);
-        std::fs::write(catalog, &text).map_err(|e| DataError::io(catalog, &e))?;
+        crate::files::replace(catalog, text.as_bytes()).map_err(|e| DataError::io(catalog, &e))?;
         let error = match store::open(catalog, &options) {
             Ok(snapshot) => {
                 let hidden = hidden(&snapshot, &world);
