@@ -332,7 +332,7 @@ fn the_library_compiles_with_tunables() {
 fn a_table_of_users_says_when_and_with_what() {
     let program = "param n: int = 1\nparam since: duration = 1d\nparam kinds: list[string] = []\n\
                    user.let(n=n, t=now, since=since, kinds=kinds)";
-    let users = "user_id,at,n,since,kinds,note\n5,2024-03-01T12:00:00Z,7,2h,a|b,x\n6,,,,,y\n";
+    let users = "user_id,at,n,since,kinds,note\n5,2024-03-01T12:00:00Z,7,2h,\"[\"\"a\"\", \"\"b\"\"]\",x\n6,,,,,y\n";
     let (code, rows, error) = run_text(
         program,
         &["--users", "u.csv", "--at", "2024-01-01", "--param", "n=3"],
