@@ -194,6 +194,50 @@ pub fn read_text(path: &Path) -> io::Result<String> {
     fs::read_to_string(path)
 }
 
+/// Programs of more bytes are not read: they are data by mistake.
+const MOST_PROGRAM: u64 = 16 << 20;
+
+/// The text of a program, as [`read`]: UTF-8, and not too long.
+pub fn read_program(path: &Path) -> io::Result<String> {
+    let found = fs::metadata(path)?;
+    regular(&found)?;
+    if found.len() > MOST_PROGRAM {
+        return Err(too_long());
+    }
+    program_from(fs::File::open(path)?)
+}
+
+/// The same of what can only be read, such as standard input.
+pub fn program_from(reader: impl io::Read) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    let mut limited = io::Read::take(reader, MOST_PROGRAM + 1);
+    io::Read::read_to_end(&mut limited, &mut bytes)?;
+    if bytes.len() as u64 > MOST_PROGRAM {
+        return Err(too_long());
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let (bytes, at) = (error.as_bytes(), error.utf8_error().valid_up_to());
+        let message = match bytes {
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+                "the text is UTF-16: save it as UTF-8".to_owned()
+            }
+            _ => {
+                let line = bytes[..at].iter().filter(|&&byte| byte == b'\n').count() + 1;
+                format!(
+                    "line {line} is not UTF-8 (the byte 0x{:02x}): save the text as UTF-8",
+                    bytes[at]
+                )
+            }
+        };
+        io::Error::new(ErrorKind::InvalidData, message)
+    })
+}
+
+fn too_long() -> io::Error {
+    let message = format!("a program has at most {} MiB", MOST_PROGRAM >> 20);
+    io::Error::new(ErrorKind::FileTooLarge, message)
+}
+
 /// Whether two paths lead to one file.
 pub fn is_same(a: &Path, b: &Path) -> bool {
     let (Ok(a), Ok(b)) = (identity(a), identity(b)) else {

@@ -30,6 +30,7 @@ pub mod batch;
 pub mod catalog;
 pub mod check;
 pub mod cli;
+mod deep;
 pub mod describe;
 pub mod diag;
 pub mod engine;

@@ -1,6 +1,7 @@
 //! The files behind a program: the standard library, the catalog's prelude, and imports.
 
 use crate::check::modules::{Module, Tier};
+use crate::deep::recurse;
 use crate::diag::{Diagnostic, Sink, code, suggest};
 use crate::engine::Unit;
 use crate::files;
@@ -32,6 +33,8 @@ const STD: [(&str, &str); 10] = [
 /// What every program of a catalog sees: parsed once, when the catalog is opened.
 pub struct Library {
     folder: PathBuf,
+    /// Folders that programs may import from, beside their own and the catalog's.
+    imports: Vec<PathBuf>,
     sources: Sources,
     modules: Vec<Arc<Module>>,
     /// What is wrong with the prelude: reported with every program, as every program imports it.
@@ -66,11 +69,15 @@ struct Loader<'a> {
     sink: &'a mut Sink,
     /// Files read so far by import, with their places.
     known: Vec<(PathBuf, usize)>,
+    /// Folders that files may be imported from.
+    roots: Vec<PathBuf>,
+    /// The program, if it is a file: an import that leads back to it is no further file.
+    program: Option<PathBuf>,
 }
 
 impl Library {
     /// Reads the standard library and the `prelude.igql` of a catalog's folder, if it has one.
-    pub fn open(folder: &Path) -> Result<Library, DataError> {
+    pub fn open(folder: &Path, imports: &[PathBuf]) -> Result<Library, DataError> {
         let mut sink = Sink::default();
         let mut loader = Loader {
             sources: Sources::default(),
@@ -83,6 +90,8 @@ impl Library {
             allowed: Vec::new(),
             sink: &mut sink,
             known: Vec::new(),
+            roots: [&[folder.to_owned()], imports].concat(),
+            program: None,
         };
         for (name, text) in STD {
             let source = loader.sources.add(format!("<std/{name}.igql>"), text);
@@ -96,7 +105,7 @@ impl Library {
         }
         let prelude = folder.join("prelude.igql");
         if prelude.is_file() {
-            let text = files::read_text(&prelude).map_err(|e| DataError::io(&prelude, &e))?;
+            let text = files::read_program(&prelude).map_err(|e| DataError::io(&prelude, &e))?;
             loader.add(&prelude.display().to_string(), &text, folder, Tier::Prelude);
         }
         let Loader {
@@ -107,6 +116,7 @@ impl Library {
         } = loader;
         Ok(Library {
             folder: folder.to_owned(),
+            imports: imports.to_vec(),
             sources,
             modules,
             problems: sink.finish(),
@@ -134,11 +144,14 @@ impl Library {
             allowed: self.allowed.clone(),
             sink,
             known: Vec::new(),
+            roots: [&[self.folder.clone()], &*self.imports].concat(),
+            program: unit.folder.map(|_| unit.name.into()),
         };
         let source = loader.sources.add(unit.name, unit.text);
         let file = parse(unit.text, source, loader.sink);
         loader.allowed.extend(file.allows.iter().cloned());
         let folder = unit.folder.unwrap_or(&self.folder);
+        loader.roots.extend(unit.folder.map(Path::to_owned));
         let mut program = Module::new(source, Tier::Program, unit.name.to_owned(), file);
         (program.imports, program.lacks_imports) = loader.imports(&program.file, folder);
         if let Some(text) = session {
@@ -240,11 +253,27 @@ impl Loader<'_> {
         if let Some((_, place)) = self.known.iter().find(|(known, _)| known == path) {
             return Some(*place);
         }
-        match files::read_text(path) {
+        if self
+            .program
+            .as_ref()
+            .is_some_and(|program| files::is_same(program, path))
+        {
+            return Some(0);
+        }
+        if path.exists() && !self.roots.iter().any(|root| files::is_below(path, root)) {
+            let message =
+                format!("`{written}` lies outside of the folders of the program and the catalog");
+            let help = "put it into one of them, or allow its folder with `--allow-imports DIR`";
+            self.sink
+                .push(Diagnostic::new(code::E0210, span, message).help(help));
+            return None;
+        }
+        match files::read_program(path) {
             Ok(text) => {
                 let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
                 self.known.push((path.to_owned(), self.modules.len()));
-                Some(self.add(&path.display().to_string(), &text, &folder, Tier::Import))
+                let name = path.display().to_string();
+                Some(recurse(|| self.add(&name, &text, &folder, Tier::Import)))
             }
             Err(error) => {
                 let message = format!("`{written}` cannot be read: {error}");

@@ -4,7 +4,7 @@ use crate::batch::{Column, Stop};
 use crate::catalog::schema::KeyType;
 use crate::check::{Checked, Parameter};
 use crate::exec::Results;
-use crate::expr::eval::Members;
+use crate::expr::eval::{Members, Memo};
 use crate::expr::texts::{Keys, Texts};
 use crate::expr::{Expr, Frame, Run, read};
 use crate::ops::RunError;
@@ -196,6 +196,7 @@ fn constant(expr: &Expr, snapshot: &Snapshot, texts: &Texts, keys: &Keys) -> Col
         sets: &nothing,
         stop: Stop::default(),
         members: Members::default(),
+        memo: Memo::default(),
     };
     Frame::requests(&run).column(expr)
 }

@@ -152,7 +152,7 @@ impl<'a> Checker<'a> {
             Kind::OverSet {
                 stat,
                 set: node,
-                value: value.map(Box::new),
+                value,
             },
             ty,
         )
@@ -183,7 +183,7 @@ impl<'a> Checker<'a> {
                 return Expr::error();
             }
         };
-        let (entity, id) = (row.entity, Box::new(row.base.clone()));
+        let (entity, id) = (row.entity, row.base.clone());
         let Some(set) = self.set(&arg.value, env, Role::Source) else {
             return Expr::error();
         };
@@ -203,7 +203,7 @@ impl<'a> Checker<'a> {
         };
         let read = Expr::new(Kind::OfSet { what, id, set }, ty.clone());
         if outer {
-            Expr::new(Kind::Outer(Box::new(read)), ty)
+            Expr::new(Kind::Outer(read), ty)
         } else {
             read
         }

@@ -45,6 +45,7 @@ impl<'a> Checker<'a> {
             role,
         };
         let number = self.numbers.get(&place).copied().unwrap_or(constant);
+        self.note_auto(&place, number);
         let known = self.autos.iter().position(|auto| auto.place == place);
         let index = known.unwrap_or(self.autos.len());
         if known.is_none() {

@@ -342,6 +342,7 @@ impl<'c, 'a> Binder<'c, 'a> {
         match (&arg.name, bare_name(&arg.value)) {
             (Some(name), _) => self.checker.check_bindable(name).then(|| name.text.clone()),
             (None, Some(name)) if self.name.text == "select" => Some(name.to_owned()),
+            (None, _) if arg.value.kind == ExprKind::Error => None,
             (None, _) => {
                 let message = format!("`{}` needs a name for this expression", self.name.text);
                 let value = print_expression(&arg.value);

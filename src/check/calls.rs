@@ -2,7 +2,7 @@
 
 use super::edges::Wanted;
 use super::env::{Env, Local, Scope};
-use super::modules::Kind;
+use super::modules::{Kind, Tier};
 use super::typing::{Entity, ParamType};
 use super::{Checker, InRange, address, bare_name};
 use crate::diag::{Diagnostic, code, suggest};
@@ -87,9 +87,12 @@ impl<'a> Checker<'a> {
         } else {
             role
         };
-        let node = self.once("def", &name.text, address(def.body), name.span, |this| {
-            this.within(&name.text, name.span, |this| {
-                this.set(def.body, &bindings.env, role)
+        let key = self.call_key(def.body, def.params, &bindings.env, role, None);
+        let node = self.read_set(key, &bindings.env, |this| {
+            this.once("def", &name.text, address(def.body), name.span, |this| {
+                this.within(&name.text, name.span, |this| {
+                    this.set(def.body, &bindings.env, role)
+                })
             })
         });
         let Some(node) = node else {
@@ -276,6 +279,43 @@ impl<'a> Checker<'a> {
         );
     }
 
+    /// Names of definitions that can be used: those of the standard library where the catalog has what
+    /// they need.
+    pub(super) fn usable_names(&mut self, module: usize) -> Vec<&'a str> {
+        let modules = self.modules;
+        let mut names = Vec::new();
+        for m in modules.order(module) {
+            for (name, item) in modules.all[m].all(Kind::Callable) {
+                if modules.all[m].tier < Tier::Std || self.works(item, m) {
+                    names.push(name);
+                }
+            }
+        }
+        names
+    }
+
+    /// Whether a definition can be read with the catalog: nothing is reported or kept of it.
+    fn works(&mut self, item: &'a ast::Item, module: usize) -> bool {
+        let ItemKind::Def {
+            params,
+            body,
+            result,
+            ..
+        } = &item.kind
+        else {
+            return true;
+        };
+        let sink = std::mem::take(&mut self.sink);
+        let memo = std::mem::take(&mut self.memo);
+        let readings = std::mem::take(&mut self.readings);
+        let used = self.used.clone();
+        self.unused_def(params, body, result.as_ref(), module);
+        self.used = used;
+        self.readings = readings;
+        self.memo = memo;
+        !std::mem::replace(&mut self.sink, sink).has_errors()
+    }
+
     /// Names of definitions that the program sees and that follow a set of the entity.
     pub(super) fn callables_of(&mut self, entity: EntityId) -> Vec<&'a str> {
         let modules = self.modules;
@@ -288,6 +328,7 @@ impl<'a> Checker<'a> {
                 let first = def.params.first().map(|p| self.param_type(&p.ty, m));
                 if let Some(ParamType::Set(set)) = first
                     && set.accepts(entity)
+                    && (modules.all[m].tier < Tier::Std || self.works(item, m))
                 {
                     names.push(name);
                 }
@@ -767,11 +808,16 @@ impl<'a> Checker<'a> {
             self.report(Diagnostic::new(code::E0313, name.span, message).help(help));
             return None;
         }
-        self.once("def", &name.text, address(def.body), name.span, |this| {
-            Some(this.within(&name.text, name.span, |this| {
-                this.scalar(def.body, &bindings.env, scope, None)
-            }))
-        })
+        let (env, role) = (&bindings.env, Role::Fact);
+        let key = self.call_key(def.body, def.params, env, role, Some(scope));
+        Some(self.read_value(key, |this| {
+            this.once("def", &name.text, address(def.body), name.span, |this| {
+                Some(this.within(&name.text, name.span, |this| {
+                    this.scalar(def.body, env, scope, None)
+                }))
+            })
+            .unwrap_or_else(Expr::error)
+        }))
     }
 
     /// A value or policy with arguments, on the entity of the row.
@@ -840,12 +886,16 @@ impl<'a> Checker<'a> {
         if !bindings.ok {
             return Expr::error();
         }
-        let result = self.once(what, &def.name.text, address(&def.body), span, |this| {
-            Some(this.within(&def.name.text, span, |this| {
-                this.scalar(&def.body, &bindings.env, scope, None)
-            }))
+        let (env, role) = (&bindings.env, Role::Fact);
+        let key = self.call_key(&def.body, &def.params, env, role, Some(scope));
+        let result = self.read_value(key, |this| {
+            this.once(what, &def.name.text, address(&def.body), span, |this| {
+                Some(this.within(&def.name.text, span, |this| {
+                    this.scalar(&def.body, env, scope, None)
+                }))
+            })
+            .unwrap_or_else(Expr::error)
         });
-        let result = result.unwrap_or_else(Expr::error);
         if what == "policy" && !result.is_error() && result.ty != Type::Bool {
             let found = self.type_name(&result.ty);
             let message = format!("a policy is a condition, `{}` is {found}", def.name.text);

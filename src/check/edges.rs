@@ -86,6 +86,16 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
         wanted: Wanted,
     ) -> Option<EdgeExpr> {
+        let edge = self.deeper(expr.span, |this| this.edge_kind(expr, env, wanted))?;
+        self.not_too_large(edge, expr.span)
+    }
+
+    fn edge_kind(
+        &mut self,
+        expr: &'a ast::Expr,
+        env: &Env<'a>,
+        wanted: Wanted,
+    ) -> Option<EdgeExpr> {
         match &expr.kind {
             ExprKind::Name(name) => self.edge_named(name, expr.span, env, wanted),
             ExprKind::Unary {
@@ -170,6 +180,7 @@ impl<'a> Checker<'a> {
             if self.open.contains(&("edge", name.to_owned(), 0))
                 && let Some(edge) = catalog(self)
             {
+                self.note_own_name(name);
                 return Some(Some(edge));
             }
             self.mark_used(item);
@@ -188,6 +199,11 @@ impl<'a> Checker<'a> {
         span: Span,
         module: usize,
     ) -> Option<EdgeExpr> {
+        let edge = self.read_edge(decl, |this| this.edge_of(decl, span, module))?;
+        self.not_too_large(edge, span)
+    }
+
+    fn edge_of(&mut self, decl: &'a EdgeDecl, span: Span, module: usize) -> Option<EdgeExpr> {
         let name = decl.name.text.as_str();
         self.once("edge", name, 0, span, |this| {
             let env = Env::top(module);
@@ -224,7 +240,7 @@ impl<'a> Checker<'a> {
         let (has_time, has_weight) = (inner.has_time, inner.has_weight);
         let kind = EdgeKind::Filter {
             inner: Box::new(inner),
-            keep: Box::new(keep),
+            keep,
         };
         Some(EdgeExpr {
             kind,
@@ -252,7 +268,7 @@ impl<'a> Checker<'a> {
             (inner.from, inner.to, inner.columns.clone(), inner.has_time);
         let kind = EdgeKind::Weight {
             inner: Box::new(inner),
-            weight: Box::new(weight),
+            weight,
         };
         Some(EdgeExpr {
             kind,

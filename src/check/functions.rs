@@ -223,7 +223,6 @@ impl<'a> Checker<'a> {
                 return None;
             }
         };
-        let salt = Box::new(salt);
         Some(Expr::new(Kind::Uniform { salt, ids }, Type::Float))
     }
 
@@ -246,7 +245,6 @@ impl<'a> Checker<'a> {
             }
         };
         let pattern = self.pattern(&written, at)?;
-        let text = Box::new(text);
         Some(Expr::new(Kind::Extract { text, pattern }, Type::String))
     }
 

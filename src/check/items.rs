@@ -294,7 +294,10 @@ impl<'a> Checker<'a> {
             } => {
                 if let Some(entity) = self.entity_named(&entity.text, entity.span, m) {
                     let shape = Shape::of(entity, None);
+                    // where it is used there may be columns that `let` has bound
+                    self.open_rows = true;
                     self.declared_model(&name.text, value, name.span, m, &shape);
+                    self.open_rows = false;
                 }
             }
             ItemKind::Value(def) => self.unused_row_def(def, "value", m),
@@ -364,7 +367,8 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
     ) -> Expr {
         let scope = Scope::request();
-        let ends = [&*range.low, &*range.high].map(|e| self.scalar(e, env, &scope, None).ty);
+        let ends =
+            [&*range.low, &*range.high].map(|e| self.scalar(e, env, &scope, None).ty.clone());
         let default = if ends.contains(&Type::Float) {
             self.typed(default, env, &scope, &Type::Float)
         } else {
@@ -463,7 +467,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn unused_def(
+    pub(super) fn unused_def(
         &mut self,
         params: &'a [Param],
         body: &'a ast::Expr,

@@ -111,11 +111,42 @@ impl<'a> Checker<'a> {
                 this.untrained(&name.text, Some(*version), value.span);
                 None
             }
+            ExprKind::Call { callee, .. } => {
+                this.unsupported_space(callee);
+                None
+            }
+            ExprKind::Error => None,
             _ => {
                 this.untrained(name, None, span);
                 None
             }
         })
+    }
+
+    /// An embedding that would have to be made of data.
+    fn unsupported_space(&mut self, callee: &Name) {
+        const KINDS: [&str; 6] = [
+            "skipgram",
+            "als",
+            "two_tower",
+            "tfidf",
+            "normalized",
+            "file",
+        ];
+        let kind = &callee.text;
+        let (code, message) = match KINDS.contains(&kind.as_str()) {
+            true => (
+                code::E0509,
+                format!("this version does not support `{kind}(...)`"),
+            ),
+            false => (
+                code::E0206,
+                format!("there is no kind of embedding `{kind}`"),
+            ),
+        };
+        let help = "vectors that are there already are embeddings of the catalog: `[embedding.NAME]` with \
+                    `entity` and `file = \"vectors.npy\"`; an alias is `embedding default on media = NAME`";
+        self.report(Diagnostic::new(code, callee.span, message).help(help));
     }
 
     fn catalog_embedding(&self, name: &str, entity: EntityId) -> Option<u32> {
@@ -282,28 +313,38 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
         shape: &Shape,
     ) -> Option<Model> {
-        const LEARNT: [&str; 7] = [
+        const UNSUPPORTED: [&str; 8] = [
             "mlp",
             "mtml",
             "two_tower",
             "distill",
+            "classifier",
             "onnx",
             "lightgbm",
             "xgboost",
         ];
-        if LEARNT.contains(&callee.text.as_str()) {
-            self.model_untrained(name, callee.span);
+        if UNSUPPORTED.contains(&callee.text.as_str()) {
+            let message = format!(
+                "this version does not support `{}(...)` models",
+                callee.text
+            );
+            let help = "it supports `formula(expression)` and `linear({feature: weight, ...})`: what a \
+                        model gives for each row can also be a column of the table";
+            self.report(Diagnostic::new(code::E0509, callee.span, message).help(help));
             return None;
         }
         if callee.text == "linear" {
             return self.linear_model(name, callee, args, env, shape);
         }
         if callee.text != "formula" {
-            let kinds = LEARNT.into_iter().chain(["formula", "linear"]);
-            let near = suggest::nearest(&callee.text, kinds);
-            let help = near.map(|near| format!("did you mean `{near}`?"));
+            let near = suggest::nearest(&callee.text, ["formula", "linear"].into_iter());
+            let help = match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "kinds are `formula(expression)` and `linear({feature: weight, ...})`"
+                    .to_owned(),
+            };
             let message = format!("there is no kind of model `{}`", callee.text);
-            self.report(Diagnostic::new(code::E0206, callee.span, message).maybe_help(help));
+            self.report(Diagnostic::new(code::E0206, callee.span, message).help(help));
             return None;
         }
         match args {

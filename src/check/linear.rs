@@ -195,17 +195,17 @@ impl<'a> Checker<'a> {
     }
 
     fn bool_number(&mut self, condition: Expr, span: Span) -> Expr {
-        let number = |x: Scalar| Box::new(Expr::constant(x, Type::Float));
+        let number = |x: Scalar| Expr::constant(x, Type::Float);
         let negated = self.apply("not", vec![condition.clone()], span);
         let otherwise = Kind::If {
-            condition: Box::new(negated),
+            condition: negated,
             then: number(Scalar::F64(0.0)),
             otherwise: number(Scalar::Null),
         };
         let kind = Kind::If {
-            condition: Box::new(condition),
+            condition,
             then: number(Scalar::F64(1.0)),
-            otherwise: Box::new(Expr::new(otherwise, Type::Float)),
+            otherwise: Expr::new(otherwise, Type::Float),
         };
         Expr::new(kind, Type::Float)
     }

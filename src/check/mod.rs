@@ -15,6 +15,7 @@ mod binder;
 mod calls;
 mod edges;
 mod env;
+mod foreign;
 mod functions;
 mod hints;
 mod items;
@@ -25,6 +26,7 @@ pub mod modules;
 mod names;
 mod policies;
 mod pushdown;
+mod readings;
 mod rows;
 mod setness;
 mod sets;
@@ -50,6 +52,7 @@ use crate::syntax::ast;
 use env::Env;
 use foldhash::{HashMap, HashSet};
 use modules::{Modules, Tier};
+use std::cell::RefCell;
 
 /// Memo of candidate sets: by expression, names and role. The names are kept alive, so that their
 /// address stays theirs.
@@ -106,6 +109,13 @@ struct Checker<'a> {
     numbers: Numbers,
     autos: Vec<Auto>,
     drawn: pushdown::Drawn,
+    readings: readings::Readings<'a>,
+    /// Whether the rows that are read about may have columns beside those that are known.
+    open_rows: bool,
+    /// Sources whose rows the table of their entity may not have.
+    by_key: Vec<NodeId>,
+    /// Whether items are or give sets, by their address.
+    forms: RefCell<HashMap<usize, bool>>,
 }
 
 impl<'a> Checker<'a> {
@@ -137,6 +147,10 @@ impl<'a> Checker<'a> {
             numbers: Numbers::default(),
             autos: Vec::new(),
             drawn: pushdown::Drawn::default(),
+            readings: readings::Readings::default(),
+            open_rows: false,
+            by_key: Vec::new(),
+            forms: RefCell::default(),
         }
     }
 
@@ -194,7 +208,7 @@ impl<'a> Checker<'a> {
         f: impl FnOnce(&mut Self) -> Option<R>,
     ) -> Option<R> {
         let entry = (kind, name.to_owned(), id);
-        if let Some(start) = self.open.iter().position(|e| *e == entry) {
+        if let Some(start) = self.open.iter().position(|e| e.2 == id && *e == entry) {
             let mut cycle: Vec<&str> = self.open[start..]
                 .iter()
                 .map(|(_, n, _)| n.as_str())
@@ -208,7 +222,7 @@ impl<'a> Checker<'a> {
             return None;
         }
         self.open.push(entry);
-        let result = f(self);
+        let result = self.deeper(span, f);
         self.open.pop();
         result
     }

@@ -141,6 +141,13 @@ impl Modules {
         preludes.any(|m| m.name == self.all[0].name)
     }
 
+    /// Bytes of the files that belong to the program and its catalog.
+    pub fn length(&self) -> usize {
+        let own = self.all.iter().filter(|m| m.tier < Tier::Std);
+        let ends = own.filter_map(|m| m.file.items.last().map(|item| item.span.end));
+        ends.map(|end| end as usize).sum()
+    }
+
     /// Modules in the order in which a file looks for names: the program, what the file and the
     /// program import, the prelude, the standard library.
     pub fn order(&self, from: usize) -> impl Iterator<Item = usize> + Clone {

@@ -90,10 +90,13 @@ impl<'a> Checker<'a> {
                 if self.is_set(expr, &inner) {
                     return self.set_as_value(name, span);
                 }
-                self.once("binding", name, address(expr), span, |this| {
-                    Some(this.scalar(expr, &inner, scope, None))
+                let key = self.binding_key(expr, &inner, scope);
+                self.read_value(key, |this| {
+                    this.once("binding", name, address(expr), span, |this| {
+                        Some(this.scalar(expr, &inner, scope, None))
+                    })
+                    .unwrap_or_else(Expr::error)
                 })
-                .unwrap_or_else(Expr::error)
             }
             Local::All
             | Local::Auto(_)
@@ -143,7 +146,7 @@ impl<'a> Checker<'a> {
             let ty = found.ty.clone();
             let needs_row = found.level == crate::expr::Level::Row;
             return Some(if needs_row {
-                Expr::new(Kind::Outer(Box::new(found)), ty)
+                Expr::new(Kind::Outer(found), ty)
             } else {
                 found
             });
@@ -293,7 +296,7 @@ impl<'a> Checker<'a> {
         let Some(number) = number else {
             return Some(Expr::error());
         };
-        let id = Box::new(row.base.clone());
+        let id = row.base.clone();
         let dim = self.schema.embeddings[number as usize].dim;
         Some(Expr::new(
             Kind::VectorOf {
@@ -369,20 +372,28 @@ impl<'a> Checker<'a> {
                         range,
                         default,
                     } => self.request_param(name, ty, range.as_ref(), default.as_ref(), number),
-                    ItemKind::Tunable { range, default, .. } => self
-                        .once("tunable", name, 0, span, |this| {
-                            Some(this.tunable_value(name, range, default, &Env::top(number)))
+                    ItemKind::Tunable { range, default, .. } => {
+                        let env = Env::top(number);
+                        let key = self.binding_key(default, &env, &Scope::request());
+                        self.read_value(key, |this| {
+                            this.once("tunable", name, 0, span, |this| {
+                                Some(this.tunable_value(name, range, default, &env))
+                            })
+                            .unwrap_or_else(Expr::error)
                         })
-                        .unwrap_or_else(Expr::error),
+                    }
                     ItemKind::Binding { value, .. } => {
                         let env = Env::top(number);
                         if self.is_set(value, &env) {
                             return Some(self.set_as_value(name, span));
                         }
-                        self.once("binding", name, address(value), span, |this| {
-                            Some(this.scalar(value, &env, scope, None))
+                        let key = self.binding_key(value, &env, scope);
+                        self.read_value(key, |this| {
+                            this.once("binding", name, address(value), span, |this| {
+                                Some(this.scalar(value, &env, scope, None))
+                            })
+                            .unwrap_or_else(Expr::error)
                         })
-                        .unwrap_or_else(Expr::error)
                     }
                     _ => continue,
                 });
@@ -513,7 +524,7 @@ impl<'a> Checker<'a> {
         };
         let entity = row.entity;
         match found {
-            Some(found) if outer => Expr::new(Kind::Outer(Box::new(found.clone())), found.ty),
+            Some(found) if outer => Expr::new(Kind::Outer(found.clone()), found.ty.clone()),
             Some(found) => found,
             None => self.unknown_column(&name.text, name.span, entity, env.module, &[]),
         }
@@ -573,14 +584,28 @@ impl<'a> Checker<'a> {
     fn elsewhere(&self, name: &str, entity: EntityId) -> Option<String> {
         let has = |entity: EntityId| {
             let table = self.schema.entity(entity);
-            table.find_column(name).is_some() || (name == "user_id" && entity == self.schema.viewer)
+            table.find_column(name).is_some()
+                || table.find_reference(name).is_some()
+                || (name == "user_id" && entity == self.schema.viewer)
+                || self.has_value(name, entity)
+        };
+        let meant = |owner: EntityId, path: &str| {
+            let owner = self.entity_name(owner);
+            format!("it is of `{owner}`: did you mean `{path}.{name}`?")
         };
         if entity != self.schema.viewer && has(self.schema.viewer) {
-            return Some(format!("did you mean `viewer.{name}`?"));
+            return Some(meant(self.schema.viewer, "viewer"));
         }
         let references = &self.schema.entity(entity).references;
         if let Some(reference) = references.iter().find(|reference| has(reference.entity)) {
-            return Some(format!("did you mean `{}.{name}`?", reference.name));
+            return Some(meant(reference.entity, &reference.name));
+        }
+        for first in references {
+            let further = &self.schema.entity(first.entity).references;
+            if let Some(second) = further.iter().find(|reference| has(reference.entity)) {
+                let path = format!("{}.{}", first.name, second.name);
+                return Some(meant(second.entity, &path));
+            }
         }
         let other = self
             .schema
@@ -588,6 +613,21 @@ impl<'a> Checker<'a> {
             .iter()
             .find(|e| e.find_column(name).is_some());
         other.map(|other| format!("`{name}` is a column of `{}`", other.name))
+    }
+
+    /// Whether a file declares a value of that name on an entity.
+    fn has_value(&self, name: &str, entity: EntityId) -> bool {
+        let modules = self.modules;
+        modules.order(0).any(|m| {
+            let mut values = modules.all[m].find(NameKind::Value, name);
+            values.any(|item| match &item.kind {
+                ItemKind::Value(def) => {
+                    let on = def.entity.as_ref().and_then(|e| self.find_entity(&e.text));
+                    on == Some(entity)
+                }
+                _ => false,
+            })
+        })
     }
 
     /// A column that a reference leads to, misspelt.
@@ -629,6 +669,15 @@ impl<'a> Checker<'a> {
             Some(row) => {
                 locals.extend(row.columns.iter().map(|c| c.name.as_str()));
                 locals.extend(["score", "position", "viewer", "now"]);
+                let columns = &self.schema.entity(row.entity).columns;
+                let known = locals
+                    .iter()
+                    .copied()
+                    .chain(columns.iter().map(|c| &*c.name));
+                let near = suggest::nearest(name, known);
+                if self.open_rows && !near.is_some_and(|near| suggest::is_slip(name, near)) {
+                    return;
+                }
                 self.unknown_column(name, span, row.entity, env.module, &locals);
             }
             None => {
@@ -721,7 +770,7 @@ fn built_in(name: &str, scope: &Scope<'_>) -> Option<Expr> {
     let outer = built_in(name, scope.outer?)?;
     let ty = outer.ty.clone();
     Some(match outer.level == crate::expr::Level::Row {
-        true => Expr::new(Kind::Outer(Box::new(outer)), ty),
+        true => Expr::new(Kind::Outer(outer), ty),
         false => outer,
     })
 }

@@ -135,6 +135,7 @@ impl<'a> Checker<'a> {
             return;
         }
         let help = match near {
+            _ if matches!(value.kind, ExprKind::Null) => format!("write `filter({name} is null)`"),
             _ if self.is_row_name(name, env, shape) => {
                 let value = print_expression(value);
                 format!("a comparison has two signs: `filter({name} == {value})`")
@@ -173,7 +174,7 @@ impl<'a> Checker<'a> {
                 .find_map(|item| match &item.kind {
                     ItemKind::Policy(def) | ItemKind::Value(def) => {
                         let entity = &def.entity.as_ref()?.text;
-                        Some(format!("`{name}` is for rows of `{entity}`"))
+                        Some(format!("`{name}` is of `{entity}`"))
                     }
                     _ => None,
                 })

@@ -9,6 +9,7 @@
 use super::env::Env;
 use super::rows::conjuncts;
 use super::{Checker, SetKey};
+use crate::deep::recurse;
 use crate::expr::ir::Kind;
 use crate::expr::{Expr, NodeId};
 use crate::ops::{self, Bound, membership};
@@ -26,6 +27,8 @@ pub(super) type Calls = BTreeSet<u32>;
 pub(super) struct Drawn {
     /// A call in the text and the calls of definitions that lead to it, with its number.
     numbers: HashMap<(Span, Vec<Span>), u32>,
+    /// The same by number.
+    places: Vec<(Span, Vec<Span>)>,
     /// Of each set that was read: all calls that were read for it.
     texts: HashMap<SetKey, Rc<Calls>>,
     nodes: HashMap<NodeId, Calls>,
@@ -37,7 +40,11 @@ pub(super) struct Drawn {
     open: Vec<Calls>,
 }
 
+/// What a condition made of nodes, by the calls that it was drawn from by then.
+type Known = HashMap<(NodeId, Calls), Option<Taken>>;
+
 /// A pipeline whose fan-outs took over a condition.
+#[derive(Clone, Copy)]
 struct Taken {
     node: NodeId,
     /// Whether every row satisfies it now.
@@ -58,6 +65,21 @@ impl<'a> Checker<'a> {
     fn draws(&mut self, calls: &Calls) {
         if let Some(open) = self.drawn.open.last_mut() {
             open.extend(calls);
+        }
+    }
+
+    /// A definition that was read under other calls is read again: its sets are drawn from the same.
+    pub(super) fn draws_same(&mut self, calls: &Calls) {
+        self.draws(calls);
+    }
+
+    /// How many calls stand behind the calls of definitions `path`: they are others where the path is.
+    pub(super) fn behind(&self, calls: &Calls, path: &[Span]) -> usize {
+        let place = |call: &&u32| self.drawn.places.get(**call as usize);
+        let leads = |call: &&u32| place(call).is_some_and(|(_, sites)| sites.ends_with(path));
+        match path.is_empty() {
+            true => 0,
+            false => calls.iter().filter(leads).count(),
         }
     }
 
@@ -89,7 +111,10 @@ impl<'a> Checker<'a> {
         }
         let next = self.drawn.numbers.len() as u32;
         let place = (span, env.sites().collect());
-        let call = *self.drawn.numbers.entry(place).or_insert(next);
+        let call = *self.drawn.numbers.entry(place.clone()).or_insert(next);
+        if call == next {
+            self.drawn.places.push(place);
+        }
         self.drawn.fanouts.entry(node).or_default().insert(call);
         self.draws(&Calls::from([call]));
     }
@@ -115,13 +140,13 @@ impl<'a> Checker<'a> {
     ) -> NodeId {
         let mut all = Vec::new();
         for condition in bound.op.as_filter().unwrap_or_default() {
-            conjuncts(condition.clone(), &mut all);
+            conjuncts(condition, &mut all);
         }
         let mut input = bound.inputs[0];
         let mut rest = Vec::new();
         for condition in all {
             let drawn = self.drawn_for(&condition, read);
-            let taken = self.taken(input, &condition, left, &drawn);
+            let taken = self.taken_once(input, &condition, left, &drawn);
             let whole = taken.as_ref().is_some_and(|taken| taken.whole);
             input = taken.map_or(input, |taken| taken.node);
             if !whole {
@@ -150,12 +175,12 @@ impl<'a> Checker<'a> {
             true => ops::intersection(&this.graph, a, b),
             false => ops::difference(&this.graph, a, b),
         };
-        let id = Box::new(Expr::new(Kind::It, Type::Id(self.graph.shape(a).entity)));
+        let id = Expr::new(Kind::It, Type::Id(self.graph.shape(a).entity));
         let mut condition = Expr::new(Kind::InSet { id, set: b }, Type::Bool);
         if !wanted {
             condition = self.apply("not", vec![condition], span);
         }
-        let taken = self.taken(a, &condition, left, read);
+        let taken = self.taken_once(a, &condition, left, read);
         if let Some(Taken { node, whole: true }) = taken {
             let shape = bind(self, node).shape;
             self.graph.refine(node, &shape);
@@ -167,8 +192,18 @@ impl<'a> Checker<'a> {
         node
     }
 
+    fn taken_once(
+        &mut self,
+        node: NodeId,
+        condition: &Expr,
+        left: &Calls,
+        drawn: &Calls,
+    ) -> Option<Taken> {
+        self.taken(node, condition, left, drawn, &mut HashMap::default())
+    }
+
     /// The pipeline `node`, read from the calls `left`, with a condition taken over by its fan-outs; none
-    /// if none does. `drawn` are the calls that the sets in the condition, or in what stands between,
+    /// if none does. `known` has what was found of a node so far: many ways may lead to it. `drawn` are the calls that the sets in the condition, or in what stands between,
     /// are drawn from.
     fn taken(
         &mut self,
@@ -176,10 +211,28 @@ impl<'a> Checker<'a> {
         condition: &Expr,
         left: &Calls,
         drawn: &Calls,
+        known: &mut Known,
     ) -> Option<Taken> {
         if !ops::reads_only_the_entity(condition) {
             return None;
         }
+        let key = (node, drawn.clone());
+        if let Some(known) = known.get(&key) {
+            return *known;
+        }
+        let taken = recurse(|| self.taken_new(node, condition, left, drawn, known));
+        known.insert(key, taken);
+        taken
+    }
+
+    fn taken_new(
+        &mut self,
+        node: NodeId,
+        condition: &Expr,
+        left: &Calls,
+        drawn: &Calls,
+        known: &mut Known,
+    ) -> Option<Taken> {
         let this = self.graph.get(node).clone();
         if let Some(op) = this.op.absorb(condition) {
             let own = self.drawn.fanouts.get(&node).cloned().unwrap_or_default();
@@ -209,7 +262,7 @@ impl<'a> Checker<'a> {
         let mut inputs = this.inputs.clone();
         let (mut any, mut whole) = (false, true);
         for input in &mut inputs[..passes] {
-            match self.taken(*input, condition, left, &drawn) {
+            match self.taken(*input, condition, left, &drawn, known) {
                 Some(taken) => {
                     any = true;
                     whole &= taken.whole;

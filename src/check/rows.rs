@@ -26,20 +26,69 @@ impl<'a> Checker<'a> {
     pub(super) fn expect(&mut self, found: Expr, want: &Type, span: Span) -> Expr {
         let ty = found.ty.clone();
         let literal = found.level == Level::Constant;
-        if let Some(converted) = self.convert(found, want) {
+        if let Some(converted) = self.convert(found.clone(), want) {
             return converted;
         }
         let (want_name, ty_name) = (self.type_name(want), self.type_name(&ty));
         let message = format!("expected {want_name}, found {ty_name}");
-        self.report(
-            Diagnostic::new(code::E0302, span, message)
-                .maybe_help(conversion_help(&ty, want, literal)),
-        );
+        let help = match want {
+            Type::Time => self.is_no_time(std::slice::from_ref(&found)),
+            Type::Duration => self.duration_in(&found),
+            _ => None,
+        };
+        let help = help.or_else(|| conversion_help(&ty, want, literal));
+        self.report(Diagnostic::new(code::E0302, span, message).maybe_help(help));
         Expr::error()
+    }
+
+    /// A duration that was written as text.
+    fn duration_in(&self, found: &Expr) -> Option<String> {
+        let text = match found.as_const()? {
+            Scalar::Text(text) => text.to_string(),
+            Scalar::Code(code) if found.ty == Type::String => self.texts.get(*code)?.into_owned(),
+            _ => return None,
+        };
+        let duration = crate::syntax::duration_in(&text)?;
+        Some(format!("write it without quotes: `{duration}`"))
+    }
+
+    /// Of values of which one should be a time: the line of the catalog that makes one of a column.
+    fn is_no_time(&self, values: &[Expr]) -> Option<String> {
+        values.iter().find_map(|value| {
+            let Kind::Read { entity, column, .. } = &value.kind else {
+                return None;
+            };
+            let (what, unit) = match value.ty {
+                Type::String => ("text", ""),
+                Type::Int | Type::Float => ("a number", ", unit = \"s\""),
+                _ => return None,
+            };
+            let table = self.schema.entity(*entity);
+            let name = &table.columns[*column as usize].name;
+            Some(format!(
+                "`{name}` is {what}; if it holds times, the catalog says so: under `[entity.{}.columns]`, \
+                 `{name} = {{ type = \"time\"{unit} }}`",
+                table.name
+            ))
+        })
     }
 
     /// The typed expression; `expect` only helps literals to find their type.
     pub(super) fn scalar(
+        &mut self,
+        expr: &'a ast::Expr,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+        expect: Option<&Type>,
+    ) -> Expr {
+        let read = |this: &mut Self| Some(this.scalar_kind(expr, env, scope, expect));
+        match self.deeper(expr.span, read) {
+            Some(found) => self.not_too_deep(found, expr.span),
+            None => Expr::error(),
+        }
+    }
+
+    fn scalar_kind(
         &mut self,
         expr: &'a ast::Expr,
         env: &Env<'a>,
@@ -233,10 +282,15 @@ impl<'a> Checker<'a> {
         }
         for null in [left, right] {
             if matches!(null.kind, ExprKind::Null) {
-                let help = if op == CompareOp::Ne {
-                    "write `is not null`"
+                let other = if std::ptr::eq(null, left) {
+                    right
                 } else {
-                    "write `is null`"
+                    left
+                };
+                let other = crate::syntax::print_expression(other);
+                let help = match op {
+                    CompareOp::Ne => format!("write `{other} is not null`"),
+                    _ => format!("write `{other} is null`"),
                 };
                 let message =
                     format!("`{sign} null` is never true: an operation with null is null");
@@ -249,7 +303,11 @@ impl<'a> Checker<'a> {
         let numbers = a.ty.is_number() && b.ty.is_number();
         if a.ty != b.ty && !open && !numbers {
             let (x, y) = (self.type_name(&a.ty), self.type_name(&b.ty));
-            let help = unlike_help(&a.ty, &b.ty);
+            let time = [&a.ty, &b.ty].contains(&&Type::Time);
+            let column = time
+                .then(|| self.is_no_time(&[a.clone(), b.clone()]))
+                .flatten();
+            let help = column.or_else(|| unlike_help(&a.ty, &b.ty));
             let message = format!("{x} and {y} cannot be compared");
             self.report(
                 Diagnostic::new(code::E0309, span, message)
@@ -344,13 +402,7 @@ impl<'a> Checker<'a> {
             return id;
         }
         match self.convert(id, &want) {
-            Some(id) => Expr::new(
-                Kind::InSet {
-                    id: Box::new(id),
-                    set: node,
-                },
-                Type::Bool,
-            ),
+            Some(id) => Expr::new(Kind::InSet { id, set: node }, Type::Bool),
             None => {
                 let (x, name) = (self.type_name(&ty), self.entity_name(entity));
                 let message = format!("{x} cannot be in a set of `{name}`");
@@ -420,15 +472,12 @@ impl<'a> Checker<'a> {
         if a.is_error() || b.is_error() {
             return Expr::error();
         }
-        let (condition, then, otherwise) = (Box::new(condition), Box::new(a), Box::new(b));
-        Expr::new(
-            Kind::If {
-                condition,
-                then,
-                otherwise,
-            },
-            ty,
-        )
+        let kind = Kind::If {
+            condition,
+            then: a,
+            otherwise: b,
+        };
+        Expr::new(kind, ty)
     }
 
     /// A call of a definition, a value, a policy, an aggregate or a function.
@@ -535,31 +584,45 @@ impl<'a> Checker<'a> {
         };
         let types: Vec<Type> = args.iter().map(|a| a.ty.clone()).collect();
         match function.resolve(&types) {
-            Some(resolved) => self.resolved(resolved, args),
+            Some(resolved) => self.resolved(resolved, args, span),
             None => {
-                self.wrong_arguments(function, &types, span);
+                self.wrong_arguments(function, &args, &types, span);
                 Expr::error()
             }
         }
     }
 
-    fn resolved(&mut self, how: Resolved, args: Vec<Expr>) -> Expr {
+    fn resolved(&mut self, how: Resolved, args: Vec<Expr>, span: Span) -> Expr {
         let mut args: Vec<Expr> = args
             .into_iter()
             .zip(&how.params)
             .filter_map(|(arg, want)| self.convert(arg, want))
             .collect();
         if !how.folds {
-            return self.called(how.kernel, args, how.result);
+            let call = self.called(how.kernel, args, how.result);
+            return self.not_too_deep(call, span);
         }
         let mut folded = args.remove(0);
         for arg in args {
-            folded = self.called(how.kernel, vec![folded, arg], how.result.clone());
+            let call = self.called(how.kernel, vec![folded, arg], how.result.clone());
+            folded = self.not_too_deep(call, span);
+            if folded.is_error() {
+                break;
+            }
         }
         folded
     }
 
-    fn wrong_arguments(&mut self, function: &'static Function, types: &[Type], span: Span) {
+    fn wrong_arguments(
+        &mut self,
+        function: &'static Function,
+        args: &[Expr],
+        types: &[Type],
+        span: Span,
+    ) {
+        let of_times = matches!(function.name, "age" | "decay" | "hour" | "weekday" | "date");
+        let wants_time = of_times || types.contains(&Type::Time);
+        let column = wants_time.then(|| self.is_no_time(args)).flatten();
         let names: Vec<String> = types.iter().map(|t| self.type_name(t)).collect();
         let (least, most) = function.arity();
         let hidden = usize::from(matches!(function.name, "age" | "decay" | "beta"));
@@ -595,7 +658,7 @@ impl<'a> Checker<'a> {
             let message = format!("`{}` cannot take {}", function.name, shown.join(", "));
             Diagnostic::new(code::E0302, span, message).help(format!("use: `{}`", function.usage))
         };
-        self.report(diagnostic);
+        self.report(diagnostic.maybe_help(column));
     }
 
     fn unknown_function(&mut self, name: &str, span: Span, env: &Env<'a>) {
@@ -619,13 +682,21 @@ impl<'a> Checker<'a> {
             .collect();
         known.extend(Stat::NAMES.iter().map(|(n, _)| *n));
         known.extend(["score_of", "position_of"]);
-        known.extend(self.callable_names(env.module));
+        known.extend(self.usable_names(env.module));
         let near = suggest::nearest(name, known.into_iter());
-        if near.is_none() && self.may_be_imported(env.module) {
+        let foreign = super::foreign::function(name).map(str::to_owned);
+        let foreign = foreign.or_else(|| {
+            let stat = Stat::find(name)?.name();
+            Some(format!(
+                "write `{stat}(rows)`, or `{stat}(~likes(it))` for links"
+            ))
+        });
+        if near.is_none() && foreign.is_none() && self.may_be_imported(env.module) {
             return;
         }
         let help = self
             .of_another_entity(name)
+            .or(foreign)
             .or_else(|| near.map(|near| format!("did you mean `{near}`?")))
             .unwrap_or_else(|| "docs/functions.md lists the functions".to_owned());
         let message = format!("there is no function `{name}`");
@@ -645,6 +716,7 @@ fn conversion_help(found: &Type, want: &Type, literal: bool) -> Option<String> {
         (Type::Float, Type::Int) => "write `int(x)`, or `round(x)`".to_owned(),
         (Type::Bool, Type::Int | Type::Float) => "write `1 if condition else 0`".to_owned(),
         (Type::Int | Type::Float, Type::Bool) => "compare it: `x > 0`".to_owned(),
+        (Type::String, Type::Duration) => "write a duration without quotes: `7d`".to_owned(),
         (Type::Int | Type::Float, Type::Duration) => {
             "give the number a unit: `7d`, `30m`, `90s`".to_owned()
         }
@@ -716,13 +788,12 @@ fn sign_help(sign: &str, types: &[Type]) -> Option<String> {
 }
 
 /// The conditions that `and` joins.
-pub fn conjuncts(condition: Expr, into: &mut Vec<Expr>) {
-    match condition.kind {
-        Kind::Call { kernel, args }
-            if kernel.name == "and" && condition.level > Level::Constant =>
-        {
-            args.into_iter().for_each(|arg| conjuncts(arg, into));
+pub fn conjuncts(condition: &Expr, into: &mut Vec<Expr>) {
+    condition.descend(&mut |part| match &part.kind {
+        Kind::Call { kernel, .. } if kernel.name == "and" && part.level > Level::Constant => true,
+        _ => {
+            into.push(part.clone());
+            false
         }
-        kind => into.push(Expr { kind, ..condition }),
-    }
+    });
 }

@@ -4,10 +4,11 @@
 use super::Checker;
 use super::env::{Env, Local};
 use super::modules::Kind;
+use crate::deep::recurse;
 use crate::syntax::ast::{self, BinaryOp, ExprKind, ItemKind, Statement, TypeExpr, TypeExprKind};
 
 /// How many names may lead on to others; more are a cycle, which is reported elsewhere.
-const FUEL: u32 = 64;
+const FUEL: u32 = 2_000;
 
 impl<'a> Checker<'a> {
     /// Whether the expression denotes a candidate set.
@@ -24,6 +25,10 @@ impl<'a> Checker<'a> {
         let Some(fuel) = fuel.checked_sub(1) else {
             return false;
         };
+        recurse(|| self.page_kind_of(expr, env, fuel))
+    }
+
+    fn page_kind_of(&self, expr: &'a ast::Expr, env: &Env<'a>, fuel: u32) -> bool {
         match &expr.kind {
             ExprKind::Record(_) => true,
             ExprKind::Block(block) => match &block.result {
@@ -63,6 +68,10 @@ impl<'a> Checker<'a> {
         let Some(fuel) = fuel.checked_sub(1) else {
             return false;
         };
+        recurse(|| self.set_kind_of(expr, env, fuel))
+    }
+
+    fn set_kind_of(&self, expr: &'a ast::Expr, env: &Env<'a>, fuel: u32) -> bool {
         match &expr.kind {
             ExprKind::Name(name) => self.set_name(name, env, fuel),
             ExprKind::Method { name, .. } => self.gives_set(&name.text, env, fuel),
@@ -96,7 +105,9 @@ impl<'a> Checker<'a> {
         for m in self.modules.order(env.module) {
             if let Some(item) = self.modules.all[m].find(Kind::Rest, name).next() {
                 return match &item.kind {
-                    ItemKind::Binding { value, .. } => self.set_form(value, &Env::top(m), fuel),
+                    ItemKind::Binding { value, .. } => {
+                        self.form_of(item, || self.set_form(value, &Env::top(m), fuel))
+                    }
                     _ => false,
                 };
             }
@@ -110,7 +121,7 @@ impl<'a> Checker<'a> {
         }
         for m in self.modules.order(env.module) {
             if let Some(item) = self.modules.all[m].find(Kind::Callable, name).next() {
-                return match &item.kind {
+                return self.form_of(item, || match &item.kind {
                     ItemKind::Def {
                         result: Some(result),
                         ..
@@ -128,10 +139,21 @@ impl<'a> Checker<'a> {
                     }
                     ItemKind::Expr(body) => self.set_form(body, &Env::top(m), fuel),
                     _ => false,
-                };
+                });
             }
         }
         false
+    }
+
+    /// Whether an item is or gives a set, found out once: that depends on nothing around its uses.
+    fn form_of(&self, item: &ast::Item, find: impl FnOnce() -> bool) -> bool {
+        let address = std::ptr::from_ref(item) as usize;
+        if let Some(&known) = self.forms.borrow().get(&address) {
+            return known;
+        }
+        let form = find();
+        self.forms.borrow_mut().insert(address, form);
+        form
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::binder::Binder;
 use super::env::{Env, Local, Scope};
+use super::foreign;
 use super::modules::Kind;
 use super::setness::block_names;
 use super::{Checker, address, bare_name};
@@ -10,10 +11,11 @@ use crate::expr::functions;
 use crate::expr::ir::{Scalar, Stat};
 use crate::expr::{Expr, NodeId};
 use crate::ops::bind::SetArg;
+use crate::ops::shape::{min_bound, sum_bound};
 use crate::ops::{self, Bound, Op, Operator, Rest, Role, Shape};
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, BinaryOp, ExprKind, ItemKind, Name, Statement};
-use crate::types::Type;
+use crate::types::{EntityId, Type};
 use std::sync::Arc;
 
 impl<'a> Checker<'a> {
@@ -32,12 +34,13 @@ impl<'a> Checker<'a> {
         }
         *depth += 1;
         let (found, calls) = self.drawing(|this| {
-            if this.is_page(expr, env) {
-                this.page_as_set(expr.span);
-                None
-            } else {
+            this.deeper(expr.span, |this| {
+                if this.is_page(expr, env) {
+                    this.page_as_set(expr.span);
+                    return None;
+                }
                 this.set_kind(expr, env, role)
-            }
+            })
         });
         self.note_drawn(key, found, calls);
         *self.reading.entry(key).or_default() -= 1;
@@ -195,7 +198,7 @@ impl<'a> Checker<'a> {
             let known = ops::find(&name.text).is_some()
                 || !self.callables(&name.text, env.module).is_empty();
             if !known {
-                self.unknown_operator(name, None, env);
+                self.unknown_operator(name, args, None, env);
             }
             return None;
         };
@@ -222,8 +225,13 @@ impl<'a> Checker<'a> {
             return self.operator(operator, Some((receiver, input)), name, args, env, role);
         }
         if self.callables(meant, env.module).is_empty() {
-            let meant = self.unknown_operator(name, Some(input), env)?;
-            return self.follow((receiver, input), name, meant, args, env, role);
+            let keeps = foreign::operator(&name.text).map(|foreign| foreign.keeps);
+            return match (self.unknown_operator(name, args, Some(input), env), keeps) {
+                (Some(meant), None) => self.follow((receiver, input), name, meant, args, env, role),
+                // so that what follows is checked
+                (_, Some(true)) => Some(input),
+                _ => None,
+            };
         }
         self.call_set(name, meant, Some((receiver, input)), args, env, role)
     }
@@ -287,16 +295,20 @@ impl<'a> Checker<'a> {
             .filter(|op| op.source)
             .map(|op| op.name)
             .collect();
-        known.extend(self.callable_names(env.module));
+        known.extend(self.usable_names(env.module));
         if self.is_lost(&callee.text) {
             return None;
         }
         let near = suggest::nearest(&callee.text, known.into_iter());
-        if near.is_none() && self.may_be_imported(env.module) {
+        let foreign = self
+            .foreign_source(&callee.text, args)
+            .or_else(|| foreign::operator(&callee.text).map(|f| f.help(args)));
+        if near.is_none() && foreign.is_none() && self.may_be_imported(env.module) {
             return None;
         }
         let help = self
             .where_defined(&callee.text)
+            .or(foreign)
             .or_else(|| near.map(|near| format!("did you mean `{near}`?")));
         let usual = "sources are `user`, `all(entity)`, `given(entity, ids)`, `combine(a, b)` and definitions; others follow a set: `rows.name()`";
         let message = format!("there is no source or definition `{}`", callee.text);
@@ -311,6 +323,7 @@ impl<'a> Checker<'a> {
     fn unknown_operator(
         &mut self,
         name: &Name,
+        args: &[Arg],
         input: Option<NodeId>,
         env: &Env<'a>,
     ) -> Option<&'a str> {
@@ -322,13 +335,15 @@ impl<'a> Checker<'a> {
             .filter(|op| !op.source)
             .map(|op| op.name)
             .collect();
-        known.extend(self.callable_names(env.module));
+        known.extend(self.usable_names(env.module));
         let near = suggest::nearest(&name.text, known.into_iter());
-        if near.is_none() && self.may_be_imported(env.module) {
+        let foreign = foreign::operator(&name.text);
+        if near.is_none() && foreign.is_none() && self.may_be_imported(env.module) {
             return None;
         }
         let help = match (self.where_defined(&name.text), near, input) {
             (Some(help), _, _) => help,
+            _ if foreign.is_some() => foreign.map(|f| f.help(args)).unwrap_or_default(),
             (None, Some(near), _) => format!("did you mean `{near}`?"),
             (None, None, Some(input)) => {
                 let entity = self.graph.shape(input).entity;
@@ -408,7 +423,11 @@ impl<'a> Checker<'a> {
         shape: Shape,
         span: Span,
     ) -> NodeId {
+        let by_key = matches!(op.name(), "user" | "given");
         let node = self.graph.add(op, inputs, shape, span);
+        if by_key && !self.by_key.contains(&node) {
+            self.by_key.push(node);
+        }
         let uses = &self.uses;
         self.sites.entry(node).or_insert_with(|| uses.clone());
         node
@@ -521,7 +540,10 @@ impl<'a> Checker<'a> {
         self.one_entity(sets, span)?;
         let shapes: Vec<&Shape> = sets.iter().map(|(set, _)| self.graph.shape(*set)).collect();
         match Shape::joined(&shapes) {
-            Ok(shape) => Some(shape),
+            Ok(mut shape) => {
+                shape.bound = min_bound(shape.bound, self.most_rows(shape.entity));
+                Some(shape)
+            }
             Err(columns) => {
                 let (x, y) = *columns;
                 let (tx, ty) = (self.type_name(&x.ty), self.type_name(&y.ty));
@@ -534,6 +556,15 @@ impl<'a> Checker<'a> {
                 None
             }
         }
+    }
+
+    /// Most rows of an entity that a set can have: those of its table, and those that are asked for by
+    /// keys that the table may not have.
+    fn most_rows(&self, entity: EntityId) -> Option<u64> {
+        let stored = u64::from(self.schema.entity(entity).rows);
+        let by_key = self.by_key.iter().map(|&node| self.graph.shape(node));
+        let by_key = by_key.filter(|shape| shape.entity == entity);
+        by_key.fold(Some(stored), |most, shape| sum_bound(most, shape.bound))
     }
 
     /// The arguments of an operator that combines sets. `first` is what it follows.

@@ -218,10 +218,7 @@ impl Checker<'_> {
             return Some(expr);
         }
         match (&expr.ty, want) {
-            (Type::Null, _) => Some(Expr {
-                ty: want.clone(),
-                ..expr
-            }),
+            (Type::Null, _) => Some(expr.with_type(want.clone())),
             (Type::Int, Type::Float) => Some(self.widened(expr)),
             (Type::Int | Type::String, Type::Id(entity)) if expr.level < Level::Row => {
                 self.key(expr, *entity)
@@ -252,13 +249,7 @@ impl Checker<'_> {
             Some(Scalar::Text(text)) => Key::Str(text.to_string()),
             Some(_) => return None,
             None => {
-                return Some(Expr::new(
-                    Kind::ToId {
-                        entity,
-                        key: Box::new(expr),
-                    },
-                    ty,
-                ));
+                return Some(Expr::new(Kind::ToId { entity, key: expr }, ty));
             }
         };
         Some(match self.snapshot.row_of(entity, &key) {
@@ -269,11 +260,11 @@ impl Checker<'_> {
 
     fn convert_list(&self, expr: Expr, item: &Type) -> Option<Expr> {
         let ty = Type::List(Box::new(item.clone()));
-        match expr.kind {
+        match &expr.kind {
             Kind::List(items) => {
                 let items = items
-                    .into_iter()
-                    .map(|e| self.convert(e, item))
+                    .iter()
+                    .map(|e| self.convert(e.clone(), item))
                     .collect::<Option<Vec<_>>>()?;
                 Some(Expr::new(Kind::List(items), ty))
             }

@@ -36,7 +36,7 @@ use crate::source::Sources;
 use crate::store::{self, DataError, Options};
 use crate::{RunError, catalog};
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -112,6 +112,9 @@ struct Project {
     /// Run on the snapshot there is, even if the data has changed since
     #[arg(long)]
     stale: bool,
+    /// A folder from which programs may import files, beside those of the program and the catalog
+    #[arg(long, value_name = "DIR")]
+    allow_imports: Vec<PathBuf>,
     /// Threads to use, at most 1024 [default: all cores]
     #[arg(long, value_name = "N", value_parser = args::within(1, args::MAX_THREADS))]
     threads: Option<usize>,
@@ -124,6 +127,7 @@ impl Project {
             catalog: self.catalog.clone().or_else(|| before.catalog.clone()),
             cache: self.cache.clone().or_else(|| before.cache.clone()),
             stale: self.stale || before.stale,
+            allow_imports: [&*self.allow_imports, &*before.allow_imports].concat(),
             threads: self.threads.or(before.threads),
         }
     }
@@ -134,6 +138,7 @@ impl Project {
             ("--catalog", self.catalog.is_some()),
             ("--cache", self.cache.is_some()),
             ("--stale", self.stale),
+            ("--allow-imports", !self.allow_imports.is_empty()),
             ("--threads", self.threads.is_some()),
         ];
         let mut given = given.into_iter().filter(|(_, given)| *given);
@@ -146,7 +151,13 @@ impl Project {
 impl Command {
     /// The options about the project that the command was given, and the names of those it takes.
     fn project(&self) -> (Project, &'static [&'static str]) {
-        const ALL: &[&str] = &["--catalog", "--cache", "--stale", "--threads"];
+        const ALL: &[&str] = &[
+            "--catalog",
+            "--cache",
+            "--stale",
+            "--allow-imports",
+            "--threads",
+        ];
         match self {
             Command::Run(args) => (args.project.clone(), ALL),
             Command::Check(args) => (args.project.clone(), ALL),
@@ -335,6 +346,7 @@ impl Project {
         Options {
             cache: self.cache.clone(),
             stale: self.stale,
+            imports: self.allow_imports.clone(),
             progress: progress::on_terminal(),
         }
     }
@@ -412,10 +424,9 @@ impl ProgramFile {
     fn read(path: &Path) -> Result<ProgramFile, Failure> {
         let name = path.display().to_string();
         let text = if name == "-" {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).map(|_| text)
+            files::program_from(std::io::stdin())
         } else {
-            files::read_text(path)
+            files::read_program(path)
         };
         match text {
             Ok(text) => Ok(ProgramFile {

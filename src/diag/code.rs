@@ -97,8 +97,10 @@ codes! {
     E0404 "the catalog has no default";
     E0501 "embedding or model not trained";
     E0504 "wrong signature";
+    E0509 "a kind that this version does not support";
     E0601 "a quantity that cannot be";
     E0602 "more rows than the budget allows";
+    E0603 "a program that is too large or too deep";
     E0701 "an assertion that does not hold";
     W0101 "an unused definition";
     W0102 "an unused parameter";

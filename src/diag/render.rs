@@ -4,6 +4,8 @@ use ariadne::{Cache, Color, Config, IndexType, Label, LabelAttach, Report, Repor
 
 use super::{Diagnostic, Severity};
 use crate::source::{SourceId, Sources, Span};
+use crate::visible::{visible, visible_lines};
+use std::borrow::Cow;
 
 /// Draws diagnostics one after the other, an empty line between two.
 pub fn draw(diagnostics: &[Diagnostic], sources: &Sources, color: bool) -> String {
@@ -15,10 +17,29 @@ pub fn draw(diagnostics: &[Diagnostic], sources: &Sources, color: bool) -> Strin
     drawn.join("\n")
 }
 
-/// The texts as ariadne wants them, read when first shown.
+/// The texts as ariadne wants them, read when first shown. What would act on the terminal is escaped.
 struct Files<'a> {
     sources: &'a Sources,
     read: Vec<Option<Source<String>>>,
+}
+
+/// A text as it is shown.
+fn shown(text: &str) -> Cow<'_, str> {
+    // a tab stands where it stood
+    match text.contains('\t') {
+        true => text
+            .split('\t')
+            .map(visible_lines)
+            .collect::<Vec<_>>()
+            .join("\t")
+            .into(),
+        false => visible_lines(text),
+    }
+}
+
+/// Where a byte of a text is in what is shown of it.
+fn shown_at(text: &str, at: usize) -> usize {
+    shown(&text[..at]).len()
 }
 
 impl<'a> Files<'a> {
@@ -36,12 +57,12 @@ impl Cache<SourceId> for &mut Files<'_> {
     fn fetch(&mut self, id: &SourceId) -> Result<&Source<String>, impl std::fmt::Debug> {
         let text = &self.sources.get(*id).text;
         Ok::<_, std::convert::Infallible>(
-            self.read[id.0 as usize].get_or_insert_with(|| Source::from(text.to_string())),
+            self.read[id.0 as usize].get_or_insert_with(|| Source::from(shown(text).into_owned())),
         )
     }
 
     fn display<'b>(&self, id: &'b SourceId) -> Option<impl std::fmt::Display + 'b> {
-        Some(self.sources.get(*id).name.to_string())
+        Some(visible(&self.sources.get(*id).name).into_owned())
     }
 }
 
@@ -60,7 +81,7 @@ fn draw_one(d: &Diagnostic, files: &mut Files, color: bool) -> String {
     let mut report = Report::build(kind, place.clone())
         .with_config(config)
         .with_code(d.code.id)
-        .with_message(&d.message);
+        .with_message(visible(&d.message));
     // Without a message ariadne draws no line under the text; the title tells what the code means.
     let mut labels = vec![(d.span, d.code.title, main)];
     labels.extend(
@@ -72,10 +93,11 @@ fn draw_one(d: &Diagnostic, files: &mut Files, color: bool) -> String {
     labels.sort_by_key(|(span, ..)| (span.source != d.span.source, span.source, span.start));
     for (span, message, color) in labels {
         let at = self::place(span, files.sources);
-        report = report.with_label(Label::new(at).with_message(message).with_color(color));
+        let label = Label::new(at).with_message(visible(message));
+        report = report.with_label(label.with_color(color));
     }
     if let Some(help) = &d.help {
-        report = report.with_help(help);
+        report = report.with_help(visible_lines(help));
     }
     let mut out = Vec::new();
     // Writing to memory cannot fail, and a drawing that does is still better short than a panic.
@@ -101,7 +123,10 @@ fn place(span: Span, sources: &Sources) -> Place {
             _ => {}
         }
     }
-    (span.source, start..end)
+    match shown(text) {
+        Cow::Borrowed(_) => (span.source, start..end),
+        Cow::Owned(_) => (span.source, shown_at(text, start)..shown_at(text, end)),
+    }
 }
 
 /// The offset, moved back into the text and to the start of a character.

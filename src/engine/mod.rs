@@ -26,7 +26,7 @@ use crate::check::modules::{Module, Modules};
 use crate::check::{Assertion, Auto, Checked, Numbers, Tunables, check, trial};
 use crate::diag::{Diagnostic, Severity, Sink};
 use crate::exec::{self, Results, Schedule, Timing};
-use crate::expr::eval::{Members, Sets};
+use crate::expr::eval::{Members, Memo, Sets};
 use crate::expr::texts::{Keys, Texts};
 use crate::expr::{Kind, NodeId, Run};
 use crate::library::Library;
@@ -159,7 +159,7 @@ impl Engine {
         } else {
             path.parent().unwrap_or(Path::new("."))
         };
-        let library = Library::open(folder)?;
+        let library = Library::open(folder, &options.imports)?;
         Ok(Engine {
             inner: Arc::new(Inner {
                 snapshot,
@@ -693,6 +693,7 @@ impl Engine {
             sets: results,
             stop,
             members: Members::new(stop),
+            memo: Memo::default(),
         };
         request::in_range(checked, &run)?;
         let exec = Exec::new(&run, &self.inner.vectors, limits);

@@ -5,7 +5,9 @@ use super::eval::Frame;
 use super::value::{Val, from_column};
 use super::{Expr, Kind, Level};
 use crate::batch::{BLOCK, Column, blocks};
+use crate::deep::recurse;
 use crate::types::Type;
+use foldhash::HashSet;
 use std::ops::Range;
 
 /// Parts of an expression that a block of [`BLOCK`] rows is made for; where there are more, it is shorter.
@@ -19,7 +21,7 @@ const AT_ONCE: usize = 64;
 /// the rows have whose links are looked at.
 #[derive(Default)]
 pub struct Shared<'a> {
-    /// By the place of the expression in memory, where it stays while it is evaluated.
+    /// By the node, which lives while it is evaluated.
     values: Vec<(usize, Val<'a>)>,
     above: Option<&'a Shared<'a>>,
 }
@@ -29,16 +31,12 @@ impl<'a> Shared<'a> {
         let own = self
             .values
             .iter()
-            .find(|(place, _)| *place == address(expr));
+            .find(|(place, _)| *place == expr.address());
         match own {
             Some((_, value)) => Some(value),
             None => self.above?.find(expr),
         }
     }
-}
-
-fn address(expr: &Expr) -> usize {
-    std::ptr::from_ref(expr) as usize
 }
 
 impl Frame<'_> {
@@ -86,7 +84,7 @@ impl Frame<'_> {
         value: impl Fn(&Frame) -> R,
         mut append: impl FnMut(&mut R, R),
     ) -> Result<R, R> {
-        let size = (BLOCK * PARTS / parts(expr).max(PARTS)).max(LEAST);
+        let size = (BLOCK * PARTS / expr.parts().max(PARTS)).max(LEAST);
         let splits = self.n >= 2 * size && self.splits(expr);
         let shared = self.sharing(expr, splits);
         let frame = Frame {
@@ -160,6 +158,7 @@ impl Frame<'_> {
             scores: self.scores.get(rows.clone()).unwrap_or(&[]),
             bound: &bound,
             first: self.first + rows.start,
+            memo: None,
             ..*self
         })
     }
@@ -184,7 +183,7 @@ impl<'a> Frame<'a> {
                     }
                 }
             };
-            (address(part), value)
+            (part.address(), value)
         };
         Some(Shared {
             values: found.exprs.iter().map(value).collect(),
@@ -199,11 +198,16 @@ struct Found<'e> {
     exprs: Vec<&'e Expr>,
     /// Whether links are looked at.
     over_links: bool,
+    /// Where it was looked in a large expression.
+    seen: HashSet<(usize, usize)>,
 }
 
 impl<'e> Found<'e> {
     /// `depth` scopes of links further in than the rows of the frame.
     fn look(&mut self, frame: &Frame, expr: &'e Expr, depth: usize) {
+        if !expr.is_small() && !self.seen.insert((expr.address(), depth)) {
+            return;
+        }
         let over_requests = depth == 0 && frame.over_requests();
         let can_be_shared = match &expr.kind {
             Kind::Param(_) | Kind::Now | Kind::Viewer => return,
@@ -221,7 +225,7 @@ impl<'e> Found<'e> {
             }
             return;
         }
-        expr.each_child(&mut |child| self.look(frame, child, depth));
+        recurse(|| expr.each_child(&mut |child| self.look(frame, child, depth)));
         if let Kind::OverLinks(over) = &expr.kind {
             self.over_links = true;
             over.within
@@ -234,13 +238,6 @@ impl<'e> Found<'e> {
             }
         }
     }
-}
-
-/// How many parts of an expression are evaluated for a row.
-fn parts(expr: &Expr) -> usize {
-    let mut count = 1;
-    expr.each_child(&mut |child| count += parts(child));
-    count
 }
 
 /// Appends, with room for all that will come.

@@ -3,6 +3,7 @@
 //! request is evaluated once per request and then spread over the rows.
 
 use crate::batch::{Column, Pace, Rows, Stop, arrange, stretch};
+use crate::deep::recurse;
 use crate::expr::blocks::Shared;
 use crate::expr::draw;
 use crate::expr::functions::{Call, logic, text};
@@ -12,8 +13,8 @@ use crate::expr::texts::{Keys, Texts};
 use crate::expr::value::{Arg, Items, Val, from_column, scalar};
 use crate::store::Snapshot;
 use crate::types::{EntityId, Key, NULL_BOOL, NULL_CODE, NULL_FLOAT, NULL_INT, Type};
+use foldhash::HashMap;
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -38,6 +39,30 @@ pub struct Run<'a> {
     pub stop: Stop<'a>,
     /// Of sets that expressions look into.
     pub members: Members<'a>,
+    /// What shared parts of large expressions come to for each request.
+    pub memo: Memo,
+}
+
+/// What shared parts of large expressions come to, by their keys: over certain rows, or over the
+/// requests of a run.
+#[derive(Debug, Default)]
+pub struct Memo(Mutex<HashMap<u128, Column>>);
+
+impl Memo {
+    /// What is known, or what `make` gives from now on; what is made in a run that has to end is
+    /// not kept. Two threads may make the same at once.
+    fn get(&self, expr: &Expr, stop: Stop, make: impl FnOnce() -> Column) -> Val<'static> {
+        let key = expr.key();
+        let known = || self.0.lock().unwrap_or_else(|e| e.into_inner());
+        if let Some(column) = known().get(&key) {
+            return from_column(column.clone());
+        }
+        let made = make();
+        if !stop.is_due() {
+            known().insert(key, made.clone());
+        }
+        from_column(made)
+    }
 }
 
 /// The rows of sets by their ids, made when they are first looked up.
@@ -112,6 +137,7 @@ impl Run<'_> {
             sets,
             stop: self.stop,
             members: Members::new(self.stop),
+            memo: Memo::default(),
         }
     }
 
@@ -167,6 +193,9 @@ pub struct Frame<'a> {
     /// What does not change from row to row, or belongs to the rows whose links these are: computed once,
     /// however many blocks there are.
     pub shared: Option<&'a Shared<'a>>,
+    /// Of these very rows: what shared parts of the expression that is evaluated come to. A frame
+    /// of other rows has none of its own yet.
+    pub memo: Option<&'a Memo>,
 }
 
 /// The links that a link expression is evaluated over.
@@ -193,6 +222,7 @@ impl<'a> Frame<'a> {
             link: None,
             first: 0,
             shared: None,
+            memo: None,
         }
     }
 
@@ -232,9 +262,40 @@ impl<'a> Frame<'a> {
             Level::Request if !self.over_requests() => self.spread(expr),
             Level::Request => match self.shared(expr) {
                 Some(value) => value.slice(self.first..self.first + self.n),
-                None => self.eval_kind(expr),
+                None => self.eval_here(expr),
             },
-            _ => self.eval_kind(expr),
+            _ => self.eval_here(expr),
+        }
+    }
+
+    /// The value for the rows themselves.
+    fn eval_here(&self, expr: &Expr) -> Val<'a> {
+        match expr.is_small() || expr.level == Level::Constant {
+            true => self.eval_kind(expr),
+            false => recurse(|| self.eval_large(expr)),
+        }
+    }
+
+    /// A large expression: parts that stand in it more than once are evaluated once.
+    fn eval_large(&self, expr: &Expr) -> Val<'a> {
+        let make = || self.eval_kind(expr).into_column(self.n);
+        let (run, stop) = (self.run, self.run.stop);
+        let all_requests = self.over_requests() && self.first == 0 && self.n == run.requests();
+        match self.memo {
+            _ if all_requests && expr.level < Level::Row => match expr.is_shared() {
+                true => run.memo.get(expr, stop, make),
+                false => self.eval_kind(expr),
+            },
+            Some(memo) if expr.is_shared() => memo.get(expr, stop, make),
+            Some(_) => self.eval_kind(expr),
+            None => {
+                let memo = Memo::default();
+                let whole = Frame {
+                    memo: Some(&memo),
+                    ..*self
+                };
+                whole.eval_kind(expr).owned(self.n)
+            }
         }
     }
 
@@ -242,7 +303,7 @@ impl<'a> Frame<'a> {
     fn spread(&self, expr: &Expr) -> Val<'a> {
         let run = self.run;
         let shared = self.shared(expr).cloned();
-        let value = shared.unwrap_or_else(|| Frame::requests(run).eval_kind(expr));
+        let value = shared.unwrap_or_else(|| Frame::requests(run).eval_here(expr));
         if run.requests() == 1 {
             single(value)
         } else {
@@ -301,7 +362,7 @@ impl<'a> Frame<'a> {
             Kind::InSet { id, set } => self.in_set(id, *set),
             Kind::OfSet { what, id, set } => self.of_set(*what, id, *set),
             Kind::OverSet { stat, set, value } => {
-                self.of_requests(self.over_set(*stat, *set, value.as_deref(), &expr.ty))
+                self.of_requests(self.over_set(*stat, *set, value.as_ref(), &expr.ty))
             }
             Kind::OverLinks(over) => links::aggregate(self, over, &expr.ty),
             Kind::Hash(parts) => draw::hash(self, parts),

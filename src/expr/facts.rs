@@ -8,7 +8,10 @@
 
 use super::ir::{EdgeExpr, EdgeKind, Expr, Kind, Level, LinkField, OverLinks, Scalar, Stat};
 use crate::catalog::schema::{Column, Schema, Stats};
+use crate::deep::recurse;
 use crate::types::{EntityId, Type};
+use foldhash::HashMap;
+use std::cell::RefCell;
 
 /// What can be said of a value in every row. Durations and times count in microseconds; of lists,
 /// strings, ids and vectors only nulls are known.
@@ -169,16 +172,62 @@ pub struct Known<'a> {
     /// What conditions have made certain of parts of expressions.
     pub learned: &'a [(Expr, Facts)],
     pub link: Option<&'a EdgeExpr>,
+    /// What was found out so far, while a large expression is looked at.
+    pub found: Option<&'a Found>,
 }
+
+/// What is certain about the parts of an expression, by their address and that of the edge whose
+/// links they are about; and about the weights of edges.
+#[derive(Debug, Default)]
+pub struct Found(RefCell<HashMap<(usize, usize), Facts>>);
+
+/// Stands for the weight of an edge, in the place of an expression.
+const WEIGHT: usize = 0;
 
 impl Known<'_> {
     /// What is certain about an expression.
     pub fn of(&self, expr: &Expr) -> Facts {
+        if expr.is_small() {
+            return self.of_part(expr);
+        }
+        self.once(expr.address(), self.link, |known| {
+            recurse(|| known.of_part(expr))
+        })
+    }
+
+    fn of_part(&self, expr: &Expr) -> Facts {
         let facts = self.of_kind(expr);
         match self.learned.iter().find(|(known, _)| known == expr) {
             Some((_, learned)) => facts.both(*learned),
             None => facts,
         }
+    }
+
+    /// What is known of a part, or what `find` gives.
+    fn once(
+        &self,
+        part: usize,
+        link: Option<&EdgeExpr>,
+        find: impl FnOnce(&Known) -> Facts,
+    ) -> Facts {
+        let Some(found) = self.found else {
+            let found = Found::default();
+            let known = Known {
+                found: Some(&found),
+                ..*self
+            };
+            return find(&known);
+        };
+        let key = (
+            part,
+            link.map_or(0, |link| std::ptr::from_ref(link) as usize),
+        );
+        if let Some(facts) = found.0.borrow().get(&key) {
+            return *facts;
+        }
+        let facts = find(self);
+        found.0.borrow_mut().insert(key, facts);
+        facts
     }
 
     fn of_kind(&self, expr: &Expr) -> Facts {
@@ -218,10 +267,15 @@ impl Known<'_> {
                 then,
                 otherwise,
             } => {
+                if !expr.is_small() {
+                    // what holds in one branch only would have to be found out anew for each part
+                    return self.of(then).either(self.of(otherwise));
+                }
                 let mut learned = self.learned.to_vec();
                 learn(condition, self, &mut learned);
                 let within = Known {
                     learned: &learned,
+                    found: None,
                     ..*self
                 };
                 within.of(then).either(self.of(otherwise))
@@ -313,14 +367,16 @@ impl Known<'_> {
                 learned.map_or(facts, |(_, learned)| facts.both(*learned))
             }
             (EdgeKind::Weight { inner, weight }, LinkField::Weight) => {
-                // every link satisfies the conditions of the edge
-                let links = self.among(inner);
-                let learned = links.learned_by(inner);
-                Known {
-                    learned: &learned,
-                    ..links
-                }
-                .of(weight)
+                self.once(WEIGHT, Some(inner), |known| {
+                    // every link satisfies the conditions of the edge
+                    let links = known.among(inner);
+                    let learned = links.learned_by(inner);
+                    Known {
+                        learned: &learned,
+                        ..links
+                    }
+                    .of(weight)
+                })
             }
             (EdgeKind::Weight { inner, .. }, _) => self.field_of(inner, field),
             (EdgeKind::Union { branches, columns }, _) => {
@@ -352,6 +408,7 @@ impl Known<'_> {
             score: Facts::UNKNOWN,
             learned: &[],
             link: Some(edge),
+            found: self.found,
         }
     }
 
@@ -636,6 +693,17 @@ pub fn most_links(schema: &Schema, edge: &EdgeExpr) -> u64 {
 
 /// Notes what a condition makes certain where it is true.
 pub fn learn(condition: &Expr, known: &Known, into: &mut Vec<(Expr, Facts)>) {
+    condition.descend(&mut |part| match &part.kind {
+        Kind::Call { kernel, .. } if kernel.name == "and" => true,
+        _ => {
+            learn_one(part, known, into);
+            false
+        }
+    });
+}
+
+/// The same of a condition that is no `and`.
+fn learn_one(condition: &Expr, known: &Known, into: &mut Vec<(Expr, Facts)>) {
     let Kind::Call { kernel, args } = &condition.kind else {
         match &condition.kind {
             Kind::InSet { id, .. } => present(id, into),
@@ -645,7 +713,6 @@ pub fn learn(condition: &Expr, known: &Known, into: &mut Vec<(Expr, Facts)>) {
         return;
     };
     match (kernel.name, &args[..]) {
-        ("and", args) => args.iter().for_each(|arg| learn(arg, known, into)),
         ("not", [inner]) => match &inner.kind {
             Kind::Call { kernel, args } if kernel.name == "is_null" => present(&args[0], into),
             Kind::Call { .. } => {}
@@ -695,8 +762,15 @@ const STRICT: [&str; 26] = [
     "cosine",
 ];
 
+/// Of more expressions it is not noted what conditions say of them.
+pub const MOST_LEARNED: usize = 256;
+
 fn present(expr: &Expr, into: &mut Vec<(Expr, Facts)>) {
-    if expr.level == Level::Constant {
+    let is_known = |(known, facts): &(Expr, Facts)| !facts.nullable && known == expr;
+    if expr.level == Level::Constant
+        || into.len() >= MOST_LEARNED
+        || !expr.is_small() && into.iter().any(is_known)
+    {
         return;
     }
     add(expr, Facts::PRESENT, into);
@@ -711,10 +785,12 @@ fn present(expr: &Expr, into: &mut Vec<(Expr, Facts)>) {
     }
 }
 
-fn add(expr: &Expr, facts: Facts, into: &mut Vec<(Expr, Facts)>) {
-    match into.iter_mut().find(|(known, _)| known == expr) {
-        Some((_, known)) => *known = known.both(facts),
-        None => into.push((expr.clone(), facts)),
+/// Notes what is known of an expression, with what was known of it before.
+pub fn add(expr: &Expr, facts: Facts, into: &mut Vec<(Expr, Facts)>) {
+    match into.iter().position(|(known, _)| known == expr) {
+        Some(place) => into[place].1 = into[place].1.both(facts),
+        None if into.len() < MOST_LEARNED => into.push((expr.clone(), facts)),
+        None => {}
     }
 }
 

@@ -3,10 +3,20 @@
 //! Names are gone: a column is an entity and a number, a parameter a slot, a candidate set a
 //! node of the graph. `level` says how often a part has to be computed: once, once per request,
 //! or for every row.
+//!
+//! Expressions share their parts: a value that is used twice is read once, and both uses hold the
+//! same node. `b = a * a; c = b * b; ...` has few nodes but doubles at each step when it is followed
+//! as a tree, so whatever goes through an expression of more than [`SMALL`] parts remembers where it
+//! has been ([`Expr::walk`], [`Expr::map`], [`crate::expr::facts::Known::of`], evaluation).
 
+use crate::deep::recurse;
 use crate::expr::functions::Kernel;
 use crate::types::{EdgeId, EntityId, Key, Type};
-use std::sync::Arc;
+use foldhash::{HashMap, HashSet};
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+use xxhash_rust::xxh3::xxh3_128;
 
 /// Number of a node in the program's graph: a candidate set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,12 +30,57 @@ pub enum Level {
     Row,
 }
 
-/// A typed expression.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Expr {
+/// A typed expression. Cheap to clone: the clone is the same node.
+#[derive(Clone)]
+pub struct Expr(Arc<Node>);
+
+/// What an [`Expr`] holds.
+#[derive(Clone)]
+pub struct Node {
     pub kind: Kind,
     pub ty: Type,
     pub level: Level,
+    /// How many parts there are where shared ones count each time.
+    size: u32,
+    /// Parts on the longest way to a leaf.
+    depth: u32,
+    /// Whether a part of a link expression reads the row whose links these are.
+    reads_outer: bool,
+    /// A hash of all that the expression is, once it is asked for.
+    key: OnceLock<u128>,
+}
+
+/// Up to so many parts an expression is followed as a tree, without notes of where one has been.
+pub const SMALL: u32 = 64;
+
+impl Deref for Expr {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        &self.0
+    }
+}
+
+impl PartialEq for Expr {
+    fn eq(&self, other: &Expr) -> bool {
+        let alike = || self.size == other.size && self.level == other.level && self.ty == other.ty;
+        Arc::ptr_eq(&self.0, &other.0)
+            || alike()
+                && match self.is_small() {
+                    true => self.kind == other.kind,
+                    false => self.key() == other.key(),
+                }
+    }
+}
+
+/// A large expression shows as its key, so that the text stays short however much is shared.
+impl fmt::Debug for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.is_small() {
+            true => write!(f, "{:?}: {:?}", self.kind, self.ty),
+            false => write!(f, "#{:032x}", self.key()),
+        }
+    }
 }
 
 /// A constant as the evaluator wants it. Strings and keys that the snapshot knows are codes.
@@ -61,55 +116,55 @@ pub enum Kind {
     Bound(u32),
     Link(LinkField),
     /// In a link expression: a value of the row whose links are read.
-    Outer(Box<Expr>),
+    Outer(Expr),
     /// A stored column of `entity` at an id.
     Read {
         entity: EntityId,
         column: u32,
-        id: Box<Expr>,
+        id: Expr,
     },
     /// An id, or null where that row is not visible at `now`.
     Visible {
         entity: EntityId,
-        id: Box<Expr>,
+        id: Expr,
     },
     /// The vector of `entity` at an id.
     VectorOf {
         embedding: u32,
         entity: EntityId,
-        id: Box<Expr>,
+        id: Expr,
     },
     /// The id of a key that comes with the request.
     ToId {
         entity: EntityId,
-        key: Box<Expr>,
+        key: Expr,
     },
     Call {
         kernel: Kernel,
         args: Vec<Expr>,
     },
     If {
-        condition: Box<Expr>,
-        then: Box<Expr>,
-        otherwise: Box<Expr>,
+        condition: Expr,
+        then: Expr,
+        otherwise: Expr,
     },
     List(Vec<Expr>),
     /// Whether an id is in a candidate set.
     InSet {
-        id: Box<Expr>,
+        id: Expr,
         set: NodeId,
     },
     /// What the row of an id has in a candidate set; null if it is not there.
     OfSet {
         what: OfSet,
-        id: Box<Expr>,
+        id: Expr,
         set: NodeId,
     },
     /// An aggregate over the rows of a candidate set.
     OverSet {
         stat: Stat,
         set: NodeId,
-        value: Option<Box<Expr>>,
+        value: Option<Expr>,
     },
     /// An aggregate over links.
     OverLinks(Box<OverLinks>),
@@ -117,12 +172,12 @@ pub enum Kind {
     Hash(Vec<Expr>),
     /// A number in (0, 1) that belongs to the request's seed, the viewer, a salt and some ids.
     Uniform {
-        salt: Box<Expr>,
+        salt: Expr,
         ids: Vec<Expr>,
     },
     /// The first group of a pattern in a text.
     Extract {
-        text: Box<Expr>,
+        text: Expr,
         pattern: Pattern,
     },
 }
@@ -236,11 +291,11 @@ pub enum EdgeKind {
     /// Links of `inner` for which `keep` is true.
     Filter {
         inner: Box<EdgeExpr>,
-        keep: Box<Expr>,
+        keep: Expr,
     },
     Weight {
         inner: Box<EdgeExpr>,
-        weight: Box<Expr>,
+        weight: Expr,
     },
     /// The links of each in turn. `columns[b][c]` is where branch `b` has column `c`.
     Union {
@@ -257,8 +312,20 @@ pub enum EdgeKind {
 
 impl Expr {
     pub fn new(kind: Kind, ty: Type) -> Expr {
-        let level = kind.level();
-        Expr { kind, ty, level }
+        let (mut size, mut depth) = (1u32, 0);
+        kind.each_part(&mut |part, _| {
+            size = size.saturating_add(part.size);
+            depth = depth.max(part.depth);
+        });
+        Expr(Arc::new(Node {
+            level: kind.level(),
+            reads_outer: kind.reads_outer(),
+            kind,
+            ty,
+            size,
+            depth: depth + 1,
+            key: OnceLock::new(),
+        }))
     }
 
     pub fn constant(value: Scalar, ty: Type) -> Expr {
@@ -268,6 +335,16 @@ impl Expr {
     /// Stands for an expression already reported.
     pub fn error() -> Expr {
         Expr::constant(Scalar::Null, Type::Error)
+    }
+
+    /// The same expression as a value of another type.
+    pub fn with_type(self, ty: Type) -> Expr {
+        Expr::new(self.into_kind(), ty)
+    }
+
+    /// What it is made of; copied where others hold it too.
+    pub fn into_kind(self) -> Kind {
+        Arc::unwrap_or_clone(self.0).kind
     }
 
     pub fn is_error(&self) -> bool {
@@ -280,6 +357,45 @@ impl Expr {
             Kind::Const(value) => Some(value),
             _ => None,
         }
+    }
+
+    /// Whether it can be followed as a tree.
+    pub fn is_small(&self) -> bool {
+        self.size <= SMALL
+    }
+
+    /// Whether something else may hold it, so that it is worth keeping what it comes to.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    /// How many parts of it are evaluated for a row: those within, each once.
+    pub fn parts(&self) -> usize {
+        let mut count = 0;
+        self.descend(&mut |_| {
+            count += 1;
+            true
+        });
+        count
+    }
+
+    /// Parts on the longest way to a leaf.
+    pub fn depth(&self) -> u32 {
+        self.depth
+    }
+
+    /// What tells nodes apart while they live.
+    pub fn address(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
+    }
+
+    /// A hash of all that the expression is: equal expressions have equal keys.
+    pub fn key(&self) -> u128 {
+        let key = || {
+            let text = format!("{:?} {:?} {:?}", self.kind, self.ty, self.level);
+            xxh3_128(text.as_bytes())
+        };
+        *self.key.get_or_init(|| recurse(key))
     }
 
     /// Calls `f` on every direct part of the expression that is evaluated for the same row
@@ -320,70 +436,190 @@ impl Expr {
 
     /// Calls `f` on every part, those in other scopes (links, other sets) included.
     pub fn walk<'a>(&'a self, f: &mut dyn FnMut(&'a Expr)) {
+        self.walk_new(&mut Seen::in_parts_of(self), f);
+    }
+
+    fn walk_new<'a>(&'a self, seen: &mut Seen, f: &mut dyn FnMut(&'a Expr)) {
+        if !seen.is_new(self) {
+            return;
+        }
         f(self);
-        self.each_child(&mut |child| child.walk(f));
-        match &self.kind {
+        recurse(|| self.kind.each_part(&mut |part, _| part.walk_new(seen, f)));
+    }
+
+    /// Calls `f` on every part that is about the row itself: not on what is about the rows of
+    /// another set, and of link expressions only on what they read of the row.
+    pub fn walk_row<'a>(&'a self, f: &mut dyn FnMut(&'a Expr)) {
+        self.walk_row_new(&mut Seen::in_parts_of(self), f);
+    }
+
+    fn walk_row_new<'a>(&'a self, seen: &mut Seen, f: &mut dyn FnMut(&'a Expr)) {
+        if !seen.is_new(self) {
+            return;
+        }
+        f(self);
+        recurse(|| {
+            self.each_child(&mut |child| child.walk_row_new(seen, f));
+            if let Kind::OverLinks(over) = &self.kind {
+                for part in [&over.filter, &over.value].into_iter().flatten() {
+                    part.walk(&mut |inner| {
+                        if let Kind::Outer(row) = &inner.kind {
+                            row.walk_row_new(seen, f);
+                        }
+                    });
+                }
+            }
+        });
+    }
+
+    /// Calls `f` on the expression and, where it answers yes, on the parts that are evaluated for
+    /// the same row ([`Expr::each_child`]): on each once.
+    pub fn descend<'a>(&'a self, f: &mut dyn FnMut(&'a Expr) -> bool) {
+        self.descend_new(&mut Seen::in_parts_of(self), f);
+    }
+
+    fn descend_new<'a>(&'a self, seen: &mut Seen, f: &mut dyn FnMut(&'a Expr) -> bool) {
+        if seen.is_new(self) && f(self) {
+            recurse(|| self.each_child(&mut |child| child.descend_new(seen, f)));
+        }
+    }
+
+    /// Rewrites every part, innermost first, in all scopes. A part that is shared is rewritten once.
+    pub fn map(self, f: &mut dyn FnMut(Expr) -> Expr) -> Expr {
+        self.map_parts(&mut |part, _| f(part))
+    }
+
+    /// Rewrites every part that is about the row itself, innermost first: not what is about links or
+    /// the rows of another set, but what that reads of the row.
+    pub fn map_row(self, f: &mut dyn FnMut(Expr) -> Expr) -> Expr {
+        self.map_parts(&mut |part, depth| if depth == 0 { f(part) } else { part })
+    }
+
+    /// In a link expression: exchanges the ends of the link.
+    fn swapped_ends(self) -> Expr {
+        self.map_parts(&mut |part, depth| match &part.kind {
+            Kind::Link(LinkField::From) if depth == 0 => {
+                Expr::new(Kind::Link(LinkField::To), part.ty.clone())
+            }
+            Kind::Link(LinkField::To) if depth == 0 => {
+                Expr::new(Kind::Link(LinkField::From), part.ty.clone())
+            }
+            _ => part,
+        })
+    }
+
+    /// Rewrites every part, innermost first; `f` is told how many link scopes further in it stands.
+    fn map_parts(self, f: &mut dyn FnMut(Expr, i32) -> Expr) -> Expr {
+        let mut known = (!self.is_small()).then(HashMap::default);
+        self.map_at(0, &mut known, f)
+    }
+
+    fn map_at(
+        self,
+        depth: i32,
+        known: &mut Option<Mapped>,
+        f: &mut dyn FnMut(Expr, i32) -> Expr,
+    ) -> Expr {
+        let place = (self.address(), depth);
+        if let Some((_, done)) = known.as_ref().and_then(|known| known.get(&place)) {
+            return done.clone();
+        }
+        // kept, so that its address stays its own
+        let original = known.is_some().then(|| self.clone());
+        let Node { mut kind, ty, .. } = Arc::unwrap_or_clone(self.0);
+        recurse(|| {
+            kind.each_part_mut(&mut |part, further| {
+                let taken = std::mem::replace(part, Expr::error());
+                *part = taken.map_at(depth + further, known, f);
+            })
+        });
+        let made = f(Expr::new(kind, ty), depth);
+        if let (Some(known), Some(original)) = (known, original) {
+            known.insert(place, (original, made.clone()));
+        }
+        made
+    }
+
+    /// The candidate sets that the expression reads.
+    pub fn sets(&self) -> Vec<NodeId> {
+        let mut found = Vec::new();
+        self.walk(&mut |part| match part.kind {
+            Kind::InSet { set, .. } | Kind::OfSet { set, .. } | Kind::OverSet { set, .. } => {
+                found.push(set)
+            }
+            _ => {}
+        });
+        found
+    }
+}
+
+/// What was rewritten, by address and scope, with what it became.
+type Mapped = HashMap<(usize, i32), (Expr, Expr)>;
+
+/// Where one has been in an expression; in a small one nothing is noted.
+struct Seen(Option<HashSet<usize>>);
+
+impl Seen {
+    fn in_parts_of(expr: &Expr) -> Seen {
+        Seen((!expr.is_small()).then(HashSet::default))
+    }
+
+    fn is_new(&mut self, part: &Expr) -> bool {
+        match &mut self.0 {
+            Some(seen) => seen.insert(part.address()),
+            None => true,
+        }
+    }
+}
+
+impl Kind {
+    /// Calls `f` on every direct part and tells how many link scopes further in it stands
+    /// (`Outer` leads one out).
+    fn each_part<'a>(&'a self, f: &mut dyn FnMut(&'a Expr, i32)) {
+        match self {
+            Kind::Read { id, .. }
+            | Kind::Visible { id, .. }
+            | Kind::VectorOf { id, .. }
+            | Kind::ToId { key: id, .. }
+            | Kind::InSet { id, .. }
+            | Kind::OfSet { id, .. } => f(id, 0),
+            Kind::Outer(row) => f(row, -1),
+            Kind::Call { args, .. } | Kind::List(args) | Kind::Hash(args) => {
+                args.iter().for_each(|a| f(a, 0))
+            }
+            Kind::Uniform { salt, ids } => {
+                f(salt, 0);
+                ids.iter().for_each(|id| f(id, 0));
+            }
+            Kind::Extract { text, .. } => f(text, 0),
+            Kind::If {
+                condition,
+                then,
+                otherwise,
+            } => {
+                f(condition, 0);
+                f(then, 0);
+                f(otherwise, 0);
+            }
             Kind::OverSet {
                 value: Some(value), ..
-            } => value.walk(f),
+            } => f(value, 1),
             Kind::OverLinks(over) => {
-                over.edge.walk(f);
-                for part in [&over.within, &over.filter, &over.value]
-                    .into_iter()
-                    .flatten()
-                {
-                    part.walk(f);
+                f(&over.from, 0);
+                over.to.iter().for_each(|to| f(to, 0));
+                over.edge.each_part(f);
+                over.within.iter().for_each(|within| f(within, 0));
+                for part in [&over.filter, &over.value].into_iter().flatten() {
+                    f(part, 1);
                 }
             }
             _ => {}
         }
     }
 
-    /// Calls `f` on every part that is about the row itself: not on what is about the rows of
-    /// another set, and of link expressions only on what they read of the row.
-    pub fn walk_row<'a>(&'a self, f: &mut dyn FnMut(&'a Expr)) {
-        f(self);
-        self.each_child(&mut |child| child.walk_row(f));
-        if let Kind::OverLinks(over) = &self.kind {
-            for part in [&over.filter, &over.value].into_iter().flatten() {
-                part.walk(&mut |inner| {
-                    if let Kind::Outer(row) = &inner.kind {
-                        row.walk_row(f);
-                    }
-                });
-            }
-        }
-    }
-
-    /// Rewrites every part, innermost first, in all scopes.
-    pub fn map(mut self, f: &mut dyn FnMut(Expr) -> Expr) -> Expr {
-        self.each_part_mut(&mut |part, _| {
-            let taken = std::mem::replace(part, Expr::error());
-            *part = taken.map(f);
-        });
-        self.level = self.kind.level();
-        f(self)
-    }
-
-    /// Rewrites every part that is about the row itself, innermost first: not what is about links or
-    /// the rows of another set, but what that reads of the row.
-    pub fn map_row(self, f: &mut dyn FnMut(Expr) -> Expr) -> Expr {
-        self.map_at(0, f)
-    }
-
-    fn map_at(mut self, depth: i32, f: &mut dyn FnMut(Expr) -> Expr) -> Expr {
-        self.each_part_mut(&mut |part, further| {
-            let taken = std::mem::replace(part, Expr::error());
-            *part = taken.map_at(depth + further, f);
-        });
-        self.level = self.kind.level();
-        if depth == 0 { f(self) } else { self }
-    }
-
-    /// Calls `f` on every direct part and tells how many link scopes further in it stands
-    /// (`Outer` leads one out).
+    /// The same, to put other parts in their places.
     fn each_part_mut(&mut self, f: &mut dyn FnMut(&mut Expr, i32)) {
-        match &mut self.kind {
+        match self {
             Kind::Read { id, .. }
             | Kind::Visible { id, .. }
             | Kind::VectorOf { id, .. }
@@ -414,8 +650,8 @@ impl Expr {
             Kind::OverLinks(over) => {
                 f(&mut over.from, 0);
                 over.to.iter_mut().for_each(|to| f(to, 0));
-                over.within.iter_mut().for_each(|within| f(within, 0));
                 over.edge.each_part_mut(f);
+                over.within.iter_mut().for_each(|within| f(within, 0));
                 for part in [&mut over.filter, &mut over.value].into_iter().flatten() {
                     f(part, 1);
                 }
@@ -424,32 +660,13 @@ impl Expr {
         }
     }
 
-    /// In a link expression: exchanges the ends of the link, `depth` scopes out.
-    fn swap_ends(&mut self, depth: i32) {
-        if depth == 0 {
-            match &mut self.kind {
-                Kind::Link(end @ LinkField::From) => *end = LinkField::To,
-                Kind::Link(end @ LinkField::To) => *end = LinkField::From,
-                _ => {}
-            }
-        }
-        self.each_part_mut(&mut |part, further| part.swap_ends(depth + further));
+    /// Whether a part of it reads the row whose links these are.
+    fn reads_outer(&self) -> bool {
+        let mut reads = matches!(self, Kind::Outer(_));
+        self.each_part(&mut |part, _| reads |= part.reads_outer);
+        reads
     }
 
-    /// The candidate sets that the expression reads.
-    pub fn sets(&self) -> Vec<NodeId> {
-        let mut found = Vec::new();
-        self.walk(&mut |part| match part.kind {
-            Kind::InSet { set, .. } | Kind::OfSet { set, .. } | Kind::OverSet { set, .. } => {
-                found.push(set)
-            }
-            _ => {}
-        });
-        found
-    }
-}
-
-impl Kind {
     fn level(&self) -> Level {
         match self {
             Kind::Const(_) => Level::Constant,
@@ -494,15 +711,11 @@ impl Kind {
                     .from
                     .level
                     .max(over.to.as_ref().map_or(Level::Constant, |t| t.level));
-                let mut level = ends.max(Level::Request);
-                for part in [&over.filter, &over.value].into_iter().flatten() {
-                    part.walk(&mut |p| {
-                        if matches!(p.kind, Kind::Outer(_)) {
-                            level = Level::Row;
-                        }
-                    });
+                let parts = [&over.filter, &over.value];
+                match parts.into_iter().flatten().any(|part| part.reads_outer) {
+                    true => Level::Row,
+                    false => ends.max(Level::Request),
                 }
-                level
             }
         }
     }
@@ -523,21 +736,16 @@ impl EdgeExpr {
 
     /// Calls `f` on every part of every expression in the edge.
     pub fn walk<'a>(&'a self, f: &mut dyn FnMut(&'a Expr)) {
-        match &self.kind {
-            EdgeKind::Table { .. } | EdgeKind::Reference { .. } => {}
-            EdgeKind::Filter { inner, keep: part }
-            | EdgeKind::Weight {
-                inner,
-                weight: part,
-            } => {
-                inner.walk(f);
-                part.walk(f);
-            }
-            EdgeKind::Union { branches, .. } => branches.iter().for_each(|b| b.walk(f)),
-            EdgeKind::Chain { first, second, .. } => {
-                first.walk(f);
-                second.walk(f);
-            }
+        self.each_part(&mut |part, _| part.walk(f));
+    }
+
+    /// How many edges it is made of, itself included.
+    pub fn size(&self) -> usize {
+        1 + match &self.kind {
+            EdgeKind::Table { .. } | EdgeKind::Reference { .. } => 0,
+            EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => inner.size(),
+            EdgeKind::Union { branches, .. } => branches.iter().map(EdgeExpr::size).sum(),
+            EdgeKind::Chain { first, second, .. } => first.size() + second.size(),
         }
     }
 
@@ -577,6 +785,26 @@ impl EdgeExpr {
         }
     }
 
+    /// Calls `f` on its expressions, each of which stands in a scope of links.
+    fn each_part<'a>(&'a self, f: &mut dyn FnMut(&'a Expr, i32)) {
+        match &self.kind {
+            EdgeKind::Table { .. } | EdgeKind::Reference { .. } => {}
+            EdgeKind::Filter { inner, keep: part }
+            | EdgeKind::Weight {
+                inner,
+                weight: part,
+            } => {
+                inner.each_part(f);
+                f(part, 1);
+            }
+            EdgeKind::Union { branches, .. } => branches.iter().for_each(|b| b.each_part(f)),
+            EdgeKind::Chain { first, second, .. } => {
+                first.each_part(f);
+                second.each_part(f);
+            }
+        }
+    }
+
     fn each_part_mut(&mut self, f: &mut dyn FnMut(&mut Expr, i32)) {
         match &mut self.kind {
             EdgeKind::Table { .. } | EdgeKind::Reference { .. } => {}
@@ -600,11 +828,7 @@ impl EdgeExpr {
 
     /// The same links from their other end.
     pub fn reversed(&self) -> EdgeExpr {
-        let flip = |e: &Expr| {
-            let mut e = Box::new(e.clone());
-            e.swap_ends(0);
-            e
-        };
+        let flip = |e: &Expr| e.clone().swapped_ends();
         let kind = match &self.kind {
             EdgeKind::Table { edge, reverse } => EdgeKind::Table {
                 edge: *edge,
@@ -680,7 +904,7 @@ pub fn read(id: Expr, column: usize, table: &crate::catalog::schema::Entity) -> 
         Kind::Read {
             entity,
             column: column as u32,
-            id: Box::new(id),
+            id,
         },
         ty.clone(),
     );
@@ -688,7 +912,7 @@ pub fn read(id: Expr, column: usize, table: &crate::catalog::schema::Entity) -> 
         Type::Id(target) => Expr::new(
             Kind::Visible {
                 entity: target,
-                id: Box::new(read),
+                id: read,
             },
             ty,
         ),

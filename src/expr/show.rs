@@ -1,10 +1,15 @@
 //! Typed expressions as text, for plans and explanations.
 
 use crate::catalog::schema::Schema;
+use crate::deep::recurse;
 use crate::expr::ir::{Expr, Kind, LinkField, OfSet, Scalar};
 use crate::expr::texts::{Keys, Texts};
 use crate::types::{Key, Type, Value};
+use std::cell::Cell;
 use std::fmt::{self, Display};
+
+/// Parts of an expression that are written at most: the rest is `...`. Shared parts count each time.
+const MOST_PARTS: u32 = 2_000;
 
 /// An expression with what is needed to name its parts.
 #[derive(Clone, Copy)]
@@ -15,6 +20,8 @@ pub struct Show<'a> {
     words: Option<(&'a Texts<'a>, &'a Keys<'a>)>,
     /// Names of the bound columns, where they are known.
     columns: &'a [String],
+    /// How many parts may still be written; none before the first is.
+    left: Option<&'a Cell<u32>>,
 }
 
 impl<'a> Show<'a> {
@@ -51,11 +58,30 @@ pub fn show<'a>(expr: &'a Expr, schema: &'a Schema) -> Show<'a> {
         schema,
         words: None,
         columns: &[],
+        left: None,
     }
 }
 
 impl Display for Show<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(left) = self.left else {
+            let left = Cell::new(MOST_PARTS);
+            let counted = Show {
+                left: Some(&left),
+                ..*self
+            };
+            return counted.fmt(f);
+        };
+        if left.get() == 0 {
+            return f.write_str("...");
+        }
+        left.set(left.get() - 1);
+        recurse(|| self.part(f))
+    }
+}
+
+impl Show<'_> {
+    fn part(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sub = |expr| Show { expr, ..*self };
         match &self.expr.kind {
             Kind::Const(value) => self.constant(value, f),
@@ -122,7 +148,7 @@ impl Display for Show<'_> {
             }
             Kind::Hash(parts) => call("hash", f, parts.iter().map(sub)),
             Kind::Uniform { salt, ids } => {
-                call("uniform", f, std::iter::once(&**salt).chain(ids).map(sub))
+                call("uniform", f, std::iter::once(salt).chain(ids).map(sub))
             }
             Kind::Extract { text, pattern } => {
                 write!(f, "extract({}, {:?})", sub(text), pattern.0.as_str())

@@ -9,7 +9,7 @@
 use super::bounds::satisfying;
 use super::reads_only_the_entity;
 use crate::catalog::schema::Schema;
-use crate::expr::facts::{Known, learn};
+use crate::expr::facts::{self, Known, learn};
 use crate::expr::ir::Stat;
 use crate::expr::{Expr, Facts, Kind, Level, NodeId};
 use crate::types::{EntityId, Type};
@@ -284,6 +284,7 @@ impl Shape {
             columns,
             score: self.score.facts,
             learned: &self.known,
+            found: None,
             link: None,
         }
     }
@@ -343,7 +344,8 @@ impl Shape {
             self.bound = min_bound(self.bound, satisfying(schema, condition, rows_of));
         }
         for condition in conditions {
-            if reads_only_the_entity(condition) && !self.holds.contains(condition) {
+            let room = self.holds.len() < facts::MOST_LEARNED;
+            if room && reads_only_the_entity(condition) && !self.holds.contains(condition) {
                 self.holds.push(condition.clone());
             }
         }
@@ -354,7 +356,7 @@ impl Shape {
                     let column = &mut self.columns[i as usize];
                     column.facts = column.facts.both(facts);
                 }
-                _ if reads_only_the_entity(&expr) => self.known.push((expr, facts)),
+                _ if reads_only_the_entity(&expr) => facts::add(&expr, facts, &mut self.known),
                 _ => {}
             }
         }

@@ -418,6 +418,7 @@ impl Walk {
             columns: &[],
             score: Facts::UNKNOWN,
             learned: &[],
+            found: None,
             link: Some(&self.edge),
         };
         let mut learned = Vec::new();

@@ -3,7 +3,7 @@
 use super::Rewriting;
 use crate::batch::Stop;
 use crate::batch::{Column, Rows};
-use crate::expr::eval::{Members, Sets};
+use crate::expr::eval::{Members, Memo, Sets};
 use crate::expr::texts::{Keys, Texts};
 use crate::expr::{Expr, Frame, Kind, Level, NodeId, Run, Scalar};
 use crate::store::Snapshot;
@@ -49,7 +49,7 @@ impl<'a> Folding<'a> {
     fn folded(&self, expr: Expr) -> Expr {
         if expr.level == Level::Constant {
             return match self.value(&expr) {
-                Some(value) => Expr::constant(value, expr.ty),
+                Some(value) => Expr::constant(value, expr.ty.clone()),
                 None => expr,
             };
         }
@@ -95,6 +95,7 @@ impl<'a> Folding<'a> {
             sets: self.none,
             stop: Stop::default(),
             members: Members::default(),
+            memo: Memo::default(),
         };
         scalar(&run, &Frame::requests(&run).column(expr), &expr.ty)
     }

@@ -53,7 +53,7 @@ fn of_sets(expr: &Expr, used: &mut [Used]) {
             OfSet::Position => Used::members().in_order(),
         }),
         Kind::OverSet { set, stat, value } => {
-            let all = Used::members().reading(value.as_deref());
+            let all = Used::members().reading(value.as_ref());
             used[set.0 as usize].add(match in_any_order(*stat) {
                 true => all,
                 false => all.in_order(),

@@ -5,7 +5,7 @@ use crate::batch::{Column, Looks, Stop};
 use crate::catalog::schema::{Now, Schema};
 use crate::check::Parameter;
 use crate::exec::Results;
-use crate::expr::eval::Members;
+use crate::expr::eval::{Members, Memo};
 use crate::expr::texts::{Keys, Texts};
 use crate::expr::value::Val;
 use crate::expr::{Expr, Frame, Kind, Run};
@@ -70,6 +70,7 @@ impl<'a> Sample<'a> {
                 ..Stop::default()
             },
             members: Members::default(),
+            memo: Memo::default(),
         };
         let params = self.params.iter().map(|param| default(param, &run));
         run.params = params.collect();

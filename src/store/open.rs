@@ -17,6 +17,8 @@ pub struct Options {
     pub cache: Option<PathBuf>,
     /// Take the snapshot there is, even if the data has changed since or is broken.
     pub stale: bool,
+    /// Folders from which programs may import files, beside those of the program and the catalog.
+    pub imports: Vec<PathBuf>,
     pub progress: Arc<dyn Progress>,
 }
 
@@ -25,6 +27,7 @@ impl Default for Options {
         Options {
             cache: None,
             stale: false,
+            imports: Vec::new(),
             progress: Arc::new(Silent),
         }
     }

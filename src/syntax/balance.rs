@@ -216,6 +216,12 @@ impl<'t> Balancing<'_, 't> {
     }
 
     fn stray(&mut self, i: usize) {
+        // neighbours are one slip
+        let before = i.checked_sub(1);
+        if before.is_some_and(|b| self.kept[b].is_none() && self.input[b].token.is_closer()) {
+            self.kept[i] = None;
+            return;
+        }
         let lexeme = &self.input[i];
         let shown = lexeme.token.bracket();
         let found = Diagnostic::new(

@@ -58,6 +58,8 @@ struct Lexing<'t, 's> {
     begun: bool,
     /// Whether anything, a comment included, was found on the current line.
     blank: bool,
+    /// Where the last comment in the way of another language ends.
+    commented: usize,
 }
 
 /// Cuts the text into lexemes and comments. Texts of 4 GiB and more do not fit a span: the rest
@@ -77,6 +79,7 @@ pub fn lex<'t>(
         line_start: 0,
         begun: false,
         blank: true,
+        commented: 0,
     };
     if u32::try_from(text.len()).is_err() {
         lexing.report(
@@ -89,7 +92,11 @@ pub fn lex<'t>(
     }
     let mut tokens = Token::lexer(text);
     while let Some(token) = tokens.next() {
-        lexing.take(token, tokens.span());
+        let at = tokens.span();
+        match lexing.foreign_comment(token, at.start) {
+            Some(end) => tokens.bump(end - at.end),
+            None => lexing.take(token, at),
+        }
     }
     (lexing.out, lexing.comments)
 }
@@ -117,6 +124,41 @@ impl<'t> Lexing<'t, '_> {
             }
             Err(()) => self.stray(at),
         }
+    }
+
+    /// Where a comment ends that begins in the way of another language: `--`, `//`, `/* */`. Lines of
+    /// comments behind each other are reported once.
+    fn foreign_comment(&mut self, token: Result<Token, ()>, start: usize) -> Option<usize> {
+        let rest = &self.text[start..];
+        let line = &rest[..rest.find('\n').unwrap_or(rest.len())];
+        let alone = !self.begun;
+        let apart = alone || self.text[..start].ends_with([' ', '\t']);
+        let end = match token {
+            Ok(Token::Minus) if line.starts_with("--") => {
+                let text = &line[2..];
+                let is_comment = alone || apart && text.starts_with([' ', '\t']) || is_prose(text);
+                is_comment.then_some(line.len())
+            }
+            Ok(Token::SlashSlash) => {
+                let text = &line[2..];
+                (text.trim().is_empty() || is_prose(text)).then_some(line.len())
+            }
+            Ok(Token::Slash) if line.starts_with("/*") => {
+                let end = rest.find("*/").map(|end| end + 2);
+                Some(end.unwrap_or(line.len()))
+            }
+            _ => None,
+        }?;
+        let goes_on = self.commented > 0 && self.text[self.commented..start].trim().is_empty();
+        if !goes_on {
+            let help = "comments begin with `#`";
+            self.report(code::E0101, start..start + 2, "this is no comment", help);
+        }
+        self.commented = start + end;
+        if let Some(newline) = rest[..end].rfind('\n') {
+            self.newline(start + newline + 1);
+        }
+        self.commented.into()
     }
 
     fn newline(&mut self, next: usize) {
@@ -234,9 +276,18 @@ impl<'t> Lexing<'t, '_> {
             || rest.starts_with(['(', ':', '@'])
             || rest.starts_with('=') && !rest.starts_with("==");
         match name {
-            "True" if !used_as_name => self.foreign(at, Token::True, "true"),
-            "False" if !used_as_name => self.foreign(at, Token::False, "false"),
-            "None" if !used_as_name => self.foreign(at, Token::Null, "null"),
+            "True" | "TRUE" if !used_as_name => self.foreign(at, Token::True, "true"),
+            "False" | "FALSE" if !used_as_name => self.foreign(at, Token::False, "false"),
+            "None" | "NULL" | "Null" | "NaN" | "nil" if !used_as_name => self.null(at),
+            "AND" | "And" if self.joins(rest) => self.foreign(at, Token::And, "and"),
+            "OR" | "Or" if self.joins(rest) => self.foreign(at, Token::Or, "or"),
+            "IN" | "In" if self.joins(rest) => self.foreign(at, Token::In, "in"),
+            "IS" | "Is" if self.joins(rest) => self.foreign(at, Token::Is, "is"),
+            "IF" | "If" if self.joins(rest) => self.foreign(at, Token::If, "if"),
+            "ELSE" | "Else" if self.joins(rest) => self.foreign(at, Token::Else, "else"),
+            "NOT" | "Not" if !used_as_name && begins_value(rest) => {
+                self.foreign(at, Token::Not, "not")
+            }
             _ if !name.is_ascii() => {
                 let help = format!("other names stand in backticks: `` `{name}` ``");
                 self.report(
@@ -249,6 +300,29 @@ impl<'t> Lexing<'t, '_> {
             }
             _ => Token::Name(name),
         }
+    }
+
+    /// The null of another language. Where it is compared, what to write instead is said of the
+    /// comparison.
+    fn null(&mut self, at: std::ops::Range<usize>) -> Token<'t> {
+        match self.out.last().map(|l| l.token) {
+            Some(Token::Eq | Token::Ne) => Token::Null,
+            Some(Token::Assign) => {
+                let help = "write `null`; whether a value is there is asked with `x is null`";
+                let wrong = &self.text[at.clone()];
+                let message = format!("`{wrong}` is not part of the language");
+                self.report(code::E0101, at, message, help);
+                Token::Bad
+            }
+            _ => self.foreign(at, Token::Null, "null"),
+        }
+    }
+
+    /// Whether a word stands between two values, given what follows it.
+    fn joins(&self, rest: &str) -> bool {
+        self.begun
+            && self.out.last().is_some_and(|l| l.token.can_end())
+            && (begins_value(rest) || rest.starts_with('('))
     }
 
     fn foreign(&mut self, at: std::ops::Range<usize>, meant: Token<'t>, word: &str) -> Token<'t> {
@@ -292,6 +366,32 @@ impl<'t> Lexing<'t, '_> {
         self.report(code::E0101, at.clone(), message, help);
         self.push(Token::Bad, at);
     }
+}
+
+/// Whether a value begins a text: not an operator, a closing bracket or the end of the line.
+fn begins_value(rest: &str) -> bool {
+    rest.starts_with(|c: char| {
+        c.is_alphanumeric() || matches!(c, '_' | '"' | '\'' | '[' | '@' | '`')
+    })
+}
+
+/// Whether text is written for people: two words side by side that no operator joins.
+fn is_prose(text: &str) -> bool {
+    const JOINING: [&str; 7] = ["and", "or", "not", "in", "is", "if", "else"];
+    let code = &text[..text.find(['#', '"', '\'', '(']).unwrap_or(text.len())];
+    let words: Vec<&str> = code.split_whitespace().collect();
+    let is_word = |word: &str| {
+        let word = word.trim_end_matches([',', '.', ':', ';', '!', '?']);
+        !word.is_empty()
+            && word
+                .chars()
+                .all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+            && !JOINING.contains(&word)
+    };
+    let begins = |word: &str| word.starts_with(char::is_alphabetic);
+    words
+        .windows(2)
+        .any(|pair| pair.iter().all(|w| is_word(w)) && pair.iter().any(|w| begins(w)))
 }
 
 /// Whether a literal ends with the quote it began with, that quote not being escaped.

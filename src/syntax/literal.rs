@@ -154,6 +154,22 @@ fn is_word(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
+/// The unit that a word means, as the language writes it or in full.
+pub fn unit_of(word: &str) -> Option<&'static str> {
+    let units = ["ms", "s", "m", "h", "d", "w"];
+    let exact = units.into_iter().find(|unit| *unit == word);
+    exact.or_else(|| usual_unit(word))
+}
+
+/// The duration that a text like `7d` or `7 days` means, as the language writes it.
+pub fn duration_in(text: &str) -> Option<String> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let (number, unit) = text.split_at(digits);
+    let unit = unit_of(unit.trim())?;
+    (!number.is_empty() && number.parse::<f64>().is_ok()).then(|| format!("{number}{unit}"))
+}
+
 /// The unit that someone who wrote `30min` or `7days` meant.
 fn usual_unit(word: &str) -> Option<&'static str> {
     Some(match word.to_ascii_lowercase().as_str() {

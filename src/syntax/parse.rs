@@ -27,10 +27,12 @@ pub struct Stop<'a, 't> {
 /// and every error has been reported to the sink.
 pub fn parse(text: &str, source: SourceId, sink: &mut Sink) -> File {
     let mut file = File::default();
-    let (lexemes, comments) = lex(text, source, sink);
+    let mut found = Sink::default();
+    let (lexemes, comments) = lex(text, source, &mut found);
     let marks = allow::marks(text, &comments, &lexemes);
-    let items = lay_out(&balance::balance(lexemes, sink), sink);
+    let items = lay_out(&balance::balance(lexemes, &mut found), &mut found);
     file.allows = allow::allows(text, &marks, &items);
+    let items = without_sql(text, items, found, sink);
     for tokens in items {
         let first = first_name(&tokens.tokens);
         let item = item(text, tokens, source, sink);
@@ -41,6 +43,54 @@ pub fn parse(text: &str, source: SourceId, sink: &mut Sink) -> File {
     }
     report_lost_expressions(&file, sink);
     file
+}
+
+/// Takes out what is SQL. It is reported once, and what was found in it is not reported again.
+fn without_sql<'t>(
+    text: &str,
+    items: Vec<ItemTokens<'t>>,
+    found: Sink,
+    sink: &mut Sink,
+) -> Vec<ItemTokens<'t>> {
+    let mut kept = Vec::with_capacity(items.len());
+    let mut statements: Vec<Span> = Vec::new();
+    let mut rest = items.into_iter().peekable();
+    while let Some(item) = rest.next() {
+        let Some(word) = item
+            .tokens
+            .first()
+            .filter(|t| matches!(t.token, Token::Name(_)))
+        else {
+            kept.push(item);
+            continue;
+        };
+        if !message::sql::may_begin(&text[word.span.range()]) {
+            kept.push(item);
+            continue;
+        }
+        let mut statement = vec![item];
+        statement.extend(std::iter::from_fn(|| {
+            rest.next_if(|item| message::sql::goes_on(text, item))
+        }));
+        match message::sql::statement(text, &statement) {
+            Some(diagnostic) => {
+                statements.push(diagnostic.span);
+                sink.push(diagnostic);
+            }
+            None => kept.extend(statement),
+        }
+    }
+    let inside = |span: Span| {
+        statements
+            .iter()
+            .any(|s| s.start <= span.start && span.end <= s.end)
+    };
+    found
+        .finish()
+        .into_iter()
+        .filter(|d| !inside(d.span))
+        .for_each(|d| sink.push(d));
+    kept
 }
 
 /// Parses one expression; an `Error` node if the text is anything else.

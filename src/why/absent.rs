@@ -3,10 +3,12 @@
 use super::effects::collect;
 use super::path::{Tracer, find, known};
 use crate::batch::Rows;
+use crate::deep::recurse;
 use crate::expr::show::show;
 use crate::expr::{Expr, Frame, Kind, NodeId};
 use crate::ops::{Condition, Contributions, Effect, RunError, membership};
 use crate::types::{EntityId, Key, NULL_CODE, Value};
+use foldhash::HashSet;
 
 /// Why an entity is not in a list of an answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,6 +118,7 @@ pub fn why_not(
         tracer,
         request,
         reasons: Vec::new(),
+        looked: HashSet::default(),
     };
     search.absent(result, id, 0)?;
     answer.reasons = search.reasons;
@@ -140,12 +143,14 @@ struct Search<'t, 'a> {
     tracer: &'t mut Tracer<'a>,
     request: usize,
     reasons: Vec<Reason>,
+    /// Where it was looked for what: there may be many ways to one node.
+    looked: HashSet<(NodeId, u32)>,
 }
 
 impl Search<'_, '_> {
     /// An entity is not in the rows of a node: what keeps it away there, or before.
     fn absent(&mut self, at: NodeId, id: u32, depth: usize) -> Result<(), RunError> {
-        if self.reasons.len() > 16 {
+        if self.reasons.len() > 16 || !self.looked.insert((at, id)) {
             return Ok(());
         }
         let graph = self.tracer.graph;
@@ -195,7 +200,7 @@ impl Search<'_, '_> {
         }
         looked
             .into_iter()
-            .try_for_each(|input| self.absent(input, id, depth))
+            .try_for_each(|input| recurse(|| self.absent(input, id, depth)))
     }
 
     fn say(&mut self, at: NodeId, dropped: bool, message: String, values: Vec<(String, Value)>) {
@@ -337,6 +342,7 @@ impl Search<'_, '_> {
                 tracer,
                 request: 0,
                 reasons: Vec::new(),
+                looked: HashSet::default(),
             };
             inner.absent(root, id, depth + 1)?;
             Ok(inner.reasons)
@@ -556,12 +562,13 @@ fn only(rows: &Rows, request: usize) -> Rows {
 
 /// The conditions that an `and` holds.
 fn conjuncts<'e>(condition: &'e Expr, found: &mut Vec<&'e Expr>) {
-    match &condition.kind {
-        Kind::Call { kernel, args } if kernel.name == "and" => {
-            args.iter().for_each(|part| conjuncts(part, found));
+    condition.descend(&mut |part| match &part.kind {
+        Kind::Call { kernel, .. } if kernel.name == "and" => true,
+        _ => {
+            found.push(part);
+            false
         }
-        _ => found.push(condition),
-    }
+    });
 }
 
 fn scored(score: f64) -> String {

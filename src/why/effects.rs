@@ -58,21 +58,19 @@ pub fn features(
 
 /// The parts of a formula that tell rows apart, each once: columns, counts of links, similarities.
 pub fn collect<'e>(expr: &'e Expr, found: &mut Vec<&'e Expr>) {
-    if expr.level < Level::Row {
-        return;
-    }
-    let whole = match &expr.kind {
-        Kind::Call { args, .. } => args
-            .iter()
-            .any(|a| matches!(a.ty, Type::Vector(_) | Type::List(_))),
-        Kind::If { .. } => false,
-        _ => true,
-    };
-    if !whole {
-        expr.each_child(&mut |child| collect(child, found));
-    } else if !found.contains(&expr) {
-        found.push(expr);
-    }
+    expr.descend(&mut |part| {
+        let whole = match &part.kind {
+            Kind::Call { args, .. } => args
+                .iter()
+                .any(|a| matches!(a.ty, Type::Vector(_) | Type::List(_))),
+            Kind::If { .. } => false,
+            _ => true,
+        };
+        if part.level == Level::Row && whole && !found.contains(&part) {
+            found.push(part);
+        }
+        part.level == Level::Row && !whole
+    });
 }
 
 /// The score less the mean score with the values of other rows.
@@ -103,10 +101,10 @@ fn effect(
     let extra = rows.columns.len() as u32;
     let replaced = formula.clone().map_row(&mut |e| {
         if e == *part {
-            return Expr::new(Kind::Bound(extra), e.ty);
+            return Expr::new(Kind::Bound(extra), e.ty.clone());
         }
         match e.kind {
-            Kind::Position => Expr::new(Kind::Bound(extra + 1), e.ty),
+            Kind::Position => Expr::new(Kind::Bound(extra + 1), e.ty.clone()),
             _ => e,
         }
     });

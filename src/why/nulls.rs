@@ -67,7 +67,7 @@ impl<'t, 'a> Row<'t, 'a> {
     fn with_position(&self, expr: &Expr) -> Expr {
         let at = self.names.len() as u32 - 1;
         expr.clone().map_row(&mut |part| match part.kind {
-            Kind::Position => Expr::new(Kind::Bound(at), part.ty),
+            Kind::Position => Expr::new(Kind::Bound(at), part.ty.clone()),
             _ => part,
         })
     }

@@ -116,19 +116,20 @@ impl<'a> Checker<'a> {
 
     /// Whether the scores, or the order, that a node gives can be seen anywhere.
     fn order_is_read(&self, id: NodeId, flow: &Flow) -> bool {
-        if flow.results.contains(&id) || flow.values_read.contains(&id) {
-            return true;
-        }
-        flow.consumers(id).iter().any(|&(consumer, input)| {
-            let node = self.graph.get(consumer);
-            match node.op.effect() {
-                _ if node.is_fact(input) => false,
-                Effect::Keeps | Effect::Narrows => {
-                    reads_order(node) || self.order_is_read(consumer, flow)
+        leads_to(id, |id, on| {
+            let read = flow.results.contains(&id) || flow.values_read.contains(&id);
+            read || flow.consumers(id).iter().any(|&(consumer, input)| {
+                let node = self.graph.get(consumer);
+                match node.op.effect() {
+                    _ if node.is_fact(input) => false,
+                    Effect::Keeps | Effect::Narrows => {
+                        on.push(consumer);
+                        reads_order(node)
+                    }
+                    Effect::Scores => reads_order(node),
+                    Effect::Cuts | Effect::Reorders | Effect::Other => true,
                 }
-                Effect::Scores => reads_order(node),
-                Effect::Cuts | Effect::Reorders | Effect::Other => true,
-            }
+            })
         })
     }
 
@@ -188,6 +189,18 @@ impl<'a> Checker<'a> {
     fn is_tier(&self, module: usize, tier: Tier) -> bool {
         self.modules.all[module].tier == tier
     }
+}
+
+/// Whether one of the nodes to which a node leads is what is looked for. `is` says so of one, and
+/// adds those to which it leads on; each is asked once, whatever number of ways there is to it.
+fn leads_to(from: NodeId, mut is: impl FnMut(NodeId, &mut Vec<NodeId>) -> bool) -> bool {
+    let (mut seen, mut open) = (HashSet::default(), vec![from]);
+    while let Some(id) = open.pop() {
+        if seen.insert(id) && is(id, &mut open) {
+            return true;
+        }
+    }
+    false
 }
 
 /// The set that a part of an expression reads itself.

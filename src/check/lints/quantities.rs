@@ -1,6 +1,6 @@
 //! Numbers that do not fit each other: W0203, W03, W04, W08.
 
-use super::{Checker, Flow};
+use super::{Checker, Flow, leads_to};
 use crate::diag::{Diagnostic, code};
 use crate::expr::NodeId;
 use crate::ops::Effect;
@@ -106,16 +106,14 @@ impl<'a> Checker<'a> {
     /// Whether the rows of a node are those of a result, narrowed and reordered at most: nothing
     /// asks for a number of them again.
     fn ends_the_query(&self, id: NodeId, flow: &Flow) -> bool {
-        if flow.results.contains(&id) {
-            return true;
-        }
-        flow.consumers(id).iter().any(|&(consumer, input)| {
-            let node = self.graph.get(consumer);
-            let keeps = !matches!(node.op.effect(), Effect::Other | Effect::Cuts);
-            keeps
-                && node.op.asks().is_none()
-                && !node.is_fact(input)
-                && self.ends_the_query(consumer, flow)
+        leads_to(id, |id, on| {
+            on.extend(flow.consumers(id).iter().filter_map(|&(consumer, input)| {
+                let node = self.graph.get(consumer);
+                let keeps = !matches!(node.op.effect(), Effect::Other | Effect::Cuts);
+                let ends = keeps && node.op.asks().is_none() && !node.is_fact(input);
+                ends.then_some(consumer)
+            }));
+            flow.results.contains(&id)
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What a result is made of: W06, W07, W11.
 
-use super::Checker;
+use super::{Checker, leads_to};
 use crate::diag::{Diagnostic, code};
 use crate::expr::NodeId;
 use crate::expr::ir::{EdgeExpr, EdgeKind, Kind};
@@ -87,6 +87,10 @@ impl<'a> Checker<'a> {
     /// Whether rows come from further away than one walk from the user: a list of what the user
     /// did is no recommendation.
     fn discovers(&self, id: NodeId) -> bool {
+        leads_to(id, |id, on| self.discovers_here(id, on))
+    }
+
+    fn discovers_here(&self, id: NodeId, on: &mut Vec<NodeId>) -> bool {
         let node = self.graph.get(id);
         let candidates = node
             .inputs
@@ -102,7 +106,10 @@ impl<'a> Checker<'a> {
             Effect::Other if node.op.name() == "user" || node.op.name() == "given" => false,
             Effect::Other if inputs.is_empty() => true,
             Effect::Other if node.op.name() == "nn" => true,
-            _ => inputs.iter().any(|&input| self.discovers(input)),
+            _ => {
+                on.extend(inputs);
+                false
+            }
         }
     }
 

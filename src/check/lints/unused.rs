@@ -1,6 +1,6 @@
 //! W01: what is defined and never used.
 
-use super::{Checker, Flow};
+use super::{Checker, Flow, leads_to};
 use crate::check::modules::Tier;
 use crate::diag::{Code, Diagnostic, code};
 use crate::expr::{Kind, NodeId};
@@ -147,20 +147,22 @@ impl<'a> Checker<'a> {
     }
 
     fn column_is_read(&self, id: NodeId, name: &str, flow: &Flow) -> bool {
-        if self.graph.shape(id).find(name).is_none() {
-            return false;
-        }
-        if flow.results.contains(&id) || flow.values_read.contains(&id) {
-            return true;
-        }
-        flow.consumers(id).iter().any(|&(consumer, input)| {
-            let node = self.graph.get(consumer);
-            if node.is_fact(input) {
+        leads_to(id, |id, on| {
+            if self.graph.shape(id).find(name).is_none() {
                 return false;
             }
-            // operators of several inputs put columns together by name
-            self.reads_column(consumer, id, name)
-                || !node.op.binds().contains(&name) && self.column_is_read(consumer, name, flow)
+            let read = flow.results.contains(&id) || flow.values_read.contains(&id);
+            read || flow.consumers(id).iter().any(|&(consumer, input)| {
+                let node = self.graph.get(consumer);
+                if node.is_fact(input) {
+                    return false;
+                }
+                // operators of several inputs put columns together by name
+                if !node.op.binds().contains(&name) {
+                    on.push(consumer);
+                }
+                self.reads_column(consumer, id, name)
+            })
         })
     }
 

@@ -270,7 +270,7 @@ impl Session {
     /// A file as if it had been entered; its imports are relative to it.
     pub fn load(&mut self, path: &Path) -> Said {
         let name = path.display().to_string();
-        match files::read_text(path) {
+        match files::read_program(path) {
             Ok(text) => {
                 let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
                 let origin = Origin {

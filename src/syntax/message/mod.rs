@@ -2,10 +2,14 @@
 //! recognises it speaks.
 
 mod declaration;
+pub mod sql;
 mod word;
 
 use declaration::{declaration_form, misplaced_assert, nested_declaration, untyped_parameter};
-use word::{comment_mark, equals, foreign_word, infix_word, misspelt_declaration, reserved_name};
+use word::{
+    all_columns, comment_mark, equals, foreign_word, infix_word, misspelt_declaration,
+    reserved_name, unit_word,
+};
 
 use super::ast::{CompareOp, Expr, ExprKind, ItemKind};
 use super::lexer::Lexeme;
@@ -19,7 +23,7 @@ type Explanation = Option<(Diagnostic, Repair)>;
 
 /// The message for a stop, and the repair that lets the parser go on.
 pub fn explain(stop: &Stop) -> (Diagnostic, Repair) {
-    let kinds: [fn(&Stop) -> Explanation; 21] = [
+    let kinds: [fn(&Stop) -> Explanation; 23] = [
         foreign_word,
         reserved_name,
         equals,
@@ -27,6 +31,8 @@ pub fn explain(stop: &Stop) -> (Diagnostic, Repair) {
         misplaced_assert,
         semicolon,
         misspelt_declaration,
+        unit_word,
+        all_columns,
         infix_word,
         missing_comma,
         comment_mark,

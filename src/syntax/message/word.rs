@@ -1,6 +1,7 @@
 //! Words that mean something else here: of other languages, reserved, misspelt.
 
 use super::super::lexer::Lexeme;
+use super::super::literal::unit_of;
 use super::super::parse::Stop;
 use super::super::recover::Repair;
 use super::super::token::{DECLARATIONS, RESERVED, Token};
@@ -101,6 +102,46 @@ pub fn reserved_name(stop: &Stop) -> Explanation {
     ))
 }
 
+/// `7 days`, `7 d`: a number and its unit, apart.
+pub fn unit_word(stop: &Stop) -> Explanation {
+    let (number, unit) = (stop.previous()?, stop.found()?);
+    let numeric = matches!(number.token, Token::Int(_) | Token::Float(_));
+    if !numeric || unit.first || !matches!(unit.token, Token::Name(_)) {
+        return None;
+    }
+    let (written, word) = (stop.slice(number), stop.slice(unit));
+    let help = match (unit_of(word), word.to_ascii_lowercase().as_str()) {
+        (Some(unit), _) => format!("write `{written}{unit}`"),
+        (None, "month" | "months") => "a month is written in days: `30d`".to_owned(),
+        (None, "year" | "years") => "a year is written in days: `365d`".to_owned(),
+        _ => return None,
+    };
+    let span = number.span.to(unit.span);
+    Some(replace(span, "a duration is written in one word", help))
+}
+
+/// `select(*)`, `count(*)`.
+pub fn all_columns(stop: &Stop) -> Explanation {
+    let star = stop.found().filter(|l| l.token == Token::Star)?;
+    let call = stop.tokens.get(stop.index.checked_sub(2)?)?;
+    let next = stop.tokens.get(stop.index + 1)?;
+    if stop.previous()?.token != Token::Open || next.token != Token::Close {
+        return None;
+    }
+    let help = match stop.slice(call).to_ascii_lowercase().as_str() {
+        "select" => {
+            "leave `select` out: without it rows keep all their columns; `select(a, b)` keeps two"
+        }
+        "count" => "write `count(rows)`, or `count(~likes(it))` for the links of a row",
+        _ => return None,
+    };
+    Some(replace(
+        star.span,
+        "`*` does not stand for all columns",
+        help,
+    ))
+}
+
 /// Words that stand between two values elsewhere, and what says it here.
 const INFIX: &[(&str, &str)] = &[
     (
@@ -144,7 +185,7 @@ fn foreign_sign(stop: &Stop, found: &Lexeme) -> Explanation {
         (Token::Eq, Token::Assign) => "write `==` to compare",
         (Token::Colon, Token::Assign) => "a binding is written `name = value`",
         (Token::Assign, Token::Gt) => {
-            "write `>=` to compare, `=` to give a value; a condition needs no `x =>`"
+            "there are no lambdas: write the expression itself, as `filter(score > 0.5)`; `>=` compares"
         }
         (Token::Assign, Token::Lt) => "write `<=` to compare",
         (Token::Lt, Token::Gt) => "write `!=` to compare",
