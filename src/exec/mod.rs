@@ -13,7 +13,7 @@ pub use schedule::Schedule;
 use crate::batch::{Rows, Stop, stretch};
 use crate::expr::NodeId;
 use crate::expr::eval::Sets;
-use crate::ops::{Exec, Graph, Limit, RunError};
+use crate::ops::{Exec, Graph, RunError};
 use rayon::prelude::*;
 use schedule::Masks;
 use std::cell::UnsafeCell;
