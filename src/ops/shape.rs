@@ -9,10 +9,12 @@
 use super::bounds::satisfying;
 use super::reads_only_the_entity;
 use crate::catalog::schema::Schema;
+use crate::deep::recurse;
 use crate::expr::facts::{self, Known, learn};
 use crate::expr::ir::Stat;
 use crate::expr::{Expr, Facts, Kind, Level, NodeId};
 use crate::types::{EntityId, Type};
+use foldhash::HashMap;
 use std::collections::BTreeSet;
 
 /// A column bound by `let` or by a model.
@@ -300,6 +302,23 @@ impl Shape {
     }
 
     fn kind_of(&self, expr: &Expr) -> ScoreKind {
+        self.kind_among(expr, &mut HashMap::default())
+    }
+
+    /// The same; `known` has what was found of the parts of a large expression.
+    fn kind_among(&self, expr: &Expr, known: &mut HashMap<usize, ScoreKind>) -> ScoreKind {
+        if expr.is_small() {
+            return self.kind_new(expr, known);
+        }
+        if let Some(&kind) = known.get(&expr.address()) {
+            return kind;
+        }
+        let kind = recurse(|| self.kind_new(expr, known));
+        known.insert(expr.address(), kind);
+        kind
+    }
+
+    fn kind_new(&self, expr: &Expr, known: &mut HashMap<usize, ScoreKind>) -> ScoreKind {
         match &expr.kind {
             _ if expr.level < Level::Row => ScoreKind::Constant,
             Kind::Score => self.score.kind,
@@ -311,7 +330,7 @@ impl Shape {
             Kind::Call { kernel, .. } if kernel.name == "sigmoid" => ScoreKind::Probability,
             Kind::Call { kernel, args } if is_linear(kernel.name) => {
                 let product = kernel.name.starts_with("mul");
-                let kinds = args.iter().map(|arg| self.kind_of(arg));
+                let kinds = args.iter().map(|arg| self.kind_among(arg, known));
                 let of_two = |a: ScoreKind, b: ScoreKind| match (a, b) {
                     (ScoreKind::Constant, kind) | (kind, ScoreKind::Constant) => kind,
                     _ if product => a.times(b),
@@ -322,7 +341,10 @@ impl Shape {
             }
             Kind::If {
                 then, otherwise, ..
-            } => match (self.kind_of(then), self.kind_of(otherwise)) {
+            } => match (
+                self.kind_among(then, known),
+                self.kind_among(otherwise, known),
+            ) {
                 (a, b) if a == b && a != ScoreKind::Constant => a,
                 _ => ScoreKind::Value,
             },
