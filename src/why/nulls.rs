@@ -2,11 +2,13 @@
 
 use super::path::{Tracer, find};
 use crate::batch::{Column, Rows};
+use crate::deep::recurse;
 use crate::expr::ir::{OverLinks, Stat};
 use crate::expr::show::{literal, show};
 use crate::expr::{Expr, Frame, Kind, NodeId};
 use crate::ops::Effect;
 use crate::types::{Type, Value};
+use foldhash::HashSet;
 
 /// A part of an expression that is null, and makes the whole null.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,9 +27,9 @@ pub fn null_parts(
     request: usize,
     place: usize,
 ) -> Vec<NullPart> {
-    let mut found = Vec::new();
+    let (mut found, mut looked) = (Vec::new(), HashSet::default());
     let row = Row::new(tracer, input, request, place);
-    row.parts(&row.with_position(formula), &mut found);
+    row.parts(&row.with_position(formula), &mut looked, &mut found);
     found
 }
 
@@ -88,8 +90,12 @@ impl<'t, 'a> Row<'t, 'a> {
         shown.with(run.texts, run.keys, &self.names).to_string()
     }
 
-    /// The parts that make an expression null, which is null.
-    fn parts(&self, expr: &Expr, found: &mut Vec<NullPart>) {
+    /// The parts that make an expression null, which is null. `looked` are the parts that were looked
+    /// at before, of which a large expression may have some in many places.
+    fn parts(&self, expr: &Expr, looked: &mut HashSet<usize>, found: &mut Vec<NullPart>) {
+        if !looked.insert(expr.address()) {
+            return;
+        }
         if let Kind::If {
             condition,
             then,
@@ -100,7 +106,7 @@ impl<'t, 'a> Row<'t, 'a> {
                 Value::Bool(true) => then,
                 _ => otherwise,
             };
-            return self.parts(side, found);
+            return recurse(|| self.parts(side, looked, found));
         }
         let mut null = Vec::new();
         expr.each_child(&mut |child| {
@@ -109,7 +115,9 @@ impl<'t, 'a> Row<'t, 'a> {
             }
         });
         if !null.is_empty() {
-            return null.into_iter().for_each(|child| self.parts(child, found));
+            return null
+                .into_iter()
+                .for_each(|child| recurse(|| self.parts(child, looked, found)));
         }
         let part = NullPart {
             part: self.text(expr),
