@@ -508,7 +508,7 @@ fn one_file_does_not_hold_up_the_others() {
     let (_, errors) = both(&check, &world.run(&check), 2);
     for say in [
         "missing.igql: there is no such file",
-        "latin1.igql: this is not text in UTF-8",
+        "latin1.igql: line 1 is not UTF-8",
         ".: this is a folder",
         "help: name the programs in it: `./*.igql`",
         "nothing",

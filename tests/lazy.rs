@@ -14,7 +14,7 @@ fn warned(program: &str, ages: &[i64]) -> Vec<usize> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/explore");
     let engine = Engine::open_with(folder, &options).unwrap();
     let program = engine
-        .compile(&format!("param n: int = 0\n{program}"))
+        .compile(&format!("param n: int = 1\n{program}"))
         .unwrap_or_else(|e| panic!("{e}"));
     let requests: Vec<Request> = ages
         .iter()
@@ -54,8 +54,7 @@ fn what_several_need_runs_for_all_of_them() {
 
 #[test]
 fn the_next_set_runs_only_where_rows_are_missing() {
-    let program =
-        "fallback(all(media).take(n), given(media, [-1]), given(media, [-1, -2]), at_least=2)";
+    let program = "fallback(all(media).filter(position <= n), given(media, [-1]), given(media, [-1, -2]), at_least=2)";
     assert_eq!(warned(program, &[0, 1, 2, 3]), [2, 2, 0, 0]);
     let decides = "a = given(media, [-1])\nfallback(all(media).take(n), a, a.filter(it not in all(media)), at_least=2)";
     assert_eq!(warned(decides, &[1, 2]), [1, 0]);

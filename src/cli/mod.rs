@@ -503,7 +503,7 @@ fn unreadable(name: &str, error: &std::io::Error) -> String {
     use std::io::ErrorKind;
     match error.kind() {
         ErrorKind::NotFound => format!("{name}: there is no such file"),
-        ErrorKind::InvalidData => format!("{name}: this is not text in UTF-8"),
+        ErrorKind::InvalidData => format!("{name}: {error}"),
         ErrorKind::IsADirectory => {
             let folder = name.trim_end_matches('/');
             format!("{name}: {error}\nhelp: name the programs in it: `{folder}/*.igql`")

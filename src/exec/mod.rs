@@ -195,22 +195,27 @@ pub fn run(
     Ok(timings)
 }
 
-/// Of each wave, the nodes that nobody reads after it.
+/// Of each wave, the nodes that nobody reads after it. What decides whether an input is wanted may be
+/// asked again at any time, and stays.
 fn unread(graph: &Graph, schedule: &Schedule, keep: &[NodeId]) -> Vec<Vec<NodeId>> {
     let mut last = vec![None; graph.len()];
+    let mut decides = vec![false; graph.len()];
     for (number, wave) in schedule.waves.iter().enumerate() {
         for &id in wave {
             let node = graph.get(id);
             last[id.0 as usize].get_or_insert(number);
+            let is_gated = (0..node.inputs.len()).any(|input| node.op.gate(input).is_some());
             for read in node.inputs.iter().copied().chain(node.reads()) {
                 last[read.0 as usize] = Some(number);
+                decides[read.0 as usize] |= is_gated;
             }
         }
     }
     let mut unread = vec![Vec::new(); schedule.waves.len()];
     for (node, number) in last.into_iter().enumerate() {
+        let stays = decides[node];
         let node = NodeId(node as u32);
-        if let Some(number) = number.filter(|_| !keep.contains(&node)) {
+        if let Some(number) = number.filter(|_| !stays && !keep.contains(&node)) {
             unread[number].push(node);
         }
     }

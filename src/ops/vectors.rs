@@ -44,6 +44,9 @@ enum Index {
     },
 }
 
+/// Queries that are scanned for at once.
+const SCANNED: usize = 64;
+
 /// Queries of a task: enough to share a pass over the codes of a small table.
 const TASK: usize = 24;
 
@@ -194,7 +197,9 @@ fn among(
         return walked.into_iter().flatten().collect();
     }
     let words = Some(allowed.rows().words());
-    let mut scanned = ann::exact_search_until(space, &missing, words, is_due).into_iter();
+    // some at a time: the state of a scan grows with its queries
+    let scanned = missing.chunks(SCANNED);
+    let mut scanned = scanned.flat_map(|some| ann::exact_search_until(space, some, words, is_due));
     let hits = walked
         .into_iter()
         .map(|hits| hits.or_else(|| scanned.next()));

@@ -382,7 +382,7 @@ fn is_prose(text: &str) -> bool {
     let words: Vec<&str> = code.split_whitespace().collect();
     let is_word = |word: &str| {
         let word = word.trim_end_matches([',', '.', ':', ';', '!', '?']);
-        !word.is_empty()
+        word.starts_with(char::is_alphanumeric)
             && word
                 .chars()
                 .all(|c| c.is_alphanumeric() || c == '_' || c == '-')
