@@ -141,7 +141,8 @@ impl<'t> Lexing<'t, '_> {
             }
             Ok(Token::SlashSlash) => {
                 let text = &line[2..];
-                (text.trim().is_empty() || is_prose(text)).then_some(line.len())
+                let is_comment = is_prose(text) || alone && text.trim().is_empty();
+                is_comment.then_some(line.len())
             }
             Ok(Token::Slash) if line.starts_with("/*") => {
                 let end = rest.find("*/").map(|end| end + 2);
