@@ -470,7 +470,7 @@ fn names_that_lead_on_and_on() {
 #[test]
 fn one_expression_that_is_very_deep() {
     let world = World::new();
-    const N: usize = 100_000;
+    const N: usize = 20_000;
     let pairs = |open: &str, inner: &str, close: &str| open.repeat(N) + inner + &close.repeat(N);
     let score = |e: &str| format!("all(user).score({e})\n");
     let programs = [
