@@ -48,9 +48,8 @@ impl Replacement {
             temporary,
             target,
         };
-        match old {
-            Some(old) => replacement.take_after(&old)?,
-            None => {}
+        if let Some(old) = old {
+            replacement.take_after(&old)?;
         }
         Ok(replacement)
     }

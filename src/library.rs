@@ -144,7 +144,7 @@ impl Library {
             allowed: self.allowed.clone(),
             sink,
             known: Vec::new(),
-            roots: [&[self.folder.clone()], &*self.imports].concat(),
+            roots: [std::slice::from_ref(&self.folder), &*self.imports].concat(),
             program: unit.folder.map(|_| unit.name.into()),
         };
         let source = loader.sources.add(unit.name, unit.text);

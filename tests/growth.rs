@@ -412,10 +412,13 @@ fn long(line: impl Fn(usize) -> String, first: &str, last: &str, n: usize) -> St
     text + &last.replace("{n}", &n.to_string()) + "\n"
 }
 
+/// The i-th line of a program.
+type Line = fn(usize) -> String;
+
 #[test]
 fn names_that_lead_on_and_on() {
     let world = World::new();
-    let chains: [(&str, &str, fn(usize) -> String, &str); 7] = [
+    let chains: [(&str, &str, Line, &str); 7] = [
         (
             "value",
             "value v0 on user = float(x)",
@@ -470,7 +473,7 @@ fn names_that_lead_on_and_on() {
 #[test]
 fn one_expression_that_is_very_deep() {
     let world = World::new();
-    const N: usize = 20_000;
+    const N: usize = 100_000;
     let pairs = |open: &str, inner: &str, close: &str| open.repeat(N) + inner + &close.repeat(N);
     let score = |e: &str| format!("all(user).score({e})\n");
     let programs = [

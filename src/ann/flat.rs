@@ -54,6 +54,7 @@ pub struct FlatScratch {
     lower: Vec<f32>,
     rows: Vec<u32>,
     decoded: Vec<f32>,
+    scored: Vec<Hit>,
 }
 
 /// A query in codes.
@@ -221,7 +222,7 @@ impl Flat {
         let level = Level::detect();
         candidates(level, &self.rows, coded, sums, enough, allow, scratch);
         scratch.rows.retain(|&row| !query.excludes(row));
-        score(vectors, query, &scratch.rows, &mut scratch.decoded)
+        score(vectors, query, scratch)
     }
 }
 
@@ -374,25 +375,31 @@ fn kth(values: &mut [f32], k: usize) -> f32 {
 const AHEAD: usize = 6;
 
 /// The best `k` of the rows, exactly scored.
-fn score(vectors: &Vectors, query: &Query, rows: &[u32], room: &mut Vec<f32>) -> Vec<Hit> {
+fn score(vectors: &Vectors, query: &Query, scratch: &mut FlatScratch) -> Vec<Hit> {
+    let FlatScratch {
+        rows,
+        decoded,
+        scored,
+        ..
+    } = scratch;
     let scorer = Scorer::new(vectors.metric, query.vector);
-    let mut hits = Vec::with_capacity(rows.len());
+    scored.clear();
     for (i, &row) in rows.iter().enumerate() {
         if let Some(&next) = rows.get(i + AHEAD) {
             vectors.prefetch(next);
         }
-        let vector = vectors.read(row, room);
+        let vector = vectors.read(row, decoded);
         let similarity = vector.and_then(|vector| scorer.score(vector));
         let wanted = |s: &f64| query.min_similarity.is_none_or(|least| *s >= least);
-        hits.extend(
+        scored.extend(
             similarity
                 .filter(wanted)
                 .map(|similarity| Hit { row, similarity }),
         );
     }
-    hits.sort_unstable_by(Hit::order);
-    hits.truncate(query.k);
-    hits
+    scored.sort_unstable_by(Hit::order);
+    // many more are scored than kept, and the answers of many searches are kept
+    scored[..query.k.min(scored.len())].to_vec()
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ impl RowSet {
     /// Every row of a table of `len`.
     pub fn all(len: usize) -> RowSet {
         let mut words = vec![u64::MAX; len / 64];
-        if len % 64 > 0 {
+        if !len.is_multiple_of(64) {
             words.push(u64::MAX >> (64 - len % 64));
         }
         RowSet { words, count: len }

@@ -346,17 +346,17 @@ mod tests {
             columns: Vec::new(),
         };
         let scores = [1.0, f64::NAN, 1.0, 1.0, f64::NAN, 2.0];
-        let flags = Column::Bool(vec![0, NULL_BOOL, 1, 1, 0, 0]);
+        let flags = [Column::Bool(vec![0, NULL_BOOL, 1, 1, 0, 0])];
         let numbers = Column::I64(vec![9, 1, crate::types::NULL_INT, -4, 1, 0]);
         let by = |then: &[Column], most: Option<&[u64]>| {
             rows.best_by(&scores, then, most, Stop::default()).1
         };
-        let all = by(&[flags.clone(), numbers.clone()], None);
+        let all = by(&[flags[0].clone(), numbers.clone()], None);
         assert_eq!(all, [5, 3, 2, 0, 4, 1]);
         assert_eq!(by(&[numbers], None), [5, 0, 3, 2, 4, 1]);
         for most in 0..7 {
-            let first = by(&[flags.clone()], Some(&[most, 1]));
-            assert_eq!(first, by(&[flags.clone()], None)[..6.min(most as usize)]);
+            let first = by(&flags, Some(&[most, 1]));
+            assert_eq!(first, by(&flags, None)[..6.min(most as usize)]);
         }
         let none = rows.best(&scores, None, true, Stop::default());
         assert_eq!(rows.best_by(&scores, &[], None, Stop::default()), none);

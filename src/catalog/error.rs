@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// expected and found, and what to do about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DataError {
-    pub file: PathBuf,
+    pub file: Box<Path>,
     /// Row of the table, from 1, the header not counted.
     pub row: Option<u64>,
     /// Line of a text file, from 1.
@@ -24,7 +24,7 @@ pub struct DataError {
 impl DataError {
     pub fn new(file: impl Into<PathBuf>, message: impl Into<String>) -> Self {
         DataError {
-            file: file.into(),
+            file: file.into().into(),
             row: None,
             line: None,
             column: None,

@@ -126,7 +126,7 @@ fn named(at: DateTime, name: &str, own: Option<&TimeZone>) -> Result<i64, Fault>
 /// of summer makes of one.
 fn abbreviated(at: DateTime, name: &str, zone: &TimeZone) -> Option<i64> {
     let ambiguous = zone.to_ambiguous_timestamp(at);
-    let both = [ambiguous.clone().earlier(), ambiguous.later()];
+    let both = [ambiguous.earlier(), ambiguous.later()];
     let said = |t: &jiff::Timestamp| zone.to_offset_info(*t).abbreviation() == name;
     let time = both.into_iter().flatten().find(said)?;
     Some(time.as_microsecond())

@@ -668,9 +668,7 @@ fn find<'t, T>(
 ) -> Option<&'t T> {
     let name = folded(name);
     let same = |other: &&str| folded(other) == name;
-    table
-        .iter()
-        .find(|entry| names(entry).iter().any(|other| same(&other)))
+    table.iter().find(|entry| names(entry).iter().any(same))
 }
 
 fn folded(name: &str) -> String {
@@ -740,8 +738,8 @@ impl Checker<'_> {
             _ => None,
         });
         let entity = named.filter(|name| self.find_entity(name).is_some());
-        let other = self.schema.entities.iter().map(|e| e.name.as_str());
-        let entity = entity.or_else(|| other.last()).unwrap_or("media");
+        let other = self.schema.entities.last().map(|e| e.name.as_str());
+        let entity = entity.or(other).unwrap_or("media");
         Some(help.replace("{}", entity))
     }
 }

@@ -563,8 +563,8 @@ impl<'a> Checker<'a> {
     fn most_rows(&self, entity: EntityId) -> Option<u64> {
         let stored = u64::from(self.schema.entity(entity).rows);
         let by_key = self.by_key.iter().map(|&node| self.graph.shape(node));
-        let by_key = by_key.filter(|shape| shape.entity == entity);
-        by_key.fold(Some(stored), |most, shape| sum_bound(most, shape.bound))
+        let mut by_key = by_key.filter(|shape| shape.entity == entity);
+        by_key.try_fold(stored, |most, shape| sum_bound(Some(most), shape.bound))
     }
 
     /// The arguments of an operator that combines sets. `first` is what it follows.

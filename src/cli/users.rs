@@ -151,7 +151,7 @@ fn from_file(
     let copy = Scratch::new(kind(&bytes), &bytes);
     let copy = copy.map_err(|e| out::failed("a copy of standard input", &e))?;
     read(copy.path()).map_err(|mut error| {
-        error.file = "standard input".into();
+        error.file = Path::new("standard input").into();
         error.into()
     })
 }

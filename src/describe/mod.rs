@@ -131,7 +131,7 @@ pub struct Part {
 #[derive(Clone, Debug)]
 pub enum Thing {
     Entity(Entity),
-    Edge(Edge),
+    Edge(Box<Edge>),
     Embedding(Embedding),
     /// With the entity or edge that it is of.
     Column(String, Column),
@@ -172,7 +172,7 @@ pub fn find(snapshot: &Snapshot, name: &str) -> Result<Thing, Option<String>> {
         return Ok(Thing::Entity(entity(snapshot, id.0 as usize)));
     }
     if let Some(id) = schema.find_edge(name.trim_start_matches('~')) {
-        return Ok(Thing::Edge(edge(snapshot, id.0 as usize)));
+        return Ok(Thing::Edge(Box::new(edge(snapshot, id.0 as usize))));
     }
     if let Some(found) = schema.embeddings.iter().find(|e| e.name == name) {
         return Ok(Thing::Embedding(embedding(schema, found)));

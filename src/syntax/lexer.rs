@@ -130,23 +130,22 @@ impl<'t> Lexing<'t, '_> {
     /// comments behind each other are reported once.
     fn foreign_comment(&mut self, token: Result<Token, ()>, start: usize) -> Option<usize> {
         let rest = &self.text[start..];
-        let line = &rest[..rest.find('\n').unwrap_or(rest.len())];
-        let alone = !self.begun;
-        let apart = alone || self.text[..start].ends_with([' ', '\t']);
+        let line_end = || rest.find('\n').unwrap_or(rest.len());
         let end = match token {
-            Ok(Token::Minus) if line.starts_with("--") => {
-                let text = &line[2..];
-                let is_comment = alone || apart && text.starts_with([' ', '\t']) || is_prose(text);
-                is_comment.then_some(line.len())
+            Ok(Token::Minus) if rest.starts_with("--") => {
+                let text = first_of_line(&rest[2..]);
+                let apart = !self.begun || self.text[..start].ends_with([' ', '\t']);
+                let is_comment = apart && text.starts_with([' ', '\t']) || is_prose(text);
+                is_comment.then(line_end)
             }
             Ok(Token::SlashSlash) => {
-                let text = &line[2..];
-                let is_comment = is_prose(text) || alone && text.trim().is_empty();
-                is_comment.then_some(line.len())
+                let text = first_of_line(&rest[2..]);
+                let is_comment = is_prose(text) || !self.begun && text.trim().is_empty();
+                is_comment.then(line_end)
             }
-            Ok(Token::Slash) if line.starts_with("/*") => {
+            Ok(Token::Slash) if rest.starts_with("/*") => {
                 let end = rest.find("*/").map(|end| end + 2);
-                Some(end.unwrap_or(line.len()))
+                Some(end.unwrap_or_else(line_end))
             }
             _ => None,
         }?;
@@ -374,6 +373,16 @@ fn begins_value(rest: &str) -> bool {
     rest.starts_with(|c: char| {
         c.is_alphanumeric() || matches!(c, '_' | '"' | '\'' | '[' | '@' | '`')
     })
+}
+
+/// As much of a line as tells whether it is a comment: a bounded look, so that long lines of signs
+/// take no more time than others.
+fn first_of_line(text: &str) -> &str {
+    let most = text
+        .char_indices()
+        .nth(200)
+        .map_or(text.len(), |(at, _)| at);
+    text[..most].split('\n').next().unwrap_or_default()
 }
 
 /// Whether text is written for people: two words side by side that no operator joins.

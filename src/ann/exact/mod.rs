@@ -178,6 +178,7 @@ impl<'a> Scan<'a> {
         let finish = |mut best: Best<'a>| {
             best.settle(&self.vectors);
             best.hits.sort_unstable_by(Hit::order);
+            best.hits.shrink_to_fit();
             best.hits
         };
         self.bests.into_iter().map(finish).collect()

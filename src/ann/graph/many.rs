@@ -30,7 +30,7 @@ impl Graph<'_> {
                 self.walk_together(queries, &ef, scratches);
             }
             for (query, scratch) in queries.iter().zip(scratches.iter_mut()) {
-                let mut hits = Vec::with_capacity(query.k);
+                let mut hits = Vec::new();
                 match sound && !self.is_empty() {
                     true => self.finish(vectors, query, ef(query.k), scratch, &mut hits),
                     false => self.search(vectors, query, ef(query.k), scratch, &mut hits),

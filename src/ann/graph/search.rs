@@ -28,6 +28,7 @@ pub struct Scratch {
     pub(super) rows: Vec<u32>,
     asked: Asked,
     decoded: Vec<f32>,
+    scored: Vec<Hit>,
 }
 
 /// Rows of nodes, and which of them pass.
@@ -498,7 +499,13 @@ pub fn walk_or_scan(
 
 /// Scores the rows of the scratch and leaves the best `k` of the query; whether all have a similarity.
 fn score(vectors: &Vectors, query: &Query, scratch: &mut Scratch, out: &mut Vec<Hit>) -> bool {
-    let Scratch { rows, decoded, .. } = scratch;
+    let Scratch {
+        rows,
+        decoded,
+        scored,
+        ..
+    } = scratch;
+    scored.clear();
     let scorer = Scorer::new(vectors.metric, query.vector);
     for (i, &row) in rows.iter().enumerate() {
         if let Some(&next) = rows.get(i + AHEAD) {
@@ -509,10 +516,13 @@ fn score(vectors: &Vectors, query: &Query, scratch: &mut Scratch, out: &mut Vec<
             return false; // beyond 32 bits: rare enough for the scan to decide
         };
         if query.min_similarity.is_none_or(|least| similarity >= least) {
-            out.push(Hit { row, similarity });
+            scored.push(Hit { row, similarity });
         }
     }
-    out.sort_unstable_by(Hit::order);
-    out.truncate(query.k);
+    scored.sort_unstable_by(Hit::order);
+    scored.truncate(query.k);
+    // many more are scored than kept, and the answers of many searches are kept
+    out.reserve_exact(scored.len());
+    out.extend_from_slice(scored);
     true
 }

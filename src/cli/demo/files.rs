@@ -53,8 +53,10 @@ fn media_id(media: usize) -> i64 {
     media as i64 * 7 + 100_000
 }
 
+type Table = fn(&World) -> Columns;
+
 /// The tables of a world, by the names of their files.
-const TABLES: [(&str, fn(&World) -> Columns); 8] = [
+const TABLES: [(&str, Table); 8] = [
     ("users.parquet", users),
     ("accounts.parquet", accounts),
     ("media.parquet", media),

@@ -21,7 +21,7 @@ pub fn names(table: &str, profile: &Profile) -> Vec<String> {
         let titles = (0..columns.len()).filter(again);
         ids.extend(titles.max_by_key(|at| columns[*at].values.len()));
     }
-    let texts = columns.iter().any(|c| is_text(c));
+    let texts = columns.iter().any(is_text);
     let things = ids.first() == Some(&0) && unique(0) && texts;
     let links = ids.len() > 1 && !things;
     if links {

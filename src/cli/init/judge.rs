@@ -221,7 +221,7 @@ fn text_column(column: &Column) -> Judged {
     };
     if is_id {
         let ints = good(&|t| t.parse::<i64>().is_ok());
-        return match ints == total && total > 0 || !nulls.is_empty() && total > 0 {
+        return match total > 0 && (ints == total || !nulls.is_empty()) {
             true => with_nulls(plain()),
             false => plain(),
         };

@@ -186,7 +186,7 @@ fn loading(
 fn give_up(dir: &Path, error: &DataError, tables: &mut Vec<Table>, found: &mut Found) -> bool {
     let named = |pattern: &str| {
         let path = dir.join(pattern);
-        error.file.starts_with(&path) || error.file.as_path() == Path::new(pattern)
+        error.file.starts_with(&path) || *error.file == *Path::new(pattern)
     };
     let why = match &error.column {
         Some(column) => format!("`{column}`: {}", error.message),

@@ -70,7 +70,7 @@ impl Printer<'_> {
         self.table(&mut out, table);
         let unique = match table.repair("duplicates") {
             None => format!("unique in {} rows", table.profile.rows),
-            Some(repair) => format!("{}", line(&repair.why)),
+            Some(repair) => line(&repair.why).to_string(),
         };
         let _ = writeln!(out, "key = {}   # guessed: {unique}", quoted(&entity.key));
         repairs(&mut out, table);

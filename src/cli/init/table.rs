@@ -4,7 +4,6 @@ use super::doubts::{null_doubts, wrong_values};
 use super::find::{Found, Source};
 use super::judge::{self, Judged};
 use super::{headless, print};
-use crate::catalog::DataError;
 use crate::catalog::config::{OnError, Table as TableConfig, TextFormat};
 use crate::store::profile;
 use rayon::prelude::*;
@@ -164,19 +163,21 @@ pub fn read(dir: &Path, found: &mut Found) -> Vec<Table> {
                     .push((table.source.pattern, "no column can be read".to_owned()));
             }
             Ok(table) => tables.push(table),
-            Err((pattern, error)) => found.left.push((pattern, error.message.to_string())),
+            Err((pattern, error)) => found.left.push((pattern, error)),
         }
     }
     tables
 }
 
-fn table(dir: &Path, source: Source) -> Result<Table, (String, DataError)> {
+/// What a file holds; else its pattern and why it cannot be read.
+fn table(dir: &Path, source: Source) -> Result<Table, (String, String)> {
     let mut text = source
         .text
         .as_ref()
         .map_or_else(TextFormat::default, |t| t.format.clone());
     let read = |text: &TextFormat| {
-        profile::profile(&config(&source, text), dir).map_err(|e| (source.pattern.clone(), e))
+        profile::profile(&config(&source, text), dir)
+            .map_err(|e| (source.pattern.clone(), e.message.to_string()))
     };
     let mut profile = read(&text)?;
     let mut noted = None;
@@ -191,8 +192,7 @@ fn table(dir: &Path, source: Source) -> Result<Table, (String, DataError)> {
             .map_or_else(String::new, |l| format!(" (line {l})"));
         let message = format!("row {}{line}: a quote is never closed", place.row);
         if broken * 50 > all {
-            let error =
-                DataError::new(dir, format!("{message}; write quotes inside a field twice"));
+            let error = format!("{message}; write quotes inside a field twice");
             return Err((source.pattern, error));
         }
         noted = Some(format!(
