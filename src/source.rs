@@ -1,6 +1,6 @@
 //! Source texts and places in them. Every span is a range of bytes in one registered text.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Number of a text in a [`Sources`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -56,6 +56,18 @@ pub struct Position {
 pub struct Source {
     pub name: Arc<str>,
     pub text: Arc<str>,
+    /// Where lines begin, once somebody asked.
+    lines: Arc<OnceLock<Vec<u32>>>,
+}
+
+impl Source {
+    fn lines(&self) -> &[u32] {
+        self.lines.get_or_init(|| {
+            let ends = self.text.bytes().enumerate().filter(|(_, b)| *b == b'\n');
+            let begins = ends.map(|(end, _)| end as u32 + 1);
+            std::iter::once(0).chain(begins).collect()
+        })
+    }
 }
 
 /// All texts that a program was made of. Cheap to clone: texts are shared.
@@ -70,6 +82,7 @@ impl Sources {
         self.files.push(Source {
             name: name.into(),
             text: text.into(),
+            lines: Arc::default(),
         });
         SourceId(self.files.len() as u32 - 1)
     }
@@ -94,16 +107,18 @@ impl Sources {
 
     /// Line and column of a byte offset; an offset past the end is the end.
     pub fn position(&self, id: SourceId, offset: u32) -> Position {
-        let text = &self.get(id).text;
+        let source = self.get(id);
+        let text = &source.text;
         let mut offset = (offset as usize).min(text.len());
         while !text.is_char_boundary(offset) {
             offset -= 1;
         }
-        let before = &text[..offset];
-        let line_start = before.rfind('\n').map_or(0, |i| i + 1);
+        let lines = source.lines();
+        let line = lines.partition_point(|&start| start as usize <= offset);
+        let start = lines[line - 1] as usize;
         Position {
-            line: before.bytes().filter(|&b| b == b'\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
+            line,
+            column: text[start..offset].chars().count() + 1,
             offset,
         }
     }

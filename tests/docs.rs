@@ -78,7 +78,7 @@ fn open(catalog: &str, cache: &Path) -> Engine {
 }
 
 /// A catalog for what the examples do not have: a large table, nulls, an edge without time, a
-/// policy that is required.
+/// policy that is required, links of which all are left out.
 fn shop(folder: &Path) -> Engine {
     std::fs::create_dir_all(folder).unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
@@ -90,6 +90,7 @@ fn shop(folder: &Path) -> Engine {
     let items: String = (1..=100_001).map(item).collect();
     write("items.csv", &format!("item_id,price,stock,score\n{items}"));
     write("buys.csv", "user_id,item_id\n1,7\n1,8\n2,9\n");
+    write("returns.csv", "user_id,item_id\nu1,7\nu2,8\n");
     write("prelude.igql", "policy in_stock on item = stock > 0\n");
     write(
         "shelf.igql",
@@ -111,6 +112,11 @@ key = "item_id"
 table = "buys.csv"
 from = { entity = "user", column = "user_id" }
 to = { entity = "item", column = "item_id" }
+[edge.returns]
+table = "returns.csv"
+from = { entity = "user", column = "user_id" }
+to = { entity = "item", column = "item_id" }
+on_error = "skip"
 [defaults]
 required_policies = ["in_stock"]
 "#,

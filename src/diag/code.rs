@@ -120,6 +120,7 @@ codes! {
     W0601 "a full scan of a large entity";
     W0701 "seen items not left out";
     W0801 "a number that cannot be filled";
+    W0802 "a table of which nothing was left";
     W0901 "scores of different kinds mixed";
     W0902 "a sum of scores that may be negative";
     W1001 "nulls in a score";

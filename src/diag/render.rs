@@ -20,7 +20,41 @@ pub fn draw(diagnostics: &[Diagnostic], sources: &Sources, color: bool) -> Strin
 /// The texts as ariadne wants them, read when first shown. What would act on the terminal is escaped.
 struct Files<'a> {
     sources: &'a Sources,
-    read: Vec<Option<Source<String>>>,
+    read: Vec<Option<Shown>>,
+}
+
+/// A text, escaped.
+struct Shown {
+    source: Source<String>,
+    /// Where each line begins, in the text and in what is shown of it; none if these are the same.
+    lines: Vec<(usize, usize)>,
+}
+
+impl Shown {
+    fn new(text: &str) -> Shown {
+        let escaped = shown(text);
+        let mut lines = Vec::new();
+        if let Cow::Owned(_) = escaped {
+            let (mut start, mut at) = (0, 0);
+            for line in text.split_inclusive('\n') {
+                lines.push((start, at));
+                (start, at) = (start + line.len(), at + shown(line).len());
+            }
+        }
+        Shown {
+            source: Source::from(escaped.into_owned()),
+            lines,
+        }
+    }
+
+    /// Where a byte of the text is in what is shown of it.
+    fn place(&self, text: &str, at: usize) -> usize {
+        let line = self.lines.partition_point(|(start, _)| *start <= at);
+        match line.checked_sub(1).map(|line| self.lines[line]) {
+            Some((start, shown_start)) => shown_start + shown(&text[start..at]).len(),
+            None => at,
+        }
+    }
 }
 
 /// A text as it is shown.
@@ -37,11 +71,6 @@ fn shown(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Where a byte of a text is in what is shown of it.
-fn shown_at(text: &str, at: usize) -> usize {
-    shown(&text[..at]).len()
-}
-
 impl<'a> Files<'a> {
     fn new(sources: &'a Sources) -> Self {
         Files {
@@ -49,16 +78,18 @@ impl<'a> Files<'a> {
             read: sources.iter().map(|_| None).collect(),
         }
     }
+
+    fn shown(&mut self, id: SourceId) -> &Shown {
+        let text = &self.sources.get(id).text;
+        self.read[id.0 as usize].get_or_insert_with(|| Shown::new(text))
+    }
 }
 
 impl Cache<SourceId> for &mut Files<'_> {
     type Storage = String;
 
     fn fetch(&mut self, id: &SourceId) -> Result<&Source<String>, impl std::fmt::Debug> {
-        let text = &self.sources.get(*id).text;
-        Ok::<_, std::convert::Infallible>(
-            self.read[id.0 as usize].get_or_insert_with(|| Source::from(shown(text).into_owned())),
-        )
+        Ok::<_, std::convert::Infallible>(&self.shown(*id).source)
     }
 
     fn display<'b>(&self, id: &'b SourceId) -> Option<impl std::fmt::Display + 'b> {
@@ -77,7 +108,7 @@ fn draw_one(d: &Diagnostic, files: &mut Files, color: bool) -> String {
         .with_color(color)
         .with_index_type(IndexType::Byte)
         .with_label_attach(LabelAttach::Start);
-    let place = place(d.span, files.sources);
+    let place = place(d.span, files);
     let mut report = Report::build(kind, place.clone())
         .with_config(config)
         .with_code(d.code.id)
@@ -92,7 +123,7 @@ fn draw_one(d: &Diagnostic, files: &mut Files, color: bool) -> String {
     // Out of order, ariadne would show one file several times.
     labels.sort_by_key(|(span, ..)| (span.source != d.span.source, span.source, span.start));
     for (span, message, color) in labels {
-        let at = self::place(span, files.sources);
+        let at = self::place(span, files);
         let label = Label::new(at).with_message(visible(message));
         report = report.with_label(label.with_color(color));
     }
@@ -110,8 +141,8 @@ fn draw_one(d: &Diagnostic, files: &mut Files, color: bool) -> String {
 
 /// The bytes to underline. An empty span shows the character at it, at the end of a line or file
 /// the one before, so that there is something to see.
-fn place(span: Span, sources: &Sources) -> Place {
-    let text = &sources.get(span.source).text;
+fn place(span: Span, files: &mut Files) -> Place {
+    let text = &files.sources.get(span.source).text;
     let mut start = boundary(text, span.start as usize);
     let mut end = boundary(text, span.end as usize).max(start);
     if start == end {
@@ -123,10 +154,11 @@ fn place(span: Span, sources: &Sources) -> Place {
             _ => {}
         }
     }
-    match shown(text) {
-        Cow::Borrowed(_) => (span.source, start..end),
-        Cow::Owned(_) => (span.source, shown_at(text, start)..shown_at(text, end)),
-    }
+    let shown = files.shown(span.source);
+    (
+        span.source,
+        shown.place(text, start)..shown.place(text, end),
+    )
 }
 
 /// The offset, moved back into the text and to the start of a character.

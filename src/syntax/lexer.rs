@@ -385,23 +385,28 @@ fn first_of_line(text: &str) -> &str {
     text[..most].split('\n').next().unwrap_or_default()
 }
 
-/// Whether text is written for people: two words side by side that no operator joins.
+/// Whether text behind the mark of a comment is written for people: it begins with two words side by
+/// side. In a program an operator, a comma or a word of the language would stand between them.
 fn is_prose(text: &str) -> bool {
-    const JOINING: [&str; 7] = ["and", "or", "not", "in", "is", "if", "else"];
-    let code = &text[..text.find(['#', '"', '\'', '(']).unwrap_or(text.len())];
-    let words: Vec<&str> = code.split_whitespace().collect();
-    let is_word = |word: &str| {
-        let word = word.trim_end_matches([',', '.', ':', ';', '!', '?']);
-        word.starts_with(char::is_alphanumeric)
-            && word
-                .chars()
-                .all(|c| c.is_alphanumeric() || c == '_' || c == '-')
-            && !JOINING.contains(&word)
+    let mut words = text.split_whitespace();
+    let (Some(first), Some(second)) = (words.next(), words.next()) else {
+        return false;
     };
+    let second = second.trim_end_matches([',', '.', ':', ';', '!', '?']);
     let begins = |word: &str| word.starts_with(char::is_alphabetic);
-    words
-        .windows(2)
-        .any(|pair| pair.iter().all(|w| is_word(w)) && pair.iter().any(|w| begins(w)))
+    is_word(first) && is_word(second) && (begins(first) || begins(second))
+}
+
+fn is_word(word: &str) -> bool {
+    const JOINING: [&str; 10] = [
+        "and", "or", "not", "in", "is", "if", "else", "on", "where", "weight",
+    ];
+    word.starts_with(char::is_alphanumeric)
+        && word.ends_with(char::is_alphanumeric)
+        && word
+            .chars()
+            .all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+        && !JOINING.contains(&word)
 }
 
 /// Whether a literal ends with the quote it began with, that quote not being escaped.

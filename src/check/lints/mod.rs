@@ -68,6 +68,7 @@ impl<'a> Checker<'a> {
             }
             self.full_scan(node);
         }
+        self.lost_tables(&flow.nodes);
         self.result_lints();
     }
 

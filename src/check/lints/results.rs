@@ -1,4 +1,4 @@
-//! What a result is made of: W06, W07, W11.
+//! What a result is made of: W06, W07, W0802, W11.
 
 use super::{Checker, leads_to};
 use crate::diag::{Diagnostic, code};
@@ -26,6 +26,45 @@ impl<'a> Checker<'a> {
         let help = "start from the user, from `nn`, or from a set that is given; if it is meant, `# igql: allow(W06)` on its line";
         let diagnostic = Diagnostic::new(code::W0601, node.span, message).help(help);
         self.report_at(id, diagnostic);
+    }
+
+    /// Reads a table of which the snapshot has nothing, since all of it was left out when it was built.
+    pub(super) fn lost_tables(&mut self, nodes: &[NodeId]) {
+        let lost = |kind: &str, name: &str| {
+            let section = format!("{kind}.{name}");
+            let warnings = self.snapshot.warnings().iter();
+            let mut lost = warnings.filter(|w| w.section == section && w.count > 0);
+            lost.next().map(|w| format!("{}: {}", w.file, w.message))
+        };
+        let mut found = Vec::new();
+        for edge in self.schema.edges.iter().filter(|edge| edge.links == 0) {
+            let reads = |node: &&NodeId| {
+                let table = self.schema.find_edge(&edge.name);
+                table.is_some_and(|table| self.looks_at(**node, &[table]))
+            };
+            if let (Some(why), Some(&node)) = (lost("edge", &edge.name), nodes.iter().find(reads)) {
+                found.push((node, format!("`{}` has no links", edge.name), why));
+            }
+        }
+        for entity in self.schema.entities.iter().filter(|e| e.rows == 0) {
+            let reads = |node: &&NodeId| {
+                let node = self.graph.get(**node);
+                self.schema.entity(node.shape.entity).name == entity.name
+                    && node.op.name() != "user"
+            };
+            let Some(why) = lost("entity", &entity.name) else {
+                continue;
+            };
+            if let Some(&node) = nodes.iter().find(reads) {
+                found.push((node, format!("`{}` has no rows", entity.name), why));
+            }
+        }
+        for (node, what, why) in found {
+            let message = format!("{what}: none of its table was left when the snapshot was built");
+            let help = format!("{why}; mend the table or its section in the catalog");
+            let span = self.span_of(node);
+            self.report_at(node, Diagnostic::new(code::W0802, span, message).help(help));
+        }
     }
 
     pub(super) fn result_lints(&mut self) {

@@ -112,6 +112,28 @@ fn precedences_are_those_of_python() {
     }
 }
 
+/// Two minus signs and two slashes begin comments elsewhere; here they are operators, whatever is behind.
+#[test]
+fn operators_that_look_like_comments() {
+    let texts = [
+        "x = min(a // b, c, d)",
+        "x = {a: y // z, b: 1}",
+        "x = a\n    // b",
+        "x = a // b if c else d",
+        "x = a // b is null",
+        "x = a // b- c",
+        "edge e = x where y // z weight --w",
+        "value v(x: float = a // b) on media = --x",
+        "--1",
+        "--x",
+        "x = ---a--b",
+        "x = a //\n    b",
+    ];
+    for text in texts {
+        super::good(text);
+    }
+}
+
 #[test]
 fn literals_have_their_values() {
     let kind = |text: &str| expression(text).kind;

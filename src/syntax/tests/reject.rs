@@ -275,6 +275,10 @@ let h = 3
 ^^^ E0101 no `let`
 i = 3 // a comment
       ^^ E0101 comments begin with `#`
+k = 4 -- newest first
+      ^^ E0101 comments begin with `#`
+l = 5 // 30 days, no more
+      ^^ E0101 comments begin with `#`
 j = f(x)(y)
         ^ E0101 called
 ",
