@@ -1,7 +1,7 @@
 //! Answers: rows with their keys, scores and columns, as plain values.
 
-use crate::batch::{Stop, blocks};
-use crate::catalog::schema::Schema;
+use crate::batch::{Held, Stop, blocks};
+use crate::catalog::schema::{KeyType, Schema};
 use crate::check::Checked;
 use crate::expr::eval::Sets;
 use crate::expr::read::values as values_of;
@@ -250,15 +250,35 @@ impl Answer {
 /// Rows that become values between two looks at the clock.
 const BLOCK: usize = 1 << 12;
 
-/// Bytes that a value takes, its text included.
-fn bytes(value: &Value) -> usize {
-    let outside = match value {
+/// Whether values of a type take no bytes but their own.
+fn is_flat(schema: &Schema, ty: &Type) -> bool {
+    match ty {
+        Type::Id(entity) => schema.entity(*entity).key_type == KeyType::Int,
+        Type::String | Type::List(_) | Type::Vector(_) => false,
+        _ => true,
+    }
+}
+
+/// Bytes that a value takes beside its own: of its text or its elements.
+fn outside(value: &Value) -> usize {
+    let with_own = |item: &Value| size_of::<Value>() + outside(item);
+    match value {
         Value::Str(text) | Value::Id(Key::Str(text)) => text.len(),
-        Value::List(items) => items.iter().map(bytes).sum(),
+        Value::List(items) => items.iter().map(with_own).sum(),
         Value::Vector(numbers) => 4 * numbers.len(),
         _ => 0,
-    };
-    size_of::<Value>() + outside
+    }
+}
+
+/// Puts values behind others and charges them. The first are not copied: mostly they are all.
+fn append<T>(held: &mut Held, all: &mut Vec<T>, more: Vec<T>) {
+    if all.is_empty() {
+        let _ = held.grow(more.capacity() * size_of::<T>());
+        *all = more;
+    } else {
+        let _ = held.reserve(all, more.len());
+        all.extend(more);
+    }
 }
 
 /// The answers of a run, one per request. If `stop` says that the run has to end, some of the rows are
@@ -308,23 +328,25 @@ pub fn answers(
             let mut values = vec![Vec::new(); rows.columns.len()];
             let (mut keys, mut scores) = (Vec::new(), Vec::new());
             for block in blocks(places, BLOCK) {
-                let fits =
-                    held.reserve(&mut keys, block.len()) && held.reserve(&mut scores, block.len());
-                if !fits || stop.is_due() {
+                if stop.is_due() {
                     break;
                 }
+                // what is too much shows at the next block
                 for (all, (column, (_, ty))) in values
                     .iter_mut()
                     .zip(rows.columns.iter().zip(columns.iter()))
                 {
                     let more = values_of(run, column, ty, block.clone());
-                    // what is too much shows at the next block
-                    let _ = held.grow(more.iter().map(bytes).sum());
-                    all.extend(more);
+                    if !is_flat(run.snapshot.schema(), ty) {
+                        let _ = held.grow(more.iter().map(outside).sum());
+                    }
+                    append(&mut held, all, more);
                 }
-                keys.extend(run.keys.keys(shape.entity, &rows.ids[block.clone()]));
+                let more = run.keys.keys(shape.entity, &rows.ids[block.clone()]);
+                append(&mut held, &mut keys, more);
                 let score = |&score: &f64| Some(score).filter(|s| !s.is_nan());
-                scores.extend(rows.scores[block].iter().map(score));
+                let more = rows.scores[block].iter().map(score).collect();
+                append(&mut held, &mut scores, more);
             }
             answer.lists.push(List {
                 name: name.clone(),

@@ -277,7 +277,8 @@ impl Loader<'_> {
             }
             Err(error) => {
                 let message = format!("`{written}` cannot be read: {error}");
-                let help = match near_file(path, written) {
+                let near = near_file(path, written).filter(|_| !path.exists());
+                let help = match near {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "paths are relative to the file that imports".to_owned(),
                 };

@@ -4,6 +4,7 @@ use crate::batch::{Column, Stop};
 use crate::catalog::schema::KeyType;
 use crate::check::{Checked, Parameter};
 use crate::exec::Results;
+use crate::expr::ends::Ends;
 use crate::expr::eval::{Members, Memo};
 use crate::expr::texts::{Keys, Texts};
 use crate::expr::{Expr, Frame, Run, read};
@@ -197,6 +198,7 @@ fn constant(expr: &Expr, snapshot: &Snapshot, texts: &Texts, keys: &Keys) -> Col
         stop: Stop::default(),
         members: Members::default(),
         memo: Memo::default(),
+        ends: Ends::default(),
     };
     Frame::requests(&run).column(expr)
 }

@@ -26,6 +26,7 @@ use crate::check::modules::{Module, Modules};
 use crate::check::{Assertion, Auto, Checked, Numbers, Tunables, check, trial};
 use crate::diag::{Diagnostic, Severity, Sink};
 use crate::exec::{self, Results, Schedule, Timing};
+use crate::expr::ends::Ends;
 use crate::expr::eval::{Members, Memo, Sets};
 use crate::expr::texts::{Keys, Texts};
 use crate::expr::{Kind, NodeId, Run};
@@ -694,6 +695,7 @@ impl Engine {
             stop,
             members: Members::new(stop),
             memo: Memo::default(),
+            ends: Ends::new(stop),
         };
         request::in_range(checked, &run)?;
         let exec = Exec::new(&run, &self.inner.vectors, limits);

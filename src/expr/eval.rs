@@ -6,6 +6,7 @@ use crate::batch::{Column, Pace, Rows, Stop, arrange, stretch};
 use crate::deep::recurse;
 use crate::expr::blocks::Shared;
 use crate::expr::draw;
+use crate::expr::ends::{Ends, of_ends};
 use crate::expr::functions::{Call, logic, text};
 use crate::expr::ir::{Expr, Kind, Level, LinkField, NodeId, OfSet, Scalar, Stat};
 use crate::expr::links::{self, Links};
@@ -41,6 +42,8 @@ pub struct Run<'a> {
     pub members: Members<'a>,
     /// What shared parts of large expressions come to for each request.
     pub memo: Memo,
+    /// What is said of ends that many links have.
+    pub ends: Ends<'a>,
 }
 
 /// What shared parts of large expressions come to, by their keys: over certain rows, or over the
@@ -138,6 +141,7 @@ impl Run<'_> {
             stop: self.stop,
             members: Members::new(self.stop),
             memo: Memo::default(),
+            ends: Ends::new(self.stop),
         }
     }
 
@@ -196,6 +200,8 @@ pub struct Frame<'a> {
     /// Of these very rows: what shared parts of the expression that is evaluated come to. A frame
     /// of other rows has none of its own yet.
     pub memo: Option<&'a Memo>,
+    /// Whether many links have the same ends, or many rows are the same entity.
+    pub repeats: bool,
 }
 
 /// The links that a link expression is evaluated over.
@@ -223,6 +229,7 @@ impl<'a> Frame<'a> {
             first: 0,
             shared: None,
             memo: None,
+            repeats: false,
         }
     }
 
@@ -246,6 +253,7 @@ impl<'a> Frame<'a> {
             n: link.links.len(),
             owners,
             link: Some(link),
+            repeats: true,
             ..Frame::requests(run)
         }
     }
@@ -270,6 +278,11 @@ impl<'a> Frame<'a> {
 
     /// The value for the rows themselves.
     fn eval_here(&self, expr: &Expr) -> Val<'a> {
+        if self.repeats
+            && let Some(end) = expr.of_one_end()
+        {
+            return recurse(|| of_ends(self, expr, end));
+        }
         match expr.is_small() || expr.level == Level::Constant {
             true => self.eval_kind(expr),
             false => recurse(|| self.eval_large(expr)),
@@ -302,12 +315,18 @@ impl<'a> Frame<'a> {
     /// Evaluates once per request and repeats it for the request's rows.
     fn spread(&self, expr: &Expr) -> Val<'a> {
         let run = self.run;
-        let shared = self.shared(expr).cloned();
-        let value = shared.unwrap_or_else(|| Frame::requests(run).eval_here(expr));
-        if run.requests() == 1 {
-            single(value)
-        } else {
-            value.pick(self.owners)
+        let one = run.requests() == 1;
+        match self.shared(expr) {
+            Some(value) if one => single(value.clone()),
+            Some(value) => value.pick(self.owners),
+            None => {
+                let value = Frame::requests(run).eval_here(expr);
+                if one {
+                    single(value)
+                } else {
+                    value.pick(self.owners)
+                }
+            }
         }
     }
 
@@ -427,11 +446,11 @@ impl<'a> Frame<'a> {
         else {
             return Val::null(&inner.ty);
         };
-        let value = match self.shared(whole) {
-            Some(value) => value.clone(),
-            None => self.of_outer(outer, inner),
-        };
-        value.pick(&links.parent[self.first..self.first + self.n])
+        let parents = &links.parent[self.first..self.first + self.n];
+        match self.shared(whole) {
+            Some(value) => value.pick(parents),
+            None => self.of_outer(outer, inner).pick(parents),
+        }
     }
 
     /// What an expression says of the rows whose links these are.

@@ -11,6 +11,7 @@
 
 use crate::deep::recurse;
 use crate::expr::functions::Kernel;
+use crate::expr::reads::{End, Reads};
 use crate::types::{EdgeId, EntityId, Key, Type};
 use foldhash::{HashMap, HashSet};
 use std::fmt;
@@ -46,6 +47,9 @@ pub struct Node {
     depth: u32,
     /// Whether a part of a link expression reads the row whose links these are.
     reads_outer: bool,
+    reads: Reads,
+    /// Whether links are looked at for the row.
+    over_links: bool,
     /// A hash of all that the expression is, once it is asked for.
     key: OnceLock<u128>,
 }
@@ -264,6 +268,18 @@ pub struct OverLinks {
     pub value: Option<Expr>,
 }
 
+impl OverLinks {
+    /// Whether it is the number of stored links of a row, which need not be looked at.
+    fn is_degree(&self) -> bool {
+        let all = self.within.is_none() && self.filter.is_none() && self.value.is_none();
+        let stored = matches!(
+            self.edge.kind,
+            EdgeKind::Table { .. } | EdgeKind::Reference { .. }
+        );
+        stored && all && self.to.is_none()
+    }
+}
+
 /// Directed links, stored or derived.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EdgeExpr {
@@ -313,11 +329,17 @@ pub enum EdgeKind {
 impl Expr {
     pub fn new(kind: Kind, ty: Type) -> Expr {
         let (mut size, mut depth) = (1u32, 0);
-        kind.each_part(&mut |part, _| {
+        let mut over_links = matches!(kind, Kind::OverLinks(_));
+        let mut reads = kind.own_reads();
+        kind.each_part(&mut |part, further| {
             size = size.saturating_add(part.size);
             depth = depth.max(part.depth);
+            over_links |= further == 0 && part.over_links;
+            reads.and(part.reads, further);
         });
         Expr(Arc::new(Node {
+            reads,
+            over_links,
             level: kind.level(),
             reads_outer: kind.reads_outer(),
             kind,
@@ -377,6 +399,17 @@ impl Expr {
             true
         });
         count
+    }
+
+    /// Of an expression that looks at links: the end of a link, or the entity of a row, which is all that it
+    /// reads of that. None for lists, and for a number of links that is looked up.
+    pub fn of_one_end(&self) -> Option<End> {
+        let looks = self.over_links && !matches!(self.ty, Type::List(_) | Type::Vector(_));
+        let end = self.reads.only().filter(|_| looks)?;
+        match &self.kind {
+            Kind::OverLinks(over) if over.is_degree() => None,
+            _ => Some(end),
+        }
     }
 
     /// Parts on the longest way to a leaf.
@@ -665,6 +698,19 @@ impl Kind {
         let mut reads = matches!(self, Kind::Outer(_));
         self.each_part(&mut |part, _| reads |= part.reads_outer);
         reads
+    }
+
+    /// What it reads of its row, its parts aside.
+    fn own_reads(&self) -> Reads {
+        match self {
+            Kind::It => Reads::end(End::It),
+            Kind::Link(LinkField::To) => Reads::end(End::To),
+            Kind::Link(LinkField::From) => Reads::end(End::From),
+            Kind::Link(_) | Kind::Score | Kind::Position | Kind::Bound(_) | Kind::Outer(_) => {
+                Reads::other()
+            }
+            _ => Reads::default(),
+        }
     }
 
     fn level(&self) -> Level {

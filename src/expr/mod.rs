@@ -2,6 +2,7 @@
 
 mod blocks;
 mod draw;
+pub mod ends;
 pub mod eval;
 pub mod facts;
 pub mod functions;
@@ -9,6 +10,7 @@ pub mod ir;
 pub mod links;
 pub mod random;
 pub mod read;
+pub mod reads;
 pub mod show;
 pub mod texts;
 pub mod value;

@@ -24,6 +24,14 @@ impl<T: Copy> Arg<'_, T> {
         }
     }
 
+    /// The same values, borrowed.
+    fn view(&self) -> Arg<'_, T> {
+        match self {
+            Arg::One(v) => Arg::One(*v),
+            Arg::Many(v) => Arg::Many(Cow::Borrowed(v)),
+        }
+    }
+
     /// One value per row.
     pub fn spread(self, n: usize) -> Vec<T> {
         match self {
@@ -169,6 +177,18 @@ impl<'a> Val<'a> {
                 };
                 Val::Vector(slots, Numbers::Stored(data))
             }
+        }
+    }
+
+    /// The same values, borrowed.
+    pub fn view(&self) -> Val<'_> {
+        match self {
+            Val::I64(v) => Val::I64(v.view()),
+            Val::F64(v) => Val::F64(v.view()),
+            Val::Bool(v) => Val::Bool(v.view()),
+            Val::Code(v) => Val::Code(v.view()),
+            Val::List(v, items) => Val::List(v.view(), items.clone()),
+            Val::Vector(v, items) => Val::Vector(v.view(), items.clone()),
         }
     }
 

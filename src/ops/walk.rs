@@ -714,6 +714,7 @@ fn reached<R>(exec: &Exec, links: &Links, starts: Starts, f: impl Fn(&Frame) -> 
         n: links.len(),
         owners: &owners,
         ids: &links.to,
+        repeats: true,
         ..Frame::requests(exec.run)
     })
 }

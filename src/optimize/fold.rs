@@ -3,6 +3,7 @@
 use super::Rewriting;
 use crate::batch::Stop;
 use crate::batch::{Column, Rows};
+use crate::expr::ends::Ends;
 use crate::expr::eval::{Members, Memo, Sets};
 use crate::expr::texts::{Keys, Texts};
 use crate::expr::{Expr, Frame, Kind, Level, NodeId, Run, Scalar};
@@ -96,6 +97,7 @@ impl<'a> Folding<'a> {
             stop: Stop::default(),
             members: Members::default(),
             memo: Memo::default(),
+            ends: Ends::default(),
         };
         scalar(&run, &Frame::requests(&run).column(expr), &expr.ty)
     }

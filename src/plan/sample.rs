@@ -5,6 +5,7 @@ use crate::batch::{Column, Looks, Stop};
 use crate::catalog::schema::{Now, Schema};
 use crate::check::Parameter;
 use crate::exec::Results;
+use crate::expr::ends::Ends;
 use crate::expr::eval::{Members, Memo};
 use crate::expr::texts::{Keys, Texts};
 use crate::expr::value::Val;
@@ -71,6 +72,7 @@ impl<'a> Sample<'a> {
             },
             members: Members::default(),
             memo: Memo::default(),
+            ends: Ends::default(),
         };
         let params = self.params.iter().map(|param| default(param, &run));
         run.params = params.collect();

@@ -31,7 +31,7 @@ pub const FUNCTIONS: &[Function] = &[
             overload!(Duration, Duration => Duration, "sub_int", |_, a| ints(a, i64::checked_sub)),
             overload!(Int => Int, "neg_int", neg_int),
             overload!(Duration => Duration, "neg_int", neg_int),
-            overload!(Float => Float, "neg_float", |_, a| Val::F64(map1(&a[0].clone().floats(), |x| -x))),
+            overload!(Float => Float, "neg_float", |_, a| Val::F64(map1(&a[0].view().floats(), |x| -x))),
         ],
     },
     Function {
@@ -44,7 +44,7 @@ pub const FUNCTIONS: &[Function] = &[
             overload!(Duration, Int => Duration, "mul_int", |_, a| ints(a, i64::checked_mul)),
             overload!(Int, Duration => Duration, "mul_int", |_, a| ints(a, i64::checked_mul)),
             overload!(Duration, Float => Duration, "scale", scale),
-            overload!(Float, Duration => Duration, "scale_by", |c, a| scale(c, &[a[1].clone(), a[0].clone()])),
+            overload!(Float, Duration => Duration, "scale_by", |c, a| scale(c, &[a[1].view(), a[0].view()])),
         ],
     },
     Function {
@@ -88,9 +88,9 @@ pub const FUNCTIONS: &[Function] = &[
         usage: "float(x)",
         doc: "An int or bool as a float; text is read, null if it is not a number.",
         overloads: &[
-            overload!(Float => Float, "to_float", |_, a| Val::F64(map1(&a[0].clone().floats(), |x| x))),
+            overload!(Float => Float, "to_float", |_, a| Val::F64(map1(&a[0].view().floats(), |x| x))),
             overload!(Bool => Float, "bool_to_float", |_, a| {
-                Val::F64(map1(&a[0].clone().bools(), |b| if b == 2 { NULL_FLOAT } else { f64::from(b) }))
+                Val::F64(map1(&a[0].view().bools(), |b| if b == 2 { NULL_FLOAT } else { f64::from(b) }))
             }),
             overload!(Str => Float, "text_to_float", super::text::to_float),
         ],
@@ -100,10 +100,10 @@ pub const FUNCTIONS: &[Function] = &[
         usage: "int(x)",
         doc: "A float cut towards zero, a bool as 0 or 1; text is read, null if it is not an int.",
         overloads: &[
-            overload!(Int => Int, "int_to_int", |_, a| Val::I64(map1(&a[0].clone().ints(), |x| x))),
-            overload!(Float => Int, "float_to_int", |_, a| Val::I64(map1(&a[0].clone().floats(), truncate))),
+            overload!(Int => Int, "int_to_int", |_, a| Val::I64(map1(&a[0].view().ints(), |x| x))),
+            overload!(Float => Int, "float_to_int", |_, a| Val::I64(map1(&a[0].view().floats(), truncate))),
             overload!(Bool => Int, "bool_to_int", |_, a| {
-                Val::I64(map1(&a[0].clone().bools(), |b| if b == 2 { NULL_INT } else { i64::from(b) }))
+                Val::I64(map1(&a[0].view().bools(), |b| if b == 2 { NULL_INT } else { i64::from(b) }))
             }),
             overload!(Str => Int, "text_to_int", super::text::to_int),
         ],
@@ -129,7 +129,7 @@ pub fn truncate(x: f64) -> i64 {
 
 #[inline]
 fn ints(args: &[Val], f: impl Fn(i64, i64) -> Option<i64>) -> Val<'static> {
-    let (a, b) = (args[0].clone().ints(), args[1].clone().ints());
+    let (a, b) = (args[0].view().ints(), args[1].view().ints());
     Val::I64(map2(&a, &b, |x, y| {
         if x == NULL_INT || y == NULL_INT {
             NULL_INT
@@ -141,7 +141,7 @@ fn ints(args: &[Val], f: impl Fn(i64, i64) -> Option<i64>) -> Val<'static> {
 
 #[inline]
 fn floats(args: &[Val], f: impl Fn(f64, f64) -> f64) -> Val<'static> {
-    let (a, b) = (args[0].clone().floats(), args[1].clone().floats());
+    let (a, b) = (args[0].view().floats(), args[1].view().floats());
     Val::F64(map2(&a, &b, |x, y| {
         if x.is_nan() || y.is_nan() {
             NULL_FLOAT
@@ -163,20 +163,20 @@ fn earlier(time: i64, by: i64) -> Option<i64> {
 }
 
 fn neg_int(_: &Call, args: &[Val]) -> Val<'static> {
-    Val::I64(map1(&args[0].clone().ints(), |x| {
+    Val::I64(map1(&args[0].view().ints(), |x| {
         if x == NULL_INT { x } else { -x }
     }))
 }
 
 fn scale(_: &Call, args: &[Val]) -> Val<'static> {
-    let (a, b) = (args[0].clone().ints(), args[1].clone().floats());
+    let (a, b) = (args[0].view().ints(), args[1].view().floats());
     Val::I64(map2(&a, &b, |x, y| {
         truncate((widen(x) * y).round_ties_even())
     }))
 }
 
 fn div_duration(_: &Call, args: &[Val]) -> Val<'static> {
-    let (a, b) = (args[0].clone().ints(), args[1].clone().floats());
+    let (a, b) = (args[0].view().ints(), args[1].view().floats());
     Val::I64(map2(&a, &b, |x, y| {
         truncate((widen(x) / y).round_ties_even())
     }))

@@ -71,7 +71,7 @@ pub const FUNCTIONS: &[Function] = &[
 
 #[inline]
 fn ints(args: &[Val], test: fn(Ordering) -> bool) -> Val<'static> {
-    let (a, b) = (args[0].clone().ints(), args[1].clone().ints());
+    let (a, b) = (args[0].view().ints(), args[1].view().ints());
     Val::Bool(map2(&a, &b, |x, y| {
         if x == NULL_INT || y == NULL_INT {
             NULL_BOOL
@@ -83,14 +83,14 @@ fn ints(args: &[Val], test: fn(Ordering) -> bool) -> Val<'static> {
 
 #[inline]
 fn floats(args: &[Val], test: fn(Ordering) -> bool) -> Val<'static> {
-    let (a, b) = (args[0].clone().floats(), args[1].clone().floats());
+    let (a, b) = (args[0].view().floats(), args[1].view().floats());
     Val::Bool(map2(&a, &b, |x, y| {
         x.partial_cmp(&y).map_or(NULL_BOOL, |o| u8::from(test(o)))
     }))
 }
 
 fn texts(call: &Call, args: &[Val], test: fn(Ordering) -> bool) -> Val<'static> {
-    let (a, b) = (args[0].clone().codes(), args[1].clone().codes());
+    let (a, b) = (args[0].view().codes(), args[1].view().codes());
     Val::Bool(map2(&a, &b, |x, y| {
         if x == NULL_CODE || y == NULL_CODE {
             NULL_BOOL
@@ -120,7 +120,7 @@ fn equal(args: &[Val], say: fn(bool) -> bool) -> Val<'static> {
             map2(a, b, |x, y| known(x == NULL_CODE || y == NULL_CODE, x == y))
         }
         (Val::F64(_) | Val::I64(_), Val::F64(_) | Val::I64(_)) => {
-            let (a, b) = (args[0].clone().floats(), args[1].clone().floats());
+            let (a, b) = (args[0].view().floats(), args[1].view().floats());
             map2(&a, &b, |x, y| known(x.is_nan() || y.is_nan(), x == y))
         }
         _ => Arg::One(NULL_BOOL),

@@ -19,7 +19,7 @@ pub const FUNCTIONS: &[Function] = &[
         usage: "bucket(key, salt, n)",
         doc: "`hash(salt, key)` modulo n, from 0 to n - 1: the same group for the same key.",
         overloads: &[overload!(Int, Int => Int, "bucket", |_, a| {
-            let (hash, n) = (a[0].clone().ints(), a[1].clone().ints());
+            let (hash, n) = (a[0].view().ints(), a[1].view().ints());
             Val::I64(map2(&hash, &n, bucket))
         })],
     },
@@ -47,7 +47,7 @@ fn bucket(hash: i64, n: i64) -> i64 {
 
 /// `beta(a, b)`: the arguments are these and the number to invert.
 fn beta(call: &Call, args: &[Val]) -> Val<'static> {
-    let [a, b, u] = [0, 1, 2].map(|i| args[i].clone().floats());
+    let [a, b, u] = [0, 1, 2].map(|i| args[i].view().floats());
     let pace = Pace::new(call.stop);
     Val::F64(by_row(call, args, |i| {
         let (a, b, u) = (a.get(i), b.get(i), u.get(i));

@@ -15,7 +15,7 @@ pub const FUNCTIONS: &[Function] = &[
             overload!(ListA => Int, "len_list", len_list),
             overload!(Str => Int, "len_text", |c, a| {
                 let count = |code| c.texts.get(code).map_or(NULL_INT, |t| t.chars().count() as i64);
-                Val::I64(super::map1(&a[0].clone().codes(), count))
+                Val::I64(super::map1(&a[0].view().codes(), count))
             }),
         ],
     },

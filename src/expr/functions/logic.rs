@@ -22,7 +22,7 @@ pub const FUNCTIONS: &[Function] = &[
         usage: "not a",
         doc: "The opposite; null stays null.",
         overloads: &[
-            overload!(Bool => Bool, "not", |_, a| Val::Bool(map1(&a[0].clone().bools(), not))),
+            overload!(Bool => Bool, "not", |_, a| Val::Bool(map1(&a[0].view().bools(), not))),
         ],
     },
     Function {
@@ -40,7 +40,7 @@ pub const FUNCTIONS: &[Function] = &[
 ];
 
 fn bools(args: &[Val], f: fn(u8, u8) -> u8) -> Val<'static> {
-    Val::Bool(map2(&args[0].clone().bools(), &args[1].clone().bools(), f))
+    Val::Bool(map2(&args[0].view().bools(), &args[1].view().bools(), f))
 }
 
 #[inline]
@@ -92,8 +92,8 @@ pub fn choose(n: usize, condition: &Arg<u8>, then: &Val, otherwise: &Val) -> Val
         (Val::F64(_) | Val::I64(_), Val::F64(_) | Val::I64(_)) => Val::F64(pick(
             n,
             condition,
-            &then.clone().floats(),
-            &otherwise.clone().floats(),
+            &then.view().floats(),
+            &otherwise.view().floats(),
         )),
         (Val::List(..) | Val::Vector(..), _) => choose_nested(n, condition, then, otherwise),
         _ => otherwise.clone().owned(n),

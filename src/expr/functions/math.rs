@@ -12,7 +12,7 @@ macro_rules! float_function {
             usage: concat!($name, "(x)"),
             doc: $doc,
             overloads: &[overload!(Float => Float, $name, |_, a| {
-                Val::F64(map1(&a[0].clone().floats(), |x: f64| if x.is_nan() { NULL_FLOAT } else { finite($f(x)) }))
+                Val::F64(map1(&a[0].view().floats(), |x: f64| if x.is_nan() { NULL_FLOAT } else { finite($f(x)) }))
             })],
         }
     };
@@ -26,9 +26,9 @@ macro_rules! rounding {
             usage: concat!($name, "(x)"),
             doc: $doc,
             overloads: &[
-                overload!(Int => Int, "int_to_int", |_, a| Val::I64(map1(&a[0].clone().ints(), |x| x))),
+                overload!(Int => Int, "int_to_int", |_, a| Val::I64(map1(&a[0].view().ints(), |x| x))),
                 overload!(Float => Int, $name, |_, a| {
-                    Val::I64(map1(&a[0].clone().floats(), |x: f64| truncate($f(x))))
+                    Val::I64(map1(&a[0].view().floats(), |x: f64| truncate($f(x))))
                 }),
             ],
         }
@@ -59,7 +59,7 @@ pub const FUNCTIONS: &[Function] = &[
         overloads: &[
             overload!(Int => Int, "abs_int", abs_int),
             overload!(Duration => Duration, "abs_int", abs_int),
-            overload!(Float => Float, "abs_float", |_, a| Val::F64(map1(&a[0].clone().floats(), f64::abs))),
+            overload!(Float => Float, "abs_float", |_, a| Val::F64(map1(&a[0].view().floats(), f64::abs))),
         ],
     },
     rounding!("floor", "The largest int not above.", f64::floor),
@@ -97,10 +97,10 @@ pub const FUNCTIONS: &[Function] = &[
         doc: "x, but at least low and at most high.",
         overloads: &[
             overload!(Int, Int, Int => Int, "clamp_int", |_, a| {
-                ints(&[ints(&a[..2], i64::max), a[2].clone()], i64::min)
+                ints(&[ints(&a[..2], i64::max), a[2].view()], i64::min)
             }),
             overload!(Float, Float, Float => Float, "clamp_float", |_, a| {
-                floats(&[floats(&a[..2], f64::max), a[2].clone()], f64::min)
+                floats(&[floats(&a[..2], f64::max), a[2].view()], f64::min)
             }),
         ],
     },
@@ -112,7 +112,7 @@ pub fn sigmoid(x: f64) -> f64 {
 }
 
 fn abs_int(_: &Call, args: &[Val]) -> Val<'static> {
-    Val::I64(map1(&args[0].clone().ints(), |x| {
+    Val::I64(map1(&args[0].view().ints(), |x| {
         if x == NULL_INT { x } else { x.abs() }
     }))
 }
@@ -125,7 +125,7 @@ fn ints(args: &[Val], pick: fn(i64, i64) -> i64) -> Val<'static> {
             pick(x, y)
         }
     };
-    Val::I64(map2(&args[0].clone().ints(), &args[1].clone().ints(), pair))
+    Val::I64(map2(&args[0].view().ints(), &args[1].view().ints(), pair))
 }
 
 fn floats(args: &[Val], pick: fn(f64, f64) -> f64) -> Val<'static> {
@@ -136,6 +136,6 @@ fn floats(args: &[Val], pick: fn(f64, f64) -> f64) -> Val<'static> {
             pick(x, y)
         }
     };
-    let (a, b): (Arg<f64>, Arg<f64>) = (args[0].clone().floats(), args[1].clone().floats());
+    let (a, b): (Arg<f64>, Arg<f64>) = (args[0].view().floats(), args[1].view().floats());
     Val::F64(map2(&a, &b, pair))
 }

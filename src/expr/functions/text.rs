@@ -51,7 +51,7 @@ pub const FUNCTIONS: &[Function] = &[
         overloads: &[
             overload!(Str, Str => Bool, "contains_text", |c, a| test(c, a, |t, p| t.contains(p))),
             overload!(ListA, A => Bool, "contains_item", |c, a| {
-                super::list::contains(c, &[a[1].clone(), a[0].clone()])
+                super::list::contains(c, &[a[1].view(), a[0].view()])
             }),
         ],
     },
@@ -64,7 +64,7 @@ fn nanos(bytes: usize) -> usize {
 
 fn change(call: &Call, args: &[Val], f: impl Fn(&str) -> String) -> Val<'static> {
     let pace = Pace::new(call.stop);
-    Val::Code(map1(&args[0].clone().codes(), |code| {
+    Val::Code(map1(&args[0].view().codes(), |code| {
         match call.texts.get(code) {
             Some(text) if !pace.is_due_before(nanos(text.len())) => call.texts.code(&f(&text)),
             _ => NULL_CODE,
@@ -75,8 +75,8 @@ fn change(call: &Call, args: &[Val], f: impl Fn(&str) -> String) -> Val<'static>
 fn test(call: &Call, args: &[Val], f: impl Fn(&str, &str) -> bool) -> Val<'static> {
     let pace = Pace::new(call.stop);
     Val::Bool(map2(
-        &args[0].clone().codes(),
-        &args[1].clone().codes(),
+        &args[0].view().codes(),
+        &args[1].view().codes(),
         |text, part| match (call.texts.get(text), call.texts.get(part)) {
             (Some(text), Some(part)) if !pace.is_due_before(nanos(text.len())) => {
                 u8::from(f(&text, &part))
@@ -89,8 +89,8 @@ fn test(call: &Call, args: &[Val], f: impl Fn(&str, &str) -> bool) -> Val<'stati
 pub fn concat(call: &Call, args: &[Val]) -> Val<'static> {
     let pace = Pace::new(call.stop);
     Val::Code(map2(
-        &args[0].clone().codes(),
-        &args[1].clone().codes(),
+        &args[0].view().codes(),
+        &args[1].view().codes(),
         |a, b| match (call.texts.get(a), call.texts.get(b)) {
             (Some(a), Some(b)) if !pace.is_due_before(nanos(a.len() + b.len())) => {
                 call.texts.code(&format!("{a}{b}"))
@@ -133,7 +133,7 @@ fn read<T: Copy>(
     parse: impl Fn(&str) -> Option<T>,
 ) -> Arg<'static, T> {
     let pace = Pace::new(call.stop);
-    map1(&args[0].clone().codes(), |code| {
+    map1(&args[0].view().codes(), |code| {
         call.texts
             .get(code)
             .filter(|text| !pace.is_due_before(nanos(text.len())))

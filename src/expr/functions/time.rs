@@ -49,11 +49,7 @@ pub const FUNCTIONS: &[Function] = &[
 
 /// `age(time)`: the arguments are the time and `now`.
 fn age(_: &Call, args: &[Val]) -> Val<'static> {
-    Val::I64(map2(
-        &args[0].clone().ints(),
-        &args[1].clone().ints(),
-        age_of,
-    ))
+    Val::I64(map2(&args[0].view().ints(), &args[1].view().ints(), age_of))
 }
 
 #[inline]
@@ -67,8 +63,8 @@ fn age_of(time: i64, now: i64) -> i64 {
 
 /// `decay(time, half_life)`: the arguments are these and `now`.
 fn decay(_: &Call, args: &[Val]) -> Val<'static> {
-    let age = map2(&args[0].clone().ints(), &args[2].clone().ints(), age_of);
-    Val::F64(map2(&age, &args[1].clone().ints(), |age, half_life| {
+    let age = map2(&args[0].view().ints(), &args[2].view().ints(), age_of);
+    Val::F64(map2(&age, &args[1].view().ints(), |age, half_life| {
         let (age, half_life) = (widen(age), widen(half_life));
         // null is not above 0 either
         if age.is_nan() || half_life.is_nan() || half_life <= 0.0 {
@@ -98,13 +94,13 @@ fn day(at: DateTime, zone: &TimeZone) -> i64 {
 
 /// Reads the clock of a time zone; an unknown zone gives null.
 fn local(call: &Call, args: &[Val], f: impl Fn(DateTime, &TimeZone) -> i64) -> Val<'static> {
-    let times = args[0].clone().ints();
+    let times = args[0].view().ints();
     let named = |code: u32| call.texts.get(code).and_then(|name| zone(&name));
     let read = |time: i64, zone: Option<&TimeZone>| {
         let local = zone.and_then(|zone| Some((time::local(time, zone)?, zone)));
         local.map_or(NULL_INT, |(at, zone)| f(at, zone))
     };
-    Val::I64(match args[1].clone().codes() {
+    Val::I64(match args[1].view().codes() {
         Arg::One(code) => {
             let zone = named(code);
             map1(&times, |time| read(time, zone.as_ref()))

@@ -43,7 +43,7 @@ pub const FUNCTIONS: &[Function] = &[
         usage: "norm(a)",
         doc: "Length of the vector.",
         overloads: &[
-            overload!(Vector => Float, "norm", |c, a| pairs(c, &[a[0].clone(), a[0].clone()], |x, _| {
+            overload!(Vector => Float, "norm", |c, a| pairs(c, &[a[0].view(), a[0].view()], |x, _| {
                 Some(x.iter().map(|&p| f64::from(p) * f64::from(p)).sum::<f64>().sqrt())
             })),
         ],
