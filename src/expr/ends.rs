@@ -126,34 +126,45 @@ impl Places {
 /// The value of an expression that reads nothing of its row but `end`, for links or rows many of which have
 /// the same one.
 pub fn of_ends<'a>(frame: &Frame<'a>, expr: &Expr, end: End) -> Val<'a> {
+    let ids = ids(frame, end);
+    from_column(look_up(frame, expr, end, &ids, |row| frame.owner(row)))
+}
+
+/// The value for each of some ends; `owner` says of which request each is. Of the frame only what all rows
+/// share is read. If the run has to end, any values.
+pub fn look_up(
+    frame: &Frame,
+    expr: &Expr,
+    end: End,
+    ids: &[u32],
+    owner: impl Fn(usize) -> usize,
+) -> Column {
     let run = frame.run;
     let known = run.ends.of(expr);
     // no evaluation waits for other threads, so it may hold the lock
     let mut known = lock(&known);
     let Known { places, values } = &mut *known;
     let alike = (!differs(expr)).then(|| alike(run));
-    let ids = ids(frame, end);
     let (mut new, mut owners) = (Vec::new(), Vec::new());
-    let all: Vec<u32> = (0..frame.n)
-        .map(|row| {
-            let request = frame.owner(row) as u32;
-            let request = alike.map_or(request, |alike| alike[request as usize]);
-            let (place, is_new) = places.of(request, ids[row]);
-            if is_new {
-                new.push(ids[row]);
-                owners.push(request);
-            }
-            place
-        })
-        .collect();
+    let place = |(row, &id): (usize, &u32)| {
+        let request = owner(row) as u32;
+        let request = alike.map_or(request, |alike| alike[request as usize]);
+        let (place, is_new) = places.of(request, id);
+        if is_new {
+            new.push(id);
+            owners.push(request);
+        }
+        place
+    };
+    let all: Vec<u32> = ids.iter().enumerate().map(place).collect();
     if !new.is_empty() {
         let made = evaluate(frame, expr, end, &new, &owners);
         let table = places.wanted();
         let bytes = new.len() * VALUE_BYTES + table.unwrap_or(0) * size_of::<u32>();
         if !run.ends.charge(bytes) || run.stop.is_due() {
-            // the run has to end: what was computed may be anything, and is not kept
+            // what was computed may be anything, and is not kept
             *known = Known::default();
-            return from_column(made.zeros(frame.n));
+            return made.zeros(ids.len());
         }
         if let Some(length) = table {
             places.widen(length);
@@ -163,8 +174,8 @@ pub fn of_ends<'a>(frame: &Frame<'a>, expr: &Expr, end: End) -> Val<'a> {
             None => *values = Some(made),
         }
     }
-    let value = values.as_ref().map(|values| values.gather(&all));
-    from_column(value.unwrap_or_else(|| Val::null(&expr.ty).into_column(0)))
+    let found = values.as_ref().map(|values| values.gather(&all));
+    found.unwrap_or_else(|| Val::null(&expr.ty).into_column(0))
 }
 
 /// The value for links, or rows, of which each has another end.

@@ -155,6 +155,14 @@ impl Contributions {
         false
     }
 
+    /// Forgets all of them, and keeps the room.
+    pub fn clear(&mut self) {
+        self.offsets.clear();
+        self.parents.clear();
+        self.ids.clear();
+        self.weights.clear();
+    }
+
     /// Makes room for more, charged first.
     pub fn reserve(
         &mut self,
@@ -211,35 +219,105 @@ pub fn merge(
     by: &impl Op,
     input: &Rows,
     from: &Contributions,
-    (how, ties): (Merge, Ties),
+    how: (Merge, Ties),
     part: &Part,
 ) -> Result<Rows, RunError> {
-    let op = by.name();
-    let mut followed = Vec::with_capacity(input.requests());
-    let mut merged = Rows {
-        offsets: vec![0],
-        ..Rows::default()
-    };
-    let mut witnesses = Vec::new();
-    let mut table = Table::default();
-    let (mut slots, mut keys) = (Vec::new(), Vec::new());
-    let most = part.most(exec.run);
-    let _contributions = exec.hold(op, from.bytes())?;
-    let (mut slots_held, mut rows_held) = (exec.hold(op, 0)?, exec.hold(op, 0)?);
-    for request in 0..input.requests() {
-        let range = from.offsets[request] as usize..from.offsets[request + 1] as usize;
-        exec.check(op, range.len() as u64)?;
+    let _contributions = exec.hold(by.name(), from.bytes())?;
+    let mut merging = Merging::new(exec, by, input, how, part)?;
+    merging.add(from, 0..input.requests())?;
+    merging.finish()
+}
+
+/// Rows that are made of contributions, some requests after the others.
+pub struct Merging<'m, 'a, O> {
+    exec: &'m Exec<'a>,
+    by: &'m O,
+    input: &'m Rows,
+    how: Merge,
+    ties: Ties,
+    order: bool,
+    /// Of each request, how many rows are used.
+    most: Option<Vec<u64>>,
+    /// Rows of the table of what is reached, if only these are.
+    targets: Option<usize>,
+    merged: Rows,
+    witnesses: Vec<u32>,
+    followed: Vec<Followed>,
+    table: Table,
+    slots: Vec<Slot>,
+    keys: Vec<u128>,
+    slots_held: Held<'a>,
+    rows_held: Held<'a>,
+}
+
+impl<'m, 'a, O: Op> Merging<'m, 'a, O> {
+    pub fn new(
+        exec: &'m Exec<'a>,
+        by: &'m O,
+        input: &'m Rows,
+        (how, ties): (Merge, Ties),
+        part: &Part,
+    ) -> Result<Self, RunError> {
+        Ok(Merging {
+            exec,
+            by,
+            input,
+            how,
+            ties,
+            order: part.order,
+            most: part.most(exec.run),
+            targets: None,
+            merged: Rows {
+                offsets: vec![0],
+                ..Rows::default()
+            },
+            witnesses: Vec::new(),
+            followed: Vec::with_capacity(input.requests()),
+            table: Table::default(),
+            slots: Vec::new(),
+            keys: Vec::new(),
+            slots_held: exec.hold(by.name(), 0)?,
+            rows_held: exec.hold(by.name(), 0)?,
+        })
+    }
+
+    /// The same where nothing is reached but rows of a table of so many.
+    pub fn among(self, targets: usize) -> Self {
+        Merging {
+            targets: Some(targets),
+            ..self
+        }
+    }
+
+    /// The contributions of the next requests.
+    pub fn add(&mut self, from: &Contributions, requests: Range<usize>) -> Result<(), RunError> {
+        for (number, request) in requests.enumerate() {
+            let range = from.of(number);
+            self.exec.check(self.by.name(), range.len() as u64)?;
+            self.request(from, range, request)?;
+        }
+        Ok(())
+    }
+
+    fn request(
+        &mut self,
+        from: &Contributions,
+        range: Range<usize>,
+        request: usize,
+    ) -> Result<(), RunError> {
+        let (exec, input, how, op) = (self.exec, self.input, self.how, self.by.name());
+        let slots = &mut self.slots;
         slots.clear();
         let mut scratch = exec.hold(op, 0)?;
         if !from.distinct {
             exec.grow(op, &mut scratch, 4 * Table::size(range.len()))?;
-            table.reset(range.len());
+            self.table.reset(range.len(), self.targets);
             for block in blocks(range.clone(), BLOCK) {
                 exec.check(op, 0)?;
-                if !slots_held.reserve(&mut slots, block.len()) {
+                if !self.slots_held.reserve(slots, block.len()) {
                     exec.check(op, 0)?;
                 }
-                table.fold(input, from, block, how, &mut slots);
+                self.table.fold(input, from, block, how, slots);
             }
         }
         // where no entity is reached twice, each contribution is a row
@@ -248,21 +326,23 @@ pub fn merge(
         } else {
             slots.len()
         };
-        followed.push(Followed {
+        let auto = self.by.auto();
+        self.followed.push(Followed {
             contributions: range.len() as u64,
             rows: count as u64,
-            reached: by.auto().is_some_and(|n| from.has_run(range.clone(), n)),
+            reached: auto.is_some_and(|n| from.has_run(range.clone(), n)),
         });
         let slot = |place: usize| match from.distinct {
             true => Slot::of_one(input, from, range.start + place, how),
             false => slots[place],
         };
-        let most = most.as_ref().map(|most| most[request]);
+        let most = self.most.as_ref().map(|most| most[request]);
         let room = most.map_or(count, |most| count.min(most as usize));
         exec.grow(op, &mut scratch, sorting(count, most))?;
-        let fits = rows_held.reserve(&mut merged.ids, room)
-            && rows_held.reserve(&mut merged.scores, room)
-            && rows_held.reserve(&mut witnesses, room);
+        let merged = &mut self.merged;
+        let fits = self.rows_held.reserve(&mut merged.ids, room)
+            && self.rows_held.reserve(&mut merged.scores, room)
+            && self.rows_held.reserve(&mut self.witnesses, room);
         if !fits {
             exec.check(op, 0)?;
         }
@@ -270,20 +350,20 @@ pub fn merge(
             let slot = slot(place);
             merged.ids.push(slot.id);
             merged.scores.push(slot.score(how));
-            witnesses.push(slot.witness);
+            self.witnesses.push(slot.witness);
         };
-        if part.order || most.is_some() {
+        if self.order || most.is_some() {
             // slots stand in the order in which their entities were reached
             let key = |place: usize| {
                 let slot = slot(place);
-                let tie = match ties {
+                let tie = match self.ties {
                     Ties::Reached => 0,
                     Ties::Table => slot.id,
                 };
                 sort_key(slot.score(how), tie, place as u32)
             };
-            arrange((0..count).map(key), most, &mut keys, exec.run.stop);
-            for keys in keys.chunks(BLOCK) {
+            arrange((0..count).map(key), most, &mut self.keys, exec.run.stop);
+            for keys in self.keys.chunks(BLOCK) {
                 exec.check(op, 0)?;
                 keys.iter().for_each(|&key| add(place_of(key) as usize));
             }
@@ -294,16 +374,22 @@ pub fn merge(
             }
         }
         merged.offsets.push(merged.ids.len() as u32);
+        Ok(())
     }
-    exec.check(op, 0)?;
-    exec.follows(by, followed);
-    let _columns = exec.hold(op, witnesses.len() * input.width())?;
-    let columns = input.columns.iter().map(|column| match column.is_empty() {
-        true => Ok(column.clone()),
-        false => exec.gather(op, column, &witnesses),
-    });
-    merged.columns = columns.collect::<Result<_, _>>()?;
-    Ok(merged)
+
+    /// The rows of all requests.
+    pub fn finish(mut self) -> Result<Rows, RunError> {
+        let (exec, input, op) = (self.exec, self.input, self.by.name());
+        exec.check(op, 0)?;
+        exec.follows(self.by, self.followed);
+        let _columns = exec.hold(op, self.witnesses.len() * input.width())?;
+        let columns = input.columns.iter().map(|column| match column.is_empty() {
+            true => Ok(column.clone()),
+            false => exec.gather(op, column, &self.witnesses),
+        });
+        self.merged.columns = columns.collect::<Result<_, _>>()?;
+        Ok(self.merged)
+    }
 }
 
 impl Slot {
@@ -364,23 +450,28 @@ impl Slot {
     }
 }
 
-/// An open-addressing table from entity to slot, used again for every request.
+/// A table from entity to slot, used again for every request: of the entities themselves where they are
+/// few, else with open addressing.
 #[derive(Default)]
 struct Table {
-    /// Number of the slot plus one; 0 is free. The length is a power of two.
+    /// Number of the slot plus one; 0 is free. With open addressing the length is a power of two.
     places: Vec<u32>,
+    by_id: bool,
 }
 
 impl Table {
-    /// How many places there are for so many contributions.
+    /// How many places there are at most for so many contributions.
     fn size(contributions: usize) -> usize {
         (contributions * 2).next_power_of_two().max(16)
     }
 
-    /// Makes room for so many contributions.
-    fn reset(&mut self, contributions: usize) {
-        let size = Table::size(contributions);
-        if size > BLOCK {
+    /// Makes room for so many contributions, to one of `targets` rows.
+    fn reset(&mut self, contributions: usize, targets: Option<usize>) {
+        let hashed = Table::size(contributions);
+        let targets = targets.filter(|&targets| targets <= hashed);
+        self.by_id = targets.is_some();
+        let size = targets.unwrap_or(hashed);
+        if size > BLOCK && size > self.places.len() {
             // pages of zeros, which cost nothing before they are used
             self.places = vec![0; size];
         } else {
@@ -397,25 +488,56 @@ impl Table {
         how: Merge,
         slots: &mut Vec<Slot>,
     ) {
-        let size = self.places.len();
-        let shift = 32 - size.trailing_zeros();
+        match self.by_id {
+            true => self.fold_as(input, from, range, how, slots, Table::of_id),
+            false => self.fold_as(input, from, range, how, slots, Table::of_hash),
+        }
+    }
+
+    #[inline]
+    fn fold_as(
+        &mut self,
+        input: &Rows,
+        from: &Contributions,
+        range: Range<usize>,
+        how: Merge,
+        slots: &mut Vec<Slot>,
+        place: impl Fn(&Table, u32, &[Slot]) -> usize,
+    ) {
         for i in range {
             let (id, parent) = (from.ids[i], from.parents[i]);
             let value = from.value(input, i);
-            // Fibonacci hashing: the high bits of the product are well mixed
-            let mut place = (id.wrapping_mul(0x9E37_79B9) >> shift) as usize;
-            let slot = loop {
-                match self.places[place] {
-                    0 => {
-                        slots.push(Slot::new(id, parent, how));
-                        self.places[place] = slots.len() as u32;
-                        break slots.len() - 1;
-                    }
-                    taken if slots[taken as usize - 1].id == id => break taken as usize - 1,
-                    _ => place = (place + 1) & (size - 1),
+            let place = place(self, id, slots);
+            let slot = match self.places[place] {
+                0 => {
+                    slots.push(Slot::new(id, parent, how));
+                    self.places[place] = slots.len() as u32;
+                    slots.len() - 1
                 }
+                taken => taken as usize - 1,
             };
             slots[slot].add(parent, value, how);
+        }
+    }
+
+    #[inline]
+    fn of_id(&self, id: u32, _: &[Slot]) -> usize {
+        id as usize
+    }
+
+    /// The place of an entity, or a free one.
+    #[inline]
+    fn of_hash(&self, id: u32, slots: &[Slot]) -> usize {
+        let size = self.places.len();
+        let shift = 32 - size.trailing_zeros();
+        // Fibonacci hashing: the high bits of the product are well mixed
+        let mut place = (id.wrapping_mul(0x9E37_79B9) >> shift) as usize;
+        loop {
+            match self.places[place] {
+                0 => return place,
+                taken if slots[taken as usize - 1].id == id => return place,
+                _ => place = (place + 1) & (size - 1),
+            }
         }
     }
 }

@@ -2,23 +2,27 @@
 
 use super::bind::{Bind, Bound, Case, Quantity};
 use super::estimate::{UNKNOWN_SHARE, degree, distinct};
-use super::fanout::{Contributions, Merge, Ties, merge, merged_score};
+use super::fanout::{Contributions, Merge, Merging, Ties, merged_score};
 use super::members::{Memberships, membership};
 use super::{
     Becomes, Condition, Exec, Graph, Guess, Op, Operator, Param, Part, Relaxed, Rest, RunError,
     Score, ScoreKind, Shape, Used, bounds,
 };
-use crate::batch::{Pace, Rows};
+use crate::batch::{Held, Pace, Rows, blocks};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
+use crate::expr::ends::look_up;
 use crate::expr::facts::{Known, learn, most_links};
 use crate::expr::ir::{EdgeKind, Scalar};
 use crate::expr::links::{Degrees, Links, Needs, Starts, gather, hold_links, over, recent};
 use crate::expr::random::uniform;
+use crate::expr::reads::End;
 use crate::expr::show::show;
+use crate::expr::value::from_column;
 use crate::expr::{EdgeExpr, Expr, Facts, Frame, Level, NodeId};
 use crate::store::{Adjacency, Snapshot};
 use crate::types::{NULL_INT, Type};
+use std::ops::Range;
 use std::sync::Arc;
 
 pub const WALK: Operator = Operator {
@@ -70,6 +74,10 @@ pub const WALK: Operator = Operator {
 const AUTO: u64 = 100;
 /// Rows whose links are looked at together.
 const BLOCK: usize = 1_024;
+/// Links that are followed and merged together, of whole requests: they stay in the cache.
+const TOGETHER: usize = 1 << 16;
+/// Rows of the first requests that are followed together, before it is known how many links they have.
+const FIRST: usize = 256;
 const ORDERS: [Case; 4] = [
     Case::plain("newest"),
     Case::plain("strongest"),
@@ -281,9 +289,26 @@ impl Op for Walk {
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
-        let links = self.reach(exec, inputs[0])?;
+        let input = inputs[0];
+        let targets = exec.run.snapshot.schema().entity(self.edge.to).rows as usize;
         let how = (self.merge, Ties::Reached);
-        merge(exec, self, inputs[0], &links, how, &self.part)
+        let merging = Merging::new(exec, self, input, how, &self.part)?;
+        let mut merging = merging.among(targets);
+        let reach = Reach::new(self, exec, input);
+        let mut held = exec.hold("walk", 0)?;
+        let (mut found, mut next, mut rows) = (self.no_links(), 0, FIRST);
+        while next < input.requests() {
+            let end = input.offsets[next] as usize + rows;
+            let more = input.offsets[next + 1..].partition_point(|&o| o as usize <= end);
+            let requests = next..next + more.max(1);
+            found.clear();
+            reach.follow(requests.clone(), &mut found, &mut held)?;
+            merging.add(&found, requests.clone())?;
+            let followed = input.offsets[requests.end] - input.offsets[next];
+            rows = TOGETHER * followed.max(1) as usize / found.ids.len().max(1);
+            next = requests.end;
+        }
+        merging.finish()
     }
 
     /// Contributions are added up, and equal scores ordered, in the order of their parents.
@@ -304,7 +329,10 @@ impl Op for Walk {
     }
 
     fn links(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Option<Contributions>, RunError> {
-        self.reach(exec, inputs[0]).map(Some)
+        let (mut found, mut held) = (self.no_links(), exec.hold("walk", 0)?);
+        let requests = 0..inputs[0].requests();
+        Reach::new(self, exec, inputs[0]).follow(requests, &mut found, &mut held)?;
+        Ok(Some(found))
     }
 
     fn relaxed(&self, schema: &Schema) -> Vec<Relaxed> {
@@ -452,19 +480,21 @@ impl Walk {
         }
     }
 
-    /// The links that are followed, in order.
-    fn reach(&self, exec: &Exec, input: &Rows) -> Result<Contributions, RunError> {
-        match self.plain_adjacency(exec) {
-            Some(adjacency) => self.first_links(exec, input, &adjacency),
-            None => self.chosen_links(exec, input),
+    fn no_links(&self) -> Contributions {
+        Contributions {
+            distinct: self.edge.is_one_to_many(),
+            ..Contributions::default()
         }
     }
 
     /// The stored links, if the first of them in stored order are those that are wanted.
     fn plain_adjacency<'a>(&self, exec: &Exec<'a>) -> Option<Adjacency<'a>> {
+        let all = matches!(self.limit, Quantity::All | Quantity::AutoAll);
+        // a link without a weight does not count, so those behind it may be among the first
+        let of_end = |weight: &Expr| all && weight.of_one_end() == Some(End::To);
         let free = self.within.is_none()
             && self.filter.is_none()
-            && self.weight.is_none()
+            && self.weight.as_ref().is_none_or(of_end)
             && self.keep.iter().all(|e| membership(e).is_some());
         if !free {
             return None;
@@ -483,134 +513,8 @@ impl Walk {
         } else {
             Order::Listed
         };
-        let any_order =
-            matches!(self.limit, Quantity::All | Quantity::AutoAll) && self.order == Order::Newest;
+        let any_order = all && self.order == Order::Newest;
         (self.order == stored || any_order).then_some(adjacency)
-    }
-
-    /// The first visible links of every row, as they are stored.
-    fn first_links(
-        &self,
-        exec: &Exec,
-        input: &Rows,
-        adjacency: &Adjacency,
-    ) -> Result<Contributions, RunError> {
-        let limits = self.limit.per_request(exec.run);
-        let (sets, _) = Memberships::split(&self.keep);
-        let mut found = Contributions {
-            offsets: vec![0],
-            distinct: self.edge.is_one_to_many(),
-            ..Contributions::default()
-        };
-        let pace = Pace::new(exec.run.stop);
-        let mut held = exec.hold("walk", 0)?;
-        for (request, &limit) in limits.iter().enumerate() {
-            let members = (!sets.is_empty()).then(|| sets.of(exec.run, request));
-            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-            let before = found.ids.len();
-            let now = exec.run.now[request];
-            let seen = |place: usize| {
-                let time = adjacency.time.map_or(NULL_INT, |time| time[place]);
-                let to = adjacency.target[place];
-                time <= now && exec.run.visible(self.edge.to, to, request)
-            };
-            let known = |place: usize| {
-                adjacency
-                    .weight
-                    .is_none_or(|weight| !weight[place].is_nan())
-            };
-            let all_visible = now >= adjacency.latest;
-            for parent in input.range(request) {
-                if parent % BLOCK == 0 {
-                    let end = input.range(request).end.min(parent + BLOCK);
-                    let range = |&id: &u32| adjacency.range(id).len().min(limit);
-                    let more = input.ids[parent..end].iter().map(range).sum();
-                    found.reserve(exec, "walk", &mut held, more, adjacency.weight.is_some())?;
-                    exec.check("walk", (found.ids.len() - before) as u64)?;
-                }
-                let range = adjacency.range(input.ids[parent]);
-                if pace.is_due_before(5 * range.len().min(limit)) {
-                    exec.check("walk", 0)?;
-                }
-                if all_visible && adjacency.weight.is_none() && members.is_none() {
-                    let end = range.end.min(range.start.saturating_add(limit));
-                    let targets = &adjacency.target[range.start..end];
-                    found.ids.extend_from_slice(targets);
-                } else {
-                    // a link without a weight is skipped, and does not count
-                    let member = |place: usize| {
-                        let members = members.as_ref();
-                        members.is_none_or(|members| members.has(adjacency.target[place]))
-                    };
-                    let wanted = |&place: &usize| {
-                        known(place) && (all_visible || seen(place)) && member(place)
-                    };
-                    for place in range.filter(wanted).take(limit) {
-                        found.ids.push(adjacency.target[place]);
-                        found
-                            .weights
-                            .extend(adjacency.weight.map(|weight| weight[place]));
-                    }
-                }
-                found.parents.resize(found.ids.len(), parent as u32);
-            }
-            found.offsets.push(found.ids.len() as u32);
-        }
-        Ok(found)
-    }
-
-    /// Links that satisfy every condition, ordered, then limited.
-    fn chosen_links(&self, exec: &Exec, input: &Rows) -> Result<Contributions, RunError> {
-        let owners = input.owners();
-        let limits = self.limit.per_request(exec.run);
-        let mut found = Contributions {
-            distinct: self.edge.is_one_to_many(),
-            ..Contributions::default()
-        };
-        let mut held = exec.hold("walk", input.len() * 8)?;
-        let mut ends = vec![0];
-        let degrees = Degrees::of(exec.run, &self.edge);
-        for (rows, links) in degrees.parts(exec.run.stop, &input.ids, BLOCK) {
-            exec.check("walk", 0)?;
-            let _gathered = hold_links(exec.run, links);
-            exec.check("walk", 0)?;
-            let start = rows.start as u32;
-            let starts = Starts {
-                ids: &input.ids[rows.clone()],
-                owners: &owners[rows.clone()],
-                ends: None,
-                any: false,
-                shared: None,
-            };
-            let links = self.weighted(exec, self.matching(exec, starts), starts);
-            let links = first(self.ordered(exec, links, starts), starts.owners, &limits);
-            let offsets = links.offsets(starts.ids.len());
-            let before = found.ids.len() as u32;
-            found.reserve(
-                exec,
-                "walk",
-                &mut held,
-                links.len(),
-                !links.weight.is_empty(),
-            )?;
-            ends.extend(offsets[1..].iter().map(|end| before + end));
-            let parents = links.parent.iter().map(|parent| start + parent);
-            found.parents.extend(parents);
-            found.ids.extend(links.to);
-            found.weights.extend(links.weight);
-            // a request that makes too many ends before it has made them all
-            let first = input.offsets[owners[rows.end - 1] as usize] as usize;
-            exec.check(
-                "walk",
-                (found.ids.len() - ends[first.min(rows.end)] as usize) as u64,
-            )?;
-        }
-        exec.check("walk", 0)?;
-        if ends.len() <= input.len() {
-            return Err(RunError::Stopped);
-        }
-        found.offsets = input.offsets.iter().map(|&o| ends[o as usize]).collect();
-        Ok(found)
     }
 
     /// Links that pass `within` and the conditions.
@@ -689,6 +593,189 @@ impl Walk {
             )
         };
         (0..links.len()).map(draw).collect()
+    }
+}
+
+/// A walk from the rows of some requests.
+struct Reach<'r, 'a> {
+    walk: &'r Walk,
+    exec: &'r Exec<'a>,
+    input: &'r Rows,
+    /// Of each request.
+    limits: Vec<u64>,
+    sets: Memberships,
+    /// If the first of the stored links are those that are wanted.
+    adjacency: Option<Adjacency<'a>>,
+}
+
+impl<'r, 'a> Reach<'r, 'a> {
+    fn new(walk: &'r Walk, exec: &'r Exec<'a>, input: &'r Rows) -> Self {
+        let adjacency = walk.plain_adjacency(exec);
+        Reach {
+            walk,
+            exec,
+            input,
+            limits: walk.limit.per_request(exec.run),
+            sets: Memberships::split(&walk.keep).0,
+            adjacency,
+        }
+    }
+
+    /// Adds the links that are followed for some requests, in order.
+    fn follow(
+        &self,
+        requests: Range<usize>,
+        found: &mut Contributions,
+        held: &mut Held,
+    ) -> Result<(), RunError> {
+        found.offsets.push(0);
+        match &self.adjacency {
+            Some(adjacency) => requests
+                .into_iter()
+                .try_for_each(|request| self.first_links(request, adjacency, found, held)),
+            None => self.chosen_links(requests, found, held),
+        }
+    }
+
+    /// The first visible links of every row of a request, as they are stored.
+    fn first_links(
+        &self,
+        request: usize,
+        adjacency: &Adjacency,
+        found: &mut Contributions,
+        held: &mut Held,
+    ) -> Result<(), RunError> {
+        let (exec, input) = (self.exec, self.input);
+        let members = (!self.sets.is_empty()).then(|| self.sets.of(exec.run, request));
+        let limit = usize::try_from(self.limits[request]).unwrap_or(usize::MAX);
+        let before = found.ids.len();
+        let now = exec.run.now[request];
+        let to = self.walk.edge.to;
+        let stored_weight = adjacency.weight.filter(|_| self.walk.weight.is_none());
+        let seen = |place: usize| {
+            let time = adjacency.time.map_or(NULL_INT, |time| time[place]);
+            time <= now && exec.run.visible(to, adjacency.target[place], request)
+        };
+        let known = |place: usize| stored_weight.is_none_or(|weight| !weight[place].is_nan());
+        let all_visible = now >= adjacency.latest;
+        let all = all_visible && stored_weight.is_none() && members.is_none();
+        let weighted = adjacency.weight.is_some() || self.walk.weight.is_some();
+        let pace = Pace::new(exec.run.stop);
+        for parents in blocks(input.range(request), BLOCK) {
+            let range = |&id: &u32| adjacency.range(id).len().min(limit);
+            let more = input.ids[parents.clone()].iter().map(range).sum();
+            found.reserve(exec, "walk", held, more, weighted)?;
+            exec.check("walk", (found.ids.len() - before) as u64)?;
+            let first = found.ids.len();
+            for parent in parents {
+                let range = adjacency.range(input.ids[parent]);
+                if pace.is_due_before(5 * range.len().min(limit)) {
+                    exec.check("walk", 0)?;
+                }
+                if all {
+                    let end = range.end.min(range.start.saturating_add(limit));
+                    let targets = &adjacency.target[range.start..end];
+                    found.ids.extend_from_slice(targets);
+                } else {
+                    // a link without a weight is skipped, and does not count
+                    let member = |place: usize| {
+                        let members = members.as_ref();
+                        members.is_none_or(|members| members.has(adjacency.target[place]))
+                    };
+                    let wanted = |&place: &usize| {
+                        known(place) && (all_visible || seen(place)) && member(place)
+                    };
+                    for place in range.filter(wanted).take(limit) {
+                        found.ids.push(adjacency.target[place]);
+                        found
+                            .weights
+                            .extend(stored_weight.map(|weight| weight[place]));
+                    }
+                }
+                found.parents.resize(found.ids.len(), parent as u32);
+            }
+            if let Some(weight) = &self.walk.weight {
+                self.weigh(request, weight, first, found);
+            }
+        }
+        found.offsets.push(found.ids.len() as u32);
+        Ok(())
+    }
+
+    /// Gives the links of a request from the `first` on the weight that the entity decides which they reach;
+    /// those without one are gone.
+    fn weigh(&self, request: usize, weight: &Expr, first: usize, found: &mut Contributions) {
+        let requests = Frame::requests(self.exec.run);
+        let ids = &found.ids[first..];
+        let weights = look_up(&requests, weight, End::To, ids, |_| request);
+        let weights = from_column(weights).floats().spread(ids.len());
+        let mut kept = first;
+        for (place, weight) in (first..).zip(weights) {
+            if !weight.is_nan() {
+                found.ids[kept] = found.ids[place];
+                found.parents[kept] = found.parents[place];
+                found.weights.push(weight);
+                kept += 1;
+            }
+        }
+        found.ids.truncate(kept);
+        found.parents.truncate(kept);
+    }
+
+    /// Links that satisfy every condition, ordered, then limited.
+    fn chosen_links(
+        &self,
+        requests: Range<usize>,
+        found: &mut Contributions,
+        held: &mut Held,
+    ) -> Result<(), RunError> {
+        let (walk, exec, input) = (self.walk, self.exec, self.input);
+        let offset = |request: usize| input.offsets[request] as usize;
+        let rows = offset(requests.start)..offset(requests.end);
+        let ids = &input.ids[rows.clone()];
+        let of_request = |r: usize| std::iter::repeat_n(r as u32, input.range(r).len());
+        let owners: Vec<u32> = requests.clone().flat_map(of_request).collect();
+        let _owners = exec.hold("walk", ids.len() * 8)?;
+        let mut ends = vec![0];
+        let degrees = Degrees::of(exec.run, &walk.edge);
+        for (part, links) in degrees.parts(exec.run.stop, ids, BLOCK) {
+            exec.check("walk", 0)?;
+            let _gathered = hold_links(exec.run, links);
+            exec.check("walk", 0)?;
+            let start = (rows.start + part.start) as u32;
+            let starts = Starts {
+                ids: &ids[part.clone()],
+                owners: &owners[part.clone()],
+                ends: None,
+                any: false,
+                shared: None,
+            };
+            let links = walk.weighted(exec, walk.matching(exec, starts), starts);
+            let links = first(
+                walk.ordered(exec, links, starts),
+                starts.owners,
+                &self.limits,
+            );
+            let offsets = links.offsets(starts.ids.len());
+            let before = found.ids.len() as u32;
+            found.reserve(exec, "walk", held, links.len(), !links.weight.is_empty())?;
+            ends.extend(offsets[1..].iter().map(|end| before + end));
+            let parents = links.parent.iter().map(|parent| start + parent);
+            found.parents.extend(parents);
+            found.ids.extend(links.to);
+            found.weights.extend(links.weight);
+            // a request that makes too many ends before it has made them all
+            let first = offset(owners[part.end - 1] as usize).max(rows.start) - rows.start;
+            let made = found.ids.len() - ends[first.min(part.end)] as usize;
+            exec.check("walk", made as u64)?;
+        }
+        exec.check("walk", 0)?;
+        if ends.len() <= ids.len() {
+            return Err(RunError::Stopped);
+        }
+        let ends = requests.map(|request| ends[offset(request + 1) - rows.start]);
+        found.offsets.extend(ends);
+        Ok(())
     }
 }
 
