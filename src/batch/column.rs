@@ -65,12 +65,44 @@ impl Column {
     /// The rows of all columns, one after the other; they must be of one kind, as their common
     /// type ensures (lists and vectors are laid out anew).
     pub fn concat(columns: &[Column]) -> Column {
-        let mut all = match columns.first() {
-            Some(first) => first.clone(),
-            None => return Column::I64(Vec::new()),
+        let Some((first, others)) = columns.split_first() else {
+            return Column::I64(Vec::new());
         };
-        columns[1..].iter().for_each(|more| all.append(more));
+        let mut all = first.clone();
+        // elements that several columns share are there once
+        let mut known = vec![(first.elements_at(), 0)];
+        for more in others {
+            let at = more.elements_at();
+            match (known.iter().find(|(place, _)| *place == at), &mut all, more) {
+                (
+                    Some(&(_, moved)),
+                    Column::List { slots, .. } | Column::Vector { slots, .. },
+                    Column::List { slots: more, .. } | Column::Vector { slots: more, .. },
+                ) => slots.extend(more.iter().map(|&slot| shift(slot, moved))),
+                _ => {
+                    known.push((at, all.next_slot(more)));
+                    all.append(more);
+                }
+            }
+        }
         all
+    }
+
+    /// Where the elements of lists and vectors are.
+    fn elements_at(&self) -> Option<usize> {
+        self.elements().map(|(place, _)| place)
+    }
+
+    /// Where the elements of a column begin that is appended, as slots count them.
+    fn next_slot(&self, more: &Column) -> u32 {
+        match (self, more) {
+            (Column::List { items, .. }, _) => items.len() as u32,
+            (Column::Vector { slots, items }, Column::Vector { slots: more, .. }) => {
+                let dims = slots.iter().chain(more).map(|slot| slot[1]);
+                items.len() as u32 / dims.max().unwrap_or(1).max(1)
+            }
+            _ => 0,
+        }
     }
 
     /// As many zeros, in a column of this kind of scalars.
@@ -98,6 +130,7 @@ impl Column {
 
     /// The rows of another column behind these; of one kind, as [`Column::concat`] says.
     pub fn append(&mut self, more: &Column) {
+        let moved = self.next_slot(more);
         match (self, more) {
             (Column::I64(a), Column::I64(b)) => a.extend(b),
             (Column::F64(a), Column::F64(b)) => a.extend(b),
@@ -110,7 +143,6 @@ impl Column {
                     items: more_items,
                 },
             ) => {
-                let moved = items.len() as u32;
                 slots.extend(more.iter().map(|&slot| shift(slot, moved)));
                 Arc::make_mut(items).append(more_items);
             }
@@ -121,14 +153,6 @@ impl Column {
                     items: more_items,
                 },
             ) => {
-                let dim = slots
-                    .iter()
-                    .chain(more)
-                    .map(|s| s[1])
-                    .max()
-                    .unwrap_or(1)
-                    .max(1);
-                let moved = items.len() as u32 / dim;
                 slots.extend(more.iter().map(|&slot| shift(slot, moved)));
                 Arc::make_mut(items).extend_from_slice(more_items);
             }

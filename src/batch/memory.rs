@@ -199,6 +199,19 @@ impl Column {
         }
     }
 
+    /// Bytes that it takes with elements that no other column shares.
+    pub fn fresh_bytes(&self) -> usize {
+        let alone = match self {
+            Column::List { items, .. } => Arc::strong_count(items) == 1,
+            Column::Vector { items, .. } => Arc::strong_count(items) == 1,
+            _ => false,
+        };
+        match alone {
+            true => self.bytes(),
+            false => self.own_bytes(),
+        }
+    }
+
     /// Where the elements of its lists or vectors are, and how many bytes they take.
     pub fn elements(&self) -> Option<(usize, usize)> {
         match self {

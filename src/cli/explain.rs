@@ -17,6 +17,7 @@ use crate::visible::{visible, visible_lines};
 use clap::{Args, ValueEnum};
 use serde_json::{Value as Json, json};
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -381,10 +382,12 @@ fn described(
 
 /// What runs, and behind it what runs for other viewers.
 fn nodes_of(schedule: &Schedule) -> Vec<NodeId> {
-    let mut nodes: Vec<NodeId> = schedule.nodes().collect();
-    for (_, nested) in schedule.all_nested() {
-        let more = nodes_of(nested).into_iter();
-        nodes.extend(more.filter(|id| !nodes.contains(id)).collect::<Vec<_>>());
+    let (mut nodes, mut known) = (Vec::new(), HashSet::new());
+    let (mut open, mut opened) = (vec![schedule], HashSet::new());
+    while let Some(schedule) = open.pop() {
+        nodes.extend(schedule.nodes().filter(|id| known.insert(*id)));
+        let nested = schedule.all_nested().filter(|(id, _)| opened.insert(*id));
+        open.extend(nested.map(|(_, nested)| nested));
     }
     nodes
 }

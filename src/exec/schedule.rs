@@ -12,6 +12,7 @@ use crate::expr::NodeId;
 use crate::expr::eval::Sets;
 use crate::ops::{Exec, Graph};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Nodes in the order in which they run: those of one wave need only earlier waves.
 #[derive(Clone, Debug, Default)]
@@ -21,12 +22,21 @@ pub struct Schedule {
     /// By node; empty if no node is lazy.
     lazy: Vec<bool>,
     /// What runs once for each row of a node, with that row as the viewer.
-    nested: Vec<(NodeId, Schedule)>,
+    nested: Vec<(NodeId, Arc<Schedule>)>,
 }
 
 impl Schedule {
     /// The waves of the nodes that the results need.
     pub fn new(graph: &Graph, results: &[NodeId]) -> Schedule {
+        Schedule::knowing(graph, results, &mut HashMap::new())
+    }
+
+    /// With the schedules of nested nodes that are known: those within each other have the same ones.
+    fn knowing(
+        graph: &Graph,
+        results: &[NodeId],
+        known: &mut HashMap<NodeId, Arc<Schedule>>,
+    ) -> Schedule {
         let reachable = graph.reachable(results);
         let mut schedule = Schedule {
             results: results.to_vec(),
@@ -37,7 +47,12 @@ impl Schedule {
         schedule.waves = waves(graph, &reachable, &after);
         for &id in &reachable {
             if let Some(root) = graph.get(id).op.nested() {
-                schedule.nested.push((id, Schedule::new(graph, &[root])));
+                let nested = known.get(&root).cloned().unwrap_or_else(|| {
+                    let nested = Arc::new(Schedule::knowing(graph, &[root], known));
+                    known.insert(root, nested.clone());
+                    nested
+                });
+                schedule.nested.push((id, nested));
             }
         }
         schedule
@@ -51,12 +66,12 @@ impl Schedule {
     /// What runs once for each row of the node's input.
     pub fn nested(&self, node: NodeId) -> Option<&Schedule> {
         let found = self.nested.iter().find(|(id, _)| *id == node);
-        found.map(|(_, schedule)| schedule)
+        found.map(|(_, schedule)| &**schedule)
     }
 
     /// Every nested schedule with the node that it belongs to.
     pub fn all_nested(&self) -> impl Iterator<Item = (NodeId, &Schedule)> {
-        self.nested.iter().map(|(id, schedule)| (*id, schedule))
+        self.nested.iter().map(|(id, schedule)| (*id, &**schedule))
     }
 
     /// Whether the node runs only for requests that need it.

@@ -530,7 +530,16 @@ impl<'a> Frame<'a> {
             true => self.column(item),
             false => self.eval(item).into_column(n),
         };
-        let columns: Vec<Column> = items.iter().map(column).collect();
+        let mut held = self.run.stop.hold(n * k * size_of::<u64>());
+        let mut columns: Vec<Column> = Vec::with_capacity(k);
+        for item in items {
+            let made = column(item);
+            // where the run has to end, the list says anything
+            if !held.grow(made.fresh_bytes()) || self.run.stop.is_over() {
+                return Val::null(&Type::List(Box::new(Type::Null)));
+            }
+            columns.push(made);
+        }
         let order: Vec<u32> = (0..n)
             .flat_map(|row| (0..k).map(move |j| (j * n + row) as u32))
             .collect();

@@ -1,7 +1,8 @@
 //! Three-valued logic, and what replaces a null.
 
 use super::{Call, Function, map1, map2, overload};
-use crate::expr::value::{Arg, Items, Val};
+use crate::batch::Column;
+use crate::expr::value::{Arg, Val, from_column};
 use crate::types::{NULL_BOOL, NULL_CODE, NULL_INT};
 
 pub const FUNCTIONS: &[Function] = &[
@@ -102,35 +103,21 @@ pub fn choose(n: usize, condition: &Arg<u8>, then: &Val, otherwise: &Val) -> Val
 
 /// Lists and vectors live in different arrays: both are laid end to end, then picked from.
 fn choose_nested(n: usize, condition: &Arg<u8>, then: &Val, otherwise: &Val) -> Val<'static> {
-    use crate::batch::Column;
-    use std::sync::Arc;
-    let pick = |a: &[[u32; 2]], b: &[[u32; 2]], moved: u32| {
-        (0..n)
-            .map(|i| match condition.get(i) {
-                1 => a[i],
-                _ if b[i][0] == NULL_CODE => b[i],
-                _ => [b[i][0] + moved, b[i][1]],
-            })
-            .collect::<Vec<_>>()
-    };
-    match (
-        then.clone().into_column(n),
-        otherwise.clone().into_column(n),
-    ) {
-        (Column::List { slots: a, items: x }, Column::List { slots: b, items: y }) => {
-            let slots = pick(&a, &b, x.len() as u32);
-            let both = Column::concat(&[(*x).clone(), (*y).clone()]);
-            Val::List(Arg::Many(slots.into()), Items::Made(Arc::new(both)))
-        }
-        (Column::Vector { slots: a, items: x }, Column::Vector { slots: b, items: y }) => {
-            let dim = a.iter().chain(&b).map(|s| s[1]).max().unwrap_or(1).max(1);
-            let slots = pick(&a, &b, x.len() as u32 / dim);
-            let both = [&x[..], &y[..]].concat();
-            Val::Vector(
-                Arg::Many(slots.into()),
-                crate::expr::value::Numbers::Made(Arc::new(both)),
-            )
-        }
-        (_, otherwise) => crate::expr::value::from_column(otherwise),
+    let [then, otherwise] = [then, otherwise].map(|value| value.clone().into_column(n));
+    let alike = matches!(
+        (&then, &otherwise),
+        (Column::List { .. }, Column::List { .. }) | (Column::Vector { .. }, Column::Vector { .. })
+    );
+    if !alike {
+        return from_column(otherwise);
     }
+    let row = |row: usize| {
+        if condition.get(row) == 1 {
+            row
+        } else {
+            n + row
+        }
+    };
+    let rows: Vec<u32> = (0..n).map(|i| row(i) as u32).collect();
+    from_column(Column::concat(&[then, otherwise]).gather(&rows))
 }
