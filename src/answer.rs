@@ -1,6 +1,6 @@
 //! Answers: rows with their keys, scores and columns, as plain values.
 
-use crate::batch::{Held, Stop, blocks};
+use crate::batch::{Held, Stop};
 use crate::catalog::schema::{KeyType, Schema};
 use crate::check::Checked;
 use crate::expr::eval::Sets;
@@ -249,6 +249,8 @@ impl Answer {
 
 /// Rows that become values between two looks at the clock.
 const BLOCK: usize = 1 << 12;
+/// Bytes of their elements and texts about.
+const ELEMENTS: usize = 1 << 20;
 
 /// Whether values of a type take no bytes but their own.
 fn is_flat(schema: &Schema, ty: &Type) -> bool {
@@ -323,14 +325,16 @@ pub fn answers(
                 .collect(),
         );
         let rows = sets.rows(*node);
+        let has_lists = columns.iter().any(|(_, ty)| matches!(ty, Type::List(_)));
+        let first_block = if has_lists { 16 } else { BLOCK };
         for (request, answer) in answers.iter_mut().enumerate() {
             let places = rows.range(request);
             let mut values = vec![Vec::new(); rows.columns.len()];
             let (mut keys, mut scores) = (Vec::new(), Vec::new());
-            for block in blocks(places, BLOCK) {
-                if stop.is_due() {
-                    break;
-                }
+            let (mut next, mut size) = (places.start, first_block);
+            while next < places.end && !stop.is_due() {
+                let block = next..places.end.min(next + size);
+                let mut elements = 0;
                 // what is too much shows at the next block
                 for (all, (column, (_, ty))) in values
                     .iter_mut()
@@ -338,15 +342,19 @@ pub fn answers(
                 {
                     let more = values_of(run, column, ty, block.clone());
                     if !is_flat(run.snapshot.schema(), ty) {
-                        let _ = held.grow(more.iter().map(outside).sum());
+                        let bytes = more.iter().map(outside).sum();
+                        let _ = held.grow(bytes);
+                        elements += bytes;
                     }
                     append(&mut held, all, more);
                 }
                 let more = run.keys.keys(shape.entity, &rows.ids[block.clone()]);
                 append(&mut held, &mut keys, more);
                 let score = |&score: &f64| Some(score).filter(|s| !s.is_nan());
-                let more = rows.scores[block].iter().map(score).collect();
+                let more = rows.scores[block.clone()].iter().map(score).collect();
                 append(&mut held, &mut scores, more);
+                next = block.end;
+                size = (ELEMENTS / (elements / block.len()).max(1)).clamp(1, BLOCK);
             }
             answer.lists.push(List {
                 name: name.clone(),

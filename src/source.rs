@@ -61,6 +61,17 @@ pub struct Source {
 }
 
 impl Source {
+    /// The bytes of a line, counted from 1, without its end.
+    pub fn line(&self, line: usize) -> std::ops::Range<usize> {
+        let lines = self.lines();
+        let start = lines.get(line.saturating_sub(1)).copied();
+        let start = start.map_or(self.text.len(), |start| start as usize);
+        let end = lines
+            .get(line)
+            .map_or(self.text.len(), |next| *next as usize - 1);
+        start..end.max(start)
+    }
+
     fn lines(&self) -> &[u32] {
         self.lines.get_or_init(|| {
             let ends = self.text.bytes().enumerate().filter(|(_, b)| *b == b'\n');

@@ -3,7 +3,7 @@
 use ariadne::{Cache, Color, Config, IndexType, Label, LabelAttach, Report, ReportKind, Source};
 
 use super::{Diagnostic, Severity};
-use crate::source::{SourceId, Sources, Span};
+use crate::source::{Position, SourceId, Sources, Span};
 use crate::visible::{visible, visible_lines};
 use std::borrow::Cow;
 
@@ -12,15 +12,103 @@ pub fn draw(diagnostics: &[Diagnostic], sources: &Sources, color: bool) -> Strin
     let mut files = Files::new(sources);
     let drawn: Vec<String> = diagnostics
         .iter()
-        .map(|d| draw_one(d, &mut files, color))
+        .map(|d| match excerpt(d, sources) {
+            Some(excerpt) => excerpt.draw(color),
+            None => draw_one(d, &mut files, color),
+        })
         .collect();
     drawn.join("\n")
+}
+
+/// Lines of more bytes are not shown whole.
+const LONG: usize = 1_000;
+/// Bytes that are shown of them before and behind what is at fault.
+const AROUND: usize = 120;
+
+/// The part of a long line that a diagnostic is about.
+struct Excerpt {
+    diagnostic: Diagnostic,
+    sources: Sources,
+    /// Of the line in the whole text.
+    at: Position,
+}
+
+/// None where the line is short enough to be shown.
+fn excerpt(d: &Diagnostic, sources: &Sources) -> Option<Excerpt> {
+    let source = sources.get(d.span.source);
+    let at = sources.position(d.span.source, d.span.start);
+    let line = source.line(at.line);
+    if line.len() <= LONG {
+        return None;
+    }
+    let text = &source.text;
+    let end = boundary(text, (d.span.end as usize).min(at.offset + AROUND)).max(at.offset);
+    let first = boundary(text, at.offset.saturating_sub(AROUND)).max(line.start);
+    let last = boundary(text, end + AROUND).min(line.end);
+    let before = if first > line.start { "… " } else { "" };
+    let behind = if last < line.end { " …" } else { "" };
+    let mut own = Sources::default();
+    let id = own.add(
+        source.name.clone(),
+        format!("{before}{}{behind}", &text[first..last]),
+    );
+    let moved = |span: Span| {
+        let place = |at: usize| at - first + before.len();
+        let range = span.range();
+        let inside = span.source == d.span.source && range.start >= first && range.end <= last;
+        inside.then(|| Span::new(id, place(range.start), place(range.end)))
+    };
+    let labels = d.labels.iter().filter_map(|label| {
+        let span = moved(label.span)?;
+        let message = label.message.clone();
+        Some(super::Label { span, message })
+    });
+    let diagnostic = Diagnostic {
+        span: Span::new(
+            id,
+            at.offset - first + before.len(),
+            end - first + before.len(),
+        ),
+        labels: labels.collect(),
+        ..d.clone()
+    };
+    Some(Excerpt {
+        diagnostic,
+        sources: own,
+        at,
+    })
+}
+
+impl Excerpt {
+    /// Drawn with the line and column of the whole text.
+    fn draw(&self, color: bool) -> String {
+        let mut files = Files::new(&self.sources);
+        files.lines_before = self.at.line - 1;
+        let drawn = draw_one(&self.diagnostic, &mut files, color);
+        let head = drawn.find("─[").unwrap_or(0);
+        let end = head + drawn[head..].find('\n').unwrap_or(0);
+        let Some(colon) = drawn[head..end].rfind(':').map(|at| head + at + 1) else {
+            return drawn;
+        };
+        let digits = drawn[colon..]
+            .bytes()
+            .take_while(u8::is_ascii_digit)
+            .count();
+        format!(
+            "{}{}{}",
+            &drawn[..colon],
+            self.at.column,
+            &drawn[colon + digits..]
+        )
+    }
 }
 
 /// The texts as ariadne wants them, read when first shown. What would act on the terminal is escaped.
 struct Files<'a> {
     sources: &'a Sources,
     read: Vec<Option<Shown>>,
+    /// How many lines stand before the texts, as they are numbered.
+    lines_before: usize,
 }
 
 /// A text, escaped.
@@ -31,7 +119,7 @@ struct Shown {
 }
 
 impl Shown {
-    fn new(text: &str) -> Shown {
+    fn new(text: &str, lines_before: usize) -> Shown {
         let escaped = shown(text);
         let mut lines = Vec::new();
         if let Cow::Owned(_) = escaped {
@@ -42,7 +130,7 @@ impl Shown {
             }
         }
         Shown {
-            source: Source::from(escaped.into_owned()),
+            source: Source::from(escaped.into_owned()).with_display_line_offset(lines_before),
             lines,
         }
     }
@@ -76,12 +164,13 @@ impl<'a> Files<'a> {
         Files {
             sources,
             read: sources.iter().map(|_| None).collect(),
+            lines_before: 0,
         }
     }
 
     fn shown(&mut self, id: SourceId) -> &Shown {
         let text = &self.sources.get(id).text;
-        self.read[id.0 as usize].get_or_insert_with(|| Shown::new(text))
+        self.read[id.0 as usize].get_or_insert_with(|| Shown::new(text, self.lines_before))
     }
 }
 
@@ -168,4 +257,35 @@ fn boundary(text: &str, offset: usize) -> usize {
         offset -= 1;
     }
     offset
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::code;
+
+    #[test]
+    fn of_a_long_line_only_a_part_is_shown() {
+        let line = format!(
+            "x = [{}]",
+            "é, ".repeat(2_000) + "wrong, " + &"b, ".repeat(9_000)
+        );
+        let mut sources = Sources::default();
+        let id = sources.add("p.igql", format!("user\n\n{line}\nuser\n"));
+        let start = sources.get(id).text.find("wrong").unwrap();
+        let span = Span::new(id, start, start + 5);
+        let found = Diagnostic::new(code::E0203, span, "no such name").help("write another");
+        for color in [false, true] {
+            let drawn = draw(std::slice::from_ref(&found), &sources, color);
+            let column = 6 + 3 * 2_000;
+            assert!(drawn.contains(&format!("p.igql:3:{column}")), "{drawn}");
+            assert!(
+                drawn.len() < 2_000 && drawn.contains("wrong, b,"),
+                "{drawn}"
+            );
+            assert!(drawn.contains("… ") && drawn.contains(" …"), "{drawn}");
+        }
+        let plain = draw(&[found], &sources, false);
+        assert!(plain.contains("\n 3 │ …"), "{plain}");
+    }
 }
