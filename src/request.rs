@@ -339,22 +339,29 @@ list_from!(Value, i64, f64, bool, &str, String, Key);
 /// Fails where a value of a request lies outside of the range that a parameter declares, or makes no
 /// sense where the program uses it.
 pub fn in_range(checked: &Checked, run: &Run) -> Result<(), RunError> {
+    let wrong = |request: usize, what: String| {
+        let viewer = run.snapshot.schema().viewer;
+        // one request knows whose it is
+        let user = run
+            .keys
+            .key(viewer, run.viewers[request])
+            .filter(|_| run.requests() > 1);
+        let user = user.map_or_else(String::new, |key| format!("user {key}: "));
+        RunError::Request(format!("{user}parameter {what}"))
+    };
     for range in &checked.ranges {
         let values = Frame::requests(run).numbers(&range.value);
-        let outside = |x: &&f64| !x.is_nan() && !(range.low..=range.high).contains(*x);
-        if let Some(found) = values.iter().find(outside) {
-            return Err(RunError::Request(format!(
-                "parameter {}",
-                range.message(*found)
-            )));
+        let outside = |x: &f64| !x.is_nan() && !(range.low..=range.high).contains(x);
+        if let Some(request) = values.iter().position(outside) {
+            return Err(wrong(request, range.message(values[request])));
         }
     }
     for amount in &checked.amounts {
         let column = Frame::requests(run).column(&amount.value);
         let value = |request| read::value(run, &column, &amount.value.ty, request);
-        let wrong = (0..run.requests()).find_map(|request| amount.wrong(&value(request)));
-        if let Some(wrong) = wrong {
-            return Err(RunError::Request(format!("parameter {wrong}")));
+        let of_request = |request| Some((request, amount.wrong(&value(request))?));
+        if let Some((request, what)) = (0..run.requests()).find_map(of_request) {
+            return Err(wrong(request, what));
         }
     }
     Ok(())

@@ -97,6 +97,15 @@ pub fn callers(
         }
     };
     let users = from_file(engine.schema(), path, &wanted)?;
+    let times = users
+        .columns
+        .iter()
+        .filter(|(name, _)| matches!(&**name, "at" | "now"));
+    if times.count() > 1 {
+        return Err(Failure::Usage(format!(
+            "--users {path}: both `at` and `now` are the time of a request: leave one of the columns out"
+        )));
+    }
     if users.keys.is_empty() {
         out::say(format_args!("warning: --users {path}: there are no users"));
     }

@@ -102,6 +102,8 @@ impl Pages<'_> {
                 return most.map(|(node, came, stayed)| Loss::Some(node, came, stayed));
             };
             let (came, stayed) = (self.rows(input, request), self.rows(id, request));
+            // what a page skips is on the pages before it
+            let stayed = stayed.saturating_add(self.skipped(id, request)).min(came);
             let lost = came.saturating_sub(stayed);
             if lost > most.map_or(0, |(_, came, stayed)| came - stayed) {
                 most = Some((id, came, stayed));
@@ -136,6 +138,11 @@ impl Pages<'_> {
             Some(input) => self.rows(input, request),
             None => self.results.rows(id).range(request).len() as u64,
         }
+    }
+
+    fn skipped(&self, id: NodeId, request: usize) -> u64 {
+        let offset = self.ran.get(id).op.offset();
+        offset.map_or(0, |offset| offset.per_request(self.exec.run)[request])
     }
 
     fn gives_nothing(&self, id: NodeId) -> bool {
