@@ -1064,6 +1064,234 @@ fn features_of_one_thing_in_two_tables() {
 }
 
 #[test]
+fn commas_between_thousands_are_no_fractions() {
+    let items = "item_id,views,price,ages\n1,\"300\",\"300.50\",\"1,6\"\n\
+                 2,\"1,200\",\"1,200.00\",\"6,12\"\n3,\"45,000\",\"2,400.25\",\"12,99\"\n";
+    let likes = lines("user_id,item_id\n", 9, |n| {
+        format!("{},{}", n % 2, n % 3 + 1)
+    });
+    let posts = "{\"post_id\":1,\"votes\":\"1,005\"}\n{\"post_id\":2,\"votes\":null}\n\
+                 {\"post_id\":3,\"votes\":\"7\"}\n";
+    let folder = Folder::new(&[
+        ("items.csv", items.as_bytes()),
+        ("likes.csv", likes.as_bytes()),
+        ("posts.jsonl", posts.as_bytes()),
+    ])
+    .init();
+    assert_eq!(folder.range("item", "views"), (300.into(), 45_000.into()));
+    assert_eq!(
+        folder.range("item", "price"),
+        (300.5.into(), 2_400.25.into())
+    );
+    assert_eq!(folder.column("item", "ages")["type"], "string");
+    assert_eq!(folder.range("post", "votes"), (7.into(), 1_005.into()));
+    folder
+        .says(&["`1,6` is read as a text, and could be a number with a fraction"])
+        .writes(&["views = { type = \"int\", decimal = \".\" }"]);
+    assert!(
+        !folder.catalog().contains("format = "),
+        "{}",
+        folder.catalog()
+    );
+}
+
+#[test]
+fn a_word_for_null_that_others_have_as_a_value() {
+    let items = "item_id,country,n\n1,NA,3\n2,DE,NA\n3,NA,5\n4,NO,6\n5,DE,7\n6,FR,8\n";
+    let likes = lines("user_id,item_id\n", 9, |n| {
+        format!("{},{}", n % 2, n % 3 + 1)
+    });
+    let folder = Folder::new(&[
+        ("items.csv", items.as_bytes()),
+        ("likes.csv", likes.as_bytes()),
+    ])
+    .init();
+    assert_eq!(folder.column("item", "country")["nulls"], 0);
+    let n = folder.column("item", "n");
+    assert_eq!((&n["nulls"], &n["type"]), (&1.into(), &"int".into()));
+    folder.writes(&["on_error = \"null\""]);
+    // among ids the word is null all the same: what that costs is said
+    let likes = lines("user_id,item_id,state\n", 12, |n| match n {
+        5 => "NA,1,open".to_owned(),
+        7 => "1,2,NA".to_owned(),
+        n => format!("{},{},open", n % 2 + 1, n % 3 + 1),
+    });
+    let folder = Folder::new(&[("likes.csv", likes.as_bytes())]).init();
+    folder.says(&["so are 1 of `state`"]);
+}
+
+#[test]
+fn ids_that_overlap_are_of_different_things() {
+    for (head, ends) in [
+        ("user_id,item_id", "user -> item"),
+        ("visitorid,itemid", "visitor -> item"),
+        ("customer_id,product_id", "customer -> product"),
+        ("user,item,clicks", "user -> item"),
+        ("follower,followee", "user -> user"),
+        ("user_id,friend_id", "user -> user"),
+        ("src,dst", "node -> node"),
+        ("source,target", "node -> node"),
+        ("from,to", "node -> node"),
+        ("id1,id2", "node -> node"),
+        ("movie_id_1,movie_id_2", "movie -> movie"),
+    ] {
+        let clicks = head.matches(',').count() == 2;
+        let links = lines(&format!("{head}\n"), 4, |n| {
+            let more = if clicks {
+                format!(",{}", n + 1)
+            } else {
+                String::new()
+            };
+            format!("{},{}{more}", [1, 2, 3, 1][n], [1, 2, 1, 2][n])
+        });
+        let folder = Folder::new(&[("links.csv", links.as_bytes())]);
+        let (code, _, said) = igql(&["init", "."], folder.dir.path());
+        assert_eq!(code, 0, "{head}: {said}");
+        assert!(said.contains(ends), "{head}: {said}");
+    }
+    let books = lines("book_id,title\n", 30, |n| format!("{},book {n}", n + 1));
+    let ratings = lines("user_id,book_id,rating\n", 90, |n| {
+        format!("{},{},{}", n % 29 + 1, n * 7 % 30 + 1, n % 5 + 1)
+    });
+    let folder = Folder::new(&[
+        ("books.csv", books.as_bytes()),
+        ("ratings.csv", ratings.as_bytes()),
+    ])
+    .init();
+    assert_eq!(folder.counts(), "book 30, user 29, ratings 90");
+    folder.says(&["user -> book"]);
+}
+
+#[test]
+fn a_value_that_is_called_as_its_column() {
+    let tags = lines("userId,movieId,tag,timestamp\n", 600, |n| {
+        let tag = if n == 311 {
+            "tag".to_owned()
+        } else {
+            format!("t{}", n % 40)
+        };
+        format!("{},{},{tag},{}", n % 30 + 1, n % 50 + 1, 1_709_280_000 + n)
+    });
+    let folder = Folder::new(&[("tags.csv", tags.as_bytes())]).init();
+    assert_eq!(folder.counts(), "user 30, movie 50, tags 600");
+    let few = "user_id,item_id,tag\n1,11,a\n1,12,b\n2,12,tag\n";
+    let folder = Folder::new(&[("tags.csv", few.as_bytes())]).init();
+    assert_eq!(folder.counts(), "user 2, item 2, tags 3");
+}
+
+#[test]
+fn what_no_value_bears_out_is_no_type() {
+    let items = lines("item_id,at,boxes,released\n", 30, |n| {
+        format!(
+            "{},\"[0.1 1. -{n}.e-03 0.25]\",\"[{{\"\"Label\"\": \"\"x{n}\"\"}}]\",202007{:02}.0",
+            n + 1,
+            n % 28 + 1
+        )
+    });
+    let likes = lines("user_id,item_id\n", 90, |n| {
+        format!("{},{}", n % 7 + 1, n % 30 + 1)
+    });
+    let folder = Folder::new(&[
+        ("items.csv", items.as_bytes()),
+        ("likes.csv", likes.as_bytes()),
+    ])
+    .init();
+    assert_eq!(folder.counts(), "item 30, user 7, likes 90");
+    assert_eq!(folder.column("item", "boxes")["type"], "string");
+    assert_eq!(folder.range("item", "released").0, "2020-07-01T00:00:00Z");
+    assert_eq!(folder.column("item", "at")["nulls"], 0);
+}
+
+#[test]
+fn times_beyond_the_calendar_cost_no_row() {
+    let likes = lines("user_id,item_id\n", 9, |n| {
+        format!("{},{}", n % 2, n % 3 + 1)
+    });
+    let folder = Folder::new(&[("likes.csv", likes.as_bytes())]);
+    let ids: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
+    let until: ArrayRef = Arc::new(arrow_array::TimestampMicrosecondArray::from(vec![
+        253_402_300_800_000_000_i64 + 86_400_000_000,
+        1_709_280_000_000_000,
+        1_709_280_000_000_000,
+    ]));
+    let large: ArrayRef = Arc::new(arrow_array::UInt64Array::from(vec![u64::MAX, 7, 8]));
+    folder.parquet(
+        "items.parquet",
+        vec![("item_id", ids), ("until", until), ("hash", large)],
+    );
+    let folder = folder.init();
+    assert_eq!(folder.counts(), "item 3, user 2, likes 9");
+    assert_eq!(folder.column("item", "until")["nulls"], 1);
+    assert_eq!(folder.column("item", "hash")["type"], "string");
+}
+
+#[test]
+fn numbers_are_only_what_reads_back_the_same() {
+    let items = "item_id,phone,sku,hash\n1,+4917,0001,18446744073709551615\n\
+                 2,+4918,0002,18446744073709551614\n3,+4919,0003,12\n";
+    let likes = lines("user_id,item_id\n", 9, |n| {
+        format!("{},{}", n % 2, n % 3 + 1)
+    });
+    let folder = Folder::new(&[
+        ("items.csv", items.as_bytes()),
+        ("likes.csv", likes.as_bytes()),
+    ])
+    .init();
+    for name in ["phone", "sku", "hash"] {
+        assert_eq!(folder.column("item", name)["type"], "string", "{name}");
+    }
+    assert_eq!(folder.column("item", "sku")["examples"][0], "0001");
+}
+
+#[test]
+fn one_odd_time_leaves_a_time() {
+    for odd in ["0", "-1", "1709280000123"] {
+        let likes = lines("user_id,item_id,timestamp\n", 40, |n| {
+            let time = if n == 11 {
+                odd.to_owned()
+            } else {
+                format!("{}", 1_709_280_000 + n)
+            };
+            format!("{},{},{time}", n % 7 + 1, n % 13 + 1)
+        });
+        let folder = Folder::new(&[("likes.csv", likes.as_bytes())]).init();
+        let time = folder.column("likes", "timestamp");
+        assert_eq!(
+            (&time["type"], &time["nulls"]),
+            (&"time".into(), &1.into()),
+            "{odd}"
+        );
+        folder.says(&["row 12 (line 13)"]);
+    }
+    let likes = lines("user_id,item_id,date\n", 40, |n| {
+        let date = if n == 11 {
+            "0".to_owned()
+        } else {
+            format!("202403{:02}", n % 28 + 1)
+        };
+        format!("{},{},{date}", n % 7 + 1, n % 13 + 1)
+    });
+    let folder = Folder::new(&[("likes.csv", likes.as_bytes())]).init();
+    let date = folder.column("likes", "date");
+    assert_eq!((&date["type"], &date["nulls"]), (&"time".into(), &1.into()));
+    let events = lines("", 40, |n| {
+        let ts = if n == 11 {
+            "soon".to_owned()
+        } else {
+            format!("{}", 1_709_280_000 + n)
+        };
+        format!(
+            "{{\"user_id\":{},\"item_id\":{},\"ts\":\"{ts}\"}}",
+            n % 7,
+            n % 13
+        )
+    });
+    let folder = Folder::new(&[("events.jsonl", events.as_bytes())]).init();
+    let ts = folder.column("events", "ts");
+    assert_eq!((&ts["type"], &ts["nulls"]), (&"time".into(), &1.into()));
+}
+
+#[test]
 fn what_init_refuses() {
     let empty = Folder::new(&[]);
     let (code, _, said) = igql(&["init", "."], empty.dir.path());

@@ -262,6 +262,7 @@ fn what_the_error_says_makes_it_right() {
         (&["1,5", "2"][..], "float", "float: 1.5 2.0"),
         (&["1.234,5"], "float", "float: 1234.5"),
         (&["1,234.5"], "float", "float: 1234.5"),
+        (&["1,234", "45,000"], "float", "float: 1234.0 45000.0"),
         (&["1.234.567"], "int", "int: 1234567"),
         (&["7", "NULL"], "int", "int: 7 -"),
         (&["7", "\\N"], "float", "float: 7.0 -"),
@@ -313,6 +314,8 @@ fn words_for_no_value_are_told() {
 
 #[test]
 fn numbers_of_other_lands() {
+    let error = of_csv(&["1,234"], "{ type = \"float\" }").error();
+    assert!(error.contains("stand before a fraction with"), "{error}");
     let table = |decimal: &str, rows: &str| {
         let entries = format!("format = {{ separator = \";\", decimal = \"{decimal}\" }}");
         items("items.csv", format!("item;x\n{rows}"), &entries)

@@ -1,7 +1,8 @@
 //! A first look at a data file that no catalog speaks of: its columns, the values in them, and
 //! where those stand.
 
-use super::import::{self, Faults, Found, Group, How, Kind, Npy, Reader, Values, Wanted, Words};
+use super::import::{self, Cell, Faults, Found, Group, Kind, Npy, Reader, Values, Wanted, Words};
+pub use super::import::{How, is_grouped, plain_number};
 use crate::catalog::DataError;
 use crate::catalog::config::Table as TableConfig;
 use crate::types::{NULL_CODE, NULL_INT, Type};
@@ -36,6 +37,9 @@ pub struct Column {
     pub range: Option<(f64, f64)>,
     /// How many elements its lists have at least and at most.
     pub lengths: Option<(usize, usize)>,
+    /// Rows whose values its type cannot hold, which are null here, and why the first cannot be held.
+    pub broken: Vec<u32>,
+    pub why: String,
     all: Values,
 }
 
@@ -81,9 +85,11 @@ impl Distinct {
         }
     }
 
-    fn has_text(&self, text: &str) -> bool {
+    /// Whether it has a text, or the int whose digits it is: `007` is none.
+    pub fn has_text(&self, text: &str) -> bool {
+        let int = || text.parse::<i64>().ok().filter(|i| i.to_string() == text);
         match self {
-            Distinct::Ints(v) => text.parse().is_ok_and(|int| v.binary_search(&int).is_ok()),
+            Distinct::Ints(v) => int().is_some_and(|int| v.binary_search(&int).is_ok()),
             Distinct::Texts(v) => v.find(text).is_some(),
             Distinct::Other => false,
         }
@@ -166,6 +172,61 @@ impl Column {
         let rows = codes.iter().enumerate();
         let rows = rows.filter(|(_, c)| **c != NULL_CODE && fit[**c as usize]);
         rows.map(|(row, _)| row as u32).take(most).collect()
+    }
+
+    /// The rows whose values cannot be read in some way.
+    pub fn misfits(&self, how: &How) -> Vec<u32> {
+        let fits = |cell: Cell<'_>| Values::new(&how.ty).push(cell, how).is_ok();
+        match &self.all {
+            Values::Word { words, .. } => {
+                let bad: Vec<bool> = words.iter().map(|w| !fits(Cell::Str(w))).collect();
+                let Values::Word { codes, .. } = &self.all else {
+                    return Vec::new();
+                };
+                let rows = codes.iter().enumerate();
+                let rows = rows.filter(|(_, c)| **c != NULL_CODE && bad[**c as usize]);
+                rows.map(|(row, _)| row as u32).collect()
+            }
+            Values::Int(v) => {
+                let rows = v.iter().enumerate();
+                let rows = rows.filter(|(_, v)| **v != NULL_INT && !fits(Cell::Int(**v)));
+                rows.map(|(row, _)| row as u32).collect()
+            }
+            Values::Float(v) => {
+                let rows = v.iter().enumerate();
+                let rows = rows.filter(|(_, v)| !v.is_nan() && !fits(Cell::Float(**v)));
+                rows.map(|(row, _)| row as u32).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The rows of a number, as it is written.
+    pub fn rows_of(&self, number: &str, most: usize) -> Vec<u32> {
+        let shown = |row: &usize| self.shown(*row).is_some_and(|s| s == number);
+        let rows = (0..self.all.len()).filter(shown);
+        rows.map(|row| row as u32).take(most).collect()
+    }
+
+    /// Whether a number of this column can be read in some way.
+    pub fn reads(&self, number: f64, how: &How) -> bool {
+        Values::new(&how.ty).push(Cell::Float(number), how).is_ok()
+    }
+
+    pub fn all_rows(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The numbers of a column of numbers, without nulls.
+    pub fn numbers(&self) -> Vec<f64> {
+        match &self.all {
+            Values::Int(v) => {
+                let known = v.iter().filter(|v| **v != NULL_INT);
+                known.map(|v| *v as f64).collect()
+            }
+            Values::Float(v) => v.iter().copied().filter(|v| !v.is_nan()).collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// Rows that are null.
@@ -306,6 +367,11 @@ pub fn bytes(file: &Path) -> Result<Vec<u8>, DataError> {
     import::bytes(file)
 }
 
+/// Whether a file's ending says that tabs stand between fields.
+pub fn is_tabbed(file: &Path) -> bool {
+    import::is_tabbed(file)
+}
+
 /// How many rows a file of vectors has, and whether its numbers are halves.
 pub fn vectors(file: &Path) -> Result<(usize, bool), DataError> {
     Npy::open(file).map(|npy| (npy.rows, npy.has_halves()))
@@ -332,6 +398,17 @@ pub fn profile(table: &TableConfig, folder: &Path) -> Result<Profile, DataError>
     let columns = columns
         .map(|((_, f, ty), all)| column(&f.name, ty, all))
         .collect();
+    let mut columns: Vec<Column> = columns;
+    for group in &decoded.faults.0 {
+        let named = |c: &&mut Column| group.column.as_deref() == Some(&c.name);
+        if let Some(column) = columns.iter_mut().find(named) {
+            if column.broken.is_empty() {
+                column.why.clone_from(&group.first.message);
+            }
+            column.broken.extend(&group.rows);
+            column.broken.sort_unstable();
+        }
+    }
     let left = found
         .iter()
         .filter_map(|f| Some((f.name.clone(), f.ty.as_ref().err()?.clone())));
@@ -381,6 +458,8 @@ fn column(name: &str, ty: &Type, all: Values) -> Column {
         values,
         range,
         lengths,
+        broken: Vec::new(),
+        why: String::new(),
         all,
     }
 }

@@ -6,11 +6,26 @@ use super::table::{Doubt, Repair, Table};
 use crate::store::profile::Profile;
 
 /// Words that stand for null.
-pub fn null_doubts(profile: &Profile, judged: &[Judged]) -> Vec<Doubt> {
+pub fn null_doubts(profile: &Profile, all: &[Judged]) -> Vec<Doubt> {
     let mut doubts = Vec::new();
-    for (column, judged) in profile.columns.iter().zip(judged) {
+    for (column, judged) in profile.columns.iter().zip(all) {
         for (word, count) in &judged.nulls {
-            let rows = column.rows_with(SHOWN, |t| t == word).into_iter();
+            let mut rows = column.rows_with(SHOWN, |t| t == word);
+            if rows.is_empty() {
+                rows = column.rows_of(word, SHOWN);
+            }
+            let rows = rows.into_iter();
+            let lost: Vec<String> = judge::losses(profile, all, word)
+                .into_iter()
+                .map(|(name, rows)| format!("{rows} of `{name}`"))
+                .collect();
+            let lost = match lost.is_empty() {
+                true => String::new(),
+                false => format!(
+                    "; so are {}, as the word holds for the whole table",
+                    lost.join(", ")
+                ),
+            };
             let place = |row| {
                 let place = profile.place(row);
                 let line = place
@@ -20,7 +35,7 @@ pub fn null_doubts(profile: &Profile, judged: &[Judged]) -> Vec<Doubt> {
             };
             doubts.push(Doubt {
                 message: format!(
-                    "{} of `{}` {} `{word}`, which is read as null",
+                    "{} of `{}` {} `{word}`, which is read as null{lost}",
                     some(*count, profile.rows, "value"),
                     column.name,
                     verb(*count, "is", "are")
@@ -49,12 +64,12 @@ pub fn wrong_values(table: &mut Table) {
     for at in 0..table.judged.len() {
         let judged = &table.judged[at];
         let name = table.profile.columns[at].name.clone();
-        if let Some(note) = &judged.note {
+        if let Some((note, key)) = &judged.note {
             table.doubts.push(Doubt {
                 message: format!("`{name}`: {note}"),
                 rows: Vec::new(),
                 count: 0,
-                repair: format!("columns.{name}.format"),
+                repair: format!("columns.{name}.{key}"),
             });
         }
         let judged = &table.judged[at];
@@ -64,6 +79,9 @@ pub fn wrong_values(table: &mut Table) {
         let count = judged.wrong_rows;
         let what = match judged.meaning {
             judge::Meaning::Time(_) => verb(count, "is no time", "are no times"),
+            judge::Meaning::List { .. } => verb(count, "is no list", "are no lists"),
+            judge::Meaning::Vector(_) => verb(count, "is no such vector", "are no such vectors"),
+            judge::Meaning::Plain => verb(count, "cannot be read", "cannot be read"),
             _ => verb(count, "is no number", "are no numbers"),
         };
         let why = format!(

@@ -2,7 +2,7 @@
 //! edges by names and by the values that they share with keys, times and weights by name.
 
 use super::table::Table;
-use super::words::{self, identifier, is_among, is_index, plain, singular, thing};
+use super::words::{self, Pair, identifier, is_among, is_index, plain, singular, thing};
 use crate::store::profile::{Column, Distinct};
 use crate::types::Type;
 
@@ -259,7 +259,8 @@ fn key_of<'a>(tables: &'a [Table], at: usize) -> Option<Key<'a>> {
     if let Some(found) = keys.iter().position(|k| is_of(k.column, &stem)) {
         let key = &keys[found];
         // `friend_id` behind `user_id` in a table of friends is an end
-        let leads = key.column.name == first.name || columns().any(payload);
+        let others = || columns().filter(|c| c.name != key.column.name);
+        let leads = key.column.name == first.name || others().any(payload);
         let event = is_event(table, key, &stem) && !is_referred_to(tables, at, key.column);
         if leads && !event && !columns().any(listed) {
             return Some(keys.swap_remove(found));
@@ -316,38 +317,76 @@ fn is_referred_to(tables: &[Table], at: usize, key: &Column) -> bool {
 fn without_tables(tables: &[Table], rest: &[usize], entities: &mut Vec<Entity>) {
     for &at in rest {
         for column in &tables[at].profile.columns {
-            let Some(name) = thing(&column.name) else {
+            let pair = pair(&tables[at], column);
+            let Some(name) = called(pair.as_ref(), column, entities) else {
                 continue;
             };
             // `review_id` numbers the rows of a table of reviews
             let number = name == stem(&tables[at]) && as_key(column, &tables[at]).is_some();
-            if !is_id(column) || number {
+            if !is_id(column) || number && pair.is_none() {
                 continue;
             }
-            match entities.iter().position(|e| named(e, &column.name, &name)) {
+            if let Some((Pair::Nameless, all)) = &pair
+                && shared(all, entities).is_some()
+            {
+                continue;
+            }
+            let known = match &pair {
+                None => entities.iter().position(|e| named(e, &column.name, &name)),
+                Some(_) => entities.iter().position(|e| e.name == name),
+            };
+            match known.or_else(|| person(&name, entities)) {
                 Some(at) if entities[at].table.is_none() => {
                     entities[at].keys.extend(&column.values)
                 }
                 Some(_) => {}
-                None if person(&name, entities).is_some() => {
-                    let Some(at) = person(&name, entities) else {
-                        continue;
-                    };
-                    if entities[at].table.is_none() {
-                        entities[at].keys.extend(&column.values);
-                    }
-                }
-                None if shared(&column.values, entities).is_some() => {}
+                None if pair.is_none() && by_values(column, entities).is_some() => {}
                 None if name == "item" && only_thing(&column.values, entities).is_some() => {}
                 None => entities.push(Entity {
+                    key: match pair {
+                        Some(_) => format!("{name}_id"),
+                        None => identifier(&column.name),
+                    },
                     name,
-                    key: identifier(&column.name),
                     table: None,
                     keys: column.values.clone(),
                     references: Vec::new(),
                     time: None,
                 }),
             }
+        }
+    }
+}
+
+/// The other end of a link between things of one kind, if a column is one, with the ids of both.
+fn pair(table: &Table, column: &Column) -> Option<(Pair, Distinct)> {
+    let others = table.profile.columns.iter();
+    let mut others = others.filter(|c| c.name != column.name && is_id(c) && is_id(column));
+    others.find_map(|other| {
+        let pair = words::pair(&column.name, &other.name)?;
+        let things = table.profile.columns.iter();
+        let named = |c: &&Column| thing(&c.name).is_some();
+        let things = things.filter(|c| named(c) && c.name != column.name && c.name != other.name);
+        if pair == Pair::Nameless && things.count() > 1 {
+            // then these are no ends
+            return None;
+        }
+        let mut all = column.values.clone();
+        all.extend(&other.values);
+        Some((pair, all))
+    })
+}
+
+/// What a column of ids is called after.
+fn called(pair: Option<&(Pair, Distinct)>, column: &Column, entities: &[Entity]) -> Option<String> {
+    match pair {
+        None => thing(&column.name),
+        Some((Pair::Of(name), _)) => Some(name.clone()),
+        Some((Pair::Nameless, _)) => Some("node".to_owned()),
+        Some((Pair::People, _)) => {
+            let asks = |e: &&Entity| words::VIEWERS.contains(&e.name.as_str());
+            let asks = entities.iter().find(asks).map(|e| e.name.clone());
+            Some(asks.unwrap_or_else(|| "user".to_owned()))
         }
     }
 }
@@ -370,7 +409,7 @@ fn referred_to(tables: &[Table], entities: &mut Vec<Entity>) {
             if own || !again || entities.iter().any(|e| named(e, &column.name, &name)) {
                 continue;
             }
-            if shared(&column.values, entities).is_none() {
+            if by_values(column, entities).is_none() {
                 entities.push(Entity {
                     name,
                     key: identifier(&column.name),
@@ -439,6 +478,34 @@ fn shared(values: &Distinct, entities: &[Entity]) -> Option<usize> {
     fit.max_by(|&a, &b| part(&entities[a]).total_cmp(&part(&entities[b])))
 }
 
+/// The entity whose keys a column has that is not called after it. Numbers that are keys of two things
+/// say nothing: so it is what people are to a thing (`author_id`), what a thing is to others of its kind
+/// (`parent_id`), an end without a name, or long texts that are nothing else.
+fn by_values(column: &Column, entities: &[Entity]) -> Option<usize> {
+    let at = shared(&column.values, entities)?;
+    let entity = &entities[at];
+    let asks = words::VIEWERS.contains(&entity.name.as_str());
+    let told = match thing(&column.name) {
+        Some(thing) => {
+            words::ROLES.contains(&thing.as_str()) && asks || words::KIN.contains(&thing.as_str())
+        }
+        None => words::is_end(&column.name) && column.values.len() >= 20,
+    };
+    (told || are_telling(&column.values)).then_some(at)
+}
+
+/// Texts that are no short numbers or words: two columns do not share them by chance.
+fn are_telling(values: &Distinct) -> bool {
+    let Distinct::Texts(words) = values else {
+        return false;
+    };
+    let long = |w: &&str| w.len() >= 6 && w.bytes().any(|b| b.is_ascii_digit() || b == b'-');
+    let looked = words.iter().take(200);
+    let (all, long) = looked.fold((0, 0), |(all, n), w| (all + 1, n + usize::from(long(&w))));
+    let numbers = words.iter().take(200).all(|w| w.parse::<f64>().is_ok());
+    all > 1 && long * 10 >= all * 9 && !numbers
+}
+
 /// A `friend` or `follower` is one of those who ask.
 fn person(name: &str, entities: &[Entity]) -> Option<usize> {
     let asks = |e: &Entity| words::VIEWERS.contains(&e.name.as_str());
@@ -459,11 +526,12 @@ fn only_thing(values: &Distinct, entities: &[Entity]) -> Option<usize> {
 }
 
 /// The entity whose keys a column holds.
-fn link(column: &Column, entities: &[Entity]) -> Option<Link> {
+fn link(table: &Table, column: &Column, entities: &[Entity]) -> Option<Link> {
     if !is_id(column) {
         return None;
     }
-    let (thing, name) = (thing(&column.name), plain(&column.name));
+    let pair = pair(table, column);
+    let (thing, name) = (called(pair.as_ref(), column, entities), plain(&column.name));
     let by_name = |e: &Entity| {
         thing
             .as_ref()
@@ -472,19 +540,19 @@ fn link(column: &Column, entities: &[Entity]) -> Option<Link> {
             || plain(&e.key) == name && !words::is_bare_id(&column.name)
     };
     let exact = |e: &Entity| thing.as_deref() == Some(&e.name);
-    let named = entities
-        .iter()
-        .position(exact)
+    let nameless = match &pair {
+        Some((Pair::Nameless, all)) => shared(all, entities),
+        _ => None,
+    };
+    let named = nameless
+        .or_else(|| entities.iter().position(exact))
         .or_else(|| entities.iter().position(by_name))
         .or_else(|| person(thing.as_deref()?, entities));
-    // names say nothing of columns like `src`; values do, where there are many
+    // where names say nothing, values may
     let by_value = || {
-        let shared = shared(&column.values, entities);
         let generic =
             || only_thing(&column.values, entities).filter(|_| thing.as_deref() == Some("item"));
-        shared
-            .filter(|_| thing.is_some() || column.values.len() >= 20)
-            .or_else(generic)
+        by_values(column, entities).or_else(generic)
     };
     // a name that no value bears out is another's
     let borne_out = |e: &usize| {
@@ -513,7 +581,9 @@ fn references(tables: &[Table], at: usize, entities: &[Entity]) -> Vec<Link> {
     let others = columns.filter(|c| {
         c.name != entity.key && !matches!(c.ty, Type::List(_)) && thing(&c.name).is_some()
     });
-    others.filter_map(|c| link(c, entities)).collect()
+    others
+        .filter_map(|c| link(&tables[table], c, entities))
+        .collect()
 }
 
 fn visible_from(tables: &[Table], entity: &Entity) -> Option<String> {
@@ -531,7 +601,9 @@ fn visible_from(tables: &[Table], entity: &Entity) -> Option<String> {
 fn edge(tables: &[Table], at: usize, world: &World) -> Option<Edge> {
     let table = &tables[at];
     let columns = table.profile.columns.iter();
-    let mut links: Vec<Link> = columns.filter_map(|c| link(c, &world.entities)).collect();
+    let mut links: Vec<Link> = columns
+        .filter_map(|c| link(table, c, &world.entities))
+        .collect();
     if links.len() < 2 {
         return None;
     }
@@ -610,8 +682,10 @@ fn viewer(tables: &[Table], rest: &[usize], entities: &[Entity]) -> usize {
     let named = |name: &str| entities.iter().position(|e| e.name == name);
     let links = || {
         let largest = rest.iter().max_by_key(|t| tables[**t].profile.rows)?;
-        let mut columns = tables[*largest].profile.columns.iter();
-        columns.find_map(|c| link(c, entities)).map(|l| l.entity)
+        let table = &tables[*largest];
+        let mut columns = table.profile.columns.iter();
+        let first = columns.find_map(|c| link(table, c, entities));
+        first.map(|l| l.entity)
     };
     words::VIEWERS
         .iter()

@@ -1,10 +1,10 @@
-//! What a column holds that its file does not say: times and their units, lists, numbers with a
-//! decimal comma, words for null, and the values that do not fit.
+//! What a column holds that its file does not say: times and their units, lists, numbers with
+//! commas, words for null, and the values that do not fit.
 
 use super::words;
 use crate::catalog::config::Unit;
 use crate::catalog::time;
-use crate::store::profile::{Column, Distinct, Profile};
+use crate::store::profile::{Column, How, Profile, is_grouped, plain_number};
 use crate::types::Type;
 
 /// What a column is to be read as.
@@ -12,6 +12,8 @@ use crate::types::Type;
 pub enum Meaning {
     /// As the file has it.
     Plain,
+    /// A text, whatever its values look like.
+    Text,
     Int,
     Float,
     Time(Written),
@@ -41,10 +43,12 @@ pub struct Judged {
     pub wrong_rows: usize,
     /// Words that stand for null, with how many rows have each.
     pub nulls: Vec<(String, usize)>,
-    /// Numbers have a comma before their fraction.
-    pub comma: bool,
-    /// What else a person should know.
-    pub note: Option<String>,
+    /// Values that are far from the others, but can be read, with how many rows have each.
+    pub odd: Vec<(String, usize)>,
+    /// The sign before the fraction of its numbers, if it is to be told.
+    pub decimal: Option<char>,
+    /// What else a person should know, and the key of the column that says it.
+    pub note: Option<(String, &'static str)>,
 }
 
 /// How many rows of a doubt are shown.
@@ -90,34 +94,59 @@ impl Judged {
             wrong: Vec::new(),
             wrong_rows: 0,
             nulls: Vec::new(),
-            comma: false,
+            odd: Vec::new(),
+            decimal: None,
             note: None,
         }
     }
 
-    /// The values that do not fit, nulls aside.
-    fn with_wrong(mut self, column: &Column, fits: impl Fn(&str) -> bool) -> Judged {
-        let nulls: Vec<String> = self.nulls.iter().map(|(n, _)| n.clone()).collect();
-        let wrong = |text: &str| !fits(text.trim()) && !nulls.iter().any(|n| n == text);
-        self.wrong_rows = column
-            .texts()
-            .iter()
-            .filter(|(t, _)| wrong(t))
-            .map(|(_, n)| n)
-            .sum();
-        let rows = column.rows_with(SHOWN, wrong).into_iter();
-        self.wrong = rows
-            .map(|row| (row, column.shown(row as usize).unwrap_or_default()))
-            .collect();
-        self
+    /// How the build reads the values; None as the file has them.
+    fn how(&self) -> Option<How> {
+        let mut how = How::plain(match &self.meaning {
+            Meaning::Plain | Meaning::Text => return None,
+            Meaning::Int => Type::Int,
+            Meaning::Float => Type::Float,
+            Meaning::Time(_) => Type::Time,
+            Meaning::List { item, .. } => Type::List(Box::new(match *item {
+                "int" => Type::Int,
+                "float" => Type::Float,
+                _ => Type::String,
+            })),
+            Meaning::Vector(dim) => Type::Vector(*dim as u32),
+        });
+        how.decimal = self.decimal;
+        match &self.meaning {
+            Meaning::Time(Written::Unit(unit)) => how.unit = Some(*unit),
+            Meaning::Time(Written::Format(format)) => how.formats = vec![format.clone()],
+            Meaning::List { separator, .. } => how.separator.clone_from(separator),
+            _ => {}
+        }
+        Some(how)
     }
 
-    pub fn nulls_are_wrong(&mut self) {
-        if self.meaning != Meaning::Plain {
-            self.wrong_rows += self.nulls.iter().map(|(_, count)| count).sum::<usize>();
+    /// Finds the values that cannot be read so, nulls aside.
+    fn measure(&mut self, column: &Column) {
+        let nulls: Vec<u32> =
+            column.rows_with(usize::MAX, |t| self.nulls.iter().any(|(null, _)| null == t));
+        let mut rows = match self.how() {
+            Some(how) => column.misfits(&how),
+            None => column.broken.clone(),
+        };
+        rows.retain(|row| nulls.binary_search(row).is_err());
+        self.wrong_rows = rows.len();
+        let first = rows.iter().take(SHOWN);
+        self.wrong = first
+            .map(|&row| (row, column.shown(row as usize).unwrap_or_default()))
+            .collect();
+    }
+
+    /// Words for null that have to stay what they are elsewhere: here they are values that do not fit.
+    pub fn without_nulls(&mut self, column: &Column, stays: impl Fn(&str) -> bool) {
+        let before = self.nulls.len();
+        self.nulls.retain(|(word, _)| !stays(word));
+        if self.nulls.len() < before && self.meaning != Meaning::Plain {
+            self.measure(column);
         }
-        self.nulls.clear();
-        self.comma = false;
     }
 
     pub fn is_time(&self) -> bool {
@@ -126,8 +155,29 @@ impl Judged {
 }
 
 /// What a column is, by its name and its values. `told` is what a header says of it, `text` whether its
-/// file is text, whose lists have no fixed length.
-pub fn judge(column: &Column, told: Option<&str>, text: bool) -> Judged {
+/// file is text, whose lists have no fixed length, `separator` what stands between its fields. What
+/// hardly any value bears out is withdrawn.
+pub fn judge(column: &Column, told: Option<&str>, text: bool, separator: Option<&str>) -> Judged {
+    let mut judged = guess(column, told, text, separator);
+    judged.measure(column);
+    let known = column.all_rows() - column.nulls;
+    let nulls: usize = judged.nulls.iter().map(|(_, n)| n).sum();
+    let most = match judged.meaning {
+        Meaning::Plain if text => (known + column.broken.len()) / 10,
+        Meaning::Plain => usize::MAX,
+        Meaning::Time(_) => known.saturating_sub(nulls) / 3,
+        _ => known.saturating_sub(nulls) / 10,
+    };
+    if judged.wrong_rows <= most {
+        return judged;
+    }
+    match text && judged.meaning == Meaning::Plain {
+        true => Judged::new(Meaning::Text, "its values are of no one type"),
+        false => Judged::new(Meaning::Plain, ""),
+    }
+}
+
+fn guess(column: &Column, told: Option<&str>, text: bool, separator: Option<&str>) -> Judged {
     match told {
         Some("token_seq") if words::is_among(&column.name, &words::TITLES) => {
             return Judged::new(Meaning::Plain, "");
@@ -142,7 +192,7 @@ pub fn judge(column: &Column, told: Option<&str>, text: bool) -> Judged {
     match &column.ty {
         Type::Time => Judged::new(Meaning::Plain, ""),
         Type::Int | Type::Float => number(column),
-        Type::String => text_column(column),
+        Type::String => text_column(column, separator),
         Type::List(_) if text => match vector_column(column) {
             Some(dim) => Judged::new(Meaning::Vector(dim), "as many numbers in every row"),
             None => Judged::new(Meaning::Plain, ""),
@@ -158,38 +208,60 @@ fn list(item: &'static str, separator: Option<&str>, why: &str) -> Judged {
 
 /// A number that is a time, by its name and the years that it would be in.
 fn number(column: &Column) -> Judged {
+    let numbers: Vec<(f64, usize)> = column.numbers().into_iter().map(|n| (n, 1)).collect();
+    counted(column, &numbers, numbers.len()).unwrap_or_else(|| Judged::new(Meaning::Plain, ""))
+}
+
+/// Times counted from 1970, or written as `20240301`, in a column that is named as a time: most values
+/// bear it out.
+fn counted(column: &Column, numbers: &[(f64, usize)], total: usize) -> Option<Judged> {
     if !words::is_among(&column.name, &words::TIMES) {
-        return Judged::new(Meaning::Plain, "");
+        return None;
     }
-    if let Some(unit) = unit(column) {
-        return Judged::new(Meaning::Time(Written::Unit(unit)), "by its name and values");
+    let rows = |fits: &dyn Fn(f64) -> bool| -> usize {
+        let fit = numbers.iter().filter(|(number, _)| fits(*number));
+        fit.map(|(_, rows)| rows).sum()
+    };
+    let enough = |good: usize| good > 0 && good * 3 >= total * 2 && (good == total || good > 1);
+    let judged = |written| Judged::new(Meaning::Time(written), "by its name and values");
+    let date = |n: f64| {
+        let range = 19_000_101.0..=22_001_231.0;
+        n.fract() == 0.0
+            && range.contains(&n)
+            && time::parse_as(&(n as i64).to_string(), "%Y%m%d", None).is_ok()
+    };
+    if enough(rows(&date)) {
+        return Some(judged(Written::Format("%Y%m%d".to_owned())));
     }
-    let days = column
-        .range
-        .is_some_and(|(a, b)| a >= 19_000_101.0 && b <= 22_001_231.0);
-    if let (Distinct::Ints(values), true) = (&column.values, days) {
-        let format = "%Y%m%d";
-        let date = |v: &i64| time::parse_as(&v.to_string(), format, None).is_ok();
-        if values.iter().all(date) {
-            return Judged::new(
-                Meaning::Time(Written::Format(format.to_owned())),
-                "by its name and values",
-            );
-        }
+    let units = Unit::ALL.iter().map(|(_, unit)| *unit);
+    let unit = units.max_by_key(|unit| rows(&|n| is_of_our_age(n, *unit)))?;
+    if !enough(rows(&|n| is_of_our_age(n, unit))) {
+        return None;
     }
-    Judged::new(Meaning::Plain, "")
+    let mut odd = std::collections::BTreeMap::<String, usize>::new();
+    for (number, rows) in numbers.iter().filter(|(n, _)| !is_of_our_age(*n, unit)) {
+        *odd.entry(number.to_string()).or_default() += rows;
+    }
+    Some(Judged {
+        odd: odd.into_iter().collect(),
+        ..judged(Written::Unit(unit))
+    })
+}
+
+/// Whether a count of a unit lies in the years 1990 to 2100.
+fn is_of_our_age(count: f64, unit: Unit) -> bool {
+    let scale = unit.micros(1_000).unwrap_or_default() as f64 / 1_000.0;
+    (631_152_000_000_000.0..4_102_444_800_000_000.0).contains(&(count * scale))
 }
 
 /// The unit that puts numbers into the years 1990 to 2100.
 pub fn unit(column: &Column) -> Option<Unit> {
     let (first, last) = column.range?;
     let unit = Unit::likely(last.abs() as u64);
-    let scale = unit.micros(1_000)? as f64 / 1_000.0;
-    let years = 631_152_000_000_000.0..4_102_444_800_000_000.0;
-    (years.contains(&(first * scale)) && years.contains(&(last * scale))).then_some(unit)
+    (is_of_our_age(first, unit) && is_of_our_age(last, unit)).then_some(unit)
 }
 
-fn text_column(column: &Column) -> Judged {
+fn text_column(column: &Column, separator: Option<&str>) -> Judged {
     let texts = column.texts();
     let all: usize = texts.iter().map(|(_, n)| n).sum();
     let plain = || Judged::new(Meaning::Plain, "");
@@ -233,15 +305,21 @@ fn text_column(column: &Column) -> Judged {
         return with_nulls(Judged::new(
             Meaning::Time(Written::Iso),
             "nearly all values are times",
-        ))
-        .with_wrong(column, iso);
+        ));
+    }
+    let number = |(t, rows): &(&str, usize)| Some((t.trim().parse::<f64>().ok()?, *rows));
+    let numbers: Vec<(f64, usize)> = known.iter().filter_map(number).collect();
+    if let Some(judged) = counted(column, &numbers, total) {
+        return with_nulls(judged);
     }
     if let Some(judged) = dated(column, &known, total) {
         return with_nulls(judged);
     }
-    if let Some(judged) = numeric(&known, total) {
-        let comma = judged.comma;
-        return with_nulls(judged).with_wrong(column, |t| is_number(t, comma));
+    if let Some(judged) = numeric(&known, total, separator) {
+        return match judged.meaning {
+            Meaning::Plain => judged,
+            _ => with_nulls(judged),
+        };
     }
     if let Some(judged) = written_list(column, &known, total) {
         return judged;
@@ -299,30 +377,41 @@ fn dated(column: &Column, known: &[(&str, usize)], total: usize) -> Option<Judge
         Some((other, text.0))
     });
     if let Some((other, text)) = doubtful {
-        judged.note = Some(format!(
+        let note = format!(
             "no value tells days from months: `{text}` is read as `{format}`, and could be `{other}`"
-        ));
+        );
+        judged.note = Some((note, "format"));
     }
-    Some(judged.with_wrong(column, fits))
+    Some(judged)
 }
 
-fn is_number(text: &str, comma: bool) -> bool {
-    let shape = |c: char| c.is_ascii_digit() || "+-.,eE".contains(c);
-    if !text.chars().all(shape) || !text.chars().any(|c| c.is_ascii_digit()) {
-        return false;
-    }
-    match comma {
-        false => text.parse::<f64>().is_ok(),
-        true => text
-            .replace('.', "")
-            .replacen(',', ".", 1)
-            .parse::<f64>()
-            .is_ok(),
+/// A number in plain form, as the build reads it with a sign before fractions.
+fn number_text(text: &str, decimal: Option<char>) -> Option<String> {
+    let shape = |c: char| c.is_ascii_digit() || "-.,eE".contains(c);
+    let digits = text.chars().all(shape) && text.chars().any(|c| c.is_ascii_digit());
+    match decimal {
+        _ if !digits => None,
+        None => text.parse::<f64>().is_ok().then(|| text.to_owned()),
+        Some('.') if text.contains(',') && !is_grouped(text) => None,
+        Some(sign) => plain_number(text, sign),
     }
 }
 
-/// Numbers with a few words among them, or with a decimal comma.
-fn numeric(known: &[(&str, usize)], total: usize) -> Option<Judged> {
+/// Whether a text has digits that a number would lose: `007`, `+49`, ids of twenty digits.
+fn loses_digits(text: &str) -> bool {
+    let body = text.strip_prefix('-').unwrap_or(text);
+    let digits = body.bytes().all(|b| b.is_ascii_digit());
+    let padded = body.len() > 1 && body.starts_with('0') && body.as_bytes()[1].is_ascii_digit();
+    let signed = body
+        .strip_prefix('+')
+        .is_some_and(|b| b.parse::<f64>().is_ok());
+    signed
+        || padded && body.parse::<f64>().is_ok()
+        || digits && text.len() > 15 && text.parse::<i64>().is_err()
+}
+
+/// Numbers with a few words among them, with commas between thousands or before a fraction.
+fn numeric(known: &[(&str, usize)], total: usize, separator: Option<&str>) -> Option<Judged> {
     let rows = |fits: &dyn Fn(&str) -> bool| -> usize {
         known
             .iter()
@@ -331,28 +420,63 @@ fn numeric(known: &[(&str, usize)], total: usize) -> Option<Judged> {
             .sum()
     };
     let enough = |good: usize| good >= 2 && good * 10 >= total * 9 && (good == total || good >= 5);
-    let padded =
-        |t: &str| t.len() > 1 && t.starts_with('0') && t.bytes().all(|b| b.is_ascii_digit());
-    if rows(&padded) > 0 {
-        // numbers of accounts, streets and towns
+    if rows(&loses_digits) > 0 {
+        // numbers of accounts, telephones, streets and towns
         return None;
     }
-    let plain = rows(&|t| is_number(t, false));
-    if enough(plain) {
-        let ints = rows(&|t| t.parse::<i64>().is_ok());
-        let meaning = if ints == plain {
-            Meaning::Int
-        } else {
-            Meaning::Float
+    let by = |decimal: Option<char>| rows(&|t| number_text(t, decimal).is_some());
+    let of = |decimal: Option<char>, why: &str| {
+        let int = |t: &str| number_text(t, decimal).is_some_and(|n| n.parse::<i64>().is_ok());
+        let meaning = match rows(&int) == by(decimal) {
+            true => Meaning::Int,
+            false => Meaning::Float,
         };
-        return Some(Judged::new(meaning, "nearly all values are numbers"));
+        Judged {
+            decimal,
+            ..Judged::new(meaning, why)
+        }
+    };
+    if enough(by(None)) {
+        return Some(of(None, "nearly all values are numbers"));
     }
-    let comma = rows(&|t| is_number(t, true));
-    let has = known.iter().any(|(t, _)| t.contains(','));
-    (has && enough(comma)).then(|| Judged {
-        comma: true,
-        ..Judged::new(Meaning::Plain, "")
-    })
+    let example = known.iter().find(|(t, _)| t.contains(','))?.0;
+    let (point, comma) = (by(Some('.')), by(Some(',')));
+    let between = separator.is_none_or(|s| s == ",");
+    match () {
+        () if enough(point) && (point > comma || point == comma && separator != Some(";")) => {
+            let judged = of(Some('.'), "commas part thousands");
+            Some(match enough(comma) && !between {
+                true => doubtful(judged, example, "a number of thousands", "a fraction"),
+                false => judged,
+            })
+        }
+        // fields between commas have others: a range, or two numbers
+        () if enough(comma) && between => {
+            let judged = Judged::new(Meaning::Plain, "");
+            Some(doubtful(
+                judged,
+                example,
+                "a text",
+                "a number with a fraction",
+            ))
+        }
+        () if enough(comma) => {
+            let judged = of(Some(','), "commas stand before fractions");
+            Some(match enough(point) {
+                true => doubtful(judged, example, "a fraction", "a number of thousands"),
+                false => judged,
+            })
+        }
+        () => None,
+    }
+}
+
+fn doubtful(judged: Judged, example: &str, read: &str, other: &str) -> Judged {
+    let note = format!("`{example}` is read as {read}, and could be {other}");
+    Judged {
+        note: Some((note, "decimal")),
+        ..judged
+    }
 }
 
 /// Lists as JSON or Python write them.
@@ -446,15 +570,80 @@ pub fn vector_column(column: &Column) -> Option<usize> {
     }
 }
 
-/// Words for null and a decimal comma that hold for a whole table: it has to be read again with them.
-pub fn whole_table(profile: &Profile, judged: &[Judged]) -> (Vec<String>, bool) {
-    let mut nulls: Vec<String> = judged
-        .iter()
-        .flat_map(|j| &j.nulls)
-        .map(|(n, _)| n.clone())
+/// Words for null that other columns have as values: they would lose them, as such words hold for a
+/// whole table. So numbers and times among which such a word stands have values that do not fit. Words
+/// among ids are null all the same, and what the others lose is told.
+pub fn keep_words(profile: &Profile, judged: &mut [Judged], whole: bool) {
+    let clashes: Vec<Vec<String>> = (0..judged.len())
+        .map(|at| {
+            let words = judged[at].nulls.iter().map(|(word, _)| word);
+            let lost = |word: &&String| !losses(profile, judged, word).is_empty();
+            words.filter(lost).cloned().collect()
+        })
         .collect();
+    let columns = profile.columns.iter().zip(judged).zip(clashes);
+    for ((column, judged), clashes) in columns {
+        if whole {
+            judged.without_nulls(column, |_| true);
+        } else if judged.meaning != Meaning::Plain {
+            judged.without_nulls(column, |word| clashes.iter().any(|c| c == word));
+        }
+    }
+}
+
+/// The columns that have a word as a value, with how many rows.
+pub fn losses(profile: &Profile, judged: &[Judged], word: &str) -> Vec<(String, usize)> {
+    let columns = profile.columns.iter().zip(judged);
+    let others = columns.filter(|(_, j)| j.nulls.iter().all(|(null, _)| null != word));
+    let has = |column: &Column| match &column.ty {
+        Type::String => column
+            .rows_with(usize::MAX, |t| t.trim() == word.trim())
+            .len(),
+        Type::Int | Type::Float => match word.trim().parse::<f64>() {
+            Ok(number) => column.numbers().iter().filter(|n| **n == number).count(),
+            Err(_) => 0,
+        },
+        _ => 0,
+    };
+    let found = others.map(|(column, _)| (column.name.clone(), has(column)));
+    found.filter(|(_, rows)| *rows > 0).collect()
+}
+
+/// Counts far from all others (0, -1) are nulls of a text, if no other column has such values; else
+/// they are told.
+pub fn odd_times(profile: &Profile, judged: &mut [Judged], text: bool) {
+    for at in 0..judged.len() {
+        let how = judged[at].how();
+        let column = &profile.columns[at];
+        let odd = std::mem::take(&mut judged[at].odd);
+        let Some(how) = how else { continue };
+        for (word, rows) in odd {
+            let number: f64 = word.parse().unwrap_or_default();
+            let reads = column.reads(number, &how);
+            let others = losses(profile, judged, &word);
+            let free = others.iter().all(|(name, _)| *name == column.name);
+            match () {
+                () if !reads => {}
+                () if text && column.ty != Type::Float && free => {
+                    judged[at].nulls.push((word, rows));
+                }
+                () => {
+                    let note = format!(
+                        "`{word}`, in {rows} of {} rows, is far from the other times, and stays",
+                        profile.rows
+                    );
+                    judged[at].note.get_or_insert((note, "unit"));
+                }
+            }
+        }
+    }
+}
+
+/// The words for null of all columns.
+pub fn null_words(judged: &[Judged]) -> Vec<String> {
+    let nulls = judged.iter().flat_map(|j| &j.nulls);
+    let mut nulls: Vec<String> = nulls.map(|(n, _)| n.clone()).collect();
     nulls.sort();
     nulls.dedup();
-    let commas = profile.columns.iter().zip(judged).any(|(_, j)| j.comma);
-    (nulls, commas)
+    nulls
 }

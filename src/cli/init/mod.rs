@@ -205,7 +205,8 @@ fn give_up(dir: &Path, error: &DataError, tables: &mut Vec<Table>, found: &mut F
             let line = error
                 .line
                 .map_or_else(String::new, |l| format!(" (line {l})"));
-            tables[at].forced = Some((why, format!("row {row}{line}")));
+            let value = error.column.is_some();
+            tables[at].forced = Some((why, format!("row {row}{line}"), value));
         }
         _ => {
             let table = tables.remove(at);

@@ -172,7 +172,8 @@ impl Printer<'_> {
             );
         }
         let mut used = vec![edge.from.column.as_str(), &edge.to.column];
-        used.extend(edge.weight.as_deref());
+        let plain = |w: &&str| table.column(w).is_none_or(|j| j.decimal.is_none());
+        used.extend(edge.weight.as_deref().filter(plain));
         if let Some(Time::Parts(parts)) = &edge.time {
             used.extend(parts.iter().map(String::as_str));
         }
@@ -327,12 +328,20 @@ fn repairs(out: &mut String, table: &Table) {
     }
 }
 
+fn number(ty: &str, decimal: Option<char>) -> String {
+    match decimal {
+        Some(sign) => format!("{{ type = \"{ty}\", decimal = \"{sign}\" }}"),
+        None => format!("{{ type = \"{ty}\" }}"),
+    }
+}
+
 /// How the catalog writes a column.
 pub fn said(judged: &Judged) -> Option<String> {
     Some(match &judged.meaning {
         Meaning::Plain => return None,
-        Meaning::Int => "{ type = \"int\" }".to_owned(),
-        Meaning::Float => "{ type = \"float\" }".to_owned(),
+        Meaning::Text => "{ type = \"string\" }".to_owned(),
+        Meaning::Int => number("int", judged.decimal),
+        Meaning::Float => number("float", judged.decimal),
         Meaning::Time(Written::Iso) => "{ type = \"time\" }".to_owned(),
         Meaning::Time(Written::Unit(unit)) => {
             format!("{{ type = \"time\", unit = {:?} }}", unit.name())

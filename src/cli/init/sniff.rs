@@ -414,6 +414,10 @@ fn is_numeric(records: &[Vec<String>]) -> bool {
 /// Sentences have commas, too: their fields are long, begin with a blank, and no column has a type.
 fn is_prose(shape: &Shape) -> bool {
     let rows = &shape.records;
+    let ids = |name: &String| super::words::thing(name).is_some() || super::words::is_bare_id(name);
+    if rows.first().is_some_and(|r| r.iter().any(ids)) {
+        return false;
+    }
     let fields = || rows.iter().flatten();
     let blank = fields()
         .filter(|f| f.starts_with(' ') && f.trim().contains(' '))
@@ -437,22 +441,25 @@ fn has_header(records: &[Vec<String>]) -> bool {
         return false;
     }
     let column = |at: usize| rest.iter().filter_map(move |r| r.get(at));
-    // what comes again in its own column is a value; all of them are a header that comes again
-    let again = |(at, name): &(usize, &String)| !name.is_empty() && column(*at).any(|f| f == *name);
-    let again = first.iter().enumerate().filter(again).count();
-    if again > 0 && again + unnamed < first.len() {
-        return false;
-    }
-    let known = |name: &String| super::words::is_column_name(name);
-    if first.iter().any(known) {
+    // what comes again in its own column may be a value; all of them are a header that comes again
+    let again = |at: usize| !first[at].is_empty() && column(at).any(|f| *f == first[at]);
+    let fresh = || (0..first.len()).filter(|at| !again(*at));
+    let repeated = (0..first.len()).filter(|at| again(*at)).count();
+    let whole = repeated > 0 && repeated + unnamed == first.len();
+    // one of them is no wonder where another name is one of columns, or stands above numbers
+    if (0..first.len()).any(|at| (whole || !again(at)) && super::words::is_column_name(&first[at]))
+    {
         return true;
     }
     let typed = |at: usize| {
         let (values, all) = (column(at).filter(|f| value(f)).count(), column(at).count());
         all > 0 && values * 10 >= all * 9
     };
-    if (0..first.len()).any(typed) {
+    if whole || fresh().any(typed) {
         return true;
+    }
+    if repeated > 0 {
+        return false;
     }
     // texts below texts
     let word =

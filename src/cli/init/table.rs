@@ -22,8 +22,8 @@ pub struct Table {
     pub doubts: Vec<Doubt>,
     /// How many of the doubts are about how the file is written.
     pub noted: usize,
-    /// Why it loads without bad rows only, and the first of them.
-    pub forced: Option<(String, String)>,
+    /// Why it loads without bad values or rows only, the first of them, and whether it is values.
+    pub forced: Option<(String, String, bool)>,
 }
 
 /// A line of the catalog that lets data load that is not as it should be.
@@ -55,14 +55,18 @@ impl Table {
         self.repairs.clear();
         self.doubts.truncate(self.noted);
         wrong_values(self);
-        if let Some((why, row)) = self.forced.clone() {
+        if let Some((why, row, value)) = self.forced.clone() {
+            let (becomes, key) = match value {
+                true => ("such values are read as null", "null"),
+                false => ("such rows are left out", "skip"),
+            };
             self.doubts.push(Doubt {
-                message: format!("{why}; such rows are left out"),
+                message: format!("{why}; {becomes}"),
                 rows: vec![row],
                 count: 1,
-                repair: "on_error = \"skip\"".to_owned(),
+                repair: format!("on_error = {key:?}"),
             });
-            self.on_error("skip", why);
+            self.on_error(key, why);
         }
     }
 
@@ -90,6 +94,12 @@ impl Table {
                 why,
             }),
         }
+    }
+
+    /// What a column is.
+    pub fn column(&self, name: &str) -> Option<&Judged> {
+        let mut columns = self.profile.columns.iter().zip(&self.judged);
+        columns.find_map(|(c, judged)| (c.name == name).then_some(judged))
     }
 
     /// How the catalog writes its text format, if it must.
@@ -208,25 +218,34 @@ fn table(dir: &Path, source: Source) -> Result<Table, (String, String)> {
         .text
         .as_ref()
         .map_or_else(Vec::new, |t| t.told.clone());
+    let tabs = profile::is_tabbed(&dir.join(&source.pattern));
+    let usual = if tabs { "\t" } else { "," };
+    let format = source.text.as_ref().map(|t| &t.format);
+    let separator = format.map(|f| f.separator.as_deref().unwrap_or(usual).to_owned());
+    let separator = separator.as_deref();
     let judged = |profile: &profile::Profile| -> Vec<Judged> {
         let columns = profile.columns.iter().enumerate();
         let told = |at: usize| told.get(at).copied().flatten();
         columns
-            .map(|(at, c)| judge::judge(c, told(at), source.text.is_some()))
+            .map(|(at, c)| judge::judge(c, told(at), source.text.is_some(), separator))
             .collect()
     };
     let mut all = judged(&profile);
-    if source.text.is_none() && !source.json {
-        // words for null are for texts: here they are values that do not fit
-        all.iter_mut().for_each(Judged::nulls_are_wrong);
-    }
-    let (nulls, comma) = judge::whole_table(&profile, &all);
+    judge::odd_times(&profile, &mut all, source.text.is_some());
+    // words for null are for texts
+    judge::keep_words(&profile, &mut all, source.text.is_none() && !source.json);
+    let nulls = judge::null_words(&all);
     let mut doubts = null_doubts(&profile, &all);
-    if !nulls.is_empty() || comma {
+    if !nulls.is_empty() {
         text.null.extend(nulls);
-        text.decimal = comma.then_some(',');
         profile = read(&text)?;
-        all = judged(&profile);
+        let before = std::mem::replace(&mut all, judged(&profile));
+        for (now, before) in all.iter_mut().zip(before) {
+            // what was told of a column is not told again, or not of what is null now
+            now.odd.clear();
+            now.note = before.note;
+        }
+        judge::keep_words(&profile, &mut all, true);
     }
     let notes = source.text.iter().flat_map(|t| &t.notes).chain(&noted);
     doubts.extend(notes.map(|note| Doubt {

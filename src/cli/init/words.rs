@@ -91,6 +91,105 @@ pub const PEOPLE: [&str; 9] = [
     "neighbor",
 ];
 
+/// What people are to something: their ids are those of who asks, if the values bear it out.
+pub const ROLES: [&str; 14] = [
+    "author",
+    "owner",
+    "creator",
+    "seller",
+    "sender",
+    "receiver",
+    "recipient",
+    "poster",
+    "uploader",
+    "reviewer",
+    "host",
+    "actor",
+    "inviter",
+    "invitee",
+];
+
+/// What a thing is to another of its kind.
+pub const KIN: [&str; 9] = [
+    "parent",
+    "root",
+    "reply_to",
+    "in_reply_to",
+    "original",
+    "previous",
+    "prev",
+    "next",
+    "canonical",
+];
+
+/// The two ends of a link, where they are not called after a thing.
+const ENDS: [(&str, &str); 5] = [
+    ("src", "dst"),
+    ("src", "dest"),
+    ("source", "target"),
+    ("source", "destination"),
+    ("from", "to"),
+];
+
+/// What two columns of one table lead to that are the ends of a link between things of one kind.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pair {
+    /// Who asks: `follower_id` and `followee_id`.
+    People,
+    /// What they are called after: `movie_1` and `movie_2`, `from_user` and `to_user`.
+    Of(String),
+    /// Nothing says what: `src` and `dst`.
+    Nameless,
+}
+
+/// Whether a column is called as an end of a link that says of nothing whose.
+pub fn is_end(column: &str) -> bool {
+    let name = plain(column);
+    ENDS.iter().any(|(a, b)| *a == name || *b == name) || name.starts_with("column_")
+}
+
+/// Whether two columns are the ends of a link between things of one kind.
+pub fn pair(a: &str, b: &str) -> Option<Pair> {
+    let end = |name: &str| -> String {
+        let name = plain(name);
+        let end = ENDINGS.iter().find_map(|end| name.strip_suffix(end));
+        let end = end.map(str::to_owned).unwrap_or(name);
+        end.trim_end_matches('_').to_owned()
+    };
+    let (x, y) = (end(a), end(b));
+    let is = |(p, q): &(&str, &str), x: &str, y: &str| (x == *p && y == *q) || (x == *q && y == *p);
+    let bare = |name: &str| {
+        let stem = name.strip_suffix("id").filter(|s| s.len() > 2);
+        stem.unwrap_or(name).to_owned()
+    };
+    if ENDS
+        .iter()
+        .any(|ends| is(ends, &x, &y) || is(ends, &bare(&x), &bare(&y)))
+    {
+        return Some(Pair::Nameless);
+    }
+    if x != y && PEOPLE.contains(&x.as_str()) && PEOPLE.contains(&y.as_str()) {
+        return Some(Pair::People);
+    }
+    if let (Some((p, s)), Some((q, t))) = (x.split_once('_'), y.split_once('_'))
+        && s == t
+        && ENDS.iter().any(|ends| is(ends, p, q))
+    {
+        return Some(Pair::Of(thing(s)?));
+    }
+    let (x, y) = (plain(a), plain(b));
+    let stem = |name: &str, other: &str| {
+        let (p, q) = (name.strip_suffix('1')?, other.strip_suffix('2')?);
+        (p == q).then(|| p.trim_end_matches('_').to_owned())
+    };
+    let stem = stem(&x, &y).or_else(|| stem(&y, &x))?;
+    match thing(&stem) {
+        Some(thing) => Some(Pair::Of(thing)),
+        None if ["", "id", "node", "key"].contains(&stem.as_str()) => Some(Pair::Nameless),
+        None => None,
+    }
+}
+
 /// Names of tables that lead from people to people.
 pub const SOCIAL: [&str; 5] = ["friend", "follow", "trust", "social", "contact"];
 

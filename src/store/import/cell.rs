@@ -143,23 +143,40 @@ impl How {
     fn expected(&self, cell: Cell<'_>) -> Fault {
         let fault = Fault::new(format!("expected {}, found {}", self.wanted(), shown(cell)));
         match cell {
-            Cell::Str(text) => fault.advice(self.advice(text.trim_ascii())),
+            Cell::Str(text) => {
+                let text = text.trim_ascii();
+                let fault = fault.advice(self.advice(text));
+                match number::is_grouped(text) && self.reads_as(text, ',') {
+                    true => fault.help(
+                        "commas part thousands with `decimal = \".\"`, and stand before a fraction with `decimal = \",\"`",
+                    ),
+                    false => fault,
+                }
+            }
             _ => fault,
         }
     }
 
     /// What would make a value of a text.
     fn advice(&self, text: &str) -> Option<Advice> {
-        let number = matches!(self.ty, Type::Int | Type::Float | Type::Vector(_));
-        let int = self.ty == Type::Int;
-        let fits = |plain: String| plain != text && (!int || int_text(&plain).is_some());
-        let by = |sign: char| number && number::plain(text, sign).is_some_and(fits);
+        let by = |sign: char| self.reads_as(text, sign);
         match () {
             () if null_word(text).is_some() => Some(Advice::Null(text.to_owned())),
+            () if number::is_grouped(text) && by('.') => {
+                Some(Advice::Column("decimal = \".\"".to_owned()))
+            }
             () if by(',') => Some(Advice::Column("decimal = \",\"".to_owned())),
             () if by('.') => Some(Advice::Column("decimal = \".\"".to_owned())),
             () => None,
         }
+    }
+
+    /// Whether a sign before fractions makes a number of a text that is none without.
+    fn reads_as(&self, text: &str, sign: char) -> bool {
+        let number = matches!(self.ty, Type::Int | Type::Float | Type::Vector(_));
+        let int = self.ty == Type::Int;
+        let fits = |plain: String| plain != text && (!int || int_text(&plain).is_some());
+        number && number::plain(text, sign).is_some_and(fits)
     }
 
     /// The plain form of a number in text.
@@ -273,6 +290,10 @@ impl How {
                 Err(time::Fault::Malformed) => {}
                 read => return read,
             }
+        }
+        // whole numbers of a column that had nulls are written as floats
+        if let Some(whole) = text.strip_suffix(".0").filter(|_| !self.formats.is_empty()) {
+            return self.time_text(whole);
         }
         if let Some(unit) = self.unit {
             let number = self.number(text);
@@ -433,7 +454,8 @@ impl Values {
     /// A list in JSON's or Python's notation, or parted by the column's separator: blanks around
     /// elements are not part of them, and a separator at the end parts nothing.
     fn push_text(&mut self, text: &str, how: &How) -> Result<(), Fault> {
-        if let Some(items) = list_text::items(text, how.separator.is_none()) {
+        let bare = || list_text::items(text, true).filter(|_| how.separator.is_none());
+        if let Some(items) = list_text::items(text, false).or_else(bare) {
             let cells = items.iter().map(|item| match item {
                 Item::Null => Cell::Null,
                 Item::Bare(text) => Cell::Str(text),

@@ -22,9 +22,10 @@ mod values;
 mod words;
 
 pub use arrow::BYTES;
-pub use cell::{Advice, Fault, How, Kind, int_text};
+pub use cell::{Advice, Cell, Fault, How, Kind, int_text};
 pub use files::{files_of, unreadable};
 pub use npy::{Npy, npy_keys};
+pub use number::{is_grouped, plain as plain_number};
 pub use tensors::Tensors;
 pub use values::Values;
 pub use words::Words;

@@ -54,6 +54,19 @@ pub fn plain(text: &str, decimal: char) -> Option<String> {
     Some(out)
 }
 
+/// Whether commas part a number into thousands: `1,234` and `45,000.5`, but not `1,6` and `0,500`.
+pub fn is_grouped(text: &str) -> bool {
+    let body = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let whole = body.split('.').next().unwrap_or_default();
+    let mut groups = whole.split(',');
+    let first = groups.next().unwrap_or_default();
+    let mut groups = groups.peekable();
+    groups.peek().is_some()
+        && !first.starts_with('0')
+        && groups.all(|g| g.len() == 3)
+        && plain(text, '.').is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::plain;
