@@ -1292,6 +1292,108 @@ fn one_odd_time_leaves_a_time() {
 }
 
 #[test]
+fn blanks_behind_commas_and_in_front_of_numbers() {
+    let items = lines("item_id, title\n", 13, |n| format!("{}, t {n}", n + 1));
+    let likes = lines("user_id, item_id, ts\n", 40, |n| {
+        format!("{}, {}, {}", n % 7 + 1, n % 13 + 1, 1_709_280_000 + n)
+    });
+    let folder = Folder::new(&[
+        ("items.csv", items.as_bytes()),
+        ("likes.csv", likes.as_bytes()),
+    ])
+    .init();
+    assert_eq!(folder.counts(), "item 13, user 7, likes 40");
+    assert_eq!(folder.column("item", "title")["examples"][0], "t 0");
+
+    for (head, name) in [
+        ("# userid itemid rating\n", "ratings.txt"),
+        ("#userid itemid rating\n", "ratings.dat"),
+        ("userid itemid rating\n", "ratings.txt"),
+    ] {
+        let ratings = lines(head, 40, |n| format!("{} {} {}", n % 7, n % 13, n % 5 + 1));
+        let folder = Folder::new(&[(name, ratings.as_bytes())]).init();
+        assert_eq!(folder.counts(), "user 7, item 13, ratings 40", "{head}");
+        assert_eq!(folder.range("ratings", "rating"), (1.0.into(), 5.0.into()));
+    }
+    let aligned = lines("  user_id item_id  rating\n", 40, |n| {
+        format!("{:>9} {:>7} {:>7}", n * 37 % 7, n % 13 * 100, n % 5 + 1)
+    });
+    let folder = Folder::new(&[("ratings.txt", aligned.as_bytes())]).init();
+    assert_eq!(folder.counts(), "user 7, item 13, ratings 40");
+}
+
+#[test]
+fn what_is_left_out_is_named_with_the_reason() {
+    let folder = Folder::new(&[
+        (
+            "words.csv",
+            b"one\ntwo,three\nfour,five,six\n\nseven,a,b,c\n",
+        ),
+        ("logo.png", b"\x89PNG\r\n\x1a\n\0\0"),
+    ]);
+    let (code, _, said) = igql(&["init", "."], folder.dir.path());
+    assert_eq!(code, 3, "{said}");
+    assert!(
+        said.contains("words.csv: no separator cuts its lines"),
+        "{said}"
+    );
+    assert!(said.contains("logo.png: no table"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn no_folder_is_followed_twice() {
+    let likes = lines("user_id,item_id\n", 30, |n| format!("{},{}", n % 7, n % 13));
+    let folder = Folder::new(&[
+        ("likes.csv", likes.as_bytes()),
+        ("more/views.csv", likes.as_bytes()),
+    ]);
+    let dir = folder.dir.path();
+    std::os::unix::fs::symlink(dir, dir.join("again")).unwrap();
+    std::os::unix::fs::symlink(dir.join("more"), dir.join("link")).unwrap();
+    let folder = folder.init();
+    assert_eq!(folder.counts(), "user 7, item 13, likes 30, views 30");
+    folder.says(&["again: a link to a folder that is looked through already"]);
+}
+
+#[test]
+fn parts_of_a_table_and_their_headers() {
+    let head = "user_id,item_id,rating\n";
+    let rows = |from: usize| {
+        lines("", 20, |n| {
+            format!("{},{},{}", n % 7, (n + from) % 13, n % 5)
+        })
+    };
+    let twice = format!("{head}{}{head}{}", rows(0), rows(20));
+    let folder = Folder::new(&[("ratings.csv", twice.as_bytes())]).init();
+    assert_eq!(folder.counts(), "user 7, item 13, ratings 40");
+    folder.says(&["the header comes again below once (1)"]);
+
+    let with = format!("{head}{}", rows(0));
+    for (first, second) in [
+        ("ratings/p0.csv", "ratings/p1.csv"),
+        ("ratings/p1.csv", "ratings/p0.csv"),
+        ("ratings_0.csv", "ratings_1.csv"),
+        ("ratings_10.csv", "ratings_9.csv"),
+    ] {
+        let folder = Folder::new(&[(first, with.as_bytes()), (second, rows(20).as_bytes())]).init();
+        assert_eq!(folder.counts(), "user 7, item 13, ratings 40", "{first}");
+    }
+
+    let likes = lines("user_id,item_id\n", 9, |n| {
+        format!("{},{}", n % 2 + 1, n % 3 + 1)
+    });
+    let folder = Folder::new(&[
+        ("a.csv", b"item_id,title\n1,one\n2,two\n"),
+        ("b.csv", b"item_id,title\n1,one\n3,three\n"),
+        ("likes.csv", likes.as_bytes()),
+    ])
+    .init();
+    assert_eq!(folder.counts(), "item 3, user 2, likes 9");
+    folder.writes(&["table = \"[ab].csv\"", "duplicates = \"first\""]);
+}
+
+#[test]
 fn what_init_refuses() {
     let empty = Folder::new(&[]);
     let (code, _, said) = igql(&["init", "."], empty.dir.path());

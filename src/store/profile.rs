@@ -357,6 +357,12 @@ impl Profile {
         }
     }
 
+    /// What is doubtful about the files as a whole.
+    pub fn warnings(&self) -> Vec<String> {
+        let warnings = self.reader.warnings().iter();
+        warnings.map(|w| w.message.to_string()).collect()
+    }
+
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|c| c.name == name)
     }

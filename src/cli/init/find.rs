@@ -4,6 +4,7 @@ use super::sniff::{self, Kind, Text};
 use super::words;
 use crate::catalog::DataError;
 use crate::store::profile;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// How deep folders are looked into.
@@ -46,12 +47,24 @@ pub struct Found {
 /// Looks through a folder.
 pub fn find(folder: &Path) -> Result<Found, DataError> {
     let mut found = Found::default();
-    look(folder, folder, 0, &mut found)?;
+    let mut seen = HashSet::from([whole(folder)]);
+    look(folder, folder, 0, &mut found, &mut seen)?;
+    join_numbered(folder, &mut found.tables);
     distinct(&mut found.tables);
     Ok(found)
 }
 
-fn look(root: &Path, folder: &Path, depth: usize, found: &mut Found) -> Result<(), DataError> {
+fn whole(folder: &Path) -> PathBuf {
+    folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
+}
+
+fn look(
+    root: &Path,
+    folder: &Path,
+    depth: usize,
+    found: &mut Found,
+    seen: &mut HashSet<PathBuf>,
+) -> Result<(), DataError> {
     let entries = std::fs::read_dir(folder).map_err(|e| DataError::io(folder, &e))?;
     let mut paths: Vec<PathBuf> = entries.flatten().map(|e| e.path()).collect();
     paths.retain(|p| !file_name(p).starts_with(['.', '_']));
@@ -64,7 +77,15 @@ fn look(root: &Path, folder: &Path, depth: usize, found: &mut Found) -> Result<(
         }
         file(root, path, found);
     }
-    for path in paths.iter().filter(|p| p.is_dir()) {
+    let mut folders: Vec<&PathBuf> = paths.iter().filter(|p| p.is_dir()).collect();
+    // a folder itself comes before links to it
+    folders.sort_by_key(|p| p.is_symlink());
+    for path in folders {
+        if !seen.insert(whole(path)) {
+            let why = "a link to a folder that is looked through already".to_owned();
+            found.left.push((relative(root, path), why));
+            continue;
+        }
         if path.join("catalog.toml").exists() {
             let why = "it has a catalog of its own".to_owned();
             found.left.push((relative(root, path), why));
@@ -72,7 +93,7 @@ fn look(root: &Path, folder: &Path, depth: usize, found: &mut Found) -> Result<(
         }
         match parts(path) {
             Some(first) => folder_table(root, path, &first, found),
-            None if depth < DEPTH => look(root, path, depth + 1, found)?,
+            None if depth < DEPTH => look(root, path, depth + 1, found, seen)?,
             None => {}
         }
     }
@@ -213,17 +234,201 @@ fn folder_table(root: &Path, folder: &Path, first: &Path, found: &mut Found) {
     let name = words::identifier(&file_name(folder));
     let pattern = relative(root, folder);
     match inner.tables.pop() {
-        Some(table) => found.tables.push(Source {
-            pattern,
-            name,
-            ..table
-        }),
+        Some(mut table) => {
+            if let Some(text) = &mut table.text {
+                parts_without_header(folder, text);
+            }
+            found.tables.push(Source {
+                pattern,
+                name,
+                ..table
+            });
+        }
         None => {
             found.vectors.append(&mut inner.vectors);
             found.left.append(&mut inner.left);
             found.others.append(&mut inner.others);
         }
     }
+}
+
+/// Of parts, the first may have a header that the others lack.
+fn parts_without_header(folder: &Path, text: &mut Text) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let paths = entries.map(|e| e.path()).filter(|p| p.is_file());
+    let paths = paths.filter(|p| !file_name(p).starts_with(['.', '_']));
+    let sniffed = paths.filter_map(|path| match sniff::sniff(&start(&path)?, &ending(&path)) {
+        Kind::Text(other) => Some(other),
+        _ => None,
+    });
+    for other in sniffed.collect::<Vec<_>>() {
+        one_header(text, &other);
+    }
+}
+
+/// Of two parts of a table, one may have the header of both: then the catalog has the names, and the
+/// line of the header is no row.
+fn one_header(text: &mut Text, other: &Text) -> bool {
+    let fits = text.names.len() == other.names.len()
+        && text.format.separator == other.format.separator
+        && !text.format.rest
+        && !other.format.rest;
+    if !fits {
+        return false;
+    }
+    if text.format.header == other.format.header {
+        return text.format.header && text.names == other.names || text.named;
+    }
+    if text.named && other.format.header {
+        return text.names == other.names;
+    }
+    if other.format.header {
+        text.names.clone_from(&other.names);
+    }
+    text.format.header = false;
+    text.format.names = Some(text.names.clone());
+    text.named = true;
+    true
+}
+
+/// As much of a file, unpacked, as tells how it is written.
+fn start(path: &Path) -> Option<Vec<u8>> {
+    use std::io::Read;
+    let packed = [".gz", ".zst"]
+        .iter()
+        .any(|p| file_name(path).to_lowercase().ends_with(p));
+    if packed {
+        return profile::bytes(path).ok();
+    }
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).ok()?;
+    file.take(sniff::LOOK as u64).read_to_end(&mut bytes).ok()?;
+    if bytes.len() == sniff::LOOK {
+        bytes.truncate(bytes.iter().rposition(|b| *b == b'\n')? + 1);
+    }
+    Some(bytes)
+}
+
+/// Files beside each other that only numbers tell apart, with the same columns, are one table: so are
+/// those of which one alone has the header.
+fn join_numbered(root: &Path, tables: &mut Vec<Source>) {
+    let letters = |pattern: &str| -> Option<String> {
+        let digits = pattern
+            .rsplit('/')
+            .next()?
+            .chars()
+            .any(|c| c.is_ascii_digit());
+        let rest = pattern.chars().filter(|c| !c.is_ascii_digit());
+        digits.then(|| rest.collect())
+    };
+    let mut at = 0;
+    while at < tables.len() {
+        let alike = letters(&tables[at].pattern);
+        let first = tables[at].text.clone();
+        let (Some(alike), Some(mut text)) = (alike, first) else {
+            at += 1;
+            continue;
+        };
+        let mut group = vec![at];
+        for (other, table) in tables.iter().enumerate().skip(at + 1) {
+            let Some(its) = table
+                .text
+                .as_ref()
+                .filter(|_| letters(&table.pattern).as_deref() == Some(&alike))
+            else {
+                continue;
+            };
+            if one_header(&mut text, its) {
+                group.push(other);
+            }
+        }
+        let patterns = group.iter().map(|t| tables[*t].pattern.clone());
+        let patterns: Vec<String> = patterns.collect();
+        let pattern = (group.len() > 1)
+            .then(|| glob_of(root, &patterns))
+            .flatten();
+        if let Some(pattern) = pattern {
+            group[1..].iter().rev().for_each(|t| {
+                tables.remove(*t);
+            });
+            let stem = alike.rsplit('/').next().unwrap_or(&alike);
+            let stem = stem
+                .split('.')
+                .next()
+                .unwrap_or(stem)
+                .trim_matches(['_', '-']);
+            let plain = ["part", "chunk", "shard", "split"].contains(&stem) || stem.len() < 2;
+            let folder = root.join(pattern.rsplit_once('/').map_or("", |(folder, _)| folder));
+            tables[at].name = match plain {
+                true => folder_name(&folder),
+                false => words::identifier(stem),
+            };
+            tables[at].pattern = pattern;
+            tables[at].text = Some(text);
+        }
+        at += 1;
+    }
+}
+
+/// A glob that matches some files of one folder and no other file there.
+pub fn glob_of(root: &Path, patterns: &[String]) -> Option<String> {
+    let split = |p: &str| match p.rsplit_once('/') {
+        Some((folder, name)) => (format!("{folder}/"), name.to_owned()),
+        None => (String::new(), p.to_owned()),
+    };
+    let (folder, first) = split(patterns.first()?);
+    let names: Vec<String> = patterns.iter().map(|p| split(p).1).collect();
+    if patterns
+        .iter()
+        .any(|p| split(p).0 != folder || p.contains(['*', '?', '[']))
+    {
+        return None;
+    }
+    let common = |from_end: bool| -> usize {
+        let nth = |name: &str, at: usize| match from_end {
+            true => name.chars().rev().nth(at),
+            false => name.chars().nth(at),
+        };
+        let same = |at: &usize| {
+            let c = nth(&first, *at);
+            c.is_some() && names.iter().all(|n| nth(n, *at) == c)
+        };
+        (0..first.chars().count()).take_while(same).count()
+    };
+    let shortest = names.iter().map(|n| n.chars().count()).min()?;
+    let head = common(false);
+    let tail = common(true).min(shortest - head.min(shortest));
+    let take = |from: usize, count: usize| first.chars().skip(from).take(count).collect::<String>();
+    let (head, tail) = (take(0, head), take(first.chars().count() - tail, tail));
+    let middles: Vec<&str> = names
+        .iter()
+        .filter_map(|n| n.strip_prefix(head.as_str())?.strip_suffix(tail.as_str()))
+        .collect();
+    let class: String = middles.concat();
+    let single = middles
+        .iter()
+        .all(|m| m.len() == 1 && m.bytes().all(|b| b.is_ascii_alphanumeric()));
+    let candidates = [
+        format!("{head}*{tail}"),
+        format!("{head}[0-9]*{tail}"),
+        if single {
+            format!("{head}[{class}]{tail}")
+        } else {
+            String::new()
+        },
+    ];
+    let entries = std::fs::read_dir(root.join(&folder)).ok()?.flatten();
+    let all: Vec<String> = entries.map(|e| file_name(&e.path())).collect();
+    let exact = |candidate: &&String| {
+        glob::Pattern::new(candidate).is_ok_and(|glob| {
+            let hidden = |n: &str| n.starts_with(['.', '_']);
+            all.iter()
+                .filter(|n| !hidden(n))
+                .all(|n| glob.matches(n) == names.contains(n))
+        })
+    };
+    let fit = candidates.iter().filter(|c| !c.is_empty()).find(exact)?;
+    Some(format!("{folder}{fit}"))
 }
 
 fn relative(root: &Path, path: &Path) -> String {

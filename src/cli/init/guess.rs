@@ -52,6 +52,15 @@ pub struct World {
     /// Tables that fit nowhere, and why.
     pub left: Vec<(usize, String)>,
     pub viewer: usize,
+    /// Tables of one thing with the same columns.
+    pub parts: Vec<Parts>,
+}
+
+/// Two tables that are parts of one.
+pub struct Parts {
+    pub tables: (usize, usize),
+    pub name: String,
+    pub key: String,
 }
 
 pub fn guess(tables: &[Table]) -> World {
@@ -62,11 +71,37 @@ pub fn guess(tables: &[Table]) -> World {
     without_tables(tables, &rest, &mut entities);
     referred_to(tables, &mut entities);
     let things = entities.iter().any(|e| e.table.is_some());
-    let world = world(tables, &rest, entities, left);
+    let parts = parts(tables, &entities, &left);
+    let mut world = world(tables, &rest, entities, left);
+    world.parts = parts;
     match things || !world.edges.is_empty() {
         true => world,
         false => self::world(tables, &rest, last_resort(tables), Vec::new()),
     }
+}
+
+/// Tables that were left to the one of the same thing, and have its columns.
+fn parts(tables: &[Table], entities: &[Entity], left: &[(usize, String)]) -> Vec<Parts> {
+    let alike = |a: &Table, b: &Table| {
+        let names = |t: &Table| -> Vec<String> {
+            let columns = t.profile.columns.iter();
+            columns.map(|c| c.name.clone()).collect()
+        };
+        names(a) == names(b) && a.text == b.text && a.source.json == b.source.json
+    };
+    let part = |at: usize| {
+        let owner = entities.iter().find_map(|e| {
+            let table = e.table.filter(|t| alike(&tables[*t], &tables[at]))?;
+            Some((e, table))
+        });
+        let (entity, table) = owner?;
+        Some(Parts {
+            tables: (at.min(table), at.max(table)),
+            name: entity.name.clone(),
+            key: entity.key.clone(),
+        })
+    };
+    left.iter().filter_map(|(at, _)| part(*at)).collect()
 }
 
 /// The edges and references that lead to some entities.
@@ -81,6 +116,7 @@ fn world(
         entities,
         edges: Vec::new(),
         left,
+        parts: Vec::new(),
     };
     for &table in rest {
         match edge(tables, table, &world) {
@@ -167,7 +203,8 @@ fn as_key<'a>(column: &'a Column, table: &Table) -> Option<Key<'a>> {
     let flaws = rows.saturating_sub(different);
     let called =
         words::is_bare_id(&column.name) || thing(&column.name).is_some_and(|t| t == stem(table));
-    let few = flaws == 0 || rows >= 20 && flaws * 20 <= rows || called && flaws * 4 <= rows;
+    let told = table.key.as_deref() == Some(&column.name);
+    let few = told || flaws == 0 || rows >= 20 && flaws * 20 <= rows || called && flaws * 4 <= rows;
     (ty && different > 0 && few).then_some(Key { column, flaws })
 }
 

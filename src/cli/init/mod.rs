@@ -72,6 +72,7 @@ pub fn init(project: &Project, args: &InitArgs) -> Result<(), Failure> {
     if tables.is_empty() {
         return Err(nothing(&args.dir, &found).into());
     }
+    table::join_parts(&args.dir, &mut tables);
     let options = project.options();
     let aside = Aside::new(&args.dir, &options)?;
     let world = loading(&options, &args.dir, &aside.path, &mut tables, &mut found)?;
@@ -235,6 +236,9 @@ fn nothing(dir: &Path, found: &Found) -> DataError {
     let mut message = "there are no tables that can be read".to_owned();
     for (file, why) in found.left.iter().take(10) {
         message += &format!("\n  {file}: {why}");
+    }
+    for file in found.others.iter().take(10) {
+        message += &format!("\n  {file}: no table");
     }
     let help = "tables are CSV, TSV and other text with separators, JSON lines, Parquet and Arrow files; `igql demo DIR` writes some";
     DataError::new(dir, message).help(help)

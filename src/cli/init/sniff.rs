@@ -5,7 +5,7 @@ use crate::catalog::config::TextFormat;
 use encoding_rs::{Encoding, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 /// How much of a file is looked at.
-const LOOK: usize = 1 << 18;
+pub const LOOK: usize = 1 << 18;
 /// How many records are looked at.
 const RECORDS: usize = 500;
 /// What may stand between fields, the surest sign first.
@@ -40,6 +40,8 @@ pub struct Text {
     pub told: Vec<Option<&'static str>>,
     /// What was found on the way that a person should know.
     pub notes: Vec<String>,
+    /// Another part of the table gave the names.
+    pub named: bool,
 }
 
 /// Whether some first bytes are no known sign of a binary format.
@@ -191,9 +193,12 @@ fn table(text: &str, encoding: Option<&'static Encoding>, ending: &str) -> Kind 
         _ => None,
     };
     let cut = text.len() >= LOOK / 2;
-    let Some(shape) = shape(text, cut, usual, ending) else {
-        return Kind::Other(None);
+    let Some(mut shape) = shape(text, cut, usual, ending) else {
+        let data = ["csv", "tsv", "psv", "dat"].contains(&ending);
+        let why = "no separator cuts its lines into the same number of fields";
+        return Kind::Other(data.then(|| why.to_owned()));
     };
+    let remark = remark_header(&mut shape);
     if let Some(lines) = before_header(text, &shape) {
         let why = format!(
             "its header is line {}: delete what stands above (`tail -n +{0} FILE`)",
@@ -217,12 +222,18 @@ fn table(text: &str, encoding: Option<&'static Encoding>, ending: &str) -> Kind 
                 .to_owned(),
         );
     }
+    if blank_behind_commas(text, cut, &shape) {
+        found.format.separator = Some(", ".to_owned());
+    }
     if shape.rest {
         found.format.header = false;
         found.format.rest = true;
         found.names = vec!["user_id".to_owned(), "item_id".to_owned()];
     } else if has_header(&shape.records) {
         header(&mut found, &shape);
+        if remark {
+            found.format.names = Some(found.names.clone());
+        }
     } else {
         found.format.header = false;
         found.names = (1..=shape.fields).map(|n| format!("column_{n}")).collect();
@@ -231,6 +242,37 @@ fn table(text: &str, encoding: Option<&'static Encoding>, ending: &str) -> Kind 
         found.format.names = Some(found.names.clone());
     }
     Kind::Text(found)
+}
+
+/// A header that is a remark: `# user_id item_id` has one field more than the lines below.
+fn remark_header(shape: &mut Shape) -> bool {
+    let fields = shape.fields;
+    let Some(first) = shape.records.first_mut() else {
+        return false;
+    };
+    let sign = first
+        .first()
+        .is_some_and(|f| ["#", "%", "//"].contains(&f.trim()));
+    let fits = sign && trimmed(first) == fields + 1 && !shape.rest;
+    if fits {
+        first.remove(0);
+    }
+    fits
+}
+
+/// A blank stands behind every comma, and nothing is quoted.
+fn blank_behind_commas(text: &str, cut: bool, shape: &Shape) -> bool {
+    let even = |line: &str| {
+        line.matches(',').count() == line.matches(", ").count()
+            && line.split(", ").count() == shape.fields
+    };
+    let whole = || text.lines().filter(|l| !l.trim().is_empty()).all(even);
+    shape.separator == ","
+        && !cut
+        && !shape.rest
+        && !text.contains('"')
+        && whole()
+        && shape.fields > 1
 }
 
 /// How many lines stand above the header, where there are some: `sep=;` of Excel, remarks.
@@ -352,6 +394,13 @@ fn lines(text: &str, cut: bool) -> impl Iterator<Item = &str> {
 }
 
 fn records(text: &str, cut: bool, separator: &str) -> Vec<Vec<String>> {
+    if separator == " " {
+        let fields = |line: &str| {
+            let fields = line.split(' ').filter(|f| !f.is_empty());
+            fields.map(str::to_owned).collect()
+        };
+        return lines(text, cut).map(fields).collect();
+    }
     let [byte] = separator.as_bytes() else {
         let fields = |line: &str| line.split(separator).map(str::to_owned).collect();
         return lines(text, cut).map(fields).collect();

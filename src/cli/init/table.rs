@@ -3,7 +3,7 @@
 use super::doubts::{null_doubts, wrong_values};
 use super::find::{Found, Source};
 use super::judge::{self, Judged};
-use super::{headless, print};
+use super::{find, guess, headless, print};
 use crate::catalog::config::{OnError, Table as TableConfig, TextFormat};
 use crate::store::profile;
 use rayon::prelude::*;
@@ -19,6 +19,10 @@ pub struct Table {
     pub judged: Vec<Judged>,
     /// Keys of its section that put something right.
     pub repairs: Vec<Repair>,
+    /// The patterns of the parts that were joined into it.
+    pub parts: Vec<String>,
+    /// The key that its parts have.
+    pub key: Option<String>,
     pub doubts: Vec<Doubt>,
     /// How many of the doubts are about how the file is written.
     pub noted: usize,
@@ -179,6 +183,32 @@ pub fn read(dir: &Path, found: &mut Found) -> Vec<Table> {
     tables
 }
 
+/// Tables of one thing with the same columns, beside each other, are parts of one.
+pub fn join_parts(dir: &Path, tables: &mut Vec<Table>) {
+    while let Some(parts) = guess::guess(tables).parts.into_iter().next() {
+        let (first, second) = parts.tables;
+        let patterns: Vec<String> = [first, second]
+            .iter()
+            .flat_map(|t| &tables[*t].parts)
+            .cloned()
+            .collect();
+        let source = |pattern: String| Source {
+            pattern,
+            name: parts.name.clone(),
+            text: tables[first].source.text.clone(),
+            json: tables[first].source.json,
+        };
+        let joined = find::glob_of(dir, &patterns).and_then(|p| table(dir, source(p)).ok());
+        let Some(joined) = joined else { break };
+        tables[first] = Table {
+            parts: patterns,
+            key: Some(parts.key),
+            ..joined
+        };
+        tables.remove(second);
+    }
+}
+
 /// What a file holds; else its pattern and why it cannot be read.
 fn table(dir: &Path, source: Source) -> Result<Table, (String, String)> {
     let mut text = source
@@ -209,7 +239,8 @@ fn table(dir: &Path, source: Source) -> Result<Table, (String, String)> {
             "{message}, so quotes are read as letters (`quotes` of `format`)"
         ));
     }
-    if source.text.is_some() && !text.header && !text.rest {
+    let named = source.text.as_ref().is_some_and(|t| t.named);
+    if source.text.is_some() && !text.header && !text.rest && !named {
         let names = headless::names(&source.name, &profile);
         text.names = Some(names);
         profile = read(&text)?;
@@ -247,14 +278,25 @@ fn table(dir: &Path, source: Source) -> Result<Table, (String, String)> {
         }
         judge::keep_words(&profile, &mut all, true);
     }
-    let notes = source.text.iter().flat_map(|t| &t.notes).chain(&noted);
+    let again = profile
+        .warnings()
+        .into_iter()
+        .find(|w| w.contains("header comes again"));
+    let noted = noted.into_iter().chain(again);
+    let notes = source
+        .text
+        .iter()
+        .flat_map(|t| t.notes.clone())
+        .chain(noted);
     doubts.extend(notes.map(|note| Doubt {
-        message: note.clone(),
+        message: note,
         rows: Vec::new(),
         count: 0,
         repair: String::new(),
     }));
     Ok(Table {
+        parts: vec![source.pattern.clone()],
+        key: None,
         source,
         text,
         profile,

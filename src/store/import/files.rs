@@ -2,6 +2,7 @@
 
 use super::format_of;
 use crate::catalog::config::Table;
+use std::collections::HashSet;
 use std::fs::FileType;
 use std::path::{Path, PathBuf};
 
@@ -35,7 +36,7 @@ const DEEPEST: usize = 32;
 /// All tables below a folder, but for what `.` and `_` hide (`_SUCCESS`).
 fn in_folder(folder: &Path, table: &Table) -> Result<Vec<PathBuf>, String> {
     let mut files = Vec::new();
-    gather(folder, DEEPEST, &mut files)?;
+    gather(folder, DEEPEST, &mut files, &mut HashSet::new())?;
     let readable = |f: &Path| format_of(f).is_some() || table.formatted;
     files.retain(|f| readable(f));
     files.sort();
@@ -46,20 +47,32 @@ fn in_folder(folder: &Path, table: &Table) -> Result<Vec<PathBuf>, String> {
     Ok(files)
 }
 
-fn gather(folder: &Path, left: usize, files: &mut Vec<PathBuf>) -> Result<(), String> {
+/// No folder is followed twice, as links may lead back to it.
+fn gather(
+    folder: &Path,
+    left: usize,
+    files: &mut Vec<PathBuf>,
+    seen: &mut HashSet<PathBuf>,
+) -> Result<(), String> {
+    if folder.canonicalize().is_ok_and(|whole| !seen.insert(whole)) {
+        return Ok(());
+    }
     let shown = crate::catalog::shown(folder);
     if left == 0 {
         return Err(format!("{shown} is more than {DEEPEST} folders deep"));
     }
     let entries = std::fs::read_dir(folder).map_err(|e| format!("{shown}: {e}"))?;
+    let entries = entries.collect::<Result<Vec<_>, _>>();
+    let mut entries = entries.map_err(|e| format!("{shown}: {e}"))?;
+    // a folder itself comes before links to it
+    entries.sort_by_key(|e| (e.path().is_symlink(), e.path()));
     for entry in entries {
-        let entry = entry.map_err(|e| format!("{shown}: {e}"))?;
         if entry.file_name().to_string_lossy().starts_with(['.', '_']) {
             continue;
         }
         let path = entry.path();
         match path.is_dir() {
-            true => gather(&path, left - 1, files)?,
+            true => gather(&path, left - 1, files, seen)?,
             false => files.push(path),
         }
     }

@@ -75,7 +75,8 @@ impl TextTable {
         };
         for ((path, text), columns) in paths.iter().zip(texts).zip(places) {
             let part = Part { text, columns };
-            let rows = table.infer(&part, &mut guesses);
+            let (rows, again) = table.infer(&part, &mut guesses);
+            warnings.extend(header_again(path, again));
             table.files.push(FileRows {
                 path: path.clone(),
                 rows,
@@ -94,8 +95,8 @@ impl TextTable {
         Ok(table)
     }
 
-    /// Looks at every field of a file; returns the number of its rows.
-    fn infer(&self, part: &Part, guesses: &mut [Guess]) -> u64 {
+    /// Looks at every field of a file; returns the number of its rows, and how often the header comes again.
+    fn infer(&self, part: &Part, guesses: &mut [Guess]) -> (u64, u64) {
         let mut records = records(&part.text, &self.layout, &self.format);
         let mut record = StringRecord::new();
         let last = part.columns.len() - 1;
@@ -110,7 +111,7 @@ impl TextTable {
                 }
             }
         }
-        rows
+        (rows, records.again)
     }
 
     fn fill(&self, part: &Part, wanted: &[Wanted], decoded: &mut Decoded, first: usize) {
@@ -263,13 +264,67 @@ fn odd_words(path: &Path, name: &str, guess: &Guess) -> Option<DataWarning> {
     Some(DataWarning::new(super::file_name(path), message, count))
 }
 
-/// The records below the header.
-fn records<'t>(text: &'t str, layout: &'t Layout, format: &TextFormat) -> Records<'t> {
-    let mut records = Records::new(text, layout);
-    if format.header {
-        records.next(&mut StringRecord::new());
+/// The rows of a text: the records below the header, and none that is the header again, as in parts
+/// that were put one behind the other.
+struct Rows<'t> {
+    records: Records<'t>,
+    header: Option<StringRecord>,
+    /// How often the header came again.
+    again: u64,
+}
+
+impl Rows<'_> {
+    fn next(&mut self, record: &mut StringRecord) -> bool {
+        while self.records.next(record) {
+            if !self.is_header(record) {
+                return true;
+            }
+            self.again += 1;
+        }
+        false
     }
-    records
+
+    fn is_header(&self, record: &StringRecord) -> bool {
+        self.header.as_ref().is_some_and(|header| {
+            let fields = record.iter().zip(header);
+            record.len() == header.len()
+                && fields
+                    .into_iter()
+                    .all(|(a, b)| a.trim_ascii() == b.trim_ascii())
+        })
+    }
+
+    fn byte(&self) -> usize {
+        self.records.byte()
+    }
+}
+
+fn records<'t>(text: &'t str, layout: &'t Layout, format: &TextFormat) -> Rows<'t> {
+    let mut records = Records::new(text, layout);
+    let mut header = StringRecord::new();
+    match &format.names {
+        _ if format.header => {
+            records.next(&mut header);
+        }
+        Some(names) if !format.rest => header = StringRecord::from(names.clone()),
+        _ => {}
+    }
+    // a header has names, and more than one
+    let named = header.len() > 1
+        && header
+            .iter()
+            .all(|f| f.trim_ascii().parse::<f64>().is_err());
+    Rows {
+        records,
+        header: named.then_some(header),
+        again: 0,
+    }
+}
+
+fn header_again(path: &Path, count: u64) -> Option<DataWarning> {
+    let times = if count == 1 { "once" } else { "in some lines" };
+    let message = format!("the header comes again below {times} ({count}): that is no row");
+    (count > 0).then(|| DataWarning::new(super::file_name(path), message, count))
 }
 
 /// Blanks around a word that means null do not count; blanks alone are a text.

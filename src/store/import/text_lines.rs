@@ -29,13 +29,15 @@ pub enum Records<'t> {
         text: &'t str,
         at: usize,
         separator: &'t str,
+        /// Any number of separators part two fields: so with blanks, in columns that are aligned.
+        runs: bool,
     },
 }
 
 impl<'t> Records<'t> {
     pub fn new(text: &'t str, layout: &'t Layout) -> Self {
         match layout.separator.as_bytes() {
-            [one] => {
+            [one] if *one != b' ' || layout.quotes => {
                 let mut builder = csv::ReaderBuilder::new();
                 builder
                     .has_headers(false)
@@ -48,6 +50,7 @@ impl<'t> Records<'t> {
                 text,
                 at: 0,
                 separator: &layout.separator,
+                runs: layout.separator == " ",
             },
         }
     }
@@ -61,14 +64,18 @@ impl<'t> Records<'t> {
                 text,
                 at,
                 separator,
+                runs,
             } => {
-                let Some((start, line)) = next_line(text, *at) else {
-                    return false;
-                };
-                *at = start + line.len();
                 record.clear();
-                line.split(*separator)
-                    .for_each(|field| record.push_field(field));
+                while record.is_empty() {
+                    let Some((start, line)) = next_line(text, *at) else {
+                        return false;
+                    };
+                    *at = start + line.len();
+                    line.split(*separator)
+                        .filter(|field| !*runs || !field.is_empty())
+                        .for_each(|field| record.push_field(field));
+                }
                 true
             }
         }
