@@ -75,6 +75,17 @@ impl<'a> Checker<'a> {
                 .iter()
                 .map(|r| r.name.clone()),
         );
+        for other in &self.schema.entities {
+            let back = other.references.iter().filter(|r| r.entity == from);
+            names.extend(back.map(|r| format!("~{}", r.name)));
+        }
+        let mut seen: Vec<String> = Vec::new();
+        names.retain(|name| {
+            !seen.contains(name) && {
+                seen.push(name.clone());
+                true
+            }
+        });
         let entity = self.entity_name(from);
         (!names.is_empty()).then(|| format!("edges from `{entity}` are {}", names.join(", ")))
     }

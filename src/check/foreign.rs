@@ -2,7 +2,7 @@
 //! of their names is told how it is written here.
 
 use super::Checker;
-use crate::syntax::ast::{Arg, ExprKind};
+use crate::syntax::ast::{Arg, Expr, ExprKind};
 use crate::syntax::print_expression;
 
 /// How a name of another language is written here.
@@ -463,6 +463,10 @@ const FUNCTIONS: &[(&[&str], &str)] = &[
         "write `x is not null`",
     ),
     (
+        &["now"],
+        "the time of the request is `now`, without brackets",
+    ),
+    (
         &[
             "today",
             "getdate",
@@ -656,6 +660,49 @@ pub(super) fn operator(name: &str) -> Option<Foreign> {
     })
 }
 
+/// How what is done there with another set is written here, as a sign between the two.
+pub(super) fn with_set(name: &str) -> Option<&'static str> {
+    const SIGNS: &[(&[&str], &str)] = &[
+        (
+            &[
+                "exclude",
+                "reject",
+                "remove",
+                "without",
+                "except",
+                "except_all",
+                "minus",
+                "difference",
+                "subtract",
+                "anti_join",
+                "not_in",
+                "drop",
+            ],
+            "for the rows of one set without those of another, write `a - b`",
+        ),
+        (
+            &[
+                "merge",
+                "concat",
+                "append",
+                "extend",
+                "union",
+                "union_all",
+                "bind_rows",
+                "add",
+                "plus",
+                "or",
+            ],
+            "for the rows of both sets, write `a | b`",
+        ),
+        (
+            &["intersect", "intersection", "semi_join", "and"],
+            "for the rows that are in both sets, write `a & b`",
+        ),
+    ];
+    find(SIGNS, |entry| entry.0, name).map(|entry| entry.1)
+}
+
 /// What to write for a function of another language.
 pub(super) fn function(name: &str) -> Option<&'static str> {
     find(FUNCTIONS, |entry| entry.0, name).map(|entry| entry.1)
@@ -678,7 +725,12 @@ fn folded(name: &str) -> String {
 
 impl Foreign {
     /// A help line that shows what to write, with the arguments that were given where they fit.
-    pub fn help(&self, args: &[Arg]) -> String {
+    pub fn help(&self, args: &[Arg], is_time: &dyn Fn(&str) -> bool) -> String {
+        if self.example == "created_at"
+            && let Some(score) = order(args, is_time)
+        {
+            return format!("{}: write `.score({score})`", self.what);
+        }
         let given: Vec<String> = args.iter().filter_map(fitting).collect();
         let fits = !given.is_empty() && given.len() == args.len() && self.takes(args);
         let args = match fits {
@@ -709,23 +761,99 @@ impl Foreign {
     }
 }
 
+/// The score of rows that are sorted there: the first that they are sorted by, the largest first but
+/// where the program says that they ascend.
+fn order(args: &[Arg], is_time: &dyn Fn(&str) -> bool) -> Option<String> {
+    let named = |arg: &Arg, names: &[&str]| {
+        let name = arg.name.as_ref().map(|name| folded(&name.text));
+        name.is_some_and(|name| names.contains(&&*name))
+    };
+    let by = args
+        .iter()
+        .find(|arg| arg.name.is_none() || named(arg, &["by", "key", "column", "columns", "on"]))?;
+    let mut ascends = None;
+    for arg in args {
+        if let ExprKind::Bool(on) = arg.value.kind {
+            let up = named(arg, &["ascending", "asc"]);
+            let down = named(arg, &["descending", "desc", "reverse"]);
+            ascends = (up || down).then_some(on == up).or(ascends);
+        }
+    }
+    let by = match &by.value.kind {
+        ExprKind::List(items) => items.first()?,
+        _ => &by.value,
+    };
+    let (score, said) = ordered_by(by)?;
+    Some(match ascends.or(said) {
+        Some(true) if is_time(&score) => format!("age({score})"),
+        Some(true) => format!("-{score}"),
+        _ => score,
+    })
+}
+
+/// What a key of an order reads, and whether it says that rows ascend: `desc(x)`, `x.desc()`, `"x desc"`.
+fn ordered_by(key: &Expr) -> Option<(String, Option<bool>)> {
+    let way = |name: &str| match name.to_ascii_lowercase().as_str() {
+        "asc" | "ascending" => Some(Some(true)),
+        "desc" | "descending" => Some(Some(false)),
+        "col" | "column" => Some(None),
+        _ => None,
+    };
+    match &key.kind {
+        ExprKind::Str(text) => {
+            let first = text.split(',').next()?.trim();
+            let (first, sign) = match first.strip_prefix('-') {
+                Some(rest) => (rest, Some(false)),
+                None => (first, None),
+            };
+            let mut words = first.split_whitespace();
+            let name = words.next()?;
+            let said = words.next().and_then(way).flatten();
+            let plain = name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
+            plain.then(|| (name.to_owned(), said.or(sign)))
+        }
+        ExprKind::Call { callee, args } if args.len() == 1 => match way(&callee.text) {
+            Some(said) => {
+                let (score, inner) = ordered_by(&args[0].value)?;
+                Some((score, said.or(inner)))
+            }
+            None => Some((print_expression(key), None)),
+        },
+        ExprKind::Method {
+            receiver,
+            name,
+            args,
+        } if args.is_empty() && way(&name.text).is_some() => {
+            Some((ordered_by(receiver)?.0, way(&name.text).flatten()))
+        }
+        ExprKind::Int(_) | ExprKind::Error => None,
+        _ => Some((fitting_value(key)?, None)),
+    }
+}
+
 /// An argument as it can stand here: a text in quotes is a name or an expression there.
 fn fitting(arg: &Arg) -> Option<String> {
-    let value = match &arg.value.kind {
+    let value = fitting_value(&arg.value)?;
+    Some(match &arg.name {
+        Some(name) => format!("{}={value}", name.text),
+        None => value,
+    })
+}
+
+fn fitting_value(value: &Expr) -> Option<String> {
+    Some(match &value.kind {
         ExprKind::Str(text) if text.is_ascii() && !text.contains(['\n', '`']) => text.clone(),
         ExprKind::Str(_) | ExprKind::Error => return None,
         ExprKind::Unary { .. } => {
-            let printed = print_expression(&arg.value);
+            let printed = print_expression(value);
             let inner = printed
                 .strip_prefix('(')
                 .and_then(|text| text.strip_suffix(')'));
             inner.map_or(printed.clone(), str::to_owned)
         }
-        _ => print_expression(&arg.value),
-    };
-    Some(match &arg.name {
-        Some(name) => format!("{}={value}", name.text),
-        None => value,
+        _ => print_expression(value),
     })
 }
 

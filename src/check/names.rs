@@ -476,8 +476,16 @@ impl<'a> Checker<'a> {
         }
         if self.is_set(receiver, env) {
             let message = "a candidate set has no columns of its own: they belong to its rows";
-            let help =
-                "use a column in `filter`, `let` or `score`, or aggregate: `mean(set, column)`";
+            let help = match bare_name(receiver) {
+                Some("user") => format!(
+                    "the requesting user is `viewer`: write `viewer.{}`",
+                    name.text
+                ),
+                _ => {
+                    "use a column in `filter`, `let` or `score`, or aggregate: `mean(set, column)`"
+                        .to_owned()
+                }
+            };
             self.report(Diagnostic::new(code::E0313, name.span, message).help(help));
             return Expr::error();
         }

@@ -351,8 +351,19 @@ impl<'a> Checker<'a> {
             self.in_set(found, value.span, set, env)
         } else {
             let wanted = Type::List(Box::new(found.ty.clone()));
-            let list = self.scalar(set, env, scope, Some(&wanted));
-            self.in_list(found, list, span, set.span)
+            let wanted = (!matches!(found.ty, Type::List(_))).then_some(&wanted);
+            let list = self.scalar(set, env, scope, wanted);
+            let turned = match &set.kind {
+                ExprKind::List(items) if matches!(found.ty, Type::List(_)) && items.len() == 1 => {
+                    let printed = crate::syntax::print_expression;
+                    let (item, list) = (printed(&items[0]), printed(value));
+                    Some(format!(
+                        "the list stands behind `in`: write `{item} in {list}`"
+                    ))
+                }
+                _ => None,
+            };
+            self.in_list(found, list, span, set.span, turned)
         };
         if negated {
             self.apply("not", vec![test], span)
@@ -361,7 +372,14 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn in_list(&mut self, value: Expr, list: Expr, span: Span, list_span: Span) -> Expr {
+    fn in_list(
+        &mut self,
+        value: Expr,
+        list: Expr,
+        span: Span,
+        list_span: Span,
+        help: Option<String>,
+    ) -> Expr {
         if value.is_error() || list.is_error() {
             return Expr::error();
         }
@@ -383,11 +401,8 @@ impl<'a> Checker<'a> {
             return self.apply("in", vec![value, list], span);
         }
         let (x, y) = (self.type_name(&value.ty), self.type_name(&item));
-        self.report(Diagnostic::new(
-            code::E0309,
-            span,
-            format!("{x} cannot be in a list of {y}"),
-        ));
+        let message = format!("{x} cannot be in a list of {y}");
+        self.report(Diagnostic::new(code::E0309, span, message).maybe_help(help));
         Expr::error()
     }
 
@@ -505,7 +520,7 @@ impl<'a> Checker<'a> {
         }
         match functions::find(name).filter(|f| !f.is_operator()) {
             None if Stat::find(name).is_some() => {
-                self.nothing_to_aggregate(callee, args, env);
+                self.nothing_to_aggregate(callee, args, env, scope);
                 Expr::error()
             }
             Some(function) => {
@@ -513,14 +528,20 @@ impl<'a> Checker<'a> {
                 self.call_function(function, &args, callee.span, span, env, scope)
             }
             None => {
-                self.unknown_function(name, callee.span, env);
+                self.unknown_function(callee, args, env);
                 Expr::error()
             }
         }
     }
 
     /// An aggregate of something that is neither a set nor links.
-    fn nothing_to_aggregate(&mut self, callee: &ast::Name, args: &[Arg], env: &Env<'a>) {
+    fn nothing_to_aggregate(
+        &mut self,
+        callee: &ast::Name,
+        args: &'a [Arg],
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) {
         let name = &callee.text;
         let edge = args
             .first()
@@ -536,12 +557,44 @@ impl<'a> Checker<'a> {
             None => {
                 let message =
                     format!("`{name}` aggregates a candidate set or the links of an edge");
-                let help = format!("write `{name}(rows)`, or `{name}(edge(viewer))`");
+                let help = self
+                    .aggregate_of_column(name, args, env, scope)
+                    .unwrap_or_else(|| format!("write `{name}(rows)`, or `{name}(edge(viewer))`"));
                 let span = args.first().map_or(callee.span, |arg| arg.span);
                 Diagnostic::new(code::E0313, span, message).help(help)
             }
         };
         self.report(diagnostic);
+    }
+
+    /// `mean(quality)`, `mean(all(media).quality)`: a set stands before what is aggregated of its rows.
+    fn aggregate_of_column(
+        &self,
+        name: &str,
+        args: &'a [Arg],
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Option<String> {
+        let [arg] = args else { return None };
+        let printed = crate::syntax::print_expression;
+        if let ExprKind::Field {
+            receiver,
+            name: column,
+        } = &arg.value.kind
+            && self.is_set(receiver, env)
+        {
+            return Some(format!(
+                "write `{name}({}, {})`",
+                printed(receiver),
+                column.text
+            ));
+        }
+        let row = scope.row.as_ref()?;
+        let entity = self.entity_name(row.entity);
+        Some(format!(
+            "the rows come first: write `{name}(all({entity}), {})`",
+            printed(&arg.value)
+        ))
     }
 
     /// `x.f(y)` is `f(x, y)`.
@@ -565,7 +618,7 @@ impl<'a> Checker<'a> {
             return found;
         }
         let Some(function) = functions::find(&name.text).filter(|f| !f.is_operator()) else {
-            self.unknown_function(&name.text, name.span, env);
+            self.unknown_function(name, &[], env);
             return Expr::error();
         };
         let receiver = (None, receiver);
@@ -656,18 +709,36 @@ impl<'a> Checker<'a> {
         } else {
             let shown = &names[..names.len() - hidden.min(names.len())];
             let message = format!("`{}` cannot take {}", function.name, shown.join(", "));
-            Diagnostic::new(code::E0302, span, message).help(format!("use: `{}`", function.usage))
+            let help = match types {
+                [Type::Duration] => {
+                    "a duration divided by another is a number: `age(t) / 1d`".into()
+                }
+                _ => format!("use: `{}`", function.usage),
+            };
+            Diagnostic::new(code::E0302, span, message).help(help)
         };
         self.report(diagnostic.maybe_help(column));
     }
 
-    fn unknown_function(&mut self, name: &str, span: Span, env: &Env<'a>) {
+    fn unknown_function(&mut self, callee: &ast::Name, args: &[Arg], env: &Env<'a>) {
+        let (name, span) = (callee.text.as_str(), callee.span);
         if self.is_lost(name) {
             return;
         }
         if crate::ops::find(name).is_some() || self.edge_exists(name, env) {
             let help = match self.edge_exists(name, env) {
-                true => format!("the links of an edge stand in an aggregate: `count({name}(...))`"),
+                true if args.is_empty() => {
+                    format!("the links of an edge stand in an aggregate: `count({name}(...))`")
+                }
+                true => {
+                    let ends = args
+                        .iter()
+                        .map(|arg| crate::syntax::print_expression(&arg.value));
+                    let links = format!("{name}({})", ends.collect::<Vec<_>>().join(", "));
+                    format!(
+                        "whether there is such a link is `exists({links})`, how many there are `count({links})`"
+                    )
+                }
                 false => {
                     "read a set in a row with `in`, or through an aggregate such as `count(...)`"
                         .to_owned()
@@ -748,6 +819,12 @@ fn fits(found: &Type, item: &Type) -> bool {
 
 fn unlike_help(a: &Type, b: &Type) -> Option<String> {
     Some(match (a, b) {
+        (Type::Id(_), Type::String) | (Type::String, Type::Id(_)) => {
+            "keys of this entity are ints: write it without quotes".to_owned()
+        }
+        (Type::Id(_), Type::Int) | (Type::Int, Type::Id(_)) => {
+            "keys of this entity are strings: put it in quotes".to_owned()
+        }
         (Type::Id(_), Type::Id(_)) => "ids of different entities are never equal".to_owned(),
         (Type::Duration, Type::Int | Type::Float) | (Type::Int | Type::Float, Type::Duration) => {
             "give the number a unit: `7d`, `30m`, `90s`".to_owned()
@@ -773,6 +850,10 @@ fn sign_help(sign: &str, types: &[Type]) -> Option<String> {
         ),
         ("+" | "-", [Type::Time | Type::Duration, Type::Int | Type::Float]) => {
             Some("give the number a unit: `7d`, `30m`, `90s`".to_owned())
+        }
+        ("*" | "/" | "**" | "%" | "//", [Type::Duration, Type::Int | Type::Float])
+        | ("*" | "/" | "**" | "%" | "//" | "+" | "-", [Type::Int | Type::Float, Type::Duration]) => {
+            Some("a duration divided by another is a number: `age(t) / 1d`".to_owned())
         }
         ("+", [_, Type::String] | [Type::String, _]) => {
             Some("`+` adds numbers or joins two texts".to_owned())

@@ -79,12 +79,37 @@ impl<'a> Checker<'a> {
                 condition,
                 otherwise,
             } => self.set_if(then, condition, otherwise, expr.span, env, role),
+            ExprKind::Field { receiver, name } => {
+                self.field_as_set(receiver, name, expr.span, env);
+                None
+            }
             ExprKind::Error => None,
             _ => {
                 self.not_a_set(expr.span);
                 None
             }
         }
+    }
+
+    /// `user.likes.author` where a set is needed.
+    fn field_as_set(&mut self, receiver: &'a ast::Expr, name: &Name, span: Span, env: &Env<'a>) {
+        let mut path = vec![name.text.as_str()];
+        let mut base = receiver;
+        while let ExprKind::Field { receiver, name } = &base.kind {
+            path.push(&name.text);
+            base = receiver;
+        }
+        let of_set = self.is_set(base, env);
+        if !of_set || !path.iter().all(|name| self.edge_exists(name, env)) {
+            return self.not_a_set(span);
+        }
+        path.reverse();
+        let message = "links are not read with a point";
+        let help = format!(
+            "links are followed by `walk`: write `.walk({})`",
+            path.join(".")
+        );
+        self.report(Diagnostic::new(code::E0313, span, message).help(help));
     }
 
     fn not_a_set(&mut self, span: Span) {
@@ -166,6 +191,10 @@ impl<'a> Checker<'a> {
             return self.report(diagnostic);
         }
         if !self.callables(name, env.module).is_empty() {
+            if self.callables_of(self.schema.viewer).contains(&name) {
+                let help = format!("a definition follows a set: `user.{name}()`");
+                return self.report(diagnostic.help(help));
+            }
             return self.report(
                 diagnostic.help(format!("a definition is called with brackets: `{name}()`")),
             );
@@ -302,7 +331,7 @@ impl<'a> Checker<'a> {
         let near = suggest::nearest(&callee.text, known.into_iter());
         let foreign = self
             .foreign_source(&callee.text, args)
-            .or_else(|| foreign::operator(&callee.text).map(|f| f.help(args)));
+            .or_else(|| foreign::operator(&callee.text).map(|f| f.help(args, &|_| false)));
         if near.is_none() && foreign.is_none() && self.may_be_imported(env.module) {
             return None;
         }
@@ -323,7 +352,7 @@ impl<'a> Checker<'a> {
     fn unknown_operator(
         &mut self,
         name: &Name,
-        args: &[Arg],
+        args: &'a [Arg],
         input: Option<NodeId>,
         env: &Env<'a>,
     ) -> Option<&'a str> {
@@ -341,9 +370,25 @@ impl<'a> Checker<'a> {
         if near.is_none() && foreign.is_none() && self.may_be_imported(env.module) {
             return None;
         }
+        let of_sets = args
+            .first()
+            .filter(|arg| self.is_set(&arg.value, env))
+            .and_then(|_| foreign::with_set(&name.text));
+        let walked = (args.is_empty() && self.edge_exists(&name.text, env))
+            .then(|| format!("links are followed by `walk`: write `.walk({})`", name.text));
+        let table = input.map(|input| self.schema.entity(self.graph.shape(input).entity));
+        let is_time = |column: &str| {
+            let found = table.and_then(|table| {
+                let column = table.columns.iter().find(|c| c.name == column)?;
+                Some(column.ty == Type::Time)
+            });
+            found.unwrap_or(false)
+        };
         let help = match (self.where_defined(&name.text), near, input) {
             (Some(help), _, _) => help,
-            _ if foreign.is_some() => foreign.map(|f| f.help(args)).unwrap_or_default(),
+            _ if walked.is_some() => walked.unwrap_or_default(),
+            _ if of_sets.is_some() => of_sets.unwrap_or_default().to_owned(),
+            _ if foreign.is_some() => foreign.map(|f| f.help(args, &is_time)).unwrap_or_default(),
             (None, Some(near), _) => format!("did you mean `{near}`?"),
             (None, None, Some(input)) => {
                 let entity = self.graph.shape(input).entity;
@@ -466,6 +511,15 @@ impl<'a> Checker<'a> {
             BinaryOp::Add if self.is_set(left, env) => {
                 let message = "candidate sets are not added";
                 let help = "write `a | b` for the rows of both, or `combine(a, b)`";
+                self.report(Diagnostic::new(code::E0313, span, message).help(help));
+                return None;
+            }
+            BinaryOp::Or | BinaryOp::And if self.is_set(left, env) && self.is_set(right, env) => {
+                let message = "candidate sets are not joined like conditions";
+                let help = match op {
+                    BinaryOp::Or => "write `a | b` for the rows of both",
+                    _ => "write `a & b` for the rows that are in both",
+                };
                 self.report(Diagnostic::new(code::E0313, span, message).help(help));
                 return None;
             }

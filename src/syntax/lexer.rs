@@ -226,8 +226,8 @@ impl<'t> Lexing<'t, '_> {
                 Token::Bad
             }
             Token::Name(name) => self.name(name, at),
-            Token::AmpAmp => self.foreign(at, Token::And, "and"),
-            Token::PipePipe => self.foreign(at, Token::Or, "or"),
+            Token::AmpAmp => self.foreign_sign(at, Token::And, ("and", "&")),
+            Token::PipePipe => self.foreign_sign(at, Token::Or, ("or", "|")),
             Token::Bang => self.foreign(at, Token::Not, "not"),
             other => other,
         }
@@ -323,6 +323,20 @@ impl<'t> Lexing<'t, '_> {
         self.begun
             && self.out.last().is_some_and(|l| l.token.can_end())
             && (begins_value(rest) || rest.starts_with('('))
+    }
+
+    /// A sign that joins conditions or sets elsewhere: which of them is not known yet, so both are named.
+    fn foreign_sign(
+        &mut self,
+        at: std::ops::Range<usize>,
+        meant: Token<'t>,
+        (word, sign): (&str, &str),
+    ) -> Token<'t> {
+        let wrong = &self.text[at.clone()];
+        let message = format!("`{wrong}` is not part of the language");
+        let help = format!("write `{word}` between conditions, `{sign}` between candidate sets");
+        self.report(code::E0101, at, message, help);
+        meant
     }
 
     fn foreign(&mut self, at: std::ops::Range<usize>, meant: Token<'t>, word: &str) -> Token<'t> {

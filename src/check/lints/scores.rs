@@ -5,6 +5,7 @@ use crate::diag::{Diagnostic, code};
 use crate::expr::NodeId;
 use crate::expr::facts::Lack;
 use crate::ops::{Effect, ScoreKind};
+use crate::types::{EntityId, Type};
 
 impl<'a> Checker<'a> {
     pub(super) fn score_lints(&mut self, id: NodeId, flow: &Flow) {
@@ -100,17 +101,30 @@ impl<'a> Checker<'a> {
             "{what} is null in {missing} of {of}: rows without it have no score and come last"
         );
         let help = match lack {
-            Lack::Column { .. } => {
-                format!(
-                    "say what counts then, as `coalesce({}, 0)`",
-                    what.trim_matches('`')
-                )
+            Lack::Column { entity, column } => {
+                let path = self.path_to(entity, node.shape.entity);
+                let column = &self.schema.entity(entity).columns[column as usize];
+                let column_path = format!("{path}{}", column.name);
+                instead_of_null(&column_path, &column.ty)
             }
             Lack::Vector { .. } => "say what counts then: `coalesce(cosine(...), 0.0)`".to_owned(),
         };
         let span = self.argument.get(&id).copied().unwrap_or(node.span);
         let diagnostic = Diagnostic::new(code::W1001, span, message).help(help);
         self.report_at(id, diagnostic);
+    }
+
+    /// What stands before a column of one entity in the rows of another: `author.`, `viewer.`.
+    fn path_to(&self, entity: EntityId, from: EntityId) -> String {
+        if entity == from {
+            return String::new();
+        }
+        let references = &self.schema.entity(from).references;
+        match references.iter().find(|r| r.entity == entity) {
+            Some(reference) => format!("{}.", reference.name),
+            None if entity == self.schema.viewer => "viewer.".to_owned(),
+            None => String::new(),
+        }
     }
 
     /// What is missing, in how many rows, of how many of what.
@@ -130,4 +144,16 @@ impl<'a> Checker<'a> {
         let table = self.schema.entity(entity);
         (name, missing, format!("{} `{}`", table.rows, table.name))
     }
+}
+
+/// How a score says what counts where a column of that type is null.
+fn instead_of_null(column: &str, ty: &Type) -> String {
+    let value = match ty {
+        Type::Int | Type::Float => "0",
+        Type::Bool => "false",
+        Type::Time => "@1970-01-01",
+        Type::Duration => "0s",
+        _ => return format!("leave those rows out, as `.filter({column} is not null)`"),
+    };
+    format!("say what counts then, as `coalesce({column}, {value})`")
 }
