@@ -296,6 +296,7 @@ fn near_file(path: &Path, written: &str) -> Option<String> {
     let beside = std::fs::read_dir(path.parent()?).ok()?;
     let mut names: Vec<String> = beside
         .flatten()
+        .filter(|entry| entry.path().is_file())
         .filter_map(|entry| entry.file_name().into_string().ok())
         .filter(|name| name.ends_with(".igql"))
         .collect();

@@ -248,6 +248,10 @@ fn options_that_would_do_nothing_are_refused() {
             "`--query` has no effect",
         ),
         (
+            &["explain", "p.igql", "-o", "plan.doc"],
+            "the ending does not name a format",
+        ),
+        (
             &["explain", "p.igql", "--stage", "ast", "--analyze"],
             "this stage does not run",
         ),
@@ -542,7 +546,11 @@ fn explanations_go_to_files() {
         let (out, _) = world.fine(&["explain", "p.igql", "--format", format]);
         let (none, _) = world.fine(&["explain", "p.igql", "--format", format, "-o", "plan"]);
         let written = fs::read_to_string(world.0.path().join("plan")).unwrap();
-        assert_eq!((none, written), (String::new(), out));
+        assert_eq!((none, written), (String::new(), out.clone()));
+        let file = format!("plan.{}", if format == "text" { "md" } else { format });
+        world.fine(&["explain", "p.igql", "-o", &file]);
+        let written = fs::read_to_string(world.0.path().join(file)).unwrap();
+        assert_eq!(written, out, "the ending says {format}");
     }
     for stage in ["plan", "ast"] {
         world.fails(

@@ -809,6 +809,25 @@ fn times_at_the_ends_of_the_calendar() {
         ),
         "time: 9999-12-31T00:00:00Z 9999-12-31T23:59:59.999999Z 0001-01-01T00:00:00Z"
     );
+    // of links too, and what is beyond the clock is not what `now` comes after
+    let world = events(
+        "item\n1\n",
+        "user,item,ts\n1,1,9999-12-31T23:59:59.999999Z\n1,1,1500-01-01\n",
+        "",
+    );
+    world.edit("catalog.toml", "[defaults]", "time = \"ts\"\n[defaults]");
+    let all = igql::describe::describe(&world.snapshot());
+    let range = all.edges[0].time.as_ref().unwrap().range.clone().unwrap();
+    let text = |value| match value {
+        igql::types::Value::Time(at) => time::text(at).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(text(range.0), "1500-01-01T00:00:00Z");
+    assert_eq!(text(range.1), "9999-12-31T23:59:59.999999Z");
+    assert_eq!(
+        all.latest.and_then(time::text).unwrap(),
+        "1500-01-01T00:00:00Z"
+    );
     let beyond = of_csv(&["253402300800"], "{ unit = \"s\" }").error();
     assert!(
         beyond.contains(
@@ -888,6 +907,133 @@ fn a_quote_that_takes_the_rest_is_never_skipped() {
         "{}",
         world.error()
     );
+}
+
+#[test]
+fn quotes_inside_of_quotes_are_doubled_or_escaped() {
+    let semicolons = "format = { separator = \";\" }";
+    let escaped = "format = { separator = \";\", escape = \"\\\\\" }";
+    let advice = "write `escape = \"\\\\\"` in the `format` of `[entity.item]`";
+    for (rows, read) in [
+        ("1;\"a \\\"b\\\" c\"\n2;x\n", "a \"b\" c x"),
+        ("1;\"a \\\"b; c\\\" d\"\n2;\"\\\\\"\n", "a \"b; c\" d \\"),
+        ("1;\"\\\"\"\n2;\"x\"\n", "\" x"),
+    ] {
+        let world = items("items.csv", format!("item;x\n{rows}"), semicolons);
+        let error = world.error();
+        assert!(
+            error.contains("row 1 (line 2): a quote") && error.contains(advice),
+            "{error}"
+        );
+        world.edit("catalog.toml", semicolons, escaped);
+        assert_eq!(column(&world, "x"), format!("string: {read}"), "{rows}");
+    }
+    // both ways at once; blanks behind a quoted field and quotes inside of a plain one do not matter
+    let world = items(
+        "items.csv",
+        "item;x\n1;\"a \"\"b\"\" \\\"c\"  \n2;5\" d\n",
+        escaped,
+    );
+    assert_eq!(column(&world, "x"), "string: a \"b\" \"c   5\" d");
+    // without a backslash, the row can be left out, but not where it takes other lines
+    let text = "item,x\n1,\"a \"b\" c\"\n2,d\n";
+    let error = items("items.csv", text, "").error();
+    assert!(
+        error.contains("write quotes inside a quoted field twice"),
+        "{error}"
+    );
+    let skipped = items("items.csv", text, "on_error = \"skip\"");
+    assert_eq!(column(&skipped, "x"), "string: d");
+    let text = "item,x\n1,\"a \"\"\n2,\"d\"\n3,\"e\"\n";
+    let error = items("items.csv", text, "on_error = \"skip\"").error();
+    assert!(error.contains("row 1 (line 2): a quote"), "{error}");
+    let none = items(
+        "items.csv",
+        "item\n1\n",
+        "format = { quotes = false, escape = \"\\\\\" }",
+    );
+    assert!(
+        none.error().contains("`escape` has no effect"),
+        "{}",
+        none.error()
+    );
+    let long = items("items.csv", "item\n1\n", "format = { escape = \"ab\" }");
+    assert!(
+        long.error().contains("`escape` is `ab`"),
+        "{}",
+        long.error()
+    );
+}
+
+#[test]
+fn numbers_that_are_not_finite_read_null_and_are_told() {
+    let told = "2 values read null: column `x`: not finite (first: row 2)";
+    let told_of = |world: &World| {
+        assert_eq!(column(world, "x"), "float: - - 2.5 -");
+        let warnings = warnings(world);
+        assert!(
+            warnings.len() == 1 && warnings[0].ends_with(told),
+            "{warnings:?}"
+        );
+    };
+    for declared in ["", "{ type = \"float\" }"] {
+        told_of(&of_csv(&["NaN", "inf", "2.5", "-1e400"], declared));
+    }
+    let text = "{\"item\":1,\"x\":NaN}\n{\"item\":2,\"x\":Infinity,\"t\":\"NaN, \\\"Infinity\"}\n\
+                {\"item\":3,\"x\":2.5}\n{\"item\":4,\"x\":-1e400}\n";
+    let json = items("items.jsonl", text, "on_error = \"skip\"");
+    told_of(&json);
+    assert_eq!(column(&json, "t"), "string: - NaN, \"Infinity - -");
+    let parquet = items("items.parquet", "", "");
+    let keys: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3, 4]));
+    let numbers = vec![f64::NAN, f64::INFINITY, 2.5, f64::NEG_INFINITY];
+    let numbers: ArrayRef = Arc::new(Float64Array::from(numbers));
+    parquet.parquet("items.parquet", vec![("item", keys), ("x", numbers)]);
+    told_of(&parquet);
+    // a line that is no JSON for another reason is one all the same
+    let text = "{\"item\":1,\"x\":NaN}\n{\"item\":2,\"x\":nan}\n";
+    let error = items("items.jsonl", text, "").error();
+    assert!(
+        error.contains("row 2 (line 2): not a JSON object"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_byte_that_is_not_utf_8_spoils_its_value_alone() {
+    let name = "byte 0xe9 in `caf\u{fffd}` is not UTF-8, as the rest of the file is";
+    let csv = [&b"item,x\n1,"[..], "Zoë\n2,".as_bytes(), b"caf\xe9\n3,c\n"].concat();
+    let marked = [&b"\xef\xbb\xbf"[..], &csv].concat();
+    let json = [
+        &b"{\"item\":1,\"x\":\""[..],
+        "Zoë\"}\n{\"item\":2,\"x\":\"".as_bytes(),
+        b"caf\xe9\"}\n{\"item\":3,\"x\":\"c\"}\n",
+    ];
+    let files = [
+        ("items.csv", csv),
+        ("items.csv", marked),
+        ("items.jsonl", json.concat()),
+    ];
+    for (file, bytes) in files {
+        let error = items(file, &bytes, "").error();
+        assert!(
+            error.contains("row 2 (line ") && error.contains(name),
+            "{error}"
+        );
+        assert!(error.contains("in latin1 the byte is `é`"), "{error}");
+        assert!(!error.contains("encoding"), "{error}");
+        let world = items(file, &bytes, "on_error = \"null\"");
+        assert_eq!(column(&world, "x"), "string: Zoë - c");
+        assert!(warnings(&world)[0].contains(name), "{:?}", warnings(&world));
+    }
+    let latin = items("items.csv", b"item,x\n1,Zo\xeb\n2,caf\xe9\n", "").error();
+    assert!(
+        latin.contains("line 2") && latin.contains("encoding = \"latin1\""),
+        "{latin}"
+    );
+    let head = [&b"item,\xe9\n1,"[..], "Zoë\n".as_bytes()].concat();
+    let head = items("items.csv", head, "on_error = \"null\"").error();
+    assert!(head.contains("line 1: byte 0xe9 is not UTF-8"), "{head}");
 }
 
 #[test]

@@ -564,3 +564,24 @@ fn plans_are_pictures_with_measured_rows() {
         page.matches("http://www.w3.org/2000/svg").count()
     );
 }
+
+#[test]
+fn aggregates_have_help_and_pages_are_wrapped() {
+    for name in [
+        "count", "sum", "mean", "min", "max", "exists", "any_of", "all_of", "none_of",
+    ] {
+        let (out, errors) = session(&format!(":help {name}\n"));
+        assert!(
+            out.contains(&format!("{name}(links or set")),
+            "{out}{errors}"
+        );
+    }
+    let folder = world();
+    let (out, _) = session_in(folder.path(), b":help\n", &[("COLUMNS", "60")]);
+    assert!(out.contains("Aggregates of links and sets: count"), "{out}");
+    let commands = out.lines().skip_while(|l| *l != "Commands:");
+    assert!(commands.clone().count() > 10, "{out}");
+    for line in commands {
+        assert!(line.chars().count() <= 60, "{line}");
+    }
+}

@@ -188,6 +188,8 @@ pub struct TextFormat {
     pub null: Vec<String>,
     /// Whether quotes group; by default only where the separator is `,` or `;`.
     pub quotes: Option<bool>,
+    /// The sign that makes a letter of the quote behind it, beside a quote written twice.
+    pub escape: Option<u8>,
     /// The sign before the fraction of numbers; the other of `.` and `,` then groups thousands.
     pub decimal: Option<char>,
 }
@@ -202,6 +204,7 @@ impl Default for TextFormat {
             encoding: None,
             null: vec![String::new()],
             quotes: None,
+            escape: None,
             decimal: None,
         }
     }

@@ -48,6 +48,7 @@ fn text_format(s: &Section<'_>) -> Result<TextFormat, DataError> {
         "encoding",
         "null",
         "quotes",
+        "escape",
         "decimal",
     ])?;
     let names = s.strings("names")?;
@@ -74,6 +75,7 @@ fn text_format(s: &Section<'_>) -> Result<TextFormat, DataError> {
             .strings("null")?
             .map_or_else(|| TextFormat::default().null, |n| n.value),
         quotes: s.bool("quotes")?.map(|q| q.value),
+        escape: escape(s)?,
         decimal: decimal(s)?,
     })
 }
@@ -231,6 +233,25 @@ fn zone(s: &Section<'_>) -> Result<Option<jiff::tz::TimeZone>, DataError> {
         )
     };
     time::zone(&name.value).map(Some).ok_or_else(unknown)
+}
+
+/// The sign that makes a letter of the quote behind it.
+fn escape(s: &Section<'_>) -> Result<Option<u8>, DataError> {
+    let Some(sign) = s.string("escape")? else {
+        return Ok(None);
+    };
+    if s.bool("quotes")?.is_some_and(|quotes| !quotes.value) {
+        return Err(s.error(sign.line, "`escape` has no effect with `quotes = false`"));
+    }
+    match *sign.value.as_bytes() {
+        [one] if one.is_ascii_punctuation() && one != b'"' => Ok(Some(one)),
+        _ => {
+            let error = s.error(sign.line, format!("`escape` is `{}`", sign.value));
+            Err(error.help(
+                "it is the sign before a quote that does not end its field, as in `escape = \"\\\\\"`",
+            ))
+        }
+    }
 }
 
 fn decimal(s: &Section<'_>) -> Result<Option<char>, DataError> {

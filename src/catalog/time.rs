@@ -204,7 +204,7 @@ const CLOCKS: [&str; 8] = [
     ", %H:%M:%S",
     ", %H:%M",
 ];
-const WHOLE: [&str; 9] = [
+const WHOLE: [&str; 10] = [
     "%Y%m%d%H%M%S",
     "%Y%m%dT%H%M%S",
     "%Y%m%dT%H%M%SZ",
@@ -213,6 +213,7 @@ const WHOLE: [&str; 9] = [
     "%a %b %d %H:%M:%S %z %Y",
     "%a %b %d %H:%M:%S %Y",
     "%a, %d %b %Y %H:%M:%S %z",
+    "%a, %d %b %Y %H:%M:%S GMT",
     "%d/%b/%Y:%H:%M:%S %z",
 ];
 
@@ -374,6 +375,12 @@ mod tests {
             (&["20240301120000"], &["%Y%m%d%H%M%S"]),
             (&["1.2.2024 13:45"], &["%d.%m.%Y %H:%M"]),
             (&["Mar 5, 2024"], &["%b %d, %Y"]),
+            (&["1-Mar-24"], &["%d-%b-%y"]),
+            (&["1-Mar-2024"], &["%d-%b-%Y"]),
+            (
+                &["Fri, 01 Mar 2024 08:00:00 GMT"],
+                &["%a, %d %b %Y %H:%M:%S GMT"],
+            ),
             (
                 &["Wed May 23 06:01:13 +0000 2007"],
                 &["%a %b %d %H:%M:%S %z %Y"],

@@ -136,9 +136,15 @@ fn wrapped(text: &str) -> String {
 
 fn now(all: &Description) -> String {
     let time = |us: i64| show(&Value::Time(us));
-    match (all.defaults.now, all.newest_link) {
+    match (all.defaults.now, all.latest) {
         (Now::Clock, _) => "the clock".to_owned(),
-        (Now::Latest, Some(newest)) => format!("just after the newest link ({})", time(newest)),
+        (Now::Latest, Some(latest)) => {
+            let what = match all.edges.iter().any(|edge| edge.time.is_some()) {
+                true => "link",
+                false => "row, as no link has a time",
+            };
+            format!("just after the newest {what} ({})", time(latest))
+        }
         (Now::Latest, None) => "just after the newest link (none has a time)".to_owned(),
         (Now::At(at), _) => time(at),
     }

@@ -21,11 +21,11 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::path::PathBuf;
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 #[command(after_help = "Examples:\n  \
     igql explain page.igql\n  \
     igql explain page.igql --analyze --user 42\n  \
-    igql explain page.igql --analyze --user 42 --format html -o plan.html\n  \
+    igql explain page.igql --analyze --user 42 -o plan.html\n  \
     igql explain page.igql --stage ast")]
 pub struct ExplainArgs {
     /// The program (`-` for standard input)
@@ -37,10 +37,14 @@ pub struct ExplainArgs {
     /// Which stage to show
     #[arg(long, value_enum, default_value_t = Stage::Plan)]
     stage: Stage,
-    /// How to show it
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-    /// Write to this file instead of standard output
+    /// How to show it [default: as the file's ending says, else text]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// That, with what the ending says
+    #[arg(skip)]
+    shown: Format,
+    /// Write to this file instead of standard output. Its ending says the format: .txt, .md, .json,
+    /// .dot, .svg or .html
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Run the program and show rows and time of every operator (`--stage profile` is the same). An
@@ -76,8 +80,9 @@ enum Stage {
     Profile,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
+    #[default]
     Text,
     Json,
     /// For Graphviz
@@ -88,12 +93,53 @@ enum Format {
     Html,
 }
 
+impl Format {
+    /// The endings of files that say how to show it.
+    const ENDINGS: [(&str, Format); 9] = [
+        ("txt", Format::Text),
+        ("text", Format::Text),
+        ("md", Format::Text),
+        ("json", Format::Json),
+        ("dot", Format::Dot),
+        ("gv", Format::Dot),
+        ("svg", Format::Svg),
+        ("html", Format::Html),
+        ("htm", Format::Html),
+    ];
+
+    /// The format that is asked for, else the one that the ending of the file says.
+    fn of(args: &ExplainArgs, place: &Place) -> Result<Format, Failure> {
+        // that the file is the program is told by what looks at the inputs
+        let target = place
+            .file()
+            .filter(|target| !files::is_same(target, &args.file));
+        let (None, Some(file)) = (args.format, target) else {
+            return Ok(args.format.unwrap_or(Format::Text));
+        };
+        let ending = file.extension().map(|e| e.to_string_lossy().to_lowercase());
+        let known = Format::ENDINGS
+            .iter()
+            .find(|(e, _)| ending.as_deref() == Some(*e));
+        known.map(|(_, format)| *format).ok_or_else(|| {
+            let file = file.display();
+            Failure::Usage(format!(
+                "-o {file}: the ending does not name a format\nhelp: the endings are .txt, .md, .json, .dot, \
+                 .svg and .html; with `--format` any name will do"
+            ))
+        })
+    }
+}
+
 pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
+    let place = Place::of(args.output.as_deref());
+    let args = &ExplainArgs {
+        shown: Format::of(args, &place)?,
+        ..args.clone()
+    };
     if let Some(message) = objection(args) {
         return Err(Failure::Usage(message));
     }
     let mut file = ProgramFile::read(&args.file)?;
-    let place = Place::of(args.output.as_deref());
     if matches!(args.stage, Stage::Tokens | Stage::Ast) {
         if place
             .file()
@@ -114,7 +160,7 @@ pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
         true => Some(measure(&engine, &program, args, &params)?),
         false => None,
     };
-    let picture = match args.format {
+    let picture = match args.shown {
         Format::Dot => plan::dot,
         Format::Svg => plan::svg,
         Format::Html => plan::html,
@@ -143,7 +189,7 @@ impl ExplainArgs {
     }
 
     fn draws(&self) -> bool {
-        matches!(self.format, Format::Dot | Format::Svg | Format::Html)
+        matches!(self.shown, Format::Dot | Format::Svg | Format::Html)
     }
 }
 
@@ -360,7 +406,7 @@ fn described(
             node
         })
         .collect();
-    match args.format {
+    match args.shown {
         Format::Json => {
             let results: Vec<Json> = program
                 .checked()
@@ -407,7 +453,7 @@ fn parsed(file: &ProgramFile, args: &ExplainArgs, place: Place) -> Result<(), Fa
         }
         _ => syntax::dump(&syntax::parse(&file.text, source, &mut sink)),
     };
-    place.write(&match args.format {
+    place.write(&match args.shown {
         Format::Json => format!("{:#}\n", text.lines().map(Json::from).collect::<Json>()),
         _ => text,
     })?;

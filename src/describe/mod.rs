@@ -23,6 +23,8 @@ pub struct Description {
     pub defaults: Defaults,
     /// The largest time of a link, in microseconds since 1970, UTC.
     pub newest_link: Option<i64>,
+    /// The time that `now = "latest"` comes after.
+    pub latest: Option<i64>,
     /// Names the contents of the snapshot.
     pub snapshot: String,
     /// Bytes of the snapshot.
@@ -150,6 +152,7 @@ pub fn describe(snapshot: &Snapshot) -> Description {
         viewer: schema.entity(schema.viewer).name.clone(),
         defaults: schema.defaults.clone(),
         newest_link: snapshot.newest_link(),
+        latest: snapshot.latest(),
         snapshot: snapshot.id().to_owned(),
         size: snapshot.size(),
         entities: entities.map(|at| entity(snapshot, at)).collect(),
@@ -292,10 +295,11 @@ fn column(snapshot: &Snapshot, column: &schema::Column, view: ColumnView) -> Col
 fn range(stats: &Stats, ty: &Type, view: ColumnView) -> Option<(Value, Value)> {
     const EXACT: f64 = (1u64 << 53) as f64;
     let (min, max) = (stats.min?, stats.max?);
-    if let (ColumnView::I64(values), true) = (view, min < -EXACT || max > EXACT) {
-        return value::ints(values, ty);
-    }
-    Some((value::number(min, ty), value::number(max, ty)))
+    let exact = match view {
+        ColumnView::I64(values) if min < -EXACT || max > EXACT => value::ints(values, ty),
+        _ => None,
+    };
+    exact.or_else(|| Some((value::number(min, ty), value::number(max, ty))))
 }
 
 fn edge(snapshot: &Snapshot, at: usize) -> Edge {

@@ -3,7 +3,7 @@
 use super::EXAMPLES;
 use crate::batch::ColumnView;
 use crate::store::Snapshot;
-use crate::types::{NULL_BOOL, NULL_CODE, NULL_INT, Type, Value};
+use crate::types::{NULL_BOOL, NULL_CODE, NULL_INT, Type, Value, time};
 use rayon::prelude::*;
 
 /// How many rows are looked at for examples.
@@ -39,7 +39,8 @@ pub fn ints(values: &[i64], ty: &Type) -> Option<(Value, Value)> {
 pub fn number(v: f64, ty: &Type) -> Value {
     match ty {
         Type::Int => Value::Int(v as i64),
-        Type::Time => Value::Time(v as i64),
+        // rounded to a float, the last time is one that there is not
+        Type::Time => Value::Time((v as i64).clamp(time::FIRST, time::LAST)),
         Type::Duration => Value::Duration(v as i64),
         _ => Value::Float(v),
     }

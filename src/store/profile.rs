@@ -378,6 +378,16 @@ pub fn is_tabbed(file: &Path) -> bool {
     import::is_tabbed(file)
 }
 
+/// Whether a text is UTF-8 but for a few bytes.
+pub fn is_mostly_utf8(bytes: &[u8]) -> bool {
+    import::is_mostly_utf8(bytes)
+}
+
+/// Whether a line is an object of JSON lines, as they are read.
+pub fn is_object(line: &str) -> bool {
+    import::json_object(line).is_ok()
+}
+
 /// How many rows a file of vectors has, and whether its numbers are halves.
 pub fn vectors(file: &Path) -> Result<(usize, bool), DataError> {
     Npy::open(file).map(|npy| (npy.rows, npy.has_halves()))

@@ -2,12 +2,17 @@
 
 use super::lexer::lex;
 use super::token::Token;
-use crate::diag::Sink;
+use crate::diag::{Sink, code};
 use crate::source::SourceId;
 
-/// Whether the text ends with all brackets closed and a token that can end an item.
+/// Whether the text ends with all brackets closed and a token that can end an item. A string that is not
+/// closed on its line is an error that no further line mends: such a text goes on with none.
 pub fn is_complete(text: &str) -> bool {
-    let (lexemes, _) = lex(text, SourceId::default(), &mut Sink::default());
+    let mut sink = Sink::default();
+    let (lexemes, _) = lex(text, SourceId::default(), &mut sink);
+    if sink.found().iter().any(|found| found.code == code::E0103) {
+        return true;
+    }
     let mut open = 0i32;
     let mut last = None;
     for lexeme in &lexemes {

@@ -2,6 +2,7 @@
 //! fields, whether it has a header, its encoding.
 
 use crate::catalog::config::TextFormat;
+use crate::store::profile;
 use encoding_rs::{Encoding, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 /// How much of a file is looked at.
@@ -129,6 +130,9 @@ fn decoded(bytes: &[u8]) -> Option<(String, Option<&'static Encoding>)> {
     }
     match std::str::from_utf8(bytes) {
         Ok(_) => Some((String::from_utf8_lossy(cut).into_owned(), None)),
+        Err(_) if profile::is_mostly_utf8(bytes) => {
+            Some((String::from_utf8_lossy(cut).into_owned(), None))
+        }
         Err(_) => {
             let (text, _) = WINDOWS_1252.decode_without_bom_handling(cut);
             let control = text
@@ -163,11 +167,13 @@ fn wide(bytes: &[u8]) -> Option<&'static Encoding> {
 /// JSON is read a line an object.
 fn json(text: &str) -> Kind {
     let lines = text.lines().filter(|l| !l.trim().is_empty());
-    let object = |line: &str| serde_json::from_str::<serde_json::Map<_, _>>(line).is_ok();
     let looked: Vec<&str> = lines.take(20).collect();
     let whole =
         looked.len() - usize::from(text.len() >= LOOK / 2 && looked.len() > 1 && looked.len() < 20);
-    let objects = looked[..whole].iter().filter(|l| object(l)).count();
+    let objects = looked[..whole]
+        .iter()
+        .filter(|l| profile::is_object(l))
+        .count();
     let first = text.trim_start();
     match () {
         () if objects * 10 >= whole * 9 && objects > 0 => Kind::Json,
@@ -674,5 +680,10 @@ mod tests {
             panic!()
         };
         assert_eq!(found.format.encoding, Some(WINDOWS_1252));
+        let mixed = [&b"item_id,name\n1,caf\xe9\n2,"[..], "Zoë\n".as_bytes()].concat();
+        let Kind::Text(found) = sniff(&mixed, "csv") else {
+            panic!()
+        };
+        assert_eq!(found.format.encoding, None, "one byte is a mistake");
     }
 }

@@ -13,6 +13,47 @@ use crate::syntax::ast::File;
 use crate::visible::visible_lines;
 use std::io::IsTerminal;
 
+/// The aggregates over links and sets, each with what it is of and what it is over nothing.
+const AGGREGATES: [(&str, &str, &str); 9] = [
+    (
+        "count",
+        "How many there are; with an expression, those where it is not null",
+        "0",
+    ),
+    ("sum", "The sum of an expression", "0"),
+    ("mean", "The mean of an expression", "null"),
+    ("min", "The smallest value of an expression", "null"),
+    ("max", "The largest value of an expression", "null"),
+    (
+        "exists",
+        "Whether there is one; with a condition, one of which it is true",
+        "false",
+    ),
+    ("any_of", "Whether a condition is true of one", "false"),
+    ("all_of", "Whether a condition is true of all", "true"),
+    ("none_of", "Whether a condition is true of none", "true"),
+];
+
+/// The page on an aggregate.
+fn aggregate(name: &str, style: Style) -> Option<String> {
+    let (name, does, nothing) = AGGREGATES.iter().find(|(known, ..)| *known == name)?;
+    let usage = match *name {
+        "count" => "count(links or set), count(links or set, expression)".to_owned(),
+        "exists" => "exists(links or set), exists(links or set, condition)".to_owned(),
+        "any_of" | "all_of" | "none_of" => format!("{name}(links or set, condition)"),
+        _ => format!("{name}(links or set, expression)"),
+    };
+    let page = format!(
+        "{does}, over the links of a row (`{name}(~likes(it), ...)`) or the rows of a set. Nulls are skipped; over \
+         nothing it is {nothing}. `within=` and `where=` choose among links."
+    );
+    Some(format!(
+        "{}\n{}",
+        style.strong(&usage),
+        render(&page, style)
+    ))
+}
+
 /// The help on a name; without one, the commands and what there are pages on.
 pub fn help(session: &Session, name: &str) -> Said {
     let name = name.trim_matches(['`', '(', ')', ' ']);
@@ -50,6 +91,7 @@ fn pages(name: &str) -> Vec<String> {
         let usage = style.strong(function.usage);
         pages.push(format!("{usage}\n{}", render(function.doc, style)));
     }
+    pages.extend(aggregate(name, style));
     let wanted = name.to_uppercase();
     let mut codes = code::ALL.iter().filter(|code| code.id.starts_with(&wanted));
     match codes.clone().count() {
@@ -88,6 +130,7 @@ fn known(session: &Session) -> Vec<String> {
         .map(|f| f.name.to_owned());
     let commands = COMMANDS.iter().map(|(name, ..)| name[1..].to_owned());
     let mut known: Vec<String> = operators.chain(functions).chain(commands).collect();
+    known.extend(AGGREGATES.map(|(name, ..)| name.to_owned()));
     known.extend(code::ALL.iter().map(|code| code.id.to_owned()));
     for module in session.modules() {
         let items = module.file.items.iter();
@@ -105,6 +148,8 @@ fn overview() -> String {
     );
     text.push_str("\nCommands:\n");
     for (name, takes, does) in COMMANDS {
+        let does = wrapped(does, width.saturating_sub(21).max(20));
+        let does = does.trim_end().replace('\n', &format!("\n{:21}", ""));
         text.push_str(&format!("  {:<18} {does}\n", format!("{name} {takes}")));
     }
     let operators: Vec<&str> = OPERATORS.iter().map(|op| op.name).collect();
@@ -112,7 +157,12 @@ fn overview() -> String {
         .filter(|f| !f.is_operator())
         .map(|f| f.name);
     let functions: Vec<&str> = functions.collect();
-    for (kind, names) in [("Operators", operators), ("Functions", functions)] {
+    let aggregates = AGGREGATES.map(|(name, ..)| name).to_vec();
+    for (kind, names) in [
+        ("Operators", operators),
+        ("Functions", functions),
+        ("Aggregates of links and sets", aggregates),
+    ] {
         text.push_str(&format!(
             "\n{}",
             wrapped(&format!("{kind}: {}", names.join(", ")), width)

@@ -181,5 +181,8 @@ mod tests {
         assert!(is_whole("") && is_whole(":type (") && is_whole("user"));
         assert!(!is_whole("## doc\n") && !is_whole("a = (") && !is_whole("a |"));
         assert!(is_whole("## doc\ndef f() = user"));
+        // a string that is not closed on its line is an error at once
+        assert!(is_whole("all(movie).filter(title == \"Heat") && is_whole("a = (\"x"));
+        assert!(!is_whole("all(movie).filter(title == \"Heat\""));
     }
 }

@@ -61,28 +61,32 @@ impl Place<'_> {
     }
 
     /// Where and how the catalog is told what would make a value of a text.
-    pub fn written(&self, column: &str, advice: &Advice) -> String {
+    fn written(&self, column: Option<&str>, advice: &Advice) -> Option<String> {
         let section = self.section;
-        match advice {
-            Advice::Column(entry) => match self.table.column(column) {
-                Some(_) => {
-                    format!("write `{entry}` to the column `{column}` in `[{section}.columns]`")
-                }
-                None => format!(
-                    "write `{} = {{ {entry} }}` in `[{section}.columns]`",
-                    toml_key(column)
-                ),
-            },
+        let entry = match advice {
+            Advice::Column(entry) => {
+                let column = column?;
+                return Some(match self.table.column(column) {
+                    Some(_) => {
+                        format!("write `{entry}` to the column `{column}` in `[{section}.columns]`")
+                    }
+                    None => format!(
+                        "write `{} = {{ {entry} }}` in `[{section}.columns]`",
+                        toml_key(column)
+                    ),
+                });
+            }
             Advice::Null(word) => {
                 let words = self.table.text.null.iter().chain([word]);
                 let words: Vec<String> = words.map(|w| format!("{w:?}")).collect();
-                let entry = format!("null = [{}]", words.join(", "));
-                match self.table.formatted {
-                    true => format!("write `{entry}` in the `format` of `[{section}]`"),
-                    false => format!("write `format = {{ {entry} }}` in `[{section}]`"),
-                }
+                format!("null = [{}]", words.join(", "))
             }
-        }
+            Advice::Format(entry) => entry.clone(),
+        };
+        Some(match self.table.formatted {
+            true => format!("write `{entry}` in the `format` of `[{section}]`"),
+            false => format!("write `format = {{ {entry} }}` in `[{section}]`"),
+        })
     }
 
     /// A warning about the table.
@@ -115,8 +119,12 @@ impl Place<'_> {
             let vital = group.column.as_deref().is_none_or(&vital);
             let error = table.first(reader, &group);
             let count = group.rows.len() as u64;
-            let fatal = group.first.kind == Kind::Fatal;
-            match self.loss(vital).filter(|_| !fatal) {
+            let loss = match group.first.kind {
+                Kind::Fatal => None,
+                Kind::Infinite => Some(Loss::Value),
+                _ => self.loss(vital),
+            };
+            match loss {
                 None => {
                     let error = table.origin.and_more(error, &group.rows);
                     complaints
@@ -151,19 +159,19 @@ impl Place<'_> {
         group: &Group,
         vital: bool,
     ) -> DataError {
-        if group.first.kind == Kind::Fatal {
-            return error;
-        }
         let takes = |advice: &&Advice| match advice {
             Advice::Null(_) => crate::store::import::takes_format(&reader.files()[0].path),
-            Advice::Column(_) => true,
+            Advice::Column(_) | Advice::Format(_) => true,
         };
         let advice = group.first.advice.as_ref().filter(takes);
-        let error = match (advice, &group.column) {
-            (Some(advice), Some(column)) => error.or_help(self.written(column, advice)),
-            _ => error,
+        let error = match advice.and_then(|a| self.written(group.column.as_deref(), a)) {
+            Some(written) => error.or_help(written),
+            None => error,
         };
-        error.or_help(self.way_out(vital))
+        match group.first.kind {
+            Kind::Fatal => error,
+            _ => error.or_help(self.way_out(vital)),
+        }
     }
 
     /// The warning for rows that were left out.

@@ -59,8 +59,14 @@ pub enum Kind {
     Value,
     /// It is one, but too large or too early.
     Range,
+    /// A number that no column can hold: it reads null, whatever the catalog says of errors.
+    Infinite,
     /// A row of too many or too few fields, or that is no JSON object.
     Row,
+    /// A row with a quote that is neither an end nor written twice.
+    Quote,
+    /// Bytes that the encoding does not have.
+    Encoding,
     /// What follows cannot be told apart: no row behind it can be trusted.
     Fatal,
 }
@@ -72,6 +78,8 @@ pub enum Advice {
     Column(String),
     /// Among the texts that mean null.
     Null(String),
+    /// Into the table's `format`.
+    Format(String),
 }
 
 impl Fault {
@@ -93,7 +101,7 @@ impl Fault {
         self
     }
 
-    fn advice(mut self, advice: Option<Advice>) -> Self {
+    pub fn advice(mut self, advice: Option<Advice>) -> Self {
         self.advice = advice;
         self
     }
@@ -220,7 +228,10 @@ impl How {
             _ => None,
         };
         let value = value.ok_or_else(|| self.expected(cell))?;
-        Ok(if value.is_finite() { value } else { f64::NAN })
+        match value.is_infinite() {
+            true => Err(Fault::new("not finite").kind(Kind::Infinite)),
+            false => Ok(value),
+        }
     }
 
     fn bool(&self, cell: Cell<'_>) -> Result<u8, Fault> {
@@ -429,6 +440,8 @@ impl Values {
     pub fn push(&mut self, cell: Cell<'_>, how: &How) -> Result<(), Fault> {
         match (self, cell) {
             (values, Cell::Null) => values.push_null(),
+            // the null of programs that know no other
+            (values, Cell::Float(value)) if value.is_nan() => values.push_null(),
             (Values::Word { codes, words }, Cell::Str(s)) => {
                 codes.push(words.add(if how.trimmed { s.trim() } else { s }));
             }

@@ -1,28 +1,121 @@
 //! From the bytes of a text file to its text.
 
+use super::cell::{Fault, Kind};
 use super::packed;
 use super::text_lines::line_ends;
 use crate::catalog::DataError;
 use crate::catalog::config::TextFormat;
+use std::ops::{Deref, Range};
 use std::path::Path;
+
+/// The text of a file, and where in it a byte stands as U+FFFD that is not UTF-8.
+pub struct Text {
+    text: String,
+    /// Places in the text, ascending.
+    broken: Vec<(usize, u8)>,
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl Text {
+    /// Replaces what is not UTF-8.
+    fn mend(bytes: &[u8]) -> Text {
+        let (mut text, mut broken) = (String::with_capacity(bytes.len()), Vec::new());
+        for chunk in bytes.utf8_chunks() {
+            text.push_str(chunk.valid());
+            if let Some(byte) = chunk.invalid().first() {
+                broken.push((text.len(), *byte));
+                text.push(char::REPLACEMENT_CHARACTER);
+            }
+        }
+        Text { text, broken }
+    }
+
+    /// The first byte that is not UTF-8 in a part of the text.
+    pub fn broken_in(&self, part: Range<usize>) -> Option<u8> {
+        let first = self.broken.partition_point(|(at, _)| *at < part.start);
+        let (at, byte) = self.broken.get(first)?;
+        (*at < part.end).then_some(*byte)
+    }
+
+    /// What to say where none of them can be let be.
+    pub fn error(&self, path: &Path) -> DataError {
+        let Some((at, byte)) = self.broken.first() else {
+            return DataError::new(path, "the text is not UTF-8");
+        };
+        let message = format!("byte 0x{byte:02x} is not UTF-8, as the rest of the file is");
+        let line = line_ends(&self.text.as_bytes()[..*at]) + 1;
+        DataError::new(path, message)
+            .line(line)
+            .help(rewrite(*byte))
+    }
+}
+
+/// What is wrong with fields of a line with such a byte, if one of them has it.
+pub fn spoilt<'f>(byte: u8, fields: impl IntoIterator<Item = &'f str>) -> Option<Fault> {
+    let field = fields
+        .into_iter()
+        .find(|field| field.contains(char::REPLACEMENT_CHARACTER))?;
+    let shown: String = field.chars().take(40).collect();
+    let message =
+        format!("byte 0x{byte:02x} in `{shown}` is not UTF-8, as the rest of the file is");
+    Some(Fault::new(message).kind(Kind::Encoding).help(rewrite(byte)))
+}
+
+fn rewrite(byte: u8) -> String {
+    let bytes = [byte];
+    let (letter, _) = encoding_rs::WINDOWS_1252.decode_without_bom_handling(&bytes);
+    let read = match letter.chars().all(char::is_control) {
+        true => String::new(),
+        false => format!("; in latin1 the byte is `{letter}`"),
+    };
+    format!("write such lines in UTF-8{read}")
+}
 
 /// The text of a file: unpacked, decoded, without a byte order mark.
 pub fn text(path: &Path, format: &TextFormat) -> Result<String, DataError> {
-    let bytes = packed::read(path)?;
+    let text = mended(path, format)?;
+    match text.broken.is_empty() {
+        true => Ok(text.text),
+        false => Err(text.error(path)),
+    }
+}
+
+/// The same, where a file that is UTF-8 but for some bytes can be had without them.
+pub fn mended(path: &Path, format: &TextFormat) -> Result<Text, DataError> {
+    let mut bytes = packed::read(path)?;
     let may_be_empty = !packed::is_packed(path) && (!format.header || is_json(path));
     if bytes.is_empty() && !may_be_empty {
         let help = "a table needs at least a header; without one, `format = { header = false, names = [...] }` says the columns";
         return Err(DataError::new(path, "the file is empty").help(help));
     }
-    let marked = encoding_rs::Encoding::for_bom(&bytes).map(|(encoding, _)| encoding);
-    let mut text = match marked.or(format.encoding) {
-        Some(encoding) => decoded(path, encoding, &bytes)?,
-        None => String::from_utf8(bytes)
-            .map_err(|e| not_utf8(path, e.as_bytes(), e.utf8_error().valid_up_to()))?,
+    let marked = encoding_rs::Encoding::for_bom(&bytes);
+    let encoding = marked.map(|(encoding, _)| encoding).or(format.encoding);
+    let text = match encoding.filter(|e| *e != encoding_rs::UTF_8) {
+        Some(encoding) => Text {
+            text: decoded(path, encoding, &bytes)?,
+            broken: Vec::new(),
+        },
+        None => {
+            bytes.drain(..marked.map_or(0, |(_, mark)| mark));
+            match String::from_utf8(bytes) {
+                Ok(text) => Text {
+                    text,
+                    broken: Vec::new(),
+                },
+                Err(e) if encoding.is_some() || is_mostly_utf8(e.as_bytes()) => {
+                    Text::mend(e.as_bytes())
+                }
+                Err(e) => return Err(not_utf8(path, e.as_bytes(), e.utf8_error().valid_up_to())),
+            }
+        }
     };
-    if text.starts_with('\u{feff}') {
-        text.drain(..'\u{feff}'.len_utf8());
-    }
     if let Some(at) = text.find('\0') {
         let line = line_ends(&text.as_bytes()[..at]) + 1;
         let error = DataError::new(path, "the file is not text: it has zero bytes").line(line);
@@ -34,6 +127,16 @@ pub fn text(path: &Path, format: &TextFormat) -> Result<String, DataError> {
         });
     }
     Ok(text)
+}
+
+/// Whether most bytes beyond ASCII are UTF-8: then the others are mistakes, not another encoding.
+pub fn is_mostly_utf8(bytes: &[u8]) -> bool {
+    let (mut valid, mut invalid) = (0, 0);
+    for chunk in bytes.utf8_chunks() {
+        valid += chunk.valid().bytes().filter(|b| !b.is_ascii()).count();
+        invalid += chunk.invalid().len();
+    }
+    valid > invalid && !bytes.contains(&0)
 }
 
 fn is_json(path: &Path) -> bool {

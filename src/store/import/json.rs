@@ -6,7 +6,7 @@
 //! with objects, or lists beside single values, has no type.
 
 use super::cell::{Cell, Fault, How, Kind};
-use super::decode;
+use super::decode::{self, Text};
 use super::text_infer::Guess;
 use super::text_lines::line_at;
 use super::values::Values;
@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 pub struct JsonTable {
     format: TextFormat,
     files: Vec<FileRows>,
-    texts: Vec<String>,
+    texts: Vec<Text>,
     found: Vec<Found>,
     guesses: Vec<Shape>,
     warnings: Vec<DataWarning>,
@@ -44,7 +44,7 @@ impl JsonTable {
         let mut columns = Columns::default();
         let (mut files, mut texts) = (Vec::new(), Vec::new());
         for path in paths {
-            let text = decode::text(path, format)?;
+            let text = decode::mended(path, format)?;
             let rows = columns.see(path, &text, format)?;
             files.push(FileRows {
                 path: path.clone(),
@@ -77,9 +77,11 @@ impl JsonTable {
         })
     }
 
-    fn fill(&self, text: &str, wanted: &[Wanted], decoded: &mut Decoded, first: usize) {
+    fn fill(&self, text: &Text, wanted: &[Wanted], decoded: &mut Decoded, first: usize) {
         for (row, line) in lines(text).enumerate() {
             let row = first + row;
+            let start = line.as_ptr() as usize - text.as_ptr() as usize;
+            let broken = text.broken_in(start..start + line.len());
             let object = match object(line) {
                 Ok(object) => object,
                 Err(why) => {
@@ -93,7 +95,12 @@ impl JsonTable {
             for (values, want) in decoded.columns.iter_mut().zip(wanted) {
                 let name = &self.found[want.column].name;
                 let value = object.get(name).unwrap_or(&Json::Null);
-                if let Err(fault) = push(values, value, &want.how, &self.format) {
+                let spoilt = broken.and_then(|byte| decode::spoilt(byte, texts(value)));
+                let pushed = match spoilt {
+                    Some(fault) => Err(fault),
+                    None => push(values, value, &want.how, &self.format),
+                };
+                if let Err(fault) = pushed {
                     values.push_null();
                     decoded.faults.push(row, Some(name), fault);
                 }
@@ -130,7 +137,7 @@ impl Reader for JsonTable {
     }
 
     fn line(&self, file: usize, row: u64) -> Option<u64> {
-        let text = &self.texts[file];
+        let text: &str = &self.texts[file];
         let line = lines(text).nth(row as usize)?;
         Some(line_at(
             text,
@@ -210,6 +217,7 @@ impl Shape {
             }
             Json::Bool(_) => self.single.see_bool(),
             Json::Number(number) => self.single.see(&number.to_string(), None),
+            Json::String(text) if text == INFINITE => self.single.see("inf", None),
             // digits between quotes are a string
             Json::String(text) => self.single.see_text(text),
         }
@@ -250,8 +258,66 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
         .filter(|line| !line.trim_ascii().is_empty())
 }
 
-fn object(line: &str) -> Result<Map<String, Json>, String> {
-    match serde_json::from_str(line) {
+/// The texts of a value and of the values in it.
+fn texts(value: &Json) -> Vec<&str> {
+    match value {
+        Json::String(text) => vec![text],
+        Json::Array(values) => values.iter().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Stands for a number that is not finite, which JSON does not have: a text that is none of data,
+/// as Unicode keeps this letter for the inside of programs.
+const INFINITE: &str = "\u{fdd0}";
+
+/// A line in JSON, from what programs write that know more numbers than JSON: `NaN` is null.
+fn plain(line: &str) -> Option<String> {
+    let mut plain = String::with_capacity(line.len());
+    let (mut rest, mut found) = (line, false);
+    while let Some(c) = rest.chars().next() {
+        let bare = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+        let length = match c {
+            '"' => end_of_text(rest),
+            c if bare(c) => rest.find(|c| !bare(c)).unwrap_or(rest.len()),
+            c => c.len_utf8(),
+        };
+        let (word, behind) = rest.split_at(length);
+        let value = word.parse::<f64>().unwrap_or_default();
+        let digits = word.ends_with(|c: char| c.is_ascii_digit());
+        match word {
+            "NaN" => plain.push_str("null"),
+            "Infinity" | "-Infinity" => plain.extend(["\"", INFINITE, "\""]),
+            _ if value.is_infinite() && digits => plain.extend(["\"", INFINITE, "\""]),
+            _ => plain.push_str(word),
+        }
+        found |= !plain.ends_with(word);
+        rest = behind;
+    }
+    found.then_some(plain)
+}
+
+/// How long the text at the beginning is, with its quotes.
+fn end_of_text(line: &str) -> usize {
+    let mut escaped = true;
+    for (at, byte) in line.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return at + 1,
+            _ => {}
+        }
+    }
+    line.len()
+}
+
+/// The object of a line.
+pub fn object(line: &str) -> Result<Map<String, Json>, String> {
+    let read = serde_json::from_str(line).or_else(|error| {
+        let plain = plain(line).and_then(|plain| serde_json::from_str(&plain).ok());
+        plain.ok_or(error)
+    });
+    match read {
         Ok(Json::Object(object)) => Ok(object),
         Ok(other) => Err(format!("expected an object, found {}", kind(&other))),
         Err(error) => {
@@ -302,6 +368,7 @@ fn push(values: &mut Values, value: &Json, how: &How, format: &TextFormat) -> Re
 fn cell<'a>(value: &'a Json, format: &TextFormat) -> Cell<'a> {
     match value {
         Json::Bool(value) => Cell::Bool(*value),
+        Json::String(text) if text == INFINITE => Cell::Float(f64::INFINITY),
         Json::String(text) if !is_null(text, format) => Cell::Str(text),
         Json::Number(number) => match (number.as_i64(), number.as_u64()) {
             (Some(int), _) => Cell::Int(int),

@@ -23,7 +23,9 @@ mod words;
 
 pub use arrow::BYTES;
 pub use cell::{Advice, Cell, Fault, How, Kind, int_text};
+pub use decode::is_mostly_utf8;
 pub use files::{files_of, unreadable};
+pub use json::object as json_object;
 pub use npy::{Npy, npy_keys};
 pub use number::{is_grouped, plain as plain_number};
 pub use tensors::Tensors;

@@ -1,10 +1,10 @@
 //! CSV, TSV and their relatives. A text is read whole: once to infer its types, once to make
 //! columns of it.
 
-use super::cell::{Cell, Fault, Kind};
-use super::decode;
+use super::cell::{Advice, Cell, Fault, Kind};
+use super::decode::{self, Text};
 use super::text_infer::Guess;
-use super::text_lines::{Layout, Records, line_at};
+use super::text_lines::{Layout, Quotes, Records, line_at, line_ends};
 use super::values::Values;
 use super::{Decoded, FileRows, Found, Reader, Wanted};
 use crate::catalog::config::TextFormat;
@@ -26,7 +26,7 @@ pub struct TextTable {
 
 /// The text of a file, and the column of the table that each of its fields is.
 struct Part {
-    text: String,
+    text: Text,
     columns: Vec<usize>,
 }
 
@@ -37,14 +37,11 @@ impl TextTable {
         format: &TextFormat,
         separator: &str,
     ) -> Result<Self, DataError> {
-        let layout = Layout::new(
-            format.separator.as_deref().unwrap_or(separator),
-            format.quotes,
-        );
+        let layout = Layout::new(format.separator.as_deref().unwrap_or(separator), format);
         let mut texts = Vec::new();
         let mut names: Vec<Vec<Found>> = Vec::new();
         for path in paths {
-            let text = decode::text(path, format)?;
+            let text = decode::mended(path, format)?;
             let columns = names_of(path, &text, &layout, format)?;
             names.push(columns.into_iter().map(unseen).collect());
             texts.push(text);
@@ -115,7 +112,7 @@ impl TextTable {
     }
 
     fn fill(&self, part: &Part, wanted: &[Wanted], decoded: &mut Decoded, first: usize) {
-        let text = part.text.as_str();
+        let text: &str = &part.text;
         let place = |w: &Wanted| part.columns.iter().position(|&c| c == w.column);
         let places: Vec<Option<usize>> = wanted.iter().map(place).collect();
         let mut records = records(text, &self.layout, &self.format);
@@ -123,20 +120,44 @@ impl TextTable {
         let mut row = first;
         let mut start = records.byte();
         while records.next(&mut record) {
-            match self.wrong_length(&record, part.columns.len()) {
-                None => self.row(&record, &places, wanted, decoded, row),
+            let range = start..records.byte();
+            let broken = part.text.broken_in(range.clone());
+            match self.wrong(&record, &text[range], part.columns.len()) {
+                None => self.row(&record, &places, wanted, decoded, row, broken),
                 Some(fault) => {
                     decoded.columns.iter_mut().for_each(Values::push_null);
                     decoded.faults.push(row, None, fault);
                 }
             }
             row += 1;
-            if self.layout.quotes && records.byte() == text.len() && unclosed(&text[start..]) {
-                decoded
-                    .faults
-                    .push(row - 1, None, unclosed_fault(&text[start..]));
-            }
             start = records.byte();
+        }
+    }
+
+    /// What is wrong with a row as a whole; `raw` is its text.
+    fn wrong(&self, record: &StringRecord, raw: &str, needs: usize) -> Option<Fault> {
+        match self.layout.quotes_of(raw) {
+            Quotes::Sound => self.wrong_length(record, needs),
+            Quotes::Stray(start, quote) => Some(stray(raw, start, quote)),
+            Quotes::Unclosed => Some(self.unclosed(raw)),
+        }
+    }
+
+    /// A record whose last quote is never closed: it has swallowed the rest.
+    fn unclosed(&self, record: &str) -> Fault {
+        let lines = record.trim().lines().count();
+        let message = match lines {
+            0 | 1 => "a quote is never closed".to_owned(),
+            more => {
+                format!("a quote is never closed: it takes the {more} lines to the end of the file")
+            }
+        };
+        let fault = Fault::new(message).kind(Kind::Fatal);
+        match record.contains("\\\"") && self.layout.escape.is_none() {
+            true => fault.advice(Some(escape())),
+            false => fault.help(
+                "write quotes inside a quoted field twice, or say `format = { quotes = false }`",
+            ),
         }
     }
 
@@ -166,6 +187,7 @@ impl TextTable {
         wanted: &[Wanted],
         decoded: &mut Decoded,
         row: usize,
+        broken: Option<u8>,
     ) {
         let columns = decoded.columns.iter_mut().zip(wanted).zip(places);
         for ((values, want), place) in columns {
@@ -173,7 +195,15 @@ impl TextTable {
                 values.push_null();
                 continue;
             };
-            let pushed = if self.is_rest(want.column) {
+            let rest = self.is_rest(want.column);
+            let fields = record
+                .iter()
+                .skip(place)
+                .take(if rest { usize::MAX } else { 1 });
+            let spoilt = broken.and_then(|byte| decode::spoilt(byte, fields));
+            let pushed = if let Some(fault) = spoilt {
+                Err(fault)
+            } else if rest {
                 let rest = record.iter().skip(place).filter(|f| !f.is_empty());
                 values.push_list(rest.map(|f| cell(f, &self.format)), &want.how.item())
             } else {
@@ -221,7 +251,7 @@ impl Reader for TextTable {
     }
 
     fn line(&self, file: usize, row: u64) -> Option<u64> {
-        let text = &self.parts[file].text;
+        let text: &str = &self.parts[file].text;
         let mut records = records(text, &self.layout, &self.format);
         let mut record = StringRecord::new();
         for _ in 0..row {
@@ -348,7 +378,7 @@ fn cell<'a>(field: &'a str, format: &TextFormat) -> Cell<'a> {
 
 fn names_of(
     path: &Path,
-    text: &str,
+    text: &Text,
     layout: &Layout,
     format: &TextFormat,
 ) -> Result<Vec<String>, DataError> {
@@ -356,8 +386,12 @@ fn names_of(
         return Ok(names.clone());
     }
     let mut header = StringRecord::new();
-    if !Records::new(text, layout).next(&mut header) {
+    let mut records = Records::new(text, layout);
+    if !records.next(&mut header) {
         return Err(DataError::new(path, "the file has no header line"));
+    }
+    if text.broken_in(0..records.byte()).is_some() {
+        return Err(text.error(path));
     }
     Ok(header.iter().enumerate().map(|(i, n)| name(i, n)).collect())
 }
@@ -371,19 +405,30 @@ fn name(position: usize, name: &str) -> String {
     }
 }
 
-/// True if the last record opens a quote and never closes it: it has then swallowed the rest.
-fn unclosed(last: &str) -> bool {
-    last.bytes().filter(|&b| b == b'"').count() % 2 == 1
+/// What is wrong with a record of which a field goes on behind its closing quote.
+fn stray(record: &str, start: usize, quote: usize) -> Fault {
+    let shown: String = record[start..]
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(40)
+        .collect();
+    let fault = Fault::new(format!(
+        "a quoted field goes on behind its closing quote: `{shown}`"
+    ));
+    // where it takes several lines, nobody knows whose they are
+    let lines = line_ends(record.trim().as_bytes());
+    let fault = fault.kind(if lines > 0 { Kind::Fatal } else { Kind::Quote });
+    match record[start..=quote].contains("\\\"") {
+        true => fault.advice(Some(escape())),
+        false => fault.help(
+            "write quotes inside a quoted field twice, or say `quotes = false` in `format` if they are letters",
+        ),
+    }
 }
 
-fn unclosed_fault(record: &str) -> Fault {
-    let lines = record.trim_end().lines().count();
-    let message = match lines {
-        0 | 1 => "a quote is never closed".to_owned(),
-        more => {
-            format!("a quote is never closed: it takes the {more} lines to the end of the file")
-        }
-    };
-    let help = "write quotes inside a quoted field twice, or say `format = { quotes = false }`";
-    Fault::new(message).kind(Kind::Fatal).help(help)
+/// What makes letters of quotes behind a backslash.
+fn escape() -> Advice {
+    Advice::Format("escape = \"\\\\\"".to_owned())
 }

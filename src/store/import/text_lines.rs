@@ -1,6 +1,7 @@
 //! Cutting a text into records: CSV with quotes, or plain fields between separators of any
 //! length.
 
+use crate::catalog::config::TextFormat;
 use csv::StringRecord;
 
 /// How the records of a text are written.
@@ -8,16 +9,72 @@ use csv::StringRecord;
 pub struct Layout {
     pub separator: String,
     pub quotes: bool,
+    pub escape: Option<u8>,
+}
+
+/// How the quotes of a record stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quotes {
+    Sound,
+    /// The field that begins at this byte goes on behind the quote at that one.
+    Stray(usize, usize),
+    /// The last field has no end.
+    Unclosed,
 }
 
 impl Layout {
     /// Quotes group where people expect it: between commas and semicolons. Tab-separated files
     /// have them as letters like any other.
-    pub fn new(separator: &str, quotes: Option<bool>) -> Self {
-        let quotes = quotes.unwrap_or(matches!(separator, "," | ";"));
+    pub fn new(separator: &str, format: &TextFormat) -> Self {
+        let usual = matches!(separator, "," | ";") || format.escape.is_some();
         Layout {
             separator: separator.to_owned(),
-            quotes,
+            quotes: separator.len() == 1 && format.quotes.unwrap_or(usual),
+            escape: format.escape,
+        }
+    }
+
+    /// Looks at the quotes of a record, which may have line ends before it. Blanks between a closing
+    /// quote and the separator are let be.
+    pub fn quotes_of(&self, record: &str) -> Quotes {
+        let bytes = record.as_bytes();
+        if !self.quotes || !record.contains('"') {
+            return Quotes::Sound;
+        }
+        let separator = self.separator.as_bytes()[0];
+        let ends = |byte: u8| byte == separator || byte == b'\n' || byte == b'\r';
+        let line_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+        let mut at = bytes.iter().take_while(|b| line_end(b)).count();
+        loop {
+            let start = at;
+            if bytes.get(at) == Some(&b'"') {
+                let Some(closing) = self.closing(bytes, at + 1) else {
+                    return Quotes::Unclosed;
+                };
+                at = closing + 1;
+                let blank = |byte: u8| byte != separator && matches!(byte, b' ' | b'\t');
+                at += bytes[at..].iter().take_while(|b| blank(**b)).count();
+                if bytes.get(at).is_some_and(|byte| !ends(*byte)) {
+                    return Quotes::Stray(start, closing);
+                }
+            }
+            at += bytes[at..].iter().take_while(|b| !ends(**b)).count();
+            match bytes.get(at) {
+                Some(byte) if *byte == separator => at += 1,
+                _ => return Quotes::Sound,
+            }
+        }
+    }
+
+    /// The quote that ends a field.
+    fn closing(&self, bytes: &[u8], mut at: usize) -> Option<usize> {
+        loop {
+            match *bytes.get(at)? {
+                byte if self.escape == Some(byte) => at += 2,
+                b'"' if bytes.get(at + 1) == Some(&b'"') => at += 2,
+                b'"' => return Some(at),
+                _ => at += 1,
+            }
         }
     }
 }
@@ -43,7 +100,8 @@ impl<'t> Records<'t> {
                     .has_headers(false)
                     .flexible(true)
                     .delimiter(*one)
-                    .quoting(layout.quotes);
+                    .quoting(layout.quotes)
+                    .escape(layout.escape);
                 Records::Csv(Box::new(builder.from_reader(text.as_bytes())))
             }
             _ => Records::Plain {
