@@ -29,8 +29,8 @@ const MOST_DEEP: u32 = 2_000;
 /// Definitions with no more fan-outs of their own are read for each call, because a fan-out tells its
 /// calls apart (see `pushdown`).
 const MOST_OWN: usize = 64;
-/// Edges that one is made of, those that its conditions count included.
-const MOST_EDGES: u32 = 256;
+/// Edges that one is made of, and aggregates over links in its conditions.
+const MOST_EDGES: usize = 256;
 /// Operators of the graph.
 const MOST_NODES: usize = 10_000;
 /// Expressions that are read, whatever the length of the program; and more for each of its bytes.

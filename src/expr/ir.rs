@@ -45,8 +45,6 @@ pub struct Node {
     size: u32,
     /// Parts on the longest way to a leaf.
     depth: u32,
-    /// Edges over which aggregates in it go, and those that these are made of.
-    edges: u32,
     /// Whether a part of a link expression reads the row whose links these are.
     reads_outer: bool,
     reads: Reads,
@@ -333,19 +331,13 @@ impl Expr {
         let (mut size, mut depth) = (1u32, 0);
         let mut over_links = matches!(kind, Kind::OverLinks(_));
         let mut reads = kind.own_reads();
-        let mut edges = match &kind {
-            Kind::OverLinks(over) => over.edge.own_size(),
-            _ => 0,
-        };
         kind.each_part(&mut |part, further| {
-            edges = edges.saturating_add(part.edges);
             size = size.saturating_add(part.size);
             depth = depth.max(part.depth);
             over_links |= further == 0 && part.over_links;
             reads.and(part.reads, further);
         });
         Expr(Arc::new(Node {
-            edges,
             reads,
             over_links,
             level: kind.level(),
@@ -793,26 +785,22 @@ impl EdgeExpr {
         self.each_part(&mut |part, _| part.walk(f));
     }
 
-    /// How many edges it is made of, itself and those of its conditions and weights included.
-    pub fn size(&self) -> u32 {
-        let mut size = self.own_size();
-        self.each_expr(&mut |part| size = size.saturating_add(part.edges));
+    /// How many edges it is made of, itself included, and how many aggregates over links its conditions and
+    /// weights have, each once.
+    pub fn size(&self) -> usize {
+        let (mut size, mut seen) = (self.own_size(), Seen(Some(HashSet::default())));
+        let mut count = |part: &Expr| size += usize::from(matches!(part.kind, Kind::OverLinks(_)));
+        self.each_expr(&mut |part| part.walk_new(&mut seen, &mut count));
         size
     }
 
-    /// The same without conditions and weights.
-    fn own_size(&self) -> u32 {
-        let parts = match &self.kind {
+    fn own_size(&self) -> usize {
+        1 + match &self.kind {
             EdgeKind::Table { .. } | EdgeKind::Reference { .. } => 0,
             EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => inner.own_size(),
-            EdgeKind::Union { branches, .. } => branches
-                .iter()
-                .fold(0u32, |sum, branch| sum.saturating_add(branch.own_size())),
-            EdgeKind::Chain { first, second, .. } => {
-                first.own_size().saturating_add(second.own_size())
-            }
-        };
-        parts.saturating_add(1)
+            EdgeKind::Union { branches, .. } => branches.iter().map(EdgeExpr::own_size).sum(),
+            EdgeKind::Chain { first, second, .. } => first.own_size() + second.own_size(),
+        }
     }
 
     /// Calls `f` on the expressions of the edge, each whole.
