@@ -155,9 +155,12 @@ impl Round<'_> {
         let op = &self.checked.graph.get(cut).op;
         let requests = 0..self.exec.run.requests();
         if let Some(depth) = op.depth() {
+            // a list that gives nothing whatever the data was not made, and will not be longer
             let list = self.ran.get(cut).inputs.first();
-            let rows = |request| list.map_or(0, |&list| self.count(list, request));
-            return requests.filter(|&r| rows(r) < depth).collect();
+            let list = list.filter(|&&list| self.results.has(list));
+            let is_short =
+                |request: &usize| list.is_some_and(|&list| self.count(list, *request) < depth);
+            return requests.filter(is_short).collect();
         }
         let asked = op.cut().map(|n| n.per_request(self.exec.run));
         let asked = asked.unwrap_or_default();
