@@ -547,6 +547,31 @@ fn one_expression_that_is_very_deep() {
     }
 }
 
+/// What counts the edge before it in both directions doubles at each step; what runs for other viewers
+/// within each other does not.
+#[test]
+fn conditions_over_edges_and_viewers_within_viewers() {
+    let world = World::new();
+    let both = |i: usize| {
+        let before = format!("e{}", i - 1);
+        format!("edge e{i} = {before} where count({before}(from)) > 1 and count(~{before}(to)) > 2")
+    };
+    world.wrong(
+        "both",
+        &long(both, "edge e0 = likes", "user.walk(e{n})", 14),
+        "E0603",
+    );
+    let viewers = |i: usize| format!("b{i} = b{0}.walk(~likes).as_viewer(b{0})", i - 1);
+    world.file(
+        "viewers.igql",
+        &long(viewers, "b0 = user.walk(likes)", "b{n}", 60),
+    );
+    for verb in ["check", "explain"] {
+        let (code, text) = world.igql(&format!("{verb} viewers.igql"));
+        assert_eq!(code, 0, "{verb}: {}", cut(&text));
+    }
+}
+
 #[test]
 fn imports_in_a_long_chain() {
     let world = World::new();
