@@ -51,7 +51,7 @@ fn excerpt(d: &Diagnostic, sources: &Sources) -> Option<Excerpt> {
     let mut own = Sources::default();
     let id = own.add(
         source.name.clone(),
-        // below as many lines as are above it
+        // as many lines above it as in the whole text, so that it has its number
         format!("{above}{before}{}{behind}", &text[first..last]),
     );
     let start = above.len() + before.len();

@@ -36,7 +36,8 @@ impl<'a> Ends<'a> {
 
     fn of(&self, expr: &Expr) -> Arc<Mutex<Known>> {
         let mut known = lock(&self.known);
-        known.entry(expr.key()).or_default().clone()
+        let new = || Arc::new(Mutex::new(Known::new(expr)));
+        known.entry(expr.key()).or_insert_with(new).clone()
     }
 
     /// Charges what is kept until the run is done; false if that is too much.
@@ -61,10 +62,21 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// What an expression says of some entities.
-#[derive(Default)]
 struct Known {
+    /// Whether it may say something else for requests that see the same.
+    differs: bool,
     places: Places,
     values: Option<Column>,
+}
+
+impl Known {
+    fn new(expr: &Expr) -> Known {
+        Known {
+            differs: differs(expr),
+            places: Places::default(),
+            values: None,
+        }
+    }
 }
 
 /// Where the values of entities are.
@@ -143,8 +155,12 @@ pub fn look_up(
     let known = run.ends.of(expr);
     // no evaluation waits for other threads, so it may hold the lock
     let mut known = lock(&known);
-    let Known { places, values } = &mut *known;
-    let alike = (!differs(expr)).then(|| alike(run));
+    let Known {
+        differs,
+        places,
+        values,
+    } = &mut *known;
+    let alike = (!*differs).then(|| alike(run));
     let (mut new, mut owners) = (Vec::new(), Vec::new());
     let place = |(row, &id): (usize, &u32)| {
         let request = owner(row) as u32;
@@ -163,7 +179,7 @@ pub fn look_up(
         let bytes = new.len() * VALUE_BYTES + table.unwrap_or(0) * size_of::<u32>();
         if !run.ends.charge(bytes) || run.stop.is_due() {
             // what was computed may be anything, and is not kept
-            *known = Known::default();
+            *known = Known::new(expr);
             return made.zeros(ids.len());
         }
         if let Some(length) = table {

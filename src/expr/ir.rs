@@ -331,17 +331,19 @@ impl Expr {
         let (mut size, mut depth) = (1u32, 0);
         let mut over_links = matches!(kind, Kind::OverLinks(_));
         let mut reads = kind.own_reads();
+        let mut reads_outer = matches!(kind, Kind::Outer(_));
         kind.each_part(&mut |part, further| {
             size = size.saturating_add(part.size);
             depth = depth.max(part.depth);
             over_links |= further == 0 && part.over_links;
             reads.and(part.reads, further);
+            reads_outer |= part.reads_outer;
         });
         Expr(Arc::new(Node {
             reads,
             over_links,
             level: kind.level(),
-            reads_outer: kind.reads_outer(),
+            reads_outer,
             kind,
             ty,
             size,
@@ -691,13 +693,6 @@ impl Kind {
             }
             _ => {}
         }
-    }
-
-    /// Whether a part of it reads the row whose links these are.
-    fn reads_outer(&self) -> bool {
-        let mut reads = matches!(self, Kind::Outer(_));
-        self.each_part(&mut |part, _| reads |= part.reads_outer);
-        reads
     }
 
     /// What it reads of its row, its parts aside.
