@@ -16,11 +16,49 @@ use crate::ops::{self, Bound, membership};
 use crate::source::Span;
 use crate::types::Type;
 use foldhash::HashMap;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
-/// Calls of `walk` and `nn`, by number.
-pub(super) type Calls = BTreeSet<u32>;
+/// Calls of `walk` and `nn`, as the bits of their numbers; the last word is never 0, so that equal sets are
+/// equal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Calls(Vec<u64>);
+
+impl Calls {
+    fn insert(&mut self, call: u32) {
+        let word = call as usize / 64;
+        self.0.resize(self.0.len().max(word + 1), 0);
+        self.0[word] |= 1 << (call % 64);
+    }
+
+    fn extend(&mut self, others: &Calls) {
+        self.0.resize(self.0.len().max(others.0.len()), 0);
+        for (word, other) in self.0.iter_mut().zip(&others.0) {
+            *word |= other;
+        }
+    }
+
+    /// Those that are among others, too.
+    fn and(mut self, others: &Calls) -> Calls {
+        self.0.truncate(others.0.len());
+        for (word, other) in self.0.iter_mut().zip(&others.0) {
+            *word &= other;
+        }
+        while self.0.last() == Some(&0) {
+            self.0.pop();
+        }
+        self
+    }
+
+    fn contains(&self, call: u32) -> bool {
+        let word = self.0.get(call as usize / 64);
+        word.is_some_and(|word| word >> (call % 64) & 1 == 1)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u32> {
+        let all = 0..64 * self.0.len() as u32;
+        all.filter(|&call| self.contains(call))
+    }
+}
 
 /// Which calls of fan-outs sets are drawn from.
 #[derive(Default)]
@@ -54,7 +92,7 @@ struct Taken {
 impl<'a> Checker<'a> {
     /// What `read` gives, and the calls that it reads sets from.
     pub(super) fn drawing<R>(&mut self, read: impl FnOnce(&mut Self) -> R) -> (R, Calls) {
-        self.drawn.open.push(Calls::new());
+        self.drawn.open.push(Calls::default());
         let result = read(self);
         let calls = self.drawn.open.pop().unwrap_or_default();
         self.draws(&calls);
@@ -75,8 +113,8 @@ impl<'a> Checker<'a> {
 
     /// How many calls stand behind the calls of definitions `path`: they are others where the path is.
     pub(super) fn behind(&self, calls: &Calls, path: &[Span]) -> usize {
-        let place = |call: &&u32| self.drawn.places.get(**call as usize);
-        let leads = |call: &&u32| place(call).is_some_and(|(_, sites)| sites.ends_with(path));
+        let place = |call: &u32| self.drawn.places.get(*call as usize);
+        let leads = |call: &u32| place(call).is_some_and(|(_, sites)| sites.ends_with(path));
         match path.is_empty() {
             true => 0,
             false => calls.iter().filter(leads).count(),
@@ -116,17 +154,21 @@ impl<'a> Checker<'a> {
             self.drawn.places.push(place);
         }
         self.drawn.fanouts.entry(node).or_default().insert(call);
-        self.draws(&Calls::from([call]));
+        if let Some(open) = self.drawn.open.last_mut() {
+            open.insert(call);
+        }
     }
 
     /// The calls that the sets which a condition reads are drawn from, among those that were read for
     /// its operator.
     fn drawn_for(&self, condition: &Expr, read: &Calls) -> Calls {
-        let mut calls = Calls::new();
+        let mut calls = Calls::default();
         for set in condition.sets() {
-            calls.extend(self.drawn.nodes.get(&set).into_iter().flatten());
+            if let Some(drawn) = self.drawn.nodes.get(&set) {
+                calls.extend(drawn);
+            }
         }
-        &calls & read
+        calls.and(read)
     }
 
     /// Adds a filter behind rows that were read from `left`; `read` is what its conditions read. What
@@ -246,14 +288,16 @@ impl<'a> Checker<'a> {
             }
             let with = self.add_node(op, this.inputs, this.shape, this.span);
             self.takes_over(node, with);
-            self.drawn.fanouts.entry(with).or_default().extend(own);
+            self.drawn.fanouts.entry(with).or_default().extend(&own);
             return Some(Taken {
                 node: with,
                 whole: true,
             });
         }
         let mut drawn = drawn.clone();
-        drawn.extend(self.drawn.narrows.get(&node).into_iter().flatten());
+        if let Some(narrows) = self.drawn.narrows.get(&node) {
+            drawn.extend(narrows);
+        }
         let passes = match (this.op.hands_filters_on(), this.op.lets_filters_pass()) {
             (true, _) => this.inputs.len(),
             (false, true) => 1,
@@ -276,7 +320,7 @@ impl<'a> Checker<'a> {
         }
         let with = self.add_node(this.op, inputs, this.shape, this.span);
         if let Some(narrows) = self.drawn.narrows.get(&node).cloned() {
-            self.drawn.narrows.entry(with).or_default().extend(narrows);
+            self.drawn.narrows.entry(with).or_default().extend(&narrows);
         }
         Some(Taken { node: with, whole })
     }

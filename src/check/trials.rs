@@ -103,10 +103,7 @@ impl Assertion {
 
     /// Whether it reads the viewer.
     pub fn reads_viewer(&self) -> bool {
-        let mut reads = false;
-        self.condition
-            .walk(&mut |part| reads |= part.kind == ExprKind::Viewer);
-        reads
+        self.condition.reads_viewer()
     }
 }
 

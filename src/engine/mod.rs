@@ -29,7 +29,7 @@ use crate::exec::{self, Results, Schedule, Timing};
 use crate::expr::ends::Ends;
 use crate::expr::eval::{Members, Memo, Sets};
 use crate::expr::texts::{Keys, Texts};
-use crate::expr::{Kind, NodeId, Run};
+use crate::expr::{Expr, NodeId, Run};
 use crate::library::Library;
 use crate::ops::vectors::Vectors;
 use crate::ops::{Exec, Graph, Hit, Limits, RunError};
@@ -925,11 +925,7 @@ fn needs_viewer(checked: &Checked) -> bool {
     let nodes = checked.graph.reachable(&checked.roots());
     nodes.into_iter().any(|id| {
         let op = &checked.graph.get(id).op;
-        let mut reads = op.name() == "user";
-        for expr in op.exprs() {
-            expr.walk(&mut |part| reads |= part.kind == Kind::Viewer);
-        }
-        reads
+        op.name() == "user" || op.exprs().into_iter().any(Expr::reads_viewer)
     })
 }
 

@@ -50,9 +50,17 @@ pub struct Node {
     reads: Reads,
     /// Whether links are looked at for the row.
     over_links: bool,
+    /// What it, or a part of it, reads beside its rows.
+    beside: u8,
     /// A hash of all that the expression is, once it is asked for.
     key: OnceLock<u128>,
 }
+
+/// Bits of what an expression reads beside its rows: candidate sets, the viewer, the seed, parameters.
+const SETS: u8 = 1;
+const VIEWER: u8 = 2;
+const SEED: u8 = 4;
+const PARAMS: u8 = 8;
 
 /// Up to so many parts an expression is followed as a tree, without notes of where one has been.
 pub const SMALL: u32 = 64;
@@ -332,16 +340,19 @@ impl Expr {
         let mut over_links = matches!(kind, Kind::OverLinks(_));
         let mut reads = kind.own_reads();
         let mut reads_outer = matches!(kind, Kind::Outer(_));
+        let mut beside = kind.own_beside();
         kind.each_part(&mut |part, further| {
             size = size.saturating_add(part.size);
             depth = depth.max(part.depth);
             over_links |= further == 0 && part.over_links;
             reads.and(part.reads, further);
             reads_outer |= part.reads_outer;
+            beside |= part.beside;
         });
         Expr(Arc::new(Node {
             reads,
             over_links,
+            beside,
             level: kind.level(),
             reads_outer,
             kind,
@@ -521,7 +532,23 @@ impl Expr {
 
     /// Rewrites every part, innermost first, in all scopes. A part that is shared is rewritten once.
     pub fn map(self, f: &mut dyn FnMut(Expr) -> Expr) -> Expr {
-        self.map_parts(&mut |part, _| f(part))
+        self.map_among(&mut Mapped::default(), f)
+    }
+
+    /// The same, with what became of parts of other expressions: what these share stays shared.
+    pub fn map_among(self, known: &mut Mapped, f: &mut dyn FnMut(Expr) -> Expr) -> Expr {
+        if !self.is_small()
+            && let Some(done) = known.of(&self, 0)
+        {
+            return done;
+        }
+        let original = (!self.is_small()).then(|| self.clone());
+        let with_parts = self.with_parts(&mut |part, _| part.map_among(known, f));
+        let made = f(with_parts);
+        if let Some(original) = original {
+            known.note(original, 0, &made);
+        }
+        made
     }
 
     /// Rewrites every part that is about the row itself, innermost first: not what is about links or
@@ -545,7 +572,7 @@ impl Expr {
 
     /// Rewrites every part, innermost first; `f` is told how many link scopes further in it stands.
     fn map_parts(self, f: &mut dyn FnMut(Expr, i32) -> Expr) -> Expr {
-        let mut known = (!self.is_small()).then(HashMap::default);
+        let mut known = (!self.is_small()).then(Mapped::default);
         self.map_at(0, &mut known, f)
     }
 
@@ -555,30 +582,35 @@ impl Expr {
         known: &mut Option<Mapped>,
         f: &mut dyn FnMut(Expr, i32) -> Expr,
     ) -> Expr {
-        let place = (self.address(), depth);
-        if let Some((_, done)) = known.as_ref().and_then(|known| known.get(&place)) {
-            return done.clone();
+        if let Some(done) = known.as_ref().and_then(|known| known.of(&self, depth)) {
+            return done;
         }
-        // kept, so that its address stays its own
         let original = known.is_some().then(|| self.clone());
+        let with_parts =
+            self.with_parts(&mut |part, further| part.map_at(depth + further, known, f));
+        let made = f(with_parts, depth);
+        if let (Some(known), Some(original)) = (known, original) {
+            known.note(original, depth, &made);
+        }
+        made
+    }
+
+    /// The expression with other direct parts.
+    fn with_parts(self, f: &mut dyn FnMut(Expr, i32) -> Expr) -> Expr {
         let Node { mut kind, ty, .. } = Arc::unwrap_or_clone(self.0);
         recurse(|| {
             kind.each_part_mut(&mut |part, further| {
                 let taken = std::mem::replace(part, Expr::error());
-                *part = taken.map_at(depth + further, known, f);
+                *part = f(taken, further);
             })
         });
-        let made = f(Expr::new(kind, ty), depth);
-        if let (Some(known), Some(original)) = (known, original) {
-            known.insert(place, (original, made.clone()));
-        }
-        made
+        Expr::new(kind, ty)
     }
 
     /// The candidate sets that the expression reads.
     pub fn sets(&self) -> Vec<NodeId> {
         let mut found = Vec::new();
-        self.walk(&mut |part| match part.kind {
+        self.walk_sets(&mut |part| match part.kind {
             Kind::InSet { set, .. } | Kind::OfSet { set, .. } | Kind::OverSet { set, .. } => {
                 found.push(set)
             }
@@ -586,10 +618,61 @@ impl Expr {
         });
         found
     }
+
+    /// Calls `f` on every part that reads a candidate set or has such a part.
+    pub fn walk_sets<'a>(&'a self, f: &mut dyn FnMut(&'a Expr)) {
+        self.walk_reading(SETS, &mut Seen::in_parts_of(self), f);
+    }
+
+    /// The slots of the parameters that the expression reads.
+    pub fn params(&self) -> Vec<u32> {
+        let mut found = Vec::new();
+        self.walk_reading(PARAMS, &mut Seen::in_parts_of(self), &mut |part| {
+            if let Kind::Param(slot) = part.kind {
+                found.push(slot);
+            }
+        });
+        found
+    }
+
+    /// Whether who asks makes a difference, visibility aside.
+    pub fn reads_viewer(&self) -> bool {
+        self.beside & VIEWER != 0
+    }
+
+    /// Whether the seed of the request makes a difference.
+    pub fn reads_seed(&self) -> bool {
+        self.beside & SEED != 0
+    }
+
+    fn walk_reading<'a>(&'a self, what: u8, seen: &mut Seen, f: &mut dyn FnMut(&'a Expr)) {
+        if self.beside & what == 0 || !seen.is_new(self) {
+            return;
+        }
+        f(self);
+        recurse(|| {
+            let reading = &mut |part: &'a Expr, _| part.walk_reading(what, seen, f);
+            self.kind.each_part(reading)
+        });
+    }
 }
 
-/// What was rewritten, by address and scope, with what it became.
-type Mapped = HashMap<(usize, i32), (Expr, Expr)>;
+/// What was rewritten, by address and scope, with what it became. The original is kept, so that its address
+/// stays its own.
+#[derive(Default)]
+pub struct Mapped(HashMap<(usize, i32), (Expr, Expr)>);
+
+impl Mapped {
+    fn of(&self, expr: &Expr, depth: i32) -> Option<Expr> {
+        let known = self.0.get(&(expr.address(), depth));
+        known.map(|(_, made)| made.clone())
+    }
+
+    fn note(&mut self, original: Expr, depth: i32, made: &Expr) {
+        let place = (original.address(), depth);
+        self.0.insert(place, (original, made.clone()));
+    }
+}
 
 /// Where one has been in an expression; in a small one nothing is noted.
 struct Seen(Option<HashSet<usize>>);
@@ -692,6 +775,17 @@ impl Kind {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// What it reads beside its rows, its parts aside.
+    fn own_beside(&self) -> u8 {
+        match self {
+            Kind::InSet { .. } | Kind::OfSet { .. } | Kind::OverSet { .. } => SETS,
+            Kind::Viewer => VIEWER,
+            Kind::Uniform { .. } => SEED,
+            Kind::Param(_) => PARAMS,
+            _ => 0,
         }
     }
 

@@ -180,15 +180,10 @@ impl Alone {
     pub fn new(run: &Run, request: usize, conditions: &[Expr]) -> Alone {
         let mut sets = Vec::new();
         for condition in conditions {
-            condition.walk(&mut |part| {
-                if let Kind::InSet { set, .. }
-                | Kind::OfSet { set, .. }
-                | Kind::OverSet { set, .. } = part.kind
-                {
-                    let rows = run.sets.rows(set);
-                    sets.push((set, rows.of_requests(&[request as u32], run.stop)));
-                }
-            });
+            for set in condition.sets() {
+                let rows = run.sets.rows(set);
+                sets.push((set, rows.of_requests(&[request as u32], run.stop)));
+            }
         }
         let nothing = Rows::empty(1);
         Alone {

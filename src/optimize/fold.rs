@@ -5,6 +5,7 @@ use crate::batch::Stop;
 use crate::batch::{Column, Rows};
 use crate::expr::ends::Ends;
 use crate::expr::eval::{Members, Memo, Sets};
+use crate::expr::ir::Mapped;
 use crate::expr::texts::{Keys, Texts};
 use crate::expr::{Expr, Frame, Kind, Level, NodeId, Run, Scalar};
 use crate::store::Snapshot;
@@ -16,9 +17,10 @@ use crate::types::{NULL_BOOL, NULL_CODE, NULL_INT, Type};
 pub fn constants(rewriting: &mut Rewriting) {
     let none = Nothing(Rows::empty(1));
     let folding = Folding::new(rewriting.snapshot, &none);
+    let mut known = Mapped::default();
     let folded = |&id: &NodeId| {
         let node = rewriting.graph.get(id);
-        let fold = &mut |expr: Expr| expr.map(&mut |part| folding.folded(part));
+        let fold = &mut |expr: Expr| expr.map_among(&mut known, &mut |part| folding.folded(part));
         let op = node.op.mapped(fold)?;
         (op.exprs() != node.op.exprs()).then(|| (id, op, node.inputs.clone()))
     };

@@ -46,7 +46,7 @@ pub fn running(graph: &Graph, results: &[NodeId]) -> Vec<NodeId> {
 
 /// What an expression reads of other sets.
 fn of_sets(expr: &Expr, used: &mut [Used]) {
-    expr.walk(&mut |part| match &part.kind {
+    expr.walk_sets(&mut |part| match &part.kind {
         Kind::InSet { set, .. } => used[set.0 as usize].add(Used::members()),
         Kind::OfSet { set, what, .. } => used[set.0 as usize].add(match what {
             OfSet::Score => Used::members(),

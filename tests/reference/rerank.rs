@@ -184,12 +184,17 @@ impl<'a> Interp<'a> {
         self.first_by(set, settings.get("first"), inner, |placed, row| {
             let list: Vec<usize> = placed.iter().chain([&row]).copied().collect();
             let there: Vec<usize> = list.iter().flat_map(|&r| of_rows[r].clone()).collect();
-            let divergence = (0..known.len())
-                .filter(|&g| p[g] > 0.0)
-                .fold(0.0, |sum, g| {
-                    let q = there.iter().filter(|&&t| t == g).count() as f64 / there.len() as f64;
-                    sum + p[g] * (p[g] / (0.99 * q + 0.01 * p[g])).ln()
-                });
+            // the last row's own groups apart, in ascending order: rounding breaks no tie
+            let earlier = there.len() - of_rows[row].len();
+            let term = |g: usize, placed: &[usize]| {
+                let q = placed.iter().filter(|&&t| t == g).count() as f64 / there.len() as f64;
+                p[g] * (p[g] / (0.99 * q + 0.01 * p[g])).ln()
+            };
+            let of_history = || (0..known.len()).filter(|&g| p[g] > 0.0);
+            let without = of_history().map(|g| term(g, &there[..earlier])).collect();
+            let its_own = of_history().filter(|g| of_rows[row].contains(g));
+            let less = its_own.map(|g| term(g, &there[..earlier]) - term(g, &there));
+            let divergence = ascending_sum(without) - ascending_sum(less.collect());
             let sum = list.iter().fold(0.0, |sum, &r| sum + scores[r]);
             (1.0 - strength) * sum - strength * divergence
         })
@@ -353,4 +358,9 @@ fn tuples(keys: &[Vec<Vec<usize>>], row: usize) -> Vec<Vec<usize>> {
             .flat_map(|t| key[row].iter().map(|g| with(t, g)).collect::<Vec<_>>())
             .collect()
     })
+}
+
+fn ascending_sum(mut terms: Vec<f64>) -> f64 {
+    terms.sort_by(f64::total_cmp);
+    terms.iter().fold(0.0, |sum, term| sum + term)
 }

@@ -41,13 +41,16 @@ pub fn calibrate(
         let mut best: Option<(f64, u32, usize)> = None;
         let mut counted = usize::MAX;
         for (number, kind) in kinds.iter().enumerate() {
-            if pace.is_due_before(10 + 2 * shares.len()) {
+            if pace.is_due_before(20 + 10 * kind.groups.len()) {
                 break;
             }
             let Some(&row) = kind.rows.last() else {
                 continue;
             };
             if kind.groups.len() != counted {
+                if pace.is_due_before(200 * shares.len()) {
+                    break;
+                }
                 counted = kind.groups.len();
                 terms.compute(&shares, &placed, counted);
             }
@@ -146,11 +149,17 @@ impl Placed {
     }
 }
 
-/// What each group adds to the divergence after the next row: if the row is not in it, if it is.
+/// The divergence after the next row.
+///
+/// Terms are added in ascending order, so that rounding breaks no tie between rows whose groups have
+/// equal shares.
 #[derive(Default)]
 struct Terms {
-    without: Vec<f64>,
-    with: Vec<f64>,
+    /// If the row is in none of the groups of the history.
+    base: f64,
+    /// By group of the history, how much less it is if the row is in it.
+    less: Vec<f64>,
+    sorted: Vec<f64>,
 }
 
 impl Terms {
@@ -161,20 +170,26 @@ impl Terms {
             let q = f64::from(count) / total;
             p * (p / (0.99 * q + 0.01 * p)).ln()
         };
-        let all = || shares.iter().zip(&placed.counts);
-        self.without.clear();
-        self.without.extend(all().map(|(&p, &n)| term(p, n)));
-        self.with.clear();
-        self.with.extend(all().map(|(&p, &n)| term(p, n + 1)));
+        self.less.clear();
+        self.sorted.clear();
+        for (&p, &count) in shares.iter().zip(&placed.counts) {
+            let without = term(p, count);
+            self.less.push(without - term(p, count + 1));
+            self.sorted.push(without);
+        }
+        self.base = sum_ascending(&mut self.sorted);
     }
 
-    fn divergence(&self, groups: &[u32]) -> f64 {
-        let mut sum = 0.0;
-        let mut groups = groups.iter().peekable();
-        for (group, &without) in self.without.iter().enumerate() {
-            let is_in = groups.next_if(|&&g| g as usize == group).is_some();
-            sum += if is_in { self.with[group] } else { without };
-        }
-        sum
+    fn divergence(&mut self, groups: &[u32]) -> f64 {
+        let less = &self.less;
+        let of_history = groups.iter().filter_map(|&g| less.get(g as usize));
+        self.sorted.clear();
+        self.sorted.extend(of_history);
+        self.base - sum_ascending(&mut self.sorted)
     }
+}
+
+fn sum_ascending(values: &mut [f64]) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.iter().fold(0.0, |sum, value| sum + value)
 }
