@@ -74,6 +74,13 @@ def write_catalog(folder, users, items):
     (folder / "walks.igql").write_text(PROGRAM)
 
 
+def processor_time(command):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
 def by_scipy(links, asked):
     degrees = [np.maximum(np.asarray(links.sum(axis)).ravel(), 1) for axis in (0, 1)]
     onward = (links @ sparse.diags(degrees[0] ** -0.5)).tocsr()
@@ -95,10 +102,7 @@ def by_igql(igql, folder, asked):
     seconds = []
     for users in [asked[:1], asked]:
         (folder / "asked.csv").write_text(column("user_id", users))
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([*run, folder / "asked.csv"], check=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        seconds.append(processor_time([*run, folder / "asked.csv"]))
     found = {}
     for row in csv.DictReader(open(out)):
         found.setdefault(int(row["user"]), []).append(int(row["item_id"]))

@@ -113,6 +113,42 @@ impl Rows {
         self.columns.iter().map(at).collect()
     }
 
+    /// No rows, of which it is known how many each request had.
+    pub fn counting(counts: impl IntoIterator<Item = u32>) -> Rows {
+        let mut offsets = vec![0];
+        let mut all = 0;
+        for count in counts {
+            all += count;
+            offsets.push(all);
+        }
+        Rows {
+            offsets,
+            ..Rows::default()
+        }
+    }
+
+    /// The requests of each, one after the other; all have the same columns.
+    pub fn concat<'r>(parts: impl Iterator<Item = &'r Rows> + Clone) -> Rows {
+        let (mut ids, mut scores, mut offsets) = (Vec::new(), Vec::new(), vec![0]);
+        for rows in parts.clone() {
+            let before = ids.len() as u32;
+            offsets.extend(rows.offsets[1..].iter().map(|end| before + end));
+            ids.extend_from_slice(&rows.ids);
+            scores.extend_from_slice(&rows.scores);
+        }
+        let width = parts.clone().next().map_or(0, |rows| rows.columns.len());
+        let column = |place: usize| {
+            let of_parts = parts.clone().map(|rows| rows.columns[place].clone());
+            Column::concat(&of_parts.collect::<Vec<Column>>())
+        };
+        Rows {
+            offsets,
+            ids,
+            scores,
+            columns: (0..width).map(column).collect(),
+        }
+    }
+
     /// The rows of some requests; no rows if the run has to end.
     pub fn of_requests(&self, requests: &[u32], stop: Stop) -> Rows {
         let mut offsets = vec![0];

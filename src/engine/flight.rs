@@ -1,7 +1,7 @@
 //! Passes that run at the same time.
 
 use crate::ops::Limits;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 /// Passes on several threads, which share the memory that a request may take
 /// ([`Limits::max_memory`]): each has its part, and a request that needs more waits until it is alone.
@@ -10,6 +10,8 @@ use std::sync::{PoisonError, RwLock};
 /// took over the pass of another would wait for itself.
 pub struct Flight {
     passes: u64,
+    /// The time of requests that do not say one.
+    now: OnceLock<i64>,
     alone: RwLock<()>,
 }
 
@@ -19,8 +21,14 @@ impl Flight {
         let threads = rayon::current_num_threads().min(passes).max(1);
         Flight {
             passes: threads as u64,
+            now: OnceLock::new(),
             alone: RwLock::new(()),
         }
+    }
+
+    /// The same time for all passes: the clock is read once.
+    pub(super) fn now(&self, clock: impl FnOnce() -> i64) -> i64 {
+        *self.now.get_or_init(clock)
     }
 
     /// Whether a pass has less than its limits say, because of others.

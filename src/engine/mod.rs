@@ -25,7 +25,7 @@ use crate::catalog::schema::{Now, Schema};
 use crate::check::modules::{Module, Modules};
 use crate::check::{Assertion, Auto, Checked, Numbers, Tunables, check, trial};
 use crate::diag::{Diagnostic, Severity, Sink};
-use crate::exec::{self, Results, Schedule, Timing};
+use crate::exec::{self, Cache, Results, Schedule, Timing};
 use crate::expr::ends::Ends;
 use crate::expr::eval::{Members, Memo, Sets};
 use crate::expr::texts::{Keys, Texts};
@@ -33,7 +33,7 @@ use crate::expr::{Expr, NodeId, Run};
 use crate::library::Library;
 use crate::ops::vectors::Vectors;
 use crate::ops::{Exec, Graph, Hit, Limits, RunError};
-use crate::optimize::{RULES, Rewritten, Rule, rewrite};
+use crate::optimize::{RULES, Rewritten, Rule};
 use crate::plan::{self, Plan, plan};
 use crate::request::{self, Request};
 use crate::rounds::{self, Again};
@@ -93,6 +93,17 @@ struct ProgramInner {
     assertions: Vec<Assertion>,
 }
 
+/// What is to be run.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    program: &'a ProgramInner,
+    requests: &'a [Request],
+    limits: Limits,
+    ask: &'a Ask,
+    /// Of requests that do not say when they are.
+    now: i64,
+}
+
 /// What a program was read from, to read it again with other numbers.
 #[derive(Clone)]
 struct Text {
@@ -102,6 +113,8 @@ struct Text {
     /// The number of the item that is a test.
     test: Option<usize>,
     max_rows: u64,
+    /// Rows that its readings keep for later requests.
+    cache: Arc<Cache>,
 }
 
 /// Everything that is wrong with a program.
@@ -260,6 +273,7 @@ impl Engine {
             query: unit.query.map(str::to_owned),
             test: None,
             max_rows,
+            cache: Arc::default(),
         };
         let (checked, sink, plan) = self.planned(|numbers| {
             let (modules, sink) = (&text.modules, sink.clone());
@@ -422,11 +436,13 @@ impl Engine {
     pub fn pass_size(&self, program: &Program) -> usize {
         let program = &program.inner;
         *program.pass_size.get_or_init(|| {
-            let rows = plan::described(&program.checked, &self.inner.snapshot);
-            let widest = rows
-                .iter()
-                .map(|(_, expected)| *expected)
-                .fold(1.0, f64::max);
+            let mut rows = plan::described(&program.checked, &self.inner.snapshot);
+            // what is made once for all does not count for each
+            for member in program.rewritten.schedule.members() {
+                rows[member.0 as usize].1 = 0.0;
+            }
+            let expected = rows.iter().map(|(_, expected)| *expected);
+            let widest = expected.fold(1.0, f64::max);
             ((PASS_ROWS / widest) as usize).clamp(1, PASS)
         })
     }
@@ -494,7 +510,16 @@ impl Engine {
         limits: Limits,
         ask: &Ask,
     ) -> Result<Pass, RunError> {
-        let run = |limits, last| self.rounds(&program.inner, requests, limits, ask, last);
+        let run = |limits, last| {
+            let call = Call {
+                program: &program.inner,
+                requests,
+                limits,
+                ask,
+                now: flight.now(|| self.now()),
+            };
+            self.rounds(call, last)
+        };
         let divided = |requests: &[Request]| -> Result<Pass, RunError> {
             let mut all = Pass::default();
             for part in requests.chunks(requests.len().div_ceil(2)) {
@@ -535,20 +560,14 @@ impl Engine {
     /// Runs requests together, those that end short again with larger numbers. Gives the places of
     /// requests whose further round a limit ended; the `last` time that they run, that counts as not
     /// made.
-    fn rounds(
-        &self,
-        program: &ProgramInner,
-        requests: &[Request],
-        limits: Limits,
-        ask: &Ask,
-        last: bool,
-    ) -> Result<(Pass, Vec<usize>), RunError> {
-        let limits = limits.from_now();
-        let (mut pass, again) = self.one_round(program, requests, limits, ask)?;
-        let limits = Limits {
-            partial: false,
-            ..limits
+    fn rounds(&self, call: Call, last: bool) -> Result<(Pass, Vec<usize>), RunError> {
+        let (program, requests) = (call.program, call.requests);
+        let mut call = Call {
+            limits: call.limits.from_now(),
+            ..call
         };
+        let (mut pass, again) = self.one_round(call)?;
+        call.limits.partial = false;
         let everyone: Vec<usize> = (0..requests.len()).collect();
         let mut open = rounds::groups(again, &everyone);
         let mut ended = Vec::new();
@@ -559,7 +578,12 @@ impl Engine {
                     continue;
                 };
                 let again: Vec<Request> = places.iter().map(|&at| requests[at].clone()).collect();
-                match self.one_round(&raised, &again, limits, ask) {
+                let round = Call {
+                    program: &raised,
+                    requests: &again,
+                    ..call
+                };
+                match self.one_round(round) {
                     Ok((round, again)) => {
                         pass.further_rounds += places.len();
                         for (&place, answer) in places.iter().zip(round.answers) {
@@ -584,73 +608,65 @@ impl Engine {
     }
 
     /// Runs a program once, and says which requests need more.
-    fn one_round(
-        &self,
-        program: &ProgramInner,
-        requests: &[Request],
-        limits: Limits,
-        ask: &Ask,
-    ) -> Result<(Pass, Again), RunError> {
-        let checked = &program.checked;
-        let (graph, _) = program.runs(limits, ask);
-        self.execute(
+    fn one_round(&self, call: Call) -> Result<(Pass, Again), RunError> {
+        let Call {
             program,
             requests,
             limits,
             ask,
-            |exec, results, timings, limit| {
-                let again = match limit {
-                    None => {
-                        rounds::warnings(checked, graph, &program.never, exec, results);
-                        rounds::next(checked, graph, &program.never, exec, results)
-                    }
-                    Some(_) => vec![None; requests.len()],
-                };
-                let warnings = exec.noted();
-                let is_whole = limit.is_none();
-                // what there is is told, however late it is, where that is asked
-                let ends = !limits.partial;
-                let stop = match ends {
-                    true => exec.run.stop,
-                    false => Stop::default(),
-                };
-                let mut answers =
-                    answer::answers(checked, requests, exec.run, results, &warnings, stop);
-                if ends {
-                    exec.check("answer", 0)?;
+            ..
+        } = call;
+        let checked = &program.checked;
+        let (graph, _) = program.runs(limits, ask);
+        self.execute(call, |exec, results, timings, limit| {
+            let again = match limit {
+                None => {
+                    rounds::warnings(checked, graph, &program.never, exec, results);
+                    rounds::next(checked, graph, &program.never, exec, results)
                 }
-                if let Some((hit, ended)) = &limit {
-                    let of_list = |&ended: &exec::Ended| Ended::new(checked, self.schema(), ended);
-                    let ended: Vec<Ended> = ended.iter().flat_map(of_list).collect();
-                    answers
-                        .iter_mut()
-                        .for_each(|answer| answer.end(&hit.message, &ended));
-                }
-                if ask.is_anything() && is_whole {
-                    let tracer = Tracer::new(&checked.graph, program.schedule(), exec, results);
-                    explain(checked, tracer, ask, results, &mut answers)?;
-                }
-                let pass = Pass {
-                    answers,
-                    timings,
-                    further_rounds: 0,
-                };
-                Ok((pass, again))
-            },
-        )
+                Some(_) => vec![None; requests.len()],
+            };
+            let warnings = exec.noted();
+            let is_whole = limit.is_none();
+            // what there is is told, however late it is, where that is asked
+            let ends = !limits.partial;
+            let stop = match ends {
+                true => exec.run.stop,
+                false => Stop::default(),
+            };
+            let mut answers =
+                answer::answers(checked, requests, exec.run, results, &warnings, stop);
+            if ends {
+                exec.check("answer", 0)?;
+            }
+            if let Some((hit, ended)) = &limit {
+                let of_list = |&ended: &exec::Ended| Ended::new(checked, self.schema(), ended);
+                let ended: Vec<Ended> = ended.iter().flat_map(of_list).collect();
+                answers
+                    .iter_mut()
+                    .for_each(|answer| answer.end(&hit.message, &ended));
+            }
+            if ask.is_anything() && is_whole {
+                let tracer = Tracer::new(&checked.graph, program.schedule(), exec, results);
+                explain(checked, tracer, ask, results, &mut answers)?;
+            }
+            let pass = Pass {
+                answers,
+                timings,
+                further_rounds: 0,
+            };
+            Ok((pass, again))
+        })
     }
 
     /// Runs what a program needs, and hands it on while it is there.
     fn execute<R>(
         &self,
-        program: &ProgramInner,
-        requests: &[Request],
-        limits: Limits,
-        ask: &Ask,
+        call: Call,
         finish: impl FnOnce(&Exec, &Results, Vec<Timing>, Option<Cut>) -> Result<R, RunError>,
     ) -> Result<R, RunError> {
-        let results = Results::new(program.checked.graph.len());
-        let done = self.execute_into(&results, program, requests, limits, ask, finish);
+        let results = Results::new(call.program.checked.graph.len());
+        let done = self.execute_into(&results, call, finish);
         if done.is_err() {
             discard(results);
         }
@@ -660,12 +676,16 @@ impl Engine {
     fn execute_into<R>(
         &self,
         results: &Results,
-        program: &ProgramInner,
-        requests: &[Request],
-        limits: Limits,
-        ask: &Ask,
+        call: Call,
         finish: impl FnOnce(&Exec, &Results, Vec<Timing>, Option<Cut>) -> Result<R, RunError>,
     ) -> Result<R, RunError> {
+        let Call {
+            program,
+            requests,
+            limits,
+            ask,
+            now,
+        } = call;
         let checked = &program.checked;
         let snapshot = &self.inner.snapshot;
         let memory = limits.max_memory.map(Memory::new);
@@ -681,7 +701,7 @@ impl Engine {
             snapshot,
             &texts,
             &keys,
-            self.now(),
+            now,
         )?;
         let run = Run {
             snapshot,
@@ -803,7 +823,8 @@ impl ProgramInner {
         rules: Vec<&'static Rule>,
     ) -> Self {
         let needs_viewer = needs_viewer(&checked) || assertions.iter().any(Assertion::reads_viewer);
-        let rewritten = rewrite(&checked, snapshot, &rules);
+        let read_after = |graph: &Graph| rounds::read_after(&checked, graph);
+        let rewritten = Rewritten::new(&checked, snapshot, &rules, read_after, &text.cache);
         ProgramInner {
             never: rewritten.nothings(),
             rewritten,
@@ -855,8 +876,14 @@ impl Engine {
             why: true,
             ..Ask::default()
         };
-        let limits = Limits::default();
-        self.execute(program, requests, limits, &ask, |exec, results, _, _| {
+        let call = Call {
+            program,
+            requests,
+            limits: Limits::default(),
+            ask: &ask,
+            now: self.now(),
+        };
+        self.execute(call, |exec, results, _, _| {
             let entity = program.checked.graph.shape(node).entity;
             let keys = exec.run.keys.keys(entity, &results.rows(node).ids);
             Ok(keys

@@ -1,6 +1,6 @@
 //! `test` items: a program of their own with assertions.
 
-use super::{Engine, ProgramInner, Text, every};
+use super::{Call, Engine, ProgramInner, Text, every};
 use crate::answer::Ask;
 use crate::check::{Assertion, Numbers, Who, trial};
 use crate::diag::{Diagnostic, code};
@@ -80,7 +80,14 @@ impl Engine {
     ) -> Result<(Vec<Diagnostic>, Option<Vec<u64>>), RunError> {
         let ask = Ask::default();
         let (graph, _) = program.runs(limits, &ask);
-        self.execute(program, request, limits, &ask, |exec, results, _, _| {
+        let call = Call {
+            program,
+            requests: request,
+            limits,
+            ask: &ask,
+            now: self.now(),
+        };
+        self.execute(call, |exec, results, _, _| {
             let again =
                 rounds::next(&program.checked, graph, &program.never, exec, results).remove(0);
             let run = exec.run;

@@ -1,11 +1,13 @@
 //! Running a plan: the nodes of a program in waves, each wave in parallel, for many requests.
 
+mod common;
 mod part;
 mod salvage;
 mod schedule;
 #[cfg(debug_assertions)]
 mod verify;
 
+pub use common::Cache;
 pub use part::{for_requests, in_viewers, run_as_viewers};
 pub use salvage::{Ended, salvage};
 pub use schedule::Schedule;
@@ -19,7 +21,7 @@ use schedule::Masks;
 use std::cell::UnsafeCell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// The rows of the nodes that have run.
@@ -33,7 +35,7 @@ pub struct Results {
 
 /// The rows of a node, until they are freed.
 struct Done {
-    rows: UnsafeCell<Rows>,
+    rows: UnsafeCell<Arc<Rows>>,
     /// Bytes that are charged for them.
     charged: AtomicU64,
 }
@@ -59,13 +61,13 @@ impl Results {
         self.rows[node.0 as usize].get().is_some()
     }
 
-    fn take(&mut self, node: NodeId) -> Rows {
+    fn take(&mut self, node: NodeId) -> Arc<Rows> {
         let done = self.rows[node.0 as usize].take();
         done.map(|done| done.rows.into_inner()).unwrap_or_default()
     }
 
     /// Puts the rows of a node, which has none yet, and charges them; false if they are too many.
-    fn put(&self, node: NodeId, rows: Rows, stop: Stop) -> bool {
+    fn put(&self, node: NodeId, rows: Arc<Rows>, stop: Stop) -> bool {
         let own = rows.own_bytes();
         let mut elements = self.elements.lock().unwrap_or_else(|e| e.into_inner());
         let is_new = |(place, _): &(usize, usize)| !elements.contains_key(place);
@@ -88,6 +90,15 @@ impl Results {
         true
     }
 
+    /// Notes how many rows the requests had at a node whose rows nobody reads.
+    fn note(&self, node: NodeId, counts: Rows) {
+        let done = Done {
+            rows: UnsafeCell::new(Arc::new(counts)),
+            charged: AtomicU64::new(0),
+        };
+        let _ = self.rows[node.0 as usize].set(done);
+    }
+
     /// Frees the rows of a node; how many each request had stays.
     ///
     /// # Safety
@@ -103,7 +114,7 @@ impl Results {
             offsets: rows.offsets.clone(),
             ..Rows::default()
         };
-        let rows = std::mem::replace(rows, counts);
+        let rows = std::mem::replace(rows, Arc::new(counts));
         let mut bytes = done.charged.swap(0, Ordering::Relaxed);
         let mut elements = self.elements.lock().unwrap_or_else(|e| e.into_inner());
         for (place, _) in rows.elements() {
@@ -155,7 +166,7 @@ pub struct Timing {
 }
 
 /// Runs every node of the schedule; the rows of those that `keep` names, or of all, are in `results`
-/// afterwards. Nobody may hold a reference to rows of `results` meanwhile.
+/// afterwards, which are where `exec` finds sets. Nobody may hold a reference to rows of `results` meanwhile.
 pub fn run(
     graph: &Graph,
     schedule: &Schedule,
@@ -166,16 +177,20 @@ pub fn run(
     let mut timings = Vec::new();
     let mut masks = Masks::new(graph, schedule);
     let unread = keep.map(|keep| unread(graph, schedule, keep));
+    // where others run beside this run, which needed too much cannot be told: one at a time
+    let shares = !exec.is_within() || exec.run.stop.memory.is_none();
     for (number, wave) in schedule.waves.iter().enumerate() {
         let wanted = masks.of_wave(wave, exec, results);
-        let one = |(&id, mask): (&NodeId, &Option<Vec<bool>>)| {
-            run_node(graph, schedule, id, exec, results, mask.as_deref())
+        let one = |(&id, mask): (&NodeId, &Option<Vec<bool>>)| match schedule.common(id) {
+            Some(common) => common.run(graph, exec, results, mask.as_deref()),
+            None => run_node(graph, schedule, id, exec, results, mask.as_deref()),
         };
-        let mut ran: Vec<Result<Timing, RunError>> = match &wave[..] {
-            [single] => vec![one((single, &wanted[0]))],
-            many => many.par_iter().zip(&wanted).map(one).collect(),
+        let mut ran: Vec<Result<Vec<Timing>, RunError>> = match &wave[..] {
+            many if many.len() > 1 && shares => many.par_iter().zip(&wanted).map(one).collect(),
+            few => few.iter().zip(&wanted).map(one).collect(),
         };
         if wave.len() > 1
+            && shares
             && let Some(memory) = exec.run.stop.memory.filter(|memory| memory.is_over())
         {
             // together they were too much: whether the limit is hit does not depend on threads
@@ -184,8 +199,8 @@ pub fn run(
                 *ran = one((&wave[place], &wanted[place]));
             }
         }
-        for timing in ran {
-            timings.push(timing?);
+        for ran in ran {
+            timings.extend(ran?);
         }
         for &node in unread.iter().flat_map(|unread| &unread[number]) {
             // SAFETY: the operators that read it are done, and nobody else has a reference
@@ -201,7 +216,7 @@ fn unread(graph: &Graph, schedule: &Schedule, keep: &[NodeId]) -> Vec<Vec<NodeId
     let mut last = vec![None; graph.len()];
     let mut decides = vec![false; graph.len()];
     for (number, wave) in schedule.waves.iter().enumerate() {
-        for &id in wave {
+        for id in wave.iter().flat_map(|&id| schedule.computing(id)) {
             let node = graph.get(id);
             last[id.0 as usize].get_or_insert(number);
             let is_gated = (0..node.inputs.len()).any(|input| node.op.gate(input).is_some());
@@ -229,14 +244,14 @@ fn run_node(
     exec: &Exec,
     results: &Results,
     mask: Option<&[bool]>,
-) -> Result<Timing, RunError> {
+) -> Result<Vec<Timing>, RunError> {
     let node = graph.get(id);
     let started = Instant::now();
     let _watched = stretch::within(node.op.name());
     let rows = match mask {
-        None => run_op(graph, schedule, id, exec, results)?,
-        Some(mask) => part::run_masked(node, exec, results, mask, |exec, sets| {
-            run_op(graph, schedule, id, exec, sets)
+        None => run_op(graph, schedule, id, exec)?,
+        Some(mask) => part::run_masked(node, exec, results, mask, |exec| {
+            run_op(graph, schedule, id, exec)
         })?,
     };
     #[cfg(debug_assertions)]
@@ -251,23 +266,18 @@ fn run_node(
         time: started.elapsed(),
         rows: rows.len(),
     };
-    if !results.put(id, rows, exec.run.stop) {
+    if !results.put(id, Arc::new(rows), exec.run.stop) {
         exec.check(node.op.name(), 0)?;
     }
-    Ok(timing)
+    Ok(vec![timing])
 }
 
 /// The rows of a node over the rows of its inputs.
-fn run_op(
-    graph: &Graph,
-    schedule: &Schedule,
-    id: NodeId,
-    exec: &Exec,
-    sets: &dyn Sets,
-) -> Result<Rows, RunError> {
+fn run_op(graph: &Graph, schedule: &Schedule, id: NodeId, exec: &Exec) -> Result<Rows, RunError> {
     let node = graph.get(id);
     exec.warn_of_numbers(&*node.op);
-    let mut inputs: Vec<&Rows> = node.inputs.iter().map(|&input| sets.rows(input)).collect();
+    let rows = |&input: &NodeId| exec.run.sets.rows(input);
+    let mut inputs: Vec<&Rows> = node.inputs.iter().map(rows).collect();
     let (Some(root), Some(inner)) = (node.op.nested(), schedule.nested(id)) else {
         return node.op.run(exec, &inputs);
     };

@@ -8,11 +8,11 @@ use crate::batch::{Rows, Stop};
 use crate::expr::NodeId;
 use crate::expr::eval::Sets;
 use crate::ops::{Exec, Graph, Node, RunError, no_rows};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Some requests of a run, and the rows of its nodes for them.
-struct Part<'a> {
+pub(super) struct Part<'a> {
     results: &'a Results,
     /// Ascending.
     requests: &'a [u32],
@@ -20,6 +20,18 @@ struct Part<'a> {
     stop: Stop<'a>,
     /// Bytes that are charged for the rows.
     charged: AtomicU64,
+}
+
+impl<'a> Part<'a> {
+    pub fn new(results: &'a Results, requests: &'a [u32], stop: Stop<'a>) -> Part<'a> {
+        Part {
+            results,
+            requests,
+            rows: (0..results.len()).map(|_| OnceLock::new()).collect(),
+            stop,
+            charged: AtomicU64::new(0),
+        }
+    }
 }
 
 impl Sets for Part<'_> {
@@ -43,13 +55,34 @@ impl Drop for Part<'_> {
     }
 }
 
+/// The rows of nodes that run for a part, and of others that ran for all.
+pub(super) struct Layer<'a> {
+    own: &'a Results,
+    part: &'a Part<'a>,
+}
+
+impl<'a> Layer<'a> {
+    pub fn new(own: &'a Results, part: &'a Part<'a>) -> Layer<'a> {
+        Layer { own, part }
+    }
+}
+
+impl Sets for Layer<'_> {
+    fn rows(&self, node: NodeId) -> &Rows {
+        match self.own.has(node) {
+            true => self.own.rows(node),
+            false => self.part.rows(node),
+        }
+    }
+}
+
 /// Runs a node for the requests of `mask`; the others get no rows.
 pub fn run_masked(
     node: &Node,
     exec: &Exec,
     results: &Results,
     mask: &[bool],
-    run_node: impl FnOnce(&Exec, &dyn Sets) -> Result<Rows, RunError>,
+    run_node: impl FnOnce(&Exec) -> Result<Rows, RunError>,
 ) -> Result<Rows, RunError> {
     let requests: Vec<u32> = (0..mask.len() as u32)
         .filter(|&r| mask[r as usize])
@@ -57,7 +90,7 @@ pub fn run_masked(
     if requests.is_empty() {
         return Ok(no_rows(&node.shape, mask.len()));
     }
-    let rows = for_requests(exec, results, &requests, run_node)?;
+    let rows = for_requests(exec, results, &requests, |exec, _| run_node(exec))?;
     Ok(spread(rows, mask))
 }
 
@@ -68,13 +101,7 @@ pub fn for_requests<R>(
     requests: &[u32],
     f: impl FnOnce(&Exec, &dyn Sets) -> Result<R, RunError>,
 ) -> Result<R, RunError> {
-    let part = Part {
-        results,
-        requests,
-        rows: (0..results.len()).map(|_| OnceLock::new()).collect(),
-        stop: exec.run.stop,
-        charged: AtomicU64::new(0),
-    };
+    let part = Part::new(results, requests, exec.run.stop);
     let run = exec.run.of_requests(requests, None, &part);
     let inner = exec.within(&run);
     let made = f(&inner, &part)?;
@@ -99,7 +126,7 @@ pub fn run_as_viewers(
     let (mut results, ()) = as_viewers(graph, schedule, exec, viewers, keep, |_, _| Ok(()))?;
     // the rows belong to the operator that asked for them
     results.give_back(exec.run.stop);
-    Ok(results.take(root))
+    Ok(Arc::unwrap_or_clone(results.take(root)))
 }
 
 /// The same, giving all rows of the inner run, and what `then` makes of it.

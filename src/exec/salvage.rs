@@ -12,6 +12,7 @@ use crate::expr::value::Val;
 use crate::expr::{Expr, Kind, NodeId, Run};
 use crate::ops::{BoundColumn, Effect, Exec, Graph, Limits, Node, Quantity, RunError};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Rows that a condition is still applied to, the first ones.
@@ -86,7 +87,7 @@ impl Salvage<'_> {
             None => (None, self.with_columns(&Rows::empty(1), list, list)),
         };
         // what is there is handed out, whatever it takes
-        self.results.put(list, rows, Stop::default());
+        self.results.put(list, Arc::new(rows), Stop::default());
         self.ended.push((list, stage));
     }
 

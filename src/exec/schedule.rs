@@ -8,6 +8,7 @@
 //! for fewer.
 
 use super::Results;
+use super::common::{self, Cache, Common};
 use crate::expr::NodeId;
 use crate::expr::eval::Sets;
 use crate::ops::{Exec, Graph};
@@ -23,18 +24,41 @@ pub struct Schedule {
     lazy: Vec<bool>,
     /// What runs once for each row of a node, with that row as the viewer.
     nested: Vec<(NodeId, Arc<Schedule>)>,
+    /// What runs once for all who ask alike: of these the roots are in the waves.
+    common: Vec<Arc<Common>>,
 }
 
 impl Schedule {
     /// The waves of the nodes that the results need.
     pub fn new(graph: &Graph, results: &[NodeId]) -> Schedule {
-        Schedule::knowing(graph, results, &mut HashMap::new())
+        Schedule::knowing(graph, results, None, &mut HashMap::new())
+    }
+
+    /// The same where requests that ask alike share what they may; of nodes that are not in `keep` they
+    /// may not leave the rows.
+    pub fn sharing(
+        graph: &Graph,
+        results: &[NodeId],
+        keep: &[NodeId],
+        cache: &Arc<Cache>,
+    ) -> Schedule {
+        Schedule::knowing(graph, results, Some((keep, cache)), &mut HashMap::new())
+    }
+
+    /// Some nodes, which are needed by every request, before the last of them.
+    pub(super) fn of_nodes(graph: &Graph, nodes: &[NodeId], last: NodeId) -> Schedule {
+        Schedule {
+            waves: waves(graph, nodes, &vec![Vec::new(); graph.len()]),
+            results: vec![last],
+            ..Schedule::default()
+        }
     }
 
     /// With the schedules of nested nodes that are known: those within each other have the same ones.
     fn knowing(
         graph: &Graph,
         results: &[NodeId],
+        sharing: Option<(&[NodeId], &Arc<Cache>)>,
         known: &mut HashMap<NodeId, Arc<Schedule>>,
     ) -> Schedule {
         let reachable = graph.reachable(results);
@@ -48,19 +72,53 @@ impl Schedule {
         for &id in &reachable {
             if let Some(root) = graph.get(id).op.nested() {
                 let nested = known.get(&root).cloned().unwrap_or_else(|| {
-                    let nested = Arc::new(Schedule::knowing(graph, &[root], known));
-                    known.insert(root, nested.clone());
+                    let root = &[root];
+                    let sharing = sharing.map(|(_, cache)| (&root[..], cache));
+                    let nested = Arc::new(Schedule::knowing(graph, root, sharing, known));
+                    known.insert(root[0], nested.clone());
                     nested
                 });
                 schedule.nested.push((id, nested));
             }
         }
+        if let Some((keep, cache)) = sharing {
+            schedule.share(common::find(graph, &reachable, keep, cache));
+        }
         schedule
+    }
+
+    /// Leaves the members of common parts to these.
+    fn share(&mut self, common: Vec<Arc<Common>>) {
+        let is_member = |id: NodeId| common.iter().any(|common| common.has(id));
+        for wave in &mut self.waves {
+            wave.retain(|&id| !is_member(id));
+        }
+        self.waves.retain(|wave| !wave.is_empty());
+        self.common = common;
     }
 
     /// All nodes, in an order that can be run.
     pub fn nodes(&self) -> impl Iterator<Item = NodeId> {
-        self.waves.iter().flatten().copied()
+        let all = self.waves.iter().flatten();
+        all.flat_map(|&id| self.computing(id))
+    }
+
+    /// The common part that a node is the root of.
+    pub(super) fn common(&self, root: NodeId) -> Option<&Common> {
+        let found = self.common.iter().find(|common| common.root == root);
+        found.map(|common| &**common)
+    }
+
+    /// A node with those that run only for it, before it.
+    pub(super) fn computing(&self, id: NodeId) -> impl Iterator<Item = NodeId> {
+        let members = self.common(id).map(|common| &common.members[..]);
+        members.unwrap_or_default().iter().copied().chain([id])
+    }
+
+    /// The nodes whose rows are made once for all who ask alike, and handed to nobody else.
+    pub fn members(&self) -> impl Iterator<Item = NodeId> {
+        let all = self.common.iter();
+        all.flat_map(|common| common.members.iter().copied())
     }
 
     /// What runs once for each row of the node's input.

@@ -145,6 +145,19 @@ impl Run<'_> {
         }
     }
 
+    /// The same run, which ends otherwise.
+    pub fn until<'b>(self, stop: Stop<'b>) -> Run<'b>
+    where
+        Self: 'b,
+    {
+        Run {
+            stop,
+            members: Members::new(stop),
+            ends: Ends::new(stop),
+            ..self
+        }
+    }
+
     /// The rows of a set by their ids; none if the run has to end.
     fn members(&self, set: NodeId) -> Arc<ById> {
         let mut known = self.members.known.lock().unwrap_or_else(|e| e.into_inner());

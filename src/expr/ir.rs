@@ -624,12 +624,12 @@ impl Expr {
         self.walk_reading(SETS, &mut Seen::in_parts_of(self), f);
     }
 
-    /// The slots of the parameters that the expression reads.
-    pub fn params(&self) -> Vec<u32> {
+    /// The slots of the parameters that the expression reads, with their types.
+    pub fn params(&self) -> Vec<(u32, Type)> {
         let mut found = Vec::new();
         self.walk_reading(PARAMS, &mut Seen::in_parts_of(self), &mut |part| {
             if let Kind::Param(slot) = part.kind {
-                found.push(slot);
+                found.push((slot, part.ty.clone()));
             }
         });
         found

@@ -232,6 +232,11 @@ pub trait Op: fmt::Debug + Send + Sync {
         vec![true; exec.run.requests()]
     }
 
+    /// Whether the viewer or the seed make a difference to its rows, beside what its expressions read.
+    fn is_personal(&self) -> bool {
+        false
+    }
+
     /// A set that is evaluated once for each row of the first input, with that row as the viewer.
     /// Its rows, one request per row, come as a further input of `run`.
     fn nested(&self) -> Option<NodeId> {
@@ -583,6 +588,8 @@ pub struct Exec<'a> {
     pub run: &'a Run<'a>,
     pub vectors: &'a vectors::Vectors,
     pub limits: Limits,
+    /// Whether it is a run within another.
+    within: bool,
     warnings: Mutex<BTreeSet<(usize, String)>>,
     followed: Mutex<Vec<(usize, Vec<Followed>)>>,
 }
@@ -598,6 +605,13 @@ pub struct Followed {
     pub reached: bool,
 }
 
+/// What operators noted of one request while they ran.
+#[derive(Debug, Default)]
+pub struct Notes {
+    followed: Vec<(usize, Followed)>,
+    warnings: Vec<String>,
+}
+
 /// What tells one operator of a graph from the others.
 fn address<T: ?Sized>(op: &T) -> usize {
     std::ptr::from_ref(op).cast::<()>() as usize
@@ -609,6 +623,7 @@ impl<'a> Exec<'a> {
             run,
             vectors,
             limits,
+            within: false,
             warnings: Mutex::default(),
             followed: Mutex::default(),
         }
@@ -640,6 +655,42 @@ impl<'a> Exec<'a> {
                 followed[request as usize] = one;
             }
             all.push((op, followed));
+        }
+    }
+
+    /// What was noted of each request.
+    pub fn notes(&self) -> Vec<Notes> {
+        let mut notes: Vec<Notes> = (0..self.run.requests()).map(|_| Notes::default()).collect();
+        for (op, followed) in self.lock_followed().iter() {
+            for (notes, &followed) in notes.iter_mut().zip(followed) {
+                notes.followed.push((*op, followed));
+            }
+        }
+        for (request, message) in self.noted() {
+            notes[request].warnings.push(message);
+        }
+        notes
+    }
+
+    /// Notes of each request what was noted of the one at that place of `notes`, if any.
+    pub fn note(&self, notes: &[&Notes], of: &[Option<usize>]) {
+        let ops = notes.iter().flat_map(|notes| &notes.followed);
+        let ops: BTreeSet<usize> = ops.map(|(op, _)| *op).collect();
+        for op in ops {
+            let of_notes = |notes: &&Notes| {
+                let found = notes.followed.iter().find(|(known, _)| *known == op);
+                found.map_or(Followed::default(), |(_, followed)| *followed)
+            };
+            let each: Vec<Followed> = notes.iter().map(of_notes).collect();
+            let all = of
+                .iter()
+                .map(|at| at.map_or(Followed::default(), |at| each[at]));
+            self.lock_followed().push((op, all.collect()));
+        }
+        for (request, at) in of.iter().enumerate() {
+            for message in at.iter().flat_map(|&at| &notes[at].warnings) {
+                self.warn(request, message.clone());
+            }
         }
     }
 
@@ -682,7 +733,15 @@ impl<'a> Exec<'a> {
     where
         'a: 'b,
     {
-        Exec::new(run, self.vectors, self.limits)
+        Exec {
+            within: true,
+            ..Exec::new(run, self.vectors, self.limits)
+        }
+    }
+
+    /// Whether it is a run within another, which has the same limits.
+    pub fn is_within(&self) -> bool {
+        self.within
     }
 
     /// Takes over the warnings of a run whose requests are those of this one at `requests`.

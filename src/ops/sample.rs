@@ -97,6 +97,10 @@ impl Op for Sample {
         input == 0
     }
 
+    fn is_personal(&self) -> bool {
+        true
+    }
+
     fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
         inputs[0].min(guess.number(&self.n).unwrap_or(f64::INFINITY))
     }

@@ -38,6 +38,10 @@ impl Op for Viewer {
         Vec::new()
     }
 
+    fn is_personal(&self) -> bool {
+        true
+    }
+
     fn run(&self, exec: &Exec, _: &[&Rows]) -> Result<Rows, RunError> {
         let n = exec.run.requests();
         Ok(Rows {

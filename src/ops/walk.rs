@@ -263,6 +263,10 @@ impl Op for Walk {
     }
 
     /// A condition that is always true is none.
+    fn is_personal(&self) -> bool {
+        self.order == Order::Random
+    }
+
     fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
         let mut op = self.clone();
         let mut exprs = op.edge.exprs_mut();

@@ -32,7 +32,7 @@ mod order;
 mod used;
 
 use crate::check::Checked;
-use crate::exec::Schedule;
+use crate::exec::{Cache, Schedule};
 use crate::expr::NodeId;
 use crate::ops::{Graph, Op, Used};
 use crate::store::Snapshot;
@@ -84,23 +84,29 @@ pub struct Rewritten {
 }
 
 impl Rewritten {
+    /// The graph of a program after some rules, of which the results and the rows of the nodes that
+    /// `read_after` names are read after a run. Requests that ask alike share the rest.
+    pub fn new(
+        checked: &Checked,
+        snapshot: &Snapshot,
+        rules: &[&Rule],
+        read_after: impl FnOnce(&Graph) -> Vec<NodeId>,
+        cache: &Arc<Cache>,
+    ) -> Rewritten {
+        let mut rewriting = Rewriting::new(checked, snapshot);
+        for rule in rules {
+            (rule.apply)(&mut rewriting);
+        }
+        let (graph, results) = (rewriting.graph, rewriting.results);
+        let schedule = Schedule::sharing(&graph, &results, &read_after(&graph), cache);
+        Rewritten { graph, schedule }
+    }
+
     /// The operators that give no row whatever the data.
     pub fn nothings(&self) -> Vec<NodeId> {
         let all = (0..self.graph.len() as u32).map(NodeId);
         all.filter(|&id| self.graph.get(id).op.is_nothing())
             .collect()
-    }
-}
-
-/// The graph of a program after some rules.
-pub fn rewrite(checked: &Checked, snapshot: &Snapshot, rules: &[&Rule]) -> Rewritten {
-    let mut rewriting = Rewriting::new(checked, snapshot);
-    for rule in rules {
-        (rule.apply)(&mut rewriting);
-    }
-    Rewritten {
-        schedule: Schedule::new(&rewriting.graph, &rewriting.results),
-        graph: rewriting.graph,
     }
 }
 
