@@ -115,6 +115,19 @@ const PROGRAMS: &[(&str, &[&str])] = &[
         "param n: int = 5\npopular = all(item).score(count(~likes(it)))\nuser.walk(likes) | popular.take(n)",
         &["n"],
     ),
+    // each page asks for as many more as the other may take away
+    (
+        "x = user.walk(likes)\ny = user.walk(follows).walk(likes)\n{ a: (x - y.take(2)).take(3), b: (y - x.take(2)).take(3), c: (y - x).take(4) }",
+        &[],
+    ),
+    (
+        "param n: int = 5\nall(item).score(count(~likes(it))).take(n)",
+        &["n"],
+    ),
+    (
+        "all(item).score(count(~likes(it))).take(count(likes(viewer)))",
+        &[],
+    ),
     (
         "all(item).score(count(~likes(it))).filter(position < 40).sample(10)",
         &[],
@@ -162,7 +175,7 @@ fn requests(params: &[&str]) -> Vec<Request> {
                 "wanted" => {
                     request.param(*name, ["k1", "k3", "nothing of that kind"][n as usize % 3])
                 }
-                _ => request.param(*name, 1 + n % 4),
+                _ => request.param(*name, 1 + (n + 2) % 4 * 3),
             };
         }
         requests.push(request);

@@ -179,6 +179,13 @@ fn only_the_best_rows_are_made() {
             "score",
             "x = all(media).score(quality)\n{ a: x.take(3), b: x.take(5, offset=2) }",
         ),
+        (
+            "filter",
+            "all(media).score(quality).filter(like_count > 3).take(5)",
+        ),
+        ("-", "(all(media).score(quality) - user.saved()).take(5)"),
+        // what is left out may have been among the best
+        ("walk", "(user.liked(10) - user.saved(5)).take(5)"),
     ] {
         let (before, after) = before_and_after("best rows", text);
         let last = |all: &[String]| named(all, name).last().expect("the operator").to_string();
@@ -186,8 +193,10 @@ fn only_the_best_rows_are_made() {
         assert!(windows(&last(&after)) > 0, "{text}: {after:?}");
     }
     for text in [
-        "all(media).score(quality).filter(like_count > 3).take(5)",
+        "all(media).score(quality).filter(position > 3).take(5)",
         "all(media).score(quality).take(2, per=author)",
+        // the same for all, and made once
+        "all(media).score(quality).take(count(likes(viewer)))",
         "x = all(media).score(quality)\n{ a: x.take(3), b: x }",
         "x = all(media).score(quality)\nx.take(count(x) // 100)",
     ] {

@@ -178,6 +178,21 @@ impl Column {
         }
     }
 
+    /// Appends rows that stand together in another column, which shares its lists and vectors with this one.
+    pub fn extend_part(&mut self, other: &Column, rows: std::ops::Range<usize>) {
+        match (self, other) {
+            (Column::I64(a), Column::I64(b)) => a.extend_from_slice(&b[rows]),
+            (Column::F64(a), Column::F64(b)) => a.extend_from_slice(&b[rows]),
+            (Column::Bool(a), Column::Bool(b)) => a.extend_from_slice(&b[rows]),
+            (Column::Code(a), Column::Code(b)) => a.extend_from_slice(&b[rows]),
+            (Column::List { slots: a, .. }, Column::List { slots: b, .. })
+            | (Column::Vector { slots: a, .. }, Column::Vector { slots: b, .. }) => {
+                a.extend_from_slice(&b[rows]);
+            }
+            (a, _) => debug_assert!(rows.is_empty(), "columns of two kinds: {a:?}"),
+        }
+    }
+
     /// Appends rows of another column, which shares its lists and vectors with this one.
     pub fn extend_from(&mut self, other: &Column, rows: &[u32]) {
         fn add<T: Copy>(into: &mut Vec<T>, values: &[T], rows: &[u32], null: T) {

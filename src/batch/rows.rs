@@ -149,6 +149,35 @@ impl Rows {
         }
     }
 
+    /// For each of other requests the rows of one of these, or none; fewer if the run has to end.
+    pub fn repeat(&self, of: &[Option<usize>], stop: Stop) -> Rows {
+        let count = of.iter().flatten().map(|&r| self.range(r).len()).sum();
+        let mut rows = Rows {
+            columns: self.columns.iter().map(|c| c.gather(&[])).collect(),
+            ..Rows::empty(of.len())
+        };
+        let _held = stop.hold(count * self.width());
+        if stop.is_over() {
+            return rows;
+        }
+        rows.offsets.truncate(1);
+        rows.ids.reserve(count);
+        rows.scores.reserve(count);
+        for request in of {
+            let range = request.map_or(0..0, |r| self.range(r));
+            for part in blocks(range, BLOCK).take_while(|_| !stop.is_due()) {
+                rows.ids.extend_from_slice(&self.ids[part.clone()]);
+                rows.scores.extend_from_slice(&self.scores[part.clone()]);
+                let columns = self.columns.iter().zip(&mut rows.columns);
+                for (column, all) in columns.filter(|(column, _)| !column.is_empty()) {
+                    all.extend_part(column, part.clone());
+                }
+            }
+            rows.offsets.push(rows.ids.len() as u32);
+        }
+        rows
+    }
+
     /// The rows of some requests; no rows if the run has to end.
     pub fn of_requests(&self, requests: &[u32], stop: Stop) -> Rows {
         let mut offsets = vec![0];

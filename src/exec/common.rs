@@ -57,7 +57,7 @@ pub fn find(
             .retain(|id| *id != root && !told.contains(id) && kinds[id.0 as usize] != Kind::Table);
         told.extend(&members);
         let mut params: Vec<(u32, Type)> = Vec::new();
-        let exprs = nodes.iter().flat_map(|&id| graph.get(id).op.exprs());
+        let exprs = nodes.iter().flat_map(|&id| exprs(graph.get(id)));
         for param in exprs.flat_map(Expr::params) {
             if !params.contains(&param) {
                 params.push(param);
@@ -75,12 +75,32 @@ pub fn find(
     reachable.iter().filter(is_root).map(common).collect()
 }
 
+/// By node, whether it is computed once for all who ask alike.
+pub fn shared(graph: &Graph, reachable: &[NodeId]) -> Vec<bool> {
+    let mut shared = alike(graph, reachable);
+    for &id in reachable {
+        shared[id.0 as usize] &= !is_table(graph.get(id));
+    }
+    shared
+}
+
+/// By node, whether it is the same for all who ask alike.
+fn alike(graph: &Graph, reachable: &[NodeId]) -> Vec<bool> {
+    let mut alike = vec![false; graph.len()];
+    for &id in reachable {
+        let node = graph.get(id);
+        let needs = node.needs();
+        alike[id.0 as usize] = is_alike(node) && needs.iter().all(|need| alike[need.0 as usize]);
+    }
+    alike
+}
+
 /// Of a node, who computes it.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     /// Every request for itself.
     Own,
-    /// A table as it is, which costs no more than to copy it: every request and all who read it.
+    /// A table: every request, and every part that it leads to.
     Table,
     /// A part that others read, or a table that only they do.
     Member,
@@ -89,17 +109,16 @@ enum Kind {
 }
 
 fn kinds(graph: &Graph, reachable: &[NodeId], keep: &[NodeId]) -> Vec<Kind> {
+    let alike = alike(graph, reachable);
     let mut kinds = vec![Kind::Own; graph.len()];
     let mut is_read = vec![false; graph.len()];
     let mut readers = vec![0; graph.len()];
     keep.iter().for_each(|id| is_read[id.0 as usize] = true);
     for &id in reachable {
-        let node = graph.get(id);
-        let mut needs = node.needs();
+        let mut needs = graph.get(id).needs();
         needs.sort_unstable();
         needs.dedup();
-        let common = |need: &NodeId| kinds[need.0 as usize] != Kind::Own;
-        if is_alike(node) && needs.iter().all(common) {
+        if alike[id.0 as usize] {
             kinds[id.0 as usize] = Kind::Member;
             needs.iter().for_each(|need| readers[need.0 as usize] += 1);
         } else {
@@ -109,8 +128,7 @@ fn kinds(graph: &Graph, reachable: &[NodeId], keep: &[NodeId]) -> Vec<Kind> {
         }
     }
     for &id in reachable {
-        let (place, node) = (id.0 as usize, graph.get(id));
-        let is_table = node.inputs.is_empty() && node.op.exprs().is_empty();
+        let (place, is_table) = (id.0 as usize, is_table(graph.get(id)));
         kinds[place] = match kinds[place] {
             Kind::Member if is_table && is_read[place] => Kind::Table,
             Kind::Member if !is_table && (is_read[place] || readers[place] > 1) => Kind::Root,
@@ -125,10 +143,18 @@ fn kinds(graph: &Graph, reachable: &[NodeId], keep: &[NodeId]) -> Vec<Kind> {
 fn is_alike(node: &Node) -> bool {
     let reads = |expr: &Expr| expr.reads_viewer() || expr.reads_seed();
     let gated = || (0..node.inputs.len()).any(|input| node.op.gate(input).is_some());
-    !node.op.is_personal()
-        && node.op.nested().is_none()
-        && !gated()
-        && !node.op.exprs().into_iter().any(reads)
+    !node.op.is_personal() && node.op.nested().is_none() && !gated() && !exprs(node).any(reads)
+}
+
+/// Whether it is a table as it is, which costs no more than to copy it.
+fn is_table(node: &Node) -> bool {
+    node.inputs.is_empty() && exprs(node).next().is_none()
+}
+
+/// All that is evaluated for a node.
+fn exprs(node: &Node) -> impl Iterator<Item = &Expr> {
+    let op = &node.op;
+    op.exprs().into_iter().chain(op.part().exprs())
 }
 
 /// A root and the nodes that lead to it, up to other roots.
@@ -363,13 +389,7 @@ fn spread(made: &[Arc<Made>], of: &[Option<usize>], shape: &Shape, stop: Stop) -
         ([one], _) => one.rows.clone(),
         (many, _) => Arc::new(Rows::concat(many.iter().map(|made| &*made.rows))),
     };
-    let (mut offsets, mut places) = (vec![0], Vec::new());
-    for group in of {
-        let range = group.map_or(0..0, |group| all.range(group));
-        places.extend(range.map(|place| place as u32));
-        offsets.push(places.len() as u32);
-    }
-    Arc::new(all.select_until(offsets, &places, &all.scores, stop))
+    Arc::new(all.repeat(of, stop))
 }
 
 /// The requests of a pass by what they ask.

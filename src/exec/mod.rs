@@ -7,7 +7,7 @@ mod schedule;
 #[cfg(debug_assertions)]
 mod verify;
 
-pub use common::Cache;
+pub use common::{Cache, shared};
 pub use part::{for_requests, in_viewers, run_as_viewers};
 pub use salvage::{Ended, salvage};
 pub use schedule::Schedule;

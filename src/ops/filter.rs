@@ -2,7 +2,7 @@
 
 use super::bind::{Bind, Bound};
 use super::{
-    Becomes, Demand, Effect, Exec, Guess, Op, Operator, Rest, RunError, Used, reads_position,
+    Becomes, Demand, Effect, Exec, Guess, Op, Operator, Part, Rest, RunError, Used, reads_position,
 };
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
@@ -37,8 +37,17 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
 
 /// A filter of rows of an entity on conditions that are known already.
 pub fn filter(entity: EntityId, conditions: Vec<Expr>) -> Arc<dyn Op> {
-    Arc::new(Filter { entity, conditions })
+    Arc::new(Filter {
+        entity,
+        conditions,
+        part: Part::ALL,
+    })
 }
+
+/// Of each request so many rows are looked at first, or as many as are asked for, where few may be enough.
+const FIRST: usize = 256;
+/// How many more they are each time that they were not enough.
+const GROWTH: usize = 4;
 
 /// An estimated share is a guess: more rows are asked for than it says.
 const MARGIN: f64 = 1.5;
@@ -49,6 +58,7 @@ const LEAST_SHARE: f64 = 0.002;
 struct Filter {
     entity: EntityId,
     conditions: Vec<Expr>,
+    part: Part,
 }
 
 impl Op for Filter {
@@ -73,7 +83,10 @@ impl Op for Filter {
     fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
         let conditions = self.conditions.iter().cloned().map(f);
         let conditions = conditions.filter(|c| c.as_const() != Some(&Scalar::Bool(true)));
-        Some(filter(self.entity, conditions.collect()))
+        Some(Arc::new(Filter {
+            conditions: conditions.collect(),
+            ..self.clone()
+        }))
     }
 
     fn becomes(&self, empty: &[bool]) -> Option<Becomes> {
@@ -87,16 +100,26 @@ impl Op for Filter {
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let rows = inputs[0];
         let _held = exec.hold("filter", rows.len() * (4 + 4 + 2))?;
-        let owners = rows.owners();
-        let frame = Frame::rows(exec.run, rows, &owners);
-        let mut keep = vec![1u8; rows.len()];
-        for condition in &self.conditions {
-            exec.check("filter", 0)?;
-            for (keep, ok) in keep.iter_mut().zip(frame.condition(condition)) {
-                *keep &= u8::from(ok == 1);
-            }
+        match self.part.most(exec.run) {
+            Some(most) => self.enough(exec, rows, &most),
+            None => Ok(rows.retain_until(&self.keeps(exec, rows)?, exec.run.stop)),
         }
-        Ok(rows.retain_until(&keep, exec.run.stop))
+    }
+
+    fn part(&self) -> &Part {
+        &self.part
+    }
+
+    /// Rows are looked at until there are enough, unless it makes a difference which others there are.
+    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
+        let part = self.part.fewer(used)?;
+        let alone = !reads_position(&self.conditions);
+        alone.then(|| {
+            Arc::new(Filter {
+                part,
+                ..self.clone()
+            }) as Arc<dyn Op>
+        })
     }
 
     fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
@@ -119,5 +142,57 @@ impl Op for Filter {
 
     fn uses(&self, _: usize, own: &Used) -> Used {
         own.clone().of_all_rows().reading(self.exprs())
+    }
+}
+
+impl Filter {
+    /// Of each row 1 if it stays.
+    fn keeps(&self, exec: &Exec, rows: &Rows) -> Result<Vec<u8>, RunError> {
+        let owners = rows.owners();
+        let frame = Frame::rows(exec.run, rows, &owners);
+        let mut keep = vec![1u8; rows.len()];
+        for condition in &self.conditions {
+            exec.check("filter", 0)?;
+            for (keep, ok) in keep.iter_mut().zip(frame.condition(condition)) {
+                *keep &= u8::from(ok == 1);
+            }
+        }
+        Ok(keep)
+    }
+
+    /// The first rows of each request that stay, as many as `most` says.
+    fn enough(&self, exec: &Exec, rows: &Rows, most: &[u64]) -> Result<Rows, RunError> {
+        let stop = exec.run.stop;
+        let mut found: Vec<Vec<u32>> = vec![Vec::new(); rows.requests()];
+        let mut next: Vec<usize> = (0..rows.requests()).map(|r| rows.range(r).start).collect();
+        let mut step = FIRST;
+        loop {
+            let (mut offsets, mut places) = (vec![0], Vec::new());
+            for (request, next) in next.iter_mut().enumerate() {
+                let left = *next..rows.range(request).end;
+                let is_open = (found[request].len() as u64) < most[request];
+                let asked = usize::try_from(most[request]).unwrap_or(usize::MAX);
+                let size = step.max(asked).min(left.len());
+                let looked = left.start..left.start + if is_open { size } else { 0 };
+                *next = looked.end;
+                places.extend(looked.map(|place| place as u32));
+                offsets.push(places.len() as u32);
+            }
+            if places.is_empty() {
+                break;
+            }
+            let part = rows.select_until(offsets, &places, &rows.scores, stop);
+            exec.check("filter", 0)?;
+            let keep = self.keeps(exec, &part)?;
+            for (request, found) in found.iter_mut().enumerate() {
+                let missing = most[request].saturating_sub(found.len() as u64) as usize;
+                let stays = part.range(request).filter(|&i| keep[i] == 1);
+                found.extend(stays.take(missing).map(|i| places[i]));
+            }
+            step *= GROWTH;
+        }
+        let lengths = found.iter().map(|found| found.len() as u32);
+        let offsets = Rows::counting(lengths).offsets;
+        Ok(rows.select_until(offsets, &found.concat(), &rows.scores, stop))
     }
 }

@@ -57,9 +57,10 @@ impl Node {
         matches!(self.op.effect(), Effect::Narrows | Effect::Reorders) && input > 0
     }
 
-    /// The sets that its expressions read.
+    /// The sets that its expressions read, and those that tell how many rows it makes.
     pub fn reads(&self) -> Vec<NodeId> {
-        self.op.exprs().into_iter().flat_map(Expr::sets).collect()
+        let of_exprs = self.op.exprs().into_iter().flat_map(Expr::sets);
+        of_exprs.chain(self.op.part().sets()).collect()
     }
 }
 

@@ -402,6 +402,16 @@ pub trait Op: fmt::Debug + Send + Sync {
         Used::ALL
     }
 
+    /// Whether it takes rows of the first input away that are in the second, and no others.
+    fn leaves_out(&self) -> bool {
+        false
+    }
+
+    /// The part of its rows that it makes.
+    fn part(&self) -> &Part {
+        &Part::ALL
+    }
+
     /// The operator for those who use no more of its rows than that; none if it saves nothing.
     fn narrowed(&self, _used: &Used) -> Option<Arc<dyn Op>> {
         None

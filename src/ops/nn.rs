@@ -324,6 +324,10 @@ impl Op for Nn {
         used.in_order().of_all_rows()
     }
 
+    fn part(&self) -> &Part {
+        &self.part
+    }
+
     fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
         let part = self.part.narrowed(used)?;
         Some(Arc::new(Nn {
@@ -725,8 +729,13 @@ fn one_parent(input: &Rows, columns: &[usize]) -> Rows {
 }
 
 fn contributions(input: &Rows, found: &Found) -> Contributions {
+    // the room that is charged, and no more
+    let links = (0..input.len()).map(|row| found.of(row).len()).sum();
     let mut all = Contributions {
         offsets: vec![0],
+        parents: Vec::with_capacity(links),
+        ids: Vec::with_capacity(links),
+        weights: Vec::with_capacity(links),
         ..Contributions::default()
     };
     for request in 0..input.requests() {

@@ -304,6 +304,10 @@ impl Op for Rank {
         used.reading(exprs.chain(own))
     }
 
+    fn part(&self) -> &Part {
+        &self.part
+    }
+
     fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
         let mut less = self.clone();
         for head in &mut less.heads {

@@ -151,6 +151,10 @@ impl Op for Score {
         own.clone().of_any_score().reading(self.exprs())
     }
 
+    fn part(&self) -> &Part {
+        &self.part
+    }
+
     fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
         let part = self.part.narrowed(used)?;
         Some(Arc::new(Score {

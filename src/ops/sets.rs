@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub fn difference(graph: &Graph, a: NodeId, b: NodeId) -> Bound {
     let shape = graph.shape(a).clone();
     Bound {
-        op: Arc::new(Member { wanted: false }),
+        op: Arc::new(Member::new(false)),
         inputs: vec![a, b],
         shape,
     }
@@ -26,7 +26,7 @@ pub fn difference(graph: &Graph, a: NodeId, b: NodeId) -> Bound {
 pub fn intersection(graph: &Graph, a: NodeId, b: NodeId) -> Bound {
     let shape = graph.shape(a).clone().at_most(graph.shape(b).bound);
     Bound {
-        op: Arc::new(Member { wanted: true }),
+        op: Arc::new(Member::new(true)),
         inputs: vec![a, b],
         shape,
     }
@@ -39,6 +39,16 @@ const MOST: f64 = 0.8;
 #[derive(Debug)]
 struct Member {
     wanted: bool,
+    part: Part,
+}
+
+impl Member {
+    fn new(wanted: bool) -> Member {
+        Member {
+            wanted,
+            part: Part::ALL,
+        }
+    }
 }
 
 impl Op for Member {
@@ -93,6 +103,21 @@ impl Op for Member {
         }
     }
 
+    fn leaves_out(&self) -> bool {
+        !self.wanted
+    }
+
+    fn part(&self) -> &Part {
+        &self.part
+    }
+
+    /// The rows are looked at until there are enough.
+    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
+        let part = self.part.fewer(used)?;
+        let wanted = self.wanted;
+        Some(Arc::new(Member { wanted, part }))
+    }
+
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let (a, b) = (inputs[0], inputs[1]);
         let stop = exec.run.stop;
@@ -100,21 +125,27 @@ impl Op for Member {
         let sorting = sorting(longest.unwrap_or(0), None);
         let _held = exec.hold(self.name(), a.len() * 5 + sorting)?;
         let pace = Pace::new(stop);
-        let mut keep = vec![0u8; a.len()];
+        let most = self.part.most(exec.run);
+        let (mut offsets, mut places) = (vec![0], Vec::new());
         let mut members = Vec::new();
         for request in 0..a.requests() {
             let ids = b.ids[b.range(request)].iter();
             arrange(ids.map(|&id| u128::from(id)), None, &mut members, stop);
+            let most = most.as_ref().map_or(u64::MAX, |most| most[request]);
+            let end = most.saturating_add(places.len() as u64);
             for row in a.range(request) {
-                if pace.is_due_before(50) {
-                    exec.check(self.name(), 0)?;
+                if places.len() as u64 >= end || pace.is_due_before(50) {
+                    break;
                 }
                 let id = u128::from(a.ids[row]);
-                keep[row] = u8::from(members.binary_search(&id).is_ok() == self.wanted);
+                if members.binary_search(&id).is_ok() == self.wanted {
+                    places.push(row as u32);
+                }
             }
+            offsets.push(places.len() as u32);
         }
         exec.check(self.name(), 0)?;
-        Ok(a.retain_until(&keep, stop))
+        Ok(a.select_until(offsets, &places, &a.scores, stop))
     }
 }
 
@@ -189,6 +220,10 @@ impl Op for Union {
 
     fn counts_entities(&self) -> bool {
         true
+    }
+
+    fn part(&self) -> &Part {
+        &self.part
     }
 
     fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {

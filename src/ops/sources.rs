@@ -121,15 +121,13 @@ impl Op for All {
         })
     }
 
+    fn part(&self) -> &Part {
+        &self.part
+    }
+
     fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
-        // the order costs nothing
-        let rows = used
-            .part
-            .rows
-            .clone()
-            .filter(|_| self.part.rows.is_none())?;
-        let (entity, rows) = (self.entity, Some(rows));
-        let part = Part { rows, ..Part::ALL };
+        let part = self.part.fewer(used)?;
+        let entity = self.entity;
         Some(Arc::new(All { entity, part }))
     }
 

@@ -248,11 +248,13 @@ impl Op for Take {
         let page = Window {
             offset: self.skipped(),
             n: self.n.clone(),
+            left_out: Vec::new(),
         };
         // whether the list is long enough is seen at its rows
         let list = self.depth.map(|depth| Window {
             offset: Quantity::Number(0),
             n: Quantity::Number(depth),
+            left_out: Vec::new(),
         });
         if self.per.is_none() && page.is_known_before() {
             used.part.rows = Some(std::iter::once(page).chain(list).collect());

@@ -4,7 +4,7 @@
 //! and put operators that give no more in their place ([`Op::narrowed`](super::Op::narrowed)).
 
 use super::Quantity;
-use crate::expr::{Expr, Kind, Run};
+use crate::expr::{Expr, Kind, NodeId, Run};
 use std::collections::BTreeSet;
 
 /// What is used of the rows of a node.
@@ -25,11 +25,13 @@ pub struct Part {
     pub rows: Option<Vec<Window>>,
 }
 
-/// So many rows after some that are skipped.
+/// So many rows after some that are skipped, and as many as there are in some sets: what these have may be
+/// left out before.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Window {
     pub offset: Quantity,
     pub n: Quantity,
+    pub left_out: Vec<NodeId>,
 }
 
 impl Default for Part {
@@ -50,11 +52,43 @@ impl Part {
         let mut most = vec![0; run.requests()];
         for window in self.rows.as_ref()? {
             let (offset, n) = (window.offset.per_request(run), window.n.per_request(run));
-            for (most, (offset, n)) in most.iter_mut().zip(offset.iter().zip(n)) {
-                *most = n.saturating_add(*offset).max(*most);
+            for (request, most) in most.iter_mut().enumerate() {
+                let sets = window.left_out.iter().map(|&set| run.sets.rows(set));
+                let left_out: usize = sets.map(|rows| rows.range(request).len()).sum();
+                let end = n[request].saturating_add(offset[request]);
+                *most = end.saturating_add(left_out as u64).max(*most);
             }
         }
         Some(most)
+    }
+
+    /// The same for rows whose order costs nothing.
+    pub fn fewer(&self, used: &Used) -> Option<Part> {
+        let rows = used.part.rows.clone().filter(|_| self.rows.is_none())?;
+        let rows = Some(rows);
+        Some(Part { rows, ..Part::ALL })
+    }
+
+    /// Whether who asks makes a difference to which rows these are.
+    pub fn is_personal(&self) -> bool {
+        let mut exprs = self.exprs();
+        self.sets().next().is_some() || exprs.any(|e| e.reads_viewer() || e.reads_seed())
+    }
+
+    /// The sets that have to be there to know which rows these are.
+    pub fn sets(&self) -> impl Iterator<Item = NodeId> {
+        let windows = self.rows.iter().flatten();
+        windows.flat_map(|window| window.left_out.iter().copied())
+    }
+
+    /// What is evaluated to know which rows these are.
+    pub fn exprs(&self) -> impl Iterator<Item = &Expr> {
+        let windows = self.rows.iter().flatten();
+        let numbers = windows.flat_map(|window| [&window.offset, &window.n]);
+        numbers.filter_map(|number| match number {
+            Quantity::PerRequest(expr) => Some(expr),
+            _ => None,
+        })
     }
 
     /// The part of it that is used; none if that is not less.
@@ -68,6 +102,13 @@ impl Part {
 }
 
 impl Window {
+    /// The same where what is in a set may be left out before.
+    pub fn and(&self, set: NodeId) -> Window {
+        let mut window = self.clone();
+        window.left_out.push(set);
+        window
+    }
+
     /// Whether the numbers are those of the program or come with the request: a number that is
     /// made of rows is not known before they are.
     pub fn is_known_before(&self) -> bool {

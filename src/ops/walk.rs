@@ -320,6 +320,10 @@ impl Op for Walk {
         own.clone().in_order().of_all_rows()
     }
 
+    fn part(&self) -> &Part {
+        &self.part
+    }
+
     fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
         let part = self.part.narrowed(used)?;
         Some(Arc::new(Walk {

@@ -151,12 +151,18 @@ impl<'a> Rewriting<'a> {
     /// of that counts.
     fn narrow(&mut self, part: impl Fn(&Used) -> Used) {
         let used = self.used();
-        let narrowed = |&id: &NodeId| {
+        for id in self.running.clone() {
             let node = self.graph.get(id);
-            let op = node.op.narrowed(&part(&used[id.0 as usize]))?;
-            Some((id, op, node.inputs.clone()))
-        };
-        let others = self.running.iter().filter_map(narrowed).collect();
-        self.replace(others);
+            let Some(op) = node.op.narrowed(&part(&used[id.0 as usize])) else {
+                continue;
+            };
+            // nothing waits for itself
+            let sets: Vec<NodeId> = op.part().sets().collect();
+            if sets.is_empty() || !self.graph.reachable(&sets).contains(&id) {
+                let inputs = node.inputs.clone();
+                self.graph.replace(id, op, inputs);
+            }
+        }
+        self.running = used::running(&self.graph, &self.results);
     }
 }

@@ -1,26 +1,38 @@
 //! What is used of the rows of every node, from the results backwards.
 
+use crate::exec::shared;
 use crate::expr::ir::{Kind, OfSet, Stat};
 use crate::expr::{Expr, NodeId};
 use crate::ops::{Graph, Node, Used};
 
 /// What is used of every node, by its number; nothing of those that do not run.
 pub fn used(graph: &Graph, results: &[NodeId], running: &[NodeId]) -> Vec<Used> {
+    let shared = shared(graph, running);
     let mut used = vec![Used::nothing(); graph.len()];
     for id in results {
         used[id.0 as usize] = Used::ALL;
     }
     for &id in running.iter().rev() {
         let own = used[id.0 as usize].clone();
-        by_node(graph.get(id), &own, &mut used);
+        by_node(graph.get(id), &own, &shared, &mut used);
     }
     used
 }
 
 /// What a node uses of others, given what is used of it.
-fn by_node(node: &Node, own: &Used, used: &mut [Used]) {
+fn by_node(node: &Node, own: &Used, shared: &[bool], used: &mut [Used]) {
     for (number, input) in node.inputs.iter().enumerate() {
-        used[input.0 as usize].add(node.op.uses(number, own));
+        let mut uses = node.op.uses(number, own);
+        if number == 0 && node.op.leaves_out() {
+            let windows = own.part.rows.iter().flatten();
+            let more = windows.map(|window| window.and(node.inputs[1])).collect();
+            uses.part.rows = own.part.rows.is_some().then_some(more);
+        }
+        if shared[input.0 as usize] && uses.part.is_personal() {
+            // what is the same for all stays so: it is made once
+            uses = uses.of_all_rows();
+        }
+        used[input.0 as usize].add(uses);
     }
     for expr in node.op.exprs() {
         of_sets(expr, used);
