@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cargo bench --bench ann -- [ROWS] [DIM] [K] [QUERIES] [--half] [--write FOLDER]
-//!                                                              # default 100000 64 50 1000
+//!                            [--exact [--peer PYTHON]]         # default 100000 64 50 1000
 //! ```
 //!
 //! The vectors are clustered like those of a catalog: unit centres, fifty rows round each, noise of 0.6
@@ -11,8 +11,14 @@
 //! thread had a processor where the system tells it, so that other work on the machine counts less. The folder
 //! takes vectors, queries and true neighbours for `benches/peers/ann.py`, which measures other libraries.
 //! With `--half` the vectors are stored as halves; recall is still that of the neighbours by the numbers before.
+//!
+//! With `--exact`, nothing is built: it measures exact searches of one query at a time, under each metric. With
+//! a Python that has `faiss`, FAISS searches the same vectors in turns with them, so that both see the same
+//! machine; that needs `--write`.
 
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use igql::ann::{
@@ -22,9 +28,12 @@ use igql::ann::{
 use igql::types::to_halves;
 
 const RUNS: usize = 5;
+/// Turns that exact searches and those of the peer take.
+const TURNS: usize = 9;
 
 fn main() -> Result<(), String> {
-    let ([rows, dim, k, queries], half, folder) = arguments([100_000, 64, 50, 1_000])?;
+    let given = Arguments::read()?;
+    let ([rows, dim, k, queries], half) = (given.numbers, given.half);
     let stored = if half { "halves" } else { "floats" };
     println!("{rows} rows, {dim} dimensions as {stored}, k = {k}, {queries} queries, cosine");
     let data = clustered(rows, dim, rows.div_ceil(50));
@@ -47,9 +56,17 @@ fn main() -> Result<(), String> {
         asked.iter().map(vector).collect::<Vec<_>>()
     });
     let truth = exact_search(&whole, &searches(&of_whole, &asked, k), None);
-    if let Some(folder) = folder {
+    if let Some(folder) = &given.folder {
         let error = |e: std::io::Error| format!("{folder}: {e}");
-        write(Path::new(&folder), (&data, dim), &asked, &truth).map_err(error)?;
+        write(Path::new(folder), (&data, dim), &asked, &truth).map_err(error)?;
+    }
+    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    let one = one.map_err(|e| e.to_string())?;
+    if given.exact {
+        let peer = given.peer.as_deref().zip(given.folder.as_deref());
+        let peer = peer.map(Peer::start).transpose();
+        let mut peer = peer.map_err(|e| format!("the peer: {e}"))?;
+        return one.install(|| singly(&vectors, &of_stored, &mut peer));
     }
     let queries = searches(&of_stored, &asked, k);
     if half {
@@ -58,8 +75,7 @@ fn main() -> Result<(), String> {
     }
     let image = build(&vectors)?;
     let graph = Graph::open(image.as_bytes())?;
-    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build();
-    one.map_err(|e| e.to_string())?.install(|| {
+    one.install(|| {
         scan(&vectors, &queries);
         walk(&graph, &vectors, &queries, &truth);
         among(&graph, &vectors, &queries);
@@ -78,28 +94,132 @@ fn searches<'a>(vectors: &'a [Vec<f32>], rows: &'a [[u32; 1]], k: usize) -> Vec<
     vectors.iter().zip(rows).map(search).collect()
 }
 
-/// Numbers from the command line, whether `--half` is there, and a folder; `cargo bench` adds flags, which
-/// are skipped.
-fn arguments<const N: usize>(
-    mut values: [usize; N],
-) -> Result<([usize; N], bool, Option<String>), String> {
-    let mut places = values.iter_mut();
-    let (mut half, mut folder) = (false, None);
-    let mut given = std::env::args().skip(1);
-    while let Some(arg) = given.next() {
-        if arg == "--write" {
-            folder = Some(given.next().ok_or("`--write` needs a folder")?);
-        } else if arg == "--half" {
-            half = true;
-        } else if !arg.starts_with("--") {
-            let number = arg.parse().ok().filter(|number| *number > 0);
-            let place = places
-                .next()
-                .ok_or(format!("expected {N} numbers at most"))?;
-            *place = number.ok_or(format!("expected a number of at least 1, found `{arg}`"))?;
+/// What the command line says.
+struct Arguments {
+    /// Rows, dimensions, neighbours, queries.
+    numbers: [usize; 4],
+    half: bool,
+    exact: bool,
+    folder: Option<String>,
+    peer: Option<String>,
+}
+
+impl Arguments {
+    /// `cargo bench` adds flags, which are skipped.
+    fn read() -> Result<Arguments, String> {
+        let mut read = Arguments {
+            numbers: [100_000, 64, 50, 1_000],
+            half: false,
+            exact: false,
+            folder: None,
+            peer: None,
+        };
+        let mut places = read.numbers.iter_mut();
+        let mut given = std::env::args().skip(1);
+        while let Some(arg) = given.next() {
+            match arg.as_str() {
+                "--write" => read.folder = Some(given.next().ok_or("`--write` needs a folder")?),
+                "--peer" => read.peer = Some(given.next().ok_or("`--peer` needs a Python")?),
+                "--half" => read.half = true,
+                "--exact" => read.exact = true,
+                other if other.starts_with("--") => {}
+                other => {
+                    let number = other.parse().ok().filter(|number| *number > 0);
+                    let place = places.next().ok_or("expected 4 numbers at most")?;
+                    *place = number
+                        .ok_or_else(|| format!("expected a number of at least 1, found `{arg}`"))?;
+                }
+            }
+        }
+        match &read {
+            Arguments {
+                peer: Some(_),
+                folder: None,
+                ..
+            } => Err("`--peer` reads what `--write FOLDER` wrote: give both".to_owned()),
+            _ => Ok(read),
         }
     }
-    Ok((values, half, folder))
+}
+
+/// FAISS in a process of its own, which searches when it is asked to.
+struct Peer {
+    process: Child,
+    asks: ChildStdin,
+    answers: Lines<BufReader<ChildStdout>>,
+}
+
+impl Peer {
+    fn start((python, folder): (&str, &str)) -> std::io::Result<Peer> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/ann.py");
+        let mut command = Command::new(python);
+        command.arg(script).arg(folder).arg("answer");
+        let mut process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let piped = "pipes were asked for";
+        Ok(Peer {
+            asks: process.stdin.take().expect(piped),
+            answers: BufReader::new(process.stdout.take().expect(piped)).lines(),
+            process,
+        })
+    }
+
+    /// Seconds that a search takes.
+    fn seconds(&mut self, metric: Metric, k: usize) -> Result<f64, String> {
+        writeln!(self.asks, "{metric} {k}").map_err(|e| e.to_string())?;
+        let answer = self.answers.next().ok_or("the peer ended")?;
+        let answer = answer.map_err(|e| e.to_string())?;
+        answer
+            .parse()
+            .map_err(|_| format!("the peer says `{answer}`"))
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Exact searches, one query at a time.
+fn singly(vectors: &Vectors, asked: &[Vec<f32>], peer: &mut Option<Peer>) -> Result<(), String> {
+    for metric in Metric::ALL {
+        let vectors = Vectors { metric, ..*vectors };
+        for k in [10, 20, 100] {
+            let mut queries = asked.iter().cycle();
+            let mut search = || {
+                let vector = queries.next().map_or(&[][..], |vector| vector);
+                let query = Query {
+                    vector,
+                    exclude: &[],
+                    k,
+                    min_similarity: None,
+                };
+                exact_search(&vectors, &[query], None)
+            };
+            let (mut own, mut others) = (Vec::new(), Vec::new());
+            for _ in 0..TURNS {
+                own.push(time(&mut search).as_secs_f64() * 1e3);
+                if let Some(peer) = peer {
+                    others.push(peer.seconds(metric, k)? * 1e3);
+                }
+            }
+            let median = |times: &mut Vec<f64>| {
+                times.sort_unstable_by(f64::total_cmp);
+                times.get(times.len() / 2).copied()
+            };
+            let own = median(&mut own).unwrap_or_default();
+            print!("exact, one at a time, {metric}, k = {k:>3}: {own:>7.3} ms");
+            match median(&mut others) {
+                Some(other) => println!(", FAISS flat {other:>7.3} ms, {:.2} times", own / other),
+                None => println!(),
+            }
+        }
+    }
+    Ok(())
 }
 
 fn write(
@@ -245,27 +365,39 @@ fn process_time() -> f64 {
 
 /// Time that this thread has been running.
 fn thread_time() -> Duration {
-    static BEGIN: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let nanos = told.and_then(|text| text.split(' ').next()?.parse().ok());
-    nanos.map_or_else(|| BEGIN.elapsed(), Duration::from_nanos)
+    #[cfg(unix)]
+    {
+        let mut time = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        // SAFETY: the call writes to a time that it is given
+        unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    }
+    #[cfg(not(unix))]
+    {
+        static BEGIN: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+        BEGIN.elapsed()
+    }
 }
 
-/// Time of one of enough runs to be measured.
+/// Time of a run, of enough of them to be measured.
+fn time<T>(run: &mut impl FnMut() -> T) -> Duration {
+    let (start, mut runs) = (thread_time(), 0);
+    loop {
+        std::hint::black_box(run());
+        runs += 1;
+        let time = thread_time() - start;
+        if time >= Duration::from_millis(50) {
+            return time / runs;
+        }
+    }
+}
+
+/// Time of a run, the median of some.
 fn median<T>(mut run: impl FnMut() -> T) -> Duration {
-    let mut times: Vec<Duration> = (0..RUNS)
-        .map(|_| {
-            let (start, mut runs) = (thread_time(), 0);
-            loop {
-                std::hint::black_box(run());
-                runs += 1;
-                let time = thread_time() - start;
-                if time >= Duration::from_millis(50) {
-                    return time / runs;
-                }
-            }
-        })
-        .collect();
+    let mut times: Vec<Duration> = (0..RUNS).map(|_| time(&mut run)).collect();
     times.sort_unstable();
     times[RUNS / 2]
 }

@@ -4,6 +4,10 @@
     cargo bench --bench ann -- 200000 64 10 1000 --write /tmp/ann
     python3 benches/peers/ann.py /tmp/ann [faiss] [hnswlib] [usearch]
 
+Exact searches of one query at a time are measured in turns with those of the benchmark, which starts this program:
+
+    cargo bench --bench ann -- 200000 64 --exact --write /tmp/ann --peer python3
+
 Searches run on one thread, builds on two. Each library is measured in a process of its own, so that its
 memory is what that process holds more than before. The rates are medians of five runs, by the time that the
 process had a processor, so that other work on the machine counts less.
@@ -149,7 +153,35 @@ def measure(name, folder):
             break
 
 
+def answer(folder):
+    """Lines of a metric and `k`: answers how many seconds FAISS searches one query by comparing it with all."""
+    import faiss
+    import numpy
+
+    faiss.omp_set_num_threads(1)
+    about = json.load(open(f"{folder}/about.json"))
+    data = numpy.fromfile(f"{folder}/vectors.f32", dtype="float32").reshape(-1, about["dim"])
+    rows = numpy.fromfile(f"{folder}/queries.u32", dtype="uint32")
+    flat = {"cosine": faiss.IndexFlatIP, "dot": faiss.IndexFlatIP, "l2": faiss.IndexFlatL2}
+    known, asked = None, 0
+    for line in sys.stdin:
+        metric, k = line.split()
+        if metric != known:
+            vectors = data / numpy.linalg.norm(data, axis=1, keepdims=True) if metric == "cosine" else data
+            index = flat[metric](vectors.shape[1])
+            index.add(vectors)
+            known, queries = metric, vectors[rows].copy()
+        start, runs = time.process_time(), 0
+        while runs == 0 or time.process_time() - start < 0.05:
+            place = asked % len(queries)
+            index.search(queries[place : place + 1], int(k))
+            asked, runs = asked + 1, runs + 1
+        print((time.process_time() - start) / runs, flush=True)
+
+
 def main():
+    if sys.argv[2:] == ["answer"]:
+        return answer(sys.argv[1])
     folder, names = sys.argv[1], sys.argv[2:] or list(LIBRARIES)
     for name in names:
         process = multiprocessing.get_context("spawn").Process(target=measure, args=(name, folder))

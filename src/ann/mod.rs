@@ -23,8 +23,8 @@
 //! | file | holds |
 //! |---|---|
 //! | `metric` | the similarity that results carry |
-//! | `simd` | CPU levels and the kernels: dot products of codes, the rejecting tile |
-//! | `exact` | the scan: panels of queries, bounds, exact re-scoring |
+//! | `simd` | CPU levels and the kernels: dot products of codes, the rejecting scans of many queries and of one |
+//! | `exact` | the scan: panels of queries or a few singly, bounds, exact re-scoring |
 //! | `flat` | the scan of the codes of a small table |
 //! | `codes` | 8-bit codes of vectors and queries |
 //! | `rows` | sets of rows, for searches among some |

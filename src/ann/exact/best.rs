@@ -14,9 +14,9 @@ pub struct Best<'a> {
     metric: Metric,
     /// Can find anything at all.
     pub alive: bool,
-    /// What the query's values are multiplied with in the panel: 1, or 1/length under cosine.
-    pub factor: f64,
-    /// Length of the query as it stands in the panel.
+    /// What the query's values are multiplied with in the filter: 1, or 1/length under cosine.
+    factor: f64,
+    /// Length of the query as it stands in the filter.
     length: f64,
     /// Relative error of a 32-bit sum over the dimensions, with room for the few steps around it.
     error: f64,
@@ -50,6 +50,12 @@ impl<'a> Best<'a> {
             decoded: Vec::new(),
             least: query.min_similarity,
         }
+    }
+
+    /// The query as it stands in a filter.
+    pub fn values(&self) -> impl Iterator<Item = f32> {
+        let values = self.query.vector.iter();
+        values.map(|&x| (f64::from(x) * self.factor) as f32)
     }
 
     /// Remembers a row for scoring; whether it is time to score.

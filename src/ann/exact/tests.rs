@@ -1,4 +1,5 @@
 use super::*;
+use crate::ann::Metric;
 use crate::ann::similarity;
 use crate::ann::testing::{Random, oracle, plain_similarity, rounded};
 
@@ -70,8 +71,52 @@ fn agrees_with_the_oracle_on_ties_copies_filters_and_odd_dimensions() {
                 present: Some(&present),
                 ..all
             };
+            for few in 1..=filter::FEW.min(count) {
+                check(&all, &queries[..few], None);
+                check(&some, &queries[..few], Some(&allow));
+            }
             check(&all, &queries, None);
             check(&some, &queries, Some(&allow));
+        }
+    }
+}
+
+#[test]
+fn one_query_among_whole_and_broken_words_of_rows() {
+    let mut random = Random::new(18);
+    for (dim, n) in [(1, 5_000), (33, 3_000), (64, 2_500), (100, 1_100)] {
+        let data = random.clustered(n, dim, 40);
+        let mut allow = vec![u64::MAX; n.div_ceil(64)];
+        for _ in 0..7 {
+            let word = random.below(allow.len());
+            allow[word] = random.next();
+        }
+        for metric in Metric::ALL {
+            let vectors = Vectors {
+                data: data[..].into(),
+                dim,
+                metric,
+                present: None,
+            };
+            for k in [1, 10, 100, n] {
+                let vector = &data[random.below(n) * dim..][..dim];
+                let query = Query {
+                    vector,
+                    exclude: &[],
+                    k,
+                    min_similarity: None,
+                };
+                check(&vectors, &[query], None);
+                check(&vectors, &[query], Some(&allow));
+                // a vector of another length finds nothing, and does no harm
+                let other = Query {
+                    vector: &[1.0; 2],
+                    ..query
+                };
+                let found = exact_search(&vectors, &[other, query], None);
+                assert_eq!(found[0], []);
+                assert_eq!(found[1..], exact_search(&vectors, &[query], None));
+            }
         }
     }
 }

@@ -28,16 +28,11 @@ pub enum Measure {
 pub struct Panel {
     /// Value `d` of query `j` of block `b` is at `(b * dim + d) * 16 + j`.
     values: Vec<f32>,
-    /// The queries one after another, if they are so few that comparing them singly is faster.
-    singly: Vec<f32>,
     dim: usize,
     pub measure: Measure,
     pub slope: Vec<f32>,
     pub base: Vec<f32>,
 }
-
-/// Most queries that are compared singly.
-const FEW: usize = 2;
 
 impl Panel {
     /// A panel with room for `queries`.
@@ -46,7 +41,6 @@ impl Panel {
         assert!(width <= BLOCK * MAX_BLOCKS);
         Panel {
             values: vec![0.0; width * dim],
-            singly: vec![0.0; if queries <= FEW { queries * dim } else { 0 }],
             dim,
             measure,
             slope: vec![0.0; width],
@@ -59,9 +53,6 @@ impl Panel {
         let start = j / BLOCK * self.dim * BLOCK + j % BLOCK;
         for (d, value) in query.enumerate().take(self.dim) {
             self.values[start + d * BLOCK] = value;
-            if let Some(single) = self.singly.get_mut(j * self.dim + d) {
-                *single = value;
-            }
         }
     }
 
@@ -85,9 +76,6 @@ impl Tile<'_> {
         assert!(self.rows.iter().all(|row| row.len() == panel.dim));
         assert!(panel.blocks() <= MAX_BLOCKS && panel.base.len() == panel.slope.len());
         assert!(panel.values.len() == panel.slope.len() * panel.dim);
-        if !panel.singly.is_empty() {
-            return self.singly(level, panel);
-        }
         match level {
             Level::Portable => self.portable(panel),
             // SAFETY: the level says that the CPU has the features; the lengths are checked above
@@ -96,18 +84,6 @@ impl Tile<'_> {
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 => unsafe { self.avx512(panel) },
         }
-    }
-
-    fn singly(&self, level: Level, panel: &Panel) -> Survivors {
-        let mut out = Survivors::default();
-        for (r, row) in self.rows.iter().enumerate() {
-            for (j, query) in panel.singly.chunks(panel.dim).enumerate() {
-                let value = measure(level, panel.measure, query, row);
-                let bound = panel.slope[j] * self.lengths[r] + panel.base[j];
-                out[r][0] |= u16::from(!less(value, bound)) << j;
-            }
-        }
-        out
     }
 
     fn portable(&self, panel: &Panel) -> Survivors {
@@ -264,86 +240,46 @@ fn less(a: f32, b: f32) -> bool {
 
 /// `v·v` in 32 bits, any order.
 pub fn square(level: Level, v: &[f32]) -> f32 {
-    measure(level, Measure::Product, v, v)
-}
-
-/// The measure of one query and one row of the same length.
-fn measure(level: Level, measure: Measure, query: &[f32], row: &[f32]) -> f32 {
-    assert!(query.len() == row.len());
     match level {
-        Level::Portable => {
-            let pairs = query.iter().zip(row);
-            match measure {
-                Measure::Product => pairs.map(|(q, v)| q * v).sum(),
-                Measure::NegativeSquare => -pairs.map(|(q, v)| (q - v) * (q - v)).sum::<f32>(),
-            }
-        }
-        // SAFETY: the level says that the CPU has the features; the lengths are equal
+        Level::Portable => v.iter().map(|x| x * x).sum(),
+        // SAFETY: the level says that the CPU has the features
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => unsafe { measure_avx2(measure, query, row) },
+        Level::Avx2 => unsafe { square_avx2(v) },
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => unsafe { measure_avx512(measure, query, row) },
+        Level::Avx512 => unsafe { square_avx512(v) },
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn measure_avx2(measure: Measure, query: &[f32], row: &[f32]) -> f32 {
-    let (heads, tail) = query.as_chunks::<16>();
-    let (row_heads, row_tail) = row.as_chunks::<16>();
+fn square_avx2(v: &[f32]) -> f32 {
+    let (heads, tail) = v.as_chunks::<16>();
     // two sums, so that one addition need not wait for the one before
     let mut sums = [_mm256_setzero_ps(); 2];
-    for (q, v) in heads.iter().zip(row_heads) {
+    for head in heads {
         for (half, sum) in sums.iter_mut().enumerate() {
-            // SAFETY: both chunks are 16 values long
-            let (q, v) = unsafe {
-                (
-                    _mm256_loadu_ps(q.as_ptr().add(half * 8)),
-                    _mm256_loadu_ps(v.as_ptr().add(half * 8)),
-                )
-            };
-            *sum = match measure {
-                Measure::Product => _mm256_fmadd_ps(q, v, *sum),
-                Measure::NegativeSquare => {
-                    let gap = _mm256_sub_ps(q, v);
-                    _mm256_fnmadd_ps(gap, gap, *sum)
-                }
-            };
+            // SAFETY: the chunk is 16 values long
+            let v = unsafe { _mm256_loadu_ps(head.as_ptr().add(half * 8)) };
+            *sum = _mm256_fmadd_ps(v, v, *sum);
         }
     }
     let sum = _mm256_add_ps(sums[0], sums[1]);
     let half = _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps::<1>(sum));
     let pair = _mm_add_ps(half, _mm_movehl_ps(half, half));
     let one = _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
-    if tail.is_empty() {
-        return one;
-    }
-    one + self::measure(Level::Portable, measure, tail, row_tail)
+    one + square(Level::Portable, tail)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-unsafe fn measure_avx512(measure: Measure, query: &[f32], row: &[f32]) -> f32 {
+fn square_avx512(v: &[f32]) -> f32 {
     let mut sums = [_mm512_setzero_ps(); 2];
-    for start in (0..query.len()).step_by(2 * BLOCK) {
-        for (i, sum) in sums.iter_mut().enumerate() {
-            let at = start + i * BLOCK;
-            let left = query.len().saturating_sub(at).min(BLOCK);
-            let mask = ((1u32 << left) - 1) as u16;
-            // SAFETY: only the values before the end are read, of two slices of equal length
-            let (q, v) = unsafe {
-                (
-                    _mm512_maskz_loadu_ps(mask, query.as_ptr().wrapping_add(at)),
-                    _mm512_maskz_loadu_ps(mask, row.as_ptr().wrapping_add(at)),
-                )
-            };
-            *sum = match measure {
-                Measure::Product => _mm512_fmadd_ps(q, v, *sum),
-                Measure::NegativeSquare => {
-                    let gap = _mm512_sub_ps(q, v);
-                    _mm512_fnmadd_ps(gap, gap, *sum)
-                }
-            };
+    for pair in v.chunks(2 * BLOCK) {
+        for (part, sum) in pair.chunks(BLOCK).zip(&mut sums) {
+            let mask = ((1u32 << part.len()) - 1) as u16;
+            // SAFETY: only the values of the part are read
+            let v = unsafe { _mm512_maskz_loadu_ps(mask, part.as_ptr()) };
+            *sum = _mm512_fmadd_ps(v, v, *sum);
         }
     }
     _mm512_reduce_add_ps(_mm512_add_ps(sums[0], sums[1]))
