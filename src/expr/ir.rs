@@ -288,6 +288,19 @@ impl OverLinks {
     }
 }
 
+impl OverLinks {
+    /// Whether it asks only if links lead from what is the same for all rows of a request to the row: then it
+    /// says whether the row is in a set, which need not be asked of each.
+    pub fn is_membership(&self) -> bool {
+        let to_it = self.to.as_ref().is_some_and(|to| to.kind == Kind::It);
+        let ends = [Some(&self.from), self.within.as_ref()];
+        let of_request = ends.into_iter().flatten().all(|e| e.level < Level::Row);
+        let own = self.filter.as_ref().is_none_or(|e| !e.reads_outer);
+        let asks = self.stat == Stat::Exists && self.value.is_none();
+        asks && to_it && of_request && own && self.edge.is_one_step()
+    }
+}
+
 /// Directed links, stored or derived.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EdgeExpr {
@@ -857,6 +870,16 @@ impl Kind {
 }
 
 impl EdgeExpr {
+    /// Whether no link leads over another row.
+    fn is_one_step(&self) -> bool {
+        match &self.kind {
+            EdgeKind::Table { .. } | EdgeKind::Reference { .. } => true,
+            EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => inner.is_one_step(),
+            EdgeKind::Union { branches, .. } => branches.iter().all(EdgeExpr::is_one_step),
+            EdgeKind::Chain { .. } => false,
+        }
+    }
+
     /// Whether no entity has links from two others, nor two links from one: the reverse of a
     /// reference, which each row holds once.
     pub fn is_one_to_many(&self) -> bool {

@@ -740,6 +740,49 @@ pub fn aggregate<'a>(frame: &Frame<'a>, over: &OverLinks, ty: &Type) -> Val<'a> 
     from_column(all)
 }
 
+/// Whether no request has more than `most` links along an edge from where an aggregate begins, which is the
+/// same for all rows of a request.
+pub fn degree_within(run: &Run, over: &OverLinks, most: usize) -> bool {
+    let frame = Frame::requests(run);
+    let ids = frame.eval(&over.from).codes().spread(frame.n);
+    let degrees = Degrees::of(run, &over.edge);
+    let pace = Pace::new(run.stop);
+    ids.iter().all(|&id| degrees.count(id, &pace) <= most)
+}
+
+/// Of every request, the rows that a membership is true of, ascending (see [`OverLinks::is_membership`]). If the
+/// run has to end, any.
+pub fn members(run: &Run, over: &OverLinks) -> Vec<Vec<u32>> {
+    let frame = Frame::requests(run);
+    let ids = frame.eval(&over.from).codes().spread(frame.n);
+    let owners: Vec<u32> = (0..frame.n as u32).collect();
+    let degrees = Degrees::of(run, &over.edge);
+    let starts = Starts {
+        ids: &ids,
+        owners: &owners,
+        ends: None,
+        any: false,
+        shared: None,
+    };
+    let mut members = vec![Vec::new(); frame.n];
+    for (rows, links) in degrees.parts(run.stop, &ids, frame.n) {
+        let _held = hold_links(run, links);
+        if run.stop.is_over() {
+            break;
+        }
+        let starts = starts.part(rows.clone());
+        let links = frame.part(rows.clone(), &[], |frame| matching(frame, over, starts));
+        for (&parent, &to) in links.parent.iter().zip(&links.to) {
+            members[rows.start + parent as usize].push(to);
+        }
+    }
+    for ids in &mut members {
+        ids.sort_unstable();
+        ids.dedup();
+    }
+    members
+}
+
 /// An aggregate over the links of the rows of a frame, which are its starts.
 fn of_links(frame: &Frame, over: &OverLinks, starts: Starts, ty: &Type) -> Column {
     if frame.run.stop.is_over() {

@@ -15,6 +15,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Rows evaluated at once.
 const BLOCK: usize = 8_192;
+/// So many links of one row are looked up at once rather than for each row that a search comes across; or a
+/// sixteenth of the rows.
+const LINKS: usize = 8_192;
 
 /// The rows that satisfy all conditions of a search that are the same for every request, once they are
 /// known. A search with other conditions, made from this one, starts without.
@@ -55,15 +58,16 @@ pub struct Conditions<'a> {
     to: EntityId,
     /// Those that say the same for every request that sees all that there is.
     fixed: Vec<&'a Expr>,
-    /// Whether the row is in sets of the request.
-    sets: Memberships,
+    /// Whether the row is in sets of the request, or a link of its own leads there.
+    sets: Memberships<'a>,
     varying: Vec<&'a Expr>,
     kept: &'a Kept,
 }
 
 impl<'a> Conditions<'a> {
     pub fn new(run: &'a Run<'a>, to: EntityId, all: &'a [Expr], kept: &'a Kept) -> Conditions<'a> {
-        let (sets, others) = Memberships::split(all);
+        let rows = run.snapshot.schema().entity(to).rows as usize;
+        let (sets, others) = Memberships::split(all, run, LINKS.max(rows / 16));
         let (fixed, varying) = others.into_iter().partition(|e| is_fixed(e));
         Conditions {
             run,

@@ -1,8 +1,11 @@
-//! Conditions that ask whether the entity is in a set, as `unseen()` behind an open search: kept as
-//! lists of rows, so that they are neither evaluated nor looked up anew for every row.
+//! Conditions that ask whether the entity is in a set, as `unseen()` behind an open search, or whether the
+//! viewer has a link to it, as `not exists(likes(viewer, it))`: kept as lists of rows, so that they are
+//! neither evaluated nor looked up anew for every row.
 
-use crate::expr::{Expr, Kind, NodeId, Run};
+use crate::expr::ir::OverLinks;
+use crate::expr::{Expr, Kind, NodeId, Run, links};
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 /// The set that a condition asks whether the entity is in, and whether it has to be; none for a
 /// condition of another form.
@@ -19,7 +22,17 @@ pub fn membership(condition: &Expr) -> Option<(NodeId, bool)> {
 
 /// The tests of membership among some conditions.
 #[derive(Default)]
-pub struct Memberships(Vec<(NodeId, bool)>);
+pub struct Memberships<'a> {
+    tests: Vec<(Set<'a>, bool)>,
+}
+
+/// What a row can be in.
+enum Set<'a> {
+    /// The rows of a node, which has run.
+    Node(NodeId),
+    /// Where links lead, once that is known for every request.
+    Linked(&'a OverLinks, OnceLock<Vec<Vec<u32>>>),
+}
 
 /// What the sets of one request say.
 pub struct Members<'a> {
@@ -29,33 +42,62 @@ pub struct Members<'a> {
     pub without: Cow<'a, [u32]>,
 }
 
-impl Memberships {
-    /// The tests among the conditions, and the other conditions.
-    pub fn split(conditions: &[Expr]) -> (Memberships, Vec<&Expr>) {
-        let mut sets = Vec::new();
+impl<'a> Memberships<'a> {
+    /// The tests of whether the entity is in a set that has run, among the conditions.
+    pub fn of_nodes(conditions: &'a [Expr]) -> Memberships<'a> {
+        let tests = conditions.iter().filter_map(membership);
+        Memberships {
+            tests: tests
+                .map(|(set, wanted)| (Set::Node(set), wanted))
+                .collect(),
+        }
+    }
+
+    /// All tests among the conditions, and the other conditions; what is joined by `and` is one by one. Sets
+    /// of links are among them where no request of the run has more than `most`.
+    pub fn split(conditions: &'a [Expr], run: &Run, most: usize) -> (Self, Vec<&'a Expr>) {
+        let mut tests = Vec::new();
         let mut others = Vec::new();
         for condition in conditions {
-            match membership(condition) {
-                Some(test) => sets.push(test),
-                None => others.push(condition),
-            }
+            condition.descend(&mut |part| {
+                match &part.kind {
+                    Kind::Call { kernel, .. } if kernel.name == "and" => return true,
+                    _ => {}
+                }
+                match (membership(part), linked(part)) {
+                    (Some((set, wanted)), _) => tests.push((Set::Node(set), wanted)),
+                    (_, Some((over, wanted))) if links::degree_within(run, over, most) => {
+                        tests.push((Set::Linked(over, OnceLock::new()), wanted));
+                    }
+                    _ => others.push(part),
+                }
+                false
+            });
         }
-        (Memberships(sets), others)
+        (Memberships { tests }, others)
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.tests.is_empty()
     }
 
-    /// The rows of a request in the sets, which have run.
-    pub fn of<'a>(&self, run: &'a Run, request: usize) -> Members<'a> {
+    /// The rows of a request in the sets.
+    pub fn of<'b>(&'b self, run: &'b Run, request: usize) -> Members<'b> {
         let mut members = Members {
             only: None,
             without: Cow::default(),
         };
-        for &(set, wanted) in &self.0 {
-            let rows = run.sets.rows(set);
-            let ids = ascending(&rows.ids[rows.range(request)]);
+        for (set, wanted) in &self.tests {
+            let ids = match set {
+                Set::Node(set) => {
+                    let rows = run.sets.rows(*set);
+                    ascending(&rows.ids[rows.range(request)])
+                }
+                Set::Linked(over, known) => {
+                    let known = known.get_or_init(|| links::members(run, over));
+                    known.get(request).map_or(&[][..], |ids| ids).into()
+                }
+            };
             if !wanted {
                 members.without = match members.without.is_empty() {
                     true => ids,
@@ -76,6 +118,18 @@ impl Memberships {
             });
         }
         members
+    }
+}
+
+/// The links that a condition asks whether one leads to the entity, and whether one has to.
+fn linked(condition: &Expr) -> Option<(&OverLinks, bool)> {
+    match &condition.kind {
+        Kind::OverLinks(over) if over.is_membership() => Some((over, true)),
+        Kind::Call { kernel, args } if kernel.name == "not" => {
+            let (over, wanted) = linked(&args[0])?;
+            Some((over, !wanted))
+        }
+        _ => None,
     }
 }
 

@@ -90,6 +90,8 @@ const AUTO: u64 = 50;
 /// So many rows, and half as many as are wanted, a search better leaves out as it goes than looks for others
 /// among all: it goes that much further.
 const LEFT_OUT: usize = 40;
+/// So many rows a scan of all passes by: it comes across them in any case, and serves several requests.
+const PASSED_BY: usize = 4_096;
 const POOLS: [Case; 3] = [
     Case::plain("none"),
     Case::plain("mean"),
@@ -568,10 +570,14 @@ impl Nn {
         let k = self.k.per_request(exec.run);
         let min = self.least_similarity(exec.run);
         let conditions = self.conditions(exec.run);
+        let scans = self.exact && !ann::prefers_flat(space.len());
         let few = |(request, &k): (usize, &u64)| {
-            conditions.few_left_out(request, usize::try_from(k).unwrap_or(0) / 2 + LEFT_OUT)
+            let few = usize::try_from(k).unwrap_or(0) / 2 + LEFT_OUT;
+            conditions.few_left_out(request, if scans { few.max(PASSED_BY) } else { few })
         };
         let few: Vec<Option<Vec<u32>>> = k.iter().enumerate().map(few).collect();
+        let left_out: usize = few.iter().flatten().map(Vec::len).sum();
+        let _left_out = exec.hold("nn", left_out * size_of::<u32>())?;
         let excluded = starts.searches.iter().map(|start| {
             let own = start.exclude(&starts);
             match &few[start.request as usize] {
@@ -597,7 +603,8 @@ impl Nn {
         exec.check("nn", widest)?;
         let few = |request: usize| few[request].is_some();
         let mut held = exec.hold("nn", 0)?;
-        let hits = self.hits(exec, &space, &starts.searches, &queries, &few, &mut held)?;
+        let about = (&conditions, &few as &dyn Fn(usize) -> bool);
+        let hits = self.hits(exec, &space, &starts.searches, &queries, about, &mut held)?;
         Ok(Found {
             search_of: starts.search_of,
             hits,
@@ -655,12 +662,11 @@ impl Nn {
         space: &ann::Vectors,
         searches: &[Start],
         queries: &[Query],
-        leaves_out: &dyn Fn(usize) -> bool,
+        (conditions, leaves_out): (&Conditions, &dyn Fn(usize) -> bool),
         held: &mut Held,
     ) -> Result<Vec<Vec<Hit>>, RunError> {
         let place = (self.embedding, self.to);
         let mut hits = vec![Vec::new(); queries.len()];
-        let conditions = self.conditions(exec.run);
         let is_shared = |request| leaves_out(request) || conditions.is_shared(request);
         for (request, places) in groups(searches, is_shared) {
             let queries: Vec<Query> = places.iter().map(|&place| queries[place]).collect();
@@ -673,7 +679,7 @@ impl Nn {
             };
             let found = match leaves_out(request) {
                 true => search(None),
-                false => self.allowed(&conditions, exec.run, request, search),
+                false => self.allowed(conditions, exec.run, request, search),
             };
             for (place, found) in places.into_iter().zip(found) {
                 hits[place] = found;

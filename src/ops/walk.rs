@@ -611,7 +611,7 @@ struct Reach<'r, 'a> {
     input: &'r Rows,
     /// Of each request.
     limits: Vec<u64>,
-    sets: Memberships,
+    sets: Memberships<'r>,
     /// If the first of the stored links are those that are wanted.
     adjacency: Option<Adjacency<'a>>,
 }
@@ -624,7 +624,7 @@ impl<'r, 'a> Reach<'r, 'a> {
             exec,
             input,
             limits: walk.limit.per_request(exec.run),
-            sets: Memberships::split(&walk.keep).0,
+            sets: Memberships::of_nodes(&walk.keep),
             adjacency,
         }
     }

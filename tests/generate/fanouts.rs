@@ -153,9 +153,47 @@ impl Maker<'_> {
             options += ", include_self=true";
         }
         if embedding != "deep" && self.rng.one_in(4) {
-            let condition = expr(&mut self.rng, &Scope::bare(ITEM), Ty::Bool, 1);
+            let condition = match self.rng.one_in(2) {
+                true => expr(&mut self.rng, &Scope::bare(ITEM), Ty::Bool, 1),
+                false => self.linked(),
+            };
             options += &format!(", where={condition}");
         }
         format!(".nn({embedding}{options}, exact=true{})", self.merge())
+    }
+
+    /// Whether the viewer has links to the item, perhaps beside another condition.
+    fn linked(&mut self) -> String {
+        let links = self.rng.text(&[
+            "likes(viewer, it)",
+            "rated(viewer, it)",
+            "loved(viewer, it)",
+            "touched(viewer, it)",
+            "(likes | rated)(viewer, it)",
+            "likes(viewer.boss, it)",
+            "similar(it, it)",
+        ]);
+        let of = self.rng.text(&[
+            "",
+            "",
+            ", where=weight >= 0.5",
+            ", where=weight > row.q",
+            ", where=to.q > 0.0",
+            ", where=viewer.age > 1",
+        ]);
+        let timed = !links.starts_with("similar") && self.rng.one_in(4);
+        let exists = format!(
+            "exists({links}{of}{})",
+            if timed { ", within=12d" } else { "" }
+        );
+        let not = self.rng.text(&["", "not ", "not "]);
+        match self.rng.below(4) {
+            0 => {
+                let other = expr(&mut self.rng, &Scope::bare(ITEM), Ty::Bool, 1);
+                format!("{other} and {not}{exists}")
+            }
+            1 => format!("not (not {exists})"),
+            _ => format!("{not}{exists}"),
+        }
     }
 }
