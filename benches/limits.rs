@@ -96,6 +96,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         };
         let run = |limit: Duration| {
+            program.forget();
             let started = Instant::now();
             let limits = Limits::default().until(started + limit);
             let ended = engine.run_pass(&program, &request, limits).err();

@@ -128,6 +128,7 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let program = engine.compile(text).map_err(|e| format!("{name}: {e}"))?;
         let mut runs = Vec::new();
         for _ in 0..RUNS {
+            program.forget();
             let run = || measure(&engine, &program, &request, operator);
             runs.push(pool.install(run)?);
         }

@@ -183,9 +183,15 @@ fn only_the_best_rows_are_made() {
             "filter",
             "all(media).score(quality).filter(like_count > 3).take(5)",
         ),
-        ("-", "(all(media).score(quality) - user.saved()).take(5)"),
+        (
+            "-",
+            "(all(media).score(quality) - user.liked_media()).take(5)",
+        ),
         // what is left out may have been among the best
-        ("walk", "(user.liked(10) - all(media).take(5)).take(5)"),
+        (
+            "walk",
+            "(user.liked_media(10) - all(media).take(5)).take(5)",
+        ),
     ] {
         let (before, after) = before_and_after("best rows", text);
         let last = |all: &[String]| named(all, name).last().expect("the operator").to_string();

@@ -3,10 +3,10 @@
 use super::args::within;
 use super::progress::on_terminal;
 use super::{Failure, ProgramFile, Project, out, params, users};
-use crate::Request;
-use crate::engine::{Engine, Program};
+use crate::engine::{Engine, Flight, Program};
 use crate::ops::Limits;
 use crate::stream::in_order;
+use crate::{Ask, Request};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::path::PathBuf;
@@ -166,7 +166,8 @@ fn measure(
         }
         Ok(())
     };
-    let run = |chunk: &&[Request]| pass(engine, program, chunk);
+    let flight = Flight::of(chunks.len());
+    let run = |chunk: &&[Request]| pass(engine, &flight, program, chunk);
     // one at a time measures latency; batches keep all cores busy
     match args.batch {
         1 => chunks.iter().try_for_each(|chunk| count(run(chunk)?))?,
@@ -177,11 +178,18 @@ fn measure(
 
 fn pass(
     engine: &Engine,
+    flight: &Flight,
     program: &Program,
     requests: &[Request],
 ) -> Result<(Duration, crate::engine::Pass), Failure> {
     let started = Instant::now();
-    let pass = engine.run_pass(program, requests, Limits::default())?;
+    let pass = engine.pass_in(
+        flight,
+        program,
+        requests,
+        Limits::default(),
+        &Ask::default(),
+    )?;
     Ok((started.elapsed(), pass))
 }
 

@@ -941,6 +941,12 @@ impl Program {
         self.inner.schedule()
     }
 
+    /// Forgets the rows that are kept because they are the same for all who ask alike: the next request
+    /// takes as long as the first.
+    pub fn forget(&self) {
+        self.inner.text.cache.clear();
+    }
+
     /// Whether a request has to say who asks.
     pub fn needs_viewer(&self) -> bool {
         self.inner.needs_viewer

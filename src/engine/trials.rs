@@ -58,11 +58,12 @@ impl Engine {
         };
         let request = [request];
         let limits = limits.from_now();
-        let (mut failed, mut again) = self.assert(&test.program, &request, limits)?;
+        let now = self.now();
+        let (mut failed, mut again) = self.assert(&test.program, &request, limits, now)?;
         for _ in 0..rounds::MOST {
             let raised = again.and_then(|numbers| self.raised(&test.program, &numbers));
             let Some(raised) = raised else { break };
-            match self.assert(&raised, &request, limits) {
+            match self.assert(&raised, &request, limits, now) {
                 Ok(round) => (failed, again) = round,
                 Err(RunError::Limit(_)) => break,
                 Err(error) => return Err(error),
@@ -77,6 +78,7 @@ impl Engine {
         program: &ProgramInner,
         request: &[Request],
         limits: Limits,
+        now: i64,
     ) -> Result<(Vec<Diagnostic>, Option<Vec<u64>>), RunError> {
         let ask = Ask::default();
         let (graph, _) = program.runs(limits, &ask);
@@ -85,7 +87,7 @@ impl Engine {
             requests: request,
             limits,
             ask: &ask,
-            now: self.now(),
+            now,
         };
         self.execute(call, |exec, results, _, _| {
             let again =

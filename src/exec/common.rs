@@ -208,11 +208,7 @@ impl Common {
         exec.note(&notes, &groups.of);
         let rows = spread(&made, &groups.of, graph.shape(self.root), exec.run.stop);
         let inner: Duration = times.iter().sum();
-        let mut timings = vec![Timing {
-            node: self.root,
-            time: started.elapsed().saturating_sub(inner),
-            rows: rows.len(),
-        }];
+        let mut timings = Vec::with_capacity(self.members.len() + 1);
         for (place, (&node, time)) in self.members.iter().zip(times).enumerate() {
             let counts = groups
                 .of
@@ -226,6 +222,11 @@ impl Common {
             });
             results.note(node, counts);
         }
+        timings.push(Timing {
+            node: self.root,
+            time: started.elapsed().saturating_sub(inner),
+            rows: rows.len(),
+        });
         let name = graph.get(self.root).op.name();
         exec.check(name, 0)?;
         if !results.put(self.root, rows, exec.run.stop) {
@@ -450,6 +451,11 @@ const SHARE: u64 = 8;
 impl Cache {
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets all of them.
+    pub fn clear(&self) {
+        *self.lock() = Kept::default();
     }
 
     fn keep(&self, asked: Asked, made: Arc<Made>, limit: Option<u64>) {
