@@ -402,7 +402,12 @@ impl<'a> Checker<'a> {
                         link: Some(edge),
                         outer: Some(scope),
                     };
+                    if self.report_quoted(&arg.value, &scope) {
+                        return None;
+                    }
+                    self.links.push(edge.clone());
                     found = Some((self.scalar(&arg.value, env, &scope, None), arg.value.span));
+                    self.links.pop();
                 }
             }
         }

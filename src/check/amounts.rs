@@ -51,7 +51,7 @@ impl<'a> Checker<'a> {
     /// Notes a parameter that is given for `what` and looked at when it comes; reports a default that
     /// cannot be.
     pub(super) fn amount(&mut self, value: &Expr, what: &str, least: i64, span: Span) {
-        let Kind::Param(slot) = value.kind else {
+        let Kind::Param(slot, _) = value.kind else {
             return;
         };
         let Some(param) = self.params.get(slot as usize) else {

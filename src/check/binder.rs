@@ -1,7 +1,8 @@
 //! What operators are given when they are bound: their arguments, found, typed and reported.
 
 use super::env::{Env, Local, Scope};
-use super::{Checker, bare_name};
+use super::quoted::without_quotes;
+use super::{Checker, bare_name, foreign};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::ir::{EdgeExpr, Level, Scalar};
@@ -121,7 +122,11 @@ impl<'c, 'a> Binder<'c, 'a> {
         let Some(name) = &arg.name else { return false };
         let literal = matches!(
             arg.value.kind,
-            ExprKind::Int(_) | ExprKind::Float(_) | ExprKind::Bool(_) | ExprKind::Str(_)
+            ExprKind::Int(_)
+                | ExprKind::Float(_)
+                | ExprKind::Bool(_)
+                | ExprKind::Str(_)
+                | ExprKind::List(_)
         );
         let near = suggest::nearest(&name.text, operator.params.iter().map(|p| p.name));
         literal || near.is_some() && !self.checker.is_set(&arg.value, self.env)
@@ -131,10 +136,9 @@ impl<'c, 'a> Binder<'c, 'a> {
         let usage = operator.usage();
         let diagnostic = match &arg.name {
             Some(name) => {
-                let near = suggest::nearest(&name.text, operator.params.iter().map(|p| p.name));
-                let help = near.map_or(format!("use: `{usage}`"), |near| {
-                    format!("did you mean `{near}`?")
-                });
+                let help = self
+                    .meant_argument(operator, &name.text, &arg.value)
+                    .unwrap_or_else(|| format!("use: `{usage}`"));
                 let message = format!("`{}` has no parameter `{}`", operator.name, name.text);
                 Diagnostic::new(code::E0304, name.span, message).help(help)
             }
@@ -144,6 +148,75 @@ impl<'c, 'a> Binder<'c, 'a> {
             }
         };
         self.fail(diagnostic);
+    }
+
+    /// What is meant by a named argument that the operator does not have.
+    fn meant_argument(
+        &self,
+        operator: &'static Operator,
+        given: &str,
+        value: &ast::Expr,
+    ) -> Option<String> {
+        let params: Vec<&str> = operator.params.iter().map(|p| p.name).collect();
+        if operator.name == "combine" && matches!(given, "weights" | "weight") {
+            let help = "a weight stands before its branch: `combine(0.7 * a, 0.3 * b)`";
+            return Some(help.to_owned());
+        }
+        if operator.name == "score"
+            && let Some(help) = self.order_of_score(given, value)
+        {
+            return Some(help);
+        }
+        let orders = ["order_by", "sort", "sort_by", "order"].contains(&given);
+        if orders && !params.contains(&"order") {
+            let score = print_expression(value);
+            return Some(format!(
+                "rows are put in order before it: `.score({score})`"
+            ));
+        }
+        if operator.name == "diversify_by" && matches!(given, "max" | "limit" | "n" | "per") {
+            let (key, n) = (
+                self.arg("key").map(print_expression),
+                print_expression(value),
+            );
+            let key = key.unwrap_or_else(|| "author".to_owned());
+            return Some(format!(
+                "it leaves no row out: `take({n}, per={key})` keeps so many of each"
+            ));
+        }
+        let of_case = operator.params.iter().find_map(|param| {
+            let case = param.ty.split('|').find_map(|case| {
+                let (case, inside) = case.split_once('(')?;
+                let mut names = inside.split(['(', ')', ',', '=', ' ']);
+                names.any(|name| name == given).then_some(case)
+            })?;
+            let value = print_expression(value);
+            Some(format!(
+                "it is of `{case}`: write `{}={case}({given}={value})`",
+                param.name
+            ))
+        });
+        of_case.or_else(|| {
+            let near = suggest::nearest(given, params.iter().copied());
+            let near = near.or_else(|| foreign::parameter(given, &params))?;
+            Some(format!("did you mean `{near}`?"))
+        })
+    }
+
+    /// `score(x, ascending=false)`.
+    fn order_of_score(&self, given: &str, value: &ast::Expr) -> Option<String> {
+        let ascends = match (given, &value.kind) {
+            ("reverse" | "desc" | "descending", ExprKind::Bool(on)) => !on,
+            ("asc" | "ascending", ExprKind::Bool(on)) => *on,
+            _ => return None,
+        };
+        let score = self.arg("expr").map(print_expression);
+        let score = score.unwrap_or_else(|| "quality".to_owned());
+        let usual = "rows stand by their score, the largest first";
+        Some(match ascends {
+            true => format!("{usual}; `-x` turns it round, of a time `age(t)`: `score(-{score})`"),
+            false => format!("{usual}: write `score({score})`"),
+        })
     }
 
     fn fail(&mut self, diagnostic: Diagnostic) {
@@ -168,6 +241,11 @@ impl<'c, 'a> Binder<'c, 'a> {
             Some(_) => return None,
             None => {}
         }
+        if let Some(help) = self.no_number(expr) {
+            let message = "a number of rows is a whole number";
+            self.fail(Diagnostic::new(code::E0302, expr.span, message).help(help));
+            return None;
+        }
         let typed = self
             .checker
             .typed(expr, self.env, &Scope::request(), &Type::Int);
@@ -190,6 +268,32 @@ impl<'c, 'a> Binder<'c, 'a> {
         }
     }
 
+    /// A share or a duration where a number of rows is asked for: what to write instead.
+    fn no_number(&self, expr: &ast::Expr) -> Option<String> {
+        let written = print_expression(expr);
+        let share = match expr.kind {
+            ExprKind::Float(x) => x > 0.0 && x < 1.0,
+            ExprKind::Duration(_) => {
+                let operator = crate::ops::find(&self.name.text)?;
+                let has = operator.params.iter().any(|p| p.name == "within");
+                return has.then(|| format!("a stretch of time is `within={written}`"));
+            }
+            _ => return None,
+        };
+        Some(match self.name.text.as_str() {
+            "sample" if share => {
+                format!("a share of the rows is drawn by `filter(uniform() < {written})`")
+            }
+            "take" if share => format!(
+                "the first rows of a set `a` by their share are `a.filter(position <= {written} * count(a))`"
+            ),
+            _ => match expr.kind {
+                ExprKind::Float(x) => format!("write `{:.0}`", x.round().max(1.0)),
+                _ => return None,
+            },
+        })
+    }
+
     /// A number of the request is looked at when it comes.
     fn amount(&mut self, quantity: &Quantity, param: &str, least: i64) {
         if let Quantity::PerRequest(value) = quantity {
@@ -204,19 +308,31 @@ impl<'c, 'a> Binder<'c, 'a> {
             ExprKind::Name(name) => (name, expr.span, &[]),
             ExprKind::Call { callee, args } => (&callee.text, callee.span, args),
             ExprKind::Error => return None,
-            _ => {
+            kind => {
                 let names: Vec<&str> = cases.iter().map(|c| c.name).collect();
                 let message = format!("expected one of {}", names.join(", "));
-                self.fail(
-                    Diagnostic::new(code::E0213, expr.span, message)
-                        .help("cases are bare names, without quotes"),
-                );
+                let help = match kind {
+                    ExprKind::Str(name) if names.contains(&name.as_str()) => without_quotes(name),
+                    ExprKind::Int(_) if self.name.text == "diversify_by" => format!(
+                        "it spreads rows and leaves none out; `take({}, per={})` keeps some of each",
+                        print_expression(expr),
+                        self.arg("key")
+                            .map_or("author".to_owned(), print_expression)
+                    ),
+                    _ => "cases are bare names, without quotes".to_owned(),
+                };
+                self.fail(Diagnostic::new(code::E0213, expr.span, message).help(help));
                 return None;
             }
         };
         let Some(case) = cases.iter().position(|c| c.name == name) else {
             let names = || cases.iter().map(|c| c.name);
             let help = match suggest::nearest(name, names()) {
+                _ if self.is_further_key(name) => format!(
+                    "several keys stand in a list: `diversify_by([{}, {name}])`",
+                    self.arg("key")
+                        .map_or("author".to_owned(), print_expression)
+                ),
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("choose one of {}", names().collect::<Vec<_>>().join(", ")),
             };
@@ -230,6 +346,11 @@ impl<'c, 'a> Binder<'c, 'a> {
             span,
             numbers,
         })
+    }
+
+    /// Whether a name where a method should stand is a column: another key.
+    fn is_further_key(&self, name: &str) -> bool {
+        self.name.text == "diversify_by" && self.has_column(name)
     }
 
     fn case_numbers(&mut self, case: &Case, args: &'a [Arg]) -> Option<Vec<Option<f64>>> {
@@ -341,16 +462,101 @@ impl<'c, 'a> Binder<'c, 'a> {
     fn selected(&mut self, arg: &'a Arg) -> Option<String> {
         match (&arg.name, bare_name(&arg.value)) {
             (Some(name), _) => self.checker.check_bindable(name).then(|| name.text.clone()),
+            (None, Some("all")) if self.name.text == "select" && !self.has_column("all") => {
+                let message = "rows keep all their columns without `select`";
+                let help = "leave it out; `select(a, b)` keeps two";
+                self.fail(Diagnostic::new(code::E0303, arg.span, message).help(help));
+                None
+            }
             (None, Some(name)) if self.name.text == "select" => Some(name.to_owned()),
             (None, _) if arg.value.kind == ExprKind::Error => None,
             (None, _) => {
                 let message = format!("`{}` needs a name for this expression", self.name.text);
                 let value = print_expression(&arg.value);
-                let help = format!("write `{}(name={value})`", self.name.text);
+                let help = self
+                    .named_columns(&arg.value)
+                    .unwrap_or_else(|| format!("write `{}(name={value})`", self.name.text));
                 self.fail(Diagnostic::new(code::E0303, arg.span, message).help(help));
                 None
             }
         }
+    }
+
+    /// Whether the rows before this operator have a column of that name.
+    fn has_column(&self, name: &str) -> bool {
+        self.input.is_some_and(|(_, input)| {
+            let shape = self.checker.graph.shape(input);
+            shape.columns.iter().any(|c| c.name == name)
+                || self.checker.has_column(shape.entity, name)
+        })
+    }
+
+    /// Columns as `select` and `let` want them, for a text, a list of names or a record.
+    fn named_columns(&self, value: &ast::Expr) -> Option<String> {
+        let operator = &self.name.text;
+        let plain = |e: &ast::Expr| match &e.kind {
+            ExprKind::Name(name) | ExprKind::Str(name) => Some(name.clone()),
+            _ => None,
+        };
+        let columns = match &value.kind {
+            ExprKind::Str(name) if operator == "select" => vec![name.clone()],
+            ExprKind::List(items) if operator == "select" => {
+                items.iter().map(plain).collect::<Option<Vec<_>>>()?
+            }
+            ExprKind::Record(fields) => fields
+                .iter()
+                .map(|(name, value)| format!("{}={}", name.text, print_expression(value)))
+                .collect(),
+            _ => return None,
+        };
+        Some(format!("write `{operator}({})`", columns.join(", ")))
+    }
+
+    /// `let("q", quality)`: a name in quotes and its value.
+    fn named_by_text(&mut self, rest: &[&'a Arg]) -> bool {
+        let [name, value] = rest else { return false };
+        let ExprKind::Str(text) = &name.value.kind else {
+            return false;
+        };
+        if self.name.text != "let" || name.name.is_some() || value.name.is_some() {
+            return false;
+        }
+        let message = "a column is named with `=`";
+        let help = format!("write `let({text}={})`", print_expression(&value.value));
+        self.fail(Diagnostic::new(code::E0303, name.span, message).help(help));
+        true
+    }
+
+    /// An expression of the rows; a column in quotes is reported.
+    fn of_rows(&mut self, expr: &'a ast::Expr, scope: &Scope<'_>) -> Option<Expr> {
+        if self.checker.report_quoted(expr, scope) {
+            self.ok = false;
+            return None;
+        }
+        Self::checked(self.checker.scalar(expr, self.env, scope, None))
+    }
+
+    /// Reports a list of unlike elements where one key is asked for.
+    fn is_list_of_keys(&mut self, param: &str, expr: &'a ast::Expr, scope: &Scope<'_>) -> bool {
+        let ExprKind::List(items) = &expr.kind else {
+            return false;
+        };
+        let mut types = Vec::new();
+        for item in items {
+            types.push(self.checker.scalar(item, self.env, scope, None).ty.clone());
+        }
+        let alike = types.windows(2).all(|pair| pair[0] == pair[1]);
+        if alike || types.contains(&Type::Error) {
+            return false;
+        }
+        let keys: Vec<String> = items.iter().map(print_expression).collect();
+        let message = "a list has elements of one type";
+        let help = format!(
+            "several keys are one by `hash`: `{param}=hash({})`",
+            keys.join(", ")
+        );
+        self.fail(Diagnostic::new(code::E0302, expr.span, message).help(help));
+        true
     }
 
     fn rule_list(&mut self, param: &str, expr: &'a ast::Expr) -> Option<&'a [ast::Expr]> {
@@ -376,6 +582,10 @@ impl<'c, 'a> Binder<'c, 'a> {
             return None;
         };
         let scope = Scope::rows(shape.entity, &shape.columns);
+        if self.checker.report_quoted(key, &scope) {
+            self.ok = false;
+            return None;
+        }
         let typed = self.checker.scalar(key, self.env, &scope, None);
         let span = count.span;
         let (count, count_text) = self.number_of_rule(count);
@@ -424,7 +634,7 @@ impl<'c, 'a> Binder<'c, 'a> {
 }
 
 /// The names in a key, by which `relax` finds it.
-fn key_names(key: &ast::Expr, names: &mut Vec<String>) {
+pub(super) fn key_names(key: &ast::Expr, names: &mut Vec<String>) {
     match &key.kind {
         ExprKind::Name(name) => names.push(name.clone()),
         ExprKind::Field { receiver, name } => {
@@ -537,7 +747,7 @@ impl<'a> Bind for Binder<'_, 'a> {
         let Quantity::PerRequest(expr) = number else {
             return number.known();
         };
-        let Kind::Param(slot) = expr.kind else {
+        let Kind::Param(slot, _) = expr.kind else {
             return None;
         };
         let default = self.checker.params.get(slot as usize)?.default.as_ref();
@@ -637,11 +847,11 @@ impl<'a> Bind for Binder<'_, 'a> {
             return Some(None);
         };
         let scope = Scope::rows(shape.entity, &shape.columns);
-        let found = match ty {
-            Some(ty) => self.checker.typed(expr, self.env, &scope, ty),
-            None => self.checker.scalar(expr, self.env, &scope, None),
-        };
-        Self::checked(found).map(Some)
+        match ty {
+            Some(ty) => Self::checked(self.checker.typed(expr, self.env, &scope, ty)).map(Some),
+            None if self.is_list_of_keys(param, expr, &scope) => None,
+            None => self.of_rows(expr, &scope).map(Some),
+        }
     }
 
     fn further_keys(&mut self, shape: &Shape) -> Option<Vec<(Expr, Span)>> {
@@ -649,8 +859,8 @@ impl<'a> Bind for Binder<'_, 'a> {
         let keys: Vec<Option<(Expr, Span)>> = std::mem::take(&mut self.rest)
             .into_iter()
             .map(|arg| {
-                let key = self.checker.scalar(&arg.value, self.env, &scope, None);
-                Self::checked(key).map(|key| (key, arg.value.span))
+                let key = self.of_rows(&arg.value, &scope)?;
+                Some((key, arg.value.span))
             })
             .collect();
         keys.into_iter().collect()
@@ -667,10 +877,7 @@ impl<'a> Bind for Binder<'_, 'a> {
         };
         let keys: Vec<Option<(Expr, Span)>> = parts
             .into_iter()
-            .map(|part| {
-                Self::checked(self.checker.scalar(part, self.env, &scope, None))
-                    .map(|key| (key, part.span))
-            })
+            .map(|part| Some((self.of_rows(part, &scope)?, part.span)))
             .collect();
         let keys = keys.into_iter().collect::<Option<Vec<_>>>()?;
         if keys.is_empty() {
@@ -784,11 +991,12 @@ impl<'a> Bind for Binder<'_, 'a> {
             return optional.then_some(None);
         };
         let Some(name) = bare_name(expr) else {
-            self.fail(Diagnostic::new(
-                code::E0302,
-                expr.span,
-                "expected the name of an entity",
-            ));
+            let message = "expected the name of an entity";
+            let help = match &expr.kind {
+                ExprKind::Str(name) => Some(without_quotes(name)),
+                _ => None,
+            };
+            self.fail(Diagnostic::new(code::E0302, expr.span, message).maybe_help(help));
             return None;
         };
         self.checker
@@ -840,10 +1048,17 @@ impl<'a> Bind for Binder<'_, 'a> {
             self.missing("a column", &help);
             return None;
         }
+        if self.named_by_text(&rest) {
+            return None;
+        }
         let mut shape = shape.clone();
         let mut bound = Vec::new();
         for arg in rest {
             let name = self.selected(arg);
+            let all = bare_name(&arg.value) == Some("all");
+            if name.is_none() && (all || self.named_columns(&arg.value).is_some()) {
+                continue;
+            }
             let scope = Scope::rows(shape.entity, &shape.columns);
             let expr = Self::checked(self.checker.scalar(&arg.value, self.env, &scope, None));
             self.ok &= name.is_some() && expr.is_some();

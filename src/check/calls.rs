@@ -492,7 +492,8 @@ impl<'a> Checker<'a> {
                     .help(help),
             );
         };
-        let help = match suggest::nearest(&given.text, names.iter().copied()) {
+        let near = suggest::nearest(&given.text, names.iter().copied());
+        let help = match near.or_else(|| super::foreign::parameter(&given.text, &names)) {
             Some(near) => format!("did you mean `{near}`?"),
             None if names.is_empty() => format!("write `{name}()`"),
             None => format!("its parameters are {}", names.join(", ")),

@@ -2,6 +2,7 @@
 
 use super::env::{Env, Local, Scope};
 use super::modules::Kind;
+use super::quoted::without_quotes;
 use super::{Checker, bare_name};
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::EdgeExpr;
@@ -132,8 +133,11 @@ impl<'a> Checker<'a> {
                 self.edge_through(edge, &name.text, name.span)
             }
             ExprKind::Error => None,
-            _ => {
-                let help = "an edge is a name, `~edge`, `a | b` or `edge.reference`";
+            kind => {
+                let help = match kind {
+                    ExprKind::Str(name) if self.edge_exists(name, env) => without_quotes(name),
+                    _ => "an edge is a name, `~edge`, `a | b` or `edge.reference`".to_owned(),
+                };
                 self.report(Diagnostic::new(code::E0302, expr.span, "expected an edge").help(help));
                 None
             }
@@ -306,7 +310,9 @@ impl<'a> Checker<'a> {
             link: Some(edge),
             outer,
         };
+        self.links.push(edge.clone());
         let typed = self.typed(expr, env, &scope, ty);
+        self.links.pop();
         (!typed.is_error()).then_some(typed)
     }
 

@@ -570,6 +570,7 @@ const FUNCTIONS: &[(&[&str], &str)] = &[
     ),
     (&["any"], "write `any_of(rows, condition)`"),
     (&["all"], "write `all_of(rows, condition)`"),
+    (&["between"], "a range is written `low <= x and x <= high`"),
     (&["power", "pow"], "a power is written `a ** b`"),
     (&["ln"], "the natural logarithm is `log(x)`"),
     (&["mod"], "the remainder is `a % b`"),
@@ -634,6 +635,140 @@ const FUNCTIONS: &[(&[&str], &str)] = &[
     ),
 ];
 
+/// `col("x")`: what to write for a column that is called by its name.
+pub(super) fn column(name: &str, args: &[Arg]) -> Option<String> {
+    const CALLS: &[&str] = &[
+        "col", "column", "field", "attr", "getattr", "get", "prop", "feature",
+    ];
+    let [arg] = args else { return None };
+    let ExprKind::Str(column) = &arg.value.kind else {
+        return None;
+    };
+    CALLS
+        .contains(&folded(name).as_str())
+        .then(|| format!("a column is its name: write `{column}`"))
+}
+
+/// Names that parameters have elsewhere, and what they may be called here.
+const PARAMETERS: &[(&[&str], &[&str])] = &[
+    (
+        &[
+            "k",
+            "n",
+            "num",
+            "number",
+            "count",
+            "size",
+            "top",
+            "top_k",
+            "top_n",
+            "limit",
+            "max",
+            "max_num",
+            "maximum",
+            "first",
+            "head",
+            "keep",
+            "num_results",
+            "max_results",
+            "max_items",
+            "n_results",
+        ],
+        &[
+            "limit",
+            "k",
+            "n",
+            "keep",
+            "take",
+            "max_num_to_retrieve",
+            "max_media_per_account",
+        ],
+    ),
+    (
+        &[
+            "by",
+            "group_by",
+            "group",
+            "partition_by",
+            "key",
+            "keys",
+            "column",
+            "columns",
+            "on",
+        ],
+        &["per", "key"],
+    ),
+    (
+        &[
+            "since",
+            "last",
+            "max_age",
+            "newer_than",
+            "window",
+            "period",
+            "days",
+            "recent",
+        ],
+        &["within"],
+    ),
+    (
+        &[
+            "threshold",
+            "min_score",
+            "cutoff",
+            "min_sim",
+            "similarity",
+            "score_threshold",
+        ],
+        &["min_similarity"],
+    ),
+    (
+        &["at_least", "minimum", "min"],
+        &["at_least", "min_similarity"],
+    ),
+    (
+        &[
+            "filter",
+            "condition",
+            "cond",
+            "predicate",
+            "query",
+            "having",
+        ],
+        &["where"],
+    ),
+    (&["sort", "sort_by", "order_by"], &["order"]),
+    (
+        &[
+            "agg",
+            "aggregate",
+            "aggregation",
+            "reduce",
+            "how",
+            "combine",
+        ],
+        &["merge"],
+    ),
+    (
+        &["space", "index", "field", "vectors", "embedding_config"],
+        &["embedding"],
+    ),
+    (&["skip", "start", "page"], &["offset"]),
+    (&["weights"], &["weight"]),
+    (&["by", "score", "expr", "formula"], &["value"]),
+    (&["random_state"], &["salt"]),
+];
+
+/// The parameter that a name of other libraries means.
+pub(super) fn parameter<'p>(given: &str, params: &[&'p str]) -> Option<&'p str> {
+    let given = folded(given);
+    let groups = PARAMETERS
+        .iter()
+        .filter(|(names, _)| names.iter().any(|name| folded(name) == given));
+    let mut meant = groups.flat_map(|(_, here)| here.iter());
+    meant.find_map(|here| params.iter().find(|param| *param == here).copied())
+}
+
 /// What is called instead where a set starts.
 const SOURCES: &[(&[&str], &str)] = &[
     (
@@ -642,6 +777,10 @@ const SOURCES: &[(&[&str], &str)] = &[
             "read_csv",
         ],
         "every row of an entity is `all({})`",
+    ),
+    (
+        &["print", "display", "output", "emit", "render", "return"],
+        "a program ends in its set: leave `print` and its brackets out",
     ),
     (
         &["ids", "values", "list", "set", "of", "items"],

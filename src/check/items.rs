@@ -529,7 +529,10 @@ impl<'a> Checker<'a> {
             return Local::Scalar(match ty {
                 // what has to be known before a request
                 Type::Bool => Expr::constant(Scalar::Bool(false), ty),
-                _ => Expr::new(ExprKind::Param(u32::MAX), ty),
+                _ => Expr::new(
+                    ExprKind::Param(u32::MAX, param.name.text.as_str().into()),
+                    ty,
+                ),
             });
         };
         match self.quantity_word(default, &env) {

@@ -25,12 +25,13 @@ impl<'a> Checker<'a> {
                 None
             }
             ExprKind::Error => None,
-            _ => {
+            kind => {
                 let message = "expected the name of an embedding";
-                self.report(
-                    Diagnostic::new(code::E0302, expr.span, message)
-                        .help(self.embeddings_of(entity)),
-                );
+                let help = match kind {
+                    ExprKind::Str(name) => super::quoted::without_quotes(name),
+                    _ => self.embeddings_of(entity),
+                };
+                self.report(Diagnostic::new(code::E0302, expr.span, message).help(help));
                 None
             }
         }
@@ -247,12 +248,13 @@ impl<'a> Checker<'a> {
                 self.model_call(&callee.text, callee, args, env, shape)
             }
             ExprKind::Error => None,
-            _ => {
-                self.report(Diagnostic::new(
-                    code::E0302,
-                    expr.span,
-                    "expected the name of a model",
-                ));
+            kind => {
+                let message = "expected the name of a model";
+                let help = match kind {
+                    ExprKind::Str(name) => Some(super::quoted::without_quotes(name)),
+                    _ => None,
+                };
+                self.report(Diagnostic::new(code::E0302, expr.span, message).maybe_help(help));
                 None
             }
         }

@@ -26,6 +26,7 @@ pub mod modules;
 mod names;
 mod policies;
 mod pushdown;
+mod quoted;
 mod readings;
 mod rows;
 mod setness;
@@ -110,6 +111,8 @@ struct Checker<'a> {
     autos: Vec<Auto>,
     drawn: pushdown::Drawn,
     readings: readings::Readings<'a>,
+    /// Edges whose links are being read, outermost first.
+    links: Vec<crate::expr::EdgeExpr>,
     /// Whether the rows that are read about may have columns beside those that are known.
     open_rows: bool,
     /// Sources whose rows the table of their entity may not have.
@@ -148,6 +151,7 @@ impl<'a> Checker<'a> {
             autos: Vec::new(),
             drawn: pushdown::Drawn::default(),
             readings: readings::Readings::default(),
+            links: Vec::new(),
             open_rows: false,
             by_key: Vec::new(),
             forms: RefCell::default(),

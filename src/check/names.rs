@@ -158,7 +158,7 @@ impl<'a> Checker<'a> {
         Expr::new(Kind::Viewer, Type::Id(self.schema.viewer))
     }
 
-    fn link_name(&self, name: &str, scope: &Scope<'_>) -> Option<Expr> {
+    pub(super) fn link_name(&self, name: &str, scope: &Scope<'_>) -> Option<Expr> {
         let edge = scope.link?;
         let field = |field, ty| Some(Expr::new(Kind::Link(field), ty));
         match name {
@@ -265,7 +265,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn has_column(&self, entity: EntityId, name: &str) -> bool {
+    pub(super) fn has_column(&self, entity: EntityId, name: &str) -> bool {
         let table = self.schema.entity(entity);
         table.find_column(name).is_some() || table.find_reference(name).is_some()
     }
@@ -415,6 +415,10 @@ impl<'a> Checker<'a> {
             return Expr::error();
         };
         let known = self.params.iter().position(|p| p.name == name.text);
+        let param = |slot: usize, ty: &Type| {
+            let kind = Kind::Param(slot as u32, name.text.as_str().into());
+            Expr::new(kind, ty.clone())
+        };
         let slot = match known {
             Some(slot) => slot,
             None => {
@@ -441,7 +445,7 @@ impl<'a> Checker<'a> {
                     default: default.clone(),
                 });
                 if let Some(range) = range {
-                    let value = Expr::new(Kind::Param(slot as u32), ty.clone());
+                    let value = param(slot, &ty);
                     let places = (name.span, range.span);
                     if let Some(default) = default {
                         self.check_range(&name.text, range, module, &default, places);
@@ -451,7 +455,7 @@ impl<'a> Checker<'a> {
                 slot
             }
         };
-        Expr::new(Kind::Param(slot as u32), ty)
+        param(slot, &ty)
     }
 
     /// `x.name`: of the viewer, the row, an end of a link, or what a reference leads to.
@@ -489,11 +493,22 @@ impl<'a> Checker<'a> {
             self.report(Diagnostic::new(code::E0313, name.span, message).help(help));
             return Expr::error();
         }
+        if let Some(help) = self.of_no_row(receiver, &name.text, env, scope) {
+            let message = "the columns of a row need no name before them";
+            self.report(Diagnostic::new(code::E0203, receiver.span, message).help(help));
+            return Expr::error();
+        }
         let id = self.scalar(receiver, env, scope, None);
         let Type::Id(entity) = id.ty else {
             if !id.is_error() {
                 let message = format!("{} has no field `{}`", self.type_name(&id.ty), name.text);
-                let help = "only references, `viewer`, `it`, `from` and `to` have columns";
+                let help = match name.text.as_str() {
+                    "str" | "dt" | "list" | "arr" => format!(
+                        "leave it out: functions follow the value, as in `{}.len()`",
+                        crate::syntax::print_expression(receiver)
+                    ),
+                    _ => "only references, `viewer`, `it`, `from` and `to` have columns".to_owned(),
+                };
                 self.report(Diagnostic::new(code::E0203, name.span, message).help(help));
             }
             return Expr::error();
@@ -508,6 +523,62 @@ impl<'a> Checker<'a> {
             Some(found) => found,
             None => self.unknown_column(&name.text, name.span, entity, env.module, &[]),
         }
+    }
+
+    /// `media.quality`, `self.quality`, `m.quality`: what to write where a name stands for no row, and the
+    /// row has the column.
+    fn of_no_row(
+        &self,
+        receiver: &ast::Expr,
+        column: &str,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Option<String> {
+        let name = bare_name(receiver)?;
+        let row = scope.nearest_row()?;
+        if self.knows(name, env, scope) {
+            return None;
+        }
+        let bound = row.columns.iter().any(|c| c.name == column);
+        if bound || self.has_column(row.entity, column) || self.has_value(column, row.entity) {
+            return Some(format!("write `{column}`"));
+        }
+        let other = self.schema.find_entity(name)?;
+        (other != row.entity && self.has_column(other, column))
+            .then(|| self.elsewhere(column, row.entity))
+            .flatten()
+    }
+
+    /// Whether a bare name means something in a row expression.
+    pub(super) fn knows(&self, name: &str, env: &Env<'a>, scope: &Scope<'_>) -> bool {
+        let row = scope.row.as_ref().is_some_and(|row| {
+            row.columns.iter().any(|c| c.name == name)
+                || self.has_column(row.entity, name)
+                || self.has_value(name, row.entity)
+                || name == "user_id" && row.entity == self.schema.viewer
+        });
+        let vectors = || self.schema.embeddings.iter().any(|e| e.name == name);
+        let top = || {
+            let mut order = self.modules.order(env.module);
+            order.any(|m| {
+                let module = &self.modules.all[m];
+                module.find(NameKind::Rest, name).next().is_some()
+                    || module.find(NameKind::Embedding, name).next().is_some()
+            })
+        };
+        env.find(name).is_some()
+            || matches!(name, "viewer" | "user" | "row" | "it" | "link")
+            || built_in(name, scope).is_some()
+            || self.link_name(name, scope).is_some()
+            || row
+            || vectors()
+            || scope
+                .outer
+                .is_some_and(|outer| self.knows(name, env, outer))
+            || self.is_lost(name)
+            || self.may_be_imported(env.module)
+            || self.open_rows
+            || top()
     }
 
     /// `row.x` is always a column of the entity or a bound one, whatever hides the bare name.
@@ -565,6 +636,12 @@ impl<'a> Checker<'a> {
         let policy = (!more.is_empty())
             .then(|| self.call_of_policy(name, entity))
             .flatten();
+        if name == "id" {
+            let message = format!("`{}` has no column `id`", table.name);
+            let help = format!("its key is `{}`", table.key);
+            self.report(Diagnostic::new(code::E0203, span, message).help(help));
+            return Expr::error();
+        }
         let slip = near.filter(|near| suggest::is_slip(name, near));
         let elsewhere = || {
             self.elsewhere(name, entity)
@@ -624,7 +701,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Whether a file declares a value of that name on an entity.
-    fn has_value(&self, name: &str, entity: EntityId) -> bool {
+    pub(super) fn has_value(&self, name: &str, entity: EntityId) -> bool {
         let modules = self.modules;
         modules.order(0).any(|m| {
             let mut values = modules.all[m].find(NameKind::Value, name);
@@ -784,7 +861,7 @@ fn built_in(name: &str, scope: &Scope<'_>) -> Option<Expr> {
 }
 
 /// The stored table under an edge that only filters or weighs it.
-fn base_table(kind: &EdgeKind) -> Option<(crate::types::EdgeId, bool)> {
+pub(super) fn base_table(kind: &EdgeKind) -> Option<(crate::types::EdgeId, bool)> {
     match kind {
         EdgeKind::Table { edge, reverse } => Some((*edge, *reverse)),
         EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => base_table(&inner.kind),

@@ -4,7 +4,7 @@ use super::Checker;
 use super::env::{Env, Scope};
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::functions::{self, Function, Resolved};
-use crate::expr::ir::{Expr, Kind, Level, OfSet, Scalar, Stat};
+use crate::expr::ir::{Expr, Kind, Level, LinkField, OfSet, Scalar, Stat};
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, BinaryOp, CompareOp, ExprKind, UnaryOp};
 use crate::types::Type;
@@ -19,6 +19,12 @@ impl<'a> Checker<'a> {
         want: &Type,
     ) -> Expr {
         let found = self.scalar(expr, env, scope, Some(want));
+        if *want != Type::String
+            && self.convert(found.clone(), want).is_none()
+            && self.report_quoted(expr, scope)
+        {
+            return Expr::error();
+        }
         self.expect(found, want, expr.span)
     }
 
@@ -43,34 +49,58 @@ impl<'a> Checker<'a> {
 
     /// A duration that was written as text.
     fn duration_in(&self, found: &Expr) -> Option<String> {
-        let text = match found.as_const()? {
-            Scalar::Text(text) => text.to_string(),
-            Scalar::Code(code) if found.ty == Type::String => self.texts.get(*code)?.into_owned(),
-            _ => return None,
-        };
-        let duration = crate::syntax::duration_in(&text)?;
+        let duration = crate::syntax::duration_in(&self.text_of(found)?)?;
         Some(format!("write it without quotes: `{duration}`"))
     }
 
-    /// Of values of which one should be a time: the line of the catalog that makes one of a column.
+    /// Of values of which one should be a time: how a text is written as one, or the line of the catalog
+    /// that makes one of a column.
     fn is_no_time(&self, values: &[Expr]) -> Option<String> {
         values.iter().find_map(|value| {
-            let Kind::Read { entity, column, .. } = &value.kind else {
-                return None;
-            };
+            if let Some(time) = self.text_of(value).and_then(|t| crate::syntax::time_in(&t)) {
+                return Some(format!("a time is written without quotes: `{time}`"));
+            }
+            let (section, name) = self.stored_as(value)?;
             let (what, unit) = match value.ty {
                 Type::String => ("text", ""),
                 Type::Int | Type::Float => ("a number", ", unit = \"s\""),
                 _ => return None,
             };
-            let table = self.schema.entity(*entity);
-            let name = &table.columns[*column as usize].name;
             Some(format!(
-                "`{name}` is {what}; if it holds times, the catalog says so: under `[entity.{}.columns]`, \
-                 `{name} = {{ type = \"time\"{unit} }}`",
-                table.name
+                "`{name}` is {what}; if it holds times, the catalog says so: under `[{section}.columns]`, \
+                 `{name} = {{ type = \"time\"{unit} }}`"
             ))
         })
+    }
+
+    /// The section of the catalog that a column is of, and its name there.
+    fn stored_as(&self, value: &Expr) -> Option<(String, String)> {
+        match &value.kind {
+            Kind::Read { entity, column, .. } => {
+                let table = self.schema.entity(*entity);
+                let name = table.columns[*column as usize].name.clone();
+                Some((format!("entity.{}", table.name), name))
+            }
+            Kind::Outer(inner) => self.stored_as(inner),
+            Kind::Link(LinkField::Column(column)) => {
+                let edge = self.links.last()?;
+                let (table, _) = super::names::base_table(&edge.kind)?;
+                let name = edge.columns.get(*column as usize)?.0.clone();
+                Some((format!("edge.{}", self.schema.edge(table).name), name))
+            }
+            _ => None,
+        }
+    }
+
+    /// A text that is known.
+    fn text_of(&self, value: &Expr) -> Option<String> {
+        match value.as_const()? {
+            Scalar::Text(text) => Some(text.to_string()),
+            Scalar::Code(code) if value.ty == Type::String => {
+                Some(self.texts.get(*code)?.into_owned())
+            }
+            _ => None,
+        }
     }
 
     /// The typed expression; `expect` only helps literals to find their type.
@@ -234,7 +264,37 @@ impl<'a> Checker<'a> {
         };
         let a = self.scalar(left, env, scope, None);
         let b = self.scalar(right, env, scope, None);
+        if matches!(op, BinaryOp::Or | BinaryOp::And) && !a.is_error() && !b.is_error() {
+            let of = |ty: &Type| *ty == Type::Bool || ty.is_open();
+            if !of(&a.ty) && (a.ty == b.ty || a.ty.is_number() && b.ty.is_number()) {
+                self.or_as_coalesce(op, [left, right], span);
+                return Expr::error();
+            }
+            let written = self.refine_sign(left.span, right.span, &format!("write `{sign}`"));
+            if written && !(of(&a.ty) && of(&b.ty)) {
+                return Expr::error();
+            }
+        }
         self.apply(sign, vec![a, b], span)
+    }
+
+    /// `quality or 0.0`: values that are no conditions.
+    fn or_as_coalesce(&mut self, op: BinaryOp, [left, right]: [&ast::Expr; 2], span: Span) {
+        let printed = crate::syntax::print_expression;
+        let (sign, help) = match op {
+            BinaryOp::Or => {
+                let first = format!("coalesce({}, {})", printed(left), printed(right));
+                ("or", format!("the first that is not null is `{first}`"))
+            }
+            _ => (
+                "and",
+                "conditions are comparisons, as in `quality > 0.5`".to_owned(),
+            ),
+        };
+        if !self.refine_sign(left.span, right.span, &help) {
+            let message = format!("`{sign}` joins conditions");
+            self.report(Diagnostic::new(code::E0302, span, message).help(help));
+        }
     }
 
     /// `a < b <= c` is `a < b and b <= c`.
@@ -250,7 +310,7 @@ impl<'a> Checker<'a> {
         for (op, right) in rest {
             let typed = self.scalar(right, env, scope, None);
             self.note_compared([left.1, right], env, scope);
-            let one = self.comparison(*op, left, (typed.clone(), right));
+            let one = self.comparison(*op, left, (typed.clone(), right), scope);
             let span = first.span.to(right.span);
             all = Some(match all {
                 Some(before) => self.apply("and", vec![before, one], span),
@@ -266,6 +326,7 @@ impl<'a> Checker<'a> {
         op: CompareOp,
         left: (Expr, &ast::Expr),
         right: (Expr, &ast::Expr),
+        scope: &Scope<'_>,
     ) -> Expr {
         let sign = match op {
             CompareOp::Eq => "==",
@@ -307,7 +368,11 @@ impl<'a> Checker<'a> {
             let column = time
                 .then(|| self.is_no_time(&[a.clone(), b.clone()]))
                 .flatten();
-            let help = column.or_else(|| unlike_help(&a.ty, &b.ty));
+            let quoted = [left, right]
+                .into_iter()
+                .find_map(|side| self.unquoted(side, scope))
+                .map(|meant| super::quoted::without_quotes(&meant));
+            let help = quoted.or(column).or_else(|| unlike_help(&a.ty, &b.ty));
             let message = format!("{x} and {y} cannot be compared");
             self.report(
                 Diagnostic::new(code::E0309, span, message)
@@ -543,15 +608,30 @@ impl<'a> Checker<'a> {
         scope: &Scope<'_>,
     ) {
         let name = &callee.text;
+        if args.iter().any(|arg| arg.value.kind == ExprKind::Error) {
+            return;
+        }
         let edge = args
             .first()
             .filter(|arg| arg.name.is_none())
-            .and_then(|arg| Some((super::bare_name(&arg.value)?, arg.span)))
-            .filter(|(edge, _)| self.edge_exists(edge, env));
+            .and_then(|arg| {
+                let (reversed, edge) = match &arg.value.kind {
+                    ExprKind::Unary {
+                        op: UnaryOp::Reverse,
+                        operand,
+                    } => (true, &**operand),
+                    _ => (false, &arg.value),
+                };
+                Some((super::bare_name(edge)?, reversed, arg.span))
+            })
+            .filter(|(edge, ..)| self.edge_exists(edge, env));
         let diagnostic = match edge {
-            Some((edge, span)) => {
+            Some((edge, reversed, span)) => {
                 let message = format!("`{name}` needs the links of `{edge}` from some row");
-                let help = format!("write `{name}({edge}(viewer))`, or `{name}(~{edge}(it))`");
+                let help = match reversed {
+                    true => format!("write `{name}(~{edge}(it))`"),
+                    false => format!("write `{name}({edge}(viewer))`, or `{name}(~{edge}(it))`"),
+                };
                 Diagnostic::new(code::E0313, span, message).help(help)
             }
             None => {
@@ -617,6 +697,14 @@ impl<'a> Checker<'a> {
         if let Some(found) = self.method_defined(receiver, name, args, env, scope) {
             return found;
         }
+        if let Some(help) = self.of_library(receiver, name, args, env, scope) {
+            let message = format!(
+                "there is no `{}` here",
+                crate::syntax::print_expression(receiver)
+            );
+            self.report(Diagnostic::new(code::E0203, receiver.span, message).help(help));
+            return Expr::error();
+        }
         let Some(function) = functions::find(&name.text).filter(|f| !f.is_operator()) else {
             self.unknown_function(name, &[], env);
             return Expr::error();
@@ -625,6 +713,50 @@ impl<'a> Checker<'a> {
         let args = args.iter().map(|arg| (arg.name.as_ref(), &arg.value));
         let args: Vec<_> = std::iter::once(receiver).chain(args).collect();
         self.call_function(function, &args, name.span, whole.span, env, scope)
+    }
+
+    /// `math.log(x)`, `np.log1p(x)`, `pl.col("x")`: what to write for a call that follows the name of a
+    /// library of another language.
+    fn of_library(
+        &self,
+        receiver: &ast::Expr,
+        name: &ast::Name,
+        args: &[Arg],
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Option<String> {
+        const LIBRARIES: [&str; 14] = [
+            "math",
+            "Math",
+            "np",
+            "numpy",
+            "pl",
+            "polars",
+            "pd",
+            "pandas",
+            "torch",
+            "tf",
+            "F",
+            "fn",
+            "functions",
+            "std",
+        ];
+        let library = super::bare_name(receiver)?;
+        if !LIBRARIES.contains(&library) || self.knows(library, env, scope) {
+            return None;
+        }
+        if let Some(column) = super::foreign::column(&name.text, args) {
+            return Some(column);
+        }
+        let function = functions::find(&name.text).filter(|f| !f.is_operator())?;
+        let args = args
+            .iter()
+            .map(|arg| crate::syntax::print_expression(&arg.value));
+        let args = args.collect::<Vec<_>>().join(", ");
+        Some(format!(
+            "functions stand alone: `{}({args})`",
+            function.name
+        ))
     }
 
     /// A function or sign applied to typed arguments.
@@ -676,6 +808,10 @@ impl<'a> Checker<'a> {
         let of_times = matches!(function.name, "age" | "decay" | "hour" | "weekday" | "date");
         let wants_time = of_times || types.contains(&Type::Time);
         let column = wants_time.then(|| self.is_no_time(args)).flatten();
+        let column = column.or_else(|| {
+            let duration = args.iter().find_map(|arg| self.duration_in(arg));
+            duration.filter(|_| of_times)
+        });
         let names: Vec<String> = types.iter().map(|t| self.type_name(t)).collect();
         let (least, most) = function.arity();
         let hidden = usize::from(matches!(function.name, "age" | "decay" | "beta"));
@@ -755,7 +891,8 @@ impl<'a> Checker<'a> {
         known.extend(["score_of", "position_of"]);
         known.extend(self.usable_names(env.module));
         let near = suggest::nearest(name, known.into_iter());
-        let foreign = super::foreign::function(name).map(str::to_owned);
+        let column = super::foreign::column(name, args);
+        let foreign = column.or_else(|| super::foreign::function(name).map(str::to_owned));
         let foreign = foreign.or_else(|| {
             let stat = Stat::find(name)?.name();
             Some(format!(

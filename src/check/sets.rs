@@ -84,6 +84,29 @@ impl<'a> Checker<'a> {
                 None
             }
             ExprKind::Error => None,
+            ExprKind::Unary {
+                op: ast::UnaryOp::Not,
+                operand,
+            } if self.is_set(operand, env) => {
+                let help = "the rows of a set that another has not are `a - b`";
+                let begin = Span {
+                    end: expr.span.start,
+                    ..expr.span
+                };
+                if !self.refine_sign(begin, operand.span, help) {
+                    let message = "`not` turns conditions round, no candidate sets";
+                    self.report(Diagnostic::new(code::E0313, expr.span, message).help(help));
+                }
+                None
+            }
+            ExprKind::List(items)
+                if !items.is_empty() && items.iter().all(|item| self.is_set(item, env)) =>
+            {
+                let message = "a list holds values, no candidate sets";
+                let help = "the rows of several sets are `a | b`; several lists are a page: `{first: a, second: b}`";
+                self.report(Diagnostic::new(code::E0313, expr.span, message).help(help));
+                None
+            }
             _ => {
                 self.not_a_set(expr.span);
                 None
@@ -277,10 +300,19 @@ impl<'a> Checker<'a> {
             if operator.source {
                 return self.operator(operator, None, callee, args, env, role);
             }
-            let Some((first, rest)) = args.split_first().filter(|(first, _)| first.name.is_none())
+            let Some((first, rest)) = args
+                .split_first()
+                .filter(|(first, _)| first.name.is_none() && !is_literal(&first.value))
             else {
                 let message = format!("`{}` follows a candidate set", callee.text);
-                let help = format!("write `rows.{}(...)`", callee.text);
+                let given = args
+                    .iter()
+                    .map(|arg| crate::syntax::print_expression(&arg.value));
+                let given = given.collect::<Vec<_>>().join(", ");
+                let help = match args.iter().all(|arg| arg.name.is_none()) && given.len() < 40 {
+                    true => format!("it stands behind a point: `rows.{}({given})`", callee.text),
+                    false => format!("it stands behind a point: `rows.{}(...)`", callee.text),
+                };
                 self.report(Diagnostic::new(code::E0303, callee.span, message).help(help));
                 return None;
             };
@@ -520,7 +552,9 @@ impl<'a> Checker<'a> {
                     BinaryOp::Or => "write `a | b` for the rows of both",
                     _ => "write `a & b` for the rows that are in both",
                 };
-                self.report(Diagnostic::new(code::E0313, span, message).help(help));
+                if !self.refine_sign(left.span, right.span, help) {
+                    self.report(Diagnostic::new(code::E0313, span, message).help(help));
+                }
                 return None;
             }
             _ => {
@@ -656,6 +690,17 @@ impl<'a> Checker<'a> {
         role: Role,
     ) -> Option<SetArg> {
         let (weight, set) = match &arg.value.kind {
+            ExprKind::List(_) | ExprKind::Record(_)
+                if self.sets_within(&arg.value, env).is_some() =>
+            {
+                let sets = self.sets_within(&arg.value, env).unwrap_or_default();
+                let sets = sets.join(", ");
+                let shown = if sets.len() > 80 { "a, b" } else { &sets };
+                let message = "sets are arguments of their own";
+                let help = format!("leave the brackets out: `{shown}`");
+                self.report(Diagnostic::new(code::E0313, arg.value.span, message).help(help));
+                return None;
+            }
             ExprKind::Binary {
                 op: BinaryOp::Mul,
                 left,
@@ -686,6 +731,28 @@ impl<'a> Checker<'a> {
             weight: (!weight.is_error()).then_some(weight)?,
             weight_span,
         })
+    }
+
+    /// The sets of a list or record, as they would be given as arguments.
+    fn sets_within(&self, expr: &'a ast::Expr, env: &Env<'a>) -> Option<Vec<String>> {
+        let printed = crate::syntax::print_expression;
+        let sets: Option<Vec<String>> = match &expr.kind {
+            ExprKind::List(items) => {
+                let sets = items.iter();
+                sets.map(|item| self.is_set(item, env).then(|| printed(item)))
+                    .collect()
+            }
+            ExprKind::Record(fields) => {
+                let sets = fields.iter();
+                sets.map(|(name, set)| {
+                    let given = || format!("{}={}", name.text, printed(set));
+                    self.is_set(set, env).then(given)
+                })
+                .collect()
+            }
+            _ => None,
+        };
+        sets.filter(|sets| !sets.is_empty())
     }
 
     /// The result of a block and the names that it is read with.
@@ -800,6 +867,13 @@ impl<'a> Checker<'a> {
 
 /// The lists of a page by name, and where they are read.
 type Page<'a> = (&'a [(Name, ast::Expr)], Env<'a>);
+
+fn is_literal(expr: &ast::Expr) -> bool {
+    matches!(
+        expr.kind,
+        ExprKind::Int(_) | ExprKind::Float(_) | ExprKind::Str(_) | ExprKind::Duration(_)
+    )
+}
 
 /// The name it was given, else that of its binding, else its number.
 fn branch_name(given: Option<&Name>, set: &ast::Expr, number: usize) -> String {

@@ -51,7 +51,22 @@ const SCALARS: [(&str, Type); 6] = [
 ];
 
 /// What types are called elsewhere.
-const OTHER_NAMES: [(&str, &str); 12] = [
+const OTHER_NAMES: [(&str, &str); 27] = [
+    ("int32", "int"),
+    ("int64", "int"),
+    ("i32", "int"),
+    ("bigint", "int"),
+    ("float32", "float"),
+    ("float64", "float"),
+    ("f32", "float"),
+    ("numeric", "float"),
+    ("decimal", "float"),
+    ("varchar", "string"),
+    ("char", "string"),
+    ("date", "time"),
+    ("timedelta", "duration"),
+    ("interval", "duration"),
+    ("vec", "list"),
     ("integer", "int"),
     ("long", "int"),
     ("i64", "int"),
@@ -97,6 +112,9 @@ impl Checker<'_> {
             .help(format!("the catalog has {}", have.join(", ")))
         } else {
             let help = match suggest::nearest(name, names()) {
+                _ if self.schema.find_edge(name).is_some() => {
+                    format!("`{name}` is an edge: its links are followed by `walk({name})`")
+                }
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("the catalog has {}", names().collect::<Vec<_>>().join(", ")),
             };
@@ -185,13 +203,28 @@ impl Checker<'_> {
                 ],
             ) if *n > 0 => Some(Type::Vector(*n as u32)),
             _ => {
-                self.unknown_type(name.text.as_str(), ty.span);
+                self.unknown_type(name.text.as_str(), args, ty.span);
                 None
             }
         }
     }
 
-    fn unknown_type(&mut self, name: &str, span: Span) {
+    fn unknown_type(&mut self, name: &str, args: &[TypeExpr], span: Span) {
+        const OPTIONAL: [&str; 4] = ["optional", "option", "nullable", "maybe"];
+        let diagnostic = Diagnostic::new(code::E0204, span, format!("there is no type `{name}`"));
+        if let [inner] = args
+            && OPTIONAL.iter().any(|word| name.eq_ignore_ascii_case(word))
+        {
+            let inner = crate::syntax::print_type(inner);
+            let help = format!(
+                "every type has null: write `{inner}`, and `= null` where nothing is given"
+            );
+            return self.report(diagnostic.help(help));
+        }
+        if self.find_entity(name).is_some() {
+            let help = format!("a set of them is `set[{name}]`, the key of one `id[{name}]`");
+            return self.report(diagnostic.help(help));
+        }
         let simple = SCALARS.iter().map(|(n, _)| *n);
         let all = simple.chain(["list", "id", "vector", "set", "embedding", "model", "edge"]);
         let other = OTHER_NAMES
@@ -203,7 +236,6 @@ impl Checker<'_> {
             .map(|near| format!("did you mean `{near}`?"));
         let usual = "types are int, float, bool, string, time, duration, list[T], id[E], vector[n], set[E], \
                      embedding[E], model[E] and edge[A, B]";
-        let diagnostic = Diagnostic::new(code::E0204, span, format!("there is no type `{name}`"));
         self.report(diagnostic.help(near.unwrap_or_else(|| usual.to_owned())));
     }
 
@@ -268,7 +300,7 @@ impl Checker<'_> {
                     .collect::<Option<Vec<_>>>()?;
                 Some(Expr::new(Kind::List(items), ty))
             }
-            Kind::Param(_) if matches!(item, Type::Id(_)) && expr.ty != ty => None,
+            Kind::Param(..) if matches!(item, Type::Id(_)) && expr.ty != ty => None,
             _ => None,
         }
     }

@@ -85,6 +85,23 @@ impl Sink {
         }
     }
 
+    /// Gives a finding of a code within a place another help line; whether there is one.
+    pub fn refine(&mut self, within: Span, code: Code, help: &str) -> bool {
+        let inside = |d: &Diagnostic| {
+            d.code == code
+                && d.span.source == within.source
+                && within.start <= d.span.start
+                && d.span.end <= within.end
+        };
+        match self.found.iter_mut().find(|d| inside(d)) {
+            Some(found) => {
+                found.help = Some(help.to_owned());
+                true
+            }
+            None => false,
+        }
+    }
+
     pub fn has_errors(&self) -> bool {
         self.found.iter().any(|d| d.severity() == Severity::Error)
     }

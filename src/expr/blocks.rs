@@ -210,7 +210,7 @@ impl<'e> Found<'e> {
         }
         let over_requests = depth == 0 && frame.over_requests();
         let can_be_shared = match &expr.kind {
-            Kind::Param(_) | Kind::Now | Kind::Viewer => return,
+            Kind::Param(..) | Kind::Now | Kind::Viewer => return,
             Kind::OverSet { .. } => true,
             Kind::Outer(_) if depth == 0 => frame.link.is_some_and(|link| link.outer.is_some()),
             Kind::Outer(inner) => return self.look(frame, inner, depth - 1),

@@ -242,7 +242,7 @@ fn differs(expr: &Expr) -> bool {
     let mut differs = false;
     expr.walk(&mut |part| {
         differs |= match &part.kind {
-            Kind::Param(_) | Kind::Viewer | Kind::ToId { .. } | Kind::Uniform { .. } => true,
+            Kind::Param(..) | Kind::Viewer | Kind::ToId { .. } | Kind::Uniform { .. } => true,
             Kind::InSet { .. } | Kind::OfSet { .. } | Kind::OverSet { .. } => true,
             Kind::Call { kernel, .. } => kernel.per_request,
             _ => false,

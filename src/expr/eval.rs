@@ -351,7 +351,7 @@ impl<'a> Frame<'a> {
     fn eval_kind(&self, expr: &Expr) -> Val<'a> {
         match &expr.kind {
             Kind::Const(value) => self.constant(value, &expr.ty),
-            Kind::Param(slot) => self.of_requests(Val::borrow(&self.run.params[*slot as usize])),
+            Kind::Param(slot, _) => self.of_requests(Val::borrow(&self.run.params[*slot as usize])),
             Kind::Now => self.of_requests(Val::I64(Arg::Many(Cow::Borrowed(&self.run.now)))),
             Kind::Viewer => {
                 self.of_requests(Val::Code(Arg::Many(Cow::Borrowed(&self.run.viewers))))

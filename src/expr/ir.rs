@@ -115,8 +115,8 @@ pub enum Scalar {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
     Const(Scalar),
-    /// A parameter of the request, by its slot.
-    Param(u32),
+    /// A parameter of the request, by its slot, and its name.
+    Param(u32, Arc<str>),
     Now,
     /// The viewer's id.
     Viewer,
@@ -641,7 +641,7 @@ impl Expr {
     pub fn params(&self) -> Vec<(u32, Type)> {
         let mut found = Vec::new();
         self.walk_reading(PARAMS, &mut Seen::in_parts_of(self), &mut |part| {
-            if let Kind::Param(slot) = part.kind {
+            if let Kind::Param(slot, _) = part.kind {
                 found.push((slot, part.ty.clone()));
             }
         });
@@ -797,7 +797,7 @@ impl Kind {
             Kind::InSet { .. } | Kind::OfSet { .. } | Kind::OverSet { .. } => SETS,
             Kind::Viewer => VIEWER,
             Kind::Uniform { .. } => SEED,
-            Kind::Param(_) => PARAMS,
+            Kind::Param(..) => PARAMS,
             _ => 0,
         }
     }
@@ -818,7 +818,7 @@ impl Kind {
     fn level(&self) -> Level {
         match self {
             Kind::Const(_) => Level::Constant,
-            Kind::Param(_) | Kind::Now | Kind::Viewer | Kind::OverSet { .. } => Level::Request,
+            Kind::Param(..) | Kind::Now | Kind::Viewer | Kind::OverSet { .. } => Level::Request,
             Kind::It
             | Kind::Score
             | Kind::Position

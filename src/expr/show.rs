@@ -85,7 +85,7 @@ impl Show<'_> {
         let sub = |expr| Show { expr, ..*self };
         match &self.expr.kind {
             Kind::Const(value) => self.constant(value, f),
-            Kind::Param(slot) => write!(f, "param {slot}"),
+            Kind::Param(_, name) => f.write_str(name),
             Kind::Now => f.write_str("now"),
             Kind::Viewer => f.write_str("viewer"),
             Kind::It => f.write_str("it"),

@@ -209,7 +209,7 @@ fn is_fixed(condition: &Expr) -> bool {
     let mut fixed = true;
     condition.walk(&mut |part| {
         fixed &= match &part.kind {
-            Kind::Param(_) | Kind::Now | Kind::Viewer | Kind::ToId { .. } => false,
+            Kind::Param(..) | Kind::Now | Kind::Viewer | Kind::ToId { .. } => false,
             Kind::InSet { .. } | Kind::OfSet { .. } | Kind::OverSet { .. } => false,
             Kind::Uniform { .. } => false,
             Kind::OverLinks(over) => over.within.is_none(),

@@ -719,7 +719,7 @@ impl<'a> Exec<'a> {
             let Quantity::PerRequest(expr) = number else {
                 continue;
             };
-            if matches!(expr.kind, Kind::Param(_)) {
+            if matches!(expr.kind, Kind::Param(..)) {
                 continue;
             }
             let numbers = Frame::requests(self.run).eval(expr).ints();

@@ -58,6 +58,13 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     if !fits(b, offset.is_some(), per.is_some(), depth) {
         return None;
     }
+    if per.as_ref().is_some_and(|key| key.level < Level::Row) {
+        let message = "`per` does not tell rows apart: it has one value per request";
+        let help = b.better_key("per").unwrap_or_else(|| {
+            "use a key that differs between rows, as a column of theirs".to_owned()
+        });
+        b.report(Diagnostic::new(code::W0201, b.arg_span("per"), message).help(help));
+    }
     let depth = match &offset {
         Some(offset) if per.is_none() => depth.or_else(|| usual_depth(b, &n, offset)),
         _ => None,

@@ -178,7 +178,7 @@ fn reads_defaults(params: &[Parameter], expr: &Expr) -> bool {
     let mut only = true;
     expr.walk(&mut |part| match &part.kind {
         // those of queries that do not run are not there
-        Kind::Param(slot) => {
+        Kind::Param(slot, _) => {
             let param = params.get(*slot as usize);
             only &= param.is_some_and(|param| param.default.is_some());
         }

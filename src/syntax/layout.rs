@@ -68,6 +68,10 @@ struct Layout<'a, 't> {
     depth: Depth,
     /// Whether the `=` of the current declaration was seen.
     assigned: bool,
+    /// Whether the head of the current declaration ends with `:`.
+    suite: bool,
+    /// Whether a comma between statements was reported.
+    commas: bool,
 }
 
 /// Cuts balanced lexemes into items.
@@ -81,11 +85,15 @@ pub fn lay_out<'t>(input: &[Lexeme<'t>], sink: &mut Sink) -> Vec<ItemTokens<'t>>
         open: Vec::new(),
         depth: Depth::new(),
         assigned: false,
+        suite: false,
+        commas: false,
     };
     let mut semicolon = None;
     for (i, lexeme) in input.iter().enumerate() {
         let token = lexeme.token;
-        if token == Token::Semicolon && layout.separates() {
+        if token == Token::Semicolon && layout.separates()
+            || token == Token::Comma && layout.ends_line(i)
+        {
             semicolon = Some(i);
             continue;
         }
@@ -114,12 +122,42 @@ impl<'t> Layout<'_, 't> {
             return false;
         };
         let next = self.input.get(i + 1).map(|l| l.token);
-        if !lexeme.first || self.clause(i) {
+        if !lexeme.first || self.clause(i) || self.in_suite(i) {
             return false;
         }
         let anew = is_declaration(self.input, i)
             || is_binding(self.input, i) && !matches!(previous.token, Token::Arrow | Token::Colon);
         anew || previous.token.can_end() && lexeme.token.can_begin(next)
+    }
+
+    /// Whether a comma stands between statements, as it does in other languages; the first is reported.
+    fn ends_line(&mut self, i: usize) -> bool {
+        let Some(head) = self.current.first() else {
+            return false;
+        };
+        let in_head = self.open.is_empty() && !self.assigned && head.token.declaration().is_some();
+        let next = self.input.get(i + 1);
+        let ends = next.is_none_or(|l| l.first || l.token.is_closer());
+        let ends = ends || is_binding(self.input, i + 1);
+        if in_head || !ends || !self.separates() {
+            return false;
+        }
+        if !self.commas {
+            self.commas = true;
+            let message = "statements are not separated by commas";
+            let help = "leave the commas out: each statement has a line of its own";
+            let span = self.input[i].span;
+            self.sink
+                .push(Diagnostic::new(code::E0101, span, message).help(help));
+        }
+        true
+    }
+
+    /// Whether a line belongs to the body of a declaration whose head ends with `:`, as in Python: it
+    /// stands further to the right.
+    fn in_suite(&self, i: usize) -> bool {
+        let head = self.current.first().filter(|_| self.suite);
+        head.is_some_and(|head| self.input[i].column > head.column)
     }
 
     /// Whether the line goes on with `on ENTITY`, `where ...` or `weight ...` of the declaration.
@@ -161,6 +199,11 @@ impl<'t> Layout<'_, 't> {
         self.bracket(&lexeme);
         self.depth.count(&lexeme);
         self.assigned |= self.open.is_empty() && lexeme.token == Token::Assign;
+        self.suite |= self.open.is_empty()
+            && !self.assigned
+            && lexeme.token == Token::Colon
+            && self.current.len() > 2
+            && self.input.get(i + 1).is_some_and(|l| l.first);
         self.current.push(lexeme);
     }
 
@@ -205,6 +248,7 @@ impl<'t> Layout<'_, 't> {
     fn finish_item(&mut self) {
         let depth = std::mem::replace(&mut self.depth, Depth::new());
         self.assigned = false;
+        self.suite = false;
         self.open.clear();
         let docs = std::mem::take(&mut self.docs);
         let tokens = std::mem::take(&mut self.current);

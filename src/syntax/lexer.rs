@@ -93,6 +93,11 @@ pub fn lex<'t>(
     let mut tokens = Token::lexer(text);
     while let Some(token) = tokens.next() {
         let at = tokens.span();
+        if is_prefix(token) && text[at.end..].starts_with(['"', '\'']) {
+            tokens.next();
+            lexing.prefixed(at.clone(), at.end..tokens.span().end);
+            continue;
+        }
         match lexing.foreign_comment(token, at.start) {
             Some(end) => tokens.bump(end - at.end),
             None => lexing.take(token, at),
@@ -207,6 +212,16 @@ impl<'t> Lexing<'t, '_> {
             Token::Number => self.literal(literal::number(slice), at),
             Token::At if slice.len() > 1 => self.literal(literal::time(slice), at),
             Token::Quote => self.string(slice, at),
+            Token::Quoted(name) if name.contains("${") => {
+                let help = format!("texts are joined by `+`: `{}`", joined(name, '"'));
+                self.report(
+                    code::E0103,
+                    at,
+                    "backticks enclose a name, not a text",
+                    help,
+                );
+                Token::Bad
+            }
             Token::Quoted("") => {
                 self.report(
                     code::E0101,
@@ -350,18 +365,103 @@ impl<'t> Lexing<'t, '_> {
         meant
     }
 
+    /// `f"..."`, `r"..."`: a letter before the quotes of a string.
+    fn prefixed(&mut self, prefix: std::ops::Range<usize>, string: std::ops::Range<usize>) {
+        let literal = &self.text[string.clone()];
+        let letters = self.text[prefix.clone()].to_ascii_lowercase();
+        let inner = literal.get(1..literal.len() - 1).unwrap_or_default();
+        let quote = literal.chars().next().unwrap_or('"');
+        let help = if letters.contains('f') && inner.contains('{') {
+            format!("texts are joined by `+`: `{}`", joined(inner, quote))
+        } else if letters.contains('r') {
+            format!("write `{}`", literal.replace('\\', "\\\\"))
+        } else {
+            format!("write `{literal}`")
+        };
+        let message = "no letter stands before the quotes of a string";
+        let at = prefix.start..string.end;
+        self.report(code::E0103, at.clone(), message, help);
+        self.push(Token::Bad, at);
+    }
+
+    /// What `?` means elsewhere: `a ?? b`, `a ?: b`, `a?.b`, `int?`, `a ? b : c`.
+    fn question(&mut self, at: std::ops::Range<usize>) {
+        let rest = &self.text[at.end..];
+        let type_ends = rest
+            .trim_start_matches([' ', '\t'])
+            .starts_with(['=', ',', ')', '\n', '\r'])
+            || rest.trim_start().is_empty();
+        let (length, help, goes_on) = match rest.chars().next() {
+            Some('?' | ':') => {
+                let value = self.operand_before().unwrap_or("a");
+                let other = operand(&rest[1..]).unwrap_or("b");
+                (2, format!("write `coalesce({value}, {other})`"), false)
+            }
+            Some('.') => {
+                let help = "write a point alone: what a null reference leads to is null";
+                (1, help.to_owned(), true)
+            }
+            _ if type_ends => {
+                let help =
+                    "every type has null: leave `?` out, and write `= null` where nothing is given";
+                (1, help.to_owned(), true)
+            }
+            _ => {
+                let help = "a choice is written `a if condition else b`";
+                (1, help.to_owned(), false)
+            }
+        };
+        let at = at.start..at.start + length;
+        let message = format!("`{}` is not part of the language", &self.text[at.clone()]);
+        self.report(code::E0101, at.clone(), message, help);
+        if !goes_on {
+            self.push(Token::Bad, at);
+        }
+    }
+
+    /// The operand that the last token ends: a literal, a name, a path or a call.
+    fn operand_before(&self) -> Option<&'t str> {
+        let last = self.out.len().checked_sub(1)?;
+        let mut i = last;
+        loop {
+            if self.out[i].token.is_closer() {
+                let mut depth = 0_usize;
+                while let Some(lexeme) = self.out.get(i) {
+                    depth += usize::from(lexeme.token.is_closer());
+                    depth -= usize::from(lexeme.token.is_opener());
+                    if depth == 0 {
+                        break;
+                    }
+                    i = i.checked_sub(1)?;
+                }
+                let called = i.checked_sub(1).map(|i| self.out[i].token);
+                i -= usize::from(matches!(called, Some(Token::Name(_))));
+            } else if !self.out[i].token.can_end() {
+                return None;
+            }
+            match i.checked_sub(2) {
+                Some(before) if self.out[i - 1].token == Token::Dot => i = before,
+                _ => break,
+            }
+        }
+        let start = self.out[i].span.start as usize;
+        Some(&self.text[start..self.out[last].span.end as usize])
+    }
+
     /// A character that begins no token. Neighbours of the same kind are reported together.
     fn stray(&mut self, at: std::ops::Range<usize>) {
         let wrong = &self.text[at.clone()];
         if self
             .out
             .last()
-            .is_some_and(|l| l.token == Token::Bad && l.span.end as usize == at.start)
+            .is_some_and(|l| l.token == Token::Bad && l.span.end as usize >= at.start)
         {
             return;
         }
+        if wrong.starts_with('?') {
+            return self.question(at);
+        }
         let help = match wrong.chars().next() {
-            Some('?') => "a choice is written `a if condition else b`",
             Some('^') => "a power is written `a ** b`",
             Some('“' | '”' | '‘' | '’' | '«' | '»') => {
                 "strings stand in plain quotes: `\"text\"`"
@@ -380,6 +480,58 @@ impl<'t> Lexing<'t, '_> {
         self.report(code::E0101, at.clone(), message, help);
         self.push(Token::Bad, at);
     }
+}
+
+/// Whether a name may be the letters that other languages put before the quotes of a string.
+fn is_prefix(token: Result<Token, ()>) -> bool {
+    const LETTERS: [&str; 9] = ["f", "r", "b", "u", "rf", "fr", "br", "rb", "e"];
+    matches!(token, Ok(Token::Name(name)) if LETTERS.iter().any(|l| name.eq_ignore_ascii_case(l)))
+}
+
+/// A text with expressions in braces as texts joined by `+`.
+fn joined(text: &str, quote: char) -> String {
+    if text.contains("{{") {
+        return format!("{quote}of {quote} + kind");
+    }
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        let before = before.strip_suffix('$').unwrap_or(before);
+        let Some((inside, behind)) = after.split_once('}') else {
+            break;
+        };
+        if !before.is_empty() {
+            parts.push(format!("{quote}{before}{quote}"));
+        }
+        let inside = inside.split([':', '!']).next().unwrap_or_default();
+        parts.push(inside.trim().to_owned());
+        rest = behind;
+    }
+    if !rest.is_empty() {
+        parts.push(format!("{quote}{rest}{quote}"));
+    }
+    parts.join(" + ")
+}
+
+/// The operand that begins a text: up to a blank, a comma or a closer outside of brackets.
+fn operand(text: &str) -> Option<&str> {
+    let text = first_of_line(text).trim();
+    let mut depth = 0_usize;
+    let end = text.find(|c: char| match c {
+        '(' | '[' => {
+            depth += 1;
+            false
+        }
+        ')' | ']' if depth > 0 => {
+            depth -= 1;
+            false
+        }
+        ')' | ']' | '}' => true,
+        ' ' | ',' | ';' | '>' | '<' | '=' => depth == 0,
+        _ => false,
+    });
+    let found = text[..end.unwrap_or(text.len())].trim();
+    (!found.is_empty()).then_some(found)
 }
 
 /// Whether a value begins a text: not an operator, a closing bracket or the end of the line.

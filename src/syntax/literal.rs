@@ -124,6 +124,12 @@ fn odd_number(text: &str, head: &str, tail: &str) -> Result<Token<'static>, Malf
             format!("numbers have digits on both sides of the point: `{head}.0`"),
         );
     }
+    if let Some(duration) = method_duration(head, tail) {
+        return malformed(
+            format!("`{text}` is no duration"),
+            format!("write `{duration}`"),
+        );
+    }
     let unit = tail.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '_');
     if tail.starts_with('.') && UNITS.iter().any(|u| u.0 == unit) {
         return malformed(
@@ -149,6 +155,17 @@ fn odd_number(text: &str, head: &str, tail: &str) -> Result<Token<'static>, Malf
     )
 }
 
+/// `7.days`, `7.days.ago`.
+fn method_duration(number: &str, tail: &str) -> Option<String> {
+    let mut words = tail.strip_prefix('.')?.split('.');
+    let unit = usual_unit(words.next()?)?;
+    match (words.next(), words.next()) {
+        (None, _) => Some(format!("{number}{unit}")),
+        (Some("ago"), None) => Some(format!("now - {number}{unit}")),
+        _ => None,
+    }
+}
+
 fn is_word(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
@@ -168,6 +185,12 @@ pub fn duration_in(text: &str) -> Option<String> {
     let (number, unit) = text.split_at(digits);
     let unit = unit_of(unit.trim())?;
     (!number.is_empty() && number.parse::<f64>().is_ok()).then(|| format!("{number}{unit}"))
+}
+
+/// The time that a text like `2024-05-01` or `2024-05-01 12:30:00` means, as the language writes it.
+pub fn time_in(text: &str) -> Option<String> {
+    let written = format!("@{}", text.trim().replacen(' ', "T", 1));
+    time(&written).is_ok().then_some(written)
 }
 
 /// The unit that someone who wrote `30min` or `7days` meant.

@@ -31,9 +31,9 @@ pub use complete::{goes_on, is_complete};
 pub use dump::dump;
 pub use layout::MAX_DEPTH;
 pub use lexer::Lexeme;
-pub use literal::duration_in;
+pub use literal::{duration_in, time_in};
 pub use parse::{parse, parse_expression, tokens};
-pub use print::{format, print, print_expression};
+pub use print::{format, print, print_expression, type_text as print_type};
 pub use token::{RESERVED, Token};
 
 #[expect(clippy::all, clippy::pedantic, reason = "generated")]

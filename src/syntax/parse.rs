@@ -32,7 +32,7 @@ pub fn parse(text: &str, source: SourceId, sink: &mut Sink) -> File {
     let marks = allow::marks(text, &comments, &lexemes);
     let items = lay_out(&balance::balance(lexemes, &mut found), &mut found);
     file.allows = allow::allows(text, &marks, &items);
-    let items = without_sql(text, items, found, sink);
+    let items = without_foreign(text, items, found, sink);
     for tokens in items {
         let first = first_name(&tokens.tokens);
         let item = item(text, tokens, source, sink);
@@ -45,8 +45,9 @@ pub fn parse(text: &str, source: SourceId, sink: &mut Sink) -> File {
     file
 }
 
-/// Takes out what is SQL. It is reported once, and what was found in it is not reported again.
-fn without_sql<'t>(
+/// Takes out statements and phrases of other languages. Each is reported once, and what was found in it
+/// is not reported again.
+fn without_foreign<'t>(
     text: &str,
     items: Vec<ItemTokens<'t>>,
     found: Sink,
@@ -78,6 +79,12 @@ fn without_sql<'t>(
                 sink.push(diagnostic);
             }
             None => kept.extend(statement),
+        }
+    }
+    for item in &mut kept {
+        for diagnostic in message::phrase::take_out(text, &mut item.tokens) {
+            statements.push(diagnostic.span);
+            sink.push(diagnostic);
         }
     }
     let inside = |span: Span| {
@@ -239,7 +246,7 @@ fn first_name(tokens: &[Lexeme]) -> Option<Name> {
         _ => None,
     };
     let second = tokens.get(1)?;
-    if second.token == Token::Assign {
+    if matches!(second.token, Token::Assign | Token::Colon) {
         name(&tokens[0])
     } else {
         name(second)

@@ -126,14 +126,16 @@ fn replace(tokens: &mut Vec<Lexeme>, index: usize) -> bool {
     true
 }
 
-/// Whether an item was meant as a declaration: by its first word, or by two names side by side.
+/// Whether an item was meant as a declaration: by its first word, by two names side by side, or by a name
+/// with a type.
 fn names_something(tokens: &[Lexeme]) -> bool {
     let name = |i: usize| {
         tokens
             .get(i)
             .is_some_and(|l| matches!(l.token, Token::Name(_) | Token::Quoted(_)))
     };
-    tokens[0].token.declaration().is_some() || name(0) && name(1)
+    let typed = tokens.get(1).is_some_and(|l| l.token == Token::Colon);
+    tokens[0].token.declaration().is_some() || name(0) && (name(1) || typed)
 }
 
 /// The empty span at the end of the token before `index`.

@@ -54,8 +54,21 @@ pub fn untyped_parameter(stop: &Stop) -> Explanation {
     stop.tokens.first()?.token.declaration()?;
     let typed =
         stop.bracket() == Some(Token::Open) && stop.expected.len() == 1 && stop.expects(":");
+    let typed = typed
+        || stop.tokens[0].token == Token::Param
+            && stop.index == 2
+            && stop.found().is_some_and(|l| l.token == Token::Assign);
     let name_text = stop.slice(name);
-    let help = format!("write its type after it: `{name_text}: float`, `{name_text}: set[media]`");
+    let default = stop.tokens.get(stop.index + 1);
+    let help = match default.and_then(|l| Some((type_of(l.token)?, stop.slice(l)))) {
+        Some((ty, value)) => format!("write its type after it: `{name_text}: {ty} = {value}`"),
+        None if stop.tokens[0].token == Token::Param => {
+            format!("write its type after it: `{name_text}: int`")
+        }
+        None => {
+            format!("write its type after it: `{name_text}: float`, `{name_text}: set[media]`")
+        }
+    };
     typed.then(|| {
         replace(
             name.span,
@@ -65,9 +78,53 @@ pub fn untyped_parameter(stop: &Stop) -> Explanation {
     })
 }
 
+/// The type of a literal.
+fn type_of(token: Token) -> Option<&'static str> {
+    Some(match token {
+        Token::Int(_) => "int",
+        Token::Float(_) => "float",
+        Token::Str(_) => "string",
+        Token::True | Token::False => "bool",
+        Token::Duration(_) => "duration",
+        Token::Time(_) => "time",
+        _ => return None,
+    })
+}
+
+/// `query main(n: int):`, `def f(n: int) { ... }`, `query main() -> set[media]`: what stands between the
+/// head of a declaration and its body.
+fn before_body(stop: &Stop) -> Explanation {
+    let word = stop.tokens.first()?.token.declaration()?.0;
+    let found = stop.found()?;
+    if !stop.expects("=") || stop.bracket().is_some() {
+        return None;
+    }
+    let head = stop.words(0..stop.index);
+    match found.token {
+        Token::Colon if stop.index > 2 => {
+            let help = format!("write `{head} = ...`; a body of several lines is `= {{ ... }}`");
+            Some(replace(found.span, "a body stands behind `=`", help))
+        }
+        Token::OpenBlock => {
+            let diagnostic = Diagnostic::new(code::E0101, found.span, "a body stands behind `=`")
+                .help(format!("write `{head} = {{ ... }}`"));
+            Some((diagnostic, Repair::Insert(Token::Assign)))
+        }
+        Token::Arrow if !stop.expects("->") => {
+            let message = format!("{} `{word}` does not say what it gives", article(word));
+            let help = format!("leave the type out: `{head} = ...`");
+            Some(replace(found.span, message, help))
+        }
+        _ => None,
+    }
+}
+
 /// A declaration whose head is wrong: show its form.
 pub fn declaration_form(stop: &Stop) -> Explanation {
     let (word, form) = stop.tokens.first()?.token.declaration()?;
+    if let Some(found) = before_body(stop) {
+        return Some(found);
+    }
     let head = &stop.tokens[..stop.index];
     if stop.found().is_some_and(|l| l.token == Token::Where)
         && head.iter().any(|l| l.token == Token::Weight)

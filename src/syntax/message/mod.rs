@@ -2,10 +2,16 @@
 //! recognises it speaks.
 
 mod declaration;
+pub mod phrase;
+mod sign;
 pub mod sql;
 mod word;
 
 use declaration::{declaration_form, misplaced_assert, nested_declaration, untyped_parameter};
+use sign::{
+    arrow_or_closure, as_word, bare_call, braces_of_list, cast, colon_argument, order_word, pipe,
+    two_colons, type_form,
+};
 use word::{
     all_columns, comment_mark, equals, foreign_word, infix_word, misspelt_declaration,
     reserved_name, unit_word,
@@ -23,7 +29,8 @@ type Explanation = Option<(Diagnostic, Repair)>;
 
 /// The message for a stop, and the repair that lets the parser go on.
 pub fn explain(stop: &Stop) -> (Diagnostic, Repair) {
-    let kinds: [fn(&Stop) -> Explanation; 23] = [
+    let kinds: [fn(&Stop) -> Explanation; 33] = [
+        as_word,
         foreign_word,
         reserved_name,
         equals,
@@ -33,6 +40,15 @@ pub fn explain(stop: &Stop) -> (Diagnostic, Repair) {
         misspelt_declaration,
         unit_word,
         all_columns,
+        order_word,
+        arrow_or_closure,
+        two_colons,
+        colon_argument,
+        pipe,
+        bare_call,
+        cast,
+        braces_of_list,
+        type_form,
         infix_word,
         missing_comma,
         comment_mark,
@@ -136,6 +152,23 @@ impl<'a, 't> Stop<'a, 't> {
         &self.tokens[element(self.tokens, self.index).start..self.index]
     }
 
+    /// The text of tokens, with one blank for many.
+    fn words(&self, tokens: std::ops::Range<usize>) -> String {
+        let tokens: Vec<&Lexeme> = self.tokens[tokens].iter().collect();
+        sql::whole(self.text, &tokens)
+    }
+
+    /// The name before the brackets that token `index` stands in, if it is an argument.
+    fn called(&self, index: usize) -> Option<&'t str> {
+        let open = opener(self.tokens, index)?;
+        let name = self.tokens.get(open.checked_sub(1)?)?;
+        let declares = open >= 2 && self.tokens[open - 2].token.declaration().is_some();
+        let calls = self.tokens[open].token == Token::Open
+            && matches!(name.token, Token::Name(_))
+            && !declares;
+        calls.then(|| self.slice(name))
+    }
+
     /// What stands where the parser stopped, for people.
     fn shown(&self) -> String {
         match self.found() {
@@ -143,6 +176,20 @@ impl<'a, 't> Stop<'a, 't> {
             Some(lexeme) if lexeme.token == Token::Sep => "the end of the line".into(),
             Some(lexeme) => format!("`{}`", self.slice(lexeme)),
         }
+    }
+
+    /// `10%`, where nothing follows.
+    fn share(&self) -> Option<(Diagnostic, Repair)> {
+        let percent = self.previous().filter(|l| l.token == Token::Percent)?;
+        let number = self.tokens.get(self.index.checked_sub(2)?)?;
+        let share = match number.token {
+            Token::Int(n) => n as f64 / 100.0,
+            Token::Float(x) => x / 100.0,
+            _ => return None,
+        };
+        let span = number.span.to(percent.span);
+        let help = format!("a share is written `{share}`; `a % b` is the remainder of a division");
+        Some(replace(span, "a number has no `%`", help))
     }
 
     /// Whether the line or statement ends here.
@@ -233,13 +280,20 @@ fn no_tuple(stop: &Stop) -> Explanation {
     let found = stop.found().filter(|l| l.token == Token::Comma)?;
     let ends = stop.previous().is_some_and(|p| p.token.can_end());
     let tuple = ends && stop.bracket() == Some(Token::Open) && !stop.expects(",");
-    tuple.then(|| {
-        replace(
-            found.span,
-            "parentheses hold one expression",
-            "a list is written `[a, b]`",
-        )
-    })
+    let open = opener(stop.tokens, stop.index).filter(|_| tuple)?;
+    let close = element(stop.tokens, open).end;
+    let close = (stop.index..close).rfind(|&i| stop.tokens[i].token == Token::Close);
+    let of_sets = open == 0 || stop.tokens[open - 1].token == Token::Assign;
+    let help = match close {
+        _ if of_sets => {
+            "a list is written `[a, b]`, a page of several sets `{first: a, second: b}`".to_owned()
+        }
+        Some(close) if close - open < 20 => {
+            format!("a list is written `[{}]`", stop.words(open + 1..close))
+        }
+        _ => "a list is written `[a, b]`".to_owned(),
+    };
+    Some(replace(found.span, "parentheses hold one expression", help))
 }
 
 /// `{"a": 1}` and `{a, b}`.
@@ -269,10 +323,8 @@ fn record_name(stop: &Stop) -> Explanation {
 fn no_index(stop: &Stop) -> Explanation {
     let found = stop.found()?;
     let help = match found.token {
-        Token::OpenSquare => {
-            "lists and sets are not indexed; `take(n, offset=k)` picks by place, `x in list` asks for a member"
-        }
-        Token::Open => "only a name can be called: `f(x)` or `x.f()`",
+        Token::OpenSquare => by_index(stop),
+        Token::Open => "only a name can be called: `f(x)` or `x.f()`".to_owned(),
         _ => return None,
     };
     let previous = stop.previous()?;
@@ -283,6 +335,60 @@ fn no_index(stop: &Stop) -> Explanation {
             help,
         )
     })
+}
+
+/// What to write for `rows[...]`.
+fn by_index(stop: &Stop) -> String {
+    let end = element(stop.tokens, stop.index).end;
+    let close = (stop.index..end).find(|&i| stop.tokens[i].token == Token::CloseSquare);
+    let inside = &stop.tokens[stop.index + 1..close.unwrap_or(end)];
+    let words = stop.words(stop.index + 1..close.unwrap_or(end));
+    let compares = |l: &Lexeme| {
+        matches!(
+            l.token,
+            Token::Eq | Token::Ne | Token::Lt | Token::Le | Token::Gt | Token::Ge
+        )
+    };
+    let number = |l: &Lexeme| match l.token {
+        Token::Int(n) => Some(n),
+        _ => None,
+    };
+    let between = |t: Token| t == Token::Comma || t.is_opener() || t.is_closer();
+    let texts = inside.iter().filter(|l| !between(l.token));
+    let texts: Vec<&Lexeme> = texts.collect();
+    match inside {
+        [open, ..]
+            if open.token == Token::OpenSquare
+                && texts.iter().all(|l| matches!(l.token, Token::Str(_))) =>
+        {
+            let names = texts
+                .iter()
+                .map(|l| stop.slice(l).trim_matches(['"', '\'']));
+            let names = names.collect::<Vec<_>>().join(", ");
+            format!("columns of the result are chosen by `select`: write `.select({names})`")
+        }
+        inside if inside.iter().any(compares) => {
+            format!("rows are chosen by `filter`: write `.filter({words})`")
+        }
+        [name] if matches!(name.token, Token::Str(_)) => format!(
+            "a column stands alone in the rows of a set: `{}`; `select` chooses columns",
+            words.trim_matches(['"', '\''])
+        ),
+        inside => {
+            let colon = inside.iter().position(|l| l.token == Token::Colon);
+            let (from, to) = inside.split_at(colon.unwrap_or(inside.len()));
+            let from = from.first().and_then(number).unwrap_or(0);
+            match to.get(1).and_then(number) {
+                Some(to) if from == 0 => format!("the first rows of a set are `.take({to})`"),
+                Some(to) if to > from => {
+                    format!("rows by their place are `.take({}, offset={from})`", to - from)
+                }
+                _ => "lists and sets are not indexed; `take(n, offset=k)` picks by place, `x in list` \
+                      asks for a member"
+                    .to_owned(),
+            }
+        }
+    }
 }
 
 /// `a < b in c`: `in` and `is` do not chain.
@@ -319,6 +425,9 @@ fn missing_expression(stop: &Stop) -> Explanation {
         return None;
     }
     let after = stop.previous().filter(|p| !p.synthetic);
+    if let Some(share) = stop.share() {
+        return Some(share);
+    }
     let place = match after {
         Some(previous) if !previous.token.is_opener() => {
             format!("after `{}`", stop.slice(previous))
@@ -349,6 +458,9 @@ fn unexpected(stop: &Stop) -> Explanation {
     let begins = stop.found().is_some_and(|f| f.token.begins_expression());
     let typed_binding = stop.index == 1 && stop.found().is_some_and(|f| f.token == Token::Colon);
     let help = match expected_list(stop) {
+        _ if stop.bracket().is_none() && stop.found().is_some_and(|l| l.token == Token::Comma) => {
+            "a program has one result; several lists are a page: `{first: a, second: b}`".into()
+        }
         _ if typed_binding => "a binding has no type: `name = value`; what a request gives is declared `param name: TYPE`".into(),
         Some(list) if stop.at_end() => format!("write {list} there"),
         Some(list) => format!("write {list} before it, or remove it"),

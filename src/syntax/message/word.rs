@@ -62,11 +62,6 @@ const FOREIGN: &[(&str, &str, &str)] = &[
         "a module is imported whole: `import std.hybrid`",
     ),
     (
-        "as",
-        "names cannot be changed with `as`",
-        "bind another name: `name = value`",
-    ),
-    (
         "null",
         "`null` is tested with `is null`",
         "write `x is null` or `x is not null`",
@@ -83,6 +78,10 @@ pub fn foreign_word(stop: &Stop) -> Explanation {
     let mut words = near.filter(|l| matches!(l.token, Token::Name(_)));
     words.find_map(|lexeme| {
         let word = FOREIGN.iter().find(|f| f.0 == stop.slice(lexeme))?;
+        let imports = |l: &Lexeme| matches!(stop.slice(l), "import" | "from");
+        if word.0 == "from" && !stop.tokens.first().is_some_and(imports) {
+            return None;
+        }
         Some(replace(lexeme.span, word.1, word.2))
     })
 }
@@ -125,10 +124,14 @@ pub fn all_columns(stop: &Stop) -> Explanation {
     let star = stop.found().filter(|l| l.token == Token::Star)?;
     let call = stop.tokens.get(stop.index.checked_sub(2)?)?;
     let next = stop.tokens.get(stop.index + 1)?;
-    if stop.previous()?.token != Token::Open || next.token != Token::Close {
+    let alone = matches!(next.token, Token::Close | Token::Comma);
+    if stop.previous()?.token != Token::Open || !alone {
         return None;
     }
     let help = match stop.slice(call).to_ascii_lowercase().as_str() {
+        "select" if next.token == Token::Comma => {
+            "rows keep all their columns, and `let` adds more: `let(name=value)`"
+        }
         "select" => {
             "leave `select` out: without it rows keep all their columns; `select(a, b)` keeps two"
         }

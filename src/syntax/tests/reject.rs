@@ -244,7 +244,7 @@ edge e = likes weight 3 where x
 import 3
        ^ E0101 import std.NAME
 def g(x: int):
-             ^ E0101 `def NAME
+             ^ E0101 write `def g(x: int) = ...`
 ",
     );
 }
@@ -270,7 +270,7 @@ f = { return 3 }
 g = x[0]
      ^ E0101 not indexed
 import std.core as c
-                ^^ E0101 bind another name
+                ^^ E0101 bind another: `name = value`
 let h = 3
 ^^^ E0101 no `let`
 i = 3 // a comment
