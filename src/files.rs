@@ -6,10 +6,12 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+#[cfg(unix)]
+use std::time::Duration;
 
 /// The temporary files of this process. Whoever holds the lock keeps files from being begun, put
 /// into place and given up.
@@ -132,24 +134,48 @@ fn give_up(temporary: &Path) {
     }
 }
 
-/// A file of this process alone, in the folder for temporary files, which goes when it is dropped.
+/// A file of this process alone, which goes when it is dropped.
 pub struct Scratch {
+    file: File,
     path: PathBuf,
 }
 
 impl Scratch {
-    /// Writes one with these contents. `ending` stands behind the point of its name.
+    /// Writes one into the folder for temporary files. `ending` stands behind the point of its name.
     pub fn new(ending: &str, contents: &[u8]) -> io::Result<Scratch> {
-        let target = std::env::temp_dir().join(format!("igql.{ending}"));
-        let (mut file, path) = temporary(&target, ending)?;
-        let scratch = Scratch { path };
+        let mut scratch =
+            Scratch::beside(&std::env::temp_dir().join(format!("igql.{ending}")), ending)?;
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            file.set_permissions(fs::Permissions::from_mode(0o600))?;
+            scratch
+                .file
+                .set_permissions(fs::Permissions::from_mode(0o600))?;
         }
-        file.write_all(contents)?;
+        scratch.file.write_all(contents)?;
         Ok(scratch)
+    }
+
+    /// An empty one beside a file that it may become.
+    pub fn beside(target: &Path, ending: &str) -> io::Result<Scratch> {
+        let (file, path) = temporary(target, ending)?;
+        Ok(Scratch { file, path })
+    }
+
+    /// Replaces its contents.
+    pub fn rewrite(&mut self, contents: &[u8]) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.file.write_all(contents)
+    }
+
+    /// Gives it a name to stay under.
+    pub fn keep(&self, target: &Path) -> io::Result<()> {
+        self.file.sync_all()?;
+        let mut unfinished = unfinished();
+        fs::rename(&self.path, target)?;
+        unfinished.retain(|path| *path != self.path);
+        Ok(())
     }
 
     pub fn path(&self) -> &Path {
@@ -318,12 +344,18 @@ fn temporary(target: &Path, ending: &str) -> io::Result<(File, PathBuf)> {
         .char_indices()
         .take_while(|(at, c)| at + c.len_utf8() <= KEPT);
     let name: String = kept.map(|(_, c)| c).collect();
+    #[cfg(unix)]
+    clear_abandoned(folder, &format!(".{name}."), ending);
     let mut unfinished = unfinished();
     loop {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = folder.join(format!(".{name}.{}-{number}.{ending}", std::process::id()));
         match File::options().write(true).create_new(true).open(&path) {
             Ok(file) => {
+                // for as long as it is open others know that it is being written; where files cannot be
+                // locked, nobody takes it for abandoned
+                #[cfg(unix)]
+                let _ = file.try_lock();
                 unfinished.push(path.clone());
                 return Ok((file, path));
             }
@@ -337,9 +369,79 @@ fn temporary(target: &Path, ending: &str) -> io::Result<(File, PathBuf)> {
     }
 }
 
+/// How old a temporary file is at least that nobody writes any more.
+#[cfg(unix)]
+const ABANDONED: Duration = Duration::from_secs(60);
+
+/// Removes temporary files of a target that processes have left which were killed: nobody holds their
+/// locks. Those that are new may be about to be locked.
+#[cfg(unix)]
+fn clear_abandoned(folder: &Path, prefix: &str, ending: &str) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    let of_process = |name: &str| {
+        let middle = name.strip_prefix(prefix)?.strip_suffix(ending)?;
+        let (process, number) = middle.strip_suffix('.')?.split_once('-')?;
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        (digits(process) && digits(number)).then_some(())
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let ours = name.to_str().and_then(of_process).is_some();
+        let old = || {
+            let age = entry.metadata().ok()?.modified().ok()?.elapsed().ok()?;
+            (age >= ABANDONED).then_some(())
+        };
+        if !ours || old().is_none() {
+            continue;
+        }
+        let path = entry.path();
+        let Ok(file) = File::options().write(true).open(&path) else {
+            continue;
+        };
+        if file.try_lock().is_ok() {
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn files_of_killed_processes_are_cleared_others_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let aged = |name: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, b"half").unwrap();
+            let file = File::options().write(true).open(&path).unwrap();
+            file.set_modified(std::time::SystemTime::now() - 2 * ABANDONED)
+                .unwrap();
+            file
+        };
+        aged(".a.4000000-0.new");
+        aged(".b.4000000-0.new");
+        aged(".a.notes.new");
+        let written = aged(".a.4000000-1.new");
+        written.try_lock().unwrap();
+        fs::write(folder.path().join(".a.4000000-2.new"), b"begun").unwrap();
+        replace(&path, b"whole").unwrap();
+        let left = [
+            ".a.4000000-1.new",
+            ".a.4000000-2.new",
+            ".a.notes.new",
+            ".b.4000000-0.new",
+            "a",
+        ];
+        assert_eq!(names(folder.path()), left);
+        drop(written);
+        replace(&path, b"whole").unwrap();
+        assert_eq!(names(folder.path()), &left[1..]);
+    }
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap().flatten();

@@ -3,6 +3,7 @@
 //! (`\n`, `\u{1b}`), so that what is shown is what is there. Files and JSON keep the characters.
 
 use std::borrow::Cow;
+use unicode_width::UnicodeWidthStr;
 
 /// Text within a line: every character that would act on the terminal, or not show, is escaped.
 pub fn visible(text: &str) -> Cow<'_, str> {
@@ -12,6 +13,34 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 /// The same for text of several lines, which stay lines.
 pub fn visible_lines(text: &str) -> Cow<'_, str> {
     escaped(text, true)
+}
+
+/// A text without the sequences that colour it.
+pub fn plain(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |plain, part| {
+        plain + part.split_once('m').map_or(part, |(_, rest)| rest)
+    })
+}
+
+/// Words in lines of at most that width, colours not counted.
+pub fn wrapped(text: &str, width: usize) -> String {
+    let mut out = String::new();
+    let mut used = 0;
+    for word in text.split(' ') {
+        let size = plain(word).width();
+        if used > 0 && used + 1 + size > width {
+            out.push('\n');
+            used = 0;
+        } else if used > 0 {
+            out.push(' ');
+            used += 1;
+        }
+        out.push_str(word);
+        used += size;
+    }
+    out + "\n"
 }
 
 fn escaped(text: &str, lines: bool) -> Cow<'_, str> {

@@ -1496,3 +1496,132 @@ fn describe_fits_a_terminal_and_knows_its_names() {
     assert_eq!(column["max"], "2024-03-01T10:59:00Z");
     assert_eq!(folder.describe()["skipped"][0]["count"], 1);
 }
+
+#[test]
+fn quotes_behind_a_backslash_are_read_so() {
+    let items = lines("item_id,title,year\n", 60, |n| match n % 7 {
+        0 => format!("{n},\"He said \\\"hi\\\", no. {n}\",{}", 1990 + n % 30),
+        _ => format!("{n},\"A title, no. {n}\",{}", 1990 + n % 30),
+    });
+    let likes = lines("user_id,item_id\n", 120, |n| {
+        format!("{},{}", n % 7, n % 60)
+    });
+    let folder = Folder::new(&[
+        ("items.csv", items.as_bytes()),
+        ("likes.csv", likes.as_bytes()),
+    ])
+    .init();
+    assert_eq!(folder.counts(), "item 60, user 7, likes 120");
+    let titles = folder.column("item", "title");
+    assert_eq!(titles["examples"][0], "He said \"hi\", no. 0", "{titles}");
+    folder
+        .says(&["quotes behind a backslash are letters"])
+        .writes(&["escape = \"\\\\\""]);
+}
+
+#[test]
+fn a_bad_byte_costs_its_value_alone() {
+    let mut items = Vec::from(*b"item_id,title,tags\n");
+    for n in 0..60 {
+        let title: &[u8] = if n == 17 {
+            b"Caf\xe9"
+        } else {
+            "Café".as_bytes()
+        };
+        let tags: &[u8] = if n == 23 { b"a|b\xe9" } else { b"a|b" };
+        let parts: [&[u8]; 6] = [n.to_string().as_bytes(), b",", title, b",", tags, b"\n"]
+            .map(|part: &[u8]| &*part.to_vec().leak());
+        items.extend(parts.concat());
+    }
+    let likes = lines("user_id,item_id\n", 120, |n| {
+        format!("{},{}", n % 7, n % 60)
+    });
+    let folder = Folder::new(&[("items.csv", &items), ("likes.csv", likes.as_bytes())]).init();
+    assert_eq!(folder.counts(), "item 60, user 7, likes 120");
+    assert_eq!(folder.column("item", "title")["nulls"], 1);
+    assert_eq!(folder.column("item", "tags")["nulls"], 1);
+    folder
+        .says(&[
+            "1 of 60 values of `title` cannot be read",
+            "row 18 (line 19)",
+            "row 24 (line 25)",
+        ])
+        .writes(&["on_error = \"null\""]);
+}
+
+/// A zero among times is one for want of a time, whatever the format: JSON, Parquet with counts and with
+/// times, text in which other columns have zeros.
+#[test]
+fn zeros_among_times_are_null_in_every_format() {
+    let time = |n: usize| {
+        if n % 20 == 0 {
+            0
+        } else {
+            1_600_000_000 + n as i64
+        }
+    };
+    let json = lines("", 60, |n| {
+        format!(
+            "{{\"item_id\": {n}, \"stars\": {}, \"created_at\": {}}}",
+            n % 3,
+            time(n)
+        )
+    });
+    let csv = lines("user_id,item_id,stars,ts\n", 120, |n| {
+        format!("{},{},{},{}", n % 7, n % 60, n % 3, time(n))
+    });
+    let folder = Folder::new(&[
+        ("items.jsonl", json.as_bytes()),
+        ("likes.csv", csv.as_bytes()),
+    ])
+    .init();
+    let null = "null = [\"0\"]";
+    assert_eq!(folder.column("item", "created_at")["nulls"], 3);
+    assert_eq!(folder.column("item", "stars")["nulls"], 0);
+    assert_eq!(folder.column("likes", "ts")["nulls"], 6);
+    assert_eq!(folder.column("likes", "stars")["nulls"], 0);
+    folder
+        .says(&["3 of 60 values of `created_at` are `0`", "row 1"])
+        .writes(&[null]);
+
+    let folder = Folder::new(&[("likes.csv", csv.as_bytes())]);
+    let counts: Vec<i64> = (0..60).map(time).collect();
+    let micros: Vec<i64> = counts.iter().map(|t| t * 1_000_000).collect();
+    let keys: ArrayRef = Arc::new(Int64Array::from_iter_values(0..60));
+    let times = arrow_array::TimestampMicrosecondArray::from(micros);
+    folder.parquet(
+        "items.parquet",
+        vec![
+            ("item_id", keys),
+            ("created_at", Arc::new(Int64Array::from(counts))),
+            ("changed_at", Arc::new(times)),
+        ],
+    );
+    let folder = folder.init();
+    assert_eq!(folder.column("item", "created_at")["nulls"], 3);
+    assert_eq!(folder.column("item", "changed_at")["nulls"], 3);
+    folder.writes(&[null]);
+}
+
+/// What an interrupted run leaves is cleared by the next.
+#[cfg(unix)]
+#[test]
+fn an_aborted_catalog_on_trial_is_cleared() {
+    let likes = lines("user_id,item_id\n", 120, |n| {
+        format!("{},{}", n % 7, n % 60)
+    });
+    let folder = Folder::new(&[("likes.csv", likes.as_bytes())]);
+    let left = folder.dir.path().join(".catalog.toml.4000000-0.toml");
+    std::fs::write(&left, "half").unwrap();
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    let file = std::fs::File::options().write(true).open(&left).unwrap();
+    file.set_modified(old).unwrap();
+    drop(file);
+    let folder = folder.init();
+    let names = std::fs::read_dir(folder.dir.path()).unwrap().flatten();
+    let names: Vec<String> = names
+        .map(|e| e.file_name().into_string().unwrap())
+        .filter(|n| n.starts_with(".catalog"))
+        .collect();
+    assert!(names.is_empty(), "{names:?}");
+}

@@ -988,6 +988,15 @@ fn numbers_that_are_not_finite_read_null_and_are_told() {
     let keys: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3, 4]));
     let numbers = vec![f64::NAN, f64::INFINITY, 2.5, f64::NEG_INFINITY];
     let numbers: ArrayRef = Arc::new(Float64Array::from(numbers));
+    parquet.parquet(
+        "items.parquet",
+        vec![("item", keys.clone()), ("x", numbers.clone())],
+    );
+    told_of(&parquet);
+    // of a dictionary only what rows have counts
+    let codes = Int8Array::from(vec![0, 1, 2, 3]);
+    let numbers: ArrayRef = Arc::new(DictionaryArray::new(codes, numbers));
+    let parquet = items("items.parquet", "", "");
     parquet.parquet("items.parquet", vec![("item", keys), ("x", numbers)]);
     told_of(&parquet);
     // a line that is no JSON for another reason is one all the same

@@ -585,3 +585,21 @@ fn aggregates_have_help_and_pages_are_wrapped() {
         assert!(line.chars().count() <= 60, "{line}");
     }
 }
+
+/// Everything that is said fits the terminal: what is wrong, notes, help and the catalog.
+#[test]
+fn what_is_said_fits_the_terminal() {
+    let folder = world();
+    let program = b"all(media).filter(qualty > 0.5, age(kind) < 7d)\n:catalog\n:at nowhere\n:user nobody-at-all-who-is-known-here\n:help W0201\n:describe media\n";
+    let (out, errors) = session_in(folder.path(), program, &[("COLUMNS", "60")]);
+    for line in out.lines().chain(errors.lines()) {
+        // programs are shown as they are
+        let drawn = line.contains('│') && !line.contains("Help: ");
+        let is_program = drawn || line.trim_start().starts_with("user");
+        assert!(
+            line.chars().count() <= 60 || is_program,
+            "{line}\n{out}{errors}"
+        );
+    }
+    assert!(errors.contains("Help: "), "{errors}");
+}

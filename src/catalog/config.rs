@@ -125,6 +125,8 @@ pub struct Column {
     pub zone: Option<TimeZone>,
     /// The sign before the fraction of numbers in text, where that is not the table's.
     pub decimal: Option<char>,
+    /// What means null in this column: texts, numbers and times as they are written.
+    pub null: Vec<String>,
     pub line: u64,
 }
 

@@ -132,7 +132,15 @@ fn columns_of(section: &Section<'_>) -> Result<Vec<Column>, DataError> {
 }
 
 fn column(name: String, s: &Section<'_>) -> Result<Column, DataError> {
-    s.only(&["type", "separator", "unit", "format", "tz", "decimal"])?;
+    s.only(&[
+        "type",
+        "separator",
+        "unit",
+        "format",
+        "tz",
+        "decimal",
+        "null",
+    ])?;
     let ty = s.string("type")?.map(|t| type_of(s, &t)).transpose()?;
     let separator = s
         .string("separator")?
@@ -196,6 +204,7 @@ fn column(name: String, s: &Section<'_>) -> Result<Column, DataError> {
         formats,
         zone,
         decimal,
+        null: s.strings("null")?.map_or_else(Vec::new, |n| n.value),
         line: s.line,
     })
 }

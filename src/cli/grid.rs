@@ -2,6 +2,7 @@
 //! left out and named below.
 
 use crate::visible::visible;
+pub use crate::visible::{plain, wrapped};
 use std::io::IsTerminal;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -209,32 +210,35 @@ fn left_out(hidden: &[&str], width: Option<usize>) -> String {
     wrapped(&text, width.unwrap_or(usize::MAX))
 }
 
-/// A text without the sequences that colour it.
-pub fn plain(text: &str) -> String {
-    let mut parts = text.split('\u{1b}');
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |plain, part| {
-        plain + part.split_once('m').map_or(part, |(_, rest)| rest)
-    })
-}
-
-/// Words in lines of at most that width, colours not counted.
-pub fn wrapped(text: &str, width: usize) -> String {
-    let mut out = String::new();
-    let mut used = 0;
-    for word in text.split(' ') {
-        let size = plain(word).width();
-        if used > 0 && used + 1 + size > width {
-            out.push('\n');
-            used = 0;
-        } else if used > 0 {
-            out.push(' ');
-            used += 1;
+/// A text whose lines are at most that wide: longer ones go on below, further to the right. What is drawn
+/// with lines stays as it is.
+pub fn fitted(text: &str, width: Option<usize>) -> String {
+    let Some(width) = width else {
+        return text.to_owned();
+    };
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let body = line.strip_suffix('\n').unwrap_or(line);
+        let is_drawn = body.contains(['│', '─', '┬', '╭', '╰']);
+        if is_drawn || plain(body).width() <= width {
+            out.push_str(line);
+            continue;
         }
-        out.push_str(word);
-        used += size;
+        let indent = body.len() - body.trim_start_matches(' ').len();
+        let deeper = " ".repeat((indent + 4).min(width / 2));
+        let (first, rest) = body.split_at(indent);
+        // the first line has more room: words are put into lines of the room that all others have
+        let lines = wrapped(rest, width.saturating_sub(deeper.len()).max(20));
+        for (at, part) in lines.trim_end().lines().enumerate() {
+            out.push_str(if at == 0 { first } else { &deeper });
+            out.push_str(part.trim_end());
+            out.push('\n');
+        }
+        if !line.ends_with('\n') {
+            out.pop();
+        }
     }
-    out + "\n"
+    out
 }
 
 /// The width that tables are fitted to: that of the terminal; where standard output is none, `COLUMNS`

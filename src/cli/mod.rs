@@ -541,8 +541,12 @@ impl Outcome {
 /// Draws diagnostics on standard error.
 fn draw(diagnostics: &[Diagnostic], sources: &Sources) {
     if !diagnostics.is_empty() {
-        let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        out::show(&render::draw(diagnostics, sources, color));
+        let terminal = std::io::stderr().is_terminal();
+        let style = render::Style {
+            color: terminal && std::env::var_os("NO_COLOR").is_none(),
+            width: grid::width().filter(|_| terminal),
+        };
+        out::show(&render::draw_in(diagnostics, sources, style));
     }
 }
 

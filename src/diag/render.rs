@@ -4,20 +4,80 @@ use ariadne::{Cache, Color, Config, IndexType, Label, LabelAttach, Report, Repor
 
 use super::{Diagnostic, Severity};
 use crate::source::{Position, SourceId, Sources, Span};
-use crate::visible::{visible, visible_lines};
+use crate::visible::{visible, visible_lines, wrapped};
 use std::borrow::Cow;
+
+/// How diagnostics are drawn.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Style {
+    pub color: bool,
+    /// The columns of the terminal, if it is one: messages and help lines are wrapped.
+    pub width: Option<usize>,
+}
 
 /// Draws diagnostics one after the other, an empty line between two.
 pub fn draw(diagnostics: &[Diagnostic], sources: &Sources, color: bool) -> String {
+    draw_in(diagnostics, sources, Style { color, width: None })
+}
+
+/// The same for a terminal.
+pub fn draw_in(diagnostics: &[Diagnostic], sources: &Sources, style: Style) -> String {
     let mut files = Files::new(sources);
+    let mut places = Places::new(sources);
     let drawn: Vec<String> = diagnostics
         .iter()
-        .map(|d| match excerpt(d, sources) {
-            Some(excerpt) => excerpt.draw(color),
-            None => draw_one(d, &mut files, color),
+        .map(|d| match excerpt(d, sources, places.of(d.span)) {
+            Some(excerpt) => excerpt.draw(style),
+            None => draw_one(d, &mut files, style),
         })
         .collect();
     drawn.join("\n")
+}
+
+impl Style {
+    /// A text in lines that fit, where other columns are taken beside them.
+    fn fit(self, text: &str, taken: usize) -> String {
+        let Some(width) = self.width else {
+            return text.to_owned();
+        };
+        let room = width.saturating_sub(taken).max(20);
+        let lines = text.lines().map(|line| wrapped(line, room));
+        lines.collect::<String>().trim_end().to_owned()
+    }
+}
+
+/// Lines and columns of spans. One behind another on its line is counted from there, as lines can be long
+/// and have many.
+struct Places<'a> {
+    sources: &'a Sources,
+    last: Option<(SourceId, Position)>,
+}
+
+impl<'a> Places<'a> {
+    fn new(sources: &'a Sources) -> Self {
+        Places {
+            sources,
+            last: None,
+        }
+    }
+
+    fn of(&mut self, span: Span) -> Position {
+        let source = self.sources.get(span.source);
+        let offset = boundary(&source.text, span.start as usize);
+        let near = self.last.filter(|(id, last)| {
+            *id == span.source && last.offset <= offset && offset <= source.line(last.line).end
+        });
+        let found = match near {
+            Some((_, last)) => Position {
+                column: last.column + source.text[last.offset..offset].chars().count(),
+                offset,
+                ..last
+            },
+            None => self.sources.position(span.source, span.start),
+        };
+        self.last = Some((span.source, found));
+        found
+    }
 }
 
 /// Lines of more bytes are not shown whole.
@@ -34,9 +94,8 @@ struct Excerpt {
 }
 
 /// None where the line is short enough to be shown.
-fn excerpt(d: &Diagnostic, sources: &Sources) -> Option<Excerpt> {
+fn excerpt(d: &Diagnostic, sources: &Sources, at: Position) -> Option<Excerpt> {
     let source = sources.get(d.span.source);
-    let at = sources.position(d.span.source, d.span.start);
     let line = source.line(at.line);
     if line.len() <= LONG {
         return None;
@@ -80,11 +139,11 @@ fn excerpt(d: &Diagnostic, sources: &Sources) -> Option<Excerpt> {
 
 impl Excerpt {
     /// Drawn with the line and column of the whole text.
-    fn draw(&self, color: bool) -> String {
+    fn draw(&self, style: Style) -> String {
         let mut files = Files::new(&self.sources);
-        let drawn = draw_one(&self.diagnostic, &mut files, color);
-        // the place stands in the second line
-        let head = drawn.find('\n').map_or(0, |end| end + 1);
+        let drawn = draw_one(&self.diagnostic, &mut files, style);
+        // the place stands in the first line that is drawn
+        let head = drawn.find('╭').unwrap_or(0);
         let end = head + drawn[head..].find('\n').unwrap_or(0);
         let Some(colon) = drawn[head..end].rfind(':').map(|at| head + at + 1) else {
             return drawn;
@@ -182,22 +241,27 @@ impl Cache<SourceId> for &mut Files<'_> {
     }
 }
 
+/// What stands before a message: `[E0101] Warning: `.
+const HEAD: usize = 18;
+/// What stands before a help line, beside the digits of the line's number: `  │ Help: `.
+const MARGIN: usize = 10;
+
 type Place = (SourceId, std::ops::Range<usize>);
 
-fn draw_one(d: &Diagnostic, files: &mut Files, color: bool) -> String {
+fn draw_one(d: &Diagnostic, files: &mut Files, style: Style) -> String {
     let (kind, main) = match d.severity() {
         Severity::Error => (ReportKind::Error, Color::Red),
         Severity::Warning => (ReportKind::Warning, Color::Yellow),
     };
     let config = Config::default()
-        .with_color(color)
+        .with_color(style.color)
         .with_index_type(IndexType::Byte)
         .with_label_attach(LabelAttach::Start);
     let place = place(d.span, files);
     let mut report = Report::build(kind, place.clone())
         .with_config(config)
         .with_code(d.code.id)
-        .with_message(visible(&d.message));
+        .with_message(style.fit(&visible(&d.message), HEAD));
     // Without a message ariadne draws no line under the text; the title tells what the code means.
     let mut labels = vec![(d.span, d.code.title, main)];
     labels.extend(
@@ -213,7 +277,9 @@ fn draw_one(d: &Diagnostic, files: &mut Files, color: bool) -> String {
         report = report.with_label(label.with_color(color));
     }
     if let Some(help) = &d.help {
-        report = report.with_help(visible_lines(help));
+        let line = files.sources.position(d.span.source, d.span.start).line;
+        let digits = line.to_string().len();
+        report = report.with_help(style.fit(&visible_lines(help), MARGIN + digits));
     }
     let mut out = Vec::new();
     // Writing to memory cannot fail, and a drawing that does is still better short than a panic.

@@ -1,7 +1,9 @@
 //! A first look at a data file that no catalog speaks of: its columns, the values in them, and
 //! where those stand.
 
-use super::import::{self, Cell, Faults, Found, Group, Kind, Npy, Reader, Values, Wanted, Words};
+use super::import::{
+    self, Advice, Cell, Faults, Found, Group, Kind, Npy, Reader, Values, Wanted, Words,
+};
 pub use super::import::{How, is_grouped, plain_number};
 use crate::catalog::DataError;
 use crate::catalog::config::Table as TableConfig;
@@ -20,6 +22,8 @@ pub struct Profile {
     /// Rows that could not be read, and why the first of them could not.
     pub broken: Option<(Vec<u32>, String)>,
     /// A row from which on nothing can be trusted: a quote that is never closed.
+    /// Whether quotes seem to stand behind a backslash within fields.
+    pub escaped: bool,
     pub fatal: Option<u32>,
     reader: Box<dyn Reader>,
 }
@@ -357,6 +361,11 @@ impl Profile {
         }
     }
 
+    /// Whether more of the same file can be read.
+    pub fn reads_more_than(&self, other: &Profile) -> bool {
+        self.fatal.is_none() && (other.fatal.is_some() || self.rows > other.rows)
+    }
+
     /// What is doubtful about the files as a whole.
     pub fn warnings(&self) -> Vec<String> {
         let warnings = self.reader.warnings().iter();
@@ -431,8 +440,11 @@ pub fn profile(table: &TableConfig, folder: &Path) -> Result<Profile, DataError>
     let lost = |g: &&Group| g.first.kind == Kind::Fatal;
     let fatal = decoded.faults.0.iter().find(lost);
     let fatal = fatal.and_then(|g| g.rows.first().copied());
+    let is_escaped = |g: &Group| matches!(g.first.advice, Some(Advice::Format(_)));
+    let escaped = decoded.faults.0.iter().any(is_escaped);
     let broken = broken(decoded.faults);
     Ok(Profile {
+        escaped,
         rows: rows - broken.as_ref().map_or(0, |(rows, _)| rows.len()),
         columns,
         left: left.collect(),

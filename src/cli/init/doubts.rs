@@ -8,7 +8,27 @@ use crate::store::profile::Profile;
 /// Words that stand for null.
 pub fn null_doubts(profile: &Profile, all: &[Judged]) -> Vec<Doubt> {
     let mut doubts = Vec::new();
+    let place = |row| {
+        let place = profile.place(row);
+        let line = place
+            .line
+            .map_or_else(String::new, |l| format!(" (line {l})"));
+        format!("row {}{line}", place.row)
+    };
     for (column, judged) in profile.columns.iter().zip(all) {
+        for (word, count) in &judged.own_nulls {
+            doubts.push(Doubt {
+                message: format!(
+                    "{} of `{}` {} `{word}`, far from the other times, which is read as null",
+                    some(*count, profile.rows, "value"),
+                    column.name,
+                    verb(*count, "is", "are")
+                ),
+                rows: column.rows_of(word, SHOWN).into_iter().map(place).collect(),
+                count: *count,
+                repair: format!("columns.{}.null", column.name),
+            });
+        }
         for (word, count) in &judged.nulls {
             let mut rows = column.rows_with(SHOWN, |t| t == word);
             if rows.is_empty() {
@@ -25,13 +45,6 @@ pub fn null_doubts(profile: &Profile, all: &[Judged]) -> Vec<Doubt> {
                     "; so are {}, as the word holds for the whole table",
                     lost.join(", ")
                 ),
-            };
-            let place = |row| {
-                let place = profile.place(row);
-                let line = place
-                    .line
-                    .map_or_else(String::new, |l| format!(" (line {l})"));
-                format!("row {}{line}", place.row)
             };
             doubts.push(Doubt {
                 message: format!(
@@ -84,14 +97,23 @@ pub fn wrong_values(table: &mut Table) {
             judge::Meaning::Plain => verb(count, "cannot be read", "cannot be read"),
             _ => verb(count, "is no number", "are no numbers"),
         };
+        let column = &table.profile.columns[at];
+        let first = match column.broken.is_empty() {
+            true => String::new(),
+            false => format!(": {}", column.why),
+        };
         let why = format!(
-            "{} of `{name}` {what}",
+            "{} of `{name}` {what}{first}",
             some(count, table.profile.rows, "value")
         );
         let rows = judged
             .wrong
             .iter()
-            .map(|(row, value)| format!("{} `{value}`", table.place(*row)));
+            .map(|(row, value)| match value.is_empty() {
+                // its text is not what the file has
+                true => table.place(*row),
+                false => format!("{} `{value}`", table.place(*row)),
+            });
         let doubt = Doubt {
             message: format!("{why}; read as null"),
             rows: rows.collect(),

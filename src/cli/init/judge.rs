@@ -45,6 +45,8 @@ pub struct Judged {
     pub nulls: Vec<(String, usize)>,
     /// Values that are far from the others, but can be read, with how many rows have each.
     pub odd: Vec<(String, usize)>,
+    /// Words that stand for null in this column alone.
+    pub own_nulls: Vec<(String, usize)>,
     /// The sign before the fraction of its numbers, if it is to be told.
     pub decimal: Option<char>,
     /// What else a person should know, and the key of the column that says it.
@@ -95,6 +97,7 @@ impl Judged {
             wrong_rows: 0,
             nulls: Vec::new(),
             odd: Vec::new(),
+            own_nulls: Vec::new(),
             decimal: None,
             note: None,
         }
@@ -129,9 +132,11 @@ impl Judged {
         let nulls: Vec<u32> =
             column.rows_with(usize::MAX, |t| self.nulls.iter().any(|(null, _)| null == t));
         let mut rows = match self.how() {
-            Some(how) => column.misfits(&how),
+            Some(how) => [column.misfits(&how), column.broken.clone()].concat(),
             None => column.broken.clone(),
         };
+        rows.sort_unstable();
+        rows.dedup();
         rows.retain(|row| nulls.binary_search(row).is_err());
         self.wrong_rows = rows.len();
         let first = rows.iter().take(SHOWN);
@@ -190,7 +195,7 @@ fn guess(column: &Column, told: Option<&str>, text: bool, separator: Option<&str
         _ => {}
     }
     match &column.ty {
-        Type::Time => Judged::new(Meaning::Plain, ""),
+        Type::Time => dated_from_zero(column),
         Type::Int | Type::Float => number(column),
         Type::String => text_column(column, separator),
         Type::List(_) if text => match vector_column(column) {
@@ -204,6 +209,19 @@ fn guess(column: &Column, told: Option<&str>, text: bool, separator: Option<&str
 fn list(item: &'static str, separator: Option<&str>, why: &str) -> Judged {
     let separator = separator.map(str::to_owned);
     Judged::new(Meaning::List { item, separator }, why)
+}
+
+/// A column of times, in which the first moment of 1970 among others of our age is a 0 that was one for
+/// want of a time.
+fn dated_from_zero(column: &Column) -> Judged {
+    let times = column.numbers();
+    let zeros = times.iter().filter(|time| **time == 0.0).count();
+    let of_our_age = times.iter().filter(|t| is_of_our_age(**t, Unit::Micro));
+    let mut judged = Judged::new(Meaning::Plain, "");
+    if zeros > 0 && of_our_age.count() > 1.max(2 * zeros) {
+        judged.odd = vec![("0".to_owned(), zeros)];
+    }
+    judged
 }
 
 /// A number that is a time, by its name and the years that it would be in.
@@ -609,14 +627,17 @@ pub fn losses(profile: &Profile, judged: &[Judged], word: &str) -> Vec<(String, 
     found.filter(|(_, rows)| *rows > 0).collect()
 }
 
-/// Counts far from all others (0, -1) are nulls of a text, if no other column has such values; else
-/// they are told.
+/// Times far from all others (0, -1) are nulls: of the whole table where that is a text and no other
+/// column has such values, else of the column.
 pub fn odd_times(profile: &Profile, judged: &mut [Judged], text: bool) {
     for at in 0..judged.len() {
         let how = judged[at].how();
         let column = &profile.columns[at];
         let odd = std::mem::take(&mut judged[at].odd);
-        let Some(how) = how else { continue };
+        let Some(how) = how else {
+            judged[at].own_nulls.extend(odd);
+            continue;
+        };
         for (word, rows) in odd {
             let number: f64 = word.parse().unwrap_or_default();
             let reads = column.reads(number, &how);
@@ -627,13 +648,7 @@ pub fn odd_times(profile: &Profile, judged: &mut [Judged], text: bool) {
                 () if text && column.ty != Type::Float && free => {
                     judged[at].nulls.push((word, rows));
                 }
-                () => {
-                    let note = format!(
-                        "`{word}`, in {rows} of {} rows, is far from the other times, and stays",
-                        profile.rows
-                    );
-                    judged[at].note.get_or_insert((note, "unit"));
-                }
+                () => judged[at].own_nulls.push((word, rows)),
             }
         }
     }

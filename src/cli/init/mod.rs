@@ -17,6 +17,7 @@ use super::args::{MAX_THREADS, within};
 use super::{Failure, Project};
 use crate::catalog::DataError;
 use crate::engine::Engine;
+use crate::files::Scratch;
 use crate::store::{self, Options};
 use clap::Args;
 use find::Found;
@@ -74,8 +75,14 @@ pub fn init(project: &Project, args: &InitArgs) -> Result<(), Failure> {
     }
     table::join_parts(&args.dir, &mut tables);
     let options = project.options();
-    let aside = Aside::new(&args.dir, &options)?;
-    let world = loading(&options, &args.dir, &aside.path, &mut tables, &mut found)?;
+    let mut aside = Aside::new(&args.dir, &options)?;
+    let world = loading(
+        &options,
+        &args.dir,
+        &mut aside.file,
+        &mut tables,
+        &mut found,
+    )?;
     if catalog.exists() {
         let old = args.dir.join("catalog.toml.old");
         std::fs::rename(&catalog, &old).map_err(|e| DataError::io(&old, &e))?;
@@ -89,16 +96,15 @@ pub fn init(project: &Project, args: &InitArgs) -> Result<(), Failure> {
 
 /// A catalog on trial, beside the tables that its paths are relative to.
 struct Aside {
-    path: PathBuf,
+    file: Scratch,
     /// What is derived from it, if nothing was there before: it goes if the catalog does.
     derived: Option<PathBuf>,
 }
 
 impl Aside {
     fn new(dir: &Path, options: &Options) -> Result<Aside, DataError> {
-        let path = dir.join(format!(".catalog.{}.toml", std::process::id()));
         let derived = options.cache.as_deref().unwrap_or(dir).join(".igql");
-        crate::files::replace(&path, b"").map_err(|e| {
+        let file = Scratch::beside(&dir.join("catalog.toml"), "toml").map_err(|e| {
             let whole = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
             let help = format!(
                 "a catalog lies beside its tables: link them into a folder of your own, `mkdir data && ln -s {}/* data/ && igql init data`",
@@ -107,14 +113,16 @@ impl Aside {
             DataError::io(dir, &e).help(help)
         })?;
         Ok(Aside {
-            path,
+            file,
             derived: (!derived.exists()).then_some(derived),
         })
     }
 
     /// The catalog takes its name. What was derived from it is that of its text, so it stays.
     fn keep(mut self, catalog: &Path) -> Result<(), DataError> {
-        std::fs::rename(&self.path, catalog).map_err(|e| DataError::io(catalog, &e))?;
+        self.file
+            .keep(catalog)
+            .map_err(|e| DataError::io(catalog, &e))?;
         self.derived = None;
         Ok(())
     }
@@ -122,7 +130,6 @@ impl Aside {
 
 impl Drop for Aside {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
         if let Some(derived) = &self.derived {
             let _ = std::fs::remove_dir_all(derived);
         }
@@ -133,7 +140,7 @@ impl Drop for Aside {
 fn loading(
     options: &Options,
     dir: &Path,
-    catalog: &Path,
+    catalog: &mut Scratch,
     tables: &mut Vec<Table>,
     found: &mut Found,
 ) -> Result<World, Failure> {
@@ -156,8 +163,11 @@ fn loading(
         tables.iter_mut().for_each(Table::own_doubts);
         doubts::doubts(tables, &world);
         let text = print::catalog(&find::folder_name(dir), tables, &found.vectors, &world);
-        crate::files::replace(catalog, text.as_bytes()).map_err(|e| DataError::io(catalog, &e))?;
-        let error = match store::open(catalog, &options) {
+        let path = catalog.path().to_owned();
+        catalog
+            .rewrite(text.as_bytes())
+            .map_err(|e| DataError::io(&path, &e))?;
+        let error = match store::open(&path, &options) {
             Ok(snapshot) => {
                 let hidden = hidden(&snapshot, &world);
                 if hidden.is_empty() {

@@ -337,6 +337,20 @@ fn number(ty: &str, decimal: Option<char>) -> String {
 
 /// How the catalog writes a column.
 pub fn said(judged: &Judged) -> Option<String> {
+    let nulls: Vec<String> = judged.own_nulls.iter().map(|(n, _)| quoted(n)).collect();
+    let nulls = (!nulls.is_empty()).then(|| format!("null = [{}]", nulls.join(", ")));
+    match (said_of_values(judged), nulls) {
+        (Some(said), Some(nulls)) => {
+            let said = said.trim_end_matches(" }");
+            Some(format!("{said}, {nulls} }}"))
+        }
+        (None, Some(nulls)) => Some(format!("{{ {nulls} }}")),
+        (said, None) => said,
+    }
+}
+
+/// How the catalog writes what the values of a column are.
+fn said_of_values(judged: &Judged) -> Option<String> {
     Some(match &judged.meaning {
         Meaning::Plain => return None,
         Meaning::Text => "{ type = \"string\" }".to_owned(),

@@ -142,6 +142,10 @@ impl Table {
             let words: Vec<String> = format.null.iter().map(|n| print::quoted(n)).collect();
             parts.push(format!("null = [{}]", words.join(", ")));
         }
+        if let Some(sign) = format.escape {
+            let sign = char::from(sign).to_string();
+            parts.push(format!("escape = {}", print::quoted(&sign)));
+        }
         if let Some(quotes) = format.quotes {
             parts.push(format!("quotes = {quotes}"));
         }
@@ -221,6 +225,20 @@ fn table(dir: &Path, source: Source) -> Result<Table, (String, String)> {
     };
     let mut profile = read(&text)?;
     let mut noted = None;
+    if profile.escaped {
+        let escaped = TextFormat {
+            escape: Some(b'\\'),
+            ..text.clone()
+        };
+        let again = read(&escaped).ok();
+        if let Some(again) = again.filter(|again| again.reads_more_than(&profile)) {
+            noted = Some(
+                "quotes behind a backslash are letters of their field (`escape` of `format`)"
+                    .to_owned(),
+            );
+            (text, profile) = (escaped, again);
+        }
+    }
     if let Some(row) = profile.fatal {
         let place = profile.place(row);
         let all = profile.rows;
@@ -275,6 +293,7 @@ fn table(dir: &Path, source: Source) -> Result<Table, (String, String)> {
             // what was told of a column is not told again, or not of what is null now
             now.odd.clear();
             now.note = before.note;
+            now.own_nulls = before.own_nulls;
         }
         judge::keep_words(&profile, &mut all, true);
     }

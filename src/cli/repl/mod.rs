@@ -13,7 +13,7 @@ mod split;
 #[cfg(unix)]
 mod typed;
 
-use super::{Failure, Project, out};
+use super::{Failure, Project, grid, out};
 use crate::engine::Engine;
 use crate::store;
 use clap::Args;
@@ -119,12 +119,13 @@ fn show(said: &Said) -> Result<(), Failure> {
         // behind the `^C` that the terminal shows
         out::show("\n");
     }
+    let width = grid::width();
     if !said.errors.is_empty() {
-        out::show(&said.errors);
+        out::show(&grid::fitted(&said.errors, width));
     }
     match said.text.is_empty() {
         true => Ok(()),
-        false => out::print(&said.text),
+        false => out::print(&grid::fitted(&said.text, width)),
     }
 }
 

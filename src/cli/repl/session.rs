@@ -485,10 +485,13 @@ impl Session {
             })
             .cloned()
             .collect();
-        let color = std::io::stderr().is_terminal() && help::may_color();
+        let style = render::Style {
+            color: std::io::stderr().is_terminal() && help::may_color(),
+            width: grid::width(),
+        };
         match news.is_empty() {
             true => String::new(),
-            false => render::draw(&news, sources, color),
+            false => render::draw_in(&news, sources, style),
         }
     }
 }

@@ -257,6 +257,7 @@ fn how(
         decimal: declared
             .and_then(|d| d.decimal)
             .or(place.table.text.decimal),
+        null: declared.map_or_else(Vec::new, |d| d.null.clone()),
         trimmed: found.text && part.is_some_and(|p| p.key),
     })
 }

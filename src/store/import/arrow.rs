@@ -258,21 +258,30 @@ impl Sink<'_> {
         self.values.push_null();
     }
 
+    /// Every value of a dictionary is read once, as it would be in a column of its own; a row has the value
+    /// or what is wrong with it.
     fn dictionary(&mut self, array: &dyn Array) {
         let dictionary = array.as_any_dictionary();
+        let mut values = Values::new(&self.how.ty);
+        let mut read = Sink {
+            values: &mut values,
+            how: self.how,
+            faults: Vec::new(),
+        };
+        read.array(dictionary.values().as_ref());
+        let found = read.faults;
+        let mut faults: Vec<Option<Fault>> = vec![None; values.len()];
+        for (key, fault) in found {
+            faults[key] = Some(fault);
+        }
         let keys = dictionary.normalized_keys();
-        let values = dictionary.values();
-        let strings = Strings::of(values.as_ref());
-        let plain = strings.is_none().then(|| decoded(values.as_ref()));
         for (row, key) in keys.into_iter().enumerate() {
-            let null = dictionary.keys().is_null(row) || values.is_null(key);
-            let cell = match (&strings, &plain) {
-                _ if null => Cell::Null,
-                (Some(strings), _) => Cell::Str(strings.get(key)),
-                (None, Some(plain)) => plain[key],
-                (None, None) => Cell::Null,
-            };
-            self.push(row, cell);
+            match faults.get(key) {
+                _ if dictionary.keys().is_null(row) => self.values.push_null(),
+                None => self.values.push_null(),
+                Some(Some(fault)) => self.fault(row, fault.clone()),
+                Some(None) => self.values.push_of(&values, key),
+            }
         }
     }
 
@@ -367,60 +376,6 @@ fn children(array: &dyn Array) -> (arrow_array::ArrayRef, Vec<usize>) {
             )
         }
     }
-}
-
-/// Strings of any layout.
-enum Strings<'a> {
-    Small(&'a arrow_array::StringArray),
-    Large(&'a arrow_array::LargeStringArray),
-    View(&'a arrow_array::StringViewArray),
-}
-
-impl<'a> Strings<'a> {
-    fn of(array: &'a dyn Array) -> Option<Self> {
-        match array.data_type() {
-            DataType::Utf8 => Some(Strings::Small(array.as_string())),
-            DataType::LargeUtf8 => Some(Strings::Large(array.as_string())),
-            DataType::Utf8View => Some(Strings::View(array.as_string_view())),
-            _ => None,
-        }
-    }
-
-    fn get(&self, row: usize) -> &'a str {
-        match self {
-            Strings::Small(a) => a.value(row),
-            Strings::Large(a) => a.value(row),
-            Strings::View(a) => a.value(row),
-        }
-    }
-}
-
-/// The cells of a dictionary that is not of strings.
-fn decoded(array: &dyn Array) -> Vec<Cell<'static>> {
-    let Ok(ty) = type_of(array.data_type()) else {
-        return vec![Cell::Null; array.len()];
-    };
-    let how = How::plain(ty.clone());
-    let mut values = Values::new(&ty);
-    Sink {
-        values: &mut values,
-        how: &how,
-        faults: Vec::new(),
-    }
-    .array(array);
-    let cell = |row: usize| match &values {
-        _ if values.is_null(row) => Cell::Null,
-        Values::Int(v) if ty == Type::Time => match array.data_type() {
-            DataType::Timestamp(_, Some(_)) => Cell::Time(v[row]),
-            _ => Cell::Local(v[row]),
-        },
-        Values::Int(v) if ty == Type::Duration => Cell::Duration(v[row]),
-        Values::Int(v) => Cell::Int(v[row]),
-        Values::Float(v) => Cell::Float(v[row]),
-        Values::Bool(v) => Cell::Bool(v[row] == 1),
-        _ => Cell::Null,
-    };
-    (0..array.len()).map(cell).collect()
 }
 
 /// The raw count of a timestamp, duration or time of day.

@@ -39,6 +39,8 @@ pub struct How {
     pub zone: Option<TimeZone>,
     /// The sign before the fraction of numbers in text.
     pub decimal: Option<char>,
+    /// What means null, beside what does in the whole table.
+    pub null: Vec<String>,
     /// Blanks around texts are not part of them: so with keys in text files.
     pub trimmed: bool,
 }
@@ -116,6 +118,7 @@ impl How {
             formats: Vec::new(),
             zone: None,
             decimal: None,
+            null: Vec::new(),
             trimmed: false,
         }
     }
@@ -131,6 +134,17 @@ impl How {
             separator: None,
             ..self.clone()
         }
+    }
+
+    /// Whether a cell is one of the values that mean null: `0` is a number and the time that it counts.
+    fn is_null(&self, cell: Cell<'_>) -> bool {
+        self.null.iter().any(|word| match cell {
+            Cell::Str(text) => text.trim_ascii() == word,
+            Cell::Int(n) => word.parse() == Ok(n),
+            Cell::Float(x) => word.parse() == Ok(x),
+            Cell::Time(t) | Cell::Local(t) => word == "0" && t == 0 || time::parse(word) == Some(t),
+            _ => false,
+        })
     }
 
     /// What is expected, with its article.
@@ -440,6 +454,7 @@ impl Values {
     pub fn push(&mut self, cell: Cell<'_>, how: &How) -> Result<(), Fault> {
         match (self, cell) {
             (values, Cell::Null) => values.push_null(),
+            (values, cell) if how.is_null(cell) => values.push_null(),
             // the null of programs that know no other
             (values, Cell::Float(value)) if value.is_nan() => values.push_null(),
             (Values::Word { codes, words }, Cell::Str(s)) => {

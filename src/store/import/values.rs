@@ -78,6 +78,47 @@ impl Values {
         }
     }
 
+    /// Appends a value of a column of the same type.
+    pub fn push_of(&mut self, other: &Values, row: usize) {
+        match (self, other) {
+            (Values::Int(v), Values::Int(w)) => v.push(w[row]),
+            (Values::Float(v), Values::Float(w)) => v.push(w[row]),
+            (Values::Bool(v), Values::Bool(w)) => v.push(w[row]),
+            (Values::Row(v), Values::Row(w)) => v.push(w[row]),
+            (
+                Values::Word { codes, words },
+                Values::Word {
+                    codes: from,
+                    words: texts,
+                },
+            ) if from[row] != NULL_CODE => codes.push(words.add(texts.get(from[row]))),
+            (
+                Values::List { slots, items },
+                Values::List {
+                    slots: from,
+                    items: elements,
+                },
+            ) if from[row][0] != NULL_CODE => {
+                let [start, length] = from[row];
+                slots.push([items.len() as u32, length]);
+                (start..start + length).for_each(|at| items.push_of(elements, at as usize));
+            }
+            (
+                Values::Vector { data, present, .. },
+                Values::Vector {
+                    dim,
+                    data: numbers,
+                    present: there,
+                },
+            ) => {
+                data.extend_from_slice(&numbers[row * dim..(row + 1) * dim]);
+                present.push(there[row]);
+            }
+            // a null; columns of other types are never read beside each other
+            (values, _) => values.push_null(),
+        }
+    }
+
     /// Appends the last value so many times more.
     pub fn repeat_last(&mut self, more: usize) {
         fn last<T: Copy>(v: &mut Vec<T>, more: usize) {

@@ -24,6 +24,28 @@ pub struct Notes<'t> {
     end: Vec<Note<'t>>,
     /// Where comments begin, in bytes, ascending.
     places: Vec<u32>,
+    lines: Lines,
+}
+
+/// Where the lines of a text begin: lines can be long, and are not looked through for each token.
+struct Lines(Vec<u32>);
+
+impl Lines {
+    fn of(text: &str) -> Lines {
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let begins = ends.map(|(end, _)| end as u32 + 1);
+        Lines(std::iter::once(0).chain(begins).collect())
+    }
+
+    /// Whether the line above the one of a place is empty.
+    fn empty_above(&self, text: &str, place: u32) -> bool {
+        let line = self.0.partition_point(|&begin| begin <= place);
+        let Some(above) = line.checked_sub(2) else {
+            return false;
+        };
+        let (begin, end) = (self.0[above] as usize, self.0[above + 1] as usize);
+        end > 1 && text[begin..end].trim().is_empty()
+    }
 }
 
 struct Note<'t> {
@@ -55,6 +77,7 @@ impl<'t> Notes<'t> {
         let starts = statements(&lexemes);
         let mut notes = Notes {
             text,
+            lines: Lines::of(text),
             places: comments.iter().map(|c| c.span.start).collect(),
             tokens: Vec::new(),
             end: Vec::new(),
@@ -76,7 +99,7 @@ impl<'t> Notes<'t> {
             }
             notes.tokens.push(Noted {
                 statement: starts.binary_search(&lexeme.span.start).is_ok(),
-                apart: empty_line_above(text, lexeme.span.start),
+                apart: notes.lines.empty_above(text, lexeme.span.start),
                 above: std::mem::take(&mut above),
                 behind: Vec::new(),
                 below: Vec::new(),
@@ -111,7 +134,7 @@ impl<'t> Notes<'t> {
             Some(last) if !comment.alone && above.is_empty() => last.behind.push(text),
             _ => above.push(Note {
                 text,
-                apart: comment.alone && empty_line_above(self.text, comment.span.start),
+                apart: comment.alone && self.lines.empty_above(self.text, comment.span.start),
             }),
         }
     }
@@ -312,14 +335,4 @@ fn statements(lexemes: &[Lexeme]) -> Vec<u32> {
     starts.sort_unstable();
     starts.dedup();
     starts
-}
-
-/// Whether the line above the one of this place is empty.
-fn empty_line_above(text: &str, place: u32) -> bool {
-    let before = &text[..place as usize];
-    let line = before.rfind('\n').unwrap_or(0);
-    match before[..line].rfind('\n') {
-        Some(above) => before[above..line].trim().is_empty(),
-        None => line > 0 && before[..line].trim().is_empty(),
-    }
 }
