@@ -1554,7 +1554,7 @@ fn a_bad_byte_costs_its_value_alone() {
 #[test]
 fn zeros_among_times_are_null_in_every_format() {
     let time = |n: usize| {
-        if n % 20 == 0 {
+        if n.is_multiple_of(20) {
             0
         } else {
             1_600_000_000 + n as i64

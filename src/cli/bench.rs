@@ -96,13 +96,11 @@ pub fn bench(project: &Project, args: &BenchArgs) -> Result<(), Failure> {
     let requests: Vec<Request> = requests.collect();
     engine.preload();
     // one pass that is not counted, so that the program has run before
-    pass(
-        &engine,
-        &program,
-        &requests[..requests.len().min(args.batch)],
-    )?;
+    let flight = Flight::of(requests.len().div_ceil(args.batch));
+    let first = &requests[..requests.len().min(args.batch)];
+    pass(&engine, &flight, &program, first)?;
     let started = Instant::now();
-    let mut measured = measure(&engine, &program, &requests, args)?;
+    let mut measured = measure(&engine, &flight, &program, &requests, args)?;
     let total = started.elapsed();
     measured.latencies.sort_unstable();
     measured.rows.sort_unstable();
@@ -140,6 +138,7 @@ pub fn bench(project: &Project, args: &BenchArgs) -> Result<(), Failure> {
 
 fn measure(
     engine: &Engine,
+    flight: &Flight,
     program: &Program,
     requests: &[Request],
     args: &BenchArgs,
@@ -166,8 +165,7 @@ fn measure(
         }
         Ok(())
     };
-    let flight = Flight::of(chunks.len());
-    let run = |chunk: &&[Request]| pass(engine, &flight, program, chunk);
+    let run = |chunk: &&[Request]| pass(engine, flight, program, chunk);
     // one at a time measures latency; batches keep all cores busy
     match args.batch {
         1 => chunks.iter().try_for_each(|chunk| count(run(chunk)?))?,
