@@ -115,6 +115,11 @@ const PROGRAMS: &[(&str, &[&str])] = &[
         "param n: int = 5\npopular = all(item).score(count(~likes(it)))\nuser.walk(likes) | popular.take(n)",
         &["n"],
     ),
+    // two lists of one that depends on a parameter
+    (
+        "param least: float = 0.0\nparam wanted: string = \"k1\"\nfew = all(item).filter(x >= least).score(x).take(50)\n{ a: few.filter(kind == wanted).take(3), b: few.score(-x).take(4), c: all(item).filter(it in few).take(5) }",
+        &["least", "wanted"],
+    ),
     // each page asks for as many more as the other may take away
     (
         "x = user.walk(likes)\ny = user.walk(follows).walk(likes)\n{ a: (x - y.take(2)).take(3), b: (y - x.take(2)).take(3), c: (y - x).take(4) }",

@@ -183,6 +183,13 @@ fn compare(
         seed: 7,
         ..requests[0].clone()
     });
+    // what some of them share, others do not
+    for (i, request) in requests.iter_mut().enumerate() {
+        if program.contains("param p:") && i != 1 {
+            let value = igql::Value::Int(1 + i as i64 % 3);
+            request.params.push(("p".to_owned(), value));
+        }
+    }
     formatted(program)?;
     let found = guarded("the engine", || engine.run(program, &requests))??;
     let rewritten = guarded("a rewrite", || engine.run_rewritten(program, &requests))??;

@@ -128,7 +128,7 @@ impl Column {
         }
     }
 
-    /// The rows of another column behind these; of one kind, as [`Column::concat`] says.
+    /// The rows of another column behind these; of one kind, as [`Column::concat`] says, or without rows.
     pub fn append(&mut self, more: &Column) {
         let moved = self.next_slot(more);
         match (self, more) {
@@ -156,6 +156,8 @@ impl Column {
                 slots.extend(more.iter().map(|&slot| shift(slot, moved)));
                 Arc::make_mut(items).extend_from_slice(more_items);
             }
+            // the elements of `[]` are of any kind
+            (a, b) if a.is_empty() => *a = b.clone(),
             (a, b) => debug_assert!(b.is_empty(), "columns of two kinds: {a:?}"),
         }
     }

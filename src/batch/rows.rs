@@ -137,9 +137,10 @@ impl Rows {
             scores.extend_from_slice(&rows.scores);
         }
         let width = parts.clone().next().map_or(0, |rows| rows.columns.len());
+        // where there are no rows, or nobody reads it, a column is of any kind
         let column = |place: usize| {
-            let of_parts = parts.clone().map(|rows| rows.columns[place].clone());
-            Column::concat(&of_parts.collect::<Vec<Column>>())
+            let all = parts.clone().map(|rows| rows.columns[place].clone());
+            Column::concat(&all.collect::<Vec<Column>>())
         };
         Rows {
             offsets,

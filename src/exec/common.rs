@@ -32,7 +32,7 @@ pub struct Common {
     /// Those that lead to it and run nowhere else.
     pub members: Vec<NodeId>,
     schedule: Schedule,
-    /// The parameters that they read.
+    /// The parameters that they read, and that what leads to them reads.
     params: Vec<(u32, Type)>,
     /// Tells it from others of the same cache.
     number: u64,
@@ -56,8 +56,10 @@ pub fn find(
         members
             .retain(|id| *id != root && !told.contains(id) && kinds[id.0 as usize] != Kind::Table);
         told.extend(&members);
+        // what other roots read makes a difference, too
+        let all = graph.reachable(&[root]);
         let mut params: Vec<(u32, Type)> = Vec::new();
-        let exprs = nodes.iter().flat_map(|&id| exprs(graph.get(id)));
+        let exprs = all.iter().flat_map(|&id| exprs(graph.get(id)));
         for param in exprs.flat_map(Expr::params) {
             if !params.contains(&param) {
                 params.push(param);

@@ -62,7 +62,7 @@ fn rewritten(engine: &Opened, program: &str, asked: &[Asked]) -> Result<(), Stri
     Ok(())
 }
 
-/// Each request among those of the first users of the world, before and after it.
+/// Each request among those of the first users of the world, and the others of the case.
 fn together(
     treatment: &str,
     engine: &Opened,
@@ -80,6 +80,10 @@ fn together(
             .collect();
         let place = batch.len() / 2;
         batch.insert(place, request.clone());
+        // and those with other parameters and times
+        let same = asked.iter().map(|(other, ..)| other);
+        let same = same.filter(|other| other.viewer.is_some() && other.query == request.query);
+        batch.extend(same.cloned());
         let found = engine
             .run(program, &batch)
             .map_err(|e| format!("{treatment}: {e}"))?;
