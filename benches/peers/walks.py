@@ -71,7 +71,6 @@ def write_catalog(folder, users, items):
     (folder / "items.csv").write_text(column("item_id", np.unique(items)))
     links = (f"{u},{i}" for u, i in zip(users, items))
     (folder / "visits.csv").write_text(column("user_id,item_id", links))
-    (folder / "walks.igql").write_text(PROGRAM)
 
 
 def processor_time(command):
@@ -96,17 +95,16 @@ def by_scipy(links, asked):
     return time.process_time() - began, found
 
 
-def by_igql(igql, folder, asked):
+def by_igql(igql, folder, program, asked):
+    """Processor time for the first user and for all, and the rows of the answer."""
+    (folder / "program.igql").write_text(program)
     out = folder / "out.csv"
-    run = [igql, "run", folder / "walks.igql", "--threads", "1", "-o", out, "--users"]
+    run = [igql, "run", folder / "program.igql", "--threads", "1", "-o", out, "--users"]
     seconds = []
     for users in [asked[:1], asked]:
         (folder / "asked.csv").write_text(column("user_id", users))
         seconds.append(processor_time([*run, folder / "asked.csv"]))
-    found = {}
-    for row in csv.DictReader(open(out)):
-        found.setdefault(int(row["user"]), []).append(int(row["item_id"]))
-    return seconds[1] - seconds[0], found
+    return *seconds, list(csv.DictReader(open(out)))
 
 
 def main():
@@ -122,12 +120,16 @@ def main():
         folder = Path(folder)
         write_catalog(folder, users, items)
         igql = str(Path(args.igql).resolve())
-        pairs = [(by_igql(igql, folder, asked), by_scipy(links, asked)) for _ in range(5)]
-    for (_, own), (_, peer) in pairs:
+        pairs = [(by_igql(igql, folder, PROGRAM, asked), by_scipy(links, asked)) for _ in range(5)]
+    for (_, _, rows), (_, peer) in pairs:
+        own = {}
+        for row in rows:
+            own.setdefault(int(row["user"]), []).append(int(row["item_id"]))
         # rows whose scores differ in the last bit may change places
         same = sum(set(own.get(user, [])) == set(peer[user]) for user in asked)
         assert same >= 0.99 * len(asked), f"only {same} of {len(asked)} answers agree"
-    own, peer = ([pair[side][0] for pair in pairs] for side in (0, 1))
+    own = [both - one for (one, both, _), _ in pairs]
+    peer = [seconds for _, (seconds, _) in pairs]
     ratio = statistics.median(a / b for a, b in zip(own, peer))
     print(f"{len(links.data)} links, {len(asked)} users, medians of {len(pairs)}:")
     print(f"igql {statistics.median(own):.2f} s, scipy {statistics.median(peer):.2f} s, ratio {ratio:.2f}")
