@@ -25,6 +25,7 @@ use igql::ann::{
     Among, Graph, GraphParams, Hit, Metric, Query, RowSet, Scratch, Vectors, build_graph,
     exact_search,
 };
+use igql::batch::stretch::thread_time;
 use igql::types::to_halves;
 
 const RUNS: usize = 5;
@@ -361,25 +362,6 @@ fn process_time() -> f64 {
         .take(2)
         .filter_map(|field| field.parse::<f64>().ok());
     ticks.sum::<f64>() / 100.0
-}
-
-/// Time that this thread has been running.
-fn thread_time() -> Duration {
-    #[cfg(unix)]
-    {
-        let mut time = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        // SAFETY: the call writes to a time that it is given
-        unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
-        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-    }
-    #[cfg(not(unix))]
-    {
-        static BEGIN: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
-        BEGIN.elapsed()
-    }
 }
 
 /// Time of a run, of enough of them to be measured.

@@ -164,20 +164,9 @@ impl Column {
 
     /// Rows that stand together.
     pub fn slice(&self, rows: std::ops::Range<usize>) -> Column {
-        match self {
-            Column::I64(v) => Column::I64(v[rows].to_vec()),
-            Column::F64(v) => Column::F64(v[rows].to_vec()),
-            Column::Bool(v) => Column::Bool(v[rows].to_vec()),
-            Column::Code(v) => Column::Code(v[rows].to_vec()),
-            Column::List { slots, items } => Column::List {
-                slots: slots[rows].to_vec(),
-                items: items.clone(),
-            },
-            Column::Vector { slots, items } => Column::Vector {
-                slots: slots[rows].to_vec(),
-                items: items.clone(),
-            },
-        }
+        let mut part = self.gather(&[]);
+        part.extend_part(self, rows);
+        part
     }
 
     /// Appends rows that stand together in another column, which shares its lists and vectors with this one.

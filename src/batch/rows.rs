@@ -151,8 +151,12 @@ impl Rows {
     }
 
     /// For each of other requests the rows of one of these, or none; fewer if the run has to end.
-    pub fn repeat(&self, of: &[Option<usize>], stop: Stop) -> Rows {
-        let count = of.iter().flatten().map(|&r| self.range(r).len()).sum();
+    pub fn repeat(
+        &self,
+        of: impl ExactSizeIterator<Item = Option<usize>> + Clone,
+        stop: Stop,
+    ) -> Rows {
+        let count = of.clone().flatten().map(|r| self.range(r).len()).sum();
         let mut rows = Rows {
             columns: self.columns.iter().map(|c| c.gather(&[])).collect(),
             ..Rows::empty(of.len())
@@ -179,23 +183,9 @@ impl Rows {
         rows
     }
 
-    /// The rows of some requests; no rows if the run has to end.
+    /// The rows of some requests; fewer if the run has to end.
     pub fn of_requests(&self, requests: &[u32], stop: Stop) -> Rows {
-        let mut offsets = vec![0];
-        let count = requests.iter().map(|&r| self.range(r as usize).len()).sum();
-        let mut places = Vec::with_capacity(count);
-        for &request in requests {
-            places.extend(self.range(request as usize).map(|i| i as u32));
-            offsets.push(places.len() as u32);
-        }
-        let rows = self.select_until(offsets, &places, &self.scores, stop);
-        match rows.len() == count {
-            true => rows,
-            false => Rows {
-                offsets: vec![0; requests.len() + 1],
-                ..rows
-            },
-        }
+        self.repeat(requests.iter().map(|&r| Some(r as usize)), stop)
     }
 
     /// The rows for which `keep` is 1, in their order.

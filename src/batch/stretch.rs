@@ -17,7 +17,7 @@ pub struct Stretch {
 
 #[cfg(debug_assertions)]
 mod kept {
-    use super::Stretch;
+    use super::{Stretch, thread_time};
     use std::cell::Cell;
     use std::sync::Mutex;
     use std::time::Duration;
@@ -57,7 +57,7 @@ mod kept {
     }
 
     pub fn look() {
-        let now = processor_time();
+        let now = thread_time();
         let time = now.saturating_sub(LAST.replace(now));
         let (op, function) = (OP.get(), FUNCTION.replace(""));
         // what a thread did before it came to an operator is nobody's
@@ -78,23 +78,6 @@ mod kept {
         longest.sort_by_key(|s| std::cmp::Reverse(s.time));
         longest
     }
-
-    #[cfg(unix)]
-    fn processor_time() -> Duration {
-        let mut time = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        // SAFETY: writes to a timespec that lives on
-        unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
-        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-    }
-
-    #[cfg(not(unix))]
-    fn processor_time() -> Duration {
-        static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
-        START.get_or_init(std::time::Instant::now).elapsed()
-    }
 }
 
 #[cfg(not(debug_assertions))]
@@ -114,6 +97,26 @@ mod kept {
 
     pub fn longest() -> Vec<super::Stretch> {
         Vec::new()
+    }
+}
+
+/// Time that the processor spent on this thread; where the system does not tell, time since the first call.
+#[doc(hidden)]
+pub fn thread_time() -> Duration {
+    #[cfg(unix)]
+    {
+        let mut time = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        // SAFETY: writes to a timespec that lives on
+        unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    }
+    #[cfg(not(unix))]
+    {
+        static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+        START.get_or_init(std::time::Instant::now).elapsed()
     }
 }
 

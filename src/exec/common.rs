@@ -143,9 +143,11 @@ fn kinds(graph: &Graph, reachable: &[NodeId], keep: &[NodeId]) -> Vec<Kind> {
 /// Whether who asks makes no difference to an operator over the same inputs. One that needs some of its
 /// inputs for some requests only is left to each.
 fn is_alike(node: &Node) -> bool {
-    let reads = |expr: &Expr| expr.reads_viewer() || expr.reads_seed();
     let gated = || (0..node.inputs.len()).any(|input| node.op.gate(input).is_some());
-    !node.op.is_personal() && node.op.nested().is_none() && !gated() && !exprs(node).any(reads)
+    !node.op.is_personal()
+        && node.op.nested().is_none()
+        && !gated()
+        && !exprs(node).any(Expr::is_personal)
 }
 
 /// Whether it is a table as it is, which costs no more than to copy it.
@@ -209,21 +211,8 @@ impl Common {
         let notes: Vec<&Notes> = made.iter().map(|made| &made.notes).collect();
         exec.note(&notes, &groups.of);
         let rows = spread(&made, &groups.of, graph.shape(self.root), exec.run.stop);
+        let mut timings = self.told(&made, &groups.of, &times, results);
         let inner: Duration = times.iter().sum();
-        let mut timings = Vec::with_capacity(self.members.len() + 1);
-        for (place, (&node, time)) in self.members.iter().zip(times).enumerate() {
-            let counts = groups
-                .of
-                .iter()
-                .map(|g| g.map_or(0, |g| made[g].counts[place]));
-            let counts = Rows::counting(counts);
-            timings.push(Timing {
-                node,
-                time,
-                rows: *counts.offsets.last().unwrap_or(&0) as usize,
-            });
-            results.note(node, counts);
-        }
         timings.push(Timing {
             node: self.root,
             time: started.elapsed().saturating_sub(inner),
@@ -235,6 +224,25 @@ impl Common {
             exec.check(name, 0)?;
         }
         Ok(timings)
+    }
+
+    /// Notes how many rows the members had for each request, and what they did.
+    fn told(
+        &self,
+        made: &[Arc<Made>],
+        of: &[Option<usize>],
+        times: &[Duration],
+        results: &Results,
+    ) -> Vec<Timing> {
+        let told = |(place, (&node, &time)): (usize, (&NodeId, &Duration))| {
+            let count = |group: &Option<usize>| group.map_or(0, |g| made[g].counts[place]);
+            let counts = Rows::counting(of.iter().map(count));
+            let rows = counts.offsets.last().map_or(0, |&rows| rows as usize);
+            results.note(node, counts);
+            Timing { node, time, rows }
+        };
+        let all = self.members.iter().zip(times).enumerate();
+        all.map(told).collect()
     }
 
     /// Runs it for some requests, no two of which ask alike.
@@ -392,7 +400,7 @@ fn spread(made: &[Arc<Made>], of: &[Option<usize>], shape: &Shape, stop: Stop) -
         ([one], _) => one.rows.clone(),
         (many, _) => Arc::new(Rows::concat(many.iter().map(|made| &*made.rows))),
     };
-    Arc::new(all.repeat(of, stop))
+    Arc::new(all.repeat(of.iter().copied(), stop))
 }
 
 /// The requests of a pass by what they ask.

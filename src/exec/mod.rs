@@ -8,7 +8,7 @@ mod schedule;
 mod verify;
 
 pub use common::{Cache, shared};
-pub use part::{for_requests, in_viewers, run_as_viewers};
+pub use part::{in_viewers, run_as_viewers};
 pub use salvage::{Ended, salvage};
 pub use schedule::Schedule;
 

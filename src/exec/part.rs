@@ -90,24 +90,16 @@ pub fn run_masked(
     if requests.is_empty() {
         return Ok(no_rows(&node.shape, mask.len()));
     }
-    let rows = for_requests(exec, results, &requests, |exec, _| run_node(exec))?;
-    Ok(spread(rows, mask))
-}
-
-/// Does something for some of the requests, as if there were no others.
-pub fn for_requests<R>(
-    exec: &Exec,
-    results: &Results,
-    requests: &[u32],
-    f: impl FnOnce(&Exec, &dyn Sets) -> Result<R, RunError>,
-) -> Result<R, RunError> {
-    let part = Part::new(results, requests, exec.run.stop);
-    let run = exec.run.of_requests(requests, None, &part);
+    let part = Part::new(results, &requests, exec.run.stop);
+    let run = exec.run.of_requests(&requests, None, &part);
     let inner = exec.within(&run);
-    let made = f(&inner, &part)?;
-    exec.take_followed(&inner, requests);
-    exec.take_warnings(inner, requests);
-    Ok(made)
+    let rows = run_node(&inner)?;
+    let notes = inner.notes();
+    let mut next = 0..notes.len();
+    let place = |&wanted: &bool| if wanted { next.next() } else { None };
+    let of: Vec<Option<usize>> = mask.iter().map(place).collect();
+    exec.note(&notes.iter().collect::<Vec<_>>(), &of);
+    Ok(spread(rows, mask))
 }
 
 /// Runs the graph of `schedule` once for each row of `viewers`, with that row as the viewer, and

@@ -653,9 +653,9 @@ impl Expr {
         self.beside & VIEWER != 0
     }
 
-    /// Whether the seed of the request makes a difference.
-    pub fn reads_seed(&self) -> bool {
-        self.beside & SEED != 0
+    /// Whether who asks, or the seed, makes a difference, visibility aside.
+    pub fn is_personal(&self) -> bool {
+        self.beside & (VIEWER | SEED) != 0
     }
 
     fn walk_reading<'a>(&'a self, what: u8, seen: &mut Seen, f: &mut dyn FnMut(&'a Expr)) {

@@ -655,19 +655,6 @@ impl<'a> Exec<'a> {
         self.followed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes over what the operators of this graph followed in a run whose requests are those of
-    /// this one at `requests`.
-    pub fn take_followed(&self, from: &Exec, requests: &[u32]) {
-        let mut all = self.lock_followed();
-        for (op, some) in from.lock_followed().drain(..) {
-            let mut followed = vec![Followed::default(); self.run.requests()];
-            for (&request, one) in requests.iter().zip(some) {
-                followed[request as usize] = one;
-            }
-            all.push((op, followed));
-        }
-    }
-
     /// What was noted of each request.
     pub fn notes(&self) -> Vec<Notes> {
         let mut notes: Vec<Notes> = (0..self.run.requests()).map(|_| Notes::default()).collect();

@@ -71,8 +71,7 @@ impl Part {
 
     /// Whether who asks makes a difference to which rows these are.
     pub fn is_personal(&self) -> bool {
-        let mut exprs = self.exprs();
-        self.sets().next().is_some() || exprs.any(|e| e.reads_viewer() || e.reads_seed())
+        self.sets().next().is_some() || self.exprs().any(Expr::is_personal)
     }
 
     /// The sets that have to be there to know which rows these are.
