@@ -1,0 +1,396 @@
+//! What to write instead of an expression that has the wrong type or calls what is not there.
+
+use crate::check::Checker;
+use crate::check::env::{Env, Scope};
+use crate::diag::{Diagnostic, code, suggest};
+use crate::expr::functions::{self, Function};
+use crate::expr::ir::{Expr, Kind, LinkField, Scalar, Stat};
+use crate::source::Span;
+use crate::syntax::ast::{self, Arg, ExprKind, UnaryOp};
+use crate::types::Type;
+
+impl<'a> Checker<'a> {
+    /// A duration that was written as text.
+    pub(super) fn duration_in(&self, found: &Expr) -> Option<String> {
+        let duration = crate::syntax::duration_in(&self.text_of(found)?)?;
+        Some(format!("write it without quotes: `{duration}`"))
+    }
+
+    /// Of values of which one should be a time: how a text is written as one, or the line of the catalog
+    /// that makes one of a column.
+    pub(super) fn is_no_time(&self, values: &[Expr]) -> Option<String> {
+        values.iter().find_map(|value| {
+            if let Some(time) = self.text_of(value).and_then(|t| crate::syntax::time_in(&t)) {
+                return Some(format!("a time is written without quotes: `{time}`"));
+            }
+            let (section, name) = self.stored_as(value)?;
+            let (what, unit) = match value.ty {
+                Type::String => ("text", ""),
+                Type::Int | Type::Float => ("a number", ", unit = \"s\""),
+                _ => return None,
+            };
+            Some(format!(
+                "`{name}` is {what}; if it holds times, the catalog says so: under `[{section}.columns]`, \
+                 `{name} = {{ type = \"time\"{unit} }}`"
+            ))
+        })
+    }
+
+    /// The section of the catalog that a column is of, and its name there.
+    fn stored_as(&self, value: &Expr) -> Option<(String, String)> {
+        match &value.kind {
+            Kind::Read { entity, column, .. } => {
+                let table = self.schema.entity(*entity);
+                let name = table.columns[*column as usize].name.clone();
+                Some((format!("entity.{}", table.name), name))
+            }
+            Kind::Outer(inner) => self.stored_as(inner),
+            Kind::Link(LinkField::Column(column)) => {
+                let edge = self.links.last()?;
+                let (table, _) = crate::check::names::base_table(&edge.kind)?;
+                let name = edge.columns.get(*column as usize)?.0.clone();
+                Some((format!("edge.{}", self.schema.edge(table).name), name))
+            }
+            _ => None,
+        }
+    }
+
+    /// A text that is known.
+    fn text_of(&self, value: &Expr) -> Option<String> {
+        match value.as_const()? {
+            Scalar::Text(text) => Some(text.to_string()),
+            Scalar::Code(code) if value.ty == Type::String => {
+                Some(self.texts.get(*code)?.into_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// An aggregate of something that is neither a set nor links.
+    pub(super) fn nothing_to_aggregate(
+        &mut self,
+        callee: &ast::Name,
+        args: &'a [Arg],
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) {
+        let name = &callee.text;
+        if args.iter().any(|arg| arg.value.kind == ExprKind::Error) {
+            return;
+        }
+        let edge = args
+            .first()
+            .filter(|arg| arg.name.is_none())
+            .and_then(|arg| {
+                let (reversed, edge) = match &arg.value.kind {
+                    ExprKind::Unary {
+                        op: UnaryOp::Reverse,
+                        operand,
+                    } => (true, &**operand),
+                    _ => (false, &arg.value),
+                };
+                Some((crate::check::bare_name(edge)?, reversed, arg.span))
+            })
+            .filter(|(edge, ..)| self.edge_exists(edge, env));
+        let diagnostic = match edge {
+            Some((edge, reversed, span)) => {
+                let message = format!("`{name}` needs the links of `{edge}` from some row");
+                let help = match reversed {
+                    true => format!("write `{name}(~{edge}(it))`"),
+                    false => format!("write `{name}({edge}(viewer))`, or `{name}(~{edge}(it))`"),
+                };
+                Diagnostic::new(code::E0313, span, message).help(help)
+            }
+            None => {
+                let message =
+                    format!("`{name}` aggregates a candidate set or the links of an edge");
+                let help = self
+                    .aggregate_of_column(name, args, env, scope)
+                    .unwrap_or_else(|| format!("write `{name}(rows)`, or `{name}(edge(viewer))`"));
+                let span = args.first().map_or(callee.span, |arg| arg.span);
+                Diagnostic::new(code::E0313, span, message).help(help)
+            }
+        };
+        self.report(diagnostic);
+    }
+
+    /// `mean(quality)`, `mean(all(media).quality)`: a set stands before what is aggregated of its rows.
+    fn aggregate_of_column(
+        &self,
+        name: &str,
+        args: &'a [Arg],
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Option<String> {
+        let [arg] = args else { return None };
+        let printed = crate::syntax::print_expression;
+        if let ExprKind::Field {
+            receiver,
+            name: column,
+        } = &arg.value.kind
+            && self.is_set(receiver, env)
+        {
+            return Some(format!(
+                "write `{name}({}, {})`",
+                printed(receiver),
+                column.text
+            ));
+        }
+        let row = scope.row.as_ref()?;
+        let entity = self.entity_name(row.entity);
+        Some(format!(
+            "the rows come first: write `{name}(all({entity}), {})`",
+            printed(&arg.value)
+        ))
+    }
+
+    /// `math.log(x)`, `np.log1p(x)`, `pl.col("x")`: what to write for a call that follows the name of a
+    /// library of another language.
+    pub(super) fn of_library(
+        &self,
+        receiver: &ast::Expr,
+        name: &ast::Name,
+        args: &[Arg],
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Option<String> {
+        const LIBRARIES: [&str; 14] = [
+            "math",
+            "Math",
+            "np",
+            "numpy",
+            "pl",
+            "polars",
+            "pd",
+            "pandas",
+            "torch",
+            "tf",
+            "F",
+            "fn",
+            "functions",
+            "std",
+        ];
+        let library = crate::check::bare_name(receiver)?;
+        if !LIBRARIES.contains(&library) || self.knows(library, env, scope) {
+            return None;
+        }
+        if let Some(column) = crate::check::foreign::column(&name.text, args) {
+            return Some(column);
+        }
+        let function = functions::find(&name.text).filter(|f| !f.is_operator())?;
+        let args = args
+            .iter()
+            .map(|arg| crate::syntax::print_expression(&arg.value));
+        let args = args.collect::<Vec<_>>().join(", ");
+        Some(format!(
+            "functions stand alone: `{}({args})`",
+            function.name
+        ))
+    }
+
+    pub(super) fn wrong_arguments(
+        &mut self,
+        function: &'static Function,
+        args: &[Expr],
+        types: &[Type],
+        span: Span,
+    ) {
+        let of_times = matches!(function.name, "age" | "decay" | "hour" | "weekday" | "date");
+        let wants_time = of_times || types.contains(&Type::Time);
+        let column = wants_time.then(|| self.is_no_time(args)).flatten();
+        let column = column.or_else(|| {
+            let duration = args.iter().find_map(|arg| self.duration_in(arg));
+            duration.filter(|_| of_times)
+        });
+        let names: Vec<String> = types.iter().map(|t| self.type_name(t)).collect();
+        let (least, most) = function.arity();
+        let hidden = usize::from(matches!(function.name, "age" | "decay" | "beta"));
+        let count = types.len();
+        let diagnostic = if count < least {
+            let message = format!(
+                "`{}` needs {} argument(s), found {}",
+                function.name,
+                least - hidden,
+                count - hidden.min(count)
+            );
+            Diagnostic::new(code::E0303, span, message).help(format!("use: `{}`", function.usage))
+        } else if most.is_some_and(|most| count > most) {
+            let message = format!(
+                "`{}` takes at most {} argument(s)",
+                function.name,
+                most.unwrap_or(0) - hidden
+            );
+            Diagnostic::new(code::E0307, span, message).help(format!("use: `{}`", function.usage))
+        } else if function.is_operator()
+            || function.name == "and"
+            || function.name == "or"
+            || function.name == "not"
+        {
+            let message = match &names[..] {
+                [a] => format!("`{}` cannot be applied to {a}", function.name),
+                [a, b] => format!("`{}` cannot be applied to {a} and {b}", function.name),
+                _ => format!("`{}` cannot be applied here", function.name),
+            };
+            Diagnostic::new(code::E0302, span, message).maybe_help(sign_help(function.name, types))
+        } else {
+            let shown = &names[..names.len() - hidden.min(names.len())];
+            let message = format!("`{}` cannot take {}", function.name, shown.join(", "));
+            let help = match types {
+                [Type::Duration] => {
+                    "a duration divided by another is a number: `age(t) / 1d`".into()
+                }
+                _ => format!("use: `{}`", function.usage),
+            };
+            Diagnostic::new(code::E0302, span, message).help(help)
+        };
+        self.report(diagnostic.maybe_help(column));
+    }
+
+    pub(super) fn unknown_function(&mut self, callee: &ast::Name, args: &[Arg], env: &Env<'a>) {
+        let (name, span) = (callee.text.as_str(), callee.span);
+        if self.is_lost(name) {
+            return;
+        }
+        if crate::ops::find(name).is_some() || self.edge_exists(name, env) {
+            let help = match self.edge_exists(name, env) {
+                true if args.is_empty() => {
+                    format!("the links of an edge stand in an aggregate: `count({name}(...))`")
+                }
+                true => {
+                    let ends = args
+                        .iter()
+                        .map(|arg| crate::syntax::print_expression(&arg.value));
+                    let links = format!("{name}({})", ends.collect::<Vec<_>>().join(", "));
+                    format!(
+                        "whether there is such a link is `exists({links})`, how many there are `count({links})`"
+                    )
+                }
+                false => {
+                    "read a set in a row with `in`, or through an aggregate such as `count(...)`"
+                        .to_owned()
+                }
+            };
+            let message = format!("`{name}` does not give a value");
+            return self.report(Diagnostic::new(code::E0313, span, message).help(help));
+        }
+        let mut known: Vec<&str> = functions::all()
+            .filter(|f| !f.is_operator())
+            .map(|f| f.name)
+            .collect();
+        known.extend(Stat::NAMES.iter().map(|(n, _)| *n));
+        known.extend(["score_of", "position_of"]);
+        known.extend(self.usable_names(env.module));
+        let near = suggest::nearest(name, known.into_iter());
+        let column = crate::check::foreign::column(name, args);
+        let foreign = column.or_else(|| crate::check::foreign::function(name).map(str::to_owned));
+        let foreign = foreign.or_else(|| {
+            let stat = Stat::find(name)?.name();
+            Some(format!(
+                "write `{stat}(rows)`, or `{stat}(~likes(it))` for links"
+            ))
+        });
+        if near.is_none() && foreign.is_none() && self.may_be_imported(env.module) {
+            return;
+        }
+        let help = self
+            .of_another_entity(name)
+            .or(foreign)
+            .or_else(|| near.map(|near| format!("did you mean `{near}`?")))
+            .unwrap_or_else(|| "docs/functions.md lists the functions".to_owned());
+        let message = format!("there is no function `{name}`");
+        self.report(Diagnostic::new(code::E0202, span, message).help(help));
+    }
+}
+
+/// How to make a `want` of what was found; `literal` if it is written in the program.
+pub(super) fn conversion_help(found: &Type, want: &Type, literal: bool) -> Option<String> {
+    Some(match (found, want) {
+        (Type::String, Type::Int | Type::Float) if !literal => {
+            "a text is no number; `1 if x == \"text\" else 0` makes one".to_owned()
+        }
+        (Type::Int | Type::Float, Type::String) if !literal => {
+            "a number is no text; compare it with numbers".to_owned()
+        }
+        (Type::Float, Type::Int) => "write `int(x)`, or `round(x)`".to_owned(),
+        (Type::Bool, Type::Int | Type::Float) => "write `1 if condition else 0`".to_owned(),
+        (Type::Int | Type::Float, Type::Bool) => "compare it: `x > 0`".to_owned(),
+        (Type::String, Type::Duration) => "write a duration without quotes: `7d`".to_owned(),
+        (Type::Int | Type::Float, Type::Duration) => {
+            "give the number a unit: `7d`, `30m`, `90s`".to_owned()
+        }
+        (Type::String, Type::Id(_)) => {
+            "keys of this entity are ints: write it without quotes".to_owned()
+        }
+        (Type::Int, Type::Id(_)) => "keys of this entity are strings: put it in quotes".to_owned(),
+        (Type::String, Type::Time) => "write a time as `@2024-05-01`".to_owned(),
+        (Type::String, Type::Float | Type::Int) => "write the number without quotes".to_owned(),
+        (_, Type::String) if found.is_number() => "put the text in quotes".to_owned(),
+        (Type::List(_), Type::Bool) => "test an element: `x in list`".to_owned(),
+        (Type::String, Type::Bool) => "compare it: `x == \"text\"`".to_owned(),
+        (Type::Id(_) | Type::Time | Type::Duration, Type::Bool) => {
+            "compare it, or test it: `x is not null`".to_owned()
+        }
+        (Type::Time, Type::Duration) => "the time since then is `age(x)`".to_owned(),
+        (found, Type::List(item)) if !matches!(found, Type::List(_)) && fits(found, item) => {
+            "write a list, of one element too: `[x]`".to_owned()
+        }
+        (Type::List(_), want) if want.is_number() => "the length of a list is `len(x)`".to_owned(),
+        _ => return None,
+    })
+}
+
+/// Whether a value of one type may stand for an element of the other.
+fn fits(found: &Type, item: &Type) -> bool {
+    found == item || matches!(item, Type::Id(_)) || found.is_number() && item.is_number()
+}
+
+pub(super) fn unlike_help(a: &Type, b: &Type) -> Option<String> {
+    Some(match (a, b) {
+        (Type::Id(_), Type::String) | (Type::String, Type::Id(_)) => {
+            "keys of this entity are ints: write it without quotes".to_owned()
+        }
+        (Type::Id(_), Type::Int) | (Type::Int, Type::Id(_)) => {
+            "keys of this entity are strings: put it in quotes".to_owned()
+        }
+        (Type::Id(_), Type::Id(_)) => "ids of different entities are never equal".to_owned(),
+        (Type::Duration, Type::Int | Type::Float) | (Type::Int | Type::Float, Type::Duration) => {
+            "give the number a unit: `7d`, `30m`, `90s`".to_owned()
+        }
+        (Type::Time, Type::Duration) | (Type::Duration, Type::Time) => {
+            "compare the age of a time: `age(created_at) < 7d`".to_owned()
+        }
+        (Type::Time, _) | (_, Type::Time) => {
+            "write a time as `@2024-05-01`, or compare its age: `age(created_at) < 7d`".to_owned()
+        }
+        (Type::List(_), _) | (_, Type::List(_)) => "test an element with `x in list`".to_owned(),
+        (Type::String, Type::Int | Type::Float) | (Type::Int | Type::Float, Type::String) => {
+            "numbers stand without quotes, text in quotes".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+fn sign_help(sign: &str, types: &[Type]) -> Option<String> {
+    match (sign, types) {
+        ("and" | "or" | "not", _) => Some(
+            "conditions are comparisons, as in `quality > 0.5 and age(created_at) < 7d`".to_owned(),
+        ),
+        ("+" | "-", [Type::Time | Type::Duration, Type::Int | Type::Float]) => {
+            Some("give the number a unit: `7d`, `30m`, `90s`".to_owned())
+        }
+        ("*" | "/" | "**" | "%" | "//", [Type::Duration, Type::Int | Type::Float])
+        | ("*" | "/" | "**" | "%" | "//" | "+" | "-", [Type::Int | Type::Float, Type::Duration]) => {
+            Some("a duration divided by another is a number: `age(t) / 1d`".to_owned())
+        }
+        ("+", [_, Type::String] | [Type::String, _]) => {
+            Some("`+` adds numbers or joins two texts".to_owned())
+        }
+        (_, types) if types.contains(&Type::Bool) => {
+            Some("a condition counts as a number in `1 if condition else 0`".to_owned())
+        }
+        (_, types) if types.contains(&Type::String) => {
+            Some("only numbers, times and durations are calculated with".to_owned())
+        }
+        _ => None,
+    }
+}

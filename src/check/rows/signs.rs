@@ -1,0 +1,205 @@
+//! Signs and comparisons of rows' values.
+
+use super::advice::unlike_help;
+use crate::check::Checker;
+use crate::check::env::{Env, Scope};
+use crate::diag::{Diagnostic, code};
+use crate::expr::ir::Expr;
+use crate::source::Span;
+use crate::syntax::ast::{self, BinaryOp, CompareOp, ExprKind, UnaryOp};
+use crate::types::Type;
+
+impl<'a> Checker<'a> {
+    pub(super) fn unary(
+        &mut self,
+        op: UnaryOp,
+        operand: &'a ast::Expr,
+        span: Span,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Expr {
+        let sign = match op {
+            UnaryOp::Not => "not",
+            UnaryOp::Neg => "-",
+            UnaryOp::Reverse => {
+                let help = "the links of an edge stand in an aggregate: `count(~likes(it))`";
+                self.report(
+                    Diagnostic::new(code::E0312, span, "an edge is not a value").help(help),
+                );
+                return Expr::error();
+            }
+        };
+        let operand = self.scalar(operand, env, scope, None);
+        self.apply(sign, vec![operand], span)
+    }
+
+    pub(super) fn binary(
+        &mut self,
+        op: BinaryOp,
+        left: &'a ast::Expr,
+        right: &'a ast::Expr,
+        span: Span,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Expr {
+        let sign = match op {
+            BinaryOp::Or => "or",
+            BinaryOp::And => "and",
+            BinaryOp::Add => "+",
+            BinaryOp::Sub => "-",
+            BinaryOp::Mul => "*",
+            BinaryOp::Div => "/",
+            BinaryOp::FloorDiv => "//",
+            BinaryOp::Mod => "%",
+            BinaryOp::Pow => "**",
+            BinaryOp::Union | BinaryOp::Intersect => {
+                let help = if op == BinaryOp::Union {
+                    "write `or` for conditions"
+                } else {
+                    "write `and` for conditions"
+                };
+                let message = "`|` and `&` combine candidate sets, not values";
+                self.report(Diagnostic::new(code::E0313, span, message).help(help));
+                return Expr::error();
+            }
+        };
+        let a = self.scalar(left, env, scope, None);
+        let b = self.scalar(right, env, scope, None);
+        if matches!(op, BinaryOp::Or | BinaryOp::And) && !a.is_error() && !b.is_error() {
+            let of = |ty: &Type| *ty == Type::Bool || ty.is_open();
+            if !of(&a.ty) && (a.ty == b.ty || a.ty.is_number() && b.ty.is_number()) {
+                self.or_as_coalesce(op, [left, right], span);
+                return Expr::error();
+            }
+            let written = self.refine_sign(left.span, right.span, &format!("write `{sign}`"));
+            if written && !(of(&a.ty) && of(&b.ty)) {
+                return Expr::error();
+            }
+        }
+        self.apply(sign, vec![a, b], span)
+    }
+
+    /// `quality or 0.0`: values that are no conditions.
+    fn or_as_coalesce(&mut self, op: BinaryOp, [left, right]: [&ast::Expr; 2], span: Span) {
+        let printed = crate::syntax::print_expression;
+        let (sign, help) = match op {
+            BinaryOp::Or => {
+                let first = format!("coalesce({}, {})", printed(left), printed(right));
+                ("or", format!("the first that is not null is `{first}`"))
+            }
+            _ => (
+                "and",
+                "conditions are comparisons, as in `quality > 0.5`".to_owned(),
+            ),
+        };
+        if !self.refine_sign(left.span, right.span, &help) {
+            let message = format!("`{sign}` joins conditions");
+            self.report(Diagnostic::new(code::E0302, span, message).help(help));
+        }
+    }
+
+    /// `a < b <= c` is `a < b and b <= c`.
+    pub(super) fn comparisons(
+        &mut self,
+        first: &'a ast::Expr,
+        rest: &'a [(CompareOp, ast::Expr)],
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Expr {
+        let mut left = (self.scalar(first, env, scope, None), first);
+        let mut all: Option<Expr> = None;
+        for (op, right) in rest {
+            let typed = self.scalar(right, env, scope, None);
+            self.note_compared([left.1, right], env, scope);
+            let one = self.comparison(*op, left, (typed.clone(), right), scope);
+            let span = first.span.to(right.span);
+            all = Some(match all {
+                Some(before) => self.apply("and", vec![before, one], span),
+                None => one,
+            });
+            left = (typed, right);
+        }
+        all.unwrap_or_else(Expr::error)
+    }
+
+    fn comparison(
+        &mut self,
+        op: CompareOp,
+        left: (Expr, &ast::Expr),
+        right: (Expr, &ast::Expr),
+        scope: &Scope<'_>,
+    ) -> Expr {
+        let sign = match op {
+            CompareOp::Eq => "==",
+            CompareOp::Ne => "!=",
+            CompareOp::Lt => "<",
+            CompareOp::Le => "<=",
+            CompareOp::Gt => ">",
+            CompareOp::Ge => ">=",
+        };
+        let span = left.1.span.to(right.1.span);
+        let ((a, left), (b, right)) = (left, right);
+        if a.is_error() || b.is_error() {
+            return Expr::error();
+        }
+        for null in [left, right] {
+            if matches!(null.kind, ExprKind::Null) {
+                let other = if std::ptr::eq(null, left) {
+                    right
+                } else {
+                    left
+                };
+                let other = crate::syntax::print_expression(other);
+                let help = match op {
+                    CompareOp::Ne => format!("write `{other} is not null`"),
+                    _ => format!("write `{other} is null`"),
+                };
+                let message =
+                    format!("`{sign} null` is never true: an operation with null is null");
+                self.report(Diagnostic::new(code::E0310, span, message).help(help));
+                return Expr::error();
+            }
+        }
+        let (a, b) = self.alike(a, b);
+        let open = a.ty.is_open() || b.ty.is_open();
+        let numbers = a.ty.is_number() && b.ty.is_number();
+        if a.ty != b.ty && !open && !numbers {
+            let (x, y) = (self.type_name(&a.ty), self.type_name(&b.ty));
+            let time = [&a.ty, &b.ty].contains(&&Type::Time);
+            let column = time
+                .then(|| self.is_no_time(&[a.clone(), b.clone()]))
+                .flatten();
+            let quoted = [left, right]
+                .into_iter()
+                .find_map(|side| self.unquoted(side, scope))
+                .map(|meant| crate::check::quoted::without_quotes(&meant));
+            let help = quoted.or(column).or_else(|| unlike_help(&a.ty, &b.ty));
+            let message = format!("{x} and {y} cannot be compared");
+            self.report(
+                Diagnostic::new(code::E0309, span, message)
+                    .label(left.span, format!("this is {x}"))
+                    .label(right.span, format!("this is {y}"))
+                    .maybe_help(help),
+            );
+            return Expr::error();
+        }
+        self.apply(sign, vec![a, b], span)
+    }
+
+    /// Both as one type where a literal or parameter can be a key of the other's entity.
+    pub(in crate::check) fn alike(&self, a: Expr, b: Expr) -> (Expr, Expr) {
+        match (&a.ty, &b.ty) {
+            (Type::Id(_), Type::Int | Type::String) => {
+                let ty = a.ty.clone();
+                let converted = self.convert(b.clone(), &ty).unwrap_or(b);
+                (a, converted)
+            }
+            (Type::Int | Type::String, Type::Id(_)) => {
+                let ty = b.ty.clone();
+                let converted = self.convert(a.clone(), &ty).unwrap_or(a);
+                (converted, b)
+            }
+            _ => (a, b),
+        }
+    }
+}
