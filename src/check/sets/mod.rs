@@ -1,0 +1,334 @@
+//! Candidate sets: sources, operators, definitions, set arithmetic.
+
+mod advice;
+mod branches;
+mod operators;
+mod pages;
+
+use super::env::{Env, Local, Scope};
+use super::modules::Kind;
+use super::{Checker, address, foreign};
+use crate::diag::{Diagnostic, code, suggest};
+use crate::expr::ir::Stat;
+use crate::expr::{NodeId, functions};
+use crate::ops::{self, Rest, Role};
+use crate::source::Span;
+use crate::syntax::ast::{self, Arg, BinaryOp, ExprKind, ItemKind, Name};
+use crate::types::Type;
+use branches::is_literal;
+
+impl<'a> Checker<'a> {
+    /// The node of a candidate set. The same expression in the same place and role is read once.
+    pub(super) fn set(&mut self, expr: &'a ast::Expr, env: &Env<'a>, role: Role) -> Option<NodeId> {
+        let key = (std::ptr::from_ref(expr) as usize, env.identity(), role);
+        if let Some((known, _)) = self.memo.get(&key) {
+            let known = *known;
+            self.draws_again(&key);
+            return known;
+        }
+        // what leads back to itself is a cycle: it is reported the second time around
+        let depth = self.reading.entry(key).or_default();
+        if *depth == 2 {
+            return None;
+        }
+        *depth += 1;
+        let (found, calls) = self.drawing(|this| {
+            this.deeper(expr.span, |this| {
+                if this.is_page(expr, env) {
+                    this.page_as_set(expr.span);
+                    return None;
+                }
+                this.set_kind(expr, env, role)
+            })
+        });
+        self.note_drawn(key, found, calls);
+        *self.reading.entry(key).or_default() -= 1;
+        self.memo.insert(key, (found, env.clone()));
+        found
+    }
+
+    fn set_kind(&mut self, expr: &'a ast::Expr, env: &Env<'a>, role: Role) -> Option<NodeId> {
+        match &expr.kind {
+            ExprKind::Name(name) => self.set_named(name, expr.span, env, role),
+            ExprKind::Method {
+                receiver,
+                name,
+                args,
+            } => self.set_method(receiver, name, args, env, role),
+            ExprKind::Call { callee, args } => self.set_call(callee, args, expr.span, env, role),
+            ExprKind::Binary {
+                op: BinaryOp::Mul,
+                right,
+                ..
+            } if self.is_set(right, env) => {
+                let message = "a weight stands only before a branch of `combine`";
+                let help = "write `combine(0.7 * a, 0.3 * b)`, or change the scores: `a.score(0.7 * score)`";
+                self.report(Diagnostic::new(code::E0312, expr.span, message).help(help));
+                None
+            }
+            ExprKind::Binary { op, left, right } => {
+                self.set_binary(*op, left, right, expr.span, env, role)
+            }
+            ExprKind::Block(block) => {
+                let (result, env) = self.block_env(block, env)?;
+                self.set(result, &env, role)
+            }
+            ExprKind::If {
+                then,
+                condition,
+                otherwise,
+            } => self.set_if(then, condition, otherwise, expr.span, env, role),
+            ExprKind::Field { receiver, name } => {
+                self.field_as_set(receiver, name, expr.span, env);
+                None
+            }
+            ExprKind::Error => None,
+            ExprKind::Unary {
+                op: ast::UnaryOp::Not,
+                operand,
+            } if self.is_set(operand, env) => {
+                let help = "the rows of a set that another has not are `a - b`";
+                let begin = Span {
+                    end: expr.span.start,
+                    ..expr.span
+                };
+                if !self.refine_sign(begin, operand.span, help) {
+                    let message = "`not` turns conditions round, no candidate sets";
+                    self.report(Diagnostic::new(code::E0313, expr.span, message).help(help));
+                }
+                None
+            }
+            ExprKind::List(items)
+                if !items.is_empty() && items.iter().all(|item| self.is_set(item, env)) =>
+            {
+                let message = "a list holds values, no candidate sets";
+                let help = "the rows of several sets are `a | b`; several lists are a page: `{first: a, second: b}`";
+                self.report(Diagnostic::new(code::E0313, expr.span, message).help(help));
+                None
+            }
+            _ => {
+                self.not_a_set(expr.span);
+                None
+            }
+        }
+    }
+
+    fn set_named(
+        &mut self,
+        name: &'a str,
+        span: Span,
+        env: &Env<'a>,
+        role: Role,
+    ) -> Option<NodeId> {
+        match env.find(name).cloned() {
+            Some(Local::Thunk {
+                expr,
+                env,
+                checked: true,
+            }) => {
+                let open = std::mem::take(&mut self.open);
+                let found = self.set(expr, &env, role);
+                self.open = open;
+                return found;
+            }
+            Some(Local::Thunk { expr, env, .. }) => {
+                return self.once("binding", name, address(expr), span, |this| {
+                    this.set(expr, &env, role)
+                });
+            }
+            Some(Local::Node(node)) => return Some(node),
+            Some(Local::Error) => return None,
+            Some(_) => {
+                self.not_a_set(span);
+                return None;
+            }
+            None => {}
+        }
+        let modules = self.modules;
+        for number in modules.order(env.module) {
+            if let Some(item) = modules.all[number].find(Kind::Rest, name).next() {
+                self.mark_used(item);
+                let ItemKind::Binding { value, .. } = &item.kind else {
+                    self.not_a_set(span);
+                    return None;
+                };
+                return self.once("binding", name, address(value), span, |this| {
+                    this.set(value, &Env::top(number), role)
+                });
+            }
+        }
+        if name == "user" {
+            let viewer = ops::viewer(self.schema);
+            return Some(self.add(viewer, span));
+        }
+        self.unknown_set(name, span, env);
+        None
+    }
+
+    fn set_method(
+        &mut self,
+        receiver: &'a ast::Expr,
+        name: &'a Name,
+        args: &'a [Arg],
+        env: &Env<'a>,
+        role: Role,
+    ) -> Option<NodeId> {
+        let Some(input) = self.set(receiver, env, role) else {
+            // whatever it would follow: there has to be something of that name
+            let known = ops::find(&name.text).is_some()
+                || !self.callables(&name.text, env.module).is_empty();
+            if !known {
+                self.unknown_operator(name, args, None, env);
+            }
+            return None;
+        };
+        self.follow((receiver, input), name, &name.text, args, env, role)
+    }
+
+    /// What follows a set, under its name or under the one that was most likely meant.
+    fn follow(
+        &mut self,
+        (receiver, input): (&'a ast::Expr, NodeId),
+        name: &'a Name,
+        meant: &str,
+        args: &'a [Arg],
+        env: &Env<'a>,
+        role: Role,
+    ) -> Option<NodeId> {
+        if let Some(operator) = ops::find(meant) {
+            if operator.source && operator.rest != Rest::Sets {
+                let message = format!("`{}` is a source: it follows nothing", name.text);
+                let help = format!("write `{}(...)` without a set before it", name.text);
+                self.report(Diagnostic::new(code::E0312, name.span, message).help(help));
+                return None;
+            }
+            return self.operator(operator, Some((receiver, input)), name, args, env, role);
+        }
+        if self.callables(meant, env.module).is_empty() {
+            let keeps = foreign::operator(&name.text).map(|foreign| foreign.keeps);
+            return match (self.unknown_operator(name, args, Some(input), env), keeps) {
+                (Some(meant), None) => self.follow((receiver, input), name, meant, args, env, role),
+                // so that what follows is checked
+                (_, Some(true)) => Some(input),
+                _ => None,
+            };
+        }
+        self.call_set(name, meant, Some((receiver, input)), args, env, role)
+    }
+
+    fn set_call(
+        &mut self,
+        callee: &'a Name,
+        args: &'a [Arg],
+        span: Span,
+        env: &Env<'a>,
+        role: Role,
+    ) -> Option<NodeId> {
+        if let Some(operator) = ops::find(&callee.text) {
+            if operator.source {
+                return self.operator(operator, None, callee, args, env, role);
+            }
+            let Some((first, rest)) = args
+                .split_first()
+                .filter(|(first, _)| first.name.is_none() && !is_literal(&first.value))
+            else {
+                let message = format!("`{}` follows a candidate set", callee.text);
+                let given = args
+                    .iter()
+                    .map(|arg| crate::syntax::print_expression(&arg.value));
+                let given = given.collect::<Vec<_>>().join(", ");
+                let help = match args.iter().all(|arg| arg.name.is_none()) && given.len() < 40 {
+                    true => format!("it stands behind a point: `rows.{}({given})`", callee.text),
+                    false => format!("it stands behind a point: `rows.{}(...)`", callee.text),
+                };
+                self.report(Diagnostic::new(code::E0303, callee.span, message).help(help));
+                return None;
+            };
+            let input = self.set(&first.value, env, role)?;
+            return self.operator(
+                operator,
+                Some((&first.value, input)),
+                callee,
+                rest,
+                env,
+                role,
+            );
+        }
+        if !self.callables(&callee.text, env.module).is_empty() {
+            return self.call_set(callee, &callee.text, None, args, env, role);
+        }
+        if self.edge_exists(&callee.text, env) {
+            let message = format!(
+                "`{}` is an edge; its links are no candidate set",
+                callee.text
+            );
+            let help = format!("walk it: `user.walk({})`", callee.text);
+            self.report(Diagnostic::new(code::E0313, span, message).help(help));
+            return None;
+        }
+        let aggregates = Stat::NAMES.iter().any(|(name, _)| *name == callee.text);
+        if aggregates || functions::find(&callee.text).is_some() {
+            let message = format!(
+                "`{}(...)` is a value; a candidate set is needed here",
+                callee.text
+            );
+            let help = format!(
+                "read it in a row: `rows.filter({0}(...) > 0)`, `rows.let(x={0}(...))`",
+                callee.text
+            );
+            self.report(Diagnostic::new(code::E0313, span, message).help(help));
+            return None;
+        }
+        let mut known: Vec<&str> = ops::OPERATORS
+            .iter()
+            .filter(|op| op.source)
+            .map(|op| op.name)
+            .collect();
+        known.extend(self.usable_names(env.module));
+        if self.is_lost(&callee.text) {
+            return None;
+        }
+        let near = suggest::nearest(&callee.text, known.into_iter());
+        let foreign = self
+            .foreign_source(&callee.text, args)
+            .or_else(|| foreign::operator(&callee.text).map(|f| f.help(args, &|_| false)));
+        if near.is_none() && foreign.is_none() && self.may_be_imported(env.module) {
+            return None;
+        }
+        let help = self
+            .where_defined(&callee.text)
+            .or(foreign)
+            .or_else(|| near.map(|near| format!("did you mean `{near}`?")));
+        let usual = "sources are `user`, `all(entity)`, `given(entity, ids)`, `combine(a, b)` and definitions; others follow a set: `rows.name()`";
+        let message = format!("there is no source or definition `{}`", callee.text);
+        self.report(
+            Diagnostic::new(code::E0202, callee.span, message)
+                .help(help.unwrap_or_else(|| usual.to_owned())),
+        );
+        None
+    }
+
+    /// `a if condition else b`.
+    fn set_if(
+        &mut self,
+        then: &'a ast::Expr,
+        condition: &'a ast::Expr,
+        otherwise: &'a ast::Expr,
+        span: Span,
+        env: &Env<'a>,
+        role: Role,
+    ) -> Option<NodeId> {
+        let condition = self.typed(condition, env, &Scope::request(), &Type::Bool);
+        let a = self.set(then, env, role);
+        let b = self.set(otherwise, env, role);
+        let (Some(a), Some(b)) = (a, b) else {
+            return a.or(b);
+        };
+        let shape = self.joined(&[(a, then.span), (b, otherwise.span)], span)?;
+        if condition.is_error() {
+            return Some(a);
+        }
+        let bound = ops::choose(&self.graph, condition, a, b, shape);
+        Some(self.add(bound, span))
+    }
+}

@@ -1,0 +1,100 @@
+//! One operator put behind a set: its arguments bound, its node added.
+
+use crate::check::Checker;
+use crate::check::binder::Binder;
+use crate::check::env::Env;
+use crate::expr::NodeId;
+use crate::ops::{self, Bound, Op, Operator, Role, Shape};
+use crate::source::Span;
+use crate::syntax::ast::{self, Arg, Name};
+use std::sync::Arc;
+
+impl<'a> Checker<'a> {
+    /// Binds an operator and adds it to the graph.
+    pub(super) fn operator(
+        &mut self,
+        operator: &'static Operator,
+        input: Option<(&'a ast::Expr, NodeId)>,
+        name: &'a Name,
+        args: &'a [Arg],
+        env: &Env<'a>,
+        role: Role,
+    ) -> Option<NodeId> {
+        let left = self.drawn_so_far();
+        let (bound, read) = self.drawing(|this| {
+            let mut binder = Binder::new(this, operator, input, name, args, env, role)?;
+            let bound = (operator.bind)(&mut binder);
+            Some((bound, binder.finish()))
+        });
+        let (bound, (ok, auto, otherwise)) = bound?;
+        match bound {
+            Some(bound) => {
+                let node = match bound.op.as_filter() {
+                    Some(_) => self.add_filter(bound, name.span, &left, &read),
+                    None => self.add(bound, name.span),
+                };
+                self.note_fan_out(node, name.span, env);
+                if let Some(auto) = auto {
+                    self.has_auto(node, auto);
+                }
+                if ok {
+                    self.note_arguments(node, args);
+                }
+                Some(node)
+            }
+            // rows of the same shape, so that what follows can be checked
+            None if operator.keeps_shape => input.map(|(_, node)| node),
+            None => otherwise.map(|shape| self.some_set(&shape)),
+        }
+    }
+
+    /// After a mistake: some set of that entity, whose columns are of no type, so that what follows
+    /// can be checked.
+    fn some_set(&mut self, shape: &Shape) -> NodeId {
+        let all = self.everything(shape.entity);
+        let names = shape.columns.iter().map(|c| c.name.as_str());
+        let columns = ops::unknown_columns(&self.graph, all, names);
+        self.add_node(columns.op, columns.inputs, columns.shape, Span::default())
+    }
+
+    /// Adds a bound operator.
+    pub(in crate::check) fn add(&mut self, bound: Bound, span: Span) -> NodeId {
+        self.add_node(bound.op, bound.inputs, bound.shape, span)
+    }
+
+    /// Adds a node, and notes through which definitions it was reached.
+    pub(in crate::check) fn add_node(
+        &mut self,
+        op: Arc<dyn Op>,
+        inputs: Vec<NodeId>,
+        shape: Shape,
+        span: Span,
+    ) -> NodeId {
+        let by_key = matches!(op.name(), "user" | "given");
+        let node = self.graph.add(op, inputs, shape, span);
+        if by_key && !self.by_key.contains(&node) {
+            self.by_key.push(node);
+        }
+        let uses = &self.uses;
+        self.sites.entry(node).or_insert_with(|| uses.clone());
+        node
+    }
+
+    /// Where the arguments of an operator stand, for advice about it.
+    fn note_arguments(&mut self, node: NodeId, args: &'a [Arg]) {
+        if let [
+            Arg {
+                name: None, span, ..
+            },
+        ] = args
+        {
+            self.argument.entry(node).or_insert(*span);
+        }
+        if self.graph.get(node).op.name() == "let" {
+            for name in args.iter().filter_map(|arg| arg.name.as_ref()) {
+                let key = (node, name.text.clone());
+                self.columns.entry(key).or_insert(name.span);
+            }
+        }
+    }
+}
