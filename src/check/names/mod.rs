@@ -1,10 +1,13 @@
 //! Bare names and fields in row expressions.
 
+mod fields;
+mod hiding;
+mod unknown;
+
 use super::env::{Env, Local, Row, Scope};
-use super::lints::{Hidden, Shadow};
 use super::modules::Kind as NameKind;
-use super::{Checker, Parameter, Tier, address, bare_name};
-use crate::diag::{Diagnostic, code, suggest};
+use super::{Checker, Parameter, address};
+use crate::diag::{Diagnostic, code};
 use crate::expr::ir::{EdgeKind, Expr, Kind, LinkField, Scalar, read};
 use crate::source::Span;
 use crate::syntax::ast::{self, ItemKind, Name};
@@ -36,40 +39,6 @@ impl<'a> Checker<'a> {
         }
         self.unknown_name(name, span, env, scope);
         Expr::error()
-    }
-
-    /// Notes a local that is read where the row has a column of its name.
-    fn note_hidden(&mut self, name: &str, span: Span, env: &Env<'a>, scope: &Scope<'_>) {
-        let row = scope
-            .row
-            .as_ref()
-            .or(scope.outer.and_then(|o| o.row.as_ref()));
-        let (Some(row), Some(address)) = (row, env.address(name)) else {
-            return;
-        };
-        let table = self.schema.entity(row.entity);
-        if table.find_column(name).is_some() || table.find_reference(name).is_some() {
-            let hidden = Hidden {
-                name: name.to_owned(),
-                entity: row.entity,
-                span,
-                known: false,
-            };
-            self.hidden.entry(address).or_insert(hidden);
-        }
-    }
-
-    /// The column that a local hides is read as `row.name`: it is known.
-    fn note_known(&mut self, name: &Name, env: &Env<'a>, entity: EntityId) {
-        if let Some(address) = env.address(&name.text) {
-            let hidden = Hidden {
-                name: name.text.clone(),
-                entity,
-                span: name.span,
-                known: true,
-            };
-            self.hidden.insert(address, hidden);
-        }
     }
 
     fn local(
@@ -212,70 +181,9 @@ impl<'a> Checker<'a> {
         self.entity_name_of(name, span, env, row)
     }
 
-    /// Notes a built-in name that is read where the entity has a column of that name.
-    fn note_built_in(&mut self, name: &str, span: Span, scope: &Scope<'_>) {
-        if let Some(row) = scope.nearest_row()
-            && ["score", "position", "branch", "now"].contains(&name)
-            && self.has_column(row.entity, name)
-        {
-            self.shadows(Shadow::built_in(name, row.entity, span));
-        }
-    }
-
-    /// Notes a name of a link that is read where the row has a column of that name and another type.
-    fn note_link_name(&mut self, name: &str, span: Span, found: &Expr, scope: &Scope<'_>) {
-        let Some(row) = scope.outer.and_then(Scope::nearest_row) else {
-            return;
-        };
-        if self.has_column(row.entity, name)
-            && self
-                .column_of(name, row)
-                .is_some_and(|column| column.ty != found.ty)
-        {
-            self.shadows(Shadow::of_link(name, row.entity, span));
-        }
-    }
-
-    /// Notes a name of a link that is compared with a column of the row, where the row has a column of
-    /// that name too: which of the two is meant is not plain.
-    pub(super) fn note_compared(
-        &mut self,
-        sides: [&ast::Expr; 2],
-        env: &Env<'a>,
-        scope: &Scope<'_>,
-    ) {
-        let Some(row) = scope.outer.and_then(Scope::nearest_row).cloned() else {
-            return;
-        };
-        let of_link = |this: &Self, name: &str| {
-            env.find(name).is_none()
-                && built_in(name, scope).is_none()
-                && this.link_name(name, scope).is_some()
-        };
-        for [side, other] in [sides, [sides[1], sides[0]]] {
-            let (Some(name), Some(other)) = (bare_name(side), bare_name(other)) else {
-                continue;
-            };
-            let is_column = env.find(other).is_none()
-                && !of_link(self, other)
-                && self.has_column(row.entity, other);
-            if is_column && of_link(self, name) && self.has_column(row.entity, name) {
-                self.shadows(Shadow::of_link(name, row.entity, side.span));
-            }
-        }
-    }
-
     pub(super) fn has_column(&self, entity: EntityId, name: &str) -> bool {
         let table = self.schema.entity(entity);
         table.find_column(name).is_some() || table.find_reference(name).is_some()
-    }
-
-    /// Each name once, and only where the program itself reads it.
-    fn shadows(&mut self, shadow: Shadow) {
-        let known = self.shadows.iter().any(|other| other.name == shadow.name);
-        if !known && shadow.span.source == self.modules.all[0].source {
-            self.shadows.push(shadow);
-        }
     }
 
     /// A column, reference, value or vector of the entity of a row.
@@ -458,97 +366,6 @@ impl<'a> Checker<'a> {
         param(slot, &ty)
     }
 
-    /// `x.name`: of the viewer, the row, an end of a link, or what a reference leads to.
-    pub(super) fn field(
-        &mut self,
-        receiver: &'a ast::Expr,
-        name: &'a Name,
-        env: &Env<'a>,
-        scope: &Scope<'_>,
-    ) -> Expr {
-        if bare_name(receiver) == Some("row") && env.find("row").is_none() {
-            return self.row_field(name, env, scope);
-        }
-        if bare_name(receiver) == Some("link")
-            && env.find("link").is_none()
-            && let Some(edge) = scope.link
-        {
-            return self.link_name(&name.text, scope).unwrap_or_else(|| {
-                self.unknown_link_name(&name.text, name.span, edge);
-                Expr::error()
-            });
-        }
-        if self.is_set(receiver, env) {
-            let message = "a candidate set has no columns of its own: they belong to its rows";
-            let help = match bare_name(receiver) {
-                Some("user") => format!(
-                    "the requesting user is `viewer`: write `viewer.{}`",
-                    name.text
-                ),
-                _ => {
-                    "use a column in `filter`, `let` or `score`, or aggregate: `mean(set, column)`"
-                        .to_owned()
-                }
-            };
-            self.report(Diagnostic::new(code::E0313, name.span, message).help(help));
-            return Expr::error();
-        }
-        if let Some(help) = self.of_no_row(receiver, &name.text, env, scope) {
-            let message = "the columns of a row need no name before them";
-            self.report(Diagnostic::new(code::E0203, receiver.span, message).help(help));
-            return Expr::error();
-        }
-        let id = self.scalar(receiver, env, scope, None);
-        let Type::Id(entity) = id.ty else {
-            if !id.is_error() {
-                let message = format!("{} has no field `{}`", self.type_name(&id.ty), name.text);
-                let help = match name.text.as_str() {
-                    "str" | "dt" | "list" | "arr" => format!(
-                        "leave it out: functions follow the value, as in `{}.len()`",
-                        crate::syntax::print_expression(receiver)
-                    ),
-                    _ => "only references, `viewer`, `it`, `from` and `to` have columns".to_owned(),
-                };
-                self.report(Diagnostic::new(code::E0203, name.span, message).help(help));
-            }
-            return Expr::error();
-        };
-        let row = Row {
-            entity,
-            base: id,
-            columns: &[],
-            scored: false,
-        };
-        match self.entity_name_of(&name.text, name.span, env, &row) {
-            Some(found) => found,
-            None => self.unknown_column(&name.text, name.span, entity, env.module, &[]),
-        }
-    }
-
-    /// `media.quality`, `self.quality`, `m.quality`: what to write where a name stands for no row, and the
-    /// row has the column.
-    fn of_no_row(
-        &self,
-        receiver: &ast::Expr,
-        column: &str,
-        env: &Env<'a>,
-        scope: &Scope<'_>,
-    ) -> Option<String> {
-        let name = bare_name(receiver)?;
-        let row = scope.nearest_row()?;
-        if self.knows(name, env, scope) {
-            return None;
-        }
-        let bound = row.columns.iter().any(|c| c.name == column);
-        if bound || self.has_column(row.entity, column) || self.has_value(column, row.entity) {
-            return Some(format!("write `{column}`"));
-        }
-        let other = self.schema.find_entity(name)?;
-        (other != row.entity && self.has_column(other, column))
-            .then(|| self.elsewhere(column, row.entity))
-            .flatten()
-    }
-
     /// Whether a bare name means something in a row expression.
     pub(super) fn knows(&self, name: &str, env: &Env<'a>, scope: &Scope<'_>) -> bool {
         let row = scope.row.as_ref().is_some_and(|row| {
@@ -581,125 +398,6 @@ impl<'a> Checker<'a> {
             || top()
     }
 
-    /// `row.x` is always a column of the entity or a bound one, whatever hides the bare name.
-    fn row_field(&mut self, name: &'a Name, env: &Env<'a>, scope: &Scope<'_>) -> Expr {
-        let (row, outer) = match (&scope.row, scope.outer.and_then(|o| o.row.as_ref())) {
-            (Some(row), _) => (row, false),
-            (None, Some(row)) => (row, true),
-            (None, None) => {
-                self.report(Diagnostic::new(
-                    code::E0312,
-                    name.span,
-                    "there is no row here",
-                ));
-                return Expr::error();
-            }
-        };
-        self.note_known(name, env, row.entity);
-        let bound = row.columns.iter().position(|c| c.name == name.text);
-        let found = match bound {
-            Some(i) => Some(Expr::new(Kind::Bound(i as u32), row.columns[i].ty.clone())),
-            None => self.entity_name_of(&name.text, name.span, env, row),
-        };
-        let entity = row.entity;
-        match found {
-            Some(found) if outer => Expr::new(Kind::Outer(found.clone()), found.ty.clone()),
-            Some(found) => found,
-            None => self.unknown_column(&name.text, name.span, entity, env.module, &[]),
-        }
-    }
-
-    fn unknown_column(
-        &mut self,
-        name: &str,
-        span: Span,
-        entity: EntityId,
-        module: usize,
-        more: &[&str],
-    ) -> Expr {
-        let table = self.schema.entity(entity);
-        if self.modules.all[module].tier == Tier::Std {
-            let message = format!("`{}` has no column `{name}`", table.name);
-            let help = format!("add the column `{name}` to the table of `{}`", table.name);
-            self.report(Diagnostic::new(code::E0402, span, message).help(help));
-            return Expr::error();
-        }
-        let known = table.columns.iter().map(|c| c.name.as_str());
-        let known = known
-            .chain(table.references.iter().map(|r| r.name.as_str()))
-            .chain(more.iter().copied());
-        let near = suggest::nearest(name, known.clone());
-        if near.is_none() && self.may_be_imported(module) {
-            return Expr::error();
-        }
-        // a policy, where its name could stand alone
-        let policy = (!more.is_empty())
-            .then(|| self.call_of_policy(name, entity))
-            .flatten();
-        if name == "id" {
-            let message = format!("`{}` has no column `id`", table.name);
-            let help = format!("its key is `{}`", table.key);
-            self.report(Diagnostic::new(code::E0203, span, message).help(help));
-            return Expr::error();
-        }
-        let slip = near.filter(|near| suggest::is_slip(name, near));
-        let elsewhere = || {
-            self.elsewhere(name, entity)
-                .or_else(|| self.near_elsewhere(name, entity))
-                .or_else(|| near.map(|near| format!("did you mean `{near}`?")))
-        };
-        let help = match (policy, slip) {
-            (Some(policy), _) => policy,
-            (None, Some(near)) => format!("did you mean `{near}`?"),
-            (None, None) => elsewhere().unwrap_or_else(|| {
-                let names = known.collect::<Vec<_>>().join(", ");
-                let quotes = match more.is_empty() {
-                    true => "",
-                    false => "; text stands in quotes",
-                };
-                format!("`{}` has {names}{quotes}", table.name)
-            }),
-        };
-        let message = format!("`{}` has no column `{name}`", table.name);
-        self.report(Diagnostic::new(code::E0203, span, message).help(help));
-        Expr::error()
-    }
-
-    /// A column of that name that the viewer has, or what a reference of the entity leads to.
-    fn elsewhere(&self, name: &str, entity: EntityId) -> Option<String> {
-        let has = |entity: EntityId| {
-            let table = self.schema.entity(entity);
-            table.find_column(name).is_some()
-                || table.find_reference(name).is_some()
-                || (name == "user_id" && entity == self.schema.viewer)
-                || self.has_value(name, entity)
-        };
-        let meant = |owner: EntityId, path: &str| {
-            let owner = self.entity_name(owner);
-            format!("it is of `{owner}`: did you mean `{path}.{name}`?")
-        };
-        if entity != self.schema.viewer && has(self.schema.viewer) {
-            return Some(meant(self.schema.viewer, "viewer"));
-        }
-        let references = &self.schema.entity(entity).references;
-        if let Some(reference) = references.iter().find(|reference| has(reference.entity)) {
-            return Some(meant(reference.entity, &reference.name));
-        }
-        for first in references {
-            let further = &self.schema.entity(first.entity).references;
-            if let Some(second) = further.iter().find(|reference| has(reference.entity)) {
-                let path = format!("{}.{}", first.name, second.name);
-                return Some(meant(second.entity, &path));
-            }
-        }
-        let other = self
-            .schema
-            .entities
-            .iter()
-            .find(|e| e.find_column(name).is_some());
-        other.map(|other| format!("`{name}` is a column of `{}`", other.name))
-    }
-
     /// Whether a file declares a value of that name on an entity.
     pub(super) fn has_value(&self, name: &str, entity: EntityId) -> bool {
         let modules = self.modules;
@@ -713,93 +411,6 @@ impl<'a> Checker<'a> {
                 _ => false,
             })
         })
-    }
-
-    /// A column that a reference leads to, misspelt.
-    fn near_elsewhere(&self, name: &str, entity: EntityId) -> Option<String> {
-        let references = &self.schema.entity(entity).references;
-        references.iter().find_map(|reference| {
-            let columns = &self.schema.entity(reference.entity).columns;
-            let near = suggest::nearest(name, columns.iter().map(|c| c.name.as_str()))?;
-            suggest::is_slip(name, near)
-                .then(|| format!("did you mean `{}.{near}`?", reference.name))
-        })
-    }
-
-    fn unknown_name(&mut self, name: &str, span: Span, env: &Env<'a>, scope: &Scope<'_>) {
-        if self.is_lost(name) {
-            return;
-        }
-        if matches!(name, "score" | "position" | "it" | "row" | "branch") {
-            let message =
-                format!("`{name}` belongs to the rows of a candidate set, and there are none here");
-            let help = "use it in `filter`, `let`, `score` or another operator of a set";
-            return self.report(Diagnostic::new(code::E0312, span, message).help(help));
-        }
-        if name == "user" {
-            let message = "`user` is a candidate set; a value is needed here";
-            let help = "the requesting user is `viewer`: `viewer.country`";
-            return self.report(Diagnostic::new(code::E0313, span, message).help(help));
-        }
-        if let Some(edge) = scope.link {
-            return self.unknown_link_name(name, span, edge);
-        }
-        let mut locals: Vec<&str> = env.names().collect();
-        let modules = self.modules;
-        modules.order(env.module).for_each(|m| {
-            locals.extend(modules.all[m].all(NameKind::Rest).map(|(name, _)| name));
-            locals.extend(modules.all[m].all(NameKind::Value).map(|(name, _)| name));
-        });
-        match &scope.row {
-            Some(row) => {
-                locals.extend(row.columns.iter().map(|c| c.name.as_str()));
-                locals.extend(["score", "position", "viewer", "now"]);
-                let columns = &self.schema.entity(row.entity).columns;
-                let known = locals
-                    .iter()
-                    .copied()
-                    .chain(columns.iter().map(|c| &*c.name));
-                let near = suggest::nearest(name, known);
-                if self.open_rows && !near.is_some_and(|near| suggest::is_slip(name, near)) {
-                    return;
-                }
-                self.unknown_column(name, span, row.entity, env.module, &locals);
-            }
-            None => {
-                let near = suggest::nearest(name, locals.into_iter().chain(["viewer", "now"]));
-                if near.is_none() && self.may_be_imported(env.module) {
-                    return;
-                }
-                let help = near.map(|near| format!("did you mean `{near}`?"));
-                let help = help.or_else(|| {
-                    Some(
-                        "columns can be read only in the rows of a set, the viewer's as `viewer.x`"
-                            .to_owned(),
-                    )
-                });
-                self.report(
-                    Diagnostic::new(code::E0201, span, format!("there is no `{name}` here"))
-                        .maybe_help(help),
-                );
-            }
-        }
-    }
-
-    fn unknown_link_name(&mut self, name: &str, span: Span, edge: &crate::expr::EdgeExpr) {
-        let ends = [("from", edge.from), ("to", edge.to)];
-        let owner = ends
-            .iter()
-            .find(|(_, e)| self.schema.entity(*e).find_column(name).is_some());
-        let known = ["from", "to", "time", "weight"]
-            .into_iter()
-            .chain(edge.columns.iter().map(|(n, _)| n.as_str()));
-        let help = match (owner, suggest::nearest(name, known.clone())) {
-            (Some((end, _)), _) => format!("write `{end}.{name}`"),
-            (None, Some(near)) => format!("did you mean `{near}`?"),
-            (None, None) => format!("a link has {}", known.collect::<Vec<_>>().join(", ")),
-        };
-        let message = format!("links of `{}` have no `{name}`", edge.name);
-        self.report(Diagnostic::new(code::E0203, span, message).help(help));
     }
 
     /// Reports a column name that is taken.
