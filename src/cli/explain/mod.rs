@@ -1,0 +1,144 @@
+//! `igql explain`: the stages between text and rows.
+
+mod args;
+mod nodes;
+mod picture;
+mod text;
+
+use super::out::Place;
+use super::plan;
+use super::{Failure, ProgramFile, Project, draw};
+use crate::diag::Sink;
+use crate::engine::{Engine, Program, has_errors};
+use crate::exec::Timing;
+use crate::expr::NodeId;
+use crate::source::Sources;
+use crate::{files, syntax};
+pub use args::ExplainArgs;
+use args::{Format, Stage, objection};
+use nodes::{node, nodes_of, quantities};
+use picture::{measure, pictured};
+use serde_json::{Value as Json, json};
+pub use text::plan_text;
+use text::text;
+
+pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
+    let place = Place::of(args.output.as_deref());
+    let args = &ExplainArgs {
+        shown: Format::of(args, &place)?,
+        ..args.clone()
+    };
+    if let Some(message) = objection(args) {
+        return Err(Failure::Usage(message));
+    }
+    let mut file = ProgramFile::read(&args.file)?;
+    if matches!(args.stage, Stage::Tokens | Stage::Ast) {
+        if place
+            .file()
+            .is_some_and(|target| files::is_same(target, &args.file))
+        {
+            let message = format!("-o {}: this is the program", args.file.display());
+            return Err(Failure::Usage(format!(
+                "{message}\nhelp: name another file"
+            )));
+        }
+        return parsed(&file, args, place);
+    }
+    let engine = project.open(Some(&args.file))?;
+    let params = file.tune(&engine, args.query.as_deref(), &args.param)?;
+    let program = file.program(&engine, args.query.as_deref())?;
+    project.spare_inputs(&place, &args.file, &engine, &program, None)?;
+    let measured = match args.runs() {
+        true => Some(measure(&engine, &program, args, &params)?),
+        false => None,
+    };
+    let picture = match args.shown {
+        Format::Dot => plan::dot,
+        Format::Svg => plan::svg,
+        Format::Html => plan::html,
+        Format::Text | Format::Json => {
+            let timings = measured.as_ref().map(|m| &m.timings[..]);
+            return place.write(&described(&engine, &program, args, timings));
+        }
+    };
+    place.write(&picture(&pictured(
+        &engine,
+        &program,
+        &file,
+        measured.as_ref(),
+    )))
+}
+
+/// The stages as text and JSON.
+fn described(
+    engine: &Engine,
+    program: &Program,
+    args: &ExplainArgs,
+    timings: Option<&[Timing]>,
+) -> String {
+    let nodes: Vec<NodeId> = match args.stage {
+        Stage::Typed => (0..program.checked().graph.len() as u32)
+            .map(NodeId)
+            .collect(),
+        _ => nodes_of(program.schedule()),
+    };
+    let demands = crate::plan::described(program.checked(), engine.snapshot());
+    let described: Vec<Json> = nodes
+        .iter()
+        .map(|&id| {
+            let mut node = node(engine, program, id, &demands);
+            if let Some(timings) = timings {
+                let timing = timings.iter().find(|t| t.node == id);
+                node["rows"] = timing.map_or(0, |t| t.rows).into();
+                node["us"] = (timing.map_or(0, |t| t.time.as_micros()) as u64).into();
+            }
+            node
+        })
+        .collect();
+    match args.shown {
+        Format::Json => {
+            let results: Vec<Json> = program
+                .checked()
+                .results
+                .iter()
+                .map(|(name, id)| json!({"name": name, "node": id.0}))
+                .collect();
+            let report = json!({
+                "query": program.checked().query,
+                "nodes": described,
+                "results": results,
+                "quantities": quantities(engine, program),
+            });
+            format!("{report:#}\n")
+        }
+        _ => text(engine, program, &described, args.stage),
+    }
+}
+
+/// The stages that need no catalog.
+fn parsed(file: &ProgramFile, args: &ExplainArgs, place: Place) -> Result<(), Failure> {
+    let mut sources = Sources::default();
+    let source = sources.add(file.name.as_str(), file.text.as_str());
+    let mut sink = Sink::default();
+    let text = match args.stage {
+        Stage::Tokens => {
+            let tokens = syntax::tokens(&file.text, source, &mut sink);
+            tokens
+                .iter()
+                .map(|t| format!("{}..{} {:?}\n", t.span.start, t.span.end, t.token))
+                .collect()
+        }
+        _ => syntax::dump(&syntax::parse(&file.text, source, &mut sink)),
+    };
+    place.write(&match args.shown {
+        Format::Json => format!("{:#}\n", text.lines().map(Json::from).collect::<Json>()),
+        _ => text,
+    })?;
+    let found = sink.finish();
+    draw(&found, &sources);
+    if has_errors(&found) {
+        Err(Failure::Program)
+    } else {
+        Ok(())
+    }
+}
