@@ -24,8 +24,8 @@ pub fn type_of(ty: &DataType) -> Result<Type, String> {
         }
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
             let ty = Type::List(Box::new(type_of(item.data_type())?));
-            match super::depth(&ty) > super::MOST_NESTED {
-                true => Err(super::too_deep(super::depth(&ty))),
+            match super::limits::depth(&ty) > super::limits::MOST_NESTED {
+                true => Err(super::limits::too_deep(super::limits::depth(&ty))),
                 false => Ok(ty),
             }
         }

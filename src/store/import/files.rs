@@ -1,6 +1,6 @@
 //! The files of a table: a path, a folder with all that is in it, or a glob.
 
-use super::format_of;
+use super::format::format_of;
 use crate::catalog::config::Table;
 use std::collections::HashSet;
 use std::fs::FileType;

@@ -1,9 +1,11 @@
 //! Folders called `key=value`: every one on the way to a file is a column of its rows, as Hive and
 //! Spark write tables.
 
+use super::Values;
 use super::cell::Cell;
+use super::reader::{Decoded, FileRows, Found, Reader, Wanted};
 use super::text_infer::Guess;
-use super::{Decoded, FileRows, Found, Reader, Values, Wanted, file_name};
+use super::union::file_name;
 use crate::catalog::config::Table;
 use crate::catalog::{DataError, DataWarning};
 use std::path::{Component, Path};

@@ -6,8 +6,8 @@
 
 use super::arrow::{Sink, as_text, has_unsigned, too_large, type_of};
 use super::guard::{guarded, reason};
+use super::reader::{Decoded, Faults, FileRows, Found, Reader, Wanted};
 use super::values::Values;
-use super::{Decoded, Faults, FileRows, Found, Reader, Wanted};
 use crate::catalog::{DataError, DataWarning};
 use crate::types::Type;
 use arrow_array::RecordBatch;
@@ -42,7 +42,7 @@ impl ArrowTable {
         let columns: Vec<Vec<Found>> = read.iter().map(|(s, b)| columns_of(s, b)).collect();
         let parts = paths.iter().zip(&columns);
         let parts: Vec<_> = parts.map(|(p, c)| (p.as_path(), &c[..])).collect();
-        let (found, warnings) = super::union(&parts);
+        let (found, warnings) = super::union::union(&parts);
         let rows = |b: &[RecordBatch]| b.iter().map(|b| b.num_rows() as u64).sum();
         let files = paths.iter().zip(&read).map(|(path, (_, b))| FileRows {
             path: path.clone(),
@@ -80,7 +80,7 @@ impl ArrowTable {
                 let noted = found.into_iter();
                 noted.for_each(|(row, fault)| faults.push(start + row, Some(name), fault));
             }
-            super::fits(&file.path, &values, name)?;
+            super::limits::fits(&file.path, &values, name)?;
         }
         Ok((values, faults))
     }
@@ -98,7 +98,7 @@ impl Reader for ArrowTable {
     fn magnitude(&self, column: usize) -> u64 {
         let how = super::How::plain(Type::Float);
         let read = self.column(&Wanted { column, how });
-        read.map_or(0, |(values, _)| super::largest(&values))
+        read.map_or(0, |(values, _)| super::limits::largest(&values))
     }
 
     fn warnings(&self) -> &[DataWarning] {

@@ -7,10 +7,10 @@
 
 use super::cell::{Cell, Fault, How, Kind};
 use super::decode::{self, Text};
+use super::reader::{Decoded, FileRows, Found, Reader, Wanted};
 use super::text_infer::Guess;
 use super::text_lines::line_at;
 use super::values::Values;
-use super::{Decoded, FileRows, Found, Reader, Wanted};
 use crate::catalog::config::TextFormat;
 use crate::catalog::{DataError, DataWarning};
 use crate::types::Type;
@@ -53,8 +53,8 @@ impl JsonTable {
             texts.push(text);
         }
         let empty = files.iter().filter(|f: &&FileRows| f.rows == 0);
-        let empty =
-            empty.map(|f| DataWarning::new(super::file_name(&f.path), "the file has no rows", 0));
+        let empty = empty
+            .map(|f| DataWarning::new(super::union::file_name(&f.path), "the file has no rows", 0));
         let warnings: Vec<DataWarning> = empty.collect();
         if warnings.len() == files.len() {
             named.iter().for_each(|name| {
@@ -166,7 +166,7 @@ impl Columns {
                     sound = true;
                     for (name, value) in &object {
                         if let Some(deep) = self.shape(name).see(value, format, 0) {
-                            let error = DataError::new(path, super::too_deep(deep));
+                            let error = DataError::new(path, super::limits::too_deep(deep));
                             let help = "write the value as text, or leave it out of the file";
                             return Err(error.row(rows).column(name).help(help));
                         }
@@ -206,7 +206,9 @@ impl Shape {
         match value {
             Json::Null => return None,
             Json::String(text) if is_null(text, format) => return None,
-            Json::Array(_) if depth == super::MOST_NESTED => return Some(depth + nesting(value)),
+            Json::Array(_) if depth == super::limits::MOST_NESTED => {
+                return Some(depth + nesting(value));
+            }
             Json::Array(values) => {
                 let items = self.items.get_or_insert_default();
                 return values.iter().find_map(|v| items.see(v, format, depth + 1));

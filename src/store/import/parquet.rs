@@ -3,8 +3,8 @@
 use super::arrow::{Sink, as_text, has_unsigned, too_large, type_of};
 use super::cell::{Fault, How};
 use super::guard::{guarded, reason};
+use super::reader::{Decoded, Faults, FileRows, Found, Reader, Wanted};
 use super::values::Values;
-use super::{Decoded, Faults, FileRows, Found, Reader, Wanted};
 use crate::catalog::{DataError, DataWarning};
 use crate::types::Type;
 use arrow_array::RecordBatch;
@@ -44,7 +44,7 @@ impl ParquetTable {
             .collect();
         let parts = paths.iter().zip(&columns);
         let parts: Vec<_> = parts.map(|(p, c)| (p.as_path(), &c[..])).collect();
-        let (found, warnings) = super::union(&parts);
+        let (found, warnings) = super::union::union(&parts);
         let rows = |m: &ArrowReaderMetadata| m.metadata().file_metadata().num_rows().max(0) as u64;
         let files = paths
             .iter()
@@ -97,7 +97,7 @@ impl ParquetTable {
                 (0..rows).for_each(|_| values.push_null());
             }
             self.whole(file, values.len() - start)?;
-            super::fits(&self.files[file].path, &values, name)?;
+            super::limits::fits(&self.files[file].path, &values, name)?;
         }
         Ok((values, faults))
     }
@@ -147,7 +147,7 @@ impl Reader for ParquetTable {
             append(batch, &mut values, &how, &mut |_, _| {});
             false
         });
-        super::largest(&values)
+        super::limits::largest(&values)
     }
 
     fn warnings(&self) -> &[DataWarning] {

@@ -1,9 +1,10 @@
 //! `.safetensors`: named tensors in one file. Vectors are a tensor of rows and columns; keys, if
 //! there are, another with one int a row. Format: <https://github.com/huggingface/safetensors>
 
+use super::Fault;
 use super::cell::Cell;
+use super::reader::{Decoded, Faults, FileRows, Found, Reader, Wanted};
 use super::values::Values;
-use super::{Decoded, Fault, Faults, FileRows, Found, Reader, Wanted};
 use crate::catalog::DataError;
 use crate::types::Type;
 use half::f16;

@@ -3,10 +3,10 @@
 
 use super::cell::{Advice, Cell, Fault, Kind};
 use super::decode::{self, Text};
+use super::reader::{Decoded, FileRows, Found, Reader, Wanted};
 use super::text_infer::Guess;
 use super::text_lines::{Layout, Quotes, Records, line_at, line_ends};
 use super::values::Values;
-use super::{Decoded, FileRows, Found, Reader, Wanted};
 use crate::catalog::config::TextFormat;
 use crate::catalog::{DataError, DataWarning};
 use crate::types::Type;
@@ -51,7 +51,7 @@ impl TextTable {
             .zip(&names)
             .map(|(p, n)| (p.as_path(), &n[..]))
             .collect();
-        let (mut found, mut warnings) = super::union(&parts);
+        let (mut found, mut warnings) = super::union::union(&parts);
         let places = names.iter().map(|names| {
             places(
                 names,
@@ -291,7 +291,11 @@ fn odd_words(path: &Path, name: &str, guess: &Guess) -> Option<DataWarning> {
         "column `{name}` is string, as `{word}` stands there {times} ({count}); it is {without} \
          with `format = {{ null = [\"\", {word:?}] }}`"
     );
-    Some(DataWarning::new(super::file_name(path), message, count))
+    Some(DataWarning::new(
+        super::union::file_name(path),
+        message,
+        count,
+    ))
 }
 
 /// The rows of a text: the records below the header, and none that is the header again, as in parts
@@ -354,7 +358,7 @@ fn records<'t>(text: &'t str, layout: &'t Layout, format: &TextFormat) -> Rows<'
 fn header_again(path: &Path, count: u64) -> Option<DataWarning> {
     let times = if count == 1 { "once" } else { "in some lines" };
     let message = format!("the header comes again below {times} ({count}): that is no row");
-    (count > 0).then(|| DataWarning::new(super::file_name(path), message, count))
+    (count > 0).then(|| DataWarning::new(super::union::file_name(path), message, count))
 }
 
 /// Blanks around a word that means null do not count; blanks alone are a text.
