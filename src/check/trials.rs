@@ -6,8 +6,8 @@
 
 use super::Checker;
 use super::autos::Numbers;
+use super::checked::{Checked, Parameter};
 use super::env::{Env, Local, Scope};
-use super::items::{Checked, Parameter};
 use super::modules::{Kind, Modules};
 use crate::diag::{Diagnostic, Sink, code, suggest};
 use crate::expr::ir::{Expr, Kind as ExprKind, Level, Stat};

@@ -235,5 +235,5 @@ fn entity_name(item: &Item) -> Option<&str> {
 }
 
 fn item_name(item: &Item) -> Span {
-    crate::check::items::name_span(item)
+    crate::check::duplicates::name_span(item)
 }

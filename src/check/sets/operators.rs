@@ -7,6 +7,7 @@ use crate::expr::NodeId;
 use crate::ops::{self, Bound, Op, Operator, Role, Shape};
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, Name};
+use crate::types::EntityId;
 use std::sync::Arc;
 
 impl<'a> Checker<'a> {
@@ -55,6 +56,13 @@ impl<'a> Checker<'a> {
         let names = shape.columns.iter().map(|c| c.name.as_str());
         let columns = ops::unknown_columns(&self.graph, all, names);
         self.add_node(columns.op, columns.inputs, columns.shape, Span::default())
+    }
+
+    /// Every row of an entity, where any set of it will do.
+    pub(in crate::check) fn everything(&mut self, entity: EntityId) -> NodeId {
+        let all = ops::everything(self.schema, entity);
+        self.graph
+            .add(all.op, all.inputs, all.shape, Span::default())
     }
 
     /// Adds a bound operator.

@@ -1,0 +1,112 @@
+//! Names that are defined twice, and names that no file may define.
+
+use super::Checker;
+use super::modules::{Kind, Module, named};
+use crate::diag::{Diagnostic, code};
+use crate::ops;
+use crate::syntax::ast::{self, Item, ItemKind, Param};
+use foldhash::HashMap;
+
+impl<'a> Checker<'a> {
+    /// Parameters of one name in one signature.
+    fn repeated_params(&mut self, item: &Item) {
+        let params = params_of(item);
+        for (i, param) in params.iter().enumerate() {
+            let name = &param.name;
+            if let Some(first) = params[..i].iter().find(|p| p.name.text == name.text) {
+                let message = format!("parameter `{}` is there twice", name.text);
+                self.report(
+                    Diagnostic::new(code::E0208, name.span, message)
+                        .label(first.name.span, "first defined here")
+                        .help("rename one of the two, or remove it"),
+                );
+            }
+        }
+    }
+
+    /// Names that a file defines twice, and names that no file may define.
+    pub(super) fn duplicates(&mut self, module: &'a Module) {
+        let mut first: HashMap<(Kind, &str, Option<String>), &'a Item> = HashMap::default();
+        for item in &module.file.items {
+            self.repeated_params(item);
+            let Some((kind, name)) = named(item) else {
+                continue;
+            };
+            let span = name_span(item);
+            if kind == Kind::Callable && ops::find(name).is_some() {
+                let message = format!("`{name}` is an operator and cannot be redefined");
+                self.report(
+                    Diagnostic::new(code::E0212, span, message).help("choose another name"),
+                );
+            }
+            if kind == Kind::Rest && name == "user" {
+                let message = "`user` is the requesting user and cannot be redefined";
+                self.report(
+                    Diagnostic::new(code::E0212, span, message).help("choose another name"),
+                );
+            }
+            let key = (kind, name, entity_of(item));
+            match first.get(&key) {
+                Some(before) => {
+                    let message = format!("`{name}` is defined twice");
+                    let before = name_span(before);
+                    self.report(
+                        Diagnostic::new(code::E0208, span, message)
+                            .label(before, "first defined here")
+                            .help("rename one of the two, or remove it"),
+                    );
+                }
+                None => {
+                    first.insert(key, item);
+                }
+            }
+        }
+    }
+}
+
+/// The parameters of an item that has some.
+fn params_of(item: &Item) -> &[Param] {
+    match &item.kind {
+        ItemKind::Def { params, .. } | ItemKind::Query { params, .. } => params,
+        ItemKind::Value(def) | ItemKind::Policy(def) => &def.params,
+        _ => &[],
+    }
+}
+
+/// The entity that tells items of one name apart.
+fn entity_of(item: &Item) -> Option<String> {
+    match &item.kind {
+        ItemKind::Embedding { entities, .. } => Some(
+            entities
+                .iter()
+                .map(|e| e.text.as_str())
+                .collect::<Vec<_>>()
+                .join(","),
+        ),
+        ItemKind::Model { entity, .. } => Some(entity.text.clone()),
+        ItemKind::Value(def) | ItemKind::Policy(def) => def.entity.as_ref().map(|e| e.text.clone()),
+        ItemKind::Def { params, .. } => match params.first().map(|p| &p.ty.kind) {
+            Some(ast::TypeExprKind::Named { args, .. }) => match args.first().map(|a| &a.kind) {
+                Some(ast::TypeExprKind::Named { name, .. }) => Some(name.text.clone()),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+pub(super) fn name_span(item: &Item) -> crate::source::Span {
+    match &item.kind {
+        ItemKind::Edge(edge) => edge.name.span,
+        ItemKind::Value(def) | ItemKind::Policy(def) => def.name.span,
+        ItemKind::Embedding { name, .. }
+        | ItemKind::Model { name, .. }
+        | ItemKind::Def { name, .. }
+        | ItemKind::Query { name, .. }
+        | ItemKind::Param { name, .. }
+        | ItemKind::Tunable { name, .. }
+        | ItemKind::Binding { name, .. } => name.span,
+        _ => item.span,
+    }
+}

@@ -1,0 +1,167 @@
+//! A whole program: which query runs, and what it gives.
+
+use super::Checker;
+use super::autos::Numbers;
+use super::checked::{Checked, Parameter};
+use super::env::{Env, Local};
+use super::modules::{Module, Modules, Tier};
+use crate::diag::{Diagnostic, Sink, code, suggest};
+use crate::expr::NodeId;
+use crate::store::Snapshot;
+use crate::syntax::ast::{self, ItemKind, Param};
+
+/// The query to run.
+pub(super) struct Entry<'a> {
+    pub(super) name: String,
+    pub(super) params: &'a [Param],
+    pub(super) body: &'a ast::Expr,
+}
+
+/// Checks the program (the first of the modules) and all it can reach. `query` is the one to run;
+/// otherwise it is `main`, or the only one. There may be none, in a file of definitions. `budget` is
+/// the most rows that an operator may make for one request; `numbers` what the planner says.
+pub fn check(
+    snapshot: &Snapshot,
+    modules: &Modules,
+    query: Option<&str>,
+    sink: Sink,
+    budget: u64,
+    numbers: &Numbers,
+) -> (Option<Checked>, Sink) {
+    let mut checker = Checker::new(snapshot, modules, sink, budget);
+    checker.numbers = numbers.clone();
+    let program = &*modules.all[0];
+    (0..modules.all.len())
+        .filter(|&m| modules.all[m].tier < Tier::Std)
+        .for_each(|m| checker.duplicates(&modules.all[m]));
+    let entry = checker.entry(program, query);
+    let results = entry.as_ref().and_then(|entry| checker.query(entry));
+    let ran: Vec<NodeId> = results.iter().flatten().map(|(_, node)| *node).collect();
+    let params = std::mem::take(&mut checker.params);
+    let ranges = std::mem::take(&mut checker.ranges);
+    let amounts = std::mem::take(&mut checker.amounts);
+    (0..modules.all.len())
+        .filter(|&m| modules.all[m].tier < Tier::Std)
+        .for_each(|m| checker.rest(m));
+    checker.advise(&ran);
+    let unread_params = unread(program, &params);
+    let tunables = checker.tunables();
+    checker.given_tunables(&tunables);
+    let checked = entry.zip(results).map(|(entry, results)| Checked {
+        query: entry.name,
+        graph: checker.graph,
+        results,
+        params,
+        ranges,
+        amounts,
+        unread_params,
+        autos: checker.autos,
+        tunables,
+        uses: checker.sites,
+    });
+    (checked, checker.sink)
+}
+
+fn unread(program: &Module, params: &[Parameter]) -> Vec<String> {
+    let declared = program
+        .file
+        .items
+        .iter()
+        .filter_map(|item| match &item.kind {
+            ItemKind::Param { name, .. } => Some(name.text.clone()),
+            _ => None,
+        });
+    declared
+        .filter(|name| !params.iter().any(|p| p.name == *name))
+        .collect()
+}
+
+impl<'a> Checker<'a> {
+    /// The query that runs.
+    fn entry(&mut self, program: &'a Module, wanted: Option<&str>) -> Option<Entry<'a>> {
+        let items = &program.file.items;
+        let last = items.last().and_then(|item| match &item.kind {
+            ItemKind::Expr(body) => Some(Entry {
+                name: "main".to_owned(),
+                params: &[],
+                body,
+            }),
+            _ => None,
+        });
+        let mut queries: Vec<Entry<'a>> = items
+            .iter()
+            .filter_map(|item| match &item.kind {
+                ItemKind::Query { name, params, body } => Some(Entry {
+                    name: name.text.clone(),
+                    params,
+                    body,
+                }),
+                _ => None,
+            })
+            .chain(last)
+            .collect();
+        let names: Vec<String> = queries.iter().map(|q| q.name.clone()).collect();
+        let place = match wanted {
+            Some(wanted) => names.iter().position(|name| name == wanted),
+            None => names
+                .iter()
+                .position(|name| name == "main")
+                .or((names.len() == 1).then_some(0)),
+        };
+        let end = program.file.items.last().map_or(
+            crate::source::Span {
+                source: program.source,
+                ..Default::default()
+            },
+            |i| i.span,
+        );
+        match (place, wanted) {
+            (Some(place), _) => Some(queries.swap_remove(place)),
+            (None, Some(wanted)) => {
+                let near = suggest::nearest(wanted, names.iter().map(String::as_str));
+                let help = match near {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None if names.is_empty() => "the file has no query".to_owned(),
+                    None => format!("the file has {}", names.join(", ")),
+                };
+                self.report(
+                    Diagnostic::new(code::E0211, end, format!("there is no query `{wanted}`"))
+                        .help(help),
+                );
+                None
+            }
+            (None, None) if names.len() > 1 => {
+                let message = format!(
+                    "the file has several queries and no `main`: {}",
+                    names.join(", ")
+                );
+                self.report(
+                    Diagnostic::new(code::E0211, end, message)
+                        .help("choose one with `--query NAME`"),
+                );
+                None
+            }
+            (None, None) => None,
+        }
+    }
+
+    /// The result sets of a query; its parameters come with the request.
+    pub(super) fn query(&mut self, entry: &Entry<'a>) -> Option<Vec<(Option<String>, NodeId)>> {
+        let mut env = Env::top(0);
+        for param in entry.params {
+            let value = self.request_param(
+                &param.name,
+                &param.ty,
+                param.range.as_ref(),
+                param.default.as_ref(),
+                0,
+            );
+            env = env.with(&param.name.text, Local::Scalar(value));
+        }
+        let results = self.results(entry.body, &env)?;
+        let places = self.tails(entry.body);
+        let nodes = results.iter().map(|(_, node)| *node);
+        self.results.extend(nodes.zip(places));
+        Some(results)
+    }
+}
