@@ -6,7 +6,7 @@ use super::links::Links;
 use super::reads::End;
 use super::value::{Val, from_column};
 use super::{Expr, Kind};
-use crate::batch::{Column, Stop};
+use crate::batch::{BLOCK, Column, Stop};
 use crate::types::{NULL_CODE, NULL_INT};
 use foldhash::HashMap;
 use std::borrow::Cow;
@@ -67,6 +67,8 @@ struct Known {
     differs: bool,
     places: Places,
     values: Option<Column>,
+    /// Of every row of a table, for the first request.
+    all: Option<Arc<[f64]>>,
 }
 
 impl Known {
@@ -75,6 +77,7 @@ impl Known {
             differs: differs(expr),
             places: Places::default(),
             values: None,
+            all: None,
         }
     }
 }
@@ -159,6 +162,7 @@ pub fn look_up(
         differs,
         places,
         values,
+        ..
     } = &mut *known;
     let alike = (!*differs).then(|| alike(run));
     let (mut new, mut owners) = (Vec::new(), Vec::new());
@@ -192,6 +196,31 @@ pub fn look_up(
     }
     let found = values.as_ref().map(|values| values.gather(&all));
     found.unwrap_or_else(|| Val::null(&expr.ty).into_column(0))
+}
+
+/// The number for every row of a table; none if it may differ among the requests of the run, or if there is
+/// no room for so many.
+pub fn of_all(run: &Run, expr: &Expr, end: End, rows: usize) -> Option<Arc<[f64]>> {
+    let known = run.ends.of(expr);
+    let mut known = lock(&known);
+    if known.differs || alike(run).iter().any(|&request| request != 0) {
+        return None;
+    }
+    if known.all.is_none() && run.ends.charge(rows * size_of::<f64>()) {
+        let mut all = Vec::with_capacity(rows);
+        for start in (0..rows).step_by(BLOCK) {
+            let ids: Vec<u32> = (start..rows.min(start + BLOCK))
+                .map(|id| id as u32)
+                .collect();
+            let made = evaluate(&Frame::requests(run), expr, end, &ids, &vec![0; ids.len()]);
+            all.extend(from_column(made).floats().spread(ids.len()));
+            if run.stop.is_due() {
+                return None;
+            }
+        }
+        known.all = Some(all.into());
+    }
+    known.all.clone()
 }
 
 /// The value for links, or rows, of which each has another end.

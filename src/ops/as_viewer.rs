@@ -2,7 +2,8 @@
 
 use super::bind::{Bind, Bound};
 use super::estimate::UNKNOWN_SHARE;
-use super::fanout::{Contributions, Merge, Ties, merge};
+use super::fanout::{Contributions, Ties, merge};
+use super::fold::Merge;
 use super::shape::{Score, Shape};
 use super::{Demand, Exec, Guess, Op, Operator, Param, Part, Rest, RunError};
 use crate::batch::{Pace, Rows};

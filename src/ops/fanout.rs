@@ -1,50 +1,11 @@
 //! What fan-outs share: contributions of parent rows to entities, merged to one row each.
 
-use super::bind::Case;
+use super::fold::{Fold, Folds, Merge};
 use super::shape::{Score, ScoreKind};
 use super::{Exec, Followed, Op, Part, RunError};
 use crate::batch::{BLOCK, Held, Rows, arrange, blocks, place_of, sort_key, sorting};
 use crate::expr::Facts;
-use crate::types::NULL_FLOAT;
 use std::ops::Range;
-
-/// How contributions to one entity become its score.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Merge {
-    Max,
-    Sum,
-    Count,
-    Mean,
-    Min,
-    NoisyOr,
-}
-
-impl Merge {
-    /// The cases of the parameter `merge`, in the order of the variants.
-    pub const CASES: [Case; 6] = [
-        Case::plain("max"),
-        Case::plain("sum"),
-        Case::plain("count"),
-        Case::plain("mean"),
-        Case::plain("min"),
-        Case::plain("noisy_or"),
-    ];
-
-    pub fn from_case(case: usize) -> Merge {
-        [
-            Merge::Max,
-            Merge::Sum,
-            Merge::Count,
-            Merge::Mean,
-            Merge::Min,
-            Merge::NoisyOr,
-        ][case]
-    }
-
-    pub fn name(self) -> &'static str {
-        Merge::CASES[self as usize].name
-    }
-}
 
 /// The score of rows that `most` contributions at most are merged into, each the product of a
 /// parent's score and a weight.
@@ -190,18 +151,6 @@ impl Contributions {
     }
 }
 
-/// One entity while its contributions are folded.
-#[derive(Clone, Copy)]
-struct Slot {
-    id: u32,
-    witness: u32,
-    /// Non-null contributions, and all of them.
-    known: u32,
-    all: u32,
-    largest: f64,
-    folded: f64,
-}
-
 /// Which of two entities of equal score comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ties {
@@ -234,20 +183,24 @@ pub struct Merging<'m, 'a, O> {
     by: &'m O,
     input: &'m Rows,
     how: Merge,
+    folds: Folds,
+    /// For the table of the request, and for what is reached.
+    table: Held<'a>,
+    reached: Held<'a>,
+    merged: Merged<'a>,
+    followed: Vec<Followed>,
+}
+
+/// The rows of the requests so far.
+struct Merged<'a> {
     ties: Ties,
     order: bool,
     /// Of each request, how many rows are used.
     most: Option<Vec<u64>>,
-    /// Rows of the table of what is reached, if only these are.
-    targets: Option<usize>,
-    merged: Rows,
+    rows: Rows,
     witnesses: Vec<u32>,
-    followed: Vec<Followed>,
-    table: Table,
-    slots: Vec<Slot>,
     keys: Vec<u128>,
-    slots_held: Held<'a>,
-    rows_held: Held<'a>,
+    held: Held<'a>,
 }
 
 impl<'m, 'a, O: Op> Merging<'m, 'a, O> {
@@ -258,109 +211,169 @@ impl<'m, 'a, O: Op> Merging<'m, 'a, O> {
         (how, ties): (Merge, Ties),
         part: &Part,
     ) -> Result<Self, RunError> {
+        let witnesses = input.columns.iter().any(|column| !column.is_empty());
         Ok(Merging {
             exec,
             by,
             input,
             how,
-            ties,
-            order: part.order,
-            most: part.most(exec.run),
-            targets: None,
-            merged: Rows {
-                offsets: vec![0],
-                ..Rows::default()
+            folds: Folds::new(how, witnesses),
+            table: exec.hold(by.name(), 0)?,
+            reached: exec.hold(by.name(), 0)?,
+            merged: Merged {
+                ties,
+                order: part.order,
+                most: part.most(exec.run),
+                rows: Rows {
+                    offsets: vec![0],
+                    ..Rows::default()
+                },
+                witnesses: Vec::new(),
+                keys: Vec::new(),
+                held: exec.hold(by.name(), 0)?,
             },
-            witnesses: Vec::new(),
             followed: Vec::with_capacity(input.requests()),
-            table: Table::default(),
-            slots: Vec::new(),
-            keys: Vec::new(),
-            slots_held: exec.hold(by.name(), 0)?,
-            rows_held: exec.hold(by.name(), 0)?,
         })
     }
 
     /// The same where nothing is reached but rows of a table of so many.
-    pub fn among(self, targets: usize) -> Self {
-        Merging {
-            targets: Some(targets),
-            ..self
-        }
+    pub fn among(mut self, targets: usize) -> Self {
+        self.folds.targets = Some(targets);
+        self
     }
 
     /// The contributions of the next requests.
     pub fn add(&mut self, from: &Contributions, requests: Range<usize>) -> Result<(), RunError> {
+        let (input, auto) = (self.input, self.by.auto());
         for (number, request) in requests.enumerate() {
             let range = from.of(number);
             self.exec.check(self.by.name(), range.len() as u64)?;
-            self.request(from, range, request)?;
+            let followed = Followed {
+                contributions: range.len() as u64,
+                rows: 0,
+                reached: auto.is_some_and(|n| from.has_run(range.clone(), n)),
+            };
+            if from.distinct {
+                self.each(from, range, request, followed)?;
+                continue;
+            }
+            self.begin(range.len())?;
+            for block in blocks(range, BLOCK) {
+                let link = |i: usize| (from.ids[i], from.parents[i], from.value(input, i));
+                self.fold(block.len(), block.map(link))?;
+            }
+            self.end(request, followed)?;
         }
         Ok(())
     }
 
-    fn request(
+    /// Where no entity is reached twice, each contribution is a row.
+    fn each(
         &mut self,
         from: &Contributions,
         range: Range<usize>,
         request: usize,
+        followed: Followed,
     ) -> Result<(), RunError> {
         let (exec, input, how, op) = (self.exec, self.input, self.how, self.by.name());
-        let slots = &mut self.slots;
-        slots.clear();
-        let mut scratch = exec.hold(op, 0)?;
-        if !from.distinct {
-            exec.grow(op, &mut scratch, 4 * Table::size(range.len()))?;
-            self.table.reset(range.len(), self.targets);
-            for block in blocks(range.clone(), BLOCK) {
-                exec.check(op, 0)?;
-                if !self.slots_held.reserve(slots, block.len()) {
-                    exec.check(op, 0)?;
-                }
-                self.table.fold(input, from, block, how, slots);
-            }
+        let count = range.len();
+        let fold = |place: usize| {
+            let place = range.start + place;
+            Fold::of_one(
+                from.ids[place],
+                from.parents[place],
+                from.value(input, place),
+                how,
+            )
+        };
+        self.merged.add(exec, op, request, count, fold)?;
+        let rows = count as u64;
+        self.followed.push(Followed { rows, ..followed });
+        Ok(())
+    }
+
+    /// Begins the next request, of so many contributions at most.
+    pub fn begin(&mut self, contributions: usize) -> Result<(), RunError> {
+        let bytes = self.folds.begin(contributions);
+        self.exec.grow(self.by.name(), &mut self.table, bytes)
+    }
+
+    /// Adds contributions of the request, at most `most`: what each reaches, its parent, its worth.
+    /// Returns how many there were.
+    pub fn fold(
+        &mut self,
+        most: usize,
+        links: impl Iterator<Item = (u32, u32, f64)>,
+    ) -> Result<u64, RunError> {
+        self.exec.check(self.by.name(), 0)?;
+        if !self.folds.reserve(most, &mut self.reached) {
+            self.exec.check(self.by.name(), 0)?;
         }
-        // where no entity is reached twice, each contribution is a row
-        let count = if from.distinct {
-            range.len()
-        } else {
-            slots.len()
-        };
-        let auto = self.by.auto();
-        self.followed.push(Followed {
-            contributions: range.len() as u64,
-            rows: count as u64,
-            reached: auto.is_some_and(|n| from.has_run(range.clone(), n)),
+        Ok(self.folds.add(links))
+    }
+
+    /// Ends the request; `followed` lacks its rows.
+    pub fn end(&mut self, request: usize, followed: Followed) -> Result<(), RunError> {
+        let folds = &self.folds;
+        let (exec, op, count) = (self.exec, self.by.name(), folds.len());
+        let fold = |place: usize| folds.get(place);
+        self.merged.add(exec, op, request, count, fold)?;
+        self.table.shrink_to(0);
+        let rows = count as u64;
+        self.followed.push(Followed { rows, ..followed });
+        Ok(())
+    }
+
+    /// The rows of all requests.
+    pub fn finish(self) -> Result<Rows, RunError> {
+        let (exec, input, op) = (self.exec, self.input, self.by.name());
+        exec.check(op, 0)?;
+        exec.follows(self.by, self.followed);
+        let (mut rows, witnesses) = (self.merged.rows, self.merged.witnesses);
+        let _columns = exec.hold(op, witnesses.len() * input.width())?;
+        let columns = input.columns.iter().map(|column| match column.is_empty() {
+            true => Ok(column.clone()),
+            false => exec.gather(op, column, &witnesses),
         });
-        let slot = |place: usize| match from.distinct {
-            true => Slot::of_one(input, from, range.start + place, how),
-            false => slots[place],
-        };
+        rows.columns = columns.collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+}
+
+impl Merged<'_> {
+    /// The rows of a request: `count` of them, which stand in the order in which their entities were reached.
+    fn add(
+        &mut self,
+        exec: &Exec,
+        op: &str,
+        request: usize,
+        count: usize,
+        fold: impl Fn(usize) -> Fold,
+    ) -> Result<(), RunError> {
         let most = self.most.as_ref().map(|most| most[request]);
         let room = most.map_or(count, |most| count.min(most as usize));
-        exec.grow(op, &mut scratch, sorting(count, most))?;
-        let merged = &mut self.merged;
-        let fits = self.rows_held.reserve(&mut merged.ids, room)
-            && self.rows_held.reserve(&mut merged.scores, room)
-            && self.rows_held.reserve(&mut self.witnesses, room);
+        let _scratch = exec.hold(op, sorting(count, most))?;
+        let (rows, witnesses) = (&mut self.rows, &mut self.witnesses);
+        let fits = self.held.reserve(&mut rows.ids, room)
+            && self.held.reserve(&mut rows.scores, room)
+            && self.held.reserve(witnesses, room);
         if !fits {
             exec.check(op, 0)?;
         }
         let mut add = |place: usize| {
-            let slot = slot(place);
-            merged.ids.push(slot.id);
-            merged.scores.push(slot.score(how));
-            self.witnesses.push(slot.witness);
+            let fold = fold(place);
+            rows.ids.push(fold.id);
+            rows.scores.push(fold.score);
+            witnesses.push(fold.witness);
         };
         if self.order || most.is_some() {
-            // slots stand in the order in which their entities were reached
             let key = |place: usize| {
-                let slot = slot(place);
+                let fold = fold(place);
                 let tie = match self.ties {
                     Ties::Reached => 0,
-                    Ties::Table => slot.id,
+                    Ties::Table => fold.id,
                 };
-                sort_key(slot.score(how), tie, place as u32)
+                sort_key(fold.score, tie, place as u32)
             };
             arrange((0..count).map(key), most, &mut self.keys, exec.run.stop);
             for keys in self.keys.chunks(BLOCK) {
@@ -373,172 +386,8 @@ impl<'m, 'a, O: Op> Merging<'m, 'a, O> {
                 block.for_each(&mut add);
             }
         }
-        merged.offsets.push(merged.ids.len() as u32);
+        rows.offsets.push(rows.ids.len() as u32);
         Ok(())
-    }
-
-    /// The rows of all requests.
-    pub fn finish(mut self) -> Result<Rows, RunError> {
-        let (exec, input, op) = (self.exec, self.input, self.by.name());
-        exec.check(op, 0)?;
-        exec.follows(self.by, self.followed);
-        let _columns = exec.hold(op, self.witnesses.len() * input.width())?;
-        let columns = input.columns.iter().map(|column| match column.is_empty() {
-            true => Ok(column.clone()),
-            false => exec.gather(op, column, &self.witnesses),
-        });
-        self.merged.columns = columns.collect::<Result<_, _>>()?;
-        Ok(self.merged)
-    }
-}
-
-impl Slot {
-    fn new(id: u32, witness: u32, how: Merge) -> Slot {
-        let folded = match how {
-            Merge::Max => f64::NEG_INFINITY,
-            Merge::Min => f64::INFINITY,
-            Merge::NoisyOr => 1.0,
-            Merge::Sum | Merge::Mean | Merge::Count => 0.0,
-        };
-        Slot {
-            id,
-            witness,
-            known: 0,
-            all: 0,
-            largest: f64::NEG_INFINITY,
-            folded,
-        }
-    }
-
-    /// Of the only contribution to an entity.
-    #[inline]
-    fn of_one(input: &Rows, from: &Contributions, place: usize, how: Merge) -> Slot {
-        let parent = from.parents[place];
-        let mut slot = Slot::new(from.ids[place], parent, how);
-        slot.add(parent, from.value(input, place), how);
-        slot
-    }
-
-    fn add(&mut self, parent: u32, value: f64, how: Merge) {
-        self.all += 1;
-        if !value.is_finite() {
-            return;
-        }
-        if self.known == 0 || value > self.largest {
-            self.largest = value;
-            self.witness = parent;
-        }
-        self.known += 1;
-        match how {
-            Merge::Max => self.folded = self.folded.max(value),
-            Merge::Min => self.folded = self.folded.min(value),
-            Merge::Sum | Merge::Mean => self.folded += value,
-            Merge::NoisyOr => self.folded *= 1.0 - value.clamp(0.0, 1.0),
-            Merge::Count => {}
-        }
-    }
-
-    fn score(&self, how: Merge) -> f64 {
-        let score = match how {
-            Merge::Count => return f64::from(self.all),
-            _ if self.known == 0 => NULL_FLOAT,
-            Merge::Mean => self.folded / f64::from(self.known),
-            Merge::NoisyOr => 1.0 - self.folded,
-            Merge::Max | Merge::Min | Merge::Sum => self.folded,
-        };
-        if score.is_finite() { score } else { NULL_FLOAT }
-    }
-}
-
-/// A table from entity to slot, used again for every request: of the entities themselves where they are
-/// few, else with open addressing.
-#[derive(Default)]
-struct Table {
-    /// Number of the slot plus one; 0 is free. With open addressing the length is a power of two.
-    places: Vec<u32>,
-    by_id: bool,
-}
-
-impl Table {
-    /// How many places there are at most for so many contributions.
-    fn size(contributions: usize) -> usize {
-        (contributions * 2).next_power_of_two().max(16)
-    }
-
-    /// Makes room for so many contributions, to one of `targets` rows.
-    fn reset(&mut self, contributions: usize, targets: Option<usize>) {
-        let hashed = Table::size(contributions);
-        let targets = targets.filter(|&targets| targets <= hashed);
-        self.by_id = targets.is_some();
-        let size = targets.unwrap_or(hashed);
-        if size > BLOCK && size > self.places.len() {
-            // pages of zeros, which cost nothing before they are used
-            self.places = vec![0; size];
-        } else {
-            self.places.clear();
-            self.places.resize(size, 0);
-        }
-    }
-
-    fn fold(
-        &mut self,
-        input: &Rows,
-        from: &Contributions,
-        range: Range<usize>,
-        how: Merge,
-        slots: &mut Vec<Slot>,
-    ) {
-        match self.by_id {
-            true => self.fold_as(input, from, range, how, slots, Table::of_id),
-            false => self.fold_as(input, from, range, how, slots, Table::of_hash),
-        }
-    }
-
-    #[inline]
-    fn fold_as(
-        &mut self,
-        input: &Rows,
-        from: &Contributions,
-        range: Range<usize>,
-        how: Merge,
-        slots: &mut Vec<Slot>,
-        place: impl Fn(&Table, u32, &[Slot]) -> usize,
-    ) {
-        for i in range {
-            let (id, parent) = (from.ids[i], from.parents[i]);
-            let value = from.value(input, i);
-            let place = place(self, id, slots);
-            let slot = match self.places[place] {
-                0 => {
-                    slots.push(Slot::new(id, parent, how));
-                    self.places[place] = slots.len() as u32;
-                    slots.len() - 1
-                }
-                taken => taken as usize - 1,
-            };
-            slots[slot].add(parent, value, how);
-        }
-    }
-
-    #[inline]
-    fn of_id(&self, id: u32, _: &[Slot]) -> usize {
-        id as usize
-    }
-
-    /// The place of an entity, or a free one.
-    #[inline]
-    fn of_hash(&self, id: u32, slots: &[Slot]) -> usize {
-        let size = self.places.len();
-        let shift = 32 - size.trailing_zeros();
-        // Fibonacci hashing: the high bits of the product are well mixed
-        let mut place = (id.wrapping_mul(0x9E37_79B9) >> shift) as usize;
-        loop {
-            match self.places[place] {
-                0 => return place,
-                taken if slots[taken as usize - 1].id == id => return place,
-                _ => place = (place + 1) & (size - 1),
-            }
-        }
     }
 }
 

@@ -8,6 +8,7 @@ pub mod bind;
 pub mod bounds;
 pub mod estimate;
 pub mod fanout;
+pub mod fold;
 pub mod graph;
 pub mod shape;
 pub mod used;
@@ -552,6 +553,8 @@ pub enum RunError {
     Limit(Hit),
     /// The request does not fit the program: a parameter is missing or of another type.
     Request(String),
+    /// The program was compiled on other data than the engine has: its row numbers mean other entities.
+    OtherWorld,
     /// It was stopped ([`Limits::stop`]).
     Stopped,
 }
@@ -561,6 +564,10 @@ impl fmt::Display for RunError {
         match self {
             RunError::Limit(hit) => write!(f, "{hit}"),
             RunError::Request(message) => f.write_str(message),
+            RunError::OtherWorld => f.write_str(
+                "the program was compiled on another snapshot than the one of this engine; \
+                 compile it here (`program.on(&engine)`), or run it on the engine that compiled it",
+            ),
             RunError::Stopped => f.write_str("the run was stopped"),
         }
     }

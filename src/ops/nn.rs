@@ -3,7 +3,8 @@
 use super::allowed::{Allowed, Alone, Conditions, Kept};
 use super::bind::{Bind, Bound, Case, CaseParam, Quantity, Takes};
 use super::estimate::distinct;
-use super::fanout::{Contributions, Merge, Ties, merge, merged_score};
+use super::fanout::{Contributions, Ties, merge, merged_score};
+use super::fold::Merge;
 use super::near::{AHEAD, Read};
 use super::pool::{Pool, Start, Starts, starts};
 use super::vectors::vectors_of;

@@ -2,16 +2,17 @@
 
 use super::bind::{Bind, Bound, Case, Quantity};
 use super::estimate::{UNKNOWN_SHARE, degree, distinct};
-use super::fanout::{Contributions, Merge, Merging, Ties, merged_score};
+use super::fanout::{Contributions, Merging, Ties, merged_score};
+use super::fold::Merge;
 use super::members::{Memberships, membership};
 use super::{
-    Becomes, Condition, Exec, Graph, Guess, Op, Operator, Param, Part, Relaxed, Rest, RunError,
-    Score, ScoreKind, Shape, Used, bounds,
+    Becomes, Condition, Exec, Followed, Graph, Guess, Op, Operator, Param, Part, Relaxed, Rest,
+    RunError, Score, ScoreKind, Shape, Used, bounds,
 };
 use crate::batch::{Held, Pace, Rows, blocks};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
-use crate::expr::ends::look_up;
+use crate::expr::ends::{look_up, of_all};
 use crate::expr::facts::{Known, learn, most_links};
 use crate::expr::ir::{EdgeKind, Scalar};
 use crate::expr::links::{Degrees, Links, Needs, Starts, gather, hold_links, over, recent};
@@ -76,6 +77,8 @@ const AUTO: u64 = 100;
 const BLOCK: usize = 1_024;
 /// Links that are followed and merged together, of whole requests: they stay in the cache.
 const TOGETHER: usize = 1 << 16;
+/// How many links there are at least for each entity of a table before all of these get their weight.
+const SHARED: usize = 2;
 /// Rows of the first requests that are followed together, before it is known how many links they have.
 const FIRST: usize = 256;
 const ORDERS: [Case; 4] = [
@@ -299,18 +302,9 @@ impl Op for Walk {
         let merging = Merging::new(exec, self, input, how, &self.part)?;
         let mut merging = merging.among(targets);
         let reach = Reach::new(self, exec, input);
-        let mut held = exec.hold("walk", 0)?;
-        let (mut found, mut next, mut rows) = (self.no_links(), 0, FIRST);
-        while next < input.requests() {
-            let end = input.offsets[next] as usize + rows;
-            let more = input.offsets[next + 1..].partition_point(|&o| o as usize <= end);
-            let requests = next..next + more.max(1);
-            found.clear();
-            reach.follow(requests.clone(), &mut found, &mut held)?;
-            merging.add(&found, requests.clone())?;
-            let followed = input.offsets[requests.end] - input.offsets[next];
-            rows = TOGETHER * followed.max(1) as usize / found.ids.len().max(1);
-            next = requests.end;
+        match reach.straight() {
+            Some(straight) => straight.merge(&mut merging)?,
+            None => reach.merge(&mut merging)?,
         }
         merging.finish()
     }
@@ -629,6 +623,62 @@ impl<'r, 'a> Reach<'r, 'a> {
         }
     }
 
+    /// Follows the links and merges them, some whole requests at a time.
+    fn merge(&self, merging: &mut Merging<Walk>) -> Result<(), RunError> {
+        let (exec, input) = (self.exec, self.input);
+        let mut held = exec.hold("walk", 0)?;
+        let (mut found, mut next, mut rows) = (self.walk.no_links(), 0, FIRST);
+        while next < input.requests() {
+            let end = input.offsets[next] as usize + rows;
+            let more = input.offsets[next + 1..].partition_point(|&o| o as usize <= end);
+            let requests = next..next + more.max(1);
+            found.clear();
+            self.follow(requests.clone(), &mut found, &mut held)?;
+            merging.add(&found, requests.clone())?;
+            let followed = input.offsets[requests.end] - input.offsets[next];
+            rows = TOGETHER * followed.max(1) as usize / found.ids.len().max(1);
+            next = requests.end;
+        }
+        Ok(())
+    }
+
+    /// The walk, if its links can be merged as they stand.
+    fn straight(&self) -> Option<Straight<'_, 'a>> {
+        let (walk, run) = (self.walk, self.exec.run);
+        let adjacency = self.adjacency?;
+        let all_visible = run.now.iter().all(|&now| now >= adjacency.latest);
+        if !all_visible || !self.sets.is_empty() || walk.edge.is_one_to_many() {
+            return None;
+        }
+        let most = |request: usize| usize::try_from(self.limits[request]).unwrap_or(usize::MAX);
+        let links = |request: usize| {
+            let ids = self.input.ids[self.input.range(request)].iter();
+            ids.map(|&id| adjacency.range(id).len().min(most(request)))
+                .sum()
+        };
+        let links: Vec<usize> = (0..self.input.requests()).map(links).collect();
+        let weights = match (&walk.weight, adjacency.weight) {
+            (Some(weight), _) => {
+                let rows = run.snapshot.schema().entity(walk.edge.to).rows as usize;
+                let worth = links.iter().sum::<usize>() >= SHARED * rows;
+                let of_all = || of_all(run, weight, End::To, rows);
+                Weights::OfEnd(worth.then(of_all).flatten()?)
+            }
+            // a link without a weight does not count, so those behind it may be among the first
+            (None, Some(weight)) => {
+                let all = matches!(walk.limit, Quantity::All | Quantity::AutoAll);
+                all.then_some(Weights::Stored(weight))?
+            }
+            (None, None) => Weights::One,
+        };
+        Some(Straight {
+            reach: self,
+            adjacency,
+            links,
+            weights,
+        })
+    }
+
     /// Adds the links that are followed for some requests, in order.
     fn follow(
         &self,
@@ -784,6 +834,97 @@ impl<'r, 'a> Reach<'r, 'a> {
         let ends = requests.map(|request| ends[offset(request + 1) - rows.start]);
         found.offsets.extend(ends);
         Ok(())
+    }
+}
+
+/// A walk whose links are merged as they are stored, without a copy: the first of each row, all visible.
+struct Straight<'r, 'a> {
+    reach: &'r Reach<'r, 'a>,
+    adjacency: Adjacency<'a>,
+    /// Of each request, at most.
+    links: Vec<usize>,
+    weights: Weights<'a>,
+}
+
+/// The weights of links; one that is null does not count.
+enum Weights<'a> {
+    One,
+    /// By place of the link.
+    Stored(&'a [f64]),
+    /// By the entity that is reached.
+    OfEnd(Arc<[f64]>),
+}
+
+impl Straight<'_, '_> {
+    fn merge(&self, merging: &mut Merging<Walk>) -> Result<(), RunError> {
+        (0..self.links.len()).try_for_each(|request| self.request(request, merging))
+    }
+
+    fn request(&self, request: usize, merging: &mut Merging<Walk>) -> Result<(), RunError> {
+        let Reach {
+            walk, exec, input, ..
+        } = *self.reach;
+        let limit = usize::try_from(self.reach.limits[request]).unwrap_or(usize::MAX);
+        let auto = walk.auto();
+        let mut followed = Followed::default();
+        merging.begin(self.links[request])?;
+        let (mut pieces, mut links) = (Vec::with_capacity(BLOCK), 0);
+        for parent in input.range(request) {
+            let mut range = self.adjacency.range(input.ids[parent]);
+            range.end = range.end.min(range.start.saturating_add(limit));
+            followed.reached |= auto.is_some_and(|auto| range.len() as u64 >= auto);
+            while !range.is_empty() {
+                let piece = range.start..range.end.min(range.start + TOGETHER - links);
+                (range.start, links) = (piece.end, links + piece.len());
+                pieces.push((parent as u32, piece));
+                if links == TOGETHER || pieces.len() == BLOCK {
+                    followed.contributions += self.fold(&mut pieces, links, merging)?;
+                    exec.check("walk", followed.contributions)?;
+                    links = 0;
+                }
+            }
+        }
+        followed.contributions += self.fold(&mut pieces, links, merging)?;
+        exec.check("walk", followed.contributions)?;
+        merging.end(request, followed)
+    }
+
+    /// Merges pieces of the stored links, each of a parent; forgets them.
+    fn fold(
+        &self,
+        pieces: &mut Vec<(u32, Range<usize>)>,
+        links: usize,
+        merging: &mut Merging<Walk>,
+    ) -> Result<u64, RunError> {
+        let (targets, scores) = (self.adjacency.target, &self.reach.input.scores);
+        let pieces = pieces.drain(..).map(|(parent, piece)| {
+            let score = scores[parent as usize];
+            (parent, score, piece)
+        });
+        match &self.weights {
+            Weights::One => {
+                let each = |(parent, score, piece): (u32, f64, Range<usize>)| {
+                    targets[piece].iter().map(move |&to| (to, parent, score))
+                };
+                merging.fold(links, pieces.flat_map(each))
+            }
+            Weights::Stored(weights) => {
+                let each = |(parent, score, piece): (u32, f64, Range<usize>)| {
+                    let links = targets[piece.clone()].iter().zip(&weights[piece]);
+                    let known = links.filter(|(_, weight)| !weight.is_nan());
+                    known.map(move |(&to, weight)| (to, parent, score * weight))
+                };
+                merging.fold(links, pieces.flat_map(each))
+            }
+            Weights::OfEnd(weights) => {
+                let each = |(parent, score, piece): (u32, f64, Range<usize>)| {
+                    let links = targets[piece].iter().map(|&to| (to, weights[to as usize]));
+                    let known = links.filter(|(_, weight)| !weight.is_nan());
+                    known.map(move |(to, weight)| (to, parent, score * weight))
+                };
+                merging.fold(links, pieces.flat_map(each))
+            }
+        }
     }
 }
 
