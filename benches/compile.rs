@@ -51,10 +51,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn compile(engine: &Engine, file: &str, text: &str) -> Result<Duration, String> {
     let unit = Unit {
-        name: file,
-        text,
         folder: Path::new(file).parent(),
-        query: None,
+        ..Unit::new(file, text)
     };
     let start = Instant::now();
     let compiled = engine.compile_unit(&unit);

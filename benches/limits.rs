@@ -99,7 +99,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             program.forget();
             let started = Instant::now();
             let limits = Limits::default().until(started + limit);
-            let ended = engine.run_pass(&program, &request, limits).err();
+            let ended = engine.execute(&program, &request, &limits.into()).err();
             (started.elapsed(), matches!(ended, Some(RunError::Limit(_))))
         };
         let (whole, _) = run(MOST);

@@ -151,7 +151,7 @@ fn measure(
         max_rows: u64::MAX,
         ..Limits::default()
     };
-    let pass = engine.run_pass(program, request, limits)?;
+    let pass = engine.execute(program, request, &limits.into())?;
     let graph = &program.rewritten().graph;
     let rows_of = |node| {
         pass.timings

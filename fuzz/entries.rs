@@ -84,12 +84,7 @@ fn engine() -> &'static Engine {
 }
 
 fn unit(text: &str) -> Unit<'_> {
-    Unit {
-        name: "fuzz",
-        text,
-        folder: None,
-        query: None,
-    }
+    Unit::new("fuzz", text)
 }
 
 /// Lexing and parsing end, with a tree.
@@ -120,7 +115,7 @@ pub fn run(data: &[u8]) {
     let limits = limits.until(Instant::now() + Duration::from_secs(2));
     let requests = [Request::user(1), Request::user(99)];
     // a parameter without a value is an answer too
-    let _ = engine().run_pass(&program, &requests, limits);
+    let _ = engine().execute(&program, &requests, &limits.into());
 }
 
 /// A damaged snapshot is refused, or its checksums tell.

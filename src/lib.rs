@@ -53,7 +53,7 @@ pub mod why;
 
 pub use answer::{Answer, Ask, Ended, List, Row, Rows};
 pub use check::Tunables;
-pub use engine::{CompileError, Engine, Program, Unit};
+pub use engine::{CompileError, Engine, Program, RunOptions, Unit};
 pub use ops::{Hit, Limit, Limits, RunError};
 pub use request::Request;
 pub use store::DataError;

@@ -1,10 +1,11 @@
 //! The files behind a program: the standard library, the catalog's prelude, and imports.
 
+use crate::check::Tunables;
 use crate::check::modules::{Module, Tier};
 use crate::deep::recurse;
 use crate::diag::{Diagnostic, Sink, code, suggest};
-use crate::engine::Unit;
 use crate::files;
+use crate::ops::Limits;
 use crate::source::{SourceId, Sources, Span};
 use crate::store::DataError;
 use crate::syntax::allow::Allow;
@@ -29,6 +30,47 @@ const STD: [(&str, &str); 10] = [
     ("hybrid", include_str!("../stdlib/hybrid.igql")),
     ("diversity", include_str!("../stdlib/diversity.igql")),
 ];
+
+/// A program's text and what to make of it.
+///
+/// ```
+/// use igql::Unit;
+/// let unit = Unit {
+///     query: Some("for_you"),
+///     ..Unit::new("home.igql", "query for_you = user.liked().take(10)")
+/// };
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Unit<'a> {
+    /// Shown in diagnostics.
+    pub name: &'a str,
+    pub text: &'a str,
+    /// The folder that imports are relative to; none: the catalog's.
+    pub folder: Option<&'a Path>,
+    /// The query to run, if the file has several.
+    pub query: Option<&'a str>,
+    /// Definitions that it sees besides its own, as a prompt has them.
+    pub session: Option<&'a str>,
+    /// Rows that a request may make at one operator: what is certain to make more is an error.
+    pub max_rows: u64,
+    /// Other values for its tunables than their defaults.
+    pub tunables: Option<&'a Tunables>,
+}
+
+impl<'a> Unit<'a> {
+    /// A text of that name, with nothing else that is special.
+    pub fn new(name: &'a str, text: &'a str) -> Unit<'a> {
+        Unit {
+            name,
+            text,
+            folder: None,
+            query: None,
+            session: None,
+            max_rows: Limits::default().max_rows,
+            tunables: None,
+        }
+    }
+}
 
 /// What every program of a catalog sees: parsed once, when the catalog is opened.
 pub struct Library {
@@ -125,7 +167,8 @@ impl Library {
     }
 
     /// A program with what it imports. The definitions of a session are a file that it imports.
-    pub fn load(&self, unit: &Unit, session: Option<&str>, sink: &mut Sink) -> Loaded {
+    pub fn load(&self, unit: &Unit, sink: &mut Sink) -> Loaded {
+        let session = unit.session;
         let mut modules = self.modules.clone();
         if self.is_prelude(unit) {
             // it is read as the program, and hides nothing from itself

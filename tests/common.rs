@@ -300,7 +300,7 @@ fn what_is_common_runs_once() {
     let run = |users: i64| {
         let requests: Vec<Request> = (0..users).map(|n| Request::user(1 + n % 4)).collect();
         let pass = ENGINE
-            .run_pass(&compile(text), &requests, Limits::default())
+            .execute(&compile(text), &requests, &Limits::default().into())
             .unwrap();
         let time: Duration = pass.timings.iter().map(|timing| timing.time).sum();
         (

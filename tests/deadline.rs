@@ -71,7 +71,7 @@ fn long_operators_end_in_time() {
             .unwrap_or_else(|e| panic!("{e}"));
         let whole = took(|| {
             engine
-                .run_pass(&program, &request, Limits::default())
+                .execute(&program, &request, &Limits::default().into())
                 .is_ok()
         });
         // other work on the machine can only make the whole run longer than it has to be
@@ -80,7 +80,7 @@ fn long_operators_end_in_time() {
             program.forget();
             let limits = Limits::default().until(Instant::now() + whole / 10);
             ended = ended.min(took(|| {
-                let error = engine.run_pass(&program, &request, limits).err();
+                let error = engine.execute(&program, &request, &limits.into()).err();
                 matches!(error, Some(RunError::Limit(hit)) if hit.message.contains("--max-millis"))
             }));
         }
@@ -102,7 +102,7 @@ fn a_run_behind_one_that_was_ended_is_whole() {
     let engine = Engine::open(world.folder.path()).unwrap();
     let program = engine.compile(&format!("{DEFS}{}", LONG[0])).unwrap();
     let request = [Request::user(1)];
-    let run = |limits| engine.run_pass(&program, &request, limits);
+    let run = |limits| engine.execute(&program, &request, &limits.into());
     let fresh = run(Limits::default()).unwrap().answers;
     assert!(run(Limits::default().until(Instant::now())).is_err());
     let partial = Limits {

@@ -125,12 +125,7 @@ required_policies = ["in_stock"]
 }
 
 fn run(engine: &Engine, block: &Block) -> Result<(), String> {
-    let unit = Unit {
-        name: &block.place,
-        text: &block.text,
-        folder: None,
-        query: None,
-    };
+    let unit = Unit::new(&block.place, &block.text);
     let Compiled {
         program,
         diagnostics,

@@ -387,7 +387,7 @@ fn no_loop_goes_long_without_a_look_at_the_clock() {
             let program = compiled(&engine, &text);
             stretch::longest();
             let limits = Limits::default().until(Instant::now() + LONGEST);
-            match engine.run_pass(&program, &[request(&text, items)], limits) {
+            match engine.execute(&program, &[request(&text, items)], &limits.into()) {
                 Ok(_) | Err(RunError::Limit(_)) => {}
                 Err(error) => panic!("{text}: {error}"),
             }
@@ -422,7 +422,7 @@ fn what_is_long_ends_soon_after_its_deadline() {
         let took = (0..3).map(|_| {
             let started = Instant::now();
             let limits = Limits::default().until(started + limit);
-            let ran = engine.run_pass(&program, &[Request::user(1)], limits);
+            let ran = engine.execute(&program, &[Request::user(1)], &limits.into());
             let is_late = matches!(&ran, Err(RunError::Limit(hit)) if hit.limit == Limit::Time);
             assert!(is_late, "{text}: {:?}", ran.err());
             started.elapsed()
@@ -442,7 +442,7 @@ fn what_a_run_holds_stays_below_its_limit() {
     let search = compiled(&engine, "all(item).take(10).nn(k=5)");
     let limits = Limits::default();
     engine
-        .run_pass(&search, &[Request::user(1)], limits)
+        .execute(&search, &[Request::user(1)], &limits.into())
         .unwrap();
     let mut wrong = Vec::new();
     let mut ended = 0;
@@ -456,7 +456,7 @@ fn what_a_run_holds_stays_below_its_limit() {
             };
             let before = LIVE.load(Ordering::Relaxed);
             MOST.store(before, Ordering::Relaxed);
-            let ran = engine.run_pass(&program, &asked, limits);
+            let ran = engine.execute(&program, &asked, &limits.into());
             let held = MOST.load(Ordering::Relaxed).saturating_sub(before) as u64;
             match &ran {
                 Ok(_) => {}
@@ -540,7 +540,7 @@ fn random_programs_at_random_limits_end_within_them() {
         };
         let before = LIVE.load(Ordering::Relaxed);
         MOST.store(before, Ordering::Relaxed);
-        let ran = engine.run_pass(&program, &[Request::user(1)], limits);
+        let ran = engine.execute(&program, &[Request::user(1)], &limits.into());
         let held = MOST.load(Ordering::Relaxed).saturating_sub(before) as u64;
         match ran {
             Ok(_) => done += 1,
@@ -571,7 +571,7 @@ fn what_is_given_back_can_be_held_again() {
             max_memory: Some(6_000_000),
             ..Limits::default()
         };
-        engine.run_pass(&program, &[Request::user(1)], limits)
+        engine.execute(&program, &[Request::user(1)], &limits.into())
     };
     assert!(run(2).is_ok(), "{:?}", run(2).err());
     assert!(run(40).is_ok(), "{:?}", run(40).err());

@@ -99,7 +99,9 @@ fn a_cap_is_filled_from_further_away() {
     assert_eq!(keys(&found), keys(&run(&written, &user)));
     // 50 and 200 neighbours are of one author: it takes a third round
     let limits = Limits::default();
-    let pass = ENGINE.run_pass(&compile(CAPPED), &[user], limits).unwrap();
+    let pass = ENGINE
+        .execute(&compile(CAPPED), &[user], &limits.into())
+        .unwrap();
     assert_eq!(pass.further_rounds, 2);
 }
 
@@ -112,7 +114,7 @@ fn a_round_that_could_cost_too_much_is_not_made() {
             ..Limits::default()
         };
         ENGINE
-            .run_pass(&program, &[Request::user(1)], limits)
+            .execute(&program, &[Request::user(1)], &limits.into())
             .unwrap()
     };
     // 50 contributions, then 200
@@ -151,7 +153,7 @@ fn a_round_that_a_limit_ends_counts_as_not_made() {
                 partial,
                 ..Limits::default()
             };
-            let Ok(pass) = ENGINE.run_pass(&program, &requests, limits) else {
+            let Ok(pass) = ENGINE.execute(&program, &requests, &limits.into()) else {
                 continue;
             };
             let answer = &pass.answers[0];

@@ -118,7 +118,7 @@ fn whatever_a_limit_hits_conditions_hold() {
                     partial: true,
                     ..limits
                 };
-                let pass = ENGINE.run_pass(&program, &[at(5)], limits).unwrap();
+                let pass = ENGINE.execute(&program, &[at(5)], &limits.into()).unwrap();
                 let answer = &pass.answers[0];
                 assert!(poor(answer).is_empty(), "{:?}", program.sources());
                 if answer.partial {
@@ -155,7 +155,7 @@ fn a_partial_page_is_a_page() {
     let mut stages = HashSet::new();
     for kilobytes in 20..600 {
         let pass = ENGINE
-            .run_pass(&compile(text), &[at(5)], limits(1_000 * kilobytes))
+            .execute(&compile(text), &[at(5)], &limits(1_000 * kilobytes).into())
             .unwrap();
         let answer = &pass.answers[0];
         let keys: Vec<&Key> = answer.rows().iter().map(|row| row.key()).collect();
@@ -213,7 +213,7 @@ fn limits_are_of_a_request() {
         for limits in [memory, rows] {
             let expected = alone(limits);
             let found = ENGINE
-                .run_pass(&program, &requests, limits)
+                .execute(&program, &requests, &limits.into())
                 .map(|pass| pass.answers);
             let fine = expected.iter().filter(|answer| answer.is_ok()).count();
             mixed += usize::from(fine > 0 && fine < requests.len());
@@ -226,7 +226,7 @@ fn limits_are_of_a_request() {
             };
             let expected: Result<Vec<_>, _> = alone(partial).into_iter().collect();
             let found = ENGINE
-                .run_pass(&program, &requests, partial)
+                .execute(&program, &requests, &partial.into())
                 .map(|pass| pass.answers);
             assert_eq!(found, expected, "{limits:?}");
         }
@@ -277,7 +277,7 @@ fn an_error_names_the_user() {
         .iter()
         .find_map(|r| ENGINE.run_with(&program, r, &limits).err());
     let error = ENGINE
-        .run_pass(&program, &requests, limits)
+        .execute(&program, &requests, &limits.into())
         .map(|_| ())
         .unwrap_err();
     assert_eq!(Some(&error), alone.as_ref());
@@ -314,7 +314,7 @@ fn time_is_of_a_request() {
     let requests: Vec<Request> = everyone().into_iter().cycle().take(2_000).collect();
     let run = |limits| {
         let started = std::time::Instant::now();
-        let pass = ENGINE.run_pass(&program, &requests, limits).unwrap();
+        let pass = ENGINE.execute(&program, &requests, &limits.into()).unwrap();
         (started.elapsed(), pass.answers)
     };
     let (together, answers) = run(Limits::default());

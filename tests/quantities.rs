@@ -105,17 +105,12 @@ fn written_numbers_are_left_alone() {
 #[test]
 fn numbers_stay_within_the_budget() {
     let text = "user.liked(auto(20)).account_nn(k=auto(20)).filter(score > 0.99).take(200)";
-    let unit = Unit {
-        name: "program",
-        text,
-        folder: None,
-        query: None,
-    };
     let raised = |max_rows| {
-        let program = ENGINE
-            .compile_within(&unit, max_rows)
-            .program
-            .expect("it compiles");
+        let unit = Unit {
+            max_rows,
+            ..Unit::new("program", text)
+        };
+        let program = ENGINE.compile_unit(&unit).program.expect("it compiles");
         let autos = program.checked().autos.iter();
         autos.map(|auto| auto.number).collect::<Vec<_>>()
     };
@@ -146,7 +141,7 @@ fn a_short_answer_is_that_of_four_times_the_numbers() {
         let run = |program| rows(&ENGINE.run(program, request).expect("an answer"));
         let once = [request.clone()];
         let pass = ENGINE
-            .run_pass(&program, &once, Limits::default())
+            .execute(&program, &once, &Limits::default().into())
             .expect("a pass");
         let found = rows(&pass.answers[0]);
         assert_eq!(found, rows(in_batch));
@@ -169,7 +164,7 @@ fn a_full_answer_has_one_round() {
     let program = compile("user.liked().account_nn().posted_media().take(5)");
     let requests: Vec<Request> = everyone();
     let pass = ENGINE
-        .run_pass(&program, &requests, Limits::default())
+        .execute(&program, &requests, &Limits::default().into())
         .expect("a pass");
     let full = pass
         .answers
@@ -194,7 +189,7 @@ fn a_fact_keeps_its_number_in_further_rounds() {
                 near.take(count(near)).filter(score > 0.97).take(30)";
     let program = compile(text);
     let pass = ENGINE
-        .run_pass(&program, &everyone(), Limits::default())
+        .execute(&program, &everyone(), &Limits::default().into())
         .expect("a pass");
     assert!(pass.further_rounds > 0);
 }

@@ -103,12 +103,7 @@ fn open(catalog: &str, cache: &Path) -> Engine {
 
 fn run(engine: &Engine, module: &str, example: &str) -> Result<(), String> {
     let program = format!("import std.{module}\n{example}");
-    let compiled = engine.compile_unit(&Unit {
-        name: module,
-        text: &program,
-        folder: None,
-        query: None,
-    });
+    let compiled = engine.compile_unit(&Unit::new(module, &program));
     let drawn = || draw(&compiled.diagnostics, &compiled.sources, false);
     // the catalog of the example has not every edge that the vocabulary knows, and no vectors of media
     let lacking = ["E0401", "E0404"];

@@ -25,12 +25,7 @@ fn engine() -> &'static Engine {
 }
 
 fn compile(text: &str) -> Compiled {
-    engine().compile_unit(&Unit {
-        name: "program",
-        text,
-        folder: None,
-        query: None,
-    })
+    engine().compile_unit(&Unit::new("program", text))
 }
 
 /// Of each test: what failed, as the text at fault and the help line.

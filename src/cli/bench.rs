@@ -3,10 +3,9 @@
 use super::args::within;
 use super::progress::on_terminal;
 use super::{Failure, ProgramFile, Project, out, params, users};
-use crate::engine::{Engine, Flight, Program};
-use crate::ops::Limits;
+use crate::engine::{Engine, Flight, Program, RunOptions};
+use crate::request::Request;
 use crate::stream::in_order;
-use crate::{Ask, Request};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::path::PathBuf;
@@ -181,13 +180,7 @@ fn pass(
     requests: &[Request],
 ) -> Result<(Duration, crate::engine::Pass), Failure> {
     let started = Instant::now();
-    let pass = engine.pass_in(
-        flight,
-        program,
-        requests,
-        Limits::default(),
-        &Ask::default(),
-    )?;
+    let pass = engine.pass_in(flight, program, requests, &RunOptions::default())?;
     Ok((started.elapsed(), pass))
 }
 

@@ -27,14 +27,15 @@ mod users;
 mod why;
 mod write;
 
+use crate::catalog;
 use crate::check::Tunables;
 use crate::diag::{Diagnostic, json, render};
 use crate::engine::{Compiled, Engine, Program, Unit, has_errors};
 use crate::files;
 use crate::ops::Limits;
+use crate::ops::RunError;
 use crate::source::Sources;
 use crate::store::{self, DataError, Options};
-use crate::{RunError, catalog};
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::io::IsTerminal;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -196,7 +197,7 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Limit(_) | RunError::Stopped => Failure::Limit(error.to_string()),
-            RunError::Request(message) => Failure::Usage(message),
+            RunError::Request(_) | RunError::OtherWorld => Failure::Usage(error.to_string()),
         }
     }
 }
@@ -451,13 +452,13 @@ impl ProgramFile {
     }
 
     fn compile(&self, engine: &Engine, query: Option<&str>) -> Compiled {
-        let unit = Unit {
-            name: &self.name,
-            text: &self.text,
+        engine.compile_unit(&Unit {
             folder: self.folder(),
             query,
-        };
-        engine.compile_tuned(&unit, self.max_rows, &self.tunables)
+            max_rows: self.max_rows,
+            tunables: Some(&self.tunables),
+            ..Unit::new(&self.name, &self.text)
+        })
     }
 
     /// Of `--param NAME=VALUE`, sets those that name tunables of the program, for the whole run; gives the

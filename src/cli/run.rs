@@ -4,11 +4,11 @@ use super::args::{MAX_MILLIS, MAX_ROWS, bytes, within};
 use super::progress::on_terminal;
 use super::write::{self, Format};
 use super::{Failure, ProgramFile, Project, out, params, users};
-use crate::Request;
 use crate::answer::Ask;
 use crate::catalog::schema::KeyType;
-use crate::engine::{Engine, Flight, Program};
+use crate::engine::{Engine, Flight, Program, RunOptions};
 use crate::ops::Limits;
+use crate::request::Request;
 use crate::store::Silent;
 use crate::stream::in_order;
 use crate::types::{Key, NULL_INT};
@@ -174,7 +174,10 @@ fn stream(
     output: write::Started,
 ) -> Result<Times, Failure> {
     let mut times: Times = vec![Default::default(); program.checked().graph.len()];
-    let ask = ask(engine, program, args)?;
+    let options = RunOptions {
+        limits: limits(args),
+        ask: ask(engine, program, args)?,
+    };
     // a bar would be drawn over what is printed
     let progress = match args.output.is_some() || !std::io::stdout().is_terminal() {
         true => on_terminal(),
@@ -182,12 +185,12 @@ fn stream(
     };
     let (encode, mut target) = output.split();
     let passes: Vec<&[Request]> = requests.chunks(engine.pass_size(program)).collect();
-    let (flight, limits) = (Flight::of(passes.len()), limits(args));
+    let flight = Flight::of(passes.len());
     let (mut done, all) = (0, requests.len() as u64);
     in_order(
         &passes,
         |chunk| {
-            let pass = engine.pass_in(&flight, program, chunk, limits, &ask)?;
+            let pass = engine.pass_in(&flight, program, chunk, &options)?;
             Ok((encode(&pass.answers), pass.timings, chunk.len()))
         },
         |(encoded, timings, requests)| {

@@ -1,10 +1,10 @@
 //! Which users a command is for.
 
 use super::{Failure, out, params};
-use crate::Request;
 use crate::catalog::schema::{KeyType, Schema};
 use crate::engine::{Engine, Program};
 use crate::files::{self, Scratch};
+use crate::request::Request;
 use crate::store::{self, Users};
 use crate::types::{Key, NULL_INT, Type, Value};
 use std::io::{ErrorKind, Read};

@@ -1,6 +1,9 @@
 //! `test` items: a program of their own with assertions.
 
-use super::{Call, Engine, ProgramInner, Text, every};
+use super::Engine;
+use super::program::{Planned, Text, every};
+use super::run::Call;
+use super::world::World;
 use crate::answer::Ask;
 use crate::check::{Assertion, Numbers, Who, trial};
 use crate::diag::{Diagnostic, code};
@@ -12,12 +15,14 @@ use crate::plan::{self, plan};
 use crate::request::Request;
 use crate::rounds;
 use crate::source::Sources;
+use std::sync::Arc;
 
 /// A `test` item that can be run with [`Engine::run_test`].
 pub struct Test {
     pub name: String,
     who: Who,
-    program: ProgramInner,
+    program: Planned,
+    world: Arc<World>,
 }
 
 impl Engine {
@@ -28,7 +33,7 @@ impl Engine {
     }
 
     fn test(&self, text: &Text, item: usize) -> Option<Test> {
-        let (snapshot, modules) = (&self.inner.snapshot, &text.modules);
+        let (snapshot, modules) = (&self.world.snapshot, &text.modules);
         let read = |numbers: &Numbers| trial(snapshot, modules, item, text.max_rows, numbers);
         let first = read(&Numbers::default())?;
         let plan = plan(&first.checked, snapshot, plan::MOST);
@@ -44,12 +49,14 @@ impl Engine {
         Some(Test {
             name: trial.name,
             who: trial.who,
-            program: ProgramInner::new(checked, snapshot, plan, text, assertions, every()),
+            program: Planned::new(checked, snapshot, plan, text, assertions, every()),
+            world: self.world.clone(),
         })
     }
 
     /// Runs a test: the assertions that are not true, each with the values that it compares.
     pub fn run_test(&self, test: &Test, limits: Limits) -> Result<Vec<Diagnostic>, RunError> {
+        self.can_run(&test.world)?;
         let request = Request {
             user: test.who.user.clone(),
             at: test.who.at,
@@ -75,7 +82,7 @@ impl Engine {
     /// The assertions of a test that are not true, and the numbers of the next round.
     fn assert(
         &self,
-        program: &ProgramInner,
+        program: &Planned,
         request: &[Request],
         limits: Limits,
         now: i64,
@@ -89,7 +96,7 @@ impl Engine {
             ask: &ask,
             now,
         };
-        self.execute(call, |exec, results, _, _| {
+        self.finished(call, |exec, results, _, _| {
             let again =
                 rounds::next(&program.checked, graph, &program.never, exec, results).remove(0);
             let run = exec.run;

@@ -143,7 +143,10 @@ impl Opened {
             max_rows,
             ..igql::Limits::default()
         };
-        match self.engine.run_pass(&program, &[request(asked)], limits) {
+        match self
+            .engine
+            .execute(&program, &[request(asked)], &limits.into())
+        {
             Ok(pass) => Ok(pass.answers.first().map(output)),
             Err(igql::RunError::Limit(_)) => Ok(None),
             Err(error) => Err(error.to_string()),
@@ -189,8 +192,11 @@ impl Opened {
                 })
                 .collect(),
         };
-        let limits = igql::Limits::default();
-        let pass = self.engine.explain_pass(&program, &asked, limits, &ask);
+        let options = igql::RunOptions {
+            ask,
+            ..igql::RunOptions::default()
+        };
+        let pass = self.engine.execute(&program, &asked, &options);
         let explained = pass.map_err(|e| e.to_string())?.answers;
         for (plain, explained) in plain.iter().zip(&explained) {
             if let Some(changed) = difference(&output(plain), &output(explained), false) {
@@ -234,10 +240,9 @@ impl Opened {
 
 fn unit<'a>(text: &'a str, folder: &'a Path, query: Option<&'a str>) -> Unit<'a> {
     Unit {
-        name: "case.igql",
-        text,
         folder: Some(folder),
         query,
+        ..Unit::new("case.igql", text)
     }
 }
 

@@ -38,7 +38,11 @@ pub fn cut(
 ) -> Result<(), String> {
     let run = |at: u64| {
         LOOKS.cut_at(at);
-        let pass = engine.run_pass(program, std::slice::from_ref(request), counted(true));
+        let pass = engine.execute(
+            program,
+            std::slice::from_ref(request),
+            &counted(true).into(),
+        );
         pass.map_err(|e| format!("cut at look {at}: {e}"))
     };
     run(u64::MAX)?;

@@ -5,10 +5,9 @@ use super::nodes::details;
 use crate::cli::plan::{self, Operator};
 use crate::cli::{Failure, ProgramFile, users};
 use crate::diag::Sink;
-use crate::engine::{Engine, Program};
+use crate::engine::{Engine, Program, RunOptions};
 use crate::exec::Timing;
 use crate::expr::NodeId;
-use crate::ops::Limits;
 use crate::request::Request;
 use crate::source::{SourceId, Sources, Span};
 use crate::syntax;
@@ -39,10 +38,10 @@ pub(super) fn measure(
     if requests.is_empty() {
         requests.push(base);
     }
-    engine.run_pass(program, &requests, Limits::default())?;
+    engine.execute(program, &requests, &RunOptions::default())?;
     // what it keeps would take no time
     program.forget();
-    let pass = engine.run_pass(program, &requests, Limits::default())?;
+    let pass = engine.execute(program, &requests, &RunOptions::default())?;
     Ok(Measured {
         timings: pass.timings,
         requests: requests.len(),

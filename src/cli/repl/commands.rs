@@ -7,7 +7,7 @@ use crate::answer::{Answer, Ask};
 use crate::catalog;
 use crate::cli::{describe, explain, run, users, why};
 use crate::diag::suggest;
-use crate::engine::Program;
+use crate::engine::{Program, RunOptions};
 use crate::types::Key;
 use crate::visible::visible_lines;
 use std::path::{Path, PathBuf};
@@ -312,10 +312,11 @@ impl Session {
             return nothing_run();
         };
         let requests = std::slice::from_ref(request);
-        match self
-            .engine
-            .explain_pass(program, requests, self.limits(), ask)
-        {
+        let options = RunOptions {
+            limits: self.limits(),
+            ask: ask.clone(),
+        };
+        match self.engine.execute(program, requests, &options) {
             Ok(pass) => pass.answers.first().map_or_else(nothing_run, show),
             Err(error) => Said::error(error),
         }

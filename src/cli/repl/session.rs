@@ -207,13 +207,12 @@ impl Session {
 
     /// The same where it defines some names anew.
     fn compiled(&self, text: &str, query: Option<&str>, origin: Origin, anew: &[Key]) -> Compiled {
-        let unit = Unit {
-            name: origin.name,
-            text,
+        self.engine.compile_unit(&Unit {
             folder: origin.folder,
             query,
-        };
-        self.engine.compile_in(&unit, Some(&self.definitions(anew)))
+            session: Some(&self.definitions(anew)),
+            ..Unit::new(origin.name, text)
+        })
     }
 
     /// What was defined, but for what is defined anew.
@@ -414,7 +413,10 @@ impl Session {
     fn run(&mut self, program: Program) -> Said {
         let started = Instant::now();
         let requests = std::slice::from_ref(&self.request);
-        let answer = match self.engine.run_pass(&program, requests, self.limits()) {
+        let answer = match self
+            .engine
+            .execute(&program, requests, &self.limits().into())
+        {
             Ok(mut pass) => pass.answers.remove(0),
             Err(RunError::Request(message)) if self.request.user.is_none() => {
                 return Said::error(format!("{message}\nhelp: `:user ID` says who asks"));

@@ -1,0 +1,205 @@
+//! From a text to a program: parse, check, plan.
+
+use super::program::{Origin, Planned, Text, every};
+use super::{Engine, Program, Test};
+use crate::check::modules::{Module, Modules};
+use crate::check::{Assertion, Auto, Checked, Numbers, Tunables, check, trial};
+use crate::diag::{Diagnostic, Severity, Sink};
+use crate::library::Unit;
+use crate::plan::{self, Plan, plan};
+use crate::rounds;
+use crate::source::Sources;
+use std::sync::Arc;
+
+/// Readings of a program with other numbers that are kept: many programs have few.
+const MOST_RAISED: usize = 64;
+
+/// Everything that is wrong with a program.
+#[derive(Clone, Debug)]
+pub struct CompileError {
+    pub diagnostics: Vec<Diagnostic>,
+    pub sources: Sources,
+}
+
+impl std::fmt::Display for CompileError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&crate::diag::render::draw(
+            &self.diagnostics,
+            &self.sources,
+            false,
+        ))
+    }
+}
+
+impl std::error::Error for CompileError {}
+
+/// What a check found: a program if it can run, and all diagnostics.
+pub struct Compiled {
+    pub program: Option<Program>,
+    pub diagnostics: Vec<Diagnostic>,
+    pub sources: Sources,
+    /// The `test` items of the file.
+    pub tests: Vec<Test>,
+}
+
+impl Compiled {
+    /// The program, or everything that is wrong with it.
+    pub fn into_program(self) -> Result<Program, CompileError> {
+        self.program.ok_or(CompileError {
+            diagnostics: self.diagnostics,
+            sources: self.sources,
+        })
+    }
+}
+
+impl Engine {
+    /// Compiles a program; an error carries every diagnostic.
+    pub fn compile(&self, text: &str) -> Result<Program, CompileError> {
+        self.compile_with(text, &Tunables::new())
+    }
+
+    /// Compiles a program with other values for its tunables than their defaults; one that there is not,
+    /// or that cannot have its value, is among the diagnostics.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use igql::{Engine, Tunables};
+    /// # let engine = Engine::open("examples/explore")?;
+    /// let text = "tunable w in 0.0..5.0 = 1.0\nall(media).score(w * quality).take(10)";
+    /// let program = engine.compile_with(text, &Tunables::new().set("w", 2.5))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn compile_with(&self, text: &str, tunables: &Tunables) -> Result<Program, CompileError> {
+        let unit = Unit {
+            tunables: Some(tunables),
+            ..Unit::new("program", text)
+        };
+        self.compile_unit(&unit).into_program()
+    }
+
+    /// The whole life of a text up to a plan: parse, check, plan.
+    pub fn compile_unit(&self, unit: &Unit) -> Compiled {
+        let max_rows = unit.max_rows;
+        let mut sink = Sink::default();
+        let loaded = self.library.load(unit, &mut sink);
+        let mut modules = Modules::new(loaded.modules);
+        modules.tunables = unit.tunables.cloned().unwrap_or_default();
+        let text = Text {
+            modules,
+            sources: loaded.sources.clone(),
+            origin: Arc::new(Origin::of(unit)),
+            test: None,
+            max_rows,
+            cache: Arc::default(),
+        };
+        let (checked, sink, plan) = self.planned(|numbers| {
+            let (modules, sink) = (&text.modules, sink.clone());
+            check(
+                &self.world.snapshot,
+                modules,
+                unit.query,
+                sink,
+                max_rows,
+                numbers,
+            )
+        });
+        let failed = sink.has_errors();
+        let diagnostics = loaded.allowed.silence(sink.finish());
+        let tests = if failed {
+            Vec::new()
+        } else {
+            self.tests(&text)
+        };
+        let program = checked.filter(|_| !failed).map(|checked| Program {
+            inner: Arc::new(Planned {
+                warnings: diagnostics.clone(),
+                ..Planned::new(
+                    checked,
+                    &self.world.snapshot,
+                    plan,
+                    text,
+                    Vec::new(),
+                    every(),
+                )
+            }),
+            world: self.world.clone(),
+        });
+        Compiled {
+            program,
+            diagnostics,
+            sources: loaded.sources,
+            tests,
+        }
+    }
+
+    /// Reads a program with the constants of its `auto`s, then with the numbers that the plan
+    /// says, as far as the budget permits.
+    fn planned(
+        &self,
+        read: impl Fn(&Numbers) -> (Option<Checked>, Sink),
+    ) -> (Option<Checked>, Sink, Plan) {
+        let (first, sink) = read(&Numbers::default());
+        let Some(checked) = first.as_ref().filter(|_| !sink.has_errors()) else {
+            return (first, sink, Plan::default());
+        };
+        let mut most = plan::MOST;
+        loop {
+            let plan = plan(checked, &self.world.snapshot, most);
+            let Some(numbers) = plan.numbers(&checked.autos) else {
+                return (first, sink, plan);
+            };
+            let (second, found) = read(&numbers);
+            if !found.has_errors() {
+                return (second, found, plan);
+            }
+            most = (most / 4.0).max(1.0);
+        }
+    }
+
+    /// The program with the numbers of a further round; none where the budget forbids them.
+    pub(super) fn raised(&self, program: &Planned, numbers: &[u64]) -> Option<Arc<Planned>> {
+        let mut known = program.raised.lock().unwrap_or_else(|e| e.into_inner());
+        let read = || {
+            let places = rounds::by_place(&program.checked, numbers);
+            let (checked, assertions) = self.reread(&program.text, &places)?;
+            let same = |(a, b): (&Auto, &Auto)| a.place == b.place;
+            debug_assert!(checked.autos.iter().zip(&program.checked.autos).all(same));
+            let text = program.text.clone();
+            let (snapshot, plan) = (&self.world.snapshot, program.plan.clone());
+            let rules = program.rules.clone();
+            let raised = Planned::new(checked, snapshot, plan, text, assertions, rules);
+            Some(Arc::new(raised))
+        };
+        if known.len() >= MOST_RAISED && !known.contains_key(numbers) {
+            known.clear();
+        }
+        known.entry(numbers.to_vec()).or_insert_with(read).clone()
+    }
+
+    fn reread(&self, text: &Text, numbers: &Numbers) -> Option<(Checked, Vec<Assertion>)> {
+        let (snapshot, modules, max_rows) = (&self.world.snapshot, &text.modules, text.max_rows);
+        if let Some(item) = text.test {
+            let trial = trial(snapshot, modules, item, max_rows, numbers)?;
+            return Some((trial.checked, trial.assertions));
+        }
+        let query = text.origin.query.as_deref();
+        let (checked, sink) = check(snapshot, modules, query, Sink::default(), max_rows, numbers);
+        let checked = checked.filter(|_| !sink.has_errors())?;
+        Some((checked, Vec::new()))
+    }
+
+    /// The files that a program of a session sees: its own, which is empty, then the others.
+    pub fn modules(&self, session: Option<&str>) -> Vec<Arc<Module>> {
+        let unit = Unit {
+            session,
+            ..Unit::new("session", "")
+        };
+        self.library.load(&unit, &mut Sink::default()).modules
+    }
+}
+
+/// Whether any of the diagnostics is an error.
+pub fn has_errors(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().any(|d| d.severity() == Severity::Error)
+}

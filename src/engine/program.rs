@@ -1,0 +1,197 @@
+//! A program, ready to run.
+
+use super::world::World;
+use super::{CompileError, Engine};
+use crate::answer::Ask;
+use crate::check::modules::Modules;
+use crate::check::{Assertion, Checked};
+use crate::diag::Diagnostic;
+use crate::exec::{Cache, Schedule};
+use crate::expr::{Expr, NodeId};
+use crate::library::Unit;
+use crate::ops::{Graph, Limits};
+use crate::optimize::{RULES, Rewritten, Rule};
+use crate::plan::Plan;
+use crate::rounds;
+use crate::source::Sources;
+use crate::store::Snapshot;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// A checked and planned program. Cheap to clone, and run by many threads at once.
+#[derive(Clone)]
+pub struct Program {
+    pub(super) inner: Arc<Planned>,
+    pub(super) world: Arc<World>,
+}
+
+/// A program that was read with certain numbers.
+pub(super) struct Planned {
+    pub(super) checked: Checked,
+    pub(super) plan: Plan,
+    /// Of the program as written, when something asks for it.
+    pub(super) schedule: OnceLock<Schedule>,
+    /// What runs if no more than the answer is asked for.
+    pub(super) rewritten: Rewritten,
+    pub(super) rules: Vec<&'static Rule>,
+    /// The operators that give no row whatever the data.
+    pub(super) never: Vec<NodeId>,
+    pub(super) warnings: Vec<Diagnostic>,
+    pub(super) needs_viewer: bool,
+    pub(super) text: Text,
+    /// The same program with the numbers of further rounds; none where the budget forbids them.
+    pub(super) raised: Mutex<HashMap<Vec<u64>, Option<Arc<Planned>>>>,
+    pub(super) pass_size: OnceLock<usize>,
+    /// Of a test.
+    pub(super) assertions: Vec<Assertion>,
+}
+
+/// What a program was read from, to read it again with other numbers.
+#[derive(Clone)]
+pub(super) struct Text {
+    pub(super) modules: Modules,
+    pub(super) sources: Sources,
+    pub(super) origin: Arc<Origin>,
+    /// The number of the item that is a test.
+    pub(super) test: Option<usize>,
+    pub(super) max_rows: u64,
+    /// Rows that its readings keep for later requests.
+    pub(super) cache: Arc<Cache>,
+}
+
+/// A [`Unit`] that owns what it says.
+pub(super) struct Origin {
+    pub(super) name: String,
+    pub(super) text: String,
+    pub(super) folder: Option<PathBuf>,
+    pub(super) query: Option<String>,
+    pub(super) session: Option<String>,
+}
+
+impl Origin {
+    pub(super) fn of(unit: &Unit) -> Origin {
+        Origin {
+            name: unit.name.to_owned(),
+            text: unit.text.to_owned(),
+            folder: unit.folder.map(Path::to_owned),
+            query: unit.query.map(str::to_owned),
+            session: unit.session.map(str::to_owned),
+        }
+    }
+}
+
+impl Planned {
+    pub(super) fn new(
+        checked: Checked,
+        snapshot: &Snapshot,
+        plan: Plan,
+        text: Text,
+        assertions: Vec<Assertion>,
+        rules: Vec<&'static Rule>,
+    ) -> Self {
+        let needs_viewer = needs_viewer(&checked) || assertions.iter().any(Assertion::reads_viewer);
+        let read_after = |graph: &Graph| rounds::read_after(&checked, graph);
+        let rewritten = Rewritten::new(&checked, snapshot, &rules, read_after, &text.cache);
+        Planned {
+            never: rewritten.nothings(),
+            rewritten,
+            rules,
+            checked,
+            plan,
+            schedule: OnceLock::new(),
+            warnings: Vec::new(),
+            needs_viewer,
+            text,
+            raised: Mutex::default(),
+            pass_size: OnceLock::new(),
+            assertions,
+        }
+    }
+
+    pub(super) fn schedule(&self) -> &Schedule {
+        let schedule = || Schedule::new(&self.checked.graph, &self.checked.roots());
+        self.schedule.get_or_init(schedule)
+    }
+
+    /// What runs: what explains an answer, or stands for one, are rows of the program as written.
+    pub(super) fn runs(&self, limits: Limits, ask: &Ask) -> (&Graph, &Schedule) {
+        match limits.partial || ask.is_anything() {
+            true => (&self.checked.graph, self.schedule()),
+            false => (&self.rewritten.graph, &self.rewritten.schedule),
+        }
+    }
+}
+
+/// The rules of a program that is not compared with others.
+pub(super) fn every() -> Vec<&'static Rule> {
+    RULES.iter().collect()
+}
+
+impl Program {
+    /// Lints and other warnings.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.inner.warnings
+    }
+
+    /// The text and that of the files it imports, which diagnostics point into.
+    pub fn sources(&self) -> &Sources {
+        &self.inner.text.sources
+    }
+
+    /// The typed operators.
+    pub fn checked(&self) -> &Checked {
+        &self.inner.checked
+    }
+
+    /// What the numbers left open became, in the order of [`Checked::autos`].
+    pub fn plan(&self) -> &Plan {
+        &self.inner.plan
+    }
+
+    /// The waves in which the operators run.
+    pub fn schedule(&self) -> &Schedule {
+        self.inner.schedule()
+    }
+
+    /// Forgets the rows that are kept because they are the same for all who ask alike: the next request
+    /// takes as long as the first.
+    pub fn forget(&self) {
+        self.inner.text.cache.clear();
+    }
+
+    /// The same program, compiled for another engine: after [`Engine::reload`], say. Files that it imports are
+    /// read again. An error carries what is wrong with it there.
+    pub fn on(&self, engine: &Engine) -> Result<Program, CompileError> {
+        let Origin {
+            name,
+            text,
+            folder,
+            query,
+            session,
+        } = &*self.inner.text.origin;
+        let unit = Unit {
+            folder: folder.as_deref(),
+            query: query.as_deref(),
+            session: session.as_deref(),
+            max_rows: self.inner.text.max_rows,
+            tunables: Some(&self.inner.text.modules.tunables),
+            ..Unit::new(name, text)
+        };
+        engine.compile_unit(&unit).into_program()
+    }
+
+    /// Whether a request has to say who asks.
+    pub fn needs_viewer(&self) -> bool {
+        self.inner.needs_viewer
+    }
+}
+
+/// Whether anything that runs reads the viewer.
+fn needs_viewer(checked: &Checked) -> bool {
+    let nodes = checked.graph.reachable(&checked.roots());
+    nodes.into_iter().any(|id| {
+        let op = &checked.graph.get(id).op;
+        op.name() == "user" || op.exprs().into_iter().any(Expr::reads_viewer)
+    })
+}

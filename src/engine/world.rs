@@ -1,0 +1,19 @@
+//! What programs are checked against and run on.
+
+use crate::ops::vectors::Vectors;
+use crate::store::Snapshot;
+use std::sync::Arc;
+
+/// A snapshot with its vector indexes. Programs keep the one that they were compiled on, whose row numbers
+/// and codes they hold.
+pub struct World {
+    pub snapshot: Snapshot,
+    pub vectors: Vectors,
+}
+
+impl World {
+    /// Whether a program of one runs on the other: row numbers and codes are those of the contents.
+    pub fn is_same(self: &Arc<World>, other: &Arc<World>) -> bool {
+        Arc::ptr_eq(self, other) || self.snapshot.id() == other.snapshot.id()
+    }
+}

@@ -1,0 +1,104 @@
+//! The order of the modules: one imports only those of layers above its own.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// From the bottom up. A module imports neither its neighbours in a layer nor anything below.
+const LAYERS: [&[&str]; 13] = [
+    &["source", "types", "files", "visible", "deep", "stream"],
+    &["diag", "batch", "catalog"],
+    &["syntax", "ann", "store"],
+    &["describe", "expr"],
+    &["ops"],
+    &["check", "exec"],
+    &["plan", "optimize", "rounds", "why"],
+    &["request", "library"],
+    &["answer"],
+    &["engine"],
+    &["cli"],
+    &["lib"],
+    &["main"],
+];
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => files(&path, found),
+            false => found.push(path),
+        }
+    }
+}
+
+fn layers() -> BTreeMap<&'static str, usize> {
+    let numbered = LAYERS.iter().enumerate();
+    let layers = numbered.flat_map(|(layer, modules)| modules.iter().map(move |&m| (m, layer)));
+    let found: BTreeMap<_, _> = layers.collect();
+    let declared: usize = LAYERS.iter().map(|modules| modules.len()).sum();
+    assert_eq!(found.len(), declared, "a module is declared twice");
+    found
+}
+
+/// The names behind `crate::`, in code that is not a test.
+fn imports(text: &str) -> Vec<String> {
+    let text = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let lines = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    let code = lines.collect::<Vec<_>>().join("\n");
+    let mut found = Vec::new();
+    for (start, _) in code.match_indices("crate::") {
+        let rest = &code[start + "crate::".len()..];
+        assert!(
+            !rest.starts_with('{'),
+            "write `use crate::a::..;` and `use crate::b::..;`"
+        );
+        let name = rest
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_');
+        found.push(name.collect());
+    }
+    found
+}
+
+#[test]
+fn modules_import_in_one_direction() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let layers = layers();
+    let mut all = Vec::new();
+    files(&src, &mut all);
+    let mut wrong = Vec::new();
+    for file in all {
+        let inside = file.strip_prefix(&src).unwrap();
+        let name = inside
+            .iter()
+            .next()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .trim_end_matches(".rs");
+        let layer = layers.get(name);
+        let layer = *layer.unwrap_or_else(|| panic!("`{name}` has no layer in tests/order.rs"));
+        let is_test = inside.iter().any(|part| {
+            ["tests", "tests.rs", "testing.rs"]
+                .iter()
+                .any(|test| part == *test)
+        });
+        if is_test || name == "main" {
+            continue;
+        }
+        for import in imports(&std::fs::read_to_string(&file).unwrap()) {
+            let above = layers.get(&*import).is_some_and(|&other| other < layer);
+            if import != name && !above {
+                wrong.push(format!("{}: crate::{import}", inside.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "against the order:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn an_import_against_the_order_is_seen() {
+    let code = "use crate::ops::Op;\n// crate::cli\nfn f() { crate::cli::run() }\n#[cfg(test)]\nmod tests { use crate::main; }";
+    assert_eq!(imports(code), ["ops", "cli"]);
+}
