@@ -405,9 +405,9 @@ impl<'a> Checker<'a> {
                     if self.report_quoted(&arg.value, &scope) {
                         return None;
                     }
-                    self.links.push(edge.clone());
+                    self.here.links.push(edge.clone());
                     found = Some((self.scalar(&arg.value, env, &scope, None), arg.value.span));
-                    self.links.pop();
+                    self.here.links.pop();
                 }
             }
         }

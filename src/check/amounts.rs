@@ -54,7 +54,7 @@ impl<'a> Checker<'a> {
         let Kind::Param(slot, _) = value.kind else {
             return;
         };
-        let Some(param) = self.params.get(slot as usize) else {
+        let Some(param) = self.inputs.params.get(slot as usize) else {
             return;
         };
         if param.default.as_ref().is_some_and(Expr::is_error) {
@@ -78,8 +78,8 @@ impl<'a> Checker<'a> {
             let help = "give the parameter a default that can be, or none";
             self.report(Diagnostic::new(code::E0601, span, message).help(help));
         }
-        if !self.amounts.contains(&amount) {
-            self.amounts.push(amount);
+        if !self.inputs.amounts.contains(&amount) {
+            self.inputs.amounts.push(amount);
         }
     }
 

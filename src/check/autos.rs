@@ -30,6 +30,22 @@ pub struct Auto {
 /// What the planner has said so far, by place.
 pub type Numbers = HashMap<Place, u64>;
 
+/// The `auto`s of one reading of a program.
+pub(super) struct Autos {
+    /// What the planner said of each; its constant where it said nothing.
+    pub(super) numbers: Numbers,
+    pub(super) found: Vec<Auto>,
+}
+
+impl Autos {
+    pub(super) fn new(numbers: &Numbers) -> Autos {
+        Autos {
+            numbers: numbers.clone(),
+            found: Vec::new(),
+        }
+    }
+}
+
 impl<'a> Checker<'a> {
     /// The number of an `auto` of the fan-out at `fanout`.
     pub(super) fn auto(
@@ -44,13 +60,13 @@ impl<'a> Checker<'a> {
             calls: env.sites().collect(),
             role,
         };
-        let number = self.numbers.get(&place).copied().unwrap_or(constant);
+        let number = self.autos.numbers.get(&place).copied().unwrap_or(constant);
         self.note_auto(&place, number);
-        let known = self.autos.iter().position(|auto| auto.place == place);
-        let index = known.unwrap_or(self.autos.len());
+        let known = self.autos.found.iter().position(|auto| auto.place == place);
+        let index = known.unwrap_or(self.autos.found.len());
         if known.is_none() {
             let nodes = Vec::new();
-            self.autos.push(Auto {
+            self.autos.found.push(Auto {
                 place,
                 constant,
                 number,
@@ -62,7 +78,7 @@ impl<'a> Checker<'a> {
 
     /// Notes that a node has the number of an `auto`.
     pub(super) fn has_auto(&mut self, node: NodeId, auto: usize) {
-        let nodes = &mut self.autos[auto].nodes;
+        let nodes = &mut self.autos.found[auto].nodes;
         if !nodes.contains(&node) {
             nodes.push(node);
         }
@@ -70,7 +86,7 @@ impl<'a> Checker<'a> {
 
     /// Notes that a node took over the numbers of another.
     pub(super) fn takes_over(&mut self, from: NodeId, to: NodeId) {
-        for auto in &mut self.autos {
+        for auto in &mut self.autos.found {
             if auto.nodes.contains(&from) && !auto.nodes.contains(&to) {
                 auto.nodes.push(to);
             }

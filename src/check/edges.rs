@@ -192,7 +192,7 @@ impl<'a> Checker<'a> {
                 continue;
             };
             // inside its own declaration the name is the catalog's
-            if self.open.contains(&("edge", name.to_owned(), 0))
+            if self.here.open.contains(&("edge", name.to_owned(), 0))
                 && let Some(edge) = catalog(self)
             {
                 self.note_own_name(name);
@@ -310,9 +310,9 @@ impl<'a> Checker<'a> {
             link: Some(edge),
             outer,
         };
-        self.links.push(edge.clone());
+        self.here.links.push(edge.clone());
         let typed = self.typed(expr, env, &scope, ty);
-        self.links.pop();
+        self.here.links.pop();
         (!typed.is_error()).then_some(typed)
     }
 

@@ -3,6 +3,7 @@
 
 use super::env::Env;
 use super::modules::Kind as NameKind;
+use super::state::SetKey;
 use super::{Checker, Tier};
 use crate::ops::Role;
 use crate::syntax::ast::{self, ExprKind};
@@ -50,8 +51,8 @@ impl<'a> Checker<'a> {
         }
         for (expr, step) in steps.into_iter().rev() {
             let node = [Role::Source, Role::Fact].iter().find_map(|&role| {
-                let key = (std::ptr::from_ref(expr) as usize, env.identity(), role);
-                self.memo.get(&key).and_then(|(node, _)| *node)
+                let key = SetKey::new(expr, env, role);
+                self.sets.known.get(&key).and_then(|(node, _)| *node)
             })?;
             let shape = self.graph.shape(node);
             if shape.bound != Some(1) {

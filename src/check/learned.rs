@@ -86,7 +86,8 @@ impl<'a> Checker<'a> {
                     continue;
                 }
                 // an alias of its own name means the catalog's
-                if self.open.contains(&("embedding", name.to_owned(), 0)) && catalog.is_some() {
+                if self.here.open.contains(&("embedding", name.to_owned(), 0)) && catalog.is_some()
+                {
                     return Some(catalog);
                 }
                 self.mark_used(item);

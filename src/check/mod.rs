@@ -33,6 +33,7 @@ mod readings;
 mod rows;
 mod setness;
 mod sets;
+mod state;
 mod trials;
 mod tunables;
 mod typing;
@@ -50,25 +51,18 @@ use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, Sink, code};
 use crate::expr::NodeId;
 use crate::expr::texts::Texts;
-use crate::ops::{Graph, Role};
+use crate::ops::Graph;
 use crate::source::Span;
 use crate::store::Snapshot;
 use crate::syntax::ast;
+use autos::Autos;
 use env::Env;
-use foldhash::{HashMap, HashSet};
+use foldhash::HashMap;
 use modules::{Modules, Tier};
+use pushdown::Drawn;
+use readings::Readings;
+use state::{Here, Inputs, Notes, Sets, Written, address};
 use std::cell::RefCell;
-
-/// Memo of candidate sets: by expression, names and role. The names are kept alive, so that their
-/// address stays theirs.
-type Memo<'a> = HashMap<SetKey, (Option<NodeId>, Env<'a>)>;
-
-/// A candidate set as it is written: the addresses of its expression and its names, and its role.
-type SetKey = (usize, (usize, usize), Role);
-
-/// A name that is being resolved: its kind, itself, and the address of what it stands for (0 for
-/// kinds whose names are unique), since one name can stand for different things in different places.
-type Open = (&'static str, String, usize);
 
 /// The state of one check.
 struct Checker<'a> {
@@ -76,89 +70,53 @@ struct Checker<'a> {
     snapshot: &'a Snapshot,
     texts: Texts<'a>,
     modules: &'a Modules,
-    sink: Sink,
-    graph: Graph,
-    params: Vec<Parameter>,
-    /// Values of the request that have to lie in a range.
-    ranges: Vec<InRange>,
-    /// Numbers of the request that have to make sense where they stand.
-    amounts: Vec<Amount>,
-    memo: Memo<'a>,
-    /// How often each of the sets that are being read is, to end what goes in circles.
-    reading: HashMap<SetKey, u8>,
-    /// Definitions that are being read, outermost first.
-    uses: Vec<Use>,
-    /// Names that are being resolved, to find cycles: kind, name, entity.
-    open: Vec<Open>,
-    /// Whether a test is read: the queries it calls give what a request would get.
-    testing: bool,
-    /// Names that were used, by the address of their item.
-    used: HashSet<usize>,
-    /// The sets that queries give, and where each gets its last operator.
-    results: Vec<(NodeId, Span)>,
     /// Most rows or contributions that a request may make at one operator.
     budget: u64,
-    /// Of each operator: the definitions through which it was first used.
-    sites: HashMap<NodeId, Vec<Use>>,
-    /// Of operators with one argument that matters: where it stands.
-    argument: HashMap<NodeId, Span>,
-    /// Where `let` binds its columns.
-    columns: HashMap<(NodeId, String), Span>,
-    /// Where the value of a parameter was given last, by the address of its name.
-    origins: HashMap<usize, Span>,
-    /// Locals that hide columns, by the address of their name.
-    hidden: HashMap<usize, lints::Hidden>,
-    /// Names of rows and links that hide columns, in the order in which they were read.
-    shadows: Vec<lints::Shadow>,
-    /// What the planner said of each `auto`; its constant where it said nothing.
-    numbers: Numbers,
-    autos: Vec<Auto>,
-    drawn: pushdown::Drawn,
-    readings: readings::Readings<'a>,
-    /// Edges whose links are being read, outermost first.
-    links: Vec<crate::expr::EdgeExpr>,
-    /// Whether the rows that are read about may have columns beside those that are known.
-    open_rows: bool,
+
+    sink: Sink,
+    graph: Graph,
+    inputs: Inputs,
+    autos: Autos,
     /// Sources whose rows the table of their entity may not have.
     by_key: Vec<NodeId>,
+
+    here: Here,
+    sets: Sets<'a>,
+    readings: Readings<'a>,
+    drawn: Drawn,
     /// Whether items are or give sets, by their address.
     forms: RefCell<HashMap<usize, bool>>,
+
+    written: Written,
+    notes: Notes,
 }
 
 impl<'a> Checker<'a> {
-    fn new(snapshot: &'a Snapshot, modules: &'a Modules, sink: Sink, budget: u64) -> Self {
+    fn new(
+        snapshot: &'a Snapshot,
+        modules: &'a Modules,
+        sink: Sink,
+        budget: u64,
+        numbers: &Numbers,
+    ) -> Self {
         Checker {
             schema: snapshot.schema(),
             snapshot,
             texts: Texts::new(snapshot),
             modules,
+            budget,
             sink,
             graph: Graph::default(),
-            params: Vec::new(),
-            ranges: Vec::new(),
-            amounts: Vec::new(),
-            memo: HashMap::default(),
-            reading: HashMap::default(),
-            uses: Vec::new(),
-            open: Vec::new(),
-            testing: false,
-            used: HashSet::default(),
-            results: Vec::new(),
-            budget,
-            sites: HashMap::default(),
-            argument: HashMap::default(),
-            columns: HashMap::default(),
-            origins: HashMap::default(),
-            hidden: HashMap::default(),
-            shadows: Vec::new(),
-            numbers: Numbers::default(),
-            autos: Vec::new(),
-            drawn: pushdown::Drawn::default(),
-            readings: readings::Readings::default(),
-            links: Vec::new(),
-            open_rows: false,
+            inputs: Inputs::default(),
+            autos: Autos::new(numbers),
             by_key: Vec::new(),
+            here: Here::default(),
+            sets: Sets::default(),
+            readings: Readings::default(),
+            drawn: Drawn::default(),
             forms: RefCell::default(),
+            written: Written::default(),
+            notes: Notes::default(),
         }
     }
 
@@ -166,7 +124,13 @@ impl<'a> Checker<'a> {
     /// library is reported where the program uses it, because that is what can be changed.
     fn report(&mut self, mut diagnostic: Diagnostic) {
         let in_program = |span: Span| span.source == self.modules.all[0].source;
-        if let Some(site) = self.uses.iter().rev().find(|site| in_program(site.span)) {
+        if let Some(site) = self
+            .here
+            .uses
+            .iter()
+            .rev()
+            .find(|site| in_program(site.span))
+        {
             if in_program(diagnostic.span) {
                 let message = format!("`{}` is used here", site.name);
                 if site.span != diagnostic.span {
@@ -191,18 +155,18 @@ impl<'a> Checker<'a> {
     fn origin(&self, expr: &ast::Expr, env: &Env<'a>) -> Span {
         bare_name(expr)
             .and_then(|name| env.address(name))
-            .and_then(|address| self.origins.get(&address).copied())
+            .and_then(|address| self.written.origins.get(&address).copied())
             .unwrap_or(expr.span)
     }
 
     /// Runs `f` as part of a definition that is used at `span`.
     fn within<R>(&mut self, name: &str, span: Span, f: impl FnOnce(&mut Self) -> R) -> R {
-        self.uses.push(Use {
+        self.here.uses.push(Use {
             name: name.to_owned(),
             span,
         });
         let result = f(self);
-        self.uses.pop();
+        self.here.uses.pop();
         result
     }
 
@@ -216,8 +180,8 @@ impl<'a> Checker<'a> {
         f: impl FnOnce(&mut Self) -> Option<R>,
     ) -> Option<R> {
         let entry = (kind, name.to_owned(), id);
-        if let Some(start) = self.open.iter().position(|e| e.2 == id && *e == entry) {
-            let mut cycle: Vec<&str> = self.open[start..]
+        if let Some(start) = self.here.open.iter().position(|e| e.2 == id && *e == entry) {
+            let mut cycle: Vec<&str> = self.here.open[start..]
                 .iter()
                 .map(|(_, n, _)| n.as_str())
                 .collect();
@@ -229,9 +193,9 @@ impl<'a> Checker<'a> {
             );
             return None;
         }
-        self.open.push(entry);
+        self.here.open.push(entry);
         let result = self.deeper(span, f);
-        self.open.pop();
+        self.here.open.pop();
         result
     }
 
@@ -257,18 +221,17 @@ impl<'a> Checker<'a> {
         self.modules.all[module].tier == Tier::Std
     }
 
-    fn mark_used<T>(&mut self, item: &T) {
-        self.used.insert(address(item));
+    fn mark_used(&mut self, item: &ast::Item) {
+        self.notes.used.insert(address(item));
+    }
+
+    fn is_used(&self, item: &ast::Item) -> bool {
+        self.notes.used.contains(&address(item))
     }
 
     fn entity_name(&self, entity: crate::types::EntityId) -> &'a str {
         &self.schema.entity(entity).name
     }
-}
-
-/// What tells definitions of one name apart: the address of their tree.
-fn address<T>(tree: &T) -> usize {
-    std::ptr::from_ref(tree) as usize
 }
 
 /// The bare name that an expression is, if it is one.

@@ -28,8 +28,7 @@ pub fn check(
     budget: u64,
     numbers: &Numbers,
 ) -> (Option<Checked>, Sink) {
-    let mut checker = Checker::new(snapshot, modules, sink, budget);
-    checker.numbers = numbers.clone();
+    let mut checker = Checker::new(snapshot, modules, sink, budget, numbers);
     let program = &*modules.all[0];
     (0..modules.all.len())
         .filter(|&m| modules.all[m].tier < Tier::Std)
@@ -37,27 +36,25 @@ pub fn check(
     let entry = checker.entry(program, query);
     let results = entry.as_ref().and_then(|entry| checker.query(entry));
     let ran: Vec<NodeId> = results.iter().flatten().map(|(_, node)| *node).collect();
-    let params = std::mem::take(&mut checker.params);
-    let ranges = std::mem::take(&mut checker.ranges);
-    let amounts = std::mem::take(&mut checker.amounts);
+    let inputs = std::mem::take(&mut checker.inputs);
     (0..modules.all.len())
         .filter(|&m| modules.all[m].tier < Tier::Std)
         .for_each(|m| checker.rest(m));
     checker.advise(&ran);
-    let unread_params = unread(program, &params);
+    let unread_params = unread(program, &inputs.params);
     let tunables = checker.tunables();
     checker.given_tunables(&tunables);
     let checked = entry.zip(results).map(|(entry, results)| Checked {
         query: entry.name,
         graph: checker.graph,
         results,
-        params,
-        ranges,
-        amounts,
+        params: inputs.params,
+        ranges: inputs.ranges,
+        amounts: inputs.amounts,
         unread_params,
-        autos: checker.autos,
+        autos: checker.autos.found,
         tunables,
-        uses: checker.sites,
+        uses: checker.written.sites,
     });
     (checked, checker.sink)
 }
@@ -161,7 +158,7 @@ impl<'a> Checker<'a> {
         let results = self.results(entry.body, &env)?;
         let places = self.tails(entry.body);
         let nodes = results.iter().map(|(_, node)| *node);
-        self.results.extend(nodes.zip(places));
+        self.notes.results.extend(nodes.zip(places));
         Some(results)
     }
 }

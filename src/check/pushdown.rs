@@ -6,9 +6,10 @@
 //! which fan-outs a set is drawn is told by the text: equal sub-pipelines are one node of the graph, but
 //! each is a call of its own.
 
+use super::Checker;
 use super::env::Env;
 use super::rows::conjuncts;
-use super::{Checker, SetKey};
+use super::state::SetKey;
 use crate::deep::recurse;
 use crate::expr::ir::Kind;
 use crate::expr::{Expr, NodeId};

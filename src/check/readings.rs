@@ -11,6 +11,7 @@
 
 use super::env::{Env, Local, Scope};
 use super::pushdown::Calls;
+use super::state::address;
 use super::{Checker, Place, bare_name};
 use crate::deep::recurse;
 use crate::diag::{Diagnostic, code};
@@ -84,7 +85,7 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
         scope: &Scope<'_>,
     ) -> Key<'a> {
-        let body = std::ptr::from_ref(expr) as usize;
+        let body = address(expr);
         let mut written = self.start_key(body);
         let _ = write!(written, "{:?}{scope:?}", env.identity());
         self.finish_key(written, vec![env.clone()])
@@ -100,7 +101,7 @@ impl<'a> Checker<'a> {
         role: Role,
         scope: Option<&Scope<'_>>,
     ) -> Key<'a> {
-        let mut written = self.start_key(std::ptr::from_ref(body) as usize);
+        let mut written = self.start_key(address(body));
         let mut kept = Vec::new();
         let _ = write!(written, "{role:?}{scope:?}");
         for param in params {
@@ -115,7 +116,7 @@ impl<'a> Checker<'a> {
     fn start_key(&mut self, body: usize) -> String {
         let mut written = std::mem::take(&mut self.readings.written);
         written.clear();
-        let _ = write!(written, "{body}{}", self.testing);
+        let _ = write!(written, "{body}{}", self.here.testing);
         written
     }
 
@@ -228,7 +229,7 @@ impl<'a> Checker<'a> {
                     calls: [inner, calls].concat(),
                     ..place.clone()
                 };
-                match self.numbers.get(&place) {
+                match self.autos.numbers.get(&place) {
                     Some(said) if said != number => return None,
                     Some(_) => here.push((place, *number)),
                     None => {}
@@ -244,7 +245,7 @@ impl<'a> Checker<'a> {
 
     /// Notes an `auto` that is read, for the readings that it is part of.
     pub(super) fn note_auto(&mut self, place: &Place, number: u64) {
-        if !self.numbers.is_empty() {
+        if !self.autos.numbers.is_empty() {
             self.readings.autos.push((place.clone(), number));
         }
     }
@@ -256,7 +257,7 @@ impl<'a> Checker<'a> {
         decl: &'a ast::EdgeDecl,
         read: impl FnOnce(&mut Self) -> Option<EdgeExpr>,
     ) -> Option<EdgeExpr> {
-        let address = std::ptr::from_ref(decl) as usize;
+        let address = address(decl);
         if let Some(known) = self.readings.edges.get(&address) {
             return known.clone();
         }
@@ -356,6 +357,6 @@ fn place<'a>(
     kept: &mut Kept<'a>,
 ) -> std::fmt::Result {
     kept.push(env.clone());
-    let address = std::ptr::from_ref(expr) as usize;
+    let address = address(expr);
     write!(to, ";{address}{:?}", env.identity())
 }

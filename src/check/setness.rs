@@ -4,6 +4,7 @@
 use super::Checker;
 use super::env::{Env, Local};
 use super::modules::Kind;
+use super::state::address;
 use crate::deep::recurse;
 use crate::syntax::ast::{self, BinaryOp, ExprKind, ItemKind, Statement, TypeExpr, TypeExprKind};
 
@@ -147,7 +148,7 @@ impl<'a> Checker<'a> {
 
     /// Whether an item is or gives a set, found out once: that depends on nothing around its uses.
     fn form_of(&self, item: &ast::Item, find: impl FnOnce() -> bool) -> bool {
-        let address = std::ptr::from_ref(item) as usize;
+        let address = address(item);
         if let Some(&known) = self.forms.borrow().get(&address) {
             return known;
         }

@@ -66,8 +66,7 @@ pub fn trial(
     else {
         return None;
     };
-    let mut checker = Checker::new(snapshot, modules, Sink::default(), budget);
-    checker.numbers = numbers.clone();
+    let mut checker = Checker::new(snapshot, modules, Sink::default(), budget, numbers);
     let (who, assertions) = checker.test(settings, body, 0);
     let mut sets: Vec<_> = assertions.iter().flat_map(Assertion::sets).collect();
     sets.sort_unstable();
@@ -80,14 +79,14 @@ pub fn trial(
         checked: Checked {
             query: name.text.clone(),
             results: sets.into_iter().map(|set| (None, set)).collect(),
-            params: std::mem::take(&mut checker.params),
-            ranges: std::mem::take(&mut checker.ranges),
-            amounts: std::mem::take(&mut checker.amounts),
+            params: checker.inputs.params,
+            ranges: checker.inputs.ranges,
+            amounts: checker.inputs.amounts,
             graph: checker.graph,
             unread_params: Vec::new(),
-            autos: checker.autos,
+            autos: checker.autos.found,
             tunables: Vec::new(),
-            uses: checker.sites,
+            uses: checker.written.sites,
         },
     })
 }
@@ -116,7 +115,7 @@ impl<'a> Checker<'a> {
         m: usize,
     ) -> (Who, Vec<Assertion>) {
         let who = self.settings(settings, m);
-        self.testing = true;
+        self.here.testing = true;
         let mut env = Env::top(m);
         let mut assertions = Vec::new();
         for statement in &body.statements {
@@ -131,7 +130,7 @@ impl<'a> Checker<'a> {
                 Statement::Error(_) => {}
             }
         }
-        self.testing = false;
+        self.here.testing = false;
         (who, assertions)
     }
 
@@ -310,7 +309,7 @@ impl<'a> Checker<'a> {
             let places = (value.span, range.span);
             self.check_range(&name.text, range, number, &given, places);
         }
-        self.params.push(Parameter {
+        self.inputs.params.push(Parameter {
             name: name.text.clone(),
             ty,
             default: Some(given),

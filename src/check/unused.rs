@@ -15,7 +15,7 @@ impl<'a> Checker<'a> {
     pub(super) fn rest(&mut self, m: usize) {
         let modules = self.modules;
         for item in &modules.all[m].file.items {
-            let used = self.used.contains(&(std::ptr::from_ref(item) as usize));
+            let used = self.is_used(item);
             // where a tunable is used only its default is read
             if !used || matches!(item.kind, ItemKind::Tunable { .. }) {
                 self.item(item, m);
@@ -59,9 +59,9 @@ impl<'a> Checker<'a> {
                 if let Some(entity) = self.entity_named(&entity.text, entity.span, m) {
                     let shape = Shape::of(entity, None);
                     // where it is used there may be columns that `let` has bound
-                    self.open_rows = true;
+                    self.here.open_rows = true;
                     self.declared_model(&name.text, value, name.span, m, &shape);
-                    self.open_rows = false;
+                    self.here.open_rows = false;
                 }
             }
             ItemKind::Value(def) => self.unused_row_def(def, "value", m),
@@ -73,21 +73,18 @@ impl<'a> Checker<'a> {
                 ..
             } => self.unused_def(params, body, result.as_ref(), m),
             ItemKind::Query { params, body, name } => {
-                let kept = std::mem::take(&mut self.params);
+                let kept = std::mem::take(&mut self.inputs);
                 self.query(&Entry {
                     name: name.text.clone(),
                     params,
                     body,
                 });
-                self.params = kept;
+                self.inputs = kept;
             }
             ItemKind::Test { settings, body, .. } => {
-                let kept = (
-                    std::mem::take(&mut self.params),
-                    std::mem::take(&mut self.ranges),
-                );
+                let kept = std::mem::take(&mut self.inputs);
                 self.test(settings, body, m);
-                (self.params, self.ranges) = kept;
+                self.inputs = kept;
             }
             ItemKind::Binding { value, .. } => self.unused_binding(value, &env),
             ItemKind::Import(_) | ItemKind::Expr(_) | ItemKind::Error => {}

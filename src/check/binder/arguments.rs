@@ -111,12 +111,18 @@ impl<'a> Bind for Binder<'_, 'a> {
         let Kind::Param(slot, _) = expr.kind else {
             return None;
         };
-        let default = self.checker.params.get(slot as usize)?.default.as_ref();
+        let default = self
+            .checker
+            .inputs
+            .params
+            .get(slot as usize)?
+            .default
+            .as_ref();
         let default = match default.and_then(Expr::as_const) {
             Some(Scalar::I64(n)) => u64::try_from(*n).ok(),
             _ => None,
         };
-        let ranges = self.checker.ranges.iter();
+        let ranges = self.checker.inputs.ranges.iter();
         let ends = ranges.filter(|range| range.value == *expr && range.high.is_finite());
         ends.map(|range| range.high as u64).chain(default).max()
     }

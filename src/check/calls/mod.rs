@@ -5,9 +5,10 @@ mod overloads;
 mod params;
 mod values;
 
+use super::Checker;
 use super::env::Env;
+use super::state::address;
 use super::typing::{Entity, ParamType};
-use super::{Checker, address};
 use crate::diag::{Diagnostic, code};
 use crate::expr::NodeId;
 use crate::ops::Role;
@@ -60,7 +61,7 @@ impl<'a> Checker<'a> {
         if !bindings.ok {
             return self.declared_set(&def, &bindings);
         }
-        let role = if self.testing && def.query {
+        let role = if self.here.testing && def.query {
             Role::Source
         } else {
             role

@@ -140,13 +140,13 @@ impl<'a> Checker<'a> {
             return true;
         };
         let sink = std::mem::take(&mut self.sink);
-        let memo = std::mem::take(&mut self.memo);
+        let memo = std::mem::take(&mut self.sets.known);
         let readings = std::mem::take(&mut self.readings);
-        let used = self.used.clone();
+        let used = self.notes.used.clone();
         self.unused_def(params, body, result.as_ref(), module);
-        self.used = used;
+        self.notes.used = used;
         self.readings = readings;
-        self.memo = memo;
+        self.sets.known = memo;
         !std::mem::replace(&mut self.sink, sink).has_errors()
     }
 

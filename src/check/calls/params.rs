@@ -161,7 +161,8 @@ impl<'a> Checker<'a> {
             self.check_range(&param.name.text, range, module, &value, places)?;
         }
         let origin = self.origin(given.expr, &given.env);
-        self.origins
+        self.written
+            .origins
             .insert(param.name.text.as_ptr() as usize, origin);
         Some(Local::Scalar(value))
     }
@@ -245,8 +246,8 @@ impl<'a> Checker<'a> {
             }
             None => {
                 let decided = value.level == Level::Request && value.sets().is_empty();
-                if decided && !self.ranges.contains(&wanted) {
-                    self.ranges.push(wanted);
+                if decided && !self.inputs.ranges.contains(&wanted) {
+                    self.inputs.ranges.push(wanted);
                 }
                 Some(())
             }

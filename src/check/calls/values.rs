@@ -1,9 +1,10 @@
 //! Definitions that give a value: called alone, as a method, or by the rows they are of.
 
 use super::{Callable, Given, given_args};
+use crate::check::Checker;
 use crate::check::env::{Env, Scope};
 use crate::check::modules::Kind;
-use crate::check::{Checker, address};
+use crate::check::state::address;
 use crate::diag::{Diagnostic, code};
 use crate::expr::ir::{Expr, Level};
 use crate::ops::Role;

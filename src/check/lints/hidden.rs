@@ -53,7 +53,7 @@ impl Shadow {
 impl<'a> Checker<'a> {
     /// Columns that a built-in name or one of a link hides, where the program reads that name.
     pub(super) fn shadowed_columns(&mut self) {
-        let mut shadows = std::mem::take(&mut self.shadows);
+        let mut shadows = std::mem::take(&mut self.notes.shadows);
         shadows.sort_by_key(|shadow| shadow.span.start);
         for shadow in shadows {
             let (name, entity) = (&shadow.name, self.entity_name(shadow.entity));
@@ -123,7 +123,13 @@ impl<'a> Checker<'a> {
 
     /// Parameters that hide a column where it may have been meant.
     pub(super) fn hidden_columns(&mut self) {
-        let mut hidden: Vec<Hidden> = self.hidden.values().filter(|h| !h.known).cloned().collect();
+        let mut hidden: Vec<Hidden> = self
+            .notes
+            .hidden
+            .values()
+            .filter(|h| !h.known)
+            .cloned()
+            .collect();
         hidden.sort_by_key(|h| h.span.start);
         for hidden in hidden {
             if hidden.span.source != self.modules.all[0].source {
@@ -147,7 +153,7 @@ impl<'a> Checker<'a> {
         let table = self.schema.entity(shape.entity);
         let column =
             table.find_column(&name.text).is_some() || table.find_reference(&name.text).is_some();
-        if !column || mentions(&arg.value, &name.text) || !self.uses.is_empty() {
+        if !column || mentions(&arg.value, &name.text) || !self.here.uses.is_empty() {
             return;
         }
         let message = format!("`{}` is a column of `{}` as well", name.text, table.name);
@@ -164,7 +170,7 @@ impl<'a> Checker<'a> {
         shape: &Shape,
         mut earlier: impl Iterator<Item = &'e Expr>,
     ) {
-        if !self.uses.is_empty() {
+        if !self.here.uses.is_empty() {
             return;
         }
         let (message, help) = match &condition.kind {

@@ -73,7 +73,7 @@ impl<'a> Checker<'a> {
     }
 
     fn flow(&self) -> Flow {
-        let roots: Vec<NodeId> = self.results.iter().map(|(node, _)| *node).collect();
+        let roots: Vec<NodeId> = self.notes.results.iter().map(|(node, _)| *node).collect();
         let results: HashSet<NodeId> = roots.iter().copied().collect();
         let nodes = self.graph.reachable(&roots);
         let mut consumers: HashMap<NodeId, Vec<(NodeId, usize)>> = HashMap::default();
@@ -105,10 +105,10 @@ impl<'a> Checker<'a> {
 
     /// Reports something about an operator, with the definitions through which it is used.
     fn report_at(&mut self, node: NodeId, diagnostic: Diagnostic) {
-        let site = self.sites.get(&node).cloned().unwrap_or_default();
-        let before = std::mem::replace(&mut self.uses, site);
+        let site = self.written.sites.get(&node).cloned().unwrap_or_default();
+        let before = std::mem::replace(&mut self.here.uses, site);
         self.report(diagnostic);
-        self.uses = before;
+        self.here.uses = before;
     }
 
     fn span_of(&self, node: NodeId) -> Span {
@@ -184,7 +184,7 @@ impl<'a> Checker<'a> {
 
     /// Whether the file has a query: otherwise its definitions are for other programs.
     fn has_query(&self) -> bool {
-        !self.results.is_empty()
+        !self.notes.results.is_empty()
     }
 
     fn is_tier(&self, module: usize, tier: Tier) -> bool {

@@ -95,7 +95,7 @@ impl<'a> Checker<'a> {
             return Some((node.op.name().to_owned(), node.span));
         }
         let program = self.modules.all[0].source;
-        let sites = self.sites.get(&id)?;
+        let sites = self.written.sites.get(&id)?;
         let site = sites
             .iter()
             .rev()

@@ -68,7 +68,7 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn result_lints(&mut self) {
-        for (id, span) in self.results.clone() {
+        for (id, span) in self.notes.results.clone() {
             self.required_policies(id, span);
             self.seen_items(id, span);
         }

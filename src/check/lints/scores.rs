@@ -109,7 +109,12 @@ impl<'a> Checker<'a> {
             }
             Lack::Vector { .. } => "say what counts then: `coalesce(cosine(...), 0.0)`".to_owned(),
         };
-        let span = self.argument.get(&id).copied().unwrap_or(node.span);
+        let span = self
+            .written
+            .arguments
+            .get(&id)
+            .copied()
+            .unwrap_or(node.span);
         let diagnostic = Diagnostic::new(code::W1001, span, message).help(help);
         self.report_at(id, diagnostic);
     }

@@ -32,7 +32,7 @@ impl<'a> Checker<'a> {
         let module = &self.modules.all[module];
         let always =
             module.tier == Tier::Std && ["std.core", "std.explore"].contains(&&*module.name);
-        let used = |item: &Item| self.used.contains(&(std::ptr::from_ref(item) as usize));
+        let used = |item: &Item| self.is_used(item);
         if always || module.file.items.iter().any(used) || module.file.items.is_empty() {
             return;
         }
@@ -49,7 +49,7 @@ impl<'a> Checker<'a> {
     }
 
     fn unused_item(&mut self, item: &'a Item) {
-        if !self.has_query() || self.used.contains(&(std::ptr::from_ref(item) as usize)) {
+        if !self.has_query() || self.is_used(item) {
             return;
         }
         let (what, name, code): (&str, &Name, Code) = match &item.kind {
@@ -128,6 +128,7 @@ impl<'a> Checker<'a> {
     /// Columns that `let` binds, that nothing reads and that are in no result.
     pub(super) fn unused_columns(&mut self, flow: &Flow) {
         let mut bound: Vec<((NodeId, String), Span)> = self
+            .written
             .columns
             .iter()
             .map(|(key, span)| (key.clone(), *span))

@@ -27,7 +27,7 @@ impl<'a> Checker<'a> {
                 span,
                 known: false,
             };
-            self.hidden.entry(address).or_insert(hidden);
+            self.notes.hidden.entry(address).or_insert(hidden);
         }
     }
 
@@ -40,7 +40,7 @@ impl<'a> Checker<'a> {
                 span: name.span,
                 known: true,
             };
-            self.hidden.insert(address, hidden);
+            self.notes.hidden.insert(address, hidden);
         }
     }
 
@@ -105,9 +105,13 @@ impl<'a> Checker<'a> {
 
     /// Each name once, and only where the program itself reads it.
     fn shadows(&mut self, shadow: Shadow) {
-        let known = self.shadows.iter().any(|other| other.name == shadow.name);
+        let known = self
+            .notes
+            .shadows
+            .iter()
+            .any(|other| other.name == shadow.name);
         if !known && shadow.span.source == self.modules.all[0].source {
-            self.shadows.push(shadow);
+            self.notes.shadows.push(shadow);
         }
     }
 }

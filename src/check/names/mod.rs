@@ -6,7 +6,8 @@ mod unknown;
 
 use super::env::{Env, Local, Row, Scope};
 use super::modules::Kind as NameKind;
-use super::{Checker, Parameter, address};
+use super::state::address;
+use super::{Checker, Parameter};
 use crate::diag::{Diagnostic, code};
 use crate::expr::ir::{EdgeKind, Expr, Kind, LinkField, Scalar, read};
 use crate::source::Span;
@@ -322,7 +323,7 @@ impl<'a> Checker<'a> {
         let Some(ty) = self.scalar_type(ty, module) else {
             return Expr::error();
         };
-        let known = self.params.iter().position(|p| p.name == name.text);
+        let known = self.inputs.params.iter().position(|p| p.name == name.text);
         let param = |slot: usize, ty: &Type| {
             let kind = Kind::Param(slot as u32, name.text.as_str().into());
             Expr::new(kind, ty.clone())
@@ -346,8 +347,8 @@ impl<'a> Checker<'a> {
                         "the default of a parameter is a constant",
                     ));
                 }
-                let slot = self.params.len();
-                self.params.push(Parameter {
+                let slot = self.inputs.params.len();
+                self.inputs.params.push(Parameter {
                     name: name.text.clone(),
                     ty: ty.clone(),
                     default: default.clone(),
@@ -394,7 +395,7 @@ impl<'a> Checker<'a> {
                 .is_some_and(|outer| self.knows(name, env, outer))
             || self.is_lost(name)
             || self.may_be_imported(env.module)
-            || self.open_rows
+            || self.here.open_rows
             || top()
     }
 

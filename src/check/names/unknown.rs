@@ -151,7 +151,7 @@ impl<'a> Checker<'a> {
                     .copied()
                     .chain(columns.iter().map(|c| &*c.name));
                 let near = suggest::nearest(name, known);
-                if self.open_rows && !near.is_some_and(|near| suggest::is_slip(name, near)) {
+                if self.here.open_rows && !near.is_some_and(|near| suggest::is_slip(name, near)) {
                     return;
                 }
                 self.unknown_column(name, span, row.entity, env.module, &locals);

@@ -46,7 +46,7 @@ impl<'a> Checker<'a> {
             }
             Kind::Outer(inner) => self.stored_as(inner),
             Kind::Link(LinkField::Column(column)) => {
-                let edge = self.links.last()?;
+                let edge = self.here.links.last()?;
                 let (table, _) = crate::check::names::base_table(&edge.kind)?;
                 let name = edge.columns.get(*column as usize)?.0.clone();
                 Some((format!("edge.{}", self.schema.edge(table).name), name))

@@ -7,7 +7,8 @@ mod pages;
 
 use super::env::{Env, Local, Scope};
 use super::modules::Kind;
-use super::{Checker, address, foreign};
+use super::state::{SetKey, address};
+use super::{Checker, foreign};
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::ir::Stat;
 use crate::expr::{NodeId, functions};
@@ -20,14 +21,14 @@ use branches::is_literal;
 impl<'a> Checker<'a> {
     /// The node of a candidate set. The same expression in the same place and role is read once.
     pub(super) fn set(&mut self, expr: &'a ast::Expr, env: &Env<'a>, role: Role) -> Option<NodeId> {
-        let key = (std::ptr::from_ref(expr) as usize, env.identity(), role);
-        if let Some((known, _)) = self.memo.get(&key) {
+        let key = SetKey::new(expr, env, role);
+        if let Some((known, _)) = self.sets.known.get(&key) {
             let known = *known;
             self.draws_again(&key);
             return known;
         }
         // what leads back to itself is a cycle: it is reported the second time around
-        let depth = self.reading.entry(key).or_default();
+        let depth = self.sets.reading.entry(key).or_default();
         if *depth == 2 {
             return None;
         }
@@ -42,8 +43,8 @@ impl<'a> Checker<'a> {
             })
         });
         self.note_drawn(key, found, calls);
-        *self.reading.entry(key).or_default() -= 1;
-        self.memo.insert(key, (found, env.clone()));
+        *self.sets.reading.entry(key).or_default() -= 1;
+        self.sets.known.insert(key, (found, env.clone()));
         found
     }
 
@@ -126,9 +127,9 @@ impl<'a> Checker<'a> {
                 env,
                 checked: true,
             }) => {
-                let open = std::mem::take(&mut self.open);
+                let open = std::mem::take(&mut self.here.open);
                 let found = self.set(expr, &env, role);
-                self.open = open;
+                self.here.open = open;
                 return found;
             }
             Some(Local::Thunk { expr, env, .. }) => {

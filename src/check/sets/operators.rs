@@ -83,8 +83,11 @@ impl<'a> Checker<'a> {
         if by_key && !self.by_key.contains(&node) {
             self.by_key.push(node);
         }
-        let uses = &self.uses;
-        self.sites.entry(node).or_insert_with(|| uses.clone());
+        let uses = &self.here.uses;
+        self.written
+            .sites
+            .entry(node)
+            .or_insert_with(|| uses.clone());
         node
     }
 
@@ -96,12 +99,12 @@ impl<'a> Checker<'a> {
             },
         ] = args
         {
-            self.argument.entry(node).or_insert(*span);
+            self.written.arguments.entry(node).or_insert(*span);
         }
         if self.graph.get(node).op.name() == "let" {
             for name in args.iter().filter_map(|arg| arg.name.as_ref()) {
                 let key = (node, name.text.clone());
-                self.columns.entry(key).or_insert(name.span);
+                self.written.columns.entry(key).or_insert(name.span);
             }
         }
     }

@@ -1,9 +1,10 @@
 //! What a query gives: one set, or the lists of a page by name.
 
+use crate::check::Checker;
 use crate::check::env::{Env, Local};
 use crate::check::modules::Kind;
 use crate::check::setness::block_names;
-use crate::check::{Checker, address};
+use crate::check::state::address;
 use crate::diag::{Diagnostic, code};
 use crate::expr::NodeId;
 use crate::ops::Role;

@@ -1,0 +1,103 @@
+//! What a check knows while it reads a program, by what it is for.
+
+use super::amounts::Amount;
+use super::checked::{InRange, Parameter};
+use super::env::{Env, Use};
+use super::lints::{Hidden, Shadow};
+use crate::expr::{EdgeExpr, NodeId};
+use crate::ops::Role;
+use crate::source::Span;
+use crate::syntax::ast;
+use foldhash::{HashMap, HashSet};
+
+/// What the query that is read asks of a request.
+#[derive(Default)]
+pub(super) struct Inputs {
+    pub(super) params: Vec<Parameter>,
+    /// Values that have to lie in a range.
+    pub(super) ranges: Vec<InRange>,
+    /// Numbers that have to make sense where they stand.
+    pub(super) amounts: Vec<Amount>,
+}
+
+/// A candidate set as it is written: its expression, the names that it sees, and its role.
+///
+/// Expression and names are told by their addresses. The tree is borrowed for the whole check, so that
+/// nothing in it moves or goes away, and whoever keeps a key keeps its names. Numbers in the nodes of the
+/// tree would say the same of expressions, but every parser and printer would have to carry them, and
+/// chains of names, which the checker makes, would need a second kind.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct SetKey {
+    expr: usize,
+    names: (usize, usize),
+    role: Role,
+}
+
+impl SetKey {
+    pub(super) fn new(expr: &ast::Expr, env: &Env<'_>, role: Role) -> SetKey {
+        SetKey {
+            expr: address(expr),
+            names: env.identity(),
+            role,
+        }
+    }
+}
+
+/// The candidate sets that have been read, and those that are being read.
+#[derive(Default)]
+pub(super) struct Sets<'a> {
+    /// The names of a key are kept alive, so that their address stays theirs.
+    pub(super) known: HashMap<SetKey, (Option<NodeId>, Env<'a>)>,
+    /// How often each is being read, to end what goes in circles.
+    pub(super) reading: HashMap<SetKey, u8>,
+}
+
+/// A name that is being resolved: its kind, itself, and the address of what it stands for (0 for
+/// kinds whose names are unique), since one name can stand for different things in different places.
+pub(super) type Open = (&'static str, String, usize);
+
+/// What leads to the part that is being read.
+#[derive(Default)]
+pub(super) struct Here {
+    /// Definitions that are being read, outermost first.
+    pub(super) uses: Vec<Use>,
+    /// Names that are being resolved, to find cycles.
+    pub(super) open: Vec<Open>,
+    /// Edges whose links are being read, outermost first.
+    pub(super) links: Vec<EdgeExpr>,
+    /// Whether a test is read: the queries it calls give what a request would get.
+    pub(super) testing: bool,
+    /// Whether the rows that are read about may have columns beside those that are known.
+    pub(super) open_rows: bool,
+}
+
+/// Where things stand in the text, for reports about them.
+#[derive(Default)]
+pub(super) struct Written {
+    /// Of each operator: the definitions through which it was first used.
+    pub(super) sites: HashMap<NodeId, Vec<Use>>,
+    /// Of operators with one argument that matters.
+    pub(super) arguments: HashMap<NodeId, Span>,
+    /// Columns that `let` binds.
+    pub(super) columns: HashMap<(NodeId, String), Span>,
+    /// Where the value of a parameter was given last, by the address of its name.
+    pub(super) origins: HashMap<usize, Span>,
+}
+
+/// What lints ask when everything has been read.
+#[derive(Default)]
+pub(super) struct Notes {
+    /// Names that were used, by the address of their item.
+    pub(super) used: HashSet<usize>,
+    /// The sets that queries give, and where each gets its last operator.
+    pub(super) results: Vec<(NodeId, Span)>,
+    /// Locals that hide columns, by the address of their name.
+    pub(super) hidden: HashMap<usize, Hidden>,
+    /// Names of rows and links that hide columns, in the order in which they were read.
+    pub(super) shadows: Vec<Shadow>,
+}
+
+/// What tells definitions of one name apart: the address of their tree.
+pub(super) fn address<T>(tree: &T) -> usize {
+    std::ptr::from_ref(tree) as usize
+}
