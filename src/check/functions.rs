@@ -4,7 +4,7 @@
 use super::Checker;
 use super::env::{Env, Scope};
 use crate::diag::{Diagnostic, code, suggest};
-use crate::expr::functions::{Function, time};
+use crate::expr::functions::{Form, Function, time};
 use crate::expr::ir::{Expr, Kind, LinkField, Pattern, Scalar};
 use crate::source::Span;
 use crate::syntax::ast::{self, Name};
@@ -37,33 +37,17 @@ impl<'a> Checker<'a> {
         if placed.iter().any(|(arg, _)| arg.is_error()) {
             return Expr::error();
         }
-        let done = match function.name {
-            "hash" => self.hash(function, placed, span),
-            "bucket" => self.bucket(function, placed, span),
-            "uniform" => self.uniform(function, placed, span, scope),
-            "beta" => self.beta(function, placed, span, scope),
-            "extract" => self.extract(function, placed, span),
-            "hour" | "weekday" | "date" => self.clock(function, placed, span),
-            "age" | "decay" => {
-                let expected = if function.name == "age" { 1 } else { 2 };
-                if let ("decay", Some((half_life, at))) = (function.name, placed.get(1)) {
-                    let wrong = half_life.ty == Type::Duration
-                        && self
-                            .duration_of_at_least(half_life, "half_life", 1, *at)
-                            .is_none();
-                    if wrong {
-                        return Expr::error();
-                    }
-                }
-                let mut args: Vec<Expr> = placed.into_iter().map(|(arg, _)| arg).collect();
-                if args.len() == expected {
-                    args.push(Expr::new(Kind::Now, Type::Time));
-                }
-                Some(self.apply(function.name, args, span))
-            }
-            name => {
+        let done = match function.form {
+            Form::Hash => self.hash(function, placed, span),
+            Form::Bucket => self.bucket(function, placed, span),
+            Form::Uniform => self.uniform(function, placed, span, scope),
+            Form::Drawn => self.drawn(function, placed, span, scope),
+            Form::Extract => self.extract(function, placed, span),
+            Form::Zone => self.clock(function, placed, span),
+            Form::Now => self.since(function, placed, span),
+            Form::Plain => {
                 let args = placed.into_iter().map(|(arg, _)| arg).collect();
-                Some(self.apply(name, args, span))
+                Some(self.apply(function.name, args, span))
             }
         };
         done.unwrap_or_else(Expr::error)
@@ -166,7 +150,7 @@ impl<'a> Checker<'a> {
         }
         self.amount(&n, "n", 1, n_at);
         let hash = Expr::new(Kind::Hash(vec![salt, key]), Type::Int);
-        Some(self.apply("bucket", vec![hash, n], span))
+        Some(self.apply(function.name, vec![hash, n], span))
     }
 
     fn uniform(
@@ -180,19 +164,21 @@ impl<'a> Checker<'a> {
         self.draw(function, args.into_iter().next(), span, scope)
     }
 
-    fn beta(
+    /// `beta`: a number that is drawn comes last, in the place of the salt.
+    fn drawn(
         &mut self,
         function: &'static Function,
         mut args: Placed,
         span: Span,
         scope: &Scope<'_>,
     ) -> Option<Expr> {
-        self.counted(function, &args, 2, 3, span)?;
-        let salt = args.drain(2..).next();
+        let params = function.params().count();
+        self.counted(function, &args, params - 1, params, span)?;
+        let salt = args.drain(params - 1..).next();
         let draw = self.draw(function, salt, span, scope)?;
         let mut args: Vec<Expr> = args.into_iter().map(|(arg, _)| arg).collect();
         args.push(draw);
-        Some(self.apply("beta", args, span))
+        Some(self.apply(function.name, args, span))
     }
 
     /// A number in (0, 1) for the row; in a link expression, for the link.
@@ -273,6 +259,21 @@ impl<'a> Checker<'a> {
                 None
             }
         }
+    }
+
+    /// `age` and `decay`: what is given, and `now`.
+    fn since(&mut self, function: &'static Function, args: Placed, span: Span) -> Option<Expr> {
+        let half_life = function.params().position(|param| param == "half_life");
+        if let Some((half_life, at)) = half_life.and_then(|place| args.get(place))
+            && half_life.ty == Type::Duration
+        {
+            self.duration_of_at_least(half_life, "half_life", 1, *at)?;
+        }
+        let mut args: Vec<Expr> = args.into_iter().map(|(arg, _)| arg).collect();
+        if args.len() == function.params().count() {
+            args.push(Expr::new(Kind::Now, Type::Time));
+        }
+        Some(self.apply(function.name, args, span))
     }
 
     /// `hour`, `weekday` and `date`: the zone has to be one, where it is written out.

@@ -321,7 +321,7 @@ impl Checker<'_> {
                 texts: &self.texts,
                 stop: crate::batch::Stop::default(),
             };
-            self.constant_scalar(&(kernel.run)(&context, &values))
+            self.constant_scalar(&kernel.run(&context, &values))
         });
         match folded {
             Some(value) => Expr::constant(value, ty),

@@ -273,7 +273,6 @@ fn differs(expr: &Expr) -> bool {
         differs |= match &part.kind {
             Kind::Param(..) | Kind::Viewer | Kind::ToId { .. } | Kind::Uniform { .. } => true,
             Kind::InSet { .. } | Kind::OfSet { .. } | Kind::OverSet { .. } => true,
-            Kind::Call { kernel, .. } => kernel.per_request,
             _ => false,
         }
     });

@@ -372,15 +372,13 @@ impl<'a> Frame<'a> {
             Kind::ToId { entity, key } => self.id_of_key(*entity, key),
             Kind::Call { kernel, args } => {
                 let args: Vec<Val> = args.iter().map(|a| self.eval(a)).collect();
-                stretch::at(kernel.name);
-                (kernel.run)(
-                    &Call {
-                        n: self.n,
-                        texts: self.run.texts,
-                        stop: self.run.stop,
-                    },
-                    &args,
-                )
+                stretch::at(kernel.function.name);
+                let call = Call {
+                    n: self.n,
+                    texts: self.run.texts,
+                    stop: self.run.stop,
+                };
+                kernel.run(&call, &args)
             }
             Kind::If {
                 condition,
@@ -401,7 +399,7 @@ impl<'a> Frame<'a> {
             Kind::Uniform { salt, ids } => draw::uniform(self, salt, ids),
             Kind::Extract { text, pattern } => {
                 let pace = Pace::new(self.run.stop);
-                text::extract(self.run.texts, &pace, &self.eval(text).codes(), pattern)
+                text::extract(self.run.texts, &pace, &self.eval(text).codes(), &pattern.0)
             }
         }
     }

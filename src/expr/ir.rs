@@ -7,10 +7,10 @@
 //! Expressions share their parts: a value that is used twice is read once, and both uses hold the
 //! same node. `b = a * a; c = b * b; ...` has few nodes but doubles at each step when it is followed
 //! as a tree, so whatever goes through an expression of more than [`SMALL`] parts remembers where it
-//! has been ([`Expr::walk`], [`Expr::map`], [`crate::expr::facts::Known::of`], evaluation).
+//! has been ([`Expr::walk`], [`Expr::map`], [`crate::expr::known::Known::of`], evaluation).
 
 use crate::deep::recurse;
-use crate::expr::functions::Kernel;
+use crate::expr::functions::{Kernel, Role};
 use crate::expr::reads::{End, Reads};
 use crate::types::{EdgeId, EntityId, Key, Type};
 use foldhash::{HashMap, HashSet};
@@ -405,6 +405,27 @@ impl Expr {
             Kind::Const(value) => Some(value),
             _ => None,
         }
+    }
+
+    /// The arguments, if it is a call of a function of that role.
+    pub fn as_call(&self, role: Role) -> Option<&[Expr]> {
+        match &self.kind {
+            Kind::Call { kernel, args } if kernel.role() == role => Some(args),
+            _ => None,
+        }
+    }
+
+    /// The conditions that `and` joins; itself, if it is none.
+    pub fn conjuncts(&self) -> Vec<&Expr> {
+        let mut found = Vec::new();
+        self.descend(&mut |part| {
+            let joins = part.as_call(Role::And).is_some();
+            if !joins {
+                found.push(part);
+            }
+            joins
+        });
+        found
     }
 
     /// Whether it can be followed as a tree.
@@ -831,15 +852,7 @@ impl Kind {
             Kind::Visible { id, .. } | Kind::InSet { id, .. } | Kind::OfSet { id, .. } => {
                 id.level.max(Level::Request)
             }
-            Kind::Call { kernel, args } => {
-                let own = if kernel.per_request {
-                    Level::Request
-                } else {
-                    Level::Constant
-                };
-                args.iter().map(|a| a.level).fold(own, Level::max)
-            }
-            Kind::List(items) | Kind::Hash(items) => items
+            Kind::Call { args: items, .. } | Kind::List(items) | Kind::Hash(items) => items
                 .iter()
                 .map(|a| a.level)
                 .max()

@@ -7,6 +7,7 @@ pub mod eval;
 pub mod facts;
 pub mod functions;
 pub mod ir;
+pub mod known;
 pub mod links;
 pub mod random;
 pub mod read;

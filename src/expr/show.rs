@@ -2,6 +2,7 @@
 
 use crate::catalog::schema::Schema;
 use crate::deep::recurse;
+use crate::expr::functions::{Kernel, Notation};
 use crate::expr::ir::{Expr, Kind, LinkField, OfSet, Scalar};
 use crate::expr::texts::{Keys, Texts};
 use crate::types::{Key, Type, Value};
@@ -112,12 +113,7 @@ impl Show<'_> {
             Kind::ToId { entity, key } => {
                 write!(f, "{}({})", self.schema.entity(*entity).name, sub(key))
             }
-            Kind::Call { kernel, args } => match (sign(kernel.name), &args[..]) {
-                // as written: the widening of an int is not
-                (_, [arg]) if kernel.name == "to_float" => sub(arg).fmt(f),
-                (Some(sign), [a, b]) => write!(f, "{} {sign} {}", Inner(sub(a)), Inner(sub(b))),
-                _ => call(plain(kernel.name), f, args.iter().map(sub)),
-            },
+            Kind::Call { kernel, args } => self.call(*kernel, args, f),
             Kind::If {
                 condition,
                 then,
@@ -178,6 +174,22 @@ impl Show<'_> {
             }
         }
     }
+
+    /// A call as it is written.
+    fn call(&self, kernel: Kernel, args: &[Expr], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sub = |expr| Show { expr, ..*self };
+        let name = kernel.function.name;
+        match (kernel.notation(), args) {
+            (Notation::None, [a]) => sub(a).fmt(f),
+            (Notation::Between, [a, b]) => {
+                write!(f, "{} {name} {}", Inner(sub(a)), Inner(sub(b)))
+            }
+            (Notation::Sign, [a]) => write!(f, "{name}{}", Inner(sub(a))),
+            (Notation::Before, [a]) => write!(f, "{name} {}", Inner(sub(a))),
+            (Notation::Behind, [a]) => write!(f, "{} {name}", Inner(sub(a))),
+            _ => call(name, f, args.iter().map(sub)),
+        }
+    }
 }
 
 /// An operand: in brackets if it has a sign of its own.
@@ -186,53 +198,17 @@ struct Inner<'a>(Show<'a>);
 impl Display for Inner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.expr.kind {
-            Kind::Call { kernel, args } if kernel.name == "to_float" => Inner(Show {
-                expr: &args[0],
-                ..self.0
-            })
-            .fmt(f),
-            Kind::Call { kernel, args } if args.len() == 2 && sign(kernel.name).is_some() => {
-                write!(f, "({})", self.0)
-            }
+            Kind::Call { kernel, args } => match kernel.notation() {
+                Notation::None => Inner(Show {
+                    expr: &args[0],
+                    ..self.0
+                })
+                .fmt(f),
+                Notation::Call => self.0.fmt(f),
+                _ => write!(f, "({})", self.0),
+            },
             _ => self.0.fmt(f),
         }
-    }
-}
-
-/// The sign that stands for a kernel of two arguments.
-fn sign(kernel: &str) -> Option<&'static str> {
-    const SIGNS: [(&str, &str); 17] = [
-        ("lt", "<"),
-        ("le", "<="),
-        ("gt", ">"),
-        ("ge", ">="),
-        ("eq", "=="),
-        ("ne", "!="),
-        ("add", "+"),
-        ("sub", "-"),
-        ("mul", "*"),
-        ("div", "/"),
-        ("floordiv", "//"),
-        ("mod", "%"),
-        ("pow", "**"),
-        ("concat", "+"),
-        ("in", "in"),
-        ("and", "and"),
-        ("or", "or"),
-    ];
-    let name = plain(kernel);
-    SIGNS
-        .iter()
-        .find(|(n, _)| *n == name)
-        .map(|(_, sign)| *sign)
-}
-
-/// A kernel's name without the types that it is for.
-fn plain(kernel: &str) -> &str {
-    const TYPES: [&str; 5] = ["_float", "_int", "_text", "_duration", "_list"];
-    match TYPES.iter().find_map(|ty| kernel.strip_suffix(ty)) {
-        Some(name) if !name.ends_with("_to") => name,
-        _ => kernel,
     }
 }
 

@@ -4,8 +4,9 @@
 //! links together: that is what makes bounds useful where degrees are as uneven as they always are.
 
 use crate::catalog::schema::Schema;
-use crate::expr::facts::most_links;
+use crate::expr::functions::{Comparison, Role};
 use crate::expr::ir::EdgeKind;
+use crate::expr::known::most_links;
 use crate::expr::{EdgeExpr, Expr, Kind, Level, NodeId};
 use crate::types::EntityId;
 
@@ -82,6 +83,8 @@ pub fn with_vector(schema: &Schema, embedding: u32, entity: EntityId) -> u64 {
     place.map_or(0, |place| rows.saturating_sub(space.missing[place]))
 }
 
+const EQUAL: Role = Role::Compare(Comparison::Equal);
+
 /// Most rows of an entity for which a condition can be true, where that is fewer than all;
 /// `rows_of` is the bound of another set.
 pub fn satisfying(
@@ -91,10 +94,10 @@ pub fn satisfying(
 ) -> Option<u64> {
     match &condition.kind {
         Kind::InSet { id, set } => Some(rows_of(*set)?.saturating_mul(per_id(schema, id)?)),
-        Kind::Call { kernel, args } => match (kernel.name, &args[..]) {
-            ("eq", [a, b]) if b.level < Level::Row => per_id(schema, a),
-            ("eq", [a, b]) if a.level < Level::Row => per_id(schema, b),
-            ("in_list", [a, list]) => match &list.kind {
+        Kind::Call { kernel, args } => match (kernel.role(), &args[..]) {
+            (EQUAL, [a, b]) if b.level < Level::Row => per_id(schema, a),
+            (EQUAL, [a, b]) if a.level < Level::Row => per_id(schema, b),
+            (Role::In, [a, list]) => match &list.kind {
                 Kind::List(items) if list.level < Level::Row => {
                     Some(per_id(schema, a)?.saturating_mul(items.len() as u64))
                 }

@@ -2,6 +2,7 @@
 //! viewer has a link to it, as `not exists(likes(viewer, it))`: kept as lists of rows, so that they are
 //! neither evaluated nor looked up anew for every row.
 
+use crate::expr::functions::Role;
 use crate::expr::ir::OverLinks;
 use crate::expr::{Expr, Kind, NodeId, Run, links};
 use std::borrow::Cow;
@@ -12,11 +13,10 @@ use std::sync::OnceLock;
 pub fn membership(condition: &Expr) -> Option<(NodeId, bool)> {
     match &condition.kind {
         Kind::InSet { id, set } if id.kind == Kind::It => Some((*set, true)),
-        Kind::Call { kernel, args } if kernel.name == "not" => {
-            let (set, wanted) = membership(&args[0])?;
+        _ => {
+            let (set, wanted) = membership(&condition.as_call(Role::Not)?[0])?;
             Some((set, !wanted))
         }
-        _ => None,
     }
 }
 
@@ -58,21 +58,14 @@ impl<'a> Memberships<'a> {
     pub fn split(conditions: &'a [Expr], run: &Run, most: usize) -> (Self, Vec<&'a Expr>) {
         let mut tests = Vec::new();
         let mut others = Vec::new();
-        for condition in conditions {
-            condition.descend(&mut |part| {
-                match &part.kind {
-                    Kind::Call { kernel, .. } if kernel.name == "and" => return true,
-                    _ => {}
+        for part in conditions.iter().flat_map(Expr::conjuncts) {
+            match (membership(part), linked(part)) {
+                (Some((set, wanted)), _) => tests.push((Set::Node(set), wanted)),
+                (_, Some((over, wanted))) if links::degree_within(run, over, most) => {
+                    tests.push((Set::Linked(over, OnceLock::new()), wanted));
                 }
-                match (membership(part), linked(part)) {
-                    (Some((set, wanted)), _) => tests.push((Set::Node(set), wanted)),
-                    (_, Some((over, wanted))) if links::degree_within(run, over, most) => {
-                        tests.push((Set::Linked(over, OnceLock::new()), wanted));
-                    }
-                    _ => others.push(part),
-                }
-                false
-            });
+                _ => others.push(part),
+            }
         }
         (Memberships { tests }, others)
     }
@@ -125,11 +118,10 @@ impl<'a> Memberships<'a> {
 fn linked(condition: &Expr) -> Option<(&OverLinks, bool)> {
     match &condition.kind {
         Kind::OverLinks(over) if over.is_membership() => Some((over, true)),
-        Kind::Call { kernel, args } if kernel.name == "not" => {
-            let (over, wanted) = linked(&args[0])?;
+        _ => {
+            let (over, wanted) = linked(&condition.as_call(Role::Not)?[0])?;
             Some((over, !wanted))
         }
-        _ => None,
     }
 }
 

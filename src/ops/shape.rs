@@ -10,8 +10,9 @@ use super::bounds::satisfying;
 use super::reads_only_the_entity;
 use crate::catalog::schema::Schema;
 use crate::deep::recurse;
-use crate::expr::facts::{self, Known, learn};
+use crate::expr::functions::Measure;
 use crate::expr::ir::Stat;
+use crate::expr::known::{self, Known, learn};
 use crate::expr::{Expr, Facts, Kind, Level, NodeId};
 use crate::types::{EntityId, Type};
 use foldhash::HashMap;
@@ -324,21 +325,7 @@ impl Shape {
             Kind::Score => self.score.kind,
             Kind::Position => ScoreKind::Position,
             Kind::OverLinks(over) if over.stat == Stat::Count => ScoreKind::Count,
-            Kind::Call { kernel, .. } if matches!(kernel.name, "cosine" | "dot") => {
-                ScoreKind::Similarity
-            }
-            Kind::Call { kernel, .. } if kernel.name == "sigmoid" => ScoreKind::Probability,
-            Kind::Call { kernel, args } if is_linear(kernel.name) => {
-                let product = kernel.name.starts_with("mul");
-                let kinds = args.iter().map(|arg| self.kind_among(arg, known));
-                let of_two = |a: ScoreKind, b: ScoreKind| match (a, b) {
-                    (ScoreKind::Constant, kind) | (kind, ScoreKind::Constant) => kind,
-                    _ if product => a.times(b),
-                    _ if a == b => a,
-                    _ => ScoreKind::Value,
-                };
-                kinds.reduce(of_two).unwrap_or(ScoreKind::Value)
-            }
+            Kind::Call { kernel, args } => self.kind_of_call(kernel.function.measures, args, known),
             Kind::If {
                 then, otherwise, ..
             } => match (
@@ -350,6 +337,29 @@ impl Shape {
             },
             _ => ScoreKind::Value,
         }
+    }
+
+    fn kind_of_call(
+        &self,
+        measures: Measure,
+        args: &[Expr],
+        known: &mut HashMap<usize, ScoreKind>,
+    ) -> ScoreKind {
+        let product = match measures {
+            Measure::Value => return ScoreKind::Value,
+            Measure::Similarity => return ScoreKind::Similarity,
+            Measure::Probability => return ScoreKind::Probability,
+            Measure::OfArguments => false,
+            Measure::Product => true,
+        };
+        let kinds = args.iter().map(|arg| self.kind_among(arg, known));
+        let of_two = |a: ScoreKind, b: ScoreKind| match (a, b) {
+            (ScoreKind::Constant, kind) | (kind, ScoreKind::Constant) => kind,
+            _ if product => a.times(b),
+            _ if a == b => a,
+            _ => ScoreKind::Value,
+        };
+        kinds.reduce(of_two).unwrap_or(ScoreKind::Value)
     }
 
     /// Only the rows for which all of these are true.
@@ -366,7 +376,7 @@ impl Shape {
             self.bound = min_bound(self.bound, satisfying(schema, condition, rows_of));
         }
         for condition in conditions {
-            let room = self.holds.len() < facts::MOST_LEARNED;
+            let room = self.holds.len() < known::MOST_LEARNED;
             if room && reads_only_the_entity(condition) && !self.holds.contains(condition) {
                 self.holds.push(condition.clone());
             }
@@ -378,7 +388,7 @@ impl Shape {
                     let column = &mut self.columns[i as usize];
                     column.facts = column.facts.both(facts);
                 }
-                _ if reads_only_the_entity(&expr) => facts::add(&expr, facts, &mut self.known),
+                _ if reads_only_the_entity(&expr) => known::add(&expr, facts, &mut self.known),
                 _ => {}
             }
         }
@@ -449,14 +459,6 @@ impl Shape {
         });
         Ok(self)
     }
-}
-
-/// Whether a function of one number and constants leaves what the number measures.
-fn is_linear(kernel: &str) -> bool {
-    let names = [
-        "add_", "sub_", "neg_", "mul_", "div_", "min", "max", "clamp", "coalesce", "to_float",
-    ];
-    names.iter().any(|name| kernel.starts_with(name))
 }
 
 /// The smaller of two bounds, either of which may be unknown.

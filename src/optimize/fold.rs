@@ -5,6 +5,7 @@ use crate::batch::Stop;
 use crate::batch::{Column, Rows};
 use crate::expr::ends::Ends;
 use crate::expr::eval::{Members, Memo, Sets};
+use crate::expr::functions::Role;
 use crate::expr::ir::Mapped;
 use crate::expr::texts::{Keys, Texts};
 use crate::expr::{Expr, Frame, Kind, Level, NodeId, Run, Scalar};
@@ -57,10 +58,10 @@ impl<'a> Folding<'a> {
             };
         }
         match &expr.kind {
-            Kind::Call { kernel, args } => match (kernel.name, &args[..]) {
-                ("and", [a, b]) => either(a, b, true),
-                ("or", [a, b]) => either(a, b, false),
-                ("coalesce", [a, b]) => match a.as_const() {
+            Kind::Call { kernel, args } => match (kernel.role(), &args[..]) {
+                (Role::And, [a, b]) => either(a, b, true),
+                (Role::Or, [a, b]) => either(a, b, false),
+                (Role::Coalesce, [a, b]) => match a.as_const() {
                     Some(Scalar::Null) => of_type(b, &expr.ty),
                     Some(_) => of_type(a, &expr.ty),
                     None => None,

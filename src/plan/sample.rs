@@ -7,6 +7,7 @@ use crate::check::Parameter;
 use crate::exec::Results;
 use crate::expr::ends::Ends;
 use crate::expr::eval::{Members, Memo};
+use crate::expr::functions::Role;
 use crate::expr::texts::{Keys, Texts};
 use crate::expr::value::Val;
 use crate::expr::{Expr, Frame, Kind, Run};
@@ -128,8 +129,7 @@ fn default(param: &Parameter, run: &Run) -> Column {
 fn in_set(condition: &Expr) -> Option<f64> {
     match &condition.kind {
         Kind::InSet { .. } => Some(IN_SET),
-        Kind::Call { kernel, args } if kernel.name == "not" => Some(1.0 - in_set(&args[0])?),
-        _ => None,
+        _ => Some(1.0 - in_set(&condition.as_call(Role::Not)?[0])?),
     }
 }
 

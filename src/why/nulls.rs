@@ -3,6 +3,7 @@
 use super::path::{Tracer, find};
 use crate::batch::{Column, Rows};
 use crate::deep::recurse;
+use crate::expr::functions::{Kernel, Role};
 use crate::expr::ir::{OverLinks, Stat};
 use crate::expr::show::{literal, show};
 use crate::expr::{Expr, Frame, Kind, NodeId};
@@ -141,7 +142,7 @@ impl<'t, 'a> Row<'t, 'a> {
             Kind::OfSet { .. } => "is null: it is not in that set, or is null there".to_owned(),
             Kind::OverLinks(over) => self.of_links(over).to_owned(),
             Kind::Extract { .. } => "is null: the pattern does not match".to_owned(),
-            Kind::Call { kernel, args } => self.undefined(kernel.name, args),
+            Kind::Call { kernel, args } => self.undefined(*kernel, args),
             _ => "is null".to_owned(),
         }
     }
@@ -160,14 +161,11 @@ impl<'t, 'a> Row<'t, 'a> {
     }
 
     /// A function that has no value for arguments that are there.
-    fn undefined(&self, kernel: &str, args: &[Expr]) -> String {
-        let divides = ["div", "floordiv", "mod"]
-            .iter()
-            .any(|name| kernel.starts_with(name));
+    fn undefined(&self, kernel: Kernel, args: &[Expr]) -> String {
         let zero = |value: &Value| {
             matches!(value, Value::Int(0) | Value::Duration(0)) || *value == Value::Float(0.0)
         };
-        if divides && args.last().is_some_and(|by| zero(&self.value(by))) {
+        if kernel.role() == Role::Divide && args.last().is_some_and(|by| zero(&self.value(by))) {
             return "is null: it divides by 0".to_owned();
         }
         let given = args

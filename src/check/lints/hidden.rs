@@ -5,6 +5,7 @@ use super::unused::mentions;
 use super::{Checker, Tier};
 use crate::check::modules::{Kind as NameKind, named};
 use crate::diag::{Diagnostic, code};
+use crate::expr::functions::Role;
 use crate::expr::ir::{EdgeExpr, Expr, Kind, Level, LinkField, Scalar};
 use crate::ops::Shape;
 use crate::source::Span;
@@ -182,15 +183,11 @@ impl<'a> Checker<'a> {
                 "this condition is never true: no row is left".to_owned(),
                 "compare a column",
             ),
-            Kind::Call { kernel, args } => match (&args[..], kernel.name.split('_').next()) {
-                ([a, b], Some("eq" | "ne" | "lt" | "le" | "gt" | "ge"))
-                    if a == b && a.level == Level::Row =>
-                {
-                    (
-                        "both sides of this comparison are the same".to_owned(),
-                        "compare with something else",
-                    )
-                }
+            Kind::Call { kernel, args } => match (&args[..], kernel.role()) {
+                ([a, b], Role::Compare(_)) if a == b && a.level == Level::Row => (
+                    "both sides of this comparison are the same".to_owned(),
+                    "compare with something else",
+                ),
                 _ if earlier.any(|e| e == condition) || shape.holds.contains(condition) => (
                     "every row has passed this condition already".to_owned(),
                     "leave it out",

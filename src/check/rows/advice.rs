@@ -3,7 +3,7 @@
 use crate::check::Checker;
 use crate::check::env::{Env, Scope};
 use crate::diag::{Diagnostic, code, suggest};
-use crate::expr::functions::{self, Function};
+use crate::expr::functions::{self, Function, Role};
 use crate::expr::ir::{Expr, Kind, LinkField, Scalar, Stat};
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, ExprKind, UnaryOp};
@@ -195,7 +195,7 @@ impl<'a> Checker<'a> {
         types: &[Type],
         span: Span,
     ) {
-        let of_times = matches!(function.name, "age" | "decay" | "hour" | "weekday" | "date");
+        let of_times = function.form.is_of_time();
         let wants_time = of_times || types.contains(&Type::Time);
         let column = wants_time.then(|| self.is_no_time(args)).flatten();
         let column = column.or_else(|| {
@@ -204,7 +204,7 @@ impl<'a> Checker<'a> {
         });
         let names: Vec<String> = types.iter().map(|t| self.type_name(t)).collect();
         let (least, most) = function.arity();
-        let hidden = usize::from(matches!(function.name, "age" | "decay" | "beta"));
+        let hidden = function.form.hidden();
         let count = types.len();
         let diagnostic = if count < least {
             let message = format!(
@@ -222,9 +222,7 @@ impl<'a> Checker<'a> {
             );
             Diagnostic::new(code::E0307, span, message).help(format!("use: `{}`", function.usage))
         } else if function.is_operator()
-            || function.name == "and"
-            || function.name == "or"
-            || function.name == "not"
+            || matches!(function.role, Role::And | Role::Or | Role::Not)
         {
             let message = match &names[..] {
                 [a] => format!("`{}` cannot be applied to {a}", function.name),

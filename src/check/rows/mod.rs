@@ -8,6 +8,7 @@ mod signs;
 use super::Checker;
 use super::env::{Env, Scope};
 use crate::diag::{Diagnostic, code};
+use crate::expr::functions::Role;
 use crate::expr::ir::{Expr, Kind, Level, Scalar};
 use crate::source::Span;
 use crate::syntax::ast::{self, ExprKind};
@@ -211,11 +212,11 @@ impl<'a> Checker<'a> {
 
 /// The conditions that `and` joins.
 pub fn conjuncts(condition: &Expr, into: &mut Vec<Expr>) {
-    condition.descend(&mut |part| match &part.kind {
-        Kind::Call { kernel, .. } if kernel.name == "and" && part.level > Level::Constant => true,
-        _ => {
+    condition.descend(&mut |part| {
+        let joins = part.as_call(Role::And).is_some() && part.level > Level::Constant;
+        if !joins {
             into.push(part.clone());
-            false
         }
+        joins
     });
 }

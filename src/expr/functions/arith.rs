@@ -1,112 +1,139 @@
 //! Arithmetic. A null, an overflow, a division by zero and whatever is not finite give null.
 
-use super::{Call, Function, map1, map2, overload};
+use super::kit::{map1, map2};
+use super::ranges::Range::Of;
+use super::ranges::{
+    BOOL, UNKNOWN, difference_float, difference_int, difference_time, integer, negative_float,
+    negative_int, power, product_float, product_int, product_rounded, quotient, quotient_floor,
+    quotient_rounded, remainder, same, sum_float, sum_int, sum_time,
+};
+use super::{Call, Function, Measure, PLAIN, Role, overload};
 use crate::expr::value::{Val, widen};
 use crate::types::time::in_range;
 use crate::types::{NULL_FLOAT, NULL_INT};
 
-pub const FUNCTIONS: &[Function] = &[
+pub static FUNCTIONS: &[Function] = &[
     Function {
         name: "+",
         usage: "a + b",
         doc: "Sum; joins strings; moves a time by a duration.",
+        measures: Measure::OfArguments,
         overloads: &[
-            overload!(Int, Int => Int, "add_int", |_, a| ints(a, i64::checked_add)),
-            overload!(Float, Float => Float, "add_float", |_, a| floats(a, |x, y| x + y)),
-            overload!(Time, Duration => Time, "add_time", |_, a| ints(a, later)),
-            overload!(Duration, Time => Time, "add_time", |_, a| ints(a, later)),
-            overload!(Duration, Duration => Duration, "add_int", |_, a| ints(a, i64::checked_add)),
-            overload!(Str, Str => Str, "concat", super::text::concat),
+            overload!(Int, Int => Int, Strict, Of(sum_int), |_, a| ints(a, i64::checked_add)),
+            overload!(Float, Float => Float, Strict, Of(sum_float), |_, a| floats(a, |x, y| x + y)),
+            overload!(Time, Duration => Time, Strict, Of(sum_time), |_, a| ints(a, later)),
+            overload!(Duration, Time => Time, Strict, Of(sum_time), |_, a| ints(a, later)),
+            overload!(Duration, Duration => Duration, Strict, Of(sum_int), |_, a| ints(a, i64::checked_add)),
+            overload!(Str, Str => Str, Strict, UNKNOWN, super::text::concat),
         ],
+        ..PLAIN
     },
     Function {
         name: "-",
         usage: "a - b",
         doc: "Difference; two times give a duration.",
+        measures: Measure::OfArguments,
         overloads: &[
-            overload!(Int, Int => Int, "sub_int", |_, a| ints(a, i64::checked_sub)),
-            overload!(Float, Float => Float, "sub_float", |_, a| floats(a, |x, y| x - y)),
-            overload!(Time, Time => Duration, "sub_int", |_, a| ints(a, i64::checked_sub)),
-            overload!(Time, Duration => Time, "sub_time", |_, a| ints(a, earlier)),
-            overload!(Duration, Duration => Duration, "sub_int", |_, a| ints(a, i64::checked_sub)),
-            overload!(Int => Int, "neg_int", neg_int),
-            overload!(Duration => Duration, "neg_int", neg_int),
-            overload!(Float => Float, "neg_float", |_, a| Val::F64(map1(&a[0].view().floats(), |x| -x))),
+            overload!(Int, Int => Int, Strict, Of(difference_int), |_, a| ints(a, i64::checked_sub)),
+            overload!(Float, Float => Float, Strict, Of(difference_float), |_, a| floats(a, |x, y| x - y)),
+            overload!(Time, Time => Duration, Strict, Of(difference_int), |_, a| ints(a, i64::checked_sub)),
+            overload!(Time, Duration => Time, Strict, Of(difference_time), |_, a| ints(a, earlier)),
+            overload!(Duration, Duration => Duration, Strict, Of(difference_int), |_, a| ints(a, i64::checked_sub)),
+            overload!(Int => Int, Strict, Of(negative_int), neg_int),
+            overload!(Duration => Duration, Strict, Of(negative_int), neg_int),
+            overload!(Float => Float, Strict, Of(negative_float), |_, a| Val::F64(map1(&a[0].view().floats(), |x| -x))),
         ],
+        ..PLAIN
     },
     Function {
         name: "*",
         usage: "a * b",
         doc: "Product; scales a duration.",
+        measures: Measure::Product,
         overloads: &[
-            overload!(Int, Int => Int, "mul_int", |_, a| ints(a, i64::checked_mul)),
-            overload!(Float, Float => Float, "mul_float", |_, a| floats(a, |x, y| x * y)),
-            overload!(Duration, Int => Duration, "mul_int", |_, a| ints(a, i64::checked_mul)),
-            overload!(Int, Duration => Duration, "mul_int", |_, a| ints(a, i64::checked_mul)),
-            overload!(Duration, Float => Duration, "scale", scale),
-            overload!(Float, Duration => Duration, "scale_by", |c, a| scale(c, &[a[1].view(), a[0].view()])),
+            overload!(Int, Int => Int, Strict, Of(product_int), |_, a| ints(a, i64::checked_mul)),
+            overload!(Float, Float => Float, Strict, Of(product_float), |_, a| floats(a, |x, y| x * y)),
+            overload!(Duration, Int => Duration, Strict, Of(product_int), |_, a| ints(a, i64::checked_mul)),
+            overload!(Int, Duration => Duration, Strict, Of(product_int), |_, a| ints(a, i64::checked_mul)),
+            overload!(Duration, Float => Duration, Strict, Of(product_rounded), scale),
+            overload!(Float, Duration => Duration, Strict, Of(product_rounded), |c, a| scale(c, &[a[1].view(), a[0].view()])),
         ],
+        ..PLAIN
     },
     Function {
         name: "/",
         usage: "a / b",
         doc: "Quotient as a float; of two durations, their ratio.",
+        role: Role::Divide,
+        measures: Measure::OfArguments,
         overloads: &[
-            overload!(Float, Float => Float, "div_float", |_, a| floats(a, |x, y| x / y)),
-            overload!(Duration, Duration => Float, "div_float", |_, a| floats(a, |x, y| x / y)),
-            overload!(Duration, Float => Duration, "div_duration", div_duration),
+            overload!(Float, Float => Float, Strict, Of(quotient), |_, a| floats(a, |x, y| x / y)),
+            overload!(Duration, Duration => Float, Strict, Of(quotient), |_, a| floats(a, |x, y| x / y)),
+            overload!(Duration, Float => Duration, Strict, Of(quotient_rounded), div_duration),
         ],
+        ..PLAIN
     },
     Function {
         name: "//",
         usage: "a // b",
         doc: "Quotient rounded down.",
+        role: Role::Divide,
         overloads: &[
-            overload!(Int, Int => Int, "floordiv_int", |_, a| ints(a, floor_div)),
-            overload!(Duration, Duration => Int, "floordiv_int", |_, a| ints(a, floor_div)),
-            overload!(Float, Float => Float, "floordiv_float", |_, a| floats(a, float_floor_div)),
+            overload!(Int, Int => Int, Strict, Of(quotient_rounded), |_, a| ints(a, floor_div)),
+            overload!(Duration, Duration => Int, Strict, Of(quotient_rounded), |_, a| ints(a, floor_div)),
+            overload!(Float, Float => Float, Strict, Of(quotient_floor), |_, a| floats(a, float_floor_div)),
         ],
+        ..PLAIN
     },
     Function {
         name: "%",
         usage: "a % b",
         doc: "Remainder with the divisor's sign.",
+        role: Role::Divide,
         overloads: &[
-            overload!(Int, Int => Int, "mod_int", |_, a| ints(a, floor_mod)),
-            overload!(Duration, Duration => Duration, "mod_int", |_, a| ints(a, floor_mod)),
-            overload!(Float, Float => Float, "mod_float", |_, a| floats(a, float_mod)),
+            overload!(Int, Int => Int, Strict, Of(remainder), |_, a| ints(a, floor_mod)),
+            overload!(Duration, Duration => Duration, Strict, Of(remainder), |_, a| ints(a, floor_mod)),
+            overload!(Float, Float => Float, Strict, Of(remainder), |_, a| floats(a, float_mod)),
         ],
+        ..PLAIN
     },
     Function {
         name: "**",
         usage: "a ** b",
         doc: "Power, as a float.",
-        overloads: &[overload!(Float, Float => Float, "pow", |_, a| floats(a, f64::powf))],
+        overloads: &[
+            overload!(Float, Float => Float, Strict, Of(power), |_, a| floats(a, f64::powf)),
+        ],
+        ..PLAIN
     },
     Function {
         name: "float",
         usage: "float(x)",
         doc: "An int or bool as a float; text is read, null if it is not a number.",
+        role: Role::Float,
+        measures: Measure::OfArguments,
         overloads: &[
-            overload!(Float => Float, "to_float", |_, a| Val::F64(map1(&a[0].view().floats(), |x| x))),
-            overload!(Bool => Float, "bool_to_float", |_, a| {
+            overload!(Float => Float, Strict, Of(same), |_, a| Val::F64(map1(&a[0].view().floats(), |x| x))),
+            overload!(Bool => Float, Strict, BOOL, |_, a| {
                 Val::F64(map1(&a[0].view().bools(), |b| if b == 2 { NULL_FLOAT } else { f64::from(b) }))
             }),
-            overload!(Str => Float, "text_to_float", super::text::to_float),
+            overload!(Str => Float, Strict, UNKNOWN, super::text::to_float),
         ],
+        ..PLAIN
     },
     Function {
         name: "int",
         usage: "int(x)",
         doc: "A float cut towards zero, a bool as 0 or 1; text is read, null if it is not an int.",
         overloads: &[
-            overload!(Int => Int, "int_to_int", |_, a| Val::I64(map1(&a[0].view().ints(), |x| x))),
-            overload!(Float => Int, "float_to_int", |_, a| Val::I64(map1(&a[0].view().floats(), truncate))),
-            overload!(Bool => Int, "bool_to_int", |_, a| {
+            overload!(Int => Int, Strict, Of(same), |_, a| Val::I64(map1(&a[0].view().ints(), |x| x))),
+            overload!(Float => Int, Strict, Of(integer), |_, a| Val::I64(map1(&a[0].view().floats(), truncate))),
+            overload!(Bool => Int, Strict, BOOL, |_, a| {
                 Val::I64(map1(&a[0].view().bools(), |b| if b == 2 { NULL_INT } else { i64::from(b) }))
             }),
-            overload!(Str => Int, "text_to_int", super::text::to_int),
+            overload!(Str => Int, Strict, UNKNOWN, super::text::to_int),
         ],
+        ..PLAIN
     },
 ];
 

@@ -1,71 +1,51 @@
 //! Comparison. With a null the answer is null; strings compare by their bytes.
 
-use super::{Call, Function, map2, overload};
+use super::kit::map2;
+use super::ranges::BOOL;
+use super::{Call, Comparison, Function, PLAIN, Role, overload};
 use crate::expr::value::{Arg, Val};
 use crate::types::{NULL_BOOL, NULL_CODE, NULL_INT};
 use std::cmp::Ordering;
 
 macro_rules! ordered {
-    ($sign:literal, $doc:literal, $name:literal, $text:literal, $float:literal, $test:expr) => {
+    ($sign:literal, $doc:literal, $asks:ident, $test:expr) => {
         Function {
             name: $sign,
             usage: concat!("a ", $sign, " b"),
             doc: $doc,
+            role: Role::Compare(Comparison::$asks),
             overloads: &[
-                overload!(Int, Int => Bool, $name, |_, a| ints(a, $test)),
-                overload!(Float, Float => Bool, $float, |_, a| floats(a, $test)),
-                overload!(Time, Time => Bool, $name, |_, a| ints(a, $test)),
-                overload!(Duration, Duration => Bool, $name, |_, a| ints(a, $test)),
-                overload!(Str, Str => Bool, $text, |c, a| texts(c, a, $test)),
+                overload!(Int, Int => Bool, Strict, BOOL, |_, a| ints(a, $test)),
+                overload!(Float, Float => Bool, Strict, BOOL, |_, a| floats(a, $test)),
+                overload!(Time, Time => Bool, Strict, BOOL, |_, a| ints(a, $test)),
+                overload!(Duration, Duration => Bool, Strict, BOOL, |_, a| ints(a, $test)),
+                overload!(Str, Str => Bool, Strict, BOOL, |c, a| texts(c, a, $test)),
             ],
+            ..PLAIN
         }
     };
 }
 
-pub const FUNCTIONS: &[Function] = &[
-    ordered!(
-        "<",
-        "Less.",
-        "lt_int",
-        "lt_text",
-        "lt_float",
-        Ordering::is_lt
-    ),
-    ordered!(
-        "<=",
-        "Less or equal.",
-        "le_int",
-        "le_text",
-        "le_float",
-        Ordering::is_le
-    ),
-    ordered!(
-        ">",
-        "Greater.",
-        "gt_int",
-        "gt_text",
-        "gt_float",
-        Ordering::is_gt
-    ),
-    ordered!(
-        ">=",
-        "Greater or equal.",
-        "ge_int",
-        "ge_text",
-        "ge_float",
-        Ordering::is_ge
-    ),
+pub static FUNCTIONS: &[Function] = &[
+    ordered!("<", "Less.", Less, Ordering::is_lt),
+    ordered!("<=", "Less or equal.", LessOrEqual, Ordering::is_le),
+    ordered!(">", "Greater.", Greater, Ordering::is_gt),
+    ordered!(">=", "Greater or equal.", GreaterOrEqual, Ordering::is_ge),
     Function {
         name: "==",
         usage: "a == b",
         doc: "Equal.",
-        overloads: &[overload!(A, A => Bool, "eq", |_, a| equal(a, |e| e))],
+        role: Role::Compare(Comparison::Equal),
+        overloads: &[overload!(A, A => Bool, Strict, BOOL, |_, a| equal(a, |e| e))],
+        ..PLAIN
     },
     Function {
         name: "!=",
         usage: "a != b",
         doc: "Not equal.",
-        overloads: &[overload!(A, A => Bool, "ne", |_, a| equal(a, |e| !e))],
+        role: Role::Compare(Comparison::NotEqual),
+        overloads: &[overload!(A, A => Bool, Strict, BOOL, |_, a| equal(a, |e| !e))],
+        ..PLAIN
     },
 ];
 

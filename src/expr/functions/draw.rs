@@ -2,38 +2,47 @@
 //! checker as a last argument; see [`crate::expr::draw`].
 
 use super::beta::quantile;
-use super::{Call, Function, by_row, map2, overload};
+use super::kit::{by_row, map2};
+use super::ranges::Range::Of;
+use super::ranges::{SHARE_OR_NULL, below};
+use super::{Call, Form, Function, PLAIN, overload};
 use crate::batch::Pace;
 use crate::expr::value::Val;
 use crate::types::{NULL_FLOAT, NULL_INT};
 
-pub const FUNCTIONS: &[Function] = &[
+pub static FUNCTIONS: &[Function] = &[
     Function {
         name: "hash",
         usage: "hash(part, ...)",
         doc: "XXH3-64 of ints, strings, ids, bools, times and durations, as an int; null if one is null.",
-        overloads: &[],
+        form: Form::Hash,
+        ..PLAIN
     },
     Function {
         name: "bucket",
         usage: "bucket(key, salt, n)",
         doc: "`hash(salt, key)` modulo n, from 0 to n - 1: the same group for the same key.",
-        overloads: &[overload!(Int, Int => Int, "bucket", |_, a| {
+        form: Form::Bucket,
+        overloads: &[overload!(Int, Int => Int, Strict, Of(below), |_, a| {
             let (hash, n) = (a[0].view().ints(), a[1].view().ints());
             Val::I64(map2(&hash, &n, bucket))
         })],
+        ..PLAIN
     },
     Function {
         name: "uniform",
         usage: "uniform(salt=\"\")",
         doc: "A number in (0, 1) that belongs to the request's seed, the viewer, the salt and the row.",
-        overloads: &[],
+        form: Form::Uniform,
+        ..PLAIN
     },
     Function {
         name: "beta",
         usage: "beta(a, b, salt=\"\")",
         doc: "A number drawn from the beta distribution by inversion of `uniform(salt)`; null unless a and b are positive.",
-        overloads: &[overload!(Float, Float, Float => Float, "beta", beta)],
+        form: Form::Drawn,
+        overloads: &[overload!(Float, Float, Float => Float, Strict, SHARE_OR_NULL, beta)],
+        ..PLAIN
     },
 ];
 

@@ -1,47 +1,58 @@
 //! Functions of lists. Elements compare as values of their type; nulls among them are no match.
 
-use super::{Call, Function, by_row, overload};
+use super::kit::{by_row, map1};
+use super::ranges::{BOOL_OR_NULL, COUNT, COUNT_OR_NULL, SHARE_OR_NULL};
+use super::{Call, Function, PLAIN, Role, overload};
 use crate::batch::Column;
 use crate::batch::{ColumnView, Pace};
 use crate::expr::value::{Arg, Items, Val};
 use crate::types::{NULL_BOOL, NULL_CODE, NULL_FLOAT, NULL_INT};
 
-pub const FUNCTIONS: &[Function] = &[
+pub static FUNCTIONS: &[Function] = &[
     Function {
         name: "len",
         usage: "len(list) or len(text)",
         doc: "Number of elements, or of characters.",
         overloads: &[
-            overload!(ListA => Int, "len_list", len_list),
-            overload!(Str => Int, "len_text", |c, a| {
+            overload!(ListA => Int, Strict, COUNT, len_list),
+            overload!(Str => Int, Strict, COUNT, |c, a| {
                 let count = |code| c.texts.get(code).map_or(NULL_INT, |t| t.chars().count() as i64);
-                Val::I64(super::map1(&a[0].view().codes(), count))
+                Val::I64(map1(&a[0].view().codes(), count))
             }),
         ],
+        ..PLAIN
     },
     Function {
         name: "in",
         usage: "x in list",
         doc: "Whether the list has the value; null if it does not but has a null.",
-        overloads: &[overload!(A, ListA => Bool, "in_list", contains)],
+        role: Role::In,
+        overloads: &[overload!(A, ListA => Bool, NotTrue, BOOL_OR_NULL, contains)],
+        ..PLAIN
     },
     Function {
         name: "overlap",
         usage: "overlap(a, b)",
         doc: "Number of distinct elements that both lists have.",
-        overloads: &[overload!(ListA, ListA => Int, "overlap", |c, a| {
-            let pace = Pace::new(c.stop);
-            Val::I64(by_row(c, a, |i| shared(&pace, a, i).map_or(NULL_INT, |s| s.both as i64)))
-        })],
+        overloads: &[
+            overload!(ListA, ListA => Int, Strict, COUNT_OR_NULL, |c, a| {
+                let pace = Pace::new(c.stop);
+                Val::I64(by_row(c, a, |i| shared(&pace, a, i).map_or(NULL_INT, |s| s.both as i64)))
+            }),
+        ],
+        ..PLAIN
     },
     Function {
         name: "jaccard",
         usage: "jaccard(a, b)",
         doc: "Distinct elements that both lists have, over those that one has.",
-        overloads: &[overload!(ListA, ListA => Float, "jaccard", |c, a| {
-            let pace = Pace::new(c.stop);
-            Val::F64(by_row(c, a, |i| shared(&pace, a, i).map_or(NULL_FLOAT, Shared::jaccard)))
-        })],
+        overloads: &[
+            overload!(ListA, ListA => Float, Strict, SHARE_OR_NULL, |c, a| {
+                let pace = Pace::new(c.stop);
+                Val::F64(by_row(c, a, |i| shared(&pace, a, i).map_or(NULL_FLOAT, Shared::jaccard)))
+            }),
+        ],
+        ..PLAIN
     },
 ];
 
@@ -49,7 +60,7 @@ fn len_list(_: &Call, args: &[Val]) -> Val<'static> {
     let Val::List(slots, _) = &args[0] else {
         return Val::null(&crate::types::Type::Int);
     };
-    Val::I64(super::map1(slots, |s| {
+    Val::I64(map1(slots, |s| {
         if s[0] == NULL_CODE {
             NULL_INT
         } else {

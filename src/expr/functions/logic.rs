@@ -1,42 +1,56 @@
 //! Three-valued logic, and what replaces a null.
 
-use super::{Call, Function, map1, map2, overload};
+use super::kit::{map1, map2};
+use super::ranges::Range::Of;
+use super::ranges::{BOOL, bool_of, first};
+use super::{Call, Function, Measure, PLAIN, Role, overload};
 use crate::batch::Column;
 use crate::expr::value::{Arg, Val, from_column};
 use crate::types::{NULL_BOOL, NULL_CODE, NULL_INT};
 
-pub const FUNCTIONS: &[Function] = &[
+pub static FUNCTIONS: &[Function] = &[
     Function {
         name: "and",
         usage: "a and b",
         doc: "True if both are; false if one is false; else null.",
-        overloads: &[overload!(Bool, Bool => Bool, "and", |_, a| bools(a, and))],
+        role: Role::And,
+        overloads: &[overload!(Bool, Bool => Bool, NotTrue, BOOL, |_, a| bools(a, and))],
+        ..PLAIN
     },
     Function {
         name: "or",
         usage: "a or b",
         doc: "True if one is; false if both are false; else null.",
-        overloads: &[overload!(Bool, Bool => Bool, "or", |_, a| bools(a, or))],
+        role: Role::Or,
+        overloads: &[overload!(Bool, Bool => Bool, Custom, Of(bool_of), |_, a| bools(a, or))],
+        ..PLAIN
     },
     Function {
         name: "not",
         usage: "not a",
         doc: "The opposite; null stays null.",
+        role: Role::Not,
         overloads: &[
-            overload!(Bool => Bool, "not", |_, a| Val::Bool(map1(&a[0].view().bools(), not))),
+            overload!(Bool => Bool, Strict, BOOL, |_, a| Val::Bool(map1(&a[0].view().bools(), not))),
         ],
+        ..PLAIN
     },
     Function {
         name: "is null",
         usage: "a is null",
         doc: "Whether there is no value.",
-        overloads: &[overload!(A => Bool, "is_null", |_, a| Val::Bool(is_null(&a[0])))],
+        role: Role::IsNull,
+        overloads: &[overload!(A => Bool, Custom, BOOL, |_, a| Val::Bool(is_null(&a[0])))],
+        ..PLAIN
     },
     Function {
         name: "coalesce",
         usage: "coalesce(a, b, ...)",
         doc: "The first that is not null.",
-        overloads: &[overload!(fold A, A => A, "coalesce", coalesce)],
+        role: Role::Coalesce,
+        measures: Measure::OfArguments,
+        overloads: &[overload!(fold A, A => A, Custom, Of(first), coalesce)],
+        ..PLAIN
     },
 ];
 

@@ -1,19 +1,26 @@
 //! Functions of numbers. Outside their domain they are null.
 
 use super::arith::{finite, truncate};
-use super::{Call, Function, map1, map2, overload};
+use super::kit::{map1, map2};
+use super::ranges::Range::{Fixed, Of};
+use super::ranges::{
+    absolute, clamped, exponential, greatest, integer, least, logarithm, root, same,
+};
+use super::{Call, Function, Measure, PLAIN, overload};
+use crate::expr::facts::Facts;
 use crate::expr::value::{Arg, Val};
 use crate::types::{NULL_FLOAT, NULL_INT};
 
 macro_rules! float_function {
-    ($name:literal, $doc:literal, $f:expr) => {
+    ($name:literal, $doc:literal, $range:expr, $f:expr) => {
         Function {
             name: $name,
             usage: concat!($name, "(x)"),
             doc: $doc,
-            overloads: &[overload!(Float => Float, $name, |_, a| {
+            overloads: &[overload!(Float => Float, Strict, $range, |_, a| {
                 Val::F64(map1(&a[0].view().floats(), |x: f64| if x.is_nan() { NULL_FLOAT } else { finite($f(x)) }))
             })],
+            ..PLAIN
         }
     };
 }
@@ -26,41 +33,45 @@ macro_rules! rounding {
             usage: concat!($name, "(x)"),
             doc: $doc,
             overloads: &[
-                overload!(Int => Int, "int_to_int", |_, a| Val::I64(map1(&a[0].view().ints(), |x| x))),
-                overload!(Float => Int, $name, |_, a| {
+                overload!(Int => Int, Strict, Of(same), |_, a| Val::I64(map1(&a[0].view().ints(), |x| x))),
+                overload!(Float => Int, Strict, Of(integer), |_, a| {
                     Val::I64(map1(&a[0].view().floats(), |x: f64| truncate($f(x))))
                 }),
             ],
+            ..PLAIN
         }
     };
 }
 
 macro_rules! extreme {
-    ($name:literal, $doc:literal, $float:literal, $int_pick:expr, $float_pick:expr) => {
+    ($name:literal, $doc:literal, $range:ident, $int_pick:expr, $float_pick:expr) => {
         Function {
             name: $name,
             usage: concat!($name, "(a, b, ...)"),
             doc: $doc,
+            measures: Measure::OfArguments,
             overloads: &[
-                overload!(fold Int, Int => Int, $name, |_, a| ints(a, $int_pick)),
-                overload!(fold Time, Time => Time, $name, |_, a| ints(a, $int_pick)),
-                overload!(fold Duration, Duration => Duration, $name, |_, a| ints(a, $int_pick)),
-                overload!(fold Float, Float => Float, $float, |_, a| floats(a, $float_pick)),
+                overload!(fold Int, Int => Int, Strict, Of($range), |_, a| ints(a, $int_pick)),
+                overload!(fold Time, Time => Time, Strict, Of($range), |_, a| ints(a, $int_pick)),
+                overload!(fold Duration, Duration => Duration, Strict, Of($range), |_, a| ints(a, $int_pick)),
+                overload!(fold Float, Float => Float, Strict, Of($range), |_, a| floats(a, $float_pick)),
             ],
+            ..PLAIN
         }
     };
 }
 
-pub const FUNCTIONS: &[Function] = &[
+pub static FUNCTIONS: &[Function] = &[
     Function {
         name: "abs",
         usage: "abs(x)",
         doc: "The size without the sign.",
         overloads: &[
-            overload!(Int => Int, "abs_int", abs_int),
-            overload!(Duration => Duration, "abs_int", abs_int),
-            overload!(Float => Float, "abs_float", |_, a| Val::F64(map1(&a[0].view().floats(), f64::abs))),
+            overload!(Int => Int, Strict, Of(absolute), abs_int),
+            overload!(Duration => Duration, Strict, Of(absolute), abs_int),
+            overload!(Float => Float, Strict, Of(absolute), |_, a| Val::F64(map1(&a[0].view().floats(), f64::abs))),
         ],
+        ..PLAIN
     },
     rounding!("floor", "The largest int not above.", f64::floor),
     rounding!("ceil", "The smallest int not below.", f64::ceil),
@@ -69,25 +80,58 @@ pub const FUNCTIONS: &[Function] = &[
         "The nearest int, halves to the even one.",
         f64::round_ties_even
     ),
-    float_function!("sqrt", "Square root; null below 0.", f64::sqrt),
-    float_function!("exp", "e to the power.", f64::exp),
-    float_function!("log", "Natural logarithm; null at 0 and below.", f64::ln),
-    float_function!("log2", "Logarithm to base 2.", f64::log2),
-    float_function!("log10", "Logarithm to base 10.", f64::log10),
-    float_function!("log1p", "log(1 + x), exact for small x.", f64::ln_1p),
-    float_function!("sigmoid", "1 / (1 + exp(-x)).", sigmoid),
-    float_function!("tanh", "Hyperbolic tangent.", f64::tanh),
+    float_function!("sqrt", "Square root; null below 0.", Of(root), f64::sqrt),
+    float_function!("exp", "e to the power.", Of(exponential), f64::exp),
+    float_function!(
+        "log",
+        "Natural logarithm; null at 0 and below.",
+        Of(|a| logarithm(a[0], 0.0, f64::ln)),
+        f64::ln
+    ),
+    float_function!(
+        "log2",
+        "Logarithm to base 2.",
+        Of(|a| logarithm(a[0], 0.0, f64::log2)),
+        f64::log2
+    ),
+    float_function!(
+        "log10",
+        "Logarithm to base 10.",
+        Of(|a| logarithm(a[0], 0.0, f64::log10)),
+        f64::log10
+    ),
+    float_function!(
+        "log1p",
+        "log(1 + x), exact for small x.",
+        Of(|a| logarithm(a[0], -1.0, f64::ln_1p)),
+        f64::ln_1p
+    ),
+    Function {
+        measures: Measure::Probability,
+        ..float_function!(
+            "sigmoid",
+            "1 / (1 + exp(-x)).",
+            Fixed(Facts::between(0.0, 1.0)),
+            sigmoid
+        )
+    },
+    float_function!(
+        "tanh",
+        "Hyperbolic tangent.",
+        Fixed(Facts::between(-1.0, 1.0)),
+        f64::tanh
+    ),
     extreme!(
         "min",
         "The smallest; null if one is null.",
-        "min_float",
+        least,
         i64::min,
         f64::min
     ),
     extreme!(
         "max",
         "The largest; null if one is null.",
-        "max_float",
+        greatest,
         i64::max,
         f64::max
     ),
@@ -95,14 +139,16 @@ pub const FUNCTIONS: &[Function] = &[
         name: "clamp",
         usage: "clamp(x, low, high)",
         doc: "x, but at least low and at most high.",
+        measures: Measure::OfArguments,
         overloads: &[
-            overload!(Int, Int, Int => Int, "clamp_int", |_, a| {
+            overload!(Int, Int, Int => Int, Strict, Of(clamped), |_, a| {
                 ints(&[ints(&a[..2], i64::max), a[2].view()], i64::min)
             }),
-            overload!(Float, Float, Float => Float, "clamp_float", |_, a| {
+            overload!(Float, Float, Float => Float, Strict, Of(clamped), |_, a| {
                 floats(&[floats(&a[..2], f64::max), a[2].view()], f64::min)
             }),
         ],
+        ..PLAIN
     },
 ];
 

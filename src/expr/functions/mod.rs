@@ -1,25 +1,38 @@
 //! The scalar functions: one table of names and overloads, one file of kernels per theme.
 //!
-//! A function is found by its name and the types of its arguments. The checker asks
-//! [`resolve`]; the answer is a [`Kernel`] that works on whole columns, and the types that the
-//! arguments have to be widened to. Operators are functions too, under their own signs.
+//! A function is found by its name and the types of its arguments ([`Function::resolve`]); the answer
+//! is a [`Kernel`] that works on whole columns, and the types that the arguments have to be widened
+//! to. Operators are functions too, under their own signs.
+//!
+//! The entry of a function is all that there is to say of it: how it is written, when it is null and
+//! between which numbers it lies, what it is to those who look into expressions, and what it computes.
 
 mod arith;
 mod beta;
 mod compare;
 mod draw;
+mod kit;
 pub mod list;
 pub mod logic;
 mod math;
+mod ranges;
+mod resolve;
+mod role;
+#[cfg(test)]
+mod tests;
 pub mod text;
 pub mod time;
 mod vector;
 
+pub use kit::map1;
+pub use resolve::Resolved;
+pub use role::{Comparison, Form, Measure, Role};
+
 use crate::batch::Stop;
+use crate::expr::facts::Facts;
 use crate::expr::texts::Texts;
-use crate::expr::value::{Arg, Val};
-use crate::types::Type;
-use std::borrow::Cow;
+use crate::expr::value::Val;
+use ranges::Range;
 
 /// What a kernel is given besides its arguments.
 pub struct Call<'a> {
@@ -30,26 +43,41 @@ pub struct Call<'a> {
     pub stop: Stop<'a>,
 }
 
-/// A function for exactly these types, over columns.
-#[derive(Clone, Copy)]
-pub struct Kernel {
-    /// Unique, for printing and comparing.
+/// A function with all its overloads.
+pub struct Function {
     pub name: &'static str,
-    pub run: fn(&Call, &[Val]) -> Val<'static>,
-    /// Depends on the request beyond its arguments.
-    pub per_request: bool,
+    /// As shown by help: `clamp(x, low, high)`.
+    pub usage: &'static str,
+    pub doc: &'static str,
+    /// What it is to those who look into expressions.
+    pub role: Role,
+    /// What its result measures.
+    pub measures: Measure,
+    /// What the checker makes of the arguments that are written.
+    pub form: Form,
+    overloads: &'static [Overload],
 }
 
-impl PartialEq for Kernel {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
-}
+/// What most functions do not need to say.
+const PLAIN: Function = Function {
+    name: "",
+    usage: "",
+    doc: "",
+    role: Role::Plain,
+    measures: Measure::Value,
+    form: Form::Plain,
+    overloads: &[],
+};
 
-impl std::fmt::Debug for Kernel {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name)
-    }
+/// A function for some types of arguments.
+struct Overload {
+    params: &'static [P],
+    result: P,
+    /// The last two parameters fold over any number of arguments, as in `max(a, b, c)`.
+    folds: bool,
+    null: Null,
+    range: Range,
+    run: fn(&Call, &[Val]) -> Val<'static>,
 }
 
 /// A type in a signature; `A` is any one type, the same wherever it stands.
@@ -66,31 +94,90 @@ enum P {
     ListA,
 }
 
-/// One overload of a function.
-pub struct Overload {
-    params: &'static [P],
-    result: P,
-    kernel: Kernel,
-    /// The last two parameters fold over any number of arguments, as in `max(a, b, c)`.
-    folds: bool,
+/// What a null among the arguments makes of the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Null {
+    /// Null. Where there is a result, there are all the arguments.
+    Strict,
+    /// Null or false. Where the result is true, there are all the arguments.
+    NotTrue,
+    /// What the range says.
+    Custom,
 }
 
-/// A function with all its overloads.
-pub struct Function {
-    pub name: &'static str,
-    /// As shown by help: `clamp(x, low, high)`.
-    pub usage: &'static str,
-    pub doc: &'static str,
-    overloads: &'static [Overload],
+/// How a call is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notation {
+    /// `f(a, b)`.
+    Call,
+    /// `a + b`.
+    Between,
+    /// `-a`.
+    Sign,
+    /// `not a`.
+    Before,
+    /// `a is null`.
+    Behind,
+    /// `a`.
+    None,
 }
 
-/// How a call is carried out.
-pub struct Resolved {
-    pub kernel: Kernel,
-    pub result: Type,
-    /// What each argument has to be; an int where this says float is widened.
-    pub params: Vec<Type>,
-    pub folds: bool,
+/// An overload of a function: how a call is carried out.
+#[derive(Clone, Copy)]
+pub struct Kernel {
+    pub function: &'static Function,
+    overload: &'static Overload,
+}
+
+impl Kernel {
+    /// The results for columns of arguments.
+    #[inline]
+    pub fn run(self, call: &Call, args: &[Val]) -> Val<'static> {
+        (self.overload.run)(call, args)
+    }
+
+    pub fn role(self) -> Role {
+        self.function.role
+    }
+
+    pub fn null(self) -> Null {
+        self.overload.null
+    }
+
+    /// What is certain of the result, from what is certain of the arguments.
+    pub fn facts(self, args: &[Facts]) -> Facts {
+        let facts = self.overload.range.of(args);
+        match self.overload.null {
+            Null::Custom => facts,
+            Null::Strict | Null::NotTrue => facts.made_of(args),
+        }
+    }
+
+    /// How calls are written. An int that becomes a float is not.
+    pub fn notation(self) -> Notation {
+        let usage = self.function.usage;
+        match (self.overload.params, self.function.is_operator()) {
+            ([P::Float], false) if self.function.role == Role::Float => Notation::None,
+            _ if usage.contains('(') => Notation::Call,
+            ([_], true) => Notation::Sign,
+            ([_], false) if usage.starts_with(self.function.name) => Notation::Before,
+            ([_], false) => Notation::Behind,
+            _ => Notation::Between,
+        }
+    }
+}
+
+impl PartialEq for Kernel {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.overload, other.overload)
+    }
+}
+
+/// The name alone: with the types of the arguments it says which overload it is.
+impl std::fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.function.name)
+    }
 }
 
 /// All functions, the operators among them.
@@ -139,163 +226,32 @@ impl Function {
         self.usage.contains("...")
     }
 
-    /// The overload for these arguments, preferring one that needs no widening.
-    pub fn resolve(&self, args: &[Type]) -> Option<Resolved> {
-        let exact = self.overloads.iter().find_map(|o| o.accept(args, false));
-        exact.or_else(|| self.overloads.iter().find_map(|o| o.accept(args, true)))
-    }
-
     /// Smallest and largest number of arguments; no largest where it folds.
     pub fn arity(&self) -> (usize, Option<usize>) {
-        let least = self
-            .overloads
-            .iter()
-            .map(|o| o.params.len())
-            .min()
-            .unwrap_or(0);
-        let most = self.overloads.iter().map(|o| o.params.len()).max();
-        (
-            least,
-            if self.overloads.iter().any(|o| o.folds) {
-                None
-            } else {
-                most
-            },
-        )
+        let counts = || self.overloads.iter().map(|o| o.params.len());
+        let folds = self.overloads.iter().any(|o| o.folds);
+        let most = counts().max().filter(|_| !folds);
+        (counts().min().unwrap_or(0), most)
     }
 }
 
-impl Overload {
-    fn accept(&self, args: &[Type], widen: bool) -> Option<Resolved> {
-        let fits =
-            args.len() == self.params.len() || (self.folds && args.len() > self.params.len());
-        if !fits {
-            return None;
-        }
-        let param = |i: usize| self.params[i.min(self.params.len() - 1)];
-        let any = common(
-            args.iter()
-                .enumerate()
-                .filter_map(|(i, a)| match (param(i), a) {
-                    (P::A, a) => Some(a),
-                    (P::ListA, Type::List(item)) => Some(&**item),
-                    _ => None,
-                }),
-        )?;
-        let mut params = Vec::with_capacity(args.len());
-        for (i, arg) in args.iter().enumerate() {
-            let wanted = param(i).concrete(&any, arg);
-            let ok = *arg == wanted
-                || arg.is_open()
-                || (widen && *arg == Type::Int && wanted == Type::Float);
-            if !ok {
-                return None;
-            }
-            params.push(wanted);
-        }
-        Some(Resolved {
-            kernel: self.kernel,
-            result: self.result.concrete(&any, &any),
-            params,
-            folds: self.folds,
-        })
-    }
-}
-
-/// The one type of all; ints among floats widen, open types say nothing.
-fn common<'a>(types: impl Iterator<Item = &'a Type>) -> Option<Type> {
-    let mut found = Type::Null;
-    for ty in types {
-        found = match (found, ty) {
-            (Type::Null | Type::Error, ty) => ty.clone(),
-            (found, Type::Null | Type::Error) => found,
-            (Type::Int, Type::Float) | (Type::Float, Type::Int) => Type::Float,
-            (found, ty) if found == *ty => found,
-            _ => return None,
-        };
-    }
-    Some(found)
-}
-
-impl P {
-    fn concrete(self, any: &Type, arg: &Type) -> Type {
-        match self {
-            P::Int => Type::Int,
-            P::Float => Type::Float,
-            P::Bool => Type::Bool,
-            P::Str => Type::String,
-            P::Time => Type::Time,
-            P::Duration => Type::Duration,
-            P::Vector => match arg {
-                Type::Vector(dim) => Type::Vector(*dim),
-                _ => Type::Vector(0),
-            },
-            P::A => any.clone(),
-            P::ListA => Type::List(Box::new(any.clone())),
-        }
-    }
-}
-
-/// Writes an overload in one line.
+/// Writes an overload in one line: the types, what a null makes of it, its range, what it computes.
 macro_rules! overload {
-    ($($param:ident),* => $result:ident, $name:literal, $run:expr) => {
+    ($($param:ident),* => $result:ident, $null:ident, $range:expr, $run:expr) => {
         $crate::expr::functions::Overload {
             params: &[$($crate::expr::functions::P::$param),*],
             result: $crate::expr::functions::P::$result,
-            kernel: $crate::expr::functions::Kernel { name: $name, run: $run, per_request: false },
             folds: false,
+            null: $crate::expr::functions::Null::$null,
+            range: $range,
+            run: $run,
         }
     };
-    (fold $($param:ident),* => $result:ident, $name:literal, $run:expr) => {
+    (fold $($param:ident),* => $result:ident, $null:ident, $range:expr, $run:expr) => {
         $crate::expr::functions::Overload {
             folds: true,
-            ..$crate::expr::functions::overload!($($param),* => $result, $name, $run)
+            ..$crate::expr::functions::overload!($($param),* => $result, $null, $range, $run)
         }
     };
 }
-pub(crate) use overload;
-
-/// Applies `f` to every value.
-pub fn map1<A: Copy, R: Copy>(a: &Arg<A>, f: impl Fn(A) -> R) -> Arg<'static, R> {
-    match a {
-        Arg::One(a) => Arg::One(f(*a)),
-        Arg::Many(a) => Arg::Many(a.iter().map(|&a| f(a)).collect()),
-    }
-}
-
-/// Applies `f` to every pair of values; one value stands for all rows.
-pub fn map2<A: Copy, B: Copy, R: Copy>(
-    a: &Arg<A>,
-    b: &Arg<B>,
-    f: impl Fn(A, B) -> R,
-) -> Arg<'static, R> {
-    match (a, b) {
-        (Arg::One(a), Arg::One(b)) => Arg::One(f(*a, *b)),
-        (Arg::One(a), Arg::Many(b)) => Arg::Many(b.iter().map(|&b| f(*a, b)).collect()),
-        (Arg::Many(a), Arg::One(b)) => Arg::Many(a.iter().map(|&a| f(a, *b)).collect()),
-        (Arg::Many(a), Arg::Many(b)) => Arg::Many(Cow::Owned(
-            a.iter().zip(b.iter()).map(|(&a, &b)| f(a, b)).collect(),
-        )),
-    }
-}
-
-/// Applies `f` to row numbers, for functions of lists, vectors and mixed arguments; one call if
-/// no argument changes from row to row.
-pub fn by_row<R: Copy>(
-    call: &Call,
-    args: &[Val],
-    mut f: impl FnMut(usize) -> R,
-) -> Arg<'static, R> {
-    let single = args.iter().all(|a| match a {
-        Val::I64(a) => matches!(a, Arg::One(_)),
-        Val::F64(a) => matches!(a, Arg::One(_)),
-        Val::Bool(a) => matches!(a, Arg::One(_)),
-        Val::Code(a) => matches!(a, Arg::One(_)),
-        Val::List(a, _) | Val::Vector(a, _) => matches!(a, Arg::One(_)),
-    });
-    if single {
-        Arg::One(f(0))
-    } else {
-        Arg::Many((0..call.n).map(f).collect())
-    }
-}
+use overload;

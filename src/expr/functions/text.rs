@@ -1,59 +1,71 @@
 //! Functions of strings. A code is decoded once per distinct row value that is asked for.
 
-use super::{Call, Function, map1, map2, overload};
+use super::kit::{map1, map2};
+use super::ranges::{BOOL_OR_NULL, UNKNOWN};
+use super::{Call, Form, Function, PLAIN, overload};
 use crate::batch::Pace;
-use crate::expr::ir::Pattern;
 use crate::expr::texts::Texts;
 use crate::expr::value::{Arg, Val};
 use crate::types::{NULL_BOOL, NULL_CODE, NULL_FLOAT, NULL_INT};
+use regex::Regex;
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-pub const FUNCTIONS: &[Function] = &[
+pub static FUNCTIONS: &[Function] = &[
     Function {
         name: "lower",
         usage: "lower(text)",
         doc: "In small letters.",
-        overloads: &[overload!(Str => Str, "lower", |c, a| change(c, a, |t| t.to_lowercase()))],
+        overloads: &[
+            overload!(Str => Str, Strict, UNKNOWN, |c, a| change(c, a, |t| t.to_lowercase())),
+        ],
+        ..PLAIN
     },
     Function {
         name: "upper",
         usage: "upper(text)",
         doc: "In capital letters.",
-        overloads: &[overload!(Str => Str, "upper", |c, a| change(c, a, |t| t.to_uppercase()))],
+        overloads: &[
+            overload!(Str => Str, Strict, UNKNOWN, |c, a| change(c, a, |t| t.to_uppercase())),
+        ],
+        ..PLAIN
     },
     Function {
         name: "starts_with",
         usage: "starts_with(text, start)",
         doc: "Whether the text begins so.",
         overloads: &[
-            overload!(Str, Str => Bool, "starts_with", |c, a| test(c, a, |t, p| t.starts_with(p))),
+            overload!(Str, Str => Bool, Strict, BOOL_OR_NULL, |c, a| test(c, a, |t, p| t.starts_with(p))),
         ],
+        ..PLAIN
     },
     Function {
         name: "ends_with",
         usage: "ends_with(text, end)",
         doc: "Whether the text ends so.",
         overloads: &[
-            overload!(Str, Str => Bool, "ends_with", |c, a| test(c, a, |t, p| t.ends_with(p))),
+            overload!(Str, Str => Bool, Strict, BOOL_OR_NULL, |c, a| test(c, a, |t, p| t.ends_with(p))),
         ],
+        ..PLAIN
     },
     Function {
         name: "extract",
         usage: "extract(text, pattern)",
         doc: "What the first group of a regular expression finds in the text; null if it finds nothing.",
-        overloads: &[],
+        form: Form::Extract,
+        ..PLAIN
     },
     Function {
         name: "contains",
         usage: "contains(text, part) or contains(list, item)",
         doc: "Whether the text has the part; or the same as `item in list`.",
         overloads: &[
-            overload!(Str, Str => Bool, "contains_text", |c, a| test(c, a, |t, p| t.contains(p))),
-            overload!(ListA, A => Bool, "contains_item", |c, a| {
+            overload!(Str, Str => Bool, Strict, BOOL_OR_NULL, |c, a| test(c, a, |t, p| t.contains(p))),
+            overload!(ListA, A => Bool, NotTrue, BOOL_OR_NULL, |c, a| {
                 super::list::contains(c, &[a[1].view(), a[0].view()])
             }),
         ],
+        ..PLAIN
     },
 ];
 
@@ -110,13 +122,13 @@ pub fn to_int(call: &Call, args: &[Val]) -> Val<'static> {
 }
 
 /// The first group of the pattern in each text. Rows of one text are searched once.
-pub fn extract(texts: &Texts, pace: &Pace, codes: &Arg<u32>, pattern: &Pattern) -> Val<'static> {
+pub fn extract(texts: &Texts, pace: &Pace, codes: &Arg<u32>, pattern: &Regex) -> Val<'static> {
     let find = |code: u32| {
         let text = texts.get(code)?;
         if pace.is_due_before(1_000 + 20 * text.len()) {
             return None;
         }
-        let group = pattern.0.captures(&text)?.get(1)?;
+        let group = pattern.captures(&text)?.get(1)?;
         Some(texts.code(group.as_str()))
     };
     let known = RefCell::new(HashMap::new());

@@ -1,49 +1,65 @@
 //! Functions of times. `age` and `decay` read `now`, which the checker passes in as the last
 //! argument.
 
-use super::{Call, Function, map1, map2, overload};
+use super::kit::{map1, map2};
+use super::ranges::Range::Fixed;
+use super::ranges::{SHARE_OR_NULL, UNKNOWN};
+use super::{Call, Form, Function, PLAIN, overload};
+use crate::expr::facts::Facts;
 use crate::expr::value::{Arg, Val, widen};
 use crate::types::{NULL_FLOAT, NULL_INT, time};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use std::collections::HashMap;
 
-pub const FUNCTIONS: &[Function] = &[
+pub static FUNCTIONS: &[Function] = &[
     Function {
         name: "hour",
         usage: "hour(t, tz=\"UTC\")",
         doc: "Hour of the day, 0 to 23.",
+        form: Form::Zone,
         overloads: &[
-            overload!(Time, Str => Int, "hour", |c, a| local(c, a, |t, _| {
+            overload!(Time, Str => Int, Strict, Fixed(Facts::between(0.0, 23.0).or_null()), |c, a| local(c, a, |t, _| {
                 i64::from(t.hour())
             })),
         ],
+        ..PLAIN
     },
     Function {
         name: "weekday",
         usage: "weekday(t, tz=\"UTC\")",
         doc: "Day of the week, Monday 0 to Sunday 6.",
-        overloads: &[overload!(Time, Str => Int, "weekday", |c, a| {
-            local(c, a, |t, _| i64::from(t.weekday().to_monday_zero_offset()))
-        })],
+        form: Form::Zone,
+        overloads: &[
+            overload!(Time, Str => Int, Strict, Fixed(Facts::between(0.0, 6.0).or_null()), |c, a| {
+                local(c, a, |t, _| i64::from(t.weekday().to_monday_zero_offset()))
+            }),
+        ],
+        ..PLAIN
     },
     Function {
         name: "date",
         usage: "date(t, tz=\"UTC\")",
         doc: "The first instant of the calendar day: midnight, or 01:00 where that was skipped.",
-        overloads: &[overload!(Time, Str => Time, "date", |c, a| local(c, a, day))],
+        form: Form::Zone,
+        overloads: &[overload!(Time, Str => Time, Strict, UNKNOWN, |c, a| local(c, a, day))],
+        ..PLAIN
     },
     Function {
         name: "age",
         usage: "age(t)",
         doc: "Time since then: `now - t`.",
-        overloads: &[overload!(Time, Time => Duration, "age", age)],
+        form: Form::Now,
+        overloads: &[overload!(Time, Time => Duration, Strict, Fixed(Facts::PRESENT), age)],
+        ..PLAIN
     },
     Function {
         name: "decay",
         usage: "decay(t, half_life)",
         doc: "`0.5 ** (max(age(t), 0s) / half_life)`: 1 now and for times to come, 0.5 one half-life ago.",
-        overloads: &[overload!(Time, Duration, Time => Float, "decay", decay)],
+        form: Form::Now,
+        overloads: &[overload!(Time, Duration, Time => Float, Strict, SHARE_OR_NULL, decay)],
+        ..PLAIN
     },
 ];
 

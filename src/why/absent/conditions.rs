@@ -3,7 +3,7 @@
 use super::Search;
 use super::reason::words;
 use crate::expr::show::show;
-use crate::expr::{Expr, Frame, Kind};
+use crate::expr::{Expr, Frame};
 use crate::types::Value;
 use crate::why::effects::collect;
 
@@ -18,9 +18,8 @@ impl Search<'_, '_> {
     ) -> (String, Vec<(String, Value)>) {
         let run = self.tracer.run();
         let schema = run.snapshot.schema();
-        let mut parts = Vec::new();
-        conditions.iter().for_each(|c| conjuncts(c, &mut parts));
-        let failed = parts.into_iter().find(|c| frame.condition(c)[row] != 1);
+        let mut parts = conditions.iter().flat_map(Expr::conjuncts);
+        let failed = parts.find(|c| frame.condition(c)[row] != 1);
         let Some(condition) = failed else {
             return ("its conditions do not hold together".to_owned(), Vec::new());
         };
@@ -49,15 +48,4 @@ impl Search<'_, '_> {
         };
         (format!("{}: {found}", text(condition)), values)
     }
-}
-
-/// The conditions that an `and` holds.
-fn conjuncts<'e>(condition: &'e Expr, found: &mut Vec<&'e Expr>) {
-    condition.descend(&mut |part| match &part.kind {
-        Kind::Call { kernel, .. } if kernel.name == "and" => true,
-        _ => {
-            found.push(part);
-            false
-        }
-    });
 }
