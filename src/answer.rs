@@ -3,8 +3,8 @@
 use crate::batch::{Held, Stop};
 use crate::catalog::schema::{KeyType, Schema};
 use crate::check::Checked;
-use crate::expr::eval::Sets;
 use crate::expr::read::values as values_of;
+use crate::expr::run::Sets;
 use crate::expr::{NodeId, Run};
 use crate::request::Request;
 use crate::types::{Key, Type, Value};

@@ -20,6 +20,17 @@ const LAYERS: [&[&str]; 13] = [
     &["main"],
 ];
 
+/// The same within `expr`.
+const EXPR: [&[&str]; 7] = [
+    &["facts", "random", "reads", "texts", "value"],
+    &["functions"],
+    &["ir"],
+    &["known", "show", "links"],
+    &["run"],
+    &["gather", "read"],
+    &["eval"],
+];
+
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -30,28 +41,28 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-fn layers() -> BTreeMap<&'static str, usize> {
-    let numbered = LAYERS.iter().enumerate();
+fn layers(all: &[&[&'static str]]) -> BTreeMap<&'static str, usize> {
+    let numbered = all.iter().enumerate();
     let layers = numbered.flat_map(|(layer, modules)| modules.iter().map(move |&m| (m, layer)));
     let found: BTreeMap<_, _> = layers.collect();
-    let declared: usize = LAYERS.iter().map(|modules| modules.len()).sum();
+    let declared: usize = all.iter().map(|modules| modules.len()).sum();
     assert_eq!(found.len(), declared, "a module is declared twice");
     found
 }
 
-/// The names behind `crate::`, in code that is not a test.
-fn imports(text: &str) -> Vec<String> {
+/// The names behind `crate::`, or another path, in code that is not a test.
+fn imports(text: &str, path: &str) -> Vec<String> {
     let text = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
     let lines = text
         .lines()
         .filter(|line| !line.trim_start().starts_with("//"));
     let code = lines.collect::<Vec<_>>().join("\n");
     let mut found = Vec::new();
-    for (start, _) in code.match_indices("crate::") {
-        let rest = &code[start + "crate::".len()..];
+    for (start, _) in code.match_indices(path) {
+        let rest = &code[start + path.len()..];
         assert!(
             !rest.starts_with('{'),
-            "write `use crate::a::..;` and `use crate::b::..;`"
+            "write `use {path}a::..;` and `use {path}b::..;`"
         );
         let name = rest
             .chars()
@@ -61,44 +72,55 @@ fn imports(text: &str) -> Vec<String> {
     found
 }
 
-#[test]
-fn modules_import_in_one_direction() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let layers = layers();
+/// Imports of the modules in a folder of `src` that are against their order; `path` leads to them.
+fn against(folder: &str, path: &str, order: &[&[&'static str]]) -> Vec<String> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("src")
+        .join(folder);
+    let layers = layers(order);
     let mut all = Vec::new();
     files(&src, &mut all);
     let mut wrong = Vec::new();
     for file in all {
         let inside = file.strip_prefix(&src).unwrap();
-        let name = inside
-            .iter()
-            .next()
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .trim_end_matches(".rs");
-        let layer = layers.get(name);
-        let layer = *layer.unwrap_or_else(|| panic!("`{name}` has no layer in tests/order.rs"));
+        let name = inside.iter().next().unwrap().to_str().unwrap();
+        let name = name.trim_end_matches(".rs");
         let is_test = inside.iter().any(|part| {
             ["tests", "tests.rs", "testing.rs"]
                 .iter()
                 .any(|test| part == *test)
         });
-        if is_test || name == "main" {
+        // what declares the modules may name them all
+        if is_test || name == "main" || name == "mod" {
             continue;
         }
-        for import in imports(&std::fs::read_to_string(&file).unwrap()) {
+        let layer = layers.get(name);
+        let layer =
+            *layer.unwrap_or_else(|| panic!("`{path}{name}` has no layer in tests/order.rs"));
+        for import in imports(&std::fs::read_to_string(&file).unwrap(), path) {
             let above = layers.get(&*import).is_some_and(|&other| other < layer);
             if import != name && !above {
-                wrong.push(format!("{}: crate::{import}", inside.display()));
+                wrong.push(format!("{}: {path}{import}", inside.display()));
             }
         }
     }
+    wrong
+}
+
+#[test]
+fn modules_import_in_one_direction() {
+    let wrong = against("", "crate::", &LAYERS);
+    assert!(wrong.is_empty(), "against the order:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn expressions_import_in_one_direction() {
+    let wrong = against("expr", "crate::expr::", &EXPR);
     assert!(wrong.is_empty(), "against the order:\n{}", wrong.join("\n"));
 }
 
 #[test]
 fn an_import_against_the_order_is_seen() {
     let code = "use crate::ops::Op;\n// crate::cli\nfn f() { crate::cli::run() }\n#[cfg(test)]\nmod tests { use crate::main; }";
-    assert_eq!(imports(code), ["ops", "cli"]);
+    assert_eq!(imports(code, "crate::"), ["ops", "cli"]);
 }

@@ -5,7 +5,7 @@ use super::run::Call;
 use super::{Engine, Program};
 use crate::answer::Ask;
 use crate::expr::NodeId;
-use crate::expr::eval::Sets;
+use crate::expr::run::Sets;
 use crate::ops::{Limits, RunError};
 use crate::optimize::{RULES, Rewritten};
 use crate::request::Request;

@@ -14,7 +14,7 @@
 use super::part::{Layer, Part};
 use super::{Results, Schedule, Timing, run};
 use crate::batch::{Column, Memory, Rows, Stop};
-use crate::expr::eval::Sets;
+use crate::expr::run::Sets;
 use crate::expr::{Expr, NodeId, Run, read};
 use crate::ops::{Exec, Graph, Node, Notes, RunError, Shape, no_rows};
 use crate::types::{NULL_CODE, NULL_INT, Type};

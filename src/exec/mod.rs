@@ -14,7 +14,7 @@ pub use schedule::Schedule;
 
 use crate::batch::{Rows, Stop, stretch};
 use crate::expr::NodeId;
-use crate::expr::eval::Sets;
+use crate::expr::run::Sets;
 use crate::ops::{Exec, Graph, RunError};
 use rayon::prelude::*;
 use schedule::Masks;

@@ -6,7 +6,7 @@
 use super::{Results, Schedule, run};
 use crate::batch::{Rows, Stop};
 use crate::expr::NodeId;
-use crate::expr::eval::Sets;
+use crate::expr::run::Sets;
 use crate::ops::{Exec, Graph, Node, RunError, no_rows};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};

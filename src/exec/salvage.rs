@@ -7,7 +7,7 @@
 
 use super::Results;
 use crate::batch::{Column, Rows, Stop};
-use crate::expr::eval::{Members, Sets};
+use crate::expr::run::{Members, Sets};
 use crate::expr::value::Val;
 use crate::expr::{Expr, Kind, NodeId, Run};
 use crate::ops::{BoundColumn, Effect, Exec, Graph, Limits, Node, Quantity, RunError};

@@ -10,7 +10,7 @@
 use super::Results;
 use super::common::{self, Cache, Common};
 use crate::expr::NodeId;
-use crate::expr::eval::Sets;
+use crate::expr::run::Sets;
 use crate::ops::{Exec, Graph};
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Values out of columns, for answers and explanations.
 
 use crate::batch::Column;
-use crate::expr::Run;
+use crate::expr::run::Run;
 use crate::expr::value::Val;
 use crate::types::{Key, NULL_BOOL, NULL_CODE, NULL_INT, Type, Value};
 use std::ops::Range;

@@ -2,8 +2,8 @@
 
 use crate::catalog::schema::Schema;
 use crate::deep::recurse;
-use crate::expr::functions::{Kernel, Notation};
-use crate::expr::ir::{Expr, Kind, LinkField, OfSet, Scalar};
+use crate::expr::functions::{Form, Kernel, Notation};
+use crate::expr::ir::{Expr, Kind, LinkField, OfSet, OverLinks, Scalar};
 use crate::expr::texts::{Keys, Texts};
 use crate::types::{Key, Type, Value};
 use std::cell::Cell;
@@ -149,36 +149,40 @@ impl Show<'_> {
             Kind::Extract { text, pattern } => {
                 write!(f, "extract({}, {:?})", sub(text), pattern.0.as_str())
             }
-            Kind::OverLinks(over) => {
-                write!(
-                    f,
-                    "{}({}({}",
-                    over.stat.name(),
-                    over.edge.name,
-                    sub(&over.from)
-                )?;
-                over.to
-                    .iter()
-                    .try_for_each(|to| write!(f, ", {}", sub(to)))?;
-                f.write_str(")")?;
-                over.value
-                    .iter()
-                    .try_for_each(|v| write!(f, ", {}", sub(v)))?;
-                over.within
-                    .iter()
-                    .try_for_each(|w| write!(f, ", within={}", sub(w)))?;
-                over.filter
-                    .iter()
-                    .try_for_each(|w| write!(f, ", where={}", sub(w)))?;
-                f.write_str(")")
-            }
+            Kind::OverLinks(over) => self.over_links(over, f),
         }
+    }
+
+    /// `stat(edge(from, to), value, within=, where=)`.
+    fn over_links(&self, over: &OverLinks, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sub = |expr| Show { expr, ..*self };
+        let (stat, edge) = (over.stat.name(), &over.edge.name);
+        write!(f, "{stat}({edge}(")?;
+        list(f, std::iter::once(&over.from).chain(&over.to).map(sub))?;
+        f.write_str(")")?;
+        let rest = [
+            ("", &over.value),
+            ("within=", &over.within),
+            ("where=", &over.filter),
+        ];
+        for (name, part) in rest {
+            part.iter()
+                .try_for_each(|part| write!(f, ", {name}{}", sub(part)))?;
+        }
+        f.write_str(")")
     }
 
     /// A call as it is written.
     fn call(&self, kernel: Kernel, args: &[Expr], f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sub = |expr| Show { expr, ..*self };
         let name = kernel.function.name;
+        let args = match args {
+            // what the program does not write
+            [written @ .., last] if kernel.function.form == Form::Now && last.kind == Kind::Now => {
+                written
+            }
+            _ => args,
+        };
         match (kernel.notation(), args) {
             (Notation::None, [a]) => sub(a).fmt(f),
             (Notation::Between, [a, b]) => {
@@ -207,6 +211,7 @@ impl Display for Inner<'_> {
                 Notation::Call => self.0.fmt(f),
                 _ => write!(f, "({})", self.0),
             },
+            Kind::InSet { .. } => write!(f, "({})", self.0),
             _ => self.0.fmt(f),
         }
     }

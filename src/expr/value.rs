@@ -1,11 +1,27 @@
 //! What an expression evaluates to: one value for all rows, or a value per row.
 
 use crate::batch::{Column, ColumnView, Slot};
-use crate::expr::ir::Scalar;
-use crate::types::{Floats, NULL_BOOL, NULL_CODE, NULL_FLOAT, NULL_INT, Type};
+use crate::types::{EntityId, Floats, Key, NULL_BOOL, NULL_CODE, NULL_FLOAT, NULL_INT, Type};
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
+
+/// A constant as the evaluator wants it. Strings and keys that the snapshot knows are codes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Scalar {
+    Null,
+    /// `int`, `time`, `duration`.
+    I64(i64),
+    F64(f64),
+    Bool(bool),
+    /// A string or id of the snapshot.
+    Code(u32),
+    /// A string that the snapshot does not hold.
+    Text(Arc<str>),
+    /// A key that the entity does not hold.
+    Key(EntityId, Key),
+    Vector(Arc<[f32]>),
+}
 
 /// One value for all rows, or one per row.
 #[derive(Clone, Debug)]

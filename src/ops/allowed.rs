@@ -7,7 +7,7 @@
 use super::members::{Members, Memberships};
 use crate::ann::RowSet;
 use crate::batch::Rows;
-use crate::expr::eval::Sets;
+use crate::expr::run::Sets;
 use crate::expr::{Expr, Frame, Kind, NodeId, Run};
 use crate::types::EntityId;
 use std::fmt;

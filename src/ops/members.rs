@@ -4,7 +4,7 @@
 
 use crate::expr::functions::Role;
 use crate::expr::ir::OverLinks;
-use crate::expr::{Expr, Kind, NodeId, Run, links};
+use crate::expr::{Expr, Kind, NodeId, Run, eval};
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
@@ -61,7 +61,7 @@ impl<'a> Memberships<'a> {
         for part in conditions.iter().flat_map(Expr::conjuncts) {
             match (membership(part), linked(part)) {
                 (Some((set, wanted)), _) => tests.push((Set::Node(set), wanted)),
-                (_, Some((over, wanted))) if links::degree_within(run, over, most) => {
+                (_, Some((over, wanted))) if eval::degree_within(run, over, most) => {
                     tests.push((Set::Linked(over, OnceLock::new()), wanted));
                 }
                 _ => others.push(part),
@@ -87,7 +87,7 @@ impl<'a> Memberships<'a> {
                     ascending(&rows.ids[rows.range(request)])
                 }
                 Set::Linked(over, known) => {
-                    let known = known.get_or_init(|| links::members(run, over));
+                    let known = known.get_or_init(|| eval::members(run, over));
                     known.get(request).map_or(&[][..], |ids| ids).into()
                 }
             };

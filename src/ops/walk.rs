@@ -12,10 +12,11 @@ use super::{
 use crate::batch::{Held, Pace, Rows, blocks};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
-use crate::expr::ends::{look_up, of_all};
+use crate::expr::eval::{look_up, of_all};
+use crate::expr::gather::{Degrees, Starts, gather, hold_links, over, recent};
 use crate::expr::ir::{EdgeKind, Scalar};
 use crate::expr::known::{Known, learn, most_links};
-use crate::expr::links::{Degrees, Links, Needs, Starts, gather, hold_links, over, recent};
+use crate::expr::links::{Links, Needs};
 use crate::expr::random::uniform;
 use crate::expr::reads::End;
 use crate::expr::show::show;
@@ -945,7 +946,7 @@ fn first(links: Links, owners: &[u32], limits: &[u64]) -> Links {
 
 /// Evaluates something over the entities that links reach.
 fn reached<R>(exec: &Exec, links: &Links, starts: Starts, f: impl Fn(&Frame) -> R) -> R {
-    let owners = links.owners(starts);
+    let owners = starts.owners_of(links);
     f(&Frame {
         n: links.len(),
         owners: &owners,

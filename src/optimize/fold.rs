@@ -3,10 +3,9 @@
 use super::Rewriting;
 use crate::batch::Stop;
 use crate::batch::{Column, Rows};
-use crate::expr::ends::Ends;
-use crate::expr::eval::{Members, Memo, Sets};
 use crate::expr::functions::Role;
 use crate::expr::ir::Mapped;
+use crate::expr::run::{Ends, Members, Memo, Sets};
 use crate::expr::texts::{Keys, Texts};
 use crate::expr::{Expr, Frame, Kind, Level, NodeId, Run, Scalar};
 use crate::store::Snapshot;

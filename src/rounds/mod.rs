@@ -10,7 +10,7 @@ pub use short::warnings;
 
 use crate::check::{Checked, Numbers};
 use crate::exec::Results;
-use crate::expr::eval::Sets;
+use crate::expr::run::Sets;
 use crate::expr::{Expr, Level, NodeId};
 use crate::ops::{Effect, Exec, Followed, Graph, Quantity, Role};
 use crate::store::Snapshot;

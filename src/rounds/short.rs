@@ -5,7 +5,7 @@ use crate::batch::Rows;
 use crate::check::Checked;
 use crate::exec::Results;
 use crate::expr::NodeId;
-use crate::expr::eval::Sets;
+use crate::expr::run::Sets;
 use crate::ops::{Effect, Exec, Graph};
 
 /// Warns of every list that ends below its last `take`, with the operator that took most of its

@@ -1,5 +1,5 @@
 //! Hashes and random numbers. What they draw from (hash, seed, viewer, row) is passed in by the
-//! checker as a last argument; see [`crate::expr::draw`].
+//! checker as a last argument; see `expr::eval`.
 
 use super::beta::quantile;
 use super::kit::{by_row, map2};

@@ -18,8 +18,6 @@ mod math;
 mod ranges;
 mod resolve;
 mod role;
-#[cfg(test)]
-mod tests;
 pub mod text;
 pub mod time;
 mod vector;
@@ -255,3 +253,6 @@ macro_rules! overload {
     };
 }
 use overload;
+
+#[cfg(test)]
+mod tests;

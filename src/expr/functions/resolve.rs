@@ -13,6 +13,13 @@ pub struct Resolved {
 }
 
 impl Function {
+    /// The types of the parameters of each overload; where any one type will do, ints.
+    pub fn signatures(&self) -> impl Iterator<Item = Vec<Type>> {
+        let concrete = |p: &P| p.concrete(&Type::Int, &Type::Vector(0));
+        let overloads = self.overloads.iter();
+        overloads.map(move |o| o.params.iter().map(concrete).collect())
+    }
+
     /// The overload for these arguments, preferring one that needs no widening.
     pub fn resolve(&'static self, args: &[Type]) -> Option<Resolved> {
         let accepting = |widen| {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// Rows of a call, and calls of an overload.
 const ROWS: usize = 64;
-const CALLS: usize = 400;
+const CALLS: usize = 200;
 
 /// Numbers that look random and are the same each time.
 struct Dice(u64);

@@ -2,9 +2,9 @@
 //! viewer, salt) are written once per request.
 
 use crate::batch::Pace;
-use crate::expr::eval::{Frame, Run};
 use crate::expr::ir::{Expr, Level};
 use crate::expr::random::{Hasher, unit};
+use crate::expr::run::{Frame, Run};
 use crate::expr::value::{Arg, Val};
 use crate::types::{EntityId, NULL_BOOL, NULL_CODE, NULL_FLOAT, NULL_INT, Type};
 use std::borrow::Cow;

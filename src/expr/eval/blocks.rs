@@ -1,11 +1,11 @@
 //! Long evaluations in blocks: what is computed on the way stays in the cache and takes little memory, and a
 //! run that has to end need not wait for all of it.
 
-use super::eval::Frame;
-use super::value::{Val, from_column};
-use super::{Expr, Kind, Level};
 use crate::batch::{BLOCK, Column, blocks};
 use crate::deep::recurse;
+use crate::expr::ir::{Expr, Kind, Level};
+use crate::expr::run::{Frame, Shared};
+use crate::expr::value::from_column;
 use crate::types::Type;
 use foldhash::HashSet;
 use std::ops::Range;
@@ -16,28 +16,6 @@ const PARTS: usize = 8;
 const LEAST: usize = 16;
 /// Requests whose values are computed at once.
 const AT_ONCE: usize = 64;
-
-/// Values that are computed once, however many blocks read them: what each request has of its own, and what
-/// the rows have whose links are looked at.
-#[derive(Default)]
-pub struct Shared<'a> {
-    /// By the node, which lives while it is evaluated.
-    values: Vec<(usize, Val<'a>)>,
-    above: Option<&'a Shared<'a>>,
-}
-
-impl<'a> Shared<'a> {
-    pub(super) fn find(&'a self, expr: &Expr) -> Option<&'a Val<'a>> {
-        let own = self
-            .values
-            .iter()
-            .find(|(place, _)| *place == expr.address());
-        match own {
-            Some((_, value)) => Some(value),
-            None => self.above?.find(expr),
-        }
-    }
-}
 
 impl Frame<'_> {
     /// The value of an expression as a column of `n` rows.

@@ -1,0 +1,114 @@
+//! What expressions are evaluated in and over: a run of some requests, and frames of rows or links.
+
+mod ends;
+mod frame;
+mod members;
+mod memo;
+
+pub use ends::{Ends, Known, lock};
+pub use frame::{Frame, LinkFrame, Shared};
+pub use members::Members;
+pub use memo::Memo;
+
+use crate::batch::{Column, Rows, Stop};
+use crate::expr::ir::{NodeId, Scalar};
+use crate::expr::texts::{Keys, Texts};
+use crate::store::Snapshot;
+use crate::types::{EntityId, NULL_INT};
+
+/// Where the candidate sets of a running program are found.
+pub trait Sets: Sync {
+    /// The rows of a node that has run already, and its entity.
+    fn rows(&self, node: NodeId) -> &Rows;
+}
+
+/// What all evaluations of one run share.
+pub struct Run<'a> {
+    pub snapshot: &'a Snapshot,
+    pub texts: &'a Texts<'a>,
+    pub keys: &'a Keys<'a>,
+    /// Of each request: its time, its viewer's id, its parameters by slot.
+    pub now: Vec<i64>,
+    pub viewers: Vec<u32>,
+    pub params: Vec<Column>,
+    /// Of each request: seed of the random functions.
+    pub seeds: Vec<i64>,
+    pub sets: &'a dyn Sets,
+    pub stop: Stop<'a>,
+    /// Of sets that expressions look into.
+    pub members: Members<'a>,
+    /// What shared parts of large expressions come to for each request.
+    pub memo: Memo,
+    /// What is said of ends that many links have.
+    pub ends: Ends<'a>,
+}
+
+impl Run<'_> {
+    pub fn requests(&self) -> usize {
+        self.now.len()
+    }
+
+    /// Whether a row is visible to a request: its time is not after `now`, or it has none, or it
+    /// is the viewer.
+    pub fn visible(&self, entity: EntityId, id: u32, request: usize) -> bool {
+        let Some(times) = self.snapshot.times(entity) else {
+            return true;
+        };
+        let time = times.get(id as usize).copied().unwrap_or(NULL_INT);
+        time <= self.now[request]
+            || (entity == self.snapshot.schema().viewer && id == self.viewers[request])
+    }
+
+    /// Whether every row of the entity is visible to every request.
+    pub fn all_visible(&self, entity: EntityId) -> bool {
+        let newest = self.snapshot.newest_row(entity);
+        newest.is_none_or(|newest| self.now.iter().all(|&now| newest <= now))
+    }
+
+    /// The run of the requests at those places, perhaps with other viewers.
+    pub fn of_requests<'b>(
+        &'b self,
+        requests: &[u32],
+        viewers: Option<Vec<u32>>,
+        sets: &'b dyn Sets,
+    ) -> Run<'b> {
+        let at = |values: &[i64]| requests.iter().map(|&r| values[r as usize]).collect();
+        let same = || requests.iter().map(|&r| self.viewers[r as usize]).collect();
+        Run {
+            snapshot: self.snapshot,
+            texts: self.texts,
+            keys: self.keys,
+            now: at(&self.now),
+            viewers: viewers.unwrap_or_else(same),
+            params: self.params.iter().map(|p| p.gather(requests)).collect(),
+            seeds: at(&self.seeds),
+            sets,
+            stop: self.stop,
+            members: Members::new(self.stop),
+            memo: Memo::default(),
+            ends: Ends::new(self.stop),
+        }
+    }
+
+    /// The same run, which ends otherwise.
+    pub fn until<'b>(self, stop: Stop<'b>) -> Run<'b>
+    where
+        Self: 'b,
+    {
+        Run {
+            stop,
+            members: Members::new(stop),
+            ends: Ends::new(stop),
+            ..self
+        }
+    }
+
+    /// Strings and keys as codes.
+    pub fn code(&self, value: &Scalar) -> Option<u32> {
+        match value {
+            Scalar::Text(text) => Some(self.texts.code(text)),
+            Scalar::Key(entity, key) => Some(self.keys.id(*entity, key)),
+            _ => None,
+        }
+    }
+}
