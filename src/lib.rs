@@ -36,6 +36,7 @@ pub mod diag;
 pub mod engine;
 pub mod exec;
 pub mod expr;
+pub mod extend;
 pub mod files;
 mod library;
 pub mod ops;

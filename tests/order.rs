@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// From the bottom up. A module imports neither its neighbours in a layer nor anything below.
-const LAYERS: [&[&str]; 13] = [
+const LAYERS: [&[&str]; 14] = [
     &["source", "types", "files", "visible", "deep", "stream"],
     &["diag", "batch", "catalog"],
+    &["extend"],
     &["syntax", "ann", "store"],
     &["describe", "expr"],
     &["ops"],

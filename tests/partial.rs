@@ -312,7 +312,7 @@ fn an_error_names_the_user() {
 fn time_is_of_a_request() {
     let program = compile(WALKS);
     let requests: Vec<Request> = everyone().into_iter().cycle().take(2_000).collect();
-    let run = |limits| {
+    let run = |limits: Limits| {
         let started = std::time::Instant::now();
         let pass = ENGINE.execute(&program, &requests, &limits.into()).unwrap();
         (started.elapsed(), pass.answers)

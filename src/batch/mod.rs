@@ -9,4 +9,4 @@ pub use column::{Column, ColumnView, Slot, pick};
 pub use memory::{Held, Memory};
 pub use rows::{Rows, by_score, descending, place_of, sort_key};
 pub use sort::{arrange, places, sorting};
-pub use stop::{BLOCK, Looks, Pace, Stop, blocks, discard};
+pub use stop::{BLOCK, Failed, Looks, Pace, Stop, blocks, discard};

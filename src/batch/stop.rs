@@ -3,6 +3,7 @@
 use super::{Memory, stretch};
 use std::cell::Cell;
 use std::ops::Range;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -17,6 +18,19 @@ pub struct Stop<'a> {
     pub looks: Option<&'a Looks>,
     /// What the run holds.
     pub memory: Option<&'a Memory<'a>>,
+    /// Where a registered function says that it failed, which ends the run.
+    pub failed: Option<&'a Failed>,
+}
+
+/// The first registered function of a run that failed.
+#[derive(Debug, Default)]
+pub struct Failed(OnceLock<(String, String)>);
+
+impl Failed {
+    /// Its name, and what it says.
+    pub fn said(&self) -> Option<&(String, String)> {
+        self.0.get()
+    }
 }
 
 /// Looks at the clock, counted. On one thread a program makes the same ones in every run, so a run can be
@@ -62,7 +76,21 @@ impl Looks {
 impl Stop<'_> {
     /// Whether it has to end now. What is computed after that may be anything: nobody looks at it.
     pub fn is_due(&self) -> bool {
-        self.is_asked() || self.is_over() || self.is_late()
+        self.is_asked() || self.is_over() || self.has_failed() || self.is_late()
+    }
+
+    /// Notes that a function failed. The first that did is told.
+    pub fn fail(&self, by: &str, message: impl ToString) {
+        if let Some(failed) = self.failed {
+            failed
+                .0
+                .get_or_init(|| (by.to_owned(), message.to_string()));
+        }
+    }
+
+    /// Whether a registered function failed.
+    pub fn has_failed(&self) -> bool {
+        self.failed.is_some_and(|failed| failed.said().is_some())
     }
 
     /// Whether it would hold more than it may.

@@ -3,7 +3,6 @@
 use super::Checker;
 use super::modules::{Kind, Module, named};
 use crate::diag::{Diagnostic, code};
-use crate::ops;
 use crate::syntax::ast::{self, Item, ItemKind, Param};
 use foldhash::HashMap;
 
@@ -33,7 +32,7 @@ impl<'a> Checker<'a> {
                 continue;
             };
             let span = name_span(item);
-            if kind == Kind::Callable && ops::find(name).is_some() {
+            if kind == Kind::Callable && self.modules.vocabulary.operator(name).is_some() {
                 let message = format!("`{name}` is an operator and cannot be redefined");
                 self.report(
                     Diagnostic::new(code::E0212, span, message).help("choose another name"),

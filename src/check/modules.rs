@@ -1,6 +1,7 @@
 //! The files that a program is made of, and where names are found in them.
 
 use super::tunables::Tunables;
+use crate::ops::Vocabulary;
 use crate::source::SourceId;
 use crate::syntax::ast::{File, Item, ItemKind};
 use foldhash::HashMap;
@@ -122,6 +123,8 @@ pub struct Modules {
     orders: Vec<Vec<usize>>,
     /// Values that tunables were given instead of their defaults.
     pub tunables: Tunables,
+    /// What programs can name.
+    pub vocabulary: Arc<Vocabulary>,
 }
 
 impl Modules {
@@ -132,6 +135,7 @@ impl Modules {
             all,
             orders,
             tunables,
+            vocabulary: Arc::default(),
         }
     }
 

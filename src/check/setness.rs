@@ -117,7 +117,7 @@ impl<'a> Checker<'a> {
     }
 
     fn gives_set(&self, name: &str, env: &Env<'a>, fuel: u32) -> bool {
-        if crate::ops::find(name).is_some() {
+        if self.modules.vocabulary.operator(name).is_some() {
             return true;
         }
         for m in self.modules.order(env.module) {

@@ -31,6 +31,7 @@ use crate::catalog;
 use crate::check::Tunables;
 use crate::diag::{Diagnostic, json, render};
 use crate::engine::{Compiled, Engine, Program, Unit, has_errors};
+use crate::extend::Registry;
 use crate::files;
 use crate::ops::Limits;
 use crate::ops::RunError;
@@ -41,7 +42,7 @@ use std::io::IsTerminal;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 /// The program has errors.
 const PROGRAM: u8 = 1;
@@ -197,9 +198,28 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Limit(_) | RunError::Stopped => Failure::Limit(error.to_string()),
-            RunError::Request(_) | RunError::OtherWorld => Failure::Usage(error.to_string()),
+            RunError::Request(_) | RunError::OtherWorld | RunError::Failed { .. } => {
+                Failure::Usage(error.to_string())
+            }
         }
     }
+}
+
+/// What the command knows besides the built-in operators and functions.
+static REGISTRY: OnceLock<Registry> = OnceLock::new();
+
+/// The same command with operators and functions of a program's own: a binary like `igql` is a `main` that
+/// calls this once.
+pub fn main_with(registry: Registry) -> ExitCode {
+    REGISTRY.get_or_init(|| registry);
+    main()
+}
+
+/// Opens a catalog.
+fn opened(catalog: &Path, options: &Options) -> Result<Engine, DataError> {
+    let registry = REGISTRY.get().cloned().unwrap_or_default();
+    let builder = Engine::builder(catalog).options(options.clone());
+    builder.registry(registry).open()
 }
 
 /// Parses the arguments and runs the command.
@@ -354,7 +374,7 @@ impl Project {
 
     fn open(&self, program: Option<&Path>) -> Result<Engine, Failure> {
         let (catalog, options) = (self.find(program)?, self.options());
-        let engine = Engine::open_with(&catalog, &options);
+        let engine = opened(&catalog, &options);
         progress::clear();
         let engine = engine?;
         *OPENED.lock().unwrap_or_else(|e| e.into_inner()) = Some((catalog, options));

@@ -84,6 +84,7 @@ impl Engine {
         let mut sink = Sink::default();
         let loaded = self.library.load(unit, &mut sink);
         let mut modules = Modules::new(loaded.modules);
+        modules.vocabulary = self.world.vocabulary.clone();
         modules.tunables = unit.tunables.cloned().unwrap_or_default();
         let text = Text {
             modules,

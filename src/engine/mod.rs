@@ -25,12 +25,15 @@ mod world;
 pub use crate::library::Unit;
 pub use compile::{CompileError, Compiled, has_errors};
 pub(crate) use flight::Flight;
+pub use open::Builder;
 pub use program::Program;
 pub use run::{Pass, RunOptions};
 pub use trials::Test;
 
 use crate::catalog::schema::Schema;
+use crate::extend::Registry;
 use crate::library::Library;
+use crate::ops::Vocabulary;
 use crate::ops::vectors::Vectors;
 use crate::store::{Options, Snapshot};
 use std::path::PathBuf;
@@ -46,9 +49,11 @@ pub struct Engine {
 }
 
 /// What an engine was opened from.
+#[derive(Clone)]
 struct Opened {
     path: PathBuf,
     options: Options,
+    registry: Registry,
 }
 
 impl Engine {
@@ -68,6 +73,11 @@ impl Engine {
     /// The data.
     pub fn snapshot(&self) -> &Snapshot {
         &self.world.snapshot
+    }
+
+    /// The operators and functions that programs can name: the built-in ones, and those that are registered.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.world.vocabulary
     }
 
     /// The vector indexes, and precomputed neighbours.

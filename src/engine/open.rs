@@ -2,9 +2,16 @@
 
 use super::world::World;
 use super::{Engine, Opened};
+use crate::diag::Sink;
+use crate::expr::functions;
+use crate::expr::ir::Stat;
+use crate::extend::{Function, Registry, RowOperator};
 use crate::library::Library;
 use crate::ops::vectors::Vectors;
+use crate::ops::{OPERATORS, Vocabulary};
+use crate::source::SourceId;
 use crate::store::{self, DataError, Options};
+use crate::syntax::parse;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,7 +23,95 @@ impl Engine {
 
     /// The same with options: another cache folder, a stale snapshot, progress.
     pub fn open_with(path: impl AsRef<Path>, options: &Options) -> Result<Engine, DataError> {
-        let path = path.as_ref();
+        Engine::builder(path).options(options.clone()).open()
+    }
+
+    /// An engine with functions and operators of this program besides the built-in ones.
+    pub fn builder(path: impl AsRef<Path>) -> Builder {
+        Builder {
+            opened: Opened {
+                path: path.as_ref().to_owned(),
+                options: Options::default(),
+                registry: Registry::default(),
+            },
+        }
+    }
+
+    /// An engine on the data as it is now; this one stays on what it has, and so do its programs
+    /// ([`Program::on`](super::Program::on) compiles one for the new engine). Where the data is the same,
+    /// so is the snapshot, and programs of either engine run on both.
+    ///
+    /// Fails as [`Engine::open_with`] does, with this engine still whole.
+    pub fn reload(&self) -> Result<Engine, DataError> {
+        let opened = Opened::clone(&self.opened);
+        let newest = Builder { opened }.open()?;
+        Ok(match newest.world.is_same(&self.world) {
+            true => Engine {
+                world: self.world.clone(),
+                ..newest
+            },
+            false => newest,
+        })
+    }
+}
+
+/// What an engine is to be opened with.
+///
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use igql::extend::{Args, Failure, OperatorSignature, RowOperator, RowsView, Selection};
+/// # struct DedupeBy(OperatorSignature);
+/// # impl RowOperator for DedupeBy {
+/// #     fn signature(&self) -> &OperatorSignature { &self.0 }
+/// #     fn run(&self, _: &Args, _: &RowsView, _: &mut Selection) -> Result<(), Failure> { Ok(()) }
+/// # }
+/// # let dedupe_by = DedupeBy(OperatorSignature::new("dedupe_by", &[]));
+/// use igql::Engine;
+/// let engine = Engine::builder("examples/explore").operator(dedupe_by).open()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Builder {
+    opened: Opened,
+}
+
+impl Builder {
+    /// How the catalog is opened: another cache folder, a stale snapshot, progress.
+    pub fn options(mut self, options: Options) -> Builder {
+        self.opened.options = options;
+        self
+    }
+
+    /// An operator that programs can name.
+    pub fn operator(mut self, operator: impl RowOperator + 'static) -> Builder {
+        self.opened.registry = self.opened.registry.operator(operator);
+        self
+    }
+
+    /// A function of values of rows that programs can call.
+    pub fn function(mut self, function: impl Function + 'static) -> Builder {
+        self.opened.registry = self.opened.registry.function(function);
+        self
+    }
+
+    /// All that a registry has, in place of what was added before.
+    pub fn registry(mut self, registry: Registry) -> Builder {
+        self.opened.registry = registry;
+        self
+    }
+
+    /// Opens the catalog, bringing what is derived up to date. A name that is built in, or registered twice, is
+    /// an error.
+    pub fn open(self) -> Result<Engine, DataError> {
+        let Opened {
+            path,
+            options,
+            registry,
+        } = &self.opened;
+        registry
+            .verify(&is_name, &is_built_in)
+            .map_err(|unusable| DataError::new(path, unusable.to_string()))?;
         let snapshot = store::open(path, options)?;
         let vectors = Vectors::open(&snapshot, &*options.progress)?;
         let folder = if path.is_dir() {
@@ -26,29 +121,30 @@ impl Engine {
         };
         let library = Library::open(folder, &options.imports)?;
         Ok(Engine {
-            world: Arc::new(World { snapshot, vectors }),
-            library: Arc::new(library),
-            opened: Arc::new(Opened {
-                path: path.to_owned(),
-                options: options.clone(),
+            world: Arc::new(World {
+                snapshot,
+                vectors,
+                vocabulary: Arc::new(Vocabulary::with(registry.clone())),
             }),
+            library: Arc::new(library),
+            opened: Arc::new(self.opened),
         })
     }
+}
 
-    /// An engine on the data as it is now; this one stays on what it has, and so do its programs
-    /// ([`Program::on`](super::Program::on) compiles one for the new engine). Where the data is the same,
-    /// so is the snapshot, and programs of either engine run on both.
-    ///
-    /// Fails as [`Engine::open_with`] does, with this engine still whole.
-    pub fn reload(&self) -> Result<Engine, DataError> {
-        let Opened { path, options } = &*self.opened;
-        let newest = Engine::open_with(path, options)?;
-        Ok(match newest.world.is_same(&self.world) {
-            true => Engine {
-                world: self.world.clone(),
-                ..newest
-            },
-            false => newest,
-        })
-    }
+/// Whether a program can have something of that name.
+fn is_name(name: &str) -> bool {
+    let mut sink = Sink::default();
+    let file = parse(
+        &format!("def {name}(x: int) -> int = x"),
+        SourceId(0),
+        &mut sink,
+    );
+    let is_word = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    is_word && !sink.has_errors() && file.items.len() == 1
+}
+
+fn is_built_in(name: &str) -> bool {
+    let is_function = functions::find(name).is_some() || Stat::find(name).is_some();
+    is_function || OPERATORS.iter().any(|operator| operator.name == name)
 }

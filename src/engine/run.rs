@@ -4,7 +4,7 @@ use super::program::Planned;
 use super::world::World;
 use super::{Engine, Flight, Program};
 use crate::answer::{self, Answer, Ask, Ended};
-use crate::batch::{Memory, Stop, discard};
+use crate::batch::{Failed, Memory, Stop, discard};
 use crate::catalog::schema::Now;
 use crate::check::Checked;
 use crate::exec::{self, Results, Timing};
@@ -209,7 +209,9 @@ impl Engine {
             false => flight.among_others(|| run(flight.share(limits), false)),
         };
         match ran {
-            Err(RunError::Limit(_)) if requests.len() > 1 => divided(requests),
+            Err(RunError::Limit(_) | RunError::Failed { .. }) if requests.len() > 1 => {
+                divided(requests)
+            }
             Ok((mut pass, ended)) if !ended.is_empty() && requests.len() > 1 => {
                 let again: Vec<Request> = ended.iter().map(|&at| requests[at].clone()).collect();
                 let more = divided(&again)?;
@@ -312,7 +314,7 @@ impl Engine {
             };
             let mut answers =
                 answer::answers(checked, requests, exec.run, results, &warnings, stop);
-            if ends {
+            if ends || stop.has_failed() {
                 exec.check("answer", 0)?;
             }
             if let Some((hit, ended)) = &limit {
@@ -365,8 +367,10 @@ impl Engine {
         let checked = &program.checked;
         let snapshot = &self.world.snapshot;
         let memory = limits.max_memory.map(Memory::new);
+        let failed = Failed::default();
         let stop = Stop {
             memory: memory.as_ref(),
+            failed: Some(&failed),
             ..limits.stop
         };
         let (texts, keys) = (Texts::within(snapshot, stop), Keys::within(snapshot, stop));

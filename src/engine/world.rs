@@ -1,19 +1,27 @@
 //! What programs are checked against and run on.
 
+use crate::ops::Vocabulary;
 use crate::ops::vectors::Vectors;
 use crate::store::Snapshot;
 use std::sync::Arc;
 
-/// A snapshot with its vector indexes. Programs keep the one that they were compiled on, whose row numbers
+/// A snapshot with its vector indexes, and what programs can name. Programs keep the one that they were compiled on, whose row numbers
 /// and codes they hold.
 pub struct World {
     pub snapshot: Snapshot,
     pub vectors: Vectors,
+    /// What programs can name.
+    pub vocabulary: Arc<Vocabulary>,
 }
 
 impl World {
     /// Whether a program of one runs on the other: row numbers and codes are those of the contents.
     pub fn is_same(self: &Arc<World>, other: &Arc<World>) -> bool {
-        Arc::ptr_eq(self, other) || self.snapshot.id() == other.snapshot.id()
+        let names = || {
+            self.vocabulary
+                .registry()
+                .is_same(other.vocabulary.registry())
+        };
+        Arc::ptr_eq(self, other) || (self.snapshot.id() == other.snapshot.id() && names())
     }
 }

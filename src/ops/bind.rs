@@ -4,6 +4,7 @@ use super::{Graph, Op, Shape};
 use crate::catalog::schema::Schema;
 use crate::diag::Diagnostic;
 use crate::expr::{EdgeExpr, Expr, NodeId, Scalar};
+use crate::extend::{OperatorSignature, RowOperator};
 use crate::source::Span;
 use crate::store::Snapshot;
 use crate::types::{EntityId, Type};
@@ -193,6 +194,8 @@ pub struct Bound {
 /// wrong and has been reported; the operator gives up in silence.
 pub trait Bind {
     fn schema(&self) -> &Schema;
+    /// What is registered under the operator's name.
+    fn registered(&self) -> Option<(OperatorSignature, Arc<dyn RowOperator>)>;
     fn snapshot(&self) -> &Snapshot;
     fn graph(&self) -> &Graph;
     /// The set that the operator follows. Sources have none and must not ask.

@@ -29,6 +29,7 @@ mod members;
 mod near;
 mod nn;
 mod nothing;
+mod own;
 mod pool;
 mod rank;
 mod reorder;
@@ -38,6 +39,7 @@ mod sets;
 mod slate;
 mod sources;
 mod take;
+mod vocabulary;
 mod walk;
 
 pub use bind::{Bind, Bound, Choice, Model, Quantity, Role};
@@ -46,7 +48,7 @@ pub use graph::{Graph, Node};
 pub use shape::{BoundColumn, Score, ScoreKind, Shape};
 pub use used::{Part, Used, Window};
 
-use crate::batch::{Column, Held, Rows, Stop};
+use crate::batch::{Column, Failed, Held, Rows, Stop};
 use crate::catalog::schema::Schema;
 use crate::expr::{EdgeExpr, Expr, Frame, Kind, NodeId, Run};
 use crate::store::Snapshot;
@@ -130,11 +132,6 @@ pub const OPERATORS: &[&Operator] = &[
     &as_viewer::AS_VIEWER,
 ];
 
-/// The operator of that name.
-pub fn find(name: &str) -> Option<&'static Operator> {
-    OPERATORS.iter().find(|op| op.name == name).copied()
-}
-
 pub use choose::choose;
 pub use columns::unknown_columns;
 pub use fanout::Contributions;
@@ -143,6 +140,7 @@ pub use members::membership;
 pub use nothing::{no_rows, nothing};
 pub use sets::{difference, intersection, union};
 pub use sources::{everything, viewer};
+pub use vocabulary::Vocabulary;
 pub use walk::{all_links, reads_only_the_entity};
 
 /// What an operator does to its first input, as far as advice has to know.
@@ -553,6 +551,14 @@ pub enum RunError {
     Limit(Hit),
     /// The request does not fit the program: a parameter is missing or of another type.
     Request(String),
+    /// A function or an operator of the registry failed.
+    Failed {
+        /// Its name.
+        by: String,
+        /// Whose request it was; none if it has no user, or if it is not known.
+        user: Option<Key>,
+        message: String,
+    },
     /// The program was compiled on other data than the engine has: its row numbers mean other entities.
     OtherWorld,
     /// It was stopped ([`Limits::stop`]).
@@ -564,6 +570,10 @@ impl fmt::Display for RunError {
         match self {
             RunError::Limit(hit) => write!(f, "{hit}"),
             RunError::Request(message) => f.write_str(message),
+            RunError::Failed { by, user, message } => match user {
+                Some(user) => write!(f, "`{by}` failed for user {user}: {message}"),
+                None => write!(f, "`{by}` failed: {message}"),
+            },
             RunError::OtherWorld => f.write_str(
                 "the program was compiled on another snapshot than the one of this engine; \
                  compile it here (`program.on(&engine)`), or run it on the engine that compiled it",
@@ -585,6 +595,15 @@ impl RunError {
         })
     }
 
+    /// A function or an operator of the registry failed, for a user who is said later.
+    pub fn failed(by: &str, message: String) -> RunError {
+        RunError::Failed {
+            by: by.to_owned(),
+            user: None,
+            message,
+        }
+    }
+
     /// The same, of the request of a user.
     pub fn of(self, user: Option<&Key>) -> RunError {
         match self {
@@ -592,6 +611,11 @@ impl RunError {
                 user: user.cloned(),
                 ..hit
             }),
+            RunError::Failed { by, message, .. } => RunError::Failed {
+                by,
+                user: user.cloned(),
+                message,
+            },
             other => other,
         }
     }
@@ -781,6 +805,9 @@ impl<'a> Exec<'a> {
         let stop = self.run.stop;
         if stop.is_asked() {
             return Err(RunError::Stopped);
+        }
+        if let Some((by, message)) = stop.failed.and_then(Failed::said) {
+            return Err(RunError::failed(by, message.clone()));
         }
         if let Some(memory) = stop.memory.filter(|memory| memory.is_over()) {
             let limit = memory.limit();

@@ -118,7 +118,7 @@ impl<'a> Binder<'_, 'a> {
         let share = match expr.kind {
             ExprKind::Float(x) => x > 0.0 && x < 1.0,
             ExprKind::Duration(_) => {
-                let operator = crate::ops::find(&self.name.text)?;
+                let operator = self.checker.modules.vocabulary.operator(&self.name.text)?;
                 let has = operator.params.iter().any(|p| p.name == "within");
                 return has.then(|| format!("a stretch of time is `within={written}`"));
             }

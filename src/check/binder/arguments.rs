@@ -8,6 +8,7 @@ use crate::check::quoted::without_quotes;
 use crate::diag::{Diagnostic, code};
 use crate::expr::ir::{EdgeExpr, Level, Scalar};
 use crate::expr::{Expr, Kind, NodeId};
+use crate::extend::{OperatorSignature, RowOperator};
 use crate::ops::bind::{Case, RelaxArg, RestArg, RuleArg, SetArg};
 use crate::ops::shape::BoundColumn;
 use crate::ops::{Bind, Choice, Graph, Model, Quantity, Role, Shape};
@@ -16,10 +17,17 @@ use crate::store::Snapshot;
 use crate::syntax::ast::{self, ExprKind};
 use crate::types::{EntityId, Type};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 impl<'a> Bind for Binder<'_, 'a> {
     fn schema(&self) -> &Schema {
         self.checker.schema
+    }
+
+    fn registered(&self) -> Option<(OperatorSignature, Arc<dyn RowOperator>)> {
+        let registry = self.checker.modules.vocabulary.registry();
+        let (signature, operator) = registry.operator_named(self.operator)?;
+        Some((signature.clone(), operator.clone()))
     }
 
     fn snapshot(&self) -> &Snapshot {

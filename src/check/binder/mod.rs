@@ -24,6 +24,8 @@ pub struct Binder<'c, 'a> {
     role: Role,
     /// What the operator follows, as written and as a node.
     input: Option<(&'a ast::Expr, NodeId)>,
+    /// The operator, which may have been written in another way.
+    operator: &'static str,
     name: &'a Name,
     args: HashMap<&'static str, &'a Arg>,
     rest: Vec<&'a Arg>,
@@ -55,6 +57,7 @@ impl<'c, 'a> Binder<'c, 'a> {
             env,
             role,
             input,
+            operator: operator.name,
             name,
             args: HashMap::default(),
             rest: Vec::new(),

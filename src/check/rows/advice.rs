@@ -3,7 +3,7 @@
 use crate::check::Checker;
 use crate::check::env::{Env, Scope};
 use crate::diag::{Diagnostic, code, suggest};
-use crate::expr::functions::{self, Function, Role};
+use crate::expr::functions::{Function, Role};
 use crate::expr::ir::{Expr, Kind, LinkField, Scalar, Stat};
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, ExprKind, UnaryOp};
@@ -177,7 +177,7 @@ impl<'a> Checker<'a> {
         if let Some(column) = crate::check::foreign::column(&name.text, args) {
             return Some(column);
         }
-        let function = functions::find(&name.text).filter(|f| !f.is_operator())?;
+        let function = self.modules.vocabulary.function(&name.text)?;
         let args = args
             .iter()
             .map(|arg| crate::syntax::print_expression(&arg.value));
@@ -249,7 +249,7 @@ impl<'a> Checker<'a> {
         if self.is_lost(name) {
             return;
         }
-        if crate::ops::find(name).is_some() || self.edge_exists(name, env) {
+        if self.modules.vocabulary.operator(name).is_some() || self.edge_exists(name, env) {
             let help = match self.edge_exists(name, env) {
                 true if args.is_empty() => {
                     format!("the links of an edge stand in an aggregate: `count({name}(...))`")
@@ -271,8 +271,10 @@ impl<'a> Checker<'a> {
             let message = format!("`{name}` does not give a value");
             return self.report(Diagnostic::new(code::E0313, span, message).help(help));
         }
-        let mut known: Vec<&str> = functions::all()
-            .filter(|f| !f.is_operator())
+        let mut known: Vec<&str> = self
+            .modules
+            .vocabulary
+            .functions()
             .map(|f| f.name)
             .collect();
         known.extend(Stat::NAMES.iter().map(|(n, _)| *n));

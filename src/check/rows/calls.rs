@@ -33,7 +33,7 @@ impl<'a> Checker<'a> {
             "position_of" => return self.of_set(OfSet::Position, callee, args, env, scope),
             _ => {}
         }
-        match functions::find(name).filter(|f| !f.is_operator()) {
+        match self.modules.vocabulary.function(name) {
             None if Stat::find(name).is_some() => {
                 self.nothing_to_aggregate(callee, args, env, scope);
                 Expr::error()
@@ -77,7 +77,7 @@ impl<'a> Checker<'a> {
             self.report(Diagnostic::new(code::E0203, receiver.span, message).help(help));
             return Expr::error();
         }
-        let Some(function) = functions::find(&name.text).filter(|f| !f.is_operator()) else {
+        let Some(function) = self.modules.vocabulary.function(&name.text) else {
             self.unknown_function(name, &[], env);
             return Expr::error();
         };
@@ -97,7 +97,8 @@ impl<'a> Checker<'a> {
         if args.iter().any(Expr::is_error) {
             return Expr::error();
         }
-        let Some(function) = functions::find(name) else {
+        let own = || self.modules.vocabulary.function(name);
+        let Some(function) = functions::find(name).or_else(own) else {
             return Expr::error();
         };
         let types: Vec<Type> = args.iter().map(|a| a.ty.clone()).collect();

@@ -5,7 +5,6 @@ use crate::check::modules::Kind;
 use crate::check::{Checker, foreign};
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::NodeId;
-use crate::ops;
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, ExprKind, Name};
 use crate::types::Type;
@@ -99,8 +98,10 @@ impl<'a> Checker<'a> {
         if self.is_lost(&name.text) {
             return None;
         }
-        let mut known: Vec<&'a str> = ops::OPERATORS
-            .iter()
+        let mut known: Vec<&'a str> = self
+            .modules
+            .vocabulary
+            .operators()
             .filter(|op| !op.source)
             .map(|op| op.name)
             .collect();
@@ -132,8 +133,10 @@ impl<'a> Checker<'a> {
             (None, Some(near), _) => format!("did you mean `{near}`?"),
             (None, None, Some(input)) => {
                 let entity = self.graph.shape(input).entity;
-                let mut follow: Vec<&str> = ops::OPERATORS
-                    .iter()
+                let mut follow: Vec<&str> = self
+                    .modules
+                    .vocabulary
+                    .operators()
                     .filter(|op| !op.source)
                     .map(|op| op.name)
                     .collect();

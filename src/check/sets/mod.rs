@@ -10,8 +10,8 @@ use super::modules::Kind;
 use super::state::{SetKey, address};
 use super::{Checker, foreign};
 use crate::diag::{Diagnostic, code, suggest};
+use crate::expr::NodeId;
 use crate::expr::ir::Stat;
-use crate::expr::{NodeId, functions};
 use crate::ops::{self, Rest, Role};
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, BinaryOp, ExprKind, ItemKind, Name};
@@ -176,7 +176,7 @@ impl<'a> Checker<'a> {
     ) -> Option<NodeId> {
         let Some(input) = self.set(receiver, env, role) else {
             // whatever it would follow: there has to be something of that name
-            let known = ops::find(&name.text).is_some()
+            let known = self.modules.vocabulary.operator(&name.text).is_some()
                 || !self.callables(&name.text, env.module).is_empty();
             if !known {
                 self.unknown_operator(name, args, None, env);
@@ -196,7 +196,7 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
         role: Role,
     ) -> Option<NodeId> {
-        if let Some(operator) = ops::find(meant) {
+        if let Some(operator) = self.modules.vocabulary.operator(meant) {
             if operator.source && operator.rest != Rest::Sets {
                 let message = format!("`{}` is a source: it follows nothing", name.text);
                 let help = format!("write `{}(...)` without a set before it", name.text);
@@ -225,7 +225,7 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
         role: Role,
     ) -> Option<NodeId> {
-        if let Some(operator) = ops::find(&callee.text) {
+        if let Some(operator) = self.modules.vocabulary.operator(&callee.text) {
             if operator.source {
                 return self.operator(operator, None, callee, args, env, role);
             }
@@ -268,7 +268,7 @@ impl<'a> Checker<'a> {
             return None;
         }
         let aggregates = Stat::NAMES.iter().any(|(name, _)| *name == callee.text);
-        if aggregates || functions::find(&callee.text).is_some() {
+        if aggregates || self.modules.vocabulary.function(&callee.text).is_some() {
             let message = format!(
                 "`{}(...)` is a value; a candidate set is needed here",
                 callee.text
@@ -280,8 +280,10 @@ impl<'a> Checker<'a> {
             self.report(Diagnostic::new(code::E0313, span, message).help(help));
             return None;
         }
-        let mut known: Vec<&str> = ops::OPERATORS
-            .iter()
+        let mut known: Vec<&str> = self
+            .modules
+            .vocabulary
+            .operators()
             .filter(|op| op.source)
             .map(|op| op.name)
             .collect();

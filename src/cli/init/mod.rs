@@ -14,9 +14,8 @@ mod table;
 mod words;
 
 use super::args::{MAX_THREADS, within};
-use super::{Failure, Project};
+use super::{Failure, Project, opened};
 use crate::catalog::DataError;
-use crate::engine::Engine;
 use crate::files::Scratch;
 use crate::store::{self, Options};
 use clap::Args;
@@ -89,7 +88,7 @@ pub fn init(project: &Project, args: &InitArgs) -> Result<(), Failure> {
     }
     aside.keep(&catalog)?;
     report::report(&catalog, &tables, &found, &world);
-    let engine = Engine::open_with(&catalog, &options)?;
+    let engine = opened(&catalog, &options)?;
     next::steps(&engine, &args.dir);
     Ok(())
 }

@@ -6,9 +6,8 @@
 use super::commands::COMMANDS;
 use super::session::Session;
 use crate::check::modules::Kind;
-use crate::expr::functions;
 use crate::expr::ir::Stat;
-use crate::ops::{self, OPERATORS, Shape};
+use crate::ops::Shape;
 use crate::syntax::ast::{ItemKind, Param, TypeExpr, TypeExprKind};
 use crate::types::EntityId;
 use std::collections::BTreeSet;
@@ -84,8 +83,9 @@ fn after_dot(session: &Session, receiver: &str) -> BTreeSet<String> {
 
 /// Operators and definitions that can follow a set of the entity.
 fn methods(session: &Session, entity: EntityId) -> BTreeSet<String> {
-    let mut names: BTreeSet<String> = OPERATORS
-        .iter()
+    let mut names: BTreeSet<String> = session
+        .vocabulary()
+        .operators()
         .filter(|op| !op.source)
         .map(|op| op.name.to_owned())
         .collect();
@@ -164,7 +164,7 @@ fn in_call(
 
 /// The parameters of an operator or a definition with their types; a method's first is its set.
 fn parameters(session: &Session, callee: &str) -> Vec<(String, String)> {
-    if let Some(operator) = ops::find(callee) {
+    if let Some(operator) = session.vocabulary().operator(callee) {
         let params = operator.params.iter();
         return params
             .map(|p| (p.name.to_owned(), p.ty.to_owned()))
@@ -246,7 +246,7 @@ fn values(session: &Session, shape: Option<&Shape>) -> BTreeSet<String> {
     ]
     .map(str::to_owned)
     .into();
-    let functions = functions::all().filter(|f| !f.is_operator());
+    let functions = session.vocabulary().functions();
     names.extend(functions.map(|f| f.name.to_owned()));
     names.extend(Stat::NAMES.iter().map(|(name, _)| (*name).to_owned()));
     names.extend(declared(session, Kind::Rest));
@@ -315,15 +315,16 @@ fn at_top(session: &Session) -> BTreeSet<String> {
     .map(str::to_owned)
     .into();
     names.extend(
-        OPERATORS
-            .iter()
+        session
+            .vocabulary()
+            .operators()
             .filter(|op| op.source)
             .map(|op| op.name.to_owned()),
     );
     names.extend(
         ["combine", "fallback"]
             .iter()
-            .filter(|n| ops::find(n).is_some())
+            .filter(|n| session.vocabulary().operator(n).is_some())
             .map(|n| (*n).to_owned()),
     );
     names.extend(declared(session, Kind::Rest));
@@ -332,12 +333,12 @@ fn at_top(session: &Session) -> BTreeSet<String> {
 }
 
 fn everything(session: &Session) -> BTreeSet<String> {
-    let mut names: BTreeSet<String> = OPERATORS.iter().map(|op| op.name.to_owned()).collect();
-    names.extend(
-        functions::all()
-            .filter(|f| !f.is_operator())
-            .map(|f| f.name.to_owned()),
-    );
+    let mut names: BTreeSet<String> = session
+        .vocabulary()
+        .operators()
+        .map(|op| op.name.to_owned())
+        .collect();
+    names.extend(session.vocabulary().functions().map(|f| f.name.to_owned()));
     for kind in [
         Kind::Callable,
         Kind::Rest,

@@ -6,8 +6,6 @@ use super::session::{Said, Session};
 use crate::check::modules::{Tier, named};
 use crate::cli::grid::{self, wrapped};
 use crate::diag::{code, suggest};
-use crate::expr::functions;
-use crate::ops::{self, OPERATORS};
 use crate::syntax;
 use crate::syntax::ast::File;
 use crate::visible::visible_lines;
@@ -58,9 +56,9 @@ fn aggregate(name: &str, style: Style) -> Option<String> {
 pub fn help(session: &Session, name: &str) -> Said {
     let name = name.trim_matches(['`', '(', ')', ' ']);
     if name.is_empty() {
-        return Said::text(overview());
+        return Said::text(overview(session));
     }
-    let mut pages: Vec<String> = pages(name);
+    let mut pages: Vec<String> = pages(session, name);
     pages.extend(definitions(session, name));
     if !pages.is_empty() {
         return Said::text(pages.join("\n"));
@@ -77,17 +75,17 @@ pub fn help(session: &Session, name: &str) -> Said {
 }
 
 /// The pages of the documentation on a name.
-fn pages(name: &str) -> Vec<String> {
+fn pages(session: &Session, name: &str) -> Vec<String> {
     let style = style();
     let mut pages = Vec::new();
     if let Some((command, takes, does)) = command(name) {
         pages.push(format!("{command} {takes}\n{does}\n"));
     }
-    if let Some(operator) = ops::find(name) {
+    if let Some(operator) = session.vocabulary().operator(name) {
         let usage = wrapped(&style.strong(&operator.usage()), style.width);
         pages.push(format!("{usage}\n{}", render(operator.page, style)));
     }
-    if let Some(function) = functions::find(name).filter(|f| !f.is_operator()) {
+    if let Some(function) = session.vocabulary().function(name) {
         let usage = style.strong(function.usage);
         pages.push(format!("{usage}\n{}", render(function.doc, style)));
     }
@@ -124,10 +122,11 @@ pub fn is_command(name: &str) -> bool {
 
 /// Every name that there is help on.
 fn known(session: &Session) -> Vec<String> {
-    let operators = OPERATORS.iter().map(|op| op.name.to_owned());
-    let functions = functions::all()
-        .filter(|f| !f.is_operator())
-        .map(|f| f.name.to_owned());
+    let operators = session
+        .vocabulary()
+        .operators()
+        .map(|op| op.name.to_owned());
+    let functions = session.vocabulary().functions().map(|f| f.name.to_owned());
     let commands = COMMANDS.iter().map(|(name, ..)| name[1..].to_owned());
     let mut known: Vec<String> = operators.chain(functions).chain(commands).collect();
     known.extend(AGGREGATES.map(|(name, ..)| name.to_owned()));
@@ -139,7 +138,7 @@ fn known(session: &Session) -> Vec<String> {
     known
 }
 
-fn overview() -> String {
+fn overview(session: &Session) -> String {
     let width = style().width;
     let mut text = wrapped(
         "Definitions are kept; a candidate set is run; a line that begins with `.` or an operator goes \
@@ -152,10 +151,8 @@ fn overview() -> String {
         let does = does.trim_end().replace('\n', &format!("\n{:21}", ""));
         text.push_str(&format!("  {:<18} {does}\n", format!("{name} {takes}")));
     }
-    let operators: Vec<&str> = OPERATORS.iter().map(|op| op.name).collect();
-    let functions = functions::all()
-        .filter(|f| !f.is_operator())
-        .map(|f| f.name);
+    let operators: Vec<&str> = session.vocabulary().operators().map(|op| op.name).collect();
+    let functions = session.vocabulary().functions().map(|f| f.name);
     let functions: Vec<&str> = functions.collect();
     let aggregates = AGGREGATES.map(|(name, ..)| name).to_vec();
     for (kind, names) in [

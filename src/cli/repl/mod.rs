@@ -13,7 +13,7 @@ mod split;
 #[cfg(unix)]
 mod typed;
 
-use super::{Failure, Project, grid, out};
+use super::{Failure, Project, grid, opened, out};
 use crate::engine::Engine;
 use crate::store;
 use clap::Args;
@@ -65,7 +65,7 @@ struct OnDisk {
 
 impl Source for OnDisk {
     fn open(&self) -> Result<Engine, String> {
-        Engine::open_with(&self.catalog, &self.options).map_err(|error| error.to_string())
+        opened(&self.catalog, &self.options).map_err(|error| error.to_string())
     }
 
     fn is_current(&self, engine: &Engine) -> bool {

@@ -13,7 +13,7 @@ use crate::cli::{Failure, grid, table};
 use crate::diag::{Diagnostic, Severity, Sink, render};
 use crate::engine::{Compiled, Engine, Program, Unit};
 use crate::files;
-use crate::ops::{Limits, RunError};
+use crate::ops::{Limits, RunError, Vocabulary};
 use crate::request::Request;
 use crate::source::{SourceId, Sources, Span};
 use crate::syntax::ast::{Expr, ExprKind, File, ImportPath, Item, ItemKind};
@@ -191,6 +191,11 @@ impl Session {
     /// The modules that an input sees, itself without content.
     pub fn modules(&self) -> Vec<Arc<Module>> {
         self.engine.modules(Some(&self.definitions(&[])))
+    }
+
+    /// The operators that programs can name.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        self.engine.vocabulary()
     }
 
     /// Those of them whose names can be used: the others have to be imported first.

@@ -15,6 +15,7 @@ mod kit;
 pub mod list;
 pub mod logic;
 mod math;
+pub mod own;
 mod ranges;
 mod resolve;
 mod role;
@@ -75,7 +76,14 @@ struct Overload {
     folds: bool,
     null: Null,
     range: Range,
-    run: fn(&Call, &[Val]) -> Val<'static>,
+    run: Run,
+}
+
+/// What computes the results.
+#[derive(Clone, Copy)]
+enum Run {
+    BuiltIn(fn(&Call, &[Val]) -> Val<'static>),
+    Own(&'static own::Own),
 }
 
 /// A type in a signature; `A` is any one type, the same wherever it stands.
@@ -131,7 +139,15 @@ impl Kernel {
     /// The results for columns of arguments.
     #[inline]
     pub fn run(self, call: &Call, args: &[Val]) -> Val<'static> {
-        (self.overload.run)(call, args)
+        match self.overload.run {
+            Run::BuiltIn(run) => run(call, args),
+            Run::Own(own) => own.run(call, args),
+        }
+    }
+
+    /// Whether it is registered: it may fail, so nothing is computed before a request asks for it.
+    pub fn is_own(self) -> bool {
+        matches!(self.overload.run, Run::Own(_))
     }
 
     pub fn role(self) -> Role {
@@ -242,7 +258,7 @@ macro_rules! overload {
             folds: false,
             null: $crate::expr::functions::Null::$null,
             range: $range,
-            run: $run,
+            run: $crate::expr::functions::Run::BuiltIn($run),
         }
     };
     (fold $($param:ident),* => $result:ident, $null:ident, $range:expr, $run:expr) => {

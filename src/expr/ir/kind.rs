@@ -235,11 +235,8 @@ impl Kind {
             Kind::Visible { id, .. } | Kind::InSet { id, .. } | Kind::OfSet { id, .. } => {
                 id.level.max(Level::Request)
             }
-            Kind::Call { args: items, .. } | Kind::List(items) | Kind::Hash(items) => items
-                .iter()
-                .map(|a| a.level)
-                .max()
-                .unwrap_or(Level::Constant),
+            Kind::Call { kernel, args } if kernel.is_own() => most(args).max(Level::Request),
+            Kind::Call { args: items, .. } | Kind::List(items) | Kind::Hash(items) => most(items),
             Kind::Uniform { salt, ids } => ids
                 .iter()
                 .map(|id| id.level)
@@ -263,4 +260,10 @@ impl Kind {
             }
         }
     }
+}
+
+/// The level of what is made of all of these.
+fn most(exprs: &[Expr]) -> Level {
+    let levels = exprs.iter().map(|expr| expr.level);
+    levels.max().unwrap_or(Level::Constant)
 }

@@ -1,0 +1,65 @@
+//! The operators and functions that programs of an engine can name: the built-in ones, and those that are registered.
+
+use super::own::declared;
+use super::{OPERATORS, Operator};
+use crate::expr::functions::own::declared as function;
+use crate::expr::functions::{self, Function};
+use crate::extend::Registry;
+use std::fmt;
+
+/// What programs can name.
+#[derive(Clone, Default)]
+pub struct Vocabulary {
+    registry: Registry,
+    own: Vec<&'static Operator>,
+    functions: Vec<&'static Function>,
+}
+
+impl Vocabulary {
+    /// The built-in names, and those of the registry, which are other ones.
+    pub fn with(registry: Registry) -> Vocabulary {
+        let own = registry
+            .operators()
+            .map(|(signature, _)| declared(signature));
+        let functions = registry.functions();
+        Vocabulary {
+            own: own.collect(),
+            functions: functions
+                .map(|(signature, own)| function(signature, own))
+                .collect(),
+            registry,
+        }
+    }
+
+    /// What is registered.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Every function that is called by name.
+    pub fn functions(&self) -> impl Iterator<Item = &'static Function> {
+        let built_in = functions::all().filter(|function| !function.is_operator());
+        built_in.chain(self.functions.iter().copied())
+    }
+
+    /// The function of that name.
+    pub fn function(&self, name: &str) -> Option<&'static Function> {
+        self.functions().find(|function| function.name == name)
+    }
+
+    /// Every operator that is called by name.
+    pub fn operators(&self) -> impl Iterator<Item = &'static Operator> {
+        OPERATORS.iter().chain(&self.own).copied()
+    }
+
+    /// The operator of that name.
+    pub fn operator(&self, name: &str) -> Option<&'static Operator> {
+        self.operators().find(|operator| operator.name == name)
+    }
+}
+
+impl fmt::Debug for Vocabulary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.registry.fmt(f)
+    }
+}

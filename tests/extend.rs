@@ -1,0 +1,650 @@
+//! Functions and operators of Rust programs.
+
+#[path = "../examples/extend/dedupe_by.rs"]
+mod dedupe_by;
+#[path = "../examples/extend/levenshtein.rs"]
+mod levenshtein;
+
+use dedupe_by::DedupeBy;
+use igql::engine::Builder;
+use igql::expr::show::literal;
+use igql::extend::{
+    Args, Argument, Column, ColumnBuilder, Failure, Function, Null, OperatorSignature, Registry,
+    RowOperator, RowsView, Selection, Signature,
+};
+use igql::{Engine, Limit, Limits, Program, Request, RunError, Type};
+use levenshtein::Levenshtein;
+use std::process::Command;
+use std::time::Duration;
+
+/// A function that does what it is made of.
+struct Made<F>(Signature, F);
+
+impl<F> Function for Made<F>
+where
+    F: Fn(&[Column], &mut ColumnBuilder) -> Result<(), Failure> + Send + Sync,
+{
+    fn signature(&self) -> &Signature {
+        &self.0
+    }
+
+    fn eval(&self, args: &[Column], out: &mut ColumnBuilder) -> Result<(), Failure> {
+        self.1(args, out)
+    }
+}
+
+/// An operator that does what it is made of.
+struct Done<F>(OperatorSignature, F);
+
+impl<F> RowOperator for Done<F>
+where
+    F: Fn(&Args, &RowsView, &mut Selection) -> Result<(), Failure> + Send + Sync,
+{
+    fn signature(&self) -> &OperatorSignature {
+        &self.0
+    }
+
+    fn run(&self, args: &Args, rows: &RowsView, out: &mut Selection) -> Result<(), Failure> {
+        self.1(args, rows, out)
+    }
+}
+
+fn made<F>(signature: Signature, eval: F) -> Made<F>
+where
+    F: Fn(&[Column], &mut ColumnBuilder) -> Result<(), Failure> + Send + Sync + 'static,
+{
+    Made(signature, eval)
+}
+
+fn done<F>(signature: OperatorSignature, run: F) -> Done<F>
+where
+    F: Fn(&Args, &RowsView, &mut Selection) -> Result<(), Failure> + Send + Sync + 'static,
+{
+    Done(signature, run)
+}
+
+/// Five items: two of one name, one without.
+fn builder(folder: &tempfile::TempDir) -> Builder {
+    let catalog = "[catalog]\nviewer = \"user\"\n[entity.user]\ntable = \"users.csv\"\nkey = \"id\"\n\
+                   [entity.item]\ntable = \"items.csv\"\nkey = \"id\"\n";
+    let items = "id,name,price,sold\n1,apple,1.5,true\n2,apple,2.5,false\n3,pear,,true\n4,,4.0,\n5,peach,5.0,true\n";
+    for (name, text) in [
+        ("catalog.toml", catalog),
+        ("users.csv", "id\n1\n2\n"),
+        ("items.csv", items),
+    ] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    Engine::builder(folder.path())
+}
+
+fn with(change: impl FnOnce(Builder) -> Builder) -> Engine {
+    let folder = tempfile::tempdir().unwrap();
+    change(builder(&folder)).open().unwrap()
+}
+
+fn refused(change: impl FnOnce(Builder) -> Builder) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = change(builder(&folder)).open();
+    opened.err().expect("it cannot be opened").to_string()
+}
+
+fn compile(engine: &Engine, text: &str) -> Program {
+    engine
+        .compile(text)
+        .unwrap_or_else(|error| panic!("{text}\n{error}"))
+}
+
+/// Keys, and the column `x` where there is one.
+fn rows(engine: &Engine, text: &str) -> Vec<String> {
+    let answer = engine
+        .run(&compile(engine, text), &Request::user(1))
+        .unwrap();
+    let shown = answer.rows().iter().map(|row| match row.get("x") {
+        Some(x) => format!("{}={}", row.key(), literal(x)),
+        None => row.key().to_string(),
+    });
+    shown.collect()
+}
+
+fn error(engine: &Engine, text: &str) -> RunError {
+    engine
+        .run(&compile(engine, text), &Request::user(1))
+        .expect_err(text)
+}
+
+fn diagnosed(engine: &Engine, text: &str) -> String {
+    engine.compile(text).err().expect(text).to_string()
+}
+
+fn own() -> Engine {
+    with(|builder| {
+        builder
+            .function(Levenshtein::new())
+            .operator(DedupeBy::new())
+    })
+}
+
+#[test]
+fn a_function_is_one_like_others() {
+    let engine = own();
+    let text = "all(item).let(x=levenshtein(name, \"peach\"))";
+    assert_eq!(rows(&engine, text), ["1=4", "2=4", "3=3", "4=null", "5=0"]);
+    // constants, names, another order, a method, a param, a column of a request
+    let text = "param word: string = \"pear\"\n\
+                all(item).filter(levenshtein(b=name, a=word) <= 2 and name.levenshtein(\"x\") < 9)";
+    assert_eq!(rows(&engine, text), ["3", "5"]);
+    assert_eq!(
+        rows(
+            &engine,
+            "all(item).take(1).let(x=levenshtein(\"ab\", \"\"))"
+        ),
+        ["1=2"]
+    );
+    assert_eq!(
+        rows(
+            &engine,
+            "all(item).filter(coalesce(levenshtein(name, \"\"), -1) < 0)"
+        ),
+        ["4"]
+    );
+}
+
+#[test]
+fn what_is_wrong_is_told_like_of_others() {
+    let engine = own();
+    for (text, parts) in [
+        (
+            "all(item).let(x=levenshtien(name, name))",
+            &["did you mean `levenshtein`?"][..],
+        ),
+        (
+            "all(item).let(x=levenshtein(name))",
+            &["E0303", "levenshtein(a, b)"],
+        ),
+        ("all(item).let(x=levenshtein(name, price))", &["E0302"]),
+        (
+            "all(item).let(x=levenshtein(name, c=name))",
+            &["no parameter `c`"],
+        ),
+        ("all(item).dedup_by(name)", &["did you mean `dedupe_by`?"]),
+        (
+            "all(item).dedupe_by()",
+            &["`dedupe_by` needs `key`", "dedupe_by(key: expr)"],
+        ),
+        ("all(item).dedupe_by(nme)", &["did you mean `name`?"]),
+        ("all(item).dedupe_by(name, 3)", &["E0307"]),
+        ("all(item).dedupe_by(by=name)", &["no parameter `by`"]),
+    ] {
+        let found = diagnosed(&engine, text);
+        for part in parts {
+            assert!(found.contains(part), "{text}: {part}\n{found}");
+        }
+    }
+    // the range settles what can be settled
+    let never = compile(&engine, "all(item).filter(levenshtein(name, \"x\") < 0)");
+    assert!(
+        never.warnings().iter().any(|w| w.message.contains("never")),
+        "{:?}",
+        never.warnings()
+    );
+}
+
+#[test]
+fn an_operator_is_one_like_others() {
+    let engine = own();
+    assert_eq!(
+        rows(&engine, "all(item).dedupe_by(name)"),
+        ["1", "3", "4", "5"]
+    );
+    assert_eq!(
+        rows(&engine, "all(item).let(x=1).dedupe_by(key=x)"),
+        ["1=1"]
+    );
+    assert_eq!(rows(&engine, "all(item).dedupe_by(it).take(2)"), ["1", "2"]);
+    assert_eq!(rows(&engine, "all(item).dedupe_by(price * 0)"), ["1", "3"]);
+    assert_eq!(
+        rows(&engine, "all(item).score(price).dedupe_by(name)"),
+        ["5", "4", "2", "3"]
+    );
+    assert_eq!(rows(&engine, "all(item).take(0).dedupe_by(name)"), [""; 0]);
+    // a definition, a nested set, and why
+    let text = "def once(r: set[item]) -> set[item] = r.dedupe_by(name)\n\
+                all(item) - all(item).once()";
+    assert_eq!(rows(&engine, text), ["2"]);
+    let program = compile(&engine, "all(item).dedupe_by(name)");
+    let ask = igql::Ask {
+        why: true,
+        why_not: vec![2.into()],
+    };
+    let answer = engine.explain(&program, &Request::user(1), &ask).unwrap();
+    assert!(answer.rows().iter().all(|row| row.why().is_some()));
+    let reasons = &answer.why_not[0].reasons;
+    assert!(
+        reasons.iter().any(|reason| reason.op.contains("dedupe_by")),
+        "{reasons:?}"
+    );
+}
+
+#[test]
+fn every_kind_of_value_comes_and_goes() {
+    let engine = with(|builder| {
+        let of = |name: &str, ty: Type| {
+            Signature::new(name, &[("v", ty.clone())], ty).null(Null::Custom)
+        };
+        builder
+            .function(made(of("int_of", Type::Int), |args, out| {
+                (0..args[0].len()).for_each(|row| out.push_int(args[0].int(row).or(Some(-1))));
+                Ok(())
+            }))
+            .function(made(of("float_of", Type::Float), |args, out| {
+                (0..args[0].len())
+                    .for_each(|row| out.push_float(args[0].float(row).or(Some(f64::INFINITY))));
+                Ok(())
+            }))
+            .function(made(of("bool_of", Type::Bool), |args, out| {
+                (0..args[0].len()).for_each(|row| out.push_bool(args[0].bool(row).map(|b| !b)));
+                Ok(())
+            }))
+            .function(made(of("text_of", Type::String), |args, out| {
+                (0..args[0].len())
+                    .for_each(|row| out.push_text(args[0].text(row).map(str::to_uppercase)));
+                Ok(())
+            }))
+            .function(made(of("time_of", Type::Time), |args, out| {
+                (0..args[0].len()).for_each(|row| out.push_int(args[0].int(row)));
+                Ok(())
+            }))
+    });
+    assert_eq!(
+        rows(&engine, "all(item).let(x=int_of(it.id))"),
+        ["1=1", "2=2", "3=3", "4=4", "5=5"]
+    );
+    assert_eq!(
+        rows(&engine, "all(item).take(1).let(x=int_of(null))"),
+        ["1=-1"]
+    );
+    assert_eq!(
+        rows(&engine, "all(item).let(x=float_of(price))"),
+        ["1=1.5", "2=2.5", "3=null", "4=4", "5=5"]
+    );
+    // an int becomes a float
+    assert_eq!(
+        rows(&engine, "all(item).take(2).let(x=float_of(position))"),
+        ["1=1", "2=2"]
+    );
+    assert_eq!(
+        rows(&engine, "all(item).let(x=bool_of(sold))"),
+        ["1=false", "2=true", "3=false", "4=null", "5=false"]
+    );
+    assert_eq!(
+        rows(&engine, "all(item).filter(text_of(name) == \"PEAR\")"),
+        ["3"]
+    );
+    assert_eq!(
+        rows(&engine, "all(item).take(1).let(x=time_of(now) == now)"),
+        ["1=true"]
+    );
+}
+
+#[test]
+fn arguments_of_operators_are_those_of_the_request() {
+    let engine = with(|builder| {
+        let signature = OperatorSignature::new("cut", &[("n", Argument::Number)]).optional(&[
+            ("word", Argument::Text),
+            ("from", Argument::Case(&["front", "back"])),
+            ("value", Argument::Row(Type::Float)),
+        ]);
+        builder.operator(done(signature.scoring(), |args, rows, out| {
+            let n = args.number("n").ok_or("`n` is null")? as usize;
+            let word = args.text("word").map_or(0, str::len);
+            let mut order: Vec<usize> = (0..rows.len()).collect();
+            if args.case("from") == Some("back") {
+                order.reverse();
+            }
+            for row in order.into_iter().take(n) {
+                let value = args.rows("value").and_then(|values| values.float(row));
+                out.keep_scored(row, value.unwrap_or(f64::NAN) + word as f64);
+            }
+            Ok(())
+        }))
+    });
+    assert_eq!(
+        rows(&engine, "all(item).cut(2).let(x=score)"),
+        ["1=null", "2=null"]
+    );
+    assert_eq!(
+        rows(
+            &engine,
+            "all(item).cut(2, \"ab\", back, price).let(x=score)"
+        ),
+        ["5=7", "4=6"]
+    );
+    let found = diagnosed(&engine, "all(item).cut(2, from=side)");
+    assert!(
+        found.contains("`front`") || found.contains("front"),
+        "{found}"
+    );
+    // requests of a batch have arguments and rows of their own
+    let program = compile(
+        &engine,
+        "param n: int = 1\nparam w: string = \"\"\nall(item).cut(n, word=w, value=price).let(x=score)",
+    );
+    let requests = [
+        Request::user(1).param("n", 3).param("w", "abc"),
+        Request::user(2),
+        Request::user(1).param("n", 0),
+    ];
+    let answers = engine.run_batch(&program, &requests).unwrap();
+    for (request, together) in requests.iter().zip(&answers) {
+        let alone = engine.run(&program, request).unwrap();
+        let shown = |answer: &igql::Answer| {
+            let rows = answer.rows();
+            rows.iter()
+                .map(|row| format!("{} {:?}", row.key(), row.score()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(shown(together), shown(&alone));
+    }
+    assert_eq!(answers[0].rows().len(), 3);
+    assert_eq!(
+        error(&engine, "all(item).cut(1 / 0)").to_string(),
+        "`cut` failed for user 1: `n` is null"
+    );
+}
+
+#[test]
+fn failures_end_the_request_with_a_name() {
+    let number = |name: &str| Signature::new(name, &[("v", Type::Float)], Type::Float);
+    let engine = with(|builder| {
+        builder
+            .function(made(number("fails"), |args, out| {
+                match args[0].floats().contains(&4.0) {
+                    true => Err(Failure::new("4 is not to be had")),
+                    false => (0..args[0].len()).try_for_each(|row| {
+                        out.push_float(args[0].float(row));
+                        Ok(())
+                    }),
+                }
+            }))
+            .function(made(number("panics"), |_, _| panic!("at the {}", "disco")))
+            .function(made(number("lacks"), |_, _| Ok(())))
+            .function(made(number("mixes"), |args, out| {
+                (0..args[0].len()).for_each(|_| out.push_int(1));
+                Ok(())
+            }))
+            .function(made(number("asks"), |args, _| {
+                args[0].text(0);
+                Ok(())
+            }))
+            .function(made(number("strays").range(0.0, 1.0), |args, out| {
+                (0..args[0].len()).for_each(|row| out.push_float(args[0].float(row)));
+                Ok(())
+            }))
+            .operator(done(OperatorSignature::new("explode", &[]), |_, _, _| {
+                panic!("bang")
+            }))
+            .operator(done(OperatorSignature::new("twice", &[]), |_, _, out| {
+                out.keep(0);
+                out.keep(0);
+                Ok(())
+            }))
+            .operator(done(
+                OperatorSignature::new("beyond", &[]),
+                |_, rows, out| {
+                    out.keep(rows.len());
+                    Ok(())
+                },
+            ))
+            .operator(done(OperatorSignature::new("scores", &[]), |_, _, out| {
+                out.keep_scored(0, 1.0);
+                Ok(())
+            }))
+    });
+    for (text, says) in [
+        (
+            "all(item).let(x=fails(price))",
+            "`fails` failed for user 1: 4 is not to be had",
+        ),
+        (
+            "all(item).score(fails(price)).take(1)",
+            "`fails` failed for user 1: 4 is not to be had",
+        ),
+        (
+            "all(item).filter(fails(price) > 1)",
+            "`fails` failed for user 1: 4 is not to be had",
+        ),
+        (
+            "all(item).filter(panics(1.0) > 1)",
+            "`panics` failed for user 1: it panicked: at the disco",
+        ),
+        (
+            "all(item).let(x=lacks(1.0))",
+            "`lacks` failed for user 1: it gave 0 values for",
+        ),
+        (
+            "all(item).let(x=mixes(price))",
+            "an int was given where the signature promises floats",
+        ),
+        (
+            "all(item).let(x=asks(price))",
+            "a column of floats was asked for strings",
+        ),
+        (
+            "all(item).let(x=strays(price))",
+            "`strays` failed for user 1: it gave 1.5, and its signature says 0 to 1",
+        ),
+        (
+            "all(item).explode()",
+            "`explode` failed for user 1: it panicked: bang",
+        ),
+        (
+            "all(item).twice()",
+            "`twice` failed for user 1: it keeps row 0 twice",
+        ),
+        (
+            "all(item).beyond()",
+            "`beyond` failed for user 1: it keeps row 5 of 5",
+        ),
+        (
+            "all(item).scores()",
+            "`scores` failed for user 1: it gives scores, which its signature does not say",
+        ),
+    ] {
+        let found = error(&engine, text);
+        assert!(
+            matches!(found, RunError::Failed { .. }),
+            "{text}: {found:?}"
+        );
+        assert!(found.to_string().contains(says), "{text}: {found}");
+        // whatever is asked of the run
+        let program = compile(&engine, text);
+        let partial = Limits {
+            partial: true,
+            ..Limits::default()
+        };
+        let found = engine
+            .run_with(&program, &Request::user(1), &partial)
+            .expect_err(text);
+        assert!(found.to_string().contains(says), "{text}: {found}");
+    }
+    // null arguments do not reach a strict function, nor does what no request asks for
+    assert_eq!(
+        rows(
+            &engine,
+            "all(item).filter(price is null).let(x=fails(price))"
+        ),
+        ["3=null"]
+    );
+    assert_eq!(
+        rows(&engine, "all(item).filter(false).let(x=panics(price))"),
+        [""; 0]
+    );
+    // the one of a batch whose it is
+    let program = compile(
+        &engine,
+        "param least: float = 4.5\nall(item).filter(price > least).let(x=fails(price))",
+    );
+    let fine = [Request::user(1), Request::user(2)];
+    assert_eq!(engine.run_batch(&program, &fine).unwrap().len(), 2);
+    let one = [
+        Request::user(1),
+        Request::user(2).param("least", 3.0),
+        Request::user(1),
+    ];
+    let found = engine.run_batch(&program, &one).unwrap_err();
+    assert_eq!(
+        found.to_string(),
+        "`fails` failed for user 2: 4 is not to be had"
+    );
+}
+
+#[test]
+fn limits_end_what_takes_long() {
+    let engine = with(|builder| {
+        builder.operator(done(OperatorSignature::new("dawdle", &[]), |_, rows, _| {
+            while !rows.late() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err(Failure::new("it is late"))
+        }))
+    });
+    let program = compile(&engine, "all(item).dawdle()");
+    let limits = Limits::new().deadline(Duration::from_millis(30));
+    match engine.run_with(&program, &Request::user(1), &limits) {
+        Err(RunError::Limit(hit)) => assert_eq!(hit.limit, Limit::Time),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn names_are_one_thing() {
+    let function = |name: &str| {
+        made(
+            Signature::new(name, &[("a", Type::Int)], Type::Int),
+            |_, _| Ok(()),
+        )
+    };
+    let operator = |name: &str| done(OperatorSignature::new(name, &[]), |_, _, _| Ok(()));
+    for name in ["log", "count", "take", "combine"] {
+        let found = refused(|builder| builder.function(function(name)));
+        assert!(found.contains(&format!("`{name}` is built in")), "{found}");
+        let found = refused(|builder| builder.operator(operator(name)));
+        assert!(found.contains(&format!("`{name}` is built in")), "{found}");
+    }
+    for name in [
+        "",
+        "two words",
+        "if",
+        "1st",
+        "a-b",
+        "null",
+        "x) -> int = 1 #",
+    ] {
+        let found = refused(|builder| builder.function(function(name)));
+        assert!(found.contains("cannot be a name"), "{name}: {found}");
+    }
+    let found = refused(|builder| {
+        builder
+            .function(function("mine"))
+            .operator(operator("mine"))
+    });
+    assert!(found.contains("`mine` is registered twice"), "{found}");
+    let list = Type::List(Box::new(Type::Int));
+    for (signature, says) in [
+        (
+            Signature::new("f", &[("a", list)], Type::Int),
+            "there can be int, float",
+        ),
+        (
+            Signature::new("f", &[("a", Type::Int), ("a", Type::Int)], Type::Int),
+            "two parameters `a`",
+        ),
+        (
+            Signature::new("f", &[("not", Type::Int)], Type::Int),
+            "cannot be a parameter",
+        ),
+        (
+            Signature::new("f", &[], Type::String).range(0.0, 1.0),
+            "its result is no number",
+        ),
+        (
+            Signature::new("f", &[], Type::Int).range(2.0, 1.0),
+            "is empty",
+        ),
+    ] {
+        let found = refused(|builder| builder.function(made(signature, |_, _| Ok(()))));
+        assert!(found.contains(says), "{says}: {found}");
+    }
+    let cases = OperatorSignature::new("o", &[("how", Argument::Case(&[]))]);
+    let found = refused(|builder| builder.operator(done(cases, |_, _, _| Ok(()))));
+    assert!(found.contains("has no case"), "{found}");
+    // a definition of that name hides it from nobody: it is told
+    let engine = own();
+    let text = "def dedupe_by(r: set[item]) -> set[item] = r.take(1)\nall(item).dedupe_by()";
+    assert!(engine.compile(text).is_err());
+}
+
+#[test]
+fn an_engine_has_its_own() {
+    let one = with(|builder| builder.operator(DedupeBy::new()));
+    let text = "all(item).dedupe_by(name)";
+    let program = compile(&one, text);
+    let plain = with(|builder| builder);
+    assert!(diagnosed(&plain, text).contains("there is no operator or definition `dedupe_by`"));
+    assert_eq!(
+        plain.run(&program, &Request::user(1)).err(),
+        Some(RunError::OtherWorld)
+    );
+    // what is reloaded keeps it
+    let again = one.reload().unwrap();
+    assert!(again.run(&program, &Request::user(1)).is_err() || rows(&again, text).len() == 4);
+}
+
+#[test]
+fn a_registry_is_handed_on_whole() {
+    let registry = Registry::new()
+        .function(Levenshtein::new())
+        .operator(DedupeBy::new());
+    assert_eq!(
+        registry.names().collect::<Vec<_>>(),
+        ["levenshtein", "dedupe_by"]
+    );
+    let engine = with(|builder| builder.registry(registry));
+    assert_eq!(
+        rows(
+            &engine,
+            "all(item).filter(levenshtein(name, \"apple\") == 0).dedupe_by(name)"
+        ),
+        ["1"]
+    );
+}
+
+/// The example is a command like `igql`. Cargo builds examples before it runs tests.
+#[test]
+fn a_command_of_its_own() {
+    let beside = std::path::Path::new(env!("CARGO_BIN_EXE_igql"))
+        .parent()
+        .unwrap();
+    let command = beside
+        .join("examples")
+        .join(format!("extend{}", std::env::consts::EXE_SUFFIX));
+    if !command.is_file() {
+        // this test alone was asked for
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut run = Command::new(command);
+    run.arg("run").arg(examples.join("extend/dedupe.igql"));
+    run.args(["--user", "42", "--format", "table", "--cache"])
+        .arg(folder.path());
+    let output = run
+        .arg("--catalog")
+        .arg(examples.join("movies"))
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("Pulp Fiction"));
+}
