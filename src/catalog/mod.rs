@@ -3,8 +3,6 @@ pub mod config;
 pub mod degrees;
 mod error;
 mod load;
-mod load_table;
-mod load_vectors;
 pub mod schema;
 mod section;
 pub mod time;

@@ -1,11 +1,11 @@
 //! The sections of embeddings.
 
-use super::DataError;
-use super::config::{Embedding, VectorFile};
-use super::load::Names;
-use super::load_table::on_error;
-use super::schema::{Metric, Storage};
-use super::section::{At, Section};
+use super::names::Names;
+use super::table::on_error;
+use crate::catalog::DataError;
+use crate::catalog::config::{Embedding, VectorFile};
+use crate::catalog::schema::{Metric, Storage};
+use crate::catalog::section::{At, Section};
 
 /// Longer lists would be larger than what a search for as many takes.
 const MOST_NEIGHBOURS: u32 = 1_000;

@@ -1,9 +1,9 @@
 //! The part of a section that says how a table is read: file, format, columns.
 
-use super::DataError;
-use super::config::*;
-use super::section::{At, Section, nearest};
-use super::time;
+use crate::catalog::DataError;
+use crate::catalog::config::*;
+use crate::catalog::section::{At, Section, nearest};
+use crate::catalog::time;
 use crate::types::Type;
 
 /// `table`, `format`, `on_error` and `columns` of an entity or edge; `table` must be there.
