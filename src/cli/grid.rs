@@ -256,6 +256,12 @@ pub fn width() -> Option<usize> {
     known.filter(|&n| n > 0)
 }
 
+/// Whether a terminal may get colours.
+pub fn may_color() -> bool {
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    std::env::var_os("NO_COLOR").is_none() && !dumb
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Column, Grid, shortened};

@@ -1,5 +1,6 @@
 //! The commands of a session, as `:why`.
 
+use super::command_list::COMMANDS;
 use super::help;
 use super::session::{Last, Next, Said, Session};
 use super::split::command_name;
@@ -11,51 +12,6 @@ use crate::engine::{Program, RunOptions};
 use crate::types::Key;
 use crate::visible::visible_lines;
 use std::path::{Path, PathBuf};
-
-/// The commands with what they take and do.
-pub const COMMANDS: [(&str, &str, &str); 17] = [
-    (
-        ":help",
-        "[NAME]",
-        "this, or the page of an operator, a function, a definition, a code",
-    ),
-    (":catalog", "", "what the catalog has"),
-    (
-        ":describe",
-        "NAME",
-        "an entity, an edge, an embedding or a column of the catalog",
-    ),
-    (":user", "[ID|-]", "who asks; `-` for nobody"),
-    (":at", "[TIME|-]", "what `now` is; `-` for the catalog's"),
-    (":rows", "[N|all]", "how many rows of a list are shown"),
-    (
-        ":time",
-        "[on|off]",
-        "whether to say how long an answer took",
-    ),
-    (
-        ":type",
-        "[EXPR]",
-        "the type of an expression, or of the last set",
-    ),
-    (":plan", "[EXPR]", "the plan of a set, or of the last one"),
-    (
-        ":why",
-        "[N]",
-        "why rows of the last answer are there, or the row at a position",
-    ),
-    (":why-not", "ID", "why an entity is not in the last answer"),
-    (":names", "", "what was defined here"),
-    (":load", "FILE", "reads a file as if it had been typed"),
-    (
-        ":reload",
-        "",
-        "opens the catalog anew, with its data as they are now",
-    ),
-    (":reset", "", "forgets all definitions"),
-    (":quit", "", "ends the session (also `exit`, Ctrl-D)"),
-    (":q", "", "the same"),
-];
 
 impl Session {
     pub fn command(&mut self, text: &str) -> Said {

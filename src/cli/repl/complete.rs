@@ -3,7 +3,7 @@
 //! The text before the cursor need not be whole. What stands before a dot, or before the bracket
 //! that the cursor is in, is; it is checked alone, and its shape tells entity and columns.
 
-use super::commands::COMMANDS;
+use super::command_list::COMMANDS;
 use super::session::Session;
 use crate::check::modules::Kind;
 use crate::expr::ir::Stat;

@@ -1,6 +1,6 @@
 //! `:help`: the pages of operators, functions and codes, what definitions say of themselves.
 
-use super::commands::COMMANDS;
+use super::command_list::{COMMANDS, command};
 use super::markdown::{Style, render};
 use super::session::{Said, Session};
 use crate::check::modules::{Tier, named};
@@ -107,19 +107,6 @@ fn pages(session: &Session, name: &str) -> Vec<String> {
     pages
 }
 
-/// The command of a name, with its `:` or without.
-fn command(name: &str) -> Option<(&'static str, &'static str, &'static str)> {
-    let name = name.strip_prefix(':').unwrap_or(name);
-    COMMANDS
-        .iter()
-        .find(|(known, ..)| &known[1..] == name)
-        .copied()
-}
-
-pub fn is_command(name: &str) -> bool {
-    command(name).is_some()
-}
-
 /// Every name that there is help on.
 fn known(session: &Session) -> Vec<String> {
     let operators = session
@@ -192,12 +179,6 @@ fn definitions(session: &Session, name: &str) -> Vec<String> {
 fn style() -> Style {
     Style {
         width: grid::width().unwrap_or(80).min(100),
-        color: std::io::stdout().is_terminal() && may_color(),
+        color: std::io::stdout().is_terminal() && grid::may_color(),
     }
-}
-
-/// Whether a terminal may get colours.
-pub fn may_color() -> bool {
-    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    std::env::var_os("NO_COLOR").is_none() && !dumb
 }

@@ -3,6 +3,7 @@
 //! Through a pipe there are no prompts and no colours, and a mistake does not end the session: what
 //! is wrong goes to standard error, answers to standard output, as everywhere.
 
+mod command_list;
 mod commands;
 mod complete;
 mod editor;

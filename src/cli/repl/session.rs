@@ -4,7 +4,7 @@
 //! that is entered again takes the place of the first.
 
 use super::Source;
-use super::help;
+use super::command_list::is_command;
 use super::split::{self, Key, Part};
 use crate::answer::Answer;
 use crate::batch::Stop;
@@ -146,7 +146,7 @@ impl Session {
 
     /// Commands, definitions and sets to run, one after the other; `say` gets what comes of each.
     pub fn input(&mut self, text: &str, say: Say) -> Result<Next, Failure> {
-        for part in split::parts(text, help::is_command) {
+        for part in split::parts(text, is_command) {
             let mut said = match part {
                 Part::Command(command) => self.command(&command),
                 Part::Program(program) => self.programs(&program, say)?,
@@ -493,7 +493,7 @@ impl Session {
             .cloned()
             .collect();
         let style = render::Style {
-            color: std::io::stderr().is_terminal() && help::may_color(),
+            color: std::io::stderr().is_terminal() && grid::may_color(),
             width: grid::width(),
         };
         match news.is_empty() {
