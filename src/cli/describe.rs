@@ -1,6 +1,6 @@
 //! `igql describe`: what the catalog has, drawn for people or as JSON.
 
-use super::{Failure, Project, out, output};
+use super::{Failure, Project, out, values};
 use crate::catalog::schema::{KeyType, Now};
 use crate::describe::{self, Column, Degrees, Description, Edge, Embedding, Entity, Thing};
 use crate::types::Value;
@@ -318,12 +318,12 @@ fn show(value: &Value) -> String {
             format!("[{}]", shown.join(", "))
         }
         Value::Vector(numbers) => {
-            let first = numbers.iter().take(3).map(|x| output::float(f64::from(*x)));
+            let first = numbers.iter().take(3).map(|x| values::float(f64::from(*x)));
             let first = first.collect::<Vec<_>>().join(", ");
             let more = if numbers.len() > 3 { ", .." } else { "" };
             format!("[{first}{more}]")
         }
-        other => visible(&output::short(other)).into_owned(),
+        other => visible(&values::short(other)).into_owned(),
     }
 }
 
@@ -375,9 +375,9 @@ fn catalog_json(all: &Description) -> Json {
         "now": match all.defaults.now {
             Now::Clock => json!("clock"),
             Now::Latest => json!("latest"),
-            Now::At(at) => output::value(&Value::Time(at)),
+            Now::At(at) => values::value(&Value::Time(at)),
         },
-        "newest_link": output::value(&all.newest_link.map_or(Value::Null, Value::Time)),
+        "newest_link": values::value(&all.newest_link.map_or(Value::Null, Value::Time)),
         "seen": all.defaults.seen,
         "impressions": all.defaults.impressions,
         "required_policies": all.defaults.required_policies,
@@ -461,9 +461,9 @@ fn column_json(column: &Column) -> Json {
         "name": column.name,
         "type": column.ty,
         "nulls": column.nulls,
-        "min": output::value(&min),
-        "max": output::value(&max),
-        "examples": column.examples.iter().map(output::value).collect::<Vec<_>>(),
+        "min": values::value(&min),
+        "max": values::value(&max),
+        "examples": column.examples.iter().map(values::value).collect::<Vec<_>>(),
     })
 }
 

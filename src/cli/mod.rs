@@ -24,6 +24,7 @@ mod run;
 mod table;
 mod test;
 mod users;
+mod values;
 mod why;
 mod write;
 

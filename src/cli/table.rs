@@ -1,7 +1,7 @@
 //! Answers as tables for people.
 
 use super::grid::{self, Column, Grid};
-use super::output::{float, short, shown_key};
+use super::values::{float, short, shown_key};
 use crate::answer::{Answer, List};
 use crate::types::Type;
 use crate::visible::visible;

@@ -1,6 +1,6 @@
 //! Explanations of answers, for people and for machines.
 
-use super::output::{float, key, short, shown_key, value};
+use super::values::{float, key, short, shown_key, value};
 use crate::answer::{Answer, List};
 use crate::visible::visible;
 use crate::why::{Feature, Outcome, Step, Why, WhyNot, because};

@@ -2,7 +2,7 @@
 
 use super::flat::Flat;
 use crate::answer::Answer;
-use crate::cli::output;
+use crate::cli::values;
 use crate::types::Value;
 use std::io;
 
@@ -29,6 +29,6 @@ pub fn rows(flat: &Flat, separator: u8, answers: &[Answer]) -> io::Result<Vec<u8
 fn field(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        other => output::text(other),
+        other => values::text(other),
     }
 }

@@ -173,7 +173,7 @@ fn fit(value: Value, ty: &Type) -> Value {
         }
         (Value::Str(text), _) => Value::Str(text),
         (Value::Null, _) => Value::Null,
-        (other, Type::String) => Value::Str(crate::cli::output::text(&other)),
+        (other, Type::String) => Value::Str(crate::cli::values::text(&other)),
         (other, _) => other,
     }
 }
