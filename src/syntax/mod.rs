@@ -18,6 +18,7 @@ mod balance;
 mod build;
 mod complete;
 mod dump;
+mod format;
 mod layout;
 mod lexer;
 mod literal;
@@ -29,11 +30,12 @@ mod token;
 
 pub use complete::{goes_on, is_complete};
 pub use dump::dump;
+pub use format::format;
 pub use layout::MAX_DEPTH;
 pub use lexer::Lexeme;
 pub use literal::{duration_in, time_in};
 pub use parse::{parse, parse_expression, tokens};
-pub use print::{format, print, print_expression, type_text as print_type};
+pub use print::{print, print_expression, type_text as print_type};
 pub use token::{RESERVED, Token};
 
 #[expect(clippy::all, clippy::pedantic, reason = "generated")]

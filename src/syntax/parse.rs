@@ -4,6 +4,7 @@ use super::ast::{Expr, ExprKind, File, Item, ItemKind, Name};
 use super::build::Loc;
 use super::layout::{ItemTokens, lay_out};
 use super::lexer::{Lexeme, lex};
+use super::message::Stop;
 use super::recover::{self, Repair};
 use super::token::Token;
 use super::{allow, balance, grammar, message};
@@ -12,16 +13,6 @@ use crate::source::{SourceId, Span};
 
 /// Repairs of one item before it is given up.
 const MAX_REPAIRS: usize = 50;
-
-/// Where and why the grammar stopped.
-pub struct Stop<'a, 't> {
-    pub text: &'t str,
-    pub tokens: &'a [Lexeme<'t>],
-    /// Number of the token that did not fit; the number of tokens if they came to an end.
-    pub index: usize,
-    /// The tokens that would have fitted, by their names in the grammar.
-    pub expected: Vec<String>,
-}
 
 /// Parses a file. Whatever the text, there is a tree: what could not be read is an `Error` node,
 /// and every error has been reported to the sink.

@@ -1,10 +1,10 @@
 //! Declarations that are wrong in their head, or stand where none may.
 
 use super::super::lexer::Lexeme;
-use super::super::parse::Stop;
 use super::super::recover::Repair;
 use super::super::token::{DECLARATIONS, Token};
-use super::{Explanation, article, expected_list, replace};
+use super::stop::Stop;
+use super::stop::{Explanation, article, expected_list, replace};
 use crate::diag::{Diagnostic, code};
 
 /// A declaration within a block or bracket.

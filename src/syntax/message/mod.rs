@@ -5,27 +5,25 @@ mod declaration;
 pub mod phrase;
 mod sign;
 pub mod sql;
+mod stop;
 mod word;
 
+use super::ast::{CompareOp, Expr, ExprKind, ItemKind};
+use super::lexer::Lexeme;
+use super::recover::{Repair, element, opener};
+use super::token::Token;
+use crate::diag::{Diagnostic, code};
 use declaration::{declaration_form, misplaced_assert, nested_declaration, untyped_parameter};
 use sign::{
     arrow_or_closure, as_word, bare_call, braces_of_list, cast, colon_argument, order_word, pipe,
     two_colons, type_form,
 };
+pub use stop::Stop;
+use stop::{Explanation, expected_list, replace};
 use word::{
     all_columns, comment_mark, equals, foreign_word, infix_word, misspelt_declaration,
     reserved_name, unit_word,
 };
-
-use super::ast::{CompareOp, Expr, ExprKind, ItemKind};
-use super::lexer::Lexeme;
-use super::parse::Stop;
-use super::recover::{Repair, element, end_before, opener};
-use super::token::Token;
-use crate::diag::{Diagnostic, code};
-use crate::source::Span;
-
-type Explanation = Option<(Diagnostic, Repair)>;
 
 /// The message for a stop, and the repair that lets the parser go on.
 pub fn explain(stop: &Stop) -> (Diagnostic, Repair) {
@@ -70,17 +68,6 @@ pub fn explain(stop: &Stop) -> (Diagnostic, Repair) {
         .unwrap_or_else(|| replace(stop.here(), "unexpected text", "remove it"))
 }
 
-fn replace(
-    span: Span,
-    message: impl Into<String>,
-    help: impl Into<String>,
-) -> (Diagnostic, Repair) {
-    (
-        Diagnostic::new(code::E0101, span, message).help(help),
-        Repair::Replace,
-    )
-}
-
 /// An expression that stands alone before other items.
 pub fn lost_expression(e: &Expr, next: &ItemKind) -> Diagnostic {
     let help = match &e.kind {
@@ -113,91 +100,6 @@ fn is_name(e: &Expr) -> bool {
     matches!(e.kind, ExprKind::Name(_))
 }
 
-impl<'a, 't> Stop<'a, 't> {
-    fn found(&self) -> Option<&'a Lexeme<'t>> {
-        self.tokens.get(self.index)
-    }
-
-    fn previous(&self) -> Option<&'a Lexeme<'t>> {
-        self.tokens.get(self.index.checked_sub(1)?)
-    }
-
-    fn slice(&self, lexeme: &Lexeme) -> &'t str {
-        &self.text[lexeme.span.range()]
-    }
-
-    /// The text at fault: the token that did not fit, or the end.
-    fn here(&self) -> Span {
-        match self.found() {
-            Some(lexeme) if !lexeme.synthetic => lexeme.span,
-            _ => end_before(self.tokens, self.index),
-        }
-    }
-
-    fn expects(&self, token: &str) -> bool {
-        self.expected.iter().any(|e| e.trim_matches('"') == token)
-    }
-
-    fn expects_expression(&self) -> bool {
-        self.expects("INT") && self.expects("(")
-    }
-
-    /// The opener of the bracket in which the parser stopped.
-    fn bracket(&self) -> Option<Token<'t>> {
-        opener(self.tokens, self.index).map(|i| self.tokens[i].token)
-    }
-
-    /// The tokens of the current element before the stop.
-    fn before(&self) -> &'a [Lexeme<'t>] {
-        &self.tokens[element(self.tokens, self.index).start..self.index]
-    }
-
-    /// The text of tokens, with one blank for many.
-    fn words(&self, tokens: std::ops::Range<usize>) -> String {
-        let tokens: Vec<&Lexeme> = self.tokens[tokens].iter().collect();
-        sql::whole(self.text, &tokens)
-    }
-
-    /// The name before the brackets that token `index` stands in, if it is an argument.
-    fn called(&self, index: usize) -> Option<&'t str> {
-        let open = opener(self.tokens, index)?;
-        let name = self.tokens.get(open.checked_sub(1)?)?;
-        let declares = open >= 2 && self.tokens[open - 2].token.declaration().is_some();
-        let calls = self.tokens[open].token == Token::Open
-            && matches!(name.token, Token::Name(_))
-            && !declares;
-        calls.then(|| self.slice(name))
-    }
-
-    /// What stands where the parser stopped, for people.
-    fn shown(&self) -> String {
-        match self.found() {
-            None => "the end".into(),
-            Some(lexeme) if lexeme.token == Token::Sep => "the end of the line".into(),
-            Some(lexeme) => format!("`{}`", self.slice(lexeme)),
-        }
-    }
-
-    /// `10%`, where nothing follows.
-    fn share(&self) -> Option<(Diagnostic, Repair)> {
-        let percent = self.previous().filter(|l| l.token == Token::Percent)?;
-        let number = self.tokens.get(self.index.checked_sub(2)?)?;
-        let share = match number.token {
-            Token::Int(n) => n as f64 / 100.0,
-            Token::Float(x) => x / 100.0,
-            _ => return None,
-        };
-        let span = number.span.to(percent.span);
-        let help = format!("a share is written `{share}`; `a % b` is the remainder of a division");
-        Some(replace(span, "a number has no `%`", help))
-    }
-
-    /// Whether the line or statement ends here.
-    fn at_end(&self) -> bool {
-        self.found().is_none_or(|l| l.token == Token::Sep)
-    }
-}
-
 fn semicolon(stop: &Stop) -> Explanation {
     let found = stop.found().filter(|l| l.token == Token::Semicolon)?;
     let diagnostic = Diagnostic::new(code::E0101, found.span, "unexpected `;` within brackets");
@@ -226,14 +128,6 @@ fn missing_comma(stop: &Stop) -> Explanation {
 
 fn last_line(text: &str) -> &str {
     text.lines().last().unwrap_or(text)
-}
-
-fn article(word: &str) -> &'static str {
-    if word.starts_with(['a', 'e', 'i', 'o', 'u']) {
-        "an"
-    } else {
-        "a"
-    }
 }
 
 fn null_test(stop: &Stop) -> Explanation {
@@ -468,30 +362,4 @@ fn unexpected(stop: &Stop) -> Explanation {
         _ => "remove it, or write what is missing before it".into(),
     };
     Some(replace(stop.here(), message, help))
-}
-
-/// The few things that fit, in words; none where there are many.
-fn expected_list(stop: &Stop) -> Option<String> {
-    let mut words: Vec<String> = Vec::new();
-    for token in &stop.expected {
-        let word = match token.trim_matches('"') {
-            "NAME" => "a name".to_string(),
-            "INT" => "a number".to_string(),
-            "STR" => "a text in quotes".to_string(),
-            "BAD" | "QUOTED" | "DOC" | "SEP" => continue,
-            "{" => "a block `{ ... }`".to_string(),
-            "{:" => continue,
-            sign => format!("`{sign}`"),
-        };
-        words.push(word);
-    }
-    if words.is_empty() || words.len() > 4 {
-        return None;
-    }
-    let last = words.pop()?;
-    Some(if words.is_empty() {
-        last
-    } else {
-        format!("{} or {last}", words.join(", "))
-    })
 }

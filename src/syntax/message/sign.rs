@@ -1,9 +1,9 @@
 //! Signs of other languages, and things put together without the signs of this one.
 
-use super::super::parse::Stop;
 use super::super::recover::{Repair, element, opener};
 use super::super::token::Token;
-use super::{Explanation, replace};
+use super::stop::Stop;
+use super::stop::{Explanation, replace};
 use crate::diag::{Diagnostic, code};
 
 /// Types that a value can be made of, by the names they have elsewhere.

@@ -2,10 +2,10 @@
 
 use super::super::lexer::Lexeme;
 use super::super::literal::unit_of;
-use super::super::parse::Stop;
 use super::super::recover::Repair;
 use super::super::token::{DECLARATIONS, RESERVED, Token};
-use super::{Explanation, article, replace};
+use super::stop::Stop;
+use super::stop::{Explanation, article, replace};
 use crate::diag::suggest::nearest;
 use crate::diag::{Diagnostic, code};
 

@@ -14,7 +14,7 @@ use text::{doc_lines, quoted};
 pub use text::{name, type_text};
 
 use super::ast::*;
-use super::{dump, parse};
+use super::parse;
 use crate::diag::Sink;
 use crate::source::{SourceId, Span};
 use notes::{Apart, Notes};
@@ -22,10 +22,6 @@ use notes::{Apart, Notes};
 /// Widest line, where it can be helped.
 const WIDTH: usize = 100;
 const STEP: usize = 4;
-
-/// Layouts after which a text has to stay as it is. The second differs from the first only where a
-/// comment had to leave its place.
-const MAX_ROUNDS: usize = 8;
 
 /// Prints a file, with the `##` lines of items and bindings; other comments are not in the tree.
 pub fn print(file: &File) -> String {
@@ -41,29 +37,8 @@ pub fn print(file: &File) -> String {
     join_items(items)
 }
 
-/// A text in the one layout, with its comments, and with the same meaning; none, and reports, if
-/// it has syntax errors.
-pub fn format(text: &str, source: SourceId, sink: &mut Sink) -> Option<String> {
-    let file = parse(text, source, sink);
-    if sink.has_errors() {
-        return None;
-    }
-    let outline = dump(&file);
-    let mut text = text.to_owned();
-    for _ in 0..MAX_ROUNDS {
-        let next = laid_out(&text)?;
-        if next == text {
-            break;
-        }
-        text = next;
-    }
-    let same = dump(&parse(&text, source, &mut Sink::default())) == outline;
-    debug_assert!(same, "the layout changed the meaning:\n{text}");
-    same.then_some(text)
-}
-
 /// One round of the layout.
-fn laid_out(text: &str) -> Option<String> {
+pub fn laid_out(text: &str) -> Option<String> {
     let file = parse(text, SourceId::default(), &mut Sink::default());
     let notes = Notes::of(text);
     let printer = Printer {
