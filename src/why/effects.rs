@@ -1,6 +1,7 @@
 //! What a score is made of: how much it changes when one feature takes the values of other rows.
 
-use super::path::{Feature, Tracer};
+use super::explanation::Feature;
+use super::tracer::Tracer;
 use crate::batch::{Column, Rows};
 use crate::expr::show::show;
 use crate::expr::{Expr, Frame, Kind, Level, NodeId};

@@ -8,9 +8,12 @@
 
 mod absent;
 mod effects;
+mod explanation;
 mod nulls;
 mod path;
+mod tracer;
 
 pub use absent::{Outcome, Reason, WhyNot, why_not};
+pub use explanation::{Branch, Feature, Move, Scoring, Step, Why};
 pub use nulls::{NullPart, because};
-pub use path::{Branch, Feature, Move, Scoring, Step, Tracer, Why};
+pub use tracer::Tracer;

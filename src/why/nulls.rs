@@ -1,6 +1,6 @@
 //! Why a value of a row is null: the parts of its expression that are null without a null part.
 
-use super::path::{Tracer, find};
+use super::tracer::{Tracer, find};
 use crate::batch::{Column, Rows};
 use crate::deep::recurse;
 use crate::expr::functions::{Kernel, Role};

@@ -1,125 +1,16 @@
 //! The way of a row from its source to the answer.
 
 use super::effects::features;
+use super::explanation::{Branch, Move, Scoring, Step, Why};
 use super::nulls::{NullPart, null_parts};
+use super::tracer::{Tracer, find, known};
 use crate::batch::Rows;
-use crate::exec::{Results, Schedule, in_viewers, run_as_viewers};
-use crate::expr::read::value;
-use crate::expr::run::Sets;
-use crate::expr::{NodeId, Run};
-use crate::ops::{Contributions, Effect, Exec, Graph, Node, RunError};
-use crate::types::{EntityId, Key, Type, Value};
-use std::collections::{HashMap, HashSet};
+use crate::expr::NodeId;
+use crate::ops::{Effect, Node, RunError};
+use crate::types::Value;
+use std::collections::HashSet;
 
-/// Why a row is in an answer.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Why {
-    /// From the source to the row: a step per source and fan-out on the way of its witness.
-    pub path: Vec<Step>,
-    /// The score after each operator that made a new one, in the order in which they ran.
-    pub scores: Vec<Scoring>,
-    /// Where sets were put together: those that hold the row.
-    pub branches: Vec<Branch>,
-    /// Where re-ranking changed its position or its score.
-    pub moves: Vec<Move>,
-}
-
-/// An entity on the way to a row.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Step {
-    /// `user`, `walk likes`, `nn clip`.
-    pub op: String,
-    pub entity: String,
-    /// Name of the entity's key.
-    pub key_name: String,
-    pub key: Key,
-    pub score: Option<f64>,
-    /// Of the link or neighbour that was followed: its weight or similarity; none for a source.
-    pub weight: Option<f64>,
-    /// How many links or neighbours led to the entity here, over all parents.
-    pub links: usize,
-    /// Of a fan-out whose score is null: what made it so, as the end of a sentence.
-    pub null: Option<String>,
-}
-
-/// A new score.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Scoring {
-    pub op: String,
-    pub score: Option<f64>,
-    /// Place after it, from 1.
-    pub position: usize,
-    /// Columns that the operator bound: the heads of a model.
-    pub heads: Vec<(String, Value)>,
-    /// What the score is made of, the largest effect first.
-    pub features: Vec<Feature>,
-    /// Of a score that is null: what made it so.
-    pub null: Vec<NullPart>,
-}
-
-/// A part of a score.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Feature {
-    pub name: String,
-    pub value: Value,
-    /// The score less the mean score with the values that other rows of the request have instead.
-    /// For a sum this is the weight times the distance from the mean.
-    pub effect: f64,
-}
-
-/// A set that holds a row, where sets were put together.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Branch {
-    /// What put them together: `|`.
-    pub op: String,
-    /// The name of the set, or `#1`, `#2`.
-    pub branch: String,
-    /// The last operator of the set.
-    pub from: String,
-    pub score: Option<f64>,
-    pub position: usize,
-    /// Whether columns and path are from here.
-    pub chosen: bool,
-}
-
-/// A change by re-ranking. Positions count from 1.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Move {
-    pub op: String,
-    pub from: usize,
-    pub to: usize,
-    pub score_before: Option<f64>,
-    pub score: Option<f64>,
-}
-
-/// A run that is done, while its rows are explained.
-pub struct Tracer<'a> {
-    pub(super) graph: &'a Graph,
-    pub(super) exec: &'a Exec<'a>,
-    pub(super) sets: &'a dyn Sets,
-    pub(super) schedule: &'a Schedule,
-    links: HashMap<NodeId, Option<Contributions>>,
-    /// Of `as_viewer`: what each of its members found, a request per member.
-    found: HashMap<NodeId, Rows>,
-}
-
-impl<'a> Tracer<'a> {
-    pub fn new(
-        graph: &'a Graph,
-        schedule: &'a Schedule,
-        exec: &'a Exec<'a>,
-        sets: &'a dyn Sets,
-    ) -> Tracer<'a> {
-        Tracer {
-            graph,
-            exec,
-            sets,
-            schedule,
-            links: HashMap::new(),
-            found: HashMap::new(),
-        }
-    }
-
+impl Tracer<'_> {
     /// Why the row at `place` of a result is there; `place` counts over all requests.
     pub fn why(&mut self, result: NodeId, request: usize, place: usize) -> Result<Why, RunError> {
         let mut why = Why::default();
@@ -151,76 +42,9 @@ impl<'a> Tracer<'a> {
         Ok(why)
     }
 
-    pub(super) fn run(&self) -> &'a Run<'a> {
-        self.exec.run
-    }
-
-    pub(super) fn label(&self, node: NodeId) -> String {
-        self.graph.get(node).op.label(self.run().snapshot.schema())
-    }
-
-    pub(super) fn inputs(&self, node: NodeId) -> Vec<&'a Rows> {
-        let inputs = &self.graph.get(node).inputs;
-        inputs.iter().map(|&input| self.sets.rows(input)).collect()
-    }
-
-    /// What a fan-out merged; none if the node is none.
-    pub(super) fn links(&mut self, node: NodeId) -> Result<Option<&Contributions>, RunError> {
-        if !self.links.contains_key(&node) {
-            let inputs = self.inputs(node);
-            let links = self.graph.get(node).op.links(self.exec, &inputs)?;
-            self.links.insert(node, links);
-        }
-        Ok(self.links[&node].as_ref())
-    }
-
-    pub(super) fn key(&self, entity: EntityId, id: u32) -> Key {
-        let key = self.run().keys.key(entity, id);
-        key.unwrap_or(Key::Int(0))
-    }
-
-    /// What the members of an `as_viewer` found; none if the node is none.
-    pub(super) fn found(&mut self, at: NodeId) -> Result<Option<&Rows>, RunError> {
-        let (Some(root), Some(inner)) = (self.graph.get(at).op.nested(), self.schedule.nested(at))
-        else {
-            return Ok(None);
-        };
-        if !self.found.contains_key(&at) {
-            let members = self.inputs(at)[0];
-            let rows = run_as_viewers(self.graph, inner, root, self.exec, members)?;
-            self.found.insert(at, rows);
-        }
-        Ok(self.found.get(&at))
-    }
-
-    /// Explains what one member of an `as_viewer` found, in a run with it as the viewer.
-    pub(super) fn as_member<R>(
-        &self,
-        at: NodeId,
-        member: usize,
-        then: impl FnOnce(&mut Tracer, NodeId) -> Result<R, RunError>,
-    ) -> Result<Option<R>, RunError> {
-        let (Some(root), Some(inner)) = (self.graph.get(at).op.nested(), self.schedule.nested(at))
-        else {
-            return Ok(None);
-        };
-        let members = self.inputs(at)[0];
-        let offsets = members
-            .offsets
-            .iter()
-            .map(|&start| u32::from(start as usize > member))
-            .collect();
-        let one = members.select(offsets, &[member as u32]);
-        let explain = |exec: &Exec, results: &Results| {
-            then(&mut Tracer::new(self.graph, inner, exec, results), root)
-        };
-        let (_, made) = in_viewers(self.graph, inner, self.exec, &one, explain)?;
-        Ok(Some(made))
-    }
-
     /// Back over an `as_viewer`: through what the member with the largest score found (ties: the
     /// earlier) to that member.
-    fn member(
+    pub(super) fn member(
         &mut self,
         at: NodeId,
         request: usize,
@@ -313,7 +137,7 @@ impl<'a> Tracer<'a> {
         Ok(Some((input, parent)))
     }
 
-    fn step(
+    pub(super) fn step(
         &self,
         node: &Node,
         rows: &Rows,
@@ -381,7 +205,7 @@ impl<'a> Tracer<'a> {
 
     /// The branch that a row is from: as the operator's column `branch` has it; of a union that
     /// with the larger score; of a conditional the side that was taken; else the first.
-    fn chosen(
+    pub(super) fn chosen(
         &self,
         node: &Node,
         rows: &Rows,
@@ -481,7 +305,7 @@ impl<'a> Tracer<'a> {
     }
 
     /// The columns that are new at a node.
-    fn heads(&self, at: NodeId, input: NodeId, place: usize) -> Vec<(String, Value)> {
+    pub(super) fn heads(&self, at: NodeId, input: NodeId, place: usize) -> Vec<(String, Value)> {
         let before = self.graph.shape(input);
         let columns = self.graph.shape(at).columns.iter().enumerate();
         let new = columns.filter(|(_, c)| before.find(&c.name).is_none());
@@ -489,21 +313,4 @@ impl<'a> Tracer<'a> {
         new.map(|(i, c)| (c.name.clone(), self.read(&rows.columns[i], &c.ty, place)))
             .collect()
     }
-
-    pub(super) fn read(&self, column: &crate::batch::Column, ty: &Type, place: usize) -> Value {
-        value(self.run(), column, ty, place)
-    }
-}
-
-/// A score; none for null.
-pub(super) fn known(score: f64) -> Option<f64> {
-    Some(score).filter(|s| !s.is_nan())
-}
-
-/// Where a request has an entity; none if it has it not, or if the node did not run for it.
-pub(super) fn find(rows: &Rows, request: usize, id: u32) -> Option<usize> {
-    if request >= rows.requests() {
-        return None;
-    }
-    rows.range(request).find(|&place| rows.ids[place] == id)
 }

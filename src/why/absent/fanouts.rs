@@ -6,7 +6,7 @@ use crate::batch::Rows;
 use crate::expr::{Frame, NodeId};
 use crate::ops::{Condition, Contributions, RunError, membership};
 use crate::types::{EntityId, NULL_CODE};
-use crate::why::path::find;
+use crate::why::tracer::find;
 use foldhash::HashSet;
 
 /// Fan-outs that are gone back over, from one to the one before.

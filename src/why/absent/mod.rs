@@ -4,7 +4,7 @@ mod conditions;
 mod fanouts;
 mod reason;
 
-use super::path::{Tracer, find};
+use super::tracer::{Tracer, find};
 use crate::batch::Rows;
 use crate::deep::recurse;
 use crate::expr::{Frame, NodeId};

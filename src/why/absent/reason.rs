@@ -2,7 +2,7 @@
 
 use crate::expr::NodeId;
 use crate::types::{Key, Value};
-use crate::why::path::known;
+use crate::why::tracer::known;
 
 /// Why an entity is not in a list of an answer.
 #[derive(Clone, Debug, PartialEq)]
