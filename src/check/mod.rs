@@ -35,6 +35,7 @@ mod setness;
 mod sets;
 mod state;
 mod trials;
+mod tunable_items;
 mod tunables;
 mod typing;
 mod unused;
@@ -239,5 +240,30 @@ fn bare_name(expr: &ast::Expr) -> Option<&str> {
     match &expr.kind {
         ast::ExprKind::Name(name) => Some(name),
         _ => None,
+    }
+}
+
+/// The names in a key, by which `relax` finds it.
+fn key_names(key: &ast::Expr, names: &mut Vec<String>) {
+    match &key.kind {
+        ast::ExprKind::Name(name) => names.push(name.clone()),
+        ast::ExprKind::Field { receiver, name } => {
+            names.push(name.text.clone());
+            key_names(receiver, names);
+        }
+        ast::ExprKind::Unary { operand, .. } => key_names(operand, names),
+        ast::ExprKind::Binary { left, right, .. } => {
+            key_names(left, names);
+            key_names(right, names);
+        }
+        ast::ExprKind::Compare { first, rest } => {
+            key_names(first, names);
+            rest.iter().for_each(|(_, e)| key_names(e, names));
+        }
+        ast::ExprKind::In { value, .. } | ast::ExprKind::IsNull { value, .. } => {
+            key_names(value, names)
+        }
+        ast::ExprKind::Call { args, .. } => args.iter().for_each(|a| key_names(&a.value, names)),
+        _ => {}
     }
 }

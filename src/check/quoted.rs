@@ -1,9 +1,8 @@
 //! Names and expressions that stand in quotes, as other languages want them: a column by its name in
 //! quotes, a condition as a text.
 
-use super::Checker;
-use super::binder::key_names;
 use super::env::Scope;
+use super::{Checker, key_names};
 use crate::diag::{Diagnostic, Sink, code};
 use crate::expr::EdgeExpr;
 use crate::source::Span;

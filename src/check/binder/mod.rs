@@ -14,7 +14,6 @@ use crate::ops::{Operator, Rest, Role, Shape};
 use crate::syntax::ast::{self, Arg, ExprKind, Name};
 use crate::syntax::print_expression;
 use foldhash::HashMap;
-pub(super) use rules::key_names;
 use std::collections::BTreeSet;
 
 /// One operator being bound.

@@ -2,6 +2,7 @@
 
 use super::Binder;
 use crate::check::env::Scope;
+use crate::check::key_names;
 use crate::diag::{Diagnostic, code};
 use crate::expr::Expr;
 use crate::expr::ir::Scalar;
@@ -88,28 +89,5 @@ impl<'a> Binder<'_, 'a> {
             _ => print_expression(written),
         };
         (number, text)
-    }
-}
-
-/// The names in a key, by which `relax` finds it.
-pub(in crate::check) fn key_names(key: &ast::Expr, names: &mut Vec<String>) {
-    match &key.kind {
-        ExprKind::Name(name) => names.push(name.clone()),
-        ExprKind::Field { receiver, name } => {
-            names.push(name.text.clone());
-            key_names(receiver, names);
-        }
-        ExprKind::Unary { operand, .. } => key_names(operand, names),
-        ExprKind::Binary { left, right, .. } => {
-            key_names(left, names);
-            key_names(right, names);
-        }
-        ExprKind::Compare { first, rest } => {
-            key_names(first, names);
-            rest.iter().for_each(|(_, e)| key_names(e, names));
-        }
-        ExprKind::In { value, .. } | ExprKind::IsNull { value, .. } => key_names(value, names),
-        ExprKind::Call { args, .. } => args.iter().for_each(|a| key_names(&a.value, names)),
-        _ => {}
     }
 }
