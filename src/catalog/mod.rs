@@ -9,4 +9,4 @@ pub mod time;
 
 pub use error::{DataError, DataWarning, shown};
 pub use load::{find, load};
-pub(crate) use section::{nearest, toml_key};
+pub(crate) use section::{nearest, toml_key, toml_text};

@@ -2,6 +2,7 @@
 //! by name, and what nobody asked for is an error.
 
 use super::DataError;
+use std::fmt::Write;
 use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
@@ -250,11 +251,29 @@ fn article(noun: &str) -> String {
     format!("{a} {noun}")
 }
 
+/// A string as TOML writes it.
+pub fn toml_text(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04x}", c as u32);
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
 /// A name as a key of the catalog file: in quotes unless it is a plain word.
 pub fn toml_key(name: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     match !name.is_empty() && name.chars().all(bare) {
         true => name.to_owned(),
-        false => format!("{name:?}"),
+        false => toml_text(name),
     }
 }

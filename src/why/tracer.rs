@@ -2,8 +2,8 @@
 
 use crate::batch::Rows;
 use crate::exec::{Results, Schedule, in_viewers, run_as_viewers};
-use crate::expr::run::Sets;
 use crate::expr::read::value;
+use crate::expr::run::Sets;
 use crate::expr::{NodeId, Run};
 use crate::ops::{Contributions, Exec, Graph, RunError};
 use crate::types::{EntityId, Key, Type, Value};

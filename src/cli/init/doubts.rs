@@ -72,8 +72,28 @@ fn verb(count: usize, one: &'static str, many: &'static str) -> &'static str {
     if count == 1 { one } else { many }
 }
 
+/// The doubts about the table alone, without those about others.
+pub fn own_doubts(table: &mut Table) {
+    table.repairs.clear();
+    table.doubts.truncate(table.noted);
+    wrong_values(table);
+    if let Some((why, row, value)) = table.forced.clone() {
+        let (becomes, key) = match value {
+            true => ("such values are read as null", "null"),
+            false => ("such rows are left out", "skip"),
+        };
+        table.doubts.push(Doubt {
+            message: format!("{why}; {becomes}"),
+            rows: vec![row],
+            count: 1,
+            repair: format!("on_error = {key:?}"),
+        });
+        table.on_error(key, why);
+    }
+}
+
 /// Values that a column's type does not fit, and rows that could not be read at all.
-pub fn wrong_values(table: &mut Table) {
+fn wrong_values(table: &mut Table) {
     for at in 0..table.judged.len() {
         let judged = &table.judged[at];
         let name = table.profile.columns[at].name.clone();

@@ -8,6 +8,7 @@ mod headless;
 mod judge;
 mod next;
 mod print;
+mod read;
 mod report;
 mod sniff;
 mod table;
@@ -68,11 +69,11 @@ pub fn init(project: &Project, args: &InitArgs) -> Result<(), Failure> {
         return Err(Failure::Usage(message));
     }
     let mut found = find::find(&args.dir)?;
-    let mut tables = table::read(&args.dir, &mut found);
+    let mut tables = read::read(&args.dir, &mut found);
     if tables.is_empty() {
         return Err(nothing(&args.dir, &found).into());
     }
-    table::join_parts(&args.dir, &mut tables);
+    read::join_parts(&args.dir, &mut tables);
     let options = project.options();
     let mut aside = Aside::new(&args.dir, &options)?;
     let world = loading(
@@ -159,7 +160,7 @@ fn loading(
         {
             return Err(no_key(dir, tables).into());
         }
-        tables.iter_mut().for_each(Table::own_doubts);
+        tables.iter_mut().for_each(doubts::own_doubts);
         doubts::doubts(tables, &world);
         let text = print::catalog(&find::folder_name(dir), tables, &found.vectors, &world);
         let path = catalog.path().to_owned();

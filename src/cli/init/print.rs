@@ -4,6 +4,7 @@ use super::find::Vectors;
 use super::guess::{Edge, Entity, Link, Time, World};
 use super::judge::{Judged, Meaning, Written, vector_column};
 use super::table::{Repair, Table};
+use crate::catalog::{toml_key, toml_text};
 use crate::types::Type;
 use std::fmt::Write;
 
@@ -60,7 +61,7 @@ impl Printer<'_> {
             let _ = writeln!(
                 out,
                 "key = {}   # guessed: no table has these ids as its key, so they are those found in the edges",
-                quoted(&entity.key)
+                toml_text(&entity.key)
             );
             if entity.keys.is_empty() {
                 out += "key_type = \"string\"   # guessed: there are no ids yet to tell\n";
@@ -72,13 +73,17 @@ impl Printer<'_> {
             None => format!("unique in {} rows", table.profile.rows),
             Some(repair) => line(&repair.why).to_string(),
         };
-        let _ = writeln!(out, "key = {}   # guessed: {unique}", quoted(&entity.key));
+        let _ = writeln!(
+            out,
+            "key = {}   # guessed: {unique}",
+            toml_text(&entity.key)
+        );
         repairs(&mut out, table);
         if let Some(time) = &entity.time {
             let _ = writeln!(
                 out,
                 "time = {}   # guessed: visible from this time on",
-                quoted(time)
+                toml_text(time)
             );
         }
         if !entity.references.is_empty() {
@@ -94,8 +99,8 @@ impl Printer<'_> {
             let _ = writeln!(
                 out,
                 "{name} = {{ entity = {}, column = {} }}   # guessed{}",
-                quoted(target),
-                quoted(&link.column),
+                toml_text(target),
+                toml_text(&link.column),
                 share(link)
             );
             names.push(name);
@@ -122,7 +127,7 @@ impl Printer<'_> {
     }
 
     fn table(&self, out: &mut String, table: &Table) {
-        let _ = writeln!(out, "table = {}", quoted(&table.source.pattern));
+        let _ = writeln!(out, "table = {}", toml_text(&table.source.pattern));
         if let Some(format) = table.format() {
             let _ = writeln!(out, "format = {format}   # guessed from the file");
         }
@@ -136,8 +141,8 @@ impl Printer<'_> {
             let _ = writeln!(
                 out,
                 "{role} = {{ entity = {}, column = {} }}   # guessed{}",
-                quoted(&self.world.entities[link.entity].name),
-                quoted(&link.column),
+                toml_text(&self.world.entities[link.entity].name),
+                toml_text(&link.column),
                 share(link)
             );
         }
@@ -147,11 +152,11 @@ impl Printer<'_> {
                 let _ = writeln!(
                     out,
                     "time = {}   # guessed by its name and values",
-                    quoted(column)
+                    toml_text(column)
                 );
             }
             Some(Time::Parts(columns)) => {
-                let columns: Vec<String> = columns.iter().map(|c| quoted(c)).collect();
+                let columns: Vec<String> = columns.iter().map(|c| toml_text(c)).collect();
                 let _ = writeln!(
                     out,
                     "time = {{ columns = [{}] }}   # guessed by their names",
@@ -161,13 +166,17 @@ impl Printer<'_> {
             None => {}
         }
         if let Some(weight) = &edge.weight {
-            let _ = writeln!(out, "weight = {}   # guessed by its name", quoted(weight));
+            let _ = writeln!(
+                out,
+                "weight = {}   # guessed by its name",
+                toml_text(weight)
+            );
         }
         for other in &edge.others {
             let _ = writeln!(
                 out,
                 "# {} holds keys of `{}` too; an edge has two ends, a second section could lead there",
-                line(&quoted(&other.column)),
+                line(&toml_text(&other.column)),
                 self.world.entities[other.entity].name
             );
         }
@@ -229,10 +238,10 @@ impl Printer<'_> {
                 "\n[embedding.{}]\nentity = {}\nfile   = {}\nkey    = {}\ncolumn = {}   # guessed: as many numbers in every row\n\
                  metric = \"cosine\"   # guessed\n",
                 embedding_name(&column.name, entity),
-                quoted(&entity.name),
-                quoted(&table.source.pattern),
-                quoted(&entity.key),
-                quoted(&column.name)
+                toml_text(&entity.name),
+                toml_text(&table.source.pattern),
+                toml_text(&entity.key),
+                toml_text(&column.name)
             );
         }
         out
@@ -256,8 +265,8 @@ impl Printer<'_> {
                 "\n[embedding.{}]\nentity = {}   # guessed: as many rows as the file has vectors\n\
                  file   = {}\nmetric = \"cosine\"   # guessed\n{}",
                 self.free_name(&vectors.name),
-                quoted(&entity.name),
-                quoted(&vectors.pattern),
+                toml_text(&entity.name),
+                toml_text(&vectors.pattern),
                 if vectors.halves {
                     "storage = \"f16\"   # as in the file\n"
                 } else {
@@ -291,7 +300,7 @@ impl Printer<'_> {
                 .iter()
                 .filter(from_viewer)
                 .filter(|e| e.to.entity == largest.to.entity);
-            let names: Vec<String> = same.map(|e| quoted(&e.name)).collect();
+            let names: Vec<String> = same.map(|e| toml_text(&e.name)).collect();
             let _ = writeln!(
                 out,
                 "seen = [{}]   # guessed: what these lead to counts as seen",
@@ -308,7 +317,7 @@ impl Printer<'_> {
             let _ = writeln!(
                 out,
                 "impressions = {}   # guessed: what was shown",
-                quoted(&edge.name)
+                toml_text(&edge.name)
             );
         }
         if edges.iter().any(|e| e.time.is_some()) {
@@ -324,7 +333,12 @@ impl Printer<'_> {
 /// What was put right, with why.
 fn repairs(out: &mut String, table: &Table) {
     for Repair { key, value, why } in &table.repairs {
-        let _ = writeln!(out, "{key} = {}   # guessed: {}", quoted(value), line(why));
+        let _ = writeln!(
+            out,
+            "{key} = {}   # guessed: {}",
+            toml_text(value),
+            line(why)
+        );
     }
 }
 
@@ -337,7 +351,7 @@ fn number(ty: &str, decimal: Option<char>) -> String {
 
 /// How the catalog writes a column.
 pub fn said(judged: &Judged) -> Option<String> {
-    let nulls: Vec<String> = judged.own_nulls.iter().map(|(n, _)| quoted(n)).collect();
+    let nulls: Vec<String> = judged.own_nulls.iter().map(|(n, _)| toml_text(n)).collect();
     let nulls = (!nulls.is_empty()).then(|| format!("null = [{}]", nulls.join(", ")));
     match (said_of_values(judged), nulls) {
         (Some(said), Some(nulls)) => {
@@ -361,7 +375,7 @@ fn said_of_values(judged: &Judged) -> Option<String> {
             format!("{{ type = \"time\", unit = {:?} }}", unit.name())
         }
         Meaning::Time(Written::Format(format)) => {
-            format!("{{ type = \"time\", format = {} }}", quoted(format))
+            format!("{{ type = \"time\", format = {} }}", toml_text(format))
         }
         Meaning::List {
             item,
@@ -369,7 +383,7 @@ fn said_of_values(judged: &Judged) -> Option<String> {
         } => {
             format!(
                 "{{ type = \"list[{item}]\", separator = {} }}",
-                quoted(separator)
+                toml_text(separator)
             )
         }
         Meaning::List {
@@ -417,31 +431,5 @@ fn embedding_name(column: &str, entity: &Entity) -> String {
     {
         true => format!("{}_{name}", entity.name),
         false => name,
-    }
-}
-
-/// A string as TOML writes it.
-pub fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\t' => out.push_str("\\t"),
-            c if c.is_control() => {
-                let _ = write!(out, "\\u{:04x}", c as u32);
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
-
-fn toml_key(name: &str) -> String {
-    let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    match !name.is_empty() && name.chars().all(bare) {
-        true => name.to_owned(),
-        false => quoted(name),
     }
 }
