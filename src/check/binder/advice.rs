@@ -68,11 +68,7 @@ impl<'a> Binder<'_, 'a> {
             ));
         }
         if operator.name == "diversify_by" && matches!(given, "max" | "limit" | "n" | "per") {
-            let (key, n) = (
-                self.arg("key").map(print_expression),
-                print_expression(value),
-            );
-            let key = key.unwrap_or_else(|| "author".to_owned());
+            let (key, n) = (self.written_or("key", "author"), print_expression(value));
             return Some(format!(
                 "it leaves no row out: `take({n}, per={key})` keeps so many of each"
             ));
@@ -103,8 +99,7 @@ impl<'a> Binder<'_, 'a> {
             ("asc" | "ascending", ExprKind::Bool(on)) => *on,
             _ => return None,
         };
-        let score = self.arg("expr").map(print_expression);
-        let score = score.unwrap_or_else(|| "quality".to_owned());
+        let score = self.written_or("expr", "quality");
         let usual = "rows stand by their score, the largest first";
         Some(match ascends {
             true => format!("{usual}; `-x` turns it round, of a time `age(t)`: `score(-{score})`"),

@@ -83,10 +83,7 @@ impl<'a> Bind for Binder<'_, 'a> {
         if quantity == Quantity::Number(0) {
             let message = "a number of 0 never gives a row";
             let span = self.checker.origin(expr, self.env);
-            self.fail(
-                Diagnostic::new(code::E0601, span, message)
-                    .help("ask for at least one, or for `all`"),
-            );
+            self.no_rows(span, message);
             return None;
         }
         Some(quantity)
@@ -97,11 +94,7 @@ impl<'a> Bind for Binder<'_, 'a> {
             None => Some(None),
             Some(expr) => match self.quantity_of(expr, 0, Role::Source)? {
                 Quantity::Auto(_) | Quantity::AutoAll => {
-                    let message = format!("`{param}` cannot be `auto`");
-                    self.fail(
-                        Diagnostic::new(code::E0601, expr.span, message)
-                            .help("give a number, or `all`"),
-                    );
+                    self.not_auto(param, expr.span);
                     None
                 }
                 quantity => {

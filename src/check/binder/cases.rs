@@ -24,8 +24,7 @@ impl<'a> Binder<'_, 'a> {
                     ExprKind::Int(_) if self.name.text == "diversify_by" => format!(
                         "it spreads rows and leaves none out; `take({}, per={})` keeps some of each",
                         print_expression(expr),
-                        self.arg("key")
-                            .map_or("author".to_owned(), print_expression)
+                        self.written_or("key", "author")
                     ),
                     _ => "cases are bare names, without quotes".to_owned(),
                 };
@@ -38,8 +37,7 @@ impl<'a> Binder<'_, 'a> {
             let help = match suggest::nearest(name, names()) {
                 _ if self.is_further_key(name) => format!(
                     "several keys stand in a list: `diversify_by([{}, {name}])`",
-                    self.arg("key")
-                        .map_or("author".to_owned(), print_expression)
+                    self.written_or("key", "author")
                 ),
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("choose one of {}", names().collect::<Vec<_>>().join(", ")),
@@ -72,9 +70,7 @@ impl<'a> Binder<'_, 'a> {
             let param = &case.params[place];
             let taken = self.case_args.insert(param.name, &arg.value).is_some();
             if taken {
-                let message = format!("`{}` is given twice", param.name);
-                let span = arg.name.as_ref().map_or(arg.span, |name| name.span);
-                self.fail(Diagnostic::new(code::E0305, span, message).help("keep one of the two"));
+                self.given_twice(param.name, arg);
                 ok = false;
                 continue;
             }
@@ -136,18 +132,11 @@ impl<'a> Binder<'_, 'a> {
             Quantity::Number(n) if n > 0 => Some(n as f64),
             Quantity::Number(_) => {
                 let message = format!("`{name}` 0 never gives a row");
-                self.fail(
-                    Diagnostic::new(code::E0601, expr.span, message)
-                        .help("ask for at least one, or for `all`"),
-                );
+                self.no_rows(expr.span, message);
                 None
             }
             Quantity::Auto(_) | Quantity::AutoAll => {
-                let message = format!("`{name}` cannot be `auto`");
-                self.fail(
-                    Diagnostic::new(code::E0601, expr.span, message)
-                        .help("give a number, or `all`"),
-                );
+                self.not_auto(name, expr.span);
                 None
             }
             Quantity::PerRequest(_) => {

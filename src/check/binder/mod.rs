@@ -91,9 +91,7 @@ impl<'c, 'a> Binder<'c, 'a> {
         };
         match param {
             Some(param) if self.args.contains_key(param.name) => {
-                let span = arg.name.as_ref().map_or(arg.span, |n| n.span);
-                let message = format!("`{}` is given twice", param.name);
-                self.fail(Diagnostic::new(code::E0305, span, message).help("keep one of the two"));
+                self.given_twice(param.name, arg);
             }
             Some(param) => {
                 self.args.insert(param.name, arg);
@@ -114,6 +112,18 @@ impl<'c, 'a> Binder<'c, 'a> {
 
     fn arg(&self, param: &str) -> Option<&'a ast::Expr> {
         self.args.get(param).map(|arg| &arg.value)
+    }
+
+    /// An argument as it is written, or an example of one.
+    fn written_or(&self, param: &str, example: &str) -> String {
+        let written = self.arg(param).map(print_expression);
+        written.unwrap_or_else(|| example.to_owned())
+    }
+
+    fn given_twice(&mut self, param: &str, arg: &Arg) {
+        let span = arg.name.as_ref().map_or(arg.span, |name| name.span);
+        let message = format!("`{param}` is given twice");
+        self.fail(Diagnostic::new(code::E0305, span, message).help("keep one of the two"));
     }
 
     fn missing(&mut self, param: &str, help: &str) {

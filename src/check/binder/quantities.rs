@@ -5,6 +5,7 @@ use crate::check::env::{Local, Scope};
 use crate::diag::{Diagnostic, code};
 use crate::expr::ir::Scalar;
 use crate::ops::{Bind, Quantity, Role};
+use crate::source::Span;
 use crate::syntax::ast;
 use crate::types::Type;
 
@@ -50,14 +51,23 @@ impl<'a> Binder<'_, 'a> {
                     _ => "a number of rows cannot be negative",
                 };
                 let span = self.checker.origin(expr, self.env);
-                self.fail(
-                    Diagnostic::new(code::E0601, span, message)
-                        .help("ask for at least one, or for `all`"),
-                );
+                self.no_rows(span, message);
                 None
             }
             None => Some(Quantity::PerRequest(typed)),
         }
+    }
+
+    /// Reports a number of rows with which there would be none.
+    pub(super) fn no_rows(&mut self, span: Span, message: impl Into<String>) {
+        let help = "ask for at least one, or for `all`";
+        self.fail(Diagnostic::new(code::E0601, span, message).help(help));
+    }
+
+    pub(super) fn not_auto(&mut self, param: &str, span: Span) {
+        let message = format!("`{param}` cannot be `auto`");
+        let help = "give a number, or `all`";
+        self.fail(Diagnostic::new(code::E0601, span, message).help(help));
     }
 
     /// A number of the request is looked at when it comes.

@@ -5,6 +5,7 @@ use crate::check::modules::Kind;
 use crate::check::{Checker, foreign};
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::NodeId;
+use crate::expr::ir::Stat;
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, ExprKind, Name};
 use crate::types::Type;
@@ -149,5 +150,79 @@ impl<'a> Checker<'a> {
         let message = format!("there is no operator or definition `{}`", name.text);
         self.report(Diagnostic::new(code::E0202, name.span, message).help(help));
         near.filter(|near| suggest::is_slip(&name.text, near))
+    }
+
+    /// An operator that has no rows before it, nor as its first argument.
+    pub(super) fn follows_nothing(&mut self, callee: &Name, args: &[Arg]) {
+        let message = format!("`{}` follows a candidate set", callee.text);
+        let given = args
+            .iter()
+            .map(|arg| crate::syntax::print_expression(&arg.value));
+        let given = given.collect::<Vec<_>>().join(", ");
+        let help = match args.iter().all(|arg| arg.name.is_none()) && given.len() < 40 {
+            true => format!("it stands behind a point: `rows.{}({given})`", callee.text),
+            false => format!("it stands behind a point: `rows.{}(...)`", callee.text),
+        };
+        self.report(Diagnostic::new(code::E0303, callee.span, message).help(help));
+    }
+
+    /// A call of something that gives no set, or that is not there.
+    pub(super) fn no_source(
+        &mut self,
+        callee: &'a Name,
+        args: &'a [Arg],
+        span: Span,
+        env: &Env<'a>,
+    ) {
+        if self.edge_exists(&callee.text, env) {
+            let message = format!(
+                "`{}` is an edge; its links are no candidate set",
+                callee.text
+            );
+            let help = format!("walk it: `user.walk({})`", callee.text);
+            self.report(Diagnostic::new(code::E0313, span, message).help(help));
+            return;
+        }
+        let aggregates = Stat::NAMES.iter().any(|(name, _)| *name == callee.text);
+        if aggregates || self.modules.vocabulary.function(&callee.text).is_some() {
+            let message = format!(
+                "`{}(...)` is a value; a candidate set is needed here",
+                callee.text
+            );
+            let help = format!(
+                "read it in a row: `rows.filter({0}(...) > 0)`, `rows.let(x={0}(...))`",
+                callee.text
+            );
+            self.report(Diagnostic::new(code::E0313, span, message).help(help));
+            return;
+        }
+        let mut known: Vec<&str> = self
+            .modules
+            .vocabulary
+            .operators()
+            .filter(|op| op.source)
+            .map(|op| op.name)
+            .collect();
+        known.extend(self.usable_names(env.module));
+        if self.is_lost(&callee.text) {
+            return;
+        }
+        let near = suggest::nearest(&callee.text, known.into_iter());
+        let foreign = self
+            .foreign_source(&callee.text, args)
+            .or_else(|| foreign::operator(&callee.text).map(|f| f.help(args, &|_| false)));
+        if near.is_none() && foreign.is_none() && self.may_be_imported(env.module) {
+            return;
+        }
+        let help = self
+            .where_defined(&callee.text)
+            .or(foreign)
+            .or_else(|| near.map(|near| format!("did you mean `{near}`?")));
+        let usual = "sources are `user`, `all(entity)`, `given(entity, ids)`, `combine(a, b)` and definitions; others follow a set: `rows.name()`";
+        let message = format!("there is no source or definition `{}`", callee.text);
+        self.report(
+            Diagnostic::new(code::E0202, callee.span, message)
+                .help(help.unwrap_or_else(|| usual.to_owned())),
+        );
     }
 }

@@ -9,9 +9,8 @@ use super::env::{Env, Local, Scope};
 use super::modules::Kind;
 use super::state::{SetKey, address};
 use super::{Checker, foreign};
-use crate::diag::{Diagnostic, code, suggest};
+use crate::diag::{Diagnostic, code};
 use crate::expr::NodeId;
-use crate::expr::ir::Stat;
 use crate::ops::{self, Rest, Role};
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, BinaryOp, ExprKind, ItemKind, Name};
@@ -233,16 +232,7 @@ impl<'a> Checker<'a> {
                 .split_first()
                 .filter(|(first, _)| first.name.is_none() && !is_literal(&first.value))
             else {
-                let message = format!("`{}` follows a candidate set", callee.text);
-                let given = args
-                    .iter()
-                    .map(|arg| crate::syntax::print_expression(&arg.value));
-                let given = given.collect::<Vec<_>>().join(", ");
-                let help = match args.iter().all(|arg| arg.name.is_none()) && given.len() < 40 {
-                    true => format!("it stands behind a point: `rows.{}({given})`", callee.text),
-                    false => format!("it stands behind a point: `rows.{}(...)`", callee.text),
-                };
-                self.report(Diagnostic::new(code::E0303, callee.span, message).help(help));
+                self.follows_nothing(callee, args);
                 return None;
             };
             let input = self.set(&first.value, env, role)?;
@@ -258,56 +248,7 @@ impl<'a> Checker<'a> {
         if !self.callables(&callee.text, env.module).is_empty() {
             return self.call_set(callee, &callee.text, None, args, env, role);
         }
-        if self.edge_exists(&callee.text, env) {
-            let message = format!(
-                "`{}` is an edge; its links are no candidate set",
-                callee.text
-            );
-            let help = format!("walk it: `user.walk({})`", callee.text);
-            self.report(Diagnostic::new(code::E0313, span, message).help(help));
-            return None;
-        }
-        let aggregates = Stat::NAMES.iter().any(|(name, _)| *name == callee.text);
-        if aggregates || self.modules.vocabulary.function(&callee.text).is_some() {
-            let message = format!(
-                "`{}(...)` is a value; a candidate set is needed here",
-                callee.text
-            );
-            let help = format!(
-                "read it in a row: `rows.filter({0}(...) > 0)`, `rows.let(x={0}(...))`",
-                callee.text
-            );
-            self.report(Diagnostic::new(code::E0313, span, message).help(help));
-            return None;
-        }
-        let mut known: Vec<&str> = self
-            .modules
-            .vocabulary
-            .operators()
-            .filter(|op| op.source)
-            .map(|op| op.name)
-            .collect();
-        known.extend(self.usable_names(env.module));
-        if self.is_lost(&callee.text) {
-            return None;
-        }
-        let near = suggest::nearest(&callee.text, known.into_iter());
-        let foreign = self
-            .foreign_source(&callee.text, args)
-            .or_else(|| foreign::operator(&callee.text).map(|f| f.help(args, &|_| false)));
-        if near.is_none() && foreign.is_none() && self.may_be_imported(env.module) {
-            return None;
-        }
-        let help = self
-            .where_defined(&callee.text)
-            .or(foreign)
-            .or_else(|| near.map(|near| format!("did you mean `{near}`?")));
-        let usual = "sources are `user`, `all(entity)`, `given(entity, ids)`, `combine(a, b)` and definitions; others follow a set: `rows.name()`";
-        let message = format!("there is no source or definition `{}`", callee.text);
-        self.report(
-            Diagnostic::new(code::E0202, callee.span, message)
-                .help(help.unwrap_or_else(|| usual.to_owned())),
-        );
+        self.no_source(callee, args, span, env);
         None
     }
 
