@@ -102,7 +102,7 @@ fn a_run_behind_one_that_was_ended_is_whole() {
     let engine = Engine::open(world.folder.path()).unwrap();
     let program = engine.compile(&format!("{DEFS}{}", LONG[0])).unwrap();
     let request = [Request::user(1)];
-    let run = |limits| engine.execute(&program, &request, &limits.into());
+    let run = |limits: Limits| engine.execute(&program, &request, &limits.into());
     let fresh = run(Limits::default()).unwrap().answers;
     assert!(run(Limits::default().until(Instant::now())).is_err());
     let partial = Limits {

@@ -184,7 +184,7 @@ impl Show<'_> {
             _ => args,
         };
         match (kernel.notation(), args) {
-            (Notation::None, [a]) => sub(a).fmt(f),
+            (Notation::Unwritten, [a]) => sub(a).fmt(f),
             (Notation::Between, [a, b]) => {
                 write!(f, "{} {name} {}", Inner(sub(a)), Inner(sub(b)))
             }
@@ -203,7 +203,7 @@ impl Display for Inner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.expr.kind {
             Kind::Call { kernel, args } => match kernel.notation() {
-                Notation::None => Inner(Show {
+                Notation::Unwritten => Inner(Show {
                     expr: &args[0],
                     ..self.0
                 })

@@ -135,14 +135,10 @@ impl Registry {
             }
             seen.push(name);
         }
-        let functions = self.functions().map(|(signature, _)| signature);
-        functions
-            .map(|signature| function(signature, usable))
-            .collect::<Result<(), _>>()?;
-        let operators = self.operators().map(|(signature, _)| signature);
-        operators
-            .map(|signature| operator(signature, usable))
-            .collect()
+        self.functions()
+            .try_for_each(|(signature, _)| function(signature, usable))?;
+        self.operators()
+            .try_for_each(|(signature, _)| operator(signature, usable))
     }
 }
 

@@ -315,7 +315,7 @@ impl<'m, 'a, O: Op> Merging<'m, 'a, O> {
     /// Ends the request; `followed` lacks its rows.
     pub fn end(&mut self, request: usize, followed: Followed) -> Result<(), RunError> {
         let folds = &self.folds;
-        let (exec, op, count) = (self.exec, self.by.name(), folds.len());
+        let (exec, op, count) = (self.exec, self.by.name(), folds.count());
         let fold = |place: usize| folds.get(place);
         self.merged.add(exec, op, request, count, fold)?;
         self.table.shrink_to(0);

@@ -122,7 +122,7 @@ impl Folds {
     /// Makes room for more contributions, charged first; false if that is too much.
     #[must_use]
     pub fn reserve(&mut self, more: usize, held: &mut Held) -> bool {
-        let left = |targets: usize| targets.saturating_sub(self.len());
+        let left = |targets: usize| targets.saturating_sub(self.count());
         let more = self.targets.map_or(more, |targets| more.min(left(targets)));
         match self.by {
             By::Sum => held.reserve(&mut self.sums.reached, more),
@@ -148,7 +148,7 @@ impl Folds {
     }
 
     /// How many entities were reached.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         match self.by {
             By::Sum => self.sums.reached.len(),
             By::Id | By::Hash => self.slots.len(),
@@ -378,7 +378,7 @@ mod tests {
         for part in links.chunks(7) {
             assert_eq!(folds.add(part.iter().copied()), part.len() as u64);
         }
-        (0..folds.len()).map(|place| folds.get(place)).collect()
+        (0..folds.count()).map(|place| folds.get(place)).collect()
     }
 
     type Links = [(u32, u32, f64)];

@@ -5,7 +5,7 @@ use crate::batch::{BLOCK, Column};
 use crate::expr::ir::Expr;
 use crate::expr::links::Links;
 use crate::expr::reads::End;
-use crate::expr::run::{Frame, Known, LinkFrame, Run, lock};
+use crate::expr::run::{EndValues, Frame, LinkFrame, Run, lock};
 use crate::expr::value::{Val, from_column};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub fn look_up(
     let known = run.ends.of(expr);
     // no evaluation waits for other threads, so it may hold the lock
     let mut known = lock(&known);
-    let Known {
+    let EndValues {
         differs,
         places,
         values,
@@ -58,7 +58,7 @@ pub fn look_up(
         let bytes = new.len() * VALUE_BYTES + table.unwrap_or(0) * size_of::<u32>();
         if !run.ends.charge(bytes) || run.stop.is_due() {
             // what was computed may be anything, and is not kept
-            *known = Known::new(expr);
+            *known = EndValues::new(expr);
             return made.zeros(ids.len());
         }
         if let Some(length) = table {

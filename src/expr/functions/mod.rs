@@ -124,8 +124,8 @@ pub enum Notation {
     Before,
     /// `a is null`.
     Behind,
-    /// `a`.
-    None,
+    /// `a`: the call is not.
+    Unwritten,
 }
 
 /// An overload of a function: how a call is carried out.
@@ -171,7 +171,7 @@ impl Kernel {
     pub fn notation(self) -> Notation {
         let usage = self.function.usage;
         match (self.overload.params, self.function.is_operator()) {
-            ([P::Float], false) if self.function.role == Role::Float => Notation::None,
+            ([P::Float], false) if self.function.role == Role::Float => Notation::Unwritten,
             _ if usage.contains('(') => Notation::Call,
             ([_], true) => Notation::Sign,
             ([_], false) if usage.starts_with(self.function.name) => Notation::Before,

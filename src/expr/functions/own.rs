@@ -1,6 +1,6 @@
 //! Functions that Rust programs register ([`crate::extend::Function`]).
 
-use super::{Call, Form, Function, Measure, Null, Overload, P, PLAIN, Role, Run};
+use super::{Call, Form, Function, Measure, Null, Overload, P, Role, Run};
 use crate::expr::facts::Facts;
 use crate::expr::functions::ranges::Range;
 use crate::expr::texts::Texts;
@@ -54,7 +54,6 @@ pub fn declared(signature: &Signature, function: &Arc<dyn extend::Function>) -> 
         measures: Measure::Value,
         form: Form::Plain,
         overloads: Vec::leak(vec![overload]),
-        ..PLAIN
     }));
     all.push((own, function));
     function

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 #[derive(Default)]
 pub struct Ends<'a> {
     stop: Stop<'a>,
-    known: Mutex<HashMap<u128, Arc<Mutex<Known>>>>,
+    known: Mutex<HashMap<u128, Arc<Mutex<EndValues>>>>,
     /// Bytes that are charged for it.
     held: AtomicU64,
     /// Of each request, the first that sees the same.
@@ -29,9 +29,10 @@ impl<'a> Ends<'a> {
         }
     }
 
-    pub fn of(&self, expr: &Expr) -> Arc<Mutex<Known>> {
+    /// What is known so far of what an expression says.
+    pub fn of(&self, expr: &Expr) -> Arc<Mutex<EndValues>> {
         let mut known = lock(&self.known);
-        let new = || Arc::new(Mutex::new(Known::new(expr)));
+        let new = || Arc::new(Mutex::new(EndValues::new(expr)));
         known.entry(expr.key()).or_insert_with(new).clone()
     }
 
@@ -52,12 +53,13 @@ impl Drop for Ends<'_> {
     }
 }
 
+/// Holds a mutex, also one that a thread held as it panicked.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What an expression says of some entities.
-pub struct Known {
+pub struct EndValues {
     /// Whether it may say something else for requests that see the same.
     pub differs: bool,
     pub places: Places,
@@ -66,9 +68,10 @@ pub struct Known {
     pub all: Option<Arc<[f64]>>,
 }
 
-impl Known {
-    pub fn new(expr: &Expr) -> Known {
-        Known {
+impl EndValues {
+    /// Nothing yet.
+    pub fn new(expr: &Expr) -> EndValues {
+        EndValues {
             differs: differs(expr),
             places: Places::default(),
             values: None,
@@ -117,6 +120,7 @@ impl Places {
         (fills && length > self.many.len()).then_some(length)
     }
 
+    /// Moves what the first request knows into a table of that length.
     pub fn widen(&mut self, length: usize) {
         self.many.resize(length, MISSING);
         let many = &mut self.many;
@@ -135,11 +139,15 @@ impl Places {
 fn differs(expr: &Expr) -> bool {
     let mut differs = false;
     expr.walk(&mut |part| {
-        differs |= match &part.kind {
-            Kind::Param(..) | Kind::Viewer | Kind::ToId { .. } | Kind::Uniform { .. } => true,
-            Kind::InSet { .. } | Kind::OfSet { .. } | Kind::OverSet { .. } => true,
-            _ => false,
-        }
+        let of_request = matches!(
+            part.kind,
+            Kind::Param(..) | Kind::Viewer | Kind::ToId { .. } | Kind::Uniform { .. }
+        );
+        let of_sets = matches!(
+            part.kind,
+            Kind::InSet { .. } | Kind::OfSet { .. } | Kind::OverSet { .. }
+        );
+        differs |= of_request || of_sets;
     });
     differs
 }

@@ -109,10 +109,12 @@ impl<'a> Frame<'a> {
 pub struct Shared<'a> {
     /// By the node, which lives while it is evaluated.
     pub values: Vec<(usize, Val<'a>)>,
+    /// What was computed before, for the rows that these are some of.
     pub above: Option<&'a Shared<'a>>,
 }
 
 impl<'a> Shared<'a> {
+    /// The value of a node, if it was computed.
     pub fn find(&'a self, expr: &Expr) -> Option<&'a Val<'a>> {
         let own = self
             .values

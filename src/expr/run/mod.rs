@@ -5,7 +5,7 @@ mod frame;
 mod members;
 mod memo;
 
-pub use ends::{Ends, Known, lock};
+pub use ends::{EndValues, Ends, lock};
 pub use frame::{Frame, LinkFrame, Shared};
 pub use members::Members;
 pub use memo::Memo;
