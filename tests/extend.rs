@@ -4,16 +4,19 @@
 mod dedupe_by;
 #[path = "../examples/extend/levenshtein.rs"]
 mod levenshtein;
+#[path = "../examples/extend/logistic.rs"]
+mod logistic;
 
 use dedupe_by::DedupeBy;
 use igql::engine::Builder;
 use igql::expr::show::literal;
 use igql::extend::{
-    Args, Argument, Column, ColumnBuilder, Failure, Function, Null, OperatorSignature, Registry,
-    RowOperator, RowsView, Selection, Signature,
+    Args, Argument, Column, ColumnBuilder, Failure, Function, Null, OperatorSignature, Output,
+    Registry, RowOperator, RowsView, Scorer, ScorerSignature, Selection, Signature,
 };
 use igql::{Engine, Limit, Limits, Program, Request, RunError, Type};
 use levenshtein::Levenshtein;
+use logistic::Logistic;
 use std::process::Command;
 use std::time::Duration;
 
@@ -351,6 +354,128 @@ fn arguments_of_operators_are_those_of_the_request() {
         error(&engine, "all(item).cut(1 / 0)").to_string(),
         "`cut` failed for user 1: `n` is null"
     );
+}
+
+/// Two numbers of two: their sum, and a share.
+struct Both(ScorerSignature);
+
+impl Both {
+    fn new() -> Both {
+        let outputs = [Output::Value("total"), Output::Probability("share")];
+        Both(ScorerSignature::new(&["a", "b"], &outputs))
+    }
+}
+
+impl Scorer for Both {
+    fn signature(&self) -> &ScorerSignature {
+        &self.0
+    }
+
+    fn score(&self, inputs: &[&[f64]], out: &mut [f64]) -> Result<(), Failure> {
+        let (totals, shares) = out.split_at_mut(inputs[0].len());
+        for row in 0..totals.len() {
+            totals[row] = inputs[0][row] + inputs[1][row];
+            shares[row] = inputs[0][row] / totals[row];
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_scorer_is_a_kind_of_model() {
+    let logistic = || Logistic::parse("bias -1.0\nprice 0.5\nsold 2").unwrap();
+    let engine = with(|builder| {
+        builder
+            .scorer("house", logistic())
+            .scorer("both", Both::new())
+    });
+    let text = "model m on item = house([price, 1 if sold else 0])\nall(item).rank(m).let(x=round(p * 1000))";
+    assert_eq!(
+        rows(&engine, text),
+        ["5=971", "1=852", "4=731", "2=562", "3=null"]
+    );
+    // a head is a column; one number that is no probability would be the score itself
+    let text =
+        "model m on item = both([price, 1])\nall(item).rank(m, value=share, keep=2).let(x=total)";
+    assert_eq!(rows(&engine, text), ["5=6", "4=5"]);
+    // batches mix the rows of requests, which shows nowhere
+    let program = compile(
+        &engine,
+        "model m on item = both([price, now / now])\nall(item).rank(m, value=total)",
+    );
+    let alone = engine.run(&program, &Request::user(1)).unwrap();
+    for together in engine
+        .run_batch(&program, &[Request::user(1), Request::user(2)])
+        .unwrap()
+    {
+        let scores = |answer: &igql::Answer| -> Vec<_> {
+            answer
+                .rows()
+                .iter()
+                .map(|row| (row.key().to_string(), row.score().to_string()))
+                .collect()
+        };
+        assert_eq!(scores(&together), scores(&alone));
+    }
+    for (text, parts) in [
+        (
+            "model m on item = huose([price])\nall(item).rank(m)",
+            &["did you mean `house`?"][..],
+        ),
+        (
+            "model m on item = xyz([price])\nall(item).rank(m)",
+            &["`house([price, sold])`", "`formula("],
+        ),
+        (
+            "model m on item = house([price])\nall(item).rank(m)",
+            &["E0504", "takes 2 inputs, found 1", "`house([price, sold])`"],
+        ),
+        (
+            "model m on item = house(price, 1)\nall(item).rank(m)",
+            &["one list of its inputs"],
+        ),
+        (
+            "model m on item = house([price, name])\nall(item).rank(m)",
+            &["E0302"],
+        ),
+        (
+            "model m on item = both([price, 1])\nall(item).rank(m)",
+            &["has 2 heads", "total + share"],
+        ),
+    ] {
+        let found = diagnosed(&engine, text);
+        for part in parts {
+            assert!(found.contains(part), "{text}: {part}\n{found}");
+        }
+    }
+    // a share of 2 is none
+    let text = "model m on item = both([price, -0.5 * price])\nall(item).rank(m, value=share)";
+    let found = error(&engine, text).to_string();
+    assert!(
+        found.contains("`both.share` failed for user 1: it gave 2"),
+        "{found}"
+    );
+    let explained = {
+        let program = compile(
+            &engine,
+            "model m on item = house([price, 1])\nall(item).rank(m)",
+        );
+        let ask = igql::Ask {
+            why: true,
+            ..igql::Ask::default()
+        };
+        engine.explain(&program, &Request::user(1), &ask).unwrap()
+    };
+    assert!(explained.rows().iter().all(|row| row.why().is_some()));
+    assert!(
+        Logistic::parse("a 1\nb")
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("line 2")
+    );
+    let clash = refused(|builder| builder.scorer("formula", Both::new()));
+    assert!(clash.contains("`formula` is built in"), "{clash}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The command with a function and an operator of its own:
+//! The command with a function, an operator and a kind of model of its own:
 //!
 //! ```sh
 //! cargo run --release --example extend -- run examples/extend/dedupe.igql --catalog examples/movies --user 42
@@ -7,14 +7,17 @@
 
 mod dedupe_by;
 mod levenshtein;
+mod logistic;
 
 use dedupe_by::DedupeBy;
 use igql::extend::Registry;
 use levenshtein::Levenshtein;
+use logistic::Logistic;
 
-fn main() -> std::process::ExitCode {
+fn main() -> Result<std::process::ExitCode, igql::extend::Failure> {
     let registry = Registry::new()
         .function(Levenshtein::new())
-        .operator(DedupeBy::new());
-    igql::cli::main_with(registry)
+        .operator(DedupeBy::new())
+        .scorer("logistic", Logistic::parse(include_str!("logistic.txt"))?);
+    Ok(igql::cli::main_with(registry))
 }

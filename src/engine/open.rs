@@ -2,10 +2,11 @@
 
 use super::world::World;
 use super::{Engine, Opened};
+use crate::check::is_model_kind;
 use crate::diag::Sink;
 use crate::expr::functions;
 use crate::expr::ir::Stat;
-use crate::extend::{Function, Registry, RowOperator};
+use crate::extend::{Function, Registry, RowOperator, Scorer};
 use crate::library::Library;
 use crate::ops::vectors::Vectors;
 use crate::ops::{OPERATORS, Vocabulary};
@@ -95,6 +96,12 @@ impl Builder {
         self
     }
 
+    /// A kind of model that programs can declare: `model m on media = KIND([...])`.
+    pub fn scorer(mut self, kind: &str, scorer: impl Scorer + 'static) -> Builder {
+        self.opened.registry = self.opened.registry.scorer(kind, scorer);
+        self
+    }
+
     /// All that a registry has, in place of what was added before.
     pub fn registry(mut self, registry: Registry) -> Builder {
         self.opened.registry = registry;
@@ -146,5 +153,5 @@ fn is_name(name: &str) -> bool {
 
 fn is_built_in(name: &str) -> bool {
     let is_function = functions::find(name).is_some() || Stat::find(name).is_some();
-    is_function || OPERATORS.iter().any(|operator| operator.name == name)
+    is_function || is_model_kind(name) || OPERATORS.iter().any(|operator| operator.name == name)
 }

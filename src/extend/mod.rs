@@ -9,6 +9,7 @@ mod column;
 mod function;
 mod operator;
 mod registry;
+mod scorer;
 
 pub(crate) use column::{Built, Values};
 pub use column::{Column, ColumnBuilder};
@@ -18,6 +19,8 @@ pub use operator::{
     Args, Argument, OperatorSignature, RowOperator, RowValues, RowsView, Selection,
 };
 pub use registry::{Registry, Unusable};
+pub(crate) use scorer::OutputOf;
+pub use scorer::{Output, Scorer, ScorerSignature};
 
 use std::any::Any;
 use std::borrow::Cow;

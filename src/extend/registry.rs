@@ -1,7 +1,9 @@
 //! What is registered, by name.
 
 use super::column::is_plain;
-use super::{Argument, Function, OperatorSignature, RowOperator, Signature};
+use super::{
+    Argument, Function, OperatorSignature, RowOperator, Scorer, ScorerSignature, Signature,
+};
 use crate::types::Type;
 use std::fmt;
 use std::sync::Arc;
@@ -11,6 +13,8 @@ use std::sync::Arc;
 pub struct Registry {
     functions: Vec<Registered<dyn Function, Signature>>,
     operators: Vec<Registered<dyn RowOperator, OperatorSignature>>,
+    /// By the names of their kinds.
+    scorers: Vec<(String, Registered<dyn Scorer, ScorerSignature>)>,
 }
 
 /// Something with the signature that it had when it was registered.
@@ -70,6 +74,22 @@ impl Registry {
         self
     }
 
+    /// Adds a kind of model.
+    pub fn scorer(mut self, kind: &str, scorer: impl Scorer + 'static) -> Registry {
+        let registered = Registered {
+            signature: scorer.signature().clone(),
+            value: Arc::new(scorer) as Arc<dyn Scorer>,
+        };
+        self.scorers.push((kind.to_owned(), registered));
+        self
+    }
+
+    /// The kinds of models with their signatures.
+    pub fn scorers(&self) -> impl Iterator<Item = (&str, &ScorerSignature, &Arc<dyn Scorer>)> {
+        let scorers = self.scorers.iter();
+        scorers.map(|(kind, own)| (&**kind, &own.signature, &own.value))
+    }
+
     /// The functions with their signatures.
     pub fn functions(&self) -> impl Iterator<Item = (&Signature, &Arc<dyn Function>)> {
         self.functions
@@ -93,15 +113,18 @@ impl Registry {
             .find(|(signature, _)| signature.name == name)
     }
 
-    /// Every name, of functions first.
+    /// Every name: of functions, of operators, of kinds of models.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let functions = self.functions.iter().map(|own| &*own.signature.name);
-        functions.chain(self.operators.iter().map(|own| &*own.signature.name))
+        let operators = self.operators.iter().map(|own| &*own.signature.name);
+        functions
+            .chain(operators)
+            .chain(self.scorers.iter().map(|(kind, _)| &**kind))
     }
 
     /// Whether nothing is registered.
     pub fn is_empty(&self) -> bool {
-        self.functions.is_empty() && self.operators.is_empty()
+        self.names().next().is_none()
     }
 
     /// Whether both have the same things, not only things of the same names.
@@ -110,7 +133,19 @@ impl Registry {
             let pairs = || a.iter().zip(b);
             a.len() == b.len() && pairs().all(|(a, b)| Arc::ptr_eq(&a.value, &b.value))
         }
-        all(&self.functions, &other.functions) && all(&self.operators, &other.operators)
+        let kinds = |registry: &Registry| -> Vec<_> {
+            let scorers = registry.scorers.iter();
+            scorers
+                .map(|(kind, own)| (kind.clone(), own.value.clone()))
+                .collect()
+        };
+        let (ours, theirs) = (kinds(self), kinds(other));
+        let mut pairs = ours.iter().zip(&theirs);
+        let same_kinds =
+            ours.len() == theirs.len() && pairs.all(|(a, b)| a.0 == b.0 && Arc::ptr_eq(&a.1, &b.1));
+        same_kinds
+            && all(&self.functions, &other.functions)
+            && all(&self.operators, &other.operators)
     }
 
     /// Looks that every name is `usable` in a program, stands for one thing, and is not `taken`; that types are
@@ -138,7 +173,9 @@ impl Registry {
         self.functions()
             .try_for_each(|(signature, _)| function(signature, usable))?;
         self.operators()
-            .try_for_each(|(signature, _)| operator(signature, usable))
+            .try_for_each(|(signature, _)| operator(signature, usable))?;
+        self.scorers()
+            .try_for_each(|(kind, signature, _)| scorer(kind, signature, usable))
     }
 }
 
@@ -204,4 +241,28 @@ fn plain(name: &str, ty: &Type) -> Result<(), Unusable> {
             "`{name}` has {ty:?} in its signature; there can be int, float, bool, string, time and duration"
         )),
     }
+}
+
+fn scorer(
+    kind: &str,
+    signature: &ScorerSignature,
+    usable: &dyn Fn(&str) -> bool,
+) -> Result<(), Unusable> {
+    let inputs: Vec<_> = signature
+        .inputs
+        .iter()
+        .map(|name| (name.clone(), ()))
+        .collect();
+    let outputs = signature
+        .outputs
+        .iter()
+        .map(|output| (output.name().to_owned(), ()));
+    params(kind, &inputs, usable)?;
+    params(kind, &outputs.collect::<Vec<_>>(), usable)?;
+    for (what, count) in [("input", inputs.len()), ("output", signature.outputs.len())] {
+        if count == 0 {
+            return unusable(format!("`{kind}` has no {what}"));
+        }
+    }
+    Ok(())
 }

@@ -140,7 +140,7 @@ pub use members::membership;
 pub use nothing::{no_rows, nothing};
 pub use sets::{difference, intersection, union};
 pub use sources::{everything, viewer};
-pub use vocabulary::Vocabulary;
+pub use vocabulary::{ModelKind, Vocabulary};
 pub use walk::{all_links, reads_only_the_entity};
 
 /// What an operator does to its first input, as far as advice has to know.

@@ -4,8 +4,9 @@ use super::own::declared;
 use super::{OPERATORS, Operator};
 use crate::expr::functions::own::declared as function;
 use crate::expr::functions::{self, Function};
-use crate::extend::Registry;
+use crate::extend::{Function as Own, Output, OutputOf, Registry, Scorer, ScorerSignature};
 use std::fmt;
+use std::sync::Arc;
 
 /// What programs can name.
 #[derive(Clone, Default)]
@@ -13,6 +14,34 @@ pub struct Vocabulary {
     registry: Registry,
     own: Vec<&'static Operator>,
     functions: Vec<&'static Function>,
+    models: Vec<ModelKind>,
+}
+
+/// A kind of model that is registered.
+#[derive(Clone)]
+pub struct ModelKind {
+    pub name: String,
+    pub inputs: Vec<String>,
+    /// Each as a function of the inputs.
+    pub outputs: Vec<(Output, &'static Function)>,
+}
+
+impl ModelKind {
+    fn of(name: &str, signature: &ScorerSignature, scorer: &Arc<dyn Scorer>) -> ModelKind {
+        let output = |place| {
+            let own = OutputOf::new(name, scorer, signature, place);
+            let (own_signature, own) = (own.signature().clone(), Arc::new(own) as Arc<dyn Own>);
+            (
+                signature.outputs[place].clone(),
+                function(&own_signature, &own),
+            )
+        };
+        ModelKind {
+            name: name.to_owned(),
+            inputs: signature.inputs.clone(),
+            outputs: (0..signature.outputs.len()).map(output).collect(),
+        }
+    }
 }
 
 impl Vocabulary {
@@ -22,7 +51,11 @@ impl Vocabulary {
             .operators()
             .map(|(signature, _)| declared(signature));
         let functions = registry.functions();
+        let models = registry.scorers();
         Vocabulary {
+            models: models
+                .map(|(kind, signature, own)| ModelKind::of(kind, signature, own))
+                .collect(),
             own: own.collect(),
             functions: functions
                 .map(|(signature, own)| function(signature, own))
@@ -45,6 +78,11 @@ impl Vocabulary {
     /// The function of that name.
     pub fn function(&self, name: &str) -> Option<&'static Function> {
         self.functions().find(|function| function.name == name)
+    }
+
+    /// The kinds of models that are registered.
+    pub fn models(&self) -> &[ModelKind] {
+        &self.models
     }
 
     /// Every operator that is called by name.

@@ -8,8 +8,9 @@
 //!
 //! A model is an expression like any other: `bias + w1 * f1 + w2 * f2 + ...`, summed from the left.
 
-use super::Checker;
-use super::env::{Env, Scope};
+use super::ModelKind;
+use crate::check::Checker;
+use crate::check::env::{Env, Scope};
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::Expr;
 use crate::expr::ir::{Kind, Scalar};
@@ -30,9 +31,17 @@ struct Setting {
     sigmoid: bool,
 }
 
+/// `linear(features, ...)`.
+pub(super) const LINEAR: ModelKind = ModelKind {
+    name: "linear",
+    usage: "linear({feature: weight, ...})",
+    bind: |checker, name, callee, args, env, shape| {
+        checker.linear_model(name, callee, args, env, shape)
+    },
+};
+
 impl<'a> Checker<'a> {
-    /// `linear(features, ...)`.
-    pub(super) fn linear_model(
+    fn linear_model(
         &mut self,
         name: &str,
         callee: &'a Name,

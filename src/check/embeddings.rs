@@ -1,0 +1,225 @@
+//! Embeddings by name: aliases, vectors of the catalog.
+
+use super::env::{Env, Local};
+use super::modules::Kind;
+use super::{Checker, bare_name};
+use crate::diag::{Diagnostic, code, suggest};
+use crate::source::Span;
+use crate::syntax::ast::{self, ExprKind, ItemKind, Name};
+use crate::types::EntityId;
+
+impl<'a> Checker<'a> {
+    /// The embedding that an argument names.
+    pub(super) fn embedding(
+        &mut self,
+        expr: &'a ast::Expr,
+        env: &Env<'a>,
+        entity: EntityId,
+    ) -> Option<u32> {
+        match &expr.kind {
+            ExprKind::Name(name) => self.embedding_named(name, expr.span, env, entity),
+            ExprKind::Version { name, version } => {
+                self.untrained(&name.text, Some(*version), expr.span);
+                None
+            }
+            ExprKind::Error => None,
+            kind => {
+                let message = "expected the name of an embedding";
+                let help = match kind {
+                    ExprKind::Str(name) => super::quoted::without_quotes(name),
+                    _ => self.embeddings_of(entity),
+                };
+                self.report(Diagnostic::new(code::E0302, expr.span, message).help(help));
+                None
+            }
+        }
+    }
+
+    pub(super) fn embedding_named(
+        &mut self,
+        name: &str,
+        span: Span,
+        env: &Env<'a>,
+        entity: EntityId,
+    ) -> Option<u32> {
+        match env.find(name).cloned() {
+            Some(Local::Embedding(number)) => return Some(number),
+            Some(Local::Error) => return None,
+            Some(Local::Thunk { expr, env, .. }) if bare_name(expr) != Some(name) => {
+                return self.embedding(expr, &env, entity);
+            }
+            _ => {}
+        }
+        match self.find_embedding(name, span, env.module, entity) {
+            Some(found) => found,
+            None => {
+                self.unknown_embedding(name, span, env.module, entity);
+                None
+            }
+        }
+    }
+
+    /// The embedding of that name; `Some(None)` if it is broken, `None` if there is none.
+    pub(super) fn find_embedding(
+        &mut self,
+        name: &str,
+        span: Span,
+        module: usize,
+        entity: EntityId,
+    ) -> Option<Option<u32>> {
+        let modules = self.modules;
+        let catalog = self.catalog_embedding(name, entity);
+        for number in modules.order(module) {
+            for item in modules.all[number].find(Kind::Embedding, name) {
+                let ItemKind::Embedding {
+                    entities, value, ..
+                } = &item.kind
+                else {
+                    continue;
+                };
+                if !entities
+                    .iter()
+                    .any(|e| self.find_entity(&e.text) == Some(entity))
+                {
+                    continue;
+                }
+                // an alias of its own name means the catalog's
+                if self.here.open.contains(&("embedding", name.to_owned(), 0)) && catalog.is_some()
+                {
+                    return Some(catalog);
+                }
+                self.mark_used(item);
+                return Some(self.declared_embedding(name, value, span, number, entity));
+            }
+        }
+        catalog.map(Some)
+    }
+
+    pub(super) fn declared_embedding(
+        &mut self,
+        name: &str,
+        value: &'a ast::Expr,
+        span: Span,
+        module: usize,
+        entity: EntityId,
+    ) -> Option<u32> {
+        self.once("embedding", name, 0, span, |this| match &value.kind {
+            ExprKind::Name(alias) => {
+                this.embedding_named(alias, value.span, &Env::top(module), entity)
+            }
+            ExprKind::Version { name, version } => {
+                this.untrained(&name.text, Some(*version), value.span);
+                None
+            }
+            ExprKind::Call { callee, .. } => {
+                this.unsupported_space(callee);
+                None
+            }
+            ExprKind::Error => None,
+            _ => {
+                this.untrained(name, None, span);
+                None
+            }
+        })
+    }
+
+    /// An embedding that would have to be made of data.
+    fn unsupported_space(&mut self, callee: &Name) {
+        const KINDS: [&str; 6] = [
+            "skipgram",
+            "als",
+            "two_tower",
+            "tfidf",
+            "normalized",
+            "file",
+        ];
+        let kind = &callee.text;
+        let (code, message) = match KINDS.contains(&kind.as_str()) {
+            true => (
+                code::E0509,
+                format!("this version does not support `{kind}(...)`"),
+            ),
+            false => (
+                code::E0206,
+                format!("there is no kind of embedding `{kind}`"),
+            ),
+        };
+        let help = "vectors that are there already are embeddings of the catalog: `[embedding.NAME]` with \
+                    `entity` and `file = \"vectors.npy\"`; an alias is `embedding default on media = NAME`";
+        self.report(Diagnostic::new(code, callee.span, message).help(help));
+    }
+
+    fn catalog_embedding(&self, name: &str, entity: EntityId) -> Option<u32> {
+        let found = self
+            .schema
+            .embeddings
+            .iter()
+            .position(|e| e.name == name && e.entities.contains(&entity));
+        found.map(|i| i as u32)
+    }
+
+    fn untrained(&mut self, name: &str, version: Option<i64>, span: Span) {
+        let full = version.map_or(name.to_owned(), |v| format!("{name}@{v}"));
+        let help = "embeddings with vectors are those of the catalog: `[embedding.NAME] file = \"vectors.npy\"`";
+        self.report(
+            Diagnostic::new(code::E0501, span, format!("`{full}` is not trained")).help(help),
+        );
+    }
+
+    fn embeddings_of(&self, entity: EntityId) -> String {
+        let of = self
+            .schema
+            .embeddings
+            .iter()
+            .filter(|e| e.entities.contains(&entity));
+        let names: Vec<String> = of.map(|e| format!("`{}`", e.name)).collect();
+        let entity = self.entity_name(entity);
+        if names.is_empty() {
+            format!(
+                "the catalog has no embedding of `{entity}`: add `[embedding.NAME]` with `entity = \"{entity}\"`"
+            )
+        } else {
+            format!("embeddings of `{entity}` are {}", names.join(", "))
+        }
+    }
+
+    fn unknown_embedding(&mut self, name: &str, span: Span, module: usize, entity: EntityId) {
+        if self.is_lost(name) {
+            return;
+        }
+        let entity_name = self.entity_name(entity);
+        if name == "default" {
+            let of = self
+                .schema
+                .embeddings
+                .iter()
+                .find(|e| e.entities.contains(&entity));
+            let help = match of {
+                Some(e) => format!(
+                    "add `embedding default on {entity_name} = {}` to the prelude",
+                    e.name
+                ),
+                None => self.embeddings_of(entity),
+            };
+            let message = format!("there is no default embedding of `{entity_name}`");
+            return self.report(Diagnostic::new(code::E0404, span, message).help(help));
+        }
+        let mut known: Vec<&str> = self
+            .schema
+            .embeddings
+            .iter()
+            .filter(|e| e.entities.contains(&entity))
+            .map(|e| e.name.as_str())
+            .collect();
+        let modules = self.modules;
+        modules.order(module).for_each(|m| {
+            known.extend(modules.all[m].all(Kind::Embedding).map(|(name, _)| name));
+        });
+        let help = match suggest::nearest(name, known.into_iter()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => self.embeddings_of(entity),
+        };
+        let message = format!("there is no embedding `{name}` of `{entity_name}`");
+        self.report(Diagnostic::new(code::E0206, span, message).help(help));
+    }
+}
