@@ -30,6 +30,11 @@ table = "likes.csv"
 from = { entity = "user", column = "user_id" }
 to = { entity = "item", column = "item_id" }
 
+[edge.views]
+table = "views.csv"
+from = { entity = "user", column = "user_id" }
+to = { entity = "item", column = "item_id" }
+
 [embedding.look]
 entity = "item"
 file = "look.npy"
@@ -43,24 +48,45 @@ fn unit(state: &mut u64) -> f32 {
     (random(state) % 65_536) as f32 / 32_768.0 - 1.0
 }
 
-/// Items of a hundred topics, each posted a second after the one before; `mark` is anything from 0 to 999.
+/// Items of a hundred topics, each posted a second after the one before; `mark` is anything from 0 to 999. Of
+/// users one in four has viewed nothing, one some items, one half of them, and one all of the topics that they like.
 fn world() -> World {
     let world = World::new(CATALOG);
     let mut state = 7;
     let centres: Vec<f32> = (0..100 * DIM).map(|_| unit(&mut state)).collect();
     let mut items = "item_id,topic,mark,posted\n".to_owned();
+    let mut topics = Vec::new();
     let mut vectors = Vec::new();
     for id in 0..ROWS {
         let topic = random(&mut state) as usize % 100;
         let mark = random(&mut state) % 1_000;
         items += &format!("{id},{topic},{mark},{id}\n");
+        topics.push(topic);
         let centre = &centres[topic * DIM..][..DIM];
         vectors.extend(centre.iter().map(|x| x + 0.3 * unit(&mut state)));
     }
     let mut likes = "user_id,item_id\n".to_owned();
+    let mut liked = vec![Vec::new(); 20];
     for like in 0..200 {
-        likes += &format!("{},{}\n", like % 20, random(&mut state) as usize % 8_000);
+        let item = random(&mut state) as usize % 8_000;
+        likes += &format!("{},{item}\n", like % 20);
+        liked[like % 20].push(topics[item]);
     }
+    let mut views = "user_id,item_id\n".to_owned();
+    for (user, liked) in liked.iter().enumerate() {
+        let views_it = |item: usize, any: u64| match user % 4 {
+            0 => false,
+            1 => any.is_multiple_of(30),
+            2 => any.is_multiple_of(2),
+            _ => liked.contains(&topics[item]),
+        };
+        for item in 0..ROWS {
+            if views_it(item, random(&mut state)) {
+                views += &format!("{user},{item}\n");
+            }
+        }
+    }
+    world.file("views.csv", views);
     world.file("items.csv", items);
     world.file("likes.csv", likes);
     world.file(
@@ -164,6 +190,9 @@ fn conditions_of_the_request() {
         "mark < 5 * most and topic < 60",
         "mark < most / 50",
         "not (it in user.walk(likes))",
+        "not (it in user.walk(views))",
+        "not exists(views(viewer, it))",
+        "mark < 900 and not (it in user.walk(views))",
         "mark < 500 and not (it in user.walk(likes))",
         "posted < now - 2h",
         "count((~likes)(it)) == 0",

@@ -8,7 +8,7 @@ pub struct RowSet {
 }
 
 impl RowSet {
-    /// Rows in ascending order, of a table of `len`.
+    /// Rows of a table of `len`, each given once.
     ///
     /// # Panics
     /// If a row is not of the table.

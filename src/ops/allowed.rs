@@ -4,7 +4,7 @@
 //! differs is asked only of the rows that a search comes across, in blocks; of all rows where a search
 //! has to look at all of them.
 
-use super::members::{Members, Memberships};
+use super::members::Memberships;
 use crate::ann::RowSet;
 use crate::batch::Rows;
 use crate::expr::run::Sets;
@@ -97,8 +97,8 @@ impl<'a> Conditions<'a> {
         if !alone || !self.needs_no_run(request) {
             return None;
         }
-        let Members { only, without } = self.sets.of(self.run, request);
-        (only.is_none() && without.len() <= most).then(|| without.into_owned())
+        let few = self.sets.left_out(self.run, request)? <= most;
+        few.then(|| self.sets.of(self.run, request).without.into_owned())
     }
 
     /// What a request may find; none if that is everything.
@@ -133,24 +133,8 @@ impl<'a> Conditions<'a> {
 
     /// Of some rows, or of all, those that the sets of a request let through.
     fn among(&self, rows: Option<Arc<RowSet>>, request: usize) -> Option<Arc<RowSet>> {
-        if self.sets.is_empty() {
-            return rows;
-        }
         let len = self.run.snapshot.schema().entity(self.to).rows as usize;
-        let Members { only, without } = self.sets.of(self.run, request);
-        let mut found = match (only, rows) {
-            (Some(only), None) => {
-                let known = only.iter().copied().filter(|&id| (id as usize) < len);
-                RowSet::new(len, known)
-            }
-            (Some(only), Some(rows)) => {
-                RowSet::new(len, only.iter().copied().filter(|&id| rows.has(id)))
-            }
-            (None, Some(rows)) => (*rows).clone(),
-            (None, None) => RowSet::all(len),
-        };
-        without.iter().for_each(|&id| found.remove(id));
-        Some(Arc::new(found))
+        self.sets.among(self.run, request, len, rows)
     }
 
     /// Whether nothing that the search or a fixed condition reads is later than the request.

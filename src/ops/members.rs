@@ -2,11 +2,12 @@
 //! viewer has a link to it, as `not exists(likes(viewer, it))`: kept as lists of rows, so that they are
 //! neither evaluated nor looked up anew for every row.
 
+use crate::ann::RowSet;
 use crate::expr::functions::Role;
 use crate::expr::ir::OverLinks;
 use crate::expr::{Expr, Kind, NodeId, Run, eval};
 use std::borrow::Cow;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// The set that a condition asks whether the entity is in, and whether it has to be; none for a
 /// condition of another form.
@@ -32,6 +33,22 @@ enum Set<'a> {
     Node(NodeId),
     /// Where links lead, once that is known for every request.
     Linked(&'a OverLinks, OnceLock<Vec<Vec<u32>>>),
+}
+
+impl Set<'_> {
+    /// The rows of a request, each once.
+    fn ids<'b>(&'b self, run: &'b Run, request: usize) -> &'b [u32] {
+        match self {
+            Set::Node(set) => {
+                let rows = run.sets.rows(*set);
+                &rows.ids[rows.range(request)]
+            }
+            Set::Linked(over, known) => {
+                let known = known.get_or_init(|| eval::members(run, over));
+                known.get(request).map_or(&[], |ids| ids)
+            }
+        }
+    }
 }
 
 /// What the sets of one request say.
@@ -74,6 +91,41 @@ impl<'a> Memberships<'a> {
         self.tests.is_empty()
     }
 
+    /// How many rows of a request the sets leave out at most, if they do nothing else.
+    pub fn left_out(&self, run: &Run, request: usize) -> Option<usize> {
+        let tests = self.tests.iter();
+        let ids = tests.map(|(set, wanted)| (!wanted).then(|| set.ids(run, request).len()));
+        ids.sum()
+    }
+
+    /// Of some rows of a table of `len`, or of all, those that the sets of a request let through.
+    pub fn among(
+        &self,
+        run: &Run,
+        request: usize,
+        len: usize,
+        rows: Option<Arc<RowSet>>,
+    ) -> Option<Arc<RowSet>> {
+        let mut found = rows;
+        for (set, wanted) in &self.tests {
+            let ids = set.ids(run, request);
+            let all = || Arc::new(RowSet::all(len));
+            match wanted {
+                true => {
+                    let is_there = |id: &u32| (*id as usize) < len;
+                    let passes = |id: &u32| found.as_ref().is_none_or(|rows| rows.has(*id));
+                    let both = ids.iter().copied().filter(|id| is_there(id) && passes(id));
+                    found = Some(Arc::new(RowSet::new(len, both)));
+                }
+                false => {
+                    let found = Arc::make_mut(found.get_or_insert_with(all));
+                    ids.iter().for_each(|&id| found.remove(id));
+                }
+            }
+        }
+        found
+    }
+
     /// The rows of a request in the sets.
     pub fn of<'b>(&'b self, run: &'b Run, request: usize) -> Members<'b> {
         let mut members = Members {
@@ -81,16 +133,7 @@ impl<'a> Memberships<'a> {
             without: Cow::default(),
         };
         for (set, wanted) in &self.tests {
-            let ids = match set {
-                Set::Node(set) => {
-                    let rows = run.sets.rows(*set);
-                    ascending(&rows.ids[rows.range(request)])
-                }
-                Set::Linked(over, known) => {
-                    let known = known.get_or_init(|| eval::members(run, over));
-                    known.get(request).map_or(&[][..], |ids| ids).into()
-                }
-            };
+            let ids = ascending(set.ids(run, request));
             if !wanted {
                 members.without = match members.without.is_empty() {
                     true => ids,

@@ -173,20 +173,8 @@ fn among(
         passes: &|rows, out| allowed.passes(rows, out),
     };
     let walked = in_tasks(queries, |queries, (scratches, _)| {
-        if scratches.is_empty() {
-            scratches.push(Scratch::default());
-        }
-        let scratch = &mut scratches[0];
-        let walk = |query: &Query| {
-            let mut hits = Vec::new();
-            if is_due() {
-                return Some(hits);
-            }
-            let ef = width(graph, ef, query.k);
-            let found = graph.search_among(space, query, ef, &among, scratch, &mut hits);
-            found.then_some(hits)
-        };
-        queries.iter().map(walk).collect()
+        let ef = |k| width(graph, ef, k);
+        graph.search_many_among(space, queries, ef, &among, scratches, is_due)
     });
     let missing = walked
         .iter()

@@ -161,7 +161,14 @@ impl LiveGraph {
             kept.extend(nodes.iter().map(|&node| live(node).next().is_some()));
         };
         let width = ef.max(wanted(query.k));
-        walk.run_among(&self.field(false), probe, width, usize::MAX, &mut keep);
+        walk.run_among(
+            &self.field(false),
+            probe,
+            width,
+            usize::MAX,
+            false,
+            &mut keep,
+        );
         rows.clear();
         for node in walk.pool.nodes() {
             if rows.len() >= wanted(query.k) {

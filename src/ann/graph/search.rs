@@ -1,6 +1,7 @@
 //! Searching a graph: walk in codes, re-score from the vectors, fall back to the scan when short.
 //!
-//! A search among some rows walks through all nodes and keeps those with a row that passes. It looks at
+//! A search among some rows walks as one among all where most pass, and keeps of what it finds the rows that do.
+//! Where that is too little, it goes on through all nodes, and keeps those with a row that passes. It looks at
 //! about `width / share` nodes, where `share` of the rows pass, so when few do, a scan of these is cheaper
 //! ([`Graph::walks_among`]). A walk that takes as long as the scan gives up, and the scan decides: that
 //! happens where the rows that pass are far from the query.
@@ -80,8 +81,19 @@ const DEVIATIONS: f32 = 3.0;
 /// How much wider the next walk is where codes do not tell nodes apart, and how wide it is at most.
 const WIDER: usize = 8;
 const MOST_WIDTH: usize = 2_048;
+/// So many of the rows that a query leaves out are reckoned with among the nearest, before a walk has shown it.
+const SPARE: usize = 16;
 /// Nodes that a walk may look at in any case.
 const LEAST_BUDGET: usize = 256;
+/// Which share of the rows is taken to pass where nobody knows, and from which on most do: a walk among all rows
+/// then comes across enough of them.
+const UNKNOWN_SHARE: f64 = 0.75;
+const MOST: f64 = 0.5;
+/// How many fewer of the rows that it came across may pass: where they are fewer, others are further away than it
+/// has looked.
+const FEWER: f64 = 0.8;
+/// How much wider a walk among some rows goes on where codes do not tell nodes apart.
+const WIDER_AMONG: usize = 3;
 
 impl<'a> Graph<'a> {
     /// Opens an image that [`build_graph`](super::build_graph) made. All of it is read once and checked.
@@ -140,10 +152,11 @@ impl<'a> Graph<'a> {
     }
 
     /// A pool that finds well over 99% of the true `k` nearest in catalogs of clustered vectors (a million
-    /// rows of 64 dimensions, `k` = 50: 0.997). Under dot a walk goes astray more easily, and is wider.
+    /// rows of 64 dimensions, `k` = 50: 0.997). Where lengths differ a walk goes astray more easily, and is wider.
     pub fn default_ef(metric: Metric, k: usize) -> usize {
         match metric {
-            Metric::Cosine | Metric::L2 => k / 2 + 40,
+            Metric::Cosine => k / 2 + 40,
+            Metric::L2 => k / 2 + 70,
             Metric::Dot => k + 80,
         }
     }
@@ -179,22 +192,83 @@ impl<'a> Graph<'a> {
         scratch: &mut Scratch,
         out: &mut Vec<Hit>,
     ) -> bool {
+        if let Some((width, reach)) = self.width_of_most(vectors, query, ef, among) {
+            let Scratch { walk, probe, .. } = &mut *scratch;
+            self.encode(query, probe);
+            walk.run(&self.field(), probe, width, reach);
+            return self.finish_among(vectors, query, ef, among, scratch, out);
+        }
         out.clear();
         if query.k == 0 || !query.fits(vectors) {
             return true;
         }
         self.fits(vectors)
             && self.walks_among(query.k, ef, among.most)
-            && self.walk_among(query, ef, among, scratch)
+            && self.walk_among(query, ef, among, false, scratch)
             && score(vectors, query, scratch, out)
+    }
+
+    /// How many nodes a walk among all rows keeps and expands that finds enough of those that pass, if such a
+    /// walk is tried: where most pass it is as fast as a search that leaves out nothing.
+    pub(super) fn width_of_most(
+        &self,
+        vectors: &Vectors,
+        query: &Query,
+        ef: usize,
+        among: &Among,
+    ) -> Option<(usize, usize)> {
+        let share = self.share(among);
+        let sound = query.k > 0 && query.fits(vectors) && self.fits(vectors) && !self.is_empty();
+        if share < MOST || !sound || !self.walks_among(query.k, ef, among.most) {
+            return None;
+        }
+        let wanted = wanted(query.k) as f64;
+        let deviations = 2.0 * (wanted * (1.0 - share)).sqrt();
+        let more = ((wanted + deviations) / share - wanted).ceil() as usize;
+        let (width, reach) = self.width(query, ef);
+        let nodes = self.nodes();
+        Some(((width + more).min(nodes), (reach + more).min(nodes)))
+    }
+
+    /// Which share of the rows passes, as far as that is known.
+    fn share(&self, among: &Among) -> f64 {
+        match among.known {
+            true => (among.most as f64 / self.len().max(1) as f64).min(1.0),
+            false => UNKNOWN_SHARE,
+        }
+    }
+
+    /// What a query finds among the rows that pass whose walk among all rows is done: where this came across too
+    /// few, as [`Graph::search_among`] says.
+    pub(super) fn finish_among(
+        &self,
+        vectors: &Vectors,
+        query: &Query,
+        ef: usize,
+        among: &Among,
+        scratch: &mut Scratch,
+        out: &mut Vec<Hit>,
+    ) -> bool {
+        out.clear();
+        let is_all = scratch.walk.pool.len() == self.nodes();
+        let found = self.collect_passing(query, among, is_all, scratch);
+        let enough = found == Found::Enough
+            && scratch.rows.len() >= wanted(query.k)
+            && scratch.asked.share() >= FEWER * self.share(among);
+        let found = enough || self.walk_among(query, ef, among, true, scratch);
+        found && score(vectors, query, scratch, out)
     }
 
     /// Whether a search for `k` among `passing` rows better walks than scans them, if they are spread
     /// evenly: a walk looks at so many nodes that enough of them pass. Of two that take about as long the
     /// scan is better, as it misses nothing.
     fn walks_among(&self, k: usize, ef: usize, passing: usize) -> bool {
-        let width = self.width_among(k, ef, passing) as f64;
-        let looks = width * self.len() as f64 / passing.max(1) as f64;
+        self.is_cheaper(self.width_among(k, ef, passing), passing)
+    }
+
+    /// Whether a walk that keeps `width` of the rows that pass takes less time than their scan.
+    fn is_cheaper(&self, width: usize, passing: usize) -> bool {
+        let looks = width as f64 * self.len() as f64 / passing.max(1) as f64;
         1.5 * looks < self.row_cost() * passing as f64
     }
 
@@ -223,35 +297,65 @@ impl<'a> Graph<'a> {
         (each * among.most as f64) as usize + LEAST_BUDGET
     }
 
-    fn walk_among(&self, query: &Query, ef: usize, among: &Among, scratch: &mut Scratch) -> bool {
-        let Scratch {
-            walk, probe, asked, ..
-        } = scratch;
-        let width = self.width_among(query.k, ef, among.most);
-        self.image.quantizer.encode_query(query.vector, probe);
-        let mut keep = |nodes: &[u32], kept: &mut Vec<bool>| {
-            self.ask(query, among, nodes, asked);
-            kept.clear();
-            kept.extend((0..nodes.len()).map(|node| asked.passing(node).next().is_some()));
-        };
+    /// A walk that `goes_on` begins where the one before has been.
+    fn walk_among(
+        &self,
+        query: &Query,
+        ef: usize,
+        among: &Among,
+        mut goes_on: bool,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let mut width = self.width_among(query.k, ef, among.most);
         let budget = self.budget(among);
-        let ended = walk.run_among(&self.field(), probe, width, budget, &mut keep);
-        if !ended {
-            return false;
+        self.image
+            .quantizer
+            .encode_query(query.vector, &mut scratch.probe);
+        loop {
+            let Scratch {
+                walk, probe, asked, ..
+            } = &mut *scratch;
+            let mut keep = |nodes: &[u32], kept: &mut Vec<bool>| {
+                self.ask(query, among, nodes, asked);
+                kept.clear();
+                kept.extend((0..nodes.len()).map(|node| asked.passing(node).next().is_some()));
+            };
+            if !walk.run_among(&self.field(), probe, width, budget, goes_on, &mut keep) {
+                return false;
+            }
+            // a walk that ended by itself with room left over lacks nothing
+            let is_all = walk.pool.len() < width;
+            let found = self.collect_passing(query, among, is_all, scratch);
+            width = width.saturating_mul(WIDER_AMONG);
+            goes_on = true;
+            if found != Found::Open || width > MOST_WIDTH || !self.is_cheaper(width, among.most) {
+                return found == Found::Enough && scratch.rows.len() >= query.k;
+            }
         }
+    }
+
+    /// As [`Graph::collect`], of the rows that pass.
+    fn collect_passing(
+        &self,
+        query: &Query,
+        among: &Among,
+        is_all: bool,
+        scratch: &mut Scratch,
+    ) -> Found {
+        let Scratch {
+            walk,
+            probe,
+            rows,
+            asked,
+            ..
+        } = scratch;
         let nodes: Vec<u32> = walk.pool.nodes().collect();
         self.ask(query, among, &nodes, asked);
         let add = |place: usize, node: u32, rows: &mut Vec<u32>| {
             let most = self.most_rows(query, node);
             rows.extend(asked.passing(place).take(most));
         };
-        let Scratch {
-            walk, probe, rows, ..
-        } = scratch;
-        // a walk that ended by itself with room left over lacks nothing
-        let is_all = walk.pool.len() < width;
-        let found = self.collect(query.k, is_all, &walk.pool, probe, rows, add);
-        found == Found::Enough && rows.len() >= query.k
+        self.collect(query.k, is_all, &walk.pool, probe, rows, add)
     }
 
     /// Which rows of the nodes the query may find.
@@ -277,24 +381,31 @@ impl<'a> Graph<'a> {
         scratch
             .walk
             .run(&self.field(), &scratch.probe, width, reach);
-        self.settle(query, width, scratch)
+        self.settle(query, ef, scratch)
     }
 
-    /// Leaves the rows that a walk of a width found in the scratch, after wider walks where codes do not
-    /// tell its nodes from those that it left out; whether they are enough.
-    fn settle(&self, query: &Query, mut width: usize, scratch: &mut Scratch) -> bool {
-        let most = MOST_WIDTH.min(self.nodes() / 8);
-        loop {
-            match self.collect_all(query, scratch) {
-                Found::Enough => return true,
-                Found::Open if width < most => {}
-                Found::Open | Found::Few => return false,
-            }
-            width = most.min(WIDER * width);
-            scratch
-                .walk
-                .run(&self.field(), &scratch.probe, width, width);
+    /// Leaves the rows that a walk found in the scratch, after wider walks where rows that are left out took the
+    /// place of others, or where codes do not tell its nodes from those that it left out; whether they are enough.
+    fn settle(&self, query: &Query, ef: usize, scratch: &mut Scratch) -> bool {
+        let (mut width, _) = self.width(query, ef);
+        let mut found = self.collect_all(query, scratch);
+        let is_short = found != Found::Enough || scratch.rows.len() < wanted(query.k);
+        if query.exclude.len() > SPARE && is_short {
+            let more = query.exclude.len() - SPARE;
+            width = width.saturating_add(more).min(self.nodes());
+            let reach = ef.saturating_add(query.exclude.len());
+            let Scratch { walk, probe, .. } = &mut *scratch;
+            walk.run(&self.field(), probe, width, reach);
+            found = self.collect_all(query, scratch);
         }
+        let most = MOST_WIDTH.min(self.nodes() / 8);
+        while found == Found::Open && width < most {
+            width = most.min(WIDER * width);
+            let Scratch { walk, probe, .. } = &mut *scratch;
+            walk.run(&self.field(), probe, width, width);
+            found = self.collect_all(query, scratch);
+        }
+        found == Found::Enough
     }
 
     pub(super) fn encode(&self, query: &Query, probe: &mut CodedQuery) {
@@ -304,7 +415,7 @@ impl<'a> Graph<'a> {
     /// How many nodes a walk keeps, and how many of them it expands.
     pub(super) fn width(&self, query: &Query, ef: usize) -> (usize, usize) {
         let nodes = self.nodes();
-        let spare = query.exclude.len();
+        let spare = query.exclude.len().min(SPARE);
         let width = ef.max(wanted(query.k)).saturating_add(spare).min(nodes);
         (width, ef.saturating_add(spare).min(nodes))
     }
@@ -318,8 +429,7 @@ impl<'a> Graph<'a> {
         scratch: &mut Scratch,
         out: &mut Vec<Hit>,
     ) {
-        let (width, _) = self.width(query, ef);
-        let settle = |scratch: &mut Scratch| self.settle(query, width, scratch);
+        let settle = |scratch: &mut Scratch| self.settle(query, ef, scratch);
         walk_or_scan(vectors, query, None, settle, scratch, out);
     }
 
@@ -458,6 +568,12 @@ impl<'a> Graph<'a> {
 }
 
 impl Asked {
+    /// Which share of the rows passes.
+    fn share(&self) -> f64 {
+        let passing = self.passes.iter().filter(|passes| **passes).count();
+        passing as f64 / self.passes.len().max(1) as f64
+    }
+
     /// The rows of the node at a place that pass.
     fn passing(&self, place: usize) -> impl Iterator<Item = u32> {
         let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);

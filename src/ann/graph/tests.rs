@@ -87,6 +87,33 @@ fn searches_in_turns_find_what_each_finds_alone() {
             let ef = Graph::default_ef(graph.metric(), query.k);
             assert_eq!(found, find(&graph, &vectors, query, ef));
         }
+        for (share, known) in [(95, true), (60, true), (60, false), (5, false)] {
+            let set = RowSet::new(3_000, (0..3_000).filter(|row| row * 37 % 100 < share));
+            let passes = passes(&set);
+            let among = Among {
+                most: if known { set.len() } else { 3_000 },
+                known,
+                passes: &passes,
+            };
+            let ef = |k| Graph::default_ef(metric, k);
+            let together =
+                graph.search_many_among(&vectors, &queries, ef, &among, &mut scratches, &|| false);
+            for (query, found) in queries.iter().zip(together) {
+                let (mut scratch, mut alone) = (Scratch::default(), Vec::new());
+                let ef = ef(query.k);
+                let walked =
+                    graph.search_among(&vectors, query, ef, &among, &mut scratch, &mut alone);
+                assert_eq!(found, walked.then_some(alone), "{metric} {share} {known}");
+            }
+        }
+    }
+}
+
+/// Says of rows whether a set has them.
+fn passes(set: &RowSet) -> impl Fn(&[u32], &mut Vec<bool>) + Sync + '_ {
+    |rows: &[u32], out: &mut Vec<bool>| {
+        out.clear();
+        out.extend(rows.iter().map(|&row| set.has(row)));
     }
 }
 
@@ -150,17 +177,25 @@ fn recall_on_data_that_is_not_evenly_spread() {
         let vectors = vectors(&data, dim, metric);
         let image = build(&vectors);
         let graph = Graph::open(image.as_bytes()).unwrap();
-        let all = RowSet::new(n, (0..n as u32).filter(|row| row % 3 != 0));
-        let (mut sums, mut worst) = ([0.0; 2], [1.0f64; 2]);
+        let (mut sums, mut worst) = ([0.0; 5], [1.0f64; 5]);
         for i in 0..60 {
-            let query = query(&data[i * 61 % n * dim..][..dim], 20);
-            let whole = find(&graph, &vectors, &query, Graph::default_ef(metric, 20));
-            let (some, _) = find_among(&graph, &vectors, &query, &all, true);
-            for (j, (found, set)) in [(whole, None), (some, Some(all.words()))]
-                .into_iter()
-                .enumerate()
-            {
-                let truth = exact_search(&vectors, &[query], set).remove(0);
+            let vector = &data[i * 61 % n * dim..][..dim];
+            let asked = query(vector, 20);
+            let near = exact_search(&vectors, &[query(vector, n / 2)], None).remove(0);
+            let without = |few: usize| {
+                let mut set = RowSet::all(n);
+                near[..few].iter().for_each(|hit| set.remove(hit.row));
+                set
+            };
+            // at random, or all but what is nearest
+            let third = RowSet::new(n, (0..n as u32).filter(|row| row % 3 != 0));
+            let sets = [third, without(60), without(n / 10), without(n / 2)];
+            let whole = find(&graph, &vectors, &asked, Graph::default_ef(metric, 20));
+            let among = |set| find_among(&graph, &vectors, &asked, set, i % 2 == 0).0;
+            let some = sets.iter().map(|set| (among(set), Some(set.words())));
+            let all = std::iter::once((whole, None)).chain(some);
+            for (j, (found, set)) in all.enumerate() {
+                let truth = exact_search(&vectors, &[asked], set).remove(0);
                 let least = truth[truth.len() - 1].similarity;
                 let hits = found.iter().filter(|hit| hit.similarity >= least).count();
                 let share = hits as f64 / truth.len() as f64;
@@ -199,10 +234,7 @@ fn find_among(
     let among = Among {
         most: if known { set.len() } else { vectors.len() },
         known,
-        passes: &|rows, out| {
-            out.clear();
-            out.extend(rows.iter().map(|&row| set.has(row)));
-        },
+        passes: &passes(set),
     };
     let (mut scratch, mut out) = (Scratch::default(), Vec::new());
     let ef = Graph::default_ef(graph.metric(), query.k);

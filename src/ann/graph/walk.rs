@@ -207,22 +207,27 @@ impl Walk {
     /// nearest first, and ends when none is left that is nearer than the last of `width` kept ones, or
     /// when `most` nodes are expanded; whether it ended by itself.
     ///
-    /// `keep` is given nodes in blocks, and says of each whether it is kept.
+    /// `keep` is given nodes in blocks, and says of each whether it is kept. A walk that `goes_on` begins at all
+    /// nodes that the one before has seen, instead of the landmarks.
     pub fn run_among(
         &mut self,
         field: &Field,
         probe: &CodedQuery,
         width: usize,
         most: usize,
+        goes_on: bool,
         keep: &mut dyn FnMut(&[u32], &mut Vec<bool>),
     ) -> bool {
-        self.seen.begin(field.codes.len());
-        self.find_starts(field, probe, width);
+        if !goes_on {
+            self.seen.begin(field.codes.len());
+            self.find_starts(field, probe, width);
+            for &node in self.seen.add(&self.starts) {
+                field.codes.prefetch(node);
+            }
+        }
         self.pool.begin(width);
         self.frontier.clear();
-        let starts = std::mem::take(&mut self.starts);
-        self.reach(field, probe, &starts);
-        self.starts = starts;
+        self.add_seen(field, probe, 0);
         let (mut nodes, mut kept, mut expanded) = (Vec::new(), Vec::new(), 0);
         loop {
             // growing, so that few questions are asked and not many in vain
@@ -257,10 +262,16 @@ impl Walk {
 
     /// Adds the nodes of `list` that were not seen before to the frontier.
     fn reach(&mut self, field: &Field, probe: &CodedQuery, list: &[u32]) {
-        let fresh = self.seen.add(list);
-        for &node in fresh {
+        let first = self.seen.count;
+        for &node in self.seen.add(list) {
             field.codes.prefetch(node);
         }
+        self.add_seen(field, probe, first);
+    }
+
+    /// Adds the nodes to the frontier that were seen from the `first` on.
+    fn add_seen(&mut self, field: &Field, probe: &CodedQuery, first: usize) {
+        let fresh = &self.seen.list[first..self.seen.count];
         dots(field.level, probe, field.codes, fresh, &mut self.products);
         for (&node, &product) in fresh.iter().zip(&self.products) {
             let key = key_of(field.terms.score(product, node, probe.weight), node);
