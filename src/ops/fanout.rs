@@ -257,7 +257,7 @@ impl<'m, 'a, O: Op> Merging<'m, 'a, O> {
                 self.each(from, range, request, followed)?;
                 continue;
             }
-            self.begin(range.len())?;
+            self.begin(range.len(), false)?;
             for block in blocks(range, BLOCK) {
                 let link = |i: usize| (from.ids[i], from.parents[i], from.value(input, i));
                 self.fold(block.len(), block.map(link))?;
@@ -292,9 +292,10 @@ impl<'m, 'a, O: Op> Merging<'m, 'a, O> {
         Ok(())
     }
 
-    /// Begins the next request, of so many contributions at most.
-    pub fn begin(&mut self, contributions: usize) -> Result<(), RunError> {
-        let bytes = self.folds.begin(contributions);
+    /// Begins the next request, of so many contributions at most: whether they are `alike`, of one parent and worth
+    /// the same.
+    pub fn begin(&mut self, contributions: usize, alike: bool) -> Result<(), RunError> {
+        let bytes = self.folds.begin(contributions, alike);
         self.exec.grow(self.by.name(), &mut self.table, bytes)
     }
 

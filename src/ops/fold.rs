@@ -69,6 +69,7 @@ pub struct Folds {
     /// Rows of the table of what is reached, if only these are.
     pub targets: Option<usize>,
     by: By,
+    marks: Marks,
     sums: Sums,
     table: Table,
     slots: Vec<Slot>,
@@ -77,6 +78,8 @@ pub struct Folds {
 /// How the fold of an entity is found.
 #[derive(Clone, Copy)]
 enum By {
+    /// In [`Marks`].
+    Mark,
     /// In [`Sums`].
     Sum,
     /// In slots, by a table of entities.
@@ -92,19 +95,33 @@ impl Folds {
             witnesses,
             targets: None,
             by: By::Hash,
+            marks: Marks::default(),
             sums: Sums::default(),
             table: Table::default(),
             slots: Vec::new(),
         }
     }
 
-    /// Forgets all entities, for so many contributions at most to come; the bytes that this takes.
-    pub fn begin(&mut self, contributions: usize) -> usize {
+    /// Forgets all entities, for so many contributions at most to come; the bytes that this takes. Whether they
+    /// are `alike`: of one parent, and worth the same.
+    pub fn begin(&mut self, contributions: usize, alike: bool) -> usize {
         self.slots.clear();
+        self.marks.clear();
         self.sums.clear();
         let hashed = Table::size(contributions);
         let few = self.targets.filter(|&targets| targets <= hashed);
         let sums = !self.witnesses && !matches!(self.how, Merge::Mean | Merge::NoisyOr);
+        let alike = alike && matches!(self.how, Merge::Max | Merge::Min);
+        // the marks of all entities cost more than a few contributions
+        if let Some(targets) = self.targets
+            && alike
+            && targets <= MARKED * contributions
+        {
+            self.by = By::Mark;
+            let words = targets.div_ceil(64);
+            self.marks.words.resize(words, 0);
+            return size_of::<u64>() * words;
+        }
         match few {
             Some(targets) if sums => {
                 self.by = By::Sum;
@@ -125,6 +142,7 @@ impl Folds {
         let left = |targets: usize| targets.saturating_sub(self.count());
         let more = self.targets.map_or(more, |targets| more.min(left(targets)));
         match self.by {
+            By::Mark => held.reserve(&mut self.marks.reached, more),
             By::Sum => held.reserve(&mut self.sums.reached, more),
             By::Id | By::Hash => held.reserve(&mut self.slots, more),
         }
@@ -135,6 +153,7 @@ impl Folds {
         let how = self.how;
         let (sums, table, slots) = (&mut self.sums, &mut self.table, &mut self.slots);
         match (self.by, how) {
+            (By::Mark, _) => self.marks.fold(links),
             (By::Sum, Merge::Max) => sums.fold(links, |value| value, f64::max),
             (By::Sum, Merge::Min) => sums.fold(links, |value| value, f64::min),
             (By::Sum, Merge::Count) => {
@@ -150,6 +169,7 @@ impl Folds {
     /// How many entities were reached.
     pub fn count(&self) -> usize {
         match self.by {
+            By::Mark => self.marks.reached.len(),
             By::Sum => self.sums.reached.len(),
             By::Id | By::Hash => self.slots.len(),
         }
@@ -159,9 +179,52 @@ impl Folds {
     #[inline]
     pub fn get(&self, place: usize) -> Fold {
         match self.by {
+            By::Mark => self.marks.get(place, self.how),
             By::Sum => self.sums.get(place),
             By::Id | By::Hash => self.slots[place].fold(self.how),
         }
+    }
+}
+
+/// Entities are marked where there are no more of them for each contribution.
+const MARKED: usize = 1_024;
+
+/// What is reached by contributions of one parent that are worth the same: there is nothing to fold.
+#[derive(Default)]
+struct Marks {
+    /// A bit for each entity.
+    words: Vec<u64>,
+    reached: Vec<u32>,
+    parent: u32,
+    value: f64,
+}
+
+impl Marks {
+    fn clear(&mut self) {
+        for &id in &self.reached {
+            self.words[id as usize / 64] = 0;
+        }
+        self.reached.clear();
+    }
+
+    #[inline]
+    fn fold(&mut self, links: impl Iterator<Item = (u32, u32, f64)>) -> u64 {
+        let mut count = 0;
+        links.for_each(|(id, parent, value)| {
+            count += 1;
+            let (word, bit) = (&mut self.words[id as usize / 64], 1 << (id % 64));
+            if *word & bit == 0 {
+                *word |= bit;
+                self.reached.push(id);
+                (self.parent, self.value) = (parent, value);
+            }
+        });
+        count
+    }
+
+    #[inline]
+    fn get(&self, place: usize, how: Merge) -> Fold {
+        Fold::of_one(self.reached[place], self.parent, self.value, how)
     }
 }
 
@@ -369,12 +432,18 @@ mod tests {
     use proptest::prelude::*;
 
     fn folded(how: Merge, witnesses: bool, targets: Option<usize>, links: &Links) -> Vec<Fold> {
+        let first = links
+            .first()
+            .map(|&(_, parent, value)| (parent, value.to_bits()));
+        let is_first =
+            |&(_, parent, value): &(u32, u32, f64)| Some((parent, value.to_bits())) == first;
+        let alike = links.iter().all(is_first);
         let mut folds = Folds::new(how, witnesses);
         folds.targets = targets;
         // what an earlier request left must not show
-        folds.begin(links.len());
+        folds.begin(links.len(), alike);
         folds.add(links.iter().rev().copied());
-        folds.begin(links.len());
+        folds.begin(links.len(), alike);
         for part in links.chunks(7) {
             assert_eq!(folds.add(part.iter().copied()), part.len() as u64);
         }
@@ -393,9 +462,13 @@ mod tests {
     proptest! {
         #[test]
         fn every_way_to_fold_gives_the_same(
-            links in prop::collection::vec((0u32..20, 0u32..9, worth()), 0..80),
+            mut links in prop::collection::vec((0u32..20, 0u32..9, worth()), 0..80),
             case in 0..Merge::CASES.len(),
+            alike: bool,
         ) {
+            if alike && let Some(&(_, parent, value)) = links.first() {
+                links.iter_mut().for_each(|link| *link = (link.0, parent, value));
+            }
             let how = Merge::from_case(case);
             let hashed = folded(how, true, None, &links);
             for (witnesses, targets) in [(true, Some(20)), (false, Some(20)), (false, None)] {

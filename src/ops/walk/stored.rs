@@ -83,7 +83,8 @@ impl Straight<'_, '_> {
         let limit = usize::try_from(self.reach.limits[request]).unwrap_or(usize::MAX);
         let auto = walk.auto();
         let mut followed = Followed::default();
-        merging.begin(self.links[request])?;
+        let alike = matches!(self.weights, Weights::One) && input.range(request).len() == 1;
+        merging.begin(self.links[request], alike)?;
         let (mut pieces, mut links) = (Vec::with_capacity(BLOCK), 0);
         for parent in input.range(request) {
             let mut range = self.adjacency.range(input.ids[parent]);
