@@ -342,11 +342,8 @@ fn pages_are_read_as_text() {
         out.contains("    all(media).score(quality).take(2, per=kind)\n"),
         "{out}"
     );
-    assert!(out.contains("W0501: a name that hides a column"), "{out}");
-    assert!(
-        out.contains("W0502  a definition that hides another"),
-        "{out}"
-    );
+    assert!(out.contains("W0501: name hides a column"), "{out}");
+    assert!(out.contains("W0502  definition hides another"), "{out}");
     assert!(
         !out.contains("```") && !out.contains("|--") && !out.contains("# "),
         "{out}"
