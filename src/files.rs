@@ -259,7 +259,7 @@ pub fn program_from(reader: impl io::Read) -> io::Result<String> {
 }
 
 fn too_long() -> io::Error {
-    let message = format!("a program has at most {} MiB", MOST_PROGRAM >> 20);
+    let message = format!("programs are limited to {} MiB", MOST_PROGRAM >> 20);
     io::Error::new(ErrorKind::FileTooLarge, message)
 }
 
@@ -320,7 +320,7 @@ fn followed(path: &Path) -> io::Result<PathBuf> {
             Err(_) => return Ok(path),
         }
     }
-    Err(io::Error::other("there are too many symbolic links"))
+    Err(io::Error::other("too many levels of symbolic links"))
 }
 
 fn folder(path: &Path) -> &Path {

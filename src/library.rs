@@ -284,7 +284,7 @@ impl Loader<'_> {
         };
         let place = near.and_then(|near| std().find(|(_, m)| m.name == near));
         let place = place.map(|(place, _)| place);
-        let message = format!("there is no module `{name}`");
+        let message = format!("unknown module `{name}`");
         self.sink
             .push(Diagnostic::new(code::E0210, span, message).help(help));
         place
@@ -305,7 +305,7 @@ impl Loader<'_> {
         }
         if path.exists() && !self.roots.iter().any(|root| files::is_below(path, root)) {
             let message =
-                format!("`{written}` lies outside of the folders of the program and the catalog");
+                format!("`{written}` is outside the folders of the program and the catalog");
             let help = "put it into one of them, or allow its folder with `--allow-imports DIR`";
             self.sink
                 .push(Diagnostic::new(code::E0210, span, message).help(help));

@@ -176,7 +176,7 @@ fn formats() {
         "{ names = [\"a...\", \"b\"] }",
         "only the last name can take the rest of the line, not `a...`",
     );
-    at("{ names = [\"a\", \"a\"] }", "`names` has `a` twice");
+    at("{ names = [\"a\", \"a\"] }", "`names` lists `a` twice");
     at("{ separator = \"\" }", "`separator` is empty");
 }
 
@@ -196,7 +196,7 @@ fn contradictions() {
     broken(
         "key = \"user_id\"",
         reference,
-        "error: catalog.toml, line 10: reference `me` is on the key `user_id`",
+        "error: catalog.toml, line 10: reference `me` uses the key column `user_id`",
     );
 }
 
@@ -241,6 +241,6 @@ fn unknown_storage() {
     broken(
         "[edge.likes]",
         "[embedding.v]\nentity = \"user\"\nfile = \"v.npy\"\nmetric = \"dot\"\nstorage = \"f8\"\n[edge.likes]",
-        "error: catalog.toml, line 17: unknown storage `f8`\n  help: vectors are stored as `f32` or, in half the bytes, as `f16`",
+        "error: catalog.toml, line 17: unknown storage `f8`\n  help: `storage` must be `f32` or, at half the size, `f16`",
     );
 }

@@ -97,7 +97,7 @@ fn keys_are_unique_and_not_null() {
         "users.csv",
         "20,45",
         "10,45",
-        "error: users.csv, row 3 (line 4), column `user_id`: the key `10` is already that of row 1 (line 2)",
+        "error: users.csv, row 3 (line 4), column `user_id`: duplicate key `10`, also in row 1 (line 2)",
     );
     edited(
         "users.csv",
@@ -182,7 +182,7 @@ fn times_beyond_the_calendar() {
         "likes.csv",
         "20,7,300,5",
         "20,7,1714521600000,5",
-        "error: likes.csv, row 2 (line 3), column `ts`: `1714521600000` is beyond the times that there are, -9999-01-01 to 9999-12-31T23:59:59Z\n  help: is the `unit`",
+        "error: likes.csv, row 2 (line 3), column `ts`: `1714521600000` is outside the supported range of times, -9999-01-01 to 9999-12-31T23:59:59Z\n  help: check the `unit`",
     );
 }
 
@@ -212,7 +212,7 @@ fn dates_that_do_not_exist() {
     };
     broken(
         change,
-        "error: likes.csv, row 2 (line 3), column `y`: there is no date `2023-2-29`",
+        "error: likes.csv, row 2 (line 3), column `y`: invalid date `2023-2-29`",
     );
 }
 
@@ -302,7 +302,7 @@ fn skipped_rows_are_counted() {
             "warning: users.csv: 1 row skipped: expected 2 fields, found 3 (first: row 5)",
             "warning: likes.csv: 1 row skipped: column `ts`: expected a time, found `soon` (first: row 4)",
             "warning: users.csv: 1 row skipped: column `user_id`: the key is null (first: row 3)",
-            "warning: users.csv: 1 row skipped: column `user_id`: the key `10` is already that of row 1 (line 2) (first: row 2)",
+            "warning: users.csv: 1 row skipped: column `user_id`: duplicate key `10`, also in row 1 (line 2) (first: row 2)",
             "warning: likes.csv: 1 link skipped: column `user_id`: no user has the key `99` (first: row 2)",
             "warning: likes.csv: 1 link skipped: column `movie_id`: the end `to` is null (first: row 3)",
         ]
@@ -614,7 +614,7 @@ fn numbers_that_are_too_large_for_halves() {
     broken(
         |w| by_key(w, ""),
         "error: v.parquet, row 2, column `vector`: element 2 of the vector is 1000000, too large for \
-         `storage = \"f16\"` (and 1 more like it: row 3)\n  help: its numbers are within",
+         `storage = \"f16\"` (and 1 more: row 3)\n  help: its numbers are within",
     );
     let world = World::likes();
     by_key(&world, "on_error = \"skip\"\n");

@@ -227,8 +227,8 @@ fn columns_without_a_type_are_left_out_with_a_warning() {
     assert_eq!(
         warnings,
         [
-            "warning: users.jsonl: column `address` is left out: its type object has no counterpart",
-            "warning: users.jsonl: column `tags` is left out: its type list or single value has no counterpart",
+            "warning: users.jsonl: column `address` is ignored: unsupported type object",
+            "warning: users.jsonl: column `tags` is ignored: unsupported type list or single value",
         ]
     );
 }
@@ -373,7 +373,7 @@ fn texts_of_another_encoding() {
     world.edit("catalog.toml", "time = \"ts\"", format);
     let error = world.error();
     let expected =
-        "error: likes.csv, line 2: the text is not Shift_JIS\n  help: is the `encoding` right?";
+        "error: likes.csv, line 2: the text is not Shift_JIS\n  help: check the `encoding`";
     assert_eq!(error, expected);
 }
 

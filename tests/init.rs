@@ -1367,7 +1367,7 @@ fn parts_of_a_table_and_their_headers() {
     let twice = format!("{head}{}{head}{}", rows(0), rows(20));
     let folder = Folder::new(&[("ratings.csv", twice.as_bytes())]).init();
     assert_eq!(folder.counts(), "user 7, item 13, ratings 40");
-    folder.says(&["the header comes again below once (1)"]);
+    folder.says(&["repeated header lines were skipped (1)"]);
 
     let with = format!("{head}{}", rows(0));
     for (first, second) in [

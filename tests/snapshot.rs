@@ -521,7 +521,7 @@ fn parquet_types() {
     assert_eq!(s.schema().entity(users).find_column("raw"), None);
     assert_eq!(
         s.warnings()[0].message,
-        "column `raw` is left out: its type Binary has no counterpart"
+        "column `raw` is ignored: unsupported type Binary"
     );
 }
 
@@ -733,7 +733,7 @@ fn verify_compares_every_checksum() {
         check()
             .unwrap_err()
             .to_string()
-            .contains("there is no snapshot")
+            .contains("no readable snapshot")
     );
     world.build().unwrap();
     check().unwrap();
@@ -902,7 +902,7 @@ fn bad_dates_are_skipped_with_their_rows() {
     let out = s.adjacency(edge(&s, "likes"), false);
     assert_eq!(out.weight, Some(&[3.0, 1.0][..]));
     assert_eq!(out.time, Some(&[86_400 * SECOND, 0][..]));
-    let message = "2 rows skipped: column `y`: there is no date `1970-2-30` (first: row 2)";
+    let message = "2 rows skipped: column `y`: invalid date `1970-2-30` (first: row 2)";
     assert_eq!(s.warnings()[0].message, message);
 }
 

@@ -90,7 +90,7 @@ impl DataError {
             };
             let row = if count == 1 { "row" } else { "rows" };
             let list = format!("{row} {}{more}", named.join(", "));
-            self.message = format!("{} (and {count} more like it: {list})", self.message).into();
+            self.message = format!("{} (and {count} more: {list})", self.message).into();
         }
         self
     }
@@ -147,7 +147,7 @@ impl fmt::Display for DataError {
             .try_for_each(|other| write!(f, "\n{other}"))?;
         match self.others.len() {
             0 => Ok(()),
-            others => write!(f, "\n{} errors in all", others + 1),
+            others => write!(f, "\n{} errors in total", others + 1),
         }
     }
 }

@@ -294,7 +294,7 @@ unsafe fn forever(file: &Blob) -> &'static [u8] {
 fn unreadable(snapshot: &Snapshot, name: &str, why: &str) -> DataError {
     let message = format!("the derived file `{name}` cannot be read: {why}");
     let error = DataError::new(snapshot.folder(), message);
-    error.help("delete it; it is made anew when it is needed")
+    error.help("delete it; it is rebuilt on demand")
 }
 
 /// The vectors of an entity in an embedding, as the search wants them.

@@ -144,7 +144,7 @@ pub(super) fn verify_all(folder: &Path) -> Result<(), DataError> {
         let fine = blob.is_some_and(|b| b.map[24..32] == xxh3_64(&b).to_ne_bytes());
         if !fine {
             let error = DataError::new(path, "the file is damaged: wrong checksum");
-            return Err(error.help("delete it; it is made anew when it is needed"));
+            return Err(error.help("delete it; it is rebuilt on demand"));
         }
     }
     Ok(())

@@ -70,11 +70,8 @@ pub fn build(catalog: &Path, options: &Options) -> Result<Report, DataError> {
 pub fn verify(catalog: &Path, options: &Options) -> Result<(), DataError> {
     let project = Project::new(catalog, options);
     let missing = || {
-        let error = DataError::new(
-            project.derived.join("snapshot"),
-            "there is no snapshot, or none that can be read",
-        );
-        error.help("`igql build` makes it")
+        let error = DataError::new(project.derived.join("snapshot"), "no readable snapshot");
+        error.help("run `igql build`")
     };
     Snapshot::map(&project.derived)
         .ok_or_else(missing)?
@@ -165,7 +162,7 @@ impl Project {
         let target = self.derived.join("snapshot");
         clean(&self.derived);
         progress.report("hashing files", 0, 0);
-        let unreadable = || DataError::new(&target, "the snapshot cannot be read back");
+        let unreadable = || DataError::new(&target, "the snapshot cannot be verified");
         let good = |file: &Path| {
             sources.unchanged()?;
             Snapshot::map_file(file, &self.derived)
@@ -194,7 +191,7 @@ pub(super) fn lock(folder: &Path, waiting: impl FnOnce()) -> Result<File, DataEr
     let cannot = |e: std::io::Error| {
         let error = DataError::io(&path, &e);
         let message = format!("cannot be written: {}", error.message);
-        DataError::new(&path, message).help("`--cache DIR` puts derived files elsewhere")
+        DataError::new(&path, message).help("use `--cache DIR` to store derived files elsewhere")
     };
     let mut waiting = Some(waiting);
     loop {

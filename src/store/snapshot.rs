@@ -431,7 +431,7 @@ impl Snapshot {
                     buffer.at
                 );
                 let error = DataError::new(self.folder.join("snapshot"), message);
-                Err(error.help("delete the file; `igql build` makes it anew"))
+                Err(error.help("delete the file; `igql build` rebuilds it"))
             }
         }
     }

@@ -121,9 +121,9 @@ impl Sources {
         for before in &self.stamps {
             let path = self.folder.join(&before.path);
             if stamp(&path, &self.folder)? != *before {
-                let error = DataError::new(path, "the file has changed while it was read");
+                let error = DataError::new(path, "the file changed while it was read");
                 return Err(error.help(
-                    "run the command again when it is written; a file that is written aside and renamed is never read in parts",
+                    "run the command again when the file is complete; write to a temporary file and rename it to avoid this",
                 ));
             }
         }

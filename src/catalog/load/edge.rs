@@ -58,7 +58,7 @@ fn edge_time(section: &Section<'_>) -> Result<Option<EdgeTime>, DataError> {
         .ok_or_else(|| s.missing("columns", "[\"year\", \"month\", \"day\"]"))?;
     if columns.value.is_empty() || columns.value.len() > 6 {
         let message =
-            "a time in columns has one to six of them: year, month, day, hour, minute, second";
+            "a time from columns needs one to six of: year, month, day, hour, minute, second";
         return Err(s.error(columns.line, message));
     }
     Ok(Some(EdgeTime::Parts(columns.value)))

@@ -118,7 +118,7 @@ fn per_file(
         n if n == files => Ok(names.value.into_iter().map(Some).collect()),
         n => Err(section.error(
             names.line,
-            format!("`{key}` names {n} columns for {files} files"),
+            format!("`{key}` lists {n} columns for {files} files"),
         )),
     }
 }
@@ -145,7 +145,7 @@ fn storage(section: &Section<'_>) -> Result<Storage, DataError> {
         "f16" => Ok(Storage::F16),
         other => {
             let error = section.error(name.line, format!("unknown storage `{other}`"));
-            Err(error.help("vectors are stored as `f32` or, in half the bytes, as `f16`"))
+            Err(error.help("`storage` must be `f32` or, at half the size, `f16`"))
         }
     }
 }

@@ -58,7 +58,7 @@ fn duplicates(section: &Section<'_>) -> Result<Option<Duplicates>, DataError> {
         "last" => Ok(Some(Duplicates::Last)),
         other => {
             let error = section.error(name.line, format!("`duplicates` is `{other}`"));
-            Err(error.help("of rows with one key the \"first\" or the \"last\" stays; by default they are an error"))
+            Err(error.help("keep the \"first\" or the \"last\" of several rows with the same key; by default duplicates are an error"))
         }
     }
 }
@@ -73,7 +73,7 @@ fn key_type(section: &Section<'_>, key: &str) -> Result<Option<KeyType>, DataErr
         "string" => KeyType::String,
         other => {
             let error = section.error(name.line, format!("`key_type` is `{other}`"));
-            return Err(error.help("keys are \"int\" or \"string\""));
+            return Err(error.help("key types are \"int\" and \"string\""));
         }
     };
     if section.string("table")?.is_some() {
@@ -82,7 +82,7 @@ fn key_type(section: &Section<'_>, key: &str) -> Result<Option<KeyType>, DataErr
             section.name
         );
         let help = format!(
-            "say it of the column: `[{}.columns]` with `{key} = {{ type = \"{}\" }}`",
+            "set the type of the column: in `[{}.columns]`, `{key} = {{ type = \"{}\" }}`",
             section.name, name.value
         );
         return Err(section.error(name.line, message).help(help));
@@ -119,14 +119,14 @@ fn references(
         let entity = names.entity(&s, &s.need_string("entity", "\"ENTITY\"")?)?;
         let column = s.need_string("column", "\"COLUMN\"")?;
         if column.value == key {
-            let message = format!("reference `{name}` is on the key `{key}`");
+            let message = format!("reference `{name}` uses the key column `{key}`");
             return Err(s
                 .error(column.line, message)
                 .help("a key cannot be a reference; copy it to another column"));
         }
         if let Some(other) = all.iter().find(|r| r.column == column.value) {
             let message = format!(
-                "the references `{}` and `{name}` are on one column `{key}`",
+                "the references `{}` and `{name}` use the same column `{key}`",
                 other.name
             );
             return Err(s.error(column.line, message));

@@ -92,7 +92,7 @@ fn read(doc: Doc<'_>, hash: u64) -> Result<Catalog, DataError> {
     }
     let defaults = defaults(&root, &edges)?;
     let Some((name, viewer)) = head else {
-        return Err(doc.error(1, "the section `[catalog]` cannot be read"));
+        return Err(doc.error(1, "invalid section `[catalog]`"));
     };
     Ok(Catalog {
         path: doc.path.to_owned(),
@@ -176,7 +176,9 @@ fn now(section: &Section<'_>) -> Result<Now, DataError> {
         "latest" => Ok(Now::Latest),
         time => super::time::parse(time).map(Now::At).ok_or_else(|| {
             let error = section.error(text.line, format!("`now` is `{time}`"));
-            error.help("`now` is \"clock\", \"latest\" or a time like \"2024-05-01T00:00:00Z\"")
+            error.help(
+                "`now` must be \"clock\", \"latest\" or a time such as \"2024-05-01T00:00:00Z\"",
+            )
         }),
     }
 }

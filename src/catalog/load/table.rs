@@ -34,7 +34,7 @@ pub(super) fn on_error(section: &Section<'_>) -> Result<OnError, DataError> {
         other => {
             let error = section.error(word.line, format!("`on_error` is `{other}`"));
             Err(error.help(
-                "it is \"error\" (the default), \"skip\": leave bad rows out, or \"null\": read bad values as null",
+                "use \"error\" (the default), \"skip\" (drop invalid rows) or \"null\" (read invalid values as null)",
             ))
         }
     }
@@ -108,7 +108,7 @@ fn rest_of_line(
         .enumerate()
         .find(|(i, n)| names[..*i].contains(n))
     {
-        return Err(s.error(line, format!("`names` has `{twice}` twice")));
+        return Err(s.error(line, format!("`names` lists `{twice}` twice")));
     }
     Ok((Some(names), rest))
 }
@@ -119,7 +119,7 @@ fn encoding(
 ) -> Result<&'static encoding_rs::Encoding, DataError> {
     encoding_rs::Encoding::for_label(label.value.as_bytes()).ok_or_else(|| {
         let error = s.error(label.line, format!("unknown encoding `{}`", label.value));
-        error.help("names of the Encoding Standard are known: `utf-8`, `latin1`, `windows-1252`, `utf-16le`, `gbk`")
+        error.help("use a name of the Encoding Standard: `utf-8`, `latin1`, `windows-1252`, `utf-16le`, `gbk`")
     })
 }
 
@@ -174,9 +174,9 @@ fn column(name: String, s: &Section<'_>) -> Result<Column, DataError> {
     if unit.is_some() && !formats.is_empty() {
         let message = format!("column `{name}` has a `unit` and a `format`");
         let error = s.error(s.line, message);
-        return Err(
-            error.help("a number is a count of the unit, or the digits of a date: keep one")
-        );
+        return Err(error.help(
+            "a number is either a count of `unit` or a date in `format`: remove one of them",
+        ));
     }
     if separator.is_some() && !matches!(ty, None | Some(Type::List(_) | Type::Vector(_))) {
         let error = s.error(
@@ -222,7 +222,7 @@ fn formats(s: &Section<'_>) -> Result<Vec<String>, DataError> {
     };
     match formats.value.iter().find(|f| !time::is_format(f)) {
         Some(wrong) => {
-            let message = format!("`{wrong}` is no format of a time");
+            let message = format!("`{wrong}` is not a valid time format");
             let help = "a format is written as for `strptime`: `%d/%m/%Y` reads 31/12/2024, \
                         `%Y%m%d` 20241231, `%d.%m.%Y %H:%M` 31.12.2024 18:30";
             Err(s.error(formats.line, message).help(help))
@@ -272,7 +272,7 @@ fn decimal(s: &Section<'_>) -> Result<Option<char>, DataError> {
         "." => Ok(Some('.')),
         other => {
             let error = s.error(sign.line, format!("`decimal` is `{other}`"));
-            Err(error.help("the sign before the fraction is \",\" or \".\""))
+            Err(error.help("the decimal separator must be \",\" or \".\""))
         }
     }
 }

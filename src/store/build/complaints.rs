@@ -52,10 +52,10 @@ impl Place<'_> {
         let section = self.section;
         match vital {
             true => format!(
-                "`on_error = \"skip\"` in `[{section}]` leaves out such rows and reports how many"
+                "`on_error = \"skip\"` in `[{section}]` skips such rows and reports their number"
             ),
             false => format!(
-                "`on_error = \"null\"` in `[{section}]` reads such values as null, `\"skip\"` leaves out their rows; both report how many"
+                "`on_error = \"null\"` in `[{section}]` reads such values as null, `\"skip\"` skips their rows; both report the number"
             ),
         }
     }

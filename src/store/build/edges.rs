@@ -78,7 +78,7 @@ fn to_come(times: &[i64], place: Place<'_>) -> Option<DataWarning> {
     let newest = time_text(newest)?;
     let (links, lie) = plural(count, "link", "lies");
     let message = format!(
-        "{count} {links} {lie} after the clock, the newest at {newest}: no request sees such links before their time, and they do not move `now = \"latest\"`"
+        "{count} {links} {lie} in the future, the newest at {newest}: requests do not see them before their time, and `now = \"latest\"` ignores them"
     );
     (count > 0).then(|| place.warning(message, count))
 }
@@ -155,7 +155,7 @@ fn time_of_parts(
         };
         if time.is_none() {
             let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
-            let fault = Fault::new(format!("there is no date `{}`", parts.join("-")));
+            let fault = Fault::new(format!("invalid date `{}`", parts.join("-")));
             let fault = fault.help("the columns are year, month, day in that order");
             faults.push(row, Some(&names[0]), fault);
         }
@@ -282,7 +282,7 @@ fn links(
     };
     if links.from.len() >= u32::MAX as usize {
         let file = &loaded.table.origin.files[0].path;
-        let message = format!("{} links are more than an edge can have", links.from.len());
+        let message = format!("{} links are too many for an edge", links.from.len());
         complaints.errors.push(DataError::new(file, message));
         return None;
     }
@@ -373,7 +373,7 @@ impl Lost {
             None => {
                 let error = origin.and_more(error, &self.rows);
                 complaints.errors.push(error.help(format!(
-                    "`on_error = \"skip\"` in `[{}]` leaves such links out and reports how many",
+                    "`on_error = \"skip\"` in `[{}]` skips such links and reports their number",
                     place.section
                 )));
             }

@@ -130,7 +130,7 @@ fn bad_keys(
     };
     let value = shown(&loaded.table.columns[at], row as usize);
     let message = format!(
-        "the key {value} is already that of {}",
+        "duplicate key {value}, also in {}",
         self::place(origin, reader, before as usize)
     );
     let error = origin

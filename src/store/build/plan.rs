@@ -122,14 +122,14 @@ pub fn plan(
                 true => complaints.warnings.push(place.about(left_out(
                     reader,
                     f,
-                    "a column of that name stands before it",
+                    "duplicate column name",
                 ))),
                 false => complaints.errors.push(twice(reader, f)),
             }
             continue;
         }
         if let (Err(ty), true) = (&f.ty, free) {
-            let why = format!("its type {ty} has no counterpart");
+            let why = format!("unsupported type {ty}");
             complaints
                 .warnings
                 .push(place.about(left_out(reader, f, &why)));
@@ -161,7 +161,7 @@ fn left_out(reader: &dyn Reader, found: &Found, why: &str) -> DataWarning {
         .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     DataWarning::new(
         file,
-        format!("column `{}` is left out: {why}", found.name),
+        format!("column `{}` is ignored: {why}", found.name),
         0,
     )
 }
@@ -213,9 +213,9 @@ fn twice(reader: &dyn Reader, found: &Found) -> DataError {
     let message = format!("two columns are called `{}`", found.name);
     let error = DataError::new(&reader.files()[0].path, message);
     match found.text {
-        true => error.line(1).help(
-            "`format = { header = true, names = [...] }` gives the columns names of their own",
-        ),
+        true => error
+            .line(1)
+            .help("`format = { header = true, names = [...] }` renames the columns"),
         false => error.help("write the file again with a name for each"),
     }
 }

@@ -69,8 +69,8 @@ fn loose(catalog: &Catalog, embedding: &Embedding, part: &VectorFile) -> DataWar
     let table = table.map_or("", |t| t.pattern.as_str());
     let section = format!("embedding.{}", embedding.name);
     let message = format!(
-        "{table} has changed since these vectors were first read, and they have not: vector i is still taken for row i; \
-         `keys = \"FILE\"` in `[{section}]` ties each vector to its key"
+        "{table} changed after these vectors were first read, but the vectors did not: vector i is still assigned to row i; \
+         `keys = \"FILE\"` in `[{section}]` assigns each vector by key"
     );
     DataWarning {
         section,

@@ -132,7 +132,7 @@ impl Job<'_> {
 
     fn way_out(&self) -> String {
         format!(
-            "`on_error = \"skip\"` in `[{}]` leaves such vectors out and reports how many",
+            "`on_error = \"skip\"` in `[{}]` skips such vectors and reports their number",
             self.section()
         )
     }

@@ -170,7 +170,7 @@ impl How {
                 let fault = fault.advice(self.advice(text));
                 match number::is_grouped(text) && self.reads_as(text, ',') {
                     true => fault.help(
-                        "commas part thousands with `decimal = \".\"`, and stand before a fraction with `decimal = \",\"`",
+                        "commas separate thousands with `decimal = \".\"`, and are the decimal separator with `decimal = \",\"`",
                     ),
                     false => fault,
                 }
@@ -214,8 +214,7 @@ impl How {
         let value = match cell {
             Cell::Int(i) => Some(i),
             Cell::Float(f) if f.fract() == 0.0 && whole(f).is_none() => {
-                let message =
-                    format!("`{f}` is too large for a float to tell it from the next int");
+                let message = format!("`{f}` is too large to be an exact int");
                 let fault = Fault::new(message).kind(Kind::Range);
                 return Err(fault.advice(Some(Advice::Column("type = \"float\"".to_owned()))));
             }
@@ -286,7 +285,7 @@ impl How {
                 None => "times are ISO 8601: `2024-05-01T12:30:00Z`".to_owned(),
             })),
             Err(time::Fault::UnknownZone(name)) => {
-                let message = format!("`{name}` in {} is no known time zone", shown(cell));
+                let message = format!("unknown time zone `{name}` in {}", shown(cell));
                 let help = "known are `UTC`, `GMT`, `Z`, offsets such as `+02:00` and the names of the IANA database; \
                             letters such as `PST` are read in a column whose `tz` has them: `tz = \"America/Los_Angeles\"`";
                 Err(Fault::new(message).help(help))
@@ -296,13 +295,13 @@ impl How {
 
     fn beyond(&self, cell: Cell<'_>) -> Fault {
         let message = format!(
-            "{} is beyond the times that there are, {}",
+            "{} is outside the supported range of times, {}",
             shown(cell),
             time::RANGE
         );
         let fault = Fault::new(message).kind(Kind::Range);
         match self.unit {
-            Some(_) => fault.help("is the `unit` right?"),
+            Some(_) => fault.help("check the `unit`"),
             None => fault,
         }
     }
@@ -417,7 +416,9 @@ fn whole(value: f64) -> Option<i64> {
 fn not_reserved(value: i64) -> Result<i64, Fault> {
     if value == NULL_INT {
         let fault = Fault::new(format!("{value} is not available as a value"));
-        return Err(fault.kind(Kind::Range).help("the smallest int is one more"));
+        return Err(fault
+            .kind(Kind::Range)
+            .help("this value is reserved for null"));
     }
     Ok(value)
 }

@@ -123,7 +123,7 @@ pub fn mended(path: &Path, format: &TextFormat) -> Result<Text, DataError> {
             Some(encoding) => error.help(format!(
                 "every second byte is zero: `format = {{ encoding = \"{encoding}\" }}` reads it so"
             )),
-            None => error.help("is it the right file? take the zero bytes out of it if it is"),
+            None => error.help("check that it is the right file; if so, remove the zero bytes"),
         });
     }
     Ok(text)
@@ -177,7 +177,7 @@ fn decoded(
     let before = text.split('\u{fffd}').next().unwrap_or_default();
     let line = line_ends(before.as_bytes()) + 1;
     let error = DataError::new(path, format!("the text is not {}", used.name())).line(line);
-    Err(error.help("is the `encoding` right?"))
+    Err(error.help("check the `encoding`"))
 }
 
 fn not_utf8(path: &Path, bytes: &[u8], at: usize) -> DataError {

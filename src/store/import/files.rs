@@ -59,7 +59,9 @@ fn gather(
     }
     let shown = crate::catalog::shown(folder);
     if left == 0 {
-        return Err(format!("{shown} is more than {DEEPEST} folders deep"));
+        return Err(format!(
+            "{shown} is nested more than {DEEPEST} folders deep"
+        ));
     }
     let entries = std::fs::read_dir(folder).map_err(|e| format!("{shown}: {e}"))?;
     let entries = entries.collect::<Result<Vec<_>, _>>();
@@ -95,13 +97,13 @@ pub fn unreadable(path: &Path) -> Option<(String, &'static str)> {
         Err(error) => Some(match std::fs::read_link(path) {
             Ok(target) if error.kind() == std::io::ErrorKind::NotFound => (
                 format!("it is a link to {}, which does not exist", target.display()),
-                "put the file there, or let the link lead to it",
+                "put the file there, or fix the link",
             ),
             _ => match error.kind() {
                 std::io::ErrorKind::NotFound => ("there is no such file".to_owned(), relative),
                 std::io::ErrorKind::PermissionDenied => (
                     "permission denied".to_owned(),
-                    "every folder on the way to it must be open to you",
+                    "check the permissions of all folders on its path",
                 ),
                 _ => (error.to_string(), relative),
             },

@@ -20,7 +20,7 @@ pub fn guarded<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> 
     let outer = QUIET.replace(true);
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
     QUIET.set(outer);
-    result.unwrap_or_else(|_| Err("its contents contradict themselves".to_owned()))
+    result.unwrap_or_else(|_| Err("its contents are inconsistent".to_owned()))
 }
 
 /// An error of the decoder without the names of the layers that it came through.

@@ -142,7 +142,7 @@ fn decode(bytes: Vec<u8>) -> Result<(SchemaRef, Vec<RecordBatch>), String> {
     }
     let end = match whole {
         true => stream_end(&bytes, start)?,
-        false => return Err("it ends too early".to_owned()),
+        false => return Err("unexpected end of file".to_owned()),
     };
     let mut stream = Buffer::from_vec(bytes).slice_with_length(start, end - start);
     let mut decoder = StreamDecoder::new();
@@ -169,12 +169,12 @@ fn stream_end(bytes: &[u8], start: usize) -> Result<usize, String> {
         if length == 0 {
             return Ok(at);
         }
-        let head = bytes.get(at..at + length).ok_or("it ends too early")?;
+        let head = bytes.get(at..at + length).ok_or("unexpected end of file")?;
         let message = arrow_ipc::root_as_message(head).map_err(|e| e.to_string())?;
         let body = usize::try_from(message.bodyLength()).map_err(|_| "a length is negative")?;
         at += length;
         let end = at.checked_add(body).filter(|e| *e <= bytes.len());
-        honest(&message, &bytes[at..end.ok_or("it ends too early")?])?;
+        honest(&message, &bytes[at..end.ok_or("unexpected end of file")?])?;
         at += body;
         if at == bytes.len() {
             // a stream may also end with its file
@@ -185,7 +185,7 @@ fn stream_end(bytes: &[u8], start: usize) -> Result<usize, String> {
 
 fn word(bytes: &[u8], at: usize) -> Result<[u8; 4], String> {
     let four = bytes.get(at..at + 4).and_then(|w| w.try_into().ok());
-    four.ok_or_else(|| "it ends too early".to_owned())
+    four.ok_or_else(|| "unexpected end of file".to_owned())
 }
 
 /// A packed buffer says first how long it is unpacked: that must be possible.

@@ -178,7 +178,7 @@ impl Columns {
         }
         match broken.filter(|_| !sound) {
             Some((row, why)) => {
-                let help = "JSON lines have an object a line: `{\"user_id\": 7, \"age\": 31}`";
+                let help = "JSON lines have one object per line: `{\"user_id\": 7, \"age\": 31}`";
                 Err(DataError::new(path, why).row(row).help(help))
             }
             None => Ok(rows),

@@ -60,7 +60,7 @@ fn broken(path: &Path, packing: Packing, error: &std::io::Error) -> DataError {
         Packing::Zstd => "zstd",
     };
     let why = match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => "it ends too early".to_owned(),
+        std::io::ErrorKind::UnexpectedEof => "unexpected end of file".to_owned(),
         _ => error.to_string(),
     };
     DataError::new(path, format!("not a readable {name} file: {why}"))

@@ -223,7 +223,7 @@ fn words<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> {
 
 /// The tensors and where their data begin.
 fn header(bytes: &[u8]) -> Result<(Vec<Tensor>, usize), String> {
-    let length = bytes.first_chunk().ok_or("it ends too early")?;
+    let length = bytes.first_chunk().ok_or("unexpected end of file")?;
     let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
     let end = length.checked_add(8).filter(|end| *end <= bytes.len());
     let end = end.ok_or("it ends before its header does")?;

@@ -149,7 +149,7 @@ impl TextTable {
         let message = match lines {
             0 | 1 => "a quote is never closed".to_owned(),
             more => {
-                format!("a quote is never closed: it takes the {more} lines to the end of the file")
+                format!("a quote is never closed: it swallows the remaining {more} lines")
             }
         };
         let fault = Fault::new(message).kind(Kind::Fatal);
@@ -173,7 +173,7 @@ impl TextTable {
             let fault = Fault::new(format!("expected {needs} fields, found {has}"));
             let fault = fault.kind(Kind::Row);
             match has {
-                1 => fault.help("is the `separator` right?"),
+                1 => fault.help("check the `separator`"),
                 _ if self.layout.quotes || has < needs => fault,
                 _ => fault.help("if quotes group fields here, say `quotes = true` in `format`"),
             }
@@ -286,9 +286,8 @@ fn same(a: &[Found], b: &[Found]) -> bool {
 /// A column that would be numbers but for a word that means that there is none.
 fn odd_words(path: &Path, name: &str, guess: &Guess) -> Option<DataWarning> {
     let (word, count, without) = guess.odd_words()?;
-    let times = if count == 1 { "once" } else { "in some rows" };
     let message = format!(
-        "column `{name}` is string, as `{word}` stands there {times} ({count}); it is {without} \
+        "column `{name}` is string because of `{word}` ({count}); it would be {without} \
          with `format = {{ null = [\"\", {word:?}] }}`"
     );
     Some(DataWarning::new(
@@ -356,8 +355,7 @@ fn records<'t>(text: &'t str, layout: &'t Layout, format: &TextFormat) -> Rows<'
 }
 
 fn header_again(path: &Path, count: u64) -> Option<DataWarning> {
-    let times = if count == 1 { "once" } else { "in some lines" };
-    let message = format!("the header comes again below {times} ({count}): that is no row");
+    let message = format!("repeated header lines were skipped ({count})");
     (count > 0).then(|| DataWarning::new(super::union::file_name(path), message, count))
 }
 
@@ -419,7 +417,7 @@ fn stray(record: &str, start: usize, quote: usize) -> Fault {
         .take(40)
         .collect();
     let fault = Fault::new(format!(
-        "a quoted field goes on behind its closing quote: `{shown}`"
+        "a quoted field continues after its closing quote: `{shown}`"
     ));
     // where it takes several lines, nobody knows whose they are
     let lines = line_ends(record.trim().as_bytes());

@@ -58,7 +58,7 @@ pub(super) fn lacking(parts: &[(&Path, &[Found])], name: &str) -> Option<DataWar
         1 => String::new(),
         _ => format!(" and in {} other files of the table", count - 1),
     };
-    let message = format!("column `{name}` is lacking{others}: it reads null there");
+    let message = format!("column `{name}` is missing{others} and reads null there");
     Some(DataWarning::new(file_name(first), message, 0))
 }
 
@@ -102,7 +102,7 @@ pub(super) fn odd(
         (Ok(Type::String), Ok(a), Ok(b)) if a != b && *a != Type::Null && *b != Type::Null => {
             let (a, b) = (text(&Ok(a.clone())), text(&Ok(b.clone())));
             Some(format!(
-                "is {b} here and {a} in files before: it is read as string"
+                "is {b} here but {a} in earlier files; read as string"
             ))
         }
         _ => None,
