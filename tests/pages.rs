@@ -325,7 +325,7 @@ fn short_pages_name_the_operator_that_took_most() {
         (
             "all(item).filter(1 > 2).score(pop).take(30)",
             2,
-            "`filter(false)` never gives a row",
+            "`filter(false)` never returns a row",
         ),
         // what a page skips is on the pages before it
         (

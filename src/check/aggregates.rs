@@ -178,7 +178,7 @@ impl<'a> Checker<'a> {
             (Some(row), _) => (row, false),
             (None, Some(row)) => (row, true),
             (None, None) => {
-                let message = format!("`{name}` is about a row, and there is none here");
+                let message = format!("`{name}` needs a row, and there is none here");
                 self.report(Diagnostic::new(code::E0312, callee.span, message));
                 return Expr::error();
             }
@@ -278,7 +278,7 @@ impl<'a> Checker<'a> {
             [from, to] => (from, Some(to)),
             _ => {
                 let message = format!(
-                    "the links of `{}` are from one row, or from one to another",
+                    "links of `{}` take one argument (from) or two (from, to)",
                     links.edge.text()
                 );
                 let help = format!(
@@ -347,7 +347,7 @@ impl<'a> Checker<'a> {
             self.entity_name(start)
         );
         let help = (edge.to == start)
-            .then(|| format!("take it backwards: `{}(...)`", edge.reversed().name));
+            .then(|| format!("use the reverse edge: `{}(...)`", edge.reversed().name));
         self.report(Diagnostic::new(code::E0301, links.span, message).maybe_help(help));
         None
     }
@@ -447,7 +447,7 @@ impl<'a> Checker<'a> {
                 (self.expect(value, &Type::Bool, span), Type::Bool)
             }
             Stat::Mean if value.ty == Type::Duration => {
-                let message = "`mean` is of numbers";
+                let message = "`mean` takes numbers";
                 self.report(
                     Diagnostic::new(code::E0302, span, message)
                         .help("divide by a unit first: `d / 1d`"),

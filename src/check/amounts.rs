@@ -75,7 +75,7 @@ impl<'a> Checker<'a> {
         });
         if let Some(wrong) = default.and_then(|default| amount.wrong(&default)) {
             let message = format!("the default of {wrong}");
-            let help = "give the parameter a default that can be, or none";
+            let help = "use a valid default, or none";
             self.report(Diagnostic::new(code::E0601, span, message).help(help));
         }
         if !self.inputs.amounts.contains(&amount) {
@@ -97,7 +97,7 @@ impl<'a> Checker<'a> {
                     duration(*x),
                     if least > 0 { "above 0s" } else { "0s or more" },
                 );
-                let message = format!("`{what}` has to be {wanted}, found {x}");
+                let message = format!("`{what}` must be {wanted}, found {x}");
                 let help = "durations are written as `7d`, `12h`, `90s`";
                 self.report(Diagnostic::new(code::E0306, span, message).help(help));
                 None

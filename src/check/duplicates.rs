@@ -13,7 +13,7 @@ impl<'a> Checker<'a> {
         for (i, param) in params.iter().enumerate() {
             let name = &param.name;
             if let Some(first) = params[..i].iter().find(|p| p.name.text == name.text) {
-                let message = format!("parameter `{}` is there twice", name.text);
+                let message = format!("duplicate parameter `{}`", name.text);
                 self.report(
                     Diagnostic::new(code::E0208, name.span, message)
                         .label(first.name.span, "first defined here")

@@ -57,7 +57,7 @@ impl<'a> Checker<'a> {
             self.entity_name(from)
         );
         let help =
-            (edge.to == from).then(|| format!("walk it backwards: `{}`", edge.reversed().name));
+            (edge.to == from).then(|| format!("use the reverse edge: `{}`", edge.reversed().name));
         let help = help.or_else(|| self.edges_from(from));
         self.report(Diagnostic::new(code::E0301, expr.span, message).maybe_help(help));
         None
@@ -441,7 +441,7 @@ impl<'a> Checker<'a> {
             );
             self.report(
                 Diagnostic::new(code::E0308, span, message)
-                    .help("unite edges that go from one entity to one other"),
+                    .help("combine edges between the same two entities"),
             );
             return None;
         }
@@ -464,7 +464,7 @@ impl<'a> Checker<'a> {
             let entity = self.schema.entity(edge.to);
             let near = suggest::nearest(name, entity.references.iter().map(|r| r.name.as_str()));
             let help = near.map(|near| format!("did you mean `{near}`?"));
-            let message = format!("`{}` has no reference `{name}` to go on to", entity.name);
+            let message = format!("`{}` has no reference `{name}`", entity.name);
             self.report(Diagnostic::new(code::E0203, span, message).maybe_help(help));
             return None;
         };
@@ -497,7 +497,7 @@ impl<'a> Checker<'a> {
         }
         if self.in_library(module) {
             let message = if name == "seen" {
-                "the catalog names no `seen` edges".to_owned()
+                "the catalog declares no `seen` edges".to_owned()
             } else {
                 format!("the catalog has no edge `{name}`")
             };

@@ -139,12 +139,9 @@ impl<'a> Checker<'a> {
                 code::E0509,
                 format!("this version does not support `{kind}(...)`"),
             ),
-            false => (
-                code::E0206,
-                format!("there is no kind of embedding `{kind}`"),
-            ),
+            false => (code::E0206, format!("unknown kind of embedding `{kind}`")),
         };
-        let help = "vectors that are there already are embeddings of the catalog: `[embedding.NAME]` with \
+        let help = "declare existing vectors in the catalog: `[embedding.NAME]` with \
                     `entity` and `file = \"vectors.npy\"`; an alias is `embedding default on media = NAME`";
         self.report(Diagnostic::new(code, callee.span, message).help(help));
     }

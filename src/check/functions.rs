@@ -144,7 +144,7 @@ impl<'a> Checker<'a> {
         if let Some(Scalar::I64(number)) = n.as_const()
             && *number < 1
         {
-            let message = format!("`n` has to be at least 1, found {number}");
+            let message = format!("`n` must be at least 1, found {number}");
             self.report(Diagnostic::new(code::E0306, n_at, message));
             return None;
         }
@@ -200,10 +200,7 @@ impl<'a> Checker<'a> {
             ],
             (None, Some(row)) => vec![row.base.clone()],
             (None, None) => {
-                let message = format!(
-                    "`{}` draws a number for a row, and there are none here",
-                    function.name
-                );
+                let message = format!("`{}` needs a row, and there is none here", function.name);
                 let help = "use it in `let`, `filter` or `score`";
                 self.report(Diagnostic::new(code::E0312, span, message).help(help));
                 return None;
@@ -247,13 +244,11 @@ impl<'a> Checker<'a> {
                 let text = error.to_string();
                 let last = text.lines().last().unwrap_or_default();
                 let reason = last.trim_start_matches("error: ");
-                let message = format!("this is no regular expression: {reason}");
+                let message = format!("invalid regular expression: {reason}");
                 let help = "a `\\\\` in quotes stands for one `\\`";
                 let help = match written.contains('\\') {
                     true => help,
-                    false => {
-                        "signs that stand for themselves have a `\\\\` before them: `\"\\\\(\"`"
-                    }
+                    false => "escape literal characters with `\\\\`: `\"\\\\(\"`",
                 };
                 self.report(Diagnostic::new(code::E0316, at, message).help(help));
                 None
@@ -293,7 +288,7 @@ impl<'a> Checker<'a> {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "zones are named as in `Europe/Berlin`".to_owned(),
             };
-            let message = format!("there is no time zone `{name}`");
+            let message = format!("unknown time zone `{name}`");
             self.report(Diagnostic::new(code::E0213, args[1].1, message).help(help));
             return None;
         }

@@ -14,7 +14,7 @@ impl<'a> Checker<'a> {
         let mut modules = self.modules.all.iter().filter(|m| m.tier == Tier::Std);
         let has = modules.find(|m| m.find(NameKind::Callable, name).next().is_some())?;
         let name = &has.name;
-        let help = format!("`{name}` has it: write `import {name}` at the head of the file");
+        let help = format!("defined in `{name}`: add `import {name}` at the top of the file");
         Some(help)
     }
 

@@ -188,10 +188,13 @@ impl<'a> Checker<'a> {
                 .map(|(_, n, _)| n.as_str())
                 .collect();
             cycle.push(name);
-            let message = format!("`{name}` is defined by itself: {}", cycle.join(" -> "));
+            let message = format!(
+                "`{name}` is defined in terms of itself: {}",
+                cycle.join(" -> ")
+            );
             self.report(
                 Diagnostic::new(code::E0209, span, message)
-                    .help("break the cycle: a definition may not lead back to itself"),
+                    .help("break the cycle: definitions cannot be recursive"),
             );
             return None;
         }

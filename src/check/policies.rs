@@ -138,7 +138,7 @@ impl<'a> Checker<'a> {
             _ if matches!(value.kind, ExprKind::Null) => format!("write `filter({name} is null)`"),
             _ if self.is_row_name(name, env, shape) => {
                 let value = print_expression(value);
-                format!("a comparison has two signs: `filter({name} == {value})`")
+                format!("write `==` to compare: `filter({name} == {value})`")
             }
             Some(near) => format!("did you mean `{near}`?"),
             None if names.is_empty() => {
@@ -247,7 +247,7 @@ impl<'a> Checker<'a> {
             }
             if let Some(param) = def.params.iter().find(|p| p.default.is_none()) {
                 let message = format!(
-                    "policy `{}` is left out: `{}` has no default",
+                    "policy `{}` is not applied: `{}` has no default",
                     def.name.text, param.name.text
                 );
                 let help = format!("write `filter({}=...)`", def.name.text);

@@ -41,7 +41,7 @@ impl<'a> Checker<'a> {
         let Some(meant) = self.unquoted(expr, scope) else {
             return false;
         };
-        let message = "a text in quotes is the same for every row";
+        let message = "a quoted string is the same for every row";
         self.report(Diagnostic::new(code::E0302, expr.span, message).help(without_quotes(&meant)));
         true
     }

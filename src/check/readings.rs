@@ -295,20 +295,16 @@ impl<'a> Checker<'a> {
 
     fn has_room(&mut self, span: Span) -> bool {
         if self.readings.deep >= MOST_OPEN {
-            let message = format!(
-                "definitions lead on to each other through more than {MOST_OPEN} steps: this is too deep"
-            );
+            let message = format!("definitions are nested more than {MOST_OPEN} levels deep");
             self.give_up(span, message);
         } else if self.graph.len() > MOST_NODES {
-            let message =
-                format!("the program comes to more than {MOST_NODES} operators: this is too large");
+            let message = format!("the program has more than {MOST_NODES} operators");
             self.give_up(span, message);
         } else if self.readings.read > MOST_READ {
             // the length is asked for late: most programs never come here
             let most = MOST_READ + READ_PER_BYTE * self.modules.length();
             if self.readings.read > most {
-                let message =
-                    format!("the program comes to more than {most} expressions: this is too large");
+                let message = format!("the program has more than {most} expressions");
                 self.give_up(span, message);
             }
         }
@@ -321,8 +317,7 @@ impl<'a> Checker<'a> {
             return Some(edge);
         }
         if !self.readings.exhausted {
-            let message =
-                format!("the edge is made of more than {MOST_EDGES} others: this is too large");
+            let message = format!("the edge is composed of more than {MOST_EDGES} others");
             self.give_up(span, message);
         }
         None
@@ -334,8 +329,7 @@ impl<'a> Checker<'a> {
             return expr;
         }
         if !self.readings.exhausted {
-            let message =
-                format!("an expression of more than {MOST_DEEP} levels: this is too deep");
+            let message = format!("the expression is nested more than {MOST_DEEP} levels deep");
             self.give_up(span, message);
         }
         Expr::error()

@@ -253,7 +253,7 @@ impl<'a> Checker<'a> {
 
     fn not_a_setting(&mut self, value: &ast::Expr, want: &str) {
         if value.kind != ast::ExprKind::Error {
-            let message = format!("this setting of a test is {want}");
+            let message = format!("this test setting must be {want}");
             self.report(Diagnostic::new(code::E0302, value.span, message));
         }
     }
@@ -263,7 +263,7 @@ impl<'a> Checker<'a> {
         match (&value.kind, self.schema.entity(self.schema.viewer).key_type) {
             (ast::ExprKind::Int(key), KeyType::Int) => return Some(Key::Int(*key)),
             (ast::ExprKind::Str(key), KeyType::String) => return Some(Key::Str(key.clone())),
-            (_, KeyType::Int) => self.not_a_setting(value, "the number of a user, as 42"),
+            (_, KeyType::Int) => self.not_a_setting(value, "a user id such as 42"),
             (_, KeyType::String) => self.not_a_setting(value, "the key of a user, as \"ada\""),
         }
         None

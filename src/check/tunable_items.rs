@@ -23,10 +23,10 @@ impl<'a> Checker<'a> {
             return None;
         };
         if low > high {
-            let message = format!("nothing lies in {low:?}..{high:?}");
+            let message = format!("the range {low:?}..{high:?} is empty");
             self.report(
                 Diagnostic::new(code::E0306, range.span, message)
-                    .help("a range is written from its smaller end to its larger"),
+                    .help("write the smaller bound first"),
             );
         } else if !(low..=high).contains(&value) {
             let message = format!("the default {value:?} lies outside {low:?}..{high:?}");
@@ -78,8 +78,7 @@ impl<'a> Checker<'a> {
                         source: modules.all[0].source,
                         ..Span::default()
                     };
-                    let message =
-                        format!("the program has no tunable `{name}` to be given a value");
+                    let message = format!("the program has no tunable `{name}`");
                     let near = suggest::nearest(name, tunables.iter().map(|t| t.name.as_str()));
                     let help = near.map(|near| format!("did you mean `{near}`?"));
                     self.report(Diagnostic::new(code::E0201, span, message).maybe_help(help));

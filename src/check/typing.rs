@@ -216,9 +216,8 @@ impl Checker<'_> {
             && OPTIONAL.iter().any(|word| name.eq_ignore_ascii_case(word))
         {
             let inner = crate::syntax::print_type(inner);
-            let help = format!(
-                "every type has null: write `{inner}`, and `= null` where nothing is given"
-            );
+            let help =
+                format!("every type is nullable: write `{inner}`, with the default `= null`");
             return self.report(diagnostic.help(help));
         }
         if self.find_entity(name).is_some() {

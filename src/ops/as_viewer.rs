@@ -43,7 +43,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
             b.schema().entity(viewer).name.clone(),
         );
         let message =
-            format!("`as_viewer` follows a set of `{wanted}`, this is a set of `{found}`");
+            format!("`as_viewer` applies to a set of `{wanted}`, but this is a set of `{found}`");
         let help = format!("only a `{wanted}` can be the viewer");
         b.report(Diagnostic::new(code::E0301, b.span(), message).help(help));
         return None;

@@ -383,7 +383,7 @@ pub trait Op: fmt::Debug + Send + Sync {
         None
     }
 
-    /// Whether it stands in the place of an operator that never gives a row.
+    /// Whether it stands in the place of an operator that never returns a row.
     fn is_nothing(&self) -> bool {
         false
     }

@@ -58,7 +58,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let keep = b.count("keep");
     let (value, keep) = (value?, keep?);
     if keep == Some(Quantity::Number(0)) {
-        let message = "`keep` 0 never gives a row";
+        let message = "`keep` 0 never returns a row";
         let help = "ask for at least one row, or leave it out";
         b.report(Diagnostic::new(code::E0601, b.origin("keep"), message).help(help));
         return None;

@@ -44,7 +44,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
             "a score is a number, a duration or a time, not {}",
             b.schema().type_name(&expr.ty)
         );
-        let help = "make a number of it, as in `score(1 if kind == \"video\" else 0)`";
+        let help = "convert it to a number, as in `score(1 if kind == \"video\" else 0)`";
         b.report(Diagnostic::new(code::E0302, b.arg_span("expr"), message).help(help));
         return None;
     }

@@ -333,7 +333,7 @@ pub fn some_rows(
                 .help(format!("write `{operator}({example})`"))
         }
         Some(Quantity::Number(0)) => {
-            let message = format!("`{operator}(0)` never gives a row");
+            let message = format!("`{operator}(0)` never returns a row");
             let help = "ask for at least one row, or leave the operator out";
             Diagnostic::new(code::E0601, b.origin("n"), message).help(help)
         }

@@ -101,7 +101,7 @@ pub fn by_place(checked: &Checked, numbers: &[u64]) -> Numbers {
 
 /// The last operators on the way to a result that say how many rows they want, each with whether it is
 /// on the way of a request: a conditional leads on to the side that the request takes. Where an operator
-/// on the way never gives a row, what others read may not have run: those that read sets are left out.
+/// on the way never returns a row, what others read may not have run: those that read sets are left out.
 fn last_cuts(
     graph: &Graph,
     never: &[NodeId],

@@ -39,7 +39,7 @@ struct Pages<'a> {
 enum Loss {
     /// How many came in, how many stayed.
     Some(NodeId, u64, u64),
-    /// It never gives a row.
+    /// It never returns a row.
     All(NodeId),
 }
 
@@ -86,7 +86,7 @@ impl Pages<'_> {
                     self.shown(node)
                 )
             }
-            Some(Loss::All(node)) => format!("{} never gives a row", self.shown(node)),
+            Some(Loss::All(node)) => format!("{} never returns a row", self.shown(node)),
             None => "no operator took any away, there are no more".to_owned(),
         }
     }

@@ -283,13 +283,13 @@ impl<'t> Balancing<'_, 't> {
         let mut diagnostic = Diagnostic::new(code::E0104, last.span, message)
             .help(format!("add `{closers}{dots}` where the bracket ends"));
         for open in unclosed.iter().rev().skip(1).take(SHOWN - 1) {
-            diagnostic = diagnostic.label(open.span, "nor is this one");
+            diagnostic = diagnostic.label(open.span, "also unclosed");
         }
         if let Some(i) = because {
             let found = self.input[i].token.bracket();
             diagnostic = diagnostic.label(
                 self.input[i].span,
-                format!("this `{found}` belongs to a bracket further out"),
+                format!("this `{found}` closes an outer bracket"),
             );
         }
         self.sink.push(diagnostic);

@@ -256,7 +256,7 @@ impl<'t> Layout<'_, 't> {
             return;
         }
         if let Some(span) = depth.exceeded {
-            let message = "this is nested too deeply, or a chain of calls or operators is too long";
+            let message = "nested too deeply, or too long a chain of calls or operators";
             let help = format!(
                 "brackets nest at most {} deep and chains have at most {MAX_DEPTH} links; name parts of it with bindings",
                 MAX_DEPTH / BRACKET_DEPTH

@@ -157,7 +157,7 @@ impl<'t> Lexing<'t, '_> {
         let goes_on = self.commented > 0 && self.text[self.commented..start].trim().is_empty();
         if !goes_on {
             let help = "comments begin with `#`";
-            self.report(code::E0101, start..start + 2, "this is no comment", help);
+            self.report(code::E0101, start..start + 2, "not a comment", help);
         }
         self.commented = start + end;
         if let Some(newline) = rest[..end].rfind('\n') {
@@ -213,7 +213,7 @@ impl<'t> Lexing<'t, '_> {
             Token::At if slice.len() > 1 => self.literal(literal::time(slice), at),
             Token::Quote => self.string(slice, at),
             Token::Quoted(name) if name.contains("${") => {
-                let help = format!("texts are joined by `+`: `{}`", joined(name, '"'));
+                let help = format!("strings are concatenated by `+`: `{}`", joined(name, '"'));
                 self.report(
                     code::E0103,
                     at,
@@ -236,7 +236,7 @@ impl<'t> Lexing<'t, '_> {
                     code::E0103,
                     at,
                     "typographic quotes enclose no string",
-                    "strings stand in plain quotes: `\"text\"`",
+                    "use plain quotes: `\"text\"`",
                 );
                 Token::Bad
             }
@@ -265,7 +265,7 @@ impl<'t> Lexing<'t, '_> {
             let help = format!(
                 "strings end on their line with {quote}; a line break inside is written `\\n`"
             );
-            self.report(code::E0103, at, "the string is not closed", help);
+            self.report(code::E0103, at, "unterminated string", help);
             return Token::Bad;
         }
         match literal::string(slice) {
@@ -276,7 +276,7 @@ impl<'t> Lexing<'t, '_> {
                     "a backslash itself is written `\\\\`: `\\{wrong}`; escapes are `\\n \\t \\r \\0 \\\" \\' \\u{{E9}}`"
                 );
                 let at = at.start + bad.start..at.start + bad.end;
-                self.report(code::E0103, at, format!("`{wrong}` is no escape"), help);
+                self.report(code::E0103, at, format!("unknown escape `{wrong}`"), help);
                 Token::Bad
             }
         }
@@ -372,7 +372,10 @@ impl<'t> Lexing<'t, '_> {
         let inner = literal.get(1..literal.len() - 1).unwrap_or_default();
         let quote = literal.chars().next().unwrap_or('"');
         let help = if letters.contains('f') && inner.contains('{') {
-            format!("texts are joined by `+`: `{}`", joined(inner, quote))
+            format!(
+                "strings are concatenated by `+`: `{}`",
+                joined(inner, quote)
+            )
         } else if letters.contains('r') {
             format!("write `{}`", literal.replace('\\', "\\\\"))
         } else {
@@ -398,7 +401,7 @@ impl<'t> Lexing<'t, '_> {
                 (2, format!("write `coalesce({value}, {other})`"), false)
             }
             Some('.') => {
-                let help = "write a point alone: what a null reference leads to is null";
+                let help = "write a dot alone: what a null reference leads to is null";
                 (1, help.to_owned(), true)
             }
             _ if type_ends => {
@@ -407,7 +410,7 @@ impl<'t> Lexing<'t, '_> {
                 (1, help.to_owned(), true)
             }
             _ => {
-                let help = "a choice is written `a if condition else b`";
+                let help = "a conditional is written `a if condition else b`";
                 (1, help.to_owned(), false)
             }
         };
@@ -463,14 +466,12 @@ impl<'t> Lexing<'t, '_> {
         }
         let help = match wrong.chars().next() {
             Some('^') => "a power is written `a ** b`",
-            Some('“' | '”' | '‘' | '’' | '«' | '»') => {
-                "strings stand in plain quotes: `\"text\"`"
-            }
+            Some('“' | '”' | '‘' | '’' | '«' | '»') => "use plain quotes: `\"text\"`",
             Some('`') => "a name in backticks ends with a backtick on the same line",
             Some('\\') => {
                 "no mark is needed to go on in the next line: begin it with `.` or an operator"
             }
-            _ => "remove it; text stands in quotes, comments begin with `#`",
+            _ => "remove it; strings are quoted, comments begin with `#`",
         };
         let message = if wrong.starts_with('`') {
             "the name in backticks is not closed".to_string()

@@ -31,7 +31,7 @@ pub const UNITS: &[(&str, i64)] = &[
 pub fn number(text: &str) -> Result<Token<'static>, Malformed> {
     if text.starts_with('.') {
         return malformed(
-            format!("`{text}` has no digit before the point"),
+            format!("`{text}` needs a digit before the decimal point"),
             format!("numbers have digits on both sides of the point: `0{text}`"),
         );
     }
@@ -87,7 +87,7 @@ fn duration(text: &str, digits: &str, length: i64) -> Result<Token<'static>, Mal
     match count.and_then(|n| n.checked_mul(length)) {
         Some(micros) => Ok(Token::Duration(micros)),
         None => malformed(
-            format!("`{text}` is too long for a duration"),
+            format!("`{text}` is too large for a duration"),
             "the longest duration is about 292,000 years (`15_250_284w`)",
         ),
     }
@@ -120,13 +120,13 @@ fn float(text: &str) -> Result<Token<'static>, Malformed> {
 fn odd_number(text: &str, head: &str, tail: &str) -> Result<Token<'static>, Malformed> {
     if tail == "." {
         return malformed(
-            format!("`{text}` has no digit after the point"),
+            format!("`{text}` needs a digit after the decimal point"),
             format!("numbers have digits on both sides of the point: `{head}.0`"),
         );
     }
     if let Some(duration) = method_duration(head, tail) {
         return malformed(
-            format!("`{text}` is no duration"),
+            format!("invalid duration `{text}`"),
             format!("write `{duration}`"),
         );
     }
@@ -139,7 +139,7 @@ fn odd_number(text: &str, head: &str, tail: &str) -> Result<Token<'static>, Malf
     }
     if let Some(unit) = usual_unit(tail) {
         return malformed(
-            format!("`{text}` is no duration"),
+            format!("invalid duration `{text}`"),
             format!("the units are `ms`, `s`, `m`, `h`, `d`, `w`: `{head}{unit}`"),
         );
     }
@@ -218,7 +218,7 @@ pub fn time(text: &str) -> Result<Token<'static>, Malformed> {
     };
     let help = "times are written `@2024-05-01` or `@2024-05-01T12:30:00Z`";
     if !shaped(date, "dddd-dd-dd") {
-        return malformed(format!("`{text}` is no time"), help);
+        return malformed(format!("invalid time `{text}`"), help);
     }
     let Ok(date) = date.parse::<jiff::civil::Date>() else {
         return malformed(

@@ -106,10 +106,10 @@ pub fn parse_expression(text: &str, source: SourceId, sink: &mut Sink) -> Expr {
         };
     };
     if let Some(more) = items.next() {
-        let message = "one expression is expected here, this is a second one";
+        let message = "unexpected second expression";
         sink.push(
             Diagnostic::new(code::E0101, more.span(), message)
-                .help("remove it, or join the two by an operator"),
+                .help("remove it, or connect them with an operator"),
         );
     }
     let item = item(text, tokens, source, sink);

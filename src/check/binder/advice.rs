@@ -52,7 +52,7 @@ impl<'a> Binder<'_, 'a> {
     ) -> Option<String> {
         let params: Vec<&str> = operator.params.iter().map(|p| p.name).collect();
         if operator.name == "combine" && matches!(given, "weights" | "weight") {
-            let help = "a weight stands before its branch: `combine(0.7 * a, 0.3 * b)`";
+            let help = "write the weight before its branch: `combine(0.7 * a, 0.3 * b)`";
             return Some(help.to_owned());
         }
         if operator.name == "score"
@@ -63,14 +63,12 @@ impl<'a> Binder<'_, 'a> {
         let orders = ["order_by", "sort", "sort_by", "order"].contains(&given);
         if orders && !params.contains(&"order") {
             let score = print_expression(value);
-            return Some(format!(
-                "rows are put in order before it: `.score({score})`"
-            ));
+            return Some(format!("sort the rows first: `.score({score})`"));
         }
         if operator.name == "diversify_by" && matches!(given, "max" | "limit" | "n" | "per") {
             let (key, n) = (self.written_or("key", "author"), print_expression(value));
             return Some(format!(
-                "it leaves no row out: `take({n}, per={key})` keeps so many of each"
+                "it does not remove rows: use `take({n}, per={key})` to keep {n} of each"
             ));
         }
         let of_case = operator.params.iter().find_map(|param| {
@@ -100,9 +98,11 @@ impl<'a> Binder<'_, 'a> {
             _ => return None,
         };
         let score = self.written_or("expr", "quality");
-        let usual = "rows stand by their score, the largest first";
+        let usual = "rows are sorted by score, descending";
         Some(match ascends {
-            true => format!("{usual}; `-x` turns it round, of a time `age(t)`: `score(-{score})`"),
+            true => format!(
+                "{usual}; to reverse the order use `-x`, for a time `age(t)`: `score(-{score})`"
+            ),
             false => format!("{usual}: write `score({score})`"),
         })
     }
@@ -115,13 +115,13 @@ impl<'a> Binder<'_, 'a> {
             ExprKind::Duration(_) => {
                 let operator = self.checker.modules.vocabulary.operator(&self.name.text)?;
                 let has = operator.params.iter().any(|p| p.name == "within");
-                return has.then(|| format!("a stretch of time is `within={written}`"));
+                return has.then(|| format!("for a time range use `within={written}`"));
             }
             _ => return None,
         };
         Some(match self.name.text.as_str() {
             "sample" if share => {
-                format!("a share of the rows is drawn by `filter(uniform() < {written})`")
+                format!("to sample a fraction of the rows use `filter(uniform() < {written})`")
             }
             "take" if share => format!(
                 "the first rows of a set `a` by their share are `a.filter(position <= {written} * count(a))`"
@@ -195,7 +195,7 @@ impl<'a> Binder<'_, 'a> {
         let keys: Vec<String> = items.iter().map(print_expression).collect();
         let message = "a list has elements of one type";
         let help = format!(
-            "several keys are one by `hash`: `{param}=hash({})`",
+            "combine several keys with `hash`: `{param}=hash({})`",
             keys.join(", ")
         );
         self.fail(Diagnostic::new(code::E0302, expr.span, message).help(help));

@@ -81,7 +81,7 @@ impl<'a> Bind for Binder<'_, 'a> {
         let quantity = self.quantity_of(expr, auto, role)?;
         self.amount(&quantity, param, 1);
         if quantity == Quantity::Number(0) {
-            let message = "a number of 0 never gives a row";
+            let message = "a number of 0 never returns a row";
             let span = self.checker.origin(expr, self.env);
             self.no_rows(span, message);
             return None;
@@ -161,7 +161,7 @@ impl<'a> Bind for Binder<'_, 'a> {
             Some(Scalar::Bool(b)) => Some(*b),
             _ if found.is_error() => None,
             _ => {
-                let message = format!("`{param}` has to be known before a request");
+                let message = format!("`{param}` must be known at compile time");
                 self.fail(
                     Diagnostic::new(code::E0314, expr.span, message)
                         .help("write `true` or `false`"),

@@ -22,11 +22,11 @@ impl<'a> Binder<'_, 'a> {
                 let help = match kind {
                     ExprKind::Str(name) if names.contains(&name.as_str()) => without_quotes(name),
                     ExprKind::Int(_) if self.name.text == "diversify_by" => format!(
-                        "it spreads rows and leaves none out; `take({}, per={})` keeps some of each",
+                        "it reorders rows and removes none; `take({}, per={})` keeps some of each",
                         print_expression(expr),
                         self.written_or("key", "author")
                     ),
-                    _ => "cases are bare names, without quotes".to_owned(),
+                    _ => "write the value as a bare name, without quotes".to_owned(),
                 };
                 self.fail(Diagnostic::new(code::E0213, expr.span, message).help(help));
                 return None;
@@ -36,13 +36,13 @@ impl<'a> Binder<'_, 'a> {
             let names = || cases.iter().map(|c| c.name);
             let help = match suggest::nearest(name, names()) {
                 _ if self.is_further_key(name) => format!(
-                    "several keys stand in a list: `diversify_by([{}, {name}])`",
+                    "put several keys in a list: `diversify_by([{}, {name}])`",
                     self.written_or("key", "author")
                 ),
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("choose one of {}", names().collect::<Vec<_>>().join(", ")),
             };
-            let message = format!("`{name}` is none of the cases");
+            let message = format!("`{name}` is not an allowed value");
             self.fail(Diagnostic::new(code::E0213, span, message).help(help));
             return None;
         };
@@ -131,7 +131,7 @@ impl<'a> Binder<'_, 'a> {
             Quantity::All => Some(f64::INFINITY),
             Quantity::Number(n) if n > 0 => Some(n as f64),
             Quantity::Number(_) => {
-                let message = format!("`{name}` 0 never gives a row");
+                let message = format!("`{name}` 0 never returns a row");
                 self.no_rows(expr.span, message);
                 None
             }
@@ -140,7 +140,7 @@ impl<'a> Binder<'_, 'a> {
                 None
             }
             Quantity::PerRequest(_) => {
-                let message = format!("`{name}` has to be known before a request");
+                let message = format!("`{name}` must be known at compile time");
                 self.fail(
                     Diagnostic::new(code::E0314, expr.span, message)
                         .help("write a number, or the name of a tunable"),

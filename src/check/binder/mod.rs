@@ -136,7 +136,7 @@ impl<'c, 'a> Binder<'c, 'a> {
         match (&arg.name, bare_name(&arg.value)) {
             (Some(name), _) => self.checker.check_bindable(name).then(|| name.text.clone()),
             (None, Some("all")) if self.name.text == "select" && !self.has_column("all") => {
-                let message = "rows keep all their columns without `select`";
+                let message = "without `select`, rows keep all columns";
                 let help = "leave it out; `select(a, b)` keeps two";
                 self.fail(Diagnostic::new(code::E0303, arg.span, message).help(help));
                 None

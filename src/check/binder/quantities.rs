@@ -35,7 +35,7 @@ impl<'a> Binder<'_, 'a> {
             None => {}
         }
         if let Some(help) = self.no_number(expr) {
-            let message = "a number of rows is a whole number";
+            let message = "a number of rows must be an integer";
             self.fail(Diagnostic::new(code::E0302, expr.span, message).help(help));
             return None;
         }
@@ -60,7 +60,7 @@ impl<'a> Binder<'_, 'a> {
 
     /// Reports a number of rows with which there would be none.
     pub(super) fn no_rows(&mut self, span: Span, message: impl Into<String>) {
-        let help = "ask for at least one, or for `all`";
+        let help = "use at least 1, or `all`";
         self.fail(Diagnostic::new(code::E0601, span, message).help(help));
     }
 

@@ -140,8 +140,8 @@ impl<'a> Checker<'a> {
 
     /// Reports a positional argument behind a named one; it is read as if it stood before.
     pub(in crate::check) fn late_position(&mut self, span: Span) {
-        let message = "a positional argument stands behind a named one";
-        let help = "give it its name, or put it before those with names";
+        let message = "positional argument after a named one";
+        let help = "name it, or move it before the named arguments";
         self.report(Diagnostic::new(code::E0307, span, message).help(help));
     }
 

@@ -132,7 +132,7 @@ impl<'a> Checker<'a> {
         if want != found {
             let (want, found) = (self.entity_name(want), self.entity_name(found));
             let message = format!(
-                "`{}` is declared to give a set of `{want}`, but gives one of `{found}`",
+                "`{}` is declared to return a set of `{want}`, but returns a set of `{found}`",
                 def.name.text
             );
             self.report(

@@ -87,7 +87,7 @@ impl<'a> Checker<'a> {
             return self.report(Diagnostic::new(code::E0301, name.span, message).help(help));
         };
         let message = format!(
-            "`{}` follows a set of {}, this is a set of `{found}`",
+            "`{}` applies to a set of {}, but this is a set of `{found}`",
             name.text,
             names.join(" or ")
         );

@@ -191,7 +191,7 @@ impl<'a> Checker<'a> {
                 if callee.text == "auto" && env.find("auto").is_none() =>
             {
                 let [arg] = &args[..] else {
-                    let help = "write `auto(30)`: 30 where nothing downstream asks for a number";
+                    let help = "write `auto(30)`: 30 is the default if nothing downstream asks for a number";
                     self.report(
                         Diagnostic::new(code::E0303, expr.span, "`auto` takes one number")
                             .help(help),

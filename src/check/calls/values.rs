@@ -74,7 +74,7 @@ impl<'a> Checker<'a> {
         }
         if self.is_set(def.body, &bindings.env) {
             let message = format!(
-                "`{}` gives a candidate set; a value is needed here",
+                "`{}` is a candidate set, but a value is needed here",
                 name.text
             );
             let help = "test membership with `in`, or aggregate it: `count(...)`";

@@ -16,7 +16,7 @@ pub(super) const FUNCTIONS: &[(&[&str], &str)] = &[
             "cond",
             "choose",
         ],
-        "a choice is written `a if condition else b`",
+        "a conditional is written `a if condition else b`",
     ),
     (
         &[
@@ -109,7 +109,7 @@ pub(super) const FUNCTIONS: &[(&[&str], &str)] = &[
     ),
     (
         &["concat", "concat_ws", "paste", "string_concat"],
-        "texts are joined by `a + b`",
+        "strings are concatenated by `a + b`",
     ),
     (
         &[
@@ -124,7 +124,7 @@ pub(super) const FUNCTIONS: &[(&[&str], &str)] = &[
             "str_detect",
             "regex",
         ],
-        "texts are tested with `contains(text, \"a\")`, `starts_with(text, \"a\")`, `extract(text, \"regex\") is not null`",
+        "strings are tested with `contains(text, \"a\")`, `starts_with(text, \"a\")`, `extract(text, \"regex\") is not null`",
     ),
     (
         &[
@@ -134,7 +134,7 @@ pub(super) const FUNCTIONS: &[(&[&str], &str)] = &[
             "substr",
             "regexp_substr",
         ],
-        "a part of a text is `extract(text, \"(regex)\")`",
+        "to extract part of a string use `extract(text, \"(regex)\")`",
     ),
     (
         &["avg", "average"],
@@ -194,7 +194,7 @@ pub(super) const FUNCTIONS: &[(&[&str], &str)] = &[
     ),
     (
         &["row_number", "rownum", "rank", "dense_rank", "index"],
-        "the place of a row is `position`",
+        "the position of a row is `position`",
     ),
     (&["dot_product", "inner_product"], "write `dot(a, b)`"),
     (

@@ -25,7 +25,7 @@ impl<'a> Checker<'a> {
                 self.budget
             );
             let help = if contributions > rows {
-                "give it a smaller `limit` or `k`, or `take` fewer rows before it"
+                "use a smaller `limit` or `k`, or `take` fewer rows before it"
             } else {
                 "start from fewer rows"
             };

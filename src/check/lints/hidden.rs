@@ -101,7 +101,7 @@ impl<'a> Checker<'a> {
                 Tier::Prelude => "the prelude",
                 _ => "an import",
             };
-            let message = format!("`{name}` stands before that of {from}");
+            let message = format!("`{name}` hides the definition in {from}");
             let diagnostic = Diagnostic::new(code::W0502, item_name(item), message)
                 .help("choose another name, so that both can be used");
             let diagnostic = if self.is_tier(module, Tier::Std) {
@@ -220,7 +220,7 @@ impl<'a> Checker<'a> {
             return;
         }
         let (from, to) = (self.entity_name(edge.from), self.entity_name(edge.to));
-        let message = "this condition is the same for all of the links".to_owned();
+        let message = "this condition has the same value for all links".to_owned();
         let help = format!(
             "`from` is the `{from}` where they start; the end that differs is `to`, a `{to}`"
         );

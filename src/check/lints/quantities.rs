@@ -27,16 +27,16 @@ impl<'a> Checker<'a> {
         let (name, span, most) = (node.op.name(), node.span, asked.rows);
         let diagnostic = match asked.by {
             AskedBy::Source => {
-                let message = format!("`{name}` asks for {wanted} rows of what is {most} at most");
+                let message =
+                    format!("`{name}` asks for {wanted} rows, but there are at most {most}");
                 Diagnostic::new(code::W0203, span, message).help("leave it out, or ask for fewer")
             }
             AskedBy::Cut => {
-                let message = format!(
-                    "`{name}` asks for {wanted} rows, but an earlier one lets {most} through"
-                );
+                let message =
+                    format!("`{name}` asks for {wanted} rows, but an earlier one keeps {most}");
                 let earlier = self.earlier_cut(id, most);
                 let diagnostic = Diagnostic::new(code::W0401, span, message)
-                    .help("let later numbers be smaller: each step of a funnel narrows it");
+                    .help("use smaller numbers later: each step of a funnel should narrow it");
                 match earlier {
                     Some(earlier) => {
                         diagnostic.label(self.span_of(earlier), format!("at most {most} rows here"))

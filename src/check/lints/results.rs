@@ -23,7 +23,7 @@ impl<'a> Checker<'a> {
             "every request reads all {} rows of `{}`",
             table.rows, table.name
         );
-        let help = "start from the user, from `nn`, or from a set that is given; if it is meant, `# igql: allow(W06)` on its line";
+        let help = "start from the user, from `nn`, or from a set that is given; if intended, add `# igql: allow(W06)` to the line";
         let diagnostic = Diagnostic::new(code::W0601, node.span, message).help(help);
         self.report_at(id, diagnostic);
     }
@@ -60,8 +60,9 @@ impl<'a> Checker<'a> {
             }
         }
         for (node, what, why) in found {
-            let message = format!("{what}: none of its table was left when the snapshot was built");
-            let help = format!("{why}; mend the table or its section in the catalog");
+            let message =
+                format!("{what}: all rows of its table were skipped when the snapshot was built");
+            let help = format!("{why}; fix the table or its section in the catalog");
             let span = self.span_of(node);
             self.report_at(node, Diagnostic::new(code::W0802, span, message).help(help));
         }
@@ -82,9 +83,9 @@ impl<'a> Checker<'a> {
                 continue;
             }
             let message = format!(
-                "rows can get here without the policy `{policy}`, which the catalog requires"
+                "rows can reach the result without passing the policy `{policy}`, which the catalog requires"
             );
-            let help = "add `.filter()`, which asks every required policy";
+            let help = "add `.filter()`, which applies every required policy";
             self.report(Diagnostic::new(code::W1101, span, message).help(help));
         }
     }
@@ -110,7 +111,7 @@ impl<'a> Checker<'a> {
             return;
         }
         let names = self.schema.defaults.seen.join("`, `");
-        let message = format!("nothing leaves out what the user has seen (`{names}`)");
+        let message = format!("nothing excludes what the user has seen (`{names}`)");
         let help = if self.has_unseen() {
             "add `.unseen()`"
         } else {

@@ -28,10 +28,10 @@ impl<'a> Checker<'a> {
             Effect::Reorders => "order",
             _ => return,
         };
-        let message = format!("nothing reads the {what} that `{}` makes", node.op.name());
+        let message = format!("the {what} of `{}` is never used", node.op.name());
         let help = match what {
             "score" => {
-                "leave it out, read it in the next one as `score`, or let it decide between equal scores there: `score(a, b)`"
+                "remove it, read it in the next one as `score`, or use it there to break ties: `score(a, b)`"
             }
             _ => "leave it out, or put it after what orders the rows last",
         };
@@ -107,7 +107,7 @@ impl<'a> Checker<'a> {
                 let column_path = format!("{path}{}", column.name);
                 instead_of_null(&column_path, &column.ty)
             }
-            Lack::Vector { .. } => "say what counts then: `coalesce(cosine(...), 0.0)`".to_owned(),
+            Lack::Vector { .. } => "provide a default: `coalesce(cosine(...), 0.0)`".to_owned(),
         };
         let span = self
             .written
@@ -160,5 +160,5 @@ fn instead_of_null(column: &str, ty: &Type) -> String {
         Type::Duration => "0s",
         _ => return format!("leave those rows out, as `.filter({column} is not null)`"),
     };
-    format!("say what counts then, as `coalesce({column}, {value})`")
+    format!("provide a default, as `coalesce({column}, {value})`")
 }

@@ -44,7 +44,7 @@ impl<'a> Checker<'a> {
                 .join("."),
             ImportPath::File { path, .. } => path.clone(),
         };
-        let message = format!("nothing of `{name}` is used");
+        let message = format!("`{name}` is imported but not used");
         self.report(Diagnostic::new(code::W0103, span, message).help("remove the import"));
     }
 

@@ -128,7 +128,7 @@ impl<'a> Checker<'a> {
             Some("identity") => Some(false),
             Some("sigmoid") => Some(true),
             _ => {
-                let message = "`link` is `identity` or `sigmoid`";
+                let message = "`link` must be `identity` or `sigmoid`";
                 let help = "write `link=sigmoid` for a probability";
                 self.report(Diagnostic::new(code::E0213, expr.span, message).help(help));
                 None
@@ -193,7 +193,7 @@ impl<'a> Checker<'a> {
                     "a feature is a number or a bool, not {}",
                     self.type_name(other)
                 );
-                let help = "make a number of it, as in `1 if kind == \"video\" else 0`";
+                let help = "convert it to a number, as in `1 if kind == \"video\" else 0`";
                 return self.wrong_linear(span, &message, help);
             }
         };

@@ -177,7 +177,7 @@ impl<'a> Checker<'a> {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("kinds are {}", usages.join(" and ")),
         };
-        let message = format!("there is no kind of model `{}`", callee.text);
+        let message = format!("unknown kind of model `{}`", callee.text);
         self.report(Diagnostic::new(code::E0206, callee.span, message).help(help));
     }
 

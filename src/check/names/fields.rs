@@ -44,7 +44,7 @@ impl<'a> Checker<'a> {
             return Expr::error();
         }
         if let Some(help) = self.of_no_row(receiver, &name.text, env, scope) {
-            let message = "the columns of a row need no name before them";
+            let message = "columns of a row are used without a prefix";
             self.report(Diagnostic::new(code::E0203, receiver.span, message).help(help));
             return Expr::error();
         }

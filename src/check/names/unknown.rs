@@ -55,7 +55,7 @@ impl<'a> Checker<'a> {
                 let names = known.collect::<Vec<_>>().join(", ");
                 let quotes = match more.is_empty() {
                     true => "",
-                    false => "; text stands in quotes",
+                    false => "; strings are quoted",
                 };
                 format!("`{}` has {names}{quotes}", table.name)
             }),
@@ -169,7 +169,7 @@ impl<'a> Checker<'a> {
                     )
                 });
                 self.report(
-                    Diagnostic::new(code::E0201, span, format!("there is no `{name}` here"))
+                    Diagnostic::new(code::E0201, span, format!("`{name}` is not defined here"))
                         .maybe_help(help),
                 );
             }

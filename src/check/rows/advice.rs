@@ -183,7 +183,7 @@ impl<'a> Checker<'a> {
             .map(|arg| crate::syntax::print_expression(&arg.value));
         let args = args.collect::<Vec<_>>().join(", ");
         Some(format!(
-            "functions stand alone: `{}({args})`",
+            "functions are called by name: `{}({args})`",
             function.name
         ))
     }
@@ -252,7 +252,7 @@ impl<'a> Checker<'a> {
         if self.modules.vocabulary.operator(name).is_some() || self.edge_exists(name, env) {
             let help = match self.edge_exists(name, env) {
                 true if args.is_empty() => {
-                    format!("the links of an edge stand in an aggregate: `count({name}(...))`")
+                    format!("use the links of an edge in an aggregate: `count({name}(...))`")
                 }
                 true => {
                     let ends = args
@@ -264,7 +264,7 @@ impl<'a> Checker<'a> {
                     )
                 }
                 false => {
-                    "read a set in a row with `in`, or through an aggregate such as `count(...)`"
+                    "to use a set in a row expression, use `in` or an aggregate such as `count(...)`"
                         .to_owned()
                 }
             };
@@ -306,10 +306,10 @@ impl<'a> Checker<'a> {
 pub(super) fn conversion_help(found: &Type, want: &Type, literal: bool) -> Option<String> {
     Some(match (found, want) {
         (Type::String, Type::Int | Type::Float) if !literal => {
-            "a text is no number; `1 if x == \"text\" else 0` makes one".to_owned()
+            "a string is not a number; `1 if x == \"text\" else 0` makes one".to_owned()
         }
         (Type::Int | Type::Float, Type::String) if !literal => {
-            "a number is no text; compare it with numbers".to_owned()
+            "a number is not a string; compare it with numbers".to_owned()
         }
         (Type::Float, Type::Int) => "write `int(x)`, or `round(x)`".to_owned(),
         (Type::Bool, Type::Int | Type::Float) => "write `1 if condition else 0`".to_owned(),
@@ -364,7 +364,7 @@ pub(super) fn unlike_help(a: &Type, b: &Type) -> Option<String> {
         }
         (Type::List(_), _) | (_, Type::List(_)) => "test an element with `x in list`".to_owned(),
         (Type::String, Type::Int | Type::Float) | (Type::Int | Type::Float, Type::String) => {
-            "numbers stand without quotes, text in quotes".to_owned()
+            "write numbers without quotes, strings with quotes".to_owned()
         }
         _ => return None,
     })
@@ -389,7 +389,7 @@ fn sign_help(sign: &str, types: &[Type]) -> Option<String> {
             Some("a condition counts as a number in `1 if condition else 0`".to_owned())
         }
         (_, types) if types.contains(&Type::String) => {
-            Some("only numbers, times and durations are calculated with".to_owned())
+            Some("arithmetic works on numbers, times and durations".to_owned())
         }
         _ => None,
     }

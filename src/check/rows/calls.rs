@@ -61,7 +61,7 @@ impl<'a> Checker<'a> {
     ) -> Expr {
         if self.is_set(whole, env) {
             let help =
-                "read a set in a row with `in`, or through an aggregate such as `count(...)`";
+                "to use a set in a row expression, use `in` or an aggregate such as `count(...)`";
             let message = "a candidate set stands where a value is needed";
             self.report(Diagnostic::new(code::E0313, whole.span, message).help(help));
             return Expr::error();
@@ -71,7 +71,7 @@ impl<'a> Checker<'a> {
         }
         if let Some(help) = self.of_library(receiver, name, args, env, scope) {
             let message = format!(
-                "there is no `{}` here",
+                "`{}` is not defined here",
                 crate::syntax::print_expression(receiver)
             );
             self.report(Diagnostic::new(code::E0203, receiver.span, message).help(help));

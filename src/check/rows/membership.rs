@@ -30,7 +30,7 @@ impl<'a> Checker<'a> {
                     let printed = crate::syntax::print_expression;
                     let (item, list) = (printed(&items[0]), printed(value));
                     Some(format!(
-                        "the list stands behind `in`: write `{item} in {list}`"
+                        "the list comes after `in`: write `{item} in {list}`"
                     ))
                 }
                 _ => None,

@@ -109,7 +109,7 @@ impl<'a> Checker<'a> {
                 args,
             } => self.method_call(receiver, name, args, expr, env, scope),
             ExprKind::Links { .. } => {
-                let help = "the links of an edge stand in an aggregate: `count(~likes(it))`";
+                let help = "use the links of an edge in an aggregate: `count(~likes(it))`";
                 let message = "the links of an edge are not a value";
                 self.report(Diagnostic::new(code::E0312, expr.span, message).help(help));
                 Expr::error()

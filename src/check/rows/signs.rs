@@ -22,7 +22,7 @@ impl<'a> Checker<'a> {
             UnaryOp::Not => "not",
             UnaryOp::Neg => "-",
             UnaryOp::Reverse => {
-                let help = "the links of an edge stand in an aggregate: `count(~likes(it))`";
+                let help = "use the links of an edge in an aggregate: `count(~likes(it))`";
                 self.report(
                     Diagnostic::new(code::E0312, span, "an edge is not a value").help(help),
                 );

@@ -30,7 +30,7 @@ impl<'a> Checker<'a> {
             return self.not_a_set(span);
         }
         path.reverse();
-        let message = "links are not read with a point";
+        let message = "links are not accessed with `.`";
         let help = format!(
             "links are followed by `walk`: write `.walk({})`",
             path.join(".")
@@ -160,8 +160,8 @@ impl<'a> Checker<'a> {
             .map(|arg| crate::syntax::print_expression(&arg.value));
         let given = given.collect::<Vec<_>>().join(", ");
         let help = match args.iter().all(|arg| arg.name.is_none()) && given.len() < 40 {
-            true => format!("it stands behind a point: `rows.{}({given})`", callee.text),
-            false => format!("it stands behind a point: `rows.{}(...)`", callee.text),
+            true => format!("call it on a set: `rows.{}({given})`", callee.text),
+            false => format!("call it on a set: `rows.{}(...)`", callee.text),
         };
         self.report(Diagnostic::new(code::E0303, callee.span, message).help(help));
     }
@@ -176,7 +176,7 @@ impl<'a> Checker<'a> {
     ) {
         if self.edge_exists(&callee.text, env) {
             let message = format!(
-                "`{}` is an edge; its links are no candidate set",
+                "`{}` is an edge; its links are not a candidate set",
                 callee.text
             );
             let help = format!("walk it: `user.walk({})`", callee.text);

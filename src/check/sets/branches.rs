@@ -26,13 +26,13 @@ impl<'a> Checker<'a> {
             BinaryOp::Union => role,
             BinaryOp::Sub | BinaryOp::Intersect => Role::Fact,
             BinaryOp::Add if self.is_set(left, env) => {
-                let message = "candidate sets are not added";
+                let message = "candidate sets cannot be added";
                 let help = "write `a | b` for the rows of both, or `combine(a, b)`";
                 self.report(Diagnostic::new(code::E0313, span, message).help(help));
                 return None;
             }
             BinaryOp::Or | BinaryOp::And if self.is_set(left, env) && self.is_set(right, env) => {
-                let message = "candidate sets are not joined like conditions";
+                let message = "candidate sets cannot be combined with `and`, `or`";
                 let help = match op {
                     BinaryOp::Or => "write `a | b` for the rows of both",
                     _ => "write `a & b` for the rows that are in both",

@@ -93,7 +93,7 @@ impl<'a> Checker<'a> {
                     ..expr.span
                 };
                 if !self.refine_sign(begin, operand.span, help) {
-                    let message = "`not` turns conditions round, no candidate sets";
+                    let message = "`not` negates conditions, not candidate sets";
                     self.report(Diagnostic::new(code::E0313, expr.span, message).help(help));
                 }
                 None
@@ -101,7 +101,7 @@ impl<'a> Checker<'a> {
             ExprKind::List(items)
                 if !items.is_empty() && items.iter().all(|item| self.is_set(item, env)) =>
             {
-                let message = "a list holds values, no candidate sets";
+                let message = "a list contains values, not candidate sets";
                 let help = "the rows of several sets are `a | b`; several lists are a page: `{first: a, second: b}`";
                 self.report(Diagnostic::new(code::E0313, expr.span, message).help(help));
                 None
@@ -197,7 +197,7 @@ impl<'a> Checker<'a> {
     ) -> Option<NodeId> {
         if let Some(operator) = self.modules.vocabulary.operator(meant) {
             if operator.source && operator.rest != Rest::Sets {
-                let message = format!("`{}` is a source: it follows nothing", name.text);
+                let message = format!("`{}` is a source and cannot follow a set", name.text);
                 let help = format!("write `{}(...)` without a set before it", name.text);
                 self.report(Diagnostic::new(code::E0312, name.span, message).help(help));
                 return None;

@@ -19,7 +19,7 @@ impl<'a> Checker<'a> {
     ) -> Option<(&'a ast::Expr, Env<'a>)> {
         for statement in &block.statements {
             if let Statement::Assert { span, .. } = statement {
-                let help = "`assert` stands in the block of a `test`";
+                let help = "`assert` is allowed only in the block of a `test`";
                 self.report(
                     Diagnostic::new(code::E0106, *span, "an assertion outside a test").help(help),
                 );
@@ -44,7 +44,7 @@ impl<'a> Checker<'a> {
         let (fields, env) = self.page(expr, env)?;
         for (i, (name, _)) in fields.iter().enumerate() {
             if let Some((first, _)) = fields[..i].iter().find(|(n, _)| n.text == name.text) {
-                let message = format!("the list `{}` is there twice", name.text);
+                let message = format!("duplicate list `{}`", name.text);
                 self.report(
                     Diagnostic::new(code::E0208, name.span, message)
                         .label(first.span, "first defined here")

@@ -197,7 +197,7 @@ fn notes(source: &Source, note: Option<String>, profile: &Profile) -> Vec<Doubt>
     let again = profile
         .warnings()
         .into_iter()
-        .find(|w| w.contains("header comes again"));
+        .find(|w| w.contains("repeated header lines"));
     let found = source.text.iter().flat_map(|t| t.notes.clone());
     let notes = found.chain(note).chain(again);
     let doubt = |message| Doubt {

@@ -174,7 +174,7 @@ fn check_take(b: &mut dyn Bind, method: Method, take: Option<&Quantity>) -> Opti
             (method == Method::Quota).then_some(code::E0601),
             "`method=quota` cannot share out `all`",
         ),
-        Some(Quantity::Number(0)) => (Some(code::E0601), "`take` 0 never gives a row"),
+        Some(Quantity::Number(0)) => (Some(code::E0601), "`take` 0 never returns a row"),
         Some(_) => (None, ""),
     };
     let Some(wrong) = wrong else { return Some(()) };

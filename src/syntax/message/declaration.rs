@@ -27,7 +27,7 @@ pub fn nested_declaration(stop: &Stop) -> Explanation {
     let diagnostic = Diagnostic::new(
         code::E0106,
         lexeme.span,
-        format!("a `{word}` may not stand here"),
+        format!("`{word}` is not allowed here"),
     );
     Some((
         diagnostic.help(
@@ -39,7 +39,7 @@ pub fn nested_declaration(stop: &Stop) -> Explanation {
 
 pub fn misplaced_assert(stop: &Stop) -> Explanation {
     let found = stop.found().filter(|l| l.token == Token::Assert)?;
-    let diagnostic = Diagnostic::new(code::E0106, found.span, "an `assert` may not stand here");
+    let diagnostic = Diagnostic::new(code::E0106, found.span, "`assert` is not allowed here");
     Some((
         diagnostic.help("asserts are lines of the block of a `test`"),
         Repair::Replace,
@@ -103,15 +103,15 @@ fn before_body(stop: &Stop) -> Explanation {
     match found.token {
         Token::Colon if stop.index > 2 => {
             let help = format!("write `{head} = ...`; a body of several lines is `= {{ ... }}`");
-            Some(replace(found.span, "a body stands behind `=`", help))
+            Some(replace(found.span, "the body comes after `=`", help))
         }
         Token::OpenBlock => {
-            let diagnostic = Diagnostic::new(code::E0101, found.span, "a body stands behind `=`")
+            let diagnostic = Diagnostic::new(code::E0101, found.span, "the body comes after `=`")
                 .help(format!("write `{head} = {{ ... }}`"));
             Some((diagnostic, Repair::Insert(Token::Assign)))
         }
         Token::Arrow if !stop.expects("->") => {
-            let message = format!("{} `{word}` does not say what it gives", article(word));
+            let message = format!("{} `{word}` has no return type", article(word));
             let help = format!("leave the type out: `{head} = ...`");
             Some(replace(found.span, message, help))
         }

@@ -358,7 +358,7 @@ fn unexpected(stop: &Stop) -> Explanation {
         _ if typed_binding => "a binding has no type: `name = value`; what a request gives is declared `param name: TYPE`".into(),
         Some(list) if stop.at_end() => format!("write {list} there"),
         Some(list) => format!("write {list} before it, or remove it"),
-        _ if ends && begins => "join the two by an operator, or begin a new line".into(),
+        _ if ends && begins => "connect them with an operator, or begin a new line".into(),
         _ => "remove it, or write what is missing before it".into(),
     };
     Some(replace(stop.here(), message, help))

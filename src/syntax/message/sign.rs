@@ -35,7 +35,7 @@ pub fn as_word(stop: &Stop) -> Explanation {
         i > 0 && matches!(word, Some(Token::Name(word)) if word.eq_ignore_ascii_case("as"))
     })?;
     let lexeme = &stop.tokens[at];
-    let message = "nothing is named with `as`";
+    let message = "`as` is not part of the language";
     if stop.tokens[0].token == Token::Import {
         let help = "a module is imported under its own name; bind another: `name = value`";
         return Some(replace(lexeme.span, message, help));
@@ -48,10 +48,10 @@ pub fn as_word(stop: &Stop) -> Explanation {
             format!("write `{}({value})`", cast_to(ty).unwrap_or_default())
         }
         (Some(name), Some(callee @ ("select" | "let"))) => {
-            format!("the name stands first: `{callee}({name}={value})`")
+            format!("the name comes first: `{callee}({name}={value})`")
         }
-        (Some(name), _) => format!("the name stands first: `{name} = {value}`"),
-        (None, _) => "the name stands first: `name = value`".to_owned(),
+        (Some(name), _) => format!("the name comes first: `{name} = {value}`"),
+        (None, _) => "the name comes first: `name = value`".to_owned(),
     };
     Some(replace(lexeme.span, message, help))
 }
@@ -70,10 +70,9 @@ pub fn order_word(stop: &Stop) -> Explanation {
     }
     let value = stop.words(element(stop.tokens, stop.index).value..stop.index);
     let help = match ascends {
-        false => format!("rows stand by their score, the largest first: write `score({value})`"),
+        false => format!("rows are sorted by score, descending: write `score({value})`"),
         true => format!(
-            "rows stand by their score, the largest first; `-x` turns it round, of a time `age(t)`: \
-             write `score(-{})`",
+            "rows are sorted by score, descending; to reverse the order use `-x`, for a time `age(t)`: write `score(-{})`",
             if value.contains(' ') {
                 format!("({value})")
             } else {
@@ -81,7 +80,7 @@ pub fn order_word(stop: &Stop) -> Explanation {
             }
         ),
     };
-    let message = format!("`{word}` does not stand behind a value");
+    let message = format!("`{word}` cannot follow a value");
     Some(replace(found.span, message, help))
 }
 
@@ -106,7 +105,7 @@ pub fn arrow_or_closure(stop: &Stop) -> Explanation {
     let joined = previous.span.end == found.span.start && found.span.end == next.span.start;
     if joined {
         let help = format!(
-            "write a point: `{}.{}`",
+            "write a dot: `{}.{}`",
             stop.slice(previous),
             stop.slice(next)
         );
@@ -137,7 +136,7 @@ pub fn two_colons(stop: &Stop) -> Explanation {
     let name = stop.slice(name);
     let help = match cast_to(name) {
         Some(function) => format!("write `{function}({value})`"),
-        None => format!("write a point: `{value}.{name}`"),
+        None => format!("write a dot: `{value}.{name}`"),
     };
     Some(replace(span, "`::` is not part of the language", help))
 }
@@ -174,10 +173,7 @@ pub fn pipe(stop: &Stop) -> Explanation {
     };
     let span = first.span.to(stop.tokens[after - 1].span);
     let end = element(stop.tokens, stop.index).end;
-    let help = format!(
-        "what follows a set follows a point: `.{}`",
-        stop.words(after..end)
-    );
+    let help = format!("operators follow a dot: `.{}`", stop.words(after..end));
     let sign = &stop.text[span.range()];
     let message = format!("`{sign}` is not part of the language");
     Some(replace(span, message, help))
@@ -195,7 +191,7 @@ pub fn bare_call(stop: &Stop) -> Explanation {
     }
     let (name, argument) = (stop.slice(name), stop.slice(found));
     let help = format!("write `.{name}({argument})`");
-    let message = format!("the arguments of `{name}` stand in brackets");
+    let message = format!("put the arguments of `{name}` in parentheses");
     Some(replace(found.span, message, help))
 }
 
@@ -228,7 +224,7 @@ pub fn braces_of_list(stop: &Stop) -> Explanation {
         return None;
     }
     let help = format!(
-        "a list stands in square brackets: `[{}]`",
+        "write lists in square brackets: `[{}]`",
         stop.words(open + 1..close)
     );
     let span = stop.tokens[open].span.to(stop.tokens[close].span);

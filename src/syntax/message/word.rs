@@ -39,7 +39,7 @@ const FOREIGN: &[(&str, &str, &str)] = &[
     (
         "then",
         "`then` is not part of the language",
-        "a choice is written `a if condition else b`",
+        "a conditional is written `a if condition else b`",
     ),
     (
         "const",
@@ -175,9 +175,9 @@ pub fn infix_word(stop: &Stop) -> Explanation {
     let known = INFIX
         .iter()
         .find(|(name, _)| word.eq_ignore_ascii_case(name));
-    let usual = "join the two by an operator, or separate arguments with `,`";
+    let usual = "connect them with an operator, or separate arguments with `,`";
     let help = known.map_or(usual, |(_, help)| help);
-    let message = format!("`{word}` does not stand between two values");
+    let message = format!("`{word}` is not a binary operator");
     Some(replace(found.span, message, help))
 }
 
@@ -193,7 +193,7 @@ fn foreign_sign(stop: &Stop, found: &Lexeme) -> Explanation {
         (Token::Assign, Token::Lt) => "write `<=` to compare",
         (Token::Lt, Token::Gt) => "write `!=` to compare",
         (first, Token::Assign) if first.deepens() => {
-            "what has a name cannot change; give the new value another name"
+            "bindings cannot be reassigned; use another name"
         }
         _ => return None,
     };
@@ -292,7 +292,7 @@ pub fn comment_mark(stop: &Stop) -> Explanation {
         .last()?;
     Some(replace(
         mark.span,
-        "this is no comment",
+        "not a comment",
         "comments begin with `#`",
     ))
 }

@@ -466,7 +466,7 @@ fn drawings() {
        │
      4 │ }
        │ ┬
-       │ ╰── this `}` belongs to a bracket further out
+       │ ╰── this `}` closes an outer bracket
        │
        │ Help: add `)` where the bracket ends
     ───╯
@@ -481,7 +481,7 @@ fn drawings() {
        │ Help: other names stand in backticks: `` `édition` ``
     ───╯
 
-    [E0102] Error: `5.` has no digit after the point
+    [E0102] Error: `5.` needs a digit after the decimal point
        ╭─[ feed.igql:5:21 ]
        │
      5 │ édition = user.take(5.)
