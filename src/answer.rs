@@ -226,9 +226,9 @@ impl Answer {
                 None => "the list".to_owned(),
             };
             self.warnings.push(match at {
-                Some(at) => format!("{list} has rows of `{at}`, in their order"),
+                Some(at) => format!("{list} has rows of `{at}`, in that order"),
                 None => {
-                    format!("{list} is empty: no rows that had been made by then may stand for it")
+                    format!("{list} is empty: no rows available by then qualify")
                 }
             });
         }

@@ -82,7 +82,7 @@ pub fn bind(
             Some(key) => keys.id(viewer, key),
             None if needs_viewer => {
                 let message = format!(
-                    "the program needs a user: say which `{}` asks (`--user`)",
+                    "the program needs a user: name a `{}` (`--user`)",
                     table.name
                 );
                 return Err(RunError::Request(message));
@@ -93,7 +93,7 @@ pub fn bind(
             warnings.push((
                 i,
                 format!(
-                    "user `{key}` is not in `{}`: a viewer without columns and links",
+                    "user `{key}` is not in `{}`: it runs with null columns and no links",
                     table.name
                 ),
             ));
@@ -156,7 +156,7 @@ fn column(
                 single(value, &param.ty, snapshot, texts, keys).ok_or_else(|| {
                     let want = snapshot.schema().type_name(&param.ty);
                     let cannot = match holds_smallest(value) {
-                        true => ": the smallest 64-bit int stands for null, and cannot be a value",
+                        true => ": the smallest 64-bit int is reserved for null",
                         false => "",
                     };
                     RunError::Request(format!(

@@ -596,9 +596,9 @@ fn a_failing_test_names_the_rows() {
     world.file("t.igql", text);
     let (_, errors) = both(&["test"], &world.run(&["test", "t.igql"]), 1);
     for say in [
-        "true of 1 of 2 rows: post `a`",
-        "not true of 1 of 2 rows: post `b`",
-        "true of 0 of 2 rows",
+        "true for 1 of 2 rows: post `a`",
+        "not true for 1 of 2 rows: post `b`",
+        "true for 0 of 2 rows",
         "`count(main())` is 2",
     ] {
         assert!(errors.contains(say), "{say}: {errors}");

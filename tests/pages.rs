@@ -136,7 +136,7 @@ fn a_round_that_could_cost_too_much_is_not_made() {
     let short = said(&run(7_999).answers[0]);
     assert!(short.contains("2 of the 10 rows"), "{short}");
     assert!(
-        short.contains("`take(2, per=author)` took most: 2 of 50 rows stayed"),
+        short.contains("`take(2, per=author)` removed most: 2 of 50 rows were kept"),
         "{short}"
     );
 }
@@ -211,7 +211,9 @@ fn all_pages_are_slices_of_one_list() {
             for (at, (keys, said)) in pages.iter().enumerate() {
                 let end = (at + 1) * 20;
                 assert_eq!(
-                    said.contains(&format!("to row {end}, past the `depth` of {depth}")),
+                    said.contains(&format!(
+                        "at row {end}, beyond the planned `depth` of {depth}"
+                    )),
                     end > depth,
                     "{said}"
                 );
@@ -293,34 +295,34 @@ fn short_pages_name_the_operator_that_took_most() {
         (
             "all(item).filter(pop > 1000).take(20)",
             2,
-            "`filter(pop > 1000)` took most: 6 of 600 rows stayed",
+            "`filter(pop > 1000)` removed most: 6 of 600 rows were kept",
         ),
         (
             "user.walk(ev).take(20)",
             3,
-            "no operator took any away, there are no more",
+            "no operator removed any: there are no more candidates",
         ),
         (
             "user.walk(ev, limit=all).unseen().take(20)",
             2,
-            "`-` took most: 0 of 300 rows stayed",
+            "`-` removed most: 0 of 300 rows were kept",
         ),
         // the first cut makes no more than its rows, but took them
         (
             "all(item).score(pop).take(5).filter(pop > 990).take(20)",
             2,
-            "`take(5)` took most: 5 of 600 rows stayed",
+            "`take(5)` removed most: 5 of 600 rows were kept",
         ),
         (
             "user.walk(ev, limit=all).take(9).let(x=pop).filter(x > 900).take(20)",
             2,
-            "`take(9)` took most: 9 of 300 rows stayed",
+            "`take(9)` removed most: 9 of 300 rows were kept",
         ),
         // of equals the later
         (
             "all(item).sample(300).sample(10).filter(pop >= 0).take(2).filter(pop < 0).take(30)",
             2,
-            "`sample(300)` took most: 300 of 600 rows stayed",
+            "`sample(300)` removed most: 300 of 600 rows were kept",
         ),
         (
             "all(item).filter(1 > 2).score(pop).take(30)",
@@ -331,7 +333,7 @@ fn short_pages_name_the_operator_that_took_most() {
         (
             "all(item).take(5, offset=598)",
             2,
-            "no operator took any away, there are no more",
+            "no operator removed any: there are no more candidates",
         ),
     ] {
         assert_eq!(why(text, user), wanted, "{text}");

@@ -268,7 +268,7 @@ fn the_int_that_stands_for_null_is_no_value() {
     let param = "i=-9223372036854775808";
     let (code, _, error) = run_text(program, &["--param", param], &[]);
     assert_eq!(code, 2, "{error}");
-    assert!(error.contains("cannot be a value"), "{error}");
+    assert!(error.contains("reserved for null"), "{error}");
     let list = "param i: list[int] = [1]\nall(account).let(i=i).take(1)";
     let (code, ..) = run_text(list, &["--param", param], &[]);
     assert_eq!(code, 2);

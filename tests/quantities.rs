@@ -53,7 +53,7 @@ fn constants_stay_where_nothing_asks() {
     let published = "user.liked().account_nn().posted_media().filter().rank().diversify_by()";
     assert_eq!(numbers(published), [30, 50, 10]);
     for reason in reasons(published) {
-        assert_eq!(reason, "nothing asks for a number of rows");
+        assert_eq!(reason, "no number of rows is requested");
     }
 }
 
@@ -64,7 +64,7 @@ fn constants_stay_where_they_are_enough() {
     assert!(
         reasons(few)
             .iter()
-            .all(|r| r.starts_with("8 rows are wanted, about "))
+            .all(|r| r.starts_with("8 rows wanted, about "))
     );
 }
 

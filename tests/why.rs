@@ -169,7 +169,7 @@ fn a_cut_says_where_the_row_stood() {
     let world = World::new();
     let not = world.not(&format!("{NEIGHBOURS}.score(quality).take(2)"), "7");
     assert!(
-        not.contains("it stood at position 3 of 4 with score 0.5, and `take(2)` kept 2"),
+        not.contains("it was at position 3 of 4 with score 0.5, and `take(2)` kept 2"),
         "{not}"
     );
     let not = world.not(&format!("{NEIGHBOURS} - user.walk(likes)"), "7");

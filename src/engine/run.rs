@@ -271,8 +271,7 @@ impl Engine {
                     }
                     Err(RunError::Limit(_)) if !last => ended.extend(places),
                     Err(RunError::Limit(hit)) => {
-                        let message =
-                            format!("no further round with larger numbers: {}", hit.message);
+                        let message = format!("not retried with larger numbers: {}", hit.message);
                         for at in places {
                             pass.answers[at].warnings.push(message.clone());
                         }

@@ -133,8 +133,8 @@ fn counterexamples(condition: &Expr, graph: &Graph, run: &Run) -> Option<String>
     let owners = rows.owners();
     let holds = Frame::rows(run, rows, &owners).condition(value);
     let (of, decides): (_, fn(u8) -> bool) = match stat {
-        Stat::All => ("not true of", |is_true| is_true != 1),
-        _ => ("true of", |is_true| is_true == 1),
+        Stat::All => ("not true for", |is_true| is_true != 1),
+        _ => ("true for", |is_true| is_true == 1),
     };
     let pairs = rows.ids.iter().zip(&holds);
     let deciding: Vec<u32> = pairs

@@ -44,7 +44,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         );
         let message =
             format!("`as_viewer` applies to a set of `{wanted}`, but this is a set of `{found}`");
-        let help = format!("only a `{wanted}` can be the viewer");
+        let help = format!("the viewer must be a `{wanted}`");
         b.report(Diagnostic::new(code::E0301, b.span(), message).help(help));
         return None;
     }

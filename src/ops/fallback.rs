@@ -36,7 +36,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         return None;
     };
     if at_least == Quantity::Number(0) {
-        let message = "`at_least` 0 is always reached: the other sets never run";
+        let message = "`at_least` 0 is always satisfied: the other sets never run";
         let help = "ask for at least one row";
         b.report(Diagnostic::new(code::E0601, b.arg_span("at_least"), message).help(help));
         return None;

@@ -85,7 +85,7 @@ fn slots(b: &mut dyn Bind) -> Option<Slots> {
     let at = b.request_value("at", Some(&Type::List(Box::new(Type::Int))))?;
     if let Some(at) = at {
         if below_one(&at) {
-            let message = "positions count from 1";
+            let message = "positions start at 1";
             b.report(Diagnostic::new(code::E0306, b.arg_span("at"), message));
             return None;
         }

@@ -578,7 +578,7 @@ impl fmt::Display for RunError {
                 "the program was compiled on another snapshot than the one of this engine; \
                  compile it here (`program.on(&engine)`), or run it on the engine that compiled it",
             ),
-            RunError::Stopped => f.write_str("the run was stopped"),
+            RunError::Stopped => f.write_str("the run was cancelled"),
         }
     }
 }
@@ -819,7 +819,7 @@ impl<'a> Exec<'a> {
         if stop.is_late() {
             return Err(RunError::limit(
                 Limit::Time,
-                format!("the time limit (`--max-millis`) was over at `{op}`"),
+                format!("the time limit (`--max-millis`) was reached in `{op}`"),
             ));
         }
         Ok(())

@@ -154,7 +154,7 @@ fn pool(b: &mut dyn Bind, embedding: u32) -> Option<Pool> {
     let (choice, query) = (choice?, query?);
     if b.has("pool") && query.is_some() {
         let message = "`nn` takes `pool` or `query`, not both";
-        let help = "`pool` makes the vector of the rows, `query` gives one";
+        let help = "`pool` computes the query vector from the rows, `query` provides it";
         b.report(Diagnostic::new(code::E0307, b.arg_span("query"), message).help(help));
         return None;
     }

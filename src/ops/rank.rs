@@ -75,7 +75,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
                 names.len()
             );
             let help = format!(
-                "say how they count: `rank({}, value={})`",
+                "combine them: `rank({}, value={})`",
                 model.name,
                 names.join(" + ")
             );

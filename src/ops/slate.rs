@@ -107,8 +107,8 @@ fn check_rule(b: &mut dyn Bind, is_min: bool, arg: &RuleArg) -> Option<()> {
     };
     let (count, window) = (number(&arg.count), arg.window.as_ref().and_then(number));
     let message = match (count, window) {
-        (Some(n), _) if n < i64::from(is_min) => format!("a count of {n} is no rule"),
-        (_, Some(w)) if w < 1 => format!("a window of {w} holds no row"),
+        (Some(n), _) if n < i64::from(is_min) => format!("a count of {n} is not a valid rule"),
+        (_, Some(w)) if w < 1 => format!("a window of {w} is empty"),
         (Some(n), Some(w)) if is_min && n > w => format!("{n} rows do not fit into {w} positions"),
         _ => return Some(()),
     };
@@ -172,7 +172,7 @@ impl Op for Slate {
             .map(|&i| self.rules[i].text.as_str())
             .collect();
         format!(
-            "max=[{}], min=[{}], gives way: {}",
+            "max=[{}], min=[{}], relax: {}",
             of(false),
             of(true),
             order.join("; ")
@@ -246,7 +246,7 @@ impl Op for Slate {
                 };
                 exec.warn(
                     request,
-                    format!("slate: `{kind}` {text} gave way at position {position}"),
+                    format!("slate: `{kind}` {text} was relaxed at position {position}"),
                 );
             }
             Ok(found.order)

@@ -205,7 +205,7 @@ fn bind_given(b: &mut dyn Bind) -> Option<Bound> {
     let entity = b.entity("entity")??;
     let ids = b.request_value("ids", Some(&Type::List(Box::new(Type::Id(entity)))))?;
     let Some(ids) = ids else {
-        let message = "`given` needs the ids that it stands for";
+        let message = "`given` needs a list of ids";
         b.report(
             Diagnostic::new(code::E0303, b.span(), message).help("write `given(media, [1, 2, 3])`"),
         );

@@ -59,7 +59,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         return None;
     }
     if per.as_ref().is_some_and(|key| key.level < Level::Row) {
-        let message = "`per` does not tell rows apart: it has one value per request";
+        let message = "`per` has the same value for all rows of a request";
         let help = b.better_key("per").unwrap_or_else(|| {
             "use a key that differs between rows, as a column of theirs".to_owned()
         });
@@ -105,11 +105,11 @@ fn depth(b: &mut dyn Bind) -> Option<Option<u64>> {
         Some(Quantity::Number(n)) if n > 0 => return Some(Some(n)),
         Some(Quantity::PerRequest(_)) => (
             code::E0314,
-            "`depth` is the same for all pages, so it cannot come with the request",
+            "`depth` must be the same for all pages, so it must be a constant",
         ),
         Some(_) => (code::E0601, "`depth` is a number of rows, at least 1"),
     };
-    let help = "write how many rows the pages together may have, as in `depth=500`";
+    let help = "set the total number of rows of all pages, as in `depth=500`";
     b.report(Diagnostic::new(code, b.origin("depth"), message).help(help));
     None
 }
@@ -120,8 +120,7 @@ fn fits(b: &mut dyn Bind, offset: bool, per: bool, depth: Option<u64>) -> bool {
         return true;
     }
     if per {
-        let message =
-            "`depth` is the length of a list that pages are cut from: `take` with `per` has none";
+        let message = "`depth` is the length of the list that pages are taken from: `take` with `per` has none";
         let help = "leave out `depth`, or cut the pages with another `take` behind this one";
         b.report(Diagnostic::new(code::E0307, b.arg_span("depth"), message).help(help));
     } else if !offset {

@@ -63,12 +63,12 @@ impl std::fmt::Display for Reason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let n = |x: f64| x.round().max(0.0) as u64;
         match *self {
-            Reason::NothingAsked => f.write_str("nothing asks for a number of rows"),
-            Reason::Unread => f.write_str("no list of candidates comes from it"),
+            Reason::NothingAsked => f.write_str("no number of rows is requested"),
+            Reason::Unread => f.write_str("it does not produce candidates"),
             Reason::Enough { wanted, expected } => {
                 write!(
                     f,
-                    "{} rows are wanted, about {} expected",
+                    "{} rows wanted, about {} expected",
                     n(wanted),
                     n(expected)
                 )
@@ -79,7 +79,7 @@ impl std::fmt::Display for Reason {
                 expected,
             } => write!(
                 f,
-                "{} rows are wanted: about {} expected, with the constant {}",
+                "{} rows wanted: about {} expected, {} with the default",
                 n(wanted),
                 n(expected),
                 n(before)

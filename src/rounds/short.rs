@@ -62,7 +62,7 @@ impl Pages<'_> {
                 let end = offset[request].saturating_add(n);
                 if end > depth {
                     let message = format!(
-                        "{page} goes to row {end}, past the `depth` of {depth} that its list is made for: it has what there is; for longer lists, raise `depth`"
+                        "{page} ends at row {end}, beyond the planned `depth` of {depth}: it has whatever rows exist; for longer lists, raise `depth`"
                     );
                     self.exec.warn(request, message);
                 }
@@ -82,12 +82,12 @@ impl Pages<'_> {
         match self.loss(result, request) {
             Some(Loss::Some(node, came, stayed)) => {
                 format!(
-                    "{} took most: {stayed} of {came} rows stayed",
+                    "{} removed most: {stayed} of {came} rows were kept",
                     self.shown(node)
                 )
             }
             Some(Loss::All(node)) => format!("{} never returns a row", self.shown(node)),
-            None => "no operator took any away, there are no more".to_owned(),
+            None => "no operator removed any: there are no more candidates".to_owned(),
         }
     }
 

@@ -138,7 +138,7 @@ impl<'t, 'a> Row<'t, 'a> {
             },
             Kind::Visible { .. } => "is not visible at `now`".to_owned(),
             Kind::VectorOf { .. } => "is not there: it has no vector".to_owned(),
-            Kind::ToId { .. } => "is no key of the catalog".to_owned(),
+            Kind::ToId { .. } => "is not a key in the catalog".to_owned(),
             Kind::OfSet { .. } => "is null: it is not in that set, or is null there".to_owned(),
             Kind::OverLinks(over) => self.of_links(over).to_owned(),
             Kind::Extract { .. } => "is null: the pattern does not match".to_owned(),

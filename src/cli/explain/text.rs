@@ -43,7 +43,7 @@ pub(super) fn text(engine: &Engine, program: &Program, nodes: &[Json], stage: St
     text
 }
 
-/// `auto(100) of walk likes: nothing asks for a number of rows`
+/// `auto(100) of walk likes: no number of rows is requested`
 fn quantity(of: &Json) -> String {
     let word = |name: &str| of[name].as_str().unwrap_or("");
     let (number, constant) = (&of["number"], &of["constant"]);

@@ -168,11 +168,11 @@ fn check_take(b: &mut dyn Bind, method: Method, take: Option<&Quantity>) -> Opti
     let (wrong, message) = match take {
         None => (
             (method == Method::Quota).then_some(code::E0303),
-            "`method=quota` shares out a number of rows, which `take` says",
+            "`method=quota` divides a number of rows, set by `take`",
         ),
         Some(Quantity::All) => (
             (method == Method::Quota).then_some(code::E0601),
-            "`method=quota` cannot share out `all`",
+            "`method=quota` cannot divide `all`",
         ),
         Some(Quantity::Number(0)) => (Some(code::E0601), "`take` 0 never returns a row"),
         Some(_) => (None, ""),
@@ -189,7 +189,7 @@ fn check_take(b: &mut dyn Bind, method: Method, take: Option<&Quantity>) -> Opti
 
 fn negative_weight(b: &mut dyn Bind, span: crate::source::Span, method: Method) {
     let message = format!("a negative weight has no meaning for `{}`", method.name());
-    let help = "only `method=weighted` demotes by a negative weight; `a - b` leaves rows out";
+    let help = "only `method=weighted` supports negative weights; `a - b` removes rows";
     b.report(Diagnostic::new(code::E0306, span, message).help(help));
 }
 

@@ -176,7 +176,8 @@ fn bind_mmr(b: &mut dyn Bind, input: NodeId, shape: Shape, choice: &Choice) -> O
 /// only the entity.
 fn history(b: &mut dyn Bind, shape: &Shape, keys: &[(Expr, Span)], method: Span) -> Option<NodeId> {
     if let Some((_, span)) = keys.iter().find(|(key, _)| !reads_only_the_entity(key)) {
-        let message = "the key of `calibrate` is read of the history too, which has no such column";
+        let message =
+            "the key of `calibrate` is also evaluated on the history, which has no such column";
         let help = "use a column of the entity, or an expression of such columns";
         b.report(Diagnostic::new(code::E0312, *span, message).help(help));
         return None;
@@ -189,7 +190,7 @@ fn history(b: &mut dyn Bind, shape: &Shape, keys: &[(Expr, Span)], method: Span)
         let name = b.schema().entity(shape.entity).name.clone();
         let message =
             format!("`calibrate` needs a history: the catalog names no `seen` edge to `{name}`");
-        let help = "say what the user had: `calibrate(history=user.walk(...))`";
+        let help = "set the history: `calibrate(history=user.walk(...))`";
         b.report(Diagnostic::new(code::E0404, method, message).help(help));
     }
     seen

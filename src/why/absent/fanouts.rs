@@ -37,12 +37,7 @@ impl Search<'_, '_> {
             .collect();
         let viewer = self.tracer.graph.shape(input).entity;
         let Some(&first) = missed.first() else {
-            self.say(
-                at,
-                false,
-                "there is nobody to be the viewer".to_owned(),
-                Vec::new(),
-            );
+            self.say(at, false, "there is no viewer".to_owned(), Vec::new());
             return Ok(());
         };
         let whom = self.entity(viewer, members.ids[first]);
@@ -93,7 +88,7 @@ impl Search<'_, '_> {
                 Condition::Other(written) => {
                     let from = self.parent_of(at, &input, &links, link);
                     (
-                        format!("`{written}` leaves out the way to it from {from}"),
+                        format!("`{written}` excludes the link from {from}"),
                         Vec::new(),
                     )
                 }
@@ -192,7 +187,7 @@ impl Search<'_, '_> {
         if let Some(parent) = near {
             // no condition alone keeps it away: several do
             let message = format!(
-                "{} leads to {it}, but only by links that more than one condition leaves out",
+                "{} leads to {it}, but only by links excluded by several conditions",
                 self.entity(before, parent)
             );
             self.say(at, false, message, Vec::new());

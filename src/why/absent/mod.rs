@@ -43,7 +43,7 @@ pub fn why_not(
         let start = tracer.sets.rows(result).range(request).start;
         answer.outcome = Outcome::Present;
         answer.reasons.push(plain(format!(
-            "it is there, at position {}",
+            "it is in the answer, at position {}",
             place - start + 1
         )));
         return Ok(answer);
@@ -169,13 +169,13 @@ impl Search<'_, '_> {
             ("-", _) => self.member(node.inputs[1], true),
             ("&", _) => self.member(node.inputs[1], false),
             (_, Effect::Cuts) => format!(
-                "it stood at position {position} of {of}{}, and `{}({})` kept {kept}",
+                "it was at position {position} of {of}{}, and `{}({})` kept {kept}",
                 scored(rows.scores[place]),
                 node.op.name(),
                 node.op.details(schema)
             ),
             (name, _) => format!(
-                "it came in at position {position} of {of}{}, and `{name}` kept {kept}",
+                "it was at position {position} of {of}{}, and `{name}` kept {kept}",
                 scored(rows.scores[place])
             ),
         };
