@@ -172,7 +172,7 @@ fn a_snapshot_that_is_shortened_ends_in_an_error() {
     let told = stderr(&output);
     assert_eq!(output.status.code(), Some(3), "{told}");
     assert!(
-        told.contains("error: a file in `.igql` was shortened while it was in use"),
+        told.contains("error: a file in `.igql` was truncated while in use"),
         "{told}"
     );
     // the next one builds it anew

@@ -206,7 +206,7 @@ fn one_key_twice_and_one_wrong_date_in_600_rows() {
     assert_eq!(folder.range("likes", "ts").0, "2024-03-01T08:00:00Z");
     folder
         .says(&[
-            "1 of 600 values of `created_at` is no time",
+            "1 of 600 values of `created_at` is not a time",
             "row 311 (line 312) `yesterday`",
             "1 of 600 rows repeats a key",
             "row 412 (line 413) `7`, as in row 7 (line 8)",
@@ -806,7 +806,7 @@ fn days_that_could_be_months_are_said() {
         )
     });
     let folder = Folder::new(&[("likes.csv", likes.as_bytes())]).init();
-    folder.says(&["no value tells days from months"]);
+    folder.says(&["ambiguous day and month"]);
 }
 
 #[test]
@@ -1334,7 +1334,7 @@ fn what_is_left_out_is_named_with_the_reason() {
     let (code, _, said) = igql(&["init", "."], folder.dir.path());
     assert_eq!(code, 3, "{said}");
     assert!(
-        said.contains("words.csv: no separator cuts its lines"),
+        said.contains("words.csv: no separator splits its lines"),
         "{said}"
     );
     assert!(said.contains("logo.png: no table"), "{said}");
@@ -1398,7 +1398,7 @@ fn what_init_refuses() {
     let empty = Folder::new(&[]);
     let (code, _, said) = igql(&["init", "."], empty.dir.path());
     assert_eq!(code, 3, "{said}");
-    assert!(said.contains("there are no tables"), "{said}");
+    assert!(said.contains("no readable tables found"), "{said}");
     let (code, _, said) = igql(&["init", "nowhere"], empty.dir.path());
     assert_eq!((code, said.contains("does not exist")), (2, true), "{said}");
 
@@ -1471,7 +1471,7 @@ fn describe_fits_a_terminal_and_knows_its_names() {
         "  from user (user_id): 7 to 9 links each (median 9)",
         "2 to 3 links each (median 3), 10 rows have none",
         "  time (ts): 2024-03-01T10:00:00Z to 2024-03-01T10:59:00Z",
-        "left out or doubtful when the snapshot was built",
+        "skipped or suspicious when the snapshot was built",
     ] {
         assert!(text.contains(part), "`{part}` is not in\n{text}");
     }

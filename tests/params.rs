@@ -299,7 +299,10 @@ fn a_tunable_is_set_for_the_whole_run() {
     let (code, rows, error) = run_text(TUNED, &["--users", "u.csv"], &[users]);
     assert_eq!(code, 0, "{error}");
     assert!(rows.contains(",3.0,1.0"), "{rows}");
-    assert!(error.contains("the column `w` is no parameter"), "{error}");
+    assert!(
+        error.contains("the column `w` is not a parameter"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -340,7 +343,7 @@ fn a_table_of_users_says_when_and_with_what() {
     );
     assert_eq!(code, 0, "{error}");
     assert!(
-        error.contains("the column `note` is no parameter"),
+        error.contains("the column `note` is not a parameter"),
         "{error}"
     );
     let lines: Vec<&str> = rows.lines().collect();

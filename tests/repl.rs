@@ -80,7 +80,7 @@ fn a_dot_goes_on_from_the_last_set() {
     assert_eq!(out.matches("media_id").count(), 3, "{out}");
     let (_, errors) = session(".take(1)\n");
     assert!(
-        errors.contains("`.take(1)` has nothing to go on from"),
+        errors.contains("`.take(1)` has nothing to continue"),
         "{errors}"
     );
 }
@@ -171,7 +171,7 @@ fn a_line_goes_on_from_what_stands_before_it() {
     let (out, errors) = go_on("all(media)\nx = user.walk(lieks)\n:time off\n.take(1)\n");
     assert_eq!(keys(&out), ["7", "8", "9"], "{out}");
     assert!(
-        errors.contains("`.take(1)` would go on from the input before, which has errors"),
+        errors.contains("`.take(1)` would continue the previous input, which has errors"),
         "{errors}"
     );
     // a slip in the line that goes on takes nothing away
@@ -181,8 +181,11 @@ fn a_line_goes_on_from_what_stands_before_it() {
     let set = "all(media) | user.walk(likes)\n:time off\n.take(1)\n";
     for text in [set.to_owned(), format!("x = {set}")] {
         let (_, errors) = go_on(&text);
-        let help = "brackets around what it is for: `(all(media) | user.walk(likes)).take(1)`";
-        assert!(errors.contains("from `user.walk(likes)` alone"), "{errors}");
+        let help = "brackets around the whole set: `(all(media) | user.walk(likes)).take(1)`";
+        assert!(
+            errors.contains("apply to `user.walk(likes)` only"),
+            "{errors}"
+        );
         assert!(errors.contains(help), "{errors}");
     }
 }
@@ -292,13 +295,13 @@ fn commands_say_what_is_wrong_with_their_arguments() {
         (":time maybe", "expected `on` or `off`, found `maybe`"),
         (":rows 0", "expected a number above 0, or `all`; found `0`"),
         (":rows", "the first 40 rows of a list are shown"),
-        (":why", "nothing was run yet"),
-        (":why-not 7", "nothing was run yet"),
-        (":plan", "nothing was run yet"),
+        (":why", "nothing has been run yet"),
+        (":why-not 7", "nothing has been run yet"),
+        (":plan", "nothing has been run yet"),
         (":type", "of what? `:type EXPR`"),
         (":load", "which file? `:load FILE`"),
         (":load nowhere.igql", "nowhere.igql: No such file"),
-        (":names", "nothing was defined here"),
+        (":names", "no definitions"),
         (":reset", "0 definitions forgotten"),
         (":hlep", "did you mean `:help`?"),
         (":xyzzy", "`:help` lists them"),

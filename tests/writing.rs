@@ -301,11 +301,11 @@ fn inputs_are_not_overwritten() {
     world.file("prelude.igql", "all_posts = all(post)\n");
     world.file("who.csv", "user_id\n1\n");
     let files = [
-        ("q.igql", "a program that is read"),
-        ("./q.igql", "a program that is read"),
-        ("lib.igql", "a program that is read"),
-        ("prelude.igql", "a program that is read"),
-        ("who.csv", "the file with the users"),
+        ("q.igql", "a program that the command reads"),
+        ("./q.igql", "a program that the command reads"),
+        ("lib.igql", "a program that the command reads"),
+        ("prelude.igql", "a program that the command reads"),
+        ("who.csv", "the file of users"),
         ("catalog.toml", "the catalog"),
         ("likes.csv", "a table or a vector file"),
         (".igql/snapshot", "derived from the data"),

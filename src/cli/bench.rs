@@ -19,7 +19,7 @@ pub struct BenchArgs {
     /// The program (`-` for standard input)
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Users to run for: a file with one key a line, or a table with the viewer's key column (`-` for
+    /// Users to run for: a file with one key per line, or a table with the viewer's key column (`-` for
     /// standard input), or `all`
     #[arg(long, value_name = "FILE")]
     users: String,
@@ -29,16 +29,16 @@ pub struct BenchArgs {
     /// Requests that run together (1: one at a time)
     #[arg(long, value_name = "N", default_value = "1", value_parser = within(1, MOST))]
     batch: usize,
-    /// How often to go through the users
+    /// How often to repeat the list of users
     #[arg(long, value_name = "N", default_value = "1", value_parser = within(1, MOST))]
     repeat: usize,
     /// A parameter of the program
     #[arg(long, value_name = "NAME=VALUE")]
     param: Vec<String>,
-    /// What `now` is [default: the catalog's]
+    /// Value of `now` [default: the catalog's]
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
-    /// How to write the figures
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     #[command(flatten, next_help_heading = "Data and threads")]

@@ -18,7 +18,7 @@ pub struct BuildArgs {
     /// The catalog file, or its folder [default: found by walking up from the working folder]
     #[arg(long, value_name = "PATH", help_heading = "Data and threads")]
     catalog: Option<PathBuf>,
-    /// Keep `.igql/` in this folder instead of beside the catalog
+    /// Keep `.igql/` in this folder instead of next to the catalog
     #[arg(long, value_name = "DIR", help_heading = "Data and threads")]
     cache: Option<PathBuf>,
     /// Threads to use, at most 1024 [default: all cores]
@@ -42,7 +42,7 @@ pub fn build(project: &Project, args: &BuildArgs) -> Result<(), Failure> {
     let options = project.options();
     if args.check {
         store::verify(&catalog, &options)?;
-        out::say("every checksum is right");
+        out::say("all checksums match");
         return Ok(());
     }
     let started = Instant::now();

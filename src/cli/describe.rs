@@ -88,7 +88,7 @@ pub fn catalog(all: &Description) -> String {
     if !all.defaults.required_policies.is_empty() {
         let _ = writeln!(
             out,
-            "  every result has passed: {}",
+            "  required policies: {}",
             list(&all.defaults.required_policies)
         );
     }
@@ -109,7 +109,7 @@ pub fn catalog(all: &Description) -> String {
         let _ = writeln!(out, "  {} ({})", visible(name), bytes(*size));
     }
     if !all.skipped.is_empty() {
-        out += "\nleft out or doubtful when the snapshot was built\n";
+        out += "\nskipped or suspicious when the snapshot was built\n";
     }
     for warning in &all.skipped {
         let said = format!("{}: {}", warning.file, warning.message);
@@ -229,7 +229,7 @@ fn embedding(embedding: &Embedding) -> String {
     if embedding.neighbours > 0 {
         let _ = writeln!(
             out,
-            "  {} neighbours of each are found ahead",
+            "  {} precomputed neighbours each",
             embedding.neighbours
         );
     }

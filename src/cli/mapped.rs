@@ -18,8 +18,8 @@ pub fn guard() {}
 
 #[cfg(unix)]
 extern "C" fn shortened(_: libc::c_int) {
-    const TEXT: &[u8] = b"error: a file in `.igql` was shortened while it was in use\n  \
-        help: run the command again; such files are replaced by renaming another over them, never in place\n";
+    const TEXT: &[u8] = b"error: a file in `.igql` was truncated while in use\n  \
+        help: run the command again; replace such files by renaming, never in place\n";
     // SAFETY: the bytes live forever, and both calls may be made in a signal handler.
     unsafe {
         libc::write(libc::STDERR_FILENO, TEXT.as_ptr().cast(), TEXT.len());

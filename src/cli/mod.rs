@@ -62,7 +62,7 @@ const LIMIT: u8 = 4;
     after_help = "A project is a folder with a `catalog.toml`; commands find it by walking up from the program.\n\n\
                   Try:\n  igql run examples/movies/recommend.igql --user 42\n  igql check examples/movies/recommend.igql\n  \
                   igql explain examples/movies/recommend.igql\n\n\
-                  Exit codes: 0 fine, 1 the program has errors, 2 wrong usage or a file that cannot be written,\n\
+                  Exit codes: 0 success, 1 the program has errors, 2 usage error or a file that cannot be written,\n\
                   3 catalog or data error, 4 a limit was hit, 130 interrupted."
 )]
 struct Cli {
@@ -77,23 +77,23 @@ struct Cli {
 enum Command {
     /// Run a program for one or many users
     Run(run::RunArgs),
-    /// Report everything that is wrong with programs, without running them
+    /// Report every problem of programs, without running them
     Check(check::CheckArgs),
     /// Format programs, with their comments
     Fmt(fmt::FmtArgs),
     /// Run the `test` items of programs
     Test(test::TestArgs),
-    /// Bring what is derived from the data (`.igql/`) up to date
+    /// Update the files derived from the data (`.igql/`)
     Build(build::BuildArgs),
-    /// Show how a program is understood and how it will run
+    /// Show how a program is compiled and how it will run
     Explain(explain::ExplainArgs),
     /// Write a first catalog from the tables in a folder
     Init(init::InitArgs),
-    /// Show what the catalog has: entities, edges, columns, embeddings
+    /// Show the contents of the catalog: entities, edges, columns, embeddings
     Describe(describe::DescribeArgs),
-    /// Write a generated world to try things on
+    /// Write a generated data set to try things on
     Demo(demo::DemoArgs),
-    /// Ask questions one after the other
+    /// Start an interactive session
     Repl(repl::ReplArgs),
     /// Measure latency and throughput of a program
     Bench(bench::BenchArgs),
@@ -109,10 +109,10 @@ struct Project {
     /// The catalog file, or its folder [default: found by walking up from the program]
     #[arg(long, value_name = "PATH")]
     catalog: Option<PathBuf>,
-    /// Keep `.igql/` in this folder instead of beside the catalog
+    /// Keep `.igql/` in this folder instead of next to the catalog
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
-    /// Run on the snapshot there is, even if the data has changed since
+    /// Use the existing snapshot even if the data has changed
     #[arg(long)]
     stale: bool,
     /// A folder from which programs may import files, beside those of the program and the catalog
@@ -408,10 +408,10 @@ impl Project {
         let is = |path: &Path| files::is_same(target, path);
         let mut programs = program.sources().iter().map(|(_, s)| Path::new(&*s.name));
         if programs.any(is) {
-            return refuse("a program that is read");
+            return refuse("a program that the command reads");
         }
         if users.is_some_and(is) {
-            return refuse("the file with the users");
+            return refuse("the file of users");
         }
         let catalog = self.find(Some(file))?;
         if is(&catalog) {
@@ -426,7 +426,7 @@ impl Project {
             return refuse("a table or a vector file of the catalog");
         }
         if files::is_below(target, engine.snapshot().folder()) {
-            return refuse("in the folder of what is derived from the data");
+            return refuse("in the folder of derived files");
         }
         Ok(())
     }

@@ -31,7 +31,7 @@ pub struct RunArgs {
     /// User to run for; may be repeated
     #[arg(long, value_name = "ID")]
     user: Vec<String>,
-    /// Many users: a file with one key a line, or a table with the viewer's key column (`-` for standard
+    /// Many users: a file with one key per line, or a table with the viewer's key column (`-` for standard
     /// input), or `all`. A column `at` or `now` is each request's time, columns named like parameters are
     /// its parameters
     #[arg(long, value_name = "FILE")]
@@ -42,17 +42,17 @@ pub struct RunArgs {
     /// A parameter of the program; lists as JSON or separated by commas
     #[arg(long, value_name = "NAME=VALUE")]
     param: Vec<String>,
-    /// What `now` is, as 2024-05-01 or 2024-05-01T12:30:00Z [default: the catalog's]
+    /// Value of `now`, such as 2024-05-01 or 2024-05-01T12:30:00Z [default: the catalog's]
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// Seed of the random functions
     #[arg(long, value_name = "N", default_value = "0", value_parser = within(i64::MIN, i64::MAX))]
     seed: i64,
-    /// How to write the answers [default: as the file's ending says; table on a terminal, else json]
+    /// Output format [default: from the file extension; table on a terminal, else json]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Write to this file instead of standard output. Its ending says the format: .json, .ndjson, .csv
-    /// and .tsv, also packed with .gz or .zst, .parquet and .arrow
+    /// Write to this file instead of standard output. The extension sets the format: .json, .ndjson, .csv
+    /// and .tsv, optionally compressed as .gz or .zst, .parquet and .arrow
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// In tables (csv, tsv, parquet, arrow), write users without rows as a row of nulls
@@ -67,16 +67,16 @@ pub struct RunArgs {
     /// Fail if a request needs more memory than this: bytes, or 512MB, 2GiB
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     max_memory: Option<u64>,
-    /// Where a limit is hit, give what there is by then, marked as partial
+    /// At a limit, return what is available by then, marked as partial
     #[arg(long)]
     partial: bool,
-    /// Say of every row why it is there
+    /// Explain every row
     #[arg(long)]
     why: bool,
-    /// Say why the entity with this key is not there; may be repeated
+    /// Explain why the entity with this key is missing; may be repeated
     #[arg(long, value_name = "ID")]
     why_not: Vec<String>,
-    /// Say on standard error how long each operator took
+    /// Print the time of each operator on standard error
     #[arg(long)]
     timings: bool,
     #[command(flatten, next_help_heading = "Data and threads")]

@@ -23,7 +23,7 @@ pub struct TestArgs {
     /// Programs whose tests to run (`-` for standard input)
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// How to write what came out
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     #[command(flatten, next_help_heading = "Data and threads")]
@@ -32,7 +32,7 @@ pub struct TestArgs {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// A line for each test; what failed is drawn on standard error
+    /// One line per test; failures are shown on standard error
     Text,
     /// An array, on standard output
     Json,

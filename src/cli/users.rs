@@ -103,7 +103,7 @@ pub fn callers(
         .filter(|(name, _)| matches!(&**name, "at" | "now"));
     if times.count() > 1 {
         return Err(Failure::Usage(format!(
-            "--users {path}: both `at` and `now` are the time of a request: leave one of the columns out"
+            "--users {path}: both `at` and `now` are the time of a request: remove one of the columns"
         )));
     }
     if users.keys.is_empty() {
@@ -111,7 +111,7 @@ pub fn callers(
     }
     for name in &users.others {
         out::say(format_args!(
-            "warning: --users {path}: the column `{name}` is no parameter of the program"
+            "warning: --users {path}: the column `{name}` is not a parameter of the program and is ignored"
         ));
     }
     let start = callers.len();

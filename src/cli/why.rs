@@ -146,7 +146,11 @@ fn of_list(list: &List, only: Option<usize>, most: usize) -> String {
             }
         }
         for b in &why.branches {
-            let chosen = if b.chosen { ", which it is from" } else { "" };
+            let chosen = if b.chosen {
+                ", the source of the row"
+            } else {
+                ""
+            };
             text.push_str(&format!(
                 "       {} of {} ({}): {} at position {}{chosen}\n",
                 b.branch,

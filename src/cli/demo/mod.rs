@@ -14,12 +14,12 @@ use std::path::PathBuf;
     igql demo world\n  \
     igql demo world --users 10000 --media 50000 --impressions 1000000 --seed 7")]
 pub struct DemoArgs {
-    /// The folder to write the world into
+    /// The folder to write to
     #[arg(value_name = "DIR")]
     dir: PathBuf,
     #[command(flatten)]
     size: Size,
-    /// Another world; the same seed and sizes give the same bytes
+    /// Another data set; the same seed and sizes give the same bytes
     #[arg(long, value_name = "N", default_value = "1", value_parser = within(0, u64::MAX))]
     seed: u64,
 }

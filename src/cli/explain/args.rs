@@ -22,24 +22,24 @@ pub struct ExplainArgs {
     /// Which stage to show
     #[arg(long, value_enum, default_value_t = Stage::Plan)]
     pub(super) stage: Stage,
-    /// How to show it [default: as the file's ending says, else text]
+    /// Output format [default: from the file extension, else text]
     #[arg(long, value_enum)]
     pub(super) format: Option<Format>,
     /// That, with what the ending says
     #[arg(skip)]
     pub(super) shown: Format,
-    /// Write to this file instead of standard output. Its ending says the format: .txt, .md, .json,
+    /// Write to this file instead of standard output. The extension sets the format: .txt, .md, .json,
     /// .dot, .svg or .html
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
-    /// Run the program and show rows and time of every operator (`--stage profile` is the same). An
-    /// operator makes, and counts, no more rows than are used: none if it has nothing to do
+    /// Run the program and show rows and time of every operator (`--stage profile` is the same).
+    /// Operators produce, and count, only rows that are used
     #[arg(long)]
     pub(super) analyze: bool,
     /// User to run for, with `--analyze`; may be repeated
     #[arg(long, value_name = "ID")]
     pub(super) user: Vec<String>,
-    /// What `now` is, with `--analyze` [default: the catalog's]
+    /// Value of `now`, with `--analyze` [default: the catalog's]
     #[arg(long, value_name = "TIME")]
     pub(super) at: Option<String>,
     /// A parameter of the program, with `--analyze`
@@ -51,13 +51,13 @@ pub struct ExplainArgs {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Stage {
-    /// The words of the text
+    /// The tokens
     Tokens,
-    /// The tree, before any name has a meaning
+    /// The syntax tree, before names are resolved
     Ast,
     /// Every operator with its entity, columns and bound, as checked
     Typed,
-    /// The operators that the result needs, equal ones shared
+    /// The operators that the result needs, with common parts shared
     Dag,
     /// The order in which they run
     Plan,
@@ -72,9 +72,9 @@ pub(super) enum Format {
     Json,
     /// For Graphviz
     Dot,
-    /// A picture
+    /// A diagram
     Svg,
-    /// A page with the picture, the program and the times
+    /// A page with the diagram, the program and the times
     Html,
 }
 
@@ -108,7 +108,7 @@ impl Format {
         known.map(|(_, format)| *format).ok_or_else(|| {
             let file = file.display();
             Failure::Usage(format!(
-                "-o {file}: the ending does not name a format\nhelp: the endings are .txt, .md, .json, .dot, \
+                "-o {file}: unknown extension\nhelp: extensions are .txt, .md, .json, .dot, \
                  .svg and .html; with `--format` any name will do"
             ))
         })
@@ -135,10 +135,10 @@ pub(super) fn objection(args: &ExplainArgs) -> Option<String> {
     ];
     let unused = request.into_iter().find(|(_, given)| *given);
     if args.draws() && !matches!(args.stage, Stage::Plan | Stage::Profile) {
-        return Some("pictures are of the plan: leave out `--stage`".to_owned());
+        return Some("diagrams show the plan: remove `--stage`".to_owned());
     }
     if is_text && args.analyze {
-        return Some("this stage does not run: leave out `--stage` or `--analyze`".to_owned());
+        return Some("this stage runs nothing: remove `--stage` or `--analyze`".to_owned());
     }
     if is_text && args.query.is_some() {
         return Some("`--query` has no effect on this stage".to_owned());

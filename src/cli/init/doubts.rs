@@ -111,11 +111,11 @@ fn wrong_values(table: &mut Table) {
         }
         let count = judged.wrong_rows;
         let what = match judged.meaning {
-            judge::Meaning::Time(_) => verb(count, "is no time", "are no times"),
-            judge::Meaning::List { .. } => verb(count, "is no list", "are no lists"),
-            judge::Meaning::Vector(_) => verb(count, "is no such vector", "are no such vectors"),
+            judge::Meaning::Time(_) => verb(count, "is not a time", "are not times"),
+            judge::Meaning::List { .. } => verb(count, "is not a list", "are not lists"),
+            judge::Meaning::Vector(_) => verb(count, "is an invalid vector", "are invalid vectors"),
             judge::Meaning::Plain => verb(count, "cannot be read", "cannot be read"),
-            _ => verb(count, "is no number", "are no numbers"),
+            _ => verb(count, "is not a number", "are not numbers"),
         };
         let column = &table.profile.columns[at];
         let first = match column.broken.is_empty() {

@@ -71,7 +71,7 @@ fn look(
     paths.sort();
     for path in paths.iter().filter(|p| p.is_file()) {
         if found.tables.len() + found.others.len() > MOST {
-            let why = format!("more than {MOST} files: the rest was not looked at");
+            let why = format!("more than {MOST} files: the rest was not scanned");
             found.left.push((relative(root, folder), why));
             return Ok(());
         }

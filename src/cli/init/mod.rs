@@ -30,10 +30,10 @@ pub struct InitArgs {
     /// The folder with the tables
     #[arg(value_name = "DIR")]
     dir: PathBuf,
-    /// Replace the catalog that is there; it is kept as `catalog.toml.old`
+    /// Replace the existing catalog; it is kept as `catalog.toml.old`
     #[arg(long)]
     force: bool,
-    /// Keep `.igql/` in this folder instead of beside the catalog
+    /// Keep `.igql/` in this folder instead of next to the catalog
     #[arg(long, value_name = "DIR", help_heading = "Data and threads")]
     cache: Option<PathBuf>,
     /// Threads to use, at most 1024 [default: all cores]
@@ -63,7 +63,7 @@ pub fn init(project: &Project, args: &InitArgs) -> Result<(), Failure> {
     }
     if catalog.exists() && !args.force {
         let message = format!(
-            "{} is there already\nhelp: `--force` writes another, and keeps this one as catalog.toml.old",
+            "{} already exists\nhelp: `--force` replaces it and keeps this one as catalog.toml.old",
             catalog.display()
         );
         return Err(Failure::Usage(message));
@@ -243,7 +243,7 @@ fn hidden(snapshot: &store::Snapshot, world: &World) -> Vec<String> {
 }
 
 fn nothing(dir: &Path, found: &Found) -> DataError {
-    let mut message = "there are no tables that can be read".to_owned();
+    let mut message = "no readable tables found".to_owned();
     for (file, why) in found.left.iter().take(10) {
         message += &format!("\n  {file}: {why}");
     }

@@ -11,7 +11,7 @@ use std::fmt::Write;
 pub fn catalog(name: &str, tables: &[Table], vectors: &[Vectors], world: &World) -> String {
     let printer = Printer { tables, world };
     let mut out = format!(
-        "# Written by `igql init`: look through what is marked `guessed`. docs/catalog.md has all that can be said.\n\
+        "# Written by `igql init`: review everything marked `guessed`. All options: docs/catalog.md\n\
          [catalog]\nname   = {name:?}\nviewer = {:?}   # guessed: who requests come from\n",
         world.entities[world.viewer].name
     );
@@ -34,7 +34,7 @@ pub fn catalog(name: &str, tables: &[Table], vectors: &[Vectors], world: &World)
         let columns = columns.collect::<Vec<_>>().join(", ");
         let _ = write!(
             out,
-            "\n# {} is left out: {why} (its columns: {})\n",
+            "\n# {} was left out: {why} (its columns: {})\n",
             line(&tables[*left].source.pattern),
             line(&columns)
         );
@@ -60,7 +60,7 @@ impl Printer<'_> {
         let Some(table) = entity.table.map(|t| &self.tables[t]) else {
             let _ = writeln!(
                 out,
-                "key = {}   # guessed: no table has these ids as its key, so they are those found in the edges",
+                "key = {}   # guessed: no table has these ids as its key; taken from the edges",
                 toml_text(&entity.key)
             );
             if entity.keys.is_empty() {
@@ -274,7 +274,7 @@ impl Printer<'_> {
                 }
             ),
             None => format!(
-                "\n# {} is left out: its {rows} vectors are as many as the rows of no entity\n",
+                "\n# {} was left out: no entity has {rows} rows, the number of its vectors\n",
                 line(&vectors.pattern)
             ),
         }
@@ -303,7 +303,7 @@ impl Printer<'_> {
             let names: Vec<String> = same.map(|e| toml_text(&e.name)).collect();
             let _ = writeln!(
                 out,
-                "seen = [{}]   # guessed: what these lead to counts as seen",
+                "seen = [{}]   # guessed: their targets count as seen",
                 names.join(", ")
             );
         }
@@ -323,7 +323,7 @@ impl Printer<'_> {
         if edges.iter().any(|e| e.time.is_some()) {
             let _ = writeln!(
                 out,
-                "now = \"latest\"   # guessed: just after the newest link, as the data stands still"
+                "now = \"latest\"   # guessed: just after the newest link, because the data is static"
             );
         }
         out

@@ -46,7 +46,7 @@ pub fn report(catalog: &Path, tables: &[Table], found: &Found, world: &World) {
         .flat_map(|t| t.doubts.iter().map(move |d| (t, d)))
         .collect();
     if !doubtful.is_empty() {
-        out::say("doubtful, and how the catalog takes it:");
+        out::say("problems in the data, and how the catalog handles them:");
     }
     for (table, doubt) in doubtful {
         let repair = match doubt.repair.as_str() {
@@ -84,7 +84,7 @@ pub fn report(catalog: &Path, tables: &[Table], found: &Found, world: &World) {
         };
         out::say(format!("no tables: {}{more}", shown.join(", ")));
     }
-    out::say("look through what is marked `guessed`");
+    out::say("review everything marked `guessed`");
 }
 
 fn counted(n: usize, one: &str, many: &str) -> String {

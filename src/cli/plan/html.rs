@@ -42,9 +42,9 @@ fn about(plan: &Plan) -> String {
     };
     match plan.requests {
         None => operators,
-        Some(1) => format!("{operators}; {} in all of them", time(plan.total())),
+        Some(1) => format!("{operators}; {} in total", time(plan.total())),
         Some(n) => format!(
-            "{operators}; {} in all of them, for {n} requests together",
+            "{operators}; {} in total, for {n} requests together",
             time(plan.total())
         ),
     }
@@ -140,7 +140,7 @@ fn table(plan: &Plan) -> String {
         heads += &head("time", number);
         heads += "<th></th>";
         heads += &head("rows", number);
-        note = "<p class=\"note\">Rows are those of a request, on average. An operator makes no more rows than \
+        note = "<p class=\"note\">Rows are those of a request, on average. An operator produces only rows that \
                 are used, so it may have fewer than expected before a <code>take</code>.</p>";
     }
     heads += &head("expected", number);

@@ -68,7 +68,7 @@ impl Session {
 
     fn names(&self) -> Said {
         if self.items.is_empty() && self.imports.is_empty() {
-            return Said::text("nothing was defined here");
+            return Said::text("no definitions");
         }
         let items = self.items.iter().map(|(_, text)| text);
         let lines = self.imports.iter().chain(items);
@@ -205,7 +205,7 @@ impl Session {
             number => match number.parse() {
                 Ok(n) => Some(n),
                 Err(_) => {
-                    let help = "`:why N` is about the row with `#` N, `:why-not ID` about what is not there";
+                    let help = "`:why N` explains row `#` N, `:why-not ID` a missing entity";
                     return Said::error(format!(
                         "expected a position, found `{number}`\nhelp: {help}"
                     ));
@@ -280,7 +280,7 @@ impl Session {
 }
 
 fn nothing_run() -> Said {
-    Said::error("nothing was run yet")
+    Said::error("nothing has been run yet")
 }
 
 /// The result of a program: a line for each set.

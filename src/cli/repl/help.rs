@@ -24,12 +24,12 @@ const AGGREGATES: [(&str, &str, &str); 9] = [
     ("max", "The largest value of an expression", "null"),
     (
         "exists",
-        "Whether there is one; with a condition, one of which it is true",
+        "Whether there is any; with a condition, any for which it is true",
         "false",
     ),
-    ("any_of", "Whether a condition is true of one", "false"),
-    ("all_of", "Whether a condition is true of all", "true"),
-    ("none_of", "Whether a condition is true of none", "true"),
+    ("any_of", "Whether a condition is true for any", "false"),
+    ("all_of", "Whether a condition is true for all", "true"),
+    ("none_of", "Whether a condition is true for none", "true"),
 ];
 
 /// The page on an aggregate.
@@ -128,8 +128,8 @@ fn known(session: &Session) -> Vec<String> {
 fn overview(session: &Session) -> String {
     let width = style().width;
     let mut text = wrapped(
-        "Definitions are kept; a candidate set is run; a line that begins with `.` or an operator goes \
-         on with what stands before it. An input ends with a line that can end, or with two empty lines.",
+        "Definitions are kept; a candidate set is run; a line that begins with `.` or an operator \
+         continues the previous input. An input ends at the end of a complete line, or after two empty lines.",
         width,
     );
     text.push_str("\nCommands:\n");

@@ -27,10 +27,10 @@ use std::time::Duration;
 
 #[derive(Args)]
 pub struct ReplArgs {
-    /// The user that asks
+    /// User to run for
     #[arg(long, value_name = "ID")]
     user: Option<String>,
-    /// What `now` is [default: the catalog's]
+    /// Value of `now` [default: the catalog's]
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// Read this file first

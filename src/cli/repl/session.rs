@@ -260,7 +260,7 @@ impl Session {
             }
             Err(message) => {
                 let errors = format!(
-                    "{}\nnote: the session goes on with the data that it had\n",
+                    "{}\nnote: the session keeps its data\n",
                     visible_lines(message.trim_end())
                 );
                 Said {
@@ -311,16 +311,16 @@ impl Session {
             Before::Set(before) => before,
             Before::Item(key) => match self.items.iter().find(|(known, _)| known == key) {
                 Some((_, before)) => before,
-                None => return refused("has nothing to go on from".to_owned()),
+                None => return refused("has nothing to continue".to_owned()),
             },
             Before::Nothing => {
                 let help = "begin with a set, as `user` or `all(...)`, or a name";
-                return refused(format!("has nothing to go on from\nhelp: {help}"));
+                return refused(format!("has nothing to continue\nhelp: {help}"));
             }
             Before::Failed => {
                 let help = "enter both together, or begin with the set that is meant";
                 return refused(format!(
-                    "would go on from the input before, which has errors\nhelp: {help}"
+                    "would continue the previous input, which has errors\nhelp: {help}"
                 ));
             }
         };
@@ -329,7 +329,7 @@ impl Session {
         {
             let (all, end) = (visible(&all), visible(&end));
             return refused(format!(
-                "would go on from `{end}` alone\nhelp: put brackets around what it is for: `({all}){line}`"
+                "would apply to `{end}` only\nhelp: put brackets around the whole set: `({all}){line}`"
             ));
         }
         let before_text = before.clone();
@@ -424,7 +424,7 @@ impl Session {
         {
             Ok(mut pass) => pass.answers.remove(0),
             Err(RunError::Request(message)) if self.request.user.is_none() => {
-                return Said::error(format!("{message}\nhelp: `:user ID` says who asks"));
+                return Said::error(format!("{message}\nhelp: set the user with `:user ID`"));
             }
             Err(error) => return Said::error(error),
         };
@@ -504,7 +504,7 @@ impl Session {
 }
 
 /// Said once, before the answer that is not of the newest data.
-const CHANGED: &str = "note: the catalog or its data has changed; this session is on the data as it was, `:reload` reads it anew\n";
+const CHANGED: &str = "note: the catalog or its data has changed; this session still uses the old data; `:reload` loads the new data\n";
 
 fn warnings(answer: &Answer) -> String {
     let lines = answer.warnings.iter();

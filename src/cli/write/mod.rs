@@ -24,11 +24,11 @@ pub enum Format {
     Table,
     /// One object, or an array for several users
     Json,
-    /// An object a line
+    /// One object per line
     Ndjson,
-    /// A row a line; first columns `user` and, for pages, `list`
+    /// One row per line; first columns `user` and, for pages, `list`
     Csv,
-    /// CSV with tabs
+    /// Tab-separated
     Tsv,
     /// The rows as a Parquet table
     Parquet,
@@ -37,7 +37,7 @@ pub enum Format {
 }
 
 /// The endings of files that say what to write.
-const ENDINGS: &str = "`.json`, `.ndjson`, `.csv`, `.tsv` (all also packed, as `.csv.gz` or `.csv.zst`), \
+const ENDINGS: &str = "`.json`, `.ndjson`, `.csv`, `.tsv` (optionally compressed, as `.csv.gz` or `.csv.zst`), \
                        `.parquet` and `.arrow`";
 
 impl Format {
@@ -130,7 +130,7 @@ impl Output {
             (None, Some(path)) => Format::of(path, packing).ok_or_else(|| {
                 let path = path.display();
                 Failure::Usage(format!(
-                    "-o {path}: the ending does not name a format\nhelp: the endings are {ENDINGS}; with `--format` any name will do"
+                    "-o {path}: unknown extension\nhelp: extensions are {ENDINGS}; with `--format` any name will do"
                 ))
             })?,
         };
@@ -153,17 +153,17 @@ impl Output {
             return Some("binary output needs a file: `-o FILE`".to_owned());
         }
         if self.packing != Packing::Plain && format.is_binary() {
-            let message = format!("a file in the format {name} is not packed once more");
-            return Some(format!("{message}\nhelp: leave out the last ending"));
+            let message = format!("a file in the format {name} is already compressed");
+            return Some(format!("{message}\nhelp: remove the last extension"));
         }
         if asked.why && format.is_flat() {
-            let message = format!("{name} has no place for reasons");
+            let message = format!("{name} cannot hold explanations");
             return Some(format!(
-                "{message}\nhelp: `--format json` and `--format table` have"
+                "{message}\nhelp: `--format json` and `--format table` can"
             ));
         }
         if asked.keep_empty && !format.is_flat() {
-            let message = format!("`--keep-empty` changes nothing in the format {name}");
+            let message = format!("`--keep-empty` has no effect with the format {name}");
             let help = "it is for csv, tsv, parquet and arrow; the other formats have every user";
             return Some(format!("{message}\nhelp: {help}"));
         }

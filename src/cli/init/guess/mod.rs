@@ -74,7 +74,7 @@ fn world(
             None if world.left.iter().any(|(t, _)| *t == table) => {}
             None => world
                 .left
-                .push((table, "no key, and no two columns of keys".to_owned())),
+                .push((table, "neither a key nor two key columns".to_owned())),
         }
     }
     for at in 0..world.entities.len() {

@@ -172,7 +172,7 @@ fn text_column(column: &Column, separator: Option<&str>) -> Judged {
         Some(separator) => list(
             "string",
             Some(separator),
-            "values come again between separators",
+            "values repeat between separators",
         ),
         None => plain(),
     }

@@ -112,7 +112,7 @@ pub(super) fn dated(column: &Column, known: &[(&str, usize)], total: usize) -> O
     });
     if let Some((other, text)) = doubtful {
         let note = format!(
-            "no value tells days from months: `{text}` is read as `{format}`, and could be `{other}`"
+            "ambiguous day and month: `{text}` is read as `{format}`, but could be `{other}`"
         );
         judged.note = Some((note, "format"));
     }

@@ -60,7 +60,7 @@ fn foreign(bytes: &[u8], ending: &str) -> Option<Option<String>> {
         }
         "npz" => return data("several arrays in one file", "write each with `numpy.save`"),
         "h5" | "hdf5" | "hdf" | "mat" | "rds" | "rdata" | "dta" | "sav" => {
-            return data("a format that is not read", "write it as Parquet or CSV");
+            return data("unsupported format", "write it as Parquet or CSV");
         }
         "db" | "sqlite" | "sqlite3" | "duckdb" => {
             return data("a database", "export its tables as CSV or Parquet");

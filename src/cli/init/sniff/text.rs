@@ -14,13 +14,13 @@ pub(super) fn table(text: &str, encoding: Option<&'static Encoding>, ending: &st
     let cut = text.len() >= LOOK / 2;
     let Some(mut shape) = shape(text, cut, usual, ending) else {
         let data = ["csv", "tsv", "psv", "dat"].contains(&ending);
-        let why = "no separator cuts its lines into the same number of fields";
+        let why = "no separator splits its lines into the same number of fields";
         return Kind::Other(data.then(|| why.to_owned()));
     };
     let remark = remark_header(&mut shape);
     if let Some(lines) = before_header(text, &shape) {
         let why = format!(
-            "its header is line {}: delete what stands above (`tail -n +{0} FILE`)",
+            "its header is line {}: delete the lines above it (`tail -n +{0} FILE`)",
             lines + 1
         );
         return Kind::Other(Some(why));
@@ -37,7 +37,7 @@ pub(super) fn table(text: &str, encoding: Option<&'static Encoding>, ending: &st
     }
     if encoding == Some(WINDOWS_1252) {
         found.notes.push(
-            "it is not UTF-8, and is read as latin1: if letters with accents come out wrong, name its `encoding`"
+            "it is not UTF-8, and is read as latin1: if accented letters look wrong, set its `encoding`"
                 .to_owned(),
         );
     }
