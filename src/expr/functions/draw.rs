@@ -32,14 +32,14 @@ pub static FUNCTIONS: &[Function] = &[
     Function {
         name: "uniform",
         usage: "uniform(salt=\"\")",
-        doc: "A number in (0, 1) that belongs to the request's seed, the viewer, the salt and the row.",
+        doc: "A number in (0, 1), determined by the request's seed, the viewer, the salt and the row.",
         form: Form::Uniform,
         ..PLAIN
     },
     Function {
         name: "beta",
         usage: "beta(a, b, salt=\"\")",
-        doc: "A number drawn from the beta distribution by inversion of `uniform(salt)`; null unless a and b are positive.",
+        doc: "A sample of the beta distribution by inversion of `uniform(salt)`; null unless a and b are positive.",
         form: Form::Drawn,
         overloads: &[overload!(Float, Float, Float => Float, Strict, SHARE_OR_NULL, beta)],
         ..PLAIN

@@ -65,7 +65,7 @@ pub static FUNCTIONS: &[Function] = &[
     Function {
         name: "abs",
         usage: "abs(x)",
-        doc: "The size without the sign.",
+        doc: "The absolute value.",
         overloads: &[
             overload!(Int => Int, Strict, Of(absolute), abs_int),
             overload!(Duration => Duration, Strict, Of(absolute), abs_int),
@@ -73,11 +73,11 @@ pub static FUNCTIONS: &[Function] = &[
         ],
         ..PLAIN
     },
-    rounding!("floor", "The largest int not above.", f64::floor),
-    rounding!("ceil", "The smallest int not below.", f64::ceil),
+    rounding!("floor", "The largest int not above `x`.", f64::floor),
+    rounding!("ceil", "The smallest int not below `x`.", f64::ceil),
     rounding!(
         "round",
-        "The nearest int, halves to the even one.",
+        "The nearest int, half to even.",
         f64::round_ties_even
     ),
     float_function!("sqrt", "Square root; null below 0.", Of(root), f64::sqrt),
@@ -102,7 +102,7 @@ pub static FUNCTIONS: &[Function] = &[
     ),
     float_function!(
         "log1p",
-        "log(1 + x), exact for small x.",
+        "log(1 + x), accurate for small x.",
         Of(|a| logarithm(a[0], -1.0, f64::ln_1p)),
         f64::ln_1p
     ),

@@ -15,7 +15,7 @@ pub static FUNCTIONS: &[Function] = &[
     Function {
         name: "lower",
         usage: "lower(text)",
-        doc: "In small letters.",
+        doc: "In lower case.",
         overloads: &[
             overload!(Str => Str, Strict, UNKNOWN, |c, a| change(c, a, |t| t.to_lowercase())),
         ],
@@ -24,7 +24,7 @@ pub static FUNCTIONS: &[Function] = &[
     Function {
         name: "upper",
         usage: "upper(text)",
-        doc: "In capital letters.",
+        doc: "In upper case.",
         overloads: &[
             overload!(Str => Str, Strict, UNKNOWN, |c, a| change(c, a, |t| t.to_uppercase())),
         ],
@@ -33,7 +33,7 @@ pub static FUNCTIONS: &[Function] = &[
     Function {
         name: "starts_with",
         usage: "starts_with(text, start)",
-        doc: "Whether the text begins so.",
+        doc: "Whether the string begins with `start`.",
         overloads: &[
             overload!(Str, Str => Bool, Strict, BOOL_OR_NULL, |c, a| test(c, a, |t, p| t.starts_with(p))),
         ],
@@ -42,7 +42,7 @@ pub static FUNCTIONS: &[Function] = &[
     Function {
         name: "ends_with",
         usage: "ends_with(text, end)",
-        doc: "Whether the text ends so.",
+        doc: "Whether the string ends with `end`.",
         overloads: &[
             overload!(Str, Str => Bool, Strict, BOOL_OR_NULL, |c, a| test(c, a, |t, p| t.ends_with(p))),
         ],
@@ -51,7 +51,7 @@ pub static FUNCTIONS: &[Function] = &[
     Function {
         name: "extract",
         usage: "extract(text, pattern)",
-        doc: "What the first group of a regular expression finds in the text; null if it finds nothing.",
+        doc: "The match of the first group of a regular expression; null if there is no match.",
         form: Form::Extract,
         ..PLAIN
     },

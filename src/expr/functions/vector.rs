@@ -52,7 +52,7 @@ pub static FUNCTIONS: &[Function] = &[
     Function {
         name: "norm",
         usage: "norm(a)",
-        doc: "Length of the vector.",
+        doc: "Euclidean norm.",
         overloads: &[
             overload!(Vector => Float, Strict, COUNT_OR_NULL, |c, a| pairs(c, &[a[0].view(), a[0].view()], |x, _| {
                 Some(x.iter().map(|&p| f64::from(p) * f64::from(p)).sum::<f64>().sqrt())
