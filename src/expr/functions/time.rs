@@ -56,7 +56,7 @@ pub static FUNCTIONS: &[Function] = &[
     Function {
         name: "decay",
         usage: "decay(t, half_life)",
-        doc: "`0.5 ** (max(age(t), 0s) / half_life)`: 1 now and for times to come, 0.5 one half-life ago.",
+        doc: "`0.5 ** (max(age(t), 0s) / half_life)`: 1 now and for future times, 0.5 one half-life ago.",
         form: Form::Now,
         overloads: &[overload!(Time, Duration, Time => Float, Strict, SHARE_OR_NULL, decay)],
         ..PLAIN
