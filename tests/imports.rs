@@ -137,7 +137,7 @@ fn what_is_no_program_text_says_why() {
             b"# one\nuser # caf\xe9\n",
             "line 2 is not UTF-8 (the byte 0xe9)",
         ),
-        (&vec![b'#'; (16 << 20) + 1], "at most 16 MiB"),
+        (&vec![b'#'; (16 << 20) + 1], "limited to 16 MiB"),
     ];
     for (text, expected) in texts {
         world.file("world/odd.igql", text);

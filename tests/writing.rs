@@ -308,8 +308,8 @@ fn inputs_are_not_overwritten() {
         ("who.csv", "the file of users"),
         ("catalog.toml", "the catalog"),
         ("likes.csv", "a table or a vector file"),
-        (".igql/snapshot", "derived from the data"),
-        (".igql/new.csv", "derived from the data"),
+        (".igql/snapshot", "in the folder of derived files"),
+        (".igql/new.csv", "in the folder of derived files"),
     ];
     let before: Vec<Option<Vec<u8>>> = files.map(|(f, _)| fs::read(world.path(f)).ok()).into();
     for (file, what) in files {
