@@ -56,7 +56,7 @@ fn a_program_runs_where_it_was_compiled() {
         assert_eq!(error, RunError::OtherWorld);
         assert!(error.to_string().contains("program.on(&engine)"), "{error}");
     }
-    let test = "test \"t\" for user \"a\" { assert all(user).count() > 0 }\nuser";
+    let test = "test \"t\" (user=\"a\") = { assert count(all(user)) > 0 }\nuser";
     let tests = one.compile_unit(&igql::Unit::new("t", test)).tests;
     assert!(!tests.is_empty());
     assert_eq!(
