@@ -6,6 +6,7 @@ use std::path::Path;
 
 const CATALOG: &str = r#"
 [catalog]
+name = "people"
 viewer = "user"
 [entity.user]
 table = "users.csv"

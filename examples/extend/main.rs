@@ -18,6 +18,9 @@ fn main() -> Result<std::process::ExitCode, igql::extend::Failure> {
     let registry = Registry::new()
         .function(Levenshtein::new())
         .operator(DedupeBy::new())
-        .scorer("logistic", Logistic::parse(include_str!("logistic.txt"))?);
+        .scorer(
+            "logistic",
+            Logistic::parse(include_str!("logistic.weights"))?,
+        );
     Ok(igql::cli::main_with(registry))
 }

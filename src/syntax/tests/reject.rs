@@ -30,7 +30,7 @@ g = 1_
 h = 1e999
     ^^^^^ E0102 too large for a `float`
 i = 99999999999999w
-    ^^^^^^^^^^^^^^^ E0102 too long
+    ^^^^^^^^^^^^^^^ E0102 too large for a duration
 j = 1.2.3
     ^^^^^ E0102
 k = 0x1F
@@ -69,11 +69,11 @@ fn strings() {
     carets(
         r#"
 a = "text
-    ^^^^^ E0103 not closed
+    ^^^^^ E0103 unterminated
 b = f("text, more)
-      ^^^^^^^^^^^ E0103 not closed
+      ^^^^^^^^^^^ E0103 unterminated
 c = 'a\"
-    ^^^^ E0103 not closed
+    ^^^^ E0103 unterminated
 d = extract(text, "(\d+)")
                     ^^ E0103 `\\d`
 e = "\u{110000}"
@@ -294,7 +294,7 @@ a = user.filter(score => 3)
 b = x <> y
       ^^ E0101 `!=`
 c += 1
-  ^^ E0101 cannot change
+  ^^ E0101 cannot be reassigned
 d = if x then y else z
     ^^ E0101 the value comes first
 e = (x, y)
