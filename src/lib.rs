@@ -1,61 +1,102 @@
 //! IGQL: a language for candidate retrieval and ranking, and the engine that runs it.
 //!
-//! ```text
-//! text ─syntax→ tree ─check→ graph of typed operators ─optimize→ graph ─exec→ rows ─answer→ values
-//!                       ↑ catalog, ops, expr                           ↑ store, ann
+//! A catalog is a folder with a `catalog.toml` and tables. [`Engine::open`] brings what is derived from them up to
+//! date and maps it into memory. A program is compiled against that catalog once, which reports everything that is
+//! wrong with it, and then answers any number of requests, from any number of threads:
+//!
+//! ```no_run
+//! use igql::{Ask, Engine, Limits, Request};
+//! use std::time::Duration;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = Engine::open("examples/explore")?;
+//!
+//! // an error has every diagnostic, and is displayed as `igql check` draws it
+//! let program = engine.compile(
+//!     "param country: string?
+//!      user.liked().account_nn().posted_media().unseen().rank().take(25)",
+//! )?;
+//!
+//! // one request, under a deadline
+//! let request = Request::user(42).param("country", "DE");
+//! let limits = Limits::new().deadline(Duration::from_millis(50));
+//! let answer = engine.run_with(&program, &request, &limits)?;
+//! for row in answer.rows() {
+//!     println!("{} {:.3}", row.key(), row.score());
+//! }
+//!
+//! // many requests in vectorised passes: each gets the answer that it would get alone
+//! let requests: Vec<Request> = (0..1_000).map(Request::user).collect();
+//! let answers = engine.run_batch(&program, &requests)?;
+//! # let _ = answers;
+//!
+//! // why each row is there, and why another is not
+//! let ask = Ask { why: true, why_not: vec![7.into()] };
+//! let explained = engine.explain(&program, &request, &ask)?;
+//! # let _ = explained;
+//!
+//! // the tables have changed: this engine stays as it is, another has the new data
+//! let newest = engine.reload()?;
+//! let program = program.on(&newest)?;
+//! # let _ = program;
+//! # Ok(())
+//! # }
 //! ```
 //!
-//! | room | what it holds |
-//! |---|---|
-//! | [`source`], [`visible`], [`types`], [`diag`] | texts and places, text for terminals, types and values, diagnostics as data |
-//! | [`files`] | files that are read whole, and files that take their names when they are whole |
-//! | [`batch`] | columns and candidate sets of many requests |
-//! | [`syntax`], [`catalog`] | program text to tree; catalog file to schema |
-//! | [`store`], [`ann`] | the snapshot of the data; vector search |
-//! | [`describe`] | what a snapshot holds, as data |
-//! | [`expr`] | typed row expressions, functions, evaluation over columns |
-//! | [`ops`] | the operators, one file each, and the graph that they make |
-//! | [`check`] | names, types, limits: tree and schema to graph |
-//! | [`optimize`] | rewrites of the graph that never change an answer, one rule a file |
-//! | [`exec`] | running a graph in parallel |
-//! | [`why`] | why a row is in an answer, and another is not |
-//! | [`engine`] | open, compile, run: the whole life of a query |
-//! | [`cli`] | the command line |
+//! [`extend`] has the traits by which a Rust program adds functions, operators and models of its own;
+//! [`cli::main_with`] makes a command of them. The language itself is documented in the repository, under `docs/`.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+#[doc(hidden)]
 pub mod ann;
 pub mod answer;
+#[doc(hidden)]
 pub mod batch;
+#[doc(hidden)]
 pub mod catalog;
+#[doc(hidden)]
 pub mod check;
 pub mod cli;
 mod deep;
+#[doc(hidden)]
 pub mod describe;
 pub mod diag;
 pub mod engine;
+#[doc(hidden)]
 pub mod exec;
+#[doc(hidden)]
 pub mod expr;
 pub mod extend;
+#[doc(hidden)]
 pub mod files;
 mod library;
+#[doc(hidden)]
 pub mod ops;
+#[doc(hidden)]
 pub mod optimize;
+#[doc(hidden)]
 pub mod plan;
 pub mod request;
 mod rounds;
+#[doc(hidden)]
 pub mod source;
+#[doc(hidden)]
 pub mod store;
 mod stream;
+#[doc(hidden)]
 pub mod syntax;
 pub mod types;
+#[doc(hidden)]
 pub mod visible;
 pub mod why;
 
 pub use answer::{Answer, Ask, Ended, List, Row, Rows};
+pub use catalog::schema;
 pub use check::Tunables;
-pub use engine::{CompileError, Engine, Program, RunOptions, Unit};
-pub use ops::{Hit, Limit, Limits, RunError};
+pub use diag::{Diagnostic, Severity};
+pub use engine::{Builder, CompileError, Compiled, Engine, Pass, Program, RunOptions, Test, Unit};
+pub use ops::{Hit, Limit, Limits, RunError, Vocabulary};
 pub use request::Request;
-pub use store::DataError;
+pub use store::{DataError, Options, Progress, Snapshot};
 pub use types::{Key, Type, Value};

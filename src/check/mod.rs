@@ -1,7 +1,7 @@
 //! The checker: from the tree to a graph of typed operators, with every problem reported.
 //!
 //! Definitions are read where they are used, with the concrete types there, so that one `def`
-//! serves many entities. A name stands for its expression ([`env::Local::Thunk`]): the same
+//! serves many entities. A name stands for its expression (`env::Local::Thunk`): the same
 //! binding can be a source of candidates in one place, where `auto` is a number, and a fact in
 //! another, where it is `all`. Equal parts become one node of the graph.
 //!

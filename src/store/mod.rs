@@ -1,6 +1,6 @@
 //! The snapshot: tables, edge lists and vectors in one memory-mapped file.
 //!
-//! [`open`] brings the snapshot of a catalog up to date and maps it; a [`Snapshot`] hands out
+//! `open` brings the snapshot of a catalog up to date and maps it; a `Snapshot` hands out
 //! columns, links and vectors without copying.
 
 mod artifact;

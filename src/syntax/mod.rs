@@ -8,7 +8,7 @@
 //! The one hard thing is to say one thing per mistake and to lose nothing around it. Everything
 //! that needs to see across items, brackets or lines happens in the filter (`balance`, `layout`),
 //! before the grammar; so the grammar is small and has no conflicts, and it is run on one item at
-//! a time. When it stops at a token, [`recover`] finds the element that holds this token (an
+//! a time. When it stops at a token, `recover` finds the element that holds this token (an
 //! argument, a list element, a statement, the value of a binding), puts one `Bad` token in its
 //! place, and runs the grammar again.
 
