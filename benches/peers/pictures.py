@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "docs/images"
-COMMAND = sys.argv[1] if len(sys.argv) > 1 else ROOT / "target/release/igql"
+COMMAND = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "target/release/igql"
 
 # label in the table of docs/performance.md, label in the chart, class of the bar
 BARS = [
@@ -153,9 +153,9 @@ def error(folder):
 
 
 def plan():
-    program = ROOT / "examples/movies/recommend.igql"
-    where = IMAGES / "plan.svg"
-    subprocess.run([COMMAND, "explain", program, "--analyze", "--user", "42", "-o", where], check=True)
+    # the picture names files as they are named here
+    explain = [COMMAND, "explain", "examples/movies/recommend.igql", "--analyze", "--user", "42"]
+    subprocess.run([*explain, "-o", IMAGES / "plan.svg"], check=True, cwd=ROOT)
 
 
 IMAGES.mkdir(exist_ok=True)
