@@ -727,7 +727,8 @@ fn an_engine_has_its_own() {
     );
     // what is reloaded keeps it
     let folder = tempfile::tempdir().unwrap();
-    let one = builder(&folder).operator(DedupeBy::new()).open().unwrap();
+    let one = builder(&folder).operator(DedupeBy::new());
+    let one = one.scorer("both", Both::new()).open().unwrap();
     let program = compile(&one, text);
     let items = "id,name,price,sold\n1,apple,1.5,true\n2,apple,2.5,false\n";
     let same = one.reload().unwrap();
@@ -735,6 +736,9 @@ fn an_engine_has_its_own() {
     std::fs::write(folder.path().join("items.csv"), items).unwrap();
     let newer = one.reload().unwrap();
     assert_eq!(rows(&newer, text), ["1"]);
+    // and makes none of it anew
+    let total = |engine: &Engine| -> *const _ { engine.vocabulary().models()[0].outputs[0].1 };
+    assert_eq!(total(&one), total(&newer));
 }
 
 #[test]

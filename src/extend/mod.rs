@@ -19,7 +19,7 @@ pub use operator::{
     Args, Argument, OperatorSignature, RowOperator, RowValues, RowsView, Selection,
 };
 pub use registry::{Registry, Unusable};
-pub(crate) use scorer::OutputOf;
+use scorer::OutputOf;
 pub use scorer::{Output, Scorer, ScorerSignature};
 
 use std::any::Any;

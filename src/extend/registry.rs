@@ -2,7 +2,8 @@
 
 use super::column::is_plain;
 use super::{
-    Argument, Function, OperatorSignature, RowOperator, Scorer, ScorerSignature, Signature,
+    Argument, Function, OperatorSignature, OutputOf, RowOperator, Scorer, ScorerSignature,
+    Signature,
 };
 use crate::types::Type;
 use std::fmt;
@@ -13,8 +14,16 @@ use std::sync::Arc;
 pub struct Registry {
     functions: Vec<Registered<dyn Function, Signature>>,
     operators: Vec<Registered<dyn RowOperator, OperatorSignature>>,
-    /// By the names of their kinds.
-    scorers: Vec<(String, Registered<dyn Scorer, ScorerSignature>)>,
+    scorers: Vec<Kind>,
+}
+
+/// A kind of model.
+#[derive(Clone)]
+struct Kind {
+    name: String,
+    signature: ScorerSignature,
+    /// Each output as a function of the inputs, made once: however often the registry is read, it is the same.
+    outputs: Vec<Registered<dyn Function, Signature>>,
 }
 
 /// Something with the signature that it had when it was registered.
@@ -76,18 +85,37 @@ impl Registry {
 
     /// Adds a kind of model.
     pub fn scorer(mut self, kind: &str, scorer: impl Scorer + 'static) -> Registry {
-        let registered = Registered {
-            signature: scorer.signature().clone(),
-            value: Arc::new(scorer) as Arc<dyn Scorer>,
+        let signature = scorer.signature().clone();
+        let scorer: Arc<dyn Scorer> = Arc::new(scorer);
+        let output = |place| {
+            let output = OutputOf::new(kind, &scorer, &signature, place);
+            Registered {
+                signature: output.signature().clone(),
+                value: Arc::new(output) as Arc<dyn Function>,
+            }
         };
-        self.scorers.push((kind.to_owned(), registered));
+        let outputs = (0..signature.outputs.len()).map(output).collect();
+        self.scorers.push(Kind {
+            name: kind.to_owned(),
+            signature,
+            outputs,
+        });
         self
     }
 
     /// The kinds of models with their signatures.
-    pub fn scorers(&self) -> impl Iterator<Item = (&str, &ScorerSignature, &Arc<dyn Scorer>)> {
-        let scorers = self.scorers.iter();
-        scorers.map(|(kind, own)| (&**kind, &own.signature, &own.value))
+    pub fn scorers(&self) -> impl Iterator<Item = (&str, &ScorerSignature)> {
+        self.scorers
+            .iter()
+            .map(|kind| (&*kind.name, &kind.signature))
+    }
+
+    /// The outputs of each kind, in the order of [`Registry::scorers`], as functions of its inputs.
+    pub(crate) fn outputs(
+        &self,
+    ) -> impl Iterator<Item = impl Iterator<Item = (&Signature, &Arc<dyn Function>)>> {
+        let kinds = self.scorers.iter();
+        kinds.map(|kind| kind.outputs.iter().map(|own| (&own.signature, &own.value)))
     }
 
     /// The functions with their signatures.
@@ -119,7 +147,7 @@ impl Registry {
         let operators = self.operators.iter().map(|own| &*own.signature.name);
         functions
             .chain(operators)
-            .chain(self.scorers.iter().map(|(kind, _)| &**kind))
+            .chain(self.scorers.iter().map(|kind| &*kind.name))
     }
 
     /// Whether nothing is registered.
@@ -133,17 +161,9 @@ impl Registry {
             let pairs = || a.iter().zip(b);
             a.len() == b.len() && pairs().all(|(a, b)| Arc::ptr_eq(&a.value, &b.value))
         }
-        let kinds = |registry: &Registry| -> Vec<_> {
-            let scorers = registry.scorers.iter();
-            scorers
-                .map(|(kind, own)| (kind.clone(), own.value.clone()))
-                .collect()
-        };
-        let (ours, theirs) = (kinds(self), kinds(other));
-        let mut pairs = ours.iter().zip(&theirs);
-        let same_kinds =
-            ours.len() == theirs.len() && pairs.all(|(a, b)| a.0 == b.0 && Arc::ptr_eq(&a.1, &b.1));
-        same_kinds
+        let kinds = || self.scorers.iter().zip(&other.scorers);
+        self.scorers.len() == other.scorers.len()
+            && kinds().all(|(a, b)| a.name == b.name && all(&a.outputs, &b.outputs))
             && all(&self.functions, &other.functions)
             && all(&self.operators, &other.operators)
     }
@@ -175,7 +195,7 @@ impl Registry {
         self.operators()
             .try_for_each(|(signature, _)| operator(signature, usable))?;
         self.scorers()
-            .try_for_each(|(kind, signature, _)| scorer(kind, signature, usable))
+            .try_for_each(|(kind, signature)| scorer(kind, signature, usable))
     }
 }
 

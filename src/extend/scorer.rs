@@ -81,6 +81,8 @@ impl ScorerSignature {
 pub(crate) struct OutputOf {
     scorer: Arc<dyn Scorer>,
     place: usize,
+    /// How many outputs there are.
+    outputs: usize,
     signature: Signature,
 }
 
@@ -106,6 +108,7 @@ impl OutputOf {
         OutputOf {
             scorer: scorer.clone(),
             place,
+            outputs: of.outputs.len(),
             signature: match output {
                 Output::Value(_) => signature,
                 Output::Probability(_) => signature.range(0.0, 1.0),
@@ -122,7 +125,7 @@ impl Function for OutputOf {
     fn eval(&self, args: &[Column], out: &mut ColumnBuilder) -> Result<(), Failure> {
         let inputs: Vec<&[f64]> = args.iter().map(Column::floats).collect();
         let n = args.first().map_or(0, Column::len);
-        let mut outputs = vec![f64::NAN; n * self.scorer.signature().outputs.len()];
+        let mut outputs = vec![f64::NAN; n * self.outputs];
         self.scorer.score(&inputs, &mut outputs)?;
         let own = outputs.into_iter().skip(self.place * n).take(n);
         own.for_each(|value| out.push_float(value));

@@ -5,6 +5,7 @@ use super::{Exec, Op, Operator, Param, Rest, RunError, Score, ScoreKind, Used, m
 use crate::batch::{Column as Stored, Rows};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
+use crate::expr::functions::own::values;
 use crate::expr::show::show;
 use crate::expr::{Expr, Facts, Frame};
 use crate::extend::{
@@ -69,10 +70,18 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let mut ok = true;
     for (i, (param, (_, kind))) in declared.params.iter().zip(&signature.params).enumerate() {
         let given = match kind {
-            Argument::Number => b.request_value(param.name, Some(&Type::Float)).map(value),
-            Argument::Text => b.request_value(param.name, Some(&Type::String)).map(value),
-            Argument::Row(ty) => b.row_value(param.name, &shape, Some(ty)).map(value),
-            Argument::Key => b.row_value(param.name, &shape, None).map(value),
+            Argument::Number => b
+                .request_value(param.name, Some(&Type::Float))
+                .map(|given| given.map(Arg::Number)),
+            Argument::Text => b
+                .request_value(param.name, Some(&Type::String))
+                .map(|given| given.map(Arg::Text)),
+            Argument::Row(ty) => b
+                .row_value(param.name, &shape, Some(ty))
+                .map(|given| given.map(Arg::Row)),
+            Argument::Key => b
+                .row_value(param.name, &shape, None)
+                .map(|given| given.map(Arg::Key)),
             Argument::Case(cases) => {
                 let offered: Vec<Case> = cases.iter().copied().map(Case::plain).collect();
                 let chosen = b.choice(param.name, &offered);
@@ -98,7 +107,6 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
             name: declared.name,
             operator: Shared(operator),
             scoring: signature.scoring,
-            kinds: kinds(&signature, &args),
             args,
         }),
         inputs: vec![input],
@@ -106,21 +114,29 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     })
 }
 
-fn value(given: Option<Expr>) -> Option<Arg> {
-    given.map(Arg::Value)
-}
-
-/// The kinds of the arguments that are given.
-fn kinds(signature: &OperatorSignature, args: &[(&'static str, Arg)]) -> Vec<Argument> {
-    let params = signature.params.iter();
-    let given = params.filter(|(name, _)| args.iter().any(|(arg, _)| arg == name));
-    given.map(|(_, kind)| kind.clone()).collect()
-}
-
 #[derive(Clone, Debug)]
 enum Arg {
-    Value(Expr),
+    Number(Expr),
+    Text(Expr),
+    Row(Expr),
+    Key(Expr),
     Case(&'static str),
+}
+
+impl Arg {
+    fn expr(&self) -> Option<&Expr> {
+        match self {
+            Arg::Number(expr) | Arg::Text(expr) | Arg::Row(expr) | Arg::Key(expr) => Some(expr),
+            Arg::Case(_) => None,
+        }
+    }
+
+    fn expr_mut(&mut self) -> Option<&mut Expr> {
+        match self {
+            Arg::Number(expr) | Arg::Text(expr) | Arg::Row(expr) | Arg::Key(expr) => Some(expr),
+            Arg::Case(_) => None,
+        }
+    }
 }
 
 /// The operator itself, which says nothing of itself.
@@ -139,8 +155,6 @@ struct Own {
     operator: Shared,
     scoring: bool,
     args: Vec<(&'static str, Arg)>,
-    /// Of each argument.
-    kinds: Vec<Argument>,
 }
 
 /// An argument for the rows of a batch.
@@ -158,18 +172,16 @@ impl Op for Own {
 
     fn details(&self, schema: &Schema) -> String {
         let shown = self.args.iter().map(|(name, arg)| match arg {
-            Arg::Value(value) => format!("{name}={}", show(value, schema)),
             Arg::Case(case) => format!("{name}={case}"),
+            Arg::Number(expr) | Arg::Text(expr) | Arg::Row(expr) | Arg::Key(expr) => {
+                format!("{name}={}", show(expr, schema))
+            }
         });
         shown.collect::<Vec<_>>().join(", ")
     }
 
     fn exprs(&self) -> Vec<&Expr> {
-        let values = self.args.iter().map(|(_, arg)| match arg {
-            Arg::Value(value) => Some(value),
-            Arg::Case(_) => None,
-        });
-        values.flatten().collect()
+        self.args.iter().filter_map(|(_, arg)| arg.expr()).collect()
     }
 
     fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
@@ -208,11 +220,8 @@ impl Op for Own {
 
 impl Own {
     fn values_mut(&mut self) -> Vec<&mut Expr> {
-        let values = self.args.iter_mut().map(|(_, arg)| match arg {
-            Arg::Value(value) => Some(value),
-            Arg::Case(_) => None,
-        });
-        values.flatten().collect()
+        let args = self.args.iter_mut();
+        args.filter_map(|(_, arg)| arg.expr_mut()).collect()
     }
 
     /// What the operator keeps of the rows of a request.
@@ -250,24 +259,22 @@ impl Own {
     }
 
     /// The arguments for all rows.
-    fn ready<'r>(&self, exec: &Exec, rows: &'r Rows) -> Vec<Ready<'r>> {
+    fn ready<'r>(&self, exec: &'r Exec, rows: &'r Rows) -> Vec<Ready<'r>> {
         let requests = Frame::requests(exec.run);
         let owners = rows.owners();
         let of_rows = Frame::rows(exec.run, rows, &owners);
         let text = |code| exec.run.texts.get(code).map(|text| text.into_owned());
-        let ready = self.args.iter().zip(&self.kinds).map(|((_, arg), kind)| {
-            let value = match arg {
-                Arg::Case(case) => return Ready::Case(case),
-                Arg::Value(value) => value,
-            };
-            match kind {
-                Argument::Number => Ready::Numbers(requests.numbers(value)),
-                Argument::Text => {
-                    let codes = requests.eval(value).codes().spread(exec.run.requests());
-                    Ready::Texts(codes.into_iter().map(text).collect())
-                }
-                Argument::Key => Ready::Rows(Column::new(keys(of_rows.column(value)))),
-                _ => Ready::Rows(Column::new(values(of_rows.column(value), exec))),
+        let ready = self.args.iter().map(|(_, arg)| match arg {
+            Arg::Case(case) => Ready::Case(case),
+            Arg::Number(value) => Ready::Numbers(requests.numbers(value)),
+            Arg::Text(value) => {
+                let codes = requests.eval(value).codes().spread(exec.run.requests());
+                Ready::Texts(codes.into_iter().map(text).collect())
+            }
+            Arg::Key(value) => Ready::Rows(Column::new(keys(of_rows.column(value)))),
+            Arg::Row(value) => {
+                let seen = values(of_rows.eval(value), rows.len(), exec.run.texts);
+                Ready::Rows(Column::new(seen))
             }
         });
         ready.collect()
@@ -276,25 +283,6 @@ impl Own {
 
 fn known(number: f64) -> Option<f64> {
     Some(number).filter(|number| !number.is_nan())
-}
-
-/// The values of rows, of a type that extensions may have.
-fn values(column: Stored, exec: &Exec) -> Values<'static> {
-    match column {
-        Stored::I64(ints) => Values::Ints(ints.into()),
-        Stored::F64(floats) => Values::Floats(floats.into()),
-        Stored::Bool(bools) => Values::Bools(bools.into()),
-        Stored::Code(codes) => {
-            let text = |code| {
-                exec.run
-                    .texts
-                    .get(code)
-                    .map(|text| text.into_owned().into())
-            };
-            Values::Texts(codes.into_iter().map(text).collect())
-        }
-        Stored::List { .. } | Stored::Vector { .. } => Values::Ints(Vec::new().into()),
-    }
 }
 
 /// Ints that are equal where the values are.

@@ -4,9 +4,8 @@ use super::own::declared;
 use super::{OPERATORS, Operator};
 use crate::expr::functions::own::declared as function;
 use crate::expr::functions::{self, Function};
-use crate::extend::{Function as Own, Output, OutputOf, Registry, Scorer, ScorerSignature};
+use crate::extend::{Output, Registry};
 use std::fmt;
-use std::sync::Arc;
 
 /// What programs can name.
 #[derive(Clone, Default)]
@@ -26,24 +25,6 @@ pub struct ModelKind {
     pub outputs: Vec<(Output, &'static Function)>,
 }
 
-impl ModelKind {
-    fn of(name: &str, signature: &ScorerSignature, scorer: &Arc<dyn Scorer>) -> ModelKind {
-        let output = |place| {
-            let own = OutputOf::new(name, scorer, signature, place);
-            let (own_signature, own) = (own.signature().clone(), Arc::new(own) as Arc<dyn Own>);
-            (
-                signature.outputs[place].clone(),
-                function(&own_signature, &own),
-            )
-        };
-        ModelKind {
-            name: name.to_owned(),
-            inputs: signature.inputs.clone(),
-            outputs: (0..signature.outputs.len()).map(output).collect(),
-        }
-    }
-}
-
 impl Vocabulary {
     /// The built-in names, and those of the registry, which are other ones.
     pub fn with(registry: Registry) -> Vocabulary {
@@ -51,11 +32,17 @@ impl Vocabulary {
             .operators()
             .map(|(signature, _)| declared(signature));
         let functions = registry.functions();
-        let models = registry.scorers();
+        let models = registry.scorers().zip(registry.outputs());
+        let models = models.map(|((name, signature), outputs)| {
+            let functions = outputs.map(|(signature, own)| function(signature, own));
+            ModelKind {
+                name: name.to_owned(),
+                inputs: signature.inputs.clone(),
+                outputs: signature.outputs.iter().cloned().zip(functions).collect(),
+            }
+        });
         Vocabulary {
-            models: models
-                .map(|(kind, signature, own)| ModelKind::of(kind, signature, own))
-                .collect(),
+            models: models.collect(),
             own: own.collect(),
             functions: functions
                 .map(|(signature, own)| function(signature, own))

@@ -169,7 +169,8 @@ impl Own {
     }
 }
 
-fn values<'t>(val: Val, n: usize, texts: &'t Texts) -> Values<'t> {
+/// The values of rows, of a type that extensions may have, as they see them.
+pub(crate) fn values<'t>(val: Val, n: usize, texts: &'t Texts) -> Values<'t> {
     match val {
         Val::I64(ints) => Values::Ints(ints.spread(n).into()),
         Val::F64(floats) => Values::Floats(floats.spread(n).into()),
