@@ -43,6 +43,19 @@
 //! # }
 //! ```
 //!
+//! # Features
+//!
+//! All are enabled by default. An application that embeds the engine turns them off with
+//! `default-features = false` and enables the formats that it reads or writes.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `arrow` | Arrow IPC files: tables of a catalog, and answers |
+//! | `parquet` | Parquet files: tables of a catalog, and answers; implies `arrow` |
+//! | `cli` | the module [`cli`], which is the `igql` command; implies `parquet` |
+//!
+//! # More
+//!
 //! [`extend`] has the traits by which a Rust program adds functions, operators and models of its own;
 //! [`cli::main_with`] makes a command of them. The language itself is documented in the repository, under `docs/`.
 
@@ -57,6 +70,7 @@ pub mod batch;
 pub mod catalog;
 #[doc(hidden)]
 pub mod check;
+#[cfg(feature = "cli")]
 pub mod cli;
 mod deep;
 #[doc(hidden)]

@@ -9,4 +9,6 @@ pub mod time;
 
 pub use error::{DataError, DataWarning, shown};
 pub use load::{find, load};
-pub(crate) use section::{nearest, toml_key, toml_text};
+#[cfg(feature = "cli")]
+pub(crate) use section::toml_text;
+pub(crate) use section::{nearest, toml_key};

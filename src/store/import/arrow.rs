@@ -1,6 +1,7 @@
 //! From Arrow arrays to columns.
 
 use super::cell::{Cell, Fault, How};
+use super::reader::BYTES;
 use super::values::Values;
 use crate::types::{NULL_CODE, Type};
 use arrow_array::cast::AsArray;
@@ -33,9 +34,6 @@ pub fn type_of(ty: &DataType) -> Result<Type, String> {
         other => Err(other.to_string()),
     }
 }
-
-/// Bytes have no type here, but are read as text where the catalog says so.
-pub const BYTES: &str = "Binary";
 
 /// Whether a type has unsigned numbers that may not fit into 64-bit ints.
 pub fn has_unsigned(ty: &DataType) -> bool {

@@ -80,6 +80,15 @@ pub(super) fn not_read(file: &Path, help: &str) -> DataError {
     DataError::new(file, format!("unsupported format ({ending})")).help(help)
 }
 
+/// A format whose feature of this crate was not enabled.
+#[cfg(not(all(feature = "arrow", feature = "parquet")))]
+pub(super) fn not_built(file: &Path, feature: &str) -> DataError {
+    let message = format!("this build of igql does not include the format `{feature}`");
+    DataError::new(file, message).help(format!(
+        "enable the feature `{feature}` of the crate `igql`"
+    ))
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     Parquet,
@@ -101,4 +110,25 @@ pub(super) fn format_of(file: &Path) -> Option<Format> {
     // Parquet and Arrow are packed inside.
     let text = !matches!(format, Format::Parquet | Format::Arrow);
     (text || !packed::is_packed(file)).then_some(format)
+}
+
+#[cfg(all(test, not(feature = "arrow")))]
+mod tests {
+    use super::super::open_alone;
+    use std::path::Path;
+
+    #[test]
+    fn a_format_that_was_not_built_names_its_feature() {
+        for (file, feature) in [
+            ("a.parquet", "parquet"),
+            ("a.arrow", "arrow"),
+            ("a.feather", "arrow"),
+        ] {
+            let error = open_alone(Path::new(file)).err().unwrap().to_string();
+            assert!(
+                error.contains(&format!("the feature `{feature}`")),
+                "{error}"
+            );
+        }
+    }
 }

@@ -1,13 +1,23 @@
 //! Reading data files. A format is one file of this room: it says what columns a file has
 //! ([`Reader::found`]) and reads them as wanted ([`Reader::read`]).
+#![cfg_attr(
+    not(feature = "arrow"),
+    expect(
+        dead_code,
+        reason = "typed cells come from Arrow and Parquet files alone"
+    )
+)]
 
+#[cfg(feature = "arrow")]
 mod arrow;
 mod cell;
 mod decode;
 mod files;
 mod folders;
 mod format;
+#[cfg(feature = "arrow")]
 mod guard;
+#[cfg(feature = "arrow")]
 mod ipc;
 mod json;
 mod limits;
@@ -15,6 +25,7 @@ mod list_text;
 mod npy;
 mod number;
 mod packed;
+#[cfg(feature = "parquet")]
 mod parquet;
 mod reader;
 mod table;
@@ -28,7 +39,6 @@ mod words;
 
 use crate::catalog::DataError;
 use crate::catalog::config::{Table as TableConfig, TextFormat};
-pub use arrow::BYTES;
 pub use cell::{Advice, Cell, Fault, How, Kind, int_text};
 pub use decode::is_mostly_utf8;
 pub use files::{files_of, unreadable};
@@ -37,7 +47,7 @@ pub use format::{is_tabbed, is_text, takes_format};
 pub use json::object as json_object;
 pub use npy::{Npy, npy_keys};
 pub use number::{is_grouped, plain as plain_number};
-pub use reader::{Faults, Found, Group, Reader, Wanted};
+pub use reader::{BYTES, Faults, Found, Group, Reader, Wanted};
 use std::path::{Path, PathBuf};
 pub use table::{Origin, Table, brief, read, read_all};
 pub use tensors::Tensors;
@@ -92,8 +102,14 @@ fn open_files(
     named: &[&str],
 ) -> Result<Box<dyn Reader>, DataError> {
     Ok(match format {
+        #[cfg(feature = "parquet")]
         Some(Format::Parquet) => Box::new(parquet::ParquetTable::open(files)?),
+        #[cfg(not(feature = "parquet"))]
+        Some(Format::Parquet) => return Err(format::not_built(&files[0], "parquet")),
+        #[cfg(feature = "arrow")]
         Some(Format::Arrow) => Box::new(ipc::ArrowTable::open(files)?),
+        #[cfg(not(feature = "arrow"))]
+        Some(Format::Arrow) => return Err(format::not_built(&files[0], "arrow")),
         Some(Format::Json) => Box::new(json::JsonTable::open(files, text, named)?),
         Some(Format::Text(separator)) => Box::new(text::TextTable::open(files, text, separator)?),
         None => return Err(unsupported(&files[0])),

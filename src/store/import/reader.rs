@@ -7,6 +7,9 @@ use crate::types::Type;
 use rayon::prelude::*;
 use std::path::PathBuf;
 
+/// Bytes have no type here, but are read as text where the catalog says so.
+pub const BYTES: &str = "Binary";
+
 /// A column as a file has it.
 #[derive(Clone, Debug)]
 pub struct Found {
