@@ -234,6 +234,11 @@ impl Answer {
         }
     }
 
+    /// Whether no list has a row.
+    pub fn is_empty(&self) -> bool {
+        self.lists.iter().all(List::is_empty)
+    }
+
     /// The rows of a program whose result is one set, or of the first list of a page.
     pub fn rows(&self) -> Rows<'_> {
         self.lists.first().map_or_else(Rows::default, List::rows)

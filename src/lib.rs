@@ -104,6 +104,7 @@ pub mod types;
 #[doc(hidden)]
 pub mod visible;
 pub mod why;
+pub mod wire;
 
 pub use answer::{Answer, Ask, Ended, List, Row, Rows};
 pub use catalog::schema;

@@ -117,22 +117,25 @@ pub fn bind(
 
 /// A parameter that the program does not have is a mistake.
 fn known_names(checked: &Checked, requests: &[Request]) -> Result<(), RunError> {
-    for (name, _) in requests.iter().flat_map(|r| &r.params) {
-        let known =
-            checked.params.iter().any(|p| p.name == *name) || checked.unread_params.contains(name);
-        if !known {
-            let names: Vec<&str> = checked.params.iter().map(|p| p.name.as_str()).collect();
-            let have = if names.is_empty() {
-                "it has none".to_owned()
-            } else {
-                format!("it has {}", names.join(", "))
-            };
-            return Err(RunError::Request(format!(
-                "the program has no parameter `{name}`: {have}"
-            )));
-        }
+    let mut names = requests.iter().flat_map(|r| &r.params);
+    match names.find_map(|(name, _)| unknown_param(checked, name)) {
+        Some(message) => Err(RunError::Request(message)),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// What to say of the name of a parameter that a program does not have.
+pub(crate) fn unknown_param(checked: &Checked, name: &str) -> Option<String> {
+    let is_read = checked.params.iter().any(|p| p.name == name);
+    if is_read || checked.unread_params.iter().any(|unread| unread == name) {
+        return None;
+    }
+    let names: Vec<&str> = checked.params.iter().map(|p| p.name.as_str()).collect();
+    let have = match names.is_empty() {
+        true => "it has none".to_owned(),
+        false => format!("it has {}", names.join(", ")),
+    };
+    Some(format!("the program has no parameter `{name}`: {have}"))
 }
 
 /// The values of a parameter, one per request.

@@ -86,13 +86,11 @@ pub fn bench(project: &Project, args: &BenchArgs) -> Result<(), Failure> {
     let params = file.tune(&engine, args.query.as_deref(), &args.param)?;
     let program = file.program(&engine, args.query.as_deref())?;
     let compiled = compile_time(&file, &engine, args.query.as_deref());
-    let base = params::base(&engine, &program, args.at.as_deref(), &params)?;
-    let callers = users::callers(&engine, &program, &[], Some(&args.users))?;
-    if callers.is_empty() {
+    let base = params::base(&program, args.at.as_deref(), &params)?;
+    let requests = users::requests(&engine, &program, &base, &[], Some(&args.users))?;
+    if requests.is_empty() {
         return Err(Failure::Usage(format!("--users {}: no users", args.users)));
     }
-    let requests = callers.into_iter().map(|caller| caller.asks(&base));
-    let requests: Vec<Request> = requests.collect();
     engine.preload();
     // one pass that is not counted, so that the program has run before
     let flight = Flight::of(requests.len().div_ceil(args.batch));

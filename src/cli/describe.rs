@@ -5,6 +5,7 @@ use crate::catalog::schema::{KeyType, Now};
 use crate::describe::{self, Column, Degrees, Description, Edge, Embedding, Entity, Thing};
 use crate::types::Value;
 use crate::visible::visible;
+use crate::wire;
 use clap::{Args, ValueEnum};
 use serde_json::{Value as Json, json};
 use std::fmt::Write;
@@ -375,9 +376,9 @@ fn catalog_json(all: &Description) -> Json {
         "now": match all.defaults.now {
             Now::Clock => json!("clock"),
             Now::Latest => json!("latest"),
-            Now::At(at) => values::value(&Value::Time(at)),
+            Now::At(at) => wire::values::value(&Value::Time(at)),
         },
-        "newest_link": values::value(&all.newest_link.map_or(Value::Null, Value::Time)),
+        "newest_link": wire::values::value(&all.newest_link.map_or(Value::Null, Value::Time)),
         "seen": all.defaults.seen,
         "impressions": all.defaults.impressions,
         "required_policies": all.defaults.required_policies,
@@ -461,9 +462,9 @@ fn column_json(column: &Column) -> Json {
         "name": column.name,
         "type": column.ty,
         "nulls": column.nulls,
-        "min": values::value(&min),
-        "max": values::value(&max),
-        "examples": column.examples.iter().map(values::value).collect::<Vec<_>>(),
+        "min": wire::values::value(&min),
+        "max": wire::values::value(&max),
+        "examples": column.examples.iter().map(wire::values::value).collect::<Vec<_>>(),
     })
 }
 

@@ -15,7 +15,6 @@ mod init;
 mod interrupt;
 mod mapped;
 mod out;
-mod output;
 mod params;
 mod plan;
 mod progress;

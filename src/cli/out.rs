@@ -10,9 +10,9 @@
 use super::{Failure, progress};
 use crate::files::{self, Replacement};
 use crate::visible::visible_lines;
-use flate2::write::GzEncoder;
+use crate::wire::{Packing, Sink};
 use std::fmt::Display;
-use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -73,25 +73,6 @@ impl<W: Write> Write for Flow<W> {
     }
 }
 
-/// How a file is packed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Packing {
-    Plain,
-    Gzip,
-    Zstd,
-}
-
-impl Packing {
-    /// What a file's ending says.
-    pub fn of(path: &Path) -> Packing {
-        match path.extension().and_then(|e| e.to_str()) {
-            Some(ending) if ending.eq_ignore_ascii_case("gz") => Packing::Gzip,
-            Some(ending) if ending.eq_ignore_ascii_case("zst") => Packing::Zstd,
-            _ => Packing::Plain,
-        }
-    }
-}
-
 /// Where a result goes.
 #[derive(Clone, Debug)]
 pub enum Place {
@@ -146,14 +127,14 @@ impl Place {
 
     fn begin(&self, packing: Packing) -> io::Result<(Box<dyn Sink>, Option<Replacement>)> {
         Ok(match self {
-            Place::Stdout => (packed(Flow(io::stdout()), packing)?, None),
+            Place::Stdout => (packing.sink(Flow(io::stdout()))?, None),
             Place::Special(path) => {
                 let stream = std::fs::File::options().write(true).open(path)?;
-                (packed(Flow(stream), packing)?, None)
+                (packing.sink(Flow(stream))?, None)
             }
             Place::File(path) => {
                 let file = Replacement::new(path)?;
-                (packed(file.writer()?, packing)?, Some(file))
+                (packing.sink(file.writer()?)?, Some(file))
             }
         })
     }
@@ -181,37 +162,5 @@ impl Pending {
     pub fn finish(self, written: io::Result<()>) -> Result<(), Failure> {
         let done = written.and_then(|()| self.file.map_or(Ok(()), Replacement::commit));
         done.map_err(|e| self.place.failed(&e))
-    }
-}
-
-/// What takes the bytes of a result. Nothing is certain to be written before it is finished.
-pub trait Sink: Write + Send {
-    fn finish(self: Box<Self>) -> io::Result<()>;
-}
-
-fn packed<W: Write + Send + 'static>(target: W, packing: Packing) -> io::Result<Box<dyn Sink>> {
-    let target = BufWriter::with_capacity(1 << 16, target);
-    Ok(match packing {
-        Packing::Plain => Box::new(target),
-        Packing::Gzip => Box::new(GzEncoder::new(target, flate2::Compression::default())),
-        Packing::Zstd => Box::new(zstd::Encoder::new(target, zstd::DEFAULT_COMPRESSION_LEVEL)?),
-    })
-}
-
-impl<W: Write + Send> Sink for BufWriter<W> {
-    fn finish(mut self: Box<Self>) -> io::Result<()> {
-        self.flush()
-    }
-}
-
-impl<W: Write + Send> Sink for GzEncoder<W> {
-    fn finish(self: Box<Self>) -> io::Result<()> {
-        GzEncoder::finish(*self)?.flush()
-    }
-}
-
-impl<W: Write + Send> Sink for zstd::Encoder<'static, W> {
-    fn finish(self: Box<Self>) -> io::Result<()> {
-        zstd::Encoder::finish(*self)?.flush()
     }
 }

@@ -106,7 +106,7 @@ pub fn run(project: &Project, args: &RunArgs) -> Result<(), Failure> {
     let output = write::Output::new(&args.asked())?;
     let users = args.users.as_ref().map(Path::new);
     project.spare_inputs(output.place(), &args.file, &engine, &program, users)?;
-    let output = output.start(&engine, &program, requests.len())?;
+    let output = output.start(&program, requests.len())?;
     let times = stream(&engine, &program, &requests, args, output)?;
     if args.timings {
         report(&engine, &program, &times);
@@ -120,15 +120,13 @@ fn requests(
     args: &RunArgs,
     params: &[String],
 ) -> Result<Vec<Request>, Failure> {
-    let base = params::base(engine, program, args.at.as_deref(), params)?.seed(args.seed);
-    let callers = users::callers(engine, program, &args.user, args.users.as_deref())?;
-    if callers.is_empty() && args.users.is_none() {
-        return Ok(vec![base]);
-    }
-    Ok(callers
-        .into_iter()
-        .map(|caller| caller.asks(&base))
-        .collect())
+    let base = params::base(program, args.at.as_deref(), params)?.seed(args.seed);
+    let many = args.users.as_deref();
+    let requests = users::requests(engine, program, &base, &args.user, many)?;
+    Ok(match requests.is_empty() && many.is_none() {
+        true => vec![base],
+        false => requests,
+    })
 }
 
 /// What else the answers should tell.

@@ -1,172 +1,87 @@
 //! Which users a command is for.
 
-use super::{Failure, out, params};
-use crate::catalog::schema::{KeyType, Schema};
+use super::{Failure, out};
+use crate::catalog::schema::Schema;
 use crate::engine::{Engine, Program};
 use crate::files::{self, Scratch};
 use crate::request::Request;
-use crate::store::{self, Users};
-use crate::types::{Key, NULL_INT, Type, Value};
+use crate::types::Key;
+use crate::wire::{self, RequestTable, TableError};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-/// Keys from `--user` and `--users`.
-pub fn keys(
-    engine: &Engine,
-    one_by_one: &[String],
-    many: Option<&str>,
-) -> Result<Vec<Key>, Failure> {
-    let schema = engine.schema();
-    let mut keys = Vec::new();
-    for text in one_by_one {
-        keys.push(parse(schema, text).map_err(|m| Failure::Usage(format!("--user {text}: {m}")))?);
-    }
-    match many {
-        Some("all") => {
-            let rows = schema.entity(schema.viewer).rows;
-            keys.extend((0..rows).map(|row| engine.snapshot().key(schema.viewer, row)));
-        }
-        Some(name) => keys.extend(from_file(schema, name, &|_| None)?.keys),
-        None => {}
-    }
-    Ok(keys)
+/// Keys from `--user`.
+pub fn keys(schema: &Schema, texts: &[String]) -> Result<Vec<Key>, Failure> {
+    let key = |text: &String| {
+        let key = wire::user_from_text(schema, text);
+        key.map_err(|error| Failure::Usage(format!("--user {text}: {}", error.message)))
+    };
+    texts.iter().map(key).collect()
 }
 
-/// A key as text, of the viewer's type.
-pub fn parse(schema: &Schema, text: &str) -> Result<Key, String> {
-    let table = schema.entity(schema.viewer);
-    if text.trim().is_empty() {
-        return Err("the key is empty".to_owned());
-    }
-    match table.key_type {
-        KeyType::String => Ok(Key::Str(text.to_owned())),
-        KeyType::Int => match text.trim().parse() {
-            Ok(number) if number != NULL_INT => Ok(Key::Int(number)),
-            _ => Err(format!("keys of `{}` are ints, found `{text}`", table.name)),
-        },
-    }
-}
-
-/// One who asks, with what is asked for this user alone.
-pub struct Caller {
-    key: Key,
-    at: Option<i64>,
-    params: Vec<(String, Value)>,
-}
-
-impl Caller {
-    /// The request of this user, where `base` says what is the same for all.
-    pub fn asks(self, base: &Request) -> Request {
-        let mut request = Request {
-            user: Some(self.key),
-            at: self.at.or(base.at),
-            ..base.clone()
-        };
-        request.params.extend(self.params);
-        request
-    }
-}
-
-/// Those who ask, from `--user` and `--users`. Of a table the column `at` or `now` is the time of each
-/// request, and columns that are named as parameters of the program are these; a null says nothing.
-pub fn callers(
+/// Requests of those from `--user` and `--users`, where `base` says what is the same for all.
+pub fn requests(
     engine: &Engine,
     program: &Program,
+    base: &Request,
     one_by_one: &[String],
     many: Option<&str>,
-) -> Result<Vec<Caller>, Failure> {
-    let alone = |key| Caller {
-        key,
-        at: None,
-        params: Vec::new(),
+) -> Result<Vec<Request>, Failure> {
+    let of_user = |user| Request {
+        user: Some(user),
+        ..base.clone()
     };
-    let Some(path) = many.filter(|many| *many != "all") else {
-        let keys = keys(engine, one_by_one, many)?;
-        return Ok(keys.into_iter().map(alone).collect());
-    };
-    let mut callers: Vec<Caller> = keys(engine, one_by_one, None)?
-        .into_iter()
-        .map(alone)
-        .collect();
-    let params = &program.checked().params;
-    let wanted = |name: &str| match name {
-        "at" | "now" => Some(Type::Time),
-        name => {
-            let param = params.iter().find(|p| p.name == name)?;
-            Some(params::as_stored(&param.ty, engine.schema()))
+    let one_by_one = keys(engine.schema(), one_by_one)?.into_iter();
+    let mut requests: Vec<Request> = one_by_one.map(of_user).collect();
+    match many {
+        None => {}
+        Some("all") => {
+            let viewer = engine.schema().viewer;
+            let rows = 0..engine.schema().entity(viewer).rows;
+            requests.extend(rows.map(|row| of_user(engine.snapshot().key(viewer, row))));
         }
-    };
-    let users = from_file(engine.schema(), path, &wanted)?;
-    let times = users
-        .columns
-        .iter()
-        .filter(|(name, _)| matches!(&**name, "at" | "now"));
-    if times.count() > 1 {
-        return Err(Failure::Usage(format!(
-            "--users {path}: both `at` and `now` are the time of a request: remove one of the columns"
-        )));
+        Some(name) => requests.extend(from_file(program, name, base)?),
     }
-    if users.keys.is_empty() {
-        out::say(format_args!("warning: --users {path}: there are no users"));
-    }
-    for name in &users.others {
-        out::say(format_args!(
-            "warning: --users {path}: the column `{name}` is not a parameter of the program and is ignored"
-        ));
-    }
-    let start = callers.len();
-    callers.extend(users.keys.into_iter().map(alone));
-    for (name, values) in users.columns {
-        for (place, value) in values.into_iter().enumerate() {
-            let (Some(value), caller) = (value, &mut callers[start + place]) else {
-                continue;
-            };
-            match (name.as_str(), value) {
-                ("at" | "now", Value::Time(at)) => caller.at = Some(at),
-                (_, value) => {
-                    let row = place + 1;
-                    let value = params::of_stored(value, &name, params, engine.schema())
-                        .map_err(|m| Failure::Usage(format!("--users {path}: row {row}: {m}")))?;
-                    caller.params.push((name.clone(), value));
-                }
-            }
-        }
-    }
-    Ok(callers)
+    Ok(requests)
 }
 
-/// One key a line, or a table of any format with the viewer's key column; `-` is standard input.
-fn from_file(
-    schema: &Schema,
-    name: &str,
-    wanted: &dyn Fn(&str) -> Option<Type>,
-) -> Result<Users, Failure> {
-    let table = schema.entity(schema.viewer);
-    let read = |path: &Path| store::read_users(path, &table.key, table.key_type, wanted);
-    if name != "-" {
-        let path = Path::new(name);
-        files::is_regular(path).map_err(|e| {
-            let help = match e.kind() {
-                ErrorKind::InvalidInput => "\nhelp: `--users -` reads standard input",
-                _ => "",
-            };
-            Failure::Usage(format!("--users {name}: {e}{help}"))
-        })?;
-        return Ok(read(path)?);
+/// Requests from the file of `--users`; `-` is standard input.
+fn from_file(program: &Program, name: &str, base: &Request) -> Result<Vec<Request>, Failure> {
+    let table = match name {
+        "-" => from_input(program, base)?,
+        name => {
+            let path = Path::new(name);
+            files::is_regular(path).map_err(|e| not_a_file(name, &e))?;
+            wire::read_requests(program, path, base).map_err(|e| unreadable(name, e))?
+        }
+    };
+    if table.requests.is_empty() {
+        out::say(format_args!("warning: --users {name}: there are no users"));
     }
+    for column in &table.ignored {
+        out::say(format_args!(
+            "warning: --users {name}: the column `{column}` is not a parameter of the program and is ignored"
+        ));
+    }
+    Ok(table.requests)
+}
+
+fn from_input(program: &Program, base: &Request) -> Result<RequestTable, Failure> {
     let mut bytes = Vec::new();
     let taken = std::io::stdin().read_to_end(&mut bytes);
     taken.map_err(|e| out::failed("standard input", &e))?;
-    let copy = Scratch::new(kind(&bytes), &bytes);
+    let copy = Scratch::new(extension_of(&bytes), &bytes);
     let copy = copy.map_err(|e| out::failed("a copy of standard input", &e))?;
-    read(copy.path()).map_err(|mut error| {
-        error.file = Path::new("standard input").into();
-        error.into()
+    wire::read_requests(program, copy.path(), base).map_err(|mut error| {
+        if let TableError::Data(error) = &mut error {
+            error.file = Path::new("standard input").into();
+        }
+        unreadable("-", error)
     })
 }
 
-/// The ending of a file with these bytes.
-fn kind(bytes: &[u8]) -> &'static str {
+/// The extension of a file with these bytes.
+fn extension_of(bytes: &[u8]) -> &'static str {
     const KINDS: [(&[u8], &str); 5] = [
         (b"PAR1", "parquet"),
         (b"ARROW1", "arrow"),
@@ -175,7 +90,22 @@ fn kind(bytes: &[u8]) -> &'static str {
         (b"{", "jsonl"),
     ];
     let known = KINDS.iter().find(|(magic, _)| bytes.starts_with(magic));
-    known.map_or("csv", |(_, ending)| ending)
+    known.map_or("csv", |(_, extension)| extension)
+}
+
+fn not_a_file(name: &str, error: &std::io::Error) -> Failure {
+    let help = match error.kind() {
+        ErrorKind::InvalidInput => "\nhelp: `--users -` reads standard input",
+        _ => "",
+    };
+    Failure::Usage(format!("--users {name}: {error}{help}"))
+}
+
+fn unreadable(name: &str, error: TableError) -> Failure {
+    match error {
+        TableError::Data(error) => Failure::Data(error),
+        other => Failure::Usage(format!("--users {name}: {other}")),
+    }
 }
 
 /// Fails where the program and the users would both be read from standard input.

@@ -1,43 +1,8 @@
-//! Keys and values, as JSON, as text that reads back and for people.
+//! Keys and values for people.
 
 use crate::types::{Key, Value};
 use crate::visible::visible;
-use serde_json::{Value as Json, json};
-
-pub fn key(key: &Key) -> Json {
-    match key {
-        Key::Int(k) => (*k).into(),
-        Key::Str(k) => k.clone().into(),
-    }
-}
-
-/// A value: times as ISO text, durations in seconds.
-pub fn value(v: &Value) -> Json {
-    match v {
-        Value::Null => Json::Null,
-        Value::Int(v) => (*v).into(),
-        Value::Float(v) => json!(v),
-        Value::Bool(v) => (*v).into(),
-        Value::Str(v) => v.clone().into(),
-        Value::Time(v) => time(*v),
-        Value::Duration(v) => json!(*v as f64 / 1e6),
-        Value::Id(v) => key(v),
-        Value::List(v) => v.iter().map(value).collect(),
-        Value::Vector(v) => v.iter().map(|x| json!(x)).collect(),
-    }
-}
-
-pub fn time(us: i64) -> Json {
-    crate::types::time::text(us).map_or(Json::Null, Into::into)
-}
-
-/// A value as text that reads back: times in ISO form, lists as JSON arrays.
-pub fn text(v: &Value) -> String {
-    match value(v) {
-        Json::String(text) => text,
-        json => json.to_string(),
-    }
-}
+use crate::wire::values;
 
 /// A value for people: no quotes, few digits, nothing that acts on a terminal.
 pub fn short(v: &Value) -> String {
@@ -47,10 +12,7 @@ pub fn short(v: &Value) -> String {
         Value::List(items) => items.iter().map(short).collect::<Vec<_>>().join(" | "),
         Value::Vector(v) => format!("vector[{}]", v.len()),
         Value::Duration(us) => crate::expr::show::duration(*us),
-        other => match value(other) {
-            Json::String(text) => visible(&text).into_owned(),
-            json => json.to_string(),
-        },
+        other => visible(&values::text(other)).into_owned(),
     }
 }
 

@@ -1,93 +1,9 @@
-//! Explanations of answers, for people and for machines.
+//! Explanations of answers, for people.
 
-use super::values::{float, key, short, shown_key, value};
+use super::values::{float, short, shown_key};
 use crate::answer::{Answer, List};
 use crate::visible::visible;
-use crate::why::{Feature, Outcome, Step, Why, WhyNot, because};
-use serde_json::{Map, Value as Json, json};
-
-/// Why a row is there, as `interface.md` has it.
-pub fn json(why: &Why) -> Json {
-    let mut object = Map::new();
-    object.insert("path".into(), why.path.iter().map(step_json).collect());
-    let scores = why.scores.iter().map(|s| {
-        let heads: Map<String, Json> = s.heads.iter().map(|(n, v)| (n.clone(), value(v))).collect();
-        let features: Json = s.features.iter().map(feature_json).collect();
-        let mut score = json!({"op": s.op, "score": s.score, "position": s.position, "heads": heads, "features": features});
-        if !s.null.is_empty() {
-            let parts = s.null.iter().map(|p| json!({"part": p.part, "reason": p.reason}));
-            score["null"] = parts.collect();
-        }
-        score
-    });
-    add(&mut object, "scores", scores.collect());
-    let branches = why.branches.iter().map(|b| {
-        json!({"op": b.op, "branch": b.branch, "from": b.from, "score": b.score, "position": b.position, "chosen": b.chosen})
-    });
-    add(&mut object, "branches", branches.collect());
-    let moves = why.moves.iter().map(|m| {
-        json!({"op": m.op, "from": m.from, "to": m.to, "score_before": m.score_before, "score": m.score})
-    });
-    add(&mut object, "moves", moves.collect());
-    Json::Object(object)
-}
-
-fn add(object: &mut Map<String, Json>, name: &str, items: Vec<Json>) {
-    if !items.is_empty() {
-        object.insert(name.to_owned(), items.into());
-    }
-}
-
-fn step_json(step: &Step) -> Json {
-    let mut object = Map::new();
-    object.insert("op".into(), step.op.clone().into());
-    object.insert(step.key_name.clone(), key(&step.key));
-    object.insert("score".into(), json!(step.score));
-    if let Some(weight) = step.weight {
-        object.insert("weight".into(), json!(weight));
-    }
-    if step.links > 1 {
-        object.insert("links".into(), step.links.into());
-    }
-    if let Some(null) = &step.null {
-        object.insert("null".into(), null.clone().into());
-    }
-    Json::Object(object)
-}
-
-fn feature_json(feature: &Feature) -> Json {
-    json!({"feature": feature.name, "value": value(&feature.value), "effect": feature.effect})
-}
-
-/// Why an entity is not there.
-pub fn not_json(not: &WhyNot) -> Json {
-    let mut object = Map::new();
-    if let Some(list) = &not.list {
-        object.insert("list".into(), list.clone().into());
-    }
-    object.insert(not.key_name.clone(), key(&not.key));
-    object.insert("outcome".into(), not.outcome.name().into());
-    let reasons = not.reasons.iter().map(|r| {
-        let mut reason = Map::new();
-        if let Some(node) = r.node {
-            reason.insert("op".into(), r.op.clone().into());
-            reason.insert("node".into(), node.0.into());
-            reason.insert("dropped".into(), r.dropped.into());
-        }
-        reason.insert("message".into(), r.message.clone().into());
-        if !r.values.is_empty() {
-            let values: Map<String, Json> = r
-                .values
-                .iter()
-                .map(|(n, v)| (n.clone(), value(v)))
-                .collect();
-            reason.insert("values".into(), values.into());
-        }
-        Json::Object(reason)
-    });
-    object.insert("reasons".into(), reasons.collect());
-    Json::Object(object)
-}
+use crate::why::{Outcome, Step, WhyNot, because};
 
 /// The explanations of an answer, below its tables.
 pub fn text(answer: &Answer) -> String {

@@ -3,6 +3,7 @@
 use super::world::World;
 use super::{CompileError, Engine};
 use crate::answer::Ask;
+use crate::catalog::schema::Schema;
 use crate::check::modules::Modules;
 use crate::check::{Assertion, Checked};
 use crate::diag::Diagnostic;
@@ -129,6 +130,11 @@ pub(super) fn every() -> Vec<&'static Rule> {
 }
 
 impl Program {
+    /// Entities, columns, edges and embeddings of the catalog that it was compiled for.
+    pub fn schema(&self) -> &Schema {
+        self.world.snapshot.schema()
+    }
+
     /// Lints and other warnings.
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.inner.warnings

@@ -27,8 +27,8 @@ pub(super) fn measure(
     args: &ExplainArgs,
     params: &[String],
 ) -> Result<Measured, Failure> {
-    let base = crate::cli::params::base(engine, program, args.at.as_deref(), params)?;
-    let mut requests: Vec<Request> = users::keys(engine, &args.user, None)?
+    let base = crate::cli::params::base(program, args.at.as_deref(), params)?;
+    let mut requests: Vec<Request> = users::keys(engine.schema(), &args.user)?
         .into_iter()
         .map(|key| Request {
             user: Some(key),

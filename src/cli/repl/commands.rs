@@ -6,11 +6,12 @@ use super::session::{Last, Next, Said, Session};
 use super::split::command_name;
 use crate::answer::{Answer, Ask};
 use crate::catalog;
-use crate::cli::{describe, explain, run, users, why};
+use crate::cli::{describe, explain, run, why};
 use crate::diag::suggest;
 use crate::engine::{Program, RunOptions};
 use crate::types::Key;
 use crate::visible::visible_lines;
+use crate::wire;
 use std::path::{Path, PathBuf};
 
 impl Session {
@@ -123,11 +124,11 @@ impl Session {
             _ => {}
         }
         let known = |key: &Key| self.engine.snapshot().row_of(schema.viewer, key).is_some();
-        let as_written = match users::parse(schema, text) {
+        let as_written = match wire::user_from_text(schema, text) {
             Ok(key) => key,
-            Err(message) => return Said::error(message),
+            Err(error) => return Said::error(error.message),
         };
-        let key = match users::parse(schema, unquoted(text)) {
+        let key = match wire::user_from_text(schema, unquoted(text)) {
             Ok(key) if !known(&as_written) => key,
             _ => as_written,
         };

@@ -1,9 +1,10 @@
 //! Answers as one table: a row per entity of a list. The lists of a page have a column for every
 //! name that any of them has.
 
+use super::values;
 use crate::answer::{Answer, List, Row};
 use crate::catalog::schema::{KeyType, Schema};
-use crate::engine::{Engine, Program};
+use crate::engine::Program;
 use crate::types::{EntityId, Key, Type, Value};
 
 /// What a column of the table shows.
@@ -30,15 +31,15 @@ pub struct FlatColumn {
 pub struct Flat {
     pub columns: Vec<FlatColumn>,
     /// An answer without rows is a row of nulls.
-    keep_empty: bool,
+    pub keep_empty: bool,
 }
 
 impl Flat {
-    pub fn new(engine: &Engine, program: &Program, keep_empty: bool) -> Flat {
-        let (schema, checked) = (engine.schema(), program.checked());
+    pub fn new(program: &Program) -> Flat {
+        let (schema, checked) = (program.schema(), program.checked());
         let mut flat = Flat {
-            keep_empty,
             columns: Vec::new(),
+            keep_empty: false,
         };
         flat.add("user", key_type(schema, schema.viewer), What::User);
         if checked.results.iter().any(|(name, _)| name.is_some()) {
@@ -99,7 +100,7 @@ impl Flat {
                 let rows = list.rows().enumerate();
                 rows.map(move |(at, row)| self.row(answer, list, at, row))
             });
-            let kept = self.keep_empty && is_empty(answer);
+            let kept = self.keep_empty && answer.is_empty();
             rows.chain(kept.then(|| self.nulls(answer)))
         })
     }
@@ -112,11 +113,6 @@ impl Flat {
         };
         self.columns.iter().map(value).collect()
     }
-}
-
-/// Whether an answer has no row in any list.
-pub fn is_empty(answer: &Answer) -> bool {
-    answer.lists.iter().all(List::is_empty)
 }
 
 fn user(answer: &Answer) -> Value {
@@ -173,7 +169,7 @@ fn fit(value: Value, ty: &Type) -> Value {
         }
         (Value::Str(text), _) => Value::Str(text),
         (Value::Null, _) => Value::Null,
-        (other, Type::String) => Value::Str(crate::cli::values::text(&other)),
+        (other, Type::String) => Value::Str(values::text(&other)),
         (other, _) => other,
     }
 }

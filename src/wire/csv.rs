@@ -1,8 +1,8 @@
 //! Answers as CSV or with tabs. Null is empty; lists and vectors are JSON arrays.
 
 use super::flat::Flat;
+use super::values;
 use crate::answer::Answer;
-use crate::cli::values;
 use crate::types::Value;
 use std::io;
 

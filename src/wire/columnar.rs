@@ -1,7 +1,6 @@
 //! Answers as Arrow columns, in Parquet and Arrow IPC files. Times are microseconds in UTC,
 //! durations seconds, vectors lists of a fixed size.
 
-use super::Sink;
 use super::flat::Flat;
 use crate::answer::Answer;
 use crate::types::{Type, Value};
@@ -12,71 +11,47 @@ use arrow_array::{
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
+#[cfg(feature = "parquet")]
 use parquet::arrow::ArrowWriter;
+#[cfg(feature = "parquet")]
 use parquet::basic::Compression;
+#[cfg(feature = "parquet")]
 use parquet::file::properties::WriterProperties;
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 
-/// A table that is written batch by batch.
-pub trait Batches {
-    fn write(&mut self, batch: &RecordBatch) -> io::Result<()>;
-    fn close(self: Box<Self>) -> io::Result<()>;
-}
-
 /// A Parquet file, packed with snappy.
-pub fn parquet(sink: Box<dyn Sink>, flat: &Flat) -> io::Result<ArrowWriter<Box<dyn Sink>>> {
+#[cfg(feature = "parquet")]
+pub fn parquet<W: Write + Send>(sink: W, flat: &Flat) -> io::Result<ArrowWriter<W>> {
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
     let writer = ArrowWriter::try_new(sink, schema(flat), Some(properties.build()))?;
     Ok(writer)
 }
 
 /// An Arrow IPC file, not packed.
-pub fn arrow(sink: Box<dyn Sink>, flat: &Flat) -> io::Result<FileWriter<Box<dyn Sink>>> {
+pub fn arrow<W: Write>(sink: W, flat: &Flat) -> io::Result<FileWriter<W>> {
     FileWriter::try_new(sink, &schema(flat)).map_err(failed)
 }
 
 /// The rows of some answers.
-pub fn batch(flat: &Flat, schema: SchemaRef, answers: &[Answer]) -> io::Result<RecordBatch> {
+pub fn batch(flat: &Flat, answers: &[Answer]) -> io::Result<RecordBatch> {
     let rows: Vec<Vec<Value>> = flat.rows(answers).collect();
     let columns = flat.columns.iter().enumerate().map(|(at, column)| {
         let values: Vec<&Value> = rows.iter().map(|row| &row[at]).collect();
         array(&column.ty, &values)
     });
     let columns = columns.collect::<Result<_, _>>().map_err(failed)?;
-    RecordBatch::try_new(schema, columns).map_err(failed)
+    RecordBatch::try_new(schema(flat), columns).map_err(failed)
 }
 
-impl Batches for ArrowWriter<Box<dyn Sink>> {
-    fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
-        Ok(ArrowWriter::write(self, batch)?)
-    }
-
-    fn close(mut self: Box<Self>) -> io::Result<()> {
-        self.finish()?;
-        self.inner_mut().flush()
-    }
-}
-
-impl Batches for FileWriter<Box<dyn Sink>> {
-    fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
-        FileWriter::write(self, batch).map_err(failed)
-    }
-
-    fn close(mut self: Box<Self>) -> io::Result<()> {
-        self.finish().map_err(failed)?;
-        self.flush().map_err(failed)
-    }
-}
-
-fn failed(error: ArrowError) -> io::Error {
+pub fn failed(error: ArrowError) -> io::Error {
     match error {
         ArrowError::IoError(_, error) => error,
         other => io::Error::other(other),
     }
 }
 
-pub fn schema(flat: &Flat) -> SchemaRef {
+fn schema(flat: &Flat) -> SchemaRef {
     let fields = flat.columns.iter();
     let fields = fields.map(|c| Field::new(&c.name, data_type(&c.ty), true));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
