@@ -126,3 +126,37 @@ fn an_import_against_the_order_is_seen() {
     let code = "use crate::ops::Op;\n// crate::cli\nfn f() { crate::cli::run() }\n#[cfg(test)]\nmod tests { use crate::main; }";
     assert_eq!(imports(code, "crate::"), ["ops", "cli"]);
 }
+
+/// Operators share what is in `kit`, and know nothing of each other.
+#[test]
+fn operators_import_from_no_other_operator() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops");
+    let mut all = Vec::new();
+    files(&src, &mut all);
+    let texts: Vec<(String, String)> = all
+        .iter()
+        .map(|file| {
+            let inside = file.strip_prefix(&src).unwrap();
+            let name = inside.iter().next().unwrap().to_str().unwrap();
+            let text = std::fs::read_to_string(file).unwrap();
+            (name.trim_end_matches(".rs").to_owned(), text)
+        })
+        .collect();
+    let is_operator = |text: &str| text.contains("\nimpl Op for ");
+    let operators: Vec<&str> = texts
+        .iter()
+        .filter(|(_, text)| is_operator(text))
+        .map(|(name, _)| &**name)
+        .collect();
+    assert!(operators.contains(&"sample") && operators.len() > 15);
+    for (name, text) in texts.iter().filter(|(_, text)| is_operator(text)) {
+        let code = text.replace("crate::ops::", "super::");
+        let code = code
+            .replace("super::super::", "super::")
+            .replace("super::{", "");
+        for import in imports(&code, "super::") {
+            let other = operators.contains(&&*import) && import != *name;
+            assert!(!other, "`{name}` imports from `{import}`");
+        }
+    }
+}

@@ -256,7 +256,7 @@ impl<'a> Checker<'a> {
         drawn: &Calls,
         known: &mut Known,
     ) -> Option<Taken> {
-        if !ops::reads_only_the_entity(condition) {
+        if !condition.reads_only_the_entity() {
             return None;
         }
         let key = (node, drawn.clone());

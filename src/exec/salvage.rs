@@ -2,7 +2,7 @@
 //! operator that had finished, as far as they may stand for it.
 //!
 //! Rows may stand for a list if nothing that is left on the way to it would keep any of them out:
-//! operators that reorder, score and cut ([`Op::passes`](crate::ops::Op::passes)), never a fan-out.
+//! operators that reorder, score and cut ([`Explaining::passes`](crate::ops::Explaining::passes)), never a fan-out.
 //! What leaves rows out by a condition is applied first, or there are no rows.
 
 use super::Results;

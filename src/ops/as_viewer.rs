@@ -2,10 +2,12 @@
 
 use super::bind::{Bind, Bound};
 use super::estimate::UNKNOWN_SHARE;
-use super::fanout::{Contributions, Ties, merge};
-use super::fold::Merge;
+use super::kit::fanout::{Contributions, Ties, merge};
+use super::kit::fold::Merge;
 use super::shape::{Score, Shape};
-use super::{Demand, Exec, Guess, Op, Operator, Param, Part, Rest, RunError};
+use super::{
+    Demand, Exec, Explaining, Guess, Op, Operator, Param, Part, Planning, Rest, Rewriting, RunError,
+};
 use crate::batch::{Pace, Rows};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -101,25 +103,6 @@ impl Op for AsViewer {
         Vec::new()
     }
 
-    fn estimate(&self, _: &dyn Guess, inputs: &[f64]) -> f64 {
-        let each = inputs.last().copied().unwrap_or(0.0);
-        match self.how {
-            Merge::Min => each * UNKNOWN_SHARE,
-            _ => each * inputs[0].max(1.0).sqrt(),
-        }
-    }
-
-    /// Asked of the set that is evaluated for every member, which comes after the inputs.
-    fn demand(&self, _: &dyn Guess, input: usize, wanted: Option<Demand>) -> Option<Demand> {
-        let shared = match self.how {
-            Merge::Min => UNKNOWN_SHARE,
-            _ => 1.0,
-        };
-        wanted
-            .filter(|_| input == 1)
-            .map(|demand| demand.times(1.0 / shared))
-    }
-
     fn nested(&self) -> Option<NodeId> {
         Some(self.set)
     }
@@ -166,6 +149,31 @@ impl Op for AsViewer {
         merge(exec, self, &all, &from, how, &Part::ALL)
     }
 }
+
+impl Planning for AsViewer {
+    fn estimate(&self, _: &dyn Guess, inputs: &[f64]) -> f64 {
+        let each = inputs.last().copied().unwrap_or(0.0);
+        match self.how {
+            Merge::Min => each * UNKNOWN_SHARE,
+            _ => each * inputs[0].max(1.0).sqrt(),
+        }
+    }
+
+    /// Asked of the set that is evaluated for every member, which comes after the inputs.
+    fn demand(&self, _: &dyn Guess, input: usize, wanted: Option<Demand>) -> Option<Demand> {
+        let shared = match self.how {
+            Merge::Min => UNKNOWN_SHARE,
+            _ => 1.0,
+        };
+        wanted
+            .filter(|_| input == 1)
+            .map(|demand| demand.times(1.0 / shared))
+    }
+}
+
+impl Rewriting for AsViewer {}
+
+impl Explaining for AsViewer {}
 
 /// How many members have each entity.
 fn counts(ids: &[u32], pace: &Pace) -> HashMap<u32, usize> {

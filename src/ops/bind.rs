@@ -1,8 +1,9 @@
 //! Binding: how an operator asks for its arguments, and what it gets.
 
-use super::{Graph, Op, Shape};
+use super::{Graph, Instance, Shape};
 use crate::catalog::schema::Schema;
 use crate::diag::Diagnostic;
+use crate::expr::show::show;
 use crate::expr::{EdgeExpr, Expr, NodeId, Scalar};
 use crate::extend::{OperatorSignature, RowOperator};
 use crate::source::Span;
@@ -31,6 +32,19 @@ pub enum Quantity {
     AutoAll,
     /// Comes with the request.
     PerRequest(Expr),
+}
+
+impl Quantity {
+    /// As `explain` shows it.
+    pub fn show(&self, schema: &Schema) -> String {
+        match self {
+            Quantity::All => "all".to_owned(),
+            Quantity::AutoAll => "auto(all)".to_owned(),
+            Quantity::Number(n) => n.to_string(),
+            Quantity::Auto(n) => format!("auto({n})"),
+            Quantity::PerRequest(expr) => show(expr, schema).to_string(),
+        }
+    }
 }
 
 impl Quantity {
@@ -185,7 +199,7 @@ pub struct RelaxArg {
 
 /// A bound operator, its inputs and its shape.
 pub struct Bound {
-    pub op: Arc<dyn Op>,
+    pub op: Arc<dyn Instance>,
     pub inputs: Vec<NodeId>,
     pub shape: Shape,
 }

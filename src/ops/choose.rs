@@ -1,8 +1,11 @@
 //! `a if condition else b` between candidate sets: each request runs the side that it takes.
 
 use super::bind::Bound;
-use super::join::{Join, Picked, bases};
-use super::{Becomes, Demand, Exec, Graph, Guess, Op, RunError, Shape, Used, mapped};
+use super::kit::join::{Join, Picked, bases};
+use super::{
+    Becomes, Demand, Exec, Explaining, Graph, Guess, Instance, Op, Planning, Rewriting, RunError,
+    Shape, Used, mapped,
+};
 use crate::batch::{Pace, Rows};
 use crate::catalog::schema::Schema;
 use crate::expr::show::show;
@@ -68,6 +71,17 @@ impl Op for Choose {
         picked.rows(exec, "if", &self.join, inputs)
     }
 
+    fn gate(&self, _: usize) -> Option<usize> {
+        Some(0)
+    }
+
+    fn wants(&self, exec: &Exec, input: usize, _: &[&Rows]) -> Vec<bool> {
+        let conditions = self.conditions(exec).into_iter();
+        conditions.map(|c| (c == 1) == (input == 0)).collect()
+    }
+}
+
+impl Planning for Choose {
     fn estimate(&self, _: &dyn Guess, inputs: &[f64]) -> f64 {
         inputs[0].min(inputs[1])
     }
@@ -75,8 +89,10 @@ impl Op for Choose {
     fn demand(&self, _: &dyn Guess, _: usize, wanted: Option<Demand>) -> Option<Demand> {
         wanted
     }
+}
 
-    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
+impl Rewriting for Choose {
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
         mapped(self, |op: &mut Choose| vec![&mut op.condition], f)
     }
 
@@ -91,17 +107,10 @@ impl Op for Choose {
     fn uses(&self, input: usize, own: &Used) -> Used {
         self.join.uses(input, own)
     }
+}
 
+impl Explaining for Choose {
     fn passes(&self, _: usize) -> bool {
         true
-    }
-
-    fn gate(&self, _: usize) -> Option<usize> {
-        Some(0)
-    }
-
-    fn wants(&self, exec: &Exec, input: usize, _: &[&Rows]) -> Vec<bool> {
-        let conditions = self.conditions(exec).into_iter();
-        conditions.map(|c| (c == 1) == (input == 0)).collect()
     }
 }

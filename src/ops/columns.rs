@@ -1,13 +1,16 @@
 //! `let` and `select`: columns computed from rows.
 
 use super::bind::{Bind, Bound};
-use super::shape::{BoundColumn, Shape};
-use super::{Effect, Exec, Graph, Op, Operator, Rest, RunError, Used, mapped, reads_position};
+use super::shape::BoundColumn;
+use super::{
+    Effect, Exec, Explaining, Graph, Instance, Op, Operator, Planning, Rest, Rewriting, RunError,
+    Used, mapped,
+};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::expr::show::show;
 use crate::expr::value::Val;
-use crate::expr::{Expr, Frame, Kind, Level, NodeId};
+use crate::expr::{Expr, Frame, Kind, NodeId};
 use crate::types::Type;
 use std::sync::Arc;
 
@@ -38,7 +41,7 @@ fn bind(b: &mut dyn Bind, only: bool) -> Option<Bound> {
     let mut columns = Vec::new();
     for arg in args {
         let name = arg.name?;
-        let constant = is_constant(&arg.expr, &shape);
+        let constant = shape.is_constant(&arg.expr);
         let column = BoundColumn::new(name.as_str(), arg.expr.ty.clone())
             .constant(constant)
             .facts(shape.facts(b.schema(), &arg.expr));
@@ -90,20 +93,6 @@ pub fn unknown_columns<'n>(
         inputs: vec![input],
         shape,
     }
-}
-
-/// Whether an expression has one value per request over rows of this shape.
-pub fn is_constant(expr: &Expr, shape: &Shape) -> bool {
-    if expr.level < Level::Row || shape.bound == Some(1) {
-        return true;
-    }
-    let mut constant = true;
-    expr.walk_row(&mut |part| match part.kind {
-        Kind::Bound(i) => constant &= shape.columns.get(i as usize).is_some_and(|c| c.constant),
-        Kind::It | Kind::Score | Kind::Position => constant = false,
-        _ => {}
-    });
-    constant
 }
 
 /// Computes columns, each at its place; then, for `select`, drops all others.
@@ -163,37 +152,6 @@ impl Op for Bindings {
         Effect::Keeps
     }
 
-    fn binds(&self) -> Vec<&str> {
-        self.columns.iter().map(|c| c.name.as_str()).collect()
-    }
-
-    fn binding(&self, name: &str) -> Option<Expr> {
-        // a column can read those bound before it
-        let mut known: Vec<(u32, Expr)> = Vec::new();
-        for column in &self.columns {
-            let expr = column.expr.clone().map(&mut |part| match part.kind {
-                Kind::Bound(place) => {
-                    let before = known.iter().rev().find(|(known, _)| *known == place);
-                    before.map_or(part, |(_, expr)| expr.clone())
-                }
-                _ => part,
-            });
-            if column.name == name {
-                return Some(expr);
-            }
-            known.push((column.place as u32, expr));
-        }
-        None
-    }
-
-    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
-        mapped(
-            self,
-            |op: &mut Bindings| op.columns.iter_mut().map(|c| &mut c.expr).collect(),
-            f,
-        )
-    }
-
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let width = inputs[0].width() + 4 + 8 * self.columns.len();
         let _held = exec.hold(self.name(), inputs[0].len() * width)?;
@@ -224,22 +182,59 @@ impl Op for Bindings {
         }
         Ok(rows)
     }
+}
+
+impl Planning for Bindings {}
+
+impl Rewriting for Bindings {
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
+        mapped(
+            self,
+            |op: &mut Bindings| op.columns.iter_mut().map(|c| &mut c.expr).collect(),
+            f,
+        )
+    }
 
     fn lets_filters_pass(&self) -> bool {
-        self.keep.is_none() && !reads_position(self.exprs())
+        self.keep.is_none() && !self.exprs().iter().any(|expr| expr.reads_position())
     }
 
     fn uses(&self, _: usize, own: &Used) -> Used {
         self.reading(own).1
     }
 
-    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
+    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Instance>> {
         let (less, _) = self.reading(used);
         let fewer = less
             .columns
             .iter()
             .zip(&self.columns)
             .any(|(a, b)| a.read != b.read);
-        fewer.then(|| Arc::new(less) as Arc<dyn Op>)
+        fewer.then(|| Arc::new(less) as Arc<dyn Instance>)
+    }
+}
+
+impl Explaining for Bindings {
+    fn binds(&self) -> Vec<&str> {
+        self.columns.iter().map(|c| c.name.as_str()).collect()
+    }
+
+    fn binding(&self, name: &str) -> Option<Expr> {
+        // a column can read those bound before it
+        let mut known: Vec<(u32, Expr)> = Vec::new();
+        for column in &self.columns {
+            let expr = column.expr.clone().map(&mut |part| match part.kind {
+                Kind::Bound(place) => {
+                    let before = known.iter().rev().find(|(known, _)| *known == place);
+                    before.map_or(part, |(_, expr)| expr.clone())
+                }
+                _ => part,
+            });
+            if column.name == name {
+                return Some(expr);
+            }
+            known.push((column.place as u32, expr));
+        }
+        None
     }
 }

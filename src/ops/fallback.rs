@@ -1,9 +1,11 @@
 //! `fallback`: the next set where those before are short.
 
 use super::bind::{Bind, Bound, Quantity};
-use super::join::{Join, Picked, bases};
-use super::walk::quantity;
-use super::{Demand, Exec, Guess, Op, Operator, Param, Rest, RunError, Used, mapped};
+use super::kit::join::{Join, Picked, bases};
+use super::{
+    Demand, Exec, Explaining, Guess, Instance, Op, Operator, Param, Planning, Rest, Rewriting,
+    RunError, Used, mapped,
+};
 use crate::batch::{Pace, Rows};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -70,11 +72,7 @@ impl Op for Fallback {
     }
 
     fn details(&self, schema: &Schema) -> String {
-        format!("at_least={}", quantity(&self.at_least, schema))
-    }
-
-    fn numbers(&self) -> Vec<(&'static str, &Quantity)> {
-        vec![("at_least", &self.at_least)]
+        format!("at_least={}", self.at_least.show(schema))
     }
 
     fn exprs(&self) -> Vec<&Expr> {
@@ -82,18 +80,6 @@ impl Op for Fallback {
             Quantity::PerRequest(expr) => vec![expr],
             _ => Vec::new(),
         }
-    }
-
-    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
-        mapped(
-            self,
-            |op: &mut Fallback| op.at_least.expr_mut().into_iter().collect(),
-            f,
-        )
-    }
-
-    fn uses(&self, input: usize, own: &Used) -> Used {
-        self.join.uses(input, own).in_order().of_all_rows()
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
@@ -116,6 +102,27 @@ impl Op for Fallback {
         picked.rows(exec, "fallback", &self.join, inputs)
     }
 
+    fn gate(&self, input: usize) -> Option<usize> {
+        (input > 0).then_some(input)
+    }
+
+    fn wants(&self, exec: &Exec, _: usize, earlier: &[&Rows]) -> Vec<bool> {
+        let at_least = self.at_least.per_request(exec.run);
+        let short = |(request, least): (usize, u64)| {
+            let ids = earlier
+                .iter()
+                .flat_map(|rows| &rows.ids[rows.range(request)]);
+            (ids.collect::<HashSet<_>>().len() as u64) < least
+        };
+        at_least.into_iter().enumerate().map(short).collect()
+    }
+}
+
+impl Planning for Fallback {
+    fn numbers(&self) -> Vec<(&'static str, &Quantity)> {
+        vec![("at_least", &self.at_least)]
+    }
+
     fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
         let least = guess.number(&self.at_least).unwrap_or(f64::INFINITY);
         let (first, rest) = (inputs[0], &inputs[1..]);
@@ -131,24 +138,25 @@ impl Op for Fallback {
             (a, b) => a.or(b),
         }
     }
+}
 
+impl Rewriting for Fallback {
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
+        mapped(
+            self,
+            |op: &mut Fallback| op.at_least.expr_mut().into_iter().collect(),
+            f,
+        )
+    }
+
+    fn uses(&self, input: usize, own: &Used) -> Used {
+        self.join.uses(input, own).in_order().of_all_rows()
+    }
+}
+
+impl Explaining for Fallback {
     fn passes(&self, _: usize) -> bool {
         true
-    }
-
-    fn gate(&self, input: usize) -> Option<usize> {
-        (input > 0).then_some(input)
-    }
-
-    fn wants(&self, exec: &Exec, _: usize, earlier: &[&Rows]) -> Vec<bool> {
-        let at_least = self.at_least.per_request(exec.run);
-        let short = |(request, least): (usize, u64)| {
-            let ids = earlier
-                .iter()
-                .flat_map(|rows| &rows.ids[rows.range(request)]);
-            (ids.collect::<HashSet<_>>().len() as u64) < least
-        };
-        at_least.into_iter().enumerate().map(short).collect()
     }
 }
 

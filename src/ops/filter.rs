@@ -2,7 +2,8 @@
 
 use super::bind::{Bind, Bound};
 use super::{
-    Becomes, Demand, Effect, Exec, Guess, Op, Operator, Part, Rest, RunError, Used, reads_position,
+    Becomes, Demand, Effect, Exec, Explaining, Guess, Instance, Op, Operator, Part, Planning, Rest,
+    Rewriting, RunError, Used,
 };
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
@@ -36,7 +37,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
 }
 
 /// A filter of rows of an entity on conditions that are known already.
-pub fn filter(entity: EntityId, conditions: Vec<Expr>) -> Arc<dyn Op> {
+pub fn filter(entity: EntityId, conditions: Vec<Expr>) -> Arc<dyn Instance> {
     Arc::new(Filter {
         entity,
         conditions,
@@ -79,8 +80,35 @@ impl Op for Filter {
         Effect::Narrows
     }
 
+    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+        let rows = inputs[0];
+        let _held = exec.hold("filter", rows.len() * (4 + 4 + 2))?;
+        match self.part.most(exec.run) {
+            Some(most) => self.enough(exec, rows, &most),
+            None => Ok(rows.retain_until(&self.keeps(exec, rows)?, exec.run.stop)),
+        }
+    }
+
+    fn part(&self) -> &Part {
+        &self.part
+    }
+}
+
+impl Planning for Filter {
+    fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
+        inputs[0] * guess.share_of_all(self.entity, &self.conditions)
+    }
+
+    fn demand(&self, guess: &dyn Guess, input: usize, wanted: Option<Demand>) -> Option<Demand> {
+        let wanted = wanted.filter(|_| input == 0)?;
+        let share = guess.share_of_all(self.entity, &self.conditions);
+        Some(wanted.times(MARGIN / share.max(LEAST_SHARE)))
+    }
+}
+
+impl Rewriting for Filter {
     /// A condition that is always true is none.
-    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
         let conditions = self.conditions.iter().cloned().map(f);
         let conditions = conditions.filter(|c| c.as_const() != Some(&Scalar::Bool(true)));
         Some(Arc::new(Filter {
@@ -97,39 +125,16 @@ impl Op for Filter {
         self.conditions.is_empty().then_some(Becomes::Input(0))
     }
 
-    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
-        let rows = inputs[0];
-        let _held = exec.hold("filter", rows.len() * (4 + 4 + 2))?;
-        match self.part.most(exec.run) {
-            Some(most) => self.enough(exec, rows, &most),
-            None => Ok(rows.retain_until(&self.keeps(exec, rows)?, exec.run.stop)),
-        }
-    }
-
-    fn part(&self) -> &Part {
-        &self.part
-    }
-
     /// Rows are looked at until there are enough, unless it makes a difference which others there are.
-    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
+    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Instance>> {
         let part = self.part.fewer(used)?;
-        let alone = !reads_position(&self.conditions);
+        let alone = !self.conditions.iter().any(Expr::reads_position);
         alone.then(|| {
             Arc::new(Filter {
                 part,
                 ..self.clone()
-            }) as Arc<dyn Op>
+            }) as Arc<dyn Instance>
         })
-    }
-
-    fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
-        inputs[0] * guess.share_of_all(self.entity, &self.conditions)
-    }
-
-    fn demand(&self, guess: &dyn Guess, input: usize, wanted: Option<Demand>) -> Option<Demand> {
-        let wanted = wanted.filter(|_| input == 0)?;
-        let share = guess.share_of_all(self.entity, &self.conditions);
-        Some(wanted.times(MARGIN / share.max(LEAST_SHARE)))
     }
 
     fn as_filter(&self) -> Option<&[Expr]> {
@@ -137,13 +142,15 @@ impl Op for Filter {
     }
 
     fn lets_filters_pass(&self) -> bool {
-        !reads_position(&self.conditions)
+        !self.conditions.iter().any(Expr::reads_position)
     }
 
     fn uses(&self, _: usize, own: &Used) -> Used {
         own.clone().of_all_rows().reading(self.exprs())
     }
 }
+
+impl Explaining for Filter {}
 
 impl Filter {
     /// Of each row 1 if it stays.

@@ -1,7 +1,7 @@
 //! The graph of a program: one node per operator instance. Equal sub-pipelines are one node,
 //! because adding a node that is there already gives the one that is there.
 
-use super::{Effect, Op, Shape};
+use super::{Effect, Instance, Shape};
 use crate::catalog::schema::Schema;
 use crate::expr::{Expr, NodeId};
 use crate::source::Span;
@@ -14,7 +14,7 @@ use xxhash_rust::xxh3::xxh3_128;
 /// An operator with its inputs.
 #[derive(Clone, Debug)]
 pub struct Node {
-    pub op: Arc<dyn Op>,
+    pub op: Arc<dyn Instance>,
     pub inputs: Vec<NodeId>,
     pub shape: Shape,
     /// Where the program says so.
@@ -94,7 +94,7 @@ impl Graph {
     /// The node of an operator over inputs, new if there is none that is equal.
     pub fn add(
         &mut self,
-        op: Arc<dyn Op>,
+        op: Arc<dyn Instance>,
         inputs: Vec<NodeId>,
         shape: Shape,
         span: Span,
@@ -126,7 +126,7 @@ impl Graph {
 
     /// Puts another operator in the place of a node's, one that gives the same rows as far as they are
     /// used. The node keeps its number.
-    pub fn replace(&mut self, id: NodeId, op: Arc<dyn Op>, inputs: Vec<NodeId>) {
+    pub fn replace(&mut self, id: NodeId, op: Arc<dyn Instance>, inputs: Vec<NodeId>) {
         let node = &mut self.nodes[id.0 as usize];
         (node.op, node.inputs) = (op, inputs);
         self.known.clear();

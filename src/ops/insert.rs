@@ -1,10 +1,12 @@
 //! `insert`: rows of another set at fixed positions.
 
 use super::bind::{Bind, Bound, Quantity, Role};
-use super::join::{Join, Picked, bases};
-use super::sources::elements;
-use super::walk::quantity;
-use super::{Demand, Exec, Guess, Op, Operator, Param, Rest, RunError, Used, mapped};
+use super::kit::join::{Join, Picked, bases};
+use super::kit::values::elements;
+use super::{
+    Demand, Exec, Explaining, Guess, Instance, Op, Operator, Param, Planning, Rest, Rewriting,
+    RunError, Used, mapped,
+};
 use crate::batch::{Pace, Rows};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -140,44 +142,9 @@ impl Op for Insert {
     fn details(&self, schema: &Schema) -> String {
         match &self.slots {
             Slots::At(at) => format!("at={}", show(at, schema)),
-            Slots::Every { every, start } => format!(
-                "every={}, start={}",
-                quantity(every, schema),
-                quantity(start, schema)
-            ),
-        }
-    }
-
-    /// A row in both is that of `other` if one of the slots took it.
-    fn origin(&self, exec: &Exec, inputs: &[&Rows], request: usize, id: u32) -> Option<usize> {
-        let (rows, other) = (inputs[0], inputs[1]);
-        let new = &other.ids[other.range(request)];
-        let slots = self.slots.per_request(exec, other);
-        let filled = filled(
-            &rows.ids[rows.range(request)],
-            new,
-            &slots[request],
-            &Pace::new(exec.run.stop),
-        );
-        Some(usize::from(new[..filled].contains(&id)))
-    }
-
-    fn keeps_all(&self) -> bool {
-        true
-    }
-
-    fn passes(&self, input: usize) -> bool {
-        input == 0
-    }
-
-    fn demand(&self, _: &dyn Guess, input: usize, wanted: Option<Demand>) -> Option<Demand> {
-        wanted.filter(|_| input == 0)
-    }
-
-    fn numbers(&self) -> Vec<(&'static str, &Quantity)> {
-        match &self.slots {
-            Slots::At(_) => Vec::new(),
-            Slots::Every { every, start } => vec![("every", every), ("start", start)],
+            Slots::Every { every, start } => {
+                format!("every={}, start={}", every.show(schema), start.show(schema))
+            }
         }
     }
 
@@ -192,24 +159,6 @@ impl Op for Insert {
                 })
                 .collect(),
         }
-    }
-
-    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
-        mapped(
-            self,
-            |op: &mut Insert| match &mut op.slots {
-                Slots::At(at) => vec![at],
-                Slots::Every { every, start } => {
-                    let numbers = [every, start].into_iter();
-                    numbers.filter_map(Quantity::expr_mut).collect()
-                }
-            },
-            f,
-        )
-    }
-
-    fn uses(&self, input: usize, own: &Used) -> Used {
-        self.join.uses(input, own).in_order().of_all_rows()
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
@@ -242,6 +191,63 @@ impl Op for Insert {
             picked.end_request();
         }
         picked.rows(exec, "insert", &self.join, inputs)
+    }
+}
+
+impl Planning for Insert {
+    fn keeps_all(&self) -> bool {
+        true
+    }
+
+    fn demand(&self, _: &dyn Guess, input: usize, wanted: Option<Demand>) -> Option<Demand> {
+        wanted.filter(|_| input == 0)
+    }
+
+    fn numbers(&self) -> Vec<(&'static str, &Quantity)> {
+        match &self.slots {
+            Slots::At(_) => Vec::new(),
+            Slots::Every { every, start } => vec![("every", every), ("start", start)],
+        }
+    }
+}
+
+impl Rewriting for Insert {
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
+        mapped(
+            self,
+            |op: &mut Insert| match &mut op.slots {
+                Slots::At(at) => vec![at],
+                Slots::Every { every, start } => {
+                    let numbers = [every, start].into_iter();
+                    numbers.filter_map(Quantity::expr_mut).collect()
+                }
+            },
+            f,
+        )
+    }
+
+    fn uses(&self, input: usize, own: &Used) -> Used {
+        self.join.uses(input, own).in_order().of_all_rows()
+    }
+}
+
+impl Explaining for Insert {
+    /// A row in both is that of `other` if one of the slots took it.
+    fn origin(&self, exec: &Exec, inputs: &[&Rows], request: usize, id: u32) -> Option<usize> {
+        let (rows, other) = (inputs[0], inputs[1]);
+        let new = &other.ids[other.range(request)];
+        let slots = self.slots.per_request(exec, other);
+        let filled = filled(
+            &rows.ids[rows.range(request)],
+            new,
+            &slots[request],
+            &Pace::new(exec.run.stop),
+        );
+        Some(usize::from(new[..filled].contains(&id)))
+    }
+
+    fn passes(&self, input: usize) -> bool {
+        input == 0
     }
 }
 

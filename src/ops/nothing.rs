@@ -1,6 +1,6 @@
 //! No rows for any request: what stands in the place of an operator that never gives one.
 
-use super::{BoundColumn, Exec, Op, RunError, Shape};
+use super::{BoundColumn, Exec, Explaining, Instance, Op, Planning, Rewriting, RunError, Shape};
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::expr::Expr;
@@ -8,7 +8,7 @@ use crate::expr::value::Val;
 use std::sync::Arc;
 
 /// No rows of that shape.
-pub fn nothing(shape: &Shape) -> Arc<dyn Op> {
+pub fn nothing(shape: &Shape) -> Arc<dyn Instance> {
     Arc::new(Nothing(shape.clone()))
 }
 
@@ -33,10 +33,6 @@ impl Op for Nothing {
         String::new()
     }
 
-    fn is_nothing(&self) -> bool {
-        true
-    }
-
     fn exprs(&self) -> Vec<&Expr> {
         Vec::new()
     }
@@ -45,3 +41,13 @@ impl Op for Nothing {
         Ok(no_rows(&self.0, exec.run.requests()))
     }
 }
+
+impl Planning for Nothing {}
+
+impl Rewriting for Nothing {
+    fn is_nothing(&self) -> bool {
+        true
+    }
+}
+
+impl Explaining for Nothing {}

@@ -1,7 +1,10 @@
 //! Operators that Rust programs register ([`RowOperator`]).
 
 use super::bind::{Bind, Bound, Case};
-use super::{Exec, Op, Operator, Param, Rest, RunError, Score, ScoreKind, Used, mapped};
+use super::{
+    Exec, Explaining, Instance, Op, Operator, Param, Planning, Rest, Rewriting, RunError, Score,
+    ScoreKind, Used, mapped,
+};
 use crate::batch::{Column as Stored, Rows};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -184,15 +187,6 @@ impl Op for Own {
         self.args.iter().filter_map(|(_, arg)| arg.expr()).collect()
     }
 
-    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
-        mapped(self, Own::values_mut, f)
-    }
-
-    fn uses(&self, _: usize, own: &Used) -> Used {
-        let used = own.clone().in_order().of_all_rows();
-        used.reading(self.exprs())
-    }
-
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let (rows, stop) = (inputs[0], exec.run.stop);
         // of each row a key or a string, and the selection
@@ -217,6 +211,21 @@ impl Op for Own {
         Ok(selected)
     }
 }
+
+impl Planning for Own {}
+
+impl Rewriting for Own {
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
+        mapped(self, Own::values_mut, f)
+    }
+
+    fn uses(&self, _: usize, own: &Used) -> Used {
+        let used = own.clone().in_order().of_all_rows();
+        used.reading(self.exprs())
+    }
+}
+
+impl Explaining for Own {}
 
 impl Own {
     fn values_mut(&mut self) -> Vec<&mut Expr> {

@@ -1,10 +1,12 @@
 //! `rank`: the heads of a model become columns, and a score is made of them.
 
 use super::bind::{Bind, Bound, Quantity};
-use super::score::scores;
+use super::kit::values::scores;
 use super::shape::{BoundColumn, Score, ScoreKind};
-use super::walk::quantity;
-use super::{Effect, Exec, Op, Operator, Param, Part, Rest, RunError, Used, mapped};
+use super::{
+    Effect, Exec, Explaining, Instance, Op, Operator, Param, Part, Planning, Rest, Rewriting,
+    RunError, Used, mapped,
+};
 use crate::batch::{Column, Rows, pick};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
@@ -205,7 +207,7 @@ impl Op for Rank {
                 .map(|head| format!("head {}", show(&head.expr, schema))),
         );
         if self.keep != Quantity::All {
-            parts.push(format!("keep={}", quantity(&self.keep, schema)));
+            parts.push(format!("keep={}", self.keep.show(schema)));
         }
         parts.join(", ")
     }
@@ -224,105 +226,12 @@ impl Op for Rank {
         exprs
     }
 
-    fn numbers(&self) -> Vec<(&'static str, &Quantity)> {
-        vec![("keep", &self.keep)]
-    }
-
-    fn label(&self, _: &Schema) -> String {
-        format!("rank {}", self.model)
-    }
-
-    fn formula(&self) -> Option<Expr> {
-        let head = |wanted: usize| self.heads.iter().find(|head| head.place == wanted);
-        match &self.score {
-            Source::Own(expr) => Some(expr.clone()),
-            Source::Head(place) => head(*place).map(|head| head.expr.clone()),
-            Source::Value(expr) => Some(expr.clone().map(&mut |part| match part.kind {
-                Kind::Bound(place) => match head(place as usize) {
-                    Some(head) => head.expr.clone(),
-                    None => part,
-                },
-                _ => part,
-            })),
-        }
-    }
-
     fn effect(&self) -> Effect {
         Effect::Scores
     }
 
-    fn asks(&self) -> Option<u64> {
-        self.keep.known()
-    }
-
-    fn cut(&self) -> Option<&Quantity> {
-        Some(&self.keep)
-    }
-
-    fn whole(&self, exec: &Exec, inputs: &[&Rows], request: usize) -> Option<u64> {
-        let rows = inputs[0].range(request).len() as u64;
-        Some(rows.min(self.keep.per_request(exec.run)[request]))
-    }
-
-    fn binds(&self) -> Vec<&str> {
-        self.heads.iter().map(|head| head.name.as_str()).collect()
-    }
-
-    fn binding(&self, name: &str) -> Option<Expr> {
-        let head = self.heads.iter().find(|head| head.name == name)?;
-        Some(head.expr.clone())
-    }
-
-    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
-        mapped(
-            self,
-            |op: &mut Rank| {
-                let heads = op.heads.iter_mut().map(|head| &mut head.expr);
-                let score = match &mut op.score {
-                    Source::Value(expr) | Source::Own(expr) => Some(expr),
-                    Source::Head(_) => None,
-                };
-                heads.chain(score).chain(op.keep.expr_mut()).collect()
-            },
-            f,
-        )
-    }
-
-    fn uses(&self, _: usize, own: &Used) -> Used {
-        let mut used = own.clone().of_any_score();
-        if let Source::Value(expr) = &self.score {
-            used = used.reading([expr]);
-        }
-        let is_read = |head: &&Head| head.read && own.is_read(head.place);
-        let needed = |head: &&Head| is_read(head) || self.scores_by(head.place);
-        let exprs = self.heads.iter().filter(needed).map(|head| &head.expr);
-        self.heads.iter().for_each(|head| used.unread(head.place));
-        let own = match &self.score {
-            Source::Own(expr) => Some(expr),
-            _ => None,
-        };
-        used.reading(exprs.chain(own))
-    }
-
     fn part(&self) -> &Part {
         &self.part
-    }
-
-    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
-        let mut less = self.clone();
-        for head in &mut less.heads {
-            head.read &= used.is_read(head.place);
-        }
-        let part = self.part.narrowed(used);
-        let fewer = less
-            .heads
-            .iter()
-            .zip(&self.heads)
-            .any(|(a, b)| a.read != b.read);
-        (part.is_some() || fewer).then(|| {
-            less.part = part.unwrap_or(less.part.clone());
-            Arc::new(less) as Arc<dyn Op>
-        })
     }
 
     /// Only what the score is made of is computed for all rows; the rest for those that are left.
@@ -359,6 +268,105 @@ impl Op for Rank {
         }
         best.scores = pick(&scores, &places, NULL_FLOAT);
         Ok(best)
+    }
+}
+
+impl Planning for Rank {
+    fn numbers(&self) -> Vec<(&'static str, &Quantity)> {
+        vec![("keep", &self.keep)]
+    }
+
+    fn asks(&self) -> Option<u64> {
+        self.keep.known()
+    }
+
+    fn cut(&self) -> Option<&Quantity> {
+        Some(&self.keep)
+    }
+
+    fn whole(&self, exec: &Exec, inputs: &[&Rows], request: usize) -> Option<u64> {
+        let rows = inputs[0].range(request).len() as u64;
+        Some(rows.min(self.keep.per_request(exec.run)[request]))
+    }
+}
+
+impl Rewriting for Rank {
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
+        mapped(
+            self,
+            |op: &mut Rank| {
+                let heads = op.heads.iter_mut().map(|head| &mut head.expr);
+                let score = match &mut op.score {
+                    Source::Value(expr) | Source::Own(expr) => Some(expr),
+                    Source::Head(_) => None,
+                };
+                heads.chain(score).chain(op.keep.expr_mut()).collect()
+            },
+            f,
+        )
+    }
+
+    fn uses(&self, _: usize, own: &Used) -> Used {
+        let mut used = own.clone().of_any_score();
+        if let Source::Value(expr) = &self.score {
+            used = used.reading([expr]);
+        }
+        let is_read = |head: &&Head| head.read && own.is_read(head.place);
+        let needed = |head: &&Head| is_read(head) || self.scores_by(head.place);
+        let exprs = self.heads.iter().filter(needed).map(|head| &head.expr);
+        self.heads.iter().for_each(|head| used.unread(head.place));
+        let own = match &self.score {
+            Source::Own(expr) => Some(expr),
+            _ => None,
+        };
+        used.reading(exprs.chain(own))
+    }
+
+    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Instance>> {
+        let mut less = self.clone();
+        for head in &mut less.heads {
+            head.read &= used.is_read(head.place);
+        }
+        let part = self.part.narrowed(used);
+        let fewer = less
+            .heads
+            .iter()
+            .zip(&self.heads)
+            .any(|(a, b)| a.read != b.read);
+        (part.is_some() || fewer).then(|| {
+            less.part = part.unwrap_or(less.part.clone());
+            Arc::new(less) as Arc<dyn Instance>
+        })
+    }
+}
+
+impl Explaining for Rank {
+    fn label(&self, _: &Schema) -> String {
+        format!("rank {}", self.model)
+    }
+
+    fn formula(&self) -> Option<Expr> {
+        let head = |wanted: usize| self.heads.iter().find(|head| head.place == wanted);
+        match &self.score {
+            Source::Own(expr) => Some(expr.clone()),
+            Source::Head(place) => head(*place).map(|head| head.expr.clone()),
+            Source::Value(expr) => Some(expr.clone().map(&mut |part| match part.kind {
+                Kind::Bound(place) => match head(place as usize) {
+                    Some(head) => head.expr.clone(),
+                    None => part,
+                },
+                _ => part,
+            })),
+        }
+    }
+
+    fn binds(&self) -> Vec<&str> {
+        self.heads.iter().map(|head| head.name.as_str()).collect()
+    }
+
+    fn binding(&self, name: &str) -> Option<Expr> {
+        let head = self.heads.iter().find(|head| head.name == name)?;
+        Some(head.expr.clone())
     }
 }
 

@@ -2,9 +2,11 @@
 //! "Weighted random sampling with a reservoir").
 
 use super::bind::{Bind, Bound, Quantity};
-use super::take::some_rows;
-use super::walk::quantity;
-use super::{Demand, Exec, Guess, Op, Operator, Param, Rest, RunError, Used, mapped};
+use super::kit::counts::some_rows;
+use super::{
+    Demand, Exec, Explaining, Guess, Instance, Op, Operator, Param, Planning, Rest, Rewriting,
+    RunError, Used, mapped,
+};
 use crate::batch::{BLOCK, Rows, arrange, blocks, places, sort_key};
 use crate::catalog::schema::Schema;
 use crate::expr::random::{Hasher, unit};
@@ -74,15 +76,11 @@ impl Op for Sample {
     }
 
     fn details(&self, schema: &Schema) -> String {
-        let mut parts = vec![quantity(&self.n, schema)];
+        let mut parts = vec![self.n.show(schema)];
         let shown = |name: &str, e: &Expr| format!("{name}={}", show(e, schema));
         parts.extend(self.weight.iter().map(|e| shown("weight", e)));
         parts.extend(self.salt.iter().map(|e| shown("salt", e)));
         parts.join(", ")
-    }
-
-    fn numbers(&self) -> Vec<(&'static str, &Quantity)> {
-        vec![("n", &self.n)]
     }
 
     fn exprs(&self) -> Vec<&Expr> {
@@ -93,42 +91,8 @@ impl Op for Sample {
         exprs
     }
 
-    fn passes(&self, input: usize) -> bool {
-        input == 0
-    }
-
     fn is_personal(&self) -> bool {
         true
-    }
-
-    fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
-        inputs[0].min(guess.number(&self.n).unwrap_or(f64::INFINITY))
-    }
-
-    /// There should be more than are drawn, or nothing is left to chance.
-    fn demand(&self, guess: &dyn Guess, input: usize, _: Option<Demand>) -> Option<Demand> {
-        let n = guess.number(&self.n).filter(|_| input == 0);
-        n.map(|n| Demand {
-            rows: n,
-            scored: true,
-        })
-    }
-
-    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
-        mapped(
-            self,
-            |op: &mut Sample| {
-                let both = op.weight.iter_mut().chain(&mut op.salt);
-                both.chain(op.n.expr_mut()).collect()
-            },
-            f,
-        )
-    }
-
-    /// Rows whose draws are equal stand in their order.
-    fn uses(&self, _: usize, own: &Used) -> Used {
-        let used = own.clone().in_order().of_all_rows();
-        used.reading(self.exprs())
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
@@ -165,6 +129,50 @@ impl Op for Sample {
             places(&first, stop).for_each(|row| keep[row as usize] = 1);
         }
         Ok(rows.retain_until(&keep, stop))
+    }
+}
+
+impl Planning for Sample {
+    fn numbers(&self) -> Vec<(&'static str, &Quantity)> {
+        vec![("n", &self.n)]
+    }
+
+    fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
+        inputs[0].min(guess.number(&self.n).unwrap_or(f64::INFINITY))
+    }
+
+    /// There should be more than are drawn, or nothing is left to chance.
+    fn demand(&self, guess: &dyn Guess, input: usize, _: Option<Demand>) -> Option<Demand> {
+        let n = guess.number(&self.n).filter(|_| input == 0);
+        n.map(|n| Demand {
+            rows: n,
+            scored: true,
+        })
+    }
+}
+
+impl Rewriting for Sample {
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
+        mapped(
+            self,
+            |op: &mut Sample| {
+                let both = op.weight.iter_mut().chain(&mut op.salt);
+                both.chain(op.n.expr_mut()).collect()
+            },
+            f,
+        )
+    }
+
+    /// Rows whose draws are equal stand in their order.
+    fn uses(&self, _: usize, own: &Used) -> Used {
+        let used = own.clone().in_order().of_all_rows();
+        used.reading(self.exprs())
+    }
+}
+
+impl Explaining for Sample {
+    fn passes(&self, input: usize) -> bool {
+        input == 0
     }
 }
 

@@ -1,12 +1,15 @@
 //! `score`: a new score, and the order by it.
 
 use super::bind::{Bind, Bound};
-use super::{Effect, Exec, Op, Operator, Param, Part, Rest, RunError, Used, mapped};
-use crate::batch::{Column, Rows};
+use super::kit::values::scores;
+use super::{
+    Effect, Exec, Explaining, Instance, Op, Operator, Param, Part, Planning, Rest, Rewriting,
+    RunError, Used, mapped,
+};
+use crate::batch::Rows;
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::show::show;
-use crate::expr::value::{Val, from_column, widen};
 use crate::expr::{Expr, Frame};
 use crate::source::Span;
 use crate::types::Type;
@@ -108,20 +111,8 @@ impl Op for Score {
         std::iter::once(&self.expr).chain(&self.then).collect()
     }
 
-    fn formula(&self) -> Option<Expr> {
-        Some(self.expr.clone())
-    }
-
     fn effect(&self) -> Effect {
         Effect::Scores
-    }
-
-    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
-        mapped(
-            self,
-            |op: &mut Score| std::iter::once(&mut op.expr).chain(&mut op.then).collect(),
-            f,
-        )
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
@@ -143,24 +134,42 @@ impl Op for Score {
         Ok(rows.select_until(offsets, &places, &scores, stop))
     }
 
+    fn part(&self) -> &Part {
+        &self.part
+    }
+}
+
+impl Planning for Score {
     fn whole(&self, _: &Exec, inputs: &[&Rows], request: usize) -> Option<u64> {
         Some(inputs[0].range(request).len() as u64)
+    }
+}
+
+impl Rewriting for Score {
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
+        mapped(
+            self,
+            |op: &mut Score| std::iter::once(&mut op.expr).chain(&mut op.then).collect(),
+            f,
+        )
     }
 
     fn uses(&self, _: usize, own: &Used) -> Used {
         own.clone().of_any_score().reading(self.exprs())
     }
 
-    fn part(&self) -> &Part {
-        &self.part
-    }
-
-    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
+    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Instance>> {
         let part = self.part.narrowed(used)?;
         Some(Arc::new(Score {
             part,
             ..self.clone()
         }))
+    }
+}
+
+impl Explaining for Score {
+    fn formula(&self) -> Option<Expr> {
+        Some(self.expr.clone())
     }
 }
 
@@ -170,20 +179,4 @@ pub fn scored(rows: &Rows, scores: &[f64], part: &Part, exec: &Exec) -> Rows {
     let stop = exec.run.stop;
     let (offsets, places) = rows.best(scores, most.as_deref(), part.order, stop);
     rows.select_until(offsets, &places, scores, stop)
-}
-
-/// Scores from a column: durations and times count in seconds.
-pub fn scores(column: Column, ty: &Type) -> Vec<f64> {
-    match (column, ty) {
-        (Column::I64(v), Type::Duration | Type::Time) => {
-            v.into_iter().map(|us| widen(us) / 1e6).collect()
-        }
-        (column, _) => {
-            let n = column.len();
-            match from_column(column) {
-                value @ (Val::I64(_) | Val::F64(_)) => value.floats().spread(n),
-                _ => vec![f64::NAN; n],
-            }
-        }
-    }
 }

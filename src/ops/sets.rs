@@ -2,9 +2,12 @@
 
 use super::bind::Bound;
 use super::estimate::UNKNOWN_SHARE;
-use super::join::Join;
+use super::kit::join::Join;
 use super::shape::Shape;
-use super::{Becomes, Demand, Effect, Exec, Graph, Guess, Op, Part, RunError, Used};
+use super::{
+    Becomes, Demand, Effect, Exec, Explaining, Graph, Guess, Instance, Op, Part, Planning,
+    Rewriting, RunError, Used,
+};
 use crate::batch::{Pace, Rows, Stop, arrange, place_of, sort_key, sorting};
 use crate::catalog::schema::Schema;
 use crate::expr::{Expr, NodeId};
@@ -68,54 +71,8 @@ impl Op for Member {
         Effect::Narrows
     }
 
-    fn estimate(&self, _: &dyn Guess, inputs: &[f64]) -> f64 {
-        if self.wanted {
-            inputs[0].min(inputs[1]) * UNKNOWN_SHARE
-        } else {
-            inputs[0] * MOST
-        }
-    }
-
-    fn demand(&self, _: &dyn Guess, input: usize, wanted: Option<Demand>) -> Option<Demand> {
-        let share = if self.wanted { UNKNOWN_SHARE } else { MOST };
-        wanted
-            .filter(|_| input == 0)
-            .map(|demand| demand.times(1.0 / share))
-    }
-
-    fn lets_filters_pass(&self) -> bool {
-        true
-    }
-
-    fn becomes(&self, empty: &[bool]) -> Option<Becomes> {
-        match (empty[0], empty[1]) {
-            (true, _) => Some(Becomes::Nothing),
-            (false, true) if self.wanted => Some(Becomes::Nothing),
-            (false, true) => Some(Becomes::Input(0)),
-            (false, false) => None,
-        }
-    }
-
-    fn uses(&self, input: usize, own: &Used) -> Used {
-        match input {
-            0 => own.clone().of_all_rows(),
-            _ => Used::members(),
-        }
-    }
-
-    fn leaves_out(&self) -> bool {
-        !self.wanted
-    }
-
     fn part(&self) -> &Part {
         &self.part
-    }
-
-    /// The rows are looked at until there are enough.
-    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
-        let part = self.part.fewer(used)?;
-        let wanted = self.wanted;
-        Some(Arc::new(Member { wanted, part }))
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
@@ -148,6 +105,58 @@ impl Op for Member {
         Ok(a.select_until(offsets, &places, &a.scores, stop))
     }
 }
+
+impl Planning for Member {
+    fn estimate(&self, _: &dyn Guess, inputs: &[f64]) -> f64 {
+        if self.wanted {
+            inputs[0].min(inputs[1]) * UNKNOWN_SHARE
+        } else {
+            inputs[0] * MOST
+        }
+    }
+
+    fn demand(&self, _: &dyn Guess, input: usize, wanted: Option<Demand>) -> Option<Demand> {
+        let share = if self.wanted { UNKNOWN_SHARE } else { MOST };
+        wanted
+            .filter(|_| input == 0)
+            .map(|demand| demand.times(1.0 / share))
+    }
+}
+
+impl Rewriting for Member {
+    fn lets_filters_pass(&self) -> bool {
+        true
+    }
+
+    fn becomes(&self, empty: &[bool]) -> Option<Becomes> {
+        match (empty[0], empty[1]) {
+            (true, _) => Some(Becomes::Nothing),
+            (false, true) if self.wanted => Some(Becomes::Nothing),
+            (false, true) => Some(Becomes::Input(0)),
+            (false, false) => None,
+        }
+    }
+
+    fn uses(&self, input: usize, own: &Used) -> Used {
+        match input {
+            0 => own.clone().of_all_rows(),
+            _ => Used::members(),
+        }
+    }
+
+    fn leaves_out(&self) -> bool {
+        !self.wanted
+    }
+
+    /// The rows are looked at until there are enough.
+    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Instance>> {
+        let part = self.part.fewer(used)?;
+        let wanted = self.wanted;
+        Some(Arc::new(Member { wanted, part }))
+    }
+}
+
+impl Explaining for Member {}
 
 /// `a | b`: rows of both; one that is in both has the larger score. `shape` is the joined shape.
 pub fn union(graph: &Graph, a: NodeId, b: NodeId, shape: Shape) -> Bound {
@@ -182,56 +191,8 @@ impl Op for Union {
         Vec::new()
     }
 
-    fn passes(&self, _: usize) -> bool {
-        true
-    }
-
-    fn mixes_scores(&self) -> bool {
-        true
-    }
-
-    fn hands_filters_on(&self) -> bool {
-        true
-    }
-
-    fn estimate(&self, _: &dyn Guess, inputs: &[f64]) -> f64 {
-        inputs.iter().sum()
-    }
-
-    fn demand(&self, _: &dyn Guess, _: usize, wanted: Option<Demand>) -> Option<Demand> {
-        wanted
-    }
-
-    fn uses(&self, input: usize, own: &Used) -> Used {
-        // equal scores stand in the order of their branches
-        let ordered = own.part.order || own.part.rows.is_some();
-        let used = self.join.uses(input, own).of_all_rows();
-        if ordered {
-            used.in_order()
-        } else {
-            used.in_any_order()
-        }
-    }
-
-    fn whole(&self, exec: &Exec, inputs: &[&Rows], request: usize) -> Option<u64> {
-        let pace = Pace::new(exec.run.stop);
-        Some(merged(inputs[0], inputs[1], request, &pace).len() as u64)
-    }
-
-    fn counts_entities(&self) -> bool {
-        true
-    }
-
     fn part(&self) -> &Part {
         &self.part
-    }
-
-    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
-        let part = self.part.narrowed(used)?;
-        Some(Arc::new(Union {
-            part,
-            ..self.clone()
-        }))
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
@@ -256,6 +217,60 @@ impl Op for Union {
         }
         union.columns = self.join.gather(exec, "|", inputs, &places)?;
         Ok(union)
+    }
+}
+
+impl Planning for Union {
+    fn estimate(&self, _: &dyn Guess, inputs: &[f64]) -> f64 {
+        inputs.iter().sum()
+    }
+
+    fn demand(&self, _: &dyn Guess, _: usize, wanted: Option<Demand>) -> Option<Demand> {
+        wanted
+    }
+
+    fn whole(&self, exec: &Exec, inputs: &[&Rows], request: usize) -> Option<u64> {
+        let pace = Pace::new(exec.run.stop);
+        Some(merged(inputs[0], inputs[1], request, &pace).len() as u64)
+    }
+
+    fn counts_entities(&self) -> bool {
+        true
+    }
+}
+
+impl Rewriting for Union {
+    fn hands_filters_on(&self) -> bool {
+        true
+    }
+
+    fn uses(&self, input: usize, own: &Used) -> Used {
+        // equal scores stand in the order of their branches
+        let ordered = own.part.order || own.part.rows.is_some();
+        let used = self.join.uses(input, own).of_all_rows();
+        if ordered {
+            used.in_order()
+        } else {
+            used.in_any_order()
+        }
+    }
+
+    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Instance>> {
+        let part = self.part.narrowed(used)?;
+        Some(Arc::new(Union {
+            part,
+            ..self.clone()
+        }))
+    }
+}
+
+impl Explaining for Union {
+    fn passes(&self, _: usize) -> bool {
+        true
+    }
+
+    fn mixes_scores(&self) -> bool {
+        true
     }
 }
 

@@ -7,7 +7,6 @@
 //! still holds, and unknown where it may not.
 
 use super::bounds::satisfying;
-use super::reads_only_the_entity;
 use crate::catalog::schema::Schema;
 use crate::deep::recurse;
 use crate::expr::functions::Measure;
@@ -199,6 +198,20 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// Whether an expression has one value per request over rows of this self.
+    pub fn is_constant(&self, expr: &Expr) -> bool {
+        if expr.level < Level::Row || self.bound == Some(1) {
+            return true;
+        }
+        let mut constant = true;
+        expr.walk_row(&mut |part| match part.kind {
+            Kind::Bound(i) => constant &= self.columns.get(i as usize).is_some_and(|c| c.constant),
+            Kind::It | Kind::Score | Kind::Position => constant = false,
+            _ => {}
+        });
+        constant
+    }
+
     /// Rows of an entity without columns, each with the score 1: a source.
     pub fn of(entity: EntityId, bound: Option<u64>) -> Shape {
         Shape {
@@ -377,7 +390,7 @@ impl Shape {
         }
         for condition in conditions {
             let room = self.holds.len() < known::MOST_LEARNED;
-            if room && reads_only_the_entity(condition) && !self.holds.contains(condition) {
+            if room && condition.reads_only_the_entity() && !self.holds.contains(condition) {
                 self.holds.push(condition.clone());
             }
         }
@@ -388,7 +401,7 @@ impl Shape {
                     let column = &mut self.columns[i as usize];
                     column.facts = column.facts.both(facts);
                 }
-                _ if reads_only_the_entity(&expr) => known::add(&expr, facts, &mut self.known),
+                _ if expr.reads_only_the_entity() => known::add(&expr, facts, &mut self.known),
                 _ => {}
             }
         }

@@ -6,9 +6,12 @@
 //! for good.
 
 use super::bind::{Bind, Bound, RuleArg};
-use super::group::Groups;
-use super::reorder::reordered;
-use super::{Effect, Exec, Op, Operator, Param, Rest, RunError, Used, mapped};
+use super::kit::group::Groups;
+use super::kit::reorder::reordered;
+use super::{
+    Effect, Exec, Explaining, Instance, Op, Operator, Param, Planning, Rest, Rewriting, RunError,
+    Used, mapped,
+};
 use crate::batch::{Pace, Rows, Stop};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code, suggest};
@@ -183,11 +186,6 @@ impl Op for Slate {
         Effect::Reorders
     }
 
-    fn uses(&self, _: usize, own: &Used) -> Used {
-        let used = own.clone().in_order().of_all_rows();
-        used.reading(self.exprs())
-    }
-
     fn exprs(&self) -> Vec<&Expr> {
         let mut exprs = Vec::new();
         for rule in &self.rules {
@@ -195,14 +193,6 @@ impl Op for Slate {
             exprs.extend(&rule.window);
         }
         exprs
-    }
-
-    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
-        mapped(
-            self,
-            |op: &mut Slate| op.rules.iter_mut().flat_map(Rule::exprs_mut).collect(),
-            f,
-        )
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
@@ -253,6 +243,25 @@ impl Op for Slate {
         })
     }
 }
+
+impl Planning for Slate {}
+
+impl Rewriting for Slate {
+    fn uses(&self, _: usize, own: &Used) -> Used {
+        let used = own.clone().in_order().of_all_rows();
+        used.reading(self.exprs())
+    }
+
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
+        mapped(
+            self,
+            |op: &mut Slate| op.rules.iter_mut().flat_map(Rule::exprs_mut).collect(),
+            f,
+        )
+    }
+}
+
+impl Explaining for Slate {}
 
 /// Bytes that each row takes for each rule: its key, its groups and the table of them.
 const RULE_BYTES: usize = 8 + 8 + 24 + 56;

@@ -1,13 +1,17 @@
 //! Where candidates start: the viewer, a whole table, ids that are given.
 
 use super::bind::{Bind, Bound};
+use super::kit::values::elements;
 use super::shape::{Score, ScoreKind};
-use super::{Exec, Guess, Op, Operator, Param, Part, Rest, RunError, Shape, Used, mapped};
+use super::{
+    Exec, Explaining, Guess, Instance, Op, Operator, Param, Part, Planning, Rest, Rewriting,
+    RunError, Shape, Used, mapped,
+};
 use crate::batch::{Pace, Rows, blocks};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::show::show;
-use crate::expr::value::{Arg, Items, Val};
+use crate::expr::value::Val;
 use crate::expr::{Expr, Facts, Frame, Kind};
 use crate::types::{EntityId, NULL_CODE, Type};
 use std::sync::Arc;
@@ -52,6 +56,12 @@ impl Op for Viewer {
         })
     }
 }
+
+impl Planning for Viewer {}
+
+impl Rewriting for Viewer {}
+
+impl Explaining for Viewer {}
 
 pub const ALL: Operator = Operator {
     name: "all",
@@ -102,33 +112,12 @@ impl Op for All {
         schema.entity(self.entity).name.clone()
     }
 
-    fn estimate(&self, guess: &dyn Guess, _: &[f64]) -> f64 {
-        guess.rows_of(self.entity)
-    }
-
     fn exprs(&self) -> Vec<&Expr> {
         Vec::new()
     }
 
-    fn whole(&self, exec: &Exec, _: &[&Rows], request: usize) -> Option<u64> {
-        let run = exec.run;
-        let all = 0..run.snapshot.schema().entity(self.entity).rows;
-        Some(match run.all_visible(self.entity) {
-            true => all.len() as u64,
-            false => all
-                .filter(|&id| run.visible(self.entity, id, request))
-                .count() as u64,
-        })
-    }
-
     fn part(&self) -> &Part {
         &self.part
-    }
-
-    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
-        let part = self.part.fewer(used)?;
-        let entity = self.entity;
-        Some(Arc::new(All { entity, part }))
     }
 
     fn run(&self, exec: &Exec, _: &[&Rows]) -> Result<Rows, RunError> {
@@ -168,6 +157,33 @@ impl Op for All {
         Ok(rows)
     }
 }
+
+impl Planning for All {
+    fn estimate(&self, guess: &dyn Guess, _: &[f64]) -> f64 {
+        guess.rows_of(self.entity)
+    }
+
+    fn whole(&self, exec: &Exec, _: &[&Rows], request: usize) -> Option<u64> {
+        let run = exec.run;
+        let all = 0..run.snapshot.schema().entity(self.entity).rows;
+        Some(match run.all_visible(self.entity) {
+            true => all.len() as u64,
+            false => all
+                .filter(|&id| run.visible(self.entity, id, request))
+                .count() as u64,
+        })
+    }
+}
+
+impl Rewriting for All {
+    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Instance>> {
+        let part = self.part.fewer(used)?;
+        let entity = self.entity;
+        Some(Arc::new(All { entity, part }))
+    }
+}
+
+impl Explaining for All {}
 
 /// Rows that are listed between two looks at the clock.
 const BLOCK: usize = 1 << 16;
@@ -258,20 +274,8 @@ impl Op for Given {
         )
     }
 
-    fn estimate(&self, guess: &dyn Guess, _: &[f64]) -> f64 {
-        GIVEN_IDS.min(guess.rows_of(self.entity))
-    }
-
     fn exprs(&self) -> Vec<&Expr> {
         std::iter::once(&self.ids).chain(&self.scores).collect()
-    }
-
-    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
-        mapped(
-            self,
-            |op: &mut Given| std::iter::once(&mut op.ids).chain(&mut op.scores).collect(),
-            f,
-        )
     }
 
     fn run(&self, exec: &Exec, _: &[&Rows]) -> Result<Rows, RunError> {
@@ -309,6 +313,24 @@ impl Op for Given {
         Ok(rows)
     }
 }
+
+impl Planning for Given {
+    fn estimate(&self, guess: &dyn Guess, _: &[f64]) -> f64 {
+        GIVEN_IDS.min(guess.rows_of(self.entity))
+    }
+}
+
+impl Rewriting for Given {
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
+        mapped(
+            self,
+            |op: &mut Given| std::iter::once(&mut op.ids).chain(&mut op.scores).collect(),
+            f,
+        )
+    }
+}
+
+impl Explaining for Given {}
 
 impl Given {
     fn add(
@@ -351,24 +373,4 @@ impl Given {
             );
         }
     }
-}
-
-/// The elements of each request's list, each as a value of many rows; none for a null list.
-pub fn elements(lists: Val, requests: usize) -> Vec<Option<Val<'static>>> {
-    let Val::List(slots, items) = lists else {
-        return vec![None; requests];
-    };
-    let slots = slots.spread(requests);
-    let one = |slot: [u32; 2]| {
-        let places: Vec<u32> = (slot[0]..slot[0] + slot[1]).collect();
-        let n = places.len();
-        match &items {
-            Items::Stored(view) => Val::read(*view, &Arg::Many(places.into())).owned(n),
-            Items::Made(column) => Val::borrow(column).pick(&places).owned(n),
-        }
-    };
-    slots
-        .into_iter()
-        .map(|slot| (slot[0] != NULL_CODE).then(|| one(slot)))
-        .collect()
 }

@@ -2,10 +2,11 @@
 
 use super::bind::{Bind, Bound, Quantity};
 use super::estimate::UNKNOWN_SHARE;
-use super::group::Groups;
-use super::walk::quantity;
+use super::kit::counts::some_rows;
+use super::kit::group::Groups;
 use super::{
-    Becomes, Demand, Effect, Exec, Guess, Op, Operator, Param, Rest, RunError, Used, Window, mapped,
+    Becomes, Demand, Effect, Exec, Explaining, Guess, Instance, Op, Operator, Param, Planning,
+    Rest, Rewriting, RunError, Used, Window, mapped,
 };
 use crate::batch::{BLOCK, Rows, Stop, blocks};
 use crate::catalog::schema::Schema;
@@ -186,18 +187,13 @@ impl Op for Take {
     }
 
     fn details(&self, schema: &Schema) -> String {
-        let mut parts = vec![quantity(&self.n, schema)];
+        let mut parts = vec![self.n.show(schema)];
         if let Some(offset) = &self.offset {
-            parts.push(format!("offset={}", quantity(offset, schema)));
+            parts.push(format!("offset={}", offset.show(schema)));
         }
         parts.extend(self.per.iter().map(|e| format!("per={}", show(e, schema))));
         parts.extend(self.depth.map(|depth| format!("depth={depth}")));
         parts.join(", ")
-    }
-
-    fn numbers(&self) -> Vec<(&'static str, &Quantity)> {
-        let offset = self.offset.iter().map(|offset| ("offset", offset));
-        std::iter::once(("n", &self.n)).chain(offset).collect()
     }
 
     fn exprs(&self) -> Vec<&Expr> {
@@ -212,6 +208,45 @@ impl Op for Take {
 
     fn effect(&self) -> Effect {
         Effect::Cuts
+    }
+
+    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+        let rows = inputs[0];
+        let n = self.n.per_request(exec.run);
+        let offset = self.skipped().per_request(exec.run);
+        let Some(per) = &self.per else {
+            return Ok(window(rows, &offset, &n, exec.run.stop));
+        };
+        // the key of each row, its group, the table of groups
+        let _held = exec.hold("take", rows.len() * (4 + 8 + 8 + 24 + 8))?;
+        let owners = rows.owners();
+        let frame = Frame::rows(exec.run, rows, &owners);
+        let keys = [exec.column("take", &frame, per)?];
+        let mut keep = vec![0u8; rows.len()];
+        for request in 0..rows.requests() {
+            let range = rows.range(request);
+            let groups = Groups::new(exec, "take", &keys, range.clone())?;
+            let wanted = offset[request]..offset[request].saturating_add(n[request]);
+            let mut before = vec![0u64; groups.count()];
+            for places in blocks(range.clone(), BLOCK) {
+                exec.check("take", 0)?;
+                for place in places {
+                    let of = groups.of(place - range.start);
+                    // a row of several groups stays if all of them have room
+                    let has_room = |&g: &u32| wanted.contains(&before[g as usize]);
+                    keep[place] = u8::from(of.iter().all(has_room));
+                    of.iter().for_each(|&g| before[g as usize] += 1);
+                }
+            }
+        }
+        Ok(rows.retain_until(&keep, exec.run.stop))
+    }
+}
+
+impl Planning for Take {
+    fn numbers(&self) -> Vec<(&'static str, &Quantity)> {
+        let offset = self.offset.iter().map(|offset| ("offset", offset));
+        std::iter::once(("n", &self.n)).chain(offset).collect()
     }
 
     fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
@@ -248,7 +283,9 @@ impl Op for Take {
     fn offset(&self) -> Option<&Quantity> {
         self.offset.as_ref().filter(|_| self.per.is_none())
     }
+}
 
+impl Rewriting for Take {
     fn uses(&self, _: usize, own: &Used) -> Used {
         let mut used = own.clone().in_order().of_all_rows().reading(self.exprs());
         let page = Window {
@@ -268,7 +305,7 @@ impl Op for Take {
         used
     }
 
-    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
         mapped(
             self,
             |op: &mut Take| {
@@ -283,64 +320,9 @@ impl Op for Take {
     fn becomes(&self, empty: &[bool]) -> Option<Becomes> {
         (empty[0] || self.n.is_zero()).then_some(Becomes::Nothing)
     }
-
-    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
-        let rows = inputs[0];
-        let n = self.n.per_request(exec.run);
-        let offset = self.skipped().per_request(exec.run);
-        let Some(per) = &self.per else {
-            return Ok(window(rows, &offset, &n, exec.run.stop));
-        };
-        // the key of each row, its group, the table of groups
-        let _held = exec.hold("take", rows.len() * (4 + 8 + 8 + 24 + 8))?;
-        let owners = rows.owners();
-        let frame = Frame::rows(exec.run, rows, &owners);
-        let keys = [exec.column("take", &frame, per)?];
-        let mut keep = vec![0u8; rows.len()];
-        for request in 0..rows.requests() {
-            let range = rows.range(request);
-            let groups = Groups::new(exec, "take", &keys, range.clone())?;
-            let wanted = offset[request]..offset[request].saturating_add(n[request]);
-            let mut before = vec![0u64; groups.count()];
-            for places in blocks(range.clone(), BLOCK) {
-                exec.check("take", 0)?;
-                for place in places {
-                    let of = groups.of(place - range.start);
-                    // a row of several groups stays if all of them have room
-                    let has_room = |&g: &u32| wanted.contains(&before[g as usize]);
-                    keep[place] = u8::from(of.iter().all(has_room));
-                    of.iter().for_each(|&g| before[g as usize] += 1);
-                }
-            }
-        }
-        Ok(rows.retain_until(&keep, exec.run.stop))
-    }
 }
 
-/// The number of rows `n` that the operator cannot do without; reports one that is missing or 0.
-/// `example` is one that might be meant.
-pub fn some_rows(
-    b: &mut dyn Bind,
-    n: Option<Quantity>,
-    operator: &str,
-    example: u64,
-) -> Option<Quantity> {
-    let diagnostic = match n {
-        None => {
-            let message = format!("`{operator}` needs a number of rows");
-            Diagnostic::new(code::E0303, b.span(), message)
-                .help(format!("write `{operator}({example})`"))
-        }
-        Some(Quantity::Number(0)) => {
-            let message = format!("`{operator}(0)` never returns a row");
-            let help = "ask for at least one row, or leave the operator out";
-            Diagnostic::new(code::E0601, b.origin("n"), message).help(help)
-        }
-        some => return some,
-    };
-    b.report(diagnostic);
-    None
-}
+impl Explaining for Take {}
 
 /// The first `n[r]` rows of request `r` after those that are skipped.
 fn window(rows: &Rows, offset: &[u64], n: &[u64], stop: Stop) -> Rows {

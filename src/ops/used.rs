@@ -1,7 +1,7 @@
 //! What others use of the rows of an operator: which columns, whether the order, how many rows.
 //!
-//! The rules of `optimize` ask operators what they use of their inputs ([`Op::uses`](super::Op::uses))
-//! and put operators that give no more in their place ([`Op::narrowed`](super::Op::narrowed)).
+//! The rules of `optimize` ask operators what they use of their inputs ([`Rewriting::uses`](super::Rewriting::uses))
+//! and put operators that give no more in their place ([`Rewriting::narrowed`](super::Rewriting::narrowed)).
 
 use super::Quantity;
 use crate::expr::{Expr, Kind, NodeId, Run};

@@ -1,7 +1,7 @@
 //! The vector indexes of a snapshot: per embedding and entity the codes of a small table, or the graph
 //! of a large one; and where the catalog wants them, the neighbours of every row.
 
-use super::allowed::Allowed;
+use super::kit::allowed::Allowed;
 use crate::ann::{
     self, Among, Flat, FlatScratch, GRAPH_VERSION, Graph, GraphParams, Hit, Lists, Query, Scratch,
 };

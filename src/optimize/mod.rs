@@ -5,9 +5,9 @@
 //! what nobody needs any more does not run. So whoever looks at a run (further rounds, the times of
 //! `explain --analyze`) finds an operator of the program under its number.
 //!
-//! A rule names no operator. It asks what an operator comes to ([`Op::becomes`]), what it uses of its
-//! inputs ([`Op::uses`]), for one that gives no more than is used ([`Op::narrowed`]) or has other
-//! expressions ([`Op::mapped`]).
+//! A rule names no operator. It asks what an operator comes to ([`Rewriting::becomes`]), what it uses of its
+//! inputs ([`Rewriting::uses`]), for one that gives no more than is used ([`Rewriting::narrowed`]) or has other
+//! expressions ([`Rewriting::mapped`]).
 //!
 //! What is asked about rows that a rewritten run does not have (explanations, the answer of a run that
 //! a limit ends) is asked of the graph as it is written; `explain` shows that one, too.
@@ -15,15 +15,15 @@
 //! Some rewrites stand elsewhere, because they are no choice or belong to the run:
 //! - equal sub-pipelines are one node: the graph does that while it is built (`ops::graph`);
 //! - a filter moves into a fan-out or search whose number is `auto`, because that is its meaning
-//!   ([`Op::absorb`], the checker);
+//!   ([`Rewriting::absorb`], the checker);
 //! - one side of a conditional, and a `fallback` that is not needed, do not run (`exec::schedule`);
 //! - searches of a batch that are the same are one (`ops::nn`).
 //!
-//! [`Op::becomes`]: crate::ops::Op::becomes
-//! [`Op::mapped`]: crate::ops::Op::mapped
-//! [`Op::uses`]: crate::ops::Op::uses
-//! [`Op::narrowed`]: crate::ops::Op::narrowed
-//! [`Op::absorb`]: crate::ops::Op::absorb
+//! [`Rewriting::becomes`]: crate::ops::Rewriting::becomes
+//! [`Rewriting::mapped`]: crate::ops::Rewriting::mapped
+//! [`Rewriting::uses`]: crate::ops::Rewriting::uses
+//! [`Rewriting::narrowed`]: crate::ops::Rewriting::narrowed
+//! [`Rewriting::absorb`]: crate::ops::Rewriting::absorb
 
 mod dead;
 mod fold;
@@ -34,7 +34,7 @@ mod used;
 use crate::check::Checked;
 use crate::exec::{Cache, Schedule};
 use crate::expr::NodeId;
-use crate::ops::{Graph, Op, Used};
+use crate::ops::{Graph, Instance, Used};
 use crate::store::Snapshot;
 use std::sync::Arc;
 
@@ -137,7 +137,7 @@ impl<'a> Rewriting<'a> {
     }
 
     /// Puts other operators and inputs in the place of nodes.
-    fn replace(&mut self, others: Vec<(NodeId, Arc<dyn Op>, Vec<NodeId>)>) {
+    fn replace(&mut self, others: Vec<(NodeId, Arc<dyn Instance>, Vec<NodeId>)>) {
         let same = others.is_empty();
         for (id, op, inputs) in others {
             self.graph.replace(id, op, inputs);

@@ -10,8 +10,8 @@ use crate::expr::run::{Ends, Members, Memo};
 use crate::expr::texts::{Keys, Texts};
 use crate::expr::value::Val;
 use crate::expr::{Expr, Frame, Kind, Run};
+use crate::ops::Guess;
 use crate::ops::estimate::UNKNOWN_SHARE;
-use crate::ops::{Guess, reads_only_the_entity};
 use crate::store::Snapshot;
 use crate::types::{EntityId, NULL_CODE};
 use std::cell::{Cell, RefCell};
@@ -91,7 +91,7 @@ impl<'a> Sample<'a> {
         if let Some(share) = in_set(condition) {
             return share;
         }
-        if !reads_only_the_entity(condition) || !condition.sets().is_empty() {
+        if !condition.reads_only_the_entity() || !condition.sets().is_empty() {
             return UNKNOWN_SHARE;
         }
         let ids = spread(self.schema().entity(entity).rows, ROWS, RUN);

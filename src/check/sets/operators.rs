@@ -4,7 +4,7 @@ use crate::check::Checker;
 use crate::check::binder::Binder;
 use crate::check::env::Env;
 use crate::expr::NodeId;
-use crate::ops::{self, Bound, Op, Operator, Role, Shape};
+use crate::ops::{self, Bound, Instance, Operator, Role, Shape};
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, Name};
 use crate::types::EntityId;
@@ -73,7 +73,7 @@ impl<'a> Checker<'a> {
     /// Adds a node, and notes through which definitions it was reached.
     pub(in crate::check) fn add_node(
         &mut self,
-        op: Arc<dyn Op>,
+        op: Arc<dyn Instance>,
         inputs: Vec<NodeId>,
         shape: Shape,
         span: Span,

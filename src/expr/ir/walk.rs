@@ -20,6 +20,22 @@ impl Expr {
         recurse(|| self.kind.each_part(&mut |part, _| part.walk_new(seen, f)));
     }
 
+    /// Whether it reads the entity of the row and the request alone: no bound column, score or position.
+    pub fn reads_only_the_entity(&self) -> bool {
+        let mut only = true;
+        self.walk_row(&mut |part| {
+            only &= !matches!(part.kind, Kind::Bound(_) | Kind::Position | Kind::Score);
+        });
+        only
+    }
+
+    /// Whether it reads the position of the row.
+    pub fn reads_position(&self) -> bool {
+        let mut reads = false;
+        self.walk_row(&mut |part| reads |= part.kind == Kind::Position);
+        reads
+    }
+
     /// Calls `f` on every part that is about the row itself: not on what is about the rows of
     /// another set, and of link expressions only on what they read of the row.
     pub fn walk_row<'a>(&'a self, f: &mut dyn FnMut(&'a Expr)) {

@@ -8,16 +8,18 @@ mod turns;
 mod weighted;
 
 use super::bind::{Bind, Bound, Case, CaseParam, Quantity, Takes};
-use super::join::{Join, Picked, bases};
 use super::shape::{BoundColumn, Score, ScoreKind};
-use super::walk::quantity;
-use super::{Demand, Exec, Guess, Op, Operator, Param, Rest, RunError, Shape, Used, mapped};
+use super::{
+    Demand, Exec, Explaining, Guess, Instance, Op, Operator, Param, Planning, Rest, Rewriting,
+    RunError, Shape, Used, mapped,
+};
 use crate::batch::{Column, Pace, Rows, Stop, arrange, places, sort_key};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::ir::Scalar;
 use crate::expr::show::show;
 use crate::expr::{Expr, Facts, Frame};
+use crate::ops::kit::join::{Join, Picked, bases};
 use crate::types::Type;
 use std::sync::Arc;
 use weighted::Normalize;
@@ -280,40 +282,8 @@ impl Op for Combine {
             parts.push(format!("normalize={}", normalize.name()));
         }
         let take = self.take.iter();
-        parts.extend(take.map(|n| format!("take={}", quantity(n, schema))));
+        parts.extend(take.map(|n| format!("take={}", n.show(schema))));
         parts.join(", ")
-    }
-
-    fn numbers(&self) -> Vec<(&'static str, &Quantity)> {
-        self.take.iter().map(|take| ("take", take)).collect()
-    }
-
-    fn mixes_scores(&self) -> bool {
-        self.method == Method::Weighted(Normalize::None)
-    }
-
-    fn branches(&self) -> Vec<&str> {
-        self.parts.iter().map(|part| part.name.as_str()).collect()
-    }
-
-    fn passes(&self, _: usize) -> bool {
-        true
-    }
-
-    fn cut(&self) -> Option<&Quantity> {
-        self.take.as_ref()
-    }
-
-    fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
-        let take = self.take.as_ref().and_then(|take| guess.number(take));
-        let all: f64 = inputs.iter().sum();
-        all.min(take.unwrap_or(f64::INFINITY))
-    }
-
-    /// Each branch should do alone: what the others give depends on the request.
-    fn demand(&self, guess: &dyn Guess, _: usize, wanted: Option<Demand>) -> Option<Demand> {
-        let take = self.take.as_ref().and_then(|take| guess.number(take));
-        take.map(Demand::rows).or(wanted)
     }
 
     fn exprs(&self) -> Vec<&Expr> {
@@ -322,23 +292,6 @@ impl Op for Combine {
             exprs.push(take);
         }
         exprs
-    }
-
-    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
-        mapped(
-            self,
-            |op: &mut Combine| {
-                let weights = op.parts.iter_mut().map(|part| &mut part.weight);
-                weights
-                    .chain(op.take.as_mut().and_then(Quantity::expr_mut))
-                    .collect()
-            },
-            f,
-        )
-    }
-
-    fn uses(&self, input: usize, own: &Used) -> Used {
-        self.join.uses(input, own).in_order().of_all_rows()
     }
 
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
@@ -395,6 +348,61 @@ impl Op for Combine {
             rows.columns[self.place] = names
         }
         Ok(rows)
+    }
+}
+
+impl Planning for Combine {
+    fn numbers(&self) -> Vec<(&'static str, &Quantity)> {
+        self.take.iter().map(|take| ("take", take)).collect()
+    }
+
+    fn cut(&self) -> Option<&Quantity> {
+        self.take.as_ref()
+    }
+
+    fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
+        let take = self.take.as_ref().and_then(|take| guess.number(take));
+        let all: f64 = inputs.iter().sum();
+        all.min(take.unwrap_or(f64::INFINITY))
+    }
+
+    /// Each branch should do alone: what the others give depends on the request.
+    fn demand(&self, guess: &dyn Guess, _: usize, wanted: Option<Demand>) -> Option<Demand> {
+        let take = self.take.as_ref().and_then(|take| guess.number(take));
+        take.map(Demand::rows).or(wanted)
+    }
+}
+
+impl Rewriting for Combine {
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
+        mapped(
+            self,
+            |op: &mut Combine| {
+                let weights = op.parts.iter_mut().map(|part| &mut part.weight);
+                weights
+                    .chain(op.take.as_mut().and_then(Quantity::expr_mut))
+                    .collect()
+            },
+            f,
+        )
+    }
+
+    fn uses(&self, input: usize, own: &Used) -> Used {
+        self.join.uses(input, own).in_order().of_all_rows()
+    }
+}
+
+impl Explaining for Combine {
+    fn mixes_scores(&self) -> bool {
+        self.method == Method::Weighted(Normalize::None)
+    }
+
+    fn branches(&self) -> Vec<&str> {
+        self.parts.iter().map(|part| part.name.as_str()).collect()
+    }
+
+    fn passes(&self, _: usize) -> bool {
+        true
     }
 }
 

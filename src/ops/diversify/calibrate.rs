@@ -5,7 +5,7 @@
 //! of every combination of groups, not at every row, and takes each logarithm once.
 
 use crate::batch::{Pace, Stop, descending};
-use crate::ops::group::Groups;
+use crate::ops::kit::group::Groups;
 use std::collections::HashMap;
 
 /// The order of the rows, as places: each of the first `first` maximises

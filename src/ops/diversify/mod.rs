@@ -16,13 +16,12 @@ use crate::diag::{Diagnostic, code};
 use crate::expr::show::show;
 use crate::expr::{Expr, Frame, NodeId};
 use crate::ops::bind::{Bind, Bound, Case, CaseParam, Choice, Takes};
-use crate::ops::columns::is_constant;
-use crate::ops::group::Groups;
-use crate::ops::reads_only_the_entity;
-use crate::ops::reorder::reordered;
+use crate::ops::kit::group::Groups;
+use crate::ops::kit::reorder::reordered;
 use crate::ops::vectors::vectors_of;
 use crate::ops::{
-    Effect, Exec, Op, Operator, Param, Rest, RunError, Score, ScoreKind, Shape, Used, mapped,
+    Effect, Exec, Explaining, Instance, Op, Operator, Param, Planning, Rest, Rewriting, RunError,
+    Score, ScoreKind, Shape, Used, mapped,
 };
 use crate::source::Span;
 use crate::types::EntityId;
@@ -129,7 +128,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         }
         _ => Method::RoundRobin,
     };
-    if keys.iter().all(|(key, _)| is_constant(key, &shape)) && shape.bound != Some(1) {
+    if keys.iter().all(|(key, _)| shape.is_constant(&key)) && shape.bound != Some(1) {
         warn_constant(b, keys[0].1);
     }
     let keys = keys.into_iter().map(|(key, _)| key).collect();
@@ -175,7 +174,7 @@ fn bind_mmr(b: &mut dyn Bind, input: NodeId, shape: Shape, choice: &Choice) -> O
 /// The history that `calibrate` compares with. Its rows have nothing bound, so the keys may read
 /// only the entity.
 fn history(b: &mut dyn Bind, shape: &Shape, keys: &[(Expr, Span)], method: Span) -> Option<NodeId> {
-    if let Some((_, span)) = keys.iter().find(|(key, _)| !reads_only_the_entity(key)) {
+    if let Some((_, span)) = keys.iter().find(|(key, _)| !key.reads_only_the_entity()) {
         let message =
             "the key of `calibrate` is also evaluated on the history, which has no such column";
         let help = "use a column of the entity, or an expression of such columns";
@@ -296,18 +295,6 @@ impl Op for Diversify {
         Effect::Reorders
     }
 
-    fn uses(&self, input: usize, own: &Used) -> Used {
-        if input > 0 {
-            return Used::ALL;
-        }
-        let used = own.clone().in_order().of_all_rows();
-        used.reading(self.exprs())
-    }
-
-    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
-        mapped(self, |op: &mut Diversify| op.keys.iter_mut().collect(), f)
-    }
-
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let rows = inputs[0];
         let keys = self.keys.len() + 1;
@@ -328,6 +315,24 @@ impl Op for Diversify {
         }
     }
 }
+
+impl Planning for Diversify {}
+
+impl Rewriting for Diversify {
+    fn uses(&self, input: usize, own: &Used) -> Used {
+        if input > 0 {
+            return Used::ALL;
+        }
+        let used = own.clone().in_order().of_all_rows();
+        used.reading(self.exprs())
+    }
+
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
+        mapped(self, |op: &mut Diversify| op.keys.iter_mut().collect(), f)
+    }
+}
+
+impl Explaining for Diversify {}
 
 /// Bytes that each row takes for each key: its value, its group, the table of groups, its place and its
 /// key while it is sorted.

@@ -7,7 +7,7 @@ use super::waiting::Waiting;
 use crate::batch::{
     BLOCK, Column, Pace, Rows, Stop, arrange, blocks, descending, places, sort_key,
 };
-use crate::ops::group::{Groups, Numbers};
+use crate::ops::kit::group::{Groups, Numbers};
 use crate::ops::{Exec, RunError};
 use std::collections::BinaryHeap;
 
@@ -240,7 +240,7 @@ fn kinds(rows: usize, keys: &[Groups], stop: Stop) -> (Vec<u32>, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::group::testing::groups;
+    use crate::ops::kit::group::testing::groups;
 
     /// The definition, step by step.
     fn plain(scores: &[f64], keys: &[Groups], factor: f64, floor: f64) -> Vec<(u32, f64)> {

@@ -1,8 +1,8 @@
 //! `round_robin`: the keys take turns.
 
 use crate::batch::{Column, Rows, Stop, arrange, places};
-use crate::ops::group::Groups;
-use crate::ops::reorder::reordered;
+use crate::ops::kit::group::Groups;
+use crate::ops::kit::reorder::reordered;
 use crate::ops::{Exec, RunError};
 
 pub fn round_robin_rows(exec: &Exec, rows: &Rows, columns: &[Column]) -> Result<Rows, RunError> {

@@ -5,11 +5,9 @@ mod stored;
 
 use super::bind::{Bind, Bound, Case, Quantity};
 use super::estimate::{UNKNOWN_SHARE, degree, distinct};
-use super::fanout::{Contributions, Merging, Ties, merged_score};
-use super::fold::Merge;
 use super::{
-    Becomes, Condition, Exec, Graph, Guess, Op, Operator, Param, Part, Relaxed, Rest, RunError,
-    Score, ScoreKind, Shape, Used, bounds,
+    Becomes, Condition, Exec, Explaining, Graph, Guess, Instance, Op, Operator, Param, Part,
+    Planning, Relaxed, Rest, Rewriting, RunError, Score, ScoreKind, Shape, Used, bounds,
 };
 use crate::batch::Rows;
 use crate::catalog::schema::Schema;
@@ -18,6 +16,8 @@ use crate::expr::ir::{EdgeKind, Scalar};
 use crate::expr::known::{Known, learn, most_links};
 use crate::expr::show::show;
 use crate::expr::{EdgeExpr, Expr, Facts, Level, NodeId};
+use crate::ops::kit::fanout::{Contributions, Merging, Ties, merged_score};
+use crate::ops::kit::fold::Merge;
 use crate::store::Snapshot;
 use crate::types::Type;
 use reach::Reach;
@@ -199,7 +199,7 @@ impl Op for Walk {
     fn details(&self, schema: &Schema) -> String {
         let mut parts = vec![
             self.edge.name.clone(),
-            format!("limit={}", quantity(&self.limit, schema)),
+            format!("limit={}", self.limit.show(schema)),
         ];
         parts.push(format!("order={}", ORDERS[self.order as usize].name));
         parts.extend(
@@ -242,24 +242,62 @@ impl Op for Walk {
         exprs
     }
 
-    fn numbers(&self) -> Vec<(&'static str, &Quantity)> {
-        vec![("limit", &self.limit)]
-    }
-
-    fn sums_scores(&self) -> bool {
-        self.merge == Merge::Sum
-    }
-
-    fn edge(&self) -> Option<&EdgeExpr> {
-        Some(&self.edge)
-    }
-
     /// A condition that is always true is none.
     fn is_personal(&self) -> bool {
         self.order == Order::Random
     }
 
-    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Op>> {
+    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+        let input = inputs[0];
+        let targets = exec.run.snapshot.schema().entity(self.edge.to).rows as usize;
+        let how = (self.merge, Ties::Reached);
+        let merging = Merging::new(exec, self, input, how, &self.part)?;
+        let mut merging = merging.among(targets);
+        let reach = Reach::new(self, exec, input);
+        match reach.straight() {
+            Some(straight) => straight.merge(&mut merging)?,
+            None => reach.merge(&mut merging)?,
+        }
+        merging.finish()
+    }
+
+    fn part(&self) -> &Part {
+        &self.part
+    }
+}
+
+impl Planning for Walk {
+    fn numbers(&self) -> Vec<(&'static str, &Quantity)> {
+        vec![("limit", &self.limit)]
+    }
+
+    fn auto(&self) -> Option<u64> {
+        self.limit.known().filter(|_| self.limit.is_auto())
+    }
+
+    fn most(&self, schema: &Schema) -> u64 {
+        most_links(schema, &self.edge)
+    }
+
+    fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
+        let schema = guess.schema();
+        let of_links = self.within.iter().chain(&self.filter).count() as i32;
+        let entity = guess.share_of_all(self.edge.to, &self.keep);
+        let limit = guess.number(&self.limit).unwrap_or(f64::INFINITY);
+        let share = entity * UNKNOWN_SHARE.powi(of_links);
+        let links = inputs[0] * degree(schema, &self.edge, share, limit);
+        distinct(links, bounds::targets(schema, &self.edge) as f64 * entity)
+    }
+
+    fn contributions(&self, snapshot: &Snapshot, inputs: &[&Shape]) -> Option<u64> {
+        let rows = inputs[0].bound.unwrap_or(u64::MAX);
+        let limit = self.limit.known().unwrap_or(u64::MAX);
+        Some(bounds::links(snapshot.schema(), &self.edge, rows, limit))
+    }
+}
+
+impl Rewriting for Walk {
+    fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
         let mut op = self.clone();
         let mut exprs = op.edge.exprs_mut();
         exprs.extend(
@@ -284,35 +322,36 @@ impl Op for Walk {
         (empty[0] || nowhere).then_some(Becomes::Nothing)
     }
 
-    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
-        let input = inputs[0];
-        let targets = exec.run.snapshot.schema().entity(self.edge.to).rows as usize;
-        let how = (self.merge, Ties::Reached);
-        let merging = Merging::new(exec, self, input, how, &self.part)?;
-        let mut merging = merging.among(targets);
-        let reach = Reach::new(self, exec, input);
-        match reach.straight() {
-            Some(straight) => straight.merge(&mut merging)?,
-            None => reach.merge(&mut merging)?,
-        }
-        merging.finish()
-    }
-
     /// Contributions are added up, and equal scores ordered, in the order of their parents.
     fn uses(&self, _: usize, own: &Used) -> Used {
         own.clone().in_order().of_all_rows()
     }
 
-    fn part(&self) -> &Part {
-        &self.part
-    }
-
-    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Op>> {
+    fn narrowed(&self, used: &Used) -> Option<Arc<dyn Instance>> {
         let part = self.part.narrowed(used)?;
         Some(Arc::new(Walk {
             part,
             ..self.clone()
         }))
+    }
+
+    fn absorb(&self, condition: &Expr) -> Option<Arc<dyn Instance>> {
+        if !self.limit.is_auto() {
+            return None;
+        }
+        let mut with = self.clone();
+        with.keep.push(condition.clone());
+        Some(Arc::new(with))
+    }
+}
+
+impl Explaining for Walk {
+    fn sums_scores(&self) -> bool {
+        self.merge == Merge::Sum
+    }
+
+    fn edge(&self) -> Option<&EdgeExpr> {
+        Some(&self.edge)
     }
 
     fn label(&self, _: &Schema) -> String {
@@ -335,7 +374,7 @@ impl Op for Walk {
             op: Arc::new(op),
             without,
         };
-        let limit = format!("limit={}", quantity(&self.limit, schema));
+        let limit = format!("limit={}", self.limit.show(schema));
         let mut relaxed = vec![without(free.clone(), Condition::Number(limit))];
         if let Some(within) = &self.within {
             let text = format!("within={}", show(within, schema));
@@ -367,7 +406,7 @@ impl Op for Walk {
         relaxed
     }
 
-    fn backwards(&self) -> Option<Arc<dyn Op>> {
+    fn backwards(&self) -> Option<Arc<dyn Instance>> {
         Some(Arc::new(Walk {
             edge: self.edge.reversed(),
             limit: Quantity::All,
@@ -379,50 +418,6 @@ impl Op for Walk {
             keep: Vec::new(),
             part: Part::ALL,
         }))
-    }
-
-    fn auto(&self) -> Option<u64> {
-        self.limit.known().filter(|_| self.limit.is_auto())
-    }
-
-    fn most(&self, schema: &Schema) -> u64 {
-        most_links(schema, &self.edge)
-    }
-
-    fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
-        let schema = guess.schema();
-        let of_links = self.within.iter().chain(&self.filter).count() as i32;
-        let entity = guess.share_of_all(self.edge.to, &self.keep);
-        let limit = guess.number(&self.limit).unwrap_or(f64::INFINITY);
-        let share = entity * UNKNOWN_SHARE.powi(of_links);
-        let links = inputs[0] * degree(schema, &self.edge, share, limit);
-        distinct(links, bounds::targets(schema, &self.edge) as f64 * entity)
-    }
-
-    fn contributions(&self, snapshot: &Snapshot, inputs: &[&Shape]) -> Option<u64> {
-        let rows = inputs[0].bound.unwrap_or(u64::MAX);
-        let limit = self.limit.known().unwrap_or(u64::MAX);
-        Some(bounds::links(snapshot.schema(), &self.edge, rows, limit))
-    }
-
-    fn absorb(&self, condition: &Expr) -> Option<Arc<dyn Op>> {
-        if !self.limit.is_auto() {
-            return None;
-        }
-        let mut with = self.clone();
-        with.keep.push(condition.clone());
-        Some(Arc::new(with))
-    }
-}
-
-/// A quantity as explained.
-pub fn quantity(limit: &Quantity, schema: &Schema) -> String {
-    match limit {
-        Quantity::All => "all".to_owned(),
-        Quantity::AutoAll => "auto(all)".to_owned(),
-        Quantity::Number(n) => n.to_string(),
-        Quantity::Auto(n) => format!("auto({n})"),
-        Quantity::PerRequest(expr) => show(expr, schema).to_string(),
     }
 }
 
@@ -477,14 +472,4 @@ impl Walk {
             ..Contributions::default()
         }
     }
-}
-
-/// A condition that a fan-out can take over: it reads the entity, the request, nothing bound.
-pub fn reads_only_the_entity(condition: &Expr) -> bool {
-    let mut only = true;
-    condition.walk_row(&mut |part| {
-        use crate::expr::Kind::{Bound, Position, Score};
-        only &= !matches!(part.kind, Bound(_) | Position | Score);
-    });
-    only
 }

@@ -1,9 +1,9 @@
 //! Neighbours that are read from lists instead of searched.
 
-use super::allowed::Allowed;
-use super::fanout::Contributions;
 use crate::ann::{Hit, Near};
 use crate::batch::{Held, Rows};
+use crate::ops::kit::allowed::Allowed;
+use crate::ops::kit::fanout::Contributions;
 
 /// Rows whose lists are on their way while one is read.
 pub const AHEAD: usize = 4;

@@ -1,7 +1,7 @@
 //! Rows of each request in another order.
 
-use super::{Exec, RunError};
 use crate::batch::Rows;
+use crate::ops::{Exec, RunError};
 use std::ops::Range;
 
 /// The rows of each request in the order that `order` gives for its number and the places of its rows, as

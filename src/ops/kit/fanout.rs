@@ -1,10 +1,10 @@
 //! What fan-outs share: contributions of parent rows to entities, merged to one row each.
 
 use super::fold::{Fold, Folds, Merge};
-use super::shape::{Score, ScoreKind};
-use super::{Exec, Followed, Op, Part, RunError};
 use crate::batch::{BLOCK, Held, Rows, arrange, blocks, place_of, sort_key, sorting};
 use crate::expr::Facts;
+use crate::ops::shape::{Score, ScoreKind};
+use crate::ops::{Exec, Followed, Part, Planning, RunError};
 use std::ops::Range;
 
 /// The score of rows that `most` contributions at most are merged into, each the product of a
@@ -165,7 +165,7 @@ pub enum Ties {
 /// `part` says what is used of the rows.
 pub fn merge(
     exec: &Exec,
-    by: &impl Op,
+    by: &impl Planning,
     input: &Rows,
     from: &Contributions,
     how: (Merge, Ties),
@@ -203,7 +203,7 @@ struct Merged<'a> {
     held: Held<'a>,
 }
 
-impl<'m, 'a, O: Op> Merging<'m, 'a, O> {
+impl<'m, 'a, O: Planning> Merging<'m, 'a, O> {
     pub fn new(
         exec: &'m Exec<'a>,
         by: &'m O,

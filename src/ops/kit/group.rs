@@ -4,10 +4,10 @@
 //! one for each distinct element (an empty or null list: that of null); several columns give all
 //! combinations.
 
-use super::{Exec, RunError};
 use crate::batch::{BLOCK, Column, Pace};
 use crate::expr::functions::list::{bits, elements};
 use crate::expr::value::Val;
+use crate::ops::{Exec, RunError};
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};

@@ -1,9 +1,9 @@
 //! The columns of rows that come from several sets of one entity: those of all, null where a set
 //! lacks one.
 
-use super::{Exec, RunError, Shape, Used};
 use crate::batch::{Column, Held, Rows};
 use crate::expr::value::Val;
+use crate::ops::{Exec, RunError, Shape, Used};
 use crate::types::Type;
 
 /// Where each of several sets has the columns of the joined shape.

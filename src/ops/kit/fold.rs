@@ -1,7 +1,7 @@
 //! Contributions to entities, folded as they come: one score and one witness for each entity.
 
-use super::bind::Case;
 use crate::batch::{BLOCK, Held};
+use crate::ops::bind::Case;
 use crate::types::NULL_FLOAT;
 
 /// How contributions to one entity become its score.

@@ -1,0 +1,242 @@
+//! What operators are given while they run.
+
+use super::{Instance, Limit, Limits, Op, Quantity, RunError, vectors};
+use crate::batch::{Column, Failed, Held};
+use crate::expr::{Expr, Frame, Kind, Run};
+use crate::types::NULL_INT;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Rows that are moved between two looks at the clock.
+const MOVED: usize = 1 << 16;
+
+/// What operators are given while they run.
+pub struct Exec<'a> {
+    pub run: &'a Run<'a>,
+    pub vectors: &'a vectors::Vectors,
+    pub limits: Limits,
+    /// Whether it is a run within another.
+    within: bool,
+    warnings: Mutex<BTreeSet<(usize, String)>>,
+    followed: Mutex<Vec<(usize, Vec<Followed>)>>,
+}
+
+/// What a fan-out followed for a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Followed {
+    /// Links or neighbours, before they were merged.
+    pub contributions: u64,
+    /// Entities that they lead to, used or not.
+    pub rows: u64,
+    /// Whether a row got as many as the number lets through that the program leaves open.
+    pub reached: bool,
+}
+
+/// What operators noted of one request while they ran.
+#[derive(Debug, Default)]
+pub struct Notes {
+    followed: Vec<(usize, Followed)>,
+    warnings: Vec<String>,
+}
+
+/// What tells one operator of a graph from the others.
+fn address<T: ?Sized>(op: &T) -> usize {
+    std::ptr::from_ref(op).cast::<()>() as usize
+}
+
+impl<'a> Exec<'a> {
+    pub fn new(run: &'a Run<'a>, vectors: &'a vectors::Vectors, limits: Limits) -> Self {
+        Exec {
+            run,
+            vectors,
+            limits,
+            within: false,
+            warnings: Mutex::default(),
+            followed: Mutex::default(),
+        }
+    }
+
+    /// Notes what a fan-out followed for each request.
+    pub fn follows(&self, op: &impl Op, followed: Vec<Followed>) {
+        self.lock_followed().push((address(op), followed));
+    }
+
+    /// What an operator followed for a request, if it is a fan-out and has run.
+    pub fn followed(&self, op: &dyn Instance, request: usize) -> Option<Followed> {
+        let all = self.lock_followed();
+        let (_, found) = all.iter().find(|(known, _)| *known == address(op))?;
+        found.get(request).copied()
+    }
+
+    fn lock_followed(&self) -> MutexGuard<'_, Vec<(usize, Vec<Followed>)>> {
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was noted of each request.
+    pub fn notes(&self) -> Vec<Notes> {
+        let mut notes: Vec<Notes> = (0..self.run.requests()).map(|_| Notes::default()).collect();
+        for (op, followed) in self.lock_followed().iter() {
+            for (notes, &followed) in notes.iter_mut().zip(followed) {
+                notes.followed.push((*op, followed));
+            }
+        }
+        for (request, message) in self.noted() {
+            notes[request].warnings.push(message);
+        }
+        notes
+    }
+
+    /// Notes of each request what was noted of the one at that place of `notes`, if any.
+    pub fn note(&self, notes: &[&Notes], of: &[Option<usize>]) {
+        let ops = notes.iter().flat_map(|notes| &notes.followed);
+        let ops: BTreeSet<usize> = ops.map(|(op, _)| *op).collect();
+        for op in ops {
+            let of_notes = |notes: &&Notes| {
+                let found = notes.followed.iter().find(|(known, _)| *known == op);
+                found.map_or(Followed::default(), |(_, followed)| *followed)
+            };
+            let each: Vec<Followed> = notes.iter().map(of_notes).collect();
+            let all = of
+                .iter()
+                .map(|at| at.map_or(Followed::default(), |at| each[at]));
+            self.lock_followed().push((op, all.collect()));
+        }
+        for (request, at) in of.iter().enumerate() {
+            for message in at.iter().flat_map(|&at| &notes[at].warnings) {
+                self.warn(request, message.clone());
+            }
+        }
+    }
+
+    /// Notes something that the person who sent the request should know.
+    pub fn warn(&self, request: usize, message: String) {
+        self.warnings
+            .lock()
+            .unwrap_or_else(|e| e.into_inner())
+            .insert((request, message));
+    }
+
+    /// Says which numbers of an operator, computed for a request, are negative or null and count as 0. One
+    /// that comes with the request as it is has been looked at before.
+    pub fn warn_of_numbers(&self, op: &dyn Instance) {
+        for (name, number) in op.numbers() {
+            let Quantity::PerRequest(expr) = number else {
+                continue;
+            };
+            if matches!(expr.kind, Kind::Param(..)) {
+                continue;
+            }
+            let numbers = Frame::requests(self.run).eval(expr).ints();
+            for request in 0..self.run.requests() {
+                let found = match numbers.get(request) {
+                    0.. => continue,
+                    NULL_INT => "null".to_owned(),
+                    n => n.to_string(),
+                };
+                let op = op.name();
+                self.warn(
+                    request,
+                    format!("`{op}`: `{name}` is {found}, which counts as 0"),
+                );
+            }
+        }
+    }
+
+    /// The same limits for another run, with warnings of its own.
+    pub fn within<'b>(&self, run: &'b Run<'b>) -> Exec<'b>
+    where
+        'a: 'b,
+    {
+        Exec {
+            within: true,
+            ..Exec::new(run, self.vectors, self.limits)
+        }
+    }
+
+    /// Whether it is a run within another, which has the same limits.
+    pub fn is_within(&self) -> bool {
+        self.within
+    }
+
+    /// Takes over the warnings of a run whose requests are those of this one at `requests`.
+    pub fn take_warnings(&self, from: Exec, requests: &[u32]) {
+        for (request, message) in from.noted() {
+            self.warn(requests[request] as usize, message);
+        }
+    }
+
+    /// Takes what was noted so far, by request.
+    pub fn noted(&self) -> BTreeSet<(usize, String)> {
+        std::mem::take(&mut *self.warnings.lock().unwrap_or_else(|e| e.into_inner()))
+    }
+
+    /// What an expression says of the rows of `op`; fails if the run has to end.
+    pub fn column(&self, op: &str, frame: &Frame, expr: &Expr) -> Result<Column, RunError> {
+        match frame.column_until(expr) {
+            Ok(column) => Ok(column),
+            // who asked for the end may have thought better of it
+            Err(_) => self.check(op, 0).map(|()| frame.column(expr)),
+        }
+    }
+
+    /// Fails if the deadline is past, or if one request has made more rows than it may.
+    pub fn check(&self, op: &str, most_rows: u64) -> Result<(), RunError> {
+        if most_rows > self.limits.max_rows {
+            let max = self.limits.max_rows;
+            return Err(RunError::limit(
+                Limit::Rows,
+                format!("`{op}` made {most_rows} rows; the limit is {max} (`--max-rows`)"),
+            ));
+        }
+        let stop = self.run.stop;
+        if stop.is_asked() {
+            return Err(RunError::Stopped);
+        }
+        if let Some((by, message)) = stop.failed.and_then(Failed::said) {
+            return Err(RunError::failed(by, message.clone()));
+        }
+        if let Some(memory) = stop.memory.filter(|memory| memory.is_over()) {
+            let limit = memory.limit();
+            return Err(RunError::limit(
+                Limit::Memory,
+                format!("`{op}` needs more memory than {limit} bytes, the limit (`--max-memory`)"),
+            ));
+        }
+        if stop.is_late() {
+            return Err(RunError::limit(
+                Limit::Time,
+                format!("the time limit (`--max-millis`) was reached in `{op}`"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Charges bytes that the operator is going to use, as long as the result lives; fails if they are too
+    /// many.
+    pub fn hold(&self, op: &str, bytes: usize) -> Result<Held<'a>, RunError> {
+        let held = self.run.stop.hold(bytes);
+        match self.run.stop.is_over() {
+            true => self.check(op, 0).map(|()| held),
+            false => Ok(held),
+        }
+    }
+
+    /// The rows of a column at places; fails if the run has to end.
+    pub fn gather(&self, op: &str, column: &Column, places: &[u32]) -> Result<Column, RunError> {
+        let mut all = column.gather(&[]);
+        all.reserve(places.len());
+        for places in places.chunks(MOVED) {
+            self.check(op, 0)?;
+            all.extend_from(column, places);
+        }
+        Ok(all)
+    }
+
+    /// Charges `bytes` more.
+    pub fn grow(&self, op: &str, held: &mut Held, bytes: usize) -> Result<(), RunError> {
+        match held.grow(bytes) {
+            true => Ok(()),
+            false => self.check(op, 0),
+        }
+    }
+}
