@@ -12,7 +12,7 @@ fn world() -> (World, Engine, Program) {
     let world = World::likes();
     let engine = Engine::open(world.folder.path()).unwrap();
     let program = engine
-        .compile("param least: int\nparam when: time? = null\nparam ids: list[int] = []\nuser.walk(likes).filter(least > 0, when is null or len(ids) >= 0).take(9)")
+        .compile("param least: int\nparam when: time = null\nparam ids: list[int] = []\nuser.walk(likes).filter(least > 0, when is null or len(ids) >= 0).take(9)")
         .unwrap();
     (world, engine, program)
 }
@@ -120,7 +120,8 @@ fn parts_of_several_threads_are_the_whole() {
         }
         let encoder = Encoder::new(&program, format, all.len());
         let parts: Vec<_> = std::thread::scope(|scope| {
-            let encode = |part| scope.spawn(|| encoder.encode(part).unwrap());
+            let encoder = &encoder;
+            let encode = |part| scope.spawn(move || encoder.encode(part).unwrap());
             let threads: Vec<_> = all.chunks(1).map(encode).collect();
             threads.into_iter().map(|t| t.join().unwrap()).collect()
         });
@@ -144,7 +145,7 @@ fn json_of_none_one_and_several() {
     let one = json(&all[..1]);
     assert_eq!(
         (&one["user"], one["results"].as_array().unwrap().len()),
-        (&10.into(), 2)
+        (&10.into(), 1)
     );
     let both = json(&all);
     assert_eq!(
@@ -163,12 +164,7 @@ fn files_are_named_by_their_format_and_read_back() {
             .unwrap()
             .lines()
             .collect::<Vec<_>>(),
-        [
-            "user,position,movie_id,score",
-            "10,1,7,1.0",
-            "10,2,3,1.0",
-            "20,1,7,1.0"
-        ]
+        ["user,position,movie_id,score", "10,1,7,4.0", "20,1,7,5.0"]
     );
     // what is written is a table of requests again: the users that have rows
     for name in [
@@ -188,7 +184,7 @@ fn files_are_named_by_their_format_and_read_back() {
         let keys: Vec<String> = read.unwrap().keys.iter().map(|k| k.to_string()).collect();
         let expected: &[&str] = match name {
             "a.ndjson" => &["10", "30", "20"],
-            _ => &["10", "10", "20"],
+            _ => &["10", "20"],
         };
         assert_eq!(keys, expected, "{name}");
     }
@@ -228,7 +224,7 @@ fn requests_of_a_table() {
     let (world, _engine, program) = world();
     world.file(
         "r.csv",
-        "user_id,now,least,ids,note\n10,2024-05-01,3,\"1,2\",x\n20,,,,y\n",
+        "user_id,now,least,ids,note\n10,2024-05-01,3,\"[1,2]\",x\n20,,,,y\n",
     );
     let base = Request::anonymous().seed(5).at(1);
     let read = read_requests(&program, &world.path("r.csv"), &base).unwrap();

@@ -4,6 +4,7 @@ use super::Checker;
 use super::edges::Wanted;
 use super::env::{Env, Scope};
 use crate::diag::{Diagnostic, code, suggest};
+use crate::expr::NodeId;
 use crate::expr::ir::{EdgeExpr, Expr, Kind, OfSet, OverLinks, Stat};
 use crate::ops::Role;
 use crate::source::Span;
@@ -97,23 +98,16 @@ impl<'a> Checker<'a> {
     pub(super) fn edge_exists(&self, name: &str, env: &Env<'a>) -> bool {
         use super::env::Local;
         let declared = || {
-            let order = self.modules.order(env.module);
-            order.into_iter().any(|m| {
-                self.modules.all[m]
-                    .find(super::modules::Kind::Edge, name)
-                    .next()
-                    .is_some()
-            })
+            self.modules
+                .find(env.module, super::modules::Kind::Edge, name)
+                .next()
         };
+        let mut entities = self.schema.entities.iter();
         matches!(env.find(name), Some(Local::Edge(_)))
             || self.schema.find_edge(name).is_some()
-            || self
-                .schema
-                .entities
-                .iter()
-                .any(|e| e.find_reference(name).is_some())
+            || entities.any(|e| e.find_reference(name).is_some())
             || (name == "seen" && !self.schema.defaults.seen.is_empty())
-            || declared()
+            || declared().is_some()
     }
 
     fn over_set(
@@ -129,20 +123,10 @@ impl<'a> Checker<'a> {
         };
         let value = match rest {
             [] => None,
-            [arg] if arg.name.is_none() => {
-                let shape = self.graph.shape(node).clone();
-                let value = self.scalar(
-                    &arg.value,
-                    env,
-                    &Scope::rows(shape.entity, &shape.columns),
-                    None,
-                );
-                Some((value, arg.value.span))
-            }
+            [arg] if arg.name.is_none() => Some(self.of_each_row(&arg.value, node, env)),
             [.., extra] => {
                 let message = format!("`{}` of a set takes one expression at most", callee.text);
-                self.report(Diagnostic::new(code::E0307, extra.span, message));
-                return Expr::error();
+                return self.refuse_value(Diagnostic::new(code::E0307, extra.span, message));
             }
         };
         let Some((value, ty)) = self.folded(stat, callee, value) else {
@@ -158,6 +142,13 @@ impl<'a> Checker<'a> {
         )
     }
 
+    /// What an aggregate folds over the rows of a set, and where it is written.
+    fn of_each_row(&mut self, value: &'a ast::Expr, set: NodeId, env: &Env<'a>) -> (Expr, Span) {
+        let shape = self.graph.shape(set).clone();
+        let scope = Scope::rows(shape.entity, &shape.columns);
+        (self.scalar(value, env, &scope, None), value.span)
+    }
+
     /// `score_of(S)` and `position_of(S)`: the row in another set.
     pub(super) fn of_set(
         &mut self,
@@ -171,42 +162,45 @@ impl<'a> Checker<'a> {
         let [arg] = args else {
             let message = format!("`{name}` takes one candidate set");
             let help = format!("write `{name}(pool)`");
-            self.report(Diagnostic::new(code::E0303, callee.span, message).help(help));
+            return self
+                .refuse_value(Diagnostic::new(code::E0303, callee.span, message).help(help));
+        };
+        let outer = scope.outer.and_then(|outer| outer.row.as_ref());
+        let Some(row) = scope.row.as_ref().or(outer) else {
+            let message = format!("`{name}` needs a row, and there is none here");
+            return self.refuse_value(Diagnostic::new(code::E0312, callee.span, message));
+        };
+        let Some(set) = self.set_of_entity(&arg.value, env, row.entity) else {
             return Expr::error();
         };
-        let (row, outer) = match (&scope.row, scope.outer.and_then(|o| o.row.as_ref())) {
-            (Some(row), _) => (row, false),
-            (None, Some(row)) => (row, true),
-            (None, None) => {
-                let message = format!("`{name}` needs a row, and there is none here");
-                self.report(Diagnostic::new(code::E0312, callee.span, message));
-                return Expr::error();
-            }
-        };
-        let (entity, id) = (row.entity, row.base.clone());
-        let Some(set) = self.set(&arg.value, env, Role::Source) else {
-            return Expr::error();
-        };
-        let found = self.graph.shape(set).entity;
-        if found != entity {
-            let (found, wanted) = (self.entity_name(found), self.entity_name(entity));
-            let message = format!("a row of `{wanted}` cannot be in a set of `{found}`");
-            self.report(
-                Diagnostic::new(code::E0309, arg.value.span, message)
-                    .help(format!("name a set of `{wanted}`")),
-            );
-            return Expr::error();
-        }
         let ty = match what {
             OfSet::Score => Type::Float,
             OfSet::Position => Type::Int,
         };
+        let id = row.base.clone();
         let read = Expr::new(Kind::OfSet { what, id, set }, ty.clone());
-        if outer {
-            Expr::new(Kind::Outer(read), ty)
-        } else {
-            read
+        match scope.row {
+            Some(_) => read,
+            None => Expr::new(Kind::Outer(read), ty),
         }
+    }
+
+    /// A set that rows of `wanted` can be in.
+    fn set_of_entity(
+        &mut self,
+        set: &'a ast::Expr,
+        env: &Env<'a>,
+        wanted: EntityId,
+    ) -> Option<NodeId> {
+        let node = self.set(set, env, Role::Source)?;
+        let found = self.graph.shape(node).entity;
+        if found == wanted {
+            return Some(node);
+        }
+        let (found, wanted) = (self.entity_name(found), self.entity_name(wanted));
+        let message = format!("a row of `{wanted}` cannot be in a set of `{found}`");
+        let help = format!("name a set of `{wanted}`");
+        self.refuse(Diagnostic::new(code::E0309, set.span, message).help(help))
     }
 
     fn over_links(
@@ -227,43 +221,60 @@ impl<'a> Checker<'a> {
             Some((to, span)) => Some(self.end(to, edge.to, span, &edge)?),
             None => None,
         };
-        let within = self
-            .named_part(rest, "within")
-            .map(|e| self.typed(e, env, scope, &Type::Duration));
-        if let (Some(within), Some(e)) = (&within, self.named_part(rest, "within")) {
-            let span = self.origin(e, env);
-            self.duration_of_at_least(within, "within", 0, span)?;
-        }
-        if let (Some(e), false) = (self.named_part(rest, "within"), edge.has_time) {
-            let message = format!("edge `{}` has no time, which `within` needs", edge.name);
-            self.report(Diagnostic::new(code::E0402, e.span, message));
-            return None;
-        }
-        let filter = match self.named_part(rest, "where") {
-            Some(e) => {
-                let filter = self.link_expr(e, env, &edge, Some(scope), &Type::Bool)?;
-                self.decides_for_all(&filter, e.span, &edge);
-                Some(filter)
-            }
-            None => None,
-        };
+        let within = self.window_of_links(rest, env, scope, &edge)?;
+        let filter = self.filter_of_links(rest, env, scope, &edge)?;
         let value = self.aggregated(callee, rest, env, &edge, scope)?;
         let (value, ty) = self.folded(stat, callee, value)?;
         if within.as_ref().is_some_and(Expr::is_error) {
             return None;
         }
-        Some(Expr::new(
-            Kind::OverLinks(Box::new(OverLinks {
-                stat,
-                edge,
-                from,
-                to,
-                within,
-                filter,
-                value,
-            })),
-            ty,
-        ))
+        let links = OverLinks {
+            stat,
+            edge,
+            from,
+            to,
+            within,
+            filter,
+            value,
+        };
+        Some(Expr::new(Kind::OverLinks(Box::new(links)), ty))
+    }
+
+    /// `within=`, which asks for the time of the links.
+    fn window_of_links(
+        &mut self,
+        rest: &'a [Arg],
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+        edge: &EdgeExpr,
+    ) -> Option<Option<Expr>> {
+        let Some(e) = self.named_part(rest, "within") else {
+            return Some(None);
+        };
+        let within = self.typed(e, env, scope, &Type::Duration);
+        let span = self.origin(e, env);
+        self.duration_of_at_least(&within, "within", 0, span)?;
+        if !edge.has_time {
+            let message = format!("edge `{}` has no time, which `within` needs", edge.name);
+            return self.refuse(Diagnostic::new(code::E0402, e.span, message));
+        }
+        Some(Some(within))
+    }
+
+    /// `where=`, a condition on the links.
+    fn filter_of_links(
+        &mut self,
+        rest: &'a [Arg],
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+        edge: &EdgeExpr,
+    ) -> Option<Option<Expr>> {
+        let Some(e) = self.named_part(rest, "where") else {
+            return Some(None);
+        };
+        let filter = self.link_expr(e, env, edge, Some(scope), &Type::Bool)?;
+        self.decides_for_all(&filter, e.span, edge);
+        Some(Some(filter))
     }
 
     /// The ids between the brackets of `e(x, y)`, the second with its place.
@@ -276,36 +287,27 @@ impl<'a> Checker<'a> {
         let (from, to) = match links.ends {
             [from] => (from, None),
             [from, to] => (from, Some(to)),
-            _ => {
-                let message = format!(
-                    "links of `{}` take one argument (from) or two (from, to)",
-                    links.edge.text()
-                );
-                let help = format!(
-                    "write `{0}(viewer)` or `{0}(viewer, it)`",
-                    links.edge.text()
-                );
-                self.report(Diagnostic::new(code::E0303, links.span, message).help(help));
-                return None;
-            }
+            _ => return self.wrong_ends(links),
         };
         let start = self.scalar(&from.value, env, scope, None);
         let end = to.map(|to| (self.scalar(&to.value, env, scope, None), to.value.span));
         if start.is_error() || end.as_ref().is_some_and(|(e, _)| e.is_error()) {
             return None;
         }
-        if !matches!(start.ty, Type::Id(_)) {
-            let message = format!(
-                "links start from an entity, not from {}",
-                self.type_name(&start.ty)
-            );
-            self.report(
-                Diagnostic::new(code::E0302, from.value.span, message)
-                    .help("write `viewer`, `it`, or a reference"),
-            );
-            return None;
+        if matches!(start.ty, Type::Id(_)) {
+            return Some((start, end));
         }
-        Some((start, end))
+        let found = self.type_name(&start.ty);
+        let message = format!("links start from an entity, not from {found}");
+        let help = "write `viewer`, `it`, or a reference";
+        self.refuse(Diagnostic::new(code::E0302, from.value.span, message).help(help))
+    }
+
+    fn wrong_ends<T>(&mut self, links: &LinksOf<'a>) -> Option<T> {
+        let edge = links.edge.text();
+        let message = format!("links of `{edge}` take one argument (from) or two (from, to)");
+        let help = format!("write `{edge}(viewer)` or `{edge}(viewer, it)`");
+        self.refuse(Diagnostic::new(code::E0303, links.span, message).help(help))
     }
 
     fn applied_edge(
@@ -319,19 +321,7 @@ impl<'a> Checker<'a> {
         } else {
             Wanted::From(start)
         };
-        let edge = match &links.edge {
-            EdgeOf::Named(name) => self.edge_by_name(name, env, wanted)?,
-            EdgeOf::Written(edge) => self.edge(edge, env, wanted)?,
-            EdgeOf::Through(first, name) => {
-                let wanted = if let Wanted::From(_) = wanted {
-                    wanted
-                } else {
-                    Wanted::Any
-                };
-                let first = self.edge(first, env, wanted)?;
-                self.edge_through(first, &name.text, name.span)?
-            }
-        };
+        let edge = self.edge_before_ends(&links.edge, env, wanted)?;
         let edge = if links.reversed {
             edge.reversed()
         } else {
@@ -341,15 +331,30 @@ impl<'a> Checker<'a> {
             return Some(edge);
         }
         let (a, b) = (self.entity_name(edge.from), self.entity_name(edge.to));
+        let start_name = self.entity_name(start);
         let message = format!(
-            "edge `{}` goes from `{a}` to `{b}`, not from `{}`",
-            edge.name,
-            self.entity_name(start)
+            "edge `{}` goes from `{a}` to `{b}`, not from `{start_name}`",
+            edge.name
         );
         let help = (edge.to == start)
             .then(|| format!("use the reverse edge: `{}(...)`", edge.reversed().name));
-        self.report(Diagnostic::new(code::E0301, links.span, message).maybe_help(help));
-        None
+        self.refuse(Diagnostic::new(code::E0301, links.span, message).maybe_help(help))
+    }
+
+    fn edge_before_ends(
+        &mut self,
+        edge: &EdgeOf<'a>,
+        env: &Env<'a>,
+        wanted: Wanted,
+    ) -> Option<EdgeExpr> {
+        match edge {
+            EdgeOf::Named(name) => self.edge_by_name(name, env, wanted),
+            EdgeOf::Written(edge) => self.edge(edge, env, wanted),
+            EdgeOf::Through(first, name) => {
+                let first = self.edge(first, env, wanted.start())?;
+                self.edge_through(first, &name.text, name.span)
+            }
+        }
     }
 
     fn end(&mut self, to: Expr, entity: EntityId, span: Span, edge: &EdgeExpr) -> Option<Expr> {
@@ -358,8 +363,7 @@ impl<'a> Checker<'a> {
         }
         let (found, want) = (self.type_name(&to.ty), self.entity_name(entity));
         let message = format!("edge `{}` leads to `{want}`, not to {found}", edge.name);
-        self.report(Diagnostic::new(code::E0301, span, message));
-        None
+        self.refuse(Diagnostic::new(code::E0301, span, message))
     }
 
     fn named_part(&self, rest: &'a [Arg], name: &str) -> Option<&'a ast::Expr> {
@@ -381,37 +385,46 @@ impl<'a> Checker<'a> {
         for arg in rest {
             match &arg.name {
                 Some(name) if name.text == "within" || name.text == "where" => {}
-                Some(name) => {
-                    let near = suggest::nearest(&name.text, ["within", "where"].into_iter());
-                    let help = match near {
-                        Some(near) => format!("did you mean `{near}`?"),
-                        None => "its parameters are within, where".to_owned(),
-                    };
-                    let message = format!("an aggregate of links has no parameter `{}`", name.text);
-                    self.report(Diagnostic::new(code::E0304, name.span, message).help(help));
-                    return None;
-                }
+                Some(name) => return self.no_part_of_links(name),
                 None if found.is_some() => {
                     let message = format!("`{}` takes one expression at most", callee.text);
-                    self.report(Diagnostic::new(code::E0307, arg.span, message));
-                    return None;
+                    return self.refuse(Diagnostic::new(code::E0307, arg.span, message));
                 }
-                None => {
-                    let scope = Scope {
-                        row: None,
-                        link: Some(edge),
-                        outer: Some(scope),
-                    };
-                    if self.report_quoted(&arg.value, &scope) {
-                        return None;
-                    }
-                    self.here.links.push(edge.clone());
-                    found = Some((self.scalar(&arg.value, env, &scope, None), arg.value.span));
-                    self.here.links.pop();
-                }
+                None => found = Some(self.of_each_link(&arg.value, env, edge, scope)?),
             }
         }
         Some(found)
+    }
+
+    fn no_part_of_links<T>(&mut self, name: &Name) -> Option<T> {
+        let help = match suggest::nearest(&name.text, ["within", "where"].into_iter()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "its parameters are within, where".to_owned(),
+        };
+        let message = format!("an aggregate of links has no parameter `{}`", name.text);
+        self.refuse(Diagnostic::new(code::E0304, name.span, message).help(help))
+    }
+
+    /// What an aggregate folds over the links of an edge, and where it is written.
+    fn of_each_link(
+        &mut self,
+        value: &'a ast::Expr,
+        env: &Env<'a>,
+        edge: &EdgeExpr,
+        scope: &Scope<'_>,
+    ) -> Option<(Expr, Span)> {
+        let scope = Scope {
+            row: None,
+            link: Some(edge),
+            outer: Some(scope),
+        };
+        if self.report_quoted(value, &scope) {
+            return None;
+        }
+        self.here.links.push(edge.clone());
+        let found = self.scalar(value, env, &scope, None);
+        self.here.links.pop();
+        Some((found, value.span))
     }
 
     /// The value that an aggregate folds, of the type it needs, and the type of the result.
@@ -421,53 +434,45 @@ impl<'a> Checker<'a> {
         callee: &Name,
         value: Option<(Expr, Span)>,
     ) -> Option<(Option<Expr>, Type)> {
-        let needs_value = !matches!(stat, Stat::Count | Stat::Exists);
-        let Some((value, span)) = value else {
-            if needs_value {
+        let (value, span) = match (value, stat) {
+            (Some(value), _) => value,
+            (None, Stat::Count) => return Some((None, Type::Int)),
+            (None, Stat::Exists) => return Some((None, Type::Bool)),
+            (None, _) => {
                 let message = format!("`{}` needs an expression to aggregate", callee.text);
                 let help = format!("write `{}(..., expression)`", callee.text);
-                self.report(Diagnostic::new(code::E0303, callee.span, message).help(help));
-                return None;
+                return self.refuse(Diagnostic::new(code::E0303, callee.span, message).help(help));
             }
-            return Some((
-                None,
-                if stat == Stat::Count {
-                    Type::Int
-                } else {
-                    Type::Bool
-                },
-            ));
         };
         if value.is_error() {
             return None;
         }
-        let (value, ty) = match stat {
+        let (value, ty) = self.folded_value(stat, value, span)?;
+        (!value.is_error()).then_some((Some(value), ty))
+    }
+
+    fn folded_value(&mut self, stat: Stat, value: Expr, span: Span) -> Option<(Expr, Type)> {
+        Some(match stat {
             Stat::Count => (value, Type::Int),
             Stat::Exists | Stat::Any | Stat::All | Stat::None => {
                 (self.expect(value, &Type::Bool, span), Type::Bool)
             }
             Stat::Mean if value.ty == Type::Duration => {
-                let message = "`mean` takes numbers";
-                self.report(
-                    Diagnostic::new(code::E0302, span, message)
-                        .help("divide by a unit first: `d / 1d`"),
-                );
-                return None;
+                let help = "divide by a unit first: `d / 1d`";
+                return self
+                    .refuse(Diagnostic::new(code::E0302, span, "`mean` takes numbers").help(help));
             }
             Stat::Mean => (self.expect(value, &Type::Float, span), Type::Float),
             Stat::Sum | Stat::Min | Stat::Max => {
                 let timed = stat != Stat::Sum && value.ty == Type::Time;
-                let ok = value.ty.is_number() || value.ty == Type::Duration || timed;
-                let value = if ok {
-                    value
-                } else {
-                    self.expect(value, &Type::Float, span)
+                let value = match value.ty.is_number() || value.ty == Type::Duration || timed {
+                    true => value,
+                    false => self.expect(value, &Type::Float, span),
                 };
                 let ty = value.ty.clone();
                 (value, ty)
             }
-        };
-        (!value.is_error()).then_some((Some(value), ty))
+        })
     }
 }
 

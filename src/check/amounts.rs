@@ -99,8 +99,7 @@ impl<'a> Checker<'a> {
                 );
                 let message = format!("`{what}` must be {wanted}, found {x}");
                 let help = "durations are written as `7d`, `12h`, `90s`";
-                self.report(Diagnostic::new(code::E0306, span, message).help(help));
-                None
+                self.refuse(Diagnostic::new(code::E0306, span, message).help(help))
             }
             _ => {
                 self.amount(value, what, least, span);

@@ -3,6 +3,7 @@
 use super::Checker;
 use super::modules::{Kind, Module, named};
 use crate::diag::{Diagnostic, code};
+use crate::source::Span;
 use crate::syntax::ast::{self, Item, ItemKind, Param};
 use foldhash::HashMap;
 
@@ -31,35 +32,31 @@ impl<'a> Checker<'a> {
             let Some((kind, name)) = named(item) else {
                 continue;
             };
-            let span = name_span(item);
-            if kind == Kind::Callable && self.modules.vocabulary.operator(name).is_some() {
-                let message = format!("`{name}` is an operator and cannot be redefined");
-                self.report(
-                    Diagnostic::new(code::E0212, span, message).help("choose another name"),
-                );
-            }
-            if kind == Kind::Rest && name == "user" {
-                let message = "`user` is the requesting user and cannot be redefined";
-                self.report(
-                    Diagnostic::new(code::E0212, span, message).help("choose another name"),
-                );
-            }
+            self.reserved_name(kind, name, name_span(item));
             let key = (kind, name, entity_of(item));
-            match first.get(&key) {
-                Some(before) => {
-                    let message = format!("`{name}` is defined twice");
-                    let before = name_span(before);
-                    self.report(
-                        Diagnostic::new(code::E0208, span, message)
-                            .label(before, "first defined here")
-                            .help("rename one of the two, or remove it"),
-                    );
-                }
-                None => {
-                    first.insert(key, item);
-                }
+            if let Some(before) = first.get(&key) {
+                let message = format!("`{name}` is defined twice");
+                self.report(
+                    Diagnostic::new(code::E0208, name_span(item), message)
+                        .label(name_span(before), "first defined here")
+                        .help("rename one of the two, or remove it"),
+                );
+            } else {
+                first.insert(key, item);
             }
         }
+    }
+
+    /// Names that no file may define.
+    fn reserved_name(&mut self, kind: Kind, name: &str, span: Span) {
+        let is_operator = || self.modules.vocabulary.operator(name).is_some();
+        let what = match kind {
+            Kind::Callable if is_operator() => "an operator",
+            Kind::Rest if name == "user" => "the requesting user",
+            _ => return,
+        };
+        let message = format!("`{name}` is {what} and cannot be redefined");
+        self.report(Diagnostic::new(code::E0212, span, message).help("choose another name"));
     }
 }
 

@@ -29,6 +29,14 @@ impl Wanted {
         }
     }
 
+    /// What is wanted of the first part of a path: only where it starts.
+    pub fn start(self) -> Wanted {
+        match self {
+            Wanted::From(_) => self,
+            Wanted::Any | Wanted::To(_) => Wanted::Any,
+        }
+    }
+
     fn accepts(self, from: EntityId, to: EntityId) -> bool {
         match self {
             Wanted::Any => true,
@@ -59,8 +67,7 @@ impl<'a> Checker<'a> {
         let help =
             (edge.to == from).then(|| format!("use the reverse edge: `{}`", edge.reversed().name));
         let help = help.or_else(|| self.edges_from(from));
-        self.report(Diagnostic::new(code::E0301, expr.span, message).maybe_help(help));
-        None
+        self.refuse(Diagnostic::new(code::E0301, expr.span, message).maybe_help(help))
     }
 
     fn edges_from(&self, from: EntityId) -> Option<String> {
@@ -124,12 +131,7 @@ impl<'a> Checker<'a> {
                 self.edge_union(left?, right?, expr.span)
             }
             ExprKind::Field { receiver, name } => {
-                let wanted = if let Wanted::From(_) = wanted {
-                    wanted
-                } else {
-                    Wanted::Any
-                };
-                let edge = self.edge(receiver, env, wanted)?;
+                let edge = self.edge(receiver, env, wanted.start())?;
                 self.edge_through(edge, &name.text, name.span)
             }
             ExprKind::Error => None,
@@ -138,8 +140,7 @@ impl<'a> Checker<'a> {
                     ExprKind::Str(name) if self.edge_exists(name, env) => without_quotes(name),
                     _ => "an edge is a name, `~edge`, `a | b` or `edge.reference`".to_owned(),
                 };
-                self.report(Diagnostic::new(code::E0302, expr.span, "expected an edge").help(help));
-                None
+                self.refuse(Diagnostic::new(code::E0302, expr.span, "expected an edge").help(help))
             }
         }
     }
@@ -187,10 +188,7 @@ impl<'a> Checker<'a> {
     ) -> Option<Option<EdgeExpr>> {
         let catalog = |this: &mut Self| this.catalog_edge(name, wanted);
         let modules = self.modules;
-        for number in modules.order(module) {
-            let Some(item) = modules.all[number].find(Kind::Edge, name).next() else {
-                continue;
-            };
+        for (number, item) in modules.find(module, Kind::Edge, name) {
             // inside its own declaration the name is the catalog's
             if self.here.open.contains(&("edge", name.to_owned(), 0))
                 && let Some(edge) = catalog(self)
@@ -439,11 +437,10 @@ impl<'a> Checker<'a> {
                 ends(&left),
                 ends(&right)
             );
-            self.report(
+            return self.refuse(
                 Diagnostic::new(code::E0308, span, message)
                     .help("combine edges between the same two entities"),
             );
-            return None;
         }
         Some(unite(vec![left, right]))
     }
@@ -455,27 +452,23 @@ impl<'a> Checker<'a> {
         name: &str,
         span: Span,
     ) -> Option<EdgeExpr> {
-        let Some(second) = self
-            .schema
-            .entity(edge.to)
+        let entity = self.schema.entity(edge.to);
+        let second = entity
             .find_reference(name)
-            .and_then(|_| self.reference_edge(name, Wanted::From(edge.to)))
-        else {
-            let entity = self.schema.entity(edge.to);
+            .and_then(|_| self.reference_edge(name, Wanted::From(edge.to)));
+        let Some(second) = second else {
             let near = suggest::nearest(name, entity.references.iter().map(|r| r.name.as_str()));
             let help = near.map(|near| format!("did you mean `{near}`?"));
             let message = format!("`{}` has no reference `{name}`", entity.name);
-            self.report(Diagnostic::new(code::E0203, span, message).maybe_help(help));
-            return None;
+            return self.refuse(Diagnostic::new(code::E0203, span, message).maybe_help(help));
         };
-        let full = format!("{}.{name}", edge.name);
         Some(EdgeExpr {
             from: edge.from,
             to: second.to,
             has_time: edge.has_time,
             has_weight: edge.has_weight,
             columns: edge.columns.clone(),
-            name: full,
+            name: format!("{}.{name}", edge.name),
             kind: EdgeKind::Chain {
                 first: Box::new(edge),
                 second: Box::new(second),
@@ -496,31 +489,13 @@ impl<'a> Checker<'a> {
             return None;
         }
         if self.in_library(module) {
-            let message = if name == "seen" {
-                "the catalog declares no `seen` edges".to_owned()
-            } else {
-                format!("the catalog has no edge `{name}`")
-            };
-            let help = if name == "seen" {
-                "name them in the catalog: `[defaults] seen = [\"likes\"]`".to_owned()
-            } else {
-                format!("add `[edge.{name}]` to the catalog, or `edge {name} = ...` to the prelude")
-            };
-            self.report(Diagnostic::new(code::E0401, span, message).help(help));
-            return None;
+            return self.lacks_edge(name, span);
         }
-        let mut known: Vec<&'a str> = self.schema.edges.iter().map(|e| e.name.as_str()).collect();
-        known.extend(
-            self.schema
-                .entities
-                .iter()
-                .flat_map(|e| e.references.iter().map(|r| r.name.as_str())),
-        );
         let modules = self.modules;
-        modules.order(module).for_each(|m| {
-            known.extend(modules.all[m].all(Kind::Edge).map(|(name, _)| name));
-        });
-        let near = suggest::nearest(name, known.into_iter());
+        let known = self
+            .catalog_edge_names()
+            .chain(modules.names(module, Kind::Edge));
+        let near = suggest::nearest(name, known);
         if near.is_none() && self.may_be_imported(module) {
             return None;
         }
@@ -529,31 +504,42 @@ impl<'a> Checker<'a> {
             (None, Wanted::From(from)) => self.edges_from(from),
             (None, _) => None,
         };
-        self.report(
-            Diagnostic::new(code::E0205, span, format!("there is no edge `{name}`"))
-                .maybe_help(help),
-        );
+        let message = format!("there is no edge `{name}`");
+        self.report(Diagnostic::new(code::E0205, span, message).maybe_help(help));
         near.filter(|near| suggest::is_slip(name, near))
+    }
+
+    /// Edges and references of the catalog.
+    fn catalog_edge_names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let references = self.schema.entities.iter().flat_map(|e| &e.references);
+        let edges = self.schema.edges.iter().map(|e| e.name.as_str());
+        edges.chain(references.map(|r| r.name.as_str()))
+    }
+
+    /// An edge that the standard library reads and the catalog does not have.
+    fn lacks_edge<T>(&mut self, name: &str, span: Span) -> Option<T> {
+        let (message, help) = match name {
+            "seen" => (
+                "the catalog declares no `seen` edges".to_owned(),
+                "name them in the catalog: `[defaults] seen = [\"likes\"]`".to_owned(),
+            ),
+            _ => (
+                format!("the catalog has no edge `{name}`"),
+                format!(
+                    "add `[edge.{name}]` to the catalog, or `edge {name} = ...` to the prelude"
+                ),
+            ),
+        };
+        self.refuse(Diagnostic::new(code::E0401, span, message).help(help))
     }
 }
 
 /// The links of each in turn, with the columns that all share. All link the same entities.
 fn unite(edges: Vec<EdgeExpr>) -> EdgeExpr {
-    let mut branches = Vec::new();
-    for edge in edges {
-        match edge.kind {
-            EdgeKind::Union {
-                branches: inner, ..
-            } => branches.extend(inner),
-            _ => branches.push(edge),
-        }
-    }
-    let shared: Vec<(String, Type)> = branches[0]
-        .columns
-        .iter()
-        .filter(|c| branches.iter().all(|b| b.columns.contains(c)))
-        .cloned()
-        .collect();
+    let branches: Vec<EdgeExpr> = edges.into_iter().flat_map(united).collect();
+    let first = &branches[0];
+    let in_all = |c: &&(String, Type)| branches.iter().all(|b| b.columns.contains(c));
+    let shared: Vec<(String, Type)> = first.columns.iter().filter(in_all).cloned().collect();
     let place = |b: &EdgeExpr, name: &str| b.find_column(name).map_or(0, |i| i as u32);
     let columns = branches
         .iter()
@@ -561,12 +547,20 @@ fn unite(edges: Vec<EdgeExpr>) -> EdgeExpr {
         .collect();
     let names: Vec<&str> = branches.iter().map(|b| b.name.as_str()).collect();
     EdgeExpr {
-        from: branches[0].from,
-        to: branches[0].to,
+        from: first.from,
+        to: first.to,
         has_time: branches.iter().any(|b| b.has_time),
         has_weight: branches.iter().any(|b| b.has_weight),
         columns: shared,
         name: names.join(" | "),
         kind: EdgeKind::Union { columns, branches },
+    }
+}
+
+/// The edges that one stands for.
+fn united(edge: EdgeExpr) -> Vec<EdgeExpr> {
+    match edge.kind {
+        EdgeKind::Union { branches, .. } => branches,
+        _ => vec![edge],
     }
 }

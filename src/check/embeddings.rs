@@ -29,8 +29,7 @@ impl<'a> Checker<'a> {
                     ExprKind::Str(name) => super::quoted::without_quotes(name),
                     _ => self.embeddings_of(entity),
                 };
-                self.report(Diagnostic::new(code::E0302, expr.span, message).help(help));
-                None
+                self.refuse(Diagnostic::new(code::E0302, expr.span, message).help(help))
             }
         }
     }
@@ -69,28 +68,23 @@ impl<'a> Checker<'a> {
     ) -> Option<Option<u32>> {
         let modules = self.modules;
         let catalog = self.catalog_embedding(name, entity);
-        for number in modules.order(module) {
-            for item in modules.all[number].find(Kind::Embedding, name) {
-                let ItemKind::Embedding {
-                    entities, value, ..
-                } = &item.kind
-                else {
-                    continue;
-                };
-                if !entities
-                    .iter()
-                    .any(|e| self.find_entity(&e.text) == Some(entity))
-                {
-                    continue;
-                }
-                // an alias of its own name means the catalog's
-                if self.here.open.contains(&("embedding", name.to_owned(), 0)) && catalog.is_some()
-                {
-                    return Some(catalog);
-                }
-                self.mark_used(item);
-                return Some(self.declared_embedding(name, value, span, number, entity));
+        for (number, item) in modules.find(module, Kind::Embedding, name) {
+            let ItemKind::Embedding {
+                entities, value, ..
+            } = &item.kind
+            else {
+                continue;
+            };
+            let mut on = entities.iter().map(|e| self.find_entity(&e.text));
+            if !on.any(|on| on == Some(entity)) {
+                continue;
             }
+            // an alias of its own name means the catalog's
+            if self.here.open.contains(&("embedding", name.to_owned(), 0)) && catalog.is_some() {
+                return Some(catalog);
+            }
+            self.mark_used(item);
+            return Some(self.declared_embedding(name, value, span, number, entity));
         }
         catalog.map(Some)
     }
@@ -184,39 +178,38 @@ impl<'a> Checker<'a> {
         if self.is_lost(name) {
             return;
         }
-        let entity_name = self.entity_name(entity);
         if name == "default" {
-            let of = self
-                .schema
-                .embeddings
-                .iter()
-                .find(|e| e.entities.contains(&entity));
-            let help = match of {
-                Some(e) => format!(
-                    "add `embedding default on {entity_name} = {}` to the prelude",
-                    e.name
-                ),
-                None => self.embeddings_of(entity),
-            };
-            let message = format!("there is no default embedding of `{entity_name}`");
-            return self.report(Diagnostic::new(code::E0404, span, message).help(help));
+            return self.no_default_embedding(span, entity);
         }
-        let mut known: Vec<&str> = self
-            .schema
-            .embeddings
-            .iter()
-            .filter(|e| e.entities.contains(&entity))
-            .map(|e| e.name.as_str())
-            .collect();
         let modules = self.modules;
-        modules.order(module).for_each(|m| {
-            known.extend(modules.all[m].all(Kind::Embedding).map(|(name, _)| name));
-        });
-        let help = match suggest::nearest(name, known.into_iter()) {
+        let known = self
+            .embedding_names(entity)
+            .chain(modules.names(module, Kind::Embedding));
+        let help = match suggest::nearest(name, known) {
             Some(near) => format!("did you mean `{near}`?"),
             None => self.embeddings_of(entity),
         };
-        let message = format!("there is no embedding `{name}` of `{entity_name}`");
+        let message = format!(
+            "there is no embedding `{name}` of `{}`",
+            self.entity_name(entity)
+        );
         self.report(Diagnostic::new(code::E0206, span, message).help(help));
+    }
+
+    fn no_default_embedding(&mut self, span: Span, entity: EntityId) {
+        let of = self.entity_name(entity);
+        let help = match self.embedding_names(entity).next() {
+            Some(e) => format!("add `embedding default on {of} = {e}` to the prelude"),
+            None => self.embeddings_of(entity),
+        };
+        let message = format!("there is no default embedding of `{of}`");
+        self.report(Diagnostic::new(code::E0404, span, message).help(help));
+    }
+
+    /// The names of the catalog's embeddings of an entity.
+    fn embedding_names(&self, entity: EntityId) -> impl Iterator<Item = &'a str> + use<'a> {
+        let all = self.schema.embeddings.iter();
+        let of = all.filter(move |e| e.entities.contains(&entity));
+        of.map(|e| e.name.as_str())
     }
 }

@@ -3,7 +3,7 @@
 
 use super::Checker;
 use super::env::{Env, Scope};
-use crate::diag::{Diagnostic, code, suggest};
+use crate::diag::{Code, Diagnostic, code, suggest};
 use crate::expr::functions::{Form, Function, time};
 use crate::expr::ir::{Expr, Kind, LinkField, Pattern, Scalar};
 use crate::source::Span;
@@ -62,7 +62,6 @@ impl<'a> Checker<'a> {
         span: Span,
     ) -> Option<Vec<usize>> {
         let params: Vec<&str> = function.params().collect();
-        let usage = format!("use: `{}`", function.usage);
         let mut slots: Vec<Option<usize>> = Vec::new();
         for (i, (name, value)) in args.iter().enumerate() {
             let place = match name {
@@ -70,10 +69,8 @@ impl<'a> Checker<'a> {
                 Some(name) => match params.iter().position(|p| *p == name.text) {
                     Some(place) => place,
                     None => {
-                        let message =
-                            format!("`{}` has no parameter `{}`", function.name, name.text);
-                        self.report(Diagnostic::new(code::E0304, name.span, message).help(usage));
-                        return None;
+                        let what = format!("has no parameter `{}`", name.text);
+                        return self.wrong_use(function, code::E0304, name.span, &what);
                     }
                 },
             };
@@ -81,16 +78,26 @@ impl<'a> Checker<'a> {
             if slots[place].replace(i).is_some() {
                 let at = name.map_or(value.span, |n| n.span);
                 let message = format!("`{}` is given twice", params[place]);
-                self.report(Diagnostic::new(code::E0305, at, message));
-                return None;
+                return self.refuse(Diagnostic::new(code::E0305, at, message));
             }
         }
         if let Some(gap) = slots.iter().position(Option::is_none) {
-            let message = format!("`{}` needs `{}`", function.name, params[gap]);
-            self.report(Diagnostic::new(code::E0303, span, message).help(usage));
-            return None;
+            let what = format!("needs `{}`", params[gap]);
+            return self.wrong_use(function, code::E0303, span, &what);
         }
         Some(slots.into_iter().flatten().collect())
+    }
+
+    fn wrong_use<T>(
+        &mut self,
+        function: &Function,
+        code: Code,
+        span: Span,
+        what: &str,
+    ) -> Option<T> {
+        let message = format!("`{}` {what}", function.name);
+        let usage = format!("use: `{}`", function.usage);
+        self.refuse(Diagnostic::new(code, span, message).help(usage))
     }
 
     /// Reports a number of arguments that the function does not take.
@@ -106,13 +113,11 @@ impl<'a> Checker<'a> {
         if args.len() < least {
             let (name, found) = (function.name, args.len());
             let message = format!("`{name}` needs {least} argument(s), found {found}");
-            self.report(Diagnostic::new(code::E0303, span, message).help(usage));
-            return None;
+            return self.refuse(Diagnostic::new(code::E0303, span, message).help(usage));
         }
         if args.len() > most {
             let message = format!("`{}` takes at most {most} argument(s)", function.name);
-            self.report(Diagnostic::new(code::E0307, args[most].1, message).help(usage));
-            return None;
+            return self.refuse(Diagnostic::new(code::E0307, args[most].1, message).help(usage));
         }
         Some(())
     }
@@ -129,8 +134,7 @@ impl<'a> Checker<'a> {
         if let Type::Float | Type::List(_) | Type::Vector(_) = part.ty {
             let message = format!("{} cannot be hashed", self.type_name(&part.ty));
             let help = "hash ints, strings and ids: `hash(it)`, `hash(round(x))`";
-            self.report(Diagnostic::new(code::E0302, span, message).help(help));
-            return None;
+            return self.refuse(Diagnostic::new(code::E0302, span, message).help(help));
         }
         Some(part)
     }
@@ -145,8 +149,7 @@ impl<'a> Checker<'a> {
             && *number < 1
         {
             let message = format!("`n` must be at least 1, found {number}");
-            self.report(Diagnostic::new(code::E0306, n_at, message));
-            return None;
+            return self.refuse(Diagnostic::new(code::E0306, n_at, message));
         }
         self.amount(&n, "n", 1, n_at);
         let hash = Expr::new(Kind::Hash(vec![salt, key]), Type::Int);
@@ -202,8 +205,7 @@ impl<'a> Checker<'a> {
             (None, None) => {
                 let message = format!("`{}` needs a row, and there is none here", function.name);
                 let help = "use it in `let`, `filter` or `score`";
-                self.report(Diagnostic::new(code::E0312, span, message).help(help));
-                return None;
+                return self.refuse(Diagnostic::new(code::E0312, span, message).help(help));
             }
         };
         Some(Expr::new(Kind::Uniform { salt, ids }, Type::Float))
@@ -223,8 +225,7 @@ impl<'a> Checker<'a> {
             _ => {
                 let help = "write it in quotes: `extract(title, \"#(\\\\w+)\")`";
                 let message = "the pattern of `extract` is a constant";
-                self.report(Diagnostic::new(code::E0314, at, message).help(help));
-                return None;
+                return self.refuse(Diagnostic::new(code::E0314, at, message).help(help));
             }
         };
         let pattern = self.pattern(&written, at)?;
@@ -237,8 +238,7 @@ impl<'a> Checker<'a> {
             Ok(_) => {
                 let help = "put what to extract in parentheses: `\"#(\\\\w+)\"`";
                 let message = "the pattern has no group";
-                self.report(Diagnostic::new(code::E0316, at, message).help(help));
-                None
+                self.refuse(Diagnostic::new(code::E0316, at, message).help(help))
             }
             Err(error) => {
                 let text = error.to_string();
@@ -250,8 +250,7 @@ impl<'a> Checker<'a> {
                     true => help,
                     false => "escape literal characters with `\\\\`: `\"\\\\(\"`",
                 };
-                self.report(Diagnostic::new(code::E0316, at, message).help(help));
-                None
+                self.refuse(Diagnostic::new(code::E0316, at, message).help(help))
             }
         }
     }
@@ -289,8 +288,7 @@ impl<'a> Checker<'a> {
                 None => "zones are named as in `Europe/Berlin`".to_owned(),
             };
             let message = format!("unknown time zone `{name}`");
-            self.report(Diagnostic::new(code::E0213, args[1].1, message).help(help));
-            return None;
+            return self.refuse(Diagnostic::new(code::E0213, args[1].1, message).help(help));
         }
         let mut args: Vec<Expr> = args.into_iter().map(|(arg, _)| arg).collect();
         if args.len() == 1 {

@@ -27,29 +27,7 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
         name: &str,
     ) -> Option<String> {
-        let mut steps = Vec::new();
-        let mut here = chain;
-        // from the end of the chain back to the `let` that binds the key
-        loop {
-            let ExprKind::Method {
-                receiver,
-                name: step,
-                args,
-            } = &here.kind
-            else {
-                return None;
-            };
-            if step.text == "let"
-                && args
-                    .iter()
-                    .any(|a| a.name.as_ref().is_some_and(|n| n.text == name))
-            {
-                break;
-            }
-            steps.push((here, step));
-            here = receiver;
-        }
-        for (expr, step) in steps.into_iter().rev() {
+        for (expr, step) in steps_after_binding(chain, name)?.into_iter().rev() {
             let node = [Role::Source, Role::Fact].iter().find_map(|&role| {
                 let key = SetKey::new(expr, env, role);
                 self.sets.known.get(&key).and_then(|(node, _)| *node)
@@ -58,11 +36,35 @@ impl<'a> Checker<'a> {
             if shape.bound != Some(1) {
                 let column = &self.schema.entity(shape.entity).key;
                 return Some(format!(
-                    "bind it after `.{}(...)`, where rows differ: `.let({name}={column})`",
-                    step.text
+                    "bind it after `.{step}(...)`, where rows differ: `.let({name}={column})`"
                 ));
             }
         }
         None
+    }
+}
+
+/// The operators of a chain after the `let` that binds a column, from the last one back.
+fn steps_after_binding<'a>(
+    chain: &'a ast::Expr,
+    column: &str,
+) -> Option<Vec<(&'a ast::Expr, &'a str)>> {
+    let binds = |arg: &ast::Arg| arg.name.as_ref().is_some_and(|n| n.text == column);
+    let mut steps = Vec::new();
+    let mut here = chain;
+    loop {
+        let ExprKind::Method {
+            receiver,
+            name,
+            args,
+        } = &here.kind
+        else {
+            return None;
+        };
+        if name.text == "let" && args.iter().any(binds) {
+            return Some(steps);
+        }
+        steps.push((here, name.text.as_str()));
+        here = receiver;
     }
 }

@@ -51,8 +51,8 @@ pub use tunables::{Tunable, Tunables};
 
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, Sink, code};
-use crate::expr::NodeId;
 use crate::expr::texts::Texts;
+use crate::expr::{Expr, NodeId};
 use crate::ops::Graph;
 use crate::source::Span;
 use crate::store::Snapshot;
@@ -153,6 +153,18 @@ impl<'a> Checker<'a> {
         self.sink.push(diagnostic);
     }
 
+    /// Reports why there is none.
+    fn refuse<T>(&mut self, diagnostic: Diagnostic) -> Option<T> {
+        self.report(diagnostic);
+        None
+    }
+
+    /// Reports why there is no value.
+    fn refuse_value(&mut self, diagnostic: Diagnostic) -> Expr {
+        self.report(diagnostic);
+        Expr::error()
+    }
+
     /// Where a value was written: of a parameter that stands for it, the argument that gave it.
     fn origin(&self, expr: &ast::Expr, env: &Env<'a>) -> Span {
         bare_name(expr)
@@ -192,11 +204,10 @@ impl<'a> Checker<'a> {
                 "`{name}` is defined in terms of itself: {}",
                 cycle.join(" -> ")
             );
-            self.report(
+            return self.refuse(
                 Diagnostic::new(code::E0209, span, message)
                     .help("break the cycle: definitions cannot be recursive"),
             );
-            return None;
         }
         self.here.open.push(entry);
         let result = self.deeper(span, f);

@@ -157,6 +157,24 @@ impl Modules {
     pub fn order(&self, from: usize) -> impl Iterator<Item = usize> + Clone {
         self.orders[from].iter().copied()
     }
+
+    /// The items of that kind and name, nearest first, with the modules they are in.
+    pub fn find(
+        &self,
+        from: usize,
+        kind: Kind,
+        name: &str,
+    ) -> impl Iterator<Item = (usize, &Item)> {
+        self.order(from)
+            .flat_map(move |m| self.all[m].find(kind, name).map(move |item| (m, item)))
+    }
+
+    /// The names of a kind that a file can use.
+    pub fn names(&self, from: usize, kind: Kind) -> impl Iterator<Item = &str> {
+        self.order(from)
+            .flat_map(move |m| self.all[m].all(kind))
+            .map(|(name, _)| name)
+    }
 }
 
 fn order(all: &[Arc<Module>], from: usize) -> Vec<usize> {

@@ -33,8 +33,7 @@ impl<'a> Checker<'a> {
         if def.params.is_empty() {
             let message = format!("policy `{}` has no parameter", name.text);
             let help = format!("write `filter({}())`", name.text);
-            self.report(Diagnostic::new(code::E0307, arg.span, message).help(help));
-            return None;
+            return self.refuse(Diagnostic::new(code::E0307, arg.span, message).help(help));
         }
         let given = Given {
             name: None,
@@ -99,15 +98,12 @@ impl<'a> Checker<'a> {
         entity: EntityId,
     ) -> Option<(&'a RowDef, usize)> {
         let modules = self.modules;
-        for number in modules.order(module) {
-            for item in modules.all[number].find(Kind::Policy, name) {
-                let ItemKind::Policy(def) = &item.kind else {
-                    continue;
-                };
-                if def.entity.as_ref().and_then(|e| self.find_entity(&e.text)) == Some(entity) {
-                    self.mark_used(item);
-                    return Some((def, number));
-                }
+        for (number, item) in modules.find(module, Kind::Policy, name) {
+            if let ItemKind::Policy(def) = &item.kind
+                && self.entity_on(def) == Some(entity)
+            {
+                self.mark_used(item);
+                return Some((def, number));
             }
         }
         None
@@ -124,16 +120,16 @@ impl<'a> Checker<'a> {
         if self.is_lost(name) {
             return;
         }
-        let entity_name = self.entity_name(entity);
-        let names: Vec<&str> = self
-            .policies_on(entity)
-            .into_iter()
+        let policies = self.policies_on(entity);
+        let names: Vec<&str> = policies
+            .iter()
             .map(|(def, _)| def.name.text.as_str())
             .collect();
         let near = suggest::nearest(name, names.iter().copied());
         if near.is_none() && self.may_be_imported(env.module) {
             return;
         }
+        let of = self.entity_name(entity);
         let help = match near {
             _ if matches!(value.kind, ExprKind::Null) => format!("write `filter({name} is null)`"),
             _ if self.is_row_name(name, env, shape) => {
@@ -142,11 +138,11 @@ impl<'a> Checker<'a> {
             }
             Some(near) => format!("did you mean `{near}`?"),
             None if names.is_empty() => {
-                format!("declare it: `policy {name}(limit: float = 0.2) on {entity_name} = ...`")
+                format!("declare it: `policy {name}(limit: float = 0.2) on {of} = ...`")
             }
-            None => format!("policies on `{entity_name}` are {}", names.join(", ")),
+            None => format!("policies on `{of}` are {}", names.join(", ")),
         };
-        let message = format!("there is no policy `{name}` on `{entity_name}`");
+        let message = format!("there is no policy `{name}` on `{of}`");
         self.report(Diagnostic::new(code::E0207, *span, message).help(help));
     }
 
@@ -183,31 +179,21 @@ impl<'a> Checker<'a> {
 
     /// How a policy that was named without brackets is called, or one that was nearly named.
     pub(super) fn call_of_policy(&self, name: &str, entity: EntityId) -> Option<String> {
-        let policies = self.policies_on(entity);
-        let exact = policies.iter().find(|(def, _)| def.name.text == name);
-        let near = || {
-            let names = policies.iter().map(|(def, _)| def.name.text.as_str());
-            suggest::nearest(name, names)
-        };
-        let (def, exact) = match exact {
-            Some((def, _)) => (def, true),
-            None => {
-                let near = near().filter(|near| suggest::is_slip(name, near))?;
-                let found = policies.iter().find(|(def, _)| def.name.text == near)?;
-                (&found.0, false)
-            }
-        };
-        let wanted: Vec<String> = def
-            .params
-            .iter()
-            .filter(|param| param.default.is_none())
-            .map(|param| format!("{}=...", param.name.text))
+        let policies: Vec<&RowDef> = self
+            .policies_on(entity)
+            .into_iter()
+            .map(|(p, _)| p)
             .collect();
-        let call = format!("`{}({})`", def.name.text, wanted.join(", "));
-        Some(match exact {
-            true => format!("`{name}` is a policy, and policies are called: {call}"),
-            false => format!("did you mean {call}?"),
-        })
+        let named = |name: &str| policies.iter().find(|def| def.name.text == name);
+        if let Some(def) = named(name) {
+            let call = example_call(def);
+            return Some(format!(
+                "`{name}` is a policy, and policies are called: {call}"
+            ));
+        }
+        let near = suggest::nearest(name, policies.iter().map(|def| def.name.text.as_str()))?;
+        let def = named(near).filter(|_| suggest::is_slip(name, near))?;
+        Some(format!("did you mean {}?", example_call(def)))
     }
 
     /// Policies on an entity, nearest file first; a nearer one hides another of its name.
@@ -216,11 +202,10 @@ impl<'a> Checker<'a> {
         let mut found: Vec<(&'a RowDef, usize)> = Vec::new();
         for number in modules.order(0) {
             for (name, item) in modules.all[number].all(Kind::Policy) {
-                let ItemKind::Policy(def) = &item.kind else {
-                    continue;
-                };
-                let on = def.entity.as_ref().and_then(|e| self.find_entity(&e.text));
-                if on == Some(entity) && !found.iter().any(|(known, _)| known.name.text == name) {
+                if let ItemKind::Policy(def) = &item.kind
+                    && self.entity_on(def) == Some(entity)
+                    && !found.iter().any(|(known, _)| known.name.text == name)
+                {
                     found.push((def, number));
                 }
             }
@@ -237,54 +222,79 @@ impl<'a> Checker<'a> {
         passed: &mut BTreeSet<String>,
     ) -> Option<Vec<Expr>> {
         let required = &self.schema.defaults.required_policies;
-        let scope = Scope::rows(shape.entity, &shape.columns);
         let mut conditions = Vec::new();
         let mut ok = true;
         for (def, module) in self.policies_on(shape.entity) {
             let named = required.contains(&def.name.text);
-            if !required.is_empty() && !named {
-                continue;
-            }
-            if let Some(param) = def.params.iter().find(|p| p.default.is_none()) {
-                let message = format!(
-                    "policy `{}` is not applied: `{}` has no default",
-                    def.name.text, param.name.text
-                );
-                let help = format!("write `filter({}=...)`", def.name.text);
-                self.report(
-                    Diagnostic::new(code::W1102, span, message)
-                        .label(def.name.span, "declared here")
-                        .help(help),
-                );
+            if !required.is_empty() && !named || self.needs_argument(def, span) {
                 continue;
             }
             // the standard library's policies apply where the catalog has what they read
             let optional = self.modules.all[module].tier == Tier::Std && !named;
-            let before = optional.then(|| std::mem::take(&mut self.sink));
-            let found = self.call_row_def(def, "policy", span, Vec::new(), &scope, module);
-            if let Some(before) = before {
-                self.sink = before;
-            } else {
-                ok &= !found.is_error();
-            }
+            let found = self.default_policy(def, module, shape, span, optional);
             if !found.is_error() {
                 conditions.push(found);
                 self.passes_policy(def, module, shape.entity, passed);
                 self.find_policy(&def.name.text, 0, shape.entity);
+            } else if !optional {
+                ok = false;
             }
         }
-        if !ok {
-            return None;
+        if ok && conditions.is_empty() {
+            self.no_policies(shape.entity, span);
         }
-        if conditions.is_empty() {
-            let entity = self.entity_name(shape.entity);
-            let message =
-                format!("`filter()` cannot change anything: there is no policy on `{entity}`");
-            let help = format!(
-                "declare one in the prelude: `policy safe on {entity} = ...`, or give a condition"
-            );
-            self.report(Diagnostic::new(code::W0201, span, message).help(help));
-        }
-        Some(conditions)
+        ok.then_some(conditions)
     }
+
+    /// A policy with the defaults of its parameters; what is wrong with an optional one is not said.
+    fn default_policy(
+        &mut self,
+        def: &'a RowDef,
+        module: usize,
+        shape: &Shape,
+        span: Span,
+        optional: bool,
+    ) -> Expr {
+        let scope = Scope::rows(shape.entity, &shape.columns);
+        let before = optional.then(|| std::mem::take(&mut self.sink));
+        let found = self.call_row_def(def, "policy", span, Vec::new(), &scope, module);
+        if let Some(before) = before {
+            self.sink = before;
+        }
+        found
+    }
+
+    /// Whether a policy cannot be applied without arguments, which is reported.
+    fn needs_argument(&mut self, def: &RowDef, span: Span) -> bool {
+        let Some(param) = def.params.iter().find(|p| p.default.is_none()) else {
+            return false;
+        };
+        let (policy, param) = (&def.name.text, &param.name.text);
+        let message = format!("policy `{policy}` is not applied: `{param}` has no default");
+        self.report(
+            Diagnostic::new(code::W1102, span, message)
+                .label(def.name.span, "declared here")
+                .help(format!("write `filter({policy}=...)`")),
+        );
+        true
+    }
+
+    fn no_policies(&mut self, entity: EntityId, span: Span) {
+        let entity = self.entity_name(entity);
+        let message =
+            format!("`filter()` cannot change anything: there is no policy on `{entity}`");
+        let help = format!(
+            "declare one in the prelude: `policy safe on {entity} = ...`, or give a condition"
+        );
+        self.report(Diagnostic::new(code::W0201, span, message).help(help));
+    }
+}
+
+/// A call with the arguments that have no default.
+fn example_call(def: &RowDef) -> String {
+    let required = def.params.iter().filter(|param| param.default.is_none());
+    let args: Vec<String> = required
+        .map(|param| format!("{}=...", param.name.text))
+        .collect();
+    format!("`{}({})`", def.name.text, args.join(", "))
 }

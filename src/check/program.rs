@@ -121,22 +121,20 @@ impl<'a> Checker<'a> {
                     None if names.is_empty() => "the file has no query".to_owned(),
                     None => format!("the file has {}", names.join(", ")),
                 };
-                self.report(
+                self.refuse(
                     Diagnostic::new(code::E0211, end, format!("there is no query `{wanted}`"))
                         .help(help),
-                );
-                None
+                )
             }
             (None, None) if names.len() > 1 => {
                 let message = format!(
                     "the file has several queries and no `main`: {}",
                     names.join(", ")
                 );
-                self.report(
+                self.refuse(
                     Diagnostic::new(code::E0211, end, message)
                         .help("choose one with `--query NAME`"),
-                );
-                None
+                )
             }
             (None, None) => None,
         }

@@ -120,30 +120,27 @@ impl<'a> Checker<'a> {
         if self.modules.vocabulary.operator(name).is_some() {
             return true;
         }
-        for m in self.modules.order(env.module) {
-            if let Some(item) = self.modules.all[m].find(Kind::Callable, name).next() {
-                return self.form_of(item, || match &item.kind {
-                    ItemKind::Def {
-                        result: Some(result),
-                        ..
-                    } => is_set_type(result),
-                    ItemKind::Def { params, body, .. } | ItemKind::Query { params, body, .. } => {
-                        let env = params.iter().fold(Env::top(m), |env, param| {
-                            let local = if is_set_type(&param.ty) {
-                                Local::Candidates
-                            } else {
-                                Local::Error
-                            };
-                            env.with(&param.name.text, local)
-                        });
-                        self.set_form(body, &env, fuel)
-                    }
-                    ItemKind::Expr(body) => self.set_form(body, &Env::top(m), fuel),
-                    _ => false,
+        let Some((m, item)) = self.modules.find(env.module, Kind::Callable, name).next() else {
+            return false;
+        };
+        self.form_of(item, || match &item.kind {
+            ItemKind::Def {
+                result: Some(result),
+                ..
+            } => is_set_type(result),
+            ItemKind::Def { params, body, .. } | ItemKind::Query { params, body, .. } => {
+                let env = params.iter().fold(Env::top(m), |env, param| {
+                    let local = match is_set_type(&param.ty) {
+                        true => Local::Candidates,
+                        false => Local::Error,
+                    };
+                    env.with(&param.name.text, local)
                 });
+                self.set_form(body, &env, fuel)
             }
-        }
-        false
+            ItemKind::Expr(body) => self.set_form(body, &Env::top(m), fuel),
+            _ => false,
+        })
     }
 
     /// Whether an item is or gives a set, found out once: that depends on nothing around its uses.

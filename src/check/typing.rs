@@ -120,8 +120,7 @@ impl Checker<'_> {
             };
             Diagnostic::new(code::E0204, span, format!("there is no entity `{name}`")).help(help)
         };
-        self.report(diagnostic);
-        None
+        self.refuse(diagnostic)
     }
 
     /// An entity in a signature.
@@ -130,12 +129,11 @@ impl Checker<'_> {
             return None;
         };
         if !args.is_empty() {
-            self.report(Diagnostic::new(
+            return self.refuse(Diagnostic::new(
                 code::E0204,
                 ty.span,
                 "expected the name of an entity",
             ));
-            return None;
         }
         let text = &name.text;
         if let Some(entity) = self.find_entity(text) {
@@ -184,14 +182,11 @@ impl Checker<'_> {
             ("list", [item]) => Some(Type::List(Box::new(self.scalar_type(item, module)?))),
             ("id", [entity]) => match self.signature_entity(entity, module)? {
                 Entity::Known(entity) => Some(Type::Id(entity)),
-                Entity::Any(_) | Entity::Missing(_) => {
-                    self.report(Diagnostic::new(
-                        code::E0403,
-                        entity.span,
-                        "the catalog has no such entity",
-                    ));
-                    None
-                }
+                Entity::Any(_) | Entity::Missing(_) => self.refuse(Diagnostic::new(
+                    code::E0403,
+                    entity.span,
+                    "the catalog has no such entity",
+                )),
             },
             (
                 "vector",

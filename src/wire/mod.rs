@@ -2,8 +2,8 @@
 //!
 //! A server or a binding to another language reads requests with [`request_from_json`], or many with
 //! [`read_requests`], or takes the parts of one from text ([`param_from_text`]), and writes answers with
-//! [`write_answers`] or, part by part from several threads, with an [`Encoder`]. What is wrong with a request is data ([`RequestError`], [`TableError`]): the caller knows what its
-//! users call the part at fault.
+//! [`write_answers`] or, part by part from several threads, with an [`Encoder`]. What is wrong with a request
+//! is data ([`RequestError`], [`TableError`]): the caller knows what its users call the part at fault.
 //!
 //! ```
 //! use igql::wire::{Format, request_from_json, write_answers};
@@ -14,7 +14,7 @@
 //! # let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text);
 //! # write("people.csv", "person_id\n1\n2\n")?;
 //! # write("films.csv", "film_id,country\n10,DE\n11,FR\n12,DE\n")?;
-//! # write("catalog.toml", "viewer = \"person\"\n\
+//! # write("catalog.toml", "[catalog]\nviewer = \"person\"\n\
 //! #     [entity.person]\ntable = \"people.csv\"\nkey = \"person_id\"\n\
 //! #     [entity.film]\ntable = \"films.csv\"\nkey = \"film_id\"\n")?;
 //! # let catalog = folder.path();

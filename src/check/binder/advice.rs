@@ -50,44 +50,44 @@ impl<'a> Binder<'_, 'a> {
         given: &str,
         value: &ast::Expr,
     ) -> Option<String> {
-        let params: Vec<&str> = operator.params.iter().map(|p| p.name).collect();
-        if operator.name == "combine" && matches!(given, "weights" | "weight") {
-            let help = "write the weight before its branch: `combine(0.7 * a, 0.3 * b)`";
-            return Some(help.to_owned());
-        }
-        if operator.name == "score"
-            && let Some(help) = self.order_of_score(given, value)
-        {
-            return Some(help);
-        }
-        let orders = ["order_by", "sort", "sort_by", "order"].contains(&given);
-        if orders && !params.contains(&"order") {
-            let score = print_expression(value);
-            return Some(format!("sort the rows first: `.score({score})`"));
-        }
-        if operator.name == "diversify_by" && matches!(given, "max" | "limit" | "n" | "per") {
-            let (key, n) = (self.written_or("key", "author"), print_expression(value));
-            return Some(format!(
-                "it does not remove rows: use `take({n}, per={key})` to keep {n} of each"
-            ));
-        }
-        let of_case = operator.params.iter().find_map(|param| {
-            let case = param.ty.split('|').find_map(|case| {
-                let (case, inside) = case.split_once('(')?;
-                let mut names = inside.split(['(', ')', ',', '=', ' ']);
-                names.any(|name| name == given).then_some(case)
-            })?;
-            let value = print_expression(value);
-            Some(format!(
-                "it is of `{case}`: write `{}={case}({given}={value})`",
-                param.name
-            ))
-        });
-        of_case.or_else(|| {
+        let near = || {
+            let params: Vec<&str> = operator.params.iter().map(|p| p.name).collect();
             let near = suggest::nearest(given, params.iter().copied());
             let near = near.or_else(|| foreign::parameter(given, &params))?;
             Some(format!("did you mean `{near}`?"))
-        })
+        };
+        self.done_elsewhere(operator, given, value)
+            .or_else(|| belongs_to_case(operator, given, value))
+            .or_else(near)
+    }
+
+    /// How what an argument asks for is written where another part of the language does it.
+    fn done_elsewhere(
+        &self,
+        operator: &'static Operator,
+        given: &str,
+        value: &ast::Expr,
+    ) -> Option<String> {
+        let written = || print_expression(value);
+        let ordered = || operator.params.iter().any(|p| p.name == "order");
+        match (operator.name, given) {
+            ("combine", "weights" | "weight") => {
+                Some("write the weight before its branch: `combine(0.7 * a, 0.3 * b)`".to_owned())
+            }
+            ("score", "reverse" | "desc" | "descending" | "asc" | "ascending") => {
+                self.order_of_score(given, value)
+            }
+            (_, "order_by" | "sort" | "sort_by" | "order") if !ordered() => {
+                Some(format!("sort the rows first: `.score({})`", written()))
+            }
+            ("diversify_by", "max" | "limit" | "n" | "per") => {
+                let (key, n) = (self.written_or("key", "author"), written());
+                Some(format!(
+                    "it does not remove rows: use `take({n}, per={key})` to keep {n} of each"
+                ))
+            }
+            _ => None,
+        }
     }
 
     /// `score(x, ascending=false)`.
@@ -201,4 +201,19 @@ impl<'a> Binder<'_, 'a> {
         self.fail(Diagnostic::new(code::E0302, expr.span, message).help(help));
         true
     }
+}
+
+/// A parameter of one of the cases that an operator's parameter can be.
+fn belongs_to_case(operator: &'static Operator, given: &str, value: &ast::Expr) -> Option<String> {
+    operator.params.iter().find_map(|param| {
+        let case = param.ty.split('|').find_map(|case| {
+            let (case, inside) = case.split_once('(')?;
+            let mut names = inside.split(['(', ')', ',', '=', ' ']);
+            names.any(|name| name == given).then_some(case)
+        })?;
+        let (param, value) = (param.name, print_expression(value));
+        Some(format!(
+            "it is of `{case}`: write `{param}={case}({given}={value})`"
+        ))
+    })
 }

@@ -6,11 +6,10 @@ use crate::check::bare_name;
 use crate::check::env::Scope;
 use crate::check::quoted::without_quotes;
 use crate::diag::{Diagnostic, code};
-use crate::expr::ir::{EdgeExpr, Level, Scalar};
+use crate::expr::ir::{EdgeExpr, Scalar};
 use crate::expr::{Expr, Kind, NodeId};
 use crate::extend::{OperatorSignature, RowOperator};
 use crate::ops::bind::{Case, RelaxArg, RestArg, RuleArg, SetArg};
-use crate::ops::shape::BoundColumn;
 use crate::ops::{Bind, Choice, Graph, Model, Quantity, Role, Shape};
 use crate::source::Span;
 use crate::store::Snapshot;
@@ -378,32 +377,12 @@ impl<'a> Bind for Binder<'_, 'a> {
             let checker = &mut *self.checker;
             return checker.default_policies(shape, self.name.span, &mut self.passed);
         }
-        let scope = Scope::rows(shape.entity, &shape.columns);
         let mut found = Vec::new();
         for arg in rest {
             let condition = match &arg.name {
-                Some(name) => {
-                    let policy =
-                        self.checker
-                            .find_policy(&name.text, self.env.module, shape.entity);
-                    if let Some((def, module)) = policy {
-                        let passed = &mut self.passed;
-                        self.checker
-                            .passes_policy(def, module, shape.entity, passed);
-                    }
-                    self.checker.policy_argument(arg, self.env, shape)
-                }
-                None => {
-                    let checker = &mut *self.checker;
-                    checker.passes(&arg.value, self.env, shape.entity, &mut self.passed);
-                    Self::checked(checker.typed(&arg.value, self.env, &scope, &Type::Bool))
-                }
+                Some(name) => self.policy_condition(name, arg, shape),
+                None => self.written_condition(arg, shape, &found),
             };
-            // what a policy makes of its arguments is its own affair
-            if let Some(condition) = condition.as_ref().filter(|_| arg.name.is_none()) {
-                let earlier = found.iter().flatten();
-                self.checker.decides(condition, arg.span, shape, earlier);
-            }
             found.push(condition);
         }
         found.into_iter().collect()
@@ -422,27 +401,7 @@ impl<'a> Bind for Binder<'_, 'a> {
         let mut shape = shape.clone();
         let mut bound = Vec::new();
         for arg in rest {
-            let name = self.selected(arg);
-            let all = bare_name(&arg.value) == Some("all");
-            if name.is_none() && (all || self.named_columns(&arg.value).is_some()) {
-                continue;
-            }
-            let scope = Scope::rows(shape.entity, &shape.columns);
-            let expr = Self::checked(self.checker.scalar(&arg.value, self.env, &scope, None));
-            self.ok &= name.is_some() && expr.is_some();
-            let Some(name) = name else { continue };
-            // a column of no type: what reads it stays silent
-            let expr = expr.unwrap_or_else(Expr::error);
-            if let Some(bound) = arg.name.as_ref().filter(|_| self.name.text == "let") {
-                self.checker.hides_column(bound, arg, &shape);
-            }
-            let column = BoundColumn::new(name.as_str(), expr.ty.clone());
-            shape.bind(column.constant(expr.level < Level::Row));
-            bound.push(RestArg {
-                name: Some(name),
-                span: arg.span,
-                expr,
-            });
+            bound.extend(self.bound_column(arg, &mut shape));
         }
         Some(bound)
     }

@@ -3,7 +3,7 @@
 use super::Binder;
 use crate::check::quoted::without_quotes;
 use crate::diag::{Diagnostic, code, suggest};
-use crate::ops::bind::{Case, Takes};
+use crate::ops::bind::{Case, CaseParam, Takes};
 use crate::ops::{Choice, Quantity, Role};
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, ExprKind};
@@ -16,34 +16,13 @@ impl<'a> Binder<'_, 'a> {
             ExprKind::Name(name) => (name, expr.span, &[]),
             ExprKind::Call { callee, args } => (&callee.text, callee.span, args),
             ExprKind::Error => return None,
-            kind => {
-                let names: Vec<&str> = cases.iter().map(|c| c.name).collect();
-                let message = format!("expected one of {}", names.join(", "));
-                let help = match kind {
-                    ExprKind::Str(name) if names.contains(&name.as_str()) => without_quotes(name),
-                    ExprKind::Int(_) if self.name.text == "diversify_by" => format!(
-                        "it reorders rows and removes none; `take({}, per={})` keeps some of each",
-                        print_expression(expr),
-                        self.written_or("key", "author")
-                    ),
-                    _ => "write the value as a bare name, without quotes".to_owned(),
-                };
-                self.fail(Diagnostic::new(code::E0213, expr.span, message).help(help));
+            _ => {
+                self.no_case(expr, cases);
                 return None;
             }
         };
         let Some(case) = cases.iter().position(|c| c.name == name) else {
-            let names = || cases.iter().map(|c| c.name);
-            let help = match suggest::nearest(name, names()) {
-                _ if self.is_further_key(name) => format!(
-                    "put several keys in a list: `diversify_by([{}, {name}])`",
-                    self.written_or("key", "author")
-                ),
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("choose one of {}", names().collect::<Vec<_>>().join(", ")),
-            };
-            let message = format!("`{name}` is not an allowed value");
-            self.fail(Diagnostic::new(code::E0213, span, message).help(help));
+            self.unknown_case(name, span, cases);
             return None;
         };
         let numbers = self.case_numbers(&cases[case], args)?;
@@ -52,6 +31,36 @@ impl<'a> Binder<'_, 'a> {
             span,
             numbers,
         })
+    }
+
+    /// What stands where a case is expected is not even a name.
+    fn no_case(&mut self, expr: &ast::Expr, cases: &[Case]) {
+        let names: Vec<&str> = cases.iter().map(|c| c.name).collect();
+        let help = match &expr.kind {
+            ExprKind::Str(name) if names.contains(&name.as_str()) => without_quotes(name),
+            ExprKind::Int(_) if self.name.text == "diversify_by" => format!(
+                "it reorders rows and removes none; `take({}, per={})` keeps some of each",
+                print_expression(expr),
+                self.written_or("key", "author")
+            ),
+            _ => "write the value as a bare name, without quotes".to_owned(),
+        };
+        let message = format!("expected one of {}", names.join(", "));
+        self.fail(Diagnostic::new(code::E0213, expr.span, message).help(help));
+    }
+
+    fn unknown_case(&mut self, name: &str, span: Span, cases: &[Case]) {
+        let names = || cases.iter().map(|c| c.name);
+        let help = match suggest::nearest(name, names()) {
+            _ if self.is_further_key(name) => format!(
+                "put several keys in a list: `diversify_by([{}, {name}])`",
+                self.written_or("key", "author")
+            ),
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("choose one of {}", names().collect::<Vec<_>>().join(", ")),
+        };
+        let message = format!("`{name}` is not an allowed value");
+        self.fail(Diagnostic::new(code::E0213, span, message).help(help));
     }
 
     fn case_numbers(&mut self, case: &Case, args: &'a [Arg]) -> Option<Vec<Option<f64>>> {
@@ -67,21 +76,25 @@ impl<'a> Binder<'_, 'a> {
                 ok = false;
                 continue;
             };
-            let param = &case.params[place];
-            let taken = self.case_args.insert(param.name, &arg.value).is_some();
-            if taken {
-                self.given_twice(param.name, arg);
-                ok = false;
-                continue;
+            match self.case_argument(&case.params[place], arg) {
+                Some(number) => numbers[place] = number,
+                None => ok = false,
             }
-            numbers[place] = match &param.takes {
-                Takes::Number(range) => self.case_number(param.name, range, &arg.value),
-                Takes::Count => self.case_count(param.name, &arg.value),
-                Takes::Embedding | Takes::Set => continue,
-            };
-            ok &= numbers[place].is_some();
         }
         ok.then_some(numbers)
+    }
+
+    /// The number that an argument of a case is; one that is no number is read later.
+    fn case_argument(&mut self, param: &CaseParam, arg: &'a Arg) -> Option<Option<f64>> {
+        if self.case_args.insert(param.name, &arg.value).is_some() {
+            self.given_twice(param.name, arg);
+            return None;
+        }
+        match &param.takes {
+            Takes::Number(range) => self.case_number(param.name, range, &arg.value).map(Some),
+            Takes::Count => self.case_count(param.name, &arg.value).map(Some),
+            Takes::Embedding | Takes::Set => Some(None),
+        }
     }
 
     fn no_such_case_param(&mut self, case: &Case, arg: &Arg) {

@@ -4,6 +4,7 @@ mod advice;
 mod arguments;
 mod cases;
 mod quantities;
+mod rest;
 mod rules;
 
 use super::env::{Env, Scope};

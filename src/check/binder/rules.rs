@@ -50,32 +50,40 @@ impl<'a> Binder<'_, 'a> {
             return None;
         }
         let typed = self.checker.scalar(key, self.env, &scope, None);
-        let span = count.span;
-        let (count, count_text) = self.number_of_rule(count);
-        self.checker
-            .amount(&count, &print_expression(key), least, span);
+        let (count, count_text) = self.rule_amount(count, key, least);
+        let window = window
+            .as_ref()
+            .map(|window| self.rule_amount(window, key, 1));
         let mut text = format!("{}: {count_text}", print_expression(key));
-        let window = window.as_ref().map(|window| {
-            let span = window.span;
-            let (window, written) = self.number_of_rule(window);
-            self.checker
-                .amount(&window, &print_expression(key), 1, span);
+        if let Some((_, written)) = &window {
             text.push_str(&format!(" in {written}"));
-            window
-        });
+        }
         let mut names = Vec::new();
         key_names(key, &mut names);
         Some(RuleArg {
             key: Self::checked(typed)?,
             count: Self::checked(count)?,
             window: match window {
-                Some(window) => Some(Self::checked(window)?),
+                Some((window, _)) => Some(Self::checked(window)?),
                 None => None,
             },
             text,
             span: item.span,
             names,
         })
+    }
+
+    /// The count or the window of a rule, and how it is shown.
+    fn rule_amount(
+        &mut self,
+        number: &'a ast::Expr,
+        key: &ast::Expr,
+        least: i64,
+    ) -> (Expr, String) {
+        let (found, written) = self.number_of_rule(number);
+        self.checker
+            .amount(&found, &print_expression(key), least, number.span);
+        (found, written)
     }
 
     /// A number of the request, and how it reads: as itself where the program knows it, whatever

@@ -25,13 +25,8 @@ impl<'a> Checker<'a> {
             (_, first) => Env::called(def.module, name.span, first.map(|given| &given.env)),
         };
         let (slots, ok) = self.match_arguments(def.params, &name.text, name.span, given);
-        let left_out = def.params.iter().zip(&slots);
-        let left_out: Vec<&Param> = left_out
-            .filter(|(param, slot)| slot.is_none() && param.default.is_none())
-            .map(|(param, _)| param)
-            .collect();
-        if ok && !left_out.is_empty() {
-            self.missing_arguments(name, &left_out);
+        if ok {
+            self.missing_arguments(name, def.params, &slots);
         }
         let mut bindings = Bindings {
             env,
@@ -40,19 +35,17 @@ impl<'a> Checker<'a> {
         };
         for (param, slot) in def.params.iter().zip(slots) {
             let is_default = slot.is_none();
-            let given = slot.or_else(|| default_of(param, def.module));
-            let Some(given) = given else {
+            let Some(given) = slot.or_else(|| default_of(param, def.module)) else {
                 bindings.ok = false;
                 continue;
             };
             let entities = &mut bindings.entities;
-            let bound = if is_default {
-                // what is wrong with a default is wrong where the definition is used
-                self.within(&name.text, name.span, |this| {
-                    this.bind_param(param, def.module, given, entities, role, scope)
-                })
-            } else {
-                self.bind_param(param, def.module, given, entities, role, scope)
+            let bind =
+                |this: &mut Self| this.bind_param(param, def.module, given, entities, role, scope);
+            // what is wrong with a default is wrong where the definition is used
+            let bound = match is_default {
+                true => self.within(&name.text, name.span, bind),
+                false => bind(self),
             };
             match bound {
                 Some(local) => bindings.env = bindings.env.with(&param.name.text, local),
@@ -63,22 +56,25 @@ impl<'a> Checker<'a> {
     }
 
     /// One message for all arguments that a call leaves out.
-    fn missing_arguments(&mut self, name: &Name, params: &[&Param]) {
-        if self.follows_lost_expression(name.span) {
+    fn missing_arguments(&mut self, name: &Name, params: &[Param], slots: &[Option<Given<'a>>]) {
+        let slots = params.iter().zip(slots);
+        let left_out: Vec<&Param> = slots
+            .filter(|(param, slot)| slot.is_none() && param.default.is_none())
+            .map(|(param, _)| param)
+            .collect();
+        if left_out.is_empty() || self.follows_lost_expression(name.span) {
             return;
         }
-        let names: Vec<String> = params
-            .iter()
-            .map(|param| format!("`{}`", param.name.text))
-            .collect();
-        let given: Vec<String> = params
-            .iter()
-            .map(|param| format!("{}=...", param.name.text))
-            .collect();
-        let message = format!("`{}` needs {}", name.text, names.join(" and "));
-        let mut diagnostic = Diagnostic::new(code::E0303, name.span, message)
-            .help(format!("add `{}`", given.join(", ")));
-        for param in params {
+        let each = |show: &dyn Fn(&str) -> String, by: &str| {
+            let shown: Vec<String> = left_out.iter().map(|p| show(&p.name.text)).collect();
+            shown.join(by)
+        };
+        let names = each(&|name| format!("`{name}`"), " and ");
+        let given = each(&|name| format!("{name}=..."), ", ");
+        let message = format!("`{}` needs {names}", name.text);
+        let mut diagnostic =
+            Diagnostic::new(code::E0303, name.span, message).help(format!("add `{given}`"));
+        for param in left_out {
             diagnostic = diagnostic.label(param.span, "declared here without a default");
         }
         self.report(diagnostic);
@@ -120,22 +116,23 @@ impl<'a> Checker<'a> {
                 None => Some(i - named).filter(|&i| i < params.len()),
                 Some(n) => params.iter().position(|p| p.name.text == n.text),
             };
-            let at = arg.name.map_or(arg.expr.span, |n| n.span);
             match place {
-                Some(place) if slots[place].is_none() => slots[place] = Some(arg),
-                Some(place) => {
-                    let message = format!("`{}` is given twice", params[place].name.text);
-                    let help = "keep one of the two";
-                    self.report(Diagnostic::new(code::E0305, at, message).help(help));
-                    ok = false;
+                Some(place) if slots[place].is_none() => {
+                    slots[place] = Some(arg);
+                    continue;
                 }
-                None => {
-                    self.stray_argument(inside, name, span, &arg);
-                    ok = false;
-                }
+                Some(place) => self.given_again(&params[place].name.text, &arg),
+                None => self.stray_argument(inside, name, span, &arg),
             }
+            ok = false;
         }
         (slots, ok)
+    }
+
+    fn given_again(&mut self, param: &str, arg: &Given<'a>) {
+        let span = arg.name.map_or(arg.expr.span, |n| n.span);
+        let message = format!("`{param}` is given twice");
+        self.report(Diagnostic::new(code::E0305, span, message).help("keep one of the two"));
     }
 
     /// Reports a positional argument behind a named one; it is read as if it stood before.

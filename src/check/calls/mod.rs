@@ -61,17 +61,13 @@ impl<'a> Checker<'a> {
         if !bindings.ok {
             return self.declared_set(&def, &bindings);
         }
-        let role = if self.here.testing && def.query {
-            Role::Source
-        } else {
-            role
-        };
-        let key = self.call_key(def.body, def.params, &bindings.env, role, None);
-        let node = self.read_set(key, &bindings.env, |this| {
+        let is_run = self.here.testing && def.query;
+        let role = if is_run { Role::Source } else { role };
+        let env = &bindings.env;
+        let key = self.call_key(def.body, def.params, env, role, None);
+        let node = self.read_set(key, env, |this| {
             this.once("def", &name.text, address(def.body), name.span, |this| {
-                this.within(&name.text, name.span, |this| {
-                    this.set(def.body, &bindings.env, role)
-                })
+                this.within(&name.text, name.span, |this| this.set(def.body, env, role))
             })
         });
         let Some(node) = node else {
@@ -114,37 +110,39 @@ impl<'a> Checker<'a> {
         node: NodeId,
         bindings: &Bindings<'a>,
     ) -> Option<()> {
-        let Some(result) = def.result else {
-            return Some(());
-        };
-        let ParamType::Set(entity) = self.param_type(result, def.module) else {
-            return Some(());
-        };
         let found = self.graph.shape(node).entity;
-        let want = match entity {
-            Entity::Known(entity) => entity,
-            Entity::Any(variable) => match bindings.entities.get(&variable) {
-                Some(&entity) => entity,
-                None => return Some(()),
-            },
-            Entity::Missing(_) => return Some(()),
+        let Some((result, want)) = self
+            .declared_result(def, bindings)
+            .filter(|(_, e)| *e != found)
+        else {
+            return Some(());
         };
-        if want != found {
-            let (want, found) = (self.entity_name(want), self.entity_name(found));
-            let message = format!(
-                "`{}` is declared to return a set of `{want}`, but returns a set of `{found}`",
-                def.name.text
-            );
-            self.report(
-                Diagnostic::new(code::E0301, result.span, message)
-                    .label(def.body.span, format!("this is a set of `{found}`"))
-                    .help(format!(
-                        "declare `-> set[{found}]`, or change what it gives"
-                    )),
-            );
-            return None;
-        }
-        Some(())
+        let (want, found) = (self.entity_name(want), self.entity_name(found));
+        let message = format!(
+            "`{}` is declared to return a set of `{want}`, but returns a set of `{found}`",
+            def.name.text
+        );
+        let help = format!("declare `-> set[{found}]`, or change what it gives");
+        self.refuse(
+            Diagnostic::new(code::E0301, result.span, message)
+                .label(def.body.span, format!("this is a set of `{found}`"))
+                .help(help),
+        )
+    }
+
+    /// The declared type of a result that is a set, and the entity that it stands for.
+    fn declared_result(
+        &mut self,
+        def: &Callable<'a>,
+        bindings: &Bindings<'a>,
+    ) -> Option<(&'a TypeExpr, EntityId)> {
+        let result = def.result?;
+        let entity = match self.param_type(result, def.module) {
+            ParamType::Set(Entity::Known(entity)) => entity,
+            ParamType::Set(Entity::Any(variable)) => *bindings.entities.get(&variable)?,
+            _ => return None,
+        };
+        Some((result, entity))
     }
 
     /// Picks the definition for the receiver's entity and binds the arguments.
@@ -158,13 +156,7 @@ impl<'a> Checker<'a> {
         role: Role,
     ) -> Option<(Callable<'a>, Bindings<'a>)> {
         let candidates = self.callables(meant, env.module);
-        let mut given: Vec<Given<'a>> = Vec::new();
-        given.extend(receiver.map(|(expr, _)| Given {
-            name: None,
-            expr,
-            env: env.clone(),
-        }));
-        given.extend(given_args(args, env));
+        let given = given_with(receiver.map(|(expr, _)| expr), args, env);
         let entity = match (receiver, given.first()) {
             (Some((_, node)), _) => Some(self.graph.shape(node).entity),
             (None, Some(first)) if candidates.len() > 1 && self.is_set(first.expr, env) => {
@@ -184,6 +176,20 @@ static MAIN: LazyLock<Name> = LazyLock::new(|| Name {
     text: "main".to_owned(),
     span: Span::default(),
 });
+
+/// What stands before the point, if anything does, and the arguments in brackets.
+fn given_with<'a>(
+    receiver: Option<&'a ast::Expr>,
+    args: &'a [Arg],
+    env: &Env<'a>,
+) -> Vec<Given<'a>> {
+    let receiver = receiver.map(|expr| Given {
+        name: None,
+        expr,
+        env: env.clone(),
+    });
+    receiver.into_iter().chain(given_args(args, env)).collect()
+}
 
 /// Arguments as they were written.
 pub fn given_args<'a>(args: &'a [Arg], env: &Env<'a>) -> Vec<Given<'a>> {

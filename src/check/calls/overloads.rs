@@ -12,25 +12,19 @@ impl<'a> Checker<'a> {
     /// Definitions of that name in the nearest file that has one.
     pub(in crate::check) fn callables(&mut self, name: &str, module: usize) -> Vec<Callable<'a>> {
         let modules = self.modules;
-        for number in modules.order(module) {
-            let mut found = Vec::new();
-            for item in modules.all[number].find(Kind::Callable, name) {
-                self.mark_used(item);
-                found.extend(callable(item, number));
+        let mut found: Vec<Callable<'a>> = Vec::new();
+        for (number, item) in modules.find(module, Kind::Callable, name) {
+            if found.last().is_some_and(|nearer| nearer.module != number) {
+                break;
             }
-            if !found.is_empty() {
-                return found;
-            }
+            self.mark_used(item);
+            found.extend(callable(item, number));
         }
-        Vec::new()
+        found
     }
 
     pub(in crate::check) fn callable_names(&self, module: usize) -> Vec<&'a str> {
-        let order = self.modules.order(module);
-        order
-            .flat_map(|m| self.modules.all[m].all(Kind::Callable))
-            .map(|(name, _)| name)
-            .collect()
+        self.modules.names(module, Kind::Callable).collect()
     }
 
     /// The definition whose first parameter is a set of that entity.
@@ -46,11 +40,7 @@ impl<'a> Checker<'a> {
         let mut generic = None;
         let mut takes = Vec::new();
         for def in candidates {
-            match def
-                .params
-                .first()
-                .map(|p| self.param_type(&p.ty, def.module))
-            {
+            match self.first_param(def) {
                 Some(ParamType::Set(Entity::Known(known))) if known == entity => return Some(*def),
                 Some(ParamType::Set(Entity::Any(_))) => generic = generic.or(Some(*def)),
                 Some(ParamType::Set(Entity::Known(known))) => {
@@ -58,53 +48,56 @@ impl<'a> Checker<'a> {
                 }
                 Some(ParamType::Set(Entity::Missing(missing))) => takes.push((missing, *def)),
                 Some(ParamType::Error) => {
-                    // reported; so is what else is wrong with the signature
-                    let rest = def.params.iter().skip(1).map(|p| &p.ty);
-                    rest.chain(def.result).for_each(|ty| {
-                        self.param_type(ty, def.module);
-                    });
+                    self.report_signature(def);
                     return None;
                 }
                 _ => {}
             }
         }
-        if generic.is_some() {
-            return generic;
+        if generic.is_none() {
+            self.wrong_receiver(name, entity, &takes);
         }
-        self.wrong_receiver(name, entity, &takes);
-        None
+        generic
+    }
+
+    /// The type of a definition's first parameter.
+    fn first_param(&mut self, def: &Callable<'a>) -> Option<ParamType> {
+        let first = def.params.first()?;
+        Some(self.param_type(&first.ty, def.module))
+    }
+
+    /// Reports what is wrong with a signature behind its first parameter.
+    fn report_signature(&mut self, def: &Callable<'a>) {
+        let rest = def.params.iter().skip(1).map(|p| &p.ty);
+        for ty in rest.chain(def.result) {
+            self.param_type(ty, def.module);
+        }
     }
 
     fn wrong_receiver(&mut self, name: &Name, entity: EntityId, takes: &[(String, Callable<'a>)]) {
         let found = self.entity_name(entity);
-        let names: Vec<String> = takes
-            .iter()
-            .map(|(entity, _)| format!("`{entity}`"))
-            .collect();
         let Some((first, def)) = takes.first() else {
             let message = format!("`{}` does not follow a set", name.text);
             let help = format!("call it as `{}(...)`", name.text);
             return self.report(Diagnostic::new(code::E0301, name.span, message).help(help));
         };
+        let wanted: Vec<String> = takes
+            .iter()
+            .map(|(entity, _)| format!("`{entity}`"))
+            .collect();
         let message = format!(
             "`{}` applies to a set of {}, but this is a set of `{found}`",
             name.text,
-            names.join(" or ")
+            wanted.join(" or ")
         );
-        let missing = self.find_entity(first).is_none();
-        let help = if missing {
-            format!("the catalog has no entity `{first}`")
+        let (code, help) = if self.find_entity(first).is_none() {
+            (code::E0403, format!("the catalog has no entity `{first}`"))
         } else {
-            let near = self.callables_of(entity);
-            let near = near
-                .iter()
-                .filter(|n| **n != name.text)
-                .copied()
-                .collect::<Vec<_>>()
-                .join(", ");
-            format!("what follows a set of `{found}`: {near}")
+            let mut follow = self.callables_of(entity);
+            follow.retain(|other| *other != name.text);
+            let help = format!("what follows a set of `{found}`: {}", follow.join(", "));
+            (code::E0301, help)
         };
-        let code = if missing { code::E0403 } else { code::E0301 };
         let label = format!("`{}` is defined here", name.text);
         self.report(
             Diagnostic::new(code, name.span, message)
@@ -175,36 +168,23 @@ impl<'a> Checker<'a> {
 }
 
 pub(super) fn callable(item: &ast::Item, module: usize) -> Option<Callable<'_>> {
-    match &item.kind {
+    let (name, params, result, body, query) = match &item.kind {
         ItemKind::Def {
             name,
             params,
             result,
             body,
-        } => Some(Callable {
-            name,
-            params,
-            result: result.as_ref(),
-            body,
-            module,
-            query: false,
-        }),
-        ItemKind::Expr(body) => Some(Callable {
-            name: &MAIN,
-            params: &[],
-            result: None,
-            body,
-            module,
-            query: true,
-        }),
-        ItemKind::Query { name, params, body } => Some(Callable {
-            name,
-            params,
-            result: None,
-            body,
-            module,
-            query: true,
-        }),
-        _ => None,
-    }
+        } => (name, &params[..], result.as_ref(), body, false),
+        ItemKind::Query { name, params, body } => (name, &params[..], None, body, true),
+        ItemKind::Expr(body) => (&*MAIN, &[][..], None, body, true),
+        _ => return None,
+    };
+    Some(Callable {
+        name,
+        params,
+        result,
+        body,
+        module,
+        query,
+    })
 }

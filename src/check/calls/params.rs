@@ -6,10 +6,10 @@ use crate::check::env::{Env, Local, Scope};
 use crate::check::typing::{Entity, ParamType};
 use crate::check::{Checker, InRange, bare_name};
 use crate::diag::{Diagnostic, code};
-use crate::expr::ir::{Expr, Level, Scalar};
+use crate::expr::ir::{EdgeExpr, Expr, Level, Scalar};
 use crate::ops::Role;
 use crate::source::Span;
-use crate::syntax::ast::{self, ExprKind, Param};
+use crate::syntax::ast::{self, Arg, ExprKind, Param};
 use crate::types::{EntityId, Type};
 use foldhash::HashMap;
 
@@ -69,17 +69,20 @@ impl<'a> Checker<'a> {
             }
             let want = self.entity_of(end, entities, given)?;
             if want != found {
-                let (a, b) = (self.entity_name(edge.from), self.entity_name(edge.to));
-                let want = self.entity_name(want);
-                let message = format!(
-                    "edge `{}` goes from `{a}` to `{b}`; one with the end `{want}` is needed",
-                    edge.name
-                );
-                self.report(Diagnostic::new(code::E0301, given.expr.span, message));
-                return None;
+                return self.wrong_end(&edge, want, given.expr.span);
             }
         }
         Some(Local::Edge(edge))
+    }
+
+    fn wrong_end<T>(&mut self, edge: &EdgeExpr, want: EntityId, span: Span) -> Option<T> {
+        let (a, b) = (self.entity_name(edge.from), self.entity_name(edge.to));
+        let want = self.entity_name(want);
+        let message = format!(
+            "edge `{}` goes from `{a}` to `{b}`; one with the end `{want}` is needed",
+            edge.name
+        );
+        self.refuse(Diagnostic::new(code::E0301, span, message))
     }
 
     fn entity_of(
@@ -93,8 +96,7 @@ impl<'a> Checker<'a> {
             Entity::Any(variable) => bound.get(variable).copied(),
             Entity::Missing(name) => {
                 let message = format!("the catalog has no entity `{name}`");
-                self.report(Diagnostic::new(code::E0403, given.expr.span, message));
-                None
+                self.refuse(Diagnostic::new(code::E0403, given.expr.span, message))
             }
         }
     }
@@ -107,34 +109,31 @@ impl<'a> Checker<'a> {
         entities: &mut HashMap<String, EntityId>,
         role: Role,
     ) -> Option<Local<'a>> {
-        let node = self.set(given.expr, &given.env, role)?;
+        let Given { expr, env, .. } = given;
+        let node = self.set(expr, &env, role)?;
         let found = self.graph.shape(node).entity;
         let wanted = match &want {
             Entity::Known(entity) => *entity,
             Entity::Any(variable) => *entities.entry(variable.clone()).or_insert(found),
             Entity::Missing(name) => {
-                let message = format!(
-                    "the catalog has no entity `{name}`, of which `{}` is a set",
-                    param.name.text
-                );
-                self.report(Diagnostic::new(code::E0403, given.expr.span, message));
-                return None;
+                let param = &param.name.text;
+                let message =
+                    format!("the catalog has no entity `{name}`, of which `{param}` is a set");
+                return self.refuse(Diagnostic::new(code::E0403, expr.span, message));
             }
         };
-        if wanted != found {
-            let (wanted, found) = (self.entity_name(wanted), self.entity_name(found));
-            let message = format!("expected a set of `{wanted}`, found a set of `{found}`");
-            self.report(
-                Diagnostic::new(code::E0301, given.expr.span, message)
-                    .label(param.span, "declared here"),
-            );
-            return None;
+        if wanted == found {
+            return Some(Local::Thunk {
+                expr,
+                env,
+                checked: true,
+            });
         }
-        Some(Local::Thunk {
-            expr: given.expr,
-            env: given.env,
-            checked: true,
-        })
+        let (wanted, found) = (self.entity_name(wanted), self.entity_name(found));
+        let message = format!("expected a set of `{wanted}`, found a set of `{found}`");
+        self.refuse(
+            Diagnostic::new(code::E0301, expr.span, message).label(param.span, "declared here"),
+        )
     }
 
     /// A scalar argument; for an `int` also `all` and `auto`.
@@ -190,19 +189,22 @@ impl<'a> Checker<'a> {
             ExprKind::Call { callee, args }
                 if callee.text == "auto" && env.find("auto").is_none() =>
             {
-                let [arg] = &args[..] else {
-                    let help = "write `auto(30)`: 30 is the default if nothing downstream asks for a number";
-                    self.report(
-                        Diagnostic::new(code::E0303, expr.span, "`auto` takes one number")
-                            .help(help),
-                    );
-                    return Some(None);
-                };
-                let number = self.constant_number(&arg.value, env);
-                Some(number.map(|n| Local::Auto(Some(n.max(1.0) as u64))))
+                Some(self.auto_with(args, expr.span, env))
             }
             _ => None,
         }
+    }
+
+    /// `auto(n)`
+    fn auto_with(&mut self, args: &'a [Arg], span: Span, env: &Env<'a>) -> Option<Local<'a>> {
+        let [arg] = args else {
+            let help =
+                "write `auto(30)`: 30 is the default if nothing downstream asks for a number";
+            let message = "`auto` takes one number";
+            return self.refuse(Diagnostic::new(code::E0303, span, message).help(help));
+        };
+        let number = self.constant_number(&arg.value, env)?;
+        Some(Local::Auto(Some(number.max(1.0) as u64)))
     }
 
     /// Reports a constant outside of the range of a parameter; what the request decides is noted,
@@ -215,42 +217,46 @@ impl<'a> Checker<'a> {
         value: &Expr,
         (span, declared): (Span, Span),
     ) -> Option<()> {
-        let env = Env::top(module);
-        let bound = |this: &mut Self, bound: &'a ast::Expr| {
-            let typed = this.typed(bound, &env, &Scope::request(), &value.ty);
-            let number = number_of(&typed);
-            if number.is_none() && !typed.is_error() {
-                let message = "the ends of a range are constant numbers or durations";
-                this.report(Diagnostic::new(code::E0314, bound.span, message));
-            }
-            number
-        };
-        let (low, high) = (bound(self, &range.low)?, bound(self, &range.high)?);
+        let low = self.end_of_range(&range.low, module, &value.ty)?;
+        let high = self.end_of_range(&range.high, module, &value.ty)?;
+        let (name, value) = (name.to_owned(), value.clone());
         let wanted = InRange {
-            name: name.to_owned(),
-            value: value.clone(),
+            name,
+            value,
             low,
             high,
         };
-        match number_of(value) {
-            Some(number) if (low..=high).contains(&number) => Some(()),
+        match number_of(&wanted.value) {
+            Some(number) if (low..=high).contains(&number) => {}
             Some(number) => {
                 let message = wanted.message(number);
                 let help = format!("give a number from {low:?} to {high:?}");
-                self.report(
+                return self.refuse(
                     Diagnostic::new(code::E0306, span, message)
                         .label(declared, "declared here")
                         .help(help),
                 );
-                None
             }
-            None => {
-                let decided = value.level == Level::Request && value.sets().is_empty();
-                if decided && !self.inputs.ranges.contains(&wanted) {
-                    self.inputs.ranges.push(wanted);
-                }
-                Some(())
-            }
+            None => self.note_range(wanted),
+        }
+        Some(())
+    }
+
+    fn end_of_range(&mut self, end: &'a ast::Expr, module: usize, ty: &Type) -> Option<f64> {
+        let typed = self.typed(end, &Env::top(module), &Scope::request(), ty);
+        let number = number_of(&typed);
+        if number.is_none() && !typed.is_error() {
+            let message = "the ends of a range are constant numbers or durations";
+            self.report(Diagnostic::new(code::E0314, end.span, message));
+        }
+        number
+    }
+
+    /// A range for what the request decides.
+    fn note_range(&mut self, wanted: InRange) {
+        let decided = wanted.value.level == Level::Request && wanted.value.sets().is_empty();
+        if decided && !self.inputs.ranges.contains(&wanted) {
+            self.inputs.ranges.push(wanted);
         }
     }
 }

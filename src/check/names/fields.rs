@@ -16,52 +16,20 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
         scope: &Scope<'_>,
     ) -> Expr {
-        if bare_name(receiver) == Some("row") && env.find("row").is_none() {
-            return self.row_field(name, env, scope);
-        }
-        if bare_name(receiver) == Some("link")
-            && env.find("link").is_none()
-            && let Some(edge) = scope.link
-        {
-            return self.link_name(&name.text, scope).unwrap_or_else(|| {
-                self.unknown_link_name(&name.text, name.span, edge);
-                Expr::error()
-            });
+        if let Some(found) = self.field_of_word(receiver, name, env, scope) {
+            return found;
         }
         if self.is_set(receiver, env) {
-            let message = "a candidate set has no columns of its own: they belong to its rows";
-            let help = match bare_name(receiver) {
-                Some("user") => format!(
-                    "the requesting user is `viewer`: write `viewer.{}`",
-                    name.text
-                ),
-                _ => {
-                    "use a column in `filter`, `let` or `score`, or aggregate: `mean(set, column)`"
-                        .to_owned()
-                }
-            };
-            self.report(Diagnostic::new(code::E0313, name.span, message).help(help));
-            return Expr::error();
+            return self.column_of_set(receiver, name);
         }
         if let Some(help) = self.of_no_row(receiver, &name.text, env, scope) {
             let message = "columns of a row are used without a prefix";
-            self.report(Diagnostic::new(code::E0203, receiver.span, message).help(help));
-            return Expr::error();
+            let diagnostic = Diagnostic::new(code::E0203, receiver.span, message);
+            return self.refuse_value(diagnostic.help(help));
         }
         let id = self.scalar(receiver, env, scope, None);
         let Type::Id(entity) = id.ty else {
-            if !id.is_error() {
-                let message = format!("{} has no field `{}`", self.type_name(&id.ty), name.text);
-                let help = match name.text.as_str() {
-                    "str" | "dt" | "list" | "arr" => format!(
-                        "leave it out: functions follow the value, as in `{}.len()`",
-                        crate::syntax::print_expression(receiver)
-                    ),
-                    _ => "only references, `viewer`, `it`, `from` and `to` have columns".to_owned(),
-                };
-                self.report(Diagnostic::new(code::E0203, name.span, message).help(help));
-            }
-            return Expr::error();
+            return self.no_field(receiver, name, &id);
         };
         let row = Row {
             entity,
@@ -73,6 +41,55 @@ impl<'a> Checker<'a> {
             Some(found) => found,
             None => self.unknown_column(&name.text, name.span, entity, env.module, &[]),
         }
+    }
+
+    /// `row.name` and `link.name`.
+    fn field_of_word(
+        &mut self,
+        receiver: &'a ast::Expr,
+        name: &'a Name,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Option<Expr> {
+        let word = bare_name(receiver).filter(|word| env.find(word).is_none())?;
+        match (word, scope.link) {
+            ("row", _) => Some(self.row_field(name, env, scope)),
+            ("link", Some(edge)) => Some(self.link_name(&name.text, scope).unwrap_or_else(|| {
+                self.unknown_link_name(&name.text, name.span, edge);
+                Expr::error()
+            })),
+            _ => None,
+        }
+    }
+
+    fn column_of_set(&mut self, set: &ast::Expr, name: &Name) -> Expr {
+        let message = "a candidate set has no columns of its own: they belong to its rows";
+        let help = match bare_name(set) {
+            Some("user") => {
+                format!(
+                    "the requesting user is `viewer`: write `viewer.{}`",
+                    name.text
+                )
+            }
+            _ => "use a column in `filter`, `let` or `score`, or aggregate: `mean(set, column)`"
+                .to_owned(),
+        };
+        self.refuse_value(Diagnostic::new(code::E0313, name.span, message).help(help))
+    }
+
+    fn no_field(&mut self, receiver: &ast::Expr, name: &Name, value: &Expr) -> Expr {
+        if value.is_error() {
+            return Expr::error();
+        }
+        let message = format!("{} has no field `{}`", self.type_name(&value.ty), name.text);
+        let help = match name.text.as_str() {
+            "str" | "dt" | "list" | "arr" => format!(
+                "leave it out: functions follow the value, as in `{}.len()`",
+                crate::syntax::print_expression(receiver)
+            ),
+            _ => "only references, `viewer`, `it`, `from` and `to` have columns".to_owned(),
+        };
+        self.refuse_value(Diagnostic::new(code::E0203, name.span, message).help(help))
     }
 
     /// `media.quality`, `self.quality`, `m.quality`: what to write where a name stands for no row, and the
@@ -105,12 +122,11 @@ impl<'a> Checker<'a> {
             (Some(row), _) => (row, false),
             (None, Some(row)) => (row, true),
             (None, None) => {
-                self.report(Diagnostic::new(
+                return self.refuse_value(Diagnostic::new(
                     code::E0312,
                     name.span,
                     "there is no row here",
                 ));
-                return Expr::error();
             }
         };
         self.note_known(name, env, row.entity);

@@ -9,7 +9,7 @@ use super::modules::Kind as NameKind;
 use super::state::address;
 use super::{Checker, Parameter};
 use crate::diag::{Diagnostic, code};
-use crate::expr::ir::{EdgeKind, Expr, Kind, LinkField, Scalar, read};
+use crate::expr::ir::{EdgeExpr, EdgeKind, Expr, Kind, Level, LinkField, Scalar, read};
 use crate::source::Span;
 use crate::syntax::ast::{self, ItemKind, Name};
 use crate::types::{EntityId, Type};
@@ -54,20 +54,7 @@ impl<'a> Checker<'a> {
             Local::Scalar(expr) => expr,
             Local::Error => Expr::error(),
             Local::Node(_) | Local::Candidates => self.set_as_value(name, span),
-            Local::Thunk {
-                expr, env: inner, ..
-            } => {
-                if self.is_set(expr, &inner) {
-                    return self.set_as_value(name, span);
-                }
-                let key = self.binding_key(expr, &inner, scope);
-                self.read_value(key, |this| {
-                    this.once("binding", name, address(expr), span, |this| {
-                        Some(this.scalar(expr, &inner, scope, None))
-                    })
-                    .unwrap_or_else(Expr::error)
-                })
-            }
+            Local::Thunk { expr, env, .. } => self.bound_value(name, expr, span, &env, scope),
             Local::All
             | Local::Auto(_)
             | Local::Edge(_)
@@ -77,18 +64,37 @@ impl<'a> Checker<'a> {
                 let found = self.scope_name(name, span, env, scope);
                 found.unwrap_or_else(|| {
                     let message = format!("`{name}` is not a value");
-                    self.report(Diagnostic::new(code::E0302, span, message));
-                    Expr::error()
+                    self.refuse_value(Diagnostic::new(code::E0302, span, message))
                 })
             }
         }
     }
 
+    /// The value that a name is bound to, read once for equal rows.
+    fn bound_value(
+        &mut self,
+        name: &'a str,
+        value: &'a ast::Expr,
+        span: Span,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Expr {
+        if self.is_set(value, env) {
+            return self.set_as_value(name, span);
+        }
+        let key = self.binding_key(value, env, scope);
+        self.read_value(key, |this| {
+            this.once("binding", name, address(value), span, |this| {
+                Some(this.scalar(value, env, scope, None))
+            })
+            .unwrap_or_else(Expr::error)
+        })
+    }
+
     fn set_as_value(&mut self, name: &str, span: Span) -> Expr {
         let message = format!("`{name}` is a candidate set; a value is needed here");
         let help = format!("test membership with `x in {name}`, or aggregate it: `count({name})`");
-        self.report(Diagnostic::new(code::E0313, span, message).help(help));
-        Expr::error()
+        self.refuse_value(Diagnostic::new(code::E0313, span, message).help(help))
     }
 
     /// Names of the link, the row, and the request, in this order.
@@ -113,13 +119,7 @@ impl<'a> Checker<'a> {
         if let Some(outer) = scope.outer
             && let Some(found) = self.scope_name(name, span, env, outer)
         {
-            let ty = found.ty.clone();
-            let needs_row = found.level == crate::expr::Level::Row;
-            return Some(if needs_row {
-                Expr::new(Kind::Outer(found), ty)
-            } else {
-                found
-            });
+            return Some(of_outer_row(found));
         }
         (name == "viewer").then(|| self.viewer())
     }
@@ -130,21 +130,24 @@ impl<'a> Checker<'a> {
 
     pub(super) fn link_name(&self, name: &str, scope: &Scope<'_>) -> Option<Expr> {
         let edge = scope.link?;
-        let field = |field, ty| Some(Expr::new(Kind::Link(field), ty));
-        match name {
-            "from" => return field(LinkField::From, Type::Id(edge.from)),
-            "to" => return field(LinkField::To, Type::Id(edge.to)),
-            "time" => return field(LinkField::Time, Type::Time),
-            "weight" => return field(LinkField::Weight, Type::Float),
-            _ => {}
-        }
-        if let Some(column) = edge.find_column(name) {
-            return field(
-                LinkField::Column(column as u32),
-                edge.columns[column].1.clone(),
-            );
-        }
-        // the names that the edge's table has for its ends, time and weight
+        let (field, ty) = match name {
+            "from" => (LinkField::From, Type::Id(edge.from)),
+            "to" => (LinkField::To, Type::Id(edge.to)),
+            "time" => (LinkField::Time, Type::Time),
+            "weight" => (LinkField::Weight, Type::Float),
+            _ => match edge.find_column(name) {
+                Some(column) => {
+                    let ty = edge.columns[column].1.clone();
+                    (LinkField::Column(column as u32), ty)
+                }
+                None => return self.link_name(self.name_in_table(name, edge)?, scope),
+            },
+        };
+        Some(Expr::new(Kind::Link(field), ty))
+    }
+
+    /// What is meant by the name that the edge's table has for an end, the time or the weight.
+    fn name_in_table(&self, name: &str, edge: &EdgeExpr) -> Option<&'static str> {
         let (id, reverse) = base_table(&edge.kind)?;
         let table = self.schema.edge(id);
         let (from, to) = if reverse {
@@ -152,18 +155,14 @@ impl<'a> Checker<'a> {
         } else {
             ("from", "to")
         };
-        let meant = if name == table.from_column {
-            from
-        } else if name == table.to_column {
-            to
-        } else if table.time_column.as_deref() == Some(name) {
-            "time"
-        } else if table.weight_column.as_deref() == Some(name) {
-            "weight"
-        } else {
-            return None;
-        };
-        self.link_name(meant, scope)
+        [
+            (Some(&table.from_column), from),
+            (Some(&table.to_column), to),
+            (table.time_column.as_ref(), "time"),
+            (table.weight_column.as_ref(), "weight"),
+        ]
+        .into_iter()
+        .find_map(|(column, meant)| (column? == name).then_some(meant))
     }
 
     /// What a row has under a name: bound columns, built-in names, columns, references, values,
@@ -238,28 +237,15 @@ impl<'a> Checker<'a> {
         module: usize,
         row: &Row<'_>,
     ) -> Option<Expr> {
-        let modules = self.modules;
-        for number in modules.order(module) {
-            for item in modules.all[number].find(NameKind::Value, name) {
-                let ItemKind::Value(value) = &item.kind else {
-                    continue;
-                };
-                let on = value
-                    .entity
-                    .as_ref()
-                    .and_then(|e| self.find_entity(&e.text));
-                if value.entity.is_some() && on != Some(row.entity) {
-                    continue;
-                }
-                self.mark_used(item);
-                let scope = Scope {
-                    row: Some(row.clone()),
-                    ..Scope::default()
-                };
-                return Some(self.call_row_def(value, "value", span, Vec::new(), &scope, number));
-            }
-        }
-        None
+        let (module, item) = self.row_item(&[NameKind::Value], name, Some(row.entity), module)?;
+        let ItemKind::Value(value) = &item.kind else {
+            return None;
+        };
+        let scope = Scope {
+            row: Some(row.clone()),
+            ..Scope::default()
+        };
+        Some(self.call_row_def(value, "value", span, Vec::new(), &scope, module))
     }
 
     /// A param, tunable or binding.
@@ -271,44 +257,41 @@ impl<'a> Checker<'a> {
         scope: &Scope<'_>,
     ) -> Option<Expr> {
         let modules = self.modules;
-        for number in modules.order(env.module) {
-            for item in modules.all[number].find(NameKind::Rest, name) {
-                self.mark_used(item);
-                return Some(match &item.kind {
-                    ItemKind::Param {
-                        name,
-                        ty,
-                        range,
-                        default,
-                    } => self.request_param(name, ty, range.as_ref(), default.as_ref(), number),
-                    ItemKind::Tunable { range, default, .. } => {
-                        let env = Env::top(number);
-                        let key = self.binding_key(default, &env, &Scope::request());
-                        self.read_value(key, |this| {
-                            this.once("tunable", name, 0, span, |this| {
-                                Some(this.tunable_value(name, range, default, &env))
-                            })
-                            .unwrap_or_else(Expr::error)
-                        })
-                    }
-                    ItemKind::Binding { value, .. } => {
-                        let env = Env::top(number);
-                        if self.is_set(value, &env) {
-                            return Some(self.set_as_value(name, span));
-                        }
-                        let key = self.binding_key(value, &env, scope);
-                        self.read_value(key, |this| {
-                            this.once("binding", name, address(value), span, |this| {
-                                Some(this.scalar(value, &env, scope, None))
-                            })
-                            .unwrap_or_else(Expr::error)
-                        })
-                    }
-                    _ => continue,
-                });
-            }
+        for (module, item) in modules.find(env.module, NameKind::Rest, name) {
+            self.mark_used(item);
+            let env = Env::top(module);
+            return Some(match &item.kind {
+                ItemKind::Param {
+                    name,
+                    ty,
+                    range,
+                    default,
+                } => self.request_param(name, ty, range.as_ref(), default.as_ref(), module),
+                ItemKind::Tunable { range, default, .. } => {
+                    self.tunable_named(name, span, range, default, &env)
+                }
+                ItemKind::Binding { value, .. } => self.bound_value(name, value, span, &env, scope),
+                _ => continue,
+            });
         }
         None
+    }
+
+    fn tunable_named(
+        &mut self,
+        name: &'a str,
+        span: Span,
+        range: &'a ast::Range,
+        default: &'a ast::Expr,
+        env: &Env<'a>,
+    ) -> Expr {
+        let key = self.binding_key(default, env, &Scope::request());
+        self.read_value(key, |this| {
+            this.once("tunable", name, 0, span, |this| {
+                Some(this.tunable_value(name, range, default, env))
+            })
+            .unwrap_or_else(Expr::error)
+        })
     }
 
     /// A parameter that comes with the request, as a slot.
@@ -324,93 +307,89 @@ impl<'a> Checker<'a> {
             return Expr::error();
         };
         let known = self.inputs.params.iter().position(|p| p.name == name.text);
-        let param = |slot: usize, ty: &Type| {
-            let kind = Kind::Param(slot as u32, name.text.as_str().into());
-            Expr::new(kind, ty.clone())
-        };
-        let slot = match known {
-            Some(slot) => slot,
-            None => {
-                let default = default.map(|d| {
-                    self.once("param", &name.text, 0, d.span, |this| {
-                        Some(this.typed(d, &Env::top(module), &Scope::request(), &ty))
-                    })
-                    .unwrap_or_else(Expr::error)
-                });
-                if let Some(d) = &default
-                    && !d.is_error()
-                    && d.level > crate::expr::Level::Constant
-                {
-                    self.report(Diagnostic::new(
-                        code::E0314,
-                        name.span,
-                        "the default of a parameter is a constant",
-                    ));
-                }
-                let slot = self.inputs.params.len();
-                self.inputs.params.push(Parameter {
-                    name: name.text.clone(),
-                    ty: ty.clone(),
-                    default: default.clone(),
-                });
-                if let Some(range) = range {
-                    let value = param(slot, &ty);
-                    let places = (name.span, range.span);
-                    if let Some(default) = default {
-                        self.check_range(&name.text, range, module, &default, places);
-                    }
-                    self.check_range(&name.text, range, module, &value, places);
-                }
-                slot
+        let slot = known.unwrap_or_else(|| self.new_param(name, &ty, range, default, module));
+        param(slot, &name.text, &ty)
+    }
+
+    /// Declares a parameter; gives its slot.
+    fn new_param(
+        &mut self,
+        name: &'a Name,
+        ty: &Type,
+        range: Option<&'a ast::Range>,
+        default: Option<&'a ast::Expr>,
+        module: usize,
+    ) -> usize {
+        let default = default.map(|default| self.param_default(name, ty, default, module));
+        let slot = self.inputs.params.len();
+        self.inputs.params.push(Parameter {
+            name: name.text.clone(),
+            ty: ty.clone(),
+            default: default.clone(),
+        });
+        if let Some(range) = range {
+            let places = (name.span, range.span);
+            for value in default.into_iter().chain([param(slot, &name.text, ty)]) {
+                self.check_range(&name.text, range, module, &value, places);
             }
-        };
-        param(slot, &ty)
+        }
+        slot
+    }
+
+    fn param_default(
+        &mut self,
+        name: &'a Name,
+        ty: &Type,
+        default: &'a ast::Expr,
+        module: usize,
+    ) -> Expr {
+        let value = self.once("param", &name.text, 0, default.span, |this| {
+            Some(this.typed(default, &Env::top(module), &Scope::request(), ty))
+        });
+        let value = value.unwrap_or_else(Expr::error);
+        if !value.is_error() && value.level > Level::Constant {
+            let message = "the default of a parameter is a constant";
+            self.report(Diagnostic::new(code::E0314, name.span, message));
+        }
+        value
     }
 
     /// Whether a bare name means something in a row expression.
     pub(super) fn knows(&self, name: &str, env: &Env<'a>, scope: &Scope<'_>) -> bool {
-        let row = scope.row.as_ref().is_some_and(|row| {
-            row.columns.iter().any(|c| c.name == name)
-                || self.has_column(row.entity, name)
-                || self.has_value(name, row.entity)
-                || name == "user_id" && row.entity == self.schema.viewer
-        });
-        let vectors = || self.schema.embeddings.iter().any(|e| e.name == name);
-        let top = || {
-            let mut order = self.modules.order(env.module);
-            order.any(|m| {
-                let module = &self.modules.all[m];
-                module.find(NameKind::Rest, name).next().is_some()
-                    || module.find(NameKind::Embedding, name).next().is_some()
-            })
-        };
+        let top = |kind| self.modules.find(env.module, kind, name).next().is_some();
         env.find(name).is_some()
             || matches!(name, "viewer" | "user" | "row" | "it" | "link")
             || built_in(name, scope).is_some()
             || self.link_name(name, scope).is_some()
-            || row
-            || vectors()
+            || scope
+                .row
+                .as_ref()
+                .is_some_and(|row| self.row_has(name, row))
+            || self.schema.embeddings.iter().any(|e| e.name == name)
             || scope
                 .outer
                 .is_some_and(|outer| self.knows(name, env, outer))
             || self.is_lost(name)
             || self.may_be_imported(env.module)
             || self.here.open_rows
-            || top()
+            || top(NameKind::Rest)
+            || top(NameKind::Embedding)
+    }
+
+    /// Whether a row has a column or value of that name.
+    fn row_has(&self, name: &str, row: &Row<'_>) -> bool {
+        row.columns.iter().any(|c| c.name == name)
+            || self.has_column(row.entity, name)
+            || self.has_value(name, row.entity)
+            || name == "user_id" && row.entity == self.schema.viewer
     }
 
     /// Whether a file declares a value of that name on an entity.
     pub(super) fn has_value(&self, name: &str, entity: EntityId) -> bool {
-        let modules = self.modules;
-        modules.order(0).any(|m| {
-            let mut values = modules.all[m].find(NameKind::Value, name);
-            values.any(|item| match &item.kind {
-                ItemKind::Value(def) => {
-                    let on = def.entity.as_ref().and_then(|e| self.find_entity(&e.text));
-                    on == Some(entity)
-                }
-                _ => false,
-            })
+        let mut values = self.modules.find(0, NameKind::Value, name);
+        values.any(|(_, item)| match &item.kind {
+            ItemKind::Value(def) => self.entity_on(def) == Some(entity),
+            _ => false,
         })
     }
 
@@ -435,10 +414,9 @@ impl<'a> Checker<'a> {
             _ if typed.is_error() => None,
             _ => {
                 let help = "write a number, or the name of a tunable";
-                self.report(
+                self.refuse(
                     Diagnostic::new(code::E0314, expr.span, "a constant is needed here").help(help),
-                );
-                None
+                )
             }
         }
     }
@@ -479,4 +457,20 @@ pub(super) fn base_table(kind: &EdgeKind) -> Option<(crate::types::EdgeId, bool)
         EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => base_table(&inner.kind),
         _ => None,
     }
+}
+
+/// What is read of the row around an aggregate.
+fn of_outer_row(found: Expr) -> Expr {
+    match found.level {
+        Level::Row => {
+            let ty = found.ty.clone();
+            Expr::new(Kind::Outer(found), ty)
+        }
+        _ => found,
+    }
+}
+
+/// A parameter of the request by its place among them.
+fn param(slot: usize, name: &str, ty: &Type) -> Expr {
+    Expr::new(Kind::Param(slot as u32, name.into()), ty.clone())
 }

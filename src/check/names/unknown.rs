@@ -1,8 +1,8 @@
 //! Names that nothing has: what is like them, and where it is.
 
-use crate::check::env::{Env, Scope};
+use crate::check::Checker;
+use crate::check::env::{Env, Row, Scope};
 use crate::check::modules::Kind as NameKind;
-use crate::check::{Checker, Tier};
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::ir::Expr;
 use crate::source::Span;
@@ -18,86 +18,84 @@ impl<'a> Checker<'a> {
         more: &[&str],
     ) -> Expr {
         let table = self.schema.entity(entity);
-        if self.modules.all[module].tier == Tier::Std {
-            let message = format!("`{}` has no column `{name}`", table.name);
-            let help = format!("add the column `{name}` to the table of `{}`", table.name);
-            self.report(Diagnostic::new(code::E0402, span, message).help(help));
-            return Expr::error();
-        }
-        let known = table.columns.iter().map(|c| c.name.as_str());
-        let known = known
-            .chain(table.references.iter().map(|r| r.name.as_str()))
-            .chain(more.iter().copied());
-        let near = suggest::nearest(name, known.clone());
-        if near.is_none() && self.may_be_imported(module) {
-            return Expr::error();
-        }
-        // a policy, where its name could stand alone
-        let policy = (!more.is_empty())
-            .then(|| self.call_of_policy(name, entity))
-            .flatten();
-        if name == "id" {
-            let message = format!("`{}` has no column `id`", table.name);
-            let help = format!("its key is `{}`", table.key);
-            self.report(Diagnostic::new(code::E0203, span, message).help(help));
-            return Expr::error();
-        }
-        let slip = near.filter(|near| suggest::is_slip(name, near));
-        let elsewhere = || {
-            self.elsewhere(name, entity)
-                .or_else(|| self.near_elsewhere(name, entity))
-                .or_else(|| near.map(|near| format!("did you mean `{near}`?")))
-        };
-        let help = match (policy, slip) {
-            (Some(policy), _) => policy,
-            (None, Some(near)) => format!("did you mean `{near}`?"),
-            (None, None) => elsewhere().unwrap_or_else(|| {
-                let names = known.collect::<Vec<_>>().join(", ");
-                let quotes = match more.is_empty() {
-                    true => "",
-                    false => "; strings are quoted",
-                };
-                format!("`{}` has {names}{quotes}", table.name)
-            }),
-        };
         let message = format!("`{}` has no column `{name}`", table.name);
-        self.report(Diagnostic::new(code::E0203, span, message).help(help));
-        Expr::error()
+        if self.in_library(module) {
+            let help = format!("add the column `{name}` to the table of `{}`", table.name);
+            return self.refuse_value(Diagnostic::new(code::E0402, span, message).help(help));
+        }
+        let columns = table.columns.iter().map(|c| c.name.as_str());
+        let references = table.references.iter().map(|r| r.name.as_str());
+        let known: Vec<&str> = columns
+            .chain(references)
+            .chain(more.iter().copied())
+            .collect();
+        if suggest::nearest(name, known.iter().copied()).is_none() && self.may_be_imported(module) {
+            return Expr::error();
+        }
+        let help = match name {
+            "id" => format!("its key is `{}`", table.key),
+            _ => self.meant_column(name, entity, &known, !more.is_empty()),
+        };
+        self.refuse_value(Diagnostic::new(code::E0203, span, message).help(help))
+    }
+
+    /// What is meant by a name that is no column, where a name can stand alone or after a point.
+    fn meant_column(&self, name: &str, entity: EntityId, known: &[&str], alone: bool) -> String {
+        let near = suggest::nearest(name, known.iter().copied());
+        let meant = |near: &str| format!("did you mean `{near}`?");
+        let policy = alone.then(|| self.call_of_policy(name, entity)).flatten();
+        let slip = near.filter(|near| suggest::is_slip(name, near)).map(meant);
+        policy
+            .or(slip)
+            .or_else(|| self.elsewhere(name, entity))
+            .or_else(|| self.near_elsewhere(name, entity))
+            .or_else(|| near.map(meant))
+            .unwrap_or_else(|| {
+                let quotes = if alone { "; strings are quoted" } else { "" };
+                format!(
+                    "`{}` has {}{quotes}",
+                    self.entity_name(entity),
+                    known.join(", ")
+                )
+            })
     }
 
     /// A column of that name that the viewer has, or what a reference of the entity leads to.
     pub(super) fn elsewhere(&self, name: &str, entity: EntityId) -> Option<String> {
-        let has = |entity: EntityId| {
-            let table = self.schema.entity(entity);
-            table.find_column(name).is_some()
-                || table.find_reference(name).is_some()
-                || (name == "user_id" && entity == self.schema.viewer)
-                || self.has_value(name, entity)
-        };
-        let meant = |owner: EntityId, path: &str| {
-            let owner = self.entity_name(owner);
-            format!("it is of `{owner}`: did you mean `{path}.{name}`?")
-        };
-        if entity != self.schema.viewer && has(self.schema.viewer) {
-            return Some(meant(self.schema.viewer, "viewer"));
+        let viewer = self.schema.viewer;
+        if entity != viewer && self.can_read(name, viewer) {
+            return Some(self.is_of(name, viewer, "viewer"));
         }
-        let references = &self.schema.entity(entity).references;
-        if let Some(reference) = references.iter().find(|reference| has(reference.entity)) {
-            return Some(meant(reference.entity, &reference.name));
+        let leads = |to: EntityId| {
+            let mut references = self.schema.entity(to).references.iter();
+            references.find(|reference| self.can_read(name, reference.entity))
+        };
+        if let Some(reference) = leads(entity) {
+            return Some(self.is_of(name, reference.entity, &reference.name));
         }
-        for first in references {
-            let further = &self.schema.entity(first.entity).references;
-            if let Some(second) = further.iter().find(|reference| has(reference.entity)) {
+        for first in &self.schema.entity(entity).references {
+            if let Some(second) = leads(first.entity) {
                 let path = format!("{}.{}", first.name, second.name);
-                return Some(meant(second.entity, &path));
+                return Some(self.is_of(name, second.entity, &path));
             }
         }
-        let other = self
-            .schema
-            .entities
-            .iter()
-            .find(|e| e.find_column(name).is_some());
-        other.map(|other| format!("`{name}` is a column of `{}`", other.name))
+        let mut others = self.schema.entities.iter();
+        let other = others.find(|e| e.find_column(name).is_some())?;
+        Some(format!("`{name}` is a column of `{}`", other.name))
+    }
+
+    fn is_of(&self, name: &str, owner: EntityId, path: &str) -> String {
+        let owner = self.entity_name(owner);
+        format!("it is of `{owner}`: did you mean `{path}.{name}`?")
+    }
+
+    /// Whether rows of an entity have a column, reference or value of that name.
+    fn can_read(&self, name: &str, entity: EntityId) -> bool {
+        let table = self.schema.entity(entity);
+        table.find_column(name).is_some()
+            || table.find_reference(name).is_some()
+            || (name == "user_id" && entity == self.schema.viewer)
+            || self.has_value(name, entity)
     }
 
     /// A column that a reference leads to, misspelt.
@@ -135,45 +133,48 @@ impl<'a> Checker<'a> {
         if let Some(edge) = scope.link {
             return self.unknown_link_name(name, span, edge);
         }
-        let mut locals: Vec<&str> = env.names().collect();
         let modules = self.modules;
-        modules.order(env.module).for_each(|m| {
-            locals.extend(modules.all[m].all(NameKind::Rest).map(|(name, _)| name));
-            locals.extend(modules.all[m].all(NameKind::Value).map(|(name, _)| name));
-        });
+        let declared = [NameKind::Rest, NameKind::Value];
+        let declared = declared
+            .into_iter()
+            .flat_map(|kind| modules.names(env.module, kind));
+        let known: Vec<&str> = env.names().chain(declared).collect();
         match &scope.row {
-            Some(row) => {
-                locals.extend(row.columns.iter().map(|c| c.name.as_str()));
-                locals.extend(["score", "position", "viewer", "now"]);
-                let columns = &self.schema.entity(row.entity).columns;
-                let known = locals
-                    .iter()
-                    .copied()
-                    .chain(columns.iter().map(|c| &*c.name));
-                let near = suggest::nearest(name, known);
-                if self.here.open_rows && !near.is_some_and(|near| suggest::is_slip(name, near)) {
-                    return;
-                }
-                self.unknown_column(name, span, row.entity, env.module, &locals);
-            }
-            None => {
-                let near = suggest::nearest(name, locals.into_iter().chain(["viewer", "now"]));
-                if near.is_none() && self.may_be_imported(env.module) {
-                    return;
-                }
-                let help = near.map(|near| format!("did you mean `{near}`?"));
-                let help = help.or_else(|| {
-                    Some(
-                        "columns can be read only in the rows of a set, the viewer's as `viewer.x`"
-                            .to_owned(),
-                    )
-                });
-                self.report(
-                    Diagnostic::new(code::E0201, span, format!("`{name}` is not defined here"))
-                        .maybe_help(help),
-                );
-            }
+            Some(row) => self.unknown_in_row(name, span, env, row, known),
+            None => self.unknown_in_request(name, span, env, known),
         }
+    }
+
+    fn unknown_in_row<'n>(
+        &mut self,
+        name: &str,
+        span: Span,
+        env: &Env<'a>,
+        row: &'n Row<'_>,
+        mut known: Vec<&'n str>,
+    ) {
+        known.extend(row.columns.iter().map(|c| c.name.as_str()));
+        known.extend(["score", "position", "viewer", "now"]);
+        let columns = self.schema.entity(row.entity).columns.iter();
+        let near = suggest::nearest(name, known.iter().copied().chain(columns.map(|c| &*c.name)));
+        if self.here.open_rows && !near.is_some_and(|near| suggest::is_slip(name, near)) {
+            return;
+        }
+        self.unknown_column(name, span, row.entity, env.module, &known);
+    }
+
+    fn unknown_in_request(&mut self, name: &str, span: Span, env: &Env<'a>, known: Vec<&str>) {
+        let near = suggest::nearest(name, known.into_iter().chain(["viewer", "now"]));
+        if near.is_none() && self.may_be_imported(env.module) {
+            return;
+        }
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "columns can be read only in the rows of a set, the viewer's as `viewer.x`"
+                .to_owned(),
+        };
+        let message = format!("`{name}` is not defined here");
+        self.report(Diagnostic::new(code::E0201, span, message).help(help));
     }
 
     pub(super) fn unknown_link_name(

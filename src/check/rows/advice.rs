@@ -78,40 +78,43 @@ impl<'a> Checker<'a> {
         if args.iter().any(|arg| arg.value.kind == ExprKind::Error) {
             return;
         }
-        let edge = args
-            .first()
-            .filter(|arg| arg.name.is_none())
-            .and_then(|arg| {
-                let (reversed, edge) = match &arg.value.kind {
-                    ExprKind::Unary {
-                        op: UnaryOp::Reverse,
-                        operand,
-                    } => (true, &**operand),
-                    _ => (false, &arg.value),
-                };
-                Some((crate::check::bare_name(edge)?, reversed, arg.span))
-            })
-            .filter(|(edge, ..)| self.edge_exists(edge, env));
-        let diagnostic = match edge {
+        let (message, help, span) = match self.bare_edge(args, env) {
             Some((edge, reversed, span)) => {
-                let message = format!("`{name}` needs the links of `{edge}` from some row");
                 let help = match reversed {
                     true => format!("write `{name}(~{edge}(it))`"),
                     false => format!("write `{name}({edge}(viewer))`, or `{name}(~{edge}(it))`"),
                 };
-                Diagnostic::new(code::E0313, span, message).help(help)
+                let message = format!("`{name}` needs the links of `{edge}` from some row");
+                (message, help, span)
             }
             None => {
-                let message =
-                    format!("`{name}` aggregates a candidate set or the links of an edge");
                 let help = self
                     .aggregate_of_column(name, args, env, scope)
                     .unwrap_or_else(|| format!("write `{name}(rows)`, or `{name}(edge(viewer))`"));
-                let span = args.first().map_or(callee.span, |arg| arg.span);
-                Diagnostic::new(code::E0313, span, message).help(help)
+                let message =
+                    format!("`{name}` aggregates a candidate set or the links of an edge");
+                (
+                    message,
+                    help,
+                    args.first().map_or(callee.span, |arg| arg.span),
+                )
             }
         };
-        self.report(diagnostic);
+        self.report(Diagnostic::new(code::E0313, span, message).help(help));
+    }
+
+    /// The edge that stands without its ends as the first argument, and whether it is reversed.
+    fn bare_edge<'e>(&self, args: &'e [Arg], env: &Env<'a>) -> Option<(&'e str, bool, Span)> {
+        let arg = args.first().filter(|arg| arg.name.is_none())?;
+        let (reversed, edge) = match &arg.value.kind {
+            ExprKind::Unary {
+                op: UnaryOp::Reverse,
+                operand,
+            } => (true, &**operand),
+            _ => (false, &arg.value),
+        };
+        let edge = crate::check::bare_name(edge).filter(|edge| self.edge_exists(edge, env))?;
+        Some((edge, reversed, arg.span))
     }
 
     /// `mean(quality)`, `mean(all(media).quality)`: a set stands before what is aggregated of its rows.
@@ -154,38 +157,17 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
         scope: &Scope<'_>,
     ) -> Option<String> {
-        const LIBRARIES: [&str; 14] = [
-            "math",
-            "Math",
-            "np",
-            "numpy",
-            "pl",
-            "polars",
-            "pd",
-            "pandas",
-            "torch",
-            "tf",
-            "F",
-            "fn",
-            "functions",
-            "std",
-        ];
         let library = crate::check::bare_name(receiver)?;
         if !LIBRARIES.contains(&library) || self.knows(library, env, scope) {
             return None;
         }
-        if let Some(column) = crate::check::foreign::column(&name.text, args) {
-            return Some(column);
-        }
-        let function = self.modules.vocabulary.function(&name.text)?;
-        let args = args
-            .iter()
-            .map(|arg| crate::syntax::print_expression(&arg.value));
-        let args = args.collect::<Vec<_>>().join(", ");
-        Some(format!(
-            "functions are called by name: `{}({args})`",
-            function.name
-        ))
+        crate::check::foreign::column(&name.text, args).or_else(|| {
+            let function = self.modules.vocabulary.function(&name.text)?.name;
+            let args = printed_args(args);
+            Some(format!(
+                "functions are called by name: `{function}({args})`"
+            ))
+        })
     }
 
     pub(super) fn wrong_arguments(
@@ -195,53 +177,23 @@ impl<'a> Checker<'a> {
         types: &[Type],
         span: Span,
     ) {
+        let names: Vec<String> = types.iter().map(|t| self.type_name(t)).collect();
+        let diagnostic = wrong_count(function, types.len(), span)
+            .or_else(|| wrong_operands(function, &names, types, span))
+            .unwrap_or_else(|| wrong_types(function, &names, types, span));
+        let help = self.not_of_time(function, args, types);
+        self.report(diagnostic.maybe_help(help));
+    }
+
+    /// What to do about an argument that is no time where one is wanted, if that is what is wrong.
+    fn not_of_time(&self, function: &Function, args: &[Expr], types: &[Type]) -> Option<String> {
         let of_times = function.form.is_of_time();
         let wants_time = of_times || types.contains(&Type::Time);
         let column = wants_time.then(|| self.is_no_time(args)).flatten();
-        let column = column.or_else(|| {
+        column.or_else(|| {
             let duration = args.iter().find_map(|arg| self.duration_in(arg));
             duration.filter(|_| of_times)
-        });
-        let names: Vec<String> = types.iter().map(|t| self.type_name(t)).collect();
-        let (least, most) = function.arity();
-        let hidden = function.form.hidden();
-        let count = types.len();
-        let diagnostic = if count < least {
-            let message = format!(
-                "`{}` needs {} argument(s), found {}",
-                function.name,
-                least - hidden,
-                count - hidden.min(count)
-            );
-            Diagnostic::new(code::E0303, span, message).help(format!("use: `{}`", function.usage))
-        } else if most.is_some_and(|most| count > most) {
-            let message = format!(
-                "`{}` takes at most {} argument(s)",
-                function.name,
-                most.unwrap_or(0) - hidden
-            );
-            Diagnostic::new(code::E0307, span, message).help(format!("use: `{}`", function.usage))
-        } else if function.is_operator()
-            || matches!(function.role, Role::And | Role::Or | Role::Not)
-        {
-            let message = match &names[..] {
-                [a] => format!("`{}` cannot be applied to {a}", function.name),
-                [a, b] => format!("`{}` cannot be applied to {a} and {b}", function.name),
-                _ => format!("`{}` cannot be applied here", function.name),
-            };
-            Diagnostic::new(code::E0302, span, message).maybe_help(sign_help(function.name, types))
-        } else {
-            let shown = &names[..names.len() - hidden.min(names.len())];
-            let message = format!("`{}` cannot take {}", function.name, shown.join(", "));
-            let help = match types {
-                [Type::Duration] => {
-                    "a duration divided by another is a number: `age(t) / 1d`".into()
-                }
-                _ => format!("use: `{}`", function.usage),
-            };
-            Diagnostic::new(code::E0302, span, message).help(help)
-        };
-        self.report(diagnostic.maybe_help(column));
+        })
     }
 
     pub(super) fn unknown_function(&mut self, callee: &ast::Name, args: &[Arg], env: &Env<'a>) {
@@ -249,46 +201,17 @@ impl<'a> Checker<'a> {
         if self.is_lost(name) {
             return;
         }
-        if self.modules.vocabulary.operator(name).is_some() || self.edge_exists(name, env) {
-            let help = match self.edge_exists(name, env) {
-                true if args.is_empty() => {
-                    format!("use the links of an edge in an aggregate: `count({name}(...))`")
-                }
-                true => {
-                    let ends = args
-                        .iter()
-                        .map(|arg| crate::syntax::print_expression(&arg.value));
-                    let links = format!("{name}({})", ends.collect::<Vec<_>>().join(", "));
-                    format!(
-                        "whether there is such a link is `exists({links})`, how many there are `count({links})`"
-                    )
-                }
-                false => {
-                    "to use a set in a row expression, use `in` or an aggregate such as `count(...)`"
-                        .to_owned()
-                }
-            };
+        if let Some(help) = self.gives_no_value(name, args, env) {
             let message = format!("`{name}` does not give a value");
             return self.report(Diagnostic::new(code::E0313, span, message).help(help));
         }
-        let mut known: Vec<&str> = self
-            .modules
-            .vocabulary
-            .functions()
-            .map(|f| f.name)
-            .collect();
-        known.extend(Stat::NAMES.iter().map(|(n, _)| *n));
+        let functions = self.modules.vocabulary.functions().map(|f| f.name);
+        let aggregates = Stat::NAMES.iter().map(|(n, _)| *n);
+        let mut known: Vec<&str> = functions.chain(aggregates).collect();
         known.extend(["score_of", "position_of"]);
         known.extend(self.usable_names(env.module));
         let near = suggest::nearest(name, known.into_iter());
-        let column = crate::check::foreign::column(name, args);
-        let foreign = column.or_else(|| crate::check::foreign::function(name).map(str::to_owned));
-        let foreign = foreign.or_else(|| {
-            let stat = Stat::find(name)?.name();
-            Some(format!(
-                "write `{stat}(rows)`, or `{stat}(~likes(it))` for links"
-            ))
-        });
+        let foreign = foreign_function(name, args);
         if near.is_none() && foreign.is_none() && self.may_be_imported(env.module) {
             return;
         }
@@ -300,6 +223,38 @@ impl<'a> Checker<'a> {
         let message = format!("there is no function `{name}`");
         self.report(Diagnostic::new(code::E0202, span, message).help(help));
     }
+
+    /// What to write instead of a call of an edge, or of an operator of sets.
+    fn gives_no_value(&self, name: &str, args: &[Arg], env: &Env<'a>) -> Option<String> {
+        if self.edge_exists(name, env) {
+            let links = format!("{name}({})", printed_args(args));
+            return Some(match args {
+                [] => format!("use the links of an edge in an aggregate: `count({name}(...))`"),
+                _ => format!(
+                    "whether there is such a link is `exists({links})`, how many there are `count({links})`"
+                ),
+            });
+        }
+        self.modules.vocabulary.operator(name)?;
+        let help =
+            "to use a set in a row expression, use `in` or an aggregate such as `count(...)`";
+        Some(help.to_owned())
+    }
+}
+
+/// Libraries of other languages, by the names that programs there have for them.
+#[rustfmt::skip]
+const LIBRARIES: [&str; 14] = [
+    "math", "Math", "np", "numpy", "pl", "polars", "pd", "pandas", "torch", "tf", "F", "fn",
+    "functions", "std",
+];
+
+/// Arguments as they are written, without their names.
+fn printed_args(args: &[Arg]) -> String {
+    let printed = args
+        .iter()
+        .map(|arg| crate::syntax::print_expression(&arg.value));
+    printed.collect::<Vec<_>>().join(", ")
 }
 
 /// How to make a `want` of what was found; `literal` if it is written in the program.
@@ -393,4 +348,68 @@ fn sign_help(sign: &str, types: &[Type]) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Too few or too many arguments.
+fn wrong_count(function: &Function, count: usize, span: Span) -> Option<Diagnostic> {
+    let (least, most) = function.arity();
+    let hidden = function.form.hidden();
+    let name = function.name;
+    let (code, message) = if count < least {
+        let (needs, found) = (least - hidden, count - hidden.min(count));
+        (
+            code::E0303,
+            format!("`{name}` needs {needs} argument(s), found {found}"),
+        )
+    } else {
+        let most = most.filter(|most| count > *most)? - hidden;
+        (
+            code::E0307,
+            format!("`{name}` takes at most {most} argument(s)"),
+        )
+    };
+    Some(Diagnostic::new(code, span, message).help(format!("use: `{}`", function.usage)))
+}
+
+/// An operator, as `+` or `and`, between values of types it does not take.
+fn wrong_operands(
+    function: &Function,
+    names: &[String],
+    types: &[Type],
+    span: Span,
+) -> Option<Diagnostic> {
+    let logical = matches!(function.role, Role::And | Role::Or | Role::Not);
+    if !function.is_operator() && !logical {
+        return None;
+    }
+    let to = match names {
+        [a] => format!("to {a}"),
+        [a, b] => format!("to {a} and {b}"),
+        _ => "here".to_owned(),
+    };
+    let message = format!("`{}` cannot be applied {to}", function.name);
+    let help = sign_help(function.name, types);
+    Some(Diagnostic::new(code::E0302, span, message).maybe_help(help))
+}
+
+fn wrong_types(function: &Function, names: &[String], types: &[Type], span: Span) -> Diagnostic {
+    let shown = &names[..names.len() - function.form.hidden().min(names.len())];
+    let message = format!("`{}` cannot take {}", function.name, shown.join(", "));
+    let help = match types {
+        [Type::Duration] => "a duration divided by another is a number: `age(t) / 1d`".to_owned(),
+        _ => format!("use: `{}`", function.usage),
+    };
+    Diagnostic::new(code::E0302, span, message).help(help)
+}
+
+/// What is written here for a function of another language.
+fn foreign_function(name: &str, args: &[Arg]) -> Option<String> {
+    crate::check::foreign::column(name, args)
+        .or_else(|| crate::check::foreign::function(name).map(str::to_owned))
+        .or_else(|| {
+            let stat = Stat::find(name)?.name();
+            Some(format!(
+                "write `{stat}(rows)`, or `{stat}(~likes(it))` for links"
+            ))
+        })
 }

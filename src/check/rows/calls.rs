@@ -23,9 +23,8 @@ impl<'a> Checker<'a> {
         if let Some(found) = self.call_defined(callee, args, env, scope) {
             return found;
         }
-        if let Some(stat) = Stat::find(name)
-            && let Some(found) = self.aggregate(stat, callee, args, env, scope)
-        {
+        let stat = Stat::find(name);
+        if let Some(found) = stat.and_then(|stat| self.aggregate(stat, callee, args, env, scope)) {
             return found;
         }
         match name {
@@ -33,20 +32,15 @@ impl<'a> Checker<'a> {
             "position_of" => return self.of_set(OfSet::Position, callee, args, env, scope),
             _ => {}
         }
-        match self.modules.vocabulary.function(name) {
-            None if Stat::find(name).is_some() => {
-                self.nothing_to_aggregate(callee, args, env, scope);
-                Expr::error()
-            }
-            Some(function) => {
-                let args: Vec<_> = args.iter().map(|a| (a.name.as_ref(), &a.value)).collect();
-                self.call_function(function, &args, callee.span, span, env, scope)
-            }
-            None => {
-                self.unknown_function(callee, args, env);
-                Expr::error()
-            }
+        if let Some(function) = self.modules.vocabulary.function(name) {
+            let args: Vec<_> = args.iter().map(|a| (a.name.as_ref(), &a.value)).collect();
+            return self.call_function(function, &args, callee.span, span, env, scope);
         }
+        match stat {
+            Some(_) => self.nothing_to_aggregate(callee, args, env, scope),
+            None => self.unknown_function(callee, args, env),
+        }
+        Expr::error()
     }
 
     /// `x.f(y)` is `f(x, y)`.
@@ -63,27 +57,23 @@ impl<'a> Checker<'a> {
             let help =
                 "to use a set in a row expression, use `in` or an aggregate such as `count(...)`";
             let message = "a candidate set stands where a value is needed";
-            self.report(Diagnostic::new(code::E0313, whole.span, message).help(help));
-            return Expr::error();
+            return self.refuse_value(Diagnostic::new(code::E0313, whole.span, message).help(help));
         }
         if let Some(found) = self.method_defined(receiver, name, args, env, scope) {
             return found;
         }
         if let Some(help) = self.of_library(receiver, name, args, env, scope) {
-            let message = format!(
-                "`{}` is not defined here",
-                crate::syntax::print_expression(receiver)
-            );
-            self.report(Diagnostic::new(code::E0203, receiver.span, message).help(help));
-            return Expr::error();
+            let library = crate::syntax::print_expression(receiver);
+            let message = format!("`{library}` is not defined here");
+            let diagnostic = Diagnostic::new(code::E0203, receiver.span, message);
+            return self.refuse_value(diagnostic.help(help));
         }
         let Some(function) = self.modules.vocabulary.function(&name.text) else {
             self.unknown_function(name, &[], env);
             return Expr::error();
         };
-        let receiver = (None, receiver);
         let args = args.iter().map(|arg| (arg.name.as_ref(), &arg.value));
-        let args: Vec<_> = std::iter::once(receiver).chain(args).collect();
+        let args: Vec<_> = std::iter::once((None, receiver)).chain(args).collect();
         self.call_function(function, &args, name.span, whole.span, env, scope)
     }
 

@@ -6,7 +6,7 @@ use crate::diag::{Diagnostic, code};
 use crate::expr::ir::{Expr, Kind};
 use crate::source::Span;
 use crate::syntax::ast::{self, ExprKind};
-use crate::types::Type;
+use crate::types::{EntityId, Type};
 
 impl<'a> Checker<'a> {
     pub(super) fn membership(
@@ -22,25 +22,15 @@ impl<'a> Checker<'a> {
         let test = if self.is_set(set, env) {
             self.in_set(found, value.span, set, env)
         } else {
+            let is_list = matches!(found.ty, Type::List(_));
             let wanted = Type::List(Box::new(found.ty.clone()));
-            let wanted = (!matches!(found.ty, Type::List(_))).then_some(&wanted);
-            let list = self.scalar(set, env, scope, wanted);
-            let turned = match &set.kind {
-                ExprKind::List(items) if matches!(found.ty, Type::List(_)) && items.len() == 1 => {
-                    let printed = crate::syntax::print_expression;
-                    let (item, list) = (printed(&items[0]), printed(value));
-                    Some(format!(
-                        "the list comes after `in`: write `{item} in {list}`"
-                    ))
-                }
-                _ => None,
-            };
+            let list = self.scalar(set, env, scope, (!is_list).then_some(&wanted));
+            let turned = is_list.then(|| list_first(value, set)).flatten();
             self.in_list(found, list, span, set.span, turned)
         };
-        if negated {
-            self.apply("not", vec![test], span)
-        } else {
-            test
+        match negated {
+            true => self.apply("not", vec![test], span),
+            false => test,
         }
     }
 
@@ -56,14 +46,10 @@ impl<'a> Checker<'a> {
             return Expr::error();
         }
         let Type::List(item) = &list.ty else {
-            let message = format!(
-                "`in` needs a list or a candidate set, found {}",
-                self.type_name(&list.ty)
-            );
-            self.report(
-                Diagnostic::new(code::E0302, list_span, message).help("write `x in [a, b]`"),
-            );
-            return Expr::error();
+            let found = self.type_name(&list.ty);
+            let message = format!("`in` needs a list or a candidate set, found {found}");
+            let diagnostic = Diagnostic::new(code::E0302, list_span, message);
+            return self.refuse_value(diagnostic.help("write `x in [a, b]`"));
         };
         let item = (**item).clone();
         if item.is_open() || item == value.ty || value.ty.is_open() {
@@ -74,8 +60,7 @@ impl<'a> Checker<'a> {
         }
         let (x, y) = (self.type_name(&value.ty), self.type_name(&item));
         let message = format!("{x} cannot be in a list of {y}");
-        self.report(Diagnostic::new(code::E0309, span, message).maybe_help(help));
-        Expr::error()
+        self.refuse_value(Diagnostic::new(code::E0309, span, message).maybe_help(help))
     }
 
     fn in_set(&mut self, id: Expr, id_span: Span, set: &'a ast::Expr, env: &Env<'a>) -> Expr {
@@ -83,37 +68,49 @@ impl<'a> Checker<'a> {
             return Expr::error();
         };
         let entity = self.graph.shape(node).entity;
-        let want = Type::Id(entity);
         let ty = id.ty.clone();
         if id.is_error() {
             return id;
         }
-        match self.convert(id, &want) {
+        match self.convert(id, &Type::Id(entity)) {
             Some(id) => Expr::new(Kind::InSet { id, set: node }, Type::Bool),
-            None => {
-                let (x, name) = (self.type_name(&ty), self.entity_name(entity));
-                let message = format!("{x} cannot be in a set of `{name}`");
-                let reference = match ty {
-                    Type::Id(from) => self
-                        .schema
-                        .entity(from)
-                        .references
-                        .iter()
-                        .find(|reference| reference.entity == entity),
-                    _ => None,
-                };
-                let help = match reference {
-                    Some(reference) => format!("write `{} in ...`", reference.name),
-                    None => format!("only ids of `{name}` can be in it"),
-                };
-                self.report(
-                    Diagnostic::new(code::E0309, id_span.to(set.span), message)
-                        .label(set.span, format!("this is a set of `{name}`"))
-                        .label(id_span, format!("this is {x}"))
-                        .help(help),
-                );
-                Expr::error()
-            }
+            None => self.not_in_set(&ty, id_span, entity, set.span),
         }
     }
+
+    /// A value of a type that cannot be in a set of an entity.
+    fn not_in_set(&mut self, ty: &Type, span: Span, entity: EntityId, set: Span) -> Expr {
+        let (x, name) = (self.type_name(ty), self.entity_name(entity));
+        let references = match ty {
+            Type::Id(from) => &self.schema.entity(*from).references[..],
+            _ => &[],
+        };
+        let help = match references
+            .iter()
+            .find(|reference| reference.entity == entity)
+        {
+            Some(reference) => format!("write `{} in ...`", reference.name),
+            None => format!("only ids of `{name}` can be in it"),
+        };
+        let message = format!("{x} cannot be in a set of `{name}`");
+        self.refuse_value(
+            Diagnostic::new(code::E0309, span.to(set), message)
+                .label(set, format!("this is a set of `{name}`"))
+                .label(span, format!("this is {x}"))
+                .help(help),
+        )
+    }
+}
+
+/// What was meant by a list before `in`.
+fn list_first(list: &ast::Expr, item: &ast::Expr) -> Option<String> {
+    let ExprKind::List(items) = &item.kind else {
+        return None;
+    };
+    let [item] = &items[..] else { return None };
+    let printed = crate::syntax::print_expression;
+    let (item, list) = (printed(item), printed(list));
+    Some(format!(
+        "the list comes after `in`: write `{item} in {list}`"
+    ))
 }

@@ -49,8 +49,7 @@ impl<'a> Checker<'a> {
             _ => None,
         };
         let help = help.or_else(|| conversion_help(&ty, want, literal));
-        self.report(Diagnostic::new(code::E0302, span, message).maybe_help(help));
-        Expr::error()
+        self.refuse_value(Diagnostic::new(code::E0302, span, message).maybe_help(help))
     }
 
     /// The typed expression; `expect` only helps literals to find their type.
@@ -111,8 +110,7 @@ impl<'a> Checker<'a> {
             ExprKind::Links { .. } => {
                 let help = "use the links of an edge in an aggregate: `count(~likes(it))`";
                 let message = "the links of an edge are not a value";
-                self.report(Diagnostic::new(code::E0312, expr.span, message).help(help));
-                Expr::error()
+                self.refuse_value(Diagnostic::new(code::E0312, expr.span, message).help(help))
             }
             ExprKind::Block(block) => match self.block_env(block, env) {
                 Some((result, env)) => self.scalar(result, &env, scope, expect),
@@ -120,8 +118,7 @@ impl<'a> Checker<'a> {
             },
             ExprKind::Error => Expr::error(),
             ExprKind::Record(_) | ExprKind::Rule { .. } | ExprKind::Version { .. } => {
-                self.report(Diagnostic::new(code::E0302, expr.span, "expected a value"));
-                Expr::error()
+                self.refuse_value(Diagnostic::new(code::E0302, expr.span, "expected a value"))
             }
         }
     }
@@ -134,23 +131,22 @@ impl<'a> Checker<'a> {
         expect: Option<&Type>,
     ) -> Expr {
         let wanted = match expect {
-            Some(Type::List(item)) => Some((**item).clone()),
+            Some(Type::List(item)) => Some(&**item),
             _ => None,
         };
         let found: Vec<Expr> = items
             .iter()
-            .map(|i| self.scalar(i, env, scope, wanted.as_ref()))
+            .map(|i| self.scalar(i, env, scope, wanted))
             .collect();
-        let item = wanted.or_else(|| found.iter().map(|e| &e.ty).find(|t| !t.is_open()).cloned());
-        let item = match item {
+        let known = found.iter().map(|e| &e.ty).find(|t| !t.is_open());
+        let item = match wanted.or(known).cloned() {
             Some(Type::Int) if found.iter().any(|e| e.ty == Type::Float) => Type::Float,
             Some(item) => item,
             None if found.iter().any(Expr::is_error) => return Expr::error(),
             None => Type::Null,
         };
+        let found = found.into_iter().zip(items);
         let typed: Vec<Expr> = found
-            .into_iter()
-            .zip(items)
             .map(|(e, ast)| self.expect(e, &item, ast.span))
             .collect();
         if typed.iter().any(Expr::is_error) {
@@ -196,17 +192,19 @@ impl<'a> Checker<'a> {
             (Type::Int, Type::Float) => Type::Float,
             (ty, _) => ty.clone(),
         };
-        let a = self.expect(a, &ty, then.span);
-        let b = self.expect(b, &ty, otherwise.span);
-        if a.is_error() || b.is_error() {
+        let then = self.expect(a, &ty, then.span);
+        let otherwise = self.expect(b, &ty, otherwise.span);
+        if then.is_error() || otherwise.is_error() {
             return Expr::error();
         }
-        let kind = Kind::If {
-            condition,
-            then: a,
-            otherwise: b,
-        };
-        Expr::new(kind, ty)
+        Expr::new(
+            Kind::If {
+                condition,
+                then,
+                otherwise,
+            },
+            ty,
+        )
     }
 }
 

@@ -23,10 +23,9 @@ impl<'a> Checker<'a> {
             UnaryOp::Neg => "-",
             UnaryOp::Reverse => {
                 let help = "use the links of an edge in an aggregate: `count(~likes(it))`";
-                self.report(
+                return self.refuse_value(
                     Diagnostic::new(code::E0312, span, "an edge is not a value").help(help),
                 );
-                return Expr::error();
             }
         };
         let operand = self.scalar(operand, env, scope, None);
@@ -52,31 +51,41 @@ impl<'a> Checker<'a> {
             BinaryOp::FloorDiv => "//",
             BinaryOp::Mod => "%",
             BinaryOp::Pow => "**",
-            BinaryOp::Union | BinaryOp::Intersect => {
-                let help = if op == BinaryOp::Union {
-                    "write `or` for conditions"
-                } else {
-                    "write `and` for conditions"
-                };
-                let message = "`|` and `&` combine candidate sets, not values";
-                self.report(Diagnostic::new(code::E0313, span, message).help(help));
-                return Expr::error();
-            }
+            BinaryOp::Union => return self.sign_of_sets("write `or` for conditions", span),
+            BinaryOp::Intersect => return self.sign_of_sets("write `and` for conditions", span),
         };
         let a = self.scalar(left, env, scope, None);
         let b = self.scalar(right, env, scope, None);
-        if matches!(op, BinaryOp::Or | BinaryOp::And) && !a.is_error() && !b.is_error() {
-            let of = |ty: &Type| *ty == Type::Bool || ty.is_open();
-            if !of(&a.ty) && (a.ty == b.ty || a.ty.is_number() && b.ty.is_number()) {
-                self.or_as_coalesce(op, [left, right], span);
-                return Expr::error();
-            }
-            let written = self.refine_sign(left.span, right.span, &format!("write `{sign}`"));
-            if written && !(of(&a.ty) && of(&b.ty)) {
-                return Expr::error();
-            }
+        let logical = matches!(op, BinaryOp::Or | BinaryOp::And);
+        if logical && self.joins_no_conditions(op, sign, (&a, left), (&b, right)) {
+            return Expr::error();
         }
         self.apply(sign, vec![a, b], span)
+    }
+
+    fn sign_of_sets(&mut self, help: &str, span: Span) -> Expr {
+        let message = "`|` and `&` combine candidate sets, not values";
+        self.refuse_value(Diagnostic::new(code::E0313, span, message).help(help))
+    }
+
+    /// Whether `or` or `and` stands between what are no conditions, where what was meant is reported.
+    fn joins_no_conditions(
+        &mut self,
+        op: BinaryOp,
+        sign: &str,
+        (a, left): (&Expr, &ast::Expr),
+        (b, right): (&Expr, &ast::Expr),
+    ) -> bool {
+        if a.is_error() || b.is_error() {
+            return false;
+        }
+        let of = |ty: &Type| *ty == Type::Bool || ty.is_open();
+        if !of(&a.ty) && (a.ty == b.ty || a.ty.is_number() && b.ty.is_number()) {
+            self.or_as_coalesce(op, [left, right], left.span.to(right.span));
+            return true;
+        }
+        let written = self.refine_sign(left.span, right.span, &format!("write `{sign}`"));
+        written && !(of(&a.ty) && of(&b.ty))
     }
 
     /// `quality or 0.0`: values that are no conditions.
@@ -125,65 +134,64 @@ impl<'a> Checker<'a> {
     fn comparison(
         &mut self,
         op: CompareOp,
-        left: (Expr, &ast::Expr),
-        right: (Expr, &ast::Expr),
+        (a, left): (Expr, &ast::Expr),
+        (b, right): (Expr, &ast::Expr),
         scope: &Scope<'_>,
     ) -> Expr {
-        let sign = match op {
-            CompareOp::Eq => "==",
-            CompareOp::Ne => "!=",
-            CompareOp::Lt => "<",
-            CompareOp::Le => "<=",
-            CompareOp::Gt => ">",
-            CompareOp::Ge => ">=",
-        };
-        let span = left.1.span.to(right.1.span);
-        let ((a, left), (b, right)) = (left, right);
         if a.is_error() || b.is_error() {
             return Expr::error();
         }
-        for null in [left, right] {
-            if matches!(null.kind, ExprKind::Null) {
-                let other = if std::ptr::eq(null, left) {
-                    right
-                } else {
-                    left
-                };
-                let other = crate::syntax::print_expression(other);
-                let help = match op {
-                    CompareOp::Ne => format!("write `{other} is not null`"),
-                    _ => format!("write `{other} is null`"),
-                };
-                let message =
-                    format!("`{sign} null` is never true: an operation with null is null");
-                self.report(Diagnostic::new(code::E0310, span, message).help(help));
-                return Expr::error();
-            }
+        let is_null = |side: &ast::Expr| matches!(side.kind, ExprKind::Null);
+        let span = left.span.to(right.span);
+        if is_null(left) || is_null(right) {
+            let other = if is_null(left) { right } else { left };
+            return self.compared_with_null(op, other, span);
         }
         let (a, b) = self.alike(a, b);
         let open = a.ty.is_open() || b.ty.is_open();
         let numbers = a.ty.is_number() && b.ty.is_number();
         if a.ty != b.ty && !open && !numbers {
-            let (x, y) = (self.type_name(&a.ty), self.type_name(&b.ty));
-            let time = [&a.ty, &b.ty].contains(&&Type::Time);
-            let column = time
-                .then(|| self.is_no_time(&[a.clone(), b.clone()]))
-                .flatten();
-            let quoted = [left, right]
-                .into_iter()
-                .find_map(|side| self.unquoted(side, scope))
-                .map(|meant| crate::check::quoted::without_quotes(&meant));
-            let help = quoted.or(column).or_else(|| unlike_help(&a.ty, &b.ty));
-            let message = format!("{x} and {y} cannot be compared");
-            self.report(
-                Diagnostic::new(code::E0309, span, message)
-                    .label(left.span, format!("this is {x}"))
-                    .label(right.span, format!("this is {y}"))
-                    .maybe_help(help),
-            );
-            return Expr::error();
+            return self.compared_unlike((a, left), (b, right), scope);
         }
-        self.apply(sign, vec![a, b], span)
+        self.apply(compare_sign(op), vec![a, b], span)
+    }
+
+    fn compared_with_null(&mut self, op: CompareOp, other: &ast::Expr, span: Span) -> Expr {
+        let other = crate::syntax::print_expression(other);
+        let help = match op {
+            CompareOp::Ne => format!("write `{other} is not null`"),
+            _ => format!("write `{other} is null`"),
+        };
+        let sign = compare_sign(op);
+        let message = format!("`{sign} null` is never true: an operation with null is null");
+        self.refuse_value(Diagnostic::new(code::E0310, span, message).help(help))
+    }
+
+    /// A comparison of values of different types.
+    fn compared_unlike(
+        &mut self,
+        (a, left): (Expr, &ast::Expr),
+        (b, right): (Expr, &ast::Expr),
+        scope: &Scope<'_>,
+    ) -> Expr {
+        let (x, y) = (self.type_name(&a.ty), self.type_name(&b.ty));
+        let time = [&a.ty, &b.ty].contains(&&Type::Time);
+        let help = [left, right]
+            .into_iter()
+            .find_map(|side| self.unquoted(side, scope))
+            .map(|meant| crate::check::quoted::without_quotes(&meant))
+            .or_else(|| {
+                time.then(|| self.is_no_time(&[a.clone(), b.clone()]))
+                    .flatten()
+            })
+            .or_else(|| unlike_help(&a.ty, &b.ty));
+        let message = format!("{x} and {y} cannot be compared");
+        self.refuse_value(
+            Diagnostic::new(code::E0309, left.span.to(right.span), message)
+                .label(left.span, format!("this is {x}"))
+                .label(right.span, format!("this is {y}"))
+                .maybe_help(help),
+        )
     }
 
     /// Both as one type where a literal or parameter can be a key of the other's entity.
@@ -201,5 +209,16 @@ impl<'a> Checker<'a> {
             }
             _ => (a, b),
         }
+    }
+}
+
+fn compare_sign(op: CompareOp) -> &'static str {
+    match op {
+        CompareOp::Eq => "==",
+        CompareOp::Ne => "!=",
+        CompareOp::Lt => "<",
+        CompareOp::Le => "<=",
+        CompareOp::Gt => ">",
+        CompareOp::Ge => ">=",
     }
 }

@@ -54,38 +54,37 @@ impl<'a> Checker<'a> {
         if self.is_lost(name) {
             return;
         }
+        let modules = self.modules;
+        let declared = modules.names(env.module, Kind::Rest);
+        let near = suggest::nearest(name, env.names().chain(declared).chain(["user"]));
+        let help = match (self.made_a_set(name, env), near) {
+            (Some(help), _) => help,
+            (None, Some(near)) => format!("did you mean `{near}`?"),
+            (None, None) if self.may_be_imported(env.module) => return,
+            (None, None) => "a candidate set starts from `user`, `all(entity)`, `given(entity, ids)` or a name bound to one".to_owned(),
+        };
         let message = format!("there is no candidate set `{name}`");
-        let diagnostic = Diagnostic::new(code::E0201, span, message);
+        self.report(Diagnostic::new(code::E0201, span, message).help(help));
+    }
+
+    /// How to write a set of what has the name: the viewer, an entity or a definition.
+    fn made_a_set(&mut self, name: &str, env: &Env<'a>) -> Option<String> {
         if name == "viewer" {
             let help = "`viewer` is an id; the set of the requesting user is `user`";
-            return self.report(diagnostic.help(help));
+            return Some(help.to_owned());
         }
         if self.find_entity(name).is_some() {
-            let diagnostic = diagnostic.help(format!("every `{name}` is `all({name})`"));
-            return self.report(diagnostic);
+            return Some(format!("every `{name}` is `all({name})`"));
         }
-        if !self.callables(name, env.module).is_empty() {
-            if self.callables_of(self.schema.viewer).contains(&name) {
-                let help = format!("a definition follows a set: `user.{name}()`");
-                return self.report(diagnostic.help(help));
-            }
-            return self.report(
-                diagnostic.help(format!("a definition is called with brackets: `{name}()`")),
-            );
+        if self.callables(name, env.module).is_empty() {
+            return None;
         }
-        let mut known: Vec<&str> = env.names().collect();
-        let modules = self.modules;
-        modules.order(env.module).for_each(|m| {
-            known.extend(modules.all[m].all(Kind::Rest).map(|(name, _)| name));
-        });
-        known.push("user");
-        let near =
-            suggest::nearest(name, known.into_iter()).map(|near| format!("did you mean `{near}`?"));
-        if near.is_none() && self.may_be_imported(env.module) {
-            return;
-        }
-        let usual = "a candidate set starts from `user`, `all(entity)`, `given(entity, ids)` or a name bound to one";
-        self.report(diagnostic.help(near.unwrap_or_else(|| usual.to_owned())));
+        Some(
+            match self.callables_of(self.schema.viewer).contains(&name) {
+                true => format!("a definition follows a set: `user.{name}()`"),
+                false => format!("a definition is called with brackets: `{name}()`"),
+            },
+        )
     }
 
     /// Reports an operator that there is not; gives the one that was meant if it was misspelt.
@@ -99,57 +98,67 @@ impl<'a> Checker<'a> {
         if self.is_lost(&name.text) {
             return None;
         }
-        let mut known: Vec<&'a str> = self
-            .modules
-            .vocabulary
-            .operators()
-            .filter(|op| !op.source)
-            .map(|op| op.name)
-            .collect();
+        let mut known = self.operator_names(false);
         known.extend(self.usable_names(env.module));
         let near = suggest::nearest(&name.text, known.into_iter());
         let foreign = foreign::operator(&name.text);
         if near.is_none() && foreign.is_none() && self.may_be_imported(env.module) {
             return None;
         }
-        let of_sets = args
-            .first()
-            .filter(|arg| self.is_set(&arg.value, env))
-            .and_then(|_| foreign::with_set(&name.text));
-        let walked = (args.is_empty() && self.edge_exists(&name.text, env))
-            .then(|| format!("links are followed by `walk`: write `.walk({})`", name.text));
-        let table = input.map(|input| self.schema.entity(self.graph.shape(input).entity));
-        let is_time = |column: &str| {
-            let found = table.and_then(|table| {
-                let column = table.columns.iter().find(|c| c.name == column)?;
-                Some(column.ty == Type::Time)
-            });
-            found.unwrap_or(false)
-        };
-        let help = match (self.where_defined(&name.text), near, input) {
-            (Some(help), _, _) => help,
-            _ if walked.is_some() => walked.unwrap_or_default(),
-            _ if of_sets.is_some() => of_sets.unwrap_or_default().to_owned(),
-            _ if foreign.is_some() => foreign.map(|f| f.help(args, &is_time)).unwrap_or_default(),
-            (None, Some(near), _) => format!("did you mean `{near}`?"),
-            (None, None, Some(input)) => {
-                let entity = self.graph.shape(input).entity;
-                let mut follow: Vec<&str> = self
-                    .modules
-                    .vocabulary
-                    .operators()
-                    .filter(|op| !op.source)
-                    .map(|op| op.name)
-                    .collect();
-                follow.extend(self.callables_of(entity));
-                let entity = self.entity_name(entity);
-                format!("a set of `{entity}` is followed by {}", follow.join(", "))
-            }
-            (None, None, None) => "`:help` and docs/operators list the operators".to_owned(),
+        let is_time = |column: &str| input.is_some_and(|input| self.is_time(column, input));
+        let help = self
+            .where_defined(&name.text)
+            .or_else(|| self.links_as_operator(&name.text, args, env))
+            .or_else(|| self.operator_of_sets(&name.text, args, env))
+            .or_else(|| foreign.map(|foreign| foreign.help(args, &is_time)))
+            .or_else(|| near.map(|near| format!("did you mean `{near}`?")));
+        let help = match (help, input) {
+            (Some(help), _) => help,
+            (None, Some(input)) => self.what_follows(input),
+            (None, None) => "`:help` and docs/operators list the operators".to_owned(),
         };
         let message = format!("there is no operator or definition `{}`", name.text);
         self.report(Diagnostic::new(code::E0202, name.span, message).help(help));
         near.filter(|near| suggest::is_slip(&name.text, near))
+    }
+
+    /// The operators that are sources, or those that are not.
+    fn operator_names(&self, sources: bool) -> Vec<&'a str> {
+        let modules = self.modules;
+        let operators = modules
+            .vocabulary
+            .operators()
+            .filter(|op| op.source == sources);
+        operators.map(|op| op.name).collect()
+    }
+
+    /// An edge that is called like an operator.
+    fn links_as_operator(&self, name: &str, args: &[Arg], env: &Env<'a>) -> Option<String> {
+        let edge = args.is_empty() && self.edge_exists(name, env);
+        edge.then(|| format!("links are followed by `walk`: write `.walk({name})`"))
+    }
+
+    /// An operator of another language that takes a second set.
+    fn operator_of_sets(&self, name: &str, args: &[Arg], env: &Env<'a>) -> Option<String> {
+        let first = args.first()?;
+        let sign = foreign::with_set(name).filter(|_| self.is_set(&first.value, env))?;
+        Some(sign.to_owned())
+    }
+
+    fn is_time(&self, column: &str, input: NodeId) -> bool {
+        let table = self.schema.entity(self.graph.shape(input).entity);
+        table
+            .columns
+            .iter()
+            .any(|c| c.name == column && c.ty == Type::Time)
+    }
+
+    fn what_follows(&mut self, input: NodeId) -> String {
+        let entity = self.graph.shape(input).entity;
+        let mut follow = self.operator_names(false);
+        follow.extend(self.callables_of(entity));
+        let entity = self.entity_name(entity);
+        format!("a set of `{entity}` is followed by {}", follow.join(", "))
     }
 
     /// An operator that has no rows before it, nor as its first argument.
@@ -174,55 +183,46 @@ impl<'a> Checker<'a> {
         span: Span,
         env: &Env<'a>,
     ) {
-        if self.edge_exists(&callee.text, env) {
-            let message = format!(
-                "`{}` is an edge; its links are not a candidate set",
-                callee.text
-            );
-            let help = format!("walk it: `user.walk({})`", callee.text);
-            self.report(Diagnostic::new(code::E0313, span, message).help(help));
+        let name = callee.text.as_str();
+        if let Some((message, help)) = self.gives_no_set(name, env) {
+            return self.report(Diagnostic::new(code::E0313, span, message).help(help));
+        }
+        if self.is_lost(name) {
             return;
         }
-        let aggregates = Stat::NAMES.iter().any(|(name, _)| *name == callee.text);
-        if aggregates || self.modules.vocabulary.function(&callee.text).is_some() {
-            let message = format!(
-                "`{}(...)` is a value; a candidate set is needed here",
-                callee.text
-            );
-            let help = format!(
-                "read it in a row: `rows.filter({0}(...) > 0)`, `rows.let(x={0}(...))`",
-                callee.text
-            );
-            self.report(Diagnostic::new(code::E0313, span, message).help(help));
-            return;
-        }
-        let mut known: Vec<&str> = self
-            .modules
-            .vocabulary
-            .operators()
-            .filter(|op| op.source)
-            .map(|op| op.name)
-            .collect();
+        let mut known = self.operator_names(true);
         known.extend(self.usable_names(env.module));
-        if self.is_lost(&callee.text) {
-            return;
-        }
-        let near = suggest::nearest(&callee.text, known.into_iter());
+        let near = suggest::nearest(name, known.into_iter());
         let foreign = self
-            .foreign_source(&callee.text, args)
-            .or_else(|| foreign::operator(&callee.text).map(|f| f.help(args, &|_| false)));
+            .foreign_source(name, args)
+            .or_else(|| foreign::operator(name).map(|f| f.help(args, &|_| false)));
         if near.is_none() && foreign.is_none() && self.may_be_imported(env.module) {
             return;
         }
         let help = self
-            .where_defined(&callee.text)
+            .where_defined(name)
             .or(foreign)
-            .or_else(|| near.map(|near| format!("did you mean `{near}`?")));
-        let usual = "sources are `user`, `all(entity)`, `given(entity, ids)`, `combine(a, b)` and definitions; others follow a set: `rows.name()`";
-        let message = format!("there is no source or definition `{}`", callee.text);
-        self.report(
-            Diagnostic::new(code::E0202, callee.span, message)
-                .help(help.unwrap_or_else(|| usual.to_owned())),
-        );
+            .or_else(|| near.map(|near| format!("did you mean `{near}`?")))
+            .unwrap_or_else(|| SOURCES.to_owned());
+        let message = format!("there is no source or definition `{name}`");
+        self.report(Diagnostic::new(code::E0202, callee.span, message).help(help));
+    }
+
+    /// An edge, aggregate or function where a set is needed: what is wrong, and what to write.
+    fn gives_no_set(&self, name: &str, env: &Env<'a>) -> Option<(String, String)> {
+        if self.edge_exists(name, env) {
+            let message = format!("`{name}` is an edge; its links are not a candidate set");
+            return Some((message, format!("walk it: `user.walk({name})`")));
+        }
+        let aggregates = Stat::NAMES.iter().any(|(stat, _)| *stat == name);
+        if !aggregates && self.modules.vocabulary.function(name).is_none() {
+            return None;
+        }
+        let message = format!("`{name}(...)` is a value; a candidate set is needed here");
+        let help =
+            format!("read it in a row: `rows.filter({name}(...) > 0)`, `rows.let(x={name}(...))`");
+        Some((message, help))
     }
 }
+
+const SOURCES: &str = "sources are `user`, `all(entity)`, `given(entity, ids)`, `combine(a, b)` and definitions; others follow a set: `rows.name()`";

@@ -25,27 +25,7 @@ impl<'a> Checker<'a> {
         let right_role = match op {
             BinaryOp::Union => role,
             BinaryOp::Sub | BinaryOp::Intersect => Role::Fact,
-            BinaryOp::Add if self.is_set(left, env) => {
-                let message = "candidate sets cannot be added";
-                let help = "write `a | b` for the rows of both, or `combine(a, b)`";
-                self.report(Diagnostic::new(code::E0313, span, message).help(help));
-                return None;
-            }
-            BinaryOp::Or | BinaryOp::And if self.is_set(left, env) && self.is_set(right, env) => {
-                let message = "candidate sets cannot be combined with `and`, `or`";
-                let help = match op {
-                    BinaryOp::Or => "write `a | b` for the rows of both",
-                    _ => "write `a & b` for the rows that are in both",
-                };
-                if !self.refine_sign(left.span, right.span, help) {
-                    self.report(Diagnostic::new(code::E0313, span, message).help(help));
-                }
-                return None;
-            }
-            _ => {
-                self.not_a_set(span);
-                return None;
-            }
+            _ => return self.no_sign_of_sets(op, left, right, span, env),
         };
         let (a, of_a) = self.drawing(|this| this.set(left, env, role));
         let (b, of_b) = self.drawing(|this| this.set(right, env, right_role));
@@ -64,6 +44,38 @@ impl<'a> Checker<'a> {
         Some(self.add_narrowed((a, &of_a), (b, &of_b), wanted, span))
     }
 
+    /// A sign that does not combine sets.
+    fn no_sign_of_sets<T>(
+        &mut self,
+        op: BinaryOp,
+        left: &'a ast::Expr,
+        right: &'a ast::Expr,
+        span: Span,
+        env: &Env<'a>,
+    ) -> Option<T> {
+        let (message, help) = match op {
+            BinaryOp::Add => (
+                "candidate sets cannot be added",
+                "write `a | b` for the rows of both, or `combine(a, b)`",
+            ),
+            BinaryOp::Or => (
+                "candidate sets cannot be combined with `and`, `or`",
+                "write `a | b` for the rows of both",
+            ),
+            _ => (
+                "candidate sets cannot be combined with `and`, `or`",
+                "write `a & b` for the rows that are in both",
+            ),
+        };
+        let logical = matches!(op, BinaryOp::Or | BinaryOp::And) && self.is_set(right, env);
+        if !(op == BinaryOp::Add || logical) || !self.is_set(left, env) {
+            self.not_a_set(span);
+        } else if !logical || !self.refine_sign(left.span, right.span, help) {
+            self.report(Diagnostic::new(code::E0313, span, message).help(help));
+        }
+        None
+    }
+
     /// Reports sets of different entities.
     fn one_entity(&mut self, sets: &[(NodeId, Span)], span: Span) -> Option<()> {
         let entity = |this: &Self, set: NodeId| this.graph.shape(set).entity;
@@ -74,13 +86,12 @@ impl<'a> Checker<'a> {
         };
         let (x, y) = (self.entity_name(x), self.entity_name(entity(self, *other)));
         let message = format!("a set of `{x}` and a set of `{y}` cannot be combined");
-        self.report(
+        self.refuse(
             Diagnostic::new(code::E0308, span, message)
                 .label(first_span, format!("this is a set of `{x}`"))
                 .label(*other_span, format!("this is a set of `{y}`"))
                 .help("walk from one entity to the other first"),
-        );
-        None
+        )
     }
 
     /// The shape of rows that come from any of the sets; reports sets of different entities, and
@@ -105,8 +116,7 @@ impl<'a> Checker<'a> {
                     x.name
                 );
                 let help = "give the two columns different names";
-                self.report(Diagnostic::new(code::E0311, span, message).help(help));
-                None
+                self.refuse(Diagnostic::new(code::E0311, span, message).help(help))
             }
         }
     }
@@ -154,35 +164,7 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
         role: Role,
     ) -> Option<SetArg> {
-        let (weight, set) = match &arg.value.kind {
-            ExprKind::List(_) | ExprKind::Record(_)
-                if self.sets_within(&arg.value, env).is_some() =>
-            {
-                let sets = self.sets_within(&arg.value, env).unwrap_or_default();
-                let sets = sets.join(", ");
-                let shown = if sets.len() > 80 { "a, b" } else { &sets };
-                let message = "sets are arguments of their own";
-                let help = format!("leave the brackets out: `{shown}`");
-                self.report(Diagnostic::new(code::E0313, arg.value.span, message).help(help));
-                return None;
-            }
-            ExprKind::Binary {
-                op: BinaryOp::Mul,
-                left,
-                right,
-            } if weighted && self.is_set(right, env) => (Some(&**left), &**right),
-            ExprKind::Binary {
-                op: BinaryOp::Mul,
-                left,
-                ..
-            } if weighted && self.is_set(left, env) => {
-                let message = "the weight of a branch stands before it";
-                let help = "write `0.7 * a`";
-                self.report(Diagnostic::new(code::E0312, arg.value.span, message).help(help));
-                return None;
-            }
-            _ => (None, &arg.value),
-        };
+        let (weight, set) = self.weight_and_set(&arg.value, weighted, env)?;
         let node = self.set(set, env, role);
         let weight_span = weight.map_or(set.span, |w| w.span);
         let weight = match weight {
@@ -196,6 +178,43 @@ impl<'a> Checker<'a> {
             weight: (!weight.is_error()).then_some(weight)?,
             weight_span,
         })
+    }
+
+    /// `0.7 * a`: the weight of a branch, if it is written, and its set.
+    fn weight_and_set(
+        &mut self,
+        branch: &'a ast::Expr,
+        weighted: bool,
+        env: &Env<'a>,
+    ) -> Option<(Option<&'a ast::Expr>, &'a ast::Expr)> {
+        match &branch.kind {
+            ExprKind::List(_) | ExprKind::Record(_) => {
+                let Some(sets) = self.sets_within(branch, env) else {
+                    return Some((None, branch));
+                };
+                let sets = sets.join(", ");
+                let shown = if sets.len() > 80 { "a, b" } else { &sets };
+                let message = "sets are arguments of their own";
+                let help = format!("leave the brackets out: `{shown}`");
+                self.refuse(Diagnostic::new(code::E0313, branch.span, message).help(help))
+            }
+            ExprKind::Binary {
+                op: BinaryOp::Mul,
+                left,
+                right,
+            } if weighted => {
+                if self.is_set(right, env) {
+                    return Some((Some(left), right));
+                }
+                if !self.is_set(left, env) {
+                    return Some((None, branch));
+                }
+                let message = "the weight of a branch stands before it";
+                let help = "write `0.7 * a`";
+                self.refuse(Diagnostic::new(code::E0312, branch.span, message).help(help))
+            }
+            _ => Some((None, branch)),
+        }
     }
 
     /// The sets of a list or record, as they would be given as arguments.

@@ -63,8 +63,7 @@ impl<'a> Checker<'a> {
             } if self.is_set(right, env) => {
                 let message = "a weight stands only before a branch of `combine`";
                 let help = "write `combine(0.7 * a, 0.3 * b)`, or change the scores: `a.score(0.7 * score)`";
-                self.report(Diagnostic::new(code::E0312, expr.span, message).help(help));
-                None
+                self.refuse(Diagnostic::new(code::E0312, expr.span, message).help(help))
             }
             ExprKind::Binary { op, left, right } => {
                 self.set_binary(*op, left, right, expr.span, env, role)
@@ -78,11 +77,20 @@ impl<'a> Checker<'a> {
                 condition,
                 otherwise,
             } => self.set_if(then, condition, otherwise, expr.span, env, role),
-            ExprKind::Field { receiver, name } => {
-                self.field_as_set(receiver, name, expr.span, env);
+            ExprKind::Error => None,
+            _ => {
+                self.no_set(expr, env);
                 None
             }
-            ExprKind::Error => None,
+        }
+    }
+
+    /// Reports an expression that gives no set.
+    fn no_set(&mut self, expr: &'a ast::Expr, env: &Env<'a>) {
+        match &expr.kind {
+            ExprKind::Field { receiver, name } => {
+                self.field_as_set(receiver, name, expr.span, env);
+            }
             ExprKind::Unary {
                 op: ast::UnaryOp::Not,
                 operand,
@@ -96,7 +104,6 @@ impl<'a> Checker<'a> {
                     let message = "`not` negates conditions, not candidate sets";
                     self.report(Diagnostic::new(code::E0313, expr.span, message).help(help));
                 }
-                None
             }
             ExprKind::List(items)
                 if !items.is_empty() && items.iter().all(|item| self.is_set(item, env)) =>
@@ -104,12 +111,8 @@ impl<'a> Checker<'a> {
                 let message = "a list contains values, not candidate sets";
                 let help = "the rows of several sets are `a | b`; several lists are a page: `{first: a, second: b}`";
                 self.report(Diagnostic::new(code::E0313, expr.span, message).help(help));
-                None
             }
-            _ => {
-                self.not_a_set(expr.span);
-                None
-            }
+            _ => self.not_a_set(expr.span),
         }
     }
 
@@ -120,42 +123,19 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
         role: Role,
     ) -> Option<NodeId> {
-        match env.find(name).cloned() {
-            Some(Local::Thunk {
-                expr,
-                env,
-                checked: true,
-            }) => {
-                let open = std::mem::take(&mut self.here.open);
-                let found = self.set(expr, &env, role);
-                self.here.open = open;
-                return found;
-            }
-            Some(Local::Thunk { expr, env, .. }) => {
-                return self.once("binding", name, address(expr), span, |this| {
-                    this.set(expr, &env, role)
-                });
-            }
-            Some(Local::Node(node)) => return Some(node),
-            Some(Local::Error) => return None,
-            Some(_) => {
-                self.not_a_set(span);
-                return None;
-            }
-            None => {}
+        if let Some(local) = env.find(name).cloned() {
+            return self.set_of_local(local, name, span, role);
         }
         let modules = self.modules;
-        for number in modules.order(env.module) {
-            if let Some(item) = modules.all[number].find(Kind::Rest, name).next() {
-                self.mark_used(item);
-                let ItemKind::Binding { value, .. } = &item.kind else {
-                    self.not_a_set(span);
-                    return None;
-                };
-                return self.once("binding", name, address(value), span, |this| {
-                    this.set(value, &Env::top(number), role)
-                });
-            }
+        if let Some((number, item)) = modules.find(env.module, Kind::Rest, name).next() {
+            self.mark_used(item);
+            let ItemKind::Binding { value, .. } = &item.kind else {
+                self.not_a_set(span);
+                return None;
+            };
+            return self.once("binding", name, address(value), span, |this| {
+                this.set(value, &Env::top(number), role)
+            });
         }
         if name == "user" {
             let viewer = ops::viewer(self.schema);
@@ -163,6 +143,38 @@ impl<'a> Checker<'a> {
         }
         self.unknown_set(name, span, env);
         None
+    }
+
+    fn set_of_local(
+        &mut self,
+        local: Local<'a>,
+        name: &'a str,
+        span: Span,
+        role: Role,
+    ) -> Option<NodeId> {
+        match local {
+            Local::Thunk {
+                expr,
+                env,
+                checked: true,
+            } => {
+                let open = std::mem::take(&mut self.here.open);
+                let found = self.set(expr, &env, role);
+                self.here.open = open;
+                found
+            }
+            Local::Thunk { expr, env, .. } => {
+                self.once("binding", name, address(expr), span, |this| {
+                    this.set(expr, &env, role)
+                })
+            }
+            Local::Node(node) => Some(node),
+            Local::Error => None,
+            _ => {
+                self.not_a_set(span);
+                None
+            }
+        }
     }
 
     fn set_method(
@@ -199,8 +211,7 @@ impl<'a> Checker<'a> {
             if operator.source && operator.rest != Rest::Sets {
                 let message = format!("`{}` is a source and cannot follow a set", name.text);
                 let help = format!("write `{}(...)` without a set before it", name.text);
-                self.report(Diagnostic::new(code::E0312, name.span, message).help(help));
-                return None;
+                return self.refuse(Diagnostic::new(code::E0312, name.span, message).help(help));
             }
             return self.operator(operator, Some((receiver, input)), name, args, env, role);
         }
@@ -228,22 +239,15 @@ impl<'a> Checker<'a> {
             if operator.source {
                 return self.operator(operator, None, callee, args, env, role);
             }
-            let Some((first, rest)) = args
-                .split_first()
-                .filter(|(first, _)| first.name.is_none() && !is_literal(&first.value))
+            let receiver = args.split_first();
+            let Some((Arg { value, .. }, rest)) =
+                receiver.filter(|(first, _)| first.name.is_none() && !is_literal(&first.value))
             else {
                 self.follows_nothing(callee, args);
                 return None;
             };
-            let input = self.set(&first.value, env, role)?;
-            return self.operator(
-                operator,
-                Some((&first.value, input)),
-                callee,
-                rest,
-                env,
-                role,
-            );
+            let input = self.set(value, env, role)?;
+            return self.operator(operator, Some((value, input)), callee, rest, env, role);
         }
         if !self.callables(&callee.text, env.module).is_empty() {
             return self.call_set(callee, &callee.text, None, args, env, role);

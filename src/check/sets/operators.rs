@@ -28,25 +28,25 @@ impl<'a> Checker<'a> {
             Some((bound, binder.finish()))
         });
         let (bound, (ok, auto, otherwise)) = bound?;
-        match bound {
-            Some(bound) => {
-                let node = match bound.op.as_filter() {
-                    Some(_) => self.add_filter(bound, name.span, &left, &read),
-                    None => self.add(bound, name.span),
-                };
-                self.note_fan_out(node, name.span, env);
-                if let Some(auto) = auto {
-                    self.has_auto(node, auto);
-                }
-                if ok {
-                    self.note_arguments(node, args);
-                }
-                Some(node)
-            }
+        let Some(bound) = bound else {
             // rows of the same shape, so that what follows can be checked
-            None if operator.keeps_shape => input.map(|(_, node)| node),
-            None => otherwise.map(|shape| self.some_set(&shape)),
+            return match operator.keeps_shape {
+                true => input.map(|(_, node)| node),
+                false => otherwise.map(|shape| self.some_set(&shape)),
+            };
+        };
+        let node = match bound.op.as_filter() {
+            Some(_) => self.add_filter(bound, name.span, &left, &read),
+            None => self.add(bound, name.span),
+        };
+        self.note_fan_out(node, name.span, env);
+        if let Some(auto) = auto {
+            self.has_auto(node, auto);
         }
+        if ok {
+            self.note_arguments(node, args);
+        }
+        Some(node)
     }
 
     /// After a mistake: some set of that entity, whose columns are of no type, so that what follows

@@ -42,6 +42,16 @@ impl<'a> Checker<'a> {
             return Some(vec![(None, self.set(expr, env, Role::Source)?)]);
         }
         let (fields, env) = self.page(expr, env)?;
+        self.repeated_lists(fields);
+        let read = |(name, value): &'a (ast::Name, ast::Expr)| {
+            let set = self.set(value, &env, Role::Source)?;
+            Some((Some(name.text.clone()), set))
+        };
+        let sets: Vec<_> = fields.iter().map(read).collect();
+        sets.into_iter().collect()
+    }
+
+    fn repeated_lists(&mut self, fields: &[(ast::Name, ast::Expr)]) {
         for (i, (name, _)) in fields.iter().enumerate() {
             if let Some((first, _)) = fields[..i].iter().find(|(n, _)| n.text == name.text) {
                 let message = format!("duplicate list `{}`", name.text);
@@ -52,16 +62,6 @@ impl<'a> Checker<'a> {
                 );
             }
         }
-        let sets: Vec<_> = fields
-            .iter()
-            .map(|(name, value)| {
-                Some((
-                    Some(name.text.clone()),
-                    self.set(value, &env, Role::Source)?,
-                ))
-            })
-            .collect();
-        sets.into_iter().collect()
     }
 
     /// The lists of a page, through names, blocks and calls, and the names they are read with.

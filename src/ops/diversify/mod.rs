@@ -128,7 +128,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         }
         _ => Method::RoundRobin,
     };
-    if keys.iter().all(|(key, _)| shape.is_constant(&key)) && shape.bound != Some(1) {
+    if keys.iter().all(|(key, _)| shape.is_constant(key)) && shape.bound != Some(1) {
         warn_constant(b, keys[0].1);
     }
     let keys = keys.into_iter().map(|(key, _)| key).collect();
