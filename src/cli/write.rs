@@ -128,8 +128,9 @@ impl Output {
         if self.place.is_terminal() && format.is_binary() {
             return Some("binary output needs a file: `-o FILE`".to_owned());
         }
-        if self.packing != Packing::Plain && format.is_binary() {
-            let message = format!("a file in the format {name} is already compressed");
+        if let Format::Data(format) = format
+            && let Some(message) = format.refuses(self.packing)
+        {
             return Some(format!("{message}\nhelp: remove the last extension"));
         }
         if asked.why && format.is_flat() {

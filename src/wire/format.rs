@@ -62,6 +62,12 @@ impl Format {
         Format::ALL.into_iter().find(|format| format.name() == name)
     }
 
+    /// Why a file of this format cannot be compressed so, if it cannot.
+    pub(crate) fn refuses(self, packing: Packing) -> Option<String> {
+        let twice = packing != Packing::Plain && self.is_binary();
+        twice.then(|| format!("a file in the format {} is already compressed", self.name()))
+    }
+
     /// Whether its bytes are not text; it is compressed inside.
     pub fn is_binary(self) -> bool {
         matches!(self, Format::Parquet | Format::Arrow)

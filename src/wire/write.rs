@@ -40,11 +40,7 @@ pub fn write_file(path: &Path, program: &Program, answers: &[Answer]) -> io::Res
         return Err(io::Error::new(ErrorKind::InvalidInput, message));
     };
     let packing = Packing::of(path);
-    if packing != Packing::Plain && format.is_binary() {
-        let message = format!(
-            "a file in the format {} is already compressed",
-            format.name()
-        );
+    if let Some(message) = format.refuses(packing) {
         return Err(io::Error::new(ErrorKind::InvalidInput, message));
     }
     let file = Replacement::new(path)?;

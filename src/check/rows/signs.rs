@@ -7,6 +7,7 @@ use crate::diag::{Diagnostic, code};
 use crate::expr::ir::Expr;
 use crate::source::Span;
 use crate::syntax::ast::{self, BinaryOp, CompareOp, ExprKind, UnaryOp};
+use crate::syntax::{binary_sign, compare_sign};
 use crate::types::Type;
 
 impl<'a> Checker<'a> {
@@ -41,19 +42,12 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
         scope: &Scope<'_>,
     ) -> Expr {
-        let sign = match op {
-            BinaryOp::Or => "or",
-            BinaryOp::And => "and",
-            BinaryOp::Add => "+",
-            BinaryOp::Sub => "-",
-            BinaryOp::Mul => "*",
-            BinaryOp::Div => "/",
-            BinaryOp::FloorDiv => "//",
-            BinaryOp::Mod => "%",
-            BinaryOp::Pow => "**",
+        match op {
             BinaryOp::Union => return self.sign_of_sets("write `or` for conditions", span),
             BinaryOp::Intersect => return self.sign_of_sets("write `and` for conditions", span),
-        };
+            _ => {}
+        }
+        let sign = binary_sign(op);
         let a = self.scalar(left, env, scope, None);
         let b = self.scalar(right, env, scope, None);
         let logical = matches!(op, BinaryOp::Or | BinaryOp::And);
@@ -209,16 +203,5 @@ impl<'a> Checker<'a> {
             }
             _ => (a, b),
         }
-    }
-}
-
-fn compare_sign(op: CompareOp) -> &'static str {
-    match op {
-        CompareOp::Eq => "==",
-        CompareOp::Ne => "!=",
-        CompareOp::Lt => "<",
-        CompareOp::Le => "<=",
-        CompareOp::Gt => ">",
-        CompareOp::Ge => ">=",
     }
 }

@@ -24,7 +24,7 @@ pub mod level {
     pub const ATOM: u8 = 13;
 }
 
-fn binary_sign(op: BinaryOp) -> (&'static str, u8) {
+fn sign_and_level(op: BinaryOp) -> (&'static str, u8) {
     match op {
         BinaryOp::Or => ("or", level::OR),
         BinaryOp::And => ("and", level::AND),
@@ -38,6 +38,11 @@ fn binary_sign(op: BinaryOp) -> (&'static str, u8) {
         BinaryOp::Mod => ("%", level::PRODUCT),
         BinaryOp::Pow => ("**", level::POWER),
     }
+}
+
+/// The sign of an operation.
+pub fn binary_sign(op: BinaryOp) -> &'static str {
+    sign_and_level(op).0
 }
 
 /// The sign of a comparison.
@@ -55,7 +60,7 @@ pub fn compare_sign(op: CompareOp) -> &'static str {
 fn level_of(e: &Expr) -> u8 {
     match &e.kind {
         ExprKind::If { .. } | ExprKind::Rule { .. } => level::ANY,
-        ExprKind::Binary { op, .. } => binary_sign(*op).1,
+        ExprKind::Binary { op, .. } => sign_and_level(*op).1,
         ExprKind::Unary {
             op: UnaryOp::Not, ..
         } => level::NOT,
@@ -291,7 +296,7 @@ impl Printer<'_> {
                     ("** ".into(), right, level::SIGN),
                 ]
             }
-            ExprKind::Binary { op, .. } => operands(e, binary_sign(*op).1),
+            ExprKind::Binary { op, .. } => operands(e, sign_and_level(*op).1),
             ExprKind::Compare { first: one, rest } => {
                 let rest = rest
                     .iter()
@@ -353,9 +358,9 @@ fn operands(e: &Expr, level: u8) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut left = e;
     while let ExprKind::Binary { op, left: l, right } = &left.kind
-        && binary_sign(*op).1 == level
+        && sign_and_level(*op).1 == level
     {
-        pieces.push((format!("{} ", binary_sign(*op).0), &**right, level + 1));
+        pieces.push((format!("{} ", sign_and_level(*op).0), &**right, level + 1));
         left = l;
     }
     pieces.push((String::new(), left, level));

@@ -8,8 +8,8 @@ mod expr;
 mod notes;
 mod text;
 
-pub use expr::compare_sign;
 use expr::level;
+pub use expr::{binary_sign, compare_sign};
 use text::{doc_lines, quoted};
 pub use text::{name, type_text};
 
