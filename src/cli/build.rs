@@ -2,6 +2,7 @@
 
 use super::args::{MAX_THREADS, within};
 use super::{Failure, Project, out};
+use crate::catalog::schema::Schema;
 use crate::store;
 use clap::Args;
 use std::path::PathBuf;
@@ -47,58 +48,46 @@ pub fn build(project: &Project, args: &BuildArgs) -> Result<(), Failure> {
     }
     let started = Instant::now();
     let report = store::build(&catalog, &options)?;
-    if report.rebuilt {
-        report
-            .warnings
-            .iter()
-            .for_each(|w| out::say(format_args!("{w}")));
-    }
+    let warnings = report.warnings.iter().filter(|_| report.rebuilt);
+    warnings.for_each(|w| out::say(format_args!("{w}")));
     let engine = project.open(None)?;
-    let schema = engine.schema();
     let state = match report.rebuilt {
         true => format!("built in {:.1} s", started.elapsed().as_secs_f64()),
         false => "up to date".to_owned(),
     };
-    out::say(format_args!(
-        "{state}: snapshot {} ({:.1} MB)",
-        report.id,
-        report.size as f64 / 1e6
-    ));
-    for entity in &schema.entities {
-        out::say(format_args!(
-            "  entity {}: {} rows, {} columns",
-            entity.name,
-            entity.rows,
-            entity.columns.len()
-        ));
-    }
-    for edge in &schema.edges {
-        let (from, to) = (&schema.entity(edge.from).name, &schema.entity(edge.to).name);
-        out::say(format_args!(
-            "  edge {}: {from} -> {to}, {} links",
-            edge.name, edge.links
-        ));
-    }
-    for embedding in &schema.embeddings {
-        let names: Vec<&str> = embedding
-            .entities
-            .iter()
-            .map(|&e| schema.entity(e).name.as_str())
-            .collect();
-        let neighbours = match embedding.neighbours {
-            0 => String::new(),
-            n => format!(", {n} neighbours of each"),
-        };
-        out::say(format_args!(
-            "  embedding {}: {}, {} dimensions, {}{neighbours}",
-            embedding.name,
-            names.join(", "),
-            embedding.dim,
-            embedding.metric
-        ));
-    }
+    let (id, size) = (&report.id, report.size as f64 / 1e6);
+    out::say(format_args!("{state}: snapshot {id} ({size:.1} MB)"));
+    contents(engine.schema());
     for (name, size) in engine.snapshot().artifacts() {
         out::say(format_args!("  file {name}: {:.1} MB", size as f64 / 1e6));
     }
     Ok(())
+}
+
+/// What the snapshot has, a line each.
+fn contents(schema: &Schema) {
+    for entity in &schema.entities {
+        let (name, rows, columns) = (&entity.name, entity.rows, entity.columns.len());
+        out::say(format_args!(
+            "  entity {name}: {rows} rows, {columns} columns"
+        ));
+    }
+    for edge in &schema.edges {
+        let (from, to) = (&schema.entity(edge.from).name, &schema.entity(edge.to).name);
+        let (name, links) = (&edge.name, edge.links);
+        out::say(format_args!("  edge {name}: {from} -> {to}, {links} links"));
+    }
+    for embedding in &schema.embeddings {
+        let entities = embedding.entities.iter();
+        let names: Vec<&str> = entities.map(|&e| schema.entity(e).name.as_str()).collect();
+        let neighbours = match embedding.neighbours {
+            0 => String::new(),
+            n => format!(", {n} neighbours of each"),
+        };
+        let (name, names) = (&embedding.name, names.join(", "));
+        let (dim, metric) = (embedding.dim, embedding.metric);
+        out::say(format_args!(
+            "  embedding {name}: {names}, {dim} dimensions, {metric}{neighbours}"
+        ));
+    }
 }

@@ -3,7 +3,7 @@
 use super::values::{float, short, shown_key};
 use crate::answer::{Answer, List};
 use crate::visible::visible;
-use crate::why::{Outcome, Step, WhyNot, because};
+use crate::why::{Outcome, Scoring, Step, Why, WhyNot, because};
 
 /// The explanations of an answer, below its tables.
 pub fn text(answer: &Answer) -> String {
@@ -21,71 +21,64 @@ pub fn rows(answer: &Answer, only: Option<usize>, most: usize) -> String {
 }
 
 fn of_list(list: &List, only: Option<usize>, most: usize) -> String {
-    let mut text = String::new();
     let most = if only.is_some() { usize::MAX } else { most };
-    for (i, row) in list.rows().enumerate().take(most) {
-        if only.is_some_and(|position| position != i + 1) {
-            continue;
-        }
-        let Some(why) = row.why() else { continue };
-        let name = list
-            .name
-            .as_ref()
-            .map_or(String::new(), |n| format!("{n} "));
-        text.push_str(&format!("{name}{:>3}. {}\n", i + 1, path(&why.path)));
-        for s in &why.scores {
-            let score = match (s.score, &s.null[..]) {
-                (Some(score), _) => float(score),
-                (None, []) => "no score".to_owned(),
-                (None, parts) => format!("its score is null because {},", visible(&because(parts))),
-            };
-            text.push_str(&format!(
-                "       {}: {score} at position {}\n",
-                s.op, s.position
-            ));
-            let heads: Vec<String> = s
-                .heads
-                .iter()
-                .map(|(n, v)| format!("{n} {}", short(v)))
-                .collect();
-            if !heads.is_empty() {
-                text.push_str(&format!("         heads: {}\n", heads.join(", ")));
-            }
-            for f in &s.features {
-                let sign = if f.effect < 0.0 { "" } else { "+" };
-                text.push_str(&format!(
-                    "         {sign}{} from {} = {}\n",
-                    float(f.effect),
-                    visible(&f.name),
-                    short(&f.value)
-                ));
-            }
-        }
-        for b in &why.branches {
-            let chosen = if b.chosen {
-                ", the source of the row"
-            } else {
-                ""
-            };
-            text.push_str(&format!(
-                "       {} of {} ({}): {} at position {}{chosen}\n",
-                b.branch,
-                b.op,
-                b.from,
-                float(b.score.unwrap_or(f64::NAN)),
-                b.position
-            ));
-        }
-        for m in &why.moves {
-            let scores = match (m.score_before, m.score) {
-                (Some(a), Some(b)) if a != b => format!(", score {} to {}", float(a), float(b)),
-                _ => String::new(),
-            };
-            text.push_str(&format!(
-                "       {}: from position {} to {}{scores}\n",
-                m.op, m.from, m.to
-            ));
-        }
+    let rows = (1..).zip(list.rows()).take(most);
+    let wanted = rows.filter(|(position, _)| only.is_none_or(|only| only == *position));
+    let explained = wanted.filter_map(|(position, row)| Some((position, row.why()?)));
+    let name = list.name.as_ref().map(|n| format!("{n} "));
+    let name = name.unwrap_or_default();
+    explained
+        .map(|(position, why)| format!("{name}{position:>3}. {}", of_row(why)))
+        .collect()
+}
+
+fn of_row(why: &Why) -> String {
+    let mut text = format!("{}\n", path(&why.path));
+    text.extend(why.scores.iter().map(score));
+    for b in &why.branches {
+        let chosen = match b.chosen {
+            true => ", the source of the row",
+            false => "",
+        };
+        let score = float(b.score.unwrap_or(f64::NAN));
+        text += &format!(
+            "       {} of {} ({}): {score} at position {}{chosen}\n",
+            b.branch, b.op, b.from, b.position
+        );
+    }
+    for m in &why.moves {
+        let scores = match (m.score_before, m.score) {
+            (Some(a), Some(b)) if a != b => format!(", score {} to {}", float(a), float(b)),
+            _ => String::new(),
+        };
+        let (op, from, to) = (&m.op, m.from, m.to);
+        text += &format!("       {op}: from position {from} to {to}{scores}\n");
+    }
+    text
+}
+
+/// What an operator that scores made of the row: its score, the heads of its model, the features that
+/// mattered.
+fn score(scored: &Scoring) -> String {
+    let score = match (scored.score, &scored.null[..]) {
+        (Some(score), _) => float(score),
+        (None, []) => "no score".to_owned(),
+        (None, parts) => format!("its score is null because {},", visible(&because(parts))),
+    };
+    let (op, position) = (&scored.op, scored.position);
+    let mut text = format!("       {op}: {score} at position {position}\n");
+    let heads = scored
+        .heads
+        .iter()
+        .map(|(n, v)| format!("{n} {}", short(v)));
+    let heads: Vec<String> = heads.collect();
+    if !heads.is_empty() {
+        text += &format!("         heads: {}\n", heads.join(", "));
+    }
+    for f in &scored.features {
+        let sign = if f.effect < 0.0 { "" } else { "+" };
+        let (effect, name, value) = (float(f.effect), visible(&f.name), short(&f.value));
+        text += &format!("         {sign}{effect} from {name} = {value}\n");
     }
     text
 }

@@ -3,27 +3,25 @@
 use super::guess::{Link, World};
 use super::judge::{self, Judged, SHOWN};
 use super::table::{Doubt, Repair, Table};
-use crate::store::profile::Profile;
+use crate::store::profile::{Column, Profile};
 
 /// Words that stand for null.
 pub fn null_doubts(profile: &Profile, all: &[Judged]) -> Vec<Doubt> {
     let mut doubts = Vec::new();
     let place = |row| {
         let place = profile.place(row);
-        let line = place
-            .line
-            .map_or_else(String::new, |l| format!(" (line {l})"));
-        format!("row {}{line}", place.row)
+        let line = place.line.map(|l| format!(" (line {l})"));
+        format!("row {}{}", place.row, line.unwrap_or_default())
     };
     for (column, judged) in profile.columns.iter().zip(all) {
+        let values = |word: &str, count: usize| {
+            let (values, are) = (some(count, profile.rows, "value"), verb(count, "is", "are"));
+            format!("{values} of `{}` {are} `{word}`", column.name)
+        };
         for (word, count) in &judged.own_nulls {
+            let values = values(word, *count);
             doubts.push(Doubt {
-                message: format!(
-                    "{} of `{}` {} `{word}`, far from the other times, which is read as null",
-                    some(*count, profile.rows, "value"),
-                    column.name,
-                    verb(*count, "is", "are")
-                ),
+                message: format!("{values}, far from the other times, which is read as null"),
                 rows: column.rows_of(word, SHOWN).into_iter().map(place).collect(),
                 count: *count,
                 repair: format!("columns.{}.null", column.name),
@@ -34,32 +32,28 @@ pub fn null_doubts(profile: &Profile, all: &[Judged]) -> Vec<Doubt> {
             if rows.is_empty() {
                 rows = column.rows_of(word, SHOWN);
             }
-            let rows = rows.into_iter();
-            let lost: Vec<String> = judge::losses(profile, all, word)
-                .into_iter()
-                .map(|(name, rows)| format!("{rows} of `{name}`"))
-                .collect();
-            let lost = match lost.is_empty() {
-                true => String::new(),
-                false => format!(
-                    "; so are {}, as the word holds for the whole table",
-                    lost.join(", ")
-                ),
-            };
+            let (values, lost) = (values(word, *count), lost(profile, all, word));
             doubts.push(Doubt {
-                message: format!(
-                    "{} of `{}` {} `{word}`, which is read as null{lost}",
-                    some(*count, profile.rows, "value"),
-                    column.name,
-                    verb(*count, "is", "are")
-                ),
-                rows: rows.map(place).collect(),
+                message: format!("{values}, which is read as null{lost}"),
+                rows: rows.into_iter().map(place).collect(),
                 count: *count,
                 repair: "`null` of `format`".to_owned(),
             });
         }
     }
     doubts
+}
+
+/// What a word for null costs other columns.
+fn lost(profile: &Profile, all: &[Judged], word: &str) -> String {
+    let lost = judge::losses(profile, all, word).into_iter();
+    let lost: Vec<String> = lost
+        .map(|(name, rows)| format!("{rows} of `{name}`"))
+        .collect();
+    match lost.join(", ").as_str() {
+        "" => String::new(),
+        lost => format!("; so are {lost}, as the word holds for the whole table"),
+    }
 }
 
 /// `3 of 600 rows`, and the form of a verb that goes with it.
@@ -92,12 +86,26 @@ pub fn own_doubts(table: &mut Table) {
     }
 }
 
+/// Rows that the catalog deals with by `on_error`.
+fn handled(table: &mut Table, value: &str, why: String, rows: Vec<String>, count: usize) {
+    let becomes = match value {
+        "null" => "read as null",
+        _ => "left out",
+    };
+    table.doubts.push(Doubt {
+        message: format!("{why}; {becomes}"),
+        rows,
+        count,
+        repair: format!("on_error = {value:?}"),
+    });
+    table.on_error(value, why);
+}
+
 /// Values that a column's type does not fit, and rows that could not be read at all.
 fn wrong_values(table: &mut Table) {
     for at in 0..table.judged.len() {
-        let judged = &table.judged[at];
-        let name = table.profile.columns[at].name.clone();
-        if let Some((note, key)) = &judged.note {
+        if let Some((note, key)) = &table.judged[at].note {
+            let name = &table.profile.columns[at].name;
             table.doubts.push(Doubt {
                 message: format!("`{name}`: {note}"),
                 rows: Vec::new(),
@@ -105,60 +113,47 @@ fn wrong_values(table: &mut Table) {
                 repair: format!("columns.{name}.{key}"),
             });
         }
-        let judged = &table.judged[at];
-        if judged.wrong_rows == 0 {
-            continue;
+        if table.judged[at].wrong_rows > 0 {
+            wrong_values_of(table, at);
         }
-        let count = judged.wrong_rows;
-        let what = match judged.meaning {
-            judge::Meaning::Time(_) => verb(count, "is not a time", "are not times"),
-            judge::Meaning::List { .. } => verb(count, "is not a list", "are not lists"),
-            judge::Meaning::Vector(_) => verb(count, "is an invalid vector", "are invalid vectors"),
-            judge::Meaning::Plain => verb(count, "cannot be read", "cannot be read"),
-            _ => verb(count, "is not a number", "are not numbers"),
-        };
-        let column = &table.profile.columns[at];
-        let first = match column.broken.is_empty() {
-            true => String::new(),
-            false => format!(": {}", column.why),
-        };
-        let why = format!(
-            "{} of `{name}` {what}{first}",
-            some(count, table.profile.rows, "value")
-        );
-        let rows = judged
-            .wrong
-            .iter()
-            .map(|(row, value)| match value.is_empty() {
-                // its text is not what the file has
-                true => table.place(*row),
-                false => format!("{} `{value}`", table.place(*row)),
-            });
-        let doubt = Doubt {
-            message: format!("{why}; read as null"),
-            rows: rows.collect(),
-            count,
-            repair: "on_error = \"null\"".to_owned(),
-        };
-        table.doubts.push(doubt);
-        table.on_error("null", why);
     }
     if let Some((rows, why)) = &table.profile.broken {
         let (count, all) = (rows.len(), table.rows_in_files());
         let why = format!("{} cannot be read: {why}", some(count, all, "row"));
-        let rows = rows
-            .iter()
-            .take(SHOWN)
-            .map(|row| table.place(*row))
-            .collect();
-        table.doubts.push(Doubt {
-            message: format!("{why}; left out"),
-            rows,
-            count,
-            repair: "on_error = \"skip\"".to_owned(),
-        });
-        table.on_error("skip", why);
+        let rows = places(table, rows);
+        handled(table, "skip", why, rows, count);
     }
+}
+
+/// Where the first of some rows are.
+fn places(table: &Table, rows: &[u32]) -> Vec<String> {
+    let shown = rows.iter().take(SHOWN);
+    shown.map(|row| table.place(*row)).collect()
+}
+
+fn wrong_values_of(table: &mut Table, at: usize) {
+    let (judged, column) = (&table.judged[at], &table.profile.columns[at]);
+    let count = judged.wrong_rows;
+    let what = match judged.meaning {
+        judge::Meaning::Time(_) => verb(count, "is not a time", "are not times"),
+        judge::Meaning::List { .. } => verb(count, "is not a list", "are not lists"),
+        judge::Meaning::Vector(_) => verb(count, "is an invalid vector", "are invalid vectors"),
+        judge::Meaning::Plain => verb(count, "cannot be read", "cannot be read"),
+        _ => verb(count, "is not a number", "are not numbers"),
+    };
+    let first = match column.broken.is_empty() {
+        true => String::new(),
+        false => format!(": {}", column.why),
+    };
+    let values = some(count, table.profile.rows, "value");
+    let why = format!("{values} of `{}` {what}{first}", column.name);
+    let row = |(row, value): &(u32, String)| match value.is_empty() {
+        // its text is not what the file has
+        true => table.place(*row),
+        false => format!("{} `{value}`", table.place(*row)),
+    };
+    let rows = judged.wrong.iter().map(row).collect();
+    handled(table, "null", why, rows, count);
 }
 
 /// Keys that are null or come twice, ends and references that lead nowhere.
@@ -177,41 +172,31 @@ pub fn doubts(tables: &mut [Table], world: &World) {
     }
 }
 
+/// Rows where a column is null; not those that could not be read, which are null in every column.
+fn null_rows(table: &Table, column: &Column) -> Vec<u32> {
+    let broken = table.profile.broken.as_ref();
+    let broken = broken.map_or(&[][..], |(rows, _)| rows);
+    let mut nulls = column.null_rows(usize::MAX);
+    nulls.retain(|row| broken.binary_search(row).is_err());
+    nulls
+}
+
 fn key_doubts(table: &mut Table, key: &str) {
     let Some(column) = table.profile.column(key) else {
         return;
     };
     let all = table.profile.rows;
-    // rows that could not be read are null in every column
-    let broken: Vec<u32> = table
-        .profile
-        .broken
-        .as_ref()
-        .map_or_else(Vec::new, |(rows, _)| rows.clone());
-    let mut nulls = column.null_rows(usize::MAX);
-    nulls.retain(|row| broken.binary_search(row).is_err());
+    let nulls = null_rows(table, column);
     let (pairs, count) = column.repeated(SHOWN);
-    let shown = |row: u32| column.shown(row as usize).unwrap_or_default();
     let twice = pairs.iter().map(|(row, first)| {
-        format!(
-            "{} `{}`, as in {}",
-            table.place(*row),
-            shown(*row),
-            table.place(*first)
-        )
+        let key = column.shown(*row as usize).unwrap_or_default();
+        let (row, first) = (table.place(*row), table.place(*first));
+        format!("{row} `{key}`, as in {first}")
     });
-    let twice: Vec<String> = twice.collect();
-    let empty: Vec<String> = nulls
-        .iter()
-        .take(SHOWN)
-        .map(|row| table.place(*row))
-        .collect();
+    let (twice, empty): (Vec<String>, _) = (twice.collect(), places(table, &nulls));
     if count > 0 {
-        let why = format!(
-            "{} {} a key",
-            some(count, all, "row"),
-            verb(count, "repeats", "repeat")
-        );
+        let (rows, repeat) = (some(count, all, "row"), verb(count, "repeats", "repeat"));
+        let why = format!("{rows} {repeat} a key");
         table.doubts.push(Doubt {
             message: format!("{why} of `{key}`; the first row of each is kept"),
             rows: twice,
@@ -225,15 +210,16 @@ fn key_doubts(table: &mut Table, key: &str) {
         });
     }
     if !nulls.is_empty() {
+        let count = nulls.len();
         let why = format!(
             "{} {} no key",
-            some(nulls.len(), all, "row"),
-            verb(nulls.len(), "has", "have")
+            some(count, all, "row"),
+            verb(count, "has", "have")
         );
         table.doubts.push(Doubt {
             message: format!("{why} (`{key}`); left out"),
             rows: empty,
-            count: nulls.len(),
+            count,
             repair: "on_error = \"skip\"".to_owned(),
         });
         table.on_error("skip", why);
@@ -245,58 +231,27 @@ fn link_doubts(table: &mut Table, link: &Link, world: &World, end: bool) {
     let Some(column) = table.profile.column(&link.column) else {
         return;
     };
-    let entity = &world.entities[link.entity];
-    let all = table.profile.rows;
+    let (entity, all) = (&world.entities[link.entity], table.profile.rows);
     let (strangers, count) = match entity.table {
         Some(_) => column.strangers(&entity.keys, SHOWN),
         None => (Vec::new(), 0),
     };
-    let broken: Vec<u32> = table
-        .profile
-        .broken
-        .as_ref()
-        .map_or_else(Vec::new, |(rows, _)| rows.clone());
-    let mut nulls = if end {
-        column.null_rows(usize::MAX)
-    } else {
-        Vec::new()
-    };
-    nulls.retain(|row| broken.binary_search(row).is_err());
-    let nowhere = strangers
-        .iter()
-        .map(|(row, value)| format!("{} `{value}`", table.place(*row)));
+    let nowhere = strangers.iter();
+    let nowhere = nowhere.map(|(row, value)| format!("{} `{value}`", table.place(*row)));
     let nowhere: Vec<String> = nowhere.collect();
-    let empty: Vec<String> = nulls
-        .iter()
-        .take(SHOWN)
-        .map(|row| table.place(*row))
-        .collect();
-    let (becomes, value) = match end {
-        true => ("left out", "skip"),
-        false => ("read as null", "null"),
+    let (nulls, value) = match end {
+        true => (null_rows(table, column), "skip"),
+        false => (Vec::new(), "null"),
     };
-    for (count, rows, what) in [
-        (count, nowhere, format!("no {} has", entity.name)),
-        (nulls.len(), empty, "are null".to_owned()),
-    ] {
-        if count == 0 {
-            continue;
-        }
-        let has = verb(count, "has", "have");
-        let why = match what.as_str() {
-            "are null" => format!("{} {has} no `{}`", some(count, all, "row"), link.column),
-            _ => format!(
-                "{} {has} a `{}` that {what}",
-                some(count, all, "row"),
-                link.column
-            ),
-        };
-        table.doubts.push(Doubt {
-            message: format!("{why}; {becomes}"),
-            rows,
-            count,
-            repair: format!("on_error = {value:?}"),
-        });
-        table.on_error(value, why);
+    let empty = places(table, &nulls);
+    let rows_have = |count| format!("{} {}", some(count, all, "row"), verb(count, "has", "have"));
+    if count > 0 {
+        let (rows, name) = (rows_have(count), &entity.name);
+        let why = format!("{rows} a `{}` that no {name} has", link.column);
+        handled(table, value, why, nowhere, count);
+    }
+    if !nulls.is_empty() {
+        let why = format!("{} no `{}`", rows_have(nulls.len()), link.column);
+        handled(table, value, why, empty, nulls.len());
     }
 }

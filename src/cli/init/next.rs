@@ -6,6 +6,7 @@ use crate::cli::out;
 use crate::engine::Engine;
 use crate::request::Request;
 use crate::types::{EdgeId, EntityId, Key, Type};
+use std::cmp::Reverse;
 use std::path::Path;
 
 /// Users that are tried.
@@ -13,24 +14,19 @@ const TRIED: usize = 12;
 
 /// Prints commands that can be pasted.
 pub fn steps(engine: &Engine, dir: &Path) {
-    let schema = engine.schema();
-    let place = |file: &str| match dir == Path::new(".") || dir == Path::new("") {
-        true => file.to_owned(),
-        false => shell(&dir.join(file).display().to_string()),
-    };
-    let catalog = match place("catalog.toml").as_str() {
+    let catalog = match place(dir, "catalog.toml").as_str() {
         "catalog.toml" => String::new(),
         _ => format!(" --catalog {}", shell(&dir.display().to_string())),
     };
     // without indentation, so that the text ends where it should when it is pasted
     out::say(format!("\nnext:\nigql describe{catalog}"));
-    let Some((program, user)) = first(engine, schema) else {
+    let Some((program, user)) = first(engine) else {
         return;
     };
     let names = (2..).map(|n| format!("first{n}.igql"));
     let mut names = std::iter::once("first.igql".to_owned()).chain(names);
     let free = names.find(|name| !dir.join(name).exists());
-    let file = place(&free.unwrap_or_default());
+    let file = place(dir, &free.unwrap_or_default());
     let user = user.map_or_else(String::new, |key| match key.to_string() {
         key if key.starts_with('-') => format!(" --user={}", shell(&key)),
         key => format!(" --user {}", shell(&key)),
@@ -38,6 +34,14 @@ pub fn steps(engine: &Engine, dir: &Path) {
     out::say(format!(
         "cat > {file} <<'EOF'\n{program}EOF\nigql run {file}{user}"
     ));
+}
+
+/// A file of the folder, as a word of a shell.
+fn place(dir: &Path, file: &str) -> String {
+    match dir == Path::new(".") || dir == Path::new("") {
+        true => file.to_owned(),
+        false => shell(&dir.join(file).display().to_string()),
+    }
 }
 
 /// As a word of a shell.
@@ -50,65 +54,50 @@ fn shell(text: &str) -> String {
 }
 
 /// The first of some programs that returns rows, with the user that it does so for.
-fn first(engine: &Engine, schema: &Schema) -> Option<(String, Option<Key>)> {
-    let paths = paths(schema);
-    let mut programs = Vec::new();
-    for path in &paths {
-        programs.push((people(schema, path), true));
-    }
-    for path in paths.iter().filter(|p| p.steps.len() == 1) {
-        let (item, step) = (name(&schema.entity(path.to).name), path.steps[0].reversed());
+fn first(engine: &Engine) -> Option<(String, Option<Key>)> {
+    let ways = ways(engine.schema());
+    let users = ways.first().map_or_else(Vec::new, |way| users(engine, way));
+    let programs = programs(engine.schema(), &ways);
+    programs.into_iter().find_map(|(text, of_user)| {
+        let program = engine.compile(&text).ok()?;
+        let has_rows = |request: Request| {
+            let answer = engine.run(&program, &request);
+            answer.is_ok_and(|answer| !answer.rows().is_empty())
+        };
+        if !of_user {
+            return has_rows(Request::anonymous()).then_some((text, None));
+        }
+        let user = users
+            .iter()
+            .find(|user| has_rows(Request::user((*user).clone())));
+        user.map(|user| (text, Some(user.clone())))
+    })
+}
+
+/// Programs, the most telling first, and whether each is for a user.
+fn programs(schema: &Schema, ways: &[Way]) -> Vec<(String, bool)> {
+    let walks = ways.iter().map(|way| (people(schema, way), true));
+    let mut programs: Vec<_> = walks.collect();
+    for way in ways.iter().filter(|way| way.steps.len() == 1) {
+        let (item, step) = (name(&schema.entity(way.to).name), way.steps[0].reversed());
+        let most_linked = format!(
+            ".score(count({step}(it)))\n    .take(10){}\n",
+            select(schema, way.to)
+        );
         programs.push((
-            format!(
-                "all({item})\n    .unseen()\n    .score(count({step}(it)))\n    .take(10){}\n",
-                select(schema, path.to)
-            ),
+            format!("all({item})\n    .unseen()\n    {most_linked}"),
             true,
         ));
-        programs.push((
-            format!(
-                "all({item})\n    .score(count({step}(it)))\n    .take(10){}\n",
-                select(schema, path.to)
-            ),
-            false,
-        ));
+        programs.push((format!("all({item})\n    {most_linked}"), false));
     }
-    let mut entities: Vec<usize> = (0..schema.entities.len()).collect();
-    entities.sort_by_key(|at| {
-        (
-            *at == schema.viewer.0 as usize,
-            std::cmp::Reverse(schema.entities[*at].rows),
-        )
-    });
-    for at in entities {
-        let id = EntityId(at as u16);
-        programs.push((
-            format!(
-                "all({})\n    .take(10){}\n",
-                name(&schema.entity(id).name),
-                select(schema, id)
-            ),
-            false,
-        ));
+    let ids = (0..schema.entities.len()).map(|at| EntityId(at as u16));
+    let mut entities: Vec<EntityId> = ids.collect();
+    entities.sort_by_key(|id| (*id == schema.viewer, Reverse(schema.entity(*id).rows)));
+    for id in entities {
+        let (item, select) = (name(&schema.entity(id).name), select(schema, id));
+        programs.push((format!("all({item})\n    .take(10){select}\n"), false));
     }
-    let users = paths
-        .first()
-        .map_or_else(Vec::new, |path| users(engine, path));
-    programs.into_iter().find_map(|(text, personal)| {
-        let program = engine.compile(&text).ok()?;
-        let rows = |user: Option<&Key>| {
-            let request = user.map_or_else(Request::anonymous, |key| Request::user(key.clone()));
-            let answer = engine.run(&program, &request).ok()?;
-            (!answer.rows().is_empty()).then_some(())
-        };
-        match personal {
-            true => users
-                .iter()
-                .find(|user| rows(Some(user)).is_some())
-                .map(|user| (text, Some(user.clone()))),
-            false => rows(None).map(|()| (text, None)),
-        }
-    })
+    programs
 }
 
 /// A step along an edge or a reference, from one end to the other.
@@ -124,6 +113,16 @@ struct Step {
 }
 
 impl Step {
+    /// The step from its end to its start.
+    fn back(self) -> Step {
+        Step {
+            back: !self.back,
+            from: self.to,
+            to: self.from,
+            ..self
+        }
+    }
+
     fn written(&self) -> String {
         format!("{}{}", if self.back { "~" } else { "" }, name(&self.name))
     }
@@ -133,84 +132,73 @@ impl Step {
     }
 }
 
-/// How to get from the viewer to something else, the shortest ways with the most links first.
+/// How to get from the viewer to something else.
 struct Way {
     steps: Vec<Step>,
     to: EntityId,
 }
 
-fn paths(schema: &Schema) -> Vec<Way> {
-    let mut steps = Vec::new();
-    for (at, edge) in schema.edges.iter().enumerate().filter(|(_, e)| e.links > 0) {
-        for back in [false, true] {
-            let (from, to) = if back {
-                (edge.to, edge.from)
-            } else {
-                (edge.from, edge.to)
-            };
-            steps.push(Step {
-                name: edge.name.clone(),
-                back,
-                edge: Some(EdgeId(at as u16)),
-                from,
-                to,
-                links: edge.links,
-            });
+impl Way {
+    fn of(steps: &[&Step]) -> Way {
+        Way {
+            steps: steps.iter().map(|&step| step.clone()).collect(),
+            to: steps[steps.len() - 1].to,
         }
     }
-    for (at, entity) in schema.entities.iter().enumerate() {
-        for reference in &entity.references {
-            let (from, to) = (EntityId(at as u16), reference.entity);
-            let links =
-                u64::from(entity.rows).saturating_sub(entity.columns[reference.column].stats.nulls);
-            for back in [false, true] {
-                let (from, to) = if back { (to, from) } else { (from, to) };
-                steps.push(Step {
-                    name: reference.name.clone(),
-                    back,
-                    edge: None,
-                    from,
-                    to,
-                    links,
-                });
-            }
-        }
-    }
-    let viewer = schema.viewer;
+}
+
+/// The shortest ways with the most links first, those to other viewers last.
+
+fn ways(schema: &Schema) -> Vec<Way> {
+    let (steps, viewer) = (steps_of(schema), schema.viewer);
     let from = |at: EntityId| steps.iter().filter(move |s| s.from == at);
     let mut ways: Vec<Way> = Vec::new();
     for first in from(viewer).filter(|s| s.to != viewer) {
-        ways.push(Way {
-            steps: vec![first.clone()],
-            to: first.to,
-        });
+        ways.push(Way::of(&[first]));
     }
     for first in from(viewer).filter(|s| s.to != viewer) {
         for second in from(first.to).filter(|s| s.to != viewer && s.to != first.to) {
-            ways.push(Way {
-                steps: vec![first.clone(), second.clone()],
-                to: second.to,
-            });
+            ways.push(Way::of(&[first, second]));
         }
     }
     for own in from(viewer).filter(|s| s.to == viewer && !s.back) {
-        ways.push(Way {
-            steps: vec![own.clone()],
-            to: viewer,
-        });
+        ways.push(Way::of(&[own]));
     }
     let links = |w: &Way| w.steps.iter().map(|s| s.links).min().unwrap_or(0);
     // what belongs to one only says nothing to others
     let own = |w: &Way| w.steps.last().is_some_and(|s| s.edge.is_none() && s.back);
-    ways.sort_by_key(|w| {
-        (
-            w.to == viewer,
-            own(w),
-            w.steps.len(),
-            std::cmp::Reverse(links(w)),
-        )
-    });
+    ways.sort_by_key(|w| (w.to == viewer, own(w), w.steps.len(), Reverse(links(w))));
     ways
+}
+
+/// Every edge that has links and every reference, forth and back.
+fn steps_of(schema: &Schema) -> Vec<Step> {
+    let edges = schema.edges.iter().enumerate().filter(|(_, e)| e.links > 0);
+    let edges = edges.map(|(at, edge)| Step {
+        name: edge.name.clone(),
+        back: false,
+        edge: Some(EdgeId(at as u16)),
+        from: edge.from,
+        to: edge.to,
+        links: edge.links,
+    });
+    let entities = schema.entities.iter().enumerate();
+    let references = entities.flat_map(|(at, entity)| {
+        let step = move |reference: &schema::Reference| {
+            let nulls = entity.columns[reference.column].stats.nulls;
+            Step {
+                name: reference.name.clone(),
+                back: false,
+                edge: None,
+                from: EntityId(at as u16),
+                to: reference.entity,
+                links: u64::from(entity.rows).saturating_sub(nulls),
+            }
+        };
+        entity.references.iter().map(step)
+    });
+    let forth = edges.chain(references);
+    forth.flat_map(|step| [step.clone(), step.back()]).collect()
 }
 
 /// What others chose who chose the same; of people, those that theirs lead to.

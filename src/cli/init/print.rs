@@ -15,29 +15,16 @@ pub fn catalog(name: &str, tables: &[Table], vectors: &[Vectors], world: &World)
          [catalog]\nname   = {name:?}\nviewer = {:?}   # guessed: who requests come from\n",
         world.entities[world.viewer].name
     );
-    world
-        .entities
-        .iter()
-        .for_each(|e| out += &printer.entity(e));
-    world.edges.iter().for_each(|e| out += &printer.edge(e));
-    world
-        .entities
-        .iter()
-        .for_each(|e| out += &printer.vectors_of(e));
-    vectors.iter().for_each(|v| out += &printer.embedding(v));
+    out.extend(world.entities.iter().map(|e| printer.entity(e)));
+    out.extend(world.edges.iter().map(|e| printer.edge(e)));
+    out.extend(world.entities.iter().map(|e| printer.vectors_of(e)));
+    out.extend(vectors.iter().map(|v| printer.embedding(v)));
     for (left, why) in &world.left {
-        let columns = tables[*left]
-            .profile
-            .columns
-            .iter()
-            .map(|c| c.name.as_str());
-        let columns = columns.collect::<Vec<_>>().join(", ");
-        let _ = write!(
-            out,
-            "\n# {} was left out: {why} (its columns: {})\n",
-            line(&tables[*left].source.pattern),
-            line(&columns)
-        );
+        let table = &tables[*left];
+        let file = line(&table.source.pattern);
+        let columns = table.profile.columns.iter().map(|c| c.name.as_str());
+        let columns = line(&columns.collect::<Vec<_>>().join(", "));
+        out += &format!("\n# {file} was left out: {why} (its columns: {columns})\n");
     }
     out + &printer.defaults()
 }
@@ -58,72 +45,54 @@ impl Printer<'_> {
     fn entity(&self, entity: &Entity) -> String {
         let mut out = format!("\n[entity.{}]\n", entity.name);
         let Some(table) = entity.table.map(|t| &self.tables[t]) else {
-            let _ = writeln!(
-                out,
-                "key = {}   # guessed: no table has these ids as its key; taken from the edges",
-                toml_text(&entity.key)
-            );
-            if entity.keys.is_empty() {
-                out += "key_type = \"string\"   # guessed: there are no ids yet to tell\n";
-            }
-            return out;
+            return out + &of_ids(entity);
         };
         self.table(&mut out, table);
         let unique = match table.repair("duplicates") {
             None => format!("unique in {} rows", table.profile.rows),
-            Some(repair) => line(&repair.why).to_string(),
+            Some(repair) => line(&repair.why),
         };
-        let _ = writeln!(
-            out,
-            "key = {}   # guessed: {unique}",
-            toml_text(&entity.key)
-        );
+        let key = toml_text(&entity.key);
+        let _ = writeln!(out, "key = {key}   # guessed: {unique}");
         repairs(&mut out, table);
         if let Some(time) = &entity.time {
-            let _ = writeln!(
-                out,
-                "time = {}   # guessed: visible from this time on",
-                toml_text(time)
-            );
+            let time = toml_text(time);
+            let _ = writeln!(out, "time = {time}   # guessed: visible from this time on");
         }
-        if !entity.references.is_empty() {
-            let _ = writeln!(out, "[entity.{}.references]", entity.name);
-        }
-        let mut names: Vec<String> = Vec::new();
-        for link in &entity.references {
-            let target = &self.world.entities[link.entity].name;
-            let mut name = reference_name(&link.column, entity);
-            while names.contains(&name) {
-                name.push('_');
-            }
-            let _ = writeln!(
-                out,
-                "{name} = {{ entity = {}, column = {} }}   # guessed{}",
-                toml_text(target),
-                toml_text(&link.column),
-                share(link)
-            );
-            names.push(name);
-        }
-        let mut used: Vec<&str> = entity
-            .references
-            .iter()
-            .map(|l| l.column.as_str())
-            .collect();
+        self.references(&mut out, entity);
+        let references = entity.references.iter();
+        let mut used: Vec<&str> = references.map(|l| l.column.as_str()).collect();
         let key = table.profile.column(&entity.key);
         let mut ints = Vec::new();
         match key.filter(|k| k.ty == Type::Float) {
             Some(key) => ints.push(key.name.as_str()),
             None => used.push(&entity.key),
         }
-        self.columns(
-            &mut out,
-            &format!("entity.{}", entity.name),
-            table,
-            &used,
-            &ints,
-        );
+        let section = format!("entity.{}", entity.name);
+        self.columns(&mut out, &section, table, &used, &ints);
         out
+    }
+
+    fn references(&self, out: &mut String, entity: &Entity) {
+        if !entity.references.is_empty() {
+            let _ = writeln!(out, "[entity.{}.references]", entity.name);
+        }
+        let mut names: Vec<String> = Vec::new();
+        for link in &entity.references {
+            let mut name = reference_name(&link.column, entity);
+            while names.contains(&name) {
+                name.push('_');
+            }
+            let _ = writeln!(out, "{name} = {}", self.link(link));
+            names.push(name);
+        }
+    }
+
+    /// The end of a reference or of an edge.
+    fn link(&self, link: &Link) -> String {
+        let entity = toml_text(&self.world.entities[link.entity].name);
+        let (column, share) = (toml_text(&link.column), share(link));
+        format!("{{ entity = {entity}, column = {column} }}   # guessed{share}")
     }
 
     fn table(&self, out: &mut String, table: &Table) {
@@ -137,47 +106,20 @@ impl Printer<'_> {
         let table = &self.tables[edge.table];
         let mut out = format!("\n[edge.{}]\n", edge.name);
         self.table(&mut out, table);
-        for (role, link) in [("from", &edge.from), ("to  ", &edge.to)] {
-            let _ = writeln!(
-                out,
-                "{role} = {{ entity = {}, column = {} }}   # guessed{}",
-                toml_text(&self.world.entities[link.entity].name),
-                toml_text(&link.column),
-                share(link)
-            );
-        }
+        let _ = writeln!(out, "from = {}", self.link(&edge.from));
+        let _ = writeln!(out, "to   = {}", self.link(&edge.to));
         repairs(&mut out, table);
-        match &edge.time {
-            Some(Time::Column(column)) => {
-                let _ = writeln!(
-                    out,
-                    "time = {}   # guessed by its name and values",
-                    toml_text(column)
-                );
-            }
-            Some(Time::Parts(columns)) => {
-                let columns: Vec<String> = columns.iter().map(|c| toml_text(c)).collect();
-                let _ = writeln!(
-                    out,
-                    "time = {{ columns = [{}] }}   # guessed by their names",
-                    columns.join(", ")
-                );
-            }
-            None => {}
-        }
+        out += &edge.time.as_ref().map_or_else(String::new, time);
         if let Some(weight) = &edge.weight {
-            let _ = writeln!(
-                out,
-                "weight = {}   # guessed by its name",
-                toml_text(weight)
-            );
+            let weight = toml_text(weight);
+            let _ = writeln!(out, "weight = {weight}   # guessed by its name");
         }
         for other in &edge.others {
+            let column = line(&toml_text(&other.column));
+            let entity = &self.world.entities[other.entity].name;
             let _ = writeln!(
                 out,
-                "# {} holds keys of `{}` too; an edge has two ends, a second section could lead there",
-                line(&toml_text(&other.column)),
-                self.world.entities[other.entity].name
+                "# {column} holds keys of `{entity}` too; an edge has two ends, a second section could lead there"
             );
         }
         let mut used = vec![edge.from.column.as_str(), &edge.to.column];
@@ -227,12 +169,8 @@ impl Printer<'_> {
         if table.source.text.is_some() {
             return out;
         }
-        for column in table
-            .profile
-            .columns
-            .iter()
-            .filter(|c| vector_column(c).is_some_and(|dim| dim >= 8))
-        {
+        let columns = table.profile.columns.iter();
+        for column in columns.filter(|c| vector_column(c).is_some_and(|dim| dim >= 8)) {
             let _ = write!(
                 out,
                 "\n[embedding.{}]\nentity = {}\nfile   = {}\nkey    = {}\ncolumn = {}   # guessed: as many numbers in every row\n\
@@ -291,42 +229,61 @@ impl Printer<'_> {
 
     fn defaults(&self) -> String {
         let mut out = "\n[defaults]\n".to_owned();
-        let edges = &self.world.edges;
-        let from_viewer =
-            |e: &&Edge| e.from.entity == self.world.viewer && e.to.entity != self.world.viewer;
+        let viewer = self.world.viewer;
+        let edges = self.world.edges.iter();
+        let from_viewer = edges.filter(|e| e.from.entity == viewer && e.to.entity != viewer);
         let rows = |e: &&Edge| self.tables[e.table].profile.rows;
-        if let Some(largest) = edges.iter().filter(from_viewer).max_by_key(rows) {
-            let same = edges
-                .iter()
-                .filter(from_viewer)
+        if let Some(largest) = from_viewer.clone().max_by_key(rows) {
+            let same = from_viewer
+                .clone()
                 .filter(|e| e.to.entity == largest.to.entity);
             let names: Vec<String> = same.map(|e| toml_text(&e.name)).collect();
+            let names = names.join(", ");
             let _ = writeln!(
                 out,
-                "seen = [{}]   # guessed: their targets count as seen",
-                names.join(", ")
+                "seen = [{names}]   # guessed: their targets count as seen"
             );
         }
-        let shown = |e: &&Edge| {
-            ["impression", "view", "exposure"]
-                .iter()
-                .any(|n| e.name.contains(n))
-                && !e.name.contains("review")
-        };
-        if let Some(edge) = edges.iter().filter(from_viewer).find(shown) {
-            let _ = writeln!(
-                out,
-                "impressions = {}   # guessed: what was shown",
-                toml_text(&edge.name)
-            );
+        if let Some(edge) = from_viewer.clone().find(|e| is_of_impressions(&e.name)) {
+            let name = toml_text(&edge.name);
+            let _ = writeln!(out, "impressions = {name}   # guessed: what was shown");
         }
-        if edges.iter().any(|e| e.time.is_some()) {
-            let _ = writeln!(
-                out,
-                "now = \"latest\"   # guessed: just after the newest link, because the data is static"
-            );
+        if self.world.edges.iter().any(|e| e.time.is_some()) {
+            out += "now = \"latest\"   # guessed: just after the newest link, because the data is static\n";
         }
         out
+    }
+}
+
+/// Whether an edge of that name has what was shown to users.
+fn is_of_impressions(edge: &str) -> bool {
+    let words = ["impression", "view", "exposure"];
+    words.iter().any(|word| edge.contains(word)) && !edge.contains("review")
+}
+
+/// An entity without a table: its key.
+fn of_ids(entity: &Entity) -> String {
+    let key = toml_text(&entity.key);
+    let why = "no table has these ids as its key; taken from the edges";
+    let key_type = match entity.keys.is_empty() {
+        true => "key_type = \"string\"   # guessed: there are no ids yet to tell\n",
+        false => "",
+    };
+    format!("key = {key}   # guessed: {why}\n{key_type}")
+}
+
+/// The time of an edge.
+fn time(time: &Time) -> String {
+    match time {
+        Time::Column(column) => {
+            let column = toml_text(column);
+            format!("time = {column}   # guessed by its name and values\n")
+        }
+        Time::Parts(columns) => {
+            let columns: Vec<String> = columns.iter().map(|c| toml_text(c)).collect();
+            let columns = columns.join(", ");
+            format!("time = {{ columns = [{columns}] }}   # guessed by their names\n")
+        }
     }
 }
 

@@ -9,55 +9,52 @@ use std::path::Path;
 
 /// What was found, what is doubtful, what was left out.
 pub fn report(catalog: &Path, tables: &[Table], found: &Found, world: &World) {
-    let file = |t: usize| visible(&tables[t].source.pattern).into_owned();
-    out::say(format!(
-        "{}: {}, {}",
-        crate::catalog::shown(catalog),
-        counted(world.entities.len(), "entity", "entities"),
-        counted(world.edges.len(), "edge", "edges")
-    ));
+    let catalog = crate::catalog::shown(catalog);
+    let entities = counted(world.entities.len(), "entity", "entities");
+    let edges = counted(world.edges.len(), "edge", "edges");
+    out::say(format!("{catalog}: {entities}, {edges}"));
+    sections(tables, world);
+    doubts(tables);
+    left_out(tables, found, world);
+    out::say("review everything marked `guessed`");
+}
+
+/// The entities and edges, with where they come from.
+fn sections(tables: &[Table], world: &World) {
     for entity in &world.entities {
-        let from = match entity.table {
-            Some(t) => format!(
-                "{}, {}",
-                file(t),
-                counted(tables[t].profile.rows, "row", "rows")
-            ),
+        let from = match entity.table.map(|t| &tables[t]) {
+            Some(table) => {
+                let rows = counted(table.profile.rows, "row", "rows");
+                format!("{}, {rows}", visible(&table.source.pattern))
+            }
             None => counted(entity.keys.len(), "id found in links", "ids found in links"),
         };
-        out::say(format!(
-            "  entity {}: {from}, key `{}`",
-            entity.name,
-            visible(&entity.key)
-        ));
+        let (name, key) = (&entity.name, visible(&entity.key));
+        out::say(format!("  entity {name}: {from}, key `{key}`"));
     }
     for edge in &world.edges {
-        let name = |l: &Link| &world.entities[l.entity].name;
-        out::say(format!(
-            "  edge {}: {}, {} -> {}",
-            edge.name,
-            file(edge.table),
-            name(&edge.from),
-            name(&edge.to)
-        ));
+        let end = |l: &Link| &world.entities[l.entity].name;
+        let (name, file) = (&edge.name, visible(&tables[edge.table].source.pattern));
+        let (from, to) = (end(&edge.from), end(&edge.to));
+        out::say(format!("  edge {name}: {file}, {from} -> {to}"));
     }
-    let doubtful: Vec<(&Table, &Doubt)> = tables
+}
+
+fn doubts(tables: &[Table]) {
+    let doubts = tables
         .iter()
-        .flat_map(|t| t.doubts.iter().map(move |d| (t, d)))
-        .collect();
-    if !doubtful.is_empty() {
+        .flat_map(|t| t.doubts.iter().map(move |d| (t, d)));
+    let doubts: Vec<(&Table, &Doubt)> = doubts.collect();
+    if !doubts.is_empty() {
         out::say("problems in the data, and how the catalog handles them:");
     }
-    for (table, doubt) in doubtful {
+    for (table, doubt) in doubts {
         let repair = match doubt.repair.as_str() {
             "" => String::new(),
             repair => format!(" ({repair})"),
         };
-        out::say(format!(
-            "  {}: {}{repair}",
-            visible(&table.source.pattern),
-            visible(&doubt.message)
-        ));
+        let file = visible(&table.source.pattern);
+        out::say(format!("  {file}: {}{repair}", visible(&doubt.message)));
         for row in &doubt.rows {
             out::say(format!("    {}", visible(row)));
         }
@@ -65,26 +62,25 @@ pub fn report(catalog: &Path, tables: &[Table], found: &Found, world: &World) {
             out::say(format!("    and {} more", doubt.count - doubt.rows.len()));
         }
     }
+}
+
+fn left_out(tables: &[Table], found: &Found, world: &World) {
     for (at, why) in &world.left {
-        out::say(format!("left out: {}: {why}", file(*at)));
+        let file = visible(&tables[*at].source.pattern);
+        out::say(format!("left out: {file}: {why}"));
     }
     for (name, why) in &found.left {
         out::say(format!("left out: {}: {}", visible(name), visible(why)));
     }
     if !found.others.is_empty() {
-        let shown: Vec<String> = found
-            .others
-            .iter()
-            .take(6)
-            .map(|f| visible(f).into_owned())
-            .collect();
+        let shown = found.others.iter().take(6).map(|f| visible(f).into_owned());
+        let shown: Vec<String> = shown.collect();
         let more = match found.others.len() {
             n if n > 6 => format!(" and {} more", n - 6),
             _ => String::new(),
         };
         out::say(format!("no tables: {}{more}", shown.join(", ")));
     }
-    out::say("review everything marked `guessed`");
 }
 
 fn counted(n: usize, one: &str, many: &str) -> String {

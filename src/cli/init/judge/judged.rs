@@ -123,3 +123,9 @@ impl Judged {
         matches!(self.meaning, Meaning::Time(_))
     }
 }
+
+/// In how many rows the text is as it should be.
+pub(super) fn rows_that(texts: &[(&str, usize)], fits: impl Fn(&str) -> bool) -> usize {
+    let fitting = texts.iter().filter(|(t, _)| fits(t.trim()));
+    fitting.map(|(_, rows)| rows).sum()
+}

@@ -11,6 +11,7 @@ use super::words;
 use crate::catalog::time;
 use crate::store::profile::Column;
 use crate::types::Type;
+use judged::rows_that;
 pub use judged::{Judged, Meaning, SHOWN, Written};
 pub use lists::vector_column;
 use lists::{list, list_separator, vector_of_words, written_list};
@@ -106,57 +107,27 @@ fn number(column: &Column) -> Judged {
 }
 
 fn text_column(column: &Column, separator: Option<&str>) -> Judged {
-    let texts = column.texts();
-    let all: usize = texts.iter().map(|(_, n)| n).sum();
     let plain = || Judged::new(Meaning::Plain, "");
-    if all == 0 {
+    let texts = column.texts();
+    if texts.iter().all(|(_, n)| *n == 0) {
         return plain();
     }
     let is_id = words::thing(&column.name).is_some() || words::is_bare_id(&column.name);
-    let null = |text: &str| {
-        let word = text.trim().to_lowercase();
-        NULLS.contains(&word.as_str()) || !is_id && NO_VALUES.contains(&word.as_str())
-    };
-    let nulls: Vec<(String, usize)> = texts
-        .iter()
-        .filter(|(t, _)| null(t))
-        .map(|(t, n)| ((*t).to_owned(), *n))
-        .collect();
-    let known: Vec<(&str, usize)> = texts.iter().filter(|(t, _)| !null(t)).copied().collect();
-    let total: usize = known.iter().map(|(_, n)| n).sum();
-    let good = |fits: &dyn Fn(&str) -> bool| -> usize {
-        known
-            .iter()
-            .filter(|(t, _)| fits(t.trim()))
-            .map(|(_, n)| n)
-            .sum()
-    };
+    let (nulls, known): (Vec<(&str, usize)>, Vec<(&str, usize)>) =
+        texts.iter().partition(|(text, _)| is_null(text, is_id));
     let with_nulls = |judged: Judged| Judged {
-        nulls: nulls.clone(),
+        nulls: nulls.iter().map(|(t, n)| ((*t).to_owned(), *n)).collect(),
         ..judged
     };
+    let total: usize = known.iter().map(|(_, n)| n).sum();
     if is_id {
-        let ints = good(&|t| t.parse::<i64>().is_ok());
+        let ints = rows_that(&known, |t| t.parse::<i64>().is_ok());
         return match total > 0 && (ints == total || !nulls.is_empty()) {
             true => with_nulls(plain()),
             false => plain(),
         };
     }
-    // bad values are few, and good ones cannot be so by chance
-    let iso = |t: &str| time::parse(t).is_some();
-    let times = good(&iso);
-    if times >= 2 && times * 5 >= total * 4 {
-        return with_nulls(Judged::new(
-            Meaning::Time(Written::Iso),
-            "nearly all values are times",
-        ));
-    }
-    let number = |(t, rows): &(&str, usize)| Some((t.trim().parse::<f64>().ok()?, *rows));
-    let numbers: Vec<(f64, usize)> = known.iter().filter_map(number).collect();
-    if let Some(judged) = counted(column, &numbers, total) {
-        return with_nulls(judged);
-    }
-    if let Some(judged) = dated(column, &known, total) {
+    if let Some(judged) = timed(column, &known, total) {
         return with_nulls(judged);
     }
     if let Some(judged) = numeric(&known, total, separator) {
@@ -165,15 +136,27 @@ fn text_column(column: &Column, separator: Option<&str>) -> Judged {
             _ => with_nulls(judged),
         };
     }
-    if let Some(judged) = written_list(column, &known, total) {
-        return judged;
-    }
-    match list_separator(column) {
-        Some(separator) => list(
-            "string",
-            Some(separator),
-            "values repeat between separators",
-        ),
+    written_list(column, &known, total).unwrap_or_else(|| match list_separator(column) {
+        Some(sign) => list("string", Some(sign), "values repeat between separators"),
         None => plain(),
+    })
+}
+
+/// Whether a text stands for null; ids may be words like `unknown`.
+fn is_null(text: &str, is_id: bool) -> bool {
+    let word = text.trim().to_lowercase();
+    NULLS.contains(&word.as_str()) || !is_id && NO_VALUES.contains(&word.as_str())
+}
+
+/// Times as texts or as numbers.
+fn timed(column: &Column, known: &[(&str, usize)], total: usize) -> Option<Judged> {
+    // bad values are few, and good ones cannot be so by chance
+    let times = rows_that(known, |t| time::parse(t).is_some());
+    if times >= 2 && times * 5 >= total * 4 {
+        let meaning = Meaning::Time(Written::Iso);
+        return Some(Judged::new(meaning, "nearly all values are times"));
     }
+    let number = |(t, rows): &(&str, usize)| Some((t.trim().parse::<f64>().ok()?, *rows));
+    let numbers: Vec<(f64, usize)> = known.iter().filter_map(number).collect();
+    counted(column, &numbers, total).or_else(|| dated(column, known, total))
 }

@@ -1,6 +1,6 @@
 //! Texts that are numbers, with commas between thousands or before fractions.
 
-use super::judged::{Judged, Meaning};
+use super::judged::{Judged, Meaning, rows_that};
 use crate::store::profile::{is_grouped, plain_number};
 
 /// A number in plain form, as the build reads it with a sign before fractions.
@@ -34,62 +34,54 @@ pub(super) fn numeric(
     total: usize,
     separator: Option<&str>,
 ) -> Option<Judged> {
-    let rows = |fits: &dyn Fn(&str) -> bool| -> usize {
-        known
-            .iter()
-            .filter(|(t, _)| fits(t.trim()))
-            .map(|(_, n)| n)
-            .sum()
-    };
     let enough = |good: usize| good >= 2 && good * 10 >= total * 9 && (good == total || good >= 5);
-    if rows(&loses_digits) > 0 {
+    if rows_that(known, loses_digits) > 0 {
         // numbers of accounts, telephones, streets and towns
         return None;
     }
-    let by = |decimal: Option<char>| rows(&|t| number_text(t, decimal).is_some());
-    let of = |decimal: Option<char>, why: &str| {
-        let int = |t: &str| number_text(t, decimal).is_some_and(|n| n.parse::<i64>().is_ok());
-        let meaning = match rows(&int) == by(decimal) {
-            true => Meaning::Int,
-            false => Meaning::Float,
-        };
-        Judged {
-            decimal,
-            ..Judged::new(meaning, why)
-        }
-    };
+    let by = |decimal| rows_that(known, |t| number_text(t, decimal).is_some());
     if enough(by(None)) {
-        return Some(of(None, "nearly all values are numbers"));
+        return Some(numbers(known, None, "nearly all values are numbers"));
     }
     let example = known.iter().find(|(t, _)| t.contains(','))?.0;
     let (point, comma) = (by(Some('.')), by(Some(',')));
     let between = separator.is_none_or(|s| s == ",");
-    match () {
-        () if enough(point) && (point > comma || point == comma && separator != Some(";")) => {
-            let judged = of(Some('.'), "commas part thousands");
-            Some(match enough(comma) && !between {
-                true => doubtful(judged, example, "a number of thousands", "a fraction"),
-                false => judged,
-            })
-        }
-        // fields between commas have others: a range, or two numbers
-        () if enough(comma) && between => {
-            let judged = Judged::new(Meaning::Plain, "");
-            Some(doubtful(
-                judged,
-                example,
-                "a text",
-                "a number with a fraction",
-            ))
-        }
-        () if enough(comma) => {
-            let judged = of(Some(','), "commas stand before fractions");
-            Some(match enough(point) {
-                true => doubtful(judged, example, "a fraction", "a number of thousands"),
-                false => judged,
-            })
-        }
-        () => None,
+    if enough(point) && (point > comma || point == comma && separator != Some(";")) {
+        let judged = numbers(known, Some('.'), "commas part thousands");
+        return Some(match enough(comma) && !between {
+            true => doubtful(judged, example, "a number of thousands", "a fraction"),
+            false => judged,
+        });
+    }
+    if !enough(comma) {
+        return None;
+    }
+    // fields between commas have others: a range, or two numbers
+    if between {
+        let judged = Judged::new(Meaning::Plain, "");
+        let fraction = "a number with a fraction";
+        return Some(doubtful(judged, example, "a text", fraction));
+    }
+    let judged = numbers(known, Some(','), "commas stand before fractions");
+    Some(match enough(point) {
+        true => doubtful(judged, example, "a fraction", "a number of thousands"),
+        false => judged,
+    })
+}
+
+/// Ints, or floats where one has a fraction.
+fn numbers(known: &[(&str, usize)], decimal: Option<char>, why: &str) -> Judged {
+    let number = |t: &str| number_text(t, decimal);
+    let ints = rows_that(known, |t| {
+        number(t).is_some_and(|n| n.parse::<i64>().is_ok())
+    });
+    let meaning = match ints == rows_that(known, |t| number(t).is_some()) {
+        true => Meaning::Int,
+        false => Meaning::Float,
+    };
+    Judged {
+        decimal,
+        ..Judged::new(meaning, why)
     }
 }
 
