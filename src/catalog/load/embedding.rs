@@ -12,83 +12,27 @@ const MOST_NEIGHBOURS: u32 = 1_000;
 /// More is as good as exact, and slower.
 const MOST_EF: u32 = 100_000;
 
+const KEYS: [&str; 10] = [
+    "entity",
+    "file",
+    "metric",
+    "neighbours",
+    "ef",
+    "storage",
+    "key",
+    "keys",
+    "column",
+    "on_error",
+];
+
 /// `[embedding.NAME]`.
 pub(super) fn embedding(
     name: String,
     section: &Section<'_>,
     names: &Names,
 ) -> Result<Embedding, DataError> {
-    section.only(&[
-        "entity",
-        "file",
-        "metric",
-        "neighbours",
-        "ef",
-        "storage",
-        "key",
-        "keys",
-        "column",
-        "on_error",
-    ])?;
-    let entities = section
-        .strings("entity")?
-        .ok_or_else(|| section.missing("entity", "\"ENTITY\""))?;
-    let files = section
-        .strings("file")?
-        .ok_or_else(|| section.missing("file", "\"vectors.npy\""))?;
-    if entities.value.len() != files.value.len() || files.value.is_empty() {
-        let (e, f) = (entities.value.len(), files.value.len());
-        let message = format!(
-            "`[{}]` has {e} entities but {f} files: it needs one file each",
-            section.name
-        );
-        return Err(section.error(files.line, message));
-    }
-    let keys = per_file(section, "key", files.value.len())?;
-    let key_files = section.strings("keys")?;
-    if let Some(wrong) = key_files
-        .as_ref()
-        .filter(|k| k.value.len() != files.value.len())
-    {
-        let message = format!(
-            "`keys` names {} files for {} files of vectors",
-            wrong.value.len(),
-            files.value.len()
-        );
-        return Err(section.error(wrong.line, message));
-    }
-    let columns = per_file(section, "column", files.value.len())?;
-    let mut parts: Vec<VectorFile> = Vec::new();
-    for (((entity, file), key), column) in entities
-        .value
-        .into_iter()
-        .zip(files.value)
-        .zip(keys)
-        .zip(columns)
-    {
-        let entity = names.entity(
-            section,
-            &At {
-                value: entity,
-                line: entities.line,
-            },
-        )?;
-        if parts.iter().any(|p| p.entity == entity) {
-            return Err(section.error(
-                entities.line,
-                format!("`[{}]` names an entity twice", section.name),
-            ));
-        }
-        let keys = key_files.as_ref().map(|k| k.value[parts.len()].clone());
-        parts.push(VectorFile {
-            entity,
-            file,
-            key,
-            keys,
-            column,
-            line: files.line,
-        });
-    }
+    section.only(&KEYS)?;
+    let parts = parts(section, names)?;
     let on_error = on_error(section)?;
     let neighbours = section.number("neighbours", 1, MOST_NEIGHBOURS)?;
     let ef = section.number("ef", 1, MOST_EF)?;
@@ -102,6 +46,64 @@ pub(super) fn embedding(
         parts,
         on_error,
     })
+}
+
+/// The vectors of each entity.
+fn parts(section: &Section<'_>, names: &Names) -> Result<Vec<VectorFile>, DataError> {
+    let (entities, files) = entities_and_files(section)?;
+    let count = files.value.len();
+    let keys = per_file(section, "key", count)?;
+    let mut key_files = key_files(section, count)?.into_iter();
+    let columns = per_file(section, "column", count)?;
+    let rest = files.value.into_iter().zip(keys).zip(columns);
+    let mut parts: Vec<VectorFile> = Vec::new();
+    for (value, ((file, key), column)) in entities.value.into_iter().zip(rest) {
+        let line = entities.line;
+        let entity = names.entity(section, &At { value, line })?;
+        if parts.iter().any(|p| p.entity == entity) {
+            let message = format!("`[{}]` names an entity twice", section.name);
+            return Err(section.error(line, message));
+        }
+        parts.push(VectorFile {
+            entity,
+            file,
+            key,
+            keys: key_files.next(),
+            column,
+            line: files.line,
+        });
+    }
+    Ok(parts)
+}
+
+/// `entity` and `file`: two lists of one length.
+fn entities_and_files(
+    section: &Section<'_>,
+) -> Result<(At<Vec<String>>, At<Vec<String>>), DataError> {
+    let entities = section.strings("entity")?;
+    let entities = entities.ok_or_else(|| section.missing("entity", "\"ENTITY\""))?;
+    let files = section.strings("file")?;
+    let files = files.ok_or_else(|| section.missing("file", "\"vectors.npy\""))?;
+    let (e, f) = (entities.value.len(), files.value.len());
+    if e != f || f == 0 {
+        let name = &section.name;
+        let message = format!("`[{name}]` has {e} entities but {f} files: it needs one file each");
+        return Err(section.error(files.line, message));
+    }
+    Ok((entities, files))
+}
+
+/// The files that hold the keys of the vectors, one per file of vectors; empty if they are not given.
+fn key_files(section: &Section<'_>, files: usize) -> Result<Vec<String>, DataError> {
+    let Some(keys) = section.strings("keys")? else {
+        return Ok(Vec::new());
+    };
+    if keys.value.len() != files {
+        let count = keys.value.len();
+        let message = format!("`keys` names {count} files for {files} files of vectors");
+        return Err(section.error(keys.line, message));
+    }
+    Ok(keys.value)
 }
 
 /// A key that holds one name for all files or one each.

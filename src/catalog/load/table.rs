@@ -141,72 +141,74 @@ fn column(name: String, s: &Section<'_>) -> Result<Column, DataError> {
         "decimal",
         "null",
     ])?;
-    let ty = s.string("type")?.map(|t| type_of(s, &t)).transpose()?;
-    let separator = s
-        .string("separator")?
-        .filter(|x| !x.value.is_empty())
-        .map(|x| x.value);
-    let unit = s.string("unit")?.map(|u| unit(s, &u)).transpose()?;
-    let (formats, zone, decimal) = (formats(s)?, zone(s)?, decimal(s)?);
-    let innermost = ty.as_ref().map(innermost);
-    let told = [
-        (
-            unit.is_some(),
-            "`unit`",
-            "neither a time nor a duration",
-            &[Type::Time, Type::Duration][..],
-        ),
-        (!formats.is_empty(), "`format`", "no time", &[Type::Time]),
-        (zone.is_some(), "`tz`", "no time", &[Type::Time]),
-        (
-            decimal.is_some(),
-            "`decimal`",
-            "no number",
-            &[Type::Float, Type::Int],
-        ),
-    ];
-    for (given, key, is, fit) in told {
-        if given && innermost.is_some_and(|ty| !fit.contains(ty)) {
-            let message = format!("column `{name}` has a {key} but is {is}");
+    let separator = |text: At<String>| Some(text.value).filter(|x| !x.is_empty());
+    let mut column = Column {
+        name,
+        ty: s.string("type")?.map(|t| type_of(s, &t)).transpose()?,
+        separator: s.string("separator")?.and_then(separator),
+        unit: s.string("unit")?.map(|u| unit(s, &u)).transpose()?,
+        formats: formats(s)?,
+        zone: zone(s)?,
+        decimal: decimal(s)?,
+        null: Vec::new(),
+        line: s.line,
+    };
+    fits_type(s, &column)?;
+    column.ty = column.ty.take().or_else(|| implied_type(&column));
+    column.null = s.strings("null")?.map_or_else(Vec::new, |n| n.value);
+    Ok(column)
+}
+
+/// What is said of a column has to fit its type, and each other.
+fn fits_type(s: &Section<'_>, column: &Column) -> Result<(), DataError> {
+    let (name, ty) = (&column.name, column.ty.as_ref());
+    for (key, is, fit) in told_of_values(column) {
+        if ty.is_some_and(|ty| !fit.contains(innermost(ty))) {
+            let message = format!("column `{name}` has a `{key}` but is {is}");
             return Err(s.error(s.line, message));
         }
     }
-    if unit.is_some() && !formats.is_empty() {
+    if column.unit.is_some() && !column.formats.is_empty() {
         let message = format!("column `{name}` has a `unit` and a `format`");
-        let error = s.error(s.line, message);
-        return Err(error.help(
-            "a number is either a count of `unit` or a date in `format`: remove one of them",
-        ));
+        let help = "a number is either a count of `unit` or a date in `format`: remove one of them";
+        return Err(s.error(s.line, message).help(help));
     }
-    if separator.is_some() && !matches!(ty, None | Some(Type::List(_) | Type::Vector(_))) {
-        let error = s.error(
-            s.line,
-            format!("column `{name}` has a `separator` but is no list"),
-        );
-        return Err(error.help("add `type = \"list[string]\"`"));
+    if column.separator.is_some() && !matches!(ty, None | Some(Type::List(_) | Type::Vector(_))) {
+        let message = format!("column `{name}` has a `separator` but is no list");
+        let help = "add `type = \"list[string]\"`";
+        return Err(s.error(s.line, message).help(help));
     }
-    // A unit alone means a time, a decimal sign a float, a separator alone a list of strings.
-    let time = unit.is_some() || !formats.is_empty() || zone.is_some();
-    let item = match (time, decimal) {
+    Ok(())
+}
+
+/// The keys given that say how values are written: what other types are not, and which types fit.
+fn told_of_values(
+    column: &Column,
+) -> impl Iterator<Item = (&'static str, &'static str, &'static [Type])> {
+    const TIME: &[Type] = &[Type::Time];
+    const LENGTH: &[Type] = &[Type::Time, Type::Duration];
+    const NUMBER: &[Type] = &[Type::Float, Type::Int];
+    let unit = column
+        .unit
+        .map(|_| ("unit", "neither a time nor a duration", LENGTH));
+    let format = column.formats.first().map(|_| ("format", "no time", TIME));
+    let zone = column.zone.as_ref().map(|_| ("tz", "no time", TIME));
+    let decimal = column.decimal.map(|_| ("decimal", "no number", NUMBER));
+    [unit, format, zone, decimal].into_iter().flatten()
+}
+
+/// A unit alone means a time, a decimal sign a float, a separator alone a list of strings.
+fn implied_type(column: &Column) -> Option<Type> {
+    let time = column.unit.is_some() || !column.formats.is_empty() || column.zone.is_some();
+    let item = match (time, column.decimal) {
         (true, _) => Some(Type::Time),
         (false, Some(_)) => Some(Type::Float),
         (false, None) => None,
     };
-    let implied = match &separator {
+    match column.separator {
         Some(_) => Some(Type::List(Box::new(item.unwrap_or(Type::String)))),
         None => item,
-    };
-    Ok(Column {
-        name,
-        ty: ty.or(implied),
-        separator,
-        unit,
-        formats,
-        zone,
-        decimal,
-        null: s.strings("null")?.map_or_else(Vec::new, |n| n.value),
-        line: s.line,
-    })
+    }
 }
 
 fn innermost(ty: &Type) -> &Type {
