@@ -13,6 +13,42 @@ pub fn dump(file: &File) -> String {
     outline.out
 }
 
+/// The line of an item.
+fn head(kind: &ItemKind) -> String {
+    match kind {
+        ItemKind::Import(ImportPath::Module(path)) => format!("import {}", listed(path, ".")),
+        ItemKind::Import(ImportPath::File { path, .. }) => format!("import {path:?}"),
+        ItemKind::Param { name, ty, .. } => format!("param {}: {}", name.text, type_text(ty)),
+        ItemKind::Tunable { name, .. } => format!("tunable {}", name.text),
+        ItemKind::Edge(edge) => format!("edge {}", edge.name.text),
+        ItemKind::Embedding { name, entities, .. } => {
+            format!("embedding {} on {}", name.text, listed(entities, ", "))
+        }
+        ItemKind::Model { name, entity, .. } => format!("model {} on {}", name.text, entity.text),
+        ItemKind::Value(def) => row_head("value", def),
+        ItemKind::Policy(def) => row_head("policy", def),
+        ItemKind::Def { name, result, .. } => {
+            let result = result.as_ref().map(|r| format!(" -> {}", type_text(r)));
+            format!("def {}{}", name.text, result.unwrap_or_default())
+        }
+        ItemKind::Query { name, .. } => format!("query {}", name.text),
+        ItemKind::Test { name, .. } => format!("test {:?}", name.text),
+        ItemKind::Binding { name, .. } => format!("binding {}", name.text),
+        ItemKind::Expr(_) => "expression".to_owned(),
+        ItemKind::Error => "error".to_owned(),
+    }
+}
+
+fn row_head(word: &str, def: &RowDef) -> String {
+    let on = def.entity.as_ref().map(|e| format!(" on {}", e.text));
+    format!("{word} {}{}", def.name.text, on.unwrap_or_default())
+}
+
+fn listed(names: &[Name], separator: &str) -> String {
+    let names: Vec<&str> = names.iter().map(|n| n.text.as_str()).collect();
+    names.join(separator)
+}
+
 struct Outline {
     out: String,
     depth: usize,
@@ -40,107 +76,47 @@ impl Outline {
 
     fn item(&mut self, item: &Item) {
         item.docs.iter().for_each(|d| self.line(format!("## {d}")));
-        match &item.kind {
-            ItemKind::Import(ImportPath::Module(path)) => {
-                let path: Vec<&str> = path.iter().map(|n| n.text.as_str()).collect();
-                self.line(format!("import {}", path.join(".")));
+        self.node(head(&item.kind), |o| o.below(&item.kind));
+    }
+
+    /// What is below the head of an item.
+    fn below(&mut self, kind: &ItemKind) {
+        match kind {
+            ItemKind::Param { default, .. } => self.optional("default", default.as_ref()),
+            ItemKind::Tunable { range, default, .. } => {
+                self.range(range);
+                self.under("default", default);
             }
-            ItemKind::Import(ImportPath::File { path, .. }) => {
-                self.line(format!("import {path:?}"))
+            ItemKind::Edge(edge) => {
+                self.expr(&edge.value);
+                self.optional("where", edge.filter.as_ref());
+                self.optional("weight", edge.weight.as_ref());
             }
-            ItemKind::Param {
-                name, ty, default, ..
-            } => {
-                self.node(format!("param {}: {}", name.text, type_text(ty)), |o| {
-                    o.optional("default", default.as_ref())
-                });
+            ItemKind::Embedding { value, .. }
+            | ItemKind::Model { value, .. }
+            | ItemKind::Binding { value, .. }
+            | ItemKind::Expr(value) => self.expr(value),
+            ItemKind::Value(def) | ItemKind::Policy(def) => self.definition(&def.params, &def.body),
+            ItemKind::Def { params, body, .. } | ItemKind::Query { params, body, .. } => {
+                self.definition(params, body)
             }
-            ItemKind::Tunable {
-                name,
-                range,
-                default,
-            } => self.node(format!("tunable {}", name.text), |o| {
-                o.range(range);
-                o.under("default", default);
-            }),
-            ItemKind::Edge(edge) => self.node(format!("edge {}", edge.name.text), |o| {
-                o.expr(&edge.value);
-                o.optional("where", edge.filter.as_ref());
-                o.optional("weight", edge.weight.as_ref());
-            }),
-            ItemKind::Embedding {
-                name,
-                entities,
-                value,
-            } => {
-                let entities: Vec<&str> = entities.iter().map(|n| n.text.as_str()).collect();
-                self.under(
-                    &format!("embedding {} on {}", name.text, entities.join(", ")),
-                    value,
-                );
+            ItemKind::Test { settings, body, .. } => {
+                settings.iter().for_each(|a| self.arg(a));
+                self.block(body);
             }
-            ItemKind::Model {
-                name,
-                entity,
-                value,
-            } => self.under(&format!("model {} on {}", name.text, entity.text), value),
-            ItemKind::Value(def) => self.row("value", def),
-            ItemKind::Policy(def) => self.row("policy", def),
-            ItemKind::Def {
-                name,
-                params,
-                result,
-                body,
-            } => {
-                let result = result
-                    .as_ref()
-                    .map_or(String::new(), |r| format!(" -> {}", type_text(r)));
-                self.definition(&format!("def {}{result}", name.text), params, body);
-            }
-            ItemKind::Query { name, params, body } => {
-                self.definition(&format!("query {}", name.text), params, body)
-            }
-            ItemKind::Test {
-                name,
-                settings,
-                body,
-            } => self.node(format!("test {:?}", name.text), |o| {
-                settings.iter().for_each(|a| o.arg(a));
-                o.block(body);
-            }),
-            ItemKind::Binding { name, value } => {
-                self.under(&format!("binding {}", name.text), value)
-            }
-            ItemKind::Expr(e) => self.under("expression", e),
-            ItemKind::Error => self.line("error"),
+            ItemKind::Import(_) | ItemKind::Error => {}
         }
     }
 
-    fn row(&mut self, word: &str, def: &RowDef) {
-        let on = def
-            .entity
-            .as_ref()
-            .map_or(String::new(), |e| format!(" on {}", e.text));
-        self.definition(
-            &format!("{word} {}{on}", def.name.text),
-            &def.params,
-            &def.body,
-        );
-    }
-
-    fn definition(&mut self, head: &str, params: &[Param], body: &Expr) {
-        self.node(head, |o| {
-            for param in params {
-                o.node(
-                    format!("parameter {}: {}", param.name.text, type_text(&param.ty)),
-                    |o| {
-                        param.range.iter().for_each(|r| o.range(r));
-                        o.optional("default", param.default.as_ref());
-                    },
-                );
-            }
-            o.expr(body);
-        });
+    fn definition(&mut self, params: &[Param], body: &Expr) {
+        for param in params {
+            let head = format!("parameter {}: {}", param.name.text, type_text(&param.ty));
+            self.node(head, |o| {
+                param.range.iter().for_each(|r| o.range(r));
+                o.optional("default", param.default.as_ref());
+            });
+        }
+        self.expr(body);
     }
 
     fn range(&mut self, range: &Range) {

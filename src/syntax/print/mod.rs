@@ -77,6 +77,20 @@ pub fn print_expression(e: &Expr) -> String {
     Printer::default().statement(e, 0)
 }
 
+/// The value of an item of the form `head = value`.
+fn value_of(kind: &ItemKind) -> Option<&Expr> {
+    match kind {
+        ItemKind::Param { default, .. } => default.as_ref(),
+        ItemKind::Tunable { default: value, .. }
+        | ItemKind::Embedding { value, .. }
+        | ItemKind::Model { value, .. }
+        | ItemKind::Binding { value, .. } => Some(value),
+        ItemKind::Value(def) | ItemKind::Policy(def) => Some(&def.body),
+        ItemKind::Def { body, .. } | ItemKind::Query { body, .. } => Some(body),
+        _ => None,
+    }
+}
+
 #[derive(Clone, Copy, Default)]
 struct Printer<'c> {
     indent: usize,
@@ -109,35 +123,25 @@ impl Printer<'_> {
             }
             ItemKind::Import(ImportPath::File { path, .. }) => format!("import {}", quoted(path)),
             ItemKind::Edge(edge) => self.edge(edge),
-            ItemKind::Param {
-                name: n,
-                ty,
-                range,
-                default: None,
-            } => {
-                let range = self.optional_range(range.as_ref());
-                format!("param {}: {}{range}", name(&n.text), type_text(ty))
-            }
             ItemKind::Test {
                 name: n,
                 settings,
                 body,
             } => {
-                let settings = if settings.is_empty() {
-                    String::new()
-                } else {
-                    let first = settings.first().map_or(item.span, |a| a.span);
-                    let span = settings.last().map_or(first, |a| first.to(a.span));
-                    format!(" {}", self.args(settings, span, 0))
+                let settings = match &settings[..] {
+                    [] => String::new(),
+                    [first, ..] => {
+                        let span = settings
+                            .last()
+                            .map_or(first.span, |a| first.span.to(a.span));
+                        format!(" {}", self.args(settings, span, 0))
+                    }
                 };
                 format!("test {}{settings} = {}", quoted(&n.text), self.block(body))
             }
             ItemKind::Expr(e) => self.statement(e, 0),
             ItemKind::Error => "`?`".into(),
-            kind => {
-                let (head, value) = self.definition(kind);
-                self.assign(&head, value)
-            }
+            kind => self.assign(&self.head(kind), value_of(kind)),
         }
     }
 
@@ -145,87 +149,54 @@ impl Printer<'_> {
         format!("\n{}", " ".repeat(self.indent))
     }
 
-    /// Head and value of an item of the form `head = value`.
-    fn definition(self, kind: &ItemKind) -> (String, Option<&Expr>) {
-        let row = |word: &str, def: &RowDef| {
-            let on = def
-                .entity
-                .as_ref()
-                .map_or(String::new(), |e| format!(" on {}", name(&e.text)));
-            format!(
-                "{word} {}{}{on}",
-                name(&def.name.text),
-                self.optional_params(&def.params)
-            )
-        };
-        let (head, value) = match kind {
+    /// What stands before the `=` of an item of the form `head = value`.
+    fn head(self, kind: &ItemKind) -> String {
+        match kind {
             ItemKind::Param {
-                name: n,
-                ty,
-                range,
-                default,
+                name: n, ty, range, ..
             } => {
                 let range = self.optional_range(range.as_ref());
-                return (
-                    format!("param {}: {}{range}", name(&n.text), type_text(ty)),
-                    default.as_ref(),
-                );
+                format!("param {}: {}{range}", name(&n.text), type_text(ty))
             }
-            ItemKind::Tunable {
-                name: n,
-                range,
-                default,
-            } => (
-                format!("tunable {} in {}", name(&n.text), self.range(range)),
-                default,
-            ),
+            ItemKind::Tunable { name: n, range, .. } => {
+                format!("tunable {} in {}", name(&n.text), self.range(range))
+            }
             ItemKind::Embedding {
-                name: n,
-                entities,
-                value,
+                name: n, entities, ..
             } => {
                 let entities: Vec<String> = entities.iter().map(|e| name(&e.text)).collect();
-                (
-                    format!("embedding {} on {}", name(&n.text), entities.join(", ")),
-                    value,
-                )
+                format!("embedding {} on {}", name(&n.text), entities.join(", "))
             }
             ItemKind::Model {
-                name: n,
-                entity,
-                value,
-            } => (
-                format!("model {} on {}", name(&n.text), name(&entity.text)),
-                value,
-            ),
-            ItemKind::Value(def) => (row("value", def), &def.body),
-            ItemKind::Policy(def) => (row("policy", def), &def.body),
+                name: n, entity, ..
+            } => format!("model {} on {}", name(&n.text), name(&entity.text)),
+            ItemKind::Value(def) => self.row_head("value", def),
+            ItemKind::Policy(def) => self.row_head("policy", def),
             ItemKind::Def {
                 name: n,
                 params,
                 result,
-                body,
+                ..
             } => {
-                let result = result
-                    .as_ref()
-                    .map_or(String::new(), |r| format!(" -> {}", type_text(r)));
-                (
-                    format!("def {}{}{result}", name(&n.text), self.params(params)),
-                    body,
-                )
+                let result = result.as_ref().map(|r| format!(" -> {}", type_text(r)));
+                let (params, result) = (self.params(params), result.unwrap_or_default());
+                format!("def {}{params}{result}", name(&n.text))
             }
             ItemKind::Query {
-                name: n,
-                params,
-                body,
-            } => (
-                format!("query {}{}", name(&n.text), self.optional_params(params)),
-                body,
-            ),
-            ItemKind::Binding { name: n, value } => (name(&n.text), value),
-            _ => return (String::new(), None),
-        };
-        (head, Some(value))
+                name: n, params, ..
+            } => format!("query {}{}", name(&n.text), self.optional_params(params)),
+            ItemKind::Binding { name: n, .. } => name(&n.text),
+            _ => String::new(),
+        }
+    }
+
+    fn row_head(self, word: &str, def: &RowDef) -> String {
+        let on = def
+            .entity
+            .as_ref()
+            .map(|e| format!(" on {}", name(&e.text)));
+        let (params, on) = (self.optional_params(&def.params), on.unwrap_or_default());
+        format!("{word} {}{params}{on}", name(&def.name.text))
     }
 
     /// `head = value`, the value on a line of its own where it fits only there.
@@ -245,23 +216,18 @@ impl Printer<'_> {
     }
 
     fn edge(self, edge: &EdgeDecl) -> String {
-        let mut text = self.assign(
-            &format!("edge {}", name(&edge.name.text)),
-            Some(&edge.value),
-        );
+        let head = format!("edge {}", name(&edge.name.text));
+        let mut text = self.assign(&head, Some(&edge.value));
         for (word, tail) in [("where", &edge.filter), ("weight", &edge.weight)] {
             let Some(tail) = tail else { continue };
             let flat = self.flat(tail, level::ANY);
             let line = text.lines().last().map_or(0, str::len) + word.len() + 2 + flat.len();
             if line <= WIDTH && !flat.contains('\n') && !self.noted(tail.span) {
-                text.push_str(&format!(" {word} {flat}"));
+                text += &format!(" {word} {flat}");
             } else {
                 let inner = self.deeper();
-                text.push_str(&format!(
-                    "{}{word} {}",
-                    inner.newline(),
-                    inner.lay(tail, level::ANY, word.len() + 1)
-                ));
+                let tail = inner.lay(tail, level::ANY, word.len() + 1);
+                text += &format!("{}{word} {tail}", inner.newline());
             }
         }
         text
