@@ -256,82 +256,85 @@ fn read_vectors(
 
 fn write(
     inputs: Inputs<'_>,
-    world: World,
+    mut world: World,
     ties: Vec<Tie>,
     target: &Path,
     progress: &dyn Progress,
     good: impl FnOnce(&Path) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
-    let (catalog, sources) = (inputs.catalog, inputs.sources);
-    let rows: Vec<u32> = world.entities.iter().map(|e| e.rows() as u32).collect();
-    let configs = catalog.entities.iter();
-    let times: Vec<_> = world
-        .entities
-        .iter()
-        .zip(configs)
-        .map(|(e, c)| e.times(c).map(<[i64]>::to_vec))
-        .collect();
-    let newest_link = world
-        .edges
-        .iter()
-        .flat_map(|e| e.time.iter().flatten())
-        .copied()
-        .max();
+    let catalog = inputs.catalog;
+    let times = creation_times(catalog, &world);
+    let links = world.edges.iter().flat_map(|e| e.time.iter().flatten());
+    let newest_link = links.copied().max();
     let latest = latest(&world, &times);
     let pool = Pool::new(stored(&world));
     if pool.len() >= keys::DANGLING as usize {
-        return Err(DataError::new(
-            &catalog.path,
-            "the data has more than 4 billion distinct strings",
-        ));
+        let message = "the data has more than 4 billion distinct strings";
+        return Err(DataError::new(&catalog.path, message));
     }
+    let warnings = std::mem::take(&mut world.warnings);
     let mut writer = Writer::new(target)?;
-    let mut emit = Emit {
+    let emit = Emit {
         writer: &mut writer,
         pool: &pool,
     };
-    let mut layout = Layout {
-        strings: emit.strings()?,
-        ..Layout::default()
-    };
-    let mut schema = empty_schema(catalog);
-    let total = (world.entities.len() + world.edges.len()) as u64;
-    let mut done = 0;
-    let mut step = || {
-        done += 1;
-        progress.report("writing", done, total);
-    };
-    for (id, entity) in world.entities.into_iter().enumerate() {
-        let (written, described) = emit.entity(catalog, id, entity, &rows, &times)?;
-        layout.entities.push(written);
-        schema.entities.push(described);
-        step();
-    }
-    for (config, edge) in catalog.edges.iter().zip(world.edges) {
-        let (written, described) = emit.edge(config, &edge, &rows, &times)?;
-        layout.edges.push(written);
-        schema.edges.push(described);
-        step();
-    }
-    for (config, parts) in catalog.embeddings.iter().zip(&world.embeddings) {
-        layout.embeddings.push(emit.embedding(parts)?);
-        schema.embeddings.push(embedding_schema(config, parts));
-    }
-    let id = id_of(&schema, &writer);
-    let (buffers, catalog, warnings) = (writer.buffers.clone(), catalog.hash, world.warnings);
+    let (schema, layout) = write_world(emit, catalog, world, &times, progress)?;
     let manifest = Manifest {
-        id,
+        id: id_of(&schema, &writer),
         schema,
         layout,
-        buffers,
-        sources,
-        catalog,
+        buffers: writer.buffers.clone(),
+        sources: inputs.sources,
+        catalog: catalog.hash,
         warnings,
         newest_link,
         latest,
         ties,
     };
     writer.finish(&manifest, good)
+}
+
+/// When the rows of each entity were created, where it has a column for that.
+fn creation_times(catalog: &Catalog, world: &World) -> Vec<Option<Vec<i64>>> {
+    let entities = world.entities.iter().zip(&catalog.entities);
+    let times = entities.map(|(e, config)| e.times(config).map(<[i64]>::to_vec));
+    times.collect()
+}
+
+/// Writes strings, entities, edges and embeddings: what is where.
+fn write_world(
+    mut emit: Emit<'_>,
+    catalog: &Catalog,
+    world: World,
+    times: &[Option<Vec<i64>>],
+    progress: &dyn Progress,
+) -> Result<(Schema, Layout), DataError> {
+    let rows: Vec<u32> = world.entities.iter().map(|e| e.rows() as u32).collect();
+    let total = (world.entities.len() + world.edges.len()) as u64;
+    let mut layout = Layout {
+        strings: emit.strings()?,
+        ..Layout::default()
+    };
+    let mut schema = empty_schema(catalog);
+    for (done, entity) in (1..).zip(world.entities) {
+        let (written, described) =
+            emit.entity(catalog, schema.entities.len(), entity, &rows, times)?;
+        layout.entities.push(written);
+        schema.entities.push(described);
+        progress.report("writing", done, total);
+    }
+    let entities = schema.entities.len() as u64;
+    for (done, (config, edge)) in (entities + 1..).zip(catalog.edges.iter().zip(world.edges)) {
+        let (written, described) = emit.edge(config, &edge, &rows, times)?;
+        layout.edges.push(written);
+        schema.edges.push(described);
+        progress.report("writing", done, total);
+    }
+    for (config, parts) in catalog.embeddings.iter().zip(&world.embeddings) {
+        layout.embeddings.push(emit.embedding(parts)?);
+        schema.embeddings.push(embedding_schema(config, parts));
+    }
+    Ok((schema, layout))
 }
 
 /// What `now = "latest"` comes after: the newest link, or where none has a time the newest row. Times

@@ -74,6 +74,7 @@ pub struct Place<'c> {
 }
 
 /// The columns to read, all that have a type.
+#[derive(Default)]
 pub struct Plan {
     pub wanted: Vec<Wanted>,
     pub names: Vec<String>,
@@ -94,64 +95,75 @@ pub fn plan(
     parts: &[Part<'_>],
     complaints: &mut Complaints,
 ) -> Plan {
-    let found = reader.found();
-    let named = parts.iter().map(|p| (p.column, place.line));
-    let declared = place
-        .table
-        .columns
-        .iter()
-        .map(|c| (c.name.as_str(), c.line));
-    let mut asked: Vec<&str> = Vec::new();
-    for (column, line) in named.chain(declared) {
-        if !asked.contains(&column) {
-            complaints.note(exists(found, place, column, line, reader));
-            asked.push(column);
-        }
-    }
-    let mut plan = Plan {
-        wanted: Vec::new(),
-        names: Vec::new(),
-    };
+    all_exist(reader, place, parts, complaints);
+    let mut plan = Plan::default();
     let mut seen = HashSet::new();
-    for (column, f) in found.iter().enumerate() {
-        let part = parts.iter().find(|p| p.column == f.name);
-        let declared = place.table.column(&f.name);
+    for (column, found) in reader.found().iter().enumerate() {
+        let part = parts.iter().find(|p| p.column == found.name);
+        let declared = place.table.column(&found.name);
         let free = part.is_none() && declared.is_none();
-        if !seen.insert(f.name.as_str()) {
-            match free {
-                true => complaints.warnings.push(place.about(left_out(
-                    reader,
-                    f,
-                    "duplicate column name",
-                ))),
-                false => complaints.errors.push(twice(reader, f)),
-            }
-            continue;
-        }
-        if let (Err(ty), true) = (&f.ty, free) {
-            let why = format!("unsupported type {ty}");
-            complaints
-                .warnings
-                .push(place.about(left_out(reader, f, &why)));
-            continue;
-        }
-        let planned = how(f, place, part, declared).and_then(|how| {
-            let check = Check {
-                reader,
-                column,
-                found: f,
-                how: &how,
-                part,
-                place,
-            };
-            check.run().map(|()| how)
-        });
-        if let Some(how) = complaints.note(planned) {
+        let again = !seen.insert(found.name.as_str());
+        if let Some(why) = why_ignored(found, again).filter(|_| free) {
+            let warning = place.about(left_out(reader, found, &why));
+            complaints.warnings.push(warning);
+        } else if again {
+            complaints.errors.push(twice(reader, found));
+        } else if let Some(how) = complaints.note(checked(reader, place, column, part, declared)) {
             plan.wanted.push(Wanted { column, how });
-            plan.names.push(f.name.clone());
+            plan.names.push(found.name.clone());
         }
     }
     plan
+}
+
+/// Why a column is left out that the catalog does not name.
+fn why_ignored(found: &Found, again: bool) -> Option<String> {
+    match &found.ty {
+        _ if again => Some("duplicate column name".to_owned()),
+        Err(ty) => Some(format!("unsupported type {ty}")),
+        Ok(_) => None,
+    }
+}
+
+/// What to make of a column that can be read so.
+fn checked(
+    reader: &dyn Reader,
+    place: Place<'_>,
+    column: usize,
+    part: Option<&Part<'_>>,
+    declared: Option<&config::Column>,
+) -> Result<How, DataError> {
+    let found = &reader.found()[column];
+    let how = how(found, place, part, declared)?;
+    let check = Check {
+        reader,
+        column,
+        found,
+        how: &how,
+        part,
+        place,
+    };
+    check.run()?;
+    Ok(how)
+}
+
+/// Notes every column that the catalog names and the table lacks.
+fn all_exist(
+    reader: &dyn Reader,
+    place: Place<'_>,
+    parts: &[Part<'_>],
+    complaints: &mut Complaints,
+) {
+    let named = parts.iter().map(|p| (p.column, place.line));
+    let declared = place.table.columns.iter();
+    let declared = declared.map(|c| (c.name.as_str(), c.line));
+    let mut asked: Vec<&str> = Vec::new();
+    for (column, line) in named.chain(declared) {
+        if !asked.contains(&column) {
+            complaints.note(exists(reader, place, column, line));
+            asked.push(column);
+        }
+    }
 }
 
 fn left_out(reader: &dyn Reader, found: &Found, why: &str) -> DataWarning {
@@ -166,35 +178,24 @@ fn left_out(reader: &dyn Reader, found: &Found, why: &str) -> DataWarning {
     )
 }
 
-fn exists(
-    found: &[Found],
-    place: Place<'_>,
-    column: &str,
-    line: u64,
-    reader: &dyn Reader,
-) -> Result<(), DataError> {
+fn exists(reader: &dyn Reader, place: Place<'_>, column: &str, line: u64) -> Result<(), DataError> {
+    let found = reader.found();
     if found.iter().any(|f| f.name == column) {
         return Ok(());
     }
-    let names = || found.iter().map(|f| f.name.as_str());
-    let whole = || parted(found, column);
-    let help = match nearest(column, names()) {
-        _ if whole().is_some() => format!(
-            "its first line is one field: write `format = {{ separator = {:?} }}` in `[{}]`",
-            whole().unwrap_or_default(),
-            place.section
+    let (section, file) = (place.section, shown(&reader.files()[0].path));
+    let names: Vec<&str> = found.iter().map(|f| f.name.as_str()).collect();
+    let help = match (
+        parted(found, column),
+        nearest(column, names.iter().copied()),
+    ) {
+        (Some(sign), _) => format!(
+            "its first line is one field: write `format = {{ separator = {sign:?} }}` in `[{section}]`"
         ),
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!(
-            "its columns are `{}`",
-            names().collect::<Vec<_>>().join("`, `")
-        ),
+        (None, Some(near)) => format!("did you mean `{near}`?"),
+        (None, None) => format!("its columns are `{}`", names.join("`, `")),
     };
-    let file = shown(&reader.files()[0].path);
-    let message = format!(
-        "`[{}]` names the column `{column}`, which {file} does not have",
-        place.section
-    );
+    let message = format!("`[{section}]` names the column `{column}`, which {file} does not have");
     Err(DataError::new(place.catalog, message).line(line).help(help))
 }
 

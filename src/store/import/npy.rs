@@ -1,7 +1,7 @@
 //! NumPy's `.npy` files with vectors: versions 1 to 3, little-endian floats of 2, 4 or 8 bytes, a
 //! row after the other. Format: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>
 
-use super::cell::{Cell, How};
+use super::cell::{Cell, Fault, How};
 use super::values::Values;
 use crate::catalog::DataError;
 use crate::catalog::schema::KeyType;
@@ -89,45 +89,27 @@ impl Npy {
 /// The keys in a file of one dimension: ints, or texts of one length (`<U8`, `|S8`).
 pub fn npy_keys(path: &Path, ty: KeyType) -> Result<Values, DataError> {
     let bytes = std::fs::read(path).map_err(|e| DataError::io(path, &e))?;
-    let mut file = bytes.as_slice();
     let unreadable = || DataError::new(path, "not a readable .npy file");
-    let (header, data) = header(&mut file, bytes.len() as u64).ok_or_else(unreadable)?;
-    let kind = value(&header, "descr").unwrap_or_default();
-    let kind = kind.trim_matches(['\'', '"']);
-    let shape = value(&header, "shape").unwrap_or_default();
-    let count = shape.trim_end_matches(',').trim().parse::<usize>();
+    let (header, data) = header(&mut &bytes[..], bytes.len() as u64).ok_or_else(unreadable)?;
+    let data = &bytes[data as usize..];
     let wrong = |message: String| {
         let help =
             "keys are a list of ints or texts: `numpy.save(\"keys.npy\", numpy.array(keys))`";
         DataError::new(path, message).help(help)
     };
+    let shape = value(&header, "shape").unwrap_or_default();
+    let count = shape.trim_end_matches(',').trim().parse::<usize>();
     let count =
         count.map_err(|_| wrong(format!("its shape is ({shape}), expected one dimension")))?;
-    let (letter, width) = kind
-        .get(1..)
-        .and_then(|k| k.split_at_checked(1))
-        .unwrap_or_default();
-    let width: usize = width.parse().unwrap_or(0);
-    let each = if letter == "U" {
-        width.saturating_mul(4)
-    } else {
-        width
-    };
-    let data = &bytes[data as usize..];
-    let known = match letter {
-        "i" | "u" => [1, 2, 4, 8].contains(&width) && !kind.starts_with('>'),
-        "U" => !kind.starts_with('>'),
-        "S" => true,
-        _ => false,
-    };
-    if !known {
-        return Err(wrong(format!("its keys are of type `{kind}`")));
-    }
+    let kind = value(&header, "descr").unwrap_or_default();
+    let kind = kind.trim_matches(['\'', '"']);
+    let known = KeyKind::of(kind);
+    let (kind_of_key, each) =
+        known.ok_or_else(|| wrong(format!("its keys are of type `{kind}`")))?;
     if each == 0 || each.checked_mul(count) != Some(data.len()) {
-        return Err(wrong(format!(
-            "{} bytes do not make {count} keys of type `{kind}`",
-            data.len()
-        )));
+        let bytes = data.len();
+        let message = format!("{bytes} bytes do not make {count} keys of type `{kind}`");
+        return Err(wrong(message));
     }
     let how = How::plain(match ty {
         KeyType::Int => Type::Int,
@@ -135,31 +117,54 @@ pub fn npy_keys(path: &Path, ty: KeyType) -> Result<Values, DataError> {
     });
     let mut values = Values::new(&how.ty);
     for (row, key) in data.chunks_exact(each).enumerate() {
-        let text;
-        let cell = match letter {
-            "i" => Cell::Int(int(key)),
-            "u" => {
-                let key = unsigned(key);
-                i64::try_from(key).map_or(Cell::TooLarge(key), Cell::Int)
-            }
-            _ => {
-                text = match letter {
-                    "U" => key
-                        .as_chunks()
-                        .0
-                        .iter()
-                        .filter_map(|c| char::from_u32(u32::from_le_bytes(*c)))
-                        .collect(),
-                    _ => String::from_utf8_lossy(key).into_owned(),
-                };
-                Cell::Str(text.trim_end_matches('\0'))
-            }
-        };
-        values
-            .push(cell, &how)
-            .map_err(|fault| wrong(fault.message).row(row as u64 + 1))?;
+        let pushed = kind_of_key.push(key, &mut values, &how);
+        pushed.map_err(|fault| wrong(fault.message).row(row as u64 + 1))?;
     }
     Ok(values)
+}
+
+/// How the file writes a key.
+#[derive(Clone, Copy)]
+enum KeyKind {
+    Int,
+    Unsigned,
+    /// Four bytes a character.
+    Wide,
+    Bytes,
+}
+
+impl KeyKind {
+    /// By a NumPy type such as `<i8`, with the bytes of a key.
+    fn of(descr: &str) -> Option<(KeyKind, usize)> {
+        let (letter, width) = descr.get(1..)?.split_at_checked(1)?;
+        let width: usize = width.parse().unwrap_or(0);
+        let little = !descr.starts_with('>');
+        match letter {
+            "i" | "u" if !little || ![1, 2, 4, 8].contains(&width) => None,
+            "i" => Some((KeyKind::Int, width)),
+            "u" => Some((KeyKind::Unsigned, width)),
+            "U" if little => Some((KeyKind::Wide, width.saturating_mul(4))),
+            "S" => Some((KeyKind::Bytes, width)),
+            _ => None,
+        }
+    }
+
+    fn push(self, key: &[u8], values: &mut Values, how: &How) -> Result<(), Fault> {
+        let text = match self {
+            KeyKind::Int => return values.push(Cell::Int(int(key)), how),
+            KeyKind::Unsigned => {
+                let key = unsigned(key);
+                let cell = i64::try_from(key).map_or(Cell::TooLarge(key), Cell::Int);
+                return values.push(cell, how);
+            }
+            KeyKind::Wide => {
+                let letter = |c: &[u8; 4]| char::from_u32(u32::from_le_bytes(*c));
+                key.as_chunks().0.iter().filter_map(letter).collect()
+            }
+            KeyKind::Bytes => String::from_utf8_lossy(key),
+        };
+        values.push(Cell::Str(text.trim_end_matches('\0')), how)
+    }
 }
 
 /// A little-endian number of up to eight bytes.
