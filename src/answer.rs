@@ -1,15 +1,16 @@
 //! Answers: rows with their keys, scores and columns, as plain values.
 
-use crate::batch::{Held, Stop};
+use crate::batch::{self, Held, Stop};
 use crate::catalog::schema::{KeyType, Schema};
 use crate::check::Checked;
 use crate::expr::read::values as values_of;
 use crate::expr::run::Sets;
 use crate::expr::{NodeId, Run};
 use crate::request::Request;
-use crate::types::{Key, Type, Value};
+use crate::types::{EntityId, Key, Type, Value};
 use crate::why::{Why, WhyNot};
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The answer to one request.
@@ -299,82 +300,109 @@ pub fn answers(
     stop: Stop,
 ) -> Vec<Answer> {
     let mut held = stop.hold(0);
-    let snapshot: Arc<str> = run.snapshot.id().into();
-    let mut answers: Vec<Answer> = requests
-        .iter()
-        .enumerate()
-        .map(|(i, request)| Answer {
-            user: request.user.clone(),
-            query: checked.query.clone(),
-            now: run.now[i],
-            snapshot: snapshot.clone(),
-            lists: Vec::with_capacity(checked.results.len()),
-            partial: false,
-            ended: Vec::new(),
-            warnings: warnings
-                .iter()
-                .filter(|(r, _)| *r == i)
-                .map(|(_, m)| m.clone())
-                .collect(),
-            why_not: Vec::new(),
-        })
-        .collect();
+    let mut answers = without_lists(checked, requests, run, warnings);
     for (name, node) in &checked.results {
         let shape = checked.graph.shape(*node);
-        let key_name = &run.snapshot.schema().entity(shape.entity).key;
-        let columns: Arc<Vec<(String, Type)>> = Arc::new(
-            shape
-                .columns
-                .iter()
-                .map(|c| (c.name.clone(), c.ty.clone()))
-                .collect(),
-        );
-        let rows = sets.rows(*node);
-        let has_lists = columns.iter().any(|(_, ty)| matches!(ty, Type::List(_)));
-        let first_block = if has_lists { 16 } else { BLOCK };
+        let columns = shape.columns.iter().map(|c| (c.name.clone(), c.ty.clone()));
+        let result = Shown {
+            run,
+            name,
+            entity: shape.entity,
+            columns: Arc::new(columns.collect()),
+            rows: sets.rows(*node),
+        };
         for (request, answer) in answers.iter_mut().enumerate() {
-            let places = rows.range(request);
-            let mut values = vec![Vec::new(); rows.columns.len()];
-            let (mut keys, mut scores) = (Vec::new(), Vec::new());
-            let (mut next, mut size) = (places.start, first_block);
-            while next < places.end && !stop.is_due() {
-                let block = next..places.end.min(next + size);
-                let mut elements = 0;
-                // what is too much shows at the next block
-                for (all, (column, (_, ty))) in values
-                    .iter_mut()
-                    .zip(rows.columns.iter().zip(columns.iter()))
-                {
-                    let more = values_of(run, column, ty, block.clone());
-                    if !is_flat(run.snapshot.schema(), ty) {
-                        let bytes = more.iter().map(outside).sum();
-                        let _ = held.grow(bytes);
-                        elements += bytes;
-                    }
-                    append(&mut held, all, more);
-                }
-                let more = run.keys.keys(shape.entity, &rows.ids[block.clone()]);
-                append(&mut held, &mut keys, more);
-                let score = |&score: &f64| Some(score).filter(|s| !s.is_nan());
-                let more = rows.scores[block.clone()].iter().map(score).collect();
-                append(&mut held, &mut scores, more);
-                next = block.end;
-                size = (ELEMENTS / (elements / block.len()).max(1)).clamp(1, BLOCK);
-            }
-            answer.lists.push(List {
-                name: name.clone(),
-                key: key_name.clone(),
-                columns: columns.clone(),
-                values,
-                // a row that is no entity's, like an unknown viewer, has the key of the request
-                keys: keys
-                    .into_iter()
-                    .map(|key| key.unwrap_or(Key::Int(0)))
-                    .collect(),
-                scores,
-                why: Vec::new(),
-            });
+            answer.lists.push(result.list(request, stop, &mut held));
         }
     }
     answers
+}
+
+fn without_lists(
+    checked: &Checked,
+    requests: &[Request],
+    run: &Run,
+    warnings: &BTreeSet<(usize, String)>,
+) -> Vec<Answer> {
+    let snapshot: Arc<str> = run.snapshot.id().into();
+    let answer = |(i, request): (usize, &Request)| Answer {
+        user: request.user.clone(),
+        query: checked.query.clone(),
+        now: run.now[i],
+        snapshot: snapshot.clone(),
+        lists: Vec::with_capacity(checked.results.len()),
+        partial: false,
+        ended: Vec::new(),
+        warnings: warnings
+            .iter()
+            .filter(|(r, _)| *r == i)
+            .map(|(_, m)| m.clone())
+            .collect(),
+        why_not: Vec::new(),
+    };
+    requests.iter().enumerate().map(answer).collect()
+}
+
+/// A result of a program for all requests, before its rows become values.
+struct Shown<'a> {
+    run: &'a Run<'a>,
+    name: &'a Option<String>,
+    entity: EntityId,
+    columns: Arc<Vec<(String, Type)>>,
+    rows: &'a batch::Rows,
+}
+
+impl Shown<'_> {
+    /// The rows of a request, block by block.
+    fn list(&self, request: usize, stop: Stop, held: &mut Held) -> List {
+        let mut list = List {
+            name: self.name.clone(),
+            key: self.run.snapshot.schema().entity(self.entity).key.clone(),
+            columns: self.columns.clone(),
+            values: vec![Vec::new(); self.rows.columns.len()],
+            keys: Vec::new(),
+            scores: Vec::new(),
+            why: Vec::new(),
+        };
+        let has_lists = self
+            .columns
+            .iter()
+            .any(|(_, ty)| matches!(ty, Type::List(_)));
+        let mut size = if has_lists { 16 } else { BLOCK };
+        let mut rest = self.rows.range(request);
+        while !rest.is_empty() && !stop.is_due() {
+            let block = rest.start..rest.end.min(rest.start + size);
+            rest.start = block.end;
+            // what is too much shows at the next block
+            let elements = self.add(&mut list, block.clone(), held);
+            size = (ELEMENTS / (elements / block.len()).max(1)).clamp(1, BLOCK);
+        }
+        list
+    }
+
+    /// Adds the rows of a block; the bytes of their elements and texts.
+    fn add(&self, list: &mut List, block: Range<usize>, held: &mut Held) -> usize {
+        let mut elements = 0;
+        let columns = self.rows.columns.iter().zip(self.columns.iter());
+        for (all, (column, (_, ty))) in list.values.iter_mut().zip(columns) {
+            let more = values_of(self.run, column, ty, block.clone());
+            if !is_flat(self.run.snapshot.schema(), ty) {
+                let bytes = more.iter().map(outside).sum();
+                let _ = held.grow(bytes);
+                elements += bytes;
+            }
+            append(held, all, more);
+        }
+        let keys = self
+            .run
+            .keys
+            .keys(self.entity, &self.rows.ids[block.clone()]);
+        // a row that is no entity's, like an unknown viewer, has the key of the request
+        let keys = keys.into_iter().map(|key| key.unwrap_or(Key::Int(0)));
+        append(held, &mut list.keys, keys.collect());
+        let score = |&score: &f64| Some(score).filter(|s| !s.is_nan());
+        let scores = self.rows.scores[block].iter().map(score);
+        append(held, &mut list.scores, scores.collect());
+        elements
+    }
 }

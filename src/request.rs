@@ -73,45 +73,19 @@ pub fn bind(
     keys: &Keys,
     now: i64,
 ) -> Result<BoundRequests, RunError> {
-    let mut warnings = Vec::new();
-    let viewer = snapshot.schema().viewer;
-    let table = snapshot.schema().entity(viewer);
-    let mut viewers = Vec::with_capacity(requests.len());
-    for (i, request) in requests.iter().enumerate() {
-        let id = match &request.user {
-            Some(key) => keys.id(viewer, key),
-            None if needs_viewer => {
-                let message = format!(
-                    "the program needs a user: name a `{}` (`--user`)",
-                    table.name
-                );
-                return Err(RunError::Request(message));
-            }
-            None => NULL_CODE,
-        };
-        if let Some(key) = request.user.as_ref().filter(|_| id >= table.rows) {
-            warnings.push((
-                i,
-                format!(
-                    "user `{key}` is not in `{}`: it runs with null columns and no links",
-                    table.name
-                ),
-            ));
-        }
-        viewers.push(id);
-    }
+    let data = Data {
+        snapshot,
+        texts,
+        keys,
+    };
+    let viewers = data.viewers(requests, needs_viewer)?;
     known_names(checked, requests)?;
-    let params = checked
-        .params
-        .iter()
-        .map(|param| column(param, requests, snapshot, texts, keys));
-    let params = params.collect::<Result<Vec<_>, _>>()?;
-    let now = requests.iter().map(|r| r.at.unwrap_or(now)).collect();
+    let params = checked.params.iter().map(|p| data.param(p, requests));
     Ok(BoundRequests {
-        now,
+        now: requests.iter().map(|r| r.at.unwrap_or(now)).collect(),
+        warnings: data.unknown_users(requests, &viewers),
+        params: params.collect::<Result<Vec<_>, _>>()?,
         viewers,
-        params,
-        warnings,
     })
 }
 
@@ -138,148 +112,170 @@ pub(crate) fn unknown_param(checked: &Checked, name: &str) -> Option<String> {
     Some(format!("the program has no parameter `{name}`: {have}"))
 }
 
-/// The values of a parameter, one per request.
-fn column(
-    param: &Parameter,
-    requests: &[Request],
-    snapshot: &Snapshot,
-    texts: &Texts,
-    keys: &Keys,
-) -> Result<Column, RunError> {
-    let mut default = None;
-    let mut parts = Vec::with_capacity(requests.len());
-    for request in requests {
-        let given = request
-            .params
-            .iter()
-            .rev()
-            .find(|(name, _)| *name == param.name);
-        let part = match (given, &param.default) {
-            (Some((_, value)), _) => {
-                single(value, &param.ty, snapshot, texts, keys).ok_or_else(|| {
-                    let want = snapshot.schema().type_name(&param.ty);
-                    let cannot = match holds_smallest(value) {
-                        true => ": the smallest 64-bit int is reserved for null",
-                        false => "",
-                    };
-                    RunError::Request(format!(
-                        "parameter `{}` is {want}, found {}{cannot}",
-                        param.name,
-                        show(value)
-                    ))
-                })?
+/// What values become columns of.
+#[derive(Clone, Copy)]
+struct Data<'a> {
+    snapshot: &'a Snapshot,
+    texts: &'a Texts<'a>,
+    keys: &'a Keys<'a>,
+}
+
+impl Data<'_> {
+    /// Who asks, as rows.
+    fn viewers(self, requests: &[Request], needed: bool) -> Result<Vec<u32>, RunError> {
+        let viewer = self.snapshot.schema().viewer;
+        let id = |request: &Request| match &request.user {
+            Some(key) => Ok(self.keys.id(viewer, key)),
+            None if needed => {
+                let entity = &self.snapshot.schema().entity(viewer).name;
+                let message = format!("the program needs a user: name a `{entity}` (`--user`)");
+                Err(RunError::Request(message))
             }
-            (None, Some(expr)) => default
-                .get_or_insert_with(|| constant(expr, snapshot, texts, keys))
-                .clone(),
-            (None, None) => {
-                let message = format!(
-                    "parameter `{}` has no default: give it a value (`--param {0}=...`)",
-                    param.name
-                );
-                return Err(RunError::Request(message));
-            }
+            None => Ok(NULL_CODE),
         };
-        parts.push(part);
+        requests.iter().map(id).collect()
     }
-    Ok(Column::concat(&parts))
-}
 
-/// The value of a default, as a column of one row.
-fn constant(expr: &Expr, snapshot: &Snapshot, texts: &Texts, keys: &Keys) -> Column {
-    let nothing = Results::new(0);
-    let run = Run {
-        snapshot,
-        texts,
-        keys,
-        now: vec![0],
-        viewers: vec![NULL_CODE],
-        params: Vec::new(),
-        seeds: vec![0],
-        sets: &nothing,
-        stop: Stop::default(),
-        members: Members::default(),
-        memo: Memo::default(),
-        ends: Ends::default(),
-    };
-    Frame::requests(&run).column(expr)
-}
+    /// Warnings about users that the catalog does not have.
+    fn unknown_users(self, requests: &[Request], viewers: &[u32]) -> Vec<(usize, String)> {
+        let schema = self.snapshot.schema();
+        let table = schema.entity(schema.viewer);
+        let warning = |(i, (request, &id)): (usize, (&Request, &u32))| {
+            let key = request.user.as_ref().filter(|_| id >= table.rows)?;
+            let why = "it runs with null columns and no links";
+            Some((i, format!("user `{key}` is not in `{}`: {why}", table.name)))
+        };
+        let users = requests.iter().zip(viewers).enumerate();
+        users.filter_map(warning).collect()
+    }
 
-/// A value as a column of one row; none if it is not of the type.
-fn single(
-    value: &Value,
-    ty: &Type,
-    snapshot: &Snapshot,
-    texts: &Texts,
-    keys: &Keys,
-) -> Option<Column> {
-    let single = |value: &Value, ty: &Type| single(value, ty, snapshot, texts, keys);
-    let key = |entity: EntityId, key: Key| {
-        let ints = snapshot.schema().entity(entity).key_type == KeyType::Int;
-        let fits = ints == matches!(key, Key::Int(_));
-        fits.then(|| Column::Code(vec![keys.id(entity, &key)]))
-    };
-    Some(match (ty, value) {
-        (Type::Int, Value::Int(v))
-        | (Type::Time, Value::Time(v))
-        | (Type::Duration, Value::Duration(v))
-            if *v != NULL_INT =>
-        {
-            Column::I64(vec![*v])
-        }
-        (Type::Int | Type::Time | Type::Duration, Value::Null) => Column::I64(vec![NULL_INT]),
-        (Type::Float, Value::Float(v)) if v.is_finite() => Column::F64(vec![*v]),
-        (Type::Float, Value::Int(v)) => Column::F64(vec![*v as f64]),
-        (Type::Float, Value::Null) => Column::F64(vec![NULL_FLOAT]),
-        (Type::Bool, Value::Bool(v)) => Column::Bool(vec![u8::from(*v)]),
-        (Type::Bool, Value::Null) => Column::Bool(vec![NULL_BOOL]),
-        (Type::String, Value::Str(v)) => Column::Code(vec![texts.code(v)]),
-        (Type::String | Type::Id(_), Value::Null) => Column::Code(vec![NULL_CODE]),
-        (Type::Id(e), Value::Int(v)) => key(*e, Key::Int(*v))?,
-        (Type::Id(e), Value::Str(v)) => key(*e, Key::Str(v.clone()))?,
-        (Type::Id(e), Value::Id(v)) => key(*e, v.clone())?,
-        (Type::List(item), Value::List(values)) => {
-            let items = values
-                .iter()
-                .map(|v| single(v, item))
-                .collect::<Option<Vec<_>>>()?;
-            let items = match items.is_empty() {
-                true => single(&Value::Null, item)?,
-                false => Column::concat(&items),
-            };
-            Column::List {
-                slots: vec![[0, values.len() as u32]],
-                items: Arc::new(items),
-            }
-        }
-        (Type::List(item), Value::Null) => {
-            let items = Arc::new(single(&Value::Null, item)?);
-            Column::List {
-                slots: vec![[NULL_CODE, 0]],
-                items,
-            }
-        }
-        (Type::Vector(_), Value::List(numbers)) => {
-            let numbers = numbers.iter().map(|number| match number {
-                Value::Float(x) => Some(*x as f32),
-                Value::Int(x) => Some(*x as f32),
-                _ => None,
+    /// The values of a parameter, one per request.
+    fn param(self, param: &Parameter, requests: &[Request]) -> Result<Column, RunError> {
+        let mut default = None;
+        let mut parts = Vec::with_capacity(requests.len());
+        for request in requests {
+            let mut given = request.params.iter().rev();
+            let given = given.find(|(name, _)| *name == param.name);
+            parts.push(match (given, &param.default) {
+                (Some((_, value)), _) => {
+                    let fits = self.single(value, &param.ty);
+                    fits.ok_or_else(|| self.misfit(param, value))?
+                }
+                (None, Some(expr)) => default.get_or_insert_with(|| self.constant(expr)).clone(),
+                (None, None) => {
+                    let name = &param.name;
+                    let help = format!("give it a value (`--param {name}=...`)");
+                    let message = format!("parameter `{name}` has no default: {help}");
+                    return Err(RunError::Request(message));
+                }
             });
-            return single(&Value::Vector(numbers.collect::<Option<_>>()?), ty);
         }
-        (Type::Vector(dim), Value::Vector(v))
-            if v.len() == *dim as usize && v.iter().all(|x| x.is_finite()) =>
-        {
-            Column::Vector {
-                slots: vec![[0, *dim]],
-                items: Arc::new(v.clone()),
+        Ok(Column::concat(&parts))
+    }
+
+    /// The value is not of the parameter's type.
+    fn misfit(self, param: &Parameter, value: &Value) -> RunError {
+        let (name, want) = (&param.name, self.snapshot.schema().type_name(&param.ty));
+        let cannot = match holds_smallest(value) {
+            true => ": the smallest 64-bit int is reserved for null",
+            false => "",
+        };
+        let found = show(value);
+        RunError::Request(format!(
+            "parameter `{name}` is {want}, found {found}{cannot}"
+        ))
+    }
+
+    /// The value of a default, as a column of one row.
+    fn constant(self, expr: &Expr) -> Column {
+        let nothing = Results::new(0);
+        let run = Run {
+            snapshot: self.snapshot,
+            texts: self.texts,
+            keys: self.keys,
+            now: vec![0],
+            viewers: vec![NULL_CODE],
+            params: Vec::new(),
+            seeds: vec![0],
+            sets: &nothing,
+            stop: Stop::default(),
+            members: Members::default(),
+            memo: Memo::default(),
+            ends: Ends::default(),
+        };
+        Frame::requests(&run).column(expr)
+    }
+
+    /// A value as a column of one row; none if it is not of the type.
+    fn single(self, value: &Value, ty: &Type) -> Option<Column> {
+        Some(match (ty, value) {
+            (Type::Int, Value::Int(v))
+            | (Type::Time, Value::Time(v))
+            | (Type::Duration, Value::Duration(v))
+                if *v != NULL_INT =>
+            {
+                Column::I64(vec![*v])
             }
-        }
-        (Type::Vector(_), Value::Null) => Column::Vector {
-            slots: vec![[NULL_CODE, 0]],
-            items: Arc::default(),
-        },
-        _ => return None,
+            (Type::Int | Type::Time | Type::Duration, Value::Null) => Column::I64(vec![NULL_INT]),
+            (Type::Float, Value::Float(v)) if v.is_finite() => Column::F64(vec![*v]),
+            (Type::Float, Value::Int(v)) => Column::F64(vec![*v as f64]),
+            (Type::Float, Value::Null) => Column::F64(vec![NULL_FLOAT]),
+            (Type::Bool, Value::Bool(v)) => Column::Bool(vec![u8::from(*v)]),
+            (Type::Bool, Value::Null) => Column::Bool(vec![NULL_BOOL]),
+            (Type::String, Value::Str(v)) => Column::Code(vec![self.texts.code(v)]),
+            (Type::String | Type::Id(_), Value::Null) => Column::Code(vec![NULL_CODE]),
+            (Type::Id(e), Value::Int(v)) => self.id(*e, Key::Int(*v))?,
+            (Type::Id(e), Value::Str(v)) => self.id(*e, Key::Str(v.clone()))?,
+            (Type::Id(e), Value::Id(v)) => self.id(*e, v.clone())?,
+            (Type::List(item), Value::List(values)) => self.list(values, item)?,
+            (Type::List(item), Value::Null) => Column::List {
+                slots: vec![[NULL_CODE, 0]],
+                items: Arc::new(self.single(&Value::Null, item)?),
+            },
+            (Type::Vector(dim), Value::List(numbers)) => vector(floats(numbers)?, *dim)?,
+            (Type::Vector(dim), Value::Vector(v)) => vector(v.clone(), *dim)?,
+            (Type::Vector(_), Value::Null) => Column::Vector {
+                slots: vec![[NULL_CODE, 0]],
+                items: Arc::default(),
+            },
+            _ => return None,
+        })
+    }
+
+    fn id(self, entity: EntityId, key: Key) -> Option<Column> {
+        let ints = self.snapshot.schema().entity(entity).key_type == KeyType::Int;
+        let fits = ints == matches!(key, Key::Int(_));
+        fits.then(|| Column::Code(vec![self.keys.id(entity, &key)]))
+    }
+
+    fn list(self, values: &[Value], item: &Type) -> Option<Column> {
+        let items = values.iter().map(|v| self.single(v, item));
+        let items = match values.is_empty() {
+            true => self.single(&Value::Null, item)?,
+            false => Column::concat(&items.collect::<Option<Vec<_>>>()?),
+        };
+        Some(Column::List {
+            slots: vec![[0, values.len() as u32]],
+            items: Arc::new(items),
+        })
+    }
+}
+
+/// Numbers of a list as those of a vector.
+fn floats(numbers: &[Value]) -> Option<Vec<f32>> {
+    let number = |number: &Value| match number {
+        Value::Float(x) => Some(*x as f32),
+        Value::Int(x) => Some(*x as f32),
+        _ => None,
+    };
+    numbers.iter().map(number).collect()
+}
+
+fn vector(numbers: Vec<f32>, dim: u32) -> Option<Column> {
+    let fits = numbers.len() == dim as usize && numbers.iter().all(|x| x.is_finite());
+    fits.then(|| Column::Vector {
+        slots: vec![[0, dim]],
+        items: Arc::new(numbers),
     })
 }
 

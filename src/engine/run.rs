@@ -184,25 +184,18 @@ impl Engine {
         options: &RunOptions,
     ) -> Result<Pass, RunError> {
         self.can_run(&program.world)?;
-        let RunOptions { limits, ask } = options;
-        let limits = *limits;
+        let limits = options.limits;
         let run = |limits, last| {
             let call = Call {
                 program: &program.inner,
                 requests,
                 limits,
-                ask,
+                ask: &options.ask,
                 now: flight.now(|| self.now()),
             };
             self.rounds(call, last)
         };
-        let divided = |requests: &[Request]| -> Result<Pass, RunError> {
-            let mut all = Pass::default();
-            for part in requests.chunks(requests.len().div_ceil(2)) {
-                all.add(self.pass_in(flight, program, part, options)?);
-            }
-            Ok(all)
-        };
+        let divided = |requests: &[Request]| self.divided(flight, program, requests, options);
         let last = requests.len() == 1 && !flight.shares(limits);
         let ran = match last {
             true => run(limits, true),
@@ -217,22 +210,34 @@ impl Engine {
                 let more = divided(&again)?;
                 pass.further_rounds += more.further_rounds;
                 pass.timings.extend(more.timings);
-                for (at, answer) in ended.into_iter().zip(more.answers) {
-                    pass.answers[at] = answer;
-                }
+                pass.replace(&ended, more.answers);
                 Ok(pass)
             }
             // an answer is not partial for the sake of others
             Ok((pass, ended)) if ended.is_empty() && (last || !pass.is_partial()) => Ok(pass),
             Ok(_) | Err(RunError::Limit(_)) if !last => {
-                let (pass, _) = flight
-                    .alone(|| run(limits, true))
-                    .map_err(|e| e.of(user(requests)))?;
+                let ran = flight.alone(|| run(limits, true));
+                let (pass, _) = ran.map_err(|e| e.of(user(requests)))?;
                 Ok(pass)
             }
             Ok((pass, _)) => Ok(pass),
             Err(error) => Err(error.of(user(requests))),
         }
+    }
+
+    /// Runs requests in two passes.
+    fn divided(
+        &self,
+        flight: &Flight,
+        program: &Program,
+        requests: &[Request],
+        options: &RunOptions,
+    ) -> Result<Pass, RunError> {
+        let mut all = Pass::default();
+        for part in requests.chunks(requests.len().div_ceil(2)) {
+            all.add(self.pass_in(flight, program, part, options)?);
+        }
+        Ok(all)
     }
 
     /// Runs requests together, those that end short again with larger numbers. Gives the places of
@@ -264,9 +269,7 @@ impl Engine {
                 match self.one_round(round) {
                     Ok((round, again)) => {
                         pass.further_rounds += places.len();
-                        for (&place, answer) in places.iter().zip(round.answers) {
-                            pass.answers[place] = answer;
-                        }
+                        pass.replace(&places, round.answers);
                         short.extend(rounds::groups(again, &places));
                     }
                     Err(RunError::Limit(_)) if !last => ended.extend(places),
@@ -490,6 +493,13 @@ pub struct Pass {
 impl Pass {
     fn is_partial(&self) -> bool {
         self.answers.iter().any(|answer| answer.partial)
+    }
+
+    /// Puts answers in the places of others.
+    fn replace(&mut self, places: &[usize], answers: Vec<Answer>) {
+        for (&place, answer) in places.iter().zip(answers) {
+            self.answers[place] = answer;
+        }
     }
 
     /// Adds what another pass did, whose requests come after those of this one.
