@@ -7,8 +7,9 @@ use super::env::{Env, Local};
 use super::modules::{Module, Modules, Tier};
 use crate::diag::{Diagnostic, Sink, code, suggest};
 use crate::expr::NodeId;
+use crate::source::Span;
 use crate::store::Snapshot;
-use crate::syntax::ast::{self, ItemKind, Param};
+use crate::syntax::ast::{self, Item, ItemKind, Param};
 
 /// The query to run.
 pub(super) struct Entry<'a> {
@@ -76,68 +77,40 @@ fn unread(program: &Module, params: &[Parameter]) -> Vec<String> {
 impl<'a> Checker<'a> {
     /// The query that runs.
     fn entry(&mut self, program: &'a Module, wanted: Option<&str>) -> Option<Entry<'a>> {
-        let items = &program.file.items;
-        let last = items.last().and_then(|item| match &item.kind {
-            ItemKind::Expr(body) => Some(Entry {
-                name: "main".to_owned(),
-                params: &[],
-                body,
-            }),
-            _ => None,
-        });
-        let mut queries: Vec<Entry<'a>> = items
-            .iter()
-            .filter_map(|item| match &item.kind {
-                ItemKind::Query { name, params, body } => Some(Entry {
-                    name: name.text.clone(),
-                    params,
-                    body,
-                }),
-                _ => None,
-            })
-            .chain(last)
-            .collect();
+        let mut queries = queries(&program.file.items);
         let names: Vec<String> = queries.iter().map(|q| q.name.clone()).collect();
+        let named = |wanted: &str| names.iter().position(|name| name == wanted);
+        let only = (names.len() == 1).then_some(0);
         let place = match wanted {
-            Some(wanted) => names.iter().position(|name| name == wanted),
-            None => names
-                .iter()
-                .position(|name| name == "main")
-                .or((names.len() == 1).then_some(0)),
+            Some(wanted) => named(wanted),
+            None => named("main").or(only),
         };
-        let end = program.file.items.last().map_or(
-            crate::source::Span {
-                source: program.source,
-                ..Default::default()
-            },
-            |i| i.span,
-        );
-        match (place, wanted) {
-            (Some(place), _) => Some(queries.swap_remove(place)),
-            (None, Some(wanted)) => {
+        if let Some(place) = place {
+            return Some(queries.swap_remove(place));
+        }
+        let (message, help) = match wanted {
+            Some(wanted) => {
                 let near = suggest::nearest(wanted, names.iter().map(String::as_str));
                 let help = match near {
                     Some(near) => format!("did you mean `{near}`?"),
                     None if names.is_empty() => "the file has no query".to_owned(),
                     None => format!("the file has {}", names.join(", ")),
                 };
-                self.refuse(
-                    Diagnostic::new(code::E0211, end, format!("there is no query `{wanted}`"))
-                        .help(help),
-                )
+                (format!("there is no query `{wanted}`"), help)
             }
-            (None, None) if names.len() > 1 => {
-                let message = format!(
-                    "the file has several queries and no `main`: {}",
-                    names.join(", ")
-                );
-                self.refuse(
-                    Diagnostic::new(code::E0211, end, message)
-                        .help("choose one with `--query NAME`"),
-                )
+            None if names.is_empty() => return None,
+            None => {
+                let names = names.join(", ");
+                let message = format!("the file has several queries and no `main`: {names}");
+                (message, "choose one with `--query NAME`".to_owned())
             }
-            (None, None) => None,
-        }
+        };
+        let start = Span {
+            source: program.source,
+            ..Span::default()
+        };
+        let end = program.file.items.last().map_or(start, |item| item.span);
+        self.refuse(Diagnostic::new(code::E0211, end, message).help(help))
     }
 
     /// The result sets of a query; its parameters come with the request.
@@ -159,4 +132,25 @@ impl<'a> Checker<'a> {
         self.notes.results.extend(nodes.zip(places));
         Some(results)
     }
+}
+
+/// The queries of a file: those with a name, and an expression that is its last item.
+fn queries(items: &[Item]) -> Vec<Entry<'_>> {
+    let named = items.iter().filter_map(|item| match &item.kind {
+        ItemKind::Query { name, params, body } => Some(Entry {
+            name: name.text.clone(),
+            params,
+            body,
+        }),
+        _ => None,
+    });
+    let last = items.last().and_then(|item| match &item.kind {
+        ItemKind::Expr(body) => Some(Entry {
+            name: "main".to_owned(),
+            params: &[],
+            body,
+        }),
+        _ => None,
+    });
+    named.chain(last).collect()
 }

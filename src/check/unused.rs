@@ -7,7 +7,7 @@ use super::typing::{Entity, ParamType};
 use crate::diag::{Diagnostic, code};
 use crate::expr::ir::{Expr, Kind as ExprKind, Scalar};
 use crate::ops::{Role, Shape};
-use crate::syntax::ast::{self, Item, ItemKind, Param};
+use crate::syntax::ast::{self, Item, ItemKind, Name, Param};
 use crate::types::Type;
 
 impl<'a> Checker<'a> {
@@ -55,15 +55,7 @@ impl<'a> Checker<'a> {
                 name,
                 entity,
                 value,
-            } => {
-                if let Some(entity) = self.entity_named(&entity.text, entity.span, m) {
-                    let shape = Shape::of(entity, None);
-                    // where it is used there may be columns that `let` has bound
-                    self.here.open_rows = true;
-                    self.declared_model(&name.text, value, name.span, m, &shape);
-                    self.here.open_rows = false;
-                }
-            }
+            } => self.unused_model(name, entity, value, m),
             ItemKind::Value(def) => self.unused_row_def(def, "value", m),
             ItemKind::Policy(def) => self.unused_row_def(def, "policy", m),
             ItemKind::Def {
@@ -72,23 +64,37 @@ impl<'a> Checker<'a> {
                 result,
                 ..
             } => self.unused_def(params, body, result.as_ref(), m),
-            ItemKind::Query { params, body, name } => {
-                let kept = std::mem::take(&mut self.inputs);
-                self.query(&Entry {
+            ItemKind::Query { params, body, name } => self.with_own_inputs(|checker| {
+                checker.query(&Entry {
                     name: name.text.clone(),
                     params,
                     body,
                 });
-                self.inputs = kept;
-            }
-            ItemKind::Test { settings, body, .. } => {
-                let kept = std::mem::take(&mut self.inputs);
-                self.test(settings, body, m);
-                self.inputs = kept;
-            }
+            }),
+            ItemKind::Test { settings, body, .. } => self.with_own_inputs(|checker| {
+                checker.test(settings, body, m);
+            }),
             ItemKind::Binding { value, .. } => self.unused_binding(value, &env),
             ItemKind::Import(_) | ItemKind::Expr(_) | ItemKind::Error => {}
         }
+    }
+
+    /// The query that runs has none of the parameters that are read here.
+    fn with_own_inputs(&mut self, read: impl FnOnce(&mut Self)) {
+        let kept = std::mem::take(&mut self.inputs);
+        read(self);
+        self.inputs = kept;
+    }
+
+    fn unused_model(&mut self, name: &Name, entity: &Name, value: &'a ast::Expr, m: usize) {
+        let Some(entity) = self.entity_named(&entity.text, entity.span, m) else {
+            return;
+        };
+        let shape = Shape::of(entity, None);
+        // where it is used there may be columns that `let` has bound
+        self.here.open_rows = true;
+        self.declared_model(&name.text, value, name.span, m, &shape);
+        self.here.open_rows = false;
     }
 
     fn unused_binding(&mut self, value: &'a ast::Expr, env: &Env<'a>) {

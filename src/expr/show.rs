@@ -119,13 +119,8 @@ impl Show<'_> {
                 then,
                 otherwise,
             } => {
-                write!(
-                    f,
-                    "({} if {} else {})",
-                    sub(then),
-                    sub(condition),
-                    sub(otherwise)
-                )
+                let (then, condition) = (sub(then), sub(condition));
+                write!(f, "({then} if {condition} else {})", sub(otherwise))
             }
             Kind::List(items) => {
                 f.write_str("[")?;

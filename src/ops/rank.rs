@@ -1,6 +1,6 @@
 //! `rank`: the heads of a model become columns, and a score is made of them.
 
-use super::bind::{Bind, Bound, Quantity};
+use super::bind::{Bind, Bound, Model, Quantity};
 use super::kit::values::scores;
 use super::shape::{BoundColumn, Score, ScoreKind};
 use super::{
@@ -44,17 +44,14 @@ pub const RANK: Operator = Operator {
 
 fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let input = b.input();
-    let mut shape = b.graph().shape(input).clone();
-    let model = b.model("ranking_model", &shape)?;
-    let before = shape.clone();
-    let places: Vec<usize> = model
-        .heads
-        .iter()
-        .map(|(name, expr)| {
-            let facts = before.facts(b.schema(), expr);
-            shape.bind(BoundColumn::new(name.as_str(), expr.ty.clone()).facts(facts))
-        })
-        .collect();
+    let before = b.graph().shape(input).clone();
+    let model = b.model("ranking_model", &before)?;
+    let mut shape = before.clone();
+    let heads = model.heads.iter().map(|(name, expr)| {
+        let facts = before.facts(b.schema(), expr);
+        shape.bind(BoundColumn::new(name.as_str(), expr.ty.clone()).facts(facts))
+    });
+    let places: Vec<usize> = heads.collect();
     b.otherwise(shape.clone());
     let value = b.row_value("value", &shape, None);
     let keep = b.count("keep");
@@ -65,34 +62,13 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         b.report(Diagnostic::new(code::E0601, b.origin("keep"), message).help(help));
         return None;
     }
-    let score = match (value, model.score, &model.heads[..]) {
-        (Some(value), ..) => Source::Value(value),
-        (None, Some(own), _) => Source::Own(own),
-        (None, None, [_]) => Source::Head(places[0]),
-        (None, None, heads) => {
-            let names: Vec<&str> = heads.iter().map(|(name, _)| name.as_str()).collect();
-            let message = format!(
-                "model `{}` has {} heads and no score of its own",
-                model.name,
-                names.len()
-            );
-            let help = format!(
-                "combine them: `rank({}, value={})`",
-                model.name,
-                names.join(" + ")
-            );
-            b.report(Diagnostic::new(code::E0303, b.span(), message).help(help));
-            return None;
-        }
-    };
+    let score = source(b, value, &model, &places)?;
     let made = match &score {
         Source::Value(expr) => shape.score_of(b.schema(), expr),
         Source::Own(expr) => before.score_of(b.schema(), expr),
         Source::Head(place) => Score::new(ScoreKind::Probability, shape.columns[*place].facts),
     };
-    let shape = shape
-        .scored(made)
-        .cut(keep.as_ref().and_then(Quantity::known));
+    let rows = keep.as_ref().and_then(Quantity::known);
     let head = |((name, expr), place)| Head {
         name,
         expr,
@@ -109,8 +85,30 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     Some(Bound {
         op: Arc::new(op),
         inputs: vec![input],
-        shape,
+        shape: shape.scored(made).cut(rows),
     })
+}
+
+/// What the score is made of: the value asked for, else the model's own score, else its only head.
+fn source(
+    b: &mut dyn Bind,
+    value: Option<Expr>,
+    model: &Model,
+    places: &[usize],
+) -> Option<Source> {
+    match (value, &model.score, places) {
+        (Some(value), ..) => Some(Source::Value(value)),
+        (None, Some(own), _) => Some(Source::Own(own.clone())),
+        (None, None, [place]) => Some(Source::Head(*place)),
+        (None, None, _) => {
+            let heads: Vec<&str> = model.heads.iter().map(|(name, _)| name.as_str()).collect();
+            let (model, count) = (&model.name, heads.len());
+            let message = format!("model `{model}` has {count} heads and no score of its own");
+            let help = format!("combine them: `rank({model}, value={})`", heads.join(" + "));
+            b.report(Diagnostic::new(code::E0303, b.span(), message).help(help));
+            None
+        }
+    }
 }
 
 /// What the score is made of.

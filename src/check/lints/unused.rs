@@ -193,23 +193,36 @@ pub(super) fn mentions(expr: &ast::Expr, name: &str) -> bool {
     found
 }
 
+fn value_of(statement: &Statement) -> Option<&ast::Expr> {
+    match statement {
+        Statement::Binding { value, .. } => Some(value),
+        Statement::Assert { condition, .. } => Some(condition),
+        Statement::Error(_) => None,
+    }
+}
+
 /// Calls `f` on every expression directly in another.
 pub(super) fn each_child<'e>(expr: &'e ast::Expr, f: &mut dyn FnMut(&'e ast::Expr)) {
     match &expr.kind {
         ExprKind::List(items) => items.iter().for_each(f),
         ExprKind::Record(fields) => fields.iter().for_each(|(_, value)| f(value)),
         ExprKind::Block(block) => {
-            for statement in &block.statements {
-                match statement {
-                    Statement::Binding { value, .. } => f(value),
-                    Statement::Assert { condition, .. } => f(condition),
-                    Statement::Error(_) => {}
-                }
-            }
+            block
+                .statements
+                .iter()
+                .filter_map(value_of)
+                .for_each(&mut *f);
             block.result.iter().for_each(|result| f(result));
         }
-        ExprKind::Unary { operand, .. } => f(operand),
-        ExprKind::Binary { left, right, .. } => {
+        ExprKind::Unary { operand: e, .. }
+        | ExprKind::IsNull { value: e, .. }
+        | ExprKind::Field { receiver: e, .. } => f(e),
+        ExprKind::Binary { left, right, .. }
+        | ExprKind::In {
+            value: left,
+            set: right,
+            ..
+        } => {
             f(left);
             f(right);
         }
@@ -217,11 +230,6 @@ pub(super) fn each_child<'e>(expr: &'e ast::Expr, f: &mut dyn FnMut(&'e ast::Exp
             f(first);
             rest.iter().for_each(|(_, e)| f(e));
         }
-        ExprKind::In { value, set, .. } => {
-            f(value);
-            f(set);
-        }
-        ExprKind::IsNull { value, .. } => f(value),
         ExprKind::If {
             then,
             condition,
@@ -232,14 +240,15 @@ pub(super) fn each_child<'e>(expr: &'e ast::Expr, f: &mut dyn FnMut(&'e ast::Exp
             f(otherwise);
         }
         ExprKind::Call { args, .. } => args.iter().for_each(|a| f(&a.value)),
-        ExprKind::Method { receiver, args, .. } => {
-            f(receiver);
-            args.iter().for_each(|a| f(&a.value));
+        ExprKind::Method {
+            receiver: of, args, ..
         }
-        ExprKind::Field { receiver, .. } => f(receiver),
-        ExprKind::Links { edge, ends } => {
-            f(edge);
-            ends.iter().for_each(|a| f(&a.value));
+        | ExprKind::Links {
+            edge: of,
+            ends: args,
+        } => {
+            f(of);
+            args.iter().for_each(|a| f(&a.value));
         }
         ExprKind::Rule { key, count, window } => {
             f(key);

@@ -3,9 +3,9 @@
 use super::Search;
 use super::reason::{Reason, short};
 use crate::batch::Rows;
-use crate::expr::{Frame, NodeId};
+use crate::expr::{Expr, Frame, NodeId};
 use crate::ops::{Condition, Contributions, RunError, membership};
-use crate::types::{EntityId, NULL_CODE};
+use crate::types::{EntityId, NULL_CODE, Value};
 use crate::why::tracer::find;
 use foldhash::HashSet;
 
@@ -24,59 +24,62 @@ impl Search<'_, '_> {
         id: u32,
         depth: usize,
     ) -> Result<(), RunError> {
-        let request = self.request;
         let input = self.tracer.graph.get(at).inputs[0];
         let members = self.tracer.sets.rows(input);
-        let range = members.range(request);
+        let range = members.range(self.request);
         let Some(found) = self.tracer.found(at)? else {
             return Ok(());
         };
-        let missed: Vec<usize> = range
-            .clone()
-            .filter(|&member| find(found, member, id).is_none())
-            .collect();
-        let viewer = self.tracer.graph.shape(input).entity;
+        let all = range.len();
+        let missed = range.filter(|&member| find(found, member, id).is_none());
+        let missed: Vec<usize> = missed.collect();
         let Some(&first) = missed.first() else {
             self.say(at, false, "there is no viewer".to_owned(), Vec::new());
             return Ok(());
         };
+        let viewer = self.tracer.graph.shape(input).entity;
         let whom = self.entity(viewer, members.ids[first]);
-        let message = format!(
-            "{} of {} members do not have it, as {whom}",
-            missed.len(),
-            range.len()
-        );
+        let missed = missed.len();
+        let message = format!("{missed} of {all} members do not have it, as {whom}");
         self.say(at, false, message, Vec::new());
-        if depth >= DEPTH {
-            return Ok(());
+        if depth < DEPTH {
+            let reasons = self.absent_as(at, first, id, depth + 1)?;
+            self.reasons
+                .extend(reasons.into_iter().map(|reason| Reason {
+                    message: format!("as {whom}: {}", reason.message),
+                    ..reason
+                }));
         }
-        let reasons = self.tracer.as_member(at, first, |tracer, root| {
+        Ok(())
+    }
+
+    /// Why a member of an `as_viewer` does not have the entity.
+    fn absent_as(
+        &self,
+        at: NodeId,
+        member: usize,
+        id: u32,
+        depth: usize,
+    ) -> Result<Vec<Reason>, RunError> {
+        let reasons = self.tracer.as_member(at, member, |tracer, root| {
             let mut inner = Search {
                 tracer,
                 request: 0,
                 reasons: Vec::new(),
                 looked: HashSet::default(),
             };
-            inner.absent(root, id, depth + 1)?;
+            inner.absent(root, id, depth)?;
             Ok(inner.reasons)
         })?;
-        for reason in reasons.into_iter().flatten() {
-            self.reasons.push(Reason {
-                message: format!("as {whom}: {}", reason.message),
-                ..reason
-            });
-        }
-        Ok(())
+        Ok(reasons.unwrap_or_default())
     }
 
     /// A fan-out did not reach an entity: the condition that kept it away, or what would lead to it.
     pub(super) fn unreached(&mut self, at: NodeId, id: u32, depth: usize) -> Result<(), RunError> {
-        let graph = self.tracer.graph;
-        let node = graph.get(at);
+        let node = self.tracer.graph.get(at);
         let exec = self.tracer.exec;
-        let schema = exec.run.snapshot.schema();
         let input = only(self.tracer.inputs(at)[0], self.request);
-        for relaxed in node.op.relaxed(schema) {
+        for relaxed in node.op.relaxed(exec.run.snapshot.schema()) {
             let Some(links) = relaxed.op.links(exec, &[&input])? else {
                 continue;
             };
@@ -87,23 +90,10 @@ impl Search<'_, '_> {
                 Condition::Number(written) => (self.beyond(at, &links, link, written), Vec::new()),
                 Condition::Other(written) => {
                     let from = self.parent_of(at, &input, &links, link);
-                    (
-                        format!("`{written}` excludes the link from {from}"),
-                        Vec::new(),
-                    )
+                    let message = format!("`{written}` excludes the link from {from}");
+                    (message, Vec::new())
                 }
-                Condition::Entity(condition) => match membership(condition) {
-                    Some((set, wanted)) => (self.member(set, !wanted), Vec::new()),
-                    None => {
-                        let frame = Frame {
-                            n: 1,
-                            owners: &[self.request as u32],
-                            ids: &[id],
-                            ..Frame::requests(exec.run)
-                        };
-                        self.failed(std::slice::from_ref(condition), &frame, 0, &[])
-                    }
-                },
+                Condition::Entity(condition) => self.excluded(condition, id),
             };
             // a filter that moved into the search drops what would have been found
             let dropped = matches!(relaxed.without, Condition::Entity(_));
@@ -111,6 +101,20 @@ impl Search<'_, '_> {
             return Ok(());
         }
         self.no_way(at, id, &input, depth)
+    }
+
+    /// A filter that moved into a search keeps the entity away.
+    fn excluded(&self, condition: &Expr, id: u32) -> (String, Vec<(String, Value)>) {
+        if let Some((set, wanted)) = membership(condition) {
+            return (self.member(set, !wanted), Vec::new());
+        }
+        let frame = Frame {
+            n: 1,
+            owners: &[self.request as u32],
+            ids: &[id],
+            ..Frame::requests(self.tracer.exec.run)
+        };
+        self.failed(std::slice::from_ref(condition), &frame, 0, &[])
     }
 
     /// It was found, but only past the number that is asked for.
@@ -170,39 +174,61 @@ impl Search<'_, '_> {
     fn no_way(&mut self, at: NodeId, id: u32, input: &Rows, depth: usize) -> Result<(), RunError> {
         let graph = self.tracer.graph;
         let node = graph.get(at);
-        let (here, before) = (node.shape.entity, graph.shape(node.inputs[0]).entity);
-        let it = self.entity(here, id);
-        let before_name = self
-            .tracer
-            .run()
-            .snapshot
-            .schema()
-            .entity(before)
-            .name
-            .clone();
-        let rows = input.range(self.request).len();
+        let before = graph.shape(node.inputs[0]).entity;
         let parents = self.leading_to(at, id)?;
         let there = |parent: &u32| find(input, self.request, *parent).is_some();
         let near = parents.iter().flatten().copied().find(there);
         if let Some(parent) = near {
             // no condition alone keeps it away: several do
-            let message = format!(
-                "{} leads to {it}, but only by links excluded by several conditions",
-                self.entity(before, parent)
+            let (parent, it) = (
+                self.entity(before, parent),
+                self.entity(node.shape.entity, id),
             );
+            let message =
+                format!("{parent} leads to {it}, but only by links excluded by several conditions");
             self.say(at, false, message, Vec::new());
             return Ok(());
         }
-        let message = match &parents {
+        let message = self.not_there(at, id, input, parents.as_deref());
+        self.say(at, false, message, Vec::new());
+        if depth >= DEPTH {
+            return Ok(());
+        }
+        for parent in parents.into_iter().flatten().take(PARENTS) {
+            let told = self.reasons.len();
+            self.absent(node.inputs[0], parent, depth + 1)?;
+            let whom = self.entity(before, parent);
+            for reason in &mut self.reasons[told..] {
+                // of the entity asked for nothing was dropped here
+                reason.dropped = false;
+                if !reason.message.starts_with(&whom) {
+                    reason.message = format!("{whom}: {}", reason.message);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// None of what leads to it is among the rows before.
+    fn not_there(&self, at: NodeId, id: u32, input: &Rows, parents: Option<&[u32]>) -> String {
+        let graph = self.tracer.graph;
+        let node = graph.get(at);
+        let (it, before) = (
+            self.entity(node.shape.entity, id),
+            graph.shape(node.inputs[0]).entity,
+        );
+        let before_name = &self.tracer.run().snapshot.schema().entity(before).name;
+        let rows = input.range(self.request).len();
+        match parents {
             _ if rows == 0 => format!("no `{before_name}` to start from"),
             None => format!("{it} was not found from any of {rows} `{before_name}` rows"),
-            Some(all) if all.is_empty() => format!("nothing leads to {it}"),
+            Some([]) => format!("nothing leads to {it}"),
             Some(all) => {
-                let shown: Vec<String> = all
+                let shown = all
                     .iter()
                     .take(PARENTS)
-                    .map(|&parent| self.entity(before, parent))
-                    .collect();
+                    .map(|&parent| self.entity(before, parent));
+                let shown = shown.collect::<Vec<_>>().join(", ");
                 let more = match all.len().saturating_sub(PARENTS) {
                     0 => String::new(),
                     n => format!(" and {n} more"),
@@ -212,27 +238,10 @@ impl Search<'_, '_> {
                     _ => ("lead", "none of them is"),
                 };
                 format!(
-                    "only {}{more} {lead} to {it}, and {of_them} among {rows} `{before_name}` rows",
-                    shown.join(", ")
+                    "only {shown}{more} {lead} to {it}, and {of_them} among {rows} `{before_name}` rows"
                 )
             }
-        };
-        self.say(at, false, message, Vec::new());
-        if depth < DEPTH {
-            for parent in parents.into_iter().flatten().take(PARENTS) {
-                let (node_before, reasons) = (node.inputs[0], self.reasons.len());
-                self.absent(node_before, parent, depth + 1)?;
-                let whom = self.entity(before, parent);
-                for reason in &mut self.reasons[reasons..] {
-                    // of the entity asked for nothing was dropped here
-                    reason.dropped = false;
-                    if !reason.message.starts_with(&whom) {
-                        reason.message = format!("{whom}: {}", reason.message);
-                    }
-                }
-            }
         }
-        Ok(())
     }
 
     /// The entities whose links lead to one; none if the fan-out does not follow links.
