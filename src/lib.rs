@@ -56,7 +56,8 @@
 //!
 //! # More
 //!
-//! [`extend`] has the traits by which a Rust program adds functions, operators and models of its own;
+//! [`extend`] has the traits by which a Rust program adds functions, operators, models and
+//! embeddings of its own;
 //! [`cli::main_with`] makes a command of them. The language itself is documented in the repository, under `docs/`.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]

@@ -290,3 +290,42 @@ fn every_link_leads_somewhere() {
     }
     assert!(lost.is_empty(), "{}", lost.join("\n"));
 }
+
+/// The code in CONTRIBUTING.md is that of the files which its fences name, but for `// ...`.
+#[test]
+fn code_that_is_shown_is_that_of_the_source() {
+    let guide = std::fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
+    let mut lines = guide.lines().map(str::trim).enumerate();
+    let mut shown = 0;
+    while let Some((number, line)) = lines.next() {
+        let Some(file) = line.strip_prefix("```rust file=") else {
+            continue;
+        };
+        let source = std::fs::read_to_string(root().join(file)).expect(file);
+        let source: Vec<&str> = source.lines().map(str::trim).collect();
+        let block: Vec<&str> = lines
+            .by_ref()
+            .map(|(_, line)| line)
+            .take_while(|line| *line != "```")
+            .collect();
+        let mut from = 0;
+        for piece in block
+            .split(|line| *line == "// ...")
+            .filter(|p| !p.is_empty())
+        {
+            let rest = source[from..].windows(piece.len());
+            let at = rest.clone().position(|window| window == piece);
+            let at = at.unwrap_or_else(|| {
+                panic!(
+                    "CONTRIBUTING.md:{}: {file} has no longer\n{}",
+                    number + 1,
+                    piece.join("\n")
+                )
+            });
+            from += at + piece.len();
+        }
+        assert!(from > 0, "CONTRIBUTING.md:{}: an empty example", number + 1);
+        shown += 1;
+    }
+    assert!(shown >= 14, "{shown} examples");
+}

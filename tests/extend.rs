@@ -1,19 +1,24 @@
-//! Functions and operators of Rust programs.
+//! Functions, operators, models and embeddings of Rust programs.
 
 #[path = "../examples/extend/dedupe_by.rs"]
 mod dedupe_by;
+#[path = "../examples/extend/genres.rs"]
+mod genres;
 #[path = "../examples/extend/levenshtein.rs"]
 mod levenshtein;
 #[path = "../examples/extend/logistic.rs"]
 mod logistic;
 
 use dedupe_by::DedupeBy;
+use genres::Genres;
 use igql::engine::Builder;
 use igql::expr::show::literal;
 use igql::extend::{
-    Args, Argument, Column, ColumnBuilder, Failure, Function, Null, OperatorSignature, Output,
-    Registry, RowOperator, RowsView, Scorer, ScorerSignature, Selection, Signature,
+    Args, Argument, Column, ColumnBuilder, Embedding, EmbeddingSignature, Failure, Function, Null,
+    OperatorSignature, Output, Registry, RowOperator, RowsView, Scorer, ScorerSignature, Selection,
+    Signature,
 };
+use igql::schema::Metric;
 use igql::{Engine, Limit, Limits, Program, Request, RunError, Type};
 use levenshtein::Levenshtein;
 use logistic::Logistic;
@@ -739,6 +744,248 @@ fn an_engine_has_its_own() {
     // and makes none of it anew
     let total = |engine: &Engine| -> *const _ { engine.vocabulary().models()[0].outputs[0].1 };
     assert_eq!(total(&one), total(&newer));
+}
+
+/// An embedding that does what it is made of.
+struct Placed<F>(EmbeddingSignature, F);
+
+impl<F> Embedding for Placed<F>
+where
+    F: Fn(&str, &Column, &mut [f32]) -> Result<(), Failure> + Send + Sync,
+{
+    fn signature(&self) -> &EmbeddingSignature {
+        &self.0
+    }
+
+    fn vectors(&self, entity: &str, keys: &Column, out: &mut [f32]) -> Result<(), Failure> {
+        self.1(entity, keys, out)
+    }
+}
+
+fn placed<F>(signature: EmbeddingSignature, vectors: F) -> Placed<F>
+where
+    F: Fn(&str, &Column, &mut [f32]) -> Result<(), Failure> + Send + Sync + 'static,
+{
+    Placed(signature, vectors)
+}
+
+/// On a line: items where their keys are, users a tenth before the item of their key; item 4 nowhere.
+fn line() -> impl Embedding {
+    let signature = EmbeddingSignature::new("line", &["item", "user"], 1, Metric::L2);
+    placed(signature, |entity, keys, out| {
+        for (row, out) in out.iter_mut().enumerate() {
+            let key = keys.int(row).unwrap() as f32;
+            match (entity, key) {
+                ("item", 4.0) => {}
+                ("item", _) => *out = key,
+                _ => *out = key - 0.1,
+            }
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn an_embedding_is_one_like_others() {
+    let engine = with(|builder| builder.embedding(line()));
+    assert_eq!(
+        rows(&engine, "user.nn(line, to=item, k=3)"),
+        ["1", "2", "3"]
+    );
+    let text = "all(item).let(x=dot(line, viewer.line) is null)";
+    assert_eq!(
+        rows(&engine, text),
+        ["1=false", "2=false", "3=false", "4=true", "5=false"]
+    );
+    // named where an embedding is missing, and by what is near to it
+    let found = diagnosed(&engine, "user.nn(lime, to=item)");
+    assert!(found.contains("did you mean `line`?"), "{found}");
+    let found = diagnosed(&engine, "user.nn(to=item)");
+    assert!(
+        found.contains("embedding default on user = line"),
+        "{found}"
+    );
+    assert_eq!(
+        rows(
+            &engine,
+            "embedding default on user = line\nuser.nn(to=item, k=1)"
+        ),
+        ["1"]
+    );
+}
+
+/// The same vectors from a file of the catalog and from a Rust program, with enough rows for a graph.
+#[test]
+fn an_embedding_answers_as_one_of_the_catalog() {
+    let folder = tempfile::tempdir().unwrap();
+    let vector = |key: usize| -> [f32; 3] {
+        let number = |of: usize| ((key * of) % 1009) as f32 / 1009.0 - 0.5;
+        [number(7), number(31), number(571)]
+    };
+    let has = |key: usize| !key.is_multiple_of(10);
+    let catalog = "[catalog]\nviewer = \"item\"\n[entity.item]\ntable = \"items.csv\"\nkey = \"id\"\n\
+                   [embedding.stored]\nentity = \"item\"\nfile = \"vectors.jsonl\"\nmetric = \"cosine\"\n\
+                   neighbours = 5\n";
+    let all = || 0..20_000;
+    let items: String = all().map(|key| format!("k{key}\n")).collect();
+    let lines: String = all()
+        .filter(|&key| has(key))
+        .map(|key| format!("{{\"id\": \"k{key}\", \"vector\": {:?}}}\n", vector(key)))
+        .collect();
+    for (name, text) in [
+        ("catalog.toml", catalog),
+        ("items.csv", &format!("id\n{items}")),
+        ("vectors.jsonl", &lines),
+    ] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let signature = EmbeddingSignature::new("own", &["item"], 3, Metric::Cosine).neighbours(5);
+    let own = placed(signature, move |_, keys, out| {
+        for (row, out) in out.chunks_exact_mut(3).enumerate() {
+            let key = keys.text(row).unwrap()[1..].parse().unwrap();
+            if has(key) {
+                out.copy_from_slice(&vector(key));
+            }
+        }
+        Ok(())
+    });
+    let engine = Engine::builder(folder.path())
+        .embedding(own)
+        .open()
+        .unwrap();
+    for search in ["k=5", "k=7", "k=7, where=id != \"k3\"", "k=9, exact=true"] {
+        let answer = |space: &str| {
+            let text = format!("user.nn({space}, {search})");
+            let program = compile(&engine, &text);
+            let requests: Vec<Request> = (1..200).map(|k| Request::user(format!("k{k}"))).collect();
+            let answers = engine.run_batch(&program, &requests).unwrap();
+            let rows = answers.iter().map(|answer| {
+                let rows = answer.rows();
+                let row = |row: igql::Row| (row.key().to_string(), row.score());
+                rows.iter().map(row).collect::<Vec<_>>()
+            });
+            rows.collect::<Vec<_>>()
+        };
+        let (stored, own) = (answer("stored"), answer("own"));
+        assert_eq!(stored, own, "{search}");
+        assert!(own[0].len() >= 5 && own[9].is_empty(), "{search}");
+    }
+}
+
+#[test]
+fn vectors_that_change_make_another_engine() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering};
+    let shift = Arc::new(AtomicI64::new(0));
+    let folder = tempfile::tempdir().unwrap();
+    let of = shift.clone();
+    let signature = EmbeddingSignature::new("place", &["item"], 1, Metric::L2);
+    let own = placed(signature, move |_, keys, out| {
+        let shift = of.load(Ordering::Relaxed);
+        for (row, out) in out.iter_mut().enumerate() {
+            let step = keys.int(row).unwrap() - 1;
+            *out = (step * (step - shift)) as f32;
+        }
+        Ok(())
+    });
+    let first = builder(&folder).embedding(own).open().unwrap();
+    let text = "all(item).take(1).nn(place, k=1)";
+    let program = compile(&first, text);
+    assert_eq!(rows(&first, text), ["2"]);
+    // the same vectors: one world
+    let same = first.reload().unwrap();
+    assert_eq!(same.snapshot().id(), first.snapshot().id());
+    assert!(same.run(&program, &Request::user(1)).is_ok());
+    shift.store(3, Ordering::Relaxed);
+    let other = first.reload().unwrap();
+    assert_ne!(other.snapshot().id(), first.snapshot().id());
+    let refused = other.run(&program, &Request::user(1)).err();
+    assert_eq!(refused, Some(RunError::OtherWorld));
+    assert_eq!(rows(&other, text), ["4"]);
+    assert_eq!(rows(&first, text), ["2"]);
+    // and that of the catalog alone is a third
+    let plain = builder(&folder).open().unwrap();
+    assert_ne!(plain.snapshot().id(), first.snapshot().id());
+}
+
+#[test]
+fn an_embedding_has_to_fit_the_catalog() {
+    let none = |_: &str, _: &Column, _: &mut [f32]| Ok(());
+    let signature = |name: &str, entities: &[&str], dim| {
+        EmbeddingSignature::new(name, entities, dim, Metric::Dot)
+    };
+    for (signature, says) in [
+        (signature("e", &["itme"], 2), "did you mean `item`?"),
+        (signature("e", &["page"], 2), "entities are `user`, `item`"),
+        (signature("e", &[], 2), "`e` is an embedding of no entity"),
+        (
+            signature("e", &["item", "item"], 2),
+            "names the entity `item` twice",
+        ),
+        (signature("e", &["item"], 0), "the dimension of `e` is 0"),
+        (signature("e", &["item"], u32::MAX), "it can be 1 to 65536"),
+        (
+            signature("e", &["item"], 2).neighbours(1001),
+            "the number of neighbours of `e` is 1001",
+        ),
+        (signature("take", &["item"], 2), "`take` is built in"),
+        (signature("a b", &["item"], 2), "`a b` cannot be a name"),
+    ] {
+        let found = refused(|builder| builder.embedding(placed(signature, none)));
+        assert!(found.contains(says), "{says}: {found}");
+    }
+    let twice = refused(|builder| builder.embedding(line()).embedding(line()));
+    assert!(twice.contains("`line` is registered twice"), "{twice}");
+    type Fill = fn(&Column, &mut [f32]) -> Result<(), Failure>;
+    let fills: [(Fill, &str); 4] = [
+        (
+            |_, _| Err("no model here".into()),
+            "the embedding `e` failed: no model here",
+        ),
+        (
+            |_, _| panic!("too bad"),
+            "the embedding `e` failed: it panicked: too bad",
+        ),
+        (
+            |_, out| {
+                out[2..].fill(1.0);
+                out[3] = f32::INFINITY;
+                Ok(())
+            },
+            "the vector of item 2 has inf at index 1",
+        ),
+        (
+            |keys, out| {
+                out[4] = keys.int(2).unwrap() as f32;
+                Ok(())
+            },
+            "the vector of item 3 has NaN at index 1",
+        ),
+    ];
+    for (fill, says) in fills {
+        let own = placed(signature("e", &["item"], 2), move |_, keys, out| {
+            fill(keys, out)
+        });
+        let found = refused(|builder| builder.embedding(own));
+        assert!(found.contains(says), "{says}: {found}");
+    }
+}
+
+#[test]
+fn the_genres_of_the_example() {
+    let text =
+        "movieId,title,genres\n1,\"A, B (2000)\",Comedy|Drama\n2,C,(no genres listed)\n3,D,Drama\n";
+    let genres = Genres::parse(text);
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = "[catalog]\nviewer = \"movie\"\n[entity.movie]\ntable = \"movies.csv\"\nkey = \"movieId\"\n";
+    std::fs::write(folder.path().join("catalog.toml"), catalog).unwrap();
+    std::fs::write(folder.path().join("movies.csv"), text).unwrap();
+    let engine = Engine::builder(folder.path())
+        .embedding(genres)
+        .open()
+        .unwrap();
+    let answer = "all(movie).nn(genres).let(x=round(score * 100))";
+    assert_eq!(rows(&engine, answer), ["3=71", "1=71"]);
 }
 
 #[test]

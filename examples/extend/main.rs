@@ -1,4 +1,5 @@
-//! The command with a function, an operator and a kind of model of its own:
+//! The command with a function, an operator, a kind of model and an embedding of its own, for the films of
+//! `examples/movies`:
 //!
 //! ```sh
 //! cargo run --release --example extend -- run examples/extend/dedupe.igql --catalog examples/movies --user 42
@@ -6,10 +7,12 @@
 //! ```
 
 mod dedupe_by;
+mod genres;
 mod levenshtein;
 mod logistic;
 
 use dedupe_by::DedupeBy;
+use genres::Genres;
 use igql::extend::Registry;
 use levenshtein::Levenshtein;
 use logistic::Logistic;
@@ -21,6 +24,7 @@ fn main() -> Result<std::process::ExitCode, igql::extend::Failure> {
     let registry = Registry::new()
         .function(Levenshtein::new())
         .operator(DedupeBy::new())
-        .scorer("logistic", Logistic::parse(WEIGHTS)?);
+        .scorer("logistic", Logistic::parse(WEIGHTS)?)
+        .embedding(Genres::parse(include_str!("../movies/movies.csv")));
     Ok(igql::cli::main_with(registry))
 }

@@ -5,6 +5,10 @@ use crate::types::{EntityId, Type};
 use jiff::tz::TimeZone;
 use std::path::PathBuf;
 
+/// Most neighbours of each row that can be precomputed: longer lists would be larger than what a search for as
+/// many takes.
+pub const MOST_NEIGHBOURS: u32 = 1_000;
+
 /// A whole `catalog.toml`.
 #[derive(Clone, Debug)]
 pub struct Catalog {

@@ -14,6 +14,7 @@
 //! ```
 
 mod compile;
+mod embeddings;
 mod flight;
 mod open;
 mod program;

@@ -1,12 +1,12 @@
 //! From a folder to an engine.
 
 use super::world::World;
-use super::{Engine, Opened};
+use super::{Engine, Opened, embeddings};
 use crate::check::is_model_kind;
 use crate::diag::Sink;
 use crate::expr::functions;
 use crate::expr::ir::Stat;
-use crate::extend::{Function, Registry, RowOperator, Scorer};
+use crate::extend::{Embedding, Function, Registry, RowOperator, Scorer};
 use crate::library::Library;
 use crate::ops::vectors::Vectors;
 use crate::ops::{OPERATORS, Vocabulary};
@@ -27,7 +27,8 @@ impl Engine {
         Engine::builder(path).options(options.clone()).open()
     }
 
-    /// An engine with functions and operators of this program besides the built-in ones.
+    /// An engine with functions, operators, models and embeddings of this program besides the built-in ones and
+    /// those of the catalog.
     pub fn builder(path: impl AsRef<Path>) -> Builder {
         Builder {
             opened: Opened {
@@ -102,6 +103,12 @@ impl Builder {
         self
     }
 
+    /// Vectors of rows of the catalog's entities, which programs can name like an embedding of the catalog.
+    pub fn embedding(mut self, embedding: impl Embedding + 'static) -> Builder {
+        self.opened.registry = self.opened.registry.embedding(embedding);
+        self
+    }
+
     /// All that a registry has, in place of what was added before.
     pub fn registry(mut self, registry: Registry) -> Builder {
         self.opened.registry = registry;
@@ -109,7 +116,7 @@ impl Builder {
     }
 
     /// Opens the catalog, bringing what is derived up to date. A name that is built in, or registered twice, is
-    /// an error.
+    /// an error, and so is an embedding that does not fit the catalog.
     pub fn open(self) -> Result<Engine, DataError> {
         let Opened {
             path,
@@ -119,7 +126,8 @@ impl Builder {
         registry
             .verify(&is_name, &is_built_in)
             .map_err(|unusable| DataError::new(path, unusable.to_string()))?;
-        let snapshot = store::open(path, options)?;
+        let mut snapshot = store::open(path, options)?;
+        embeddings::add(&mut snapshot, registry, path, &*options.progress)?;
         let vectors = Vectors::open(&snapshot, &*options.progress)?;
         let folder = if path.is_dir() {
             path

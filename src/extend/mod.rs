@@ -1,11 +1,12 @@
-//! What programs of Rust add to the language: functions, operators and scorers of their own, by four small
-//! traits. They are registered with [`Engine::builder`](crate::Engine::builder), checked like the built-in
+//! What programs of Rust add to the language: functions, operators, scorers and embeddings of their own, by four
+//! small traits. They are registered with [`Engine::builder`](crate::Engine::builder), checked like the built-in
 //! ones, and named in errors and help.
 //!
 //! Whatever is registered is shared by all threads, and is asked for many rows at a time. A [`Failure`], or a
 //! panic, ends the request with its message and the name of whose it is.
 
 mod column;
+mod embedding;
 mod function;
 mod operator;
 mod registry;
@@ -13,6 +14,7 @@ mod scorer;
 
 pub(crate) use column::{Built, Values};
 pub use column::{Column, ColumnBuilder};
+pub use embedding::{Embedding, EmbeddingSignature};
 pub use function::{Function, Null, Signature};
 pub(crate) use operator::Given;
 pub use operator::{

@@ -2,19 +2,24 @@
 
 use super::column::is_plain;
 use super::{
-    Argument, Function, OperatorSignature, OutputOf, RowOperator, Scorer, ScorerSignature,
-    Signature,
+    Argument, Embedding, EmbeddingSignature, Function, OperatorSignature, OutputOf, RowOperator,
+    Scorer, ScorerSignature, Signature,
 };
+use crate::catalog::config::MOST_NEIGHBOURS;
 use crate::types::Type;
 use std::fmt;
 use std::sync::Arc;
 
-/// The functions and operators that an engine has besides the built-in ones.
+/// The longest vector that is taken for one.
+const MOST_NUMBERS: u32 = 65_536;
+
+/// The functions, operators, models and embeddings that an engine has besides the built-in ones.
 #[derive(Clone, Default)]
 pub struct Registry {
     functions: Vec<Registered<dyn Function, Signature>>,
     operators: Vec<Registered<dyn RowOperator, OperatorSignature>>,
     scorers: Vec<Kind>,
+    embeddings: Vec<Registered<dyn Embedding, EmbeddingSignature>>,
 }
 
 /// A kind of model.
@@ -103,6 +108,15 @@ impl Registry {
         self
     }
 
+    /// Adds an embedding.
+    pub fn embedding(mut self, embedding: impl Embedding + 'static) -> Registry {
+        self.embeddings.push(Registered {
+            signature: embedding.signature().clone(),
+            value: Arc::new(embedding),
+        });
+        self
+    }
+
     /// The kinds of models with their signatures.
     pub fn scorers(&self) -> impl Iterator<Item = (&str, &ScorerSignature)> {
         self.scorers
@@ -132,6 +146,13 @@ impl Registry {
             .map(|own| (&own.signature, &own.value))
     }
 
+    /// The embeddings with their signatures.
+    pub fn embeddings(&self) -> impl Iterator<Item = (&EmbeddingSignature, &Arc<dyn Embedding>)> {
+        self.embeddings
+            .iter()
+            .map(|own| (&own.signature, &own.value))
+    }
+
     /// The operator of that name.
     pub(crate) fn operator_named(
         &self,
@@ -141,13 +162,14 @@ impl Registry {
             .find(|(signature, _)| signature.name == name)
     }
 
-    /// Every name: of functions, of operators, of kinds of models.
+    /// Every name: of functions, of operators, of kinds of models, of embeddings.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let functions = self.functions.iter().map(|own| &*own.signature.name);
         let operators = self.operators.iter().map(|own| &*own.signature.name);
         functions
             .chain(operators)
             .chain(self.scorers.iter().map(|kind| &*kind.name))
+            .chain(self.embeddings.iter().map(|own| &*own.signature.name))
     }
 
     /// Whether nothing is registered.
@@ -166,6 +188,7 @@ impl Registry {
             && kinds().all(|(a, b)| a.name == b.name && all(&a.outputs, &b.outputs))
             && all(&self.functions, &other.functions)
             && all(&self.operators, &other.operators)
+            && all(&self.embeddings, &other.embeddings)
     }
 
     /// Looks that every name is `usable` in a program, stands for one thing, and is not `taken`; that types are
@@ -195,7 +218,9 @@ impl Registry {
         self.operators()
             .try_for_each(|(signature, _)| operator(signature, usable))?;
         self.scorers()
-            .try_for_each(|(kind, signature)| scorer(kind, signature, usable))
+            .try_for_each(|(kind, signature)| scorer(kind, signature, usable))?;
+        self.embeddings()
+            .try_for_each(|(signature, _)| embedding(signature))
     }
 }
 
@@ -282,6 +307,34 @@ fn scorer(
     for (what, count) in [("input", inputs.len()), ("output", signature.outputs.len())] {
         if count == 0 {
             return unusable(format!("`{kind}` has no {what}"));
+        }
+    }
+    Ok(())
+}
+
+fn embedding(signature: &EmbeddingSignature) -> Result<(), Unusable> {
+    let EmbeddingSignature { name, entities, .. } = signature;
+    if entities.is_empty() {
+        return unusable(format!("`{name}` is an embedding of no entity"));
+    }
+    for (i, entity) in entities.iter().enumerate() {
+        if entities[..i].contains(entity) {
+            return unusable(format!("`{name}` names the entity `{entity}` twice"));
+        }
+    }
+    for (what, number, can_be) in [
+        ("dimension", signature.dim, 1..=MOST_NUMBERS),
+        (
+            "number of neighbours",
+            signature.neighbours,
+            0..=MOST_NEIGHBOURS,
+        ),
+    ] {
+        if !can_be.contains(&number) {
+            let (least, most) = can_be.into_inner();
+            return unusable(format!(
+                "the {what} of `{name}` is {number}, it can be {least} to {most}"
+            ));
         }
     }
     Ok(())

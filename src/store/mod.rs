@@ -14,6 +14,7 @@ mod progress;
 mod snapshot;
 mod sources;
 mod users;
+mod vectors;
 mod view;
 mod write;
 
@@ -22,6 +23,7 @@ pub use open::{Options, Report, build, is_current, open, verify};
 pub use progress::{Progress, Silent};
 pub use snapshot::Snapshot;
 pub use users::{Users, read_users};
+pub use vectors::Vectors;
 pub use view::{Adjacency, KeyView, VectorsView};
 
 pub use crate::catalog::DataError;

@@ -1,17 +1,20 @@
 //! An open snapshot: the mapped file and everything that can be asked of it.
 
-use super::layout::{AdjacencyLayout, Buf, ColumnLayout, HEADER, Header, Layout, Manifest};
-use super::plain::{Plain, array, bytes};
+use super::layout::{
+    AdjacencyLayout, Buf, ColumnLayout, HEADER, Header, Layout, Manifest, VectorLayout,
+};
+use super::plain::{Plain, array};
+use super::vectors::{Vectors, hash_of};
 use super::view::{Adjacency, KeyView, VectorsView};
 use crate::batch::ColumnView;
-use crate::catalog::schema::{Schema, Storage};
+use crate::catalog::schema::{Embedding, Schema, Storage};
 use crate::catalog::{DataError, DataWarning};
 use crate::types::{EdgeId, EntityId, Floats, Key};
 use memmap2::Mmap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// A snapshot of all data, mapped into memory. Column views, adjacencies and vectors borrow from
 /// it without copying.
@@ -22,6 +25,8 @@ pub struct Snapshot {
     /// The views of lists' elements, which those of the lists point to.
     items: Vec<Arc<ColumnView<'static>>>,
     manifest: Manifest,
+    /// Per embedding that was added, per entity of it.
+    added: Vec<Vec<Vectors>>,
     header: Header,
     /// `0, 1, 2, ...` up to the largest table: column 0 of every entity, made when asked for.
     row_numbers: OnceLock<Vec<u32>>,
@@ -29,6 +34,12 @@ pub struct Snapshot {
     built: bool,
     folder: PathBuf,
     map: Mmap,
+}
+
+/// Where the vectors of an entity are.
+enum Place<'a> {
+    Mapped(&'a VectorLayout),
+    Added(&'a Vectors),
 }
 
 impl std::fmt::Debug for Snapshot {
@@ -79,6 +90,7 @@ impl Snapshot {
             link_columns: Vec::new(),
             items: Vec::new(),
             manifest,
+            added: Vec::new(),
             header,
             row_numbers: OnceLock::new(),
             stale: false,
@@ -224,13 +236,26 @@ impl Snapshot {
         }
     }
 
+    /// Adds an embedding that is not of the catalog, with the vectors of each of its entities. What is derived from
+    /// them is kept in files like that of others; the snapshot becomes another, with an id of its own.
+    pub fn add_embedding(&mut self, embedding: Embedding, vectors: Vec<Vectors>) {
+        let mut hash = Xxh3::new();
+        hash.update(self.manifest.id.as_bytes());
+        hash.update(&serde_json::to_vec(&embedding).unwrap_or_default());
+        vectors
+            .iter()
+            .for_each(|v| hash.update(&v.hash().to_le_bytes()));
+        self.manifest.id = format!("{:016x}", hash.digest());
+        self.manifest.schema.embeddings.push(embedding);
+        self.added.push(vectors);
+    }
+
     /// The vectors of an entity in embedding number `embedding`; None if it is not in it.
     pub fn vectors(&self, embedding: usize, entity: EntityId) -> Option<VectorsView<'_>> {
-        let part = self.schema().embeddings[embedding]
-            .entities
-            .iter()
-            .position(|e| *e == entity)?;
-        let layout = &self.layout().embeddings[embedding][part];
+        let layout = match self.vectors_at(embedding, entity)? {
+            Place::Added(vectors) => return Some(vectors.view()),
+            Place::Mapped(layout) => layout,
+        };
         let present = layout.present.map(|b| self.buffer(b));
         Some(VectorsView {
             dim: layout.dim,
@@ -239,6 +264,16 @@ impl Snapshot {
                 Storage::F16 => Floats::Half(self.buffer(layout.data)),
             },
             present,
+        })
+    }
+
+    fn vectors_at(&self, embedding: usize, entity: EntityId) -> Option<Place<'_>> {
+        let entities = &self.schema().embeddings[embedding].entities;
+        let part = entities.iter().position(|&e| e == entity)?;
+        let mapped = &self.layout().embeddings;
+        Some(match mapped.get(embedding) {
+            Some(layouts) => Place::Mapped(&layouts[part]),
+            None => Place::Added(&self.added[embedding - mapped.len()][part]),
         })
     }
 
@@ -331,19 +366,18 @@ impl Snapshot {
 
     /// A hash of the vectors of an entity in an embedding, for what is derived from them.
     pub fn vectors_hash(&self, embedding: usize, entity: EntityId) -> Option<u64> {
-        let place = self.schema().embeddings[embedding]
-            .entities
-            .iter()
-            .position(|&e| e == entity)?;
-        let layout = &self.layout().embeddings[embedding][place];
+        let layout = match self.vectors_at(embedding, entity)? {
+            Place::Added(vectors) => return Some(vectors.hash()),
+            Place::Mapped(layout) => layout,
+        };
         let hash = |buffer: Buf| self.manifest.buffers[buffer].xxh3;
-        let parts = [
-            layout.dim as u64,
-            layout.storage as u64,
+        let present = layout.present.map(hash);
+        Some(hash_of(
+            layout.dim,
+            layout.storage,
             hash(layout.data),
-            layout.present.map_or(0, hash),
-        ];
-        Some(xxhash_rust::xxh3::xxh3_64(bytes(&parts)))
+            present,
+        ))
     }
 
     /// The vectors of an entity in an embedding, as a column.

@@ -3,12 +3,10 @@
 use super::names::Names;
 use super::table::on_error;
 use crate::catalog::DataError;
-use crate::catalog::config::{Embedding, VectorFile};
+use crate::catalog::config::{Embedding, MOST_NEIGHBOURS, VectorFile};
 use crate::catalog::schema::{Metric, Storage};
 use crate::catalog::section::{At, Section};
 
-/// Longer lists would be larger than what a search for as many takes.
-const MOST_NEIGHBOURS: u32 = 1_000;
 /// More is as good as exact, and slower.
 const MOST_EF: u32 = 100_000;
 

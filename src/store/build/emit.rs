@@ -5,7 +5,6 @@ use super::edges::Edge;
 use super::entities::{Column, Entity};
 use super::pool::Pool;
 use super::stats;
-use super::vectors::Vectors;
 use crate::catalog::DataError;
 use crate::catalog::config::{self, Catalog, EdgeTime};
 use crate::catalog::degrees::Degrees;
@@ -14,6 +13,7 @@ use crate::store::import::Values;
 use crate::store::layout::{
     AdjacencyLayout, ColumnLayout, EdgeLayout, EntityLayout, Strings, VectorLayout,
 };
+use crate::store::vectors::Vectors;
 use crate::store::write::Writer;
 use crate::types::{EntityId, Floats, Type};
 

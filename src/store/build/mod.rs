@@ -17,6 +17,7 @@ mod vectors;
 use super::import::Values;
 use super::layout::{FORMAT, Layout, Manifest, Source, Tie};
 use super::progress::Progress;
+use super::vectors::Vectors;
 use super::write::Writer;
 use crate::catalog::config::Catalog;
 use crate::catalog::schema::{self, Schema};
@@ -33,7 +34,7 @@ use rayon::prelude::*;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tables::Loaded;
-use vectors::{Job, Vectors};
+use vectors::Job;
 use xxhash_rust::xxh3::Xxh3;
 
 /// Everything in memory, ready to be written.

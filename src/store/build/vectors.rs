@@ -6,42 +6,17 @@ use super::entities::Entity;
 use super::keys::{DANGLING, Keys};
 use super::plan::name;
 use crate::catalog::config::{Catalog, Embedding, OnError, VectorFile};
-use crate::catalog::schema::{KeyType, Metric, Storage};
+use crate::catalog::schema::{KeyType, Storage};
 use crate::catalog::{DataError, DataWarning};
 use crate::store::import::{
     self, Fault, Faults, Found, Group, How, Kind, Npy, Origin, Reader, Table, Tensors, Values,
     Wanted, brief,
 };
 use crate::store::read_users;
-use crate::types::{Floats, Key, NULL_CODE, Type, fits_half, to_halves};
-use half::f16;
+use crate::store::vectors::Vectors;
+use crate::types::{Key, NULL_CODE, Type, fits_half};
 use rayon::prelude::*;
 use std::path::Path;
-
-/// The vectors of one entity.
-pub struct Vectors {
-    pub dim: usize,
-    /// `dim` numbers a row; zeros where there is no vector.
-    pub data: Stored,
-    /// A bit per row, unless all rows have a vector.
-    pub present: Option<Vec<u64>>,
-    pub missing: u64,
-}
-
-/// Numbers in the form in which they are written.
-pub enum Stored {
-    Single(Vec<f32>),
-    Half(Vec<f16>),
-}
-
-impl Stored {
-    pub fn floats(&self) -> Floats<'_> {
-        match self {
-            Stored::Single(values) => Floats::Single(values),
-            Stored::Half(values) => Floats::Half(values),
-        }
-    }
-}
 
 /// What the files of one embedding are read with.
 pub struct Job<'a> {
@@ -293,32 +268,14 @@ impl Job<'_> {
         Some((at, fault.help(help)))
     }
 
-    /// Brings the numbers into their form and marks the rows that have a vector; under cosine a zero vector is none.
-    fn present(&self, dim: usize, data: Vec<f32>, mut has: Vec<bool>) -> Vectors {
-        let data = match self.embedding.storage {
-            Storage::F32 => Stored::Single(data),
-            Storage::F16 => Stored::Half(to_halves(&data)),
-        };
-        if self.embedding.metric == Metric::Cosine {
-            let row = |row: usize| data.floats().get(row * dim..(row + 1) * dim);
-            let zero = |at: usize| row(at).is_some_and(|v| v.are_zero());
-            has.iter_mut()
-                .enumerate()
-                .for_each(|(row, has)| *has &= !zero(row));
-        }
-        let missing = has.iter().filter(|h| !**h).count() as u64;
-        let word = |w: &[bool]| {
-            w.iter()
-                .enumerate()
-                .fold(0u64, |bits, (i, h)| bits | u64::from(*h) << i)
-        };
-        let present = (missing > 0).then(|| has.chunks(64).map(word).collect());
-        Vectors {
+    fn present(&self, dim: usize, data: Vec<f32>, has: Vec<bool>) -> Vectors {
+        Vectors::new(
             dim,
             data,
-            present,
-            missing,
-        }
+            has,
+            self.embedding.storage,
+            self.embedding.metric,
+        )
     }
 
     /// A table with a column of keys and one of vectors; rows not in it have none.

@@ -5,6 +5,7 @@
 //! as the stream. Lengths that the file claims are checked before memory is taken for them.
 
 use super::arrow::{Sink, as_text, has_unsigned, too_large, type_of};
+use super::format::{Format, Settings};
 use super::guard::{guarded, reason};
 use super::reader::{Decoded, Faults, FileRows, Found, Reader, Wanted};
 use super::values::Values;
@@ -23,6 +24,14 @@ const HEAD: usize = 8;
 const CONTINUES: [u8; 4] = [0xff; 4];
 /// No codec packs better than this, so a length beyond it is a lie.
 const BEST_PACKING: usize = 1 << 15;
+
+pub(super) static ARROW: Format = Format {
+    endings: &["arrow", "feather"],
+    settings: Settings::None,
+    packed: false,
+    vectors: true,
+    open: |files| Ok(Box::new(ArrowTable::open(files.paths)?)),
+};
 
 /// Arrow files, as one table.
 pub struct ArrowTable {

@@ -7,6 +7,7 @@
 
 use super::cell::{Cell, Fault, How, Kind};
 use super::decode::{self, Text};
+use super::format::{Format, Settings};
 use super::reader::{Decoded, FileRows, Found, Reader, Wanted};
 use super::text_infer::Guess;
 use super::text_lines::line_at;
@@ -17,6 +18,17 @@ use crate::types::Type;
 use serde_json::{Map, Value as Json};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+
+pub(super) static JSON: Format = Format {
+    endings: &["jsonl", "ndjson", "json"],
+    settings: Settings::NullAndEncoding,
+    packed: true,
+    vectors: true,
+    open: |files| {
+        let table = JsonTable::open(files.paths, files.settings, files.named)?;
+        Ok(Box::new(table))
+    },
+};
 
 /// Files of JSON lines.
 pub struct JsonTable {

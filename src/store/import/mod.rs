@@ -1,5 +1,5 @@
-//! Reading data files. A format is one file of this room: it says what columns a file has
-//! ([`Reader::found`]) and reads them as wanted ([`Reader::read`]).
+//! Reading data files. A format is a file of this module with a declaration ([`Format`]): its reader says what
+//! columns files have ([`Reader::found`]) and reads them as wanted ([`Reader::read`]).
 #![cfg_attr(
     not(feature = "arrow"),
     expect(
@@ -42,13 +42,13 @@ use crate::catalog::config::{Table as TableConfig, TextFormat};
 pub use cell::{Advice, Cell, Fault, How, Kind, int_text};
 pub use decode::is_mostly_utf8;
 pub use files::{files_of, unreadable};
-use format::{Format, form, format_of, not_read, unsupported};
+use format::{Files, Format, format_of, format_of_all, unsupported, without_vectors};
 pub use format::{is_tabbed, is_text, takes_format};
 pub use json::object as json_object;
 pub use npy::{Npy, npy_keys};
 pub use number::{is_grouped, plain as plain_number};
 pub use reader::{BYTES, Faults, Found, Group, Reader, Wanted};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 pub use table::{Origin, Table, brief, read, read_all};
 pub use tensors::Tensors;
 pub use values::Values;
@@ -67,15 +67,25 @@ pub fn open(
         DataError::new(catalog, message).line(table.line)
     };
     let files = files_of(table, folder).map_err(wrong)?;
-    let format = form(&files, table).map_err(wrong)?;
-    let reader = open_files(&files, format, &table.text, named)?;
+    let format = format_of_all(&files, table).map_err(wrong)?;
+    let (paths, settings) = (&files[..], &table.text);
+    let files = Files {
+        paths,
+        settings,
+        named,
+    };
+    let reader = open_files(format, &files)?;
     Ok(folders::with_folders(reader, folder, table))
 }
 
 /// A table that no catalog speaks of: it is what it seems to be.
 pub fn open_alone(file: &Path) -> Result<Box<dyn Reader>, DataError> {
-    let plain = TextFormat::default();
-    open_files(&[file.to_owned()], format_of(file), &plain, &[])
+    let files = Files {
+        paths: &[file.to_owned()],
+        settings: &TextFormat::default(),
+        named: &[],
+    };
+    open_files(format_of(file), &files)
 }
 
 /// The bytes of a file, unpacked.
@@ -95,36 +105,16 @@ pub fn plain_text(file: &Path) -> Result<String, DataError> {
     decode::text(file, &TextFormat::default())
 }
 
-fn open_files(
-    files: &[PathBuf],
-    format: Option<Format>,
-    text: &TextFormat,
-    named: &[&str],
-) -> Result<Box<dyn Reader>, DataError> {
-    Ok(match format {
-        #[cfg(feature = "parquet")]
-        Some(Format::Parquet) => Box::new(parquet::ParquetTable::open(files)?),
-        #[cfg(not(feature = "parquet"))]
-        Some(Format::Parquet) => return Err(format::not_built(&files[0], "parquet")),
-        #[cfg(feature = "arrow")]
-        Some(Format::Arrow) => Box::new(ipc::ArrowTable::open(files)?),
-        #[cfg(not(feature = "arrow"))]
-        Some(Format::Arrow) => return Err(format::not_built(&files[0], "arrow")),
-        Some(Format::Json) => Box::new(json::JsonTable::open(files, text, named)?),
-        Some(Format::Text(separator)) => Box::new(text::TextTable::open(files, text, separator)?),
-        None => return Err(unsupported(&files[0])),
-    })
+fn open_files(format: Option<&Format>, files: &Files) -> Result<Box<dyn Reader>, DataError> {
+    let format = format.ok_or_else(|| unsupported(&files.paths[0]))?;
+    (format.open)(files)
 }
 
 /// A file with vectors by key, or tensors.
 pub fn open_vectors(file: &Path) -> Result<Box<dyn Reader>, DataError> {
     match file.extension().and_then(|e| e.to_str()) {
         Some("safetensors") => Ok(Box::new(Tensors::open(file)?)),
-        _ if matches!(format_of(file), None | Some(Format::Text(_))) => {
-            let help =
-                "vectors are read from .npy, .safetensors, .parquet, .arrow and .jsonl files";
-            Err(not_read(file, help))
-        }
+        _ if !format_of(file).is_some_and(|format| format.vectors) => Err(without_vectors(file)),
         _ => open_alone(file),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::arrow::{Sink, as_text, has_unsigned, too_large, type_of};
 use super::cell::{Fault, How};
+use super::format::{Format, Settings};
 use super::guard::{guarded, reason};
 use super::reader::{Decoded, Faults, FileRows, Found, Reader, Wanted};
 use super::values::Values;
@@ -21,6 +22,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const BATCH: usize = 1 << 15;
+
+pub(super) static PARQUET: Format = Format {
+    endings: &["parquet"],
+    settings: Settings::None,
+    packed: false,
+    vectors: true,
+    open: |files| Ok(Box::new(ParquetTable::open(files.paths)?)),
+};
 
 /// Parquet files, as one table.
 pub struct ParquetTable {

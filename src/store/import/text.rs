@@ -3,6 +3,7 @@
 
 use super::cell::{Advice, Cell, Fault, Kind};
 use super::decode::{self, Text};
+use super::format::{Files, Format, Settings};
 use super::reader::{Decoded, FileRows, Found, Reader, Wanted};
 use super::text_infer::Guess;
 use super::text_lines::{Layout, Quotes, Records, line_at, line_ends};
@@ -12,6 +13,26 @@ use crate::catalog::{DataError, DataWarning};
 use crate::types::Type;
 use csv::StringRecord;
 use std::path::{Path, PathBuf};
+
+pub(super) static CSV: Format = Format {
+    endings: &["csv", "txt", "dat"],
+    settings: Settings::All,
+    packed: true,
+    vectors: false,
+    open: |files| separated(files, ","),
+};
+
+pub(super) static TSV: Format = Format {
+    endings: &["tsv"],
+    open: |files| separated(files, "\t"),
+    ..CSV
+};
+
+/// Files with that separator, unless the catalog names another.
+fn separated(files: &Files, separator: &str) -> Result<Box<dyn Reader>, DataError> {
+    let table = TextTable::open(files.paths, files.settings, separator)?;
+    Ok(Box::new(table))
+}
 
 /// Text files, as one table.
 pub struct TextTable {
