@@ -1,4 +1,4 @@
-//! What is fuzzed: a function per target, shared by the fuzzer and `tests/fuzz.rs`.
+//! What is fuzzed: a function per target, shared by the fuzzer and `tests/system/fuzz.rs`.
 #![allow(dead_code, reason = "each target uses one")]
 
 use igql::diag::Sink;

@@ -1,4 +1,4 @@
-//! What the test binaries share: the notation of cases, and the engine behind a few functions.
+//! What suites share: the notation of cases, and the engine behind a few functions.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub mod case;

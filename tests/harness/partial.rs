@@ -7,14 +7,12 @@ use igql::expr::NodeId;
 use igql::ops::Effect;
 use igql::{Answer, Engine, Key, Limits, Program, Request};
 
-static LOOKS: Looks = Looks::new();
-
 /// Limits of a run that looks at a clock which only counts.
-fn counted(partial: bool) -> Limits {
+fn counted(looks: &'static Looks) -> Limits {
     Limits {
-        partial,
+        partial: true,
         stop: Stop {
-            looks: Some(&LOOKS),
+            looks: Some(looks),
             ..Stop::default()
         },
         ..Limits::default()
@@ -36,17 +34,18 @@ pub fn cut(
     pick: impl FnOnce(u64) -> Vec<u64>,
     seen: &mut Seen,
 ) -> Result<(), String> {
+    let looks: &'static Looks = Box::leak(Box::new(Looks::new()));
     let run = |at: u64| {
-        LOOKS.cut_at(at);
+        looks.cut_at(at);
         let pass = engine.execute(
             program,
             std::slice::from_ref(request),
-            &counted(true).into(),
+            &counted(looks).into(),
         );
         pass.map_err(|e| format!("cut at look {at}: {e}"))
     };
     run(u64::MAX)?;
-    for at in pick(LOOKS.made()) {
+    for at in pick(looks.made()) {
         let answer = run(at)?.answers.remove(0);
         if answer.partial {
             seen.partial += 1;

@@ -1,10 +1,10 @@
 //! Limits: of each request as if it ran alone, whoever else is asked for; and partial answers, in which
 //! nothing is that a condition would have kept out.
 
-mod harness;
-mod reference;
+#[path = "../harness/partial.rs"]
+mod cuts;
 
-use harness::partial::{self, Seen};
+use cuts::Seen;
 use igql::{Engine, Key, Limit, Limits, Program, Request, RunError, Value};
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -91,7 +91,7 @@ fn whatever_a_run_is_cut_at_conditions_hold() {
         for program in programs() {
             for request in [at(5), at(-1)] {
                 let few = |made: u64| (1..=made).step_by((made / 40).max(1) as usize).collect();
-                let cut = partial::cut(&ENGINE, &program, &request, few, &mut seen);
+                let cut = cuts::cut(&ENGINE, &program, &request, few, &mut seen);
                 cut.unwrap_or_else(|e| panic!("{e}\n{:?}", program.sources()));
             }
         }
@@ -124,7 +124,7 @@ fn whatever_a_limit_hits_conditions_hold() {
                 if answer.partial {
                     partial += 1;
                     with_rows += usize::from(answer.lists.iter().any(|list| !list.is_empty()));
-                    partial::holds(&ENGINE, &program, &at(5), answer)
+                    cuts::holds(&ENGINE, &program, &at(5), answer)
                         .unwrap_or_else(|e| panic!("{e}"));
                 }
             }
@@ -306,22 +306,4 @@ fn an_error_names_the_user() {
     );
     let error = error.unwrap_err().to_string();
     assert!(error.starts_with("`all` made "), "{error}");
-}
-
-#[test]
-fn time_is_of_a_request() {
-    let program = compile(WALKS);
-    let requests: Vec<Request> = everyone().into_iter().cycle().take(2_000).collect();
-    let run = |limits: Limits| {
-        let started = std::time::Instant::now();
-        let pass = ENGINE.execute(&program, &requests, &limits.into()).unwrap();
-        (started.elapsed(), pass.answers)
-    };
-    let (together, answers) = run(Limits::default());
-    // one takes far less than this
-    let time = together / 4;
-    assert_eq!(run(Limits::new().deadline(time)).1, answers);
-    let none = Limits::new().deadline(std::time::Duration::ZERO);
-    let error = ENGINE.run_with(&program, &requests[0], &none).unwrap_err();
-    assert!(matches!(error, RunError::Limit(hit) if hit.limit == Limit::Time));
 }

@@ -97,8 +97,8 @@ fn against(folder: &str, path: &str, order: &[&[&'static str]]) -> Vec<String> {
             continue;
         }
         let layer = layers.get(name);
-        let layer =
-            *layer.unwrap_or_else(|| panic!("`{path}{name}` has no layer in tests/order.rs"));
+        let layer = *layer
+            .unwrap_or_else(|| panic!("`{path}{name}` has no layer in tests/system/order.rs"));
         for import in imports(&std::fs::read_to_string(&file).unwrap(), path) {
             let above = layers.get(&*import).is_some_and(|&other| other < layer);
             if import != name && !above {

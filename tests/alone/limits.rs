@@ -5,16 +5,14 @@
 //! those of the language. A new operator needs a line; a function, where a call with columns of its types
 //! would not be long or it is not called by its name.
 
-mod data;
-
-use data::World;
+use crate::alone;
+use crate::data::World;
 use igql::batch::stretch;
 use igql::expr::functions::{self, Form, Function};
 use igql::types::Type;
 use igql::{Engine, Limit, Limits, Program, Request, RunError};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fmt::Write;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -42,9 +40,6 @@ unsafe impl GlobalAlloc for Counted {
 
 #[global_allocator]
 static ALLOCATOR: Counted = Counted;
-
-/// One test at a time: what is allocated and what is long are counted for all threads.
-static ALONE: Mutex<()> = Mutex::new(());
 
 const CATALOG: &str = r#"
 [catalog]
@@ -348,6 +343,7 @@ fn request(text: &str, items: usize) -> Request {
 
 #[test]
 fn every_operator_and_function_is_here() {
+    let _alone = alone();
     for operator in igql::ops::OPERATORS {
         let is_here = OPERATORS.iter().any(|(name, _)| *name == operator.name);
         assert!(
@@ -376,7 +372,7 @@ const LONGEST: Duration = Duration::from_millis(1_500);
 #[test]
 #[cfg_attr(not(debug_assertions), ignore = "stretches are kept in debug builds")]
 fn no_loop_goes_long_without_a_look_at_the_clock() {
-    let _alone = ALONE.lock().unwrap_or_else(|e| e.into_inner());
+    let _alone = alone();
     let items = 60_000;
     let world = world(items, 150, 700);
     let threads = rayon::ThreadPoolBuilder::new()
@@ -407,7 +403,7 @@ fn no_loop_goes_long_without_a_look_at_the_clock() {
 /// Loops over pairs of rows, numbers that converge slowly, links of links of links.
 #[test]
 fn what_is_long_ends_soon_after_its_deadline() {
-    let _alone = ALONE.lock().unwrap_or_else(|e| e.into_inner());
+    let _alone = alone();
     let world = world(15_000, 300, 2_000);
     let engine = Engine::open(world.folder.path()).unwrap();
     let quantiles: Vec<String> = (1..50)
@@ -437,7 +433,7 @@ fn what_is_long_ends_soon_after_its_deadline() {
 
 #[test]
 fn what_a_run_holds_stays_below_its_limit() {
-    let _alone = ALONE.lock().unwrap_or_else(|e| e.into_inner());
+    let _alone = alone();
     let items = 30_000;
     let world = world(items, 300, 2_000);
     let engine = Engine::open(world.folder.path()).unwrap();
@@ -507,7 +503,7 @@ const STEPS: [&str; 14] = [
 
 #[test]
 fn random_programs_at_random_limits_end_within_them() {
-    let _alone = ALONE.lock().unwrap_or_else(|e| e.into_inner());
+    let _alone = alone();
     let world = world(30_000, 300, 2_000);
     let engine = Engine::open(world.folder.path()).unwrap();
     let mut state = 1u64;
@@ -563,7 +559,7 @@ const SLACK: u64 = 4_000_000;
 
 #[test]
 fn what_is_given_back_can_be_held_again() {
-    let _alone = ALONE.lock().unwrap_or_else(|e| e.into_inner());
+    let _alone = alone();
     let world = world(30_000, 10, 100);
     let engine = Engine::open(world.folder.path()).unwrap();
     // each step holds as much as the one before, which is freed

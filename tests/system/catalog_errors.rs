@@ -1,8 +1,6 @@
 //! Mistakes in `catalog.toml` are reported with their line, what was expected, and a suggestion.
 
-mod data;
-
-use data::{LIKES, World};
+use crate::data::{LIKES, World};
 
 fn broken(from: &str, to: &str, expected: &str) {
     let world = World::likes();

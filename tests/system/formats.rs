@@ -1,10 +1,8 @@
 //! One world in every format that tables and vectors can have: the same data, and clear errors
 //! where a file is broken.
 
-mod data;
-
+use crate::data::{LIKES, World, edge, entity};
 use arrow_array::*;
-use data::{LIKES, World, edge, entity};
 use igql::batch::ColumnView;
 use igql::types::Type;
 use std::borrow::Cow;

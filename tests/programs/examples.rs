@@ -3,29 +3,25 @@
 //!
 //! `EXAMPLES` names another folder of catalogs; `EXAMPLES_USERS` how many users (default 3).
 
-mod harness;
-mod reference;
-
-use harness::engine::Opened;
-use harness::output;
-use libtest_mimic::{Arguments, Failed, Trial};
-use reference::{Program, Request, World};
+use crate::harness::engine::Opened;
+use crate::harness::output;
+use crate::reference::{self, Program, Request, World};
+use libtest_mimic::{Failed, Trial};
 use std::path::{Path, PathBuf};
 
 /// 2024-05-01, when the generated data ends.
 const NOW: i64 = 1_714_521_600_000_000;
 
-fn main() {
+pub fn trials() -> Vec<Trial> {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let folder = std::env::var_os("EXAMPLES").map_or(own, PathBuf::from);
     let mut trials = Vec::new();
     for catalog in folders(&folder) {
         for program in programs(&catalog) {
-            let name = program
+            let file = program
                 .strip_prefix(&folder)
-                .expect("a file of the examples")
-                .display()
-                .to_string();
+                .expect("a file of the examples");
+            let name = format!("examples/{}", file.display());
             let catalog = catalog.clone();
             trials.push(Trial::test(name, move || {
                 compare(&catalog, &program).map_err(Failed::from)
@@ -37,7 +33,7 @@ fn main() {
         "{} has no catalog with a program",
         folder.display()
     );
-    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+    trials
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

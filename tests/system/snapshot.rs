@@ -1,9 +1,7 @@
 //! What a snapshot holds, and when it is built anew.
 
-mod data;
-
+use crate::data::{LIKES, World, edge, entity};
 use arrow_array::*;
-use data::{LIKES, World, edge, entity};
 use half::f16;
 use igql::batch::ColumnView;
 use igql::catalog::schema::{KeyType, Now};

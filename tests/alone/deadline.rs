@@ -1,9 +1,8 @@
-//! A deadline ends long operators in the middle, not behind them.
+//! A deadline ends long operators in the middle, not behind them, and is that of each request.
 
-mod data;
-
-use data::World;
-use igql::{Engine, Limits, Request, RunError};
+use crate::alone;
+use crate::data::World;
+use igql::{Engine, Limit, Limits, Request, RunError};
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
@@ -62,6 +61,7 @@ const DEFS: &str = "def sin_like(a: float) -> float = log1p(abs(a)) ** 1.5 / (1.
 
 #[test]
 fn long_operators_end_in_time() {
+    let _alone = alone();
     let world = world();
     let engine = Engine::open(world.folder.path()).unwrap();
     let request = [Request::user(1)];
@@ -98,6 +98,7 @@ fn took(run: impl FnOnce() -> bool) -> Duration {
 /// What is given up leaves nothing behind: the next run is whole.
 #[test]
 fn a_run_behind_one_that_was_ended_is_whole() {
+    let _alone = alone();
     let world = world();
     let engine = Engine::open(world.folder.path()).unwrap();
     let program = engine.compile(&format!("{DEFS}{}", LONG[0])).unwrap();
@@ -113,4 +114,28 @@ fn a_run_behind_one_that_was_ended_is_whole() {
     assert!(partial.partial);
     assert_eq!(run(Limits::default()).unwrap().answers, fresh);
     assert_eq!(fresh[0].rows().len(), ITEMS);
+}
+
+/// All requests of a batch together may take longer than one of them may.
+#[test]
+fn time_is_of_a_request() {
+    let _alone = alone();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/explore");
+    let engine = Engine::open(folder).expect("the example");
+    let text = "user.walk(likes, limit=all).walk(~likes, limit=all).walk(likes, limit=all)\
+                .score(like_count).take(5)";
+    let program = engine.compile(text).unwrap_or_else(|e| panic!("{e}"));
+    let requests: Vec<Request> = (0..2_000).map(|n| Request::user(n % 40)).collect();
+    let run = |limits: Limits| {
+        let started = Instant::now();
+        let pass = engine.execute(&program, &requests, &limits.into()).unwrap();
+        (started.elapsed(), pass.answers)
+    };
+    let (together, answers) = run(Limits::default());
+    // one takes far less than this
+    let time = together / 4;
+    assert_eq!(run(Limits::new().deadline(time)).1, answers);
+    let none = Limits::new().deadline(Duration::ZERO);
+    let error = engine.run_with(&program, &requests[0], &none).unwrap_err();
+    assert!(matches!(error, RunError::Limit(hit) if hit.limit == Limit::Time));
 }

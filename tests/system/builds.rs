@@ -1,9 +1,7 @@
 //! A snapshot through everything that can happen to it: builds that fail, two at once, files that are
 //! none, a folder that goes away.
 
-mod data;
-
-use data::{LIKES, World, entity, floats, npy};
+use crate::data::{LIKES, World, entity, floats, npy};
 use igql::store::{Options, open, verify};
 use std::io::Write;
 use std::path::Path;

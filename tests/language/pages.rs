@@ -1,8 +1,6 @@
 //! Pages: full where they can be, slices of one list, and honest where they are short.
 
-mod data;
-
-use data::World;
+use crate::data::{World, floats, npy};
 use igql::{Answer, Engine, Key, Limits, Program, Request};
 use std::fmt::Write;
 use std::sync::LazyLock;
@@ -62,7 +60,7 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     }
     world.file("items.csv", items);
     world.file("ev.csv", links);
-    world.file("e.npy", data::npy("<f4", "600, 2", &data::floats(&vectors)));
+    world.file("e.npy", npy("<f4", "600, 2", &floats(&vectors)));
     let engine = Engine::open(world.folder.path()).unwrap_or_else(|e| panic!("{e}"));
     // the snapshot is mapped: its folder stays for as long as the tests run
     std::mem::forget(world);

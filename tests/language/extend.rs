@@ -1,12 +1,12 @@
 //! Functions, operators, models and embeddings of Rust programs.
 
-#[path = "../examples/extend/dedupe_by.rs"]
+#[path = "../../examples/extend/dedupe_by.rs"]
 mod dedupe_by;
-#[path = "../examples/extend/genres.rs"]
+#[path = "../../examples/extend/genres.rs"]
 mod genres;
-#[path = "../examples/extend/levenshtein.rs"]
+#[path = "../../examples/extend/levenshtein.rs"]
 mod levenshtein;
-#[path = "../examples/extend/logistic.rs"]
+#[path = "../../examples/extend/logistic.rs"]
 mod logistic;
 
 use dedupe_by::DedupeBy;

@@ -1,13 +1,11 @@
 //! What is the same for all who ask alike is computed once, and it never shows: requests in a batch, and those
 //! of a program that has run before, get what each gets alone of a program that is new.
 
-mod data;
-
-use data::World;
+use crate::data::World;
+use igql::batch::stretch::thread_time;
 use igql::{Answer, Ask, Engine, Limits, Program, Request, RunError};
 use std::fmt::Write;
 use std::sync::LazyLock;
-use std::time::Duration;
 
 const CATALOG: &str = r#"
 [catalog]
@@ -297,16 +295,22 @@ fn limits_are_those_of_requests_alone() {
 fn what_is_common_runs_once() {
     let text = "all(item).filter(count(~likes(it), where=count(likes(to), where=count(~likes(to)) > 1) > 1) >= 0)\
                 .score(log1p(count(~likes(it), where=count(follows(to)) > 1))).take(20)";
+    let thread = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    let thread = thread.expect("a thread");
+    // time that the processor spent on the thread: what runs beside does not count
     let run = |users: i64| {
         let requests: Vec<Request> = (0..users).map(|n| Request::user(1 + n % 4)).collect();
-        let pass = ENGINE
-            .execute(&compile(text), &requests, &Limits::default().into())
-            .unwrap();
-        let time: Duration = pass.timings.iter().map(|timing| timing.time).sum();
-        (
-            time,
-            pass.timings.iter().map(|timing| timing.rows).sum::<usize>(),
-        )
+        let program = compile(text);
+        thread.install(|| {
+            let before = thread_time();
+            let pass = ENGINE.execute(&program, &requests, &Limits::default().into());
+            let time = thread_time() - before;
+            let timings = pass.unwrap().timings;
+            (
+                time,
+                timings.iter().map(|timing| timing.rows).sum::<usize>(),
+            )
+        })
     };
     let least = |users| (0..7).map(|_| run(users)).min().unwrap();
     let ((one, rows), (many, all)) = (least(1), least(64));

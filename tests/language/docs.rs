@@ -3,7 +3,7 @@
 //! The fence says how: `igql explore` must compile and run for the catalog's first user,
 //! `igql movies raises=E0205` must be reported with that code. A page of a lint shows after its
 //! first program one that is without that lint. The catalog `shop` is made here. (`igql file=NAME`
-//! is a step of a walkthrough: see `walkthrough.rs`.)
+//! is a step of a walkthrough: see `tests/programs/walkthrough.rs`.)
 
 use igql::engine::{Compiled, Unit};
 use igql::store::Options;

@@ -1,7 +1,7 @@
 //! The entry points of the fuzzer over its corpus, and over a bounded number of mutations of it:
 //! always the same ones.
 
-#[path = "../fuzz/entries.rs"]
+#[path = "../../fuzz/entries.rs"]
 mod entries;
 
 use std::path::Path;

@@ -1,10 +1,8 @@
 //! Every kind of bad data gives an error with its file, row and column, and leaves the snapshot
 //! of before in place.
 
-mod data;
-
+use crate::data::{LIKES, World, edge, entity, floats, npy};
 use arrow_array::*;
-use data::{LIKES, World, floats, npy};
 use std::sync::Arc;
 
 /// A change to the sound world and the error that it must give, or the beginning of it.
@@ -307,10 +305,7 @@ fn skipped_rows_are_counted() {
             "warning: likes.csv: 1 link skipped: column `movie_id`: the end `to` is null (first: row 3)",
         ]
     );
-    let (users, likes) = (
-        data::entity(&snapshot, "user"),
-        data::edge(&snapshot, "likes"),
-    );
+    let (users, likes) = (entity(&snapshot, "user"), edge(&snapshot, "likes"));
     assert_eq!(snapshot.schema().entity(users).rows, 2);
     assert_eq!(snapshot.ends(likes), (&[0u32, 1][..], &[0u32, 1][..]));
     assert_eq!(snapshot.row_of(users, &20.into()), Some(1));
@@ -323,7 +318,7 @@ fn skipped_references_read_null() {
     world.edit("catalog.toml", "key = \"user_id\"", skip);
     world.file("users.csv", "user_id,friend\n10,20\n20,\n30,40\n");
     let snapshot = world.snapshot();
-    let id = data::entity(&snapshot, "user");
+    let id = entity(&snapshot, "user");
     assert!(matches!(
         snapshot.column(id, 1),
         igql::batch::ColumnView::Code([1, u32::MAX, u32::MAX])

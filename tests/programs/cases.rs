@@ -1,37 +1,47 @@
 //! Runs every case of `tests/cases/**/*.md`; `tests/cases/README.md` explains them.
 
-mod harness;
-mod reference;
-
-use harness::case::{Case, Table, cases};
-use harness::engine::Opened;
-use harness::output::{self, OutRow, Output};
-use harness::{checks, notation, treatments};
-use libtest_mimic::{Arguments, Failed, Trial};
+use crate::harness::case::{Case, Table, cases};
+use crate::harness::engine::Opened;
+use crate::harness::output::{self, OutRow, Output};
+use crate::harness::{checks, notation, treatments};
+use crate::reference;
+use libtest_mimic::{Failed, Trial};
 use std::path::{Path, PathBuf};
 
-fn main() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let mut files = Vec::new();
-    find(&folder, &mut files);
-    files.sort();
-    if std::env::var_os("CASES_WRITE").is_some() {
-        return files
-            .iter()
-            .for_each(|file| write_tables(file, &folder.join("worlds")));
-    }
+pub fn trials() -> Vec<Trial> {
+    let folder = folder();
     let mut trials = Vec::new();
-    for file in files {
+    for file in files(&folder) {
         let text = std::fs::read_to_string(&file).expect("a file of cases");
         let name = file
             .strip_prefix(&folder)
             .expect("a file in the folder")
             .with_extension("");
         for case in cases(&name.to_string_lossy(), &text, &folder.join("worlds")) {
-            trials.push(Trial::test(case.name.clone(), move || run(&case)));
+            let name = format!("cases/{}", case.name);
+            trials.push(Trial::test(name, move || run(&case)));
         }
     }
-    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+    trials
+}
+
+/// Writes every table as the reference interpreter gives it.
+pub fn write() {
+    let folder = folder();
+    for file in files(&folder) {
+        write_tables(&file, &folder.join("worlds"));
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases")
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    find(folder, &mut files);
+    files.sort();
+    files
 }
 
 fn find(folder: &Path, files: &mut Vec<PathBuf>) {

@@ -1,11 +1,9 @@
 //! Data as people have it: the same values whatever the form, and errors that lead to a catalog that
 //! loads.
 
-mod data;
-
+use crate::data::{World, edge, entity, floats, npy};
 use arrow_array::types::Int64Type;
 use arrow_array::*;
-use data::{World, edge, entity, floats, npy};
 use igql::batch::ColumnView;
 use igql::store::Snapshot;
 use igql::types::{Key, NULL_CODE, NULL_INT, Type, time};

@@ -1,8 +1,6 @@
 //! Requests and answers as bytes, by way of the library; `output.rs` reads what the command writes.
 
-mod data;
-
-use data::World;
+use crate::data::World;
 use igql::wire::{
     Encoder, Format, Part, TableError, read_requests, request_from_json, write_answers, write_file,
 };

@@ -9,16 +9,13 @@
 //! `RANDOM_SEED` (default 1) chooses the worlds, `RANDOM_SECONDS` (default 15) how long to go on.
 //! A failure prints world, program and request; `RANDOM_ONLY` repeats the world of that number.
 
-mod generate;
-mod harness;
-mod mangle;
-mod reference;
-
-use generate::{Rng, programs, worlds};
-use harness::engine::Opened;
-use harness::output;
-use harness::partial::Seen;
-use reference::{Program, Request, World};
+use crate::generate::{Rng, programs, worlds};
+use crate::harness::engine::Opened;
+use crate::harness::output;
+use crate::harness::partial::Seen;
+use crate::mangle;
+use crate::reference::{self, Program, Request, World};
+use libtest_mimic::Trial;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -28,11 +25,30 @@ const PROGRAMS: usize = 12;
 /// So many programs that every rewrite changes some.
 const ENOUGH: usize = 500;
 
+pub fn trials() -> Vec<Trial> {
+    let trial = |name: &str, test: fn()| {
+        Trial::test(format!("random/{name}"), move || {
+            test();
+            Ok(())
+        })
+    };
+    vec![
+        trial("engine_and_reference_agree", engine_and_reference_agree),
+        trial(
+            "partial_answers_keep_out_what_conditions_keep_out",
+            partial_answers_keep_out_what_conditions_keep_out,
+        ),
+        trial(
+            "checking_survives_whatever_is_typed",
+            checking_survives_whatever_is_typed,
+        ),
+    ]
+}
+
 /// How many programs each rewrite changed.
 type Rewrites = std::collections::BTreeMap<&'static str, usize>;
 
-#[test]
-fn engine_and_reference_agree_on_random_programs() {
+fn engine_and_reference_agree() {
     let seed = setting("RANDOM_SEED").unwrap_or(1);
     let until = Instant::now() + Duration::from_secs(setting("RANDOM_SECONDS").unwrap_or(15));
     let mut failures = Vec::new();
@@ -62,7 +78,6 @@ fn engine_and_reference_agree_on_random_programs() {
     );
 }
 
-#[test]
 fn partial_answers_keep_out_what_conditions_keep_out() {
     let seed = setting("RANDOM_SEED").unwrap_or(1).wrapping_add(77);
     let until =
@@ -95,7 +110,6 @@ fn partial_answers_keep_out_what_conditions_keep_out() {
     assert!(seen.partial > 0 && seen.with_rows > 0, "{seen:?}");
 }
 
-#[test]
 fn checking_survives_whatever_is_typed() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut rng = Rng::new(setting("RANDOM_SEED").unwrap_or(1));

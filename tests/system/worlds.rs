@@ -1,8 +1,6 @@
 //! `igql demo` and `igql init`, and the catalog of docs/catalog.md.
 
-mod data;
-
-use data::{edge, entity};
+use crate::data::{edge, entity};
 use igql::catalog::schema::Storage;
 use igql::store::{Options, open};
 use igql::types::Type;
@@ -230,7 +228,7 @@ fn init_of_nothing() {
 
 #[test]
 fn the_catalog_of_the_documentation_loads() {
-    let page = include_str!("../docs/catalog.md");
+    let page = include_str!("../../docs/catalog.md");
     let catalog = page.split("```toml catalog\n").nth(1).unwrap();
     let catalog = catalog.split("```").next().unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -11,14 +11,14 @@
 //! `WALKTHROUGH_WRITE=1` puts programs and what is printed into the pages, as many lines as they
 //! show now: read the difference before it is committed.
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const GAP: &str = "...";
 
-fn main() {
+pub fn trials() -> Vec<Trial> {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let mut pages: Vec<PathBuf> = fs::read_dir(docs)
         .expect("docs/")
@@ -29,14 +29,14 @@ fn main() {
         .collect();
     pages.sort();
     assert!(!pages.is_empty(), "no page has a `console` block");
-    let trials = pages
+    pages
         .into_iter()
         .map(|page| {
-            let name = page.file_name().expect("a name").display().to_string();
+            let file = page.file_name().expect("a name");
+            let name = format!("docs/{}", file.display());
             Trial::test(name, move || walk(&page).map_err(Failed::from))
         })
-        .collect();
-    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+        .collect()
 }
 
 fn read(file: &Path) -> String {

@@ -1,9 +1,7 @@
 //! `storage = "f16"`: the vectors are the rounded ones, so every answer is that of a catalog whose
 //! files hold the rounded numbers as 32-bit floats.
 
-mod data;
-
-use data::{World, floats, npy, random};
+use crate::data::{World, floats, npy, random};
 use half::f16;
 use igql::{Ask, Engine, Request};
 use std::sync::OnceLock;

@@ -1,8 +1,6 @@
 //! Searches of a table that is large enough for a vector index, under conditions.
 
-mod data;
-
-use data::{World, floats, npy, random};
+use crate::data::{World, floats, npy, random};
 use igql::{Answer, Engine, Request};
 use std::collections::BTreeSet;
 use std::sync::OnceLock;

@@ -1,0 +1,25 @@
+//! What is around the language: catalogs and their data, snapshots, formats, the commands; and the source
+//! itself.
+
+mod builds;
+mod catalog_errors;
+mod cli;
+mod data_errors;
+mod formats;
+mod fuzz;
+mod growth;
+mod imports;
+mod init;
+mod messy;
+mod order;
+mod output;
+mod repl;
+mod snapshot;
+mod suites;
+mod why;
+mod wire;
+mod worlds;
+mod writing;
+
+#[path = "../data/mod.rs"]
+mod data;
