@@ -12,6 +12,8 @@ fn every_suite_is_part_of_its_binary() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let mut suites = 0;
     for folder in entries(&tests) {
+        let is_binary = folder.extension().is_some_and(|e| e == "rs");
+        assert!(!is_binary, "{}: a binary for one suite", folder.display());
         let Ok(main) = std::fs::read_to_string(folder.join("main.rs")) else {
             continue;
         };
