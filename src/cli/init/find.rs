@@ -312,62 +312,52 @@ fn start(path: &Path) -> Option<Vec<u8>> {
 /// Files beside each other that only numbers tell apart, with the same columns, are one table: so are
 /// those of which one alone has the header.
 fn join_numbered(root: &Path, tables: &mut Vec<Source>) {
-    let letters = |pattern: &str| -> Option<String> {
-        let digits = pattern
-            .rsplit('/')
-            .next()?
-            .chars()
-            .any(|c| c.is_ascii_digit());
-        let rest = pattern.chars().filter(|c| !c.is_ascii_digit());
-        digits.then(|| rest.collect())
-    };
     let mut at = 0;
     while at < tables.len() {
-        let alike = letters(&tables[at].pattern);
-        let first = tables[at].text.clone();
-        let (Some(alike), Some(mut text)) = (alike, first) else {
-            at += 1;
-            continue;
-        };
-        let mut group = vec![at];
-        for (other, table) in tables.iter().enumerate().skip(at + 1) {
-            let Some(its) = table
-                .text
-                .as_ref()
-                .filter(|_| letters(&table.pattern).as_deref() == Some(&alike))
-            else {
-                continue;
-            };
-            if one_header(&mut text, its) {
-                group.push(other);
+        if let Some((alike, mut text)) = letters(&tables[at].pattern).zip(tables[at].text.clone()) {
+            let mut group = vec![at];
+            for (other, table) in tables.iter().enumerate().skip(at + 1) {
+                let same = letters(&table.pattern).as_deref() == Some(&alike);
+                let its = table.text.as_ref().filter(|_| same);
+                if its.is_some_and(|its| one_header(&mut text, its)) {
+                    group.push(other);
+                }
             }
-        }
-        let patterns = group.iter().map(|t| tables[*t].pattern.clone());
-        let patterns: Vec<String> = patterns.collect();
-        let pattern = (group.len() > 1)
-            .then(|| glob_of(root, &patterns))
-            .flatten();
-        if let Some(pattern) = pattern {
-            group[1..].iter().rev().for_each(|t| {
-                tables.remove(*t);
-            });
-            let stem = alike.rsplit('/').next().unwrap_or(&alike);
-            let stem = stem
-                .split('.')
-                .next()
-                .unwrap_or(stem)
-                .trim_matches(['_', '-']);
-            let plain = ["part", "chunk", "shard", "split"].contains(&stem) || stem.len() < 2;
-            let folder = root.join(pattern.rsplit_once('/').map_or("", |(folder, _)| folder));
-            tables[at].name = match plain {
-                true => folder_name(&folder),
-                false => words::identifier(stem),
-            };
-            tables[at].pattern = pattern;
-            tables[at].text = Some(text);
+            let patterns = group.iter().map(|t| tables[*t].pattern.clone());
+            let patterns: Vec<String> = patterns.collect();
+            if group.len() > 1
+                && let Some(pattern) = glob_of(root, &patterns)
+            {
+                group[1..].iter().rev().for_each(|t| {
+                    tables.remove(*t);
+                });
+                tables[at].name = name_of_parts(root, &alike, &pattern);
+                tables[at].pattern = pattern;
+                tables[at].text = Some(text);
+            }
         }
         at += 1;
     }
+}
+
+/// A name without its numbers; none if it has none.
+fn letters(pattern: &str) -> Option<String> {
+    let name = pattern.rsplit('/').next()?;
+    let digits = name.chars().any(|c| c.is_ascii_digit());
+    let rest = pattern.chars().filter(|c| !c.is_ascii_digit());
+    digits.then(|| rest.collect())
+}
+
+/// What a table in parts is called: by their names, or by their folder if these are just `part`.
+fn name_of_parts(root: &Path, alike: &str, pattern: &str) -> String {
+    let name = alike.rsplit('/').next().unwrap_or(alike);
+    let stem = name.split('.').next().unwrap_or(name);
+    let stem = stem.trim_matches(['_', '-']);
+    if ["part", "chunk", "shard", "split"].contains(&stem) || stem.len() < 2 {
+        let folder = pattern.rsplit_once('/').map_or("", |(folder, _)| folder);
+        return folder_name(&root.join(folder));
+    }
+    words::identifier(stem)
 }
 
 /// A glob that matches some files of one folder and no other file there.
@@ -376,59 +366,50 @@ pub fn glob_of(root: &Path, patterns: &[String]) -> Option<String> {
         Some((folder, name)) => (format!("{folder}/"), name.to_owned()),
         None => (String::new(), p.to_owned()),
     };
-    let (folder, first) = split(patterns.first()?);
-    let names: Vec<String> = patterns.iter().map(|p| split(p).1).collect();
-    if patterns
-        .iter()
-        .any(|p| split(p).0 != folder || p.contains(['*', '?', '[']))
-    {
+    let (folder, _) = split(patterns.first()?);
+    let is_special = |p: &String| split(p).0 != folder || p.contains(['*', '?', '[']);
+    if patterns.iter().any(is_special) {
         return None;
     }
-    let common = |from_end: bool| -> usize {
-        let nth = |name: &str, at: usize| match from_end {
-            true => name.chars().rev().nth(at),
-            false => name.chars().nth(at),
-        };
-        let same = |at: &usize| {
-            let c = nth(&first, *at);
-            c.is_some() && names.iter().all(|n| nth(n, *at) == c)
-        };
-        (0..first.chars().count()).take_while(same).count()
-    };
-    let shortest = names.iter().map(|n| n.chars().count()).min()?;
-    let head = common(false);
-    let tail = common(true).min(shortest - head.min(shortest));
-    let take = |from: usize, count: usize| first.chars().skip(from).take(count).collect::<String>();
-    let (head, tail) = (take(0, head), take(first.chars().count() - tail, tail));
-    let middles: Vec<&str> = names
-        .iter()
-        .filter_map(|n| n.strip_prefix(head.as_str())?.strip_suffix(tail.as_str()))
-        .collect();
-    let class: String = middles.concat();
-    let single = middles
-        .iter()
-        .all(|m| m.len() == 1 && m.bytes().all(|b| b.is_ascii_alphanumeric()));
-    let candidates = [
-        format!("{head}*{tail}"),
-        format!("{head}[0-9]*{tail}"),
-        if single {
-            format!("{head}[{class}]{tail}")
-        } else {
-            String::new()
-        },
-    ];
+    let names: Vec<String> = patterns.iter().map(|p| split(p).1).collect();
     let entries = std::fs::read_dir(root.join(&folder)).ok()?.flatten();
-    let all: Vec<String> = entries.map(|e| file_name(&e.path())).collect();
-    let exact = |candidate: &&String| {
-        glob::Pattern::new(candidate).is_ok_and(|glob| {
-            let hidden = |n: &str| n.starts_with(['.', '_']);
-            all.iter()
-                .filter(|n| !hidden(n))
-                .all(|n| glob.matches(n) == names.contains(n))
-        })
+    let all = entries.map(|e| file_name(&e.path()));
+    let all: Vec<String> = all.filter(|n| !n.starts_with(['.', '_'])).collect();
+    let is_exact = |candidate: &String| {
+        let glob = glob::Pattern::new(candidate);
+        glob.is_ok_and(|glob| all.iter().all(|n| glob.matches(n) == names.contains(n)))
     };
-    let fit = candidates.iter().filter(|c| !c.is_empty()).find(exact)?;
+    let fit = globs(&names)?.into_iter().find(is_exact)?;
     Some(format!("{folder}{fit}"))
+}
+
+/// Globs that match all of some names, by what the names begin and end with.
+fn globs(names: &[String]) -> Option<Vec<String>> {
+    let first: Vec<char> = names.first()?.chars().collect();
+    let shortest = names.iter().map(|n| n.chars().count()).min()?;
+    let shared = |at: &usize| names.iter().all(|n| n.chars().nth(*at) == Some(first[*at]));
+    let head = (0..first.len()).take_while(shared).count();
+    let of_end = |at: usize| first[first.len() - 1 - at];
+    let shared = |at: &usize| {
+        names
+            .iter()
+            .all(|n| n.chars().rev().nth(*at) == Some(of_end(*at)))
+    };
+    let tail = (0..first.len()).take_while(shared).count();
+    let tail = tail.min(shortest - head);
+    let head: String = first[..head].iter().collect();
+    let tail: String = first[first.len() - tail..].iter().collect();
+    let (head, tail) = (head.as_str(), tail.as_str());
+    let middles = names
+        .iter()
+        .filter_map(|n| n.strip_prefix(head)?.strip_suffix(tail));
+    let middles: Vec<&str> = middles.collect();
+    let mut globs = vec![format!("{head}*{tail}"), format!("{head}[0-9]*{tail}")];
+    let is_single = |m: &&str| m.len() == 1 && m.bytes().all(|b| b.is_ascii_alphanumeric());
+    if middles.iter().all(is_single) {
+        globs.push(format!("{head}[{}]{tail}", middles.concat()));
+    }
+    Some(globs)
 }
 
 fn relative(root: &Path, path: &Path) -> String {

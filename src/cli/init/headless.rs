@@ -8,63 +8,81 @@ use crate::types::Type;
 pub fn names(table: &str, profile: &Profile) -> Vec<String> {
     let columns = &profile.columns;
     let mut names: Vec<String> = columns.iter().map(|c| c.name.clone()).collect();
-    let mut ids: Vec<usize> = (0..columns.len())
-        .filter(|at| is_id(&columns[*at]))
-        .collect();
-    let unique = |at: usize| columns[at].values.len() == profile.rows && profile.rows > 0;
-    if let (&[one], false) = (&ids[..], ids.first().is_some_and(|at| unique(*at))) {
-        // titles can be ids, too: texts that come again and again
+    let ids = ids(profile);
+    let things = ids.first() == Some(&0) && is_unique(profile, 0) && columns.iter().any(is_text);
+    let links = ids.len() > 1 && !things;
+    if links {
+        names[ids[0]] = "user_id".to_owned();
+        names[target(columns, &ids)] = of_target(table).to_owned();
+    } else if let Some(&first) = ids.first() {
+        let thing = words::singular(table);
+        let thing = thing.rsplit('_').next().unwrap_or(&thing);
+        names[first] = format!("{thing}_id");
+    }
+    let free = |names: &[String], fits: &dyn Fn(&Column) -> bool| {
+        let mut free = (0..columns.len()).filter(|at| names[*at].starts_with("column_"));
+        free.find(|at| fits(&columns[*at]))
+    };
+    if let Some(at) = free(&names, &is_time) {
+        names[at] = "timestamp".to_owned();
+    }
+    let telling = |c: &Column| is_text(c) && c.values.len() * 2 > profile.rows;
+    if links {
+        if let Some(at) = free(&names, &|c| c.ty.is_number())
+            && let Some(name) = of_number(&columns[at])
+        {
+            names[at] = name.to_owned();
+        }
+    } else if let Some(at) = free(&names, &telling) {
+        names[at] = "name".to_owned();
+    }
+    names
+}
+
+/// The columns of ids. Where there is one, titles may be others: texts that come again and again.
+fn ids(profile: &Profile) -> Vec<usize> {
+    let columns = &profile.columns;
+    let all = 0..columns.len();
+    let mut ids: Vec<usize> = all.clone().filter(|at| is_id(&columns[*at])).collect();
+    if let &[one] = &ids[..]
+        && !is_unique(profile, one)
+    {
         let again = |at: &usize| {
             let c = &columns[*at];
             *at != one && is_text(c) && c.values.len() > 2 && c.values.len() * 2 <= profile.rows
         };
-        let titles = (0..columns.len()).filter(again);
-        ids.extend(titles.max_by_key(|at| columns[*at].values.len()));
+        ids.extend(all.filter(again).max_by_key(|at| columns[*at].values.len()));
     }
-    let texts = columns.iter().any(is_text);
-    let things = ids.first() == Some(&0) && unique(0) && texts;
-    let links = ids.len() > 1 && !things;
-    if links {
-        names[ids[0]] = "user_id".to_owned();
-        let rest = ids[1..].iter().copied();
-        // the one with the most values is what it is about, where the next is a few numbers
-        let to = rest
-            .clone()
-            .find(|at| columns[*at].values.len() > 5 || !columns[*at].ty.is_number());
-        let social = words::SOCIAL
-            .iter()
-            .any(|w| table.to_lowercase().contains(w));
-        let other = if social { "friend_id" } else { "item_id" };
-        names[to.or(rest.clone().next()).unwrap_or(ids[0])] = other.to_owned();
-    } else if let Some(&first) = ids.first() {
-        let thing = words::singular(table);
-        let thing = thing.rsplit('_').next().unwrap_or(&thing).to_owned();
-        names[first] = format!("{thing}_id");
+    ids
+}
+
+fn is_unique(profile: &Profile, at: usize) -> bool {
+    profile.columns[at].values.len() == profile.rows && profile.rows > 0
+}
+
+/// Of ids behind the first, those of what the table is about: the next is a few numbers at times.
+fn target(columns: &[Column], ids: &[usize]) -> usize {
+    let rest = &ids[1..];
+    let many = |at: &&usize| columns[**at].values.len() > 5 || !columns[**at].ty.is_number();
+    *rest.iter().find(many).unwrap_or(&rest[0])
+}
+
+fn of_target(table: &str) -> &'static str {
+    let table = table.to_lowercase();
+    match words::SOCIAL.iter().any(|word| table.contains(word)) {
+        true => "friend_id",
+        false => "item_id",
     }
-    let free = |names: &[String], at: usize| names[at].starts_with("column_");
-    if let Some(at) = (0..columns.len()).find(|at| free(&names, *at) && is_time(&columns[*at])) {
-        names[at] = "timestamp".to_owned();
+}
+
+/// What the number of a link is called, if its range tells.
+fn of_number(column: &Column) -> Option<&'static str> {
+    let (least, most) = column.range?;
+    match column.ty {
+        _ if least >= -1.0 && most <= 10.0 => Some("rating"),
+        Type::Int if least >= 0.0 => Some("count"),
+        _ => None,
     }
-    if !links {
-        let telling = |c: &Column| is_text(c) && c.values.len() * 2 > profile.rows;
-        let title = (0..columns.len()).find(|at| free(&names, *at) && telling(&columns[*at]));
-        if let Some(at) = title {
-            names[at] = "name".to_owned();
-        }
-        return names;
-    }
-    let grade =
-        |c: &Column| c.ty.is_number() && c.range.is_some_and(|(a, b)| a >= -1.0 && b <= 10.0);
-    let count = |c: &Column| c.ty == Type::Int && c.range.is_some_and(|(a, _)| a >= 0.0);
-    if let Some(at) = (0..columns.len()).find(|at| free(&names, *at) && columns[*at].ty.is_number())
-    {
-        match &columns[at] {
-            c if grade(c) => names[at] = "rating".to_owned(),
-            c if count(c) => names[at] = "count".to_owned(),
-            _ => {}
-        }
-    }
-    names
 }
 
 fn is_time(column: &Column) -> bool {

@@ -3,6 +3,7 @@
 use super::keys::ends_with_word;
 use super::things::{by_values, called, is_id, named, only_thing, pair, person, shared};
 use super::world::{Edge, Entity, Link, Time, World};
+use crate::cli::init::judge::{Judged, Meaning};
 use crate::cli::init::table::Table;
 use crate::cli::init::words::{self, Pair, is_among, plain, thing};
 use crate::store::profile::Column;
@@ -83,55 +84,22 @@ pub(super) fn visible_from(tables: &[Table], entity: &Entity) -> Option<String> 
 /// A table of links: two columns of keys, the viewer's first.
 pub(super) fn edge(tables: &[Table], at: usize, world: &World) -> Option<Edge> {
     let table = &tables[at];
-    let columns = table.profile.columns.iter();
-    let mut links: Vec<Link> = columns
-        .filter_map(|c| link(table, c, &world.entities))
-        .collect();
+    let mut links = ends(table, world);
     if links.len() < 2 {
         return None;
     }
-    if let Some(first) = links.iter().position(|l| l.entity == world.viewer) {
-        let first = links.remove(first);
-        links.insert(0, first);
-    }
-    // sessions and requests are of somebody; what they lead to is another thing
-    let passing = |l: &Link| {
-        ["session", "request", "query", "order", "device"]
-            .contains(&world.entities[l.entity].name.as_str())
-    };
-    if links.len() > 2 && passing(&links[1]) && links[2..].iter().any(|l| !passing(l)) {
-        links[1..].sort_by_key(passing);
-    }
+    let used: Vec<String> = links.iter().map(|l| l.column.clone()).collect();
     let others = links.split_off(2);
     let to = links.pop()?;
     let from = links.pop()?;
-    let used = |name: &str| {
-        [&from, &to]
-            .into_iter()
-            .chain(&others)
-            .any(|l| l.column == name)
+    let columns = table.profile.columns.iter().zip(&table.judged);
+    let free: Vec<_> = columns.filter(|(c, _)| !used.contains(&c.name)).collect();
+    let weighs = |(c, j): &&(&Column, &Judged)| {
+        let float = matches!(j.meaning, Meaning::Int | Meaning::Float);
+        let number = float || c.ty.is_number() && j.meaning == Meaning::Plain;
+        number && is_among(&c.name, &words::WEIGHTS)
     };
-    let free = || {
-        let columns = table.profile.columns.iter().zip(&table.judged);
-        columns.filter(|(c, _)| !used(&c.name))
-    };
-    let parts = time_parts(&free().map(|(c, _)| c).collect::<Vec<_>>());
-    let time = parts.map(Time::Parts).or_else(|| {
-        let times = || free().filter(|(c, j)| c.ty == Type::Time || j.is_time());
-        let named =
-            |(c, _): &(&Column, _)| ["timestamp", "ts", "time"].contains(&plain(&c.name).as_str());
-        let time = times().find(named).or_else(|| times().next());
-        time.map(|(c, _)| Time::Column(c.name.clone()))
-    });
-    let number = |c: &Column, j: &crate::cli::init::judge::Judged| {
-        use crate::cli::init::judge::Meaning;
-        matches!(j.meaning, Meaning::Int | Meaning::Float)
-            || c.ty.is_number() && j.meaning == Meaning::Plain
-    };
-    let weighs = |(c, j): &(&Column, &crate::cli::init::judge::Judged)| {
-        number(c, j) && is_among(&c.name, &words::WEIGHTS)
-    };
-    let weight = free().find(weighs).map(|(c, _)| c.name.clone());
+    let weight = free.iter().find(weighs).map(|(c, _)| c.name.clone());
     let name = match table.source.name.as_str() {
         "data" if weight.is_some() => "ratings".to_owned(),
         "data" => "interactions".to_owned(),
@@ -144,8 +112,41 @@ pub(super) fn edge(tables: &[Table], at: usize, world: &World) -> Option<Edge> {
         from,
         to,
         others,
-        time,
+        time: time(&free),
     })
+}
+
+/// The columns that lead to things: the viewer's first, those that links are about before others.
+fn ends(table: &Table, world: &World) -> Vec<Link> {
+    let columns = table.profile.columns.iter();
+    let links = columns.filter_map(|c| link(table, c, &world.entities));
+    let mut links: Vec<Link> = links.collect();
+    if let Some(first) = links.iter().position(|l| l.entity == world.viewer) {
+        links[..=first].rotate_right(1);
+    }
+    // sessions and requests are of somebody; what they lead to is another thing
+    let passing = |l: &Link| {
+        let passing = ["session", "request", "query", "order", "device"];
+        passing.contains(&world.entities[l.entity].name.as_str())
+    };
+    if links.len() > 2 && passing(&links[1]) && links[2..].iter().any(|l| !passing(l)) {
+        links[1..].sort_by_key(passing);
+    }
+    links
+}
+
+/// When links were made, by the columns that lead nowhere.
+fn time(free: &[(&Column, &Judged)]) -> Option<Time> {
+    let columns: Vec<&Column> = free.iter().map(|(c, _)| *c).collect();
+    if let Some(parts) = time_parts(&columns) {
+        return Some(Time::Parts(parts));
+    }
+    let is_time = |c: &Column, j: &Judged| c.ty == Type::Time || j.is_time();
+    let mut times = free.iter().filter(|(c, j)| is_time(c, j)).map(|(c, _)| *c);
+    let first = times.clone().next();
+    let usual = |c: &&Column| ["timestamp", "ts", "time"].contains(&plain(&c.name).as_str());
+    let time = times.find(usual).or(first)?;
+    Some(Time::Column(time.name.clone()))
 }
 
 /// Year, month and day in columns of their own.
