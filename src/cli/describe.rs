@@ -70,38 +70,12 @@ const WIDTH: usize = 80;
 
 /// A whole catalog as text.
 pub fn catalog(all: &Description) -> String {
-    let mut out = format!(
-        "catalog {}: {}, {}, {}\n",
-        visible(&all.name),
-        count(all.entities.len() as u64, "entity", "entities"),
-        count(all.edges.len() as u64, "edge", "edges"),
-        count(all.embeddings.len() as u64, "embedding", "embeddings"),
-    );
-    let _ = writeln!(out, "  requests come from `{}`", visible(&all.viewer));
-    let _ = writeln!(out, "  now: {}", now(all));
-    let list = |names: &[String]| visible(&names.join(", ")).into_owned();
-    if !all.defaults.seen.is_empty() {
-        let _ = writeln!(out, "  seen: {}", list(&all.defaults.seen));
-    }
-    if let Some(shown) = &all.defaults.impressions {
-        let _ = writeln!(out, "  impressions: {}", visible(shown));
-    }
-    if !all.defaults.required_policies.is_empty() {
-        let _ = writeln!(
-            out,
-            "  required policies: {}",
-            list(&all.defaults.required_policies)
-        );
-    }
-    let _ = writeln!(out, "  snapshot {} ({})", all.snapshot, bytes(all.size));
-    for entity in &all.entities {
-        let _ = write!(out, "\n{}", self::entity(entity));
-    }
-    for edge in &all.edges {
-        let _ = write!(out, "\n{}", self::edge(edge));
-    }
-    for embedding in &all.embeddings {
-        let _ = write!(out, "\n{}", self::embedding(embedding));
+    let mut out = head(all);
+    let entities = all.entities.iter().map(self::entity);
+    let edges = all.edges.iter().map(self::edge);
+    let embeddings = all.embeddings.iter().map(self::embedding);
+    for section in entities.chain(edges).chain(embeddings) {
+        let _ = write!(out, "\n{section}");
     }
     if !all.derived.is_empty() {
         out += "\nderived files\n";
@@ -116,6 +90,35 @@ pub fn catalog(all: &Description) -> String {
         let said = format!("{}: {}", warning.file, warning.message);
         out += &wrapped(&visible(&said));
     }
+    out
+}
+
+/// How much the catalog has, and its defaults.
+fn head(all: &Description) -> String {
+    let mut out = format!(
+        "catalog {}: {}, {}, {}\n",
+        visible(&all.name),
+        count(all.entities.len() as u64, "entity", "entities"),
+        count(all.edges.len() as u64, "edge", "edges"),
+        count(all.embeddings.len() as u64, "embedding", "embeddings"),
+    );
+    let _ = writeln!(out, "  requests come from `{}`", visible(&all.viewer));
+    let mut line = |key: &str, value: &str| {
+        let _ = writeln!(out, "  {key}: {value}");
+    };
+    line("now", &now(all));
+    let defaults = &all.defaults;
+    if !defaults.seen.is_empty() {
+        line("seen", &visible(&defaults.seen.join(", ")));
+    }
+    if let Some(shown) = &defaults.impressions {
+        line("impressions", &visible(shown));
+    }
+    if !defaults.required_policies.is_empty() {
+        let policies = defaults.required_policies.join(", ");
+        line("required policies", &visible(&policies));
+    }
+    let _ = writeln!(out, "  snapshot {} ({})", all.snapshot, bytes(all.size));
     out
 }
 

@@ -52,6 +52,24 @@ impl Column {
     fn widest_cell(&self) -> usize {
         self.cells.iter().map(|c| c.width()).max().unwrap_or(0)
     }
+
+    /// The width of its text, uncut.
+    fn natural_width(&self, room: usize) -> usize {
+        self.widest_cell().max(self.name.width()).min(room)
+    }
+
+    /// The width below which it is not cut.
+    fn least_width(&self, shortest: usize, room: usize) -> usize {
+        let content = if self.whole { self.widest_cell() } else { 0 };
+        self.natural_width(room).min(shortest.max(content))
+    }
+}
+
+/// The width of a table whose columns have those widths, or are left out.
+fn total(widths: &[Option<usize>]) -> usize {
+    let gap = usize::from(widths.contains(&None)) * (FRAME + 1);
+    let shown = widths.iter().flatten().map(|w| w + FRAME);
+    shown.sum::<usize>() + 1 + gap
 }
 
 /// Columns that a person will see.
@@ -99,46 +117,15 @@ impl Grid {
 
     /// The width of every column's text; none for a column that is left out.
     fn fitted(&self, room: usize) -> Vec<Option<usize>> {
-        let natural = |c: &Column| c.widest_cell().max(c.name.width()).min(room);
-        let mut widths: Vec<Option<usize>> =
-            self.columns.iter().map(|c| Some(natural(c))).collect();
-        let least = |i: usize, shortest: usize| {
-            let column = &self.columns[i];
-            let content = if column.whole {
-                column.widest_cell()
-            } else {
-                0
-            };
-            natural(column).min(shortest.max(content))
-        };
-        let total = |widths: &[Option<usize>]| {
-            let gap = usize::from(widths.contains(&None)) * (FRAME + 1);
-            let shown = widths.iter().flatten().map(|w| w + FRAME);
-            shown.sum::<usize>() + 1 + gap
-        };
-        loop {
-            let at_least: Vec<Option<usize>> = widths
-                .iter()
-                .enumerate()
-                .map(|(i, w)| w.map(|_| least(i, SHORTEST)))
-                .collect();
-            let rest: Vec<usize> = (self.fixed..widths.len())
-                .filter(|&i| widths[i].is_some())
-                .collect();
-            if total(&at_least) <= room || rest.is_empty() {
-                break;
-            }
-            // those next to the gap go first, on the side that has more
-            let gap = widths.iter().position(Option::is_none);
-            let before = gap.map_or(rest.len() / 2, |gap| {
-                rest.iter().filter(|&&i| i < gap).count()
-            });
-            let left = before > rest.len() - before;
-            widths[rest[before - usize::from(left)]] = None;
+        let all = self.columns.iter().map(|c| Some(c.natural_width(room)));
+        let mut widths: Vec<Option<usize>> = all.collect();
+        while let Some(column) = self.too_much(&widths, room) {
+            widths[column] = None;
         }
         for shortest in [SHORTEST, NARROWEST] {
             while total(&widths) > room {
-                let longer = |&i: &usize| widths[i].is_some_and(|w| w > least(i, shortest));
+                let least = |i: usize| self.columns[i].least_width(shortest, room);
+                let longer = |&i: &usize| widths[i].is_some_and(|w| w > least(i));
                 let candidates = (0..widths.len()).filter(longer);
                 let Some(widest) = candidates.max_by_key(|&i| widths[i]) else {
                     break;
@@ -147,6 +134,23 @@ impl Grid {
             }
         }
         widths
+    }
+
+    /// The next column to leave out, if those that are left do not fit even when they are short.
+    fn too_much(&self, widths: &[Option<usize>], room: usize) -> Option<usize> {
+        let least = self.columns.iter().map(|c| c.least_width(SHORTEST, room));
+        let least = least.zip(widths).map(|(least, w)| w.map(|_| least));
+        let least: Vec<Option<usize>> = least.collect();
+        let shown = (self.fixed..widths.len()).filter(|&i| widths[i].is_some());
+        let shown: Vec<usize> = shown.collect();
+        if total(&least) <= room || shown.is_empty() {
+            return None;
+        }
+        // those next to the gap go first, on the side that has more
+        let gap = widths.iter().position(Option::is_none);
+        let before = gap.map_or(shown.len() / 2, |gap| shown.partition_point(|&i| i < gap));
+        let left = before > shown.len() - before;
+        Some(shown[before - usize::from(left)])
     }
 }
 

@@ -9,7 +9,7 @@ use crate::engine::{Engine, Program, RunOptions};
 use crate::exec::Timing;
 use crate::expr::NodeId;
 use crate::request::Request;
-use crate::source::{SourceId, Sources, Span};
+use crate::source::{SourceId, Span};
 use crate::syntax;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -18,6 +18,17 @@ use std::ops::Range;
 pub(super) struct Measured {
     pub(super) timings: Vec<Timing>,
     requests: usize,
+}
+
+impl Measured {
+    /// Rows and microseconds of an operator for a request.
+    fn of(&self, id: NodeId) -> (u64, u128) {
+        let timing = self.timings.iter().find(|t| t.node == id);
+        timing.map_or((0, 0), |t| {
+            let rows = t.rows as f64 / self.requests as f64;
+            (rows.round() as u64, t.time.as_micros())
+        })
+    }
 }
 
 /// Runs the program once to warm up, then once to measure.
@@ -57,124 +68,105 @@ pub(super) fn pictured(
 ) -> plan::Plan {
     let checked = program.checked();
     let demands = crate::plan::described(checked, engine.snapshot());
-    let mut elsewhere = Elsewhere {
-        sources: program.sources(),
+    let mut picture = Picture {
+        engine,
+        program,
+        file,
+        measured,
         parsed: HashMap::new(),
         definitions: Vec::new(),
     };
     let ids = program.schedule().nodes();
-    let mut operators: Vec<Operator> = ids
-        .map(|id| {
-            let expected = demands[id.0 as usize].1;
-            operator(
-                engine,
-                program,
-                file,
-                id,
-                expected,
-                measured,
-                &mut elsewhere,
-            )
-        })
-        .collect();
+    let operators = ids.map(|id| picture.operator(id, demands[id.0 as usize].1));
+    let mut operators: Vec<Operator> = operators.collect();
     plan::tell_apart(&mut operators);
     plan::Plan {
         query: checked.query.clone(),
         file: file.name.clone(),
         source: file.text.clone(),
         operators,
-        definitions: elsewhere.definitions,
+        definitions: picture.definitions,
         requests: measured.map(|m| m.requests),
     }
 }
 
-fn operator(
-    engine: &Engine,
-    program: &Program,
-    file: &ProgramFile,
-    id: NodeId,
-    expected: f64,
-    measured: Option<&Measured>,
-    elsewhere: &mut Elsewhere,
-) -> Operator {
-    let (schema, checked) = (engine.schema(), program.checked());
-    let node = checked.graph.get(id);
-    let span = node.span;
-    let is_program = |span: Span| *program.sources().get(span.source).name == *file.name;
-    let uses = checked.uses.get(&id).map_or(&[][..], Vec::as_slice);
-    let call = uses.iter().rev().find(|used| is_program(used.span));
-    let result = checked.results.iter().find(|(_, result)| *result == id);
-    let of_run = measured.map(|measured| {
-        let timing = measured.timings.iter().find(|t| t.node == id);
-        timing.map_or((0, 0), |t| {
-            let rows = t.rows as f64 / measured.requests as f64;
-            (rows.round() as u64, t.time.as_micros())
-        })
-    });
-    let place = program.sources().position(span.source, span.start);
-    let name = &program.sources().get(span.source).name;
-    let mut written = uses.iter().map(|used| used.span).chain([span]);
-    let line = written.find(|&span| is_program(span)).map(|span| {
-        let place = program.sources().position(span.source, span.start);
-        format!("line {}", place.line)
-    });
-    Operator {
-        id: id.0,
-        label: node.op.label(schema),
-        details: details(engine, program, id),
-        entity: schema.entity(node.shape.entity).name.clone(),
-        inputs: node.inputs.iter().map(|i| i.0).collect(),
-        reads: node
-            .needs()
-            .iter()
-            .filter(|n| !node.inputs.contains(n))
-            .map(|n| n.0)
-            .collect(),
-        at_most: node.shape.bound,
-        expected: expected.round() as u64,
-        measured: of_run,
-        result: result.map(|(name, _)| name.clone().unwrap_or_default()),
-        span: is_program(span).then(|| span.range()),
-        call: call
-            .filter(|_| !is_program(span))
-            .map(|used| used.span.range()),
-        definition: (!is_program(span)).then(|| elsewhere.find(span)).flatten(),
-        within: uses
-            .iter()
-            .map(|used| used.name.clone())
-            .chain(line)
-            .collect(),
-        place: format!("{name}:{}", place.line),
-    }
-}
-
-/// The definitions that operators have from other files.
-struct Elsewhere<'p> {
-    pub(super) sources: &'p Sources,
+/// What a picture is made of.
+struct Picture<'p> {
+    engine: &'p Engine,
+    program: &'p Program,
+    file: &'p ProgramFile,
+    measured: Option<&'p Measured>,
     parsed: HashMap<SourceId, syntax::ast::File>,
+    /// Those that operators have from other files.
     definitions: Vec<plan::Definition>,
 }
 
-impl Elsewhere<'_> {
-    /// The definition around a place, and the place.
-    pub(super) fn find(&mut self, span: Span) -> Option<(usize, Range<usize>)> {
-        let source = self.sources.get(span.source);
+impl Picture<'_> {
+    fn operator(&mut self, id: NodeId, expected: f64) -> Operator {
+        let (schema, checked) = (self.engine.schema(), self.program.checked());
+        let node = checked.graph.get(id);
+        let needs = node.needs();
+        let reads = needs.iter().filter(|n| !node.inputs.contains(n));
+        let result = checked.results.iter().find(|(_, result)| *result == id);
+        let uses = checked.uses.get(&id).map_or(&[][..], Vec::as_slice);
+        let (span, here) = (node.span, self.is_here(node.span));
+        let call = uses.iter().rev().find(|used| self.is_here(used.span));
+        let mut written = uses.iter().map(|used| used.span).chain([span]);
+        let line = written.find(|span| self.is_here(*span));
+        let line = line.map(|span| format!("line {}", self.place(span).1));
+        let within = uses.iter().map(|used| used.name.clone()).chain(line);
+        let (source, line) = self.place(span);
+        Operator {
+            id: id.0,
+            label: node.op.label(schema),
+            details: details(self.engine, self.program, id),
+            entity: schema.entity(node.shape.entity).name.clone(),
+            inputs: node.inputs.iter().map(|i| i.0).collect(),
+            reads: reads.map(|n| n.0).collect(),
+            at_most: node.shape.bound,
+            expected: expected.round() as u64,
+            measured: self.measured.map(|measured| measured.of(id)),
+            result: result.map(|(name, _)| name.clone().unwrap_or_default()),
+            span: here.then(|| span.range()),
+            call: call.filter(|_| !here).map(|used| used.span.range()),
+            place: format!("{source}:{line}"),
+            within: within.collect(),
+            definition: match here {
+                true => None,
+                false => self.definition(span),
+            },
+        }
+    }
+
+    /// Whether a place is in the file of the program.
+    fn is_here(&self, span: Span) -> bool {
+        *self.program.sources().get(span.source).name == *self.file.name
+    }
+
+    /// The name of the file, and the line.
+    fn place(&self, span: Span) -> (&str, usize) {
+        let sources = self.program.sources();
+        let line = sources.position(span.source, span.start).line;
+        (&sources.get(span.source).name, line)
+    }
+
+    /// The definition around a place of another file, and the place.
+    fn definition(&mut self, span: Span) -> Option<(usize, Range<usize>)> {
+        let source = self.program.sources().get(span.source);
         let parse = || syntax::parse(&source.text, span.source, &mut Sink::default());
         let file = self.parsed.entry(span.source).or_insert_with(parse);
         let around = |item: &&syntax::ast::Item| {
             item.span.start <= span.start && span.end <= item.span.end && span.start < span.end
         };
         let item = file.items.iter().find(around)?.span;
-        let line = self.sources.position(item.source, item.start).line;
+        let (name, line) = self.place(item);
         let definition = plan::Definition {
-            place: format!("{}:{line}", source.name),
+            place: format!("{name}:{line}"),
             text: source.text.get(item.range())?.to_owned(),
             start: item.start as usize,
         };
-        let known = self
-            .definitions
-            .iter()
-            .position(|def| def.place == definition.place);
+        let mut known = self.definitions.iter();
+        let known = known.position(|def| def.place == definition.place);
         let number = known.unwrap_or_else(|| {
             self.definitions.push(definition);
             self.definitions.len() - 1

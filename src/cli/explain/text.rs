@@ -57,64 +57,51 @@ fn quantity(of: &Json) -> String {
 }
 
 pub(super) fn line(node: &Json, stage: Stage) -> String {
-    let list = |name: &str| {
-        node[name]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|i| format!("#{i}"))
-            .collect::<Vec<_>>()
-    };
-    let mut from = list("inputs");
-    from.extend(list("reads").into_iter().map(|n| format!("reads {n}")));
-    let word = |name: &str| node[name].as_str().unwrap_or("").to_owned();
+    let list = |name: &str| node[name].as_array().into_iter().flatten();
+    let inputs = list("inputs").map(|i| format!("#{i}"));
+    let reads = list("reads").map(|i| format!("reads #{i}"));
+    let from: Vec<String> = inputs.chain(reads).collect();
+    let word = |name: &str| node[name].as_str().unwrap_or_default();
     let mut line = format!("  #{} {}", node["node"], word("op"));
     if !word("details").is_empty() {
-        line.push_str(&format!("({})", visible(&word("details"))));
+        line += &format!("({})", visible(word("details")));
     }
     if !from.is_empty() {
-        line.push_str(&format!(" <- {}", from.join(", ")));
+        line += &format!(" <- {}", from.join(", "));
     }
     if stage != Stage::Dag {
-        let columns: Vec<&str> = node["columns"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Json::as_str)
-            .collect();
-        let mut bound = node["at_most"]
-            .as_u64()
-            .map_or(String::new(), |n| format!(", at most {n} rows"));
-        if let Some(n) = node["expected"].as_u64() {
-            bound.push_str(&format!(", about {n} expected"));
-        }
-        if let Some(n) = node["wanted"].as_u64() {
-            bound.push_str(&format!(", {n} wanted"));
-        }
-        if let Some(n) = node["contributions"]
-            .as_u64()
-            .filter(|n| Some(*n) > node["at_most"].as_u64())
-        {
-            bound.push_str(&format!(" from {n} contributions"));
-        }
-        let lazy = if node["lazy"] == Json::Bool(true) {
-            ", only for requests that need it"
-        } else {
-            ""
-        };
-        let columns = if columns.is_empty() {
-            String::new()
-        } else {
-            format!(" {{{}}}", columns.join(", "))
-        };
-        line.push_str(&format!(
-            "\n       set[{}]{columns}{bound}{lazy}",
-            word("entity")
-        ));
+        line += &format!("\n       set[{}]{}", word("entity"), rows_of(node));
         if let (Some(rows), Some(us)) = (node["rows"].as_u64(), node["us"].as_u64()) {
-            line.push_str(&format!("\n       measured: {rows} rows in {us} us"));
+            line += &format!("\n       measured: {rows} rows in {us} us");
         }
     }
     line.push('\n');
     visible_lines(&line).into_owned()
+}
+
+/// The columns of a node's rows, and how many rows there are.
+fn rows_of(node: &Json) -> String {
+    let columns = node["columns"].as_array().into_iter().flatten();
+    let columns: Vec<&str> = columns.filter_map(Json::as_str).collect();
+    let mut text = match columns.is_empty() {
+        true => String::new(),
+        false => format!(" {{{}}}", columns.join(", ")),
+    };
+    let number = |name: &str| node[name].as_u64();
+    if let Some(n) = number("at_most") {
+        text += &format!(", at most {n} rows");
+    }
+    if let Some(n) = number("expected") {
+        text += &format!(", about {n} expected");
+    }
+    if let Some(n) = number("wanted") {
+        text += &format!(", {n} wanted");
+    }
+    if let Some(n) = number("contributions").filter(|n| Some(*n) > number("at_most")) {
+        text += &format!(" from {n} contributions");
+    }
+    if node["lazy"] == Json::Bool(true) {
+        text += ", only for requests that need it";
+    }
+    text
 }
