@@ -2,7 +2,7 @@
 //! where those stand.
 
 use super::import::{
-    self, Advice, Cell, Faults, Found, Group, Kind, Npy, Reader, Values, Wanted, Words,
+    self, Advice, Cell, Faults, Group, Kind, Npy, Reader, Values, Wanted, Words,
 };
 pub use super::import::{How, is_grouped, plain_number};
 use crate::catalog::DataError;
@@ -406,25 +406,43 @@ pub fn vectors(file: &Path) -> Result<(usize, bool), DataError> {
 pub fn profile(table: &TableConfig, folder: &Path) -> Result<Profile, DataError> {
     let reader = import::open(table, folder, &folder.join("catalog.toml"), &[])?;
     let found = reader.found().to_vec();
-    let known = found.iter().enumerate();
-    let known: Vec<(usize, &Found, &Type)> = known
-        .filter_map(|(at, f)| Some((at, f, f.ty.as_ref().ok()?)))
-        .collect();
-    let wanted: Vec<Wanted> = known
-        .iter()
-        .map(|(column, _, ty)| Wanted {
-            column: *column,
-            how: How::plain((*ty).clone()),
-        })
-        .collect();
+    let (mut known, mut wanted, mut left) = (Vec::new(), Vec::new(), Vec::new());
+    for (column, f) in found.iter().enumerate() {
+        match &f.ty {
+            Ok(ty) => {
+                known.push((&f.name, ty));
+                let how = How::plain(ty.clone());
+                wanted.push(Wanted { column, how });
+            }
+            Err(ty) => left.push((f.name.clone(), ty.clone())),
+        }
+    }
     let decoded = reader.read(&wanted)?;
     let rows = decoded.columns.first().map_or(0, Values::len);
     let columns = known.par_iter().zip(decoded.columns);
-    let columns = columns
-        .map(|((_, f, ty), all)| column(&f.name, ty, all))
-        .collect();
-    let mut columns: Vec<Column> = columns;
-    for group in &decoded.faults.0 {
+    let columns = columns.map(|((name, ty), all)| column(name, ty, all));
+    let mut columns: Vec<Column> = columns.collect();
+    let faults = decoded.faults;
+    note_broken(&mut columns, &faults);
+    let fatal = faults.0.iter().find(|g| g.first.kind == Kind::Fatal);
+    let fatal = fatal.and_then(|g| g.rows.first().copied());
+    let is_escaped = |g: &Group| matches!(g.first.advice, Some(Advice::Format(_)));
+    let escaped = faults.0.iter().any(is_escaped);
+    let broken = broken(faults);
+    Ok(Profile {
+        escaped,
+        rows: rows - broken.as_ref().map_or(0, |(rows, _)| rows.len()),
+        columns,
+        left,
+        broken,
+        fatal,
+        reader,
+    })
+}
+
+/// The rows of each column that could not be read.
+fn note_broken(columns: &mut [Column], faults: &Faults) {
+    for group in &faults.0 {
         let named = |c: &&mut Column| group.column.as_deref() == Some(&c.name);
         if let Some(column) = columns.iter_mut().find(named) {
             if column.broken.is_empty() {
@@ -434,24 +452,6 @@ pub fn profile(table: &TableConfig, folder: &Path) -> Result<Profile, DataError>
             column.broken.sort_unstable();
         }
     }
-    let left = found
-        .iter()
-        .filter_map(|f| Some((f.name.clone(), f.ty.as_ref().err()?.clone())));
-    let lost = |g: &&Group| g.first.kind == Kind::Fatal;
-    let fatal = decoded.faults.0.iter().find(lost);
-    let fatal = fatal.and_then(|g| g.rows.first().copied());
-    let is_escaped = |g: &Group| matches!(g.first.advice, Some(Advice::Format(_)));
-    let escaped = decoded.faults.0.iter().any(is_escaped);
-    let broken = broken(decoded.faults);
-    Ok(Profile {
-        escaped,
-        rows: rows - broken.as_ref().map_or(0, |(rows, _)| rows.len()),
-        columns,
-        left: left.collect(),
-        broken,
-        fatal,
-        reader,
-    })
 }
 
 /// The rows that could not be read as a whole.

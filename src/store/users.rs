@@ -110,38 +110,30 @@ fn from_table(
         let names: Vec<String> = found.iter().map(|f| f.name.clone()).collect();
         return Err(without_key(&reader.files()[0].path, column, &names));
     };
-    let mut columns = vec![Wanted {
-        column: at,
-        how: How::plain(match ty {
-            KeyType::Int => Type::Int,
-            KeyType::String => Type::String,
-        }),
+    let want = |column, ty: &Type| Wanted {
+        column,
+        how: How::plain(ty.clone()),
+    };
+    let mut columns = vec![match ty {
+        KeyType::Int => want(at, &Type::Int),
+        KeyType::String => want(at, &Type::String),
     }];
     let (mut named, mut others) = (Vec::new(), Vec::new());
     for (place, found) in found.iter().enumerate().filter(|(place, _)| *place != at) {
         match wanted(&found.name) {
             Some(ty) => {
-                columns.push(Wanted {
-                    column: place,
-                    how: How::plain(ty.clone()),
-                });
+                columns.push(want(place, &ty));
                 named.push((found.name.clone(), ty));
             }
             None => others.push(found.name.clone()),
         }
     }
     let table = import::read(reader, &columns, OnError::Error)?;
-    let key = |row: usize| match &table.columns[0] {
-        Values::Int(v) if v[row] != NULL_INT => Ok(Key::Int(v[row])),
-        Values::Word { codes, words } if codes[row] != NULL_CODE => {
-            Ok(Key::Str(words.get(codes[row]).to_owned()))
-        }
-        _ => {
-            let error = table.origin.error(reader, row, "the key is null");
-            Err(error.column(column))
-        }
-    };
-    let keys = (0..table.rows).map(key).collect::<Result<Vec<_>, _>>()?;
+    let keys = (0..table.rows).map(|row| {
+        let null = || table.origin.error(reader, row, "the key is null");
+        key_at(&table.columns[0], row).ok_or_else(|| null().column(column))
+    });
+    let keys = keys.collect::<Result<Vec<_>, _>>()?;
     let values = table.columns[1..].iter().zip(named);
     let columns = values.map(|(values, (name, ty))| {
         let value = |row| value(values, &ty, row);
@@ -152,6 +144,17 @@ fn from_table(
         columns: columns.collect(),
         others,
     })
+}
+
+fn key_at(keys: &Values, row: usize) -> Option<Key> {
+    match keys {
+        Values::Int(v) => Some(v[row]).filter(|key| *key != NULL_INT).map(Key::Int),
+        Values::Word { codes, words } => {
+            let code = Some(codes[row]).filter(|code| *code != NULL_CODE)?;
+            Some(Key::Str(words.get(code).to_owned()))
+        }
+        _ => None,
+    }
 }
 
 /// The value of a row; none where it has none.

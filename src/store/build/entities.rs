@@ -106,36 +106,44 @@ fn bad_keys(
     complaints: &mut Complaints,
 ) -> Vec<u32> {
     let (origin, reader) = (&loaded.table.origin, loaded.reader.as_ref());
-    let mut dropped = Vec::new();
     if let Some(&first) = bad.nulls.first() {
         let error = origin.error(reader, first as usize, "the key is null");
         let error = error.column(&config.key);
-        let count = bad.nulls.len() as u64;
         match place.loss(true) {
             // what could not be read has left with its row
             None => {
-                let error = origin
-                    .and_more(error, &bad.nulls)
-                    .help("every row needs a key");
+                let error = origin.and_more(error, &bad.nulls);
+                let error = error.help("every row needs a key");
                 complaints.errors.push(error.or_help(place.way_out(true)));
             }
-            Some(_) => complaints
-                .warnings
-                .push(place.rows_skipped(&brief(&error), count)),
+            Some(_) => {
+                let warning = place.rows_skipped(&brief(&error), bad.nulls.len() as u64);
+                complaints.warnings.push(warning);
+            }
         }
-        dropped.extend(&bad.nulls);
     }
+    let again = repeated_keys(config, loaded, at, &bad, place, complaints);
+    [bad.nulls, again].concat()
+}
+
+/// Tells of keys that several rows have; the rows that do not stay.
+fn repeated_keys(
+    config: &config::Entity,
+    loaded: &Loaded,
+    at: usize,
+    bad: &BadKeys,
+    place: Place<'_>,
+    complaints: &mut Complaints,
+) -> Vec<u32> {
+    let (origin, reader) = (&loaded.table.origin, loaded.reader.as_ref());
     let Some(&(row, before)) = bad.duplicates.first() else {
-        return dropped;
+        return Vec::new();
     };
     let value = shown(&loaded.table.columns[at], row as usize);
-    let message = format!(
-        "duplicate key {value}, also in {}",
-        self::place(origin, reader, before as usize)
-    );
-    let error = origin
-        .error(reader, row as usize, message)
-        .column(&config.key);
+    let before = self::place(origin, reader, before as usize);
+    let message = format!("duplicate key {value}, also in {before}");
+    let error = origin.error(reader, row as usize, message);
+    let error = error.column(&config.key);
     let rows: Vec<u32> = match config.duplicates {
         Some(Duplicates::Last) => all_but_last(&bad.duplicates),
         _ => bad.duplicates.iter().map(|d| d.0).collect(),
@@ -148,12 +156,10 @@ fn bad_keys(
         let error = origin.and_more(error, &rows).help("keys are unique");
         complaints.errors.push(error.or_help(way));
     } else {
-        complaints
-            .warnings
-            .push(place.rows_skipped(&brief(&error), rows.len() as u64));
+        let warning = place.rows_skipped(&brief(&error), rows.len() as u64);
+        complaints.warnings.push(warning);
     }
-    dropped.extend(rows);
-    dropped
+    rows
 }
 
 /// Of rows with one key all but the last, from later rows with the first of their key.
@@ -190,6 +196,28 @@ pub fn shown(values: &Values, row: usize) -> String {
     }
 }
 
+/// Tells of references that lead nowhere.
+fn read_null(
+    entity: &Entity,
+    place: Place<'_>,
+    error: DataError,
+    wrong: &[u32],
+    complaints: &mut Complaints,
+) {
+    if let (None, Some((origin, _))) = (place.loss(false), &entity.source) {
+        let error = origin.and_more(error, wrong);
+        complaints.errors.push(error.help(format!(
+            "`on_error = \"skip\"` in `[{}]` lets such references read null and reports how many",
+            place.section
+        )));
+        return;
+    }
+    let count = wrong.len() as u64;
+    let (references, read) = plural(count, "reference", "reads");
+    let message = format!("{count} {references} {read} null: {}", brief(&error));
+    complaints.warnings.push(place.warning(message, count));
+}
+
 /// Turns the reference columns of an entity into rows. A key that no row has is an error, or
 /// reads null. Entities that are not there are of tables that are wrong themselves.
 pub fn resolve(
@@ -217,23 +245,10 @@ pub fn resolve(
         let mut rows = target.keys.rows_of(&entity.columns[at].values);
         let name = &catalog.entities[reference.entity.0 as usize].name;
         if let Some((error, wrong)) = dangling(entity, at, &rows, name) {
-            let count = wrong.len() as u64;
-            match (place.loss(false), &entity.source) {
-                (None, _) if target.lost => {}
-                (None, Some((origin, _))) => {
-                    let error = origin.and_more(error, &wrong);
-                    complaints.errors.push(error.help(format!(
-                        "`on_error = \"skip\"` in `[{}]` lets such references read null and reports how many",
-                        place.section
-                    )));
-                }
-                _ => {
-                    let (references, read) = plural(count, "reference", "reads");
-                    let message = format!("{count} {references} {read} null: {}", brief(&error));
-                    complaints.warnings.push(place.warning(message, count));
-                }
-            }
             wrong.iter().for_each(|&row| rows[row as usize] = NULL_CODE);
+            if place.loss(false).is_some() || !target.lost {
+                read_null(entity, place, error, &wrong, complaints);
+            }
         }
         resolved.push((at, rows));
     }

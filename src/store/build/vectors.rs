@@ -123,26 +123,9 @@ impl Job<'_> {
     ) -> Result<Vectors, DataError> {
         let count = data.len() / dim;
         let mut has = vec![true; count];
-        if let Some((rows, fault)) = self.unfit(&data, dim) {
-            let first = rows[0] + 1;
-            match self.embedding.on_error {
-                OnError::Error => {
-                    let error = DataError::new(path, fault.message).row(first);
-                    let others: Vec<u64> = rows.iter().skip(1).take(3).map(|r| r + 1).collect();
-                    let error = error.and_more(rows.len() as u64 - 1, &others);
-                    complaints
-                        .errors
-                        .push(error.maybe_help(fault.help).or_help(self.way_out()));
-                }
-                OnError::Skip | OnError::Null => {
-                    let why = format!("{} (first: row {first})", fault.message);
-                    self.warn(part, &why, rows.len() as u64, complaints);
-                }
-            }
-            for row in rows {
-                has[row as usize] = false;
-                data[row as usize * dim..][..dim].fill(0.0);
-            }
+        for row in self.unfit(part, path, &data, dim, complaints) {
+            has[row as usize] = false;
+            data[row as usize * dim..][..dim].fill(0.0);
         }
         if part.keys.is_some() {
             return self.by_key_file(part, path, entity, (dim, data, has), complaints);
@@ -152,12 +135,12 @@ impl Job<'_> {
         let expected = origin.map_or(entity.rows() as u64, Origin::all_rows);
         if count as u64 != expected {
             let message = format!("has {count} vectors, the entity `{name}` has {expected} rows");
-            let error = DataError::new(path, message)
-                .help("row i of the file belongs to row i of the table");
-            return Err(error.or_help(format!(
-                "`keys = \"FILE\"` in `[{}]` names a file with the key of each vector",
-                self.section()
-            )));
+            let section = self.section();
+            let way = format!(
+                "`keys = \"FILE\"` in `[{section}]` names a file with the key of each vector"
+            );
+            let help = "row i of the file belongs to row i of the table";
+            return Err(DataError::new(path, message).help(help).or_help(way));
         }
         if let Some(kept) = origin.and_then(|o| o.kept.as_ref()) {
             let rows = kept.iter().flat_map(|&r| &data[r as usize * dim..][..dim]);
@@ -176,50 +159,30 @@ impl Job<'_> {
         (dim, data, present): (usize, Vec<f32>, Vec<bool>),
         complaints: &mut Complaints,
     ) -> Result<Vectors, DataError> {
+        let config = &self.catalog.entities[part.entity.0 as usize];
         let file = self.folder.join(part.keys.as_deref().unwrap_or_default());
-        let key = part
-            .key
-            .as_deref()
-            .unwrap_or(&self.catalog.entities[part.entity.0 as usize].key);
-        let ty = match entity.keys {
-            Keys::Int { .. } => KeyType::Int,
-            Keys::Word { .. } => KeyType::String,
-        };
-        let keys = match file.extension().is_some_and(|e| e == "npy") {
-            true => import::npy_keys(&file, ty)?,
-            false => key_values(read_users(&file, key, ty, &|_| None)?.keys, ty),
-        };
+        let key = part.key.as_deref().unwrap_or(&config.key);
+        let keys = keys_of_file(&file, key, entity)?;
         if keys.len() != present.len() {
-            let message = format!(
-                "has {} keys, {} has {} vectors",
-                keys.len(),
-                crate::catalog::shown(path),
-                present.len()
-            );
-            return Err(
-                DataError::new(&file, message).help("key i of the file belongs to vector i")
-            );
+            let (have, want, path) = (keys.len(), present.len(), crate::catalog::shown(path));
+            let message = format!("has {have} keys, {path} has {want} vectors");
+            let help = "key i of the file belongs to vector i";
+            return Err(DataError::new(&file, message).help(help));
         }
         let vectors = Values::Vector { dim, data, present };
-        let name = &self.catalog.entities[part.entity.0 as usize].name;
-        let placed = place(&keys, &vectors, entity, (name, "vector"), dim, |_| None);
+        let names = (config.name.as_str(), "vector");
+        let placed = place(&keys, &vectors, entity, names, dim, |_| None);
         for group in placed.faults.in_order() {
-            let row = u64::from(group.rows[0]) + 1;
-            let error = DataError::new(&file, group.first.message.clone()).row(row);
-            let count = group.rows.len() as u64;
+            let rows = group.rows.iter().map(|r| u64::from(*r) + 1);
+            let rows: Vec<u64> = rows.collect();
+            let error = DataError::new(&file, group.first.message.clone()).row(rows[0]);
+            let count = rows.len() as u64;
             match self.embedding.on_error {
                 OnError::Error if entity.lost => {}
                 OnError::Error => {
-                    let others: Vec<u64> = group
-                        .rows
-                        .iter()
-                        .skip(1)
-                        .take(3)
-                        .map(|r| u64::from(*r) + 1)
-                        .collect();
-                    complaints
-                        .errors
-                        .push(error.and_more(count - 1, &others).help(self.way_out()));
+                    let others = &rows[1..rows.len().min(4)];
+                    let error = error.and_more(count - 1, others);
+                    complaints.errors.push(error.help(self.way_out()));
                 }
                 OnError::Skip | OnError::Null => self.warn(part, &brief(&error), count, complaints),
             }
@@ -227,18 +190,41 @@ impl Job<'_> {
         Ok(self.present(dim, placed.data, placed.has))
     }
 
-    /// The rows with numbers that cannot be stored, and what is wrong with the first.
-    fn unfit(&self, data: &[f32], dim: usize) -> Option<(Vec<u64>, Fault)> {
+    /// The rows with numbers that cannot be stored, which it tells of.
+    fn unfit(
+        &self,
+        part: &VectorFile,
+        path: &Path,
+        data: &[f32],
+        dim: usize,
+        complaints: &mut Complaints,
+    ) -> Vec<u64> {
         let halves = self.embedding.storage == Storage::F16;
         let wrong = |x: &f32| !x.is_finite() || (halves && !fits_half(*x));
-        let rows: Vec<u64> = data
-            .par_chunks(dim)
-            .enumerate()
-            .filter(|(_, vector)| vector.iter().any(wrong))
-            .map(|(row, _)| row as u64)
-            .collect();
-        let vector = &data[*rows.first()? as usize * dim..][..dim];
-        Some((rows, self.broken(vector)?))
+        let vectors = data.par_chunks(dim).enumerate();
+        let unfit = vectors.filter(|(_, vector)| vector.iter().any(wrong));
+        let rows: Vec<u64> = unfit.map(|(row, _)| row as u64).collect();
+        let Some(&first) = rows.first() else {
+            return rows;
+        };
+        let vector = &data[first as usize * dim..][..dim];
+        let Some(fault) = self.broken(vector) else {
+            return Vec::new();
+        };
+        let (first, count) = (first + 1, rows.len() as u64);
+        match self.embedding.on_error {
+            OnError::Error => {
+                let error = DataError::new(path, fault.message).row(first);
+                let others: Vec<u64> = rows.iter().skip(1).take(3).map(|r| r + 1).collect();
+                let error = error.and_more(count - 1, &others).maybe_help(fault.help);
+                complaints.errors.push(error.or_help(self.way_out()));
+            }
+            OnError::Skip | OnError::Null => {
+                let why = format!("{} (first: row {first})", fault.message);
+                self.warn(part, &why, count, complaints);
+            }
+        }
+        rows
     }
 
     /// What is wrong with a vector.
@@ -287,25 +273,25 @@ impl Job<'_> {
         complaints: &mut Complaints,
     ) -> Result<Vectors, DataError> {
         let reader = import::open_vectors(path)?;
+        let reader = reader.as_ref();
         let config = &self.catalog.entities[part.entity.0 as usize];
         let key = part.key.as_deref().unwrap_or(&config.key);
-        let key_at = find(reader.as_ref(), key, "key")?;
-        let vector_at = vector_column(reader.as_ref(), part.column.as_deref())?;
-        let key_type = if matches!(entity.keys, Keys::Int { .. }) {
-            Type::Int
-        } else {
-            Type::String
+        let key_at = find(reader, key, "key")?;
+        let vector_at = vector_column(reader, part.column.as_deref())?;
+        let key_type = match entity.keys {
+            Keys::Int { .. } => Type::Int,
+            Keys::Word { .. } => Type::String,
         };
-        let dim = dimension(reader.as_ref(), vector_at)?;
+        let dim = dimension(reader, vector_at)?;
         let want = |column, ty| Wanted {
             column,
             how: How::plain(ty),
         };
         let wanted = [want(key_at, key_type), want(vector_at, Type::Vector(dim))];
-        let (mut table, read) = import::read_all(reader.as_ref(), &wanted)?;
+        let (mut table, read) = import::read_all(reader, &wanted)?;
         let tell = |table: &Table, mut group: Group, complaints: &mut Complaints| {
             group.column.get_or_insert_with(|| key.to_owned());
-            let error = table.first(reader.as_ref(), &group);
+            let error = table.first(reader, &group);
             match self.embedding.on_error {
                 OnError::Error => {
                     let error = table.origin.and_more(error, &group.rows);
@@ -317,17 +303,15 @@ impl Job<'_> {
             }
             group.rows
         };
-        let unread: Vec<u32> = read
-            .into_iter()
-            .flat_map(|g| tell(&table, g, complaints))
-            .collect();
+        let unread = read.into_iter().flat_map(|g| tell(&table, g, complaints));
+        let unread: Vec<u32> = unread.collect();
         table.drop_rows(&unread);
-        let broken = |vector: &[f32]| self.broken(vector);
         let names = (
             config.name.as_str(),
             reader.found()[vector_at].name.as_str(),
         );
         let (keys, vectors) = (&table.columns[0], &table.columns[1]);
+        let broken = |vector: &[f32]| self.broken(vector);
         let placed = place(keys, vectors, entity, names, dim as usize, broken);
         for group in placed.faults.in_order() {
             if !(entity.lost && self.embedding.on_error == OnError::Error) {
@@ -358,6 +342,18 @@ struct Placed {
     data: Vec<f32>,
     has: Vec<bool>,
     faults: Faults,
+}
+
+/// Keys of an entity in a file: an array, or a column of a table.
+fn keys_of_file(file: &Path, key: &str, entity: &Entity) -> Result<Values, DataError> {
+    let ty = match entity.keys {
+        Keys::Int { .. } => KeyType::Int,
+        Keys::Word { .. } => KeyType::String,
+    };
+    match file.extension().is_some_and(|e| e == "npy") {
+        true => import::npy_keys(file, ty),
+        false => Ok(key_values(read_users(file, key, ty, &|_| None)?.keys, ty)),
+    }
 }
 
 /// Puts vectors where their keys' rows are. `broken` says what is wrong

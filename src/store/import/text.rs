@@ -67,50 +67,52 @@ impl TextTable {
             names.push(columns.into_iter().map(unseen).collect());
             texts.push(text);
         }
-        let parts: Vec<(&Path, &[Found])> = paths
-            .iter()
-            .zip(&names)
-            .map(|(p, n)| (p.as_path(), &n[..]))
-            .collect();
-        let (mut found, mut warnings) = super::union::union(&parts);
-        let places = names.iter().map(|names| {
-            places(
-                names,
-                &found,
-                names.len() == found.len() && same(names, &found),
-            )
-        });
-        let places: Vec<Vec<usize>> = places.collect();
-        let mut guesses = vec![Guess::default(); found.len()];
+        let parts = paths.iter().zip(&names);
+        let parts: Vec<(&Path, &[Found])> = parts.map(|(p, n)| (p.as_path(), &n[..])).collect();
+        let (found, warnings) = super::union::union(&parts);
         let mut table = TextTable {
             format: format.clone(),
             layout,
             files: Vec::new(),
             parts: Vec::new(),
-            found: Vec::new(),
-            guesses: Vec::new(),
-            warnings: Vec::new(),
+            guesses: vec![Guess::default(); found.len()],
+            found,
+            warnings,
         };
-        for ((path, text), columns) in paths.iter().zip(texts).zip(places) {
-            let part = Part { text, columns };
-            let (rows, again) = table.infer(&part, &mut guesses);
-            warnings.extend(header_again(path, again));
-            table.files.push(FileRows {
-                path: path.clone(),
-                rows,
-            });
-            table.parts.push(part);
+        for ((path, text), names) in paths.iter().zip(texts).zip(&names) {
+            table.add(path, text, names);
         }
-        let last = found.len() - 1;
-        for (at, (column, guess)) in found.iter_mut().zip(&guesses).enumerate() {
+        table.set_types(&paths[0]);
+        Ok(table)
+    }
+
+    /// Adds a file, whose values say more of the types.
+    fn add(&mut self, path: &Path, text: Text, names: &[Found]) {
+        let found = &self.found;
+        let alike = names.len() == found.len() && same(names, found);
+        let columns = places(names, found, alike);
+        let part = Part { text, columns };
+        let mut guesses = std::mem::take(&mut self.guesses);
+        let (rows, again) = self.infer(&part, &mut guesses);
+        self.guesses = guesses;
+        self.warnings.extend(header_again(path, again));
+        self.files.push(FileRows {
+            path: path.to_owned(),
+            rows,
+        });
+        self.parts.push(part);
+    }
+
+    /// Gives the columns the types of their values.
+    fn set_types(&mut self, first: &Path) {
+        let last = self.found.len() - 1;
+        for (at, (column, guess)) in self.found.iter_mut().zip(&self.guesses).enumerate() {
             column.ty = Ok(match guess.ty() {
-                item if format.rest && at == last => Type::List(Box::new(item)),
+                item if self.format.rest && at == last => Type::List(Box::new(item)),
                 ty => ty,
             });
-            warnings.extend(odd_words(&paths[0], &column.name, guess));
+            self.warnings.extend(odd_words(first, &column.name, guess));
         }
-        (table.found, table.guesses, table.warnings) = (found, guesses, warnings);
-        Ok(table)
     }
 
     /// Looks at every field of a file; returns the number of its rows, and how often the header comes again.
