@@ -5,7 +5,7 @@
 //! with all of them again. A `min` that cannot be reached any more, whatever is placed, is set aside
 //! for good.
 
-use super::bind::{Bind, Bound, RuleArg};
+use super::bind::{Bind, Bound, RelaxArg, RuleArg};
 use super::kit::group::Groups;
 use super::kit::reorder::reordered;
 use super::{
@@ -58,39 +58,14 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         b.report(Diagnostic::new(code::E0303, b.span(), "`slate` needs `max` or `min`").help(help));
         return None;
     }
-    let least = max.into_iter().map(|arg| (false, arg));
-    let mut written: Vec<(bool, RuleArg)> =
-        least.chain(min.into_iter().map(|a| (true, a))).collect();
+    let most = max.into_iter().map(|arg| (false, arg));
+    let least = min.into_iter().map(|arg| (true, arg));
+    let mut written: Vec<(bool, RuleArg)> = most.chain(least).collect();
     written.sort_by_key(|(_, arg)| arg.span.start);
     for (is_min, arg) in &written {
         check_rule(b, *is_min, arg)?;
     }
-    let mut order = Vec::new();
-    for wanted in relax {
-        let fits = |arg: &RuleArg| match &wanted.name {
-            Some(name) => arg.names.contains(name),
-            None => wanted.key.as_ref() == Some(&arg.key),
-        };
-        let mut found: Vec<usize> = (0..written.len())
-            .filter(|&i| fits(&written[i].1))
-            .collect();
-        if found.is_empty() {
-            let name = wanted.name.unwrap_or_default();
-            let names = written
-                .iter()
-                .flat_map(|(_, arg)| arg.names.iter().map(String::as_str));
-            let near = suggest::nearest(&name, names).map(|near| format!("did you mean `{near}`?"));
-            let help = near.unwrap_or_else(|| "name a key of `max` or `min`".to_owned());
-            let message = "no rule of the slate has this key";
-            b.report(Diagnostic::new(code::E0203, wanted.span, message).help(help));
-            return None;
-        }
-        found.reverse();
-        order.extend(found);
-    }
-    order.extend((0..written.len()).rev());
-    let mut known = vec![false; written.len()];
-    order.retain(|&i: &usize| !std::mem::replace(&mut known[i], true));
+    let order = order_of_relaxing(b, relax, &written)?;
     let rules = written
         .into_iter()
         .map(|(is_min, arg)| Rule::new(is_min, arg))
@@ -100,6 +75,38 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         inputs: vec![input],
         shape,
     })
+}
+
+/// The rules in the order in which they give way: those that `relax` names, then the others, the last first.
+fn order_of_relaxing(
+    b: &mut dyn Bind,
+    relax: Vec<RelaxArg>,
+    written: &[(bool, RuleArg)],
+) -> Option<Vec<usize>> {
+    let mut order = Vec::new();
+    for wanted in relax {
+        let fits = |arg: &RuleArg| match &wanted.name {
+            Some(name) => arg.names.contains(name),
+            None => wanted.key.as_ref() == Some(&arg.key),
+        };
+        let found = (0..written.len()).rev().filter(|&i| fits(&written[i].1));
+        let found: Vec<usize> = found.collect();
+        if found.is_empty() {
+            let name = wanted.name.unwrap_or_default();
+            let rules = written.iter();
+            let names = rules.flat_map(|(_, arg)| arg.names.iter().map(String::as_str));
+            let near = suggest::nearest(&name, names).map(|near| format!("did you mean `{near}`?"));
+            let help = near.unwrap_or_else(|| "name a key of `max` or `min`".to_owned());
+            let message = "no rule of the slate has this key";
+            b.report(Diagnostic::new(code::E0203, wanted.span, message).help(help));
+            return None;
+        }
+        order.extend(found);
+    }
+    order.extend((0..written.len()).rev());
+    let mut known = vec![false; written.len()];
+    order.retain(|&i: &usize| !std::mem::replace(&mut known[i], true));
+    Some(order)
 }
 
 /// Numbers that are known have to make sense.

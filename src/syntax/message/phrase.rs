@@ -80,32 +80,8 @@ fn choice(text: &str, tokens: &[Lexeme], at: usize) -> Option<Phrase> {
     if !is_word(text, tokens.get(at), "case") {
         return None;
     }
-    let mut end = element_end(tokens, at);
-    let mut open = 0_usize;
-    for (i, lexeme) in tokens.iter().enumerate().take(end).skip(at) {
-        open += usize::from(is_word(text, Some(lexeme), "case"));
-        if is_word(text, Some(lexeme), "end") {
-            open -= 1;
-            if open == 0 {
-                end = i + 1;
-                break;
-            }
-        }
-    }
-    // the parts of this choice: the word that begins each, and what follows it
-    let mut parts: Vec<(&str, Vec<&Lexeme>)> = vec![("case", Vec::new())];
-    let mut open = 0_usize;
-    for lexeme in &tokens[at + 1..end] {
-        let word = ["when", "then", "else", "end"]
-            .into_iter()
-            .find(|word| is_word(text, Some(lexeme), word));
-        open += usize::from(is_word(text, Some(lexeme), "case"));
-        match word {
-            Some(word) if open == 0 => parts.push((word, Vec::new())),
-            _ => parts.last_mut()?.1.push(lexeme),
-        }
-        open -= usize::from(open > 0 && word == Some("end"));
-    }
+    let end = choice_end(text, tokens, at);
+    let parts = choice_parts(text, &tokens[at + 1..end]);
     if !parts.iter().any(|(word, _)| *word == "when") {
         return None;
     }
@@ -118,13 +94,12 @@ fn choice(text: &str, tokens: &[Lexeme], at: usize) -> Option<Phrase> {
     let mut condition = None;
     let mut otherwise = "null".to_owned();
     for (word, part) in &parts[1..] {
+        let part = written(part);
         match *word {
-            "when" if subject.is_empty() => condition = Some(written(part)),
-            "when" => condition = Some(format!("{} == {}", written(subject), written(part))),
-            "then" => {
-                choices += &format!("{} if {} else ", written(part), condition.take()?);
-            }
-            "else" => otherwise = written(part),
+            "when" if subject.is_empty() => condition = Some(part),
+            "when" => condition = Some(format!("{} == {part}", written(subject))),
+            "then" => choices += &format!("{part} if {} else ", condition.take()?),
+            "else" => otherwise = part,
             _ => {}
         }
     }
@@ -134,6 +109,47 @@ fn choice(text: &str, tokens: &[Lexeme], at: usize) -> Option<Phrase> {
         message: "a choice has no `case`",
         help: format!("it is written `{choices}{otherwise}`"),
     })
+}
+
+/// Where a choice is over: behind its `end`, or else with the element.
+fn choice_end(text: &str, tokens: &[Lexeme], at: usize) -> usize {
+    let end = element_end(tokens, at);
+    let mut open = 0_usize;
+    for (i, lexeme) in tokens.iter().enumerate().take(end).skip(at) {
+        open += usize::from(is_word(text, Some(lexeme), "case"));
+        if is_word(text, Some(lexeme), "end") {
+            open -= 1;
+            if open == 0 {
+                return i + 1;
+            }
+        }
+    }
+    end
+}
+
+/// The parts of a choice: the word that begins each, and what follows it. The first follows `case`.
+fn choice_parts<'t, 's>(
+    text: &str,
+    tokens: &'t [Lexeme<'s>],
+) -> Vec<(&'static str, Vec<&'t Lexeme<'s>>)> {
+    let mut parts = Vec::new();
+    let (mut begins, mut part) = ("case", Vec::new());
+    let mut open = 0_usize;
+    for lexeme in tokens {
+        let mut words = ["when", "then", "else", "end"].into_iter();
+        let word = words.find(|word| is_word(text, Some(lexeme), word));
+        open += usize::from(is_word(text, Some(lexeme), "case"));
+        match word {
+            Some(word) if open == 0 => {
+                parts.push((begins, part));
+                (begins, part) = (word, Vec::new());
+            }
+            _ => part.push(lexeme),
+        }
+        open -= usize::from(open > 0 && word == Some("end"));
+    }
+    parts.push((begins, part));
+    parts
 }
 
 /// `interval '7 days'`, `interval '7' day`, `interval 7 day`.

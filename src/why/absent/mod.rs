@@ -7,9 +7,9 @@ mod reason;
 use super::tracer::{Tracer, find};
 use crate::batch::Rows;
 use crate::deep::recurse;
-use crate::expr::{Frame, NodeId};
+use crate::expr::{Frame, NodeId, Run};
 use crate::ops::{Effect, RunError};
-use crate::types::{Key, Value};
+use crate::types::{EntityId, Key, Value};
 use foldhash::HashSet;
 pub use reason::{Outcome, Reason, WhyNot};
 use reason::{plain, scored};
@@ -34,29 +34,20 @@ pub fn why_not(
         reasons: Vec::new(),
     };
     let Some(id) = run.snapshot.row_of(entity, key) else {
-        answer
-            .reasons
-            .push(plain(format!("`{}` has no `{key}`", table.name)));
+        let message = format!("`{}` has no `{key}`", table.name);
+        answer.reasons.push(plain(message));
         return Ok(answer);
     };
-    if let Some(place) = find(tracer.sets.rows(result), request, id) {
-        let start = tracer.sets.rows(result).range(request).start;
-        answer.outcome = Outcome::Present;
-        answer.reasons.push(plain(format!(
-            "it is in the answer, at position {}",
-            place - start + 1
-        )));
+    let rows = tracer.sets.rows(result);
+    if let Some(place) = find(rows, request, id) {
+        let position = place - rows.range(request).start + 1;
+        let message = format!("it is in the answer, at position {position}");
+        (answer.outcome, answer.reasons) = (Outcome::Present, vec![plain(message)]);
         return Ok(answer);
     }
     if !run.visible(entity, id, request) {
-        let times = run.snapshot.times(entity).unwrap_or(&[]);
-        let at = |us| crate::types::time::text(us).unwrap_or_default();
-        let from = times.get(id as usize).map_or(String::new(), |&us| at(us));
-        answer.outcome = Outcome::Invisible;
-        answer.reasons.push(plain(format!(
-            "it is visible from {from}, and `now` is {}",
-            at(run.now[request])
-        )));
+        let message = invisible(run, entity, id, request);
+        (answer.outcome, answer.reasons) = (Outcome::Invisible, vec![plain(message)]);
         return Ok(answer);
     }
     let mut search = Search {
@@ -72,6 +63,14 @@ pub fn why_not(
         false => Outcome::NeverReached,
     };
     Ok(answer)
+}
+
+fn invisible(run: &Run, entity: EntityId, id: u32, request: usize) -> String {
+    let time = |us| crate::types::time::text(us).unwrap_or_default();
+    let times = run.snapshot.times(entity).unwrap_or(&[]);
+    let from = times.get(id as usize).map_or(String::new(), |&us| time(us));
+    let now = time(run.now[request]);
+    format!("it is visible from {from}, and `now` is {now}")
 }
 
 struct Search<'t, 'a> {
@@ -112,16 +111,11 @@ impl Search<'_, '_> {
             if graph.shape(input).entity != entity {
                 continue;
             }
-            if let Some(deciding) = node.op.gate(i) {
-                let wanted = node.op.wants(self.tracer.exec, i, &inputs[..deciding]);
-                if wanted.get(self.request) != Some(&true) {
-                    let message = format!(
-                        "`{}` was not needed for this request",
-                        self.tracer.label(input)
-                    );
-                    self.say(at, false, message, Vec::new());
-                    continue;
-                }
+            if !self.was_needed(at, i, &inputs) {
+                let input = self.tracer.label(input);
+                let message = format!("`{input}` was not needed for this request");
+                self.say(at, false, message, Vec::new());
+                continue;
             }
             if let Some(place) = find(rows, self.request, id) {
                 let (message, values) = self.dropped(at, rows, place);
@@ -133,9 +127,17 @@ impl Search<'_, '_> {
                 break;
             }
         }
-        looked
-            .into_iter()
-            .try_for_each(|input| recurse(|| self.absent(input, id, depth)))
+        let mut looked = looked.into_iter();
+        looked.try_for_each(|input| recurse(|| self.absent(input, id, depth)))
+    }
+
+    /// Whether the request needs an input, where others decide on that.
+    fn was_needed(&self, at: NodeId, input: usize, inputs: &[&Rows]) -> bool {
+        let op = &self.tracer.graph.get(at).op;
+        op.gate(input).is_none_or(|deciding| {
+            let wanted = op.wants(self.tracer.exec, input, &inputs[..deciding]);
+            wanted.get(self.request) == Some(&true)
+        })
     }
 
     fn say(&mut self, at: NodeId, dropped: bool, message: String, values: Vec<(String, Value)>) {
