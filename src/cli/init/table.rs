@@ -86,48 +86,41 @@ impl Table {
     /// How the catalog writes its text format, if it must.
     pub fn format(&self) -> Option<String> {
         let format = &self.text;
+        let list = |texts: &[String]| {
+            let texts: Vec<String> = texts.iter().map(|t| toml_text(t)).collect();
+            format!("[{}]", texts.join(", "))
+        };
         let mut parts = Vec::new();
+        let mut add = |key: &str, value: &str| parts.push(format!("{key} = {value}"));
         if let Some(separator) = &format.separator {
-            parts.push(format!("separator = {}", toml_text(separator)));
+            add("separator", &toml_text(separator));
         }
         if let Some(names) = &format.names {
-            parts.push(format!("header = {}", format.header));
-            let last = names.len().saturating_sub(1);
-            let names =
-                names
-                    .iter()
-                    .enumerate()
-                    .map(|(at, name)| match format.rest && at == last {
-                        true => toml_text(&format!("{name}...")),
-                        false => toml_text(name),
-                    });
-            parts.push(format!(
-                "names = [{}]",
-                names.collect::<Vec<_>>().join(", ")
-            ));
+            add("header", &format.header.to_string());
+            let mut names = names.clone();
+            if let Some(last) = names.last_mut().filter(|_| format.rest) {
+                last.push_str("...");
+            }
+            add("names", &list(&names));
         }
         if let Some(encoding) = format.encoding {
-            let name = encoding.name().to_lowercase();
-            let name = if name == "windows-1252" {
-                "latin1"
-            } else {
-                &name
+            let name = match encoding.name().to_lowercase().as_str() {
+                "windows-1252" => toml_text("latin1"),
+                name => toml_text(name),
             };
-            parts.push(format!("encoding = {}", toml_text(name)));
+            add("encoding", &name);
         }
         if format.null != TextFormat::default().null {
-            let words: Vec<String> = format.null.iter().map(|n| toml_text(n)).collect();
-            parts.push(format!("null = [{}]", words.join(", ")));
+            add("null", &list(&format.null));
         }
         if let Some(sign) = format.escape {
-            let sign = char::from(sign).to_string();
-            parts.push(format!("escape = {}", toml_text(&sign)));
+            add("escape", &toml_text(&char::from(sign).to_string()));
         }
         if let Some(quotes) = format.quotes {
-            parts.push(format!("quotes = {quotes}"));
+            add("quotes", &quotes.to_string());
         }
         if let Some(decimal) = format.decimal {
-            parts.push(format!("decimal = {}", toml_text(&decimal.to_string())));
+            add("decimal", &toml_text(&decimal.to_string()));
         }
         (!parts.is_empty()).then(|| format!("{{ {} }}", parts.join(", ")))
     }

@@ -58,6 +58,43 @@ fn marked(
     start: usize,
     of: impl Fn(&Operator) -> Vec<Range<usize>>,
 ) -> String {
+    let mut html = String::new();
+    let mut open: Vec<usize> = Vec::new();
+    let mut at = 0;
+    let mut upto = |html: &mut String, to: usize| {
+        html.push_str(&escape(&text[at..to]));
+        at = to;
+    };
+    for (place, ops) in places(plan, text, start, of) {
+        while let Some(&end) = open.last().filter(|&&end| end <= place.start) {
+            upto(&mut html, end);
+            html.push_str("</span>");
+            open.pop();
+        }
+        if open.last().is_some_and(|&end| place.end > end) {
+            // overlapping without nesting cannot be marked
+            continue;
+        }
+        upto(&mut html, place.start);
+        let ops = ops.join(" ");
+        html.push_str(&format!("<span class=\"at\" data-op=\"{ops}\">"));
+        open.push(place.end);
+    }
+    while let Some(end) = open.pop() {
+        upto(&mut html, end);
+        html.push_str("</span>");
+    }
+    upto(&mut html, text.len());
+    html
+}
+
+/// Where operators are in a text, outer places before inner ones.
+fn places(
+    plan: &Plan,
+    text: &str,
+    start: usize,
+    of: impl Fn(&Operator) -> Vec<Range<usize>>,
+) -> Vec<(Range<usize>, Vec<String>)> {
     let mut places: Vec<(Range<usize>, Vec<String>)> = Vec::new();
     for op in &plan.operators {
         for span in of(op) {
@@ -72,36 +109,7 @@ fn marked(
         }
     }
     places.sort_by_key(|(place, _)| (place.start, std::cmp::Reverse(place.end)));
-    let mut html = String::new();
-    let mut open: Vec<usize> = Vec::new();
-    let mut at = 0;
-    let mut upto = |html: &mut String, to: usize| {
-        html.push_str(&escape(&text[at..to]));
-        at = to;
-    };
-    for (place, ops) in &places {
-        while let Some(&end) = open.last().filter(|&&end| end <= place.start) {
-            upto(&mut html, end);
-            html.push_str("</span>");
-            open.pop();
-        }
-        if open.last().is_some_and(|&end| place.end > end) {
-            // overlapping without nesting cannot be marked
-            continue;
-        }
-        upto(&mut html, place.start);
-        html.push_str(&format!(
-            "<span class=\"at\" data-op=\"{}\">",
-            ops.join(" ")
-        ));
-        open.push(place.end);
-    }
-    while let Some(end) = open.pop() {
-        upto(&mut html, end);
-        html.push_str("</span>");
-    }
-    upto(&mut html, text.len());
-    html
+    places
 }
 
 /// The definitions that operators come from, if they stand elsewhere.

@@ -5,6 +5,7 @@
 
 use super::command_list::COMMANDS;
 use super::session::Session;
+use crate::catalog::schema::Schema;
 use crate::check::modules::Kind;
 use crate::expr::ir::Stat;
 use crate::ops::Shape;
@@ -188,28 +189,30 @@ fn parameters(session: &Session, callee: &str) -> Vec<(String, String)> {
     Vec::new()
 }
 
+/// Edges and references of the catalog, in the directions that begin at an entity.
+fn stored_edges(schema: &Schema, entity: Option<EntityId>) -> BTreeSet<String> {
+    let edges = schema.edges.iter().map(|e| (&e.name, e.from, e.to));
+    let entities = (0..).map(EntityId).zip(&schema.entities);
+    let references = entities.flat_map(|(holder, e)| {
+        let references = e.references.iter();
+        references.map(move |r| (&r.name, holder, r.entity))
+    });
+    let begins = |at: EntityId| entity.is_none_or(|entity| entity == at);
+    let named = edges.chain(references).flat_map(|(name, from, to)| {
+        let forth = begins(from).then(|| name.clone());
+        let back = begins(to).then(|| format!("~{name}"));
+        forth.into_iter().chain(back)
+    });
+    named.collect()
+}
+
 /// The names of a closed kind; none if the type is not closed.
 fn closed(session: &Session, ty: &str, entity: Option<EntityId>) -> Option<BTreeSet<String>> {
     let schema = session.engine.schema();
     let kind = ty.split([' ', '?', '=']).next().unwrap_or_default();
     Some(match kind {
         "edge" => {
-            let edges = schema.edges.iter().flat_map(|e| {
-                let forth = (entity.is_none_or(|from| from == e.from)).then(|| e.name.clone());
-                let back = (entity.is_none_or(|to| to == e.to)).then(|| format!("~{}", e.name));
-                forth.into_iter().chain(back)
-            });
-            let mut names: BTreeSet<String> = edges.collect();
-            for (i, holder) in schema.entities.iter().enumerate() {
-                for reference in &holder.references {
-                    if entity.is_none_or(|e| e.0 as usize == i) {
-                        names.insert(reference.name.clone());
-                    }
-                    if entity.is_none_or(|e| e == reference.entity) {
-                        names.insert(format!("~{}", reference.name));
-                    }
-                }
-            }
+            let mut names = stored_edges(schema, entity);
             names.extend(declared(session, Kind::Edge));
             names
         }

@@ -1,6 +1,6 @@
 //! Numbers and texts that are times.
 
-use super::judged::{Judged, Meaning, Written};
+use super::judged::{Judged, Meaning, Written, rows_that};
 use crate::catalog::config::Unit;
 use crate::catalog::time;
 use crate::cli::init::words;
@@ -78,37 +78,27 @@ pub(super) fn dated(column: &Column, known: &[(&str, usize)], total: usize) -> O
     let named = words::is_among(&column.name, &words::TIMES)
         || words::is_among(&column.name, &["year", "month"]);
     // a few wrong ones are wrong under any form
-    let some: Vec<&str> = sample
-        .iter()
-        .copied()
-        .filter(|t| t.bytes().any(|b| b.is_ascii_digit()))
-        .collect();
-    let formats = time::formats(&some);
+    let some = sample
+        .into_iter()
+        .filter(|t| t.bytes().any(|b| b.is_ascii_digit()));
+    let formats = time::formats(&some.collect::<Vec<&str>>());
     let telling = |f: &&String| named || f.matches('%').count() >= 3 && !f.starts_with("%Y%m%d");
     let formats: Vec<&String> = formats.iter().filter(telling).collect();
     let format = (*formats.first()?).clone();
     let fits = |t: &str| time::parse_as(t, &format, None).is_ok();
-    let good: usize = known
-        .iter()
-        .filter(|(t, _)| fits(t.trim()))
-        .map(|(_, n)| n)
-        .sum();
+    let good = rows_that(known, fits);
     if good < 2 || good * 5 < total * 4 {
         return None;
     }
-    let mut judged = Judged::new(
-        Meaning::Time(Written::Format(format.clone())),
-        "by its values",
-    );
+    let meaning = Meaning::Time(Written::Format(format.clone()));
+    let mut judged = Judged::new(meaning, "by its values");
     let differ = |other: &str, text: &str| {
         let read = |f: &str| time::parse_as(text.trim(), f, None).ok();
         read(&format) != read(other)
     };
     let doubtful = formats.iter().skip(1).find_map(|other| {
-        let text = known
-            .iter()
-            .find(|(t, _)| fits(t.trim()) && differ(other, t))?;
-        Some((other, text.0))
+        let mut fitting = known.iter().filter(|(t, _)| fits(t.trim()));
+        Some((other, fitting.find(|(t, _)| differ(other, t))?.0))
     });
     if let Some((other, text)) = doubtful {
         let note = format!(

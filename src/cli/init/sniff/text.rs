@@ -25,31 +25,34 @@ pub(super) fn table(text: &str, encoding: Option<&'static Encoding>, ending: &st
         );
         return Kind::Other(Some(why));
     }
+    let separator = match () {
+        () if blank_behind_commas(text, cut, &shape) => Some(", "),
+        () => Some(shape.separator).filter(|_| usual != Some(shape.separator)),
+    };
     let mut found = Text {
         format: TextFormat {
             encoding,
+            separator: separator.map(str::to_owned),
             ..TextFormat::default()
         },
         ..Text::default()
     };
-    if usual != Some(shape.separator) {
-        found.format.separator = Some(shape.separator.to_owned());
-    }
     if encoding == Some(WINDOWS_1252) {
-        found.notes.push(
-            "it is not UTF-8, and is read as latin1: if accented letters look wrong, set its `encoding`"
-                .to_owned(),
-        );
+        let note = "it is not UTF-8, and is read as latin1: if accented letters look wrong, set its `encoding`";
+        found.notes.push(note.to_owned());
     }
-    if blank_behind_commas(text, cut, &shape) {
-        found.format.separator = Some(", ".to_owned());
-    }
+    name_columns(&mut found, &shape, remark);
+    Kind::Text(found)
+}
+
+/// Names by the header, if there is one.
+fn name_columns(found: &mut Text, shape: &Shape, remark: bool) {
     if shape.rest {
         found.format.header = false;
         found.format.rest = true;
         found.names = vec!["user_id".to_owned(), "item_id".to_owned()];
     } else if has_header(&shape.records) {
-        header(&mut found, &shape);
+        header(found, shape);
         if remark {
             found.format.names = Some(found.names.clone());
         }
@@ -60,7 +63,6 @@ pub(super) fn table(text: &str, encoding: Option<&'static Encoding>, ending: &st
     if !found.format.header {
         found.format.names = Some(found.names.clone());
     }
-    Kind::Text(found)
 }
 
 /// A header that is a remark: `# user_id item_id` has one field more than the lines below.
@@ -137,6 +139,15 @@ pub(super) fn header(found: &mut Text, shape: &Shape) {
             *name = plain;
         }
     }
+    number_repeated(&mut names, &mut found.notes);
+    if names != before {
+        found.format.names = Some(names.clone());
+    }
+    found.names = names;
+}
+
+/// Gives names that stand twice a number.
+fn number_repeated(names: &mut [String], notes: &mut Vec<String>) {
     for at in 1..names.len() {
         let name = names[at].clone();
         let mut number = 2;
@@ -145,16 +156,12 @@ pub(super) fn header(found: &mut Text, shape: &Shape) {
             number += 1;
         }
         if number > 2 {
-            found.notes.push(format!(
-                "two columns are called `{name}`: the later one is `{}`",
-                names[at]
+            let now = &names[at];
+            notes.push(format!(
+                "two columns are called `{name}`: the later one is `{now}`"
             ));
         }
     }
-    if names != before {
-        found.format.names = Some(names.clone());
-    }
-    found.names = names;
 }
 
 /// RecBole's atomic files tell types in their headers.
