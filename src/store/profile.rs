@@ -1,9 +1,7 @@
 //! A first look at a data file that no catalog speaks of: its columns, the values in them, and
 //! where those stand.
 
-use super::import::{
-    self, Advice, Cell, Faults, Group, Kind, Npy, Reader, Values, Wanted, Words,
-};
+use super::import::{self, Advice, Cell, Faults, Group, Kind, Npy, Reader, Values, Wanted, Words};
 pub use super::import::{How, is_grouped, plain_number};
 use crate::catalog::DataError;
 use crate::catalog::config::Table as TableConfig;

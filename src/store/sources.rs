@@ -39,48 +39,36 @@ pub struct Sources {
 impl Sources {
     /// Finds all tables and vector files; a missing one is an error.
     pub fn find(catalog: &Catalog, folder: &Path) -> Result<Sources, DataError> {
-        let tables = catalog
-            .entities
-            .iter()
-            .filter_map(|e| e.table.as_ref())
-            .chain(catalog.edges.iter().map(|e| &e.table));
-        let mut paths = Vec::new();
-        let mut errors = Vec::new();
-        let mut add = |file: PathBuf, line: u64| match exists(&file, catalog, line) {
-            Ok(()) => paths.push(file),
-            Err(error) => errors.push(error),
-        };
-        let mut unnamed = Vec::new();
+        let entities = catalog.entities.iter().filter_map(|e| e.table.as_ref());
+        let tables = entities.chain(catalog.edges.iter().map(|e| &e.table));
+        let (mut files, mut errors) = (Vec::new(), Vec::new());
         for table in tables {
-            let named = |why| {
-                DataError::new(
-                    &catalog.path,
-                    format!("`table = \"{}\"`: {why}", table.pattern),
-                )
-            };
             match super::import::files_of(table, folder) {
-                Ok(files) => files.into_iter().for_each(|f| add(f, table.line)),
-                Err(why) => unnamed.push(named(why).line(table.line)),
+                Ok(found) => files.extend(found.into_iter().map(|file| (file, table.line))),
+                Err(why) => {
+                    let message = format!("`table = \"{}\"`: {why}", table.pattern);
+                    errors.push(DataError::new(&catalog.path, message).line(table.line));
+                }
             }
         }
         for part in catalog.embeddings.iter().flat_map(|e| &e.parts) {
-            let file = folder.join(&part.file);
-            let keys = part.keys.iter().map(|keys| folder.join(keys));
-            keys.chain([file]).for_each(|f| add(f, part.line));
+            let names = part.keys.iter().chain([&part.file]);
+            files.extend(names.map(|name| (folder.join(name), part.line)));
         }
-        unnamed.extend(errors);
-        if let Some(error) = DataError::all(unnamed) {
+        let missing = files
+            .iter()
+            .map(|(file, line)| exists(file, catalog, *line));
+        errors.extend(missing.filter_map(Result::err));
+        if let Some(error) = DataError::all(errors) {
             return Err(error);
         }
+        let mut paths: Vec<PathBuf> = files.into_iter().map(|(file, _)| file).collect();
         paths.sort();
         paths.dedup();
-        let stamps = paths
-            .iter()
-            .map(|p| stamp(p, folder))
-            .collect::<Result<_, _>>()?;
+        let stamps = paths.iter().map(|p| stamp(p, folder));
         Ok(Sources {
             folder: folder.to_owned(),
-            stamps,
+            stamps: stamps.collect::<Result<_, _>>()?,
         })
     }
 

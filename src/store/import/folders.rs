@@ -25,11 +25,8 @@ struct InFolders {
 
 /// Adds the columns that folders below that of the catalog are called after, if any is.
 pub fn with_folders(inner: Box<dyn Reader>, folder: &Path, table: &Table) -> Box<dyn Reader> {
-    let pairs: Vec<Vec<(String, Option<String>)>> = inner
-        .files()
-        .iter()
-        .map(|f| pairs(&f.path, folder))
-        .collect();
+    let files = inner.files().iter();
+    let pairs: Vec<Vec<(String, Option<String>)>> = files.map(|f| pairs(&f.path, folder)).collect();
     let mut names: Vec<&String> = Vec::new();
     for (name, _) in pairs.iter().flatten() {
         if !names.contains(&name) {
@@ -43,14 +40,7 @@ pub fn with_folders(inner: Box<dyn Reader>, folder: &Path, table: &Table) -> Box
     let (mut values, mut guesses) = (Vec::new(), Vec::new());
     for name in names {
         if found.iter().any(|f| f.name == *name) {
-            let message = format!(
-                "column `{name}` is in the files and in the names of their folders: that of the files is read"
-            );
-            warnings.push(DataWarning::new(
-                file_name(&inner.files()[0].path),
-                message,
-                0,
-            ));
+            warnings.push(in_files_too(&inner.files()[0].path, name));
             continue;
         }
         let of = |pairs: &Vec<(String, Option<String>)>| {
@@ -58,10 +48,9 @@ pub fn with_folders(inner: Box<dyn Reader>, folder: &Path, table: &Table) -> Box
         };
         let column: Vec<Option<String>> = pairs.iter().map(of).collect();
         let mut guess = Guess::default();
-        column
-            .iter()
-            .flatten()
-            .for_each(|value| guess.see(value, table.text.decimal));
+        for value in column.iter().flatten() {
+            guess.see(value, table.text.decimal);
+        }
         found.push(Found {
             name: name.clone(),
             ty: Ok(guess.ty()),
@@ -77,6 +66,13 @@ pub fn with_folders(inner: Box<dyn Reader>, folder: &Path, table: &Table) -> Box
         guesses,
         warnings,
     })
+}
+
+fn in_files_too(file: &Path, column: &str) -> DataWarning {
+    let message = format!(
+        "column `{column}` is in the files and in the names of their folders: that of the files is read"
+    );
+    DataWarning::new(file_name(file), message, 0)
 }
 
 /// The `key=value` folders on the way to a file.

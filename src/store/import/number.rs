@@ -13,33 +13,15 @@ pub fn plain(text: &str, decimal: char) -> Option<String> {
         Some((whole, fraction)) => (whole, Some(fraction)),
         None => (body, None),
     };
-    let groups_by = |c: char| {
-        let other = if decimal == ',' { '.' } else { ',' };
-        c == other || matches!(c, ' ' | '\'' | '’' | '\u{a0}' | '\u{202f}')
-    };
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let groups: Vec<&str> = whole.split(groups_by).collect();
-    if groups.len() > 1 {
-        let last = groups.len() - 1;
-        let fits = |(at, group): (usize, &&str)| match at {
-            0 => (1..=3).contains(&group.len()),
-            // 12,34,567 is written as well
-            _ if at < last => (2..=3).contains(&group.len()),
-            _ => group.len() == 3,
-        };
-        if !groups.iter().enumerate().all(fits) {
-            return None;
-        }
-    }
+    let groups = groups(whole, decimal)?;
     let (mantissa, exponent) = match fraction.map(|f| f.split_once(['e', 'E'])) {
         Some(Some((mantissa, exponent))) => (Some(mantissa), Some(exponent)),
         _ => (fraction, None),
     };
-    let power = |text: &str| digits(text.strip_prefix(['-', '+']).unwrap_or(text));
-    let sound = groups
-        .iter()
-        .all(|g| digits(g) || (whole.is_empty() && mantissa.is_some()))
-        && mantissa.is_none_or(|m| digits(m) || (m.is_empty() && !whole.is_empty()))
+    let power = |text: &str| are_digits(text.strip_prefix(['-', '+']).unwrap_or(text));
+    let group = |text: &&str| are_digits(text) || (whole.is_empty() && mantissa.is_some());
+    let sound = groups.iter().all(group)
+        && mantissa.is_none_or(|m| are_digits(m) || (m.is_empty() && !whole.is_empty()))
         && exponent.is_none_or(power);
     if !sound {
         return None;
@@ -52,6 +34,27 @@ pub fn plain(text: &str, decimal: char) -> Option<String> {
         out = format!("{out}e{exponent}");
     }
     Some(out)
+}
+
+fn are_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// The digits before the fraction, in groups; none if they are not grouped as numbers are.
+fn groups(whole: &str, decimal: char) -> Option<Vec<&str>> {
+    let groups_by = |c: char| {
+        let other = if decimal == ',' { '.' } else { ',' };
+        c == other || matches!(c, ' ' | '\'' | '’' | '\u{a0}' | '\u{202f}')
+    };
+    let groups: Vec<&str> = whole.split(groups_by).collect();
+    let last = groups.len() - 1;
+    let fits = |(at, group): (usize, &&str)| match at {
+        0 => (1..=3).contains(&group.len()),
+        // 12,34,567 is written as well
+        _ if at < last => (2..=3).contains(&group.len()),
+        _ => group.len() == 3,
+    };
+    (last == 0 || groups.iter().enumerate().all(fits)).then_some(groups)
 }
 
 /// Whether commas part a number into thousands: `1,234` and `45,000.5`, but not `1,6` and `0,500`.
