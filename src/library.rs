@@ -121,14 +121,12 @@ impl Library {
     /// Reads the standard library and the `prelude.igql` of a catalog's folder, if it has one.
     pub fn open(folder: &Path, imports: &[PathBuf]) -> Result<Library, DataError> {
         let mut sink = Sink::default();
+        // a place for the program
+        let (source, name, file) = (SourceId(0), String::new(), File::default());
+        let program = Module::new(source, Tier::Program, name, file);
         let mut loader = Loader {
             sources: Sources::default(),
-            modules: vec![Arc::new(Module::new(
-                SourceId(0),
-                Tier::Program,
-                String::new(),
-                File::default(),
-            ))],
+            modules: vec![Arc::new(program)],
             allowed: Vec::new(),
             sink: &mut sink,
             known: Vec::new(),
@@ -138,31 +136,21 @@ impl Library {
         for (name, text) in STD {
             let source = loader.sources.add(format!("<std/{name}.igql>"), text);
             let file = parse(text, source, loader.sink);
-            loader.modules.push(Arc::new(Module::new(
-                source,
-                Tier::Std,
-                format!("std.{name}"),
-                file,
-            )));
+            let module = Module::new(source, Tier::Std, format!("std.{name}"), file);
+            loader.modules.push(Arc::new(module));
         }
         let prelude = folder.join("prelude.igql");
         if prelude.is_file() {
             let text = files::read_program(&prelude).map_err(|e| DataError::io(&prelude, &e))?;
             loader.add(&prelude.display().to_string(), &text, folder, Tier::Prelude);
         }
-        let Loader {
-            sources,
-            modules,
-            allowed,
-            ..
-        } = loader;
         Ok(Library {
             folder: folder.to_owned(),
             imports: imports.to_vec(),
-            sources,
-            modules,
+            sources: loader.sources,
+            modules: loader.modules,
+            allowed: loader.allowed,
             problems: sink.finish(),
-            allowed,
         })
     }
 

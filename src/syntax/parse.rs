@@ -44,51 +44,49 @@ fn without_foreign<'t>(
     found: Sink,
     sink: &mut Sink,
 ) -> Vec<ItemTokens<'t>> {
+    let (mut kept, mut foreign) = without_statements(text, items);
+    for item in &mut kept {
+        foreign.extend(message::phrase::take_out(text, &mut item.tokens));
+    }
+    let spans: Vec<Span> = foreign.iter().map(|d| d.span).collect();
+    let covers = |s: &Span, span: Span| s.start <= span.start && span.end <= s.end;
+    let found = found.finish().into_iter();
+    let outside = found.filter(|d| !spans.iter().any(|s| covers(s, d.span)));
+    foreign
+        .into_iter()
+        .chain(outside)
+        .for_each(|d| sink.push(d));
+    kept
+}
+
+/// The items without statements of other languages, and what is said of these.
+fn without_statements<'t>(
+    text: &str,
+    items: Vec<ItemTokens<'t>>,
+) -> (Vec<ItemTokens<'t>>, Vec<Diagnostic>) {
     let mut kept = Vec::with_capacity(items.len());
-    let mut statements: Vec<Span> = Vec::new();
+    let mut foreign = Vec::new();
+    let may_begin = |item: &ItemTokens<'_>| {
+        let first = item.tokens.first();
+        let word = first.filter(|t| matches!(t.token, Token::Name(_)));
+        word.is_some_and(|word| message::sql::may_begin(&text[word.span.range()]))
+    };
     let mut rest = items.into_iter().peekable();
     while let Some(item) = rest.next() {
-        let Some(word) = item
-            .tokens
-            .first()
-            .filter(|t| matches!(t.token, Token::Name(_)))
-        else {
-            kept.push(item);
-            continue;
-        };
-        if !message::sql::may_begin(&text[word.span.range()]) {
+        if !may_begin(&item) {
             kept.push(item);
             continue;
         }
         let mut statement = vec![item];
-        statement.extend(std::iter::from_fn(|| {
-            rest.next_if(|item| message::sql::goes_on(text, item))
-        }));
+        while let Some(item) = rest.next_if(|item| message::sql::goes_on(text, item)) {
+            statement.push(item);
+        }
         match message::sql::statement(text, &statement) {
-            Some(diagnostic) => {
-                statements.push(diagnostic.span);
-                sink.push(diagnostic);
-            }
+            Some(diagnostic) => foreign.push(diagnostic),
             None => kept.extend(statement),
         }
     }
-    for item in &mut kept {
-        for diagnostic in message::phrase::take_out(text, &mut item.tokens) {
-            statements.push(diagnostic.span);
-            sink.push(diagnostic);
-        }
-    }
-    let inside = |span: Span| {
-        statements
-            .iter()
-            .any(|s| s.start <= span.start && span.end <= s.end)
-    };
-    found
-        .finish()
-        .into_iter()
-        .filter(|d| !inside(d.span))
-        .for_each(|d| sink.push(d));
-    kept
+    (kept, foreign)
 }
 
 /// Parses one expression; an `Error` node if the text is anything else.

@@ -27,30 +27,22 @@ pub fn features(
     let rows = tracer.sets.rows(input);
     let mut parts = Vec::new();
     collect(&formula, &mut parts);
-    let names: Vec<String> = tracer
-        .graph
-        .shape(input)
-        .columns
-        .iter()
-        .map(|c| c.name.clone())
-        .collect();
+    let columns = tracer.graph.shape(input).columns.iter();
+    let names: Vec<String> = columns.map(|c| c.name.clone()).collect();
     let run = tracer.run();
     let owners = rows.owners();
-    let mut found: Vec<Feature> = parts
-        .into_iter()
-        .filter_map(|part| {
-            let effect = effect(tracer, &formula, part, rows, request, place)?;
-            let own = Frame::rows(run, rows, &owners).column(part);
-            Some(Feature {
-                name: show(part, run.snapshot.schema())
-                    .with(run.texts, run.keys, &names)
-                    .to_string(),
-                value: tracer.read(&own, &part.ty, place),
-                effect,
-            })
+    let feature = |part: &Expr| {
+        let effect = effect(tracer, &formula, part, rows, request, place)?;
+        let own = Frame::rows(run, rows, &owners).column(part);
+        let name = show(part, run.snapshot.schema()).with(run.texts, run.keys, &names);
+        Some(Feature {
+            name: name.to_string(),
+            value: tracer.read(&own, &part.ty, place),
+            effect,
         })
-        .filter(|feature| feature.effect != 0.0)
-        .collect();
+    };
+    let found = parts.into_iter().filter_map(feature);
+    let mut found: Vec<Feature> = found.filter(|f| f.effect != 0.0).collect();
     // the sort is stable: of equal effects the one that is written first
     found.sort_by(|a, b| b.effect.abs().total_cmp(&a.effect.abs()));
     found.truncate(MOST);
@@ -85,29 +77,19 @@ fn effect(
 ) -> Option<f64> {
     let range = rows.range(request);
     let n = range.len().min(OTHERS);
-    let others: Vec<u32> = (0..n)
-        .map(|i| (range.start + i * range.len() / n) as u32)
-        .collect();
+    let other = |i| (range.start + i * range.len() / n) as u32;
+    let others: Vec<u32> = (0..n).map(other).collect();
     let run = tracer.run();
     let owners = rows.owners();
     let values = Frame::rows(run, rows, &owners).column(part).gather(&others);
     let position = (place - range.start + 1) as i64;
-    let test = alike(
-        rows,
-        request,
-        place,
-        n,
-        vec![values, Column::I64(vec![position; n])],
-    );
+    let positions = Column::I64(vec![position; n]);
+    let test = alike(rows, request, place, n, vec![values, positions]);
     let extra = rows.columns.len() as u32;
-    let replaced = formula.clone().map_row(&mut |e| {
-        if e == *part {
-            return Expr::new(Kind::Bound(extra), e.ty.clone());
-        }
-        match e.kind {
-            Kind::Position => Expr::new(Kind::Bound(extra + 1), e.ty.clone()),
-            _ => e,
-        }
+    let replaced = formula.clone().map_row(&mut |e| match e.kind {
+        _ if e == *part => Expr::new(Kind::Bound(extra), e.ty.clone()),
+        Kind::Position => Expr::new(Kind::Bound(extra + 1), e.ty.clone()),
+        _ => e,
     });
     let owners = vec![request as u32; n];
     let made = Frame::rows(run, &test, &owners).numbers(&replaced);

@@ -58,21 +58,13 @@ impl Tracer<'_> {
         let Some(found) = self.found(at)? else {
             return Ok(None);
         };
-        let mut count = 0;
-        let mut best: Option<(f64, usize)> = None;
-        for member in members {
-            let Some(place) = find(found, member, id) else {
-                continue;
-            };
-            count += 1;
-            let score = found.scores[place];
-            let better =
-                |&(most, _): &(f64, usize)| score > most || (most.is_nan() && !score.is_nan());
-            if best.as_ref().is_none_or(better) {
-                best = Some((score, member));
-            }
-        }
-        let Some((_, member)) = best else {
+        let having = members.filter_map(|member| Some((member, find(found, member, id)?)));
+        let having: Vec<(usize, f64)> = having.map(|(m, place)| (m, found.scores[place])).collect();
+        // the first of the best: no number is the smallest
+        let better = |a: f64, b: f64| a > b || (b.is_nan() && !a.is_nan());
+        let best = having.iter().copied();
+        let best = best.reduce(|best, next| if better(next.1, best.1) { next } else { best });
+        let Some((member, _)) = best else {
             return Ok(None);
         };
         let inner = self.as_member(at, member, |tracer, root| {
@@ -84,7 +76,7 @@ impl Tracer<'_> {
         if let Some(mut inner) = inner {
             if let Some(first) = inner.path.first_mut() {
                 first.op = self.label(at);
-                first.links = count;
+                first.links = having.len();
             }
             why.path.extend(inner.path.into_iter().rev());
             why.scores.extend(inner.scores.into_iter().rev());

@@ -75,13 +75,8 @@ pub fn read_requests(
     let viewer = schema.entity(schema.viewer);
     let users = store::read_users(file, &viewer.key, viewer.key_type, &wanted)?;
     let is_time = |name: &str| matches!(name, "at" | "now");
-    if users
-        .columns
-        .iter()
-        .filter(|(name, _)| is_time(name))
-        .count()
-        > 1
-    {
+    let times = users.columns.iter().filter(|(name, _)| is_time(name));
+    if times.count() > 1 {
         return Err(TableError::TwoTimes);
     }
     let of_user = |user| Request {
@@ -90,13 +85,12 @@ pub fn read_requests(
     };
     let mut requests: Vec<Request> = users.keys.into_iter().map(of_user).collect();
     for (name, values) in users.columns {
-        for (at, value) in values.into_iter().enumerate() {
-            let request = &mut requests[at];
+        for (row, (request, value)) in (1..).zip(requests.iter_mut().zip(values)) {
             match value {
                 None => {}
                 Some(Value::Time(time)) if is_time(&name) => request.at = Some(time),
                 Some(value) => {
-                    let value = of_stored(program, &name, value, at + 1)?;
+                    let value = of_stored(program, &name, value, row)?;
                     request.params.push((name.clone(), value));
                 }
             }

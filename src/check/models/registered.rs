@@ -6,7 +6,7 @@ use crate::diag::{Diagnostic, code};
 use crate::expr::{Expr, Kind};
 use crate::extend::Output;
 use crate::ops::{Model, ModelKind, Shape};
-use crate::syntax::ast::{Arg, ExprKind, Name};
+use crate::syntax::ast::{self, Arg, ExprKind, Name};
 use crate::types::Type;
 
 impl<'a> Checker<'a> {
@@ -20,23 +20,7 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
         shape: &Shape,
     ) -> Option<Model> {
-        let usage = format!("write `{}([{}])`", kind.name, kind.inputs.join(", "));
-        let given = match args {
-            [
-                Arg {
-                    name: None, value, ..
-                },
-            ] => match &value.kind {
-                ExprKind::List(items) => items,
-                ExprKind::Error => return None,
-                _ => return self.wrong_inputs(kind, callee, "one list of its inputs", usage),
-            },
-            _ => return self.wrong_inputs(kind, callee, "one list of its inputs", usage),
-        };
-        if given.len() != kind.inputs.len() {
-            let takes = format!("{} inputs, found {}", kind.inputs.len(), given.len());
-            return self.wrong_inputs(kind, callee, &takes, usage);
-        }
+        let given = self.list_of_inputs(kind, callee, args)?;
         let inputs = given.iter().map(|input| self.model_expr(input, env, shape));
         let inputs: Vec<Option<Expr>> = inputs.collect();
         let inputs = inputs.into_iter().collect::<Option<Vec<_>>>()?;
@@ -50,10 +34,9 @@ impl<'a> Checker<'a> {
         let mut heads = heads.collect::<Option<Vec<_>>>()?;
         // a number that is no probability is the score itself
         let is_score = matches!(kind.outputs[..], [(Output::Value(_), _)]);
-        let score = if is_score {
-            heads.pop().map(|(_, value)| value)
-        } else {
-            None
+        let score = match is_score {
+            true => heads.pop().map(|(_, value)| value),
+            false => None,
         };
         Some(Model {
             name: name.to_owned(),
@@ -62,13 +45,36 @@ impl<'a> Checker<'a> {
         })
     }
 
-    fn wrong_inputs(
+    /// The only argument: a list of as many values as the kind has inputs.
+    fn list_of_inputs(
+        &mut self,
+        kind: &ModelKind,
+        callee: &'a Name,
+        args: &'a [Arg],
+    ) -> Option<&'a [ast::Expr]> {
+        let usage = format!("write `{}([{}])`", kind.name, kind.inputs.join(", "));
+        let list = match args {
+            [arg] if arg.name.is_none() => Some(&arg.value.kind),
+            _ => None,
+        };
+        match list {
+            Some(ExprKind::List(items)) if items.len() == kind.inputs.len() => Some(items),
+            Some(ExprKind::List(items)) => {
+                let takes = format!("{} inputs, found {}", kind.inputs.len(), items.len());
+                self.wrong_inputs(kind, callee, &takes, usage)
+            }
+            Some(ExprKind::Error) => None,
+            _ => self.wrong_inputs(kind, callee, "one list of its inputs", usage),
+        }
+    }
+
+    fn wrong_inputs<T>(
         &mut self,
         kind: &ModelKind,
         callee: &Name,
         takes: &str,
         usage: String,
-    ) -> Option<Model> {
+    ) -> Option<T> {
         let message = format!("`{}` takes {takes}", kind.name);
         self.report(Diagnostic::new(code::E0504, callee.span, message).help(usage));
         None
