@@ -102,24 +102,22 @@ pub fn bench(project: &Project, args: &BenchArgs) -> Result<(), Failure> {
     measured.latencies.sort_unstable();
     measured.rows.sort_unstable();
     let count = requests.len() * args.repeat;
+    let micros = |time: Duration| time.as_nanos() as f64 / 1e3;
     let us = |share: f64| {
         let place = ((measured.latencies.len() - 1) as f64 * share).round() as usize;
-        measured.latencies[place].as_nanos() as f64 / 1e3
+        micros(measured.latencies[place])
     };
-    let operators: Vec<_> = program
-        .schedule()
-        .nodes()
-        .map(|id| {
-            let (time, rows) = measured.operators[id.0 as usize];
-            let op = &program.checked().graph.get(id).op;
-            json!({"op": op.label(engine.schema()), "us": time.as_nanos() as f64 / 1e3 / count as f64, "rows": rows as f64 / count as f64})
-        })
-        .collect();
+    let operators = program.schedule().nodes().map(|id| {
+        let (time, rows) = measured.operators[id.0 as usize];
+        let op = program.checked().graph.get(id).op.label(engine.schema());
+        json!({"op": op, "us": micros(time) / count as f64, "rows": rows as f64 / count as f64})
+    });
+    let operators: Vec<_> = operators.collect();
     let report = json!({
         "requests": count,
         "batch": args.batch,
         "threads": rayon::current_num_threads(),
-        "compile_us": compiled.as_nanos() as f64 / 1e3,
+        "compile_us": micros(compiled),
         "p50_us": us(0.5),
         "p95_us": us(0.95),
         "p99_us": us(0.99),
@@ -201,14 +199,10 @@ fn text(report: &serde_json::Value) -> String {
     let names = operators().filter_map(|op| op["op"].as_str());
     let width = names.map(|name| name.chars().count()).max().unwrap_or(0);
     for op in operators() {
-        let (us, rows) = (
-            op["us"].as_f64().unwrap_or(0.0),
-            op["rows"].as_f64().unwrap_or(0.0),
-        );
-        text.push_str(&format!(
-            "  {:width$} {us:>10.1} us {rows:>10.1} rows\n",
-            op["op"].as_str().unwrap_or("")
-        ));
+        let name = op["op"].as_str().unwrap_or_default();
+        let number = |of: &str| op[of].as_f64().unwrap_or(0.0);
+        let (us, rows) = (number("us"), number("rows"));
+        text += &format!("  {name:width$} {us:>10.1} us {rows:>10.1} rows\n");
     }
     text
 }

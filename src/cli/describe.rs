@@ -192,19 +192,14 @@ fn entity(entity: &Entity) -> String {
 }
 
 fn edge(edge: &Edge) -> String {
-    let mut out = format!(
-        "edge {}: {} -> {}, {}\n",
-        visible(&edge.name),
-        visible(&edge.from.entity),
-        visible(&edge.to.entity),
-        count(edge.links, "link", "links")
-    );
+    let (from, to) = (visible(&edge.from.entity), visible(&edge.to.entity));
+    let (name, links) = (visible(&edge.name), count(edge.links, "link", "links"));
+    let mut out = format!("edge {name}: {from} -> {to}, {links}\n");
     for (role, end) in [("from", &edge.from), ("to", &edge.to)] {
+        let (entity, column) = (visible(&end.entity), visible(&end.column));
         let _ = writeln!(
             out,
-            "  {role} {} ({}): {}",
-            visible(&end.entity),
-            visible(&end.column),
+            "  {role} {entity} ({column}): {}",
             degrees(&end.degrees)
         );
     }

@@ -398,36 +398,28 @@ impl Project {
         let Some(target) = place.file() else {
             return Ok(());
         };
-        let refuse = |what: &str| {
-            let message = format!("-o {}: this is {what}", target.display());
-            Err(Failure::Usage(format!(
-                "{message}\nhelp: name another file"
-            )))
-        };
         let is = |path: &Path| files::is_same(target, path);
-        let mut programs = program.sources().iter().map(|(_, s)| Path::new(&*s.name));
-        if programs.any(is) {
-            return refuse("a program that the command reads");
-        }
-        if users.is_some_and(is) {
-            return refuse("the file of users");
-        }
         let catalog = self.find(Some(file))?;
-        if is(&catalog) {
-            return refuse("the catalog");
-        }
         let folder = catalog.parent().unwrap_or(Path::new("."));
-        if engine
-            .snapshot()
-            .sources()
-            .any(|file| is(&folder.join(file)))
-        {
-            return refuse("a table or a vector file of the catalog");
-        }
-        if files::is_below(target, engine.snapshot().folder()) {
-            return refuse("in the folder of derived files");
-        }
-        Ok(())
+        let mut programs = program.sources().iter().map(|(_, s)| Path::new(&*s.name));
+        let mut sources = engine.snapshot().sources();
+        let what = if programs.any(is) {
+            "a program that the command reads"
+        } else if users.is_some_and(is) {
+            "the file of users"
+        } else if is(&catalog) {
+            "the catalog"
+        } else if sources.any(|file| is(&folder.join(file))) {
+            "a table or a vector file of the catalog"
+        } else if files::is_below(target, engine.snapshot().folder()) {
+            "in the folder of derived files"
+        } else {
+            return Ok(());
+        };
+        let message = format!("-o {}: this is {what}", target.display());
+        Err(Failure::Usage(format!(
+            "{message}\nhelp: name another file"
+        )))
     }
 }
 

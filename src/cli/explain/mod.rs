@@ -34,14 +34,11 @@ pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
     }
     let mut file = ProgramFile::read(&args.file)?;
     if matches!(args.stage, Stage::Tokens | Stage::Ast) {
-        if place
-            .file()
-            .is_some_and(|target| files::is_same(target, &args.file))
-        {
-            let message = format!("-o {}: this is the program", args.file.display());
-            return Err(Failure::Usage(format!(
-                "{message}\nhelp: name another file"
-            )));
+        let is_program = |target| files::is_same(target, &args.file);
+        if place.file().is_some_and(is_program) {
+            let file = args.file.display();
+            let message = format!("-o {file}: this is the program\nhelp: name another file");
+            return Err(Failure::Usage(message));
         }
         return parsed(&file, args, place);
     }
@@ -62,12 +59,8 @@ pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
             return place.write(&described(&engine, &program, args, timings));
         }
     };
-    place.write(&picture(&pictured(
-        &engine,
-        &program,
-        &file,
-        measured.as_ref(),
-    )))
+    let plan = pictured(&engine, &program, &file, measured.as_ref());
+    place.write(&picture(&plan))
 }
 
 /// The stages as text and JSON.
@@ -77,35 +70,29 @@ fn described(
     args: &ExplainArgs,
     timings: Option<&[Timing]>,
 ) -> String {
+    let checked = program.checked();
     let nodes: Vec<NodeId> = match args.stage {
-        Stage::Typed => (0..program.checked().graph.len() as u32)
-            .map(NodeId)
-            .collect(),
+        Stage::Typed => (0..checked.graph.len() as u32).map(NodeId).collect(),
         _ => nodes_of(program.schedule()),
     };
-    let demands = crate::plan::described(program.checked(), engine.snapshot());
-    let described: Vec<Json> = nodes
-        .iter()
-        .map(|&id| {
-            let mut node = node(engine, program, id, &demands);
-            if let Some(timings) = timings {
-                let timing = timings.iter().find(|t| t.node == id);
-                node["rows"] = timing.map_or(0, |t| t.rows).into();
-                node["us"] = (timing.map_or(0, |t| t.time.as_micros()) as u64).into();
-            }
-            node
-        })
-        .collect();
+    let demands = crate::plan::described(checked, engine.snapshot());
+    let described = nodes.into_iter().map(|id| {
+        let mut node = node(engine, program, id, &demands);
+        if let Some(timings) = timings {
+            let timing = timings.iter().find(|t| t.node == id);
+            node["rows"] = timing.map_or(0, |t| t.rows).into();
+            node["us"] = (timing.map_or(0, |t| t.time.as_micros()) as u64).into();
+        }
+        node
+    });
+    let described: Vec<Json> = described.collect();
     match args.shown {
         Format::Json => {
-            let results: Vec<Json> = program
-                .checked()
-                .results
-                .iter()
-                .map(|(name, id)| json!({"name": name, "node": id.0}))
-                .collect();
+            let results = checked.results.iter();
+            let results = results.map(|(name, id)| json!({"name": name, "node": id.0}));
+            let results: Vec<Json> = results.collect();
             let report = json!({
-                "query": program.checked().query,
+                "query": checked.query,
                 "nodes": described,
                 "results": results,
                 "quantities": quantities(engine, program),

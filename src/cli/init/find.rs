@@ -81,14 +81,15 @@ fn look(
     // a folder itself comes before links to it
     folders.sort_by_key(|p| p.is_symlink());
     for path in folders {
-        if !seen.insert(whole(path)) {
-            let why = "a link to a folder that is looked through already".to_owned();
-            found.left.push((relative(root, path), why));
-            continue;
-        }
-        if path.join("catalog.toml").exists() {
-            let why = "it has a catalog of its own".to_owned();
-            found.left.push((relative(root, path), why));
+        let skipped = match path {
+            _ if !seen.insert(whole(path)) => {
+                Some("a link to a folder that is looked through already")
+            }
+            _ if path.join("catalog.toml").exists() => Some("it has a catalog of its own"),
+            _ => None,
+        };
+        if let Some(why) = skipped {
+            found.left.push((relative(root, path), why.to_owned()));
             continue;
         }
         match parts(path) {

@@ -53,19 +53,7 @@ impl InitArgs {
 
 pub fn init(project: &Project, args: &InitArgs) -> Result<(), Failure> {
     let catalog = args.dir.join("catalog.toml");
-    if !args.dir.is_dir() {
-        let what = if args.dir.exists() {
-            "is no folder"
-        } else {
-            "does not exist"
-        };
-        return Err(Failure::Usage(format!("{} {what}", args.dir.display())));
-    }
-    if catalog.exists() && !args.force {
-        let message = format!(
-            "{} already exists\nhelp: `--force` replaces it and keeps this one as catalog.toml.old",
-            catalog.display()
-        );
+    if let Some(message) = objection(args, &catalog) {
         return Err(Failure::Usage(message));
     }
     let mut found = find::find(&args.dir)?;
@@ -76,13 +64,8 @@ pub fn init(project: &Project, args: &InitArgs) -> Result<(), Failure> {
     read::join_parts(&args.dir, &mut tables);
     let options = project.options();
     let mut aside = Aside::new(&args.dir, &options)?;
-    let world = loading(
-        &options,
-        &args.dir,
-        &mut aside.file,
-        &mut tables,
-        &mut found,
-    )?;
+    let file = &mut aside.file;
+    let world = loading(&options, &args.dir, file, &mut tables, &mut found)?;
     if catalog.exists() {
         let old = args.dir.join("catalog.toml.old");
         std::fs::rename(&catalog, &old).map_err(|e| DataError::io(&old, &e))?;
@@ -92,6 +75,22 @@ pub fn init(project: &Project, args: &InitArgs) -> Result<(), Failure> {
     let engine = opened(&catalog, &options)?;
     next::steps(&engine, &args.dir);
     Ok(())
+}
+
+/// Why the catalog cannot be written there.
+fn objection(args: &InitArgs, catalog: &Path) -> Option<String> {
+    let (dir, catalog) = (
+        args.dir.display(),
+        catalog.exists().then(|| catalog.display()),
+    );
+    match catalog {
+        _ if !args.dir.exists() => Some(format!("{dir} does not exist")),
+        _ if !args.dir.is_dir() => Some(format!("{dir} is no folder")),
+        Some(catalog) if !args.force => Some(format!(
+            "{catalog} already exists\nhelp: `--force` replaces it and keeps this one as catalog.toml.old"
+        )),
+        _ => None,
+    }
 }
 
 /// A catalog on trial, beside the tables that its paths are relative to.

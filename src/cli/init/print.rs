@@ -62,11 +62,11 @@ impl Printer<'_> {
         self.references(&mut out, entity);
         let references = entity.references.iter();
         let mut used: Vec<&str> = references.map(|l| l.column.as_str()).collect();
-        let key = table.profile.column(&entity.key);
         let mut ints = Vec::new();
-        match key.filter(|k| k.ty == Type::Float) {
-            Some(key) => ints.push(key.name.as_str()),
-            None => used.push(&entity.key),
+        let key = table.profile.column(&entity.key);
+        match key.is_some_and(|k| k.ty == Type::Float) {
+            true => ints.push(entity.key.as_str()),
+            false => used.push(&entity.key),
         }
         let section = format!("entity.{}", entity.name);
         self.columns(&mut out, &section, table, &used, &ints);
@@ -117,10 +117,8 @@ impl Printer<'_> {
         for other in &edge.others {
             let column = line(&toml_text(&other.column));
             let entity = &self.world.entities[other.entity].name;
-            let _ = writeln!(
-                out,
-                "# {column} holds keys of `{entity}` too; an edge has two ends, a second section could lead there"
-            );
+            let why = "an edge has two ends, a second section could lead there";
+            let _ = writeln!(out, "# {column} holds keys of `{entity}` too; {why}");
         }
         let mut used = vec![edge.from.column.as_str(), &edge.to.column];
         let plain = |w: &&str| table.column(w).is_none_or(|j| j.decimal.is_none());
@@ -338,10 +336,8 @@ fn said_of_values(judged: &Judged) -> Option<String> {
             item,
             separator: Some(separator),
         } => {
-            format!(
-                "{{ type = \"list[{item}]\", separator = {} }}",
-                toml_text(separator)
-            )
+            let separator = toml_text(separator);
+            format!("{{ type = \"list[{item}]\", separator = {separator} }}")
         }
         Meaning::List {
             item,

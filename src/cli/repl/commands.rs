@@ -206,10 +206,9 @@ impl Session {
             number => match number.parse() {
                 Ok(n) => Some(n),
                 Err(_) => {
+                    let message = format!("expected a position, found `{number}`");
                     let help = "`:why N` explains row `#` N, `:why-not ID` a missing entity";
-                    return Said::error(format!(
-                        "expected a position, found `{number}`\nhelp: {help}"
-                    ));
+                    return Said::error(format!("{message}\nhelp: {help}"));
                 }
             },
         };
@@ -218,12 +217,8 @@ impl Session {
             ..Ask::default()
         };
         self.explained(&ask, |answer| {
-            let rows = answer
-                .lists
-                .iter()
-                .map(|list| list.len())
-                .max()
-                .unwrap_or(0);
+            let rows = answer.lists.iter().map(|list| list.len());
+            let rows = rows.max().unwrap_or(0);
             if only.is_some_and(|n| n == 0 || n > rows) {
                 let noun = if rows == 1 { "row" } else { "rows" };
                 return Said::error(format!("the last answer has {rows} {noun}, counted from 1"));
@@ -235,9 +230,7 @@ impl Session {
             let mut text = why::rows(answer, only, most);
             if only.is_none() && rows > most {
                 let more = rows - most;
-                text.push_str(&format!(
-                    "… {more} more rows; `:why N`, `:rows N` or `:rows all`\n"
-                ));
+                text += &format!("… {more} more rows; `:why N`, `:rows N` or `:rows all`\n");
             }
             Said::text(text)
         })

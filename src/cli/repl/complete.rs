@@ -402,14 +402,10 @@ fn enclosing(text: &str) -> Option<(&str, &str, Option<&str>)> {
     let head = text[..open].trim_end();
     let is_name = |c: char| c.is_alphanumeric() || c == '_';
     let callee = &head[head.rfind(|c| !is_name(c)).map_or(0, |at| at + 1)..];
-    let receiver = head[..head.len() - callee.len()]
-        .trim_end()
-        .strip_suffix('.');
-    let current = text[open + 1..]
-        .rsplit(',')
-        .next()
-        .unwrap_or_default()
-        .trim();
+    let before = head[..head.len() - callee.len()].trim_end();
+    let receiver = before.strip_suffix('.');
+    let current = text[open + 1..].rsplit(',').next();
+    let current = current.unwrap_or_default().trim();
     let argument = current
         .split_once('=')
         .filter(|(_, value)| !value.starts_with('='))

@@ -96,11 +96,8 @@ fn pages(session: &Session, name: &str) -> Vec<String> {
         1 => pages.extend(codes.next().map(|code| render(code.page(), style))),
         // a group, as `W02`
         n if n > 1 && wanted.len() == 3 => {
-            pages.push(
-                codes
-                    .map(|code| format!("{}  {}\n", code.id, code.title))
-                    .collect(),
-            );
+            let list = codes.map(|code| format!("{}  {}\n", code.id, code.title));
+            pages.push(list.collect());
         }
         _ => {}
     }
@@ -147,10 +144,8 @@ fn overview(session: &Session) -> String {
         ("Functions", functions),
         ("Aggregates of links and sets", aggregates),
     ] {
-        text.push_str(&format!(
-            "\n{}",
-            wrapped(&format!("{kind}: {}", names.join(", ")), width)
-        ));
+        let names = wrapped(&format!("{kind}: {}", names.join(", ")), width);
+        text.push_str(&format!("\n{names}"));
     }
     text
 }

@@ -72,9 +72,10 @@ fn world(
         match edge(tables, table, &world) {
             Some(edge) => world.edges.push(edge),
             None if world.left.iter().any(|(t, _)| *t == table) => {}
-            None => world
-                .left
-                .push((table, "neither a key nor two key columns".to_owned())),
+            None => {
+                let why = "neither a key nor two key columns".to_owned();
+                world.left.push((table, why));
+            }
         }
     }
     for at in 0..world.entities.len() {

@@ -92,11 +92,9 @@ pub(super) fn called(
 /// Ids in tables of things that come again and again, and that no table describes.
 pub(super) fn referred_to(tables: &[Table], entities: &mut Vec<Entity>) {
     for at in 0..entities.len() {
-        let Some(table) = entities[at].table.map(|t| &tables[t]) else {
-            continue;
-        };
-        for column in &table.profile.columns {
-            let Some(name) = thing(&column.name) else {
+        let table = entities[at].table.map(|t| &tables[t]);
+        for column in table.iter().flat_map(|t| &t.profile.columns) {
+            let Some((table, name)) = table.zip(thing(&column.name)) else {
                 continue;
             };
             let own = column.name == entities[at].key;

@@ -3,6 +3,7 @@
 use super::judged::{Judged, Meaning};
 use crate::store::profile::Column;
 use crate::types::Type;
+use std::collections::HashSet;
 
 pub(super) fn list(item: &'static str, separator: Option<&str>, why: &str) -> Judged {
     let separator = separator.map(str::to_owned);
@@ -64,22 +65,13 @@ pub(super) fn list_separator(column: &Column) -> Option<&'static str> {
     let texts = column.texts();
     let looks = |separator: &str| {
         let split = || texts.iter().filter(|(t, _)| t.contains(separator));
-        let parts: std::collections::HashSet<&str> = texts
-            .iter()
-            .flat_map(|(t, _)| t.split(separator))
-            .map(str::trim)
-            .collect();
+        let parts = texts.iter().flat_map(|(t, _)| t.split(separator));
+        let parts: HashSet<&str> = parts.map(str::trim).collect();
         let all: usize = texts.iter().map(|(t, _)| t.split(separator).count()).sum();
-        let words = parts
-            .iter()
-            .all(|p| p.split_whitespace().count() <= 4 && p.len() <= 40);
+        let few_words = |p: &&str| p.split_whitespace().count() <= 4 && p.len() <= 40;
+        let words = parts.iter().all(few_words);
         // elements come again and again; words of a sentence part with a space behind
-        let prose = || {
-            split()
-                .filter(|(t, _)| t.contains(&format!("{separator} ")))
-                .count()
-                > 0
-        };
+        let prose = || split().any(|(t, _)| t.contains(&format!("{separator} ")));
         // a stroke is hardly anything else
         let again = match separator {
             "|" => parts.len() < all,

@@ -18,21 +18,14 @@ pub(super) fn decoded(bytes: &[u8]) -> Option<(String, Option<&'static Encoding>
     if cut.contains(&0) {
         return None;
     }
-    match std::str::from_utf8(bytes) {
-        Ok(_) => Some((String::from_utf8_lossy(cut).into_owned(), None)),
-        Err(_) if profile::is_mostly_utf8(bytes) => {
-            Some((String::from_utf8_lossy(cut).into_owned(), None))
-        }
-        Err(_) => {
-            let (text, _) = WINDOWS_1252.decode_without_bom_handling(cut);
-            let control = text
-                .chars()
-                .filter(|c| c.is_control() && !"\r\n\t\u{1}".contains(*c));
-            // a binary file is full of them
-            (control.count() * 50 < text.len().max(50))
-                .then(|| (text.into_owned(), Some(WINDOWS_1252)))
-        }
+    if std::str::from_utf8(bytes).is_ok() || profile::is_mostly_utf8(bytes) {
+        return Some((String::from_utf8_lossy(cut).into_owned(), None));
     }
+    let (text, _) = WINDOWS_1252.decode_without_bom_handling(cut);
+    let is_odd = |c: &char| c.is_control() && !"\r\n\t\u{1}".contains(*c);
+    // a binary file is full of them
+    let is_text = text.chars().filter(is_odd).count() * 50 < text.len().max(50);
+    is_text.then(|| (text.into_owned(), Some(WINDOWS_1252)))
 }
 
 /// UTF-16 without its mark: every other byte is zero.
