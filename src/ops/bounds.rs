@@ -52,25 +52,20 @@ pub fn targets(schema: &Schema, edge: &EdgeExpr) -> u64 {
         EdgeKind::Reference {
             entity,
             reference,
-            reverse: false,
-        } => schema.entity(*entity).references[*reference as usize]
-            .degrees
-            .rows(),
-        EdgeKind::Reference {
-            entity,
-            reference,
-            reverse: true,
+            reverse,
         } => {
             let table = schema.entity(*entity);
-            let column = table.references[*reference as usize].column;
-            all.saturating_sub(table.columns[column].stats.nulls)
+            let reference = &table.references[*reference as usize];
+            match reverse {
+                false => reference.degrees.rows(),
+                true => all.saturating_sub(table.columns[reference.column].stats.nulls),
+            }
         }
         EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => targets(schema, inner),
-        EdgeKind::Union { branches, .. } => branches
-            .iter()
-            .map(|branch| targets(schema, branch))
-            .fold(0, u64::saturating_add)
-            .min(all),
+        EdgeKind::Union { branches, .. } => {
+            let each = branches.iter().map(|branch| targets(schema, branch));
+            each.fold(0, u64::saturating_add).min(all)
+        }
         EdgeKind::Chain { second, .. } => targets(schema, second),
     }
 }

@@ -175,10 +175,8 @@ impl Op for Bindings {
             }
         }
         if let Some(keep) = &self.keep {
-            rows.columns = keep
-                .iter()
-                .map(|&place| rows.columns[place].clone())
-                .collect();
+            let kept = keep.iter().map(|&place| rows.columns[place].clone());
+            rows.columns = kept.collect();
         }
         Ok(rows)
     }

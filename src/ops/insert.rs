@@ -170,13 +170,9 @@ impl Op for Insert {
         let pace = Pace::new(exec.run.stop);
         for (request, slots) in slots.iter().enumerate() {
             let (own, new) = (rows.range(request), other.range(request));
-            let filled = filled(
-                &rows.ids[own.clone()],
-                &other.ids[new.clone()],
-                slots,
-                &pace,
-            );
-            let moved: HashSet<u32> = other.ids[new.clone()][..filled].iter().copied().collect();
+            let (ids, more) = (&rows.ids[own.clone()], &other.ids[new.clone()]);
+            let filled = filled(ids, more, slots, &pace);
+            let moved: HashSet<u32> = more[..filled].iter().copied().collect();
             let mut stay = own
                 .filter(|&row| !moved.contains(&rows.ids[row]))
                 .take_while(|_| !pace.is_due_before(60));

@@ -3,7 +3,7 @@
 use super::bind::{Bind, Bound, Case};
 use super::{
     Exec, Explaining, Instance, Op, Operator, Param, Planning, Rest, Rewriting, RunError, Score,
-    ScoreKind, Used, mapped,
+    ScoreKind, Shape, Used, mapped,
 };
 use crate::batch::{Column as Stored, Rows};
 use crate::catalog::schema::Schema;
@@ -72,26 +72,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let mut args = Vec::new();
     let mut ok = true;
     for (i, (param, (_, kind))) in declared.params.iter().zip(&signature.params).enumerate() {
-        let given = match kind {
-            Argument::Number => b
-                .request_value(param.name, Some(&Type::Float))
-                .map(|given| given.map(Arg::Number)),
-            Argument::Text => b
-                .request_value(param.name, Some(&Type::String))
-                .map(|given| given.map(Arg::Text)),
-            Argument::Row(ty) => b
-                .row_value(param.name, &shape, Some(ty))
-                .map(|given| given.map(Arg::Row)),
-            Argument::Key => b
-                .row_value(param.name, &shape, None)
-                .map(|given| given.map(Arg::Key)),
-            Argument::Case(cases) => {
-                let offered: Vec<Case> = cases.iter().copied().map(Case::plain).collect();
-                let chosen = b.choice(param.name, &offered);
-                chosen.map(|choice| choice.map(|choice| Arg::Case(cases[choice.case])))
-            }
-        };
-        match given {
+        match argument(b, param.name, kind, &shape) {
             Some(None) if i < signature.required => {
                 let message = format!("`{}` needs `{}`", signature.name, param.name);
                 let help = format!("use: `{}`", declared.usage());
@@ -114,6 +95,21 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         }),
         inputs: vec![input],
         shape,
+    })
+}
+
+/// The argument of a parameter: none if it is wrong, which is told, and nothing in it if it is not given.
+fn argument(b: &mut dyn Bind, name: &str, kind: &Argument, shape: &Shape) -> Option<Option<Arg>> {
+    Some(match kind {
+        Argument::Number => b.request_value(name, Some(&Type::Float))?.map(Arg::Number),
+        Argument::Text => b.request_value(name, Some(&Type::String))?.map(Arg::Text),
+        Argument::Row(ty) => b.row_value(name, shape, Some(ty))?.map(Arg::Row),
+        Argument::Key => b.row_value(name, shape, None)?.map(Arg::Key),
+        Argument::Case(cases) => {
+            let offered: Vec<Case> = cases.iter().copied().map(Case::plain).collect();
+            let chosen = b.choice(name, &offered)?;
+            chosen.map(|choice| Arg::Case(cases[choice.case]))
+        }
     })
 }
 

@@ -209,17 +209,12 @@ impl Op for Slate {
         let frame = Frame::rows(exec.run, rows, &owners);
         let requests = Frame::requests(exec.run);
         let number = |e: &Expr| requests.eval(e).ints().spread(exec.run.requests());
-        let columns: Vec<_> = self
-            .rules
-            .iter()
-            .map(|rule| exec.column("slate", &frame, &rule.key))
-            .collect::<Result<_, _>>()?;
-        let counts: Vec<_> = self.rules.iter().map(|rule| number(&rule.count)).collect();
-        let windows: Vec<_> = self
-            .rules
-            .iter()
-            .map(|rule| rule.window.as_ref().map(number))
-            .collect();
+        let rules = || self.rules.iter();
+        let columns = rules().map(|rule| exec.column("slate", &frame, &rule.key));
+        let columns: Vec<_> = columns.collect::<Result<_, _>>()?;
+        let counts: Vec<_> = rules().map(|rule| number(&rule.count)).collect();
+        let windows = rules().map(|rule| rule.window.as_ref().map(number));
+        let windows: Vec<_> = windows.collect();
         reordered(exec, rows, |request, range| {
             let limits: Vec<Limit> = (0..self.rules.len())
                 .map(|i| {
@@ -235,16 +230,10 @@ impl Op for Slate {
                 .collect::<Result<_, RunError>>()?;
             let found = place(limits, &self.order, range.len(), exec.run.stop);
             for (rule, position) in found.gave_way {
-                let text = &self.rules[rule].text;
-                let kind = if self.rules[rule].is_min {
-                    "min"
-                } else {
-                    "max"
-                };
-                exec.warn(
-                    request,
-                    format!("slate: `{kind}` {text} was relaxed at position {position}"),
-                );
+                let rule = &self.rules[rule];
+                let (kind, text) = (if rule.is_min { "min" } else { "max" }, &rule.text);
+                let message = format!("slate: `{kind}` {text} was relaxed at position {position}");
+                exec.warn(request, message);
             }
             Ok(found.order)
         })

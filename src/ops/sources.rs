@@ -222,9 +222,8 @@ fn bind_given(b: &mut dyn Bind) -> Option<Bound> {
     let ids = b.request_value("ids", Some(&Type::List(Box::new(Type::Id(entity)))))?;
     let Some(ids) = ids else {
         let message = "`given` needs a list of ids";
-        b.report(
-            Diagnostic::new(code::E0303, b.span(), message).help("write `given(media, [1, 2, 3])`"),
-        );
+        let help = "write `given(media, [1, 2, 3])`";
+        b.report(Diagnostic::new(code::E0303, b.span(), message).help(help));
         return None;
     };
     let scores = b.request_value("scores", Some(&Type::List(Box::new(Type::Float))))?;

@@ -61,9 +61,8 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     }
     if per.as_ref().is_some_and(|key| key.level < Level::Row) {
         let message = "`per` has the same value for all rows of a request";
-        let help = b.better_key("per").unwrap_or_else(|| {
-            "use a key that differs between rows, as a column of theirs".to_owned()
-        });
+        let usual = || "use a key that differs between rows, as a column of theirs".to_owned();
+        let help = b.better_key("per").unwrap_or_else(usual);
         b.report(Diagnostic::new(code::W0201, b.arg_span("per"), message).help(help));
     }
     let depth = match &offset {
@@ -72,9 +71,10 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     };
     let bound = match &per {
         None => n.known(),
-        Some(key) => groups(b.schema(), key)
-            .zip(n.known())
-            .map(|(groups, n)| groups.saturating_mul(n)),
+        Some(key) => {
+            let groups = groups(b.schema(), key).zip(n.known());
+            groups.map(|(groups, n)| groups.saturating_mul(n))
+        }
     };
     let skipped = match (&per, offset.as_ref().and_then(Quantity::known)) {
         (None, Some(offset)) => shape.bound.map(|rows| rows.saturating_sub(offset)),

@@ -7,7 +7,7 @@
 mod turns;
 mod weighted;
 
-use super::bind::{Bind, Bound, Case, CaseParam, Quantity, Takes};
+use super::bind::{Bind, Bound, Case, CaseParam, Quantity, SetArg, Takes};
 use super::shape::{BoundColumn, Score, ScoreKind};
 use super::{
     Demand, Exec, Explaining, Guess, Instance, Op, Operator, Param, Planning, Rest, Rewriting,
@@ -20,6 +20,7 @@ use crate::expr::ir::Scalar;
 use crate::expr::show::show;
 use crate::expr::{Expr, Facts, Frame};
 use crate::ops::kit::join::{Join, Picked, bases};
+use crate::source::Span;
 use crate::types::Type;
 use std::sync::Arc;
 use weighted::Normalize;
@@ -85,24 +86,17 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let take = b.count("take");
     let (branches, method, take) = (branches?, method?, take?);
     check_take(b, method, take.as_ref())?;
-    let mut ok = true;
-    for branch in &branches {
-        if let (Some(Scalar::F64(weight)), false) = (
-            branch.weight.as_const(),
-            matches!(method, Method::Weighted(_)),
-        ) && *weight < 0.0
-        {
-            negative_weight(b, branch.weight_span, method);
-            ok = false;
-        }
-    }
-    let joined = {
-        let sets: Vec<_> = branches
-            .iter()
-            .map(|branch| (branch.set, branch.span))
-            .collect();
-        b.joined(&sets)?
+    let is_negative = |weight: &Expr| match weight.as_const() {
+        Some(Scalar::F64(weight)) => *weight < 0.0 && !matches!(method, Method::Weighted(_)),
+        _ => false,
     };
+    let negative = branches.iter().filter(|branch| is_negative(&branch.weight));
+    let negative: Vec<Span> = negative.map(|branch| branch.weight_span).collect();
+    for span in &negative {
+        negative_weight(b, *span, method);
+    }
+    let sets = branches.iter().map(|branch| (branch.set, branch.span));
+    let joined = b.joined(&sets.collect::<Vec<_>>())?;
     let inputs: Vec<_> = branches.iter().map(|branch| branch.set).collect();
     let mut shape = joined.clone();
     let names = BoundColumn::new("branch", Type::String).facts(Facts {
@@ -112,13 +106,11 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let place = shape.bind(names);
     let shapes: Vec<&Shape> = inputs.iter().map(|&set| b.graph().shape(set)).collect();
     let join = Join::new(&joined, &shapes);
-    let parts: Vec<Part> = branches
-        .into_iter()
-        .map(|branch| Part {
-            name: branch.name,
-            weight: branch.weight,
-        })
-        .collect();
+    let part = |branch: SetArg| Part {
+        name: branch.name,
+        weight: branch.weight,
+    };
+    let parts: Vec<Part> = branches.into_iter().map(part).collect();
     let shape = shape
         .scored(score(method, &parts))
         .cut(take.as_ref().and_then(Quantity::known));
@@ -129,7 +121,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         join,
         place,
     };
-    ok.then(|| Bound {
+    negative.is_empty().then(|| Bound {
         op: Arc::new(op),
         inputs,
         shape,

@@ -213,34 +213,16 @@ fn discounted(score: Score) -> Score {
 /// `author`, or the first reference of the entity.
 fn default_key(b: &mut dyn Bind, shape: &Shape) -> Option<Expr> {
     let entity = b.schema().entity(shape.entity);
-    let reference = entity
-        .find_reference("author")
-        .or(if entity.references.is_empty() {
-            None
-        } else {
-            Some(0)
-        });
-    match reference {
-        Some(reference) => {
-            let reference = &entity.references[reference];
-            Some(crate::expr::ir::column(
-                shape.entity,
-                reference.column,
-                entity,
-            ))
-        }
-        None => {
-            let message = format!(
-                "`diversify_by` needs a key: `{}` has no reference to take",
-                entity.name
-            );
-            b.report(
-                Diagnostic::new(code::E0303, b.span(), message)
-                    .help("write `diversify_by(column)`"),
-            );
-            None
-        }
-    }
+    let author = entity.find_reference("author");
+    let Some(reference) = entity.references.get(author.unwrap_or(0)) else {
+        let name = &entity.name;
+        let message = format!("`diversify_by` needs a key: `{name}` has no reference to take");
+        let help = "write `diversify_by(column)`";
+        b.report(Diagnostic::new(code::E0303, b.span(), message).help(help));
+        return None;
+    };
+    let column = crate::expr::ir::column(shape.entity, reference.column, entity);
+    Some(column)
 }
 
 fn warn_constant(b: &mut dyn Bind, key: Span) {

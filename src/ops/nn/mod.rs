@@ -234,16 +234,10 @@ impl Op for Nn {
         if self.to != self.from {
             parts.push(format!("to={}", schema.entity(self.to).name));
         }
-        parts.extend(
-            self.keep
-                .iter()
-                .map(|e| format!("where={}", show(e, schema))),
-        );
-        parts.extend(
-            self.min_similarity
-                .iter()
-                .map(|e| format!("min_similarity={}", show(e, schema))),
-        );
+        let keep = self.keep.iter();
+        parts.extend(keep.map(|e| format!("where={}", show(e, schema))));
+        let least = self.min_similarity.iter();
+        parts.extend(least.map(|e| format!("min_similarity={}", show(e, schema))));
         if self.include_self {
             parts.push("include_self=true".to_owned());
         }

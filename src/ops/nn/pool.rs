@@ -80,60 +80,73 @@ pub fn starts<'a>(
         search_of: vec![None; input.len()],
         ..Starts::default()
     };
-    let pace = Pace::new(run.stop);
     let given = match pool {
         Pool::Query(query) => Some(Frame::requests(run).column(query)),
         _ => None,
     };
+    let pooling = Pooling {
+        run,
+        own,
+        pace: Pace::new(run.stop),
+    };
     for request in 0..input.requests() {
         let rows = input.range(request);
-        if rows.is_empty() {
-            starts.left_out.push(Vec::new());
-            continue;
-        }
         let (ids, scores) = (&input.ids[rows.clone()], &input.scores[rows.clone()]);
-        let mut start = |place: usize, vector: Cow<'a, [f32]>| {
+        let found = match (pool, given.as_ref().map(Val::borrow)) {
+            _ if ids.is_empty() => Vec::new(),
+            (Pool::Clusters(n), _) => pooling.clusters(ids, scores, *n),
+            (Pool::Query(_), Some(Val::Vector(slots, numbers))) => {
+                let vector = numbers.at(slots.get(request));
+                vector.map(|v| (0, v.to_vec().into())).into_iter().collect()
+            }
+            _ => pooling.mean(ids, scores).into_iter().collect(),
+        };
+        for (place, vector) in found {
             starts.search_of[rows.start + place] = Some(starts.searches.len() as u32);
             starts.searches.push(Start {
                 vector,
                 request: request as u32,
                 itself: None,
             });
-        };
-        match (pool, given.as_ref().map(Val::borrow)) {
-            (Pool::Clusters(n), _) => {
-                let _held = run
-                    .stop
-                    .hold(ids.len() * ROW_BYTES + Distances::bytes(ids.len()));
-                if run.stop.is_over() {
-                    continue;
-                }
-                let pairs = Pairs::until(own, own.metric, ids, &pace);
-                for place in medoids(&pairs, own.dim, scores, *n, &pace) {
-                    start(place, own.get(ids[place]).unwrap_or_default());
-                }
-            }
-            (Pool::Query(_), Some(Val::Vector(slots, numbers))) => {
-                if let Some(vector) = numbers.at(slots.get(request)) {
-                    start(0, vector.to_vec().into());
-                }
-            }
-            _ => {
-                let _held = run.stop.hold(ids.len() * ROW_BYTES);
-                if run.stop.is_over() {
-                    continue;
-                }
-                let usable = Pairs::until(own, own.metric, ids, &pace);
-                if let Some(vector) = mean(own, ids, &weights(&usable, scores), &pace) {
-                    start(0, vector.into());
-                }
-            }
         }
         let mut left_out = if leave_out { ids.to_vec() } else { Vec::new() };
         left_out.sort_unstable();
         starts.left_out.push(left_out);
     }
     starts
+}
+
+/// Finds the vectors that stand for the rows of a request, each with the row that it is for.
+struct Pooling<'r, 'a> {
+    run: &'r Run<'r>,
+    own: &'r Vectors<'a>,
+    pace: Pace<'r>,
+}
+
+impl<'a> Pooling<'_, 'a> {
+    fn clusters(&self, ids: &[u32], scores: &[f64], n: usize) -> Vec<(usize, Cow<'a, [f32]>)> {
+        let bytes = ids.len() * ROW_BYTES + Distances::bytes(ids.len());
+        let _held = self.run.stop.hold(bytes);
+        if self.run.stop.is_over() {
+            return Vec::new();
+        }
+        let own = self.own;
+        let pairs = Pairs::until(own, own.metric, ids, &self.pace);
+        let places = medoids(&pairs, own.dim, scores, n, &self.pace).into_iter();
+        let start = |place: usize| (place, own.get(ids[place]).unwrap_or_default());
+        places.map(start).collect()
+    }
+
+    fn mean(&self, ids: &[u32], scores: &[f64]) -> Option<(usize, Cow<'a, [f32]>)> {
+        let _held = self.run.stop.hold(ids.len() * ROW_BYTES);
+        if self.run.stop.is_over() {
+            return None;
+        }
+        let own = self.own;
+        let usable = Pairs::until(own, own.metric, ids, &self.pace);
+        let mean = mean(own, ids, &weights(&usable, scores), &self.pace)?;
+        Some((0, mean.into()))
+    }
 }
 
 /// What each row weighs: its score, at least 0; all the same if no row with a vector has more. A row
