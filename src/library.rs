@@ -284,19 +284,16 @@ impl Loader<'_> {
         if let Some((_, place)) = self.known.iter().find(|(known, _)| known == path) {
             return Some(*place);
         }
-        if self
-            .program
-            .as_ref()
-            .is_some_and(|program| files::is_same(program, path))
-        {
+        let mut program = self.program.iter();
+        if program.any(|program| files::is_same(program, path)) {
             return Some(0);
         }
         if path.exists() && !self.roots.iter().any(|root| files::is_below(path, root)) {
             let message =
                 format!("`{written}` is outside the folders of the program and the catalog");
             let help = "put it into one of them, or allow its folder with `--allow-imports DIR`";
-            self.sink
-                .push(Diagnostic::new(code::E0210, span, message).help(help));
+            let outside = Diagnostic::new(code::E0210, span, message).help(help);
+            self.sink.push(outside);
             return None;
         }
         match files::read_program(path) {
@@ -313,8 +310,8 @@ impl Loader<'_> {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "paths are relative to the file that imports".to_owned(),
                 };
-                self.sink
-                    .push(Diagnostic::new(code::E0210, span, message).help(help));
+                let unread = Diagnostic::new(code::E0210, span, message).help(help);
+                self.sink.push(unread);
                 None
             }
         }

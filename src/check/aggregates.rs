@@ -316,16 +316,12 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
         start: EntityId,
     ) -> Option<EdgeExpr> {
-        let wanted = if links.reversed {
-            Wanted::To(start)
-        } else {
-            Wanted::From(start)
-        };
-        let edge = self.edge_before_ends(&links.edge, env, wanted)?;
-        let edge = if links.reversed {
-            edge.reversed()
-        } else {
-            edge
+        let edge = match links.reversed {
+            true => {
+                let edge = self.edge_before_ends(&links.edge, env, Wanted::To(start))?;
+                edge.reversed()
+            }
+            false => self.edge_before_ends(&links.edge, env, Wanted::From(start))?,
         };
         if edge.from == start {
             return Some(edge);

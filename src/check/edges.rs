@@ -453,11 +453,11 @@ impl<'a> Checker<'a> {
         span: Span,
     ) -> Option<EdgeExpr> {
         let entity = self.schema.entity(edge.to);
-        let second = entity
-            .find_reference(name)
-            .and_then(|_| self.reference_edge(name, Wanted::From(edge.to)));
+        let reference = entity.find_reference(name);
+        let second = reference.and_then(|_| self.reference_edge(name, Wanted::From(edge.to)));
         let Some(second) = second else {
-            let near = suggest::nearest(name, entity.references.iter().map(|r| r.name.as_str()));
+            let names = entity.references.iter().map(|r| r.name.as_str());
+            let near = suggest::nearest(name, names);
             let help = near.map(|near| format!("did you mean `{near}`?"));
             let message = format!("`{}` has no reference `{name}`", entity.name);
             return self.refuse(Diagnostic::new(code::E0203, span, message).maybe_help(help));
@@ -492,10 +492,8 @@ impl<'a> Checker<'a> {
             return self.lacks_edge(name, span);
         }
         let modules = self.modules;
-        let known = self
-            .catalog_edge_names()
-            .chain(modules.names(module, Kind::Edge));
-        let near = suggest::nearest(name, known);
+        let declared = modules.names(module, Kind::Edge);
+        let near = suggest::nearest(name, self.catalog_edge_names().chain(declared));
         if near.is_none() && self.may_be_imported(module) {
             return None;
         }

@@ -269,6 +269,24 @@ impl<'a> Checker<'a> {
         None
     }
 
+    fn unknown_setting(&mut self, name: &Name, m: usize) {
+        let modules = self.modules;
+        let params = modules.order(m).flat_map(|number| {
+            let items = modules.all[number].file.items.iter();
+            items.filter_map(|item| match &item.kind {
+                ItemKind::Param { name, .. } => Some(name.text.as_str()),
+                _ => None,
+            })
+        });
+        let known = ["user", "at", "seed"].into_iter().chain(params);
+        let help = match suggest::nearest(&name.text, known.clone()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("a test can set {}", known.collect::<Vec<_>>().join(", ")),
+        };
+        let message = format!("the program has no parameter `{}`", name.text);
+        self.report(Diagnostic::new(code::E0304, name.span, message).help(help));
+    }
+
     fn test_param(&mut self, name: &'a Name, value: &'a ast::Expr, m: usize) {
         let modules = self.modules;
         let declared = modules.order(m).find_map(|number| {
@@ -279,20 +297,7 @@ impl<'a> Checker<'a> {
             })
         });
         let Some((ty, range, number)) = declared else {
-            let params = modules.order(m).flat_map(|number| {
-                let items = modules.all[number].file.items.iter();
-                items.filter_map(|item| match &item.kind {
-                    ItemKind::Param { name, .. } => Some(name.text.as_str()),
-                    _ => None,
-                })
-            });
-            let known = ["user", "at", "seed"].into_iter().chain(params);
-            let help = match suggest::nearest(&name.text, known.clone()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("a test can set {}", known.collect::<Vec<_>>().join(", ")),
-            };
-            let message = format!("the program has no parameter `{}`", name.text);
-            return self.report(Diagnostic::new(code::E0304, name.span, message).help(help));
+            return self.unknown_setting(name, m);
         };
         let Some(ty) = self.scalar_type(ty, number) else {
             return;

@@ -102,21 +102,17 @@ impl Checker<'_> {
             return Some(entity);
         }
         let names = || self.schema.entities.iter().map(|e| e.name.as_str());
+        let have = || format!("the catalog has {}", names().collect::<Vec<_>>().join(", "));
         let diagnostic = if self.in_library(module) {
-            let have: Vec<&str> = names().collect();
-            Diagnostic::new(
-                code::E0403,
-                span,
-                format!("the catalog has no entity `{name}`"),
-            )
-            .help(format!("the catalog has {}", have.join(", ")))
+            let message = format!("the catalog has no entity `{name}`");
+            Diagnostic::new(code::E0403, span, message).help(have())
         } else {
             let help = match suggest::nearest(name, names()) {
                 _ if self.schema.find_edge(name).is_some() => {
                     format!("`{name}` is an edge: its links are followed by `walk({name})`")
                 }
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("the catalog has {}", names().collect::<Vec<_>>().join(", ")),
+                None => have(),
             };
             Diagnostic::new(code::E0204, span, format!("there is no entity `{name}`")).help(help)
         };

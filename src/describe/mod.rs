@@ -193,12 +193,11 @@ pub fn find(snapshot: &Snapshot, name: &str) -> Result<Thing, Option<String>> {
     };
     let known: Vec<String> = columns.iter().map(|c| c.name.clone()).collect();
     let found = columns.into_iter().find(|c| c.name == column);
-    found
-        .map(|c| Thing::Column(of.to_owned(), c))
-        .ok_or_else(|| {
-            let near = suggest::nearest(column, known.iter().map(String::as_str));
-            near.map(|near| format!("{of}.{near}"))
-        })
+    let found = found.map(|c| Thing::Column(of.to_owned(), c));
+    found.ok_or_else(|| {
+        let near = suggest::nearest(column, known.iter().map(String::as_str));
+        near.map(|near| format!("{of}.{near}"))
+    })
 }
 
 /// Time and weight first.

@@ -401,23 +401,11 @@ impl Engine {
         };
         request::in_range(checked, &run)?;
         let exec = Exec::new(&run, &self.world.vectors, limits);
-        bound
-            .warnings
-            .into_iter()
-            .for_each(|(request, message)| exec.warn(request, message));
-        let (graph, schedule) = program.runs(limits, ask);
-        let keep = match limits.partial || ask.is_anything() {
-            true => None,
-            false => Some(rounds::read_after(checked, graph)),
-        };
-        match exec::run(graph, schedule, &exec, results, keep.as_deref()) {
-            // requests that do not fit together are run one by one
-            Err(RunError::Limit(hit)) if limits.partial && requests.len() == 1 => {
-                let ended = exec::salvage(&checked.graph, &checked.roots(), &exec, results);
-                finish(&exec, results, Vec::new(), Some((hit, ended)))
-            }
-            ran => finish(&exec, results, ran?, None),
+        for (request, message) in bound.warnings {
+            exec.warn(request, message);
         }
+        let (timings, limit) = ran(program, &exec, results, ask, requests.len())?;
+        finish(&exec, results, timings, limit)
     }
 
     /// What `now` is for a request that does not say.
@@ -439,6 +427,31 @@ impl Engine {
             true => Ok(()),
             false => Err(RunError::OtherWorld),
         }
+    }
+}
+
+/// Runs the graph; where partial answers are wanted, a limit is no error.
+fn ran(
+    program: &Planned,
+    exec: &Exec,
+    results: &Results,
+    ask: &Ask,
+    requests: usize,
+) -> Result<(Vec<Timing>, Option<Cut>), RunError> {
+    let checked = &program.checked;
+    let limits = exec.limits;
+    let (graph, schedule) = program.runs(limits, ask);
+    let keep = match limits.partial || ask.is_anything() {
+        true => None,
+        false => Some(rounds::read_after(checked, graph)),
+    };
+    match exec::run(graph, schedule, exec, results, keep.as_deref()) {
+        // requests that do not fit together are run one by one
+        Err(RunError::Limit(hit)) if limits.partial && requests == 1 => {
+            let ended = exec::salvage(&checked.graph, &checked.roots(), exec, results);
+            Ok((Vec::new(), Some((hit, ended))))
+        }
+        ran => Ok((ran?, None)),
     }
 }
 

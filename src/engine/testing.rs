@@ -38,10 +38,8 @@ impl Engine {
         self.finished(call, |exec, results, _, _| {
             let entity = program.checked.graph.shape(node).entity;
             let keys = exec.run.keys.keys(entity, &results.rows(node).ids);
-            Ok(keys
-                .into_iter()
-                .map(|key| key.unwrap_or(Key::Int(0)))
-                .collect())
+            let known = keys.into_iter().map(|key| key.unwrap_or(Key::Int(0)));
+            Ok(known.collect())
         })
     }
 

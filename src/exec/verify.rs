@@ -98,19 +98,18 @@ fn values(name: &str, column: &Column, facts: Facts) -> Result<(), String> {
     }
     let outside = |x: f64| !(facts.low..=facts.high).contains(&x);
     let found = match column {
-        Column::I64(v) => v
-            .iter()
-            .filter(|&&x| x != NULL_INT)
-            .map(|&x| x as f64)
-            .find(|&x| outside(x)),
+        Column::I64(v) => {
+            let mut known = v.iter().filter(|&&x| x != NULL_INT).map(|&x| x as f64);
+            known.find(|&x| outside(x))
+        }
         Column::F64(v) => v.iter().copied().find(|&x| !x.is_nan() && outside(x)),
         _ => None,
     };
     match found {
-        Some(x) => Err(format!(
-            "`{name}` is {x:?}, not within {:?}..{:?}",
-            facts.low, facts.high
-        )),
+        Some(x) => {
+            let (low, high) = (facts.low, facts.high);
+            Err(format!("`{name}` is {x:?}, not within {low:?}..{high:?}"))
+        }
         None => Ok(()),
     }
 }

@@ -506,25 +506,18 @@ fn distinct(values: &Values) -> (Distinct, Option<(f64, f64)>) {
             if known().all(whole) {
                 return ints(known().map(|v| v as i64).collect());
             }
-            let range = known()
-                .min_by(f64::total_cmp)
-                .zip(known().max_by(f64::total_cmp));
-            (Distinct::Other, range)
+            let least = known().min_by(f64::total_cmp);
+            (Distinct::Other, least.zip(known().max_by(f64::total_cmp)))
         }
         Values::Word { codes, words } => {
             let mut used = vec![false; words.len()];
-            codes
-                .iter()
-                .filter(|c| **c != NULL_CODE)
-                .for_each(|c| used[*c as usize] = true);
+            for code in codes.iter().filter(|c| **c != NULL_CODE) {
+                used[*code as usize] = true;
+            }
             let mut kept = Words::default();
-            words
-                .iter()
-                .zip(used)
-                .filter(|(_, used)| *used)
-                .for_each(|(word, _)| {
-                    kept.add(word);
-                });
+            for (word, _) in words.iter().zip(used).filter(|(_, used)| *used) {
+                kept.add(word);
+            }
             (Distinct::Texts(kept), None)
         }
         Values::List { items, .. } => distinct(items),

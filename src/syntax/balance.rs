@@ -272,13 +272,8 @@ impl<'t> Balancing<'_, 't> {
             1 => format!("`{opener}` is never closed"),
             n => format!("{n} brackets are never closed"),
         };
-        let closers: String = unclosed
-            .iter()
-            .rev()
-            .filter_map(|o| o.token.closer())
-            .map(|c| c.bracket())
-            .take(SHOWN)
-            .collect();
+        let closers = unclosed.iter().rev().filter_map(|o| o.token.closer());
+        let closers: String = closers.map(|c| c.bracket()).take(SHOWN).collect();
         let dots = if unclosed.len() > SHOWN { "..." } else { "" };
         let mut diagnostic = Diagnostic::new(code::E0104, last.span, message)
             .help(format!("add `{closers}{dots}` where the bracket ends"));

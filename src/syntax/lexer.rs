@@ -454,11 +454,8 @@ impl<'t> Lexing<'t, '_> {
     /// A character that begins no token. Neighbours of the same kind are reported together.
     fn stray(&mut self, at: std::ops::Range<usize>) {
         let wrong = &self.text[at.clone()];
-        if self
-            .out
-            .last()
-            .is_some_and(|l| l.token == Token::Bad && l.span.end as usize >= at.start)
-        {
+        let goes_on = |l: &Lexeme| l.token == Token::Bad && l.span.end as usize >= at.start;
+        if self.out.last().is_some_and(goes_on) {
             return;
         }
         if wrong.starts_with('?') {

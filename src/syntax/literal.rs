@@ -35,11 +35,8 @@ pub fn number(text: &str) -> Result<Token<'static>, Malformed> {
             format!("numbers have digits on both sides of the point: `0{text}`"),
         );
     }
-    let digits = text.len()
-        - text
-            .trim_start_matches(|c: char| c.is_ascii_digit() || c == '_')
-            .len();
-    let (head, tail) = text.split_at(digits);
+    let tail = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '_');
+    let head = &text[..text.len() - tail.len()];
     if underscores_stray(text) {
         return malformed(
             format!("`{text}` has an underscore that is not between two digits"),
@@ -221,20 +218,16 @@ pub fn time(text: &str) -> Result<Token<'static>, Malformed> {
         return malformed(format!("invalid time `{text}`"), help);
     }
     let Ok(date) = date.parse::<jiff::civil::Date>() else {
-        return malformed(
-            format!("there is no day `{date}`"),
-            "a date is year, month and day: `@2024-05-01`",
-        );
+        let help = "a date is year, month and day: `@2024-05-01`";
+        return malformed(format!("there is no day `{date}`"), help);
     };
     let (clock, offset) = split_offset(clock.unwrap_or("00:00Z"));
     let Some(clock) = clock_time(clock) else {
         return malformed(format!("`{text}` has no such time of day"), help);
     };
     let Some(offset) = offset_seconds(offset) else {
-        return malformed(
-            format!("`{text}` ends in an unknown offset"),
-            "a time ends in `Z` or in an offset such as `+02:00`",
-        );
+        let help = "a time ends in `Z` or in an offset such as `+02:00`";
+        return malformed(format!("`{text}` ends in an unknown offset"), help);
     };
     Ok(Token::Time(
         micros(date.to_datetime(clock)) - offset * 1_000_000,

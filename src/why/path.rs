@@ -60,11 +60,7 @@ impl Tracer<'_> {
         };
         let having = members.filter_map(|member| Some((member, find(found, member, id)?)));
         let having: Vec<(usize, f64)> = having.map(|(m, place)| (m, found.scores[place])).collect();
-        // the first of the best: no number is the smallest
-        let better = |a: f64, b: f64| a > b || (b.is_nan() && !a.is_nan());
-        let best = having.iter().copied();
-        let best = best.reduce(|best, next| if better(next.1, best.1) { next } else { best });
-        let Some((member, _)) = best else {
+        let Some(member) = first_of_best(&having) else {
             return Ok(None);
         };
         let inner = self.as_member(at, member, |tracer, root| {
@@ -103,25 +99,16 @@ impl Tracer<'_> {
         let Some(links) = self.links(at)? else {
             return Ok(None);
         };
-        let mut count = 0;
-        let mut best: Option<(f64, usize)> = None;
-        for link in links
+        let value = |link| parents.scores[links.parents[link] as usize] * links.weight(link);
+        let leading = links
             .of(request)
-            .filter(|&l| links.ids[l] == rows.ids[place])
-        {
-            count += 1;
-            let value = parents.scores[links.parents[link] as usize] * links.weight(link);
-            let better =
-                |&(most, _): &(f64, usize)| value > most || (most.is_nan() && !value.is_nan());
-            if best.as_ref().is_none_or(better) {
-                best = Some((value, link));
-            }
-        }
-        let Some((_, link)) = best else {
+            .filter(|&l| links.ids[l] == rows.ids[place]);
+        let leading: Vec<(usize, f64)> = leading.map(|l| (l, value(l))).collect();
+        let Some(link) = first_of_best(&leading) else {
             return Ok(None);
         };
         let (parent, weight) = (links.parents[link] as usize, links.weight(link));
-        let mut step = self.step(node, rows, place, Some(weight), count);
+        let mut step = self.step(node, rows, place, Some(weight), leading.len());
         if step.score.is_none() && parents.scores[parent].is_nan() {
             step.null = Some("the score that it comes from is null".to_owned());
         }
@@ -229,13 +216,9 @@ impl Tracer<'_> {
         };
         let mut best = *holding.iter().find(|(branch, ..)| wanted(*branch))?;
         if node.op.name() == "|" {
-            for &other in &holding[1..] {
-                let score = |b: (usize, NodeId, usize)| self.sets.rows(b.1).scores[b.2];
-                let (a, b) = (score(best), score(other));
-                if b > a || (a.is_nan() && !b.is_nan()) {
-                    best = other;
-                }
-            }
+            let score = |b: &(usize, NodeId, usize)| self.sets.rows(b.1).scores[b.2];
+            let scores: Vec<_> = holding.iter().map(|b| (*b, score(b))).collect();
+            best = first_of_best(&scores)?;
         }
         Some(best)
     }
@@ -305,4 +288,12 @@ impl Tracer<'_> {
         new.map(|(i, c)| (c.name.clone(), self.read(&rows.columns[i], &c.ty, place)))
             .collect()
     }
+}
+
+/// What has the largest score, the first of several; no score is the smallest.
+fn first_of_best<T: Copy>(scored: &[(T, f64)]) -> Option<T> {
+    let better = |a: f64, b: f64| a > b || (b.is_nan() && !a.is_nan());
+    let scored = scored.iter().copied();
+    let best = scored.reduce(|best, next| if better(next.1, best.1) { next } else { best });
+    best.map(|(of, _)| of)
 }

@@ -193,17 +193,14 @@ impl<'a> Checker<'a> {
         let mut known = self.operator_names(true);
         known.extend(self.usable_names(env.module));
         let near = suggest::nearest(name, known.into_iter());
-        let foreign = self
-            .foreign_source(name, args)
-            .or_else(|| foreign::operator(name).map(|f| f.help(args, &|_| false)));
+        let operator = || foreign::operator(name).map(|f| f.help(args, &|_| false));
+        let foreign = self.foreign_source(name, args).or_else(operator);
         if near.is_none() && foreign.is_none() && self.may_be_imported(env.module) {
             return;
         }
-        let help = self
-            .where_defined(name)
-            .or(foreign)
-            .or_else(|| near.map(|near| format!("did you mean `{near}`?")))
-            .unwrap_or_else(|| SOURCES.to_owned());
+        let near = near.map(|near| format!("did you mean `{near}`?"));
+        let help = self.where_defined(name).or(foreign).or(near);
+        let help = help.unwrap_or_else(|| SOURCES.to_owned());
         let message = format!("there is no source or definition `{name}`");
         self.report(Diagnostic::new(code::E0202, callee.span, message).help(help));
     }

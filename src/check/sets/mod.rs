@@ -164,9 +164,8 @@ impl<'a> Checker<'a> {
                 found
             }
             Local::Thunk { expr, env, .. } => {
-                self.once("binding", name, address(expr), span, |this| {
-                    this.set(expr, &env, role)
-                })
+                let read = |this: &mut Self| this.set(expr, &env, role);
+                self.once("binding", name, address(expr), span, read)
             }
             Local::Node(node) => Some(node),
             Local::Error => None,

@@ -1,7 +1,7 @@
 //! What is certain about links, and about aggregates over them.
 
 use super::{Known, WEIGHT, learn, measured, of_stats};
-use crate::catalog::schema::Schema;
+use crate::catalog::schema::{self, Schema};
 use crate::expr::facts::Facts;
 use crate::expr::ir::{EdgeExpr, EdgeKind, Expr, Kind, LinkField, OverLinks, Stat};
 use crate::types::Type;
@@ -24,20 +24,7 @@ impl Known<'_> {
     fn field_of(&self, edge: &EdgeExpr, field: LinkField) -> Facts {
         match (&edge.kind, field) {
             (EdgeKind::Table { edge: table, .. }, _) => {
-                let table = self.schema.edge(*table);
-                match field {
-                    LinkField::Column(i) => {
-                        edge.columns
-                            .get(i as usize)
-                            .map_or(Facts::UNKNOWN, |(name, ty)| {
-                                let column = table.columns.iter().find(|c| c.name == *name);
-                                column.map_or(Facts::UNKNOWN, |column| measured(column, ty))
-                            })
-                    }
-                    LinkField::Weight if !table.has_weight => Facts::between(1.0, 1.0),
-                    LinkField::Weight => of_stats(&table.weight, &Type::Float),
-                    _ => Facts::UNKNOWN,
-                }
+                stored_field(self.schema.edge(*table), edge, field)
             }
             (EdgeKind::Reference { .. }, LinkField::Weight) => Facts::between(1.0, 1.0),
             (EdgeKind::Reference { .. }, _) => Facts::UNKNOWN,
@@ -166,4 +153,18 @@ pub fn most_links(schema: &Schema, edge: &EdgeExpr) -> u64 {
             most_links(schema, first).saturating_mul(most_links(schema, second))
         }
     }
+}
+
+/// A field of the links of a table, as it was measured.
+fn stored_field(table: &schema::Edge, edge: &EdgeExpr, field: LinkField) -> Facts {
+    let facts = match field {
+        LinkField::Column(i) => edge.columns.get(i as usize).and_then(|(name, ty)| {
+            let column = table.columns.iter().find(|c| c.name == *name)?;
+            Some(measured(column, ty))
+        }),
+        LinkField::Weight if !table.has_weight => Some(Facts::between(1.0, 1.0)),
+        LinkField::Weight => Some(of_stats(&table.weight, &Type::Float)),
+        _ => None,
+    };
+    facts.unwrap_or(Facts::UNKNOWN)
 }

@@ -90,11 +90,7 @@ impl Known<'_> {
             Kind::Now | Kind::Viewer | Kind::It | Kind::List(_) => Facts::PRESENT,
             Kind::Score => self.score,
             Kind::Position => Facts::between(1.0, f64::INFINITY),
-            Kind::Bound(i) => self
-                .columns
-                .get(*i as usize)
-                .copied()
-                .unwrap_or(Facts::UNKNOWN),
+            Kind::Bound(i) => *self.columns.get(*i as usize).unwrap_or(&Facts::UNKNOWN),
             Kind::Link(field) => self.link_field(*field),
             Kind::Outer(row) => Known {
                 link: None,
@@ -120,11 +116,7 @@ impl Known<'_> {
                 condition,
                 then,
                 otherwise,
-            } => {
-                if !expr.is_small() {
-                    // what holds in one branch only would have to be found out anew for each part
-                    return self.of(then).either(self.of(otherwise));
-                }
+            } if expr.is_small() => {
                 let mut learned = self.learned.to_vec();
                 learn(condition, self, &mut learned);
                 let within = Known {
@@ -134,6 +126,10 @@ impl Known<'_> {
                 };
                 within.of(then).either(self.of(otherwise))
             }
+            // what holds in one branch only would have to be found out anew for each part
+            Kind::If {
+                then, otherwise, ..
+            } => self.of(then).either(self.of(otherwise)),
             Kind::OverSet { stat, .. } => {
                 links::aggregate(*stat, &expr.ty, Facts::UNKNOWN, f64::INFINITY)
             }

@@ -127,9 +127,8 @@ impl Place<'_> {
             match loss {
                 None => {
                     let error = table.origin.and_more(error, &group.rows);
-                    complaints
-                        .errors
-                        .push(self.with_ways(error, reader, &group, vital));
+                    let error = self.with_ways(error, reader, &group, vital);
+                    complaints.errors.push(error);
                     lost |= vital;
                 }
                 Some(Loss::Value) => {
@@ -139,9 +138,8 @@ impl Place<'_> {
                     continue;
                 }
                 Some(Loss::Row) => {
-                    complaints
-                        .warnings
-                        .push(self.rows_skipped(&brief(&error), count));
+                    let warning = self.rows_skipped(&brief(&error), count);
+                    complaints.warnings.push(warning);
                 }
             }
             if vital || self.table.on_error == OnError::Skip {

@@ -144,14 +144,13 @@ fn time_of_parts(
     let mut faults = Faults::default();
     let mut times = Vec::with_capacity(loaded.table.rows);
     for row in 0..loaded.table.rows {
-        let parts: Vec<i64> = positions
+        let parts = positions
             .iter()
-            .map(|&p| int_at(&loaded.table.columns[p], row))
-            .collect();
-        let time = if parts.contains(&NULL_INT) {
-            Some(NULL_INT)
-        } else {
-            time::from_parts(&parts)
+            .map(|&p| int_at(&loaded.table.columns[p], row));
+        let parts: Vec<i64> = parts.collect();
+        let time = match parts.contains(&NULL_INT) {
+            true => Some(NULL_INT),
+            false => time::from_parts(&parts),
         };
         if time.is_none() {
             let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();

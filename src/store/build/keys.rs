@@ -30,10 +30,8 @@ pub struct BadKeys {
 impl Keys {
     /// From the key column, with the rows that cannot stay.
     pub fn new(values: Values) -> (Keys, BadKeys) {
-        let nulls = (0..values.len())
-            .filter(|&r| values.is_null(r))
-            .map(|r| r as u32)
-            .collect();
+        let nulls = (0..values.len()).filter(|&row| values.is_null(row));
+        let nulls = nulls.map(|row| row as u32).collect();
         let mut duplicates = Vec::new();
         let keys = match values {
             Values::Word { codes, words } => {

@@ -169,11 +169,8 @@ fn collect(
     entities: &[Option<Loaded>],
     edges: &[Option<Loaded>],
 ) -> Vec<Collected> {
-    let mut ids: Vec<Collected> = catalog
-        .entities
-        .iter()
-        .map(|_| Collected::default())
-        .collect();
+    let none = catalog.entities.iter().map(|_| Collected::default());
+    let mut ids: Vec<Collected> = none.collect();
     let mut add = |id: EntityId, column: &str, loaded: &Loaded| {
         let at = loaded.plan.position(column);
         if let Some(values) = at.filter(|_| catalog.entities[id.0 as usize].table.is_none()) {
@@ -182,16 +179,15 @@ fn collect(
     };
     for (entity, loaded) in catalog.entities.iter().zip(entities) {
         let Some(loaded) = loaded else { continue };
-        entity
-            .references
-            .iter()
-            .for_each(|r| add(r.entity, &r.column, loaded));
+        for reference in &entity.references {
+            add(reference.entity, &reference.column, loaded);
+        }
     }
     for (edge, loaded) in catalog.edges.iter().zip(edges) {
         let Some(loaded) = loaded else { continue };
-        [&edge.from, &edge.to]
-            .into_iter()
-            .for_each(|end| add(end.entity, &end.column, loaded));
+        for end in [&edge.from, &edge.to] {
+            add(end.entity, &end.column, loaded);
+        }
     }
     ids
 }

@@ -504,13 +504,11 @@ impl Values {
         };
         text = text.strip_suffix(separator).unwrap_or(text);
         let parts = text.split(separator).map(str::trim_ascii);
-        self.push_list(
-            parts.map(|p| match p {
-                "" => Cell::Null,
-                part => Cell::Str(part),
-            }),
-            &how.item(),
-        )
+        let cells = parts.map(|part| match part {
+            "" => Cell::Null,
+            part => Cell::Str(part),
+        });
+        self.push_list(cells, &how.item())
     }
 
     /// Appends one list of cells. On a fault nothing was appended but unused elements.

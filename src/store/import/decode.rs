@@ -97,18 +97,16 @@ pub fn mended(path: &Path, format: &TextFormat) -> Result<Text, DataError> {
     }
     let marked = encoding_rs::Encoding::for_bom(&bytes);
     let encoding = marked.map(|(encoding, _)| encoding).or(format.encoding);
+    let whole = |text: String| Text {
+        text,
+        broken: Vec::new(),
+    };
     let text = match encoding.filter(|e| *e != encoding_rs::UTF_8) {
-        Some(encoding) => Text {
-            text: decoded(path, encoding, &bytes)?,
-            broken: Vec::new(),
-        },
+        Some(encoding) => whole(decoded(path, encoding, &bytes)?),
         None => {
             bytes.drain(..marked.map_or(0, |(_, mark)| mark));
             match String::from_utf8(bytes) {
-                Ok(text) => Text {
-                    text,
-                    broken: Vec::new(),
-                },
+                Ok(text) => whole(text),
                 Err(e) if encoding.is_some() || is_mostly_utf8(e.as_bytes()) => {
                     Text::mend(e.as_bytes())
                 }
@@ -116,17 +114,21 @@ pub fn mended(path: &Path, format: &TextFormat) -> Result<Text, DataError> {
             }
         }
     };
-    if let Some(at) = text.find('\0') {
-        let line = line_ends(&text.as_bytes()[..at]) + 1;
-        let error = DataError::new(path, "the file is not text: it has zero bytes").line(line);
-        return Err(match wide(text.as_bytes()) {
-            Some(encoding) => error.help(format!(
-                "every second byte is zero: `format = {{ encoding = \"{encoding}\" }}` reads it so"
-            )),
-            None => error.help("check that it is the right file; if so, remove the zero bytes"),
-        });
+    match text.find('\0') {
+        Some(at) => Err(zero_bytes(path, text.as_bytes(), at)),
+        None => Ok(text),
     }
-    Ok(text)
+}
+
+fn zero_bytes(path: &Path, bytes: &[u8], first: usize) -> DataError {
+    let line = line_ends(&bytes[..first]) + 1;
+    let error = DataError::new(path, "the file is not text: it has zero bytes").line(line);
+    match wide(bytes) {
+        Some(encoding) => error.help(format!(
+            "every second byte is zero: `format = {{ encoding = \"{encoding}\" }}` reads it so"
+        )),
+        None => error.help("check that it is the right file; if so, remove the zero bytes"),
+    }
 }
 
 /// Whether most bytes beyond ASCII are UTF-8: then the others are mistakes, not another encoding.

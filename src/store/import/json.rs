@@ -98,9 +98,8 @@ impl JsonTable {
                 Ok(object) => object,
                 Err(why) => {
                     decoded.columns.iter_mut().for_each(Values::push_null);
-                    decoded
-                        .faults
-                        .push(row, None, Fault::new(why).kind(Kind::Row));
+                    let fault = Fault::new(why).kind(Kind::Row);
+                    decoded.faults.push(row, None, fault);
                     continue;
                 }
             };

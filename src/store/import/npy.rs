@@ -203,29 +203,24 @@ fn header(file: &mut impl Read, length: u64) -> Option<(String, u64)> {
 
 fn parse(path: &Path, header: &str, data: u64) -> Result<Npy, DataError> {
     let error = |message: String| DataError::new(path, message);
-    let kind = value(header, "descr")
-        .unwrap_or_default()
-        .trim_matches(['\'', '"']);
-    let width = match kind {
+    let kind = value(header, "descr").unwrap_or_default();
+    let width = match kind.trim_matches(['\'', '"']) {
         "<f2" => 2,
         "<f4" => 4,
         "<f8" => 8,
         other => {
+            let floats = "floats (`<f2`, `<f4` or `<f8`)";
             let e = error(format!(
-                "its numbers are of type `{other}`, expected floats (`<f2`, `<f4` or `<f8`)"
+                "its numbers are of type `{other}`, expected {floats}"
             ));
             return Err(e.help("convert it: `array.astype(\"float32\")`"));
         }
     };
     let shape = value(header, "shape").unwrap_or_default();
-    let sizes: Vec<usize> = shape
-        .split(',')
-        .filter_map(|n| n.trim().parse().ok())
-        .collect();
-    let &[rows, dim] = sizes.as_slice() else {
-        return Err(error(format!(
-            "its shape is ({shape}), expected rows and columns"
-        )));
+    let sizes = shape.split(',').filter_map(|n| n.trim().parse().ok());
+    let &[rows, dim] = &sizes.collect::<Vec<usize>>()[..] else {
+        let message = format!("its shape is ({shape}), expected rows and columns");
+        return Err(error(message));
     };
     if dim == 0 || u32::try_from(dim).is_err() {
         return Err(error(format!("its vectors have {dim} numbers")));

@@ -34,15 +34,10 @@ impl Tensors {
     pub fn open(path: &Path) -> Result<Tensors, DataError> {
         let bytes = std::fs::read(path).map_err(|e| DataError::io(path, &e))?;
         let (mut tensors, data) = header(&bytes).map_err(|why| broken(path, &why))?;
-        tensors.sort_by(|a, b| {
-            a.data_offsets
-                .cmp(&b.data_offsets)
-                .then(a.name.cmp(&b.name))
-        });
+        tensors.sort_by(|a, b| (a.data_offsets, &a.name).cmp(&(b.data_offsets, &b.name)));
         for tensor in &tensors {
-            tensor
-                .fits(bytes.len() - data)
-                .map_err(|why| broken(path, &format!("tensor `{}`: {why}", tensor.name)))?;
+            let wrong = |why| broken(path, &format!("tensor `{}`: {why}", tensor.name));
+            tensor.fits(bytes.len() - data).map_err(wrong)?;
         }
         let rows = tensors.iter().filter(|t| t.shape.len() == 2);
         let rows = rows.map(|t| t.shape[0] as u64).next().unwrap_or(0);

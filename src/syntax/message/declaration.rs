@@ -69,13 +69,8 @@ pub fn untyped_parameter(stop: &Stop) -> Explanation {
             format!("write its type after it: `{name_text}: float`, `{name_text}: set[media]`")
         }
     };
-    typed.then(|| {
-        replace(
-            name.span,
-            format!("the parameter `{name_text}` has no type"),
-            help,
-        )
-    })
+    let message = format!("the parameter `{name_text}` has no type");
+    typed.then(|| replace(name.span, message, help))
 }
 
 /// The type of a literal.

@@ -237,69 +237,64 @@ fn by_index(stop: &Stop) -> String {
     let close = (stop.index..end).find(|&i| stop.tokens[i].token == Token::CloseSquare);
     let inside = &stop.tokens[stop.index + 1..close.unwrap_or(end)];
     let words = stop.words(stop.index + 1..close.unwrap_or(end));
-    let compares = |l: &Lexeme| {
-        matches!(
-            l.token,
-            Token::Eq | Token::Ne | Token::Lt | Token::Le | Token::Gt | Token::Ge
-        )
-    };
+    let is_text = |l: &Lexeme| matches!(l.token, Token::Str(_));
+    let between = |t: Token| t == Token::Comma || t.is_opener() || t.is_closer();
+    let values = inside.iter().filter(|l| !between(l.token));
+    match inside {
+        [open, ..] if open.token == Token::OpenSquare && values.clone().all(is_text) => {
+            let names = values.map(|l| stop.slice(l).trim_matches(['"', '\'']));
+            let names = names.collect::<Vec<_>>().join(", ");
+            format!("columns of the result are chosen by `select`: write `.select({names})`")
+        }
+        inside if inside.iter().any(|l| compares(l.token)) => {
+            format!("rows are chosen by `filter`: write `.filter({words})`")
+        }
+        [name] if is_text(name) => {
+            let name = words.trim_matches(['"', '\'']);
+            format!(
+                "a column stands alone in the rows of a set: `{name}`; `select` chooses columns"
+            )
+        }
+        inside => by_place(inside),
+    }
+}
+
+/// What to write for `rows[10]`, `rows[:10]`, `rows[5:10]`.
+fn by_place(inside: &[Lexeme]) -> String {
     let number = |l: &Lexeme| match l.token {
         Token::Int(n) => Some(n),
         _ => None,
     };
-    let between = |t: Token| t == Token::Comma || t.is_opener() || t.is_closer();
-    let texts = inside.iter().filter(|l| !between(l.token));
-    let texts: Vec<&Lexeme> = texts.collect();
-    match inside {
-        [open, ..]
-            if open.token == Token::OpenSquare
-                && texts.iter().all(|l| matches!(l.token, Token::Str(_))) =>
-        {
-            let names = texts
-                .iter()
-                .map(|l| stop.slice(l).trim_matches(['"', '\'']));
-            let names = names.collect::<Vec<_>>().join(", ");
-            format!("columns of the result are chosen by `select`: write `.select({names})`")
+    let colon = inside.iter().position(|l| l.token == Token::Colon);
+    let (from, to) = inside.split_at(colon.unwrap_or(inside.len()));
+    let from = from.first().and_then(number).unwrap_or(0);
+    match to.get(1).and_then(number) {
+        Some(to) if from == 0 => format!("the first rows of a set are `.take({to})`"),
+        Some(to) if to > from => {
+            format!(
+                "rows by their place are `.take({}, offset={from})`",
+                to - from
+            )
         }
-        inside if inside.iter().any(compares) => {
-            format!("rows are chosen by `filter`: write `.filter({words})`")
-        }
-        [name] if matches!(name.token, Token::Str(_)) => format!(
-            "a column stands alone in the rows of a set: `{}`; `select` chooses columns",
-            words.trim_matches(['"', '\''])
-        ),
-        inside => {
-            let colon = inside.iter().position(|l| l.token == Token::Colon);
-            let (from, to) = inside.split_at(colon.unwrap_or(inside.len()));
-            let from = from.first().and_then(number).unwrap_or(0);
-            match to.get(1).and_then(number) {
-                Some(to) if from == 0 => format!("the first rows of a set are `.take({to})`"),
-                Some(to) if to > from => {
-                    format!("rows by their place are `.take({}, offset={from})`", to - from)
-                }
-                _ => "lists and sets are not indexed; `take(n, offset=k)` picks by place, `x in list` \
-                      asks for a member"
-                    .to_owned(),
-            }
-        }
+        _ => "lists and sets are not indexed; `take(n, offset=k)` picks by place, `x in list` \
+              asks for a member"
+            .to_owned(),
     }
+}
+
+fn compares(token: Token) -> bool {
+    matches!(
+        token,
+        Token::Eq | Token::Ne | Token::Lt | Token::Le | Token::Gt | Token::Ge
+    )
 }
 
 /// `a < b in c`: `in` and `is` do not chain.
 fn mixed_comparison(stop: &Stop) -> Explanation {
     let is_test = |t: Token| matches!(t, Token::In | Token::Is | Token::Not);
-    let compares = |t: Token| {
-        matches!(
-            t,
-            Token::Eq | Token::Ne | Token::Lt | Token::Le | Token::Gt | Token::Ge
-        ) || is_test(t)
-    };
-    let found = stop.found().filter(|l| compares(l.token))?;
-    let before = stop
-        .before()
-        .iter()
-        .filter(|l| compares(l.token))
-        .any(|_| true);
+    let compares = |l: &Lexeme| compares(l.token) || is_test(l.token);
+    let found = stop.found().filter(|l| compares(l))?;
+    let before = stop.before().iter().any(compares);
     if stop.expects_expression() || !before {
         return None;
     }

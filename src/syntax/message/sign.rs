@@ -104,11 +104,8 @@ pub fn arrow_or_closure(stop: &Stop) -> Explanation {
     let (previous, next) = (stop.previous()?, &stop.tokens[stop.index + 1]);
     let joined = previous.span.end == found.span.start && found.span.end == next.span.start;
     if joined {
-        let help = format!(
-            "write a dot: `{}.{}`",
-            stop.slice(previous),
-            stop.slice(next)
-        );
+        let (previous, next) = (stop.slice(previous), stop.slice(next));
+        let help = format!("write a dot: `{previous}.{next}`");
         let message = "`->` stands before the type that a definition gives";
         return Some(replace(found.span, message, help));
     }

@@ -97,39 +97,32 @@ impl Printer<'_> {
         if level_of(e) < min {
             return format!("({})", self.flat(e, level::ANY));
         }
-        let join = |parts: Vec<String>| parts.join(", ");
+        let args = |args: &[Arg]| self.arg_texts(args).join(", ");
+        let any = |e: &Expr| self.flat(e, level::ANY);
         match &e.kind {
-            ExprKind::Call { callee, args } => {
-                format!("{}({})", name(&callee.text), join(self.arg_texts(args)))
+            ExprKind::Call { callee, args: all } => {
+                format!("{}({})", name(&callee.text), args(all))
             }
-            ExprKind::Links { edge, ends } => {
-                let edge = self.flat(edge, level::ANY);
-                format!("({edge})({})", join(self.arg_texts(ends)))
-            }
+            ExprKind::Links { edge, ends } => format!("({})({})", any(edge), args(ends)),
             ExprKind::Method {
                 receiver,
                 name: n,
-                args,
+                args: all,
             } => {
-                format!(
-                    "{}.{}({})",
-                    self.flat(receiver, level::POSTFIX),
-                    name(&n.text),
-                    join(self.arg_texts(args))
-                )
+                let receiver = self.flat(receiver, level::POSTFIX);
+                format!("{receiver}.{}({})", name(&n.text), args(all))
             }
             ExprKind::Field { receiver, name: n } => {
                 format!("{}.{}", self.flat(receiver, level::POSTFIX), name(&n.text))
             }
-            ExprKind::List(elements) => format!(
-                "[{}]",
-                join(elements.iter().map(|e| self.flat(e, level::ANY)).collect())
-            ),
+            ExprKind::List(elements) => {
+                let elements: Vec<String> = elements.iter().map(any).collect();
+                format!("[{}]", elements.join(", "))
+            }
             ExprKind::Record(fields) => {
-                let fields = fields
-                    .iter()
-                    .map(|(n, e)| format!("{}: {}", name(&n.text), self.flat(e, level::ANY)));
-                format!("{{{}}}", join(fields.collect()))
+                let fields = fields.iter();
+                let fields = fields.map(|(n, e)| format!("{}: {}", name(&n.text), any(e)));
+                format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
             }
             ExprKind::Block(block) => self.block(block),
             ExprKind::Unary { op, operand } => {
@@ -290,20 +283,15 @@ impl Printer<'_> {
                 op: BinaryOp::Pow,
                 left,
                 right,
-            } => {
-                vec![
-                    first(left, level::NUMBER),
-                    ("** ".into(), right, level::SIGN),
-                ]
-            }
+            } => vec![
+                first(left, level::NUMBER),
+                ("** ".into(), right, level::SIGN),
+            ],
             ExprKind::Binary { op, .. } => operands(e, sign_and_level(*op).1),
             ExprKind::Compare { first: one, rest } => {
-                let rest = rest
-                    .iter()
-                    .map(|(op, e)| (format!("{} ", compare_sign(*op)), e, level::UNION));
-                std::iter::once(first(one, level::UNION))
-                    .chain(rest)
-                    .collect()
+                let sign = |op: &_| format!("{} ", compare_sign(*op));
+                let rest = rest.iter().map(|(op, e)| (sign(op), e, level::UNION));
+                [first(one, level::UNION)].into_iter().chain(rest).collect()
             }
             ExprKind::In {
                 value,

@@ -131,9 +131,8 @@ impl Printer<'_> {
                 let settings = match &settings[..] {
                     [] => String::new(),
                     [first, ..] => {
-                        let span = settings
-                            .last()
-                            .map_or(first.span, |a| first.span.to(a.span));
+                        let last = settings.last().unwrap_or(first);
+                        let span = first.span.to(last.span);
                         format!(" {}", self.args(settings, span, 0))
                     }
                 };

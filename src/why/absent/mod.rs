@@ -166,21 +166,18 @@ impl Search<'_, '_> {
         let range = rows.range(self.request);
         let (position, of) = (place - range.start + 1, range.len());
         let kept = self.tracer.sets.rows(at).range(self.request).len();
-        let schema = run.snapshot.schema();
-        let message = match (node.op.name(), node.op.effect()) {
-            ("-", _) => self.member(node.inputs[1], true),
-            ("&", _) => self.member(node.inputs[1], false),
-            (_, Effect::Cuts) => format!(
-                "it was at position {position} of {of}{}, and `{}({})` kept {kept}",
-                scored(rows.scores[place]),
-                node.op.name(),
-                node.op.details(schema)
-            ),
-            (name, _) => format!(
-                "it was at position {position} of {of}{}, and `{name}` kept {kept}",
-                scored(rows.scores[place])
-            ),
+        let scored = scored(rows.scores[place]);
+        let cut = match (node.op.name(), node.op.effect()) {
+            ("-", _) => return (self.member(node.inputs[1], true), Vec::new()),
+            ("&", _) => return (self.member(node.inputs[1], false), Vec::new()),
+            (name, Effect::Cuts) => {
+                let details = node.op.details(run.snapshot.schema());
+                format!("{name}({details})")
+            }
+            (name, _) => name.to_owned(),
         };
+        let message =
+            format!("it was at position {position} of {of}{scored}, and `{cut}` kept {kept}");
         (message, Vec::new())
     }
 
