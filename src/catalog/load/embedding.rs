@@ -74,10 +74,10 @@ fn parts(section: &Section<'_>, names: &Names) -> Result<Vec<VectorFile>, DataEr
     Ok(parts)
 }
 
+type Listed = At<Vec<String>>;
+
 /// `entity` and `file`: two lists of one length.
-fn entities_and_files(
-    section: &Section<'_>,
-) -> Result<(At<Vec<String>>, At<Vec<String>>), DataError> {
+fn entities_and_files(section: &Section<'_>) -> Result<(Listed, Listed), DataError> {
     let entities = section.strings("entity")?;
     let entities = entities.ok_or_else(|| section.missing("entity", "\"ENTITY\""))?;
     let files = section.strings("file")?;

@@ -148,7 +148,6 @@ impl Way {
 }
 
 /// The shortest ways with the most links first, those to other viewers last.
-
 fn ways(schema: &Schema) -> Vec<Way> {
     let (steps, viewer) = (steps_of(schema), schema.viewer);
     let from = |at: EntityId| steps.iter().filter(move |s| s.from == at);

@@ -113,8 +113,7 @@ fn text_column(column: &Column, separator: Option<&str>) -> Judged {
         return plain();
     }
     let is_id = words::thing(&column.name).is_some() || words::is_bare_id(&column.name);
-    let (nulls, known): (Vec<(&str, usize)>, Vec<(&str, usize)>) =
-        texts.iter().partition(|(text, _)| is_null(text, is_id));
+    let (nulls, known): (Vec<_>, Vec<_>) = texts.iter().partition(|(text, _)| is_null(text, is_id));
     let with_nulls = |judged: Judged| Judged {
         nulls: nulls.iter().map(|(t, n)| ((*t).to_owned(), *n)).collect(),
         ..judged
