@@ -21,7 +21,7 @@ pub use operator::{
     Args, Argument, OperatorSignature, RowOperator, RowValues, RowsView, Selection,
 };
 pub use registry::{Registry, Unusable};
-use scorer::OutputOf;
+pub(crate) use scorer::OutputOf;
 pub use scorer::{Output, Scorer, ScorerSignature};
 
 use std::any::Any;

@@ -28,7 +28,7 @@ struct Kind {
     name: String,
     signature: ScorerSignature,
     /// Each output as a function of the inputs, made once: however often the registry is read, it is the same.
-    outputs: Vec<Registered<dyn Function, Signature>>,
+    outputs: Vec<Arc<OutputOf>>,
 }
 
 /// Something with the signature that it had when it was registered.
@@ -92,13 +92,7 @@ impl Registry {
     pub fn scorer(mut self, kind: &str, scorer: impl Scorer + 'static) -> Registry {
         let signature = scorer.signature().clone();
         let scorer: Arc<dyn Scorer> = Arc::new(scorer);
-        let output = |place| {
-            let output = OutputOf::new(kind, &scorer, &signature, place);
-            Registered {
-                signature: output.signature().clone(),
-                value: Arc::new(output) as Arc<dyn Function>,
-            }
-        };
+        let output = |place| Arc::new(OutputOf::new(kind, &scorer, &signature, place));
         let outputs = (0..signature.outputs.len()).map(output).collect();
         self.scorers.push(Kind {
             name: kind.to_owned(),
@@ -125,11 +119,8 @@ impl Registry {
     }
 
     /// The outputs of each kind, in the order of [`Registry::scorers`], as functions of its inputs.
-    pub(crate) fn outputs(
-        &self,
-    ) -> impl Iterator<Item = impl Iterator<Item = (&Signature, &Arc<dyn Function>)>> {
-        let kinds = self.scorers.iter();
-        kinds.map(|kind| kind.outputs.iter().map(|own| (&own.signature, &own.value)))
+    pub(crate) fn outputs(&self) -> impl Iterator<Item = &[Arc<OutputOf>]> {
+        self.scorers.iter().map(|kind| &*kind.outputs)
     }
 
     /// The functions with their signatures.
@@ -183,9 +174,16 @@ impl Registry {
             let pairs = || a.iter().zip(b);
             a.len() == b.len() && pairs().all(|(a, b)| Arc::ptr_eq(&a.value, &b.value))
         }
+        fn both(a: &Kind, b: &Kind) -> bool {
+            a.name == b.name
+                && a.outputs
+                    .iter()
+                    .zip(&b.outputs)
+                    .all(|(a, b)| Arc::ptr_eq(a, b))
+        }
         let kinds = || self.scorers.iter().zip(&other.scorers);
         self.scorers.len() == other.scorers.len()
-            && kinds().all(|(a, b)| a.name == b.name && all(&a.outputs, &b.outputs))
+            && kinds().all(|(a, b)| both(a, b))
             && all(&self.functions, &other.functions)
             && all(&self.operators, &other.operators)
             && all(&self.embeddings, &other.embeddings)

@@ -1,6 +1,6 @@
 //! Models.
 
-use super::{Column, ColumnBuilder, Failure, Function, Null, Signature};
+use super::{Column, Failure, Null, Signature};
 use crate::types::Type;
 use std::sync::Arc;
 
@@ -79,11 +79,11 @@ impl ScorerSignature {
 
 /// An output of a scorer as a function of its inputs.
 pub(crate) struct OutputOf {
-    scorer: Arc<dyn Scorer>,
-    place: usize,
-    /// How many outputs there are.
-    outputs: usize,
-    signature: Signature,
+    pub scorer: Arc<dyn Scorer>,
+    pub signature: Signature,
+    /// Which output it is, of how many.
+    pub place: usize,
+    pub outputs: usize,
 }
 
 impl OutputOf {
@@ -115,20 +115,18 @@ impl OutputOf {
             },
         }
     }
-}
 
-impl Function for OutputOf {
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn eval(&self, args: &[Column], out: &mut ColumnBuilder) -> Result<(), Failure> {
-        let inputs: Vec<&[f64]> = args.iter().map(Column::floats).collect();
-        let n = args.first().map_or(0, Column::len);
+    /// Every output of the scorer for `n` rows, all of the first output first.
+    pub(crate) fn score(&self, inputs: &[Column], n: usize) -> Result<Vec<f64>, Failure> {
+        let inputs: Vec<&[f64]> = inputs.iter().map(Column::floats).collect();
         let mut outputs = vec![f64::NAN; n * self.outputs];
         self.scorer.score(&inputs, &mut outputs)?;
-        let own = outputs.into_iter().skip(self.place * n).take(n);
-        own.for_each(|value| out.push_float(value));
-        Ok(())
+        Ok(outputs)
+    }
+
+    /// The values of this output among those of all.
+    pub(crate) fn of<'o>(&self, outputs: &'o [f64]) -> &'o [f64] {
+        let n = outputs.len() / self.outputs;
+        &outputs[self.place * n..][..n]
     }
 }

@@ -10,6 +10,7 @@ use super::{
 use crate::batch::{Column, Rows, pick};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
+use crate::expr::functions::own::Scored;
 use crate::expr::show::show;
 use crate::expr::value::Val;
 use crate::expr::{Expr, Frame, Kind};
@@ -131,6 +132,13 @@ struct Head {
     read: bool,
 }
 
+impl Head {
+    /// Whether it is an output of a model, which gives all of them at once.
+    fn is_output(&self) -> bool {
+        matches!(&self.expr.kind, Kind::Call { kernel, .. } if kernel.output().is_some())
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Rank {
     model: String,
@@ -235,15 +243,23 @@ impl Op for Rank {
     /// Only what the score is made of is computed for all rows; the rest for those that are left.
     fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
         let rows = inputs[0];
-        let made = 8 * (self.heads.len() + 2);
+        let outputs = self.heads.iter().filter(|head| head.is_output()).count();
+        let made = 8 * (self.heads.len() + outputs + 2);
         let _held = exec.hold("rank", rows.len() * (4 + made + rows.width()))?;
         let owners = rows.owners();
-        let frame = Frame::rows(exec.run, rows, &owners);
-        let first = self.heads.iter().filter(|head| self.comes_first(head));
+        let scored = Scored::default();
+        let frame = Frame {
+            scored: Some(&scored),
+            ..Frame::rows(exec.run, rows, &owners)
+        };
+        let most = self.most(exec);
+        // where no row is cut, another pass of the model would save nothing
+        let whole = |head: &Head| most.is_none() && head.read && head.is_output();
+        let first = self.heads.iter();
+        let first = first.filter(|head| self.comes_first(head) || whole(head));
         let column = |head: &Head| Ok((head.place, exec.column("rank", &frame, &head.expr)?));
         let made: Vec<(usize, Column)> = first.map(column).collect::<Result<_, RunError>>()?;
         let scores = self.scores(exec, &frame, &made)?;
-        let most = self.most(exec);
         let stop = exec.run.stop;
         let (offsets, places) = rows.best(&scores, most.as_deref(), self.part.order, stop);
         // heads may be made of the scores that the rows came with
@@ -404,8 +420,11 @@ impl Rank {
     /// Computes the heads that are read and not there yet. `rows` have the score that they came
     /// with.
     fn rest(&self, exec: &Exec, rows: &Rows, made: &mut [Option<Column>]) -> Result<(), RunError> {
-        let owners = rows.owners();
-        let frame = Frame::rows(exec.run, rows, &owners);
+        let (owners, scored) = (rows.owners(), Scored::default());
+        let frame = Frame {
+            scored: Some(&scored),
+            ..Frame::rows(exec.run, rows, &owners)
+        };
         for (head, made) in self.heads.iter().zip(made) {
             if made.is_none() && head.read {
                 *made = Some(exec.column("rank", &frame, &head.expr)?);

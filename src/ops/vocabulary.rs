@@ -2,7 +2,7 @@
 
 use super::own::declared;
 use super::{OPERATORS, Operator};
-use crate::expr::functions::own::declared as function;
+use crate::expr::functions::own::{function, output};
 use crate::expr::functions::{self, Function};
 use crate::extend::{Output, Registry};
 use std::fmt;
@@ -34,7 +34,7 @@ impl Vocabulary {
         let functions = registry.functions();
         let models = registry.scorers().zip(registry.outputs());
         let models = models.map(|((name, signature), outputs)| {
-            let functions = outputs.map(|(signature, own)| function(signature, own));
+            let functions = outputs.iter().map(output);
             ModelKind {
                 name: name.to_owned(),
                 inputs: signature.inputs.clone(),

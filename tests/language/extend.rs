@@ -23,6 +23,8 @@ use igql::{Engine, Limit, Limits, Program, Request, RunError, Type};
 use levenshtein::Levenshtein;
 use logistic::Logistic;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// A function that does what it is made of.
@@ -487,6 +489,67 @@ fn a_scorer_is_a_kind_of_model() {
     assert!(clash.contains("`formula` is built in"), "{clash}");
 }
 
+/// A model of three outputs, which counts the rows that it is asked for.
+struct Counting(ScorerSignature, Arc<AtomicUsize>);
+
+impl Scorer for Counting {
+    fn signature(&self) -> &ScorerSignature {
+        &self.0
+    }
+
+    fn score(&self, inputs: &[&[f64]], out: &mut [f64]) -> Result<(), Failure> {
+        let n = inputs[0].len();
+        self.1.fetch_add(n, Ordering::Relaxed);
+        for (place, output) in out.chunks_exact_mut(n).enumerate() {
+            let values = inputs[0].iter().map(|x| x + place as f64);
+            output
+                .iter_mut()
+                .zip(values)
+                .for_each(|(to, value)| *to = value);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_model_is_asked_once_for_all_its_outputs() {
+    const ROWS: usize = 30_000;
+    let folder = tempfile::tempdir().unwrap();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let outputs = ["a", "b", "c"].map(Output::Value);
+    let model = Counting(ScorerSignature::new(&["x"], &outputs), asked.clone());
+    let builder = builder(&folder);
+    let items: String = (1..=ROWS)
+        .map(|key| format!("{key},n,{}\n", key % 1000))
+        .collect();
+    std::fs::write(
+        folder.path().join("items.csv"),
+        format!("id,name,price\n{items}"),
+    )
+    .unwrap();
+    let engine = builder.scorer("three", model).open().unwrap();
+    let count = |text: &str| {
+        let before = asked.load(Ordering::Relaxed);
+        let found = rows(
+            &engine,
+            &format!("model m on item = three([price])\nall(item).{text}"),
+        );
+        (found, asked.load(Ordering::Relaxed) - before)
+    };
+    let (found, asked) = count("rank(m, value=a + b * c, keep=2).let(x=c)");
+    assert_eq!(
+        (found, asked),
+        (vec!["999=1001.0".into(), "1999=1001.0".into()], ROWS)
+    );
+    // what the score is not made of is computed for what is left, with one more pass
+    let (found, asked) = count("rank(m, value=a, keep=2).let(x=b + c)");
+    assert_eq!(found, ["999=2001.0", "1999=2001.0"]);
+    assert_eq!(asked, ROWS + 2);
+    // other inputs are another question
+    let (_, asked) = count("rank(m, value=a + b).filter(score > 3).rank(m, value=b)");
+    assert!((ROWS..=2 * ROWS).contains(&asked), "{asked}");
+}
+
 #[test]
 fn failures_end_the_request_with_a_name() {
     let number = |name: &str| Signature::new(name, &[("v", Type::Float)], Type::Float);
@@ -874,8 +937,6 @@ fn an_embedding_answers_as_one_of_the_catalog() {
 
 #[test]
 fn vectors_that_change_make_another_engine() {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicI64, Ordering};
     let shift = Arc::new(AtomicI64::new(0));
     let folder = tempfile::tempdir().unwrap();
     let of = shift.clone();

@@ -13,7 +13,7 @@ pub use ends::{look_up, of_all};
 
 use crate::batch::{Column, Pace, stretch};
 use crate::deep::recurse;
-use crate::expr::functions::{self, Call, logic, text};
+use crate::expr::functions::{self, Call, Kernel, logic, text};
 use crate::expr::ir::{Expr, Kind, Level, LinkField, Scalar};
 use crate::expr::run::{Frame, LinkFrame, Memo};
 use crate::expr::value::{Arg, Items, Val, scalar};
@@ -115,16 +115,7 @@ impl<'a> Frame<'a> {
                 id,
             } => self.vector(*embedding, *entity, id),
             Kind::ToId { entity, key } => self.id_of_key(*entity, key),
-            Kind::Call { kernel, args } => {
-                let args: Vec<Val> = args.iter().map(|a| self.eval(a)).collect();
-                stretch::at(kernel.function.name);
-                let call = Call {
-                    n: self.n,
-                    texts: self.run.texts,
-                    stop: self.run.stop,
-                };
-                kernel.run(&call, &args)
-            }
+            Kind::Call { kernel, args } => self.call(*kernel, args),
             Kind::If {
                 condition,
                 then,
@@ -146,6 +137,26 @@ impl<'a> Frame<'a> {
                 let pace = Pace::new(self.run.stop);
                 text::extract(self.run.texts, &pace, &self.eval(text).codes(), &pattern.0)
             }
+        }
+    }
+
+    fn call(&self, kernel: Kernel, args: &[Expr]) -> Val<'a> {
+        let call = Call {
+            n: self.n,
+            texts: self.run.texts,
+            stop: self.run.stop,
+        };
+        let values = || -> Vec<Val> {
+            let values = args.iter().map(|arg| self.eval(arg)).collect();
+            stretch::at(kernel.function.name);
+            values
+        };
+        match (self.scored, kernel.output()) {
+            (Some(scored), Some(output)) => {
+                let rows = (args.iter().map(Expr::key).collect(), self.first);
+                output.read(&call, scored, rows, values)
+            }
+            _ => kernel.run(&call, &values()),
         }
     }
 

@@ -150,6 +150,14 @@ impl Kernel {
         matches!(self.overload.run, Run::Own(_))
     }
 
+    /// What it is, if it is an output of a model.
+    pub fn output(self) -> Option<&'static own::Own> {
+        match self.overload.run {
+            Run::Own(own) if own.is_output() => Some(own),
+            _ => None,
+        }
+    }
+
     pub fn role(self) -> Role {
         self.function.role
     }

@@ -1,34 +1,63 @@
-//! Functions that Rust programs register ([`crate::extend::Function`]).
+//! Functions that Rust programs register ([`crate::extend::Function`]), and outputs of their models
+//! ([`crate::extend::Scorer`]).
 
 use super::{Call, Form, Function, Measure, Null, Overload, P, Role, Run};
 use crate::expr::facts::Facts;
 use crate::expr::functions::ranges::Range;
 use crate::expr::texts::Texts;
 use crate::expr::value::{Arg, Val};
-use crate::extend::{self, Built, Column, ColumnBuilder, Failure, Signature, Values, guarded};
+use crate::extend::{
+    self, Built, Column, ColumnBuilder, Failure, OutputOf, Signature, Values, guarded,
+};
 use crate::types::{NULL_BOOL, NULL_CODE, NULL_INT, Type};
+use foldhash::HashMap;
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A registered function. It is kept for good, as expressions hold it by reference.
 pub struct Own {
     signature: Signature,
-    function: Arc<dyn extend::Function>,
+    of: Of,
+}
+
+#[derive(Clone)]
+enum Of {
+    Function(Arc<dyn extend::Function>),
+    Output(Arc<OutputOf>),
+}
+
+impl Of {
+    fn is_same(&self, other: &Of) -> bool {
+        match (self, other) {
+            (Of::Function(a), Of::Function(b)) => Arc::ptr_eq(a, b),
+            (Of::Output(a), Of::Output(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
 }
 
 /// Declarations that are there already.
 static DECLARED: Mutex<Vec<(&'static Own, &'static Function)>> = Mutex::new(Vec::new());
 
 /// The declaration of a registered function, like those of the built-in ones.
-pub fn declared(signature: &Signature, function: &Arc<dyn extend::Function>) -> &'static Function {
+pub fn function(signature: &Signature, function: &Arc<dyn extend::Function>) -> &'static Function {
+    declared(signature, Of::Function(function.clone()))
+}
+
+/// The same of an output of a model, as a function of its inputs.
+pub(crate) fn output(output: &Arc<OutputOf>) -> &'static Function {
+    declared(&output.signature, Of::Output(output.clone()))
+}
+
+fn declared(signature: &Signature, of: Of) -> &'static Function {
     let mut all = DECLARED.lock().unwrap_or_else(PoisonError::into_inner);
-    let is_same = |own: &Own| Arc::ptr_eq(&own.function, function) && own.signature == *signature;
+    let is_same = |own: &Own| own.of.is_same(&of) && own.signature == *signature;
     if let Some((_, function)) = all.iter().find(|(own, _)| is_same(own)) {
         return function;
     }
     let own: &'static Own = Box::leak(Box::new(Own {
         signature: signature.clone(),
-        function: function.clone(),
+        of,
     }));
     let params: Vec<P> = signature
         .params
@@ -82,46 +111,110 @@ impl Own {
 
     /// The results for columns of arguments. A failure is noted, and the results are null.
     pub fn run(&self, call: &Call, args: &[Val]) -> Val<'static> {
-        match self.computed(call, args) {
-            Ok(result) => result,
-            Err(failure) => {
-                call.stop.fail(&self.signature.name, &failure);
-                Val::null(&self.signature.result)
-            }
-        }
+        self.noted(call, self.computed(call, args))
+    }
+
+    /// The same of an output of a model, of whose outputs all are `scored` at once: whoever reads another for the
+    /// same rows finds it there.
+    pub fn read<'v>(
+        &self,
+        call: &Call,
+        scored: &Scored,
+        (args, first): (Vec<u128>, usize),
+        values: impl FnOnce() -> Vec<Val<'v>>,
+    ) -> Val<'static> {
+        let Of::Output(output) = &self.of else {
+            return self.run(call, &values());
+        };
+        let model = Arc::as_ptr(&output.scorer).addr();
+        let key = (model, args, first, call.n);
+        let known = || scored.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = known().get(&key).cloned();
+        let all = match found {
+            Some(all) => Ok(all),
+            None => self.scored(call, output, &values()),
+        };
+        self.noted(
+            call,
+            all.and_then(|all| {
+                let own = self.checked(floats(output.of(&all)));
+                known().insert(key, all);
+                Ok(stored(own?, call.texts))
+            }),
+        )
+    }
+
+    fn noted(&self, call: &Call, made: Result<Val<'static>, Failure>) -> Val<'static> {
+        made.unwrap_or_else(|failure| {
+            call.stop.fail(&self.signature.name, &failure);
+            Val::null(&self.signature.result)
+        })
     }
 
     fn computed(&self, call: &Call, args: &[Val]) -> Result<Val<'static>, Failure> {
         let rows = self.rows(call.n, args);
         let n = rows.as_ref().map_or(call.n, Vec::len);
-        let columns = args
-            .iter()
-            .zip(&self.signature.params)
-            .map(|(arg, (_, ty))| {
-                let arg = match &rows {
-                    Some(rows) => arg.pick(rows),
-                    None => arg.view(),
-                };
-                let arg = match ty {
-                    Type::Float => Val::F64(arg.floats()),
-                    _ => arg,
-                };
-                Column::new(values(arg, n, call.texts))
-            });
-        let columns: Vec<Column> = columns.collect();
-        let mut out = ColumnBuilder::of(&self.signature.result);
-        if n > 0 {
-            guarded(|| self.function.eval(&columns, &mut out))?;
-        }
-        let built = out.done();
+        let built = match &self.of {
+            Of::Output(output) => floats(output.of(&self.scored(call, output, args)?)),
+            Of::Function(function) => {
+                let mut out = ColumnBuilder::of(&self.signature.result);
+                if n > 0 {
+                    let columns = self.columns(call, args, n, rows.as_deref());
+                    guarded(|| function.eval(&columns, &mut out))?;
+                }
+                out.done()
+            }
+        };
         if built.len() != n {
             return Err(Failure::new(format!(
                 "it gave {} values for {n} rows",
                 built.len()
             )));
         }
-        self.in_range(&built)?;
-        Ok(spread(stored(built, call.texts), rows, call.n))
+        Ok(spread(
+            stored(self.checked(built)?, call.texts),
+            rows,
+            call.n,
+        ))
+    }
+
+    /// All outputs of a model.
+    fn scored(&self, call: &Call, output: &OutputOf, args: &[Val]) -> Result<Arc<[f64]>, Failure> {
+        if call.n == 0 {
+            return Ok(Arc::default());
+        }
+        let columns = self.columns(call, args, call.n, None);
+        guarded(|| output.score(&columns, call.n)).map(Arc::from)
+    }
+
+    /// Arguments as extensions see them: of `n` rows, which are all or the given ones.
+    fn columns<'t>(
+        &self,
+        call: &Call<'t>,
+        args: &[Val],
+        n: usize,
+        rows: Option<&[u32]>,
+    ) -> Vec<Column<'t>> {
+        let column = |(arg, (_, ty)): (&Val, &(String, Type))| {
+            let arg = match rows {
+                Some(rows) => arg.pick(rows),
+                None => arg.view(),
+            };
+            let arg = match ty {
+                Type::Float => Val::F64(arg.floats()),
+                _ => arg,
+            };
+            Column::new(values(arg, n, call.texts))
+        };
+        args.iter()
+            .zip(&self.signature.params)
+            .map(column)
+            .collect()
+    }
+
+    /// Whether it is an output of a model.
+    pub fn is_output(&self) -> bool {
+        matches!(self.of, Of::Output(_))
     }
 
     /// The rows that a strict function sees, if these are not all.
@@ -144,12 +237,12 @@ impl Own {
     }
 
     /// A result outside the range would make lints and budgets wrong.
-    fn in_range(&self, built: &Built) -> Result<(), Failure> {
+    fn checked(&self, built: Built) -> Result<Built, Failure> {
         let Some((low, high)) = self.signature.range else {
-            return Ok(());
+            return Ok(built);
         };
         let outside = |value: f64| (!(low..=high).contains(&value)).then_some(value);
-        let found = match built {
+        let found = match &built {
             Built::Ints(ints) => {
                 let known = ints.iter().filter(|&&int| int != NULL_INT);
                 known.map(|&int| int as f64).find_map(outside)
@@ -161,12 +254,24 @@ impl Own {
             Built::Bools(_) | Built::Texts(_) => None,
         };
         match found {
-            None => Ok(()),
+            None => Ok(built),
             Some(value) => Err(Failure::new(format!(
                 "it gave {value}, and its signature says {low} to {high}"
             ))),
         }
     }
+}
+
+/// What models gave for blocks of rows: by model, inputs, first row and number of rows.
+#[derive(Default)]
+pub struct Scored(Mutex<HashMap<Block, Arc<[f64]>>>);
+
+type Block = (usize, Vec<u128>, usize, usize);
+
+/// Numbers of a model as values: one that is not finite is null.
+fn floats(numbers: &[f64]) -> Built {
+    let value = |&x: &f64| if x.is_finite() { x } else { f64::NAN };
+    Built::Floats(numbers.iter().map(value).collect())
 }
 
 /// The values of rows, of a type that extensions may have, as they see them.

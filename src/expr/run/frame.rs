@@ -3,6 +3,7 @@
 
 use super::{Memo, Run};
 use crate::batch::{Column, Rows};
+use crate::expr::functions::own::Scored;
 use crate::expr::ir::Expr;
 use crate::expr::links::Links;
 use crate::expr::value::Val;
@@ -29,6 +30,8 @@ pub struct Frame<'a> {
     /// Of these very rows: what shared parts of the expression that is evaluated come to. A frame
     /// of other rows has none of its own yet.
     pub memo: Option<&'a Memo>,
+    /// What models gave for these rows: outputs of one are computed in one pass.
+    pub scored: Option<&'a Scored>,
     /// Whether many links have the same ends, or many rows are the same entity.
     pub repeats: bool,
 }
@@ -58,6 +61,7 @@ impl<'a> Frame<'a> {
             first: 0,
             shared: None,
             memo: None,
+            scored: None,
             repeats: false,
         }
     }
