@@ -122,7 +122,9 @@ pub fn run(data: &[u8]) {
 pub fn snapshot(data: &[u8]) {
     static WORLD: OnceLock<Mutex<PathBuf>> = OnceLock::new();
     let world = WORLD.get_or_init(|| Mutex::new(world("snapshot")));
-    let world = world.lock().unwrap_or_else(|e| e.into_inner());
+    let world = world
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     std::fs::create_dir_all(world.join(".igql")).expect("a temporary folder");
     write(&world.join(".igql"), "snapshot", data);
     let _ = verify(&world, &Options::default());
@@ -152,7 +154,9 @@ pub fn table(data: &[u8]) {
         return;
     };
     let world = WORLD.get_or_init(|| Mutex::new(world("table")));
-    let world = world.lock().unwrap_or_else(|e| e.into_inner());
+    let world = world
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     let ending = ENDINGS[usize::from(first.wrapping_sub(b'0')) % ENDINGS.len()];
     let file = format!("fuzzed.{ending}");
     write(&world, &file, rest);

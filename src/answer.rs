@@ -16,7 +16,9 @@ use std::sync::Arc;
 /// The answer to one request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
+    /// The user of the request, if it has one.
     pub user: Option<Key>,
+    /// The name of the query that ran.
     pub query: String,
     /// Microseconds since 1970, UTC.
     pub now: i64,
@@ -24,6 +26,7 @@ pub struct Answer {
     pub snapshot: Arc<str>,
     /// One unnamed list, or the lists of a page by name.
     pub lists: Vec<List>,
+    /// What is doubtful about the answer, such as a short page, a sentence each.
     pub warnings: Vec<String>,
     /// A limit ended the run before the lists were made.
     pub partial: bool,
@@ -98,6 +101,7 @@ pub struct List {
 }
 
 impl List {
+    /// The rows, best first.
     pub fn rows(&self) -> Rows<'_> {
         Rows {
             list: Some(self),
@@ -105,10 +109,12 @@ impl List {
         }
     }
 
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
+    /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
@@ -137,6 +143,7 @@ impl<'a> Rows<'a> {
         self.iter().nth(place)
     }
 
+    /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
     }
@@ -185,6 +192,7 @@ impl<'a> Row<'a> {
         self.list.why.get(self.place)
     }
 
+    /// The key of the entity.
     pub fn key(self) -> &'a Key {
         &self.list.keys[self.place]
     }

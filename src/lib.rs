@@ -61,6 +61,7 @@
 //! [`cli::main_with`] makes a command of them. The language itself is documented in the repository, under `docs/`.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
+#![warn(missing_docs)]
 
 #[doc(hidden)]
 pub mod ann;

@@ -44,6 +44,7 @@ const STD: [(&str, &str); 10] = [
 pub struct Unit<'a> {
     /// Shown in diagnostics.
     pub name: &'a str,
+    /// The program.
     pub text: &'a str,
     /// The folder that imports are relative to; none: the catalog's.
     pub folder: Option<&'a Path>,

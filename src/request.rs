@@ -15,10 +15,13 @@ use std::sync::Arc;
 /// One request. Made with [`Request::user`] or [`Request::anonymous`] and refined from there.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Request {
+    /// The key of the requesting user.
     pub user: Option<Key>,
+    /// Values of the program's params by name.
     pub params: Vec<(String, Value)>,
     /// Microseconds since 1970, UTC; none: the catalog's default.
     pub at: Option<i64>,
+    /// What random operators and `uniform` draw from.
     pub seed: i64,
 }
 
@@ -57,9 +60,13 @@ impl Request {
 
 /// What a run needs of its requests.
 pub struct BoundRequests {
+    /// The time of each request, in microseconds since 1970.
     pub now: Vec<i64>,
+    /// The row of each viewer.
     pub viewers: Vec<u32>,
+    /// By slot, a value for each request.
     pub params: Vec<Column>,
+    /// What is doubtful about requests, by number.
     pub warnings: Vec<(usize, String)>,
 }
 

@@ -5,19 +5,29 @@ use super::degrees::Degrees;
 use crate::types::{EdgeId, EntityId, Type};
 use serde::{Deserialize, Serialize};
 
+/// What the data of a catalog consists of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Schema {
+    /// The name of the catalog.
     pub name: String,
+    /// The entity that requests come from.
     pub viewer: EntityId,
+    /// By [`EntityId`].
     pub entities: Vec<Entity>,
+    /// By [`EdgeId`].
     pub edges: Vec<Edge>,
+    /// Vector spaces.
     pub embeddings: Vec<Embedding>,
+    /// What programs need not say.
     pub defaults: Defaults,
 }
 
+/// The type of an entity's keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeyType {
+    /// 64-bit ints.
     Int,
+    /// Strings.
     String,
 }
 
@@ -25,65 +35,89 @@ pub enum KeyType {
 /// the row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entity {
+    /// As programs have it.
     pub name: String,
+    /// Name of the key.
     pub key: String,
+    /// Type of the key.
     pub key_type: KeyType,
     /// Number of rows.
     pub rows: u32,
+    /// The first is the key.
     pub columns: Vec<Column>,
+    /// Columns that hold keys of entities.
     pub references: Vec<Reference>,
     /// The column from whose time on a row is visible.
     pub time: Option<usize>,
 }
 
+/// A column of an entity or edge.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Column {
+    /// As programs have it.
     pub name: String,
+    /// Type of its values.
     pub ty: Type,
+    /// What its values are like.
     pub stats: Stats,
 }
 
 /// Measured when the snapshot was built, over the non-null values.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stats {
+    /// How many values are null.
     pub nulls: u64,
-    /// Smallest and largest value of numbers, times and durations.
+    /// Smallest value of numbers, times and durations.
     pub min: Option<f64>,
+    /// Largest value of them.
     pub max: Option<f64>,
 }
 
 /// A column that holds another entity's key: also a 1:1 edge under its own name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reference {
+    /// The name of the column and of the edge.
     pub name: String,
     /// Index into the entity's columns; that column has type `id[entity]`.
     pub column: usize,
+    /// The entity whose keys it holds.
     pub entity: EntityId,
     /// How many rows refer to each row.
     pub degrees: Degrees,
 }
 
+/// A kind of link between two entities.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Edge {
+    /// As programs have it.
     pub name: String,
+    /// The entity that links come from.
     pub from: EntityId,
+    /// The entity that they go to.
     pub to: EntityId,
+    /// Number of links.
     pub links: u64,
+    /// Whether each has a time.
     pub has_time: bool,
+    /// Whether each has a weight.
     pub has_weight: bool,
-    /// Names under which the table has the ends, time and weight, if they differ from the
-    /// built-in names; in link expressions they mean the same.
+    /// Name under which the table has the `from` end; in link expressions both mean the same.
     pub from_column: String,
+    /// The same of the `to` end.
     pub to_column: String,
+    /// Name of the column with times, if that is not `time`.
     pub time_column: Option<String>,
+    /// Name of the column with weights, if that is not `weight`.
     pub weight_column: Option<String>,
     /// The other columns of the table.
     pub columns: Vec<Column>,
-    /// How many links go from each row, and to each row.
+    /// How many links go from each row.
     pub out_degrees: Degrees,
+    /// How many links go to each row.
     pub in_degrees: Degrees,
-    /// Smallest and largest weight, if weighted.
+    /// Of the weights, if there are some.
     pub weight: Stats,
+    /// Of the times, if there are some.
     pub time: Stats,
 }
 
@@ -98,11 +132,15 @@ impl Edge {
     }
 }
 
+/// What makes two vectors near.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Metric {
+    /// Cosine of the angle.
     Cosine,
+    /// Inner product.
     Dot,
+    /// Euclidean distance.
     L2,
 }
 
@@ -120,6 +158,7 @@ impl std::fmt::Display for Metric {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Storage {
+    /// 32-bit floats.
     #[default]
     F32,
     /// Rounded to halves (IEEE 754 binary16): the vectors are the rounded ones.
@@ -129,32 +168,42 @@ pub enum Storage {
 /// A vector space over one or more entities.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Embedding {
+    /// As programs have it.
     pub name: String,
+    /// The entities that have vectors in it.
     pub entities: Vec<EntityId>,
+    /// Numbers of a vector.
     pub dim: u32,
+    /// What makes two vectors near.
     pub metric: Metric,
     /// Nearest neighbours of each entity that are found ahead; 0: none.
     pub neighbours: u32,
     /// How many nodes a search of the index expands; 0: as it finds right.
     #[serde(default)]
     pub ef: u32,
+    /// How the numbers are kept.
     pub storage: Storage,
     /// Per entity of `entities`: rows without a vector.
     pub missing: Vec<u64>,
 }
 
+/// The section `[defaults]` of the catalog.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Defaults {
     /// These edges together are the edge `seen`.
     pub seen: Vec<String>,
+    /// The edge of what was shown to users.
     pub impressions: Option<String>,
+    /// Policies that every query has to apply.
     pub required_policies: Vec<String>,
+    /// The time of a request that has none.
     pub now: Now,
 }
 
 /// What `now` is when a request does not say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Now {
+    /// The clock of the machine.
     #[default]
     Clock,
     /// Just after the newest link.
@@ -164,10 +213,12 @@ pub enum Now {
 }
 
 impl Schema {
+    /// The entity of an id of this schema.
     pub fn entity(&self, id: EntityId) -> &Entity {
         &self.entities[id.0 as usize]
     }
 
+    /// The edge of an id of this schema.
     pub fn edge(&self, id: EdgeId) -> &Edge {
         &self.edges[id.0 as usize]
     }
@@ -189,6 +240,7 @@ impl Schema {
         }
     }
 
+    /// The entity of that name.
     pub fn find_entity(&self, name: &str) -> Option<EntityId> {
         self.entities
             .iter()
@@ -196,6 +248,7 @@ impl Schema {
             .map(|i| EntityId(i as u16))
     }
 
+    /// The edge of that name.
     pub fn find_edge(&self, name: &str) -> Option<EdgeId> {
         self.edges
             .iter()
@@ -205,10 +258,12 @@ impl Schema {
 }
 
 impl Entity {
+    /// The number of the column of that name.
     pub fn find_column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|c| c.name == name)
     }
 
+    /// The number of the reference of that name.
     pub fn find_reference(&self, name: &str) -> Option<usize> {
         self.references.iter().position(|r| r.name == name)
     }

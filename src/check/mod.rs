@@ -276,7 +276,7 @@ fn key_names(key: &ast::Expr, names: &mut Vec<String>) {
             rest.iter().for_each(|(_, e)| key_names(e, names));
         }
         ast::ExprKind::In { value, .. } | ast::ExprKind::IsNull { value, .. } => {
-            key_names(value, names)
+            key_names(value, names);
         }
         ast::ExprKind::Call { args, .. } => args.iter().for_each(|a| key_names(&a.value, names)),
         _ => {}

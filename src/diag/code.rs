@@ -4,7 +4,9 @@
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
+    /// The program cannot run.
     Error,
+    /// The program runs; what it says may not be what is meant.
     Warning,
 }
 

@@ -15,13 +15,16 @@ use crate::source::Span;
 /// A place with a remark on it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Label {
+    /// Where it is: bytes of a source.
     pub span: Span,
+    /// One sentence without a final point.
     pub message: String,
 }
 
 /// One finding about a program.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Diagnostic {
+    /// Its number, which never changes.
     pub code: Code,
     /// One sentence without a final point; names in backticks.
     pub message: String,
@@ -34,6 +37,7 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
+    /// One with a message, and neither labels nor help yet.
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
         Diagnostic {
             code,
@@ -65,6 +69,7 @@ impl Diagnostic {
         self
     }
 
+    /// Whether it is an error or a warning, by its code.
     pub fn severity(&self) -> Severity {
         self.code.severity()
     }
@@ -79,6 +84,7 @@ pub struct Sink {
 }
 
 impl Sink {
+    /// Adds one.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         if self.seen.insert((diagnostic.code, diagnostic.span)) {
             self.found.push(diagnostic);
@@ -102,6 +108,7 @@ impl Sink {
         }
     }
 
+    /// Whether there is an error among them.
     pub fn has_errors(&self) -> bool {
         self.found.iter().any(|d| d.severity() == Severity::Error)
     }

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 /// How diagnostics are drawn.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Style {
+    /// Whether to use the colours of terminals.
     pub color: bool,
     /// The columns of the terminal, if it is one: messages and help lines are wrapped.
     pub width: Option<usize>,

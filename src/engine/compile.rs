@@ -17,7 +17,9 @@ const MOST_RAISED: usize = 64;
 /// Everything that is wrong with a program.
 #[derive(Clone, Debug)]
 pub struct CompileError {
+    /// Errors and warnings, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
+    /// The texts that spans lie in.
     pub sources: Sources,
 }
 
@@ -35,8 +37,11 @@ impl std::error::Error for CompileError {}
 
 /// What a check found: a program if it can run, and all diagnostics.
 pub struct Compiled {
+    /// The program, if there is no error.
     pub program: Option<Program>,
+    /// Errors and warnings, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
+    /// The texts that spans lie in.
     pub sources: Sources,
     /// The `test` items of the file.
     pub tests: Vec<Test>,

@@ -497,7 +497,9 @@ fn explain(
 /// The answers of one pass, and what each operator did.
 #[derive(Default)]
 pub struct Pass {
+    /// An answer for each request, in their order.
     pub answers: Vec<Answer>,
+    /// What each operator took, where it was asked for.
     pub timings: Vec<Timing>,
     /// How often requests were run again, because they ended with fewer rows than they asked for.
     pub further_rounds: usize,

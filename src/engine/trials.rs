@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 /// A `test` item that can be run with [`Engine::run_test`].
 pub struct Test {
+    /// The name that the program gives it.
     pub name: String,
     who: Who,
     program: Planned,

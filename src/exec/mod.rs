@@ -256,11 +256,8 @@ fn run_node(
     };
     #[cfg(debug_assertions)]
     verify::verify(node, &rows, exec.run.snapshot.schema());
-    let most = (0..rows.requests())
-        .map(|r| rows.range(r).len() as u64)
-        .max()
-        .unwrap_or(0);
-    exec.check(node.op.name(), most)?;
+    let lengths = (0..rows.requests()).map(|r| rows.range(r).len() as u64);
+    exec.check(node.op.name(), lengths.max().unwrap_or(0))?;
     let timing = Timing {
         node: id,
         time: started.elapsed(),

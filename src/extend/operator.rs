@@ -178,14 +178,17 @@ impl RowValues<'_> {
         self.column.int(self.place(row))
     }
 
+    /// The float of a row.
     pub fn float(&self, row: usize) -> Option<f64> {
         self.column.float(self.place(row))
     }
 
+    /// The bool of a row.
     pub fn bool(&self, row: usize) -> Option<bool> {
         self.column.bool(self.place(row))
     }
 
+    /// The string of a row.
     pub fn text(&self, row: usize) -> Option<&str> {
         self.column.text(self.place(row))
     }

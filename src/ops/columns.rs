@@ -169,9 +169,9 @@ impl Op for Bindings {
                 false => Val::null(&expr.ty).into_column(0),
             };
             if *place == rows.columns.len() {
-                rows.columns.push(column)
+                rows.columns.push(column);
             } else {
-                rows.columns[*place] = column
+                rows.columns[*place] = column;
             }
         }
         if let Some(keep) = &self.keep {

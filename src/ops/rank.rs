@@ -189,9 +189,9 @@ impl Rank {
 /// Sets the column at a place, which may be the next.
 fn put(columns: &mut Vec<Column>, place: usize, column: Column) {
     if place < columns.len() {
-        columns[place] = column
+        columns[place] = column;
     } else {
-        columns.push(column)
+        columns.push(column);
     }
 }
 
@@ -265,20 +265,14 @@ impl Op for Rank {
         // heads may be made of the scores that the rows came with
         let mut best = rows.select_until(offsets, &places, &rows.scores, stop);
         exec.check("rank", 0)?;
-        let mut made: Vec<Option<Column>> = self
-            .heads
-            .iter()
-            .map(|head| made.iter().find(|(place, _)| *place == head.place))
-            .map(|found| found.map(|(_, column)| column.gather(&places)))
-            .collect();
-        self.rest(exec, &best, &mut made)?;
-        for (head, column) in self.heads.iter().zip(made) {
-            let nothing = || Val::null(&head.expr.ty).into_column(0);
-            put(
-                &mut best.columns,
-                head.place,
-                column.unwrap_or_else(nothing),
-            );
+        let of = |head: &Head| made.iter().find(|(place, _)| *place == head.place);
+        let heads = self.heads.iter().map(of);
+        let heads = heads.map(|found| found.map(|(_, column)| column.gather(&places)));
+        let mut heads: Vec<Option<Column>> = heads.collect();
+        self.rest(exec, &best, &mut heads)?;
+        for (head, column) in self.heads.iter().zip(heads) {
+            let column = column.unwrap_or_else(|| Val::null(&head.expr.ty).into_column(0));
+            put(&mut best.columns, head.place, column);
         }
         best.scores = pick(&scores, &places, NULL_FLOAT);
         Ok(best)

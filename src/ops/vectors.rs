@@ -210,7 +210,7 @@ fn open(
     );
     let image = snapshot.artifact(&name, key, || {
         let image = ann::build_graph(vectors, params, &|done, total| {
-            progress.report(&name, done, total)
+            progress.report(&name, done, total);
         });
         // an image that could not be made is empty, and reported when it is opened
         image

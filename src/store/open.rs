@@ -153,7 +153,7 @@ impl Project {
     /// Held by whoever builds; others wait.
     fn lock(&self, progress: &dyn Progress) -> Result<File, DataError> {
         lock(&self.derived, || {
-            progress.report("waiting for another build", 0, 0)
+            progress.report("waiting for another build", 0, 0);
         })
     }
 

@@ -5,14 +5,14 @@
 /// # Safety
 /// Implementors have no padding and no invalid bit patterns.
 pub unsafe trait Plain: Copy + Send + Sync + 'static {}
-unsafe impl Plain for u8 {}
-unsafe impl Plain for u32 {}
-unsafe impl Plain for u64 {}
-unsafe impl Plain for i64 {}
-unsafe impl Plain for f32 {}
-unsafe impl Plain for f64 {}
-unsafe impl Plain for half::f16 {}
-unsafe impl Plain for [u32; 2] {}
+
+macro_rules! plain {
+    ($($ty:ty),*) => {
+        // SAFETY: numbers, and arrays of them, have no padding, and every bit pattern is one
+        $(unsafe impl Plain for $ty {})*
+    };
+}
+plain!(u8, u32, u64, i64, f32, f64, half::f16, [u32; 2]);
 
 /// The bytes of an array.
 pub fn bytes<T: Plain>(values: &[T]) -> &[u8] {

@@ -247,7 +247,7 @@ impl Column {
                 v[*a as usize].total_cmp(&v[*b as usize]).then(a.cmp(b))
             }),
             Values::Word { codes, .. } => {
-                order.par_sort_unstable_by_key(|r| (codes[*r as usize], *r))
+                order.par_sort_unstable_by_key(|r| (codes[*r as usize], *r));
             }
             _ => return (Vec::new(), 0),
         }
@@ -367,7 +367,7 @@ impl Profile {
     /// What is doubtful about the files as a whole.
     pub fn warnings(&self) -> Vec<String> {
         let warnings = self.reader.warnings().iter();
-        warnings.map(|w| w.message.to_string()).collect()
+        warnings.map(|w| w.message.clone()).collect()
     }
 
     pub fn column(&self, name: &str) -> Option<&Column> {

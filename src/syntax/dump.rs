@@ -98,7 +98,7 @@ impl Outline {
             | ItemKind::Expr(value) => self.expr(value),
             ItemKind::Value(def) | ItemKind::Policy(def) => self.definition(&def.params, &def.body),
             ItemKind::Def { params, body, .. } | ItemKind::Query { params, body, .. } => {
-                self.definition(params, body)
+                self.definition(params, body);
             }
             ItemKind::Test { settings, body, .. } => {
                 settings.iter().for_each(|a| self.arg(a));
@@ -164,19 +164,19 @@ impl Outline {
             ExprKind::Name(name) => self.line(format!("name {name}")),
             ExprKind::Error => self.line("error"),
             ExprKind::List(elements) => {
-                self.node("list", |o| elements.iter().for_each(|e| o.expr(e)))
+                self.node("list", |o| elements.iter().for_each(|e| o.expr(e)));
             }
             ExprKind::Record(fields) => self.node("record", |o| {
                 fields
                     .iter()
-                    .for_each(|(n, e)| o.under(&format!("{}:", n.text), e))
+                    .for_each(|(n, e)| o.under(&format!("{}:", n.text), e));
             }),
             ExprKind::Block(block) => self.block(block),
             ExprKind::Unary { op, operand } => {
-                self.under(&format!("{op:?}").to_lowercase(), operand)
+                self.under(&format!("{op:?}").to_lowercase(), operand);
             }
             ExprKind::Binary { op, left, right } => {
-                self.pair(&format!("{op:?}").to_lowercase(), left, right)
+                self.pair(&format!("{op:?}").to_lowercase(), left, right);
             }
             ExprKind::Compare { first, rest } => self.node("compare", |o| {
                 o.expr(first);
@@ -189,7 +189,7 @@ impl Outline {
                 negated,
             } => self.pair(if *negated { "not in" } else { "in" }, value, set),
             ExprKind::IsNull { value, negated } => {
-                self.under(if *negated { "is not null" } else { "is null" }, value)
+                self.under(if *negated { "is not null" } else { "is null" }, value);
             }
             ExprKind::If {
                 then,
@@ -201,7 +201,7 @@ impl Outline {
                 o.under("else", otherwise);
             }),
             ExprKind::Call { callee, args } => self.node(format!("call {}", callee.text), |o| {
-                args.iter().for_each(|a| o.arg(a))
+                args.iter().for_each(|a| o.arg(a));
             }),
             ExprKind::Method {
                 receiver,
@@ -216,7 +216,7 @@ impl Outline {
                 ends.iter().for_each(|a| o.arg(a));
             }),
             ExprKind::Field { receiver, name } => {
-                self.under(&format!("field {}", name.text), receiver)
+                self.under(&format!("field {}", name.text), receiver);
             }
             ExprKind::Rule { key, count, window } => self.node("rule", |o| {
                 o.pair("at most or at least", key, count);

@@ -90,7 +90,7 @@ pub fn repair(tokens: &mut Vec<Lexeme>, index: usize, how: Repair) -> bool {
     match how {
         Repair::Substitute(token) => tokens[index].token = token,
         Repair::Insert(token) => {
-            tokens.insert(index, Lexeme::synthetic(token, end_before(tokens, index)))
+            tokens.insert(index, Lexeme::synthetic(token, end_before(tokens, index)));
         }
         Repair::Replace => return replace(tokens, index),
     }

@@ -9,11 +9,14 @@ use std::ops::Range;
 /// Numbers in one of the two forms, borrowed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Floats<'a> {
+    /// 32-bit floats.
     Single(&'a [f32]),
+    /// Halves (IEEE 754 binary16).
     Half(&'a [f16]),
 }
 
 impl<'a> Floats<'a> {
+    /// How many numbers there are.
     pub fn len(&self) -> usize {
         match self {
             Floats::Single(values) => values.len(),
@@ -21,6 +24,7 @@ impl<'a> Floats<'a> {
         }
     }
 
+    /// Whether there is no number.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -42,6 +46,7 @@ impl<'a> Floats<'a> {
         })
     }
 
+    /// Whether no number is infinite or NaN.
     pub fn are_finite(&self) -> bool {
         match self {
             Floats::Single(values) => values.iter().all(|x| x.is_finite()),
@@ -49,6 +54,7 @@ impl<'a> Floats<'a> {
         }
     }
 
+    /// Whether all numbers are zero.
     pub fn are_zero(&self) -> bool {
         match self {
             Floats::Single(values) => values.iter().all(|x| *x == 0.0),

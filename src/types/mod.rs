@@ -33,9 +33,13 @@ pub const NULL_FLOAT: f64 = f64::NAN;
 /// The type of a value in a row.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Type {
+    /// 64-bit signed integer.
     Int,
+    /// 64-bit float.
     Float,
+    /// True or false.
     Bool,
+    /// UTF-8 text.
     String,
     /// Microseconds since 1970, UTC.
     Time,
@@ -43,6 +47,7 @@ pub enum Type {
     Duration,
     /// A row of an entity, shown as its key.
     Id(EntityId),
+    /// A list of values of one type.
     List(Box<Type>),
     /// 32-bit floats; the number is the dimension.
     Vector(u32),
@@ -67,16 +72,25 @@ impl Type {
 /// One value; null is its own case.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum Value {
+    /// No value.
     Null,
+    /// An int.
     Int(i64),
+    /// A float.
     Float(f64),
+    /// A bool.
     Bool(bool),
+    /// A string.
     Str(String),
+    /// Microseconds since 1970, UTC.
     Time(i64),
+    /// Microseconds.
     Duration(i64),
     /// A key of an entity, as it stands in the data.
     Id(Key),
+    /// The elements of a list.
     List(Vec<Value>),
+    /// The numbers of a vector.
     Vector(Vec<f32>),
 }
 
@@ -86,7 +100,9 @@ pub enum Value {
 )]
 #[serde(untagged)]
 pub enum Key {
+    /// An int.
     Int(i64),
+    /// A string.
     Str(String),
 }
 

@@ -21,10 +21,13 @@ pub struct Why {
 pub struct Step {
     /// `user`, `walk likes`, `nn clip`.
     pub op: String,
+    /// The entity there.
     pub entity: String,
     /// Name of the entity's key.
     pub key_name: String,
+    /// Its key.
     pub key: Key,
+    /// Its score behind the operator; none if it is null.
     pub score: Option<f64>,
     /// Of the link or neighbour that was followed: its weight or similarity; none for a source.
     pub weight: Option<f64>,
@@ -37,7 +40,9 @@ pub struct Step {
 /// A new score.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scoring {
+    /// The operator: `rank light`, `score`.
     pub op: String,
+    /// Its score behind the operator; none if it is null.
     pub score: Option<f64>,
     /// Place after it, from 1.
     pub position: usize,
@@ -52,7 +57,9 @@ pub struct Scoring {
 /// A part of a score.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Feature {
+    /// What was read: a column, a count, an output of a model.
     pub name: String,
+    /// What it was.
     pub value: Value,
     /// The score less the mean score with the values that other rows of the request have instead.
     /// For a sum this is the weight times the distance from the mean.
@@ -68,7 +75,9 @@ pub struct Branch {
     pub branch: String,
     /// The last operator of the set.
     pub from: String,
+    /// Its score behind the operator; none if it is null.
     pub score: Option<f64>,
+    /// From 1.
     pub position: usize,
     /// Whether columns and path are from here.
     pub chosen: bool,
@@ -77,9 +86,14 @@ pub struct Branch {
 /// A change by re-ranking. Positions count from 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Move {
+    /// The operator: `rank light`, `score`.
     pub op: String,
+    /// Position before, from 1.
     pub from: usize,
+    /// Position after, from 1.
     pub to: usize,
+    /// Its score before.
     pub score_before: Option<f64>,
+    /// Its score behind the operator; none if it is null.
     pub score: Option<f64>,
 }

@@ -21,6 +21,7 @@ pub struct Tracer<'a> {
 }
 
 impl<'a> Tracer<'a> {
+    /// Over the rows of a finished run.
     pub fn new(
         graph: &'a Graph,
         schedule: &'a Schedule,

@@ -36,6 +36,7 @@ impl Format {
         Format::Arrow,
     ];
 
+    /// As `--format` and endings of files have it.
     pub fn name(self) -> &'static str {
         match self {
             Format::Json => "json",

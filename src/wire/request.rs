@@ -11,6 +11,7 @@ use std::fmt;
 /// Why a request cannot be read: which part of it, and what is wrong there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestError {
+    /// Which part of the request.
     pub part: Part,
     /// One sentence without a final point; names in backticks.
     pub message: String,
@@ -21,8 +22,11 @@ pub struct RequestError {
 pub enum Part {
     /// Its form: it is not an object, or has an unknown field.
     Whole,
+    /// The user.
     User,
+    /// The time.
     At,
+    /// The seed.
     Seed,
     /// The parameter of this name.
     Param(String),

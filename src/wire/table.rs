@@ -12,6 +12,7 @@ use std::path::Path;
 /// The requests in a table.
 #[derive(Clone, Debug, Default)]
 pub struct RequestTable {
+    /// One for each row.
     pub requests: Vec<Request>,
     /// Columns that are neither the user, nor the time, nor a parameter of the program.
     pub ignored: Vec<String>,
@@ -28,7 +29,9 @@ pub enum TableError {
     Param {
         /// From 1, the header not counted.
         row: usize,
+        /// The name of the column.
         name: String,
+        /// What is wrong with it.
         message: String,
     },
 }

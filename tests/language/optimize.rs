@@ -191,7 +191,7 @@ fn only_the_best_rows_are_made() {
         ),
     ] {
         let (before, after) = before_and_after("best rows", text);
-        let last = |all: &[String]| named(all, name).last().expect("the operator").to_string();
+        let last = |all: &[String]| (*named(all, name).last().expect("the operator")).clone();
         assert_eq!(windows(&last(&before)), 0);
         assert!(windows(&last(&after)) > 0, "{text}: {after:?}");
     }

@@ -160,7 +160,7 @@ fn formats() {
             "table = \"users.csv\"",
             &format(f),
             &format!("error: catalog.toml, line 8: {expected}"),
-        )
+        );
     };
     at(
         "{ header = false }",

@@ -18,6 +18,7 @@
 //!
 //! A graph in memory can be changed row by row ([`LiveGraph`]).
 
+mod among;
 mod build;
 mod header;
 mod image;
@@ -31,11 +32,12 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+pub use among::Among;
 pub use build::{GraphParams, build_graph};
 pub use header::VERSION;
 pub use image::GraphImage;
 pub use live::LiveGraph;
-pub use search::{Among, Graph, Scratch};
+pub use search::{Graph, Scratch};
 
 /// Ends a list of neighbours that is shorter than the degree.
 const NONE: u32 = u32::MAX;

@@ -23,9 +23,10 @@ macro_rules! for_each_level {
                 fn avx512($($arg: $ty),*) $(-> $result)? {
                     $body($($arg),*)
                 }
-                // SAFETY: a level is only made when the CPU has its features
                 match level {
+                    // SAFETY: a level is only made when the CPU has its features
                     Level::Avx512 => return unsafe { avx512($($arg),*) },
+                    // SAFETY: the same
                     Level::Avx2 => return unsafe { avx2($($arg),*) },
                     Level::Portable => {}
                 }
@@ -106,7 +107,7 @@ fn prefetch_at<T>(place: *const T) {
     // SAFETY: a prefetch has no effect but on the cache
     #[cfg(target_arch = "x86_64")]
     unsafe {
-        _mm_prefetch::<_MM_HINT_T0>(place.cast())
+        _mm_prefetch::<_MM_HINT_T0>(place.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = place;

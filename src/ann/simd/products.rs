@@ -79,6 +79,7 @@ pub fn dots(level: Level, query: &CodedQuery, rows: Codes, ids: &[u32], out: &mu
         // SAFETY: the level says that the CPU has the features, the query has the length of a row
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => unsafe { dots_avx2(query, rows, ids, out) },
+        // SAFETY: the same
         #[cfg(target_arch = "x86_64")]
         Level::Avx512 => unsafe { dots_avx512(query, rows, ids, out) },
     }

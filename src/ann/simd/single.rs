@@ -54,6 +54,7 @@ impl Single {
             // SAFETY: the level says that the CPU has the features
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { self.avx2(data, streams) },
+            // SAFETY: the same
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 => unsafe { self.avx512(data, streams) },
         }
@@ -262,9 +263,9 @@ impl Lanes for Plain {
 
     #[inline(always)]
     unsafe fn load_some(at: *const f32, count: usize) -> Plain {
-        // SAFETY: `count` values can be read
         Plain::of(|i| {
             if i < count {
+                // SAFETY: `count` values can be read
                 unsafe { *at.add(i) }
             } else {
                 0.0

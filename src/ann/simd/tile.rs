@@ -81,6 +81,7 @@ impl Tile<'_> {
             // SAFETY: the level says that the CPU has the features; the lengths are checked above
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { self.avx2(panel) },
+            // SAFETY: the same
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 => unsafe { self.avx512(panel) },
         }
@@ -245,6 +246,7 @@ pub fn square(level: Level, v: &[f32]) -> f32 {
         // SAFETY: the level says that the CPU has the features
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => unsafe { square_avx2(v) },
+        // SAFETY: the same
         #[cfg(target_arch = "x86_64")]
         Level::Avx512 => unsafe { square_avx512(v) },
     }

@@ -44,7 +44,7 @@ impl<'a> Checker<'a> {
                 Some(ParamType::Set(Entity::Known(known))) if known == entity => return Some(*def),
                 Some(ParamType::Set(Entity::Any(_))) => generic = generic.or(Some(*def)),
                 Some(ParamType::Set(Entity::Known(known))) => {
-                    takes.push((self.entity_name(known).to_owned(), *def))
+                    takes.push((self.entity_name(known).to_owned(), *def));
                 }
                 Some(ParamType::Set(Entity::Missing(missing))) => takes.push((missing, *def)),
                 Some(ParamType::Error) => {

@@ -79,18 +79,18 @@ pub fn init(project: &Project, args: &InitArgs) -> Result<(), Failure> {
 
 /// Why the catalog cannot be written there.
 fn objection(args: &InitArgs, catalog: &Path) -> Option<String> {
-    let (dir, catalog) = (
-        args.dir.display(),
-        catalog.exists().then(|| catalog.display()),
-    );
-    match catalog {
-        _ if !args.dir.exists() => Some(format!("{dir} does not exist")),
-        _ if !args.dir.is_dir() => Some(format!("{dir} is no folder")),
-        Some(catalog) if !args.force => Some(format!(
-            "{catalog} already exists\nhelp: `--force` replaces it and keeps this one as catalog.toml.old"
-        )),
-        _ => None,
+    let dir = args.dir.display();
+    match args.dir.is_dir() {
+        false if args.dir.exists() => return Some(format!("{dir} is no folder")),
+        false => return Some(format!("{dir} does not exist")),
+        true => {}
     }
+    let there = catalog.exists() && !args.force;
+    there.then(|| {
+        let catalog = catalog.display();
+        let help = "`--force` replaces it and keeps this one as catalog.toml.old";
+        format!("{catalog} already exists\nhelp: {help}")
+    })
 }
 
 /// A catalog on trial, beside the tables that its paths are relative to.

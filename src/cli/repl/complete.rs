@@ -16,37 +16,26 @@ use std::collections::BTreeSet;
 /// Where the word at the cursor begins, and the names that it can become, sorted.
 pub fn complete(session: &Session, line: &str, pos: usize) -> (usize, Vec<String>) {
     let text = &line[..pos];
-    let start = text
-        .rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
-        .map_or(0, |at| {
-            at + text[at..].chars().next().map_or(1, char::len_utf8)
-        });
-    let (before, word) = text.split_at(start);
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let word = &text[text.trim_end_matches(is_letter).len()..];
+    let start = text.len() - word.len();
+    let before = &text[..start];
     let before = before.trim_end();
     if before == ":" || before.starts_with(":why") && !before.contains(' ') {
         let names = COMMANDS.iter().map(|(name, ..)| (*name).to_owned());
         let typed = text.trim_start();
-        return (
-            pos - typed.len(),
-            names.filter(|n| n.starts_with(typed)).collect(),
-        );
+        let fitting = names.filter(|n| n.starts_with(typed));
+        return (pos - typed.len(), fitting.collect());
     }
     let names = if before == ":help" {
         everything(session)
     } else {
-        let before = [":type", ":plan"]
-            .iter()
-            .find_map(|command| before.strip_prefix(command))
-            .unwrap_or(before);
-        at(session, before)
+        let mut commands = [":type", ":plan"].iter();
+        let program = commands.find_map(|command| before.strip_prefix(command));
+        at(session, program.unwrap_or(before))
     };
-    (
-        start,
-        names
-            .into_iter()
-            .filter(|name| name.starts_with(word))
-            .collect(),
-    )
+    let fitting = names.into_iter().filter(|name| name.starts_with(word));
+    (start, fitting.collect())
 }
 
 /// All that can stand behind a text.

@@ -69,9 +69,9 @@ pub(super) fn union(
 
 fn extend_or_fill<T: Copy>(all: &mut Vec<T>, more: &[T], n: usize, fill: T) {
     if more.is_empty() {
-        all.resize(all.len() + n, fill)
+        all.resize(all.len() + n, fill);
     } else {
-        all.extend_from_slice(more)
+        all.extend_from_slice(more);
     }
 }
 

@@ -127,7 +127,7 @@ impl EdgeExpr {
                 f(own);
             }
             EdgeKind::Union { branches, .. } => {
-                branches.iter_mut().for_each(|b| b.each_expr_mut(f))
+                branches.iter_mut().for_each(|b| b.each_expr_mut(f));
             }
             EdgeKind::Chain { first, second, .. } => {
                 first.each_expr_mut(f);

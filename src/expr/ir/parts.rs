@@ -15,7 +15,7 @@ impl Expr {
             | Kind::OfSet { id, .. }
             | Kind::Outer(id) => f(id),
             Kind::Call { args, .. } | Kind::List(args) | Kind::Hash(args) => {
-                args.iter().for_each(f)
+                args.iter().for_each(f);
             }
             Kind::Uniform { salt, ids } => {
                 f(salt);

@@ -145,7 +145,7 @@ impl Expr {
             kind.each_part_mut(&mut |part, further| {
                 let taken = std::mem::replace(part, Expr::error());
                 *part = f(taken, further);
-            })
+            });
         });
         Expr::new(kind, ty)
     }
@@ -155,7 +155,7 @@ impl Expr {
         let mut found = Vec::new();
         self.walk_sets(&mut |part| match part.kind {
             Kind::InSet { set, .. } | Kind::OfSet { set, .. } | Kind::OverSet { set, .. } => {
-                found.push(set)
+                found.push(set);
             }
             _ => {}
         });
@@ -195,7 +195,7 @@ impl Expr {
         f(self);
         recurse(|| {
             let reading = &mut |part: &'a Expr, _| part.walk_reading(what, seen, f);
-            self.kind.each_part(reading)
+            self.kind.each_part(reading);
         });
     }
 }

@@ -335,9 +335,9 @@ impl Op for Combine {
         let mut rows = picked.rows(exec, "combine", &self.join, inputs)?;
         let names = Column::Code(names);
         if self.place == rows.columns.len() {
-            rows.columns.push(names)
+            rows.columns.push(names);
         } else {
-            rows.columns[self.place] = names
+            rows.columns[self.place] = names;
         }
         Ok(rows)
     }

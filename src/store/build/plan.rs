@@ -435,7 +435,7 @@ pub fn edge_parts<'c>(edge: &'c config::Edge, from: Type, to: Type) -> Vec<Part<
     ];
     match &edge.time {
         Some(EdgeTime::Column(column)) => {
-            parts.push(Part::new(column, "the edge's time", Type::Time))
+            parts.push(Part::new(column, "the edge's time", Type::Time));
         }
         Some(EdgeTime::Parts(columns)) => {
             parts.extend(

@@ -50,9 +50,9 @@ impl Pool {
         while low < high {
             let middle = low + (high - low) / 2;
             if self.get(middle) < word.as_bytes() {
-                low = middle + 1
+                low = middle + 1;
             } else {
-                high = middle
+                high = middle;
             }
         }
         low as u32

@@ -143,7 +143,7 @@ impl Sink<'_> {
             DataType::Utf8View => self.strings(array.as_string_view()),
             DataType::Dictionary(..) => self.dictionary(array),
             DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => {
-                self.lists(array)
+                self.lists(array);
             }
             DataType::Null => (0..array.len()).for_each(|row| self.push(row, Cell::Null)),
             DataType::Binary => self.bytes(array.as_binary::<i32>()),
@@ -157,19 +157,19 @@ impl Sink<'_> {
         match array.data_type() {
             DataType::Int8 => self.each(array.as_primitive::<Int8Type>(), |v| Cell::Int(v.into())),
             DataType::Int16 => {
-                self.each(array.as_primitive::<Int16Type>(), |v| Cell::Int(v.into()))
+                self.each(array.as_primitive::<Int16Type>(), |v| Cell::Int(v.into()));
             }
             DataType::Int32 => {
-                self.each(array.as_primitive::<Int32Type>(), |v| Cell::Int(v.into()))
+                self.each(array.as_primitive::<Int32Type>(), |v| Cell::Int(v.into()));
             }
             DataType::UInt8 => {
-                self.each(array.as_primitive::<UInt8Type>(), |v| Cell::Int(v.into()))
+                self.each(array.as_primitive::<UInt8Type>(), |v| Cell::Int(v.into()));
             }
             DataType::UInt16 => {
-                self.each(array.as_primitive::<UInt16Type>(), |v| Cell::Int(v.into()))
+                self.each(array.as_primitive::<UInt16Type>(), |v| Cell::Int(v.into()));
             }
             DataType::UInt32 => {
-                self.each(array.as_primitive::<UInt32Type>(), |v| Cell::Int(v.into()))
+                self.each(array.as_primitive::<UInt32Type>(), |v| Cell::Int(v.into()));
             }
             DataType::UInt64 => self.each(array.as_primitive::<UInt64Type>(), |v| {
                 i64::try_from(v).map_or(Cell::TooLarge(v), Cell::Int)
@@ -230,7 +230,7 @@ impl Sink<'_> {
             DataType::Timestamp(unit, Some(_)) => self.counts(array, *unit, Cell::Time),
             DataType::Duration(unit) => self.counts(array, *unit, Cell::Duration),
             DataType::Time32(unit) | DataType::Time64(unit) => {
-                self.counts(array, *unit, Cell::Duration)
+                self.counts(array, *unit, Cell::Duration);
             }
             other => {
                 let fault = Fault::new(format!("values of type {other} cannot be read"));

@@ -134,7 +134,7 @@ pub(super) fn unsupported(file: &Path) -> DataError {
 /// A file that holds no vectors.
 pub(super) fn without_vectors(file: &Path) -> DataError {
     let tables = FORMATS.iter().filter(|format| format.vectors);
-    let tables = tables.flat_map(|format| format.endings.first());
+    let tables = tables.filter_map(|format| format.endings.first());
     let endings = ["npy", "safetensors"].into_iter().chain(tables.copied());
     not_read(
         file,

@@ -97,7 +97,7 @@ impl ParquetTable {
             let has = self.scan(file, wanted.column, &mut |batch| {
                 let row = values.len();
                 append(batch, &mut values, &wanted.how, &mut |at, fault| {
-                    faults.push(row + at, Some(name), fault)
+                    faults.push(row + at, Some(name), fault);
                 });
                 true
             })?;

@@ -215,18 +215,12 @@ pub fn misspelt_declaration(stop: &Stop) -> Explanation {
     let word = stop.slice(&stop.tokens[0]);
     if let Some((_, _, form)) = DECLARATIONS.iter().find(|d| d.0 == word) {
         let help = format!("{} `{word}` is written `{form}`", article(word));
-        return Some(replace(
-            found.span,
-            format!("unexpected {}", stop.shown()),
-            help,
-        ));
+        let message = format!("unexpected {}", stop.shown());
+        return Some(replace(found.span, message, help));
     }
-    if !matches!(
-        found.token,
-        Token::Name(_) | Token::Quoted(_) | Token::Str(_)
-    ) {
+    let (Token::Name(_) | Token::Quoted(_) | Token::Str(_)) = found.token else {
         return None;
-    }
+    };
     let help = match aliases(word).or_else(|| nearest(word, DECLARATIONS.iter().map(|d| d.0))) {
         Some(near) => format!("did you mean `{near}`?"),
         None if stop.tokens.iter().any(|l| l.token == Token::Assign) => {
@@ -235,11 +229,8 @@ pub fn misspelt_declaration(stop: &Stop) -> Explanation {
         }
         None => return None,
     };
-    Some(replace(
-        stop.tokens[0].span,
-        format!("`{word}` begins no declaration"),
-        help,
-    ))
+    let message = format!("`{word}` begins no declaration");
+    Some(replace(stop.tokens[0].span, message, help))
 }
 
 fn aliases(word: &str) -> Option<&'static str> {

@@ -440,7 +440,7 @@ fn one_expression_alone() {
         assert_eq!(
             parse_expression(text, SourceId(0), sink).kind,
             ExprKind::Error
-        )
+        );
     };
     assert_carets("x = 3\n^^^^^ E0101 not a definition\n", check);
     assert_carets("\n^ E0101 missing\n", |t, s| check(t.trim(), s));

@@ -9,9 +9,13 @@ use crate::why::tracer::known;
 pub struct WhyNot {
     /// The list of a page; none if the result is a single set.
     pub list: Option<String>,
+    /// The entity asked about.
     pub entity: String,
+    /// What its key column is called.
     pub key_name: String,
+    /// Its key.
     pub key: Key,
+    /// What became of it.
     pub outcome: Outcome,
     /// One where one thing keeps the entity away; several where it could have come on several ways.
     pub reasons: Vec<Reason>,
@@ -33,6 +37,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// As JSON has it.
     pub fn name(self) -> &'static str {
         match self {
             Outcome::Present => "present",
@@ -53,6 +58,7 @@ pub struct Reason {
     pub node: Option<NodeId>,
     /// Whether the operator had the entity and dropped it.
     pub dropped: bool,
+    /// A sentence for people.
     pub message: String,
     /// Values of what the failed condition reads.
     pub values: Vec<(String, Value)>,

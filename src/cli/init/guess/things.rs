@@ -31,7 +31,7 @@ pub(super) fn without_tables(tables: &[Table], rest: &[usize], entities: &mut Ve
             };
             match known.or_else(|| person(&name, entities)) {
                 Some(at) if entities[at].table.is_none() => {
-                    entities[at].keys.extend(&column.values)
+                    entities[at].keys.extend(&column.values);
                 }
                 Some(_) => {}
                 None if pair.is_none() && by_values(column, entities).is_some() => {}
@@ -92,9 +92,11 @@ pub(super) fn called(
 /// Ids in tables of things that come again and again, and that no table describes.
 pub(super) fn referred_to(tables: &[Table], entities: &mut Vec<Entity>) {
     for at in 0..entities.len() {
-        let table = entities[at].table.map(|t| &tables[t]);
-        for column in table.iter().flat_map(|t| &t.profile.columns) {
-            let Some((table, name)) = table.zip(thing(&column.name)) else {
+        let Some(table) = entities[at].table.map(|t| &tables[t]) else {
+            continue;
+        };
+        for column in &table.profile.columns {
+            let Some(name) = thing(&column.name) else {
                 continue;
             };
             let own = column.name == entities[at].key;

@@ -40,9 +40,8 @@ pub fn sniff(bytes: &[u8], ending: &str) -> Kind {
     if let Some(why) = foreign(bytes, ending) {
         return Kind::Other(why);
     }
-    let (text, encoding) = match decoded(bytes) {
-        Some(decoded) => decoded,
-        None => return Kind::Other(None),
+    let Some((text, encoding)) = decoded(bytes) else {
+        return Kind::Other(None);
     };
     match text.trim_start().chars().next() {
         Some('{' | '[') => json(&text),
