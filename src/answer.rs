@@ -357,7 +357,7 @@ struct Shown<'a> {
     name: &'a Option<String>,
     entity: EntityId,
     columns: Arc<Vec<(String, Type)>>,
-    rows: &'a batch::Rows,
+    rows: &'a batch::RowBatch,
 }
 
 impl Shown<'_> {

@@ -3,7 +3,7 @@
 //! What grows is charged before it grows, by its capacity, once per block of rows; what is given up is given
 //! back. A charge that does not fit is refused and ends the run, as a deadline does: see [`Stop`].
 
-use super::{Column, Rows, Stop};
+use super::{Column, RowBatch, Stop};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -233,7 +233,7 @@ impl Column {
     }
 }
 
-impl Rows {
+impl RowBatch {
     /// Bytes that they take, without elements of lists and vectors, which may be shared.
     pub fn own_bytes(&self) -> usize {
         let columns: usize = self.columns.iter().map(Column::own_bytes).sum();

@@ -12,7 +12,7 @@ const BLOCK: usize = 1 << 16;
 /// Request `r` has the rows `offsets[r]..offsets[r + 1]`, in order; each entity at most once.
 /// A column that nobody reads is not there: it is empty, however many rows there are.
 #[derive(Clone, Debug, Default)]
-pub struct Rows {
+pub struct RowBatch {
     /// One more than there are requests; the first is 0.
     pub offsets: Vec<u32>,
     /// Row numbers of the entity's table.
@@ -23,12 +23,12 @@ pub struct Rows {
     pub columns: Vec<Column>,
 }
 
-impl Rows {
+impl RowBatch {
     /// No rows for each of `requests` requests, with no columns.
-    pub fn empty(requests: usize) -> Rows {
-        Rows {
+    pub fn empty(requests: usize) -> RowBatch {
+        RowBatch {
             offsets: vec![0; requests + 1],
-            ..Rows::default()
+            ..RowBatch::default()
         }
     }
 
@@ -62,7 +62,7 @@ impl Rows {
         owners
     }
 
-    /// The rows at `places`, as [`Rows::select`] gives them, with scores of their own; no rows if the run
+    /// The rows at `places`, as [`RowBatch::select`] gives them, with scores of their own; no rows if the run
     /// has to end.
     pub fn select_until(
         &self,
@@ -70,10 +70,10 @@ impl Rows {
         places: &[u32],
         scores: &[f64],
         stop: Stop,
-    ) -> Rows {
-        let none = || Rows {
+    ) -> RowBatch {
+        let none = || RowBatch {
             columns: self.columns.iter().map(|c| c.gather(&[])).collect(),
-            ..Rows::empty(self.requests())
+            ..RowBatch::empty(self.requests())
         };
         let mut rows = none();
         let _held = stop.hold(places.len() * self.width());
@@ -96,11 +96,11 @@ impl Rows {
                 all.extend_from(column, places);
             }
         }
-        Rows { offsets, ..rows }
+        RowBatch { offsets, ..rows }
     }
 
     /// The rows at `places`, which are grouped by request as `offsets` says.
-    pub fn select(&self, offsets: Vec<u32>, places: &[u32]) -> Rows {
+    pub fn select(&self, offsets: Vec<u32>, places: &[u32]) -> RowBatch {
         self.select_until(offsets, places, &self.scores, Stop::default())
     }
 
@@ -114,21 +114,21 @@ impl Rows {
     }
 
     /// No rows, of which it is known how many each request had.
-    pub fn counting(counts: impl IntoIterator<Item = u32>) -> Rows {
+    pub fn counting(counts: impl IntoIterator<Item = u32>) -> RowBatch {
         let mut offsets = vec![0];
         let mut all = 0;
         for count in counts {
             all += count;
             offsets.push(all);
         }
-        Rows {
+        RowBatch {
             offsets,
-            ..Rows::default()
+            ..RowBatch::default()
         }
     }
 
     /// The requests of each, one after the other; all have the same columns.
-    pub fn concat<'r>(parts: impl Iterator<Item = &'r Rows> + Clone) -> Rows {
+    pub fn concat<'r>(parts: impl Iterator<Item = &'r RowBatch> + Clone) -> RowBatch {
         let (mut ids, mut scores, mut offsets) = (Vec::new(), Vec::new(), vec![0]);
         for rows in parts.clone() {
             let before = ids.len() as u32;
@@ -142,7 +142,7 @@ impl Rows {
             let all = parts.clone().map(|rows| rows.columns[place].clone());
             Column::concat(&all.collect::<Vec<Column>>())
         };
-        Rows {
+        RowBatch {
             offsets,
             ids,
             scores,
@@ -155,11 +155,11 @@ impl Rows {
         &self,
         of: impl ExactSizeIterator<Item = Option<usize>> + Clone,
         stop: Stop,
-    ) -> Rows {
+    ) -> RowBatch {
         let count = of.clone().flatten().map(|r| self.range(r).len()).sum();
-        let mut rows = Rows {
+        let mut rows = RowBatch {
             columns: self.columns.iter().map(|c| c.gather(&[])).collect(),
-            ..Rows::empty(of.len())
+            ..RowBatch::empty(of.len())
         };
         let _held = stop.hold(count * self.width());
         if stop.is_over() {
@@ -184,17 +184,17 @@ impl Rows {
     }
 
     /// The rows of some requests; fewer if the run has to end.
-    pub fn of_requests(&self, requests: &[u32], stop: Stop) -> Rows {
+    pub fn of_requests(&self, requests: &[u32], stop: Stop) -> RowBatch {
         self.repeat(requests.iter().map(|&r| Some(r as usize)), stop)
     }
 
     /// The rows for which `keep` is 1, in their order.
-    pub fn retain(&self, keep: &[u8]) -> Rows {
+    pub fn retain(&self, keep: &[u8]) -> RowBatch {
         self.retain_until(keep, Stop::default())
     }
 
     /// The same; no rows if the run has to end.
-    pub fn retain_until(&self, keep: &[u8], stop: Stop) -> Rows {
+    pub fn retain_until(&self, keep: &[u8], stop: Stop) -> RowBatch {
         let mut offsets = Vec::with_capacity(self.offsets.len());
         let mut places = Vec::with_capacity(self.len());
         offsets.push(0);
@@ -245,7 +245,7 @@ impl Rows {
         (offsets, places)
     }
 
-    /// As [`Rows::best`], in order; equal scores are ordered by further keys in turn, each descending
+    /// As [`RowBatch::best`], in order; equal scores are ordered by further keys in turn, each descending
     /// with null last, before the table is asked.
     pub fn best_by(
         &self,
@@ -395,7 +395,7 @@ mod tests {
 
     #[test]
     fn further_keys_decide_between_equal_scores() {
-        let rows = Rows {
+        let rows = RowBatch {
             offsets: vec![0, 6, 6],
             ids: vec![5, 4, 3, 2, 1, 0],
             scores: vec![0.0; 6],
@@ -420,7 +420,7 @@ mod tests {
 
     #[test]
     fn the_best_rows_are_the_first_of_all_in_order() {
-        let rows = Rows {
+        let rows = RowBatch {
             offsets: vec![0, 0, 6, 8],
             ids: vec![9, 3, 5, 1, 2, 7, 4, 6],
             scores: vec![0.0; 8],

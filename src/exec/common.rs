@@ -13,7 +13,7 @@
 
 use super::part::{Layer, Part};
 use super::{Results, Schedule, Timing, run};
-use crate::batch::{Column, Memory, Rows, Stop};
+use crate::batch::{Column, Memory, RowBatch, Stop};
 use crate::expr::run::Sets;
 use crate::expr::{Expr, NodeId, Run, read};
 use crate::ops::{Exec, Graph, Node, Notes, RunError, Shape, no_rows};
@@ -236,7 +236,7 @@ impl Common {
     ) -> Vec<Timing> {
         let told = |(place, (&node, &time)): (usize, (&NodeId, &Duration))| {
             let count = |group: &Option<usize>| group.map_or(0, |g| made[g].counts[place]);
-            let counts = Rows::counting(of.iter().map(count));
+            let counts = RowBatch::counting(of.iter().map(count));
             let rows = counts.offsets.last().map_or(0, |&rows| rows as usize);
             results.note(node, counts);
             Timing { node, time, rows }
@@ -369,7 +369,7 @@ fn younger(run: &Run, request: usize) -> Option<u32> {
 
 /// Whether everything in the rows is of the snapshot: numbers of other strings and keys are those of one
 /// pass.
-fn is_stored(run: &Run, shape: &Shape, rows: &Rows) -> bool {
+fn is_stored(run: &Run, shape: &Shape, rows: &RowBatch) -> bool {
     let known = |ty: &Type| match ty {
         Type::Id(entity) => run.snapshot.schema().entity(*entity).rows,
         _ => run.snapshot.strings(),
@@ -393,12 +393,12 @@ fn is_stored(run: &Run, shape: &Shape, rows: &Rows) -> bool {
 }
 
 /// The rows of every request, of the group that it is in.
-fn spread(made: &[Arc<Made>], of: &[Option<usize>], shape: &Shape, stop: Stop) -> Arc<Rows> {
+fn spread(made: &[Arc<Made>], of: &[Option<usize>], shape: &Shape, stop: Stop) -> Arc<RowBatch> {
     let all = match (made, of) {
         ([], _) => return Arc::new(no_rows(shape, of.len())),
         ([one], [Some(_)]) => return one.rows.clone(),
         ([one], _) => one.rows.clone(),
-        (many, _) => Arc::new(Rows::concat(many.iter().map(|made| &*made.rows))),
+        (many, _) => Arc::new(RowBatch::concat(many.iter().map(|made| &*made.rows))),
     };
     Arc::new(all.repeat(of.iter().copied(), stop))
 }
@@ -430,7 +430,7 @@ struct Asked {
 /// What was made for one who asked.
 #[derive(Debug)]
 struct Made {
-    rows: Arc<Rows>,
+    rows: Arc<RowBatch>,
     /// How many rows each of the members had.
     counts: Vec<u32>,
     notes: Notes,

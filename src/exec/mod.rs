@@ -12,7 +12,7 @@ pub use part::{in_viewers, run_as_viewers};
 pub use salvage::{Ended, salvage};
 pub use schedule::Schedule;
 
-use crate::batch::{Rows, Stop, stretch};
+use crate::batch::{RowBatch, Stop, stretch};
 use crate::expr::NodeId;
 use crate::expr::run::Sets;
 use crate::ops::{Exec, Graph, RunError};
@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 /// The rows of the nodes that have run.
 pub struct Results {
     rows: Vec<OnceLock<Done>>,
-    nothing: Rows,
+    nothing: RowBatch,
     /// Elements of lists and vectors that columns share, by where they are: how many columns have them, and
     /// how many bytes are charged for them.
     elements: Mutex<HashMap<usize, (usize, u64)>>,
@@ -35,7 +35,7 @@ pub struct Results {
 
 /// The rows of a node, until they are freed.
 struct Done {
-    rows: UnsafeCell<Arc<Rows>>,
+    rows: UnsafeCell<Arc<RowBatch>>,
     /// Bytes that are charged for them.
     charged: AtomicU64,
 }
@@ -47,7 +47,7 @@ impl Results {
     pub fn new(nodes: usize) -> Results {
         Results {
             rows: (0..nodes).map(|_| OnceLock::new()).collect(),
-            nothing: Rows::empty(0),
+            nothing: RowBatch::empty(0),
             elements: Mutex::default(),
         }
     }
@@ -61,13 +61,13 @@ impl Results {
         self.rows[node.0 as usize].get().is_some()
     }
 
-    fn take(&mut self, node: NodeId) -> Arc<Rows> {
+    fn take(&mut self, node: NodeId) -> Arc<RowBatch> {
         let done = self.rows[node.0 as usize].take();
         done.map(|done| done.rows.into_inner()).unwrap_or_default()
     }
 
     /// Puts the rows of a node, which has none yet, and charges them; false if they are too many.
-    fn put(&self, node: NodeId, rows: Arc<Rows>, stop: Stop) -> bool {
+    fn put(&self, node: NodeId, rows: Arc<RowBatch>, stop: Stop) -> bool {
         let own = rows.own_bytes();
         let mut elements = self.elements.lock().unwrap_or_else(|e| e.into_inner());
         let is_new = |(place, _): &(usize, usize)| !elements.contains_key(place);
@@ -91,7 +91,7 @@ impl Results {
     }
 
     /// Notes how many rows the requests had at a node whose rows nobody reads.
-    fn note(&self, node: NodeId, counts: Rows) {
+    fn note(&self, node: NodeId, counts: RowBatch) {
         let done = Done {
             rows: UnsafeCell::new(Arc::new(counts)),
             charged: AtomicU64::new(0),
@@ -110,9 +110,9 @@ impl Results {
         // SAFETY: as said above
         let rows = unsafe { &mut *done.rows.get() };
         // how many there were is still asked
-        let counts = Rows {
+        let counts = RowBatch {
             offsets: rows.offsets.clone(),
-            ..Rows::default()
+            ..RowBatch::default()
         };
         let rows = std::mem::replace(rows, Arc::new(counts));
         let mut bytes = done.charged.swap(0, Ordering::Relaxed);
@@ -147,7 +147,7 @@ impl Results {
 }
 
 impl Sets for Results {
-    fn rows(&self, node: NodeId) -> &Rows {
+    fn rows(&self, node: NodeId) -> &RowBatch {
         match self.rows[node.0 as usize].get() {
             // SAFETY: they are changed only where nobody holds a reference
             Some(done) => unsafe { &*done.rows.get() },
@@ -270,11 +270,16 @@ fn run_node(
 }
 
 /// The rows of a node over the rows of its inputs.
-fn run_op(graph: &Graph, schedule: &Schedule, id: NodeId, exec: &Exec) -> Result<Rows, RunError> {
+fn run_op(
+    graph: &Graph,
+    schedule: &Schedule,
+    id: NodeId,
+    exec: &Exec,
+) -> Result<RowBatch, RunError> {
     let node = graph.get(id);
     exec.warn_of_numbers(&*node.op);
     let rows = |&input: &NodeId| exec.run.sets.rows(input);
-    let mut inputs: Vec<&Rows> = node.inputs.iter().map(rows).collect();
+    let mut inputs: Vec<&RowBatch> = node.inputs.iter().map(rows).collect();
     let (Some(root), Some(inner)) = (node.op.nested(), schedule.nested(id)) else {
         return node.op.run(exec, &inputs);
     };

@@ -4,7 +4,7 @@
 //! part, so its rows are those that it would give in any batch.
 
 use super::{Results, Schedule, run};
-use crate::batch::{Rows, Stop};
+use crate::batch::{RowBatch, Stop};
 use crate::expr::NodeId;
 use crate::expr::run::Sets;
 use crate::ops::{Exec, Graph, Node, RunError, no_rows};
@@ -16,7 +16,7 @@ pub(super) struct Part<'a> {
     results: &'a Results,
     /// Ascending.
     requests: &'a [u32],
-    rows: Vec<OnceLock<Rows>>,
+    rows: Vec<OnceLock<RowBatch>>,
     stop: Stop<'a>,
     /// Bytes that are charged for the rows.
     charged: AtomicU64,
@@ -35,7 +35,7 @@ impl<'a> Part<'a> {
 }
 
 impl Sets for Part<'_> {
-    fn rows(&self, node: NodeId) -> &Rows {
+    fn rows(&self, node: NodeId) -> &RowBatch {
         let part = || {
             let rows = self.results.rows(node);
             let rows = rows.of_requests(self.requests, self.stop);
@@ -68,7 +68,7 @@ impl<'a> Layer<'a> {
 }
 
 impl Sets for Layer<'_> {
-    fn rows(&self, node: NodeId) -> &Rows {
+    fn rows(&self, node: NodeId) -> &RowBatch {
         match self.own.has(node) {
             true => self.own.rows(node),
             false => self.part.rows(node),
@@ -82,8 +82,8 @@ pub fn run_masked(
     exec: &Exec,
     results: &Results,
     mask: &[bool],
-    run_node: impl FnOnce(&Exec) -> Result<Rows, RunError>,
-) -> Result<Rows, RunError> {
+    run_node: impl FnOnce(&Exec) -> Result<RowBatch, RunError>,
+) -> Result<RowBatch, RunError> {
     let requests: Vec<u32> = (0..mask.len() as u32)
         .filter(|&r| mask[r as usize])
         .collect();
@@ -109,8 +109,8 @@ pub fn run_as_viewers(
     schedule: &Schedule,
     root: NodeId,
     exec: &Exec,
-    viewers: &Rows,
-) -> Result<Rows, RunError> {
+    viewers: &RowBatch,
+) -> Result<RowBatch, RunError> {
     if viewers.is_empty() {
         return Ok(no_rows(graph.shape(root), 0));
     }
@@ -126,7 +126,7 @@ pub fn in_viewers<R>(
     graph: &Graph,
     schedule: &Schedule,
     exec: &Exec,
-    viewers: &Rows,
+    viewers: &RowBatch,
     then: impl FnOnce(&Exec, &Results) -> Result<R, RunError>,
 ) -> Result<(Results, R), RunError> {
     as_viewers(graph, schedule, exec, viewers, None, then)
@@ -136,7 +136,7 @@ fn as_viewers<R>(
     graph: &Graph,
     schedule: &Schedule,
     exec: &Exec,
-    viewers: &Rows,
+    viewers: &RowBatch,
     keep: Option<&[NodeId]>,
     then: impl FnOnce(&Exec, &Results) -> Result<R, RunError>,
 ) -> Result<(Results, R), RunError> {
@@ -160,7 +160,7 @@ fn as_viewers<R>(
 }
 
 /// The rows of some requests as those of all.
-fn spread(rows: Rows, mask: &[bool]) -> Rows {
+fn spread(rows: RowBatch, mask: &[bool]) -> RowBatch {
     let mut offsets = Vec::with_capacity(mask.len() + 1);
     let mut part = 0;
     offsets.push(0);
@@ -168,5 +168,5 @@ fn spread(rows: Rows, mask: &[bool]) -> Rows {
         part += usize::from(wanted);
         offsets.push(rows.offsets[part]);
     }
-    Rows { offsets, ..rows }
+    RowBatch { offsets, ..rows }
 }

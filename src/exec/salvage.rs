@@ -6,7 +6,7 @@
 //! What leaves rows out by a condition is applied first, or there are no rows.
 
 use super::Results;
-use crate::batch::{Column, Rows, Stop};
+use crate::batch::{Column, RowBatch, Stop};
 use crate::expr::run::{Members, Sets};
 use crate::expr::value::Val;
 use crate::expr::{Expr, Kind, NodeId, Run};
@@ -84,7 +84,7 @@ impl Salvage<'_> {
         }
         let (stage, rows) = match found {
             Some((stage, rows)) => (Some(stage), rows),
-            None => (None, self.with_columns(&Rows::empty(1), list, list)),
+            None => (None, self.with_columns(&RowBatch::empty(1), list, list)),
         };
         // what is there is handed out, whatever it takes
         self.results.put(list, Arc::new(rows), Stop::default());
@@ -139,13 +139,13 @@ impl Salvage<'_> {
             return true;
         }
         let earlier = node.inputs[..deciding].iter();
-        let earlier: Vec<&Rows> = earlier.map(|&id| self.results.rows(id)).collect();
+        let earlier: Vec<&RowBatch> = earlier.map(|&id| self.results.rows(id)).collect();
         node.op.wants(self.exec, input, &earlier)[0]
     }
 
     /// The rows of a way's operator that may stand for its list; none if a condition on it cannot be
     /// applied.
-    fn rows(&self, way: &Way) -> Option<Rows> {
+    fn rows(&self, way: &Way) -> Option<RowBatch> {
         let (from, most) = self.cut(way);
         let stage = self.results.rows(way.stage);
         let conditions = (0..way.left.len()).rev().filter(|&place| {
@@ -166,7 +166,7 @@ impl Salvage<'_> {
             let node = self.graph.get(way.left[place]);
             let before = self.with_columns(&rows, way.stage, node.inputs[0]);
             let others = node.inputs[1..].iter().map(|&id| self.results.rows(id));
-            let inputs: Vec<&Rows> = std::iter::once(&before).chain(others).collect();
+            let inputs: Vec<&RowBatch> = std::iter::once(&before).chain(others).collect();
             let kept = node.op.run(self.exec, &inputs).ok()?;
             rows = among(&rows, &kept.ids);
         }
@@ -231,7 +231,7 @@ impl Salvage<'_> {
     }
 
     /// Rows of an operator with the columns of another; those that are not known there are null.
-    fn with_columns(&self, rows: &Rows, from: NodeId, to: NodeId) -> Rows {
+    fn with_columns(&self, rows: &RowBatch, from: NodeId, to: NodeId) -> RowBatch {
         let before = self.graph.shape(from);
         let column = |wanted: &BoundColumn| -> Column {
             let known = before.find(&wanted.name);
@@ -240,7 +240,7 @@ impl Salvage<'_> {
                 _ => Val::null(&wanted.ty).into_column(rows.len()),
             }
         };
-        Rows {
+        RowBatch {
             offsets: rows.offsets.clone(),
             ids: rows.ids.clone(),
             scores: rows.scores.clone(),
@@ -250,7 +250,7 @@ impl Salvage<'_> {
 }
 
 /// The `most` rows after the first `from`.
-fn window(rows: &Rows, from: usize, most: usize) -> Rows {
+fn window(rows: &RowBatch, from: usize, most: usize) -> RowBatch {
     let from = from.min(rows.len());
     let end = from.saturating_add(most).min(rows.len());
     let places: Vec<u32> = (from as u32..end as u32).collect();
@@ -258,7 +258,7 @@ fn window(rows: &Rows, from: usize, most: usize) -> Rows {
 }
 
 /// The rows with these ids, which stand in the order of the rows.
-fn among(rows: &Rows, ids: &[u32]) -> Rows {
+fn among(rows: &RowBatch, ids: &[u32]) -> RowBatch {
     let mut left = ids.iter().peekable();
     let is_next = |id: &u32| left.next_if_eq(&id).is_some();
     let keep: Vec<u8> = rows.ids.iter().map(is_next).map(u8::from).collect();

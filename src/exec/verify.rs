@@ -1,7 +1,7 @@
 //! Debug builds compare the rows of every operator with what its shape promised, so that every
 //! test is also a test of bounds, types and nullability.
 
-use crate::batch::{Column, Rows};
+use crate::batch::{Column, RowBatch};
 use crate::catalog::schema::Schema;
 use crate::expr::Facts;
 use crate::ops::{BoundColumn, Node, ScoreKind};
@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 /// # Panics
 /// If the rows are not as the shape says.
-pub fn verify(node: &Node, rows: &Rows, schema: &Schema) {
+pub fn verify(node: &Node, rows: &RowBatch, schema: &Schema) {
     if let Err(why) = promised(node, rows, schema) {
         panic!(
             "`{}({})` broke the promise of its shape: {why}\n{:?}",
@@ -21,7 +21,7 @@ pub fn verify(node: &Node, rows: &Rows, schema: &Schema) {
     }
 }
 
-fn promised(node: &Node, rows: &Rows, schema: &Schema) -> Result<(), String> {
+fn promised(node: &Node, rows: &RowBatch, schema: &Schema) -> Result<(), String> {
     let shape = &node.shape;
     let table = schema.entity(shape.entity);
     for request in 0..rows.requests() {
@@ -61,7 +61,7 @@ fn promised(node: &Node, rows: &Rows, schema: &Schema) -> Result<(), String> {
     Ok(())
 }
 
-fn column_as_promised(column: &BoundColumn, found: &Column, rows: &Rows) -> Result<(), String> {
+fn column_as_promised(column: &BoundColumn, found: &Column, rows: &RowBatch) -> Result<(), String> {
     let fits = matches!(
         (&column.ty, found),
         (
@@ -115,7 +115,7 @@ fn values(name: &str, column: &Column, facts: Facts) -> Result<(), String> {
 }
 
 /// One value per request.
-fn same(name: &str, column: &Column, rows: &Rows) -> Result<(), String> {
+fn same(name: &str, column: &Column, rows: &RowBatch) -> Result<(), String> {
     for request in 0..rows.requests() {
         let range = rows.range(request);
         let differs = match column {

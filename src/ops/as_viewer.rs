@@ -8,7 +8,7 @@ use super::shape::{Score, Shape};
 use super::{
     Demand, Exec, Explaining, Guess, Op, Operator, Param, Part, Planning, Rest, Rewriting, RunError,
 };
-use crate::batch::{Pace, Rows};
+use crate::batch::{Pace, RowBatch};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::{Expr, NodeId};
@@ -108,12 +108,12 @@ impl Op for AsViewer {
     }
 
     /// The second input has the rows of every member: one request for each row of the first.
-    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+    fn run(&self, exec: &Exec, inputs: &[&RowBatch]) -> Result<RowBatch, RunError> {
         let (members, found) = (inputs[0], inputs[1]);
         // the rows of all members, once more, what they contribute, and how many have each
         let _held = exec.hold("as_viewer", found.len() * (2 * found.width() + 60))?;
         let pace = Pace::new(exec.run.stop);
-        let all = Rows {
+        let all = RowBatch {
             offsets: members
                 .offsets
                 .iter()

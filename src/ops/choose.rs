@@ -6,7 +6,7 @@ use super::{
     Becomes, Demand, Exec, Explaining, Graph, Guess, Instance, Op, Planning, Rewriting, RunError,
     Shape, Used, mapped,
 };
-use crate::batch::{Pace, Rows};
+use crate::batch::{Pace, RowBatch};
 use crate::catalog::schema::Schema;
 use crate::expr::show::show;
 use crate::expr::{Expr, Frame, NodeId, Scalar};
@@ -53,7 +53,7 @@ impl Op for Choose {
         vec![&self.condition]
     }
 
-    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+    fn run(&self, exec: &Exec, inputs: &[&RowBatch]) -> Result<RowBatch, RunError> {
         let bases = bases(inputs);
         let mut picked = Picked::default();
         let _held = Picked::hold(exec, "if", inputs, 0)?;
@@ -75,7 +75,7 @@ impl Op for Choose {
         Some(0)
     }
 
-    fn wants(&self, exec: &Exec, input: usize, _: &[&Rows]) -> Vec<bool> {
+    fn wants(&self, exec: &Exec, input: usize, _: &[&RowBatch]) -> Vec<bool> {
         let conditions = self.conditions(exec).into_iter();
         conditions.map(|c| (c == 1) == (input == 0)).collect()
     }

@@ -6,7 +6,7 @@ use super::{
     Effect, Exec, Explaining, Graph, Instance, Op, Operator, Planning, Rest, Rewriting, RunError,
     Used, mapped,
 };
-use crate::batch::Rows;
+use crate::batch::RowBatch;
 use crate::catalog::schema::Schema;
 use crate::expr::show::show;
 use crate::expr::value::Val;
@@ -152,7 +152,7 @@ impl Op for Bindings {
         Effect::Keeps
     }
 
-    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+    fn run(&self, exec: &Exec, inputs: &[&RowBatch]) -> Result<RowBatch, RunError> {
         let width = inputs[0].width() + 4 + 8 * self.columns.len();
         let _held = exec.hold(self.name(), inputs[0].len() * width)?;
         let mut rows = inputs[0].clone();

@@ -6,7 +6,7 @@ use super::{
     Demand, Exec, Explaining, Guess, Instance, Op, Operator, Param, Planning, Rest, Rewriting,
     RunError, Used, mapped,
 };
-use crate::batch::{Pace, Rows};
+use crate::batch::{Pace, RowBatch};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::Expr;
@@ -82,7 +82,7 @@ impl Op for Fallback {
         }
     }
 
-    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+    fn run(&self, exec: &Exec, inputs: &[&RowBatch]) -> Result<RowBatch, RunError> {
         let at_least = self.at_least.per_request(exec.run);
         let bases = bases(inputs);
         let mut picked = Picked::default();
@@ -106,7 +106,7 @@ impl Op for Fallback {
         (input > 0).then_some(input)
     }
 
-    fn wants(&self, exec: &Exec, _: usize, earlier: &[&Rows]) -> Vec<bool> {
+    fn wants(&self, exec: &Exec, _: usize, earlier: &[&RowBatch]) -> Vec<bool> {
         let at_least = self.at_least.per_request(exec.run);
         let short = |(request, least): (usize, u64)| {
             let ids = earlier
@@ -162,7 +162,7 @@ impl Explaining for Fallback {
 
 /// Appends the rows of a request that are not there yet.
 fn append(
-    rows: &Rows,
+    rows: &RowBatch,
     base: u32,
     request: usize,
     present: &mut HashSet<u32>,

@@ -5,7 +5,7 @@ use super::{
     Becomes, Demand, Effect, Exec, Explaining, Guess, Instance, Op, Operator, Part, Planning, Rest,
     Rewriting, RunError, Used,
 };
-use crate::batch::Rows;
+use crate::batch::RowBatch;
 use crate::catalog::schema::Schema;
 use crate::expr::show::show;
 use crate::expr::{Expr, Frame, NodeId, Scalar};
@@ -80,7 +80,7 @@ impl Op for Filter {
         Effect::Narrows
     }
 
-    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+    fn run(&self, exec: &Exec, inputs: &[&RowBatch]) -> Result<RowBatch, RunError> {
         let rows = inputs[0];
         let _held = exec.hold("filter", rows.len() * (4 + 4 + 2))?;
         match self.part.most(exec.run) {
@@ -154,7 +154,7 @@ impl Explaining for Filter {}
 
 impl Filter {
     /// Of each row 1 if it stays.
-    fn keeps(&self, exec: &Exec, rows: &Rows) -> Result<Vec<u8>, RunError> {
+    fn keeps(&self, exec: &Exec, rows: &RowBatch) -> Result<Vec<u8>, RunError> {
         let owners = rows.owners();
         let frame = Frame::rows(exec.run, rows, &owners);
         let mut keep = vec![1u8; rows.len()];
@@ -168,7 +168,7 @@ impl Filter {
     }
 
     /// The first rows of each request that stay, as many as `most` says.
-    fn enough(&self, exec: &Exec, rows: &Rows, most: &[u64]) -> Result<Rows, RunError> {
+    fn enough(&self, exec: &Exec, rows: &RowBatch, most: &[u64]) -> Result<RowBatch, RunError> {
         let stop = exec.run.stop;
         let mut found: Vec<Vec<u32>> = vec![Vec::new(); rows.requests()];
         let mut next: Vec<usize> = (0..rows.requests()).map(|r| rows.range(r).start).collect();
@@ -199,7 +199,7 @@ impl Filter {
             step *= GROWTH;
         }
         let lengths = found.iter().map(|found| found.len() as u32);
-        let offsets = Rows::counting(lengths).offsets;
+        let offsets = RowBatch::counting(lengths).offsets;
         Ok(rows.select_until(offsets, &found.concat(), &rows.scores, stop))
     }
 }

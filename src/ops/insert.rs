@@ -7,7 +7,7 @@ use super::{
     Demand, Exec, Explaining, Guess, Instance, Op, Operator, Param, Planning, Rest, Rewriting,
     RunError, Used, mapped,
 };
-use crate::batch::{Pace, Rows};
+use crate::batch::{Pace, RowBatch};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::ir::{Kind, Scalar};
@@ -161,7 +161,7 @@ impl Op for Insert {
         }
     }
 
-    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+    fn run(&self, exec: &Exec, inputs: &[&RowBatch]) -> Result<RowBatch, RunError> {
         let (rows, other) = (inputs[0], inputs[1]);
         let bases = bases(inputs);
         let slots = self.slots.per_request(exec, other);
@@ -229,7 +229,7 @@ impl Rewriting for Insert {
 
 impl Explaining for Insert {
     /// A row in both is that of `other` if one of the slots took it.
-    fn origin(&self, exec: &Exec, inputs: &[&Rows], request: usize, id: u32) -> Option<usize> {
+    fn origin(&self, exec: &Exec, inputs: &[&RowBatch], request: usize, id: u32) -> Option<usize> {
         let (rows, other) = (inputs[0], inputs[1]);
         let new = &other.ids[other.range(request)];
         let slots = self.slots.per_request(exec, other);
@@ -249,7 +249,7 @@ impl Explaining for Insert {
 
 impl Slots {
     /// The positions of each request, ascending, each once; no more than `other` has rows.
-    fn per_request(&self, exec: &Exec, other: &Rows) -> Vec<Vec<u64>> {
+    fn per_request(&self, exec: &Exec, other: &RowBatch) -> Vec<Vec<u64>> {
         let requests = exec.run.requests();
         match self {
             Slots::At(at) => {

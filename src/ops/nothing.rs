@@ -1,7 +1,7 @@
 //! No rows for any request: what stands in the place of an operator that never gives one.
 
 use super::{BoundColumn, Exec, Explaining, Instance, Op, Planning, Rewriting, RunError, Shape};
-use crate::batch::Rows;
+use crate::batch::RowBatch;
 use crate::catalog::schema::Schema;
 use crate::expr::Expr;
 use crate::expr::value::Val;
@@ -13,11 +13,11 @@ pub fn nothing(shape: &Shape) -> Arc<dyn Instance> {
 }
 
 /// No rows for anyone, with the columns of a shape.
-pub fn no_rows(shape: &Shape, requests: usize) -> Rows {
+pub fn no_rows(shape: &Shape, requests: usize) -> RowBatch {
     let column = |c: &BoundColumn| Val::null(&c.ty).into_column(0);
-    Rows {
+    RowBatch {
         columns: shape.columns.iter().map(column).collect(),
-        ..Rows::empty(requests)
+        ..RowBatch::empty(requests)
     }
 }
 
@@ -37,7 +37,7 @@ impl Op for Nothing {
         Vec::new()
     }
 
-    fn run(&self, exec: &Exec, _: &[&Rows]) -> Result<Rows, RunError> {
+    fn run(&self, exec: &Exec, _: &[&RowBatch]) -> Result<RowBatch, RunError> {
         Ok(no_rows(&self.0, exec.run.requests()))
     }
 }

@@ -5,7 +5,7 @@ use super::{
     Exec, Explaining, Instance, Op, Operator, Param, Planning, Rest, Rewriting, RunError, Score,
     ScoreKind, Shape, Used, mapped,
 };
-use crate::batch::{Column as Stored, Rows};
+use crate::batch::{Column as Stored, RowBatch};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::functions::own::values;
@@ -183,7 +183,7 @@ impl Op for Own {
         self.args.iter().filter_map(|(_, arg)| arg.expr()).collect()
     }
 
-    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+    fn run(&self, exec: &Exec, inputs: &[&RowBatch]) -> Result<RowBatch, RunError> {
         let (rows, stop) = (inputs[0], exec.run.stop);
         // of each row a key or a string, and the selection
         let _held = exec.hold(self.name, rows.len() * (24 * self.args.len() + 16))?;
@@ -233,7 +233,7 @@ impl Own {
     fn selected(
         &self,
         exec: &Exec,
-        rows: &Rows,
+        rows: &RowBatch,
         ready: &[Ready],
         request: usize,
     ) -> Result<Selection, RunError> {
@@ -264,7 +264,7 @@ impl Own {
     }
 
     /// The arguments for all rows.
-    fn ready<'r>(&self, exec: &'r Exec, rows: &'r Rows) -> Vec<Ready<'r>> {
+    fn ready<'r>(&self, exec: &'r Exec, rows: &'r RowBatch) -> Vec<Ready<'r>> {
         let requests = Frame::requests(exec.run);
         let owners = rows.owners();
         let of_rows = Frame::rows(exec.run, rows, &owners);

@@ -7,7 +7,7 @@ use super::{
     Effect, Exec, Explaining, Instance, Op, Operator, Param, Part, Planning, Rest, Rewriting,
     RunError, Used, mapped,
 };
-use crate::batch::{Column, Rows, pick};
+use crate::batch::{Column, RowBatch, pick};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::functions::own::Scored;
@@ -241,7 +241,7 @@ impl Op for Rank {
     }
 
     /// Only what the score is made of is computed for all rows; the rest for those that are left.
-    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+    fn run(&self, exec: &Exec, inputs: &[&RowBatch]) -> Result<RowBatch, RunError> {
         let rows = inputs[0];
         let outputs = self.heads.iter().filter(|head| head.is_output()).count();
         let made = 8 * (self.heads.len() + outputs + 2);
@@ -292,7 +292,7 @@ impl Planning for Rank {
         Some(&self.keep)
     }
 
-    fn whole(&self, exec: &Exec, inputs: &[&Rows], request: usize) -> Option<u64> {
+    fn whole(&self, exec: &Exec, inputs: &[&RowBatch], request: usize) -> Option<u64> {
         let rows = inputs[0].range(request).len() as u64;
         Some(rows.min(self.keep.per_request(exec.run)[request]))
     }
@@ -413,7 +413,12 @@ impl Rank {
 
     /// Computes the heads that are read and not there yet. `rows` have the score that they came
     /// with.
-    fn rest(&self, exec: &Exec, rows: &Rows, made: &mut [Option<Column>]) -> Result<(), RunError> {
+    fn rest(
+        &self,
+        exec: &Exec,
+        rows: &RowBatch,
+        made: &mut [Option<Column>],
+    ) -> Result<(), RunError> {
         let (owners, scored) = (rows.owners(), Scored::default());
         let frame = Frame {
             scored: Some(&scored),

@@ -7,7 +7,7 @@ use super::{
     Demand, Exec, Explaining, Guess, Instance, Op, Operator, Param, Planning, Rest, Rewriting,
     RunError, Used, mapped,
 };
-use crate::batch::{BLOCK, Rows, arrange, blocks, places, sort_key};
+use crate::batch::{BLOCK, RowBatch, arrange, blocks, places, sort_key};
 use crate::catalog::schema::Schema;
 use crate::expr::random::{Hasher, unit};
 use crate::expr::show::show;
@@ -95,7 +95,7 @@ impl Op for Sample {
         true
     }
 
-    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+    fn run(&self, exec: &Exec, inputs: &[&RowBatch]) -> Result<RowBatch, RunError> {
         let (run, rows) = (exec.run, inputs[0]);
         let stop = run.stop;
         let _held = exec.hold("sample", rows.len() * (4 + 8 + 1 + 3 * 16))?;

@@ -6,7 +6,7 @@ use super::{
     Effect, Exec, Explaining, Instance, Op, Operator, Param, Part, Planning, Rest, Rewriting,
     RunError, Used, mapped,
 };
-use crate::batch::Rows;
+use crate::batch::RowBatch;
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::show::show;
@@ -115,7 +115,7 @@ impl Op for Score {
         Effect::Scores
     }
 
-    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+    fn run(&self, exec: &Exec, inputs: &[&RowBatch]) -> Result<RowBatch, RunError> {
         let rows = inputs[0];
         let _held = exec.hold("score", rows.len() * (4 + 8 + 8))?;
         let owners = rows.owners();
@@ -140,7 +140,7 @@ impl Op for Score {
 }
 
 impl Planning for Score {
-    fn whole(&self, _: &Exec, inputs: &[&Rows], request: usize) -> Option<u64> {
+    fn whole(&self, _: &Exec, inputs: &[&RowBatch], request: usize) -> Option<u64> {
         Some(inputs[0].range(request).len() as u64)
     }
 }
@@ -174,7 +174,7 @@ impl Explaining for Score {
 }
 
 /// The rows with new scores and in their order, as far as they are used.
-pub fn scored(rows: &Rows, scores: &[f64], part: &Part, exec: &Exec) -> Rows {
+pub fn scored(rows: &RowBatch, scores: &[f64], part: &Part, exec: &Exec) -> RowBatch {
     let most = part.most(exec.run);
     let stop = exec.run.stop;
     let (offsets, places) = rows.best(scores, most.as_deref(), part.order, stop);

@@ -8,7 +8,7 @@ use super::{
     Becomes, Demand, Effect, Exec, Explaining, Graph, Guess, Instance, Op, Part, Planning,
     Rewriting, RunError, Used,
 };
-use crate::batch::{Pace, Rows, Stop, arrange, place_of, sort_key, sorting};
+use crate::batch::{Pace, RowBatch, Stop, arrange, place_of, sort_key, sorting};
 use crate::catalog::schema::Schema;
 use crate::expr::{Expr, NodeId};
 use crate::types::NULL_CODE;
@@ -75,7 +75,7 @@ impl Op for Member {
         &self.part
     }
 
-    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+    fn run(&self, exec: &Exec, inputs: &[&RowBatch]) -> Result<RowBatch, RunError> {
         let (a, b) = (inputs[0], inputs[1]);
         let stop = exec.run.stop;
         let longest = (0..b.requests()).map(|r| b.range(r).len()).max();
@@ -195,11 +195,11 @@ impl Op for Union {
         &self.part
     }
 
-    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+    fn run(&self, exec: &Exec, inputs: &[&RowBatch]) -> Result<RowBatch, RunError> {
         let (a, b) = (inputs[0], inputs[1]);
-        let mut union = Rows {
+        let mut union = RowBatch {
             offsets: vec![0],
-            ..Rows::default()
+            ..RowBatch::default()
         };
         // places in `a`, then in `b` counted on from the end of `a`
         let mut places = Vec::new();
@@ -229,7 +229,7 @@ impl Planning for Union {
         wanted
     }
 
-    fn whole(&self, exec: &Exec, inputs: &[&Rows], request: usize) -> Option<u64> {
+    fn whole(&self, exec: &Exec, inputs: &[&RowBatch], request: usize) -> Option<u64> {
         let pace = Pace::new(exec.run.stop);
         Some(merged(inputs[0], inputs[1], request, &pace).len() as u64)
     }
@@ -301,8 +301,8 @@ const UNION_BYTES: usize = 2 * 24 + 40 + 32 + 16;
 
 /// The rows of both; of one that is in both, the larger score and its side (ties: the first). If the run
 /// has to end, some of them.
-fn merged(a: &Rows, b: &Rows, request: usize, pace: &Pace) -> Vec<Row> {
-    let row = |rows: &Rows, i: usize, base: usize| Row {
+fn merged(a: &RowBatch, b: &RowBatch, request: usize, pace: &Pace) -> Vec<Row> {
+    let row = |rows: &RowBatch, i: usize, base: usize| Row {
         id: rows.ids[i],
         score: rows.scores[i],
         place: (base + i) as u32,

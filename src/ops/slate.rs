@@ -12,7 +12,7 @@ use super::{
     Effect, Exec, Explaining, Instance, Op, Operator, Param, Planning, Rest, Rewriting, RunError,
     Used, mapped,
 };
-use crate::batch::{Pace, Rows, Stop};
+use crate::batch::{Pace, RowBatch, Stop};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::ir::Scalar;
@@ -202,7 +202,7 @@ impl Op for Slate {
         exprs
     }
 
-    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+    fn run(&self, exec: &Exec, inputs: &[&RowBatch]) -> Result<RowBatch, RunError> {
         let rows = inputs[0];
         let _held = exec.hold("slate", rows.len() * (16 + self.rules.len() * RULE_BYTES))?;
         let owners = rows.owners();

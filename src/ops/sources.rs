@@ -7,7 +7,7 @@ use super::{
     Exec, Explaining, Guess, Instance, Op, Operator, Param, Part, Planning, Rest, Rewriting,
     RunError, Shape, Used, mapped,
 };
-use crate::batch::{Pace, Rows, blocks};
+use crate::batch::{Pace, RowBatch, blocks};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::show::show;
@@ -46,9 +46,9 @@ impl Op for Viewer {
         true
     }
 
-    fn run(&self, exec: &Exec, _: &[&Rows]) -> Result<Rows, RunError> {
+    fn run(&self, exec: &Exec, _: &[&RowBatch]) -> Result<RowBatch, RunError> {
         let n = exec.run.requests();
-        Ok(Rows {
+        Ok(RowBatch {
             offsets: (0..=n as u32).collect(),
             ids: exec.run.viewers.clone(),
             scores: vec![1.0; n],
@@ -120,13 +120,13 @@ impl Op for All {
         &self.part
     }
 
-    fn run(&self, exec: &Exec, _: &[&Rows]) -> Result<Rows, RunError> {
+    fn run(&self, exec: &Exec, _: &[&RowBatch]) -> Result<RowBatch, RunError> {
         let run = exec.run;
         let n = run.snapshot.schema().entity(self.entity).rows;
         exec.check("all", u64::from(n))?;
-        let mut rows = Rows {
+        let mut rows = RowBatch {
             offsets: vec![0],
-            ..Rows::default()
+            ..RowBatch::default()
         };
         let everything = run.all_visible(self.entity);
         let most = self.part.most(run);
@@ -163,7 +163,7 @@ impl Planning for All {
         guess.rows_of(self.entity)
     }
 
-    fn whole(&self, exec: &Exec, _: &[&Rows], request: usize) -> Option<u64> {
+    fn whole(&self, exec: &Exec, _: &[&RowBatch], request: usize) -> Option<u64> {
         let run = exec.run;
         let all = 0..run.snapshot.schema().entity(self.entity).rows;
         Some(match run.all_visible(self.entity) {
@@ -277,7 +277,7 @@ impl Op for Given {
         std::iter::once(&self.ids).chain(&self.scores).collect()
     }
 
-    fn run(&self, exec: &Exec, _: &[&Rows]) -> Result<Rows, RunError> {
+    fn run(&self, exec: &Exec, _: &[&RowBatch]) -> Result<RowBatch, RunError> {
         let frame = Frame::requests(exec.run);
         let count = |list: &Expr| match frame.eval(list) {
             Val::List(slots, _) => {
@@ -294,9 +294,9 @@ impl Op for Given {
             .scores
             .as_ref()
             .map(|s| elements(frame.eval(s), exec.run.requests()));
-        let mut rows = Rows {
+        let mut rows = RowBatch {
             offsets: vec![0],
-            ..Rows::default()
+            ..RowBatch::default()
         };
         for (request, ids) in ids.into_iter().enumerate() {
             let ids = ids.map(Val::codes).map_or(Vec::new(), |v| v.spread(1));
@@ -338,7 +338,7 @@ impl Given {
         request: usize,
         ids: &[u32],
         scores: Option<&[f64]>,
-        rows: &mut Rows,
+        rows: &mut RowBatch,
     ) {
         let table = exec.run.snapshot.schema().entity(self.entity);
         let mut seen = std::collections::HashSet::new();

@@ -8,7 +8,7 @@ use super::{
     Becomes, Demand, Effect, Exec, Explaining, Guess, Instance, Op, Operator, Param, Planning,
     Rest, Rewriting, RunError, Used, Window, mapped,
 };
-use crate::batch::{BLOCK, Rows, Stop, blocks};
+use crate::batch::{BLOCK, RowBatch, Stop, blocks};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::show::show;
@@ -210,7 +210,7 @@ impl Op for Take {
         Effect::Cuts
     }
 
-    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+    fn run(&self, exec: &Exec, inputs: &[&RowBatch]) -> Result<RowBatch, RunError> {
         let rows = inputs[0];
         let n = self.n.per_request(exec.run);
         let offset = self.skipped().per_request(exec.run);
@@ -325,7 +325,7 @@ impl Rewriting for Take {
 impl Explaining for Take {}
 
 /// The first `n[r]` rows of request `r` after those that are skipped.
-fn window(rows: &Rows, offset: &[u64], n: &[u64], stop: Stop) -> Rows {
+fn window(rows: &RowBatch, offset: &[u64], n: &[u64], stop: Stop) -> RowBatch {
     let mut offsets = vec![0];
     let mut places = Vec::new();
     for request in 0..rows.requests() {

@@ -2,7 +2,7 @@
 
 use super::Rewriting;
 use crate::batch::Stop;
-use crate::batch::{Column, Rows};
+use crate::batch::{Column, RowBatch};
 use crate::expr::functions::Role;
 use crate::expr::ir::Mapped;
 use crate::expr::run::{Ends, Members, Memo, Sets};
@@ -15,7 +15,7 @@ use crate::types::{NULL_BOOL, NULL_CODE, NULL_INT, Type};
 /// catalog is read once. A definition that is used with constants leaves such parts behind; calls of
 /// constants alone are values before that, when they are checked.
 pub fn constants(rewriting: &mut Rewriting) {
-    let none = Nothing(Rows::empty(1));
+    let none = Nothing(RowBatch::empty(1));
     let folding = Folding::new(rewriting.snapshot, &none);
     let mut known = Mapped::default();
     let folded = |&id: &NodeId| {
@@ -29,10 +29,10 @@ pub fn constants(rewriting: &mut Rewriting) {
 }
 
 /// Constants read no sets.
-struct Nothing(Rows);
+struct Nothing(RowBatch);
 
 impl Sets for Nothing {
-    fn rows(&self, _: NodeId) -> &Rows {
+    fn rows(&self, _: NodeId) -> &RowBatch {
         &self.0
     }
 }

@@ -1,7 +1,7 @@
 //! What is said of pages that have fewer rows than they should.
 
 use super::last_cuts;
-use crate::batch::Rows;
+use crate::batch::RowBatch;
 use crate::check::Checked;
 use crate::exec::Results;
 use crate::expr::NodeId;
@@ -129,7 +129,7 @@ impl Pages<'_> {
         if let Some(followed) = self.exec.followed(&*node.op, request) {
             return followed.rows;
         }
-        let inputs: Vec<&Rows> = node.inputs.iter().map(|&i| self.results.rows(i)).collect();
+        let inputs: Vec<&RowBatch> = node.inputs.iter().map(|&i| self.results.rows(i)).collect();
         if let Some(rows) = node.op.whole(self.exec, &inputs, request) {
             return rows;
         }

@@ -2,7 +2,7 @@
 
 use super::explanation::Feature;
 use super::tracer::Tracer;
-use crate::batch::{Column, Rows};
+use crate::batch::{Column, RowBatch};
 use crate::expr::show::show;
 use crate::expr::{Expr, Frame, Kind, Level, NodeId};
 use crate::types::Type;
@@ -71,7 +71,7 @@ fn effect(
     tracer: &Tracer,
     formula: &Expr,
     part: &Expr,
-    rows: &Rows,
+    rows: &RowBatch,
     request: usize,
     place: usize,
 ) -> Option<f64> {
@@ -107,7 +107,7 @@ fn effect(
 }
 
 /// `n` copies of a row, with more columns.
-fn alike(rows: &Rows, request: usize, place: usize, n: usize, more: Vec<Column>) -> Rows {
+fn alike(rows: &RowBatch, request: usize, place: usize, n: usize, more: Vec<Column>) -> RowBatch {
     let places = vec![place as u32; n];
     let offsets = (0..=rows.requests())
         .map(|r| if r > request { n as u32 } else { 0 })

@@ -1,7 +1,7 @@
 //! Why a value of a row is null: the parts of its expression that are null without a null part.
 
 use super::tracer::{Tracer, find};
-use crate::batch::{Column, Rows};
+use crate::batch::{Column, RowBatch};
 use crate::deep::recurse;
 use crate::expr::functions::{Kernel, Role};
 use crate::expr::ir::{OverLinks, Stat};
@@ -40,7 +40,7 @@ struct Row<'t, 'a> {
     node: NodeId,
     request: usize,
     /// The row, with its position as a further column.
-    rows: Rows,
+    rows: RowBatch,
     /// Of its columns.
     names: Vec<String>,
 }

@@ -4,7 +4,7 @@ use super::effects::features;
 use super::explanation::{Branch, Move, Scoring, Step, Why};
 use super::nulls::{NullPart, null_parts};
 use super::tracer::{Tracer, find, known};
-use crate::batch::Rows;
+use crate::batch::RowBatch;
 use crate::expr::NodeId;
 use crate::ops::{Effect, Node, RunError};
 use crate::types::Value;
@@ -119,7 +119,7 @@ impl Tracer<'_> {
     pub(super) fn step(
         &self,
         node: &Node,
-        rows: &Rows,
+        rows: &RowBatch,
         place: usize,
         weight: Option<f64>,
         links: usize,
@@ -187,7 +187,7 @@ impl Tracer<'_> {
     pub(super) fn chosen(
         &self,
         node: &Node,
-        rows: &Rows,
+        rows: &RowBatch,
         request: usize,
         place: usize,
         holding: &[(usize, NodeId, usize)],
@@ -203,7 +203,7 @@ impl Tracer<'_> {
                 return Some(said);
             }
         }
-        let inputs: Vec<&Rows> = node.inputs.iter().map(|&i| self.sets.rows(i)).collect();
+        let inputs: Vec<&RowBatch> = node.inputs.iter().map(|&i| self.sets.rows(i)).collect();
         if let Some(origin) = node.op.origin(self.exec, &inputs, request, rows.ids[place]) {
             return holding
                 .iter()
@@ -234,7 +234,7 @@ impl Tracer<'_> {
         why: &mut Why,
     ) {
         let (from, to) = (self.sets.rows(input), self.sets.rows(at));
-        let position = |rows: &Rows, place: usize| place - rows.range(request).start + 1;
+        let position = |rows: &RowBatch, place: usize| place - rows.range(request).start + 1;
         match self.graph.get(at).op.effect() {
             Effect::Scores => why.scores.push(Scoring {
                 op: self.label(at),

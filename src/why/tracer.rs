@@ -1,6 +1,6 @@
 //! A run that is done, looked at from a result backwards.
 
-use crate::batch::Rows;
+use crate::batch::RowBatch;
 use crate::exec::{Results, Schedule, in_viewers, run_as_viewers};
 use crate::expr::read::value;
 use crate::expr::run::Sets;
@@ -17,7 +17,7 @@ pub struct Tracer<'a> {
     pub(super) schedule: &'a Schedule,
     pub(super) links: HashMap<NodeId, Option<Contributions>>,
     /// Of `as_viewer`: what each of its members found, a request per member.
-    pub(super) found: HashMap<NodeId, Rows>,
+    pub(super) found: HashMap<NodeId, RowBatch>,
 }
 
 impl<'a> Tracer<'a> {
@@ -46,7 +46,7 @@ impl<'a> Tracer<'a> {
         self.graph.get(node).op.label(self.run().snapshot.schema())
     }
 
-    pub(super) fn inputs(&self, node: NodeId) -> Vec<&'a Rows> {
+    pub(super) fn inputs(&self, node: NodeId) -> Vec<&'a RowBatch> {
         let inputs = &self.graph.get(node).inputs;
         inputs.iter().map(|&input| self.sets.rows(input)).collect()
     }
@@ -67,7 +67,7 @@ impl<'a> Tracer<'a> {
     }
 
     /// What the members of an `as_viewer` found; none if the node is none.
-    pub(super) fn found(&mut self, at: NodeId) -> Result<Option<&Rows>, RunError> {
+    pub(super) fn found(&mut self, at: NodeId) -> Result<Option<&RowBatch>, RunError> {
         let (Some(root), Some(inner)) = (self.graph.get(at).op.nested(), self.schedule.nested(at))
         else {
             return Ok(None);
@@ -116,7 +116,7 @@ pub(super) fn known(score: f64) -> Option<f64> {
 }
 
 /// Where a request has an entity; none if it has it not, or if the node did not run for it.
-pub(super) fn find(rows: &Rows, request: usize, id: u32) -> Option<usize> {
+pub(super) fn find(rows: &RowBatch, request: usize, id: u32) -> Option<usize> {
     if request >= rows.requests() {
         return None;
     }

@@ -2,7 +2,7 @@
 //! the requests.
 
 use super::{Memo, Run};
-use crate::batch::{Column, Rows};
+use crate::batch::{Column, RowBatch};
 use crate::expr::functions::own::Scored;
 use crate::expr::ir::Expr;
 use crate::expr::links::Links;
@@ -66,8 +66,8 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The rows of a candidate set; `owners` is [`Rows::owners`].
-    pub fn rows(run: &'a Run<'a>, rows: &'a Rows, owners: &'a [u32]) -> Frame<'a> {
+    /// The rows of a candidate set; `owners` is [`RowBatch::owners`].
+    pub fn rows(run: &'a Run<'a>, rows: &'a RowBatch, owners: &'a [u32]) -> Frame<'a> {
         Frame {
             run,
             n: rows.len(),

@@ -10,7 +10,7 @@ pub use frame::{Frame, LinkFrame, Shared};
 pub use members::Members;
 pub use memo::Memo;
 
-use crate::batch::{Column, Rows, Stop};
+use crate::batch::{Column, RowBatch, Stop};
 use crate::expr::ir::{NodeId, Scalar};
 use crate::expr::texts::{Keys, Texts};
 use crate::store::Snapshot;
@@ -19,7 +19,7 @@ use crate::types::{EntityId, NULL_INT};
 /// Where the candidate sets of a running program are found.
 pub trait Sets: Sync {
     /// The rows of a node that has run already, and its entity.
-    fn rows(&self, node: NodeId) -> &Rows;
+    fn rows(&self, node: NodeId) -> &RowBatch;
 }
 
 /// What all evaluations of one run share.

@@ -13,7 +13,7 @@ use super::{
     Demand, Exec, Explaining, Guess, Instance, Op, Operator, Param, Planning, Rest, Rewriting,
     RunError, Shape, Used, mapped,
 };
-use crate::batch::{Column, Pace, Rows, Stop, arrange, places, sort_key};
+use crate::batch::{Column, Pace, RowBatch, Stop, arrange, places, sort_key};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::ir::Scalar;
@@ -286,7 +286,7 @@ impl Op for Combine {
         exprs
     }
 
-    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+    fn run(&self, exec: &Exec, inputs: &[&RowBatch]) -> Result<RowBatch, RunError> {
         let weights = self.weights(exec);
         let take = match &self.take {
             Some(take) => take.per_request(exec.run),
@@ -303,7 +303,7 @@ impl Op for Combine {
         let _held = Picked::hold(exec, "combine", inputs, COMBINED_BYTES)?;
         let pace = Pace::new(exec.run.stop);
         for (request, &take) in take.iter().enumerate() {
-            let branch = |(rows, weights): (&&Rows, &Vec<f64>)| {
+            let branch = |(rows, weights): (&&RowBatch, &Vec<f64>)| {
                 let range = rows.range(request);
                 (weights[request], range)
             };

@@ -10,7 +10,7 @@ mod round_robin;
 mod waiting;
 
 use crate::ann;
-use crate::batch::{Column, Pace, Rows};
+use crate::batch::{Column, Pace, RowBatch};
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::show::show;
@@ -277,7 +277,7 @@ impl Op for Diversify {
         Effect::Reorders
     }
 
-    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+    fn run(&self, exec: &Exec, inputs: &[&RowBatch]) -> Result<RowBatch, RunError> {
         let rows = inputs[0];
         let keys = self.keys.len() + 1;
         let _held = exec.hold("diversify_by", rows.len() * keys * KEY_BYTES)?;
@@ -332,7 +332,7 @@ fn count(first: usize) -> String {
 
 impl Diversify {
     /// The keys of rows.
-    fn columns(&self, exec: &Exec, rows: &Rows) -> Result<Vec<Column>, RunError> {
+    fn columns(&self, exec: &Exec, rows: &RowBatch) -> Result<Vec<Column>, RunError> {
         let owners = rows.owners();
         let frame = Frame::rows(exec.run, rows, &owners);
         let column = |key| exec.column("diversify_by", &frame, key);
@@ -342,11 +342,11 @@ impl Diversify {
     fn mmr_rows(
         &self,
         exec: &Exec,
-        rows: &Rows,
+        rows: &RowBatch,
         relevance: f64,
         embedding: u32,
         first: usize,
-    ) -> Result<Rows, RunError> {
+    ) -> Result<RowBatch, RunError> {
         let vectors = vectors_of(exec.run.snapshot, embedding, self.entity);
         let pace = Pace::new(exec.run.stop);
         reordered(exec, rows, |_, range| {
@@ -368,11 +368,11 @@ impl Diversify {
     fn calibrated_rows(
         &self,
         exec: &Exec,
-        rows: &Rows,
-        history: &Rows,
+        rows: &RowBatch,
+        history: &RowBatch,
         strength: f64,
         first: usize,
-    ) -> Result<Rows, RunError> {
+    ) -> Result<RowBatch, RunError> {
         // one numbering for both: the history first, then the rows behind it
         let behind = history.len();
         let columns: Vec<Column> = self

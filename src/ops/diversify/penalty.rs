@@ -5,7 +5,7 @@
 
 use super::waiting::Waiting;
 use crate::batch::{
-    BLOCK, Column, Pace, Rows, Stop, arrange, blocks, descending, places, sort_key,
+    BLOCK, Column, Pace, RowBatch, Stop, arrange, blocks, descending, places, sort_key,
 };
 use crate::ops::kit::group::{Groups, Numbers};
 use crate::ops::{Exec, RunError};
@@ -14,11 +14,11 @@ use std::collections::BinaryHeap;
 /// The rows in their new order, with their discounted scores.
 pub fn penalty_rows(
     exec: &Exec,
-    rows: &Rows,
+    rows: &RowBatch,
     columns: &[Column],
     factor: f64,
     floor: f64,
-) -> Result<Rows, RunError> {
+) -> Result<RowBatch, RunError> {
     let (mut order, mut scores) = (Vec::new(), Vec::new());
     let stop = exec.run.stop;
     for request in 0..rows.requests() {
@@ -37,7 +37,7 @@ pub fn penalty_rows(
     }
     let rows = rows.select_until(rows.offsets.clone(), &order, &rows.scores, stop);
     exec.check("diversify_by", 0)?;
-    Ok(Rows { scores, ..rows })
+    Ok(RowBatch { scores, ..rows })
 }
 
 /// Each step places the row of largest discounted score; ties go to the earlier row. A discount only

@@ -1,11 +1,15 @@
 //! `round_robin`: the keys take turns.
 
-use crate::batch::{Column, Rows, Stop, arrange, places};
+use crate::batch::{Column, RowBatch, Stop, arrange, places};
 use crate::ops::kit::group::Groups;
 use crate::ops::kit::reorder::reordered;
 use crate::ops::{Exec, RunError};
 
-pub fn round_robin_rows(exec: &Exec, rows: &Rows, columns: &[Column]) -> Result<Rows, RunError> {
+pub fn round_robin_rows(
+    exec: &Exec,
+    rows: &RowBatch,
+    columns: &[Column],
+) -> Result<RowBatch, RunError> {
     reordered(exec, rows, |_, range| {
         let groups = Groups::new(exec, "diversify_by", columns, range)?;
         let order = round_robin(&groups, exec.run.stop);

@@ -6,7 +6,7 @@
 
 use super::members::Memberships;
 use crate::ann::RowSet;
-use crate::batch::Rows;
+use crate::batch::RowBatch;
 use crate::expr::run::Sets;
 use crate::expr::{Expr, Frame, Kind, NodeId, Run};
 use crate::types::EntityId;
@@ -160,8 +160,8 @@ impl<'a> Conditions<'a> {
 
 /// The rows of one request in the sets that conditions read.
 pub struct Alone {
-    rows: Vec<(NodeId, Rows)>,
-    nothing: Rows,
+    rows: Vec<(NodeId, RowBatch)>,
+    nothing: RowBatch,
 }
 
 impl Alone {
@@ -173,7 +173,7 @@ impl Alone {
                 sets.push((set, rows.of_requests(&[request as u32], run.stop)));
             }
         }
-        let nothing = Rows::empty(1);
+        let nothing = RowBatch::empty(1);
         Alone {
             rows: sets,
             nothing,
@@ -182,7 +182,7 @@ impl Alone {
 }
 
 impl Sets for Alone {
-    fn rows(&self, node: NodeId) -> &Rows {
+    fn rows(&self, node: NodeId) -> &RowBatch {
         let found = self.rows.iter().find(|(set, _)| *set == node);
         found.map_or(&self.nothing, |(_, rows)| rows)
     }

@@ -1,7 +1,7 @@
 //! What fan-outs share: contributions of parent rows to entities, merged to one row each.
 
 use super::fold::{Fold, Folds, Merge};
-use crate::batch::{BLOCK, Held, Rows, arrange, blocks, place_of, sort_key, sorting};
+use crate::batch::{BLOCK, Held, RowBatch, arrange, blocks, place_of, sort_key, sorting};
 use crate::expr::Facts;
 use crate::ops::shape::{Score, ScoreKind};
 use crate::ops::{Exec, Followed, Part, Planning, RunError};
@@ -80,7 +80,7 @@ pub struct Contributions {
 impl Contributions {
     /// What contribution `i` is worth.
     #[inline]
-    fn value(&self, input: &Rows, i: usize) -> f64 {
+    fn value(&self, input: &RowBatch, i: usize) -> f64 {
         let weight = self.weights.get(i).copied().unwrap_or(1.0);
         input.scores[self.parents[i] as usize] * weight
     }
@@ -166,11 +166,11 @@ pub enum Ties {
 pub fn merge(
     exec: &Exec,
     by: &impl Planning,
-    input: &Rows,
+    input: &RowBatch,
     from: &Contributions,
     how: (Merge, Ties),
     part: &Part,
-) -> Result<Rows, RunError> {
+) -> Result<RowBatch, RunError> {
     let _contributions = exec.hold(by.name(), from.bytes())?;
     let mut merging = Merging::new(exec, by, input, how, part)?;
     merging.add(from, 0..input.requests())?;
@@ -181,7 +181,7 @@ pub fn merge(
 pub struct Merging<'m, 'a, O> {
     exec: &'m Exec<'a>,
     by: &'m O,
-    input: &'m Rows,
+    input: &'m RowBatch,
     how: Merge,
     folds: Folds,
     /// For the table of the request, and for what is reached.
@@ -197,7 +197,7 @@ struct Merged<'a> {
     order: bool,
     /// Of each request, how many rows are used.
     most: Option<Vec<u64>>,
-    rows: Rows,
+    rows: RowBatch,
     witnesses: Vec<u32>,
     keys: Vec<u128>,
     held: Held<'a>,
@@ -207,7 +207,7 @@ impl<'m, 'a, O: Planning> Merging<'m, 'a, O> {
     pub fn new(
         exec: &'m Exec<'a>,
         by: &'m O,
-        input: &'m Rows,
+        input: &'m RowBatch,
         (how, ties): (Merge, Ties),
         part: &Part,
     ) -> Result<Self, RunError> {
@@ -224,9 +224,9 @@ impl<'m, 'a, O: Planning> Merging<'m, 'a, O> {
                 ties,
                 order: part.order,
                 most: part.most(exec.run),
-                rows: Rows {
+                rows: RowBatch {
                     offsets: vec![0],
-                    ..Rows::default()
+                    ..RowBatch::default()
                 },
                 witnesses: Vec::new(),
                 keys: Vec::new(),
@@ -326,7 +326,7 @@ impl<'m, 'a, O: Planning> Merging<'m, 'a, O> {
     }
 
     /// The rows of all requests.
-    pub fn finish(self) -> Result<Rows, RunError> {
+    pub fn finish(self) -> Result<RowBatch, RunError> {
         let (exec, input, op) = (self.exec, self.input, self.by.name());
         exec.check(op, 0)?;
         exec.follows(self.by, self.followed);

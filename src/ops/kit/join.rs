@@ -1,7 +1,7 @@
 //! The columns of rows that come from several sets of one entity: those of all, null where a set
 //! lacks one.
 
-use crate::batch::{Column, Held, Rows};
+use crate::batch::{Column, Held, RowBatch};
 use crate::expr::value::Val;
 use crate::ops::{Exec, RunError, Shape, Used};
 use crate::types::Type;
@@ -47,7 +47,7 @@ impl Join {
         &self,
         exec: &Exec,
         op: &str,
-        inputs: &[&Rows],
+        inputs: &[&RowBatch],
         places: &[u32],
     ) -> Result<Vec<Column>, RunError> {
         let rows: usize = inputs.iter().map(|rows| rows.len()).sum();
@@ -60,7 +60,7 @@ impl Join {
     }
 
     /// Whether a column was computed: one that nobody reads is not.
-    fn is_there(&self, c: usize, inputs: &[&Rows]) -> bool {
+    fn is_there(&self, c: usize, inputs: &[&RowBatch]) -> bool {
         let mut of_inputs = inputs.iter().zip(&self.places);
         of_inputs.all(|(rows, places)| {
             let column = places[c].map(|place| &rows.columns[place]);
@@ -68,8 +68,8 @@ impl Join {
         })
     }
 
-    fn column(&self, c: usize, inputs: &[&Rows]) -> Column {
-        let of_input = |(rows, places): (&&Rows, &Vec<Option<usize>>)| match places[c] {
+    fn column(&self, c: usize, inputs: &[&RowBatch]) -> Column {
+        let of_input = |(rows, places): (&&RowBatch, &Vec<Option<usize>>)| match places[c] {
             Some(place) => rows.columns[place].clone(),
             None => Val::null(&self.types[c]).into_column(rows.len()),
         };
@@ -79,8 +79,8 @@ impl Join {
 }
 
 /// Where the rows of each input begin when they are counted one input after the other.
-pub fn bases(inputs: &[&Rows]) -> Vec<u32> {
-    let next = |base: &mut u32, rows: &&Rows| {
+pub fn bases(inputs: &[&RowBatch]) -> Vec<u32> {
+    let next = |base: &mut u32, rows: &&RowBatch| {
         let this = *base;
         *base += rows.len() as u32;
         Some(this)
@@ -111,7 +111,7 @@ impl Default for Picked {
 
 impl Picked {
     /// A row as it is in its input.
-    pub fn push(&mut self, rows: &Rows, base: u32, row: usize) {
+    pub fn push(&mut self, rows: &RowBatch, base: u32, row: usize) {
         self.ids.push(rows.ids[row]);
         self.scores.push(rows.scores[row]);
         self.places.push(base + row as u32);
@@ -133,10 +133,10 @@ impl Picked {
         exec: &Exec,
         op: &str,
         join: &Join,
-        inputs: &[&Rows],
-    ) -> Result<Rows, RunError> {
+        inputs: &[&RowBatch],
+    ) -> Result<RowBatch, RunError> {
         exec.check(op, 0)?;
-        Ok(Rows {
+        Ok(RowBatch {
             columns: join.gather(exec, op, inputs, &self.places)?,
             offsets: self.offsets,
             ids: self.ids,
@@ -148,7 +148,7 @@ impl Picked {
     pub fn hold<'a>(
         exec: &Exec<'a>,
         op: &str,
-        inputs: &[&Rows],
+        inputs: &[&RowBatch],
         more: usize,
     ) -> Result<Held<'a>, RunError> {
         let rows: usize = inputs.iter().map(|rows| rows.len()).sum();

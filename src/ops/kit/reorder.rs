@@ -1,6 +1,6 @@
 //! Rows of each request in another order.
 
-use crate::batch::Rows;
+use crate::batch::RowBatch;
 use crate::ops::{Exec, RunError};
 use std::ops::Range;
 
@@ -8,9 +8,9 @@ use std::ops::Range;
 /// numbers from the first of them.
 pub fn reordered(
     exec: &Exec,
-    rows: &Rows,
+    rows: &RowBatch,
     mut order: impl FnMut(usize, Range<usize>) -> Result<Vec<u32>, RunError>,
-) -> Result<Rows, RunError> {
+) -> Result<RowBatch, RunError> {
     let mut places = Vec::with_capacity(rows.len());
     for request in 0..rows.requests() {
         let range = rows.range(request);

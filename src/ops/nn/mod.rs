@@ -4,7 +4,7 @@ mod near;
 mod pool;
 mod search;
 
-use crate::batch::Rows;
+use crate::batch::RowBatch;
 use crate::catalog::schema::{Metric, Schema};
 use crate::diag::{Diagnostic, code};
 use crate::expr::show::show;
@@ -263,7 +263,7 @@ impl Op for Nn {
         exprs
     }
 
-    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+    fn run(&self, exec: &Exec, inputs: &[&RowBatch]) -> Result<RowBatch, RunError> {
         let input = inputs[0];
         let contributions = self.reach(exec, input)?;
         let how = (self.merge, Ties::Reached);
@@ -378,7 +378,7 @@ impl Explaining for Nn {
         format!("nn {}", schema.embeddings[self.embedding as usize].name)
     }
 
-    fn links(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Option<Contributions>, RunError> {
+    fn links(&self, exec: &Exec, inputs: &[&RowBatch]) -> Result<Option<Contributions>, RunError> {
         self.reach(exec, inputs[0]).map(Some)
     }
 
@@ -449,8 +449,8 @@ impl Nn {
 
 /// The rows as parents of one search for all of them: each with the score 1 and the columns that do
 /// not tell rows apart.
-fn one_parent(input: &Rows, columns: &[usize]) -> Rows {
-    Rows {
+fn one_parent(input: &RowBatch, columns: &[usize]) -> RowBatch {
+    RowBatch {
         offsets: input.offsets.clone(),
         ids: input.ids.clone(),
         scores: vec![1.0; input.len()],

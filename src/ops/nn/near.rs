@@ -1,7 +1,7 @@
 //! Neighbours that are read from lists instead of searched.
 
 use crate::ann::{Hit, Near};
-use crate::batch::{Held, Rows};
+use crate::batch::{Held, RowBatch};
 use crate::ops::kit::allowed::Allowed;
 use crate::ops::kit::fanout::Contributions;
 
@@ -67,7 +67,7 @@ impl Read {
         held.reserve(&mut self.ids, more) && held.reserve(&mut self.weights, more)
     }
 
-    pub fn contributions(self, input: &Rows) -> Contributions {
+    pub fn contributions(self, input: &RowBatch) -> Contributions {
         let mut parents = vec![0; self.ids.len()];
         let mut start = 0;
         for (row, &end) in self.ends.iter().enumerate() {
@@ -91,7 +91,7 @@ impl Read {
     /// The same with what was searched for the rows that are short, in their order.
     pub fn with<'h>(
         self,
-        input: &Rows,
+        input: &RowBatch,
         mut searched: impl Iterator<Item = &'h [Hit]>,
     ) -> Contributions {
         let mut whole = Read::default();

@@ -2,7 +2,7 @@
 //! vector that is given.
 
 use crate::ann::{Pairs, Vectors};
-use crate::batch::{Pace, Rows};
+use crate::batch::{Pace, RowBatch};
 use crate::catalog::schema::Schema;
 use crate::expr::show::show;
 use crate::expr::value::Val;
@@ -72,7 +72,7 @@ impl Start<'_> {
 pub fn starts<'a>(
     run: &Run,
     pool: &Pool,
-    input: &Rows,
+    input: &RowBatch,
     own: &Vectors<'a>,
     leave_out: bool,
 ) -> Starts<'a> {

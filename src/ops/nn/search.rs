@@ -4,7 +4,7 @@ use super::Nn;
 use super::near::{AHEAD, Read};
 use super::pool::{Pool, Start, Starts, starts};
 use crate::ann::{self, Hit, Lists, Query};
-use crate::batch::{Held, Pace, Rows, discard};
+use crate::batch::{Held, Pace, RowBatch, discard};
 use crate::catalog::schema::Schema;
 use crate::expr::{Frame, Run};
 use crate::ops::kit::allowed::{Allowed, Alone, Conditions};
@@ -50,7 +50,7 @@ impl Nn {
     }
 
     /// The neighbours of every row, in order.
-    pub fn reach(&self, exec: &Exec, input: &Rows) -> Result<Contributions, RunError> {
+    pub fn reach(&self, exec: &Exec, input: &RowBatch) -> Result<Contributions, RunError> {
         let schema = exec.run.snapshot.schema();
         let lists = exec.vectors.lists((self.embedding, self.to));
         match lists.filter(|_| self.reads_lists(schema)) {
@@ -60,7 +60,12 @@ impl Nn {
     }
 
     /// The neighbours that were found ahead; where they are too few, those of a search.
-    fn read(&self, exec: &Exec, input: &Rows, lists: &Lists) -> Result<Contributions, RunError> {
+    fn read(
+        &self,
+        exec: &Exec,
+        input: &RowBatch,
+        lists: &Lists,
+    ) -> Result<Contributions, RunError> {
         let mut read = Read::default();
         let k = self.k.per_request(exec.run);
         let min = self.least_similarity(exec.run);
@@ -120,7 +125,7 @@ impl Nn {
         Some(Frame::requests(run).numbers(min))
     }
 
-    fn search<'a>(&self, exec: &Exec<'a>, input: &Rows) -> Result<Found<'a>, RunError> {
+    fn search<'a>(&self, exec: &Exec<'a>, input: &RowBatch) -> Result<Found<'a>, RunError> {
         let nothing = || Found {
             search_of: vec![None; input.len()],
             hits: Vec::new(),
@@ -190,7 +195,7 @@ impl Nn {
     }
 
     /// The distinct searches, in the order of their first use.
-    fn starts<'a>(&self, exec: &Exec, input: &Rows, own: &ann::Vectors<'a>) -> Starts<'a> {
+    fn starts<'a>(&self, exec: &Exec, input: &RowBatch, own: &ann::Vectors<'a>) -> Starts<'a> {
         let itself = !self.include_self && self.from == self.to;
         if !matches!(self.pool, Pool::None) {
             return starts(exec.run, &self.pool, input, own, itself);
@@ -291,7 +296,7 @@ fn groups(searches: &[Start], is_shared: impl Fn(usize) -> bool) -> Vec<(usize, 
     groups
 }
 
-fn contributions(input: &Rows, found: &Found) -> Contributions {
+fn contributions(input: &RowBatch, found: &Found) -> Contributions {
     // the room that is charged, and no more
     let links = (0..input.len()).map(|row| found.of(row).len()).sum();
     let mut all = Contributions {

@@ -1,7 +1,7 @@
 //! What explanations and lints ask of an operator.
 
 use super::{Effect, Instance, Op};
-use crate::batch::Rows;
+use crate::batch::RowBatch;
 use crate::catalog::schema::Schema;
 use crate::expr::{EdgeExpr, Expr};
 use crate::ops::{Contributions, Exec, RunError};
@@ -48,7 +48,11 @@ pub trait Explaining: Op {
 
     /// What a fan-out merges into its rows, made again for an explanation. None for operators that
     /// merge nothing.
-    fn links(&self, _exec: &Exec, _inputs: &[&Rows]) -> Result<Option<Contributions>, RunError> {
+    fn links(
+        &self,
+        _exec: &Exec,
+        _inputs: &[&RowBatch],
+    ) -> Result<Option<Contributions>, RunError> {
         Ok(None)
     }
 
@@ -75,7 +79,13 @@ pub trait Explaining: Op {
 
     /// Of which input the row of an entity is, where neither `branches` nor the order of the inputs
     /// says so.
-    fn origin(&self, _exec: &Exec, _inputs: &[&Rows], _request: usize, _id: u32) -> Option<usize> {
+    fn origin(
+        &self,
+        _exec: &Exec,
+        _inputs: &[&RowBatch],
+        _request: usize,
+        _id: u32,
+    ) -> Option<usize> {
         None
     }
 }

@@ -11,7 +11,7 @@ pub use planning::Planning;
 pub use rewriting::{Becomes, Rewriting, mapped};
 
 use super::{Exec, Part, RunError};
-use crate::batch::Rows;
+use crate::batch::RowBatch;
 use crate::catalog::schema::Schema;
 use crate::expr::{Expr, NodeId};
 use std::fmt;
@@ -27,7 +27,7 @@ pub trait Op: fmt::Debug + Send + Sync {
     fn exprs(&self) -> Vec<&Expr>;
 
     /// The rows of every request of the run.
-    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError>;
+    fn run(&self, exec: &Exec, inputs: &[&RowBatch]) -> Result<RowBatch, RunError>;
 
     /// What becomes of rows, scores and order.
     fn effect(&self) -> Effect {
@@ -42,7 +42,7 @@ pub trait Op: fmt::Debug + Send + Sync {
 
     /// The requests that need a gated input, given the inputs that decide. There may be only the
     /// first of these: then it is yes wherever no is not certain.
-    fn wants(&self, exec: &Exec, _input: usize, _earlier: &[&Rows]) -> Vec<bool> {
+    fn wants(&self, exec: &Exec, _input: usize, _earlier: &[&RowBatch]) -> Vec<bool> {
         vec![true; exec.run.requests()]
     }
 

@@ -1,7 +1,7 @@
 //! What planning asks of an operator: how many rows there will be, and how many are needed.
 
 use super::{Effect, Op};
-use crate::batch::Rows;
+use crate::batch::RowBatch;
 use crate::catalog::schema::Schema;
 use crate::ops::{Demand, Exec, Guess, Quantity, Shape};
 use crate::store::Snapshot;
@@ -72,7 +72,7 @@ pub trait Planning: Op {
     /// How many rows a request would have here, where no more than are used may have been made: see
     /// [`Rewriting::narrowed`](super::Rewriting::narrowed). None if the rows themselves tell. What fan-outs make is noted
     /// ([`Exec::followed`]).
-    fn whole(&self, _exec: &Exec, _inputs: &[&Rows], _request: usize) -> Option<u64> {
+    fn whole(&self, _exec: &Exec, _inputs: &[&RowBatch], _request: usize) -> Option<u64> {
         None
     }
 

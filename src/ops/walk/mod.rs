@@ -9,7 +9,7 @@ use super::{
     Becomes, Condition, Exec, Explaining, Graph, Guess, Instance, Op, Operator, Param, Part,
     Planning, Relaxed, Rest, Rewriting, RunError, Score, ScoreKind, Shape, Used, bounds,
 };
-use crate::batch::Rows;
+use crate::batch::RowBatch;
 use crate::catalog::schema::Schema;
 use crate::diag::{Diagnostic, code};
 use crate::expr::ir::{EdgeKind, Scalar};
@@ -247,7 +247,7 @@ impl Op for Walk {
         self.order == Order::Random
     }
 
-    fn run(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Rows, RunError> {
+    fn run(&self, exec: &Exec, inputs: &[&RowBatch]) -> Result<RowBatch, RunError> {
         let input = inputs[0];
         let targets = exec.run.snapshot.schema().entity(self.edge.to).rows as usize;
         let how = (self.merge, Ties::Reached);
@@ -358,7 +358,7 @@ impl Explaining for Walk {
         format!("walk {}", self.edge.name)
     }
 
-    fn links(&self, exec: &Exec, inputs: &[&Rows]) -> Result<Option<Contributions>, RunError> {
+    fn links(&self, exec: &Exec, inputs: &[&RowBatch]) -> Result<Option<Contributions>, RunError> {
         let (mut found, mut held) = (self.no_links(), exec.hold("walk", 0)?);
         let requests = 0..inputs[0].requests();
         Reach::new(self, exec, inputs[0]).follow(requests, &mut found, &mut held)?;

@@ -1,7 +1,7 @@
 //! Which links are followed from some rows.
 
 use super::{Order, Walk};
-use crate::batch::{Held, Pace, Rows, blocks};
+use crate::batch::{Held, Pace, RowBatch, blocks};
 use crate::expr::eval::look_up;
 use crate::expr::gather::{Degrees, Starts, gather, hold_links, over, recent};
 use crate::expr::ir::EdgeKind;
@@ -29,7 +29,7 @@ const FIRST: usize = 256;
 pub(super) struct Reach<'r, 'a> {
     pub(super) walk: &'r Walk,
     pub(super) exec: &'r Exec<'a>,
-    pub(super) input: &'r Rows,
+    pub(super) input: &'r RowBatch,
     /// Of each request.
     pub(super) limits: Vec<u64>,
     pub(super) sets: Memberships<'r>,
@@ -38,7 +38,7 @@ pub(super) struct Reach<'r, 'a> {
 }
 
 impl<'r, 'a> Reach<'r, 'a> {
-    pub(super) fn new(walk: &'r Walk, exec: &'r Exec<'a>, input: &'r Rows) -> Self {
+    pub(super) fn new(walk: &'r Walk, exec: &'r Exec<'a>, input: &'r RowBatch) -> Self {
         let adjacency = walk.plain_adjacency(exec);
         Reach {
             walk,

@@ -2,7 +2,7 @@
 
 use super::Search;
 use super::reason::{Reason, short};
-use crate::batch::Rows;
+use crate::batch::RowBatch;
 use crate::expr::{Expr, Frame, NodeId};
 use crate::ops::{Condition, Contributions, RunError, membership};
 use crate::types::{EntityId, NULL_CODE, Value};
@@ -160,7 +160,13 @@ impl Search<'_, '_> {
         message
     }
 
-    fn parent_of(&self, at: NodeId, input: &Rows, links: &Contributions, link: usize) -> String {
+    fn parent_of(
+        &self,
+        at: NodeId,
+        input: &RowBatch,
+        links: &Contributions,
+        link: usize,
+    ) -> String {
         let shape = self.tracer.graph.shape(self.tracer.graph.get(at).inputs[0]);
         self.entity(shape.entity, input.ids[links.parents[link] as usize])
     }
@@ -171,7 +177,13 @@ impl Search<'_, '_> {
     }
 
     /// Nothing among the rows before leads to it: what would, and why that is not there.
-    fn no_way(&mut self, at: NodeId, id: u32, input: &Rows, depth: usize) -> Result<(), RunError> {
+    fn no_way(
+        &mut self,
+        at: NodeId,
+        id: u32,
+        input: &RowBatch,
+        depth: usize,
+    ) -> Result<(), RunError> {
         let graph = self.tracer.graph;
         let node = graph.get(at);
         let before = graph.shape(node.inputs[0]).entity;
@@ -210,7 +222,7 @@ impl Search<'_, '_> {
     }
 
     /// None of what leads to it is among the rows before.
-    fn not_there(&self, at: NodeId, id: u32, input: &Rows, parents: Option<&[u32]>) -> String {
+    fn not_there(&self, at: NodeId, id: u32, input: &RowBatch, parents: Option<&[u32]>) -> String {
         let graph = self.tracer.graph;
         let node = graph.get(at);
         let (it, before) = (
@@ -253,7 +265,7 @@ impl Search<'_, '_> {
         let offsets = (0..=exec.run.requests())
             .map(|r| u32::from(r > self.request))
             .collect();
-        let start = Rows {
+        let start = RowBatch {
             offsets,
             ids: vec![id],
             scores: vec![1.0],
@@ -273,7 +285,7 @@ impl Search<'_, '_> {
 }
 
 /// The rows of one request, with none for the others.
-pub(super) fn only(rows: &Rows, request: usize) -> Rows {
+pub(super) fn only(rows: &RowBatch, request: usize) -> RowBatch {
     let range = rows.range(request);
     let places: Vec<u32> = range.map(|place| place as u32).collect();
     let offsets = (0..=rows.requests())

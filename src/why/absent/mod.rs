@@ -5,7 +5,7 @@ mod fanouts;
 mod reason;
 
 use super::tracer::{Tracer, find};
-use crate::batch::Rows;
+use crate::batch::RowBatch;
 use crate::deep::recurse;
 use crate::expr::{Frame, NodeId, Run};
 use crate::ops::{Effect, RunError};
@@ -132,7 +132,7 @@ impl Search<'_, '_> {
     }
 
     /// Whether the request needs an input, where others decide on that.
-    fn was_needed(&self, at: NodeId, input: usize, inputs: &[&Rows]) -> bool {
+    fn was_needed(&self, at: NodeId, input: usize, inputs: &[&RowBatch]) -> bool {
         let op = &self.tracer.graph.get(at).op;
         op.gate(input).is_none_or(|deciding| {
             let wanted = op.wants(self.tracer.exec, input, &inputs[..deciding]);
@@ -154,7 +154,7 @@ impl Search<'_, '_> {
     }
 
     /// Why a node dropped the row at `place` of its input.
-    fn dropped(&self, at: NodeId, rows: &Rows, place: usize) -> (String, Vec<(String, Value)>) {
+    fn dropped(&self, at: NodeId, rows: &RowBatch, place: usize) -> (String, Vec<(String, Value)>) {
         let node = self.tracer.graph.get(at);
         let run = self.tracer.run();
         if let Some(conditions) = node.op.as_filter() {

@@ -90,7 +90,7 @@ fn progress_ends_at_all() {
     let last = std::sync::Mutex::new((0, 0));
     let vectors = vectors(&data, 4, Metric::Dot);
     build_graph(&vectors, GraphParams::default(), &|done, all| {
-        *last.lock().unwrap() = (done, all)
+        *last.lock().unwrap() = (done, all);
     })
     .unwrap();
     let (done, all) = *last.lock().unwrap();
