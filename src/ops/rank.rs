@@ -404,6 +404,7 @@ impl Rank {
                 }
                 let with_heads = Frame {
                     bound: &columns,
+                    scored: None,
                     ..*frame
                 };
                 scores(exec.column("rank", &with_heads, expr)?, &expr.ty)

@@ -380,9 +380,19 @@ pub fn bytes(file: &Path) -> Result<Vec<u8>, DataError> {
     import::bytes(file)
 }
 
-/// Whether a file's ending says that tabs stand between fields.
-pub fn is_tabbed(file: &Path) -> bool {
-    import::is_tabbed(file)
+/// Whether files of that ending are tables.
+pub fn is_table(ending: &str) -> bool {
+    import::is_table(ending)
+}
+
+/// What stands between the fields of text files of that ending.
+pub fn separator(ending: &str) -> Option<&'static str> {
+    import::separator(ending)
+}
+
+/// The same of a file; a comma where the ending says nothing.
+pub fn separator_of(file: &Path) -> &'static str {
+    import::separator_of(file)
 }
 
 /// Whether a text is UTF-8 but for a few bytes.

@@ -34,8 +34,8 @@ pub fn read_users(
     }
     let text = import::plain_text(file)?;
     let head = text.lines().next().unwrap_or_default();
-    let comma = if import::is_tabbed(file) { '\t' } else { ',' };
-    let separators = [comma, '\t', ';'];
+    let own = import::separator_of(file).chars().next();
+    let separators = [own.unwrap_or(','), '\t', ';'];
     let named = |separator: &char| names(head, *separator).iter().any(|name| name == column);
     if let Some(separator) = separators.into_iter().find(named) {
         let reader = import::open_text(file, &separator.to_string())?;

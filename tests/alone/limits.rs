@@ -348,7 +348,7 @@ fn every_operator_and_function_is_here() {
         let is_here = OPERATORS.iter().any(|(name, _)| *name == operator.name);
         assert!(
             is_here,
-            "no long program for the operator `{}`",
+            "no long program for the operator `{}`: add one to `OPERATORS` in tests/alone/limits.rs",
             operator.name
         );
     }
@@ -357,7 +357,7 @@ fn every_operator_and_function_is_here() {
         let is_here = listed || !calls(function).is_empty();
         assert!(
             is_here,
-            "no long program for the function `{}`",
+            "no long program for the function `{}`: add one to `FUNCTIONS` in tests/alone/limits.rs",
             function.name
         );
     }

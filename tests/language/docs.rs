@@ -296,7 +296,7 @@ fn every_link_leads_somewhere() {
 fn code_that_is_shown_is_that_of_the_source() {
     let guide = std::fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
     let mut lines = guide.lines().map(str::trim).enumerate();
-    let mut shown = 0;
+    let (mut shown, mut wrong) = (0, Vec::new());
     while let Some((number, line)) = lines.next() {
         let Some(file) = line.strip_prefix("```rust file=") else {
             continue;
@@ -314,18 +314,18 @@ fn code_that_is_shown_is_that_of_the_source() {
             .filter(|p| !p.is_empty())
         {
             let rest = source[from..].windows(piece.len());
-            let at = rest.clone().position(|window| window == piece);
-            let at = at.unwrap_or_else(|| {
-                panic!(
+            match rest.clone().position(|window| window == piece) {
+                Some(at) => from += at + piece.len(),
+                None => wrong.push(format!(
                     "CONTRIBUTING.md:{}: {file} has no longer\n{}",
                     number + 1,
                     piece.join("\n")
-                )
-            });
-            from += at + piece.len();
+                )),
+            }
         }
-        assert!(from > 0, "CONTRIBUTING.md:{}: an empty example", number + 1);
         shown += 1;
     }
+    let wrong = wrong.join("\n\n");
+    assert!(wrong.is_empty(), "update what the guide shows:\n{wrong}");
     assert!(shown >= 14, "{shown} examples");
 }

@@ -27,7 +27,11 @@ pub(super) type Bind =
     for<'a> fn(&mut Checker<'a>, &str, &'a Name, &'a [Arg], &Env<'a>, &Shape) -> Option<Model>;
 
 /// Every kind of model.
-const KINDS: &[&ModelKind] = &[&formula::FORMULA, &linear::LINEAR];
+const KINDS: &[&ModelKind] = &[
+    // in the order in which messages name them
+    &formula::FORMULA,
+    &linear::LINEAR,
+];
 
 /// Kinds that are known to other versions.
 const UNSUPPORTED: [&str; 8] = [
@@ -159,15 +163,14 @@ impl<'a> Checker<'a> {
             .iter()
             .map(|kind| format!("{}([{}])", kind.name, kind.inputs.join(", ")));
         let usages = KINDS.iter().map(|kind| kind.usage.to_owned()).chain(usages);
-        let usages = usages.map(|usage| format!("`{usage}`")).collect::<Vec<_>>();
+        let usages = listed(usages);
         if UNSUPPORTED.contains(&callee.text.as_str()) {
             let message = format!(
                 "this version does not support `{}(...)` models",
                 callee.text
             );
             let help = format!(
-                "it supports {}: what a model gives for each row can also be a column of the table",
-                usages.join(" and ")
+                "it supports {usages}: what a model gives for each row can also be a column of the table"
             );
             return self.report(Diagnostic::new(code::E0509, callee.span, message).help(help));
         }
@@ -175,7 +178,7 @@ impl<'a> Checker<'a> {
         let names = names.chain(own.iter().map(|kind| &*kind.name));
         let help = match suggest::nearest(&callee.text, names) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("kinds are {}", usages.join(" and ")),
+            None => format!("kinds are {usages}"),
         };
         let message = format!("unknown kind of model `{}`", callee.text);
         self.report(Diagnostic::new(code::E0206, callee.span, message).help(help));
@@ -194,7 +197,8 @@ impl<'a> Checker<'a> {
     }
 
     fn model_untrained(&mut self, name: &str, span: Span) {
-        let help = "only models of kind `formula` and `linear` need no training";
+        let kinds = listed(KINDS.iter().map(|kind| kind.name.to_owned()));
+        let help = format!("only models of kind {kinds} need no training");
         self.report(
             Diagnostic::new(code::E0501, span, format!("model `{name}` is not trained")).help(help),
         );
@@ -227,5 +231,15 @@ impl<'a> Checker<'a> {
         };
         let message = format!("there is no model `{name}` on `{entity_name}`");
         self.report(Diagnostic::new(code::E0206, span, message).help(help));
+    }
+}
+
+/// `` `a`, `b` and `c` ``.
+fn listed(names: impl Iterator<Item = String>) -> String {
+    let mut names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    let last = names.pop().unwrap_or_default();
+    match names.is_empty() {
+        true => last,
+        false => format!("{} and {last}", names.join(", ")),
     }
 }

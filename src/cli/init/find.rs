@@ -459,16 +459,13 @@ fn is_prose(file: &Path) -> bool {
 /// What a table is called: its file's name. Endings that say what is in it say more than a name that
 /// the files of a data set share (`ml-100k.inter`, `u.item`).
 fn table_name(path: &Path, ending: &str) -> String {
-    const PLAIN: [&str; 13] = [
-        "csv", "tsv", "txt", "dat", "parquet", "arrow", "feather", "jsonl", "ndjson", "json",
-        "psv", "npy", "",
-    ];
+    let is_plain = profile::is_table(ending) || ["psv", "npy", ""].contains(&ending);
     let name = file_name(path);
     let stem = name.split('.').next().unwrap_or_default();
     match ending {
         "inter" => "interactions".to_owned(),
         "item" | "user" => ending.to_owned(),
-        _ if PLAIN.contains(&ending) => words::identifier(stem),
+        _ if is_plain => words::identifier(stem),
         "data" if stem.len() < 2 => "data".to_owned(),
         _ => words::identifier(&format!("{stem}_{ending}")),
     }

@@ -176,8 +176,7 @@ fn unclosed(profile: &Profile, row: u32) -> String {
 
 /// What stands between the fields of a text.
 fn separator(dir: &Path, source: &Source) -> Option<String> {
-    let tabs = profile::is_tabbed(&dir.join(&source.pattern));
-    let usual = if tabs { "\t" } else { "," };
+    let usual = profile::separator_of(&dir.join(&source.pattern));
     let format = source.text.as_ref().map(|t| &t.format);
     format.map(|f| f.separator.as_deref().unwrap_or(usual).to_owned())
 }

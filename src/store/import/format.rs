@@ -11,7 +11,14 @@ use crate::catalog::config::{Table as TableConfig, TextFormat};
 use std::path::{Path, PathBuf};
 
 /// Every format. The first ending that fits is that of a file.
-static FORMATS: &[&Format] = &[&PARQUET, &text::CSV, &text::TSV, &json::JSON, &ARROW];
+static FORMATS: &[&Format] = &[
+    // in the order in which messages name them
+    &PARQUET,
+    &text::CSV,
+    &text::TSV,
+    &json::JSON,
+    &ARROW,
+];
 
 /// A format of tables.
 pub(super) struct Format {
@@ -19,6 +26,8 @@ pub(super) struct Format {
     pub endings: &'static [&'static str],
     /// What `format` in the catalog may say of its files.
     pub settings: Settings,
+    /// Of text: what stands between fields unless the catalog says otherwise.
+    pub separator: Option<&'static str>,
     /// Whether files can be packed as a whole: with `.gz` or `.zst` behind the ending.
     pub packed: bool,
     /// Whether its columns can hold vectors.
@@ -65,16 +74,18 @@ impl Settings {
 
 /// The format of a file by its ending.
 pub(super) fn format_of(file: &Path) -> Option<&'static Format> {
-    let ending = packed::ending(file)?;
+    let format = by_ending(&packed::ending(file)?);
+    format.filter(|format| format.packed || !packed::is_packed(file))
+}
+
+fn by_ending(ending: &str) -> Option<&'static Format> {
     let mut formats = FORMATS.iter().copied();
-    formats
-        .find(|format| format.endings.contains(&&*ending))
-        .filter(|format| format.packed || !packed::is_packed(file))
+    formats.find(|format| format.endings.contains(&ending))
 }
 
 /// Whether a file is text with separators, or has no ending that says otherwise.
 pub fn is_text(file: &Path) -> bool {
-    format_of(file).is_none_or(|format| format.settings == Settings::All)
+    format_of(file).is_none_or(|format| format.separator.is_some())
 }
 
 /// Whether a `format` in the catalog is of use for a file: it is text or JSON.
@@ -82,9 +93,20 @@ pub fn takes_format(file: &Path) -> bool {
     format_of(file).is_none_or(|format| format.settings != Settings::None)
 }
 
-/// Whether a file's ending says that tabs stand between fields.
-pub fn is_tabbed(file: &Path) -> bool {
-    format_of(file).is_some_and(|format| std::ptr::eq(format, &text::TSV))
+/// Whether files of that ending are tables.
+pub fn is_table(ending: &str) -> bool {
+    by_ending(ending).is_some()
+}
+
+/// What stands between the fields of text files of that ending.
+pub fn separator(ending: &str) -> Option<&'static str> {
+    by_ending(ending)?.separator
+}
+
+/// The same of a file; a comma where the ending says nothing.
+pub fn separator_of(file: &Path) -> &'static str {
+    let format = format_of(file);
+    format.and_then(|format| format.separator).unwrap_or(",")
 }
 
 /// The format of some files, which must be the same, and one that takes the settings of the catalog.
@@ -178,6 +200,7 @@ static ARROW: Format = Format {
 const NOT_BUILT: Format = Format {
     endings: &[],
     settings: Settings::None,
+    separator: None,
     packed: false,
     vectors: true,
     open: |files| Err(unsupported(&files.paths[0])),

@@ -28,6 +28,7 @@ const BEST_PACKING: usize = 1 << 15;
 pub(super) static ARROW: Format = Format {
     endings: &["arrow", "feather"],
     settings: Settings::None,
+    separator: None,
     packed: false,
     vectors: true,
     open: |files| Ok(Box::new(ArrowTable::open(files.paths)?)),

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 pub(super) static JSON: Format = Format {
     endings: &["jsonl", "ndjson", "json"],
     settings: Settings::NullAndEncoding,
+    separator: None,
     packed: true,
     vectors: true,
     open: |files| {

@@ -43,7 +43,7 @@ pub use cell::{Advice, Cell, Fault, How, Kind, int_text};
 pub use decode::is_mostly_utf8;
 pub use files::{files_of, unreadable};
 use format::{Files, Format, format_of, format_of_all, unsupported, without_vectors};
-pub use format::{is_tabbed, is_text, takes_format};
+pub use format::{is_table, is_text, separator, separator_of, takes_format};
 pub use json::object as json_object;
 pub use npy::{Npy, npy_keys};
 pub use number::{is_grouped, plain as plain_number};

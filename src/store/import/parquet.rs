@@ -26,6 +26,7 @@ const BATCH: usize = 1 << 15;
 pub(super) static PARQUET: Format = Format {
     endings: &["parquet"],
     settings: Settings::None,
+    separator: None,
     packed: false,
     vectors: true,
     open: |files| Ok(Box::new(ParquetTable::open(files.paths)?)),

@@ -3,7 +3,7 @@
 
 use super::cell::{Advice, Cell, Fault, Kind};
 use super::decode::{self, Text};
-use super::format::{Files, Format, Settings};
+use super::format::{Files, Format, Settings, separator_of};
 use super::reader::{Decoded, FileRows, Found, Reader, Wanted};
 use super::text_infer::Guess;
 use super::text_lines::{Layout, Quotes, Records, line_at, line_ends};
@@ -17,19 +17,21 @@ use std::path::{Path, PathBuf};
 pub(super) static CSV: Format = Format {
     endings: &["csv", "txt", "dat"],
     settings: Settings::All,
+    separator: Some(","),
     packed: true,
     vectors: false,
-    open: |files| separated(files, ","),
+    open: separated,
 };
 
 pub(super) static TSV: Format = Format {
     endings: &["tsv"],
-    open: |files| separated(files, "\t"),
+    separator: Some("\t"),
     ..CSV
 };
 
-/// Files with that separator, unless the catalog names another.
-fn separated(files: &Files, separator: &str) -> Result<Box<dyn Reader>, DataError> {
+/// Files with the separator of their ending, unless the catalog names another.
+fn separated(files: &Files) -> Result<Box<dyn Reader>, DataError> {
+    let separator = separator_of(&files.paths[0]);
     let table = TextTable::open(files.paths, files.settings, separator)?;
     Ok(Box::new(table))
 }

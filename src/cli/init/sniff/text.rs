@@ -3,14 +3,11 @@
 use super::kind::{Kind, LOOK, Text};
 use super::shape::{Shape, has_header, shape, trimmed};
 use crate::catalog::config::TextFormat;
+use crate::store::profile;
 use encoding_rs::{Encoding, WINDOWS_1252};
 
 pub(super) fn table(text: &str, encoding: Option<&'static Encoding>, ending: &str) -> Kind {
-    let usual = match ending {
-        "tsv" => Some("\t"),
-        "csv" | "txt" | "dat" => Some(","),
-        _ => None,
-    };
+    let usual = profile::separator(ending);
     let cut = text.len() >= LOOK / 2;
     let Some(mut shape) = shape(text, cut, usual, ending) else {
         let data = ["csv", "tsv", "psv", "dat"].contains(&ending);
