@@ -55,7 +55,7 @@ pub fn build(project: &Project, args: &BuildArgs) -> Result<(), Failure> {
         true => format!("built in {:.1} s", started.elapsed().as_secs_f64()),
         false => "up to date".to_owned(),
     };
-    let (id, size) = (&report.id, report.size as f64 / 1e6);
+    let (id, size) = (engine.snapshot().id(), report.size as f64 / 1e6);
     out::say(format_args!("{state}: snapshot {id} ({size:.1} MB)"));
     contents(engine.schema());
     for (name, size) in engine.snapshot().artifacts() {
