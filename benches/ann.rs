@@ -39,19 +39,10 @@ fn main() -> Result<(), String> {
     println!("{rows} rows, {dim} dimensions as {stored}, k = {k}, {queries} queries, cosine");
     let data = clustered(rows, dim, rows.div_ceil(50));
     let halves = to_halves(if half { &data } else { &[] });
-    let whole = Vectors {
-        data: data[..].into(),
-        dim,
-        metric: Metric::Cosine,
-        present: None,
-    };
-    let vectors = Vectors {
-        data: if half { halves[..].into() } else { whole.data },
-        ..whole
-    };
-    let asked: Vec<[u32; 1]> = (0..queries)
-        .map(|i| [(i * (rows / queries).max(1) % rows) as u32])
-        .collect();
+    let whole = Vectors { data: data[..].into(), dim, metric: Metric::Cosine, present: None };
+    let vectors = Vectors { data: if half { halves[..].into() } else { whole.data }, ..whole };
+    let asked: Vec<[u32; 1]> =
+        (0..queries).map(|i| [(i * (rows / queries).max(1) % rows) as u32]).collect();
     let [of_whole, of_stored] = [&whole, &vectors].map(|vectors| {
         let vector = |row: &[u32; 1]| vectors.get(row[0]).unwrap_or_default().into_owned();
         asked.iter().map(vector).collect::<Vec<_>>()
@@ -133,11 +124,9 @@ impl Arguments {
             }
         }
         match &read {
-            Arguments {
-                peer: Some(_),
-                folder: None,
-                ..
-            } => Err("`--peer` reads what `--write FOLDER` wrote: give both".to_owned()),
+            Arguments { peer: Some(_), folder: None, .. } => {
+                Err("`--peer` reads what `--write FOLDER` wrote: give both".to_owned())
+            }
             _ => Ok(read),
         }
     }
@@ -155,10 +144,7 @@ impl Peer {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/ann.py");
         let mut command = Command::new(python);
         command.arg(script).arg(folder).arg("answer");
-        let mut process = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let piped = "pipes were asked for";
         Ok(Peer {
             asks: process.stdin.take().expect(piped),
@@ -172,9 +158,7 @@ impl Peer {
         writeln!(self.asks, "{metric} {k}").map_err(|e| e.to_string())?;
         let answer = self.answers.next().ok_or("the peer ended")?;
         let answer = answer.map_err(|e| e.to_string())?;
-        answer
-            .parse()
-            .map_err(|_| format!("the peer says `{answer}`"))
+        answer.parse().map_err(|_| format!("the peer says `{answer}`"))
     }
 }
 
@@ -193,12 +177,7 @@ fn singly(vectors: &Vectors, asked: &[Vec<f32>], peer: &mut Option<Peer>) -> Res
             let mut queries = asked.iter().cycle();
             let mut search = || {
                 let vector = queries.next().map_or(&[][..], |vector| vector);
-                let query = Query {
-                    vector,
-                    exclude: &[],
-                    k,
-                    min_similarity: None,
-                };
+                let query = Query { vector, exclude: &[], k, min_similarity: None };
                 exact_search(&vectors, &[query], None)
             };
             let (mut own, mut others) = (Vec::new(), Vec::new());
@@ -270,21 +249,7 @@ fn build(vectors: &Vectors) -> Result<igql::ann::GraphImage, String> {
 
 fn walk(graph: &Graph, vectors: &Vectors, queries: &[Query], truth: &[Vec<Hit>]) {
     let usual = Graph::default_ef(vectors.metric, queries[0].k);
-    for ef in [
-        1,
-        2,
-        3,
-        4,
-        6,
-        8,
-        10,
-        14,
-        20,
-        30,
-        usual,
-        usual * 2,
-        usual * 4,
-    ] {
+    for ef in [1, 2, 3, 4, 6, 8, 10, 14, 20, 30, usual, usual * 2, usual * 4] {
         let mut scratch = Scratch::default();
         let mut found = vec![Vec::new(); queries.len()];
         let time = median(|| {
@@ -357,10 +322,7 @@ fn among(graph: &Graph, vectors: &Vectors, queries: &[Query]) {
 fn process_time() -> f64 {
     let told = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = told.rsplit(')').next().unwrap_or_default().split(' ');
-    let ticks = fields
-        .skip(12)
-        .take(2)
-        .filter_map(|field| field.parse::<f64>().ok());
+    let ticks = fields.skip(12).take(2).filter_map(|field| field.parse::<f64>().ok());
     ticks.sum::<f64>() / 100.0
 }
 
@@ -390,10 +352,7 @@ fn rate(queries: usize, time: Duration) -> f64 {
 
 fn recall(truth: &[Vec<Hit>], found: &[Vec<Hit>]) -> f64 {
     let both = |(truth, found): (&Vec<Hit>, &Vec<Hit>)| {
-        truth
-            .iter()
-            .filter(|t| found.iter().any(|f| f.row == t.row))
-            .count()
+        truth.iter().filter(|t| found.iter().any(|f| f.row == t.row)).count()
     };
     let total: usize = truth.iter().map(Vec::len).sum();
     truth.iter().zip(found).map(both).sum::<usize>() as f64 / total.max(1) as f64
@@ -424,11 +383,7 @@ fn clustered(rows: usize, dim: usize, topics: usize) -> Vec<f32> {
     let mut data = Vec::with_capacity(rows * dim);
     for _ in 0..rows {
         let topic = (random.next() % topics as u64) as usize * dim;
-        data.extend(
-            centres[topic..topic + dim]
-                .iter()
-                .map(|x| x + 0.6 * random.normal()),
-        );
+        data.extend(centres[topic..topic + dim].iter().map(|x| x + 0.6 * random.normal()));
     }
     data
 }

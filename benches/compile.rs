@@ -18,12 +18,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const RUNS: usize = 1_000;
 
-const PROGRAMS: [&str; 4] = [
-    "published.igql",
-    "defaults.igql",
-    "ranking/funnel.igql",
-    "blends/weighted.igql",
-];
+const PROGRAMS: [&str; 4] =
+    ["published.igql", "defaults.igql", "ranking/funnel.igql", "blends/weighted.igql"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut given = std::env::args().skip(1).filter(|a| a != "--bench");
@@ -50,10 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn compile(engine: &Engine, file: &str, text: &str) -> Result<Duration, String> {
-    let unit = Unit {
-        folder: Path::new(file).parent(),
-        ..Unit::new(file, text)
-    };
+    let unit = Unit { folder: Path::new(file).parent(), ..Unit::new(file, text) };
     let start = Instant::now();
     let compiled = engine.compile_unit(&unit);
     let time = start.elapsed();

@@ -12,14 +12,8 @@ use std::time::{Duration, Instant};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const PROGRAMS: [(&str, &str); 16] = [
-    (
-        "score of all",
-        "all(media).score(log1p(like_count) * quality + sqrt(quality)).take(100)",
-    ),
-    (
-        "filter of all",
-        "all(media).filter(log1p(like_count) > 1 and quality ** 2 > 0.1).take(100)",
-    ),
+    ("score of all", "all(media).score(log1p(like_count) * quality + sqrt(quality)).take(100)"),
+    ("filter of all", "all(media).filter(log1p(like_count) > 1 and quality ** 2 > 0.1).take(100)"),
     ("rank of all", "all(media).rank(keep=1000)"),
     (
         "all in order",
@@ -33,38 +27,17 @@ const PROGRAMS: [(&str, &str); 16] = [
         "unlike one another",
         "all(account).take(20000).score(log1p(followers)).diversify_by(method=mmr(0.3, first=2000)).take(100)",
     ),
-    (
-        "many searches",
-        "all(account).take(100000).nn(k=20).take(100)",
-    ),
-    (
-        "exact searches",
-        "all(account).take(500).nn(k=20, exact=true).take(100)",
-    ),
+    ("many searches", "all(account).take(100000).nn(k=20).take(100)"),
+    ("exact searches", "all(account).take(500).nn(k=20, exact=true).take(100)"),
     (
         "searches under a condition",
         "all(account).take(2000).nn(k=50, where=followers % 1000 < 3).take(100)",
     ),
-    (
-        "walks",
-        "all(account).walk(~author, limit=all).walk(~likes, limit=all).take(100)",
-    ),
-    (
-        "sums",
-        "all(account).walk(~author, limit=all, merge=sum).walk(author, merge=sum).take(100)",
-    ),
-    (
-        "links of links",
-        "all(media).score(count(~likes(it), where=count(likes(to)) > 3)).take(100)",
-    ),
-    (
-        "quantiles of beta",
-        "all(media).score(beta(like_count + 1.5, quality + 1.5)).take(100)",
-    ),
-    (
-        "medoids",
-        "all(account).take(20000).nn(pool=clusters(50), k=5).take(100)",
-    ),
+    ("walks", "all(account).walk(~author, limit=all).walk(~likes, limit=all).take(100)"),
+    ("sums", "all(account).walk(~author, limit=all, merge=sum).walk(author, merge=sum).take(100)"),
+    ("links of links", "all(media).score(count(~likes(it), where=count(likes(to)) > 3)).take(100)"),
+    ("quantiles of beta", "all(media).score(beta(like_count + 1.5, quality + 1.5)).take(100)"),
+    ("medoids", "all(account).take(20000).nn(pool=clusters(50), k=5).take(100)"),
     (
         "two sets combined",
         "a = all(media).score(quality)\nb = all(media).score(log1p(like_count))\ncombine(0.5 * a, 0.5 * b).take(100)",
@@ -112,10 +85,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
         all.extend(&late);
-        println!(
-            "{name:28} {whole:>9.1?} whole, beyond the deadline: {}",
-            spread(late)
-        );
+        println!("{name:28} {whole:>9.1?} whole, beyond the deadline: {}", spread(late));
     }
     println!("all: {}", spread(all));
     Ok(())
@@ -127,11 +97,5 @@ fn spread(mut late: Vec<Duration>) -> String {
     }
     late.sort_unstable();
     let at = |share: usize| late[(late.len() - 1) * share / 100];
-    format!(
-        "median {:.1?}, p95 {:.1?}, worst {:.1?} of {}",
-        at(50),
-        at(95),
-        at(100),
-        late.len()
-    )
+    format!("median {:.1?}, p95 {:.1?}, worst {:.1?} of {}", at(50), at(95), at(100), late.len())
 }

@@ -19,58 +19,22 @@ const RUNS: usize = 7;
 /// An operator, what it is measured as, and a program that ends with it.
 const PROGRAMS: &[(&str, &str, &str)] = &[
     ("all", "all", "all(media)"),
-    (
-        "filter",
-        "filter: a column",
-        "all(media).filter(quality > 0.5)",
-    ),
+    ("filter", "filter: a column", "all(media).filter(quality > 0.5)"),
     (
         "filter",
         "filter: three columns, a logarithm",
         "all(media).filter(log1p(like_count) > 1 and quality > 0.2 and non_recommendable_score < 0.5)",
     ),
     ("let", "let", "all(media).let(a=log1p(like_count))"),
-    (
-        "score",
-        "score",
-        "all(media).score(log1p(like_count) + quality)",
-    ),
-    (
-        "score",
-        "score: the best 100",
-        "all(media).score(log1p(like_count) + quality).take(100)",
-    ),
-    (
-        "rank",
-        "rank: a formula of four columns",
-        "all(media).rank()",
-    ),
+    ("score", "score", "all(media).score(log1p(like_count) + quality)"),
+    ("score", "score: the best 100", "all(media).score(log1p(like_count) + quality).take(100)"),
+    ("rank", "rank: a formula of four columns", "all(media).rank()"),
     ("rank", "rank: the best 100", "all(media).rank(keep=100)"),
-    (
-        "take",
-        "take: 2 of each author",
-        "all(media).take(2, per=author)",
-    ),
-    (
-        "sample",
-        "sample",
-        "all(media).sample(1000, salt=\"bench\")",
-    ),
-    (
-        "walk",
-        "walk: to all of many",
-        "all(account).walk(~author, limit=all)",
-    ),
-    (
-        "walk",
-        "walk: the 3 newest of each",
-        "all(account).posted_media(max_media_per_account=3)",
-    ),
-    (
-        "walk",
-        "walk: to one of each, merged",
-        "all(media).walk(author, merge=sum)",
-    ),
+    ("take", "take: 2 of each author", "all(media).take(2, per=author)"),
+    ("sample", "sample", "all(media).sample(1000, salt=\"bench\")"),
+    ("walk", "walk: to all of many", "all(account).walk(~author, limit=all)"),
+    ("walk", "walk: the 3 newest of each", "all(account).posted_media(max_media_per_account=3)"),
+    ("walk", "walk: to one of each, merged", "all(media).walk(author, merge=sum)"),
     ("-", "-", "all(media) - all(media).filter(quality > 0.5)"),
     ("&", "&", "all(media) & all(media).filter(quality > 0.5)"),
     ("|", "|", "all(media) | all(media).filter(quality > 0.5)"),
@@ -110,11 +74,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
         "all(media).score(quality).take(500).slate(max=[author: 2 in 10])",
     ),
     ("nn", "nn: 20 of each", "all(account).take(1000).nn(k=20)"),
-    (
-        "nn",
-        "nn: 20 of each, exact",
-        "all(account).take(64).nn(k=20, exact=true)",
-    ),
+    ("nn", "nn: 20 of each, exact", "all(account).take(64).nn(k=20, exact=true)"),
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
@@ -147,18 +107,10 @@ fn measure(
     request: &[Request],
     operator: &str,
 ) -> Result<(Duration, usize), Box<dyn std::error::Error + Send + Sync>> {
-    let limits = Limits {
-        max_rows: u64::MAX,
-        ..Limits::default()
-    };
+    let limits = Limits { max_rows: u64::MAX, ..Limits::default() };
     let pass = engine.execute(program, request, &limits.into())?;
     let graph = &program.rewritten().graph;
-    let rows_of = |node| {
-        pass.timings
-            .iter()
-            .find(|t| t.node == node)
-            .map_or(0, |t| t.rows)
-    };
+    let rows_of = |node| pass.timings.iter().find(|t| t.node == node).map_or(0, |t| t.rows);
     let mut timings = pass.timings.iter().rev();
     let timing = timings
         .find(|timing| graph.get(timing.node).op.name() == operator)

@@ -32,10 +32,7 @@ const HALF_LIFE: f64 = 14.0 * 86_400.0 * 1e6;
 const RUNS: usize = 5;
 
 fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let args: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|a| a != "--bench")
-        .collect();
+    let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let Some(folder) = args.first() else {
         println!("which catalog? cargo bench --bench published -- DIR [USERS]");
         return Ok(());
@@ -44,10 +41,7 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let program = engine.compile(QUERY)?;
     let keys = users(&engine, args.get(1))?;
     let at = engine.snapshot().newest_link().unwrap_or(0) + 1;
-    let requests: Vec<Request> = keys
-        .iter()
-        .map(|key| Request::user(key.clone()).at(at))
-        .collect();
+    let requests: Vec<Request> = keys.iter().map(|key| Request::user(key.clone()).at(at)).collect();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
     pool.install(|| compare(&engine, &program, &requests, at))
 }
@@ -66,10 +60,7 @@ fn users(
     let viewer = engine.schema().viewer;
     let rows = engine.schema().entity(viewer).rows;
     let step = (rows / 1_000).max(1) as usize;
-    Ok((0..rows)
-        .step_by(step)
-        .map(|row| engine.snapshot().key(viewer, row))
-        .collect())
+    Ok((0..rows).step_by(step).map(|row| engine.snapshot().key(viewer, row)).collect())
 }
 
 fn compare(
@@ -83,11 +74,7 @@ fn compare(
     for request in requests {
         rows += check(engine, program, request, &mut hand)?;
     }
-    println!(
-        "{} requests, {} rows each: the same",
-        requests.len(),
-        rows / requests.len()
-    );
+    println!("{} requests, {} rows each: the same", requests.len(), rows / requests.len());
     let mut ratios = Vec::new();
     for _ in 0..RUNS {
         // all of one, then all of the other: in turns, one would find in the cache what the other read
@@ -104,10 +91,7 @@ fn compare(
         );
     }
     ratios.sort_by(f64::total_cmp);
-    println!(
-        "igql takes {:.2} times the time (median of {RUNS} runs)",
-        ratios[RUNS / 2]
-    );
+    println!("igql takes {:.2} times the time (median of {RUNS} runs)", ratios[RUNS / 2]);
     Ok(())
 }
 
@@ -135,11 +119,7 @@ fn check(
     hand.run(&user);
     let schema = engine.schema();
     let key = |entity: &str, row: u32| {
-        let entity = schema
-            .entities
-            .iter()
-            .position(|e| e.name == entity)
-            .unwrap_or(0);
+        let entity = schema.entities.iter().position(|e| e.name == entity).unwrap_or(0);
         engine.snapshot().key(EntityId(entity as u16), row)
     };
     let same = answer.rows().len() == hand.order.len()
@@ -262,8 +242,7 @@ impl<'a> ByHand<'a> {
                 None => self.seeds.push((author, 1.0)),
             }
         }
-        self.seeds
-            .sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        self.seeds.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     }
 
     fn near(&mut self) {
@@ -288,8 +267,7 @@ impl<'a> ByHand<'a> {
                 }
             }
         }
-        self.accounts
-            .sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
+        self.accounts.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
     }
 
     fn search(&self) -> Vec<Vec<Hit>> {
@@ -307,14 +285,7 @@ impl<'a> ByHand<'a> {
             })
             .collect();
         let vectors = self.engine.vectors();
-        vectors.search(
-            self.place,
-            &self.vectors,
-            &queries,
-            None,
-            false,
-            Stop::default(),
-        )
+        vectors.search(self.place, &self.vectors, &queries, None, false, Stop::default())
     }
 
     fn add(&mut self, id: u32, seed: u32, score: f64) {
@@ -356,8 +327,7 @@ impl<'a> ByHand<'a> {
                 }
             }
         }
-        self.ranked
-            .sort_unstable_by(|a, b| b.2.total_cmp(&a.2).then(a.0.cmp(&b.0)));
+        self.ranked.sort_unstable_by(|a, b| b.2.total_cmp(&a.2).then(a.0.cmp(&b.0)));
     }
 
     fn round_robin(&mut self) {
@@ -371,8 +341,7 @@ impl<'a> ByHand<'a> {
                     self.groups.len() - 1
                 }
             };
-            self.turns
-                .push((self.groups[group].1, group as u32, place as u32));
+            self.turns.push((self.groups[group].1, group as u32, place as u32));
             self.groups[group].1 += 1;
         }
         self.turns.sort_unstable();

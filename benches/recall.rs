@@ -28,9 +28,7 @@ const LISTED: usize = 50;
 const TARGET: (f64, f64) = (0.98, 0.80);
 
 fn main() -> Result<(), String> {
-    let mut args = std::env::args()
-        .skip(1)
-        .filter(|arg| !arg.starts_with("--"));
+    let mut args = std::env::args().skip(1).filter(|arg| !arg.starts_with("--"));
     let rows: usize = args.next().and_then(|n| n.parse().ok()).unwrap_or(20_000);
     let only = args.next().unwrap_or_default();
     let mut missed = Vec::new();
@@ -38,26 +36,13 @@ fn main() -> Result<(), String> {
         if !name.contains(only.as_str()) {
             continue;
         }
-        let vectors = Vectors {
-            data: data[..].into(),
-            dim,
-            metric,
-            present: None,
-        };
+        let vectors = Vectors { data: data[..].into(), dim, metric, present: None };
         let start = Instant::now();
         let image = build_graph(&vectors, GraphParams::default(), &|_, _| {})?;
         let build = start.elapsed().as_secs_f64();
         println!("{name}: {} x {dim}, built in {build:.1} s", vectors.len());
-        let index = Index {
-            graph: Graph::open(image.as_bytes())?,
-            vectors,
-        };
-        missed.extend(
-            index
-                .measure()?
-                .iter()
-                .map(|line| format!("{name}: {line}")),
-        );
+        let index = Index { graph: Graph::open(image.as_bytes())?, vectors };
+        missed.extend(index.measure()?.iter().map(|line| format!("{name}: {line}")));
     }
     println!("{} below the target:", missed.len());
     missed.iter().for_each(|line| println!("{line}"));
@@ -89,25 +74,16 @@ impl Index<'_> {
             let mut scratch = Scratch::default();
             let search = |query: &Query, _: &RowSet| {
                 let mut found = Vec::new();
-                self.graph
-                    .search(&self.vectors, query, ef, &mut scratch, &mut found);
+                self.graph.search(&self.vectors, query, ef, &mut scratch, &mut found);
                 (found, true)
             };
             missed.extend(self.compare(&format!("ef {ef}"), &regions, everything, search));
         }
-        let asked: Vec<u32> = regions
-            .iter()
-            .flat_map(|region| &region.asked)
-            .map(|row| row[0])
-            .collect();
+        let asked: Vec<u32> =
+            regions.iter().flat_map(|region| &region.asked).map(|row| row[0]).collect();
         let start = Instant::now();
-        let bytes = build_lists(
-            &self.vectors,
-            LISTED,
-            &asked,
-            |queries| self.listed(queries),
-            &|_, _| {},
-        );
+        let bytes =
+            build_lists(&self.vectors, LISTED, &asked, |queries| self.listed(queries), &|_, _| {});
         let each = start.elapsed().as_secs_f64() / SEARCHES as f64 * 1e6;
         println!("  a list in {each:.0} us");
         let lists = Lists::open(&bytes)?;
@@ -167,17 +143,13 @@ impl Index<'_> {
         let inside = (0..each / 2).map(|i| [near[i * (rows / 40) / each].row]);
         let anywhere =
             (0..each - each / 2).map(|i| [((i * REGIONS + number) * (rows / SEARCHES)) as u32]);
-        Region {
-            asked: inside.chain(anywhere).collect(),
-            near,
-        }
+        Region { asked: inside.chain(anywhere).collect(), near }
     }
 
     /// What lists are made of, as the engine makes them.
     fn listed(&self, queries: &[Query]) -> Vec<Vec<Hit>> {
         let ef = Graph::default_ef(self.graph.metric(), LISTED) + LISTED / 2;
-        self.graph
-            .search_many(&self.vectors, queries, |_| ef, &mut Vec::new(), &|| false)
+        self.graph.search_many(&self.vectors, queries, |_| ef, &mut Vec::new(), &|| false)
     }
 
     /// A walk among some rows, or the scan of these; whether it walked.
@@ -192,15 +164,9 @@ impl Index<'_> {
         };
         let ef = Graph::default_ef(self.graph.metric(), query.k);
         let mut found = Vec::new();
-        match self
-            .graph
-            .search_among(&self.vectors, query, ef, &among, scratch, &mut found)
-        {
+        match self.graph.search_among(&self.vectors, query, ef, &among, scratch, &mut found) {
             true => (found, true),
-            false => (
-                exact_search(&self.vectors, &[*query], Some(set.words())).remove(0),
-                false,
-            ),
+            false => (exact_search(&self.vectors, &[*query], Some(set.words())).remove(0), false),
         }
     }
 
@@ -239,21 +205,17 @@ impl Index<'_> {
 }
 
 fn query<'a>(vector: &'a [f32], exclude: &'a [u32], k: usize) -> Query<'a> {
-    Query {
-        vector,
-        exclude,
-        k,
-        min_similarity: None,
-    }
+    Query { vector, exclude, k, min_similarity: None }
 }
 
 /// The nearest that pass in the list of the row that a query is of.
 fn read(lists: &Lists, query: &Query, passes: impl Fn(u32) -> bool) -> Vec<Hit> {
     let near = lists.of(query.exclude[0]);
-    let hits = near.rows.iter().enumerate().map(|(place, &row)| Hit {
-        row,
-        similarity: near.similarity(place),
-    });
+    let hits = near
+        .rows
+        .iter()
+        .enumerate()
+        .map(|(place, &row)| Hit { row, similarity: near.similarity(place) });
     hits.filter(|hit| passes(hit.row)).take(query.k).collect()
 }
 
@@ -303,39 +265,18 @@ fn worlds(n: usize) -> Vec<World> {
     };
     for metric in Metric::ALL {
         let m = metric.name();
-        all.push((
-            format!("tight 1e-3 {m}"),
-            metric,
-            16,
-            clusters(30, 16, 1e-3, 1),
-        ));
-        all.push((
-            format!("tight 1e-2 {m}"),
-            metric,
-            64,
-            clusters(100, 64, 1e-2, 2),
-        ));
+        all.push((format!("tight 1e-3 {m}"), metric, 16, clusters(30, 16, 1e-3, 1)));
+        all.push((format!("tight 1e-2 {m}"), metric, 64, clusters(100, 64, 1e-2, 2)));
         all.push((format!("even {m}"), metric, 32, Random(3).normals(n * 32)));
-        all.push((
-            format!("usual {m}"),
-            metric,
-            64,
-            clusters(n / 50, 64, 0.6, 4),
-        ));
+        all.push((format!("usual {m}"), metric, 64, clusters(n / 50, 64, 0.6, 4)));
     }
     let mut r = Random(5);
     let unique = r.normals(n / 1000 * 32);
-    let dups: Vec<f32> = (0..n)
-        .flat_map(|i| unique[i / 1000 % (n / 1000) * 32..][..32].to_vec())
-        .collect();
+    let dups: Vec<f32> =
+        (0..n).flat_map(|i| unique[i / 1000 % (n / 1000) * 32..][..32].to_vec()).collect();
     all.push(("duplicates cosine".into(), Metric::Cosine, 32, dups.clone()));
     all.push(("duplicates dot".into(), Metric::Dot, 32, dups));
-    all.push((
-        "line l2".into(),
-        Metric::L2,
-        4,
-        (0..n).flat_map(|i| [i as f32; 4]).collect(),
-    ));
+    all.push(("line l2".into(), Metric::L2, 4, (0..n).flat_map(|i| [i as f32; 4]).collect()));
     let dir = r.normals(32);
     let line: Vec<f32> = (0..n)
         .flat_map(|_| {
@@ -376,12 +317,7 @@ fn worlds(n: usize) -> Vec<World> {
     all.push(("uneven scales cosine".into(), Metric::Cosine, 32, data));
     let mut data = r.normals(n * 32);
     data.iter_mut().for_each(|x| *x += 100.0);
-    all.push((
-        "far from origin cosine".into(),
-        Metric::Cosine,
-        32,
-        data.clone(),
-    ));
+    all.push(("far from origin cosine".into(), Metric::Cosine, 32, data.clone()));
     all.push(("far from origin l2".into(), Metric::L2, 32, data));
     all
 }

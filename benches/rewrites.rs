@@ -27,10 +27,7 @@ const PROGRAMS: &[(&str, &str)] = &[
          .posted_media(max_media_per_account=10).filter(non_recommendable_model_threshold=0.2)\
          .rank(ranking_model=default).diversify_by(seed_id, method=round_robin)",
     ),
-    (
-        "the best of all",
-        "all(media).score(quality * log1p(like_count)).take(25)",
-    ),
+    ("the best of all", "all(media).score(quality * log1p(like_count)).take(25)"),
     (
         "the best of all, with columns",
         "all(media).let(a=quality, b=like_count, c=author).score(a * log1p(b)).take(25)",
@@ -40,10 +37,7 @@ const PROGRAMS: &[(&str, &str)] = &[
         "all(media).let(a=log1p(like_count), b=exp(quality), c=sqrt(like_count), d=now - created_at)\
          .score(quality).take(25).select(a)",
     ),
-    (
-        "what is near, the first few",
-        "user.liked().account_nn(k=200).take(10)",
-    ),
+    ("what is near, the first few", "user.liked().account_nn(k=200).take(10)"),
     (
         "a branch that is never taken",
         "def feed(rows: set[user], wide: bool) =\n\
@@ -53,10 +47,7 @@ const PROGRAMS: &[(&str, &str)] = &[
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let given: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|a| a != "--bench")
-        .collect();
+    let given: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let folder = given.first().map_or("examples/explore", String::as_str);
     let users = given.get(1).map_or(Ok(100), |n| n.parse())?;
     let engine = Engine::open(folder)?;
@@ -72,11 +63,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         };
         let names: Vec<&str> = RULES.iter().map(|rule| rule.name).collect();
         let mut ways = vec![("as written", engine.by_rules(&program, &[]))];
-        ways.extend(
-            names
-                .iter()
-                .map(|&rule| (rule, engine.by_rules(&program, &[rule]))),
-        );
+        ways.extend(names.iter().map(|&rule| (rule, engine.by_rules(&program, &[rule]))));
         ways.push(("all rules", engine.by_rules(&program, &names)));
         let medians = one.install(|| medians(&engine, &ways, &requests))?;
         println!("{name}");

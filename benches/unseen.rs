@@ -62,10 +62,7 @@ seen = ["views"]
 "#;
 
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
-    let args: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|a| a != "--bench")
-        .collect();
+    let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let Some(folder) = args.first().map(Path::new) else {
         println!("where? cargo bench --bench unseen -- DIR [ACCOUNTS]");
         return Ok(());
@@ -110,9 +107,7 @@ fn compare(
             // the first run finds what it reads outside of the cache
             if run > 0 {
                 let measured = [times[0], times[1], times[1] / times[0]];
-                all.iter_mut()
-                    .zip(measured)
-                    .for_each(|(all, new)| all.push(new));
+                all.iter_mut().zip(measured).for_each(|(all, new)| all.push(new));
             }
         }
     }
@@ -140,54 +135,35 @@ fn write(folder: &Path, accounts: usize) -> std::io::Result<()> {
             vectors.extend((x + 0.6 * random.normal()).to_le_bytes());
         }
     }
-    let mut tables = [
-        "user_id",
-        "account_id",
-        "user_id,account_id",
-        "user_id,account_id",
-    ]
-    .map(|head| format!("{head}\n"));
+    let mut tables = ["user_id", "account_id", "user_id,account_id", "user_id,account_id"]
+        .map(|head| format!("{head}\n"));
     let [users, all, likes, views] = &mut tables;
     (0..accounts).for_each(|account| _ = writeln!(all, "{account}"));
     for user in 0..2 * SEEN.len() * USERS {
-        let (seen, is_near) = (
-            SEEN[user / USERS / 2].min(accounts / 2),
-            user / USERS % 2 == 1,
-        );
+        let (seen, is_near) = (SEEN[user / USERS / 2].min(accounts / 2), user / USERS % 2 == 1);
         _ = writeln!(users, "{user}");
-        let liked: Vec<usize> = (0..LIKES)
-            .map(|_| random.next() as usize % accounts)
-            .collect();
-        liked
-            .iter()
-            .for_each(|account| _ = writeln!(likes, "{user},{account}"));
+        let liked: Vec<usize> = (0..LIKES).map(|_| random.next() as usize % accounts).collect();
+        liked.iter().for_each(|account| _ = writeln!(likes, "{user},{account}"));
         let mut rows: Vec<usize> = match is_near {
-            false => (0..seen)
-                .map(|_| random.next() as usize % accounts)
-                .collect(),
+            false => (0..seen).map(|_| random.next() as usize % accounts).collect(),
             true => liked
                 .iter()
                 .flat_map(|account| {
                     let own = centre(account % topics);
                     let apart = |topic: &usize| -> f32 {
-                        own.iter()
-                            .zip(centre(*topic))
-                            .map(|(a, b)| (a - b).powi(2))
-                            .sum()
+                        own.iter().zip(centre(*topic)).map(|(a, b)| (a - b).powi(2)).sum()
                     };
                     let mut order: Vec<usize> = (0..topics).collect();
                     order.sort_by_cached_key(|topic| (apart(topic) * 1e3) as u64);
-                    let near = order
-                        .into_iter()
-                        .flat_map(|topic| (topic..accounts).step_by(topics));
+                    let near =
+                        order.into_iter().flat_map(|topic| (topic..accounts).step_by(topics));
                     near.take(seen / LIKES).collect::<Vec<_>>()
                 })
                 .collect(),
         };
         rows.sort_unstable();
         rows.dedup();
-        rows.iter()
-            .for_each(|account| _ = writeln!(views, "{user},{account}"));
+        rows.iter().for_each(|account| _ = writeln!(views, "{user},{account}"));
     }
     let names = ["users.csv", "accounts.csv", "likes.csv", "views.csv"];
     for (name, table) in names.iter().zip(&tables) {

@@ -43,10 +43,7 @@ now = 2024-05-01T00:00:00Z
 "#;
 
 const TABLES: [(&str, &str); 4] = [
-    (
-        "users.csv",
-        "user_id,age,country\n1,30,DE\n2,,US\n3,41,DE\n",
-    ),
+    ("users.csv", "user_id,age,country\n1,30,DE\n2,,US\n3,41,DE\n"),
     (
         "media.csv",
         "media_id,author_id,created_at,quality,kind,tags\n10,7,2024-04-01,0.5,photo,a|b\n11,7,2024-04-02,,video,\n12,8,,0.1,photo,b\n",
@@ -68,9 +65,7 @@ fn folder(name: &str) -> PathBuf {
 fn world(name: &str) -> PathBuf {
     let folder = folder(name);
     write(&folder, "catalog.toml", CATALOG.as_bytes());
-    TABLES
-        .iter()
-        .for_each(|(file, text)| write(&folder, file, text.as_bytes()));
+    TABLES.iter().for_each(|(file, text)| write(&folder, file, text.as_bytes()));
     folder
 }
 
@@ -107,11 +102,7 @@ pub fn run(data: &[u8]) {
     let Some(program) = engine().compile_unit(&unit(&text)).program else {
         return;
     };
-    let limits = Limits {
-        max_rows: 100_000,
-        max_memory: Some(1 << 28),
-        ..Limits::default()
-    };
+    let limits = Limits { max_rows: 100_000, max_memory: Some(1 << 28), ..Limits::default() };
     let limits = limits.until(Instant::now() + Duration::from_secs(2));
     let requests = [Request::user(1), Request::user(99)];
     // a parameter without a value is an answer too
@@ -122,9 +113,7 @@ pub fn run(data: &[u8]) {
 pub fn snapshot(data: &[u8]) {
     static WORLD: OnceLock<Mutex<PathBuf>> = OnceLock::new();
     let world = WORLD.get_or_init(|| Mutex::new(world("snapshot")));
-    let world = world
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let world = world.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     std::fs::create_dir_all(world.join(".igql")).expect("a temporary folder");
     write(&world.join(".igql"), "snapshot", data);
     let _ = verify(&world, &Options::default());
@@ -139,24 +128,14 @@ pub fn sound_snapshot() -> Vec<u8> {
 
 /// The first byte chooses the format of the rest.
 pub fn table(data: &[u8]) {
-    const ENDINGS: [&str; 8] = [
-        "csv",
-        "jsonl",
-        "parquet",
-        "arrow",
-        "csv.gz",
-        "csv.zst",
-        "npy",
-        "safetensors",
-    ];
+    const ENDINGS: [&str; 8] =
+        ["csv", "jsonl", "parquet", "arrow", "csv.gz", "csv.zst", "npy", "safetensors"];
     static WORLD: OnceLock<Mutex<PathBuf>> = OnceLock::new();
     let Some((first, rest)) = data.split_first() else {
         return;
     };
     let world = WORLD.get_or_init(|| Mutex::new(world("table")));
-    let world = world
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let world = world.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let ending = ENDINGS[usize::from(first.wrapping_sub(b'0')) % ENDINGS.len()];
     let file = format!("fuzzed.{ending}");
     write(&world, &file, rest);

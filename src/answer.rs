@@ -103,10 +103,7 @@ pub struct List {
 impl List {
     /// The rows, best first.
     pub fn rows(&self) -> Rows<'_> {
-        Rows {
-            list: Some(self),
-            places: 0..self.keys.len(),
-        }
+        Rows { list: Some(self), places: 0..self.keys.len() }
     }
 
     /// The number of rows.
@@ -209,10 +206,7 @@ impl<'a> Row<'a> {
 
     /// The values of the bound columns, in the list's order.
     pub fn values(self) -> impl ExactSizeIterator<Item = &'a Value> {
-        self.list
-            .values
-            .iter()
-            .map(move |values| &values[self.place])
+        self.list.values.iter().map(move |values| &values[self.place])
     }
 
     /// The value of a bound column.
@@ -227,8 +221,7 @@ impl Answer {
     pub(crate) fn end(&mut self, limit: &str, ended: &[Ended]) {
         self.partial = true;
         self.ended = ended.to_vec();
-        self.warnings
-            .push(format!("the answer is partial: {limit}"));
+        self.warnings.push(format!("the answer is partial: {limit}"));
         for Ended { list, at, .. } in ended {
             let list = match list {
                 Some(name) => format!("list `{name}`"),
@@ -255,9 +248,7 @@ impl Answer {
 
     /// A list of a page by name.
     pub fn list(&self, name: &str) -> Option<&List> {
-        self.lists
-            .iter()
-            .find(|list| list.name.as_deref() == Some(name))
+        self.lists.iter().find(|list| list.name.as_deref() == Some(name))
     }
 }
 
@@ -341,11 +332,7 @@ fn without_lists(
         lists: Vec::with_capacity(checked.results.len()),
         partial: false,
         ended: Vec::new(),
-        warnings: warnings
-            .iter()
-            .filter(|(r, _)| *r == i)
-            .map(|(_, m)| m.clone())
-            .collect(),
+        warnings: warnings.iter().filter(|(r, _)| *r == i).map(|(_, m)| m.clone()).collect(),
         why_not: Vec::new(),
     };
     requests.iter().enumerate().map(answer).collect()
@@ -372,10 +359,7 @@ impl Shown<'_> {
             scores: Vec::new(),
             why: Vec::new(),
         };
-        let has_lists = self
-            .columns
-            .iter()
-            .any(|(_, ty)| matches!(ty, Type::List(_)));
+        let has_lists = self.columns.iter().any(|(_, ty)| matches!(ty, Type::List(_)));
         let mut size = if has_lists { 16 } else { BLOCK };
         let mut rest = self.rows.range(request);
         while !rest.is_empty() && !stop.is_due() {
@@ -401,10 +385,7 @@ impl Shown<'_> {
             }
             append(held, all, more);
         }
-        let keys = self
-            .run
-            .keys
-            .keys(self.entity, &self.rows.ids[block.clone()]);
+        let keys = self.run.keys.keys(self.entity, &self.rows.ids[block.clone()]);
         // a row that is no entity's, like an unknown viewer, has the key of the request
         let keys = keys.into_iter().map(|key| key.unwrap_or(Key::Int(0)));
         append(held, &mut list.keys, keys.collect());

@@ -45,11 +45,7 @@ impl Replacement {
             Err(error) => return Err(error),
         };
         let (file, temporary) = temporary(&target, "new")?;
-        let replacement = Replacement {
-            file,
-            temporary,
-            target,
-        };
+        let replacement = Replacement { file, temporary, target };
         if let Some(old) = old {
             replacement.take_after(&old)?;
         }
@@ -85,10 +81,7 @@ impl Replacement {
         match self.file.sync_all() {
             // some network file systems cannot
             Err(error)
-                if !matches!(
-                    error.kind(),
-                    ErrorKind::InvalidInput | ErrorKind::Unsupported
-                ) =>
+                if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) =>
             {
                 return Err(error);
             }
@@ -148,9 +141,7 @@ impl Scratch {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            scratch
-                .file
-                .set_permissions(fs::Permissions::from_mode(0o600))?;
+            scratch.file.set_permissions(fs::Permissions::from_mode(0o600))?;
         }
         scratch.file.write_all(contents)?;
         Ok(scratch)
@@ -340,9 +331,7 @@ fn temporary(target: &Path, ending: &str) -> io::Result<(File, PathBuf)> {
     let Some(name) = target.file_name().map(OsStr::to_string_lossy) else {
         return Err(io::Error::new(ErrorKind::IsADirectory, "this is a folder"));
     };
-    let kept = name
-        .char_indices()
-        .take_while(|(at, c)| at + c.len_utf8() <= KEPT);
+    let kept = name.char_indices().take_while(|(at, c)| at + c.len_utf8() <= KEPT);
     let name: String = kept.map(|(_, c)| c).collect();
     #[cfg(unix)]
     clear_abandoned(folder, &format!(".{name}."), ending);
@@ -419,8 +408,7 @@ mod tests {
             let path = folder.path().join(name);
             fs::write(&path, b"half").unwrap();
             let file = File::options().write(true).open(&path).unwrap();
-            file.set_modified(std::time::SystemTime::now() - 2 * ABANDONED)
-                .unwrap();
+            file.set_modified(std::time::SystemTime::now() - 2 * ABANDONED).unwrap();
             file
         };
         aged(".a.4000000-0.new");
@@ -430,13 +418,8 @@ mod tests {
         written.try_lock().unwrap();
         fs::write(folder.path().join(".a.4000000-2.new"), b"begun").unwrap();
         replace(&path, b"whole").unwrap();
-        let left = [
-            ".a.4000000-1.new",
-            ".a.4000000-2.new",
-            ".a.notes.new",
-            ".b.4000000-0.new",
-            "a",
-        ];
+        let left =
+            [".a.4000000-1.new", ".a.4000000-2.new", ".a.notes.new", ".b.4000000-0.new", "a"];
         assert_eq!(names(folder.path()), left);
         drop(written);
         replace(&path, b"whole").unwrap();
@@ -445,9 +428,7 @@ mod tests {
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap().flatten();
-        let mut names: Vec<_> = entries
-            .map(|e| e.file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<_> = entries.map(|e| e.file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -493,10 +474,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(replace(folder.path(), b"").is_err());
         let error = replace(&folder.path().join("no/file"), b"").unwrap_err();
-        assert!(
-            error.to_string().contains("cannot create a file in"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("cannot create a file in"), "{error}");
         for name in ["x".repeat(255), "é".repeat(127)] {
             let path = folder.path().join(name);
             replace(&path, b"whole").unwrap();

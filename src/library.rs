@@ -18,10 +18,7 @@ use std::sync::Arc;
 const STD: [(&str, &str); 10] = [
     ("core", include_str!("../stdlib/core.igql")),
     ("explore", include_str!("../stdlib/explore.igql")),
-    (
-        "collaborative",
-        include_str!("../stdlib/collaborative.igql"),
-    ),
+    ("collaborative", include_str!("../stdlib/collaborative.igql")),
     ("content", include_str!("../stdlib/content.igql")),
     ("trending", include_str!("../stdlib/trending.igql")),
     ("cold_start", include_str!("../stdlib/cold_start.igql")),
@@ -165,10 +162,7 @@ impl Library {
                 *module = Arc::new(module.read_as(unit.name));
             }
         } else {
-            self.problems
-                .iter()
-                .cloned()
-                .for_each(|problem| sink.push(problem));
+            self.problems.iter().cloned().for_each(|problem| sink.push(problem));
         }
         let mut loader = Loader {
             sources: self.sources.clone(),
@@ -217,12 +211,7 @@ impl Loader<'_> {
         let file = parse(text, source, self.sink);
         self.allowed.extend(file.allows.iter().cloned());
         let place = self.modules.len();
-        self.modules.push(Arc::new(Module::new(
-            source,
-            tier,
-            name.to_owned(),
-            File::default(),
-        )));
+        self.modules.push(Arc::new(Module::new(source, tier, name.to_owned(), File::default())));
         let imports = self.imports(&file, folder);
         let mut module = Module::new(source, tier, name.to_owned(), file);
         (module.imports, module.lacks_imports) = imports;
@@ -274,8 +263,7 @@ impl Loader<'_> {
         let place = near.and_then(|near| std().find(|(_, m)| m.name == near));
         let place = place.map(|(place, _)| place);
         let message = format!("unknown module `{name}`");
-        self.sink
-            .push(Diagnostic::new(code::E0210, span, message).help(help));
+        self.sink.push(Diagnostic::new(code::E0210, span, message).help(help));
         place
     }
 

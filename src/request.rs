@@ -28,10 +28,7 @@ pub struct Request {
 impl Request {
     /// A request of a user, by key.
     pub fn user(key: impl Into<Key>) -> Request {
-        Request {
-            user: Some(key.into()),
-            ..Request::default()
-        }
+        Request { user: Some(key.into()), ..Request::default() }
     }
 
     /// A request of nobody: for programs that do not mention the user.
@@ -80,11 +77,7 @@ pub fn bind(
     keys: &Keys,
     now: i64,
 ) -> Result<BoundRequests, RunError> {
-    let data = Data {
-        snapshot,
-        texts,
-        keys,
-    };
+    let data = Data { snapshot, texts, keys };
     let viewers = data.viewers(requests, needs_viewer)?;
     known_names(checked, requests)?;
     let params = checked.params.iter().map(|p| data.param(p, requests));
@@ -188,9 +181,7 @@ impl Data<'_> {
             false => "",
         };
         let found = show(value);
-        RunError::Request(format!(
-            "parameter `{name}` is {want}, found {found}{cannot}"
-        ))
+        RunError::Request(format!("parameter `{name}` is {want}, found {found}{cannot}"))
     }
 
     /// The value of a default, as a column of one row.
@@ -241,10 +232,9 @@ impl Data<'_> {
             },
             (Type::Vector(dim), Value::List(numbers)) => vector(floats(numbers)?, *dim)?,
             (Type::Vector(dim), Value::Vector(v)) => vector(v.clone(), *dim)?,
-            (Type::Vector(_), Value::Null) => Column::Vector {
-                slots: vec![[NULL_CODE, 0]],
-                items: Arc::default(),
-            },
+            (Type::Vector(_), Value::Null) => {
+                Column::Vector { slots: vec![[NULL_CODE, 0]], items: Arc::default() }
+            }
             _ => return None,
         })
     }
@@ -261,10 +251,7 @@ impl Data<'_> {
             true => self.single(&Value::Null, item)?,
             false => Column::concat(&items.collect::<Option<Vec<_>>>()?),
         };
-        Some(Column::List {
-            slots: vec![[0, values.len() as u32]],
-            items: Arc::new(items),
-        })
+        Some(Column::List { slots: vec![[0, values.len() as u32]], items: Arc::new(items) })
     }
 }
 
@@ -280,10 +267,7 @@ fn floats(numbers: &[Value]) -> Option<Vec<f32>> {
 
 fn vector(numbers: Vec<f32>, dim: u32) -> Option<Column> {
     let fits = numbers.len() == dim as usize && numbers.iter().all(|x| x.is_finite());
-    fits.then(|| Column::Vector {
-        slots: vec![[0, dim]],
-        items: Arc::new(numbers),
-    })
+    fits.then(|| Column::Vector { slots: vec![[0, dim]], items: Arc::new(numbers) })
 }
 
 /// Whether a value is, or holds, the int that stands for null.
@@ -347,10 +331,7 @@ pub fn in_range(checked: &Checked, run: &Run) -> Result<(), RunError> {
     let wrong = |request: usize, what: String| {
         let viewer = run.snapshot.schema().viewer;
         // one request knows whose it is
-        let user = run
-            .keys
-            .key(viewer, run.viewers[request])
-            .filter(|_| run.requests() > 1);
+        let user = run.keys.key(viewer, run.viewers[request]).filter(|_| run.requests() > 1);
         let user = user.map_or_else(String::new, |key| format!("user {key}: "));
         RunError::Request(format!("{user}parameter {what}"))
     };

@@ -17,11 +17,7 @@ pub struct Span {
 impl Span {
     /// The range `start..end` of `source`.
     pub fn new(source: SourceId, start: usize, end: usize) -> Self {
-        Span {
-            source,
-            start: start as u32,
-            end: end as u32,
-        }
+        Span { source, start: start as u32, end: end as u32 }
     }
 
     /// The smallest span that covers both; `other` must be of the same text, else `self` stays.
@@ -66,9 +62,7 @@ impl Source {
         let lines = self.lines();
         let start = lines.get(line.saturating_sub(1)).copied();
         let start = start.map_or(self.text.len(), |start| start as usize);
-        let end = lines
-            .get(line)
-            .map_or(self.text.len(), |next| *next as usize - 1);
+        let end = lines.get(line).map_or(self.text.len(), |next| *next as usize - 1);
         start..end.max(start)
     }
 
@@ -90,11 +84,7 @@ pub struct Sources {
 impl Sources {
     /// Registers a text and returns its number.
     pub fn add(&mut self, name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> SourceId {
-        self.files.push(Source {
-            name: name.into(),
-            text: text.into(),
-            lines: Arc::default(),
-        });
+        self.files.push(Source { name: name.into(), text: text.into(), lines: Arc::default() });
         SourceId(self.files.len() as u32 - 1)
     }
 
@@ -105,10 +95,7 @@ impl Sources {
 
     /// All texts, in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (SourceId, &Source)> {
-        self.files
-            .iter()
-            .enumerate()
-            .map(|(i, s)| (SourceId(i as u32), s))
+        self.files.iter().enumerate().map(|(i, s)| (SourceId(i as u32), s))
     }
 
     /// The text that a span covers.
@@ -127,10 +114,6 @@ impl Sources {
         let lines = source.lines();
         let line = lines.partition_point(|&start| start as usize <= offset);
         let start = lines[line - 1] as usize;
-        Position {
-            line,
-            column: text[start..offset].chars().count() + 1,
-            offset,
-        }
+        Position { line, column: text[start..offset].chars().count() + 1, offset }
     }
 }

@@ -43,9 +43,7 @@ pub fn in_order<P: Sync, R: Send, E: Send>(
 
 /// Runs something with this thread as the only one of its pool; without a pool it would be right, too.
 fn alone(f: impl FnOnce()) {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .use_current_thread();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread();
     let _pool = pool.build();
     f();
 }

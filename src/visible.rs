@@ -19,9 +19,7 @@ pub fn visible_lines(text: &str) -> Cow<'_, str> {
 pub fn plain(text: &str) -> String {
     let mut parts = text.split('\u{1b}');
     let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |plain, part| {
-        plain + part.split_once('m').map_or(part, |(_, rest)| rest)
-    })
+    parts.fold(first, |plain, part| plain + part.split_once('m').map_or(part, |(_, rest)| rest))
 }
 
 /// Words in lines of at most that width, colours not counted.
@@ -94,23 +92,11 @@ mod tests {
     #[test]
     fn what_acts_or_hides_is_escaped() {
         for (text, shown) in [
-            (
-                "a\u{1b}[2J\u{1b}]0;pwn\u{7}",
-                "a\\u{1b}[2J\\u{1b}]0;pwn\\u{7}",
-            ),
-            (
-                "a\tb\r\nc\0\u{7f}\u{9b}31m",
-                "a\\tb\\r\\nc\\u{0}\\u{7f}\\u{9b}31m",
-            ),
+            ("a\u{1b}[2J\u{1b}]0;pwn\u{7}", "a\\u{1b}[2J\\u{1b}]0;pwn\\u{7}"),
+            ("a\tb\r\nc\0\u{7f}\u{9b}31m", "a\\tb\\r\\nc\\u{0}\\u{7f}\\u{9b}31m"),
             ("pay\u{202e}lap\u{2066}x", "pay\\u{202e}lap\\u{2066}x"),
-            (
-                "ad\u{200b}min\u{feff} \u{200d}",
-                "ad\\u{200b}min\\u{feff} \\u{200d}",
-            ),
-            (
-                "a\u{2028}b\u{85}c\u{e0041}",
-                "a\\u{2028}b\\u{85}c\\u{e0041}",
-            ),
+            ("ad\u{200b}min\u{feff} \u{200d}", "ad\\u{200b}min\\u{feff} \\u{200d}"),
+            ("a\u{2028}b\u{85}c\u{e0041}", "a\\u{2028}b\\u{85}c\\u{e0041}"),
             ("a\u{200d}b", "a\\u{200d}b"),
         ] {
             assert_eq!(visible(text), shown);

@@ -19,12 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // One request.
     let answer = engine.run(&program, &Request::user(5))?;
     for row in answer.rows().iter().take(5) {
-        println!(
-            "{} {:.3} from {:?}",
-            row.key(),
-            row.score(),
-            row.get("seed_id")
-        );
+        println!("{} {:.3} from {:?}", row.key(), row.score(), row.get("seed_id"));
     }
 
     // Many requests in one vectorised pass: each gets the answer that it would get alone.

@@ -15,12 +15,8 @@ impl Logistic {
         let mut bias = 0.0;
         let (mut names, mut weights) = (Vec::new(), Vec::new());
         for (number, line) in text.lines().enumerate() {
-            let wrong = || {
-                Failure::new(format!(
-                    "line {}: expected `name weight`: {line}",
-                    number + 1
-                ))
-            };
+            let wrong =
+                || Failure::new(format!("line {}: expected `name weight`: {line}", number + 1));
             let (name, weight) = line.split_once(' ').ok_or_else(wrong)?;
             let weight: f64 = weight.trim().parse().map_err(|_| wrong())?;
             match name {
@@ -50,8 +46,7 @@ impl Scorer for Logistic {
             let terms = out.iter_mut().zip(*input);
             terms.for_each(|(sum, value)| *sum += weight * value);
         }
-        out.iter_mut()
-            .for_each(|sum| *sum = 1.0 / (1.0 + (-*sum).exp()));
+        out.iter_mut().for_each(|sum| *sum = 1.0 / (1.0 + (-*sum).exp()));
         Ok(())
     }
 }

@@ -52,10 +52,7 @@ impl Meaning {
     /// That of a row of codes with padding.
     pub fn of(code: &[u8], step: f32) -> Meaning {
         let square: i64 = code.iter().map(|&c| (i64::from(c) - 128).pow(2)).sum();
-        Meaning {
-            step,
-            square: (square as f64 * f64::from(step).powi(2)) as f32,
-        }
+        Meaning { step, square: (square as f64 * f64::from(step).powi(2)) as f32 }
     }
 }
 
@@ -64,10 +61,7 @@ impl Meaning {
 /// Rounding errors are even within a step, of variance 1/12, and count twice the distance; what they add
 /// by themselves matters where distances are next to nothing.
 pub(super) fn distance_variance(distance: f32, steps: [f32; 2], dim: usize) -> f32 {
-    let (steps, dim) = (
-        steps.map(|step| step * step).iter().sum::<f32>(),
-        dim as f32,
-    );
+    let (steps, dim) = (steps.map(|step| step * step).iter().sum::<f32>(), dim as f32);
     (distance.max(0.0) + dim * steps / 12.0) * steps / 3.0 + dim * steps.powi(2) / 72.0
 }
 
@@ -164,11 +158,7 @@ impl Quantizer<'_> {
     pub fn encode_query(&self, vector: &[f32], out: &mut CodedQuery) {
         let limit = f64::from(self.limit());
         let normalised = self.each && self.metric == Metric::Cosine;
-        let normaliser = if normalised {
-            self.normaliser(vector)
-        } else {
-            1.0
-        };
+        let normaliser = if normalised { self.normaliser(vector) } else { 1.0 };
         // a product with what is less the mean orders like one with the whole
         let centred = self.metric == Metric::L2 || normalised;
         let value = |d: usize| {
@@ -225,12 +215,7 @@ impl Quantizer<'_> {
             }
         }
         let mut beyond = (bins.iter().sum::<u64>() as f64 * CUT_OFF) as u64;
-        for (bin, count) in bins
-            .iter()
-            .enumerate()
-            .rev()
-            .filter(|(_, count)| **count > 0)
-        {
+        for (bin, count) in bins.iter().enumerate().rev().filter(|(_, count)| **count > 0) {
             if *count > beyond {
                 let edge = f32::from_bits(((bin as u32 + 1) << 16) - 1);
                 return f64::from(if edge.is_finite() { edge } else { f32::MAX });
@@ -250,9 +235,7 @@ impl Quantizer<'_> {
         }
         let mut sorted = squares.clone();
         sorted.sort_unstable_by(f64::total_cmp);
-        let most = sorted
-            .get(sorted.len() / 2)
-            .map_or(0.0, |median| 16.0 * median);
+        let most = sorted.get(sorted.len() / 2).map_or(0.0, |median| 16.0 * median);
         let (mut sums, mut count) = (vec![0.0; vectors.dim], 0.0);
         for (&row, _) in sample.iter().zip(&squares).filter(|(_, s)| **s <= most) {
             let vector = vectors.read(row, &mut room).unwrap_or(&[]);
@@ -261,9 +244,7 @@ impl Quantizer<'_> {
             }
             count += 1.0;
         }
-        sums.iter()
-            .map(|sum| (sum / f64::max(count, 1.0)) as f32)
-            .collect()
+        sums.iter().map(|sum| (sum / f64::max(count, 1.0)) as f32).collect()
     }
 }
 
@@ -290,12 +271,8 @@ mod tests {
     fn products_of_codes_approximate_cosines() {
         let mut random = Random::new(5);
         let data = random.vector(100 * 70);
-        let vectors = Vectors {
-            data: data[..].into(),
-            dim: 70,
-            metric: Metric::Cosine,
-            present: None,
-        };
+        let vectors =
+            Vectors { data: data[..].into(), dim: 70, metric: Metric::Cosine, present: None };
         let rows: Vec<u32> = (0..100).collect();
         let quantizer = Quantizer::fit(&vectors, &rows);
         let mut bytes = vec![0; 100 * quantizer.stride()];
@@ -320,12 +297,8 @@ mod tests {
         let mut random = Random::new(6);
         let mut data = random.vector(1_000 * 16);
         data[7] = 1e30;
-        let vectors = Vectors {
-            data: data[..].into(),
-            dim: 16,
-            metric: Metric::Dot,
-            present: None,
-        };
+        let vectors =
+            Vectors { data: data[..].into(), dim: 16, metric: Metric::Dot, present: None };
         let quantizer = Quantizer::fit(&vectors, &(0..1_000).collect::<Vec<_>>());
         assert!(quantizer.scale > 10.0, "{}", quantizer.scale);
     }

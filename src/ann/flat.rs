@@ -164,9 +164,7 @@ impl Flat {
         let sums = std::mem::take(&mut scratch.sums);
         let mut scanned = sums.chunks(padded.max(1));
         for (query, coded) in queries.iter().zip(&coded) {
-            let sums = coded
-                .as_ref()
-                .and_then(|coded| Some((coded, scanned.next()?)));
+            let sums = coded.as_ref().and_then(|coded| Some((coded, scanned.next()?)));
             hits.push(match sums {
                 Some((coded, sums)) => self.best(vectors, query, coded, sums, allow, scratch),
                 None => Vec::new(),
@@ -292,9 +290,7 @@ fn survey(
             upper[i] = values[i] + offs[i];
         }
         if let Some(allow) = allow {
-            let bits = allow
-                .get(block / 4)
-                .map_or(0, |word| word >> (block % 4 * ROWS));
+            let bits = allow.get(block / 4).map_or(0, |word| word >> (block % 4 * ROWS));
             for i in 0..ROWS {
                 if bits >> i & 1 == 0 {
                     (lower[i], upper[i]) = (f32::NEG_INFINITY, f32::NEG_INFINITY);
@@ -313,11 +309,7 @@ fn largest(values: &Block) -> f32 {
     let mut half = ROWS / 2;
     while half > 0 {
         for i in 0..half {
-            best[i] = if best[i] > best[i + half] {
-                best[i]
-            } else {
-                best[i + half]
-            };
+            best[i] = if best[i] > best[i + half] { best[i] } else { best[i + half] };
         }
         half /= 2;
     }
@@ -336,13 +328,7 @@ fn candidates_body(
     scratch: &mut FlatScratch,
 ) {
     survey(rows, coded, sums, allow, scratch);
-    let FlatScratch {
-        lowest,
-        highest,
-        lower,
-        rows: found,
-        ..
-    } = scratch;
+    let FlatScratch { lowest, highest, lower, rows: found, .. } = scratch;
     let bound = kth(lowest, k);
     lower.clear();
     for block in (0..highest.len()).filter(|&b| highest[b] >= bound) {
@@ -366,9 +352,7 @@ fn kth(values: &mut [f32], k: usize) -> f32 {
     if values.len() < k {
         return f32::NEG_INFINITY;
     }
-    *values
-        .select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a))
-        .1
+    *values.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a)).1
 }
 
 /// How many rows ahead their vectors are asked for.
@@ -376,12 +360,7 @@ const AHEAD: usize = 6;
 
 /// The best `k` of the rows, exactly scored.
 fn score(vectors: &Vectors, query: &Query, scratch: &mut FlatScratch) -> Vec<Hit> {
-    let FlatScratch {
-        rows,
-        decoded,
-        scored,
-        ..
-    } = scratch;
+    let FlatScratch { rows, decoded, scored, .. } = scratch;
     let scorer = Scorer::new(vectors.metric, query.vector);
     scored.clear();
     for (i, &row) in rows.iter().enumerate() {
@@ -391,11 +370,7 @@ fn score(vectors: &Vectors, query: &Query, scratch: &mut FlatScratch) -> Vec<Hit
         let vector = vectors.read(row, decoded);
         let similarity = vector.and_then(|vector| scorer.score(vector));
         let wanted = |s: &f64| query.min_similarity.is_none_or(|least| *s >= least);
-        scored.extend(
-            similarity
-                .filter(wanted)
-                .map(|similarity| Hit { row, similarity }),
-        );
+        scored.extend(similarity.filter(wanted).map(|similarity| Hit { row, similarity }));
     }
     scored.sort_unstable_by(Hit::order);
     // many more are scored than kept, and the answers of many searches are kept
@@ -411,12 +386,7 @@ mod tests {
     fn check(vectors: &Vectors, queries: &[Query], allow: Option<&[u64]>) {
         let found = Flat::new(vectors).search(vectors, queries, allow, &mut FlatScratch::default());
         for (query, found) in queries.iter().zip(found) {
-            assert_eq!(
-                found,
-                oracle(vectors, query, allow, similarity),
-                "{:?}",
-                vectors.metric
-            );
+            assert_eq!(found, oracle(vectors, query, allow, similarity), "{:?}", vectors.metric);
         }
     }
 
@@ -428,17 +398,11 @@ mod tests {
                 let mut data = random.clustered(n, dim, 9);
                 data[0] = 40.0;
                 data[(n / 2) * dim..(n / 2 + 1) * dim].fill(0.0);
-                let present: Vec<u64> = (0..n.div_ceil(64))
-                    .map(|_| random.next() | random.next())
-                    .collect();
+                let present: Vec<u64> =
+                    (0..n.div_ceil(64)).map(|_| random.next() | random.next()).collect();
                 let allow: Vec<u64> = (0..n.div_ceil(64)).map(|_| random.next()).collect();
                 for present in [None, Some(&present[..])] {
-                    let vectors = Vectors {
-                        data: data[..].into(),
-                        dim,
-                        metric,
-                        present,
-                    };
+                    let vectors = Vectors { data: data[..].into(), dim, metric, present };
                     let own: Vec<Vec<f32>> = (0..9).map(|_| random.vector(dim)).collect();
                     let exclude = [0, n as u32 / 3, n as u32 - 1];
                     let queries: Vec<Query> = own
@@ -463,27 +427,13 @@ mod tests {
         let mut random = Random::new(8);
         for metric in Metric::ALL {
             let (halves, wide) = rounded(&random.clustered(1_000, 20, 9));
-            let of = |data| Vectors {
-                data,
-                dim: 20,
-                metric,
-                present: None,
-            };
+            let of = |data| Vectors { data, dim: 20, metric, present: None };
             let (half, single) = (of(halves[..].into()), of(wide[..].into()));
-            let codes = |flat: &Flat| {
-                flat.blocks
-                    .iter()
-                    .flat_map(|line| line.0)
-                    .collect::<Vec<u8>>()
-            };
+            let codes =
+                |flat: &Flat| flat.blocks.iter().flat_map(|line| line.0).collect::<Vec<u8>>();
             assert_eq!(codes(&Flat::new(&half)), codes(&Flat::new(&single)));
             let own = random.vector(20);
-            let query = Query {
-                vector: &own,
-                exclude: &[5],
-                k: 30,
-                min_similarity: None,
-            };
+            let query = Query { vector: &own, exclude: &[5], k: 30, min_similarity: None };
             check(&half, &[query, query], None);
         }
     }
@@ -492,18 +442,8 @@ mod tests {
     fn equal_vectors_and_useless_queries() {
         let data: Vec<f32> = [1.0, 2.0, -1.0].repeat(100);
         for metric in Metric::ALL {
-            let vectors = Vectors {
-                data: data[..].into(),
-                dim: 3,
-                metric,
-                present: None,
-            };
-            let query = |vector| Query {
-                vector,
-                exclude: &[],
-                k: 7,
-                min_similarity: None,
-            };
+            let vectors = Vectors { data: data[..].into(), dim: 3, metric, present: None };
+            let query = |vector| Query { vector, exclude: &[], k: 7, min_similarity: None };
             let queries = [
                 query(&[1.0, 0.0, 0.5][..]),
                 query(&[0.0, 0.0, 0.0]),

@@ -71,11 +71,7 @@ impl<'a> Lists<'a> {
                 bytes.len()
             ));
         }
-        Ok(Lists {
-            length,
-            rows,
-            blocks,
-        })
+        Ok(Lists { length, rows, blocks })
     }
 
     /// Neighbours of each row at most.
@@ -165,12 +161,7 @@ mod tests {
     fn a_list_is_what_a_search_finds() {
         for metric in Metric::ALL {
             let data = Random::new(5).clustered(300, 12, 6);
-            let vectors = Vectors {
-                data: Floats::Single(&data),
-                dim: 12,
-                metric,
-                present: None,
-            };
+            let vectors = Vectors { data: Floats::Single(&data), dim: 12, metric, present: None };
             let order: Vec<u32> = (0..300).rev().collect();
             let search = |queries: &[Query]| exact_search(&vectors, queries, None);
             let bytes = build_lists(&vectors, 10, &order, search, &|_, _| {});
@@ -183,10 +174,8 @@ mod tests {
                     min_similarity: None,
                 };
                 let near = lists.of(row);
-                let stored = (0..near.rows.len()).map(|place| Hit {
-                    row: near.rows[place],
-                    similarity: near.similarity(place),
-                });
+                let stored = (0..near.rows.len())
+                    .map(|place| Hit { row: near.rows[place], similarity: near.similarity(place) });
                 assert_eq!(stored.collect::<Vec<_>>(), search(&[query])[0]);
                 let least = near.similarity(4);
                 assert!(near.at_least(least).len() >= 5);

@@ -74,12 +74,7 @@ impl<'a> Scorer<'a> {
     pub fn new(metric: Metric, query: &'a [f32]) -> Scorer<'a> {
         let level = Level::detect();
         let norm = dot(level, query, query);
-        Scorer {
-            metric,
-            query,
-            norm,
-            level,
-        }
+        Scorer { metric, query, norm, level }
     }
 
     pub fn score(&self, row: &[f32]) -> Option<f64> {
@@ -119,10 +114,7 @@ impl<'a> Pairs<'a> {
             let norm = dot(level, &vector, &vector);
             (metric != Metric::Cosine || norm > 0.0).then_some((vector, norm))
         };
-        Pairs {
-            metric: Some((metric, level)),
-            rows: rows.iter().map(row).collect(),
-        }
+        Pairs { metric: Some((metric, level)), rows: rows.iter().map(row).collect() }
     }
 
     /// Whether the row at a place has a vector.
@@ -234,10 +226,7 @@ mod tests {
             assert_eq!(metric.to_string().parse(), Ok(metric));
         }
         let error = "cosin".parse::<Metric>().unwrap_err();
-        assert!(
-            error.contains("`cosin`") && error.contains("`l2`"),
-            "{error}"
-        );
+        assert!(error.contains("`cosin`") && error.contains("`l2`"), "{error}");
     }
 
     #[test]
@@ -267,10 +256,7 @@ mod tests {
             let b = random.vector(dim);
             for level in Level::supported() {
                 let bits = |[x]: [f64; 1]| x.to_bits();
-                assert_eq!(
-                    bits(dots(level, &a, &b)),
-                    bits(dots(Level::Portable, &a, &b))
-                );
+                assert_eq!(bits(dots(level, &a, &b)), bits(dots(Level::Portable, &a, &b)));
                 assert_eq!(
                     bits(distances(level, &a, &b)),
                     bits(distances(Level::Portable, &a, &b))

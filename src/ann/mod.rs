@@ -152,10 +152,7 @@ pub struct Hit {
 impl Hit {
     /// The order of results: similarity descending, then row ascending.
     pub fn order(&self, other: &Hit) -> std::cmp::Ordering {
-        other
-            .similarity
-            .total_cmp(&self.similarity)
-            .then(self.row.cmp(&other.row))
+        other.similarity.total_cmp(&self.similarity).then(self.row.cmp(&other.row))
     }
 }
 
@@ -175,9 +172,5 @@ fn lines<T>(values: &[T], start: usize, count: usize) {
 
 /// Whether bit `index` is set; no bitset means all are, beyond its end none is.
 fn bit(bits: Option<&[u64]>, index: usize) -> bool {
-    bits.is_none_or(|words| {
-        words
-            .get(index / 64)
-            .is_some_and(|word| word >> (index % 64) & 1 == 1)
-    })
+    bits.is_none_or(|words| words.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1))
 }

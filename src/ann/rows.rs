@@ -13,10 +13,7 @@ impl RowSet {
     /// # Panics
     /// If a row is not of the table.
     pub fn new(len: usize, rows: impl Iterator<Item = u32>) -> RowSet {
-        let mut set = RowSet {
-            words: vec![0; len.div_ceil(64)],
-            count: 0,
-        };
+        let mut set = RowSet { words: vec![0; len.div_ceil(64)], count: 0 };
         for row in rows {
             set.words[row as usize / 64] |= 1 << (row % 64);
             set.count += 1;

@@ -78,9 +78,7 @@ pub fn plain_similarity(metric: Metric, a: &[f32], b: &[f32]) -> Option<f64> {
             dot / (aa * bb).sqrt()
         }
     };
-    (value as f32)
-        .is_finite()
-        .then_some(f64::from(value as f32) + 0.0)
+    (value as f32).is_finite().then_some(f64::from(value as f32) + 0.0)
 }
 
 /// The true top `k`: every row scored by `score`, sorted, cut.
@@ -105,8 +103,6 @@ pub fn oracle(
 
 /// The share of `truth` that `found` holds.
 pub fn recall(truth: &[Hit], found: &[Hit]) -> f64 {
-    let both = truth
-        .iter()
-        .filter(|t| found.iter().any(|f| f.row == t.row));
+    let both = truth.iter().filter(|t| found.iter().any(|f| f.row == t.row));
     both.count() as f64 / truth.len().max(1) as f64
 }

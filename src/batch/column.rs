@@ -136,22 +136,13 @@ impl Column {
             (Column::F64(a), Column::F64(b)) => a.extend(b),
             (Column::Bool(a), Column::Bool(b)) => a.extend(b),
             (Column::Code(a), Column::Code(b)) => a.extend(b),
-            (
-                Column::List { slots, items },
-                Column::List {
-                    slots: more,
-                    items: more_items,
-                },
-            ) => {
+            (Column::List { slots, items }, Column::List { slots: more, items: more_items }) => {
                 slots.extend(more.iter().map(|&slot| shift(slot, moved)));
                 Arc::make_mut(items).append(more_items);
             }
             (
                 Column::Vector { slots, items },
-                Column::Vector {
-                    slots: more,
-                    items: more_items,
-                },
+                Column::Vector { slots: more, items: more_items },
             ) => {
                 slots.extend(more.iter().map(|&slot| shift(slot, moved)));
                 Arc::make_mut(items).extend_from_slice(more_items);
@@ -210,14 +201,10 @@ impl Column {
             Column::F64(_) => Column::F64(Vec::new()),
             Column::Bool(_) => Column::Bool(Vec::new()),
             Column::Code(_) => Column::Code(Vec::new()),
-            Column::List { items, .. } => Column::List {
-                slots: Vec::new(),
-                items: items.clone(),
-            },
-            Column::Vector { items, .. } => Column::Vector {
-                slots: Vec::new(),
-                items: items.clone(),
-            },
+            Column::List { items, .. } => Column::List { slots: Vec::new(), items: items.clone() },
+            Column::Vector { items, .. } => {
+                Column::Vector { slots: Vec::new(), items: items.clone() }
+            }
         };
         all.extend_from(self, rows);
         all
@@ -225,16 +212,10 @@ impl Column {
 }
 
 fn shift(slot: Slot, by: u32) -> Slot {
-    if slot[0] == NULL_CODE {
-        slot
-    } else {
-        [slot[0] + by, slot[1]]
-    }
+    if slot[0] == NULL_CODE { slot } else { [slot[0] + by, slot[1]] }
 }
 
 /// Values at `rows`; rows past the end, [`NULL_CODE`] among them, give `null`.
 pub fn pick<T: Copy>(values: &[T], rows: &[u32], null: T) -> Vec<T> {
-    rows.iter()
-        .map(|&r| values.get(r as usize).copied().unwrap_or(null))
-        .collect()
+    rows.iter().map(|&r| values.get(r as usize).copied().unwrap_or(null)).collect()
 }

@@ -261,10 +261,7 @@ mod tests {
         let all = Memory::new(150);
         {
             let (one, two) = (Memory::within(100, &all), Memory::within(100, &all));
-            let stop = |memory| Stop {
-                memory: Some(memory),
-                ..Stop::default()
-            };
+            let stop = |memory| Stop { memory: Some(memory), ..Stop::default() };
             let mut held = stop(&one).hold(60);
             assert!(held.grow(40) && !held.grow(1));
             assert!(one.is_over_alone() && stop(&one).is_due());
@@ -282,10 +279,7 @@ mod tests {
     #[test]
     fn room_is_charged_before_it_is_there() {
         let memory = Memory::new(1000);
-        let stop = Stop {
-            memory: Some(&memory),
-            ..Stop::default()
-        };
+        let stop = Stop { memory: Some(&memory), ..Stop::default() };
         let mut held = stop.hold(0);
         let mut values: Vec<u64> = Vec::new();
         for i in 0..100 {

@@ -26,10 +26,7 @@ pub struct RowBatch {
 impl RowBatch {
     /// No rows for each of `requests` requests, with no columns.
     pub fn empty(requests: usize) -> RowBatch {
-        RowBatch {
-            offsets: vec![0; requests + 1],
-            ..RowBatch::default()
-        }
+        RowBatch { offsets: vec![0; requests + 1], ..RowBatch::default() }
     }
 
     pub fn requests(&self) -> usize {
@@ -86,10 +83,8 @@ impl RowBatch {
             if stop.is_due() {
                 return none();
             }
-            rows.ids
-                .extend(places.iter().map(|&p| self.ids[p as usize]));
-            rows.scores
-                .extend(places.iter().map(|&p| scores[p as usize]));
+            rows.ids.extend(places.iter().map(|&p| self.ids[p as usize]));
+            rows.scores.extend(places.iter().map(|&p| scores[p as usize]));
             let columns = self.columns.iter().zip(&mut rows.columns);
             // a column that nobody reads is empty, and stays so
             for (column, all) in columns.filter(|(column, _)| !column.is_empty()) {
@@ -121,10 +116,7 @@ impl RowBatch {
             all += count;
             offsets.push(all);
         }
-        RowBatch {
-            offsets,
-            ..RowBatch::default()
-        }
+        RowBatch { offsets, ..RowBatch::default() }
     }
 
     /// The requests of each, one after the other; all have the same columns.
@@ -142,12 +134,7 @@ impl RowBatch {
             let all = parts.clone().map(|rows| rows.columns[place].clone());
             Column::concat(&all.collect::<Vec<Column>>())
         };
-        RowBatch {
-            offsets,
-            ids,
-            scores,
-            columns: (0..width).map(column).collect(),
-        }
+        RowBatch { offsets, ids, scores, columns: (0..width).map(column).collect() }
     }
 
     /// For each of other requests the rows of one of these, or none; fewer if the run has to end.
@@ -357,8 +344,7 @@ pub fn by_score(a: (f64, u32), b: (f64, u32)) -> std::cmp::Ordering {
 /// Descending, null last; both zeros are equal.
 #[inline]
 pub fn descending(a: f64, b: f64) -> std::cmp::Ordering {
-    b.partial_cmp(&a)
-        .unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
+    b.partial_cmp(&a).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }
 
 #[cfg(test)]

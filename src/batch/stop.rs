@@ -51,10 +51,7 @@ impl Looks {
     /// Counts, and cuts nothing.
     #[allow(clippy::new_without_default, reason = "for statics")]
     pub const fn new() -> Looks {
-        Looks {
-            made: AtomicU64::new(0),
-            cut: AtomicU64::new(u64::MAX),
-        }
+        Looks { made: AtomicU64::new(0), cut: AtomicU64::new(u64::MAX) }
     }
 
     /// Begins to count anew; the run is late from its `n`th look on (the first is 1).
@@ -82,9 +79,7 @@ impl Stop<'_> {
     /// Notes that a function failed. The first that did is told.
     pub fn fail(&self, by: &str, message: impl ToString) {
         if let Some(failed) = self.failed {
-            failed
-                .0
-                .get_or_init(|| (by.to_owned(), message.to_string()));
+            failed.0.get_or_init(|| (by.to_owned(), message.to_string()));
         }
     }
 
@@ -124,11 +119,7 @@ const PACE: usize = 500_000;
 
 impl<'a> Pace<'a> {
     pub fn new(stop: Stop<'a>) -> Pace<'a> {
-        Pace {
-            stop,
-            left: Cell::new(PACE),
-            is_due: Cell::new(false),
-        }
+        Pace { stop, left: Cell::new(PACE), is_due: Cell::new(false) }
     }
 
     /// Whether the run has to end, before a step that takes about so many nanoseconds.
@@ -166,10 +157,7 @@ mod tests {
     fn due_when_asked_and_when_late() {
         static ASKED: AtomicBool = AtomicBool::new(false);
         assert!(!Stop::default().is_due());
-        let stop = Stop {
-            flag: Some(&ASKED),
-            ..Stop::default()
-        };
+        let stop = Stop { flag: Some(&ASKED), ..Stop::default() };
         assert!(!stop.is_due());
         ASKED.store(true, Ordering::Relaxed);
         assert!(stop.is_due() && stop.is_asked() && !stop.is_late());
@@ -183,16 +171,10 @@ mod tests {
     #[test]
     fn cut_at_a_look() {
         static LOOKS: Looks = Looks::new();
-        let stop = Stop {
-            looks: Some(&LOOKS),
-            ..Stop::default()
-        };
+        let stop = Stop { looks: Some(&LOOKS), ..Stop::default() };
         assert!(!stop.is_due() && !stop.is_due());
         assert_eq!(LOOKS.made(), 2);
         LOOKS.cut_at(3);
-        assert_eq!(
-            [0; 5].map(|_| stop.is_due()),
-            [false, false, true, true, true]
-        );
+        assert_eq!([0; 5].map(|_| stop.is_due()), [false, false, true, true, true]);
     }
 }

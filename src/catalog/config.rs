@@ -145,18 +145,11 @@ pub enum Unit {
 
 impl Unit {
     /// Names in the catalog file, with what they mean.
-    pub const ALL: [(&'static str, Unit); 4] = [
-        ("s", Unit::Second),
-        ("ms", Unit::Milli),
-        ("us", Unit::Micro),
-        ("ns", Unit::Nano),
-    ];
+    pub const ALL: [(&'static str, Unit); 4] =
+        [("s", Unit::Second), ("ms", Unit::Milli), ("us", Unit::Micro), ("ns", Unit::Nano)];
 
     pub fn name(self) -> &'static str {
-        Unit::ALL
-            .iter()
-            .find(|(_, u)| *u == self)
-            .map_or("us", |(n, _)| n)
+        Unit::ALL.iter().find(|(_, u)| *u == self).map_or("us", |(n, _)| n)
     }
 
     /// A count of this unit in microseconds; nanoseconds are rounded down. None on overflow.

@@ -83,11 +83,7 @@ impl DataError {
     pub fn and_more(mut self, count: u64, rows: &[u64]) -> Self {
         if count > 0 {
             let named: Vec<String> = rows.iter().map(u64::to_string).collect();
-            let more = if count > rows.len() as u64 {
-                ", ..."
-            } else {
-                ""
-            };
+            let more = if count > rows.len() as u64 { ", ..." } else { "" };
             let row = if count == 1 { "row" } else { "rows" };
             let list = format!("{row} {}{more}", named.join(", "));
             self.message = format!("{} (and {count} more: {list})", self.message).into();
@@ -119,9 +115,7 @@ impl DataError {
             (None, Some(line)) => write!(f, ", line {line}")?,
             (None, None) => {}
         }
-        self.column
-            .as_ref()
-            .map_or(Ok(()), |c| write!(f, ", column `{c}`"))
+        self.column.as_ref().map_or(Ok(()), |c| write!(f, ", column `{c}`"))
     }
 }
 
@@ -140,11 +134,8 @@ impl fmt::Display for DataError {
         self.place(f)?;
         write!(f, ": {}", self.message)?;
         let help = self.help.iter().flat_map(|h| h.lines());
-        help.into_iter()
-            .try_for_each(|line| write!(f, "\n  help: {line}"))?;
-        self.others
-            .iter()
-            .try_for_each(|other| write!(f, "\n{other}"))?;
+        help.into_iter().try_for_each(|line| write!(f, "\n  help: {line}"))?;
+        self.others.iter().try_for_each(|other| write!(f, "\n{other}"))?;
         match self.others.len() {
             0 => Ok(()),
             others => write!(f, "\n{} errors in total", others + 1),
@@ -170,12 +161,7 @@ pub struct DataWarning {
 impl DataWarning {
     /// A warning that no section has yet.
     pub fn new(file: impl Into<String>, message: impl Into<String>, count: u64) -> Self {
-        DataWarning {
-            file: file.into(),
-            section: String::new(),
-            message: message.into(),
-            count,
-        }
+        DataWarning { file: file.into(), section: String::new(), message: message.into(), count }
     }
 }
 

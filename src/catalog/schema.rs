@@ -124,11 +124,7 @@ pub struct Edge {
 impl Edge {
     /// How many links go from each row; with `reverse`, to each row.
     pub fn degrees(&self, reverse: bool) -> &Degrees {
-        if reverse {
-            &self.in_degrees
-        } else {
-            &self.out_degrees
-        }
+        if reverse { &self.in_degrees } else { &self.out_degrees }
     }
 }
 
@@ -242,18 +238,12 @@ impl Schema {
 
     /// The entity of that name.
     pub fn find_entity(&self, name: &str) -> Option<EntityId> {
-        self.entities
-            .iter()
-            .position(|e| e.name == name)
-            .map(|i| EntityId(i as u16))
+        self.entities.iter().position(|e| e.name == name).map(|i| EntityId(i as u16))
     }
 
     /// The edge of that name.
     pub fn find_edge(&self, name: &str) -> Option<EdgeId> {
-        self.edges
-            .iter()
-            .position(|e| e.name == name)
-            .map(|i| EdgeId(i as u16))
+        self.edges.iter().position(|e| e.name == name).map(|i| EdgeId(i as u16))
     }
 }
 

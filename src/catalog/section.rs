@@ -8,10 +8,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-type Entry<'a> = (
-    &'a Spanned<std::borrow::Cow<'a, str>>,
-    &'a Spanned<DeValue<'a>>,
-);
+type Entry<'a> = (&'a Spanned<std::borrow::Cow<'a, str>>, &'a Spanned<DeValue<'a>>);
 
 /// The text of a catalog file and where it is from.
 #[derive(Clone, Copy)]
@@ -59,12 +56,7 @@ pub(super) struct At<T> {
 
 impl<'a> Section<'a> {
     pub fn root(doc: Doc<'a>, table: &'a Spanned<DeTable<'a>>) -> Self {
-        Section {
-            doc,
-            name: String::new(),
-            line: 1,
-            table: table.get_ref(),
-        }
+        Section { doc, name: String::new(), line: 1, table: table.get_ref() }
     }
 
     pub fn error(&self, line: u64, message: impl Into<String>) -> DataError {
@@ -76,35 +68,21 @@ impl<'a> Section<'a> {
     }
 
     fn place(&self) -> String {
-        if self.name.is_empty() {
-            "the catalog".to_owned()
-        } else {
-            format!("`[{}]`", self.name)
-        }
+        if self.name.is_empty() { "the catalog".to_owned() } else { format!("`[{}]`", self.name) }
     }
 
     /// An error unless every key is one of `known`.
     pub fn only(&self, known: &[&str]) -> Result<(), DataError> {
-        let Some((key, _)) = self
-            .in_order()
-            .into_iter()
-            .find(|(k, _)| !known.contains(&k.get_ref().as_ref()))
+        let Some((key, _)) =
+            self.in_order().into_iter().find(|(k, _)| !known.contains(&k.get_ref().as_ref()))
         else {
             return Ok(());
         };
         let message = format!("unknown key `{}` in {}", key.get_ref(), self.place());
-        let listed = known
-            .iter()
-            .map(|k| format!("`{k}`"))
-            .collect::<Vec<_>>()
-            .join(", ");
-        let help = nearest(key.get_ref(), known.iter().copied()).map_or_else(
-            || format!("known here: {listed}"),
-            |n| format!("did you mean `{n}`?"),
-        );
-        Err(self
-            .error(self.doc.line(key.span().start), message)
-            .help(help))
+        let listed = known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
+        let help = nearest(key.get_ref(), known.iter().copied())
+            .map_or_else(|| format!("known here: {listed}"), |n| format!("did you mean `{n}`?"));
+        Err(self.error(self.doc.line(key.span().start), message).help(help))
     }
 
     /// All entries as they stand in the file.
@@ -154,9 +132,7 @@ impl<'a> Section<'a> {
         self.typed(key, &expected, |v| {
             let digits = v.as_integer()?;
             let number = i64::from_str_radix(digits.as_str(), digits.radix()).ok()?;
-            u32::try_from(number)
-                .ok()
-                .filter(|n| (least..=most).contains(n))
+            u32::try_from(number).ok().filter(|n| (least..=most).contains(n))
         })
     }
 
@@ -164,20 +140,14 @@ impl<'a> Section<'a> {
     pub fn strings(&self, key: &str) -> Result<Option<At<Vec<String>>>, DataError> {
         self.typed(key, "a string or a list of strings", |v| match v.as_str() {
             Some(one) => Some(vec![one.to_owned()]),
-            None => v
-                .as_array()?
-                .iter()
-                .map(|x| x.get_ref().as_str().map(str::to_owned))
-                .collect(),
+            None => v.as_array()?.iter().map(|x| x.get_ref().as_str().map(str::to_owned)).collect(),
         })
     }
 
     /// A string, or a date or time without quotes.
     pub fn string_or_time(&self, key: &str) -> Result<Option<At<String>>, DataError> {
         self.typed(key, "a string or a time", |v| {
-            v.as_str()
-                .map(str::to_owned)
-                .or_else(|| v.as_datetime().map(ToString::to_string))
+            v.as_str().map(str::to_owned).or_else(|| v.as_datetime().map(ToString::to_string))
         })
     }
 
@@ -212,42 +182,26 @@ impl<'a> Section<'a> {
     /// Every entry of this table, each a table itself.
     pub fn named(&self) -> Result<Vec<(String, Section<'a>)>, DataError> {
         let entries = self.in_order().into_iter();
-        entries
-            .map(|e| Ok((e.0.get_ref().to_string(), self.below(e)?)))
-            .collect()
+        entries.map(|e| Ok((e.0.get_ref().to_string(), self.below(e)?))).collect()
     }
 
     fn below(&self, entry: Entry<'a>) -> Result<Section<'a>, DataError> {
         let (key, value) = entry;
-        let table = value
-            .get_ref()
-            .as_table()
-            .ok_or_else(|| self.wrong(entry, "a table"))?;
+        let table = value.get_ref().as_table().ok_or_else(|| self.wrong(entry, "a table"))?;
         let dot = if self.name.is_empty() { "" } else { "." };
         let name = format!("{}{dot}{}", self.name, key.get_ref());
-        Ok(Section {
-            doc: self.doc,
-            name,
-            line: self.doc.line(key.span().start),
-            table,
-        })
+        Ok(Section { doc: self.doc, name, line: self.doc.line(key.span().start), table })
     }
 }
 
 /// The candidate that a misspelt name most likely means.
 pub(crate) fn nearest<'n>(name: &str, among: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let near = |n: &&str| strsim::damerau_levenshtein(&name.to_lowercase(), &n.to_lowercase());
-    among
-        .min_by_key(|n| near(n))
-        .filter(|n| near(n) <= 1 + name.chars().count() / 4)
+    among.min_by_key(|n| near(n)).filter(|n| near(n) <= 1 + name.chars().count() / 4)
 }
 
 fn article(noun: &str) -> String {
-    let a = if noun.starts_with(['a', 'i', 'o']) {
-        "an"
-    } else {
-        "a"
-    };
+    let a = if noun.starts_with(['a', 'i', 'o']) { "an" } else { "a" };
     format!("{a} {noun}")
 }
 

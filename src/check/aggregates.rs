@@ -97,11 +97,7 @@ impl<'a> Checker<'a> {
     /// Whether an edge or reference of that name can be found from here.
     pub(super) fn edge_exists(&self, name: &str, env: &Env<'a>) -> bool {
         use super::env::Local;
-        let declared = || {
-            self.modules
-                .find(env.module, super::modules::Kind::Edge, name)
-                .next()
-        };
+        let declared = || self.modules.find(env.module, super::modules::Kind::Edge, name).next();
         let mut entities = self.schema.entities.iter();
         matches!(env.find(name), Some(Local::Edge(_)))
             || self.schema.find_edge(name).is_some()
@@ -132,14 +128,7 @@ impl<'a> Checker<'a> {
         let Some((value, ty)) = self.folded(stat, callee, value) else {
             return Expr::error();
         };
-        Expr::new(
-            Kind::OverSet {
-                stat,
-                set: node,
-                value,
-            },
-            ty,
-        )
+        Expr::new(Kind::OverSet { stat, set: node, value }, ty)
     }
 
     /// What an aggregate folds over the rows of a set, and where it is written.
@@ -228,15 +217,7 @@ impl<'a> Checker<'a> {
         if within.as_ref().is_some_and(Expr::is_error) {
             return None;
         }
-        let links = OverLinks {
-            stat,
-            edge,
-            from,
-            to,
-            within,
-            filter,
-            value,
-        };
+        let links = OverLinks { stat, edge, from, to, within, filter, value };
         Some(Expr::new(Kind::OverLinks(Box::new(links)), ty))
     }
 
@@ -328,10 +309,8 @@ impl<'a> Checker<'a> {
         }
         let (a, b) = (self.entity_name(edge.from), self.entity_name(edge.to));
         let start_name = self.entity_name(start);
-        let message = format!(
-            "edge `{}` goes from `{a}` to `{b}`, not from `{start_name}`",
-            edge.name
-        );
+        let message =
+            format!("edge `{}` goes from `{a}` to `{b}`, not from `{start_name}`", edge.name);
         let help = (edge.to == start)
             .then(|| format!("use the reverse edge: `{}(...)`", edge.reversed().name));
         self.refuse(Diagnostic::new(code::E0301, links.span, message).maybe_help(help))
@@ -409,11 +388,7 @@ impl<'a> Checker<'a> {
         edge: &EdgeExpr,
         scope: &Scope<'_>,
     ) -> Option<(Expr, Span)> {
-        let scope = Scope {
-            row: None,
-            link: Some(edge),
-            outer: Some(scope),
-        };
+        let scope = Scope { row: None, link: Some(edge), outer: Some(scope) };
         if self.report_quoted(value, &scope) {
             return None;
         }
@@ -473,32 +448,14 @@ impl<'a> Checker<'a> {
 }
 
 fn links_of(expr: &ast::Expr) -> Option<LinksOf<'_>> {
-    let links = |edge, ends| {
-        Some(LinksOf {
-            edge,
-            reversed: false,
-            ends,
-            span: expr.span,
-        })
-    };
+    let links = |edge, ends| Some(LinksOf { edge, reversed: false, ends, span: expr.span });
     match &expr.kind {
         ExprKind::Call { callee, args } => links(EdgeOf::Named(callee), args),
-        ExprKind::Method {
-            receiver,
-            name,
-            args,
-        } => links(EdgeOf::Through(receiver, name), args),
+        ExprKind::Method { receiver, name, args } => links(EdgeOf::Through(receiver, name), args),
         ExprKind::Links { edge, ends } => links(EdgeOf::Written(edge), ends),
-        ExprKind::Unary {
-            op: UnaryOp::Reverse,
-            operand,
-        } => {
+        ExprKind::Unary { op: UnaryOp::Reverse, operand } => {
             let inner = links_of(operand)?;
-            Some(LinksOf {
-                reversed: !inner.reversed,
-                span: expr.span,
-                ..inner
-            })
+            Some(LinksOf { reversed: !inner.reversed, span: expr.span, ..inner })
         }
         _ => None,
     }

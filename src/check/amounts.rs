@@ -93,10 +93,7 @@ impl<'a> Checker<'a> {
     ) -> Option<()> {
         match value.as_const() {
             Some(Scalar::I64(x)) if *x < least && *x != NULL_INT => {
-                let (x, wanted) = (
-                    duration(*x),
-                    if least > 0 { "above 0s" } else { "0s or more" },
-                );
+                let (x, wanted) = (duration(*x), if least > 0 { "above 0s" } else { "0s or more" });
                 let message = format!("`{what}` must be {wanted}, found {x}");
                 let help = "durations are written as `7d`, `12h`, `90s`";
                 self.refuse(Diagnostic::new(code::E0306, span, message).help(help))

@@ -39,10 +39,7 @@ pub(super) struct Autos {
 
 impl Autos {
     pub(super) fn new(numbers: &Numbers) -> Autos {
-        Autos {
-            numbers: numbers.clone(),
-            found: Vec::new(),
-        }
+        Autos { numbers: numbers.clone(), found: Vec::new() }
     }
 }
 
@@ -55,23 +52,14 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
         role: Role,
     ) -> (u64, usize) {
-        let place = Place {
-            fanout,
-            calls: env.sites().collect(),
-            role,
-        };
+        let place = Place { fanout, calls: env.sites().collect(), role };
         let number = self.autos.numbers.get(&place).copied().unwrap_or(constant);
         self.note_auto(&place, number);
         let known = self.autos.found.iter().position(|auto| auto.place == place);
         let index = known.unwrap_or(self.autos.found.len());
         if known.is_none() {
             let nodes = Vec::new();
-            self.autos.found.push(Auto {
-                place,
-                constant,
-                number,
-                nodes,
-            });
+            self.autos.found.push(Auto { place, constant, number, nodes });
         }
         (number, index)
     }

@@ -72,13 +72,9 @@ fn params_of(item: &Item) -> &[Param] {
 /// The entity that tells items of one name apart.
 fn entity_of(item: &Item) -> Option<String> {
     match &item.kind {
-        ItemKind::Embedding { entities, .. } => Some(
-            entities
-                .iter()
-                .map(|e| e.text.as_str())
-                .collect::<Vec<_>>()
-                .join(","),
-        ),
+        ItemKind::Embedding { entities, .. } => {
+            Some(entities.iter().map(|e| e.text.as_str()).collect::<Vec<_>>().join(","))
+        }
         ItemKind::Model { entity, .. } => Some(entity.text.clone()),
         ItemKind::Value(def) | ItemKind::Policy(def) => def.entity.as_ref().map(|e| e.text.clone()),
         ItemKind::Def { params, .. } => match params.first().map(|p| &p.ty.kind) {

@@ -76,13 +76,7 @@ impl<'a> Checker<'a> {
             names.extend((edge.from == from).then(|| edge.name.clone()));
             names.extend((edge.to == from).then(|| format!("~{}", edge.name)));
         }
-        names.extend(
-            self.schema
-                .entity(from)
-                .references
-                .iter()
-                .map(|r| r.name.clone()),
-        );
+        names.extend(self.schema.entity(from).references.iter().map(|r| r.name.clone()));
         for other in &self.schema.entities {
             let back = other.references.iter().filter(|r| r.entity == from);
             names.extend(back.map(|r| format!("~{}", r.name)));
@@ -117,15 +111,10 @@ impl<'a> Checker<'a> {
     ) -> Option<EdgeExpr> {
         match &expr.kind {
             ExprKind::Name(name) => self.edge_named(name, expr.span, env, wanted),
-            ExprKind::Unary {
-                op: UnaryOp::Reverse,
-                operand,
-            } => Some(self.edge(operand, env, wanted.flipped())?.reversed()),
-            ExprKind::Binary {
-                op: BinaryOp::Union,
-                left,
-                right,
-            } => {
+            ExprKind::Unary { op: UnaryOp::Reverse, operand } => {
+                Some(self.edge(operand, env, wanted.flipped())?.reversed())
+            }
+            ExprKind::Binary { op: BinaryOp::Union, left, right } => {
                 let left = self.edge(left, env, wanted);
                 let right = self.edge(right, env, wanted);
                 self.edge_union(left?, right?, expr.span)
@@ -226,15 +215,8 @@ impl<'a> Checker<'a> {
                 let edge = this.edge_filtered(inner, decl, &env)?;
                 this.edge_weighted(edge, decl, &env)
             };
-            let edge = if in_program {
-                build(this)
-            } else {
-                this.within(name, span, build)
-            };
-            edge.map(|edge| EdgeExpr {
-                name: name.to_owned(),
-                ..edge
-            })
+            let edge = if in_program { build(this) } else { this.within(name, span, build) };
+            edge.map(|edge| EdgeExpr { name: name.to_owned(), ..edge })
         })
     }
 
@@ -251,19 +233,8 @@ impl<'a> Checker<'a> {
         let name = inner.name.clone();
         let (from, to, columns) = (inner.from, inner.to, inner.columns.clone());
         let (has_time, has_weight) = (inner.has_time, inner.has_weight);
-        let kind = EdgeKind::Filter {
-            inner: Box::new(inner),
-            keep,
-        };
-        Some(EdgeExpr {
-            kind,
-            from,
-            to,
-            has_time,
-            has_weight,
-            columns,
-            name,
-        })
+        let kind = EdgeKind::Filter { inner: Box::new(inner), keep };
+        Some(EdgeExpr { kind, from, to, has_time, has_weight, columns, name })
     }
 
     fn edge_weighted(
@@ -279,19 +250,8 @@ impl<'a> Checker<'a> {
         let name = inner.name.clone();
         let (from, to, columns, has_time) =
             (inner.from, inner.to, inner.columns.clone(), inner.has_time);
-        let kind = EdgeKind::Weight {
-            inner: Box::new(inner),
-            weight,
-        };
-        Some(EdgeExpr {
-            kind,
-            from,
-            to,
-            has_time,
-            has_weight: true,
-            columns,
-            name,
-        })
+        let kind = EdgeKind::Weight { inner: Box::new(inner), weight };
+        Some(EdgeExpr { kind, from, to, has_time, has_weight: true, columns, name })
     }
 
     /// An expression over links: of an edge alone, or of an aggregate over the links of a row.
@@ -303,11 +263,7 @@ impl<'a> Checker<'a> {
         outer: Option<&Scope<'_>>,
         ty: &Type,
     ) -> Option<crate::expr::Expr> {
-        let scope = Scope {
-            row: None,
-            link: Some(edge),
-            outer,
-        };
+        let scope = Scope { row: None, link: Some(edge), outer };
         self.here.links.push(edge.clone());
         let typed = self.typed(expr, env, &scope, ty);
         self.here.links.pop();
@@ -327,14 +283,9 @@ impl<'a> Checker<'a> {
             return None;
         }
         let user = ops::viewer(self.schema);
-        let user = self
-            .graph
-            .add(user.op, user.inputs, user.shape, Span::default());
+        let user = self.graph.add(user.op, user.inputs, user.shape, Span::default());
         let links = ops::all_links(self.snapshot, &self.graph, user, edge);
-        Some(
-            self.graph
-                .add(links.op, links.inputs, links.shape, Span::default()),
-        )
+        Some(self.graph.add(links.op, links.inputs, links.shape, Span::default()))
     }
 
     /// An edge of the catalog, `seen`, or a reference.
@@ -350,19 +301,12 @@ impl<'a> Checker<'a> {
     fn table_edge(&self, id: EdgeId) -> EdgeExpr {
         let edge = self.schema.edge(id);
         EdgeExpr {
-            kind: EdgeKind::Table {
-                edge: id,
-                reverse: false,
-            },
+            kind: EdgeKind::Table { edge: id, reverse: false },
             from: edge.from,
             to: edge.to,
             has_time: edge.has_time,
             has_weight: edge.has_weight,
-            columns: edge
-                .columns
-                .iter()
-                .map(|c| (c.name.clone(), c.ty.clone()))
-                .collect(),
+            columns: edge.columns.iter().map(|c| (c.name.clone(), c.ty.clone())).collect(),
             name: edge.name.clone(),
         }
     }
@@ -409,15 +353,9 @@ impl<'a> Checker<'a> {
             .map(|id| self.table_edge(id))
             .collect();
         let first = edges.first()?.clone();
-        let edges: Vec<EdgeExpr> = edges
-            .into_iter()
-            .filter(|e| (e.from, e.to) == (first.from, first.to))
-            .collect();
-        let mut seen = if edges.len() == 1 {
-            first
-        } else {
-            unite(edges)
-        };
+        let edges: Vec<EdgeExpr> =
+            edges.into_iter().filter(|e| (e.from, e.to) == (first.from, first.to)).collect();
+        let mut seen = if edges.len() == 1 { first } else { unite(edges) };
         seen.name = "seen".to_owned();
         Some(seen)
     }
@@ -425,18 +363,9 @@ impl<'a> Checker<'a> {
     fn edge_union(&mut self, left: EdgeExpr, right: EdgeExpr, span: Span) -> Option<EdgeExpr> {
         if (left.from, left.to) != (right.from, right.to) {
             let ends = |e: &EdgeExpr| {
-                format!(
-                    "`{}` ({} -> {})",
-                    e.name,
-                    self.entity_name(e.from),
-                    self.entity_name(e.to)
-                )
+                format!("`{}` ({} -> {})", e.name, self.entity_name(e.from), self.entity_name(e.to))
             };
-            let message = format!(
-                "{} and {} link different entities",
-                ends(&left),
-                ends(&right)
-            );
+            let message = format!("{} and {} link different entities", ends(&left), ends(&right));
             return self.refuse(
                 Diagnostic::new(code::E0308, span, message)
                     .help("combine edges between the same two entities"),
@@ -539,10 +468,8 @@ fn unite(edges: Vec<EdgeExpr>) -> EdgeExpr {
     let in_all = |c: &&(String, Type)| branches.iter().all(|b| b.columns.contains(c));
     let shared: Vec<(String, Type)> = first.columns.iter().filter(in_all).cloned().collect();
     let place = |b: &EdgeExpr, name: &str| b.find_column(name).map_or(0, |i| i as u32);
-    let columns = branches
-        .iter()
-        .map(|b| shared.iter().map(|(name, _)| place(b, name)).collect())
-        .collect();
+    let columns =
+        branches.iter().map(|b| shared.iter().map(|(name, _)| place(b, name)).collect()).collect();
     let names: Vec<&str> = branches.iter().map(|b| b.name.as_str()).collect();
     EdgeExpr {
         from: first.from,

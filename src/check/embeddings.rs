@@ -69,10 +69,7 @@ impl<'a> Checker<'a> {
         let modules = self.modules;
         let catalog = self.catalog_embedding(name, entity);
         for (number, item) in modules.find(module, Kind::Embedding, name) {
-            let ItemKind::Embedding {
-                entities, value, ..
-            } = &item.kind
-            else {
+            let ItemKind::Embedding { entities, value, .. } = &item.kind else {
                 continue;
             };
             let mut on = entities.iter().map(|e| self.find_entity(&e.text));
@@ -119,20 +116,10 @@ impl<'a> Checker<'a> {
 
     /// An embedding that would have to be made of data.
     fn unsupported_space(&mut self, callee: &Name) {
-        const KINDS: [&str; 6] = [
-            "skipgram",
-            "als",
-            "two_tower",
-            "tfidf",
-            "normalized",
-            "file",
-        ];
+        const KINDS: [&str; 6] = ["skipgram", "als", "two_tower", "tfidf", "normalized", "file"];
         let kind = &callee.text;
         let (code, message) = match KINDS.contains(&kind.as_str()) {
-            true => (
-                code::E0509,
-                format!("this version does not support `{kind}(...)`"),
-            ),
+            true => (code::E0509, format!("this version does not support `{kind}(...)`")),
             false => (code::E0206, format!("unknown kind of embedding `{kind}`")),
         };
         let help = "declare existing vectors in the catalog: `[embedding.NAME]` with \
@@ -158,11 +145,7 @@ impl<'a> Checker<'a> {
     }
 
     fn embeddings_of(&self, entity: EntityId) -> String {
-        let of = self
-            .schema
-            .embeddings
-            .iter()
-            .filter(|e| e.entities.contains(&entity));
+        let of = self.schema.embeddings.iter().filter(|e| e.entities.contains(&entity));
         let names: Vec<String> = of.map(|e| format!("`{}`", e.name)).collect();
         let entity = self.entity_name(entity);
         if names.is_empty() {
@@ -182,17 +165,12 @@ impl<'a> Checker<'a> {
             return self.no_default_embedding(span, entity);
         }
         let modules = self.modules;
-        let known = self
-            .embedding_names(entity)
-            .chain(modules.names(module, Kind::Embedding));
+        let known = self.embedding_names(entity).chain(modules.names(module, Kind::Embedding));
         let help = match suggest::nearest(name, known) {
             Some(near) => format!("did you mean `{near}`?"),
             None => self.embeddings_of(entity),
         };
-        let message = format!(
-            "there is no embedding `{name}` of `{}`",
-            self.entity_name(entity)
-        );
+        let message = format!("there is no embedding `{name}` of `{}`", self.entity_name(entity));
         self.report(Diagnostic::new(code::E0206, span, message).help(help));
     }
 

@@ -62,21 +62,14 @@ struct Link<'a> {
 impl<'a> Env<'a> {
     /// No local names.
     pub fn top(module: usize) -> Env<'a> {
-        Env {
-            module,
-            names: None,
-            site: None,
-        }
+        Env { module, names: None, site: None }
     }
 
     /// No local names yet, in a definition that is called at `span`, by an expression that sees
     /// `caller`.
     pub fn called(module: usize, span: Span, caller: Option<&Env<'a>>) -> Env<'a> {
         let outer = caller.and_then(|env| env.site.clone());
-        Env {
-            site: Some(Rc::new(Site { span, outer })),
-            ..Env::top(module)
-        }
+        Env { site: Some(Rc::new(Site { span, outer })), ..Env::top(module) }
     }
 
     /// The calls that lead here, the innermost first.
@@ -86,29 +79,17 @@ impl<'a> Env<'a> {
     }
 
     pub fn with(&self, name: &'a str, value: Local<'a>) -> Env<'a> {
-        let link = Link {
-            name,
-            value,
-            next: self.names.clone(),
-        };
-        Env {
-            module: self.module,
-            names: Some(Rc::new(link)),
-            site: self.site.clone(),
-        }
+        let link = Link { name, value, next: self.names.clone() };
+        Env { module: self.module, names: Some(Rc::new(link)), site: self.site.clone() }
     }
 
     pub fn find(&self, name: &str) -> Option<&Local<'a>> {
-        self.links()
-            .find(|link| link.name == name)
-            .map(|link| &link.value)
+        self.links().find(|link| link.name == name).map(|link| &link.value)
     }
 
     /// What tells a local name apart from others of the same text.
     pub fn address(&self, name: &str) -> Option<usize> {
-        self.links()
-            .find(|link| link.name == name)
-            .map(|link| link.name.as_ptr() as usize)
+        self.links().find(|link| link.name == name).map(|link| link.name.as_ptr() as usize)
     }
 
     /// Every visible name.
@@ -122,12 +103,7 @@ impl<'a> Env<'a> {
 
     /// The same for the same chain of names, as long as one of them lives.
     pub fn identity(&self) -> (usize, usize) {
-        (
-            self.module,
-            self.names
-                .as_ref()
-                .map_or(0, |link| Rc::as_ptr(link) as usize),
-        )
+        (self.module, self.names.as_ref().map_or(0, |link| Rc::as_ptr(link) as usize))
     }
 }
 
@@ -166,29 +142,13 @@ impl<'s> Scope<'s> {
     /// Rows of an entity, with nothing bound and no score.
     pub fn entity(entity: EntityId) -> Scope<'s> {
         let base = Expr::new(crate::expr::Kind::It, Type::Id(entity));
-        Scope {
-            row: Some(Row {
-                entity,
-                base,
-                columns: &[],
-                scored: false,
-            }),
-            ..Scope::default()
-        }
+        Scope { row: Some(Row { entity, base, columns: &[], scored: false }), ..Scope::default() }
     }
 
     /// Rows of a candidate set.
     pub fn rows(entity: EntityId, columns: &'s [BoundColumn]) -> Scope<'s> {
         let base = Expr::new(crate::expr::Kind::It, Type::Id(entity));
-        Scope {
-            row: Some(Row {
-                entity,
-                base,
-                columns,
-                scored: true,
-            }),
-            ..Scope::default()
-        }
+        Scope { row: Some(Row { entity, base, columns, scored: true }), ..Scope::default() }
     }
 }
 

@@ -53,12 +53,7 @@ fn steps_after_binding<'a>(
     let mut steps = Vec::new();
     let mut here = chain;
     loop {
-        let ExprKind::Method {
-            receiver,
-            name,
-            args,
-        } = &here.kind
-        else {
+        let ExprKind::Method { receiver, name, args } = &here.kind else {
             return None;
         };
         if name.text == "let" && args.iter().any(binds) {

@@ -126,13 +126,7 @@ impl<'a> Checker<'a> {
     /// library is reported where the program uses it, because that is what can be changed.
     fn report(&mut self, mut diagnostic: Diagnostic) {
         let in_program = |span: Span| span.source == self.modules.all[0].source;
-        if let Some(site) = self
-            .here
-            .uses
-            .iter()
-            .rev()
-            .find(|site| in_program(site.span))
-        {
+        if let Some(site) = self.here.uses.iter().rev().find(|site| in_program(site.span)) {
             if in_program(diagnostic.span) {
                 let message = format!("`{}` is used here", site.name);
                 if site.span != diagnostic.span {
@@ -142,10 +136,7 @@ impl<'a> Checker<'a> {
                 let inner = std::mem::replace(&mut diagnostic.span, site.span);
                 diagnostic.labels.insert(
                     0,
-                    crate::diag::Label {
-                        span: inner,
-                        message: "needed here".to_owned(),
-                    },
+                    crate::diag::Label { span: inner, message: "needed here".to_owned() },
                 );
                 diagnostic.message = format!("{}, which `{}` needs", diagnostic.message, site.name);
             }
@@ -175,10 +166,7 @@ impl<'a> Checker<'a> {
 
     /// Runs `f` as part of a definition that is used at `span`.
     fn within<R>(&mut self, name: &str, span: Span, f: impl FnOnce(&mut Self) -> R) -> R {
-        self.here.uses.push(Use {
-            name: name.to_owned(),
-            span,
-        });
+        self.here.uses.push(Use { name: name.to_owned(), span });
         let result = f(self);
         self.here.uses.pop();
         result
@@ -195,15 +183,10 @@ impl<'a> Checker<'a> {
     ) -> Option<R> {
         let entry = (kind, name.to_owned(), id);
         if let Some(start) = self.here.open.iter().position(|e| e.2 == id && *e == entry) {
-            let mut cycle: Vec<&str> = self.here.open[start..]
-                .iter()
-                .map(|(_, n, _)| n.as_str())
-                .collect();
+            let mut cycle: Vec<&str> =
+                self.here.open[start..].iter().map(|(_, n, _)| n.as_str()).collect();
             cycle.push(name);
-            let message = format!(
-                "`{name}` is defined in terms of itself: {}",
-                cycle.join(" -> ")
-            );
+            let message = format!("`{name}` is defined in terms of itself: {}", cycle.join(" -> "));
             return self.refuse(
                 Diagnostic::new(code::E0209, span, message)
                     .help("break the cycle: definitions cannot be recursive"),
@@ -218,10 +201,7 @@ impl<'a> Checker<'a> {
     /// Whether a declaration that could not be read would have defined the name: then its uses are
     /// not at fault.
     fn is_lost(&self, name: &str) -> bool {
-        self.modules
-            .all
-            .iter()
-            .any(|m| m.file.broken.iter().any(|lost| lost.text == name))
+        self.modules.all.iter().any(|m| m.file.broken.iter().any(|lost| lost.text == name))
     }
 
     /// Whether a name that is nowhere may be of a file that could not be imported: then the import

@@ -54,25 +54,13 @@ impl Module {
             }
         }
         // a final expression is the query `main`
-        if let Some(Item {
-            kind: ItemKind::Expr(_),
-            ..
-        }) = file.items.last()
-        {
+        if let Some(Item { kind: ItemKind::Expr(_), .. }) = file.items.last() {
             let main = names.entry("main".to_owned()).or_default();
             if main.iter().all(|(kind, _)| *kind != Kind::Callable) {
                 main.push((Kind::Callable, file.items.len() - 1));
             }
         }
-        Module {
-            source,
-            tier,
-            name,
-            file,
-            imports: Vec::new(),
-            lacks_imports: false,
-            names,
-        }
+        Module { source, tier, name, file, imports: Vec::new(), lacks_imports: false, names }
     }
 
     /// Its place, with nothing in it, while the program `name` is this very file.
@@ -89,13 +77,10 @@ impl Module {
 
     /// All items of a kind with their names.
     pub fn all(&self, kind: Kind) -> impl Iterator<Item = (&str, &Item)> {
-        self.file
-            .items
-            .iter()
-            .filter_map(move |item| match named(item) {
-                Some((k, name)) if k == kind => Some((name, item)),
-                _ => None,
-            })
+        self.file.items.iter().filter_map(move |item| match named(item) {
+            Some((k, name)) if k == kind => Some((name, item)),
+            _ => None,
+        })
     }
 }
 
@@ -131,12 +116,7 @@ impl Modules {
     pub fn new(all: Vec<Arc<Module>>) -> Modules {
         let orders = (0..all.len()).map(|from| order(&all, from)).collect();
         let tunables = Tunables::new();
-        Modules {
-            all,
-            orders,
-            tunables,
-            vocabulary: Arc::default(),
-        }
+        Modules { all, orders, tunables, vocabulary: Arc::default() }
     }
 
     /// Whether the program is the catalog's prelude.
@@ -165,15 +145,12 @@ impl Modules {
         kind: Kind,
         name: &str,
     ) -> impl Iterator<Item = (usize, &Item)> {
-        self.order(from)
-            .flat_map(move |m| self.all[m].find(kind, name).map(move |item| (m, item)))
+        self.order(from).flat_map(move |m| self.all[m].find(kind, name).map(move |item| (m, item)))
     }
 
     /// The names of a kind that a file can use.
     pub fn names(&self, from: usize, kind: Kind) -> impl Iterator<Item = &str> {
-        self.order(from)
-            .flat_map(move |m| self.all[m].all(kind))
-            .map(|(name, _)| name)
+        self.order(from).flat_map(move |m| self.all[m].all(kind)).map(|(name, _)| name)
     }
 }
 

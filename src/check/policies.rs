@@ -35,11 +35,7 @@ impl<'a> Checker<'a> {
             let help = format!("write `filter({}())`", name.text);
             return self.refuse(Diagnostic::new(code::E0307, arg.span, message).help(help));
         }
-        let given = Given {
-            name: None,
-            expr: &arg.value,
-            env: env.clone(),
-        };
+        let given = Given { name: None, expr: &arg.value, env: env.clone() };
         let found = self.call_row_def(def, "policy", name.span, vec![given], &scope, module);
         (!found.is_error()).then_some(found)
     }
@@ -54,11 +50,7 @@ impl<'a> Checker<'a> {
         passed: &mut BTreeSet<String>,
     ) {
         match &condition.kind {
-            ExprKind::Binary {
-                op: BinaryOp::And,
-                left,
-                right,
-            } => {
+            ExprKind::Binary { op: BinaryOp::And, left, right } => {
                 self.passes(left, env, entity, passed);
                 self.passes(right, env, entity, passed);
             }
@@ -86,9 +78,7 @@ impl<'a> Checker<'a> {
 
     /// Whether some file declares the policy for the entity.
     pub(super) fn has_policy(&mut self, name: &str, entity: EntityId) -> bool {
-        self.policies_on(entity)
-            .iter()
-            .any(|(def, _)| def.name.text == name)
+        self.policies_on(entity).iter().any(|(def, _)| def.name.text == name)
     }
 
     pub(super) fn find_policy(
@@ -121,10 +111,7 @@ impl<'a> Checker<'a> {
             return;
         }
         let policies = self.policies_on(entity);
-        let names: Vec<&str> = policies
-            .iter()
-            .map(|(def, _)| def.name.text.as_str())
-            .collect();
+        let names: Vec<&str> = policies.iter().map(|(def, _)| def.name.text.as_str()).collect();
         let near = suggest::nearest(name, names.iter().copied());
         if near.is_none() && self.may_be_imported(env.module) {
             return;
@@ -165,31 +152,23 @@ impl<'a> Checker<'a> {
         let modules = self.modules;
         modules.order(0).find_map(|m| {
             let of = |kind| modules.all[m].find(kind, name);
-            of(Kind::Policy)
-                .chain(of(Kind::Value))
-                .find_map(|item| match &item.kind {
-                    ItemKind::Policy(def) | ItemKind::Value(def) => {
-                        let entity = &def.entity.as_ref()?.text;
-                        Some(format!("`{name}` is of `{entity}`"))
-                    }
-                    _ => None,
-                })
+            of(Kind::Policy).chain(of(Kind::Value)).find_map(|item| match &item.kind {
+                ItemKind::Policy(def) | ItemKind::Value(def) => {
+                    let entity = &def.entity.as_ref()?.text;
+                    Some(format!("`{name}` is of `{entity}`"))
+                }
+                _ => None,
+            })
         })
     }
 
     /// How a policy that was named without brackets is called, or one that was nearly named.
     pub(super) fn call_of_policy(&self, name: &str, entity: EntityId) -> Option<String> {
-        let policies: Vec<&RowDef> = self
-            .policies_on(entity)
-            .into_iter()
-            .map(|(p, _)| p)
-            .collect();
+        let policies: Vec<&RowDef> = self.policies_on(entity).into_iter().map(|(p, _)| p).collect();
         let named = |name: &str| policies.iter().find(|def| def.name.text == name);
         if let Some(def) = named(name) {
             let call = example_call(def);
-            return Some(format!(
-                "`{name}` is a policy, and policies are called: {call}"
-            ));
+            return Some(format!("`{name}` is a policy, and policies are called: {call}"));
         }
         let near = suggest::nearest(name, policies.iter().map(|def| def.name.text.as_str()))?;
         let def = named(near).filter(|_| suggest::is_slip(name, near))?;
@@ -293,8 +272,6 @@ impl<'a> Checker<'a> {
 /// A call with the arguments that have no default.
 fn example_call(def: &RowDef) -> String {
     let required = def.params.iter().filter(|param| param.default.is_none());
-    let args: Vec<String> = required
-        .map(|param| format!("{}=...", param.name.text))
-        .collect();
+    let args: Vec<String> = required.map(|param| format!("{}=...", param.name.text)).collect();
     format!("`{}({})`", def.name.text, args.join(", "))
 }

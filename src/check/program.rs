@@ -61,17 +61,11 @@ pub fn check(
 }
 
 fn unread(program: &Module, params: &[Parameter]) -> Vec<String> {
-    let declared = program
-        .file
-        .items
-        .iter()
-        .filter_map(|item| match &item.kind {
-            ItemKind::Param { name, .. } => Some(name.text.clone()),
-            _ => None,
-        });
-    declared
-        .filter(|name| !params.iter().any(|p| p.name == *name))
-        .collect()
+    let declared = program.file.items.iter().filter_map(|item| match &item.kind {
+        ItemKind::Param { name, .. } => Some(name.text.clone()),
+        _ => None,
+    });
+    declared.filter(|name| !params.iter().any(|p| p.name == *name)).collect()
 }
 
 impl<'a> Checker<'a> {
@@ -105,10 +99,7 @@ impl<'a> Checker<'a> {
                 (message, "choose one with `--query NAME`".to_owned())
             }
         };
-        let start = Span {
-            source: program.source,
-            ..Span::default()
-        };
+        let start = Span { source: program.source, ..Span::default() };
         let end = program.file.items.last().map_or(start, |item| item.span);
         self.refuse(Diagnostic::new(code::E0211, end, message).help(help))
     }
@@ -137,19 +128,13 @@ impl<'a> Checker<'a> {
 /// The queries of a file: those with a name, and an expression that is its last item.
 fn queries(items: &[Item]) -> Vec<Entry<'_>> {
     let named = items.iter().filter_map(|item| match &item.kind {
-        ItemKind::Query { name, params, body } => Some(Entry {
-            name: name.text.clone(),
-            params,
-            body,
-        }),
+        ItemKind::Query { name, params, body } => {
+            Some(Entry { name: name.text.clone(), params, body })
+        }
         _ => None,
     });
     let last = items.last().and_then(|item| match &item.kind {
-        ItemKind::Expr(body) => Some(Entry {
-            name: "main".to_owned(),
-            params: &[],
-            body,
-        }),
+        ItemKind::Expr(body) => Some(Entry { name: "main".to_owned(), params: &[], body }),
         _ => None,
     });
     named.chain(last).collect()

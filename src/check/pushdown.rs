@@ -279,9 +279,7 @@ impl<'a> Checker<'a> {
         let this = self.graph.get(node).clone();
         if let Some(op) = this.op.absorb(condition) {
             let own = self.drawn.fanouts.get(&node).cloned().unwrap_or_default();
-            let itself = own
-                .iter()
-                .any(|call| left.contains(call) && drawn.contains(call));
+            let itself = own.iter().any(|call| left.contains(call) && drawn.contains(call));
             // where all links are followed, leaving out rows later is the same and cheaper
             let follows_all = this.op.auto().is_none() && membership(condition).is_some();
             if itself || follows_all {
@@ -290,10 +288,7 @@ impl<'a> Checker<'a> {
             let with = self.add_node(op, this.inputs, this.shape, this.span);
             self.takes_over(node, with);
             self.drawn.fanouts.entry(with).or_default().extend(&own);
-            return Some(Taken {
-                node: with,
-                whole: true,
-            });
+            return Some(Taken { node: with, whole: true });
         }
         let mut drawn = drawn.clone();
         if let Some(narrows) = self.drawn.narrows.get(&node) {

@@ -50,9 +50,7 @@ impl<'a> Checker<'a> {
     fn end_with(&self, column: &str, edge: &EdgeExpr) -> Option<&'static str> {
         let ends = [("from", edge.from), ("to", edge.to)];
         let own = edge.find_column(column).is_some();
-        let found = ends
-            .iter()
-            .find(|(_, entity)| self.has_column(*entity, column));
+        let found = ends.iter().find(|(_, entity)| self.has_column(*entity, column));
         found.filter(|_| !own).map(|(end, _)| *end)
     }
 
@@ -72,11 +70,7 @@ impl<'a> Checker<'a> {
     /// The sign of another language between two operands, which was reported: whether there is one, and
     /// what to write instead is known now.
     pub(super) fn refine_sign(&mut self, left: Span, right: Span, help: &str) -> bool {
-        let between = Span {
-            start: left.end,
-            end: right.start,
-            ..left
-        };
+        let between = Span { start: left.end, end: right.start, ..left };
         self.sink.refine(between, code::E0101, help)
     }
 }

@@ -136,11 +136,7 @@ impl<'a> Checker<'a> {
             Local::Auto(number) => write!(to, ";auto{number:?}"),
             Local::Embedding(number) => write!(to, ";space{number}"),
             Local::Node(node) => write!(to, ";{node:?}"),
-            Local::Thunk {
-                expr,
-                env,
-                checked: true,
-            } => {
+            Local::Thunk { expr, env, checked: true } => {
                 let node = self.set(expr, env, role);
                 write!(to, ";{node:?}")
             }
@@ -204,11 +200,7 @@ impl<'a> Checker<'a> {
             autos: self.readings.autos[first..].to_vec(),
             _kept: key.kept,
         };
-        self.readings
-            .sets
-            .entry(key.hash)
-            .or_default()
-            .push(reading);
+        self.readings.sets.entry(key.hash).or_default().push(reading);
         node
     }
 
@@ -225,10 +217,7 @@ impl<'a> Checker<'a> {
                 let Some(inner) = place.calls.strip_suffix(&reading.calls[..]) else {
                     continue;
                 };
-                let place = Place {
-                    calls: [inner, calls].concat(),
-                    ..place.clone()
-                };
+                let place = Place { calls: [inner, calls].concat(), ..place.clone() };
                 match self.autos.numbers.get(&place) {
                     Some(said) if said != number => return None,
                     Some(_) => here.push((place, *number)),

@@ -77,16 +77,10 @@ impl<'a> Checker<'a> {
             ExprKind::Name(name) => self.set_name(name, env, fuel),
             ExprKind::Method { name, .. } => self.gives_set(&name.text, env, fuel),
             ExprKind::Call { callee, .. } => self.gives_set(&callee.text, env, fuel),
-            ExprKind::Binary {
-                op: BinaryOp::Union | BinaryOp::Intersect,
-                left,
-                ..
-            } => self.set_form(left, env, fuel),
-            ExprKind::Binary {
-                op: BinaryOp::Sub,
-                left,
-                ..
-            } => self.set_form(left, env, fuel),
+            ExprKind::Binary { op: BinaryOp::Union | BinaryOp::Intersect, left, .. } => {
+                self.set_form(left, env, fuel)
+            }
+            ExprKind::Binary { op: BinaryOp::Sub, left, .. } => self.set_form(left, env, fuel),
             ExprKind::If { then, .. } => self.set_form(then, env, fuel),
             ExprKind::Block(block) => match &block.result {
                 Some(result) => self.set_form(result, &block_names(block, env), fuel),
@@ -124,10 +118,7 @@ impl<'a> Checker<'a> {
             return false;
         };
         self.form_of(item, || match &item.kind {
-            ItemKind::Def {
-                result: Some(result),
-                ..
-            } => is_set_type(result),
+            ItemKind::Def { result: Some(result), .. } => is_set_type(result),
             ItemKind::Def { params, body, .. } | ItemKind::Query { params, body, .. } => {
                 let env = params.iter().fold(Env::top(m), |env, param| {
                     let local = match is_set_type(&param.ty) {
@@ -161,18 +152,11 @@ fn is_set_type(ty: &TypeExpr) -> bool {
 
 /// The names that a block defines, each seeing those before it.
 pub fn block_names<'a>(block: &'a ast::Block, env: &Env<'a>) -> Env<'a> {
-    block
-        .statements
-        .iter()
-        .fold(env.clone(), |env, statement| match statement {
-            Statement::Binding { name, value, .. } => {
-                let thunk = Local::Thunk {
-                    expr: value,
-                    env: env.clone(),
-                    checked: false,
-                };
-                env.with(&name.text, thunk)
-            }
-            _ => env,
-        })
+    block.statements.iter().fold(env.clone(), |env, statement| match statement {
+        Statement::Binding { name, value, .. } => {
+            let thunk = Local::Thunk { expr: value, env: env.clone(), checked: false };
+            env.with(&name.text, thunk)
+        }
+        _ => env,
+    })
 }

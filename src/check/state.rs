@@ -35,11 +35,7 @@ pub(super) struct SetKey {
 
 impl SetKey {
     pub(super) fn new(expr: &ast::Expr, env: &Env<'_>, role: Role) -> SetKey {
-        SetKey {
-            expr: address(expr),
-            names: env.identity(),
-            role,
-        }
+        SetKey { expr: address(expr), names: env.identity(), role }
     }
 }
 

@@ -58,12 +58,7 @@ pub fn trial(
     budget: u64,
     numbers: &Numbers,
 ) -> Option<Trial> {
-    let ItemKind::Test {
-        name,
-        settings,
-        body,
-    } = &modules.all[0].file.items[item].kind
-    else {
+    let ItemKind::Test { name, settings, body } = &modules.all[0].file.items[item].kind else {
         return None;
     };
     let mut checker = Checker::new(snapshot, modules, Sink::default(), budget, numbers);
@@ -94,10 +89,7 @@ pub fn trial(
 impl Assertion {
     fn sets(&self) -> Vec<crate::expr::NodeId> {
         let sides = self.sides.iter().map(|(_, _, side)| side);
-        std::iter::once(&self.condition)
-            .chain(sides)
-            .flat_map(Expr::sets)
-            .collect()
+        std::iter::once(&self.condition).chain(sides).flat_map(Expr::sets).collect()
     }
 
     /// Whether it reads the viewer.
@@ -149,12 +141,7 @@ impl<'a> Checker<'a> {
     }
 
     fn assertion(&mut self, condition: &'a ast::Expr, env: &Env<'a>, found: &mut Vec<Assertion>) {
-        if let ast::ExprKind::Binary {
-            op: BinaryOp::And,
-            left,
-            right,
-        } = &condition.kind
-        {
+        if let ast::ExprKind::Binary { op: BinaryOp::And, left, right } = &condition.kind {
             self.assertion(left, env, found);
             self.assertion(right, env, found);
             return;
@@ -166,39 +153,23 @@ impl<'a> Checker<'a> {
         }
         let mut sides = Vec::new();
         self.sides(condition, env, &mut sides);
-        if let ExprKind::OverSet {
-            set, value: None, ..
-        } = &typed.kind
-        {
-            let count = ExprKind::OverSet {
-                stat: Stat::Count,
-                set: *set,
-                value: None,
-            };
-            sides.push((
-                condition.span,
-                Some("rows of the set"),
-                Expr::new(count, Type::Int),
-            ));
+        if let ExprKind::OverSet { set, value: None, .. } = &typed.kind {
+            let count = ExprKind::OverSet { stat: Stat::Count, set: *set, value: None };
+            sides.push((condition.span, Some("rows of the set"), Expr::new(count, Type::Int)));
         }
-        found.push(Assertion {
-            span: condition.span,
-            condition: typed,
-            sides,
-        });
+        found.push(Assertion { span: condition.span, condition: typed, sides });
     }
 
     /// The parts of a condition whose values tell why it is not true.
     fn sides(&mut self, condition: &'a ast::Expr, env: &Env<'a>, found: &mut Vec<Side>) {
         let parts: Vec<&'a ast::Expr> = match &condition.kind {
-            ast::ExprKind::Compare { first, rest } => std::iter::once(&**first)
-                .chain(rest.iter().map(|(_, side)| side))
-                .collect(),
+            ast::ExprKind::Compare { first, rest } => {
+                std::iter::once(&**first).chain(rest.iter().map(|(_, side)| side)).collect()
+            }
             ast::ExprKind::In { value, .. } | ast::ExprKind::IsNull { value, .. } => vec![value],
-            ast::ExprKind::Unary {
-                op: UnaryOp::Not,
-                operand,
-            } => return self.sides(operand, env, found),
+            ast::ExprKind::Unary { op: UnaryOp::Not, operand } => {
+                return self.sides(operand, env, found);
+            }
             _ => Vec::new(),
         };
         for part in parts {
@@ -314,10 +285,6 @@ impl<'a> Checker<'a> {
             let places = (value.span, range.span);
             self.check_range(&name.text, range, number, &given, places);
         }
-        self.inputs.params.push(Parameter {
-            name: name.text.clone(),
-            ty,
-            default: Some(given),
-        });
+        self.inputs.params.push(Parameter { name: name.text.clone(), ty, default: Some(given) });
     }
 }

@@ -74,10 +74,7 @@ impl<'a> Checker<'a> {
                     }
                 }
                 None => {
-                    let span = Span {
-                        source: modules.all[0].source,
-                        ..Span::default()
-                    };
+                    let span = Span { source: modules.all[0].source, ..Span::default() };
                     let message = format!("the program has no tunable `{name}`");
                     let near = suggest::nearest(name, tunables.iter().map(|t| t.name.as_str()));
                     let help = near.map(|near| format!("did you mean `{near}`?"));
@@ -96,12 +93,7 @@ impl<'a> Checker<'a> {
                 continue;
             }
             for item in &module.file.items {
-                let ItemKind::Tunable {
-                    name,
-                    range,
-                    default,
-                } = &item.kind
-                else {
+                let ItemKind::Tunable { name, range, default } = &item.kind else {
                     continue;
                 };
                 let env = Env::top(m);

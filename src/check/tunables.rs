@@ -62,15 +62,11 @@ impl Tunable {
             false => format!("{x:?}"),
         };
         if self.whole && value.fract() != 0.0 {
-            return Some(format!(
-                "tunable `{name}` is a whole number, found {value:?}"
-            ));
+            return Some(format!("tunable `{name}` is a whole number, found {value:?}"));
         }
         if !(self.low..=self.high).contains(&value) {
             let (low, high, found) = (number(self.low), number(self.high), number(value));
-            return Some(format!(
-                "tunable `{name}` must lie in {low}..{high}, found {found}"
-            ));
+            return Some(format!("tunable `{name}` must lie in {low}..{high}, found {found}"));
         }
         None
     }

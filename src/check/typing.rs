@@ -84,11 +84,7 @@ const OTHER_NAMES: [(&str, &str); 27] = [
 impl Checker<'_> {
     /// The entity of a name; `user` is the viewer's, whatever its name.
     pub(super) fn find_entity(&self, name: &str) -> Option<EntityId> {
-        if name == "user" {
-            Some(self.schema.viewer)
-        } else {
-            self.schema.find_entity(name)
-        }
+        if name == "user" { Some(self.schema.viewer) } else { self.schema.find_entity(name) }
     }
 
     /// The entity of a name in the program's text; reports one that there is not.
@@ -141,8 +137,7 @@ impl Checker<'_> {
         if self.modules.all[module].tier == Tier::Std {
             return Some(Entity::Missing(text.clone()));
         }
-        self.entity_named(text, name.span, module)
-            .map(Entity::Known)
+        self.entity_named(text, name.span, module).map(Entity::Known)
     }
 
     /// A type in a signature; reports what is not one.
@@ -155,9 +150,7 @@ impl Checker<'_> {
             ("embedding", [e]) => self.signature_entity(e, module).map(ParamType::Embedding),
             ("model", [e]) => self.signature_entity(e, module).map(ParamType::Model),
             ("edge", [a, b]) => {
-                let ends = self
-                    .signature_entity(a, module)
-                    .zip(self.signature_entity(b, module));
+                let ends = self.signature_entity(a, module).zip(self.signature_entity(b, module));
                 ends.map(|(a, b)| ParamType::Edge(a, b))
             }
             _ => self.scalar_type(ty, module).map(ParamType::Scalar),
@@ -184,15 +177,9 @@ impl Checker<'_> {
                     "the catalog has no such entity",
                 )),
             },
-            (
-                "vector",
-                [
-                    TypeExpr {
-                        kind: TypeExprKind::Size(n),
-                        ..
-                    },
-                ],
-            ) if *n > 0 => Some(Type::Vector(*n as u32)),
+            ("vector", [TypeExpr { kind: TypeExprKind::Size(n), .. }]) if *n > 0 => {
+                Some(Type::Vector(*n as u32))
+            }
             _ => {
                 self.unknown_type(name.text.as_str(), args, ty.span);
                 None
@@ -217,9 +204,7 @@ impl Checker<'_> {
         }
         let simple = SCALARS.iter().map(|(n, _)| *n);
         let all = simple.chain(["list", "id", "vector", "set", "embedding", "model", "edge"]);
-        let other = OTHER_NAMES
-            .iter()
-            .find(|(other, _)| name.eq_ignore_ascii_case(other));
+        let other = OTHER_NAMES.iter().find(|(other, _)| name.eq_ignore_ascii_case(other));
         let near = other
             .map(|(_, ours)| *ours)
             .or_else(|| suggest::nearest(name, all))
@@ -306,11 +291,8 @@ impl Checker<'_> {
         };
         let values: Option<Vec<_>> = args.iter().map(|a| self.constant_value(a)).collect();
         let folded = values.and_then(|values| {
-            let context = functions::Call {
-                n: 1,
-                texts: &self.texts,
-                stop: crate::batch::Stop::default(),
-            };
+            let context =
+                functions::Call { n: 1, texts: &self.texts, stop: crate::batch::Stop::default() };
             self.constant_scalar(&kernel.run(&context, &values))
         });
         match folded {

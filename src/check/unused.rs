@@ -26,12 +26,7 @@ impl<'a> Checker<'a> {
     pub(super) fn item(&mut self, item: &'a Item, m: usize) {
         let env = Env::top(m);
         match &item.kind {
-            ItemKind::Param {
-                name,
-                ty,
-                range,
-                default,
-            } => {
+            ItemKind::Param { name, ty, range, default } => {
                 self.request_param(name, ty, range.as_ref(), default.as_ref(), m);
             }
             ItemKind::Tunable { range, default, .. } => {
@@ -40,36 +35,21 @@ impl<'a> Checker<'a> {
             ItemKind::Edge(decl) => {
                 self.declared_edge(decl, decl.name.span, m);
             }
-            ItemKind::Embedding {
-                name,
-                entities,
-                value,
-            } => {
+            ItemKind::Embedding { name, entities, value } => {
                 for e in entities {
                     if let Some(entity) = self.entity_named(&e.text, e.span, m) {
                         self.declared_embedding(&name.text, value, name.span, m, entity);
                     }
                 }
             }
-            ItemKind::Model {
-                name,
-                entity,
-                value,
-            } => self.unused_model(name, entity, value, m),
+            ItemKind::Model { name, entity, value } => self.unused_model(name, entity, value, m),
             ItemKind::Value(def) => self.unused_row_def(def, "value", m),
             ItemKind::Policy(def) => self.unused_row_def(def, "policy", m),
-            ItemKind::Def {
-                params,
-                body,
-                result,
-                ..
-            } => self.unused_def(params, body, result.as_ref(), m),
+            ItemKind::Def { params, body, result, .. } => {
+                self.unused_def(params, body, result.as_ref(), m)
+            }
             ItemKind::Query { params, body, name } => self.with_own_inputs(|checker| {
-                checker.query(&Entry {
-                    name: name.text.clone(),
-                    params,
-                    body,
-                });
+                checker.query(&Entry { name: name.text.clone(), params, body });
             }),
             ItemKind::Test { settings, body, .. } => self.with_own_inputs(|checker| {
                 checker.test(settings, body, m);
@@ -159,10 +139,8 @@ impl<'a> Checker<'a> {
     fn stand_ins(&mut self, params: &'a [Param], m: usize) -> Option<Env<'a>> {
         let mut env = Env::top(m);
         // every type is read, so that each that is wrong is reported
-        let types: Vec<ParamType> = params
-            .iter()
-            .map(|param| self.param_type(&param.ty, m))
-            .collect();
+        let types: Vec<ParamType> =
+            params.iter().map(|param| self.param_type(&param.ty, m)).collect();
         for (param, ty) in params.iter().zip(types) {
             let local = match ty {
                 ParamType::Scalar(ty) => self.scalar_stand_in(param, ty, m),
@@ -185,10 +163,7 @@ impl<'a> Checker<'a> {
             return Local::Scalar(match ty {
                 // what has to be known before a request
                 Type::Bool => Expr::constant(Scalar::Bool(false), ty),
-                _ => Expr::new(
-                    ExprKind::Param(u32::MAX, param.name.text.as_str().into()),
-                    ty,
-                ),
+                _ => Expr::new(ExprKind::Param(u32::MAX, param.name.text.as_str().into()), ty),
             });
         };
         match self.quantity_word(default, &env) {

@@ -35,19 +35,13 @@ pub fn bytes(text: &str) -> Result<u64, String> {
         ("B", 1),
     ];
     let text = text.trim();
-    let cut = text.len()
-        - text
-            .chars()
-            .rev()
-            .take_while(char::is_ascii_alphabetic)
-            .count();
+    let cut = text.len() - text.chars().rev().take_while(char::is_ascii_alphabetic).count();
     let (number, unit) = (text[..cut].trim().replace('_', ""), &text[cut..]);
     let unit = match unit {
         "" => Some(1),
-        unit => UNITS
-            .iter()
-            .find(|(name, _)| unit.eq_ignore_ascii_case(name))
-            .map(|(_, size)| *size),
+        unit => {
+            UNITS.iter().find(|(name, _)| unit.eq_ignore_ascii_case(name)).map(|(_, size)| *size)
+        }
     };
     let whole = number.parse::<u64>().ok().zip(unit);
     let exact = whole.and_then(|(number, unit)| number.checked_mul(unit));
@@ -56,12 +50,9 @@ pub fn bytes(text: &str) -> Result<u64, String> {
         let size = number.parse::<f64>().ok().filter(|_| digits)? * unit? as f64;
         (size < u64::MAX as f64).then_some(size as u64)
     };
-    exact
-        .or_else(parts)
-        .filter(|&bytes| bytes > 0)
-        .ok_or_else(|| {
-            "expected a number of bytes as 1000000, 512MB or 2GiB, at least 1".to_owned()
-        })
+    exact.or_else(parts).filter(|&bytes| bytes > 0).ok_or_else(|| {
+        "expected a number of bytes as 1000000, 512MB or 2GiB, at least 1".to_owned()
+    })
 }
 
 #[cfg(test)]

@@ -148,11 +148,8 @@ fn measure(
     let mut count = |(time, pass): (Duration, crate::engine::Pass)| {
         all.latencies.push(time);
         progress.report("requests", all.latencies.len() as u64, chunks.len() as u64);
-        all.rows.extend(
-            pass.answers
-                .iter()
-                .map(|a| a.lists.iter().map(|l| l.len()).sum::<usize>()),
-        );
+        all.rows
+            .extend(pass.answers.iter().map(|a| a.lists.iter().map(|l| l.len()).sum::<usize>()));
         for timing in pass.timings {
             let (time, rows) = &mut all.operators[timing.node.0 as usize];
             *time += timing.time;

@@ -68,9 +68,7 @@ pub fn build(project: &Project, args: &BuildArgs) -> Result<(), Failure> {
 fn contents(schema: &Schema) {
     for entity in &schema.entities {
         let (name, rows, columns) = (&entity.name, entity.rows, entity.columns.len());
-        out::say(format_args!(
-            "  entity {name}: {rows} rows, {columns} columns"
-        ));
+        out::say(format_args!("  entity {name}: {rows} rows, {columns} columns"));
     }
     for edge in &schema.edges {
         let (from, to) = (&schema.entity(edge.from).name, &schema.entity(edge.to).name);

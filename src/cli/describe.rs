@@ -170,11 +170,8 @@ pub fn thing(thing: &Thing) -> String {
 }
 
 fn entity(entity: &Entity) -> String {
-    let mut out = format!(
-        "entity {}: {}\n",
-        visible(&entity.name),
-        count(entity.rows, "row", "rows")
-    );
+    let mut out =
+        format!("entity {}: {}\n", visible(&entity.name), count(entity.rows, "row", "rows"));
     if let Some(time) = &entity.time {
         let _ = writeln!(out, "  visible from `{}` on", visible(time));
     }
@@ -197,11 +194,7 @@ fn edge(edge: &Edge) -> String {
     let mut out = format!("edge {name}: {from} -> {to}, {links}\n");
     for (role, end) in [("from", &edge.from), ("to", &edge.to)] {
         let (entity, column) = (visible(&end.entity), visible(&end.column));
-        let _ = writeln!(
-            out,
-            "  {role} {entity} ({column}): {}",
-            degrees(&end.degrees)
-        );
+        let _ = writeln!(out, "  {role} {entity} ({column}): {}", degrees(&end.degrees));
     }
     for (role, column) in [("time", &edge.time), ("weight", &edge.weight)] {
         let Some(column) = column else { continue };
@@ -226,11 +219,7 @@ fn embedding(embedding: &Embedding) -> String {
         embedding.metric
     );
     if embedding.neighbours > 0 {
-        let _ = writeln!(
-            out,
-            "  {} precomputed neighbours each",
-            embedding.neighbours
-        );
+        let _ = writeln!(out, "  {} precomputed neighbours each", embedding.neighbours);
     }
     for part in &embedding.parts {
         let missing = match part.missing {
@@ -280,9 +269,8 @@ fn columns(columns: &[Column]) -> String {
             [clip(&visible(&c.name), 28), clip(&c.ty, 16), nulls]
         })
         .collect();
-    let widths: Vec<usize> = (0..3)
-        .map(|at| cells.iter().map(|c| length(&c[at])).max().unwrap_or(0))
-        .collect();
+    let widths: Vec<usize> =
+        (0..3).map(|at| cells.iter().map(|c| length(&c[at])).max().unwrap_or(0)).collect();
     let mut out = String::new();
     for (column, cells) in columns.iter().zip(&cells) {
         let mut line = String::from("  ");

@@ -35,18 +35,12 @@ impl Column {
 
     /// On the right.
     pub fn right(self) -> Column {
-        Column {
-            right: true,
-            ..self
-        }
+        Column { right: true, ..self }
     }
 
     /// Cells are never shortened: half a number is another number.
     pub fn whole(self) -> Column {
-        Column {
-            whole: true,
-            ..self
-        }
+        Column { whole: true, ..self }
     }
 
     fn widest_cell(&self) -> usize {
@@ -302,14 +296,8 @@ mod tests {
     fn columns_in_the_middle_are_left_out_and_named() {
         let text = grid().draw(Some(60));
         let head = text.lines().nth(1).unwrap_or_default();
-        assert_eq!(
-            head,
-            "│ # ┆ key          ┆ score ┆ title        ┆ … ┆ feature_11 │"
-        );
-        assert!(
-            text.contains("11 columns hidden: feature_0, feature_1,"),
-            "{text}"
-        );
+        assert_eq!(head, "│ # ┆ key          ┆ score ┆ title        ┆ … ┆ feature_11 │");
+        assert!(text.contains("11 columns hidden: feature_0, feature_1,"), "{text}");
         assert!(text.contains("feature_10\n"), "{text}");
         assert!(!grid().draw(None).contains("hidden"));
     }
@@ -317,10 +305,7 @@ mod tests {
     #[test]
     fn a_table_that_fits_is_not_changed() {
         let grid = Grid::new(vec![Column::new("a", cells(&["b\tc"]))], 1);
-        assert_eq!(
-            grid.draw(Some(9)),
-            "┌──────┐\n│ a    │\n╞══════╡\n│ b\\tc │\n└──────┘\n"
-        );
+        assert_eq!(grid.draw(Some(9)), "┌──────┐\n│ a    │\n╞══════╡\n│ b\\tc │\n└──────┘\n");
         assert_eq!(grid.draw(Some(9)), grid.draw(None));
     }
 
@@ -329,9 +314,6 @@ mod tests {
         assert_eq!(shortened("東京タワー", 10), "東京タワー");
         assert_eq!(shortened("東京タワー", 9), "東京タワ…");
         assert_eq!(shortened("東京タワー", 8), "東京タ…");
-        assert_eq!(
-            shortened("👩\u{200d}👩\u{200d}👧 family", 6),
-            "👩\u{200d}👩…"
-        );
+        assert_eq!(shortened("👩\u{200d}👩\u{200d}👧 family", 6), "👩\u{200d}👩…");
     }
 }

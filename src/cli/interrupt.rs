@@ -12,9 +12,7 @@ pub fn watch(stop: Option<&'static AtomicBool>) {
     // without a handler a signal ends the process all the same, and leaves temporary files
     let ends = [SIGHUP, SIGINT, SIGTERM, SIGXFSZ];
     // `nohup` lets a command go on without its terminal
-    let heard = ends
-        .into_iter()
-        .filter(|&signal| signal != SIGHUP || !is_ignored(signal));
+    let heard = ends.into_iter().filter(|&signal| signal != SIGHUP || !is_ignored(signal));
     let Ok(mut signals) = signal_hook::iterator::Signals::new(heard) else {
         return;
     };

@@ -144,22 +144,14 @@ impl Project {
             ("--threads", self.threads.is_some()),
         ];
         let mut given = given.into_iter().filter(|(_, given)| *given);
-        given
-            .find(|(name, _)| !taken.contains(name))
-            .map(|(name, _)| name)
+        given.find(|(name, _)| !taken.contains(name)).map(|(name, _)| name)
     }
 }
 
 impl Command {
     /// The options about the project that the command was given, and the names of those it takes.
     fn project(&self) -> (Project, &'static [&'static str]) {
-        const ALL: &[&str] = &[
-            "--catalog",
-            "--cache",
-            "--stale",
-            "--allow-imports",
-            "--threads",
-        ];
+        const ALL: &[&str] = &["--catalog", "--cache", "--stale", "--allow-imports", "--threads"];
         match self {
             Command::Run(args) => (args.project.clone(), ALL),
             Command::Check(args) => (args.project.clone(), ALL),
@@ -343,11 +335,7 @@ impl Project {
     /// The catalog: as given, or found from a program's folder upwards.
     fn find(&self, program: Option<&Path>) -> Result<PathBuf, Failure> {
         if let Some(given) = &self.catalog {
-            return Ok(if given.is_dir() {
-                given.join("catalog.toml")
-            } else {
-                given.clone()
-            });
+            return Ok(if given.is_dir() { given.join("catalog.toml") } else { given.clone() });
         }
         let start = program
             .and_then(Path::parent)
@@ -417,9 +405,7 @@ impl Project {
             return Ok(());
         };
         let message = format!("-o {}: this is {what}", target.display());
-        Err(Failure::Usage(format!(
-            "{message}\nhelp: name another file"
-        )))
+        Err(Failure::Usage(format!("{message}\nhelp: name another file")))
     }
 }
 
@@ -456,11 +442,7 @@ impl ProgramFile {
     /// The folder that its imports are relative to.
     fn folder(&self) -> Option<&Path> {
         let parent = self.path.parent()?;
-        Some(if parent.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            parent
-        })
+        Some(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
     }
 
     fn compile(&self, engine: &Engine, query: Option<&str>) -> Compiled {

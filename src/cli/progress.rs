@@ -7,11 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Bars if standard error is a terminal, else nothing.
 pub fn on_terminal() -> Arc<dyn Progress> {
-    if std::io::stderr().is_terminal() {
-        Arc::new(Bar)
-    } else {
-        Arc::new(Silent)
-    }
+    if std::io::stderr().is_terminal() { Arc::new(Bar) } else { Arc::new(Silent) }
 }
 
 /// The stage that is running, and its bar.

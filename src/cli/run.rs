@@ -135,10 +135,7 @@ fn ask(engine: &Engine, program: &Program, args: &RunArgs) -> Result<Ask, Failur
         entity_key(engine, program, text)
             .map_err(|m| Failure::Usage(format!("--why-not {text}: {m}")))
     });
-    Ok(Ask {
-        why: args.why,
-        why_not: keys.collect::<Result<_, _>>()?,
-    })
+    Ok(Ask { why: args.why, why_not: keys.collect::<Result<_, _>>()? })
 }
 
 /// A key as text, of an entity that the program gives.
@@ -172,10 +169,7 @@ fn stream(
     output: write::Started,
 ) -> Result<Times, Failure> {
     let mut times: Times = vec![Default::default(); program.checked().graph.len()];
-    let options = RunOptions {
-        limits: limits(args),
-        ask: ask(engine, program, args)?,
-    };
+    let options = RunOptions { limits: limits(args), ask: ask(engine, program, args)? };
     // a bar would be drawn over what is printed
     let progress = match args.output.is_some() || !std::io::stdout().is_terminal() {
         true => on_terminal(),

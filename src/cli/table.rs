@@ -18,18 +18,12 @@ pub struct Room {
 impl Room {
     /// All rows, fitted to where standard output goes.
     pub fn of_output() -> Room {
-        Room {
-            width: grid::width(),
-            rows: None,
-        }
+        Room { width: grid::width(), rows: None }
     }
 
     /// All rows, as wide as they are.
     pub fn unlimited() -> Room {
-        Room {
-            width: None,
-            rows: None,
-        }
+        Room { width: None, rows: None }
     }
 }
 

@@ -125,11 +125,7 @@ impl Tally {
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
         let ok = failures.is_empty() && error.is_none();
-        *(if ok {
-            &mut self.passed
-        } else {
-            &mut self.failed
-        }) += 1;
+        *(if ok { &mut self.passed } else { &mut self.failed }) += 1;
         match self.format {
             Format::Text => {
                 let came = if ok { "ok    " } else { "failed" };

@@ -27,10 +27,7 @@ pub fn requests(
     one_by_one: &[String],
     many: Option<&str>,
 ) -> Result<Vec<Request>, Failure> {
-    let of_user = |user| Request {
-        user: Some(user),
-        ..base.clone()
-    };
+    let of_user = |user| Request { user: Some(user), ..base.clone() };
     let one_by_one = keys(engine.schema(), one_by_one)?.into_iter();
     let mut requests: Vec<Request> = one_by_one.map(of_user).collect();
     match many {

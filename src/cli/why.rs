@@ -27,9 +27,7 @@ fn of_list(list: &List, only: Option<usize>, most: usize) -> String {
     let explained = wanted.filter_map(|(position, row)| Some((position, row.why()?)));
     let name = list.name.as_ref().map(|n| format!("{n} "));
     let name = name.unwrap_or_default();
-    explained
-        .map(|(position, why)| format!("{name}{position:>3}. {}", of_row(why)))
-        .collect()
+    explained.map(|(position, why)| format!("{name}{position:>3}. {}", of_row(why))).collect()
 }
 
 fn of_row(why: &Why) -> String {
@@ -67,10 +65,7 @@ fn score(scored: &Scoring) -> String {
     };
     let (op, position) = (&scored.op, scored.position);
     let mut text = format!("       {op}: {score} at position {position}\n");
-    let heads = scored
-        .heads
-        .iter()
-        .map(|(n, v)| format!("{n} {}", short(v)));
+    let heads = scored.heads.iter().map(|(n, v)| format!("{n} {}", short(v)));
     let heads: Vec<String> = heads.collect();
     if !heads.is_empty() {
         text += &format!("         heads: {}\n", heads.join(", "));
@@ -112,10 +107,7 @@ fn step(step: &Step) -> String {
 }
 
 fn not_text(not: &WhyNot) -> String {
-    let list = not
-        .list
-        .as_ref()
-        .map_or(String::new(), |l| format!(" in {l}"));
+    let list = not.list.as_ref().map_or(String::new(), |l| format!(" in {l}"));
     let outcome = match not.outcome {
         Outcome::Present => "is there",
         Outcome::Unknown => "is unknown",

@@ -110,12 +110,7 @@ impl Output {
                 ))
             })?,
         };
-        let output = Output {
-            format,
-            packing,
-            place,
-            keep_empty: asked.keep_empty,
-        };
+        let output = Output { format, packing, place, keep_empty: asked.keep_empty };
         match output.objection(asked) {
             Some(message) => Err(Failure::Usage(message)),
             None => Ok(output),
@@ -135,9 +130,7 @@ impl Output {
         }
         if asked.why && format.is_flat() {
             let message = format!("{name} cannot hold explanations");
-            return Some(format!(
-                "{message}\nhelp: `--format json` and `--format table` can"
-            ));
+            return Some(format!("{message}\nhelp: `--format json` and `--format table` can"));
         }
         if asked.keep_empty && !format.is_flat() {
             let message = format!("`--keep-empty` has no effect with the format {name}");
@@ -193,9 +186,7 @@ impl Output {
 }
 
 fn tables(answers: &[Answer], headings: bool, room: Room) -> Encoded {
-    let texts = answers
-        .iter()
-        .map(|a| table::answer(a, headings, room) + &why::text(a));
+    let texts = answers.iter().map(|a| table::answer(a, headings, room) + &why::text(a));
     Encoded::text(texts.collect())
 }
 

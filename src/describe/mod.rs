@@ -157,11 +157,7 @@ pub fn describe(snapshot: &Snapshot) -> Description {
         size: snapshot.size(),
         entities: entities.map(|at| entity(snapshot, at)).collect(),
         edges: edges.map(|at| edge(snapshot, at)).collect(),
-        embeddings: schema
-            .embeddings
-            .iter()
-            .map(|e| embedding(schema, e))
-            .collect(),
+        embeddings: schema.embeddings.iter().map(|e| embedding(schema, e)).collect(),
         derived: snapshot.artifacts(),
         skipped: snapshot.warnings().to_vec(),
     }
@@ -231,14 +227,10 @@ fn suggestion(schema: &Schema, name: &str) -> Option<String> {
 fn entity(snapshot: &Snapshot, at: usize) -> Entity {
     let (schema, id) = (snapshot.schema(), EntityId(at as u16));
     let found = schema.entity(id);
-    let columns = found
-        .columns
-        .par_iter()
-        .enumerate()
-        .map(|(at, c)| match at {
-            0 => key_column(snapshot, id),
-            _ => column(snapshot, c, snapshot.column(id, at)),
-        });
+    let columns = found.columns.par_iter().enumerate().map(|(at, c)| match at {
+        0 => key_column(snapshot, id),
+        _ => column(snapshot, c, snapshot.column(id, at)),
+    });
     let reference = |(at, r): (usize, &schema::Reference)| Reference {
         name: r.name.clone(),
         column: found.columns[r.column].name.clone(),
@@ -324,23 +316,9 @@ fn edge(snapshot: &Snapshot, at: usize) -> Edge {
         from: end(found.from, &found.from_column, false),
         to: end(found.to, &found.to_column, true),
         links: found.links,
-        columns: columns
-            .map(|(at, c)| column(snapshot, c, snapshot.link_column(id, at)))
-            .collect(),
-        time: own(
-            found.has_time,
-            &found.time_column,
-            "time",
-            &found.time,
-            &Type::Time,
-        ),
-        weight: own(
-            found.has_weight,
-            &found.weight_column,
-            "weight",
-            &found.weight,
-            &Type::Float,
-        ),
+        columns: columns.map(|(at, c)| column(snapshot, c, snapshot.link_column(id, at))).collect(),
+        time: own(found.has_time, &found.time_column, "time", &found.time, &Type::Time),
+        weight: own(found.has_weight, &found.weight_column, "weight", &found.weight, &Type::Float),
     }
 }
 
@@ -350,10 +328,7 @@ fn degrees(links: Adjacency) -> Degrees {
     degrees.retain(|&degree| degree > 0);
     let (rows, middle) = (degrees.len(), degrees.len().saturating_sub(1) / 2);
     if rows == 0 {
-        return Degrees {
-            without: all as u64,
-            ..Degrees::default()
-        };
+        return Degrees { without: all as u64, ..Degrees::default() };
     }
     let (below, median, above) = degrees.select_nth_unstable(middle);
     Degrees {

@@ -28,11 +28,7 @@ impl std::fmt::Debug for Code {
 impl Code {
     /// Errors begin with `E`, lints with `W`.
     pub fn severity(self) -> Severity {
-        if self.id.starts_with('E') {
-            Severity::Error
-        } else {
-            Severity::Warning
-        }
+        if self.id.starts_with('E') { Severity::Error } else { Severity::Warning }
     }
 }
 

@@ -39,21 +39,12 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// One with a message, and neither labels nor help yet.
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
-        Diagnostic {
-            code,
-            message: message.into(),
-            span,
-            labels: Vec::new(),
-            help: None,
-        }
+        Diagnostic { code, message: message.into(), span, labels: Vec::new(), help: None }
     }
 
     /// Adds a further place.
     pub fn label(mut self, span: Span, message: impl Into<String>) -> Self {
-        self.labels.push(Label {
-            span,
-            message: message.into(),
-        });
+        self.labels.push(Label { span, message: message.into() });
         self
     }
 
@@ -120,8 +111,7 @@ impl Sink {
 
     /// Everything found, in source order (file, start, code).
     pub fn finish(mut self) -> Vec<Diagnostic> {
-        self.found
-            .sort_by_key(|d| (d.span.source, d.span.start, d.span.end, d.code));
+        self.found.sort_by_key(|d| (d.span.source, d.span.start, d.span.end, d.code));
         self.found
     }
 }

@@ -56,10 +56,7 @@ struct Places<'a> {
 
 impl<'a> Places<'a> {
     fn new(sources: &'a Sources) -> Self {
-        Places {
-            sources,
-            last: None,
-        }
+        Places { sources, last: None }
     }
 
     fn of(&mut self, span: Span) -> Position {
@@ -131,11 +128,7 @@ fn excerpt(d: &Diagnostic, sources: &Sources, at: Position) -> Option<Excerpt> {
         labels: labels.collect(),
         ..d.clone()
     };
-    Some(Excerpt {
-        diagnostic,
-        sources: own,
-        at,
-    })
+    Some(Excerpt { diagnostic, sources: own, at })
 }
 
 impl Excerpt {
@@ -149,16 +142,8 @@ impl Excerpt {
         let Some(colon) = drawn[head..end].rfind(':').map(|at| head + at + 1) else {
             return drawn;
         };
-        let digits = drawn[colon..]
-            .bytes()
-            .take_while(u8::is_ascii_digit)
-            .count();
-        format!(
-            "{}{}{}",
-            &drawn[..colon],
-            self.at.column,
-            &drawn[colon + digits..]
-        )
+        let digits = drawn[colon..].bytes().take_while(u8::is_ascii_digit).count();
+        format!("{}{}{}", &drawn[..colon], self.at.column, &drawn[colon + digits..])
     }
 }
 
@@ -186,10 +171,7 @@ impl Shown {
                 (start, at) = (start + line.len(), at + shown(line).len());
             }
         }
-        Shown {
-            source: Source::from(escaped.into_owned()),
-            lines,
-        }
+        Shown { source: Source::from(escaped.into_owned()), lines }
     }
 
     /// Where a byte of the text is in what is shown of it.
@@ -206,22 +188,14 @@ impl Shown {
 fn shown(text: &str) -> Cow<'_, str> {
     // a tab stands where it stood
     match text.contains('\t') {
-        true => text
-            .split('\t')
-            .map(visible_lines)
-            .collect::<Vec<_>>()
-            .join("\t")
-            .into(),
+        true => text.split('\t').map(visible_lines).collect::<Vec<_>>().join("\t").into(),
         false => visible_lines(text),
     }
 }
 
 impl<'a> Files<'a> {
     fn new(sources: &'a Sources) -> Self {
-        Files {
-            sources,
-            read: sources.iter().map(|_| None).collect(),
-        }
+        Files { sources, read: sources.iter().map(|_| None).collect() }
     }
 
     fn shown(&mut self, id: SourceId) -> &Shown {
@@ -265,11 +239,7 @@ fn draw_one(d: &Diagnostic, files: &mut Files, style: Style) -> String {
         .with_message(style.fit(&visible(&d.message), HEAD));
     // Without a message ariadne draws no line under the text; the title tells what the code means.
     let mut labels = vec![(d.span, d.code.title, main)];
-    labels.extend(
-        d.labels
-            .iter()
-            .map(|l| (l.span, l.message.as_str(), Color::Cyan)),
-    );
+    labels.extend(d.labels.iter().map(|l| (l.span, l.message.as_str(), Color::Cyan)));
     // Out of order, ariadne would show one file several times.
     labels.sort_by_key(|(span, ..)| (span.source != d.span.source, span.source, span.start));
     for (span, message, color) in labels {
@@ -286,9 +256,7 @@ fn draw_one(d: &Diagnostic, files: &mut Files, style: Style) -> String {
     // Writing to memory cannot fail, and a drawing that does is still better short than a panic.
     let _ = report.finish().write(&mut *files, &mut out);
     let text = String::from_utf8_lossy(&out).into_owned();
-    text.lines()
-        .map(|line| line.trim_end().to_string() + "\n")
-        .collect()
+    text.lines().map(|line| line.trim_end().to_string() + "\n").collect()
 }
 
 /// The bytes to underline. An empty span shows the character at it, at the end of a line or file
@@ -307,10 +275,7 @@ fn place(span: Span, files: &mut Files) -> Place {
         }
     }
     let shown = files.shown(span.source);
-    (
-        span.source,
-        shown.place(text, start)..shown.place(text, end),
-    )
+    (span.source, shown.place(text, start)..shown.place(text, end))
 }
 
 /// The offset, moved back into the text and to the start of a character.
@@ -329,10 +294,7 @@ mod tests {
 
     #[test]
     fn of_a_long_line_only_a_part_is_shown() {
-        let line = format!(
-            "x = [{}]",
-            "é, ".repeat(2_000) + "wrong, " + &"b, ".repeat(9_000)
-        );
+        let line = format!("x = [{}]", "é, ".repeat(2_000) + "wrong, " + &"b, ".repeat(9_000));
         let mut sources = Sources::default();
         let id = sources.add("p.igql", format!("user\n\n{line}\nuser\n"));
         let start = sources.get(id).text.find("wrong").unwrap();
@@ -344,10 +306,7 @@ mod tests {
             assert!(drawn.contains(&format!("p.igql:3:{column}")), "{drawn}");
         }
         let plain = draw(&[found], &sources, false);
-        assert!(
-            plain.len() < 2_000 && plain.contains("wrong, b,"),
-            "{plain}"
-        );
+        assert!(plain.len() < 2_000 && plain.contains("wrong, b,"), "{plain}");
         assert!(plain.contains("\n 3 │ … "), "{plain}");
         assert!(plain.contains(" …\n"), "{plain}");
     }

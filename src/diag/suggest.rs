@@ -51,10 +51,7 @@ fn rank(wanted: &str, folded: &str, name: &str) -> Option<usize> {
 }
 
 fn fold(name: &str) -> String {
-    name.chars()
-        .filter(|&c| c != '_' && c != '-')
-        .flat_map(char::to_lowercase)
-        .collect()
+    name.chars().filter(|&c| c != '_' && c != '-').flat_map(char::to_lowercase).collect()
 }
 
 /// Slips that still leave a name of that many letters recognisable.
@@ -70,11 +67,8 @@ fn slips(length: usize) -> usize {
 fn is_part(a: &str, b: &str) -> bool {
     let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
     let at_word = |rest: &str, edge: fn(&str) -> bool| short.len() >= 3 && edge(rest);
-    long.strip_prefix(short)
-        .is_some_and(|rest| at_word(rest, |r| r.starts_with('_')))
-        || long
-            .strip_suffix(short)
-            .is_some_and(|rest| at_word(rest, |r| r.ends_with('_')))
+    long.strip_prefix(short).is_some_and(|rest| at_word(rest, |r| r.starts_with('_')))
+        || long.strip_suffix(short).is_some_and(|rest| at_word(rest, |r| r.ends_with('_')))
         || has_words(long, short)
 }
 
@@ -94,15 +88,9 @@ mod tests {
 
     #[test]
     fn case_and_underscores_come_first() {
+        assert_eq!(of("AuthorId", &["author_ix", "author_id"]), Some("author_id"));
         assert_eq!(
-            of("AuthorId", &["author_ix", "author_id"]),
-            Some("author_id")
-        );
-        assert_eq!(
-            of(
-                "embeddingconfig",
-                &["embedding_configs", "embedding_config"]
-            ),
+            of("embeddingconfig", &["embedding_configs", "embedding_config"]),
             Some("embedding_config")
         );
     }
@@ -122,14 +110,8 @@ mod tests {
 
     #[test]
     fn parts_of_a_name_come_last_and_ties_keep_the_order() {
-        assert_eq!(
-            of("created", &["created_at", "quality"]),
-            Some("created_at")
-        );
-        assert_eq!(
-            of("media", &["liked_media", "posted_media"]),
-            Some("liked_media")
-        );
+        assert_eq!(of("created", &["created_at", "quality"]), Some("created_at"));
+        assert_eq!(of("media", &["liked_media", "posted_media"]), Some("liked_media"));
         assert_eq!(
             of("non_rec_threshold", &["non_rec_model_threshold"]),
             Some("non_rec_model_threshold")

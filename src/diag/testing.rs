@@ -31,12 +31,7 @@ fn split(marked: &str) -> (String, Vec<Expected>) {
             Some((column, width, code, part)) => {
                 let start = offset(&text, line_start, column);
                 let end = offset(&text, line_start, column + width);
-                expected.push(Expected {
-                    start,
-                    end,
-                    code,
-                    part,
-                });
+                expected.push(Expected { start, end, code, part });
             }
             None => {
                 line_start = text.len();
@@ -61,11 +56,7 @@ fn caret_line(line: &str) -> Option<(usize, usize, String, String)> {
 /// start of the next line.
 fn offset(text: &str, line_start: usize, column: usize) -> usize {
     let line = text[line_start..].trim_end_matches('\n');
-    line_start
-        + line
-            .char_indices()
-            .nth(column)
-            .map_or(line.len(), |(i, _)| i)
+    line_start + line.char_indices().nth(column).map_or(line.len(), |(i, _)| i)
 }
 
 /// Asserts that the check of a program finds exactly what its caret lines say.
@@ -103,10 +94,7 @@ fn caret(text: &str, d: &Diagnostic) -> String {
     let line_start = text[..start].rfind('\n').map_or(0, |i| i + 1);
     let line = text[line_start..].lines().next().unwrap_or("");
     let column = text[line_start..start].chars().count();
-    let width = text
-        .get(d.span.range())
-        .map_or(1, |t| t.chars().count())
-        .max(1);
+    let width = text.get(d.span.range()).map_or(1, |t| t.chars().count()).max(1);
     let help = d.help.as_deref().unwrap_or("");
     format!(
         "{line}\n{}{} {} {} / {help}\n",

@@ -25,11 +25,7 @@ pub struct CompileError {
 
 impl std::fmt::Display for CompileError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&crate::diag::render::draw(
-            &self.diagnostics,
-            &self.sources,
-            false,
-        ))
+        f.write_str(&crate::diag::render::draw(&self.diagnostics, &self.sources, false))
     }
 }
 
@@ -50,10 +46,7 @@ pub struct Compiled {
 impl Compiled {
     /// The program, or everything that is wrong with it.
     pub fn into_program(self) -> Result<Program, CompileError> {
-        self.program.ok_or(CompileError {
-            diagnostics: self.diagnostics,
-            sources: self.sources,
-        })
+        self.program.ok_or(CompileError { diagnostics: self.diagnostics, sources: self.sources })
     }
 }
 
@@ -76,10 +69,7 @@ impl Engine {
     /// # }
     /// ```
     pub fn compile_with(&self, text: &str, tunables: &Tunables) -> Result<Program, CompileError> {
-        let unit = Unit {
-            tunables: Some(tunables),
-            ..Unit::new("program", text)
-        };
+        let unit = Unit { tunables: Some(tunables), ..Unit::new("program", text) };
         self.compile_unit(&unit).into_program()
     }
 
@@ -101,42 +91,19 @@ impl Engine {
         };
         let (checked, sink, plan) = self.planned(|numbers| {
             let (modules, sink) = (&text.modules, sink.clone());
-            check(
-                &self.world.snapshot,
-                modules,
-                unit.query,
-                sink,
-                max_rows,
-                numbers,
-            )
+            check(&self.world.snapshot, modules, unit.query, sink, max_rows, numbers)
         });
         let failed = sink.has_errors();
         let diagnostics = loaded.allowed.silence(sink.finish());
-        let tests = if failed {
-            Vec::new()
-        } else {
-            self.tests(&text)
-        };
+        let tests = if failed { Vec::new() } else { self.tests(&text) };
         let program = checked.filter(|_| !failed).map(|checked| Program {
             inner: Arc::new(Planned {
                 warnings: diagnostics.clone(),
-                ..Planned::new(
-                    checked,
-                    &self.world.snapshot,
-                    plan,
-                    text,
-                    Vec::new(),
-                    every(),
-                )
+                ..Planned::new(checked, &self.world.snapshot, plan, text, Vec::new(), every())
             }),
             world: self.world.clone(),
         });
-        Compiled {
-            program,
-            diagnostics,
-            sources: loaded.sources,
-            tests,
-        }
+        Compiled { program, diagnostics, sources: loaded.sources, tests }
     }
 
     /// Reads a program with the constants of its `auto`s, then with the numbers that the plan
@@ -197,10 +164,7 @@ impl Engine {
 
     /// The files that a program of a session sees: its own, which is empty, then the others.
     pub fn modules(&self, session: Option<&str>) -> Vec<Arc<Module>> {
-        let unit = Unit {
-            session,
-            ..Unit::new("session", "")
-        };
+        let unit = Unit { session, ..Unit::new("session", "") };
         self.library.load(&unit, &mut Sink::default()).modules
     }
 }

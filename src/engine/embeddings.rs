@@ -63,10 +63,7 @@ fn fitting(
             let known = || schema.entities.iter().map(|e| e.name.as_str());
             refused(message).help(match nearest(entity, known()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!(
-                    "entities are `{}`",
-                    known().collect::<Vec<_>>().join("`, `")
-                ),
+                None => format!("entities are `{}`", known().collect::<Vec<_>>().join("`, `")),
             })
         })
     };
@@ -108,13 +105,7 @@ fn vectors(
         .collect();
     // the failure of the first block is reported, whichever thread was the fastest
     let has: Vec<Vec<bool>> = filled.into_iter().collect::<Result<_, _>>()?;
-    Ok(Vectors::new(
-        dim,
-        data,
-        has.concat(),
-        Storage::F32,
-        of.metric,
-    ))
+    Ok(Vectors::new(dim, data, has.concat(), Storage::F32, of.metric))
 }
 
 /// The keys of some rows.

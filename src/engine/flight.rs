@@ -19,11 +19,7 @@ impl Flight {
     /// For so many passes, as many at a time as rayon has threads.
     pub fn of(passes: usize) -> Flight {
         let threads = rayon::current_num_threads().min(passes).max(1);
-        Flight {
-            passes: threads as u64,
-            now: OnceLock::new(),
-            alone: RwLock::new(()),
-        }
+        Flight { passes: threads as u64, now: OnceLock::new(), alone: RwLock::new(()) }
     }
 
     /// The same time for all passes: the clock is read once.
@@ -38,10 +34,7 @@ impl Flight {
 
     /// The limits of a pass beside others.
     pub(super) fn share(&self, limits: Limits) -> Limits {
-        Limits {
-            max_memory: limits.max_memory.map(|bytes| bytes / self.passes),
-            ..limits
-        }
+        Limits { max_memory: limits.max_memory.map(|bytes| bytes / self.passes), ..limits }
     }
 
     /// Runs something beside other passes.

@@ -48,10 +48,7 @@ impl Engine {
         let opened = Opened::clone(&self.opened);
         let newest = Builder { opened }.open()?;
         Ok(match newest.world.is_same(&self.world) {
-            true => Engine {
-                world: self.world.clone(),
-                ..newest
-            },
+            true => Engine { world: self.world.clone(), ..newest },
             false => newest,
         })
     }
@@ -118,22 +115,14 @@ impl Builder {
     /// Opens the catalog, bringing what is derived up to date. A name that is built in, or registered twice, is
     /// an error, and so is an embedding that does not fit the catalog.
     pub fn open(self) -> Result<Engine, DataError> {
-        let Opened {
-            path,
-            options,
-            registry,
-        } = &self.opened;
+        let Opened { path, options, registry } = &self.opened;
         registry
             .verify(&is_name, &is_built_in)
             .map_err(|unusable| DataError::new(path, unusable.to_string()))?;
         let mut snapshot = store::open(path, options)?;
         embeddings::add(&mut snapshot, registry, path, &*options.progress)?;
         let vectors = Vectors::open(&snapshot, &*options.progress)?;
-        let folder = if path.is_dir() {
-            path
-        } else {
-            path.parent().unwrap_or(Path::new("."))
-        };
+        let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
         let library = Library::open(folder, &options.imports)?;
         Ok(Engine {
             world: Arc::new(World {
@@ -150,11 +139,7 @@ impl Builder {
 /// Whether a program can have something of that name.
 fn is_name(name: &str) -> bool {
     let mut sink = Sink::default();
-    let file = parse(
-        &format!("def {name}(x: int) -> int = x"),
-        SourceId(0),
-        &mut sink,
-    );
+    let file = parse(&format!("def {name}(x: int) -> int = x"), SourceId(0), &mut sink);
     let is_word = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     is_word && !sink.has_errors() && file.items.len() == 1
 }

@@ -169,13 +169,7 @@ impl Program {
     /// The same program, compiled for another engine: after [`Engine::reload`], say. Files that it imports are
     /// read again. An error carries what is wrong with it there.
     pub fn on(&self, engine: &Engine) -> Result<Program, CompileError> {
-        let Origin {
-            name,
-            text,
-            folder,
-            query,
-            session,
-        } = &*self.inner.text.origin;
+        let Origin { name, text, folder, query, session } = &*self.inner.text.origin;
         let unit = Unit {
             folder: folder.as_deref(),
             query: query.as_deref(),

@@ -44,10 +44,7 @@ pub struct RunOptions {
 impl From<Limits> for RunOptions {
     /// Under limits, with nothing else that is special.
     fn from(limits: Limits) -> RunOptions {
-        RunOptions {
-            limits,
-            ask: Ask::default(),
-        }
+        RunOptions { limits, ask: Ask::default() }
     }
 }
 
@@ -154,10 +151,7 @@ impl Engine {
         ask: &Ask,
     ) -> Result<Answer, RunError> {
         let requests = std::slice::from_ref(request);
-        let options = RunOptions {
-            ask: ask.clone(),
-            ..RunOptions::default()
-        };
+        let options = RunOptions { ask: ask.clone(), ..RunOptions::default() };
         let mut pass = self.execute(program, requests, &options)?;
         Ok(pass.answers.remove(0))
     }
@@ -245,10 +239,7 @@ impl Engine {
     /// made.
     fn rounds(&self, call: Call, last: bool) -> Result<(Pass, Vec<usize>), RunError> {
         let (program, requests) = (call.program, call.requests);
-        let mut call = Call {
-            limits: call.limits.from_now(),
-            ..call
-        };
+        let mut call = Call { limits: call.limits.from_now(), ..call };
         let (mut pass, again) = self.one_round(call)?;
         call.limits.partial = false;
         let everyone: Vec<usize> = (0..requests.len()).collect();
@@ -261,11 +252,7 @@ impl Engine {
                     continue;
                 };
                 let again: Vec<Request> = places.iter().map(|&at| requests[at].clone()).collect();
-                let round = Call {
-                    program: &raised,
-                    requests: &again,
-                    ..call
-                };
+                let round = Call { program: &raised, requests: &again, ..call };
                 match self.one_round(round) {
                     Ok((round, again)) => {
                         pass.further_rounds += places.len();
@@ -289,13 +276,7 @@ impl Engine {
 
     /// Runs a program once, and says which requests need more.
     fn one_round(&self, call: Call) -> Result<(Pass, Again), RunError> {
-        let Call {
-            program,
-            requests,
-            limits,
-            ask,
-            ..
-        } = call;
+        let Call { program, requests, limits, ask, .. } = call;
         let checked = &program.checked;
         let (graph, _) = program.runs(limits, ask);
         self.finished(call, |exec, results, timings, limit| {
@@ -322,19 +303,13 @@ impl Engine {
             if let Some((hit, ended)) = &limit {
                 let of_list = |&ended: &exec::Ended| Ended::new(checked, self.schema(), ended);
                 let ended: Vec<Ended> = ended.iter().flat_map(of_list).collect();
-                answers
-                    .iter_mut()
-                    .for_each(|answer| answer.end(&hit.message, &ended));
+                answers.iter_mut().for_each(|answer| answer.end(&hit.message, &ended));
             }
             if ask.is_anything() && is_whole {
                 let tracer = Tracer::new(&checked.graph, program.schedule(), exec, results);
                 explain(checked, tracer, ask, results, &mut answers)?;
             }
-            let pass = Pass {
-                answers,
-                timings,
-                further_rounds: 0,
-            };
+            let pass = Pass { answers, timings, further_rounds: 0 };
             Ok((pass, again))
         })
     }
@@ -359,32 +334,15 @@ impl Engine {
         call: Call,
         finish: impl FnOnce(&Exec, &Results, Vec<Timing>, Option<Cut>) -> Result<R, RunError>,
     ) -> Result<R, RunError> {
-        let Call {
-            program,
-            requests,
-            limits,
-            ask,
-            now,
-        } = call;
+        let Call { program, requests, limits, ask, now } = call;
         let checked = &program.checked;
         let snapshot = &self.world.snapshot;
         let memory = limits.max_memory.map(Memory::new);
         let failed = Failed::default();
-        let stop = Stop {
-            memory: memory.as_ref(),
-            failed: Some(&failed),
-            ..limits.stop
-        };
+        let stop = Stop { memory: memory.as_ref(), failed: Some(&failed), ..limits.stop };
         let (texts, keys) = (Texts::within(snapshot, stop), Keys::within(snapshot, stop));
-        let bound = request::bind(
-            checked,
-            program.needs_viewer,
-            requests,
-            snapshot,
-            &texts,
-            &keys,
-            now,
-        )?;
+        let bound =
+            request::bind(checked, program.needs_viewer, requests, snapshot, &texts, &keys, now)?;
         let run = Run {
             snapshot,
             texts: &texts,
@@ -465,9 +423,7 @@ fn user(requests: &[Request]) -> Option<&Key> {
 
 /// Microseconds since 1970.
 fn clock() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |t| t.as_micros() as i64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_micros() as i64)
 }
 
 /// Adds the explanations to the answers of a run.

@@ -24,17 +24,9 @@ impl Engine {
         let program = &program.inner;
         let requests = std::slice::from_ref(request);
         // explanations look at all operators of the program as it is written
-        let ask = Ask {
-            why: true,
-            ..Ask::default()
-        };
-        let call = Call {
-            program,
-            requests,
-            limits: Limits::default(),
-            ask: &ask,
-            now: self.now(),
-        };
+        let ask = Ask { why: true, ..Ask::default() };
+        let call =
+            Call { program, requests, limits: Limits::default(), ask: &ask, now: self.now() };
         self.finished(call, |exec, results, _, _| {
             let entity = program.checked.graph.shape(node).entity;
             let keys = exec.run.keys.keys(entity, &results.rows(node).ids);

@@ -42,10 +42,7 @@ impl Engine {
             Some(numbers) => read(&numbers)?,
             None => first,
         };
-        let text = Text {
-            test: Some(item),
-            ..text.clone()
-        };
+        let text = Text { test: Some(item), ..text.clone() };
         let (checked, assertions) = (trial.checked, trial.assertions);
         Some(Test {
             name: trial.name,
@@ -90,13 +87,7 @@ impl Engine {
     ) -> Result<(Vec<Diagnostic>, Option<Vec<u64>>), RunError> {
         let ask = Ask::default();
         let (graph, _) = program.runs(limits, &ask);
-        let call = Call {
-            program,
-            requests: request,
-            limits,
-            ask: &ask,
-            now,
-        };
+        let call = Call { program, requests: request, limits, ask: &ask, now };
         self.finished(call, |exec, results, _, _| {
             let again =
                 rounds::next(&program.checked, graph, &program.never, exec, results).remove(0);
@@ -122,12 +113,7 @@ const MAX_NAMED: usize = 5;
 
 /// Of a condition over the rows of a set, those that decide it: by key, and how many there are.
 fn counterexamples(condition: &Expr, graph: &Graph, run: &Run) -> Option<String> {
-    let ExprKind::OverSet {
-        stat,
-        set,
-        value: Some(value),
-    } = &condition.kind
-    else {
+    let ExprKind::OverSet { stat, set, value: Some(value) } = &condition.kind else {
         return None;
     };
     let rows = run.sets.rows(*set);
@@ -138,10 +124,7 @@ fn counterexamples(condition: &Expr, graph: &Graph, run: &Run) -> Option<String>
         _ => ("true for", |is_true| is_true == 1),
     };
     let pairs = rows.ids.iter().zip(&holds);
-    let deciding: Vec<u32> = pairs
-        .filter(|(_, h)| decides(**h))
-        .map(|(id, _)| *id)
-        .collect();
+    let deciding: Vec<u32> = pairs.filter(|(_, h)| decides(**h)).map(|(id, _)| *id).collect();
     let count = format!("{of} {} of {} rows", deciding.len(), rows.len());
     if deciding.is_empty() {
         return Some(count);
@@ -171,11 +154,8 @@ fn disproved(assertion: &Assertion, frame: &Frame, run: &Run, sources: &Sources)
         literal(&crate::expr::read::value(run, &column, &expr.ty, 0))
     };
     let is_null = shown(&assertion.condition) == "null";
-    let message = if is_null {
-        "the assertion is null, not true"
-    } else {
-        "the assertion is false"
-    };
+    let message =
+        if is_null { "the assertion is null, not true" } else { "the assertion is false" };
     let found = Diagnostic::new(code::E0701, assertion.span, message);
     let sides = assertion.sides.iter().map(|(span, what, side)| {
         let mut value = shown(side);
@@ -184,10 +164,7 @@ fn disproved(assertion: &Assertion, frame: &Frame, run: &Run, sources: &Sources)
         }
         match what {
             Some(what) => format!("{what}: {value}"),
-            None => format!(
-                "`{}` is {value}",
-                &sources.get(span.source).text[span.range()]
-            ),
+            None => format!("`{}` is {value}", &sources.get(span.source).text[span.range()]),
         }
     });
     let sides: Vec<String> = sides.collect();

@@ -124,9 +124,7 @@ fn kinds(graph: &Graph, reachable: &[NodeId], keep: &[NodeId]) -> Vec<Kind> {
             kinds[id.0 as usize] = Kind::Member;
             needs.iter().for_each(|need| readers[need.0 as usize] += 1);
         } else {
-            needs
-                .iter()
-                .for_each(|need| is_read[need.0 as usize] = true);
+            needs.iter().for_each(|need| is_read[need.0 as usize] = true);
         }
     }
     for &id in reachable {
@@ -256,10 +254,7 @@ impl Common {
     ) -> Result<Vec<Made>, RunError> {
         let outer = exec.run.stop.memory;
         let memory = outer.map(|all| Memory::within(all.limit(), all));
-        let stop = Stop {
-            memory: memory.as_ref(),
-            ..exec.run.stop
-        };
+        let stop = Stop { memory: memory.as_ref(), ..exec.run.stop };
         let part = Part::new(results, requests, stop);
         let mut own = Results::new(graph.len());
         let (timings, notes) = {
@@ -315,10 +310,7 @@ impl Common {
             let asked = self.asked(run, max_rows, request);
             let group = *known.entry(asked).or_insert_with_key(|asked| {
                 let first = request as u32;
-                groups.asked.push(Group {
-                    asked: asked.clone(),
-                    first,
-                });
+                groups.asked.push(Group { asked: asked.clone(), first });
                 groups.asked.len() - 1
             });
             groups.of.push(Some(group));
@@ -387,9 +379,7 @@ fn is_stored(run: &Run, shape: &Shape, rows: &RowBatch) -> bool {
     let ids = known(&Type::Id(shape.entity));
     let columns = shape.columns.iter().zip(&rows.columns);
     rows.ids.iter().all(|&id| id < ids)
-        && columns
-            .into_iter()
-            .all(|(column, values)| all_below(values, &column.ty, &known))
+        && columns.into_iter().all(|(column, values)| all_below(values, &column.ty, &known))
 }
 
 /// The rows of every request, of the group that it is in.

@@ -81,10 +81,7 @@ impl Results {
             elements.entry(place).or_insert((0, bytes as u64)).0 += 1;
         }
         drop(elements);
-        let done = Done {
-            rows: UnsafeCell::new(rows),
-            charged: AtomicU64::new(own as u64),
-        };
+        let done = Done { rows: UnsafeCell::new(rows), charged: AtomicU64::new(own as u64) };
         // a node runs once, so the place is free
         let _ = self.rows[node.0 as usize].set(done);
         true
@@ -92,10 +89,7 @@ impl Results {
 
     /// Notes how many rows the requests had at a node whose rows nobody reads.
     fn note(&self, node: NodeId, counts: RowBatch) {
-        let done = Done {
-            rows: UnsafeCell::new(Arc::new(counts)),
-            charged: AtomicU64::new(0),
-        };
+        let done = Done { rows: UnsafeCell::new(Arc::new(counts)), charged: AtomicU64::new(0) };
         let _ = self.rows[node.0 as usize].set(done);
     }
 
@@ -110,10 +104,7 @@ impl Results {
         // SAFETY: as said above
         let rows = unsafe { &mut *done.rows.get() };
         // how many there were is still asked
-        let counts = RowBatch {
-            offsets: rows.offsets.clone(),
-            ..RowBatch::default()
-        };
+        let counts = RowBatch { offsets: rows.offsets.clone(), ..RowBatch::default() };
         let rows = std::mem::replace(rows, Arc::new(counts));
         let mut bytes = done.charged.swap(0, Ordering::Relaxed);
         let mut elements = self.elements.lock().unwrap_or_else(|e| e.into_inner());
@@ -137,9 +128,7 @@ impl Results {
     fn give_back(&self, stop: Stop) {
         let Some(memory) = stop.memory else { return };
         let done = self.rows.iter().filter_map(OnceLock::get);
-        let own: u64 = done
-            .map(|done| done.charged.swap(0, Ordering::Relaxed))
-            .sum();
+        let own: u64 = done.map(|done| done.charged.swap(0, Ordering::Relaxed)).sum();
         let mut elements = self.elements.lock().unwrap_or_else(|e| e.into_inner());
         let shared: u64 = elements.drain().map(|(_, (_, bytes))| bytes).sum();
         memory.give_back(own + shared);
@@ -250,19 +239,15 @@ fn run_node(
     let _watched = stretch::within(node.op.name());
     let rows = match mask {
         None => run_op(graph, schedule, id, exec)?,
-        Some(mask) => part::run_masked(node, exec, results, mask, |exec| {
-            run_op(graph, schedule, id, exec)
-        })?,
+        Some(mask) => {
+            part::run_masked(node, exec, results, mask, |exec| run_op(graph, schedule, id, exec))?
+        }
     };
     #[cfg(debug_assertions)]
     verify::verify(node, &rows, exec.run.snapshot.schema());
     let lengths = (0..rows.requests()).map(|r| rows.range(r).len() as u64);
     exec.check(node.op.name(), lengths.max().unwrap_or(0))?;
-    let timing = Timing {
-        node: id,
-        time: started.elapsed(),
-        rows: rows.len(),
-    };
+    let timing = Timing { node: id, time: started.elapsed(), rows: rows.len() };
     if !results.put(id, Arc::new(rows), exec.run.stop) {
         exec.check(node.op.name(), 0)?;
     }

@@ -84,9 +84,7 @@ pub fn run_masked(
     mask: &[bool],
     run_node: impl FnOnce(&Exec) -> Result<RowBatch, RunError>,
 ) -> Result<RowBatch, RunError> {
-    let requests: Vec<u32> = (0..mask.len() as u32)
-        .filter(|&r| mask[r as usize])
-        .collect();
+    let requests: Vec<u32> = (0..mask.len() as u32).filter(|&r| mask[r as usize]).collect();
     if requests.is_empty() {
         return Ok(no_rows(&node.shape, mask.len()));
     }
@@ -143,9 +141,7 @@ fn as_viewers<R>(
     let owners = viewers.owners();
     let results = Results::new(graph.len());
     let made = {
-        let run_as = exec
-            .run
-            .of_requests(&owners, Some(viewers.ids.clone()), &results);
+        let run_as = exec.run.of_requests(&owners, Some(viewers.ids.clone()), &results);
         let inner = exec.within(&run_as);
         let ran = run(graph, schedule, &inner, &results, keep);
         if ran.is_err() {

@@ -29,22 +29,11 @@ pub type Ended = (NodeId, Option<NodeId>);
 /// the columns that are known by then; none if there are none. Says which operator they are of.
 pub fn salvage(graph: &Graph, wanted: &[NodeId], exec: &Exec, results: &Results) -> Vec<Ended> {
     let end = Instant::now() + TIME;
-    let stop = Stop {
-        deadline: Some(end),
-        ..Stop::default()
-    };
-    let run = Run {
-        stop,
-        members: Members::new(stop),
-        ..exec.run.of_requests(&[0], None, results)
-    };
+    let stop = Stop { deadline: Some(end), ..Stop::default() };
+    let run =
+        Run { stop, members: Members::new(stop), ..exec.run.of_requests(&[0], None, results) };
     let exec = Exec::new(&run, exec.vectors, Limits::default().until(end));
-    let mut salvage = Salvage {
-        graph,
-        exec: &exec,
-        results,
-        ended: Vec::new(),
-    };
+    let mut salvage = Salvage { graph, exec: &exec, results, ended: Vec::new() };
     let unfinished = wanted.iter().filter(|&&id| !results.has(id));
     unfinished.for_each(|&id| salvage.list(id));
     salvage.ended
@@ -191,10 +180,7 @@ impl Salvage<'_> {
         let same_scores = all(&[Effect::Keeps, Effect::Narrows, Effect::Cuts]);
         let same_places = all(&[Effect::Keeps, Effect::Narrows]);
         let one_input = between().all(|node| node.op.effect() != Effect::Other);
-        let (stage, here) = (
-            self.graph.shape(way.stage),
-            self.graph.shape(node.inputs[0]),
-        );
+        let (stage, here) = (self.graph.shape(way.stage), self.graph.shape(node.inputs[0]));
         let is_there = |part: &Expr| match part.kind {
             Kind::Score => same_scores,
             Kind::Position => same_places,

@@ -241,11 +241,7 @@ pub struct Masks<'a> {
 
 impl<'a> Masks<'a> {
     pub fn new(graph: &'a Graph, schedule: &'a Schedule) -> Self {
-        Masks {
-            graph,
-            schedule,
-            decided: HashMap::new(),
-        }
+        Masks { graph, schedule, decided: HashMap::new() }
     }
 
     /// The requests of every lazy node of a wave; none for a node that all requests need.
@@ -273,12 +269,7 @@ impl<'a> Masks<'a> {
         for id in &self.schedule.results {
             masks[id.0 as usize].fill(true);
         }
-        for id in self
-            .graph
-            .reachable(&self.schedule.results)
-            .into_iter()
-            .rev()
-        {
+        for id in self.graph.reachable(&self.schedule.results).into_iter().rev() {
             let mask = masks[id.0 as usize].clone();
             let node = self.graph.get(id);
             for (i, input) in node.inputs.iter().enumerate() {

@@ -28,10 +28,7 @@ fn promised(node: &Node, rows: &RowBatch, schema: &Schema) -> Result<(), String>
         let range = rows.range(request);
         let most = shape.bound.unwrap_or(u64::MAX);
         if range.len() as u64 > most {
-            return Err(format!(
-                "{} rows, at most {most} were promised",
-                range.len()
-            ));
+            return Err(format!("{} rows, at most {most} were promised", range.len()));
         }
         let ids = &rows.ids[range.clone()];
         if ids.iter().collect::<HashSet<_>>().len() != ids.len() {
@@ -64,10 +61,8 @@ fn promised(node: &Node, rows: &RowBatch, schema: &Schema) -> Result<(), String>
 fn column_as_promised(column: &BoundColumn, found: &Column, rows: &RowBatch) -> Result<(), String> {
     let fits = matches!(
         (&column.ty, found),
-        (
-            Type::Int | Type::Time | Type::Duration | Type::Null,
-            Column::I64(_)
-        ) | (Type::Float | Type::Null, Column::F64(_))
+        (Type::Int | Type::Time | Type::Duration | Type::Null, Column::I64(_))
+            | (Type::Float | Type::Null, Column::F64(_))
             | (Type::Bool | Type::Null, Column::Bool(_))
             | (Type::String | Type::Id(_) | Type::Null, Column::Code(_))
             | (Type::List(_), Column::List { .. })
@@ -120,9 +115,7 @@ fn same(name: &str, column: &Column, rows: &RowBatch) -> Result<(), String> {
         let range = rows.range(request);
         let differs = match column {
             Column::I64(v) => v[range].windows(2).any(|w| w[0] != w[1]),
-            Column::F64(v) => v[range]
-                .windows(2)
-                .any(|w| w[0].to_bits() != w[1].to_bits()),
+            Column::F64(v) => v[range].windows(2).any(|w| w[0].to_bits() != w[1].to_bits()),
             Column::Bool(v) => v[range].windows(2).any(|w| w[0] != w[1]),
             Column::Code(v) => v[range].windows(2).any(|w| w[0] != w[1]),
             Column::List { .. } | Column::Vector { .. } => false,

@@ -32,24 +32,15 @@ pub enum Lack {
 
 impl Facts {
     /// Nothing is known.
-    pub const UNKNOWN: Facts = Facts {
-        nullable: true,
-        low: f64::NEG_INFINITY,
-        high: f64::INFINITY,
-        lack: None,
-    };
+    pub const UNKNOWN: Facts =
+        Facts { nullable: true, low: f64::NEG_INFINITY, high: f64::INFINITY, lack: None };
 
     /// Never null; as a number not known.
     pub const PRESENT: Facts = Facts::between(f64::NEG_INFINITY, f64::INFINITY);
 
     /// Never null, between two numbers.
     pub const fn between(low: f64, high: f64) -> Facts {
-        Facts {
-            nullable: false,
-            low,
-            high,
-            lack: None,
-        }
+        Facts { nullable: false, low, high, lack: None }
     }
 
     /// The same, but perhaps null.
@@ -103,11 +94,7 @@ impl Facts {
     /// A number that was worked out with rounding, a little wider.
     pub fn widened(self) -> Facts {
         let by = |x: f64| x.abs() * 1e-9 + f64::MIN_POSITIVE;
-        Facts {
-            low: self.low - by(self.low),
-            high: self.high + by(self.high),
-            ..self
-        }
+        Facts { low: self.low - by(self.low), high: self.high + by(self.high), ..self }
     }
 
     /// A float result between two numbers: null where it leaves the range of floats.
@@ -115,12 +102,7 @@ impl Facts {
         if low.is_nan() || high.is_nan() {
             return Facts::UNKNOWN;
         }
-        Facts {
-            nullable: !(low.is_finite() && high.is_finite()),
-            low,
-            high,
-            lack: None,
-        }
+        Facts { nullable: !(low.is_finite() && high.is_finite()), low, high, lack: None }
     }
 
     /// An int result: null where it leaves the range of ints.
@@ -131,10 +113,7 @@ impl Facts {
         // ints beyond 2^53 are no exact floats
         let exact = low.abs() < 9e15 && high.abs() < 9e15;
         let facts = if exact { facts } else { facts.widened() };
-        Facts {
-            nullable: facts.nullable || !fits,
-            ..facts
-        }
+        Facts { nullable: facts.nullable || !fits, ..facts }
     }
 
     /// A result of that type between two numbers.
@@ -151,17 +130,11 @@ impl Facts {
     pub fn time(low: f64, high: f64) -> Facts {
         let facts = Facts::int(low, high);
         let within = low > -3.777e17 && high < 2.533e17;
-        Facts {
-            nullable: facts.nullable || !within,
-            ..facts
-        }
+        Facts { nullable: facts.nullable || !within, ..facts }
     }
 
     /// The same, and not below a number.
     pub fn at_least(self, low: f64) -> Facts {
-        Facts {
-            low: self.low.max(low),
-            ..self
-        }
+        Facts { low: self.low.max(low), ..self }
     }
 }

@@ -41,11 +41,7 @@ pub struct Needs {
 impl Needs {
     /// Nothing yet, of an edge.
     pub fn of(edge: &EdgeExpr) -> Needs {
-        Needs {
-            time: false,
-            weight: false,
-            columns: vec![false; edge.columns.len()],
-        }
+        Needs { time: false, weight: false, columns: vec![false; edge.columns.len()] }
     }
 
     /// And what a link expression reads.
@@ -88,11 +84,7 @@ impl Links {
             time: at(&self.time, places),
             weight: at(&self.weight, places),
             listed: at(&self.listed, places),
-            columns: self
-                .columns
-                .iter()
-                .map(|c| c.as_ref().map(|c| c.gather(places)))
-                .collect(),
+            columns: self.columns.iter().map(|c| c.as_ref().map(|c| c.gather(places))).collect(),
             order,
         }
     }
@@ -100,18 +92,14 @@ impl Links {
     /// Start of each row's links, and the end of the last.
     pub fn offsets(&self, rows: usize) -> Vec<u32> {
         let mut offsets = vec![0u32; rows + 1];
-        self.parent
-            .iter()
-            .for_each(|&p| offsets[p as usize + 1] += 1);
+        self.parent.iter().for_each(|&p| offsets[p as usize + 1] += 1);
         (0..rows).for_each(|i| offsets[i + 1] += offsets[i]);
         offsets
     }
 
     /// Links for which `keep` is 1, in their order.
     pub fn retain(&self, keep: &[u8]) -> Links {
-        let places: Vec<u32> = (0..self.len() as u32)
-            .filter(|&i| keep[i as usize] == 1)
-            .collect();
+        let places: Vec<u32> = (0..self.len() as u32).filter(|&i| keep[i as usize] == 1).collect();
         self.select(&places, self.order)
     }
 

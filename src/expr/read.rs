@@ -32,10 +32,9 @@ pub fn value(run: &Run, column: &Column, ty: &Type, i: usize) -> Value {
         (Column::Code(v), Type::Id(entity)) => {
             run.keys.key(*entity, v[i]).map_or(Value::Null, Value::Id)
         }
-        (Column::Code(v), _) => run
-            .texts
-            .get(v[i])
-            .map_or(Value::Null, |text| Value::Str(text.into_owned())),
+        (Column::Code(v), _) => {
+            run.texts.get(v[i]).map_or(Value::Null, |text| Value::Str(text.into_owned()))
+        }
         (Column::List { slots, items }, Type::List(item)) => match slots[i] {
             [NULL_CODE, _] => Value::Null,
             [start, len] => {
@@ -44,9 +43,9 @@ pub fn value(run: &Run, column: &Column, ty: &Type, i: usize) -> Value {
             }
         },
         (Column::Vector { .. }, _) => match Val::borrow(column) {
-            Val::Vector(slots, numbers) => numbers
-                .at(slots.get(i))
-                .map_or(Value::Null, |v| Value::Vector(v.to_vec())),
+            Val::Vector(slots, numbers) => {
+                numbers.at(slots.get(i)).map_or(Value::Null, |v| Value::Vector(v.to_vec()))
+            }
             _ => Value::Null,
         },
         (Column::List { .. }, _) => Value::Null,

@@ -51,9 +51,7 @@ impl Reads {
 
     /// The end of which alone anything is read.
     pub fn only(self) -> Option<End> {
-        [End::To, End::From, End::It]
-            .into_iter()
-            .find(|&end| self.0[0] == end as u8)
+        [End::To, End::From, End::It].into_iter().find(|&end| self.0[0] == end as u8)
     }
 }
 
@@ -63,9 +61,7 @@ mod tests {
 
     fn of(parts: &[(Reads, i32)]) -> Reads {
         let mut all = Reads::default();
-        parts
-            .iter()
-            .for_each(|&(part, further)| all.and(part, further));
+        parts.iter().for_each(|&(part, further)| all.and(part, further));
         all
     }
 
@@ -76,11 +72,7 @@ mod tests {
 
     #[test]
     fn scopes_are_told_apart() {
-        let (to, from, it) = (
-            Reads::end(End::To),
-            Reads::end(End::From),
-            Reads::end(End::It),
-        );
+        let (to, from, it) = (Reads::end(End::To), Reads::end(End::From), Reads::end(End::It));
         assert_eq!(of(&[(to, 0), (to, 0)]).only(), Some(End::To));
         assert_eq!(of(&[(to, 0), (from, 0)]).only(), None);
         assert_eq!(Reads::default().only(), None);
@@ -90,14 +82,8 @@ mod tests {
         assert_eq!(of(&[(to, 0), (outer(from), 1)]).only(), None);
         // what reads the row whose links these are does not depend on an end alone
         assert_eq!(of(&[(to, 0), (outer(it), 0)]).only(), None);
-        assert_eq!(
-            of(&[(to, 0), (of(&[(outer(outer(it)), 1)]), 1)]).only(),
-            None
-        );
-        assert_eq!(
-            of(&[(of(&[(outer(outer(to)), 1)]), 1)]).only(),
-            Some(End::To)
-        );
+        assert_eq!(of(&[(to, 0), (of(&[(outer(outer(it)), 1)]), 1)]).only(), None);
+        assert_eq!(of(&[(of(&[(outer(outer(to)), 1)]), 1)]).only(), Some(End::To));
     }
 
     #[test]

@@ -28,11 +28,7 @@ pub struct Show<'a> {
 impl<'a> Show<'a> {
     /// With the strings and keys of a run, and the names of bound columns.
     pub fn with(self, texts: &'a Texts<'a>, keys: &'a Keys<'a>, columns: &'a [String]) -> Show<'a> {
-        Show {
-            words: Some((texts, keys)),
-            columns,
-            ..self
-        }
+        Show { words: Some((texts, keys)), columns, ..self }
     }
 
     fn constant(&self, value: &Scalar, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,23 +50,14 @@ impl<'a> Show<'a> {
 
 /// Writes an expression.
 pub fn show<'a>(expr: &'a Expr, schema: &'a Schema) -> Show<'a> {
-    Show {
-        expr,
-        schema,
-        words: None,
-        columns: &[],
-        left: None,
-    }
+    Show { expr, schema, words: None, columns: &[], left: None }
 }
 
 impl Display for Show<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(left) = self.left else {
             let left = Cell::new(MOST_PARTS);
-            let counted = Show {
-                left: Some(&left),
-                ..*self
-            };
+            let counted = Show { left: Some(&left), ..*self };
             return counted.fmt(f);
         };
         if left.get() == 0 {
@@ -114,11 +101,7 @@ impl Show<'_> {
                 write!(f, "{}({})", self.schema.entity(*entity).name, sub(key))
             }
             Kind::Call { kernel, args } => self.call(*kernel, args, f),
-            Kind::If {
-                condition,
-                then,
-                otherwise,
-            } => {
+            Kind::If { condition, then, otherwise } => {
                 let (then, condition) = (sub(then), sub(condition));
                 write!(f, "({then} if {condition} else {})", sub(otherwise))
             }
@@ -155,14 +138,9 @@ impl Show<'_> {
         write!(f, "{stat}({edge}(")?;
         list(f, std::iter::once(&over.from).chain(&over.to).map(sub))?;
         f.write_str(")")?;
-        let rest = [
-            ("", &over.value),
-            ("within=", &over.within),
-            ("where=", &over.filter),
-        ];
+        let rest = [("", &over.value), ("within=", &over.within), ("where=", &over.filter)];
         for (name, part) in rest {
-            part.iter()
-                .try_for_each(|part| write!(f, ", {name}{}", sub(part)))?;
+            part.iter().try_for_each(|part| write!(f, ", {name}{}", sub(part)))?;
         }
         f.write_str(")")
     }
@@ -198,11 +176,7 @@ impl Display for Inner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.expr.kind {
             Kind::Call { kernel, args } => match kernel.notation() {
-                Notation::Unwritten => Inner(Show {
-                    expr: &args[0],
-                    ..self.0
-                })
-                .fmt(f),
+                Notation::Unwritten => Inner(Show { expr: &args[0], ..self.0 }).fmt(f),
                 Notation::Call => self.0.fmt(f),
                 _ => write!(f, "({})", self.0),
             },

@@ -80,17 +80,12 @@ impl<'a> Texts<'a> {
 
     /// Those of a run that has limits.
     pub fn within(snapshot: &'a Snapshot, stop: Stop<'a>) -> Self {
-        Texts {
-            snapshot,
-            extra: Extra::new(snapshot.strings() as usize, stop),
-        }
+        Texts { snapshot, extra: Extra::new(snapshot.strings() as usize, stop) }
     }
 
     /// The code of a string, new if need be.
     pub fn code(&self, text: &str) -> u32 {
-        self.snapshot
-            .code_of(text)
-            .unwrap_or_else(|| self.extra.code(text.into(), text.len() + 16))
+        self.snapshot.code_of(text).unwrap_or_else(|| self.extra.code(text.into(), text.len() + 16))
     }
 
     /// The string of a code; none for null.
@@ -100,9 +95,7 @@ impl<'a> Texts<'a> {
         } else if code < self.extra.base {
             Some(Cow::Borrowed(self.snapshot.string(code)))
         } else {
-            self.extra
-                .value(code)
-                .map(|text| Cow::Owned(text.to_string()))
+            self.extra.value(code).map(|text| Cow::Owned(text.to_string()))
         }
     }
 
@@ -128,12 +121,8 @@ impl<'a> Keys<'a> {
 
     /// Those of a run that has limits.
     pub fn within(snapshot: &'a Snapshot, stop: Stop<'a>) -> Self {
-        let extra = snapshot
-            .schema()
-            .entities
-            .iter()
-            .map(|e| Extra::new(e.rows as usize, stop))
-            .collect();
+        let extra =
+            snapshot.schema().entities.iter().map(|e| Extra::new(e.rows as usize, stop)).collect();
         Keys { snapshot, extra }
     }
 

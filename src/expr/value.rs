@@ -61,9 +61,7 @@ impl<T: Copy> Arg<'_, T> {
         match self {
             Arg::One(v) => Arg::One(*v),
             Arg::Many(v) => Arg::Many(
-                rows.iter()
-                    .map(|&r| v.get(r as usize).copied().unwrap_or(null))
-                    .collect(),
+                rows.iter().map(|&r| v.get(r as usize).copied().unwrap_or(null)).collect(),
             ),
         }
     }
@@ -113,11 +111,7 @@ impl Numbers<'_> {
     /// The vector at a slot; a null slot has none.
     pub fn at(&self, slot: Slot) -> Option<Floats<'_>> {
         let start = slot[0] as usize * slot[1] as usize;
-        if slot[0] == NULL_CODE {
-            None
-        } else {
-            self.floats().get(start..start + slot[1] as usize)
-        }
+        if slot[0] == NULL_CODE { None } else { self.floats().get(start..start + slot[1] as usize) }
     }
 }
 
@@ -142,10 +136,9 @@ impl<'a> Val<'a> {
             Type::Float => Val::F64(Arg::One(NULL_FLOAT)),
             Type::Bool => Val::Bool(Arg::One(NULL_BOOL)),
             Type::String | Type::Id(_) => Val::Code(Arg::One(NULL_CODE)),
-            Type::List(_) => Val::List(
-                Arg::One(NULL_SLOT),
-                Items::Made(Arc::new(Column::I64(Vec::new()))),
-            ),
+            Type::List(_) => {
+                Val::List(Arg::One(NULL_SLOT), Items::Made(Arc::new(Column::I64(Vec::new()))))
+            }
             Type::Vector(_) => Val::Vector(Arg::One(NULL_SLOT), Numbers::Made(Arc::default())),
             _ => Val::I64(Arg::One(NULL_INT)),
         }
@@ -161,10 +154,9 @@ impl<'a> Val<'a> {
             Column::List { slots, items } => {
                 Val::List(Arg::Many(Cow::Borrowed(slots)), Items::Made(items.clone()))
             }
-            Column::Vector { slots, items } => Val::Vector(
-                Arg::Many(Cow::Borrowed(slots)),
-                Numbers::Made(items.clone()),
-            ),
+            Column::Vector { slots, items } => {
+                Val::Vector(Arg::Many(Cow::Borrowed(slots)), Numbers::Made(items.clone()))
+            }
         }
     }
 
@@ -316,25 +308,18 @@ pub fn scalar(value: &Scalar, ty: &Type) -> Val<'static> {
         Scalar::F64(v) => Val::F64(Arg::One(*v)),
         Scalar::Bool(v) => Val::Bool(Arg::One(u8::from(*v))),
         Scalar::Code(v) => Val::Code(Arg::One(*v)),
-        Scalar::Vector(v) => Val::Vector(
-            Arg::One([0, v.len() as u32]),
-            Numbers::Made(Arc::new(v.to_vec())),
-        ),
+        Scalar::Vector(v) => {
+            Val::Vector(Arg::One([0, v.len() as u32]), Numbers::Made(Arc::new(v.to_vec())))
+        }
         _ => Val::null(ty),
     }
 }
 
 fn vector_slot(row: u32, dim: usize, numbers: usize, present: Option<&[u64]>) -> Slot {
     let inside = (row as usize + 1) * dim <= numbers && row != NULL_CODE;
-    let has = present.is_none_or(|bits| {
-        bits.get(row as usize / 64)
-            .is_some_and(|w| w >> (row % 64) & 1 == 1)
-    });
-    if inside && has {
-        [row, dim as u32]
-    } else {
-        NULL_SLOT
-    }
+    let has = present
+        .is_none_or(|bits| bits.get(row as usize / 64).is_some_and(|w| w >> (row % 64) & 1 == 1));
+    if inside && has { [row, dim as u32] } else { NULL_SLOT }
 }
 
 /// Copies the elements that the slots use, so that nothing of the snapshot is held.
@@ -355,10 +340,7 @@ fn list_column(slots: Vec<Slot>, items: Items) -> Column {
     }
     let n = rows.len();
     let items = Val::read(items, &Arg::Many(Cow::Owned(rows))).into_column(n);
-    Column::List {
-        slots: fresh,
-        items: Arc::new(items),
-    }
+    Column::List { slots: fresh, items: Arc::new(items) }
 }
 
 fn vector_column(slots: Vec<Slot>, numbers: Numbers) -> Column {
@@ -377,8 +359,5 @@ fn vector_column(slots: Vec<Slot>, numbers: Numbers) -> Column {
             }
         }
     }
-    Column::Vector {
-        slots: fresh,
-        items: Arc::new(made),
-    }
+    Column::Vector { slots: fresh, items: Arc::new(made) }
 }

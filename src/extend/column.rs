@@ -74,9 +74,9 @@ impl<'a> Column<'a> {
     /// The bool of a row.
     pub fn bool(&self, row: usize) -> Option<bool> {
         match &self.0 {
-            Values::Bools(values) => Some(values[row])
-                .filter(|&value| value != NULL_BOOL)
-                .map(|value| value == 1),
+            Values::Bools(values) => {
+                Some(values[row]).filter(|&value| value != NULL_BOOL).map(|value| value == 1)
+            }
             other => other.is_not("bools"),
         }
     }
@@ -188,13 +188,6 @@ impl Built {
 
 /// Whether values of a type can be handed to extensions.
 pub(crate) fn is_plain(ty: &Type) -> bool {
-    let plain = [
-        Type::Int,
-        Type::Float,
-        Type::Bool,
-        Type::String,
-        Type::Time,
-        Type::Duration,
-    ];
+    let plain = [Type::Int, Type::Float, Type::Bool, Type::String, Type::Time, Type::Duration];
     plain.contains(ty)
 }

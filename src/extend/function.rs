@@ -68,9 +68,7 @@ impl Signature {
     /// A strict function of these parameters, in order; arguments can be given by their names. Types are int,
     /// float, bool, string, time and duration; an int that is given for a float becomes one.
     pub fn new(name: &str, params: &[(&str, Type)], result: Type) -> Signature {
-        let params = params
-            .iter()
-            .map(|(name, ty)| ((*name).to_owned(), ty.clone()));
+        let params = params.iter().map(|(name, ty)| ((*name).to_owned(), ty.clone()));
         Signature {
             name: name.to_owned(),
             params: params.collect(),

@@ -69,9 +69,7 @@ pub struct OperatorSignature {
 impl OperatorSignature {
     /// An operator of these parameters, in order; arguments can be given by their names. All have to be given.
     pub fn new(name: &str, params: &[(&str, Argument)]) -> OperatorSignature {
-        let params = params
-            .iter()
-            .map(|(name, kind)| ((*name).to_owned(), kind.clone()));
+        let params = params.iter().map(|(name, kind)| ((*name).to_owned(), kind.clone()));
         let params: Vec<_> = params.collect();
         OperatorSignature {
             name: name.to_owned(),
@@ -84,9 +82,7 @@ impl OperatorSignature {
 
     /// The same with further parameters that may be left out.
     pub fn optional(mut self, params: &[(&str, Argument)]) -> OperatorSignature {
-        let params = params
-            .iter()
-            .map(|(name, kind)| ((*name).to_owned(), kind.clone()));
+        let params = params.iter().map(|(name, kind)| ((*name).to_owned(), kind.clone()));
         self.params.extend(params);
         self
     }
@@ -151,10 +147,7 @@ impl Args<'_> {
     /// The values of the rows; none if they were left out.
     pub fn rows(&self, name: &str) -> Option<RowValues<'_>> {
         match self.get(name)? {
-            Given::Row(column, range) => Some(RowValues {
-                column,
-                range: range.clone(),
-            }),
+            Given::Row(column, range) => Some(RowValues { column, range: range.clone() }),
             _ => None,
         }
     }
@@ -273,7 +266,6 @@ impl Selection {
         }
         self.taken[row] = true;
         self.rows.push(row as u32);
-        self.scores
-            .extend(score.map(|s| if s.is_finite() { s } else { f64::NAN }));
+        self.scores.extend(score.map(|s| if s.is_finite() { s } else { f64::NAN }));
     }
 }

@@ -39,10 +39,7 @@ struct Registered<T: ?Sized, S> {
 
 impl<T: ?Sized, S: Clone> Clone for Registered<T, S> {
     fn clone(&self) -> Self {
-        Registered {
-            value: self.value.clone(),
-            signature: self.signature.clone(),
-        }
+        Registered { value: self.value.clone(), signature: self.signature.clone() }
     }
 }
 
@@ -94,11 +91,7 @@ impl Registry {
         let scorer: Arc<dyn Scorer> = Arc::new(scorer);
         let output = |place| Arc::new(OutputOf::new(kind, &scorer, &signature, place));
         let outputs = (0..signature.outputs.len()).map(output).collect();
-        self.scorers.push(Kind {
-            name: kind.to_owned(),
-            signature,
-            outputs,
-        });
+        self.scorers.push(Kind { name: kind.to_owned(), signature, outputs });
         self
     }
 
@@ -113,9 +106,7 @@ impl Registry {
 
     /// The kinds of models with their signatures.
     pub fn scorers(&self) -> impl Iterator<Item = (&str, &ScorerSignature)> {
-        self.scorers
-            .iter()
-            .map(|kind| (&*kind.name, &kind.signature))
+        self.scorers.iter().map(|kind| (&*kind.name, &kind.signature))
     }
 
     /// The outputs of each kind, in the order of [`Registry::scorers`], as functions of its inputs.
@@ -125,23 +116,17 @@ impl Registry {
 
     /// The functions with their signatures.
     pub fn functions(&self) -> impl Iterator<Item = (&Signature, &Arc<dyn Function>)> {
-        self.functions
-            .iter()
-            .map(|own| (&own.signature, &own.value))
+        self.functions.iter().map(|own| (&own.signature, &own.value))
     }
 
     /// The operators with their signatures.
     pub fn operators(&self) -> impl Iterator<Item = (&OperatorSignature, &Arc<dyn RowOperator>)> {
-        self.operators
-            .iter()
-            .map(|own| (&own.signature, &own.value))
+        self.operators.iter().map(|own| (&own.signature, &own.value))
     }
 
     /// The embeddings with their signatures.
     pub fn embeddings(&self) -> impl Iterator<Item = (&EmbeddingSignature, &Arc<dyn Embedding>)> {
-        self.embeddings
-            .iter()
-            .map(|own| (&own.signature, &own.value))
+        self.embeddings.iter().map(|own| (&own.signature, &own.value))
     }
 
     /// The operator of that name.
@@ -149,8 +134,7 @@ impl Registry {
         &self,
         name: &str,
     ) -> Option<(&OperatorSignature, &Arc<dyn RowOperator>)> {
-        self.operators()
-            .find(|(signature, _)| signature.name == name)
+        self.operators().find(|(signature, _)| signature.name == name)
     }
 
     /// Every name: of functions, of operators, of kinds of models, of embeddings.
@@ -175,11 +159,7 @@ impl Registry {
             a.len() == b.len() && pairs().all(|(a, b)| Arc::ptr_eq(&a.value, &b.value))
         }
         fn both(a: &Kind, b: &Kind) -> bool {
-            a.name == b.name
-                && a.outputs
-                    .iter()
-                    .zip(&b.outputs)
-                    .all(|(a, b)| Arc::ptr_eq(a, b))
+            a.name == b.name && a.outputs.iter().zip(&b.outputs).all(|(a, b)| Arc::ptr_eq(a, b))
         }
         let kinds = || self.scorers.iter().zip(&other.scorers);
         self.scorers.len() == other.scorers.len()
@@ -202,23 +182,17 @@ impl Registry {
                 return unusable(format!("`{name}` cannot be a name in a program"));
             }
             if taken(name) {
-                return unusable(format!(
-                    "`{name}` is built in: register it under another name"
-                ));
+                return unusable(format!("`{name}` is built in: register it under another name"));
             }
             if seen.contains(&name) {
                 return unusable(format!("`{name}` is registered twice"));
             }
             seen.push(name);
         }
-        self.functions()
-            .try_for_each(|(signature, _)| function(signature, usable))?;
-        self.operators()
-            .try_for_each(|(signature, _)| operator(signature, usable))?;
-        self.scorers()
-            .try_for_each(|(kind, signature)| scorer(kind, signature, usable))?;
-        self.embeddings()
-            .try_for_each(|(signature, _)| embedding(signature))
+        self.functions().try_for_each(|(signature, _)| function(signature, usable))?;
+        self.operators().try_for_each(|(signature, _)| operator(signature, usable))?;
+        self.scorers().try_for_each(|(kind, signature)| scorer(kind, signature, usable))?;
+        self.embeddings().try_for_each(|(signature, _)| embedding(signature))
     }
 }
 
@@ -230,9 +204,7 @@ fn function(signature: &Signature, usable: &dyn Fn(&str) -> bool) -> Result<(), 
     let name = &signature.name;
     params(name, &signature.params, usable)?;
     let types = signature.params.iter().map(|(_, ty)| ty);
-    types
-        .chain([&signature.result])
-        .try_for_each(|ty| plain(name, ty))?;
+    types.chain([&signature.result]).try_for_each(|ty| plain(name, ty))?;
     match signature.range {
         Some(_) if !signature.result.is_number() => {
             unusable(format!("`{name}` has a range, but its result is no number"))
@@ -247,18 +219,15 @@ fn function(signature: &Signature, usable: &dyn Fn(&str) -> bool) -> Result<(), 
 fn operator(signature: &OperatorSignature, usable: &dyn Fn(&str) -> bool) -> Result<(), Unusable> {
     let name = &signature.name;
     params(name, &signature.params, usable)?;
-    signature
-        .params
-        .iter()
-        .try_for_each(|(param, kind)| match kind {
-            Argument::Row(ty) => plain(name, ty),
-            Argument::Case([]) => unusable(format!("`{param}` of `{name}` has no case")),
-            Argument::Case(cases) => match cases.iter().find(|case| !usable(case)) {
-                Some(case) => unusable(format!("`{case}` cannot be a case of `{name}`")),
-                None => Ok(()),
-            },
-            Argument::Number | Argument::Text | Argument::Key => Ok(()),
-        })
+    signature.params.iter().try_for_each(|(param, kind)| match kind {
+        Argument::Row(ty) => plain(name, ty),
+        Argument::Case([]) => unusable(format!("`{param}` of `{name}` has no case")),
+        Argument::Case(cases) => match cases.iter().find(|case| !usable(case)) {
+            Some(case) => unusable(format!("`{case}` cannot be a case of `{name}`")),
+            None => Ok(()),
+        },
+        Argument::Number | Argument::Text | Argument::Key => Ok(()),
+    })
 }
 
 fn params<T>(
@@ -291,15 +260,8 @@ fn scorer(
     signature: &ScorerSignature,
     usable: &dyn Fn(&str) -> bool,
 ) -> Result<(), Unusable> {
-    let inputs: Vec<_> = signature
-        .inputs
-        .iter()
-        .map(|name| (name.clone(), ()))
-        .collect();
-    let outputs = signature
-        .outputs
-        .iter()
-        .map(|output| (output.name().to_owned(), ()));
+    let inputs: Vec<_> = signature.inputs.iter().map(|name| (name.clone(), ())).collect();
+    let outputs = signature.outputs.iter().map(|output| (output.name().to_owned(), ()));
     params(kind, &inputs, usable)?;
     params(kind, &outputs.collect::<Vec<_>>(), usable)?;
     for (what, count) in [("input", inputs.len()), ("output", signature.outputs.len())] {
@@ -322,11 +284,7 @@ fn embedding(signature: &EmbeddingSignature) -> Result<(), Unusable> {
     }
     for (what, number, can_be) in [
         ("dimension", signature.dim, 1..=MOST_NUMBERS),
-        (
-            "number of neighbours",
-            signature.neighbours,
-            0..=MOST_NEIGHBOURS,
-        ),
+        ("number of neighbours", signature.neighbours, 0..=MOST_NEIGHBOURS),
     ] {
         if !can_be.contains(&number) {
             let (least, most) = can_be.into_inner();

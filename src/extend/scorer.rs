@@ -99,11 +99,8 @@ impl OutputOf {
             1 => kind.to_owned(),
             _ => format!("{kind}.{}", output.name()),
         };
-        let params: Vec<(&str, Type)> = of
-            .inputs
-            .iter()
-            .map(|input| (&**input, Type::Float))
-            .collect();
+        let params: Vec<(&str, Type)> =
+            of.inputs.iter().map(|input| (&**input, Type::Float)).collect();
         let signature = Signature::new(&name, &params, Type::Float).null(Null::Custom);
         OutputOf {
             scorer: scorer.clone(),

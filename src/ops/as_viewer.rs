@@ -19,16 +19,8 @@ pub const AS_VIEWER: Operator = Operator {
     name: "as_viewer",
     source: false,
     params: &[
-        Param {
-            name: "expr",
-            ty: "set",
-            named: false,
-        },
-        Param {
-            name: "merge",
-            ty: "min|max|sum|count|mean|noisy_or",
-            named: false,
-        },
+        Param { name: "expr", ty: "set", named: false },
+        Param { name: "merge", ty: "min|max|sum|count|mean|noisy_or", named: false },
     ],
     keeps_shape: false,
     rest: Rest::None,
@@ -40,10 +32,8 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let input = b.input();
     let (entity, viewer) = (b.graph().shape(input).entity, b.schema().viewer);
     if entity != viewer {
-        let (found, wanted) = (
-            b.schema().entity(entity).name.clone(),
-            b.schema().entity(viewer).name.clone(),
-        );
+        let (found, wanted) =
+            (b.schema().entity(entity).name.clone(), b.schema().entity(viewer).name.clone());
         let message =
             format!("`as_viewer` applies to a set of `{wanted}`, but this is a set of `{found}`");
         let help = format!("the viewer must be a `{wanted}`");
@@ -62,11 +52,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     };
     let how = how.map_or(Merge::Min, |choice| Merge::from_case(choice.case));
     let shape = shape(b.graph().shape(input), b.graph().shape(set), how);
-    Some(Bound {
-        op: Arc::new(AsViewer { set, how }),
-        inputs: vec![input],
-        shape,
-    })
+    Some(Bound { op: Arc::new(AsViewer { set, how }), inputs: vec![input], shape })
 }
 
 /// Rows of the set's shape, of which nothing is said that a viewer decides.
@@ -114,17 +100,10 @@ impl Op for AsViewer {
         let _held = exec.hold("as_viewer", found.len() * (2 * found.width() + 60))?;
         let pace = Pace::new(exec.run.stop);
         let all = RowBatch {
-            offsets: members
-                .offsets
-                .iter()
-                .map(|&member| found.offsets[member as usize])
-                .collect(),
+            offsets: members.offsets.iter().map(|&member| found.offsets[member as usize]).collect(),
             ..found.clone()
         };
-        let mut from = Contributions {
-            offsets: vec![0],
-            ..Contributions::default()
-        };
+        let mut from = Contributions { offsets: vec![0], ..Contributions::default() };
         for request in 0..all.requests() {
             let range = all.range(request);
             let everyone = members.range(request).len();
@@ -165,9 +144,7 @@ impl Planning for AsViewer {
             Merge::Min => UNKNOWN_SHARE,
             _ => 1.0,
         };
-        wanted
-            .filter(|_| input == 1)
-            .map(|demand| demand.times(1.0 / shared))
+        wanted.filter(|_| input == 1).map(|demand| demand.times(1.0 / shared))
     }
 }
 

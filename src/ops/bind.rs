@@ -84,14 +84,9 @@ impl Quantity {
     pub fn per_request(&self, run: &crate::expr::Run) -> Vec<u64> {
         match self {
             Quantity::PerRequest(expr) => {
-                let numbers = crate::expr::Frame::requests(run)
-                    .eval(expr)
-                    .ints()
-                    .spread(run.requests());
-                numbers
-                    .into_iter()
-                    .map(|n| u64::try_from(n).unwrap_or(0))
-                    .collect()
+                let numbers =
+                    crate::expr::Frame::requests(run).eval(expr).ints().spread(run.requests());
+                numbers.into_iter().map(|n| u64::try_from(n).unwrap_or(0)).collect()
             }
             known => vec![known.known().unwrap_or(u64::MAX); run.requests()],
         }

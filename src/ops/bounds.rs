@@ -18,11 +18,7 @@ pub fn links(schema: &Schema, edge: &EdgeExpr, rows: u64, limit: u64) -> u64 {
             let degrees = schema.edge(*edge).degrees(*reverse);
             degrees.most_links(rows, limit)
         }
-        EdgeKind::Reference {
-            entity,
-            reference,
-            reverse,
-        } => {
+        EdgeKind::Reference { entity, reference, reverse } => {
             if *reverse {
                 let degrees = &schema.entity(*entity).references[*reference as usize].degrees;
                 degrees.most_links(rows, limit)
@@ -49,11 +45,7 @@ pub fn targets(schema: &Schema, edge: &EdgeExpr) -> u64 {
     let all = u64::from(schema.entity(edge.to).rows);
     match &edge.kind {
         EdgeKind::Table { edge, reverse } => schema.edge(*edge).degrees(!*reverse).rows(),
-        EdgeKind::Reference {
-            entity,
-            reference,
-            reverse,
-        } => {
+        EdgeKind::Reference { entity, reference, reverse } => {
             let table = schema.entity(*entity);
             let reference = &table.references[*reference as usize];
             match reverse {

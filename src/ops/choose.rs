@@ -20,11 +20,7 @@ pub fn choose(graph: &Graph, condition: Expr, a: NodeId, b: NodeId, mut shape: S
     if let (Some(asked), Some((a, b))) = (&mut shape.asked, left.asked.zip(right.asked)) {
         asked.rows = a.rows.max(b.rows);
     }
-    Bound {
-        op: Arc::new(Choose { condition, join }),
-        inputs: vec![a, b],
-        shape,
-    }
+    Bound { op: Arc::new(Choose { condition, join }), inputs: vec![a, b], shape }
 }
 
 #[derive(Clone, Debug)]

@@ -46,25 +46,13 @@ fn bind(b: &mut dyn Bind, only: bool) -> Option<Bound> {
             .constant(constant)
             .facts(shape.facts(b.schema(), &arg.expr));
         let place = shape.bind(column);
-        columns.push(Binding {
-            name,
-            place,
-            expr: arg.expr,
-            read: true,
-        });
+        columns.push(Binding { name, place, expr: arg.expr, read: true });
     }
     let keep = only.then(|| columns.iter().map(|c| c.place).collect::<Vec<_>>());
     if let Some(keep) = &keep {
-        shape.columns = keep
-            .iter()
-            .map(|&place| shape.columns[place].clone())
-            .collect();
+        shape.columns = keep.iter().map(|&place| shape.columns[place].clone()).collect();
     }
-    Some(Bound {
-        op: Arc::new(Bindings { columns, keep }),
-        inputs: vec![input],
-        shape,
-    })
+    Some(Bound { op: Arc::new(Bindings { columns, keep }), inputs: vec![input], shape })
 }
 
 /// Columns of no type behind `input`, after a mistake.
@@ -77,22 +65,10 @@ pub fn unknown_columns<'n>(
     let columns = names
         .map(|name| {
             let place = shape.bind(BoundColumn::new(name, Type::Error));
-            Binding {
-                name: name.to_owned(),
-                place,
-                expr: Expr::error(),
-                read: true,
-            }
+            Binding { name: name.to_owned(), place, expr: Expr::error(), read: true }
         })
         .collect();
-    Bound {
-        op: Arc::new(Bindings {
-            columns,
-            keep: None,
-        }),
-        inputs: vec![input],
-        shape,
-    }
+    Bound { op: Arc::new(Bindings { columns, keep: None }), inputs: vec![input], shape }
 }
 
 /// Computes columns, each at its place; then, for `select`, drops all others.
@@ -136,10 +112,7 @@ impl Op for Bindings {
     }
 
     fn details(&self, schema: &Schema) -> String {
-        let parts = self
-            .columns
-            .iter()
-            .map(|c| format!("{}={}", c.name, show(&c.expr, schema)));
+        let parts = self.columns.iter().map(|c| format!("{}={}", c.name, show(&c.expr, schema)));
         parts.collect::<Vec<_>>().join(", ")
     }
 
@@ -157,10 +130,7 @@ impl Op for Bindings {
         let _held = exec.hold(self.name(), inputs[0].len() * width)?;
         let mut rows = inputs[0].clone();
         let owners = rows.owners();
-        for Binding {
-            place, expr, read, ..
-        } in &self.columns
-        {
+        for Binding { place, expr, read, .. } in &self.columns {
             let column = match read {
                 true => {
                     let frame = Frame::rows(exec.run, &rows, &owners);
@@ -186,11 +156,7 @@ impl Planning for Bindings {}
 
 impl Rewriting for Bindings {
     fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
-        mapped(
-            self,
-            |op: &mut Bindings| op.columns.iter_mut().map(|c| &mut c.expr).collect(),
-            f,
-        )
+        mapped(self, |op: &mut Bindings| op.columns.iter_mut().map(|c| &mut c.expr).collect(), f)
     }
 
     fn lets_filters_pass(&self) -> bool {
@@ -203,11 +169,7 @@ impl Rewriting for Bindings {
 
     fn narrowed(&self, used: &Used) -> Option<Arc<dyn Instance>> {
         let (less, _) = self.reading(used);
-        let fewer = less
-            .columns
-            .iter()
-            .zip(&self.columns)
-            .any(|(a, b)| a.read != b.read);
+        let fewer = less.columns.iter().zip(&self.columns).any(|(a, b)| a.read != b.read);
         fewer.then(|| Arc::new(less) as Arc<dyn Instance>)
     }
 }

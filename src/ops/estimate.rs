@@ -22,26 +22,17 @@ pub struct Demand {
 impl Demand {
     /// Rows that are taken as they stand.
     pub fn rows(rows: f64) -> Demand {
-        Demand {
-            rows,
-            scored: false,
-        }
+        Demand { rows, scored: false }
     }
 
     /// That many times the rows.
     pub fn times(self, factor: f64) -> Demand {
-        Demand {
-            rows: self.rows * factor,
-            ..self
-        }
+        Demand { rows: self.rows * factor, ..self }
     }
 
     /// What satisfies both.
     pub fn both(self, other: Demand) -> Demand {
-        Demand {
-            rows: self.rows.max(other.rows),
-            scored: self.scored || other.scored,
-        }
+        Demand { rows: self.rows.max(other.rows), scored: self.scored || other.scored }
     }
 }
 
@@ -100,11 +91,7 @@ pub fn degree(schema: &Schema, edge: &EdgeExpr, share: f64, limit: f64) -> f64 {
             share * schema.edge(*edge).degrees(*reverse).mean(limit / share)
         }
         EdgeKind::Reference { reverse: false, .. } => share.min(limit),
-        EdgeKind::Reference {
-            entity,
-            reference,
-            reverse: true,
-        } => {
+        EdgeKind::Reference { entity, reference, reverse: true } => {
             let reference = &schema.entity(*entity).references[*reference as usize];
             share * reference.degrees.mean(limit / share)
         }

@@ -96,9 +96,7 @@ impl<'a> Exec<'a> {
                 found.map_or(Followed::default(), |(_, followed)| *followed)
             };
             let each: Vec<Followed> = notes.iter().map(of_notes).collect();
-            let all = of
-                .iter()
-                .map(|at| at.map_or(Followed::default(), |at| each[at]));
+            let all = of.iter().map(|at| at.map_or(Followed::default(), |at| each[at]));
             self.lock_followed().push((op, all.collect()));
         }
         for (request, at) in of.iter().enumerate() {
@@ -110,10 +108,7 @@ impl<'a> Exec<'a> {
 
     /// Notes something that the person who sent the request should know.
     pub fn warn(&self, request: usize, message: String) {
-        self.warnings
-            .lock()
-            .unwrap_or_else(|e| e.into_inner())
-            .insert((request, message));
+        self.warnings.lock().unwrap_or_else(|e| e.into_inner()).insert((request, message));
     }
 
     /// Says which numbers of an operator, computed for a request, are negative or null and count as 0. One
@@ -134,10 +129,7 @@ impl<'a> Exec<'a> {
                     n => n.to_string(),
                 };
                 let op = op.name();
-                self.warn(
-                    request,
-                    format!("`{op}`: `{name}` is {found}, which counts as 0"),
-                );
+                self.warn(request, format!("`{op}`: `{name}` is {found}, which counts as 0"));
             }
         }
     }
@@ -147,10 +139,7 @@ impl<'a> Exec<'a> {
     where
         'a: 'b,
     {
-        Exec {
-            within: true,
-            ..Exec::new(run, self.vectors, self.limits)
-        }
+        Exec { within: true, ..Exec::new(run, self.vectors, self.limits) }
     }
 
     /// Whether it is a run within another, which has the same limits.

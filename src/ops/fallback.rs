@@ -16,11 +16,7 @@ use std::sync::Arc;
 pub const FALLBACK: Operator = Operator {
     name: "fallback",
     source: true,
-    params: &[Param {
-        name: "at_least",
-        ty: "int",
-        named: true,
-    }],
+    params: &[Param { name: "at_least", ty: "int", named: true }],
     keeps_shape: false,
     rest: Rest::Sets,
     page: include_str!("../../docs/operators/fallback.md"),
@@ -44,20 +40,13 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         return None;
     }
     let shape = {
-        let sets: Vec<_> = branches
-            .iter()
-            .map(|branch| (branch.set, branch.span))
-            .collect();
+        let sets: Vec<_> = branches.iter().map(|branch| (branch.set, branch.span)).collect();
         b.joined(&sets)?
     };
     let inputs: Vec<_> = branches.iter().map(|branch| branch.set).collect();
     let shapes: Vec<_> = inputs.iter().map(|&set| b.graph().shape(set)).collect();
     let join = Join::new(&shape, &shapes);
-    Some(Bound {
-        op: Arc::new(Fallback { at_least, join }),
-        inputs,
-        shape,
-    })
+    Some(Bound { op: Arc::new(Fallback { at_least, join }), inputs, shape })
 }
 
 #[derive(Clone, Debug)]
@@ -109,9 +98,7 @@ impl Op for Fallback {
     fn wants(&self, exec: &Exec, _: usize, earlier: &[&RowBatch]) -> Vec<bool> {
         let at_least = self.at_least.per_request(exec.run);
         let short = |(request, least): (usize, u64)| {
-            let ids = earlier
-                .iter()
-                .flat_map(|rows| &rows.ids[rows.range(request)]);
+            let ids = earlier.iter().flat_map(|rows| &rows.ids[rows.range(request)]);
             (ids.collect::<HashSet<_>>().len() as u64) < least
         };
         at_least.into_iter().enumerate().map(short).collect()
@@ -126,8 +113,7 @@ impl Planning for Fallback {
     fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
         let least = guess.number(&self.at_least).unwrap_or(f64::INFINITY);
         let (first, rest) = (inputs[0], &inputs[1..]);
-        rest.iter()
-            .fold(first, |n, more| if n < least { n + more } else { n })
+        rest.iter().fold(first, |n, more| if n < least { n + more } else { n })
     }
 
     /// The first set should do alone, and so should each that stands in for it.
@@ -142,11 +128,7 @@ impl Planning for Fallback {
 
 impl Rewriting for Fallback {
     fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
-        mapped(
-            self,
-            |op: &mut Fallback| op.at_least.expr_mut().into_iter().collect(),
-            f,
-        )
+        mapped(self, |op: &mut Fallback| op.at_least.expr_mut().into_iter().collect(), f)
     }
 
     fn uses(&self, input: usize, own: &Used) -> Used {

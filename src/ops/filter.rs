@@ -29,20 +29,12 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let rows_of = |set: NodeId| b.graph().shape(set).bound;
     let mut shape = shape.satisfying(b.schema(), &conditions, &rows_of);
     shape.passed.extend(b.passed());
-    Some(Bound {
-        op: filter(shape.entity, conditions),
-        inputs: vec![input],
-        shape,
-    })
+    Some(Bound { op: filter(shape.entity, conditions), inputs: vec![input], shape })
 }
 
 /// A filter of rows of an entity on conditions that are known already.
 pub fn filter(entity: EntityId, conditions: Vec<Expr>) -> Arc<dyn Instance> {
-    Arc::new(Filter {
-        entity,
-        conditions,
-        part: Part::ALL,
-    })
+    Arc::new(Filter { entity, conditions, part: Part::ALL })
 }
 
 /// Of each request so many rows are looked at first, or as many as are asked for, where few may be enough.
@@ -111,10 +103,7 @@ impl Rewriting for Filter {
     fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
         let conditions = self.conditions.iter().cloned().map(f);
         let conditions = conditions.filter(|c| c.as_const() != Some(&Scalar::Bool(true)));
-        Some(Arc::new(Filter {
-            conditions: conditions.collect(),
-            ..self.clone()
-        }))
+        Some(Arc::new(Filter { conditions: conditions.collect(), ..self.clone() }))
     }
 
     fn becomes(&self, empty: &[bool]) -> Option<Becomes> {
@@ -129,12 +118,7 @@ impl Rewriting for Filter {
     fn narrowed(&self, used: &Used) -> Option<Arc<dyn Instance>> {
         let part = self.part.fewer(used)?;
         let alone = !self.conditions.iter().any(Expr::reads_position);
-        alone.then(|| {
-            Arc::new(Filter {
-                part,
-                ..self.clone()
-            }) as Arc<dyn Instance>
-        })
+        alone.then(|| Arc::new(Filter { part, ..self.clone() }) as Arc<dyn Instance>)
     }
 
     fn as_filter(&self) -> Option<&[Expr]> {

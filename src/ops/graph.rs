@@ -39,10 +39,7 @@ impl Node {
         }
         match details.chars().count() <= MOST {
             true => format!("{name}({details})"),
-            false => format!(
-                "{name}({}...)",
-                details.chars().take(MOST).collect::<String>()
-            ),
+            false => format!("{name}({}...)", details.chars().take(MOST).collect::<String>()),
         }
     }
 
@@ -107,12 +104,7 @@ impl Graph {
             return id;
         }
         let id = NodeId(self.nodes.len() as u32);
-        self.nodes.push(Node {
-            op,
-            inputs,
-            shape,
-            span,
-        });
+        self.nodes.push(Node { op, inputs, shape, span });
         self.known.insert(key, id);
         id
     }
@@ -147,9 +139,6 @@ impl Graph {
                 open.extend(self.get(id).needs());
             }
         }
-        (0..self.nodes.len() as u32)
-            .map(NodeId)
-            .filter(|id| wanted[id.0 as usize])
-            .collect()
+        (0..self.nodes.len() as u32).map(NodeId).filter(|id| wanted[id.0 as usize]).collect()
     }
 }

@@ -22,26 +22,10 @@ pub const INSERT: Operator = Operator {
     name: "insert",
     source: false,
     params: &[
-        Param {
-            name: "other",
-            ty: "set",
-            named: false,
-        },
-        Param {
-            name: "at",
-            ty: "list[int]?",
-            named: false,
-        },
-        Param {
-            name: "every",
-            ty: "int?",
-            named: true,
-        },
-        Param {
-            name: "start",
-            ty: "int = 1",
-            named: true,
-        },
+        Param { name: "other", ty: "set", named: false },
+        Param { name: "at", ty: "list[int]?", named: false },
+        Param { name: "every", ty: "int?", named: true },
+        Param { name: "start", ty: "int = 1", named: true },
     ],
     keeps_shape: true,
     rest: Rest::None,
@@ -64,11 +48,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let sets = [(input, b.span()), (other, b.arg_span("other"))];
     let shape = b.joined(&sets)?;
     let join = Join::new(&shape, &[b.graph().shape(input), b.graph().shape(other)]);
-    Some(Bound {
-        op: Arc::new(Insert { slots, join }),
-        inputs: vec![input, other],
-        shape,
-    })
+    Some(Bound { op: Arc::new(Insert { slots, join }), inputs: vec![input, other], shape })
 }
 
 fn slots(b: &mut dyn Bind) -> Option<Slots> {
@@ -114,9 +94,9 @@ fn slots(b: &mut dyn Bind) -> Option<Slots> {
 /// Whether a list names a position that cannot be.
 fn below_one(at: &Expr) -> bool {
     match &at.kind {
-        Kind::List(items) => items
-            .iter()
-            .any(|item| matches!(item.as_const(), Some(Scalar::I64(n)) if *n < 1)),
+        Kind::List(items) => {
+            items.iter().any(|item| matches!(item.as_const(), Some(Scalar::I64(n)) if *n < 1))
+        }
         _ => false,
     }
 }
@@ -233,12 +213,8 @@ impl Explaining for Insert {
         let (rows, other) = (inputs[0], inputs[1]);
         let new = &other.ids[other.range(request)];
         let slots = self.slots.per_request(exec, other);
-        let filled = filled(
-            &rows.ids[rows.range(request)],
-            new,
-            &slots[request],
-            &Pace::new(exec.run.stop),
-        );
+        let filled =
+            filled(&rows.ids[rows.range(request)], new, &slots[request], &Pace::new(exec.run.stop));
         Some(usize::from(new[..filled].contains(&id)))
     }
 
@@ -274,9 +250,7 @@ impl Slots {
                     if every == 0 || start == 0 {
                         return Vec::new();
                     }
-                    (0..n)
-                        .map_while(|i| i.checked_mul(every)?.checked_add(start))
-                        .collect()
+                    (0..n).map_while(|i| i.checked_mul(every)?.checked_add(start)).collect()
                 };
                 (0..requests).map(positions).collect()
             }

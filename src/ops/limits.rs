@@ -129,34 +129,21 @@ impl std::error::Error for RunError {}
 impl RunError {
     /// A limit was hit, by a request whose user is said later.
     pub fn limit(limit: Limit, message: String) -> RunError {
-        RunError::Limit(Hit {
-            limit,
-            user: None,
-            message,
-        })
+        RunError::Limit(Hit { limit, user: None, message })
     }
 
     /// A function or an operator of the registry failed, for a user who is said later.
     pub fn failed(by: &str, message: String) -> RunError {
-        RunError::Failed {
-            by: by.to_owned(),
-            user: None,
-            message,
-        }
+        RunError::Failed { by: by.to_owned(), user: None, message }
     }
 
     /// The same, of the request of a user.
     pub fn of(self, user: Option<&Key>) -> RunError {
         match self {
-            RunError::Limit(hit) => RunError::Limit(Hit {
-                user: user.cloned(),
-                ..hit
-            }),
-            RunError::Failed { by, message, .. } => RunError::Failed {
-                by,
-                user: user.cloned(),
-                message,
-            },
+            RunError::Limit(hit) => RunError::Limit(Hit { user: user.cloned(), ..hit }),
+            RunError::Failed { by, message, .. } => {
+                RunError::Failed { by, user: user.cloned(), message }
+            }
             other => other,
         }
     }

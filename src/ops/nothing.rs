@@ -15,10 +15,7 @@ pub fn nothing(shape: &Shape) -> Arc<dyn Instance> {
 /// No rows for anyone, with the columns of a shape.
 pub fn no_rows(shape: &Shape, requests: usize) -> RowBatch {
     let column = |c: &BoundColumn| Val::null(&c.ty).into_column(0);
-    RowBatch {
-        columns: shape.columns.iter().map(column).collect(),
-        ..RowBatch::empty(requests)
-    }
+    RowBatch { columns: shape.columns.iter().map(column).collect(), ..RowBatch::empty(requests) }
 }
 
 #[derive(Debug)]

@@ -41,11 +41,8 @@ pub struct Operator {
 impl Operator {
     /// One line: `walk(edge, limit: int = auto, ...)`.
     pub fn usage(&self) -> String {
-        let mut parts: Vec<String> = self
-            .params
-            .iter()
-            .map(|p| format!("{}: {}", p.name, p.ty))
-            .collect();
+        let mut parts: Vec<String> =
+            self.params.iter().map(|p| format!("{}: {}", p.name, p.ty)).collect();
         match self.rest {
             Rest::None => {}
             Rest::Keys => parts.push("then...".to_owned()),

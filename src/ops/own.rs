@@ -54,11 +54,7 @@ fn params(signature: &OperatorSignature) -> Vec<Param> {
             Argument::Row(_) | Argument::Key => "expr".to_owned(),
         };
         let optional = if i < signature.required { "" } else { "?" };
-        Param {
-            name: leaked(name),
-            ty: format!("{ty}{optional}").leak(),
-            named: false,
-        }
+        Param { name: leaked(name), ty: format!("{ty}{optional}").leak(), named: false }
     };
     signature.params.iter().enumerate().map(param).collect()
 }
@@ -245,13 +241,8 @@ impl Own {
             Ready::Rows(column) => Given::Row(column, range.clone()),
         });
         let names = self.args.iter().map(|(name, _)| *name);
-        let args = Args {
-            given: names.zip(given).collect(),
-        };
-        let view = RowsView {
-            scores: &rows.scores[range.clone()],
-            stop: exec.run.stop,
-        };
+        let args = Args { given: names.zip(given).collect() };
+        let view = RowsView { scores: &rows.scores[range.clone()], stop: exec.run.stop };
         let mut selection = Selection::of(range.len(), self.scoring);
         let ran = guarded(|| self.operator.0.run(&args, &view, &mut selection));
         // a run that has to end may have given anything
@@ -295,19 +286,12 @@ fn keys(column: Stored) -> Values<'static> {
     let keys = match column {
         Stored::I64(ints) => ints,
         Stored::F64(floats) => floats.into_iter().map(float_key).collect(),
-        Stored::Bool(bools) => bools
-            .into_iter()
-            .map(|bool| if bool > 1 { NULL_INT } else { bool.into() })
-            .collect(),
+        Stored::Bool(bools) => {
+            bools.into_iter().map(|bool| if bool > 1 { NULL_INT } else { bool.into() }).collect()
+        }
         Stored::Code(codes) => codes
             .into_iter()
-            .map(|code| {
-                if code == NULL_CODE {
-                    NULL_INT
-                } else {
-                    code.into()
-                }
-            })
+            .map(|code| if code == NULL_CODE { NULL_INT } else { code.into() })
             .collect(),
         Stored::List { .. } | Stored::Vector { .. } => Vec::new(),
     };

@@ -21,21 +21,9 @@ pub const RANK: Operator = Operator {
     name: "rank",
     source: false,
     params: &[
-        Param {
-            name: "ranking_model",
-            ty: "model = default",
-            named: false,
-        },
-        Param {
-            name: "value",
-            ty: "value?",
-            named: false,
-        },
-        Param {
-            name: "keep",
-            ty: "int = all",
-            named: false,
-        },
+        Param { name: "ranking_model", ty: "model = default", named: false },
+        Param { name: "value", ty: "value?", named: false },
+        Param { name: "keep", ty: "int = all", named: false },
     ],
     keeps_shape: false,
     rest: Rest::None,
@@ -70,12 +58,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         Source::Head(place) => Score::new(ScoreKind::Probability, shape.columns[*place].facts),
     };
     let rows = keep.as_ref().and_then(Quantity::known);
-    let head = |((name, expr), place)| Head {
-        name,
-        expr,
-        place,
-        read: true,
-    };
+    let head = |((name, expr), place)| Head { name, expr, place, read: true };
     let op = Rank {
         model: model.name,
         heads: model.heads.into_iter().zip(places).map(head).collect(),
@@ -83,11 +66,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         keep: keep.unwrap_or(Quantity::All),
         part: Part::ALL,
     };
-    Some(Bound {
-        op: Arc::new(op),
-        inputs: vec![input],
-        shape: shape.scored(made).cut(rows),
-    })
+    Some(Bound { op: Arc::new(op), inputs: vec![input], shape: shape.scored(made).cut(rows) })
 }
 
 /// What the score is made of: the value asked for, else the model's own score, else its only head.
@@ -180,8 +159,7 @@ impl Rank {
     /// alone.
     fn comes_first(&self, head: &Head) -> bool {
         let mut by_position = false;
-        head.expr
-            .walk_row(&mut |part| by_position |= part.kind == Kind::Position);
+        head.expr.walk_row(&mut |part| by_position |= part.kind == Kind::Position);
         self.scores_by(head.place) || head.read && by_position
     }
 }
@@ -207,11 +185,7 @@ impl Op for Rank {
             Source::Own(expr) => parts.push(show(expr, schema).to_string()),
             Source::Head(_) => {}
         }
-        parts.extend(
-            self.heads
-                .iter()
-                .map(|head| format!("head {}", show(&head.expr, schema))),
-        );
+        parts.extend(self.heads.iter().map(|head| format!("head {}", show(&head.expr, schema))));
         if self.keep != Quantity::All {
             parts.push(format!("keep={}", self.keep.show(schema)));
         }
@@ -248,10 +222,7 @@ impl Op for Rank {
         let _held = exec.hold("rank", rows.len() * (4 + made + rows.width()))?;
         let owners = rows.owners();
         let scored = Scored::default();
-        let frame = Frame {
-            scored: Some(&scored),
-            ..Frame::rows(exec.run, rows, &owners)
-        };
+        let frame = Frame { scored: Some(&scored), ..Frame::rows(exec.run, rows, &owners) };
         let most = self.most(exec);
         // where no row is cut, another pass of the model would save nothing
         let whole = |head: &Head| most.is_none() && head.read && head.is_output();
@@ -336,11 +307,7 @@ impl Rewriting for Rank {
             head.read &= used.is_read(head.place);
         }
         let part = self.part.narrowed(used);
-        let fewer = less
-            .heads
-            .iter()
-            .zip(&self.heads)
-            .any(|(a, b)| a.read != b.read);
+        let fewer = less.heads.iter().zip(&self.heads).any(|(a, b)| a.read != b.read);
         (part.is_some() || fewer).then(|| {
             less.part = part.unwrap_or(less.part.clone());
             Arc::new(less) as Arc<dyn Instance>
@@ -390,9 +357,7 @@ impl Rank {
             Source::Own(expr) => scores(exec.column("rank", frame, expr)?, &expr.ty),
             Source::Head(place) => {
                 let head = heads.iter().find(|(known, _)| known == place);
-                head.map_or(Vec::new(), |(_, column)| {
-                    scores(column.clone(), &Type::Float)
-                })
+                head.map_or(Vec::new(), |(_, column)| scores(column.clone(), &Type::Float))
             }
             Source::Value(expr) => {
                 let mut columns = frame.bound.to_vec();
@@ -402,11 +367,7 @@ impl Rank {
                     let nothing = || Val::null(&head.expr.ty).into_column(0);
                     put(&mut columns, head.place, column.unwrap_or_else(nothing));
                 }
-                let with_heads = Frame {
-                    bound: &columns,
-                    scored: None,
-                    ..*frame
-                };
+                let with_heads = Frame { bound: &columns, scored: None, ..*frame };
                 scores(exec.column("rank", &with_heads, expr)?, &expr.ty)
             }
         })
@@ -421,10 +382,7 @@ impl Rank {
         made: &mut [Option<Column>],
     ) -> Result<(), RunError> {
         let (owners, scored) = (rows.owners(), Scored::default());
-        let frame = Frame {
-            scored: Some(&scored),
-            ..Frame::rows(exec.run, rows, &owners)
-        };
+        let frame = Frame { scored: Some(&scored), ..Frame::rows(exec.run, rows, &owners) };
         for (head, made) in self.heads.iter().zip(made) {
             if made.is_none() && head.read {
                 *made = Some(exec.column("rank", &frame, &head.expr)?);

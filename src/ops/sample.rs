@@ -19,21 +19,9 @@ pub const SAMPLE: Operator = Operator {
     name: "sample",
     source: false,
     params: &[
-        Param {
-            name: "n",
-            ty: "int",
-            named: false,
-        },
-        Param {
-            name: "weight",
-            ty: "expr = 1",
-            named: false,
-        },
-        Param {
-            name: "salt",
-            ty: "string = \"\"",
-            named: false,
-        },
+        Param { name: "n", ty: "int", named: false },
+        Param { name: "weight", ty: "expr = 1", named: false },
+        Param { name: "salt", ty: "string = \"\"", named: false },
     ],
     keeps_shape: true,
     rest: Rest::None,
@@ -49,17 +37,8 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let salt = b.request_value("salt", Some(&Type::String));
     let (n, weight, salt) = (n?, weight?, salt?);
     let n = some_rows(b, n, "sample", 10)?;
-    let op = Sample {
-        entity: shape.entity,
-        n: n.clone(),
-        weight,
-        salt,
-    };
-    Some(Bound {
-        op: Arc::new(op),
-        inputs: vec![input],
-        shape: shape.cut(n.known()),
-    })
+    let op = Sample { entity: shape.entity, n: n.clone(), weight, salt };
+    Some(Bound { op: Arc::new(op), inputs: vec![input], shape: shape.cut(n.known()) })
 }
 
 #[derive(Clone, Debug)]
@@ -108,9 +87,7 @@ impl Op for Sample {
         let mut keep = vec![0u8; rows.len()];
         let (mut drawn, mut first) = (Vec::new(), Vec::new());
         for (request, n) in self.n.per_request(run).into_iter().enumerate() {
-            let viewer = run
-                .keys
-                .key(run.snapshot.schema().viewer, run.viewers[request]);
+            let viewer = run.keys.key(run.snapshot.schema().viewer, run.viewers[request]);
             let mut hasher = Hasher::default();
             let shared = hasher.int(run.seeds[request]).key(viewer.as_ref());
             let shared = shared.text(&salts[request]).mark();
@@ -144,10 +121,7 @@ impl Planning for Sample {
     /// There should be more than are drawn, or nothing is left to chance.
     fn demand(&self, guess: &dyn Guess, input: usize, _: Option<Demand>) -> Option<Demand> {
         let n = guess.number(&self.n).filter(|_| input == 0);
-        n.map(|n| Demand {
-            rows: n,
-            scored: true,
-        })
+        n.map(|n| Demand { rows: n, scored: true })
     }
 }
 
@@ -184,11 +158,7 @@ impl Sample {
             return vec![String::new(); run.requests()];
         };
         let codes = Frame::requests(run).eval(salt).codes();
-        let text = |code| {
-            run.texts
-                .get(code)
-                .map_or(String::new(), |t| t.into_owned())
-        };
+        let text = |code| run.texts.get(code).map_or(String::new(), |t| t.into_owned());
         codes.spread(run.requests()).into_iter().map(text).collect()
     }
 }

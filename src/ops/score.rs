@@ -18,11 +18,7 @@ use std::sync::Arc;
 pub const SCORE: Operator = Operator {
     name: "score",
     source: false,
-    params: &[Param {
-        name: "expr",
-        ty: "float",
-        named: false,
-    }],
+    params: &[Param { name: "expr", ty: "float", named: false }],
     keeps_shape: true,
     rest: Rest::Keys,
     page: include_str!("../../docs/operators/score.md"),
@@ -54,11 +50,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let then = further_keys(b, then?)?;
     let score = shape.score_of(b.schema(), &expr);
     Some(Bound {
-        op: Arc::new(Score {
-            expr,
-            then,
-            part: Part::ALL,
-        }),
+        op: Arc::new(Score { expr, then, part: Part::ALL }),
         inputs: vec![input],
         shape: shape.scored(score),
     })
@@ -124,10 +116,7 @@ impl Op for Score {
         if self.then.is_empty() || !self.part.order && self.part.rows.is_none() {
             return Ok(scored(rows, &scores, &self.part, exec));
         }
-        let then = self
-            .then
-            .iter()
-            .map(|key| exec.column("score", &frame, key));
+        let then = self.then.iter().map(|key| exec.column("score", &frame, key));
         let then = then.collect::<Result<Vec<_>, _>>()?;
         let (most, stop) = (self.part.most(exec.run), exec.run.stop);
         let (offsets, places) = rows.best_by(&scores, &then, most.as_deref(), stop);
@@ -160,10 +149,7 @@ impl Rewriting for Score {
 
     fn narrowed(&self, used: &Used) -> Option<Arc<dyn Instance>> {
         let part = self.part.narrowed(used)?;
-        Some(Arc::new(Score {
-            part,
-            ..self.clone()
-        }))
+        Some(Arc::new(Score { part, ..self.clone() }))
     }
 }
 

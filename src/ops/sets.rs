@@ -18,21 +18,13 @@ use std::sync::Arc;
 /// `a - b`: rows of `a` that are not in `b`. Both must be of one entity.
 pub fn difference(graph: &Graph, a: NodeId, b: NodeId) -> Bound {
     let shape = graph.shape(a).clone();
-    Bound {
-        op: Arc::new(Member::new(false)),
-        inputs: vec![a, b],
-        shape,
-    }
+    Bound { op: Arc::new(Member::new(false)), inputs: vec![a, b], shape }
 }
 
 /// `a & b`: rows of `a` that are in `b`. Both must be of one entity.
 pub fn intersection(graph: &Graph, a: NodeId, b: NodeId) -> Bound {
     let shape = graph.shape(a).clone().at_most(graph.shape(b).bound);
-    Bound {
-        op: Arc::new(Member::new(true)),
-        inputs: vec![a, b],
-        shape,
-    }
+    Bound { op: Arc::new(Member::new(true)), inputs: vec![a, b], shape }
 }
 
 /// What is left out with `-` is seldom more than a part of the candidates.
@@ -47,10 +39,7 @@ struct Member {
 
 impl Member {
     fn new(wanted: bool) -> Member {
-        Member {
-            wanted,
-            part: Part::ALL,
-        }
+        Member { wanted, part: Part::ALL }
     }
 }
 
@@ -108,18 +97,12 @@ impl Op for Member {
 
 impl Planning for Member {
     fn estimate(&self, _: &dyn Guess, inputs: &[f64]) -> f64 {
-        if self.wanted {
-            inputs[0].min(inputs[1]) * UNKNOWN_SHARE
-        } else {
-            inputs[0] * MOST
-        }
+        if self.wanted { inputs[0].min(inputs[1]) * UNKNOWN_SHARE } else { inputs[0] * MOST }
     }
 
     fn demand(&self, _: &dyn Guess, input: usize, wanted: Option<Demand>) -> Option<Demand> {
         let share = if self.wanted { UNKNOWN_SHARE } else { MOST };
-        wanted
-            .filter(|_| input == 0)
-            .map(|demand| demand.times(1.0 / share))
+        wanted.filter(|_| input == 0).map(|demand| demand.times(1.0 / share))
     }
 }
 
@@ -161,14 +144,7 @@ impl Explaining for Member {}
 /// `a | b`: rows of both; one that is in both has the larger score. `shape` is the joined shape.
 pub fn union(graph: &Graph, a: NodeId, b: NodeId, shape: Shape) -> Bound {
     let join = Join::new(&shape, &[graph.shape(a), graph.shape(b)]);
-    Bound {
-        op: Arc::new(Union {
-            join,
-            part: Part::ALL,
-        }),
-        inputs: vec![a, b],
-        shape,
-    }
+    Bound { op: Arc::new(Union { join, part: Part::ALL }), inputs: vec![a, b], shape }
 }
 
 #[derive(Clone, Debug)]
@@ -197,10 +173,7 @@ impl Op for Union {
 
     fn run(&self, exec: &Exec, inputs: &[&RowBatch]) -> Result<RowBatch, RunError> {
         let (a, b) = (inputs[0], inputs[1]);
-        let mut union = RowBatch {
-            offsets: vec![0],
-            ..RowBatch::default()
-        };
+        let mut union = RowBatch { offsets: vec![0], ..RowBatch::default() };
         // places in `a`, then in `b` counted on from the end of `a`
         let mut places = Vec::new();
         let most = self.part.most(exec.run);
@@ -248,19 +221,12 @@ impl Rewriting for Union {
         // equal scores stand in the order of their branches
         let ordered = own.part.order || own.part.rows.is_some();
         let used = self.join.uses(input, own).of_all_rows();
-        if ordered {
-            used.in_order()
-        } else {
-            used.in_any_order()
-        }
+        if ordered { used.in_order() } else { used.in_any_order() }
     }
 
     fn narrowed(&self, used: &Used) -> Option<Arc<dyn Instance>> {
         let part = self.part.narrowed(used)?;
-        Some(Arc::new(Union {
-            part,
-            ..self.clone()
-        }))
+        Some(Arc::new(Union { part, ..self.clone() }))
     }
 }
 

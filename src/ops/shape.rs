@@ -30,12 +30,7 @@ pub struct BoundColumn {
 impl BoundColumn {
     /// A column of which nothing else is known.
     pub fn new(name: impl Into<String>, ty: Type) -> BoundColumn {
-        BoundColumn {
-            name: name.into(),
-            ty,
-            constant: false,
-            facts: Facts::UNKNOWN,
-        }
+        BoundColumn { name: name.into(), ty, constant: false, facts: Facts::UNKNOWN }
     }
 
     /// With one value per request, or not.
@@ -106,11 +101,7 @@ impl ScoreKind {
 
     /// The kind of scores that are some of one kind and some of another.
     pub fn either(self, other: ScoreKind) -> ScoreKind {
-        if self == other {
-            self
-        } else {
-            ScoreKind::Unknown
-        }
+        if self == other { self } else { ScoreKind::Unknown }
     }
 }
 
@@ -123,16 +114,10 @@ pub struct Score {
 
 impl Score {
     /// Every row has the score 1.
-    pub const ONE: Score = Score {
-        kind: ScoreKind::Constant,
-        facts: Facts::between(1.0, 1.0),
-    };
+    pub const ONE: Score = Score { kind: ScoreKind::Constant, facts: Facts::between(1.0, 1.0) };
 
     /// Nothing is known.
-    pub const UNKNOWN: Score = Score {
-        kind: ScoreKind::Unknown,
-        facts: Facts::UNKNOWN,
-    };
+    pub const UNKNOWN: Score = Score { kind: ScoreKind::Unknown, facts: Facts::UNKNOWN };
 
     pub fn new(kind: ScoreKind, facts: Facts) -> Score {
         Score { kind, facts }
@@ -141,11 +126,7 @@ impl Score {
     pub fn either(self, other: Score) -> Score {
         let same = self.kind != ScoreKind::Constant || self.facts == other.facts;
         Score {
-            kind: if same {
-                self.kind.either(other.kind)
-            } else {
-                ScoreKind::Unknown
-            },
+            kind: if same { self.kind.either(other.kind) } else { ScoreKind::Unknown },
             facts: self.facts.either(other.facts),
         }
     }
@@ -161,10 +142,7 @@ pub struct Asked {
 impl Asked {
     /// After a fan-out to at most `n` from each row.
     pub fn times(self, n: u64) -> Asked {
-        Asked {
-            rows: self.rows.saturating_mul(n),
-            by: AskedBy::Fanout,
-        }
+        Asked { rows: self.rows.saturating_mul(n), by: AskedBy::Fanout }
     }
 }
 
@@ -229,11 +207,7 @@ impl Shape {
     /// What a fan-out from these rows reaches: other rows, with the columns of their witness. The
     /// score is unknown until it is said (`scored`).
     pub fn reaching(self, entity: EntityId, bound: Option<u64>) -> Shape {
-        Shape {
-            columns: self.columns,
-            score: Score::UNKNOWN,
-            ..Shape::of(entity, bound)
-        }
+        Shape { columns: self.columns, score: Score::UNKNOWN, ..Shape::of(entity, bound) }
     }
 
     pub fn find(&self, name: &str) -> Option<usize> {
@@ -251,20 +225,14 @@ impl Shape {
         if let Some(rows) = n
             && self.asked.is_none_or(|asked| rows < asked.rows)
         {
-            self.asked = Some(Asked {
-                rows,
-                by: AskedBy::Cut,
-            });
+            self.asked = Some(Asked { rows, by: AskedBy::Cut });
         }
         self.at_most(n)
     }
 
     /// A source that is no more than `n` rows, whatever the data.
     pub fn asking(self, n: u64) -> Shape {
-        let asked = Some(Asked {
-            rows: n,
-            by: AskedBy::Source,
-        });
+        let asked = Some(Asked { rows: n, by: AskedBy::Source });
         Shape { asked, ..self }.at_most(Some(n))
     }
 
@@ -339,15 +307,12 @@ impl Shape {
             Kind::Position => ScoreKind::Position,
             Kind::OverLinks(over) if over.stat == Stat::Count => ScoreKind::Count,
             Kind::Call { kernel, args } => self.kind_of_call(kernel.function.measures, args, known),
-            Kind::If {
-                then, otherwise, ..
-            } => match (
-                self.kind_among(then, known),
-                self.kind_among(otherwise, known),
-            ) {
-                (a, b) if a == b && a != ScoreKind::Constant => a,
-                _ => ScoreKind::Value,
-            },
+            Kind::If { then, otherwise, .. } => {
+                match (self.kind_among(then, known), self.kind_among(otherwise, known)) {
+                    (a, b) if a == b && a != ScoreKind::Constant => a,
+                    _ => ScoreKind::Value,
+                }
+            }
             _ => ScoreKind::Value,
         }
     }
@@ -432,9 +397,7 @@ impl Shape {
     /// lack is null there. The score is one of theirs. The error is a column that two sets have
     /// with different types.
     pub fn joined(shapes: &[&Shape]) -> Result<Shape, Box<(BoundColumn, BoundColumn)>> {
-        let (first, rest) = shapes
-            .split_first()
-            .expect("sets are joined of at least one");
+        let (first, rest) = shapes.split_first().expect("sets are joined of at least one");
         let mut joined = (*first).clone();
         for shape in rest {
             joined = joined.with(shape)?;

@@ -25,21 +25,9 @@ pub const SLATE: Operator = Operator {
     name: "slate",
     source: false,
     params: &[
-        Param {
-            name: "max",
-            ty: "[key: count in window, ...]",
-            named: false,
-        },
-        Param {
-            name: "min",
-            ty: "[key: count in window, ...]",
-            named: false,
-        },
-        Param {
-            name: "relax",
-            ty: "[key, ...]",
-            named: false,
-        },
+        Param { name: "max", ty: "[key: count in window, ...]", named: false },
+        Param { name: "min", ty: "[key: count in window, ...]", named: false },
+        Param { name: "relax", ty: "[key, ...]", named: false },
     ],
     keeps_shape: true,
     rest: Rest::None,
@@ -66,15 +54,8 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         check_rule(b, *is_min, arg)?;
     }
     let order = order_of_relaxing(b, relax, &written)?;
-    let rules = written
-        .into_iter()
-        .map(|(is_min, arg)| Rule::new(is_min, arg))
-        .collect();
-    Some(Bound {
-        op: Arc::new(Slate { rules, order }),
-        inputs: vec![input],
-        shape,
-    })
+    let rules = written.into_iter().map(|(is_min, arg)| Rule::new(is_min, arg)).collect();
+    Some(Bound { op: Arc::new(Slate { rules, order }), inputs: vec![input], shape })
 }
 
 /// The rules in the order in which they give way: those that `relax` names, then the others, the last first.
@@ -139,19 +120,11 @@ struct Rule {
 
 impl Rule {
     fn exprs_mut(&mut self) -> impl Iterator<Item = &mut Expr> {
-        [&mut self.key, &mut self.count]
-            .into_iter()
-            .chain(&mut self.window)
+        [&mut self.key, &mut self.count].into_iter().chain(&mut self.window)
     }
 
     fn new(is_min: bool, arg: RuleArg) -> Rule {
-        Rule {
-            is_min,
-            key: arg.key,
-            count: arg.count,
-            window: arg.window,
-            text: arg.text,
-        }
+        Rule { is_min, key: arg.key, count: arg.count, window: arg.window, text: arg.text }
     }
 }
 
@@ -171,22 +144,10 @@ impl Op for Slate {
     fn details(&self, _: &Schema) -> String {
         let of = |is_min| {
             let rules = self.rules.iter().filter(move |rule| rule.is_min == is_min);
-            rules
-                .map(|rule| rule.text.as_str())
-                .collect::<Vec<_>>()
-                .join(", ")
+            rules.map(|rule| rule.text.as_str()).collect::<Vec<_>>().join(", ")
         };
-        let order: Vec<&str> = self
-            .order
-            .iter()
-            .map(|&i| self.rules[i].text.as_str())
-            .collect();
-        format!(
-            "max=[{}], min=[{}], relax: {}",
-            of(false),
-            of(true),
-            order.join("; ")
-        )
+        let order: Vec<&str> = self.order.iter().map(|&i| self.rules[i].text.as_str()).collect();
+        format!("max=[{}], min=[{}], relax: {}", of(false), of(true), order.join("; "))
     }
 
     fn effect(&self) -> Effect {
@@ -249,11 +210,7 @@ impl Rewriting for Slate {
     }
 
     fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
-        mapped(
-            self,
-            |op: &mut Slate| op.rules.iter_mut().flat_map(Rule::exprs_mut).collect(),
-            f,
-        )
+        mapped(self, |op: &mut Slate| op.rules.iter_mut().flat_map(Rule::exprs_mut).collect(), f)
     }
 }
 
@@ -271,9 +228,7 @@ struct Members {
 impl Members {
     fn of(groups: &Groups) -> Members {
         Members {
-            of: (0..groups.rows())
-                .map(|row| groups.of(row).to_vec())
-                .collect(),
+            of: (0..groups.rows()).map(|row| groups.of(row).to_vec()).collect(),
             count: groups.count(),
         }
     }
@@ -282,16 +237,10 @@ impl Members {
 /// One group of the rows where a condition is true.
 fn only_true(column: &crate::batch::Column, range: std::ops::Range<usize>) -> Members {
     let crate::batch::Column::Bool(values) = column else {
-        return Members {
-            of: vec![Vec::new(); range.len()],
-            count: 1,
-        };
+        return Members { of: vec![Vec::new(); range.len()], count: 1 };
     };
     let member = |&value: &u8| if value == 1 { vec![0] } else { Vec::new() };
-    Members {
-        of: values[range].iter().map(member).collect(),
-        count: 1,
-    }
+    Members { of: values[range].iter().map(member).collect(), count: 1 }
 }
 
 /// A rule over the rows of one request, while they are placed.
@@ -316,11 +265,7 @@ impl Limit {
     fn new(is_min: bool, members: Members, count: i64, window: i64) -> Limit {
         let natural = |n: i64| usize::try_from(n.max(0)).unwrap_or(usize::MAX);
         let mut waiting = vec![0; members.count];
-        members
-            .of
-            .iter()
-            .flatten()
-            .for_each(|&g| waiting[g as usize] += 1);
+        members.of.iter().flatten().for_each(|&g| waiting[g as usize] += 1);
         Limit {
             is_min,
             count: natural(count),
@@ -345,12 +290,7 @@ impl Limit {
         let free = self.window.min(rows) - position - 1;
         (0..self.members.count).all(|group| {
             let here = usize::from(of.contains(&(group as u32)));
-            self.reachable(
-                group,
-                self.standing[group] + here,
-                self.waiting[group] - here,
-                free,
-            )
+            self.reachable(group, self.standing[group] + here, self.waiting[group] - here, free)
         })
     }
 
@@ -397,10 +337,7 @@ struct Placed {
 /// Places all rows. `order` is that in which the limits give way. If the run has to end, the rest stand
 /// anywhere.
 fn place(mut limits: Vec<Limit>, order: &[usize], rows: usize, stop: Stop) -> Placed {
-    let mut placed = Placed {
-        order: Vec::with_capacity(rows),
-        gave_way: Vec::new(),
-    };
+    let mut placed = Placed { order: Vec::with_capacity(rows), gave_way: Vec::new() };
     let mut waiting: Vec<u32> = (0..rows as u32).collect();
     let note = |placed: &mut Placed, rule: usize, position: usize| {
         if placed.gave_way.iter().all(|&(known, _)| known != rule) {
@@ -427,13 +364,8 @@ fn place(mut limits: Vec<Limit>, order: &[usize], rows: usize, stop: Stop) -> Pl
                 let allows = |&i: &usize| {
                     let limit = &limits[i];
                     // the first row will do if the run has to end
-                    pace.is_due_before(
-                        10 + if limit.is_min {
-                            5 * limit.members.count
-                        } else {
-                            0
-                        },
-                    ) || limit.allows(row as usize, position, rows)
+                    pace.is_due_before(10 + if limit.is_min { 5 * limit.members.count } else { 0 })
+                        || limit.allows(row as usize, position, rows)
                 };
                 live.iter().all(allows)
             };
@@ -447,9 +379,7 @@ fn place(mut limits: Vec<Limit>, order: &[usize], rows: usize, stop: Stop) -> Pl
             note(&mut placed, *rule, position);
         };
         let row = waiting.remove(next);
-        limits
-            .iter_mut()
-            .for_each(|limit| limit.place(row as usize, position));
+        limits.iter_mut().for_each(|limit| limit.place(row as usize, position));
         placed.order.push(row);
     }
     placed
@@ -460,16 +390,8 @@ mod tests {
     use super::*;
 
     fn members(of: &[&[u32]]) -> Members {
-        let count = of
-            .iter()
-            .copied()
-            .flatten()
-            .max()
-            .map_or(0, |&g| g as usize + 1);
-        Members {
-            of: of.iter().map(|groups| groups.to_vec()).collect(),
-            count,
-        }
+        let count = of.iter().copied().flatten().max().map_or(0, |&g| g as usize + 1);
+        Members { of: of.iter().map(|groups| groups.to_vec()).collect(), count }
     }
 
     fn max(of: &[&[u32]], count: i64, window: i64) -> Limit {
@@ -497,15 +419,9 @@ mod tests {
         let of: &[&[u32]] = &[&[], &[], &[], &[0], &[0]];
         let min = |count| Limit::new(true, members(of), count, 3);
         let placed = place(vec![min(2)], &[0], 5, Stop::default());
-        assert_eq!(
-            (placed.order, placed.gave_way),
-            (vec![0, 3, 4, 1, 2], vec![])
-        );
+        assert_eq!((placed.order, placed.gave_way), (vec![0, 3, 4, 1, 2], vec![]));
         let placed = place(vec![min(3)], &[0], 5, Stop::default());
-        assert_eq!(
-            (placed.order, placed.gave_way),
-            (vec![0, 1, 2, 3, 4], vec![(0, 1)])
-        );
+        assert_eq!((placed.order, placed.gave_way), (vec![0, 1, 2, 3, 4], vec![(0, 1)]));
     }
 
     #[test]
@@ -514,13 +430,7 @@ mod tests {
         let topics: &[&[u32]] = &[&[0], &[0], &[1], &[0]];
         let limits = || vec![max(kinds, 1, 2), max(topics, 1, 2)];
         // after row 0 neither row 1 (both) nor row 2 (kind) nor row 3 (topic) fits
-        assert_eq!(
-            place(limits(), &[1, 0], 4, Stop::default()).order,
-            [0, 3, 2, 1]
-        );
-        assert_eq!(
-            place(limits(), &[0, 1], 4, Stop::default()).order,
-            [0, 2, 3, 1]
-        );
+        assert_eq!(place(limits(), &[1, 0], 4, Stop::default()).order, [0, 3, 2, 1]);
+        assert_eq!(place(limits(), &[0, 1], 4, Stop::default()).order, [0, 2, 3, 1]);
     }
 }

@@ -66,11 +66,7 @@ impl Explaining for Viewer {}
 pub const ALL: Operator = Operator {
     name: "all",
     source: true,
-    params: &[Param {
-        name: "entity",
-        ty: "entity",
-        named: false,
-    }],
+    params: &[Param { name: "entity", ty: "entity", named: false }],
     keeps_shape: false,
     rest: Rest::None,
     page: include_str!("../../docs/operators/all.md"),
@@ -86,10 +82,7 @@ fn bind_all(b: &mut dyn Bind) -> Option<Bound> {
 pub fn everything(schema: &Schema, entity: EntityId) -> Bound {
     let bound = Some(u64::from(schema.entity(entity).rows));
     Bound {
-        op: Arc::new(All {
-            entity,
-            part: Part::ALL,
-        }),
+        op: Arc::new(All { entity, part: Part::ALL }),
         inputs: Vec::new(),
         shape: Shape::of(entity, bound),
     }
@@ -124,20 +117,14 @@ impl Op for All {
         let run = exec.run;
         let n = run.snapshot.schema().entity(self.entity).rows;
         exec.check("all", u64::from(n))?;
-        let mut rows = RowBatch {
-            offsets: vec![0],
-            ..RowBatch::default()
-        };
+        let mut rows = RowBatch { offsets: vec![0], ..RowBatch::default() };
         let everything = run.all_visible(self.entity);
         let most = self.part.most(run);
         let mut held = exec.hold("all", 0)?;
         for request in 0..run.requests() {
             let most = most.as_ref().map_or(u64::MAX, |most| most[request]);
             let visible = |id: &u32| everything || run.visible(self.entity, *id, request);
-            let end = rows
-                .ids
-                .len()
-                .saturating_add(usize::try_from(most).unwrap_or(usize::MAX));
+            let end = rows.ids.len().saturating_add(usize::try_from(most).unwrap_or(usize::MAX));
             let room = (n as usize).min(end - rows.ids.len());
             if !(held.reserve(&mut rows.ids, room) && held.reserve(&mut rows.scores, room)) {
                 exec.check("all", 0)?;
@@ -168,9 +155,7 @@ impl Planning for All {
         let all = 0..run.snapshot.schema().entity(self.entity).rows;
         Some(match run.all_visible(self.entity) {
             true => all.len() as u64,
-            false => all
-                .filter(|&id| run.visible(self.entity, id, request))
-                .count() as u64,
+            false => all.filter(|&id| run.visible(self.entity, id, request)).count() as u64,
         })
     }
 }
@@ -195,21 +180,9 @@ pub const GIVEN: Operator = Operator {
     name: "given",
     source: true,
     params: &[
-        Param {
-            name: "entity",
-            ty: "entity",
-            named: false,
-        },
-        Param {
-            name: "ids",
-            ty: "list[id]",
-            named: false,
-        },
-        Param {
-            name: "scores",
-            ty: "list[float]?",
-            named: false,
-        },
+        Param { name: "entity", ty: "entity", named: false },
+        Param { name: "ids", ty: "list[id]", named: false },
+        Param { name: "scores", ty: "list[float]?", named: false },
     ],
     keeps_shape: false,
     rest: Rest::None,
@@ -236,15 +209,7 @@ fn bind_given(b: &mut dyn Bind) -> Option<Bound> {
     if let Kind::List(items) = &ids.kind {
         shape = shape.asking(items.len() as u64);
     }
-    Some(Bound {
-        op: Arc::new(Given {
-            entity,
-            ids,
-            scores,
-        }),
-        inputs: Vec::new(),
-        shape,
-    })
+    Some(Bound { op: Arc::new(Given { entity, ids, scores }), inputs: Vec::new(), shape })
 }
 
 /// Ids in the order in which they are given; duplicates keep the first.
@@ -262,15 +227,8 @@ impl Op for Given {
 
     fn details(&self, schema: &Schema) -> String {
         let name = &schema.entity(self.entity).name;
-        let scores = self
-            .scores
-            .as_ref()
-            .map(|s| format!(", scores={}", show(s, schema)));
-        format!(
-            "{name}, {}{}",
-            show(&self.ids, schema),
-            scores.unwrap_or_default()
-        )
+        let scores = self.scores.as_ref().map(|s| format!(", scores={}", show(s, schema)));
+        format!("{name}, {}{}", show(&self.ids, schema), scores.unwrap_or_default())
     }
 
     fn exprs(&self) -> Vec<&Expr> {
@@ -290,21 +248,13 @@ impl Op for Given {
         let listed: usize = count(&self.ids) + self.scores.as_ref().map_or(0, count);
         let _held = exec.hold("given", listed * 60)?;
         let ids = elements(frame.eval(&self.ids), exec.run.requests());
-        let scores = self
-            .scores
-            .as_ref()
-            .map(|s| elements(frame.eval(s), exec.run.requests()));
-        let mut rows = RowBatch {
-            offsets: vec![0],
-            ..RowBatch::default()
-        };
+        let scores = self.scores.as_ref().map(|s| elements(frame.eval(s), exec.run.requests()));
+        let mut rows = RowBatch { offsets: vec![0], ..RowBatch::default() };
         for (request, ids) in ids.into_iter().enumerate() {
             let ids = ids.map(Val::codes).map_or(Vec::new(), |v| v.spread(1));
-            let scores = scores.as_ref().map(|s| {
-                s[request]
-                    .clone()
-                    .map_or(Vec::new(), |v| v.floats().spread(1))
-            });
+            let scores = scores
+                .as_ref()
+                .map(|s| s[request].clone().map_or(Vec::new(), |v| v.floats().spread(1)));
             self.add(exec, request, &ids, scores.as_deref(), &mut rows);
             exec.check("given", ids.len() as u64)?;
             rows.offsets.push(rows.ids.len() as u32);
@@ -364,11 +314,7 @@ impl Given {
         if unknown > 0 {
             exec.warn(
                 request,
-                format!(
-                    "`given`: {unknown} of {} ids are not in `{}`",
-                    ids.len(),
-                    table.name
-                ),
+                format!("`given`: {unknown} of {} ids are not in `{}`", ids.len(), table.name),
             );
         }
     }

@@ -20,26 +20,10 @@ pub const TAKE: Operator = Operator {
     name: "take",
     source: false,
     params: &[
-        Param {
-            name: "n",
-            ty: "int",
-            named: false,
-        },
-        Param {
-            name: "offset",
-            ty: "int = 0",
-            named: false,
-        },
-        Param {
-            name: "per",
-            ty: "expr?",
-            named: false,
-        },
-        Param {
-            name: "depth",
-            ty: "int?",
-            named: true,
-        },
+        Param { name: "n", ty: "int", named: false },
+        Param { name: "offset", ty: "int = 0", named: false },
+        Param { name: "per", ty: "expr?", named: false },
+        Param { name: "depth", ty: "int?", named: true },
     ],
     keeps_shape: true,
     rest: Rest::None,
@@ -81,12 +65,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         _ => None,
     };
     let asked = bound.filter(|_| per.is_none());
-    let op = Take {
-        n,
-        offset,
-        per,
-        depth,
-    };
+    let op = Take { n, offset, per, depth };
     Some(Bound {
         op: Arc::new(op),
         inputs: vec![input],
@@ -104,10 +83,9 @@ fn depth(b: &mut dyn Bind) -> Option<Option<u64>> {
     let (code, message) = match b.count("depth")? {
         None => return Some(None),
         Some(Quantity::Number(n)) if n > 0 => return Some(Some(n)),
-        Some(Quantity::PerRequest(_)) => (
-            code::E0314,
-            "`depth` must be the same for all pages, so it must be a constant",
-        ),
+        Some(Quantity::PerRequest(_)) => {
+            (code::E0314, "`depth` must be the same for all pages, so it must be a constant")
+        }
         Some(_) => (code::E0601, "`depth` is a number of rows, at least 1"),
     };
     let help = "set the total number of rows of all pages, as in `depth=500`";
@@ -252,9 +230,7 @@ impl Planning for Take {
     fn estimate(&self, guess: &dyn Guess, inputs: &[f64]) -> f64 {
         let n = guess.number(&self.n).filter(|_| self.per.is_none());
         let skipped = self.guessed_offset(guess);
-        (inputs[0] - skipped)
-            .max(0.0)
-            .min(n.unwrap_or(f64::INFINITY))
+        (inputs[0] - skipped).max(0.0).min(n.unwrap_or(f64::INFINITY))
     }
 
     fn demand(&self, guess: &dyn Guess, input: usize, wanted: Option<Demand>) -> Option<Demand> {
@@ -288,11 +264,7 @@ impl Planning for Take {
 impl Rewriting for Take {
     fn uses(&self, _: usize, own: &Used) -> Used {
         let mut used = own.clone().in_order().of_all_rows().reading(self.exprs());
-        let page = Window {
-            offset: self.skipped(),
-            n: self.n.clone(),
-            left_out: Vec::new(),
-        };
+        let page = Window { offset: self.skipped(), n: self.n.clone(), left_out: Vec::new() };
         // whether the list is long enough is seen at its rows
         let list = self.depth.map(|depth| Window {
             offset: Quantity::Number(0),

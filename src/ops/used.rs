@@ -42,10 +42,7 @@ impl Default for Part {
 
 impl Part {
     /// All rows, in their order.
-    pub const ALL: Part = Part {
-        order: true,
-        rows: None,
-    };
+    pub const ALL: Part = Part { order: true, rows: None };
 
     /// Most rows of each request that are used; none if all are.
     pub fn most(&self, run: &Run) -> Option<Vec<u64>> {
@@ -120,31 +117,16 @@ impl Window {
 
 impl Used {
     /// Everything.
-    pub const ALL: Used = Used {
-        columns: None,
-        part: Part::ALL,
-    };
+    pub const ALL: Used = Used { columns: None, part: Part::ALL };
 
     /// Which rows there are, but nothing of them and not in which order.
     pub fn members() -> Used {
-        Used {
-            columns: Some(BTreeSet::new()),
-            part: Part {
-                order: false,
-                rows: None,
-            },
-        }
+        Used { columns: Some(BTreeSet::new()), part: Part { order: false, rows: None } }
     }
 
     /// Nothing at all: nobody has been asked yet.
     pub fn nothing() -> Used {
-        Used {
-            part: Part {
-                order: false,
-                rows: Some(Vec::new()),
-            },
-            ..Used::members()
-        }
+        Used { part: Part { order: false, rows: Some(Vec::new()) }, ..Used::members() }
     }
 
     pub fn is_read(&self, column: usize) -> bool {
@@ -199,10 +181,7 @@ impl Used {
     /// The columns of an input that are at these places here.
     pub fn columns_from(&self, places: impl Iterator<Item = (usize, usize)>) -> Used {
         let read = places.filter(|(own, _)| self.is_read(*own));
-        Used {
-            columns: Some(read.map(|(_, input)| input).collect()),
-            part: self.part.clone(),
-        }
+        Used { columns: Some(read.map(|(_, input)| input).collect()), part: self.part.clone() }
     }
 
     /// And what another uses.
@@ -218,9 +197,7 @@ impl Used {
         self.part.rows = match (self.part.rows.take(), other.part.rows) {
             (Some(mut own), Some(more)) => {
                 own.extend(
-                    more.into_iter()
-                        .filter(|window| !own.contains(window))
-                        .collect::<Vec<_>>(),
+                    more.into_iter().filter(|window| !own.contains(window)).collect::<Vec<_>>(),
                 );
                 Some(own)
             }

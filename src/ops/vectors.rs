@@ -176,10 +176,7 @@ fn among(
         let ef = |k| width(graph, ef, k);
         graph.search_many_among(space, queries, ef, &among, scratches, is_due)
     });
-    let missing = walked
-        .iter()
-        .zip(queries)
-        .filter(|(hits, _)| hits.is_none());
+    let missing = walked.iter().zip(queries).filter(|(hits, _)| hits.is_none());
     let missing: Vec<Query> = missing.map(|(_, query)| *query).collect();
     if missing.is_empty() {
         return walked.into_iter().flatten().collect();
@@ -188,9 +185,7 @@ fn among(
     // some at a time: the state of a scan grows with its queries
     let scanned = missing.chunks(SCANNED);
     let mut scanned = scanned.flat_map(|some| ann::exact_search_until(space, some, words, is_due));
-    let hits = walked
-        .into_iter()
-        .map(|hits| hits.or_else(|| scanned.next()));
+    let hits = walked.into_iter().map(|hits| hits.or_else(|| scanned.next()));
     hits.map(Option::unwrap_or_default).collect()
 }
 
@@ -203,19 +198,13 @@ fn open(
 ) -> Result<Index, DataError> {
     let name = name("index", snapshot, place);
     let params = GraphParams::default();
-    let key = key(
-        snapshot,
-        place,
-        format_args!("{:?} {params:?} {GRAPH_VERSION}", vectors.metric),
-    );
+    let key = key(snapshot, place, format_args!("{:?} {params:?} {GRAPH_VERSION}", vectors.metric));
     let image = snapshot.artifact(&name, key, || {
         let image = ann::build_graph(vectors, params, &|done, total| {
             progress.report(&name, done, total);
         });
         // an image that could not be made is empty, and reported when it is opened
-        image
-            .map(|image| image.as_bytes().to_vec())
-            .unwrap_or_default()
+        image.map(|image| image.as_bytes().to_vec()).unwrap_or_default()
     })?;
     // SAFETY: `image` is kept beside the graph and dropped after it (fields drop in order).
     let bytes = unsafe { forever(&image) };
@@ -234,11 +223,7 @@ fn stored(
 ) -> Result<Stored, DataError> {
     let name = name("neighbours", snapshot, place);
     let (metric, params) = (vectors.metric, GraphParams::default());
-    let key = key(
-        snapshot,
-        place,
-        format_args!("{metric:?} {params:?} {length} {GRAPH_VERSION}"),
-    );
+    let key = key(snapshot, place, format_args!("{metric:?} {params:?} {length} {GRAPH_VERSION}"));
     let file = snapshot.artifact(&name, key, || {
         let report = |done, total| progress.report(&name, done, total);
         match index {
@@ -309,10 +294,5 @@ pub fn vectors_of(
         Metric::Dot => ann::Metric::Dot,
         Metric::L2 => ann::Metric::L2,
     };
-    Some(ann::Vectors {
-        data: view.data,
-        dim: view.dim,
-        metric,
-        present: view.present,
-    })
+    Some(ann::Vectors { data: view.data, dim: view.dim, metric, present: view.present })
 }

@@ -28,9 +28,7 @@ pub struct ModelKind {
 impl Vocabulary {
     /// The built-in names, and those of the registry, which are other ones.
     pub fn with(registry: Registry) -> Vocabulary {
-        let own = registry
-            .operators()
-            .map(|(signature, _)| declared(signature));
+        let own = registry.operators().map(|(signature, _)| declared(signature));
         let functions = registry.functions();
         let models = registry.scorers().zip(registry.outputs());
         let models = models.map(|((name, signature), outputs)| {
@@ -44,9 +42,7 @@ impl Vocabulary {
         Vocabulary {
             models: models.collect(),
             own: own.collect(),
-            functions: functions
-                .map(|(signature, own)| function(signature, own))
-                .collect(),
+            functions: functions.map(|(signature, own)| function(signature, own)).collect(),
             registry,
         }
     }

@@ -41,8 +41,5 @@ pub fn branches(rewriting: &mut Rewriting) {
 /// `let` and `rank` leave out what neither a later operator reads nor the result shows, and so what
 /// only that reads.
 pub fn columns(rewriting: &mut Rewriting) {
-    rewriting.narrow(|used| Used {
-        columns: used.columns.clone(),
-        ..Used::ALL
-    });
+    rewriting.narrow(|used| Used { columns: used.columns.clone(), ..Used::ALL });
 }

@@ -67,11 +67,7 @@ impl<'a> Folding<'a> {
                 },
                 _ => None,
             },
-            Kind::If {
-                condition,
-                then,
-                otherwise,
-            } => match condition.as_const() {
+            Kind::If { condition, then, otherwise } => match condition.as_const() {
                 Some(Scalar::Bool(true)) => of_type(then, &expr.ty),
                 Some(_) => of_type(otherwise, &expr.ty),
                 None => None,

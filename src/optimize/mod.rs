@@ -105,8 +105,7 @@ impl Rewritten {
     /// The operators that give no row whatever the data.
     pub fn nothings(&self) -> Vec<NodeId> {
         let all = (0..self.graph.len() as u32).map(NodeId);
-        all.filter(|&id| self.graph.get(id).op.is_nothing())
-            .collect()
+        all.filter(|&id| self.graph.get(id).op.is_nothing()).collect()
     }
 }
 
@@ -123,12 +122,7 @@ impl<'a> Rewriting<'a> {
     fn new(checked: &Checked, snapshot: &'a Snapshot) -> Self {
         let results = checked.roots();
         let running = used::running(&checked.graph, &results);
-        Rewriting {
-            snapshot,
-            graph: checked.graph.clone(),
-            results,
-            running,
-        }
+        Rewriting { snapshot, graph: checked.graph.clone(), results, running }
     }
 
     /// What is used of every node, by its number.

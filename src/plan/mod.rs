@@ -52,11 +52,7 @@ pub enum Reason {
     /// So many rows are wanted, and so many expected.
     Enough { wanted: f64, expected: f64 },
     /// The constant gives `before` rows; with the number, `expected` are.
-    Raised {
-        wanted: f64,
-        before: f64,
-        expected: f64,
-    },
+    Raised { wanted: f64, before: f64, expected: f64 },
 }
 
 impl std::fmt::Display for Reason {
@@ -66,18 +62,9 @@ impl std::fmt::Display for Reason {
             Reason::NothingAsked => f.write_str("no number of rows is requested"),
             Reason::Unread => f.write_str("it does not produce candidates"),
             Reason::Enough { wanted, expected } => {
-                write!(
-                    f,
-                    "{} rows wanted, about {} expected",
-                    n(wanted),
-                    n(expected)
-                )
+                write!(f, "{} rows wanted, about {} expected", n(wanted), n(expected))
             }
-            Reason::Raised {
-                wanted,
-                before,
-                expected,
-            } => write!(
+            Reason::Raised { wanted, before, expected } => write!(
                 f,
                 "{} rows wanted: about {} expected, {} with the default",
                 n(wanted),
@@ -93,9 +80,8 @@ impl Plan {
     pub fn numbers(&self, autos: &[Auto]) -> Option<Numbers> {
         let changed = self.choices.iter().zip(autos);
         let changed = changed.filter(|(choice, auto)| choice.number != auto.number);
-        let numbers: Numbers = changed
-            .map(|(choice, auto)| (auto.place.clone(), choice.number))
-            .collect();
+        let numbers: Numbers =
+            changed.map(|(choice, auto)| (auto.place.clone(), choice.number)).collect();
         (!numbers.is_empty()).then_some(numbers)
     }
 }
@@ -114,11 +100,7 @@ pub fn plan(checked: &Checked, snapshot: &Snapshot, most: f64) -> Plan {
             Choice {
                 constant: auto.constant,
                 number: auto.constant,
-                reason: if used {
-                    Reason::NothingAsked
-                } else {
-                    Reason::Unread
-                },
+                reason: if used { Reason::NothingAsked } else { Reason::Unread },
             }
         })
         .collect();
@@ -155,11 +137,7 @@ impl Choice {
         }
         self.number = number.max(self.number);
         self.reason = if number > self.constant {
-            Reason::Raised {
-                wanted,
-                before,
-                expected,
-            }
+            Reason::Raised { wanted, before, expected }
         } else {
             Reason::Enough { wanted, expected }
         };
@@ -175,10 +153,7 @@ pub struct Wanted {
 /// From the results backwards.
 pub fn demands(checked: &Checked, guess: &dyn Guess) -> Wanted {
     let graph = &checked.graph;
-    let mut wanted = Wanted {
-        rows: vec![None; graph.len()],
-        reached: vec![false; graph.len()],
-    };
+    let mut wanted = Wanted { rows: vec![None; graph.len()], reached: vec![false; graph.len()] };
     for (_, result) in &checked.results {
         wanted.reached[result.0 as usize] = true;
     }
@@ -221,10 +196,7 @@ fn autos_above(graph: &Graph, fanout: NodeId, autos: &[Auto]) -> Vec<usize> {
         if std::mem::replace(&mut seen[id.0 as usize], true) || node.op.asks().is_some() {
             continue;
         }
-        let here = autos
-            .iter()
-            .enumerate()
-            .filter(|(_, a)| a.nodes.contains(&id));
+        let here = autos.iter().enumerate().filter(|(_, a)| a.nodes.contains(&id));
         above.extend(here.map(|(index, _)| index));
         open.extend(node.inputs.iter().copied().chain(node.op.nested()));
     }
@@ -269,9 +241,8 @@ fn expected(graph: &Graph, reached: &[bool], guess: &dyn Guess) -> Vec<f64> {
             rows.push(0.0);
             continue;
         }
-        let inputs: Vec<f64> = sources(graph, NodeId(place))
-            .map(|(_, input)| rows[input.0 as usize])
-            .collect();
+        let inputs: Vec<f64> =
+            sources(graph, NodeId(place)).map(|(_, input)| rows[input.0 as usize]).collect();
         let all = guess.rows_of(node.shape.entity);
         rows.push(node.op.estimate(guess, &inputs).clamp(0.0, all.max(1.0)));
     }

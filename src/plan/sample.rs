@@ -39,12 +39,7 @@ pub struct Sample<'a> {
 
 impl<'a> Sample<'a> {
     pub fn new(snapshot: &'a Snapshot, params: &'a [Parameter]) -> Self {
-        Sample {
-            snapshot,
-            params,
-            scale: Cell::new(1.0),
-            shares: RefCell::default(),
-        }
+        Sample { snapshot, params, scale: Cell::new(1.0), shares: RefCell::default() }
     }
 
     pub fn set_scale(&self, scale: f64) {
@@ -66,10 +61,7 @@ impl<'a> Sample<'a> {
             seeds: vec![0; viewers.len()],
             viewers,
             sets: &nothing,
-            stop: Stop {
-                looks: Some(&looks),
-                ..Stop::default()
-            },
+            stop: Stop { looks: Some(&looks), ..Stop::default() },
             members: Members::default(),
             memo: Memo::default(),
             ends: Ends::default(),
@@ -102,12 +94,7 @@ impl<'a> Sample<'a> {
         let (n, each) = (ids.len(), viewers.len());
         let owners: Vec<u32> = (0..n).map(|i| (i * each / n) as u32).collect();
         let passed = self.with_run(viewers, |run| {
-            let frame = Frame {
-                n,
-                owners: &owners,
-                ids: &ids,
-                ..Frame::requests(run)
-            };
+            let frame = Frame { n, owners: &owners, ids: &ids, ..Frame::requests(run) };
             let passes = frame.condition(condition);
             let passed = passes.iter().filter(|&&ok| ok == 1).count();
             (!run.stop.is_due()).then_some(passed)
@@ -161,9 +148,7 @@ impl Guess for Sample<'_> {
         if !reads_defaults(self.params, number) {
             return None;
         }
-        let found = self.with_run(vec![NULL_CODE], |run| {
-            Frame::requests(run).numbers(number)[0]
-        });
+        let found = self.with_run(vec![NULL_CODE], |run| Frame::requests(run).numbers(number)[0]);
         Some(found).filter(|n| *n >= 0.0)
     }
 

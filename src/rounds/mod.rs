@@ -56,12 +56,7 @@ pub fn next(
     if checked.autos.is_empty() {
         return again;
     }
-    let round = Round {
-        checked,
-        ran,
-        exec,
-        results,
-    };
+    let round = Round { checked, ran, exec, results };
     for (_, result) in &checked.results {
         for (cut, asking) in last_cuts(&checked.graph, never, exec, *result) {
             let above = candidates(&checked.graph, cut);
@@ -165,9 +160,7 @@ impl Round<'_> {
         let asked = op.cut().map(|n| n.per_request(self.exec.run));
         let asked = asked.unwrap_or_default();
         let asked = requests.zip(asked);
-        asked
-            .filter_map(|(r, n)| (self.count(result, r) < n).then_some(r))
-            .collect()
+        asked.filter_map(|(r, n)| (self.count(result, r) < n).then_some(r)).collect()
     }
 
     /// Raises the numbers that a request reached above its cut.
@@ -227,10 +220,7 @@ impl Round<'_> {
         let schema = self.schema();
         let mut autos = self.checked.autos.iter().zip(raised);
         autos.any(|(auto, &n)| {
-            let most = auto
-                .nodes
-                .iter()
-                .map(|&node| self.checked.graph.get(node).op.most(schema));
+            let most = auto.nodes.iter().map(|&node| self.checked.graph.get(node).op.most(schema));
             n > auto.number && most.max().is_none_or(|most| auto.number < most)
         })
     }

@@ -13,13 +13,7 @@ use crate::ops::{Effect, Exec, Graph};
 ///
 /// `ran` is the graph that ran; `never` are the operators that give no row whatever the data.
 pub fn warnings(checked: &Checked, ran: &Graph, never: &[NodeId], exec: &Exec, results: &Results) {
-    let pages = Pages {
-        checked,
-        ran,
-        never,
-        exec,
-        results,
-    };
+    let pages = Pages { checked, ran, never, exec, results };
     for (name, result) in &checked.results {
         for (cut, asking) in last_cuts(&checked.graph, never, exec, *result) {
             pages.of(name.as_deref(), *result, cut, &asking);
@@ -81,10 +75,7 @@ impl Pages<'_> {
     fn why(&self, result: NodeId, request: usize) -> String {
         match self.loss(result, request) {
             Some(Loss::Some(node, came, stayed)) => {
-                format!(
-                    "{} removed most: {stayed} of {came} rows were kept",
-                    self.shown(node)
-                )
+                format!("{} removed most: {stayed} of {came} rows were kept", self.shown(node))
             }
             Some(Loss::All(node)) => format!("{} never returns a row", self.shown(node)),
             None => "no operator removed any: there are no more candidates".to_owned(),

@@ -88,15 +88,8 @@ impl Snapshot {
 /// Letters, digits, `-`, `_` and `.` stay; anything else becomes its bytes in hexadecimal.
 fn file_name(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    let hex = |c: char| {
-        c.to_string()
-            .bytes()
-            .map(|b| format!("%{b:02x}"))
-            .collect::<String>()
-    };
-    name.chars()
-        .map(|c| if plain(c) { c.to_string() } else { hex(c) })
-        .collect()
+    let hex = |c: char| c.to_string().bytes().map(|b| format!("%{b:02x}")).collect::<String>();
+    name.chars().map(|c| if plain(c) { c.to_string() } else { hex(c) }).collect()
 }
 
 fn header(key: u64, contents: u64, hash: u64) -> [u8; HEADER] {

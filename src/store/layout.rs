@@ -29,12 +29,7 @@ impl Header {
         bytes[..8].copy_from_slice(MAGIC);
         bytes[8..12].copy_from_slice(&FORMAT.to_ne_bytes());
         bytes[12..16].copy_from_slice(&BYTE_ORDER.to_ne_bytes());
-        let numbers = [
-            self.file_len,
-            self.manifest_at,
-            self.manifest_len,
-            self.manifest_hash,
-        ];
+        let numbers = [self.file_len, self.manifest_at, self.manifest_len, self.manifest_hash];
         for (at, n) in numbers.into_iter().enumerate() {
             bytes[16 + at * 8..24 + at * 8].copy_from_slice(&n.to_ne_bytes());
         }
@@ -46,11 +41,8 @@ impl Header {
     /// None if it is no header of this format.
     pub fn from_bytes(bytes: &[u8]) -> Option<Header> {
         let bytes: &[u8; HEADER] = bytes.get(..HEADER)?.try_into().ok()?;
-        let number = |i: usize| {
-            bytes[16 + i * 8..]
-                .first_chunk()
-                .map_or(0, |b| u64::from_ne_bytes(*b))
-        };
+        let number =
+            |i: usize| bytes[16 + i * 8..].first_chunk().map_or(0, |b| u64::from_ne_bytes(*b));
         let header = Header {
             file_len: number(0),
             manifest_at: number(1),

@@ -24,12 +24,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options {
-            cache: None,
-            stale: false,
-            imports: Vec::new(),
-            progress: Arc::new(Silent),
-        }
+        Options { cache: None, stale: false, imports: Vec::new(), progress: Arc::new(Silent) }
     }
 }
 
@@ -52,10 +47,7 @@ pub fn open(catalog: &Path, options: &Options) -> Result<Snapshot, DataError> {
 
 /// Brings the snapshot up to date.
 pub fn build(catalog: &Path, options: &Options) -> Result<Report, DataError> {
-    let options = Options {
-        stale: false,
-        ..options.clone()
-    };
+    let options = Options { stale: false, ..options.clone() };
     let (snapshot, rebuilt) = Project::new(catalog, &options).open(&options)?;
     Ok(Report {
         id: snapshot.id().to_owned(),
@@ -73,9 +65,7 @@ pub fn verify(catalog: &Path, options: &Options) -> Result<(), DataError> {
         let error = DataError::new(project.derived.join("snapshot"), "no readable snapshot");
         error.help("run `igql build`")
     };
-    Snapshot::map(&project.derived)
-        .ok_or_else(missing)?
-        .verify()?;
+    Snapshot::map(&project.derived).ok_or_else(missing)?.verify()?;
     super::artifact::verify_all(&project.derived)
 }
 
@@ -98,28 +88,18 @@ struct Project {
 
 impl Project {
     fn new(catalog: &Path, options: &Options) -> Self {
-        let catalog = if catalog.is_dir() {
-            catalog.join("catalog.toml")
-        } else {
-            catalog.to_owned()
-        };
+        let catalog =
+            if catalog.is_dir() { catalog.join("catalog.toml") } else { catalog.to_owned() };
         let folder = catalog.parent().map_or_else(PathBuf::new, Path::to_owned);
         let derived = options.cache.as_ref().unwrap_or(&folder).join(".igql");
-        Project {
-            catalog,
-            folder,
-            derived,
-        }
+        Project { catalog, folder, derived }
     }
 
     /// The snapshot, and whether it was built for that.
     fn open(&self, options: &Options) -> Result<(Snapshot, bool), DataError> {
         if let Some(mut snapshot) = Snapshot::map(&self.derived).filter(|_| options.stale) {
             // Whatever is wrong with the data, this snapshot is what was asked for.
-            if !load(&self.catalog)
-                .and_then(|c| self.is_fresh(&c, &snapshot))
-                .unwrap_or(false)
-            {
+            if !load(&self.catalog).and_then(|c| self.is_fresh(&c, &snapshot)).unwrap_or(false) {
                 snapshot.mark_stale();
             }
             return Ok((snapshot, false));
@@ -165,9 +145,7 @@ impl Project {
         let unreadable = || DataError::new(&target, "the snapshot cannot be verified");
         let good = |file: &Path| {
             sources.unchanged()?;
-            Snapshot::map_file(file, &self.derived)
-                .map(drop)
-                .ok_or_else(unreadable)
+            Snapshot::map_file(file, &self.derived).map(drop).ok_or_else(unreadable)
         };
         let before = Snapshot::map(&self.derived);
         let source = Inputs {
@@ -196,12 +174,8 @@ pub(super) fn lock(folder: &Path, waiting: impl FnOnce()) -> Result<File, DataEr
     let mut waiting = Some(waiting);
     loop {
         std::fs::create_dir_all(folder).map_err(cannot)?;
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(cannot)?;
+        let file =
+            File::options().create(true).truncate(false).write(true).open(&path).map_err(cannot)?;
         if file.try_lock().is_err() {
             if let Some(waiting) = waiting.take() {
                 waiting();

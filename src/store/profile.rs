@@ -157,10 +157,7 @@ impl Column {
             return Vec::new();
         };
         let mut counts = vec![0; words.len()];
-        codes
-            .iter()
-            .filter(|c| **c != NULL_CODE)
-            .for_each(|c| counts[*c as usize] += 1);
+        codes.iter().filter(|c| **c != NULL_CODE).for_each(|c| counts[*c as usize] += 1);
         let all = words.iter().zip(counts);
         all.filter(|(_, count)| *count > 0).collect()
     }
@@ -316,11 +313,7 @@ impl<'a> Strange<'a> {
             Values::Word { words, .. } => words.iter().map(|w| !others.has_text(w)).collect(),
             _ => Vec::new(),
         };
-        Strange {
-            values,
-            others,
-            words,
-        }
+        Strange { values, others, words }
     }
 
     fn is(&self, at: usize) -> bool {
@@ -352,11 +345,7 @@ impl Profile {
             row -= files[at].rows;
             at += 1;
         }
-        Place {
-            file: at,
-            row: row + 1,
-            line: self.reader.line(at, row),
-        }
+        Place { file: at, row: row + 1, line: self.reader.line(at, row) }
     }
 
     /// Whether more of the same file can be read.
@@ -477,12 +466,7 @@ fn column(name: &str, ty: &Type, all: Values) -> Column {
     let (values, range) = distinct(&all);
     let lengths = match &all {
         Values::List { slots, .. } => {
-            let known = || {
-                slots
-                    .iter()
-                    .filter(|s| s[0] != NULL_CODE)
-                    .map(|s| s[1] as usize)
-            };
+            let known = || slots.iter().filter(|s| s[0] != NULL_CODE).map(|s| s[1] as usize);
             known().min().zip(known().max())
         }
         _ => None,

@@ -44,9 +44,7 @@ enum Place<'a> {
 
 impl std::fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Snapshot")
-            .field("id", &self.manifest.id)
-            .finish_non_exhaustive()
+        f.debug_struct("Snapshot").field("id", &self.manifest.id).finish_non_exhaustive()
     }
 }
 
@@ -77,12 +75,10 @@ impl Snapshot {
             return None;
         }
         let text = &map[header.manifest_at as usize..];
-        let manifest: Manifest = Some(text)
-            .filter(|t| xxh3_64(t) == header.manifest_hash)
-            .and_then(parse)?;
+        let manifest: Manifest =
+            Some(text).filter(|t| xxh3_64(t) == header.manifest_hash).and_then(parse)?;
         let fits = |b: &super::layout::Buffer| {
-            b.at.checked_add(b.len)
-                .is_some_and(|end| end <= header.manifest_at)
+            b.at.checked_add(b.len).is_some_and(|end| end <= header.manifest_at)
         };
         manifest.buffers.iter().all(fits).then_some(())?;
         let mut snapshot = Snapshot {
@@ -131,10 +127,7 @@ impl Snapshot {
                 // SAFETY: `self` keeps it, unmoved in its `Arc`, as long as the view is used.
                 let view = unsafe { &*Arc::as_ptr(&items) };
                 kept.push(items);
-                ColumnView::List {
-                    slots: self.forever(*slots),
-                    items: view,
-                }
+                ColumnView::List { slots: self.forever(*slots), items: view }
             }
             ColumnLayout::Vector(vectors) => ColumnView::Vector {
                 dim: vectors.dim,
@@ -186,13 +179,7 @@ impl Snapshot {
 
     fn rows_of(&self, entity: EntityId) -> &[u32] {
         let all = self.row_numbers.get_or_init(|| {
-            let most = self
-                .schema()
-                .entities
-                .iter()
-                .map(|e| e.rows)
-                .max()
-                .unwrap_or(0);
+            let most = self.schema().entities.iter().map(|e| e.rows).max().unwrap_or(0);
             (0..most).collect()
         });
         &all[..self.schema().entity(entity).rows as usize]
@@ -212,11 +199,7 @@ impl Snapshot {
     /// The links of an edge by the row they come from, or by the row they go to (`reverse`).
     pub fn adjacency(&self, edge: EdgeId, reverse: bool) -> Adjacency<'_> {
         let edge = &self.layout().edges[edge.0 as usize];
-        self.links(if reverse {
-            &edge.reverse
-        } else {
-            &edge.forward
-        })
+        self.links(if reverse { &edge.reverse } else { &edge.forward })
     }
 
     /// The reverse of reference number `reference` of `entity`: for each row of the entity that
@@ -242,9 +225,7 @@ impl Snapshot {
         let mut hash = Xxh3::new();
         hash.update(self.manifest.id.as_bytes());
         hash.update(&serde_json::to_vec(&embedding).unwrap_or_default());
-        vectors
-            .iter()
-            .for_each(|v| hash.update(&v.hash().to_le_bytes()));
+        vectors.iter().for_each(|v| hash.update(&v.hash().to_le_bytes()));
         self.manifest.id = format!("{:016x}", hash.digest());
         self.manifest.schema.embeddings.push(embedding);
         self.added.push(vectors);
@@ -283,18 +264,10 @@ impl Snapshot {
         let Some(&end) = ends.get(code as usize) else {
             return "";
         };
-        let start = if code == 0 {
-            0
-        } else {
-            ends[code as usize - 1]
-        };
-        let bytes = self
-            .bytes(self.layout().strings.bytes)
-            .get(start as usize..end as usize);
+        let start = if code == 0 { 0 } else { ends[code as usize - 1] };
+        let bytes = self.bytes(self.layout().strings.bytes).get(start as usize..end as usize);
         // Checked, not assumed: the file's contents are verified only on request.
-        bytes
-            .and_then(|b| std::str::from_utf8(b).ok())
-            .unwrap_or_default()
+        bytes.and_then(|b| std::str::from_utf8(b).ok()).unwrap_or_default()
     }
 
     /// How many strings there are; codes are below.
@@ -329,19 +302,15 @@ impl Snapshot {
 
     /// The row with that key. A key of the other type is no key of the entity.
     pub fn row_of(&self, entity: EntityId, key: &Key) -> Option<u32> {
-        let order = self.layout().entities[entity.0 as usize]
-            .by_key
-            .map(|b| self.buffer::<u32>(b));
+        let order = self.layout().entities[entity.0 as usize].by_key.map(|b| self.buffer::<u32>(b));
         let row = |place: u32| order.map_or(place, |o| o[place as usize]);
         let found = match (self.keys(entity), key) {
-            (KeyView::Int(keys), Key::Int(key)) => search(keys.len() as u32, |place| {
-                keys[row(place) as usize].cmp(key)
-            }),
+            (KeyView::Int(keys), Key::Int(key)) => {
+                search(keys.len() as u32, |place| keys[row(place) as usize].cmp(key))
+            }
             (KeyView::Str(keys), Key::Str(key)) => {
                 let code = self.code_of(key)?;
-                search(keys.len() as u32, |place| {
-                    keys[row(place) as usize].cmp(&code)
-                })
+                search(keys.len() as u32, |place| keys[row(place) as usize].cmp(&code))
             }
             _ => None,
         };
@@ -372,22 +341,13 @@ impl Snapshot {
         };
         let hash = |buffer: Buf| self.manifest.buffers[buffer].xxh3;
         let present = layout.present.map(hash);
-        Some(hash_of(
-            layout.dim,
-            layout.storage,
-            hash(layout.data),
-            present,
-        ))
+        Some(hash_of(layout.dim, layout.storage, hash(layout.data), present))
     }
 
     /// The vectors of an entity in an embedding, as a column.
     pub fn vector_column(&self, embedding: usize, entity: EntityId) -> Option<ColumnView<'_>> {
         let view = self.vectors(embedding, entity)?;
-        Some(ColumnView::Vector {
-            dim: view.dim,
-            data: view.data,
-            present: view.present,
-        })
+        Some(ColumnView::Vector { dim: view.dim, data: view.data, present: view.present })
     }
 
     /// What `now = "latest"` is one microsecond after: the largest time of a link, or of a row where no
@@ -460,10 +420,8 @@ impl Snapshot {
         match damaged {
             None => Ok(()),
             Some((_, buffer)) => {
-                let message = format!(
-                    "the snapshot is damaged: wrong checksum at byte {}",
-                    buffer.at
-                );
+                let message =
+                    format!("the snapshot is damaged: wrong checksum at byte {}", buffer.at);
                 let error = DataError::new(self.folder.join("snapshot"), message);
                 Err(error.help("delete the file; `igql build` rebuilds it"))
             }

@@ -55,9 +55,7 @@ impl Sources {
             let names = part.keys.iter().chain([&part.file]);
             files.extend(names.map(|name| (folder.join(name), part.line)));
         }
-        let missing = files
-            .iter()
-            .map(|(file, line)| exists(file, catalog, *line));
+        let missing = files.iter().map(|(file, line)| exists(file, catalog, *line));
         errors.extend(missing.filter_map(Result::err));
         if let Some(error) = DataError::all(errors) {
             return Err(error);
@@ -66,10 +64,7 @@ impl Sources {
         paths.sort();
         paths.dedup();
         let stamps = paths.iter().map(|p| stamp(p, folder));
-        Ok(Sources {
-            folder: folder.to_owned(),
-            stamps: stamps.collect::<Result<_, _>>()?,
-        })
+        Ok(Sources { folder: folder.to_owned(), stamps: stamps.collect::<Result<_, _>>()? })
     }
 
     /// Whether a snapshot is made from these. Files that were touched are compared by content;
@@ -83,19 +78,12 @@ impl Sources {
         let noted =
             read_stamps(snapshot.folder()).filter(|s| s.manifest == snapshot.manifest_hash());
         let noted = noted.map_or_else(Vec::new, |s| s.files);
-        let touched: Vec<_> = self
-            .stamps
-            .iter()
-            .zip(sources)
-            .filter(|(f, _)| !noted.contains(f))
-            .collect();
+        let touched: Vec<_> =
+            self.stamps.iter().zip(sources).filter(|(f, _)| !noted.contains(f)).collect();
         let equal = |(file, source): &(&Stamp, &Source)| {
             Ok(hash(&self.folder.join(&file.path))? == source.xxh3)
         };
-        let equal: Vec<bool> = touched
-            .par_iter()
-            .map(equal)
-            .collect::<Result<_, DataError>>()?;
+        let equal: Vec<bool> = touched.par_iter().map(equal).collect::<Result<_, DataError>>()?;
         let fresh = equal.into_iter().all(|e| e);
         if fresh && !touched.is_empty() {
             // On a read-only disk the files are hashed again next time.
@@ -122,21 +110,14 @@ impl Sources {
     pub fn hashed(&self) -> Result<Vec<Source>, DataError> {
         let source = |f: &Stamp| {
             let xxh3 = hash(&self.folder.join(&f.path))?;
-            Ok(Source {
-                path: f.path.clone(),
-                size: f.size,
-                xxh3,
-            })
+            Ok(Source { path: f.path.clone(), size: f.size, xxh3 })
         };
         self.stamps.par_iter().map(source).collect()
     }
 
     /// Notes sizes and times for a snapshot.
     pub fn note(&self, snapshot: &Snapshot) -> Result<(), DataError> {
-        let stamps = Stamps {
-            manifest: snapshot.manifest_hash(),
-            files: self.stamps.clone(),
-        };
+        let stamps = Stamps { manifest: snapshot.manifest_hash(), files: self.stamps.clone() };
         let file = snapshot.folder().join("stamps");
         let text = serde_json::to_vec(&stamps).map_err(|e| DataError::io(&file, &e.into()))?;
         let mut aside = Aside::new(&file)?;
@@ -169,10 +150,7 @@ fn stamp(path: &Path, folder: &Path) -> Result<Stamp, DataError> {
 }
 
 fn modified(metadata: &Metadata) -> u64 {
-    let time = metadata
-        .modified()
-        .ok()
-        .and_then(|t| t.duration_since(UNIX_EPOCH).ok());
+    let time = metadata.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
     time.map_or(0, |t| t.as_nanos() as u64)
 }
 

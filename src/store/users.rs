@@ -44,18 +44,13 @@ pub fn read_users(
     if let Some(separator) = separators.into_iter().find(|s| is_table(&text, *s)) {
         return Err(without_key(file, column, &names(head, separator)));
     }
-    Ok(Users {
-        keys: from_lines(file, &text, column, ty)?,
-        ..Users::default()
-    })
+    Ok(Users { keys: from_lines(file, &text, column, ty)?, ..Users::default() })
 }
 
 /// The names in a header.
 fn names(head: &str, separator: char) -> Vec<String> {
     let names = head.split(separator);
-    names
-        .map(|name| name.trim().trim_matches('"').to_owned())
-        .collect()
+    names.map(|name| name.trim().trim_matches('"').to_owned()).collect()
 }
 
 /// Lines that are looked at to tell a table from keys.
@@ -110,10 +105,7 @@ fn from_table(
         let names: Vec<String> = found.iter().map(|f| f.name.clone()).collect();
         return Err(without_key(&reader.files()[0].path, column, &names));
     };
-    let want = |column, ty: &Type| Wanted {
-        column,
-        how: How::plain(ty.clone()),
-    };
+    let want = |column, ty: &Type| Wanted { column, how: How::plain(ty.clone()) };
     let mut columns = vec![match ty {
         KeyType::Int => want(at, &Type::Int),
         KeyType::String => want(at, &Type::String),
@@ -139,11 +131,7 @@ fn from_table(
         let value = |row| value(values, &ty, row);
         (name, (0..table.rows).map(value).collect())
     });
-    Ok(Users {
-        keys,
-        columns: columns.collect(),
-        others,
-    })
+    Ok(Users { keys, columns: columns.collect(), others })
 }
 
 fn key_at(keys: &Values, row: usize) -> Option<Key> {

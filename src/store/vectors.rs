@@ -59,31 +59,17 @@ impl Vectors {
         if metric == Metric::Cosine {
             let row = |row: usize| data.floats().get(row * dim..(row + 1) * dim);
             let zero = |at: usize| row(at).is_some_and(|v| v.are_zero());
-            has.iter_mut()
-                .enumerate()
-                .for_each(|(row, has)| *has &= !zero(row));
+            has.iter_mut().enumerate().for_each(|(row, has)| *has &= !zero(row));
         }
         let missing = has.iter().filter(|h| !**h).count() as u64;
-        let word = |w: &[bool]| {
-            w.iter()
-                .enumerate()
-                .fold(0u64, |bits, (i, h)| bits | u64::from(*h) << i)
-        };
+        let word =
+            |w: &[bool]| w.iter().enumerate().fold(0u64, |bits, (i, h)| bits | u64::from(*h) << i);
         let present = (missing > 0).then(|| has.chunks(64).map(word).collect());
-        Vectors {
-            dim,
-            data,
-            present,
-            missing,
-        }
+        Vectors { dim, data, present, missing }
     }
 
     pub fn view(&self) -> VectorsView<'_> {
-        VectorsView {
-            dim: self.dim,
-            data: self.data.floats(),
-            present: self.present.as_deref(),
-        }
+        VectorsView { dim: self.dim, data: self.data.floats(), present: self.present.as_deref() }
     }
 
     /// A hash of dimension, numbers and which rows have a vector.
@@ -99,10 +85,5 @@ impl Vectors {
 
 /// A hash of vectors from those of their parts.
 pub fn hash_of(dim: usize, storage: Storage, data: u64, present: Option<u64>) -> u64 {
-    xxh3_64(bytes(&[
-        dim as u64,
-        storage as u64,
-        data,
-        present.unwrap_or(0),
-    ]))
+    xxh3_64(bytes(&[dim as u64, storage as u64, data, present.unwrap_or(0)]))
 }

@@ -24,10 +24,7 @@ pub struct Adjacency<'a> {
 impl Adjacency<'_> {
     /// The places of a row's links in the arrays; none for a row that the entity does not have.
     pub fn range(&self, row: u32) -> Range<usize> {
-        match self
-            .offsets
-            .get(row as usize..(row as usize).saturating_add(2))
-        {
+        match self.offsets.get(row as usize..(row as usize).saturating_add(2)) {
             Some(&[start, end]) => start as usize..end as usize,
             _ => 0..0,
         }
@@ -76,9 +73,6 @@ impl<'a> VectorsView<'a> {
         let has = self
             .present
             .is_none_or(|bits| bits.get(row / 64).is_some_and(|b| b >> (row % 64) & 1 == 1));
-        self.data
-            .get(row * self.dim..(row + 1) * self.dim)
-            .filter(|_| has)
-            .map(Cow::from)
+        self.data.get(row * self.dim..(row + 1) * self.dim).filter(|_| has).map(Cow::from)
     }
 }

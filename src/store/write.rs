@@ -17,10 +17,7 @@ pub struct Aside {
 impl Aside {
     pub fn new(target: &Path) -> Result<Self, DataError> {
         let file = Replacement::new(target).map_err(|e| cannot_write(target, &e))?;
-        Ok(Aside {
-            file,
-            target: target.to_owned(),
-        })
+        Ok(Aside { file, target: target.to_owned() })
     }
 
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), DataError> {
@@ -30,9 +27,7 @@ impl Aside {
 
     /// Syncs and renames; on any error the old file stays.
     pub fn finish(self) -> Result<(), DataError> {
-        self.file
-            .commit()
-            .map_err(|e| cannot_write(&self.target, &e))
+        self.file.commit().map_err(|e| cannot_write(&self.target, &e))
     }
 }
 
@@ -51,11 +46,7 @@ pub struct Writer {
 
 impl Writer {
     pub fn new(target: &Path) -> Result<Self, DataError> {
-        let mut writer = Writer {
-            aside: Aside::new(target)?,
-            at: 0,
-            buffers: Vec::new(),
-        };
+        let mut writer = Writer { aside: Aside::new(target)?, at: 0, buffers: Vec::new() };
         writer.write(&[0; HEADER])?;
         Ok(writer)
     }
@@ -71,11 +62,7 @@ impl Writer {
         let padding = self.at.next_multiple_of(ALIGN) - self.at;
         self.write(&[0; ALIGN as usize][..padding as usize])?;
         let data = bytes(values);
-        self.buffers.push(Buffer {
-            at: self.at,
-            len: data.len() as u64,
-            xxh3: xxh3_64(data),
-        });
+        self.buffers.push(Buffer { at: self.at, len: data.len() as u64, xxh3: xxh3_64(data) });
         self.write(data)?;
         Ok(self.buffers.len() - 1)
     }

@@ -86,11 +86,8 @@ fn scope(text: &str, mark: &Mark, items: &[ItemTokens]) -> Span {
         },
         None => comment,
     };
-    let start = text[..place.start as usize]
-        .rfind('\n')
-        .map_or(0, |i| i + 1);
-    let end = text[place.start as usize..]
-        .find('\n')
-        .map_or(text.len(), |i| place.start as usize + i);
+    let start = text[..place.start as usize].rfind('\n').map_or(0, |i| i + 1);
+    let end =
+        text[place.start as usize..].find('\n').map_or(text.len(), |i| place.start as usize + i);
     Span::new(comment.source, start, end)
 }

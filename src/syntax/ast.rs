@@ -36,55 +36,25 @@ pub enum ItemKind {
     /// `import std.hybrid` or `import "lib/sources.igql"`
     Import(ImportPath),
     /// `param country: string = "US"`, `param least: float in 0.0..1.0`
-    Param {
-        name: Name,
-        ty: TypeExpr,
-        range: Option<Range>,
-        default: Option<Expr>,
-    },
+    Param { name: Name, ty: TypeExpr, range: Option<Range>, default: Option<Expr> },
     /// `tunable w in 0.0..5.0 = 1.0`
-    Tunable {
-        name: Name,
-        range: Range,
-        default: Expr,
-    },
+    Tunable { name: Name, range: Range, default: Expr },
     /// `edge likes = ratings where rating >= 4 weight rating - 3`
     Edge(EdgeDecl),
     /// `embedding default on account = ig2vec`
-    Embedding {
-        name: Name,
-        entities: Vec<Name>,
-        value: Expr,
-    },
+    Embedding { name: Name, entities: Vec<Name>, value: Expr },
     /// `model final on media = formula(...)`
-    Model {
-        name: Name,
-        entity: Name,
-        value: Expr,
-    },
+    Model { name: Name, entity: Name, value: Expr },
     /// `value popularity on media = ...`, `value explore(save: float = 1.0) = ...`
     Value(RowDef),
     /// `policy safe(limit: float = 0.2) on media = ...`
     Policy(RowDef),
     /// `def fresh(rows: set[media]) -> set[media] = ...`
-    Def {
-        name: Name,
-        params: Vec<Param>,
-        result: Option<TypeExpr>,
-        body: Expr,
-    },
+    Def { name: Name, params: Vec<Param>, result: Option<TypeExpr>, body: Expr },
     /// `query main(n: int = 25) = ...`
-    Query {
-        name: Name,
-        params: Vec<Param>,
-        body: Expr,
-    },
+    Query { name: Name, params: Vec<Param>, body: Expr },
     /// `test "nothing unsafe" (user=42) = { ... }`
-    Test {
-        name: Name,
-        settings: Vec<Arg>,
-        body: Block,
-    },
+    Test { name: Name, settings: Vec<Arg>, body: Block },
     /// `likes_source = user.liked(30)`
     Binding { name: Name, value: Expr },
     /// A bare expression: the query `main` when it is the last item.

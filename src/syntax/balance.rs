@@ -42,14 +42,8 @@ struct Balancing<'a, 't> {
 /// Matches the brackets; the result has none without its partner.
 pub fn balance<'t>(input: Vec<Lexeme<'t>>, sink: &mut Sink) -> Vec<Lexeme<'t>> {
     let kept = input.iter().map(|l| Some(l.token)).collect();
-    let mut balancing = Balancing {
-        input: &input,
-        sink,
-        open: Vec::new(),
-        missing: Vec::new(),
-        kept,
-        margin: 0,
-    };
+    let mut balancing =
+        Balancing { input: &input, sink, open: Vec::new(), missing: Vec::new(), kept, margin: 0 };
     for i in 0..input.len() {
         balancing.step(i);
     }
@@ -75,9 +69,7 @@ pub fn declaration(lexemes: &[Lexeme], i: usize) -> Option<Token<'static>> {
     let next = lexemes.get(i + 1).filter(|l| !l.first)?.token;
     // A reserved word where the name should be is a wrong name, not an expression.
     let wrong_name = next.is_reserved()
-        && lexemes
-            .get(i + 2)
-            .is_some_and(|l| matches!(l.token, Token::Colon | Token::Assign));
+        && lexemes.get(i + 2).is_some_and(|l| matches!(l.token, Token::Colon | Token::Assign));
     let named = matches!(next, Token::Name(_) | Token::Quoted(_)) || wrong_name;
     let text = matches!(next, Token::Str(_));
     let fits = match keyword {
@@ -112,11 +104,8 @@ impl<'t> Balancing<'_, 't> {
         }
         match lexeme.token {
             Token::Brace => {
-                let token = if is_record(self.input, i) {
-                    Token::OpenRecord
-                } else {
-                    Token::OpenBlock
-                };
+                let token =
+                    if is_record(self.input, i) { Token::OpenRecord } else { Token::OpenBlock };
                 self.push(i, token);
             }
             Token::Open => self.push(i, Token::Open),
@@ -128,11 +117,7 @@ impl<'t> Balancing<'_, 't> {
 
     fn push(&mut self, i: usize, token: Token<'static>) {
         self.kept[i] = Some(token);
-        self.open.push(Open {
-            token,
-            span: self.input[i].span,
-            suspect: None,
-        });
+        self.open.push(Open { token, span: self.input[i].span, suspect: None });
     }
 
     /// At the start of a line: a declaration closes what is open, and a line that would need a
@@ -146,43 +131,28 @@ impl<'t> Balancing<'_, 't> {
         }
         if is_declaration(self.input, i) {
             let block = self.open.iter().rposition(|o| o.token == Token::OpenBlock);
-            self.close(
-                if outdented {
-                    0
-                } else {
-                    block.map_or(0, |b| b + 1)
-                },
-                i,
-                None,
-            );
+            self.close(if outdented { 0 } else { block.map_or(0, |b| b + 1) }, i, None);
             return;
         }
         if outdented && is_binding(self.input, i) && self.separate(i) && !self.in_block() {
             return self.close(0, i, None);
         }
-        let suspicious = if self.in_block() {
-            outdented && !lexeme.token.is_closer()
-        } else {
-            self.separate(i)
-        };
+        let suspicious =
+            if self.in_block() { outdented && !lexeme.token.is_closer() } else { self.separate(i) };
         if let Some(top) = self.open.last_mut().filter(|_| suspicious) {
             top.suspect.get_or_insert(i);
         }
     }
 
     fn in_block(&self) -> bool {
-        self.open
-            .last()
-            .is_some_and(|o| o.token == Token::OpenBlock)
+        self.open.last().is_some_and(|o| o.token == Token::OpenBlock)
     }
 
     /// Whether one thing ends before `i` and another begins there, with nothing between.
     fn separate(&self, i: usize) -> bool {
         i > 0
             && self.input[i - 1].token.can_end()
-            && self.input[i]
-                .token
-                .can_begin(self.input.get(i + 1).map(|l| l.token))
+            && self.input[i].token.can_begin(self.input.get(i + 1).map(|l| l.token))
     }
 
     fn closer(&mut self, i: usize) {
@@ -224,22 +194,15 @@ impl<'t> Balancing<'_, 't> {
         }
         let lexeme = &self.input[i];
         let shown = lexeme.token.bracket();
-        let found = Diagnostic::new(
-            code::E0104,
-            lexeme.span,
-            format!("`{shown}` closes nothing"),
-        );
-        self.sink
-            .push(found.help("remove it, or open a bracket for it"));
+        let found = Diagnostic::new(code::E0104, lexeme.span, format!("`{shown}` closes nothing"));
+        self.sink.push(found.help("remove it, or open a bracket for it"));
         self.kept[i] = None;
     }
 
     fn replace(&mut self, i: usize) {
         let Some(top) = self.open.pop() else { return };
-        let (found, right) = (
-            self.input[i].token.bracket(),
-            top.token.closer().unwrap_or(Token::Close),
-        );
+        let (found, right) =
+            (self.input[i].token.bracket(), top.token.closer().unwrap_or(Token::Close));
         let message = format!("`{}` is closed by `{found}`", top.token.bracket());
         let diagnostic = Diagnostic::new(code::E0104, self.input[i].span, message)
             .label(top.span, "opened here")
@@ -282,10 +245,8 @@ impl<'t> Balancing<'_, 't> {
         }
         if let Some(i) = because {
             let found = self.input[i].token.bracket();
-            diagnostic = diagnostic.label(
-                self.input[i].span,
-                format!("this `{found}` closes an outer bracket"),
-            );
+            diagnostic = diagnostic
+                .label(self.input[i].span, format!("this `{found}` closes an outer bracket"));
         }
         self.sink.push(diagnostic);
     }
@@ -317,10 +278,7 @@ fn merge<'t>(
 
 fn put_in(out: &mut Vec<Lexeme>, closer: Token<'static>) {
     if let Some(last) = out.last() {
-        let place = Span {
-            start: last.span.end,
-            ..last.span
-        };
+        let place = Span { start: last.span.end, ..last.span };
         out.push(Lexeme::synthetic(closer, place));
     }
 }

@@ -5,10 +5,7 @@ use super::print::{compare_sign, print_expression, type_text};
 
 /// An outline of the tree.
 pub fn dump(file: &File) -> String {
-    let mut outline = Outline {
-        out: String::new(),
-        depth: 0,
-    };
+    let mut outline = Outline { out: String::new(), depth: 0 };
     file.items.iter().for_each(|item| outline.item(item));
     outline.out
 }
@@ -148,9 +145,7 @@ impl Outline {
 
     fn statement(&mut self, statement: &Statement) {
         match statement {
-            Statement::Binding {
-                docs, name, value, ..
-            } => {
+            Statement::Binding { docs, name, value, .. } => {
                 docs.iter().for_each(|d| self.line(format!("## {d}")));
                 self.under(&format!("binding {}", name.text), value);
             }
@@ -167,9 +162,7 @@ impl Outline {
                 self.node("list", |o| elements.iter().for_each(|e| o.expr(e)));
             }
             ExprKind::Record(fields) => self.node("record", |o| {
-                fields
-                    .iter()
-                    .for_each(|(n, e)| o.under(&format!("{}:", n.text), e));
+                fields.iter().for_each(|(n, e)| o.under(&format!("{}:", n.text), e));
             }),
             ExprKind::Block(block) => self.block(block),
             ExprKind::Unary { op, operand } => {
@@ -180,22 +173,15 @@ impl Outline {
             }
             ExprKind::Compare { first, rest } => self.node("compare", |o| {
                 o.expr(first);
-                rest.iter()
-                    .for_each(|(op, e)| o.under(compare_sign(*op), e));
+                rest.iter().for_each(|(op, e)| o.under(compare_sign(*op), e));
             }),
-            ExprKind::In {
-                value,
-                set,
-                negated,
-            } => self.pair(if *negated { "not in" } else { "in" }, value, set),
+            ExprKind::In { value, set, negated } => {
+                self.pair(if *negated { "not in" } else { "in" }, value, set)
+            }
             ExprKind::IsNull { value, negated } => {
                 self.under(if *negated { "is not null" } else { "is null" }, value);
             }
-            ExprKind::If {
-                then,
-                condition,
-                otherwise,
-            } => self.node("choice", |o| {
+            ExprKind::If { then, condition, otherwise } => self.node("choice", |o| {
                 o.under("if", condition);
                 o.under("then", then);
                 o.under("else", otherwise);
@@ -203,14 +189,12 @@ impl Outline {
             ExprKind::Call { callee, args } => self.node(format!("call {}", callee.text), |o| {
                 args.iter().for_each(|a| o.arg(a));
             }),
-            ExprKind::Method {
-                receiver,
-                name,
-                args,
-            } => self.node(format!("method {}", name.text), |o| {
-                o.under("of", receiver);
-                args.iter().for_each(|a| o.arg(a));
-            }),
+            ExprKind::Method { receiver, name, args } => {
+                self.node(format!("method {}", name.text), |o| {
+                    o.under("of", receiver);
+                    args.iter().for_each(|a| o.arg(a));
+                })
+            }
             ExprKind::Links { edge, ends } => self.node("links", |o| {
                 o.under("of", edge);
                 ends.iter().for_each(|a| o.arg(a));

@@ -147,8 +147,7 @@ impl<'t> Layout<'_, 't> {
             let message = "statements are not separated by commas";
             let help = "leave the commas out: each statement has a line of its own";
             let span = self.input[i].span;
-            self.sink
-                .push(Diagnostic::new(code::E0101, span, message).help(help));
+            self.sink.push(Diagnostic::new(code::E0101, span, message).help(help));
         }
         true
     }
@@ -173,10 +172,7 @@ impl<'t> Layout<'_, 't> {
         if self.open.is_empty() {
             self.finish_item();
         } else if !matches!(last.token, Token::OpenBlock | Token::Sep) {
-            let place = Span {
-                start: last.span.end,
-                ..last.span
-            };
+            let place = Span { start: last.span.end, ..last.span };
             self.current.push(Lexeme::synthetic(Token::Sep, place));
             self.depth.next();
         }
@@ -191,10 +187,8 @@ impl<'t> Layout<'_, 't> {
         } else if let Some(word) = self.word(i) {
             lexeme.token = word;
         } else if self.begins_statement() && is_binding(self.input, i) {
-            self.current.extend(
-                docs.into_iter()
-                    .map(|d| Lexeme::synthetic(Token::Doc(d), lexeme.span)),
-            );
+            self.current
+                .extend(docs.into_iter().map(|d| Lexeme::synthetic(Token::Doc(d), lexeme.span)));
         }
         self.bracket(&lexeme);
         self.depth.count(&lexeme);
@@ -208,9 +202,7 @@ impl<'t> Layout<'_, 't> {
     }
 
     fn begins_statement(&self) -> bool {
-        self.current
-            .last()
-            .is_some_and(|l| matches!(l.token, Token::OpenBlock | Token::Sep))
+        self.current.last().is_some_and(|l| matches!(l.token, Token::OpenBlock | Token::Sep))
     }
 
     fn bracket(&mut self, lexeme: &Lexeme) {
@@ -261,23 +253,15 @@ impl<'t> Layout<'_, 't> {
                 "brackets nest at most {} deep and chains have at most {MAX_DEPTH} links; name parts of it with bindings",
                 MAX_DEPTH / BRACKET_DEPTH
             );
-            self.sink
-                .push(Diagnostic::new(code::E0107, span, message).help(help));
+            self.sink.push(Diagnostic::new(code::E0107, span, message).help(help));
         }
-        self.items.push(ItemTokens {
-            docs,
-            tokens,
-            too_deep: depth.exceeded.is_some(),
-        });
+        self.items.push(ItemTokens { docs, tokens, too_deep: depth.exceeded.is_some() });
     }
 }
 
 impl Depth {
     fn new() -> Self {
-        Depth {
-            levels: vec![Level::default()],
-            exceeded: None,
-        }
+        Depth { levels: vec![Level::default()], exceeded: None }
     }
 
     fn count(&mut self, lexeme: &Lexeme) {

@@ -27,14 +27,7 @@ pub struct Lexeme<'t> {
 impl<'t> Lexeme<'t> {
     /// A token that stands nowhere in the text.
     pub fn synthetic(token: Token<'t>, span: Span) -> Self {
-        Lexeme {
-            token,
-            span,
-            first: false,
-            column: 0,
-            synthetic: true,
-            docs: Vec::new(),
-        }
+        Lexeme { token, span, first: false, column: 0, synthetic: true, docs: Vec::new() }
     }
 }
 
@@ -115,8 +108,7 @@ impl<'t> Lexing<'t, '_> {
         help: impl Into<String>,
     ) {
         let span = Span::new(self.source, at.start, at.end);
-        self.sink
-            .push(Diagnostic::new(code, span, message).help(help));
+        self.sink.push(Diagnostic::new(code, span, message).help(help));
     }
 
     fn take(&mut self, token: Result<Token<'t>, ()>, at: std::ops::Range<usize>) {
@@ -179,17 +171,10 @@ impl<'t> Lexing<'t, '_> {
         self.blank = false;
         let text = &self.text[at.clone()];
         let alone = !self.begun;
-        if let Some(doc) = text
-            .strip_prefix("##")
-            .filter(|t| alone && !t.starts_with('#'))
-        {
-            self.docs
-                .push(doc.strip_prefix(' ').unwrap_or(doc).trim_end());
+        if let Some(doc) = text.strip_prefix("##").filter(|t| alone && !t.starts_with('#')) {
+            self.docs.push(doc.strip_prefix(' ').unwrap_or(doc).trim_end());
         }
-        self.comments.push(Comment {
-            alone,
-            span: Span::new(self.source, at.start, at.end),
-        });
+        self.comments.push(Comment { alone, span: Span::new(self.source, at.start, at.end) });
     }
 
     fn push(&mut self, token: Token<'t>, at: std::ops::Range<usize>) {
@@ -214,12 +199,7 @@ impl<'t> Lexing<'t, '_> {
             Token::Quote => self.string(slice, at),
             Token::Quoted(name) if name.contains("${") => {
                 let help = format!("strings are concatenated by `+`: `{}`", joined(name, '"'));
-                self.report(
-                    code::E0103,
-                    at,
-                    "backticks enclose a name, not a text",
-                    help,
-                );
+                self.report(code::E0103, at, "backticks enclose a name, not a text", help);
                 Token::Bad
             }
             Token::Quoted("") => {
@@ -305,12 +285,7 @@ impl<'t> Lexing<'t, '_> {
             }
             _ if !name.is_ascii() => {
                 let help = format!("other names stand in backticks: `` `{name}` ``");
-                self.report(
-                    code::E0101,
-                    at,
-                    format!("the name `{name}` is not plain ASCII"),
-                    help,
-                );
+                self.report(code::E0101, at, format!("the name `{name}` is not plain ASCII"), help);
                 Token::Name(name)
             }
             _ => Token::Name(name),
@@ -372,10 +347,7 @@ impl<'t> Lexing<'t, '_> {
         let inner = literal.get(1..literal.len() - 1).unwrap_or_default();
         let quote = literal.chars().next().unwrap_or('"');
         let help = if letters.contains('f') && inner.contains('{') {
-            format!(
-                "strings are concatenated by `+`: `{}`",
-                joined(inner, quote)
-            )
+            format!("strings are concatenated by `+`: `{}`", joined(inner, quote))
         } else if letters.contains('r') {
             format!("write `{}`", literal.replace('\\', "\\\\"))
         } else {
@@ -390,10 +362,9 @@ impl<'t> Lexing<'t, '_> {
     /// What `?` means elsewhere: `a ?? b`, `a ?: b`, `a?.b`, `int?`, `a ? b : c`.
     fn question(&mut self, at: std::ops::Range<usize>) {
         let rest = &self.text[at.end..];
-        let type_ends = rest
-            .trim_start_matches([' ', '\t'])
-            .starts_with(['=', ',', ')', '\n', '\r'])
-            || rest.trim_start().is_empty();
+        let type_ends =
+            rest.trim_start_matches([' ', '\t']).starts_with(['=', ',', ')', '\n', '\r'])
+                || rest.trim_start().is_empty();
         let (length, help, goes_on) = match rest.chars().next() {
             Some('?' | ':') => {
                 let value = self.operand_before().unwrap_or("a");
@@ -542,10 +513,7 @@ fn begins_value(rest: &str) -> bool {
 /// As much of a line as tells whether it is a comment: a bounded look, so that long lines of signs
 /// take no more time than others.
 fn first_of_line(text: &str) -> &str {
-    let most = text
-        .char_indices()
-        .nth(200)
-        .map_or(text.len(), |(at, _)| at);
+    let most = text.char_indices().nth(200).map_or(text.len(), |(at, _)| at);
     text[..most].split('\n').next().unwrap_or_default()
 }
 
@@ -562,14 +530,11 @@ fn is_prose(text: &str) -> bool {
 }
 
 fn is_word(word: &str) -> bool {
-    const JOINING: [&str; 10] = [
-        "and", "or", "not", "in", "is", "if", "else", "on", "where", "weight",
-    ];
+    const JOINING: [&str; 10] =
+        ["and", "or", "not", "in", "is", "if", "else", "on", "where", "weight"];
     word.starts_with(char::is_alphanumeric)
         && word.ends_with(char::is_alphanumeric)
-        && word
-            .chars()
-            .all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+        && word.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
         && !JOINING.contains(&word)
 }
 

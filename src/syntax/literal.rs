@@ -11,10 +11,7 @@ pub struct Malformed {
 }
 
 fn malformed<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, Malformed> {
-    Err(Malformed {
-        message: message.into(),
-        help: help.into(),
-    })
+    Err(Malformed { message: message.into(), help: help.into() })
 }
 
 /// Units of durations and their length in microseconds, longest first.
@@ -71,10 +68,7 @@ fn integer(text: &str) -> Result<Token<'static>, Malformed> {
         Ok(value) => Ok(Token::Int(value)),
         Err(_) => malformed(
             format!("`{text}` is too large for an `int`"),
-            format!(
-                "the largest is {}; a float is written with a point: `1e30`",
-                i64::MAX
-            ),
+            format!("the largest is {}; a float is written with a point: `1e30`", i64::MAX),
         ),
     }
 }
@@ -94,10 +88,7 @@ fn duration(text: &str, digits: &str, length: i64) -> Result<Token<'static>, Mal
 fn is_float(text: &str) -> bool {
     let digits = |s: &str| !s.is_empty() && s.bytes().all(|c| c.is_ascii_digit() || c == b'_');
     let (mantissa, exponent) = match text.find(['e', 'E']) {
-        Some(i) => (
-            &text[..i],
-            Some(text[i + 1..].trim_start_matches(['+', '-'])),
-        ),
+        Some(i) => (&text[..i], Some(text[i + 1..].trim_start_matches(['+', '-']))),
         None => (text, None),
     };
     mantissa.splitn(2, '.').all(digits) && exponent.is_none_or(digits)
@@ -122,10 +113,7 @@ fn odd_number(text: &str, head: &str, tail: &str) -> Result<Token<'static>, Malf
         );
     }
     if let Some(duration) = method_duration(head, tail) {
-        return malformed(
-            format!("invalid duration `{text}`"),
-            format!("write `{duration}`"),
-        );
+        return malformed(format!("invalid duration `{text}`"), format!("write `{duration}`"));
     }
     let unit = tail.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '_');
     if tail.starts_with('.') && UNITS.iter().any(|u| u.0 == unit) {
@@ -229,28 +217,22 @@ pub fn time(text: &str) -> Result<Token<'static>, Malformed> {
         let help = "a time ends in `Z` or in an offset such as `+02:00`";
         return malformed(format!("`{text}` ends in an unknown offset"), help);
     };
-    Ok(Token::Time(
-        micros(date.to_datetime(clock)) - offset * 1_000_000,
-    ))
+    Ok(Token::Time(micros(date.to_datetime(clock)) - offset * 1_000_000))
 }
 
 /// Whether the text has digits where the shape has `d`, and the same characters elsewhere.
 fn shaped(text: &str, shape: &str) -> bool {
     text.len() == shape.len()
-        && text.bytes().zip(shape.bytes()).all(|(c, s)| {
-            if s == b'd' {
-                c.is_ascii_digit()
-            } else {
-                c == s
-            }
-        })
+        && text.bytes().zip(shape.bytes()).all(
+            |(c, s)| {
+                if s == b'd' { c.is_ascii_digit() } else { c == s }
+            },
+        )
 }
 
 fn split_offset(clock: &str) -> (&str, &str) {
     clock.split_at(
-        clock
-            .find(|c: char| !c.is_ascii_digit() && c != ':' && c != '.')
-            .unwrap_or(clock.len()),
+        clock.find(|c: char| !c.is_ascii_digit() && c != ':' && c != '.').unwrap_or(clock.len()),
     )
 }
 

@@ -52,10 +52,7 @@ fn without_foreign<'t>(
     let covers = |s: &Span, span: Span| s.start <= span.start && span.end <= s.end;
     let found = found.finish().into_iter();
     let outside = found.filter(|d| !spans.iter().any(|s| covers(s, d.span)));
-    foreign
-        .into_iter()
-        .chain(outside)
-        .for_each(|d| sink.push(d));
+    foreign.into_iter().chain(outside).for_each(|d| sink.push(d));
     kept
 }
 
@@ -98,10 +95,7 @@ pub fn parse_expression(text: &str, source: SourceId, sink: &mut Sink) -> Expr {
             Diagnostic::new(code::E0101, end, "an expression is missing")
                 .help("write a value, a name or a call"),
         );
-        return Expr {
-            kind: ExprKind::Error,
-            span: end,
-        };
+        return Expr { kind: ExprKind::Error, span: end };
     };
     if let Some(more) = items.next() {
         let message = "unexpected second expression";
@@ -113,19 +107,13 @@ pub fn parse_expression(text: &str, source: SourceId, sink: &mut Sink) -> Expr {
     let item = item(text, tokens, source, sink);
     match item.kind {
         ItemKind::Expr(e) => e,
-        ItemKind::Error => Expr {
-            kind: ExprKind::Error,
-            span: item.span,
-        },
+        ItemKind::Error => Expr { kind: ExprKind::Error, span: item.span },
         _ => {
             let message = "an expression is expected here, not a definition";
             sink.push(
                 Diagnostic::new(code::E0101, item.span, message).help("write the value alone"),
             );
-            Expr {
-                kind: ExprKind::Error,
-                span: item.span,
-            }
+            Expr { kind: ExprKind::Error, span: item.span }
         }
     }
 }
@@ -135,10 +123,7 @@ pub fn tokens<'t>(text: &'t str, source: SourceId, sink: &mut Sink) -> Vec<Lexem
     let mut all: Vec<Lexeme> = Vec::new();
     for item in items(text, source, sink) {
         if !all.is_empty() {
-            all.push(Lexeme::synthetic(
-                Token::Sep,
-                recover::end_before(&all, all.len()),
-            ));
+            all.push(Lexeme::synthetic(Token::Sep, recover::end_before(&all, all.len())));
         }
         all.extend(item.tokens);
     }
@@ -154,11 +139,8 @@ fn items<'t>(text: &'t str, source: SourceId, sink: &mut Sink) -> Vec<ItemTokens
 fn item(text: &str, item: ItemTokens, source: SourceId, sink: &mut Sink) -> Item {
     let span = item.span();
     let docs = item.docs.iter().map(|d| d.to_string()).collect();
-    let kind = if item.too_deep {
-        ItemKind::Error
-    } else {
-        item_kind(text, item.tokens, source, sink)
-    };
+    let kind =
+        if item.too_deep { ItemKind::Error } else { item_kind(text, item.tokens, source, sink) };
     Item { docs, kind, span }
 }
 
@@ -177,12 +159,8 @@ fn item_kind(text: &str, mut tokens: Vec<Lexeme>, source: SourceId, sink: &mut S
         let how = if recover::is_echo(&tokens, index) {
             Repair::Replace
         } else {
-            let (diagnostic, how) = message::explain(&Stop {
-                text,
-                tokens: &tokens,
-                index,
-                expected,
-            });
+            let (diagnostic, how) =
+                message::explain(&Stop { text, tokens: &tokens, index, expected });
             if !behind_open_bracket(&diagnostic, sink) {
                 sink.push(diagnostic);
             }
@@ -228,10 +206,9 @@ fn stopped(error: Unparsed, end: usize) -> (usize, Vec<String>) {
 /// The name that an item gives to something, as far as its first tokens tell.
 fn first_name(tokens: &[Lexeme]) -> Option<Name> {
     let name = |l: &Lexeme| match l.token {
-        Token::Name(text) | Token::Quoted(text) => Some(Name {
-            text: text.to_string(),
-            span: l.span,
-        }),
+        Token::Name(text) | Token::Quoted(text) => {
+            Some(Name { text: text.to_string(), span: l.span })
+        }
         _ => None,
     };
     let second = tokens.get(1)?;

@@ -26,10 +26,7 @@ pub enum Repair {
 }
 
 fn is_delimiter(token: Token) -> bool {
-    matches!(
-        token,
-        Token::Comma | Token::Sep | Token::Where | Token::Weight | Token::Doc(_)
-    )
+    matches!(token, Token::Comma | Token::Sep | Token::Where | Token::Weight | Token::Doc(_))
 }
 
 /// The element that holds token `index`; a delimiter or closer belongs to the element before it.
@@ -119,10 +116,7 @@ fn replace(tokens: &mut Vec<Lexeme>, index: usize) -> bool {
         (Some(first), Some(last)) => first.span.to(last.span),
         _ => end_before(tokens, found.value),
     };
-    tokens.splice(
-        found.value..found.end,
-        [Lexeme::synthetic(Token::Bad, span)],
-    );
+    tokens.splice(found.value..found.end, [Lexeme::synthetic(Token::Bad, span)]);
     true
 }
 
@@ -130,9 +124,7 @@ fn replace(tokens: &mut Vec<Lexeme>, index: usize) -> bool {
 /// with a type.
 fn names_something(tokens: &[Lexeme]) -> bool {
     let name = |i: usize| {
-        tokens
-            .get(i)
-            .is_some_and(|l| matches!(l.token, Token::Name(_) | Token::Quoted(_)))
+        tokens.get(i).is_some_and(|l| matches!(l.token, Token::Name(_) | Token::Quoted(_)))
     };
     let typed = tokens.get(1).is_some_and(|l| l.token == Token::Colon);
     tokens[0].token.declaration().is_some() || name(0) && (name(1) || typed)
@@ -141,28 +133,16 @@ fn names_something(tokens: &[Lexeme]) -> bool {
 /// The empty span at the end of the token before `index`.
 pub fn end_before(tokens: &[Lexeme], index: usize) -> Span {
     match index.checked_sub(1).and_then(|i| tokens.get(i)) {
-        Some(last) => Span {
-            start: last.span.end,
-            ..last.span
-        },
-        None => tokens.first().map_or(Span::default(), |l| Span {
-            end: l.span.start,
-            ..l.span
-        }),
+        Some(last) => Span { start: last.span.end, ..last.span },
+        None => tokens.first().map_or(Span::default(), |l| Span { end: l.span.start, ..l.span }),
     }
 }
 
 /// Whether what is wrong at token `index` follows from something that was reported already: a
 /// broken literal in the same element, or a bracket that was put in.
 pub fn is_echo(tokens: &[Lexeme], index: usize) -> bool {
-    let put_in = |i: usize| {
-        tokens
-            .get(i)
-            .is_some_and(|l| l.synthetic && l.token.is_closer())
-    };
+    let put_in = |i: usize| tokens.get(i).is_some_and(|l| l.synthetic && l.token.is_closer());
     let found = element(tokens, index);
-    let bad = tokens[found.start..found.end]
-        .iter()
-        .any(|l| l.token == Token::Bad);
+    let bad = tokens[found.start..found.end].iter().any(|l| l.token == Token::Bad);
     bad || put_in(index) || index > 0 && put_in(index - 1)
 }

@@ -161,50 +161,21 @@ pub enum Token<'t> {
 }
 
 /// The reserved words: never names unless in backticks.
-pub const RESERVED: &[&str] = &[
-    "and", "or", "not", "in", "is", "if", "else", "null", "true", "false", "def", "assert",
-];
+pub const RESERVED: &[&str] =
+    &["and", "or", "not", "in", "is", "if", "else", "null", "true", "false", "def", "assert"];
 
 /// The words that begin a declaration, and what each looks like.
 pub const DECLARATIONS: &[(&str, Token<'static>, &str)] = &[
-    (
-        "import",
-        Token::Import,
-        "import std.NAME` or `import \"FILE\"",
-    ),
+    ("import", Token::Import, "import std.NAME` or `import \"FILE\""),
     ("param", Token::Param, "param NAME: TYPE = DEFAULT"),
-    (
-        "tunable",
-        Token::Tunable,
-        "tunable NAME in LOW..HIGH = START",
-    ),
-    (
-        "edge",
-        Token::Edge,
-        "edge NAME = EDGE where CONDITION weight NUMBER",
-    ),
-    (
-        "embedding",
-        Token::Embedding,
-        "embedding NAME on ENTITY = ...",
-    ),
+    ("tunable", Token::Tunable, "tunable NAME in LOW..HIGH = START"),
+    ("edge", Token::Edge, "edge NAME = EDGE where CONDITION weight NUMBER"),
+    ("embedding", Token::Embedding, "embedding NAME on ENTITY = ..."),
     ("model", Token::Model, "model NAME on ENTITY = ..."),
     ("value", Token::Value, "value NAME on ENTITY = ..."),
-    (
-        "policy",
-        Token::Policy,
-        "policy NAME(PARAMETER: TYPE = DEFAULT) on ENTITY = ...",
-    ),
-    (
-        "def",
-        Token::Def,
-        "def NAME(PARAMETER: TYPE, ...) -> TYPE = ...",
-    ),
-    (
-        "query",
-        Token::Query,
-        "query NAME(PARAMETER: TYPE = DEFAULT) = ...",
-    ),
+    ("policy", Token::Policy, "policy NAME(PARAMETER: TYPE = DEFAULT) on ENTITY = ..."),
+    ("def", Token::Def, "def NAME(PARAMETER: TYPE, ...) -> TYPE = ..."),
+    ("query", Token::Query, "query NAME(PARAMETER: TYPE = DEFAULT) = ..."),
     ("test", Token::Test, "test \"NAME\" (user=ID) = { ... }"),
 ];
 
@@ -212,10 +183,8 @@ impl<'t> Token<'t> {
     /// Whether an item or statement may end with this token.
     pub fn can_end(self) -> bool {
         use Token::*;
-        matches!(
-            self,
-            Name(_) | Quoted(_) | Null | True | False | Close | CloseSquare | CloseBrace
-        ) || self.is_literal()
+        matches!(self, Name(_) | Quoted(_) | Null | True | False | Close | CloseSquare | CloseBrace)
+            || self.is_literal()
             || self == Bad
     }
 
@@ -244,10 +213,7 @@ impl<'t> Token<'t> {
 
     pub fn is_reserved(self) -> bool {
         use Token::*;
-        matches!(
-            self,
-            And | Or | Not | In | Is | If | Else | Null | True | False | Def | Assert
-        )
+        matches!(self, And | Or | Not | In | Is | If | Else | Null | True | False | Def | Assert)
     }
 
     pub fn is_opener(self) -> bool {
@@ -313,10 +279,7 @@ impl<'t> Token<'t> {
 
     /// The word of a declaration that begins an item, with the form it asks for.
     pub fn declaration(self) -> Option<(&'static str, &'static str)> {
-        DECLARATIONS
-            .iter()
-            .find(|d| d.1 == self)
-            .map(|d| (d.0, d.2))
+        DECLARATIONS.iter().find(|d| d.1 == self).map(|d| (d.0, d.2))
     }
 }
 
@@ -357,8 +320,7 @@ fn scan_string<'t>(lex: &mut Lexer<'t, Token<'t>>) {
 /// How much of a line without a closing quote the string takes: not the closers and commas at
 /// its end, which most likely belong to what is around it.
 fn unclosed_length(line: &str) -> usize {
-    line.trim_end_matches(|c: char| c.is_whitespace() || ")]},;".contains(c))
-        .len()
+    line.trim_end_matches(|c: char| c.is_whitespace() || ")]},;".contains(c)).len()
 }
 
 /// Takes a date with what is glued to it; nothing where no date follows (`final@3`).

@@ -65,14 +65,12 @@ impl<'a> Floats<'a> {
     /// Whether the numbers, in one form, are the same to the bit.
     pub fn is_same(&self, other: &Floats) -> bool {
         match (self, other) {
-            (Floats::Single(a), Floats::Single(b)) => a
-                .iter()
-                .map(|x| x.to_bits())
-                .eq(b.iter().map(|x| x.to_bits())),
-            (Floats::Half(a), Floats::Half(b)) => a
-                .iter()
-                .map(|x| x.to_bits())
-                .eq(b.iter().map(|x| x.to_bits())),
+            (Floats::Single(a), Floats::Single(b)) => {
+                a.iter().map(|x| x.to_bits()).eq(b.iter().map(|x| x.to_bits()))
+            }
+            (Floats::Half(a), Floats::Half(b)) => {
+                a.iter().map(|x| x.to_bits()).eq(b.iter().map(|x| x.to_bits()))
+            }
             _ => false,
         }
     }
@@ -220,17 +218,10 @@ mod tests {
         for pair in halves.windows(2) {
             let (low, high) = (pair[0].to_f32(), pair[1].to_f32());
             let middle = (low + high) / 2.0; // exact
-            let even = if pair[0].to_bits() % 2 == 0 {
-                low
-            } else {
-                high
-            };
-            for (number, half) in [
-                (low, low),
-                (middle.next_down(), low),
-                (middle, even),
-                (middle.next_up(), high),
-            ] {
+            let even = if pair[0].to_bits() % 2 == 0 { low } else { high };
+            for (number, half) in
+                [(low, low), (middle.next_down(), low), (middle, even), (middle.next_up(), high)]
+            {
                 for sign in [1.0, -1.0] {
                     let found = to_halves(&[sign * number])[0].to_f32();
                     assert_eq!(found.to_bits(), (sign * half).to_bits(), "{number}");

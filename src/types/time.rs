@@ -48,11 +48,7 @@ pub fn of_local(at: DateTime, zone: &TimeZone) -> Option<i64> {
     if let Ok(time) = zone.to_timestamp(at) {
         return Some(time.as_microsecond());
     }
-    let end = if at.year() > 0 {
-        Timestamp::MAX
-    } else {
-        Timestamp::MIN
-    };
+    let end = if at.year() > 0 { Timestamp::MAX } else { Timestamp::MIN };
     let offset = i64::from(zone.to_offset(end).seconds()) * 1_000_000;
     Some(of_civil(at) - offset).filter(|t| in_range(*t))
 }

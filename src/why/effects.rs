@@ -35,11 +35,7 @@ pub fn features(
         let effect = effect(tracer, &formula, part, rows, request, place)?;
         let own = Frame::rows(run, rows, &owners).column(part);
         let name = show(part, run.snapshot.schema()).with(run.texts, run.keys, &names);
-        Some(Feature {
-            name: name.to_string(),
-            value: tracer.read(&own, &part.ty, place),
-            effect,
-        })
+        Some(Feature { name: name.to_string(), value: tracer.read(&own, &part.ty, place), effect })
     };
     let found = parts.into_iter().filter_map(feature);
     let mut found: Vec<Feature> = found.filter(|f| f.effect != 0.0).collect();
@@ -53,9 +49,9 @@ pub fn features(
 pub fn collect<'e>(expr: &'e Expr, found: &mut Vec<&'e Expr>) {
     expr.descend(&mut |part| {
         let whole = match &part.kind {
-            Kind::Call { args, .. } => args
-                .iter()
-                .any(|a| matches!(a.ty, Type::Vector(_) | Type::List(_))),
+            Kind::Call { args, .. } => {
+                args.iter().any(|a| matches!(a.ty, Type::Vector(_) | Type::List(_)))
+            }
             Kind::If { .. } => false,
             _ => true,
         };
@@ -109,9 +105,7 @@ fn effect(
 /// `n` copies of a row, with more columns.
 fn alike(rows: &RowBatch, request: usize, place: usize, n: usize, more: Vec<Column>) -> RowBatch {
     let places = vec![place as u32; n];
-    let offsets = (0..=rows.requests())
-        .map(|r| if r > request { n as u32 } else { 0 })
-        .collect();
+    let offsets = (0..=rows.requests()).map(|r| if r > request { n as u32 } else { 0 }).collect();
     let mut copies = rows.select(offsets, &places);
     copies.columns.extend(more);
     copies

@@ -48,22 +48,14 @@ struct Row<'t, 'a> {
 impl<'t, 'a> Row<'t, 'a> {
     fn new(tracer: &'t Tracer<'a>, node: NodeId, request: usize, place: usize) -> Row<'t, 'a> {
         let all = tracer.sets.rows(node);
-        let offsets = (0..=all.requests())
-            .map(|r| u32::from(r > request))
-            .collect();
+        let offsets = (0..=all.requests()).map(|r| u32::from(r > request)).collect();
         let mut rows = all.select(offsets, &[place as u32]);
         let position = place - all.range(request).start + 1;
         rows.columns.push(Column::I64(vec![position as i64]));
         let columns = tracer.graph.shape(node).columns.iter();
         let mut names: Vec<String> = columns.map(|c| c.name.clone()).collect();
         names.push("position".to_owned());
-        Row {
-            tracer,
-            node,
-            request,
-            rows,
-            names,
-        }
+        Row { tracer, node, request, rows, names }
     }
 
     /// The expression for the row alone, where its position would be 1.
@@ -97,12 +89,7 @@ impl<'t, 'a> Row<'t, 'a> {
         if !looked.insert(expr.address()) {
             return;
         }
-        if let Kind::If {
-            condition,
-            then,
-            otherwise,
-        } = &expr.kind
-        {
+        if let Kind::If { condition, then, otherwise } = &expr.kind {
             let side = match self.value(condition) {
                 Value::Bool(true) => then,
                 _ => otherwise,
@@ -116,14 +103,9 @@ impl<'t, 'a> Row<'t, 'a> {
             }
         });
         if !null.is_empty() {
-            return null
-                .into_iter()
-                .for_each(|child| recurse(|| self.parts(child, looked, found)));
+            return null.into_iter().for_each(|child| recurse(|| self.parts(child, looked, found)));
         }
-        let part = NullPart {
-            part: self.text(expr),
-            reason: self.reason(expr),
-        };
+        let part = NullPart { part: self.text(expr), reason: self.reason(expr) };
         if !found.contains(&part) {
             found.push(part);
         }
@@ -148,11 +130,7 @@ impl<'t, 'a> Row<'t, 'a> {
     }
 
     fn of_links(&self, over: &OverLinks) -> &'static str {
-        let any = OverLinks {
-            stat: Stat::Exists,
-            value: None,
-            ..over.clone()
-        };
+        let any = OverLinks { stat: Stat::Exists, value: None, ..over.clone() };
         let any = Expr::new(Kind::OverLinks(Box::new(any)), Type::Bool);
         match self.value(&any) {
             Value::Bool(true) => "is null: its value is null for every link",

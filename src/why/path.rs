@@ -63,12 +63,11 @@ impl Tracer<'_> {
         let Some(member) = first_of_best(&having) else {
             return Ok(None);
         };
-        let inner = self.as_member(at, member, |tracer, root| {
-            match find(tracer.sets.rows(root), 0, id) {
+        let inner =
+            self.as_member(at, member, |tracer, root| match find(tracer.sets.rows(root), 0, id) {
                 Some(place) => tracer.why(root, 0, place),
                 None => Ok(Why::default()),
-            }
-        })?;
+            })?;
         if let Some(mut inner) = inner {
             if let Some(first) = inner.path.first_mut() {
                 first.op = self.label(at);
@@ -100,9 +99,7 @@ impl Tracer<'_> {
             return Ok(None);
         };
         let value = |link| parents.scores[links.parents[link] as usize] * links.weight(link);
-        let leading = links
-            .of(request)
-            .filter(|&l| links.ids[l] == rows.ids[place]);
+        let leading = links.of(request).filter(|&l| links.ids[l] == rows.ids[place]);
         let leading: Vec<(usize, f64)> = leading.map(|l| (l, value(l))).collect();
         let Some(link) = first_of_best(&leading) else {
             return Ok(None);
@@ -205,10 +202,7 @@ impl Tracer<'_> {
         }
         let inputs: Vec<&RowBatch> = node.inputs.iter().map(|&i| self.sets.rows(i)).collect();
         if let Some(origin) = node.op.origin(self.exec, &inputs, request, rows.ids[place]) {
-            return holding
-                .iter()
-                .find(|(branch, ..)| *branch == origin)
-                .copied();
+            return holding.iter().find(|(branch, ..)| *branch == origin).copied();
         }
         let wanted = |branch: usize| {
             let gated = node.op.gate(branch) == Some(0);
@@ -285,8 +279,7 @@ impl Tracer<'_> {
         let columns = self.graph.shape(at).columns.iter().enumerate();
         let new = columns.filter(|(_, c)| before.find(&c.name).is_none());
         let rows = self.sets.rows(at);
-        new.map(|(i, c)| (c.name.clone(), self.read(&rows.columns[i], &c.ty, place)))
-            .collect()
+        new.map(|(i, c)| (c.name.clone(), self.read(&rows.columns[i], &c.ty, place))).collect()
     }
 }
 

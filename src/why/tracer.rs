@@ -28,14 +28,7 @@ impl<'a> Tracer<'a> {
         exec: &'a Exec<'a>,
         sets: &'a dyn Sets,
     ) -> Tracer<'a> {
-        Tracer {
-            graph,
-            exec,
-            sets,
-            schedule,
-            links: HashMap::new(),
-            found: HashMap::new(),
-        }
+        Tracer { graph, exec, sets, schedule, links: HashMap::new(), found: HashMap::new() }
     }
 
     pub(super) fn run(&self) -> &'a Run<'a> {
@@ -92,11 +85,8 @@ impl<'a> Tracer<'a> {
             return Ok(None);
         };
         let members = self.inputs(at)[0];
-        let offsets = members
-            .offsets
-            .iter()
-            .map(|&start| u32::from(start as usize > member))
-            .collect();
+        let offsets =
+            members.offsets.iter().map(|&start| u32::from(start as usize > member)).collect();
         let one = members.select(offsets, &[member as u32]);
         let explain = |exec: &Exec, results: &Results| {
             then(&mut Tracer::new(self.graph, inner, exec, results), root)

@@ -102,11 +102,7 @@ fn array(ty: &Type, values: &[&Value]) -> Result<ArrayRef, ArrowError> {
                 Value::Time(v) => Some(*v),
                 _ => None,
             });
-            Arc::new(
-                times
-                    .collect::<TimestampMicrosecondArray>()
-                    .with_timezone("UTC"),
-            )
+            Arc::new(times.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
         }
         Type::List(item) => lists(item, values)?,
         Type::Vector(dim) => vectors(*dim as usize, values)?,

@@ -37,21 +37,13 @@ pub struct Flat {
 impl Flat {
     pub fn new(program: &Program) -> Flat {
         let (schema, checked) = (program.schema(), program.checked());
-        let mut flat = Flat {
-            columns: Vec::new(),
-            keep_empty: false,
-        };
+        let mut flat = Flat { columns: Vec::new(), keep_empty: false };
         flat.add("user", key_type(schema, schema.viewer), What::User);
         if checked.results.iter().any(|(name, _)| name.is_some()) {
             flat.add("list", Type::String, What::List);
         }
         flat.add("position", Type::Int, What::Position);
-        let shapes = || {
-            checked
-                .results
-                .iter()
-                .map(|(_, id)| checked.graph.shape(*id))
-        };
+        let shapes = || checked.results.iter().map(|(_, id)| checked.graph.shape(*id));
         for shape in shapes() {
             let key = &schema.entity(shape.entity).key;
             flat.named(key, key_type(schema, shape.entity));

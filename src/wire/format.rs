@@ -27,14 +27,8 @@ pub(crate) const EXTENSIONS: &str = "`.json`, `.ndjson`, `.csv`, `.tsv` (optiona
 
 impl Format {
     /// All of them.
-    pub const ALL: [Format; 6] = [
-        Format::Json,
-        Format::Ndjson,
-        Format::Csv,
-        Format::Tsv,
-        Format::Parquet,
-        Format::Arrow,
-    ];
+    pub const ALL: [Format; 6] =
+        [Format::Json, Format::Ndjson, Format::Csv, Format::Tsv, Format::Parquet, Format::Arrow];
 
     /// As `--format` and endings of files have it.
     pub fn name(self) -> &'static str {

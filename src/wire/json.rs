@@ -33,20 +33,15 @@ pub fn elements(answers: &[Answer]) -> Vec<u8> {
 /// An answer: `results`, or `lists` for a page.
 fn object(answer: &Answer) -> Json {
     let mut object = Map::new();
-    object.insert(
-        "user".into(),
-        answer.user.as_ref().map_or(Json::Null, values::key),
-    );
+    object.insert("user".into(), answer.user.as_ref().map_or(Json::Null, values::key));
     object.insert("query".into(), answer.query.clone().into());
     object.insert("now".into(), values::time(answer.now));
     object.insert("snapshot".into(), (*answer.snapshot).into());
     match &answer.lists[..] {
         [only] if only.name.is_none() => object.insert("results".into(), rows(only)),
         lists => {
-            let named = lists
-                .iter()
-                .map(|l| (l.name.clone().unwrap_or_default(), rows(l)))
-                .collect();
+            let named =
+                lists.iter().map(|l| (l.name.clone().unwrap_or_default(), rows(l))).collect();
             object.insert("lists".into(), Json::Object(named))
         }
     };
@@ -78,10 +73,7 @@ fn ended(answer: &Answer) -> Json {
 }
 
 fn rows(list: &List) -> Json {
-    list.rows()
-        .enumerate()
-        .map(|(i, r)| row(list, i, r))
-        .collect()
+    list.rows().enumerate().map(|(i, r)| row(list, i, r)).collect()
 }
 
 fn row(list: &List, i: usize, row: Row) -> Json {
@@ -168,11 +160,8 @@ fn why_not(not: &WhyNot) -> Json {
         }
         reason.insert("message".into(), r.message.clone().into());
         if !r.values.is_empty() {
-            let values: Map<String, Json> = r
-                .values
-                .iter()
-                .map(|(n, v)| (n.clone(), values::value(v)))
-                .collect();
+            let values: Map<String, Json> =
+                r.values.iter().map(|(n, v)| (n.clone(), values::value(v))).collect();
             reason.insert("values".into(), values.into());
         }
         Json::Object(reason)

@@ -49,10 +49,7 @@ impl std::error::Error for RequestError {}
 
 impl RequestError {
     fn new(part: Part, message: impl Into<String>) -> RequestError {
-        RequestError {
-            part,
-            message: message.into(),
-        }
+        RequestError { part, message: message.into() }
     }
 }
 
@@ -109,9 +106,7 @@ fn user_of_json(program: &Program, json: &Json) -> Result<Key, RequestError> {
 }
 
 fn at_of_json(json: &Json) -> Result<i64, RequestError> {
-    let text = json
-        .as_str()
-        .map_or_else(|| json.to_string(), str::to_owned);
+    let text = json.as_str().map_or_else(|| json.to_string(), str::to_owned);
     let time = values::time_of_text(&text);
     time.map_err(|message| RequestError::new(Part::At, format!("{message}, found `{text}`")))
 }

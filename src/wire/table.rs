@@ -82,10 +82,7 @@ pub fn read_requests(
     if times.count() > 1 {
         return Err(TableError::TwoTimes);
     }
-    let of_user = |user| Request {
-        user: Some(user),
-        ..base.clone()
-    };
+    let of_user = |user| Request { user: Some(user), ..base.clone() };
     let mut requests: Vec<Request> = users.keys.into_iter().map(of_user).collect();
     for (name, values) in users.columns {
         for (row, (request, value)) in (1..).zip(requests.iter_mut().zip(values)) {
@@ -99,10 +96,7 @@ pub fn read_requests(
             }
         }
     }
-    Ok(RequestTable {
-        requests,
-        ignored: users.others,
-    })
+    Ok(RequestTable { requests, ignored: users.others })
 }
 
 /// How a column that holds values of a parameter is read: what tables do not hold is text there.

@@ -53,10 +53,7 @@ pub fn key_of_text(text: &str, entity: &Entity) -> Result<Key, String> {
         KeyType::String => Ok(Key::Str(text.to_owned())),
         KeyType::Int => match text.trim().parse() {
             Ok(number) if number != NULL_INT => Ok(Key::Int(number)),
-            _ => Err(format!(
-                "keys of `{}` are ints, found `{text}`",
-                entity.name
-            )),
+            _ => Err(format!("keys of `{}` are ints, found `{text}`", entity.name)),
         },
     }
 }
@@ -64,10 +61,7 @@ pub fn key_of_text(text: &str, entity: &Entity) -> Result<Key, String> {
 /// A key of an entity from JSON.
 pub fn key_of_json(json: &Json, entity: &Entity) -> Result<Key, String> {
     let (found, kind) = match entity.key_type {
-        KeyType::Int => (
-            json.as_i64().filter(|&k| k != NULL_INT).map(Key::Int),
-            "ints",
-        ),
+        KeyType::Int => (json.as_i64().filter(|&k| k != NULL_INT).map(Key::Int), "ints"),
         KeyType::String => (json.as_str().map(|k| Key::Str(k.to_owned())), "strings"),
     };
     found.ok_or_else(|| format!("keys of `{}` are {kind}, found `{json}`", entity.name))

@@ -61,11 +61,7 @@ pub struct Encoder {
 impl Encoder {
     /// For this many answers in all: JSON of one is an object, of another number an array.
     pub fn new(program: &Program, format: Format, answers: usize) -> Encoder {
-        Encoder {
-            format,
-            answers,
-            flat: Flat::new(program),
-        }
+        Encoder { format, answers, flat: Flat::new(program) }
     }
 
     /// In tables, an answer without rows is a row of nulls with its user.
@@ -77,11 +73,9 @@ impl Encoder {
     /// Begins to write.
     pub fn writer<W: Write + Send>(&self, mut out: W) -> io::Result<Writer<W>> {
         Ok(Writer(match self.format {
-            Format::Json if self.answers != 1 => Target::Text {
-                out,
-                first: Some(b'['),
-                last: ["\n]\n", "[]\n"],
-            },
+            Format::Json if self.answers != 1 => {
+                Target::Text { out, first: Some(b'['), last: ["\n]\n", "[]\n"] }
+            }
             Format::Json | Format::Ndjson => Target::plain(out),
             Format::Csv | Format::Tsv => {
                 out.write_all(&csv::head(&self.flat, self.separator())?)?;
@@ -165,11 +159,7 @@ enum Target<W: Write + Send> {
 
 impl<W: Write + Send> Target<W> {
     fn plain(out: W) -> Target<W> {
-        Target::Text {
-            out,
-            first: None,
-            last: ["", ""],
-        }
+        Target::Text { out, first: None, last: ["", ""] }
     }
 }
 
@@ -208,11 +198,7 @@ impl<W: Write + Send> Writer<W> {
     /// Writes what stands after the last answer, and gives back what was written to, which is not flushed.
     pub fn finish(self) -> io::Result<W> {
         match self.0 {
-            Target::Text {
-                mut out,
-                first,
-                last,
-            } => {
+            Target::Text { mut out, first, last } => {
                 out.write_all(last[usize::from(first.is_some())].as_bytes())?;
                 Ok(out)
             }

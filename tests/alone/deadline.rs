@@ -66,14 +66,8 @@ fn long_operators_end_in_time() {
     let engine = Engine::open(world.folder.path()).unwrap();
     let request = [Request::user(1)];
     for text in LONG {
-        let program = engine
-            .compile(&format!("{DEFS}{text}"))
-            .unwrap_or_else(|e| panic!("{e}"));
-        let whole = took(|| {
-            engine
-                .execute(&program, &request, &Limits::default().into())
-                .is_ok()
-        });
+        let program = engine.compile(&format!("{DEFS}{text}")).unwrap_or_else(|e| panic!("{e}"));
+        let whole = took(|| engine.execute(&program, &request, &Limits::default().into()).is_ok());
         // other work on the machine can only make the whole run longer than it has to be
         let mut ended = Duration::MAX;
         for _ in 0..5 {
@@ -106,10 +100,7 @@ fn a_run_behind_one_that_was_ended_is_whole() {
     let run = |limits: Limits| engine.execute(&program, &request, &limits.into());
     let fresh = run(Limits::default()).unwrap().answers;
     assert!(run(Limits::default().until(Instant::now())).is_err());
-    let partial = Limits {
-        partial: true,
-        ..Limits::default().until(Instant::now())
-    };
+    let partial = Limits { partial: true, ..Limits::default().until(Instant::now()) };
     let partial = run(partial).unwrap().answers.remove(0);
     assert!(partial.partial);
     assert_eq!(run(Limits::default()).unwrap().answers, fresh);

@@ -110,13 +110,7 @@ fn world(items: usize, users: usize, each: usize) -> World {
             let _ = writeln!(next, "{id},{},{}", (m + step * 31) % items, m % 10);
         }
         let at = |k: usize| (mixed(id + k * 7_919) % 2_000) as f32 / 1_000.0 - 1.0;
-        let _ = writeln!(
-            vectors,
-            r#"{{"item_id":{id},"v":[{},{},{}]}}"#,
-            at(1),
-            at(2),
-            at(3)
-        );
+        let _ = writeln!(vectors, r#"{{"item_id":{id},"v":[{},{},{}]}}"#, at(1), at(2), at(3));
     }
     let mut likes = "user_id,item_id\n".to_owned();
     let mut all = "user_id\n".to_owned();
@@ -154,10 +148,7 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("hash", "hash(it, title)"),
     ("bucket", "bucket(it, \"salt\", 10)"),
     ("uniform", "uniform(\"salt\")"),
-    (
-        "beta",
-        "beta(x + 1.5, y + 1.5) + beta(x + 2.5, y * 100000.0)",
-    ),
+    ("beta", "beta(x + 1.5, y + 1.5) + beta(x + 2.5, y * 100000.0)"),
     ("in", "n in tags"),
     ("overlap", "overlap(tags, [1, 2, 3, n])"),
     ("jaccard", "jaccard(tags, [n, 3])"),
@@ -196,19 +187,10 @@ const OPERATORS: &[(&str, &[&str])] = &[
             "all(item).take(300).nn(k=20, exact=true)",
         ],
     ),
-    (
-        "let",
-        &["all(item).let(a=x * y, b=title, c=tags, d=default).take(5)"],
-    ),
+    ("let", &["all(item).let(a=x * y, b=title, c=tags, d=default).take(5)"]),
     ("select", &["all(item).select(a=x * y, b=[n, n + 1])"]),
     ("filter", &["all(item).filter(x > 3, y > 2)"]),
-    (
-        "take",
-        &[
-            "all(item).take(2, per=maker)",
-            "all(item).take(2, per=tags)",
-        ],
-    ),
+    ("take", &["all(item).take(2, per=maker)", "all(item).take(2, per=tags)"]),
     ("score", &["all(item).score(x * y)"]),
     (
         "rank",
@@ -270,20 +252,12 @@ const BRANCHES: &str = "# igql: allow(W06)\na = all(item).filter(n > 2).score(x)
 fn programs() -> Vec<(String, String)> {
     let listed = FUNCTIONS.iter().map(|(name, e)| (*name, (*e).to_owned()));
     let functions = listed.chain(functions::all().flat_map(calls));
-    let functions = functions.map(|(name, e)| {
-        (
-            format!("function {name}"),
-            format!("all(item).let(v={e}).take(9)"),
-        )
-    });
+    let functions = functions
+        .map(|(name, e)| (format!("function {name}"), format!("all(item).let(v={e}).take(9)")));
     let operators = OPERATORS.iter().flat_map(|(name, texts)| {
-        texts
-            .iter()
-            .map(move |text| (format!("operator {name}"), (*text).to_owned()))
+        texts.iter().map(move |text| (format!("operator {name}"), (*text).to_owned()))
     });
-    let others = OTHERS
-        .iter()
-        .map(|text| ("other".to_owned(), (*text).to_owned()));
+    let others = OTHERS.iter().map(|text| ("other".to_owned(), (*text).to_owned()));
     functions.chain(operators).chain(others).collect()
 }
 
@@ -326,9 +300,7 @@ fn compiled(engine: &Engine, text: &str) -> Program {
         }
         text => text.to_owned(),
     };
-    engine
-        .compile(&text)
-        .unwrap_or_else(|e| panic!("{text}\n{e}"))
+    engine.compile(&text).unwrap_or_else(|e| panic!("{text}\n{e}"))
 }
 
 /// A request with what the program reads: very many ids.
@@ -375,10 +347,7 @@ fn no_loop_goes_long_without_a_look_at_the_clock() {
     let _alone = alone();
     let items = 60_000;
     let world = world(items, 150, 700);
-    let threads = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .build()
-        .unwrap();
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let wrong: Vec<String> = threads.install(|| {
         let engine = Engine::open(world.folder.path()).unwrap();
         let mut wrong = Vec::new();
@@ -406,9 +375,7 @@ fn what_is_long_ends_soon_after_its_deadline() {
     let _alone = alone();
     let world = world(15_000, 300, 2_000);
     let engine = Engine::open(world.folder.path()).unwrap();
-    let quantiles: Vec<String> = (1..50)
-        .map(|k| format!("beta(position + 1.5, {k}.5)"))
-        .collect();
+    let quantiles: Vec<String> = (1..50).map(|k| format!("beta(position + 1.5, {k}.5)")).collect();
     let texts = [
         "all(item).nn(pool=clusters(50), k=5)".to_owned(),
         format!("all(item).score({})", quantiles.join(" + ")),
@@ -440,9 +407,7 @@ fn what_a_run_holds_stays_below_its_limit() {
     // the index that searches share is made by the first of them
     let search = compiled(&engine, "all(item).take(10).nn(k=5)");
     let limits = Limits::default();
-    engine
-        .execute(&search, &[Request::user(1)], &limits.into())
-        .unwrap();
+    engine.execute(&search, &[Request::user(1)], &limits.into()).unwrap();
     let mut wrong = Vec::new();
     let mut ended = 0;
     for (name, text) in programs() {
@@ -466,9 +431,7 @@ fn what_a_run_holds_stays_below_its_limit() {
             // blocks of rows that are computed on the way take a little
             if held > limit * 3 / 2 + SLACK {
                 let outcome = ran.err().map_or("done".to_owned(), |e| e.to_string());
-                wrong.push(format!(
-                    "{name}: {held} bytes of {limit} ({outcome}) in\n    {text}"
-                ));
+                wrong.push(format!("{name}: {held} bytes of {limit} ({outcome}) in\n    {text}"));
             }
         }
     }
@@ -508,9 +471,8 @@ fn random_programs_at_random_limits_end_within_them() {
     let engine = Engine::open(world.folder.path()).unwrap();
     let mut state = 1u64;
     let mut below = |n: usize| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as usize % n
     };
     let until = Instant::now() + Duration::from_secs(20);
@@ -566,10 +528,7 @@ fn what_is_given_back_can_be_held_again() {
     let step = ".score(x + score).filter(x >= 0)";
     let run = |steps: usize| {
         let program = compiled(&engine, &format!("all(item){}", step.repeat(steps)));
-        let limits = Limits {
-            max_memory: Some(6_000_000),
-            ..Limits::default()
-        };
+        let limits = Limits { max_memory: Some(6_000_000), ..Limits::default() };
         engine.execute(&program, &[Request::user(1)], &limits.into())
     };
     assert!(run(2).is_ok(), "{:?}", run(2).err());

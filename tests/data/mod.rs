@@ -36,9 +36,7 @@ ts = { type = "time", unit = "s" }
 
 impl World {
     pub fn new(catalog: &str) -> World {
-        let world = World {
-            folder: tempfile::tempdir().unwrap(),
-        };
+        let world = World { folder: tempfile::tempdir().unwrap() };
         world.file("catalog.toml", catalog);
         world
     }
@@ -46,10 +44,7 @@ impl World {
     /// The catalog [`LIKES`] with sound data.
     pub fn likes() -> World {
         let world = World::new(LIKES);
-        world.file(
-            "users.csv",
-            "user_id,age,country\n10,31,DE\n30,,US\n20,45,DE\n",
-        );
+        world.file("users.csv", "user_id,age,country\n10,31,DE\n30,,US\n20,45,DE\n");
         world.file("likes.csv", "user_id,movie_id,ts,stars,note\n10,7,100,4,a\n20,7,300,5,\n10,3,200,,b\n10,7,200,2.5,c\n");
         world
     }
@@ -97,13 +92,7 @@ impl World {
     }
 
     pub fn stale(&self) -> Result<Snapshot, DataError> {
-        open(
-            &self.catalog(),
-            &Options {
-                stale: true,
-                ..Options::default()
-            },
-        )
+        open(&self.catalog(), &Options { stale: true, ..Options::default() })
     }
 
     /// The error, drawn, with the folder's path taken out.

@@ -24,9 +24,7 @@ impl Maker<'_> {
                 let facts = self.set(entity, depth.min(1));
                 format!("exists({})", facts.text)
             }
-            _ => self
-                .rng
-                .text(&["true", "viewer.age < 20", "viewer.age is null"]),
+            _ => self.rng.text(&["true", "viewer.age < 20", "viewer.age is null"]),
         };
         Made {
             text: format!("({} if {condition} else {})", a.text, b.text),
@@ -46,11 +44,7 @@ impl Maker<'_> {
         }
         let least = self.number();
         let text = format!("fallback({text}, at_least={least})");
-        Made {
-            text,
-            entity,
-            bound,
-        }
+        Made { text, entity, bound }
     }
 
     fn combine(&mut self, entity: usize, depth: usize) -> Made {
@@ -68,11 +62,7 @@ impl Maker<'_> {
                 4 if self.rng.one_in(2) => "0 * ",
                 _ => "",
             };
-            let name = if self.rng.one_in(4) {
-                format!("b{i}=")
-            } else {
-                String::new()
-            };
+            let name = if self.rng.one_in(4) { format!("b{i}=") } else { String::new() };
             // named branches stand anywhere, so positions count all
             parts.push(format!("{name}{weight}{}", made.text));
         }
@@ -99,11 +89,7 @@ impl Maker<'_> {
             parts.push(format!("take={take}"));
         }
         bound = union(bound, vec![("branch".to_owned(), Ty::Str)]);
-        Made {
-            text: format!("combine({})", parts.join(", ")),
-            entity,
-            bound,
-        }
+        Made { text: format!("combine({})", parts.join(", ")), entity, bound }
     }
 
     /// A set as several users see it.

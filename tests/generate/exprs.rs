@@ -88,26 +88,12 @@ pub fn expr(rng: &mut Rng, scope: &Scope, ty: Ty, depth: usize) -> String {
 }
 
 fn leaf(rng: &mut Rng, scope: &Scope, ty: Ty) -> String {
-    let mut known: Vec<String> = columns(scope.entity, ty)
-        .iter()
-        .map(|c| (*c).to_owned())
-        .collect();
+    let mut known: Vec<String> =
+        columns(scope.entity, ty).iter().map(|c| (*c).to_owned()).collect();
     known.extend(columns(USER, ty).iter().map(|c| format!("viewer.{c}")));
     known.extend(columns(scope.entity, ty).first().map(|c| format!("it.{c}")));
-    known.extend(
-        scope
-            .bound
-            .iter()
-            .filter(|(_, t)| *t == ty)
-            .map(|(n, _)| format!("row.{n}")),
-    );
-    known.extend(
-        scope
-            .bound
-            .iter()
-            .filter(|(_, t)| *t == ty)
-            .map(|(n, _)| n.clone()),
-    );
+    known.extend(scope.bound.iter().filter(|(_, t)| *t == ty).map(|(n, _)| format!("row.{n}")));
+    known.extend(scope.bound.iter().filter(|(_, t)| *t == ty).map(|(n, _)| n.clone()));
     match ty {
         Ty::Float if scope.placed => known.push("score".to_owned()),
         Ty::Int if scope.placed => known.push("position".to_owned()),
@@ -116,21 +102,13 @@ fn leaf(rng: &mut Rng, scope: &Scope, ty: Ty) -> String {
     }
     if scope.declared && scope.entity == ITEM {
         known.extend(match ty {
-            Ty::Float => vec![
-                "worth".to_owned(),
-                "scaled(by=2.0)".to_owned(),
-                "w".to_owned(),
-            ],
+            Ty::Float => vec!["worth".to_owned(), "scaled(by=2.0)".to_owned(), "w".to_owned()],
             Ty::Int => vec!["p".to_owned()],
             Ty::Bool => vec!["fine(0.3)".to_owned()],
             _ => vec![],
         });
     }
-    if known.is_empty() || rng.one_in(3) {
-        literal(rng, ty)
-    } else {
-        rng.pick(&known).clone()
-    }
+    if known.is_empty() || rng.one_in(3) { literal(rng, ty) } else { rng.pick(&known).clone() }
 }
 
 pub fn literal(rng: &mut Rng, ty: Ty) -> String {
@@ -191,28 +169,14 @@ fn int(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
 fn counted(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
     let ty = *rng.pick(&[Ty::Int, Ty::Str, Ty::Bool, Ty::Time, Ty::Span]);
     match rng.below(7) {
-        0 => format!(
-            "hash(it, {}, {})",
-            expr(rng, scope, ty, depth),
-            literal(rng, Ty::Str)
-        ),
-        1 => format!(
-            "bucket({}, \"s\", {})",
-            expr(rng, scope, ty, depth),
-            rng.text(&["2", "7"])
-        ),
-        2 => format!(
-            "bucket(n=3, key=it, salt={})",
-            expr(rng, scope, Ty::Str, depth)
-        ),
+        0 => format!("hash(it, {}, {})", expr(rng, scope, ty, depth), literal(rng, Ty::Str)),
+        1 => format!("bucket({}, \"s\", {})", expr(rng, scope, ty, depth), rng.text(&["2", "7"])),
+        2 => format!("bucket(n=3, key=it, salt={})", expr(rng, scope, Ty::Str, depth)),
         3 => format!("int({})", expr(rng, scope, Ty::Str, depth)),
         4 => format!(
             "floor(beta({}, {}) * 1e5)",
             rng.text(&["1.0", "0.5", "2.5", "n_of(it)", "40.0"])
-                .replace(
-                    "n_of(it)",
-                    &format!("min(50.0, {})", expr(rng, scope, Ty::Float, depth))
-                ),
+                .replace("n_of(it)", &format!("min(50.0, {})", expr(rng, scope, Ty::Float, depth))),
             rng.text(&["1.0", "0.5", "3.0"])
         ),
         5 if scope.entity == ITEM => format!("overlap(tags, {})", list(rng)),
@@ -253,10 +217,7 @@ fn drawn(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
 
 /// A set of the entity of the rows.
 fn same_entity(scope: &Scope) -> Option<&str> {
-    let found = scope
-        .sets
-        .iter()
-        .find(|(_, entity)| *entity == scope.entity);
+    let found = scope.sets.iter().find(|(_, entity)| *entity == scope.entity);
     found.map(|(name, _)| name.as_str())
 }
 
@@ -276,9 +237,7 @@ fn float(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
         5 => format!("{}({}, {})", rng.text(&["min", "max"]), x(rng), x(rng)),
         6 => format!(
             "{}({})",
-            rng.text(&[
-                "sqrt", "exp", "log", "log2", "log10", "log1p", "sigmoid", "tanh", "abs"
-            ]),
+            rng.text(&["sqrt", "exp", "log", "log2", "log10", "log1p", "sigmoid", "tanh", "abs"]),
             x(rng)
         ),
         7 => format!(
@@ -315,24 +274,12 @@ fn boolean(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
         4..8 => {
             let ty = *rng.pick(&[Ty::Int, Ty::Float, Ty::Str, Ty::Time, Ty::Span]);
             let op = rng.text(&["<", "<=", ">", ">=", "==", "!="]);
-            let other = if ty == Ty::Float && rng.one_in(3) {
-                Ty::Int
-            } else {
-                ty
-            };
-            format!(
-                "({} {op} {})",
-                expr(rng, scope, ty, depth),
-                expr(rng, scope, other, depth)
-            )
+            let other = if ty == Ty::Float && rng.one_in(3) { Ty::Int } else { ty };
+            format!("({} {op} {})", expr(rng, scope, ty, depth), expr(rng, scope, other, depth))
         }
         8 => {
             let ty = *rng.pick(&TYPES);
-            format!(
-                "({} is {}null)",
-                column_or_leaf(rng, scope, ty),
-                rng.text(&["", "not "])
-            )
+            format!("({} is {}null)", column_or_leaf(rng, scope, ty), rng.text(&["", "not "]))
         }
         9 => {
             let ty = *rng.pick(&[Ty::Int, Ty::Str]);
@@ -420,11 +367,7 @@ fn time(rng: &mut Rng, scope: &Scope, depth: usize) -> String {
             rng.text(&["+", "-"]),
             expr(rng, scope, Ty::Span, depth)
         ),
-        1 => format!(
-            "coalesce({}, {})",
-            expr(rng, scope, Ty::Time, depth),
-            literal(rng, Ty::Time)
-        ),
+        1 => format!("coalesce({}, {})", expr(rng, scope, Ty::Time, depth), literal(rng, Ty::Time)),
         _ => match scope.entity {
             ITEM => format!(
                 "{}({}, time)",

@@ -25,19 +25,14 @@ impl Maker<'_> {
             (_, 4) => (ITEM, self.search("clip", "")),
             (_, 5) => (USER, self.search("towers", ", to=item")),
             (_, 6) => {
-                let name = self
-                    .rng
-                    .text(&["loved", "touched", "rated | likes", "likes"]);
+                let name = self.rng.text(&["loved", "touched", "rated | likes", "likes"]);
                 (USER, self.walk(&name, true, true))
             }
             (_, 7) => (ACCT, self.call("posted", &["", "3", "all", "auto(1)"])),
             (_, 8) => (ITEM, self.call("near", &["", "2", "k=4"])),
             _ => {
                 let name = self.rng.text(&["some_likes", "few_likes"]);
-                (
-                    USER,
-                    self.call(&name, &["", "2", "limit=all", "auto(4)", "auto"]),
-                )
+                (USER, self.call(&name, &["", "2", "limit=all", "auto(4)", "auto"]))
             }
         };
         let parents = self.set(from, depth);
@@ -48,11 +43,7 @@ impl Maker<'_> {
             }
             _ => step,
         };
-        Made {
-            text: format!("{}{step}", parents.text),
-            entity,
-            bound: parents.bound,
-        }
+        Made { text: format!("{}{step}", parents.text), entity, bound: parents.bound }
     }
 
     fn call(&mut self, name: &str, arguments: &[&str]) -> String {
@@ -63,9 +54,7 @@ impl Maker<'_> {
     pub fn number(&mut self) -> String {
         match self.sets.last() {
             Some((name, _)) if self.rng.one_in(2) => format!("count({name})"),
-            _ => self
-                .rng
-                .text(&["viewer.age", "viewer.age + 1", "count(user.walk(follows))"]),
+            _ => self.rng.text(&["viewer.age", "viewer.age + 1", "count(user.walk(follows))"]),
         }
     }
 
@@ -74,8 +63,7 @@ impl Maker<'_> {
             0 => String::new(),
             _ => format!(
                 ", merge={}",
-                self.rng
-                    .text(&["max", "sum", "count", "mean", "min", "noisy_or"])
+                self.rng.text(&["max", "sum", "count", "mean", "min", "noisy_or"])
             ),
         }
     }
@@ -84,10 +72,8 @@ impl Maker<'_> {
         let mut options = String::new();
         if self.rng.one_in(2) {
             let number = self.number();
-            options += &format!(
-                ", limit={}",
-                self.rng.text(&["1", "2", "3", "all", "auto(2)", &number])
-            );
+            options +=
+                &format!(", limit={}", self.rng.text(&["1", "2", "3", "all", "auto(2)", &number]));
         }
         if self.rng.one_in(3) {
             let orders: &[&str] = if timed {
@@ -114,12 +100,9 @@ impl Maker<'_> {
         }
         if self.rng.one_in(5) {
             let weights: &[&str] = match (timed, weighted) {
-                (true, _) => &[
-                    "decay(time, 10d)",
-                    "weight * 2.0",
-                    "1.0 / (age(time) / 5d)",
-                    "-1.0",
-                ],
+                (true, _) => {
+                    &["decay(time, 10d)", "weight * 2.0", "1.0 / (age(time) / 5d)", "-1.0"]
+                }
                 (false, _) => &["weight * -0.5", "0.25", "weight + 1"],
             };
             options += &format!(", weight={}", self.rng.text(weights));
@@ -141,10 +124,8 @@ impl Maker<'_> {
         let mut options = to.to_owned();
         if self.rng.one_in(2) {
             let number = self.number();
-            options += &format!(
-                ", k={}",
-                self.rng.text(&["1", "2", "3", "all", "auto(2)", &number])
-            );
+            options +=
+                &format!(", k={}", self.rng.text(&["1", "2", "3", "all", "auto(2)", &number]));
         }
         if self.rng.one_in(5) {
             options += &format!(", min_similarity={}", self.rng.text(&["0.0", "0.3", "0.5"]));
@@ -182,10 +163,7 @@ impl Maker<'_> {
             ", where=viewer.age > 1",
         ]);
         let timed = !links.starts_with("similar") && self.rng.one_in(4);
-        let exists = format!(
-            "exists({links}{of}{})",
-            if timed { ", within=12d" } else { "" }
-        );
+        let exists = format!("exists({links}{of}{})", if timed { ", within=12d" } else { "" });
         let not = self.rng.text(&["", "not ", "not "]);
         match self.rng.below(4) {
             0 => {

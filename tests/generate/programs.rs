@@ -26,10 +26,7 @@ const NAMES: [&str; 3] = ["user", "acct", "item"];
 
 /// What a program may use; those it does not use are left out.
 const DECLARATIONS: [(&str, &str); 11] = [
-    (
-        "loved",
-        "edge loved = rated where weight > 0.0 weight weight * 2.0",
-    ),
+    ("loved", "edge loved = rated where weight > 0.0 weight weight * 2.0"),
     ("touched", "edge touched = likes | rated"),
     ("reached", "edge reached = touched.owner"),
     (
@@ -44,22 +41,13 @@ const DECLARATIONS: [(&str, &str); 11] = [
         "posted",
         "def posted(rows: set[acct], n: int = auto(2)) -> set[item] = rows.walk(~owner, limit=n)",
     ),
-    (
-        "near",
-        "def near(rows: set[item], k: int = auto(3)) -> set[item] = rows.nn(k=k, exact=true)",
-    ),
-    (
-        "first",
-        "def first(rows: set[E], n: int = 2) -> set[E] = rows.take(n)",
-    ),
+    ("near", "def near(rows: set[item], k: int = auto(3)) -> set[item] = rows.nn(k=k, exact=true)"),
+    ("first", "def first(rows: set[E], n: int = 2) -> set[E] = rows.take(n)"),
     (
         "boost",
         "def boost(rows: set[item], by: float, most: int = all) -> set[item] = rows.score(q * by).take(most)",
     ),
-    (
-        "both",
-        "def both(a: set[E], b: set[E]) -> set[E] = a.filter(position < 4) | b",
-    ),
+    ("both", "def both(a: set[E], b: set[E]) -> set[E] = a.filter(position < 4) | b"),
     (
         "above",
         "def above(rows: set[item], least: float = 0.25) -> set[item] = rows.filter(q > least)",
@@ -69,12 +57,7 @@ const DECLARATIONS: [(&str, &str); 11] = [
 /// A program over a world.
 pub fn program(rng: &mut Rng, world: &World) -> String {
     let declared = rng.one_in(2);
-    let mut maker = Maker {
-        rng: rng.clone(),
-        world,
-        sets: Vec::new(),
-        declared,
-    };
+    let mut maker = Maker { rng: rng.clone(), world, sets: Vec::new(), declared };
     let bindings = maker.rng.below(3);
     for i in 0..bindings {
         let entity = *maker.rng.pick(&[ACCT, ITEM, ITEM]);
@@ -168,11 +151,8 @@ impl Maker<'_> {
     }
 
     fn scope(&mut self, made: &Made) -> Scope {
-        let mut sets: Vec<(String, usize)> = self
-            .sets
-            .iter()
-            .map(|(name, m)| (name.clone(), m.entity))
-            .collect();
+        let mut sets: Vec<(String, usize)> =
+            self.sets.iter().map(|(name, m)| (name.clone(), m.entity)).collect();
         for (text, entity) in [
             ("user.walk(likes)", ITEM),
             ("user.some_likes()", ITEM),
@@ -219,12 +199,8 @@ impl Maker<'_> {
     }
 
     fn source(&mut self, entity: usize) -> Made {
-        let known: Vec<(String, Made)> = self
-            .sets
-            .iter()
-            .filter(|(_, m)| m.entity == entity)
-            .cloned()
-            .collect();
+        let known: Vec<(String, Made)> =
+            self.sets.iter().filter(|(_, m)| m.entity == entity).cloned().collect();
         if !known.is_empty() && self.rng.one_in(2) {
             let (name, made) = self.rng.pick(&known).clone();
             return Made { text: name, ..made };
@@ -234,11 +210,7 @@ impl Maker<'_> {
             0 | 1 => format!("all({})", NAMES[entity]),
             _ => self.given(entity),
         };
-        Made {
-            text,
-            entity,
-            bound: Vec::new(),
-        }
+        Made { text, entity, bound: Vec::new() }
     }
 
     fn given(&mut self, entity: usize) -> String {
@@ -271,16 +243,8 @@ impl Maker<'_> {
             return self.narrowed(a);
         }
         let op = self.rng.text(&["|", "-", "&"]);
-        let bound = if op == "|" {
-            union(a.bound, b.bound)
-        } else {
-            a.bound
-        };
-        Made {
-            text: format!("({} {op} {})", a.text, b.text),
-            entity,
-            bound,
-        }
+        let bound = if op == "|" { union(a.bound, b.bound) } else { a.bound };
+        Made { text: format!("({} {op} {})", a.text, b.text), entity, bound }
     }
 
     /// Rows without, or only, some of a set that may be drawn from them: behind an open fan-out it
@@ -293,13 +257,8 @@ impl Maker<'_> {
             (Some((name, _)), 0..2) => format!("{name}.take(2)"),
             _ => self.set(made.entity, 1).text,
         };
-        let between = self
-            .rng
-            .text(&["", "", ".filter(position < 9)", ".filter(score > 0.0)"]);
-        Made {
-            text: format!("({}{between} {op} {set})", made.text),
-            ..made
-        }
+        let between = self.rng.text(&["", "", ".filter(position < 9)", ".filter(score > 0.0)"]);
+        Made { text: format!("({}{between} {op} {set})", made.text), ..made }
     }
 
     fn operator(&mut self, made: Made) -> Made {
@@ -324,11 +283,8 @@ impl Maker<'_> {
     fn bind(&mut self, mut made: Made) -> Made {
         let ty = *self.rng.pick(&TYPES);
         // One name has one type in the whole program.
-        let name = format!(
-            "{}{}",
-            ["ci", "cf", "cb", "cs", "ct", "cd"][ty as usize],
-            self.rng.below(2)
-        );
+        let name =
+            format!("{}{}", ["ci", "cf", "cb", "cs", "ct", "cd"][ty as usize], self.rng.below(2));
         let value = self.expr(&made, ty);
         if !made.bound.iter().any(|(n, _)| *n == name) {
             made.bound.push((name.clone(), ty));
@@ -338,15 +294,8 @@ impl Maker<'_> {
 
     /// Some columns as the output.
     fn select(&mut self, made: Made) -> Made {
-        let (value, column) = (
-            self.expr(&made, Ty::Float),
-            ["age", "tier", "owner"][made.entity],
-        );
-        let bound = made
-            .bound
-            .first()
-            .map(|(name, _)| format!(", {name}"))
-            .unwrap_or_default();
+        let (value, column) = (self.expr(&made, Ty::Float), ["age", "tier", "owner"][made.entity]);
+        let bound = made.bound.first().map(|(name, _)| format!(", {name}")).unwrap_or_default();
         made.then(&format!(".select({column}, x={value}{bound})"))
     }
 
@@ -401,19 +350,13 @@ impl Maker<'_> {
         if made.entity == ITEM && self.rng.one_in(6) {
             let number = self.number();
             return made.then(
-                &self
-                    .rng
-                    .text(&[".boost(0.5)", &format!(".boost(by={number} * 1.0, most=3)")]),
+                &self.rng.text(&[".boost(0.5)", &format!(".boost(by={number} * 1.0, most=3)")]),
             );
         }
-        let ty = *self
-            .rng
-            .pick(&[Ty::Float, Ty::Float, Ty::Int, Ty::Time, Ty::Span]);
+        let ty = *self.rng.pick(&[Ty::Float, Ty::Float, Ty::Int, Ty::Time, Ty::Span]);
         let mut keys = vec![self.expr(&made, ty)];
         while self.rng.one_in(3) {
-            let ty = *self
-                .rng
-                .pick(&[Ty::Float, Ty::Int, Ty::Time, Ty::Span, Ty::Bool]);
+            let ty = *self.rng.pick(&[Ty::Float, Ty::Int, Ty::Time, Ty::Span, Ty::Bool]);
             keys.push(self.expr(&made, ty));
         }
         made.then(&format!(".score({})", keys.join(", ")))
@@ -437,9 +380,7 @@ impl Maker<'_> {
         let offset = match self.rng.below(4) {
             0 | 1 => self.rng.below(4).to_string(),
             2 if self.declared => self.rng.text(&["p", "p * 2"]),
-            _ => self
-                .rng
-                .text(&["count(user.walk(likes))", "count(user.some_likes()) // 2"]),
+            _ => self.rng.text(&["count(user.walk(likes))", "count(user.some_likes()) // 2"]),
         };
         let n = match self.rng.below(4) {
             0 if self.declared => "p".to_owned(),
@@ -462,10 +403,7 @@ impl Maker<'_> {
         let history = made.entity == ITEM && self.rng.one_in(4);
         let ty = *self.rng.pick(&[Ty::Int, Ty::Str, Ty::Bool]);
         // a history has no bound columns
-        let bare = Made {
-            bound: Vec::new(),
-            ..made.clone()
-        };
+        let bare = Made { bound: Vec::new(), ..made.clone() };
         let mut key = match (made.entity, self.rng.below(4)) {
             (ITEM, 0) => "owner".to_owned(),
             (ITEM, 1) => "tags".to_owned(),
@@ -503,11 +441,7 @@ impl Maker<'_> {
                 _ => self.expr(&made, Ty::Bool),
             };
             let window = self.rng.text(&["", " in 2", " in 3", " in 9"]);
-            let count = if self.rng.one_in(8) {
-                self.number()
-            } else {
-                self.rng.text(&["1", "2"])
-            };
+            let count = if self.rng.one_in(8) { self.number() } else { self.rng.text(&["1", "2"]) };
             let rule = format!("({key}): {count}{window}");
             match self.rng.one_in(3) {
                 true => min.push(rule),
@@ -518,11 +452,7 @@ impl Maker<'_> {
             ITEM if max.iter().any(|rule| rule.starts_with("(kind)")) => ", relax=[kind]",
             _ => "",
         };
-        made.then(&format!(
-            ".slate(max=[{}], min=[{}]{relax})",
-            max.join(", "),
-            min.join(", ")
-        ))
+        made.then(&format!(".slate(max=[{}], min=[{}]{relax})", max.join(", "), min.join(", ")))
     }
 
     fn mmr(&mut self, made: Made) -> Made {
@@ -531,12 +461,8 @@ impl Maker<'_> {
             _ => self.rng.text(&["clip", "towers"]),
         };
         let relevance = self.rng.text(&["0.0", "0.5", "0.7", "1.0"]);
-        let first = self
-            .rng
-            .text(&["", ", first=1", ", first=3", ", first=all"]);
-        made.then(&format!(
-            ".diversify_by(method=mmr({relevance}, embedding={embedding}{first}))"
-        ))
+        let first = self.rng.text(&["", ", first=1", ", first=3", ", first=all"]);
+        made.then(&format!(".diversify_by(method=mmr({relevance}, embedding={embedding}{first}))"))
     }
 
     fn calibrate(&mut self) -> String {
@@ -546,14 +472,10 @@ impl Maker<'_> {
             "history=user.walk(likes, limit=2)",
             "history=given(item, [])",
         ]);
-        let strength = self
-            .rng
-            .text(&["", "strength=0.9", "strength=1.0", "strength=0.0"]);
+        let strength = self.rng.text(&["", "strength=0.9", "strength=1.0", "strength=0.0"]);
         let first = self.rng.text(&["", "first=2", "first=all"]);
-        let given: Vec<String> = [history, strength, first]
-            .into_iter()
-            .filter(|text| !text.is_empty())
-            .collect();
+        let given: Vec<String> =
+            [history, strength, first].into_iter().filter(|text| !text.is_empty()).collect();
         format!("calibrate({})", given.join(", "))
     }
 }

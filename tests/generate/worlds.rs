@@ -26,10 +26,7 @@ pub const NOW: i64 = 1_714_521_600_000_000;
 pub fn world(rng: &mut Rng) -> World {
     let string_keys = rng.one_in(2);
     let most = 1 + rng.below(14);
-    let mut world = World {
-        viewer: USER,
-        ..World::default()
-    };
+    let mut world = World { viewer: USER, ..World::default() };
     world.entities.push(users(rng));
     world.entities.push(accounts(rng, string_keys));
     world.entities.push(items(rng, &world, most));
@@ -53,11 +50,7 @@ fn maybe(rng: &mut Rng, value: Value) -> Value {
 }
 
 fn column(name: &str, ty: Type, rows: usize, mut value: impl FnMut() -> Value) -> Column {
-    Column {
-        name: name.to_owned(),
-        ty,
-        values: (0..rows).map(|_| value()).collect(),
-    }
+    Column { name: name.to_owned(), ty, values: (0..rows).map(|_| value()).collect() }
 }
 
 fn int(rng: &mut Rng) -> Value {
@@ -105,11 +98,8 @@ fn users(rng: &mut Rng) -> Entity {
         }),
     ];
     let mut users = entity("user", "uid", keys, columns);
-    users.references = vec![Reference {
-        name: "boss".to_owned(),
-        column: "boss_id".to_owned(),
-        entity: USER,
-    }];
+    users.references =
+        vec![Reference { name: "boss".to_owned(), column: "boss_id".to_owned(), entity: USER }];
     // Sometimes only a column.
     users.time = rng.one_in(2).then(|| "joined".to_owned());
     users
@@ -135,9 +125,7 @@ fn accounts(rng: &mut Rng, string_keys: bool) -> Entity {
 fn items(rng: &mut Rng, world: &World, n: usize) -> Entity {
     let owners = world.entities[ACCT].keys.len();
     let tags = |rng: &mut Rng| {
-        let list = (0..1 + rng.below(3))
-            .map(|_| Value::Str(rng.text(&["a", "b", "c"])))
-            .collect();
+        let list = (0..1 + rng.below(3)).map(|_| Value::Str(rng.text(&["a", "b", "c"]))).collect();
         maybe(rng, Value::List(list))
     };
     let columns = vec![
@@ -158,15 +146,10 @@ fn items(rng: &mut Rng, world: &World, n: usize) -> Entity {
         }),
         column("tags", Type::List(Box::new(Type::String)), n, || tags(rng)),
     ];
-    let keys = (0..n)
-        .map(|i| Key::Int(((i * 37) % 50) as i64 + 100))
-        .collect();
+    let keys = (0..n).map(|i| Key::Int(((i * 37) % 50) as i64 + 100)).collect();
     let mut items = entity("item", "item_id", keys, columns);
-    items.references = vec![Reference {
-        name: "owner".to_owned(),
-        column: "owner_id".to_owned(),
-        entity: ACCT,
-    }];
+    items.references =
+        vec![Reference { name: "owner".to_owned(), column: "owner_id".to_owned(), entity: ACCT }];
     items.time = Some("born".to_owned());
     items
 }
@@ -189,11 +172,7 @@ fn edge(rng: &mut Rng, world: &World, &(name, from, to, timed, weighted, noted):
     let link = |rng: &mut Rng| EdgeLink {
         from: row(rng, from),
         to: row(rng, to),
-        time: if timed && !rng.one_in(6) {
-            Some(time(rng))
-        } else {
-            None
-        },
+        time: if timed && !rng.one_in(6) { Some(time(rng)) } else { None },
         weight: if weighted { float(rng).number() } else { None },
         columns: if noted { vec![string(rng)] } else { Vec::new() },
     };
@@ -206,11 +185,7 @@ fn edge(rng: &mut Rng, world: &World, &(name, from, to, timed, weighted, noted):
         to_column: format!("{}_to", world.entities[to].name),
         time_column: timed.then(|| "ts".to_owned()),
         weight_column: weighted.then(|| "stars".to_owned()),
-        columns: if noted {
-            vec![("note".to_owned(), Type::String)]
-        } else {
-            Vec::new()
-        },
+        columns: if noted { vec![("note".to_owned(), Type::String)] } else { Vec::new() },
         links: (0..most).map(|_| link(rng)).collect(),
     }
 }
@@ -223,11 +198,8 @@ fn embeddings(rng: &mut Rng, world: &World) -> Vec<Embedding> {
             let number = |rng: &mut Rng| *rng.pick(&[-1.0f32, 0.0, 0.0, THIRD, 1.0, 2.0]);
             (!rng.one_in(6)).then(|| vec![number(rng), number(rng), number(rng)])
         };
-        let mut vectors: Vec<Option<Vec<f32>>> = world.entities[entity]
-            .keys
-            .iter()
-            .map(|_| vector(rng))
-            .collect();
+        let mut vectors: Vec<Option<Vec<f32>>> =
+            world.entities[entity].keys.iter().map(|_| vector(rng)).collect();
         // A file of vectors has at least one.
         vectors[0].get_or_insert_with(|| vec![1.0, 0.0, THIRD]);
         (entity, vectors)

@@ -79,12 +79,8 @@ pub fn cases(name: &str, text: &str, worlds: &Path) -> Vec<Case> {
             }
             Part::Fence(fence) => fence,
         };
-        let setting = |key: &str| {
-            fence
-                .words
-                .iter()
-                .find_map(|w| w.strip_prefix(key)?.strip_prefix('='))
-        };
+        let setting =
+            |key: &str| fence.words.iter().find_map(|w| w.strip_prefix(key)?.strip_prefix('='));
         match fence.words.first() {
             Some(&"world") => world = world_text(&fence, worlds),
             Some(&"igql") if setting("file").is_some() => {
@@ -95,11 +91,7 @@ pub fn cases(name: &str, text: &str, worlds: &Path) -> Vec<Case> {
                     .iter()
                     .filter(|c| c.name.starts_with(&format!("{name}: {heading}")))
                     .count();
-                let suffix = if nth == 0 {
-                    String::new()
-                } else {
-                    format!(" ({})", nth + 1)
-                };
+                let suffix = if nth == 0 { String::new() } else { format!(" ({})", nth + 1) };
                 let (program, marks) = unmark(&fence.body);
                 let case = Case {
                     name: format!("{name}: {heading}{suffix}"),
@@ -111,11 +103,9 @@ pub fn cases(name: &str, text: &str, worlds: &Path) -> Vec<Case> {
                 };
                 cases.push(case);
             }
-            Some(&"rows") => cases
-                .last_mut()
-                .expect("a program before its rows")
-                .tables
-                .push(table(&fence)),
+            Some(&"rows") => {
+                cases.last_mut().expect("a program before its rows").tables.push(table(&fence))
+            }
             _ => {}
         }
     }
@@ -127,11 +117,7 @@ fn parts(text: &str) -> Vec<Part<'_>> {
     let mut lines = text.lines().enumerate();
     while let Some((at, line)) = lines.next() {
         if let Some(words) = line.strip_prefix("```") {
-            let body: Vec<&str> = lines
-                .by_ref()
-                .map(|l| l.1)
-                .take_while(|l| *l != "```")
-                .collect();
+            let body: Vec<&str> = lines.by_ref().map(|l| l.1).take_while(|l| *l != "```").collect();
             let words = words.split_whitespace().collect();
             parts.push(Part::Fence(Fence {
                 words,
@@ -178,35 +164,18 @@ fn marks_of(text: &str, line: usize) -> Vec<Mark> {
     let mut marks = Vec::new();
     let mut at = 0;
     while let Some(start) = (at..chars.len()).find(|&i| chars[i] == '^') {
-        let end = (start..chars.len())
-            .find(|&i| chars[i] != '^')
-            .unwrap_or(chars.len());
-        at = (end..chars.len())
-            .find(|&i| chars[i] == '^')
-            .unwrap_or(chars.len());
+        let end = (start..chars.len()).find(|&i| chars[i] != '^').unwrap_or(chars.len());
+        at = (end..chars.len()).find(|&i| chars[i] == '^').unwrap_or(chars.len());
         let said: String = chars[end..at].iter().collect();
         let (code, rest) = said.trim().split_once(' ').unwrap_or((said.trim(), ""));
-        let help = rest
-            .trim()
-            .strip_prefix("help:")
-            .map(|h| h.trim().to_owned());
-        marks.push(Mark {
-            line,
-            start,
-            end,
-            code: code.to_owned(),
-            help,
-        });
+        let help = rest.trim().strip_prefix("help:").map(|h| h.trim().to_owned());
+        marks.push(Mark { line, start, end, code: code.to_owned(), help });
     }
     marks
 }
 
 fn table(fence: &Fence) -> Table {
-    let mut lines = fence
-        .body
-        .lines()
-        .filter(|l| !l.trim().is_empty())
-        .map(notation::cells);
+    let mut lines = fence.body.lines().filter(|l| !l.trim().is_empty()).map(notation::cells);
     let header = lines.next().unwrap_or_default();
     Table {
         settings: settings(&fence.words[1..]),
@@ -217,10 +186,7 @@ fn table(fence: &Fence) -> Table {
 }
 
 fn settings(words: &[&str]) -> Settings {
-    let mut settings = Settings {
-        at: notation::time("2024-05-01"),
-        ..Settings::default()
-    };
+    let mut settings = Settings { at: notation::time("2024-05-01"), ..Settings::default() };
     for word in words {
         let (key, value) = word.split_once('=').unwrap_or((word, ""));
         let text = value.to_owned();
@@ -257,10 +223,7 @@ fn value(expr: &Expr) -> Value {
         ExprKind::Time(x) => Value::Time(*x),
         ExprKind::Duration(x) => Value::Duration(*x),
         ExprKind::List(items) => Value::List(items.iter().map(value).collect()),
-        ExprKind::Unary {
-            op: UnaryOp::Neg,
-            operand,
-        } => match value(operand) {
+        ExprKind::Unary { op: UnaryOp::Neg, operand } => match value(operand) {
             Value::Int(x) => Value::Int(-x),
             Value::Float(x) => Value::Float(-x),
             other => panic!("not a literal: -{other:?}"),

@@ -15,20 +15,14 @@ pub fn diagnostics(case: &Case, folder: &Path) -> Result<(), String> {
     let mut left: Vec<&Found> = found.iter().collect();
     for mark in &case.marks {
         let Some(i) = left.iter().position(|f| fits(mark, f, &case.program)) else {
-            return Err(format!(
-                "no {mark:?}, found\n{}",
-                drawn(&found, &case.program)
-            ));
+            return Err(format!("no {mark:?}, found\n{}", drawn(&found, &case.program)));
         };
         left.remove(i);
     }
     if left.is_empty() {
         Ok(())
     } else {
-        Err(format!(
-            "not expected, or not so:\n{}",
-            drawn(&found, &case.program)
-        ))
+        Err(format!("not expected, or not so:\n{}", drawn(&found, &case.program)))
     }
 }
 
@@ -49,13 +43,9 @@ fn underlined(found: &Found, program: &str) -> Option<(usize, usize, usize)> {
     let before = program.get(..range.start)?;
     let line = before.matches('\n').count();
     let line_start = before.rfind('\n').map_or(0, |i| i + 1);
-    let line_end = program[range.start..]
-        .find('\n')
-        .map_or(program.len(), |i| range.start + i);
+    let line_end = program[range.start..].find('\n').map_or(program.len(), |i| range.start + i);
     let start = program[line_start..range.start].chars().count();
-    let width = program
-        .get(range.start..range.end.min(line_end))
-        .map_or(0, |t| t.chars().count());
+    let width = program.get(range.start..range.end.min(line_end)).map_or(0, |t| t.chars().count());
     Some((line, start, start + width.max(1)))
 }
 

@@ -25,11 +25,8 @@ pub fn check(folder: &Path, program: &str) -> Vec<Found> {
 
 fn diagnostics(engine: &Engine, folder: &Path, program: &str) -> Vec<Found> {
     let compiled = engine.compile_unit(&unit(program, folder, None));
-    let own = compiled
-        .sources
-        .iter()
-        .find(|(_, source)| &*source.text == program)
-        .map(|(id, _)| id);
+    let own =
+        compiled.sources.iter().find(|(_, source)| &*source.text == program).map(|(id, _)| id);
     let found = |d: &igql::diag::Diagnostic| Found {
         code: d.code.id.to_owned(),
         message: d.message.clone(),
@@ -65,18 +62,12 @@ pub struct Opened {
 
 impl Opened {
     pub fn open(folder: &Path, threads: usize) -> Opened {
-        let threads = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .expect("threads");
+        let threads =
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
         let engine = threads
             .install(|| Engine::open(folder))
             .unwrap_or_else(|e| panic!("the world does not open: {e}"));
-        Opened {
-            engine,
-            threads,
-            folder: folder.to_owned(),
-        }
+        Opened { engine, threads, folder: folder.to_owned() }
     }
 
     pub fn snapshot(&self) -> &igql::store::Snapshot {
@@ -100,9 +91,7 @@ impl Opened {
             let rewritten = program.rewritten();
             let nodes = rewritten.schedule.nodes();
             let node = |id| rewritten.graph.get(id);
-            let shown = nodes
-                .map(node)
-                .map(|n| format!("{:?} {:?}", n.op, n.inputs));
+            let shown = nodes.map(node).map(|n| format!("{:?} {:?}", n.op, n.inputs));
             shown.collect::<Vec<_>>()
         };
         let written = operators(&self.engine.by_rules(&program, &[]));
@@ -124,11 +113,7 @@ impl Opened {
             [one] => self.engine.run(program, one).map(|answer| vec![answer]),
             many => self.engine.run_batch(program, many),
         });
-        Ok(answers
-            .map_err(|e| e.to_string())?
-            .iter()
-            .map(output)
-            .collect())
+        Ok(answers.map_err(|e| e.to_string())?.iter().map(output).collect())
     }
 
     /// Runs a program for one request that may make so many rows; nothing if it makes more.
@@ -139,14 +124,8 @@ impl Opened {
         max_rows: u64,
     ) -> Result<Option<Output>, String> {
         let program = self.compile(program, asked.query.as_deref())?;
-        let limits = igql::Limits {
-            max_rows,
-            ..igql::Limits::default()
-        };
-        match self
-            .engine
-            .execute(&program, &[request(asked)], &limits.into())
-        {
+        let limits = igql::Limits { max_rows, ..igql::Limits::default() };
+        match self.engine.execute(&program, &[request(asked)], &limits.into()) {
             Ok(pass) => Ok(pass.answers.first().map(output)),
             Err(igql::RunError::Limit(_)) => Ok(None),
             Err(error) => Err(error.to_string()),
@@ -176,10 +155,7 @@ impl Opened {
     pub fn explain(&self, program: &str, requests: &[Request]) -> Result<(), String> {
         let program = self.compile(program, requests[0].query.as_deref())?;
         let asked: Vec<igql::Request> = requests.iter().map(request).collect();
-        let plain = self
-            .engine
-            .run_batch(&program, &asked)
-            .map_err(|e| e.to_string())?;
+        let plain = self.engine.run_batch(&program, &asked).map_err(|e| e.to_string())?;
         let schema = self.engine.schema();
         let entities = schema.entities.iter();
         let ask = igql::Ask {
@@ -192,18 +168,12 @@ impl Opened {
                 })
                 .collect(),
         };
-        let options = igql::RunOptions {
-            ask,
-            ..igql::RunOptions::default()
-        };
+        let options = igql::RunOptions { ask, ..igql::RunOptions::default() };
         let pass = self.engine.execute(&program, &asked, &options);
         let explained = pass.map_err(|e| e.to_string())?.answers;
         for (plain, explained) in plain.iter().zip(&explained) {
             if let Some(changed) = difference(&output(plain), &output(explained), false) {
-                return Err(format!(
-                    "{:?}: changed when explained: {changed}",
-                    plain.user
-                ));
+                return Err(format!("{:?}: changed when explained: {changed}", plain.user));
             }
             fits(explained)?;
         }
@@ -228,22 +198,14 @@ impl Opened {
 
     /// Compiles a program; the error says what is wrong with it.
     pub fn compile(&self, program: &str, query: Option<&str>) -> Result<Program, String> {
-        let compiled = self
-            .engine
-            .compile_unit(&unit(program, &self.folder, query));
+        let compiled = self.engine.compile_unit(&unit(program, &self.folder, query));
         let drawn = || igql::diag::render::draw(&compiled.diagnostics, &compiled.sources, false);
-        compiled
-            .program
-            .ok_or_else(|| format!("it does not compile:\n{}", drawn()))
+        compiled.program.ok_or_else(|| format!("it does not compile:\n{}", drawn()))
     }
 }
 
 fn unit<'a>(text: &'a str, folder: &'a Path, query: Option<&'a str>) -> Unit<'a> {
-    Unit {
-        folder: Some(folder),
-        query,
-        ..Unit::new("case.igql", text)
-    }
+    Unit { folder: Some(folder), query, ..Unit::new("case.igql", text) }
 }
 
 fn request(asked: &Request) -> igql::Request {
@@ -259,19 +221,10 @@ fn output(answer: &Answer) -> Output {
     let row = |row: Row, names: &[(String, igql::Type)]| OutRow {
         key: row.key().clone(),
         score: row.score_or_null(),
-        columns: names
-            .iter()
-            .map(|(n, _)| n.clone())
-            .zip(row.values().cloned())
-            .collect(),
+        columns: names.iter().map(|(n, _)| n.clone()).zip(row.values().cloned()).collect(),
     };
     let list = |list: &igql::List| {
-        (
-            list.name.clone(),
-            list.rows()
-                .map(|r| row(r, &list.columns))
-                .collect::<Vec<_>>(),
-        )
+        (list.name.clone(), list.rows().map(|r| row(r, &list.columns)).collect::<Vec<_>>())
     };
     answer.lists.iter().map(list).collect()
 }

@@ -81,16 +81,9 @@ fn section(text: &str) -> Section<'_> {
     let words: Vec<&str> = head.split_whitespace().collect();
     let has_header = ["entity", "edge"].contains(&words[0]);
     let mut lines = body.lines().map(cells).collect::<Vec<_>>();
-    let header = if has_header {
-        lines.remove(0).iter().map(|c| spec(c)).collect()
-    } else {
-        Vec::new()
-    };
-    let rows = if words[0] == "prelude" {
-        Vec::new()
-    } else {
-        lines
-    };
+    let header =
+        if has_header { lines.remove(0).iter().map(|c| spec(c)).collect() } else { Vec::new() };
+    let rows = if words[0] == "prelude" { Vec::new() } else { lines };
     for row in rows.iter().filter(|_| has_header) {
         assert_eq!(
             row.len(),
@@ -98,12 +91,7 @@ fn section(text: &str) -> Section<'_> {
             "a row of `{head}` has another number of cells than its header: {row:?}"
         );
     }
-    Section {
-        words,
-        header,
-        rows,
-        body,
-    }
+    Section { words, header, rows, body }
 }
 
 /// Cells between spaces; quotes hold spaces together.
@@ -125,20 +113,10 @@ fn spec(text: &str) -> Spec {
     let mark = text.chars().last().filter(|c| "!*".contains(*c));
     let text = text.trim_end_matches(['!', '*']);
     if let Some((name, to)) = text.split_once("->") {
-        return Spec {
-            name: name.to_owned(),
-            ty: Type::Null,
-            to: Some(to.to_owned()),
-            mark,
-        };
+        return Spec { name: name.to_owned(), ty: Type::Null, to: Some(to.to_owned()), mark };
     }
     let (name, ty) = text.split_once(':').unwrap_or((text, "int"));
-    Spec {
-        name: name.to_owned(),
-        ty: type_named(ty),
-        to: None,
-        mark,
-    }
+    Spec { name: name.to_owned(), ty: type_named(ty), to: None, mark }
 }
 
 fn type_named(name: &str) -> Type {
@@ -161,18 +139,10 @@ fn keys_of(section: &Section) -> Entity {
         name: section.words[1].to_owned(),
         key: key.name.clone(),
         string_keys,
-        keys: section
-            .rows
-            .iter()
-            .map(|row| as_key(&row[0], string_keys))
-            .collect(),
+        keys: section.rows.iter().map(|row| as_key(&row[0], string_keys)).collect(),
         columns: Vec::new(),
         references: Vec::new(),
-        time: section
-            .header
-            .iter()
-            .find(|c| c.mark == Some('!'))
-            .map(|c| c.name.clone()),
+        time: section.header.iter().find(|c| c.mark == Some('!')).map(|c| c.name.clone()),
         has_table: section.words.len() == 2,
     }
 }
@@ -206,17 +176,9 @@ fn mentions(section: &Section, entity: &str) -> Vec<String> {
         ("edge", Some((from, to))) => (i == 0 && from == entity) || (i == 1 && to == entity),
         _ => c.to.as_deref() == Some(entity),
     };
-    let places: Vec<usize> = section
-        .header
-        .iter()
-        .enumerate()
-        .filter(|(i, c)| is_key(*i, c))
-        .map(|(i, _)| i)
-        .collect();
-    let cells = section
-        .rows
-        .iter()
-        .flat_map(|row| places.iter().map(|&i| row[i].clone()));
+    let places: Vec<usize> =
+        section.header.iter().enumerate().filter(|(i, c)| is_key(*i, c)).map(|(i, _)| i).collect();
+    let cells = section.rows.iter().flat_map(|row| places.iter().map(|&i| row[i].clone()));
     cells.filter(|cell| cell != "-").collect()
 }
 
@@ -225,29 +187,13 @@ fn columns(section: &Section, world: &mut World, name: &str) {
     let mut columns = Vec::new();
     let mut references = Vec::new();
     for (i, spec) in section.header.iter().enumerate().skip(1) {
-        let values = section
-            .rows
-            .iter()
-            .map(|row| cell(world, spec, &row[i]))
-            .collect();
+        let values = section.rows.iter().map(|row| cell(world, spec, &row[i])).collect();
         if let Some(to) = &spec.to {
             let entity = world.find_entity(to).expect("the entity of the reference");
-            let name = spec
-                .name
-                .strip_suffix("_id")
-                .unwrap_or(&spec.name)
-                .to_owned();
-            references.push(Reference {
-                name,
-                column: spec.name.clone(),
-                entity,
-            });
+            let name = spec.name.strip_suffix("_id").unwrap_or(&spec.name).to_owned();
+            references.push(Reference { name, column: spec.name.clone(), entity });
         }
-        columns.push(Column {
-            name: spec.name.clone(),
-            ty: spec.ty.clone(),
-            values,
-        });
+        columns.push(Column { name: spec.name.clone(), ty: spec.ty.clone(), values });
     }
     world.entities[index].columns = columns;
     world.entities[index].references = references;
@@ -267,14 +213,8 @@ fn cell(world: &World, spec: &Spec, text: &str) -> Value {
 
 fn typed(ty: &Type, text: &str) -> Value {
     match ty {
-        Type::Int => Value::Int(
-            text.parse()
-                .unwrap_or_else(|_| panic!("not an int: {text}")),
-        ),
-        Type::Float => Value::Float(
-            text.parse()
-                .unwrap_or_else(|_| panic!("not a float: {text}")),
-        ),
+        Type::Int => Value::Int(text.parse().unwrap_or_else(|_| panic!("not an int: {text}"))),
+        Type::Float => Value::Float(text.parse().unwrap_or_else(|_| panic!("not a float: {text}"))),
         Type::Bool => Value::Bool(text == "true"),
         Type::String => Value::Str(text.to_owned()),
         Type::Time => Value::Time(time(text)),
@@ -285,49 +225,31 @@ fn typed(ty: &Type, text: &str) -> Value {
 
 /// Microseconds of `2024-05-01` or `2024-05-01T12:00:00Z`.
 pub fn time(text: &str) -> i64 {
-    let full = if text.contains('T') {
-        text.to_owned()
-    } else {
-        format!("{text}T00:00:00Z")
-    };
-    let time: jiff::Timestamp = full
-        .parse()
-        .unwrap_or_else(|_| panic!("not a time: {text}"));
+    let full = if text.contains('T') { text.to_owned() } else { format!("{text}T00:00:00Z") };
+    let time: jiff::Timestamp = full.parse().unwrap_or_else(|_| panic!("not a time: {text}"));
     time.as_microsecond()
 }
 
 fn row(world: &World, entity: usize, text: &str) -> u32 {
     let entity = &world.entities[entity];
     let key = as_key(text, entity.string_keys);
-    entity
-        .row_of(&key)
-        .unwrap_or_else(|| panic!("no {} {text}", entity.name))
+    entity.row_of(&key).unwrap_or_else(|| panic!("no {} {text}", entity.name))
 }
 
 fn edge(section: &Section, world: &World, name: &str, ends: &str) -> Edge {
     let (from, to) = ends.split_once("->").expect("from->to");
-    let end = |name: &str| {
-        world
-            .find_entity(name)
-            .unwrap_or_else(|| panic!("no entity {name}"))
-    };
+    let end = |name: &str| world.find_entity(name).unwrap_or_else(|| panic!("no entity {name}"));
     let (from, to) = (end(from), end(to));
     let marked = |mark| section.header.iter().position(|c| c.mark == Some(mark));
     let (time, weight) = (marked('!'), marked('*'));
-    let plain: Vec<usize> = (2..section.header.len())
-        .filter(|i| Some(*i) != time && Some(*i) != weight)
-        .collect();
+    let plain: Vec<usize> =
+        (2..section.header.len()).filter(|i| Some(*i) != time && Some(*i) != weight).collect();
     let link = |cells: &Vec<String>| EdgeLink {
         from: row(world, from, &cells[0]),
         to: row(world, to, &cells[1]),
-        time: time
-            .and_then(|i| Some(&cells[i]).filter(|c| *c != "-"))
-            .map(|text| self::time(text)),
+        time: time.and_then(|i| Some(&cells[i]).filter(|c| *c != "-")).map(|text| self::time(text)),
         weight: weight.and_then(|i| cells[i].parse().ok()),
-        columns: plain
-            .iter()
-            .map(|&i| cell(world, &section.header[i], &cells[i]))
-            .collect(),
+        columns: plain.iter().map(|&i| cell(world, &section.header[i], &cells[i])).collect(),
     };
     let column = |i: usize| section.header[i].name.clone();
     Edge {
@@ -338,24 +260,16 @@ fn edge(section: &Section, world: &World, name: &str, ends: &str) -> Edge {
         to_column: column(1),
         time_column: time.map(column),
         weight_column: weight.map(column),
-        columns: plain
-            .iter()
-            .map(|&i| (column(i), section.header[i].ty.clone()))
-            .collect(),
+        columns: plain.iter().map(|&i| (column(i), section.header[i].ty.clone())).collect(),
         links: section.rows.iter().map(link).collect(),
     }
 }
 
 fn embedding(section: &Section, world: &mut World, name: &str, entity: &str, metric: &str) {
-    let entity = world
-        .find_entity(entity)
-        .expect("the entity of the embedding");
+    let entity = world.find_entity(entity).expect("the entity of the embedding");
     let mut vectors: Vec<Option<Vec<f32>>> = vec![None; world.entities[entity].keys.len()];
     for cells in &section.rows {
-        let vector = cells[1..]
-            .iter()
-            .map(|x| x.parse().expect("a number of a vector"))
-            .collect();
+        let vector = cells[1..].iter().map(|x| x.parse().expect("a number of a vector")).collect();
         vectors[row(world, entity, &cells[0]) as usize] = Some(vector);
     }
     let metric = match metric {

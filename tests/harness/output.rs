@@ -59,22 +59,15 @@ fn shown(world: &World, request: &reference::Request, value: &reference::Value) 
 /// The first difference between two answers, if there is one.
 pub fn difference(expected: &Output, found: &Output, approx: bool) -> Option<String> {
     if expected.len() != found.len() {
-        return Some(format!(
-            "{} lists instead of {}",
-            found.len(),
-            expected.len()
-        ));
+        return Some(format!("{} lists instead of {}", found.len(), expected.len()));
     }
-    expected
-        .iter()
-        .zip(found)
-        .find_map(|((name, a), (other, b))| {
-            if name != other {
-                return Some(format!("list {other:?} instead of {name:?}"));
-            }
-            list_difference(a, b, approx)
-                .map(|d| format!("{d}\nexpected\n{}\nfound\n{}", show(a), show(b)))
-        })
+    expected.iter().zip(found).find_map(|((name, a), (other, b))| {
+        if name != other {
+            return Some(format!("list {other:?} instead of {name:?}"));
+        }
+        list_difference(a, b, approx)
+            .map(|d| format!("{d}\nexpected\n{}\nfound\n{}", show(a), show(b)))
+    })
 }
 
 fn list_difference(expected: &[OutRow], found: &[OutRow], approx: bool) -> Option<String> {
@@ -130,16 +123,12 @@ pub fn same(a: &Value, b: &Value, approx: bool) -> bool {
 
 /// Rows as a table that can stand in a case.
 pub fn show(rows: &[OutRow]) -> String {
-    let names = rows.first().map_or(String::new(), |r| {
-        r.columns.iter().map(|c| format!(" {}", c.0)).collect()
-    });
+    let names = rows
+        .first()
+        .map_or(String::new(), |r| r.columns.iter().map(|c| format!(" {}", c.0)).collect());
     let mut text = format!("key score{names}\n");
     for row in rows {
-        let columns: String = row
-            .columns
-            .iter()
-            .map(|(_, v)| format!(" {}", cell(v)))
-            .collect();
+        let columns: String = row.columns.iter().map(|(_, v)| format!(" {}", cell(v))).collect();
         text += &format!(
             "{} {}{columns}\n",
             cell(&Value::Id(row.key.clone())),

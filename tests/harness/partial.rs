@@ -11,10 +11,7 @@ use igql::{Answer, Engine, Key, Limits, Program, Request};
 fn counted(looks: &'static Looks) -> Limits {
     Limits {
         partial: true,
-        stop: Stop {
-            looks: Some(looks),
-            ..Stop::default()
-        },
+        stop: Stop { looks: Some(looks), ..Stop::default() },
         ..Limits::default()
     }
 }
@@ -37,11 +34,7 @@ pub fn cut(
     let looks: &'static Looks = Box::leak(Box::new(Looks::new()));
     let run = |at: u64| {
         looks.cut_at(at);
-        let pass = engine.execute(
-            program,
-            std::slice::from_ref(request),
-            &counted(looks).into(),
-        );
+        let pass = engine.execute(program, std::slice::from_ref(request), &counted(looks).into());
         pass.map_err(|e| format!("cut at look {at}: {e}"))
     };
     run(u64::MAX)?;
@@ -66,11 +59,7 @@ pub fn holds(
     answer: &Answer,
 ) -> Result<(), String> {
     let checked = program.checked();
-    let rows_of = |id: NodeId| {
-        engine
-            .rows_of(program, request, id)
-            .map_err(|e| e.to_string())
-    };
+    let rows_of = |id: NodeId| engine.rows_of(program, request, id).map_err(|e| e.to_string());
     for ((name, result), list) in checked.results.iter().zip(&answer.lists) {
         let found: Vec<Key> = list.rows().map(|row| row.key().clone()).collect();
         let Some(ended) = answer.ended.iter().find(|ended| ended.list == *name) else {
@@ -88,10 +77,7 @@ pub fn holds(
         let all = rows_of(stage)?;
         let mut left = all.iter();
         if let Some(key) = found.iter().find(|key| !left.any(|k| k == *key)) {
-            return Err(format!(
-                "{key} is not among the rows of {:?}, or not in order",
-                ended.at
-            ));
+            return Err(format!("{key} is not among the rows of {:?}, or not in order", ended.at));
         }
         for condition in conditions(checked, *result, stage) {
             let (before, after) = (checked.graph.get(condition).inputs[0], condition);
@@ -149,10 +135,6 @@ fn conditions(checked: &Checked, result: NodeId, stage: NodeId) -> Vec<NodeId> {
         seen
     };
     let narrows = |id: &NodeId| checked.graph.get(*id).op.effect() == Effect::Narrows;
-    let all = leads(None)
-        .into_iter()
-        .filter(|id| *id != stage)
-        .filter(narrows);
-    all.filter(|&id| !leads(Some(id)).contains(&stage))
-        .collect()
+    let all = leads(None).into_iter().filter(|id| *id != stage).filter(narrows);
+    all.filter(|&id| !leads(Some(id)).contains(&stage)).collect()
 }

@@ -17,28 +17,12 @@ pub fn compare(case: &Case, world: &World, folder: &Path, asked: &[Asked]) -> Re
     rewritten(&one, &case.program, asked)?;
     let two = Opened::open(folder, 2);
     alone("two threads", &two, &case.program, asked)?;
-    together(
-        "a batch with two threads",
-        &two,
-        &case.program,
-        world,
-        asked,
-    )?;
-    alone(
-        "printed and parsed again",
-        &one,
-        &printed(&case.program),
-        asked,
-    )?;
+    together("a batch with two threads", &two, &case.program, world, asked)?;
+    alone("printed and parsed again", &one, &printed(&case.program), asked)?;
     drop((one, two));
     std::fs::remove_dir_all(folder.join(".igql"))
         .map_err(|e| format!("there is no .igql to delete: {e}"))?;
-    alone(
-        "built again",
-        &Opened::open(folder, 1),
-        &case.program,
-        asked,
-    )
+    alone("built again", &Opened::open(folder, 1), &case.program, asked)
 }
 
 fn alone(treatment: &str, engine: &Opened, program: &str, asked: &[Asked]) -> Result<(), String> {
@@ -72,21 +56,15 @@ fn together(
 ) -> Result<(), String> {
     for (request, expected, approx) in asked.iter().filter(|a| a.0.viewer.is_some()) {
         let others = world.entities[world.viewer].keys.iter().take(5);
-        let mut batch: Vec<Request> = others
-            .map(|k| Request {
-                viewer: Some(k.clone()),
-                ..request.clone()
-            })
-            .collect();
+        let mut batch: Vec<Request> =
+            others.map(|k| Request { viewer: Some(k.clone()), ..request.clone() }).collect();
         let place = batch.len() / 2;
         batch.insert(place, request.clone());
         // and those with other parameters and times
         let same = asked.iter().map(|(other, ..)| other);
         let same = same.filter(|other| other.viewer.is_some() && other.query == request.query);
         batch.extend(same.cloned());
-        let found = engine
-            .run(program, &batch)
-            .map_err(|e| format!("{treatment}: {e}"))?;
+        let found = engine.run(program, &batch).map_err(|e| format!("{treatment}: {e}"))?;
         verdict(treatment, request, expected, &found[place], *approx)?;
     }
     Ok(())
@@ -110,9 +88,6 @@ pub fn printed(program: &str) -> String {
     let mut sink = igql::diag::Sink::default();
     let id = igql::source::Sources::default().add("<case>", program);
     let file = igql::syntax::parse(program, id, &mut sink);
-    assert!(
-        !sink.has_errors(),
-        "a program without errors has some: {sink:?}"
-    );
+    assert!(!sink.has_errors(), "a program without errors has some: {sink:?}");
     igql::syntax::print(&file)
 }

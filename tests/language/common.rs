@@ -79,24 +79,12 @@ static ENGINE: LazyLock<Engine> =
 /// Programs of which a part is common, with the parameters that they have.
 const PROGRAMS: &[(&str, &[&str])] = &[
     ("all(item).score(log1p(count(~likes(it)))).take(20)", &[]),
-    (
-        "all(item).score(count(~likes(it)), x).unseen().take(20)",
-        &[],
-    ),
+    ("all(item).score(count(~likes(it)), x).unseen().take(20)", &[]),
     // people, among whom the viewer is visible whatever the time
     ("all(user).score(count(likes(it))).take(60)", &[]),
-    (
-        "all(item).take(40).walk(~likes, limit=5, merge=sum).take(30)",
-        &[],
-    ),
-    (
-        "all(user).score(count(~follows(it))).take(9).walk(likes).unseen().take(30)",
-        &[],
-    ),
-    (
-        "fallback(user.walk(likes), all(item).score(x).take(30), at_least=4).take(12)",
-        &[],
-    ),
+    ("all(item).take(40).walk(~likes, limit=5, merge=sum).take(30)", &[]),
+    ("all(user).score(count(~follows(it))).take(9).walk(likes).unseen().take(30)", &[]),
+    ("fallback(user.walk(likes), all(item).score(x).take(30), at_least=4).take(12)", &[]),
     (
         "popular = all(item).score(count(~likes(it))).take(50)\ncombine(user.walk(likes), 0.5 * popular, method=rrf).take(20)",
         &[],
@@ -123,27 +111,12 @@ const PROGRAMS: &[(&str, &[&str])] = &[
         "x = user.walk(likes)\ny = user.walk(follows).walk(likes)\n{ a: (x - y.take(2)).take(3), b: (y - x.take(2)).take(3), c: (y - x).take(4) }",
         &[],
     ),
-    (
-        "param n: int = 5\nall(item).score(count(~likes(it))).take(n)",
-        &["n"],
-    ),
-    (
-        "all(item).score(count(~likes(it))).take(count(likes(viewer)))",
-        &[],
-    ),
-    (
-        "all(item).score(count(~likes(it))).filter(position < 40).sample(10)",
-        &[],
-    ),
+    ("param n: int = 5\nall(item).score(count(~likes(it))).take(n)", &["n"]),
+    ("all(item).score(count(~likes(it))).take(count(likes(viewer)))", &[]),
+    ("all(item).score(count(~likes(it))).filter(position < 40).sample(10)", &[]),
     ("all(item).score(uniform(it) + x).take(10)", &[]),
-    (
-        "all(item).score(x if count(user.walk(likes)) > 3 else -x).take(10)",
-        &[],
-    ),
-    (
-        "user.walk(follows).as_viewer(all(item).score(x).unseen().take(5), merge=sum).take(20)",
-        &[],
-    ),
+    ("all(item).score(x if count(user.walk(likes)) > 3 else -x).take(10)", &[]),
+    ("user.walk(follows).as_viewer(all(item).score(x).unseen().take(5), merge=sum).take(20)", &[]),
     (
         "all(user).take(5).as_viewer(all(user).score(count(likes(it))).take(60), merge=sum).take(60)",
         &[],
@@ -154,15 +127,9 @@ const PROGRAMS: &[(&str, &[&str])] = &[
         &[],
     ),
     ("all(item).score(decay(made, 3h)).take(10)", &[]),
-    (
-        "all(item).take(7, offset=3, depth=30).select(made, kind)",
-        &[],
-    ),
+    ("all(item).take(7, offset=3, depth=30).select(made, kind)", &[]),
     ("all(item).score(x).diversify_by(kind).take(20)", &[]),
-    (
-        "all(user).filter(exists(follows(it, viewer))).take(60)",
-        &[],
-    ),
+    ("all(user).filter(exists(follows(it, viewer))).take(60)", &[]),
 ];
 
 fn requests(params: &[&str]) -> Vec<Request> {
@@ -187,9 +154,7 @@ fn requests(params: &[&str]) -> Vec<Request> {
 }
 
 fn compile(text: &str) -> Program {
-    ENGINE
-        .compile(text)
-        .unwrap_or_else(|e| panic!("{text}\n{e}"))
+    ENGINE.compile(text).unwrap_or_else(|e| panic!("{text}\n{e}"))
 }
 
 /// Everything in an answer that is not an explanation.
@@ -217,10 +182,7 @@ fn answers_are_those_of_requests_alone() {
         let as_written: Vec<String> = requests
             .iter()
             .map(|request| {
-                let ask = Ask {
-                    why: true,
-                    why_not: Vec::new(),
-                };
+                let ask = Ask { why: true, why_not: Vec::new() };
                 shown(&ENGINE.explain(&program, request, &ask).unwrap())
             })
             .collect();
@@ -234,11 +196,7 @@ fn answers_are_those_of_requests_alone() {
             }
         }
         for (request, alone) in requests.iter().zip(&alone) {
-            assert_eq!(
-                &shown(&ENGINE.run(&program, request).unwrap()),
-                alone,
-                "{text}"
-            );
+            assert_eq!(&shown(&ENGINE.run(&program, request).unwrap()), alone, "{text}");
         }
     }
 }
@@ -259,21 +217,15 @@ fn limits_are_those_of_requests_alone() {
             max_memory: Some(600 * 5u64.pow(n / 4) / 4u64.pow(n / 4) * (4 + u64::from(n % 4))),
             ..Limits::default()
         });
-        let rows = [0, 1, 7, 40, 60, 299, 300, 301, 2_000].map(|max_rows| Limits {
-            max_rows,
-            ..Limits::default()
-        });
+        let rows = [0, 1, 7, 40, 60, 299, 300, 301, 2_000]
+            .map(|max_rows| Limits { max_rows, ..Limits::default() });
         for limits in memory.chain(rows) {
             for request in requests {
                 let run = |program: &Program| {
                     let done = ENGINE.run_with(program, request, &limits);
                     hit(done.map(|answer| shown(&answer)))
                 };
-                assert_eq!(
-                    run(&compile(text)),
-                    run(&warm),
-                    "{text}\n{limits:?} {request:?}"
-                );
+                assert_eq!(run(&compile(text)), run(&warm), "{text}\n{limits:?} {request:?}");
             }
             let alone: Result<Vec<Answer>, RunError> = requests
                 .iter()
@@ -281,11 +233,7 @@ fn limits_are_those_of_requests_alone() {
                 .collect();
             let all = |answers: Vec<Answer>| answers.iter().map(shown).collect::<String>();
             let batch = ENGINE.run_batch_with(&warm, requests, &limits);
-            assert_eq!(
-                hit(alone.map(all)),
-                hit(batch.map(all)),
-                "{text}\n{limits:?}"
-            );
+            assert_eq!(hit(alone.map(all)), hit(batch.map(all)), "{text}\n{limits:?}");
         }
     }
 }
@@ -306,10 +254,7 @@ fn what_is_common_runs_once() {
             let pass = ENGINE.execute(&program, &requests, &Limits::default().into());
             let time = thread_time() - before;
             let timings = pass.unwrap().timings;
-            (
-                time,
-                timings.iter().map(|timing| timing.rows).sum::<usize>(),
-            )
+            (time, timings.iter().map(|timing| timing.rows).sum::<usize>())
         })
     };
     let least = |users| (0..7).map(|_| run(users)).min().unwrap();

@@ -53,16 +53,9 @@ fn blocks(page: &Path) -> Vec<Block> {
             if catalog.contains('=') {
                 continue;
             }
-            let raises = words
-                .find_map(|w| w.strip_prefix("raises="))
-                .map(str::to_owned);
+            let raises = words.find_map(|w| w.strip_prefix("raises=")).map(str::to_owned);
             let place = format!("{}:{}", page.display(), i + 1);
-            found.push(Block {
-                place,
-                catalog,
-                raises,
-                text: String::new(),
-            });
+            found.push(Block { place, catalog, raises, text: String::new() });
             open = true;
         }
     }
@@ -70,10 +63,7 @@ fn blocks(page: &Path) -> Vec<Block> {
 }
 
 fn open(catalog: &str, cache: &Path) -> Engine {
-    let options = Options {
-        cache: Some(cache.join(catalog)),
-        ..Options::default()
-    };
+    let options = Options { cache: Some(cache.join(catalog)), ..Options::default() };
     Engine::open_with(root().join("examples").join(catalog), &options).unwrap()
 }
 
@@ -92,10 +82,7 @@ fn shop(folder: &Path) -> Engine {
     write("buys.csv", "user_id,item_id\n1,7\n1,8\n2,9\n");
     write("returns.csv", "user_id,item_id\nu1,7\nu2,8\n");
     write("prelude.igql", "policy in_stock on item = stock > 0\n");
-    write(
-        "shelf.igql",
-        "def shelf(rows: set[item]) -> set[item] = rows.take(5)\n",
-    );
+    write("shelf.igql", "def shelf(rows: set[item]) -> set[item] = rows.take(5)\n");
     write(
         "catalog.toml",
         r#"
@@ -126,12 +113,7 @@ required_policies = ["in_stock"]
 
 fn run(engine: &Engine, block: &Block) -> Result<(), String> {
     let unit = Unit::new(&block.place, &block.text);
-    let Compiled {
-        program,
-        diagnostics,
-        sources,
-        ..
-    } = engine.compile_unit(&unit);
+    let Compiled { program, diagnostics, sources, .. } = engine.compile_unit(&unit);
     let drawn = igql::diag::render::draw(&diagnostics, &sources, false);
     if let Some(code) = &block.raises {
         let raised = diagnostics.iter().any(|d| d.code.id == code);
@@ -143,9 +125,7 @@ fn run(engine: &Engine, block: &Block) -> Result<(), String> {
     }
     let page = Path::new(block.place.split(':').next().unwrap_or_default());
     let code = page.file_stem().map(|stem| stem.to_string_lossy());
-    let same = diagnostics
-        .iter()
-        .any(|d| Some(d.code.id) == code.as_deref());
+    let same = diagnostics.iter().any(|d| Some(d.code.id) == code.as_deref());
     if igql::engine::has_errors(&diagnostics) || same {
         return Err(format!("{}:\n{drawn}", block.place));
     }
@@ -164,19 +144,14 @@ fn every_program_of_the_documentation_does_what_its_fence_says() {
     let cache = tempfile::tempdir().unwrap();
     let mut engines = vec![("shop", shop(&cache.path().join("shop-data")))];
     engines.extend(["explore", "movies"].map(|name| (name, open(name, cache.path()))));
-    let blocks: Vec<Block> = pages(&root().join("docs"))
-        .iter()
-        .flat_map(|page| blocks(page))
-        .collect();
+    let blocks: Vec<Block> =
+        pages(&root().join("docs")).iter().flat_map(|page| blocks(page)).collect();
     assert!(blocks.len() > 10, "only {} programs found", blocks.len());
     let mut wrong = Vec::new();
     for block in &blocks {
         match engines.iter().find(|(name, _)| *name == block.catalog) {
             Some((_, engine)) => wrong.extend(run(engine, block).err()),
-            None => wrong.push(format!(
-                "{}: there is no catalog `{}`",
-                block.place, block.catalog
-            )),
+            None => wrong.push(format!("{}: there is no catalog `{}`", block.place, block.catalog)),
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
@@ -185,19 +160,11 @@ fn every_program_of_the_documentation_does_what_its_fence_says() {
 #[test]
 fn every_operator_has_a_page() {
     for operator in igql::ops::OPERATORS {
-        assert!(
-            operator.page.starts_with(&format!("# {}\n", operator.name)),
-            "{}",
-            operator.name
-        );
+        assert!(operator.page.starts_with(&format!("# {}\n", operator.name)), "{}", operator.name);
         for param in operator.params {
             let named =
                 operator.page.contains(&format!("`{}`", param.name)) || param.name == "expr";
-            assert!(
-                named,
-                "the page of {} does not name `{}`",
-                operator.name, param.name
-            );
+            assert!(named, "the page of {} does not name `{}`", operator.name, param.name);
         }
     }
 }
@@ -209,10 +176,7 @@ fn every_code_has_a_page_whose_example_raises_it() {
         .iter()
         .map(|p| p.file_stem().unwrap().to_string_lossy().into_owned())
         .collect();
-    let codes: BTreeSet<String> = igql::diag::code::ALL
-        .iter()
-        .map(|c| c.id.to_owned())
-        .collect();
+    let codes: BTreeSet<String> = igql::diag::code::ALL.iter().map(|c| c.id.to_owned()).collect();
     assert_eq!(named, codes);
     // only a run of tests raises that one
     for code in codes.into_iter().filter(|code| code != "E0701") {
@@ -227,10 +191,8 @@ fn every_code_has_a_page_whose_example_raises_it() {
 #[test]
 fn every_function_is_on_the_page_of_functions() {
     let page = std::fs::read_to_string(root().join("docs/functions.md")).unwrap();
-    let described: BTreeSet<&str> = page
-        .lines()
-        .filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'))
-        .collect();
+    let described: BTreeSet<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')).collect();
     let known: BTreeSet<&str> = igql::expr::functions::all()
         .filter(|f| f.usage.starts_with(&format!("{}(", f.name)))
         .map(|f| f.usage)
@@ -265,18 +227,11 @@ fn anchors(page: &Path) -> BTreeSet<String> {
 #[test]
 fn every_link_leads_somewhere() {
     let mut all = vec![root().join("README.md")];
-    all.extend(
-        ["docs", "examples"]
-            .iter()
-            .flat_map(|f| pages(&root().join(f))),
-    );
+    all.extend(["docs", "examples"].iter().flat_map(|f| pages(&root().join(f))));
     let mut lost = Vec::new();
     for page in &all {
         let text = prose(page);
-        let links = text
-            .split("](")
-            .skip(1)
-            .filter_map(|rest| rest.split(')').next());
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for link in links.filter(|link| !link.starts_with("http")) {
             let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
             let target = match file {
@@ -303,16 +258,10 @@ fn code_that_is_shown_is_that_of_the_source() {
         };
         let source = std::fs::read_to_string(root().join(file)).expect(file);
         let source: Vec<&str> = source.lines().map(str::trim).collect();
-        let block: Vec<&str> = lines
-            .by_ref()
-            .map(|(_, line)| line)
-            .take_while(|line| *line != "```")
-            .collect();
+        let block: Vec<&str> =
+            lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
         let mut from = 0;
-        for piece in block
-            .split(|line| *line == "// ...")
-            .filter(|p| !p.is_empty())
-        {
+        for piece in block.split(|line| *line == "// ...").filter(|p| !p.is_empty()) {
             let rest = source[from..].windows(piece.len());
             match rest.clone().position(|window| window == piece) {
                 Some(at) => from += at + piece.len(),

@@ -20,11 +20,7 @@ fn catalog(folder: &Path, users: &str) {
 
 fn keys(engine: &Engine, program: &igql::Program) -> Vec<String> {
     let answer = engine.run(program, &Request::user("b")).unwrap();
-    answer
-        .rows()
-        .iter()
-        .map(|row| row.key().to_string())
-        .collect()
+    answer.rows().iter().map(|row| row.key().to_string()).collect()
 }
 
 const NAMED: &str = "all(user).filter(name == \"z\")";
@@ -37,9 +33,7 @@ fn a_program_runs_where_it_was_compiled() {
     for (folder, users) in folders.iter().zip([BEFORE, AFTER]) {
         catalog(folder.path(), users);
     }
-    let [one, other] = folders
-        .each_ref()
-        .map(|folder| Engine::open(folder.path()).unwrap());
+    let [one, other] = folders.each_ref().map(|folder| Engine::open(folder.path()).unwrap());
     let program = one.compile(NAMED).unwrap();
     assert_eq!(keys(&one, &program), ["a"]);
     let request = Request::user("b");
@@ -47,9 +41,7 @@ fn a_program_runs_where_it_was_compiled() {
     let refused = [
         other.run(&program, &request).err(),
         other.run_with(&program, &request, &Limits::default()).err(),
-        other
-            .run_batch(&program, &[request.clone(), request.clone()])
-            .err(),
+        other.run_batch(&program, &[request.clone(), request.clone()]).err(),
         other.explain(&program, &request, &ask).err(),
     ];
     for error in refused {
@@ -60,10 +52,7 @@ fn a_program_runs_where_it_was_compiled() {
     let test = "test \"t\" (user=\"a\") = { assert count(all(user)) > 0 }\nuser";
     let tests = one.compile_unit(&igql::Unit::new("t", test)).tests;
     assert!(!tests.is_empty());
-    assert_eq!(
-        other.run_test(&tests[0], Limits::default()).err(),
-        Some(RunError::OtherWorld)
-    );
+    assert_eq!(other.run_test(&tests[0], Limits::default()).err(), Some(RunError::OtherWorld));
     assert_eq!(keys(&other, &program.on(&other).unwrap()), ["a", "c"]);
     // the same data in another folder
     let copy = tempfile::tempdir().unwrap();
@@ -77,18 +66,13 @@ fn what_is_reloaded_leaves_the_engine_alone() {
     catalog(folder.path(), BEFORE);
     let engine = Engine::open(folder.path()).unwrap();
     let text = "tunable wanted in 0..9 = 1\nall(user).filter(name == \"z\").take(wanted)";
-    let program = engine
-        .compile_with(text, &Tunables::new().set("wanted", 2.0))
-        .unwrap();
+    let program = engine.compile_with(text, &Tunables::new().set("wanted", 2.0)).unwrap();
     let same = engine.reload().unwrap();
     assert_eq!(keys(&same, &program), ["a"]);
 
     catalog(folder.path(), AFTER);
     let newer = engine.reload().unwrap();
-    assert_eq!(
-        newer.run(&program, &Request::user("b")).err(),
-        Some(RunError::OtherWorld)
-    );
+    assert_eq!(newer.run(&program, &Request::user("b")).err(), Some(RunError::OtherWorld));
     assert_eq!(keys(&engine, &program), ["a"]);
     let moved = program.on(&newer).unwrap();
     assert_eq!(keys(&newer, &moved), ["a", "c"]);

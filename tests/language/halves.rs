@@ -108,18 +108,13 @@ fn engines() -> &'static [(World, Engine); 2] {
             let engine = Engine::open(world.folder.path()).unwrap();
             (world, engine)
         };
-        [
-            open(world("f16", |x| x)),
-            open(world("f32", |x| f16::from_f32(x).to_f32())),
-        ]
+        [open(world("f16", |x| x)), open(world("f32", |x| f16::from_f32(x).to_f32()))]
     })
 }
 
 /// The answers of an engine, alone, in a batch and explained, as text: numbers to the last bit.
 fn answers(engine: &Engine, text: &str) -> String {
-    let program = engine
-        .compile(text)
-        .unwrap_or_else(|e| panic!("{text}\n{e}"));
+    let program = engine.compile(text).unwrap_or_else(|e| panic!("{text}\n{e}"));
     let requests: Vec<Request> = (0..USERS)
         .map(|user| {
             let wanted: Vec<f32> = (0..DIM).map(|d| 0.1 + ((user + d) % 5) as f32).collect();
@@ -129,14 +124,10 @@ fn answers(engine: &Engine, text: &str) -> String {
         .collect();
     let mut all = engine.run_batch(&program, &requests).unwrap();
     assert!(all.iter().any(|answer| !answer.rows().is_empty()), "{text}");
-    let ask = Ask {
-        why: true,
-        why_not: vec![7.into(), 12.into()],
-    };
+    let ask = Ask { why: true, why_not: vec![7.into(), 12.into()] };
     all.push(engine.run(&program, &requests[1]).unwrap());
     all.push(engine.explain(&program, &requests[2], &ask).unwrap());
-    all.iter_mut()
-        .for_each(|answer| answer.snapshot = "".into());
+    all.iter_mut().for_each(|answer| answer.snapshot = "".into());
     format!("{all:#?}")
 }
 
@@ -156,9 +147,7 @@ fn searches(start: &str, options: &str) {
         for (from, to) in [("likes", "item"), ("likes", "maker"), ("follows", "item")] {
             for exact in ["true", "false"] {
                 let options = format!("k=12, to={to}, exact={exact}{options}");
-                check(&format!(
-                    "user.walk({from}){start}.nn(by_{metric}, {options})"
-                ));
+                check(&format!("user.walk({from}){start}.nn(by_{metric}, {options})"));
             }
         }
     }

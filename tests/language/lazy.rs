@@ -7,38 +7,25 @@ use std::path::Path;
 /// `given` counts ids that are not there in a warning: a trace of where it ran.
 fn warned(program: &str, ages: &[i64]) -> Vec<usize> {
     let cache = tempfile::tempdir().unwrap();
-    let options = Options {
-        cache: Some(cache.path().into()),
-        ..Options::default()
-    };
+    let options = Options { cache: Some(cache.path().into()), ..Options::default() };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/explore");
     let engine = Engine::open_with(folder, &options).unwrap();
-    let program = engine
-        .compile(&format!("param n: int = 1\n{program}"))
-        .unwrap_or_else(|e| panic!("{e}"));
-    let requests: Vec<Request> = ages
-        .iter()
-        .map(|&n| Request::user(1).param("n", n))
-        .collect();
+    let program =
+        engine.compile(&format!("param n: int = 1\n{program}")).unwrap_or_else(|e| panic!("{e}"));
+    let requests: Vec<Request> = ages.iter().map(|&n| Request::user(1).param("n", n)).collect();
     let batch = engine.run_batch(&program, &requests).unwrap();
     for (request, answer) in requests.iter().zip(&batch) {
         assert_eq!(&engine.run(&program, request).unwrap(), answer, "alone");
     }
     let of_given = |warning: &&String| warning.starts_with("`given`");
-    batch
-        .iter()
-        .map(|answer| answer.warnings.iter().filter(of_given).count())
-        .collect()
+    batch.iter().map(|answer| answer.warnings.iter().filter(of_given).count()).collect()
 }
 
 #[test]
 fn one_side_of_a_conditional_runs() {
     let both = "given(media, [-1]) if n > 0 else (all(media) - given(media, [-2, -3]))";
     assert_eq!(warned(both, &[1, 0]), [1, 1]);
-    assert_eq!(
-        warned("given(media, [-1]) if n > 0 else all(media)", &[1, 0, 2, 0]),
-        [1, 0, 1, 0]
-    );
+    assert_eq!(warned("given(media, [-1]) if n > 0 else all(media)", &[1, 0, 2, 0]), [1, 0, 1, 0]);
     let nested = "(given(media, [-1]) if n > 5 else all(media)) if n > 0 else all(media).take(1)";
     assert_eq!(warned(nested, &[0, 3, 9]), [0, 0, 1]);
 }

@@ -87,10 +87,7 @@ fn world() -> World {
     world.file("views.csv", views);
     world.file("items.csv", items);
     world.file("likes.csv", likes);
-    world.file(
-        "look.npy",
-        npy("<f4", &format!("{ROWS}, {DIM}"), &floats(&vectors)),
-    );
+    world.file("look.npy", npy("<f4", &format!("{ROWS}, {DIM}"), &floats(&vectors)));
     world
 }
 
@@ -134,8 +131,7 @@ fn answers(engine: &Engine, text: &str) -> Vec<Answer> {
 
 fn found(answer: &Answer) -> BTreeSet<(String, String)> {
     let rows = answer.rows().iter();
-    rows.map(|row| (format!("{}", row.key()), format!("{:?}", row.score())))
-        .collect()
+    rows.map(|row| (format!("{}", row.key()), format!("{:?}", row.score()))).collect()
 }
 
 /// The share of what is true that was found.
@@ -167,14 +163,9 @@ fn check(condition: &str, k: usize) {
 
 #[test]
 fn conditions_that_many_some_and_few_satisfy() {
-    for condition in [
-        "mark < 500",
-        "mark < 50",
-        "mark < 5",
-        "mark == 0",
-        "topic < 50",
-        "topic == 3",
-    ] {
+    for condition in
+        ["mark < 500", "mark < 50", "mark < 5", "mark == 0", "topic < 50", "topic == 3"]
+    {
         for k in [10, 50] {
             check(&format!("where={condition}"), k);
         }
@@ -242,9 +233,7 @@ fn neighbours_that_were_found_ahead() {
     assert!(stored("user.walk(likes).nn(look, k=10, where=mark < 500)"));
     assert!(!stored("user.walk(likes).nn(look, k=31)"));
     assert!(!stored("user.walk(likes).nn(look, k=30, exact=true)"));
-    assert!(!stored(
-        "user.walk(likes).nn(look, k=30, include_self=true)"
-    ));
+    assert!(!stored("user.walk(likes).nn(look, k=30, include_self=true)"));
     assert!(!stored("user.walk(likes).nn(look, k=30, pool=mean)"));
     check("min_similarity=0.9", 30);
     check("min_similarity=0.97, where=mark < 300", 10);
@@ -265,8 +254,5 @@ fn a_catalog_says_how_wide_searches_walk() {
         recall(&truth, &answers(&engine, &text(false)))
     };
     let (narrow, wide) = (with(1), with(600));
-    assert!(
-        narrow > 0.2 && narrow < wide && wide > 0.999,
-        "{narrow} {wide}"
-    );
+    assert!(narrow > 0.2 && narrow < wide && wide > 0.999, "{narrow} {wide}");
 }

@@ -32,10 +32,7 @@ fn named<'a>(all: &'a [String], name: &str) -> Vec<&'a String> {
 }
 
 fn answers(program: &Program) -> Vec<Answer> {
-    let at = |user| Request {
-        at: Some(1_714_521_600_000_000),
-        ..Request::user(user)
-    };
+    let at = |user| Request { at: Some(1_714_521_600_000_000), ..Request::user(user) };
     let requests: Vec<Request> = [1, 2, 5, 17, 499, 100_000].map(at).into();
     ENGINE.run_batch(program, &requests).expect("answers")
 }
@@ -48,9 +45,7 @@ fn before_and_after(rule: &str, text: &str) -> (Vec<String>, Vec<String>) {
     let rewritten = ENGINE.by_rules(&program, &[rule]);
     let expected = answers(&written);
     assert!(
-        expected
-            .iter()
-            .any(|answer| answer.lists.iter().any(|l| !l.is_empty())),
+        expected.iter().any(|answer| answer.lists.iter().any(|l| !l.is_empty())),
         "no rows at all: {text}"
     );
     assert_eq!(expected, answers(&rewritten), "{rule}: {text}");
@@ -78,14 +73,8 @@ fn a_null_among_constants_stays_null() {
                 all(media).bound(null).take(5)";
     let (_, after) = before_and_after("constants", text);
     let bound = named(&after, "let")[0];
-    assert!(
-        !bound.contains("coalesce") && !bound.contains("is null"),
-        "{bound}"
-    );
-    assert!(
-        bound.contains("kernel: or") && bound.contains("kernel: and"),
-        "{bound}"
-    );
+    assert!(!bound.contains("coalesce") && !bound.contains("is null"), "{bound}");
+    assert!(bound.contains("kernel: or") && bound.contains("kernel: and"), "{bound}");
 }
 
 #[test]
@@ -155,40 +144,19 @@ fn columns_of_sets_that_are_only_asked_are_not_computed() {
 fn only_the_best_rows_are_made() {
     let windows = |op: &str| op.matches("Window").count();
     for (name, text) in [
-        (
-            "score",
-            "param n: int = 3\nall(media).score(quality).take(n, offset=2)",
-        ),
-        (
-            "score",
-            "all(media).score(like_count).let(p=position, s=score).select(p, s).take(5)",
-        ),
-        (
-            "rank",
-            "user.liked().account_nn().posted_media().rank().take(7)",
-        ),
+        ("score", "param n: int = 3\nall(media).score(quality).take(n, offset=2)"),
+        ("score", "all(media).score(like_count).let(p=position, s=score).select(p, s).take(5)"),
+        ("rank", "user.liked().account_nn().posted_media().rank().take(7)"),
         ("rank", "all(media).rank(keep=9).take(4)"),
         ("nn", "user.liked().account_nn().take(5)"),
         ("walk", "user.liked().take(2)"),
         ("|", "(user.liked() | user.saved()).take(3)"),
         ("all", "all(media).take(6)"),
-        (
-            "score",
-            "x = all(media).score(quality)\n{ a: x.take(3), b: x.take(5, offset=2) }",
-        ),
-        (
-            "filter",
-            "all(media).score(quality).filter(like_count > 3).take(5)",
-        ),
-        (
-            "-",
-            "(all(media).score(quality) - user.liked_media()).take(5)",
-        ),
+        ("score", "x = all(media).score(quality)\n{ a: x.take(3), b: x.take(5, offset=2) }"),
+        ("filter", "all(media).score(quality).filter(like_count > 3).take(5)"),
+        ("-", "(all(media).score(quality) - user.liked_media()).take(5)"),
         // what is left out may have been among the best
-        (
-            "walk",
-            "(user.liked_media(10) - all(media).take(5)).take(5)",
-        ),
+        ("walk", "(user.liked_media(10) - all(media).take(5)).take(5)"),
     ] {
         let (before, after) = before_and_after("best rows", text);
         let last = |all: &[String]| (*named(all, name).last().expect("the operator")).clone();
@@ -212,36 +180,18 @@ fn only_the_best_rows_are_made() {
 fn what_is_sorted_anew_is_not_sorted_before() {
     let unsorted = |all: &[String]| all.join("\n").matches("order: false").count();
     for (expected, text) in [
-        (
-            1,
-            "user.liked().account_nn().posted_media().filter(quality > 0.3).rank().take(7)",
-        ),
-        (
-            1,
-            "all(media).score(quality).let(a=score).score(like_count)",
-        ),
-        (
-            1,
-            "(user.liked_media() | user.saved_media()).score(quality)",
-        ),
-        (
-            1,
-            "x = user.liked_media()\nall(media).filter(it not in x, count(x) >= 0).take(20)",
-        ),
+        (1, "user.liked().account_nn().posted_media().filter(quality > 0.3).rank().take(7)"),
+        (1, "all(media).score(quality).let(a=score).score(like_count)"),
+        (1, "(user.liked_media() | user.saved_media()).score(quality)"),
+        (1, "x = user.liked_media()\nall(media).filter(it not in x, count(x) >= 0).take(20)"),
         (1, "all(media).take(90) - user.liked_media()"),
         // the position is read, the order shown, or sums are made in it
         (0, "user.liked_media().filter(position < 5).score(quality)"),
         (0, "user.liked_media().let(p=position).score(quality)"),
         (0, "x = user.liked_media()\n{ a: x, b: x.score(quality) }"),
         (0, "user.liked().account_nn().posted_media()"),
-        (
-            0,
-            "x = user.liked_media()\nall(media).filter(quality > mean(x, quality)).take(20)",
-        ),
-        (
-            0,
-            "user.liked_media().diversify_by(author).score(quality).take(3)",
-        ),
+        (0, "x = user.liked_media()\nall(media).filter(quality > mean(x, quality)).take(20)"),
+        (0, "user.liked_media().diversify_by(author).score(quality).take(3)"),
     ] {
         let (before, after) = before_and_after("unread order", text);
         assert_eq!(unsorted(&before), 0);

@@ -97,9 +97,7 @@ fn a_cap_is_filled_from_further_away() {
     assert_eq!(keys(&found), keys(&run(&written, &user)));
     // 50 and 200 neighbours are of one author: it takes a third round
     let limits = Limits::default();
-    let pass = ENGINE
-        .execute(&compile(CAPPED), &[user], &limits.into())
-        .unwrap();
+    let pass = ENGINE.execute(&compile(CAPPED), &[user], &limits.into()).unwrap();
     assert_eq!(pass.further_rounds, 2);
 }
 
@@ -107,28 +105,15 @@ fn a_cap_is_filled_from_further_away() {
 fn a_round_that_could_cost_too_much_is_not_made() {
     let program = compile(CAPPED);
     let run = |max_rows| {
-        let limits = Limits {
-            max_rows,
-            ..Limits::default()
-        };
-        ENGINE
-            .execute(&program, &[Request::user(1)], &limits.into())
-            .unwrap()
+        let limits = Limits { max_rows, ..Limits::default() };
+        ENGINE.execute(&program, &[Request::user(1)], &limits.into()).unwrap()
     };
     // 50 contributions, then 200
-    for (max_rows, rounds, rows) in [
-        (7_999, 0, 2),
-        (8_000, 1, 3),
-        (31_999, 1, 3),
-        (32_000, 2, 10),
-    ] {
+    for (max_rows, rounds, rows) in [(7_999, 0, 2), (8_000, 1, 3), (31_999, 1, 3), (32_000, 2, 10)]
+    {
         let pass = run(max_rows);
         let answer = &pass.answers[0];
-        assert_eq!(
-            (pass.further_rounds, answer.rows().len()),
-            (rounds, rows),
-            "{max_rows}"
-        );
+        assert_eq!((pass.further_rounds, answer.rows().len()), (rounds, rows), "{max_rows}");
         assert_eq!(answer.warnings.len(), usize::from(rows < 10), "{answer:?}");
     }
     let short = said(&run(7_999).answers[0]);
@@ -162,10 +147,7 @@ fn a_round_that_a_limit_ends_counts_as_not_made() {
                 10 => whole += 1,
                 rows => {
                     assert_eq!(rows, [2, 3][pass.further_rounds], "{answer:?}");
-                    assert!(
-                        said(answer).contains("not retried with larger numbers"),
-                        "{answer:?}"
-                    );
+                    assert!(said(answer).contains("not retried with larger numbers"), "{answer:?}");
                     assert!(said(answer).contains("--max-memory"), "{answer:?}");
                     ended += 1;
                 }
@@ -189,14 +171,8 @@ const PAGED: [&str; 6] = [
 #[test]
 fn all_pages_are_slices_of_one_list() {
     let query = |depth: &str| format!(".take(n, offset=page * 20{depth})");
-    for (chain, depth) in PAGED
-        .iter()
-        .flat_map(|c| ["", ", depth=90"].map(|d| (c, d)))
-    {
-        let text = format!(
-            "query main(n: int = 20, page: int = 0) = {chain}{}",
-            query(depth)
-        );
+    for (chain, depth) in PAGED.iter().flat_map(|c| ["", ", depth=90"].map(|d| (c, d))) {
+        let text = format!("query main(n: int = 20, page: int = 0) = {chain}{}", query(depth));
         let program = compile(&text);
         for user in [1, 2, 3] {
             let page = |n: i64, page: i64| {
@@ -212,9 +188,7 @@ fn all_pages_are_slices_of_one_list() {
             for (at, (keys, said)) in pages.iter().enumerate() {
                 let end = (at + 1) * 20;
                 assert_eq!(
-                    said.contains(&format!(
-                        "at row {end}, beyond the planned `depth` of {depth}"
-                    )),
+                    said.contains(&format!("at row {end}, beyond the planned `depth` of {depth}")),
                     end > depth,
                     "{said}"
                 );
@@ -249,34 +223,20 @@ fn depth_follows_from_what_is_known_of_n() {
     assert_eq!(paged("all"), None);
     assert_eq!(depth("all(item).score(pop).take(20, offset=40)"), Some(60));
     assert_eq!(depth("all(item).score(pop).take(20, offset=0)"), Some(20));
-    assert_eq!(
-        depth("all(item).score(pop).take(20, offset=40, depth=500)"),
-        Some(500)
-    );
+    assert_eq!(depth("all(item).score(pop).take(20, offset=40, depth=500)"), Some(500));
     assert_eq!(depth("all(item).score(pop).take(20)"), None);
-    assert_eq!(
-        depth("all(item).score(pop).take(20, offset=3, per=author)"),
-        None
-    );
+    assert_eq!(depth("all(item).score(pop).take(20, offset=3, per=author)"), None);
 }
 
 #[test]
 fn constant_pages_ask_for_as_many_rows_as_they_end_at() {
     let numbers = |text: &str| -> Vec<u64> {
         let program = compile(text);
-        program
-            .checked()
-            .autos
-            .iter()
-            .map(|auto| auto.number)
-            .collect()
+        program.checked().autos.iter().map(|auto| auto.number).collect()
     };
     let whole = numbers("user.walk(ev, limit=1).nn(e).take(120)");
     assert!(whole[0] > 50, "{whole:?}");
-    assert_eq!(
-        numbers("user.walk(ev, limit=1).nn(e).take(20, offset=100)"),
-        whole
-    );
+    assert_eq!(numbers("user.walk(ev, limit=1).nn(e).take(20, offset=100)"), whole);
     let paged = "param p: int = 0\nuser.walk(ev, limit=1).nn(e).take(12, offset=p)";
     assert_eq!(numbers(paged), whole);
     // whatever the default of the parameter
@@ -287,10 +247,7 @@ fn constant_pages_ask_for_as_many_rows_as_they_end_at() {
 fn short_pages_name_the_operator_that_took_most() {
     let why = |text: &str, user: i64| {
         let said = said(&run(text, &Request::user(user)));
-        said.split_once("asks for: ")
-            .map(|(_, why)| why)
-            .unwrap_or_default()
-            .to_owned()
+        said.split_once("asks for: ").map(|(_, why)| why).unwrap_or_default().to_owned()
     };
     for (text, user, wanted) in [
         (
@@ -298,11 +255,7 @@ fn short_pages_name_the_operator_that_took_most() {
             2,
             "`filter(pop > 1000)` removed most: 6 of 600 rows were kept",
         ),
-        (
-            "user.walk(ev).take(20)",
-            3,
-            "no operator removed any: there are no more candidates",
-        ),
+        ("user.walk(ev).take(20)", 3, "no operator removed any: there are no more candidates"),
         (
             "user.walk(ev, limit=all).unseen().take(20)",
             2,
@@ -325,11 +278,7 @@ fn short_pages_name_the_operator_that_took_most() {
             2,
             "`sample(300)` removed most: 300 of 600 rows were kept",
         ),
-        (
-            "all(item).filter(1 > 2).score(pop).take(30)",
-            2,
-            "`filter(false)` never returns a row",
-        ),
+        ("all(item).filter(1 > 2).score(pop).take(30)", 2, "`filter(false)` never returns a row"),
         // what a page skips is on the pages before it
         (
             "all(item).take(5, offset=598)",
@@ -394,17 +343,11 @@ fn the_last_cut_is_that_of_the_side_that_is_taken() {
                 near.take(10) if count(user.walk(ev)) < 3 else all(item).filter(pop > 1000).take(20)";
     let answer = |user: i64| run(text, &Request::user(user));
     // the first side is filled in further rounds
-    assert_eq!(
-        (answer(1).rows().len(), said(&answer(1))),
-        (10, String::new())
-    );
+    assert_eq!((answer(1).rows().len(), said(&answer(1))), (10, String::new()));
     // the other has no number that could be raised
     let other = answer(2);
     assert_eq!(other.rows().len(), 6);
-    assert!(
-        said(&other).contains("6 of the 20 rows that `take(20)` asks for"),
-        "{other:?}"
-    );
+    assert!(said(&other).contains("6 of the 20 rows that `take(20)` asks for"), "{other:?}");
     // both in one batch
     let program = compile(text);
     let both = [Request::user(1), Request::user(2)];

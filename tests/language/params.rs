@@ -54,11 +54,7 @@ fn values_that_do_not_fit_are_refused() {
         assert!(found.contains(say), "{name}: {found}");
     };
     refused("kinds", "photo".into(), "parameter `kinds` is list[string]");
-    refused(
-        "only",
-        vec!["a"].into(),
-        "parameter `only` is list[id[media]]",
-    );
+    refused("only", vec!["a"].into(), "parameter `only` is list[id[media]]");
     refused("v", vec![1.0f32].into(), "found a vector of 1 numbers");
     refused("on", 1.into(), "parameter `on` is bool, found 1");
     refused("none", 1.into(), "has no parameter `none`");
@@ -69,18 +65,10 @@ fn ranges_hold_for_requests_too() {
     let refused = |name: &str, value: Value, say: &str| {
         assert_eq!(message(Request::anonymous().param(name, value)), say);
     };
-    refused(
-        "least",
-        1.5.into(),
-        "parameter `least` must lie in 0.0..1.0, found 1.5",
-    );
+    refused("least", 1.5.into(), "parameter `least` must lie in 0.0..1.0, found 1.5");
     refused("n", 0.into(), "parameter `n` must lie in 1..9, found 0");
     // through an argument of a policy
-    refused(
-        "limit",
-        1.0.into(),
-        "parameter `limit` must lie in 0.0..1.0, found 1.1",
-    );
+    refused("limit", 1.0.into(), "parameter `limit` must lie in 0.0..1.0, found 1.1");
     refused("least", Value::Null, "0 rows");
 }
 
@@ -89,11 +77,7 @@ fn run(params: &[&str]) -> Output {
     let file = folder.path().join("p.igql");
     std::fs::write(&file, PROGRAM).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_igql"));
-    command
-        .arg("--catalog")
-        .arg(example())
-        .arg("run")
-        .arg(&file);
+    command.arg("--catalog").arg(example()).arg("run").arg(&file);
     for param in params {
         command.arg("--param").arg(param);
     }
@@ -116,11 +100,7 @@ fn the_command_line_reads_every_type() {
         params.push(kinds);
         let output = run(&params);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         let row = &json["results"][0];
         assert_eq!(row["v"], serde_json::json!([1.0, 2.5, 3.0]), "{row}");
@@ -179,40 +159,16 @@ fn numbers_that_come_with_a_request_are_checked_like_literals() {
     let positive = "a number of at least 1";
     for (program, wrong, say) in [
         (count("all(media).take(x)"), "0", positive),
-        (
-            count("all(media).take(2, offset=x)"),
-            "-1",
-            "a number of at least 0",
-        ),
+        (count("all(media).take(2, offset=x)"), "-1", "a number of at least 0"),
         (count("all(media).take(2, offset=x)"), "null", "found null"),
-        (
-            count("all(media).take(1, per=kind).sample(x)"),
-            "-2",
-            positive,
-        ),
+        (count("all(media).take(1, per=kind).sample(x)"), "-2", positive),
         (count("user.walk(likes, limit=x)"), "0", positive),
         (count("user.liked(x)"), "null", "found null"),
         (count("user.liked().nn(k=x)"), "-3", positive),
-        (
-            count("combine(user.liked(), user.saved(), take=x)"),
-            "0",
-            positive,
-        ),
-        (
-            count("fallback(user.liked(), user.saved(), at_least=x)"),
-            "0",
-            positive,
-        ),
-        (
-            count("user.liked_media().insert(user.saved_media(), every=x)"),
-            "0",
-            positive,
-        ),
-        (
-            count("user.liked_media().slate(max=[kind: 1 in x])"),
-            "0",
-            positive,
-        ),
+        (count("combine(user.liked(), user.saved(), take=x)"), "0", positive),
+        (count("fallback(user.liked(), user.saved(), at_least=x)"), "0", positive),
+        (count("user.liked_media().insert(user.saved_media(), every=x)"), "0", positive),
+        (count("user.liked_media().slate(max=[kind: 1 in x])"), "0", positive),
         (
             count(
                 "def some(rows: set[media], n: int = 4) -> set[media] = rows.take(n)\nuser.liked_media().some(x)",
@@ -220,31 +176,16 @@ fn numbers_that_come_with_a_request_are_checked_like_literals() {
             "-1",
             positive,
         ),
-        (
-            span("user.walk(likes, within=x)"),
-            "-1d",
-            "not negative, found -1d",
-        ),
-        (
-            span("all(media).let(n=count(~likes(it), within=x))"),
-            "-12h",
-            "not negative",
-        ),
-        (
-            span("all(media).score(decay(created_at, x))"),
-            "0s",
-            "a duration above 0s",
-        ),
+        (span("user.walk(likes, within=x)"), "-1d", "not negative, found -1d"),
+        (span("all(media).let(n=count(~likes(it), within=x))"), "-12h", "not negative"),
+        (span("all(media).score(decay(created_at, x))"), "0s", "a duration above 0s"),
     ] {
         let (code, _, error) = run_text(&program, &["--user", "5"], &[]);
         assert_eq!(code, 0, "{program}\n{error}");
         let param = format!("x={wrong}");
         let (code, _, error) = run_text(&program, &["--user", "5", "--param", &param], &[]);
         assert_eq!(code, 2, "{program}\n{error}");
-        assert!(
-            error.contains(say) && error.contains("`x`"),
-            "{program}\n{error}"
-        );
+        assert!(error.contains(say) && error.contains("`x`"), "{program}\n{error}");
     }
     let offset = count("all(media).take(2, offset=x)");
     let (code, ..) = run_text(&offset, &["--param", "x=0"], &[]);
@@ -256,10 +197,7 @@ fn numbers_that_are_computed_count_as_0_with_a_warning() {
     let program = "param x: int = 3\nall(media).take(x - 5)";
     let (code, rows, error) = run_text(program, &[], &[]);
     assert_eq!((code, rows.lines().count()), (0, 1), "{error}");
-    assert!(
-        error.contains("`take`: `n` is -2, which counts as 0"),
-        "{error}"
-    );
+    assert!(error.contains("`take`: `n` is -2, which counts as 0"), "{error}");
 }
 
 #[test]
@@ -299,10 +237,7 @@ fn a_tunable_is_set_for_the_whole_run() {
     let (code, rows, error) = run_text(TUNED, &["--users", "u.csv"], &[users]);
     assert_eq!(code, 0, "{error}");
     assert!(rows.contains(",3.0,1.0"), "{rows}");
-    assert!(
-        error.contains("the column `w` is not a parameter"),
-        "{error}"
-    );
+    assert!(error.contains("the column `w` is not a parameter"), "{error}");
 }
 
 #[test]
@@ -317,17 +252,10 @@ fn the_library_compiles_with_tunables() {
     // a request cannot
     let wrong = engine.run(&program, &Request::anonymous().param("w", 2.0));
     assert!(matches!(wrong, Err(RunError::Request(_))));
-    for (name, value, code) in [
-        ("w", 6.0, "E0306"),
-        ("n", 1.5, "E0306"),
-        ("x", 1.0, "E0201"),
-    ] {
+    for (name, value, code) in [("w", 6.0, "E0306"), ("n", 1.5, "E0306"), ("x", 1.0, "E0201")] {
         let error = engine.compile_with(TUNED, &Tunables::new().set(name, value));
         let error = error.err().unwrap();
-        assert!(
-            error.diagnostics.iter().any(|d| d.code.id == code),
-            "{error}"
-        );
+        assert!(error.diagnostics.iter().any(|d| d.code.id == code), "{error}");
     }
 }
 
@@ -342,18 +270,12 @@ fn a_table_of_users_says_when_and_with_what() {
         &[("u.csv", users)],
     );
     assert_eq!(code, 0, "{error}");
-    assert!(
-        error.contains("the column `note` is not a parameter"),
-        "{error}"
-    );
+    assert!(error.contains("the column `note` is not a parameter"), "{error}");
     let lines: Vec<&str> = rows.lines().collect();
     assert!(lines[1].contains("7,2024-03-01T12:00:00Z,"), "{rows}");
     assert!(lines[2].contains("3,2024-01-01T00:00:00Z,"), "{rows}");
     let wrong = "user_id,since\n5,soon\n";
     let (code, _, error) = run_text(program, &["--users", "u.csv"], &[("u.csv", wrong)]);
     assert_eq!(code, 2, "{error}");
-    assert!(
-        error.contains("row 1") && error.contains("`since`"),
-        "{error}"
-    );
+    assert!(error.contains("row 1") && error.contains("`since`"), "{error}");
 }

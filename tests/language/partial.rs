@@ -14,23 +14,16 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
 });
 
 fn compile(text: &str) -> Program {
-    ENGINE
-        .compile(text)
-        .unwrap_or_else(|e| panic!("{text}\n{e}"))
+    ENGINE.compile(text).unwrap_or_else(|e| panic!("{text}\n{e}"))
 }
 
 fn at(user: i64) -> Request {
-    Request {
-        at: Some(1_714_521_600_000_000),
-        ..Request::user(user)
-    }
+    Request { at: Some(1_714_521_600_000_000), ..Request::user(user) }
 }
 
 /// Media of little quality.
 static POOR: LazyLock<HashSet<Key>> = LazyLock::new(|| {
-    let answer = ENGINE
-        .run(&compile("all(media).select(q=quality)"), &at(5))
-        .unwrap();
+    let answer = ENGINE.run(&compile("all(media).select(q=quality)"), &at(5)).unwrap();
     let rows = answer.rows().iter();
     let poor = rows.filter(|row| !matches!(row.get("q"), Some(Value::Float(q)) if *q >= 0.5));
     poor.map(|row| row.key().clone()).collect()
@@ -76,10 +69,7 @@ fn on_one_thread<R: Send>(run: impl FnOnce() -> R + Send) -> R {
 
 /// Rows that may not be there.
 fn poor(answer: &igql::Answer) -> Vec<&Key> {
-    let keys = answer
-        .lists
-        .iter()
-        .flat_map(|list| list.rows().map(|row| row.key()));
+    let keys = answer.lists.iter().flat_map(|list| list.rows().map(|row| row.key()));
     keys.filter(|key| POOR.contains(key)).collect()
 }
 
@@ -105,19 +95,10 @@ fn whatever_a_limit_hits_conditions_hold() {
     for program in programs() {
         for step in 0..70 {
             let size = 1.3f64.powi(step) as u64;
-            let memory = Limits {
-                max_memory: Some(100 * size),
-                ..Limits::default()
-            };
-            let rows = Limits {
-                max_rows: size,
-                ..Limits::default()
-            };
+            let memory = Limits { max_memory: Some(100 * size), ..Limits::default() };
+            let rows = Limits { max_rows: size, ..Limits::default() };
             for limits in [memory, rows] {
-                let limits = Limits {
-                    partial: true,
-                    ..limits
-                };
+                let limits = Limits { partial: true, ..limits };
                 let pass = ENGINE.execute(&program, &[at(5)], &limits.into()).unwrap();
                 let answer = &pass.answers[0];
                 assert!(poor(answer).is_empty(), "{:?}", program.sources());
@@ -130,10 +111,7 @@ fn whatever_a_limit_hits_conditions_hold() {
             }
         }
     }
-    assert!(
-        partial > 500 && with_rows > 50,
-        "{partial} partial, {with_rows} with rows"
-    );
+    assert!(partial > 500 && with_rows > 50, "{partial} partial, {with_rows} with rows");
 }
 
 #[test]
@@ -142,21 +120,13 @@ fn a_partial_page_is_a_page() {
     let text = "all(media).score(like_count).let(a=quality, b=quality, c=quality).filter(c >= 0.5)\
                 .take(7, offset=4)";
     let whole = ENGINE
-        .run(
-            &compile("all(media).score(like_count).filter(quality >= 0.5).take(99)"),
-            &at(5),
-        )
+        .run(&compile("all(media).score(like_count).filter(quality >= 0.5).take(99)"), &at(5))
         .unwrap();
-    let limits = |bytes| Limits {
-        partial: true,
-        max_memory: Some(bytes),
-        ..Limits::default()
-    };
+    let limits = |bytes| Limits { partial: true, max_memory: Some(bytes), ..Limits::default() };
     let mut stages = HashSet::new();
     for kilobytes in 20..600 {
-        let pass = ENGINE
-            .execute(&compile(text), &[at(5)], &limits(1_000 * kilobytes).into())
-            .unwrap();
+        let pass =
+            ENGINE.execute(&compile(text), &[at(5)], &limits(1_000 * kilobytes).into()).unwrap();
         let answer = &pass.answers[0];
         let keys: Vec<&Key> = answer.rows().iter().map(|row| row.key()).collect();
         let Some(ended) = answer.ended.first() else {
@@ -169,10 +139,7 @@ fn a_partial_page_is_a_page() {
                 let expected = whole.rows().iter().skip(4).take(7).map(|row| row.key());
                 assert!(keys.into_iter().eq(expected), "{stage}");
                 let said = answer.warnings.join("\n");
-                assert!(
-                    said.contains(&format!("the list has rows of `{stage}`")),
-                    "{said}"
-                );
+                assert!(said.contains(&format!("the list has rows of `{stage}`")), "{said}");
                 stages.insert(stage.split('(').next().unwrap_or_default().to_owned());
             }
         }
@@ -202,32 +169,21 @@ fn limits_are_of_a_request() {
     let mut mixed = 0;
     for step in 0..60 {
         let size = (8.0 * 1.25f64.powi(step)) as u64;
-        let memory = Limits {
-            max_memory: Some(size),
-            ..Limits::default()
-        };
-        let rows = Limits {
-            max_rows: size,
-            ..Limits::default()
-        };
+        let memory = Limits { max_memory: Some(size), ..Limits::default() };
+        let rows = Limits { max_rows: size, ..Limits::default() };
         for limits in [memory, rows] {
             let expected = alone(limits);
-            let found = ENGINE
-                .execute(&program, &requests, &limits.into())
-                .map(|pass| pass.answers);
+            let found =
+                ENGINE.execute(&program, &requests, &limits.into()).map(|pass| pass.answers);
             let fine = expected.iter().filter(|answer| answer.is_ok()).count();
             mixed += usize::from(fine > 0 && fine < requests.len());
             // the first that fails
             let first: Result<Vec<_>, _> = expected.into_iter().collect();
             assert_eq!(found, first, "{limits:?}");
-            let partial = Limits {
-                partial: true,
-                ..limits
-            };
+            let partial = Limits { partial: true, ..limits };
             let expected: Result<Vec<_>, _> = alone(partial).into_iter().collect();
-            let found = ENGINE
-                .execute(&program, &requests, &partial.into())
-                .map(|pass| pass.answers);
+            let found =
+                ENGINE.execute(&program, &requests, &partial.into()).map(|pass| pass.answers);
             assert_eq!(found, expected, "{limits:?}");
         }
     }
@@ -239,25 +195,12 @@ fn passes_at_a_time_share_memory_and_nothing_shows() {
     let program = compile(WALKS);
     let requests = everyone();
     assert!(requests.len() > ENGINE.pass_size(&program));
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(3)
-        .build()
-        .unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
     for step in 0..24 {
-        let limits = Limits {
-            max_memory: Some((400.0 * 1.6f64.powi(step)) as u64),
-            ..Limits::default()
-        };
-        for limits in [
-            limits,
-            Limits {
-                partial: true,
-                ..limits
-            },
-        ] {
-            let alone = requests
-                .iter()
-                .map(|r| ENGINE.run_with(&program, r, &limits));
+        let limits =
+            Limits { max_memory: Some((400.0 * 1.6f64.powi(step)) as u64), ..Limits::default() };
+        for limits in [limits, Limits { partial: true, ..limits }] {
+            let alone = requests.iter().map(|r| ENGINE.run_with(&program, r, &limits));
             let expected: Result<Vec<_>, _> = alone.collect();
             let found = pool.install(|| ENGINE.run_batch_with(&program, &requests, &limits));
             assert_eq!(found, expected, "{limits:?}");
@@ -268,42 +211,18 @@ fn passes_at_a_time_share_memory_and_nothing_shows() {
 #[test]
 fn an_error_names_the_user() {
     let program = compile(WALKS);
-    let limits = Limits {
-        max_rows: 40,
-        ..Limits::default()
-    };
+    let limits = Limits { max_rows: 40, ..Limits::default() };
     let requests = everyone();
-    let alone = requests
-        .iter()
-        .find_map(|r| ENGINE.run_with(&program, r, &limits).err());
-    let error = ENGINE
-        .execute(&program, &requests, &limits.into())
-        .map(|_| ())
-        .unwrap_err();
+    let alone = requests.iter().find_map(|r| ENGINE.run_with(&program, r, &limits).err());
+    let error = ENGINE.execute(&program, &requests, &limits.into()).map(|_| ()).unwrap_err();
     assert_eq!(Some(&error), alone.as_ref());
-    let RunError::Limit(hit) = &error else {
-        panic!("{error}")
-    };
-    let Some(Key::Int(user)) = hit.user else {
-        panic!("{error}")
-    };
+    let RunError::Limit(hit) = &error else { panic!("{error}") };
+    let Some(Key::Int(user)) = hit.user else { panic!("{error}") };
     assert_eq!(hit.limit, Limit::Rows);
-    assert!(
-        error
-            .to_string()
-            .starts_with(&format!("user {user}: `walk` made ")),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with(&format!("user {user}: `walk` made ")), "{error}");
     // nobody asks
-    let limits = Limits {
-        max_rows: 40,
-        ..Limits::new()
-    };
-    let error = ENGINE.run_with(
-        &compile("all(media).take(3)"),
-        &Request::anonymous(),
-        &limits,
-    );
+    let limits = Limits { max_rows: 40, ..Limits::new() };
+    let error = ENGINE.run_with(&compile("all(media).take(3)"), &Request::anonymous(), &limits);
     let error = error.unwrap_err().to_string();
     assert!(error.starts_with("`all` made "), "{error}");
 }

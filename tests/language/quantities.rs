@@ -25,10 +25,7 @@ fn reasons(text: &str) -> Vec<String> {
 }
 
 fn at(user: i64) -> Request {
-    Request {
-        at: Some(1_714_521_600_000_000),
-        ..Request::user(user)
-    }
+    Request { at: Some(1_714_521_600_000_000), ..Request::user(user) }
 }
 
 /// A request of every user.
@@ -36,10 +33,7 @@ fn everyone() -> Vec<Request> {
     let snapshot = ENGINE.snapshot();
     let viewer = snapshot.schema().viewer;
     let users = 0..snapshot.schema().entity(viewer).rows;
-    let request = |row| Request {
-        user: Some(snapshot.key(viewer, row)),
-        ..at(0)
-    };
+    let request = |row| Request { user: Some(snapshot.key(viewer, row)), ..at(0) };
     users.map(request).collect()
 }
 
@@ -61,11 +55,7 @@ fn constants_stay_where_nothing_asks() {
 fn constants_stay_where_they_are_enough() {
     let few = "user.liked().account_nn().posted_media().take(5)";
     assert_eq!(numbers(few), [30, 50, 10]);
-    assert!(
-        reasons(few)
-            .iter()
-            .all(|r| r.starts_with("8 rows wanted, about "))
-    );
+    assert!(reasons(few).iter().all(|r| r.starts_with("8 rows wanted, about ")));
 }
 
 #[test]
@@ -75,10 +65,7 @@ fn what_is_asked_flows_through_filters_and_scores() {
     let filtered =
         numbers("user.liked(auto(2)).account_nn(k=auto(2)).filter(score > 0.5).take(25)");
     let all = [&plain, &scored, &filtered];
-    assert!(
-        all.iter().all(|numbers| numbers.iter().all(|&n| n > 2)),
-        "{all:?}"
-    );
+    assert!(all.iter().all(|numbers| numbers.iter().all(|&n| n > 2)), "{all:?}");
     assert!(plain < scored && plain < filtered, "{all:?}");
     // a filter on the entity alone is part of the search, which goes on until it has enough
     let within =
@@ -106,10 +93,7 @@ fn written_numbers_are_left_alone() {
 fn numbers_stay_within_the_budget() {
     let text = "user.liked(auto(20)).account_nn(k=auto(20)).filter(score > 0.99).take(200)";
     let raised = |max_rows| {
-        let unit = Unit {
-            max_rows,
-            ..Unit::new("program", text)
-        };
+        let unit = Unit { max_rows, ..Unit::new("program", text) };
         let program = ENGINE.compile_unit(&unit).program.expect("it compiles");
         let autos = program.checked().autos.iter();
         autos.map(|auto| auto.number).collect::<Vec<_>>()
@@ -122,27 +106,22 @@ fn numbers_stay_within_the_budget() {
 fn a_short_answer_is_that_of_four_times_the_numbers() {
     let text = "user.liked(auto(2)).account_nn(k=auto(3)).filter(score > 0.97).take(30)";
     let program = compile(text);
-    let [liked, near] = numbers(text)[..] else {
-        panic!("two numbers")
-    };
+    let [liked, near] = numbers(text)[..] else { panic!("two numbers") };
     let written = |liked: u64, near: u64| {
         let text =
             format!("user.liked({liked}).account_nn(k={near}).filter(score > 0.97).take(30)");
         compile(&text)
     };
     let first = written(liked, near);
-    let second: Vec<Program> = [(4, 4), (1, 4), (4, 1)]
-        .map(|(a, b)| written(liked * a, near * b))
-        .into();
+    let second: Vec<Program> =
+        [(4, 4), (1, 4), (4, 1)].map(|(a, b)| written(liked * a, near * b)).into();
     let (mut ran_again, mut grew) = (0, 0);
     let requests: Vec<Request> = everyone();
     let batch = ENGINE.run_batch(&program, &requests).expect("answers");
     for (request, in_batch) in requests.iter().zip(&batch) {
         let run = |program| rows(&ENGINE.run(program, request).expect("an answer"));
         let once = [request.clone()];
-        let pass = ENGINE
-            .execute(&program, &once, &Limits::default().into())
-            .expect("a pass");
+        let pass = ENGINE.execute(&program, &once, &Limits::default().into()).expect("a pass");
         let found = rows(&pass.answers[0]);
         assert_eq!(found, rows(in_batch));
         let short = run(&first);
@@ -163,13 +142,8 @@ fn a_short_answer_is_that_of_four_times_the_numbers() {
 fn a_full_answer_has_one_round() {
     let program = compile("user.liked().account_nn().posted_media().take(5)");
     let requests: Vec<Request> = everyone();
-    let pass = ENGINE
-        .execute(&program, &requests, &Limits::default().into())
-        .expect("a pass");
-    let full = pass
-        .answers
-        .iter()
-        .filter(|answer| answer.rows().len() == 5);
+    let pass = ENGINE.execute(&program, &requests, &Limits::default().into()).expect("a pass");
+    let full = pass.answers.iter().filter(|answer| answer.rows().len() == 5);
     assert!(full.count() > 100);
     let short = pass.answers.iter().filter(|answer| answer.rows().len() < 5);
     assert!(pass.further_rounds <= short.count());
@@ -188,8 +162,6 @@ fn a_fact_keeps_its_number_in_further_rounds() {
     let text = "near = user.liked(auto(2)).account_nn(k=auto(2))\n\
                 near.take(count(near)).filter(score > 0.97).take(30)";
     let program = compile(text);
-    let pass = ENGINE
-        .execute(&program, &everyone(), &Limits::default().into())
-        .expect("a pass");
+    let pass = ENGINE.execute(&program, &everyone(), &Limits::default().into()).expect("a pass");
     assert!(pass.further_rounds > 0);
 }

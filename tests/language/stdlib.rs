@@ -72,11 +72,8 @@ fn every_example_runs() {
     let mut wrong = Vec::new();
     for module in MODULES {
         let text = text(module);
-        let named = |name: &str| {
-            head(&text)
-                .replace('\n', " ")
-                .contains(&format!("catalog `{name}`"))
-        };
+        let named =
+            |name: &str| head(&text).replace('\n', " ").contains(&format!("catalog `{name}`"));
         let (_, engine) = engines
             .iter()
             .find(|(name, _)| named(name))
@@ -94,10 +91,7 @@ fn every_example_runs() {
 }
 
 fn open(catalog: &str, cache: &Path) -> Engine {
-    let options = Options {
-        cache: Some(cache.join(catalog)),
-        ..Options::default()
-    };
+    let options = Options { cache: Some(cache.join(catalog)), ..Options::default() };
     Engine::open_with(root().join("examples").join(catalog), &options).expect("a catalog")
 }
 
@@ -107,17 +101,11 @@ fn run(engine: &Engine, module: &str, example: &str) -> Result<(), String> {
     let drawn = || draw(&compiled.diagnostics, &compiled.sources, false);
     // the catalog of the example has not every edge that the vocabulary knows, and no vectors of media
     let lacking = ["E0401", "E0404"];
-    let lacks = compiled
-        .diagnostics
-        .iter()
-        .any(|d| lacking.contains(&d.code.id));
+    let lacks = compiled.diagnostics.iter().any(|d| lacking.contains(&d.code.id));
     if module == "explore" && lacks {
         return Ok(());
     }
-    let Some(program) = compiled
-        .program
-        .filter(|_| !has_errors(&compiled.diagnostics))
-    else {
+    let Some(program) = compiled.program.filter(|_| !has_errors(&compiled.diagnostics)) else {
         return Err(format!("{module}: {example}{}", drawn()));
     };
     let user = engine.snapshot().key(engine.schema().viewer, 4);
@@ -172,14 +160,8 @@ fn section(item: &Item) -> String {
 
 /// A definition without its body.
 fn signature(item: &Item) -> String {
-    let bare = Item {
-        docs: Vec::new(),
-        ..item.clone()
-    };
-    let file = File {
-        items: vec![bare],
-        ..File::default()
-    };
+    let bare = Item { docs: Vec::new(), ..item.clone() };
+    let file = File { items: vec![bare], ..File::default() };
     let text = print(&file).trim_end().to_owned();
     let after = match item.kind {
         ItemKind::Def { .. } => text.find(") -> "),

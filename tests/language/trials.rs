@@ -11,15 +11,9 @@ fn engine() -> &'static Engine {
     static ENGINE: OnceLock<(Engine, tempfile::TempDir)> = OnceLock::new();
     let (engine, _) = ENGINE.get_or_init(|| {
         let cache = tempfile::tempdir().expect("a folder");
-        let options = Options {
-            cache: Some(cache.path().to_owned()),
-            ..Options::default()
-        };
+        let options = Options { cache: Some(cache.path().to_owned()), ..Options::default() };
         let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/explore");
-        (
-            Engine::open_with(folder, &options).expect("a catalog"),
-            cache,
-        )
+        (Engine::open_with(folder, &options).expect("a catalog"), cache)
     });
     engine
 }
@@ -31,11 +25,7 @@ fn compile(text: &str) -> Compiled {
 /// Of each test: what failed, as the text at fault and the help line.
 fn results(text: &str) -> Vec<(String, Vec<String>)> {
     let compiled = compile(text);
-    assert!(
-        !has_errors(&compiled.diagnostics),
-        "{:#?}",
-        compiled.diagnostics
-    );
+    assert!(!has_errors(&compiled.diagnostics), "{:#?}", compiled.diagnostics);
     let one = |test: &igql::engine::Test| {
         let failed = engine().run_test(test, Limits::default()).expect("it runs");
         let shown = failed.iter().map(|d| {
@@ -150,12 +140,8 @@ fn wrong_settings_are_reported() {
     ] {
         let text = format!("{PROGRAM}test \"t\" ({settings}) = {{ assert exists(main()) }}");
         let found = compile(&text);
-        let errors: Vec<&str> = found
-            .diagnostics
-            .iter()
-            .map(|d| d.code.id)
-            .filter(|id| id.starts_with('E'))
-            .collect();
+        let errors: Vec<&str> =
+            found.diagnostics.iter().map(|d| d.code.id).filter(|id| id.starts_with('E')).collect();
         assert_eq!(errors, [code], "{settings}");
         assert!(found.tests.is_empty());
     }
@@ -169,11 +155,7 @@ tunable n in 1..50 = 20
 query main = all(media).score(w * quality).take(n).diversify_by(author, method=penalty(factor=half)).take(n)
 tunable half in 0.0..1.0 = 0.5",
     );
-    assert!(
-        !has_errors(&compiled.diagnostics),
-        "{:#?}",
-        compiled.diagnostics
-    );
+    assert!(!has_errors(&compiled.diagnostics), "{:#?}", compiled.diagnostics);
     let program = compiled.program.expect("a program");
     let found: Vec<_> = program
         .checked()
@@ -183,19 +165,11 @@ tunable half in 0.0..1.0 = 0.5",
         .collect();
     assert_eq!(
         found,
-        [
-            ("w", 0.0, 5.0, 1.0, false),
-            ("n", 1.0, 50.0, 20.0, true),
-            ("half", 0.0, 1.0, 0.5, false)
-        ]
+        [("w", 0.0, 5.0, 1.0, false), ("n", 1.0, 50.0, 20.0, true), ("half", 0.0, 1.0, 0.5, false)]
     );
     for wrong in ["tunable w in 0.0..1.0 = 2.0", "tunable w in 1.0..0.0 = 0.5"] {
         let text = format!("{wrong}\nall(media).score(w * quality)");
-        let codes: Vec<_> = compile(&text)
-            .diagnostics
-            .iter()
-            .map(|d| d.code.id)
-            .collect();
+        let codes: Vec<_> = compile(&text).diagnostics.iter().map(|d| d.code.id).collect();
         assert!(codes.contains(&"E0306"), "{wrong}: {codes:?}");
     }
 }

@@ -23,11 +23,7 @@ pub fn programs(folder: &Path) -> Vec<PathBuf> {
 pub fn mangled(rng: &mut Rng, text: &str) -> String {
     let mut text = text.to_owned();
     for _ in 0..1 + rng.below(3) {
-        text = if rng.below(3) == 0 {
-            edit_character(rng, &text)
-        } else {
-            edit_word(rng, &text)
-        };
+        text = if rng.below(3) == 0 { edit_character(rng, &text) } else { edit_word(rng, &text) };
     }
     text
 }
@@ -64,9 +60,8 @@ fn edit_word(rng: &mut Rng, text: &str) -> String {
 }
 
 fn edit_character(rng: &mut Rng, text: &str) -> String {
-    const TYPED: [char; 14] = [
-        '(', ')', '{', '}', '[', '"', '.', ',', '=', '|', '@', '`', '\u{e9}', '9',
-    ];
+    const TYPED: [char; 14] =
+        ['(', ')', '{', '}', '[', '"', '.', ',', '=', '|', '@', '`', '\u{e9}', '9'];
     let mut all: Vec<char> = text.chars().collect();
     if all.is_empty() {
         return text.to_owned();

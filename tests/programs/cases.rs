@@ -13,10 +13,7 @@ pub fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
     for file in files(&folder) {
         let text = std::fs::read_to_string(&file).expect("a file of cases");
-        let name = file
-            .strip_prefix(&folder)
-            .expect("a file in the folder")
-            .with_extension("");
+        let name = file.strip_prefix(&folder).expect("a file in the folder").with_extension("");
         for case in cases(&name.to_string_lossy(), &text, &folder.join("worlds")) {
             let name = format!("cases/{}", case.name);
             trials.push(Trial::test(name, move || run(&case)));
@@ -45,10 +42,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn find(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder)
-        .expect("a folder of cases")
-        .flatten()
-    {
+    for entry in std::fs::read_dir(folder).expect("a folder of cases").flatten() {
         let path = entry.path();
         if path.is_dir() {
             find(&path, files);
@@ -83,23 +77,14 @@ fn write_tables(file: &Path, worlds: &Path) {
 
 fn tabulated(table: &Table, answer: &Output) -> Vec<String> {
     let row = |row: &OutRow| {
-        table
-            .header
-            .iter()
-            .enumerate()
-            .map(|(i, n)| shown(i, n, row))
-            .collect::<Vec<_>>()
+        table.header.iter().enumerate().map(|(i, n)| shown(i, n, row)).collect::<Vec<_>>()
     };
     let mut all = vec![table.header.clone()];
     all.extend(rows_of(table, answer).iter().map(row));
     let width = |i: usize| all.iter().map(|r| r[i].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..table.header.len()).map(width).collect();
     let line = |r: &Vec<String>| {
-        r.iter()
-            .zip(&widths)
-            .map(|(c, w)| format!("{c:w$}"))
-            .collect::<Vec<_>>()
-            .join("  ")
+        r.iter().zip(&widths).map(|(c, w)| format!("{c:w$}")).collect::<Vec<_>>().join("  ")
     };
     all.iter().map(|r| line(r).trim_end().to_owned()).collect()
 }
@@ -137,11 +122,8 @@ fn judge(case: &Case) -> Result<(), String> {
     if refused {
         return Ok(());
     }
-    let asked: Vec<_> = asked
-        .into_iter()
-        .zip(&case.tables)
-        .map(|((r, a), t)| (r, a, t.settings.approx))
-        .collect();
+    let asked: Vec<_> =
+        asked.into_iter().zip(&case.tables).map(|((r, a), t)| (r, a, t.settings.approx)).collect();
     treatments::compare(case, &world, folder.path(), &asked)
 }
 
@@ -163,14 +145,8 @@ fn reference_answers(
     world: &reference::World,
     folder: &Path,
 ) -> Vec<(reference::Request, Output)> {
-    let read = |name: &str| {
-        case.files
-            .iter()
-            .find(|f| f.0 == name)
-            .expect("the imported file")
-            .1
-            .clone()
-    };
+    let read =
+        |name: &str| case.files.iter().find(|f| f.0 == name).expect("the imported file").1.clone();
     let program = reference::Program::new(&case.program, world, &read);
     let engine = Opened::open(folder, 1);
     let answer = |table: &Table| {
@@ -202,12 +178,8 @@ fn request(world: &reference::World, table: &Table) -> reference::Request {
 /// The rows of the list that a table is about.
 fn rows_of<'a>(table: &Table, answer: &'a Output) -> &'a [OutRow] {
     let wanted = table.settings.list.as_ref();
-    let found = answer
-        .iter()
-        .find(|(name, _)| wanted.is_none() || name.as_ref() == wanted);
-    &found
-        .unwrap_or_else(|| panic!("there is no list {wanted:?}"))
-        .1
+    let found = answer.iter().find(|(name, _)| wanted.is_none() || name.as_ref() == wanted);
+    &found.unwrap_or_else(|| panic!("there is no list {wanted:?}")).1
 }
 
 /// Compares the columns that the table names with an answer.
@@ -239,9 +211,7 @@ fn shown(place: usize, name: &str, row: &OutRow) -> String {
     };
     output::cell(&match name {
         _ if place == 0 => igql::types::Value::Id(row.key.clone()),
-        "score" => row
-            .score
-            .map_or(igql::types::Value::Null, igql::types::Value::Float),
+        "score" => row.score.map_or(igql::types::Value::Null, igql::types::Value::Float),
         _ => column(),
     })
 }

@@ -18,39 +18,26 @@ pub fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
     for catalog in folders(&folder) {
         for program in programs(&catalog) {
-            let file = program
-                .strip_prefix(&folder)
-                .expect("a file of the examples");
+            let file = program.strip_prefix(&folder).expect("a file of the examples");
             let name = format!("examples/{}", file.display());
             let catalog = catalog.clone();
-            trials.push(Trial::test(name, move || {
-                compare(&catalog, &program).map_err(Failed::from)
-            }));
+            trials
+                .push(Trial::test(name, move || compare(&catalog, &program).map_err(Failed::from)));
         }
     }
-    assert!(
-        !trials.is_empty(),
-        "{} has no catalog with a program",
-        folder.display()
-    );
+    assert!(!trials.is_empty(), "{} has no catalog with a program", folder.display());
     trials
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
-        .expect("a folder")
-        .flatten()
-        .map(|e| e.path())
-        .collect();
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder).expect("a folder").flatten().map(|e| e.path()).collect();
     files.sort();
     files
 }
 
 fn folders(folder: &Path) -> Vec<PathBuf> {
-    files(folder)
-        .into_iter()
-        .filter(|f| f.join("catalog.toml").exists())
-        .collect()
+    files(folder).into_iter().filter(|f| f.join("catalog.toml").exists()).collect()
 }
 
 /// The programs of a folder and the folders in it; not the prelude, nor what is derived.
@@ -96,17 +83,11 @@ fn requests(world: &World) -> Vec<Request> {
         .and_then(|n| n.parse().ok())
         .unwrap_or(3)
         .min(keys.len());
-    let request = |key: &igql::Key| Request {
-        viewer: Some(key.clone()),
-        now: NOW,
-        ..Request::default()
-    };
+    let request =
+        |key: &igql::Key| Request { viewer: Some(key.clone()), now: NOW, ..Request::default() };
     let mut requests: Vec<Request> = (0..n).map(|i| request(&keys[i * keys.len() / n])).collect();
     let past = NOW - 45 * 86_400_000_000;
-    requests.push(Request {
-        now: past,
-        ..requests[0].clone()
-    });
+    requests.push(Request { now: past, ..requests[0].clone() });
     requests.push(request(&igql::Key::Int(-1)));
     requests
 }

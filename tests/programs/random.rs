@@ -38,10 +38,7 @@ pub fn trials() -> Vec<Trial> {
             "partial_answers_keep_out_what_conditions_keep_out",
             partial_answers_keep_out_what_conditions_keep_out,
         ),
-        trial(
-            "checking_survives_whatever_is_typed",
-            checking_survives_whatever_is_typed,
-        ),
+        trial("checking_survives_whatever_is_typed", checking_survives_whatever_is_typed),
     ]
 }
 
@@ -184,19 +181,11 @@ fn compare(
     program: &str,
     rewrites: &mut Rewrites,
 ) -> Result<(), String> {
-    let mut requests: Vec<Request> = world.entities[world.viewer]
-        .keys
-        .iter()
-        .take(3)
-        .map(request)
-        .collect();
+    let mut requests: Vec<Request> =
+        world.entities[world.viewer].keys.iter().take(3).map(request).collect();
     requests.push(request(&igql::Key::Int(1000)));
     let past = requests[0].now - 10 * 86_400_000_000;
-    requests.push(Request {
-        now: past,
-        seed: 7,
-        ..requests[0].clone()
-    });
+    requests.push(Request { now: past, seed: 7, ..requests[0].clone() });
     // what some of them share, others do not
     for (i, request) in requests.iter_mut().enumerate() {
         if program.contains("param p:") && i != 1 {
@@ -214,13 +203,10 @@ fn compare(
             }
         }
         let rule = alone.rule.filter(|_| alone.changed);
-        rule.into_iter()
-            .for_each(|rule| *rewrites.entry(rule).or_default() += 1);
+        rule.into_iter().for_each(|rule| *rewrites.entry(rule).or_default() += 1);
     }
     guarded("an explanation", || engine.explain(program, &requests))??;
-    let parsed = guarded("the reference", || {
-        Program::new(program, world, &|_| String::new())
-    })?;
+    let parsed = guarded("the reference", || Program::new(program, world, &|_| String::new()))?;
     let numbers = engine.numbers(program, None);
     for (request, found) in requests.iter().zip(&found) {
         let expected = guarded("the reference", || {
@@ -256,9 +242,7 @@ fn within_limits(
             output::of_reference(world, request, &answer)
         })?;
         if let Some(difference) = output::difference(&expected, &found, false) {
-            return Err(format!(
-                "at most {max_rows} rows, {request:?}: {difference}"
-            ));
+            return Err(format!("at most {max_rows} rows, {request:?}: {difference}"));
         }
     }
     Ok(())
@@ -272,11 +256,7 @@ fn formatted(program: &str) -> Result<(), String> {
             .ok_or_else(|| format!("no layout: {:?}", sink.found()))
     };
     let once = format(program)?;
-    if format(&once)? == once {
-        Ok(())
-    } else {
-        Err(format!("the layout is not stable:\n{once}"))
-    }
+    if format(&once)? == once { Ok(()) } else { Err(format!("the layout is not stable:\n{once}")) }
 }
 
 /// A panic as an error.
@@ -291,20 +271,13 @@ fn guarded<T>(who: &str, run: impl FnOnce() -> T) -> Result<T, String> {
 }
 
 fn request(key: &igql::Key) -> Request {
-    Request {
-        viewer: Some(key.clone()),
-        now: worlds::NOW,
-        ..Request::default()
-    }
+    Request { viewer: Some(key.clone()), now: worlds::NOW, ..Request::default() }
 }
 
 /// The text files of the world.
 fn shown(folder: &Path) -> String {
-    let mut files: Vec<_> = std::fs::read_dir(folder)
-        .expect("the folder")
-        .flatten()
-        .map(|f| f.path())
-        .collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).expect("the folder").flatten().map(|f| f.path()).collect();
     files.sort();
     let text = |path: &std::path::PathBuf| {
         let name = path.file_name()?.to_string_lossy().into_owned();

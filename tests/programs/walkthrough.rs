@@ -77,11 +77,7 @@ fn walk(page: &Path) -> Result<(), String> {
         fs::write(page, written).expect("the page");
         return Ok(());
     }
-    if wrong.is_empty() {
-        Ok(())
-    } else {
-        Err(wrong.join("\n\n"))
-    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n\n")) }
 }
 
 /// What a fence does with its block: `file=NAME` writes it, `append=NAME` adds it to a file.
@@ -106,10 +102,7 @@ fn expected(info: &str, block: &[&str], folder: &Path) -> Vec<String> {
     if info == "console" {
         return console(block, folder);
     }
-    match info
-        .split_whitespace()
-        .find_map(|w| w.strip_prefix("show="))
-    {
+    match info.split_whitespace().find_map(|w| w.strip_prefix("show=")) {
         Some(name) => program(&read(&folder.join(name))),
         None => block.iter().map(|line| (*line).to_owned()).collect(),
     }
@@ -151,10 +144,7 @@ fn console(block: &[&str], folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = block;
     while let Some((command, after)) = rest.split_first() {
-        let shown = after
-            .iter()
-            .take_while(|line| !line.starts_with("$ "))
-            .count();
+        let shown = after.iter().take_while(|line| !line.starts_with("$ ")).count();
         let (expected, next) = after.split_at(shown);
         rest = next;
         found.push((*command).to_owned());
@@ -179,9 +169,7 @@ fn run(arguments: &str, folder: &Path) -> Vec<String> {
     command.current_dir(folder).env("NO_COLOR", "1");
     command.args(words(arguments));
     if arguments.starts_with("run ")
-        && !["--format", " -o "]
-            .iter()
-            .any(|word| arguments.contains(word))
+        && !["--format", " -o "].iter().any(|word| arguments.contains(word))
     {
         command.args(["--format", "table"]);
     }
@@ -190,15 +178,8 @@ fn run(arguments: &str, folder: &Path) -> Vec<String> {
     if !(arguments.starts_with("run ") && output.status.success()) {
         text.push_str(&String::from_utf8_lossy(&output.stderr));
     }
-    let lines: Vec<String> = text
-        .lines()
-        .map(|line| line.trim_end().to_owned())
-        .collect();
-    let empty_ends = lines
-        .iter()
-        .rev()
-        .take_while(|line| line.is_empty())
-        .count();
+    let lines: Vec<String> = text.lines().map(|line| line.trim_end().to_owned()).collect();
+    let empty_ends = lines.iter().rev().take_while(|line| line.is_empty()).count();
     lines[..lines.len() - empty_ends].to_vec()
 }
 

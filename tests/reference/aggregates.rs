@@ -10,9 +10,8 @@ use igql::syntax::ast::{Arg, Expr, ExprKind, Name, UnaryOp};
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-const AGGREGATES: &[&str] = &[
-    "count", "sum", "mean", "min", "max", "exists", "any_of", "all_of", "none_of",
-];
+const AGGREGATES: &[&str] =
+    &["count", "sum", "mean", "min", "max", "exists", "any_of", "all_of", "none_of"];
 
 /// `e(x)` or `e(x, y)`: an edge and its ends.
 pub struct LinksCall<'a> {
@@ -38,12 +37,7 @@ impl<'a> Interp<'a> {
         env: &Env<'a>,
         at: &At,
     ) -> Value {
-        let call = Called {
-            name: &name.text,
-            span: name.span,
-            receiver,
-            args,
-        };
+        let call = Called { name: &name.text, span: name.span, receiver, args };
         if AGGREGATES.contains(&call.name)
             && let Some(result) = self.aggregate(&call, env, at)
         {
@@ -71,8 +65,7 @@ impl<'a> Interp<'a> {
         if let Some(links) = self.links_call(first, env) {
             return Some(self.aggregate_links(call, &links, env, at));
         }
-        self.is_set(first, env)
-            .then(|| self.aggregate_set(call, first, env))
+        self.is_set(first, env).then(|| self.aggregate_set(call, first, env))
     }
 
     fn aggregate_set(&self, call: &Called<'a>, set: &'a Expr, env: &Env<'a>) -> Value {
@@ -88,11 +81,7 @@ impl<'a> Interp<'a> {
     /// The edge and ends of `e(x)`, `~e(x)`, `e.reference(x, y)`.
     pub fn links_call(&self, expr: &'a Expr, env: &Env<'a>) -> Option<LinksCall<'a>> {
         let mut inner = expr;
-        while let ExprKind::Unary {
-            op: UnaryOp::Reverse,
-            operand,
-        } = &inner.kind
-        {
+        while let ExprKind::Unary { op: UnaryOp::Reverse, operand } = &inner.kind {
             inner = operand;
         }
         let ends = match &inner.kind {
@@ -114,9 +103,7 @@ impl<'a> Interp<'a> {
     ) -> Value {
         let (_, rest) = call.split();
         let named = |name: &str| {
-            rest.iter()
-                .find(|a| a.name.as_ref().is_some_and(|n| n.text == name))
-                .map(|a| &a.value)
+            rest.iter().find(|a| a.name.as_ref().is_some_and(|n| n.text == name)).map(|a| &a.value)
         };
         let expr = rest.iter().find(|a| a.name.is_none()).map(|a| &a.value);
         let (links, chosen) = self.links_of(of, env, at);
@@ -133,19 +120,12 @@ impl<'a> Interp<'a> {
 
     /// The links from `x`, or from `x` to `y`, in listed order.
     fn links_of(&self, of: &LinksCall<'a>, env: &Env<'a>, at: &At) -> (Rc<Links>, Vec<usize>) {
-        let ends: Vec<Value> = of
-            .ends
-            .iter()
-            .map(|a| self.value(&a.value, env, at))
-            .collect();
+        let ends: Vec<Value> = of.ends.iter().map(|a| self.value(&a.value, env, at)).collect();
         let entity = |v: Option<&Value>| match v {
             Some(Value::Id(entity, _)) => Some(*entity),
             _ => None,
         };
-        let hint = Ends {
-            from: entity(ends.first()),
-            to: entity(ends.get(1)),
-        };
+        let hint = Ends { from: entity(ends.first()), to: entity(ends.get(1)) };
         let links = self.edge_links(of.edge, env, hint);
         let Some(from) = self.to_row(&ends[0], links.from) else {
             return (links, Vec::new());
@@ -186,11 +166,7 @@ impl<'a> Interp<'a> {
     fn place_in(&self, call: &Called<'a>, env: &Env<'a>, at: &At) -> Value {
         let set = self.aside(|| self.set(call.first().expect("a set"), env, Role::Source, &[]));
         let row = at.row().expect("a row");
-        let place = if row.entity == set.entity {
-            set.position(row.row.id)
-        } else {
-            None
-        };
+        let place = if row.entity == set.entity { set.position(row.row.id) } else { None };
         match (call.name, place) {
             (_, None) => Value::Null,
             ("score_of", Some(i)) => value::maybe_float(set.rows[i].score),

@@ -23,26 +23,17 @@ impl<'a> Args<'a> {
                 Some(name) => names.iter().find(|n| **n == name.text),
                 None => names.get(i),
             };
-            (
-                *name.unwrap_or_else(|| panic!("no such argument: {:?}", arg.name)),
-                &arg.value,
-            )
+            (*name.unwrap_or_else(|| panic!("no such argument: {:?}", arg.name)), &arg.value)
         };
-        Args {
-            given: args.into_iter().enumerate().map(place).collect(),
-        }
+        Args { given: args.into_iter().enumerate().map(place).collect() }
     }
 
     pub fn get(&self, name: &str) -> Option<&'a Expr> {
-        self.given
-            .iter()
-            .find(|(n, _)| *n == name)
-            .map(|(_, expr)| *expr)
+        self.given.iter().find(|(n, _)| *n == name).map(|(_, expr)| *expr)
     }
 
     pub fn need(&self, name: &str) -> &'a Expr {
-        self.get(name)
-            .unwrap_or_else(|| panic!("argument `{name}` is missing"))
+        self.get(name).unwrap_or_else(|| panic!("argument `{name}` is missing"))
     }
 }
 
@@ -77,11 +68,7 @@ pub fn given(params: &[Param], request: &Request) -> &'static [Arg] {
     let named = |name: &str| request.params.iter().rev().find(|(n, _)| n == name);
     let args = params.iter().filter_map(|param| {
         let (_, value) = named(&param.name.text)?;
-        Some(Arg {
-            name: Some(param.name.clone()),
-            value: written(value),
-            span: param.span,
-        })
+        Some(Arg { name: Some(param.name.clone()), value: written(value), span: param.span })
     });
     Box::leak(args.collect())
 }
@@ -99,10 +86,7 @@ fn written(value: &igql::types::Value) -> Expr {
         Value::List(items) => ExprKind::List(items.iter().map(written).collect()),
         Value::Vector(_) => panic!("vectors are not written out"),
     };
-    Expr {
-        kind,
-        span: Default::default(),
-    }
+    Expr { kind, span: Default::default() }
 }
 
 impl<'a> Interp<'a> {
@@ -200,21 +184,12 @@ impl<'a> Interp<'a> {
         let in_order: Vec<&'a Expr> = receiver.into_iter().chain(positional()).collect();
         let mut bound = Env::default();
         for (i, param) in params.iter().enumerate() {
-            let named = args
-                .iter()
-                .find(|a| a.name.as_ref().is_some_and(|n| n.text == param.name.text));
+            let named =
+                args.iter().find(|a| a.name.as_ref().is_some_and(|n| n.text == param.name.text));
             let given = named.map(|a| &a.value).or_else(|| in_order.get(i).copied());
             let closure = match (given, &param.default) {
-                (Some(expr), _) => Closure {
-                    expr,
-                    env: env.clone(),
-                    at: at.cloned(),
-                },
-                (None, Some(expr)) => Closure {
-                    expr,
-                    env: Env::default(),
-                    at: None,
-                },
+                (Some(expr), _) => Closure { expr, env: env.clone(), at: at.cloned() },
+                (None, Some(expr)) => Closure { expr, env: Env::default(), at: None },
                 (None, None) => panic!("argument `{}` is missing", param.name.text),
             };
             bound = bound.bind(&param.name.text, closure);

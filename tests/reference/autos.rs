@@ -63,10 +63,7 @@ impl Judged {
         let mut ways = vec![0; self.fans.len()];
         // a fan-out is followed after those that lead to it
         for (i, fan) in self.fans.iter().enumerate() {
-            let raised = fan
-                .auto
-                .as_ref()
-                .is_some_and(|(place, _)| self.short.contains_key(place));
+            let raised = fan.auto.as_ref().is_some_and(|(place, _)| self.short.contains_key(place));
             let before = fan.before.iter().map(|&b| ways[b]).max().unwrap_or(0);
             ways[i] = before + u32::from(raised);
         }
@@ -128,17 +125,10 @@ impl<'a> Interp<'a> {
     /// Notes a fan-out with how many links or neighbours each row got; `before` led to its rows.
     pub fn follows(&self, auto: Auto, found: &[usize], before: Vec<usize>) {
         let Auto(auto) = auto;
-        let reached = auto
-            .as_ref()
-            .is_some_and(|(_, number)| found.iter().any(|n| n >= number));
+        let reached = auto.as_ref().is_some_and(|(_, number)| found.iter().any(|n| n >= number));
         let contributions = found.iter().sum();
         let mut fans = self.fans.borrow_mut();
-        fans.push(Fan {
-            auto,
-            reached,
-            contributions,
-            before,
-        });
+        fans.push(Fan { auto, reached, contributions, before });
         self.leads.borrow_mut().push(fans.len() - 1);
     }
 
@@ -186,11 +176,7 @@ impl<'a> Interp<'a> {
 
     /// What there is to judge a round by, when its lists are made from the fan-outs `last`.
     pub fn judged(&self, last: Vec<usize>) -> Judged {
-        Judged {
-            short: self.short.take(),
-            fans: self.fans.take(),
-            last,
-        }
+        Judged { short: self.short.take(), fans: self.fans.take(), last }
     }
 
     /// How long the list is made that a `take` with an offset cuts pages from; none for all rows.
@@ -207,11 +193,7 @@ impl<'a> Interp<'a> {
         if fixed && self.is_fixed(offset, env) {
             return Some(number + taken(self.quantity(Some(offset), env)));
         }
-        let largest = if fixed {
-            Some(number)
-        } else {
-            self.largest(n, env)
-        };
+        let largest = if fixed { Some(number) } else { self.largest(n, env) };
         Some(largest.map_or(UNKNOWN_DEPTH, |n| n * PAGES))
     }
 
@@ -239,10 +221,7 @@ impl<'a> Interp<'a> {
 
     /// The parameter of the query whose value or default an expression is.
     fn param_of(&self, expr: &'a Expr) -> Option<&'a Param> {
-        let found = self
-            .params
-            .iter()
-            .find(|(value, _)| std::ptr::eq(*value, expr));
+        let found = self.params.iter().find(|(value, _)| std::ptr::eq(*value, expr));
         found.map(|(_, param)| *param)
     }
 
@@ -280,28 +259,22 @@ impl<'a> Interp<'a> {
             ExprKind::Block(block) => {
                 self.last_cut(block.result.as_ref()?, &bind_block(block, env))
             }
-            ExprKind::If {
-                then,
-                condition,
-                otherwise,
-            } => match self.value(condition, env, &At::Request).is_true() {
-                true => self.last_cut(then, env),
-                false => self.last_cut(otherwise, env),
-            },
-            ExprKind::Binary {
-                op: BinaryOp::Sub | BinaryOp::Intersect,
-                left,
-                ..
-            } => self.last_cut(left, env),
+            ExprKind::If { then, condition, otherwise } => {
+                match self.value(condition, env, &At::Request).is_true() {
+                    true => self.last_cut(then, env),
+                    false => self.last_cut(otherwise, env),
+                }
+            }
+            ExprKind::Binary { op: BinaryOp::Sub | BinaryOp::Intersect, left, .. } => {
+                self.last_cut(left, env)
+            }
             _ => self.cut_of_call(expr, &Called::of(expr)?, env),
         }
     }
 
     fn cut_of_call(&self, expr: &'a Expr, call: &Called<'a>, env: &Env<'a>) -> Option<Cut<'a>> {
         let named = |args: &'a [Arg], name: &str| {
-            let found = args
-                .iter()
-                .find(|a| a.name.as_ref().is_some_and(|n| n.text == name));
+            let found = args.iter().find(|a| a.name.as_ref().is_some_and(|n| n.text == name));
             found.map(|a| &a.value)
         };
         let number = |n: Option<&'a Expr>| match n.map(|n| self.quantity(Some(n), env)) {

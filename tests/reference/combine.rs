@@ -32,33 +32,21 @@ impl<'a> Interp<'a> {
         };
         let (method, inner, inner_env) = self.case(settings.get("method"), env, "weighted");
         if method != "weighted" {
-            branches
-                .iter_mut()
-                .for_each(|b| b.weight = b.weight.max(0.0));
+            branches.iter_mut().for_each(|b| b.weight = b.weight.max(0.0));
         }
         let normalize = self.case(settings.get("normalize"), env, "minmax").0;
         let placed = match method {
             "weighted" => sums(&branches, |b, row| value_in(b, row, normalize)),
             "rrf" => {
                 let k = Args::new(inner, &["k"]);
-                let k = self
-                    .constant(k.get("k"), &inner_env)
-                    .number()
-                    .unwrap_or(60.0);
+                let k = self.constant(k.get("k"), &inner_env).number().unwrap_or(60.0);
                 sums(&branches, |b, id| {
-                    b.set
-                        .position(id)
-                        .map_or(0.0, |at| b.weight / (k + (at + 1) as f64))
+                    b.set.position(id).map_or(0.0, |at| b.weight / (k + (at + 1) as f64))
                 })
             }
             "interleave" => {
                 let mut placed = Vec::new();
-                turns(
-                    &branches,
-                    &vec![usize::MAX; branches.len()],
-                    take,
-                    &mut placed,
-                );
+                turns(&branches, &vec![usize::MAX; branches.len()], take, &mut placed);
                 by_turn(placed)
             }
             "quota" => by_turn(quota(&branches, take)),
@@ -74,9 +62,7 @@ impl<'a> Interp<'a> {
                 ..row.clone()
             });
         }
-        let names = placed
-            .iter()
-            .map(|(_, _, b)| Value::Str(branches[*b].name.clone()));
+        let names = placed.iter().map(|(_, _, b)| Value::Str(branches[*b].name.clone()));
         result.set_column("branch", names.collect());
         if matches!(method, "weighted" | "rrf") {
             result = result.by_score_alone();
@@ -100,10 +86,7 @@ impl<'a> Interp<'a> {
             for row in &branch.set.rows {
                 if result.position(row.id).is_none() {
                     let columns = columns_as(&result.names, &branch.set, row);
-                    result.rows.push(Row {
-                        columns,
-                        ..row.clone()
-                    });
+                    result.rows.push(Row { columns, ..row.clone() });
                 }
             }
         }
@@ -143,11 +126,7 @@ impl<'a> Interp<'a> {
         };
         if args.get("every").is_some() {
             let every = number("every");
-            let start = if args.get("start").is_some() {
-                number("start")
-            } else {
-                1
-            };
+            let start = if args.get("start").is_some() { number("start") } else { 1 };
             return match (every, start) {
                 (0, _) | (_, 0) => Vec::new(),
                 _ => (0..most).map(|i| start + i * every).collect(),
@@ -191,12 +170,7 @@ impl<'a> Interp<'a> {
         drawn.sort_by(|a, b| b.0.partial_cmp(&a.0).expect("numbers").then(a.1.cmp(&b.1)));
         let mut places: Vec<usize> = drawn.into_iter().take(n).map(|(_, place)| place).collect();
         places.sort_unstable();
-        set.with_rows(
-            places
-                .iter()
-                .map(|&place| set.rows[place].clone())
-                .collect(),
-        )
+        set.with_rows(places.iter().map(|&place| set.rows[place].clone()).collect())
     }
 
     /// A set as each row sees it, merged.
@@ -216,26 +190,17 @@ impl<'a> Interp<'a> {
             let shape = self.as_viewer(0).set(expr, env, role, &[]);
             return shape.with_rows(Vec::new());
         };
-        let mut ids: Vec<u32> = seen
-            .iter()
-            .flat_map(|s| s.rows.iter().map(|r| r.id))
-            .collect();
+        let mut ids: Vec<u32> = seen.iter().flat_map(|s| s.rows.iter().map(|r| r.id)).collect();
         ids.sort_unstable();
         ids.dedup();
         let merged = |id: u32| {
-            let said: Vec<&Row> = seen
-                .iter()
-                .filter_map(|s| s.position(id).map(|at| &s.rows[at]))
-                .collect();
+            let said: Vec<&Row> =
+                seen.iter().filter_map(|s| s.position(id).map(|at| &s.rows[at])).collect();
             if merge == "min" && said.len() < seen.len() {
                 return None;
             }
             let witness = said.iter().copied().reduce(|best, row| {
-                if compare_scores(row.score, best.score).is_lt() {
-                    row
-                } else {
-                    best
-                }
+                if compare_scores(row.score, best.score).is_lt() { row } else { best }
             });
             let scores: Vec<Option<f64>> = said.iter().map(|row| row.score).collect();
             Some(Row {
@@ -243,9 +208,7 @@ impl<'a> Interp<'a> {
                 ..witness.expect("someone has it").clone()
             })
         };
-        first
-            .with_rows(ids.into_iter().filter_map(merged).collect())
-            .by_score()
+        first.with_rows(ids.into_iter().filter_map(merged).collect()).by_score()
     }
 
     fn branches(
@@ -256,14 +219,9 @@ impl<'a> Interp<'a> {
     ) -> Vec<Branch> {
         let branch = |(i, (given, expr)): (usize, &(Option<&'a str>, &'a Expr))| {
             let (weight, set) = match &expr.kind {
-                ExprKind::Binary {
-                    op: BinaryOp::Mul,
-                    left,
-                    right,
-                } => (
-                    self.constant(Some(left), env).number().unwrap_or(0.0),
-                    &**right,
-                ),
+                ExprKind::Binary { op: BinaryOp::Mul, left, right } => {
+                    (self.constant(Some(left), env).number().unwrap_or(0.0), &**right)
+                }
                 _ => (1.0, *expr),
             };
             let name = match (given, &set.kind) {
@@ -272,12 +230,7 @@ impl<'a> Interp<'a> {
                 _ => format!("#{}", i + 1),
             };
             let (set, fans) = self.led(|| self.set(set, env, role, &[]));
-            Branch {
-                name,
-                weight,
-                set,
-                fans,
-            }
+            Branch { name, weight, set, fans }
         };
         sets.iter().enumerate().map(branch).collect()
     }
@@ -288,11 +241,8 @@ fn arguments<'a>(
     call: &Called<'a>,
     settings: &[&str],
 ) -> (Vec<(Option<&'a str>, &'a Expr)>, Vec<&'a Arg>) {
-    let is_setting = |arg: &Arg| {
-        arg.name
-            .as_ref()
-            .is_some_and(|n| settings.contains(&n.text.as_str()))
-    };
+    let is_setting =
+        |arg: &Arg| arg.name.as_ref().is_some_and(|n| settings.contains(&n.text.as_str()));
     let first = call.receiver.map(|e| (None, e));
     let sets = call.args.iter().filter(|a| !is_setting(a));
     let named = sets.map(|a| (a.name.as_ref().map(|n| n.text.as_str()), &a.value));
@@ -315,10 +265,7 @@ fn sums(
     branches: &[Branch],
     value: impl Fn(&Branch, u32) -> f64,
 ) -> Vec<(u32, Option<f64>, usize)> {
-    let mut ids: Vec<u32> = branches
-        .iter()
-        .flat_map(|b| b.set.rows.iter().map(|r| r.id))
-        .collect();
+    let mut ids: Vec<u32> = branches.iter().flat_map(|b| b.set.rows.iter().map(|r| r.id)).collect();
     ids.sort_unstable();
     ids.dedup();
     let of = |id: u32| {
@@ -326,11 +273,7 @@ fn sums(
         let sum = values.iter().fold(0.0, |sum, v| sum + v);
         let holders = (0..branches.len()).filter(|&b| branches[b].set.position(id).is_some());
         let most = holders.reduce(|best, b| if values[b] > values[best] { b } else { best });
-        (
-            id,
-            Some(sum).filter(|s| s.is_finite()),
-            most.expect("a branch has it"),
-        )
+        (id, Some(sum).filter(|s| s.is_finite()), most.expect("a branch has it"))
     };
     let mut placed: Vec<_> = ids.into_iter().map(of).collect();
     placed.sort_by_key(|&(id, _, branch)| (branch, branches[branch].set.position(id)));
@@ -344,16 +287,10 @@ fn value_in(branch: &Branch, id: u32, normalize: &str) -> f64 {
     let least = known.iter().copied().fold(f64::INFINITY, f64::min);
     let most = known.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mean = known.iter().fold(0.0, |sum, s| sum + s) / known.len() as f64;
-    let squares = known
-        .iter()
-        .fold(0.0, |sum, s| sum + (s - mean) * (s - mean));
+    let squares = known.iter().fold(0.0, |sum, s| sum + (s - mean) * (s - mean));
     let deviation = (squares / known.len() as f64).sqrt();
     let z = |s: f64| {
-        if deviation > 0.0 {
-            (s - mean) / deviation
-        } else {
-            0.0
-        }
+        if deviation > 0.0 { (s - mean) / deviation } else { 0.0 }
     };
     let place = branch.set.position(id);
     let score = place.and_then(|at| rows[at].score);
@@ -383,10 +320,8 @@ fn turns(branches: &[Branch], most: &[usize], take: usize, placed: &mut Vec<(u32
         let has_row = |b: &usize| own[*b] < most[*b] && best_left(&branches[*b], placed).is_some();
         let live: Vec<usize> = (0..branches.len()).filter(has_row).collect();
         live.iter().for_each(|&b| credit[b] += branches[b].weight);
-        let first = live
-            .iter()
-            .copied()
-            .reduce(|best, b| if credit[b] > credit[best] { b } else { best });
+        let first =
+            live.iter().copied().reduce(|best, b| if credit[b] > credit[best] { b } else { best });
         let Some(b) = first else { return };
         credit[b] -= live.iter().fold(0.0, |sum, &b| sum + branches[b].weight);
         own[b] += 1;
@@ -406,11 +341,7 @@ fn quota(branches: &[Branch], take: usize) -> Vec<(u32, usize)> {
     let mut sharing: Vec<usize> = (0..branches.len()).collect();
     loop {
         let weight = |b: usize| {
-            if sharing.contains(&b) {
-                branches[b].weight
-            } else {
-                0.0
-            }
+            if sharing.contains(&b) { branches[b].weight } else { 0.0 }
         };
         let weights: Vec<f64> = (0..branches.len()).map(weight).collect();
         let shares = largest_remainder(take - placed.len(), &weights);
@@ -432,13 +363,8 @@ fn largest_remainder(seats: usize, weights: &[f64]) -> Vec<usize> {
     let mut open: Vec<usize> = (0..weights.len()).filter(|&b| weights[b] > 0.0).collect();
     while shares.iter().sum::<usize>() < seats && !open.is_empty() {
         let rest = |b: usize| exact[b] - exact[b].floor();
-        let largest = (0..open.len()).reduce(|best, i| {
-            if rest(open[i]) > rest(open[best]) {
-                i
-            } else {
-                best
-            }
-        });
+        let largest = (0..open.len())
+            .reduce(|best, i| if rest(open[i]) > rest(open[best]) { i } else { best });
         shares[open.remove(largest.expect("one is open"))] += 1;
     }
     shares

@@ -41,10 +41,7 @@ impl<'a> Interp<'a> {
             weight: if weighted { l.weight } else { Some(1.0) },
             columns: l.columns.clone(),
         };
-        let mut aliases = vec![
-            (edge.from_column.clone(), "from"),
-            (edge.to_column.clone(), "to"),
-        ];
+        let mut aliases = vec![(edge.from_column.clone(), "from"), (edge.to_column.clone(), "to")];
         aliases.extend(edge.time_column.iter().map(|n| (n.clone(), "time")));
         aliases.extend(edge.weight_column.iter().map(|n| (n.clone(), "weight")));
         Links {
@@ -70,13 +67,7 @@ impl<'a> Interp<'a> {
             };
             if self.visible(entity, row) {
                 let time = holder.visible_from(row);
-                list.push(Link {
-                    from: row,
-                    to,
-                    time,
-                    weight: Some(1.0),
-                    columns: Vec::new(),
-                });
+                list.push(Link { from: row, to, time, weight: Some(1.0), columns: Vec::new() });
             }
         }
         Links {
@@ -90,53 +81,34 @@ impl<'a> Interp<'a> {
 
     fn then(&self, links: Links, name: &str) -> Links {
         let through = links.to;
-        let reference = self.world.entities[through]
-            .find_reference(name)
-            .expect("a reference of the end");
+        let reference =
+            self.world.entities[through].find_reference(name).expect("a reference of the end");
         let mut list = Vec::new();
         for link in &links.list {
             if let Value::Id(_, to) = self.follow(through, link.to, reference) {
                 list.push(Link { to, ..link.clone() });
             }
         }
-        let aliases = links
-            .aliases
-            .iter()
-            .filter(|(_, n)| *n != "to")
-            .cloned()
-            .collect();
-        Links {
-            to: reference.entity,
-            list,
-            aliases,
-            of: HashMap::new(),
-            ..links
-        }
+        let aliases = links.aliases.iter().filter(|(_, n)| *n != "to").cloned().collect();
+        Links { to: reference.entity, list, aliases, of: HashMap::new(), ..links }
     }
 
     fn derive(&self, decl: &'a EdgeDecl, mut links: Links) -> Links {
         if let Some(filter) = &decl.filter {
             let shared = Rc::new(links.index());
             let keep = |i: &usize| {
-                self.link_value(filter, &Env::default(), &shared, *i, &At::Request)
-                    .is_true()
+                self.link_value(filter, &Env::default(), &shared, *i, &At::Request).is_true()
             };
-            let list = (0..shared.list.len())
-                .filter(keep)
-                .map(|i| shared.list[i].clone())
-                .collect();
+            let list =
+                (0..shared.list.len()).filter(keep).map(|i| shared.list[i].clone()).collect();
             links = shared.with(list);
         }
         if let Some(weight) = &decl.weight {
             let shared = Rc::new(links.index());
             let weigh = |i: usize| {
-                let weight = self
-                    .link_value(weight, &Env::default(), &shared, i, &At::Request)
-                    .number();
-                Link {
-                    weight,
-                    ..shared.list[i].clone()
-                }
+                let weight =
+                    self.link_value(weight, &Env::default(), &shared, i, &At::Request).number();
+                Link { weight, ..shared.list[i].clone() }
             };
             links = shared.with((0..shared.list.len()).map(weigh).collect());
             links.weighted = true;
@@ -168,16 +140,8 @@ fn reverse(links: Links) -> Links {
         "to" => "from",
         other => other,
     };
-    let aliases = links
-        .aliases
-        .iter()
-        .map(|(alias, n)| (alias.clone(), turned(n)))
-        .collect();
-    let turn = |l: &Link| Link {
-        from: l.to,
-        to: l.from,
-        ..l.clone()
-    };
+    let aliases = links.aliases.iter().map(|(alias, n)| (alias.clone(), turned(n))).collect();
+    let turn = |l: &Link| Link { from: l.to, to: l.from, ..l.clone() };
     Links {
         from: links.to,
         to: links.from,
@@ -202,10 +166,7 @@ fn union(members: Vec<Links>) -> Links {
             .map(|c| member.columns.iter().position(|m| m == c).expect("shared"))
             .collect();
         let pick = |l: &Link| places.iter().map(|&i| l.columns[i].clone()).collect();
-        list.extend(member.list.iter().map(|l| Link {
-            columns: pick(l),
-            ..l.clone()
-        }));
+        list.extend(member.list.iter().map(|l| Link { columns: pick(l), ..l.clone() }));
     }
     Links {
         from: first.from,

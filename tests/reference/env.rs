@@ -38,10 +38,7 @@ impl<'a> Env<'a> {
     /// The same names, in a definition that is called there.
     pub fn at_call(self, span: Span, caller: Option<&Env<'a>>) -> Env<'a> {
         let outer = caller.and_then(|env| env.site.clone());
-        Env {
-            site: Some(Rc::new(Site { span, outer })),
-            ..self
-        }
+        Env { site: Some(Rc::new(Site { span, outer })), ..self }
     }
 
     /// Where the calls stand that lead here, the innermost first.
@@ -52,28 +49,18 @@ impl<'a> Env<'a> {
 
     pub fn bind(&self, name: &'a str, closure: Closure<'a>) -> Env<'a> {
         Env {
-            names: Some(Rc::new(Node {
-                name,
-                closure,
-                outer: self.clone(),
-            })),
+            names: Some(Rc::new(Node { name, closure, outer: self.clone() })),
             site: self.site.clone(),
         }
     }
 
     pub fn get(&self, name: &str) -> Option<&Closure<'a>> {
         let node = self.names.as_ref()?;
-        if node.name == name {
-            Some(&node.closure)
-        } else {
-            node.outer.get(name)
-        }
+        if node.name == name { Some(&node.closure) } else { node.outer.get(name) }
     }
 
     /// Tells environments apart while they live.
     pub fn address(&self) -> usize {
-        self.names
-            .as_ref()
-            .map_or(0, |node| Rc::as_ptr(node) as usize)
+        self.names.as_ref().map_or(0, |node| Rc::as_ptr(node) as usize)
     }
 }

@@ -27,41 +27,26 @@ impl<'a> Interp<'a> {
             }
             ExprKind::Block(block) => {
                 let env = bind_block(block, env);
-                self.value(
-                    block.result.as_ref().expect("a block with a result"),
-                    &env,
-                    at,
-                )
+                self.value(block.result.as_ref().expect("a block with a result"), &env, at)
             }
             ExprKind::Unary { op, operand } => self.unary(*op, &self.value(operand, env, at)),
             ExprKind::Binary { op, left, right } => self.binary(*op, left, right, env, at),
             ExprKind::Compare { first, rest } => self.chain(first, rest, env, at),
-            ExprKind::In {
-                value,
-                set,
-                negated,
-            } => negate_if(*negated, self.is_in(value, set, env, at)),
+            ExprKind::In { value, set, negated } => {
+                negate_if(*negated, self.is_in(value, set, env, at))
+            }
             ExprKind::IsNull { value, negated } => {
                 Value::Bool(self.value(value, env, at).is_null() != *negated)
             }
-            ExprKind::If {
-                then,
-                condition,
-                otherwise,
-            } => {
-                let chosen = if self.value(condition, env, at).is_true() {
-                    then
-                } else {
-                    otherwise
-                };
+            ExprKind::If { then, condition, otherwise } => {
+                let chosen =
+                    if self.value(condition, env, at).is_true() { then } else { otherwise };
                 self.value(chosen, env, at)
             }
             ExprKind::Call { callee, args } => self.call(callee, None, args, env, at),
-            ExprKind::Method {
-                receiver,
-                name,
-                args,
-            } => self.call(name, Some(receiver), args, env, at),
+            ExprKind::Method { receiver, name, args } => {
+                self.call(name, Some(receiver), args, env, at)
+            }
             ExprKind::Field { receiver, name } => self.field_of(receiver, name, env, at),
             other => panic!("not a row expression: {other:?}"),
         }
@@ -200,9 +185,7 @@ impl<'a> Interp<'a> {
 
     fn link_name(&self, name: &str, at: &At) -> Option<Value> {
         let At::Link(link) = at else { return None };
-        link.links
-            .value(link.index, name)
-            .or_else(|| self.link_name(name, &link.outer))
+        link.links.value(link.index, name).or_else(|| self.link_name(name, &link.outer))
     }
 
     /// Columns, references and values of the entity of the row.
@@ -218,27 +201,16 @@ impl<'a> Interp<'a> {
         if name == table.key || (name == "user_id" && entity == self.world.viewer) {
             return Some(Value::Id(entity, row));
         }
-        if let Some(reference) = table
-            .references
-            .iter()
-            .find(|r| r.name == name || r.column == name)
+        if let Some(reference) =
+            table.references.iter().find(|r| r.name == name || r.column == name)
         {
             return Some(self.follow(entity, row, reference));
         }
         if let Some(column) = table.find_column(name) {
-            return Some(
-                column
-                    .values
-                    .get(row as usize)
-                    .cloned()
-                    .unwrap_or(Value::Null),
-            );
+            return Some(column.values.get(row as usize).cloned().unwrap_or(Value::Null));
         }
         let embedding = self.embedding_named(name, entity)?;
-        Some(
-            self.vector(embedding, entity, row)
-                .map_or(Value::Null, |v| Value::Vector(v.to_vec())),
-        )
+        Some(self.vector(embedding, entity, row).map_or(Value::Null, |v| Value::Vector(v.to_vec())))
     }
 
     /// A `value` of the row's entity, with its arguments.
@@ -249,9 +221,7 @@ impl<'a> Interp<'a> {
         env: &Env<'a>,
         at: &At,
     ) -> Option<Value> {
-        let def = self
-            .program
-            .value(name, &self.is_entity(at.row()?.entity))?;
+        let def = self.program.value(name, &self.is_entity(at.row()?.entity))?;
         Some(self.row_def(def, args, env, at))
     }
 
@@ -263,9 +233,7 @@ impl<'a> Interp<'a> {
         env: &Env<'a>,
         at: &At,
     ) -> Option<Value> {
-        let def = self
-            .program
-            .policy(name, &self.is_entity(at.row()?.entity))?;
+        let def = self.program.policy(name, &self.is_entity(at.row()?.entity))?;
         Some(self.row_def(def, args, env, at))
     }
 
@@ -285,10 +253,7 @@ impl<'a> Interp<'a> {
                 (None, None) => panic!("param `{name}` is missing"),
             });
         }
-        let expr = self
-            .program
-            .tunable(name)
-            .or_else(|| self.program.binding(name))?;
+        let expr = self.program.tunable(name).or_else(|| self.program.binding(name))?;
         Some(self.value(expr, &Env::default(), &At::Request))
     }
 
@@ -319,9 +284,7 @@ impl<'a> Interp<'a> {
     fn field(&self, entity: usize, row: u32, name: &'a str) -> Value {
         let column = self.column(entity, row, name);
         let value = || self.value_named(name, &[], &Env::default(), &At::entity(entity, row));
-        column
-            .or_else(value)
-            .unwrap_or_else(|| panic!("no column `{name}`"))
+        column.or_else(value).unwrap_or_else(|| panic!("no column `{name}`"))
     }
 }
 
@@ -376,18 +339,11 @@ pub fn as_key(value: &Value) -> Option<Key> {
 
 /// The names that the result of a block sees.
 pub fn bind_block<'a>(block: &'a Block, env: &Env<'a>) -> Env<'a> {
-    block
-        .statements
-        .iter()
-        .fold(env.clone(), |env, statement| match statement {
-            Statement::Binding { name, value, .. } => {
-                let closure = Closure {
-                    expr: value,
-                    env: env.clone(),
-                    at: None,
-                };
-                env.bind(&name.text, closure)
-            }
-            _ => env,
-        })
+    block.statements.iter().fold(env.clone(), |env, statement| match statement {
+        Statement::Binding { name, value, .. } => {
+            let closure = Closure { expr: value, env: env.clone(), at: None };
+            env.bind(&name.text, closure)
+        }
+        _ => env,
+    })
 }

@@ -24,9 +24,7 @@ struct Contribution {
 /// The place of its parent, the vector, and the rows that may not be found.
 type Search = (usize, Vec<f32>, Vec<u32>);
 
-const WALK: &[&str] = &[
-    "edge", "limit", "order", "within", "where", "weight", "merge",
-];
+const WALK: &[&str] = &["edge", "limit", "order", "within", "where", "weight", "merge"];
 const NN: &[&str] = &[
     "embedding",
     "k",
@@ -56,30 +54,18 @@ impl<'a> Interp<'a> {
         let (mut contributions, mut found) = (Vec::new(), Vec::new());
         for (parent, row) in parents.rows.iter().enumerate() {
             let wanted = |i: &(usize, f64)| self.all_hold(&conjuncts, links.to, links.list[i.0].to);
-            let mut taken: Vec<(usize, f64)> = self
-                .weighed(&links, row.id, &args, env)
-                .into_iter()
-                .filter(wanted)
-                .collect();
+            let mut taken: Vec<(usize, f64)> =
+                self.weighed(&links, row.id, &args, env).into_iter().filter(wanted).collect();
             self.put_in_order(&mut taken, &links, &args, env);
             taken.truncate(most.unwrap_or(usize::MAX));
             found.push(taken.len());
             contributions.extend(taken.iter().map(|&(i, weight)| {
                 let to = links.list[i].to;
-                Contribution {
-                    parent,
-                    to,
-                    score: product(row.score, weight),
-                }
+                Contribution { parent, to, score: product(row.score, weight) }
             }));
         }
         self.follows(auto, &found, before);
-        self.merge(
-            &parents,
-            links.to,
-            contributions,
-            self.bare_name(args.get("merge"), env, "max"),
-        )
+        self.merge(&parents, links.to, contributions, self.bare_name(args.get("merge"), env, "max"))
     }
 
     /// The links of a parent that pass `within` and `where`, with their weights; those whose
@@ -94,8 +80,7 @@ impl<'a> Interp<'a> {
         let mut passed = Vec::new();
         for &i in links.links_from(row) {
             let read = |name: &str| {
-                args.get(name)
-                    .map(|e| self.link_value(e, env, links, i, &At::Request))
+                args.get(name).map(|e| self.link_value(e, env, links, i, &At::Request))
             };
             let recent = self.is_within(links.list[i].time, read("within"));
             let weight = match read("weight") {
@@ -136,13 +121,7 @@ impl<'a> Interp<'a> {
     /// that `sample` takes.
     fn uniform_of_link(&self, links: &Links, i: usize) -> Option<f64> {
         let link = &links.list[i];
-        self.uniform_of(
-            None,
-            &[
-                Value::Id(links.from, link.from),
-                Value::Id(links.to, link.to),
-            ],
-        )
+        self.uniform_of(None, &[Value::Id(links.from, link.from), Value::Id(links.to, link.to)])
     }
 
     pub fn nn(&self, call: &Called<'a>, env: &Env<'a>, role: Role, pushed: &[Pushed<'a>]) -> Set {
@@ -183,12 +162,7 @@ impl<'a> Interp<'a> {
             }));
         }
         self.follows(auto, &found, before);
-        self.merge(
-            &parents,
-            to,
-            contributions,
-            self.bare_name(args.get("merge"), env, "max"),
-        )
+        self.merge(&parents, to, contributions, self.bare_name(args.get("merge"), env, "max"))
     }
 
     /// The parents of a search, and of each that has one: its place, its vector, what it may not
@@ -207,9 +181,7 @@ impl<'a> Interp<'a> {
         let left_out = if leaves_out { all.clone() } else { Vec::new() };
         let vector = |id: u32| self.vector(embedding, rows.entity, id).map(<[f32]>::to_vec);
         let (pool, pool_args, pool_env) = self.case(args.get("pool"), env, "none");
-        let given = args
-            .get("query")
-            .map(|query| self.value(query, env, &At::Request));
+        let given = args.get("query").map(|query| self.value(query, env, &At::Request));
         if given.is_some() || pool == "mean" {
             let mut parents = rows.with_rows(rows.rows.clone());
             parents.names.clear();
@@ -226,13 +198,7 @@ impl<'a> Interp<'a> {
             let zero = |query: &Vec<f32>| query.iter().all(|x| *x == 0.0);
             let cosine = self.world.embeddings[embedding].metric == Metric::Cosine;
             let query = query.filter(|query| !(cosine && zero(query)));
-            return (
-                parents,
-                query
-                    .map(|query| (0, query, left_out))
-                    .into_iter()
-                    .collect(),
-            );
+            return (parents, query.map(|query| (0, query, left_out)).into_iter().collect());
         }
         let parents = rows.with_rows(rows.rows.clone());
         if pool == "clusters" {
@@ -251,8 +217,7 @@ impl<'a> Interp<'a> {
     }
 
     fn passes(&self, args: &Args<'a>, env: &Env<'a>, entity: usize, row: u32) -> bool {
-        args.get("where")
-            .is_none_or(|e| self.value(e, env, &At::entity(entity, row)).is_true())
+        args.get("where").is_none_or(|e| self.value(e, env, &At::entity(entity, row)).is_true())
     }
 
     /// All that may be neighbours of a row, the nearest first, ties to the earlier row.
@@ -308,13 +273,8 @@ impl<'a> Interp<'a> {
             }
         };
         let rows = groups.into_iter().map(row).collect();
-        Set {
-            entity,
-            names: parents.names.clone(),
-            rows,
-            selected: parents.selected,
-        }
-        .by_score_alone()
+        Set { entity, names: parents.names.clone(), rows, selected: parents.selected }
+            .by_score_alone()
     }
 }
 
@@ -337,9 +297,7 @@ fn mean(rows: &[(usize, Vec<f32>, f64)]) -> Option<Vec<f32>> {
     let total = rows.iter().fold(0.0, |sum, (_, _, weight)| sum + weight);
     let dim = rows.first()?.1.len();
     let at = |d: usize| {
-        let sum = rows
-            .iter()
-            .fold(0.0, |sum, (_, v, weight)| sum + weight * f64::from(v[d]));
+        let sum = rows.iter().fold(0.0, |sum, (_, v, weight)| sum + weight * f64::from(v[d]));
         (sum / total) as f32
     };
     Some((0..dim).map(at).collect())
@@ -366,10 +324,7 @@ fn medoids(metric: Metric, rows: &[(usize, Vec<f32>, f64)], n: usize) -> Vec<(us
         chosen.extend(best);
     }
     chosen.sort_unstable();
-    chosen
-        .into_iter()
-        .map(|i| (rows[i].0, rows[i].1.clone()))
-        .collect()
+    chosen.into_iter().map(|i| (rows[i].0, rows[i].1.clone())).collect()
 }
 
 /// Parent of the largest contribution; of equals the earliest.
@@ -401,11 +356,7 @@ pub fn fold_scores(method: &str, all: &[Option<f64>]) -> Option<f64> {
         "min" => scores.iter().copied().fold(f64::INFINITY, f64::min),
         "sum" => sum(),
         "mean" => sum() / scores.len() as f64,
-        "noisy_or" => {
-            1.0 - scores
-                .iter()
-                .fold(1.0, |rest, s| rest * (1.0 - s.clamp(0.0, 1.0)))
-        }
+        "noisy_or" => 1.0 - scores.iter().fold(1.0, |rest, s| rest * (1.0 - s.clamp(0.0, 1.0))),
         other => panic!("no merge `{other}`"),
     };
     Some(result).filter(|x: &f64| x.is_finite())

@@ -53,17 +53,11 @@ fn parameters(name: &str) -> &'static [&'static str] {
 
 impl<'a> Interp<'a> {
     pub fn function(&self, call: &Called<'a>, env: &Env<'a>, at: &At) -> Value {
-        let mut values: Vec<Value> = call
-            .receiver
-            .iter()
-            .map(|e| self.value(e, env, at))
-            .collect();
+        let mut values: Vec<Value> = call.receiver.iter().map(|e| self.value(e, env, at)).collect();
         for arg in call.args {
             let value = self.value(&arg.value, env, at);
-            let place = arg
-                .name
-                .as_ref()
-                .map(|n| parameters(call.name).iter().position(|p| *p == n.text));
+            let place =
+                arg.name.as_ref().map(|n| parameters(call.name).iter().position(|p| *p == n.text));
             let place = place.map_or(values.len(), |p| p.expect("a parameter"));
             values.resize(values.len().max(place + 1), Value::Null);
             values[place] = value;
@@ -73,12 +67,7 @@ impl<'a> Interp<'a> {
 
     fn apply(&self, name: &str, args: &Given, at: &At) -> Value {
         match name {
-            "coalesce" => args
-                .values
-                .iter()
-                .find(|v| !v.is_null())
-                .cloned()
-                .unwrap_or(Value::Null),
+            "coalesce" => args.values.iter().find(|v| !v.is_null()).cloned().unwrap_or(Value::Null),
             "uniform" => self.uniform(args.values.first(), at),
             "contains" if matches!(args.get(0), Value::List(_)) => {
                 self.has(args.get(0), args.get(1))
@@ -121,11 +110,7 @@ impl<'a> Interp<'a> {
             return Value::Null;
         };
         let age = age.max(0) as f64;
-        if *h <= 0 {
-            Value::Null
-        } else {
-            float(0.5f64.powf(age / *h as f64))
-        }
+        if *h <= 0 { Value::Null } else { float(0.5f64.powf(age / *h as f64)) }
     }
 
     /// XXH3-64 of the parts joined by a zero byte; null if one is null.
@@ -173,9 +158,8 @@ impl<'a> Interp<'a> {
 
     /// The same for any key.
     pub fn uniform_of(&self, salt: Option<&Value>, key: &[Value]) -> Option<f64> {
-        let viewer = self.viewer.map_or(Value::Str(String::new()), |row| {
-            Value::Id(self.world.viewer, row)
-        });
+        let viewer =
+            self.viewer.map_or(Value::Str(String::new()), |row| Value::Id(self.world.viewer, row));
         let salt = salt.cloned().unwrap_or(Value::Str(String::new()));
         let parts = [&[Value::Int(self.request.seed), viewer, salt], key].concat();
         let hash = self.hash(&parts)? as u64;
@@ -185,9 +169,9 @@ impl<'a> Interp<'a> {
     /// `x in list`.
     pub fn has(&self, list: &Value, x: &Value) -> Value {
         match list {
-            Value::List(items) => items.iter().fold(Value::Bool(false), |found, item| {
-                value::or(&found, &self.equal(x, item))
-            }),
+            Value::List(items) => items
+                .iter()
+                .fold(Value::Bool(false), |found, item| value::or(&found, &self.equal(x, item))),
             _ => Value::Null,
         }
     }
@@ -196,13 +180,9 @@ impl<'a> Interp<'a> {
         if let (Value::Str(text), Value::Str(part)) = (a, b) {
             return Value::Bool(text.contains(part.as_str()));
         }
-        let Value::List(list) = a else {
-            panic!("not a list: {a:?}")
-        };
+        let Value::List(list) = a else { panic!("not a list: {a:?}") };
         let has = |list: &[Value], x: &Value| list.iter().any(|y| self.equal(x, y).is_true());
-        let Value::List(other) = b else {
-            panic!("not a list: {b:?}")
-        };
+        let Value::List(other) = b else { panic!("not a list: {b:?}") };
         let distinct = |list: &[Value]| {
             list.iter()
                 .enumerate()
@@ -227,9 +207,7 @@ fn clamp(x: &Value, low: &Value, high: &Value) -> Value {
 
 /// What the clock of a zone shows; a zone that is not known shows nothing.
 fn calendar(name: &str, t: &Value, zone: Option<&Value>) -> Value {
-    let Value::Time(t) = t else {
-        panic!("not a time: {t:?}")
-    };
+    let Value::Time(t) = t else { panic!("not a time: {t:?}") };
     let zone = match zone {
         None => "UTC",
         Some(Value::Str(zone)) => zone,
@@ -263,11 +241,7 @@ fn start_of_day(midnight: i64, zone: &str) -> Option<i64> {
     let early = midnight - before;
     let then = offset(early, zone)?;
     let late = midnight - then;
-    Some(if offset(late, zone)? == then {
-        late
-    } else {
-        early
-    })
+    Some(if offset(late, zone)? == then { late } else { early })
 }
 
 /// How far the clock of a zone is ahead of UTC, in microseconds.

@@ -53,38 +53,24 @@ pub struct Ends {
 
 impl Ends {
     pub fn from(entity: usize) -> Ends {
-        Ends {
-            from: Some(entity),
-            to: None,
-        }
+        Ends { from: Some(entity), to: None }
     }
 
     fn swap(self) -> Ends {
-        Ends {
-            from: self.to,
-            to: self.from,
-        }
+        Ends { from: self.to, to: self.from }
     }
 }
 
 impl Links {
     pub fn value(&self, index: usize, name: &str) -> Option<Value> {
         let link = &self.list[index];
-        let alias = self
-            .aliases
-            .iter()
-            .find(|(alias, _)| alias == name)
-            .map(|(_, n)| *n);
+        let alias = self.aliases.iter().find(|(alias, _)| alias == name).map(|(_, n)| *n);
         match alias.unwrap_or(name) {
             "from" => Some(Value::Id(self.from, link.from)),
             "to" => Some(Value::Id(self.to, link.to)),
             "time" if self.timed => Some(link.time.map_or(Value::Null, Value::Time)),
             "weight" => Some(maybe_float(link.weight)),
-            name => self
-                .columns
-                .iter()
-                .position(|c| c == name)
-                .map(|i| link.columns[i].clone()),
+            name => self.columns.iter().position(|c| c == name).map(|i| link.columns[i].clone()),
         }
     }
 
@@ -110,9 +96,7 @@ impl<'a> Interp<'a> {
         }
         let edge = self.edge(expr, env, ends);
         let links = Rc::new(self.write_out(&edge));
-        self.link_cache
-            .borrow_mut()
-            .insert(key, (links.clone(), env.clone()));
+        self.link_cache.borrow_mut().insert(key, (links.clone(), env.clone()));
         links
     }
 
@@ -120,41 +104,21 @@ impl<'a> Interp<'a> {
     pub fn edge(&self, expr: &'a Expr, env: &Env<'a>, ends: Ends) -> EdgeRef<'a> {
         match &expr.kind {
             ExprKind::Name(name) => self.edge_of_name(name, env, ends),
-            ExprKind::Unary {
-                op: UnaryOp::Reverse,
-                operand,
-            } => EdgeRef::Reverse(Box::new(self.edge(operand, env, ends.swap()))),
-            ExprKind::Binary {
-                op: BinaryOp::Union,
-                left,
-                right,
-            } => EdgeRef::Union(vec![
-                self.edge(left, env, ends),
-                self.edge(right, env, ends),
-            ]),
+            ExprKind::Unary { op: UnaryOp::Reverse, operand } => {
+                EdgeRef::Reverse(Box::new(self.edge(operand, env, ends.swap())))
+            }
+            ExprKind::Binary { op: BinaryOp::Union, left, right } => {
+                EdgeRef::Union(vec![self.edge(left, env, ends), self.edge(right, env, ends)])
+            }
             ExprKind::Field { receiver, name } => {
-                let first = self.edge(
-                    receiver,
-                    env,
-                    Ends {
-                        from: ends.from,
-                        to: None,
-                    },
-                );
+                let first = self.edge(receiver, env, Ends { from: ends.from, to: None });
                 EdgeRef::Then(Box::new(first), name.text.clone())
             }
             // The links of an edge, as aggregates have them: `likes(it)`, `~likes(it)`.
             ExprKind::Links { edge, .. } => self.edge(edge, env, ends),
             ExprKind::Call { callee, .. } => self.edge_of_name(&callee.text, env, ends),
             ExprKind::Method { receiver, name, .. } => {
-                let first = self.edge(
-                    receiver,
-                    env,
-                    Ends {
-                        from: ends.from,
-                        to: None,
-                    },
-                );
+                let first = self.edge(receiver, env, Ends { from: ends.from, to: None });
                 EdgeRef::Then(Box::new(first), name.text.clone())
             }
             other => panic!("not an edge: {other:?}"),
@@ -179,15 +143,10 @@ impl<'a> Interp<'a> {
         }
         if name == "seen" {
             return EdgeRef::Union(
-                self.world
-                    .seen
-                    .iter()
-                    .map(|n| self.edge_named(n, ends))
-                    .collect(),
+                self.world.seen.iter().map(|n| self.edge_named(n, ends)).collect(),
             );
         }
-        self.reference_named(name, ends)
-            .unwrap_or_else(|| panic!("no edge `{name}`"))
+        self.reference_named(name, ends).unwrap_or_else(|| panic!("no edge `{name}`"))
     }
 
     fn reference_named(&self, name: &str, ends: Ends) -> Option<EdgeRef<'a>> {
@@ -215,15 +174,10 @@ impl<'a> Interp<'a> {
         match &expr.kind {
             ExprKind::Name(name) => self.names_edge(name, env),
             ExprKind::Field { receiver, .. } => self.is_edge_expr(receiver, env),
-            ExprKind::Unary {
-                op: UnaryOp::Reverse,
-                operand,
-            } => self.is_edge_expr(operand, env),
-            ExprKind::Binary {
-                op: BinaryOp::Union,
-                left,
-                right,
-            } => self.is_edge_expr(left, env) && self.is_edge_expr(right, env),
+            ExprKind::Unary { op: UnaryOp::Reverse, operand } => self.is_edge_expr(operand, env),
+            ExprKind::Binary { op: BinaryOp::Union, left, right } => {
+                self.is_edge_expr(left, env) && self.is_edge_expr(right, env)
+            }
             _ => false,
         }
     }
@@ -266,11 +220,7 @@ impl<'a> Interp<'a> {
         index: usize,
         outer: &At,
     ) -> Value {
-        let at = At::Link(Rc::new(LinkAt {
-            links: links.clone(),
-            index,
-            outer: outer.clone(),
-        }));
+        let at = At::Link(Rc::new(LinkAt { links: links.clone(), index, outer: outer.clone() }));
         self.value(expr, env, &at)
     }
 }

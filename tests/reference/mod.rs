@@ -135,9 +135,7 @@ fn round(
     let row = |key: &Key| table.row_of(key).unwrap_or(table.keys.len() as u32);
     let viewer = request.viewer.as_ref().map(row);
     let mut interp = Interp::new(world, program, request, viewer, Rc::new(numbers));
-    let (params, body) = program
-        .query(request.query.as_deref())
-        .expect("a program with a query");
+    let (params, body) = program.query(request.query.as_deref()).expect("a program with a query");
     let env = interp.bind_params(params, None, given(params, request), &Env::default(), None);
     for param in params {
         if let Some(value) = env.get(&param.name.text) {
@@ -187,18 +185,13 @@ impl<'a> Interp<'a> {
     /// The viewer always is; others from their time on, and where they have none.
     fn visible(&self, entity: usize, row: u32) -> bool {
         let is_viewer = entity == self.world.viewer && Some(row) == self.viewer;
-        is_viewer
-            || self.world.entities[entity]
-                .visible_from(row)
-                .is_none_or(|t| t <= self.now)
+        is_viewer || self.world.entities[entity].visible_from(row).is_none_or(|t| t <= self.now)
     }
 
     /// The key of a row; that of the request for a viewer whom the table does not have.
     fn key(&self, entity: usize, row: u32) -> Key {
         let known = self.world.entities[entity].keys.get(row as usize).cloned();
-        known
-            .or_else(|| self.request.viewer.clone())
-            .expect("only the viewer may be unknown")
+        known.or_else(|| self.request.viewer.clone()).expect("only the viewer may be unknown")
     }
 
     /// The row that a reference points to, null where it is empty or not visible.

@@ -65,21 +65,15 @@ impl<'a> Interp<'a> {
         let mut set = self.scored(set, &expr.value, env);
         // the last key first, each time without disturbing what ties
         for k in (0..then.len()).rev() {
-            set.rows
-                .sort_by(|a, b| larger_first(&keys[&a.id][k], &keys[&b.id][k]));
+            set.rows.sort_by(|a, b| larger_first(&keys[&a.id][k], &keys[&b.id][k]));
         }
         set.by_score_alone()
     }
 
     fn scored(&self, mut set: Set, expr: &'a Expr, env: &Env<'a>) -> Set {
-        let scores: Vec<Option<f64>> = set
-            .places()
-            .map(|at| self.value(expr, env, &at).as_score())
-            .collect();
-        set.rows
-            .iter_mut()
-            .zip(scores)
-            .for_each(|(row, score)| row.score = score);
+        let scores: Vec<Option<f64>> =
+            set.places().map(|at| self.value(expr, env, &at).as_score()).collect();
+        set.rows.iter_mut().zip(scores).for_each(|(row, score)| row.score = score);
         set.by_score()
     }
 
@@ -88,10 +82,8 @@ impl<'a> Interp<'a> {
         let (rows, args) = call.split();
         let args = Args::new(args, &["ranking_model", "value", "keep"]);
         let mut set = (*self.set(rows, env, role, &[])).clone();
-        let model = self.model(
-            self.bare_name(args.get("ranking_model"), env, "default"),
-            set.entity,
-        );
+        let model =
+            self.model(self.bare_name(args.get("ranking_model"), env, "default"), set.entity);
         for (name, values) in self.heads(&set, &model) {
             set.set_column(&name, values);
         }
@@ -99,14 +91,9 @@ impl<'a> Interp<'a> {
         let scored = match (args.get("value"), model.score.or(only_head)) {
             (Some(value), _) => self.scored(set, value, env),
             (None, Some(own)) => {
-                let scores: Vec<Option<f64>> = set
-                    .places()
-                    .map(|at| self.part(&own, &at).as_score())
-                    .collect();
-                set.rows
-                    .iter_mut()
-                    .zip(scores)
-                    .for_each(|(row, score)| row.score = score);
+                let scores: Vec<Option<f64>> =
+                    set.places().map(|at| self.part(&own, &at).as_score()).collect();
+                set.rows.iter_mut().zip(scores).for_each(|(row, score)| row.score = score);
                 set.by_score()
             }
             (None, None) => panic!("a model without a score"),
@@ -121,25 +108,13 @@ impl<'a> Interp<'a> {
     /// All heads read the rows as they come in.
     fn heads(&self, set: &Set, model: &Formula<'a>) -> Vec<(String, Vec<Value>)> {
         let column = |part: &Part<'a>| set.places().map(|at| self.part(part, &at)).collect();
-        model
-            .heads
-            .iter()
-            .map(|(name, part)| (name.to_string(), column(part)))
-            .collect()
+        model.heads.iter().map(|(name, part)| (name.to_string(), column(part))).collect()
     }
 
     fn part(&self, part: &Part<'a>, at: &At) -> Value {
         let env = Env::default();
-        let Part::Linear {
-            bias,
-            terms,
-            missing,
-            sigmoid,
-        } = part
-        else {
-            let Part::Formula(expr) = part else {
-                unreachable!("the other case")
-            };
+        let Part::Linear { bias, terms, missing, sigmoid } = part else {
+            let Part::Formula(expr) = part else { unreachable!("the other case") };
             return self.value(expr, &env, at);
         };
         let number = |expr: &Expr| self.value_of(expr, at);
@@ -153,22 +128,10 @@ impl<'a> Interp<'a> {
                 Feature::Named(expr) => number(expr),
             };
             let feature = feature.or_else(|| missing.and_then(number));
-            let term = feature
-                .zip(number(weight))
-                .map(|(f, w)| w * f)
-                .filter(|x| x.is_finite());
-            sum = sum
-                .zip(term)
-                .map(|(sum, term)| sum + term)
-                .filter(|x| x.is_finite());
+            let term = feature.zip(number(weight)).map(|(f, w)| w * f).filter(|x| x.is_finite());
+            sum = sum.zip(term).map(|(sum, term)| sum + term).filter(|x| x.is_finite());
         }
-        let linked = sum.map(|x| {
-            if *sigmoid {
-                1.0 / (1.0 + (-x).exp())
-            } else {
-                x
-            }
-        });
+        let linked = sum.map(|x| if *sigmoid { 1.0 / (1.0 + (-x).exp()) } else { x });
         linked.map_or(Value::Null, Value::Float)
     }
 
@@ -199,10 +162,8 @@ fn formula(args: &[Arg]) -> Formula<'_> {
     for arg in args {
         match (&arg.name, &arg.value.kind) {
             (Some(name), ExprKind::Record(heads)) if name.text == "heads" => {
-                formula.heads = heads
-                    .iter()
-                    .map(|(name, e)| (name.text.as_str(), Part::Formula(e)))
-                    .collect();
+                formula.heads =
+                    heads.iter().map(|(name, e)| (name.text.as_str(), Part::Formula(e))).collect();
             }
             _ => formula.score = Some(Part::Formula(&arg.value)),
         }
@@ -211,10 +172,7 @@ fn formula(args: &[Arg]) -> Formula<'_> {
 }
 
 fn linear(args: &[Arg]) -> Formula<'_> {
-    let args = Args::new(
-        args,
-        &["features", "weights", "heads", "bias", "link", "missing"],
-    );
+    let args = Args::new(args, &["features", "weights", "heads", "bias", "link", "missing"]);
     let features = match args.get("features").map(|e| &e.kind) {
         Some(ExprKind::List(items)) => items.as_slice(),
         _ => &[],
@@ -230,10 +188,7 @@ fn linear(args: &[Arg]) -> Formula<'_> {
     };
     let Some(heads) = args.get("heads") else {
         let weights = args.get("weights").unwrap_or_else(|| args.need("features"));
-        return Formula {
-            score: Some(sum(weights, args.get("bias"))),
-            heads: Vec::new(),
-        };
+        return Formula { score: Some(sum(weights, args.get("bias"))), heads: Vec::new() };
     };
     let bias_of = |head: &str| match args.get("bias") {
         Some(bias) => match &bias.kind {
@@ -242,9 +197,7 @@ fn linear(args: &[Arg]) -> Formula<'_> {
         },
         None => None,
     };
-    let ExprKind::Record(heads) = &heads.kind else {
-        panic!("heads are a record")
-    };
+    let ExprKind::Record(heads) = &heads.kind else { panic!("heads are a record") };
     Formula {
         score: None,
         heads: heads
@@ -261,10 +214,7 @@ fn terms<'a>(features: &'a [Expr], weights: &'a Expr) -> Vec<(Feature<'a>, &'a E
         ExprKind::Record(fields) => fields
             .iter()
             .map(|(name, weight)| {
-                let named = Expr {
-                    kind: ExprKind::Name(name.text.clone()),
-                    span: name.span,
-                };
+                let named = Expr { kind: ExprKind::Name(name.text.clone()), span: name.span };
                 (Feature::Named(named), weight)
             })
             .collect(),

@@ -24,11 +24,8 @@ impl<'a> Interp<'a> {
         pushed: &[Pushed<'a>],
     ) -> Set {
         let (rows, args) = call.split();
-        let names: Vec<&str> = args
-            .iter()
-            .filter_map(|a| a.name.as_ref())
-            .map(|n| n.text.as_str())
-            .collect();
+        let names: Vec<&str> =
+            args.iter().filter_map(|a| a.name.as_ref()).map(|n| n.text.as_str()).collect();
         let entity = self.entity_of(rows, env).expect("the entity of the rows");
         let by_position = |a: &'a Arg| self.reads_position(&a.value, env, entity);
         let pushed = match args.iter().any(by_position) {
@@ -40,10 +37,7 @@ impl<'a> Interp<'a> {
         let mut set = (*self.set(rows, env, role, &down)).clone();
         for arg in args {
             let name = arg.name.as_ref().expect("a name for the column");
-            let values = set
-                .places()
-                .map(|at| self.value(&arg.value, env, &at))
-                .collect();
+            let values = set.places().map(|at| self.value(&arg.value, env, &at)).collect();
             set.set_column(&name.text, values);
         }
         set
@@ -56,10 +50,7 @@ impl<'a> Interp<'a> {
         let mut chosen = Vec::new();
         for arg in args {
             let name = selected_name(arg);
-            let values = set
-                .places()
-                .map(|at| self.value(&arg.value, env, &at))
-                .collect();
+            let values = set.places().map(|at| self.value(&arg.value, env, &at)).collect();
             set.set_column(name, values);
             chosen.push(name.to_owned());
         }
@@ -82,17 +73,11 @@ impl<'a> Interp<'a> {
             true => &[],
             false => pushed,
         };
-        let mut down: Vec<Pushed<'a>> = pushed
-            .iter()
-            .map(|p| p.clone().with_drawn(&drawn))
-            .collect();
+        let mut down: Vec<Pushed<'a>> =
+            pushed.iter().map(|p| p.clone().with_drawn(&drawn)).collect();
         down.extend(own);
         let set = self.set(rows, env, role, &down);
-        let holds = |at: &At| {
-            conjuncts
-                .iter()
-                .all(|c| self.value(c.expr, &c.env, at).is_true())
-        };
+        let holds = |at: &At| conjuncts.iter().all(|c| self.value(c.expr, &c.env, at).is_true());
         let rows = set
             .places()
             .zip(&set.rows)
@@ -106,18 +91,13 @@ impl<'a> Interp<'a> {
     fn filters(&self, args: &'a [Arg], env: &Env<'a>, entity: usize) -> Vec<Conjunct<'a>> {
         if args.is_empty() {
             let policies = self.policies_of(entity);
-            return policies
-                .iter()
-                .flat_map(|p| self.conjuncts_of(p, &[], env, entity))
-                .collect();
+            return policies.iter().flat_map(|p| self.conjuncts_of(p, &[], env, entity)).collect();
         }
         let conditions = |arg: &'a Arg| match &arg.name {
             None => self.conjuncts(&arg.value, env, entity),
             Some(name) => {
-                let policy = self
-                    .program
-                    .policy(&name.text, &self.is_entity(entity))
-                    .expect("a policy");
+                let policy =
+                    self.program.policy(&name.text, &self.is_entity(entity)).expect("a policy");
                 let inner = self.bind_params(&policy.params, Some(&arg.value), &[], env, None);
                 self.conjuncts(&policy.body, &inner, entity)
             }
@@ -131,12 +111,7 @@ impl<'a> Interp<'a> {
         let is_entity = self.is_entity(entity);
         if !self.world.required_policies.is_empty() {
             let named = |name: &String| self.program.policy(name, &is_entity);
-            return self
-                .world
-                .required_policies
-                .iter()
-                .filter_map(named)
-                .collect();
+            return self.world.required_policies.iter().filter_map(named).collect();
         }
         let all = self.program.policies(&is_entity);
         let usable = |p: &&'a RowDef| {
@@ -169,11 +144,7 @@ impl<'a> Interp<'a> {
             ExprKind::In { value, set, .. } => {
                 all(&[value]) && (self.is_set(set, &Env::default()) || all(&[set]))
             }
-            ExprKind::If {
-                then,
-                condition,
-                otherwise,
-            } => all(&[then, condition, otherwise]),
+            ExprKind::If { then, condition, otherwise } => all(&[then, condition, otherwise]),
             ExprKind::Field { receiver, .. } => all(&[receiver]),
             ExprKind::Call { args, .. } => args.iter().all(|a| all(&[&a.value])),
             _ => true,
@@ -191,25 +162,16 @@ impl<'a> Interp<'a> {
             _ => 0,
         };
         let per = |per: &'a Expr| set.places().map(|at| self.value(per, env, &at)).collect();
-        let values: Vec<Value> = args
-            .get("per")
-            .map_or_else(|| vec![Value::Bool(true); set.rows.len()], per);
+        let values: Vec<Value> =
+            args.get("per").map_or_else(|| vec![Value::Bool(true); set.rows.len()], per);
         let (rows, groups) = (&set.rows, self.groups(&values, true));
         let wanted = offset..taken(n).saturating_add(offset);
         // A row of several values stays if it is among those wanted of each.
         let before =
             |row: usize, group: usize| groups[..row].iter().filter(|g| g.contains(&group)).count();
-        let stays = |&row: &usize| {
-            groups[row]
-                .iter()
-                .all(|&group| wanted.contains(&before(row, group)))
-        };
-        set.with_rows(
-            (0..rows.len())
-                .filter(stays)
-                .map(|row| rows[row].clone())
-                .collect(),
-        )
+        let stays =
+            |&row: &usize| groups[row].iter().all(|&group| wanted.contains(&before(row, group)));
+        set.with_rows((0..rows.len()).filter(stays).map(|row| rows[row].clone()).collect())
     }
 }
 
@@ -230,24 +192,15 @@ fn selected_name(arg: &Arg) -> &str {
 impl Set {
     /// The columns of those names, in that order, and no other.
     fn project(&self, names: &[String]) -> Set {
-        let place = |name: &String| {
-            self.names
-                .iter()
-                .position(|n| n == name)
-                .expect("a column of the set")
-        };
+        let place =
+            |name: &String| self.names.iter().position(|n| n == name).expect("a column of the set");
         let places: Vec<usize> = names.iter().map(place).collect();
         let row = |r: &Row| Row {
             columns: places.iter().map(|&i| r.columns[i].clone()).collect(),
             ..r.clone()
         };
         let rows = self.rows.iter().map(row).collect();
-        Set {
-            entity: self.entity,
-            names: names.to_vec(),
-            rows,
-            selected: true,
-        }
+        Set { entity: self.entity, names: names.to_vec(), rows, selected: true }
     }
 
     /// The rows that another set has (or has not).
@@ -261,17 +214,9 @@ impl Set {
     pub fn with_names_of(&self, a: &Set, b: &Set) -> Set {
         let mut names = a.names.clone();
         names.extend(b.names.iter().filter(|n| !a.names.contains(n)).cloned());
-        let row = |r: &Row| Row {
-            columns: columns_as(&names, self, r),
-            ..r.clone()
-        };
+        let row = |r: &Row| Row { columns: columns_as(&names, self, r), ..r.clone() };
         let rows = self.rows.iter().map(row).collect();
-        Set {
-            entity: self.entity,
-            names: names.clone(),
-            rows,
-            selected: self.selected,
-        }
+        Set { entity: self.entity, names: names.clone(), rows, selected: self.selected }
     }
 
     /// `a | b`: the row of the larger score, of equals that of `a`. By score, then as the rows stand in
@@ -280,10 +225,7 @@ impl Set {
         let mut all = self.with_names_of(self, other);
         let mut better = Vec::new();
         for row in &other.rows {
-            let row = Row {
-                columns: columns_as(&all.names, other, row),
-                ..row.clone()
-            };
+            let row = Row { columns: columns_as(&all.names, other, row), ..row.clone() };
             match all.position(row.id) {
                 None => better.push(row),
                 Some(i) if compare_scores(row.score, all.rows[i].score).is_lt() => {
@@ -301,10 +243,7 @@ impl Set {
 /// The columns of a row of `set` under other names; those it lacks are null.
 pub fn columns_as(names: &[String], set: &Set, row: &Row) -> Vec<Value> {
     let value = |name: &String| {
-        set.names
-            .iter()
-            .position(|n| n == name)
-            .map_or(Value::Null, |i| row.columns[i].clone())
+        set.names.iter().position(|n| n == name).map_or(Value::Null, |i| row.columns[i].clone())
     };
     names.iter().map(value).collect()
 }

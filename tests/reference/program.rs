@@ -51,12 +51,10 @@ impl Program {
 
     /// The defs of a name, file by file.
     pub fn defs(&self, name: &str) -> Vec<Vec<Def<'_>>> {
-        let all = self.files.iter().map(|file| {
-            file.items
-                .iter()
-                .filter_map(|item| as_def(item, name))
-                .collect()
-        });
+        let all = self
+            .files
+            .iter()
+            .map(|file| file.items.iter().filter_map(|item| as_def(item, name)).collect());
         all.filter(|defs: &Vec<Def>| !defs.is_empty()).collect()
     }
 
@@ -86,12 +84,9 @@ impl Program {
     /// The default and the range of a param.
     pub fn declared_param(&self, wanted: &str) -> Option<(Option<&Expr>, Option<&Range>)> {
         self.items().find_map(|item| match item {
-            ItemKind::Param {
-                name,
-                default,
-                range,
-                ..
-            } if name.text == wanted => Some((default.as_ref(), range.as_ref())),
+            ItemKind::Param { name, default, range, .. } if name.text == wanted => {
+                Some((default.as_ref(), range.as_ref()))
+            }
             _ => None,
         })
     }
@@ -140,11 +135,11 @@ impl Program {
 
     pub fn model(&self, wanted: &str, is_entity: &dyn Fn(&str) -> bool) -> Option<&Expr> {
         self.items().find_map(|item| match item {
-            ItemKind::Model {
-                name,
-                entity,
-                value,
-            } if name.text == wanted && is_entity(&entity.text) => Some(value),
+            ItemKind::Model { name, entity, value }
+                if name.text == wanted && is_entity(&entity.text) =>
+            {
+                Some(value)
+            }
             _ => None,
         })
     }
@@ -152,11 +147,11 @@ impl Program {
     /// A declared embedding over an entity.
     pub fn embedding(&self, wanted: &str, is_entity: &dyn Fn(&str) -> bool) -> Option<&Expr> {
         self.items().find_map(|item| match item {
-            ItemKind::Embedding {
-                name,
-                entities,
-                value,
-            } if name.text == wanted && entities.iter().any(|e| is_entity(&e.text)) => Some(value),
+            ItemKind::Embedding { name, entities, value }
+                if name.text == wanted && entities.iter().any(|e| is_entity(&e.text)) =>
+            {
+                Some(value)
+            }
             _ => None,
         })
     }
@@ -167,9 +162,7 @@ impl Program {
         let queries = || self.files[0].items.iter().filter_map(as_query);
         match wanted {
             Some(name) => queries().find(|q| q.0 == name),
-            None => queries()
-                .find(|q| q.0 == "main")
-                .or_else(|| queries().next()),
+            None => queries().find(|q| q.0 == "main").or_else(|| queries().next()),
         }
         .map(|(_, params, body)| (params, body))
     }
@@ -234,16 +227,9 @@ fn std_module(name: &str) -> String {
 
 fn as_def<'a>(item: &'a Item, wanted: &str) -> Option<Def<'a>> {
     match &item.kind {
-        ItemKind::Def {
-            name,
-            params,
-            result,
-            body,
-        } if name.text == wanted => Some(Def {
-            params,
-            result: result.as_ref(),
-            body,
-        }),
+        ItemKind::Def { name, params, result, body } if name.text == wanted => {
+            Some(Def { params, result: result.as_ref(), body })
+        }
         _ => None,
     }
 }

@@ -75,11 +75,7 @@ impl<'a> Interp<'a> {
             vec![Conjunct { expr, env }]
         };
         match &expr.kind {
-            ExprKind::Binary {
-                op: BinaryOp::And,
-                left,
-                right,
-            } => {
+            ExprKind::Binary { op: BinaryOp::And, left, right } => {
                 let mut all = self.conjuncts(left, env, entity);
                 all.extend(self.conjuncts(right, env, entity));
                 all
@@ -98,9 +94,7 @@ impl<'a> Interp<'a> {
 
     fn row_def_named(&self, name: &str, entity: usize) -> Option<&'a RowDef> {
         let is_entity = self.is_entity(entity);
-        self.program
-            .policy(name, &is_entity)
-            .or_else(|| self.program.value(name, &is_entity))
+        self.program.policy(name, &is_entity).or_else(|| self.program.value(name, &is_entity))
     }
 
     /// The conjuncts of a policy or value with its arguments.
@@ -123,11 +117,7 @@ impl<'a> Interp<'a> {
             let mut drawn = Vec::new();
             self.draws(c.expr, &c.env, &mut drawn);
             all.extend_from_slice(&drawn);
-            Pushed {
-                test: Test::Conjunct(c.clone()),
-                bound: Vec::new(),
-                drawn,
-            }
+            Pushed { test: Test::Conjunct(c.clone()), bound: Vec::new(), drawn }
         };
         let pushed = conjuncts.iter().map(push).collect();
         (pushed, all)
@@ -138,11 +128,7 @@ impl<'a> Interp<'a> {
         let mut drawn = Vec::new();
         self.draws(set, env, &mut drawn);
         let rows = self.set(set, env, Role::Fact, &[]);
-        Pushed {
-            test: Test::Member(rows, wanted),
-            bound: Vec::new(),
-            drawn,
-        }
+        Pushed { test: Test::Member(rows, wanted), bound: Vec::new(), drawn }
     }
 
     pub fn drawn_from<'p>(&self, pushed: &'p Pushed<'a>) -> &'p [FanOut] {
@@ -187,22 +173,14 @@ impl<'a> Interp<'a> {
 
     /// Does an expression read the position of the row?
     pub fn reads_position(&self, expr: &'a Expr, env: &Env<'a>, entity: usize) -> bool {
-        let bound = Bound {
-            built_in: &["position"],
-            names: &[],
-            entity,
-            link: None,
-        };
+        let bound = Bound { built_in: &["position"], names: &[], entity, link: None };
         self.reads(expr, env, &bound)
     }
 
     /// Every fan-out that is evaluated for the sets in an expression.
     fn draws(&self, expr: &'a Expr, env: &Env<'a>, found: &mut Vec<FanOut>) {
         if let Some(of) = self.links_call(expr, env) {
-            return of
-                .ends
-                .iter()
-                .for_each(|e| self.draws(&e.value, env, found));
+            return of.ends.iter().for_each(|e| self.draws(&e.value, env, found));
         }
         if self.is_set(expr, env) {
             return self.drawn_by(expr, env, found);
@@ -276,11 +254,9 @@ impl<'a> Interp<'a> {
                 reads(value) || (!self.is_set(set, env) && reads(set))
             }
             ExprKind::IsNull { value, .. } => reads(value),
-            ExprKind::If {
-                then,
-                condition,
-                otherwise,
-            } => reads(then) || reads(condition) || reads(otherwise),
+            ExprKind::If { then, condition, otherwise } => {
+                reads(then) || reads(condition) || reads(otherwise)
+            }
             ExprKind::Field { receiver, name } if matches!(&receiver.kind, ExprKind::Name(n) if n == "row") => {
                 bound.names.contains(&name.text)
             }
@@ -326,14 +302,7 @@ impl<'a> Interp<'a> {
         bound: &Bound,
     ) -> bool {
         let env = self.bind_params(&def.params, None, args, env, None);
-        self.reads(
-            &def.body,
-            &env,
-            &Bound {
-                link: None,
-                ..*bound
-            },
-        )
+        self.reads(&def.body, &env, &Bound { link: None, ..*bound })
     }
 
     fn call_reads(&self, call: &Called<'a>, env: &Env<'a>, bound: &Bound) -> bool {
@@ -346,10 +315,7 @@ impl<'a> Interp<'a> {
         }
         if let Some(of) = links {
             let links = self.edge_links(of.edge, env, Ends::default());
-            let inside = Bound {
-                link: Some(links),
-                ..*bound
-            };
+            let inside = Bound { link: Some(links), ..*bound };
             let ends = of.ends.iter().any(|e| self.reads(&e.value, env, bound));
             return ends
                 || call.args.iter().any(|a| {
@@ -386,11 +352,7 @@ fn parts<'a>(expr: &'a Expr, f: &mut dyn FnMut(&'a Expr)) {
             f(set);
         }
         ExprKind::IsNull { value, .. } => f(value),
-        ExprKind::If {
-            then,
-            condition,
-            otherwise,
-        } => {
+        ExprKind::If { then, condition, otherwise } => {
             f(then);
             f(condition);
             f(otherwise);

@@ -30,12 +30,9 @@ impl<'a> Interp<'a> {
         }
         let keys = self.keys(&set, key, env);
         match method {
-            ("round_robin", _, _) => set.with_rows(
-                round_robin(&keys)
-                    .iter()
-                    .map(|&i| set.rows[i].clone())
-                    .collect(),
-            ),
+            ("round_robin", _, _) => {
+                set.with_rows(round_robin(&keys).iter().map(|&i| set.rows[i].clone()).collect())
+            }
             ("penalty", settings, env) => self.penalty(&set, &keys, settings, &env),
             (other, _, _) => panic!("no method `{other}`"),
         }
@@ -45,14 +42,11 @@ impl<'a> Interp<'a> {
     /// group of its own; a list is in the group of each element.
     fn keys(&self, set: &Set, key: Option<&'a Expr>, env: &Env<'a>) -> Vec<Vec<Vec<usize>>> {
         match key.map(|e| (&e.kind, e)) {
-            Some((ExprKind::List(keys), _)) => keys
-                .iter()
-                .map(|k| self.groups_by(set, Some(k), env))
-                .collect(),
+            Some((ExprKind::List(keys), _)) => {
+                keys.iter().map(|k| self.groups_by(set, Some(k), env)).collect()
+            }
             Some((ExprKind::Name(name), _))
-                if env
-                    .get(name)
-                    .is_some_and(|c| matches!(c.expr.kind, ExprKind::List(_))) =>
+                if env.get(name).is_some_and(|c| matches!(c.expr.kind, ExprKind::List(_))) =>
             {
                 let bound = env.get(name).expect("just found");
                 self.keys(set, Some(bound.expr), &bound.env)
@@ -104,23 +98,15 @@ impl<'a> Interp<'a> {
     /// `author`, or the first reference.
     fn default_key(&self, set: &Set) -> Vec<Value> {
         let table = &self.world.entities[set.entity];
-        let reference = table
-            .find_reference("author")
-            .or(table.references.first())
-            .expect("a reference");
-        set.rows
-            .iter()
-            .map(|r| self.follow(set.entity, r.id, reference))
-            .collect()
+        let reference =
+            table.find_reference("author").or(table.references.first()).expect("a reference");
+        set.rows.iter().map(|r| self.follow(set.entity, r.id, reference)).collect()
     }
 
     /// Each step maximises `relevance * s - (1 - relevance) * sim`.
     fn mmr(&self, set: &Set, settings: &'a [Arg], env: &Env<'a>) -> Set {
         let settings = Args::new(settings, &["relevance", "embedding", "first"]);
-        let relevance = self
-            .constant(settings.get("relevance"), env)
-            .number()
-            .unwrap_or(0.7);
+        let relevance = self.constant(settings.get("relevance"), env).number().unwrap_or(0.7);
         let embedding = self.embedding(settings.get("embedding"), env, set.entity);
         let vectors: Vec<Option<&[f32]>> = set
             .rows
@@ -149,10 +135,7 @@ impl<'a> Interp<'a> {
         inner: &Env<'a>,
     ) -> Set {
         let settings = Args::new(settings, &["history", "strength", "first"]);
-        let strength = self
-            .constant(settings.get("strength"), inner)
-            .number()
-            .unwrap_or(0.5);
+        let strength = self.constant(settings.get("strength"), inner).number().unwrap_or(0.5);
         let history = match settings.get("history") {
             Some(history) => (*self.set(history, inner, Role::Fact, &[])).clone(),
             None => self.seen_rows(set.entity),
@@ -246,21 +229,15 @@ impl<'a> Interp<'a> {
         env: &Env<'a>,
     ) -> Set {
         let settings = Args::new(settings, &["factor", "floor"]);
-        let number = |name, default| {
-            self.constant(settings.get(name), env)
-                .number()
-                .unwrap_or(default)
-        };
+        let number =
+            |name, default| self.constant(settings.get(name), env).number().unwrap_or(default);
         let (factor, floor) = (number("factor", 0.8), number("floor", 0.0));
         let mut left: Vec<usize> = (0..set.rows.len()).collect();
         let mut placed: Vec<(usize, Option<f64>)> = Vec::new();
         while !left.is_empty() {
             let discount = |row: usize| {
                 let count = |key: &[Vec<usize>], group: usize| {
-                    placed
-                        .iter()
-                        .filter(|(p, _)| key[*p].contains(&group))
-                        .count() as f64
+                    placed.iter().filter(|(p, _)| key[*p].contains(&group)).count() as f64
                 };
                 let of_key = |key: &Vec<Vec<usize>>| {
                     key[row]
@@ -272,26 +249,15 @@ impl<'a> Interp<'a> {
             };
             let offers: Vec<Option<f64>> = left
                 .iter()
-                .map(|&row| {
-                    set.rows[row]
-                        .score
-                        .and_then(|s| discounted(s, discount(row)))
-                })
+                .map(|&row| set.rows[row].score.and_then(|s| discounted(s, discount(row))))
                 .collect();
             let best = (0..left.len()).reduce(|best, i| {
-                if compare_scores(offers[i], offers[best]).is_lt() {
-                    i
-                } else {
-                    best
-                }
+                if compare_scores(offers[i], offers[best]).is_lt() { i } else { best }
             });
             let best = best.expect("rows are left");
             placed.push((left.remove(best), offers[best]));
         }
-        let row = |&(i, score): &(usize, Option<f64>)| super::Row {
-            score,
-            ..set.rows[i].clone()
-        };
+        let row = |&(i, score): &(usize, Option<f64>)| super::Row { score, ..set.rows[i].clone() };
         set.with_rows(placed.iter().map(row).collect())
     }
 }
@@ -309,19 +275,12 @@ fn minmax(set: &Set) -> Vec<f64> {
             if x.is_finite() { x } else { 0.0 }
         }
     };
-    set.rows
-        .iter()
-        .map(|row| row.score.map_or(0.0, scaled))
-        .collect()
+    set.rows.iter().map(|row| row.score.map_or(0.0, scaled)).collect()
 }
 
 /// A discount never promotes: it multiplies a positive score and divides a negative one.
 fn discounted(score: f64, d: f64) -> Option<f64> {
-    let x = if score < 0.0 {
-        score / d.max(1e-9)
-    } else {
-        score * d
-    };
+    let x = if score < 0.0 { score / d.max(1e-9) } else { score * d };
     Some(x).filter(|x| x.is_finite())
 }
 

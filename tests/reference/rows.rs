@@ -26,33 +26,17 @@ pub struct Row {
 
 impl Set {
     pub fn empty(entity: usize) -> Set {
-        Set {
-            entity,
-            ..Set::default()
-        }
+        Set { entity, ..Set::default() }
     }
 
     pub fn of(entity: usize, rows: impl IntoIterator<Item = (u32, Option<f64>)>) -> Set {
-        let row = |(id, score)| Row {
-            id,
-            score,
-            columns: Vec::new(),
-        };
-        Set {
-            entity,
-            rows: rows.into_iter().map(row).collect(),
-            ..Set::default()
-        }
+        let row = |(id, score)| Row { id, score, columns: Vec::new() };
+        Set { entity, rows: rows.into_iter().map(row).collect(), ..Set::default() }
     }
 
     /// The same columns with other rows.
     pub fn with_rows(&self, rows: Vec<Row>) -> Set {
-        Set {
-            entity: self.entity,
-            names: self.names.clone(),
-            rows,
-            selected: self.selected,
-        }
+        Set { entity: self.entity, names: self.names.clone(), rows, selected: self.selected }
     }
 
     pub fn position(&self, id: u32) -> Option<usize> {
@@ -61,27 +45,17 @@ impl Set {
 
     /// Sets a column by name, adding it where it is new.
     pub fn set_column(&mut self, name: &str, values: Vec<Value>) {
-        let at = self
-            .names
-            .iter()
-            .position(|n| n == name)
-            .unwrap_or_else(|| {
-                self.names.push(name.to_owned());
-                self.rows
-                    .iter_mut()
-                    .for_each(|row| row.columns.push(Value::Null));
-                self.names.len() - 1
-            });
-        self.rows
-            .iter_mut()
-            .zip(values)
-            .for_each(|(row, value)| row.columns[at] = value);
+        let at = self.names.iter().position(|n| n == name).unwrap_or_else(|| {
+            self.names.push(name.to_owned());
+            self.rows.iter_mut().for_each(|row| row.columns.push(Value::Null));
+            self.names.len() - 1
+        });
+        self.rows.iter_mut().zip(values).for_each(|(row, value)| row.columns[at] = value);
     }
 
     /// Orders by score: descending, null last, ties to the earlier row of the table.
     pub fn by_score(mut self) -> Set {
-        self.rows
-            .sort_by(|a, b| compare_scores(a.score, b.score).then(a.id.cmp(&b.id)));
+        self.rows.sort_by(|a, b| compare_scores(a.score, b.score).then(a.id.cmp(&b.id)));
         self
     }
 
@@ -102,12 +76,7 @@ impl Set {
                 names: names.clone(),
             }))
         };
-        self.rows
-            .iter()
-            .enumerate()
-            .map(place)
-            .collect::<Vec<_>>()
-            .into_iter()
+        self.rows.iter().enumerate().map(place).collect::<Vec<_>>().into_iter()
     }
 }
 
@@ -140,17 +109,8 @@ pub struct RowAt {
 impl RowAt {
     /// The entity alone: no score, no position, no bound columns.
     pub fn bare(entity: usize, id: u32) -> RowAt {
-        let row = Row {
-            id,
-            score: None,
-            columns: Vec::new(),
-        };
-        RowAt {
-            entity,
-            row,
-            position: None,
-            names: Rc::default(),
-        }
+        let row = Row { id, score: None, columns: Vec::new() };
+        RowAt { entity, row, position: None, names: Rc::default() }
     }
 
     pub fn column(&self, name: &str) -> Option<Value> {

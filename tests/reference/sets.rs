@@ -21,10 +21,7 @@ impl<'a> Interp<'a> {
         };
         match &expr.kind {
             ExprKind::Record(fields) => Answer::Lists(
-                fields
-                    .iter()
-                    .map(|(name, e)| (name.text.clone(), set(e, env)))
-                    .collect(),
+                fields.iter().map(|(name, e)| (name.text.clone(), set(e, env))).collect(),
             ),
             ExprKind::Block(block) => self.answer(
                 block.result.as_ref().expect("a block with a result"),
@@ -32,10 +29,9 @@ impl<'a> Interp<'a> {
             ),
             ExprKind::Name(name) if !self.is_set(expr, env) => match env.get(name) {
                 Some(bound) => self.answer(bound.expr, &bound.env),
-                None => self.answer(
-                    self.top_level(name).expect("a query's result"),
-                    &Env::default(),
-                ),
+                None => {
+                    self.answer(self.top_level(name).expect("a query's result"), &Env::default())
+                }
             },
             _ if self.is_set(expr, env) => Answer::Set(set(expr, env)),
             _ => self.called_page(&Called::of(expr).expect("a page"), env),
@@ -93,20 +89,12 @@ impl<'a> Interp<'a> {
                 block.result.as_ref().expect("a block with a result"),
                 &bind_block(block, env),
             ),
-            ExprKind::If {
-                then,
-                condition,
-                otherwise,
-            } => {
+            ExprKind::If { then, condition, otherwise } => {
                 let holds = self.value(condition, env, &At::Request).is_true();
                 let (a, of_a) = self.led(|| self.set(then, env, role, &[]));
                 let (b, of_b) = self.led(|| self.set(otherwise, env, role, &[]));
                 self.comes_from(if holds { &of_a } else { &of_b });
-                if holds {
-                    a.with_names_of(&a, &b)
-                } else {
-                    b.with_names_of(&a, &b)
-                }
+                if holds { a.with_names_of(&a, &b) } else { b.with_names_of(&a, &b) }
             }
             ExprKind::Binary { op, left, right } => {
                 self.set_algebra(*op, (left, right), env, role, pushed)
@@ -191,29 +179,20 @@ impl<'a> Interp<'a> {
     }
 
     fn user(&self) -> Set {
-        Set::of(
-            self.world.viewer,
-            [(self.viewer.expect("a viewer"), Some(1.0))],
-        )
+        Set::of(self.world.viewer, [(self.viewer.expect("a viewer"), Some(1.0))])
     }
 
     /// Every visible row, in the order of the table.
     fn all(&self, call: &Called<'a>, env: &Env<'a>) -> Set {
         let entity = self.entity_argument(call.first(), env).expect("an entity");
         let rows = 0..self.world.entities[entity].keys.len() as u32;
-        Set::of(
-            entity,
-            rows.filter(|&r| self.visible(entity, r))
-                .map(|r| (r, Some(1.0))),
-        )
+        Set::of(entity, rows.filter(|&r| self.visible(entity, r)).map(|r| (r, Some(1.0))))
     }
 
     /// The rows of the ids that are known and visible, each once.
     fn given(&self, call: &Called<'a>, env: &Env<'a>) -> Set {
         let args = super::args::Args::new(call.args, &["entity", "ids", "scores"]);
-        let entity = self
-            .entity_argument(args.get("entity"), env)
-            .expect("an entity");
+        let entity = self.entity_argument(args.get("entity"), env).expect("an entity");
         let list = |name| match self.constant(args.get(name), env) {
             Value::List(items) => Some(items),
             _ => None,

@@ -38,30 +38,19 @@ pub struct Called<'a> {
 impl<'a> Called<'a> {
     pub fn of(expr: &'a Expr) -> Option<Called<'a>> {
         match &expr.kind {
-            ExprKind::Call { callee, args } => Some(Called {
-                name: &callee.text,
-                span: callee.span,
-                receiver: None,
-                args,
-            }),
-            ExprKind::Method {
-                receiver,
-                name,
-                args,
-            } => Some(Called {
-                name: &name.text,
-                span: name.span,
-                receiver: Some(receiver),
-                args,
-            }),
+            ExprKind::Call { callee, args } => {
+                Some(Called { name: &callee.text, span: callee.span, receiver: None, args })
+            }
+            ExprKind::Method { receiver, name, args } => {
+                Some(Called { name: &name.text, span: name.span, receiver: Some(receiver), args })
+            }
             _ => None,
         }
     }
 
     /// The first argument, receiver or not.
     pub fn first(&self) -> Option<&'a Expr> {
-        self.receiver
-            .or_else(|| self.args.first().map(|a| &a.value))
+        self.receiver.or_else(|| self.args.first().map(|a| &a.value))
     }
 
     /// The receiver of an operator and its other arguments.
@@ -80,9 +69,7 @@ impl<'a> Interp<'a> {
                 Some(bound) => self.is_set(bound.expr, &bound.env),
                 None => {
                     name == "user"
-                        || self
-                            .top_level(name)
-                            .is_some_and(|e| self.is_set(e, &Env::default()))
+                        || self.top_level(name).is_some_and(|e| self.is_set(e, &Env::default()))
                 }
             },
             ExprKind::Block(block) => block
@@ -137,26 +124,18 @@ impl<'a> Interp<'a> {
         if let ([only], 1) = (files.concat().as_slice(), files.len()) {
             return Some(*only);
         }
-        let entity = call
-            .first()
-            .filter(|e| self.is_set(e, env))
-            .and_then(|e| self.entity_of(e, env));
+        let entity =
+            call.first().filter(|e| self.is_set(e, env)).and_then(|e| self.entity_of(e, env));
         files.iter().find_map(|defs| self.overload(defs, entity))
     }
 
     fn overload(&self, defs: &[Def<'a>], entity: Option<usize>) -> Option<Def<'a>> {
         let wanted = |def: &Def| {
-            def.params
-                .first()
-                .and_then(|p| set_of(&p.ty))
-                .map(|e| self.world.entity_named(e))
+            def.params.first().and_then(|p| set_of(&p.ty)).map(|e| self.world.entity_named(e))
         };
-        let exact = defs
-            .iter()
-            .find(|d| matches!((wanted(d), entity), (Some(Some(e)), Some(f)) if e == f));
-        exact
-            .or_else(|| defs.iter().find(|d| matches!(wanted(d), None | Some(None))))
-            .copied()
+        let exact =
+            defs.iter().find(|d| matches!((wanted(d), entity), (Some(Some(e)), Some(f)) if e == f));
+        exact.or_else(|| defs.iter().find(|d| matches!(wanted(d), None | Some(None)))).copied()
     }
 
     /// The entity of a set expression.
@@ -171,22 +150,15 @@ impl<'a> Interp<'a> {
                 self.entity_of(block.result.as_ref()?, &bind_block(block, env))
             }
             ExprKind::If { then, .. } => self.entity_of(then, env),
-            ExprKind::Binary {
-                op: BinaryOp::Mul,
-                right,
-                ..
-            } => self.entity_of(right, env),
+            ExprKind::Binary { op: BinaryOp::Mul, right, .. } => self.entity_of(right, env),
             ExprKind::Binary { left, .. } => self.entity_of(left, env),
             _ => self.entity_of_call(&Called::of(expr)?, env),
         }
     }
 
     fn entity_of_call(&self, call: &Called<'a>, env: &Env<'a>) -> Option<usize> {
-        let named = |name: &str| {
-            call.args
-                .iter()
-                .find(|a| a.name.as_ref().is_some_and(|n| n.text == name))
-        };
+        let named =
+            |name: &str| call.args.iter().find(|a| a.name.as_ref().is_some_and(|n| n.text == name));
         match call.name {
             "all" | "given" => self.entity_argument(call.first(), env),
             "walk" => {
@@ -211,10 +183,7 @@ impl<'a> Interp<'a> {
             let (params, body) = self.program.query(Some(call.name))?;
             return self.entity_of(body, &self.bind_params(params, None, call.args, env, None));
         };
-        let declared = def
-            .result
-            .and_then(set_of)
-            .and_then(|name| self.world.entity_named(name));
+        let declared = def.result.and_then(set_of).and_then(|name| self.world.entity_named(name));
         let inner = || self.bind_params(def.params, call.receiver, call.args, env, None);
         declared.or_else(|| self.entity_of(def.body, &inner()))
     }

@@ -23,8 +23,7 @@ impl<'a> Interp<'a> {
     /// The embedding argument of a search from an entity.
     pub fn embedding(&self, expr: Option<&'a Expr>, env: &Env<'a>, entity: usize) -> usize {
         let name = self.bare_name(expr, env, "default");
-        self.embedding_named(name, entity)
-            .unwrap_or_else(|| panic!("no embedding `{name}`"))
+        self.embedding_named(name, entity).unwrap_or_else(|| panic!("no embedding `{name}`"))
     }
 
     /// The vector of a row; under cosine a zero vector is none.
@@ -39,10 +38,7 @@ impl<'a> Interp<'a> {
 
 /// Product of two vectors, in 64-bit.
 pub fn dot(a: &[f32], b: &[f32]) -> f64 {
-    a.iter()
-        .zip(b)
-        .map(|(a, b)| f64::from(*a) * f64::from(*b))
-        .sum()
+    a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
 }
 
 pub fn distance(a: &[f32], b: &[f32]) -> f64 {

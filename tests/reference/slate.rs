@@ -33,11 +33,7 @@ impl<'a> Interp<'a> {
         let relax = args.get("relax").map_or(&[][..], items);
         let mut order: Vec<usize> = Vec::new();
         for wanted in relax {
-            order.extend(
-                (0..rules.len())
-                    .rev()
-                    .filter(|&i| is_meant(wanted, rules[i].key)),
-            );
+            order.extend((0..rules.len()).rev().filter(|&i| is_meant(wanted, rules[i].key)));
         }
         order.extend((0..rules.len()).rev());
 
@@ -136,10 +132,8 @@ fn allows(rule: &Rule, placed: &[usize], waiting: &[usize], row: usize) -> bool 
     }
     let window = (list.len() as i64 - rule.window).max(0) as usize;
     rule.groups[row].iter().all(|g| {
-        let count = list[window.min(list.len())..]
-            .iter()
-            .filter(|&&r| rule.groups[r].contains(g))
-            .count();
+        let count =
+            list[window.min(list.len())..].iter().filter(|&&r| rule.groups[r].contains(g)).count();
         count as i64 <= rule.count || rule.window == 0
     })
 }
@@ -153,11 +147,8 @@ fn reachable(rule: &Rule, placed: &[usize], waiting: &[usize]) -> bool {
     }
     let most = rule.groups.iter().flatten().max().map_or(0, |g| g + 1);
     (0..most).all(|g| {
-        let in_group = |rows: &[usize]| {
-            rows.iter()
-                .filter(|&&r| rule.groups[r].contains(&g))
-                .count() as i64
-        };
+        let in_group =
+            |rows: &[usize]| rows.iter().filter(|&&r| rule.groups[r].contains(&g)).count() as i64;
         in_group(placed) + in_group(waiting).min(free) >= rule.count
     })
 }

@@ -18,9 +18,7 @@ impl World {
         World {
             entities: (0..schema.entities.len()).map(entity).collect(),
             edges: (0..schema.edges.len()).map(edge).collect(),
-            embeddings: embeddings
-                .map(|(i, e)| read_embedding(snapshot, i, e))
-                .collect(),
+            embeddings: embeddings.map(|(i, e)| read_embedding(snapshot, i, e)).collect(),
             viewer: schema.viewer.0 as usize,
             seen: schema.defaults.seen.clone(),
             required_policies: schema.defaults.required_policies.clone(),
@@ -34,12 +32,7 @@ fn read_entity(snapshot: &Snapshot, id: EntityId) -> Entity {
     let column = |(i, c): (usize, &schema::Column)| Column {
         name: c.name.clone(),
         ty: c.ty.clone(),
-        values: read_column(
-            snapshot,
-            snapshot.column(id, i),
-            &c.ty,
-            schema.rows as usize,
-        ),
+        values: read_column(snapshot, snapshot.column(id, i), &c.ty, schema.rows as usize),
     };
     let reference = |r: &schema::Reference| Reference {
         name: r.name.clone(),
@@ -51,13 +44,7 @@ fn read_entity(snapshot: &Snapshot, id: EntityId) -> Entity {
         key: schema.key.clone(),
         string_keys: schema.key_type == KeyType::String,
         keys: (0..schema.rows).map(|row| snapshot.key(id, row)).collect(),
-        columns: schema
-            .columns
-            .iter()
-            .enumerate()
-            .skip(1)
-            .map(column)
-            .collect(),
+        columns: schema.columns.iter().enumerate().skip(1).map(column).collect(),
         references: schema.references.iter().map(reference).collect(),
         time: schema.time.map(|i| schema.columns[i].name.clone()),
         has_table: true,
@@ -92,11 +79,7 @@ fn read_edge(snapshot: &Snapshot, id: EdgeId) -> Edge {
         to_column: schema.to_column.clone(),
         time_column: own(&schema.time_column, schema.has_time, "time"),
         weight_column: own(&schema.weight_column, schema.has_weight, "weight"),
-        columns: schema
-            .columns
-            .iter()
-            .map(|c| (c.name.clone(), c.ty.clone()))
-            .collect(),
+        columns: schema.columns.iter().map(|c| (c.name.clone(), c.ty.clone())).collect(),
         links: (0..from.len()).map(link).collect(),
     }
 }
@@ -118,9 +101,7 @@ fn times_and_weights(
 
 fn read_embedding(snapshot: &Snapshot, index: usize, schema: &schema::Embedding) -> Embedding {
     let vectors = |entity: EntityId| {
-        let view = snapshot
-            .vectors(index, entity)
-            .expect("a part of the embedding");
+        let view = snapshot.vectors(index, entity).expect("a part of the embedding");
         let rows = 0..snapshot.schema().entity(entity).rows;
         rows.map(|row| view.get(row).map(Cow::into_owned)).collect()
     };
@@ -128,18 +109,12 @@ fn read_embedding(snapshot: &Snapshot, index: usize, schema: &schema::Embedding)
         name: schema.name.clone(),
         metric: schema.metric,
         halves: schema.storage == Storage::F16,
-        spaces: schema
-            .entities
-            .iter()
-            .map(|&e| (e.0 as usize, vectors(e)))
-            .collect(),
+        spaces: schema.entities.iter().map(|&e| (e.0 as usize, vectors(e))).collect(),
     }
 }
 
 fn read_column(snapshot: &Snapshot, view: ColumnView, ty: &Type, rows: usize) -> Vec<Value> {
-    (0..rows)
-        .map(|row| read_value(snapshot, view, ty, row))
-        .collect()
+    (0..rows).map(|row| read_value(snapshot, view, ty, row)).collect()
 }
 
 fn read_value(snapshot: &Snapshot, view: ColumnView, ty: &Type, row: usize) -> Value {

@@ -110,21 +110,13 @@ fn integers(op: BinaryOp, a: i64, b: i64) -> Value {
 fn floor_divide(a: i64, b: i64) -> Option<i64> {
     let quotient = a.checked_div(b)?;
     let inexact = a.checked_rem(b)? != 0;
-    Some(if inexact && (a < 0) != (b < 0) {
-        quotient - 1
-    } else {
-        quotient
-    })
+    Some(if inexact && (a < 0) != (b < 0) { quotient - 1 } else { quotient })
 }
 
 /// The remainder with the sign of the divisor.
 fn modulo(a: i64, b: i64) -> Option<i64> {
     let remainder = a.checked_rem(b)?;
-    Some(if remainder != 0 && (remainder < 0) != (b < 0) {
-        remainder + b
-    } else {
-        remainder
-    })
+    Some(if remainder != 0 && (remainder < 0) != (b < 0) { remainder + b } else { remainder })
 }
 
 fn floats(op: BinaryOp, a: f64, b: f64) -> f64 {
@@ -155,14 +147,7 @@ fn float_floor_mod(a: f64, b: f64) -> (f64, f64) {
         remainder = 0f64.copysign(b);
     }
     let floor = quotient.floor();
-    (
-        if quotient - floor > 0.5 {
-            floor + 1.0
-        } else {
-            floor
-        },
-        remainder,
-    )
+    (if quotient - floor > 0.5 { floor + 1.0 } else { floor }, remainder)
 }
 
 /// What is beyond the years -9999 to 9999 is no time.

@@ -97,20 +97,13 @@ impl World {
 
     /// The entity of a type or an `all(E)`; `user` is the viewer whatever its name.
     pub fn entity_named(&self, name: &str) -> Option<usize> {
-        self.find_entity(name)
-            .or((name == "user").then_some(self.viewer))
+        self.find_entity(name).or((name == "user").then_some(self.viewer))
     }
 
     /// Dimension of an embedding: that of its first vector.
     pub fn dimension(&self, embedding: usize) -> usize {
         let spaces = &self.embeddings[embedding].spaces;
-        spaces
-            .iter()
-            .flat_map(|(_, v)| v)
-            .flatten()
-            .map(Vec::len)
-            .next()
-            .unwrap_or(1)
+        spaces.iter().flat_map(|(_, v)| v).flatten().map(Vec::len).next().unwrap_or(1)
     }
 }
 

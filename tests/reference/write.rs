@@ -27,11 +27,7 @@ impl World {
             self.write_embedding(embedding, folder, &mut catalog);
         }
         let list = |names: &[String]| {
-            names
-                .iter()
-                .map(|n| format!("\"{n}\""))
-                .collect::<Vec<_>>()
-                .join(", ")
+            names.iter().map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(", ")
         };
         catalog += "\n[defaults]\n";
         if !self.seen.is_empty() {
@@ -59,19 +55,14 @@ impl World {
         }
         for r in &entity.references {
             let target = &self.entities[r.entity].name;
-            *catalog += &format!(
-                "{} = {{ entity = \"{target}\", column = \"{}\" }}\n",
-                r.name, r.column
-            );
+            *catalog +=
+                &format!("{} = {{ entity = \"{target}\", column = \"{}\" }}\n", r.name, r.column);
         }
         *catalog += &format!("[entity.{name}.columns]\n");
         if entity.string_keys {
             *catalog += &format!("{} = {{ type = \"string\" }}\n", entity.key);
         }
-        entity
-            .columns
-            .iter()
-            .for_each(|c| declare(catalog, &c.name, &c.ty));
+        entity.columns.iter().for_each(|c| declare(catalog, &c.name, &c.ty));
         save(folder, &format!("{name}.csv"), &self.entity_csv(entity));
     }
 
@@ -81,12 +72,7 @@ impl World {
         let mut csv = names.join(",") + "\n";
         for (row, key) in entity.keys.iter().enumerate() {
             let mut cells = vec![quoted(&key.to_string())];
-            cells.extend(
-                entity
-                    .columns
-                    .iter()
-                    .map(|c: &Column| self.cell(&c.values[row])),
-            );
+            cells.extend(entity.columns.iter().map(|c: &Column| self.cell(&c.values[row])));
             csv += &(cells.join(",") + "\n");
         }
         csv
@@ -95,10 +81,7 @@ impl World {
     fn write_edge(&self, edge: &Edge, folder: &Path, catalog: &mut String) {
         let name = &edge.name;
         let end = |entity: usize, column: &str| {
-            format!(
-                "{{ entity = \"{}\", column = \"{column}\" }}",
-                self.entities[entity].name
-            )
+            format!("{{ entity = \"{}\", column = \"{column}\" }}", self.entities[entity].name)
         };
         *catalog += &format!("\n[edge.{name}]\ntable = \"{name}.csv\"\n");
         *catalog += &format!(
@@ -112,15 +95,9 @@ impl World {
             }
         }
         *catalog += &format!("[edge.{name}.columns]\n");
-        edge.time_column
-            .iter()
-            .for_each(|c| declare(catalog, c, &Type::Time));
-        edge.weight_column
-            .iter()
-            .for_each(|c| declare(catalog, c, &Type::Float));
-        edge.columns
-            .iter()
-            .for_each(|(c, ty)| declare(catalog, c, ty));
+        edge.time_column.iter().for_each(|c| declare(catalog, c, &Type::Time));
+        edge.weight_column.iter().for_each(|c| declare(catalog, c, &Type::Float));
+        edge.columns.iter().for_each(|(c, ty)| declare(catalog, c, ty));
         save(folder, &format!("{name}.csv"), &self.edge_csv(edge));
     }
 
@@ -130,24 +107,13 @@ impl World {
         names.extend(edge.columns.iter().map(|c| c.0.clone()));
         let mut csv = names.join(",") + "\n";
         for link in &edge.links {
-            let mut cells = vec![
-                self.key_cell(edge.from, link.from),
-                self.key_cell(edge.to, link.to),
-            ];
-            let time = edge
-                .time_column
-                .as_ref()
-                .map(|_| link.time.map_or(Value::Null, Value::Time));
-            let weight = edge
-                .weight_column
-                .as_ref()
-                .map(|_| link.weight.map_or(Value::Null, Value::Float));
-            cells.extend(
-                time.iter()
-                    .chain(&weight)
-                    .chain(&link.columns)
-                    .map(|v| self.cell(v)),
-            );
+            let mut cells =
+                vec![self.key_cell(edge.from, link.from), self.key_cell(edge.to, link.to)];
+            let time =
+                edge.time_column.as_ref().map(|_| link.time.map_or(Value::Null, Value::Time));
+            let weight =
+                edge.weight_column.as_ref().map(|_| link.weight.map_or(Value::Null, Value::Float));
+            cells.extend(time.iter().chain(&weight).chain(&link.columns).map(|v| self.cell(v)));
             csv += &(cells.join(",") + "\n");
         }
         csv
@@ -192,11 +158,7 @@ impl World {
             files.push(format!("\"{file}\""));
         }
         let several = |list: Vec<String>| {
-            if list.len() == 1 {
-                list[0].clone()
-            } else {
-                format!("[{}]", list.join(", "))
-            }
+            if list.len() == 1 { list[0].clone() } else { format!("[{}]", list.join(", ")) }
         };
         *catalog += &format!(
             "\n[embedding.{}]\nentity = {}\nfile = {}\nmetric = \"{}\"\nstorage = \"{}\"\n",
@@ -246,11 +208,7 @@ fn plain(value: &Value) -> String {
 
 fn quoted(text: &str) -> String {
     let plain = !text.is_empty() && !text.contains([',', '"', '\n', '\r']);
-    if plain {
-        text.to_owned()
-    } else {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    }
+    if plain { text.to_owned() } else { format!("\"{}\"", text.replace('"', "\"\"")) }
 }
 
 /// ISO text of a time.
@@ -273,10 +231,8 @@ fn in_file(vectors: &[Option<Vec<f32>>], halves: bool) -> Vec<Option<Vec<f32>>> 
 
 fn write_npy(path: &Path, rows: &[&[f32]]) {
     let dim = rows.first().map_or(1, |r| r.len());
-    let mut header = format!(
-        "{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {dim}), }}",
-        rows.len()
-    );
+    let mut header =
+        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {dim}), }}", rows.len());
     while (10 + header.len() + 1) % 64 != 0 {
         header.push(' ');
     }
@@ -284,30 +240,17 @@ fn write_npy(path: &Path, rows: &[&[f32]]) {
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
     bytes.extend((header.len() as u16).to_le_bytes());
     bytes.extend(header.as_bytes());
-    bytes.extend(
-        rows.iter()
-            .flat_map(|r| r.iter())
-            .flat_map(|x| x.to_le_bytes()),
-    );
+    bytes.extend(rows.iter().flat_map(|r| r.iter()).flat_map(|x| x.to_le_bytes()));
     std::fs::write(path, bytes).expect("vectors of the case");
 }
 
 /// Only the rows that have a vector, by key.
 fn write_parquet(path: &Path, entity: &Entity, vectors: &[Option<Vec<f32>>]) {
-    let present = || {
-        entity
-            .keys
-            .iter()
-            .zip(vectors)
-            .filter_map(|(k, v)| v.as_ref().map(|v| (k, v)))
-    };
+    let present =
+        || entity.keys.iter().zip(vectors).filter_map(|(k, v)| v.as_ref().map(|v| (k, v)));
     let ints = |k: &Key| if let Key::Int(k) = k { *k } else { 0 };
     let keys: ArrayRef = match entity.string_keys {
-        true => Arc::new(
-            present()
-                .map(|(k, _)| Some(k.to_string()))
-                .collect::<StringArray>(),
-        ),
+        true => Arc::new(present().map(|(k, _)| Some(k.to_string())).collect::<StringArray>()),
         false => Arc::new(present().map(|(k, _)| ints(k)).collect::<Int64Array>()),
     };
     let mut lists = ListBuilder::new(Float32Builder::new());

@@ -19,9 +19,7 @@ fn stderr(output: &Output) -> String {
 
 fn derived(world: &World) -> Vec<String> {
     let entries = std::fs::read_dir(world.path(".igql")).unwrap().flatten();
-    let mut names: Vec<_> = entries
-        .map(|e| e.file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<_> = entries.map(|e| e.file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -70,23 +68,12 @@ fn a_full_disk_leaves_the_old_snapshot() {
     let world = World::likes();
     let before = world.snapshot().id().to_owned();
     let rows: String = (0..5_000).map(|i| format!("10,{i},{i},1,\n")).collect();
-    world.file(
-        "likes.csv",
-        format!("user_id,movie_id,ts,stars,note\n{rows}"),
-    );
+    world.file("likes.csv", format!("user_id,movie_id,ts,stars,note\n{rows}"));
     let limited = format!("ulimit -f 8; exec {} build", env!("CARGO_BIN_EXE_igql"));
     let mut shell = Command::new("sh");
-    let output = shell
-        .args(["-c", &limited])
-        .current_dir(world.folder.path())
-        .output()
-        .unwrap();
+    let output = shell.args(["-c", &limited]).current_dir(world.folder.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
-    assert!(
-        stderr(&output).contains("cannot be written"),
-        "{}",
-        stderr(&output)
-    );
+    assert!(stderr(&output).contains("cannot be written"), "{}", stderr(&output));
     assert_eq!(derived(&world), ["lock", "snapshot", "stamps"]);
     assert_eq!(world.stale().unwrap().id(), before);
     assert_ne!(world.snapshot().id(), before);
@@ -106,16 +93,11 @@ fn what_killed_builders_leave_is_removed() {
 fn builders_take_turns() {
     let world = World::likes();
     let outputs: Vec<Output> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| igql(&world, &["build"])))
-            .collect();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| igql(&world, &["build"]))).collect();
         threads.into_iter().map(|t| t.join().unwrap()).collect()
     });
     assert!(outputs.iter().all(|o| o.status.success()));
-    let built = outputs
-        .iter()
-        .filter(|o| stderr(o).contains("built in"))
-        .count();
+    let built = outputs.iter().filter(|o| stderr(o).contains("built in")).count();
     assert_eq!(built, 1);
     verify(&world.catalog(), &Options::default()).unwrap();
 }
@@ -129,10 +111,7 @@ fn a_folder_that_is_deleted_while_it_is_in_use() {
     std::fs::remove_dir_all(world.path(".igql")).unwrap();
     // the old lock is of a file that is gone: who comes now does not wait for it
     assert_eq!(world.snapshot().id(), snapshot.id());
-    assert_eq!(
-        snapshot.row_of(entity(&snapshot, "user"), &20.into()),
-        Some(2)
-    );
+    assert_eq!(snapshot.row_of(entity(&snapshot, "user"), &20.into()), Some(2));
 }
 
 #[cfg(target_os = "linux")]
@@ -149,19 +128,12 @@ fn a_snapshot_that_is_shortened_ends_in_an_error() {
         .spawn()
         .unwrap();
     let maps = format!("/proc/{}/maps", repl.id());
-    let mapped = || {
-        std::fs::read_to_string(&maps)
-            .unwrap()
-            .contains(".igql/snapshot")
-    };
+    let mapped = || std::fs::read_to_string(&maps).unwrap().contains(".igql/snapshot");
     while !mapped() {
         assert!(repl.try_wait().unwrap().is_none(), "the session has ended");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    let file = std::fs::File::options()
-        .write(true)
-        .open(world.path(".igql/snapshot"))
-        .unwrap();
+    let file = std::fs::File::options().write(true).open(world.path(".igql/snapshot")).unwrap();
     file.set_len(0).unwrap();
     let mut input = repl.stdin.take().unwrap();
     writeln!(input, "all(user).let(a=age)").unwrap();
@@ -169,10 +141,7 @@ fn a_snapshot_that_is_shortened_ends_in_an_error() {
     let output = repl.wait_with_output().unwrap();
     let told = stderr(&output);
     assert_eq!(output.status.code(), Some(3), "{told}");
-    assert!(
-        told.contains("error: a file in `.igql` was truncated while in use"),
-        "{told}"
-    );
+    assert!(told.contains("error: a file in `.igql` was truncated while in use"), "{told}");
     // the next one builds it anew
     assert_eq!(world.snapshot().schema().entities[0].rows, 3);
 }
@@ -189,10 +158,7 @@ fn what_is_no_file_says_what_it_is() {
         world.error()
     };
     let said = error(&|_| {});
-    assert!(
-        said.starts_with("error: users.csv: there is no such file\n  help: "),
-        "{said}"
-    );
+    assert!(said.starts_with("error: users.csv: there is no such file\n  help: "), "{said}");
     let said = error(&|path| symlink("gone.csv", path).unwrap());
     assert!(
         said.starts_with("error: users.csv: it is a link to gone.csv, which does not exist"),
@@ -201,15 +167,9 @@ fn what_is_no_file_says_what_it_is() {
     let said = error(&|path| {
         assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
     });
-    assert!(
-        said.starts_with("error: users.csv: it is a pipe, not a file"),
-        "{said}"
-    );
+    assert!(said.starts_with("error: users.csv: it is a pipe, not a file"), "{said}");
     let said = error(&|path| symlink("/dev/null", path).unwrap());
-    assert!(
-        said.starts_with("error: users.csv: it is a device, not a file"),
-        "{said}"
-    );
+    assert!(said.starts_with("error: users.csv: it is a device, not a file"), "{said}");
     let said = error(&|path| std::fs::create_dir(path).unwrap());
     assert!(
         said.contains("`table = \"users.csv\"`: it is a folder without a table in it"),
@@ -223,19 +183,10 @@ fn vectors_by_row_whose_table_has_changed() {
     let world = World::likes();
     world.file("catalog.toml", format!("{LIKES}{embedding}"));
     world.file("v.npy", npy("<f4", "3, 1", &floats(&[1., 2., 3.])));
-    let told = || -> Vec<String> {
-        world
-            .snapshot()
-            .warnings()
-            .iter()
-            .map(ToString::to_string)
-            .collect()
-    };
+    let told =
+        || -> Vec<String> { world.snapshot().warnings().iter().map(ToString::to_string).collect() };
     assert!(told().is_empty());
-    world.file(
-        "users.csv",
-        "user_id,age,country\n20,45,DE\n10,31,DE\n30,,US\n",
-    );
+    world.file("users.csv", "user_id,age,country\n20,45,DE\n10,31,DE\n30,,US\n");
     let loose = "warning: v.npy: users.csv changed after these vectors were first read, but the vectors did not";
     assert!(told()[0].starts_with(loose), "{:?}", told());
     // as long as it is so, every build says it
@@ -263,9 +214,6 @@ fn a_file_that_changes_while_it_is_read() {
         ..Options::default()
     };
     let error = open(&world.catalog(), &options).unwrap_err().to_string();
-    assert!(
-        error.contains("likes.csv: the file changed while it was read"),
-        "{error}"
-    );
+    assert!(error.contains("likes.csv: the file changed while it was read"), "{error}");
     assert_eq!(world.stale().unwrap().id(), before);
 }

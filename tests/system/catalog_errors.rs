@@ -6,24 +6,13 @@ fn broken(from: &str, to: &str, expected: &str) {
     let world = World::likes();
     world.edit("catalog.toml", from, to);
     let error = world.error();
-    assert!(
-        error.starts_with(expected),
-        "expected: {expected}\nfound:    {error}"
-    );
+    assert!(error.starts_with(expected), "expected: {expected}\nfound:    {error}");
 }
 
 #[test]
 fn syntax() {
-    broken(
-        "[entity.movie]",
-        "[entity.movie",
-        "error: catalog.toml, line 10: ",
-    );
-    broken(
-        "key = \"movie_id\"",
-        "key = ",
-        "error: catalog.toml, line 11: ",
-    );
+    broken("[entity.movie]", "[entity.movie", "error: catalog.toml, line 10: ");
+    broken("key = \"movie_id\"", "key = ", "error: catalog.toml, line 11: ");
     broken(
         "key = \"movie_id\"",
         "key = \"movie_id\"\nkey = \"x\"",
@@ -62,11 +51,7 @@ fn missing_keys() {
         "",
         "error: catalog.toml, line 2: `[catalog]` lacks `viewer`\n  help: add `viewer = ",
     );
-    broken(
-        "key = \"movie_id\"",
-        "",
-        "error: catalog.toml, line 10: `[entity.movie]` lacks `key`",
-    );
+    broken("key = \"movie_id\"", "", "error: catalog.toml, line 10: `[entity.movie]` lacks `key`");
     broken(
         "to = { entity = \"movie\", column = \"movie_id\" }",
         "",
@@ -162,14 +147,8 @@ fn formats() {
             &format!("error: catalog.toml, line 8: {expected}"),
         );
     };
-    at(
-        "{ header = false }",
-        "`[entity.user.format]` has `header = false` but no `names`",
-    );
-    at(
-        "{ encoding = \"latin-9000\" }",
-        "unknown encoding `latin-9000`",
-    );
+    at("{ header = false }", "`[entity.user.format]` has `header = false` but no `names`");
+    at("{ encoding = \"latin-9000\" }", "unknown encoding `latin-9000`");
     at(
         "{ names = [\"a...\", \"b\"] }",
         "only the last name can take the rest of the line, not `a...`",
@@ -224,14 +203,8 @@ fn the_catalog_is_found_from_below() {
     let deep = world.path("a/b");
     std::fs::create_dir_all(&deep).unwrap();
     std::fs::write(deep.join("program.igql"), "user").unwrap();
-    assert_eq!(
-        igql::catalog::find(&deep.join("program.igql")),
-        Some(world.catalog())
-    );
-    assert_eq!(
-        igql::catalog::find(world.folder.path()),
-        Some(world.catalog())
-    );
+    assert_eq!(igql::catalog::find(&deep.join("program.igql")), Some(world.catalog()));
+    assert_eq!(igql::catalog::find(world.folder.path()), Some(world.catalog()));
 }
 
 #[test]

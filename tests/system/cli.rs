@@ -86,44 +86,20 @@ fn numbers_out_of_range_are_wrong_usage() {
     let run = |flag: &'static str, value: &'static str, say: &str| {
         world.fails(&["run", "p.igql", "--user", "1", flag, value], 2, say);
     };
-    for value in [
-        "0",
-        "1025",
-        "5000",
-        "100000",
-        "-1",
-        "x",
-        "99999999999999999999",
-    ] {
+    for value in ["0", "1025", "5000", "100000", "-1", "x", "99999999999999999999"] {
         run("--threads", value, "expected a whole number from 1 to 1024");
     }
     for value in ["-1", "31536000001", "18446744073709551615", "1.5", "soon"] {
-        run(
-            "--max-millis",
-            value,
-            "expected a whole number from 0 to 31536000000",
-        );
+        run("--max-millis", value, "expected a whole number from 0 to 31536000000");
     }
     for value in ["0", "-1", "1000000000001", "many"] {
-        run(
-            "--max-rows",
-            value,
-            "expected a whole number from 1 to 1000000000000",
-        );
+        run("--max-rows", value, "expected a whole number from 1 to 1000000000000");
     }
     for value in ["0", "-1", "1e9", "5 potatoes", "99999999TiB"] {
-        run(
-            "--max-memory",
-            value,
-            "expected a number of bytes as 1000000, 512MB or 2GiB",
-        );
+        run("--max-memory", value, "expected a number of bytes as 1000000, 512MB or 2GiB");
     }
     for value in ["9223372036854775808", "1.0", "a"] {
-        run(
-            "--seed",
-            value,
-            "expected a whole number from -9223372036854775808 to 92233",
-        );
+        run("--seed", value, "expected a whole number from -9223372036854775808 to 92233");
     }
     for flag in ["--batch", "--repeat"] {
         for value in ["0", "-1", "1000001"] {
@@ -133,72 +109,34 @@ fn numbers_out_of_range_are_wrong_usage() {
     }
     for flag in ["--users", "--accounts", "--media", "--impressions"] {
         for value in ["0", "-1", "1000000001"] {
-            world.fails(
-                &["demo", "w", flag, value],
-                2,
-                "a whole number from 1 to 1000000000",
-            );
+            world.fails(&["demo", "w", flag, value], 2, "a whole number from 1 to 1000000000");
         }
     }
-    world.fails(
-        &["demo", "w", "--seed", "-1"],
-        2,
-        "a whole number from 0 to 18446744073709551615",
-    );
+    world.fails(&["demo", "w", "--seed", "-1"], 2, "a whole number from 0 to 18446744073709551615");
     for size in ["512MB", "2GiB", "1000000000"] {
         world.fine(&["run", "p.igql", "--user", "1", "--max-memory", size]);
     }
-    world.fine(&[
-        "run",
-        "p.igql",
-        "--user",
-        "1",
-        "--seed",
-        "-3",
-        "--threads",
-        "2",
-    ]);
+    world.fine(&["run", "p.igql", "--user", "1", "--seed", "-3", "--threads", "2"]);
 }
 
 #[test]
 fn keys_may_be_negative_and_not_empty() {
     let world = World::new();
     let (out, errors) = world.fine(&["run", "p.igql", "--user", "-7", "--format", "csv"]);
-    assert_eq!(
-        (&*out, &*errors),
-        ("user,position,slug,score,n\n-7,1,b,1.0,\n", "")
-    );
+    assert_eq!((&*out, &*errors), ("user,position,slug,score,n\n-7,1,b,1.0,\n", ""));
     world.fine(&["run", "param.igql", "--user", "1", "--param", "k=-3"]);
-    world.fails(
-        &["run", "p.igql", "--user", ""],
-        2,
-        "--user : the key is empty",
-    );
-    world.fails(
-        &["run", "p.igql", "--user", "1.5"],
-        2,
-        "keys of `user` are ints, found `1.5`",
-    );
+    world.fails(&["run", "p.igql", "--user", ""], 2, "--user : the key is empty");
+    world.fails(&["run", "p.igql", "--user", "1.5"], 2, "keys of `user` are ints, found `1.5`");
     // the bits of null
     for key in ["-9223372036854775808", "9223372036854775808"] {
-        world.fails(
-            &["run", "p.igql", "--user", key],
-            2,
-            "keys of `user` are ints",
-        );
+        world.fails(&["run", "p.igql", "--user", key], 2, "keys of `user` are ints");
     }
     // an option is no key
-    world.fails(
-        &["run", "p.igql", "--user", "--why"],
-        2,
-        "a value is required",
-    );
+    world.fails(&["run", "p.igql", "--user", "--why"], 2, "a value is required");
     world.file("q.igql", "all(user)\n");
     let (out, _) = world.fine(&["run", "q.igql", "--why-not", "-3", "--format", "json"]);
     assert!(out.contains("-3"), "{out}");
-    let (out, _) = world.fine(&[
-        "run", "p.igql", "--user", "2", "--user", "2", "--format", "csv",
-    ]);
+    let (out, _) = world.fine(&["run", "p.igql", "--user", "2", "--user", "2", "--format", "csv"]);
     assert_eq!(out.lines().count(), 3);
 }
 
@@ -206,96 +144,32 @@ fn keys_may_be_negative_and_not_empty() {
 fn options_that_would_do_nothing_are_refused() {
     let world = World::new();
     for (args, say) in [
-        (
-            &["fmt", "p.igql", "--cache", "x"][..],
-            "unexpected argument '--cache'",
-        ),
-        (
-            &["fmt", "p.igql", "--threads", "2"],
-            "unexpected argument '--threads'",
-        ),
-        (
-            &["--cache", "x", "fmt", "p.igql"],
-            "`--cache` has no effect on this command",
-        ),
-        (
-            &["--catalog", ".", "demo", "w"],
-            "`--catalog` has no effect on this command",
-        ),
-        (
-            &["--stale", "build"],
-            "`--stale` has no effect on this command",
-        ),
+        (&["fmt", "p.igql", "--cache", "x"][..], "unexpected argument '--cache'"),
+        (&["fmt", "p.igql", "--threads", "2"], "unexpected argument '--threads'"),
+        (&["--cache", "x", "fmt", "p.igql"], "`--cache` has no effect on this command"),
+        (&["--catalog", ".", "demo", "w"], "`--catalog` has no effect on this command"),
+        (&["--stale", "build"], "`--stale` has no effect on this command"),
         (&["build", "--stale"], "unexpected argument '--stale'"),
-        (
-            &["init", ".", "--catalog", "."],
-            "unexpected argument '--catalog'",
-        ),
-        (
-            &["explain", "p.igql", "--user", "1"],
-            "`--user` has no effect without `--analyze`",
-        ),
-        (
-            &["explain", "p.igql", "--at", "2024-01-01"],
-            "`--at` has no effect",
-        ),
-        (
-            &["explain", "p.igql", "--param", "k=1"],
-            "`--param` has no effect",
-        ),
-        (
-            &["explain", "p.igql", "--stage", "ast", "--query", "main"],
-            "`--query` has no effect",
-        ),
-        (
-            &["explain", "p.igql", "-o", "plan.doc"],
-            "unknown extension",
-        ),
-        (
-            &["explain", "p.igql", "--stage", "ast", "--analyze"],
-            "this stage runs nothing",
-        ),
-        (
-            &["explain", "p.igql", "--stage", "typed", "--format", "svg"],
-            "diagrams show the plan",
-        ),
-        (
-            &["run", "p.igql", "--user", "1", "--keep-empty"],
-            "`--keep-empty` has no effect",
-        ),
+        (&["init", ".", "--catalog", "."], "unexpected argument '--catalog'"),
+        (&["explain", "p.igql", "--user", "1"], "`--user` has no effect without `--analyze`"),
+        (&["explain", "p.igql", "--at", "2024-01-01"], "`--at` has no effect"),
+        (&["explain", "p.igql", "--param", "k=1"], "`--param` has no effect"),
+        (&["explain", "p.igql", "--stage", "ast", "--query", "main"], "`--query` has no effect"),
+        (&["explain", "p.igql", "-o", "plan.doc"], "unknown extension"),
+        (&["explain", "p.igql", "--stage", "ast", "--analyze"], "this stage runs nothing"),
+        (&["explain", "p.igql", "--stage", "typed", "--format", "svg"], "diagrams show the plan"),
+        (&["run", "p.igql", "--user", "1", "--keep-empty"], "`--keep-empty` has no effect"),
         (
             &["run", "param.igql", "--param", "k=1", "--param", "k=2"],
             "--param k: it is given twice",
         ),
-        (
-            &["run", "-", "--users", "-"],
-            "standard input is either the program or the users",
-        ),
+        (&["run", "-", "--users", "-"], "standard input is either the program or the users"),
     ] {
         world.fails(args, 2, say);
     }
     for args in [
-        &[
-            "--catalog",
-            ".",
-            "--threads",
-            "1",
-            "run",
-            "p.igql",
-            "--user",
-            "1",
-        ][..],
-        &[
-            "run",
-            "p.igql",
-            "--user",
-            "1",
-            "--catalog",
-            ".",
-            "--threads",
-            "1",
-            "--stale",
-        ],
+        &["--catalog", ".", "--threads", "1", "run", "p.igql", "--user", "1"][..],
+        &["run", "p.igql", "--user", "1", "--catalog", ".", "--threads", "1", "--stale"],
         &["--threads", "2", "build"],
     ] {
         world.fine(args);
@@ -313,10 +187,7 @@ fn the_ending_says_the_format() {
         assert_eq!(String::from_utf8_lossy(&read(name)), csv);
     }
     world.fine(&run(&["-o", "out.tsv"]));
-    assert_eq!(
-        String::from_utf8_lossy(&read("out.tsv")),
-        csv.replace(',', "\t")
-    );
+    assert_eq!(String::from_utf8_lossy(&read("out.tsv")), csv.replace(',', "\t"));
     world.fine(&run(&["-o", "out.csv.gz"]));
     let mut text = String::new();
     let packed = read("out.csv.gz");
@@ -333,20 +204,8 @@ fn the_ending_says_the_format() {
     assert_eq!(String::from_utf8_lossy(&read("named.parquet")), csv);
     world.fine(&run(&["-o", "any", "--format", "csv"]));
     assert_eq!(String::from_utf8_lossy(&read("any")), csv);
-    for name in [
-        "recs",
-        "recs.txt",
-        "recs.xlsx",
-        "recs.gz",
-        "recs.csv.bz2",
-        "recs.",
-        ".csv",
-    ] {
-        world.fails(
-            &run(&["-o", name]),
-            2,
-            "extensions are `.json`, `.ndjson`, `.csv`, `.tsv`",
-        );
+    for name in ["recs", "recs.txt", "recs.xlsx", "recs.gz", "recs.csv.bz2", "recs.", ".csv"] {
+        world.fails(&run(&["-o", name]), 2, "extensions are `.json`, `.ndjson`, `.csv`, `.tsv`");
         assert!(!world.0.path().join(name).exists(), "{name}");
     }
     world.fails(&run(&["-o", "recs.parquet.gz"]), 2, "is already compressed");
@@ -371,19 +230,9 @@ fn users_without_rows_are_counted_or_kept() {
     }
     let (out, _) = world.fine(&run(&["--format", "csv", "--keep-empty"]));
     assert!(out.ends_with("2,1,b,1.0,\n3,,,,\n"), "{out}");
-    world.file(
-        "page.igql",
-        "{ liked: user.walk(likes), none: all(post).filter(n > 5) }\n",
-    );
-    let (out, errors) = world.fine(&[
-        "run",
-        "page.igql",
-        "--users",
-        "all",
-        "--format",
-        "csv",
-        "--keep-empty",
-    ]);
+    world.file("page.igql", "{ liked: user.walk(likes), none: all(post).filter(n > 5) }\n");
+    let (out, errors) =
+        world.fine(&["run", "page.igql", "--users", "all", "--format", "csv", "--keep-empty"]);
     assert!(out.contains("\n2,liked,1,b,1.0\n3,,,,\n"), "{out}");
     assert_eq!(errors, "1 of 4 users have no rows\n");
     let (_, errors) = world.fine(&["run", "p.igql", "--user", "3", "--format", "csv"]);
@@ -396,10 +245,7 @@ fn users_come_from_standard_input_too() {
     let run = ["run", "p.igql", "--users", "-", "--format", "csv"];
     let users = |input: &[u8]| {
         let (out, _) = both(&run, &world.fed(&run, input), 0);
-        let users = out
-            .lines()
-            .skip(1)
-            .map(|line| line.split(',').next().unwrap().to_owned());
+        let users = out.lines().skip(1).map(|line| line.split(',').next().unwrap().to_owned());
         users.collect::<Vec<_>>()
     };
     assert_eq!(users(b"2\n-7\n"), ["2", "-7"]);
@@ -410,21 +256,14 @@ fn users_come_from_standard_input_too() {
     packed.write_all(b"user_id\n2\n").unwrap();
     assert_eq!(users(&packed.finish().unwrap()), ["2"]);
     let (_, errors) = both(&run, &world.fed(&run, b"1\nx\n"), 3);
-    assert!(
-        errors.contains("standard input, line 2: expected an int key a line"),
-        "{errors}"
-    );
+    assert!(errors.contains("standard input, line 2: expected an int key a line"), "{errors}");
 }
 
 #[test]
 fn odd_tables_of_users() {
     let world = World::new();
     let run = |name: &'static str| ["run", "p.igql", "--users", name, "--format", "csv"];
-    for (name, text) in [
-        ("empty.txt", ""),
-        ("head.csv", "user_id\n"),
-        ("blank.txt", "\n\n"),
-    ] {
+    for (name, text) in [("empty.txt", ""), ("head.csv", "user_id\n"), ("blank.txt", "\n\n")] {
         world.file(name, text);
         let (out, errors) = world.fine(&run(name));
         assert_eq!(out, "user,position,slug,score,n\n");
@@ -433,11 +272,7 @@ fn odd_tables_of_users() {
     world.file("twice.csv", "user_id\n2\n2\n");
     assert_eq!(world.fine(&run("twice.csv")).0.lines().count(), 3);
     world.file("wrong.csv", "uid,age\n1,2\n");
-    world.fails(
-        &run("wrong.csv"),
-        3,
-        "has no column `user_id`, the viewer's key",
-    );
+    world.fails(&run("wrong.csv"), 3, "has no column `user_id`, the viewer's key");
     world.file("one.csv", "uid\n1\n");
     world.fails(&run("one.csv"), 3, "names the column `user_id`");
     world.file("null.txt", "-9223372036854775808\n");
@@ -454,37 +289,23 @@ fn columns_of_users_are_times_and_parameters() {
     world.file("full.csv", table);
     let (out, errors) = world.fine(&run("full.csv"));
     let rows: Vec<&str> = out.lines().skip(1).collect();
-    assert!(
-        rows[0].contains(",5,172800.0,[],2024-01-01T00:00:00Z"),
-        "{out}"
-    );
-    assert!(
-        rows[1].contains(",-3,43200.0,[],2024-02-01T00:00:00Z"),
-        "{out}"
-    );
-    assert!(
-        errors.contains("the column `age` is not a parameter"),
-        "{errors}"
-    );
+    assert!(rows[0].contains(",5,172800.0,[],2024-01-01T00:00:00Z"), "{out}");
+    assert!(rows[1].contains(",-3,43200.0,[],2024-02-01T00:00:00Z"), "{out}");
+    assert!(errors.contains("the column `age` is not a parameter"), "{errors}");
     let piped = ["run", "param.igql", "--users", "-", "--format", "csv"];
     let (again, _) = both(&piped, &world.fed(&piped, table.as_bytes()), 0);
     assert_eq!(again, out);
     let line = "{\"user_id\": 1, \"k\": 6, \"now\": \"2024-03-01T00:00:00Z\"}\n";
     world.file("full.jsonl", line);
     let (out, _) = world.fine(&run("full.jsonl"));
-    assert!(
-        out.contains(",6,") && out.contains("2024-03-01T00:00:00Z"),
-        "{out}"
-    );
+    assert!(out.contains(",6,") && out.contains("2024-03-01T00:00:00Z"), "{out}");
 }
 
 #[cfg(unix)]
 #[test]
 fn pipes_and_devices_are_no_files() {
     let world = World::new();
-    let made = Command::new("mkfifo")
-        .arg(world.0.path().join("pipe"))
-        .status();
+    let made = Command::new("mkfifo").arg(world.0.path().join("pipe")).status();
     assert!(made.unwrap().success());
     let say = "this is a pipe or a device, not a file";
     world.fails(&["check", "pipe"], 2, say);
@@ -527,11 +348,7 @@ fn one_file_does_not_hold_up_the_others() {
     let test = ["test", "missing.igql", "p.igql"];
     let (_, errors) = both(&test, &world.run(&test), 2);
     assert!(errors.contains("p.igql: no tests"), "{errors}");
-    let (_, errors) = both(
-        &["check", "-"],
-        &world.fed(&["check", "-"], b"user.walk(likes)\n"),
-        0,
-    );
+    let (_, errors) = both(&["check", "-"], &world.fed(&["check", "-"], b"user.walk(likes)\n"), 0);
     assert!(errors.contains("-: no problems"), "{errors}");
 }
 
@@ -549,36 +366,20 @@ fn explanations_go_to_files() {
         assert_eq!(written, out, "the ending says {format}");
     }
     for stage in ["plan", "ast"] {
-        world.fails(
-            &["explain", "p.igql", "--stage", stage, "-o", "p.igql"],
-            2,
-            "p.igql: this is",
-        );
+        world.fails(&["explain", "p.igql", "--stage", stage, "-o", "p.igql"], 2, "p.igql: this is");
     }
 }
 
 #[test]
 fn bench_names_its_operators() {
     let world = World::new();
-    let args = [
-        "bench", "p.igql", "--users", "all", "--repeat", "2", "--format", "json",
-    ];
+    let args = ["bench", "p.igql", "--users", "all", "--repeat", "2", "--format", "json"];
     let report: serde_json::Value = serde_json::from_str(&world.fine(&args).0).unwrap();
-    assert_eq!(
-        (&report["requests"], &report["batch"]),
-        (&8.into(), &1.into())
-    );
+    assert_eq!((&report["requests"], &report["batch"]), (&8.into(), &1.into()));
     let operators = report["operators"].as_array().unwrap();
-    let names: Vec<&str> = operators
-        .iter()
-        .map(|op| op["op"].as_str().unwrap())
-        .collect();
+    let names: Vec<&str> = operators.iter().map(|op| op["op"].as_str().unwrap()).collect();
     assert!(names.contains(&"walk likes"), "{names:?}");
-    assert!(
-        operators
-            .iter()
-            .all(|op| op["us"].is_number() && op["rows"].is_number())
-    );
+    assert!(operators.iter().all(|op| op["us"].is_number() && op["rows"].is_number()));
     let (text, _) = world.fine(&["bench", "p.igql", "--users", "all"]);
     assert!(text.contains("walk likes"), "{text}");
 }
@@ -604,19 +405,15 @@ fn a_failing_test_names_the_rows() {
 #[test]
 fn help_is_about_the_command() {
     let world = World::new();
-    for command in [
-        "run", "check", "fmt", "test", "build", "explain", "describe", "demo", "bench",
-    ] {
+    for command in ["run", "check", "fmt", "test", "build", "explain", "describe", "demo", "bench"]
+    {
         let (help, _) = world.fine(&[command, "--help"]);
         assert!(help.contains("Examples:"), "{help}");
         let data = !["fmt", "demo"].contains(&command);
         assert_eq!(help.contains("--cache"), data, "{help}");
     }
     let (help, _) = world.fine(&["--help"]);
-    assert!(
-        help.contains("completions") && help.contains("Exit codes"),
-        "{help}"
-    );
+    assert!(help.contains("completions") && help.contains("Exit codes"), "{help}");
 }
 
 #[test]
@@ -624,21 +421,12 @@ fn shells_and_man_are_told_of_every_command() {
     let world = World::new();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let (script, _) = world.fine(&["completions", shell]);
-        assert!(
-            script.contains("max-millis") && script.contains("explain"),
-            "{shell}"
-        );
+        assert!(script.contains("max-millis") && script.contains("explain"), "{shell}");
     }
     world.fails(&["completions", "tcsh"], 2, "possible values: bash");
     let (page, _) = world.fine(&["man"]);
-    assert!(
-        page.contains(".TH igql 1") && page.contains("explain"),
-        "{page}"
-    );
+    assert!(page.contains(".TH igql 1") && page.contains("explain"), "{page}");
     let (page, _) = world.fine(&["man", "run"]);
-    assert!(
-        page.contains("igql\\-run") && page.contains("\\-\\-max\\-memory"),
-        "{page}"
-    );
+    assert!(page.contains("igql\\-run") && page.contains("\\-\\-max\\-memory"), "{page}");
     world.fails(&["man", "rum"], 2, "the commands are `run`");
 }

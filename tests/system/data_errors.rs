@@ -11,15 +11,8 @@ fn broken(change: impl FnOnce(&World), expected: &str) {
     let before = world.snapshot().id().to_owned();
     change(&world);
     let error = world.error();
-    assert!(
-        error.starts_with(expected),
-        "expected: {expected}\nfound:    {error}"
-    );
-    assert_eq!(
-        world.stale().unwrap().id(),
-        before,
-        "the old snapshot is gone"
-    );
+    assert!(error.starts_with(expected), "expected: {expected}\nfound:    {error}");
+    assert_eq!(world.stale().unwrap().id(), before, "the old snapshot is gone");
 }
 
 fn edited(file: &str, from: &str, to: &str, expected: &str) {
@@ -49,10 +42,7 @@ fn declared_types_win() {
         w.edit("catalog.toml", "key = \"user_id\"", declared);
         w.edit("users.csv", "45", "old");
     };
-    broken(
-        change,
-        "error: users.csv, row 3 (line 4), column `age`: expected an int, found `old`",
-    );
+    broken(change, "error: users.csv, row 3 (line 4), column `age`: expected an int, found `old`");
 }
 
 #[test]
@@ -81,12 +71,7 @@ fn a_line_with_too_few_fields() {
 
 #[test]
 fn a_quote_that_is_never_closed() {
-    edited(
-        "likes.csv",
-        "10,3,200,,b",
-        "10,3,200,,\"b",
-        "error: likes.csv, row 3 (line 4)",
-    );
+    edited("likes.csv", "10,3,200,,b", "10,3,200,,\"b", "error: likes.csv, row 3 (line 4)");
 }
 
 #[test]
@@ -144,26 +129,17 @@ fn dangling_references() {
         w.edit("catalog.toml", "key = \"user_id\"", reference);
         w.file("users.csv", "user_id,friend\n10,20\n20,\n30,40\n");
     };
-    broken(
-        change,
-        "error: users.csv, row 3 (line 4), column `friend`: no user has the key `40`",
-    );
+    broken(change, "error: users.csv, row 3 (line 4), column `friend`: no user has the key `40`");
 }
 
 #[test]
 fn int_times_need_a_unit() {
     let seconds = "expected a time, the column is int and has no `unit` (it is the edge's time)\n  help: values like";
-    for (value, unit) in [
-        ("1714521600", "s"),
-        ("1714521600000", "ms"),
-        ("1714521600000000", "us"),
-    ] {
+    for (value, unit) in [("1714521600", "s"), ("1714521600000", "ms"), ("1714521600000000", "us")]
+    {
         let change = |w: &World| {
             w.edit("catalog.toml", "ts = { type = \"time\", unit = \"s\" }", "");
-            w.file(
-                "likes.csv",
-                format!("user_id,movie_id,ts,stars\n10,7,{value},4\n"),
-            );
+            w.file("likes.csv", format!("user_id,movie_id,ts,stars\n10,7,{value},4\n"));
         };
         broken(
             change,
@@ -197,30 +173,17 @@ fn the_smallest_int_is_taken() {
 #[test]
 fn dates_that_do_not_exist() {
     let change = |w: &World| {
-        w.edit(
-            "catalog.toml",
-            "time = \"ts\"",
-            "time = { columns = [\"y\", \"m\", \"d\"] }",
-        );
+        w.edit("catalog.toml", "time = \"ts\"", "time = { columns = [\"y\", \"m\", \"d\"] }");
         w.edit("catalog.toml", "ts = { type = \"time\", unit = \"s\" }", "");
-        w.file(
-            "likes.csv",
-            "user_id,movie_id,stars,y,m,d\n10,7,4,2024,02,29\n20,7,1,2023,02,29\n",
-        );
+        w.file("likes.csv", "user_id,movie_id,stars,y,m,d\n10,7,4,2024,02,29\n20,7,1,2023,02,29\n");
     };
-    broken(
-        change,
-        "error: likes.csv, row 2 (line 3), column `y`: invalid date `2023-2-29`",
-    );
+    broken(change, "error: likes.csv, row 2 (line 3), column `y`: invalid date `2023-2-29`");
 }
 
 #[test]
 fn files_that_are_not_what_they_seem() {
     let file = |name: &'static str, bytes: &'static [u8]| move |w: &World| w.file(name, bytes);
-    broken(
-        file("users.csv", b""),
-        "error: users.csv: the file is empty",
-    );
+    broken(file("users.csv", b""), "error: users.csv: the file is empty");
     broken(
         file("users.csv", b"user_id,age\n10,\xff\n"),
         "error: users.csv, line 2: byte 0xff is not UTF-8\n  help: name the encoding",
@@ -257,20 +220,14 @@ fn formats_that_are_not_read() {
         w.edit("catalog.toml", "users.csv", "users.parquet.gz");
         w.file("users.parquet.gz", "PAR1");
     };
-    broken(
-        change,
-        "error: users.parquet.gz: unsupported format (packed .parquet)\n  help: tables",
-    );
+    broken(change, "error: users.parquet.gz: unsupported format (packed .parquet)\n  help: tables");
     let vectors =
         format!("{LIKES}\n[embedding.v]\nentity = \"user\"\nfile = \"v.csv\"\nmetric = \"dot\"\n");
     let change = |w: &World| {
         w.file("catalog.toml", vectors);
         w.file("v.csv", "x");
     };
-    broken(
-        change,
-        "error: v.csv: unsupported format (.csv)\n  help: vectors are read from",
-    );
+    broken(change, "error: v.csv: unsupported format (.csv)\n  help: vectors are read from");
 }
 
 #[test]
@@ -289,11 +246,7 @@ fn skipped_rows_are_counted() {
         "user_id,movie_id,ts,stars\n10,7,1,1\n99,7,1,1\n20,,1,1\n20,8,soon,1\n20,9,2,\n",
     );
     let snapshot = world.snapshot();
-    let warnings: Vec<String> = snapshot
-        .warnings()
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let warnings: Vec<String> = snapshot.warnings().iter().map(ToString::to_string).collect();
     assert_eq!(
         warnings,
         [
@@ -336,12 +289,7 @@ fn parquet_values_that_do_not_fit() {
             w.parquet("users.parquet", columns);
         }
     };
-    let keys = || {
-        (
-            "user_id",
-            Arc::new(Int32Array::from(vec![10, 20])) as ArrayRef,
-        )
-    };
+    let keys = || ("user_id", Arc::new(Int32Array::from(vec![10, 20])) as ArrayRef);
     let large = || Arc::new(UInt64Array::from(vec![1, u64::MAX])) as ArrayRef;
     let declared = |w: &World| {
         users(vec![keys(), ("n", large())])(w);
@@ -366,9 +314,7 @@ fn parquet_values_that_do_not_fit() {
 
 fn parquet_world() -> World {
     let world = World::new(
-        &LIKES
-            .replace("users.csv", "users.parquet")
-            .replace("likes.csv", "likes.parquet"),
+        &LIKES.replace("users.csv", "users.parquet").replace("likes.csv", "likes.parquet"),
     );
     let list = ListArray::from_iter_primitive::<types::Int64Type, _, _>(
         (0..40).map(|i| (i % 3 > 0).then(|| vec![Some(i); 2])),
@@ -379,15 +325,11 @@ fn parquet_world() -> World {
             ("user_id", Arc::new(Int64Array::from_iter_values(0..40))),
             (
                 "name",
-                Arc::new(StringArray::from_iter_values(
-                    (0..40).map(|i| format!("name {}", i % 7)),
-                )),
+                Arc::new(StringArray::from_iter_values((0..40).map(|i| format!("name {}", i % 7)))),
             ),
             (
                 "height",
-                Arc::new(Float32Array::from_iter(
-                    (0..40).map(|i| (i % 5 > 0).then_some(i as f32)),
-                )),
+                Arc::new(Float32Array::from_iter((0..40).map(|i| (i % 5 > 0).then_some(i as f32)))),
             ),
             ("lists", Arc::new(list)),
         ],
@@ -425,10 +367,7 @@ fn truncated_parquet_files() {
     let world = parquet_world();
     let before = world.snapshot().id().to_owned();
     let whole = std::fs::read(world.path("users.parquet")).unwrap();
-    for length in (0..whole.len())
-        .step_by(7)
-        .chain(whole.len() - 12..whole.len())
-    {
+    for length in (0..whole.len()).step_by(7).chain(whole.len() - 12..whole.len()) {
         assert!(
             !damaged(&world, "users.parquet", &whole[..length], &before),
             "{length} bytes of {} will do",
@@ -444,9 +383,7 @@ fn parquet_files_with_wrong_bytes() {
     let world = parquet_world();
     let whole = std::fs::read(world.path("users.parquet")).unwrap();
     let mut before = world.snapshot().id().to_owned();
-    for (at, mask) in (0..whole.len())
-        .step_by(3)
-        .zip([0xff, 0x01, 0x80, 0x10].into_iter().cycle())
+    for (at, mask) in (0..whole.len()).step_by(3).zip([0xff, 0x01, 0x80, 0x10].into_iter().cycle())
     {
         let mut bytes = whole.clone();
         bytes[at] ^= mask;
@@ -497,28 +434,14 @@ fn vector_files() {
         npy("<i4", "3, 2", &six),
         "error: v.npy: its numbers are of type `<i4`, expected floats",
     );
-    vectors(
-        npy("<f4", "6,", &six),
-        "error: v.npy: its shape is (6,), expected rows and columns",
-    );
-    vectors(
-        b"\x93NUMPY\x01".to_vec(),
-        "error: v.npy: not a readable .npy file",
-    );
+    vectors(npy("<f4", "6,", &six), "error: v.npy: its shape is (6,), expected rows and columns");
+    vectors(b"\x93NUMPY\x01".to_vec(), "error: v.npy: not a readable .npy file");
     vectors(Vec::new(), "error: v.npy: not a readable .npy file");
     let nan = floats(&[1., 2., 3., f32::NAN, 5., 6.]);
-    vectors(
-        npy("<f4", "3, 2", &nan),
-        "error: v.npy, row 2: element 2 of the vector is NaN",
-    );
-    let infinite: Vec<u8> = [1., 2., 3., 4., 5., 1e300f64]
-        .iter()
-        .flat_map(|v| v.to_le_bytes())
-        .collect();
-    vectors(
-        npy("<f8", "3, 2", &infinite),
-        "error: v.npy, row 3: element 2 of the vector is inf",
-    );
+    vectors(npy("<f4", "3, 2", &nan), "error: v.npy, row 2: element 2 of the vector is NaN");
+    let infinite: Vec<u8> =
+        [1., 2., 3., 4., 5., 1e300f64].iter().flat_map(|v| v.to_le_bytes()).collect();
+    vectors(npy("<f8", "3, 2", &infinite), "error: v.npy, row 3: element 2 of the vector is inf");
     let huge = npy("<f4", "4611686018427387904, 4", &six);
     vectors(huge, "error: v.npy: the file has");
 }
@@ -531,10 +454,7 @@ fn npy_headers_cut_anywhere() {
     world.file("v.npy", &whole);
     let before = world.snapshot().id().to_owned();
     for length in 0..whole.len() {
-        assert!(
-            !damaged(&world, "v.npy", &whole[..length], &before),
-            "{length} bytes will do"
-        );
+        assert!(!damaged(&world, "v.npy", &whole[..length], &before), "{length} bytes will do");
     }
 }
 
@@ -548,10 +468,7 @@ fn vectors_by_key() {
             let list = ListArray::from_iter_primitive::<types::Float32Type, _, _>(rows);
             w.parquet(
                 "v.parquet",
-                vec![
-                    ("user_id", Arc::new(Int64Array::from(keys))),
-                    ("vector", Arc::new(list)),
-                ],
+                vec![("user_id", Arc::new(Int64Array::from(keys))), ("vector", Arc::new(list))],
             );
         }
     };
@@ -601,10 +518,7 @@ fn numbers_that_are_too_large_for_halves() {
         let rows = [row(2.0), row(1e6), row(1e7)];
         let list = ListArray::from_iter_primitive::<types::Float32Type, _, _>(rows);
         let keys = Arc::new(Int64Array::from(vec![10, 20, 30]));
-        w.parquet(
-            "v.parquet",
-            vec![("user_id", keys), ("vector", Arc::new(list))],
-        );
+        w.parquet("v.parquet", vec![("user_id", keys), ("vector", Arc::new(list))]);
     };
     broken(
         |w| by_key(w, ""),

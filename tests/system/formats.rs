@@ -45,24 +45,8 @@ fn batch() -> RecordBatch {
         ("user_id", ints([10, 20, 10, 10])),
         ("movie_id", ints([7, 7, 3, 7])),
         ("ts", ints([100, 300, 200, 200])),
-        (
-            "stars",
-            Arc::new(Float64Array::from(vec![
-                Some(4.0),
-                Some(5.0),
-                None,
-                Some(2.5),
-            ])),
-        ),
-        (
-            "note",
-            Arc::new(StringArray::from(vec![
-                Some("a"),
-                None,
-                Some("b"),
-                Some("c"),
-            ])),
-        ),
+        ("stars", Arc::new(Float64Array::from(vec![Some(4.0), Some(5.0), None, Some(2.5)]))),
+        ("note", Arc::new(StringArray::from(vec![Some("a"), None, Some("b"), Some("c")]))),
     ])
     .unwrap()
 }
@@ -112,9 +96,7 @@ fn every_format_gives_the_same_data() {
         let weights = out.weight.unwrap();
         assert!(weights[0].is_nan(), "{ending}");
         assert_eq!(weights[1..], [2.5, 4.0, 5.0], "{ending}");
-        let ColumnView::Code(notes) = snapshot.link_column(likes, 0) else {
-            panic!("{ending}")
-        };
+        let ColumnView::Code(notes) = snapshot.link_column(likes, 0) else { panic!("{ending}") };
         assert_eq!(snapshot.string(notes[0]), "a", "{ending}");
     }
 }
@@ -142,10 +124,7 @@ fn packed_pieces_follow_each_other() {
 fn globs_join_files_of_one_format() {
     let world = World::likes();
     world.edit("catalog.toml", "likes.csv", "likes-*.jsonl.gz");
-    world.file(
-        "likes-2.jsonl.gz",
-        gzip(b"{\"user_id\":20,\"movie_id\":9,\"ts\":5,\"stars\":1}\n"),
-    );
+    world.file("likes-2.jsonl.gz", gzip(b"{\"user_id\":20,\"movie_id\":9,\"ts\":5,\"stars\":1}\n"));
     world.file("likes-1.jsonl.gz", likes("jsonl.gz"));
     let snapshot = world.snapshot();
     assert_eq!(snapshot.schema().edge(edge(&snapshot, "likes")).links, 5);
@@ -165,10 +144,7 @@ fn shapes(lines: &str) -> Vec<(String, Type)> {
     let snapshot = world.snapshot();
     let user = entity(&snapshot, "user");
     let columns = &snapshot.schema().entity(user).columns[1..];
-    columns
-        .iter()
-        .map(|c| (c.name.clone(), c.ty.clone()))
-        .collect()
+    columns.iter().map(|c| (c.name.clone(), c.ty.clone())).collect()
 }
 
 #[test]
@@ -217,11 +193,7 @@ fn columns_without_a_type_are_left_out_with_a_warning() {
         "{\"user_id\": 10, \"address\": {\"city\": \"X\"}}\n{\"user_id\": 20, \"tags\": 1}\n{\"user_id\": 30, \"tags\": [1]}",
     );
     let snapshot = world.snapshot();
-    let warnings: Vec<_> = snapshot
-        .warnings()
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let warnings: Vec<_> = snapshot.warnings().iter().map(ToString::to_string).collect();
     assert_eq!(
         warnings,
         [
@@ -237,10 +209,7 @@ fn broken(ending: &str, bytes: impl AsRef<[u8]>, expected: &str) {
     let before = world.snapshot().id().to_owned();
     world.file(&format!("likes.{ending}"), bytes.as_ref());
     let error = world.error();
-    assert!(
-        error.starts_with(expected),
-        "expected: {expected}\nfound:    {error}"
-    );
+    assert!(error.starts_with(expected), "expected: {expected}\nfound:    {error}");
     assert_eq!(world.stale().unwrap().id(), before);
 }
 
@@ -304,19 +273,11 @@ fn packed_files_that_are_damaged() {
 #[test]
 fn arrow_files_that_are_damaged() {
     broken("arrow", "", "error: likes.arrow: the file is empty");
-    broken(
-        "arrow",
-        "user_id\n",
-        "error: likes.arrow: not a readable Arrow file: ",
-    );
+    broken("arrow", "user_id\n", "error: likes.arrow: not a readable Arrow file: ");
     for packing in [None, Some(arrow_ipc::CompressionType::LZ4_FRAME)] {
         let whole = arrow_file(packing);
         for length in (1..whole.len()).step_by(37) {
-            broken(
-                "arrow",
-                &whole[..length],
-                "error: likes.arrow: not a readable Arrow file: ",
-            );
+            broken("arrow", &whole[..length], "error: likes.arrow: not a readable Arrow file: ");
         }
         let world = world("arrow", &whole);
         for at in (0..whole.len()).step_by(7) {
@@ -325,10 +286,7 @@ fn arrow_files_that_are_damaged() {
             world.file("likes.arrow", &bytes);
             if let Err(error) = world.open() {
                 let known = ["likes.arrow", "catalog.toml"];
-                assert!(
-                    known.iter().any(|name| error.file.ends_with(name)),
-                    "{error}"
-                );
+                assert!(known.iter().any(|name| error.file.ends_with(name)), "{error}");
             }
         }
     }
@@ -344,15 +302,10 @@ fn formats_are_for_text() {
             "time = \"ts\"\nformat = { separator = \";\" }",
         );
         let error = world.error();
-        assert!(
-            error.contains("`format` is about text with separators"),
-            "{error}"
-        );
+        assert!(error.contains("`format` is about text with separators"), "{error}");
     }
-    let world = world(
-        "jsonl",
-        b"{\"user_id\": 10, \"movie_id\": 7, \"ts\": 1, \"stars\": \"N/A\"}",
-    );
+    let world =
+        world("jsonl", b"{\"user_id\": 10, \"movie_id\": 7, \"ts\": 1, \"stars\": \"N/A\"}");
     world.edit(
         "catalog.toml",
         "time = \"ts\"",
@@ -363,10 +316,7 @@ fn formats_are_for_text() {
 
 #[test]
 fn texts_of_another_encoding() {
-    let world = world(
-        "csv",
-        b"user_id,movie_id,ts,stars,note\n10,7,1,1,\x81\x20\n",
-    );
+    let world = world("csv", b"user_id,movie_id,ts,stars,note\n10,7,1,1,\x81\x20\n");
     let format = "time = \"ts\"\nformat = { encoding = \"shift_jis\" }";
     world.edit("catalog.toml", "time = \"ts\"", format);
     let error = world.error();
@@ -386,10 +336,7 @@ fn tensors(all: &[(&str, &str, &[usize], Vec<u8>)]) -> Vec<u8> {
             data.len()
         ));
     }
-    let header = format!(
-        "{{\"__metadata__\":{{\"by\":\"test\"}},{}}}",
-        entries.join(",")
-    );
+    let header = format!("{{\"__metadata__\":{{\"by\":\"test\"}},{}}}", entries.join(","));
     let mut file = (header.len() as u64).to_le_bytes().to_vec();
     file.extend(header.as_bytes());
     file.extend(data);
@@ -417,9 +364,7 @@ fn embedded(file: &str, more: &str, bytes: &[u8]) -> World {
 fn vectors(world: &World) -> Vec<Option<Vec<f32>>> {
     let snapshot = world.snapshot();
     let view = snapshot.vectors(0, entity(&snapshot, "user")).unwrap();
-    (0..3)
-        .map(|row| view.get(row).map(Cow::into_owned))
-        .collect()
+    (0..3).map(|row| view.get(row).map(Cow::into_owned)).collect()
 }
 
 #[test]
@@ -490,24 +435,15 @@ fn tensors_that_are_damaged() {
         "error: v.safetensors, row 2: element 2 of the vector is NaN",
     );
     starts(
-        &tensors(&[
-            ("a", "F32", &[3, 1], floats(&[1., 2., 3.])),
-            ("b", "F32", &[3, 2], six()),
-        ]),
+        &tensors(&[("a", "F32", &[3, 1], floats(&[1., 2., 3.])), ("b", "F32", &[3, 2], six())]),
         "error: v.safetensors: several columns with lists of numbers\n  help: `column = ",
     );
     starts(
-        &tensors(&[
-            ("user_id", "I64", &[1], ints(&[10])),
-            ("b", "F32", &[3, 2], six()),
-        ]),
+        &tensors(&[("user_id", "I64", &[1], ints(&[10])), ("b", "F32", &[3, 2], six())]),
         "error: v.safetensors, column `user_id`: has 1 rows, the vectors have 3",
     );
     starts(
-        &tensors(&[
-            ("user_id", "I64", &[3], ints(&[10, 99, 20])),
-            ("b", "F32", &[3, 2], six()),
-        ]),
+        &tensors(&[("user_id", "I64", &[3], ints(&[10, 99, 20])), ("b", "F32", &[3, 2], six())]),
         "error: v.safetensors, row 2, column `user_id`: no user has the key `99`",
     );
 }

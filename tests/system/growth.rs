@@ -36,10 +36,7 @@ impl World {
         world.file("catalog.toml", CATALOG);
         world.file("users.csv", "user_id,x\n1,3\n2,5\n3,\n");
         world.file("posts.csv", "post_id,x\n1,2\n2,4\n3,\n");
-        world.file(
-            "likes.csv",
-            "user_id,post_id,w\n1,1,0.5\n1,2,2.0\n2,2,1.0\n",
-        );
+        world.file("likes.csv", "user_id,post_id,w\n1,1,0.5\n1,2,2.0\n2,2,1.0\n");
         world
     }
 
@@ -91,11 +88,7 @@ impl World {
         ] {
             let (verb, rest) = args.split_once(' ').unwrap_or((args, ""));
             let (code, text) = self.igql(&format!("{verb} {file} {rest}"));
-            assert!(
-                code <= 1 && (code == 0 || verb == "fmt"),
-                "{name}: {args}: {}",
-                cut(&text)
-            );
+            assert!(code <= 1 && (code == 0 || verb == "fmt"), "{name}: {args}: {}", cut(&text));
         }
         rows
     }
@@ -106,11 +99,7 @@ impl World {
         self.file(&file, program);
         let (exit, text) = self.igql(&format!("check {file} --format json"));
         assert_eq!(exit, 1, "{name}: {}", cut(&text));
-        assert!(
-            text.contains(&format!("\"{code}\"")),
-            "{name}: {}",
-            cut(&text)
-        );
+        assert!(text.contains(&format!("\"{code}\"")), "{name}: {}", cut(&text));
         let errors = text.matches("\"code\": \"E").count();
         assert!(errors <= 2, "{name}: {errors} errors\n{}", cut(&text));
         self.igql(&format!("fmt {file}"));
@@ -150,12 +139,7 @@ fn values_that_use_each_other_twice() {
         "arguments",
         &chain(
             "value v0(a: float) on user = float(x) * a / 10.0",
-            |n| {
-                format!(
-                    "value v{n}(a: float) on user = v{0}(a) * (1.0 - v{0}(a))",
-                    n - 1
-                )
-            },
+            |n| format!("value v{n}(a: float) on user = v{0}(a) * (1.0 - v{0}(a))", n - 1),
             "all(user).score(v{n}(0.5))",
         ),
     );
@@ -163,12 +147,7 @@ fn values_that_use_each_other_twice() {
         "choices",
         &chain(
             "value v0 on user = float(x)",
-            |n| {
-                format!(
-                    "value v{n} on user = v{0} / 2.0 if v{0} > 1.0 else v{0} + 1.0",
-                    n - 1
-                )
-            },
+            |n| format!("value v{n} on user = v{0} / 2.0 if v{0} > 1.0 else v{0} + 1.0", n - 1),
             "all(user).score(v{n}).take(2)",
         ),
     );
@@ -189,12 +168,7 @@ fn policies_definitions_and_bindings() {
         "policies",
         &chain(
             "policy p0(limit: int = 1) on user = x > limit",
-            |n| {
-                format!(
-                    "policy p{n}(limit: int = 1) on user = p{0}(limit) and p{0}(limit)",
-                    n - 1
-                )
-            },
+            |n| format!("policy p{n}(limit: int = 1) on user = p{0}(limit) and p{0}(limit)", n - 1),
             "all(user).filter(p{n}=2).score(x)",
         ),
     );
@@ -202,12 +176,7 @@ fn policies_definitions_and_bindings() {
         "defs",
         &chain(
             "def f0(r: set[user]) -> set[user] = r.filter(x > 0)",
-            |n| {
-                format!(
-                    "def f{n}(r: set[user]) -> set[user] = r.f{0}() | r.f{0}()",
-                    n - 1
-                )
-            },
+            |n| format!("def f{n}(r: set[user]) -> set[user] = r.f{0}() | r.f{0}()", n - 1),
             "all(user).f{n}()",
         ),
     );
@@ -261,9 +230,8 @@ fn policies_definitions_and_bindings() {
             "all(user).score(b{n} * x)",
         ),
     );
-    let block: String = (1..=LEVELS)
-        .map(|n| format!("    b{n} = b{0} * (1.0 - b{0})\n", n - 1))
-        .collect();
+    let block: String =
+        (1..=LEVELS).map(|n| format!("    b{n} = b{0} * (1.0 - b{0})\n", n - 1)).collect();
     world.fine(
         "locals",
         &format!("value v on user = {{\n    b0 = float(x) / 10.0\n{block}    b{LEVELS}\n}}\nall(user).score(v)\n"),
@@ -327,12 +295,7 @@ fn sets_edges_models_and_tests() {
         "where",
         &chain(
             "edge e0 = likes where weight > 0.1",
-            |n| {
-                format!(
-                    "edge e{n} = e{0} where weight > 0.1 and exists(e{0}(from, to))",
-                    n - 1
-                )
-            },
+            |n| format!("edge e{n} = e{0} where weight > 0.1 and exists(e{0}(from, to))", n - 1),
             "user.walk(likes)",
         ),
     );
@@ -350,12 +313,7 @@ fn sets_edges_models_and_tests() {
         "page",
         &chain(
             "def f0(r: set[user]) = r.filter(x > 0)",
-            |n| {
-                format!(
-                    "def f{n}(r: set[user]) = r.f{0}() - r.f{0}().take(1)",
-                    n - 1
-                )
-            },
+            |n| format!("def f{n}(r: set[user]) = r.f{0}() - r.f{0}().take(1)", n - 1),
             "{a: all(user).f{n}(), b: all(user).f{n}().take(1)}",
         ),
     );
@@ -375,31 +333,18 @@ fn sets_edges_models_and_tests() {
 #[test]
 fn what_truly_grows_is_an_error() {
     let world = World::new();
-    let unite = chain(
-        "edge e0 = likes",
-        |n| format!("edge e{n} = e{0} | e{0}", n - 1),
-        "user.walk(e{n})",
-    );
+    let unite =
+        chain("edge e0 = likes", |n| format!("edge e{n} = e{0} | e{0}", n - 1), "user.walk(e{n})");
     world.wrong("unite", &unite, "E0603");
     let differ = chain(
         "def f0(r: set[user], n: int) = r.filter(x > n)",
-        |n| {
-            format!(
-                "def f{n}(r: set[user], n: int) = r.f{0}(2 * n) | r.f{0}(2 * n + 1)",
-                n - 1
-            )
-        },
+        |n| format!("def f{n}(r: set[user], n: int) = r.f{0}(2 * n) | r.f{0}(2 * n + 1)", n - 1),
         "all(user).f{n}(1)",
     );
     world.wrong("differ", &differ, "E0603");
     let values = chain(
         "value v0(a: float) on user = x * a",
-        |n| {
-            format!(
-                "value v{n}(a: float) on user = v{0}(2.0 * a) - v{0}(2.0 * a + 1.0)",
-                n - 1
-            )
-        },
+        |n| format!("value v{n}(a: float) on user = v{0}(2.0 * a) - v{0}(2.0 * a + 1.0)", n - 1),
         "all(user).score(v{n}(1.0))",
     );
     world.wrong("values", &values, "E0603");
@@ -425,18 +370,8 @@ fn names_that_lead_on_and_on() {
             |i| format!("value v{i} on user = v{} + 1.0", i - 1),
             "all(user).score(v{n})",
         ),
-        (
-            "binding",
-            "b0 = 1.0",
-            |i| format!("b{i} = b{}", i - 1),
-            "all(user).score(b{n} * x)",
-        ),
-        (
-            "set",
-            "s0 = user",
-            |i| format!("s{i} = s{} | user", i - 1),
-            "s{n}",
-        ),
+        ("binding", "b0 = 1.0", |i| format!("b{i} = b{}", i - 1), "all(user).score(b{n} * x)"),
+        ("set", "s0 = user", |i| format!("s{i} = s{} | user", i - 1), "s{n}"),
         (
             "def",
             "def f0(r: set[user]) = r",
@@ -449,12 +384,7 @@ fn names_that_lead_on_and_on() {
             |i| format!("def f{i}(a: float) = f{}(a) + 1.0", i - 1),
             "all(user).score(f{n}(1.0) * x)",
         ),
-        (
-            "edge",
-            "edge e0 = likes",
-            |i| format!("edge e{i} = e{}", i - 1),
-            "user.walk(e{n})",
-        ),
+        ("edge", "edge e0 = likes", |i| format!("edge e{i} = e{}", i - 1), "user.walk(e{n})"),
         (
             "model",
             "model m0 on post = formula(float(x))",
@@ -479,40 +409,22 @@ fn one_expression_that_is_very_deep() {
     let programs = [
         ("parens", score(&pairs("(", "x", ")"))),
         ("lists", score(&pairs("[", "x", "]"))),
-        (
-            "blocks",
-            format!("a = {}\nall(user)\n", pairs("{ ", "1", " }")),
-        ),
+        ("blocks", format!("a = {}\nall(user)\n", pairs("{ ", "1", " }"))),
         ("records", format!("{}\n", pairs("{a: ", "user", "}"))),
         ("calls", score(&pairs("abs(", "x", ")"))),
-        (
-            "not",
-            format!("all(user).filter({} x > 1)\n", "not ".repeat(N)),
-        ),
+        ("not", format!("all(user).filter({} x > 1)\n", "not ".repeat(N))),
         ("minus", score(&format!("{}x", "- ".repeat(N)))),
         ("reverse", format!("user.walk({}likes)\n", "~ ".repeat(N))),
         ("sum", score(&format!("x{}", " + x".repeat(N)))),
         ("powers", score(&format!("x{}", " ** 2".repeat(N)))),
-        (
-            "and",
-            format!("all(user).filter(x > 0{})\n", " and x > 1".repeat(N)),
-        ),
-        (
-            "compare",
-            format!("all(user).filter(0 < x{})\n", " <= x".repeat(N)),
-        ),
-        (
-            "choice",
-            score(&format!("{}0", "1 if x > 2 else ".repeat(N))),
-        ),
+        ("and", format!("all(user).filter(x > 0{})\n", " and x > 1".repeat(N))),
+        ("compare", format!("all(user).filter(0 < x{})\n", " <= x".repeat(N))),
+        ("choice", score(&format!("{}0", "1 if x > 2 else ".repeat(N)))),
         ("methods", format!("user{}\n", ".take(1)".repeat(N))),
         ("fields", score(&format!("viewer{}", ".x".repeat(N)))),
         ("union", format!("user{}\n", " | user".repeat(N))),
         ("min", score(&format!("min(x{})", ", x".repeat(N)))),
-        (
-            "types",
-            format!("param p: {} = []\nall(user)\n", pairs("list[", "int", "]")),
-        ),
+        ("types", format!("param p: {} = []\nall(user)\n", pairs("list[", "int", "]"))),
         ("open", "(".repeat(N)),
         ("closed", ")".repeat(N)),
         ("braces", "{".repeat(N)),
@@ -527,18 +439,9 @@ fn one_expression_that_is_very_deep() {
     }
     // what is long and not deep is no error
     let wide = [
-        (
-            "list",
-            format!("all(user).filter(x in [1{}])\n", ", 1".repeat(N)),
-        ),
+        ("list", format!("all(user).filter(x in [1{}])\n", ", 1".repeat(N))),
         ("lines", "# nothing\n".repeat(N) + "user\n"),
-        (
-            "items",
-            (0..20_000)
-                .map(|i| format!("b{i} = {i}\n"))
-                .collect::<String>()
-                + "user\n",
-        ),
+        ("items", (0..20_000).map(|i| format!("b{i} = {i}\n")).collect::<String>() + "user\n"),
     ];
     for (name, program) in wide {
         world.file("wide.igql", &program);
@@ -556,16 +459,9 @@ fn conditions_over_edges_and_viewers_within_viewers() {
         let before = format!("e{}", i - 1);
         format!("edge e{i} = {before} where count({before}(from)) > 1 and count(~{before}(to)) > 2")
     };
-    world.wrong(
-        "both",
-        &long(both, "edge e0 = likes", "user.walk(e{n})", 14),
-        "E0603",
-    );
+    world.wrong("both", &long(both, "edge e0 = likes", "user.walk(e{n})", 14), "E0603");
     let viewers = |i: usize| format!("b{i} = b{0}.walk(~likes).as_viewer(b{0})", i - 1);
-    world.file(
-        "viewers.igql",
-        &long(viewers, "b0 = user.walk(likes)", "b{n}", 60),
-    );
+    world.file("viewers.igql", &long(viewers, "b0 = user.walk(likes)", "b{n}", 60));
     for verb in ["check", "explain"] {
         let (code, text) = world.igql(&format!("{verb} viewers.igql"));
         assert_eq!(code, 0, "{verb}: {}", cut(&text));
@@ -577,18 +473,10 @@ fn imports_in_a_long_chain() {
     let world = World::new();
     let n = 3_000;
     for i in 0..n {
-        let next = if i + 1 < n {
-            format!("import \"m{}.igql\"\n", i + 1)
-        } else {
-            String::new()
-        };
+        let next = if i + 1 < n { format!("import \"m{}.igql\"\n", i + 1) } else { String::new() };
         world.file(&format!("m{i}.igql"), &format!("{next}b{i} = {i}\n"));
     }
     world.file("p.igql", "import \"m0.igql\"\nall(user).score(b0 * x)\n");
     let (code, text) = world.igql("check p.igql");
-    assert!(
-        code <= 1 && (code == 0 || text.contains("E0603")),
-        "{}",
-        cut(&text)
-    );
+    assert!(code <= 1 && (code == 0 || text.contains("E0603")), "{}", cut(&text));
 }

@@ -21,18 +21,9 @@ fn command(program: &str, args: &[&str], dir: &Path) -> (i32, String, String) {
     let igql = Path::new(env!("CARGO_BIN_EXE_igql"));
     let path = std::env::var("PATH").unwrap_or_default();
     let path = format!("{}:{path}", igql.parent().unwrap().display());
-    let out = Command::new(program)
-        .args(args)
-        .current_dir(dir)
-        .env("PATH", path)
-        .output()
-        .unwrap();
+    let out = Command::new(program).args(args).current_dir(dir).env("PATH", path).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (
-        out.status.code().unwrap(),
-        text(out.stdout),
-        text(out.stderr),
-    )
+    (out.status.code().unwrap(), text(out.stdout), text(out.stderr))
 }
 
 fn igql(args: &[&str], dir: &Path) -> (i32, String, String) {
@@ -47,10 +38,7 @@ impl Folder {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, contents).unwrap();
         }
-        Folder {
-            dir,
-            said: String::new(),
-        }
+        Folder { dir, said: String::new() }
     }
 
     fn parquet(&self, name: &str, columns: Vec<(&str, ArrayRef)>) {
@@ -107,23 +95,16 @@ impl Folder {
         let all = self.describe();
         let of = |kind: &str, count: &str| -> Vec<String> {
             let things = all[kind].as_array().unwrap().iter();
-            things
-                .map(|t| format!("{} {}", t["name"].as_str().unwrap(), t[count]))
-                .collect()
+            things.map(|t| format!("{} {}", t["name"].as_str().unwrap(), t[count])).collect()
         };
-        [of("entities", "rows"), of("edges", "links")]
-            .concat()
-            .join(", ")
+        [of("entities", "rows"), of("edges", "links")].concat().join(", ")
     }
 
     /// A column as `igql describe` has it.
     fn column(&self, of: &str, name: &str) -> Json {
         let all = self.describe();
-        let things = all["entities"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .chain(all["edges"].as_array().unwrap());
+        let things =
+            all["entities"].as_array().unwrap().iter().chain(all["edges"].as_array().unwrap());
         let thing = things
             .into_iter()
             .find(|t| t["name"] == of)
@@ -144,11 +125,7 @@ impl Folder {
     #[track_caller]
     fn says(&self, parts: &[&str]) -> &Folder {
         for part in parts {
-            assert!(
-                self.said.contains(part),
-                "`{part}` is not in\n{}",
-                self.said
-            );
+            assert!(self.said.contains(part), "`{part}` is not in\n{}", self.said);
         }
         self
     }
@@ -179,9 +156,7 @@ fn utf16(text: &str) -> Vec<u8> {
 
 /// Every byte a letter: é is 0xe9.
 fn latin1(text: &str) -> Vec<u8> {
-    text.chars()
-        .map(|c| u8::try_from(u32::from(c)).unwrap())
-        .collect()
+    text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect()
 }
 
 #[test]
@@ -196,11 +171,8 @@ fn one_key_twice_and_one_wrong_date_in_600_rows() {
     let likes = lines("user_id,item_id,ts\n", 900, |n| {
         format!("{},{},{}", n % 40, n % 400 + 1, 1_709_280_000 + n)
     });
-    let folder = Folder::new(&[
-        ("items.csv", items.as_bytes()),
-        ("likes.csv", likes.as_bytes()),
-    ])
-    .init();
+    let folder =
+        Folder::new(&[("items.csv", items.as_bytes()), ("likes.csv", likes.as_bytes())]).init();
     assert_eq!(folder.counts(), "item 599, user 40, likes 900");
     assert_eq!(folder.column("item", "created_at")["nulls"], 1);
     assert_eq!(folder.range("likes", "ts").0, "2024-03-01T08:00:00Z");
@@ -219,17 +191,10 @@ fn one_key_twice_and_one_wrong_date_in_600_rows() {
 
 #[test]
 fn a_time_that_would_hide_everything_is_none() {
-    let items = lines("item_id,title,created_at\n", 30, |n| {
-        format!("{n},thing {n},2030-01-01")
-    });
-    let likes = lines("user_id,item_id,ts\n", 60, |n| {
-        format!("{},{},2024-03-01", n % 7, n % 20)
-    });
-    let folder = Folder::new(&[
-        ("items.csv", items.as_bytes()),
-        ("likes.csv", likes.as_bytes()),
-    ])
-    .init();
+    let items = lines("item_id,title,created_at\n", 30, |n| format!("{n},thing {n},2030-01-01"));
+    let likes = lines("user_id,item_id,ts\n", 60, |n| format!("{},{},2024-03-01", n % 7, n % 20));
+    let folder =
+        Folder::new(&[("items.csv", items.as_bytes()), ("likes.csv", likes.as_bytes())]).init();
     assert_eq!(folder.describe()["entities"][0]["time"], Json::Null);
 }
 
@@ -240,17 +205,11 @@ fn trailing_semicolons_and_decimal_commas() {
             "bewertungen.csv",
             b"user_id;item_id;note;\n1;10;3,5;\n2;11;4,0;\n1;11;1.234,5;\n3;10;2,5;\n",
         ),
-        (
-            "items.csv",
-            &latin1("item_id;name;preis\n10;Käse;1,50\n11;Öl;2,25\n12;Tee;3,00\n"),
-        ),
+        ("items.csv", &latin1("item_id;name;preis\n10;Käse;1,50\n11;Öl;2,25\n12;Tee;3,00\n")),
     ])
     .init();
     assert_eq!(folder.counts(), "item 3, user 3, bewertungen 4");
-    assert_eq!(
-        folder.range("bewertungen", "note"),
-        (2.5.into(), 1234.5.into())
-    );
+    assert_eq!(folder.range("bewertungen", "note"), (2.5.into(), 1234.5.into()));
     assert_eq!(folder.range("item", "preis"), (1.5.into(), 3.0.into()));
     assert_eq!(folder.column("item", "name")["examples"][0], "Käse");
     folder
@@ -283,56 +242,29 @@ fn pandas_writes_an_index_and_floats_for_ids() {
     let rows = folder.next();
     assert!(rows.iter().all(|r| r["movie_id"].is_i64()), "{rows:?}");
     assert_eq!(folder.column("movie", "genres")["type"], "list[string]");
-    folder.says(&[
-        "1 of 5 rows has no `user_id`",
-        "row 4 (line 5)",
-        "row 5 (line 6) `99`",
-    ]);
+    folder.says(&["1 of 5 rows has no `user_id`", "row 4 (line 5)", "row 5 (line 6) `99`"]);
 }
 
 #[test]
 fn lenskit() {
     let ratings = lines("user,item,rating,timestamp\n", 60, |n| {
-        format!(
-            "{},{},{}.0,{}",
-            n % 7 + 1,
-            100 + n % 13,
-            n % 5 + 1,
-            1_709_280_000 + n * 3600
-        )
+        format!("{},{},{}.0,{}", n % 7 + 1, 100 + n % 13, n % 5 + 1, 1_709_280_000 + n * 3600)
     });
     let folder = Folder::new(&[("ratings.csv", ratings.as_bytes())]).init();
     assert_eq!(folder.counts(), "user 7, item 13, ratings 60");
-    assert_eq!(
-        folder.range("ratings", "timestamp").0,
-        "2024-03-01T08:00:00Z"
-    );
+    assert_eq!(folder.range("ratings", "timestamp").0, "2024-03-01T08:00:00Z");
     assert_eq!(folder.range("ratings", "rating"), (1.0.into(), 5.0.into()));
 }
 
 #[test]
 fn recbole() {
-    let inter = lines(
-        "user_id:token\titem_id:token\trating:float\ttimestamp:float\n",
-        60,
-        |n| {
-            format!(
-                "{}\t{}\t{}.0\t{}.0",
-                n % 7 + 1,
-                100 + n % 13,
-                n % 5 + 1,
-                1_709_280_000 + n * 3600
-            )
-        },
-    );
-    let items = lines(
-        "item_id:token\tmovie_title:token_seq\tclass:token_seq\n",
-        13,
-        |n| format!("{}\tThe {n}\tAction Comedy", 100 + n),
-    );
-    let users = lines("user_id:token\tage:token\n", 7, |n| {
-        format!("{}\t{}", n + 1, 20 + n)
+    let inter = lines("user_id:token\titem_id:token\trating:float\ttimestamp:float\n", 60, |n| {
+        format!("{}\t{}\t{}.0\t{}.0", n % 7 + 1, 100 + n % 13, n % 5 + 1, 1_709_280_000 + n * 3600)
     });
+    let items = lines("item_id:token\tmovie_title:token_seq\tclass:token_seq\n", 13, |n| {
+        format!("{}\tThe {n}\tAction Comedy", 100 + n)
+    });
+    let users = lines("user_id:token\tage:token\n", 7, |n| format!("{}\t{}", n + 1, 20 + n));
     let folder = Folder::new(&[
         ("toy.inter", inter.as_bytes()),
         ("toy.item", items.as_bytes()),
@@ -340,10 +272,7 @@ fn recbole() {
     ])
     .init();
     assert_eq!(folder.counts(), "item 13, user 7, interactions 60");
-    assert_eq!(
-        folder.range("interactions", "timestamp").0,
-        "2024-03-01T08:00:00Z"
-    );
+    assert_eq!(folder.range("interactions", "timestamp").0, "2024-03-01T08:00:00Z");
     assert_eq!(
         folder.column("item", "class")["examples"][0],
         serde_json::json!(["Action", "Comedy"])
@@ -353,66 +282,34 @@ fn recbole() {
 #[test]
 fn movielens_100k() {
     let data = lines("", 60, |n| {
-        format!(
-            "{}\t{}\t{}\t{}",
-            n % 7 + 1,
-            n % 13 + 1,
-            n % 5 + 1,
-            881_250_949 + n
-        )
+        format!("{}\t{}\t{}\t{}", n % 7 + 1, n % 13 + 1, n % 5 + 1, 881_250_949 + n)
     });
     let item = lines("", 13, |n| {
-        format!(
-            "{}|Amélie {n} (1995)|0{}-Jan-1995||http://us.imdb.com/{n}|0|1",
-            n + 1,
-            n % 9 + 1
-        )
+        format!("{}|Amélie {n} (1995)|0{}-Jan-1995||http://us.imdb.com/{n}|0|1", n + 1, n % 9 + 1)
     });
     let user = lines("", 7, |n| format!("{}|2{n}|M|technician|8571{n}", n + 1));
     let folder = Folder::new(&[
         ("u.data", data.as_bytes()),
         ("u.item", &latin1(&item)),
         ("u.user", user.as_bytes()),
-        (
-            "README",
-            b"SUMMARY & USAGE LICENSE\n\nMovieLens data sets were collected, and so on.\n",
-        ),
+        ("README", b"SUMMARY & USAGE LICENSE\n\nMovieLens data sets were collected, and so on.\n"),
         ("mku.sh", b"#!/bin/sh\necho 1,2\n"),
     ])
     .init();
     assert_eq!(folder.counts(), "item 13, user 7, ratings 60");
-    assert_eq!(
-        folder.range("ratings", "timestamp").0,
-        "1997-12-04T15:55:49Z"
-    );
-    assert_eq!(
-        folder.column("item", "name")["examples"][0],
-        "Amélie 0 (1995)"
-    );
+    assert_eq!(folder.range("ratings", "timestamp").0, "1997-12-04T15:55:49Z");
+    assert_eq!(folder.column("item", "name")["examples"][0], "Amélie 0 (1995)");
     let date = folder.column("item", "column_3");
-    assert_eq!(
-        (&date["type"], &date["min"]),
-        (&"time".into(), &"1995-01-01T00:00:00Z".into())
-    );
+    assert_eq!((&date["type"], &date["min"]), (&"time".into(), &"1995-01-01T00:00:00Z".into()));
 }
 
 #[test]
 fn movielens_1m() {
     let ratings = lines("", 60, |n| {
-        format!(
-            "{}::{}::{}::{}",
-            n % 7 + 1,
-            n % 13 + 1,
-            n % 5 + 1,
-            978_300_760 + n
-        )
+        format!("{}::{}::{}::{}", n % 7 + 1, n % 13 + 1, n % 5 + 1, 978_300_760 + n)
     });
     let movies = lines("", 13, |n| {
-        format!(
-            "{}::Film {n} (1995)::{}|Comedy",
-            n + 1,
-            ["Drama", "Animation|Children's"][n % 2]
-        )
+        format!("{}::Film {n} (1995)::{}|Comedy", n + 1, ["Drama", "Animation|Children's"][n % 2])
     });
     let users = lines("", 7, |n| format!("{}::F::1::10::4806{n}", n + 1));
     let folder = Folder::new(&[
@@ -422,10 +319,7 @@ fn movielens_1m() {
     ])
     .init();
     assert_eq!(folder.counts(), "movie 13, user 7, ratings 60");
-    assert_eq!(
-        folder.range("ratings", "timestamp").0,
-        "2000-12-31T22:12:40Z"
-    );
+    assert_eq!(folder.range("ratings", "timestamp").0, "2000-12-31T22:12:40Z");
     assert_eq!(folder.column("movie", "column_3")["type"], "list[string]");
 }
 
@@ -452,10 +346,7 @@ fn amazon_reviews_and_a_broken_line() {
     ])
     .init();
     assert_eq!(folder.counts(), "item 13, reviewer 7, Electronics_5 60");
-    assert_eq!(
-        folder.range("Electronics_5", "unixReviewTime").0,
-        "2014-05-13T16:53:20Z"
-    );
+    assert_eq!(folder.range("Electronics_5", "unixReviewTime").0, "2014-05-13T16:53:20Z");
     folder.says(&["row 61 (line 61)"]);
 }
 
@@ -484,14 +375,8 @@ fn lastfm_hetrec() {
         folder.counts(),
         "artist 3, tag 2, user 3, user_artists 6, user_friends 4, user_taggedartists 3"
     );
-    assert_eq!(
-        folder.range("user_artists", "weight"),
-        (7.0.into(), 13883.0.into())
-    );
-    assert_eq!(
-        folder.column("user_taggedartists", "time")["max"],
-        "2010-04-01T00:00:00Z"
-    );
+    assert_eq!(folder.range("user_artists", "weight"), (7.0.into(), 13883.0.into()));
+    assert_eq!(folder.column("user_taggedartists", "time")["max"], "2010-04-01T00:00:00Z");
 }
 
 #[test]
@@ -499,14 +384,8 @@ fn folders_of_parquet_with_and_without_keys() {
     let folder = Folder::new(&[]);
     let part = |n: i64| -> Vec<(&str, ArrayRef)> {
         vec![
-            (
-                "user_id",
-                Arc::new(Int64Array::from_iter_values((0..6).map(|i| i % 3))),
-            ),
-            (
-                "item_id",
-                Arc::new(Int64Array::from_iter_values((0..6).map(|i| 10 * n + i / 2))),
-            ),
+            ("user_id", Arc::new(Int64Array::from_iter_values((0..6).map(|i| i % 3)))),
+            ("item_id", Arc::new(Int64Array::from_iter_values((0..6).map(|i| 10 * n + i / 2)))),
         ]
     };
     folder.parquet("views/dt=2024-03-01/part-0.parquet", part(1));
@@ -514,20 +393,14 @@ fn folders_of_parquet_with_and_without_keys() {
     folder.parquet(
         "items/part-00000.parquet",
         vec![
-            (
-                "item_id",
-                Arc::new(Int64Array::from(vec![10, 11])) as ArrayRef,
-            ),
+            ("item_id", Arc::new(Int64Array::from(vec![10, 11])) as ArrayRef),
             ("name", Arc::new(StringArray::from(vec!["a", "b"]))),
         ],
     );
     folder.parquet(
         "items/part-00001.parquet",
         vec![
-            (
-                "item_id",
-                Arc::new(Int64Array::from(vec![12, 13])) as ArrayRef,
-            ),
+            ("item_id", Arc::new(Int64Array::from(vec![12, 13])) as ArrayRef),
             ("name", Arc::new(StringArray::from(vec!["c", "d"]))),
         ],
     );
@@ -538,37 +411,25 @@ fn folders_of_parquet_with_and_without_keys() {
 
 #[test]
 fn one_table_of_events_and_nothing_else() {
-    let events = lines(
-        "timestamp,visitorid,event,itemid,transactionid\n",
-        80,
-        |n| {
-            format!(
-                "{},{},{},{},",
-                1_433_221_332_117u64 + n as u64 * 1000,
-                257_597 + n % 9,
-                if n % 5 == 0 { "addtocart" } else { "view" },
-                355_908 + n % 17
-            )
-        },
-    );
+    let events = lines("timestamp,visitorid,event,itemid,transactionid\n", 80, |n| {
+        format!(
+            "{},{},{},{},",
+            1_433_221_332_117u64 + n as u64 * 1000,
+            257_597 + n % 9,
+            if n % 5 == 0 { "addtocart" } else { "view" },
+            355_908 + n % 17
+        )
+    });
     let folder = Folder::new(&[("events.csv", events.as_bytes())]).init();
     assert_eq!(folder.counts(), "visitor 9, item 17, events 80");
-    assert_eq!(
-        folder.range("events", "timestamp").0,
-        "2015-06-02T05:02:12.117Z"
-    );
+    assert_eq!(folder.range("events", "timestamp").0, "2015-06-02T05:02:12.117Z");
 }
 
 #[test]
 fn several_event_tables_packed_among_other_files() {
     let table = |from: usize| {
         lines("user_id,video_id,event_time\n", 40, |n| {
-            format!(
-                "u{},v{},2024-05-01 10:{:02}:00 UTC",
-                n % 6,
-                (n + from) % 11,
-                n
-            )
+            format!("u{},v{},2024-05-01 10:{:02}:00 UTC", n % 6, (n + from) % 11, n)
         })
     };
     let packed = |text: &str| {
@@ -592,14 +453,8 @@ fn several_event_tables_packed_among_other_files() {
         (".DS_Store", b"\0\0\0\x01Bud1"),
     ])
     .init();
-    assert_eq!(
-        folder.counts(),
-        "video 11, user 6, author 3, likes 40, views 40"
-    );
-    assert_eq!(
-        folder.range("views", "event_time").1,
-        "2024-05-01T10:39:00Z"
-    );
+    assert_eq!(folder.counts(), "video 11, user 6, author 3, likes 40, views 40");
+    assert_eq!(folder.range("views", "event_time").1, "2024-05-01T10:39:00Z");
     folder
         .says(&[
             "left out: shop.xlsx: a spreadsheet: save its sheets as CSV",
@@ -611,19 +466,11 @@ fn several_event_tables_packed_among_other_files() {
 #[test]
 fn lists_and_vectors_in_columns_and_beside() {
     let items = lines("item_id,title,tags,look\n", 12, |n| {
-        format!(
-            "{},Item {n},\"['red', 'blue{}']\",\"[0.{n}, 0.5, 0.25]\"",
-            n + 1,
-            n % 2
-        )
+        format!("{},Item {n},\"['red', 'blue{}']\",\"[0.{n}, 0.5, 0.25]\"", n + 1, n % 2)
     });
-    let likes = lines("user_id,item_id\n", 30, |n| {
-        format!("{},{}", n % 5, n % 12 + 1)
-    });
-    let header = format!(
-        "{:<117}\n",
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (12, 2), }"
-    );
+    let likes = lines("user_id,item_id\n", 30, |n| format!("{},{}", n % 5, n % 12 + 1));
+    let header =
+        format!("{:<117}\n", "{'descr': '<f4', 'fortran_order': False, 'shape': (12, 2), }");
     let mut npy = b"\x93NUMPY\x01\x00".to_vec();
     npy.extend((header.len() as u16).to_le_bytes());
     npy.extend(header.as_bytes());
@@ -635,16 +482,10 @@ fn lists_and_vectors_in_columns_and_beside() {
     ])
     .init();
     assert_eq!(folder.counts(), "item 12, user 5, likes 30");
-    assert_eq!(
-        folder.column("item", "tags")["examples"][0],
-        serde_json::json!(["red", "blue0"])
-    );
+    assert_eq!(folder.column("item", "tags")["examples"][0], serde_json::json!(["red", "blue0"]));
     assert_eq!(folder.column("item", "look")["type"], "vector[3]");
     let embedding = folder.describe()["embeddings"][0].clone();
-    assert_eq!(
-        (&embedding["dim"], &embedding["entities"][0]["vectors"]),
-        (&2.into(), &12.into())
-    );
+    assert_eq!((&embedding["dim"], &embedding["entities"][0]["vectors"]), (&2.into(), &12.into()));
 }
 
 #[test]
@@ -653,37 +494,20 @@ fn vectors_in_a_column_of_parquet() {
         "likes.csv",
         lines("user_id,item_id\n", 30, |n| format!("{},{}", n % 5, n % 12)).as_bytes(),
     )]);
-    let vectors = (0..12).map(|n| {
-        Some(
-            (0..8)
-                .map(|d| Some(f64::from(n * d) / 7.0))
-                .collect::<Vec<_>>(),
-        )
-    });
+    let vectors =
+        (0..12).map(|n| Some((0..8).map(|d| Some(f64::from(n * d) / 7.0)).collect::<Vec<_>>()));
     folder.parquet(
         "items.parquet",
         vec![
-            (
-                "item_id",
-                Arc::new(Int64Array::from_iter_values(0..12)) as ArrayRef,
-            ),
-            (
-                "price",
-                Arc::new(Float64Array::from_iter_values((0..12).map(f64::from))),
-            ),
-            (
-                "embedding",
-                Arc::new(ListArray::from_iter_primitive::<Float64Type, _, _>(vectors)),
-            ),
+            ("item_id", Arc::new(Int64Array::from_iter_values(0..12)) as ArrayRef),
+            ("price", Arc::new(Float64Array::from_iter_values((0..12).map(f64::from)))),
+            ("embedding", Arc::new(ListArray::from_iter_primitive::<Float64Type, _, _>(vectors))),
         ],
     );
     let folder = folder.init();
     assert_eq!(folder.counts(), "item 12, user 5, likes 30");
     let embedding = folder.describe()["embeddings"][0].clone();
-    assert_eq!(
-        (&embedding["name"], &embedding["dim"]),
-        (&"item_embedding".into(), &8.into())
-    );
+    assert_eq!((&embedding["name"], &embedding["dim"]), (&"item_embedding".into(), &8.into()));
 }
 
 #[test]
@@ -694,14 +518,8 @@ fn headers_with_blanks_capitals_accents_and_quotes() {
     ])
     .init();
     assert_eq!(folder.counts(), "produkt 3, user 3, kaufe_2024 4");
-    assert_eq!(
-        folder.range("kaufe_2024", "Größe (cm)"),
-        (3.into(), 6.into())
-    );
-    assert_eq!(
-        folder.column("kaufe_2024", "say \"hi\"")["examples"][0],
-        "a"
-    );
+    assert_eq!(folder.range("kaufe_2024", "Größe (cm)"), (3.into(), 6.into()));
+    assert_eq!(folder.column("kaufe_2024", "say \"hi\"")["examples"][0], "a");
 }
 
 #[test]
@@ -732,16 +550,8 @@ fn the_day_before_the_first_link() {
 #[test]
 fn words_for_null_and_lines_of_other_lengths() {
     let mut likes = lines("user_id,item_id,rating,ts\n", 60, |n| {
-        let rating = if n % 10 == 3 {
-            "N/A".to_owned()
-        } else {
-            format!("{}", n % 5)
-        };
-        let ts = if n % 20 == 4 {
-            "\\N".to_owned()
-        } else {
-            format!("2024-03-01 10:{n:02}:00")
-        };
+        let rating = if n % 10 == 3 { "N/A".to_owned() } else { format!("{}", n % 5) };
+        let ts = if n % 20 == 4 { "\\N".to_owned() } else { format!("2024-03-01 10:{n:02}:00") };
         format!("{},{},{rating},{ts}", n % 7, n % 13)
     });
     likes += "1,2\n1,2,3,2024-03-01 10:00:00,more,fields\nNULL,3,1,2024-03-01 10:00:00\n";
@@ -749,10 +559,7 @@ fn words_for_null_and_lines_of_other_lengths() {
     assert_eq!(folder.counts(), "user 7, item 13, likes 60");
     assert_eq!(folder.column("likes", "rating")["nulls"], 6);
     let ts = folder.column("likes", "ts");
-    assert_eq!(
-        (&ts["nulls"], &ts["max"]),
-        (&3.into(), &"2024-03-01T10:59:00Z".into())
-    );
+    assert_eq!((&ts["nulls"], &ts["max"]), (&3.into(), &"2024-03-01T10:59:00Z".into()));
     folder
         .says(&[
             "6 of",
@@ -762,10 +569,7 @@ fn words_for_null_and_lines_of_other_lengths() {
             "row 61 (line 62)",
             "1 of 61 rows has no `user_id`",
         ])
-        .writes(&[
-            "null = [\"\", \"N/A\", \"NULL\", \"\\\\N\"]",
-            "on_error = \"skip\"",
-        ]);
+        .writes(&["null = [\"\", \"N/A\", \"NULL\", \"\\\\N\"]", "on_error = \"skip\""]);
 }
 
 #[test]
@@ -797,13 +601,7 @@ fn dates_in_every_form() {
 #[test]
 fn days_that_could_be_months_are_said() {
     let likes = lines("user_id,item_id,date\n", 40, |n| {
-        format!(
-            "{},{},{:02}/{:02}/2024",
-            n % 7,
-            n % 13,
-            n % 12 + 1,
-            n % 11 + 1
-        )
+        format!("{},{},{:02}/{:02}/2024", n % 7, n % 13, n % 12 + 1, n % 11 + 1)
     });
     let folder = Folder::new(&[("likes.csv", likes.as_bytes())]).init();
     folder.says(&["ambiguous day and month"]);
@@ -812,23 +610,12 @@ fn days_that_could_be_months_are_said() {
 #[test]
 fn book_crossing() {
     let ratings = lines("\"User-ID\";\"ISBN\";\"Book-Rating\"\n", 40, |n| {
-        format!(
-            "\"{}\";\"03{:04}X\";\"{}\"",
-            276_725 + n % 7,
-            n % 13,
-            n % 11
-        )
+        format!("\"{}\";\"03{:04}X\";\"{}\"", 276_725 + n % 7, n % 13, n % 11)
     });
-    let books = lines(
-        "\"ISBN\";\"Book-Title\";\"Book-Author\";\"Year-Of-Publication\"\n",
-        12,
-        |n| {
-            format!(
-                "\"03{n:04}X\";\"Café &amp; Noir; vol. {n}\";\"M. Morford\";\"200{}\"",
-                n % 9
-            )
-        },
-    );
+    let books =
+        lines("\"ISBN\";\"Book-Title\";\"Book-Author\";\"Year-Of-Publication\"\n", 12, |n| {
+            format!("\"03{n:04}X\";\"Café &amp; Noir; vol. {n}\";\"M. Morford\";\"200{}\"", n % 9)
+        });
     let users = lines("\"User-ID\";\"Location\";\"Age\"\n", 7, |n| {
         format!(
             "\"{}\";\"nyc, new york, usa\";{}",
@@ -856,19 +643,15 @@ fn orders_and_what_was_in_them() {
     let lines_ = lines("order_id,product_id,quantity\n", 60, |n| {
         format!("o{},p{},{}", n % 20, n % 17, n % 3 + 1)
     });
-    let products = lines("product_id,name,category\n", 17, |n| {
-        format!("p{n},Product {n},c{}", n % 4)
-    });
+    let products =
+        lines("product_id,name,category\n", 17, |n| format!("p{n},Product {n},c{}", n % 4));
     let folder = Folder::new(&[
         ("orders.csv", orders.as_bytes()),
         ("order_items.csv", lines_.as_bytes()),
         ("products.csv", products.as_bytes()),
     ])
     .init();
-    assert_eq!(
-        folder.counts(),
-        "order 20, product 17, customer 6, order_items 60"
-    );
+    assert_eq!(folder.counts(), "order 20, product 17, customer 6, order_items 60");
     let rows = folder.next();
     assert!(rows.iter().all(|r| r["product_id"].is_string()), "{rows:?}");
 }
@@ -879,39 +662,24 @@ fn who_follows_whom() {
         format!("{},{},2024-03-01", n % 12, (n * 5 + 1) % 12)
     });
     let users = lines("id,name\n", 12, |n| format!("{n},user {n}"));
-    let folder = Folder::new(&[
-        ("follows.csv", follows.as_bytes()),
-        ("users.csv", users.as_bytes()),
-    ])
-    .init();
+    let folder =
+        Folder::new(&[("follows.csv", follows.as_bytes()), ("users.csv", users.as_bytes())]).init();
     assert_eq!(folder.counts(), "user 12, follows 60");
 }
 
 #[test]
 fn ids_that_are_texts_in_one_table_and_numbers_in_another() {
     let users = "user_id,age\n1,20\n2,21\n3,22\nguest,0\n";
-    let likes = lines("user_id,item_id\n", 30, |n| {
-        format!("{},i{}", n % 3 + 1, n % 8)
-    });
-    let folder = Folder::new(&[
-        ("users.csv", users.as_bytes()),
-        ("likes.csv", likes.as_bytes()),
-    ])
-    .init();
+    let likes = lines("user_id,item_id\n", 30, |n| format!("{},i{}", n % 3 + 1, n % 8));
+    let folder =
+        Folder::new(&[("users.csv", users.as_bytes()), ("likes.csv", likes.as_bytes())]).init();
     assert_eq!(folder.counts(), "user 4, item 8, likes 30");
 }
 
 #[test]
 fn columns_whose_names_say_nothing() {
     let clicks = lines("", 200, |n| {
-        format!(
-            "{}\t{}\t{}\t68fd{:04x}\t80e2{:04x}",
-            n % 2,
-            n % 7,
-            n % 30,
-            n % 23,
-            n * 7 % 41
-        )
+        format!("{}\t{}\t{}\t68fd{:04x}\t80e2{:04x}", n % 2, n % 7, n % 30, n % 23, n * 7 % 41)
     });
     let folder = Folder::new(&[("day_0.tsv", clicks.as_bytes())]).init();
     assert_eq!(folder.describe()["edges"][0]["links"], 200);
@@ -937,11 +705,7 @@ fn a_small_shop_with_an_id_in_every_table() {
             "1 of 6 rows has a `user_id` that no user has",
             "1 of 6 rows has no `user_id`",
         ])
-        .writes(&[
-            "duplicates = \"first\"",
-            "on_error = \"null\"",
-            "null = [\"\", \"n/a\"]",
-        ]);
+        .writes(&["duplicates = \"first\"", "on_error = \"null\"", "null = [\"\", \"n/a\"]"]);
 }
 
 #[test]
@@ -959,12 +723,7 @@ fn yelp_and_steam() {
     assert_eq!(folder.counts(), "user 9, business 13, review 80");
     assert_eq!(folder.range("review", "date").0, "2018-07-01T22:09:11Z");
 
-    let games = [
-        "The Elder Scrolls V Skyrim",
-        "Fallout 4",
-        "Dota 2",
-        "Portal",
-    ];
+    let games = ["The Elder Scrolls V Skyrim", "Fallout 4", "Dota 2", "Portal"];
     let steam = lines("", 80, |n| {
         format!(
             "{},{},{},{}.0,0",
@@ -976,17 +735,10 @@ fn yelp_and_steam() {
     });
     let folder = Folder::new(&[("steam-200k.csv", steam.as_bytes())]).init();
     assert_eq!(folder.describe()["edges"][0]["to"]["degrees"]["rows"], 4);
-    let news = lines("", 12, |n| {
-        format!("N{n}\tlifestyle\tnews\tThe title {n} of it\t[]\t[]")
-    });
-    let clicks = lines("user_id\tnews_id\n", 40, |n| {
-        format!("U{}\tN{}", n % 7, n % 12)
-    });
-    let folder = Folder::new(&[
-        ("news.tsv", news.as_bytes()),
-        ("clicks.tsv", clicks.as_bytes()),
-    ])
-    .init();
+    let news = lines("", 12, |n| format!("N{n}\tlifestyle\tnews\tThe title {n} of it\t[]\t[]"));
+    let clicks = lines("user_id\tnews_id\n", 40, |n| format!("U{}\tN{}", n % 7, n % 12));
+    let folder =
+        Folder::new(&[("news.tsv", news.as_bytes()), ("clicks.tsv", clicks.as_bytes())]).init();
     assert_eq!(folder.counts(), "news 12, user 7, clicks 40");
 }
 
@@ -998,49 +750,34 @@ fn a_quote_that_is_never_closed() {
     likes += "3,4,\"never closed\n4,5,fine\n";
     let folder = Folder::new(&[("likes.csv", likes.as_bytes())]).init();
     assert_eq!(folder.counts(), "user 7, item 11, likes 52");
-    folder
-        .says(&["row 51 (line 52): a quote is never closed"])
-        .writes(&["quotes = false"]);
+    folder.says(&["row 51 (line 52): a quote is never closed"]).writes(&["quotes = false"]);
 }
 
 #[test]
 fn a_log_without_users() {
-    let log = lines(
-        "impression,timestamp,item_id,position,click,propensity\n",
-        300,
-        |n| {
-            format!(
-                "{},2019-11-24 00:{:02}:{:02}.788335+00:00,{},{},{},0.0217",
-                n / 3,
-                n / 60,
-                n % 60,
-                n * 7 % 46,
-                n % 3 + 1,
-                u8::from(n % 20 == 0)
-            )
-        },
-    );
+    let log = lines("impression,timestamp,item_id,position,click,propensity\n", 300, |n| {
+        format!(
+            "{},2019-11-24 00:{:02}:{:02}.788335+00:00,{},{},{},0.0217",
+            n / 3,
+            n / 60,
+            n % 60,
+            n * 7 % 46,
+            n % 3 + 1,
+            u8::from(n % 20 == 0)
+        )
+    });
     let folder = Folder::new(&[("bts.csv", log.as_bytes())]).init();
     assert_eq!(folder.counts(), "impression 100, item 46, bts 300");
 }
 
 #[test]
 fn friends_in_a_text_without_a_header() {
-    let plays = lines("", 60, |n| {
-        format!("{}\t{}\t{}", n % 12 + 1, n * 5 % 23 + 1, n * 31 % 900)
-    });
-    let trust = lines("", 20, |n| {
-        format!("{}\t{}", n % 10 + 1, (n * 3 + 4) % 14 + 1)
-    });
-    let folder = Folder::new(&[
-        ("data1.txt", plays.as_bytes()),
-        ("trustnetwork.txt", trust.as_bytes()),
-    ])
-    .init();
-    assert_eq!(
-        folder.counts(),
-        "user 14, item 23, data1 60, trustnetwork 20"
-    );
+    let plays = lines("", 60, |n| format!("{}\t{}\t{}", n % 12 + 1, n * 5 % 23 + 1, n * 31 % 900));
+    let trust = lines("", 20, |n| format!("{}\t{}", n % 10 + 1, (n * 3 + 4) % 14 + 1));
+    let folder =
+        Folder::new(&[("data1.txt", plays.as_bytes()), ("trustnetwork.txt", trust.as_bytes())])
+            .init();
+    assert_eq!(folder.counts(), "user 14, item 23, data1 60, trustnetwork 20");
 }
 
 #[test]
@@ -1054,12 +791,7 @@ fn features_of_one_thing_in_two_tables() {
         ("likes.csv", likes.as_bytes()),
     ])
     .init();
-    assert_eq!(
-        folder.describe()["edges"].as_array().unwrap().len(),
-        1,
-        "{}",
-        folder.catalog()
-    );
+    assert_eq!(folder.describe()["edges"].as_array().unwrap().len(), 1, "{}", folder.catalog());
     folder.says(&["join its columns to that table"]);
 }
 
@@ -1067,9 +799,7 @@ fn features_of_one_thing_in_two_tables() {
 fn commas_between_thousands_are_no_fractions() {
     let items = "item_id,views,price,ages\n1,\"300\",\"300.50\",\"1,6\"\n\
                  2,\"1,200\",\"1,200.00\",\"6,12\"\n3,\"45,000\",\"2,400.25\",\"12,99\"\n";
-    let likes = lines("user_id,item_id\n", 9, |n| {
-        format!("{},{}", n % 2, n % 3 + 1)
-    });
+    let likes = lines("user_id,item_id\n", 9, |n| format!("{},{}", n % 2, n % 3 + 1));
     let posts = "{\"post_id\":1,\"votes\":\"1,005\"}\n{\"post_id\":2,\"votes\":null}\n\
                  {\"post_id\":3,\"votes\":\"7\"}\n";
     let folder = Folder::new(&[
@@ -1079,33 +809,21 @@ fn commas_between_thousands_are_no_fractions() {
     ])
     .init();
     assert_eq!(folder.range("item", "views"), (300.into(), 45_000.into()));
-    assert_eq!(
-        folder.range("item", "price"),
-        (300.5.into(), 2_400.25.into())
-    );
+    assert_eq!(folder.range("item", "price"), (300.5.into(), 2_400.25.into()));
     assert_eq!(folder.column("item", "ages")["type"], "string");
     assert_eq!(folder.range("post", "votes"), (7.into(), 1_005.into()));
     folder
         .says(&["`1,6` is read as a text, and could be a number with a fraction"])
         .writes(&["views = { type = \"int\", decimal = \".\" }"]);
-    assert!(
-        !folder.catalog().contains("format = "),
-        "{}",
-        folder.catalog()
-    );
+    assert!(!folder.catalog().contains("format = "), "{}", folder.catalog());
 }
 
 #[test]
 fn a_word_for_null_that_others_have_as_a_value() {
     let items = "item_id,country,n\n1,NA,3\n2,DE,NA\n3,NA,5\n4,NO,6\n5,DE,7\n6,FR,8\n";
-    let likes = lines("user_id,item_id\n", 9, |n| {
-        format!("{},{}", n % 2, n % 3 + 1)
-    });
-    let folder = Folder::new(&[
-        ("items.csv", items.as_bytes()),
-        ("likes.csv", likes.as_bytes()),
-    ])
-    .init();
+    let likes = lines("user_id,item_id\n", 9, |n| format!("{},{}", n % 2, n % 3 + 1));
+    let folder =
+        Folder::new(&[("items.csv", items.as_bytes()), ("likes.csv", likes.as_bytes())]).init();
     assert_eq!(folder.column("item", "country")["nulls"], 0);
     let n = folder.column("item", "n");
     assert_eq!((&n["nulls"], &n["type"]), (&1.into(), &"int".into()));
@@ -1137,11 +855,7 @@ fn ids_that_overlap_are_of_different_things() {
     ] {
         let clicks = head.matches(',').count() == 2;
         let links = lines(&format!("{head}\n"), 4, |n| {
-            let more = if clicks {
-                format!(",{}", n + 1)
-            } else {
-                String::new()
-            };
+            let more = if clicks { format!(",{}", n + 1) } else { String::new() };
             format!("{},{}{more}", [1, 2, 3, 1][n], [1, 2, 1, 2][n])
         });
         let folder = Folder::new(&[("links.csv", links.as_bytes())]);
@@ -1153,11 +867,8 @@ fn ids_that_overlap_are_of_different_things() {
     let ratings = lines("user_id,book_id,rating\n", 90, |n| {
         format!("{},{},{}", n % 29 + 1, n * 7 % 30 + 1, n % 5 + 1)
     });
-    let folder = Folder::new(&[
-        ("books.csv", books.as_bytes()),
-        ("ratings.csv", ratings.as_bytes()),
-    ])
-    .init();
+    let folder =
+        Folder::new(&[("books.csv", books.as_bytes()), ("ratings.csv", ratings.as_bytes())]).init();
     assert_eq!(folder.counts(), "book 30, user 29, ratings 90");
     folder.says(&["user -> book"]);
 }
@@ -1165,11 +876,7 @@ fn ids_that_overlap_are_of_different_things() {
 #[test]
 fn a_value_that_is_called_as_its_column() {
     let tags = lines("userId,movieId,tag,timestamp\n", 600, |n| {
-        let tag = if n == 311 {
-            "tag".to_owned()
-        } else {
-            format!("t{}", n % 40)
-        };
+        let tag = if n == 311 { "tag".to_owned() } else { format!("t{}", n % 40) };
         format!("{},{},{tag},{}", n % 30 + 1, n % 50 + 1, 1_709_280_000 + n)
     });
     let folder = Folder::new(&[("tags.csv", tags.as_bytes())]).init();
@@ -1188,14 +895,9 @@ fn what_no_value_bears_out_is_no_type() {
             n % 28 + 1
         )
     });
-    let likes = lines("user_id,item_id\n", 90, |n| {
-        format!("{},{}", n % 7 + 1, n % 30 + 1)
-    });
-    let folder = Folder::new(&[
-        ("items.csv", items.as_bytes()),
-        ("likes.csv", likes.as_bytes()),
-    ])
-    .init();
+    let likes = lines("user_id,item_id\n", 90, |n| format!("{},{}", n % 7 + 1, n % 30 + 1));
+    let folder =
+        Folder::new(&[("items.csv", items.as_bytes()), ("likes.csv", likes.as_bytes())]).init();
     assert_eq!(folder.counts(), "item 30, user 7, likes 90");
     assert_eq!(folder.column("item", "boxes")["type"], "string");
     assert_eq!(folder.range("item", "released").0, "2020-07-01T00:00:00Z");
@@ -1204,9 +906,7 @@ fn what_no_value_bears_out_is_no_type() {
 
 #[test]
 fn times_beyond_the_calendar_cost_no_row() {
-    let likes = lines("user_id,item_id\n", 9, |n| {
-        format!("{},{}", n % 2, n % 3 + 1)
-    });
+    let likes = lines("user_id,item_id\n", 9, |n| format!("{},{}", n % 2, n % 3 + 1));
     let folder = Folder::new(&[("likes.csv", likes.as_bytes())]);
     let ids: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
     let until: ArrayRef = Arc::new(arrow_array::TimestampMicrosecondArray::from(vec![
@@ -1215,10 +915,7 @@ fn times_beyond_the_calendar_cost_no_row() {
         1_709_280_000_000_000,
     ]));
     let large: ArrayRef = Arc::new(arrow_array::UInt64Array::from(vec![u64::MAX, 7, 8]));
-    folder.parquet(
-        "items.parquet",
-        vec![("item_id", ids), ("until", until), ("hash", large)],
-    );
+    folder.parquet("items.parquet", vec![("item_id", ids), ("until", until), ("hash", large)]);
     let folder = folder.init();
     assert_eq!(folder.counts(), "item 3, user 2, likes 9");
     assert_eq!(folder.column("item", "until")["nulls"], 1);
@@ -1229,14 +926,9 @@ fn times_beyond_the_calendar_cost_no_row() {
 fn numbers_are_only_what_reads_back_the_same() {
     let items = "item_id,phone,sku,hash\n1,+4917,0001,18446744073709551615\n\
                  2,+4918,0002,18446744073709551614\n3,+4919,0003,12\n";
-    let likes = lines("user_id,item_id\n", 9, |n| {
-        format!("{},{}", n % 2, n % 3 + 1)
-    });
-    let folder = Folder::new(&[
-        ("items.csv", items.as_bytes()),
-        ("likes.csv", likes.as_bytes()),
-    ])
-    .init();
+    let likes = lines("user_id,item_id\n", 9, |n| format!("{},{}", n % 2, n % 3 + 1));
+    let folder =
+        Folder::new(&[("items.csv", items.as_bytes()), ("likes.csv", likes.as_bytes())]).init();
     for name in ["phone", "sku", "hash"] {
         assert_eq!(folder.column("item", name)["type"], "string", "{name}");
     }
@@ -1247,44 +939,24 @@ fn numbers_are_only_what_reads_back_the_same() {
 fn one_odd_time_leaves_a_time() {
     for odd in ["0", "-1", "1709280000123"] {
         let likes = lines("user_id,item_id,timestamp\n", 40, |n| {
-            let time = if n == 11 {
-                odd.to_owned()
-            } else {
-                format!("{}", 1_709_280_000 + n)
-            };
+            let time = if n == 11 { odd.to_owned() } else { format!("{}", 1_709_280_000 + n) };
             format!("{},{},{time}", n % 7 + 1, n % 13 + 1)
         });
         let folder = Folder::new(&[("likes.csv", likes.as_bytes())]).init();
         let time = folder.column("likes", "timestamp");
-        assert_eq!(
-            (&time["type"], &time["nulls"]),
-            (&"time".into(), &1.into()),
-            "{odd}"
-        );
+        assert_eq!((&time["type"], &time["nulls"]), (&"time".into(), &1.into()), "{odd}");
         folder.says(&["row 12 (line 13)"]);
     }
     let likes = lines("user_id,item_id,date\n", 40, |n| {
-        let date = if n == 11 {
-            "0".to_owned()
-        } else {
-            format!("202403{:02}", n % 28 + 1)
-        };
+        let date = if n == 11 { "0".to_owned() } else { format!("202403{:02}", n % 28 + 1) };
         format!("{},{},{date}", n % 7 + 1, n % 13 + 1)
     });
     let folder = Folder::new(&[("likes.csv", likes.as_bytes())]).init();
     let date = folder.column("likes", "date");
     assert_eq!((&date["type"], &date["nulls"]), (&"time".into(), &1.into()));
     let events = lines("", 40, |n| {
-        let ts = if n == 11 {
-            "soon".to_owned()
-        } else {
-            format!("{}", 1_709_280_000 + n)
-        };
-        format!(
-            "{{\"user_id\":{},\"item_id\":{},\"ts\":\"{ts}\"}}",
-            n % 7,
-            n % 13
-        )
+        let ts = if n == 11 { "soon".to_owned() } else { format!("{}", 1_709_280_000 + n) };
+        format!("{{\"user_id\":{},\"item_id\":{},\"ts\":\"{ts}\"}}", n % 7, n % 13)
     });
     let folder = Folder::new(&[("events.jsonl", events.as_bytes())]).init();
     let ts = folder.column("events", "ts");
@@ -1297,11 +969,8 @@ fn blanks_behind_commas_and_in_front_of_numbers() {
     let likes = lines("user_id, item_id, ts\n", 40, |n| {
         format!("{}, {}, {}", n % 7 + 1, n % 13 + 1, 1_709_280_000 + n)
     });
-    let folder = Folder::new(&[
-        ("items.csv", items.as_bytes()),
-        ("likes.csv", likes.as_bytes()),
-    ])
-    .init();
+    let folder =
+        Folder::new(&[("items.csv", items.as_bytes()), ("likes.csv", likes.as_bytes())]).init();
     assert_eq!(folder.counts(), "item 13, user 7, likes 40");
     assert_eq!(folder.column("item", "title")["examples"][0], "t 0");
 
@@ -1325,18 +994,12 @@ fn blanks_behind_commas_and_in_front_of_numbers() {
 #[test]
 fn what_is_left_out_is_named_with_the_reason() {
     let folder = Folder::new(&[
-        (
-            "words.csv",
-            b"one\ntwo,three\nfour,five,six\n\nseven,a,b,c\n",
-        ),
+        ("words.csv", b"one\ntwo,three\nfour,five,six\n\nseven,a,b,c\n"),
         ("logo.png", b"\x89PNG\r\n\x1a\n\0\0"),
     ]);
     let (code, _, said) = igql(&["init", "."], folder.dir.path());
     assert_eq!(code, 3, "{said}");
-    assert!(
-        said.contains("words.csv: no separator splits its lines"),
-        "{said}"
-    );
+    assert!(said.contains("words.csv: no separator splits its lines"), "{said}");
     assert!(said.contains("logo.png: no table"), "{said}");
 }
 
@@ -1344,10 +1007,8 @@ fn what_is_left_out_is_named_with_the_reason() {
 #[test]
 fn no_folder_is_followed_twice() {
     let likes = lines("user_id,item_id\n", 30, |n| format!("{},{}", n % 7, n % 13));
-    let folder = Folder::new(&[
-        ("likes.csv", likes.as_bytes()),
-        ("more/views.csv", likes.as_bytes()),
-    ]);
+    let folder =
+        Folder::new(&[("likes.csv", likes.as_bytes()), ("more/views.csv", likes.as_bytes())]);
     let dir = folder.dir.path();
     std::os::unix::fs::symlink(dir, dir.join("again")).unwrap();
     std::os::unix::fs::symlink(dir.join("more"), dir.join("link")).unwrap();
@@ -1359,11 +1020,7 @@ fn no_folder_is_followed_twice() {
 #[test]
 fn parts_of_a_table_and_their_headers() {
     let head = "user_id,item_id,rating\n";
-    let rows = |from: usize| {
-        lines("", 20, |n| {
-            format!("{},{},{}", n % 7, (n + from) % 13, n % 5)
-        })
-    };
+    let rows = |from: usize| lines("", 20, |n| format!("{},{},{}", n % 7, (n + from) % 13, n % 5));
     let twice = format!("{head}{}{head}{}", rows(0), rows(20));
     let folder = Folder::new(&[("ratings.csv", twice.as_bytes())]).init();
     assert_eq!(folder.counts(), "user 7, item 13, ratings 40");
@@ -1380,9 +1037,7 @@ fn parts_of_a_table_and_their_headers() {
         assert_eq!(folder.counts(), "user 7, item 13, ratings 40", "{first}");
     }
 
-    let likes = lines("user_id,item_id\n", 9, |n| {
-        format!("{},{}", n % 2 + 1, n % 3 + 1)
-    });
+    let likes = lines("user_id,item_id\n", 9, |n| format!("{},{}", n % 2 + 1, n % 3 + 1));
     let folder = Folder::new(&[
         ("a.csv", b"item_id,title\n1,one\n2,two\n"),
         ("b.csv", b"item_id,title\n1,one\n3,three\n"),
@@ -1402,10 +1057,8 @@ fn what_init_refuses() {
     let (code, _, said) = igql(&["init", "nowhere"], empty.dir.path());
     assert_eq!((code, said.contains("does not exist")), (2, true), "{said}");
 
-    let array = Folder::new(&[
-        ("a.json", b"[{\"user_id\": 1, \"item_id\": 2}]"),
-        ("empty.csv", b""),
-    ]);
+    let array =
+        Folder::new(&[("a.json", b"[{\"user_id\": 1, \"item_id\": 2}]"), ("empty.csv", b"")]);
     let (code, _, said) = igql(&["init", "."], array.dir.path());
     assert_eq!(code, 3, "{said}");
     assert!(
@@ -1422,10 +1075,7 @@ fn what_init_refuses() {
     let (code, _, said) = igql(&["init", ".", "--force"], there.dir.path());
     assert_eq!(code, 0, "{said}");
     let old = std::fs::read_to_string(there.dir.path().join("catalog.toml.old")).unwrap();
-    assert_eq!(
-        (old.as_str(), there.catalog().contains("[edge.likes]")),
-        ("# mine\n", true)
-    );
+    assert_eq!((old.as_str(), there.catalog().contains("[edge.likes]")), ("# mine\n", true));
 }
 
 /// Nothing but the catalog and what is derived is left behind, whatever happens.
@@ -1445,20 +1095,14 @@ fn nothing_else_is_written() {
 #[test]
 fn describe_fits_a_terminal_and_knows_its_names() {
     let items = lines("item_id,title,price\n", 30, |n| {
-        format!(
-            "{n},\"{} \u{1b}[31m{n}\",{n}.5",
-            "a very long title ".repeat(6)
-        )
+        format!("{n},\"{} \u{1b}[31m{n}\",{n}.5", "a very long title ".repeat(6))
     });
     let likes = lines("user_id,item_id,ts\n", 60, |n| {
         let item = if n == 13 { 999 } else { n % 20 };
         format!("{},{item},2024-03-01T10:{n:02}:00Z", n % 7)
     });
-    let folder = Folder::new(&[
-        ("items.csv", items.as_bytes()),
-        ("likes.csv", likes.as_bytes()),
-    ])
-    .init();
+    let folder =
+        Folder::new(&[("items.csv", items.as_bytes()), ("likes.csv", likes.as_bytes())]).init();
     let dir = folder.dir.path();
     let (code, text, _) = igql(&["describe"], dir);
     assert_eq!(code, 0);
@@ -1476,23 +1120,12 @@ fn describe_fits_a_terminal_and_knows_its_names() {
         assert!(text.contains(part), "`{part}` is not in\n{text}");
     }
     let (code, _, said) = igql(&["describe", "item.titel"], dir);
-    assert_eq!(
-        (code, said.contains("did you mean `item.title`?")),
-        (2, true),
-        "{said}"
-    );
+    assert_eq!((code, said.contains("did you mean `item.title`?")), (2, true), "{said}");
     let (code, _, said) = igql(&["describe", "price"], dir);
-    assert_eq!(
-        (code, said.contains("did you mean `item.price`?")),
-        (2, true),
-        "{said}"
-    );
+    assert_eq!((code, said.contains("did you mean `item.price`?")), (2, true), "{said}");
     let (code, out, _) = igql(&["describe", "likes.ts", "--format", "json"], dir);
     let column: Json = serde_json::from_str(&out).unwrap();
-    assert_eq!(
-        (code, &column["kind"], &column["of"]),
-        (0, &"column".into(), &"likes".into())
-    );
+    assert_eq!((code, &column["kind"], &column["of"]), (0, &"column".into(), &"likes".into()));
     assert_eq!(column["max"], "2024-03-01T10:59:00Z");
     assert_eq!(folder.describe()["skipped"][0]["count"], 1);
 }
@@ -1503,49 +1136,32 @@ fn quotes_behind_a_backslash_are_read_so() {
         0 => format!("{n},\"He said \\\"hi\\\", no. {n}\",{}", 1990 + n % 30),
         _ => format!("{n},\"A title, no. {n}\",{}", 1990 + n % 30),
     });
-    let likes = lines("user_id,item_id\n", 120, |n| {
-        format!("{},{}", n % 7, n % 60)
-    });
-    let folder = Folder::new(&[
-        ("items.csv", items.as_bytes()),
-        ("likes.csv", likes.as_bytes()),
-    ])
-    .init();
+    let likes = lines("user_id,item_id\n", 120, |n| format!("{},{}", n % 7, n % 60));
+    let folder =
+        Folder::new(&[("items.csv", items.as_bytes()), ("likes.csv", likes.as_bytes())]).init();
     assert_eq!(folder.counts(), "item 60, user 7, likes 120");
     let titles = folder.column("item", "title");
     assert_eq!(titles["examples"][0], "He said \"hi\", no. 0", "{titles}");
-    folder
-        .says(&["quotes behind a backslash are letters"])
-        .writes(&["escape = \"\\\\\""]);
+    folder.says(&["quotes behind a backslash are letters"]).writes(&["escape = \"\\\\\""]);
 }
 
 #[test]
 fn a_bad_byte_costs_its_value_alone() {
     let mut items = Vec::from(*b"item_id,title,tags\n");
     for n in 0..60 {
-        let title: &[u8] = if n == 17 {
-            b"Caf\xe9"
-        } else {
-            "Café".as_bytes()
-        };
+        let title: &[u8] = if n == 17 { b"Caf\xe9" } else { "Café".as_bytes() };
         let tags: &[u8] = if n == 23 { b"a|b\xe9" } else { b"a|b" };
         let parts: [&[u8]; 6] = [n.to_string().as_bytes(), b",", title, b",", tags, b"\n"]
             .map(|part: &[u8]| &*part.to_vec().leak());
         items.extend(parts.concat());
     }
-    let likes = lines("user_id,item_id\n", 120, |n| {
-        format!("{},{}", n % 7, n % 60)
-    });
+    let likes = lines("user_id,item_id\n", 120, |n| format!("{},{}", n % 7, n % 60));
     let folder = Folder::new(&[("items.csv", &items), ("likes.csv", likes.as_bytes())]).init();
     assert_eq!(folder.counts(), "item 60, user 7, likes 120");
     assert_eq!(folder.column("item", "title")["nulls"], 1);
     assert_eq!(folder.column("item", "tags")["nulls"], 1);
     folder
-        .says(&[
-            "1 of 60 values of `title` cannot be read",
-            "row 18 (line 19)",
-            "row 24 (line 25)",
-        ])
+        .says(&["1 of 60 values of `title` cannot be read", "row 18 (line 19)", "row 24 (line 25)"])
         .writes(&["on_error = \"null\""]);
 }
 
@@ -1554,35 +1170,22 @@ fn a_bad_byte_costs_its_value_alone() {
 #[test]
 fn zeros_among_times_are_null_in_every_format() {
     let time = |n: usize| {
-        if n.is_multiple_of(20) {
-            0
-        } else {
-            1_600_000_000 + n as i64
-        }
+        if n.is_multiple_of(20) { 0 } else { 1_600_000_000 + n as i64 }
     };
     let json = lines("", 60, |n| {
-        format!(
-            "{{\"item_id\": {n}, \"stars\": {}, \"created_at\": {}}}",
-            n % 3,
-            time(n)
-        )
+        format!("{{\"item_id\": {n}, \"stars\": {}, \"created_at\": {}}}", n % 3, time(n))
     });
     let csv = lines("user_id,item_id,stars,ts\n", 120, |n| {
         format!("{},{},{},{}", n % 7, n % 60, n % 3, time(n))
     });
-    let folder = Folder::new(&[
-        ("items.jsonl", json.as_bytes()),
-        ("likes.csv", csv.as_bytes()),
-    ])
-    .init();
+    let folder =
+        Folder::new(&[("items.jsonl", json.as_bytes()), ("likes.csv", csv.as_bytes())]).init();
     let null = "null = [\"0\"]";
     assert_eq!(folder.column("item", "created_at")["nulls"], 3);
     assert_eq!(folder.column("item", "stars")["nulls"], 0);
     assert_eq!(folder.column("likes", "ts")["nulls"], 6);
     assert_eq!(folder.column("likes", "stars")["nulls"], 0);
-    folder
-        .says(&["3 of 60 values of `created_at` are `0`", "row 1"])
-        .writes(&[null]);
+    folder.says(&["3 of 60 values of `created_at` are `0`", "row 1"]).writes(&[null]);
 
     let folder = Folder::new(&[("likes.csv", csv.as_bytes())]);
     let counts: Vec<i64> = (0..60).map(time).collect();
@@ -1607,9 +1210,7 @@ fn zeros_among_times_are_null_in_every_format() {
 #[cfg(unix)]
 #[test]
 fn an_aborted_catalog_on_trial_is_cleared() {
-    let likes = lines("user_id,item_id\n", 120, |n| {
-        format!("{},{}", n % 7, n % 60)
-    });
+    let likes = lines("user_id,item_id\n", 120, |n| format!("{},{}", n % 7, n % 60));
     let folder = Folder::new(&[("likes.csv", likes.as_bytes())]);
     let left = folder.dir.path().join(".catalog.toml.4000000-0.toml");
     std::fs::write(&left, "half").unwrap();

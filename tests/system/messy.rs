@@ -40,9 +40,7 @@ fn cell(snapshot: &Snapshot, view: ColumnView<'_>, ty: &Type, row: usize) -> Str
         ColumnView::Code(v) => snapshot.string(v[row]).to_owned(),
         ColumnView::List { slots, .. } if slots[row][0] == NULL_CODE => "-".to_owned(),
         ColumnView::List { slots, items } => {
-            let Type::List(item) = ty else {
-                panic!("{ty:?}")
-            };
+            let Type::List(item) = ty else { panic!("{ty:?}") };
             let [start, length] = slots[row].map(|n| n as usize);
             let of = |at| cell(snapshot, *items, item, at);
             let all: Vec<String> = (start..start + length).map(of).collect();
@@ -57,9 +55,7 @@ fn column(world: &World, name: &str) -> String {
     let snapshot = world.snapshot();
     let id = entity(&snapshot, "item");
     let schema = snapshot.schema().entity(id);
-    let at = schema
-        .find_column(name)
-        .unwrap_or_else(|| panic!("no column {name}"));
+    let at = schema.find_column(name).unwrap_or_else(|| panic!("no column {name}"));
     let ty = schema.columns[at].ty.clone();
     let view = snapshot.column(id, at);
     let rows = 0..schema.rows as usize;
@@ -68,21 +64,13 @@ fn column(world: &World, name: &str) -> String {
 }
 
 fn warnings(world: &World) -> Vec<String> {
-    world
-        .snapshot()
-        .warnings()
-        .iter()
-        .map(ToString::to_string)
-        .collect()
+    world.snapshot().warnings().iter().map(ToString::to_string).collect()
 }
 
 /// A column `x` of a CSV file, one value a row.
 fn of_csv(values: &[&str], declared: &str) -> World {
     let quoted = |v: &&str| format!("\"{}\"", v.replace('"', "\"\""));
-    let rows = values
-        .iter()
-        .enumerate()
-        .map(|(i, v)| format!("{i},{}\n", quoted(v)));
+    let rows = values.iter().enumerate().map(|(i, v)| format!("{i},{}\n", quoted(v)));
     let text = format!("item,x\n{}", rows.collect::<String>());
     let entries = match declared {
         "" => String::new(),
@@ -99,10 +87,7 @@ fn csv(values: &[&str], declared: &str) -> String {
 fn counts_in_text_are_times() {
     let seconds = "{ type = \"time\", unit = \"s\" }";
     assert_eq!(
-        csv(
-            &["1709280000.0", "1709283600.5", "", "1.709280001e9"],
-            seconds
-        ),
+        csv(&["1709280000.0", "1709283600.5", "", "1.709280001e9"], seconds),
         "time: 2024-03-01T08:00:00Z 2024-03-01T09:00:00.5Z - 2024-03-01T08:00:01Z"
     );
     let millis = "{ unit = \"ms\" }";
@@ -112,27 +97,13 @@ fn counts_in_text_are_times() {
     );
     // the same from JSON lines and Parquet
     let text = "{\"item\":1,\"x\":1709280000.0}\n{\"item\":2,\"x\":1709283600.5}\n";
-    let json = items(
-        "items.jsonl",
-        text,
-        &format!("[entity.item.columns]\nx = {seconds}"),
-    );
-    assert_eq!(
-        column(&json, "x"),
-        "time: 2024-03-01T08:00:00Z 2024-03-01T09:00:00.5Z"
-    );
-    let parquet = items(
-        "items.parquet",
-        "",
-        &format!("[entity.item.columns]\nx = {seconds}"),
-    );
+    let json = items("items.jsonl", text, &format!("[entity.item.columns]\nx = {seconds}"));
+    assert_eq!(column(&json, "x"), "time: 2024-03-01T08:00:00Z 2024-03-01T09:00:00.5Z");
+    let parquet = items("items.parquet", "", &format!("[entity.item.columns]\nx = {seconds}"));
     let keys: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
     let times: ArrayRef = Arc::new(Float64Array::from(vec![1_709_280_000.0, 1_709_283_600.5]));
     parquet.parquet("items.parquet", vec![("item", keys), ("x", times)]);
-    assert_eq!(
-        column(&parquet, "x"),
-        "time: 2024-03-01T08:00:00Z 2024-03-01T09:00:00.5Z"
-    );
+    assert_eq!(column(&parquet, "x"), "time: 2024-03-01T08:00:00Z 2024-03-01T09:00:00.5Z");
 }
 
 #[test]
@@ -149,21 +120,11 @@ fn offsets_and_zones_behind_a_blank() {
     );
     let local = "{ type = \"time\", tz = \"America/New_York\" }";
     assert_eq!(
-        csv(
-            &[
-                "2024-07-01 08:00",
-                "2024-07-01 08:00 EDT",
-                "2024-07-01 08:00Z"
-            ],
-            local
-        ),
+        csv(&["2024-07-01 08:00", "2024-07-01 08:00 EDT", "2024-07-01 08:00Z"], local),
         "time: 2024-07-01T12:00:00Z 2024-07-01T12:00:00Z 2024-07-01T08:00:00Z"
     );
     let error = of_csv(&["2024-07-01 08:00 PST"], "{ type = \"time\" }").error();
-    assert!(
-        error.contains("unknown time zone `PST` in `2024-07-01 08:00 PST`"),
-        "{error}"
-    );
+    assert!(error.contains("unknown time zone `PST` in `2024-07-01 08:00 PST`"), "{error}");
     assert!(error.contains("`tz = \"America/Los_Angeles\"`"), "{error}");
 }
 
@@ -179,36 +140,19 @@ fn dates_in_a_format() {
     );
     // of several formats the first that fits; ISO always
     assert_eq!(
-        csv(
-            &["01/03/2024", "1.3.2024", "2024-03-01"],
-            "{ format = [\"%d/%m/%Y\", \"%d.%m.%Y\"] }"
-        ),
+        csv(&["01/03/2024", "1.3.2024", "2024-03-01"], "{ format = [\"%d/%m/%Y\", \"%d.%m.%Y\"] }"),
         "time: 2024-03-01T00:00:00Z 2024-03-01T00:00:00Z 2024-03-01T00:00:00Z"
     );
     let local = "{ format = \"%d/%m/%Y %H:%M\", tz = \"Europe/Rome\" }";
-    assert_eq!(
-        csv(&["01/07/2024 08:00"], local),
-        "time: 2024-07-01T06:00:00Z"
-    );
+    assert_eq!(csv(&["01/07/2024 08:00"], local), "time: 2024-07-01T06:00:00Z");
     let world = of_csv(&["1"], "{ format = \"dd/mm/yyyy\" }");
-    assert!(
-        world
-            .error()
-            .contains("`dd/mm/yyyy` is not a valid time format"),
-        "{}",
-        world.error()
-    );
+    assert!(world.error().contains("`dd/mm/yyyy` is not a valid time format"), "{}", world.error());
 }
 
 /// The catalog lines that an error tells to write.
 fn advised(error: &str) -> Vec<String> {
-    let lines = error
-        .lines()
-        .filter(|line| line.trim_start().starts_with("help:"));
-    lines
-        .flat_map(|line| line.split('`').skip(1).step_by(2))
-        .map(str::to_owned)
-        .collect()
+    let lines = error.lines().filter(|line| line.trim_start().starts_with("help:"));
+    lines.flat_map(|line| line.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
 }
 
 #[test]
@@ -221,22 +165,10 @@ fn what_the_error_says_makes_it_right() {
         ),
         (&["1709280000"], "time: 2024-03-01T08:00:00Z"),
         (&["1709280000123"], "time: 2024-03-01T08:00:00.123Z"),
-        (
-            &["20240301", "20241231"],
-            "time: 2024-03-01T00:00:00Z 2024-12-31T00:00:00Z",
-        ),
-        (
-            &["13/03/2024", "01/02/2024"],
-            "time: 2024-03-13T00:00:00Z 2024-02-01T00:00:00Z",
-        ),
-        (
-            &["03/13/2024", "01/02/2024"],
-            "time: 2024-03-13T00:00:00Z 2024-01-02T00:00:00Z",
-        ),
-        (
-            &["Mar 5, 2024", "May 6, 2024"],
-            "time: 2024-03-05T00:00:00Z 2024-05-06T00:00:00Z",
-        ),
+        (&["20240301", "20241231"], "time: 2024-03-01T00:00:00Z 2024-12-31T00:00:00Z"),
+        (&["13/03/2024", "01/02/2024"], "time: 2024-03-13T00:00:00Z 2024-02-01T00:00:00Z"),
+        (&["03/13/2024", "01/02/2024"], "time: 2024-03-13T00:00:00Z 2024-01-02T00:00:00Z"),
+        (&["Mar 5, 2024", "May 6, 2024"], "time: 2024-03-05T00:00:00Z 2024-05-06T00:00:00Z"),
     ] {
         let world = of_csv(values, time);
         let advice = advised(&world.error());
@@ -272,16 +204,12 @@ fn what_the_error_says_makes_it_right() {
         let advice = advised(&world.error());
         let entry = &advice[0];
         match entry.starts_with("format = ") {
-            true => world.edit(
-                "catalog.toml",
-                "key = \"item\"",
-                &format!("key = \"item\"\n{entry}"),
-            ),
-            false => world.edit(
-                "catalog.toml",
-                &declared,
-                &format!("{{ type = \"{ty}\", {entry} }}"),
-            ),
+            true => {
+                world.edit("catalog.toml", "key = \"item\"", &format!("key = \"item\"\n{entry}"))
+            }
+            false => {
+                world.edit("catalog.toml", &declared, &format!("{{ type = \"{ty}\", {entry} }}"))
+            }
         }
         assert_eq!(column(&world, "x"), expected, "{values:?}: {entry}");
     }
@@ -302,10 +230,7 @@ fn words_for_no_value_are_told() {
         "key = \"item\"",
         "key = \"item\"\nformat = { null = [\"\", \"NULL\"] }",
     );
-    assert_eq!(
-        (column(&world, "x").as_str(), warnings(&world).len()),
-        ("int: 7 - 8", 0)
-    );
+    assert_eq!((column(&world, "x").as_str(), warnings(&world).len()), ("int: 7 - 8", 0));
     // among texts, such words are texts
     assert!(warnings(&of_csv(&["NA", "ZA"], "")).is_empty());
 }
@@ -323,14 +248,8 @@ fn numbers_of_other_lands() {
         "float: 3.5 1234.25 -7.0 -"
     );
     assert_eq!(column(&table(",", "1;1.234\n2;12\n"), "x"), "int: 1234 12");
-    assert_eq!(
-        column(&table(".", "1;1,234.5\n2;1\n"), "x"),
-        "float: 1234.5 1.0"
-    );
-    assert_eq!(
-        csv(&["3,5", "1 000,25"], "{ decimal = \",\" }"),
-        "float: 3.5 1000.25"
-    );
+    assert_eq!(column(&table(".", "1;1,234.5\n2;1\n"), "x"), "float: 1234.5 1.0");
+    assert_eq!(csv(&["3,5", "1 000,25"], "{ decimal = \",\" }"), "float: 3.5 1000.25");
 }
 
 #[test]
@@ -342,25 +261,13 @@ fn lists_in_text() {
     );
     assert_eq!(csv(&["a, b", "b,", ""], comma), "list[string]: [a b] [b] -");
     assert_eq!(
-        csv(
-            &["a|b |c", "[live]|[hd]", "[live]"],
-            "{ separator = \"|\" }"
-        ),
+        csv(&["a|b |c", "[live]|[hd]", "[live]"], "{ separator = \"|\" }"),
         "list[string]: [a b c] [[live] [hd]] [[live]]"
     );
     // recognised without a word in the catalog, if all are lists
-    assert_eq!(
-        csv(&["[\"a\",\"b\"]", "[]", ""], ""),
-        "list[string]: [a b] [] -"
-    );
-    assert_eq!(
-        csv(&["[1, 2]", "[3.5]", "[null]"], ""),
-        "list[float]: [1.0 2.0] [3.5] [-]"
-    );
-    assert_eq!(
-        csv(&["[\"2024-03-01T08:00:00Z\"]"], ""),
-        "list[time]: [2024-03-01T08:00:00Z]"
-    );
+    assert_eq!(csv(&["[\"a\",\"b\"]", "[]", ""], ""), "list[string]: [a b] [] -");
+    assert_eq!(csv(&["[1, 2]", "[3.5]", "[null]"], ""), "list[float]: [1.0 2.0] [3.5] [-]");
+    assert_eq!(csv(&["[\"2024-03-01T08:00:00Z\"]"], ""), "list[time]: [2024-03-01T08:00:00Z]");
     assert_eq!(csv(&["[a]", "[1]"], ""), "string: [a] [1]");
     assert_eq!(
         csv(&["[drama, sci fi]"], "{ type = \"list[string]\" }"),
@@ -371,10 +278,7 @@ fn lists_in_text() {
         "list[int]: [1 2 3]"
     );
     assert_eq!(
-        csv(
-            &["[0.1, 0.2]", "0.1 0.2", "[1. 2.]"],
-            "{ type = \"vector[2]\" }"
-        ),
+        csv(&["[0.1, 0.2]", "0.1 0.2", "[1. 2.]"], "{ type = \"vector[2]\" }"),
         "vector[2]: vector[2] vector[2] vector[2]"
     );
 }
@@ -397,10 +301,7 @@ fn unsigned_numbers_that_do_not_fit() {
     let found = snapshot.row_of(entity(&snapshot, "item"), &Key::Str(u64::MAX.to_string()));
     assert_eq!(found, Some(1));
     // and in text
-    assert_eq!(
-        csv(&["7", "18446744073709551615"], ""),
-        "string: 7 18446744073709551615"
-    );
+    assert_eq!(csv(&["7", "18446744073709551615"], ""), "string: 7 18446744073709551615");
 }
 
 #[test]
@@ -408,35 +309,17 @@ fn marks_tell_the_encoding() {
     let text = "item,name\n1,K\u{e4}se\n2,b\n";
     let wide = |big: bool| {
         let units = "\u{feff}".encode_utf16().chain(text.encode_utf16());
-        let bytes = units.flat_map(|u| {
-            if big {
-                u.to_be_bytes()
-            } else {
-                u.to_le_bytes()
-            }
-        });
+        let bytes = units.flat_map(|u| if big { u.to_be_bytes() } else { u.to_le_bytes() });
         bytes.collect::<Vec<u8>>()
     };
-    for bytes in [
-        wide(false),
-        wide(true),
-        format!("\u{feff}{text}").into_bytes(),
-        text.as_bytes().to_vec(),
-    ] {
-        assert_eq!(
-            column(&items("items.csv", bytes, ""), "name"),
-            "string: K\u{e4}se b"
-        );
+    for bytes in
+        [wide(false), wide(true), format!("\u{feff}{text}").into_bytes(), text.as_bytes().to_vec()]
+    {
+        assert_eq!(column(&items("items.csv", bytes, ""), "name"), "string: K\u{e4}se b");
     }
     // without a mark, the error knows it
     let world = items("items.csv", &wide(false)[2..], "");
-    assert!(
-        world
-            .error()
-            .contains("`format = { encoding = \"utf-16le\" }`"),
-        "{}",
-        world.error()
-    );
+    assert!(world.error().contains("`format = { encoding = \"utf-16le\" }`"), "{}", world.error());
     world.edit(
         "catalog.toml",
         "key = \"item\"",
@@ -444,11 +327,7 @@ fn marks_tell_the_encoding() {
     );
     assert_eq!(column(&world, "name"), "string: K\u{e4}se b");
     let latin = items("items.csv", b"item,name\n1,K\xe4se\n", "");
-    assert!(
-        latin.error().contains("encoding = \"latin1\""),
-        "{}",
-        latin.error()
-    );
+    assert!(latin.error().contains("encoding = \"latin1\""), "{}", latin.error());
 }
 
 const EVENTS: &str = r#"
@@ -480,14 +359,8 @@ fn answer(world: &World, program: &str, user: impl Into<Key>) -> Vec<String> {
     let engine = Engine::open(world.catalog()).unwrap_or_else(|e| panic!("{e}"));
     let program = engine.compile(program).unwrap_or_else(|e| panic!("{e:?}"));
     let request = Request::user(user);
-    let answer = engine
-        .run(&program, &request)
-        .unwrap_or_else(|e| panic!("{e}"));
-    answer
-        .rows()
-        .iter()
-        .map(|row| row.key().to_string())
-        .collect()
+    let answer = engine.run(&program, &request).unwrap_or_else(|e| panic!("{e}"));
+    answer.rows().iter().map(|row| row.key().to_string()).collect()
 }
 
 #[test]
@@ -497,27 +370,12 @@ fn day_zero() {
     assert_eq!(answer(&world, program, "bob"), ["A"]);
     assert_eq!(answer(&world, program, 7), ["A"]);
     // declared, it is what was said
-    world.edit(
-        "catalog.toml",
-        "key = \"user\"",
-        "key = \"user\"\nkey_type = \"int\"",
-    );
+    world.edit("catalog.toml", "key = \"user\"", "key = \"user\"\nkey_type = \"int\"");
     let snapshot = world.snapshot();
-    assert_eq!(
-        snapshot.schema().entities[0].key_type,
-        igql::catalog::schema::KeyType::Int
-    );
+    assert_eq!(snapshot.schema().entities[0].key_type, igql::catalog::schema::KeyType::Int);
     let table = events("item\nA\n", "user,item\n", "");
-    table.edit(
-        "catalog.toml",
-        "key = \"item\"",
-        "key = \"item\"\nkey_type = \"string\"",
-    );
-    assert!(
-        table.error().contains("`item = { type = \"string\" }`"),
-        "{}",
-        table.error()
-    );
+    table.edit("catalog.toml", "key = \"item\"", "key = \"item\"\nkey_type = \"string\"");
+    assert!(table.error().contains("`item = { type = \"string\" }`"), "{}", table.error());
     // no line at all, or no header, but names
     let json = events("item\nA\n", "", "");
     json.edit("catalog.toml", "ev.csv", "ev.jsonl");
@@ -537,11 +395,7 @@ fn now_is_just_after_what_has_happened() {
     // no link has a time: the newest row, so that all are seen
     let rows = "item,pub\n1,2024-01-01\n2,2024-02-01\n";
     let world = events(rows, "user,item\n7,1\n7,2\n", "");
-    world.edit(
-        "catalog.toml",
-        "key = \"item\"",
-        "key = \"item\"\ntime = \"pub\"",
-    );
+    world.edit("catalog.toml", "key = \"item\"", "key = \"item\"\ntime = \"pub\"");
     assert_eq!(answer(&world, "all(item)", 7), ["1", "2"]);
     // a link after the clock does not move it
     let world = events(
@@ -564,41 +418,24 @@ fn now_is_just_after_what_has_happened() {
 #[test]
 fn folders_are_columns() {
     let world = World::new(
-        &EVENTS
-            .replace("ev.csv", "ev")
-            .replace("[defaults]", "time = \"dt\"\n[defaults]"),
+        &EVENTS.replace("ev.csv", "ev").replace("[defaults]", "time = \"dt\"\n[defaults]"),
     );
     world.file("items.csv", "item\n1\n2\n3\n");
-    for (day, rows) in [
-        ("2024-03-01", "user,item\n7,1\n"),
-        ("2024-03-02", "item,user\n3,7\n"),
-    ] {
+    for (day, rows) in [("2024-03-01", "user,item\n7,1\n"), ("2024-03-02", "item,user\n3,7\n")] {
         let folder = world.path(&format!("ev/dt={day}/hour=__HIVE_DEFAULT_PARTITION__"));
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("part-0.csv"), rows).unwrap();
         std::fs::write(folder.join("_SUCCESS"), "").unwrap();
     }
     for table in ["ev", "ev/**/*.csv", "ev/*/*/*"] {
-        let name = if table == "ev" {
-            "ev".to_owned()
-        } else {
-            table.to_owned()
-        };
-        let catalog = EVENTS
-            .replace("ev.csv", &name)
-            .replace("[defaults]", "time = \"dt\"\n[defaults]");
+        let name = if table == "ev" { "ev".to_owned() } else { table.to_owned() };
+        let catalog =
+            EVENTS.replace("ev.csv", &name).replace("[defaults]", "time = \"dt\"\n[defaults]");
         world.file("catalog.toml", catalog.replace("ev/*/*/*", "ev/*/*/part*"));
         let snapshot = world.snapshot();
-        let times = snapshot
-            .adjacency(edge(&snapshot, "ev"), false)
-            .time
-            .unwrap();
+        let times = snapshot.adjacency(edge(&snapshot, "ev"), false).time.unwrap();
         let times: Vec<_> = times.iter().map(|t| time::text(*t).unwrap()).collect();
-        assert_eq!(
-            times,
-            ["2024-03-02T00:00:00Z", "2024-03-01T00:00:00Z"],
-            "{table}"
-        );
+        assert_eq!(times, ["2024-03-02T00:00:00Z", "2024-03-01T00:00:00Z"], "{table}");
     }
     // the file's own column wins, and that is said
     std::fs::write(
@@ -614,9 +451,7 @@ fn folders_are_columns() {
     std::fs::create_dir(world.path("nothing")).unwrap();
     world.edit("catalog.toml", "ev/*/*/part*", "nothing");
     assert!(
-        world
-            .error()
-            .contains("it is a folder without a table in it; a glob such as"),
+        world.error().contains("it is a folder without a table in it; a glob such as"),
         "{}",
         world.error()
     );
@@ -641,10 +476,7 @@ fn parts_lack_columns_and_differ() {
     world.edit("catalog.toml", "p1.parquet", "p*.parquet");
     let ints = |v: i64| Arc::new(Int64Array::from(vec![v])) as ArrayRef;
     let text = |v: &str| Arc::new(StringArray::from(vec![v])) as ArrayRef;
-    world.parquet(
-        "p1.parquet",
-        vec![("item", ints(1)), ("x", ints(7)), ("y", ints(1))],
-    );
+    world.parquet("p1.parquet", vec![("item", ints(1)), ("x", ints(7)), ("y", ints(1))]);
     world.parquet("p2.parquet", vec![("x", text("seven")), ("item", ints(2))]);
     assert_eq!(column(&world, "x"), "string: 7 seven");
     assert_eq!(column(&world, "y"), "int: 1 -");
@@ -666,13 +498,7 @@ fn endings_that_a_format_explains() {
     );
     assert_eq!(column(&world, "x"), "string: x y");
     let world = items("u.inter", "item\tx\n1\ta\n", "");
-    assert!(
-        world
-            .error()
-            .contains("text of any other ending with `format"),
-        "{}",
-        world.error()
-    );
+    assert!(world.error().contains("text of any other ending with `format"), "{}", world.error());
     world.edit(
         "catalog.toml",
         "key = \"item\"",
@@ -685,15 +511,8 @@ fn endings_that_a_format_explains() {
 fn a_table_with_another_separator_says_which() {
     let world = items("items.csv", "item;x\n1;a\n", "");
     let error = world.error();
-    assert!(
-        error.contains("write `format = { separator = \";\" }` in `[entity.item]`"),
-        "{error}"
-    );
-    world.edit(
-        "catalog.toml",
-        "key = \"item\"",
-        "key = \"item\"\nformat = { separator = \";\" }",
-    );
+    assert!(error.contains("write `format = { separator = \";\" }` in `[entity.item]`"), "{error}");
+    world.edit("catalog.toml", "key = \"item\"", "key = \"item\"\nformat = { separator = \";\" }");
     assert_eq!(column(&world, "x"), "string: a");
 }
 
@@ -701,19 +520,10 @@ fn a_table_with_another_separator_says_which() {
 fn vectors_that_failed() {
     let catalog = "[embedding.e]\nentity = \"item\"\nfile = \"v.npy\"\nmetric = \"cosine\"\n";
     let world = items("items.csv", "item\n1\n2\n3\n", catalog);
-    world.file(
-        "v.npy",
-        npy("<f4", "3, 2", &floats(&[1., 0., f32::NAN, 0., 0.9, 0.1])),
-    );
+    world.file("v.npy", npy("<f4", "3, 2", &floats(&[1., 0., f32::NAN, 0., 0.9, 0.1])));
     let error = world.error();
-    assert!(
-        error.contains("v.npy, row 2: element 1 of the vector is NaN"),
-        "{error}"
-    );
-    assert!(
-        error.contains("`on_error = \"skip\"` in `[embedding.e]`"),
-        "{error}"
-    );
+    assert!(error.contains("v.npy, row 2: element 1 of the vector is NaN"), "{error}");
+    assert!(error.contains("`on_error = \"skip\"` in `[embedding.e]`"), "{error}");
     world.edit("catalog.toml", "metric", "on_error = \"skip\"\nmetric");
     assert_eq!(
         warnings(&world),
@@ -730,22 +540,16 @@ fn vectors_with_their_keys_beside() {
     let catalog =
         "[embedding.e]\nentity = \"item\"\nfile = \"v.npy\"\nkeys = \"KEYS\"\nmetric = \"dot\"\n";
     let of = |file: &str, bytes: &[u8]| {
-        let world = items(
-            "items.csv",
-            "item\n10\n20\n30\n",
-            &catalog.replace("KEYS", file),
-        );
+        let world = items("items.csv", "item\n10\n20\n30\n", &catalog.replace("KEYS", file));
         world.file("v.npy", npy("<f4", "2, 1", &floats(&[1., 2.])));
         world.file(file, bytes);
         world
     };
     let ints: Vec<u8> = [30i64, 10].iter().flat_map(|k| k.to_le_bytes()).collect();
     let ints = npy("<i8", "2,", &ints);
-    for (file, bytes) in [
-        ("k.txt", &b"30\n10\n"[..]),
-        ("k.csv", b"item\n30\n10\n"),
-        ("k.npy", &ints),
-    ] {
+    for (file, bytes) in
+        [("k.txt", &b"30\n10\n"[..]), ("k.csv", b"item\n30\n10\n"), ("k.npy", &ints)]
+    {
         let snapshot = of(file, bytes).snapshot();
         let vectors = snapshot.vectors(0, entity(&snapshot, "item")).unwrap();
         let found: Vec<_> = (0..3).map(|row| vectors.get(row).map(|v| v[0])).collect();
@@ -757,10 +561,7 @@ fn vectors_with_their_keys_beside() {
         "{error}"
     );
     let error = of("k.txt", b"30\n31\n").error();
-    assert!(
-        error.contains("k.txt, row 2: no item has the key `31`"),
-        "{error}"
-    );
+    assert!(error.contains("k.txt, row 2: no item has the key `31`"), "{error}");
 }
 
 #[test]
@@ -770,9 +571,7 @@ fn ids_as_they_come() {
         let snapshot = world.snapshot();
         let user = entity(&snapshot, "user");
         let rows = 0..snapshot.schema().entity(user).rows;
-        rows.map(|row| snapshot.key(user, row).to_string())
-            .collect::<Vec<_>>()
-            .join(" ")
+        rows.map(|row| snapshot.key(user, row).to_string()).collect::<Vec<_>>().join(" ")
     };
     assert_eq!(keys("user,item\n1.0,1.0\n2.0,2\n"), "1 2");
     assert_eq!(keys("user,item\n1e3,1\n"), "1000");
@@ -784,16 +583,11 @@ fn ids_as_they_come() {
     let floats = Arc::new(Float64Array::from(vec![1.0, 2.0])) as ArrayRef;
     world.parquet("items.parquet", vec![("item", floats)]);
     let snapshot = world.snapshot();
-    assert_eq!(
-        snapshot.row_of(entity(&snapshot, "item"), &Key::Int(2)),
-        Some(1)
-    );
+    assert_eq!(snapshot.row_of(entity(&snapshot, "item"), &Key::Int(2)), Some(1));
     let floats = Arc::new(Float64Array::from(vec![1.0, 2.5])) as ArrayRef;
     world.parquet("items.parquet", vec![("item", floats)]);
     assert!(
-        world
-            .error()
-            .contains("row 2, column `item`: expected an int, found `2.5`"),
+        world.error().contains("row 2, column `item`: expected an int, found `2.5`"),
         "{}",
         world.error()
     );
@@ -802,18 +596,12 @@ fn ids_as_they_come() {
 #[test]
 fn times_at_the_ends_of_the_calendar() {
     assert_eq!(
-        csv(
-            &["9999-12-31", "9999-12-31T23:59:59.999999Z", "0001-01-01"],
-            ""
-        ),
+        csv(&["9999-12-31", "9999-12-31T23:59:59.999999Z", "0001-01-01"], ""),
         "time: 9999-12-31T00:00:00Z 9999-12-31T23:59:59.999999Z 0001-01-01T00:00:00Z"
     );
     // of links too, and what is beyond the clock is not what `now` comes after
-    let world = events(
-        "item\n1\n",
-        "user,item,ts\n1,1,9999-12-31T23:59:59.999999Z\n1,1,1500-01-01\n",
-        "",
-    );
+    let world =
+        events("item\n1\n", "user,item,ts\n1,1,9999-12-31T23:59:59.999999Z\n1,1,1500-01-01\n", "");
     world.edit("catalog.toml", "[defaults]", "time = \"ts\"\n[defaults]");
     let all = igql::describe::describe(&world.snapshot());
     let range = all.edges[0].time.as_ref().unwrap().range.clone().unwrap();
@@ -823,10 +611,7 @@ fn times_at_the_ends_of_the_calendar() {
     };
     assert_eq!(text(range.0), "1500-01-01T00:00:00Z");
     assert_eq!(text(range.1), "9999-12-31T23:59:59.999999Z");
-    assert_eq!(
-        all.latest.and_then(time::text).unwrap(),
-        "1500-01-01T00:00:00Z"
-    );
+    assert_eq!(all.latest.and_then(time::text).unwrap(), "1500-01-01T00:00:00Z");
     let beyond = of_csv(&["253402300800"], "{ unit = \"s\" }").error();
     assert!(
         beyond.contains(
@@ -834,10 +619,7 @@ fn times_at_the_ends_of_the_calendar() {
         ),
         "{beyond}"
     );
-    assert!(
-        beyond.contains("`on_error = \"null\"` in `[entity.item]`"),
-        "{beyond}"
-    );
+    assert!(beyond.contains("`on_error = \"null\"` in `[entity.item]`"), "{beyond}");
 }
 
 #[test]
@@ -855,10 +637,7 @@ fn text_as_it_comes() {
         "bool: true false true false true -"
     );
     assert_eq!(
-        csv(
-            &["08:30:00", "90", "PT5M", "1h 30m"],
-            "{ type = \"duration\", unit = \"s\" }"
-        ),
+        csv(&["08:30:00", "90", "PT5M", "1h 30m"], "{ type = \"duration\", unit = \"s\" }"),
         "duration: 30600000000 90000000 300000000 5400000000"
     );
     // a second column of a name is left out, unless it is asked for
@@ -873,17 +652,11 @@ fn text_as_it_comes() {
         "key = \"item\"",
         "key = \"item\"\n[entity.item.columns]\nx = { type = \"string\" }",
     );
-    assert!(
-        world.error().contains("two columns are called `x`"),
-        "{}",
-        world.error()
-    );
+    assert!(world.error().contains("two columns are called `x`"), "{}", world.error());
     // lines end with carriage returns alone in old files
     let world = items("items.csv", "item,x\r1,a\r2\r", "");
     assert!(
-        world
-            .error()
-            .contains("row 2 (line 3): expected 2 fields, found 1"),
+        world.error().contains("row 2 (line 3): expected 2 fields, found 1"),
         "{}",
         world.error()
     );
@@ -894,15 +667,9 @@ fn text_as_it_comes() {
 
 #[test]
 fn a_quote_that_takes_the_rest_is_never_skipped() {
-    let world = items(
-        "items.csv",
-        "item,x\n1,\"a\n2,b\n3,c\n",
-        "on_error = \"skip\"",
-    );
+    let world = items("items.csv", "item,x\n1,\"a\n2,b\n3,c\n", "on_error = \"skip\"");
     assert!(
-        world
-            .error()
-            .contains("a quote is never closed: it swallows the remaining 3 lines"),
+        world.error().contains("a quote is never closed: it swallows the remaining 3 lines"),
         "{}",
         world.error()
     );
@@ -920,48 +687,26 @@ fn quotes_inside_of_quotes_are_doubled_or_escaped() {
     ] {
         let world = items("items.csv", format!("item;x\n{rows}"), semicolons);
         let error = world.error();
-        assert!(
-            error.contains("row 1 (line 2): a quote") && error.contains(advice),
-            "{error}"
-        );
+        assert!(error.contains("row 1 (line 2): a quote") && error.contains(advice), "{error}");
         world.edit("catalog.toml", semicolons, escaped);
         assert_eq!(column(&world, "x"), format!("string: {read}"), "{rows}");
     }
     // both ways at once; blanks behind a quoted field and quotes inside of a plain one do not matter
-    let world = items(
-        "items.csv",
-        "item;x\n1;\"a \"\"b\"\" \\\"c\"  \n2;5\" d\n",
-        escaped,
-    );
+    let world = items("items.csv", "item;x\n1;\"a \"\"b\"\" \\\"c\"  \n2;5\" d\n", escaped);
     assert_eq!(column(&world, "x"), "string: a \"b\" \"c   5\" d");
     // without a backslash, the row can be left out, but not where it takes other lines
     let text = "item,x\n1,\"a \"b\" c\"\n2,d\n";
     let error = items("items.csv", text, "").error();
-    assert!(
-        error.contains("write quotes inside a quoted field twice"),
-        "{error}"
-    );
+    assert!(error.contains("write quotes inside a quoted field twice"), "{error}");
     let skipped = items("items.csv", text, "on_error = \"skip\"");
     assert_eq!(column(&skipped, "x"), "string: d");
     let text = "item,x\n1,\"a \"\"\n2,\"d\"\n3,\"e\"\n";
     let error = items("items.csv", text, "on_error = \"skip\"").error();
     assert!(error.contains("row 1 (line 2): a quote"), "{error}");
-    let none = items(
-        "items.csv",
-        "item\n1\n",
-        "format = { quotes = false, escape = \"\\\\\" }",
-    );
-    assert!(
-        none.error().contains("`escape` has no effect"),
-        "{}",
-        none.error()
-    );
+    let none = items("items.csv", "item\n1\n", "format = { quotes = false, escape = \"\\\\\" }");
+    assert!(none.error().contains("`escape` has no effect"), "{}", none.error());
     let long = items("items.csv", "item\n1\n", "format = { escape = \"ab\" }");
-    assert!(
-        long.error().contains("`escape` is `ab`"),
-        "{}",
-        long.error()
-    );
+    assert!(long.error().contains("`escape` is `ab`"), "{}", long.error());
 }
 
 #[test]
@@ -970,10 +715,7 @@ fn numbers_that_are_not_finite_read_null_and_are_told() {
     let told_of = |world: &World| {
         assert_eq!(column(world, "x"), "float: - - 2.5 -");
         let warnings = warnings(world);
-        assert!(
-            warnings.len() == 1 && warnings[0].ends_with(told),
-            "{warnings:?}"
-        );
+        assert!(warnings.len() == 1 && warnings[0].ends_with(told), "{warnings:?}");
     };
     for declared in ["", "{ type = \"float\" }"] {
         told_of(&of_csv(&["NaN", "inf", "2.5", "-1e400"], declared));
@@ -987,10 +729,7 @@ fn numbers_that_are_not_finite_read_null_and_are_told() {
     let keys: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3, 4]));
     let numbers = vec![f64::NAN, f64::INFINITY, 2.5, f64::NEG_INFINITY];
     let numbers: ArrayRef = Arc::new(Float64Array::from(numbers));
-    parquet.parquet(
-        "items.parquet",
-        vec![("item", keys.clone()), ("x", numbers.clone())],
-    );
+    parquet.parquet("items.parquet", vec![("item", keys.clone()), ("x", numbers.clone())]);
     told_of(&parquet);
     // of a dictionary only what rows have counts
     let codes = Int8Array::from(vec![0, 1, 2, 3]);
@@ -1001,10 +740,7 @@ fn numbers_that_are_not_finite_read_null_and_are_told() {
     // a line that is no JSON for another reason is one all the same
     let text = "{\"item\":1,\"x\":NaN}\n{\"item\":2,\"x\":nan}\n";
     let error = items("items.jsonl", text, "").error();
-    assert!(
-        error.contains("row 2 (line 2): not a JSON object"),
-        "{error}"
-    );
+    assert!(error.contains("row 2 (line 2): not a JSON object"), "{error}");
 }
 
 #[test]
@@ -1017,17 +753,10 @@ fn a_byte_that_is_not_utf_8_spoils_its_value_alone() {
         "Zoë\"}\n{\"item\":2,\"x\":\"".as_bytes(),
         b"caf\xe9\"}\n{\"item\":3,\"x\":\"c\"}\n",
     ];
-    let files = [
-        ("items.csv", csv),
-        ("items.csv", marked),
-        ("items.jsonl", json.concat()),
-    ];
+    let files = [("items.csv", csv), ("items.csv", marked), ("items.jsonl", json.concat())];
     for (file, bytes) in files {
         let error = items(file, &bytes, "").error();
-        assert!(
-            error.contains("row 2 (line ") && error.contains(name),
-            "{error}"
-        );
+        assert!(error.contains("row 2 (line ") && error.contains(name), "{error}");
         assert!(error.contains("in latin1 the byte is `é`"), "{error}");
         assert!(!error.contains("encoding"), "{error}");
         let world = items(file, &bytes, "on_error = \"null\"");
@@ -1035,10 +764,7 @@ fn a_byte_that_is_not_utf_8_spoils_its_value_alone() {
         assert!(warnings(&world)[0].contains(name), "{:?}", warnings(&world));
     }
     let latin = items("items.csv", b"item,x\n1,Zo\xeb\n2,caf\xe9\n", "").error();
-    assert!(
-        latin.contains("line 2") && latin.contains("encoding = \"latin1\""),
-        "{latin}"
-    );
+    assert!(latin.contains("line 2") && latin.contains("encoding = \"latin1\""), "{latin}");
     let head = [&b"item,\xe9\n1,"[..], "Zoë\n".as_bytes()].concat();
     let head = items("items.csv", head, "on_error = \"null\"").error();
     assert!(head.contains("line 1: byte 0xe9 is not UTF-8"), "{head}");
@@ -1066,14 +792,8 @@ fn all_that_is_wrong_is_told_at_once() {
     assert!(error.contains("errors in total"), "{error}");
     // the ways out work
     for (section, lines) in [
-        (
-            "key = \"user_id\"",
-            "key = \"user_id\"\non_error = \"skip\"\nduplicates = \"last\"",
-        ),
-        (
-            "table = \"likes.csv\"",
-            "table = \"likes.csv\"\non_error = \"null\"",
-        ),
+        ("key = \"user_id\"", "key = \"user_id\"\non_error = \"skip\"\nduplicates = \"last\""),
+        ("table = \"likes.csv\"", "table = \"likes.csv\"\non_error = \"null\""),
     ] {
         world.edit("catalog.toml", section, lines);
     }
@@ -1108,10 +828,7 @@ fn tables_that_cannot_be_opened_are_all_told() {
     world.file("users.csv", b"user_id,age\n10,\xff\n");
     world.file("likes.csv", "");
     let error = world.error();
-    assert!(
-        error.contains("users.csv, line 2: byte 0xff is not UTF-8"),
-        "{error}"
-    );
+    assert!(error.contains("users.csv, line 2: byte 0xff is not UTF-8"), "{error}");
     assert!(error.contains("likes.csv: the file is empty"), "{error}");
     assert!(error.contains("2 errors in total"), "{error}");
     // what follows from an error is no other error
@@ -1133,9 +850,7 @@ fn nothing_takes_the_place_of_a_good_snapshot_that_cannot_be_read() {
         world.file("items.jsonl", deep(levels));
         let error = world.error();
         assert!(
-            error.contains(&format!(
-                "items.jsonl, row 2, column `y`: lists nested {levels} deep"
-            )),
+            error.contains(&format!("items.jsonl, row 2, column `y`: lists nested {levels} deep")),
             "{error}"
         );
         assert_eq!(world.stale().unwrap().id(), before);
@@ -1143,9 +858,7 @@ fn nothing_takes_the_place_of_a_good_snapshot_that_cannot_be_read() {
     // deeper than any reader goes is a broken row
     world.file("items.jsonl", deep(300));
     assert!(
-        world
-            .error()
-            .contains("items.jsonl, row 2 (line 2): not a JSON object"),
+        world.error().contains("items.jsonl, row 2 (line 2): not a JSON object"),
         "{}",
         world.error()
     );
@@ -1166,9 +879,7 @@ fn types_of_arrow_that_hold_the_same() {
         (
             "decimal",
             Arc::new(
-                Decimal128Array::from(vec![150, -25])
-                    .with_precision_and_scale(10, 2)
-                    .unwrap(),
+                Decimal128Array::from(vec![150, -25]).with_precision_and_scale(10, 2).unwrap(),
             ),
         ),
         ("date", Arc::new(Date32Array::from(vec![0, 19_783]))),
@@ -1179,14 +890,8 @@ fn types_of_arrow_that_hold_the_same() {
                     .with_timezone("Europe/Rome"),
             ),
         ),
-        (
-            "second",
-            Arc::new(TimestampSecondArray::from(vec![0, 1_709_280_000])),
-        ),
-        (
-            "code",
-            Arc::new(DictionaryArray::<types::Int8Type>::from_iter(["x", "y"])),
-        ),
+        ("second", Arc::new(TimestampSecondArray::from(vec![0, 1_709_280_000]))),
+        ("code", Arc::new(DictionaryArray::<types::Int8Type>::from_iter(["x", "y"]))),
         (
             "fixed",
             Arc::new(FixedSizeListArray::from_iter_primitive::<Int64Type, _, _>(
@@ -1230,8 +935,7 @@ fn types_of_arrow_that_hold_the_same() {
     let told = warnings(&world);
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(
-        told.iter()
-            .any(|w| w.contains("column `bytes` is ignored: unsupported type Binary")),
+        told.iter().any(|w| w.contains("column `bytes` is ignored: unsupported type Binary")),
         "{told:?}"
     );
 }

@@ -55,20 +55,13 @@ fn layers(all: &[&[&'static str]]) -> BTreeMap<&'static str, usize> {
 /// The names behind `crate::`, or another path, in code that is not a test.
 fn imports(text: &str, path: &str) -> Vec<String> {
     let text = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
-    let lines = text
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"));
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
     let code = lines.collect::<Vec<_>>().join("\n");
     let mut found = Vec::new();
     for (start, _) in code.match_indices(path) {
         let rest = &code[start + path.len()..];
-        assert!(
-            !rest.starts_with('{'),
-            "write `use {path}a::..;` and `use {path}b::..;`"
-        );
-        let name = rest
-            .chars()
-            .take_while(|c| c.is_alphanumeric() || *c == '_');
+        assert!(!rest.starts_with('{'), "write `use {path}a::..;` and `use {path}b::..;`");
+        let name = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_');
         found.push(name.collect());
     }
     found
@@ -76,9 +69,7 @@ fn imports(text: &str, path: &str) -> Vec<String> {
 
 /// Imports of the modules in a folder of `src` that are against their order; `path` leads to them.
 fn against(folder: &str, path: &str, order: &[&[&'static str]]) -> Vec<String> {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("src")
-        .join(folder);
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder);
     let layers = layers(order);
     let mut all = Vec::new();
     files(&src, &mut all);
@@ -87,11 +78,9 @@ fn against(folder: &str, path: &str, order: &[&[&'static str]]) -> Vec<String> {
         let inside = file.strip_prefix(&src).unwrap();
         let name = inside.iter().next().unwrap().to_str().unwrap();
         let name = name.trim_end_matches(".rs");
-        let is_test = inside.iter().any(|part| {
-            ["tests", "tests.rs", "testing.rs"]
-                .iter()
-                .any(|test| part == *test)
-        });
+        let is_test = inside
+            .iter()
+            .any(|part| ["tests", "tests.rs", "testing.rs"].iter().any(|test| part == *test));
         // what declares the modules may name them all
         if is_test || name == "main" || name == "mod" {
             continue;
@@ -143,17 +132,12 @@ fn operators_import_from_no_other_operator() {
         })
         .collect();
     let is_operator = |text: &str| text.contains("\nimpl Op for ");
-    let operators: Vec<&str> = texts
-        .iter()
-        .filter(|(_, text)| is_operator(text))
-        .map(|(name, _)| &**name)
-        .collect();
+    let operators: Vec<&str> =
+        texts.iter().filter(|(_, text)| is_operator(text)).map(|(name, _)| &**name).collect();
     assert!(operators.contains(&"sample") && operators.len() > 15);
     for (name, text) in texts.iter().filter(|(_, text)| is_operator(text)) {
         let code = text.replace("crate::ops::", "super::");
-        let code = code
-            .replace("super::super::", "super::")
-            .replace("super::{", "");
+        let code = code.replace("super::super::", "super::").replace("super::{", "");
         for import in imports(&code, "super::") {
             let other = operators.contains(&&*import) && import != *name;
             assert!(!other, "`{name}` imports from `{import}`");

@@ -34,10 +34,7 @@ impl World {
         world.file("catalog.toml", CATALOG);
         let users: String = (1..=3000).map(|n| format!("{n}\n")).collect();
         world.file("users.csv", &format!("user_id\n{users}"));
-        world.file(
-            "posts.csv",
-            "slug,kind,made,n\na,\"x, y\",2024-01-01T00:00:00Z,1\nb,,,\n",
-        );
+        world.file("posts.csv", "slug,kind,made,n\na,\"x, y\",2024-01-01T00:00:00Z,1\nb,,,\n");
         world.file("likes.csv", "user_id,slug\n1,a\n1,b\n2,b\n");
         world.file("p.igql", program);
         world
@@ -106,24 +103,13 @@ fn parquet_and_arrow() {
     world.run(&["--user", "1", "-o", "out.parquet"]);
     world.run(&["--user", "1", "-o", "out.arrow"]);
     let table = parquet_rows(&world.path("out.parquet"));
-    let names: Vec<_> = table
-        .schema()
-        .fields()
-        .iter()
-        .map(|f| f.name().clone())
-        .collect();
+    let names: Vec<_> = table.schema().fields().iter().map(|f| f.name().clone()).collect();
     let expected = ["user", "position", "slug", "score", "kind", "made", "n"];
     assert_eq!(names, expected);
-    assert_eq!(
-        table.column(0).as_primitive::<Int64Type>().values()[..],
-        [1, 1]
-    );
+    assert_eq!(table.column(0).as_primitive::<Int64Type>().values()[..], [1, 1]);
     let slugs = table.column(2).as_string::<i32>();
     assert_eq!((slugs.value(0), slugs.value(1)), ("a", "b"));
-    assert_eq!(
-        table.column(3).as_primitive::<Float64Type>().values()[..],
-        [1.0, 1.0]
-    );
+    assert_eq!(table.column(3).as_primitive::<Float64Type>().values()[..], [1.0, 1.0]);
     let counts = table.column(6).as_primitive::<Int64Type>();
     assert_eq!((counts.value(0), counts.is_null(1)), (1, true));
     let file = std::fs::File::open(world.path("out.arrow")).unwrap();
@@ -141,12 +127,8 @@ fn json_for_one_for_none_and_for_many() {
     assert_eq!(world.run(&["--users", "none.txt"]), "[]\n");
     // more than a round of passes
     let many = parse(&world.run(&["--users", "all"]));
-    let users: Vec<i64> = many
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|a| a["user"].as_i64().unwrap())
-        .collect();
+    let users: Vec<i64> =
+        many.as_array().unwrap().iter().map(|a| a["user"].as_i64().unwrap()).collect();
     assert_eq!(users, (1..=3000).collect::<Vec<_>>());
     let lines = world.run(&["--users", "all", "--format", "ndjson"]);
     let lines: Vec<_> = lines.lines().map(parse).collect();
@@ -185,10 +167,7 @@ fn unknown_users_are_a_warning() {
     let out = world.command(&["--user", "7777", "--format", "csv"]);
     assert_eq!(out.status.code(), Some(0));
     let errors = String::from_utf8(out.stderr).unwrap();
-    assert!(
-        errors.contains("warning: user `7777` is not in `user`"),
-        "{errors}"
-    );
+    assert!(errors.contains("warning: user `7777` is not in `user`"), "{errors}");
     assert_eq!(String::from_utf8(out.stdout).unwrap().lines().count(), 1);
 }
 
@@ -203,29 +182,13 @@ fn users_files_that_are_wrong() {
     };
     fails("missing.txt", 2, "--users missing.txt: No such file");
     world.file("lines.txt", "1\nx\n");
-    fails(
-        "lines.txt",
-        3,
-        "lines.txt, line 2: expected an int key a line, found `x`",
-    );
+    fails("lines.txt", 3, "lines.txt, line 2: expected an int key a line, found `x`");
     world.file("keys.csv", "user_id,age\n1,2\n,3\n");
-    fails(
-        "keys.csv",
-        3,
-        "keys.csv, row 2 (line 3), column `user_id`: the key is null",
-    );
+    fails("keys.csv", 3, "keys.csv, row 2 (line 3), column `user_id`: the key is null");
     world.file("keys.jsonl", "{\"id\": 1}\n");
-    fails(
-        "keys.jsonl",
-        3,
-        "keys.jsonl: has no column `user_id`, the viewer's key",
-    );
+    fails("keys.jsonl", 3, "keys.jsonl: has no column `user_id`, the viewer's key");
     world.file("keys.parquet", "PAR1");
-    fails(
-        "keys.parquet",
-        3,
-        "keys.parquet: not a readable Parquet file",
-    );
+    fails("keys.parquet", 3, "keys.parquet: not a readable Parquet file");
 }
 
 #[test]
@@ -234,10 +197,7 @@ fn a_failed_run_leaves_the_file_of_before() {
     world.file("out.csv", "before");
     let out = world.command(&["--user", "1", "-o", "out.csv", "--max-rows", "1"]);
     assert_eq!(out.status.code(), Some(4));
-    assert_eq!(
-        std::fs::read_to_string(world.path("out.csv")).unwrap(),
-        "before"
-    );
+    assert_eq!(std::fs::read_to_string(world.path("out.csv")).unwrap(), "before");
     let files = std::fs::read_dir(world.0.path()).unwrap().flatten();
     let mut names = files.map(|f| f.file_name().into_string().unwrap());
     assert!(!names.any(|name| name.ends_with(".new")));

@@ -54,12 +54,8 @@ fn session_in(folder: &Path, input: &[u8], env: &[(&str, &str)]) -> (String, Str
 
 /// The keys of the rows of a table, the second column.
 fn keys(out: &str) -> Vec<&str> {
-    let rows = out
-        .lines()
-        .filter(|line| line.starts_with("│ ") && !line.starts_with("│ #"));
-    rows.filter_map(|line| line.split('┆').nth(1))
-        .map(str::trim)
-        .collect()
+    let rows = out.lines().filter(|line| line.starts_with("│ ") && !line.starts_with("│ #"));
+    rows.filter_map(|line| line.split('┆').nth(1)).map(str::trim).collect()
 }
 
 #[test]
@@ -79,10 +75,7 @@ fn a_dot_goes_on_from_the_last_set() {
     assert!(out.contains("│ 1 ┆        8 ┆ 0.9000 │"), "{out}{errors}");
     assert_eq!(out.matches("media_id").count(), 3, "{out}");
     let (_, errors) = session(".take(1)\n");
-    assert!(
-        errors.contains("`.take(1)` has nothing to continue"),
-        "{errors}"
-    );
+    assert!(errors.contains("`.take(1)` has nothing to continue"), "{errors}");
 }
 
 #[test]
@@ -99,10 +92,7 @@ fn a_mistake_does_not_end_the_session() {
     let (out, errors) = session("user.nope()\n:nope\n:user x\n:user 2\nuser.walk(likes)\n");
     assert!(errors.contains("`nope`"), "{errors}");
     assert!(errors.contains("there is no command `:nope`"), "{errors}");
-    assert!(
-        errors.contains("keys of `user` are ints, found `x`"),
-        "{errors}"
-    );
+    assert!(errors.contains("keys of `user` are ints, found `x`"), "{errors}");
     assert!(out.contains("        9 "), "{out}");
 }
 
@@ -148,10 +138,7 @@ fn a_whole_file_is_loaded() {
     std::fs::write(folder.path().join("f.igql"), file).expect("a file");
     let (out, errors) = session_in(folder.path(), b":load f.igql\nb()\n", &[]);
     assert_eq!(keys(&out), ["7", "8"], "{errors}");
-    assert!(
-        errors.contains("note: queries `a`, `b`; `a()` runs one"),
-        "{errors}"
-    );
+    assert!(errors.contains("note: queries `a`, `b`; `a()` runs one"), "{errors}");
     assert!(errors.contains("1 test was not run"), "{errors}");
 }
 
@@ -182,10 +169,7 @@ fn a_line_goes_on_from_what_stands_before_it() {
     for text in [set.to_owned(), format!("x = {set}")] {
         let (_, errors) = go_on(&text);
         let help = "brackets around the whole set: `(all(media) | user.walk(likes)).take(1)`";
-        assert!(
-            errors.contains("apply to `user.walk(likes)` only"),
-            "{errors}"
-        );
+        assert!(errors.contains("apply to `user.walk(likes)` only"), "{errors}");
         assert!(errors.contains(help), "{errors}");
     }
 }
@@ -234,10 +218,7 @@ fn long_answers_are_cut_with_a_count() {
     let input = b"all(media)\n:rows 2\nall(media)\n:why\n:rows all\nall(media)\n";
     let (out, errors) = session_in(folder.path(), input, &[]);
     assert_eq!(errors, "");
-    assert!(
-        out.contains("… 80 more rows; `:rows N` or `:rows all`\n"),
-        "{out}"
-    );
+    assert!(out.contains("… 80 more rows; `:rows N` or `:rows all`\n"), "{out}");
     assert_eq!(out.matches("… 118 more rows; ").count(), 2, "{out}");
     assert_eq!(keys(&out).len(), 40 + 2 + 120);
     // a run is not cut
@@ -247,11 +228,7 @@ fn long_answers_are_cut_with_a_count() {
         .stdout(Stdio::piped())
         .spawn();
     let mut run = run.expect("the command");
-    run.stdin
-        .take()
-        .expect("a pipe")
-        .write_all(b"all(media)")
-        .expect("a program");
+    run.stdin.take().expect("a pipe").write_all(b"all(media)").expect("a program");
     let out = run.wait_with_output().expect("an end");
     assert_eq!(keys(&String::from_utf8_lossy(&out.stdout)).len(), 120);
 }
@@ -274,10 +251,7 @@ fn wide_tables_fit_the_terminal() {
         assert!(out.contains("f13"), "{out}");
     }
     let (out, _) = session_in(folder.path(), program.as_bytes(), &[]);
-    assert!(
-        !out.contains("hidden") && out.contains("and more words 2"),
-        "{out}"
-    );
+    assert!(!out.contains("hidden") && out.contains("and more words 2"), "{out}");
 }
 
 #[test]
@@ -314,10 +288,7 @@ fn commands_say_what_is_wrong_with_their_arguments() {
     ];
     for (command, wanted) in told {
         let (out, errors) = session(&format!("{command}\n"));
-        assert!(
-            out.contains(wanted) || errors.contains(wanted),
-            "{command}: {out}{errors}"
-        );
+        assert!(out.contains(wanted) || errors.contains(wanted), "{command}: {out}{errors}");
     }
     let after = [
         (":why 9", "the last answer has 3 rows, counted from 1"),
@@ -330,10 +301,7 @@ fn commands_say_what_is_wrong_with_their_arguments() {
     ];
     for (command, wanted) in after {
         let (out, errors) = session(&format!("all(media)\n{command}\n"));
-        assert!(
-            out.contains(wanted) || errors.contains(wanted),
-            "{command}: {out}{errors}"
-        );
+        assert!(out.contains(wanted) || errors.contains(wanted), "{command}: {out}{errors}");
     }
 }
 
@@ -341,16 +309,10 @@ fn commands_say_what_is_wrong_with_their_arguments() {
 fn pages_are_read_as_text() {
     let (out, errors) = session(":help take\n:help W0501\n:help W05\n:help :why\n:help decay\n");
     assert_eq!(errors, "");
-    assert!(
-        out.contains("    all(media).score(quality).take(2, per=kind)\n"),
-        "{out}"
-    );
+    assert!(out.contains("    all(media).score(quality).take(2, per=kind)\n"), "{out}");
     assert!(out.contains("W0501: name hides a column"), "{out}");
     assert!(out.contains("W0502  definition hides another"), "{out}");
-    assert!(
-        !out.contains("```") && !out.contains("|--") && !out.contains("# "),
-        "{out}"
-    );
+    assert!(!out.contains("```") && !out.contains("|--") && !out.contains("# "), "{out}");
 }
 
 #[test]
@@ -389,18 +351,13 @@ fn changed_data_are_noted_and_read_anew() {
         stdin.write_all(input.as_bytes()).expect("the input");
         stdin.write_all(b":rows\n").expect("the input");
         let answer = lines.by_ref().map_while(Result::ok);
-        let answer: Vec<String> = answer
-            .take_while(|l| !l.contains("rows of a list"))
-            .collect();
+        let answer: Vec<String> = answer.take_while(|l| !l.contains("rows of a list")).collect();
         answer.join("\n")
     };
     assert_eq!(keys(&ask("all(media)\n")).len(), 3);
     let write =
         |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file");
-    write(
-        "media.csv",
-        "media_id,quality\n7,0.5\n8,0.9\n9,0.1\n10,0.2\n",
-    );
+    write("media.csv", "media_id,quality\n7,0.5\n8,0.9\n9,0.1\n10,0.2\n");
     assert_eq!(keys(&ask("all(media)\n")).len(), 3);
     assert!(ask(":reload\n").contains("snapshot "));
     assert_eq!(keys(&ask("all(media)\n")).len(), 4);
@@ -423,11 +380,7 @@ fn control_characters_are_shown_as_escapes() {
         serde_json::Value::from(evil)
     );
     let program = format!("all(user).let(b=bio, c=\"x{evil}\")");
-    for (name, text) in [
-        ("catalog.toml", catalog),
-        ("u.jsonl", &row),
-        ("p.igql", &program),
-    ] {
+    for (name, text) in [("catalog.toml", catalog), ("u.jsonl", &row), ("p.igql", &program)] {
         std::fs::write(folder.path().join(name), text).expect("a file");
     }
     let shown = |out: &[u8]| {
@@ -438,26 +391,9 @@ fn control_characters_are_shown_as_escapes() {
         assert_eq!(bad, None, "{text:?}");
         text
     };
-    let run = |args: &[&str]| {
-        igql(folder.path())
-            .args(args)
-            .output()
-            .expect("the command")
-            .stdout
-    };
-    let table = shown(&run(&[
-        "run",
-        "p.igql",
-        "--format",
-        "table",
-        "--why",
-        "--why-not",
-        evil,
-    ]));
-    assert!(
-        table.contains("a\\u{1b}[2J\\u{1b}]0;pwn\\u{7}\\u{202e}\\u{200b}"),
-        "{table}"
-    );
+    let run = |args: &[&str]| igql(folder.path()).args(args).output().expect("the command").stdout;
+    let table = shown(&run(&["run", "p.igql", "--format", "table", "--why", "--why-not", evil]));
+    assert!(table.contains("a\\u{1b}[2J\\u{1b}]0;pwn\\u{7}\\u{202e}\\u{200b}"), "{table}");
     assert!(table.contains("two\\nlines\\tand \\u{9b}31m"), "{table}");
     for format in ["text", "svg", "dot"] {
         shown(&run(&["explain", "p.igql", "--format", format]));
@@ -483,32 +419,19 @@ fn a_page_ties_library_calls_to_the_program() {
     }
     let args = ["explain", "p.igql", "--analyze", "--user", "1", "--format"];
     let explain = |format: &str| {
-        let out = igql(folder.path())
-            .args(args)
-            .arg(format)
-            .output()
-            .expect("the command");
-        assert!(
-            out.status.success(),
-            "{}",
-            String::from_utf8_lossy(&out.stderr)
-        );
+        let out = igql(folder.path()).args(args).arg(format).output().expect("the command");
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         String::from_utf8(out.stdout).expect("text")
     };
     let page = explain("html");
     let plan: serde_json::Value = serde_json::from_str(&explain("json")).expect("JSON");
     let nodes = plan["nodes"].as_array().expect("nodes").iter();
-    let walks: Vec<String> = nodes
-        .filter(|n| n["op"] == "walk")
-        .map(|n| n["node"].to_string())
-        .collect();
+    let walks: Vec<String> =
+        nodes.filter(|n| n["op"] == "walk").map(|n| n["node"].to_string()).collect();
     assert_eq!(walks.len(), 2);
     let (program, library) = page.split_once("From libraries").expect("the library");
     for walk in &walks {
-        assert!(
-            program.contains(&format!("data-op=\"{walk}\">mine")),
-            "{page}"
-        );
+        assert!(program.contains(&format!("data-op=\"{walk}\">mine")), "{page}");
     }
     let both = format!("data-op=\"{}\"", walks.join(" "));
     assert!(library.contains(&both), "{page}");
@@ -516,10 +439,7 @@ fn a_page_ties_library_calls_to_the_program() {
     // the two walks differ in their limits
     let svg = explain("svg");
     for limit in ["limit=1, ", "limit=2, "] {
-        assert!(
-            svg.contains(&format!("class=\"details\" x=\"14\" y=\"41\">{limit}")),
-            "{svg}"
-        );
+        assert!(svg.contains(&format!("class=\"details\" x=\"14\" y=\"41\">{limit}")), "{svg}");
     }
 }
 
@@ -536,11 +456,7 @@ fn plans_are_pictures_with_measured_rows() {
             .args(["--analyze", "--user", "1", "--format", format])
             .output()
             .expect("the command");
-        assert!(
-            out.status.success(),
-            "{}",
-            String::from_utf8_lossy(&out.stderr)
-        );
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         String::from_utf8(out.stdout).expect("text")
     };
     let text = explain("text");
@@ -548,33 +464,21 @@ fn plans_are_pictures_with_measured_rows() {
     assert!(text.contains("score(x)"), "{text}");
     let plan: serde_json::Value = serde_json::from_str(&explain("json")).expect("JSON");
     let nodes = plan["nodes"].as_array().expect("nodes");
-    assert!(
-        nodes
-            .iter()
-            .any(|n| n["op"] == "walk" && n["rows"] == 2 && n["us"].is_u64())
-    );
+    assert!(nodes.iter().any(|n| n["op"] == "walk" && n["rows"] == 2 && n["us"].is_u64()));
     assert_eq!(explain("dot").matches(" -> ").count(), 6);
     assert_eq!(explain("svg").matches("<g class=\"op").count(), 7);
     let page = explain("html");
     assert!(page.contains("<span class=\"at\" data-op="), "{page}");
     // the one address is the name of SVG
     assert_eq!(page.matches("https:").count(), 0);
-    assert_eq!(
-        page.matches("http:").count(),
-        page.matches("http://www.w3.org/2000/svg").count()
-    );
+    assert_eq!(page.matches("http:").count(), page.matches("http://www.w3.org/2000/svg").count());
 }
 
 #[test]
 fn aggregates_have_help_and_pages_are_wrapped() {
-    for name in [
-        "count", "sum", "mean", "min", "max", "exists", "any_of", "all_of", "none_of",
-    ] {
+    for name in ["count", "sum", "mean", "min", "max", "exists", "any_of", "all_of", "none_of"] {
         let (out, errors) = session(&format!(":help {name}\n"));
-        assert!(
-            out.contains(&format!("{name}(links or set")),
-            "{out}{errors}"
-        );
+        assert!(out.contains(&format!("{name}(links or set")), "{out}{errors}");
     }
     let folder = world();
     let (out, _) = session_in(folder.path(), b":help\n", &[("COLUMNS", "60")]);
@@ -596,10 +500,7 @@ fn what_is_said_fits_the_terminal() {
         // programs are shown as they are
         let drawn = line.contains('│') && !line.contains("Help: ");
         let is_program = drawn || line.trim_start().starts_with("user");
-        assert!(
-            line.chars().count() <= 60 || is_program,
-            "{line}\n{out}{errors}"
-        );
+        assert!(line.chars().count() <= 60 || is_program, "{line}\n{out}{errors}");
     }
     assert!(errors.contains("Help: "), "{errors}");
 }

@@ -25,10 +25,7 @@ const WORLD: [(&str, &str); 4] = [
          10,4,0.1,0.1,photo,2024-01-04\n\
          11,3,0.8,0.1,photo,2025-01-01\n",
     ),
-    (
-        "likes.csv",
-        "user_id,media_id,ts\n42,7,2024-02-01\n42,10,2024-02-02\n",
-    ),
+    ("likes.csv", "user_id,media_id,ts\n42,7,2024-02-01\n42,10,2024-02-02\n"),
 ];
 
 struct World(tempfile::TempDir);
@@ -80,12 +77,8 @@ fn the_path_leads_from_the_viewer_to_the_row() {
     let world = World::new();
     let answer = world.json(&format!("{NEIGHBOURS}.filter(unsafe < 0.2)"), &["--why"]);
     let why = &answer["results"][0]["why"];
-    let ops: Vec<&str> = why["path"]
-        .as_array()
-        .expect("steps")
-        .iter()
-        .filter_map(|s| s["op"].as_str())
-        .collect();
+    let ops: Vec<&str> =
+        why["path"].as_array().expect("steps").iter().filter_map(|s| s["op"].as_str()).collect();
     assert_eq!(ops, ["user", "walk likes", "walk author", "walk ~author"]);
     assert_eq!(why["path"][0]["user_id"], 42);
     assert_eq!(why["path"][1]["media_id"], 10);
@@ -127,10 +120,7 @@ fn branches_and_moves_are_told() {
     let row = |id: i64| rows.iter().find(|r| r["media_id"] == id).expect("the row");
     let both = row(7)["why"]["branches"].as_array().expect("branches");
     assert_eq!(both.len(), 2);
-    assert_eq!(
-        (&both[0]["chosen"], &both[1]["chosen"]),
-        (&true.into(), &false.into())
-    );
+    assert_eq!((&both[0]["chosen"], &both[1]["chosen"]), (&true.into(), &false.into()));
     assert_eq!(both[1]["score"], 0.5);
     // 8 9 7 10 by quality, authors 3 3 3 4: 10 moves up
     let moved = &row(10)["why"]["moves"][0];
@@ -146,18 +136,9 @@ fn a_filter_says_which_condition_failed_and_on_what() {
         "9",
     );
     assert!(not.starts_with("media 9 was dropped\n"), "{not}");
-    assert!(
-        not.contains("filter (#5): unsafe < 0.2: it is 0.4\n"),
-        "{not}"
-    );
-    let not = world.not(
-        &format!("{NEIGHBOURS}.score(quality).filter(kind == \"photo\")"),
-        "7",
-    );
-    assert!(
-        not.contains("kind == \"photo\": it is \"video\"\n"),
-        "{not}"
-    );
+    assert!(not.contains("filter (#5): unsafe < 0.2: it is 0.4\n"), "{not}");
+    let not = world.not(&format!("{NEIGHBOURS}.score(quality).filter(kind == \"photo\")"), "7");
+    assert!(not.contains("kind == \"photo\": it is \"video\"\n"), "{not}");
     // moved into the fan-out, it still is the filter that drops
     let not = world.not(&format!("{NEIGHBOURS}.filter(unsafe < 0.2)"), "9");
     assert!(not.starts_with("media 9 was dropped\n"), "{not}");
@@ -173,10 +154,7 @@ fn a_cut_says_where_the_row_stood() {
         "{not}"
     );
     let not = world.not(&format!("{NEIGHBOURS} - user.walk(likes)"), "7");
-    assert!(
-        not.contains("it is in the set on the right (`walk likes`)"),
-        "{not}"
-    );
+    assert!(not.contains("it is in the set on the right (`walk likes`)"), "{not}");
 }
 
 #[test]
@@ -184,23 +162,14 @@ fn a_fan_out_says_how_near_it_came() {
     let world = World::new();
     let not = world.not("user.walk(likes).walk(author).walk(~author, limit=2)", "7");
     assert!(not.starts_with("media 7 was never reached\n"), "{not}");
-    assert!(
-        not.contains("number 3 from account 3, beyond `limit=2`"),
-        "{not}"
-    );
+    assert!(not.contains("number 3 from account 3, beyond `limit=2`"), "{not}");
     let not = world.not("user.walk(likes, limit=1).walk(author).walk(~author)", "9");
     assert!(
         not.contains("only account 3 leads to media 9, and it is not among 1 `account` rows"),
         "{not}"
     );
-    assert!(
-        not.contains("account 3: only media 7, media 8, media 9 lead to account 3"),
-        "{not}"
-    );
-    assert!(
-        not.contains("number 2 from user 42, beyond `limit=1`"),
-        "{not}"
-    );
+    assert!(not.contains("account 3: only media 7, media 8, media 9 lead to account 3"), "{not}");
+    assert!(not.contains("number 2 from user 42, beyond `limit=1`"), "{not}");
 }
 
 #[test]
@@ -212,11 +181,7 @@ fn the_invisible_and_the_unknown_are_told_apart() {
         not.contains("it is visible from 2025-01-01T00:00:00Z, and `now` is 2024-06-01T00:00:00Z"),
         "{not}"
     );
-    assert!(
-        world
-            .not(NEIGHBOURS, "99")
-            .contains("media 99 is unknown\n  `media` has no `99`")
-    );
+    assert!(world.not(NEIGHBOURS, "99").contains("media 99 is unknown\n  `media` has no `99`"));
     assert!(world.not(NEIGHBOURS, "8").contains("media 8 is there\n"));
 }
 
@@ -238,24 +203,14 @@ fn the_way_goes_through_the_members_of_a_group() {
     let group = "given(user, [42, 43]).as_viewer(user.walk(likes), merge=max)";
     let answer = world.json(group, &["--why"]);
     let path = &answer["results"][0]["why"]["path"];
-    let ops: Vec<&str> = path
-        .as_array()
-        .expect("steps")
-        .iter()
-        .filter_map(|s| s["op"].as_str())
-        .collect();
+    let ops: Vec<&str> =
+        path.as_array().expect("steps").iter().filter_map(|s| s["op"].as_str()).collect();
     assert_eq!(ops, ["given", "as_viewer", "walk likes"]);
     assert_eq!(path[1]["user_id"], 42);
     let not = world.not(&group.replace("max", "min"), "7");
     assert!(not.starts_with("media 7 was never reached\n"), "{not}");
-    assert!(
-        not.contains("as_viewer (#3): 1 of 2 members do not have it, as user 43"),
-        "{not}"
-    );
-    assert!(
-        not.contains("as user 43: only user 42 leads to media 7"),
-        "{not}"
-    );
+    assert!(not.contains("as_viewer (#3): 1 of 2 members do not have it, as user 43"), "{not}");
+    assert!(not.contains("as user 43: only user 42 leads to media 7"), "{not}");
 }
 
 #[test]
@@ -267,10 +222,7 @@ fn an_inserted_row_is_from_the_set_that_filled_the_slot() {
     assert_eq!(row["media_id"], 7);
     assert_eq!(row["why"]["path"][0]["op"], "all");
     let branches = row["why"]["branches"].as_array().expect("branches");
-    assert_eq!(
-        (&branches[0]["chosen"], &branches[1]["chosen"]),
-        (&false.into(), &true.into())
-    );
+    assert_eq!((&branches[0]["chosen"], &branches[1]["chosen"]), (&false.into(), &true.into()));
 }
 
 #[test]
@@ -292,10 +244,7 @@ fn a_combined_row_is_from_the_branch_that_it_names() {
 #[test]
 fn what_a_sample_leaves_has_not_moved() {
     let world = World::new();
-    let answer = world.json(
-        &format!("{NEIGHBOURS}.score(quality).sample(2)"),
-        &["--why"],
-    );
+    let answer = world.json(&format!("{NEIGHBOURS}.score(quality).sample(2)"), &["--why"]);
     for row in answer["results"].as_array().expect("rows") {
         assert!(row["why"].get("moves").is_none(), "{row}");
     }
@@ -308,10 +257,7 @@ fn explanation(text: &str, id: i64) -> String {
     };
     let of_row = |line: &&str| {
         begins(line)
-            && line
-                .rsplit("-> ")
-                .next()
-                .is_some_and(|end| end.contains(&format!("media {id}")))
+            && line.rsplit("-> ").next().is_some_and(|end| end.contains(&format!("media {id}")))
     };
     let mut lines = text.lines().skip_while(|line| !of_row(line));
     let first = lines.next().unwrap_or_default();
@@ -326,18 +272,13 @@ fn a_null_score_says_what_is_null() {
     let media = "media_id,author_id,quality,unsafe,kind,created_at\n7,3,,0.1,video,2024-01-01\n8,,0.9,,photo,\n9,3,0.7,0.4,video,2024-01-03\n";
     std::fs::write(world.path().join("media.csv"), media).expect("a file");
     let account = "[entity.account]\ntable = \"accounts.csv\"\nkey = \"account_id\"\n";
-    let catalog = WORLD[0]
-        .1
-        .replace("[entity.account]\nkey = \"account_id\"\n", account);
+    let catalog = WORLD[0].1.replace("[entity.account]\nkey = \"account_id\"\n", account);
     let likes = "to = { entity = \"media\", column = \"media_id\" }\ntime = \"ts\"\n";
     let catalog = catalog.replace(likes, &format!("{likes}weight = \"w\"\n"));
     let files = [
         ("catalog.toml", &*catalog),
         ("accounts.csv", "account_id,fans\n3,\n4,5\n"),
-        (
-            "likes.csv",
-            "user_id,media_id,ts,w\n42,7,2024-02-01,\n43,9,2024-02-01,0.5\n",
-        ),
+        ("likes.csv", "user_id,media_id,ts,w\n42,7,2024-02-01,\n43,9,2024-02-01,0.5\n"),
     ];
     for (name, text) in files {
         std::fs::write(world.path().join(name), text).expect("a file");
@@ -349,26 +290,10 @@ fn a_null_score_says_what_is_null() {
             7,
             "its score is null because quality is null",
         ),
-        (
-            format!("{given}.score(unsafe + quality)"),
-            8,
-            "its score is null because unsafe is null",
-        ),
-        (
-            format!("{given}.score(author.fans)"),
-            7,
-            "because author_id.fans is null",
-        ),
-        (
-            format!("{given}.score(author.fans)"),
-            8,
-            "because author_id is null",
-        ),
-        (
-            format!("{given}.score(author.fans + unsafe)"),
-            7,
-            "because author_id.fans is null,",
-        ),
+        (format!("{given}.score(unsafe + quality)"), 8, "its score is null because unsafe is null"),
+        (format!("{given}.score(author.fans)"), 7, "because author_id.fans is null"),
+        (format!("{given}.score(author.fans)"), 8, "because author_id is null"),
+        (format!("{given}.score(author.fans + unsafe)"), 7, "because author_id.fans is null,"),
         (
             format!("{given}.score(coalesce(quality, author.fans))"),
             7,
@@ -394,11 +319,7 @@ fn a_null_score_says_what_is_null() {
             7,
             "is null: its value is null for every link",
         ),
-        (
-            format!("{given}.score(mean(~likes(it), weight))"),
-            8,
-            "is null: there are no such links",
-        ),
+        (format!("{given}.score(mean(~likes(it), weight))"), 8, "is null: there are no such links"),
         (
             format!("{given}.let(x=quality * 2).filter(media_id != 9).take(5).score(x + 1)"),
             7,
@@ -484,20 +405,8 @@ fn absence_is_explained_in_every_list() {
                 "media 9 in rest was dropped",
             ],
         ),
-        (
-            "7",
-            vec![
-                "media 7 in top was dropped",
-                "it is in the set on the right (`walk likes`)",
-            ],
-        ),
-        (
-            "11",
-            vec![
-                "media 11 in top is invisible",
-                "it is visible from 2025-01-01T00:00:00Z",
-            ],
-        ),
+        ("7", vec!["media 7 in top was dropped", "it is in the set on the right (`walk likes`)"]),
+        ("11", vec!["media 11 in top is invisible", "it is visible from 2025-01-01T00:00:00Z"]),
         (
             "999",
             vec![
@@ -506,10 +415,7 @@ fn absence_is_explained_in_every_list() {
                 "user 999 in who is unknown",
             ],
         ),
-        (
-            "8",
-            vec!["media 8 in top is there", "media 8 in rest is there"],
-        ),
+        ("8", vec!["media 8 in top is there", "media 8 in rest is there"]),
         ("42", vec!["user 42 in who is there"]),
     ];
     for (id, wanted) in told {

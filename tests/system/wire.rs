@@ -50,11 +50,7 @@ fn what_is_wrong_with_a_request_names_the_part() {
     let param = |name: &str| Part::Param(name.to_owned());
     let wrong = [
         ("[1]", Part::Whole, "a request is a JSON object"),
-        (
-            "{",
-            Part::Whole,
-            "not valid JSON: EOF while parsing an object at line 1 column 1",
-        ),
+        ("{", Part::Whole, "not valid JSON: EOF while parsing an object at line 1 column 1"),
         (
             r#"{"users": 1}"#,
             Part::Whole,
@@ -70,11 +66,7 @@ fn what_is_wrong_with_a_request_names_the_part() {
             Part::Whole,
             "the program has no parameter `most`: it has least, when, ids",
         ),
-        (
-            r#"{"user": "a"}"#,
-            Part::User,
-            "keys of `user` are ints, found `\"a\"`",
-        ),
+        (r#"{"user": "a"}"#, Part::User, "keys of `user` are ints, found `\"a\"`"),
         (
             r#"{"user": -9223372036854775808}"#,
             Part::User,
@@ -85,21 +77,9 @@ fn what_is_wrong_with_a_request_names_the_part() {
             Part::At,
             "expected a time as 2024-05-01 or 2024-05-01T12:30:00Z, found `7`",
         ),
-        (
-            r#"{"seed": 0.5}"#,
-            Part::Seed,
-            "expected an int, found `0.5`",
-        ),
-        (
-            r#"{"params": {"least": "1"}}"#,
-            param("least"),
-            "expected int, found `\"1\"`",
-        ),
-        (
-            r#"{"params": {"ids": [1, "b"]}}"#,
-            param("ids"),
-            "expected list[int], found `[1,\"b\"]`",
-        ),
+        (r#"{"seed": 0.5}"#, Part::Seed, "expected an int, found `0.5`"),
+        (r#"{"params": {"least": "1"}}"#, param("least"), "expected int, found `\"1\"`"),
+        (r#"{"params": {"ids": [1, "b"]}}"#, param("ids"), "expected list[int], found `[1,\"b\"]`"),
     ];
     for (text, part, message) in wrong {
         let error = request_from_json(&program, text).unwrap_err();
@@ -141,15 +121,9 @@ fn json_of_none_one_and_several() {
     };
     assert_eq!(json(&[]), serde_json::json!([]));
     let one = json(&all[..1]);
-    assert_eq!(
-        (&one["user"], one["results"].as_array().unwrap().len()),
-        (&10.into(), 1)
-    );
+    assert_eq!((&one["user"], one["results"].as_array().unwrap().len()), (&10.into(), 1));
     let both = json(&all);
-    assert_eq!(
-        (&both[0], &both[1]["results"]),
-        (&one, &serde_json::json!([]))
-    );
+    assert_eq!((&both[0], &both[1]["results"]), (&one, &serde_json::json!([])));
 }
 
 #[test]
@@ -158,27 +132,15 @@ fn files_are_named_by_their_format_and_read_back() {
     let all = answers(&engine, &program, &[10, 30, 20]);
     let plain = written(Format::Csv, &program, &all);
     assert_eq!(
-        String::from_utf8(plain)
-            .unwrap()
-            .lines()
-            .collect::<Vec<_>>(),
+        String::from_utf8(plain).unwrap().lines().collect::<Vec<_>>(),
         ["user,position,movie_id,score", "10,1,7,4.0", "20,1,7,5.0"]
     );
     // what is written is a table of requests again: the users that have rows
-    for name in [
-        "a.csv",
-        "a.tsv.gz",
-        "a.csv.zst",
-        "a.parquet",
-        "a.arrow",
-        "a.ndjson",
-    ] {
+    for name in ["a.csv", "a.tsv.gz", "a.csv.zst", "a.parquet", "a.arrow", "a.ndjson"] {
         let path = world.path(name);
         write_file(&path, &program, &all).unwrap();
         let read =
-            igql::store::read_users(&path, "user", igql::catalog::schema::KeyType::Int, &|_| {
-                None
-            });
+            igql::store::read_users(&path, "user", igql::catalog::schema::KeyType::Int, &|_| None);
         let keys: Vec<String> = read.unwrap().keys.iter().map(|k| k.to_string()).collect();
         let expected: &[&str] = match name {
             "a.ndjson" => &["10", "30", "20"],
@@ -186,10 +148,7 @@ fn files_are_named_by_their_format_and_read_back() {
         };
         assert_eq!(keys, expected, "{name}");
     }
-    for (name, why) in [
-        ("a.txt", "unknown extension"),
-        ("a.parquet.gz", "already compressed"),
-    ] {
+    for (name, why) in [("a.txt", "unknown extension"), ("a.parquet.gz", "already compressed")] {
         let error = write_file(&world.path(name), &program, &all).unwrap_err();
         assert!(error.to_string().contains(why), "{error}");
         assert!(!world.path(name).exists());
@@ -220,10 +179,7 @@ fn an_answer_of_another_format_is_refused() {
 #[test]
 fn requests_of_a_table() {
     let (world, _engine, program) = world();
-    world.file(
-        "r.csv",
-        "user_id,now,least,ids,note\n10,2024-05-01,3,\"[1,2]\",x\n20,,,,y\n",
-    );
+    world.file("r.csv", "user_id,now,least,ids,note\n10,2024-05-01,3,\"[1,2]\",x\n20,,,,y\n");
     let base = Request::anonymous().seed(5).at(1);
     let read = read_requests(&program, &world.path("r.csv"), &base).unwrap();
     let first = Request::user(10)

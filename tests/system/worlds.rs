@@ -25,16 +25,8 @@ fn write(folder: &Path, files: &[(&str, &str)]) {
     }
 }
 
-const SMALL: [&str; 8] = [
-    "--users",
-    "60",
-    "--accounts",
-    "50",
-    "--media",
-    "400",
-    "--impressions",
-    "3000",
-];
+const SMALL: [&str; 8] =
+    ["--users", "60", "--accounts", "50", "--media", "400", "--impressions", "3000"];
 
 fn demo(folder: &Path, name: &str, seed: &str) {
     let args = [&["demo", name, "--seed", seed], &SMALL[..]].concat();
@@ -73,10 +65,7 @@ fn a_demo_is_its_seed_and_runs() {
     std::fs::write(here.join("c/catalog.toml"), "[catalog]\n").unwrap();
     let out = igql(&["demo", "c"], here);
     assert_eq!(out.status.code(), Some(2));
-    assert_eq!(
-        std::fs::read_to_string(here.join("c/catalog.toml")).unwrap(),
-        "[catalog]\n"
-    );
+    assert_eq!(std::fs::read_to_string(here.join("c/catalog.toml")).unwrap(), "[catalog]\n");
 }
 
 #[test]
@@ -96,13 +85,7 @@ fn init_of_movies() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let movies = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/movies");
-    for name in [
-        "movies.csv",
-        "ratings.csv",
-        "tags.csv",
-        "content.npy",
-        "README.txt",
-    ] {
+    for name in ["movies.csv", "ratings.csv", "tags.csv", "content.npy", "README.txt"] {
         std::fs::copy(movies.join(name), here.join(name)).unwrap();
     }
     fine(&["init", "."], here);
@@ -119,10 +102,7 @@ fn init_of_movies() {
         assert!(text.contains(line), "{line}\n{text}");
     }
     let snapshot = open(here, &Options::default()).unwrap();
-    assert_eq!(
-        snapshot.schema().edge(edge(&snapshot, "ratings")).links,
-        100_004
-    );
+    assert_eq!(snapshot.schema().edge(edge(&snapshot, "ratings")).links, 100_004);
     let out = igql(&["init", "."], here);
     assert_eq!(out.status.code(), Some(2), "a catalog that is there stays");
 }
@@ -140,12 +120,7 @@ fn init_of_a_demo_finds_what_the_demo_says() {
     for edge in &original.schema().edges {
         let found = guessed.schema().edges.iter().find(|e| e.name == edge.name);
         let found = found.unwrap_or_else(|| panic!("no edge {}", edge.name));
-        assert_eq!(
-            (found.links, found.has_time),
-            (edge.links, true),
-            "{}",
-            edge.name
-        );
+        assert_eq!((found.links, found.has_time), (edge.links, true), "{}", edge.name);
     }
     let media = guessed.schema().entity(entity(&guessed, "media"));
     assert_eq!(media.references[0].name, "author");
@@ -159,13 +134,7 @@ fn init_of_halves() {
     let header = "{'descr': '<f2', 'fortran_order': False, 'shape': (2, 1), }\n";
     let length = (header.len() as u16).to_le_bytes();
     let numbers = [0x00, 0x3c, 0x00, 0x40]; // 1 and 2
-    let npy = [
-        b"\x93NUMPY\x01\x00",
-        &length[..],
-        header.as_bytes(),
-        &numbers,
-    ]
-    .concat();
+    let npy = [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), &numbers].concat();
     std::fs::write(here.join("look.npy"), npy).unwrap();
     write(
         here,
@@ -176,10 +145,7 @@ fn init_of_halves() {
     );
     fine(&["init", "."], here);
     let text = std::fs::read_to_string(here.join("catalog.toml")).unwrap();
-    assert!(
-        text.contains("storage = \"f16\"   # as in the file"),
-        "{text}"
-    );
+    assert!(text.contains("storage = \"f16\"   # as in the file"), "{text}");
     let snapshot = open(here, &Options::default()).unwrap();
     assert_eq!(snapshot.schema().embeddings[0].storage, Storage::F16);
 }
@@ -192,10 +158,7 @@ fn init_of_odd_texts() {
         here,
         &[
             ("artists.dat", "1\tAbba\tse\n2\tBjork\tis\n3\tCan\tde\n"),
-            (
-                "plays.tsv",
-                "userID\tartistID\tplays\n7\t1\t5\n8\t2\t6\n7\t9\t1\n",
-            ),
+            ("plays.tsv", "userID\tartistID\tplays\n7\t1\t5\n8\t2\t6\n7\t9\t1\n"),
             ("friends.tsv", "userID\tfriendID\n7\t8\n8\t7\n"),
             ("lists.txt", "7 1 2 3\n8 2\n"),
         ],
@@ -211,10 +174,7 @@ fn init_of_odd_texts() {
     assert_eq!((plays.links, plays.has_weight), (2, true), "{text}");
     let friends = schema.edge(edge(&snapshot, "friends"));
     assert_eq!(friends.from, friends.to, "{text}");
-    assert!(
-        text.contains("names = [\"user_id\", \"item_id...\"]"),
-        "{text}"
-    );
+    assert!(text.contains("names = [\"user_id\", \"item_id...\"]"), "{text}");
     assert_eq!(schema.edge(edge(&snapshot, "lists")).links, 4, "{text}");
 }
 
@@ -257,11 +217,7 @@ fn the_catalog_of_the_documentation_loads() {
     assert_eq!(schema.entity(entity(&snapshot, "maker")).rows, 1);
     assert_eq!(schema.edge(edge(&snapshot, "buys")).links, 2);
     assert_eq!(schema.edge(edge(&snapshot, "lists")).links, 3);
-    let warnings: Vec<_> = snapshot
-        .warnings()
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let warnings: Vec<_> = snapshot.warnings().iter().map(ToString::to_string).collect();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
 }
 

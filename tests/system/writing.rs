@@ -88,9 +88,7 @@ impl World {
     /// The names in the folder, hidden ones included.
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.0.path()).unwrap().flatten();
-        let mut names: Vec<_> = entries
-            .map(|e| e.file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<_> = entries.map(|e| e.file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -101,10 +99,7 @@ const WAYS: &[(&[&str], &str)] = &[
     (&["run", "p.igql", "--user", "1"], ""),
     (&["run", "p.igql", "--users", "all"], ""),
     (&["run", "p.igql", "--user", "1", "--format", "table"], ""),
-    (
-        &["run", "p.igql", "--users", "all", "--format", "ndjson"],
-        "",
-    ),
+    (&["run", "p.igql", "--users", "all", "--format", "ndjson"], ""),
     (&["run", "p.igql", "--user", "1", "--format", "csv"], ""),
     (&["run", "p.igql", "--user", "1", "--format", "parquet"], ""),
     (&["run", "p.igql", "--user", "1", "--format", "arrow"], ""),
@@ -120,10 +115,7 @@ const WAYS: &[(&[&str], &str)] = &[
     (&["describe", "likes", "--format", "json"], ""),
     (&["completions", "bash"], ""),
     (&["man"], ""),
-    (
-        &["bench", "p.igql", "--users", "all", "--batch", "1000"],
-        "",
-    ),
+    (&["bench", "p.igql", "--users", "all", "--batch", "1000"], ""),
     (&["test", "t.igql"], ""),
     (&["test", "t.igql", "--format", "json"], ""),
     (&["repl", "--user", "1"], "user.walk(likes)\n"),
@@ -208,10 +200,7 @@ fn a_full_disk_is_an_error() {
         command.stdout(full()).stderr(Stdio::piped());
         let (code, errors) = ended(command, input);
         assert_eq!(code, Some(2), "{args:?}: {errors}");
-        assert!(
-            errors.contains("No space left on device"),
-            "{args:?}: {errors}"
-        );
+        assert!(errors.contains("No space left on device"), "{args:?}: {errors}");
         assert!(!errors.contains("panicked"), "{args:?}: {errors}");
     }
     // the reason cannot be told, but the code says that something is lost
@@ -221,16 +210,7 @@ fn a_full_disk_is_an_error() {
         assert_eq!(ended(command, "").0, Some(2), "{args:?}");
     }
     for format in ["json", "table", "csv", "parquet", "arrow"] {
-        let args = [
-            "run",
-            "p.igql",
-            "--users",
-            "all",
-            "-o",
-            "/dev/full",
-            "--format",
-            format,
-        ];
+        let args = ["run", "p.igql", "--users", "all", "-o", "/dev/full", "--format", format];
         world.refuses(&args, "/dev/full: ");
     }
     assert!(!world.names().iter().any(|name| name.ends_with(".new")));
@@ -250,18 +230,12 @@ fn files_that_cannot_be_written_whole_keep_their_text() {
         ("run p.igql --users all -o out.json", "out.json"),
         ("run p.igql --users all -o out.parquet", "out.parquet"),
         ("run p.igql --users all -o out.csv", "out.csv"),
-        (
-            "demo world --users 100 --media 100 --impressions 100",
-            "users.parquet",
-        ),
+        ("demo world --users 100 --media 100 --impressions 100", "users.parquet"),
     ] {
         let out = world.sh(&format!("ulimit -f 1; exec \"$IGQL\" {args}"));
         let errors = String::from_utf8_lossy(&out.stderr);
         assert_eq!(out.status.code(), Some(2), "{args}: {errors}");
-        assert!(
-            errors.contains(file) && errors.contains("File too large"),
-            "{args}: {errors}"
-        );
+        assert!(errors.contains(file) && errors.contains("File too large"), "{args}: {errors}");
     }
     assert_eq!(world.text("long.igql"), long);
     assert_eq!(world.text("out.json"), "before");
@@ -313,9 +287,7 @@ fn inputs_are_not_overwritten() {
     ];
     let before: Vec<Option<Vec<u8>>> = files.map(|(f, _)| fs::read(world.path(f)).ok()).into();
     for (file, what) in files {
-        let args = [
-            "run", "q.igql", "--users", "who.csv", "--format", "csv", "-o", file,
-        ];
+        let args = ["run", "q.igql", "--users", "who.csv", "--format", "csv", "-o", file];
         world.refuses(&args, what);
     }
     let after: Vec<Option<Vec<u8>>> = files.map(|(f, _)| fs::read(world.path(f)).ok()).into();
@@ -325,10 +297,7 @@ fn inputs_are_not_overwritten() {
         std::os::unix::fs::symlink("likes.csv", world.path("link.csv")).unwrap();
         fs::hard_link(world.path("likes.csv"), world.path("hard.csv")).unwrap();
         for file in ["link.csv", "hard.csv"] {
-            world.refuses(
-                &["run", "q.igql", "--user", "1", "-o", file],
-                "a table or a vector",
-            );
+            world.refuses(&["run", "q.igql", "--user", "1", "-o", file], "a table or a vector");
         }
     }
 }
@@ -336,16 +305,7 @@ fn inputs_are_not_overwritten() {
 #[test]
 fn a_demo_overwrites_nothing_but_a_demo() {
     let world = World::new();
-    let sizes = [
-        "--users",
-        "20",
-        "--media",
-        "20",
-        "--accounts",
-        "5",
-        "--impressions",
-        "50",
-    ];
+    let sizes = ["--users", "20", "--media", "20", "--accounts", "5", "--impressions", "50"];
     let demo = |dir: &'static str| [&["demo", dir][..], &sizes].concat();
     fs::create_dir(world.path("mine")).unwrap();
     world.file("mine/media.parquet", "mine");
@@ -355,10 +315,7 @@ fn a_demo_overwrites_nothing_but_a_demo() {
         assert!(world.run(&demo("new")).status.success());
     }
     world.file("new/published.igql", "# mine\n");
-    world.refuses(
-        &demo("new"),
-        "published.igql: this is not from `igql demo`, or was changed",
-    );
+    world.refuses(&demo("new"), "published.igql: this is not from `igql demo`, or was changed");
     assert_eq!(world.text("new/published.igql"), "# mine\n");
 }
 
@@ -382,10 +339,9 @@ fn links_stay_links_and_permissions_stay() {
     assert!(world.run(&run).status.success());
     assert_eq!(world.text("in/real.igql"), "user.walk(likes)\n");
     assert!(world.text("in/out.csv").starts_with("user,position"));
-    for (link, real, bits) in [
-        ("link.igql", "in/real.igql", 0o640),
-        ("link.csv", "in/out.csv", 0o604),
-    ] {
+    for (link, real, bits) in
+        [("link.igql", "in/real.igql", 0o640), ("link.csv", "in/out.csv", 0o604)]
+    {
         assert!(world.path(link).is_symlink());
         let found = fs::metadata(world.path(real)).unwrap().permissions();
         assert_eq!(found.mode() & 0o777, bits);
@@ -397,15 +353,8 @@ fn links_stay_links_and_permissions_stay() {
 #[test]
 fn places_that_cannot_be_written() {
     let world = World::new();
-    let run = |path: &'static str| {
-        [
-            "run", "p.igql", "--user", "1", "--format", "json", "-o", path,
-        ]
-    };
-    world.refuses(
-        &run("no/such/out.json"),
-        "no/such/out.json: cannot create a file in `no/such`",
-    );
+    let run = |path: &'static str| ["run", "p.igql", "--user", "1", "--format", "json", "-o", path];
+    world.refuses(&run("no/such/out.json"), "no/such/out.json: cannot create a file in `no/such`");
     fs::create_dir(world.path("folder")).unwrap();
     world.refuses(&run("folder"), "folder: this is a folder");
     world.refuses(&run("p.igql/out.json"), "Not a directory");
@@ -444,19 +393,13 @@ fn devices_and_pipes_are_written_to() {
 fn writers_of_one_file_do_not_disturb_each_other() {
     let world = World::new();
     let run = |format: &'static str| {
-        let args = [
-            "run", "p.igql", "--users", "all", "-o", "same", "--format", format,
-        ];
+        let args = ["run", "p.igql", "--users", "all", "-o", "same", "--format", format];
         world.command(&args).stderr(Stdio::piped()).spawn().unwrap()
     };
     let writers: Vec<_> = (0..6).map(|n| run(["csv", "ndjson"][n % 2])).collect();
     for writer in writers {
         let out = writer.wait_with_output().unwrap();
-        assert!(
-            out.status.success(),
-            "{}",
-            String::from_utf8_lossy(&out.stderr)
-        );
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     }
     let lines = world.text("same").lines().count();
     assert!([3000, 6001].contains(&lines), "{lines}");
@@ -497,10 +440,7 @@ fn there_is_one_way_to_write() {
         ("eprintln!(", &[]),
         ("dbg!(", &[]),
         ("fs::write(", &[]),
-        (
-            "fs::rename(",
-            &["files.rs", "store/write.rs", "cli/init/mod.rs"],
-        ),
+        ("fs::rename(", &["files.rs", "store/write.rs", "cli/init/mod.rs"]),
         ("File::create", &["store/write.rs"]),
         ("OpenOptions", &[]),
         ("io::stdout().lock", &["cli/out.rs"]),

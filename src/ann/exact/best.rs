@@ -96,10 +96,9 @@ impl<'a> Best<'a> {
             Metric::L2 => (0.0, self.least_negative_square(least)),
             _ if !self.regular => reject_nothing,
             Metric::Cosine => (below(least - self.error), 0.0),
-            Metric::Dot => (
-                below(-self.error * self.length),
-                below(least - least.abs() * 1e-6 - 1e-36),
-            ),
+            Metric::Dot => {
+                (below(-self.error * self.length), below(least - least.abs() * 1e-6 - 1e-36))
+            }
         }
     }
 
@@ -110,11 +109,7 @@ impl<'a> Best<'a> {
         }
         let distance = (1.0 / least - 1.0).max(0.0);
         let square = distance * distance * (1.0 + 2.0 * self.error) + 1e-36;
-        if square > 1e37 {
-            f32::NEG_INFINITY
-        } else {
-            below(-square)
-        }
+        if square > 1e37 { f32::NEG_INFINITY } else { below(-square) }
     }
 }
 

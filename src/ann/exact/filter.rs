@@ -57,12 +57,7 @@ impl<'a> Filter<'a> {
         for (j, best) in bests.iter().enumerate().filter(|(_, best)| best.alive) {
             how.set(j, best.bound());
         }
-        Filter {
-            level,
-            vectors: *vectors,
-            bests,
-            how,
-        }
+        Filter { level, vectors: *vectors, bests, how }
     }
 
     /// Whether any query can find anything.

@@ -69,11 +69,7 @@ fn search_at(
     } else {
         tasks.par_iter().map(part).collect()
     };
-    parts
-        .chunks(ranges.len())
-        .zip(&panels)
-        .flat_map(|(parts, panel)| merge(parts, panel))
-        .collect()
+    parts.chunks(ranges.len()).zip(&panels).flat_map(|(parts, panel)| merge(parts, panel)).collect()
 }
 
 /// Parts of the rows, so that every thread has work even for one panel.
@@ -85,21 +81,13 @@ fn row_ranges(
 ) -> Vec<std::ops::Range<usize>> {
     let rows = vectors.len();
     let count = |words: &[u64]| words.iter().map(|word| word.count_ones() as usize).sum();
-    let work = allow
-        .map_or(rows, count)
-        .saturating_mul(vectors.dim)
-        .saturating_mul(queries.min(WIDTH));
+    let work =
+        allow.map_or(rows, count).saturating_mul(vectors.dim).saturating_mul(queries.min(WIDTH));
     let threads = rayon::current_num_threads();
-    let wanted = if threads == 1 {
-        1
-    } else {
-        (threads * 4).div_ceil(panels.max(1))
-    };
+    let wanted = if threads == 1 { 1 } else { (threads * 4).div_ceil(panels.max(1)) };
     let parts = wanted.min(work / TASK).clamp(1, rows.max(1));
     let size = rows.div_ceil(parts).max(1);
-    (0..parts)
-        .map(|part| (part * size).min(rows)..((part + 1) * size).min(rows))
-        .collect()
+    (0..parts).map(|part| (part * size).min(rows)..((part + 1) * size).min(rows)).collect()
 }
 
 /// The bits of a word that stand for rows of the range.

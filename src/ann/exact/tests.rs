@@ -61,16 +61,8 @@ fn agrees_with_the_oracle_on_ties_copies_filters_and_odd_dimensions() {
                     min_similarity: (random.below(3) == 0).then(|| random.unit()),
                 })
                 .collect();
-            let all = Vectors {
-                data: data[..].into(),
-                dim,
-                metric,
-                present: None,
-            };
-            let some = Vectors {
-                present: Some(&present),
-                ..all
-            };
+            let all = Vectors { data: data[..].into(), dim, metric, present: None };
+            let some = Vectors { present: Some(&present), ..all };
             for few in 1..=filter::FEW.min(count) {
                 check(&all, &queries[..few], None);
                 check(&some, &queries[..few], Some(&allow));
@@ -92,27 +84,14 @@ fn one_query_among_whole_and_broken_words_of_rows() {
             allow[word] = random.next();
         }
         for metric in Metric::ALL {
-            let vectors = Vectors {
-                data: data[..].into(),
-                dim,
-                metric,
-                present: None,
-            };
+            let vectors = Vectors { data: data[..].into(), dim, metric, present: None };
             for k in [1, 10, 100, n] {
                 let vector = &data[random.below(n) * dim..][..dim];
-                let query = Query {
-                    vector,
-                    exclude: &[],
-                    k,
-                    min_similarity: None,
-                };
+                let query = Query { vector, exclude: &[], k, min_similarity: None };
                 check(&vectors, &[query], None);
                 check(&vectors, &[query], Some(&allow));
                 // a vector of another length finds nothing, and does no harm
-                let other = Query {
-                    vector: &[1.0; 2],
-                    ..query
-                };
+                let other = Query { vector: &[1.0; 2], ..query };
                 let found = exact_search(&vectors, &[other, query], None);
                 assert_eq!(found[0], []);
                 assert_eq!(found[1..], exact_search(&vectors, &[query], None));
@@ -126,27 +105,14 @@ fn similarities_are_those_of_a_plain_sum_but_for_the_last_bit() {
     let mut random = Random::new(12);
     for metric in Metric::ALL {
         let data = random.vector(500 * 33);
-        let vectors = Vectors {
-            data: data[..].into(),
-            dim: 33,
-            metric,
-            present: None,
-        };
-        let query = Query {
-            vector: &data[..33],
-            exclude: &[],
-            k: 500,
-            min_similarity: None,
-        };
+        let vectors = Vectors { data: data[..].into(), dim: 33, metric, present: None };
+        let query = Query { vector: &data[..33], exclude: &[], k: 500, min_similarity: None };
         let found = exact_search(&vectors, &[query], None).remove(0);
         assert_eq!(found.len(), 500);
         for hit in found {
             let plain = plain_similarity(metric, query.vector, &vectors.get(hit.row).unwrap());
             let gap = (hit.similarity - plain.unwrap()).abs();
-            assert!(
-                gap <= hit.similarity.abs() * 2e-7 + 1e-12,
-                "{metric} {hit:?} {plain:?}"
-            );
+            assert!(gap <= hit.similarity.abs() * 2e-7 + 1e-12, "{metric} {hit:?} {plain:?}");
         }
     }
 }
@@ -155,22 +121,11 @@ fn similarities_are_those_of_a_plain_sum_but_for_the_last_bit() {
 fn nearly_equal_similarities_are_told_apart() {
     // cosines that differ by about one unit in the last place, in an order unlike that of the rows
     let mut random = Random::new(13);
-    let data: Vec<f32> = (0..5_000)
-        .flat_map(|_| [1.0, 0.001 + 3e-5 * random.unit() as f32])
-        .collect();
+    let data: Vec<f32> =
+        (0..5_000).flat_map(|_| [1.0, 0.001 + 3e-5 * random.unit() as f32]).collect();
     for metric in Metric::ALL {
-        let vectors = Vectors {
-            data: data[..].into(),
-            dim: 2,
-            metric,
-            present: None,
-        };
-        let query = Query {
-            vector: &[1.0, 0.0011],
-            exclude: &[],
-            k: 40,
-            min_similarity: None,
-        };
+        let vectors = Vectors { data: data[..].into(), dim: 2, metric, present: None };
+        let query = Query { vector: &[1.0, 0.0011], exclude: &[], k: 40, min_similarity: None };
         check(&vectors, &[query; 3], None);
     }
 }
@@ -186,20 +141,10 @@ fn extreme_magnitudes_do_not_hide_rows() {
     }
     data.extend([0.0; 5]);
     for metric in Metric::ALL {
-        let vectors = Vectors {
-            data: data[..].into(),
-            dim: 5,
-            metric,
-            present: None,
-        };
+        let vectors = Vectors { data: data[..].into(), dim: 5, metric, present: None };
         for row in 0..60 {
             let vector = &data[row * 5..][..5];
-            let query = Query {
-                vector,
-                exclude: &[],
-                k: 20,
-                min_similarity: None,
-            };
+            let query = Query { vector, exclude: &[], k: 20, min_similarity: None };
             check(&vectors, &[query], None);
         }
     }
@@ -208,43 +153,19 @@ fn extreme_magnitudes_do_not_hide_rows() {
 #[test]
 fn what_finds_nothing() {
     let data = [1.0, 2.0, 3.0, 4.0];
-    let vectors = Vectors {
-        data: data[..].into(),
-        dim: 2,
-        metric: Metric::Cosine,
-        present: None,
-    };
-    let query = |vector| Query {
-        vector,
-        exclude: &[],
-        k: 2,
-        min_similarity: None,
-    };
+    let vectors = Vectors { data: data[..].into(), dim: 2, metric: Metric::Cosine, present: None };
+    let query = |vector| Query { vector, exclude: &[], k: 2, min_similarity: None };
     let none = [
         query(&[0.0, 0.0]),
         query(&[f32::NAN, 1.0]),
         query(&[1.0]),
-        Query {
-            k: 0,
-            ..query(&[1.0, 1.0])
-        },
+        Query { k: 0, ..query(&[1.0, 1.0]) },
     ];
-    assert!(
-        exact_search(&vectors, &none, None)
-            .iter()
-            .all(Vec::is_empty)
-    );
-    assert_eq!(
-        exact_search(&vectors, &[query(&[1.0, 1.0])], None)[0].len(),
-        2
-    );
+    assert!(exact_search(&vectors, &none, None).iter().all(Vec::is_empty));
+    assert_eq!(exact_search(&vectors, &[query(&[1.0, 1.0])], None)[0].len(), 2);
     for dim in [0, 2] {
-        let empty = Vectors {
-            data: [0.0f32; 0][..].into(),
-            dim,
-            metric: Metric::L2,
-            present: None,
-        };
+        let empty =
+            Vectors { data: [0.0f32; 0][..].into(), dim, metric: Metric::L2, present: None };
         assert_eq!(exact_search(&empty, &[query(&[1.0, 1.0])], None), [vec![]]);
     }
 }
@@ -253,31 +174,13 @@ fn what_finds_nothing() {
 fn threads_and_batches_do_not_matter() {
     let mut random = Random::new(15);
     let data = coarse(&mut random, 9_000, 24);
-    let vectors = Vectors {
-        data: data[..].into(),
-        dim: 24,
-        metric: Metric::Cosine,
-        present: None,
-    };
+    let vectors = Vectors { data: data[..].into(), dim: 24, metric: Metric::Cosine, present: None };
     let queries: Vec<Query> = (0..150)
-        .map(|i| Query {
-            vector: &data[i * 24..][..24],
-            exclude: &[],
-            k: 30,
-            min_similarity: None,
-        })
+        .map(|i| Query { vector: &data[i * 24..][..24], exclude: &[], k: 30, min_similarity: None })
         .collect();
-    let pool = |threads| {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap()
-    };
+    let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let one = pool(1).install(|| exact_search(&vectors, &queries, None));
-    assert_eq!(
-        one,
-        pool(3).install(|| exact_search(&vectors, &queries, None))
-    );
+    assert_eq!(one, pool(3).install(|| exact_search(&vectors, &queries, None)));
     for (query, found) in queries.iter().zip(one).step_by(7) {
         let alone = pool(2).install(|| exact_search(&vectors, &[*query], None));
         assert_eq!(alone, [found]);
@@ -304,12 +207,7 @@ fn halves_are_found_like_the_same_numbers_as_floats() {
                 .collect();
             for allow in [None, Some(&allow[..])] {
                 for count in [1, 2, 20] {
-                    let of = |data| Vectors {
-                        data,
-                        dim,
-                        metric,
-                        present: Some(&present),
-                    };
+                    let of = |data| Vectors { data, dim, metric, present: Some(&present) };
                     let singles = of(wide[..].into());
                     check(&of(halves[..].into()), &queries[..count], allow);
                     let expected = exact_search(&singles, &queries[..count], allow);

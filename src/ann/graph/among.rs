@@ -156,11 +156,7 @@ impl Graph<'_> {
     /// Most nodes that a walk looks at: as many as take twice the time of the scan, or where it is not
     /// known what passes, the time to find out.
     fn budget(&self, among: &Among) -> usize {
-        let each = if among.known {
-            2.0 * self.row_cost()
-        } else {
-            ASK_COST
-        };
+        let each = if among.known { 2.0 * self.row_cost() } else { ASK_COST };
         (each * among.most as f64) as usize + LEAST_BUDGET
     }
 
@@ -177,9 +173,7 @@ impl Graph<'_> {
         let budget = self.budget(among);
         self.encode(query, &mut scratch.probe);
         loop {
-            let Scratch {
-                walk, probe, asked, ..
-            } = &mut *scratch;
+            let Scratch { walk, probe, asked, .. } = &mut *scratch;
             let mut keep = |nodes: &[u32], kept: &mut Vec<bool>| {
                 self.ask(query, among, nodes, asked);
                 kept.clear();
@@ -207,13 +201,7 @@ impl Graph<'_> {
         is_all: bool,
         scratch: &mut Scratch,
     ) -> Found {
-        let Scratch {
-            walk,
-            probe,
-            rows,
-            asked,
-            ..
-        } = scratch;
+        let Scratch { walk, probe, rows, asked, .. } = scratch;
         let nodes: Vec<u32> = walk.pool.nodes().collect();
         self.ask(query, among, &nodes, asked);
         let add = |place: usize, node: u32, rows: &mut Vec<u32>| {

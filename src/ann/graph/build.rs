@@ -39,11 +39,7 @@ impl GraphParams {
 
 impl Default for GraphParams {
     fn default() -> GraphParams {
-        GraphParams {
-            degree: 48,
-            ef_construction: 128,
-            alpha: 1.1,
-        }
+        GraphParams { degree: 48, ef_construction: 128, alpha: 1.1 }
     }
 }
 
@@ -58,10 +54,7 @@ pub fn build_graph(
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<GraphImage, String> {
     if vectors.len() >= MAX_NODES {
-        return Err(format!(
-            "a graph holds fewer than {MAX_NODES} rows, found {}",
-            vectors.len()
-        ));
+        return Err(format!("a graph holds fewer than {MAX_NODES} rows, found {}", vectors.len()));
     }
     let mut nodes = Nodes::of(vectors);
     let mut builder = Builder::new(&nodes, params);
@@ -74,11 +67,7 @@ pub fn build_graph(
         degree,
         landmarks: &landmarks,
         links: &links,
-        meanings: if nodes.quantizer.each {
-            &nodes.meanings
-        } else {
-            &[]
-        },
+        meanings: if nodes.quantizer.each { &nodes.meanings } else { &[] },
         nodes: &nodes,
     }))
 }
@@ -113,11 +102,7 @@ impl<'a> Builder<'a> {
                 meanings: &nodes.meanings,
                 metric: nodes.quantizer.metric,
             },
-            landmark_codes: landmarks
-                .iter()
-                .flat_map(|&id| codes.row(id))
-                .copied()
-                .collect(),
+            landmark_codes: landmarks.iter().flat_map(|&id| codes.row(id)).copied().collect(),
             landmark_meanings: of_landmarks.collect(),
             degree,
             room,
@@ -162,18 +147,12 @@ impl<'a> Builder<'a> {
             degree: self.room,
             landmarks: &self.nodes.insertion[..known],
             landmark_codes: Codes::new(&self.landmark_codes[..known * stride], stride),
-            landmark_terms: Terms {
-                meanings: each.then_some(&self.landmark_meanings),
-            },
+            landmark_terms: Terms { meanings: each.then_some(&self.landmark_meanings) },
             cells: &[],
-            terms: Terms {
-                meanings: each.then_some(&self.nodes.meanings),
-            },
+            terms: Terms { meanings: each.then_some(&self.nodes.meanings) },
         };
         let mut found = vec![NONE; batch.len() * self.degree];
-        let tasks = found
-            .par_chunks_mut(TASK * self.degree)
-            .zip(batch.par_chunks(TASK));
+        let tasks = found.par_chunks_mut(TASK * self.degree).zip(batch.par_chunks(TASK));
         tasks.for_each(|(found, batch)| {
             let (mut walk, mut probe) = self.walks.take();
             let mut pruner = self.pruner();
@@ -218,9 +197,8 @@ impl<'a> Builder<'a> {
     /// All lists, pruned to `degree`.
     fn finished_links(&self) -> Vec<u32> {
         let mut out = vec![NONE; self.nodes.len() * self.degree];
-        let tasks = out
-            .par_chunks_mut(TASK * self.degree)
-            .zip(self.links.par_chunks(TASK * self.room));
+        let tasks =
+            out.par_chunks_mut(TASK * self.degree).zip(self.links.par_chunks(TASK * self.room));
         tasks.enumerate().for_each(|(task, (out, links))| {
             let mut pruner = self.pruner();
             let lists = out.chunks_mut(self.degree).zip(links.chunks(self.room));
@@ -333,9 +311,6 @@ impl<T: Default> Shelf<T> {
     }
 
     fn put(&self, item: T) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(item);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(item);
     }
 }

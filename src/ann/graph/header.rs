@@ -135,9 +135,7 @@ impl Header {
             && (self.dim > 0 || self.rows == 0)
             && self.scale.is_finite()
             && self.error.is_finite();
-        sound
-            .then_some(self)
-            .ok_or_else(|| "the sizes in the header contradict each other".into())
+        sound.then_some(self).ok_or_else(|| "the sizes in the header contradict each other".into())
     }
 }
 

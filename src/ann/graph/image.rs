@@ -50,47 +50,22 @@ impl GraphImage {
         let mut image = GraphImage::zeroed(layout.end);
         let bytes = image.as_bytes_mut();
         let nodes = parts.nodes;
-        put(
-            &mut bytes[layout.mean],
-            nodes.quantizer.mean.iter().map(|x| x.to_le_bytes()),
-        );
-        put(
-            &mut bytes[layout.landmarks],
-            parts.landmarks.iter().map(|x| x.to_le_bytes()),
-        );
+        put(&mut bytes[layout.mean], nodes.quantizer.mean.iter().map(|x| x.to_le_bytes()));
+        put(&mut bytes[layout.landmarks], parts.landmarks.iter().map(|x| x.to_le_bytes()));
         let stride = header.stride as usize;
         let code = |&id: &u32| &nodes.codes[id as usize * stride..][..stride];
         let rows = bytes[layout.landmark_codes].chunks_mut(stride.max(1));
-        rows.zip(parts.landmarks)
-            .for_each(|(out, id)| out.copy_from_slice(code(id)));
+        rows.zip(parts.landmarks).for_each(|(out, id)| out.copy_from_slice(code(id)));
         let meanings = parts.landmarks.iter();
         let meanings = meanings.filter_map(|&id| parts.meanings.get(id as usize));
         put(&mut bytes[layout.landmark_meanings], meanings.map(bytes_of));
-        put(
-            &mut bytes[layout.cells],
-            nodes.cells.iter().map(|x| x.to_le_bytes()),
-        );
-        put(
-            &mut bytes[layout.meanings],
-            parts.meanings.iter().map(bytes_of),
-        );
-        put(
-            &mut bytes[layout.offsets],
-            nodes.offsets.iter().map(|x| x.to_le_bytes()),
-        );
-        put(
-            &mut bytes[layout.rows],
-            nodes.rows.iter().map(|x| x.to_le_bytes()),
-        );
-        put(
-            &mut bytes[layout.links],
-            parts.links.iter().map(|x| x.to_le_bytes()),
-        );
+        put(&mut bytes[layout.cells], nodes.cells.iter().map(|x| x.to_le_bytes()));
+        put(&mut bytes[layout.meanings], parts.meanings.iter().map(bytes_of));
+        put(&mut bytes[layout.offsets], nodes.offsets.iter().map(|x| x.to_le_bytes()));
+        put(&mut bytes[layout.rows], nodes.rows.iter().map(|x| x.to_le_bytes()));
+        put(&mut bytes[layout.links], parts.links.iter().map(|x| x.to_le_bytes()));
         bytes[layout.codes].copy_from_slice(&nodes.codes);
-        put(
-            &mut bytes[..HEADER_BYTES],
-            header.words().into_iter().map(u64::to_le_bytes),
-        );
+        put(&mut bytes[..HEADER_BYTES], header.words().into_iter().map(u64::to_le_bytes));
         image.seal();
         image
     }
@@ -180,11 +155,7 @@ impl<'a> Opened<'a> {
         let header = Header::read(bytes)?;
         let layout = Layout::of(&header).ok_or("the sizes in the header are too large")?;
         if layout.end != bytes.len() {
-            return Err(format!(
-                "expected {} bytes, found {}",
-                layout.end,
-                bytes.len()
-            ));
+            return Err(format!("expected {} bytes, found {}", layout.end, bytes.len()));
         }
         Ok(Opened {
             quantizer: Quantizer {
@@ -212,9 +183,7 @@ impl<'a> Opened<'a> {
 
     /// Checks all that [`Opened::read`] did not look at.
     pub fn verify(&self, bytes: &[u8]) -> Result<(), String> {
-        let stored = bytes[HEADER_BYTES - 8..]
-            .first_chunk()
-            .map(|word| u64::from_le_bytes(*word));
+        let stored = bytes[HEADER_BYTES - 8..].first_chunk().map(|word| u64::from_le_bytes(*word));
         if stored != Some(checksum(bytes)) {
             return Err("the checksum does not match: the image is damaged".into());
         }
@@ -226,27 +195,16 @@ impl<'a> Opened<'a> {
         let nodes = self.offsets.len() as u32 - 1;
         let start = |offset: &u32| offset & !UNIFORM;
         // a fold without an early end, so that it runs at the speed of memory
-        let links = self
-            .links
-            .iter()
-            .fold(true, |all, &id| all & ((id < nodes) | (id == NONE)));
-        let ordered = self
-            .offsets
-            .windows(2)
-            .all(|pair| start(&pair[0]) < start(&pair[1]));
+        let links = self.links.iter().fold(true, |all, &id| all & ((id < nodes) | (id == NONE)));
+        let ordered = self.offsets.windows(2).all(|pair| start(&pair[0]) < start(&pair[1]));
         let ends = self.offsets.first().map(start) == Some(0)
             && self.offsets.last().map(start) == Some(self.rows.len() as u32);
-        let rows = self
-            .rows
-            .iter()
-            .all(|&row| (row as usize) < self.table_rows);
+        let rows = self.rows.iter().all(|&row| (row as usize) < self.table_rows);
         let landmarks = self.landmarks.iter().all(|&id| id < nodes);
         let cells = self.cells.windows(2).all(|pair| pair[0] <= pair[1])
             && self.cells.last().is_none_or(|&end| end <= nodes);
         let sound = links && ordered && ends && rows && landmarks && cells;
-        sound
-            .then_some(())
-            .ok_or_else(|| "a number in the image points outside of it".into())
+        sound.then_some(()).ok_or_else(|| "a number in the image points outside of it".into())
     }
 }
 

@@ -148,9 +148,7 @@ impl LiveGraph {
         if self.rows.is_empty() {
             return true;
         }
-        let Scratch {
-            walk, probe, rows, ..
-        } = scratch;
+        let Scratch { walk, probe, rows, .. } = scratch;
         self.quantizer.encode_query(query.vector, probe);
         let live = |node: u32| {
             let rows = self.rows[node as usize].iter().copied();
@@ -161,14 +159,7 @@ impl LiveGraph {
             kept.extend(nodes.iter().map(|&node| live(node).next().is_some()));
         };
         let width = ef.max(wanted(query.k));
-        walk.run_among(
-            &self.field(false),
-            probe,
-            width,
-            usize::MAX,
-            false,
-            &mut keep,
-        );
+        walk.run_among(&self.field(false), probe, width, usize::MAX, false, &mut keep);
         rows.clear();
         for node in walk.pool.nodes() {
             if rows.len() >= wanted(query.k) {
@@ -194,13 +185,9 @@ impl LiveGraph {
             degree: self.params.room(),
             landmarks: &self.landmarks,
             landmark_codes: Codes::new(&self.landmark_codes, stride),
-            landmark_terms: Terms {
-                meanings: each.then_some(&self.landmark_meanings),
-            },
+            landmark_terms: Terms { meanings: each.then_some(&self.landmark_meanings) },
             cells: if building { &[] } else { &self.cells },
-            terms: Terms {
-                meanings: each.then_some(&self.meanings),
-            },
+            terms: Terms { meanings: each.then_some(&self.meanings) },
         }
     }
 
@@ -293,10 +280,7 @@ impl Graph<'_> {
             metric: image.quantizer.metric,
             ..image.quantizer
         };
-        let params = GraphParams {
-            degree: image.degree,
-            ..params
-        };
+        let params = GraphParams { degree: image.degree, ..params };
         let mut live = LiveGraph::new(quantizer, params);
         let codes = image.codes.chunks_exact(image.stride.max(1));
         for (node, code) in codes.enumerate() {

@@ -93,12 +93,7 @@ impl Graph<'_> {
         for (query, scratch) in queries.iter().zip(scratches) {
             self.encode(query, &mut scratch.probe);
             let (width, reach) = width(query);
-            lanes.push(Lane {
-                walk: &mut scratch.walk,
-                probe: &scratch.probe,
-                width,
-                reach,
-            });
+            lanes.push(Lane { walk: &mut scratch.walk, probe: &scratch.probe, width, reach });
         }
         run_together(&self.field(), &mut lanes);
     }

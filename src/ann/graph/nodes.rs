@@ -50,13 +50,12 @@ impl Nodes {
         let stride = quantizer.stride().max(1);
         let mut row_codes = vec![0; rows.len() * stride];
         let mut of_rows = vec![Meaning::default(); rows.len()];
-        row_codes
-            .par_chunks_mut(stride)
-            .zip(&mut of_rows)
-            .zip(&rows)
-            .for_each_init(Vec::new, |room, ((out, meaning), &row)| {
+        row_codes.par_chunks_mut(stride).zip(&mut of_rows).zip(&rows).for_each_init(
+            Vec::new,
+            |room, ((out, meaning), &row)| {
                 *meaning = quantizer.encode(vectors.read(row, room).unwrap_or(&[]), out);
-            });
+            },
+        );
         let code = |i: u32| &row_codes[i as usize * stride..][..stride];
         let same = |a: u32, b: u32| {
             code(a) == code(b) && of_rows[a as usize].step == of_rows[b as usize].step
@@ -65,35 +64,19 @@ impl Nodes {
         let groups = group(&sorted, same);
         let landmarks = landmark_count(groups.len());
         let by_rank = gather(&groups, stride, |group| code(sorted[group.start]));
-        let of_ranks: Vec<Meaning> = groups
-            .iter()
-            .map(|group| of_rows[sorted[group.start] as usize])
-            .collect();
+        let of_ranks: Vec<Meaning> =
+            groups.iter().map(|group| of_rows[sorted[group.start] as usize]).collect();
         let (order, cells) = number(&by_rank, stride, &of_ranks, landmarks);
 
         let mut insertion = vec![0; groups.len()];
         for (node, &rank) in order.iter().enumerate() {
             insertion[rank as usize] = node as u32;
         }
-        let groups: Vec<Group> = order
-            .iter()
-            .map(|&rank| groups[rank as usize].clone())
-            .collect();
-        let codes = gather(&order, stride, |&rank| {
-            &by_rank[rank as usize * stride..][..stride]
-        });
+        let groups: Vec<Group> = order.iter().map(|&rank| groups[rank as usize].clone()).collect();
+        let codes = gather(&order, stride, |&rank| &by_rank[rank as usize * stride..][..stride]);
         let (offsets, rows) = spread(vectors, &groups, &sorted, &rows);
         let meanings = order.iter().map(|&rank| of_ranks[rank as usize]).collect();
-        Nodes {
-            quantizer,
-            codes,
-            offsets,
-            rows,
-            insertion,
-            landmarks,
-            cells,
-            meanings,
-        }
+        Nodes { quantizer, codes, offsets, rows, insertion, landmarks, cells, meanings }
     }
 
     pub fn len(&self) -> usize {
@@ -113,9 +96,7 @@ impl Nodes {
                 count += 1;
             }
         }
-        f64::max(sum / f64::from(count.max(1)), 1.0)
-            .sqrt()
-            .min(MOST_ERROR) as f32
+        f64::max(sum / f64::from(count.max(1)), 1.0).sqrt().min(MOST_ERROR) as f32
     }
 
     /// The squared error of the score between two nodes' first rows, as a multiple of its variance.
@@ -199,9 +180,7 @@ fn gather<'a, T: Sync>(
     code: impl Fn(&T) -> &'a [u8] + Sync,
 ) -> Vec<u8> {
     let mut out = vec![0; items.len() * stride];
-    out.par_chunks_mut(stride)
-        .zip(items)
-        .for_each(|(out, item)| out.copy_from_slice(code(item)));
+    out.par_chunks_mut(stride).zip(items).for_each(|(out, item)| out.copy_from_slice(code(item)));
     out
 }
 
@@ -215,17 +194,13 @@ fn number(
     let codes = Codes::new(by_rank, stride);
     let ids: Vec<u32> = (0..landmarks as u32).collect();
     // by distance under every metric
-    let terms = Terms {
-        meanings: Some(meanings),
-    };
+    let terms = Terms { meanings: Some(meanings) };
     let nearest = |rank: u32, probe: &mut CodedQuery, products: &mut Vec<i32>| {
         probe.set_row(codes.row(rank));
         dots(Level::detect(), probe, codes, &ids, products);
         let weight = 1.0 / meanings[rank as usize].step;
         let scores = products.iter().zip(&ids);
-        scores
-            .map(|(&p, &id)| (terms.score(p, id, weight), std::cmp::Reverse(id)))
-            .max()
+        scores.map(|(&p, &id)| (terms.score(p, id, weight), std::cmp::Reverse(id))).max()
     };
     let mut keyed: Vec<(u32, u32)> = (0..codes.len() as u32)
         .into_par_iter()
@@ -253,9 +228,7 @@ fn spread(
     for group in groups {
         let start = rows.len();
         rows.extend(sorted[group.clone()].iter().map(|&i| usable[i as usize]));
-        let uniform = rows[start..]
-            .windows(2)
-            .all(|pair| same(vectors, pair[0], pair[1]));
+        let uniform = rows[start..].windows(2).all(|pair| same(vectors, pair[0], pair[1]));
         offsets.push(start as u32 | if uniform { UNIFORM } else { 0 });
     }
     offsets.push(rows.len() as u32);

@@ -119,8 +119,7 @@ impl<'a> Pruner<'a> {
     fn choose_by(&mut self, measure: Measure, most: usize, node: u32, candidates: &[u32]) {
         self.space.aim(&mut self.probe, node, measure);
         let (products, distances) = (&mut self.products, &mut self.distances);
-        self.space
-            .distances(&self.probe, node, measure, candidates, products, distances);
+        self.space.distances(&self.probe, node, measure, candidates, products, distances);
         self.candidates.clear();
         let pairs = distances.iter().copied().zip(candidates.iter().copied());
         self.candidates.extend(pairs.filter(|&(_, id)| id != node));
@@ -151,8 +150,7 @@ impl<'a> Pruner<'a> {
         };
         let (products, distances) = (&mut self.products, &mut self.distances);
         self.chosen[from..].chunks(STEP).any(|some| {
-            self.space
-                .distances(&self.probe, id, measure, some, products, distances);
+            self.space.distances(&self.probe, id, measure, some, products, distances);
             distances.iter().any(|&d| d <= bound)
         })
     }

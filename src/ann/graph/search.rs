@@ -76,10 +76,7 @@ impl<'a> Graph<'a> {
     }
 
     fn over(image: Opened<'a>) -> Graph<'a> {
-        Graph {
-            image,
-            level: Level::detect(),
-        }
+        Graph { image, level: Level::detect() }
     }
 
     /// Whether the graph can be one of `vectors`: metric, dimension and number of rows agree.
@@ -146,9 +143,7 @@ impl<'a> Graph<'a> {
         }
         self.encode(query, &mut scratch.probe);
         let (width, reach) = self.width(query, ef);
-        scratch
-            .walk
-            .run(&self.field(), &scratch.probe, width, reach);
+        scratch.walk.run(&self.field(), &scratch.probe, width, reach);
         self.settle(query, ef, scratch)
     }
 
@@ -221,9 +216,7 @@ impl<'a> Graph<'a> {
     }
 
     fn collect_all(&self, query: &Query, scratch: &mut Scratch) -> Found {
-        let Scratch {
-            walk, probe, rows, ..
-        } = scratch;
+        let Scratch { walk, probe, rows, .. } = scratch;
         let is_all = walk.pool.len() == self.nodes();
         let add = |_: usize, node: u32, rows: &mut Vec<u32>| {
             let found = self.rows_of(node).0.iter().copied();
@@ -332,10 +325,7 @@ impl<'a> Graph<'a> {
         let offsets = &self.image.offsets[node as usize..][..2];
         let start = offsets[0] & !UNIFORM;
         let end = offsets[1] & !UNIFORM;
-        (
-            &self.image.rows[start as usize..end as usize],
-            offsets[0] & UNIFORM != 0,
-        )
+        (&self.image.rows[start as usize..end as usize], offsets[0] & UNIFORM != 0)
     }
 }
 
@@ -363,9 +353,7 @@ pub fn walk_or_scan(
     }
     let found = walk(scratch) && score(vectors, query, scratch, out);
     if !found {
-        *out = exact_search(vectors, &[*query], present)
-            .pop()
-            .unwrap_or_default();
+        *out = exact_search(vectors, &[*query], present).pop().unwrap_or_default();
     }
 }
 
@@ -376,12 +364,7 @@ pub(super) fn score(
     scratch: &mut Scratch,
     out: &mut Vec<Hit>,
 ) -> bool {
-    let Scratch {
-        rows,
-        decoded,
-        scored,
-        ..
-    } = scratch;
+    let Scratch { rows, decoded, scored, .. } = scratch;
     scored.clear();
     let scorer = Scorer::new(vectors.metric, query.vector);
     for (i, &row) in rows.iter().enumerate() {

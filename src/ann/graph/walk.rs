@@ -157,12 +157,7 @@ impl Walk {
     /// Leaves the best `width` nodes that a walk from the landmarks finds in `self.pool`. It ends when
     /// the best `reach` of them are expanded.
     pub fn run(&mut self, field: &Field, probe: &CodedQuery, width: usize, reach: usize) {
-        let mut lane = [Lane {
-            walk: self,
-            probe,
-            width,
-            reach,
-        }];
+        let mut lane = [Lane { walk: self, probe, width, reach }];
         run_together(field, &mut lane);
     }
 
@@ -306,16 +301,8 @@ impl Walk {
         self.landmark_ids.clear();
         self.landmark_ids.extend(0..field.landmarks.len() as u32);
         let codes = field.landmark_codes;
-        dots(
-            field.level,
-            probe,
-            codes,
-            &self.landmark_ids,
-            &mut self.products,
-        );
-        field
-            .landmark_terms
-            .score_all(&mut self.products, probe.weight);
+        dots(field.level, probe, codes, &self.landmark_ids, &mut self.products);
+        field.landmark_terms.score_all(&mut self.products, probe.weight);
         self.pool.begin(count);
         for (i, scores) in self.products.chunks(64).enumerate() {
             // most chunks hold nothing better than what is there
@@ -405,11 +392,7 @@ impl Pool {
         let key = self.keys.get_mut(self.cursor)?;
         *key |= EXPANDED;
         let node = node_of(*key);
-        while self
-            .keys
-            .get(self.cursor)
-            .is_some_and(|key| key & EXPANDED != 0)
-        {
+        while self.keys.get(self.cursor).is_some_and(|key| key & EXPANDED != 0) {
             self.cursor += 1;
         }
         Some(node)

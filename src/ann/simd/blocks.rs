@@ -75,10 +75,7 @@ pub fn block_dots(level: Level, queries: &[&Groups], blocks: &[Line], out: &mut 
 }
 
 fn portable(query: &Groups, blocks: &[Line], out: &mut [i32]) {
-    for (lines, out) in blocks
-        .chunks(query.len())
-        .zip(out.as_chunks_mut::<ROWS>().0)
-    {
+    for (lines, out) in blocks.chunks(query.len()).zip(out.as_chunks_mut::<ROWS>().0) {
         *out = [0; ROWS];
         for (line, values) in lines.iter().zip(query) {
             for (codes, out) in line.0.as_chunks::<GROUP>().0.iter().zip(&mut *out) {
@@ -165,11 +162,7 @@ mod tests {
                 .map(|_| Line(std::array::from_fn(|_| random.next() as u8)))
                 .collect();
             let queries: Vec<Vec<[i8; GROUP]>> = (0..count)
-                .map(|_| {
-                    (0..groups)
-                        .map(|_| std::array::from_fn(|_| value(&mut random)))
-                        .collect()
-                })
+                .map(|_| (0..groups).map(|_| std::array::from_fn(|_| value(&mut random))).collect())
                 .collect();
             let queries: Vec<&Groups> = queries.iter().map(|q| &q[..]).collect();
             let at = |level| {

@@ -153,10 +153,7 @@ unsafe fn four_dots_avx2(query: &CodedQuery, rows: Codes, ids: &[u32; 4]) -> __m
     }
     let [a, b, c, d] = sums;
     let all = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
-    _mm_add_epi32(
-        _mm256_castsi256_si128(all),
-        _mm256_extracti128_si256::<1>(all),
-    )
+    _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256::<1>(all))
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -179,14 +176,8 @@ unsafe fn four_dots_avx512(query: &CodedQuery, rows: Codes, ids: &[u32; 4]) -> _
     let ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
     let cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
     let abcd = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
-    let half = _mm256_add_epi32(
-        _mm512_castsi512_si256(abcd),
-        _mm512_extracti64x4_epi64::<1>(abcd),
-    );
-    let sums = _mm_add_epi32(
-        _mm256_castsi256_si128(half),
-        _mm256_extracti128_si256::<1>(half),
-    );
+    let half = _mm256_add_epi32(_mm512_castsi512_si256(abcd), _mm512_extracti64x4_epi64::<1>(abcd));
+    let sums = _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256::<1>(half));
     _mm_sub_epi32(sums, _mm_set1_epi32(query.offset))
 }
 
@@ -219,9 +210,7 @@ mod tests {
                     .iter()
                     .map(|&id| {
                         let pairs = rows.row(id).iter().zip(&query.values);
-                        pairs
-                            .map(|(&c, &q)| (i32::from(c) - 128) * i32::from(q))
-                            .sum()
+                        pairs.map(|(&c, &q)| (i32::from(c) - 128) * i32::from(q)).sum()
                     })
                     .collect();
                 for level in Level::supported() {

@@ -34,13 +34,7 @@ pub struct Single {
 
 impl Single {
     pub fn new(query: Vec<f32>, measure: Measure, regular: Range<f32>) -> Single {
-        Single {
-            query,
-            measure,
-            regular,
-            slope: 0.0,
-            base: f32::NEG_INFINITY,
-        }
+        Single { query, measure, regular, slope: 0.0, base: f32::NEG_INFINITY }
     }
 
     /// Bit `4 * i + s` is 1 if the query does not reject row `streams[s][i]` of `data`, of the first
@@ -207,11 +201,7 @@ unsafe fn add<L: Lanes, const SQUARE: bool>(
 ) {
     // SAFETY: as promised
     let load = |row: *const f32| unsafe {
-        if count >= L::COUNT {
-            L::load(row.add(at))
-        } else {
-            L::load_some(row.add(at), count)
-        }
+        if count >= L::COUNT { L::load(row.add(at)) } else { L::load_some(row.add(at), count) }
     };
     let (q, rows) = (load(query), [load(a), load(b), load(c), load(d)]);
     for i in 0..STREAMS {
@@ -416,10 +406,8 @@ mod tests {
                 let count = STREAMS * depth;
                 let rows: Vec<u32> = (0..count).map(|_| random.below(200) as u32).collect();
                 let of = |row: u32| &data[row as usize * dim..][..dim];
-                let values: Vec<f32> = rows
-                    .iter()
-                    .map(|&row| plain(measure, &query, of(row)))
-                    .collect();
+                let values: Vec<f32> =
+                    rows.iter().map(|&row| plain(measure, &query, of(row))).collect();
                 single.base = values.get(depth).map_or(0.0, |value| value + 0.01);
                 single.slope = match measure {
                     Measure::Product => random.normal() * 0.1,

@@ -7,9 +7,7 @@ use crate::catalog::config::{Edge, EdgeTime, End};
 use crate::catalog::section::Section;
 
 pub(super) fn edge(name: String, section: &Section<'_>, names: &Names) -> Result<Edge, DataError> {
-    section.only(&[
-        "table", "from", "to", "time", "weight", "columns", "format", "on_error",
-    ])?;
+    section.only(&["table", "from", "to", "time", "weight", "columns", "format", "on_error"])?;
     if section.string("table")?.is_none() {
         return Err(section.missing("table", "\"FILE\""));
     }
@@ -17,32 +15,18 @@ pub(super) fn edge(name: String, section: &Section<'_>, names: &Names) -> Result
     let (from, to) = (end(section, "from", names)?, end(section, "to", names)?);
     let time = edge_time(section)?;
     let weight = section.string("weight")?.map(|w| w.value);
-    let edge = Edge {
-        name,
-        line: section.line,
-        table,
-        from,
-        to,
-        time,
-        weight,
-    };
+    let edge = Edge { name, line: section.line, table, from, to, time, weight };
     distinct_roles(section, &edge)?;
     Ok(edge)
 }
 
 fn end(section: &Section<'_>, key: &str, names: &Names) -> Result<End, DataError> {
     let form = "{ entity = \"ENTITY\", column = \"COLUMN\" }";
-    let s = section
-        .section(key)?
-        .ok_or_else(|| section.missing(key, form))?;
+    let s = section.section(key)?.ok_or_else(|| section.missing(key, form))?;
     s.only(&["entity", "column"])?;
     let entity = names.entity(&s, &s.need_string("entity", "\"ENTITY\"")?)?;
     let column = s.need_string("column", "\"COLUMN\"")?;
-    Ok(End {
-        entity,
-        column: column.value,
-        line: column.line,
-    })
+    Ok(End { entity, column: column.value, line: column.line })
 }
 
 fn edge_time(section: &Section<'_>) -> Result<Option<EdgeTime>, DataError> {

@@ -116,10 +116,7 @@ fn per_file(
     match names.value.len() {
         1 => Ok(vec![Some(names.value[0].clone()); files]),
         n if n == files => Ok(names.value.into_iter().map(Some).collect()),
-        n => Err(section.error(
-            names.line,
-            format!("`{key}` lists {n} columns for {files} files"),
-        )),
+        n => Err(section.error(names.line, format!("`{key}` lists {n} columns for {files} files"))),
     }
 }
 

@@ -23,11 +23,7 @@ pub(super) fn entity(
         "format",
         "on_error",
     ])?;
-    let table = if section.string("table")?.is_some() {
-        Some(table_of(section)?)
-    } else {
-        None
-    };
+    let table = if section.string("table")?.is_some() { Some(table_of(section)?) } else { None };
     let key = section.need_string("key", "\"COLUMN\"")?.value;
     let time = section.string("time")?;
     let key_type = key_type(section, &key)?;
@@ -77,10 +73,7 @@ fn key_type(section: &Section<'_>, key: &str) -> Result<Option<KeyType>, DataErr
         }
     };
     if section.string("table")?.is_some() {
-        let message = format!(
-            "`key_type` in `[{}]` is for entities without a table",
-            section.name
-        );
+        let message = format!("`key_type` in `[{}]` is for entities without a table", section.name);
         let help = format!(
             "set the type of the column: in `[{}.columns]`, `{key} = {{ type = \"{}\" }}`",
             section.name, name.value
@@ -93,12 +86,7 @@ fn key_type(section: &Section<'_>, key: &str) -> Result<Option<KeyType>, DataErr
 fn needs_table(section: &Section<'_>) -> Result<(), DataError> {
     let column = |key: &'static str| section.string(key).map(|v| v.map(|v| (key, v.line)));
     let below = |key: &'static str| section.section(key).map(|v| v.map(|v| (key, v.line)));
-    let found = [
-        column("time")?,
-        below("references")?,
-        below("columns")?,
-        below("format")?,
-    ];
+    let found = [column("time")?, below("references")?, below("columns")?, below("format")?];
     let Some((key, line)) = found.into_iter().flatten().next() else {
         return Ok(());
     };
@@ -125,18 +113,11 @@ fn references(
                 .help("a key cannot be a reference; copy it to another column"));
         }
         if let Some(other) = all.iter().find(|r| r.column == column.value) {
-            let message = format!(
-                "the references `{}` and `{name}` use the same column `{key}`",
-                other.name
-            );
+            let message =
+                format!("the references `{}` and `{name}` use the same column `{key}`", other.name);
             return Err(s.error(column.line, message));
         }
-        all.push(Reference {
-            name,
-            entity,
-            column: column.value,
-            line: s.line,
-        });
+        all.push(Reference { name, entity, column: column.value, line: s.line });
     }
     Ok(all)
 }

@@ -19,19 +19,10 @@ use std::path::{Path, PathBuf};
 
 /// The catalog file that rules over `start` (a file or folder): in its folder or the nearest above.
 pub fn find(start: &Path) -> Option<PathBuf> {
-    let start = if start.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        start
-    };
+    let start = if start.as_os_str().is_empty() { Path::new(".") } else { start };
     let in_folder = |d: &Path| Some(d.join("catalog.toml")).filter(|p| p.is_file());
-    let given = start.ancestors().map(|d| {
-        if d.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            d
-        }
-    });
+    let given =
+        start.ancestors().map(|d| if d.as_os_str().is_empty() { Path::new(".") } else { d });
     given.into_iter().find_map(in_folder).or_else(|| {
         let whole = std::path::absolute(start).ok()?;
         whole.ancestors().find_map(in_folder)
@@ -40,22 +31,12 @@ pub fn find(start: &Path) -> Option<PathBuf> {
 
 /// Reads and checks a catalog file; the data it names is not touched.
 pub fn load(path: &Path) -> Result<Catalog, DataError> {
-    let path = if path.is_dir() {
-        path.join("catalog.toml")
-    } else {
-        path.to_owned()
-    };
+    let path = if path.is_dir() { path.join("catalog.toml") } else { path.to_owned() };
     let bytes = crate::files::read(&path).map_err(|e| missing_catalog(&path, &e))?;
     let hash = xxhash_rust::xxh3::xxh3_64(&bytes);
     let text = String::from_utf8(bytes)
         .map_err(|_| DataError::new(&path, "the file is not UTF-8 text"))?;
-    let catalog = read(
-        Doc {
-            path: &path,
-            text: &text,
-        },
-        hash,
-    )?;
+    let catalog = read(Doc { path: &path, text: &text }, hash)?;
     Ok(catalog)
 }
 
@@ -69,9 +50,7 @@ fn read(doc: Doc<'_>, hash: u64) -> Result<Catalog, DataError> {
     let root = Section::root(doc, &tree);
     root.only(&["catalog", "entity", "edge", "embedding", "defaults"])?;
     let entity_sections = root.sections("entity")?;
-    let names = Names {
-        entities: entity_sections.iter().map(|(n, _)| n.clone()).collect(),
-    };
+    let names = Names { entities: entity_sections.iter().map(|(n, _)| n.clone()).collect() };
     // a section each, so that what is wrong in all of them is told at once
     let mut errors = Vec::new();
     let head = noted(head(&root, &names), &mut errors);
@@ -119,21 +98,15 @@ fn head(root: &Section<'_>, names: &Names) -> Result<(String, EntityId), DataErr
     let section = root.section("catalog")?.ok_or_else(lacks)?;
     section.only(&["name", "viewer"])?;
     let folder = || {
-        root.doc
-            .path
-            .parent()
-            .and_then(Path::file_name)
-            .map(|n| n.to_string_lossy().into_owned())
+        root.doc.path.parent().and_then(Path::file_name).map(|n| n.to_string_lossy().into_owned())
     };
     let name = section
         .string("name")?
         .map(|n| n.value)
         .or_else(folder)
         .unwrap_or_else(|| "catalog".to_owned());
-    let viewer = section.need_string(
-        "viewer",
-        "\"ENTITY\"` with the entity that requests come from: `\"user\"",
-    )?;
+    let viewer = section
+        .need_string("viewer", "\"ENTITY\"` with the entity that requests come from: `\"user\"")?;
     Ok((name, names.entity(&section, &viewer)?))
 }
 
@@ -152,17 +125,12 @@ fn defaults(root: &Section<'_>, edges: &[Edge]) -> Result<Defaults, DataError> {
     };
     let seen = section.strings("seen")?;
     let impressions = section.string("impressions")?;
-    seen.iter()
-        .try_for_each(|s| s.value.iter().try_for_each(|n| known(n, s.line)))?;
-    impressions
-        .iter()
-        .try_for_each(|i| known(&i.value, i.line))?;
+    seen.iter().try_for_each(|s| s.value.iter().try_for_each(|n| known(n, s.line)))?;
+    impressions.iter().try_for_each(|i| known(&i.value, i.line))?;
     Ok(Defaults {
         seen: seen.map_or_else(Vec::new, |s| s.value),
         impressions: impressions.map(|i| i.value),
-        required_policies: section
-            .strings("required_policies")?
-            .map_or_else(Vec::new, |p| p.value),
+        required_policies: section.strings("required_policies")?.map_or_else(Vec::new, |p| p.value),
         now: now(&section)?,
     })
 }

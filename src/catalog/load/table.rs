@@ -41,23 +41,11 @@ pub(super) fn on_error(section: &Section<'_>) -> Result<OnError, DataError> {
 }
 
 fn text_format(s: &Section<'_>) -> Result<TextFormat, DataError> {
-    s.only(&[
-        "separator",
-        "header",
-        "names",
-        "encoding",
-        "null",
-        "quotes",
-        "escape",
-        "decimal",
-    ])?;
+    s.only(&["separator", "header", "names", "encoding", "null", "quotes", "escape", "decimal"])?;
     let names = s.strings("names")?;
     let header = s.bool("header")?.map_or(names.is_none(), |h| h.value);
     if !header && names.is_none() {
-        let error = s.error(
-            s.line,
-            format!("`[{}]` has `header = false` but no `names`", s.name),
-        );
+        let error = s.error(s.line, format!("`[{}]` has `header = false` but no `names`", s.name));
         return Err(error.help("add `names = [\"first\", \"second\", ...]`"));
     }
     let (names, rest) = rest_of_line(s, names)?;
@@ -71,9 +59,7 @@ fn text_format(s: &Section<'_>) -> Result<TextFormat, DataError> {
         names,
         rest,
         encoding: s.string("encoding")?.map(|e| encoding(s, &e)).transpose()?,
-        null: s
-            .strings("null")?
-            .map_or_else(|| TextFormat::default().null, |n| n.value),
+        null: s.strings("null")?.map_or_else(|| TextFormat::default().null, |n| n.value),
         quotes: s.bool("quotes")?.map(|q| q.value),
         escape: escape(s)?,
         decimal: decimal(s)?,
@@ -85,11 +71,7 @@ fn rest_of_line(
     s: &Section<'_>,
     names: Option<At<Vec<String>>>,
 ) -> Result<(Option<Vec<String>>, bool), DataError> {
-    let Some(At {
-        value: mut names,
-        line,
-    }) = names
-    else {
+    let Some(At { value: mut names, line }) = names else {
         return Ok((None, false));
     };
     let Some(last) = names.last_mut() else {
@@ -103,11 +85,7 @@ fn rest_of_line(
             format!("only the last name can take the rest of the line, not `{bad}`"),
         ));
     }
-    if let Some((_, twice)) = names
-        .iter()
-        .enumerate()
-        .find(|(i, n)| names[..*i].contains(n))
-    {
+    if let Some((_, twice)) = names.iter().enumerate().find(|(i, n)| names[..*i].contains(n)) {
         return Err(s.error(line, format!("`names` lists `{twice}` twice")));
     }
     Ok((Some(names), rest))
@@ -124,23 +102,11 @@ fn encoding(
 }
 
 fn columns_of(section: &Section<'_>) -> Result<Vec<Column>, DataError> {
-    section
-        .sections("columns")?
-        .into_iter()
-        .map(|(name, s)| column(name, &s))
-        .collect()
+    section.sections("columns")?.into_iter().map(|(name, s)| column(name, &s)).collect()
 }
 
 fn column(name: String, s: &Section<'_>) -> Result<Column, DataError> {
-    s.only(&[
-        "type",
-        "separator",
-        "unit",
-        "format",
-        "tz",
-        "decimal",
-        "null",
-    ])?;
+    s.only(&["type", "separator", "unit", "format", "tz", "decimal", "null"])?;
     let separator = |text: At<String>| Some(text.value).filter(|x| !x.is_empty());
     let mut column = Column {
         name,
@@ -188,9 +154,7 @@ fn told_of_values(
     const TIME: &[Type] = &[Type::Time];
     const LENGTH: &[Type] = &[Type::Time, Type::Duration];
     const NUMBER: &[Type] = &[Type::Float, Type::Int];
-    let unit = column
-        .unit
-        .map(|_| ("unit", "neither a time nor a duration", LENGTH));
+    let unit = column.unit.map(|_| ("unit", "neither a time nor a duration", LENGTH));
     let format = column.formats.first().map(|_| ("format", "no time", TIME));
     let zone = column.zone.as_ref().map(|_| ("tz", "no time", TIME));
     let decimal = column.decimal.map(|_| ("decimal", "no number", NUMBER));
@@ -280,10 +244,7 @@ fn decimal(s: &Section<'_>) -> Result<Option<char>, DataError> {
 }
 
 fn unit(s: &Section<'_>, name: &At<String>) -> Result<Unit, DataError> {
-    let found = Unit::ALL
-        .iter()
-        .find(|(n, _)| *n == name.value)
-        .map(|(_, u)| *u);
+    let found = Unit::ALL.iter().find(|(n, _)| *n == name.value).map(|(_, u)| *u);
     found.ok_or_else(|| {
         let error = s.error(name.line, format!("unknown unit `{}`", name.value));
         error.help("the units are `s`, `ms`, `us` and `ns`")
@@ -308,8 +269,7 @@ fn type_of(s: &Section<'_>, text: &At<String>) -> Result<Type, DataError> {
             },
             |n| format!("did you mean `{n}`?"),
         );
-        s.error(text.line, format!("unknown type `{}`", text.value))
-            .help(help)
+        s.error(text.line, format!("unknown type `{}`", text.value)).help(help)
     })
 }
 
@@ -317,14 +277,8 @@ fn parse_type(text: &str) -> Option<Type> {
     if let Some(inner) = text.strip_prefix("list[").and_then(|t| t.strip_suffix(']')) {
         return parse_type(inner.trim()).map(|t| Type::List(Box::new(t)));
     }
-    if let Some(n) = text
-        .strip_prefix("vector[")
-        .and_then(|t| t.strip_suffix(']'))
-    {
+    if let Some(n) = text.strip_prefix("vector[").and_then(|t| t.strip_suffix(']')) {
         return n.trim().parse().ok().filter(|n| *n > 0).map(Type::Vector);
     }
-    SCALARS
-        .iter()
-        .find(|(n, _)| *n == text)
-        .map(|(_, t)| t.clone())
+    SCALARS.iter().find(|(n, _)| *n == text).map(|(_, t)| t.clone())
 }

@@ -194,10 +194,7 @@ impl<'a> Binder<'_, 'a> {
         }
         let keys: Vec<String> = items.iter().map(print_expression).collect();
         let message = "a list has elements of one type";
-        let help = format!(
-            "combine several keys with `hash`: `{param}=hash({})`",
-            keys.join(", ")
-        );
+        let help = format!("combine several keys with `hash`: `{param}=hash({})`", keys.join(", "));
         self.fail(Diagnostic::new(code::E0302, expr.span, message).help(help));
         true
     }
@@ -212,8 +209,6 @@ fn belongs_to_case(operator: &'static Operator, given: &str, value: &ast::Expr) 
             names.any(|name| name == given).then_some(case)
         })?;
         let (param, value) = (param.name, print_expression(value));
-        Some(format!(
-            "it is of `{case}`: write `{param}={case}({given}={value})`"
-        ))
+        Some(format!("it is of `{case}`: write `{param}={case}({given}={value})`"))
     })
 }

@@ -69,11 +69,7 @@ impl<'a> Bind for Binder<'_, 'a> {
     }
 
     fn quantity(&mut self, param: &str, auto: u64, all_for_facts: bool) -> Option<Quantity> {
-        let role = if all_for_facts {
-            self.role
-        } else {
-            Role::Source
-        };
+        let role = if all_for_facts { self.role } else { Role::Source };
         let Some(expr) = self.arg(param) else {
             return Some(self.auto(auto, role));
         };
@@ -111,13 +107,7 @@ impl<'a> Bind for Binder<'_, 'a> {
         let Kind::Param(slot, _) = expr.kind else {
             return None;
         };
-        let default = self
-            .checker
-            .inputs
-            .params
-            .get(slot as usize)?
-            .default
-            .as_ref();
+        let default = self.checker.inputs.params.get(slot as usize)?.default.as_ref();
         let default = match default.and_then(Expr::as_const) {
             Some(Scalar::I64(n)) => u64::try_from(*n).ok(),
             _ => None,
@@ -153,9 +143,7 @@ impl<'a> Bind for Binder<'_, 'a> {
         let Some(expr) = self.arg(param) else {
             return Some(false);
         };
-        let found = self
-            .checker
-            .typed(expr, self.env, &Scope::request(), &Type::Bool);
+        let found = self.checker.typed(expr, self.env, &Scope::request(), &Type::Bool);
         match found.as_const() {
             Some(Scalar::Bool(b)) => Some(*b),
             _ if found.is_error() => None,
@@ -180,9 +168,7 @@ impl<'a> Bind for Binder<'_, 'a> {
     fn case_embedding(&mut self, name: &str, entity: EntityId) -> Option<u32> {
         match self.case_args.get(name) {
             Some(expr) => self.checker.embedding(expr, self.env, entity),
-            None => self
-                .checker
-                .embedding_named("default", self.name.span, self.env, entity),
+            None => self.checker.embedding_named("default", self.name.span, self.env, entity),
         }
     }
 
@@ -242,17 +228,11 @@ impl<'a> Bind for Binder<'_, 'a> {
             ExprKind::List(items) => items.iter().collect(),
             _ => vec![expr],
         };
-        let keys: Vec<Option<(Expr, Span)>> = parts
-            .into_iter()
-            .map(|part| Some((self.of_rows(part, &scope)?, part.span)))
-            .collect();
+        let keys: Vec<Option<(Expr, Span)>> =
+            parts.into_iter().map(|part| Some((self.of_rows(part, &scope)?, part.span))).collect();
         let keys = keys.into_iter().collect::<Option<Vec<_>>>()?;
         if keys.is_empty() {
-            self.fail(Diagnostic::new(
-                code::E0303,
-                expr.span,
-                "expected at least one key",
-            ));
+            self.fail(Diagnostic::new(code::E0303, expr.span, "expected at least one key"));
             return None;
         }
         Some(Some(keys))
@@ -264,10 +244,7 @@ impl<'a> Bind for Binder<'_, 'a> {
         };
         let items = self.rule_list(param, expr)?;
         let least = i64::from(param == "min");
-        let rules: Vec<_> = items
-            .iter()
-            .map(|item| self.rule(item, shape, least))
-            .collect();
+        let rules: Vec<_> = items.iter().map(|item| self.rule(item, shape, least)).collect();
         rules.into_iter().collect()
     }
 
@@ -286,15 +263,9 @@ impl<'a> Bind for Binder<'_, 'a> {
                 let name = bare_name(item).map(str::to_owned);
                 let key = match name {
                     Some(_) => None,
-                    None => Some(Self::checked(
-                        self.checker.scalar(item, self.env, &scope, None),
-                    )?),
+                    None => Some(Self::checked(self.checker.scalar(item, self.env, &scope, None))?),
                 };
-                Some(RelaxArg {
-                    name,
-                    key,
-                    span: item.span,
-                })
+                Some(RelaxArg { name, key, span: item.span })
             })
             .collect();
         relaxed.into_iter().collect()
@@ -304,20 +275,14 @@ impl<'a> Bind for Binder<'_, 'a> {
         let Some(expr) = self.arg(param) else {
             return Some(None);
         };
-        Self::checked(
-            self.checker
-                .typed(expr, self.env, &Scope::entity(entity), &Type::Bool),
-        )
-        .map(Some)
+        Self::checked(self.checker.typed(expr, self.env, &Scope::entity(entity), &Type::Bool))
+            .map(Some)
     }
 
     fn link_value(&mut self, param: &str, edge: &EdgeExpr, ty: &Type) -> Option<Option<Expr>> {
         match self.arg(param) {
             None => Some(None),
-            Some(expr) => self
-                .checker
-                .link_expr(expr, self.env, edge, None, ty)
-                .map(Some),
+            Some(expr) => self.checker.link_expr(expr, self.env, edge, None, ty).map(Some),
         }
     }
 
@@ -334,18 +299,14 @@ impl<'a> Bind for Binder<'_, 'a> {
     fn embedding(&mut self, param: &str, entity: EntityId) -> Option<u32> {
         match self.arg(param) {
             Some(expr) => self.checker.embedding(expr, self.env, entity),
-            None => self
-                .checker
-                .embedding_named("default", self.name.span, self.env, entity),
+            None => self.checker.embedding_named("default", self.name.span, self.env, entity),
         }
     }
 
     fn model(&mut self, param: &str, shape: &Shape) -> Option<Model> {
         match self.arg(param) {
             Some(expr) => self.checker.model(expr, self.env, shape),
-            None => self
-                .checker
-                .model_named("default", self.name.span, self.env.module, shape),
+            None => self.checker.model_named("default", self.name.span, self.env.module, shape),
         }
     }
 
@@ -366,9 +327,7 @@ impl<'a> Bind for Binder<'_, 'a> {
             self.fail(Diagnostic::new(code::E0302, expr.span, message).maybe_help(help));
             return None;
         };
-        self.checker
-            .entity_named(name, expr.span, self.env.module)
-            .map(Some)
+        self.checker.entity_named(name, expr.span, self.env.module).map(Some)
     }
 
     fn conditions(&mut self, shape: &Shape) -> Option<Vec<Expr>> {
@@ -424,9 +383,7 @@ impl<'a> Bind for Binder<'_, 'a> {
             self.missing("candidate sets", &help);
             return None;
         }
-        let found = self
-            .checker
-            .branches(self.input, &rest, weighted, self.env, self.role);
+        let found = self.checker.branches(self.input, &rest, weighted, self.env, self.role);
         let first = found.iter().flatten().next();
         self.otherwise = first.map(|branch| self.checker.graph.shape(branch.set).clone());
         found.into_iter().collect()
@@ -442,7 +399,6 @@ impl<'a> Bind for Binder<'_, 'a> {
 
     fn better_key(&self, param: &str) -> Option<String> {
         let (receiver, _) = self.input?;
-        self.checker
-            .better_key(receiver, self.env, bare_name(self.arg(param)?)?)
+        self.checker.better_key(receiver, self.env, bare_name(self.arg(param)?)?)
     }
 }

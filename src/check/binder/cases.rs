@@ -26,11 +26,7 @@ impl<'a> Binder<'_, 'a> {
             return None;
         };
         let numbers = self.case_numbers(&cases[case], args)?;
-        Some(Choice {
-            case,
-            span,
-            numbers,
-        })
+        Some(Choice { case, span, numbers })
     }
 
     /// What stands where a case is expected is not even a name.
@@ -129,11 +125,7 @@ impl<'a> Binder<'_, 'a> {
             range.start(),
             range.end()
         );
-        let help = format!(
-            "give a number from {:?} to {:?}",
-            range.start(),
-            range.end()
-        );
+        let help = format!("give a number from {:?} to {:?}", range.start(), range.end());
         self.fail(Diagnostic::new(code::E0306, expr.span, message).help(help));
         None
     }

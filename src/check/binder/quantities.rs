@@ -39,9 +39,7 @@ impl<'a> Binder<'_, 'a> {
             self.fail(Diagnostic::new(code::E0302, expr.span, message).help(help));
             return None;
         }
-        let typed = self
-            .checker
-            .typed(expr, self.env, &Scope::request(), &Type::Int);
+        let typed = self.checker.typed(expr, self.env, &Scope::request(), &Type::Int);
         match typed.as_const() {
             _ if typed.is_error() => None,
             Some(Scalar::I64(n)) if *n >= 0 => Some(Quantity::Number(*n as u64)),

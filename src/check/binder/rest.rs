@@ -60,10 +60,6 @@ impl<'a> Binder<'_, 'a> {
         }
         let column = BoundColumn::new(name.as_str(), expr.ty.clone());
         shape.bind(column.constant(expr.level < Level::Row));
-        Some(RestArg {
-            name: Some(name),
-            span: arg.span,
-            expr,
-        })
+        Some(RestArg { name: Some(name), span: arg.span, expr })
     }
 }

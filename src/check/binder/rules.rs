@@ -51,9 +51,7 @@ impl<'a> Binder<'_, 'a> {
         }
         let typed = self.checker.scalar(key, self.env, &scope, None);
         let (count, count_text) = self.rule_amount(count, key, least);
-        let window = window
-            .as_ref()
-            .map(|window| self.rule_amount(window, key, 1));
+        let window = window.as_ref().map(|window| self.rule_amount(window, key, 1));
         let mut text = format!("{}: {count_text}", print_expression(key));
         if let Some((_, written)) = &window {
             text.push_str(&format!(" in {written}"));
@@ -81,17 +79,14 @@ impl<'a> Binder<'_, 'a> {
         least: i64,
     ) -> (Expr, String) {
         let (found, written) = self.number_of_rule(number);
-        self.checker
-            .amount(&found, &print_expression(key), least, number.span);
+        self.checker.amount(&found, &print_expression(key), least, number.span);
         (found, written)
     }
 
     /// A number of the request, and how it reads: as itself where the program knows it, whatever
     /// the parameter of a definition is called.
     fn number_of_rule(&mut self, written: &'a ast::Expr) -> (Expr, String) {
-        let number = self
-            .checker
-            .typed(written, self.env, &Scope::request(), &Type::Int);
+        let number = self.checker.typed(written, self.env, &Scope::request(), &Type::Int);
         let text = match number.as_const() {
             Some(Scalar::I64(n)) => n.to_string(),
             _ => print_expression(written),

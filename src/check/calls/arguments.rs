@@ -28,11 +28,7 @@ impl<'a> Checker<'a> {
         if ok {
             self.missing_arguments(name, def.params, &slots);
         }
-        let mut bindings = Bindings {
-            env,
-            entities: HashMap::default(),
-            ok,
-        };
+        let mut bindings = Bindings { env, entities: HashMap::default(), ok };
         for (param, slot) in def.params.iter().zip(slots) {
             let is_default = slot.is_none();
             let Some(given) = slot.or_else(|| default_of(param, def.module)) else {

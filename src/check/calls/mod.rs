@@ -111,9 +111,7 @@ impl<'a> Checker<'a> {
         bindings: &Bindings<'a>,
     ) -> Option<()> {
         let found = self.graph.shape(node).entity;
-        let Some((result, want)) = self
-            .declared_result(def, bindings)
-            .filter(|(_, e)| *e != found)
+        let Some((result, want)) = self.declared_result(def, bindings).filter(|(_, e)| *e != found)
         else {
             return Some(());
         };
@@ -172,10 +170,8 @@ impl<'a> Checker<'a> {
 }
 
 /// What a final expression is called.
-static MAIN: LazyLock<Name> = LazyLock::new(|| Name {
-    text: "main".to_owned(),
-    span: Span::default(),
-});
+static MAIN: LazyLock<Name> =
+    LazyLock::new(|| Name { text: "main".to_owned(), span: Span::default() });
 
 /// What stands before the point, if anything does, and the arguments in brackets.
 fn given_with<'a>(
@@ -183,29 +179,15 @@ fn given_with<'a>(
     args: &'a [Arg],
     env: &Env<'a>,
 ) -> Vec<Given<'a>> {
-    let receiver = receiver.map(|expr| Given {
-        name: None,
-        expr,
-        env: env.clone(),
-    });
+    let receiver = receiver.map(|expr| Given { name: None, expr, env: env.clone() });
     receiver.into_iter().chain(given_args(args, env)).collect()
 }
 
 /// Arguments as they were written.
 pub fn given_args<'a>(args: &'a [Arg], env: &Env<'a>) -> Vec<Given<'a>> {
-    args.iter()
-        .map(|a| Given {
-            name: a.name.as_ref(),
-            expr: &a.value,
-            env: env.clone(),
-        })
-        .collect()
+    args.iter().map(|a| Given { name: a.name.as_ref(), expr: &a.value, env: env.clone() }).collect()
 }
 
 fn default_of(param: &Param, module: usize) -> Option<Given<'_>> {
-    param.default.as_ref().map(|expr| Given {
-        name: None,
-        expr,
-        env: Env::top(module),
-    })
+    param.default.as_ref().map(|expr| Given { name: None, expr, env: Env::top(module) })
 }

@@ -81,10 +81,7 @@ impl<'a> Checker<'a> {
             let help = format!("call it as `{}(...)`", name.text);
             return self.report(Diagnostic::new(code::E0301, name.span, message).help(help));
         };
-        let wanted: Vec<String> = takes
-            .iter()
-            .map(|(entity, _)| format!("`{entity}`"))
-            .collect();
+        let wanted: Vec<String> = takes.iter().map(|(entity, _)| format!("`{entity}`")).collect();
         let message = format!(
             "`{}` applies to a set of {}, but this is a set of `{found}`",
             name.text,
@@ -100,9 +97,7 @@ impl<'a> Checker<'a> {
         };
         let label = format!("`{}` is defined here", name.text);
         self.report(
-            Diagnostic::new(code, name.span, message)
-                .label(def.name.span, label)
-                .help(help),
+            Diagnostic::new(code, name.span, message).label(def.name.span, label).help(help),
         );
     }
 
@@ -123,13 +118,7 @@ impl<'a> Checker<'a> {
 
     /// Whether a definition can be read with the catalog: nothing is reported or kept of it.
     fn works(&mut self, item: &'a ast::Item, module: usize) -> bool {
-        let ItemKind::Def {
-            params,
-            body,
-            result,
-            ..
-        } = &item.kind
-        else {
+        let ItemKind::Def { params, body, result, .. } = &item.kind else {
             return true;
         };
         let sink = std::mem::take(&mut self.sink);
@@ -169,22 +158,12 @@ impl<'a> Checker<'a> {
 
 pub(super) fn callable(item: &ast::Item, module: usize) -> Option<Callable<'_>> {
     let (name, params, result, body, query) = match &item.kind {
-        ItemKind::Def {
-            name,
-            params,
-            result,
-            body,
-        } => (name, &params[..], result.as_ref(), body, false),
+        ItemKind::Def { name, params, result, body } => {
+            (name, &params[..], result.as_ref(), body, false)
+        }
         ItemKind::Query { name, params, body } => (name, &params[..], None, body, true),
         ItemKind::Expr(body) => (&*MAIN, &[][..], None, body, true),
         _ => return None,
     };
-    Some(Callable {
-        name,
-        params,
-        result,
-        body,
-        module,
-        query,
-    })
+    Some(Callable { name, params, result, body, module, query })
 }

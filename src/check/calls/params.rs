@@ -28,13 +28,9 @@ impl<'a> Checker<'a> {
             ParamType::Set(entity) => self.bind_set(param, given, entity, entities, role),
             ParamType::Embedding(entity) => {
                 let entity = self.entity_of(&entity, entities, &given)?;
-                self.embedding(given.expr, &given.env, entity)
-                    .map(Local::Embedding)
+                self.embedding(given.expr, &given.env, entity).map(Local::Embedding)
             }
-            ParamType::Model(_) => Some(Local::Model {
-                name: given.expr,
-                env: given.env,
-            }),
+            ParamType::Model(_) => Some(Local::Model { name: given.expr, env: given.env }),
             ParamType::Edge(from, to) => self.bind_edge(&given, &from, &to, entities),
             ParamType::Error => None,
         }
@@ -123,11 +119,7 @@ impl<'a> Checker<'a> {
             }
         };
         if wanted == found {
-            return Some(Local::Thunk {
-                expr,
-                env,
-                checked: true,
-            });
+            return Some(Local::Thunk { expr, env, checked: true });
         }
         let (wanted, found) = (self.entity_name(wanted), self.entity_name(found));
         let message = format!("expected a set of `{wanted}`, found a set of `{found}`");
@@ -160,9 +152,7 @@ impl<'a> Checker<'a> {
             self.check_range(&param.name.text, range, module, &value, places)?;
         }
         let origin = self.origin(given.expr, &given.env);
-        self.written
-            .origins
-            .insert(param.name.text.as_ptr() as usize, origin);
+        self.written.origins.insert(param.name.text.as_ptr() as usize, origin);
         Some(Local::Scalar(value))
     }
 
@@ -175,9 +165,7 @@ impl<'a> Checker<'a> {
         match &expr.kind {
             ExprKind::Name(name) => match env.find(name) {
                 Some(local @ (Local::All | Local::Auto(_))) => Some(Some(local.clone())),
-                Some(Local::Thunk {
-                    expr: inner, env, ..
-                }) if bare_name(inner) != Some(name) => {
+                Some(Local::Thunk { expr: inner, env, .. }) if bare_name(inner) != Some(name) => {
                     let (inner, env) = (*inner, env.clone());
                     self.quantity_word(inner, &env)
                 }
@@ -220,12 +208,7 @@ impl<'a> Checker<'a> {
         let low = self.end_of_range(&range.low, module, &value.ty)?;
         let high = self.end_of_range(&range.high, module, &value.ty)?;
         let (name, value) = (name.to_owned(), value.clone());
-        let wanted = InRange {
-            name,
-            value,
-            low,
-            high,
-        };
+        let wanted = InRange { name, value, low, high };
         match number_of(&wanted.value) {
             Some(number) if (low..=high).contains(&number) => {}
             Some(number) => {

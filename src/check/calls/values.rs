@@ -64,10 +64,7 @@ impl<'a> Checker<'a> {
             return None;
         }
         if self.is_set(def.body, &bindings.env) {
-            let message = format!(
-                "`{}` is a candidate set, but a value is needed here",
-                name.text
-            );
+            let message = format!("`{}` is a candidate set, but a value is needed here", name.text);
             let help = "test membership with `in`, or aggregate it: `count(...)`";
             return self.refuse(Diagnostic::new(code::E0313, name.span, message).help(help));
         }
@@ -130,9 +127,7 @@ impl<'a> Checker<'a> {
         };
         let mut order = modules.order(module);
         let (number, item) = order.find_map(|number| {
-            let mut items = kinds
-                .iter()
-                .flat_map(|&kind| modules.all[number].find(kind, name));
+            let mut items = kinds.iter().flat_map(|&kind| modules.all[number].find(kind, name));
             Some((number, items.find(of_rows)?))
         })?;
         self.mark_used(item);
@@ -162,10 +157,7 @@ impl<'a> Checker<'a> {
             module,
             query: false,
         };
-        let name = Name {
-            text: def.name.text.clone(),
-            span,
-        };
+        let name = Name { text: def.name.text.clone(), span };
         let bindings = self.bind(&callable, &name, given, Role::Fact, Some(scope));
         if !bindings.ok {
             return Expr::error();

@@ -52,9 +52,7 @@ fn ordered_by(key: &Expr) -> Option<(String, Option<bool>)> {
             let mut words = first.split_whitespace();
             let name = words.next()?;
             let said = words.next().and_then(way).flatten();
-            let plain = name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
+            let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
             plain.then(|| (name.to_owned(), said.or(sign)))
         }
         ExprKind::Call { callee, args } if args.len() == 1 => match way(&callee.text) {
@@ -64,11 +62,9 @@ fn ordered_by(key: &Expr) -> Option<(String, Option<bool>)> {
             }
             None => Some((print_expression(key), None)),
         },
-        ExprKind::Method {
-            receiver,
-            name,
-            args,
-        } if args.is_empty() && way(&name.text).is_some() => {
+        ExprKind::Method { receiver, name, args }
+            if args.is_empty() && way(&name.text).is_some() =>
+        {
             Some((ordered_by(receiver)?.0, way(&name.text).flatten()))
         }
         ExprKind::Int(_) | ExprKind::Error => None,
@@ -91,9 +87,7 @@ fn fitting_value(value: &Expr) -> Option<String> {
         ExprKind::Str(_) | ExprKind::Error => return None,
         ExprKind::Unary { .. } => {
             let printed = print_expression(value);
-            let inner = printed
-                .strip_prefix('(')
-                .and_then(|text| text.strip_suffix(')'));
+            let inner = printed.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
             inner.map_or(printed.clone(), str::to_owned)
         }
         _ => print_expression(value),

@@ -19,38 +19,12 @@ pub(super) const FUNCTIONS: &[(&[&str], &str)] = &[
         "a conditional is written `a if condition else b`",
     ),
     (
-        &[
-            "nvl",
-            "ifnull",
-            "if_null",
-            "fillna",
-            "fill_null",
-            "isnull_or",
-            "zeroifnull",
-            "nullif",
-        ],
+        &["nvl", "ifnull", "if_null", "fillna", "fill_null", "isnull_or", "zeroifnull", "nullif"],
         "write `coalesce(x, 0.0)`",
     ),
-    (
-        &[
-            "isnull", "is_null", "isna", "isnan", "is_nan", "is_none", "missing",
-        ],
-        "write `x is null`",
-    ),
-    (
-        &[
-            "notnull",
-            "not_null",
-            "is_not_null",
-            "notna",
-            "exists_value",
-        ],
-        "write `x is not null`",
-    ),
-    (
-        &["now"],
-        "the time of the request is `now`, without brackets",
-    ),
+    (&["isnull", "is_null", "isna", "isnan", "is_nan", "is_none", "missing"], "write `x is null`"),
+    (&["notnull", "not_null", "is_not_null", "notna", "exists_value"], "write `x is not null`"),
+    (&["now"], "the time of the request is `now`, without brackets"),
     (
         &[
             "today",
@@ -91,10 +65,7 @@ pub(super) const FUNCTIONS: &[(&[&str], &str)] = &[
         ],
         "times are subtracted: `now - created_at`, which is `age(created_at)`; `age(t) / 1d` are days",
     ),
-    (
-        &["date_trunc", "trunc", "to_date"],
-        "the day of a time is `date(t)`",
-    ),
+    (&["date_trunc", "trunc", "to_date"], "the day of a time is `date(t)`"),
     (
         &[
             "to_timestamp",
@@ -107,10 +78,7 @@ pub(super) const FUNCTIONS: &[(&[&str], &str)] = &[
         ],
         "a time is written `@2024-05-01`; a column of times is declared in the catalog: `created_at = { type = \"time\" }`",
     ),
-    (
-        &["concat", "concat_ws", "paste", "string_concat"],
-        "strings are concatenated by `a + b`",
-    ),
+    (&["concat", "concat_ws", "paste", "string_concat"], "strings are concatenated by `a + b`"),
     (
         &[
             "like",
@@ -127,30 +95,12 @@ pub(super) const FUNCTIONS: &[(&[&str], &str)] = &[
         "strings are tested with `contains(text, \"a\")`, `starts_with(text, \"a\")`, `extract(text, \"regex\") is not null`",
     ),
     (
-        &[
-            "regexp_extract",
-            "str_extract",
-            "substring",
-            "substr",
-            "regexp_substr",
-        ],
+        &["regexp_extract", "str_extract", "substring", "substr", "regexp_substr"],
         "to extract part of a string use `extract(text, \"(regex)\")`",
     ),
+    (&["avg", "average"], "the mean is `mean(rows, x)`, or `mean(~likes(it), weight)`"),
     (
-        &["avg", "average"],
-        "the mean is `mean(rows, x)`, or `mean(~likes(it), weight)`",
-    ),
-    (
-        &[
-            "total",
-            "sum_if",
-            "sumif",
-            "countif",
-            "count_if",
-            "count_distinct",
-            "size",
-            "tally",
-        ],
+        &["total", "sum_if", "sumif", "countif", "count_if", "count_distinct", "size", "tally"],
         "write `count(rows)`, `count(~likes(it), where=weight > 1)` or `sum(~likes(it), weight)`",
     ),
     (&["any"], "write `any_of(rows, condition)`"),
@@ -160,56 +110,27 @@ pub(super) const FUNCTIONS: &[(&[&str], &str)] = &[
     (&["ln"], "the natural logarithm is `log(x)`"),
     (&["mod"], "the remainder is `a % b`"),
     (
-        &[
-            "length",
-            "len_utf8",
-            "nchar",
-            "char_length",
-            "array_length",
-            "cardinality",
-        ],
+        &["length", "len_utf8", "nchar", "char_length", "array_length", "cardinality"],
         "write `len(x)`",
     ),
-    (
-        &["lowercase", "tolower", "to_lower", "casefold"],
-        "write `lower(x)`",
-    ),
+    (&["lowercase", "tolower", "to_lower", "casefold"], "write `lower(x)`"),
     (&["uppercase", "toupper", "to_upper"], "write `upper(x)`"),
     (
-        &[
-            "double", "real", "number", "to_float", "cast", "convert", "astype",
-        ],
+        &["double", "real", "number", "to_float", "cast", "convert", "astype"],
         "write `float(x)` or `int(x)`",
     ),
     (&["integer", "to_int", "bigint"], "write `int(x)`"),
-    (
-        &["random", "rand", "randn", "runif"],
-        "a random number is `uniform()`",
-    ),
+    (&["random", "rand", "randn", "runif"], "a random number is `uniform()`"),
     (&["greatest", "pmax"], "write `max(a, b)`"),
     (&["least", "pmin"], "write `min(a, b)`"),
-    (
-        &["array_contains", "includes", "is_in", "isin", "has"],
-        "write `x in list`",
-    ),
+    (&["array_contains", "includes", "is_in", "isin", "has"], "write `x in list`"),
     (
         &["row_number", "rownum", "rank", "dense_rank", "index"],
         "the position of a row is `position`",
     ),
     (&["dot_product", "inner_product"], "write `dot(a, b)`"),
-    (
-        &[
-            "cosine_similarity",
-            "similarity",
-            "cos_sim",
-            "cosine_distance",
-        ],
-        "write `cosine(a, b)`",
-    ),
-    (
-        &["euclidean", "euclidean_distance", "l2_distance"],
-        "write `l2(a, b)`",
-    ),
+    (&["cosine_similarity", "similarity", "cos_sim", "cosine_distance"], "write `cosine(a, b)`"),
+    (&["euclidean", "euclidean_distance", "l2_distance"], "write `l2(a, b)`"),
     (
         &["minmax", "normalize", "normalise", "zscore"],
         "scores are normalised by `combine(a, b, normalize=minmax)`",

@@ -28,9 +28,7 @@ pub(super) struct Foreign {
 
 /// `col("x")`: what to write for a column that is called by its name.
 pub(super) fn column(name: &str, args: &[Arg]) -> Option<String> {
-    const CALLS: &[&str] = &[
-        "col", "column", "field", "attr", "getattr", "get", "prop", "feature",
-    ];
+    const CALLS: &[&str] = &["col", "column", "field", "attr", "getattr", "get", "prop", "feature"];
     let [arg] = args else { return None };
     let ExprKind::Str(column) = &arg.value.kind else {
         return None;
@@ -43,9 +41,8 @@ pub(super) fn column(name: &str, args: &[Arg]) -> Option<String> {
 /// The parameter that a name of other libraries means.
 pub(super) fn parameter<'p>(given: &str, params: &[&'p str]) -> Option<&'p str> {
     let given = folded(given);
-    let groups = PARAMETERS
-        .iter()
-        .filter(|(names, _)| names.iter().any(|name| folded(name) == given));
+    let groups =
+        PARAMETERS.iter().filter(|(names, _)| names.iter().any(|name| folded(name) == given));
     let mut meant = groups.flat_map(|(_, here)| here.iter());
     meant.find_map(|here| params.iter().find(|param| *param == here).copied())
 }
@@ -53,12 +50,7 @@ pub(super) fn parameter<'p>(given: &str, params: &[&'p str]) -> Option<&'p str> 
 /// How an operator of another language is written here.
 pub(super) fn operator(name: &str) -> Option<Foreign> {
     let (_, what, write, example, keeps) = find(OPERATORS, |entry| entry.0, name)?;
-    Some(Foreign {
-        what,
-        write,
-        example,
-        keeps: *keeps,
-    })
+    Some(Foreign { what, write, example, keeps: *keeps })
 }
 
 /// How what is done there with another set is written here, as a sign between the two.

@@ -1,13 +1,7 @@
 //! What operators and sources of other languages are called here.
 
 /// Names, what they do, how that is written, an example's arguments, whether the entity stays.
-type Entry = (
-    &'static [&'static str],
-    &'static str,
-    &'static str,
-    &'static str,
-    bool,
-);
+type Entry = (&'static [&'static str], &'static str, &'static str, &'static str, bool);
 
 /// What stands behind a point there. Names are compared without case and underscores.
 pub(super) const OPERATORS: &[Entry] = &[
@@ -31,14 +25,7 @@ pub(super) const OPERATORS: &[Entry] = &[
         true,
     ),
     (
-        &[
-            "reject",
-            "exclude",
-            "filter_not",
-            "remove",
-            "without",
-            "drop_rows",
-        ],
+        &["reject", "exclude", "filter_not", "remove", "without", "drop_rows"],
         "to exclude rows use `filter(not ...)`, or `a - b`",
         ".filter(not ({}))",
         "quality < 0.5",
@@ -74,16 +61,7 @@ pub(super) const OPERATORS: &[Entry] = &[
         true,
     ),
     (
-        &[
-            "tail",
-            "last",
-            "bottom",
-            "nsmallest",
-            "slice_tail",
-            "slice_min",
-            "reverse",
-            "reversed",
-        ],
+        &["tail", "last", "bottom", "nsmallest", "slice_tail", "slice_min", "reverse", "reversed"],
         "for the last rows reverse the order",
         ".score({}).take(10)",
         "-score",
@@ -160,15 +138,7 @@ pub(super) const OPERATORS: &[Entry] = &[
         false,
     ),
     (
-        &[
-            "anti_join",
-            "except",
-            "except_all",
-            "difference",
-            "subtract",
-            "minus",
-            "not_in",
-        ],
+        &["anti_join", "except", "except_all", "difference", "subtract", "minus", "not_in"],
         "the rows of one set without those of another are",
         "a - b",
         "",
@@ -224,16 +194,7 @@ pub(super) const OPERATORS: &[Entry] = &[
         false,
     ),
     (
-        &[
-            "project",
-            "pluck",
-            "columns",
-            "values",
-            "value_map",
-            "fields",
-            "returning",
-            "relocate",
-        ],
+        &["project", "pluck", "columns", "values", "value_map", "fields", "returning", "relocate"],
         "columns of the result are chosen by `select`",
         ".select({})",
         "title, created_at",
@@ -318,14 +279,7 @@ pub(super) const OPERATORS: &[Entry] = &[
         true,
     ),
     (
-        &[
-            "shuffle",
-            "random",
-            "rand",
-            "sample_n",
-            "slice_sample",
-            "randomize",
-        ],
+        &["shuffle", "random", "rand", "sample_n", "slice_sample", "randomize"],
         "rows are drawn by `sample`, or put in a random order by `score(uniform())`",
         ".sample({})",
         "10",
@@ -352,9 +306,7 @@ pub(super) const OPERATORS: &[Entry] = &[
         false,
     ),
     (
-        &[
-            "boost", "weight", "weighted", "multiply", "scale", "demote", "score_by",
-        ],
+        &["boost", "weight", "weighted", "multiply", "scale", "demote", "score_by"],
         "scores are changed by `score`",
         ".score({})",
         "1.5 * score",
@@ -368,30 +320,14 @@ pub(super) const OPERATORS: &[Entry] = &[
         true,
     ),
     (
-        &[
-            "interleave",
-            "blend",
-            "mix",
-            "rrf",
-            "fuse",
-            "ensemble",
-            "merge_with",
-            "combine_with",
-        ],
+        &["interleave", "blend", "mix", "rrf", "fuse", "ensemble", "merge_with", "combine_with"],
         "sets are mixed by `combine`",
         "combine({})",
         "a, b, method=rrf",
         false,
     ),
     (
-        &[
-            "fillna",
-            "fill_null",
-            "dropna",
-            "drop_na",
-            "drop_nulls",
-            "replace_na",
-        ],
+        &["fillna", "fill_null", "dropna", "drop_na", "drop_nulls", "replace_na"],
         "a null is replaced by `coalesce(x, 0.0)`, or left out",
         ".filter({})",
         "quality is not null",

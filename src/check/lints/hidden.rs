@@ -35,19 +35,11 @@ pub(crate) struct Shadow {
 
 impl Shadow {
     pub fn built_in(name: &str, entity: EntityId, span: Span) -> Shadow {
-        Shadow {
-            name: name.to_owned(),
-            entity,
-            span,
-            of_link: false,
-        }
+        Shadow { name: name.to_owned(), entity, span, of_link: false }
     }
 
     pub fn of_link(name: &str, entity: EntityId, span: Span) -> Shadow {
-        Shadow {
-            of_link: true,
-            ..Shadow::built_in(name, entity, span)
-        }
+        Shadow { of_link: true, ..Shadow::built_in(name, entity, span) }
     }
 }
 
@@ -65,10 +57,9 @@ impl<'a> Checker<'a> {
                         "write `row.{name}` for the column, or `link.{name}` for what is read now"
                     ),
                 ),
-                (false, "now") => (
-                    "the time of the request".to_owned(),
-                    format!("the column is `row.{name}`"),
-                ),
+                (false, "now") => {
+                    ("the time of the request".to_owned(), format!("the column is `row.{name}`"))
+                }
                 (false, _) => (
                     format!("the built-in {name} of the row"),
                     format!("the column is `row.{name}`"),
@@ -124,13 +115,8 @@ impl<'a> Checker<'a> {
 
     /// Parameters that hide a column where it may have been meant.
     pub(super) fn hidden_columns(&mut self) {
-        let mut hidden: Vec<Hidden> = self
-            .notes
-            .hidden
-            .values()
-            .filter(|h| !h.known)
-            .cloned()
-            .collect();
+        let mut hidden: Vec<Hidden> =
+            self.notes.hidden.values().filter(|h| !h.known).cloned().collect();
         hidden.sort_by_key(|h| h.span.start);
         for hidden in hidden {
             if hidden.span.source != self.modules.all[0].source {
@@ -175,29 +161,25 @@ impl<'a> Checker<'a> {
             return;
         }
         let (message, help) = match &condition.kind {
-            Kind::Const(Scalar::Bool(true)) => (
-                "this condition is always true".to_owned(),
-                "leave it out, or compare a column",
-            ),
-            Kind::Const(Scalar::Bool(false) | Scalar::Null) => (
-                "this condition is never true: no row is left".to_owned(),
-                "compare a column",
-            ),
+            Kind::Const(Scalar::Bool(true)) => {
+                ("this condition is always true".to_owned(), "leave it out, or compare a column")
+            }
+            Kind::Const(Scalar::Bool(false) | Scalar::Null) => {
+                ("this condition is never true: no row is left".to_owned(), "compare a column")
+            }
             Kind::Call { kernel, args } => match (&args[..], kernel.role()) {
                 ([a, b], Role::Compare(_)) if a == b && a.level == Level::Row => (
                     "both sides of this comparison are the same".to_owned(),
                     "compare with something else",
                 ),
-                _ if earlier.any(|e| e == condition) || shape.holds.contains(condition) => (
-                    "every row has passed this condition already".to_owned(),
-                    "leave it out",
-                ),
+                _ if earlier.any(|e| e == condition) || shape.holds.contains(condition) => {
+                    ("every row has passed this condition already".to_owned(), "leave it out")
+                }
                 _ => return,
             },
-            _ if shape.holds.contains(condition) => (
-                "every row has passed this condition already".to_owned(),
-                "leave it out",
-            ),
+            _ if shape.holds.contains(condition) => {
+                ("every row has passed this condition already".to_owned(), "leave it out")
+            }
             _ => return,
         };
         self.report(Diagnostic::new(code::W0204, span, message).help(help));

@@ -90,12 +90,7 @@ impl<'a> Checker<'a> {
                 });
             }
         }
-        Flow {
-            nodes,
-            consumers,
-            values_read,
-            results,
-        }
+        Flow { nodes, consumers, values_read, results }
     }
 
     /// Whether the operator stands in the program itself.
@@ -166,10 +161,9 @@ impl<'a> Checker<'a> {
         match &expr.kind {
             _ if depth == 0 => expr.span,
             ExprKind::Method { name, .. } => name.span,
-            ExprKind::Block(block) => block
-                .result
-                .as_ref()
-                .map_or(expr.span, |result| self.tail(result, depth - 1)),
+            ExprKind::Block(block) => {
+                block.result.as_ref().map_or(expr.span, |result| self.tail(result, depth - 1))
+            }
             ExprKind::Name(name) => {
                 let modules = self.modules;
                 let item = modules.all[0].find(Names::Rest, name).next();
@@ -207,11 +201,7 @@ fn leads_to(from: NodeId, mut is: impl FnMut(NodeId, &mut Vec<NodeId>) -> bool) 
 /// The set that a part of an expression reads itself.
 fn read_here(part: &crate::expr::Expr) -> Option<NodeId> {
     match &part.kind {
-        Kind::OverSet {
-            set,
-            value: Some(_),
-            ..
-        } => Some(*set),
+        Kind::OverSet { set, value: Some(_), .. } => Some(*set),
         _ => None,
     }
 }

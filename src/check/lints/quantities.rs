@@ -57,9 +57,7 @@ impl<'a> Checker<'a> {
     }
 
     fn earlier_cut(&self, id: NodeId, most: u64) -> Option<NodeId> {
-        self.upstream(id)
-            .into_iter()
-            .find(|&node| self.graph.get(node).op.asks() == Some(most))
+        self.upstream(id).into_iter().find(|&node| self.graph.get(node).op.asks() == Some(most))
     }
 
     /// A filter behind the last `take`: fewer rows come out than were asked for.
@@ -79,10 +77,7 @@ impl<'a> Checker<'a> {
         let cut_name = self.graph.get(cut).op.name();
         let message = format!("`{name}` after `{cut_name}` may leave fewer than {asked} rows");
         let diagnostic = Diagnostic::new(code::W0301, span, message)
-            .label(
-                self.span_of(cut),
-                format!("{asked} rows are asked for here"),
-            )
+            .label(self.span_of(cut), format!("{asked} rows are asked for here"))
             .help(format!("put `{name}` before `{cut_name}`"));
         self.report(diagnostic);
     }
@@ -96,10 +91,7 @@ impl<'a> Checker<'a> {
         }
         let program = self.modules.all[0].source;
         let sites = self.written.sites.get(&id)?;
-        let site = sites
-            .iter()
-            .rev()
-            .find(|site| site.span.source == program)?;
+        let site = sites.iter().rev().find(|site| site.span.source == program)?;
         Some((site.name.clone(), site.span))
     }
 

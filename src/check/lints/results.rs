@@ -19,10 +19,7 @@ impl<'a> Checker<'a> {
         if node.op.name() != "all" || table.rows <= LARGE {
             return;
         }
-        let message = format!(
-            "every request reads all {} rows of `{}`",
-            table.rows, table.name
-        );
+        let message = format!("every request reads all {} rows of `{}`", table.rows, table.name);
         let help = "start from the user, from `nn`, or from a set that is given; if intended, add `# igql: allow(W06)` to the line";
         let diagnostic = Diagnostic::new(code::W0601, node.span, message).help(help);
         self.report_at(id, diagnostic);
@@ -112,11 +109,8 @@ impl<'a> Checker<'a> {
         }
         let names = self.schema.defaults.seen.join("`, `");
         let message = format!("nothing excludes what the user has seen (`{names}`)");
-        let help = if self.has_unseen() {
-            "add `.unseen()`"
-        } else {
-            "subtract it: `- user.walk(seen)`"
-        };
+        let help =
+            if self.has_unseen() { "add `.unseen()`" } else { "subtract it: `- user.walk(seen)`" };
         self.report(Diagnostic::new(code::W0701, span, message).help(help));
     }
 

@@ -109,12 +109,7 @@ impl<'a> Checker<'a> {
             }
             Lack::Vector { .. } => "provide a default: `coalesce(cosine(...), 0.0)`".to_owned(),
         };
-        let span = self
-            .written
-            .arguments
-            .get(&id)
-            .copied()
-            .unwrap_or(node.span);
+        let span = self.written.arguments.get(&id).copied().unwrap_or(node.span);
         let diagnostic = Diagnostic::new(code::W1001, span, message).help(help);
         self.report_at(id, diagnostic);
     }

@@ -37,11 +37,9 @@ impl<'a> Checker<'a> {
             return;
         }
         let name = match path {
-            ImportPath::Module(parts) => parts
-                .iter()
-                .map(|p| p.text.as_str())
-                .collect::<Vec<_>>()
-                .join("."),
+            ImportPath::Module(parts) => {
+                parts.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join(".")
+            }
             ImportPath::File { path, .. } => path.clone(),
         };
         let message = format!("`{name}` is imported but not used");
@@ -127,12 +125,8 @@ impl<'a> Checker<'a> {
 
     /// Columns that `let` binds, that nothing reads and that are in no result.
     pub(super) fn unused_columns(&mut self, flow: &Flow) {
-        let mut bound: Vec<((NodeId, String), Span)> = self
-            .written
-            .columns
-            .iter()
-            .map(|(key, span)| (key.clone(), *span))
-            .collect();
+        let mut bound: Vec<((NodeId, String), Span)> =
+            self.written.columns.iter().map(|(key, span)| (key.clone(), *span)).collect();
         bound.sort();
         for ((id, name), span) in bound {
             let alive = !flow.nodes.contains(&id)
@@ -207,22 +201,13 @@ pub(super) fn each_child<'e>(expr: &'e ast::Expr, f: &mut dyn FnMut(&'e ast::Exp
         ExprKind::List(items) => items.iter().for_each(f),
         ExprKind::Record(fields) => fields.iter().for_each(|(_, value)| f(value)),
         ExprKind::Block(block) => {
-            block
-                .statements
-                .iter()
-                .filter_map(value_of)
-                .for_each(&mut *f);
+            block.statements.iter().filter_map(value_of).for_each(&mut *f);
             block.result.iter().for_each(|result| f(result));
         }
         ExprKind::Unary { operand: e, .. }
         | ExprKind::IsNull { value: e, .. }
         | ExprKind::Field { receiver: e, .. } => f(e),
-        ExprKind::Binary { left, right, .. }
-        | ExprKind::In {
-            value: left,
-            set: right,
-            ..
-        } => {
+        ExprKind::Binary { left, right, .. } | ExprKind::In { value: left, set: right, .. } => {
             f(left);
             f(right);
         }
@@ -230,23 +215,13 @@ pub(super) fn each_child<'e>(expr: &'e ast::Expr, f: &mut dyn FnMut(&'e ast::Exp
             f(first);
             rest.iter().for_each(|(_, e)| f(e));
         }
-        ExprKind::If {
-            then,
-            condition,
-            otherwise,
-        } => {
+        ExprKind::If { then, condition, otherwise } => {
             f(then);
             f(condition);
             f(otherwise);
         }
         ExprKind::Call { args, .. } => args.iter().for_each(|a| f(&a.value)),
-        ExprKind::Method {
-            receiver: of, args, ..
-        }
-        | ExprKind::Links {
-            edge: of,
-            ends: args,
-        } => {
+        ExprKind::Method { receiver: of, args, .. } | ExprKind::Links { edge: of, ends: args } => {
             f(of);
             args.iter().for_each(|a| f(&a.value));
         }

@@ -27,25 +27,13 @@ impl<'a> Checker<'a> {
         shape: &Shape,
     ) -> Option<Model> {
         match args {
-            [
-                Arg {
-                    name: None, value, ..
-                },
-            ] => {
+            [Arg { name: None, value, .. }] => {
                 let score = self.model_expr(value, env, shape)?;
-                Some(Model {
-                    name: name.to_owned(),
-                    heads: Vec::new(),
-                    score: Some(score),
-                })
+                Some(Model { name: name.to_owned(), heads: Vec::new(), score: Some(score) })
             }
-            [
-                Arg {
-                    name: Some(param),
-                    value,
-                    ..
-                },
-            ] if param.text == "heads" => self.model_heads(name, value, env, shape),
+            [Arg { name: Some(param), value, .. }] if param.text == "heads" => {
+                self.model_heads(name, value, env, shape)
+            }
             _ => {
                 let help = "write `formula(expression)` or `formula(heads={p_like: expression})`";
                 let message = "`formula` takes one expression, or `heads`";
@@ -65,12 +53,8 @@ impl<'a> Checker<'a> {
         let ExprKind::Record(fields) = &value.kind else {
             let help = "write `heads={p_like: expression, p_save: expression}`";
             self.report(
-                Diagnostic::new(
-                    code::E0504,
-                    value.span,
-                    "`heads` is a record of expressions",
-                )
-                .help(help),
+                Diagnostic::new(code::E0504, value.span, "`heads` is a record of expressions")
+                    .help(help),
             );
             return None;
         };
@@ -82,10 +66,6 @@ impl<'a> Checker<'a> {
             })
             .collect();
         let heads = heads.into_iter().collect::<Option<Vec<_>>>()?;
-        Some(Model {
-            name: name.to_owned(),
-            heads,
-            score: None,
-        })
+        Some(Model { name: name.to_owned(), heads, score: None })
     }
 }

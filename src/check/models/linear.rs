@@ -65,11 +65,7 @@ impl<'a> Checker<'a> {
             let weights = self.weights(&given, &features, callee, env)?;
             let bias = self.bias(given.get("bias").copied(), env)?;
             let score = self.weighted_sum(bias, &features, weights, &setting, callee.span);
-            return Some(Model {
-                name: name.to_owned(),
-                heads: Vec::new(),
-                score: Some(score),
-            });
+            return Some(Model { name: name.to_owned(), heads: Vec::new(), score: Some(score) });
         };
         if let Some(weights) = given.get("weights") {
             let help = "with `heads` each head has its weights: `heads={p_like: [0.5, 0.1]}`";
@@ -189,10 +185,8 @@ impl<'a> Checker<'a> {
             Type::Bool => self.bool_number(typed, span),
             Type::Int | Type::Float => self.convert(typed, &Type::Float)?,
             other => {
-                let message = format!(
-                    "a feature is a number or a bool, not {}",
-                    self.type_name(other)
-                );
+                let message =
+                    format!("a feature is a number or a bool, not {}", self.type_name(other));
                 let help = "convert it to a number, as in `1 if kind == \"video\" else 0`";
                 return self.wrong_linear(span, &message, help);
             }
@@ -229,27 +223,13 @@ impl<'a> Checker<'a> {
     ) -> Option<Vec<Expr>> {
         let help = "write `linear({quality: 0.6})`, or `linear([quality], weights=[0.6])`";
         match (given.get("features"), given.get("weights")) {
-            (
-                Some(ast::Expr {
-                    kind: ExprKind::Record(fields),
-                    ..
-                }),
-                None,
-            ) => {
+            (Some(ast::Expr { kind: ExprKind::Record(fields), .. }), None) => {
                 let weights: Vec<_> = fields.iter().map(|(_, w)| self.weight(w, env)).collect();
                 weights.into_iter().collect()
             }
-            (
-                Some(ast::Expr {
-                    kind: ExprKind::Record(_),
-                    ..
-                }),
-                Some(weights),
-            ) => self.wrong_linear(
-                weights.span,
-                "the features have their weights already",
-                help,
-            ),
+            (Some(ast::Expr { kind: ExprKind::Record(_), .. }), Some(weights)) => {
+                self.wrong_linear(weights.span, "the features have their weights already", help)
+            }
             (Some(_), Some(weights)) => self.weight_list(weights, features.len(), env),
             (None, _) => self.wrong_linear(callee.span, "`linear` needs features", help),
             (Some(_), None) => self.wrong_linear(callee.span, "`linear` needs weights", help),
@@ -275,10 +255,7 @@ impl<'a> Checker<'a> {
         weights.into_iter().collect()
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what the heads share, and what they do not"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "what the heads share, and what they do not")]
     fn linear_heads(
         &mut self,
         name: &str,
@@ -290,11 +267,7 @@ impl<'a> Checker<'a> {
         setting: &Setting,
     ) -> Option<Model> {
         let help = "write `heads={p_like: [0.5, 0.1], p_save: [0.2, 0.3]}`";
-        if let Some(ast::Expr {
-            kind: ExprKind::Record(_),
-            span,
-        }) = given.get("features")
-        {
+        if let Some(ast::Expr { kind: ExprKind::Record(_), span }) = given.get("features") {
             let help = "with `heads` the features are a list, and each head has its weights";
             return self.wrong_linear(*span, "the features have weights already", help);
         }
@@ -310,11 +283,7 @@ impl<'a> Checker<'a> {
             ok &= found.is_some();
             made.extend(found.map(|expr| (head.text.clone(), expr)));
         }
-        ok.then(|| Model {
-            name: name.to_owned(),
-            heads: made,
-            score: None,
-        })
+        ok.then(|| Model { name: name.to_owned(), heads: made, score: None })
     }
 
     /// Every bias of a record belongs to a head.
@@ -340,10 +309,7 @@ impl<'a> Checker<'a> {
         Some(())
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what the heads share, and what they do not"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "what the heads share, and what they do not")]
     fn linear_head(
         &mut self,
         head: &'a Name,
@@ -355,10 +321,7 @@ impl<'a> Checker<'a> {
         setting: &Setting,
     ) -> Option<Expr> {
         let own = match given.get("bias") {
-            Some(ast::Expr {
-                kind: ExprKind::Record(biases),
-                ..
-            }) => {
+            Some(ast::Expr { kind: ExprKind::Record(biases), .. }) => {
                 let of_head = biases.iter().find(|(name, _)| name.text == head.text);
                 of_head.map(|(_, bias)| bias)
             }
@@ -384,17 +347,10 @@ impl<'a> Checker<'a> {
         setting: &Setting,
         span: Span,
     ) -> Expr {
-        let sum = features
-            .iter()
-            .zip(weights)
-            .fold(bias, |sum, (feature, weight)| {
-                let term = self.apply("*", vec![weight, feature.clone()], span);
-                self.apply("+", vec![sum, term], span)
-            });
-        if setting.sigmoid {
-            self.apply("sigmoid", vec![sum], span)
-        } else {
-            sum
-        }
+        let sum = features.iter().zip(weights).fold(bias, |sum, (feature, weight)| {
+            let term = self.apply("*", vec![weight, feature.clone()], span);
+            self.apply("+", vec![sum, term], span)
+        });
+        if setting.sigmoid { self.apply("sigmoid", vec![sum], span) } else { sum }
     }
 }

@@ -34,16 +34,8 @@ const KINDS: &[&ModelKind] = &[
 ];
 
 /// Kinds that are known to other versions.
-const UNSUPPORTED: [&str; 8] = [
-    "mlp",
-    "mtml",
-    "two_tower",
-    "distill",
-    "classifier",
-    "onnx",
-    "lightgbm",
-    "xgboost",
-];
+const UNSUPPORTED: [&str; 8] =
+    ["mlp", "mtml", "two_tower", "distill", "classifier", "onnx", "lightgbm", "xgboost"];
 
 /// Whether a name is that of a kind of model, in this version or another.
 pub fn is_model_kind(name: &str) -> bool {
@@ -62,9 +54,9 @@ impl<'a> Checker<'a> {
             ExprKind::Name(name) => match env.find(name).cloned() {
                 Some(Local::Model { name: expr, env }) => self.model(expr, &env, shape),
                 Some(Local::Error) => None,
-                Some(Local::Thunk {
-                    expr: inner, env, ..
-                }) if bare_name(inner) != Some(name) => self.model(inner, &env, shape),
+                Some(Local::Thunk { expr: inner, env, .. }) if bare_name(inner) != Some(name) => {
+                    self.model(inner, &env, shape)
+                }
                 _ => self.model_named(name, expr.span, env.module, shape),
             },
             ExprKind::Version { name, version } => {
@@ -126,10 +118,7 @@ impl<'a> Checker<'a> {
                 }),
                 _ => this.model(value, &Env::top(module), shape),
             };
-            model.map(|model| Model {
-                name: name.to_owned(),
-                ..model
-            })
+            model.map(|model| Model { name: name.to_owned(), ..model })
         })
     }
 
@@ -146,11 +135,7 @@ impl<'a> Checker<'a> {
             return (kind.bind)(self, name, callee, args, env, shape);
         }
         let vocabulary = &*self.modules.vocabulary;
-        if let Some(kind) = vocabulary
-            .models()
-            .iter()
-            .find(|kind| kind.name == callee.text)
-        {
+        if let Some(kind) = vocabulary.models().iter().find(|kind| kind.name == callee.text) {
             return self.registered_model(kind, name, callee, args, env, shape);
         }
         self.unknown_kind(callee);
@@ -159,16 +144,11 @@ impl<'a> Checker<'a> {
 
     fn unknown_kind(&mut self, callee: &Name) {
         let own = self.modules.vocabulary.models();
-        let usages = own
-            .iter()
-            .map(|kind| format!("{}([{}])", kind.name, kind.inputs.join(", ")));
+        let usages = own.iter().map(|kind| format!("{}([{}])", kind.name, kind.inputs.join(", ")));
         let usages = KINDS.iter().map(|kind| kind.usage.to_owned()).chain(usages);
         let usages = listed(usages);
         if UNSUPPORTED.contains(&callee.text.as_str()) {
-            let message = format!(
-                "this version does not support `{}(...)` models",
-                callee.text
-            );
+            let message = format!("this version does not support `{}(...)` models", callee.text);
             let help = format!(
                 "it supports {usages}: what a model gives for each row can also be a column of the table"
             );

@@ -31,12 +31,7 @@ impl<'a> Checker<'a> {
         let Type::Id(entity) = id.ty else {
             return self.no_field(receiver, name, &id);
         };
-        let row = Row {
-            entity,
-            base: id,
-            columns: &[],
-            scored: false,
-        };
+        let row = Row { entity, base: id, columns: &[], scored: false };
         match self.entity_name_of(&name.text, name.span, env, &row) {
             Some(found) => found,
             None => self.unknown_column(&name.text, name.span, entity, env.module, &[]),
@@ -66,10 +61,7 @@ impl<'a> Checker<'a> {
         let message = "a candidate set has no columns of its own: they belong to its rows";
         let help = match bare_name(set) {
             Some("user") => {
-                format!(
-                    "the requesting user is `viewer`: write `viewer.{}`",
-                    name.text
-                )
+                format!("the requesting user is `viewer`: write `viewer.{}`", name.text)
             }
             _ => "use a column in `filter`, `let` or `score`, or aggregate: `mean(set, column)`"
                 .to_owned(),

@@ -12,21 +12,13 @@ use crate::types::EntityId;
 impl<'a> Checker<'a> {
     /// Notes a local that is read where the row has a column of its name.
     pub(super) fn note_hidden(&mut self, name: &str, span: Span, env: &Env<'a>, scope: &Scope<'_>) {
-        let row = scope
-            .row
-            .as_ref()
-            .or(scope.outer.and_then(|o| o.row.as_ref()));
+        let row = scope.row.as_ref().or(scope.outer.and_then(|o| o.row.as_ref()));
         let (Some(row), Some(address)) = (row, env.address(name)) else {
             return;
         };
         let table = self.schema.entity(row.entity);
         if table.find_column(name).is_some() || table.find_reference(name).is_some() {
-            let hidden = Hidden {
-                name: name.to_owned(),
-                entity: row.entity,
-                span,
-                known: false,
-            };
+            let hidden = Hidden { name: name.to_owned(), entity: row.entity, span, known: false };
             self.notes.hidden.entry(address).or_insert(hidden);
         }
     }
@@ -34,12 +26,7 @@ impl<'a> Checker<'a> {
     /// The column that a local hides is read as `row.name`: it is known.
     pub(super) fn note_known(&mut self, name: &Name, env: &Env<'a>, entity: EntityId) {
         if let Some(address) = env.address(&name.text) {
-            let hidden = Hidden {
-                name: name.text.clone(),
-                entity,
-                span: name.span,
-                known: true,
-            };
+            let hidden = Hidden { name: name.text.clone(), entity, span: name.span, known: true };
             self.notes.hidden.insert(address, hidden);
         }
     }
@@ -66,9 +53,7 @@ impl<'a> Checker<'a> {
             return;
         };
         if self.has_column(row.entity, name)
-            && self
-                .column_of(name, row)
-                .is_some_and(|column| column.ty != found.ty)
+            && self.column_of(name, row).is_some_and(|column| column.ty != found.ty)
         {
             self.shadows(Shadow::of_link(name, row.entity, span));
         }
@@ -105,11 +90,7 @@ impl<'a> Checker<'a> {
 
     /// Each name once, and only where the program itself reads it.
     fn shadows(&mut self, shadow: Shadow) {
-        let known = self
-            .notes
-            .shadows
-            .iter()
-            .any(|other| other.name == shadow.name);
+        let known = self.notes.shadows.iter().any(|other| other.name == shadow.name);
         if !known && shadow.span.source == self.modules.all[0].source {
             self.notes.shadows.push(shadow);
         }

@@ -15,9 +15,8 @@ use crate::syntax::ast::{self, ItemKind, Name};
 use crate::types::{EntityId, Type};
 
 /// Names that mean something in every row; nothing else may be bound to them.
-pub const BUILT_IN: [&str; 8] = [
-    "it", "viewer", "row", "score", "position", "branch", "now", "why",
-];
+pub const BUILT_IN: [&str; 8] =
+    ["it", "viewer", "row", "score", "position", "branch", "now", "why"];
 
 impl<'a> Checker<'a> {
     /// What a bare name means in a row expression.
@@ -150,11 +149,7 @@ impl<'a> Checker<'a> {
     fn name_in_table(&self, name: &str, edge: &EdgeExpr) -> Option<&'static str> {
         let (id, reverse) = base_table(&edge.kind)?;
         let table = self.schema.edge(id);
-        let (from, to) = if reverse {
-            ("to", "from")
-        } else {
-            ("from", "to")
-        };
+        let (from, to) = if reverse { ("to", "from") } else { ("from", "to") };
         [
             (Some(&table.from_column), from),
             (Some(&table.to_column), to),
@@ -207,11 +202,7 @@ impl<'a> Checker<'a> {
         let id = row.base.clone();
         let dim = self.schema.embeddings[number as usize].dim;
         Some(Expr::new(
-            Kind::VectorOf {
-                embedding: number,
-                entity: row.entity,
-                id,
-            },
+            Kind::VectorOf { embedding: number, entity: row.entity, id },
             Type::Vector(dim),
         ))
     }
@@ -220,11 +211,7 @@ impl<'a> Checker<'a> {
         let table = self.schema.entity(row.entity);
         let column = table
             .find_column(name)
-            .or_else(|| {
-                table
-                    .find_reference(name)
-                    .map(|r| table.references[r].column)
-            })
+            .or_else(|| table.find_reference(name).map(|r| table.references[r].column))
             .or((name == "user_id" && row.entity == self.schema.viewer).then_some(0))?;
         Some(read(row.base.clone(), column, table))
     }
@@ -241,10 +228,7 @@ impl<'a> Checker<'a> {
         let ItemKind::Value(value) = &item.kind else {
             return None;
         };
-        let scope = Scope {
-            row: Some(row.clone()),
-            ..Scope::default()
-        };
+        let scope = Scope { row: Some(row.clone()), ..Scope::default() };
         Some(self.call_row_def(value, "value", span, Vec::new(), &scope, module))
     }
 
@@ -261,12 +245,9 @@ impl<'a> Checker<'a> {
             self.mark_used(item);
             let env = Env::top(module);
             return Some(match &item.kind {
-                ItemKind::Param {
-                    name,
-                    ty,
-                    range,
-                    default,
-                } => self.request_param(name, ty, range.as_ref(), default.as_ref(), module),
+                ItemKind::Param { name, ty, range, default } => {
+                    self.request_param(name, ty, range.as_ref(), default.as_ref(), module)
+                }
                 ItemKind::Tunable { range, default, .. } => {
                     self.tunable_named(name, span, range, default, &env)
                 }
@@ -361,14 +342,9 @@ impl<'a> Checker<'a> {
             || matches!(name, "viewer" | "user" | "row" | "it" | "link")
             || built_in(name, scope).is_some()
             || self.link_name(name, scope).is_some()
-            || scope
-                .row
-                .as_ref()
-                .is_some_and(|row| self.row_has(name, row))
+            || scope.row.as_ref().is_some_and(|row| self.row_has(name, row))
             || self.schema.embeddings.iter().any(|e| e.name == name)
-            || scope
-                .outer
-                .is_some_and(|outer| self.knows(name, env, outer))
+            || scope.outer.is_some_and(|outer| self.knows(name, env, outer))
             || self.is_lost(name)
             || self.may_be_imported(env.module)
             || self.here.open_rows

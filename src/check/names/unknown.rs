@@ -25,10 +25,7 @@ impl<'a> Checker<'a> {
         }
         let columns = table.columns.iter().map(|c| c.name.as_str());
         let references = table.references.iter().map(|r| r.name.as_str());
-        let known: Vec<&str> = columns
-            .chain(references)
-            .chain(more.iter().copied())
-            .collect();
+        let known: Vec<&str> = columns.chain(references).chain(more.iter().copied()).collect();
         if suggest::nearest(name, known.iter().copied()).is_none() && self.may_be_imported(module) {
             return Expr::error();
         }
@@ -52,11 +49,7 @@ impl<'a> Checker<'a> {
             .or_else(|| near.map(meant))
             .unwrap_or_else(|| {
                 let quotes = if alone { "; strings are quoted" } else { "" };
-                format!(
-                    "`{}` has {}{quotes}",
-                    self.entity_name(entity),
-                    known.join(", ")
-                )
+                format!("`{}` has {}{quotes}", self.entity_name(entity), known.join(", "))
             })
     }
 
@@ -135,9 +128,7 @@ impl<'a> Checker<'a> {
         }
         let modules = self.modules;
         let declared = [NameKind::Rest, NameKind::Value];
-        let declared = declared
-            .into_iter()
-            .flat_map(|kind| modules.names(env.module, kind));
+        let declared = declared.into_iter().flat_map(|kind| modules.names(env.module, kind));
         let known: Vec<&str> = env.names().chain(declared).collect();
         match &scope.row {
             Some(row) => self.unknown_in_row(name, span, env, row, known),
@@ -184,9 +175,7 @@ impl<'a> Checker<'a> {
         edge: &crate::expr::EdgeExpr,
     ) {
         let ends = [("from", edge.from), ("to", edge.to)];
-        let owner = ends
-            .iter()
-            .find(|(_, e)| self.schema.entity(*e).find_column(name).is_some());
+        let owner = ends.iter().find(|(_, e)| self.schema.entity(*e).find_column(name).is_some());
         let known = ["from", "to", "time", "weight"]
             .into_iter()
             .chain(edge.columns.iter().map(|(n, _)| n.as_str()));

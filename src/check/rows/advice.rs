@@ -93,11 +93,7 @@ impl<'a> Checker<'a> {
                     .unwrap_or_else(|| format!("write `{name}(rows)`, or `{name}(edge(viewer))`"));
                 let message =
                     format!("`{name}` aggregates a candidate set or the links of an edge");
-                (
-                    message,
-                    help,
-                    args.first().map_or(callee.span, |arg| arg.span),
-                )
+                (message, help, args.first().map_or(callee.span, |arg| arg.span))
             }
         };
         self.report(Diagnostic::new(code::E0313, span, message).help(help));
@@ -107,10 +103,7 @@ impl<'a> Checker<'a> {
     fn bare_edge<'e>(&self, args: &'e [Arg], env: &Env<'a>) -> Option<(&'e str, bool, Span)> {
         let arg = args.first().filter(|arg| arg.name.is_none())?;
         let (reversed, edge) = match &arg.value.kind {
-            ExprKind::Unary {
-                op: UnaryOp::Reverse,
-                operand,
-            } => (true, &**operand),
+            ExprKind::Unary { op: UnaryOp::Reverse, operand } => (true, &**operand),
             _ => (false, &arg.value),
         };
         let edge = crate::check::bare_name(edge).filter(|edge| self.edge_exists(edge, env))?;
@@ -127,24 +120,14 @@ impl<'a> Checker<'a> {
     ) -> Option<String> {
         let [arg] = args else { return None };
         let printed = crate::syntax::print_expression;
-        if let ExprKind::Field {
-            receiver,
-            name: column,
-        } = &arg.value.kind
+        if let ExprKind::Field { receiver, name: column } = &arg.value.kind
             && self.is_set(receiver, env)
         {
-            return Some(format!(
-                "write `{name}({}, {})`",
-                printed(receiver),
-                column.text
-            ));
+            return Some(format!("write `{name}({}, {})`", printed(receiver), column.text));
         }
         let row = scope.row.as_ref()?;
         let entity = self.entity_name(row.entity);
-        Some(format!(
-            "the rows come first: write `{name}(all({entity}), {})`",
-            printed(&arg.value)
-        ))
+        Some(format!("the rows come first: write `{name}(all({entity}), {})`", printed(&arg.value)))
     }
 
     /// `math.log(x)`, `np.log1p(x)`, `pl.col("x")`: what to write for a call that follows the name of a
@@ -164,9 +147,7 @@ impl<'a> Checker<'a> {
         crate::check::foreign::column(&name.text, args).or_else(|| {
             let function = self.modules.vocabulary.function(&name.text)?.name;
             let args = printed_args(args);
-            Some(format!(
-                "functions are called by name: `{function}({args})`"
-            ))
+            Some(format!("functions are called by name: `{function}({args})`"))
         })
     }
 
@@ -251,9 +232,7 @@ const LIBRARIES: [&str; 14] = [
 
 /// Arguments as they are written, without their names.
 fn printed_args(args: &[Arg]) -> String {
-    let printed = args
-        .iter()
-        .map(|arg| crate::syntax::print_expression(&arg.value));
+    let printed = args.iter().map(|arg| crate::syntax::print_expression(&arg.value));
     printed.collect::<Vec<_>>().join(", ")
 }
 
@@ -357,16 +336,10 @@ fn wrong_count(function: &Function, count: usize, span: Span) -> Option<Diagnost
     let name = function.name;
     let (code, message) = if count < least {
         let (needs, found) = (least - hidden, count - hidden.min(count));
-        (
-            code::E0303,
-            format!("`{name}` needs {needs} argument(s), found {found}"),
-        )
+        (code::E0303, format!("`{name}` needs {needs} argument(s), found {found}"))
     } else {
         let most = most.filter(|most| count > *most)? - hidden;
-        (
-            code::E0307,
-            format!("`{name}` takes at most {most} argument(s)"),
-        )
+        (code::E0307, format!("`{name}` takes at most {most} argument(s)"))
     };
     Some(Diagnostic::new(code, span, message).help(format!("use: `{}`", function.usage)))
 }
@@ -408,8 +381,6 @@ fn foreign_function(name: &str, args: &[Arg]) -> Option<String> {
         .or_else(|| crate::check::foreign::function(name).map(str::to_owned))
         .or_else(|| {
             let stat = Stat::find(name)?.name();
-            Some(format!(
-                "write `{stat}(rows)`, or `{stat}(~likes(it))` for links"
-            ))
+            Some(format!("write `{stat}(rows)`, or `{stat}(~likes(it))` for links"))
         })
 }

@@ -85,10 +85,7 @@ impl<'a> Checker<'a> {
             Type::Id(from) => &self.schema.entity(*from).references[..],
             _ => &[],
         };
-        let help = match references
-            .iter()
-            .find(|reference| reference.entity == entity)
-        {
+        let help = match references.iter().find(|reference| reference.entity == entity) {
             Some(reference) => format!("write `{} in ...`", reference.name),
             None => format!("only ids of `{name}` can be in it"),
         };
@@ -110,7 +107,5 @@ fn list_first(list: &ast::Expr, item: &ast::Expr) -> Option<String> {
     let [item] = &items[..] else { return None };
     let printed = crate::syntax::print_expression;
     let (item, list) = (printed(item), printed(list));
-    Some(format!(
-        "the list comes after `in`: write `{item} in {list}`"
-    ))
+    Some(format!("the list comes after `in`: write `{item} in {list}`"))
 }

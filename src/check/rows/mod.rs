@@ -90,23 +90,17 @@ impl<'a> Checker<'a> {
                 self.binary(*op, left, right, expr.span, env, scope)
             }
             ExprKind::Compare { first, rest } => self.comparisons(first, rest, env, scope),
-            ExprKind::In {
-                value,
-                set,
-                negated,
-            } => self.membership(value, set, *negated, env, scope),
+            ExprKind::In { value, set, negated } => {
+                self.membership(value, set, *negated, env, scope)
+            }
             ExprKind::IsNull { value, negated } => self.null_test(value, *negated, env, scope),
-            ExprKind::If {
-                then,
-                condition,
-                otherwise,
-            } => self.conditional(then, condition, otherwise, env, scope, expect),
+            ExprKind::If { then, condition, otherwise } => {
+                self.conditional(then, condition, otherwise, env, scope, expect)
+            }
             ExprKind::Call { callee, args } => self.call(callee, args, expr.span, env, scope),
-            ExprKind::Method {
-                receiver,
-                name,
-                args,
-            } => self.method_call(receiver, name, args, expr, env, scope),
+            ExprKind::Method { receiver, name, args } => {
+                self.method_call(receiver, name, args, expr, env, scope)
+            }
             ExprKind::Links { .. } => {
                 let help = "use the links of an edge in an aggregate: `count(~likes(it))`";
                 let message = "the links of an edge are not a value";
@@ -134,10 +128,7 @@ impl<'a> Checker<'a> {
             Some(Type::List(item)) => Some(&**item),
             _ => None,
         };
-        let found: Vec<Expr> = items
-            .iter()
-            .map(|i| self.scalar(i, env, scope, wanted))
-            .collect();
+        let found: Vec<Expr> = items.iter().map(|i| self.scalar(i, env, scope, wanted)).collect();
         let known = found.iter().map(|e| &e.ty).find(|t| !t.is_open());
         let item = match wanted.or(known).cloned() {
             Some(Type::Int) if found.iter().any(|e| e.ty == Type::Float) => Type::Float,
@@ -146,9 +137,7 @@ impl<'a> Checker<'a> {
             None => Type::Null,
         };
         let found = found.into_iter().zip(items);
-        let typed: Vec<Expr> = found
-            .map(|(e, ast)| self.expect(e, &item, ast.span))
-            .collect();
+        let typed: Vec<Expr> = found.map(|(e, ast)| self.expect(e, &item, ast.span)).collect();
         if typed.iter().any(Expr::is_error) {
             return Expr::error();
         }
@@ -164,11 +153,7 @@ impl<'a> Checker<'a> {
     ) -> Expr {
         let found = self.scalar(value, env, scope, None);
         let test = self.apply("is null", vec![found], value.span);
-        if negated {
-            self.apply("not", vec![test], value.span)
-        } else {
-            test
-        }
+        if negated { self.apply("not", vec![test], value.span) } else { test }
     }
 
     fn conditional(
@@ -197,14 +182,7 @@ impl<'a> Checker<'a> {
         if then.is_error() || otherwise.is_error() {
             return Expr::error();
         }
-        Expr::new(
-            Kind::If {
-                condition,
-                then,
-                otherwise,
-            },
-            ty,
-        )
+        Expr::new(Kind::If { condition, then, otherwise }, ty)
     }
 }
 

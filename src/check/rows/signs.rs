@@ -90,10 +90,7 @@ impl<'a> Checker<'a> {
                 let first = format!("coalesce({}, {})", printed(left), printed(right));
                 ("or", format!("the first that is not null is `{first}`"))
             }
-            _ => (
-                "and",
-                "conditions are comparisons, as in `quality > 0.5`".to_owned(),
-            ),
+            _ => ("and", "conditions are comparisons, as in `quality > 0.5`".to_owned()),
         };
         if !self.refine_sign(left.span, right.span, &help) {
             let message = format!("`{sign}` joins conditions");
@@ -174,10 +171,7 @@ impl<'a> Checker<'a> {
             .into_iter()
             .find_map(|side| self.unquoted(side, scope))
             .map(|meant| crate::check::quoted::without_quotes(&meant))
-            .or_else(|| {
-                time.then(|| self.is_no_time(&[a.clone(), b.clone()]))
-                    .flatten()
-            })
+            .or_else(|| time.then(|| self.is_no_time(&[a.clone(), b.clone()])).flatten())
             .or_else(|| unlike_help(&a.ty, &b.ty));
         let message = format!("{x} and {y} cannot be compared");
         self.refuse_value(

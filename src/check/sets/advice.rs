@@ -31,10 +31,7 @@ impl<'a> Checker<'a> {
         }
         path.reverse();
         let message = "links are not accessed with `.`";
-        let help = format!(
-            "links are followed by `walk`: write `.walk({})`",
-            path.join(".")
-        );
+        let help = format!("links are followed by `walk`: write `.walk({})`", path.join("."));
         self.report(Diagnostic::new(code::E0313, span, message).help(help));
     }
 
@@ -79,12 +76,10 @@ impl<'a> Checker<'a> {
         if self.callables(name, env.module).is_empty() {
             return None;
         }
-        Some(
-            match self.callables_of(self.schema.viewer).contains(&name) {
-                true => format!("a definition follows a set: `user.{name}()`"),
-                false => format!("a definition is called with brackets: `{name}()`"),
-            },
-        )
+        Some(match self.callables_of(self.schema.viewer).contains(&name) {
+            true => format!("a definition follows a set: `user.{name}()`"),
+            false => format!("a definition is called with brackets: `{name}()`"),
+        })
     }
 
     /// Reports an operator that there is not; gives the one that was meant if it was misspelt.
@@ -125,10 +120,7 @@ impl<'a> Checker<'a> {
     /// The operators that are sources, or those that are not.
     fn operator_names(&self, sources: bool) -> Vec<&'a str> {
         let modules = self.modules;
-        let operators = modules
-            .vocabulary
-            .operators()
-            .filter(|op| op.source == sources);
+        let operators = modules.vocabulary.operators().filter(|op| op.source == sources);
         operators.map(|op| op.name).collect()
     }
 
@@ -147,10 +139,7 @@ impl<'a> Checker<'a> {
 
     fn is_time(&self, column: &str, input: NodeId) -> bool {
         let table = self.schema.entity(self.graph.shape(input).entity);
-        table
-            .columns
-            .iter()
-            .any(|c| c.name == column && c.ty == Type::Time)
+        table.columns.iter().any(|c| c.name == column && c.ty == Type::Time)
     }
 
     fn what_follows(&mut self, input: NodeId) -> String {
@@ -164,9 +153,7 @@ impl<'a> Checker<'a> {
     /// An operator that has no rows before it, nor as its first argument.
     pub(super) fn follows_nothing(&mut self, callee: &Name, args: &[Arg]) {
         let message = format!("`{}` follows a candidate set", callee.text);
-        let given = args
-            .iter()
-            .map(|arg| crate::syntax::print_expression(&arg.value));
+        let given = args.iter().map(|arg| crate::syntax::print_expression(&arg.value));
         let given = given.collect::<Vec<_>>().join(", ");
         let help = match args.iter().all(|arg| arg.name.is_none()) && given.len() < 40 {
             true => format!("call it on a set: `rows.{}({given})`", callee.text),

@@ -111,10 +111,8 @@ impl<'a> Checker<'a> {
             Err(columns) => {
                 let (x, y) = *columns;
                 let (tx, ty) = (self.type_name(&x.ty), self.type_name(&y.ty));
-                let message = format!(
-                    "column `{}` is {tx} in one branch and {ty} in the other",
-                    x.name
-                );
+                let message =
+                    format!("column `{}` is {tx} in one branch and {ty} in the other", x.name);
                 let help = "give the two columns different names";
                 self.refuse(Diagnostic::new(code::E0311, span, message).help(help))
             }
@@ -198,11 +196,7 @@ impl<'a> Checker<'a> {
                 let help = format!("leave the brackets out: `{shown}`");
                 self.refuse(Diagnostic::new(code::E0313, branch.span, message).help(help))
             }
-            ExprKind::Binary {
-                op: BinaryOp::Mul,
-                left,
-                right,
-            } if weighted => {
+            ExprKind::Binary { op: BinaryOp::Mul, left, right } if weighted => {
                 if self.is_set(right, env) {
                     return Some((Some(left), right));
                 }
@@ -223,8 +217,7 @@ impl<'a> Checker<'a> {
         let sets: Option<Vec<String>> = match &expr.kind {
             ExprKind::List(items) => {
                 let sets = items.iter();
-                sets.map(|item| self.is_set(item, env).then(|| printed(item)))
-                    .collect()
+                sets.map(|item| self.is_set(item, env).then(|| printed(item))).collect()
             }
             ExprKind::Record(fields) => {
                 let sets = fields.iter();

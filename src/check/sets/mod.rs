@@ -50,17 +50,11 @@ impl<'a> Checker<'a> {
     fn set_kind(&mut self, expr: &'a ast::Expr, env: &Env<'a>, role: Role) -> Option<NodeId> {
         match &expr.kind {
             ExprKind::Name(name) => self.set_named(name, expr.span, env, role),
-            ExprKind::Method {
-                receiver,
-                name,
-                args,
-            } => self.set_method(receiver, name, args, env, role),
+            ExprKind::Method { receiver, name, args } => {
+                self.set_method(receiver, name, args, env, role)
+            }
             ExprKind::Call { callee, args } => self.set_call(callee, args, expr.span, env, role),
-            ExprKind::Binary {
-                op: BinaryOp::Mul,
-                right,
-                ..
-            } if self.is_set(right, env) => {
+            ExprKind::Binary { op: BinaryOp::Mul, right, .. } if self.is_set(right, env) => {
                 let message = "a weight stands only before a branch of `combine`";
                 let help = "write `combine(0.7 * a, 0.3 * b)`, or change the scores: `a.score(0.7 * score)`";
                 self.refuse(Diagnostic::new(code::E0312, expr.span, message).help(help))
@@ -72,11 +66,9 @@ impl<'a> Checker<'a> {
                 let (result, env) = self.block_env(block, env)?;
                 self.set(result, &env, role)
             }
-            ExprKind::If {
-                then,
-                condition,
-                otherwise,
-            } => self.set_if(then, condition, otherwise, expr.span, env, role),
+            ExprKind::If { then, condition, otherwise } => {
+                self.set_if(then, condition, otherwise, expr.span, env, role)
+            }
             ExprKind::Error => None,
             _ => {
                 self.no_set(expr, env);
@@ -91,15 +83,9 @@ impl<'a> Checker<'a> {
             ExprKind::Field { receiver, name } => {
                 self.field_as_set(receiver, name, expr.span, env);
             }
-            ExprKind::Unary {
-                op: ast::UnaryOp::Not,
-                operand,
-            } if self.is_set(operand, env) => {
+            ExprKind::Unary { op: ast::UnaryOp::Not, operand } if self.is_set(operand, env) => {
                 let help = "the rows of a set that another has not are `a - b`";
-                let begin = Span {
-                    end: expr.span.start,
-                    ..expr.span
-                };
+                let begin = Span { end: expr.span.start, ..expr.span };
                 if !self.refine_sign(begin, operand.span, help) {
                     let message = "`not` negates conditions, not candidate sets";
                     self.report(Diagnostic::new(code::E0313, expr.span, message).help(help));
@@ -153,11 +139,7 @@ impl<'a> Checker<'a> {
         role: Role,
     ) -> Option<NodeId> {
         match local {
-            Local::Thunk {
-                expr,
-                env,
-                checked: true,
-            } => {
+            Local::Thunk { expr, env, checked: true } => {
                 let open = std::mem::take(&mut self.here.open);
                 let found = self.set(expr, &env, role);
                 self.here.open = open;

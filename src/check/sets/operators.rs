@@ -61,8 +61,7 @@ impl<'a> Checker<'a> {
     /// Every row of an entity, where any set of it will do.
     pub(in crate::check) fn everything(&mut self, entity: EntityId) -> NodeId {
         let all = ops::everything(self.schema, entity);
-        self.graph
-            .add(all.op, all.inputs, all.shape, Span::default())
+        self.graph.add(all.op, all.inputs, all.shape, Span::default())
     }
 
     /// Adds a bound operator.
@@ -84,21 +83,13 @@ impl<'a> Checker<'a> {
             self.by_key.push(node);
         }
         let uses = &self.here.uses;
-        self.written
-            .sites
-            .entry(node)
-            .or_insert_with(|| uses.clone());
+        self.written.sites.entry(node).or_insert_with(|| uses.clone());
         node
     }
 
     /// Where the arguments of an operator stand, for advice about it.
     fn note_arguments(&mut self, node: NodeId, args: &'a [Arg]) {
-        if let [
-            Arg {
-                name: None, span, ..
-            },
-        ] = args
-        {
+        if let [Arg { name: None, span, .. }] = args {
             self.written.arguments.entry(node).or_insert(*span);
         }
         if self.graph.get(node).op.name() == "let" {

@@ -26,10 +26,7 @@ impl<'a> Checker<'a> {
             }
         }
         // a block without a result has been reported by the parser
-        block
-            .result
-            .as_ref()
-            .map(|result| (&**result, block_names(block, env)))
+        block.result.as_ref().map(|result| (&**result, block_names(block, env)))
     }
 
     /// What a query gives: one set, or a page: a record of sets by name.
@@ -84,11 +81,7 @@ impl<'a> Checker<'a> {
                     this.page(body, &inner)
                 })
             }
-            ExprKind::Method {
-                receiver,
-                name,
-                args,
-            } => {
+            ExprKind::Method { receiver, name, args } => {
                 let node = self.set(receiver, env, Role::Source)?;
                 let (body, inner) = self.called_expr(name, Some((receiver, node)), args, env)?;
                 self.once("def", &name.text, address(body), name.span, |this| {

@@ -85,14 +85,7 @@ impl World {
             media[seen.media].likes += 1;
         }
         let follows = follows(&users, &accounts, topics, seed);
-        World {
-            accounts,
-            vectors,
-            media,
-            users,
-            impressions,
-            follows,
-        }
+        World { accounts, vectors, media, users, impressions, follows }
     }
 }
 
@@ -109,9 +102,8 @@ fn accounts(size: &Size, topics: usize, seed: u64) -> Vec<Account> {
 
 fn vectors(accounts: &[Account], topics: usize, seed: u64) -> Vec<f32> {
     let mut random = Random::new(seed, "vectors");
-    let centres: Vec<Vec<f64>> = (0..topics)
-        .map(|_| of_length_one((0..DIM).map(|_| random.normal()).collect()))
-        .collect();
+    let centres: Vec<Vec<f64>> =
+        (0..topics).map(|_| of_length_one((0..DIM).map(|_| random.normal()).collect())).collect();
     let spread = NOISE / (DIM as f64).sqrt();
     let vector = |account: &Account| {
         let centre = centres[account.topic].iter();
@@ -136,9 +128,8 @@ fn media(size: &Size, accounts: &[Account], seed: u64) -> Vec<Media> {
     for i in (1..first.len()).rev() {
         first.swap(i, random.below(i + 1));
     }
-    let mut ages: Vec<i64> = (0..size.media)
-        .map(|_| (random.unit().powf(1.5) * DAYS * DAY) as i64)
-        .collect();
+    let mut ages: Vec<i64> =
+        (0..size.media).map(|_| (random.unit().powf(1.5) * DAYS * DAY) as i64).collect();
     ages.sort_unstable_by(|a, b| b.cmp(a));
     let media = |(at, age): (usize, i64)| {
         let author = match first.get(at) {
@@ -204,12 +195,7 @@ fn impressions(
             };
             let time = start + step as i64 * 30 + random.below(20) as i64;
             let time = time.max(media[shown].created + 60).min(END - 1);
-            let seen = Seen {
-                user,
-                media: shown,
-                time,
-                session,
-            };
+            let seen = Seen { user, media: shown, time, session };
             all.push(seen.reaction(&users[user], &media[shown], &mut random));
         }
     }
@@ -277,7 +263,6 @@ fn follows(
 /// The places of each topic.
 fn places(of: impl Iterator<Item = usize>, topics: usize) -> Vec<Vec<usize>> {
     let mut places = vec![Vec::new(); topics];
-    of.enumerate()
-        .for_each(|(at, topic)| places[topic].push(at));
+    of.enumerate().for_each(|(at, topic)| places[topic].push(at));
     places
 }

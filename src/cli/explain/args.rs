@@ -95,16 +95,12 @@ impl Format {
     /// The format that is asked for, else the one that the ending of the file says.
     pub(super) fn of(args: &ExplainArgs, place: &Place) -> Result<Format, Failure> {
         // that the file is the program is told by what looks at the inputs
-        let target = place
-            .file()
-            .filter(|target| !files::is_same(target, &args.file));
+        let target = place.file().filter(|target| !files::is_same(target, &args.file));
         let (None, Some(file)) = (args.format, target) else {
             return Ok(args.format.unwrap_or(Format::Text));
         };
         let ending = file.extension().map(|e| e.to_string_lossy().to_lowercase());
-        let known = Format::ENDINGS
-            .iter()
-            .find(|(e, _)| ending.as_deref() == Some(*e));
+        let known = Format::ENDINGS.iter().find(|(e, _)| ending.as_deref() == Some(*e));
         known.map(|(_, format)| *format).ok_or_else(|| {
             let file = file.display();
             Failure::Usage(format!(

@@ -25,10 +25,7 @@ use text::text;
 
 pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
     let place = Place::of(args.output.as_deref());
-    let args = &ExplainArgs {
-        shown: Format::of(args, &place)?,
-        ..args.clone()
-    };
+    let args = &ExplainArgs { shown: Format::of(args, &place)?, ..args.clone() };
     if let Some(message) = objection(args) {
         return Err(Failure::Usage(message));
     }
@@ -124,9 +121,5 @@ fn parsed(file: &ProgramFile, args: &ExplainArgs, place: Place) -> Result<(), Fa
     })?;
     let found = sink.finish();
     draw(&found, &sources);
-    if has_errors(&found) {
-        Err(Failure::Program)
-    } else {
-        Ok(())
-    }
+    if has_errors(&found) { Err(Failure::Program) } else { Ok(()) }
 }

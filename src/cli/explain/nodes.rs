@@ -75,20 +75,14 @@ pub(super) fn details(engine: &Engine, program: &Program, id: NodeId) -> String 
 pub(super) fn node(engine: &Engine, program: &Program, id: NodeId, demands: &Demands) -> Json {
     let schema = engine.schema();
     let node = program.checked().graph.get(id);
-    let place = program
-        .sources()
-        .position(node.span.source, node.span.start);
+    let place = program.sources().position(node.span.source, node.span.start);
     let columns: Vec<String> = node
         .shape
         .columns
         .iter()
         .map(|c| format!("{}: {}", c.name, schema.type_name(&c.ty)))
         .collect();
-    let wave = program
-        .schedule()
-        .waves
-        .iter()
-        .position(|w| w.contains(&id));
+    let wave = program.schedule().waves.iter().position(|w| w.contains(&id));
     let (wanted, expected) = demands[id.0 as usize];
     json!({
         "node": id.0,

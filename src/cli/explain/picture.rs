@@ -41,10 +41,7 @@ pub(super) fn measure(
     let base = crate::cli::params::base(program, args.at.as_deref(), params)?;
     let mut requests: Vec<Request> = users::keys(engine.schema(), &args.user)?
         .into_iter()
-        .map(|key| Request {
-            user: Some(key),
-            ..base.clone()
-        })
+        .map(|key| Request { user: Some(key), ..base.clone() })
         .collect();
     if requests.is_empty() {
         requests.push(base);
@@ -53,10 +50,7 @@ pub(super) fn measure(
     // what it keeps would take no time
     program.forget();
     let pass = engine.execute(program, &requests, &RunOptions::default())?;
-    Ok(Measured {
-        timings: pass.timings,
-        requests: requests.len(),
-    })
+    Ok(Measured { timings: pass.timings, requests: requests.len() })
 }
 
 /// The plan as pictures need it.

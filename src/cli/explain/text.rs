@@ -9,11 +9,8 @@ use serde_json::Value as Json;
 /// The plan as text.
 pub fn plan_text(engine: &Engine, program: &Program) -> String {
     let demands = crate::plan::described(program.checked(), engine.snapshot());
-    let nodes: Vec<Json> = program
-        .schedule()
-        .nodes()
-        .map(|id| node(engine, program, id, &demands))
-        .collect();
+    let nodes: Vec<Json> =
+        program.schedule().nodes().map(|id| node(engine, program, id, &demands)).collect();
     text(engine, program, &nodes, Stage::Plan)
 }
 
@@ -47,11 +44,7 @@ pub(super) fn text(engine: &Engine, program: &Program, nodes: &[Json], stage: St
 fn quantity(of: &Json) -> String {
     let word = |name: &str| of[name].as_str().unwrap_or("");
     let (number, constant) = (&of["number"], &of["constant"]);
-    let raised = if number == constant {
-        String::new()
-    } else {
-        format!(" instead of {constant}")
-    };
+    let raised = if number == constant { String::new() } else { format!(" instead of {constant}") };
     let (op, reason) = (word("op"), word("reason"));
     format!("auto({number}){raised} of {op}: {reason}\n")
 }

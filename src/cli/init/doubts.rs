@@ -47,9 +47,7 @@ pub fn null_doubts(profile: &Profile, all: &[Judged]) -> Vec<Doubt> {
 /// What a word for null costs other columns.
 fn lost(profile: &Profile, all: &[Judged], word: &str) -> String {
     let lost = judge::losses(profile, all, word).into_iter();
-    let lost: Vec<String> = lost
-        .map(|(name, rows)| format!("{rows} of `{name}`"))
-        .collect();
+    let lost: Vec<String> = lost.map(|(name, rows)| format!("{rows} of `{name}`")).collect();
     match lost.join(", ").as_str() {
         "" => String::new(),
         lost => format!("; so are {lost}, as the word holds for the whole table"),
@@ -203,19 +201,11 @@ fn key_doubts(table: &mut Table, key: &str) {
             count,
             repair: "duplicates = \"first\"".to_owned(),
         });
-        table.repairs.push(Repair {
-            key: "duplicates",
-            value: "first".to_owned(),
-            why,
-        });
+        table.repairs.push(Repair { key: "duplicates", value: "first".to_owned(), why });
     }
     if !nulls.is_empty() {
         let count = nulls.len();
-        let why = format!(
-            "{} {} no key",
-            some(count, all, "row"),
-            verb(count, "has", "have")
-        );
+        let why = format!("{} {} no key", some(count, all, "row"), verb(count, "has", "have"));
         table.doubts.push(Doubt {
             message: format!("{why} (`{key}`); left out"),
             rows: empty,

@@ -161,21 +161,13 @@ fn vectors(path: &Path, pattern: String, found: &mut Found) {
     let name = table_name(path, "npy");
     if ending(path) == "safetensors" {
         let (rows, halves) = (None, false);
-        found.vectors.push(Vectors {
-            pattern,
-            name,
-            rows,
-            halves,
-        });
+        found.vectors.push(Vectors { pattern, name, rows, halves });
         return;
     }
     match profile::vectors(path) {
-        Ok((rows, halves)) => found.vectors.push(Vectors {
-            pattern,
-            name,
-            rows: Some(rows),
-            halves,
-        }),
+        Ok((rows, halves)) => {
+            found.vectors.push(Vectors { pattern, name, rows: Some(rows), halves })
+        }
         Err(error) => found.left.push((pattern, error.message.to_string())),
     }
 }
@@ -183,11 +175,8 @@ fn vectors(path: &Path, pattern: String, found: &mut Found) {
 /// The first file of a folder whose files are parts of one table: folders called `key=value`, or
 /// files that only numbers tell apart.
 fn parts(folder: &Path) -> Option<PathBuf> {
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
-        .ok()?
-        .flatten()
-        .map(|e| e.path())
-        .collect();
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(folder).ok()?.flatten().map(|e| e.path()).collect();
     paths.retain(|p| !file_name(p).starts_with(['.', '_']));
     paths.sort();
     let (folders, files): (Vec<_>, Vec<_>) = paths.into_iter().partition(|p| p.is_dir());
@@ -197,10 +186,8 @@ fn parts(folder: &Path) -> Option<PathBuf> {
     }
     let letters = |p: &PathBuf| {
         let name = file_name(p);
-        let stem: String = name
-            .chars()
-            .filter(|c| !c.is_ascii_digit() && !"-_".contains(*c))
-            .collect();
+        let stem: String =
+            name.chars().filter(|c| !c.is_ascii_digit() && !"-_".contains(*c)).collect();
         let part = name.starts_with("part");
         (if part { String::new() } else { stem }, part)
     };
@@ -212,20 +199,11 @@ fn parts(folder: &Path) -> Option<PathBuf> {
 }
 
 fn first_file(folder: &Path) -> Option<PathBuf> {
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
-        .ok()?
-        .flatten()
-        .map(|e| e.path())
-        .collect();
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(folder).ok()?.flatten().map(|e| e.path()).collect();
     paths.retain(|p| !file_name(p).starts_with(['.', '_']));
     paths.sort();
-    paths.iter().find_map(|p| {
-        if p.is_dir() {
-            first_file(p)
-        } else {
-            Some(p.clone())
-        }
-    })
+    paths.iter().find_map(|p| if p.is_dir() { first_file(p) } else { Some(p.clone()) })
 }
 
 /// A folder as one table, written as its first file is.
@@ -239,11 +217,7 @@ fn folder_table(root: &Path, folder: &Path, first: &Path, found: &mut Found) {
             if let Some(text) = &mut table.text {
                 parts_without_header(folder, text);
             }
-            found.tables.push(Source {
-                pattern,
-                name,
-                ..table
-            });
+            found.tables.push(Source { pattern, name, ..table });
         }
         None => {
             found.vectors.append(&mut inner.vectors);
@@ -295,9 +269,7 @@ fn one_header(text: &mut Text, other: &Text) -> bool {
 /// As much of a file, unpacked, as tells how it is written.
 fn start(path: &Path) -> Option<Vec<u8>> {
     use std::io::Read;
-    let packed = [".gz", ".zst"]
-        .iter()
-        .any(|p| file_name(path).to_lowercase().ends_with(p));
+    let packed = [".gz", ".zst"].iter().any(|p| file_name(path).to_lowercase().ends_with(p));
     if packed {
         return profile::bytes(path).ok();
     }
@@ -391,19 +363,13 @@ fn globs(names: &[String]) -> Option<Vec<String>> {
     let shared = |at: &usize| names.iter().all(|n| n.chars().nth(*at) == Some(first[*at]));
     let head = (0..first.len()).take_while(shared).count();
     let of_end = |at: usize| first[first.len() - 1 - at];
-    let shared = |at: &usize| {
-        names
-            .iter()
-            .all(|n| n.chars().rev().nth(*at) == Some(of_end(*at)))
-    };
+    let shared = |at: &usize| names.iter().all(|n| n.chars().rev().nth(*at) == Some(of_end(*at)));
     let tail = (0..first.len()).take_while(shared).count();
     let tail = tail.min(shortest - head);
     let head: String = first[..head].iter().collect();
     let tail: String = first[first.len() - tail..].iter().collect();
     let (head, tail) = (head.as_str(), tail.as_str());
-    let middles = names
-        .iter()
-        .filter_map(|n| n.strip_prefix(head)?.strip_suffix(tail));
+    let middles = names.iter().filter_map(|n| n.strip_prefix(head)?.strip_suffix(tail));
     let middles: Vec<&str> = middles.collect();
     let mut globs = vec![format!("{head}*{tail}"), format!("{head}[0-9]*{tail}")];
     let is_single = |m: &&str| m.len() == 1 && m.bytes().all(|b| b.is_ascii_alphanumeric());
@@ -415,27 +381,19 @@ fn globs(names: &[String]) -> Option<Vec<String>> {
 
 fn relative(root: &Path, path: &Path) -> String {
     let path = path.strip_prefix(root).unwrap_or(path);
-    let parts: Vec<String> = path
-        .iter()
-        .map(|p| p.to_string_lossy().into_owned())
-        .collect();
+    let parts: Vec<String> = path.iter().map(|p| p.to_string_lossy().into_owned()).collect();
     parts.join("/")
 }
 
 fn file_name(path: &Path) -> String {
-    path.file_name()
-        .map_or_else(String::new, |n| n.to_string_lossy().into_owned())
+    path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
 }
 
 /// The ending of a file's name, without that of its packing.
 pub fn ending(path: &Path) -> String {
     let name = file_name(path).to_lowercase();
-    let name = [".gz", ".zst"]
-        .iter()
-        .find_map(|p| name.strip_suffix(p))
-        .unwrap_or(&name);
-    name.rsplit_once('.')
-        .map_or_else(String::new, |(_, ending)| ending.to_owned())
+    let name = [".gz", ".zst"].iter().find_map(|p| name.strip_suffix(p)).unwrap_or(&name);
+    name.rsplit_once('.').map_or_else(String::new, |(_, ending)| ending.to_owned())
 }
 
 /// Texts for people: the data of others come with them.

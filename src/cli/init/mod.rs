@@ -43,11 +43,7 @@ pub struct InitArgs {
 
 impl InitArgs {
     pub(super) fn project(&self) -> Project {
-        Project {
-            cache: self.cache.clone(),
-            threads: self.threads,
-            ..Project::default()
-        }
+        Project { cache: self.cache.clone(), threads: self.threads, ..Project::default() }
     }
 }
 
@@ -111,17 +107,12 @@ impl Aside {
             );
             DataError::io(dir, &e).help(help)
         })?;
-        Ok(Aside {
-            file,
-            derived: (!derived.exists()).then_some(derived),
-        })
+        Ok(Aside { file, derived: (!derived.exists()).then_some(derived) })
     }
 
     /// The catalog takes its name. What was derived from it is that of its text, so it stays.
     fn keep(mut self, catalog: &Path) -> Result<(), DataError> {
-        self.file
-            .keep(catalog)
-            .map_err(|e| DataError::io(catalog, &e))?;
+        self.file.keep(catalog).map_err(|e| DataError::io(catalog, &e))?;
         self.derived = None;
         Ok(())
     }
@@ -143,17 +134,12 @@ fn loading(
     tables: &mut Vec<Table>,
     found: &mut Found,
 ) -> Result<World, Failure> {
-    let options = Options {
-        stale: false,
-        ..options.clone()
-    };
+    let options = Options { stale: false, ..options.clone() };
     let mut timeless: Vec<String> = Vec::new();
     loop {
         let mut world = guess::guess(tables);
         let entities = world.entities.iter_mut();
-        entities
-            .filter(|e| timeless.contains(&e.name))
-            .for_each(|e| e.time = None);
+        entities.filter(|e| timeless.contains(&e.name)).for_each(|e| e.time = None);
         if world.entities.is_empty()
             || world.edges.is_empty() && world.entities.iter().all(|e| e.table.is_none())
         {
@@ -163,9 +149,7 @@ fn loading(
         doubts::doubts(tables, &world);
         let text = print::catalog(&find::folder_name(dir), tables, &found.vectors, &world);
         let path = catalog.path().to_owned();
-        catalog
-            .rewrite(text.as_bytes())
-            .map_err(|e| DataError::io(&path, &e))?;
+        catalog.rewrite(text.as_bytes()).map_err(|e| DataError::io(&path, &e))?;
         let error = match store::open(&path, &options) {
             Ok(snapshot) => {
                 let hidden = hidden(&snapshot, &world);
@@ -212,9 +196,7 @@ fn give_up(dir: &Path, error: &DataError, tables: &mut Vec<Table>, found: &mut F
     };
     match error.row {
         Some(row) if tables[at].forced.is_none() => {
-            let line = error
-                .line
-                .map_or_else(String::new, |l| format!(" (line {l})"));
+            let line = error.line.map_or_else(String::new, |l| format!(" (line {l})"));
             let value = error.column.is_some();
             tables[at].forced = Some((why, format!("row {row}{line}"), value));
         }
@@ -256,12 +238,7 @@ fn nothing(dir: &Path, found: &Found) -> DataError {
 fn no_key(dir: &Path, tables: &[Table]) -> DataError {
     let mut message = "no column looks like a key".to_owned();
     for table in tables.iter().take(10) {
-        let columns: Vec<&str> = table
-            .profile
-            .columns
-            .iter()
-            .map(|c| c.name.as_str())
-            .collect();
+        let columns: Vec<&str> = table.profile.columns.iter().map(|c| c.name.as_str()).collect();
         message += &format!("\n  {}: {}", table.source.pattern, columns.join(", "));
     }
     let help = "an entity needs a column like `user_id`, an edge two of them; rename the columns, or write the catalog by hand (docs/catalog.md)";

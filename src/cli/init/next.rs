@@ -31,9 +31,7 @@ pub fn steps(engine: &Engine, dir: &Path) {
         key if key.starts_with('-') => format!(" --user={}", shell(&key)),
         key => format!(" --user {}", shell(&key)),
     });
-    out::say(format!(
-        "cat > {file} <<'EOF'\n{program}EOF\nigql run {file}{user}"
-    ));
+    out::say(format!("cat > {file} <<'EOF'\n{program}EOF\nigql run {file}{user}"));
 }
 
 /// A file of the folder, as a word of a shell.
@@ -67,9 +65,7 @@ fn first(engine: &Engine) -> Option<(String, Option<Key>)> {
         if !of_user {
             return has_rows(Request::anonymous()).then_some((text, None));
         }
-        let user = users
-            .iter()
-            .find(|user| has_rows(Request::user((*user).clone())));
+        let user = users.iter().find(|user| has_rows(Request::user((*user).clone())));
         user.map(|user| (text, Some(user.clone())))
     })
 }
@@ -80,14 +76,9 @@ fn programs(schema: &Schema, ways: &[Way]) -> Vec<(String, bool)> {
     let mut programs: Vec<_> = walks.collect();
     for way in ways.iter().filter(|way| way.steps.len() == 1) {
         let (item, step) = (name(&schema.entity(way.to).name), way.steps[0].reversed());
-        let most_linked = format!(
-            ".score(count({step}(it)))\n    .take(10){}\n",
-            select(schema, way.to)
-        );
-        programs.push((
-            format!("all({item})\n    .unseen()\n    {most_linked}"),
-            true,
-        ));
+        let most_linked =
+            format!(".score(count({step}(it)))\n    .take(10){}\n", select(schema, way.to));
+        programs.push((format!("all({item})\n    .unseen()\n    {most_linked}"), true));
         programs.push((format!("all({item})\n    {most_linked}"), false));
     }
     let ids = (0..schema.entities.len()).map(|at| EntityId(at as u16));
@@ -115,12 +106,7 @@ struct Step {
 impl Step {
     /// The step from its end to its start.
     fn back(self) -> Step {
-        Step {
-            back: !self.back,
-            from: self.to,
-            to: self.from,
-            ..self
-        }
+        Step { back: !self.back, from: self.to, to: self.from, ..self }
     }
 
     fn written(&self) -> String {
@@ -211,9 +197,7 @@ fn people(schema: &Schema, way: &Way) -> String {
     }
     way.steps.iter().for_each(|s| walk(s.written()));
     let seen = schema.defaults.seen.iter();
-    let seen = seen
-        .filter_map(|n| schema.find_edge(n))
-        .any(|e| schema.edge(e).to == way.to);
+    let seen = seen.filter_map(|n| schema.find_edge(n)).any(|e| schema.edge(e).to == way.to);
     if seen {
         out += "    .unseen()\n";
     }
@@ -226,22 +210,10 @@ fn select(schema: &Schema, entity: EntityId) -> String {
     let title =
         |c: &&schema::Column| c.ty == Type::String && words::is_among(&c.name, &words::TITLES);
     let kind = |c: &&schema::Column| {
-        let kinds = [
-            "genre",
-            "genres",
-            "category",
-            "categories",
-            "tags",
-            "brand",
-            "topic",
-        ];
+        let kinds = ["genre", "genres", "category", "categories", "tags", "brand", "topic"];
         matches!(c.ty, Type::String | Type::List(_)) && words::is_among(&c.name, &kinds)
     };
-    let shown = columns
-        .iter()
-        .find(title)
-        .into_iter()
-        .chain(columns.iter().find(kind));
+    let shown = columns.iter().find(title).into_iter().chain(columns.iter().find(kind));
     let names: Vec<String> = shown.map(|c| name(&c.name)).collect();
     match names.is_empty() {
         true => String::new(),
@@ -269,10 +241,8 @@ fn users(engine: &Engine, way: &Way) -> Vec<Key> {
     };
     let rows = engine.schema().entity(viewer).rows;
     let every = (rows / 20_000).max(1) as usize;
-    let mut rows: Vec<(u32, u32)> = (0..rows)
-        .step_by(every)
-        .map(|row| (degree(row), row))
-        .collect();
+    let mut rows: Vec<(u32, u32)> =
+        (0..rows).step_by(every).map(|row| (degree(row), row)).collect();
     rows.retain(|(degree, _)| *degree > 0);
     rows.sort_unstable();
     let middle = rows.len() / 2;

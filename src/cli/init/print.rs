@@ -31,9 +31,7 @@ pub fn catalog(name: &str, tables: &[Table], vectors: &[Vectors], world: &World)
 
 /// In a comment nothing may end the line.
 fn line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 struct Printer<'a> {
@@ -190,10 +188,7 @@ impl Printer<'_> {
                 line(&vectors.pattern)
             );
         };
-        let own = |e: &&Entity| {
-            e.table
-                .is_some_and(|t| self.tables[t].rows_in_files() == rows)
-        };
+        let own = |e: &&Entity| e.table.is_some_and(|t| self.tables[t].rows_in_files() == rows);
         let fit: Vec<&Entity> = self.world.entities.iter().filter(own).collect();
         let named = fit.iter().find(|e| vectors.name.contains(&e.name));
         match named.or(fit.first()) {
@@ -203,11 +198,7 @@ impl Printer<'_> {
                 self.free_name(&vectors.name),
                 toml_text(&entity.name),
                 toml_text(&vectors.pattern),
-                if vectors.halves {
-                    "storage = \"f16\"   # as in the file\n"
-                } else {
-                    ""
-                }
+                if vectors.halves { "storage = \"f16\"   # as in the file\n" } else { "" }
             ),
             None => format!(
                 "\n# {} was left out: no entity has {rows} rows, the number of its vectors\n",
@@ -232,15 +223,10 @@ impl Printer<'_> {
         let from_viewer = edges.filter(|e| e.from.entity == viewer && e.to.entity != viewer);
         let rows = |e: &&Edge| self.tables[e.table].profile.rows;
         if let Some(largest) = from_viewer.clone().max_by_key(rows) {
-            let same = from_viewer
-                .clone()
-                .filter(|e| e.to.entity == largest.to.entity);
+            let same = from_viewer.clone().filter(|e| e.to.entity == largest.to.entity);
             let names: Vec<String> = same.map(|e| toml_text(&e.name)).collect();
             let names = names.join(", ");
-            let _ = writeln!(
-                out,
-                "seen = [{names}]   # guessed: their targets count as seen"
-            );
+            let _ = writeln!(out, "seen = [{names}]   # guessed: their targets count as seen");
         }
         if let Some(edge) = from_viewer.clone().find(|e| is_of_impressions(&e.name)) {
             let name = toml_text(&edge.name);
@@ -288,12 +274,7 @@ fn time(time: &Time) -> String {
 /// What was put right, with why.
 fn repairs(out: &mut String, table: &Table) {
     for Repair { key, value, why } in &table.repairs {
-        let _ = writeln!(
-            out,
-            "{key} = {}   # guessed: {}",
-            toml_text(value),
-            line(why)
-        );
+        let _ = writeln!(out, "{key} = {}   # guessed: {}", toml_text(value), line(why));
     }
 }
 
@@ -332,17 +313,11 @@ fn said_of_values(judged: &Judged) -> Option<String> {
         Meaning::Time(Written::Format(format)) => {
             format!("{{ type = \"time\", format = {} }}", toml_text(format))
         }
-        Meaning::List {
-            item,
-            separator: Some(separator),
-        } => {
+        Meaning::List { item, separator: Some(separator) } => {
             let separator = toml_text(separator);
             format!("{{ type = \"list[{item}]\", separator = {separator} }}")
         }
-        Meaning::List {
-            item,
-            separator: None,
-        } => format!("{{ type = \"list[{item}]\" }}"),
+        Meaning::List { item, separator: None } => format!("{{ type = \"list[{item}]\" }}"),
         Meaning::Vector(dim) => format!("{{ type = \"vector[{dim}]\" }}"),
     })
 }
@@ -350,20 +325,14 @@ fn said_of_values(judged: &Judged) -> Option<String> {
 fn share(link: &Link) -> String {
     match link.dangling {
         0 => String::new(),
-        n => format!(
-            ": {} of its {} values are keys there",
-            link.values - n,
-            link.values
-        ),
+        n => format!(": {} of its {} values are keys there", link.values - n, link.values),
     }
 }
 
 /// `author` of `author_id`.
 fn reference_name(column: &str, entity: &Entity) -> String {
     let name = super::words::identifier(&super::words::plain(column));
-    let stem = name
-        .strip_suffix("_id")
-        .or_else(|| name.strip_suffix("_key"));
+    let stem = name.strip_suffix("_id").or_else(|| name.strip_suffix("_key"));
     match stem.filter(|s| !s.is_empty() && *s != entity.key) {
         Some(stem) => stem.to_owned(),
         None => format!("{name}_ref"),
@@ -372,16 +341,7 @@ fn reference_name(column: &str, entity: &Entity) -> String {
 
 fn embedding_name(column: &str, entity: &Entity) -> String {
     let name = super::words::identifier(&super::words::plain(column));
-    match [
-        "embedding",
-        "embeddings",
-        "vector",
-        "vec",
-        "emb",
-        "features",
-    ]
-    .contains(&name.as_str())
-    {
+    match ["embedding", "embeddings", "vector", "vec", "emb", "features"].contains(&name.as_str()) {
         true => format!("{}_{name}", entity.name),
         false => name,
     }

@@ -13,17 +13,12 @@ use std::path::Path;
 /// Reads all tables, in parallel; what cannot be read is left out.
 pub fn read(dir: &Path, found: &mut Found) -> Vec<Table> {
     let sources = std::mem::take(&mut found.tables);
-    let read: Vec<_> = sources
-        .into_par_iter()
-        .map(|source| table(dir, source))
-        .collect();
+    let read: Vec<_> = sources.into_par_iter().map(|source| table(dir, source)).collect();
     let mut tables = Vec::new();
     for result in read {
         match result {
             Ok(table) if table.profile.columns.is_empty() => {
-                found
-                    .left
-                    .push((table.source.pattern, "no column can be read".to_owned()));
+                found.left.push((table.source.pattern, "no column can be read".to_owned()));
             }
             Ok(table) => tables.push(table),
             Err((pattern, error)) => found.left.push((pattern, error)),
@@ -36,11 +31,8 @@ pub fn read(dir: &Path, found: &mut Found) -> Vec<Table> {
 pub fn join_parts(dir: &Path, tables: &mut Vec<Table>) {
     while let Some(parts) = guess::guess(tables).parts.into_iter().next() {
         let (first, second) = parts.tables;
-        let patterns: Vec<String> = [first, second]
-            .iter()
-            .flat_map(|t| &tables[*t].parts)
-            .cloned()
-            .collect();
+        let patterns: Vec<String> =
+            [first, second].iter().flat_map(|t| &tables[*t].parts).cloned().collect();
         let source = |pattern: String| Source {
             pattern,
             name: parts.name.clone(),
@@ -49,11 +41,7 @@ pub fn join_parts(dir: &Path, tables: &mut Vec<Table>) {
         };
         let joined = find::glob_of(dir, &patterns).and_then(|p| table(dir, source(p)).ok());
         let Some(joined) = joined else { break };
-        tables[first] = Table {
-            parts: patterns,
-            key: Some(parts.key),
-            ..joined
-        };
+        tables[first] = Table { parts: patterns, key: Some(parts.key), ..joined };
         tables.remove(second);
     }
 }
@@ -74,11 +62,7 @@ fn table(dir: &Path, source: Source) -> Result<Table, Unread> {
         profile::profile(&config(&source, text), dir)
             .map_err(|e| (source.pattern.clone(), e.message.to_string()))
     };
-    let Opened {
-        mut text,
-        mut profile,
-        note,
-    } = opened(&source, &read)?;
+    let Opened { mut text, mut profile, note } = opened(&source, &read)?;
     let separator = separator(dir, &source);
     let judged = |profile: &Profile| judged(profile, &source, separator.as_deref());
     let mut all = judged(&profile);
@@ -120,17 +104,11 @@ fn opened(
     source: &Source,
     read: &dyn Fn(&TextFormat) -> Result<Profile, Unread>,
 ) -> Result<Opened, Unread> {
-    let mut text = source
-        .text
-        .as_ref()
-        .map_or_else(TextFormat::default, |t| t.format.clone());
+    let mut text = source.text.as_ref().map_or_else(TextFormat::default, |t| t.format.clone());
     let mut profile = read(&text)?;
     let mut note = None;
     if profile.escaped {
-        let escaped = TextFormat {
-            escape: Some(b'\\'),
-            ..text.clone()
-        };
+        let escaped = TextFormat { escape: Some(b'\\'), ..text.clone() };
         let again = read(&escaped).ok();
         if let Some(again) = again.filter(|again| again.reads_more_than(&profile)) {
             note = Some(
@@ -150,27 +128,19 @@ fn opened(
             let error = format!("{message}; write quotes inside a field twice");
             return Err((source.pattern.clone(), error));
         }
-        note = Some(format!(
-            "{message}, so quotes are read as letters (`quotes` of `format`)"
-        ));
+        note = Some(format!("{message}, so quotes are read as letters (`quotes` of `format`)"));
     }
     let named = source.text.as_ref().is_some_and(|t| t.named);
     if source.text.is_some() && !text.header && !text.rest && !named {
         text.names = Some(headless::names(&source.name, &profile));
         profile = read(&text)?;
     }
-    Ok(Opened {
-        text,
-        profile,
-        note,
-    })
+    Ok(Opened { text, profile, note })
 }
 
 fn unclosed(profile: &Profile, row: u32) -> String {
     let place = profile.place(row);
-    let line = place
-        .line
-        .map_or_else(String::new, |l| format!(" (line {l})"));
+    let line = place.line.map_or_else(String::new, |l| format!(" (line {l})"));
     format!("row {}{line}: a quote is never closed", place.row)
 }
 
@@ -186,25 +156,15 @@ fn judged(profile: &Profile, source: &Source, separator: Option<&str>) -> Vec<Ju
     let told = source.text.as_ref().map_or(&[][..], |t| &t.told);
     let told = |at: usize| told.get(at).copied().flatten();
     let columns = profile.columns.iter().enumerate();
-    columns
-        .map(|(at, c)| judge::judge(c, told(at), source.text.is_some(), separator))
-        .collect()
+    columns.map(|(at, c)| judge::judge(c, told(at), source.text.is_some(), separator)).collect()
 }
 
 /// What was noted of how a file is written.
 fn notes(source: &Source, note: Option<String>, profile: &Profile) -> Vec<Doubt> {
-    let again = profile
-        .warnings()
-        .into_iter()
-        .find(|w| w.contains("repeated header lines"));
+    let again = profile.warnings().into_iter().find(|w| w.contains("repeated header lines"));
     let found = source.text.iter().flat_map(|t| t.notes.clone());
     let notes = found.chain(note).chain(again);
-    let doubt = |message| Doubt {
-        message,
-        rows: Vec::new(),
-        count: 0,
-        repair: String::new(),
-    };
+    let doubt = |message| Doubt { message, rows: Vec::new(), count: 0, repair: String::new() };
     notes.map(doubt).collect()
 }
 

@@ -41,9 +41,7 @@ fn sections(tables: &[Table], world: &World) {
 }
 
 fn doubts(tables: &[Table]) {
-    let doubts = tables
-        .iter()
-        .flat_map(|t| t.doubts.iter().map(move |d| (t, d)));
+    let doubts = tables.iter().flat_map(|t| t.doubts.iter().map(move |d| (t, d)));
     let doubts: Vec<(&Table, &Doubt)> = doubts.collect();
     if !doubts.is_empty() {
         out::say("problems in the data, and how the catalog handles them:");

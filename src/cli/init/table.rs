@@ -52,11 +52,7 @@ impl Table {
     }
 
     pub fn rows_in_files(&self) -> usize {
-        let broken = self
-            .profile
-            .broken
-            .as_ref()
-            .map_or(0, |(rows, _)| rows.len());
+        let broken = self.profile.broken.as_ref().map_or(0, |(rows, _)| rows.len());
         self.profile.rows + broken
     }
 
@@ -69,11 +65,7 @@ impl Table {
                 }
                 repair.why = format!("{}; {why}", repair.why);
             }
-            None => self.repairs.push(Repair {
-                key: "on_error",
-                value: value.to_owned(),
-                why,
-            }),
+            None => self.repairs.push(Repair { key: "on_error", value: value.to_owned(), why }),
         }
     }
 
@@ -128,9 +120,7 @@ impl Table {
     /// Where a row stands: `row 17 (line 18)`.
     pub fn place(&self, row: u32) -> String {
         let place = self.profile.place(row);
-        let line = place
-            .line
-            .map_or_else(String::new, |l| format!(" (line {l})"));
+        let line = place.line.map_or_else(String::new, |l| format!(" (line {l})"));
         format!("row {}{line}", place.row)
     }
 }

@@ -162,10 +162,7 @@ pub fn pair(a: &str, b: &str) -> Option<Pair> {
         let stem = name.strip_suffix("id").filter(|s| s.len() > 2);
         stem.unwrap_or(name).to_owned()
     };
-    if ENDS
-        .iter()
-        .any(|ends| is(ends, &x, &y) || is(ends, &bare(&x), &bare(&y)))
-    {
+    if ENDS.iter().any(|ends| is(ends, &x, &y) || is(ends, &bare(&x), &bare(&y))) {
         return Some(Pair::Nameless);
     }
     if x != y && PEOPLE.contains(&x.as_str()) && PEOPLE.contains(&y.as_str()) {
@@ -264,16 +261,8 @@ pub const TIMES: [&str; 25] = [
 ];
 
 /// Names of texts that people read.
-pub const TITLES: [&str; 8] = [
-    "title",
-    "name",
-    "label",
-    "headline",
-    "caption",
-    "product_name",
-    "summary",
-    "tag_value",
-];
+pub const TITLES: [&str; 8] =
+    ["title", "name", "label", "headline", "caption", "product_name", "summary", "tag_value"];
 
 /// A name in small letters with `_` between its words: `userId` is `user_id`.
 pub fn plain(name: &str) -> String {
@@ -343,10 +332,7 @@ pub fn thing(column: &str) -> Option<String> {
         let stem = stem.strip_suffix("_id").unwrap_or(stem);
         return Some(singular(identifier(stem).as_str()));
     }
-    let stem = name
-        .strip_suffix("ids")
-        .or_else(|| name.strip_suffix("id"))
-        .unwrap_or(&name);
+    let stem = name.strip_suffix("ids").or_else(|| name.strip_suffix("id")).unwrap_or(&name);
     let stem = singular(stem.trim_end_matches('_'));
     THINGS.contains(&stem.as_str()).then_some(stem)
 }
@@ -373,10 +359,7 @@ pub fn singular(name: &str) -> String {
         _ if last.ends_with("ss") || last.ends_with("us") || last.len() < 4 => last.to_owned(),
         _ => match last.strip_suffix("ies") {
             Some(stem) if !["movies", "cookies"].contains(&last) => format!("{stem}y"),
-            _ if ["sses", "xes", "ches", "shes"]
-                .iter()
-                .any(|e| last.ends_with(e)) =>
-            {
+            _ if ["sses", "xes", "ches", "shes"].iter().any(|e| last.ends_with(e)) => {
                 last[..last.len() - 2].to_owned()
             }
             _ => last.strip_suffix('s').unwrap_or(last).to_owned(),
@@ -389,12 +372,8 @@ pub fn singular(name: &str) -> String {
 pub fn is_among(column: &str, words: &[&str]) -> bool {
     let name = plain(column);
     words.iter().any(|w| {
-        let rest = name
-            .strip_suffix(w)
-            .map(|r| r.is_empty() || r.ends_with('_'));
-        let tail = name
-            .strip_prefix(w)
-            .map(|r| r.is_empty() || r.starts_with('_'));
+        let rest = name.strip_suffix(w).map(|r| r.is_empty() || r.ends_with('_'));
+        let tail = name.strip_prefix(w).map(|r| r.is_empty() || r.starts_with('_'));
         rest == Some(true) || tail == Some(true)
     })
 }

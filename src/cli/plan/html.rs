@@ -43,10 +43,9 @@ fn about(plan: &Plan) -> String {
     match plan.requests {
         None => operators,
         Some(1) => format!("{operators}; {} in total", time(plan.total())),
-        Some(n) => format!(
-            "{operators}; {} in total, for {n} requests together",
-            time(plan.total())
-        ),
+        Some(n) => {
+            format!("{operators}; {} in total, for {n} requests together", time(plan.total()))
+        }
     }
 }
 
@@ -128,10 +127,7 @@ fn library(plan: &Plan) -> String {
             marked(plan, &def.text, def.start, of)
         )
     });
-    format!(
-        "\n<div class=\"library\"><h2>From libraries</h2>{}</div>",
-        shown.collect::<String>()
-    )
+    format!("\n<div class=\"library\"><h2>From libraries</h2>{}</div>", shown.collect::<String>())
 }
 
 /// How far measured rows are from the expected ones, before it is worth a look.
@@ -187,11 +183,7 @@ fn row(op: &Operator, slowest: u128) -> String {
         label = escape(&op.label),
         details = escape(&op.details),
         title = escape(&format!("{}\n{}", op.details, op.place)),
-        most = cell(
-            most,
-            op.at_most.map_or("any".to_owned(), |n| n.to_string()),
-            ""
-        ),
+        most = cell(most, op.at_most.map_or("any".to_owned(), |n| n.to_string()), ""),
     )
 }
 

@@ -90,16 +90,10 @@ pub fn layout(plan: &Plan) -> Layout {
     let operators = plan.operators.len();
     let layers = nodes.depth.iter().max().map_or(0, |d| d + 1);
     Layout {
-        places: (0..operators)
-            .map(|i| (shift + x[i] - WIDTH / 2.0, top(nodes.depth[i])))
-            .collect(),
+        places: (0..operators).map(|i| (shift + x[i] - WIDTH / 2.0, top(nodes.depth[i]))).collect(),
         width: 2.0 * MARGIN + if x.is_empty() { WIDTH } else { right - left },
         height: top(layers) + MARGIN - GAP_Y,
-        lanes: nodes
-            .lanes
-            .iter()
-            .map(|(&key, &i)| (key, shift + x[i]))
-            .collect(),
+        lanes: nodes.lanes.iter().map(|(&key, &i)| (key, shift + x[i])).collect(),
         depth: nodes.depth,
     }
 }
@@ -114,8 +108,7 @@ fn nodes(plan: &Plan) -> Nodes {
     let inputs = |i: usize| {
         let operator = &plan.operators[i];
         let all = operator.inputs.iter().chain(&operator.reads);
-        all.filter_map(|id| index.get(id).copied())
-            .collect::<Vec<usize>>()
+        all.filter_map(|id| index.get(id).copied()).collect::<Vec<usize>>()
     };
     let mut nodes = Nodes::default();
     for (i, _) in operators {
@@ -206,10 +199,7 @@ mod tests {
                 let behind = |&(left, top): &(f64, f64)| {
                     (left..left + WIDTH).contains(&x) && (top..top + HEIGHT).contains(&y)
                 };
-                assert!(
-                    !layout.places.iter().any(behind),
-                    "{from} to {to}: {x}, {y}"
-                );
+                assert!(!layout.places.iter().any(behind), "{from} to {to}: {x}, {y}");
             }
         }
         assert!(layout.lane(3, 4).is_empty());

@@ -65,18 +65,12 @@ pub struct Plan {
 impl Plan {
     /// The longest time of an operator, in microseconds.
     fn slowest(&self) -> u128 {
-        let times = self
-            .operators
-            .iter()
-            .filter_map(|o| o.measured.map(|m| m.1));
+        let times = self.operators.iter().filter_map(|o| o.measured.map(|m| m.1));
         times.max().unwrap_or(0).max(1)
     }
 
     fn total(&self) -> u128 {
-        self.operators
-            .iter()
-            .filter_map(|o| o.measured.map(|m| m.1))
-            .sum()
+        self.operators.iter().filter_map(|o| o.measured.map(|m| m.1)).sum()
     }
 }
 
@@ -103,9 +97,7 @@ pub fn tell_apart(operators: &mut [Operator]) {
     let within: Vec<Vec<String>> = operators.iter().map(|op| op.within.clone()).collect();
     // the label says the first argument already
     let named = |op: &Operator, part: &String| {
-        op.label
-            .split_once(' ')
-            .is_some_and(|(_, name)| name == part)
+        op.label.split_once(' ').is_some_and(|(_, name)| name == part)
     };
     let parts = |op: &Operator| {
         let mut parts = arguments(&op.details);
@@ -125,11 +117,8 @@ pub fn tell_apart(operators: &mut [Operator]) {
         let parts: Vec<&str> = own.iter().chain(&same).map(|part| part.as_str()).collect();
         op.details = parts.join(", ");
         // twins: what is on the way to this one, and not to all of them
-        let twins: Vec<usize> = others
-            .iter()
-            .copied()
-            .filter(|&j| split[j].len() == same.len())
-            .collect();
+        let twins: Vec<usize> =
+            others.iter().copied().filter(|&j| split[j].len() == same.len()).collect();
         let is_own = |name: &&String| !twins.iter().all(|&j| within[j].contains(name));
         if own.is_empty()
             && !twins.is_empty()
@@ -248,13 +237,7 @@ mod tests {
         ];
         tell_apart(&mut operators);
         let details: Vec<&str> = operators.iter().map(|op| op.details.as_str()).collect();
-        let expected = [
-            "limit=30, merge=sum",
-            "limit=5, merge=sum",
-            "x > 1",
-            "in a: 3",
-            "in b: 3",
-        ];
+        let expected = ["limit=30, merge=sum", "limit=5, merge=sum", "x > 1", "in a: 3", "in b: 3"];
         assert_eq!(details, expected);
     }
 

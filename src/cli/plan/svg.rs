@@ -41,18 +41,11 @@ fn picture(plan: &Plan, style: &str) -> String {
         w = layout.width,
         h = layout.height.max(1.0),
     );
-    let index: HashMap<u32, usize> = plan
-        .operators
-        .iter()
-        .enumerate()
-        .map(|(i, o)| (o.id, i))
-        .collect();
+    let index: HashMap<u32, usize> =
+        plan.operators.iter().enumerate().map(|(i, o)| (o.id, i)).collect();
     for (i, op) in plan.operators.iter().enumerate() {
-        for (from, class) in op
-            .inputs
-            .iter()
-            .map(|f| (f, "edge"))
-            .chain(op.reads.iter().map(|f| (f, "edge reads")))
+        for (from, class) in
+            op.inputs.iter().map(|f| (f, "edge")).chain(op.reads.iter().map(|f| (f, "edge reads")))
         {
             if let Some(&from) = index.get(from) {
                 text.push_str(&arrow(&layout, from, i, class));
@@ -108,13 +101,7 @@ fn operator(op: &Operator, (x, y): (f64, f64), slowest: u128) -> String {
          <text class=\"details\" x=\"14\" y=\"41\">{details}</text><text class=\"rows\" x=\"14\" y=\"60\">{rows}</text>{took}</g>\n",
         kind = kind(op),
         id = op.id,
-        title = escape(&format!(
-            "{} ({})\n{}\n{}",
-            op.label,
-            op.details,
-            op.rows(),
-            op.place
-        )),
+        title = escape(&format!("{} ({})\n{}\n{}", op.label, op.details, op.rows(), op.place)),
         inner = HEIGHT - 16.0,
         label = escape(&clip(&op.label, 24)),
         right = WIDTH - 8.0,

@@ -19,20 +19,13 @@ impl Session {
         let name = command_name(text);
         let rest = text[name.len()..].trim();
         match name {
-            "quit" | "q" | "exit" => Said {
-                next: Next::Quit,
-                ..Said::default()
-            },
+            "quit" | "q" | "exit" => Said { next: Next::Quit, ..Said::default() },
             "help" | "h" | "?" => help::help(self, rest),
             "catalog" => self.catalog(),
             "describe" | "d" => self.describe(rest),
             "reset" => {
                 let count = self.reset();
-                let noun = if count == 1 {
-                    "definition"
-                } else {
-                    "definitions"
-                };
+                let noun = if count == 1 { "definition" } else { "definitions" };
                 Said::text(format!("{count} {noun} forgotten"))
             }
             "reload" => self.reload(),
@@ -212,10 +205,7 @@ impl Session {
                 }
             },
         };
-        let ask = Ask {
-            why: true,
-            ..Ask::default()
-        };
+        let ask = Ask { why: true, ..Ask::default() };
         self.explained(&ask, |answer| {
             let rows = answer.lists.iter().map(|list| list.len());
             let rows = rows.max().unwrap_or(0);
@@ -246,10 +236,7 @@ impl Session {
         }
         match run::entity_key(&self.engine, &last.program, text) {
             Ok(key) => {
-                let ask = Ask {
-                    why_not: vec![key],
-                    ..Ask::default()
-                };
+                let ask = Ask { why_not: vec![key], ..Ask::default() };
                 self.explained(&ask, |answer| Said::text(why::text(answer)))
             }
             Err(message) => Said::error(message),
@@ -262,10 +249,7 @@ impl Session {
             return nothing_run();
         };
         let requests = std::slice::from_ref(request);
-        let options = RunOptions {
-            limits: self.limits(),
-            ask: ask.clone(),
-        };
+        let options = RunOptions { limits: self.limits(), ask: ask.clone() };
         match self.engine.execute(program, requests, &options) {
             Ok(pass) => pass.answers.first().map_or_else(nothing_run, show),
             Err(error) => Said::error(error),
@@ -284,16 +268,13 @@ fn types(session: &Session, program: &Program) -> String {
     let line = |(name, node): &(Option<String>, crate::expr::NodeId)| {
         let shape = checked.graph.shape(*node);
         let columns = shape.columns.iter();
-        let columns: Vec<String> = columns
-            .map(|c| format!("{}: {}", c.name, schema.type_name(&c.ty)))
-            .collect();
+        let columns: Vec<String> =
+            columns.map(|c| format!("{}: {}", c.name, schema.type_name(&c.ty))).collect();
         let columns = match columns.is_empty() {
             true => String::new(),
             false => format!(" {{{}}}", columns.join(", ")),
         };
-        let bound = shape
-            .bound
-            .map_or(String::new(), |n| format!(", at most {n} rows"));
+        let bound = shape.bound.map_or(String::new(), |n| format!(", at most {n} rows"));
         let name = name.as_ref().map_or(String::new(), |n| format!("{n}: "));
         let entity = &schema.entity(shape.entity).name;
         visible_lines(&format!("{name}set[{entity}]{columns}{bound}\n")).into_owned()

@@ -54,9 +54,7 @@ fn after_dot(session: &Session, receiver: &str) -> BTreeSet<String> {
     let schema = session.engine.schema();
     let before = session.continued().filter(|_| receiver.is_empty());
     let receiver = before.as_deref().unwrap_or(receiver);
-    let name = receiver
-        .rsplit(|c: char| !(c.is_alphanumeric() || c == '_'))
-        .next();
+    let name = receiver.rsplit(|c: char| !(c.is_alphanumeric() || c == '_')).next();
     if name == Some("viewer") {
         return columns(session, schema.viewer);
     }
@@ -64,10 +62,7 @@ fn after_dot(session: &Session, receiver: &str) -> BTreeSet<String> {
         return methods(session, shape.entity);
     }
     let references = schema.entities.iter().flat_map(|e| &e.references);
-    let entity = references
-        .into_iter()
-        .find(|r| Some(r.name.as_str()) == name)
-        .map(|r| r.entity);
+    let entity = references.into_iter().find(|r| Some(r.name.as_str()) == name).map(|r| r.entity);
     entity.map_or_else(BTreeSet::new, |entity| columns(session, entity))
 }
 
@@ -125,10 +120,7 @@ fn in_call(
     let entity = shape.as_ref().map(|s| s.entity);
     let params = parameters(session, callee);
     if let Some(argument) = argument {
-        let ty = params
-            .iter()
-            .find(|(name, _)| name == argument)
-            .map(|(_, ty)| ty.as_str());
+        let ty = params.iter().find(|(name, _)| name == argument).map(|(_, ty)| ty.as_str());
         if let Some(names) = ty.and_then(|ty| closed(session, ty, entity)) {
             return names;
         }
@@ -143,11 +135,7 @@ fn in_call(
     if matches!(callee, "filter")
         && let Some(entity) = entity
     {
-        names.extend(
-            on_entity(session, Kind::Policy, entity)
-                .into_iter()
-                .map(|n| format!("{n}=")),
-        );
+        names.extend(on_entity(session, Kind::Policy, entity).into_iter().map(|n| format!("{n}=")));
     }
     names
 }
@@ -156,9 +144,7 @@ fn in_call(
 fn parameters(session: &Session, callee: &str) -> Vec<(String, String)> {
     if let Some(operator) = session.vocabulary().operator(callee) {
         let params = operator.params.iter();
-        return params
-            .map(|p| (p.name.to_owned(), p.ty.to_owned()))
-            .collect();
+        return params.map(|p| (p.name.to_owned(), p.ty.to_owned())).collect();
     }
     for module in session.visible() {
         for item in module.find(Kind::Callable, callee) {
@@ -167,11 +153,7 @@ fn parameters(session: &Session, callee: &str) -> Vec<(String, String)> {
                     let ty = type_parts(&p.ty).map_or("", |(name, _)| name);
                     (p.name.text.clone(), ty.to_owned())
                 };
-                return params
-                    .iter()
-                    .map(typed)
-                    .filter(|(_, ty)| ty != "set")
-                    .collect();
+                return params.iter().map(typed).filter(|(_, ty)| ty != "set").collect();
             }
         }
     }
@@ -233,11 +215,10 @@ fn closed(session: &Session, ty: &str, entity: Option<EntityId>) -> Option<BTree
 
 /// What a row expression can name.
 fn values(session: &Session, shape: Option<&Shape>) -> BTreeSet<String> {
-    let mut names: BTreeSet<String> = [
-        "viewer", "it", "score", "position", "now", "user", "null", "true", "false",
-    ]
-    .map(str::to_owned)
-    .into();
+    let mut names: BTreeSet<String> =
+        ["viewer", "it", "score", "position", "now", "user", "null", "true", "false"]
+            .map(str::to_owned)
+            .into();
     let functions = session.vocabulary().functions();
     names.extend(functions.map(|f| f.name.to_owned()));
     names.extend(Stat::NAMES.iter().map(|(name, _)| (*name).to_owned()));
@@ -307,11 +288,7 @@ fn at_top(session: &Session) -> BTreeSet<String> {
     .map(str::to_owned)
     .into();
     names.extend(
-        session
-            .vocabulary()
-            .operators()
-            .filter(|op| op.source)
-            .map(|op| op.name.to_owned()),
+        session.vocabulary().operators().filter(|op| op.source).map(|op| op.name.to_owned()),
     );
     names.extend(
         ["combine", "fallback"]
@@ -325,20 +302,10 @@ fn at_top(session: &Session) -> BTreeSet<String> {
 }
 
 fn everything(session: &Session) -> BTreeSet<String> {
-    let mut names: BTreeSet<String> = session
-        .vocabulary()
-        .operators()
-        .map(|op| op.name.to_owned())
-        .collect();
+    let mut names: BTreeSet<String> =
+        session.vocabulary().operators().map(|op| op.name.to_owned()).collect();
     names.extend(session.vocabulary().functions().map(|f| f.name.to_owned()));
-    for kind in [
-        Kind::Callable,
-        Kind::Rest,
-        Kind::Policy,
-        Kind::Value,
-        Kind::Model,
-        Kind::Edge,
-    ] {
+    for kind in [Kind::Callable, Kind::Rest, Kind::Policy, Kind::Value, Kind::Model, Kind::Edge] {
         names.extend(declared(session, kind));
     }
     names
@@ -411,28 +378,19 @@ mod tests {
     fn the_last_operand_is_a_whole_chain() {
         assert_eq!(last_operand("user.liked(3)"), "user.liked(3)");
         assert_eq!(last_operand("combine(0.7 * user.f(a, b)"), "user.f(a, b)");
-        assert_eq!(
-            last_operand("x = all(media)\n  .take(3)"),
-            "all(media)\n  .take(3)"
-        );
+        assert_eq!(last_operand("x = all(media)\n  .take(3)"), "all(media)\n  .take(3)");
         assert_eq!(last_operand("a | b"), "b");
     }
 
     #[test]
     fn the_call_around_the_cursor_is_found() {
         assert_eq!(enclosing("user.walk("), Some(("user", "walk", None)));
-        assert_eq!(
-            enclosing("user.walk(likes, merge="),
-            Some(("user", "walk", Some("merge")))
-        );
+        assert_eq!(enclosing("user.walk(likes, merge="), Some(("user", "walk", Some("merge"))));
         assert_eq!(
             enclosing("user.f(1).filter(len(tags) > 1, "),
             Some(("user.f(1)", "filter", None))
         );
         assert_eq!(enclosing("user.f(1)"), None);
-        assert_eq!(
-            enclosing("combine(a, method="),
-            Some(("", "combine", Some("method")))
-        );
+        assert_eq!(enclosing("combine(a, method="), Some(("", "combine", Some("method"))));
     }
 }

@@ -38,10 +38,7 @@ impl Completer for Assistant<'_> {
         _: &Context<'_>,
     ) -> rustyline::Result<(usize, Vec<Pair>)> {
         let (start, names) = complete(&self.session.borrow(), line, pos);
-        let pair = |name: String| Pair {
-            display: name.clone(),
-            replacement: name,
-        };
+        let pair = |name: String| Pair { display: name.clone(), replacement: name };
         Ok((start, names.into_iter().map(pair).collect()))
     }
 }
@@ -53,11 +50,7 @@ impl Validator for Assistant<'_> {
         self.hasty.set(since.is_some_and(|since| since < HASTE));
         // two empty lines end what does not end by itself
         let whole = split::is_whole(input) || input.ends_with("\n\n");
-        Ok(if whole {
-            ValidationResult::Valid(None)
-        } else {
-            ValidationResult::Incomplete
-        })
+        Ok(if whole { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
     }
 }
 
@@ -83,10 +76,8 @@ pub fn is_supported() -> bool {
 
 /// Reads inputs until the session ends.
 pub fn run(session: &mut Session) -> Result<(), Failure> {
-    let config = Config::builder()
-        .completion_type(CompletionType::List)
-        .auto_add_history(true)
-        .build();
+    let config =
+        Config::builder().completion_type(CompletionType::List).auto_add_history(true).build();
     let mut editor: Editor<Assistant, FileHistory> = Editor::with_config(config).map_err(failed)?;
     let session = Rc::new(RefCell::new(session));
     let hasty = Rc::new(Cell::new(false));
@@ -136,11 +127,7 @@ struct Read {
 
 impl Read {
     fn new(input: Result<String, ReadlineError>) -> Read {
-        Read {
-            input,
-            ends: false,
-            keys: 0,
-        }
+        Read { input, ends: false, keys: 0 }
     }
 }
 
@@ -161,10 +148,7 @@ fn read(editor: &mut Editor<Assistant, FileHistory>, waiting: bool) -> Read {
         let _ = out::print(&format!("{}\n", visible_lines(&shown)));
         // it fails only where there is no history
         let _ = editor.add_history_entry(text);
-        return Read {
-            ends: typed.ends,
-            ..Read::new(Ok(typed.text))
-        };
+        return Read { ends: typed.ends, ..Read::new(Ok(typed.text)) };
     }
     let begin = match text.strip_suffix('\t') {
         _ if typed.entered => typed.text.clone(),
@@ -224,11 +208,9 @@ impl History {
 }
 
 fn history_file() -> Option<PathBuf> {
-    let state = std::env::var_os("XDG_STATE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| {
-            std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"))
-        })?;
+    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).or_else(|| {
+        std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"))
+    })?;
     let folder = state.join("igql");
     // what keeps it from being made is said when the first input is kept
     let _ = std::fs::create_dir_all(&folder);

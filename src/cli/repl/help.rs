@@ -13,20 +13,12 @@ use std::io::IsTerminal;
 
 /// The aggregates over links and sets, each with what it is of and what it is over nothing.
 const AGGREGATES: [(&str, &str, &str); 9] = [
-    (
-        "count",
-        "How many there are; with an expression, those where it is not null",
-        "0",
-    ),
+    ("count", "How many there are; with an expression, those where it is not null", "0"),
     ("sum", "The sum of an expression", "0"),
     ("mean", "The mean of an expression", "null"),
     ("min", "The smallest value of an expression", "null"),
     ("max", "The largest value of an expression", "null"),
-    (
-        "exists",
-        "Whether there is any; with a condition, any for which it is true",
-        "false",
-    ),
+    ("exists", "Whether there is any; with a condition, any for which it is true", "false"),
     ("any_of", "Whether a condition is true for any", "false"),
     ("all_of", "Whether a condition is true for all", "true"),
     ("none_of", "Whether a condition is true for none", "true"),
@@ -45,11 +37,7 @@ fn aggregate(name: &str, style: Style) -> Option<String> {
         "{does}, over the links of a row (`{name}(~likes(it), ...)`) or the rows of a set. Nulls are skipped; over \
          nothing it is {nothing}. `within=` and `where=` choose among links."
     );
-    Some(format!(
-        "{}\n{}",
-        style.strong(&usage),
-        render(&page, style)
-    ))
+    Some(format!("{}\n{}", style.strong(&usage), render(&page, style)))
 }
 
 /// The help on a name; without one, the commands and what there are pages on.
@@ -106,10 +94,7 @@ fn pages(session: &Session, name: &str) -> Vec<String> {
 
 /// Every name that there is help on.
 fn known(session: &Session) -> Vec<String> {
-    let operators = session
-        .vocabulary()
-        .operators()
-        .map(|op| op.name.to_owned());
+    let operators = session.vocabulary().operators().map(|op| op.name.to_owned());
     let functions = session.vocabulary().functions().map(|f| f.name.to_owned());
     let commands = COMMANDS.iter().map(|(name, ..)| name[1..].to_owned());
     let mut known: Vec<String> = operators.chain(functions).chain(commands).collect();
@@ -156,14 +141,8 @@ fn definitions(session: &Session, name: &str) -> Vec<String> {
     for module in session.modules() {
         let items = module.file.items.iter();
         for item in items.filter(|i| named(i).is_some_and(|n| n.1 == name)) {
-            let file = File {
-                items: vec![item.clone()],
-                ..File::default()
-            };
-            found.push((
-                module.tier,
-                visible_lines(&syntax::print(&file)).into_owned(),
-            ));
+            let file = File { items: vec![item.clone()], ..File::default() };
+            found.push((module.tier, visible_lines(&syntax::print(&file)).into_owned()));
         }
     }
     found.sort_by_key(|(tier, _)| *tier);

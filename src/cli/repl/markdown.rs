@@ -118,10 +118,7 @@ impl Page {
             TagEnd::CodeBlock => self.code_block(),
             TagEnd::TableCell => {
                 let cell = std::mem::take(&mut self.inline);
-                self.table
-                    .last_mut()
-                    .into_iter()
-                    .for_each(|row| row.push(cell.clone()));
+                self.table.last_mut().into_iter().for_each(|row| row.push(cell.clone()));
             }
             TagEnd::Table => self.finish_table(),
             _ => {}
@@ -177,13 +174,7 @@ impl Page {
     fn finish_table(&mut self) {
         let table = std::mem::take(&mut self.table);
         let columns = table.iter().map(Vec::len).max().unwrap_or(0);
-        let widest = |i: usize| {
-            table
-                .iter()
-                .filter_map(|r| r.get(i))
-                .map(|c| shown(c))
-                .max()
-        };
+        let widest = |i: usize| table.iter().filter_map(|r| r.get(i)).map(|c| shown(c)).max();
         let widths: Vec<usize> = (0..columns).map(|i| widest(i).unwrap_or(0)).collect();
         let total = widths.iter().sum::<usize>() + GAP.len() * columns.saturating_sub(1);
         self.gap();
@@ -207,11 +198,7 @@ impl Page {
         let Some((meaning, head)) = row.split_last() else {
             return;
         };
-        let head: Vec<&str> = head
-            .iter()
-            .map(String::as_str)
-            .filter(|c| !c.is_empty())
-            .collect();
+        let head: Vec<&str> = head.iter().map(String::as_str).filter(|c| !c.is_empty()).collect();
         for line in wrapped(&head.join("  "), self.style.width).lines() {
             self.line(line);
         }
@@ -235,29 +222,17 @@ mod tests {
     fn marks_are_gone_and_lines_fit() {
         let page = "# take\n\n`rows.take(n)`: *rows* of [a set](x.md) that is long enough to be wrapped.\n\n\
             | parameter | meaning |\n|---|---|\n| `n` | how many |\n\n- one\n- two `x`\n\n```igql explore\nall(media)\n  .take(2)\n```\n";
-        let style = Style {
-            width: 40,
-            color: false,
-        };
+        let style = Style { width: 40, color: false };
         assert_eq!(
             render(page, style),
             "take\n\nrows.take(n): rows of a set that is long\nenough to be wrapped.\n\n\
              parameter   meaning\nn           how many\n\n- one\n- two x\n\n    all(media)\n      .take(2)\n\n"
         );
-        let narrow = Style {
-            width: 18,
-            color: false,
-        };
+        let narrow = Style { width: 18, color: false };
         assert!(render(page, narrow).contains("n\n    how many\n"));
-        let colored = Style {
-            color: true,
-            ..style
-        };
+        let colored = Style { color: true, ..style };
         let text = render(page, colored);
         assert!(text.contains("\u{1b}[1mtake\u{1b}[0m"), "{text:?}");
-        assert!(
-            text.contains("\u{1b}[36mn\u{1b}[0m           how many"),
-            "{text:?}"
-        );
+        assert!(text.contains("\u{1b}[36mn\u{1b}[0m           how many"), "{text:?}");
     }
 }

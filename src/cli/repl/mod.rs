@@ -88,10 +88,8 @@ pub fn stops() -> Option<&'static AtomicBool> {
 
 pub fn repl(project: &Project, args: &ReplArgs) -> Result<(), Failure> {
     let engine = project.open(args.file.as_deref())?;
-    let source = OnDisk {
-        catalog: project.find(args.file.as_deref())?,
-        options: project.options(),
-    };
+    let source =
+        OnDisk { catalog: project.find(args.file.as_deref())?, options: project.options() };
     let mut session = Session::new(engine, Box::new(source), &STOP);
     let first = [
         args.user.as_ref().map(|user| format!(":user {user}")),

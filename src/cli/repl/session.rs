@@ -48,10 +48,7 @@ impl Said {
         if !text.ends_with('\n') {
             text.push('\n');
         }
-        Said {
-            text,
-            ..Said::default()
-        }
+        Said { text, ..Said::default() }
     }
 
     pub fn error(message: impl std::fmt::Display) -> Said {
@@ -101,10 +98,7 @@ struct Origin<'a> {
     folder: Option<&'a Path>,
 }
 
-const TYPED: Origin = Origin {
-    name: "repl",
-    folder: None,
-};
+const TYPED: Origin = Origin { name: "repl", folder: None };
 
 pub struct Session {
     pub engine: Engine,
@@ -224,12 +218,7 @@ impl Session {
     fn definitions(&self, anew: &[Key]) -> String {
         let kept = self.items.iter().filter(|(key, _)| !anew.contains(key));
         let items = kept.map(|(_, text)| text);
-        let all: Vec<&str> = self
-            .imports
-            .iter()
-            .chain(items)
-            .map(String::as_str)
-            .collect();
+        let all: Vec<&str> = self.imports.iter().chain(items).map(String::as_str).collect();
         all.join("\n")
     }
 
@@ -263,10 +252,7 @@ impl Session {
                     "{}\nnote: the session keeps its data\n",
                     visible_lines(message.trim_end())
                 );
-                Said {
-                    errors,
-                    ..Said::default()
-                }
+                Said { errors, ..Said::default() }
             }
         }
     }
@@ -277,10 +263,7 @@ impl Session {
         match files::read_program(path) {
             Ok(text) => {
                 let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-                let origin = Origin {
-                    name: &name,
-                    folder: Some(folder.unwrap_or(Path::new("."))),
-                };
+                let origin = Origin { name: &name, folder: Some(folder.unwrap_or(Path::new("."))) };
                 self.program(&text, origin)
             }
             Err(error) => Said::error(format!("{name}: {error}")),
@@ -367,22 +350,15 @@ impl Session {
             self.keep(item, text, origin);
         }
         for compiled in compiled {
-            said.errors
-                .push_str(&self.drawn(&compiled.diagnostics, &compiled.sources));
-            if let Some(program) = compiled
-                .program
-                .filter(|_| several.is_empty() && runs(&file))
-            {
+            said.errors.push_str(&self.drawn(&compiled.diagnostics, &compiled.sources));
+            if let Some(program) = compiled.program.filter(|_| several.is_empty() && runs(&file)) {
                 if matches!(file.items.last().map(|i| &i.kind), Some(ItemKind::Expr(_))) {
                     self.before = Before::Set(text.to_owned());
                 }
                 said.and(self.run(program));
             }
         }
-        said.and(Said {
-            errors: notes(&file, &several),
-            ..Said::default()
-        });
+        said.and(Said { errors: notes(&file, &several), ..Said::default() });
         said
     }
 
@@ -418,10 +394,7 @@ impl Session {
     fn run(&mut self, program: Program) -> Said {
         let started = Instant::now();
         let requests = std::slice::from_ref(&self.request);
-        let answer = match self
-            .engine
-            .execute(&program, requests, &self.limits().into())
-        {
+        let answer = match self.engine.execute(&program, requests, &self.limits().into()) {
             Ok(mut pass) => pass.answers.remove(0),
             Err(RunError::Request(message)) if self.request.user.is_none() => {
                 return Said::error(format!("{message}\nhelp: set the user with `:user ID`"));
@@ -432,18 +405,14 @@ impl Session {
         self.last = Some(Last {
             program,
             // explanations are of this answer, not of one a moment later
-            request: Request {
-                at: Some(answer.now),
-                ..self.request.clone()
-            },
+            request: Request { at: Some(answer.now), ..self.request.clone() },
         });
         let mut said = Said::text(table::answer(&answer, false, self.room()));
         if self.timed {
             let rows: usize = answer.lists.iter().map(|l| l.len()).sum();
             let noun = if rows == 1 { "row" } else { "rows" };
             let ms = took.as_secs_f64() * 1e3;
-            said.text
-                .push_str(&format!("{rows} {noun} in {ms:.1} ms\n"));
+            said.text.push_str(&format!("{rows} {noun} in {ms:.1} ms\n"));
         }
         said.errors = warnings(&answer);
         said
@@ -451,30 +420,18 @@ impl Session {
 
     /// What a table may take.
     pub fn room(&self) -> table::Room {
-        table::Room {
-            width: grid::width(),
-            rows: self.rows,
-        }
+        table::Room { width: grid::width(), rows: self.rows }
     }
 
     pub fn limits(&self) -> Limits {
-        Limits {
-            stop: Stop {
-                flag: Some(self.stop),
-                ..Stop::default()
-            },
-            ..Limits::default()
-        }
+        Limits { stop: Stop { flag: Some(self.stop), ..Stop::default() }, ..Limits::default() }
     }
 
     pub fn failed(&mut self, diagnostics: &[Diagnostic], sources: &Sources) -> Said {
         let errors = self.drawn(diagnostics, sources);
         match errors.is_empty() {
             true => Said::error("there is nothing to run"),
-            false => Said {
-                errors,
-                ..Said::default()
-            },
+            false => Said { errors, ..Said::default() },
         }
     }
 
@@ -508,9 +465,7 @@ const CHANGED: &str = "note: the catalog or its data has changed; this session s
 
 fn warnings(answer: &Answer) -> String {
     let lines = answer.warnings.iter();
-    lines
-        .map(|w| format!("warning: {}\n", visible(w)))
-        .collect()
+    lines.map(|w| format!("warning: {}\n", visible(w))).collect()
 }
 
 /// Whether a file has something to run.
@@ -543,14 +498,10 @@ fn notes(file: &File, several: &[String]) -> String {
         notes.push_str(&format!("note: queries `{all}`; `{first}()` runs one\n"));
     }
     let tests = file.items.iter();
-    let tests = tests
-        .filter(|i| matches!(i.kind, ItemKind::Test { .. }))
-        .count();
+    let tests = tests.filter(|i| matches!(i.kind, ItemKind::Test { .. })).count();
     if tests > 0 {
         let noun = if tests == 1 { "test was" } else { "tests were" };
-        notes.push_str(&format!(
-            "note: {tests} {noun} not run; `igql test FILE` does\n"
-        ));
+        notes.push_str(&format!("note: {tests} {noun} not run; `igql test FILE` does\n"));
     }
     notes
 }

@@ -57,16 +57,12 @@ fn push(parts: &mut Vec<Part>, program: &mut String) {
 
 /// The first word of a command's line.
 pub fn command_name(command: &str) -> &str {
-    command
-        .split(char::is_whitespace)
-        .next()
-        .unwrap_or_default()
+    command.split(char::is_whitespace).next().unwrap_or_default()
 }
 
 /// Whether there is more than blank lines and comments.
 pub fn has_code(text: &str) -> bool {
-    text.lines()
-        .any(|line| !line.trim().is_empty() && !line.trim().starts_with('#'))
+    text.lines().any(|line| !line.trim().is_empty() && !line.trim().starts_with('#'))
 }
 
 /// Whether a text can be taken as it is: a command, or items that end. Comments alone belong to the
@@ -93,10 +89,9 @@ pub fn key(item: &Item) -> Option<Key> {
             let names: Vec<&str> = entities.iter().map(|e| e.text.as_str()).collect();
             names.join(", ")
         }
-        ItemKind::Value(def) | ItemKind::Policy(def) => def
-            .entity
-            .as_ref()
-            .map_or(String::new(), |e| e.text.clone()),
+        ItemKind::Value(def) | ItemKind::Policy(def) => {
+            def.entity.as_ref().map_or(String::new(), |e| e.text.clone())
+        }
         ItemKind::Def { params, .. } => match params.first().map(|p| &p.ty.kind) {
             Some(TypeExprKind::Named { name, args }) => match args.first().map(|a| &a.kind) {
                 Some(TypeExprKind::Named { name: of, .. }) => format!("{}[{}]", name.text, of.text),

@@ -132,9 +132,7 @@ fn understood(keys: &str) -> Typed {
     while let Some(c) = rest.chars().next() {
         if let Some(pasted) = rest.strip_prefix(PASTE.0) {
             let (text, after) = pasted.split_once(PASTE.1).unwrap_or((pasted, ""));
-            typed
-                .text
-                .push_str(&text.replace("\r\n", "\n").replace('\r', "\n"));
+            typed.text.push_str(&text.replace("\r\n", "\n").replace('\r', "\n"));
             // it is run when Enter is pressed, not because it ends a line
             typed.entered = false;
             rest = after;
@@ -157,9 +155,7 @@ fn understood(keys: &str) -> Typed {
             // keys without a letter: the arrows and such
             '\u{1b}' => {
                 let number = |c: char| c.is_ascii_digit() || c == ';';
-                let key = rest
-                    .trim_start_matches(['[', 'O'])
-                    .trim_start_matches(number);
+                let key = rest.trim_start_matches(['[', 'O']).trim_start_matches(number);
                 rest = key.get(1..).unwrap_or_default();
             }
             c if c.is_control() => {}

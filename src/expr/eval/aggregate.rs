@@ -31,11 +31,7 @@ pub(super) fn aggregate<'a>(frame: &Frame<'a>, over: &OverLinks, ty: &Type) -> V
         return counted(over.stat, counts);
     }
     let degrees = Degrees::of(run, &over.edge);
-    let reads = [&over.from]
-        .into_iter()
-        .chain(&over.within)
-        .chain(&over.filter)
-        .chain(&over.value);
+    let reads = [&over.from].into_iter().chain(&over.within).chain(&over.filter).chain(&over.value);
     let reads = reads.fold(vec![false; frame.bound.len()], |mut all, part| {
         let own = frame.reads(part);
         all.iter_mut().zip(own).for_each(|(all, own)| *all |= own);
@@ -77,13 +73,7 @@ pub fn members(run: &Run, over: &OverLinks) -> Vec<Vec<u32>> {
     let ids = frame.eval(&over.from).codes().spread(frame.n);
     let owners: Vec<u32> = (0..frame.n as u32).collect();
     let degrees = Degrees::of(run, &over.edge);
-    let starts = Starts {
-        ids: &ids,
-        owners: &owners,
-        ends: None,
-        any: false,
-        shared: None,
-    };
+    let starts = Starts { ids: &ids, owners: &owners, ends: None, any: false, shared: None };
     let mut members = vec![Vec::new(); frame.n];
     for (rows, links) in degrees.parts(run.stop, &ids, frame.n) {
         let _held = hold_links(run, links);
@@ -109,10 +99,8 @@ fn of_links(frame: &Frame, over: &OverLinks, starts: Starts, ty: &Type) -> Colum
         return Val::null(ty).into_column(0).zeros(frame.n);
     }
     let links = matching(frame, over, starts);
-    let values = over
-        .value
-        .as_ref()
-        .map(|value| in_links(frame, &links, starts, |f| f.column(value)));
+    let values =
+        over.value.as_ref().map(|value| in_links(frame, &links, starts, |f| f.column(value)));
     fold(over.stat, &links.offsets(frame.n), values.as_ref(), ty)
 }
 
@@ -133,11 +121,9 @@ fn counts(
 ) -> Option<Vec<i64>> {
     let adjacency = match &edge.kind {
         EdgeKind::Table { edge, reverse } => run.snapshot.adjacency(*edge, *reverse),
-        EdgeKind::Reference {
-            entity,
-            reference,
-            reverse: true,
-        } => run.snapshot.referrers(*entity, *reference as usize),
+        EdgeKind::Reference { entity, reference, reverse: true } => {
+            run.snapshot.referrers(*entity, *reference as usize)
+        }
         EdgeKind::Weight { inner, .. } => return counts(run, inner, starts, within),
         EdgeKind::Union { branches, .. } => {
             let mut sum = vec![0; starts.ids.len()];
@@ -198,13 +184,6 @@ fn matching(frame: &Frame, over: &OverLinks, starts: Starts) -> Links {
 
 fn in_links<R>(outer: &Frame, links: &Links, starts: Starts, f: impl Fn(&Frame) -> R) -> R {
     let owners = starts.owners_of(links);
-    let link = LinkFrame {
-        links,
-        from: starts.ids,
-        outer: Some(outer),
-    };
-    f(&Frame {
-        shared: outer.shared,
-        ..Frame::links(outer.run, &owners, link)
-    })
+    let link = LinkFrame { links, from: starts.ids, outer: Some(outer) };
+    f(&Frame { shared: outer.shared, ..Frame::links(outer.run, &owners, link) })
 }

@@ -20,8 +20,7 @@ const AT_ONCE: usize = 64;
 impl Frame<'_> {
     /// The value of an expression as a column of `n` rows.
     pub fn column(&self, expr: &Expr) -> Column {
-        self.column_until(expr)
-            .unwrap_or_else(|part| part.zeros(self.n))
+        self.column_until(expr).unwrap_or_else(|part| part.zeros(self.n))
     }
 
     /// The same; if the run has to end, an error with some of the first rows.
@@ -65,10 +64,7 @@ impl Frame<'_> {
         let size = (BLOCK * PARTS / expr.parts().max(PARTS)).max(LEAST);
         let splits = self.n >= 2 * size && self.splits(expr);
         let shared = self.sharing(expr, splits);
-        let frame = Frame {
-            shared: shared.as_ref().or(self.shared),
-            ..*self
-        };
+        let frame = Frame { shared: shared.as_ref().or(self.shared), ..*self };
         if !splits {
             return Ok(value(&frame));
         }
@@ -163,10 +159,7 @@ impl<'a> Frame<'a> {
             };
             (part.address(), value)
         };
-        Some(Shared {
-            values: found.exprs.iter().map(value).collect(),
-            above: self.shared,
-        })
+        Some(Shared { values: found.exprs.iter().map(value).collect(), above: self.shared })
     }
 }
 
@@ -195,10 +188,7 @@ impl<'e> Found<'e> {
             _ => expr.level == Level::Request && !over_requests,
         };
         if can_be_shared {
-            if frame
-                .shared
-                .is_none_or(|shared| shared.find(expr).is_none())
-            {
+            if frame.shared.is_none_or(|shared| shared.find(expr).is_none()) {
                 self.exprs.push(expr);
             }
             return;
@@ -206,11 +196,8 @@ impl<'e> Found<'e> {
         recurse(|| expr.each_child(&mut |child| self.look(frame, child, depth)));
         if let Kind::OverLinks(over) = &expr.kind {
             self.over_links = true;
-            over.within
-                .iter()
-                .for_each(|within| self.look(frame, within, depth));
-            over.edge
-                .each_expr(&mut |part| self.look(frame, part, depth + 1));
+            over.within.iter().for_each(|within| self.look(frame, within, depth));
+            over.edge.each_expr(&mut |part| self.look(frame, part, depth + 1));
             for part in [&over.filter, &over.value].into_iter().flatten() {
                 self.look(frame, part, depth + 1);
             }

@@ -69,14 +69,8 @@ pub fn hash(frame: &Frame, parts: &[Expr]) -> Val<'static> {
             return NULL_INT;
         }
         hasher.cut(0);
-        let known = parts
-            .iter()
-            .all(|part| part.write(frame.run, row, &mut hasher));
-        if known {
-            hasher.finish() as i64
-        } else {
-            NULL_INT
-        }
+        let known = parts.iter().all(|part| part.write(frame.run, row, &mut hasher));
+        if known { hasher.finish() as i64 } else { NULL_INT }
     };
     Val::I64(match parts.iter().all(Part::is_single) {
         true => Arg::One(of(0)),
@@ -101,9 +95,7 @@ pub fn uniform(frame: &Frame, salt: &Expr, ids: &[Expr]) -> Val<'static> {
         let request = frame.owner(row);
         if changes || shared.is_none_or(|(r, _)| r != request) {
             hasher.cut(0);
-            hasher
-                .int(run.seeds[request])
-                .key(run.keys.key(viewer, run.viewers[request]).as_ref());
+            hasher.int(run.seeds[request]).key(run.keys.key(viewer, run.viewers[request]).as_ref());
             let known = salt.write(run, row, &mut hasher);
             shared = Some((request, known.then(|| hasher.mark())));
         }

@@ -33,12 +33,7 @@ pub fn look_up(
     let known = run.ends.of(expr);
     // no evaluation waits for other threads, so it may hold the lock
     let mut known = lock(&known);
-    let EndValues {
-        differs,
-        places,
-        values,
-        ..
-    } = &mut *known;
+    let EndValues { differs, places, values, .. } = &mut *known;
     let alike = (!*differs).then(|| run.alike());
     let (mut new, mut owners) = (Vec::new(), Vec::new());
     let place = |(row, &id): (usize, &u32)| {
@@ -84,9 +79,7 @@ pub fn of_all(run: &Run, expr: &Expr, end: End, rows: usize) -> Option<Arc<[f64]
     if known.all.is_none() && run.ends.charge(rows * size_of::<f64>()) {
         let mut all = Vec::with_capacity(rows);
         for start in (0..rows).step_by(BLOCK) {
-            let ids: Vec<u32> = (start..rows.min(start + BLOCK))
-                .map(|id| id as u32)
-                .collect();
+            let ids: Vec<u32> = (start..rows.min(start + BLOCK)).map(|id| id as u32).collect();
             let made = evaluate(&Frame::requests(run), expr, end, &ids, &vec![0; ids.len()]);
             all.extend(from_column(made).floats().spread(ids.len()));
             if run.stop.is_due() {
@@ -102,30 +95,13 @@ pub fn of_all(run: &Run, expr: &Expr, end: End, rows: usize) -> Option<Arc<[f64]
 fn evaluate(frame: &Frame, expr: &Expr, end: End, ids: &[u32], owners: &[u32]) -> Column {
     let shared = frame.shared;
     if end == End::It {
-        let rows = Frame {
-            n: ids.len(),
-            owners,
-            ids,
-            shared,
-            ..Frame::requests(frame.run)
-        };
+        let rows = Frame { n: ids.len(), owners, ids, shared, ..Frame::requests(frame.run) };
         return rows.column(expr);
     }
-    let links = Links {
-        parent: (0..ids.len() as u32).collect(),
-        to: ids.to_vec(),
-        ..Links::default()
-    };
-    let link = LinkFrame {
-        links: &links,
-        from: ids,
-        outer: None,
-    };
-    let links = Frame {
-        shared,
-        repeats: false,
-        ..Frame::links(frame.run, owners, link)
-    };
+    let links =
+        Links { parent: (0..ids.len() as u32).collect(), to: ids.to_vec(), ..Links::default() };
+    let link = LinkFrame { links: &links, from: ids, outer: None };
+    let links = Frame { shared, repeats: false, ..Frame::links(frame.run, owners, link) };
     links.column(expr)
 }
 

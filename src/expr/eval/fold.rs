@@ -17,9 +17,7 @@ pub fn fold(stat: Stat, offsets: &[u32], values: Option<&Column>, ty: &Type) -> 
         (Stat::Count, Some(values)) => {
             let known = logic::is_null(&Val::borrow(values)).spread(values.len());
             Column::I64(
-                groups
-                    .map(|g| known[g].iter().filter(|&&null| null == 0).count() as i64)
-                    .collect(),
+                groups.map(|g| known[g].iter().filter(|&&null| null == 0).count() as i64).collect(),
             )
         }
         (_, Some(Column::Bool(v))) => {

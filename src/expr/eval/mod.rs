@@ -61,10 +61,7 @@ impl<'a> Frame<'a> {
             Some(_) => self.eval_kind(expr),
             None => {
                 let memo = Memo::default();
-                let whole = Frame {
-                    memo: Some(&memo),
-                    ..*self
-                };
+                let whole = Frame { memo: Some(&memo), ..*self };
                 whole.eval_kind(expr).owned(self.n)
             }
         }
@@ -79,11 +76,7 @@ impl<'a> Frame<'a> {
             Some(value) => value.pick(self.owners),
             None => {
                 let value = Frame::requests(run).eval_here(expr);
-                if one {
-                    single(value)
-                } else {
-                    value.pick(self.owners)
-                }
+                if one { single(value) } else { value.pick(self.owners) }
             }
         }
     }
@@ -109,18 +102,10 @@ impl<'a> Frame<'a> {
             Kind::Outer(inner) => self.outer(expr, inner),
             Kind::Read { entity, column, id } => self.read(*entity, *column, id),
             Kind::Visible { entity, id } => self.visible(*entity, id),
-            Kind::VectorOf {
-                embedding,
-                entity,
-                id,
-            } => self.vector(*embedding, *entity, id),
+            Kind::VectorOf { embedding, entity, id } => self.vector(*embedding, *entity, id),
             Kind::ToId { entity, key } => self.id_of_key(*entity, key),
             Kind::Call { kernel, args } => self.call(*kernel, args),
-            Kind::If {
-                condition,
-                then,
-                otherwise,
-            } => {
+            Kind::If { condition, then, otherwise } => {
                 let condition = self.eval(condition).bools();
                 logic::choose(self.n, &condition, &self.eval(then), &self.eval(otherwise))
             }
@@ -141,11 +126,7 @@ impl<'a> Frame<'a> {
     }
 
     fn call(&self, kernel: Kernel, args: &[Expr]) -> Val<'a> {
-        let call = Call {
-            n: self.n,
-            texts: self.run.texts,
-            stop: self.run.stop,
-        };
+        let call = Call { n: self.n, texts: self.run.texts, stop: self.run.stop };
         let values = || -> Vec<Val> {
             let values = args.iter().map(|arg| self.eval(arg)).collect();
             stretch::at(kernel.function.name);
@@ -198,19 +179,12 @@ impl<'a> Frame<'a> {
             LinkField::Weight => Val::F64(Arg::Many(Cow::Borrowed(&links.weight[own]))),
             LinkField::Column(i) => links.columns[i as usize]
                 .as_ref()
-                .map_or(Val::null(&Type::Null), |column| {
-                    Val::borrow(column).slice(own)
-                }),
+                .map_or(Val::null(&Type::Null), |column| Val::borrow(column).slice(own)),
         }
     }
 
     fn outer(&self, whole: &Expr, inner: &Expr) -> Val<'a> {
-        let Some(LinkFrame {
-            links,
-            outer: Some(outer),
-            ..
-        }) = self.link
-        else {
+        let Some(LinkFrame { links, outer: Some(outer), .. }) = self.link else {
             return Val::null(&inner.ty);
         };
         let parents = &links.parent[self.first..self.first + self.n];
@@ -242,11 +216,7 @@ impl<'a> Frame<'a> {
         let ids = ids.codes();
         let at = |i: usize| {
             let (id, request) = (ids.get(i), self.owner(i));
-            if self.run.visible(entity, id, request) {
-                id
-            } else {
-                NULL_CODE
-            }
+            if self.run.visible(entity, id, request) { id } else { NULL_CODE }
         };
         Val::Code(Arg::Many((0..self.n).map(at).collect()))
     }
@@ -262,16 +232,13 @@ impl<'a> Frame<'a> {
         let keys = &self.run.keys;
         match self.eval(key) {
             Val::I64(v) => Val::Code(functions::map1(&v, |k| {
-                if k == NULL_INT {
-                    NULL_CODE
-                } else {
-                    keys.id(entity, &Key::Int(k))
-                }
+                if k == NULL_INT { NULL_CODE } else { keys.id(entity, &Key::Int(k)) }
             })),
             Val::Code(v) => Val::Code(functions::map1(&v, |code| {
-                self.run.texts.get(code).map_or(NULL_CODE, |text| {
-                    keys.id(entity, &Key::Str(text.into_owned()))
-                })
+                self.run
+                    .texts
+                    .get(code)
+                    .map_or(NULL_CODE, |text| keys.id(entity, &Key::Str(text.into_owned())))
             })),
             other => other,
         }
@@ -279,10 +246,7 @@ impl<'a> Frame<'a> {
 
     /// A list per row, of the values of the items.
     fn list(&self, items: &[Expr]) -> Val<'a> {
-        let (k, single) = (
-            items.len(),
-            items.iter().all(|item| item.level == Level::Constant),
-        );
+        let (k, single) = (items.len(), items.iter().all(|item| item.level == Level::Constant));
         let n = if single { 1 } else { self.n };
         let column = |item: &Expr| match n == self.n {
             true => self.column(item),
@@ -298,9 +262,8 @@ impl<'a> Frame<'a> {
             }
             columns.push(made);
         }
-        let order: Vec<u32> = (0..n)
-            .flat_map(|row| (0..k).map(move |j| (j * n + row) as u32))
-            .collect();
+        let order: Vec<u32> =
+            (0..n).flat_map(|row| (0..k).map(move |j| (j * n + row) as u32)).collect();
         let made = Arc::new(Column::concat(&columns).gather(&order));
         let slots = match single {
             true => Arg::One([0, k as u32]),

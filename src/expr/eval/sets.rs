@@ -14,9 +14,7 @@ impl<'a> Frame<'a> {
         let at = |i: usize| match ids.get(i) {
             NULL_CODE => NULL_BOOL,
             id => u8::from(
-                members[rows.range(self.owner(i))]
-                    .binary_search_by_key(&id, |&(id, _)| id)
-                    .is_ok(),
+                members[rows.range(self.owner(i))].binary_search_by_key(&id, |&(id, _)| id).is_ok(),
             ),
         };
         Val::Bool(Arg::Many((0..self.n).map(at).collect()))
@@ -36,12 +34,10 @@ impl<'a> Frame<'a> {
         let all = (0..self.n).map(place);
         match what {
             OfSet::Score => Val::F64(Arg::Many(
-                all.map(|p| p.map_or(NULL_FLOAT, |(row, _)| rows.scores[row]))
-                    .collect(),
+                all.map(|p| p.map_or(NULL_FLOAT, |(row, _)| rows.scores[row])).collect(),
             )),
             OfSet::Position => Val::I64(Arg::Many(
-                all.map(|p| p.map_or(NULL_INT, |(row, start)| (row - start + 1) as i64))
-                    .collect(),
+                all.map(|p| p.map_or(NULL_INT, |(row, start)| (row - start + 1) as i64)).collect(),
             )),
         }
     }

@@ -147,35 +147,27 @@ pub fn finite(x: f64) -> f64 {
 #[inline]
 pub fn truncate(x: f64) -> i64 {
     let x = x.trunc();
-    if x > -9.223_372_036_854_775e18 && x < 9.223_372_036_854_775e18 {
-        x as i64
-    } else {
-        NULL_INT
-    }
+    if x > -9.223_372_036_854_775e18 && x < 9.223_372_036_854_775e18 { x as i64 } else { NULL_INT }
 }
 
 #[inline]
 fn ints(args: &[Val], f: impl Fn(i64, i64) -> Option<i64>) -> Val<'static> {
     let (a, b) = (args[0].view().ints(), args[1].view().ints());
     Val::I64(map2(&a, &b, |x, y| {
-        if x == NULL_INT || y == NULL_INT {
-            NULL_INT
-        } else {
-            f(x, y).unwrap_or(NULL_INT)
-        }
+        if x == NULL_INT || y == NULL_INT { NULL_INT } else { f(x, y).unwrap_or(NULL_INT) }
     }))
 }
 
 #[inline]
 fn floats(args: &[Val], f: impl Fn(f64, f64) -> f64) -> Val<'static> {
     let (a, b) = (args[0].view().floats(), args[1].view().floats());
-    Val::F64(map2(&a, &b, |x, y| {
-        if x.is_nan() || y.is_nan() {
-            NULL_FLOAT
-        } else {
-            finite(f(x, y))
-        }
-    }))
+    Val::F64(map2(
+        &a,
+        &b,
+        |x, y| {
+            if x.is_nan() || y.is_nan() { NULL_FLOAT } else { finite(f(x, y)) }
+        },
+    ))
 }
 
 /// What is beyond the calendar is no time.
@@ -190,41 +182,27 @@ fn earlier(time: i64, by: i64) -> Option<i64> {
 }
 
 fn neg_int(_: &Call, args: &[Val]) -> Val<'static> {
-    Val::I64(map1(&args[0].view().ints(), |x| {
-        if x == NULL_INT { x } else { -x }
-    }))
+    Val::I64(map1(&args[0].view().ints(), |x| if x == NULL_INT { x } else { -x }))
 }
 
 fn scale(_: &Call, args: &[Val]) -> Val<'static> {
     let (a, b) = (args[0].view().ints(), args[1].view().floats());
-    Val::I64(map2(&a, &b, |x, y| {
-        truncate((widen(x) * y).round_ties_even())
-    }))
+    Val::I64(map2(&a, &b, |x, y| truncate((widen(x) * y).round_ties_even())))
 }
 
 fn div_duration(_: &Call, args: &[Val]) -> Val<'static> {
     let (a, b) = (args[0].view().ints(), args[1].view().floats());
-    Val::I64(map2(&a, &b, |x, y| {
-        truncate((widen(x) / y).round_ties_even())
-    }))
+    Val::I64(map2(&a, &b, |x, y| truncate((widen(x) / y).round_ties_even())))
 }
 
 fn floor_div(x: i64, y: i64) -> Option<i64> {
     let quotient = x.checked_div(y)?;
-    Some(if x % y != 0 && (x < 0) != (y < 0) {
-        quotient - 1
-    } else {
-        quotient
-    })
+    Some(if x % y != 0 && (x < 0) != (y < 0) { quotient - 1 } else { quotient })
 }
 
 fn floor_mod(x: i64, y: i64) -> Option<i64> {
     let rest = x.checked_rem(y)?;
-    Some(if rest != 0 && (rest < 0) != (y < 0) {
-        rest + y
-    } else {
-        rest
-    })
+    Some(if rest != 0 && (rest < 0) != (y < 0) { rest + y } else { rest })
 }
 
 /// The remainder with the divisor's sign, as Python has it.
@@ -250,9 +228,5 @@ fn float_floor_div(x: f64, y: f64) -> f64 {
         return 0.0f64.copysign(x / y);
     }
     let floor = quotient.floor();
-    if quotient - floor > 0.5 {
-        floor + 1.0
-    } else {
-        floor
-    }
+    if quotient - floor > 0.5 { floor + 1.0 } else { floor }
 }

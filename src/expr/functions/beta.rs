@@ -34,11 +34,7 @@ pub fn quantile(a: f64, b: f64, u: f64, pace: &Pace) -> Option<f64> {
         }
         let density = ((a - 1.0) * x.ln() + (b - 1.0) * (-x).ln_1p() - log_beta).exp();
         let step = x - off / density;
-        let next = if step > low && step < high {
-            step
-        } else {
-            between(low, high)
-        };
+        let next = if step > low && step < high { step } else { between(low, high) };
         if next == low || next == high || (next - x).abs() <= f64::EPSILON * x {
             x = next;
             break;

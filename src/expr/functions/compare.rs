@@ -53,20 +53,14 @@ pub static FUNCTIONS: &[Function] = &[
 fn ints(args: &[Val], test: fn(Ordering) -> bool) -> Val<'static> {
     let (a, b) = (args[0].view().ints(), args[1].view().ints());
     Val::Bool(map2(&a, &b, |x, y| {
-        if x == NULL_INT || y == NULL_INT {
-            NULL_BOOL
-        } else {
-            u8::from(test(x.cmp(&y)))
-        }
+        if x == NULL_INT || y == NULL_INT { NULL_BOOL } else { u8::from(test(x.cmp(&y))) }
     }))
 }
 
 #[inline]
 fn floats(args: &[Val], test: fn(Ordering) -> bool) -> Val<'static> {
     let (a, b) = (args[0].view().floats(), args[1].view().floats());
-    Val::Bool(map2(&a, &b, |x, y| {
-        x.partial_cmp(&y).map_or(NULL_BOOL, |o| u8::from(test(o)))
-    }))
+    Val::Bool(map2(&a, &b, |x, y| x.partial_cmp(&y).map_or(NULL_BOOL, |o| u8::from(test(o)))))
 }
 
 fn texts(call: &Call, args: &[Val], test: fn(Ordering) -> bool) -> Val<'static> {
@@ -83,11 +77,7 @@ fn texts(call: &Call, args: &[Val], test: fn(Ordering) -> bool) -> Val<'static> 
 /// Equality of values of one type. Strings and ids are equal where their codes are.
 fn equal(args: &[Val], say: fn(bool) -> bool) -> Val<'static> {
     let known = |null: bool, equal: bool| {
-        if null {
-            NULL_BOOL
-        } else {
-            u8::from(say(equal))
-        }
+        if null { NULL_BOOL } else { u8::from(say(equal)) }
     };
     Val::Bool(match (&args[0], &args[1]) {
         (Val::I64(a), Val::I64(b)) => {

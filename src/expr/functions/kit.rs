@@ -22,9 +22,9 @@ pub fn map2<A: Copy, B: Copy, R: Copy>(
         (Arg::One(a), Arg::One(b)) => Arg::One(f(*a, *b)),
         (Arg::One(a), Arg::Many(b)) => Arg::Many(b.iter().map(|&b| f(*a, b)).collect()),
         (Arg::Many(a), Arg::One(b)) => Arg::Many(a.iter().map(|&a| f(a, *b)).collect()),
-        (Arg::Many(a), Arg::Many(b)) => Arg::Many(Cow::Owned(
-            a.iter().zip(b.iter()).map(|(&a, &b)| f(a, b)).collect(),
-        )),
+        (Arg::Many(a), Arg::Many(b)) => {
+            Arg::Many(Cow::Owned(a.iter().zip(b.iter()).map(|(&a, &b)| f(a, b)).collect()))
+        }
     }
 }
 
@@ -42,9 +42,5 @@ pub fn by_row<R: Copy>(
         Val::Code(a) => matches!(a, Arg::One(_)),
         Val::List(a, _) | Val::Vector(a, _) => matches!(a, Arg::One(_)),
     });
-    if single {
-        Arg::One(f(0))
-    } else {
-        Arg::Many((0..call.n).map(f).collect())
-    }
+    if single { Arg::One(f(0)) } else { Arg::Many((0..call.n).map(f).collect()) }
 }

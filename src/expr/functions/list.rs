@@ -34,24 +34,20 @@ pub static FUNCTIONS: &[Function] = &[
         name: "overlap",
         usage: "overlap(a, b)",
         doc: "Number of distinct elements that both lists have.",
-        overloads: &[
-            overload!(ListA, ListA => Int, Strict, COUNT_OR_NULL, |c, a| {
-                let pace = Pace::new(c.stop);
-                Val::I64(by_row(c, a, |i| shared(&pace, a, i).map_or(NULL_INT, |s| s.both as i64)))
-            }),
-        ],
+        overloads: &[overload!(ListA, ListA => Int, Strict, COUNT_OR_NULL, |c, a| {
+            let pace = Pace::new(c.stop);
+            Val::I64(by_row(c, a, |i| shared(&pace, a, i).map_or(NULL_INT, |s| s.both as i64)))
+        })],
         ..PLAIN
     },
     Function {
         name: "jaccard",
         usage: "jaccard(a, b)",
         doc: "Distinct elements that both lists have, over those that one has.",
-        overloads: &[
-            overload!(ListA, ListA => Float, Strict, SHARE_OR_NULL, |c, a| {
-                let pace = Pace::new(c.stop);
-                Val::F64(by_row(c, a, |i| shared(&pace, a, i).map_or(NULL_FLOAT, Shared::jaccard)))
-            }),
-        ],
+        overloads: &[overload!(ListA, ListA => Float, Strict, SHARE_OR_NULL, |c, a| {
+            let pace = Pace::new(c.stop);
+            Val::F64(by_row(c, a, |i| shared(&pace, a, i).map_or(NULL_FLOAT, Shared::jaccard)))
+        })],
         ..PLAIN
     },
 ];
@@ -60,21 +56,13 @@ fn len_list(_: &Call, args: &[Val]) -> Val<'static> {
     let Val::List(slots, _) = &args[0] else {
         return Val::null(&crate::types::Type::Int);
     };
-    Val::I64(map1(slots, |s| {
-        if s[0] == NULL_CODE {
-            NULL_INT
-        } else {
-            i64::from(s[1])
-        }
-    }))
+    Val::I64(map1(slots, |s| if s[0] == NULL_CODE { NULL_INT } else { i64::from(s[1]) }))
 }
 
 /// An element or value as bits that are equal where the values are; null has none.
 pub fn bits(value: &Val, row: usize) -> Option<u64> {
     match value {
-        Val::I64(v) => Some(v.get(row))
-            .filter(|&x| x != NULL_INT)
-            .map(|x| x as u64),
+        Val::I64(v) => Some(v.get(row)).filter(|&x| x != NULL_INT).map(|x| x as u64),
         Val::F64(v) => float_bits(v.get(row)),
         Val::Bool(v) => Some(v.get(row)).filter(|&x| x != NULL_BOOL).map(u64::from),
         Val::Code(v) => Some(v.get(row)).filter(|&x| x != NULL_CODE).map(u64::from),
@@ -114,11 +102,7 @@ fn made_bits(column: &Column, i: usize) -> Option<u64> {
 
 /// Both zeros are one value.
 fn float_bits(x: f64) -> Option<u64> {
-    if x.is_nan() {
-        None
-    } else {
-        Some((x + 0.0).to_bits())
-    }
+    if x.is_nan() { None } else { Some((x + 0.0).to_bits()) }
 }
 
 /// `value in list`; the arguments are the value and the list.
@@ -154,11 +138,7 @@ struct Shared {
 
 impl Shared {
     fn jaccard(self) -> f64 {
-        if self.either == 0 {
-            NULL_FLOAT
-        } else {
-            self.both as f64 / self.either as f64
-        }
+        if self.either == 0 { NULL_FLOAT } else { self.both as f64 / self.either as f64 }
     }
 }
 
@@ -183,8 +163,5 @@ fn shared(pace: &Pace, args: &[Val], row: usize) -> Option<Shared> {
     };
     let (a, b) = (distinct(&args[0])?, distinct(&args[1])?);
     let both = a.iter().filter(|x| b.binary_search(x).is_ok()).count();
-    Some(Shared {
-        both,
-        either: a.len() + b.len() - both,
-    })
+    Some(Shared { both, either: a.len() + b.len() - both })
 }

@@ -94,22 +94,15 @@ pub fn choose(n: usize, condition: &Arg<u8>, then: &Val, otherwise: &Val) -> Val
         return (if *c == 1 { then } else { otherwise }).clone().owned(n);
     }
     fn pick<T: Copy>(n: usize, c: &Arg<u8>, a: &Arg<T>, b: &Arg<T>) -> Arg<'static, T> {
-        Arg::Many(
-            (0..n)
-                .map(|i| if c.get(i) == 1 { a.get(i) } else { b.get(i) })
-                .collect(),
-        )
+        Arg::Many((0..n).map(|i| if c.get(i) == 1 { a.get(i) } else { b.get(i) }).collect())
     }
     match (then, otherwise) {
         (Val::Bool(a), Val::Bool(b)) => Val::Bool(pick(n, condition, a, b)),
         (Val::Code(a), Val::Code(b)) => Val::Code(pick(n, condition, a, b)),
         (Val::I64(a), Val::I64(b)) => Val::I64(pick(n, condition, a, b)),
-        (Val::F64(_) | Val::I64(_), Val::F64(_) | Val::I64(_)) => Val::F64(pick(
-            n,
-            condition,
-            &then.view().floats(),
-            &otherwise.view().floats(),
-        )),
+        (Val::F64(_) | Val::I64(_), Val::F64(_) | Val::I64(_)) => {
+            Val::F64(pick(n, condition, &then.view().floats(), &otherwise.view().floats()))
+        }
         (Val::List(..) | Val::Vector(..), _) => choose_nested(n, condition, then, otherwise),
         _ => otherwise.clone().owned(n),
     }
@@ -126,11 +119,7 @@ fn choose_nested(n: usize, condition: &Arg<u8>, then: &Val, otherwise: &Val) -> 
         return from_column(otherwise);
     }
     let row = |row: usize| {
-        if condition.get(row) == 1 {
-            row
-        } else {
-            n + row
-        }
+        if condition.get(row) == 1 { row } else { n + row }
     };
     let rows: Vec<u32> = (0..n).map(|i| row(i) as u32).collect();
     from_column(Column::concat(&[then, otherwise]).gather(&rows))

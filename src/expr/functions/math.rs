@@ -75,11 +75,7 @@ pub static FUNCTIONS: &[Function] = &[
     },
     rounding!("floor", "The largest int not above `x`.", f64::floor),
     rounding!("ceil", "The smallest int not below `x`.", f64::ceil),
-    rounding!(
-        "round",
-        "The nearest int, half to even.",
-        f64::round_ties_even
-    ),
+    rounding!("round", "The nearest int, half to even.", f64::round_ties_even),
     float_function!("sqrt", "Square root; null below 0.", Of(root), f64::sqrt),
     float_function!("exp", "e to the power.", Of(exponential), f64::exp),
     float_function!(
@@ -108,33 +104,11 @@ pub static FUNCTIONS: &[Function] = &[
     ),
     Function {
         measures: Measure::Probability,
-        ..float_function!(
-            "sigmoid",
-            "1 / (1 + exp(-x)).",
-            Fixed(Facts::between(0.0, 1.0)),
-            sigmoid
-        )
+        ..float_function!("sigmoid", "1 / (1 + exp(-x)).", Fixed(Facts::between(0.0, 1.0)), sigmoid)
     },
-    float_function!(
-        "tanh",
-        "Hyperbolic tangent.",
-        Fixed(Facts::between(-1.0, 1.0)),
-        f64::tanh
-    ),
-    extreme!(
-        "min",
-        "The smallest; null if one is null.",
-        least,
-        i64::min,
-        f64::min
-    ),
-    extreme!(
-        "max",
-        "The largest; null if one is null.",
-        greatest,
-        i64::max,
-        f64::max
-    ),
+    float_function!("tanh", "Hyperbolic tangent.", Fixed(Facts::between(-1.0, 1.0)), f64::tanh),
+    extreme!("min", "The smallest; null if one is null.", least, i64::min, f64::min),
+    extreme!("max", "The largest; null if one is null.", greatest, i64::max, f64::max),
     Function {
         name: "clamp",
         usage: "clamp(x, low, high)",
@@ -158,29 +132,19 @@ pub fn sigmoid(x: f64) -> f64 {
 }
 
 fn abs_int(_: &Call, args: &[Val]) -> Val<'static> {
-    Val::I64(map1(&args[0].view().ints(), |x| {
-        if x == NULL_INT { x } else { x.abs() }
-    }))
+    Val::I64(map1(&args[0].view().ints(), |x| if x == NULL_INT { x } else { x.abs() }))
 }
 
 fn ints(args: &[Val], pick: fn(i64, i64) -> i64) -> Val<'static> {
     let pair = |x: i64, y: i64| {
-        if x == NULL_INT || y == NULL_INT {
-            NULL_INT
-        } else {
-            pick(x, y)
-        }
+        if x == NULL_INT || y == NULL_INT { NULL_INT } else { pick(x, y) }
     };
     Val::I64(map2(&args[0].view().ints(), &args[1].view().ints(), pair))
 }
 
 fn floats(args: &[Val], pick: fn(f64, f64) -> f64) -> Val<'static> {
     let pair = |x: f64, y: f64| {
-        if x.is_nan() || y.is_nan() {
-            NULL_FLOAT
-        } else {
-            pick(x, y)
-        }
+        if x.is_nan() || y.is_nan() { NULL_FLOAT } else { pick(x, y) }
     };
     let (a, b): (Arg<f64>, Arg<f64>) = (args[0].view().floats(), args[1].view().floats());
     Val::F64(map2(&a, &b, pair))

@@ -238,9 +238,7 @@ impl Function {
             let part = part.trim();
             part.split_once('=').map_or(part, |(name, _)| name)
         });
-        names
-            .filter(|_| !self.repeats())
-            .filter(|name| !name.is_empty())
+        names.filter(|_| !self.repeats()).filter(|name| !name.is_empty())
     }
 
     /// Whether it takes any number of arguments.

@@ -55,15 +55,8 @@ fn declared(signature: &Signature, of: Of) -> &'static Function {
     if let Some((_, function)) = all.iter().find(|(own, _)| is_same(own)) {
         return function;
     }
-    let own: &'static Own = Box::leak(Box::new(Own {
-        signature: signature.clone(),
-        of,
-    }));
-    let params: Vec<P> = signature
-        .params
-        .iter()
-        .map(|(_, ty)| parameter(ty))
-        .collect();
+    let own: &'static Own = Box::leak(Box::new(Own { signature: signature.clone(), of }));
+    let params: Vec<P> = signature.params.iter().map(|(_, ty)| parameter(ty)).collect();
     let overload = Overload {
         params: params.leak(),
         result: parameter(&signature.result),
@@ -166,16 +159,9 @@ impl Own {
             }
         };
         if built.len() != n {
-            return Err(Failure::new(format!(
-                "it gave {} values for {n} rows",
-                built.len()
-            )));
+            return Err(Failure::new(format!("it gave {} values for {n} rows", built.len())));
         }
-        Ok(spread(
-            stored(self.checked(built)?, call.texts),
-            rows,
-            call.n,
-        ))
+        Ok(spread(stored(self.checked(built)?, call.texts), rows, call.n))
     }
 
     /// All outputs of a model.
@@ -206,10 +192,7 @@ impl Own {
             };
             Column::new(values(arg, n, call.texts))
         };
-        args.iter()
-            .zip(&self.signature.params)
-            .map(column)
-            .collect()
+        args.iter().zip(&self.signature.params).map(column).collect()
     }
 
     /// Whether it is an output of a model.
@@ -225,15 +208,10 @@ impl Own {
         let mut is_null = vec![0u8; n];
         for arg in args {
             let nulls = super::logic::is_null(arg).spread(n);
-            is_null
-                .iter_mut()
-                .zip(nulls)
-                .for_each(|(any, null)| *any |= null);
+            is_null.iter_mut().zip(nulls).for_each(|(any, null)| *any |= null);
         }
         let rows = is_null.iter().zip(0u32..).filter(|(null, _)| **null != 1);
-        is_null
-            .contains(&1)
-            .then(|| rows.map(|(_, row)| row).collect())
+        is_null.contains(&1).then(|| rows.map(|(_, row)| row).collect())
     }
 
     /// A result outside the range would make lints and budgets wrong.
@@ -305,9 +283,7 @@ fn spread(results: Val<'static>, rows: Option<Vec<u32>>, n: usize) -> Val<'stati
     fn place<T: Copy>(values: Arg<T>, rows: &[u32], n: usize, null: T) -> Arg<'static, T> {
         let mut all = vec![null; n];
         let values = values.spread(rows.len());
-        rows.iter()
-            .zip(values)
-            .for_each(|(&row, value)| all[row as usize] = value);
+        rows.iter().zip(values).for_each(|(&row, value)| all[row as usize] = value);
         Arg::Many(all.into())
     }
     let Some(rows) = rows else { return results };

@@ -116,10 +116,7 @@ pub fn quotient_rounded(args: &[Facts]) -> Facts {
 /// A quotient of floats rounded down.
 pub fn quotient_floor(args: &[Facts]) -> Facts {
     let facts = quotient_rounded(args);
-    Facts {
-        nullable: quotient(args).nullable,
-        ..facts
-    }
+    Facts { nullable: quotient(args).nullable, ..facts }
 }
 
 pub fn remainder(args: &[Facts]) -> Facts {
@@ -155,10 +152,7 @@ pub fn integer(args: &[Facts]) -> Facts {
 
 fn rounded(number: Facts) -> Facts {
     let facts = Facts::int(number.low.floor(), number.high.ceil());
-    Facts {
-        nullable: facts.nullable || number.nullable,
-        ..facts
-    }
+    Facts { nullable: facts.nullable || number.nullable, ..facts }
 }
 
 pub fn absolute(args: &[Facts]) -> Facts {
@@ -216,11 +210,7 @@ pub fn logarithm(x: Facts, above: f64, f: fn(f64) -> f64) -> Facts {
 pub fn first(args: &[Facts]) -> Facts {
     let (a, b) = (args[0], args[1]);
     let nullable = a.nullable && b.nullable;
-    Facts {
-        nullable,
-        lack: b.lack.filter(|_| nullable),
-        ..a.either(b)
-    }
+    Facts { nullable, lack: b.lack.filter(|_| nullable), ..a.either(b) }
 }
 
 /// True or false, or null if an argument is.
@@ -236,21 +226,13 @@ pub fn below(args: &[Facts]) -> Facts {
 /// A function that grows; null where the argument leaves its domain.
 fn domain(leaves: bool, low: f64, high: f64) -> Facts {
     let facts = Facts::float(low, high).widened();
-    Facts {
-        nullable: facts.nullable || leaves,
-        ..facts
-    }
+    Facts { nullable: facts.nullable || leaves, ..facts }
 }
 
 /// The least and the largest of `f` at the ends of two intervals, for functions that have their
 /// extremes there.
 fn corners(a: Facts, b: Facts, f: fn(f64, f64) -> f64) -> (f64, f64) {
-    let ends = [
-        f(a.low, b.low),
-        f(a.low, b.high),
-        f(a.high, b.low),
-        f(a.high, b.high),
-    ];
+    let ends = [f(a.low, b.low), f(a.low, b.high), f(a.high, b.low), f(a.high, b.high)];
     if ends.iter().any(|x| x.is_nan()) {
         return (f64::NEG_INFINITY, f64::INFINITY);
     }

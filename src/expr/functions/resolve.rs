@@ -22,11 +22,7 @@ impl Function {
 
     /// The overload for these arguments, preferring one that needs no widening.
     pub fn resolve(&'static self, args: &[Type]) -> Option<Resolved> {
-        let accepting = |widen| {
-            self.overloads
-                .iter()
-                .find_map(|o| o.accept(self, args, widen))
-        };
+        let accepting = |widen| self.overloads.iter().find_map(|o| o.accept(self, args, widen));
         accepting(false).or_else(|| accepting(true))
     }
 }
@@ -45,15 +41,11 @@ impl Overload {
             return None;
         }
         let param = |i: usize| self.params[i.min(self.params.len() - 1)];
-        let any = common(
-            args.iter()
-                .enumerate()
-                .filter_map(|(i, a)| match (param(i), a) {
-                    (P::A, a) => Some(a),
-                    (P::ListA, Type::List(item)) => Some(&**item),
-                    _ => None,
-                }),
-        )?;
+        let any = common(args.iter().enumerate().filter_map(|(i, a)| match (param(i), a) {
+            (P::A, a) => Some(a),
+            (P::ListA, Type::List(item)) => Some(&**item),
+            _ => None,
+        }))?;
         let mut params = Vec::with_capacity(args.len());
         for (i, arg) in args.iter().enumerate() {
             let wanted = param(i).concrete(&any, arg);
@@ -66,10 +58,7 @@ impl Overload {
             params.push(wanted);
         }
         Some(Resolved {
-            kernel: Kernel {
-                function: of,
-                overload: self,
-            },
+            kernel: Kernel { function: of, overload: self },
             result: self.result.concrete(&any, &any),
             params,
             folds: self.folds,

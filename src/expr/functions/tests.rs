@@ -61,23 +61,11 @@ impl World {
         std::fs::write(folder.path().join("catalog.toml"), catalog).unwrap();
         std::fs::write(folder.path().join("users.csv"), "id,name\n1,a\n2,3.5\n").unwrap();
         let snapshot = store::open(folder.path(), &store::Options::default()).unwrap();
-        World {
-            snapshot,
-            _folder: folder,
-        }
+        World { snapshot, _folder: folder }
     }
 }
 
-const TEXTS: [&str; 8] = [
-    "",
-    "a",
-    "b",
-    "UTC",
-    "Europe/Berlin",
-    "17",
-    "-3.5",
-    "äöü words",
-];
+const TEXTS: [&str; 8] = ["", "a", "b", "UTC", "Europe/Berlin", "17", "-3.5", "äöü words"];
 
 /// Two numbers in their order, that a column of that type may lie between.
 fn ends(dice: &mut Dice, ty: P) -> (f64, f64) {
@@ -145,24 +133,17 @@ impl Dice {
                 (Val::Code(self.each(nulls, NULL_CODE, code)), Facts::PRESENT)
             }
             P::Vector => {
-                let numbers: Vec<f32> = (0..32)
-                    .map(|_| self.one_of(&[-2.0, 0.0, 0.0, 1.5]))
-                    .collect();
+                let numbers: Vec<f32> =
+                    (0..32).map(|_| self.one_of(&[-2.0, 0.0, 0.0, 1.5])).collect();
                 let slots = self.each(nulls, [NULL_CODE, 0], |dice| [dice.below(8) as u32, 4]);
-                (
-                    Val::Vector(slots, Numbers::Made(Arc::new(numbers))),
-                    Facts::PRESENT,
-                )
+                (Val::Vector(slots, Numbers::Made(Arc::new(numbers))), Facts::PRESENT)
             }
             P::ListA => {
                 let nothing = vec![false; 40];
                 let (items, _) = self.values(texts, any, any, &nothing);
                 let items = Items::Made(Arc::new(items.into_column(40)));
                 let slot = |dice: &mut Dice| [dice.below(30) as u32, dice.below(9) as u32];
-                (
-                    Val::List(self.each(nulls, [NULL_CODE, 0], slot), items),
-                    Facts::PRESENT,
-                )
+                (Val::List(self.each(nulls, [NULL_CODE, 0], slot), items), Facts::PRESENT)
             }
             P::A => unreachable!("any type is drawn before"),
         }
@@ -185,20 +166,13 @@ impl Dice {
 /// Each row's number, if it is one, and whether it is null.
 fn numbers(value: Val) -> Vec<Option<f64>> {
     match value.into_column(ROWS) {
-        Column::I64(v) => v
-            .iter()
-            .map(|&x| (x != NULL_INT).then_some(x as f64))
-            .collect(),
+        Column::I64(v) => v.iter().map(|&x| (x != NULL_INT).then_some(x as f64)).collect(),
         Column::F64(v) => v.iter().map(|&x| (!x.is_nan()).then_some(x)).collect(),
-        Column::Bool(v) => v
-            .iter()
-            .map(|&x| (x != NULL_BOOL).then_some(f64::from(x)))
-            .collect(),
+        Column::Bool(v) => v.iter().map(|&x| (x != NULL_BOOL).then_some(f64::from(x))).collect(),
         Column::Code(v) => v.iter().map(|&x| (x != NULL_CODE).then_some(0.0)).collect(),
-        Column::List { slots, .. } | Column::Vector { slots, .. } => slots
-            .iter()
-            .map(|s| (s[0] != NULL_CODE).then_some(0.0))
-            .collect(),
+        Column::List { slots, .. } | Column::Vector { slots, .. } => {
+            slots.iter().map(|s| (s[0] != NULL_CODE).then_some(0.0)).collect()
+        }
     }
 }
 
@@ -215,11 +189,7 @@ fn every_overload(mut check: impl FnMut(Kernel, &str, &[Drawn], &[Option<f64>]))
                 let any = dice.one_of(&[P::Int, P::Float, P::Bool, P::Str, P::Time, P::Duration]);
                 let params = overload.params.iter();
                 let args: Vec<Drawn> = params.map(|&ty| dice.column(&texts, ty, any)).collect();
-                let call = Call {
-                    n: ROWS,
-                    texts: &texts,
-                    stop: Stop::default(),
-                };
+                let call = Call { n: ROWS, texts: &texts, stop: Stop::default() };
                 let values: Vec<Val> = args.iter().map(|arg| arg.value.view()).collect();
                 let results = numbers(kernel.run(&call, &values));
                 check(kernel, &name, &args, &results);
@@ -270,14 +240,9 @@ fn results_are_where_they_are_declared_to_be() {
                 None => made.nullable,
                 Some(x) => made.low <= *x && *x <= made.high,
             };
-            let values: Vec<Option<f64>> = args
-                .iter()
-                .map(|arg| numbers(arg.value.clone())[row])
-                .collect();
-            assert!(
-                holds,
-                "{name} of {values:?} in {facts:?} is {result:?}, not in {made:?}"
-            );
+            let values: Vec<Option<f64>> =
+                args.iter().map(|arg| numbers(arg.value.clone())[row]).collect();
+            assert!(holds, "{name} of {values:?} in {facts:?} is {result:?}, not in {made:?}");
         }
     });
 }
@@ -295,10 +260,7 @@ fn conditions_tell_of_the_arguments() {
     };
     for function in all() {
         for overload in function.overloads {
-            let types = overload
-                .params
-                .iter()
-                .map(|p| p.concrete(&Type::Int, &Type::Vector(4)));
+            let types = overload.params.iter().map(|p| p.concrete(&Type::Int, &Type::Vector(4)));
             let args: Vec<Expr> = types.enumerate().map(|(i, ty)| bound(i, &ty)).collect();
             let known = Known {
                 schema: world.snapshot.schema(),
@@ -324,9 +286,7 @@ fn conditions_tell_of_the_arguments() {
 #[test]
 fn entries_are_whole() {
     for function in all() {
-        let Function {
-            name, usage, doc, ..
-        } = function;
+        let Function { name, usage, doc, .. } = function;
         assert!(usage.contains(name) && doc.ends_with(['.', '`']), "{name}");
         let own = matches!(function.form, Form::Hash | Form::Uniform | Form::Extract);
         assert_eq!(own, function.overloads.is_empty(), "{name}");

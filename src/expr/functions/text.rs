@@ -76,40 +76,34 @@ fn nanos(bytes: usize) -> usize {
 
 fn change(call: &Call, args: &[Val], f: impl Fn(&str) -> String) -> Val<'static> {
     let pace = Pace::new(call.stop);
-    Val::Code(map1(&args[0].view().codes(), |code| {
-        match call.texts.get(code) {
-            Some(text) if !pace.is_due_before(nanos(text.len())) => call.texts.code(&f(&text)),
-            _ => NULL_CODE,
-        }
+    Val::Code(map1(&args[0].view().codes(), |code| match call.texts.get(code) {
+        Some(text) if !pace.is_due_before(nanos(text.len())) => call.texts.code(&f(&text)),
+        _ => NULL_CODE,
     }))
 }
 
 fn test(call: &Call, args: &[Val], f: impl Fn(&str, &str) -> bool) -> Val<'static> {
     let pace = Pace::new(call.stop);
-    Val::Bool(map2(
-        &args[0].view().codes(),
-        &args[1].view().codes(),
-        |text, part| match (call.texts.get(text), call.texts.get(part)) {
+    Val::Bool(map2(&args[0].view().codes(), &args[1].view().codes(), |text, part| {
+        match (call.texts.get(text), call.texts.get(part)) {
             (Some(text), Some(part)) if !pace.is_due_before(nanos(text.len())) => {
                 u8::from(f(&text, &part))
             }
             _ => NULL_BOOL,
-        },
-    ))
+        }
+    }))
 }
 
 pub fn concat(call: &Call, args: &[Val]) -> Val<'static> {
     let pace = Pace::new(call.stop);
-    Val::Code(map2(
-        &args[0].view().codes(),
-        &args[1].view().codes(),
-        |a, b| match (call.texts.get(a), call.texts.get(b)) {
+    Val::Code(map2(&args[0].view().codes(), &args[1].view().codes(), |a, b| {
+        match (call.texts.get(a), call.texts.get(b)) {
             (Some(a), Some(b)) if !pace.is_due_before(nanos(a.len() + b.len())) => {
                 call.texts.code(&format!("{a}{b}"))
             }
             _ => NULL_CODE,
-        },
-    ))
+        }
+    }))
 }
 
 pub fn to_float(call: &Call, args: &[Val]) -> Val<'static> {

@@ -97,10 +97,7 @@ pub fn zone(name: &str) -> Option<TimeZone> {
 
 /// Every name of a time zone.
 pub fn zone_names() -> Vec<String> {
-    jiff::tz::db()
-        .available()
-        .map(|name| name.to_string())
-        .collect()
+    jiff::tz::db().available().map(|name| name.to_string()).collect()
 }
 
 /// The first instant of a calendar day, in microseconds.
@@ -124,9 +121,7 @@ fn local(call: &Call, args: &[Val], f: impl Fn(DateTime, &TimeZone) -> i64) -> V
         zones => {
             let mut known: HashMap<u32, Option<TimeZone>> = HashMap::new();
             let mut at = |i| {
-                let zone = known
-                    .entry(zones.get(i))
-                    .or_insert_with_key(|&code| named(code));
+                let zone = known.entry(zones.get(i)).or_insert_with_key(|&code| named(code));
                 read(times.get(i), zone.as_ref())
             };
             Arg::Many((0..call.n).map(&mut at).collect())

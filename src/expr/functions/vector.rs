@@ -68,13 +68,11 @@ fn pairs(call: &Call, args: &[Val], f: impl Fn(&[f32], &[f32]) -> Option<f64>) -
     };
     let mut rooms = (Vec::new(), Vec::new());
     let pace = Pace::new(call.stop);
-    Val::F64(by_row(call, args, |i| {
-        match (x.at(a.get(i)), y.at(b.get(i))) {
-            (Some(a), Some(b)) if a.len() == b.len() && !pace.is_due_before(50 + 2 * a.len()) => {
-                let (a, b) = (a.decode(&mut rooms.0), b.decode(&mut rooms.1));
-                f(a, b).filter(|v| v.is_finite()).unwrap_or(NULL_FLOAT)
-            }
-            _ => NULL_FLOAT,
+    Val::F64(by_row(call, args, |i| match (x.at(a.get(i)), y.at(b.get(i))) {
+        (Some(a), Some(b)) if a.len() == b.len() && !pace.is_due_before(50 + 2 * a.len()) => {
+            let (a, b) = (a.decode(&mut rooms.0), b.decode(&mut rooms.1));
+            f(a, b).filter(|v| v.is_finite()).unwrap_or(NULL_FLOAT)
         }
+        _ => NULL_FLOAT,
     }))
 }

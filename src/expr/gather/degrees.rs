@@ -28,14 +28,10 @@ impl<'a> Degrees<'a> {
             EdgeKind::Table { edge, reverse } => {
                 Degrees::Stored(run.snapshot.adjacency(*edge, *reverse))
             }
-            EdgeKind::Reference {
-                entity,
-                reference,
-                reverse: true,
-            } => Degrees::Stored(run.snapshot.referrers(*entity, *reference as usize)),
-            EdgeKind::Reference {
-                entity, reference, ..
-            } => {
+            EdgeKind::Reference { entity, reference, reverse: true } => {
+                Degrees::Stored(run.snapshot.referrers(*entity, *reference as usize))
+            }
+            EdgeKind::Reference { entity, reference, .. } => {
                 let column =
                     run.snapshot.schema().entity(*entity).references[*reference as usize].column;
                 match run.snapshot.column(*entity, column) {
@@ -75,9 +71,7 @@ impl<'a> Degrees<'a> {
         match self {
             Degrees::Stored(adjacency) => {
                 let targets = adjacency.target[adjacency.range(id)].iter();
-                targets
-                    .take_while(|_| !pace.is_due_before(5))
-                    .for_each(|&to| f(to));
+                targets.take_while(|_| !pace.is_due_before(5)).for_each(|&to| f(to));
             }
             Degrees::Referred(ids) => ids.get(id as usize).into_iter().for_each(|&to| f(to)),
             Degrees::Sum(parts) => parts.iter().for_each(|part| part.each(id, pace, f)),

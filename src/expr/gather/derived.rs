@@ -14,11 +14,9 @@ fn listed_links(run: &Run, edge: &EdgeExpr) -> u64 {
         EdgeKind::Reference { entity, .. } => u64::from(run.snapshot.schema().entity(*entity).rows),
         EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => listed_links(run, inner),
         EdgeKind::Union { branches, .. } => branches.iter().map(|b| listed_links(run, b)).sum(),
-        EdgeKind::Chain {
-            first,
-            second,
-            carries_second,
-        } => listed_links(run, if *carries_second { second } else { first }),
+        EdgeKind::Chain { first, second, carries_second } => {
+            listed_links(run, if *carries_second { second } else { first })
+        }
     }
 }
 
@@ -31,17 +29,11 @@ pub(super) fn union(
     starts: Starts,
     needs: &Needs,
 ) -> Links {
-    let mut all = Links {
-        columns: vec![None; edge.columns.len()],
-        ..Links::default()
-    };
+    let mut all = Links { columns: vec![None; edge.columns.len()], ..Links::default() };
     let mut parts: Vec<Vec<Column>> = vec![Vec::new(); edge.columns.len()];
     let mut base = 0;
     for (branch, places) in branches.iter().zip(columns) {
-        let mut own = Needs {
-            columns: vec![false; branch.columns.len()],
-            ..needs.clone()
-        };
+        let mut own = Needs { columns: vec![false; branch.columns.len()], ..needs.clone() };
         for (c, &place) in places.iter().enumerate() {
             own.columns[place as usize] = needs.columns[c];
         }
@@ -85,21 +77,13 @@ pub(super) fn chain(
     needs: &Needs,
 ) -> Links {
     let (own, other) = (needs.clone(), |edge: &EdgeExpr| Needs::of(edge));
-    let (near_needs, far_needs) = if carries_second {
-        (other(first), own)
-    } else {
-        (own, other(second))
-    };
-    let from = Starts {
-        ends: None,
-        any: false,
-        ..starts
-    };
+    let (near_needs, far_needs) =
+        if carries_second { (other(first), own) } else { (own, other(second)) };
+    let from = Starts { ends: None, any: false, ..starts };
     let near = gather(run, first, from, &near_needs);
     let owners = starts.owners_of(&near);
-    let ends: Option<Vec<u32>> = starts
-        .ends
-        .map(|ends| near.parent.iter().map(|&p| ends[p as usize]).collect());
+    let ends: Option<Vec<u32>> =
+        starts.ends.map(|ends| near.parent.iter().map(|&p| ends[p as usize]).collect());
     let on = Starts {
         ids: &near.to,
         owners: &owners,
@@ -108,22 +92,11 @@ pub(super) fn chain(
         shared: starts.shared,
     };
     let far = gather(run, second, on, &far_needs);
-    let parent = far
-        .parent
-        .iter()
-        .map(|&p| near.parent[p as usize])
-        .collect();
+    let parent = far.parent.iter().map(|&p| near.parent[p as usize]).collect();
     if carries_second {
-        Links {
-            parent,
-            order: LinkOrder::Any,
-            ..far
-        }
+        Links { parent, order: LinkOrder::Any, ..far }
     } else {
         let order = near.order;
-        Links {
-            to: far.to,
-            ..near.select(&far.parent, order)
-        }
+        Links { to: far.to, ..near.select(&far.parent, order) }
     }
 }

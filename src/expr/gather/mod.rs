@@ -54,38 +54,23 @@ pub fn gather(run: &Run, edge: &EdgeExpr, starts: Starts, needs: &Needs) -> Link
         EdgeKind::Table { edge: id, reverse } => {
             stored::table(run, *id, *reverse, edge.to, starts, needs)
         }
-        EdgeKind::Reference {
-            entity,
-            reference,
-            reverse: true,
-        } => {
+        EdgeKind::Reference { entity, reference, reverse: true } => {
             let adjacency = run.snapshot.referrers(*entity, *reference as usize);
             let links = stored::stored(run, &adjacency, edge.to, starts, needs);
             stored::leading(links, starts)
         }
-        EdgeKind::Reference {
-            entity,
-            reference,
-            reverse: false,
-        } => stored::leading(
+        EdgeKind::Reference { entity, reference, reverse: false } => stored::leading(
             stored::referred(run, *entity, *reference as usize, edge.to, starts, needs),
             starts,
         ),
         EdgeKind::Filter { inner, keep } => {
-            let starts = Starts {
-                any: false,
-                ..starts
-            };
+            let starts = Starts { any: false, ..starts };
             let links = gather(run, inner, starts, &needs.clone().and(keep));
             let keep = over(run, &links, starts, |frame| frame.condition(keep));
             links.retain(&keep)
         }
         EdgeKind::Weight { inner, weight } => {
-            let needs = Needs {
-                weight: false,
-                ..needs.clone()
-            }
-            .and(weight);
+            let needs = Needs { weight: false, ..needs.clone() }.and(weight);
             let mut links = gather(run, inner, starts, &needs);
             links.weight = over(run, &links, starts, |frame| frame.numbers(weight));
             links
@@ -93,35 +78,23 @@ pub fn gather(run: &Run, edge: &EdgeExpr, starts: Starts, needs: &Needs) -> Link
         EdgeKind::Union { branches, columns } => {
             derived::union(run, edge, branches, columns, starts, needs)
         }
-        EdgeKind::Chain {
-            first,
-            second,
-            carries_second,
-        } => derived::chain(run, first, second, *carries_second, starts, needs),
+        EdgeKind::Chain { first, second, carries_second } => {
+            derived::chain(run, first, second, *carries_second, starts, needs)
+        }
     }
 }
 
 /// Evaluates something over links that belong to no row.
 pub fn over<R>(run: &Run, links: &Links, starts: Starts, f: impl Fn(&Frame) -> R) -> R {
     let owners = starts.owners_of(links);
-    let link = LinkFrame {
-        links,
-        from: starts.ids,
-        outer: None,
-    };
-    f(&Frame {
-        shared: starts.shared,
-        ..Frame::links(run, &owners, link)
-    })
+    let link = LinkFrame { links, from: starts.ids, outer: None };
+    f(&Frame { shared: starts.shared, ..Frame::links(run, &owners, link) })
 }
 
 /// Which links are no older than a duration that is given per link; a null time never is.
 pub fn recent(run: &Run, links: &Links, starts: Starts, within: impl Fn(usize) -> i64) -> Vec<u8> {
     let fresh = |link: usize| {
-        let (time, within) = (
-            links.time.get(link).copied().unwrap_or(NULL_INT),
-            within(link),
-        );
+        let (time, within) = (links.time.get(link).copied().unwrap_or(NULL_INT), within(link));
         let now = run.now[starts.owner(links.parent[link] as usize)];
         is_within(time, now, within)
     };

@@ -44,9 +44,7 @@ pub(super) fn leading(links: Links, starts: Starts) -> Links {
         return links;
     };
     let pairs = links.to.iter().zip(&links.parent);
-    let keep: Vec<u8> = pairs
-        .map(|(&to, &parent)| u8::from(to == ends[parent as usize]))
-        .collect();
+    let keep: Vec<u8> = pairs.map(|(&to, &parent)| u8::from(to == ends[parent as usize])).collect();
     links.retain(&keep)
 }
 
@@ -65,11 +63,8 @@ fn between(
     for (parent, (&from, &end)) in starts.ids.iter().zip(ends).enumerate() {
         let request = starts.owner(parent);
         let (here, there) = (onward.range(from), back.range(end));
-        let (list, range, wanted) = if here.len() <= there.len() {
-            (onward, here, end)
-        } else {
-            (back, there, from)
-        };
+        let (list, range, wanted) =
+            if here.len() <= there.len() { (onward, here, end) } else { (back, there, from) };
         let all = run.now[request] >= list.latest;
         if range.is_empty() || !(all || run.visible(to, end, request)) {
             continue;
@@ -109,10 +104,7 @@ pub(super) fn stored(
     starts: Starts,
     needs: &Needs,
 ) -> Links {
-    let mut links = Links {
-        order: LinkOrder::Newest,
-        ..Links::default()
-    };
+    let mut links = Links { order: LinkOrder::Newest, ..Links::default() };
     let mut places = Vec::new();
     let pace = Pace::new(run.stop);
     for (parent, &id) in starts.ids.iter().enumerate() {
@@ -121,18 +113,10 @@ pub(super) fn stored(
         }
         let before = places.len();
         visible_places(run, adjacency, to, id, starts.owner(parent), &mut places);
-        links
-            .parent
-            .resize(links.parent.len() + places.len() - before, parent as u32);
+        links.parent.resize(links.parent.len() + places.len() - before, parent as u32);
     }
-    links.to = places
-        .iter()
-        .map(|&p| adjacency.target[p as usize])
-        .collect();
-    links.listed = places
-        .iter()
-        .map(|&p| u64::from(adjacency.link[p as usize]))
-        .collect();
+    links.to = places.iter().map(|&p| adjacency.target[p as usize]).collect();
+    links.listed = places.iter().map(|&p| u64::from(adjacency.link[p as usize])).collect();
     match adjacency.time {
         Some(time) if needs.time => links.time = places.iter().map(|&p| time[p as usize]).collect(),
         Some(_) => {}
@@ -177,15 +161,9 @@ pub(super) fn referred(
     needs: &Needs,
 ) -> Links {
     let column = run.snapshot.schema().entity(entity).references[reference].column;
-    let ids = Val::read(
-        run.snapshot.column(entity, column),
-        &Arg::Many(Cow::Borrowed(starts.ids)),
-    );
+    let ids = Val::read(run.snapshot.column(entity, column), &Arg::Many(Cow::Borrowed(starts.ids)));
     let ids = ids.codes().spread(starts.ids.len());
-    let mut links = Links {
-        order: LinkOrder::Newest,
-        ..Links::default()
-    };
+    let mut links = Links { order: LinkOrder::Newest, ..Links::default() };
     for (parent, &id) in ids.iter().enumerate() {
         if id != NULL_CODE && run.visible(to, id, starts.owner(parent)) {
             links.parent.push(parent as u32);
@@ -196,11 +174,7 @@ pub(super) fn referred(
     if needs.time
         && let Some(times) = run.snapshot.times(entity)
     {
-        links.time = links
-            .listed
-            .iter()
-            .map(|&row| times[row as usize])
-            .collect();
+        links.time = links.listed.iter().map(|&row| times[row as usize]).collect();
     }
     links
 }

@@ -140,36 +140,21 @@ impl EdgeExpr {
     pub fn reversed(&self) -> EdgeExpr {
         let flip = |e: &Expr| e.clone().swapped_ends();
         let kind = match &self.kind {
-            EdgeKind::Table { edge, reverse } => EdgeKind::Table {
-                edge: *edge,
-                reverse: !reverse,
-            },
-            EdgeKind::Reference {
-                entity,
-                reference,
-                reverse,
-            } => EdgeKind::Reference {
-                entity: *entity,
-                reference: *reference,
-                reverse: !reverse,
-            },
-            EdgeKind::Filter { inner, keep } => EdgeKind::Filter {
-                inner: Box::new(inner.reversed()),
-                keep: flip(keep),
-            },
-            EdgeKind::Weight { inner, weight } => EdgeKind::Weight {
-                inner: Box::new(inner.reversed()),
-                weight: flip(weight),
-            },
+            EdgeKind::Table { edge, reverse } => EdgeKind::Table { edge: *edge, reverse: !reverse },
+            EdgeKind::Reference { entity, reference, reverse } => {
+                EdgeKind::Reference { entity: *entity, reference: *reference, reverse: !reverse }
+            }
+            EdgeKind::Filter { inner, keep } => {
+                EdgeKind::Filter { inner: Box::new(inner.reversed()), keep: flip(keep) }
+            }
+            EdgeKind::Weight { inner, weight } => {
+                EdgeKind::Weight { inner: Box::new(inner.reversed()), weight: flip(weight) }
+            }
             EdgeKind::Union { branches, columns } => EdgeKind::Union {
                 branches: branches.iter().map(EdgeExpr::reversed).collect(),
                 columns: columns.clone(),
             },
-            EdgeKind::Chain {
-                first,
-                second,
-                carries_second,
-            } => EdgeKind::Chain {
+            EdgeKind::Chain { first, second, carries_second } => EdgeKind::Chain {
                 first: Box::new(second.reversed()),
                 second: Box::new(first.reversed()),
                 carries_second: !carries_second,
@@ -180,13 +165,7 @@ impl EdgeExpr {
             None if self.name.contains(' ') => format!("~({})", self.name),
             None => format!("~{}", self.name),
         };
-        EdgeExpr {
-            kind,
-            from: self.to,
-            to: self.from,
-            name,
-            ..self.clone()
-        }
+        EdgeExpr { kind, from: self.to, to: self.from, name, ..self.clone() }
     }
 
     /// Where the column of that name is.

@@ -144,17 +144,11 @@ impl Stat {
     ];
 
     pub fn find(name: &str) -> Option<Stat> {
-        Stat::NAMES
-            .iter()
-            .find(|(n, _)| *n == name)
-            .map(|(_, s)| *s)
+        Stat::NAMES.iter().find(|(n, _)| *n == name).map(|(_, s)| *s)
     }
 
     pub fn name(self) -> &'static str {
-        Stat::NAMES
-            .iter()
-            .find(|(_, s)| *s == self)
-            .map_or("", |(n, _)| n)
+        Stat::NAMES.iter().find(|(_, s)| *s == self).map_or("", |(n, _)| n)
     }
 }
 
@@ -174,10 +168,7 @@ impl OverLinks {
     /// Whether it is the number of stored links of a row, which need not be looked at.
     pub(super) fn is_degree(&self) -> bool {
         let all = self.within.is_none() && self.filter.is_none() && self.value.is_none();
-        let stored = matches!(
-            self.edge.kind,
-            EdgeKind::Table { .. } | EdgeKind::Reference { .. }
-        );
+        let stored = matches!(self.edge.kind, EdgeKind::Table { .. } | EdgeKind::Reference { .. });
         stored && all && self.to.is_none()
     }
 
@@ -237,21 +228,16 @@ impl Kind {
             }
             Kind::Call { kernel, args } if kernel.is_own() => most(args).max(Level::Request),
             Kind::Call { args: items, .. } | Kind::List(items) | Kind::Hash(items) => most(items),
-            Kind::Uniform { salt, ids } => ids
-                .iter()
-                .map(|id| id.level)
-                .fold(salt.level.max(Level::Request), Level::max),
+            Kind::Uniform { salt, ids } => {
+                ids.iter().map(|id| id.level).fold(salt.level.max(Level::Request), Level::max)
+            }
             Kind::Extract { text, .. } => text.level,
-            Kind::If {
-                condition,
-                then,
-                otherwise,
-            } => condition.level.max(then.level).max(otherwise.level),
+            Kind::If { condition, then, otherwise } => {
+                condition.level.max(then.level).max(otherwise.level)
+            }
             Kind::OverLinks(over) => {
-                let ends = over
-                    .from
-                    .level
-                    .max(over.to.as_ref().map_or(Level::Constant, |t| t.level));
+                let ends =
+                    over.from.level.max(over.to.as_ref().map_or(Level::Constant, |t| t.level));
                 let parts = [&over.filter, &over.value];
                 match parts.into_iter().flatten().any(|part| part.reads_outer) {
                     true => Level::Row,

@@ -253,22 +253,9 @@ pub fn read(id: Expr, column: usize, table: &Entity) -> Expr {
         return id;
     }
     let ty = table.columns[column].ty.clone();
-    let read = Expr::new(
-        Kind::Read {
-            entity,
-            column: column as u32,
-            id,
-        },
-        ty.clone(),
-    );
+    let read = Expr::new(Kind::Read { entity, column: column as u32, id }, ty.clone());
     match ty {
-        Type::Id(target) => Expr::new(
-            Kind::Visible {
-                entity: target,
-                id: read,
-            },
-            ty,
-        ),
+        Type::Id(target) => Expr::new(Kind::Visible { entity: target, id: read }, ty),
         _ => read,
     }
 }

@@ -22,11 +22,7 @@ impl Expr {
                 ids.iter().for_each(f);
             }
             Kind::Extract { text, .. } => f(text),
-            Kind::If {
-                condition,
-                then,
-                otherwise,
-            } => {
+            Kind::If { condition, then, otherwise } => {
                 f(condition);
                 f(then);
                 f(otherwise);

@@ -11,10 +11,7 @@ pub const MOST_LEARNED: usize = 256;
 
 /// Notes what a condition makes certain where it is true.
 pub fn learn(condition: &Expr, known: &Known, into: &mut Vec<(Expr, Facts)>) {
-    condition
-        .conjuncts()
-        .into_iter()
-        .for_each(|part| learn_one(part, known, into));
+    condition.conjuncts().into_iter().for_each(|part| learn_one(part, known, into));
 }
 
 /// The same of a condition that is no `and`.

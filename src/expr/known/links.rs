@@ -16,8 +16,7 @@ impl Known<'_> {
         if matches!(field, LinkField::From | LinkField::To) {
             return Facts::PRESENT;
         }
-        self.link
-            .map_or(Facts::UNKNOWN, |edge| self.field_of(edge, field))
+        self.link.map_or(Facts::UNKNOWN, |edge| self.field_of(edge, field))
     }
 
     /// A field of the links of an edge.
@@ -41,32 +40,23 @@ impl Known<'_> {
                     // every link satisfies the conditions of the edge
                     let links = known.among(inner);
                     let learned = links.learned_by(inner);
-                    Known {
-                        learned: &learned,
-                        ..links
-                    }
-                    .of(weight)
+                    Known { learned: &learned, ..links }.of(weight)
                 })
             }
             (EdgeKind::Weight { inner, .. }, _) => self.field_of(inner, field),
             (EdgeKind::Union { branches, columns }, _) => {
                 let own = |(branch, columns): (&EdgeExpr, &Vec<u32>)| match field {
-                    LinkField::Column(i) => columns.get(i as usize).map_or(Facts::UNKNOWN, |&i| {
-                        self.field_of(branch, LinkField::Column(i))
-                    }),
+                    LinkField::Column(i) => columns
+                        .get(i as usize)
+                        .map_or(Facts::UNKNOWN, |&i| self.field_of(branch, LinkField::Column(i))),
                     _ => self.field_of(branch, field),
                 };
                 let all = branches.iter().zip(columns).map(own);
                 all.reduce(Facts::either).unwrap_or(Facts::UNKNOWN)
             }
-            (
-                EdgeKind::Chain {
-                    first,
-                    second,
-                    carries_second,
-                },
-                _,
-            ) => self.field_of(if *carries_second { second } else { first }, field),
+            (EdgeKind::Chain { first, second, carries_second }, _) => {
+                self.field_of(if *carries_second { second } else { first }, field)
+            }
         }
     }
 
@@ -94,18 +84,12 @@ impl Known<'_> {
     }
 
     pub(super) fn over_links(&self, over: &OverLinks, ty: &Type) -> Facts {
-        let inner = Known {
-            link: Some(&over.edge),
-            ..*self
-        };
+        let inner = Known { link: Some(&over.edge), ..*self };
         let value = over.value.as_ref().map(|value| inner.of(value));
         let most = most_links(self.schema, &over.edge) as f64;
         let facts = aggregate(over.stat, ty, value.unwrap_or(Facts::UNKNOWN), most);
         // links from nothing are none for a count, and nothing for the rest
-        Facts {
-            nullable: facts.nullable || self.of(&over.from).nullable,
-            ..facts
-        }
+        Facts { nullable: facts.nullable || self.of(&over.from).nullable, ..facts }
     }
 }
 
@@ -133,22 +117,15 @@ pub fn most_links(schema: &Schema, edge: &EdgeExpr) -> u64 {
             u64::from(edge.degrees(*reverse).max())
         }
         EdgeKind::Reference { reverse: false, .. } => 1,
-        EdgeKind::Reference {
-            entity,
-            reference,
-            reverse: true,
-        } => u64::from(
-            schema.entity(*entity).references[*reference as usize]
-                .degrees
-                .max(),
-        ),
+        EdgeKind::Reference { entity, reference, reverse: true } => {
+            u64::from(schema.entity(*entity).references[*reference as usize].degrees.max())
+        }
         EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => {
             most_links(schema, inner)
         }
-        EdgeKind::Union { branches, .. } => branches
-            .iter()
-            .map(|b| most_links(schema, b))
-            .fold(0, u64::saturating_add),
+        EdgeKind::Union { branches, .. } => {
+            branches.iter().map(|b| most_links(schema, b)).fold(0, u64::saturating_add)
+        }
         EdgeKind::Chain { first, second, .. } => {
             most_links(schema, first).saturating_mul(most_links(schema, second))
         }

@@ -44,9 +44,7 @@ impl Known<'_> {
         if expr.is_small() {
             return self.of_part(expr);
         }
-        self.once(expr.address(), self.link, |known| {
-            recurse(|| known.of_part(expr))
-        })
+        self.once(expr.address(), self.link, |known| recurse(|| known.of_part(expr)))
     }
 
     fn of_part(&self, expr: &Expr) -> Facts {
@@ -66,16 +64,10 @@ impl Known<'_> {
     ) -> Facts {
         let Some(found) = self.found else {
             let found = Found::default();
-            let known = Known {
-                found: Some(&found),
-                ..*self
-            };
+            let known = Known { found: Some(&found), ..*self };
             return find(&known);
         };
-        let key = (
-            part,
-            link.map_or(0, |link| std::ptr::from_ref(link) as usize),
-        );
+        let key = (part, link.map_or(0, |link| std::ptr::from_ref(link) as usize));
         if let Some(facts) = found.0.borrow().get(&key) {
             return *facts;
         }
@@ -92,44 +84,26 @@ impl Known<'_> {
             Kind::Position => Facts::between(1.0, f64::INFINITY),
             Kind::Bound(i) => *self.columns.get(*i as usize).unwrap_or(&Facts::UNKNOWN),
             Kind::Link(field) => self.link_field(*field),
-            Kind::Outer(row) => Known {
-                link: None,
-                ..*self
-            }
-            .of(row),
+            Kind::Outer(row) => Known { link: None, ..*self }.of(row),
             Kind::Read { entity, column, id } => self.column(*entity, *column, id, &expr.ty),
             Kind::Visible { entity, id } => {
                 let hides = self.schema.entity(*entity).time.is_some();
                 let id = self.of(id);
                 if hides { id.or_null() } else { id }
             }
-            Kind::VectorOf {
-                embedding,
-                entity,
-                id,
-            } => self.vector(*embedding, *entity, id),
+            Kind::VectorOf { embedding, entity, id } => self.vector(*embedding, *entity, id),
             Kind::ToId { key, .. } => Facts::PRESENT.made_of(&[self.of(key)]),
             Kind::InSet { id, .. } => Facts::between(0.0, 1.0).made_of(&[self.of(id)]),
             Kind::OfSet { .. } => Facts::UNKNOWN,
             Kind::Call { kernel, args } => self.call(*kernel, args),
-            Kind::If {
-                condition,
-                then,
-                otherwise,
-            } if expr.is_small() => {
+            Kind::If { condition, then, otherwise } if expr.is_small() => {
                 let mut learned = self.learned.to_vec();
                 learn(condition, self, &mut learned);
-                let within = Known {
-                    learned: &learned,
-                    found: None,
-                    ..*self
-                };
+                let within = Known { learned: &learned, found: None, ..*self };
                 within.of(then).either(self.of(otherwise))
             }
             // what holds in one branch only would have to be found out anew for each part
-            Kind::If {
-                then, otherwise, ..
-            } => self.of(then).either(self.of(otherwise)),
+            Kind::If { then, otherwise, .. } => self.of(then).either(self.of(otherwise)),
             Kind::OverSet { stat, .. } => {
                 links::aggregate(*stat, &expr.ty, Facts::UNKNOWN, f64::INFINITY)
             }
@@ -168,11 +142,7 @@ impl Known<'_> {
             .position(|&e| e == entity)
             .is_none_or(|place| space.missing[place] > 0);
         let lack = missing.then_some(Lack::Vector { embedding, entity });
-        let facts = Facts {
-            nullable: missing || !self.is_stored(id),
-            lack,
-            ..Facts::UNKNOWN
-        };
+        let facts = Facts { nullable: missing || !self.is_stored(id), lack, ..Facts::UNKNOWN };
         facts.made_of(&[self.of(id)])
     }
 
@@ -208,13 +178,6 @@ fn of_stats(stats: &Stats, ty: &Type) -> Facts {
         }
         _ => (f64::NEG_INFINITY, f64::INFINITY),
     };
-    let facts = Facts {
-        nullable: stats.nulls > 0,
-        ..Facts::between(low, high)
-    };
-    if low.abs().max(high.abs()) > 9e15 && low.is_finite() {
-        facts.widened()
-    } else {
-        facts
-    }
+    let facts = Facts { nullable: stats.nulls > 0, ..Facts::between(low, high) };
+    if low.abs().max(high.abs()) > 9e15 && low.is_finite() { facts.widened() } else { facts }
 }

@@ -21,12 +21,7 @@ pub struct Ends<'a> {
 
 impl<'a> Ends<'a> {
     pub fn new(stop: Stop<'a>) -> Ends<'a> {
-        Ends {
-            stop,
-            known: Mutex::default(),
-            held: AtomicU64::new(0),
-            alike: OnceLock::new(),
-        }
+        Ends { stop, known: Mutex::default(), held: AtomicU64::new(0), alike: OnceLock::new() }
     }
 
     /// What is known so far of what an expression says.
@@ -71,12 +66,7 @@ pub struct EndValues {
 impl EndValues {
     /// Nothing yet.
     pub fn new(expr: &Expr) -> EndValues {
-        EndValues {
-            differs: differs(expr),
-            places: Places::default(),
-            values: None,
-            all: None,
-        }
+        EndValues { differs: differs(expr), places: Places::default(), values: None, all: None }
     }
 }
 
@@ -124,14 +114,13 @@ impl Places {
     pub fn widen(&mut self, length: usize) {
         self.many.resize(length, MISSING);
         let many = &mut self.many;
-        self.few
-            .retain(|&(request, id), place| match many.get_mut(id as usize) {
-                Some(there) if request == 0 => {
-                    *there = *place;
-                    false
-                }
-                _ => true,
-            });
+        self.few.retain(|&(request, id), place| match many.get_mut(id as usize) {
+            Some(there) if request == 0 => {
+                *there = *place;
+                false
+            }
+            _ => true,
+        });
     }
 }
 
@@ -143,10 +132,8 @@ fn differs(expr: &Expr) -> bool {
             part.kind,
             Kind::Param(..) | Kind::Viewer | Kind::ToId { .. } | Kind::Uniform { .. }
         );
-        let of_sets = matches!(
-            part.kind,
-            Kind::InSet { .. } | Kind::OfSet { .. } | Kind::OverSet { .. }
-        );
+        let of_sets =
+            matches!(part.kind, Kind::InSet { .. } | Kind::OfSet { .. } | Kind::OverSet { .. });
         differs |= of_request || of_sets;
     });
     differs
@@ -166,12 +153,7 @@ impl Run<'_> {
                     false => *first.entry(now).or_insert(request as u32),
                 }
             };
-            self.now
-                .iter()
-                .zip(&self.viewers)
-                .enumerate()
-                .map(request)
-                .collect()
+            self.now.iter().zip(&self.viewers).enumerate().map(request).collect()
         })
     }
 }

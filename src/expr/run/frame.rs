@@ -120,10 +120,7 @@ pub struct Shared<'a> {
 impl<'a> Shared<'a> {
     /// The value of a node, if it was computed.
     pub fn find(&'a self, expr: &Expr) -> Option<&'a Val<'a>> {
-        let own = self
-            .values
-            .iter()
-            .find(|(place, _)| *place == expr.address());
+        let own = self.values.iter().find(|(place, _)| *place == expr.address());
         match own {
             Some((_, value)) => Some(value),
             None => self.above?.find(expr),

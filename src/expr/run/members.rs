@@ -19,11 +19,7 @@ pub struct Members<'a> {
 
 impl<'a> Members<'a> {
     pub fn new(stop: Stop<'a>) -> Members<'a> {
-        Members {
-            stop,
-            known: Mutex::default(),
-            held: AtomicU64::new(0),
-        }
+        Members { stop, known: Mutex::default(), held: AtomicU64::new(0) }
     }
 }
 

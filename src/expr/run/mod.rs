@@ -95,12 +95,7 @@ impl Run<'_> {
     where
         Self: 'b,
     {
-        Run {
-            stop,
-            members: Members::new(stop),
-            ends: Ends::new(stop),
-            ..self
-        }
+        Run { stop, members: Members::new(stop), ends: Ends::new(stop), ..self }
     }
 
     /// Strings and keys as codes.

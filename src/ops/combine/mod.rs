@@ -29,21 +29,9 @@ pub const COMBINE: Operator = Operator {
     name: "combine",
     source: true,
     params: &[
-        Param {
-            name: "method",
-            ty: "weighted|rrf(k=60)|interleave|quota",
-            named: true,
-        },
-        Param {
-            name: "normalize",
-            ty: "minmax|zscore|rank|softmax|none",
-            named: true,
-        },
-        Param {
-            name: "take",
-            ty: "int?",
-            named: true,
-        },
+        Param { name: "method", ty: "weighted|rrf(k=60)|interleave|quota", named: true },
+        Param { name: "normalize", ty: "minmax|zscore|rank|softmax|none", named: true },
+        Param { name: "take", ty: "int?", named: true },
     ],
     keeps_shape: false,
     rest: Rest::Sets,
@@ -53,10 +41,7 @@ pub const COMBINE: Operator = Operator {
 
 const METHODS: [Case; 4] = [
     Case::plain("weighted"),
-    Case {
-        name: "rrf",
-        params: &[CaseParam::new("k", Takes::Number(0.0..=1e9))],
-    },
+    Case { name: "rrf", params: &[CaseParam::new("k", Takes::Number(0.0..=1e9))] },
     Case::plain("interleave"),
     Case::plain("quota"),
 ];
@@ -99,33 +84,16 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let joined = b.joined(&sets.collect::<Vec<_>>())?;
     let inputs: Vec<_> = branches.iter().map(|branch| branch.set).collect();
     let mut shape = joined.clone();
-    let names = BoundColumn::new("branch", Type::String).facts(Facts {
-        nullable: false,
-        ..Facts::UNKNOWN
-    });
+    let names =
+        BoundColumn::new("branch", Type::String).facts(Facts { nullable: false, ..Facts::UNKNOWN });
     let place = shape.bind(names);
     let shapes: Vec<&Shape> = inputs.iter().map(|&set| b.graph().shape(set)).collect();
     let join = Join::new(&joined, &shapes);
-    let part = |branch: SetArg| Part {
-        name: branch.name,
-        weight: branch.weight,
-    };
+    let part = |branch: SetArg| Part { name: branch.name, weight: branch.weight };
     let parts: Vec<Part> = branches.into_iter().map(part).collect();
-    let shape = shape
-        .scored(score(method, &parts))
-        .cut(take.as_ref().and_then(Quantity::known));
-    let op = Combine {
-        parts,
-        method,
-        take,
-        join,
-        place,
-    };
-    negative.is_empty().then(|| Bound {
-        op: Arc::new(op),
-        inputs,
-        shape,
-    })
+    let shape = shape.scored(score(method, &parts)).cut(take.as_ref().and_then(Quantity::known));
+    let op = Combine { parts, method, take, join, place };
+    negative.is_empty().then(|| Bound { op: Arc::new(op), inputs, shape })
 }
 
 /// The method and, for `weighted`, how scores are normalised.
@@ -138,10 +106,8 @@ fn method(b: &mut dyn Bind) -> Option<Method> {
         None => (0, None),
     };
     if case > 0 && normalize.is_some() {
-        let message = format!(
-            "`{}` reads no scores: there is nothing to normalise",
-            METHODS[case].name
-        );
+        let message =
+            format!("`{}` reads no scores: there is nothing to normalise", METHODS[case].name);
         let help = "leave `normalize` out, or use `method=weighted`";
         b.report(Diagnostic::new(code::E0312, b.arg_span("normalize"), message).help(help));
         return None;
@@ -150,9 +116,7 @@ fn method(b: &mut dyn Bind) -> Option<Method> {
         0 => {
             Method::Weighted(normalize.map_or(Normalize::Minmax, |c| Normalize::from_case(c.case)))
         }
-        1 => Method::Rrf {
-            k: k.unwrap_or(60.0),
-        },
+        1 => Method::Rrf { k: k.unwrap_or(60.0) },
         2 => Method::Interleave,
         _ => Method::Quota,
     })
@@ -164,19 +128,14 @@ fn check_take(b: &mut dyn Bind, method: Method, take: Option<&Quantity>) -> Opti
             (method == Method::Quota).then_some(code::E0303),
             "`method=quota` divides a number of rows, set by `take`",
         ),
-        Some(Quantity::All) => (
-            (method == Method::Quota).then_some(code::E0601),
-            "`method=quota` cannot divide `all`",
-        ),
+        Some(Quantity::All) => {
+            ((method == Method::Quota).then_some(code::E0601), "`method=quota` cannot divide `all`")
+        }
         Some(Quantity::Number(0)) => (Some(code::E0601), "`take` 0 never returns a row"),
         Some(_) => (None, ""),
     };
     let Some(wrong) = wrong else { return Some(()) };
-    let span = if take.is_some() {
-        b.arg_span("take")
-    } else {
-        b.arg_span("method")
-    };
+    let span = if take.is_some() { b.arg_span("take") } else { b.arg_span("method") };
     b.report(Diagnostic::new(wrong, span, message).help("give a number: `take=50`"));
     None
 }
@@ -293,11 +252,8 @@ impl Op for Combine {
             None => vec![u64::MAX; exec.run.requests()],
         };
         let bases = bases(inputs);
-        let texts: Vec<u32> = self
-            .parts
-            .iter()
-            .map(|part| exec.run.texts.code(&part.name))
-            .collect();
+        let texts: Vec<u32> =
+            self.parts.iter().map(|part| exec.run.texts.code(&part.name)).collect();
         let mut picked = Picked::default();
         let mut names = Vec::new();
         let _held = Picked::hold(exec, "combine", inputs, COMBINED_BYTES)?;
@@ -371,9 +327,7 @@ impl Rewriting for Combine {
             self,
             |op: &mut Combine| {
                 let weights = op.parts.iter_mut().map(|part| &mut part.weight);
-                weights
-                    .chain(op.take.as_mut().and_then(Quantity::expr_mut))
-                    .collect()
+                weights.chain(op.take.as_mut().and_then(Quantity::expr_mut)).collect()
             },
             f,
         )
@@ -462,8 +416,6 @@ impl Combine {
         let mut keys = Vec::new();
         let most = Some(take).filter(|&take| take < placed.len() as u64);
         arrange(placed.iter().enumerate().map(key), most, &mut keys, stop);
-        places(&keys, stop)
-            .map(|place| placed[place as usize])
-            .collect()
+        places(&keys, stop).map(|place| placed[place as usize]).collect()
     }
 }

@@ -26,12 +26,7 @@ pub fn quota(branches: &[Branch], take: u64, pace: &Pace) -> Vec<Placed> {
         if shares.iter().all(|&share| share == 0) || pace.is_due_before(0) {
             return turns.placed;
         }
-        let most: Vec<u64> = turns
-            .taken
-            .iter()
-            .zip(&shares)
-            .map(|(t, s)| t + s)
-            .collect();
+        let most: Vec<u64> = turns.taken.iter().zip(&shares).map(|(t, s)| t + s).collect();
         turns.go(&most, take);
         for (branch, weight) in weights.iter_mut().enumerate() {
             if turns.next(branch).is_none() {

@@ -27,13 +27,8 @@ impl Normalize {
     ];
 
     pub fn from_case(case: usize) -> Normalize {
-        [
-            Normalize::Minmax,
-            Normalize::Zscore,
-            Normalize::Rank,
-            Normalize::Softmax,
-            Normalize::None,
-        ][case]
+        [Normalize::Minmax, Normalize::Zscore, Normalize::Rank, Normalize::Softmax, Normalize::None]
+            [case]
     }
 
     pub fn name(self) -> &'static str {
@@ -57,9 +52,7 @@ pub fn weighted(branches: &[Branch], normalize: Normalize, pace: &Pace, stop: St
     for (number, branch) in branches.iter().enumerate() {
         let (values, lowest) = normalized(branch.scores, normalize, pace);
         absent.push(branch.weight * lowest);
-        push(&mut shares, number, branch, pace, |row| {
-            branch.weight * values[row]
-        });
+        push(&mut shares, number, branch, pace, |row| branch.weight * values[row]);
     }
     summed(&shares, &absent, pace, stop)
 }
@@ -68,9 +61,7 @@ pub fn weighted(branches: &[Branch], normalize: Normalize, pace: &Pace, stop: St
 pub fn reciprocal(branches: &[Branch], k: f64, pace: &Pace, stop: Stop) -> Vec<Placed> {
     let mut shares = Vec::with_capacity(branches.iter().map(|b| b.ids.len()).sum());
     for (number, branch) in branches.iter().enumerate() {
-        push(&mut shares, number, branch, pace, |row| {
-            branch.weight / (k + (row + 1) as f64)
-        });
+        push(&mut shares, number, branch, pace, |row| branch.weight / (k + (row + 1) as f64));
     }
     summed(&shares, &vec![0.0; branches.len()], pace, stop)
 }
@@ -107,13 +98,8 @@ fn summed(shares: &[Share], absent: &[f64], pace: &Pace, stop: Stop) -> Vec<Plac
             let here = rest.next_if(|share| share.branch as usize == branch);
             sum += here.map_or(absent, |share| share.value);
         }
-        let most = group().reduce(|best, share| {
-            if share.value > best.value {
-                share
-            } else {
-                best
-            }
-        })?;
+        let most =
+            group().reduce(|best, share| if share.value > best.value { share } else { best })?;
         Some(Placed {
             id: most.id,
             score: if sum.is_finite() { sum } else { NULL_FLOAT },
@@ -128,18 +114,12 @@ fn summed(shares: &[Share], absent: &[f64], pace: &Pace, stop: Stop) -> Vec<Plac
 
 /// The normalised scores, null ones as the lowest value, and that value.
 fn normalized(scores: &[f64], how: Normalize, pace: &Pace) -> (Vec<f64>, f64) {
-    let looked = || {
-        scores
-            .iter()
-            .copied()
-            .take_while(|_| !pace.is_due_before(5))
-    };
+    let looked = || scores.iter().copied().take_while(|_| !pace.is_due_before(5));
     let known = || looked().filter(|s| !s.is_nan());
     let n = scores.len() as f64;
     let count = known().count() as f64;
-    let (low, high) = known().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), s| {
-        (low.min(s), high.max(s))
-    });
+    let (low, high) = known()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), s| (low.min(s), high.max(s)));
     let all = |value: &dyn Fn(usize, f64) -> f64, lowest: f64| {
         let of = |(row, &s): (usize, &f64)| match s.is_nan() || pace.is_due_before(10) {
             true => lowest,
@@ -155,11 +135,7 @@ fn normalized(scores: &[f64], how: Normalize, pace: &Pace) -> (Vec<f64>, f64) {
             let variance = known().map(|s| (s - mean) * (s - mean)).sum::<f64>() / count;
             let deviation = variance.sqrt();
             let z = |s: f64| {
-                if deviation > 0.0 {
-                    (s - mean) / deviation
-                } else {
-                    0.0
-                }
+                if deviation > 0.0 { (s - mean) / deviation } else { 0.0 }
             };
             let lowest = if count > 0.0 { z(low) } else { 0.0 };
             all(&|_, s| z(s), lowest)

@@ -29,10 +29,7 @@ pub fn calibrate(
         return (0..scores.len() as u32).collect();
     }
     let mut kinds = kinds(scores, groups, history, strength, &pace);
-    let mut placed = Placed {
-        counts: vec![0; groups.count()],
-        total: 0,
-    };
+    let mut placed = Placed { counts: vec![0; groups.count()], total: 0 };
     let mut order = Vec::with_capacity(scores.len());
     let mut is_placed = vec![false; scores.len()];
     let mut sum = 0.0;
@@ -87,10 +84,7 @@ fn shares(groups: &Groups, history: usize, pace: &Pace) -> Vec<f64> {
         }
     }
     let total: u32 = counts.iter().sum();
-    counts
-        .into_iter()
-        .map(|n| f64::from(n) / f64::from(total))
-        .collect()
+    counts.into_iter().map(|n| f64::from(n) / f64::from(total)).collect()
 }
 
 /// Rows that are in the same groups.
@@ -112,10 +106,7 @@ fn kinds(scores: &[f64], groups: &Groups, history: usize, strength: f64, pace: &
         let mut of = groups.of(history + row).to_vec();
         of.sort_unstable();
         let number = *known.entry(of).or_insert_with_key(|of| {
-            kinds.push(Kind {
-                groups: of.clone(),
-                rows: Vec::new(),
-            });
+            kinds.push(Kind { groups: of.clone(), rows: Vec::new() });
             kinds.len() - 1
         });
         kinds[number].rows.push(row as u32);
@@ -127,8 +118,7 @@ fn kinds(scores: &[f64], groups: &Groups, history: usize, strength: f64, pace: &
         if pace.is_due_before(10 * comparisons) {
             break;
         }
-        kind.rows
-            .sort_by(|&a, &b| descending(worth(b), worth(a)).then(b.cmp(&a)));
+        kind.rows.sort_by(|&a, &b| descending(worth(b), worth(a)).then(b.cmp(&a)));
     }
     kinds.sort_by_key(|kind| kind.groups.len());
     kinds
@@ -142,9 +132,7 @@ struct Placed {
 
 impl Placed {
     fn add(&mut self, groups: &[u32]) {
-        groups
-            .iter()
-            .for_each(|&group| self.counts[group as usize] += 1);
+        groups.iter().for_each(|&group| self.counts[group as usize] += 1);
         self.total += groups.len();
     }
 }

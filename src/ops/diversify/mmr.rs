@@ -28,12 +28,7 @@ pub fn mmr(scores: &[f64], pairs: &Pairs, relevance: f64, first: usize, stop: St
     // until a row with a vector stands, nothing is like anything
     let key = |row: u32| sort_key(value(row, 0.0), row, row);
     let mut keys = Vec::new();
-    arrange(
-        (0..scores.len()).map(|row| key(row as u32)),
-        None,
-        &mut keys,
-        stop,
-    );
+    arrange((0..scores.len()).map(|row| key(row as u32)), None, &mut keys, stop);
     let mut waiting: Vec<u32> = places(&keys, stop).collect();
     for &row in &waiting {
         if steps.order.len() >= first || !steps.anchors.is_empty() {
@@ -44,10 +39,8 @@ pub fn mmr(scores: &[f64], pairs: &Pairs, relevance: f64, first: usize, stop: St
     // no value is higher than that of a row unlike everything
     let bound = |row: u32| value(row, if pairs.has(row) { -1.0 } else { 0.0 });
     waiting.retain(|&row| !steps.placed[row as usize]);
-    let mut heap: BinaryHeap<Waiting<Compared>> = waiting
-        .iter()
-        .map(|&row| Waiting::new(row, bound(row)))
-        .collect();
+    let mut heap: BinaryHeap<Waiting<Compared>> =
+        waiting.iter().map(|&row| Waiting::new(row, bound(row))).collect();
     let pace = Pace::new(stop);
     while steps.order.len() < first
         && !pace.is_due_before(100)
@@ -118,13 +111,7 @@ mod tests {
                 relevance * scores[row as usize] - (1.0 - relevance) * near
             };
             let best = (0..left.len())
-                .reduce(|best, i| {
-                    if value(left[i]) > value(left[best]) {
-                        i
-                    } else {
-                        best
-                    }
-                })
+                .reduce(|best, i| if value(left[i]) > value(left[best]) { i } else { best })
                 .unwrap();
             placed.push(left.remove(best));
         }
@@ -136,21 +123,17 @@ mod tests {
     fn the_heap_finds_what_the_definition_finds() {
         let mut state = 7u64;
         let mut random = || {
-            state = state
-                .wrapping_mul(6364136223846793005)
-                .wrapping_add(1442695040888963407);
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             (state >> 40) as f64 / (1u64 << 24) as f64
         };
         for (n, dim) in [(1usize, 2), (40, 2), (150, 5)] {
             for relevance in [0.0, 0.3, 0.7, 1.0] {
                 // coarse numbers, so that there are ties
-                let data: Vec<f32> = (0..n * dim)
-                    .map(|_| (random() * 5.0).floor() as f32 - 2.0)
-                    .collect();
+                let data: Vec<f32> =
+                    (0..n * dim).map(|_| (random() * 5.0).floor() as f32 - 2.0).collect();
                 let scores: Vec<f64> = (0..n).map(|_| (random() * 8.0).floor() / 7.0).collect();
-                let present: Vec<u64> = (0..n.div_ceil(64))
-                    .map(|_| (random() * 1e15) as u64 | 1 << 63)
-                    .collect();
+                let present: Vec<u64> =
+                    (0..n.div_ceil(64)).map(|_| (random() * 1e15) as u64 | 1 << 63).collect();
                 let vectors = Vectors {
                     data: data[..].into(),
                     dim,

@@ -33,11 +33,7 @@ pub const DIVERSIFY_BY: Operator = Operator {
     name: "diversify_by",
     source: false,
     params: &[
-        Param {
-            name: "key",
-            ty: "expr or list",
-            named: false,
-        },
+        Param { name: "key", ty: "expr or list", named: false },
         Param {
             name: "method",
             ty: "round_robin|penalty(factor=0.8, floor=0.0)|mmr(relevance=0.7, embedding=default, first=100)|calibrate(history=seen, strength=0.5, first=100)",
@@ -83,19 +79,9 @@ const FIRST: f64 = 100.0;
 #[derive(Clone, Copy, Debug)]
 enum Method {
     RoundRobin,
-    Penalty {
-        factor: f64,
-        floor: f64,
-    },
-    Mmr {
-        relevance: f64,
-        embedding: u32,
-        first: usize,
-    },
-    Calibrate {
-        strength: f64,
-        first: usize,
-    },
+    Penalty { factor: f64, floor: f64 },
+    Mmr { relevance: f64, embedding: u32, first: usize },
+    Calibrate { strength: f64, first: usize },
 }
 
 fn bind(b: &mut dyn Bind) -> Option<Bound> {
@@ -137,11 +123,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         _ => shape.score,
     };
     Some(Bound {
-        op: Arc::new(Diversify {
-            entity: shape.entity,
-            keys,
-            method,
-        }),
+        op: Arc::new(Diversify { entity: shape.entity, keys, method }),
         inputs,
         shape: shape.scored(score),
     })
@@ -161,11 +143,7 @@ fn bind_mmr(b: &mut dyn Bind, input: NodeId, shape: Shape, choice: &Choice) -> O
         first: choice.numbers[2].unwrap_or(FIRST) as usize,
     };
     Some(Bound {
-        op: Arc::new(Diversify {
-            entity: shape.entity,
-            keys: Vec::new(),
-            method,
-        }),
+        op: Arc::new(Diversify { entity: shape.entity, keys: Vec::new(), method }),
         inputs: vec![input],
         shape,
     })
@@ -252,11 +230,7 @@ impl Op for Diversify {
         let method = match self.method {
             Method::RoundRobin => "round_robin".to_owned(),
             Method::Penalty { factor, floor } => format!("penalty(factor={factor}, floor={floor})"),
-            Method::Mmr {
-                relevance,
-                embedding,
-                first,
-            } => {
+            Method::Mmr { relevance, embedding, first } => {
                 let embedding = &schema.embeddings[embedding as usize].name;
                 let first = count(first);
                 format!("mmr(relevance={relevance}, embedding={embedding}, first={first})")
@@ -286,11 +260,9 @@ impl Op for Diversify {
             Method::Penalty { factor, floor } => {
                 penalty_rows(exec, rows, &self.columns(exec, rows)?, factor, floor)
             }
-            Method::Mmr {
-                relevance,
-                embedding,
-                first,
-            } => self.mmr_rows(exec, rows, relevance, embedding, first),
+            Method::Mmr { relevance, embedding, first } => {
+                self.mmr_rows(exec, rows, relevance, embedding, first)
+            }
             Method::Calibrate { strength, first } => {
                 self.calibrated_rows(exec, rows, inputs[1], strength, first)
             }
@@ -388,9 +360,7 @@ impl Diversify {
             let groups = Groups::new(exec, "diversify_by", &columns, both)?;
             let (scores, stop) = (minmax(&rows.scores[range]), exec.run.stop);
             let history = known.len();
-            Ok(calibrate::calibrate(
-                &scores, &groups, history, strength, first, stop,
-            ))
+            Ok(calibrate::calibrate(&scores, &groups, history, strength, first, stop))
         })
     }
 }
@@ -404,9 +374,7 @@ fn minmax(scores: &[f64]) -> Vec<f64> {
     let scaled = |s: f64| match s {
         s if s.is_nan() => 0.0,
         _ if low == high => 1.0,
-        s => Some((s - low) / (high - low))
-            .filter(|x| x.is_finite())
-            .unwrap_or(0.0),
+        s => Some((s - low) / (high - low)).filter(|x| x.is_finite()).unwrap_or(0.0),
     };
     scores.iter().map(|&s| scaled(s)).collect()
 }

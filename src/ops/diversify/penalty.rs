@@ -52,9 +52,8 @@ fn penalty(
 ) -> Vec<(u32, f64)> {
     let mut kinds = Kinds::new(scores, keys, stop);
     let mut discounts = Discounts::new(keys, factor, floor);
-    let mut heap: BinaryHeap<Waiting<u32>> = (0..kinds.count() as u32)
-        .filter_map(|kind| kinds.waiting(kind, scores, 1.0))
-        .collect();
+    let mut heap: BinaryHeap<Waiting<u32>> =
+        (0..kinds.count() as u32).filter_map(|kind| kinds.waiting(kind, scores, 1.0)).collect();
     let mut order = Vec::with_capacity(scores.len());
     let pace = Pace::new(stop);
     while !pace.is_due_before(100) {
@@ -80,11 +79,7 @@ fn same(a: f64, b: f64) -> bool {
 
 /// A discount never promotes: a negative score is divided by it.
 fn discount_score(score: f64, discount: f64) -> f64 {
-    if score >= 0.0 {
-        score * discount
-    } else {
-        score / discount.max(1e-9)
-    }
+    if score >= 0.0 { score * discount } else { score / discount.max(1e-9) }
 }
 
 /// How much is left of the score of a row, by the rows placed so far.
@@ -192,11 +187,7 @@ impl Kinds {
             true => rows[0],
             false => *alike.min()?,
         };
-        Some(Waiting {
-            row,
-            value: best,
-            known: kind,
-        })
+        Some(Waiting { row, value: best, known: kind })
     }
 
     fn place(&mut self, kind: u32, row: u32) {
@@ -268,9 +259,7 @@ mod tests {
     fn kinds_give_what_the_definition_gives() {
         let mut state = 5u64;
         let mut random = |n: u64| {
-            state = state
-                .wrapping_mul(6364136223846793005)
-                .wrapping_add(1442695040888963407);
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             (state >> 40) % n
         };
         for case in 0..200 {

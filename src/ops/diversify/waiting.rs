@@ -13,11 +13,7 @@ pub struct Waiting<T> {
 
 impl<T: Default> Waiting<T> {
     pub fn new(row: u32, value: f64) -> Waiting<T> {
-        Waiting {
-            row,
-            value,
-            known: T::default(),
-        }
+        Waiting { row, value, known: T::default() }
     }
 }
 

@@ -69,14 +69,7 @@ impl<'a> Conditions<'a> {
         let rows = run.snapshot.schema().entity(to).rows as usize;
         let (sets, others) = Memberships::split(all, run, LINKS.max(rows / 16));
         let (fixed, varying) = others.into_iter().partition(|e| is_fixed(e));
-        Conditions {
-            run,
-            to,
-            fixed,
-            sets,
-            varying,
-            kept,
-        }
+        Conditions { run, to, fixed, sets, varying, kept }
     }
 
     /// Whether a request may find the same rows as every other that may find the same as every other.
@@ -125,10 +118,8 @@ impl<'a> Conditions<'a> {
             self.kept.get_or(find)
         });
         let fixed = self.among(fixed, request);
-        (fixed.is_some() || !self.varying.is_empty()).then(|| Allowed {
-            fixed,
-            ..all(self.varying.clone())
-        })
+        (fixed.is_some() || !self.varying.is_empty())
+            .then(|| Allowed { fixed, ..all(self.varying.clone()) })
     }
 
     /// Of some rows, or of all, those that the sets of a request let through.
@@ -174,10 +165,7 @@ impl Alone {
             }
         }
         let nothing = RowBatch::empty(1);
-        Alone {
-            rows: sets,
-            nothing,
-        }
+        Alone { rows: sets, nothing }
     }
 }
 
@@ -256,12 +244,8 @@ impl Allowed<'_> {
         let visible = |&row: &u32| self.sees_all || self.run.visible(self.to, row, self.request);
         let mut answers: Vec<bool> = rows.iter().map(visible).collect();
         let owners = vec![self.request as u32; rows.len()];
-        let frame = Frame {
-            n: rows.len(),
-            owners: &owners,
-            ids: rows,
-            ..Frame::requests(self.run)
-        };
+        let frame =
+            Frame { n: rows.len(), owners: &owners, ids: rows, ..Frame::requests(self.run) };
         if rows.is_empty() {
             return answers;
         }

@@ -38,12 +38,8 @@ pub fn merged_score(parent: Score, weight: Score, how: Merge, most: u64) -> Scor
 
 fn product(a: Facts, b: Facts) -> Facts {
     let times = |x: f64, y: f64| if x == 0.0 || y == 0.0 { 0.0 } else { x * y };
-    let all = [
-        times(a.low, b.low),
-        times(a.low, b.high),
-        times(a.high, b.low),
-        times(a.high, b.high),
-    ];
+    let all =
+        [times(a.low, b.low), times(a.low, b.high), times(a.high, b.low), times(a.high, b.high)];
     let low = all.iter().copied().fold(f64::INFINITY, f64::min);
     let high = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let overflows = !(low.is_finite() && high.is_finite());
@@ -54,11 +50,7 @@ fn product(a: Facts, b: Facts) -> Facts {
 /// After additions, each of which may have rounded.
 fn rounded(facts: Facts) -> Facts {
     let by = |x: f64| x.abs() * 1e-9;
-    Facts {
-        low: facts.low - by(facts.low),
-        high: facts.high + by(facts.high),
-        ..facts
-    }
+    Facts { low: facts.low - by(facts.low), high: facts.high + by(facts.high), ..facts }
 }
 
 /// Contributions in order: by request, then parent row, then link. Each is worth
@@ -224,10 +216,7 @@ impl<'m, 'a, O: Planning> Merging<'m, 'a, O> {
                 ties,
                 order: part.order,
                 most: part.most(exec.run),
-                rows: RowBatch {
-                    offsets: vec![0],
-                    ..RowBatch::default()
-                },
+                rows: RowBatch { offsets: vec![0], ..RowBatch::default() },
                 witnesses: Vec::new(),
                 keys: Vec::new(),
                 held: exec.hold(by.name(), 0)?,
@@ -279,12 +268,7 @@ impl<'m, 'a, O: Planning> Merging<'m, 'a, O> {
         let count = range.len();
         let fold = |place: usize| {
             let place = range.start + place;
-            Fold::of_one(
-                from.ids[place],
-                from.parents[place],
-                from.value(input, place),
-                how,
-            )
+            Fold::of_one(from.ids[place], from.parents[place], from.value(input, place), how)
         };
         self.merged.add(exec, op, request, count, fold)?;
         let rows = count as u64;
@@ -406,10 +390,7 @@ mod tests {
                 parents.extend(std::iter::repeat_n(parent, (state >> 28) as usize));
             }
             let longest = parents.chunk_by(|a, b| a == b).map(<[u32]>::len).max();
-            let from = Contributions {
-                parents,
-                ..Contributions::default()
-            };
+            let from = Contributions { parents, ..Contributions::default() };
             for long in 1..20 {
                 let has = from.has_run(0..from.parents.len(), long);
                 assert_eq!(has, longest.is_some_and(|n| n as u64 >= long), "{long}");

@@ -27,14 +27,7 @@ impl Merge {
     ];
 
     pub fn from_case(case: usize) -> Merge {
-        [
-            Merge::Max,
-            Merge::Sum,
-            Merge::Count,
-            Merge::Mean,
-            Merge::Min,
-            Merge::NoisyOr,
-        ][case]
+        [Merge::Max, Merge::Sum, Merge::Count, Merge::Mean, Merge::Min, Merge::NoisyOr][case]
     }
 
     pub fn name(self) -> &'static str {
@@ -277,11 +270,7 @@ impl Sums {
     #[inline]
     fn get(&self, place: usize) -> Fold {
         let id = self.reached[place];
-        Fold {
-            id,
-            score: known(self.folded[id as usize]),
-            witness: 0,
-        }
+        Fold { id, score: known(self.folded[id as usize]), witness: 0 }
     }
 }
 
@@ -309,14 +298,7 @@ impl Slot {
             Merge::NoisyOr => 1.0,
             Merge::Sum | Merge::Mean | Merge::Count => 0.0,
         };
-        Slot {
-            id,
-            witness,
-            known: 0,
-            all: 0,
-            largest: f64::NEG_INFINITY,
-            folded,
-        }
+        Slot { id, witness, known: 0, all: 0, largest: f64::NEG_INFINITY, folded }
     }
 
     fn add(&mut self, parent: u32, value: f64, how: Merge) {
@@ -346,11 +328,7 @@ impl Slot {
             Merge::NoisyOr => 1.0 - self.folded,
             Merge::Max | Merge::Min | Merge::Sum => self.folded,
         };
-        Fold {
-            id: self.id,
-            score: known(score),
-            witness: self.witness,
-        }
+        Fold { id: self.id, score: known(score), witness: self.witness }
     }
 }
 
@@ -432,9 +410,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn folded(how: Merge, witnesses: bool, targets: Option<usize>, links: &Links) -> Vec<Fold> {
-        let first = links
-            .first()
-            .map(|&(_, parent, value)| (parent, value.to_bits()));
+        let first = links.first().map(|&(_, parent, value)| (parent, value.to_bits()));
         let is_first =
             |&(_, parent, value): &(u32, u32, f64)| Some((parent, value.to_bits())) == first;
         let alike = links.iter().all(is_first);

@@ -33,9 +33,8 @@ impl Groups {
         columns: &[Column],
         rows: impl Iterator<Item = usize> + Clone,
     ) -> Result<Groups, RunError> {
-        let mut parts = columns
-            .iter()
-            .map(|column| Groups::of_column(exec, op, column, rows.clone()));
+        let mut parts =
+            columns.iter().map(|column| Groups::of_column(exec, op, column, rows.clone()));
         let first = parts.next().unwrap_or_else(|| Ok(Groups::default()))?;
         parts.try_fold(first, |groups, part| groups.combined(exec, op, &part?))
     }
@@ -96,9 +95,7 @@ impl Groups {
         groups.starts.push(0);
         let pace = Pace::new(exec.run.stop);
         for keys in rows {
-            groups
-                .ids
-                .extend(keys.into_iter().map(|key| numbers.of(key)));
+            groups.ids.extend(keys.into_iter().map(|key| numbers.of(key)));
             groups.starts.push(groups.ids.len() as u32);
             let made = groups.ids.len() - groups.starts[groups.starts.len() - 2] as usize;
             if pace.is_due_before(40 + 40 * made) {
@@ -122,10 +119,7 @@ impl<K: Hash + Eq> Numbers<K> {
     /// For the keys of so many rows.
     pub fn for_rows(rows: usize) -> Numbers<K> {
         let maps = if rows > 4 * BLOCK { MAPS } else { 1 };
-        Numbers {
-            maps: (0..maps).map(|_| HashMap::default()).collect(),
-            count: 0,
-        }
+        Numbers { maps: (0..maps).map(|_| HashMap::default()).collect(), count: 0 }
     }
 
     /// How many keys have one.
@@ -155,11 +149,7 @@ fn distinct(list: Vec<Option<u64>>) -> Vec<Option<u64>> {
             distinct.push(element);
         }
     }
-    if distinct.is_empty() {
-        vec![None]
-    } else {
-        distinct
-    }
+    if distinct.is_empty() { vec![None] } else { distinct }
 }
 
 #[cfg(test)]
@@ -168,10 +158,7 @@ pub mod testing {
 
     /// The groups that rows are in.
     pub fn groups(of: Vec<Vec<u32>>) -> Groups {
-        let mut groups = Groups {
-            starts: vec![0],
-            ..Groups::default()
-        };
+        let mut groups = Groups { starts: vec![0], ..Groups::default() };
         for of in of {
             let most = of.iter().map(|&group| group as usize + 1).max();
             groups.count = groups.count.max(most.unwrap_or(0));

@@ -100,12 +100,7 @@ pub struct Picked {
 
 impl Default for Picked {
     fn default() -> Self {
-        Picked {
-            offsets: vec![0],
-            ids: Vec::new(),
-            scores: Vec::new(),
-            places: Vec::new(),
-        }
+        Picked { offsets: vec![0], ids: Vec::new(), scores: Vec::new(), places: Vec::new() }
     }
 }
 

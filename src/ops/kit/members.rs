@@ -63,11 +63,7 @@ impl<'a> Memberships<'a> {
     /// The tests of whether the entity is in a set that has run, among the conditions.
     pub fn of_nodes(conditions: &'a [Expr]) -> Memberships<'a> {
         let tests = conditions.iter().filter_map(membership);
-        Memberships {
-            tests: tests
-                .map(|(set, wanted)| (Set::Node(set), wanted))
-                .collect(),
-        }
+        Memberships { tests: tests.map(|(set, wanted)| (Set::Node(set), wanted)).collect() }
     }
 
     /// All tests among the conditions, and the other conditions; what is joined by `and` is one by one. Sets
@@ -128,10 +124,7 @@ impl<'a> Memberships<'a> {
 
     /// The rows of a request in the sets.
     pub fn of<'b>(&'b self, run: &'b Run, request: usize) -> Members<'b> {
-        let mut members = Members {
-            only: None,
-            without: Cow::default(),
-        };
+        let mut members = Members { only: None, without: Cow::default() };
         for (set, wanted) in &self.tests {
             let ids = ascending(set.ids(run, request));
             if !wanted {

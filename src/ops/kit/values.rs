@@ -18,10 +18,7 @@ pub fn elements(lists: Val, requests: usize) -> Vec<Option<Val<'static>>> {
             Items::Made(column) => Val::borrow(column).pick(&places).owned(n),
         }
     };
-    slots
-        .into_iter()
-        .map(|slot| (slot[0] != NULL_CODE).then(|| one(slot)))
-        .collect()
+    slots.into_iter().map(|slot| (slot[0] != NULL_CODE).then(|| one(slot))).collect()
 }
 
 /// Scores from a column: durations and times count in seconds.

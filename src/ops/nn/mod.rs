@@ -27,56 +27,16 @@ pub const NN: Operator = Operator {
     name: "nn",
     source: false,
     params: &[
-        Param {
-            name: "embedding",
-            ty: "embedding = default",
-            named: false,
-        },
-        Param {
-            name: "k",
-            ty: "int = auto",
-            named: false,
-        },
-        Param {
-            name: "to",
-            ty: "entity?",
-            named: true,
-        },
-        Param {
-            name: "where",
-            ty: "expr?",
-            named: true,
-        },
-        Param {
-            name: "min_similarity",
-            ty: "float?",
-            named: true,
-        },
-        Param {
-            name: "include_self",
-            ty: "bool = false",
-            named: true,
-        },
-        Param {
-            name: "pool",
-            ty: "none|mean|clusters(n)",
-            named: true,
-        },
-        Param {
-            name: "query",
-            ty: "vector?",
-            named: true,
-        },
-        Param {
-            name: "exact",
-            ty: "bool = false",
-            named: true,
-        },
-        Param {
-            name: "merge",
-            ty: "max|sum|count|mean|min|noisy_or",
-            named: true,
-        },
+        Param { name: "embedding", ty: "embedding = default", named: false },
+        Param { name: "k", ty: "int = auto", named: false },
+        Param { name: "to", ty: "entity?", named: true },
+        Param { name: "where", ty: "expr?", named: true },
+        Param { name: "min_similarity", ty: "float?", named: true },
+        Param { name: "include_self", ty: "bool = false", named: true },
+        Param { name: "pool", ty: "none|mean|clusters(n)", named: true },
+        Param { name: "query", ty: "vector?", named: true },
+        Param { name: "exact", ty: "bool = false", named: true },
+        Param { name: "merge", ty: "max|sum|count|mean|min|noisy_or", named: true },
     ],
     keeps_shape: false,
     rest: Rest::None,
@@ -88,10 +48,7 @@ const AUTO: u64 = 50;
 const POOLS: [Case; 3] = [
     Case::plain("none"),
     Case::plain("mean"),
-    Case {
-        name: "clusters",
-        params: &[CaseParam::new("n", Takes::Count)],
-    },
+    Case { name: "clusters", params: &[CaseParam::new("n", Takes::Count)] },
 ];
 
 fn bind(b: &mut dyn Bind) -> Option<Bound> {
@@ -131,11 +88,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         part: Part::ALL,
     };
     let shape = op.shape(b.snapshot(), shape);
-    Some(Bound {
-        op: Arc::new(op),
-        inputs: vec![input],
-        shape,
-    })
+    Some(Bound { op: Arc::new(op), inputs: vec![input], shape })
 }
 
 /// What the searches start from: the rows, some of them, or one vector.
@@ -169,11 +122,8 @@ fn pool(b: &mut dyn Bind, embedding: u32) -> Option<Pool> {
 /// The entity to search: the one that has vectors, or the one that `to` names.
 fn target(b: &mut dyn Bind, embedding: u32, from: EntityId) -> Option<EntityId> {
     let space = b.schema().embeddings[embedding as usize].clone();
-    let names: Vec<String> = space
-        .entities
-        .iter()
-        .map(|&e| b.schema().entity(e).name.clone())
-        .collect();
+    let names: Vec<String> =
+        space.entities.iter().map(|&e| b.schema().entity(e).name.clone()).collect();
     let to = match b.entity("to")? {
         Some(to) => to,
         None if space.entities.len() == 1 => space.entities[0],
@@ -331,8 +281,7 @@ impl Rewriting for Nn {
         for expr in exprs.chain(op.k.expr_mut()).chain(query) {
             *expr = f(std::mem::replace(expr, Expr::error()));
         }
-        op.keep
-            .retain(|e| e.as_const() != Some(&Scalar::Bool(true)));
+        op.keep.retain(|e| e.as_const() != Some(&Scalar::Bool(true)));
         Some(Arc::new(op))
     }
 
@@ -353,10 +302,7 @@ impl Rewriting for Nn {
 
     fn narrowed(&self, used: &Used) -> Option<Arc<dyn Instance>> {
         let part = self.part.narrowed(used)?;
-        Some(Arc::new(Nn {
-            part,
-            ..self.clone()
-        }))
+        Some(Arc::new(Nn { part, ..self.clone() }))
     }
 
     fn absorb(&self, condition: &Expr) -> Option<Arc<dyn Instance>> {
@@ -383,24 +329,14 @@ impl Explaining for Nn {
     }
 
     fn relaxed(&self, schema: &Schema) -> Vec<Relaxed> {
-        let free = Nn {
-            k: Quantity::All,
-            exact: true,
-            ..self.clone()
-        };
-        let without = |op: Nn, without| Relaxed {
-            op: Arc::new(op),
-            without,
-        };
+        let free = Nn { k: Quantity::All, exact: true, ..self.clone() };
+        let without = |op: Nn, without| Relaxed { op: Arc::new(op), without };
         let k = format!("k={}", self.k.show(schema));
         let mut relaxed = vec![without(free.clone(), Condition::Number(k))];
         if let Some(min) = &self.min_similarity {
             let text = format!("min_similarity={}", show(min, schema));
             let min_similarity = None;
-            let op = Nn {
-                min_similarity,
-                ..free.clone()
-            };
+            let op = Nn { min_similarity, ..free.clone() };
             relaxed.push(without(op, Condition::Other(text)));
         }
         for i in 0..self.keep.len() {
@@ -440,10 +376,7 @@ impl Nn {
             input.columns = columns.iter().map(|&c| input.columns[c].clone()).collect();
         }
         let score = merged_score(input.score, weight, self.merge, most);
-        Shape {
-            asked,
-            ..input.reaching(self.to, Some(rows)).scored(score)
-        }
+        Shape { asked, ..input.reaching(self.to, Some(rows)).scored(score) }
     }
 }
 

@@ -74,11 +74,7 @@ impl Read {
             parents[start..end as usize].fill(row as u32);
             start = end as usize;
         }
-        let end = |&row: &u32| {
-            (row as usize)
-                .checked_sub(1)
-                .map_or(0, |last| self.ends[last])
-        };
+        let end = |&row: &u32| (row as usize).checked_sub(1).map_or(0, |last| self.ends[last]);
         Contributions {
             offsets: input.offsets.iter().map(end).collect(),
             parents,

@@ -76,19 +76,12 @@ pub fn starts<'a>(
     own: &Vectors<'a>,
     leave_out: bool,
 ) -> Starts<'a> {
-    let mut starts = Starts {
-        search_of: vec![None; input.len()],
-        ..Starts::default()
-    };
+    let mut starts = Starts { search_of: vec![None; input.len()], ..Starts::default() };
     let given = match pool {
         Pool::Query(query) => Some(Frame::requests(run).column(query)),
         _ => None,
     };
-    let pooling = Pooling {
-        run,
-        own,
-        pace: Pace::new(run.stop),
-    };
+    let pooling = Pooling { run, own, pace: Pace::new(run.stop) };
     for request in 0..input.requests() {
         let rows = input.range(request);
         let (ids, scores) = (&input.ids[rows.clone()], &input.scores[rows.clone()]);
@@ -103,11 +96,7 @@ pub fn starts<'a>(
         };
         for (place, vector) in found {
             starts.search_of[rows.start + place] = Some(starts.searches.len() as u32);
-            starts.searches.push(Start {
-                vector,
-                request: request as u32,
-                itself: None,
-            });
+            starts.searches.push(Start { vector, request: request as u32, itself: None });
         }
         let mut left_out = if leave_out { ids.to_vec() } else { Vec::new() };
         left_out.sort_unstable();
@@ -153,10 +142,7 @@ impl<'a> Pooling<'_, 'a> {
 /// without a vector has none.
 fn weights(rows: &Pairs, scores: &[f64]) -> Vec<Option<f64>> {
     let has = |place: usize| rows.has(place as u32);
-    let zero = scores
-        .iter()
-        .enumerate()
-        .all(|(place, &s)| !has(place) || s.is_nan() || s <= 0.0);
+    let zero = scores.iter().enumerate().all(|(place, &s)| !has(place) || s.is_nan() || s <= 0.0);
     let weight = |s: f64| if zero { 1.0 } else { s.max(0.0) };
     let of = |(place, &s): (usize, &f64)| has(place).then(|| weight(s));
     scores.iter().enumerate().map(of).collect()
@@ -187,9 +173,7 @@ fn mean(vectors: &Vectors, ids: &[u32], weights: &[Option<f64>], pace: &Pace) ->
 /// If the run has to end, any.
 fn medoids(rows: &Pairs, dim: usize, scores: &[f64], n: usize, pace: &Pace) -> Vec<usize> {
     let weights = weights(rows, scores);
-    let members: Vec<usize> = (0..scores.len())
-        .filter(|&i| weights[i].is_some())
-        .collect();
+    let members: Vec<usize> = (0..scores.len()).filter(|&i| weights[i].is_some()).collect();
     let mut open = members.clone();
     let known = Distances::new(rows, dim, scores.len(), pace);
     let distance = |i: usize, j: usize| known.get(rows, i, j);
@@ -278,7 +262,5 @@ impl Distances {
 /// `1 - similarity`; very far where it has none.
 fn between(pairs: &Pairs, i: usize, j: usize) -> f64 {
     let (low, high) = (i.min(j) as u32, i.max(j) as u32);
-    pairs
-        .similarity(low, high)
-        .map_or(f64::MAX / 1e6, |s| 1.0 - s)
+    pairs.similarity(low, high).map_or(f64::MAX / 1e6, |s| 1.0 - s)
 }

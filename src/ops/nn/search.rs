@@ -178,11 +178,7 @@ impl Nn {
         let mut held = exec.hold("nn", 0)?;
         let about = (&conditions, &few as &dyn Fn(usize) -> bool);
         let hits = self.hits(exec, &space, &starts.searches, &queries, about, &mut held)?;
-        Ok(Found {
-            search_of: starts.search_of,
-            hits,
-            _held: held,
-        })
+        Ok(Found { search_of: starts.search_of, hits, _held: held })
     }
 
     /// Whether searches depend on the request, beside what it may find.
@@ -247,8 +243,7 @@ impl Nn {
             let wanted: usize = queries.iter().map(|query| query.k).sum();
             exec.grow("nn", held, queries.len() * 48 + wanted * HIT_BYTES)?;
             let search = |allowed: Option<&Allowed>| {
-                exec.vectors
-                    .search(place, space, &queries, allowed, self.exact, exec.run.stop)
+                exec.vectors.search(place, space, &queries, allowed, self.exact, exec.run.stop)
             };
             let found = match leaves_out(request) {
                 true => search(None),
@@ -309,8 +304,7 @@ fn contributions(input: &RowBatch, found: &Found) -> Contributions {
     for request in 0..input.requests() {
         for row in input.range(request) {
             let hits = found.of(row);
-            all.parents
-                .resize(all.parents.len() + hits.len(), row as u32);
+            all.parents.resize(all.parents.len() + hits.len(), row as u32);
             all.ids.extend(hits.iter().map(|hit| hit.row));
             all.weights.extend(hits.iter().map(|hit| hit.similarity));
         }

@@ -30,10 +30,7 @@ pub trait Planning: Op {
         let asked = cut.map(Demand::rows).or(wanted);
         match self.effect() {
             Effect::Other => None,
-            Effect::Scores => asked.map(|demand| Demand {
-                scored: true,
-                ..demand
-            }),
+            Effect::Scores => asked.map(|demand| Demand { scored: true, ..demand }),
             Effect::Keeps | Effect::Narrows | Effect::Reorders | Effect::Cuts => asked,
         }
     }

@@ -27,41 +27,13 @@ pub const WALK: Operator = Operator {
     name: "walk",
     source: false,
     params: &[
-        Param {
-            name: "edge",
-            ty: "edge",
-            named: false,
-        },
-        Param {
-            name: "limit",
-            ty: "int = auto",
-            named: false,
-        },
-        Param {
-            name: "order",
-            ty: "newest|strongest|listed|random",
-            named: false,
-        },
-        Param {
-            name: "within",
-            ty: "duration?",
-            named: false,
-        },
-        Param {
-            name: "where",
-            ty: "expr?",
-            named: false,
-        },
-        Param {
-            name: "weight",
-            ty: "expr?",
-            named: false,
-        },
-        Param {
-            name: "merge",
-            ty: "max|sum|count|mean|min|noisy_or",
-            named: false,
-        },
+        Param { name: "edge", ty: "edge", named: false },
+        Param { name: "limit", ty: "int = auto", named: false },
+        Param { name: "order", ty: "newest|strongest|listed|random", named: false },
+        Param { name: "within", ty: "duration?", named: false },
+        Param { name: "where", ty: "expr?", named: false },
+        Param { name: "weight", ty: "expr?", named: false },
+        Param { name: "merge", ty: "max|sum|count|mean|min|noisy_or", named: false },
     ],
     keeps_shape: false,
     rest: Rest::None,
@@ -70,12 +42,8 @@ pub const WALK: Operator = Operator {
 };
 
 const AUTO: u64 = 100;
-const ORDERS: [Case; 4] = [
-    Case::plain("newest"),
-    Case::plain("strongest"),
-    Case::plain("listed"),
-    Case::plain("random"),
-];
+const ORDERS: [Case; 4] =
+    [Case::plain("newest"), Case::plain("strongest"), Case::plain("listed"), Case::plain("random")];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Order {
@@ -105,12 +73,9 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         (limit?, order?, within?, filter?, weight?, how?);
     check_times(b, &edge, order.as_ref().map(|o| o.case), within.is_some())?;
     let order = match order {
-        Some(choice) => [
-            Order::Newest,
-            Order::Strongest,
-            Order::Listed,
-            Order::Random,
-        ][choice.case],
+        Some(choice) => {
+            [Order::Newest, Order::Strongest, Order::Listed, Order::Random][choice.case]
+        }
         None if edge.has_time => Order::Newest,
         None => Order::Listed,
     };
@@ -127,11 +92,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         part: Part::ALL,
     };
     let shape = op.shape(b.snapshot(), shape);
-    Some(Bound {
-        op: Arc::new(op),
-        inputs: vec![input],
-        shape,
-    })
+    Some(Bound { op: Arc::new(op), inputs: vec![input], shape })
 }
 
 /// Every entity that a link leads to from a row of `from`, whatever its weight; each has score 1.
@@ -148,11 +109,7 @@ pub fn all_links(snapshot: &Snapshot, graph: &Graph, from: NodeId, edge: EdgeExp
         part: Part::ALL,
     };
     let shape = op.shape(snapshot, graph.shape(from).clone());
-    Bound {
-        op: Arc::new(op),
-        inputs: vec![from],
-        shape,
-    }
+    Bound { op: Arc::new(op), inputs: vec![from], shape }
 }
 
 /// `newest` and `within` need an edge that has times.
@@ -197,31 +154,12 @@ impl Op for Walk {
     }
 
     fn details(&self, schema: &Schema) -> String {
-        let mut parts = vec![
-            self.edge.name.clone(),
-            format!("limit={}", self.limit.show(schema)),
-        ];
+        let mut parts = vec![self.edge.name.clone(), format!("limit={}", self.limit.show(schema))];
         parts.push(format!("order={}", ORDERS[self.order as usize].name));
-        parts.extend(
-            self.within
-                .iter()
-                .map(|e| format!("within={}", show(e, schema))),
-        );
-        parts.extend(
-            self.filter
-                .iter()
-                .map(|e| format!("where={}", show(e, schema))),
-        );
-        parts.extend(
-            self.keep
-                .iter()
-                .map(|e| format!("where to: {}", show(e, schema))),
-        );
-        parts.extend(
-            self.weight
-                .iter()
-                .map(|e| format!("weight={}", show(e, schema))),
-        );
+        parts.extend(self.within.iter().map(|e| format!("within={}", show(e, schema))));
+        parts.extend(self.filter.iter().map(|e| format!("where={}", show(e, schema))));
+        parts.extend(self.keep.iter().map(|e| format!("where to: {}", show(e, schema))));
+        parts.extend(self.weight.iter().map(|e| format!("weight={}", show(e, schema))));
         parts.push(format!("merge={}", self.merge.name()));
         parts.join(", ")
     }
@@ -229,13 +167,7 @@ impl Op for Walk {
     fn exprs(&self) -> Vec<&Expr> {
         let mut exprs = Vec::new();
         self.edge.walk(&mut |e| exprs.push(e));
-        exprs.extend(
-            self.within
-                .iter()
-                .chain(&self.filter)
-                .chain(&self.weight)
-                .chain(&self.keep),
-        );
+        exprs.extend(self.within.iter().chain(&self.filter).chain(&self.weight).chain(&self.keep));
         if let Quantity::PerRequest(limit) = &self.limit {
             exprs.push(limit);
         }
@@ -300,12 +232,7 @@ impl Rewriting for Walk {
     fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
         let mut op = self.clone();
         let mut exprs = op.edge.exprs_mut();
-        exprs.extend(
-            op.within
-                .iter_mut()
-                .chain(&mut op.filter)
-                .chain(&mut op.weight),
-        );
+        exprs.extend(op.within.iter_mut().chain(&mut op.filter).chain(&mut op.weight));
         exprs.extend(op.keep.iter_mut().chain(op.limit.expr_mut()));
         for expr in exprs {
             *expr = f(std::mem::replace(expr, Expr::error()));
@@ -329,10 +256,7 @@ impl Rewriting for Walk {
 
     fn narrowed(&self, used: &Used) -> Option<Arc<dyn Instance>> {
         let part = self.part.narrowed(used)?;
-        Some(Arc::new(Walk {
-            part,
-            ..self.clone()
-        }))
+        Some(Arc::new(Walk { part, ..self.clone() }))
     }
 
     fn absorb(&self, condition: &Expr) -> Option<Arc<dyn Instance>> {
@@ -366,37 +290,19 @@ impl Explaining for Walk {
     }
 
     fn relaxed(&self, schema: &Schema) -> Vec<Relaxed> {
-        let free = Walk {
-            limit: Quantity::All,
-            ..self.clone()
-        };
-        let without = |op: Walk, without| Relaxed {
-            op: Arc::new(op),
-            without,
-        };
+        let free = Walk { limit: Quantity::All, ..self.clone() };
+        let without = |op: Walk, without| Relaxed { op: Arc::new(op), without };
         let limit = format!("limit={}", self.limit.show(schema));
         let mut relaxed = vec![without(free.clone(), Condition::Number(limit))];
         if let Some(within) = &self.within {
             let text = format!("within={}", show(within, schema));
             let within = None;
-            relaxed.push(without(
-                Walk {
-                    within,
-                    ..free.clone()
-                },
-                Condition::Other(text),
-            ));
+            relaxed.push(without(Walk { within, ..free.clone() }, Condition::Other(text)));
         }
         if let Some(filter) = &self.filter {
             let text = format!("where={}", show(filter, schema));
             let filter = None;
-            relaxed.push(without(
-                Walk {
-                    filter,
-                    ..free.clone()
-                },
-                Condition::Other(text),
-            ));
+            relaxed.push(without(Walk { filter, ..free.clone() }, Condition::Other(text)));
         }
         for i in 0..self.keep.len() {
             let mut op = free.clone();
@@ -439,10 +345,7 @@ impl Walk {
         if let Some(filter) = &self.filter {
             learn(filter, &known, &mut learned);
         }
-        let known = Known {
-            learned: &learned,
-            ..known
-        };
+        let known = Known { learned: &learned, ..known };
         let weight = match &self.weight {
             Some(weight) if weight.level < Level::Row => {
                 Score::new(ScoreKind::Constant, known.of(weight).present())
@@ -460,16 +363,10 @@ impl Walk {
             Quantity::Number(n) => input.asked.map(|asked| asked.times(n)),
             _ => None,
         };
-        Shape {
-            asked,
-            ..input.reaching(self.edge.to, Some(rows)).scored(score)
-        }
+        Shape { asked, ..input.reaching(self.edge.to, Some(rows)).scored(score) }
     }
 
     fn no_links(&self) -> Contributions {
-        Contributions {
-            distinct: self.edge.is_one_to_many(),
-            ..Contributions::default()
-        }
+        Contributions { distinct: self.edge.is_one_to_many(), ..Contributions::default() }
     }
 }

@@ -135,9 +135,7 @@ impl<'r, 'a> Reach<'r, 'a> {
                     };
                     for place in range.filter(wanted).take(limit) {
                         found.ids.push(adjacency.target[place]);
-                        found
-                            .weights
-                            .extend(stored_weight.map(|weight| weight[place]));
+                        found.weights.extend(stored_weight.map(|weight| weight[place]));
                     }
                 }
                 found.parents.resize(found.ids.len(), parent as u32);
@@ -199,11 +197,7 @@ impl<'r, 'a> Reach<'r, 'a> {
                 shared: None,
             };
             let links = walk.weighted(exec, walk.matching(exec, starts), starts);
-            let links = first(
-                walk.ordered(exec, links, starts),
-                starts.owners,
-                &self.limits,
-            );
+            let links = first(walk.ordered(exec, links, starts), starts.owners, &self.limits);
             let offsets = links.offsets(starts.ids.len());
             let before = found.ids.len() as u32;
             found.reserve(exec, "walk", held, links.len(), !links.weight.is_empty())?;
@@ -242,18 +236,12 @@ impl Walk {
         }
         let adjacency = match &self.edge.kind {
             EdgeKind::Table { edge, reverse } => exec.run.snapshot.adjacency(*edge, *reverse),
-            EdgeKind::Reference {
-                entity,
-                reference,
-                reverse: true,
-            } => exec.run.snapshot.referrers(*entity, *reference as usize),
+            EdgeKind::Reference { entity, reference, reverse: true } => {
+                exec.run.snapshot.referrers(*entity, *reference as usize)
+            }
             _ => return None,
         };
-        let stored = if adjacency.time.is_some() {
-            Order::Newest
-        } else {
-            Order::Listed
-        };
+        let stored = if adjacency.time.is_some() { Order::Newest } else { Order::Listed };
         let any_order = all && self.order == Order::Newest;
         (self.order == stored || any_order).then_some(adjacency)
     }
@@ -326,12 +314,7 @@ impl Walk {
             let viewer = keys.key(exec.run.snapshot.schema().viewer, exec.run.viewers[request]);
             let from = keys.key(self.edge.from, starts.ids[parent]);
             let to = keys.key(self.edge.to, links.to[link]);
-            uniform(
-                exec.run.seeds[request],
-                viewer.as_ref(),
-                "",
-                &[from.as_ref(), to.as_ref()],
-            )
+            uniform(exec.run.seeds[request], viewer.as_ref(), "", &[from.as_ref(), to.as_ref()])
         };
         (0..links.len()).map(draw).collect()
     }

@@ -26,8 +26,7 @@ impl<'a> Reach<'_, 'a> {
         let most = |request: usize| usize::try_from(self.limits[request]).unwrap_or(usize::MAX);
         let links = |request: usize| {
             let ids = self.input.ids[self.input.range(request)].iter();
-            ids.map(|&id| adjacency.range(id).len().min(most(request)))
-                .sum()
+            ids.map(|&id| adjacency.range(id).len().min(most(request))).sum()
         };
         let links: Vec<usize> = (0..self.input.requests()).map(links).collect();
         let weights = match (&walk.weight, adjacency.weight) {
@@ -44,12 +43,7 @@ impl<'a> Reach<'_, 'a> {
             }
             (None, None) => Weights::One,
         };
-        Some(Straight {
-            reach: self,
-            adjacency,
-            links,
-            weights,
-        })
+        Some(Straight { reach: self, adjacency, links, weights })
     }
 }
 
@@ -77,9 +71,7 @@ impl Straight<'_, '_> {
     }
 
     fn request(&self, request: usize, merging: &mut Merging<Walk>) -> Result<(), RunError> {
-        let Reach {
-            walk, exec, input, ..
-        } = *self.reach;
+        let Reach { walk, exec, input, .. } = *self.reach;
         let limit = usize::try_from(self.reach.limits[request]).unwrap_or(usize::MAX);
         let auto = walk.auto();
         let mut followed = Followed::default();

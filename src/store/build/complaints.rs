@@ -97,10 +97,7 @@ impl Place<'_> {
 
     /// The same warning, of the table's section.
     pub fn about(&self, warning: DataWarning) -> DataWarning {
-        DataWarning {
-            section: self.section.to_owned(),
-            ..warning
-        }
+        DataWarning { section: self.section.to_owned(), ..warning }
     }
 
     /// Notes what reading a table found wrong; rows that cannot stay are left out, also where that is
@@ -183,9 +180,6 @@ impl Place<'_> {
 pub fn plural(count: u64, noun: &str, verb: &str) -> (String, String) {
     match count {
         1 => (noun.to_owned(), verb.to_owned()),
-        _ => (
-            format!("{noun}s"),
-            verb.strip_suffix('s').unwrap_or(verb).to_owned(),
-        ),
+        _ => (format!("{noun}s"), verb.strip_suffix('s').unwrap_or(verb).to_owned()),
     }
 }

@@ -28,10 +28,7 @@ impl Csr {
 
     /// Values of the links in the order of the rows.
     pub fn arrange<T: Copy + Send + Sync>(&self, values: &[T]) -> Vec<T> {
-        self.order
-            .par_iter()
-            .map(|&link| values[link as usize])
-            .collect()
+        self.order.par_iter().map(|&link| values[link as usize]).collect()
     }
 }
 
@@ -65,13 +62,9 @@ fn newest_first(offsets: &[u32], order: &mut [u32], time: &[i64]) {
 
 /// The largest of the links' times and of those of both their ends; `i64::MIN` if there is none.
 pub fn latest(time: Option<&[i64]>, ends: [(&[u32], Option<&[i64]>); 2]) -> i64 {
-    let own = time
-        .and_then(|t| t.par_iter().max().copied())
-        .unwrap_or(i64::MIN);
+    let own = time.and_then(|t| t.par_iter().max().copied()).unwrap_or(i64::MIN);
     let of_end = |(rows, times): (&[u32], Option<&[i64]>)| {
-        times
-            .and_then(|t| rows.par_iter().map(|&r| t[r as usize]).max())
-            .unwrap_or(i64::MIN)
+        times.and_then(|t| rows.par_iter().map(|&r| t[r as usize]).max()).unwrap_or(i64::MIN)
     };
     own.max(of_end(ends[0])).max(of_end(ends[1]))
 }

@@ -40,11 +40,8 @@ pub fn edge(
     let links = links(catalog, config, &loaded, entities, place, complaints)?;
     let row = (!links.identity).then_some(links.row);
     let mut rest = columns(loaded, row.as_deref());
-    let mut take = |name: &str| {
-        rest.iter()
-            .position(|c| c.name == name)
-            .map(|i| rest.remove(i).values)
-    };
+    let mut take =
+        |name: &str| rest.iter().position(|c| c.name == name).map(|i| rest.remove(i).values);
     take(&config.from.column);
     take(&config.to.column);
     let time = match &config.time {
@@ -54,9 +51,7 @@ pub fn edge(
     };
     let weight = config.weight.as_deref().and_then(take);
     let time = time.and_then(ints);
-    complaints
-        .warnings
-        .extend(time.as_deref().and_then(|times| to_come(times, place)));
+    complaints.warnings.extend(time.as_deref().and_then(|times| to_come(times, place)));
     Some(Edge {
         from: links.from,
         to: links.to,
@@ -72,9 +67,7 @@ fn to_come(times: &[i64], place: Place<'_>) -> Option<DataWarning> {
     let (newest, count) = times
         .iter()
         .filter(|t| **t > now)
-        .fold((now, 0u64), |(newest, count), &t| {
-            (newest.max(t), count + 1)
-        });
+        .fold((now, 0u64), |(newest, count), &t| (newest.max(t), count + 1));
     let newest = time_text(newest)?;
     let (links, lie) = plural(count, "link", "lies");
     let message = format!(
@@ -90,19 +83,11 @@ pub fn now() -> i64 {
 }
 
 fn ints(values: Values) -> Option<Vec<i64>> {
-    if let Values::Int(v) = values {
-        Some(v)
-    } else {
-        None
-    }
+    if let Values::Int(v) = values { Some(v) } else { None }
 }
 
 fn floats(values: Values) -> Option<Vec<f64>> {
-    if let Values::Float(v) = values {
-        Some(v)
-    } else {
-        None
-    }
+    if let Values::Float(v) = values { Some(v) } else { None }
 }
 
 fn of_links(values: Values, row: Option<&[u32]>) -> Values {
@@ -113,18 +98,9 @@ fn of_links(values: Values, row: Option<&[u32]>) -> Values {
 }
 
 fn columns(loaded: Loaded, row: Option<&[u32]>) -> Vec<Column> {
-    let described = loaded
-        .plan
-        .names
-        .into_iter()
-        .zip(loaded.plan.wanted)
-        .zip(loaded.table.columns);
+    let described = loaded.plan.names.into_iter().zip(loaded.plan.wanted).zip(loaded.table.columns);
     described
-        .map(|((name, w), values)| Column {
-            name,
-            ty: w.how.ty,
-            values: of_links(values, row),
-        })
+        .map(|((name, w), values)| Column { name, ty: w.how.ty, values: of_links(values, row) })
         .collect()
 }
 
@@ -144,9 +120,7 @@ fn time_of_parts(
     let mut faults = Faults::default();
     let mut times = Vec::with_capacity(loaded.table.rows);
     for row in 0..loaded.table.rows {
-        let parts = positions
-            .iter()
-            .map(|&p| int_at(&loaded.table.columns[p], row));
+        let parts = positions.iter().map(|&p| int_at(&loaded.table.columns[p], row));
         let parts: Vec<i64> = parts.collect();
         let time = match parts.contains(&NULL_INT) {
             true => Some(NULL_INT),
@@ -165,22 +139,12 @@ fn time_of_parts(
     }
     // the times are left out with their rows
     loaded.table.columns.push(Values::Int(times));
-    place.faults(
-        loaded.reader.as_ref(),
-        &mut loaded.table,
-        faults.0,
-        |_| false,
-        complaints,
-    );
+    place.faults(loaded.reader.as_ref(), &mut loaded.table, faults.0, |_| false, complaints);
     loaded.table.columns.pop().and_then(ints)
 }
 
 fn int_at(values: &Values, row: usize) -> i64 {
-    if let Values::Int(v) = values {
-        v[row]
-    } else {
-        NULL_INT
-    }
+    if let Values::Int(v) = values { v[row] } else { NULL_INT }
 }
 
 /// Links with the table rows they are from.
@@ -211,14 +175,7 @@ impl<'a> End<'a> {
         values: &'a Values,
         keys: &Keys,
     ) -> Self {
-        End {
-            name,
-            column,
-            target: target.0,
-            lost: target.1,
-            values,
-            rows: keys.rows_of(values),
-        }
+        End { name, column, target: target.0, lost: target.1, values, rows: keys.rows_of(values) }
     }
 
     /// Places in `rows` of a table row's ends; a null list has none, a null key one that is bad.
@@ -237,11 +194,7 @@ impl<'a> End<'a> {
     }
 
     fn message(&self, place: usize) -> String {
-        let values = if let Values::List { items, .. } = self.values {
-            items
-        } else {
-            self.values
-        };
+        let values = if let Values::List { items, .. } = self.values { items } else { self.values };
         match self.rows[place] {
             NULL_CODE => format!("the end `{}` is null", self.name),
             _ => format!("no {} has the key {}", self.target, shown(values, place)),
@@ -268,12 +221,8 @@ fn links(
     };
     let (from, to) = rayon::join(|| make("from", &config.from), || make("to", &config.to));
     let (from, to) = (from?, to?);
-    let lists = [&from, &to]
-        .iter()
-        .any(|e| matches!(e.values, Values::List { .. }));
-    let bad = [&from, &to]
-        .iter()
-        .any(|e| e.rows.iter().any(|r| *r >= DANGLING));
+    let lists = [&from, &to].iter().any(|e| matches!(e.values, Values::List { .. }));
+    let bad = [&from, &to].iter().any(|e| e.rows.iter().any(|r| *r >= DANGLING));
     let links = if lists || bad {
         product(loaded, &from, &to, place, complaints)
     } else {
@@ -289,12 +238,7 @@ fn links(
 }
 
 fn one_each(from: End<'_>, to: End<'_>) -> Links {
-    Links {
-        from: from.rows,
-        to: to.rows,
-        row: Vec::new(),
-        identity: true,
-    }
+    Links { from: from.rows, to: to.rows, row: Vec::new(), identity: true }
 }
 
 /// Every pair of ends of every row.
@@ -305,12 +249,7 @@ fn product(
     place: Place<'_>,
     complaints: &mut Complaints,
 ) -> Links {
-    let mut links = Links {
-        from: vec![],
-        to: vec![],
-        row: vec![],
-        identity: false,
-    };
+    let mut links = Links { from: vec![], to: vec![], row: vec![], identity: false };
     // of each end: links that it makes impossible by null keys, and by unknown ones
     let mut lost = [(); 4].map(|()| Lost::default());
     for row in 0..loaded.table.rows {
@@ -361,11 +300,7 @@ impl Lost {
         };
         let origin = &loaded.table.origin;
         let error = origin
-            .error(
-                loaded.reader.as_ref(),
-                row as usize,
-                end.message(self.first),
-            )
+            .error(loaded.reader.as_ref(), row as usize, end.message(self.first))
             .column(end.column);
         match place.loss(true) {
             None if end.lost => {}

@@ -76,10 +76,7 @@ impl Emit<'_> {
     }
 
     pub fn embedding(&mut self, parts: &[Vectors]) -> Result<Vec<VectorLayout>, DataError> {
-        parts
-            .iter()
-            .map(|v| self.vectors(v.dim, v.data.floats(), v.present.as_deref()))
-            .collect()
+        parts.iter().map(|v| self.vectors(v.dim, v.data.floats(), v.present.as_deref())).collect()
     }
 
     fn columns(&mut self, columns: &[Column]) -> Result<Vec<ColumnLayout>, DataError> {
@@ -115,34 +112,19 @@ impl Emit<'_> {
             referrers.push(layout);
         }
         let (keys, by_key) = self.keys(&entity)?;
-        Ok((
-            EntityLayout {
-                keys,
-                by_key,
-                columns: layouts,
-                referrers,
-            },
-            described,
-        ))
+        Ok((EntityLayout { keys, by_key, columns: layouts, referrers }, described))
     }
 
     fn keys(&mut self, entity: &Entity) -> Result<(usize, Option<usize>), DataError> {
         let codes = match &entity.keys {
             super::keys::Keys::Int { keys, .. } => {
                 let buffer = self.writer.put(keys)?;
-                return Ok((
-                    buffer,
-                    self.writer.put_some(entity.keys.sorted(&[]).as_deref())?,
-                ));
+                return Ok((buffer, self.writer.put_some(entity.keys.sorted(&[]).as_deref())?));
             }
             super::keys::Keys::Word { codes, words, .. } => self.pool.codes(codes, words),
         };
         let buffer = self.writer.put(&codes)?;
-        Ok((
-            buffer,
-            self.writer
-                .put_some(entity.keys.sorted(&codes).as_deref())?,
-        ))
+        Ok((buffer, self.writer.put_some(entity.keys.sorted(&codes).as_deref())?))
     }
 
     fn entity_schema(&self, config: &config::Entity, id: usize, entity: &Entity) -> schema::Entity {
@@ -167,9 +149,7 @@ impl Emit<'_> {
             key: config.key.clone(),
             key_type,
             rows: entity.rows() as u32,
-            columns: std::iter::once(key)
-                .chain(entity.columns.iter().map(described))
-                .collect(),
+            columns: std::iter::once(key).chain(entity.columns.iter().map(described)).collect(),
             references: config.references.iter().map(reference).collect(),
             time: config.time.as_deref().map(position),
         }
@@ -197,9 +177,7 @@ impl Emit<'_> {
             offsets: self.writer.put(&csr.offsets)?,
             target: target_buffer,
             link: target_buffer,
-            time: self
-                .writer
-                .put_some(time.as_ref().map(|t| csr.arrange(t)).as_deref())?,
+            time: self.writer.put_some(time.as_ref().map(|t| csr.arrange(t)).as_deref())?,
             weight: None,
             latest: latest(
                 time.as_deref(),
@@ -224,13 +202,8 @@ impl Emit<'_> {
             || Csr::new(count(config.to.entity), &edge.to, time),
         );
         let of = |id: EntityId| times[id.0 as usize].as_deref();
-        let latest = latest(
-            time,
-            [
-                (&edge.from, of(config.from.entity)),
-                (&edge.to, of(config.to.entity)),
-            ],
-        );
+        let latest =
+            latest(time, [(&edge.from, of(config.from.entity)), (&edge.to, of(config.to.entity))]);
         let layout = EdgeLayout {
             from: self.writer.put(&edge.from)?,
             to: self.writer.put(&edge.to)?,
@@ -255,9 +228,7 @@ impl Emit<'_> {
             offsets: self.writer.put(&csr.offsets)?,
             target: self.writer.put(&csr.arrange(far))?,
             link: self.writer.put(&csr.order)?,
-            time: self
-                .writer
-                .put_some(edge.time.as_ref().map(|t| csr.arrange(t)).as_deref())?,
+            time: self.writer.put_some(edge.time.as_ref().map(|t| csr.arrange(t)).as_deref())?,
             weight: self
                 .writer
                 .put_some(edge.weight.as_ref().map(|w| csr.arrange(w)).as_deref())?,
@@ -268,10 +239,7 @@ impl Emit<'_> {
 
 /// Up to 64 flags as the bits of a word, the first the lowest.
 fn bits(flags: &[bool]) -> u64 {
-    flags
-        .iter()
-        .enumerate()
-        .fold(0, |bits, (i, flag)| bits | u64::from(*flag) << i)
+    flags.iter().enumerate().fold(0, |bits, (i, flag)| bits | u64::from(*flag) << i)
 }
 
 fn described(column: &Column) -> schema::Column {
@@ -301,11 +269,7 @@ fn edge_schema(config: &config::Edge, edge: &Edge) -> schema::Edge {
         columns: edge.columns.iter().map(described).collect(),
         out_degrees: Degrees::default(),
         in_degrees: Degrees::default(),
-        weight: edge
-            .weight
-            .as_deref()
-            .map(stats::floats)
-            .unwrap_or_default(),
+        weight: edge.weight.as_deref().map(stats::floats).unwrap_or_default(),
         time: edge.time.as_deref().map(stats::ints).unwrap_or_default(),
     }
 }

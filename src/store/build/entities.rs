@@ -47,12 +47,7 @@ impl Entity {
     /// An entity without a table, with the ids that were found.
     pub fn of_ids(collected: Collected, key: &Type) -> Entity {
         let (keys, _) = Keys::new(collected.finish(*key == Type::String));
-        Entity {
-            keys,
-            columns: Vec::new(),
-            source: None,
-            lost: false,
-        }
+        Entity { keys, columns: Vec::new(), source: None, lost: false }
     }
 }
 
@@ -70,30 +65,15 @@ pub fn entity(
     if loaded.table.drop_rows(&dropped) > 0 {
         keys = Keys::new(loaded.table.columns[at].clone()).0;
     }
-    let Loaded {
-        reader,
-        plan,
-        table,
-        lost,
-    } = loaded;
-    let described = plan
-        .names
-        .iter()
-        .zip(&plan.wanted)
-        .zip(table.columns)
-        .enumerate();
+    let Loaded { reader, plan, table, lost } = loaded;
+    let described = plan.names.iter().zip(&plan.wanted).zip(table.columns).enumerate();
     let others = described.filter(|(i, _)| *i != at);
     let columns = others.map(|(_, ((name, w), values))| Column {
         name: name.clone(),
         ty: w.how.ty.clone(),
         values,
     });
-    Some(Entity {
-        keys,
-        columns: columns.collect(),
-        source: Some((table.origin, reader)),
-        lost,
-    })
+    Some(Entity { keys, columns: columns.collect(), source: Some((table.origin, reader)), lost })
 }
 
 /// Tells of bad keys; the rows that do not stay.
@@ -175,9 +155,7 @@ fn all_but_last(duplicates: &[(u32, u32)]) -> Vec<u32> {
 /// `row 3 (line 4)`, with the file if there are several.
 fn place(origin: &Origin, reader: &dyn Reader, row: usize) -> String {
     let (file, row) = origin.place(row);
-    let line = reader
-        .line(file, row)
-        .map_or_else(String::new, |l| format!(" (line {l})"));
+    let line = reader.line(file, row).map_or_else(String::new, |l| format!(" (line {l})"));
     let path = &origin.files[file].path;
     let file = if origin.files.len() > 1 {
         format!(" of {}", crate::catalog::shown(path))

@@ -9,15 +9,8 @@ pub const DANGLING: u32 = NULL_CODE - 1;
 
 /// Keys by row.
 pub enum Keys {
-    Int {
-        keys: Vec<i64>,
-        index: IntIndex,
-    },
-    Word {
-        codes: Vec<u32>,
-        words: Words,
-        rows: Vec<u32>,
-    },
+    Int { keys: Vec<i64>, index: IntIndex },
+    Word { codes: Vec<u32>, words: Words, rows: Vec<u32> },
 }
 
 /// What is wrong with a key column.
@@ -50,10 +43,7 @@ impl Keys {
                 let index = IntIndex::new(&keys, &mut duplicates);
                 Keys::Int { keys, index }
             }
-            _ => Keys::Int {
-                keys: Vec::new(),
-                index: IntIndex::new(&[], &mut duplicates),
-            },
+            _ => Keys::Int { keys: Vec::new(), index: IntIndex::new(&[], &mut duplicates) },
         };
         (keys, BadKeys { nulls, duplicates })
     }
@@ -71,21 +61,9 @@ impl Keys {
             (_, Values::List { items, .. }) => self.rows_of(items),
             (Keys::Int { index, .. }, Values::Int(wanted)) => wanted
                 .par_iter()
-                .map(|&k| {
-                    if k == NULL_INT {
-                        NULL_CODE
-                    } else {
-                        index.row(k)
-                    }
-                })
+                .map(|&k| if k == NULL_INT { NULL_CODE } else { index.row(k) })
                 .collect(),
-            (
-                Keys::Word { words, rows, .. },
-                Values::Word {
-                    codes,
-                    words: wanted,
-                },
-            ) => {
+            (Keys::Word { words, rows, .. }, Values::Word { codes, words: wanted }) => {
                 let row = |word: &str| words.find(word).map_or(NULL_CODE, |c| rows[c as usize]);
                 let found: Vec<u32> = wanted
                     .iter()
@@ -93,11 +71,7 @@ impl Keys {
                     .map(|r| if r == NULL_CODE { DANGLING } else { r })
                     .collect();
                 let of = |&code: &u32| {
-                    if code == NULL_CODE {
-                        NULL_CODE
-                    } else {
-                        found[code as usize]
-                    }
+                    if code == NULL_CODE { NULL_CODE } else { found[code as usize] }
                 };
                 codes.par_iter().map(of).collect()
             }
@@ -139,10 +113,7 @@ impl IntIndex {
         let (least, most) = (known().min().unwrap_or(0), known().max().unwrap_or(0));
         let range = most.abs_diff(least);
         let mut index = if range < (keys.len() as u64) * 16 + 1024 {
-            IntIndex::Direct {
-                least,
-                rows: vec![DANGLING; range as usize + 1],
-            }
+            IntIndex::Direct { least, rows: vec![DANGLING; range as usize + 1] }
         } else {
             IntIndex::Hashed {
                 slots: vec![(0, DANGLING); (keys.len() * 2).next_power_of_two().max(2)],
@@ -209,21 +180,14 @@ impl Collected {
             Values::Int(v) => self.ints.extend(v.iter().filter(|k| **k != NULL_INT)),
             Values::Word { codes, words } => {
                 let mut seen = vec![false; words.len()];
-                codes
-                    .iter()
-                    .filter(|c| **c != NULL_CODE)
-                    .for_each(|c| seen[*c as usize] = true);
-                (0..words.len() as u32)
-                    .filter(|c| seen[*c as usize])
-                    .for_each(|c| {
-                        self.words.add(words.get(c));
-                    });
+                codes.iter().filter(|c| **c != NULL_CODE).for_each(|c| seen[*c as usize] = true);
+                (0..words.len() as u32).filter(|c| seen[*c as usize]).for_each(|c| {
+                    self.words.add(words.get(c));
+                });
             }
             Values::List { slots, items } => {
-                let used = slots
-                    .iter()
-                    .filter(|s| s[0] != NULL_CODE)
-                    .flat_map(|s| s[0]..s[0] + s[1]);
+                let used =
+                    slots.iter().filter(|s| s[0] != NULL_CODE).flat_map(|s| s[0]..s[0] + s[1]);
                 self.add(&(**items).clone().gather(&used.collect::<Vec<_>>()));
             }
             _ => {}

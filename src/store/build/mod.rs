@@ -121,11 +121,7 @@ fn load(
     let total = (catalog.entities.len() + catalog.edges.len()) as u64;
     let done = AtomicU64::new(0);
     let step = |loaded: (Option<Loaded>, Complaints)| {
-        progress.report(
-            "reading tables",
-            done.fetch_add(1, Ordering::Relaxed) + 1,
-            total,
-        );
+        progress.report("reading tables", done.fetch_add(1, Ordering::Relaxed) + 1, total);
         loaded
     };
     progress.report("reading tables", 0, total);
@@ -133,11 +129,7 @@ fn load(
     let types = tables::key_types(catalog, &readers, complaints);
     let (entities, edges): (Vec<_>, Vec<_>) = rayon::join(
         || {
-            let all = catalog
-                .entities
-                .par_iter()
-                .zip(readers.entities)
-                .zip(&types);
+            let all = catalog.entities.par_iter().zip(readers.entities).zip(&types);
             all.map(|((entity, reader), own)| {
                 let mut told = Complaints::default();
                 let load = |r| tables::load_entity(catalog, entity, r, &types, own, &mut told);
@@ -200,10 +192,7 @@ fn resolve(catalog: &Catalog, entities: &mut [Option<Entity>], complaints: &mut 
         };
         for (at, rows) in resolved {
             let column = &mut entity.columns[at];
-            let target = catalog.entities[id]
-                .references
-                .iter()
-                .find(|r| r.column == column.name);
+            let target = catalog.entities[id].references.iter().find(|r| r.column == column.name);
             column.ty = target.map_or(Type::Error, |r| Type::Id(r.entity));
             column.values = Values::Row(rows);
         }
@@ -235,17 +224,8 @@ fn read_vectors(
 ) -> Vec<Option<Vec<Vectors>>> {
     let mut all = Vec::new();
     for embedding in &catalog.embeddings {
-        progress.report(
-            "reading vectors",
-            all.len() as u64,
-            catalog.embeddings.len() as u64,
-        );
-        let job = Job {
-            catalog,
-            folder,
-            embedding,
-            entities,
-        };
+        progress.report("reading vectors", all.len() as u64, catalog.embeddings.len() as u64);
+        let job = Job { catalog, folder, embedding, entities };
         all.push(job.read(complaints));
     }
     all
@@ -271,10 +251,7 @@ fn write(
     }
     let warnings = std::mem::take(&mut world.warnings);
     let mut writer = Writer::new(target)?;
-    let emit = Emit {
-        writer: &mut writer,
-        pool: &pool,
-    };
+    let emit = Emit { writer: &mut writer, pool: &pool };
     let (schema, layout) = write_world(emit, catalog, world, &times, progress)?;
     let manifest = Manifest {
         id: id_of(&schema, &writer),
@@ -308,10 +285,7 @@ fn write_world(
 ) -> Result<(Schema, Layout), DataError> {
     let rows: Vec<u32> = world.entities.iter().map(|e| e.rows() as u32).collect();
     let total = (world.entities.len() + world.edges.len()) as u64;
-    let mut layout = Layout {
-        strings: emit.strings()?,
-        ..Layout::default()
-    };
+    let mut layout = Layout { strings: emit.strings()?, ..Layout::default() };
     let mut schema = empty_schema(catalog);
     for (done, entity) in (1..).zip(world.entities) {
         let (written, described) =
@@ -342,16 +316,8 @@ fn latest(world: &World, rows: &[Option<Vec<i64>>]) -> Option<i64> {
         let past = times.iter().filter(|t| **t <= now && **t != NULL_INT);
         past.max().copied()
     };
-    let links = world
-        .edges
-        .iter()
-        .filter_map(|e| newest(e.time.as_deref()?))
-        .max();
-    links.or_else(|| {
-        rows.iter()
-            .filter_map(|times| newest(times.as_deref()?))
-            .max()
-    })
+    let links = world.edges.iter().filter_map(|e| newest(e.time.as_deref()?)).max();
+    links.or_else(|| rows.iter().filter_map(|times| newest(times.as_deref()?)).max())
 }
 
 /// All columns whose strings are kept, keys included.
@@ -359,13 +325,9 @@ fn stored(world: &World) -> impl Iterator<Item = pool::Strings<'_>> {
     fn of(columns: &[Column]) -> impl Iterator<Item = pool::Strings<'_>> {
         columns.iter().filter_map(|c| pool::Strings::of(&c.values))
     }
-    let keys = world
-        .entities
-        .iter()
-        .filter_map(|e| pool::Strings::of_keys(&e.keys));
+    let keys = world.entities.iter().filter_map(|e| pool::Strings::of_keys(&e.keys));
     let entities = world.entities.iter().flat_map(|e| of(&e.columns));
-    keys.chain(entities)
-        .chain(world.edges.iter().flat_map(|e| of(&e.columns)))
+    keys.chain(entities).chain(world.edges.iter().flat_map(|e| of(&e.columns)))
 }
 
 fn empty_schema(catalog: &Catalog) -> Schema {

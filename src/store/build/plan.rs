@@ -25,41 +25,22 @@ pub struct Part<'c> {
 
 impl<'c> Part<'c> {
     pub fn new(column: &'c str, role: &'static str, ty: Type) -> Self {
-        Part {
-            column,
-            role,
-            ty: Some(ty),
-            list: false,
-            key: false,
-            vital: false,
-        }
+        Part { column, role, ty: Some(ty), list: false, key: false, vital: false }
     }
 
     /// The key of an entity.
     pub fn key(column: &'c str, ty: Type) -> Self {
-        Part {
-            key: true,
-            vital: true,
-            ..Part::new(column, "the key", ty)
-        }
+        Part { key: true, vital: true, ..Part::new(column, "the key", ty) }
     }
 
     /// A column with keys of another entity.
     pub fn reference(column: &'c str, ty: Type) -> Self {
-        Part {
-            key: true,
-            ..Part::new(column, "a reference", ty)
-        }
+        Part { key: true, ..Part::new(column, "a reference", ty) }
     }
 
     /// One end of an edge.
     pub fn end(column: &'c str, role: &'static str, ty: Type) -> Self {
-        Part {
-            list: true,
-            key: true,
-            vital: true,
-            ..Part::new(column, role, ty)
-        }
+        Part { list: true, key: true, vital: true, ..Part::new(column, role, ty) }
     }
 }
 
@@ -135,14 +116,7 @@ fn checked(
 ) -> Result<How, DataError> {
     let found = &reader.found()[column];
     let how = how(found, place, part, declared)?;
-    let check = Check {
-        reader,
-        column,
-        found,
-        how: &how,
-        part,
-        place,
-    };
+    let check = Check { reader, column, found, how: &how, part, place };
     check.run()?;
     Ok(how)
 }
@@ -171,11 +145,7 @@ fn left_out(reader: &dyn Reader, found: &Found, why: &str) -> DataWarning {
         .path
         .file_name()
         .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    DataWarning::new(
-        file,
-        format!("column `{}` is ignored: {why}", found.name),
-        0,
-    )
+    DataWarning::new(file, format!("column `{}` is ignored: {why}", found.name), 0)
 }
 
 fn exists(reader: &dyn Reader, place: Place<'_>, column: &str, line: u64) -> Result<(), DataError> {
@@ -185,10 +155,7 @@ fn exists(reader: &dyn Reader, place: Place<'_>, column: &str, line: u64) -> Res
     }
     let (section, file) = (place.section, shown(&reader.files()[0].path));
     let names: Vec<&str> = found.iter().map(|f| f.name.as_str()).collect();
-    let help = match (
-        parted(found, column),
-        nearest(column, names.iter().copied()),
-    ) {
+    let help = match (parted(found, column), nearest(column, names.iter().copied())) {
         (Some(sign), _) => format!(
             "its first line is one field: write `format = {{ separator = {sign:?} }}` in `[{section}]`"
         ),
@@ -203,10 +170,7 @@ fn exists(reader: &dyn Reader, place: Place<'_>, column: &str, line: u64) -> Res
 fn parted(found: &[Found], column: &str) -> Option<&'static str> {
     let [only] = found else { return None };
     let parts = |sign: &&str| only.name.split(*sign).any(|name| name.trim() == column);
-    [";", "\t", "|", ",", " "]
-        .into_iter()
-        .filter(|_| only.text)
-        .find(parts)
+    [";", "\t", "|", ",", " "].into_iter().filter(|_| only.text).find(parts)
 }
 
 /// The catalog names a column of which there are two.
@@ -214,9 +178,9 @@ fn twice(reader: &dyn Reader, found: &Found) -> DataError {
     let message = format!("two columns are called `{}`", found.name);
     let error = DataError::new(&reader.files()[0].path, message);
     match found.text {
-        true => error
-            .line(1)
-            .help("`format = { header = true, names = [...] }` renames the columns"),
+        true => {
+            error.line(1).help("`format = { header = true, names = [...] }` renames the columns")
+        }
         false => error.help("write the file again with a name for each"),
     }
 }
@@ -233,15 +197,8 @@ fn how(
     let mut ty = match (part.and_then(|p| p.ty.clone().map(|t| (p, t))), said) {
         (Some((part, needed)), said) => {
             let list = part.list
-                && matches!(
-                    said.as_ref().or(found.ty.as_ref().ok()),
-                    Some(Type::List(_))
-                );
-            let needed = if list {
-                Type::List(Box::new(needed))
-            } else {
-                needed
-            };
+                && matches!(said.as_ref().or(found.ty.as_ref().ok()), Some(Type::List(_)));
+            let needed = if list { Type::List(Box::new(needed)) } else { needed };
             agree(&needed, said, place, part, declared)?;
             needed
         }
@@ -255,9 +212,7 @@ fn how(
         separator: declared.and_then(|d| d.separator.clone()),
         formats: declared.map_or_else(Vec::new, |d| d.formats.clone()),
         zone: declared.and_then(|d| d.zone.clone()),
-        decimal: declared
-            .and_then(|d| d.decimal)
-            .or(place.table.text.decimal),
+        decimal: declared.and_then(|d| d.decimal).or(place.table.text.decimal),
         null: declared.map_or_else(Vec::new, |d| d.null.clone()),
         trimmed: found.text && part.is_some_and(|p| p.key),
     })
@@ -336,17 +291,11 @@ impl Check<'_> {
         if self.found.text || converts(found, wanted) {
             return Ok(());
         }
-        Err(self.error(&format!(
-            "expected {}, the column is {}",
-            name(wanted),
-            name(found)
-        )))
+        Err(self.error(&format!("expected {}, the column is {}", name(wanted), name(found))))
     }
 
     fn error(&self, message: &str) -> DataError {
-        let role = self
-            .part
-            .map_or_else(String::new, |p| format!(" (it is {})", p.role));
+        let role = self.part.map_or_else(String::new, |p| format!(" (it is {})", p.role));
         DataError::new(&self.reader.files()[0].path, format!("{message}{role}"))
             .column(&self.found.name)
     }
@@ -359,9 +308,8 @@ impl Check<'_> {
 
     fn needs_unit(&self, found: &Type) -> DataError {
         let (wanted, is) = (name(innermost(&self.how.ty)), name(found));
-        let error = self.error(&format!(
-            "expected a {wanted}, the column is {is} and has no `unit`"
-        ));
+        let error =
+            self.error(&format!("expected a {wanted}, the column is {is} and has no `unit`"));
         let column = toml_key(&self.found.name);
         let section = self.place.section;
         let formats = match innermost(&self.how.ty) {
@@ -439,17 +387,11 @@ pub fn edge_parts<'c>(edge: &'c config::Edge, from: Type, to: Type) -> Vec<Part<
         }
         Some(EdgeTime::Parts(columns)) => {
             parts.extend(
-                columns
-                    .iter()
-                    .map(|c| Part::new(c, "a part of the edge's time", Type::Int)),
+                columns.iter().map(|c| Part::new(c, "a part of the edge's time", Type::Int)),
             );
         }
         None => {}
     }
-    parts.extend(
-        edge.weight
-            .as_deref()
-            .map(|w| Part::new(w, "the edge's weight", Type::Float)),
-    );
+    parts.extend(edge.weight.as_deref().map(|w| Part::new(w, "the edge's weight", Type::Float)));
     parts
 }

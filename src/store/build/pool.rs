@@ -60,14 +60,9 @@ impl Pool {
 
     /// The codes of a column's values.
     pub fn codes(&self, codes: &[u32], words: &Words) -> Vec<u32> {
-        let map: Vec<u32> = (0..words.len() as u32)
-            .into_par_iter()
-            .map(|c| self.find(words.get(c)))
-            .collect();
-        codes
-            .par_iter()
-            .map(|&c| map.get(c as usize).copied().unwrap_or(NULL_CODE))
-            .collect()
+        let map: Vec<u32> =
+            (0..words.len() as u32).into_par_iter().map(|c| self.find(words.get(c))).collect();
+        codes.par_iter().map(|&c| map.get(c as usize).copied().unwrap_or(NULL_CODE)).collect()
     }
 }
 

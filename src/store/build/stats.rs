@@ -21,20 +21,12 @@ pub fn of(values: &Values) -> Stats {
 pub fn ints(values: &[i64]) -> Stats {
     let known = || values.par_iter().filter(|v| **v != NULL_INT);
     let nulls = (values.len() - known().count()) as u64;
-    Stats {
-        nulls,
-        min: known().min().map(|v| *v as f64),
-        max: known().max().map(|v| *v as f64),
-    }
+    Stats { nulls, min: known().min().map(|v| *v as f64), max: known().max().map(|v| *v as f64) }
 }
 
 pub fn floats(values: &[f64]) -> Stats {
     let known = || values.par_iter().filter(|v| !v.is_nan()).copied();
     let nulls = (values.len() - known().count()) as u64;
     let min = known().min_by(f64::total_cmp);
-    Stats {
-        nulls,
-        min,
-        max: known().max_by(f64::total_cmp),
-    }
+    Stats { nulls, min, max: known().max_by(f64::total_cmp) }
 }

@@ -47,10 +47,7 @@ pub fn open(catalog: &Catalog, folder: &Path, complaints: &mut Complaints) -> Re
     let edges: Vec<_> = catalog.edges.par_iter().map(of_edge).collect();
     let mut known = |opened| complaints.note(opened);
     Readers {
-        entities: entities
-            .into_iter()
-            .map(|o| o.and_then(&mut known))
-            .collect(),
+        entities: entities.into_iter().map(|o| o.and_then(&mut known)).collect(),
         edges: edges.into_iter().map(&mut known).collect(),
     }
 }
@@ -86,17 +83,11 @@ fn own_key(
         Some(ty @ (Type::Int | Type::String)) => Ok(ty),
         Some(Type::Null) | None => Ok(Type::String),
         Some(other) => {
-            let message = format!(
-                "the key is {}, expected int or string",
-                super::plan::name(&other)
-            );
+            let message =
+                format!("the key is {}, expected int or string", super::plan::name(&other));
             let error = DataError::new(&reader.files()[0].path, message).column(&entity.key);
             let file = crate::catalog::shown(&catalog.path);
-            let ty = if other == Type::Float {
-                "int"
-            } else {
-                "string"
-            };
+            let ty = if other == Type::Float { "int" } else { "string" };
             Err(error.help(format!(
                 "in {file}, `{} = {{ type = \"{ty}\" }}` in `[entity.{}.columns]` reads it so",
                 crate::catalog::toml_key(&entity.key),
@@ -109,15 +100,7 @@ fn own_key(
 /// The declared type of a column, else that in the file.
 fn column_type(table: &TableConfig, reader: &dyn Reader, column: &str) -> Option<Type> {
     let declared = table.column(column).and_then(|c| c.ty.clone());
-    let found = || {
-        reader
-            .found()
-            .iter()
-            .find(|f| f.name == column)?
-            .ty
-            .clone()
-            .ok()
-    };
+    let found = || reader.found().iter().find(|f| f.name == column)?.ty.clone().ok();
     declared.or_else(found)
 }
 
@@ -132,9 +115,7 @@ fn key_of_ends(catalog: &Catalog, readers: &Readers, id: EntityId) -> Type {
     }
     for (edge, reader) in catalog.edges.iter().zip(&readers.edges) {
         let Some(reader) = reader else { continue };
-        let ends = [&edge.from, &edge.to]
-            .into_iter()
-            .filter(|e| e.entity == id);
+        let ends = [&edge.from, &edge.to].into_iter().filter(|e| e.entity == id);
         types.extend(ends.filter_map(|e| column_type(&edge.table, reader.as_ref(), &e.column)));
     }
     let element = |ty: Type| if let Type::List(item) = ty { *item } else { ty };
@@ -142,11 +123,7 @@ fn key_of_ends(catalog: &Catalog, readers: &Readers, id: EntityId) -> Type {
     let known: Vec<Type> = known.collect();
     // Ints that had nulls among them are often written as floats. Where nothing is known yet, any
     // id will do, and texts can be all of them.
-    if !known.is_empty() && known.iter().all(Type::is_number) {
-        Type::Int
-    } else {
-        Type::String
-    }
+    if !known.is_empty() && known.iter().all(Type::is_number) { Type::Int } else { Type::String }
 }
 
 /// Reads an entity's table.
@@ -159,12 +136,7 @@ pub fn load_entity(
     complaints: &mut Complaints,
 ) -> Option<Loaded> {
     let mut parts = vec![Part::key(&entity.key, own.clone())];
-    parts.extend(
-        entity
-            .time
-            .as_deref()
-            .map(|t| Part::new(t, "the entity's time", Type::Time)),
-    );
+    parts.extend(entity.time.as_deref().map(|t| Part::new(t, "the entity's time", Type::Time)));
     for reference in &entity.references {
         let ty = key_types[reference.entity.0 as usize].clone();
         parts.push(Part::reference(&reference.column, ty));
@@ -214,20 +186,13 @@ fn load(
     }
     let vital = |column: &str| parts.iter().any(|p| p.vital && p.column == column);
     let lost = place.faults(reader.as_ref(), &mut table, groups, vital, complaints);
-    Some(Loaded {
-        reader,
-        plan,
-        table,
-        lost,
-    })
+    Some(Loaded { reader, plan, table, lost })
 }
 
 /// Texts that are no times as they stand may all be of one form.
 fn advise_format(reader: &dyn Reader, wanted: &[Wanted], group: &mut Group) {
     let Some(name) = &group.column else { return };
-    let column = wanted
-        .iter()
-        .find(|w| reader.found()[w.column].name == *name);
+    let column = wanted.iter().find(|w| reader.found()[w.column].name == *name);
     let time = |w: &&Wanted| w.how.ty == Type::Time && group.first.kind == Kind::Value;
     let Some(want) = column.filter(time) else {
         return;

@@ -19,12 +19,7 @@ pub fn ties(inputs: &Inputs<'_>) -> (Vec<Tie>, Vec<DataWarning>) {
                 continue;
             };
             let same = |old: &&Tie| old.file == tie.file && old.vectors == tie.vectors;
-            let first = inputs
-                .ties
-                .iter()
-                .find(same)
-                .cloned()
-                .unwrap_or_else(|| tie.clone());
+            let first = inputs.ties.iter().find(same).cloned().unwrap_or_else(|| tie.clone());
             if first.table != tie.table {
                 warnings.push(loose(inputs.catalog, embedding, part));
             }
@@ -35,21 +30,13 @@ pub fn ties(inputs: &Inputs<'_>) -> (Vec<Tie>, Vec<DataWarning>) {
 }
 
 fn by_row(part: &VectorFile) -> bool {
-    part.keys.is_none()
-        && Path::new(&part.file)
-            .extension()
-            .is_some_and(|e| e == "npy")
+    part.keys.is_none() && Path::new(&part.file).extension().is_some_and(|e| e == "npy")
 }
 
 fn tie(inputs: &Inputs<'_>, part: &VectorFile) -> Option<Tie> {
-    let table = inputs.catalog.entities[part.entity.0 as usize]
-        .table
-        .as_ref()?;
+    let table = inputs.catalog.entities[part.entity.0 as usize].table.as_ref()?;
     let hash = |file: &Path| {
-        let path = file
-            .strip_prefix(inputs.folder)
-            .unwrap_or(file)
-            .to_string_lossy();
+        let path = file.strip_prefix(inputs.folder).unwrap_or(file).to_string_lossy();
         let source = inputs.sources.iter().find(|s| s.path == path)?;
         Some(source.xxh3)
     };
@@ -72,8 +59,5 @@ fn loose(catalog: &Catalog, embedding: &Embedding, part: &VectorFile) -> DataWar
         "{table} changed after these vectors were first read, but the vectors did not: vector i is still assigned to row i; \
          `keys = \"FILE\"` in `[{section}]` assigns each vector by key"
     );
-    DataWarning {
-        section,
-        ..DataWarning::new(part.file.as_str(), message, 0)
-    }
+    DataWarning { section, ..DataWarning::new(part.file.as_str(), message, 0) }
 }

@@ -67,8 +67,7 @@ impl Job<'_> {
             Some("npy") => {
                 let npy = Npy::open(path)?;
                 let numbers = (npy.dim, npy.read()?);
-                self.by_row(part, path, entity, numbers, complaints)
-                    .map(Some)
+                self.by_row(part, path, entity, numbers, complaints).map(Some)
             }
             Some("safetensors") => {
                 let tensors = Tensors::open(path)?;
@@ -78,8 +77,7 @@ impl Job<'_> {
                 }
                 let column = vector_column(&tensors, part.column.as_deref())?;
                 let numbers = tensors.vectors(column)?;
-                self.by_row(part, path, entity, numbers, complaints)
-                    .map(Some)
+                self.by_row(part, path, entity, numbers, complaints).map(Some)
             }
             _ if part.keys.is_some() => {
                 let message =
@@ -99,10 +97,7 @@ impl Job<'_> {
         let vectors = if count == 1 { "vector" } else { "vectors" };
         let message = format!("{count} {vectors} skipped: {why}");
         let warning = DataWarning::new(part.file.as_str(), message, count);
-        complaints.warnings.push(DataWarning {
-            section: self.section(),
-            ..warning
-        });
+        complaints.warnings.push(DataWarning { section: self.section(), ..warning });
     }
 
     fn way_out(&self) -> String {
@@ -255,13 +250,7 @@ impl Job<'_> {
     }
 
     fn present(&self, dim: usize, data: Vec<f32>, has: Vec<bool>) -> Vectors {
-        Vectors::new(
-            dim,
-            data,
-            has,
-            self.embedding.storage,
-            self.embedding.metric,
-        )
+        Vectors::new(dim, data, has, self.embedding.storage, self.embedding.metric)
     }
 
     /// A table with a column of keys and one of vectors; rows not in it have none.
@@ -283,10 +272,7 @@ impl Job<'_> {
             Keys::Word { .. } => Type::String,
         };
         let dim = dimension(reader, vector_at)?;
-        let want = |column, ty| Wanted {
-            column,
-            how: How::plain(ty),
-        };
+        let want = |column, ty| Wanted { column, how: How::plain(ty) };
         let wanted = [want(key_at, key_type), want(vector_at, Type::Vector(dim))];
         let (mut table, read) = import::read_all(reader, &wanted)?;
         let tell = |table: &Table, mut group: Group, complaints: &mut Complaints| {
@@ -306,10 +292,7 @@ impl Job<'_> {
         let unread = read.into_iter().flat_map(|g| tell(&table, g, complaints));
         let unread: Vec<u32> = unread.collect();
         table.drop_rows(&unread);
-        let names = (
-            config.name.as_str(),
-            reader.found()[vector_at].name.as_str(),
-        );
+        let names = (config.name.as_str(), reader.found()[vector_at].name.as_str());
         let (keys, vectors) = (&table.columns[0], &table.columns[1]);
         let broken = |vector: &[f32]| self.broken(vector);
         let placed = place(keys, vectors, entity, names, dim as usize, broken);
@@ -368,11 +351,8 @@ fn place(
 ) -> Placed {
     let rows = entity.keys.rows_of(keys);
     let count = entity.rows();
-    let mut placed = Placed {
-        data: vec![0.0; count * dim],
-        has: vec![false; count],
-        faults: Faults::default(),
-    };
+    let mut placed =
+        Placed { data: vec![0.0; count * dim], has: vec![false; count], faults: Faults::default() };
     let Values::Vector { data, present, .. } = vectors else {
         return placed;
     };
@@ -383,10 +363,9 @@ fn place(
         let fault = match row {
             NULL_CODE => Some((Kind::Row, "the key is null".to_owned())),
             DANGLING => Some((Kind::Value, format!("no {name} has the key {}", shown()))),
-            _ if placed.has[r] => Some((
-                Kind::Range,
-                format!("the key {} has a vector already", shown()),
-            )),
+            _ if placed.has[r] => {
+                Some((Kind::Range, format!("the key {} has a vector already", shown())))
+            }
             _ => None,
         };
         let vector = &data[at * dim..][..dim];
@@ -429,11 +408,7 @@ fn vector_column(reader: &dyn Reader, column: Option<&str>) -> Result<usize, Dat
     match (fit.next(), fit.next()) {
         (Some((at, _)), None) => Ok(at),
         (first, _) => {
-            let how_many = if first.is_some() {
-                "several columns"
-            } else {
-                "no column"
-            };
+            let how_many = if first.is_some() { "several columns" } else { "no column" };
             let error = DataError::new(
                 &reader.files()[0].path,
                 format!("{how_many} with lists of numbers"),
@@ -463,10 +438,7 @@ fn dimension(reader: &dyn Reader, column: usize) -> Result<u32, DataError> {
                 .filter(|n| *n > 0)
                 .ok_or_else(|| error("has no vector to tell the dimension by".to_owned()))
         }
-        Ok(other) => Err(error(format!(
-            "expected vectors, the column is {}",
-            name(other)
-        ))),
+        Ok(other) => Err(error(format!("expected vectors, the column is {}", name(other)))),
         Err(other) => Err(error(format!("expected vectors, the column is {other}"))),
     }
 }

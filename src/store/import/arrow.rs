@@ -53,11 +53,7 @@ pub fn too_large(array: &dyn Array) -> bool {
         return false;
     };
     let mut values = Values::new(&ty);
-    let mut sink = Sink {
-        values: &mut values,
-        how: &How::plain(ty),
-        faults: Vec::new(),
-    };
+    let mut sink = Sink { values: &mut values, how: &How::plain(ty), faults: Vec::new() };
     sink.array(array);
     !sink.faults.is_empty()
 }
@@ -72,10 +68,7 @@ pub fn as_text(ty: Type) -> Type {
 
 fn is_decimal(ty: &DataType) -> bool {
     use DataType::{Decimal32, Decimal64, Decimal128, Decimal256};
-    matches!(
-        ty,
-        Decimal32(..) | Decimal64(..) | Decimal128(..) | Decimal256(..)
-    )
+    matches!(ty, Decimal32(..) | Decimal64(..) | Decimal128(..) | Decimal256(..))
 }
 
 /// Where converted values go. Rows of `faults` count from the start of the array.
@@ -96,11 +89,7 @@ impl Sink<'_> {
     /// Appends every row, read by `cell`.
     fn each<A: ArrayAccessor>(&mut self, array: A, cell: impl Fn(A::Item) -> Cell<'static>) {
         for row in 0..array.len() {
-            let value = if array.is_null(row) {
-                Cell::Null
-            } else {
-                cell(array.value(row))
-            };
+            let value = if array.is_null(row) { Cell::Null } else { cell(array.value(row)) };
             self.push(row, value);
         }
     }
@@ -109,11 +98,7 @@ impl Sink<'_> {
         for row in 0..array.len() {
             self.push(
                 row,
-                if array.is_null(row) {
-                    Cell::Null
-                } else {
-                    Cell::Str(array.value(row))
-                },
+                if array.is_null(row) { Cell::Null } else { Cell::Str(array.value(row)) },
             );
         }
     }
@@ -180,12 +165,12 @@ impl Sink<'_> {
 
     fn floats(&mut self, array: &dyn Array) {
         match array.data_type() {
-            DataType::Float16 => self.each(array.as_primitive::<Float16Type>(), |v| {
-                Cell::Float(v.to_f64())
-            }),
-            DataType::Float32 => self.each(array.as_primitive::<Float32Type>(), |v| {
-                Cell::Float(v.into())
-            }),
+            DataType::Float16 => {
+                self.each(array.as_primitive::<Float16Type>(), |v| Cell::Float(v.to_f64()))
+            }
+            DataType::Float32 => {
+                self.each(array.as_primitive::<Float32Type>(), |v| Cell::Float(v.into()))
+            }
             _ => self.each(array.as_primitive::<Float64Type>(), Cell::Float),
         }
     }
@@ -202,14 +187,7 @@ impl Sink<'_> {
             _ => array.as_primitive::<Decimal256Type>().value_as_string(row),
         };
         for row in 0..array.len() {
-            self.push(
-                row,
-                if array.is_null(row) {
-                    Cell::Null
-                } else {
-                    float(text(row))
-                },
-            );
+            self.push(row, if array.is_null(row) { Cell::Null } else { float(text(row)) });
         }
     }
 
@@ -217,9 +195,7 @@ impl Sink<'_> {
         const DAY: i64 = 86_400_000_000;
         match array.data_type() {
             DataType::Date32 => {
-                self.each(array.as_primitive::<Date32Type>(), |v| {
-                    Cell::Local(i64::from(v) * DAY)
-                });
+                self.each(array.as_primitive::<Date32Type>(), |v| Cell::Local(i64::from(v) * DAY));
             }
             DataType::Date64 => {
                 self.each(array.as_primitive::<Date64Type>(), |v| {
@@ -242,11 +218,8 @@ impl Sink<'_> {
     /// Appends counts of a time unit.
     fn counts(&mut self, array: &dyn Array, unit: TimeUnit, cell: fn(i64) -> Cell<'static>) {
         for row in 0..array.len() {
-            let value = if array.is_null(row) {
-                Cell::Null
-            } else {
-                cell(micros(count(array, row), unit))
-            };
+            let value =
+                if array.is_null(row) { Cell::Null } else { cell(micros(count(array, row), unit)) };
             self.push(row, value);
         }
     }
@@ -261,11 +234,7 @@ impl Sink<'_> {
     fn dictionary(&mut self, array: &dyn Array) {
         let dictionary = array.as_any_dictionary();
         let mut values = Values::new(&self.how.ty);
-        let mut read = Sink {
-            values: &mut values,
-            how: self.how,
-            faults: Vec::new(),
-        };
+        let mut read = Sink { values: &mut values, how: self.how, faults: Vec::new() };
         read.array(dictionary.values().as_ref());
         let found = read.faults;
         let mut faults: Vec<Option<Fault>> = vec![None; values.len()];
@@ -294,27 +263,13 @@ impl Sink<'_> {
             return (0..array.len()).for_each(|row| self.fault(row, fault()));
         };
         let base = items.len();
-        let mut inner = Sink {
-            values: items,
-            how: &item,
-            faults: Vec::new(),
-        };
+        let mut inner = Sink { values: items, how: &item, faults: Vec::new() };
         inner.array(child.as_ref());
-        let row_of = |element: usize| {
-            ends.partition_point(|&end| end <= element)
-                .saturating_sub(1)
-        };
+        let row_of = |element: usize| ends.partition_point(|&end| end <= element).saturating_sub(1);
         let start = slots.len();
         for row in 0..array.len() {
-            let slot = [
-                (base + ends[row]) as u32,
-                (ends[row + 1] - ends[row]) as u32,
-            ];
-            slots.push(if array.is_null(row) {
-                [NULL_CODE, 0]
-            } else {
-                slot
-            });
+            let slot = [(base + ends[row]) as u32, (ends[row + 1] - ends[row]) as u32];
+            slots.push(if array.is_null(row) { [NULL_CODE, 0] } else { slot });
         }
         // a list with a wrong element is none, as in every other format
         for (element, fault) in inner.faults {
@@ -329,11 +284,7 @@ impl Sink<'_> {
     fn vectors(&mut self, array: &dyn Array, child: &dyn Array, ends: &[usize]) {
         let mut numbers = Values::Float(Vec::new());
         let how = How::plain(Type::Float);
-        let mut inner = Sink {
-            values: &mut numbers,
-            how: &how,
-            faults: Vec::new(),
-        };
+        let mut inner = Sink { values: &mut numbers, how: &how, faults: Vec::new() };
         inner.array(child);
         let Values::Float(numbers) = numbers else {
             return;
@@ -353,25 +304,16 @@ fn children(array: &dyn Array) -> (arrow_array::ArrayRef, Vec<usize>) {
     match array.data_type() {
         DataType::List(_) => {
             let list = array.as_list::<i32>();
-            (
-                list.values().clone(),
-                list.value_offsets().iter().map(|&o| o as usize).collect(),
-            )
+            (list.values().clone(), list.value_offsets().iter().map(|&o| o as usize).collect())
         }
         DataType::LargeList(_) => {
             let list = array.as_list::<i64>();
-            (
-                list.values().clone(),
-                list.value_offsets().iter().map(|&o| o as usize).collect(),
-            )
+            (list.values().clone(), list.value_offsets().iter().map(|&o| o as usize).collect())
         }
         _ => {
             let list = array.as_fixed_size_list();
             let n = list.value_length() as usize;
-            (
-                list.values().clone(),
-                (0..=list.len()).map(|i| i * n).collect(),
-            )
+            (list.values().clone(), (0..=list.len()).map(|i| i * n).collect())
         }
     }
 }

@@ -86,12 +86,7 @@ pub enum Advice {
 
 impl Fault {
     pub fn new(message: impl Into<String>) -> Self {
-        Fault {
-            kind: Kind::Value,
-            message: message.into(),
-            help: None,
-            advice: None,
-        }
+        Fault { kind: Kind::Value, message: message.into(), help: None, advice: None }
     }
 
     pub fn kind(self, kind: Kind) -> Self {
@@ -129,11 +124,7 @@ impl How {
             Type::List(item) => (**item).clone(),
             _ => Type::Float,
         };
-        How {
-            ty,
-            separator: None,
-            ..self.clone()
-        }
+        How { ty, separator: None, ..self.clone() }
     }
 
     /// Whether a cell is one of the values that mean null: `0` is a number and the time that it counts.
@@ -294,11 +285,8 @@ impl How {
     }
 
     fn beyond(&self, cell: Cell<'_>) -> Fault {
-        let message = format!(
-            "{} is outside the supported range of times, {}",
-            shown(cell),
-            time::RANGE
-        );
+        let message =
+            format!("{} is outside the supported range of times, {}", shown(cell), time::RANGE);
         let fault = Fault::new(message).kind(Kind::Range);
         match self.unit {
             Some(_) => fault.help("check the `unit`"),
@@ -322,13 +310,7 @@ impl How {
         if let Some(unit) = self.unit {
             let number = self.number(text);
             let count = || number.as_ref()?.parse::<i64>().ok().map(|n| unit.micros(n));
-            let part = || {
-                number
-                    .as_ref()?
-                    .parse::<f64>()
-                    .ok()
-                    .map(|n| fractional(n, unit))
-            };
+            let part = || number.as_ref()?.parse::<f64>().ok().map(|n| fractional(n, unit));
             if let Some(count) = count().or_else(part) {
                 return count.ok_or(time::Fault::OutOfRange);
             }
@@ -351,17 +333,14 @@ impl How {
     /// Microseconds from a count of the column's unit.
     fn counted(&self, cell: Cell<'_>) -> Result<i64, Fault> {
         let unit = self.unit.ok_or_else(|| {
-            self.expected(cell)
-                .help("a number needs a `unit`: `s`, `ms`, `us` or `ns`")
+            self.expected(cell).help("a number needs a `unit`: `s`, `ms`, `us` or `ns`")
         })?;
         let micros = match cell {
             Cell::Int(count) => unit.micros(count),
             Cell::Float(count) => fractional(count, unit),
             _ => None,
         };
-        micros
-            .filter(|m| *m != NULL_INT)
-            .ok_or_else(|| self.beyond(cell))
+        micros.filter(|m| *m != NULL_INT).ok_or_else(|| self.beyond(cell))
     }
 }
 
@@ -416,9 +395,7 @@ fn whole(value: f64) -> Option<i64> {
 fn not_reserved(value: i64) -> Result<i64, Fault> {
     if value == NULL_INT {
         let fault = Fault::new(format!("{value} is not available as a value"));
-        return Err(fault
-            .kind(Kind::Range)
-            .help("this value is reserved for null"));
+        return Err(fault.kind(Kind::Range).help("this value is reserved for null"));
     }
     Ok(value)
 }

@@ -51,17 +51,13 @@ impl Text {
         };
         let message = format!("byte 0x{byte:02x} is not UTF-8, as the rest of the file is");
         let line = line_ends(&self.text.as_bytes()[..*at]) + 1;
-        DataError::new(path, message)
-            .line(line)
-            .help(rewrite(*byte))
+        DataError::new(path, message).line(line).help(rewrite(*byte))
     }
 }
 
 /// What is wrong with fields of a line with such a byte, if one of them has it.
 pub fn spoilt<'f>(byte: u8, fields: impl IntoIterator<Item = &'f str>) -> Option<Fault> {
-    let field = fields
-        .into_iter()
-        .find(|field| field.contains(char::REPLACEMENT_CHARACTER))?;
+    let field = fields.into_iter().find(|field| field.contains(char::REPLACEMENT_CHARACTER))?;
     let shown: String = field.chars().take(40).collect();
     let message =
         format!("byte 0x{byte:02x} in `{shown}` is not UTF-8, as the rest of the file is");
@@ -97,10 +93,7 @@ pub fn mended(path: &Path, format: &TextFormat) -> Result<Text, DataError> {
     }
     let marked = encoding_rs::Encoding::for_bom(&bytes);
     let encoding = marked.map(|(encoding, _)| encoding).or(format.encoding);
-    let whole = |text: String| Text {
-        text,
-        broken: Vec::new(),
-    };
+    let whole = |text: String| Text { text, broken: Vec::new() };
     let text = match encoding.filter(|e| *e != encoding_rs::UTF_8) {
         Some(encoding) => whole(decoded(path, encoding, &bytes)?),
         None => {
@@ -142,22 +135,12 @@ pub fn is_mostly_utf8(bytes: &[u8]) -> bool {
 }
 
 fn is_json(path: &Path) -> bool {
-    matches!(
-        packed::ending(path).as_deref(),
-        Some("jsonl" | "ndjson" | "json")
-    )
+    matches!(packed::ending(path).as_deref(), Some("jsonl" | "ndjson" | "json"))
 }
 
 /// The encoding with two bytes a letter that a text without a mark seems to have.
 fn wide(bytes: &[u8]) -> Option<&'static str> {
-    let zeros = |from: usize| {
-        bytes
-            .iter()
-            .skip(from)
-            .step_by(2)
-            .filter(|b| **b == 0)
-            .count()
-    };
+    let zeros = |from: usize| bytes.iter().skip(from).step_by(2).filter(|b| **b == 0).count();
     let most = |zeros: usize| zeros * 10 > bytes.len() / 2 * 7;
     match (zeros(0), zeros(1)) {
         (_, odd) if most(odd) => Some("utf-16le"),
@@ -196,7 +179,5 @@ fn not_utf8(path: &Path, bytes: &[u8], at: usize) -> DataError {
     let line = line_ends(&bytes[..at]) + 1;
     let error = DataError::new(path, format!("byte 0x{:02x} is not UTF-8", bytes[at])).line(line);
     let encoding = wide(bytes).unwrap_or("latin1");
-    error.help(format!(
-        "name the encoding: `format = {{ encoding = \"{encoding}\" }}`"
-    ))
+    error.help(format!("name the encoding: `format = {{ encoding = \"{encoding}\" }}`"))
 }

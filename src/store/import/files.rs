@@ -59,9 +59,7 @@ fn gather(
     }
     let shown = crate::catalog::shown(folder);
     if left == 0 {
-        return Err(format!(
-            "{shown} is nested more than {DEEPEST} folders deep"
-        ));
+        return Err(format!("{shown} is nested more than {DEEPEST} folders deep"));
     }
     let entries = std::fs::read_dir(folder).map_err(|e| format!("{shown}: {e}"))?;
     let entries = entries.collect::<Result<Vec<_>, _>>();

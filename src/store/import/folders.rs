@@ -51,21 +51,11 @@ pub fn with_folders(inner: Box<dyn Reader>, folder: &Path, table: &Table) -> Box
         for value in column.iter().flatten() {
             guess.see(value, table.text.decimal);
         }
-        found.push(Found {
-            name: name.clone(),
-            ty: Ok(guess.ty()),
-            text: true,
-        });
+        found.push(Found { name: name.clone(), ty: Ok(guess.ty()), text: true });
         values.push(column);
         guesses.push(guess);
     }
-    Box::new(InFolders {
-        inner,
-        found,
-        values,
-        guesses,
-        warnings,
-    })
+    Box::new(InFolders { inner, found, values, guesses, warnings })
 }
 
 fn in_files_too(file: &Path, column: &str) -> DataWarning {
@@ -124,10 +114,8 @@ impl InFolders {
                 if let Err(fault) = values.push(cell, &wanted.how) {
                     values.push_null();
                     let name = self.found[wanted.column].name.as_str();
-                    let fault = fault.help(format!(
-                        "it is the name of a folder of {}",
-                        file_name(&file.path)
-                    ));
+                    let fault = fault
+                        .help(format!("it is the name of a folder of {}", file_name(&file.path)));
                     for row in first..first + rows {
                         decoded.faults.push(row, Some(name), fault.clone());
                     }
@@ -157,17 +145,12 @@ impl Reader for InFolders {
     }
 
     fn read(&self, wanted: &[Wanted]) -> Result<Decoded, DataError> {
-        let inner: Vec<Wanted> = wanted
-            .iter()
-            .filter(|w| self.own(w.column).is_none())
-            .cloned()
-            .collect();
+        let inner: Vec<Wanted> =
+            wanted.iter().filter(|w| self.own(w.column).is_none()).cloned().collect();
         let read = self.inner.read(&inner)?;
         let mut columns = read.columns.into_iter();
-        let mut decoded = Decoded {
-            columns: Vec::with_capacity(wanted.len()),
-            faults: read.faults,
-        };
+        let mut decoded =
+            Decoded { columns: Vec::with_capacity(wanted.len()), faults: read.faults };
         for want in wanted {
             match self.own(want.column) {
                 Some(own) => self.column(own, want, &mut decoded),

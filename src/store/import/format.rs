@@ -61,11 +61,7 @@ impl Settings {
             Settings::None => *settings == plain,
             Settings::NullAndEncoding => {
                 let (null, encoding) = (settings.null.clone(), settings.encoding);
-                let only = TextFormat {
-                    null,
-                    encoding,
-                    ..plain
-                };
+                let only = TextFormat { null, encoding, ..plain };
                 *settings == only
             }
         }
@@ -122,10 +118,7 @@ pub(super) fn format_of_all(
         (a, b) => a.is_some() != b.is_some(),
     };
     if let Some(other) = files.iter().find(differs) {
-        let (first, other) = (
-            crate::catalog::shown(&files[0]),
-            crate::catalog::shown(other),
-        );
+        let (first, other) = (crate::catalog::shown(&files[0]), crate::catalog::shown(other));
         return Err(format!(
             "{first} and {other} are of different formats; a glob such as `FOLDER/**/*.parquet` chooses"
         ));
@@ -158,10 +151,7 @@ pub(super) fn without_vectors(file: &Path) -> DataError {
     let tables = FORMATS.iter().filter(|format| format.vectors);
     let tables = tables.filter_map(|format| format.endings.first());
     let endings = ["npy", "safetensors"].into_iter().chain(tables.copied());
-    not_read(
-        file,
-        &format!("vectors are read from {} files", listed(endings)),
-    )
+    not_read(file, &format!("vectors are read from {} files", listed(endings)))
 }
 
 /// `.csv, .tsv and .json`.
@@ -174,20 +164,16 @@ fn listed<'a>(endings: impl Iterator<Item = &'a str>) -> String {
 fn not_read(file: &Path, help: &str) -> DataError {
     let ending = match (packed::is_packed(file), packed::ending(file)) {
         (true, Some(inner)) => format!("packed .{inner}"),
-        _ => file.extension().map_or_else(
-            || "no ending".to_owned(),
-            |e| format!(".{}", e.to_string_lossy()),
-        ),
+        _ => file
+            .extension()
+            .map_or_else(|| "no ending".to_owned(), |e| format!(".{}", e.to_string_lossy())),
     };
     DataError::new(file, format!("unsupported format ({ending})")).help(help)
 }
 
 #[cfg(not(feature = "parquet"))]
-static PARQUET: Format = Format {
-    endings: &["parquet"],
-    open: |files| Err(not_built(files, "parquet")),
-    ..NOT_BUILT
-};
+static PARQUET: Format =
+    Format { endings: &["parquet"], open: |files| Err(not_built(files, "parquet")), ..NOT_BUILT };
 
 #[cfg(not(feature = "arrow"))]
 static ARROW: Format = Format {
@@ -210,9 +196,8 @@ const NOT_BUILT: Format = Format {
 #[cfg(not(all(feature = "arrow", feature = "parquet")))]
 fn not_built(files: &Files, feature: &str) -> DataError {
     let message = format!("this build of igql does not include the format `{feature}`");
-    DataError::new(&files.paths[0], message).help(format!(
-        "enable the feature `{feature}` of the crate `igql`"
-    ))
+    DataError::new(&files.paths[0], message)
+        .help(format!("enable the feature `{feature}` of the crate `igql`"))
 }
 
 #[cfg(all(test, not(feature = "arrow")))]
@@ -222,16 +207,11 @@ mod tests {
 
     #[test]
     fn a_format_that_was_not_built_names_its_feature() {
-        for (file, feature) in [
-            ("a.parquet", "parquet"),
-            ("a.arrow", "arrow"),
-            ("a.feather", "arrow"),
-        ] {
+        for (file, feature) in
+            [("a.parquet", "parquet"), ("a.arrow", "arrow"), ("a.feather", "arrow")]
+        {
             let error = open_alone(Path::new(file)).err().unwrap().to_string();
-            assert!(
-                error.contains(&format!("the feature `{feature}`")),
-                "{error}"
-            );
+            assert!(error.contains(&format!("the feature `{feature}`")), "{error}");
         }
     }
 }

@@ -45,19 +45,17 @@ pub struct ArrowTable {
 impl ArrowTable {
     /// Decodes the files.
     pub fn open(paths: &[PathBuf]) -> Result<Self, DataError> {
-        let read: Vec<(SchemaRef, Vec<RecordBatch>)> = paths
-            .par_iter()
-            .map(|p| batches(p))
-            .collect::<Result<_, _>>()?;
+        let read: Vec<(SchemaRef, Vec<RecordBatch>)> =
+            paths.par_iter().map(|p| batches(p)).collect::<Result<_, _>>()?;
         let columns: Vec<Vec<Found>> = read.iter().map(|(s, b)| columns_of(s, b)).collect();
         let parts = paths.iter().zip(&columns);
         let parts: Vec<_> = parts.map(|(p, c)| (p.as_path(), &c[..])).collect();
         let (found, warnings) = super::union::union(&parts);
         let rows = |b: &[RecordBatch]| b.iter().map(|b| b.num_rows() as u64).sum();
-        let files = paths.iter().zip(&read).map(|(path, (_, b))| FileRows {
-            path: path.clone(),
-            rows: rows(b),
-        });
+        let files = paths
+            .iter()
+            .zip(&read)
+            .map(|(path, (_, b))| FileRows { path: path.clone(), rows: rows(b) });
         Ok(ArrowTable {
             files: files.collect(),
             batches: read.into_iter().map(|(_, b)| b).collect(),
@@ -78,11 +76,8 @@ impl ArrowTable {
                     continue;
                 };
                 let found = guarded(|| {
-                    let mut sink = Sink {
-                        values: &mut values,
-                        how: &wanted.how,
-                        faults: Vec::new(),
-                    };
+                    let mut sink =
+                        Sink { values: &mut values, how: &wanted.how, faults: Vec::new() };
                     sink.array(column.as_ref());
                     Ok(sink.faults)
                 });

@@ -59,10 +59,7 @@ impl JsonTable {
         for path in paths {
             let text = decode::mended(path, format)?;
             let rows = columns.see(path, &text, format)?;
-            files.push(FileRows {
-                path: path.clone(),
-                rows,
-            });
+            files.push(FileRows { path: path.clone(), rows });
             texts.push(text);
         }
         let empty = files.iter().filter(|f: &&FileRows| f.rows == 0);
@@ -75,11 +72,8 @@ impl JsonTable {
             });
         }
         let found = columns.names.iter().zip(&columns.shapes);
-        let found = found.map(|(name, shape)| Found {
-            name: name.clone(),
-            ty: shape.ty(),
-            text: false,
-        });
+        let found =
+            found.map(|(name, shape)| Found { name: name.clone(), ty: shape.ty(), text: false });
         Ok(JsonTable {
             format: format.clone(),
             files,
@@ -151,10 +145,7 @@ impl Reader for JsonTable {
     fn line(&self, file: usize, row: u64) -> Option<u64> {
         let text: &str = &self.texts[file];
         let line = lines(text).nth(row as usize)?;
-        Some(line_at(
-            text,
-            line.as_ptr() as usize - text.as_ptr() as usize,
-        ))
+        Some(line_at(text, line.as_ptr() as usize - text.as_ptr() as usize))
     }
 }
 
@@ -268,8 +259,7 @@ fn is_null(text: &str, format: &TextFormat) -> bool {
 
 /// The lines that are not blank.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.split(['\n', '\r'])
-        .filter(|line| !line.trim_ascii().is_empty())
+    text.split(['\n', '\r']).filter(|line| !line.trim_ascii().is_empty())
 }
 
 /// The texts of a value and of the values in it.
@@ -370,11 +360,9 @@ fn push(values: &mut Values, value: &Json, how: &How, format: &TextFormat) -> Re
             slots.push([start as u32, (items.len() - start) as u32]);
             Ok(())
         }
-        (Json::Array(_) | Json::Object(_), _) => Err(Fault::new(format!(
-            "expected {}, found {}",
-            how.wanted(),
-            kind(value)
-        ))),
+        (Json::Array(_) | Json::Object(_), _) => {
+            Err(Fault::new(format!("expected {}, found {}", how.wanted(), kind(value))))
+        }
         _ => values.push(cell(value, format), how),
     }
 }

@@ -54,10 +54,7 @@ fn quoted(text: &str, quote: char) -> Option<(Item<'_>, &str)> {
     let inner = &text[1..];
     let end = inner.find(quote)?;
     if !inner[..end].contains('\\') {
-        return Some((
-            Item::Quoted(Cow::Borrowed(&inner[..end])),
-            &inner[end + 1..],
-        ));
+        return Some((Item::Quoted(Cow::Borrowed(&inner[..end])), &inner[end + 1..]));
     }
     let mut out = String::new();
     let mut rest = inner;
@@ -97,10 +94,7 @@ fn escape<'t>(text: &'t str, out: &mut String) -> Option<&'t str> {
     let code = u32::from_str_radix(rest.get(..digits)?, 16).ok()?;
     let rest = &rest[digits..];
     // JSON writes letters beyond 16 bits as two halves
-    if let Some(low) = rest
-        .strip_prefix("\\u")
-        .filter(|_| (0xd800..0xdc00).contains(&code))
-    {
+    if let Some(low) = rest.strip_prefix("\\u").filter(|_| (0xd800..0xdc00).contains(&code)) {
         let low = u32::from_str_radix(low.get(..4)?, 16).ok()?;
         let low = low.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
         out.push(char::from_u32(0x10000 + ((code - 0xd800) << 10) + low)?);
@@ -136,10 +130,7 @@ mod tests {
             ("[1, 2.5, -3e2]", "1 2.5 -3e2"),
             ("[1. 2. nan]", "1. 2. -"),
             ("[True, None, false,]", "True - false"),
-            (
-                r#"["a\"b\\c\u00e9\ud83d\ude00", 'it\'s']"#,
-                "<a\"b\\cé😀> <it's>",
-            ),
+            (r#"["a\"b\\c\u00e9\ud83d\ude00", 'it\'s']"#, "<a\"b\\cé😀> <it's>"),
             (r#"["it's", 'a "b"']"#, "<it's> <a \"b\">"),
             (r"['\d']", "<\\d>"),
         ] {
@@ -163,10 +154,7 @@ mod tests {
         ] {
             assert_eq!(read(text, false), None, "{text}");
         }
-        assert_eq!(
-            read("[drama, sci fi , 3]", true).as_deref(),
-            Some("drama sci fi 3")
-        );
+        assert_eq!(read("[drama, sci fi , 3]", true).as_deref(), Some("drama sci fi 3"));
         assert_eq!(read("[a [b]]", true), None);
     }
 }

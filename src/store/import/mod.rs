@@ -2,10 +2,7 @@
 //! columns files have ([`Reader::found`]) and reads them as wanted ([`Reader::read`]).
 #![cfg_attr(
     not(feature = "arrow"),
-    expect(
-        dead_code,
-        reason = "typed cells come from Arrow and Parquet files alone"
-    )
+    expect(dead_code, reason = "typed cells come from Arrow and Parquet files alone")
 )]
 
 #[cfg(feature = "arrow")]
@@ -69,22 +66,14 @@ pub fn open(
     let files = files_of(table, folder).map_err(wrong)?;
     let format = format_of_all(&files, table).map_err(wrong)?;
     let (paths, settings) = (&files[..], &table.text);
-    let files = Files {
-        paths,
-        settings,
-        named,
-    };
+    let files = Files { paths, settings, named };
     let reader = open_files(format, &files)?;
     Ok(folders::with_folders(reader, folder, table))
 }
 
 /// A table that no catalog speaks of: it is what it seems to be.
 pub fn open_alone(file: &Path) -> Result<Box<dyn Reader>, DataError> {
-    let files = Files {
-        paths: &[file.to_owned()],
-        settings: &TextFormat::default(),
-        named: &[],
-    };
+    let files = Files { paths: &[file.to_owned()], settings: &TextFormat::default(), named: &[] };
     open_files(format_of(file), &files)
 }
 

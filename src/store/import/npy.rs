@@ -51,9 +51,7 @@ impl Npy {
     }
 
     fn bytes(&self) -> Option<u64> {
-        (self.rows as u64)
-            .checked_mul(self.dim as u64)?
-            .checked_mul(self.width as u64)
+        (self.rows as u64).checked_mul(self.dim as u64)?.checked_mul(self.width as u64)
     }
 
     /// Reads all numbers as 32-bit floats; not all need be finite.
@@ -210,9 +208,7 @@ fn parse(path: &Path, header: &str, data: u64) -> Result<Npy, DataError> {
         "<f8" => 8,
         other => {
             let floats = "floats (`<f2`, `<f4` or `<f8`)";
-            let e = error(format!(
-                "its numbers are of type `{other}`, expected {floats}"
-            ));
+            let e = error(format!("its numbers are of type `{other}`, expected {floats}"));
             return Err(e.help("convert it: `array.astype(\"float32\")`"));
         }
     };
@@ -229,22 +225,12 @@ fn parse(path: &Path, header: &str, data: u64) -> Result<Npy, DataError> {
         let e = error("it is in Fortran order".to_owned());
         return Err(e.help("write it with `numpy.save(path, numpy.ascontiguousarray(array))`"));
     }
-    Ok(Npy {
-        path: path.to_owned(),
-        width,
-        rows,
-        dim,
-        data,
-    })
+    Ok(Npy { path: path.to_owned(), width, rows, dim, data })
 }
 
 /// The value of a key in the header's dictionary literal; a tuple without its brackets.
 fn value<'h>(header: &'h str, key: &str) -> Option<&'h str> {
-    let quoted = |q: char| {
-        header
-            .find(&format!("{q}{key}{q}"))
-            .map(|i| i + key.len() + 2)
-    };
+    let quoted = |q: char| header.find(&format!("{q}{key}{q}")).map(|i| i + key.len() + 2);
     let rest = &header[quoted('\'').or_else(|| quoted('"'))?..];
     let rest = rest.trim_start().strip_prefix(':')?.trim_start();
     match rest.strip_prefix('(') {

@@ -43,10 +43,7 @@ pub struct ParquetTable {
 impl ParquetTable {
     /// Reads the footers.
     pub fn open(paths: &[PathBuf]) -> Result<Self, DataError> {
-        let metadata: Vec<_> = paths
-            .par_iter()
-            .map(|p| footer(p))
-            .collect::<Result<_, _>>()?;
+        let metadata: Vec<_> = paths.par_iter().map(|p| footer(p)).collect::<Result<_, _>>()?;
         let columns: Vec<Vec<Found>> = paths
             .par_iter()
             .zip(&metadata)
@@ -59,17 +56,9 @@ impl ParquetTable {
         let files = paths
             .iter()
             .zip(&metadata)
-            .map(|(p, m)| FileRows {
-                path: p.clone(),
-                rows: rows(m),
-            })
+            .map(|(p, m)| FileRows { path: p.clone(), rows: rows(m) })
             .collect();
-        Ok(ParquetTable {
-            files,
-            metadata,
-            found,
-            warnings,
-        })
+        Ok(ParquetTable { files, metadata, found, warnings })
     }
 
     /// Reads one column of one file, batch by batch; false if the file does not have it.
@@ -131,11 +120,7 @@ fn append(
     how: &How,
     fault: &mut dyn FnMut(usize, Fault),
 ) {
-    let mut sink = Sink {
-        values,
-        how,
-        faults: Vec::new(),
-    };
+    let mut sink = Sink { values, how, faults: Vec::new() };
     sink.array(batch.column(0).as_ref());
     sink.faults.into_iter().for_each(|(row, f)| fault(row, f));
 }
@@ -192,18 +177,14 @@ fn microseconds(metadata: ArrowReaderMetadata) -> Result<ArrowReaderMetadata, St
     };
     let schema = metadata.schema();
     let mut changed = false;
-    let fields = schema
-        .fields()
-        .iter()
-        .enumerate()
-        .map(|(at, field)| match field.data_type() {
-            DataType::Timestamp(TimeUnit::Nanosecond, zone) if old(at) => {
-                changed = true;
-                let ty = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
-                Arc::new(field.as_ref().clone().with_data_type(ty))
-            }
-            _ => field.clone(),
-        });
+    let fields = schema.fields().iter().enumerate().map(|(at, field)| match field.data_type() {
+        DataType::Timestamp(TimeUnit::Nanosecond, zone) if old(at) => {
+            changed = true;
+            let ty = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
+            Arc::new(field.as_ref().clone().with_data_type(ty))
+        }
+        _ => field.clone(),
+    });
     let fields: Vec<_> = fields.collect();
     if !changed {
         return Ok(metadata);

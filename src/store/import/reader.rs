@@ -74,10 +74,8 @@ impl Decoded {
         column: impl Fn(&Wanted) -> Result<(Values, Faults), DataError> + Sync + Send,
     ) -> Result<Decoded, DataError> {
         let read: Vec<_> = wanted.par_iter().map(column).collect();
-        let mut decoded = Decoded {
-            columns: Vec::with_capacity(read.len()),
-            faults: Faults::default(),
-        };
+        let mut decoded =
+            Decoded { columns: Vec::with_capacity(read.len()), faults: Faults::default() };
         for column in read {
             let (values, found) = column?;
             decoded.columns.push(values);

@@ -68,10 +68,7 @@ impl Origin {
 /// Reads the wanted columns whole; what is broken is null, and told.
 pub fn read_all(reader: &dyn Reader, wanted: &[Wanted]) -> Result<(Table, Vec<Group>), DataError> {
     let Decoded { columns, faults } = reader.read(wanted)?;
-    let origin = Origin {
-        files: reader.files().to_vec(),
-        kept: None,
-    };
+    let origin = Origin { files: reader.files().to_vec(), kept: None };
     let rows = usize::try_from(origin.all_rows()).unwrap_or(usize::MAX);
     if rows >= u32::MAX as usize {
         return Err(DataError::new(
@@ -79,11 +76,7 @@ pub fn read_all(reader: &dyn Reader, wanted: &[Wanted]) -> Result<(Table, Vec<Gr
             format!("{rows} rows are more than a table can have"),
         ));
     }
-    let table = Table {
-        columns,
-        rows,
-        origin,
-    };
+    let table = Table { columns, rows, origin };
     Ok((table, faults.in_order()))
 }
 
@@ -124,14 +117,10 @@ impl Table {
         }
         let mut keep = vec![true; self.rows];
         rows.iter().for_each(|&r| keep[r as usize] = false);
-        let kept: Vec<u32> = (0..self.rows as u32)
-            .filter(|&r| keep[r as usize])
-            .collect();
+        let kept: Vec<u32> = (0..self.rows as u32).filter(|&r| keep[r as usize]).collect();
         let left_out = (self.rows - kept.len()) as u64;
-        self.columns = std::mem::take(&mut self.columns)
-            .into_iter()
-            .map(|c| c.gather(&kept))
-            .collect();
+        self.columns =
+            std::mem::take(&mut self.columns).into_iter().map(|c| c.gather(&kept)).collect();
         self.rows = kept.len();
         self.origin.keep(&kept);
         left_out
@@ -140,13 +129,6 @@ impl Table {
 
 /// A data error as the reason of a warning: without the file.
 pub fn brief(error: &DataError) -> String {
-    let column = error
-        .column
-        .as_ref()
-        .map_or_else(String::new, |c| format!("column `{c}`: "));
-    format!(
-        "{column}{} (first: row {})",
-        error.message,
-        error.row.unwrap_or(0)
-    )
+    let column = error.column.as_ref().map_or_else(String::new, |c| format!("column `{c}`: "));
+    format!("{column}{} (first: row {})", error.message, error.row.unwrap_or(0))
 }

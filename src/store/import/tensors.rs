@@ -41,17 +41,10 @@ impl Tensors {
         }
         let rows = tensors.iter().filter(|t| t.shape.len() == 2);
         let rows = rows.map(|t| t.shape[0] as u64).next().unwrap_or(0);
-        let found = tensors.iter().map(|t| Found {
-            name: t.name.clone(),
-            ty: t.ty(),
-            text: false,
-        });
+        let found = tensors.iter().map(|t| Found { name: t.name.clone(), ty: t.ty(), text: false });
         Ok(Tensors {
             found: found.collect(),
-            files: [FileRows {
-                path: path.to_owned(),
-                rows,
-            }],
+            files: [FileRows { path: path.to_owned(), rows }],
             tensors,
             bytes,
             data,
@@ -225,9 +218,7 @@ fn header(bytes: &[u8]) -> Result<(Vec<Tensor>, usize), String> {
     let entries: serde_json::Map<String, serde_json::Value> =
         serde_json::from_slice(&bytes[8..end])
             .map_err(|e| format!("its header is no JSON ({e})"))?;
-    let tensors = entries
-        .into_iter()
-        .filter(|(name, _)| name != "__metadata__");
+    let tensors = entries.into_iter().filter(|(name, _)| name != "__metadata__");
     let tensors = tensors.map(|(name, entry)| {
         let tensor: Tensor =
             serde_json::from_value(entry).map_err(|e| format!("tensor `{name}`: {e}"))?;

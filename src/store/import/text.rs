@@ -23,11 +23,7 @@ pub(super) static CSV: Format = Format {
     open: separated,
 };
 
-pub(super) static TSV: Format = Format {
-    endings: &["tsv"],
-    separator: Some("\t"),
-    ..CSV
-};
+pub(super) static TSV: Format = Format { endings: &["tsv"], separator: Some("\t"), ..CSV };
 
 /// Files with the separator of their ending, unless the catalog names another.
 fn separated(files: &Files) -> Result<Box<dyn Reader>, DataError> {
@@ -98,10 +94,7 @@ impl TextTable {
         let (rows, again) = self.infer(&part, &mut guesses);
         self.guesses = guesses;
         self.warnings.extend(header_again(path, again));
-        self.files.push(FileRows {
-            path: path.to_owned(),
-            rows,
-        });
+        self.files.push(FileRows { path: path.to_owned(), rows });
         self.parts.push(part);
     }
 
@@ -221,10 +214,7 @@ impl TextTable {
                 continue;
             };
             let rest = self.is_rest(want.column);
-            let fields = record
-                .iter()
-                .skip(place)
-                .take(if rest { usize::MAX } else { 1 });
+            let fields = record.iter().skip(place).take(if rest { usize::MAX } else { 1 });
             let spoilt = broken.and_then(|byte| decode::spoilt(byte, fields));
             let pushed = if let Some(fault) = spoilt {
                 Err(fault)
@@ -236,9 +226,7 @@ impl TextTable {
             };
             if let Err(fault) = pushed {
                 values.push_null();
-                decoded
-                    .faults
-                    .push(row, Some(&self.found[want.column].name), fault);
+                decoded.faults.push(row, Some(&self.found[want.column].name), fault);
             }
         }
     }
@@ -288,11 +276,7 @@ impl Reader for TextTable {
 
 /// A column that no field was seen of yet.
 fn unseen(name: String) -> Found {
-    Found {
-        name,
-        ty: Ok(Type::Null),
-        text: true,
-    }
+    Found { name, ty: Ok(Type::Null), text: true }
 }
 
 /// The column of the table that each field of a file is; `whole` if they are the same.
@@ -315,11 +299,7 @@ fn odd_words(path: &Path, name: &str, guess: &Guess) -> Option<DataWarning> {
         "column `{name}` is string because of `{word}` ({count}); it would be {without} \
          with `format = {{ null = [\"\", {word:?}] }}`"
     );
-    Some(DataWarning::new(
-        super::union::file_name(path),
-        message,
-        count,
-    ))
+    Some(DataWarning::new(super::union::file_name(path), message, count))
 }
 
 /// The rows of a text: the records below the header, and none that is the header again, as in parts
@@ -346,9 +326,7 @@ impl Rows<'_> {
         self.header.as_ref().is_some_and(|header| {
             let fields = record.iter().zip(header);
             record.len() == header.len()
-                && fields
-                    .into_iter()
-                    .all(|(a, b)| a.trim_ascii() == b.trim_ascii())
+                && fields.into_iter().all(|(a, b)| a.trim_ascii() == b.trim_ascii())
         })
     }
 
@@ -368,15 +346,8 @@ fn records<'t>(text: &'t str, layout: &'t Layout, format: &TextFormat) -> Rows<'
         _ => {}
     }
     // a header has names, and more than one
-    let named = header.len() > 1
-        && header
-            .iter()
-            .all(|f| f.trim_ascii().parse::<f64>().is_err());
-    Rows {
-        records,
-        header: named.then_some(header),
-        again: 0,
-    }
+    let named = header.len() > 1 && header.iter().all(|f| f.trim_ascii().parse::<f64>().is_err());
+    Rows { records, header: named.then_some(header), again: 0 }
 }
 
 fn header_again(path: &Path, count: u64) -> Option<DataWarning> {
@@ -396,11 +367,7 @@ fn is_null(field: &str, format: &TextFormat) -> bool {
 }
 
 fn cell<'a>(field: &'a str, format: &TextFormat) -> Cell<'a> {
-    if is_null(field, format) {
-        Cell::Null
-    } else {
-        Cell::Str(field)
-    }
+    if is_null(field, format) { Cell::Null } else { Cell::Str(field) }
 }
 
 fn names_of(
@@ -425,25 +392,14 @@ fn names_of(
 
 fn name(position: usize, name: &str) -> String {
     let name = name.trim();
-    if name.is_empty() {
-        format!("column_{}", position + 1)
-    } else {
-        name.to_owned()
-    }
+    if name.is_empty() { format!("column_{}", position + 1) } else { name.to_owned() }
 }
 
 /// What is wrong with a record of which a field goes on behind its closing quote.
 fn stray(record: &str, start: usize, quote: usize) -> Fault {
-    let shown: String = record[start..]
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .take(40)
-        .collect();
-    let fault = Fault::new(format!(
-        "a quoted field continues after its closing quote: `{shown}`"
-    ));
+    let shown: String =
+        record[start..].lines().next().unwrap_or_default().chars().take(40).collect();
+    let fault = Fault::new(format!("a quoted field continues after its closing quote: `{shown}`"));
     // where it takes several lines, nobody knows whose they are
     let lines = line_ends(record.trim().as_bytes());
     let fault = fault.kind(if lines > 0 { Kind::Fatal } else { Kind::Quote });

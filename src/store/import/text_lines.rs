@@ -118,12 +118,7 @@ impl<'t> Records<'t> {
         match self {
             // A text in memory has neither I/O errors nor bytes that are not UTF-8.
             Records::Csv(reader) => reader.read_record(record).unwrap_or(false),
-            Records::Plain {
-                text,
-                at,
-                separator,
-                runs,
-            } => {
+            Records::Plain { text, at, separator, runs } => {
                 record.clear();
                 while record.is_empty() {
                     let Some((start, line)) = next_line(text, *at) else {

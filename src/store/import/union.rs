@@ -63,8 +63,7 @@ pub(super) fn lacking(parts: &[(&Path, &[Found])], name: &str) -> Option<DataWar
 }
 
 pub(super) fn file_name(path: &Path) -> String {
-    path.file_name()
-        .map_or_else(String::new, |n| n.to_string_lossy().into_owned())
+    path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
 }
 
 /// What holds values of both types.
@@ -95,15 +94,12 @@ pub(super) fn odd(
     b: &Result<Type, String>,
 ) -> Option<String> {
     let text = |ty: &Result<Type, String>| {
-        ty.as_ref()
-            .map_or_else(Clone::clone, |ty| format!("{ty:?}").to_lowercase())
+        ty.as_ref().map_or_else(Clone::clone, |ty| format!("{ty:?}").to_lowercase())
     };
     match (joined, a, b) {
         (Ok(Type::String), Ok(a), Ok(b)) if a != b && *a != Type::Null && *b != Type::Null => {
             let (a, b) = (text(&Ok(a.clone())), text(&Ok(b.clone())));
-            Some(format!(
-                "is {b} here but {a} in earlier files; read as string"
-            ))
+            Some(format!("is {b} here but {a} in earlier files; read as string"))
         }
         _ => None,
     }

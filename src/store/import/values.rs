@@ -33,19 +33,15 @@ impl Values {
         match ty {
             Type::Float => Values::Float(Vec::new()),
             Type::Bool => Values::Bool(Vec::new()),
-            Type::String | Type::Null | Type::Error => Values::Word {
-                codes: Vec::new(),
-                words: Words::default(),
-            },
-            Type::List(item) => Values::List {
-                slots: Vec::new(),
-                items: Box::new(Values::new(item)),
-            },
-            Type::Vector(n) => Values::Vector {
-                dim: *n as usize,
-                data: Vec::new(),
-                present: Vec::new(),
-            },
+            Type::String | Type::Null | Type::Error => {
+                Values::Word { codes: Vec::new(), words: Words::default() }
+            }
+            Type::List(item) => {
+                Values::List { slots: Vec::new(), items: Box::new(Values::new(item)) }
+            }
+            Type::Vector(n) => {
+                Values::Vector { dim: *n as usize, data: Vec::new(), present: Vec::new() }
+            }
             Type::Id(_) => Values::Row(Vec::new()),
             Type::Int | Type::Time | Type::Duration => Values::Int(Vec::new()),
         }
@@ -85,31 +81,21 @@ impl Values {
             (Values::Float(v), Values::Float(w)) => v.push(w[row]),
             (Values::Bool(v), Values::Bool(w)) => v.push(w[row]),
             (Values::Row(v), Values::Row(w)) => v.push(w[row]),
-            (
-                Values::Word { codes, words },
-                Values::Word {
-                    codes: from,
-                    words: texts,
-                },
-            ) if from[row] != NULL_CODE => codes.push(words.add(texts.get(from[row]))),
-            (
-                Values::List { slots, items },
-                Values::List {
-                    slots: from,
-                    items: elements,
-                },
-            ) if from[row][0] != NULL_CODE => {
+            (Values::Word { codes, words }, Values::Word { codes: from, words: texts })
+                if from[row] != NULL_CODE =>
+            {
+                codes.push(words.add(texts.get(from[row])))
+            }
+            (Values::List { slots, items }, Values::List { slots: from, items: elements })
+                if from[row][0] != NULL_CODE =>
+            {
                 let [start, length] = from[row];
                 slots.push([items.len() as u32, length]);
                 (start..start + length).for_each(|at| items.push_of(elements, at as usize));
             }
             (
                 Values::Vector { data, present, .. },
-                Values::Vector {
-                    dim,
-                    data: numbers,
-                    present: there,
-                },
+                Values::Vector { dim, data: numbers, present: there },
             ) => {
                 data.extend_from_slice(&numbers[row * dim..(row + 1) * dim]);
                 present.push(there[row]);
@@ -160,23 +146,13 @@ impl Values {
             Values::Int(v) => Values::Int(pick(&v, rows)),
             Values::Float(v) => Values::Float(pick(&v, rows)),
             Values::Bool(v) => Values::Bool(pick(&v, rows)),
-            Values::Word { codes, words } => Values::Word {
-                codes: pick(&codes, rows),
-                words,
-            },
-            Values::List { slots, items } => Values::List {
-                slots: pick(&slots, rows),
-                items,
-            },
+            Values::Word { codes, words } => Values::Word { codes: pick(&codes, rows), words },
+            Values::List { slots, items } => Values::List { slots: pick(&slots, rows), items },
             Values::Row(v) => Values::Row(pick(&v, rows)),
             Values::Vector { dim, data, present } => {
                 let take = |r: &u32| data[*r as usize * dim..][..dim].iter().copied();
                 let data = rows.iter().flat_map(take).collect();
-                Values::Vector {
-                    dim,
-                    data,
-                    present: pick(&present, rows),
-                }
+                Values::Vector { dim, data, present: pick(&present, rows) }
             }
         }
     }

@@ -17,18 +17,12 @@ pub fn nested_declaration(stop: &Stop) -> Explanation {
                 && stop.before().len() == 1
                 && stop.bracket() == Some(Token::OpenBlock) =>
         {
-            (
-                DECLARATIONS.iter().find(|d| d.0 == stop.slice(previous))?.0,
-                previous,
-            )
+            (DECLARATIONS.iter().find(|d| d.0 == stop.slice(previous))?.0, previous)
         }
         _ => return None,
     };
-    let diagnostic = Diagnostic::new(
-        code::E0106,
-        lexeme.span,
-        format!("`{word}` is not allowed here"),
-    );
+    let diagnostic =
+        Diagnostic::new(code::E0106, lexeme.span, format!("`{word}` is not allowed here"));
     Some((
         diagnostic.help(
             "declarations stand at the top level of a file; a block holds bindings `name = value`",
@@ -40,17 +34,12 @@ pub fn nested_declaration(stop: &Stop) -> Explanation {
 pub fn misplaced_assert(stop: &Stop) -> Explanation {
     let found = stop.found().filter(|l| l.token == Token::Assert)?;
     let diagnostic = Diagnostic::new(code::E0106, found.span, "`assert` is not allowed here");
-    Some((
-        diagnostic.help("asserts are lines of the block of a `test`"),
-        Repair::Replace,
-    ))
+    Some((diagnostic.help("asserts are lines of the block of a `test`"), Repair::Replace))
 }
 
 /// `def f(rows) = ...`.
 pub fn untyped_parameter(stop: &Stop) -> Explanation {
-    let name = stop
-        .previous()
-        .filter(|p| matches!(p.token, Token::Name(_) | Token::Quoted(_)))?;
+    let name = stop.previous().filter(|p| matches!(p.token, Token::Name(_) | Token::Quoted(_)))?;
     stop.tokens.first()?.token.declaration()?;
     let typed =
         stop.bracket() == Some(Token::Open) && stop.expected.len() == 1 && stop.expects(":");

@@ -76,24 +76,12 @@ pub fn lost_expression(e: &Expr, next: &ItemKind) -> Diagnostic {
         {
             "`==` compares; a binding is written `name = value`"
         }
-        _ if matches!(
-            next,
-            ItemKind::Expr(Expr {
-                kind: ExprKind::Call { .. },
-                ..
-            })
-        ) =>
-        {
+        _ if matches!(next, ItemKind::Expr(Expr { kind: ExprKind::Call { .. }, .. })) => {
             "only the last item may be an expression; the next line of a chain begins with `.`"
         }
         _ => "only the last item may be an expression; give this one a name: `name = ...`",
     };
-    Diagnostic::new(
-        code::E0105,
-        e.span,
-        "an expression stands where an item must stand",
-    )
-    .help(help)
+    Diagnostic::new(code::E0105, e.span, "an expression stands where an item must stand").help(help)
 }
 
 fn is_name(e: &Expr) -> bool {
@@ -117,11 +105,7 @@ fn missing_comma(stop: &Stop) -> Explanation {
         return None;
     }
     let message = format!("a comma is missing before {}", stop.shown());
-    let help = format!(
-        "write `{}, {}`",
-        last_line(stop.slice(previous)),
-        stop.slice(found)
-    );
+    let help = format!("write `{}, {}`", last_line(stop.slice(previous)), stop.slice(found));
     let diagnostic = Diagnostic::new(code::E0101, found.span, message).help(help);
     Some((diagnostic, Repair::Insert(Token::Comma)))
 }
@@ -131,19 +115,10 @@ fn last_line(text: &str) -> &str {
 }
 
 fn null_test(stop: &Stop) -> Explanation {
-    let is = stop
-        .before()
-        .iter()
-        .rev()
-        .take(2)
-        .find(|l| l.token == Token::Is)?;
+    let is = stop.before().iter().rev().take(2).find(|l| l.token == Token::Is)?;
     let found = stop.found()?;
     let help = "equality is written `==`; `is` goes with `null` only: `x is null`, `x is not null`";
-    Some(replace(
-        is.span.to(found.span),
-        "`is` compares with `null` only",
-        help,
-    ))
+    Some(replace(is.span.to(found.span), "`is` compares with `null` only", help))
 }
 
 /// `a if b` without `else`.
@@ -155,10 +130,7 @@ fn unfinished_choice(stop: &Stop) -> Explanation {
         return None;
     }
     let diagnostic = Diagnostic::new(code::E0101, begun.span, "this `if` has no `else`");
-    Some((
-        diagnostic.help("a choice names both sides: `a if condition else b`"),
-        Repair::Replace,
-    ))
+    Some((diagnostic.help("a choice names both sides: `a if condition else b`"), Repair::Replace))
 }
 
 /// `if a then b else c`.
@@ -192,20 +164,12 @@ fn no_tuple(stop: &Stop) -> Explanation {
 
 /// `{"a": 1}` and `{a, b}`.
 fn record_name(stop: &Stop) -> Explanation {
-    let found = stop
-        .found()
-        .filter(|_| stop.bracket() == Some(Token::OpenRecord))?;
+    let found = stop.found().filter(|_| stop.bracket() == Some(Token::OpenRecord))?;
     if stop.expects("NAME") && !stop.expects_expression() {
         let help = "fields have plain names: `{name: value}`; other names stand in backticks";
-        return Some(replace(
-            found.span,
-            format!("{} names no field", stop.shown()),
-            help,
-        ));
+        return Some(replace(found.span, format!("{} names no field", stop.shown()), help));
     }
-    let name = stop
-        .previous()
-        .filter(|_| stop.expected.len() == 1 && stop.expects(":"))?;
+    let name = stop.previous().filter(|_| stop.expected.len() == 1 && stop.expects(":"))?;
     let field = stop.slice(name);
     Some(replace(
         name.span,
@@ -222,13 +186,10 @@ fn no_index(stop: &Stop) -> Explanation {
         _ => return None,
     };
     let previous = stop.previous()?;
-    previous.token.can_end().then(|| {
-        replace(
-            found.span,
-            format!("unexpected {} after a value", stop.shown()),
-            help,
-        )
-    })
+    previous
+        .token
+        .can_end()
+        .then(|| replace(found.span, format!("unexpected {} after a value", stop.shown()), help))
 }
 
 /// What to write for `rows[...]`.
@@ -271,10 +232,7 @@ fn by_place(inside: &[Lexeme]) -> String {
     match to.get(1).and_then(number) {
         Some(to) if from == 0 => format!("the first rows of a set are `.take({to})`"),
         Some(to) if to > from => {
-            format!(
-                "rows by their place are `.take({}, offset={from})`",
-                to - from
-            )
+            format!("rows by their place are `.take({}, offset={from})`", to - from)
         }
         _ => "lists and sets are not indexed; `take(n, offset=k)` picks by place, `x in list` \
               asks for a member"
@@ -283,10 +241,7 @@ fn by_place(inside: &[Lexeme]) -> String {
 }
 
 fn compares(token: Token) -> bool {
-    matches!(
-        token,
-        Token::Eq | Token::Ne | Token::Lt | Token::Le | Token::Gt | Token::Ge
-    )
+    matches!(token, Token::Eq | Token::Ne | Token::Lt | Token::Le | Token::Gt | Token::Ge)
 }
 
 /// `a < b in c`: `in` and `is` do not chain.
@@ -301,10 +256,7 @@ fn mixed_comparison(stop: &Stop) -> Explanation {
     let help = "join two conditions with `and`, or put one in parentheses";
     Some(replace(
         found.span,
-        format!(
-            "{} does not chain with the comparison before it",
-            stop.shown()
-        ),
+        format!("{} does not chain with the comparison before it", stop.shown()),
         help,
     ))
 }
@@ -323,19 +275,13 @@ fn missing_expression(stop: &Stop) -> Explanation {
         }
         _ => format!("before {}", stop.shown()),
     };
-    let span = after
-        .filter(|_| stop.at_end())
-        .map_or(stop.here(), |p| p.span);
+    let span = after.filter(|_| stop.at_end()).map_or(stop.here(), |p| p.span);
     let help = if stop.at_end() {
         "write a value, a name or a call there"
     } else {
         "write a value, a name or a call there, or remove the sign"
     };
-    Some(replace(
-        span,
-        format!("an expression is missing {place}"),
-        help,
-    ))
+    Some(replace(span, format!("an expression is missing {place}"), help))
 }
 
 fn unexpected(stop: &Stop) -> Explanation {

@@ -39,10 +39,7 @@ pub fn take_out(text: &str, tokens: &mut Vec<Lexeme>) -> Vec<Diagnostic> {
         let span = tokens[start].span.to(tokens[end - 1].span);
         found.push(Diagnostic::new(code::E0101, span, phrase.message).help(phrase.help));
         kept.truncate(kept.len() - phrase.before);
-        kept.push(Lexeme {
-            first: tokens[start].first,
-            ..Lexeme::synthetic(Token::Bad, span)
-        });
+        kept.push(Lexeme { first: tokens[start].first, ..Lexeme::synthetic(Token::Bad, span) });
         at = end;
     }
     if !found.is_empty() {
@@ -173,12 +170,7 @@ fn interval(text: &str, tokens: &[Lexeme], at: usize) -> Option<Phrase> {
         Some(duration) => format!("write `{duration}`"),
         None => "durations are written `7d`, `12h`, `30m`, `90s`; a month is `30d`".to_owned(),
     };
-    Some(Phrase {
-        before: 0,
-        length,
-        message: "a duration is written in one word",
-        help,
-    })
+    Some(Phrase { before: 0, length, message: "a duration is written in one word", help })
 }
 
 /// `count(distinct x)`.
@@ -265,9 +257,6 @@ fn pattern(text: &str, tokens: &[Lexeme], at: usize) -> Option<Phrase> {
         before: at - start,
         length,
         message: "no sign compares a text with a pattern",
-        help: format!(
-            "write `extract({}, {pattern}) is not null`",
-            sql::whole(text, &value)
-        ),
+        help: format!("write `extract({}, {pattern}) is not null`", sql::whole(text, &value)),
     })
 }

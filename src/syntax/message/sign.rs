@@ -21,9 +21,7 @@ const CASTS: [(&str, &str); 9] = [
 
 /// The function that makes a value of a type.
 fn cast_to(name: &str) -> Option<&'static str> {
-    let found = CASTS
-        .iter()
-        .find(|(other, _)| name.eq_ignore_ascii_case(other));
+    let found = CASTS.iter().find(|(other, _)| name.eq_ignore_ascii_case(other));
     found.map(|(_, function)| *function)
 }
 
@@ -73,11 +71,7 @@ pub fn order_word(stop: &Stop) -> Explanation {
         false => format!("rows are sorted by score, descending: write `score({value})`"),
         true => format!(
             "rows are sorted by score, descending; to reverse the order use `-x`, for a time `age(t)`: write `score(-{})`",
-            if value.contains(' ') {
-                format!("({value})")
-            } else {
-                value
-            }
+            if value.contains(' ') { format!("({value})") } else { value }
         ),
     };
     let message = format!("`{word}` cannot follow a value");
@@ -220,10 +214,7 @@ pub fn braces_of_list(stop: &Stop) -> Explanation {
     if !block || before == Token::Close || !inside.iter().all(|l| plain(l.token)) {
         return None;
     }
-    let help = format!(
-        "write lists in square brackets: `[{}]`",
-        stop.words(open + 1..close)
-    );
+    let help = format!("write lists in square brackets: `[{}]`", stop.words(open + 1..close));
     let span = stop.tokens[open].span.to(stop.tokens[close].span);
     Some(replace(span, "braces hold a block", help))
 }

@@ -14,19 +14,14 @@ const CLAUSES: [&str; 22] = [
 
 /// Whether a statement may begin with a word.
 pub fn may_begin(word: &str) -> bool {
-    [
-        "select", "insert", "delete", "create", "update", "from", "with", "match",
-    ]
-    .iter()
-    .any(|w| word.eq_ignore_ascii_case(w))
+    ["select", "insert", "delete", "create", "update", "from", "with", "match"]
+        .iter()
+        .any(|w| word.eq_ignore_ascii_case(w))
 }
 
 /// Whether an item is a further line of a statement.
 pub fn goes_on(text: &str, item: &ItemTokens) -> bool {
-    let word = item
-        .tokens
-        .first()
-        .map(|t| text[t.span.range()].to_ascii_lowercase());
+    let word = item.tokens.first().map(|t| text[t.span.range()].to_ascii_lowercase());
     word.is_some_and(|word| CLAUSES.contains(&word.as_str()))
 }
 
@@ -113,12 +108,8 @@ fn along(text: &str, tokens: &[&Lexeme]) -> String {
 
 /// `select` and something that can stand there and not behind a name of that word.
 pub fn selects(tokens: &[Lexeme]) -> bool {
-    let names = |t: Token| {
-        matches!(
-            t,
-            Token::Name(_) | Token::Quoted(_) | Token::Int(_) | Token::Str(_)
-        )
-    };
+    let names =
+        |t: Token| matches!(t, Token::Name(_) | Token::Quoted(_) | Token::Int(_) | Token::Str(_));
     match tokens {
         [_, star, next, ..] if star.token == Token::Star => names(next.token),
         [_, star] => star.token == Token::Star || names(star.token),
@@ -173,9 +164,8 @@ type Clause<'l, 't> = (String, Vec<&'l Lexeme<'t>>);
 
 /// The statement by its clauses. Names of tables before a point are left out: there is one table.
 fn cut<'l, 't>(text: &str, tokens: &[&'l Lexeme<'t>]) -> Vec<Clause<'l, 't>> {
-    const WORDS: [&str; 9] = [
-        "select", "from", "where", "order", "group", "having", "limit", "offset", "return",
-    ];
+    const WORDS: [&str; 9] =
+        ["select", "from", "where", "order", "group", "having", "limit", "offset", "return"];
     let slice = |token: &Lexeme| &text[token.span.range()];
     let aliases = aliases(tokens, &slice);
     let mut clauses: Vec<Clause> = Vec::new();
@@ -199,19 +189,13 @@ fn cut<'l, 't>(text: &str, tokens: &[&'l Lexeme<'t>]) -> Vec<Clause<'l, 't>> {
 fn aliases<'t>(tokens: &[&Lexeme], slice: &impl Fn(&Lexeme) -> &'t str) -> Vec<&'t str> {
     let mut found = Vec::new();
     for (i, token) in tokens.iter().enumerate() {
-        let named = |k: usize| {
-            tokens
-                .get(i + k)
-                .filter(|l| matches!(l.token, Token::Name(_)))
-        };
+        let named = |k: usize| tokens.get(i + k).filter(|l| matches!(l.token, Token::Name(_)));
         if slice(token).eq_ignore_ascii_case("from") {
             let skip = usize::from(named(2).is_some_and(|l| slice(l).eq_ignore_ascii_case("as")));
             found.extend(named(1).map(|l| slice(l)));
             found.extend(named(2 + skip).map(|l| slice(l)));
         } else if token.token == Token::Open
-            && tokens
-                .get(i + 2)
-                .is_some_and(|l| matches!(l.token, Token::Colon | Token::Close))
+            && tokens.get(i + 2).is_some_and(|l| matches!(l.token, Token::Colon | Token::Close))
         {
             found.extend(named(1).map(|l| slice(l)));
         }
@@ -263,11 +247,8 @@ pub fn condition(text: &str, part: &[&Lexeme]) -> String {
 
 /// The first expression of an order: the largest stand first here.
 fn order(text: &str, part: &[&Lexeme]) -> String {
-    let first: Vec<&Lexeme> = part
-        .iter()
-        .copied()
-        .take_while(|t| t.token != Token::Comma)
-        .collect();
+    let first: Vec<&Lexeme> =
+        part.iter().copied().take_while(|t| t.token != Token::Comma).collect();
     let Some((last, before)) = first.split_last() else {
         return "score".to_owned();
     };

@@ -24,10 +24,7 @@ pub(super) fn replace(
     message: impl Into<String>,
     help: impl Into<String>,
 ) -> (Diagnostic, Repair) {
-    (
-        Diagnostic::new(code::E0101, span, message).help(help),
-        Repair::Replace,
-    )
+    (Diagnostic::new(code::E0101, span, message).help(help), Repair::Replace)
 }
 
 impl<'a, 't> Stop<'a, 't> {
@@ -116,11 +113,7 @@ impl<'a, 't> Stop<'a, 't> {
 }
 
 pub(super) fn article(word: &str) -> &'static str {
-    if word.starts_with(['a', 'e', 'i', 'o', 'u']) {
-        "an"
-    } else {
-        "a"
-    }
+    if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
 }
 
 /// The few things that fit, in words; none where there are many.
@@ -142,9 +135,5 @@ pub(super) fn expected_list(stop: &Stop) -> Option<String> {
         return None;
     }
     let last = words.pop()?;
-    Some(if words.is_empty() {
-        last
-    } else {
-        format!("{} or {last}", words.join(", "))
-    })
+    Some(if words.is_empty() { last } else { format!("{} or {last}", words.join(", ")) })
 }

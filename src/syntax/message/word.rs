@@ -11,11 +11,7 @@ use crate::diag::{Diagnostic, code};
 
 /// Words of other languages: what to say and what to do instead.
 const FOREIGN: &[(&str, &str, &str)] = &[
-    (
-        "lambda",
-        "there are no lambdas",
-        "write the expression itself: `filter(score > 0.5)`",
-    ),
+    ("lambda", "there are no lambdas", "write the expression itself: `filter(score > 0.5)`"),
     (
         "for",
         "there are no loops",
@@ -26,55 +22,28 @@ const FOREIGN: &[(&str, &str, &str)] = &[
         "there are no loops",
         "operators work on whole sets: `filter`, `let` and `score` look at every row",
     ),
-    (
-        "return",
-        "`return` is not part of the language",
-        "the last line of a block is its value",
-    ),
-    (
-        "elif",
-        "`elif` is not part of the language",
-        "choices chain: `a if x else b if y else c`",
-    ),
+    ("return", "`return` is not part of the language", "the last line of a block is its value"),
+    ("elif", "`elif` is not part of the language", "choices chain: `a if x else b if y else c`"),
     (
         "then",
         "`then` is not part of the language",
         "a conditional is written `a if condition else b`",
     ),
-    (
-        "const",
-        "`const` is not part of the language",
-        "a binding is written `name = value`",
-    ),
-    (
-        "var",
-        "`var` is not part of the language",
-        "a binding is written `name = value`",
-    ),
+    ("const", "`const` is not part of the language", "a binding is written `name = value`"),
+    ("var", "`var` is not part of the language", "a binding is written `name = value`"),
     (
         "let",
         "a binding needs no `let`",
         "a binding is written `name = value`; a column is added with `.let(name=value)`",
     ),
-    (
-        "from",
-        "`from` is not part of an import",
-        "a module is imported whole: `import std.hybrid`",
-    ),
-    (
-        "null",
-        "`null` is tested with `is null`",
-        "write `x is null` or `x is not null`",
-    ),
+    ("from", "`from` is not part of an import", "a module is imported whole: `import std.hybrid`"),
+    ("null", "`null` is tested with `is null`", "write `x is null` or `x is not null`"),
 ];
 
 pub fn foreign_word(stop: &Stop) -> Explanation {
     let near = [stop.index.checked_sub(1), Some(stop.index)];
-    let near = near
-        .into_iter()
-        .flatten()
-        .filter_map(|i| stop.tokens.get(i))
-        .chain(stop.before().first());
+    let near =
+        near.into_iter().flatten().filter_map(|i| stop.tokens.get(i)).chain(stop.before().first());
     let mut words = near.filter(|l| matches!(l.token, Token::Name(_)));
     words.find_map(|lexeme| {
         let word = FOREIGN.iter().find(|f| f.0 == stop.slice(lexeme))?;
@@ -94,11 +63,7 @@ pub fn reserved_name(stop: &Stop) -> Explanation {
         return None;
     }
     let help = format!("choose another name, or write it in backticks: `` `{word}` ``");
-    Some(replace(
-        lexeme.span,
-        format!("`{word}` is a reserved word, not a name"),
-        help,
-    ))
+    Some(replace(lexeme.span, format!("`{word}` is a reserved word, not a name"), help))
 }
 
 /// `7 days`, `7 d`: a number and its unit, apart.
@@ -138,19 +103,12 @@ pub fn all_columns(stop: &Stop) -> Explanation {
         "count" => "write `count(rows)`, or `count(~likes(it))` for the links of a row",
         _ => return None,
     };
-    Some(replace(
-        star.span,
-        "`*` does not stand for all columns",
-        help,
-    ))
+    Some(replace(star.span, "`*` does not stand for all columns", help))
 }
 
 /// Words that stand between two values elsewhere, and what says it here.
 const INFIX: &[(&str, &str)] = &[
-    (
-        "like",
-        "texts are compared with `starts_with(text, \"A\")`, `contains(text, \"b\")`",
-    ),
+    ("like", "texts are compared with `starts_with(text, \"A\")`, `contains(text, \"b\")`"),
     ("between", "a range is written `low <= x and x <= high`"),
     ("of", "a window is written `2 in 10`"),
     ("mod", "the remainder is `a % b`"),
@@ -172,9 +130,7 @@ pub fn infix_word(stop: &Stop) -> Explanation {
         return None;
     }
     let word = stop.slice(found);
-    let known = INFIX
-        .iter()
-        .find(|(name, _)| word.eq_ignore_ascii_case(name));
+    let known = INFIX.iter().find(|(name, _)| word.eq_ignore_ascii_case(name));
     let usual = "connect them with an operator, or separate arguments with `,`";
     let help = known.map_or(usual, |(_, help)| help);
     let message = format!("`{word}` is not a binary operator");
@@ -199,11 +155,7 @@ fn foreign_sign(stop: &Stop, found: &Lexeme) -> Explanation {
     };
     let signs = format!("{}{}", stop.slice(first), stop.slice(found));
     let span = first.span.to(found.span);
-    Some(replace(
-        span,
-        format!("`{signs}` is not part of the language"),
-        help,
-    ))
+    Some(replace(span, format!("`{signs}` is not part of the language"), help))
 }
 
 /// `parm x: int`, `defn f(x) = ...`: a line that begins with two names.
@@ -256,11 +208,8 @@ pub fn equals(stop: &Stop) -> Explanation {
             Some((d.help("write `==` to compare"), eq))
         }
         Token::Eq if stop.expects("=") && !stop.expects_expression() && !stop.expects("==") => {
-            let d = Diagnostic::new(
-                code::E0101,
-                found.span,
-                "`==` compares, it does not give a value",
-            );
+            let d =
+                Diagnostic::new(code::E0101, found.span, "`==` compares, it does not give a value");
             Some((d.help("write `=`"), Repair::Substitute(Token::Assign)))
         }
         _ => foreign_sign(stop, found),
@@ -269,9 +218,7 @@ pub fn equals(stop: &Stop) -> Explanation {
 
 /// `// text` and `/* text */`.
 pub fn comment_mark(stop: &Stop) -> Explanation {
-    let line = stop.text[..stop.here().start as usize]
-        .rfind('\n')
-        .map_or(0, |i| i + 1);
+    let line = stop.text[..stop.here().start as usize].rfind('\n').map_or(0, |i| i + 1);
     let mark = stop.tokens[..(stop.index + 1).min(stop.tokens.len())]
         .iter()
         .rev()
@@ -281,9 +228,5 @@ pub fn comment_mark(stop: &Stop) -> Explanation {
             l.token == Token::SlashSlash || stop.text[l.span.start as usize..].starts_with("/*")
         })
         .last()?;
-    Some(replace(
-        mark.span,
-        "not a comment",
-        "comments begin with `#`",
-    ))
+    Some(replace(mark.span, "not a comment", "comments begin with `#`"))
 }

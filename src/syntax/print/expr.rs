@@ -61,9 +61,7 @@ fn level_of(e: &Expr) -> u8 {
     match &e.kind {
         ExprKind::If { .. } | ExprKind::Rule { .. } => level::ANY,
         ExprKind::Binary { op, .. } => sign_and_level(*op).1,
-        ExprKind::Unary {
-            op: UnaryOp::Not, ..
-        } => level::NOT,
+        ExprKind::Unary { op: UnaryOp::Not, .. } => level::NOT,
         ExprKind::Unary { .. } => level::SIGN,
         ExprKind::Compare { .. } | ExprKind::In { .. } | ExprKind::IsNull { .. } => level::COMPARE,
         ExprKind::Field { .. } | ExprKind::Method { .. } => level::POSTFIX,
@@ -104,11 +102,7 @@ impl Printer<'_> {
                 format!("{}({})", name(&callee.text), args(all))
             }
             ExprKind::Links { edge, ends } => format!("({})({})", any(edge), args(ends)),
-            ExprKind::Method {
-                receiver,
-                name: n,
-                args: all,
-            } => {
+            ExprKind::Method { receiver, name: n, args: all } => {
                 let receiver = self.flat(receiver, level::POSTFIX);
                 format!("{receiver}.{}({})", name(&n.text), args(all))
             }
@@ -134,9 +128,7 @@ impl Printer<'_> {
             ExprKind::Rule { key, count, window } => self.rule(key, count, window.as_deref()),
             _ => match self.pieces(e) {
                 Some(pieces) => {
-                    let texts = pieces
-                        .into_iter()
-                        .map(|(sign, e, min)| sign + &self.flat(e, min));
+                    let texts = pieces.into_iter().map(|(sign, e, min)| sign + &self.flat(e, min));
                     texts.collect::<Vec<_>>().join(" ")
                 }
                 None => self.atom(e),
@@ -153,14 +145,9 @@ impl Printer<'_> {
     }
 
     fn rule(self, key: &Expr, count: &Expr, window: Option<&Expr>) -> String {
-        let window = window.map_or(String::new(), |w| {
-            format!(" in {}", self.flat(w, level::UNION))
-        });
-        format!(
-            "{}: {}{window}",
-            self.flat(key, level::ANY),
-            self.flat(count, level::UNION)
-        )
+        let window =
+            window.map_or(String::new(), |w| format!(" in {}", self.flat(w, level::UNION)));
+        format!("{}: {}{window}", self.flat(key, level::ANY), self.flat(count, level::UNION))
     }
 
     fn atom(self, e: &Expr) -> String {
@@ -179,9 +166,7 @@ impl Printer<'_> {
     }
 
     fn arg_texts(self, args: &[Arg]) -> Vec<String> {
-        args.iter()
-            .map(|a| arg_name(a) + &self.flat(&a.value, level::ANY))
-            .collect()
+        args.iter().map(|a| arg_name(a) + &self.flat(&a.value, level::ANY)).collect()
     }
 
     /// The arguments of a call with their parentheses; `span` holds them.
@@ -217,11 +202,9 @@ impl Printer<'_> {
                 callee + &self.args(args, span, used)
             }
             ExprKind::Method { .. } | ExprKind::Field { .. } => self.chain(e, used),
-            ExprKind::List(elements) => self.spread(
-                "[",
-                "]",
-                elements.iter().map(|e| inner.lay(e, level::ANY, 1)),
-            ),
+            ExprKind::List(elements) => {
+                self.spread("[", "]", elements.iter().map(|e| inner.lay(e, level::ANY, 1)))
+            }
             ExprKind::Record(fields) if !fields.is_empty() => self.spread(
                 "{",
                 "}",
@@ -279,33 +262,20 @@ impl Printer<'_> {
     fn pieces<'e>(self, e: &'e Expr) -> Option<Vec<Piece<'e>>> {
         let first = |e: &'e Expr, min: u8| (String::new(), e, min);
         Some(match &e.kind {
-            ExprKind::Binary {
-                op: BinaryOp::Pow,
-                left,
-                right,
-            } => vec![
-                first(left, level::NUMBER),
-                ("** ".into(), right, level::SIGN),
-            ],
+            ExprKind::Binary { op: BinaryOp::Pow, left, right } => {
+                vec![first(left, level::NUMBER), ("** ".into(), right, level::SIGN)]
+            }
             ExprKind::Binary { op, .. } => operands(e, sign_and_level(*op).1),
             ExprKind::Compare { first: one, rest } => {
                 let sign = |op: &_| format!("{} ", compare_sign(*op));
                 let rest = rest.iter().map(|(op, e)| (sign(op), e, level::UNION));
                 [first(one, level::UNION)].into_iter().chain(rest).collect()
             }
-            ExprKind::In {
-                value,
-                set,
-                negated,
-            } => {
+            ExprKind::In { value, set, negated } => {
                 let sign = if *negated { "not in " } else { "in " };
                 vec![first(value, level::UNION), (sign.into(), set, level::UNION)]
             }
-            ExprKind::If {
-                then,
-                condition,
-                otherwise,
-            } => vec![
+            ExprKind::If { then, condition, otherwise } => vec![
                 first(then, level::OR),
                 ("if ".into(), condition, level::OR),
                 ("else ".into(), otherwise, level::ANY),
@@ -316,17 +286,12 @@ impl Printer<'_> {
 }
 
 fn arg_name(arg: &Arg) -> String {
-    arg.name
-        .as_ref()
-        .map_or(String::new(), |n| format!("{}=", name(&n.text)))
+    arg.name.as_ref().map_or(String::new(), |n| format!("{}=", name(&n.text)))
 }
 
 /// What stands between a callee and the end of its call.
 fn after(callee: &Name, call: &Expr) -> Span {
-    Span {
-        start: callee.span.end,
-        ..call.span
-    }
+    Span { start: callee.span.end, ..call.span }
 }
 
 fn null_test(negated: bool) -> &'static str {
@@ -334,11 +299,7 @@ fn null_test(negated: bool) -> &'static str {
 }
 
 fn unary_level(op: UnaryOp) -> u8 {
-    if op == UnaryOp::Not {
-        level::NOT
-    } else {
-        level::SIGN
-    }
+    if op == UnaryOp::Not { level::NOT } else { level::SIGN }
 }
 
 /// The operands of a left-leaning chain of operators of one level.

@@ -27,10 +27,7 @@ const STEP: usize = 4;
 pub fn print(file: &File) -> String {
     let printer = Printer::default();
     let items = file.items.iter().map(|item| {
-        let apart = Apart {
-            documented: !item.docs.is_empty(),
-            above: false,
-        };
+        let apart = Apart { documented: !item.docs.is_empty(), above: false };
         let text = doc_lines(&item.docs, 0) + &printer.item(item);
         (item, text, apart)
     });
@@ -41,10 +38,7 @@ pub fn print(file: &File) -> String {
 pub fn laid_out(text: &str) -> Option<String> {
     let file = parse(text, SourceId::default(), &mut Sink::default());
     let notes = Notes::of(text);
-    let printer = Printer {
-        notes: Some(notes.places()),
-        indent: 0,
-    };
+    let printer = Printer { notes: Some(notes.places()), indent: 0 };
     let items = file.items.iter().map(|item| {
         let apart = notes.stands_apart(item.span.start).unwrap_or_default();
         (item, printer.item(item), apart)
@@ -101,10 +95,7 @@ struct Printer<'c> {
 
 impl Printer<'_> {
     fn deeper(self) -> Self {
-        Printer {
-            indent: self.indent + STEP,
-            ..self
-        }
+        Printer { indent: self.indent + STEP, ..self }
     }
 
     /// Whether a comment stands within: then it cannot be one line.
@@ -123,11 +114,7 @@ impl Printer<'_> {
             }
             ItemKind::Import(ImportPath::File { path, .. }) => format!("import {}", quoted(path)),
             ItemKind::Edge(edge) => self.edge(edge),
-            ItemKind::Test {
-                name: n,
-                settings,
-                body,
-            } => {
+            ItemKind::Test { name: n, settings, body } => {
                 let settings = match &settings[..] {
                     [] => String::new(),
                     [first, ..] => {
@@ -151,49 +138,37 @@ impl Printer<'_> {
     /// What stands before the `=` of an item of the form `head = value`.
     fn head(self, kind: &ItemKind) -> String {
         match kind {
-            ItemKind::Param {
-                name: n, ty, range, ..
-            } => {
+            ItemKind::Param { name: n, ty, range, .. } => {
                 let range = self.optional_range(range.as_ref());
                 format!("param {}: {}{range}", name(&n.text), type_text(ty))
             }
             ItemKind::Tunable { name: n, range, .. } => {
                 format!("tunable {} in {}", name(&n.text), self.range(range))
             }
-            ItemKind::Embedding {
-                name: n, entities, ..
-            } => {
+            ItemKind::Embedding { name: n, entities, .. } => {
                 let entities: Vec<String> = entities.iter().map(|e| name(&e.text)).collect();
                 format!("embedding {} on {}", name(&n.text), entities.join(", "))
             }
-            ItemKind::Model {
-                name: n, entity, ..
-            } => format!("model {} on {}", name(&n.text), name(&entity.text)),
+            ItemKind::Model { name: n, entity, .. } => {
+                format!("model {} on {}", name(&n.text), name(&entity.text))
+            }
             ItemKind::Value(def) => self.row_head("value", def),
             ItemKind::Policy(def) => self.row_head("policy", def),
-            ItemKind::Def {
-                name: n,
-                params,
-                result,
-                ..
-            } => {
+            ItemKind::Def { name: n, params, result, .. } => {
                 let result = result.as_ref().map(|r| format!(" -> {}", type_text(r)));
                 let (params, result) = (self.params(params), result.unwrap_or_default());
                 format!("def {}{params}{result}", name(&n.text))
             }
-            ItemKind::Query {
-                name: n, params, ..
-            } => format!("query {}{}", name(&n.text), self.optional_params(params)),
+            ItemKind::Query { name: n, params, .. } => {
+                format!("query {}{}", name(&n.text), self.optional_params(params))
+            }
             ItemKind::Binding { name: n, .. } => name(&n.text),
             _ => String::new(),
         }
     }
 
     fn row_head(self, word: &str, def: &RowDef) -> String {
-        let on = def
-            .entity
-            .as_ref()
-            .map(|e| format!(" on {}", name(&e.text)));
+        let on = def.entity.as_ref().map(|e| format!(" on {}", name(&e.text)));
         let (params, on) = (self.optional_params(&def.params), on.unwrap_or_default());
         format!("{word} {}{params}{on}", name(&def.name.text))
     }
@@ -233,11 +208,7 @@ impl Printer<'_> {
     }
 
     fn optional_params(self, params: &[Param]) -> String {
-        if params.is_empty() {
-            String::new()
-        } else {
-            self.params(params)
-        }
+        if params.is_empty() { String::new() } else { self.params(params) }
     }
 
     fn params(self, params: &[Param]) -> String {
@@ -251,14 +222,11 @@ impl Printer<'_> {
 
     fn param(self, param: &Param) -> String {
         let range = self.optional_range(param.range.as_ref());
-        let default = param.default.as_ref().map_or(String::new(), |d| {
-            format!(" = {}", self.deeper().flat(d, level::ANY))
-        });
-        format!(
-            "{}: {}{range}{default}",
-            name(&param.name.text),
-            type_text(&param.ty)
-        )
+        let default = param
+            .default
+            .as_ref()
+            .map_or(String::new(), |d| format!(" = {}", self.deeper().flat(d, level::ANY)));
+        format!("{}: {}{range}{default}", name(&param.name.text), type_text(&param.ty))
     }
 
     fn optional_range(self, range: Option<&Range>) -> String {
@@ -266,11 +234,7 @@ impl Printer<'_> {
     }
 
     fn range(self, range: &Range) -> String {
-        format!(
-            "{}..{}",
-            self.flat(&range.low, level::UNION),
-            self.flat(&range.high, level::UNION)
-        )
+        format!("{}..{}", self.flat(&range.low, level::UNION), self.flat(&range.high, level::UNION))
     }
 
     /// Elements within brackets: on one line if that fits after `used` characters, else one a line.
@@ -287,11 +251,7 @@ impl Printer<'_> {
     /// An expression at the start of a line: one with a leading `-` would go on the line before.
     fn statement(self, e: &Expr, used: usize) -> String {
         let text = self.lay(e, level::ANY, used);
-        if text.starts_with('-') {
-            format!("({text})")
-        } else {
-            text
-        }
+        if text.starts_with('-') { format!("({text})") } else { text }
     }
 
     fn block(self, block: &Block) -> String {
@@ -301,31 +261,22 @@ impl Printer<'_> {
         let inner = self.deeper();
         let mut lines: Vec<String> = block.statements.iter().map(|s| inner.line(s)).collect();
         lines.extend(block.result.as_deref().map(|e| inner.statement(e, 0)));
-        let lines: String = lines
-            .iter()
-            .map(|l| format!("{}{l}", inner.newline()))
-            .collect();
+        let lines: String = lines.iter().map(|l| format!("{}{l}", inner.newline())).collect();
         format!("{{{lines}{}}}", self.newline())
     }
 
     fn line(self, statement: &Statement) -> String {
         match statement {
-            Statement::Binding {
-                docs,
-                name: n,
-                value,
-                ..
-            } => {
+            Statement::Binding { docs, name: n, value, .. } => {
                 let docs = match self.notes {
                     None => doc_lines(docs, self.indent),
                     Some(_) => String::new(),
                 };
                 docs + &self.assign(&name(&n.text), Some(value))
             }
-            Statement::Assert { condition, .. } => format!(
-                "assert {}",
-                self.lay(condition, level::ANY, "assert ".len())
-            ),
+            Statement::Assert { condition, .. } => {
+                format!("assert {}", self.lay(condition, level::ANY, "assert ".len()))
+            }
             Statement::Error(_) => "`?`".into(),
         }
     }

@@ -118,10 +118,7 @@ impl<'t> Notes<'t> {
 
     /// Where documented items and those below an empty line begin: they stand apart.
     pub fn stands_apart(&self, start: u32) -> Option<Apart> {
-        let place = self
-            .tokens
-            .binary_search_by_key(&start, |t| t.lexeme.span.start)
-            .ok()?;
+        let place = self.tokens.binary_search_by_key(&start, |t| t.lexeme.span.start).ok()?;
         let token = &self.tokens[place];
         let above = token.above.first().map_or(token.apart, |note| note.apart);
         let documented = token.above.last().is_some_and(|note| note.is_doc()) && !token.apart;
@@ -142,10 +139,8 @@ impl<'t> Notes<'t> {
     /// The printed text with the notes in it; none if the two texts are not of one tree.
     pub fn into_text(self, printed: &str) -> Option<String> {
         let (lexemes, _) = lex(printed, SourceId::default(), &mut Sink::default());
-        let printed_tokens: Vec<Lexeme> = lexemes
-            .into_iter()
-            .filter(|l| !is_layout(l.token))
-            .collect();
+        let printed_tokens: Vec<Lexeme> =
+            lexemes.into_iter().filter(|l| !is_layout(l.token)).collect();
         if printed_tokens.len() != self.tokens.len() {
             return None;
         }
@@ -155,10 +150,7 @@ impl<'t> Notes<'t> {
         for line in printed.lines() {
             let end = start + line.len();
             let first = next;
-            while printed_tokens
-                .get(next)
-                .is_some_and(|l| (l.span.start as usize) < end)
-            {
+            while printed_tokens.get(next).is_some_and(|l| (l.span.start as usize) < end) {
                 next += 1;
             }
             let pairs = &printed_tokens[first..next];
@@ -206,10 +198,7 @@ impl Out {
         if !tokens[0].statement {
             return;
         }
-        let above = tokens[1..]
-            .iter()
-            .flat_map(|t| &t.above)
-            .map(|note| note.text);
+        let above = tokens[1..].iter().flat_map(|t| &t.above).map(|note| note.text);
         let behind = tokens.iter().flat_map(|t| &t.behind).skip(1).copied();
         let texts: Vec<&str> = above.chain(behind).filter(|text| is_doc(text)).collect();
         for text in &texts {
@@ -305,10 +294,7 @@ fn spelt(text: &str, line: &str, start: usize, printed: &[Lexeme], tokens: &[Not
 
 /// Tokens that come and go with the layout.
 fn is_layout(token: Token) -> bool {
-    matches!(
-        token,
-        Token::Open | Token::Close | Token::Comma | Token::Semicolon
-    )
+    matches!(token, Token::Open | Token::Close | Token::Comma | Token::Semicolon)
 }
 
 /// Where items and the statements of blocks begin, ascending. A parenthesis in front is none of

@@ -10,11 +10,7 @@ pub fn name(text: &str) -> String {
         && !text.starts_with(|c: char| c.is_ascii_digit())
         && !RESERVED.contains(&text)
         && !["True", "False", "None"].contains(&text);
-    if plain {
-        text.to_string()
-    } else {
-        format!("`{text}`")
-    }
+    if plain { text.to_string() } else { format!("`{text}`") }
 }
 
 pub fn doc_lines(docs: &[String], indent: usize) -> String {
@@ -54,10 +50,7 @@ pub fn quoted(text: &str) -> String {
 
 /// A duration in the largest unit up to days that divides it (`7d` is more usual than `1w`); what is below a millisecond cannot be written.
 pub fn duration(micros: i64) -> String {
-    let fits = UNITS
-        .iter()
-        .skip(1)
-        .find(|(_, length)| micros != 0 && micros % length == 0);
+    let fits = UNITS.iter().skip(1).find(|(_, length)| micros != 0 && micros % length == 0);
     match fits {
         Some((unit, length)) => format!("{}{unit}", micros / length),
         None if micros == 0 => "0s".into(),

@@ -73,10 +73,7 @@ query feed = {for_you: a, more: b - a}
 #[test]
 fn published_programs_parse() {
     let shape = shape(PUBLISHED);
-    assert!(
-        shape.starts_with("user.let(user_id).liked(30).account_nn(default)"),
-        "{shape}"
-    );
+    assert!(shape.starts_with("user.let(user_id).liked(30).account_nn(default)"), "{shape}");
     assert_eq!(super::shape(BARE), BARE);
     assert_eq!(good(LARGE).items.len(), 16);
     assert_eq!(good(VOCABULARY).items.len(), 11);
@@ -147,12 +144,9 @@ fn literals_have_their_values() {
     assert_eq!(kind(r"'it''s'".split_at(4).0), ExprKind::Str("it".into()));
     assert_eq!(kind("true"), ExprKind::Bool(true));
     assert_eq!(kind("null"), ExprKind::Null);
-    for (text, micros) in [
-        ("250ms", 250_000),
-        ("90s", 90_000_000),
-        ("15m", 900_000_000),
-        ("12h", 43_200_000_000),
-    ] {
+    for (text, micros) in
+        [("250ms", 250_000), ("90s", 90_000_000), ("15m", 900_000_000), ("12h", 43_200_000_000)]
+    {
         assert_eq!(kind(text), ExprKind::Duration(micros));
     }
     assert_eq!(kind("2w"), ExprKind::Duration(14 * 86_400_000_000));
@@ -183,18 +177,11 @@ fn times_are_utc_microseconds() {
 #[test]
 fn words_of_declarations_are_names_elsewhere() {
     let text = "f(model=a, value=b, weight=c, where=weight > 2, on=1, param=x.test(edge).query)";
-    assert_eq!(
-        shape(text),
-        "f(a, b, c, (weight > 2), 1, x.test(edge).query)"
-    );
+    assert_eq!(shape(text), "f(a, b, c, (weight > 2), 1, x.test(edge).query)");
     let items = kinds(
         "query = user\nvalue = query.take(3)\nmodel = 1\nedge = weight\ntest = on\nimport = where\nvalue",
     );
-    assert!(
-        items[..6]
-            .iter()
-            .all(|k| matches!(k, ItemKind::Binding { .. }))
-    );
+    assert!(items[..6].iter().all(|k| matches!(k, ItemKind::Binding { .. })));
     assert_eq!(items[6], ItemKind::Expr(expression_at("value", &items[6])));
     let items = kinds(
         "value value on media = value\npolicy on on on = on\nmodel model on model = model(x)\nembedding on on on, where = weight",
@@ -204,20 +191,13 @@ fn words_of_declarations_are_names_elsewhere() {
     );
     assert!(matches!(&items[3], ItemKind::Embedding { entities, .. } if entities.len() == 2));
     let items = kinds("edge where = where where where > 1 weight weight * 2\nparam weight: float");
-    let ItemKind::Edge(edge) = &items[0] else {
-        panic!("{items:?}")
-    };
+    let ItemKind::Edge(edge) = &items[0] else { panic!("{items:?}") };
     assert!(edge.filter.is_some() && edge.weight.is_some());
 }
 
 fn expression_at(name: &str, like: &ItemKind) -> Expr {
-    let ItemKind::Expr(e) = like else {
-        panic!("{like:?}")
-    };
-    Expr {
-        kind: ExprKind::Name(name.into()),
-        span: e.span,
-    }
+    let ItemKind::Expr(e) = like else { panic!("{like:?}") };
+    Expr { kind: ExprKind::Name(name.into()), span: e.span }
 }
 
 #[test]
@@ -252,17 +232,11 @@ fn every_kind_of_item() {
 #[test]
 fn slate_rules_are_list_elements() {
     let text = "slate(max=[author_id: 2 in 10, topic: n], min=[kind == \"video\": 3 in 12])";
-    let ExprKind::Call { args, .. } = expression(text).kind else {
-        panic!()
-    };
-    let ExprKind::List(max) = &args[0].value.kind else {
-        panic!()
-    };
+    let ExprKind::Call { args, .. } = expression(text).kind else { panic!() };
+    let ExprKind::List(max) = &args[0].value.kind else { panic!() };
     assert_eq!(super::outline(&max[0]), "author_id: 2 in 10");
     assert_eq!(super::outline(&max[1]), "topic: n");
-    let ExprKind::List(min) = &args[1].value.kind else {
-        panic!()
-    };
+    let ExprKind::List(min) = &args[1].value.kind else { panic!() };
     assert_eq!(super::outline(&min[0]), "(kind == \"video\"): 3 in 12");
 }
 
@@ -271,13 +245,7 @@ fn documentation_stays_with_what_it_is_above() {
     let text = "## A module.\n\n## Accounts.\n# not this\n## More\ndef f() = {\n    ## Inside.\n    x = 1  ## not this\n    ## nor this\n    x\n}\n### nor this\ny = 2";
     let file = good(text);
     assert_eq!(file.items[0].docs, ["Accounts.", "More"]);
-    let ItemKind::Def {
-        body: Expr {
-            kind: ExprKind::Block(block),
-            ..
-        },
-        ..
-    } = &file.items[0].kind
+    let ItemKind::Def { body: Expr { kind: ExprKind::Block(block), .. }, .. } = &file.items[0].kind
     else {
         panic!()
     };
@@ -293,19 +261,13 @@ fn spans_are_the_text_of_the_node() {
     let file = good(text);
     let slice = |s: crate::source::Span| &text[s.range()];
     assert_eq!(slice(file.items[0].span), "x = (a + b).f(c=1)");
-    let ItemKind::Binding { value, .. } = &file.items[0].kind else {
-        panic!()
-    };
-    let ExprKind::Method { receiver, args, .. } = &value.kind else {
-        panic!()
-    };
+    let ItemKind::Binding { value, .. } = &file.items[0].kind else { panic!() };
+    let ExprKind::Method { receiver, args, .. } = &value.kind else { panic!() };
     assert_eq!(
         (slice(value.span), slice(receiver.span), slice(args[0].span)),
         ("(a + b).f(c=1)", "(a + b)", "c=1")
     );
-    let ItemKind::Expr(e) = &file.items[1].kind else {
-        panic!()
-    };
+    let ItemKind::Expr(e) = &file.items[1].kind else { panic!() };
     assert_eq!(slice(e.span), "d if e else f(2)");
 }
 
@@ -337,10 +299,8 @@ fn allowed_lints_know_their_place() {
     use crate::source::{SourceId, Span};
     let text = "# igql: allow(W07)\nx = 1\ny = 2  # igql: allow(W02, W0701)\n# igql: allow(W03)\nz = {\n    1\n}\nuser\n# igql: allow(W01)\n.f()\n.g()";
     let found = good(text).allows;
-    let shown: Vec<(&str, &str)> = found
-        .iter()
-        .map(|a| (a.code.as_str(), &text[a.scope.range()]))
-        .collect();
+    let shown: Vec<(&str, &str)> =
+        found.iter().map(|a| (a.code.as_str(), &text[a.scope.range()])).collect();
     let line = "y = 2  # igql: allow(W02, W0701)";
     assert_eq!(
         shown,

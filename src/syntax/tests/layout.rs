@@ -34,11 +34,7 @@ fn lines_that_go_on() {
         "if b else c",
     ] {
         assert_eq!(items(&format!("x = a\n{next}")), 1, "{next}");
-        assert_eq!(
-            items(&format!("x = {{\n    a\n    {next}\n}}")),
-            1,
-            "{next}"
-        );
+        assert_eq!(items(&format!("x = {{\n    a\n    {next}\n}}")), 1, "{next}");
     }
     assert_eq!(items("x = a if b\nelse c"), 1);
     assert_eq!(items("x\n= a"), 1);
@@ -73,9 +69,7 @@ fn lines_that_begin_anew() {
         else {
             panic!()
         };
-        let super::ExprKind::Block(block) = &body.kind else {
-            panic!("{next}")
-        };
+        let super::ExprKind::Block(block) = &body.kind else { panic!("{next}") };
         assert_eq!(block.statements.len(), 1, "{next}");
     }
     assert_eq!(items("edge e = likes\nweight = 3"), 2);
@@ -84,10 +78,7 @@ fn lines_that_begin_anew() {
 
 #[test]
 fn lines_within_brackets_do_not_count() {
-    assert_eq!(
-        items("x = f(\na\n,\nb\n)\ny = [\n1,\n~b,\n]\nz = {\na:\n1\n}"),
-        3
-    );
+    assert_eq!(items("x = f(\na\n,\nb\n)\ny = [\n1,\n~b,\n]\nz = {\na:\n1\n}"), 3);
     assert_eq!(shape("(a\n+ b)"), "(add a b)");
     assert_eq!(items("x = f({\n a = 1\n a\n}, b)"), 1);
 }
@@ -99,13 +90,7 @@ fn windows_lines_and_byte_order_mark() {
 
 #[test]
 fn nothing_is_a_program_without_items() {
-    for text in [
-        "",
-        "\n\n",
-        "# only a comment",
-        "## documentation of nothing",
-        ";;",
-    ] {
+    for text in ["", "\n\n", "# only a comment", "## documentation of nothing", ";;"] {
         assert_eq!(items(text), 0, "{text:?}");
     }
 }

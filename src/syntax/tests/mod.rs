@@ -59,24 +59,14 @@ fn outline(e: &Expr) -> String {
                 .collect();
             format!("({} {})", outline(first), rest.join(" "))
         }
-        ExprKind::In {
-            value,
-            set,
-            negated,
-        } => all(if *negated { "not-in" } else { "in" }, &[value, set]),
+        ExprKind::In { value, set, negated } => {
+            all(if *negated { "not-in" } else { "in" }, &[value, set])
+        }
         ExprKind::IsNull { value, negated } => {
             all(if *negated { "not-null" } else { "null" }, &[value])
         }
-        ExprKind::If {
-            then,
-            condition,
-            otherwise,
-        } => all("if", &[condition, then, otherwise]),
-        ExprKind::Method {
-            receiver,
-            name,
-            args,
-        } => {
+        ExprKind::If { then, condition, otherwise } => all("if", &[condition, then, otherwise]),
+        ExprKind::Method { receiver, name, args } => {
             let args: Vec<String> = args.iter().map(|a| outline(&a.value)).collect();
             format!("{}.{}({})", outline(receiver), name.text, args.join(", "))
         }
@@ -86,9 +76,7 @@ fn outline(e: &Expr) -> String {
             format!("{}({})", callee.text, args.join(", "))
         }
         ExprKind::Rule { key, count, window } => {
-            let window = window
-                .as_ref()
-                .map_or(String::new(), |w| format!(" in {}", outline(w)));
+            let window = window.as_ref().map_or(String::new(), |w| format!(" in {}", outline(w)));
             format!("{}: {}{window}", outline(key), outline(count))
         }
         _ => super::print_expression(e),

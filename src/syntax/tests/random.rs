@@ -98,10 +98,7 @@ fn survive(text: &str) {
     let clean = sink.found().is_empty();
     let found = sink.finish();
     for d in &found {
-        assert!(
-            inside(d.span) && d.labels.iter().all(|l| inside(l.span)),
-            "{text:?} {d:?}"
-        );
+        assert!(inside(d.span) && d.labels.iter().all(|l| inside(l.span)), "{text:?} {d:?}");
         assert!(d.help.is_some(), "{d:?}");
     }
     render::draw(&found, &sources, false);
@@ -140,10 +137,8 @@ fn with_comments(text: &str) -> String {
 /// The texts of all comments, in some order.
 fn comments(text: &str) -> Vec<String> {
     let (_, comments) = lex(text, SourceId(0), &mut Sink::default());
-    let mut texts: Vec<String> = comments
-        .iter()
-        .map(|c| text[c.span.range()].trim_end().to_owned())
-        .collect();
+    let mut texts: Vec<String> =
+        comments.iter().map(|c| text[c.span.range()].trim_end().to_owned()).collect();
     texts.sort();
     texts
 }
@@ -285,24 +280,15 @@ fn expression() -> impl Strategy<Value = String> {
                 .prop_map(|(a, b)| format!("{a}.f({b})"))
                 .prop_filter("a number has no methods", |t| parses(t)),
             inner.clone().prop_map(|a| format!("({a}).g")),
-            two.clone()
-                .prop_map(|(a, b)| format!("({a}).call(first={a}, {b}).more()")),
+            two.clone().prop_map(|(a, b)| format!("({a}).call(first={a}, {b}).more()")),
             (inner.clone(), prop::sample::select(vec!["not ", "-", "~"]))
                 .prop_map(|(a, s)| format!("{s}({a})")),
-            (
-                inner.clone(),
-                prop::sample::select(vec!["is null", "is not null"])
-            )
+            (inner.clone(), prop::sample::select(vec!["is null", "is not null"]))
                 .prop_map(|(a, s)| format!("({a}) {s}")),
-            three
-                .clone()
-                .prop_map(|(a, b, c)| format!("({a}) if ({b}) else ({c})")),
-            three
-                .clone()
-                .prop_map(|(a, b, c)| format!("({a}) < ({b}) != ({c})")),
+            three.clone().prop_map(|(a, b, c)| format!("({a}) if ({b}) else ({c})")),
+            three.clone().prop_map(|(a, b, c)| format!("({a}) < ({b}) != ({c})")),
             three.prop_map(|(a, b, c)| format!("slate([{a}: ({b}) in ({c}), {a}: ({c})])")),
-            two.clone()
-                .prop_map(|(a, b)| format!("{{ name = {a}; {b} }}")),
+            two.clone().prop_map(|(a, b)| format!("{{ name = {a}; {b} }}")),
             two.prop_map(|(a, b)| format!("{{key: {a}, `or`: {b}}}")),
         ]
     })

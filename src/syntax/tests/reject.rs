@@ -142,11 +142,7 @@ query h = user
 ",
     );
     let mut sink = Sink::default();
-    let file = parse(
-        "query main = {\n    a = 1\n    a\nb = 2\nmain",
-        SourceId(0),
-        &mut sink,
-    );
+    let file = parse("query main = {\n    a = 1\n    a\nb = 2\nmain", SourceId(0), &mut sink);
     assert_eq!(file.items.len(), 3);
 }
 
@@ -344,21 +340,13 @@ fn one_mistake_leaves_its_surroundings() {
     let file = parse(text, SourceId(0), &mut sink);
     assert_eq!(sink.found().len(), 7, "{:#?}", sink.found());
     let kinds: Vec<&ItemKind> = file.items.iter().map(|i| &i.kind).collect();
-    let ItemKind::Def { body, .. } = kinds[0] else {
-        panic!()
-    };
-    let ExprKind::Block(block) = &body.kind else {
-        panic!()
-    };
+    let ItemKind::Def { body, .. } = kinds[0] else { panic!() };
+    let ExprKind::Block(block) = &body.kind else { panic!() };
     assert!(
         matches!(&block.statements[0], Statement::Binding { value, .. } if value.kind == ExprKind::Error)
     );
-    let Statement::Binding { value, .. } = &block.statements[1] else {
-        panic!()
-    };
-    let ExprKind::Call { args, .. } = &value.kind else {
-        panic!()
-    };
+    let Statement::Binding { value, .. } = &block.statements[1] else { panic!() };
+    let ExprKind::Call { args, .. } = &value.kind else { panic!() };
     assert_eq!(args.len(), 4);
     assert_eq!(args[0].value.kind, ExprKind::Int(1));
     assert_eq!(args[3].name.as_ref().map(|n| n.text.as_str()), Some("y"));
@@ -372,11 +360,7 @@ fn one_mistake_leaves_its_surroundings() {
 #[test]
 fn names_of_broken_declarations_are_known() {
     let mut sink = Sink::default();
-    let file = parse(
-        "model final = x\ndef f(y) = 1\nuser",
-        SourceId(0),
-        &mut sink,
-    );
+    let file = parse("model final = x\ndef f(y) = 1\nuser", SourceId(0), &mut sink);
     let names: Vec<&str> = file.broken.iter().map(|n| n.text.as_str()).collect();
     assert_eq!(names, ["final", "f"]);
 }
@@ -394,11 +378,7 @@ fn depth_has_a_limit() {
         ("", " + 1", 100_000),
     ];
     for (before, after, count) in wraps {
-        let text = format!(
-            "a = 1\nx = {}y{}\nb = 2",
-            before.repeat(count),
-            after.repeat(count)
-        );
+        let text = format!("a = 1\nx = {}y{}\nb = 2", before.repeat(count), after.repeat(count));
         let mut sink = Sink::default();
         let file = parse(&text, SourceId(0), &mut sink);
         let codes: Vec<&str> = sink.found().iter().map(|d| d.code.id).collect();
@@ -406,17 +386,10 @@ fn depth_has_a_limit() {
         assert_eq!(file.items.len(), 3, "{before}{after}");
     }
     for (before, after, _) in wraps {
-        let count = if before.trim().ends_with(['(', '[', ':']) {
-            200
-        } else {
-            900
-        };
+        let count = if before.trim().ends_with(['(', '[', ':']) { 200 } else { 900 };
         let text = format!("{}y{}", before.repeat(count), after.repeat(count));
         let file = super::good(&text);
-        assert_eq!(
-            super::tree(&super::good(&super::print::print(&file))),
-            super::tree(&file)
-        );
+        assert_eq!(super::tree(&super::good(&super::print::print(&file))), super::tree(&file));
     }
 }
 
@@ -437,10 +410,7 @@ fn one_expression_alone() {
     ));
     assert!(sink.found().is_empty());
     let check = |text: &str, sink: &mut Sink| {
-        assert_eq!(
-            parse_expression(text, SourceId(0), sink).kind,
-            ExprKind::Error
-        );
+        assert_eq!(parse_expression(text, SourceId(0), sink).kind, ExprKind::Error);
     };
     assert_carets("x = 3\n^^^^^ E0101 not a definition\n", check);
     assert_carets("\n^ E0101 missing\n", |t, s| check(t.trim(), s));

@@ -21,10 +21,7 @@ impl Search<'_, '_> {
         let mut parts = conditions.iter().flat_map(Expr::conjuncts);
         let failed = parts.find(|c| frame.condition(c)[row] != 1);
         let Some(condition) = failed else {
-            return (
-                "its conditions are not satisfied together".to_owned(),
-                Vec::new(),
-            );
+            return ("its conditions are not satisfied together".to_owned(), Vec::new());
         };
         let text = |e: &Expr| show(e, schema).with(run.texts, run.keys, names).to_string();
         let mut reads = Vec::new();

@@ -44,11 +44,10 @@ impl Search<'_, '_> {
         self.say(at, false, message, Vec::new());
         if depth < DEPTH {
             let reasons = self.absent_as(at, first, id, depth + 1)?;
-            self.reasons
-                .extend(reasons.into_iter().map(|reason| Reason {
-                    message: format!("as {whom}: {}", reason.message),
-                    ..reason
-                }));
+            self.reasons.extend(reasons.into_iter().map(|reason| Reason {
+                message: format!("as {whom}: {}", reason.message),
+                ..reason
+            }));
         }
         Ok(())
     }
@@ -62,12 +61,8 @@ impl Search<'_, '_> {
         depth: usize,
     ) -> Result<Vec<Reason>, RunError> {
         let reasons = self.tracer.as_member(at, member, |tracer, root| {
-            let mut inner = Search {
-                tracer,
-                request: 0,
-                reasons: Vec::new(),
-                looked: HashSet::default(),
-            };
+            let mut inner =
+                Search { tracer, request: 0, reasons: Vec::new(), looked: HashSet::default() };
             inner.absent(root, id, depth)?;
             Ok(inner.reasons)
         })?;
@@ -192,10 +187,7 @@ impl Search<'_, '_> {
         let near = parents.iter().flatten().copied().find(there);
         if let Some(parent) = near {
             // no condition alone keeps it away: several do
-            let (parent, it) = (
-                self.entity(before, parent),
-                self.entity(node.shape.entity, id),
-            );
+            let (parent, it) = (self.entity(before, parent), self.entity(node.shape.entity, id));
             let message =
                 format!("{parent} leads to {it}, but only by links excluded by several conditions");
             self.say(at, false, message, Vec::new());
@@ -225,10 +217,7 @@ impl Search<'_, '_> {
     fn not_there(&self, at: NodeId, id: u32, input: &RowBatch, parents: Option<&[u32]>) -> String {
         let graph = self.tracer.graph;
         let node = graph.get(at);
-        let (it, before) = (
-            self.entity(node.shape.entity, id),
-            graph.shape(node.inputs[0]).entity,
-        );
+        let (it, before) = (self.entity(node.shape.entity, id), graph.shape(node.inputs[0]).entity);
         let before_name = &self.tracer.run().snapshot.schema().entity(before).name;
         let rows = input.range(self.request).len();
         match parents {
@@ -236,10 +225,7 @@ impl Search<'_, '_> {
             None => format!("{it} was not found from any of {rows} `{before_name}` rows"),
             Some([]) => format!("nothing leads to {it}"),
             Some(all) => {
-                let shown = all
-                    .iter()
-                    .take(PARENTS)
-                    .map(|&parent| self.entity(before, parent));
+                let shown = all.iter().take(PARENTS).map(|&parent| self.entity(before, parent));
                 let shown = shown.collect::<Vec<_>>().join(", ");
                 let more = match all.len().saturating_sub(PARENTS) {
                     0 => String::new(),
@@ -262,15 +248,8 @@ impl Search<'_, '_> {
         let Some(back) = self.tracer.graph.get(at).op.backwards() else {
             return Ok(None);
         };
-        let offsets = (0..=exec.run.requests())
-            .map(|r| u32::from(r > self.request))
-            .collect();
-        let start = RowBatch {
-            offsets,
-            ids: vec![id],
-            scores: vec![1.0],
-            columns: Vec::new(),
-        };
+        let offsets = (0..=exec.run.requests()).map(|r| u32::from(r > self.request)).collect();
+        let start = RowBatch { offsets, ids: vec![id], scores: vec![1.0], columns: Vec::new() };
         let Some(links) = back.links(exec, &[&start])? else {
             return Ok(None);
         };
@@ -288,8 +267,7 @@ impl Search<'_, '_> {
 pub(super) fn only(rows: &RowBatch, request: usize) -> RowBatch {
     let range = rows.range(request);
     let places: Vec<u32> = range.map(|place| place as u32).collect();
-    let offsets = (0..=rows.requests())
-        .map(|r| if r > request { places.len() as u32 } else { 0 })
-        .collect();
+    let offsets =
+        (0..=rows.requests()).map(|r| if r > request { places.len() as u32 } else { 0 }).collect();
     rows.select(offsets, &places)
 }

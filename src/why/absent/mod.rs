@@ -50,12 +50,7 @@ pub fn why_not(
         (answer.outcome, answer.reasons) = (Outcome::Invisible, vec![plain(message)]);
         return Ok(answer);
     }
-    let mut search = Search {
-        tracer,
-        request,
-        reasons: Vec::new(),
-        looked: HashSet::default(),
-    };
+    let mut search = Search { tracer, request, reasons: Vec::new(), looked: HashSet::default() };
     search.absent(result, id, 0)?;
     answer.reasons = search.reasons;
     answer.outcome = match answer.reasons.iter().any(|r| r.dropped) {
@@ -141,13 +136,7 @@ impl Search<'_, '_> {
     }
 
     fn say(&mut self, at: NodeId, dropped: bool, message: String, values: Vec<(String, Value)>) {
-        let reason = Reason {
-            op: self.tracer.label(at),
-            node: Some(at),
-            dropped,
-            message,
-            values,
-        };
+        let reason = Reason { op: self.tracer.label(at), node: Some(at), dropped, message, values };
         if !self.reasons.contains(&reason) {
             self.reasons.push(reason);
         }
@@ -184,10 +173,7 @@ impl Search<'_, '_> {
     /// That an entity is in the set it must not be in, or not in the one that it must be in.
     fn member(&self, set: NodeId, is: bool) -> String {
         let not = if is { "" } else { "not " };
-        format!(
-            "it is {not}in the set on the right (`{}`)",
-            self.tracer.label(set)
-        )
+        format!("it is {not}in the set on the right (`{}`)", self.tracer.label(set))
     }
 
     fn names(&self, node: NodeId) -> Vec<String> {

@@ -65,13 +65,7 @@ pub struct Reason {
 }
 
 pub(super) fn plain(message: String) -> Reason {
-    Reason {
-        op: String::new(),
-        node: None,
-        dropped: false,
-        message,
-        values: Vec::new(),
-    }
+    Reason { op: String::new(), node: None, dropped: false, message, values: Vec::new() }
 }
 
 pub(super) fn scored(score: f64) -> String {

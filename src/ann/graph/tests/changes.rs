@@ -20,11 +20,7 @@ fn churned(start: &Graph, vectors: &Vectors, at_first: u32) -> LiveGraph {
 fn a_graph_of_which_a_fifth_changed() {
     let (n, at_first, dim) = (12_000, 10_000, 16);
     let data = Random::new(41).clustered(n, dim, 200);
-    for (metric, floor) in [
-        (Metric::Cosine, 0.97),
-        (Metric::L2, 0.97),
-        (Metric::Dot, 0.95),
-    ] {
+    for (metric, floor) in [(Metric::Cosine, 0.97), (Metric::L2, 0.97), (Metric::Dot, 0.95)] {
         let before = vectors(&data[..at_first * dim], dim, metric);
         let all = vectors(&data, dim, metric);
         let image = build(&before);
@@ -37,13 +33,7 @@ fn a_graph_of_which_a_fifth_changed() {
             let query = query(&data[i * 79 * dim..][..dim], 20);
             let mut found = [Vec::new(), Vec::new()];
             for (live, out) in [&live, &again].into_iter().zip(&mut found) {
-                live.search(
-                    &all,
-                    &query,
-                    Graph::default_ef(all.metric, 20),
-                    &mut scratch,
-                    out,
-                );
+                live.search(&all, &query, Graph::default_ef(all.metric, 20), &mut scratch, out);
             }
             assert!(found[0] == found[1] && found[0].iter().all(|hit| live.has(hit.row)));
             let there = RowSet::new(n, (0..n as u32).filter(|&row| live.has(row)));
@@ -70,11 +60,7 @@ fn a_graph_that_grows_tenfold_and_shrinks_to_one_row() {
     assert!((200..2_000).all(|row| live.insert(&all, row)));
     let truth = exact_search(&all, &[asked], None).remove(0);
     assert!(recall(&truth, &search(&live)) >= 0.9);
-    assert!(
-        (0..2_000)
-            .filter(|&row| row != 7)
-            .all(|row| live.remove(row))
-    );
+    assert!((0..2_000).filter(|&row| row != 7).all(|row| live.remove(row)));
     let rows: Vec<u32> = search(&live).iter().map(|hit| hit.row).collect();
     assert_eq!(rows, [7]);
     assert!(live.remove(7) && !live.remove(7) && live.is_empty() && search(&live).is_empty());
@@ -90,13 +76,7 @@ fn copies_inserted_and_removed_share_a_node() {
     let mut live = graph.to_live(GraphParams::default());
     let first = |live: &LiveGraph| {
         let mut out = Vec::new();
-        live.search(
-            &all,
-            &query(&data[8..16], 2),
-            40,
-            &mut Scratch::default(),
-            &mut out,
-        );
+        live.search(&all, &query(&data[8..16], 2), 40, &mut Scratch::default(), &mut out);
         out.iter().map(|hit| hit.row).collect::<Vec<_>>()
     };
     assert!(live.insert(&all, 599));

@@ -26,14 +26,8 @@ fn all_rows_equal() {
         let vectors = vectors(&data, 3, metric);
         let image = build(&vectors);
         let graph = Graph::open(image.as_bytes()).unwrap();
-        let asked = Query {
-            exclude: &[1, 3],
-            ..query(&data[..3], 5)
-        };
-        let rows: Vec<u32> = find(&graph, &vectors, &asked, 10)
-            .iter()
-            .map(|hit| hit.row)
-            .collect();
+        let asked = Query { exclude: &[1, 3], ..query(&data[..3], 5) };
+        let rows: Vec<u32> = find(&graph, &vectors, &asked, 10).iter().map(|hit| hit.row).collect();
         assert_eq!(rows, [0, 2, 4, 5, 6]);
     }
 }
@@ -64,19 +58,12 @@ fn small_and_odd_tables_give_all_there_is() {
 #[test]
 fn rows_that_are_excluded_absent_or_too_far_are_not_returned() {
     let data = Random::new(25).clustered(5_000, 16, 20);
-    let present: Vec<u64> = (0..5_000usize.div_ceil(64))
-        .map(|i| 0x5555_5555_5555_5555 << (i % 2))
-        .collect();
-    let vectors = Vectors {
-        present: Some(&present),
-        ..vectors(&data, 16, Metric::Cosine)
-    };
+    let present: Vec<u64> =
+        (0..5_000usize.div_ceil(64)).map(|i| 0x5555_5555_5555_5555 << (i % 2)).collect();
+    let vectors = Vectors { present: Some(&present), ..vectors(&data, 16, Metric::Cosine) };
     let image = build(&vectors);
     let graph = Graph::open(image.as_bytes()).unwrap();
-    assert_eq!(
-        graph.len(),
-        (0..5_000).filter(|&row| vectors.get(row).is_some()).count()
-    );
+    assert_eq!(graph.len(), (0..5_000).filter(|&row| vectors.get(row).is_some()).count());
     let exclude: Vec<u32> = (0..200).collect();
     for row in 0..40 {
         let asked = Query {

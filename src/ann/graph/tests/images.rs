@@ -7,12 +7,7 @@ fn the_image_and_the_answers_do_not_depend_on_threads() {
     let data = Random::new(22).clustered(6_000, 20, 50);
     for metric in Metric::ALL {
         let vectors = vectors(&data, 20, metric);
-        let pool = |threads| {
-            rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .unwrap()
-        };
+        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let one = pool(1).install(|| build(&vectors));
         let three = pool(3).install(|| build(&vectors));
         assert!(one.as_bytes() == three.as_bytes());
@@ -78,10 +73,7 @@ fn a_graph_of_other_vectors_is_not_used() {
     let others = vectors(&data[..1_600], 4, Metric::L2);
     assert!(!graph.fits(&others));
     let asked = query(&data[..4], 7);
-    assert_eq!(
-        find(&graph, &others, &asked, 20),
-        exact_search(&others, &[asked], None)[0]
-    );
+    assert_eq!(find(&graph, &others, &asked, 20), exact_search(&others, &[asked], None)[0]);
 }
 
 #[test]
@@ -106,10 +98,7 @@ fn halves_make_the_graph_of_the_same_numbers_as_floats() {
         data[20 * 70..20 * 71].fill(0.0);
         let (halves, wide) = rounded(&data);
         let single = vectors(&wide, 20, metric);
-        let half = Vectors {
-            data: halves[..].into(),
-            ..single
-        };
+        let half = Vectors { data: halves[..].into(), ..single };
         let (image, expected) = (build(&half), build(&single));
         assert!(image.as_bytes() == expected.as_bytes(), "{metric}");
         let graph = Graph::open(image.as_bytes()).unwrap();

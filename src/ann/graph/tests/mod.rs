@@ -9,21 +9,11 @@ use crate::ann::testing::{Random, recall, rounded};
 use crate::ann::{Hit, Metric, Query, RowSet, Vectors, exact_search, similarity};
 
 fn vectors(data: &[f32], dim: usize, metric: Metric) -> Vectors<'_> {
-    Vectors {
-        data: data.into(),
-        dim,
-        metric,
-        present: None,
-    }
+    Vectors { data: data.into(), dim, metric, present: None }
 }
 
 fn query(vector: &[f32], k: usize) -> Query<'_> {
-    Query {
-        vector,
-        exclude: &[],
-        k,
-        min_similarity: None,
-    }
+    Query { vector, exclude: &[], k, min_similarity: None }
 }
 
 fn build(vectors: &Vectors) -> GraphImage {
@@ -49,9 +39,8 @@ fn uneven_worlds(n: usize) -> Vec<(&'static str, Metric, usize, Vec<f32>)> {
     let mut random = Random::new(40);
     let mut worlds = Vec::new();
     let centres = random.vector(10 * 16);
-    let tight: Vec<f32> = (0..n * 16)
-        .map(|i| centres[i / 16 % 10 * 16 + i % 16] + 1e-3 * random.normal())
-        .collect();
+    let tight: Vec<f32> =
+        (0..n * 16).map(|i| centres[i / 16 % 10 * 16 + i % 16] + 1e-3 * random.normal()).collect();
     for metric in Metric::ALL {
         worlds.push(("tight clusters", metric, 16, tight.clone()));
     }
@@ -85,11 +74,8 @@ fn find_among(
     set: &RowSet,
     known: bool,
 ) -> (Vec<Hit>, bool) {
-    let among = Among {
-        most: if known { set.len() } else { vectors.len() },
-        known,
-        passes: &passes(set),
-    };
+    let among =
+        Among { most: if known { set.len() } else { vectors.len() }, known, passes: &passes(set) };
     let (mut scratch, mut out) = (Scratch::default(), Vec::new());
     let ef = Graph::default_ef(graph.metric(), query.k);
     if graph.search_among(vectors, query, ef, &among, &mut scratch, &mut out) {

@@ -4,11 +4,7 @@ use super::*;
 
 #[test]
 fn recall_on_clustered_data() {
-    for (metric, floor) in [
-        (Metric::Cosine, 0.97),
-        (Metric::L2, 0.97),
-        (Metric::Dot, 0.95),
-    ] {
+    for (metric, floor) in [(Metric::Cosine, 0.97), (Metric::L2, 0.97), (Metric::Dot, 0.95)] {
         let data = Random::new(21).clustered(20_000, 32, 400);
         let vectors = vectors(&data, 32, metric);
         let image = build(&vectors);
@@ -18,13 +14,7 @@ fn recall_on_clustered_data() {
         let mut sum = 0.0;
         for i in 0..200 {
             let query = query(&data[i * 97 * 32..][..32], 50);
-            graph.search(
-                &vectors,
-                &query,
-                Graph::default_ef(metric, 50),
-                &mut scratch,
-                &mut out,
-            );
+            graph.search(&vectors, &query, Graph::default_ef(metric, 50), &mut scratch, &mut out);
             sum += recall(&exact_search(&vectors, &[query], None)[0], &out);
             assert!(out.windows(2).all(|pair| pair[0].order(&pair[1]).is_lt()));
             let exact =
@@ -62,11 +52,8 @@ fn searches_in_turns_find_what_each_finds_alone() {
         for (share, known) in [(95, true), (60, true), (60, false), (5, false)] {
             let set = RowSet::new(3_000, (0..3_000).filter(|row| row * 37 % 100 < share));
             let passes = passes(&set);
-            let among = Among {
-                most: if known { set.len() } else { 3_000 },
-                known,
-                passes: &passes,
-            };
+            let among =
+                Among { most: if known { set.len() } else { 3_000 }, known, passes: &passes };
             let ef = |k| Graph::default_ef(metric, k);
             let together =
                 graph.search_many_among(&vectors, &queries, ef, &among, &mut scratches, &|| false);

@@ -86,18 +86,12 @@ fn copies_among_which_some_pass() {
     let image = build(&vectors);
     let graph = Graph::open(image.as_bytes()).unwrap();
     let set = RowSet::new(12_000, (0..12_000).filter(|row| row % 4 != 0));
-    let asked = Query {
-        exclude: &[2, 10],
-        ..query(&data[..8], 100)
-    };
+    let asked = Query { exclude: &[2, 10], ..query(&data[..8], 100) };
     for known in [true, false] {
         let (found, walked) = find_among(&graph, &vectors, &asked, &set, known);
         let rows: Vec<u32> = found.iter().map(|hit| hit.row).collect();
-        let truth: Vec<u32> = (0..)
-            .map(|i| 4 * i + 2)
-            .filter(|r| ![2, 10].contains(r))
-            .take(100)
-            .collect();
+        let truth: Vec<u32> =
+            (0..).map(|i| 4 * i + 2).filter(|r| ![2, 10].contains(r)).take(100).collect();
         assert!(walked && rows == truth, "{rows:?}");
     }
 }

@@ -44,8 +44,7 @@ fn is_of(column: &Column, stem: &str) -> bool {
 
 /// `movie` is the last word of `top_movie`.
 pub(super) fn ends_with_word(long: &str, short: &str) -> bool {
-    long.strip_suffix(short)
-        .is_some_and(|rest| rest.ends_with('_'))
+    long.strip_suffix(short).is_some_and(|rest| rest.ends_with('_'))
 }
 
 /// Tables whose rows are things: one column is unique, and named as a key.
@@ -57,11 +56,7 @@ pub(super) fn own_tables(tables: &[Table], left: &mut Vec<(usize, String)>) -> V
         keys[at].as_ref().map(|k| {
             let stem = stem(&tables[at]);
             let called = thing(&k.column.name).is_some_and(|t| t == stem);
-            (
-                k.column.values.len(),
-                called,
-                tables[at].profile.columns.len(),
-            )
+            (k.column.values.len(), called, tables[at].profile.columns.len())
         })
     };
     order.sort_by_key(|at| std::cmp::Reverse(rank(*at)));
@@ -129,10 +124,7 @@ fn key_of<'a>(tables: &'a [Table], at: usize) -> Option<Key<'a>> {
         return None;
     }
     // a table of links may number its rows, and has little but ids
-    let repeated = columns()
-        .filter(ids)
-        .filter(|c| as_key(c, table).is_none())
-        .count();
+    let repeated = columns().filter(ids).filter(|c| as_key(c, table).is_none()).count();
     let things = repeated < 2 && (columns().filter(ids).count() < 2 || columns().any(payload));
     let telling = thing(&first.name).is_some()
         || matches!(first.ty, Type::String) && !is_among(&first.name, &words::TITLES)

@@ -17,9 +17,7 @@ pub(super) fn link(table: &Table, column: &Column, entities: &[Entity]) -> Optio
     let pair = pair(table, column);
     let (thing, name) = (called(pair.as_ref(), column, entities), plain(&column.name));
     let by_name = |e: &Entity| {
-        thing
-            .as_ref()
-            .is_some_and(|t| named(e, &column.name, t) || ends_with_word(t, &e.name))
+        thing.as_ref().is_some_and(|t| named(e, &column.name, t) || ends_with_word(t, &e.name))
             || name == e.name
             || plain(&e.key) == name && !words::is_bare_id(&column.name)
     };
@@ -44,9 +42,7 @@ pub(super) fn link(table: &Table, column: &Column, entities: &[Entity]) -> Optio
             || column.values.among(&entities[*e].keys) * 2 >= column.values.len()
     };
     let told = is_among(&column.name, &words::WEIGHTS) || is_among(&column.name, &words::TIMES);
-    let entity = named
-        .filter(borne_out)
-        .or_else(|| by_value().filter(|_| !told))?;
+    let entity = named.filter(borne_out).or_else(|| by_value().filter(|_| !told))?;
     let values = column.values.len();
     Some(Link {
         column: column.name.clone(),
@@ -65,9 +61,7 @@ pub(super) fn references(tables: &[Table], at: usize, entities: &[Entity]) -> Ve
     let others = columns.filter(|c| {
         c.name != entity.key && !matches!(c.ty, Type::List(_)) && thing(&c.name).is_some()
     });
-    others
-        .filter_map(|c| link(&tables[table], c, entities))
-        .collect()
+    others.filter_map(|c| link(&tables[table], c, entities)).collect()
 }
 
 pub(super) fn visible_from(tables: &[Table], entity: &Entity) -> Option<String> {
@@ -105,15 +99,7 @@ pub(super) fn edge(tables: &[Table], at: usize, world: &World) -> Option<Edge> {
         "data" => "interactions".to_owned(),
         name => name.to_owned(),
     };
-    Some(Edge {
-        name,
-        table: at,
-        weight,
-        from,
-        to,
-        others,
-        time: time(&free),
-    })
+    Some(Edge { name, table: at, weight, from, to, others, time: time(&free) })
 }
 
 /// The columns that lead to things: the viewer's first, those that links are about before others.
@@ -151,11 +137,7 @@ fn time(free: &[(&Column, &Judged)]) -> Option<Time> {
 
 /// Year, month and day in columns of their own.
 fn time_parts(columns: &[&Column]) -> Option<Vec<String>> {
-    let of = |part: &&str| {
-        columns
-            .iter()
-            .find(|c| plain(&c.name) == **part && c.ty == Type::Int)
-    };
+    let of = |part: &&str| columns.iter().find(|c| plain(&c.name) == **part && c.ty == Type::Int);
     let parts = ["year", "month", "day", "hour", "minute", "second"];
     let parts: Vec<String> = parts.iter().map_while(of).map(|c| c.name.clone()).collect();
     (parts.len() >= 3).then_some(parts)
@@ -171,9 +153,5 @@ pub(super) fn viewer(tables: &[Table], rest: &[usize], entities: &[Entity]) -> u
         let first = columns.find_map(|c| link(table, c, entities));
         first.map(|l| l.entity)
     };
-    words::VIEWERS
-        .iter()
-        .find_map(|v| named(v))
-        .or_else(links)
-        .unwrap_or(0)
+    words::VIEWERS.iter().find_map(|v| named(v)).or_else(links).unwrap_or(0)
 }

@@ -207,9 +207,7 @@ fn are_telling(values: &Distinct) -> bool {
 /// A `friend` or `follower` is one of those who ask.
 pub(super) fn person(name: &str, entities: &[Entity]) -> Option<usize> {
     let asks = |e: &Entity| words::VIEWERS.contains(&e.name.as_str());
-    words::PEOPLE
-        .contains(&name)
-        .then(|| entities.iter().position(asks))?
+    words::PEOPLE.contains(&name).then(|| entities.iter().position(asks))?
 }
 
 /// An `item` is the only thing with a table that has nearly all of its values, but for who asks.

@@ -74,9 +74,7 @@ pub(super) fn drop_unused(world: &mut World) {
         let down = |entity: &mut usize| *entity -= usize::from(*entity > at);
         for edge in &mut world.edges {
             edge.others.retain(|l| l.entity != at);
-            let ends = [&mut edge.from, &mut edge.to]
-                .into_iter()
-                .chain(&mut edge.others);
+            let ends = [&mut edge.from, &mut edge.to].into_iter().chain(&mut edge.others);
             ends.for_each(|l| down(&mut l.entity));
         }
         let references = world.entities.iter_mut().flat_map(|e| &mut e.references);

@@ -105,9 +105,8 @@ impl Judged {
         rows.retain(|row| nulls.binary_search(row).is_err());
         self.wrong_rows = rows.len();
         let first = rows.iter().take(SHOWN);
-        self.wrong = first
-            .map(|&row| (row, column.shown(row as usize).unwrap_or_default()))
-            .collect();
+        self.wrong =
+            first.map(|&row| (row, column.shown(row as usize).unwrap_or_default())).collect();
     }
 
     /// Words for null that have to stay what they are elsewhere: here they are values that do not fit.

@@ -17,11 +17,7 @@ pub(super) fn written_list(
     total: usize,
 ) -> Option<Judged> {
     let list_like = |t: &str| t.starts_with('[') && t.ends_with(']');
-    let rows: usize = known
-        .iter()
-        .filter(|(t, _)| list_like(t.trim()))
-        .map(|(_, n)| n)
-        .sum();
+    let rows: usize = known.iter().filter(|(t, _)| list_like(t.trim())).map(|(_, n)| n).sum();
     if rows * 10 < total * 9 {
         return None;
     }
@@ -32,17 +28,11 @@ pub(super) fn written_list(
         let t = t.0.trim();
         t.len() > 2
             && list_like(t)
-            && t[1..t.len() - 1]
-                .split(',')
-                .all(|x| x.trim().parse::<i64>().is_ok())
+            && t[1..t.len() - 1].split(',').all(|x| x.trim().parse::<i64>().is_ok())
     };
     let filled = known.iter().filter(|(t, _)| t.trim().len() > 2).count();
     let ints = filled > 0 && known.iter().filter(inner).count() == filled;
-    Some(list(
-        if ints { "int" } else { "string" },
-        None,
-        "as its values are written",
-    ))
+    Some(list(if ints { "int" } else { "string" }, None, "as its values are written"))
 }
 
 /// Lists of as many numbers in every row: vectors.

@@ -30,9 +30,7 @@ pub fn losses(profile: &Profile, judged: &[Judged], word: &str) -> Vec<(String, 
     let columns = profile.columns.iter().zip(judged);
     let others = columns.filter(|(_, j)| j.nulls.iter().all(|(null, _)| null != word));
     let has = |column: &Column| match &column.ty {
-        Type::String => column
-            .rows_with(usize::MAX, |t| t.trim() == word.trim())
-            .len(),
+        Type::String => column.rows_with(usize::MAX, |t| t.trim() == word.trim()).len(),
         Type::Int | Type::Float => match word.trim().parse::<f64>() {
             Ok(number) => column.numbers().iter().filter(|n| **n == number).count(),
             Err(_) => 0,

@@ -20,9 +20,7 @@ fn loses_digits(text: &str) -> bool {
     let body = text.strip_prefix('-').unwrap_or(text);
     let digits = body.bytes().all(|b| b.is_ascii_digit());
     let padded = body.len() > 1 && body.starts_with('0') && body.as_bytes()[1].is_ascii_digit();
-    let signed = body
-        .strip_prefix('+')
-        .is_some_and(|b| b.parse::<f64>().is_ok());
+    let signed = body.strip_prefix('+').is_some_and(|b| b.parse::<f64>().is_ok());
     signed
         || padded && body.parse::<f64>().is_ok()
         || digits && text.len() > 15 && text.parse::<i64>().is_err()
@@ -72,23 +70,15 @@ pub(super) fn numeric(
 /// Ints, or floats where one has a fraction.
 fn numbers(known: &[(&str, usize)], decimal: Option<char>, why: &str) -> Judged {
     let number = |t: &str| number_text(t, decimal);
-    let ints = rows_that(known, |t| {
-        number(t).is_some_and(|n| n.parse::<i64>().is_ok())
-    });
+    let ints = rows_that(known, |t| number(t).is_some_and(|n| n.parse::<i64>().is_ok()));
     let meaning = match ints == rows_that(known, |t| number(t).is_some()) {
         true => Meaning::Int,
         false => Meaning::Float,
     };
-    Judged {
-        decimal,
-        ..Judged::new(meaning, why)
-    }
+    Judged { decimal, ..Judged::new(meaning, why) }
 }
 
 pub(super) fn doubtful(judged: Judged, example: &str, read: &str, other: &str) -> Judged {
     let note = format!("`{example}` is read as {read}, and could be {other}");
-    Judged {
-        note: Some((note, "decimal")),
-        ..judged
-    }
+    Judged { note: Some((note, "decimal")), ..judged }
 }

@@ -49,10 +49,7 @@ pub(super) fn counted(column: &Column, numbers: &[(f64, usize)], total: usize) -
     for (number, rows) in numbers.iter().filter(|(n, _)| !is_of_our_age(*n, unit)) {
         *odd.entry(number.to_string()).or_default() += rows;
     }
-    Some(Judged {
-        odd: odd.into_iter().collect(),
-        ..judged(Written::Unit(unit))
-    })
+    Some(Judged { odd: odd.into_iter().collect(), ..judged(Written::Unit(unit)) })
 }
 
 /// Whether a count of a unit lies in the years 1990 to 2100.
@@ -78,9 +75,7 @@ pub(super) fn dated(column: &Column, known: &[(&str, usize)], total: usize) -> O
     let named = words::is_among(&column.name, &words::TIMES)
         || words::is_among(&column.name, &["year", "month"]);
     // a few wrong ones are wrong under any form
-    let some = sample
-        .into_iter()
-        .filter(|t| t.bytes().any(|b| b.is_ascii_digit()));
+    let some = sample.into_iter().filter(|t| t.bytes().any(|b| b.is_ascii_digit()));
     let formats = time::formats(&some.collect::<Vec<&str>>());
     let telling = |f: &&String| named || f.matches('%').count() >= 3 && !f.starts_with("%Y%m%d");
     let formats: Vec<&String> = formats.iter().filter(telling).collect();

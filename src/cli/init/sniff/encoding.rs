@@ -30,14 +30,7 @@ pub(super) fn decoded(bytes: &[u8]) -> Option<(String, Option<&'static Encoding>
 
 /// UTF-16 without its mark: every other byte is zero.
 pub(super) fn wide(bytes: &[u8]) -> Option<&'static Encoding> {
-    let zeros = |odd: usize| {
-        bytes
-            .iter()
-            .skip(odd)
-            .step_by(2)
-            .filter(|b| **b == 0)
-            .count()
-    };
+    let zeros = |odd: usize| bytes.iter().skip(odd).step_by(2).filter(|b| **b == 0).count();
     let (even, odd, half) = (zeros(0), zeros(1), bytes.len() / 2);
     match () {
         () if half < 4 => None,

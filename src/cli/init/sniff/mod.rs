@@ -69,20 +69,9 @@ fn foreign(bytes: &[u8], ending: &str) -> Option<Option<String>> {
         }
         _ => {}
     }
-    let known: [&[u8]; 8] = [
-        b"\x89PNG",
-        b"\xff\xd8\xff",
-        b"GIF8",
-        b"%PDF",
-        b"RIFF",
-        b"\x7fELF",
-        b"ID3",
-        b"OggS",
-    ];
-    known
-        .iter()
-        .any(|magic| bytes.starts_with(magic))
-        .then_some(None)
+    let known: [&[u8]; 8] =
+        [b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF", b"RIFF", b"\x7fELF", b"ID3", b"OggS"];
+    known.iter().any(|magic| bytes.starts_with(magic)).then_some(None)
 }
 
 /// JSON is read a line an object.
@@ -91,10 +80,7 @@ fn json(text: &str) -> Kind {
     let looked: Vec<&str> = lines.take(20).collect();
     let whole =
         looked.len() - usize::from(text.len() >= LOOK / 2 && looked.len() > 1 && looked.len() < 20);
-    let objects = looked[..whole]
-        .iter()
-        .filter(|l| profile::is_object(l))
-        .count();
+    let objects = looked[..whole].iter().filter(|l| profile::is_object(l)).count();
     let first = text.trim_start();
     match () {
         () if objects * 10 >= whole * 9 && objects > 0 => Kind::Json,
@@ -131,18 +117,12 @@ mod tests {
         let plain = text("a_id,b\n1,x\n2,y\n", "csv");
         assert_eq!(
             (plain.format, plain.names),
-            (
-                TextFormat::default(),
-                vec!["a_id".to_owned(), "b".to_owned()]
-            )
+            (TextFormat::default(), vec!["a_id".to_owned(), "b".to_owned()])
         );
         let german = text("id;preis\n1;3,50\n2;4,20\n", "csv");
         assert_eq!(german.format.separator.as_deref(), Some(";"));
         let headless = text("196\t242\t3\t881250949\n186\t302\t3\t891717742\n", "data");
-        assert_eq!(
-            headless.names,
-            ["column_1", "column_2", "column_3", "column_4"]
-        );
+        assert_eq!(headless.names, ["column_1", "column_2", "column_3", "column_4"]);
         assert_eq!(headless.format.separator.as_deref(), Some("\t"));
         let lists = text("0 1 2 3\n1 4\n2 5 6\n", "txt");
         assert!(lists.format.rest && !lists.format.header);
@@ -162,19 +142,13 @@ mod tests {
 
     #[test]
     fn names_that_cannot_be_used() {
-        let recbole = text(
-            "user_id:token\titem_id:token\trating:float\n1\t2\t3.0\n",
-            "inter",
-        );
+        let recbole = text("user_id:token\titem_id:token\trating:float\n1\t2\t3.0\n", "inter");
         assert_eq!(recbole.names, ["user_id", "item_id", "rating"]);
         assert_eq!(recbole.told, [Some("token"), Some("token"), Some("float")]);
         let twice = text("id,name,name\n1,a,b\n", "csv");
         assert_eq!(twice.names, ["id", "name", "name_2"]);
         assert_eq!(twice.notes.len(), 1);
-        assert_eq!(
-            text("//userID\tartistID\n2\t51\n3\t9\n", "dat").names,
-            ["userID", "artistID"]
-        );
+        assert_eq!(text("//userID\tartistID\n2\t51\n3\t9\n", "dat").names, ["userID", "artistID"]);
     }
 
     #[test]
@@ -182,10 +156,7 @@ mod tests {
         for (bytes, ending) in [
             (&b"\x89PNG\r\n"[..], "png"),
             (b"# Title\n\nSome words, and more.\n", "md"),
-            (
-                b"This data set, as it stands, is free.\nUse it, but cite us, please.\n",
-                "txt",
-            ),
+            (b"This data set, as it stands, is free.\nUse it, but cite us, please.\n", "txt"),
             (b"{\n \"cells\": [\n 1, 2]}\n", "json"),
             (b"[{\"a\": 1}, {\"a\": 2}]", "json"),
             (b"", "csv"),
@@ -194,34 +165,21 @@ mod tests {
         ] {
             assert!(matches!(sniff(bytes, ending), Kind::Other(_)), "{ending}");
         }
-        assert_eq!(
-            sniff(b"{\"user_id\": 1}\n{\"user_id\": 2}\n", "json"),
-            Kind::Json
-        );
+        assert_eq!(sniff(b"{\"user_id\": 1}\n{\"user_id\": 2}\n", "json"), Kind::Json);
     }
 
     #[test]
     fn encodings() {
         let mut wide = vec![0xff, 0xfe];
-        "user_id,item_id\n1,2\n"
-            .encode_utf16()
-            .for_each(|u| wide.extend(u.to_le_bytes()));
-        let Kind::Text(found) = sniff(&wide, "csv") else {
-            panic!()
-        };
+        "user_id,item_id\n1,2\n".encode_utf16().for_each(|u| wide.extend(u.to_le_bytes()));
+        let Kind::Text(found) = sniff(&wide, "csv") else { panic!() };
         assert_eq!(found.format.encoding, None, "its mark tells");
-        let Kind::Text(found) = sniff(&wide[2..], "csv") else {
-            panic!()
-        };
+        let Kind::Text(found) = sniff(&wide[2..], "csv") else { panic!() };
         assert_eq!(found.format.encoding, Some(UTF_16LE));
-        let Kind::Text(found) = sniff(b"item_id,name\n1,caf\xe9\n2,b\n", "csv") else {
-            panic!()
-        };
+        let Kind::Text(found) = sniff(b"item_id,name\n1,caf\xe9\n2,b\n", "csv") else { panic!() };
         assert_eq!(found.format.encoding, Some(WINDOWS_1252));
         let mixed = [&b"item_id,name\n1,caf\xe9\n2,"[..], "Zoë\n".as_bytes()].concat();
-        let Kind::Text(found) = sniff(&mixed, "csv") else {
-            panic!()
-        };
+        let Kind::Text(found) = sniff(&mixed, "csv") else { panic!() };
         assert_eq!(found.format.encoding, None, "one byte is a mistake");
     }
 }

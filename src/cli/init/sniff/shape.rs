@@ -42,20 +42,11 @@ pub(super) fn shape(
             + if usual == Some(separator) { 0.05 } else { 0.0 };
         let better = best.is_none() || rank > highest + 1e-9;
         if better && (share >= 0.8 || records.len() < 5 && share >= 0.6) {
-            let shape = Shape {
-                separator,
-                fields,
-                rest: false,
-                records,
-            };
+            let shape = Shape { separator, fields, rest: false, records };
             (best, highest) = (Some((share, shape)), rank);
         }
     }
-    let ragged = || {
-        ["\t", " ", ","]
-            .into_iter()
-            .find_map(|s| ragged(text, cut, s))
-    };
+    let ragged = || ["\t", " ", ","].into_iter().find_map(|s| ragged(text, cut, s));
     match best {
         // ids in lines of many lengths are lists
         Some((share, _)) if share < 0.9 && ragged().is_some() => ragged(),
@@ -68,11 +59,7 @@ pub(super) fn shape(
 fn ragged(text: &str, cut: bool, separator: &'static str) -> Option<Shape> {
     let records: Vec<Vec<String>> = lines(text, cut)
         .map(|line| {
-            line.trim()
-                .split(separator)
-                .filter(|f| !f.is_empty())
-                .map(str::to_owned)
-                .collect()
+            line.trim().split(separator).filter(|f| !f.is_empty()).map(str::to_owned).collect()
         })
         .collect();
     let all = || records.iter().flatten();
@@ -94,25 +81,13 @@ fn single(text: &str, cut: bool, usual: Option<&'static str>, ending: &str) -> O
     let one = records.iter().all(|r| r.len() == 1);
     let told =
         has_header(&records) && crate::cli::init::words::thing(records.first()?.first()?).is_some();
-    (one && told).then_some(Shape {
-        separator,
-        fields: 1,
-        rest: false,
-        records,
-    })
+    (one && told).then_some(Shape { separator, fields: 1, rest: false, records })
 }
 
 /// The lines that are not empty; the last of a text that was cut off may be half a line.
 pub(super) fn lines(text: &str, cut: bool) -> impl Iterator<Item = &str> {
-    let end = if cut {
-        text.rfind('\n').unwrap_or(text.len())
-    } else {
-        text.len()
-    };
-    text[..end]
-        .lines()
-        .filter(|l| !l.trim().is_empty())
-        .take(RECORDS)
+    let end = if cut { text.rfind('\n').unwrap_or(text.len()) } else { text.len() };
+    text[..end].lines().filter(|l| !l.trim().is_empty()).take(RECORDS)
 }
 
 pub(super) fn records(text: &str, cut: bool, separator: &str) -> Vec<Vec<String>> {
@@ -134,9 +109,7 @@ pub(super) fn records(text: &str, cut: bool, separator: &str) -> Vec<Vec<String>
         .quoting(matches!(separator, "," | ";"))
         .from_reader(text.as_bytes());
     let read = reader.records().take(RECORDS + 1).filter_map(Result::ok);
-    let mut all: Vec<Vec<String>> = read
-        .map(|r| r.iter().map(str::to_owned).collect())
-        .collect();
+    let mut all: Vec<Vec<String>> = read.map(|r| r.iter().map(str::to_owned).collect()).collect();
     if (cut || all.len() > RECORDS) && all.len() > 1 {
         all.pop();
     }
@@ -145,10 +118,7 @@ pub(super) fn records(text: &str, cut: bool, separator: &str) -> Vec<Vec<String>
 
 /// Fields up to the last that is not empty.
 pub(super) fn trimmed(record: &[String]) -> usize {
-    record
-        .iter()
-        .rposition(|f| !f.trim().is_empty())
-        .map_or(0, |at| at + 1)
+    record.iter().rposition(|f| !f.trim().is_empty()).map_or(0, |at| at + 1)
 }
 
 /// The number of fields that most records have, those of the header where it is as common.
@@ -157,17 +127,12 @@ fn most_common(records: &[Vec<String>]) -> usize {
     for record in records {
         *counts.entry(record.len()).or_default() += 1;
     }
-    let common = counts
-        .iter()
-        .max_by_key(|(fields, n)| (**n, **fields))
-        .map_or(0, |(f, _)| *f);
+    let common = counts.iter().max_by_key(|(fields, n)| (**n, **fields)).map_or(0, |(f, _)| *f);
     match records.first() {
         // every line ends with one more separator than the header
         Some(first)
             if first.len() + 1 == common
-                && records[1..]
-                    .iter()
-                    .all(|r| r.len() <= common && trimmed(r) <= first.len()) =>
+                && records[1..].iter().all(|r| r.len() <= common && trimmed(r) <= first.len()) =>
         {
             first.len()
         }
@@ -192,9 +157,7 @@ fn is_prose(shape: &Shape) -> bool {
         return false;
     }
     let fields = || rows.iter().flatten();
-    let blank = fields()
-        .filter(|f| f.starts_with(' ') && f.trim().contains(' '))
-        .count();
+    let blank = fields().filter(|f| f.starts_with(' ') && f.trim().contains(' ')).count();
     blank * 4 > fields().count()
 }
 

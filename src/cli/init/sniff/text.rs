@@ -68,9 +68,7 @@ fn remark_header(shape: &mut Shape) -> bool {
     let Some(first) = shape.records.first_mut() else {
         return false;
     };
-    let sign = first
-        .first()
-        .is_some_and(|f| ["#", "%", "//"].contains(&f.trim()));
+    let sign = first.first().is_some_and(|f| ["#", "%", "//"].contains(&f.trim()));
     let fits = sign && trimmed(first) == fields + 1 && !shape.rest;
     if fits {
         first.remove(0);
@@ -101,10 +99,7 @@ fn before_header(text: &str, shape: &Shape) -> Option<usize> {
         false => shape.records.iter().take_while(above).count(),
     };
     let header = shape.records.get(lines)?;
-    let named = header
-        .iter()
-        .filter(|n| crate::cli::init::words::is_column_name(n))
-        .count();
+    let named = header.iter().filter(|n| crate::cli::init::words::is_column_name(n)).count();
     (lines > 0 && named * 2 >= header.len() && has_header(&shape.records[lines..])).then_some(lines)
 }
 
@@ -154,9 +149,7 @@ fn number_repeated(names: &mut [String], notes: &mut Vec<String>) {
         }
         if number > 2 {
             let now = &names[at];
-            notes.push(format!(
-                "two columns are called `{name}`: the later one is `{now}`"
-            ));
+            notes.push(format!("two columns are called `{name}`: the later one is `{now}`"));
         }
     }
 }
