@@ -8,11 +8,12 @@ use super::{
     Becomes, Demand, Effect, Exec, Explaining, Graph, Guess, Instance, Op, Part, Planning,
     Rewriting, RunError, Used,
 };
-use crate::batch::{Pace, RowBatch, Stop, arrange, place_of, sort_key, sorting};
+use crate::batch::{BLOCK, Pace, RowBatch, Stop, arrange, place_of, sort_key, sorting};
 use crate::catalog::schema::Schema;
 use crate::expr::{Expr, NodeId};
 use crate::types::NULL_CODE;
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// `a - b`: rows of `a` that are not in `b`. Both must be of one entity.
@@ -69,22 +70,20 @@ impl Op for Member {
         let stop = exec.run.stop;
         let longest = (0..b.requests()).map(|r| b.range(r).len()).max();
         let sorting = sorting(longest.unwrap_or(0), None);
-        let _held = exec.hold(self.name(), a.len() * 5 + sorting)?;
+        let _held = exec.hold(self.name(), a.len() * 5 + longest.unwrap_or(0) * 4 + sorting)?;
         let pace = Pace::new(stop);
         let most = self.part.most(exec.run);
         let (mut offsets, mut places) = (vec![0], Vec::new());
-        let mut members = Vec::new();
+        let mut keys = Vec::new();
         for request in 0..a.requests() {
-            let ids = b.ids[b.range(request)].iter();
-            arrange(ids.map(|&id| u128::from(id)), None, &mut members, stop);
+            let members = ascending(&b.ids[b.range(request)], &mut keys, stop);
             let most = most.as_ref().map_or(u64::MAX, |most| most[request]);
             let end = most.saturating_add(places.len() as u64);
             for row in a.range(request) {
                 if places.len() as u64 >= end || pace.is_due_before(50) {
                     break;
                 }
-                let id = u128::from(a.ids[row]);
-                if members.binary_search(&id).is_ok() == self.wanted {
+                if members.binary_search(&a.ids[row]).is_ok() == self.wanted {
                     places.push(row as u32);
                 }
             }
@@ -93,6 +92,20 @@ impl Op for Member {
         exec.check(self.name(), 0)?;
         Ok(a.select_until(offsets, &places, &a.scores, stop))
     }
+}
+
+/// Ids in ascending order. If the run has to end, there may be fewer, in any order.
+fn ascending<'a>(ids: &'a [u32], keys: &mut Vec<u128>, stop: Stop) -> Cow<'a, [u32]> {
+    if ids.is_sorted() {
+        return ids.into();
+    }
+    if ids.len() <= BLOCK {
+        let mut ids = ids.to_vec();
+        ids.sort_unstable();
+        return ids.into();
+    }
+    arrange(ids.iter().map(|&id| u128::from(id)), None, keys, stop);
+    keys.iter().map(|&key| key as u32).collect()
 }
 
 impl Planning for Member {
@@ -274,8 +287,9 @@ fn merged(a: &RowBatch, b: &RowBatch, request: usize, pace: &Pace) -> Vec<Row> {
         place: (base + i) as u32,
     };
     let mut rows: Vec<Row> = a.range(request).map(|i| row(a, i, 0)).collect();
+    let mut known: HashMap<u32, usize> = HashMap::with_capacity(rows.len());
     let places = rows.iter().enumerate().map(|(i, r)| (r.id, i));
-    let mut known: HashMap<u32, usize> = places.take_while(|_| !pace.is_due_before(60)).collect();
+    known.extend(places.take_while(|_| !pace.is_due_before(60)));
     for i in b.range(request) {
         if pace.is_due_before(60) {
             break;
