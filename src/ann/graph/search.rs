@@ -161,14 +161,16 @@ impl<'a> Graph<'a> {
             walk.run(&self.field(), probe, width, reach);
             found = self.collect_all(query, scratch);
         }
+        // who asks for less than is usual asks for speed
+        let widens = ef >= Graph::default_ef(self.metric(), query.k);
         let most = MOST_WIDTH.min(self.nodes() / 8);
-        while found == Found::Open && width < most {
+        while widens && found == Found::Open && width < most {
             width = most.min(WIDER * width);
             let Scratch { walk, probe, .. } = &mut *scratch;
             walk.run(&self.field(), probe, width, width);
             found = self.collect_all(query, scratch);
         }
-        found == Found::Enough
+        found == Found::Enough || (!widens && found == Found::Open)
     }
 
     pub(super) fn encode(&self, query: &Query, probe: &mut CodedQuery) {
