@@ -52,6 +52,7 @@ impl RowSet {
         &self.words
     }
 
+    #[inline]
     pub fn has(&self, row: u32) -> bool {
         super::bit(Some(&self.words), row as usize)
     }

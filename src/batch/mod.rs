@@ -7,6 +7,6 @@ mod stop;
 pub mod stretch;
 pub use column::{Column, ColumnView, Slot, pick};
 pub use memory::{Held, Memory};
-pub use rows::{RowBatch, by_score, descending, place_of, sort_key};
+pub use rows::{RowBatch, by_score, descending, extend_passing, place_of, sort_key};
 pub use sort::{arrange, places, sorting};
 pub use stop::{BLOCK, Failed, Looks, Pace, Stop, blocks, discard};

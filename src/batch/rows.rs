@@ -3,6 +3,7 @@
 use super::sort::{arrange, sorting};
 use super::{Column, Stop, blocks};
 use crate::types::NULL_BOOL;
+use std::ops::Range;
 
 /// Rows that are moved between two looks at the clock.
 const BLOCK: usize = 1 << 16;
@@ -42,7 +43,7 @@ impl RowBatch {
     }
 
     /// The rows of a request.
-    pub fn range(&self, request: usize) -> std::ops::Range<usize> {
+    pub fn range(&self, request: usize) -> Range<usize> {
         self.offsets[request] as usize..self.offsets[request + 1] as usize
     }
 
@@ -190,7 +191,7 @@ impl RowBatch {
                 if stop.is_due() {
                     break;
                 }
-                places.extend(block.filter(|&i| keep[i] == 1).map(|i| i as u32));
+                extend_passing(&mut places, block, |i| keep[i] == 1);
             }
             offsets.push(places.len() as u32);
         }
@@ -280,6 +281,17 @@ impl RowBatch {
         let (_, &mut last, _) = keys.select_nth_unstable(last);
         rows.filter(|&row| key(row) <= last).collect()
     }
+}
+
+/// Appends the rows of a range that pass. Which ones will cannot be foreseen, so that no jump depends on it.
+pub fn extend_passing(places: &mut Vec<u32>, rows: Range<usize>, passes: impl Fn(usize) -> bool) {
+    let mut end = places.len();
+    places.resize(end + rows.len(), 0);
+    for row in rows {
+        places[end] = row as u32;
+        end += usize::from(passes(row));
+    }
+    places.truncate(end);
 }
 
 /// A number whose ascending order is the order by score, with a place (any number) in its low

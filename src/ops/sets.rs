@@ -3,17 +3,19 @@
 use super::bind::Bound;
 use super::estimate::UNKNOWN_SHARE;
 use super::kit::join::Join;
+use super::kit::members::Ids;
 use super::shape::Shape;
 use super::{
     Becomes, Demand, Effect, Exec, Explaining, Graph, Guess, Instance, Op, Part, Planning,
     Rewriting, RunError, Used,
 };
-use crate::batch::{BLOCK, Pace, RowBatch, Stop, arrange, place_of, sort_key, sorting};
+use crate::batch::{
+    BLOCK, Pace, RowBatch, Stop, arrange, blocks, extend_passing, place_of, sort_key, sorting,
+};
 use crate::catalog::schema::Schema;
 use crate::expr::{Expr, NodeId};
 use crate::types::NULL_CODE;
 use foldhash::{HashMap, HashMapExt};
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// `a - b`: rows of `a` that are not in `b`. Both must be of one entity.
@@ -71,41 +73,25 @@ impl Op for Member {
         let longest = (0..b.requests()).map(|r| b.range(r).len()).max();
         let sorting = sorting(longest.unwrap_or(0), None);
         let _held = exec.hold(self.name(), a.len() * 5 + longest.unwrap_or(0) * 4 + sorting)?;
-        let pace = Pace::new(stop);
         let most = self.part.most(exec.run);
         let (mut offsets, mut places) = (vec![0], Vec::new());
-        let mut keys = Vec::new();
         for request in 0..a.requests() {
-            let members = ascending(&b.ids[b.range(request)], &mut keys, stop);
-            let most = most.as_ref().map_or(u64::MAX, |most| most[request]);
-            let end = most.saturating_add(places.len() as u64);
-            for row in a.range(request) {
-                if places.len() as u64 >= end || pace.is_due_before(50) {
+            let members = Ids::new(&b.ids[b.range(request)], stop);
+            let most = most.as_ref().and_then(|most| usize::try_from(most[request]).ok());
+            let end = most.unwrap_or(usize::MAX).saturating_add(places.len());
+            for rows in blocks(a.range(request), BLOCK) {
+                if places.len() >= end || stop.is_due() {
                     break;
                 }
-                if members.binary_search(&a.ids[row]).is_ok() == self.wanted {
-                    places.push(row as u32);
-                }
+                let stays = |row: usize| members.has(a.ids[row]) == self.wanted;
+                extend_passing(&mut places, rows, stays);
             }
+            places.truncate(end);
             offsets.push(places.len() as u32);
         }
         exec.check(self.name(), 0)?;
         Ok(a.select_until(offsets, &places, &a.scores, stop))
     }
-}
-
-/// Ids in ascending order. If the run has to end, there may be fewer, in any order.
-fn ascending<'a>(ids: &'a [u32], keys: &mut Vec<u128>, stop: Stop) -> Cow<'a, [u32]> {
-    if ids.is_sorted() {
-        return ids.into();
-    }
-    if ids.len() <= BLOCK {
-        let mut ids = ids.to_vec();
-        ids.sort_unstable();
-        return ids.into();
-    }
-    arrange(ids.iter().map(|&id| u128::from(id)), None, keys, stop);
-    keys.iter().map(|&key| key as u32).collect()
 }
 
 impl Planning for Member {

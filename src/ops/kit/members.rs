@@ -3,6 +3,7 @@
 //! neither evaluated nor looked up anew for every row.
 
 use crate::ann::RowSet;
+use crate::batch::{BLOCK, Stop, arrange};
 use crate::expr::functions::Role;
 use crate::expr::ir::OverLinks;
 use crate::expr::{Expr, Kind, NodeId, Run, eval};
@@ -126,7 +127,7 @@ impl<'a> Memberships<'a> {
     pub fn of<'b>(&'b self, run: &'b Run, request: usize) -> Members<'b> {
         let mut members = Members { only: None, without: Cow::default() };
         for (set, wanted) in &self.tests {
-            let ids = ascending(set.ids(run, request));
+            let ids = ascending(set.ids(run, request), run.stop);
             if !wanted {
                 members.without = match members.without.is_empty() {
                     true => ids,
@@ -170,13 +171,44 @@ impl Members<'_> {
     }
 }
 
-fn ascending(ids: &[u32]) -> Cow<'_, [u32]> {
-    match ids.is_sorted() {
-        true => ids.into(),
-        false => {
-            let mut ids = ids.to_vec();
-            ids.sort_unstable();
-            ids.into()
+/// Some rows of an entity, to be asked whether another is among them.
+pub enum Ids<'a> {
+    Bits(RowSet),
+    Ascending(Cow<'a, [u32]>),
+}
+
+impl<'a> Ids<'a> {
+    /// Each is given once. If the run has to end, some of them.
+    pub fn new(ids: &'a [u32], stop: Stop) -> Ids<'a> {
+        let end = ids.iter().max().map_or(0, |&last| last as usize + 1);
+        // no more than eight bytes for each
+        if end / 64 > ids.len() {
+            return Ids::Ascending(ascending(ids, stop));
+        }
+        let blocks = ids.chunks(BLOCK).take_while(|_| !stop.is_due());
+        Ids::Bits(RowSet::new(end, blocks.flatten().copied()))
+    }
+
+    #[inline]
+    pub fn has(&self, id: u32) -> bool {
+        match self {
+            Ids::Bits(rows) => rows.has(id),
+            Ids::Ascending(ids) => ids.binary_search(&id).is_ok(),
         }
     }
+}
+
+/// Ids in ascending order. If the run has to end, there may be fewer, in any order.
+fn ascending<'a>(ids: &'a [u32], stop: Stop) -> Cow<'a, [u32]> {
+    if ids.is_sorted() {
+        return ids.into();
+    }
+    if ids.len() <= BLOCK {
+        let mut ids = ids.to_vec();
+        ids.sort_unstable();
+        return ids.into();
+    }
+    let mut keys = Vec::new();
+    arrange(ids.iter().map(|&id| u128::from(id)), None, &mut keys, stop);
+    keys.iter().map(|&key| key as u32).collect()
 }
