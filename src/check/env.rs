@@ -108,7 +108,7 @@ impl<'a> Env<'a> {
 }
 
 /// The rows that an expression is about.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Row<'s> {
     pub entity: EntityId,
     /// The id of the row; another id where a reference or `viewer` is read.
@@ -119,7 +119,7 @@ pub struct Row<'s> {
 }
 
 /// What an expression can read.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Scope<'s> {
     pub row: Option<Row<'s>>,
     pub link: Option<&'s EdgeExpr>,

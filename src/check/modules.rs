@@ -5,7 +5,7 @@ use crate::ops::Vocabulary;
 use crate::source::SourceId;
 use crate::syntax::ast::{File, Item, ItemKind};
 use foldhash::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// How near a file is to the program; nearer names go first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,8 +104,8 @@ pub fn named(item: &Item) -> Option<(Kind, &str)> {
 #[derive(Clone, Debug, Default)]
 pub struct Modules {
     pub all: Vec<Arc<Module>>,
-    /// By module: the order in which it looks for names.
-    orders: Vec<Vec<usize>>,
+    /// By module: the order in which it looks for names, once it looks for one.
+    orders: Vec<OnceLock<Vec<usize>>>,
     /// Values that tunables were given instead of their defaults.
     pub tunables: Tunables,
     /// What programs can name.
@@ -114,7 +114,7 @@ pub struct Modules {
 
 impl Modules {
     pub fn new(all: Vec<Arc<Module>>) -> Modules {
-        let orders = (0..all.len()).map(|from| order(&all, from)).collect();
+        let orders = vec![OnceLock::new(); all.len()];
         let tunables = Tunables::new();
         Modules { all, orders, tunables, vocabulary: Arc::default() }
     }
@@ -135,7 +135,8 @@ impl Modules {
     /// Modules in the order in which a file looks for names: the program, what the file and the
     /// program import, the prelude, the standard library.
     pub fn order(&self, from: usize) -> impl Iterator<Item = usize> + Clone {
-        self.orders[from].iter().copied()
+        let order = self.orders[from].get_or_init(|| order(&self.all, from));
+        order.iter().copied()
     }
 
     /// The items of that kind and name, nearest first, with the modules they are in.

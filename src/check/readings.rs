@@ -15,13 +15,12 @@ use super::state::address;
 use super::{Checker, Place, bare_name};
 use crate::deep::recurse;
 use crate::diag::{Diagnostic, code};
-use crate::expr::{EdgeExpr, Expr, NodeId};
+use crate::expr::{EdgeExpr, Expr, KeyWriter, NodeId};
 use crate::ops::Role;
 use crate::source::Span;
 use crate::syntax::ast;
 use foldhash::HashMap;
-use std::fmt::Write;
-use xxhash_rust::xxh3::xxh3_128;
+use std::hash::Hash;
 
 /// Expressions that are being read at one time: within each other, through all names that lead on.
 const MOST_OPEN: u32 = 5_000;
@@ -48,8 +47,7 @@ pub(super) struct Readings<'a> {
     own_names: Vec<String>,
     /// `auto`s with the numbers they were read with, where the planner has said some.
     autos: Vec<(Place, u64)>,
-    /// Where keys are written for a moment.
-    written: String,
+    writer: KeyWriter,
     read: usize,
     deep: u32,
     /// Whether a limit has been reported: then nothing more is read.
@@ -85,10 +83,9 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
         scope: &Scope<'_>,
     ) -> Key<'a> {
-        let body = address(expr);
-        let mut written = self.start_key(body);
-        let _ = write!(written, "{:?}{scope:?}", env.identity());
-        self.finish_key(written, vec![env.clone()])
+        let mut writer = self.start_key(address(expr));
+        (env.identity(), scope).hash(&mut writer);
+        self.finish_key(writer, vec![env.clone()])
     }
 
     /// The key of a definition whose parameters are bound in `env`. `scope` are the rows that it is
@@ -101,49 +98,45 @@ impl<'a> Checker<'a> {
         role: Role,
         scope: Option<&Scope<'_>>,
     ) -> Key<'a> {
-        let mut written = self.start_key(address(body));
+        let mut writer = self.start_key(address(body));
         let mut kept = Vec::new();
-        let _ = write!(written, "{role:?}{scope:?}");
+        (role, scope).hash(&mut writer);
         for param in params {
             let Some(local) = env.find(&param.name.text).cloned() else {
                 continue;
             };
-            self.describe(&local, role, &mut written, &mut kept);
+            self.describe(&local, role, &mut writer, &mut kept);
         }
-        self.finish_key(written, kept)
+        self.finish_key(writer, kept)
     }
 
-    fn start_key(&mut self, body: usize) -> String {
-        let mut written = std::mem::take(&mut self.readings.written);
-        written.clear();
-        let _ = write!(written, "{body}{}", self.here.testing);
-        written
+    fn start_key(&mut self, body: usize) -> KeyWriter {
+        let mut writer = std::mem::take(&mut self.readings.writer);
+        (body, self.here.testing).hash(&mut writer);
+        writer
     }
 
-    fn finish_key(&mut self, written: String, kept: Kept<'a>) -> Key<'a> {
-        let hash = xxh3_128(written.as_bytes());
-        self.readings.written = written;
+    fn finish_key(&mut self, mut writer: KeyWriter, kept: Kept<'a>) -> Key<'a> {
+        let hash = writer.take();
+        self.readings.writer = writer;
         Key { hash, kept }
     }
 
     /// What an argument is, whatever it is called. Sets are their nodes: those that are equal as
     /// sources are equal as facts, too.
-    fn describe(&mut self, local: &Local<'a>, role: Role, to: &mut String, kept: &mut Kept<'a>) {
-        let _ = match local {
-            Local::Scalar(expr) => write!(to, ";{expr:?}"),
-            Local::Edge(edge) => write!(to, ";{edge:?}"),
-            Local::All => write!(to, ";all"),
-            Local::Auto(number) => write!(to, ";auto{number:?}"),
-            Local::Embedding(number) => write!(to, ";space{number}"),
-            Local::Node(node) => write!(to, ";{node:?}"),
-            Local::Thunk { expr, env, checked: true } => {
-                let node = self.set(expr, env, role);
-                write!(to, ";{node:?}")
-            }
+    fn describe(&mut self, local: &Local<'a>, role: Role, to: &mut KeyWriter, kept: &mut Kept<'a>) {
+        std::mem::discriminant(local).hash(to);
+        match local {
+            Local::Scalar(expr) => expr.hash(to),
+            Local::Edge(edge) => edge.hash(to),
+            Local::Auto(number) => number.hash(to),
+            Local::Embedding(number) => number.hash(to),
+            Local::Node(node) => node.hash(to),
+            Local::Thunk { expr, env, checked: true } => self.set(expr, env, role).hash(to),
             Local::Model { name, env } => self.describe_model(name, env, to, kept),
-            Local::Thunk { expr, env, .. } => place(expr, env, to, kept),
-            Local::Candidates | Local::Error => write!(to, ";?"),
-        };
+            Local::Thunk { expr, env, checked: false } => place(expr, env, to, kept),
+            Local::All | Local::Candidates | Local::Error => {}
+        }
     }
 
     /// A model by the name that was given first, through the parameters it was handed on by.
@@ -151,12 +144,12 @@ impl<'a> Checker<'a> {
         &mut self,
         name: &'a ast::Expr,
         env: &Env<'a>,
-        to: &mut String,
+        to: &mut KeyWriter,
         kept: &mut Kept<'a>,
-    ) -> std::fmt::Result {
+    ) {
         match bare_name(name).map(|text| (text, env.find(text))) {
             Some((_, Some(Local::Model { name, env }))) => self.describe_model(name, env, to, kept),
-            Some((text, None)) => write!(to, ";model{}{text}", env.module),
+            Some((text, None)) => (env.module, text).hash(to),
             _ => place(name, env, to, kept),
         }
     }
@@ -333,13 +326,7 @@ impl<'a> Checker<'a> {
 }
 
 /// Where an expression stands, and with which names.
-fn place<'a>(
-    expr: &ast::Expr,
-    env: &Env<'a>,
-    to: &mut String,
-    kept: &mut Kept<'a>,
-) -> std::fmt::Result {
+fn place<'a>(expr: &ast::Expr, env: &Env<'a>, to: &mut KeyWriter, kept: &mut Kept<'a>) {
     kept.push(env.clone());
-    let address = address(expr);
-    write!(to, ";{address}{:?}", env.identity())
+    (address(expr), env.identity()).hash(to);
 }

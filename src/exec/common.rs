@@ -91,8 +91,8 @@ fn alike(graph: &Graph, reachable: &[NodeId]) -> Vec<bool> {
     let mut alike = vec![false; graph.len()];
     for &id in reachable {
         let node = graph.get(id);
-        let needs = node.needs();
-        alike[id.0 as usize] = is_alike(node) && needs.iter().all(|need| alike[need.0 as usize]);
+        let needs = || node.needs().iter().all(|need| alike[need.0 as usize]);
+        alike[id.0 as usize] = node.is_alike() && needs();
     }
     alike
 }
@@ -117,7 +117,7 @@ fn kinds(graph: &Graph, reachable: &[NodeId], keep: &[NodeId]) -> Vec<Kind> {
     let mut readers = vec![0; graph.len()];
     keep.iter().for_each(|id| is_read[id.0 as usize] = true);
     for &id in reachable {
-        let mut needs = graph.get(id).needs();
+        let mut needs = graph.get(id).needs().to_vec();
         needs.sort_unstable();
         needs.dedup();
         if alike[id.0 as usize] {
@@ -138,16 +138,6 @@ fn kinds(graph: &Graph, reachable: &[NodeId], keep: &[NodeId]) -> Vec<Kind> {
     kinds
 }
 
-/// Whether who asks makes no difference to an operator over the same inputs. One that needs some of its
-/// inputs for some requests only is left to each.
-fn is_alike(node: &Node) -> bool {
-    let gated = || (0..node.inputs.len()).any(|input| node.op.gate(input).is_some());
-    !node.op.is_personal()
-        && node.op.nested().is_none()
-        && !gated()
-        && !exprs(node).any(Expr::is_personal)
-}
-
 /// Whether it is a table as it is, which costs no more than to copy it.
 fn is_table(node: &Node) -> bool {
     node.inputs.is_empty() && exprs(node).next().is_none()
@@ -162,7 +152,7 @@ fn exprs(node: &Node) -> impl Iterator<Item = &Expr> {
 /// A root and the nodes that lead to it, up to other roots.
 fn leading(graph: &Graph, root: NodeId, kinds: &[Kind]) -> Vec<NodeId> {
     let mut nodes = vec![root];
-    let mut open = graph.get(root).needs();
+    let mut open = graph.get(root).needs().to_vec();
     while let Some(id) = open.pop() {
         if kinds[id.0 as usize] != Kind::Root && !nodes.contains(&id) {
             nodes.push(id);

@@ -209,7 +209,7 @@ fn unread(graph: &Graph, schedule: &Schedule, keep: &[NodeId]) -> Vec<Vec<NodeId
             let node = graph.get(id);
             last[id.0 as usize].get_or_insert(number);
             let is_gated = (0..node.inputs.len()).any(|input| node.op.gate(input).is_some());
-            for read in node.inputs.iter().copied().chain(node.reads()) {
+            for &read in node.needs() {
                 last[read.0 as usize] = Some(number);
                 decides[read.0 as usize] |= is_gated;
             }

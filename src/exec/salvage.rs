@@ -123,7 +123,7 @@ impl Salvage<'_> {
             return true;
         };
         let decides = node.inputs[..deciding].iter().copied();
-        let decides: Vec<NodeId> = decides.chain(node.reads()).collect();
+        let decides: Vec<NodeId> = decides.chain(node.reads().iter().copied()).collect();
         if !decides.iter().all(|&id| self.results.has(id)) {
             return true;
         }
@@ -169,9 +169,9 @@ impl Salvage<'_> {
     /// Whether the condition at a place of a way is about nothing but what the way's operator has.
     fn applies(&self, way: &Way, place: usize) -> bool {
         let node = self.graph.get(way.left[place]);
-        let needs = node.inputs[1..].iter().copied().chain(node.reads());
+        let mut needs = node.needs()[1..].iter().copied();
         let is_small = |id: NodeId| self.results.has(id) && self.results.rows(id).len() <= MEMBERS;
-        if !needs.into_iter().all(is_small) {
+        if !needs.all(is_small) {
             return false;
         }
         // what lies between

@@ -7,6 +7,7 @@
 //! hold for every request; `lack` is weaker and says why nulls are to be expected.
 
 use crate::types::{EntityId, Type};
+use std::hash::{Hash, Hasher};
 
 /// What can be said of a value in every row. Durations and times count in microseconds; of lists,
 /// strings, ids and vectors only nulls are known.
@@ -21,8 +22,14 @@ pub struct Facts {
     pub lack: Option<Lack>,
 }
 
+impl Hash for Facts {
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        (self.nullable, self.low.to_bits(), self.high.to_bits(), self.lack).hash(to);
+    }
+}
+
 /// Data that is missing for some rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lack {
     /// A column that holds nulls.
     Column { entity: EntityId, column: u32 },

@@ -2,7 +2,7 @@
 //!
 //! Each module imports only from those that stand before it here:
 //!
-//! - [`facts`], [`random`], [`reads`], [`texts`], [`value`]: values, and what can be said of them;
+//! - [`facts`], [`key`], [`random`], [`reads`], [`texts`], [`value`]: values, and what can be said of them;
 //! - [`functions`]: the table of functions, each with all that is known of it;
 //! - [`ir`]: the expressions;
 //! - [`known`], [`show`], [`links`]: what is certain of them, how they read, links as columns;
@@ -14,6 +14,7 @@ pub mod facts;
 pub mod functions;
 pub mod gather;
 pub mod ir;
+pub mod key;
 pub mod known;
 pub mod links;
 pub mod random;
@@ -26,4 +27,5 @@ pub mod value;
 
 pub use facts::Facts;
 pub use ir::{EdgeExpr, Expr, Kind, Level, NodeId, Scalar};
+pub use key::KeyWriter;
 pub use run::{Frame, Run};

@@ -49,6 +49,12 @@ impl Reads {
         }
     }
 
+    /// Whether anything of the row is read but ends of a link and its entity.
+    pub fn is_more_than_ends(self) -> bool {
+        let ends = End::To as u8 | End::From as u8 | End::It as u8;
+        self.0[0] & !ends != 0
+    }
+
     /// The end of which alone anything is read.
     pub fn only(self) -> Option<End> {
         [End::To, End::From, End::It].into_iter().find(|&end| self.0[0] == end as u8)

@@ -3,6 +3,7 @@
 use crate::batch::{Column, ColumnView, Slot};
 use crate::types::{EntityId, Floats, Key, NULL_BOOL, NULL_CODE, NULL_FLOAT, NULL_INT, Type};
 use std::borrow::Cow;
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -21,6 +22,23 @@ pub enum Scalar {
     /// A key that the entity does not hold.
     Key(EntityId, Key),
     Vector(Arc<[f32]>),
+}
+
+/// Floats are told apart by their bits.
+impl Hash for Scalar {
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        std::mem::discriminant(self).hash(to);
+        match self {
+            Scalar::Null => {}
+            Scalar::I64(value) => value.hash(to),
+            Scalar::F64(value) => value.to_bits().hash(to),
+            Scalar::Bool(value) => value.hash(to),
+            Scalar::Code(code) => code.hash(to),
+            Scalar::Text(text) => text.hash(to),
+            Scalar::Key(entity, key) => (entity, key).hash(to),
+            Scalar::Vector(values) => values.iter().for_each(|value| value.to_bits().hash(to)),
+        }
+    }
 }
 
 /// One value for all rows, or one per row.

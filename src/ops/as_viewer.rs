@@ -69,7 +69,7 @@ fn shape(members: &Shape, set: &Shape, how: Merge) -> Shape {
     shape
 }
 
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 struct AsViewer {
     /// In the graph, but for other viewers.
     set: NodeId,

@@ -22,7 +22,7 @@ pub enum Role {
 }
 
 /// How many.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Quantity {
     All,
     Number(u64),

@@ -23,7 +23,7 @@ pub fn choose(graph: &Graph, condition: Expr, a: NodeId, b: NodeId, mut shape: S
     Bound { op: Arc::new(Choose { condition, join }), inputs: vec![a, b], shape }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Choose {
     condition: Expr,
     join: Join,

@@ -72,13 +72,13 @@ pub fn unknown_columns<'n>(
 }
 
 /// Computes columns, each at its place; then, for `select`, drops all others.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Bindings {
     columns: Vec<Binding>,
     keep: Option<Vec<usize>>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Binding {
     name: String,
     place: usize,

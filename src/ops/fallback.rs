@@ -49,7 +49,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     Some(Bound { op: Arc::new(Fallback { at_least, join }), inputs, shape })
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Fallback {
     at_least: Quantity,
     join: Join,

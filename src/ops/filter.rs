@@ -47,7 +47,7 @@ const MARGIN: f64 = 1.5;
 /// A sample tells no smaller share from none.
 const LEAST_SHARE: f64 = 0.002;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Filter {
     entity: EntityId,
     conditions: Vec<Expr>,

@@ -3,13 +3,12 @@
 
 use super::{Effect, Instance, Shape};
 use crate::catalog::schema::Schema;
-use crate::expr::{Expr, NodeId};
+use crate::expr::{Expr, KeyWriter, NodeId};
 use crate::source::Span;
 use crate::store::Snapshot;
 use foldhash::HashMap;
-use std::fmt::Write;
+use std::hash::Hash;
 use std::sync::Arc;
-use xxhash_rust::xxh3::xxh3_128;
 
 /// An operator with its inputs.
 #[derive(Clone, Debug)]
@@ -19,14 +18,34 @@ pub struct Node {
     pub shape: Shape,
     /// Where the program says so.
     pub span: Span,
+    /// The inputs, then the sets that are read.
+    needs: Vec<NodeId>,
+    is_alike: bool,
 }
 
 impl Node {
+    fn new(op: Arc<dyn Instance>, inputs: Vec<NodeId>, shape: Shape, span: Span) -> Node {
+        let gated = (0..inputs.len()).any(|input| op.gate(input).is_some());
+        let mut is_alike = !op.is_personal() && op.nested().is_none() && !gated;
+        let mut needs = inputs.clone();
+        for expr in op.exprs() {
+            is_alike &= !expr.is_personal();
+            expr.each_set(&mut |set| needs.push(set));
+        }
+        is_alike &= !op.part().exprs().any(Expr::is_personal);
+        needs.extend(op.part().sets());
+        Node { op, inputs, shape, span, needs, is_alike }
+    }
+
+    /// Whether who asks makes no difference to the operator over the same inputs. One that needs some of its
+    /// inputs for some requests only is left to each.
+    pub fn is_alike(&self) -> bool {
+        self.is_alike
+    }
+
     /// All nodes that have to run before: inputs, and sets that expressions read.
-    pub fn needs(&self) -> Vec<NodeId> {
-        let mut needs = self.inputs.clone();
-        needs.extend(self.reads());
-        needs
+    pub fn needs(&self) -> &[NodeId] {
+        &self.needs
     }
 
     /// The operator with its arguments, as people know it: `take(2, per=author)`. Long ones are
@@ -55,20 +74,18 @@ impl Node {
     }
 
     /// The sets that its expressions read, and those that tell how many rows it makes.
-    pub fn reads(&self) -> Vec<NodeId> {
-        let of_exprs = self.op.exprs().into_iter().flat_map(Expr::sets);
-        of_exprs.chain(self.op.part().sets()).collect()
+    pub fn reads(&self) -> &[NodeId] {
+        &self.needs[self.inputs.len()..]
     }
 }
 
 /// Nodes in an order in which each comes after those it needs.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
-    nodes: Vec<Node>,
-    /// By the hash of all that an operator and its inputs are.
+    nodes: Vec<Arc<Node>>,
+    /// By the key of all that an operator and its inputs are.
     known: HashMap<u128, NodeId>,
-    /// Where that is written for a moment.
-    written: String,
+    writer: KeyWriter,
 }
 
 impl Graph {
@@ -96,15 +113,15 @@ impl Graph {
         shape: Shape,
         span: Span,
     ) -> NodeId {
-        self.written.clear();
-        let _ = write!(self.written, "{op:?}{inputs:?}");
-        let key = xxh3_128(self.written.as_bytes());
+        op.write_key(&mut self.writer);
+        inputs.hash(&mut self.writer);
+        let key = self.writer.take();
         if let Some(&id) = self.known.get(&key) {
             self.refine(id, &shape);
             return id;
         }
         let id = NodeId(self.nodes.len() as u32);
-        self.nodes.push(Node { op, inputs, shape, span });
+        self.nodes.push(Arc::new(Node::new(op, inputs, shape, span)));
         self.known.insert(key, id);
         id
     }
@@ -119,15 +136,20 @@ impl Graph {
     /// Puts another operator in the place of a node's, one that gives the same rows as far as they are
     /// used. The node keeps its number.
     pub fn replace(&mut self, id: NodeId, op: Arc<dyn Instance>, inputs: Vec<NodeId>) {
-        let node = &mut self.nodes[id.0 as usize];
-        (node.op, node.inputs) = (op, inputs);
+        let node = self.get(id);
+        let other = Node::new(op, inputs, node.shape.clone(), node.span);
+        self.nodes[id.0 as usize] = Arc::new(other);
         self.known.clear();
+    }
+
+    /// The same nodes, to put other operators in their places.
+    pub fn to_rewrite(&self) -> Graph {
+        Graph { nodes: self.nodes.clone(), ..Graph::default() }
     }
 
     /// Notes what else is known of the rows of a node.
     pub fn refine(&mut self, id: NodeId, shape: &Shape) {
-        let node = &mut self.nodes[id.0 as usize];
-        node.shape.refine(shape);
+        Arc::make_mut(&mut self.nodes[id.0 as usize]).shape.refine(shape);
     }
 
     /// The nodes that the results need, in an order that can be run.

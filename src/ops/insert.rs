@@ -102,13 +102,13 @@ fn below_one(at: &Expr) -> bool {
 }
 
 /// Which positions are filled.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 enum Slots {
     At(Expr),
     Every { every: Quantity, start: Quantity },
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Insert {
     slots: Slots,
     join: Join,

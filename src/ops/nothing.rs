@@ -18,7 +18,7 @@ pub fn no_rows(shape: &Shape, requests: usize) -> RowBatch {
     RowBatch { columns: shape.columns.iter().map(column).collect(), ..RowBatch::empty(requests) }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 struct Nothing(Shape);
 
 impl Op for Nothing {

@@ -17,6 +17,7 @@ use crate::extend::{
 };
 use crate::types::{NULL_CODE, NULL_INT, Type};
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Declarations that are there already: each distinct signature is kept once, for good.
@@ -109,7 +110,7 @@ fn argument(b: &mut dyn Bind, name: &str, kind: &Argument, shape: &Shape) -> Opt
     })
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 enum Arg {
     Number(Expr),
     Text(Expr),
@@ -138,13 +139,18 @@ impl Arg {
 #[derive(Clone)]
 struct Shared(Arc<dyn RowOperator>);
 
+/// The name of an operator says which it is.
+impl Hash for Shared {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("registered")
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Own {
     name: &'static str,
     operator: Shared,

@@ -92,7 +92,7 @@ fn source(
 }
 
 /// What the score is made of.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 enum Source {
     /// Over the rows with their heads.
     Value(Expr),
@@ -101,7 +101,7 @@ enum Source {
     Head(usize),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Head {
     name: String,
     expr: Expr,
@@ -118,7 +118,7 @@ impl Head {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Rank {
     model: String,
     heads: Vec<Head>,
@@ -135,7 +135,7 @@ impl Rank {
             Source::Head(head) => *head == place,
             Source::Value(expr) => {
                 let mut reads = false;
-                expr.walk_row(&mut |part| reads |= part.kind == Kind::Bound(place as u32));
+                expr.walk_bound(&mut |part| reads |= part.kind == Kind::Bound(place as u32));
                 reads
             }
             Source::Own(_) => false,
@@ -159,7 +159,7 @@ impl Rank {
     /// alone.
     fn comes_first(&self, head: &Head) -> bool {
         let mut by_position = false;
-        head.expr.walk_row(&mut |part| by_position |= part.kind == Kind::Position);
+        head.expr.walk_bound(&mut |part| by_position |= part.kind == Kind::Position);
         self.scores_by(head.place) || head.read && by_position
     }
 }

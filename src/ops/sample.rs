@@ -41,7 +41,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     Some(Bound { op: Arc::new(op), inputs: vec![input], shape: shape.cut(n.known()) })
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Sample {
     entity: EntityId,
     n: Quantity,

@@ -79,7 +79,7 @@ fn further_keys(b: &mut dyn Bind, then: Vec<(Expr, Span)>) -> Option<Vec<Expr>> 
     Some(keys)
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Score {
     expr: Expr,
     /// What decides between equal scores, in turn.

@@ -34,7 +34,7 @@ pub fn intersection(graph: &Graph, a: NodeId, b: NodeId) -> Bound {
 const MOST: f64 = 0.8;
 
 /// Keeps rows of the first input by whether the second has them.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 struct Member {
     wanted: bool,
     part: Part,
@@ -146,7 +146,7 @@ pub fn union(graph: &Graph, a: NodeId, b: NodeId, shape: Shape) -> Bound {
     Bound { op: Arc::new(Union { join, part: Part::ALL }), inputs: vec![a, b], shape }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Union {
     join: Join,
     /// What is used of the rows.

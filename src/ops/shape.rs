@@ -18,7 +18,7 @@ use foldhash::HashMap;
 use std::collections::BTreeSet;
 
 /// A column bound by `let` or by a model.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct BoundColumn {
     pub name: String,
     pub ty: Type,
@@ -46,7 +46,7 @@ impl BoundColumn {
 }
 
 /// What a score measures. Scores of different kinds cannot be compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ScoreKind {
     /// The same for all rows: no order at all.
     Constant,
@@ -106,7 +106,7 @@ impl ScoreKind {
 }
 
 /// What is known of the scores of a set.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub struct Score {
     pub kind: ScoreKind,
     pub facts: Facts,
@@ -133,7 +133,7 @@ impl Score {
 }
 
 /// The most rows that the numbers in the program let through, whatever the data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Asked {
     pub rows: u64,
     pub by: AskedBy,
@@ -147,7 +147,7 @@ impl Asked {
 }
 
 /// What let no more rows through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AskedBy {
     /// A source, as `user`, which is one row.
     Source,
@@ -158,7 +158,7 @@ pub enum AskedBy {
 }
 
 /// A candidate set before it is computed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Shape {
     pub entity: EntityId,
     pub columns: Vec<BoundColumn>,

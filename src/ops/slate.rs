@@ -108,7 +108,7 @@ fn check_rule(b: &mut dyn Bind, is_min: bool, arg: &RuleArg) -> Option<()> {
     None
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Rule {
     is_min: bool,
     key: Expr,
@@ -128,7 +128,7 @@ impl Rule {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Slate {
     /// As written.
     rules: Vec<Rule>,

@@ -17,7 +17,7 @@ use crate::types::{EntityId, NULL_CODE, Type};
 use std::sync::Arc;
 
 /// `user`: the viewer of the request, one row with score 1.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 struct Viewer;
 
 /// The source `user` of a schema.
@@ -89,7 +89,7 @@ pub fn everything(schema: &Schema, entity: EntityId) -> Bound {
 }
 
 /// Every visible row of an entity, in table order.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 struct All {
     entity: EntityId,
     /// What is used of the rows.
@@ -213,7 +213,7 @@ fn bind_given(b: &mut dyn Bind) -> Option<Bound> {
 }
 
 /// Ids in the order in which they are given; duplicates keep the first.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Given {
     entity: EntityId,
     ids: Expr,

@@ -134,7 +134,7 @@ fn groups(schema: &Schema, key: &Expr) -> Option<u64> {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Take {
     n: Quantity,
     offset: Option<Quantity>,

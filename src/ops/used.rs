@@ -17,7 +17,7 @@ pub struct Used {
 }
 
 /// What is used of a list of rows.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Part {
     /// Whether the order of the rows makes a difference.
     pub order: bool,
@@ -27,7 +27,7 @@ pub struct Part {
 
 /// So many rows after some that are skipped, and as many as there are in some sets: what these have may be
 /// left out before.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Window {
     pub offset: Quantity,
     pub n: Quantity,
@@ -148,7 +148,7 @@ impl Used {
     /// And what expressions over the rows read of them.
     pub fn reading<'e>(mut self, exprs: impl IntoIterator<Item = &'e Expr>) -> Used {
         for expr in exprs {
-            expr.walk_row(&mut |part| match part.kind {
+            expr.walk_bound(&mut |part| match part.kind {
                 Kind::Bound(column) => self.read(column as usize),
                 Kind::Position => self.part.order = true,
                 _ => {}

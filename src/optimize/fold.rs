@@ -20,8 +20,11 @@ pub fn constants(rewriting: &mut Rewriting) {
     let mut known = Mapped::default();
     let folded = |&id: &NodeId| {
         let node = rewriting.graph.get(id);
-        let fold = &mut |expr: Expr| expr.map_among(&mut known, &mut |part| folding.folded(part));
-        let op = node.op.mapped(fold)?;
+        if !node.op.exprs().into_iter().any(|expr| folding.may_fold(expr)) {
+            return None;
+        }
+        let fold = &mut |part: Expr| folding.folded(&part).unwrap_or(part);
+        let op = node.op.mapped(&mut |expr| expr.map_among(&mut known, fold))?;
         (op.exprs() != node.op.exprs()).then(|| (id, op, node.inputs.clone()))
     };
     let others = rewriting.running.iter().filter_map(folded).collect();
@@ -48,13 +51,18 @@ impl<'a> Folding<'a> {
         Folding { snapshot, none }
     }
 
-    /// An expression whose parts are folded.
-    fn folded(&self, expr: Expr) -> Expr {
+    /// Whether an operator can be another with the expression folded, as a filter that is always true.
+    fn may_fold(&self, expr: &Expr) -> bool {
+        let mut folds = expr.as_const().is_some();
+        expr.walk(&mut |part| folds = folds || self.folded(part).is_some());
+        folds
+    }
+
+    /// What an expression is whose parts are folded, if it is anything else.
+    fn folded(&self, expr: &Expr) -> Option<Expr> {
         if expr.level == Level::Constant {
-            return match self.value(&expr) {
-                Some(value) => Expr::constant(value, expr.ty.clone()),
-                None => expr,
-            };
+            let value = self.value(expr)?;
+            return Some(Expr::constant(value, expr.ty.clone()));
         }
         match &expr.kind {
             Kind::Call { kernel, args } => match (kernel.role(), &args[..]) {
@@ -74,7 +82,6 @@ impl<'a> Folding<'a> {
             },
             _ => None,
         }
-        .unwrap_or(expr)
     }
 
     /// The value of an expression that reads nothing of a request; none for lists and vectors.

@@ -122,7 +122,7 @@ impl<'a> Rewriting<'a> {
     fn new(checked: &Checked, snapshot: &'a Snapshot) -> Self {
         let results = checked.roots();
         let running = used::running(&checked.graph, &results);
-        Rewriting { snapshot, graph: checked.graph.clone(), results, running }
+        Rewriting { snapshot, graph: checked.graph.to_rewrite(), results, running }
     }
 
     /// What is used of every node, by its number.
@@ -145,7 +145,8 @@ impl<'a> Rewriting<'a> {
     /// of that counts.
     fn narrow(&mut self, part: impl Fn(&Used) -> Used) {
         let used = self.used();
-        for id in self.running.clone() {
+        let mut same = true;
+        for &id in &self.running {
             let node = self.graph.get(id);
             let Some(op) = node.op.narrowed(&part(&used[id.0 as usize])) else {
                 continue;
@@ -155,8 +156,11 @@ impl<'a> Rewriting<'a> {
             if sets.is_empty() || !self.graph.reachable(&sets).contains(&id) {
                 let inputs = node.inputs.clone();
                 self.graph.replace(id, op, inputs);
+                same = false;
             }
         }
-        self.running = used::running(&self.graph, &self.results);
+        if !same {
+            self.running = used::running(&self.graph, &self.results);
+        }
     }
 }

@@ -172,7 +172,7 @@ pub fn demands(checked: &Checked, guess: &dyn Guess) -> Wanted {
                 (a, b) => a.or(b),
             };
         }
-        for need in node.needs().into_iter().chain(node.op.nested()) {
+        for need in node.needs().iter().copied().chain(node.op.nested()) {
             wanted.reached[need.0 as usize] = true;
         }
     }

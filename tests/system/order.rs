@@ -24,7 +24,7 @@ const LAYERS: [&[&str]; 15] = [
 
 /// The same within `expr`.
 const EXPR: [&[&str]; 7] = [
-    &["facts", "random", "reads", "texts", "value"],
+    &["facts", "key", "random", "reads", "texts", "value"],
     &["functions"],
     &["ir"],
     &["known", "show", "links"],

@@ -43,7 +43,7 @@ impl Flow {
 fn reads_order(node: &Node) -> bool {
     let mut reads = false;
     for expr in node.op.exprs() {
-        expr.walk_row(&mut |part| reads |= matches!(part.kind, Kind::Score | Kind::Position));
+        expr.walk_bound(&mut |part| reads |= matches!(part.kind, Kind::Score | Kind::Position));
     }
     reads
 }

@@ -169,7 +169,7 @@ impl<'a> Checker<'a> {
         };
         let mut reads = false;
         for expr in self.graph.get(reader).op.exprs() {
-            expr.walk_row(&mut |part| reads |= part.kind == Kind::Bound(place as u32));
+            expr.walk_bound(&mut |part| reads |= part.kind == Kind::Bound(place as u32));
         }
         reads
     }

@@ -32,6 +32,7 @@ use crate::expr::facts::Facts;
 use crate::expr::texts::Texts;
 use crate::expr::value::Val;
 use ranges::Range;
+use std::hash::{Hash, Hasher};
 
 /// What a kernel is given besides its arguments.
 pub struct Call<'a> {
@@ -196,6 +197,13 @@ impl PartialEq for Kernel {
 }
 
 /// The name alone: with the types of the arguments it says which overload it is.
+impl Hash for Kernel {
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        self.function.name.hash(to);
+    }
+}
+
+/// As it is hashed.
 impl std::fmt::Debug for Kernel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.function.name)

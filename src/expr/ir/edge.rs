@@ -5,7 +5,7 @@ use super::{Expr, Kind};
 use crate::types::{EdgeId, EntityId, Type};
 
 /// Directed links, stored or derived.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct EdgeExpr {
     pub kind: EdgeKind,
     pub from: EntityId,
@@ -17,7 +17,7 @@ pub struct EdgeExpr {
     pub name: String,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum EdgeKind {
     Table {
         edge: EdgeId,

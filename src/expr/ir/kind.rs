@@ -4,9 +4,10 @@ use super::{EdgeExpr, EdgeKind, Expr, Level, NodeId, PARAMS, SEED, SETS, Scalar,
 use crate::expr::functions::Kernel;
 use crate::expr::reads::{End, Reads};
 use crate::types::EntityId;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Kind {
     Const(Scalar),
     /// A parameter of the request, by its slot, and its name.
@@ -98,15 +99,21 @@ impl PartialEq for Pattern {
     }
 }
 
+impl Hash for Pattern {
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        self.0.as_str().hash(to);
+    }
+}
+
 /// What an expression can read of a row in another set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OfSet {
     Score,
     Position,
 }
 
 /// The parts of a link that an expression can name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LinkField {
     From,
     To,
@@ -153,7 +160,7 @@ impl Stat {
 }
 
 /// `stat(edge(from[, to]), value, within=, where=)`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct OverLinks {
     pub stat: Stat,
     pub edge: EdgeExpr,

@@ -23,12 +23,13 @@ pub use crate::expr::value::Scalar;
 use crate::catalog::schema::Entity;
 use crate::deep::recurse;
 use crate::expr::functions::Role;
+use crate::expr::key::KeyWriter;
 use crate::expr::reads::{End, Reads};
 use crate::types::{EntityId, Type};
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
-use xxhash_rust::xxh3::xxh3_128;
 
 /// Number of a node in the program's graph: a candidate set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,6 +94,17 @@ impl PartialEq for Expr {
                     true => self.kind == other.kind,
                     false => self.key() == other.key(),
                 }
+    }
+}
+
+/// Of a large expression its key stands for its parts, so that each is looked at once however much is shared.
+impl Hash for Expr {
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        self.size.hash(to);
+        match self.is_small() {
+            true => (&self.kind, &self.ty).hash(to),
+            false => self.key().hash(to),
+        }
     }
 }
 
@@ -230,10 +242,7 @@ impl Expr {
 
     /// A hash of all that the expression is: equal expressions have equal keys.
     pub fn key(&self) -> u128 {
-        let key = || {
-            let text = format!("{:?} {:?} {:?}", self.kind, self.ty, self.level);
-            xxh3_128(text.as_bytes())
-        };
+        let key = || KeyWriter::key_of(&(&self.kind, &self.ty, self.level));
         *self.key.get_or_init(|| recurse(key))
     }
 }

@@ -23,7 +23,7 @@ impl Expr {
     /// Whether it reads the entity of the row and the request alone: no bound column, score or position.
     pub fn reads_only_the_entity(&self) -> bool {
         let mut only = true;
-        self.walk_row(&mut |part| {
+        self.walk_bound(&mut |part| {
             only &= !matches!(part.kind, Kind::Bound(_) | Kind::Position | Kind::Score);
         });
         only
@@ -32,7 +32,7 @@ impl Expr {
     /// Whether it reads the position of the row.
     pub fn reads_position(&self) -> bool {
         let mut reads = false;
-        self.walk_row(&mut |part| reads |= part.kind == Kind::Position);
+        self.walk_bound(&mut |part| reads |= matches!(part.kind, Kind::Position));
         reads
     }
 
@@ -40,6 +40,14 @@ impl Expr {
     /// another set, and of link expressions only on what they read of the row.
     pub fn walk_row<'a>(&'a self, f: &mut dyn FnMut(&'a Expr)) {
         self.walk_row_new(&mut Seen::in_parts_of(self), f);
+    }
+
+    /// The same to look for what it reads of the row beside its entity, as bound columns, score and position:
+    /// `f` is not called if there is nothing.
+    pub fn walk_bound<'a>(&'a self, f: &mut dyn FnMut(&'a Expr)) {
+        if self.reads.is_more_than_ends() {
+            self.walk_row(f);
+        }
     }
 
     fn walk_row_new<'a>(&'a self, seen: &mut Seen, f: &mut dyn FnMut(&'a Expr)) {
@@ -153,13 +161,16 @@ impl Expr {
     /// The candidate sets that the expression reads.
     pub fn sets(&self) -> Vec<NodeId> {
         let mut found = Vec::new();
+        self.each_set(&mut |set| found.push(set));
+        found
+    }
+
+    /// Calls `f` on each candidate set where the expression reads it.
+    pub fn each_set(&self, f: &mut dyn FnMut(NodeId)) {
         self.walk_sets(&mut |part| match part.kind {
-            Kind::InSet { set, .. } | Kind::OfSet { set, .. } | Kind::OverSet { set, .. } => {
-                found.push(set);
-            }
+            Kind::InSet { set, .. } | Kind::OfSet { set, .. } | Kind::OverSet { set, .. } => f(set),
             _ => {}
         });
-        found
     }
 
     /// Calls `f` on every part that reads a candidate set or has such a part.

@@ -22,6 +22,7 @@ use crate::expr::{Expr, Facts, Frame};
 use crate::ops::kit::join::{Join, Picked, bases};
 use crate::source::Span;
 use crate::types::Type;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use weighted::Normalize;
 
@@ -52,6 +53,17 @@ enum Method {
     Rrf { k: f64 },
     Interleave,
     Quota,
+}
+
+impl Hash for Method {
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        std::mem::discriminant(self).hash(to);
+        match self {
+            Method::Weighted(normalize) => normalize.hash(to),
+            Method::Rrf { k } => k.to_bits().hash(to),
+            Method::Interleave | Method::Quota => {}
+        }
+    }
 }
 
 impl Method {
@@ -169,7 +181,7 @@ fn score(method: Method, parts: &[Part]) -> Score {
 }
 
 /// A branch as it was bound.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Part {
     name: String,
     /// A number per request.
@@ -208,7 +220,7 @@ struct Placed {
     row: u32,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Combine {
     parts: Vec<Part>,
     method: Method,

@@ -7,7 +7,7 @@ use crate::batch::{Pace, Stop, arrange, place_of};
 use crate::types::NULL_FLOAT;
 
 /// What makes scores of different branches comparable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Normalize {
     Minmax,
     Zscore,

@@ -27,6 +27,7 @@ use crate::source::Span;
 use crate::types::EntityId;
 use penalty::penalty_rows;
 use round_robin::round_robin_rows;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 pub const DIVERSIFY_BY: Operator = Operator {
@@ -82,6 +83,20 @@ enum Method {
     Penalty { factor: f64, floor: f64 },
     Mmr { relevance: f64, embedding: u32, first: usize },
     Calibrate { strength: f64, first: usize },
+}
+
+impl Hash for Method {
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        std::mem::discriminant(self).hash(to);
+        match *self {
+            Method::RoundRobin => {}
+            Method::Penalty { factor, floor } => (factor.to_bits(), floor.to_bits()).hash(to),
+            Method::Mmr { relevance, embedding, first } => {
+                (relevance.to_bits(), embedding, first).hash(to);
+            }
+            Method::Calibrate { strength, first } => (strength.to_bits(), first).hash(to),
+        }
+    }
 }
 
 fn bind(b: &mut dyn Bind) -> Option<Bound> {
@@ -213,7 +228,7 @@ fn warn_constant(b: &mut dyn Bind, key: Span) {
     b.report(diagnostic);
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Diversify {
     entity: EntityId,
     keys: Vec<Expr>,

@@ -11,6 +11,7 @@ use crate::expr::run::Sets;
 use crate::expr::{Expr, Frame, Kind, NodeId, Run};
 use crate::types::EntityId;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Rows evaluated at once.
@@ -31,6 +32,10 @@ impl Clone for Kept {
 }
 
 /// Operators are told apart by how they are written: what is kept is no part of that.
+impl Hash for Kept {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
 impl fmt::Debug for Kept {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("Kept")

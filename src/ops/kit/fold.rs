@@ -5,7 +5,7 @@ use crate::ops::bind::Case;
 use crate::types::NULL_FLOAT;
 
 /// How contributions to one entity become its score.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Merge {
     Max,
     Sum,

@@ -153,7 +153,7 @@ fn target(b: &mut dyn Bind, embedding: u32, from: EntityId) -> Option<EntityId> 
     Some(to)
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Nn {
     embedding: u32,
     from: EntityId,

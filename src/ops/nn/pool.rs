@@ -10,7 +10,7 @@ use crate::expr::{Expr, Frame, Run};
 use std::borrow::Cow;
 
 /// What the searches of a request start from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub enum Pool {
     /// Every row.
     None,

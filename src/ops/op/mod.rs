@@ -13,8 +13,10 @@ pub use rewriting::{Becomes, Rewriting, mapped};
 use super::{Exec, Part, RunError};
 use crate::batch::RowBatch;
 use crate::catalog::schema::Schema;
-use crate::expr::{Expr, NodeId};
+use crate::expr::{Expr, KeyWriter, NodeId};
+use std::any::TypeId;
 use std::fmt;
+use std::hash::Hash;
 
 /// A bound operator: its arguments, and how to run it.
 pub trait Op: fmt::Debug + Send + Sync {
@@ -64,9 +66,16 @@ pub trait Op: fmt::Debug + Send + Sync {
 }
 
 /// An operator of a graph, with all that is known of it.
-pub trait Instance: Planning + Rewriting + Explaining {}
+pub trait Instance: Planning + Rewriting + Explaining {
+    /// Takes down what it is: which operator, with which arguments.
+    fn write_key(&self, to: &mut KeyWriter);
+}
 
-impl<T: Planning + Rewriting + Explaining> Instance for T {}
+impl<T: Planning + Rewriting + Explaining + Hash + 'static> Instance for T {
+    fn write_key(&self, to: &mut KeyWriter) {
+        (TypeId::of::<T>(), self).hash(to);
+    }
+}
 
 /// What an operator does to its first input, as far as advice has to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

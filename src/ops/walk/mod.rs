@@ -45,7 +45,7 @@ const AUTO: u64 = 100;
 const ORDERS: [Case; 4] =
     [Case::plain("newest"), Case::plain("strongest"), Case::plain("listed"), Case::plain("random")];
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Order {
     Newest,
     Strongest,
@@ -133,7 +133,7 @@ fn check_times(
     None
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Walk {
     edge: EdgeExpr,
     limit: Quantity,

@@ -26,6 +26,9 @@ pub fn take_out(text: &str, tokens: &mut Vec<Lexeme>) -> Vec<Diagnostic> {
         }
         _ => None,
     };
+    if (0..tokens.len()).all(|at| phrase_at(at).is_none()) {
+        return Vec::new();
+    }
     let mut found = Vec::new();
     let mut kept: Vec<Lexeme> = Vec::with_capacity(tokens.len());
     let mut at = 0;
@@ -42,9 +45,7 @@ pub fn take_out(text: &str, tokens: &mut Vec<Lexeme>) -> Vec<Diagnostic> {
         kept.push(Lexeme { first: tokens[start].first, ..Lexeme::synthetic(Token::Bad, span) });
         at = end;
     }
-    if !found.is_empty() {
-        *tokens = kept;
-    }
+    *tokens = kept;
     found
 }
 
