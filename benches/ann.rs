@@ -288,7 +288,7 @@ fn among(graph: &Graph, vectors: &Vectors, queries: &[Query]) {
         let truth = exact_search(vectors, queries, Some(set.words()));
         let among = Among {
             most: set.len(),
-            known: true,
+            known: Some(&set),
             passes: &|rows, out| {
                 out.clear();
                 out.extend(rows.iter().map(|&row| set.has(row)));

@@ -156,7 +156,7 @@ impl Index<'_> {
     fn among(&self, query: &Query, set: &RowSet, known: bool, scratch: &mut Scratch) -> Found {
         let among = Among {
             most: if known { set.len() } else { self.vectors.len() },
-            known,
+            known: known.then_some(set),
             passes: &|rows, out| {
                 out.clear();
                 out.extend(rows.iter().map(|&row| set.has(row)));

@@ -169,7 +169,7 @@ fn among(
 ) -> Vec<Vec<Hit>> {
     let among = Among {
         most: allowed.most(),
-        known: allowed.known().is_some(),
+        known: allowed.known(),
         passes: &|rows, out| allowed.passes(rows, out),
     };
     let walked = in_tasks(queries, |queries, (scratches, _)| {

@@ -7,15 +7,16 @@
 //! happens where the rows that pass are far from the query.
 
 use super::search::{Found, Graph, MOST_WIDTH, Scratch, score, wanted};
-use crate::ann::{Hit, Query, Vectors};
+use super::walk::{LANES, Lane, go_on_together};
+use crate::ann::{Hit, Query, RowSet, Vectors};
 
 /// Among which rows is searched.
 #[derive(Clone, Copy)]
 pub struct Among<'a> {
     /// How many rows pass, at most.
     pub most: usize,
-    /// Whether so many pass, and it costs next to nothing to ask.
-    pub known: bool,
+    /// The rows that pass, if they are known: then so many pass, and it costs next to nothing to ask.
+    pub known: Option<&'a RowSet>,
     /// Fills in for each of some rows whether it passes.
     pub passes: &'a (dyn Fn(&[u32], &mut Vec<bool>) + Sync),
 }
@@ -43,6 +44,8 @@ const MOST: f64 = 0.5;
 /// How many fewer of the rows that it came across may pass: where they are fewer, others are further away than it
 /// has looked.
 const FEWER: f64 = 0.8;
+/// How much wider walks among all rows go on through nodes that pass.
+const ONWARD: usize = 2;
 /// How much wider a walk among some rows goes on where codes do not tell nodes apart.
 const WIDER_AMONG: usize = 3;
 
@@ -63,7 +66,9 @@ impl Graph<'_> {
             let Scratch { walk, probe, .. } = &mut *scratch;
             self.encode(query, probe);
             walk.run(&self.field(), probe, width, reach);
-            return self.finish_among(vectors, query, ef, among, scratch, out);
+            let one = std::slice::from_mut(scratch);
+            let [enough, ..] = self.settle_among(&[*query], |_| ef, among, one);
+            return self.finish_among(vectors, query, ef, among, (enough, scratch), out);
         }
         out.clear();
         if query.k == 0 || !query.fits(vectors) {
@@ -99,29 +104,74 @@ impl Graph<'_> {
 
     /// Which share of the rows passes, as far as that is known.
     fn share(&self, among: &Among) -> f64 {
-        match among.known {
+        match among.known.is_some() {
             true => (among.most as f64 / self.len().max(1) as f64).min(1.0),
             false => UNKNOWN_SHARE,
         }
     }
 
-    /// What a query finds among the rows that pass whose walk among all rows is done: where this came across too
-    /// few, as [`Graph::search_among`] says.
+    /// Leaves the rows that pass of what walks among all rows found in the scratches; whether they are enough.
+    /// Where they are too few and it is known what passes, walks go on through nodes with a row that does: where a
+    /// query is in the middle of rows that do not pass, their nodes would lead to more of the kind.
+    pub(super) fn settle_among(
+        &self,
+        queries: &[Query],
+        ef: impl Fn(usize) -> usize,
+        among: &Among,
+        scratches: &mut [Scratch],
+    ) -> [bool; LANES] {
+        let mut enough = [true; LANES];
+        for ((query, scratch), enough) in queries.iter().zip(&mut *scratches).zip(&mut enough) {
+            let is_all = scratch.walk.pool.len() == self.nodes();
+            *enough = self.has_enough(query, among, is_all, scratch)
+                && scratch.asked.share() >= FEWER * self.share(among);
+        }
+        let Some(known) = among.known else {
+            return enough;
+        };
+        let lanes = queries.iter().zip(&mut *scratches).zip(&enough);
+        let (short, mut lanes): (Vec<&Query>, Vec<Lane>) = lanes
+            .filter(|(_, enough)| !**enough)
+            .map(|((query, scratch), _)| {
+                let width = ONWARD * self.width(query, ef(query.k)).0;
+                let (walk, probe) = (&mut scratch.walk, &scratch.probe);
+                (query, Lane { walk, probe, width, reach: width })
+            })
+            .unzip();
+        go_on_together(&self.field(), &mut lanes, |lane, node| {
+            let mut rows = self.rows_of(node).0.iter();
+            rows.any(|&row| known.has(row) & !short[lane].excludes(row))
+        });
+        for ((query, scratch), enough) in queries.iter().zip(scratches).zip(&mut enough) {
+            *enough = *enough || self.has_enough(query, among, false, scratch);
+        }
+        enough
+    }
+
+    /// Leaves the rows that pass of the pool in the scratch; whether they are enough.
+    fn has_enough(
+        &self,
+        query: &Query,
+        among: &Among,
+        is_all: bool,
+        scratch: &mut Scratch,
+    ) -> bool {
+        self.collect_passing(query, among, is_all, scratch) == Found::Enough
+            && scratch.rows.len() >= wanted(query.k)
+    }
+
+    /// What a query finds among the rows that pass whose walk among all rows is done: where that is not enough, as
+    /// [`Graph::search_among`] says.
     pub(super) fn finish_among(
         &self,
         vectors: &Vectors,
         query: &Query,
         ef: usize,
         among: &Among,
-        scratch: &mut Scratch,
+        (enough, scratch): (bool, &mut Scratch),
         out: &mut Vec<Hit>,
     ) -> bool {
         out.clear();
-        let is_all = scratch.walk.pool.len() == self.nodes();
-        let found = self.collect_passing(query, among, is_all, scratch);
-        let enough = found == Found::Enough
-            && scratch.rows.len() >= wanted(query.k)
-            && scratch.asked.share() >= FEWER * self.share(among);
         let found = enough || self.walk_among(query, ef, among, true, scratch);
         found && score(vectors, query, scratch, out)
     }
@@ -156,7 +206,7 @@ impl Graph<'_> {
     /// Most nodes that a walk looks at: as many as take twice the time of the scan, or where it is not
     /// known what passes, the time to find out.
     fn budget(&self, among: &Among) -> usize {
-        let each = if among.known { 2.0 * self.row_cost() } else { ASK_COST };
+        let each = if among.known.is_some() { 2.0 * self.row_cost() } else { ASK_COST };
         (each * among.most as f64) as usize + LEAST_BUDGET
     }
 

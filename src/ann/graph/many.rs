@@ -65,17 +65,21 @@ impl Graph<'_> {
             }
             let width = |query: &Query| self.width_of_most(vectors, query, ef(query.k), among);
             let widths: Option<Vec<_>> = queries.iter().map(width).collect();
-            if let Some(widths) = &widths {
-                let mut widths = widths.iter().copied();
+            let enough = widths.map(|widths| {
+                let mut widths = widths.into_iter();
                 self.walk_together(queries, |_| widths.next().unwrap_or_default(), scratches);
-            }
-            for (query, scratch) in queries.iter().zip(scratches.iter_mut()) {
+                self.settle_among(queries, &ef, among, scratches)
+            });
+            for (place, (query, scratch)) in queries.iter().zip(scratches.iter_mut()).enumerate() {
                 let (ef, mut hits) = (ef(query.k), Vec::new());
-                let is_found = match widths.is_some() {
+                let is_found = match enough {
                     // a walk among few takes long enough to ask again
                     _ if is_due() => true,
-                    true => self.finish_among(vectors, query, ef, among, scratch, &mut hits),
-                    false => self.search_among(vectors, query, ef, among, scratch, &mut hits),
+                    Some(enough) => {
+                        let walked = (enough[place], scratch);
+                        self.finish_among(vectors, query, ef, among, walked, &mut hits)
+                    }
+                    None => self.search_among(vectors, query, ef, among, scratch, &mut hits),
                 };
                 found.push(is_found.then_some(hits));
             }

@@ -11,6 +11,13 @@ const STARTS: usize = 8;
 /// Landmarks whose surroundings are scored at the start.
 const CELLS: usize = 1;
 
+/// Links, the nearest of each node, that a walk follows which goes on: where neighbours are far and many, the others
+/// lead to little that is nearer. A line of memory.
+const NEAREST: usize = LINE / 4;
+
+/// How many times as many nodes as it keeps a walk that goes on asks about at its start.
+const ASKED: usize = 2;
+
 /// A graph as a walk sees it. Links must be below `codes.len()` or [`NONE`].
 #[derive(Clone, Copy)]
 pub struct Field<'a> {
@@ -134,17 +141,39 @@ pub fn run_together(field: &Field, lanes: &mut [Lane]) {
     for lane in lanes.iter_mut() {
         lane.walk.begin(field, lane.probe, lane.width, lane.reach);
     }
+    take_turns(field, lanes, usize::MAX, |_, _| true);
+}
+
+/// The same from all nodes that the walks have seen, through nodes that `keep` keeps of a lane, and along the
+/// nearest links only. Leaves the best `width` of the nodes kept in the pool, and none where few are.
+pub fn go_on_together(field: &Field, lanes: &mut [Lane], keep: impl Fn(usize, u32) -> bool + Copy) {
+    for (number, lane) in lanes.iter_mut().enumerate() {
+        lane.walk.begin_again(field, lane.probe, lane.width, |node| keep(number, node));
+        lane.walk.pool.reach = lane.reach;
+    }
+    take_turns(field, lanes, NEAREST, keep);
+}
+
+/// Expands nodes along their first `links` until all walks are done.
+#[inline(always)]
+fn take_turns(
+    field: &Field,
+    lanes: &mut [Lane],
+    links: usize,
+    keep: impl Fn(usize, u32) -> bool + Copy,
+) {
     let mut next = [None; LANES];
     loop {
-        for (next, lane) in next.iter_mut().zip(lanes.iter_mut()) {
-            *next = lane.walk.score(field, lane.probe);
+        for (number, (next, lane)) in next.iter_mut().zip(lanes.iter_mut()).enumerate() {
+            *next = lane.walk.score(field, lane.probe, |node| keep(number, node));
         }
         if next.iter().all(Option::is_none) {
             return;
         }
         for (next, lane) in next.iter().zip(lanes.iter_mut()) {
             if let Some(node) = *next {
-                lane.walk.fetch(field, field.list(node));
+                let list = field.list(node);
+                lane.walk.fetch(field, &list[..links.min(list.len())]);
             }
         }
     }
@@ -171,6 +200,41 @@ impl Walk {
         self.starts = starts;
     }
 
+    /// Fills the pool with those that `keep` keeps of the best nodes seen so far; those that were expanded are not
+    /// again. Where it keeps less than half of them the pool stays empty: there, kept nodes need not lead to each other.
+    fn begin_again(
+        &mut self,
+        field: &Field,
+        probe: &CodedQuery,
+        width: usize,
+        keep: impl Fn(u32) -> bool,
+    ) {
+        let seen = &self.seen.list[..self.seen.count];
+        dots(field.level, probe, field.codes, seen, &mut self.products);
+        let keys = seen
+            .iter()
+            .zip(&self.products)
+            .map(|(&node, &product)| key_of(field.terms.score(product, node, probe.weight), node));
+        self.asked.clear();
+        self.asked.extend(keys);
+        let best = (ASKED * width).min(self.asked.len());
+        if best < self.asked.len() {
+            self.asked.select_nth_unstable(best);
+            self.asked.truncate(best);
+        }
+        retain(&mut self.asked, |&key| keep(node_of(key)));
+        if 2 * self.asked.len() < best {
+            self.asked.clear();
+        }
+        self.asked.sort_unstable();
+        self.asked.truncate(width);
+        let expanded = std::mem::take(&mut self.pool.keys);
+        self.pool.begin(width);
+        self.pool.keys.extend(&self.asked);
+        self.pool.mark_expanded(&expanded);
+        self.fetched = Some(0..0);
+    }
+
     /// Notes the nodes of `list` that were not seen before, and asks the memory for them.
     #[inline(always)]
     fn fetch(&mut self, field: &Field, list: &[u32]) {
@@ -184,12 +248,17 @@ impl Walk {
     /// Offers the nodes that were fetched to the pool, and asks the memory for the links of the node
     /// to expand next, which it gives.
     #[inline(always)]
-    fn score(&mut self, field: &Field, probe: &CodedQuery) -> Option<u32> {
+    fn score(
+        &mut self,
+        field: &Field,
+        probe: &CodedQuery,
+        keep: impl Fn(u32) -> bool,
+    ) -> Option<u32> {
         let fresh = &self.seen.list[self.fetched.take()?];
         dots(field.level, probe, field.codes, fresh, &mut self.products);
         for (&node, &product) in fresh.iter().zip(&self.products) {
-            let score = field.terms.score(product, node, probe.weight);
-            if self.pool.offer(score, node) {
+            let key = key_of(field.terms.score(product, node, probe.weight), node);
+            if self.pool.accepts_key(key) && keep(node) && self.pool.offer_key(key) {
                 field.prefetch_list(node);
             }
         }
@@ -383,6 +452,22 @@ impl Pool {
         first
     }
 
+    /// Marks nodes that were expanded by their keys.
+    fn mark_expanded(&mut self, keys: &[u64]) {
+        for &key in keys.iter().filter(|key| **key & EXPANDED != 0) {
+            if let Ok(place) = self.keys.binary_search(&(key & !EXPANDED)) {
+                self.keys[place] = key;
+            }
+        }
+        self.skip_expanded();
+    }
+
+    fn skip_expanded(&mut self) {
+        while self.keys.get(self.cursor).is_some_and(|key| key & EXPANDED != 0) {
+            self.cursor += 1;
+        }
+    }
+
     /// The best node not yet expanded, marked as expanded.
     #[inline(always)]
     fn next(&mut self) -> Option<u32> {
@@ -392,11 +477,20 @@ impl Pool {
         let key = self.keys.get_mut(self.cursor)?;
         *key |= EXPANDED;
         let node = node_of(*key);
-        while self.keys.get(self.cursor).is_some_and(|key| key & EXPANDED != 0) {
-            self.cursor += 1;
-        }
+        self.skip_expanded();
         Some(node)
     }
+}
+
+/// As [`Vec::retain`], without branches: answers come from memory that is far away, one while others are asked for.
+fn retain<T: Copy>(items: &mut Vec<T>, keep: impl Fn(&T) -> bool) {
+    let mut count = 0;
+    for place in 0..items.len() {
+        let item = items[place];
+        items[count] = item;
+        count += usize::from(keep(&item));
+    }
+    items.truncate(count);
 }
 
 /// Ascending keys are descending scores; among equal ones the lower node comes first.

@@ -74,8 +74,11 @@ fn find_among(
     set: &RowSet,
     known: bool,
 ) -> (Vec<Hit>, bool) {
-    let among =
-        Among { most: if known { set.len() } else { vectors.len() }, known, passes: &passes(set) };
+    let among = Among {
+        most: if known { set.len() } else { vectors.len() },
+        known: known.then_some(set),
+        passes: &passes(set),
+    };
     let (mut scratch, mut out) = (Scratch::default(), Vec::new());
     let ef = Graph::default_ef(graph.metric(), query.k);
     if graph.search_among(vectors, query, ef, &among, &mut scratch, &mut out) {

@@ -52,8 +52,11 @@ fn searches_in_turns_find_what_each_finds_alone() {
         for (share, known) in [(95, true), (60, true), (60, false), (5, false)] {
             let set = RowSet::new(3_000, (0..3_000).filter(|row| row * 37 % 100 < share));
             let passes = passes(&set);
-            let among =
-                Among { most: if known { set.len() } else { 3_000 }, known, passes: &passes };
+            let among = Among {
+                most: if known { set.len() } else { 3_000 },
+                known: known.then_some(&set),
+                passes: &passes,
+            };
             let ef = |k| Graph::default_ef(metric, k);
             let together =
                 graph.search_many_among(&vectors, &queries, ef, &among, &mut scratches, &|| false);

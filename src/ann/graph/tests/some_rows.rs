@@ -55,6 +55,28 @@ fn recall_among_some_rows() {
 }
 
 #[test]
+fn a_walk_crosses_near_rows_that_do_not_pass() {
+    let (n, dim, k) = (20_000, 16, 20);
+    let (data, topics) = Random::new(34).topical(n, dim, 400);
+    for metric in Metric::ALL {
+        let vectors = vectors(&data, dim, metric);
+        let image = build(&vectors);
+        let graph = Graph::open(image.as_bytes()).unwrap();
+        let mut sum = 0.0;
+        for row in (0..n).step_by(n / 30) {
+            let others = (0..n as u32).filter(|&other| topics[other as usize] != topics[row]);
+            let set = RowSet::new(n, others);
+            let query = query(&data[row * dim..][..dim], k);
+            let truth = exact_search(&vectors, &[query], Some(set.words())).remove(0);
+            let (found, walked) = find_among(&graph, &vectors, &query, &set, true);
+            assert!(walked && found.iter().all(|hit| set.has(hit.row)), "{metric} {row}");
+            sum += recall(&truth, &found) / 30.0;
+        }
+        assert!(sum >= 0.97, "{metric}: recall {sum}");
+    }
+}
+
+#[test]
 fn a_walk_far_from_what_passes_leaves_it_to_the_scan() {
     // what passes is on the other side
     let data = Random::new(32).clustered(20_000, 16, 100);
