@@ -183,8 +183,8 @@ impl Op for Slate {
                     let column = std::slice::from_ref(&columns[i]);
                     let window = windows[i].as_ref().map_or(i64::MAX, |w| w[request]);
                     let groups = match rule.key.ty {
-                        Type::Bool => only_true(&columns[i], range.clone()),
-                        _ => Members::of(&Groups::new(exec, "slate", column, range.clone())?),
+                        Type::Bool => Groups::where_true(&columns[i], range.clone()),
+                        _ => Groups::new(exec, "slate", column, range.clone())?,
                     };
                     Ok(Limit::new(rule.is_min, groups, counts[i][request], window))
                 })
@@ -219,34 +219,10 @@ impl Explaining for Slate {}
 /// Bytes that each row takes for each rule: its key, its groups and the table of them.
 const RULE_BYTES: usize = 8 + 8 + 24 + 56;
 
-/// The groups of every row, as a rule counts them.
-struct Members {
-    of: Vec<Vec<u32>>,
-    count: usize,
-}
-
-impl Members {
-    fn of(groups: &Groups) -> Members {
-        Members {
-            of: (0..groups.rows()).map(|row| groups.of(row).to_vec()).collect(),
-            count: groups.count(),
-        }
-    }
-}
-
-/// One group of the rows where a condition is true.
-fn only_true(column: &crate::batch::Column, range: std::ops::Range<usize>) -> Members {
-    let crate::batch::Column::Bool(values) = column else {
-        return Members { of: vec![Vec::new(); range.len()], count: 1 };
-    };
-    let member = |&value: &u8| if value == 1 { vec![0] } else { Vec::new() };
-    Members { of: values[range].iter().map(member).collect(), count: 1 }
-}
-
 /// A rule over the rows of one request, while they are placed.
 struct Limit {
     is_min: bool,
-    members: Members,
+    groups: Groups,
     count: usize,
     window: usize,
     /// Rows of each group that stand where the rule looks: in the window that ends at the last
@@ -262,25 +238,25 @@ struct Limit {
 
 impl Limit {
     /// A count or window that a request does not have, or one below zero, is 0.
-    fn new(is_min: bool, members: Members, count: i64, window: i64) -> Limit {
+    fn new(is_min: bool, groups: Groups, count: i64, window: i64) -> Limit {
         let natural = |n: i64| usize::try_from(n.max(0)).unwrap_or(usize::MAX);
-        let mut waiting = vec![0; members.count];
-        members.of.iter().flatten().for_each(|&g| waiting[g as usize] += 1);
+        let mut waiting = vec![0; groups.count()];
+        groups.of_all().iter().for_each(|&g| waiting[g as usize] += 1);
         Limit {
             is_min,
             count: natural(count),
             window: natural(window),
-            standing: vec![0; members.count],
+            standing: vec![0; groups.count()],
             waiting,
             recent: VecDeque::new(),
             lost: false,
-            members,
+            groups,
         }
     }
 
     /// Whether `row` may stand at `position` (from 0) of `rows`.
     fn allows(&self, row: usize, position: usize, rows: usize) -> bool {
-        let of = &self.members.of[row];
+        let of = self.groups.of(row);
         if !self.is_min {
             return self.window == 0 || of.iter().all(|&g| self.standing[g as usize] < self.count);
         }
@@ -288,14 +264,14 @@ impl Limit {
             return true;
         }
         let free = self.window.min(rows) - position - 1;
-        (0..self.members.count).all(|group| {
+        (0..self.groups.count()).all(|group| {
             let here = usize::from(of.contains(&(group as u32)));
             self.reachable(group, self.standing[group] + here, self.waiting[group] - here, free)
         })
     }
 
     fn reachable(&self, group: usize, standing: usize, waiting: usize, free: usize) -> bool {
-        debug_assert!(group < self.members.count);
+        debug_assert!(group < self.groups.count());
         standing + waiting.min(free) >= self.count
     }
 
@@ -303,12 +279,12 @@ impl Limit {
     fn is_open(&self, position: usize, rows: usize) -> bool {
         let free = self.window.min(rows).saturating_sub(position);
         position >= self.window
-            || (0..self.members.count)
+            || (0..self.groups.count())
                 .all(|group| self.reachable(group, self.standing[group], self.waiting[group], free))
     }
 
     fn place(&mut self, row: usize, position: usize) {
-        let of = &self.members.of[row];
+        let of = self.groups.of(row);
         of.iter().for_each(|&g| self.waiting[g as usize] -= 1);
         if self.is_min {
             if position < self.window {
@@ -322,7 +298,7 @@ impl Limit {
         if self.recent.len() >= self.window.max(1)
             && let Some(left) = self.recent.pop_front()
         {
-            let left = &self.members.of[left as usize];
+            let left = self.groups.of(left as usize);
             left.iter().for_each(|&g| self.standing[g as usize] -= 1);
         }
     }
@@ -345,6 +321,7 @@ fn place(mut limits: Vec<Limit>, order: &[usize], rows: usize, stop: Stop) -> Pl
         }
     };
     let pace = Pace::new(stop);
+    let mut live: Vec<usize> = Vec::with_capacity(limits.len());
     for position in 0..rows {
         // what waits moves up
         if pace.is_due_before(100 + waiting.len() / 8) {
@@ -357,14 +334,15 @@ fn place(mut limits: Vec<Limit>, order: &[usize], rows: usize, stop: Stop) -> Pl
                 note(&mut placed, rule, position);
             }
         }
-        let mut live: Vec<usize> = (0..limits.len()).filter(|&i| !limits[i].lost).collect();
+        live.clear();
+        live.extend((0..limits.len()).filter(|&i| !limits[i].lost));
         let mut giving = order.iter();
         let next = loop {
             let fits = |&row: &u32| {
                 let allows = |&i: &usize| {
                     let limit = &limits[i];
                     // the first row will do if the run has to end
-                    pace.is_due_before(10 + if limit.is_min { 5 * limit.members.count } else { 0 })
+                    pace.is_due_before(10 + if limit.is_min { 5 * limit.groups.count() } else { 0 })
                         || limit.allows(row as usize, position, rows)
                 };
                 live.iter().all(allows)
@@ -388,14 +366,14 @@ fn place(mut limits: Vec<Limit>, order: &[usize], rows: usize, stop: Stop) -> Pl
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::kit::group::testing::groups;
 
-    fn members(of: &[&[u32]]) -> Members {
-        let count = of.iter().copied().flatten().max().map_or(0, |&g| g as usize + 1);
-        Members { of: of.iter().map(|groups| groups.to_vec()).collect(), count }
+    fn groups_of(of: &[&[u32]]) -> Groups {
+        groups(of.iter().map(|groups| groups.to_vec()).collect())
     }
 
     fn max(of: &[&[u32]], count: i64, window: i64) -> Limit {
-        Limit::new(false, members(of), count, window)
+        Limit::new(false, groups_of(of), count, window)
     }
 
     #[test]
@@ -417,7 +395,7 @@ mod tests {
     #[test]
     fn a_min_is_kept_reachable_and_given_up_when_it_is_not() {
         let of: &[&[u32]] = &[&[], &[], &[], &[0], &[0]];
-        let min = |count| Limit::new(true, members(of), count, 3);
+        let min = |count| Limit::new(true, groups_of(of), count, 3);
         let placed = place(vec![min(2)], &[0], 5, Stop::default());
         assert_eq!((placed.order, placed.gave_way), (vec![0, 3, 4, 1, 2], vec![]));
         let placed = place(vec![min(3)], &[0], 5, Stop::default());

@@ -10,6 +10,9 @@ use crate::ann::Pairs;
 use crate::batch::{Pace, Stop, arrange, places, sort_key};
 use std::collections::BinaryHeap;
 
+/// Placed rows that a row is compared with between two looks at the clock.
+const ANCHORS: usize = 64;
+
 /// The order of the rows, as places: each of the first `first` maximises
 /// `relevance * score - (1 - relevance) * similarity`, where the similarity is the largest to a
 /// placed row (0 without a vector); ties go to the earlier row. The rest keep their order.
@@ -47,12 +50,14 @@ pub fn mmr(scores: &[f64], pairs: &Pairs, relevance: f64, first: usize, stop: St
         && let Some(mut top) = heap.pop()
     {
         let known = &mut top.known;
-        for &anchor in &steps.anchors[known.count..] {
-            if pace.is_due_before(150) {
+        for anchors in steps.anchors[known.count..].chunks(ANCHORS) {
+            if pace.is_due_before(150 * anchors.len()) {
                 break;
             }
-            if let Some(similarity) = pairs.similarity(top.row, anchor) {
-                known.nearest = Some(known.nearest.map_or(similarity, |n| n.max(similarity)));
+            for &anchor in anchors {
+                if let Some(similarity) = pairs.similarity(top.row, anchor) {
+                    known.nearest = Some(known.nearest.map_or(similarity, |n| n.max(similarity)));
+                }
             }
         }
         known.count = steps.anchors.len();

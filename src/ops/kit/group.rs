@@ -11,6 +11,7 @@ use crate::ops::{Exec, RunError};
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
+use std::ops::Range;
 
 /// Maps for the keys of very many rows.
 const MAPS: usize = 64;
@@ -39,9 +40,25 @@ impl Groups {
         parts.try_fold(first, |groups, part| groups.combined(exec, op, &part?))
     }
 
+    /// One group, of those rows where a condition is true.
+    pub fn where_true(condition: &Column, rows: Range<usize>) -> Groups {
+        let is_true = |row| matches!(condition, Column::Bool(values) if values[row] == 1);
+        let mut groups = Groups { starts: vec![0], ids: Vec::new(), count: 1 };
+        for row in rows {
+            groups.ids.extend(is_true(row).then_some(0));
+            groups.starts.push(groups.ids.len() as u32);
+        }
+        groups
+    }
+
     /// The groups of a row, counted from the first.
     pub fn of(&self, row: usize) -> &[u32] {
         &self.ids[self.starts[row] as usize..self.starts[row + 1] as usize]
+    }
+
+    /// The groups of all rows, one after the other.
+    pub fn of_all(&self) -> &[u32] {
+        &self.ids
     }
 
     /// Number of rows.
@@ -95,10 +112,10 @@ impl Groups {
         groups.starts.push(0);
         let pace = Pace::new(exec.run.stop);
         for keys in rows {
+            let before = groups.ids.len();
             groups.ids.extend(keys.into_iter().map(|key| numbers.of(key)));
             groups.starts.push(groups.ids.len() as u32);
-            let made = groups.ids.len() - groups.starts[groups.starts.len() - 2] as usize;
-            if pace.is_due_before(40 + 40 * made) {
+            if pace.is_due_before(40 + 40 * (groups.ids.len() - before)) {
                 exec.check(op, 0)?;
             }
         }
