@@ -3,7 +3,7 @@
 use crate::batch::{self, Held, Stop};
 use crate::catalog::schema::{KeyType, Schema};
 use crate::check::Checked;
-use crate::expr::read::values as values_of;
+use crate::expr::read::{value as value_of, values as values_of};
 use crate::expr::run::Sets;
 use crate::expr::{NodeId, Run};
 use crate::request::Request;
@@ -26,6 +26,11 @@ pub struct Answer {
     pub snapshot: Arc<str>,
     /// One unnamed list, or the lists of a page by name.
     pub lists: Vec<List>,
+    /// The experiments that the request was exposed to, by name, with its arms: those that an operator reads which the
+    /// request reached, as far as it is in an arm.
+    pub arms: Vec<(String, String)>,
+    /// The same of experiments whose arm the request itself has set ([`Request::arm`]).
+    pub forced: Vec<(String, String)>,
     /// What is doubtful about the answer, such as a short page, a sentence each.
     pub warnings: Vec<String>,
     /// A limit ended the run before the lists were made.
@@ -330,12 +335,39 @@ fn without_lists(
         now: run.now[i],
         snapshot: snapshot.clone(),
         lists: Vec::with_capacity(checked.results.len()),
+        arms: Vec::new(),
+        forced: Vec::new(),
         partial: false,
         ended: Vec::new(),
         warnings: warnings.iter().filter(|(r, _)| *r == i).map(|(_, m)| m.clone()).collect(),
         why_not: Vec::new(),
     };
     requests.iter().enumerate().map(answer).collect()
+}
+
+/// Adds the arms that requests were exposed to: `exposed` has their slots.
+pub fn expose(
+    answers: &mut [Answer],
+    checked: &Checked,
+    requests: &[Request],
+    run: &Run,
+    exposed: BTreeSet<(usize, u32)>,
+) {
+    for (request, slot) in exposed {
+        let param = &checked.params[slot as usize];
+        let arm = value_of(run, &run.params[slot as usize], &param.ty, request);
+        // who is outside is in no arm
+        let Value::Str(arm) = arm else { continue };
+        let answer = &mut answers[request];
+        match requests[request].forced(&param.name) {
+            Some(_) => answer.forced.push((param.name.clone(), arm)),
+            None => answer.arms.push((param.name.clone(), arm)),
+        }
+    }
+    for answer in answers {
+        answer.arms.sort();
+        answer.forced.sort();
+    }
 }
 
 /// A result of a program for all requests, before its rows become values.

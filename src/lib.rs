@@ -110,7 +110,7 @@ pub mod wire;
 
 pub use answer::{Answer, Ask, Ended, List, Row, Rows};
 pub use catalog::schema;
-pub use check::Tunables;
+pub use check::{Arm, Experiment, Tunables};
 pub use diag::{Diagnostic, Severity};
 pub use engine::{Builder, CompileError, Compiled, Engine, Pass, Program, RunOptions, Test, Unit};
 pub use ops::{Hit, Limit, Limits, RunError, Vocabulary};

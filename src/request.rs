@@ -2,7 +2,7 @@
 
 use crate::batch::{Column, Stop};
 use crate::catalog::schema::KeyType;
-use crate::check::{Checked, Parameter};
+use crate::check::{Checked, Experiment, Parameter};
 use crate::exec::Results;
 use crate::expr::run::{Ends, Members, Memo};
 use crate::expr::texts::{Keys, Texts};
@@ -23,6 +23,8 @@ pub struct Request {
     pub at: Option<i64>,
     /// What random operators and `uniform` draw from.
     pub seed: i64,
+    /// Arms that it is in whatever the user, by the names of their experiments.
+    pub arms: Vec<(String, String)>,
 }
 
 impl Request {
@@ -46,6 +48,18 @@ impl Request {
     pub fn at(mut self, now: i64) -> Request {
         self.at = Some(now);
         self
+    }
+
+    /// Puts the request in an arm of an experiment, whatever the user.
+    pub fn arm(mut self, experiment: impl Into<String>, arm: impl Into<String>) -> Request {
+        self.arms.push((experiment.into(), arm.into()));
+        self
+    }
+
+    /// The arm of an experiment that it was put in.
+    pub(crate) fn forced(&self, experiment: &str) -> Option<&str> {
+        let forced = self.arms.iter().rev().find(|(name, _)| name == experiment);
+        forced.map(|(_, arm)| arm.as_str())
     }
 
     /// Sets the seed of the random functions.
@@ -80,7 +94,10 @@ pub fn bind(
     let data = Data { snapshot, texts, keys };
     let viewers = data.viewers(requests, needs_viewer)?;
     known_names(checked, requests)?;
-    let params = checked.params.iter().map(|p| data.param(p, requests));
+    let params = checked.params.iter().map(|p| match &p.experiment {
+        Some(experiment) => Ok(data.arms(experiment, requests)),
+        None => data.param(p, requests),
+    });
     Ok(BoundRequests {
         now: requests.iter().map(|r| r.at.unwrap_or(now)).collect(),
         warnings: data.unknown_users(requests, &viewers),
@@ -89,10 +106,14 @@ pub fn bind(
     })
 }
 
-/// A parameter that the program does not have is a mistake.
+/// A parameter or an arm that the program does not have is a mistake.
 fn known_names(checked: &Checked, requests: &[Request]) -> Result<(), RunError> {
     let mut names = requests.iter().flat_map(|r| &r.params);
-    match names.find_map(|(name, _)| unknown_param(checked, name)) {
+    let mut arms = requests.iter().flat_map(|r| &r.arms);
+    let unknown = names
+        .find_map(|(name, _)| unknown_param(checked, name))
+        .or_else(|| arms.find_map(|(name, arm)| unknown_arm(&checked.experiments, name, arm)));
+    match unknown {
         Some(message) => Err(RunError::Request(message)),
         None => Ok(()),
     }
@@ -100,16 +121,29 @@ fn known_names(checked: &Checked, requests: &[Request]) -> Result<(), RunError> 
 
 /// What to say of the name of a parameter that a program does not have.
 pub(crate) fn unknown_param(checked: &Checked, name: &str) -> Option<String> {
-    let is_read = checked.params.iter().any(|p| p.name == name);
-    if is_read || checked.unread_params.iter().any(|unread| unread == name) {
+    if checked.param(name).is_some() || checked.unread_params.iter().any(|unread| unread == name) {
         return None;
     }
-    let names: Vec<&str> = checked.params.iter().map(|p| p.name.as_str()).collect();
-    let have = match names.is_empty() {
-        true => "it has none".to_owned(),
-        false => format!("it has {}", names.join(", ")),
-    };
+    let have = listed(checked.given().map(|p| p.name.as_str()));
     Some(format!("the program has no parameter `{name}`: {have}"))
+}
+
+/// What to say of an arm that a program does not have.
+pub(crate) fn unknown_arm(declared: &[Arc<Experiment>], name: &str, arm: &str) -> Option<String> {
+    let Some(experiment) = declared.iter().find(|e| e.name == name) else {
+        let have = listed(declared.iter().map(|e| e.name.as_str()));
+        return Some(format!("the program has no experiment `{name}`: {have}"));
+    };
+    let have = listed(experiment.arms.iter().map(|arm| arm.name.as_str()));
+    let unknown = experiment.find(arm).is_none();
+    unknown.then(|| format!("experiment `{name}` has no arm `{arm}`: {have}"))
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    match names.collect::<Vec<_>>() {
+        none if none.is_empty() => "it has none".to_owned(),
+        names => format!("it has {}", names.join(", ")),
+    }
 }
 
 /// What values become columns of.
@@ -147,6 +181,20 @@ impl Data<'_> {
         };
         let users = requests.iter().zip(viewers).enumerate();
         users.filter_map(warning).collect()
+    }
+
+    /// The arm of each request: the one it was put in, else that of its user; null outside.
+    fn arms(self, experiment: &Experiment, requests: &[Request]) -> Column {
+        let codes: Vec<u32> =
+            experiment.arms.iter().map(|arm| self.texts.code(&arm.name)).collect();
+        let of = |request: &Request| {
+            let arm = match request.forced(&experiment.name) {
+                Some(arm) => experiment.find(arm),
+                None => request.user.as_ref().and_then(|user| experiment.arm_of(user)),
+            };
+            arm.map_or(NULL_CODE, |arm| codes[arm])
+        };
+        Column::Code(requests.iter().map(of).collect())
     }
 
     /// The values of a parameter, one per request.

@@ -3,12 +3,14 @@
 use super::amounts::Amount;
 use super::autos::Auto;
 use super::env::Use;
+use super::experiments::Experiment;
 use super::tunables::Tunable;
 use crate::expr::NodeId;
 use crate::expr::ir::Expr;
 use crate::ops::Graph;
 use crate::types::Type;
 use foldhash::HashMap;
+use std::sync::Arc;
 
 /// A value that comes with a request.
 #[derive(Clone, Debug)]
@@ -17,6 +19,15 @@ pub struct Parameter {
     pub ty: Type,
     /// A constant; none if the request must give a value.
     pub default: Option<Expr>,
+    /// The experiment whose arm it is: that follows from who asks, and no request gives it as a parameter.
+    pub experiment: Option<Arc<Experiment>>,
+}
+
+impl Parameter {
+    /// Whether a request gives it under that name.
+    pub fn is_given_as(&self, name: &str) -> bool {
+        self.experiment.is_none() && self.name == name
+    }
 }
 
 /// A value of the request, and between which numbers it has to lie. Durations count in
@@ -51,6 +62,7 @@ pub struct Checked {
     pub graph: Graph,
     /// One unnamed set, or the lists of a page by name.
     pub results: Vec<(Option<String>, NodeId)>,
+    /// What expressions read of the request, by slot: parameters, and arms of experiments.
     pub params: Vec<Parameter>,
     /// Values of the request that have to lie in a range.
     pub ranges: Vec<InRange>,
@@ -62,11 +74,28 @@ pub struct Checked {
     pub autos: Vec<Auto>,
     /// The tunables of the program, its imports and the prelude, in the order of the files.
     pub tunables: Vec<Tunable>,
+    /// The experiments of the program, its imports and the prelude, in the order of the files.
+    pub experiments: Vec<Arc<Experiment>>,
     /// Of each operator: the definitions through which it was first used, the outermost first.
     pub uses: HashMap<NodeId, Vec<Use>>,
 }
 
 impl Checked {
+    /// The parameter that requests give under a name.
+    pub fn param(&self, name: &str) -> Option<&Parameter> {
+        self.given().find(|param| param.name == name)
+    }
+
+    /// The parameters that requests give.
+    pub fn given(&self) -> impl Iterator<Item = &Parameter> {
+        self.params.iter().filter(|param| param.experiment.is_none())
+    }
+
+    /// The experiments whose arms are read.
+    pub fn read_experiments(&self) -> impl Iterator<Item = &Experiment> {
+        self.params.iter().filter_map(|param| param.experiment.as_deref())
+    }
+
     /// The nodes of all results.
     pub fn roots(&self) -> Vec<NodeId> {
         self.results.iter().map(|(_, node)| *node).collect()

@@ -34,7 +34,12 @@ impl<'a> Checker<'a> {
             };
             self.reserved_name(kind, name, name_span(item));
             let key = (kind, name, entity_of(item));
+            let is_experiment = |item: &Item| matches!(item.kind, ItemKind::Experiment { .. });
             if let Some(before) = first.get(&key) {
+                if is_experiment(before) && is_experiment(item) {
+                    // E0804, whatever the files
+                    continue;
+                }
                 let message = format!("`{name}` is defined twice");
                 self.report(
                     Diagnostic::new(code::E0208, name_span(item), message)
@@ -98,6 +103,7 @@ pub(super) fn name_span(item: &Item) -> crate::source::Span {
         | ItemKind::Query { name, .. }
         | ItemKind::Param { name, .. }
         | ItemKind::Tunable { name, .. }
+        | ItemKind::Experiment { name, .. }
         | ItemKind::Binding { name, .. } => name.span,
         _ => item.span,
     }

@@ -18,6 +18,8 @@ mod duplicates;
 mod edges;
 mod embeddings;
 mod env;
+mod experiment_items;
+mod experiments;
 mod foreign;
 mod functions;
 mod hints;
@@ -44,8 +46,9 @@ pub use amounts::Amount;
 pub use autos::{Auto, Numbers, Place};
 pub use checked::{Checked, InRange, Parameter};
 pub use env::Use;
+pub use experiments::{Arm, BUCKETS, Experiment};
 pub use models::is_model_kind;
-pub use program::check;
+pub use program::{check, experiments};
 pub use trials::{Assertion, Trial, Who, trial};
 pub use tunables::{Tunable, Tunables};
 
@@ -65,6 +68,7 @@ use pushdown::Drawn;
 use readings::Readings;
 use state::{Here, Inputs, Notes, Sets, Written, address};
 use std::cell::RefCell;
+use std::sync::Arc;
 
 /// The state of one check.
 struct Checker<'a> {
@@ -78,6 +82,8 @@ struct Checker<'a> {
     sink: Sink,
     graph: Graph,
     inputs: Inputs,
+    /// The experiments that files declare.
+    experiments: Vec<Arc<Experiment>>,
     autos: Autos,
     /// Sources whose rows the table of their entity may not have.
     by_key: Vec<NodeId>,
@@ -110,6 +116,7 @@ impl<'a> Checker<'a> {
             sink,
             graph: Graph::default(),
             inputs: Inputs::default(),
+            experiments: Vec::new(),
             autos: Autos::new(numbers),
             by_key: Vec::new(),
             here: Here::default(),

@@ -26,7 +26,7 @@ pub enum Kind {
     Policy,
     /// `def` and `query`.
     Callable,
-    /// Bindings, params, tunables.
+    /// Bindings, params, tunables, experiments.
     Rest,
 }
 
@@ -95,6 +95,7 @@ pub fn named(item: &Item) -> Option<(Kind, &str)> {
         ItemKind::Def { name, .. } | ItemKind::Query { name, .. } => (Kind::Callable, &name.text),
         ItemKind::Param { name, .. }
         | ItemKind::Tunable { name, .. }
+        | ItemKind::Experiment { name, .. }
         | ItemKind::Binding { name, .. } => (Kind::Rest, &name.text),
         _ => return None,
     })

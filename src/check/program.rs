@@ -4,12 +4,14 @@ use super::Checker;
 use super::autos::Numbers;
 use super::checked::{Checked, Parameter};
 use super::env::{Env, Local};
+use super::experiments::Experiment;
 use super::modules::{Module, Modules, Tier};
 use crate::diag::{Diagnostic, Sink, code, suggest};
 use crate::expr::NodeId;
 use crate::source::Span;
 use crate::store::Snapshot;
 use crate::syntax::ast::{self, Item, ItemKind, Param};
+use std::sync::Arc;
 
 /// The query to run.
 pub(super) struct Entry<'a> {
@@ -34,6 +36,7 @@ pub fn check(
     (0..modules.all.len())
         .filter(|&m| modules.all[m].tier < Tier::Std)
         .for_each(|m| checker.duplicates(&modules.all[m]));
+    checker.declare_experiments();
     let entry = checker.entry(program, query);
     let results = entry.as_ref().and_then(|entry| checker.query(entry));
     let ran: Vec<NodeId> = results.iter().flatten().map(|(_, node)| *node).collect();
@@ -55,9 +58,18 @@ pub fn check(
         unread_params,
         autos: checker.autos.found,
         tunables,
+        experiments: checker.experiments,
         uses: checker.written.sites,
     });
     (checked, checker.sink)
+}
+
+/// The experiments of all files but the standard library, in the order of the files, as far as they are
+/// right.
+pub fn experiments(snapshot: &Snapshot, modules: &Modules) -> Vec<Arc<Experiment>> {
+    let mut checker = Checker::new(snapshot, modules, Sink::default(), 0, &Numbers::default());
+    checker.declare_experiments();
+    checker.experiments
 }
 
 fn unread(program: &Module, params: &[Parameter]) -> Vec<String> {

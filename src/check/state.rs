@@ -3,12 +3,15 @@
 use super::amounts::Amount;
 use super::checked::{InRange, Parameter};
 use super::env::{Env, Use};
+use super::experiments::Experiment;
 use super::lints::{Hidden, Shadow};
-use crate::expr::{EdgeExpr, NodeId};
+use crate::expr::{EdgeExpr, Expr, Kind, NodeId};
 use crate::ops::Role;
 use crate::source::Span;
 use crate::syntax::ast;
+use crate::types::Type;
 use foldhash::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// What the query that is read asks of a request.
 #[derive(Default)]
@@ -18,6 +21,32 @@ pub(super) struct Inputs {
     pub(super) ranges: Vec<InRange>,
     /// Numbers that have to make sense where they stand.
     pub(super) amounts: Vec<Amount>,
+}
+
+impl Inputs {
+    /// The slot of the arm that who asks is in.
+    pub(super) fn arm_slot(&mut self, experiment: Arc<Experiment>) -> u32 {
+        let is_it = |param: &Parameter| param.experiment.as_ref() == Some(&experiment);
+        let slot = self.params.iter().position(is_it).unwrap_or_else(|| {
+            let (name, ty) = (experiment.name.clone(), Type::String);
+            self.params.push(Parameter { name, ty, default: None, experiment: Some(experiment) });
+            self.params.len() - 1
+        });
+        slot as u32
+    }
+
+    /// The experiment whose arm a value is.
+    pub(super) fn experiment_of(&self, value: &Expr) -> Option<Arc<Experiment>> {
+        match value.kind {
+            Kind::Param(slot, _) => self.params.get(slot as usize)?.experiment.clone(),
+            _ => None,
+        }
+    }
+
+    /// Whether a slot has an arm.
+    pub(super) fn is_arm(&self, slot: u32) -> bool {
+        self.params.get(slot as usize).is_some_and(|param| param.experiment.is_some())
+    }
 }
 
 /// A candidate set as it is written: its expression, the names that it sees, and its role.

@@ -17,6 +17,12 @@ use crate::store::Snapshot;
 use crate::syntax::ast::{self, Arg, BinaryOp, ItemKind, Name, Statement, UnaryOp};
 use crate::types::{Key, Type};
 
+/// The settings of a test that need no name, in their order.
+const PLACES: [&str; 3] = ["user", "at", "seed"];
+
+/// The settings of every test.
+const SETTINGS: [&str; 4] = ["user", "at", "seed", "arms"];
+
 /// A test that can run.
 #[derive(Debug)]
 pub struct Trial {
@@ -35,6 +41,8 @@ pub struct Who {
     pub user: Option<Key>,
     pub at: Option<i64>,
     pub seed: i64,
+    /// Arms by the names of their experiments.
+    pub arms: Vec<(String, String)>,
 }
 
 /// One condition that must be true. `assert a and b` is two.
@@ -62,6 +70,7 @@ pub fn trial(
         return None;
     };
     let mut checker = Checker::new(snapshot, modules, Sink::default(), budget, numbers);
+    checker.declare_experiments();
     let (who, assertions) = checker.test(settings, body, 0);
     let mut sets: Vec<_> = assertions.iter().flat_map(Assertion::sets).collect();
     sets.sort_unstable();
@@ -81,6 +90,7 @@ pub fn trial(
             unread_params: Vec::new(),
             autos: checker.autos.found,
             tunables: Vec::new(),
+            experiments: checker.experiments,
             uses: checker.written.sites,
         },
     })
@@ -162,7 +172,7 @@ impl<'a> Checker<'a> {
 
     /// The parts of a condition whose values tell why it is not true.
     fn sides(&mut self, condition: &'a ast::Expr, env: &Env<'a>, found: &mut Vec<Side>) {
-        let parts: Vec<&'a ast::Expr> = match &condition.kind {
+        let mut parts: Vec<&'a ast::Expr> = match &condition.kind {
             ast::ExprKind::Compare { first, rest } => {
                 std::iter::once(&**first).chain(rest.iter().map(|(_, side)| side)).collect()
             }
@@ -172,6 +182,12 @@ impl<'a> Checker<'a> {
             }
             _ => Vec::new(),
         };
+        let request = Scope::request();
+        let is_experiment = |part: &&ast::Expr| self.experiment_in(part, env, &request).is_some();
+        if parts.iter().any(is_experiment) {
+            // the arms beside it are no values
+            parts.retain(is_experiment);
+        }
         for part in parts {
             let value = self.scalar(part, env, &Scope::request(), None);
             if !value.is_error() && value.as_const().is_none() {
@@ -183,7 +199,6 @@ impl<'a> Checker<'a> {
     /// The settings of a test. Positional ones are the user, the time and the seed; a name that is
     /// none of these is a parameter of the program, which gets the value as its default.
     fn settings(&mut self, settings: &'a [Arg], m: usize) -> Who {
-        const PLACES: [&str; 3] = ["user", "at", "seed"];
         let mut who = Who::default();
         let mut given: Vec<&str> = Vec::new();
         for (i, arg) in settings.iter().enumerate() {
@@ -204,22 +219,62 @@ impl<'a> Checker<'a> {
                 continue;
             }
             given.push(name);
-            let value = &arg.value;
-            match (name, &arg.name) {
-                ("user", _) => who.user = self.test_user(value),
-                ("at", _) => match value.kind {
-                    ast::ExprKind::Time(at) => who.at = Some(at),
-                    _ => self.not_a_setting(value, "a time, as @2024-05-01"),
-                },
-                ("seed", _) => match value.kind {
-                    ast::ExprKind::Int(seed) => who.seed = seed,
-                    _ => self.not_a_setting(value, "a number, as 7"),
-                },
-                (_, Some(name)) => self.test_param(name, value, m),
-                (_, None) => {}
+            match &arg.name {
+                Some(name) if !SETTINGS.contains(&&*name.text) => {
+                    self.test_param(name, &arg.value, m);
+                }
+                _ if self.is_taken(name, span, m) => {}
+                _ => self.setting(name, &arg.value, &mut who),
             }
         }
         who
+    }
+
+    fn setting(&mut self, name: &str, value: &'a ast::Expr, who: &mut Who) {
+        match (name, &value.kind) {
+            ("user", _) => who.user = self.test_user(value),
+            ("arms", ast::ExprKind::Record(arms)) => {
+                who.arms = arms.iter().filter_map(|(name, arm)| self.test_arm(name, arm)).collect();
+            }
+            ("at", ast::ExprKind::Time(at)) => who.at = Some(*at),
+            ("seed", ast::ExprKind::Int(seed)) => who.seed = *seed,
+            ("arms", _) => self.not_a_setting(value, "a record, as {rank_test: bold}"),
+            ("at", _) => self.not_a_setting(value, "a time, as @2024-05-01"),
+            _ => self.not_a_setting(value, "a number, as 7"),
+        }
+    }
+
+    /// Whether the program has a parameter with the name of a setting: a test cannot set it.
+    fn is_taken(&mut self, name: &str, span: Span, m: usize) -> bool {
+        let modules = self.modules;
+        let mut named = modules.find(m, Kind::Rest, name).map(|(_, item)| item);
+        let Some(param) = named.find(|item| matches!(item.kind, ItemKind::Param { .. })) else {
+            return false;
+        };
+        let message = format!("`{name}` is a setting of tests, and a parameter of the program");
+        let diagnostic = Diagnostic::new(code::E0212, span, message);
+        let labelled = diagnostic.label(super::duplicates::name_span(param), "the parameter");
+        self.report(labelled.help("rename the parameter"));
+        true
+    }
+
+    /// `rank_test: bold`: an arm that the request of a test is put in.
+    fn test_arm(&mut self, name: &'a Name, arm: &'a ast::Expr) -> Option<(String, String)> {
+        let named = self.experiments.iter().find(|e| e.name == name.text).cloned();
+        let Some(experiment) = named else {
+            let names = self.experiments.iter().map(|e| e.name.as_str());
+            let help = suggest::nearest(&name.text, names)
+                .map(|near| format!("did you mean `{near}`?"))
+                .unwrap_or_else(|| "the names in `arms` are experiments of the program".to_owned());
+            let message = format!("the program has no experiment `{}`", name.text);
+            return self.refuse(Diagnostic::new(code::E0304, name.span, message).help(help));
+        };
+        let item = self.modules.find(0, Kind::Rest, &name.text).next();
+        if let Some((_, item)) = item {
+            self.mark_used(item);
+        }
+        let arm = self.arm_in(&experiment, arm, &Env::top(0), &Scope::request())?;
+        Some((experiment.name.clone(), self.text_of(&arm)?))
     }
 
     fn not_a_setting(&mut self, value: &ast::Expr, want: &str) {
@@ -249,7 +304,7 @@ impl<'a> Checker<'a> {
                 _ => None,
             })
         });
-        let known = ["user", "at", "seed"].into_iter().chain(params);
+        let known = SETTINGS.into_iter().chain(params);
         let help = match suggest::nearest(&name.text, known.clone()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("a test can set {}", known.collect::<Vec<_>>().join(", ")),
@@ -285,6 +340,7 @@ impl<'a> Checker<'a> {
             let places = (value.span, range.span);
             self.check_range(&name.text, range, number, &given, places);
         }
-        self.inputs.params.push(Parameter { name: name.text.clone(), ty, default: Some(given) });
+        let (name, default) = (name.text.clone(), Some(given));
+        self.inputs.params.push(Parameter { name, ty, default, experiment: None });
     }
 }

@@ -55,7 +55,11 @@ impl<'a> Checker<'a> {
                 checker.test(settings, body, m);
             }),
             ItemKind::Binding { value, .. } => self.unused_binding(value, &env),
-            ItemKind::Import(_) | ItemKind::Expr(_) | ItemKind::Error => {}
+            // experiments are read before all else
+            ItemKind::Experiment { .. }
+            | ItemKind::Import(_)
+            | ItemKind::Expr(_)
+            | ItemKind::Error => {}
         }
     }
 

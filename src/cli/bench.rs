@@ -35,6 +35,9 @@ pub struct BenchArgs {
     /// A parameter of the program
     #[arg(long, value_name = "NAME=VALUE")]
     param: Vec<String>,
+    /// Put every user in this arm of an experiment; may be repeated
+    #[arg(long, value_name = "NAME=ARM")]
+    arm: Vec<String>,
     /// Value of `now` [default: the catalog's]
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
@@ -86,7 +89,7 @@ pub fn bench(project: &Project, args: &BenchArgs) -> Result<(), Failure> {
     let params = file.tune(&engine, args.query.as_deref(), &args.param)?;
     let program = file.program(&engine, args.query.as_deref())?;
     let compiled = compile_time(&file, &engine, args.query.as_deref());
-    let base = params::base(&program, args.at.as_deref(), &params)?;
+    let base = params::base(&program, args.at.as_deref(), &params, &args.arm)?;
     let requests = users::requests(&engine, &program, &base, &[], Some(&args.users))?;
     if requests.is_empty() {
         return Err(Failure::Usage(format!("--users {}: no users", args.users)));

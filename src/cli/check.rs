@@ -1,6 +1,7 @@
 //! `igql check`: every diagnostic of some programs.
 
-use super::{Failure, Outcome, PROGRAM, ProgramFile, Project, as_json, draw, out};
+use super::experiments::Declared;
+use super::{Failure, Outcome, PROGRAM, ProgramFile, Project, as_json, draw, grid, out};
 use crate::engine::{Engine, has_errors};
 use clap::{Args, ValueEnum};
 use std::collections::HashMap;
@@ -9,14 +10,18 @@ use std::path::PathBuf;
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     igql check page.igql feed.igql\n  \
-    igql check page.igql --format json")]
+    igql check page.igql --format json\n  \
+    igql check *.igql --experiments")]
 pub struct CheckArgs {
     /// Programs to check (`-` for standard input)
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// How to write the diagnostics
+    /// How to write the diagnostics, or the experiments
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Show the experiments of the programs, with what they import and the prelude, layer by layer
+    #[arg(long)]
+    experiments: bool,
     #[command(flatten, next_help_heading = "Data and threads")]
     pub(super) project: Project,
 }
@@ -31,7 +36,7 @@ enum Format {
 
 pub fn check(project: &Project, args: &CheckArgs) -> Result<(), Failure> {
     let mut engines: HashMap<PathBuf, Engine> = HashMap::new();
-    let mut all = Vec::new();
+    let (mut all, mut declared) = (Vec::new(), Declared::default());
     let mut outcome = Outcome::default();
     for path in &args.files {
         let Some(file) = outcome.take(ProgramFile::read(path)) else {
@@ -45,19 +50,26 @@ pub fn check(project: &Project, args: &CheckArgs) -> Result<(), Failure> {
         if has_errors(&compiled.diagnostics) {
             outcome.note(PROGRAM);
         }
+        declared.add(&compiled.experiments, &compiled.sources);
         match args.format {
-            Format::Text => draw(&compiled.diagnostics, &compiled.sources),
-            Format::Json => match as_json(&compiled.diagnostics, &compiled.sources) {
-                serde_json::Value::Array(found) => all.extend(found),
-                other => all.push(other),
-            },
+            Format::Json if !args.experiments => {
+                match as_json(&compiled.diagnostics, &compiled.sources) {
+                    serde_json::Value::Array(found) => all.extend(found),
+                    other => all.push(other),
+                }
+            }
+            _ => draw(&compiled.diagnostics, &compiled.sources),
         }
-        if args.format == Format::Text && compiled.diagnostics.is_empty() {
+        let says_so = args.format == Format::Text && !args.experiments;
+        if says_so && compiled.diagnostics.is_empty() {
             out::say(format_args!("{}: no problems", file.name));
         }
     }
-    if args.format == Format::Json {
-        out::print(&format!("{:#}\n", serde_json::Value::Array(all)))?;
+    match (args.format, args.experiments) {
+        (Format::Text, false) => {}
+        (Format::Text, true) => out::print(&declared.table(grid::width()))?,
+        (Format::Json, false) => out::print(&format!("{:#}\n", serde_json::Value::Array(all)))?,
+        (Format::Json, true) => out::print(&format!("{:#}\n", declared.json()))?,
     }
     outcome.end()
 }

@@ -8,6 +8,7 @@ mod check;
 mod complete;
 mod demo;
 mod describe;
+mod experiments;
 mod explain;
 mod fmt;
 mod grid;

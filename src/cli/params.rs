@@ -1,9 +1,9 @@
-//! `--param NAME=VALUE` and `--at TIME`.
+//! `--param NAME=VALUE`, `--arm NAME=ARM` and `--at TIME`.
 
 use super::Failure;
 use crate::check::Tunables;
 use crate::engine::Program;
-use crate::request::Request;
+use crate::request::{Request, unknown_arm};
 use crate::types::Value;
 use crate::wire;
 
@@ -25,7 +25,7 @@ pub fn tunables(program: &Program, given: &[String]) -> Result<(Tunables, Vec<St
     let (mut tunables, mut rest) = (Tunables::new(), Vec::new());
     for text in given {
         let named = text.split_once('=').and_then(|(name, value)| {
-            let is_param = checked.params.iter().any(|p| p.name == name);
+            let is_param = checked.param(name).is_some();
             let tunable = checked.tunables.iter().find(|t| t.name == name)?;
             (!is_param).then_some((tunable, value.trim()))
         });
@@ -47,10 +47,22 @@ pub fn tunables(program: &Program, given: &[String]) -> Result<(Tunables, Vec<St
     Ok((tunables, rest))
 }
 
-/// A request of nobody with the time and the parameters of a command.
-pub fn base(program: &Program, at: Option<&str>, given: &[String]) -> Result<Request, Failure> {
+/// A request of nobody with the time, the parameters and the arms of a command.
+pub fn base(
+    program: &Program,
+    at: Option<&str>,
+    given: &[String],
+    arms: &[String],
+) -> Result<Request, Failure> {
     let mut base = Request::anonymous();
     base.at = at.map(time).transpose()?;
+    for text in arms {
+        let (name, arm) = arm(program, text).map_err(Failure::Usage)?;
+        if base.forced(&name).is_some() {
+            return Err(Failure::Usage(format!("--arm {name}: it is given twice")));
+        }
+        base = base.arm(name, arm);
+    }
     for param in given {
         let (name, value) = parse(program, param)?;
         if base.params.iter().any(|(known, _)| *known == name) {
@@ -59,6 +71,17 @@ pub fn base(program: &Program, at: Option<&str>, given: &[String]) -> Result<Req
         base = base.param(name, value);
     }
     Ok(base)
+}
+
+/// The experiment and the arm of `NAME=ARM`.
+fn arm(program: &Program, text: &str) -> Result<(String, String), String> {
+    let Some((name, arm)) = text.split_once('=') else {
+        return Err(format!("--arm {text}: expected NAME=ARM"));
+    };
+    match unknown_arm(&program.checked().experiments, name, arm) {
+        Some(message) => Err(format!("--arm {text}: {message}")),
+        None => Ok((name.to_owned(), arm.to_owned())),
+    }
 }
 
 /// The time of `--at`.

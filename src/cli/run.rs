@@ -42,6 +42,9 @@ pub struct RunArgs {
     /// A parameter of the program; lists as JSON or separated by commas
     #[arg(long, value_name = "NAME=VALUE")]
     param: Vec<String>,
+    /// Put every user in this arm of an experiment; may be repeated
+    #[arg(long, value_name = "NAME=ARM")]
+    arm: Vec<String>,
     /// Value of `now`, such as 2024-05-01 or 2024-05-01T12:30:00Z [default: the catalog's]
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
@@ -120,7 +123,7 @@ fn requests(
     args: &RunArgs,
     params: &[String],
 ) -> Result<Vec<Request>, Failure> {
-    let base = params::base(program, args.at.as_deref(), params)?.seed(args.seed);
+    let base = params::base(program, args.at.as_deref(), params, &args.arm)?.seed(args.seed);
     let many = args.users.as_deref();
     let requests = users::requests(engine, program, &base, &args.user, many)?;
     Ok(match requests.is_empty() && many.is_none() {

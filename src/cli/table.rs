@@ -39,7 +39,20 @@ pub fn answer(answer: &Answer, heading: bool, room: Room) -> String {
         }
         text.push_str(&rows(list, room));
     }
+    text.push_str(&arms(answer));
     text
+}
+
+/// The experiments that the request was exposed to.
+fn arms(answer: &Answer) -> String {
+    let drawn = answer.arms.iter().map(|arm| (arm, ""));
+    let forced = answer.forced.iter().map(|arm| (arm, " (forced)"));
+    let named = drawn.chain(forced).map(|((name, arm), how)| format!("{name} = {arm}{how}"));
+    let named: Vec<String> = named.collect();
+    match named.is_empty() {
+        true => String::new(),
+        false => format!("arms: {}\n", visible(&named.join(", "))),
+    }
 }
 
 fn rows(list: &List, room: Room) -> String {

@@ -100,6 +100,10 @@ codes! {
     E0602 "row budget exceeded";
     E0603 "program too large or too deeply nested";
     E0701 "assertion failed";
+    E0801 "invalid shares of an experiment";
+    E0802 "invalid or overlapping buckets of an experiment";
+    E0803 "unknown arm";
+    E0804 "two experiments of one name";
     W0101 "unused definition";
     W0102 "unused parameter";
     W0103 "unused import";
@@ -110,6 +114,9 @@ codes! {
     W0203 "requested more rows than exist";
     W0204 "condition has no effect";
     W0205 "argument has no effect";
+    W0206 "`!=` with an arm";
+    W0207 "experiment compares nothing";
+    W0208 "experiment without control";
     W0301 "rows removed after `take`";
     W0401 "funnel widens";
     W0501 "name hides a column";

@@ -3,7 +3,9 @@
 use super::program::{Origin, Planned, Text, every};
 use super::{Engine, Program, Test};
 use crate::check::modules::{Module, Modules};
-use crate::check::{Assertion, Auto, Checked, Numbers, Tunables, check, trial};
+use crate::check::{
+    Assertion, Auto, Checked, Experiment, Numbers, Tunables, check, experiments, trial,
+};
 use crate::diag::{Diagnostic, Severity, Sink};
 use crate::library::Unit;
 use crate::plan::{self, Plan, plan};
@@ -41,6 +43,8 @@ pub struct Compiled {
     pub sources: Sources,
     /// The `test` items of the file.
     pub tests: Vec<Test>,
+    /// The experiments of the file, its imports and the prelude.
+    pub experiments: Vec<Arc<Experiment>>,
 }
 
 impl Compiled {
@@ -96,6 +100,10 @@ impl Engine {
         let failed = sink.has_errors();
         let diagnostics = loaded.allowed.silence(sink.finish());
         let tests = if failed { Vec::new() } else { self.tests(&text) };
+        let experiments = match &checked {
+            Some(checked) => checked.experiments.clone(),
+            None => experiments(&self.world.snapshot, &text.modules),
+        };
         let program = checked.filter(|_| !failed).map(|checked| Program {
             inner: Arc::new(Planned {
                 warnings: diagnostics.clone(),
@@ -103,7 +111,7 @@ impl Engine {
             }),
             world: self.world.clone(),
         });
-        Compiled { program, diagnostics, sources: loaded.sources, tests }
+        Compiled { program, diagnostics, sources: loaded.sources, tests, experiments }
     }
 
     /// Reads a program with the constants of its `auto`s, then with the numbers that the plan

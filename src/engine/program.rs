@@ -10,7 +10,7 @@ use crate::diag::Diagnostic;
 use crate::exec::{Cache, Schedule};
 use crate::expr::{Expr, NodeId};
 use crate::library::Unit;
-use crate::ops::{Graph, Limits};
+use crate::ops::{Exposure, Graph, Limits};
 use crate::optimize::{RULES, Rewritten, Rule};
 use crate::plan::Plan;
 use crate::rounds;
@@ -36,6 +36,8 @@ pub(super) struct Planned {
     /// What runs if no more than the answer is asked for.
     pub(super) rewritten: Rewritten,
     pub(super) rules: Vec<&'static Rule>,
+    /// Which experiments requests are exposed to; none if it reads no arm.
+    pub(super) exposure: Option<Exposure>,
     /// The operators that give no row whatever the data.
     pub(super) never: Vec<NodeId>,
     pub(super) warnings: Vec<Diagnostic>,
@@ -93,8 +95,17 @@ impl Planned {
     ) -> Self {
         let needs_viewer = needs_viewer(&checked) || assertions.iter().any(Assertion::reads_viewer);
         let read_after = |graph: &Graph| rounds::read_after(&checked, graph);
-        let rewritten = Rewritten::new(&checked, snapshot, &rules, read_after, &text.cache);
+        let exposure = exposure(&checked);
+        let mut rewritten = Rewritten::new(&checked, snapshot, &rules, read_after, &text.cache);
+        let mut deciding = exposure.iter().flat_map(|exposure| exposure.deciding());
+        let is_left_out = deciding.any(|id| !rewritten.schedule.runs(id));
+        drop(deciding);
+        if is_left_out {
+            // what decides whom an experiment is shown to does run
+            rewritten = Rewritten::new(&checked, snapshot, &[], read_after, &text.cache);
+        }
         Planned {
+            exposure,
             never: rewritten.nothings(),
             rewritten,
             rules,
@@ -122,6 +133,13 @@ impl Planned {
             false => (&self.rewritten.graph, &self.rewritten.schedule),
         }
     }
+}
+
+/// What tells to which experiments requests are exposed.
+fn exposure(checked: &Checked) -> Option<Exposure> {
+    let slots = (0..).zip(&checked.params);
+    let arms = slots.filter_map(|(slot, param)| param.experiment.as_ref().map(|_| slot));
+    Exposure::new(&checked.graph, &checked.roots(), &arms.collect::<Vec<u32>>())
 }
 
 /// The rules of a program that is not compared with others.

@@ -11,13 +11,14 @@ use crate::exec::{self, Results, Timing};
 use crate::expr::Run;
 use crate::expr::run::{Ends, Members, Memo, Sets};
 use crate::expr::texts::{Keys, Texts};
-use crate::ops::{Exec, Hit, Limits, RunError};
+use crate::ops::{Exec, Exposure, Graph, Hit, Limits, RunError};
 use crate::plan;
 use crate::request::{self, Request};
 use crate::rounds::{self, Again};
 use crate::stream::in_order;
 use crate::types::Key;
 use crate::why::{Tracer, why_not};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -300,6 +301,10 @@ impl Engine {
             if ends || stop.has_failed() {
                 exec.check("answer", 0)?;
             }
+            if let Some(exposure) = &program.exposure {
+                let exposed = exposed(exposure, program, graph, exec, results);
+                answer::expose(&mut answers, checked, requests, exec.run, exposed);
+            }
             if let Some((hit, ended)) = &limit {
                 let of_list = |&ended: &exec::Ended| Ended::new(checked, self.schema(), ended);
                 let ended: Vec<Ended> = ended.iter().flat_map(of_list).collect();
@@ -358,7 +363,8 @@ impl Engine {
             ends: Ends::new(stop),
         };
         request::in_range(checked, &run)?;
-        let exec = Exec::new(&run, &self.world.vectors, limits);
+        let open = program.exposure.as_ref().filter(|exposure| exposure.is_open());
+        let exec = Exec::new(&run, &self.world.vectors, limits).exposing(open);
         for (request, message) in bound.warnings {
             exec.warn(request, message);
         }
@@ -411,6 +417,22 @@ fn ran(
         }
         ran => Ok((ran?, None)),
     }
+}
+
+/// The requests of a run with the slots of the arms that they are exposed to.
+fn exposed(
+    exposure: &Exposure,
+    program: &Planned,
+    graph: &Graph,
+    exec: &Exec,
+    results: &Results,
+) -> BTreeSet<(usize, u32)> {
+    if exposure.is_open() {
+        exec::expose(exposure, graph, &program.checked.roots(), exec, results);
+    }
+    let everyone = 0..exec.run.requests();
+    let always = everyone.flat_map(|request| exposure.always().iter().map(move |&s| (request, s)));
+    exec.exposed().into_iter().chain(always).collect()
 }
 
 /// The limit that ended a run, and where its lists ended.

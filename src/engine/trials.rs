@@ -59,6 +59,7 @@ impl Engine {
             user: test.who.user.clone(),
             at: test.who.at,
             seed: test.who.seed,
+            arms: test.who.arms.clone(),
             params: Vec::new(),
         };
         let request = [request];

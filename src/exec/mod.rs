@@ -1,6 +1,7 @@
 //! Running a plan: the nodes of a program in waves, each wave in parallel, for many requests.
 
 mod common;
+mod exposure;
 mod part;
 mod salvage;
 mod schedule;
@@ -8,6 +9,7 @@ mod schedule;
 mod verify;
 
 pub use common::{Cache, shared};
+pub use exposure::expose;
 pub use part::{in_viewers, run_as_viewers};
 pub use salvage::{Ended, salvage};
 pub use schedule::Schedule;

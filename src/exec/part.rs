@@ -3,7 +3,7 @@
 //! Both are the same thing, a batch of other requests: an operator never knows that it runs for a
 //! part, so its rows are those that it would give in any batch.
 
-use super::{Results, Schedule, run};
+use super::{Results, Schedule, expose, run};
 use crate::batch::{RowBatch, Stop};
 use crate::expr::NodeId;
 use crate::expr::run::Sets;
@@ -148,8 +148,11 @@ fn as_viewers<R>(
             results.give_back(exec.run.stop);
         }
         ran?;
+        if let Some(exposure) = inner.exposure {
+            expose(exposure, graph, schedule.results(), &inner, &results);
+        }
         let made = then(&inner, &results)?;
-        exec.take_warnings(inner, &owners);
+        exec.take_notes(inner, &owners);
         made
     };
     Ok((results, made))

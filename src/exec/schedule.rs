@@ -132,6 +132,16 @@ impl Schedule {
         self.nested.iter().map(|(id, schedule)| (*id, &**schedule))
     }
 
+    /// What it runs for.
+    pub(super) fn results(&self) -> &[NodeId] {
+        &self.results
+    }
+
+    /// Whether a node runs, for whichever viewers.
+    pub fn runs(&self, node: NodeId) -> bool {
+        self.nodes().any(|id| id == node) || self.nested.iter().any(|(_, inner)| inner.runs(node))
+    }
+
     /// Whether the node runs only for requests that need it.
     pub fn is_lazy(&self, node: NodeId) -> bool {
         self.lazy.get(node.0 as usize).copied().unwrap_or(false)
@@ -166,7 +176,7 @@ fn lazy(graph: &Graph, reachable: &[NodeId], results: &[NodeId]) -> Vec<bool> {
     let mut open = results.to_vec();
     while let Some(id) = open.pop() {
         if !std::mem::replace(&mut eager[id.0 as usize], true) {
-            open.extend(certain(graph, id));
+            open.extend(graph.get(id).certain());
         }
     }
     if reachable.iter().all(|id| eager[id.0 as usize]) {
@@ -177,15 +187,6 @@ fn lazy(graph: &Graph, reachable: &[NodeId], results: &[NodeId]) -> Vec<bool> {
         lazy[id.0 as usize] = !eager[id.0 as usize];
     }
     lazy
-}
-
-/// What a node needs whatever the data.
-fn certain(graph: &Graph, id: NodeId) -> Vec<NodeId> {
-    let node = graph.get(id);
-    let ungated = |(i, input): (usize, &NodeId)| node.op.gate(i).is_none().then_some(*input);
-    let mut needs: Vec<NodeId> = node.inputs.iter().enumerate().filter_map(ungated).collect();
-    needs.extend(node.reads());
-    needs
 }
 
 /// The nodes that decide about an input; none if it is needed anyway.

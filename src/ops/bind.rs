@@ -4,7 +4,7 @@ use super::{Graph, Instance, Shape};
 use crate::catalog::schema::Schema;
 use crate::diag::Diagnostic;
 use crate::expr::show::show;
-use crate::expr::{EdgeExpr, Expr, NodeId, Scalar};
+use crate::expr::{EdgeExpr, Expr, Kind, NodeId, Scalar};
 use crate::extend::{OperatorSignature, RowOperator};
 use crate::source::Span;
 use crate::store::Snapshot;
@@ -47,12 +47,29 @@ impl Quantity {
     }
 }
 
+fn larger(number: &Expr) -> Option<u64> {
+    match &number.kind {
+        Kind::Const(Scalar::I64(n)) => Some(u64::try_from(*n).unwrap_or(0)),
+        Kind::If { then, otherwise, .. } => Some(larger(then)?.max(larger(otherwise)?)),
+        _ => None,
+    }
+}
+
 impl Quantity {
     /// The number, if it is known before a request.
     pub fn known(&self) -> Option<u64> {
         match self {
             Quantity::Number(n) | Quantity::Auto(n) => Some(*n),
             Quantity::All | Quantity::AutoAll | Quantity::PerRequest(_) => None,
+        }
+    }
+
+    /// The most that it comes to, where that is known before a request: of a choice between numbers, the
+    /// larger one.
+    pub fn most(&self) -> Option<u64> {
+        match self {
+            Quantity::PerRequest(expr) if expr.is_small() => larger(expr),
+            known => known.known(),
         }
     }
 

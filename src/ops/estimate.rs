@@ -52,7 +52,9 @@ pub trait Guess {
             Quantity::All | Quantity::AutoAll => None,
             Quantity::Number(n) => Some(*n as f64),
             Quantity::Auto(n) => Some(scaled(*n, self.scale()) as f64),
-            Quantity::PerRequest(expr) => self.default_of(expr),
+            Quantity::PerRequest(expr) => {
+                quantity.most().map(|n| n as f64).or_else(|| self.default_of(expr))
+            }
         }
     }
 

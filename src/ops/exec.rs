@@ -1,6 +1,6 @@
 //! What operators are given while they run.
 
-use super::{Instance, Limit, Limits, Op, Quantity, RunError, vectors};
+use super::{Exposure, Instance, Limit, Limits, Op, Quantity, RunError, vectors};
 use crate::batch::{Column, Failed, Held};
 use crate::expr::{Expr, Frame, Kind, Run};
 use crate::types::NULL_INT;
@@ -17,6 +17,10 @@ pub struct Exec<'a> {
     pub limits: Limits,
     /// Whether it is a run within another.
     within: bool,
+    /// Of a program where it depends on the run which experiments a request is exposed to.
+    pub exposure: Option<&'a Exposure>,
+    /// Requests with the slots of arms that they are exposed to.
+    exposed: Mutex<BTreeSet<(usize, u32)>>,
     warnings: Mutex<BTreeSet<(usize, String)>>,
     followed: Mutex<Vec<(usize, Vec<Followed>)>>,
 }
@@ -37,6 +41,7 @@ pub struct Followed {
 pub struct Notes {
     followed: Vec<(usize, Followed)>,
     warnings: Vec<String>,
+    exposed: Vec<u32>,
 }
 
 /// What tells one operator of a graph from the others.
@@ -51,9 +56,30 @@ impl<'a> Exec<'a> {
             vectors,
             limits,
             within: false,
+            exposure: None,
+            exposed: Mutex::default(),
             warnings: Mutex::default(),
             followed: Mutex::default(),
         }
+    }
+
+    /// The same, of a program whose operators may expose requests to experiments.
+    pub fn exposing(self, exposure: Option<&'a Exposure>) -> Self {
+        Exec { exposure, ..self }
+    }
+
+    /// Notes that a request is exposed to the experiment whose arm is in a slot.
+    pub fn expose(&self, request: usize, slot: u32) {
+        self.lock_exposed().insert((request, slot));
+    }
+
+    /// Takes what requests are exposed to.
+    pub fn exposed(&self) -> BTreeSet<(usize, u32)> {
+        std::mem::take(&mut *self.lock_exposed())
+    }
+
+    fn lock_exposed(&self) -> MutexGuard<'_, BTreeSet<(usize, u32)>> {
+        self.exposed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes what a fan-out followed for each request.
@@ -83,6 +109,9 @@ impl<'a> Exec<'a> {
         for (request, message) in self.noted() {
             notes[request].warnings.push(message);
         }
+        for (request, slot) in self.exposed() {
+            notes[request].exposed.push(slot);
+        }
         notes
     }
 
@@ -102,6 +131,9 @@ impl<'a> Exec<'a> {
         for (request, at) in of.iter().enumerate() {
             for message in at.iter().flat_map(|&at| &notes[at].warnings) {
                 self.warn(request, message.clone());
+            }
+            for &slot in at.iter().flat_map(|&at| &notes[at].exposed) {
+                self.expose(request, slot);
             }
         }
     }
@@ -139,7 +171,8 @@ impl<'a> Exec<'a> {
     where
         'a: 'b,
     {
-        Exec { within: true, ..Exec::new(run, self.vectors, self.limits) }
+        let exec = Exec::new(run, self.vectors, self.limits);
+        Exec { within: true, exposure: self.exposure, ..exec }
     }
 
     /// Whether it is a run within another, which has the same limits.
@@ -147,10 +180,13 @@ impl<'a> Exec<'a> {
         self.within
     }
 
-    /// Takes over the warnings of a run whose requests are those of this one at `requests`.
-    pub fn take_warnings(&self, from: Exec, requests: &[u32]) {
+    /// Takes over what was noted in a run whose requests are those of this one at `requests`.
+    pub fn take_notes(&self, from: Exec, requests: &[u32]) {
         for (request, message) in from.noted() {
             self.warn(requests[request] as usize, message);
+        }
+        for (request, slot) in from.exposed() {
+            self.expose(requests[request] as usize, slot);
         }
     }
 

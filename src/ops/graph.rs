@@ -48,6 +48,14 @@ impl Node {
         &self.needs
     }
 
+    /// Those of them that are needed whatever the data.
+    pub fn certain(&self) -> Vec<NodeId> {
+        let ungated = |(i, &input): (usize, &NodeId)| self.op.gate(i).is_none().then_some(input);
+        let mut needs: Vec<NodeId> = self.inputs.iter().enumerate().filter_map(ungated).collect();
+        needs.extend(self.reads());
+        needs
+    }
+
     /// The operator with its arguments, as people know it: `take(2, per=author)`. Long ones are
     /// shortened.
     pub fn text(&self, schema: &Schema) -> String {
@@ -150,6 +158,20 @@ impl Graph {
     /// Notes what else is known of the rows of a node.
     pub fn refine(&mut self, id: NodeId, shape: &Shape) {
         Arc::make_mut(&mut self.nodes[id.0 as usize]).shape.refine(shape);
+    }
+
+    /// The nodes that run for these, for other viewers too, each after those it needs.
+    pub fn running(&self, results: &[NodeId]) -> Vec<NodeId> {
+        let mut wanted = results.to_vec();
+        loop {
+            let found = self.reachable(&wanted);
+            let nested = found.iter().filter_map(|&id| self.get(id).op.nested());
+            let more: Vec<NodeId> = nested.filter(|id| !found.contains(id)).collect();
+            if more.is_empty() {
+                return found;
+            }
+            wanted.extend(more);
+        }
     }
 
     /// The nodes that the results need, in an order that can be run.

@@ -57,7 +57,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         Source::Own(expr) => before.score_of(b.schema(), expr),
         Source::Head(place) => Score::new(ScoreKind::Probability, shape.columns[*place].facts),
     };
-    let rows = keep.as_ref().and_then(Quantity::known);
+    let rows = keep.as_ref().and_then(Quantity::most);
     let head = |((name, expr), place)| Head { name, expr, place, read: true };
     let op = Rank {
         model: model.name,

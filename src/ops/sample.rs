@@ -38,7 +38,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let (n, weight, salt) = (n?, weight?, salt?);
     let n = some_rows(b, n, "sample", 10)?;
     let op = Sample { entity: shape.entity, n: n.clone(), weight, salt };
-    Some(Bound { op: Arc::new(op), inputs: vec![input], shape: shape.cut(n.known()) })
+    Some(Bound { op: Arc::new(op), inputs: vec![input], shape: shape.cut(n.most()) })
 }
 
 #[derive(Clone, Debug, Hash)]

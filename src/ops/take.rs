@@ -54,9 +54,9 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         _ => None,
     };
     let bound = match &per {
-        None => n.known(),
+        None => n.most(),
         Some(key) => {
-            let groups = groups(b.schema(), key).zip(n.known());
+            let groups = groups(b.schema(), key).zip(n.most());
             groups.map(|(groups, n)| groups.saturating_mul(n))
         }
     };

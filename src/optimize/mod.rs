@@ -121,7 +121,7 @@ struct Rewriting<'a> {
 impl<'a> Rewriting<'a> {
     fn new(checked: &Checked, snapshot: &'a Snapshot) -> Self {
         let results = checked.roots();
-        let running = used::running(&checked.graph, &results);
+        let running = checked.graph.running(&results);
         Rewriting { snapshot, graph: checked.graph.to_rewrite(), results, running }
     }
 
@@ -137,7 +137,7 @@ impl<'a> Rewriting<'a> {
             self.graph.replace(id, op, inputs);
         }
         if !same {
-            self.running = used::running(&self.graph, &self.results);
+            self.running = self.graph.running(&self.results);
         }
     }
 
@@ -160,7 +160,7 @@ impl<'a> Rewriting<'a> {
             }
         }
         if !same {
-            self.running = used::running(&self.graph, &self.results);
+            self.running = self.graph.running(&self.results);
         }
     }
 }

@@ -42,20 +42,6 @@ fn by_node(node: &Node, own: &Used, shared: &[bool], used: &mut [Used]) {
     }
 }
 
-/// The nodes that run, for other viewers too, each after those it needs.
-pub fn running(graph: &Graph, results: &[NodeId]) -> Vec<NodeId> {
-    let mut wanted = results.to_vec();
-    loop {
-        let found = graph.reachable(&wanted);
-        let nested = found.iter().filter_map(|&id| graph.get(id).op.nested());
-        let more: Vec<NodeId> = nested.filter(|id| !found.contains(id)).collect();
-        if more.is_empty() {
-            return found;
-        }
-        wanted.extend(more);
-    }
-}
-
 /// What an expression reads of other sets.
 fn of_sets(expr: &Expr, used: &mut [Used]) {
     expr.walk_sets(&mut |part| match &part.kind {

@@ -13,7 +13,7 @@ use crate::expr::{Expr, Frame, Kind, Run};
 use crate::ops::Guess;
 use crate::ops::estimate::UNKNOWN_SHARE;
 use crate::store::Snapshot;
-use crate::types::{EntityId, NULL_CODE};
+use crate::types::{EntityId, Key, NULL_CODE};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
@@ -103,8 +103,17 @@ impl<'a> Sample<'a> {
     }
 }
 
-/// The default of a parameter for every request; null where it has none.
+/// The default of a parameter for every request; null where it has none. Viewers are in their arms.
 fn default(param: &Parameter, run: &Run) -> Column {
+    if let Some(experiment) = &param.experiment {
+        let viewer = run.snapshot.schema().viewer;
+        let arm = |key: Option<Key>| {
+            let arm = experiment.arm_of(&key?)?;
+            Some(run.texts.code(&experiment.arms[arm].name))
+        };
+        let keys = run.keys.keys(viewer, &run.viewers).into_iter();
+        return Column::Code(keys.map(|key| arm(key).unwrap_or(NULL_CODE)).collect());
+    }
     match &param.default {
         Some(default) => Frame::requests(run).column(default),
         None => Val::null(&param.ty).into_column(run.requests()),

@@ -39,6 +39,8 @@ pub enum ItemKind {
     Param { name: Name, ty: TypeExpr, range: Option<Range>, default: Option<Expr> },
     /// `tunable w in 0.0..5.0 = 1.0`
     Tunable { name: Name, range: Range, default: Expr },
+    /// `experiment rank_test(layer="ranking") = {control: 0.5, bold: 0.5}`
+    Experiment { name: Name, settings: Vec<Setting>, arms: Expr },
     /// `edge likes = ratings where rating >= 4 weight rating - 3`
     Edge(EdgeDecl),
     /// `embedding default on account = ig2vec`
@@ -124,6 +126,30 @@ pub enum TypeExprKind {
     /// A number as an argument: the 64 of `vector[64]`.
     Size(i64),
     Error,
+}
+
+/// A setting of an experiment, positional (`name` is none) or named.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setting {
+    pub name: Option<Name>,
+    pub value: SettingValue,
+    pub span: Span,
+}
+
+/// `"ranking"` or `0..4999`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SettingValue {
+    Expr(Expr),
+    Range(Range),
+}
+
+impl SettingValue {
+    pub fn span(&self) -> Span {
+        match self {
+            SettingValue::Expr(value) => value.span,
+            SettingValue::Range(range) => range.span,
+        }
+    }
 }
 
 /// A positional (`name` is none) or named argument.

@@ -17,6 +17,7 @@ fn head(kind: &ItemKind) -> String {
         ItemKind::Import(ImportPath::File { path, .. }) => format!("import {path:?}"),
         ItemKind::Param { name, ty, .. } => format!("param {}: {}", name.text, type_text(ty)),
         ItemKind::Tunable { name, .. } => format!("tunable {}", name.text),
+        ItemKind::Experiment { name, .. } => format!("experiment {}", name.text),
         ItemKind::Edge(edge) => format!("edge {}", edge.name.text),
         ItemKind::Embedding { name, entities, .. } => {
             format!("embedding {} on {}", name.text, listed(entities, ", "))
@@ -84,6 +85,10 @@ impl Outline {
                 self.range(range);
                 self.under("default", default);
             }
+            ItemKind::Experiment { settings, arms, .. } => {
+                settings.iter().for_each(|s| self.setting(s));
+                self.under("arms", arms);
+            }
             ItemKind::Edge(edge) => {
                 self.expr(&edge.value);
                 self.optional("where", edge.filter.as_ref());
@@ -114,6 +119,14 @@ impl Outline {
             });
         }
         self.expr(body);
+    }
+
+    fn setting(&mut self, setting: &Setting) {
+        let name = setting.name.as_ref().map_or("setting", |name| &name.text);
+        self.node(format!("{name} ="), |o| match &setting.value {
+            SettingValue::Expr(value) => o.expr(value),
+            SettingValue::Range(range) => o.range(range),
+        });
     }
 
     fn range(&mut self, range: &Range) {

@@ -45,6 +45,12 @@ fn object(answer: &Answer) -> Json {
             object.insert("lists".into(), Json::Object(named))
         }
     };
+    for (name, arms) in [("arms", &answer.arms), ("forced", &answer.forced)] {
+        if !arms.is_empty() {
+            let named = arms.iter().map(|(name, arm)| (name.clone(), arm.clone().into()));
+            object.insert(name.into(), Json::Object(named.collect()));
+        }
+    }
     if !answer.why_not.is_empty() {
         let not = answer.why_not.iter().map(why_not).collect();
         object.insert("why_not".into(), not);

@@ -3,7 +3,7 @@
 use super::values;
 use crate::catalog::schema::Schema;
 use crate::engine::Program;
-use crate::request::{Request, unknown_param};
+use crate::request::{Request, unknown_arm, unknown_param};
 use crate::types::{Key, Type, Value};
 use serde_json::{Map, Value as Json};
 use std::fmt;
@@ -54,13 +54,14 @@ impl RequestError {
 }
 
 /// A request of a program from a JSON object. All fields are optional: `user` is a key of the catalog's viewer,
-/// `at` the time that `now` means, `seed` an int, and `params` an object with values of the program's
-/// parameters. Times are strings as `2024-05-01T12:30:00Z`, durations as `7d`, vectors arrays.
+/// `at` the time that `now` means, `seed` an int, `params` an object with values of the program's
+/// parameters, and `arms` one with arms of its experiments, which the request is in whatever the user. Times
+/// are strings as `2024-05-01T12:30:00Z`, durations as `7d`, vectors arrays.
 ///
 /// ```
 /// # use igql::wire::request_from_json;
 /// # fn read(program: &igql::Program) -> Result<(), igql::wire::RequestError> {
-/// let text = r#"{"user": 42, "at": "2024-05-01", "params": {"country": "DE"}}"#;
+/// let text = r#"{"user": 42, "at": "2024-05-01", "params": {"country": "DE"}, "arms": {}}"#;
 /// let request = request_from_json(program, text)?;
 /// # Ok(())
 /// # }
@@ -74,7 +75,7 @@ pub fn request_from_json(program: &Program, text: &str) -> Result<Request, Reque
     let mut request = Request::anonymous();
     for (name, json) in fields {
         match (name.as_str(), json) {
-            ("user" | "at" | "seed" | "params", Json::Null) => {}
+            ("user" | "at" | "seed" | "params" | "arms", Json::Null) => {}
             ("user", json) => request.user = Some(user_of_json(program, &json)?),
             ("at", json) => request.at = Some(at_of_json(&json)?),
             ("seed", json) => {
@@ -84,6 +85,12 @@ pub fn request_from_json(program: &Program, text: &str) -> Result<Request, Reque
                 request.seed = seed;
             }
             ("params", Json::Object(params)) => request.params = params_of_json(program, params)?,
+            ("arms", Json::Object(arms)) => request.arms = arms_of_json(program, arms)?,
+            ("arms", json) => {
+                let message =
+                    format!("`arms` is an object with an arm per experiment, found `{json}`");
+                return Err(whole(message));
+            }
             ("params", json) => {
                 let message =
                     format!("`params` is an object with a value per name, found `{json}`");
@@ -91,7 +98,7 @@ pub fn request_from_json(program: &Program, text: &str) -> Result<Request, Reque
             }
             (name, _) => {
                 let message =
-                    format!("unknown field `{name}`: a request has user, at, seed, params");
+                    format!("unknown field `{name}`: a request has user, at, seed, params, arms");
                 return Err(whole(message));
             }
         }
@@ -123,7 +130,7 @@ fn params_of_json(
             return Err(RequestError::new(Part::Whole, message));
         }
         // a parameter that the program never reads takes anything
-        let Some(param) = checked.params.iter().find(|p| p.name == name) else {
+        let Some(param) = checked.param(&name) else {
             continue;
         };
         let value = values::of_json(&json, &param.ty, schema).ok_or_else(|| {
@@ -136,6 +143,20 @@ fn params_of_json(
         params.push((name, value));
     }
     Ok(params)
+}
+
+fn arms_of_json(
+    program: &Program,
+    given: Map<String, Json>,
+) -> Result<Vec<(String, String)>, RequestError> {
+    let arm = |(name, json): (String, Json)| {
+        let arm = json.as_str().map_or_else(|| json.to_string(), str::to_owned);
+        match unknown_arm(&program.checked().experiments, &name, &arm) {
+            Some(message) => Err(RequestError::new(Part::Whole, message)),
+            None => Ok((name, arm)),
+        }
+    };
+    given.into_iter().map(arm).collect()
 }
 
 /// The key of a user from text, as in the query string of a URL.
@@ -154,8 +175,7 @@ pub fn at_from_text(text: &str) -> Result<i64, RequestError> {
 /// which parameters there are.
 pub fn param_from_text(program: &Program, name: &str, text: &str) -> Result<Value, RequestError> {
     let schema = program.schema();
-    let params = &program.checked().params;
-    let Some(param) = params.iter().find(|p| p.name == name) else {
+    let Some(param) = program.checked().param(name) else {
         return Ok(Value::Str(text.to_owned()));
     };
     values::of_text(text, &param.ty, schema).ok_or_else(|| {

@@ -67,11 +67,11 @@ pub fn read_requests(
     base: &Request,
 ) -> Result<RequestTable, TableError> {
     let schema = program.schema();
-    let params = &program.checked().params;
+    let checked = program.checked();
     let wanted = |name: &str| match name {
         "at" | "now" => Some(Type::Time),
         name => {
-            let param = params.iter().find(|p| p.name == name)?;
+            let param = checked.param(name)?;
             Some(as_stored(&param.ty, schema))
         }
     };

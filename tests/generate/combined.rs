@@ -1,6 +1,6 @@
 //! Random sets made of several: conditionals and combiners.
 
-use super::exprs::Ty;
+use super::exprs::{Ty, arm_test};
 use super::programs::{Made, Maker, union};
 use super::worlds::USER;
 
@@ -17,7 +17,8 @@ impl Maker<'_> {
 
     fn conditional(&mut self, entity: usize, depth: usize) -> Made {
         let (a, b) = (self.set(entity, depth), self.set(entity, depth));
-        let condition = match self.rng.below(4) {
+        let condition = match self.rng.below(6) {
+            4 | 5 => arm_test(&mut self.rng),
             0 => "count(user.walk(likes)) > 2".to_owned(),
             1 => "viewer.age > 30".to_owned(),
             2 => {

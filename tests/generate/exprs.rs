@@ -108,7 +108,26 @@ fn leaf(rng: &mut Rng, scope: &Scope, ty: Ty) -> String {
             _ => vec![],
         });
     }
+    match ty {
+        Ty::Bool if rng.one_in(6) => return arm_test(rng),
+        Ty::Str if rng.one_in(10) => return rng.text(&["(tried + \"\")", "(few + \"b\")"]),
+        _ => {}
+    }
     if known.is_empty() || rng.one_in(3) { literal(rng, ty) } else { rng.pick(&known).clone() }
+}
+
+/// A comparison of the arm of who asks.
+pub fn arm_test(rng: &mut Rng) -> String {
+    rng.text(&[
+        "(tried == on)",
+        "(tried != off)",
+        "(on == tried)",
+        "(few == bold)",
+        "(few in [mild, \"bold\"])",
+        "(few not in [control])",
+        "(few is null)",
+        "(few == \"mild\")",
+    ])
 }
 
 pub fn literal(rng: &mut Rng, ty: Ty) -> String {

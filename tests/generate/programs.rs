@@ -25,7 +25,12 @@ pub struct Maker<'w> {
 const NAMES: [&str; 3] = ["user", "acct", "item"];
 
 /// What a program may use; those it does not use are left out.
-const DECLARATIONS: [(&str, &str); 11] = [
+const DECLARATIONS: [(&str, &str); 13] = [
+    ("tried", "experiment tried(layer=\"l\") = {off: 0.4, on: 0.6}"),
+    (
+        "few",
+        "experiment few(layer=\"m\", buckets=0..7499, salt=\"s\") = {control: 0.3, mild: 0.3, bold: 0.2}",
+    ),
     ("loved", "edge loved = rated where weight > 0.0 weight weight * 2.0"),
     ("touched", "edge touched = likes | rated"),
     ("reached", "edge reached = touched.owner"),

@@ -48,6 +48,7 @@ pub struct Settings {
     pub at: i64,
     pub seed: i64,
     pub params: Vec<(String, Value)>,
+    pub arms: Vec<(String, String)>,
     pub query: Option<String>,
     pub list: Option<String>,
     /// Floats need only be near.
@@ -197,9 +198,10 @@ fn settings(words: &[&str]) -> Settings {
             "query" => settings.query = Some(text),
             "list" => settings.list = Some(text),
             "approx" => settings.approx = true,
-            _ => match key.strip_prefix("param.") {
-                Some(name) => settings.params.push((name.to_owned(), literal(value))),
-                None => panic!("a table has no setting `{word}`"),
+            _ => match (key.strip_prefix("param."), key.strip_prefix("arm.")) {
+                (Some(name), _) => settings.params.push((name.to_owned(), literal(value))),
+                (_, Some(name)) => settings.arms.push((name.to_owned(), text)),
+                _ => panic!("a table has no setting `{word}`"),
             },
         }
     }

@@ -214,6 +214,7 @@ fn request(asked: &Request) -> igql::Request {
         params: asked.params.clone(),
         at: Some(asked.now),
         seed: asked.seed,
+        arms: asked.arms.clone(),
     }
 }
 
@@ -226,7 +227,9 @@ fn output(answer: &Answer) -> Output {
     let list = |list: &igql::List| {
         (list.name.clone(), list.rows().map(|r| row(r, &list.columns)).collect::<Vec<_>>())
     };
-    answer.lists.iter().map(list).collect()
+    let lists: Output = answer.lists.iter().map(list).collect();
+    let arms: crate::reference::Arms = answer.arms.iter().chain(&answer.forced).cloned().collect();
+    super::output::with_arms(lists, &arms)
 }
 
 /// A path begins at a source and ends at the row; what is said to be there is there.

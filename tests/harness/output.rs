@@ -17,7 +17,7 @@ pub struct OutRow {
 pub fn of_reference(
     world: &World,
     request: &reference::Request,
-    answer: &reference::Answer,
+    (answer, arms): &(reference::Answer, reference::Arms),
 ) -> Output {
     let list = |(name, set): (Option<&str>, &reference::Set)| {
         let rows = set.rows.iter().map(|row| OutRow {
@@ -32,7 +32,23 @@ pub fn of_reference(
         });
         (name.map(str::to_owned), rows.collect())
     };
-    answer.lists().into_iter().map(list).collect()
+    with_arms(answer.lists().into_iter().map(list).collect(), arms)
+}
+
+/// The list in which an answer has the experiments that it was exposed to.
+pub const ARMS: &str = "arms";
+
+/// An answer with the experiments that it was exposed to as a further list, if there are any.
+pub fn with_arms(mut lists: Output, arms: &reference::Arms) -> Output {
+    let row = |(name, arm): (&String, &String)| OutRow {
+        key: Key::Str(name.clone()),
+        score: None,
+        columns: vec![("arm".to_owned(), Value::Str(arm.clone()))],
+    };
+    if !arms.is_empty() {
+        lists.push((Some(ARMS.to_owned()), arms.iter().map(row).collect()));
+    }
+    lists
 }
 
 fn key(world: &World, request: &reference::Request, entity: usize, row: u32) -> Key {

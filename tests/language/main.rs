@@ -4,6 +4,7 @@
 mod common;
 mod docs;
 mod engines;
+mod experiments;
 mod extend;
 mod format;
 mod halves;

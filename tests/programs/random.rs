@@ -192,6 +192,9 @@ fn compare(
             let value = igql::Value::Int(1 + i as i64 % 3);
             request.params.push(("p".to_owned(), value));
         }
+        if program.contains("experiment tried") && i == 2 {
+            request.arms.push(("tried".to_owned(), "on".to_owned()));
+        }
     }
     formatted(program)?;
     let found = guarded("the engine", || engine.run(program, &requests))??;

@@ -84,11 +84,11 @@ impl<'a> Interp<'a> {
         env: &Env<'a>,
         at: &At,
     ) -> Value {
-        let mut left = self.value(first, env, at);
+        let mut left = first;
         let mut result = Value::Bool(true);
         for (op, right) in rest {
-            let right = self.value(right, env, at);
-            result = value::and(&result, &self.compare(*op, &left, &right));
+            let [a, b] = self.sides([left, right], env, at);
+            result = value::and(&result, &self.compare(*op, &a, &b));
             left = right;
         }
         result
@@ -133,6 +133,9 @@ impl<'a> Interp<'a> {
     /// Whether a list or set has a value. As in SQL nothing, null or not, is in an empty list.
     fn is_in(&self, value: &'a Expr, set: &'a Expr, env: &Env<'a>, at: &At) -> Value {
         let needle = self.value(value, env, at);
+        if let Some(arms) = self.arms_in(value, set, env, at) {
+            return self.has(&arms, &needle);
+        }
         if self.is_set(set, env) {
             if needle.is_null() {
                 return Value::Null;
@@ -243,7 +246,7 @@ impl<'a> Interp<'a> {
         self.value(&def.body, &env, &at.outermost())
     }
 
-    /// Params, tunables and top-level bindings.
+    /// Params, experiments, tunables and top-level bindings.
     fn declared(&self, name: &str) -> Option<Value> {
         if let Some(default) = self.program.param(name) {
             let given = self.request.params.iter().find(|(n, _)| n == name);
@@ -252,6 +255,9 @@ impl<'a> Interp<'a> {
                 (None, Some(default)) => self.value(default, &Env::default(), &At::Request),
                 (None, None) => panic!("param `{name}` is missing"),
             });
+        }
+        if let Some(experiment) = self.program.experiment(name) {
+            return Some(self.arm(experiment));
         }
         let expr = self.program.tunable(name).or_else(|| self.program.binding(name))?;
         Some(self.value(expr, &Env::default(), &At::Request))

@@ -21,6 +21,7 @@ pub mod autos;
 mod beta;
 mod combine;
 mod edges;
+mod experiments;
 mod expr;
 mod fanout;
 mod functions;
@@ -61,7 +62,12 @@ pub struct Request {
     pub seed: i64,
     pub params: Vec<(String, igql::types::Value)>,
     pub query: Option<String>,
+    /// Arms that it is in whatever the viewer.
+    pub arms: Vec<(String, String)>,
 }
+
+/// Experiments that an answer is exposed to, with the arms.
+pub type Arms = std::collections::BTreeMap<String, String>;
 
 /// Whether a set is a source of candidates or a fact about the request (the right side of `-`,
 /// `&` and `in`, what is aggregated): there the `auto` of a walk is `all`.
@@ -99,7 +105,12 @@ pub struct Interp<'a> {
 }
 
 /// Runs the query of a program for one request. `numbers` are what the planner says.
-pub fn run(world: &World, program: &Program, request: &Request, numbers: &Numbers) -> Answer {
+pub fn run(
+    world: &World,
+    program: &Program,
+    request: &Request,
+    numbers: &Numbers,
+) -> (Answer, Arms) {
     run_within(world, program, request, numbers, 10_000_000)
 }
 
@@ -110,7 +121,7 @@ pub fn run_within(
     request: &Request,
     numbers: &Numbers,
     max_rows: usize,
-) -> Answer {
+) -> (Answer, Arms) {
     let mut numbers = numbers.clone();
     let (mut answer, mut judged) = round(world, program, request, numbers.clone());
     for _ in 0..autos::ROUNDS {
@@ -130,7 +141,7 @@ fn round(
     program: &Program,
     request: &Request,
     numbers: Numbers,
-) -> (Answer, Judged) {
+) -> ((Answer, Arms), Judged) {
     let table = &world.entities[world.viewer];
     let row = |key: &Key| table.row_of(key).unwrap_or(table.keys.len() as u32);
     let viewer = request.viewer.as_ref().map(row);
@@ -144,7 +155,11 @@ fn round(
     }
     let (answer, last) = interp.led(|| interp.answer(body, &env));
     let judged = interp.judged(last);
-    (answer, judged)
+    let arms = match program.has_experiments() {
+        true => interp.exposed(body, &env),
+        false => Arms::new(),
+    };
+    ((answer, arms), judged)
 }
 
 impl<'a> Interp<'a> {

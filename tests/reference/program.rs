@@ -1,5 +1,6 @@
 //! The declarations that a program can use, and in which order they are looked up.
 
+use super::experiments::Experiment;
 use super::world::World;
 use igql::syntax::ast::{
     EdgeDecl, Expr, File, ImportPath, Item, ItemKind, Param, Range, RowDef, TypeExpr, TypeExprKind,
@@ -89,6 +90,16 @@ impl Program {
             }
             _ => None,
         })
+    }
+
+    /// An experiment.
+    pub fn experiment(&self, wanted: &str) -> Option<Experiment<'_>> {
+        self.items().filter_map(Experiment::of).find(|experiment| experiment.name == wanted)
+    }
+
+    /// Whether any is declared.
+    pub fn has_experiments(&self) -> bool {
+        self.items().any(|item| Experiment::of(item).is_some())
     }
 
     /// Default of a tunable.

@@ -430,3 +430,89 @@ fn shells_and_man_are_told_of_every_command() {
     assert!(page.contains("igql\\-run") && page.contains("\\-\\-max\\-memory"), "{page}");
     world.fails(&["man", "rum"], 2, "the commands are `run`");
 }
+
+const TRIED: &str = "experiment tried(layer=\"l\", buckets=0..4999) = {off: 0.5, on: 0.5}
+experiment late(layer=\"l\", buckets=6000..9999, salt=\"v2\") = {control: 0.9, on: 0.1}
+all(post).let(arm=tried, other=late).take(1)\n";
+
+#[test]
+fn arms_are_set_for_a_run() {
+    let world = World::new();
+    world.file("tried.igql", TRIED);
+    for (user, flags) in [("1", &["--user", "1"][..]), ("null", &[])] {
+        let args = [&["run", "tried.igql", "--arm", "tried=on"], flags].concat();
+        let (stdout, _) = both(&args, &world.run(&args), 0);
+        let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(json["user"].to_string(), user);
+        assert_eq!(json["forced"], serde_json::json!({"tried": "on"}));
+        assert_eq!(json["results"][0]["arm"], "on");
+        assert_eq!(
+            json["arms"].get("late"),
+            json["results"][0]["other"].as_str().map(|_| &json["results"][0]["other"])
+        );
+    }
+    let args = ["run", "tried.igql", "--arm", "tried=off", "--format", "table"];
+    assert!(both(&args, &world.run(&args), 0).0.contains("arms: tried = off (forced)"));
+    for (arm, message) in [
+        ("tried", "--arm tried: expected NAME=ARM"),
+        ("tried=up", "experiment `tried` has no arm `up`: it has off, on"),
+        ("x=on", "the program has no experiment `x`: it has tried, late"),
+    ] {
+        for command in [
+            &["run", "tried.igql"][..],
+            &["bench", "tried.igql", "--users", "all"],
+            &["explain", "tried.igql", "--analyze"],
+        ] {
+            let args = [command, &["--arm", arm]].concat();
+            assert!(both(&args, &world.run(&args), 2).1.contains(message), "{args:?}");
+        }
+    }
+    let twice = ["run", "tried.igql", "--arm", "tried=on", "--arm", "tried=off"];
+    assert!(both(&twice, &world.run(&twice), 2).1.contains("it is given twice"));
+    let unused = ["explain", "tried.igql", "--arm", "tried=on"];
+    assert!(both(&unused, &world.run(&unused), 2).1.contains("no effect without `--analyze`"));
+    let param = ["run", "tried.igql", "--param", "tried=on"];
+    assert!(both(&param, &world.run(&param), 2).1.contains("no parameter `tried`"));
+    let plan = ["explain", "tried.igql"];
+    let (stdout, _) = both(&plan, &world.run(&plan), 0);
+    assert!(stdout.contains("experiment tried in layer l, buckets 0..4999: off 0.5, on 0.5"));
+}
+
+#[test]
+fn layers_are_listed() {
+    let world = World::new();
+    world.file("tried.igql", TRIED);
+    world.file("lib.igql", "experiment shared(layer=\"m\") = {control: 0.5, on: 0.5}\n");
+    for name in ["a.igql", "b.igql"] {
+        world.file(name, "import \"lib.igql\"\nall(post).filter(shared == on)\n");
+    }
+    let files = ["tried.igql", "a.igql", "b.igql", "lib.igql"];
+    let args = [&["check", "--experiments"], &files[..]].concat();
+    let (stdout, _) = both(&args, &world.run(&args), 0);
+    for (layer, name, buckets, users) in [
+        ("l", "tried", "0..4999", "50.00 %"),
+        ("l", "(free)", "5000..5999", "10.00 %"),
+        ("l", "late (salt \"v2\")", "6000..9999", "40.00 %"),
+        ("m", "shared", "0..9999", "100.00 %"),
+    ] {
+        let fits = |line: &&str| {
+            let cells: Vec<&str> = line.split(['│', '┆']).map(str::trim).collect();
+            cells.get(1..5) == Some(&[layer, name, buckets, users])
+        };
+        assert_eq!(stdout.lines().filter(fits).count(), 1, "{name}: {stdout}");
+    }
+    let args = [&args[..], &["--format", "json"]].concat();
+    let (stdout, _) = both(&args, &world.run(&args), 0);
+    let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(json[0]["layer"], "l");
+    assert_eq!(json[0]["free"], serde_json::json!([[5000, 5999]]));
+    assert_eq!(
+        json[0]["experiments"][1],
+        serde_json::json!({
+            "name": "late", "buckets": [6000, 9999], "users": 0.4, "salt": "v2", "arms": {"control": 0.9, "on": 0.1}
+        })
+    );
+    assert_eq!(json[1]["experiments"].as_array().unwrap().len(), 1, "one file, whoever imports it");
+    let none = ["check", "--experiments", "p.igql"];
+    assert_eq!(both(&none, &world.run(&none), 0).0, "no experiments\n");
+}

@@ -504,3 +504,24 @@ fn what_is_said_fits_the_terminal() {
     }
     assert!(errors.contains("Help: "), "{errors}");
 }
+
+#[test]
+fn arms_are_set_until_they_are_taken_back() {
+    let (out, errors) = session(
+        "experiment tried(layer=\"l\") = {off: 0.5, on: 0.5}\n:user 1\n:arm tried=on\n\
+         all(media).filter(tried == on or quality > 0.7)\n:arm tried=up\n:arm other=on\n:arm tried\n:arm\n:arm -\n\
+         experiment tried(layer=\"l\") = {low: 0.5, high: 0.5}\n:arm tried=low\n\
+         all(media).filter(tried == low)\n:reset\nall(media).take(1)\n:arm\n",
+    );
+    assert!(out.contains("arms: tried = on (forced)"), "{out}");
+    assert!(out.contains("arms: tried = low (forced)"), "{out}");
+    assert!(out.contains("tried = on\n") && out.contains("every user is in the arms of the key"));
+    for message in [
+        "experiment `tried` has no arm `up`: it has off, on",
+        "the program has no experiment `other`: it has tried",
+        "expected NAME=ARM, found `tried`",
+    ] {
+        assert!(errors.contains(message), "{errors}");
+    }
+    assert_eq!(errors.matches("error").count(), 3, "{errors}");
+}

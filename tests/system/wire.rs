@@ -54,7 +54,7 @@ fn what_is_wrong_with_a_request_names_the_part() {
         (
             r#"{"users": 1}"#,
             Part::Whole,
-            "unknown field `users`: a request has user, at, seed, params",
+            "unknown field `users`: a request has user, at, seed, params, arms",
         ),
         (
             r#"{"params": [1]}"#,

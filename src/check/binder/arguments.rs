@@ -105,7 +105,7 @@ impl<'a> Bind for Binder<'_, 'a> {
             return number.known();
         };
         let Kind::Param(slot, _) = expr.kind else {
-            return None;
+            return number.most();
         };
         let default = self.checker.inputs.params.get(slot as usize)?.default.as_ref();
         let default = match default.and_then(Expr::as_const) {

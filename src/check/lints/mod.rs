@@ -5,6 +5,7 @@
 //! happens to be, except where the data is the point (nulls, the size of a table).
 
 mod budget;
+mod experiments;
 mod hidden;
 mod quantities;
 mod results;
@@ -58,6 +59,7 @@ impl<'a> Checker<'a> {
         let flow = self.flow();
         self.unused_items();
         self.unused_columns(&flow);
+        self.experiment_lints();
         self.hidden_items();
         self.hidden_columns();
         self.shadowed_columns();

@@ -53,6 +53,7 @@ impl<'a> Checker<'a> {
         let (what, name, code): (&str, &Name, Code) = match &item.kind {
             ItemKind::Param { name, .. } => ("parameter", name, code::W0102),
             ItemKind::Tunable { name, .. } => ("tunable", name, code::W0101),
+            ItemKind::Experiment { name, .. } => ("experiment", name, code::W0101),
             ItemKind::Edge(edge) => ("edge", &edge.name, code::W0101),
             ItemKind::Embedding { name, .. } => ("embedding", name, code::W0101),
             ItemKind::Model { name, .. } => ("model", name, code::W0101),

@@ -232,7 +232,7 @@ impl<'a> Checker<'a> {
         Some(self.call_row_def(value, "value", span, Vec::new(), &scope, module))
     }
 
-    /// A param, tunable or binding.
+    /// A param, tunable, experiment or binding.
     fn top_level(
         &mut self,
         name: &'a str,
@@ -251,6 +251,7 @@ impl<'a> Checker<'a> {
                 ItemKind::Tunable { range, default, .. } => {
                     self.tunable_named(name, span, range, default, &env)
                 }
+                ItemKind::Experiment { name, .. } => self.arm_of_request(&name.text),
                 ItemKind::Binding { value, .. } => self.bound_value(name, value, span, &env, scope),
                 _ => continue,
             });
@@ -287,7 +288,7 @@ impl<'a> Checker<'a> {
         let Some(ty) = self.scalar_type(ty, module) else {
             return Expr::error();
         };
-        let known = self.inputs.params.iter().position(|p| p.name == name.text);
+        let known = self.inputs.params.iter().position(|p| p.is_given_as(&name.text));
         let slot = known.unwrap_or_else(|| self.new_param(name, &ty, range, default, module));
         param(slot, &name.text, &ty)
     }
@@ -307,6 +308,7 @@ impl<'a> Checker<'a> {
             name: name.text.clone(),
             ty: ty.clone(),
             default: default.clone(),
+            experiment: None,
         });
         if let Some(range) = range {
             let places = (name.span, range.span);
@@ -340,16 +342,21 @@ impl<'a> Checker<'a> {
         let top = |kind| self.modules.find(env.module, kind, name).next().is_some();
         env.find(name).is_some()
             || matches!(name, "viewer" | "user" | "row" | "it" | "link")
-            || built_in(name, scope).is_some()
-            || self.link_name(name, scope).is_some()
-            || scope.row.as_ref().is_some_and(|row| self.row_has(name, row))
+            || self.is_in_scope(name, scope)
             || self.schema.embeddings.iter().any(|e| e.name == name)
-            || scope.outer.is_some_and(|outer| self.knows(name, env, outer))
             || self.is_lost(name)
             || self.may_be_imported(env.module)
             || self.here.open_rows
             || top(NameKind::Rest)
             || top(NameKind::Embedding)
+    }
+
+    /// Whether a name is one of the link or the row that an expression is about.
+    pub(super) fn is_in_scope(&self, name: &str, scope: &Scope<'_>) -> bool {
+        built_in(name, scope).is_some()
+            || self.link_name(name, scope).is_some()
+            || scope.row.as_ref().is_some_and(|row| self.row_has(name, row))
+            || scope.outer.is_some_and(|outer| self.is_in_scope(name, outer))
     }
 
     /// Whether a row has a column or value of that name.

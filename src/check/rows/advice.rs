@@ -56,7 +56,7 @@ impl<'a> Checker<'a> {
     }
 
     /// A text that is known.
-    fn text_of(&self, value: &Expr) -> Option<String> {
+    pub(in crate::check) fn text_of(&self, value: &Expr) -> Option<String> {
         match value.as_const()? {
             Scalar::Text(text) => Some(text.to_string()),
             Scalar::Code(code) if value.ty == Type::String => {

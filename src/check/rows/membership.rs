@@ -18,20 +18,32 @@ impl<'a> Checker<'a> {
         scope: &Scope<'_>,
     ) -> Expr {
         let span = value.span.to(set.span);
-        let found = self.scalar(value, env, scope, None);
-        let test = if self.is_set(set, env) {
-            self.in_set(found, value.span, set, env)
-        } else {
-            let is_list = matches!(found.ty, Type::List(_));
-            let wanted = Type::List(Box::new(found.ty.clone()));
-            let list = self.scalar(set, env, scope, (!is_list).then_some(&wanted));
-            let turned = is_list.then(|| list_first(value, set)).flatten();
-            self.in_list(found, list, span, set.span, turned)
+        let test = match self.arm_membership(value, set, env, scope) {
+            Some(test) => test,
+            None => self.plain_membership(value, set, env, scope),
         };
         match negated {
             true => self.apply("not", vec![test], span),
             false => test,
         }
+    }
+
+    fn plain_membership(
+        &mut self,
+        value: &'a ast::Expr,
+        set: &'a ast::Expr,
+        env: &Env<'a>,
+        scope: &Scope<'_>,
+    ) -> Expr {
+        let found = self.scalar(value, env, scope, None);
+        if self.is_set(set, env) {
+            return self.in_set(found, value.span, set, env);
+        }
+        let is_list = matches!(found.ty, Type::List(_));
+        let wanted = Type::List(Box::new(found.ty.clone()));
+        let list = self.scalar(set, env, scope, (!is_list).then_some(&wanted));
+        let turned = is_list.then(|| list_first(value, set)).flatten();
+        self.in_list(found, list, value.span.to(set.span), set.span, turned)
     }
 
     fn in_list(

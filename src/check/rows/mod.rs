@@ -1,6 +1,7 @@
 //! Row expressions: operators, literals, conditions, calls.
 
 mod advice;
+mod arms;
 mod calls;
 mod membership;
 mod signs;
@@ -177,10 +178,14 @@ impl<'a> Checker<'a> {
             (Type::Int, Type::Float) => Type::Float,
             (ty, _) => ty.clone(),
         };
+        let sides = [then, otherwise];
         let then = self.expect(a, &ty, then.span);
         let otherwise = self.expect(b, &ty, otherwise.span);
         if then.is_error() || otherwise.is_error() {
             return Expr::error();
+        }
+        if then == otherwise {
+            self.decides_nothing(&condition, sides);
         }
         Expr::new(Kind::If { condition, then, otherwise }, ty)
     }

@@ -106,12 +106,21 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
         scope: &Scope<'_>,
     ) -> Expr {
-        let mut left = (self.scalar(first, env, scope, None), first);
+        // with its type, once it is read
+        let mut left: (Option<Expr>, &ast::Expr) = (None, first);
         let mut all: Option<Expr> = None;
         for (op, right) in rest {
-            let typed = self.scalar(right, env, scope, None);
-            self.note_compared([left.1, right], env, scope);
-            let one = self.comparison(*op, left, (typed.clone(), right), scope);
+            let (one, typed) = match self.arm_test(*op, [left.1, right], env, scope) {
+                Some(one) => (one, None),
+                None => {
+                    let known = left.0.take();
+                    let a = known.unwrap_or_else(|| self.scalar(left.1, env, scope, None));
+                    let b = self.scalar(right, env, scope, None);
+                    self.note_compared([left.1, right], env, scope);
+                    let one = self.comparison(*op, (a, left.1), (b.clone(), right), scope);
+                    (one, Some(b))
+                }
+            };
             let span = first.span.to(right.span);
             all = Some(match all {
                 Some(before) => self.apply("and", vec![before, one], span),

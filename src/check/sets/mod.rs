@@ -257,6 +257,9 @@ impl<'a> Checker<'a> {
         if condition.is_error() {
             return Some(a);
         }
+        if a == b {
+            self.decides_nothing(&condition, [then, otherwise]);
+        }
         let bound = ops::choose(&self.graph, condition, a, b, shape);
         Some(self.add(bound, span))
     }

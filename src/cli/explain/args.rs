@@ -45,6 +45,9 @@ pub struct ExplainArgs {
     /// A parameter of the program, with `--analyze`
     #[arg(long, value_name = "NAME=VALUE")]
     pub(super) param: Vec<String>,
+    /// Put every user in this arm of an experiment, with `--analyze`; may be repeated
+    #[arg(long, value_name = "NAME=ARM")]
+    pub(super) arm: Vec<String>,
     #[command(flatten, next_help_heading = "Data and threads")]
     pub(in crate::cli) project: Project,
 }
@@ -128,6 +131,7 @@ pub(super) fn objection(args: &ExplainArgs) -> Option<String> {
         ("--user", !args.user.is_empty()),
         ("--at", args.at.is_some()),
         ("--param", !args.param.is_empty()),
+        ("--arm", !args.arm.is_empty()),
     ];
     let unused = request.into_iter().find(|(_, given)| *given);
     if args.draws() && !matches!(args.stage, Stage::Plan | Stage::Profile) {

@@ -92,6 +92,7 @@ fn described(
                 "query": checked.query,
                 "nodes": described,
                 "results": results,
+                "experiments": checked.read_experiments().map(|e| &e.name).collect::<Vec<_>>(),
                 "quantities": quantities(engine, program),
             });
             format!("{report:#}\n")

@@ -38,7 +38,7 @@ pub(super) fn measure(
     args: &ExplainArgs,
     params: &[String],
 ) -> Result<Measured, Failure> {
-    let base = crate::cli::params::base(program, args.at.as_deref(), params)?;
+    let base = crate::cli::params::base(program, args.at.as_deref(), params, &args.arm)?;
     let mut requests: Vec<Request> = users::keys(engine.schema(), &args.user)?
         .into_iter()
         .map(|key| Request { user: Some(key), ..base.clone() })

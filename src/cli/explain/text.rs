@@ -2,6 +2,7 @@
 
 use super::args::Stage;
 use super::nodes::{node, quantities};
+use crate::check::Experiment;
 use crate::engine::{Engine, Program};
 use crate::visible::{visible, visible_lines};
 use serde_json::Value as Json;
@@ -34,10 +35,21 @@ pub(super) fn text(engine: &Engine, program: &Program, nodes: &[Json], stage: St
             id.0
         ));
     }
+    text.extend(program.checked().read_experiments().map(experiment));
     if matches!(stage, Stage::Plan | Stage::Profile) {
         text.extend(quantities(engine, program).iter().map(quantity));
     }
     text
+}
+
+/// `experiment rank_test in layer ranking, buckets 0..4999: control 0.5, bold 0.5`
+fn experiment(of: &Experiment) -> String {
+    let arms = of.arms.iter().map(|arm| format!("{} {}", arm.name, arm.share));
+    let (layer, (first, last)) = (&of.layer, of.buckets);
+    let arms = arms.collect::<Vec<_>>().join(", ");
+    let line =
+        format!("experiment {} in layer {layer}, buckets {first}..{last}: {arms}\n", of.name);
+    visible_lines(&line).into_owned()
 }
 
 /// `auto(100) of walk likes: no number of rows is requested`

@@ -1,12 +1,13 @@
 //! The commands of the prompt, as they are listed, completed and told from definitions.
 
 /// The commands with what they take and do.
-pub const COMMANDS: [(&str, &str, &str); 17] = [
+pub const COMMANDS: [(&str, &str, &str); 18] = [
     (":help", "[NAME]", "this, or the page of an operator, a function, a definition, a code"),
     (":catalog", "", "contents of the catalog"),
     (":describe", "NAME", "an entity, an edge, an embedding or a column of the catalog"),
     (":user", "[ID|-]", "the requesting user; `-` for none"),
     (":at", "[TIME|-]", "value of `now`; `-` for the catalog's"),
+    (":arm", "[NAME=ARM|-]", "puts the user in an arm of an experiment; `-` in that of the key"),
     (":rows", "[N|all]", "how many rows of a list are shown"),
     (":time", "[on|off]", "show how long an answer took"),
     (":type", "[EXPR]", "the type of an expression, or of the last set"),

@@ -9,6 +9,7 @@ use crate::catalog;
 use crate::cli::{describe, explain, run, why};
 use crate::diag::suggest;
 use crate::engine::{Program, RunOptions};
+use crate::request::unknown_arm;
 use crate::types::Key;
 use crate::visible::visible_lines;
 use crate::wire;
@@ -34,6 +35,7 @@ impl Session {
             "rows" => self.limit_rows(rest),
             "user" => self.user(rest),
             "at" => self.at(rest),
+            "arm" => self.arm(rest),
             "type" => self.type_of(rest),
             "plan" => self.plan(rest),
             "why" => self.why(rest),
@@ -153,6 +155,33 @@ impl Session {
         Said::text(match now {
             Some(Ok(now)) => format!("now is {now}"),
             _ => "now is the catalog's".to_owned(),
+        })
+    }
+
+    /// The arms that the user is in whatever the key.
+    fn arm(&mut self, text: &str) -> Said {
+        match text {
+            "" => {}
+            "-" => self.request.arms.clear(),
+            text => {
+                let declared = self.compile("user").experiments;
+                match text.split_once('=').map(|(name, arm)| (name.trim(), arm.trim())) {
+                    None => return Said::error(format!("expected NAME=ARM, found `{text}`")),
+                    Some((name, arm)) => {
+                        if let Some(message) = unknown_arm(&declared, name, arm) {
+                            return Said::error(message);
+                        }
+                        self.request.arms.retain(|(known, _)| known != name);
+                        self.request.arms.push((name.to_owned(), arm.to_owned()));
+                    }
+                }
+            }
+        }
+        let named = self.request.arms.iter().map(|(name, arm)| format!("{name} = {arm}"));
+        let named: Vec<String> = named.collect();
+        Said::text(match named.is_empty() {
+            true => "every user is in the arms of the key".to_owned(),
+            false => visible_lines(&named.join(", ")).into_owned(),
         })
     }
 

@@ -40,6 +40,9 @@ pub fn complete(session: &Session, line: &str, pos: usize) -> (usize, Vec<String
 
 /// All that can stand behind a text.
 fn at(session: &Session, before: &str) -> BTreeSet<String> {
+    if let Some(arms) = arms(session, before) {
+        return arms;
+    }
     if let Some(receiver) = before.strip_suffix('.') {
         return after_dot(session, last_operand(receiver));
     }
@@ -47,6 +50,29 @@ fn at(session: &Session, before: &str) -> BTreeSet<String> {
         Some((receiver, callee, argument)) => in_call(session, receiver, callee, argument),
         None => at_top(session),
     }
+}
+
+/// The arms of an experiment that is compared there.
+fn arms(session: &Session, before: &str) -> Option<BTreeSet<String>> {
+    let name = compared(before)?;
+    let declared = session.compile("user").experiments;
+    let experiment = declared.into_iter().find(|experiment| experiment.name == name)?;
+    Some(experiment.arms.iter().map(|arm| arm.name.clone()).collect())
+}
+
+/// The name whose other side is written at the end of a text: `rank_test ==`, `rank_test in [bold,`.
+fn compared(before: &str) -> Option<&str> {
+    let sign = before.strip_suffix("==").or_else(|| before.strip_suffix("!="));
+    let in_list = || {
+        let (value, items) = before.rsplit_once('[')?;
+        let goes_on = items.is_empty() || items.trim_end().ends_with(',');
+        value.trim_end().strip_suffix(" in").filter(|_| goes_on && !items.contains(']'))
+    };
+    let value = sign.or_else(in_list)?.trim_end();
+    let value = value.strip_suffix(" not").unwrap_or(value);
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    let name = &value[value.trim_end_matches(is_name).len()..];
+    (!name.is_empty()).then_some(name)
 }
 
 /// Methods of a set, or columns of an entity.
@@ -277,6 +303,7 @@ fn at_top(session: &Session) -> BTreeSet<String> {
         "import",
         "param",
         "tunable",
+        "experiment",
         "edge",
         "embedding",
         "model",
@@ -380,6 +407,23 @@ mod tests {
         assert_eq!(last_operand("combine(0.7 * user.f(a, b)"), "user.f(a, b)");
         assert_eq!(last_operand("x = all(media)\n  .take(3)"), "all(media)\n  .take(3)");
         assert_eq!(last_operand("a | b"), "b");
+    }
+
+    #[test]
+    fn what_is_compared_is_found() {
+        for (text, name) in [
+            ("all(media).filter(a == b or rank_test ==", Some("rank_test")),
+            ("x if rank_test!=", Some("rank_test")),
+            ("filter(rank_test in [", Some("rank_test")),
+            ("filter(rank_test not in [bold, mild,", Some("rank_test")),
+            ("filter(rank_test in [bold, mild,", Some("rank_test")),
+            ("filter(rank_test in [bold], kind ==", Some("kind")),
+            ("filter(rank_test in [bold", None),
+            ("filter([1, 2] ==", None),
+            ("x =", None),
+        ] {
+            assert_eq!(compared(text), name, "{text}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::diag::{Diagnostic, Severity, Sink, render};
 use crate::engine::{Compiled, Engine, Program, Unit};
 use crate::files;
 use crate::ops::{Limits, RunError, Vocabulary};
-use crate::request::Request;
+use crate::request::{Request, unknown_arm};
 use crate::source::{SourceId, Sources, Span};
 use crate::syntax::ast::{Expr, ExprKind, File, ImportPath, Item, ItemKind};
 use crate::syntax::parse;
@@ -393,6 +393,9 @@ impl Session {
     /// Runs a program: its answer as tables, and what went wrong.
     fn run(&mut self, program: Program) -> Said {
         let started = Instant::now();
+        // arms of experiments that have been forgotten since
+        let declared = &program.checked().experiments;
+        self.request.arms.retain(|(name, arm)| unknown_arm(declared, name, arm).is_none());
         let requests = std::slice::from_ref(&self.request);
         let answer = match self.engine.execute(&program, requests, &self.limits().into()) {
             Ok(mut pass) => pass.answers.remove(0),

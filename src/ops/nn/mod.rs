@@ -264,7 +264,7 @@ impl Planning for Nn {
             Pool::Mean | Pool::Query(_) => 1,
         };
         let found = bounds::with_vector(schema, self.embedding, self.to);
-        let each = self.k.known().unwrap_or(u64::MAX).min(found);
+        let each = self.k.most().unwrap_or(u64::MAX).min(found);
         Some(searches.saturating_mul(each))
     }
 }

@@ -223,7 +223,7 @@ impl Planning for Walk {
 
     fn contributions(&self, snapshot: &Snapshot, inputs: &[&Shape]) -> Option<u64> {
         let rows = inputs[0].bound.unwrap_or(u64::MAX);
-        let limit = self.limit.known().unwrap_or(u64::MAX);
+        let limit = self.limit.most().unwrap_or(u64::MAX);
         Some(bounds::links(snapshot.schema(), &self.edge, rows, limit))
     }
 }

@@ -77,6 +77,7 @@ fn value_of(kind: &ItemKind) -> Option<&Expr> {
         ItemKind::Param { default, .. } => default.as_ref(),
         ItemKind::Tunable { default: value, .. }
         | ItemKind::Embedding { value, .. }
+        | ItemKind::Experiment { arms: value, .. }
         | ItemKind::Model { value, .. }
         | ItemKind::Binding { value, .. } => Some(value),
         ItemKind::Value(def) | ItemKind::Policy(def) => Some(&def.body),
@@ -144,6 +145,11 @@ impl Printer<'_> {
             }
             ItemKind::Tunable { name: n, range, .. } => {
                 format!("tunable {} in {}", name(&n.text), self.range(range))
+            }
+            ItemKind::Experiment { name: n, settings, .. } => {
+                let head = format!("experiment {}", name(&n.text));
+                let settings = self.settings(settings, head.len());
+                head + &settings
             }
             ItemKind::Embedding { name: n, entities, .. } => {
                 let entities: Vec<String> = entities.iter().map(|e| name(&e.text)).collect();
@@ -227,6 +233,27 @@ impl Printer<'_> {
             .as_ref()
             .map_or(String::new(), |d| format!(" = {}", self.deeper().flat(d, level::ANY)));
         format!("{}: {}{range}{default}", name(&param.name.text), type_text(&param.ty))
+    }
+
+    /// The settings of an experiment with their parentheses.
+    fn settings(self, settings: &[Setting], used: usize) -> String {
+        let parts: Vec<String> = settings.iter().map(|s| self.setting(s)).collect();
+        let noted = match settings {
+            [first, .., last] => self.noted(first.span.to(last.span)),
+            _ => false,
+        };
+        self.brackets("(", ")", &parts, if noted { WIDTH } else { used })
+    }
+
+    fn setting(self, setting: &Setting) -> String {
+        let value = match &setting.value {
+            SettingValue::Expr(value) => self.deeper().flat(value, level::ANY),
+            SettingValue::Range(range) => self.range(range),
+        };
+        match &setting.name {
+            Some(n) => format!("{}={value}", name(&n.text)),
+            None => value,
+        }
     }
 
     fn optional_range(self, range: Option<&Range>) -> String {

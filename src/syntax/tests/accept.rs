@@ -22,6 +22,7 @@ param country: string = "US"                  # comes with a request; no default
 param recent: list[id[media]] = []
 tunable w_like in 0.0..5.0 = 1.0              # a constant that `igql tune` may change; a..b includes both ends
 tunable w_save in 0.0..5.0 = 2.0
+experiment rank_test(layer="ranking") = {control: 0.5, bold: 0.5}
 
 edge engaged = likes | saves
 embedding ig2vec on account = skipgram(sequence=likes.author, session_gap=30m, dim=64)
@@ -75,7 +76,7 @@ fn published_programs_parse() {
     let shape = shape(PUBLISHED);
     assert!(shape.starts_with("user.let(user_id).liked(30).account_nn(default)"), "{shape}");
     assert_eq!(super::shape(BARE), BARE);
-    assert_eq!(good(LARGE).items.len(), 16);
+    assert_eq!(good(LARGE).items.len(), 17);
     assert_eq!(good(VOCABULARY).items.len(), 11);
 }
 

@@ -25,6 +25,7 @@ const WORDS: &[&str] = &[
     "import",
     "param",
     "tunable",
+    "experiment",
     "edge",
     "embedding",
     "model",
@@ -363,6 +364,8 @@ fn published_programs_survive_printing() {
 
     tunable w_like in 0.0..5.0 = 1.0
     tunable w_save in 0.0..5.0 = 2.0
+
+    experiment rank_test(layer="ranking") = {control: 0.5, bold: 0.5}
 
     edge engaged = likes | saves
 

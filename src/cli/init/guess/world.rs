@@ -88,9 +88,29 @@ pub(super) fn drop_unused(world: &mut World) {
 
 /// An edge is not called as an entity is, nor by a word of the language.
 pub(super) fn distinct_names(world: &mut World) {
-    const WORDS: [&str; 21] = [
-        "and", "or", "not", "in", "is", "if", "else", "null", "true", "false", "def", "assert",
-        "test", "query", "model", "value", "edge", "policy", "param", "import", "seen",
+    const WORDS: [&str; 22] = [
+        "and",
+        "or",
+        "not",
+        "in",
+        "is",
+        "if",
+        "else",
+        "null",
+        "true",
+        "false",
+        "def",
+        "assert",
+        "test",
+        "query",
+        "model",
+        "value",
+        "edge",
+        "policy",
+        "param",
+        "experiment",
+        "import",
+        "seen",
     ];
     let mut taken: Vec<String> = WORDS.map(str::to_owned).to_vec();
     let entities = world.entities.iter_mut().map(|e| (&mut e.name, "_entity"));
