@@ -124,14 +124,23 @@ impl<'a> Pairs<'a> {
 
     /// The similarity of the rows at two places, if it has one.
     pub fn similarity(&self, a: u32, b: u32) -> Option<f64> {
+        self.nearest(a, &[b])
+    }
+
+    /// The largest similarity of the row at a place to those at others, if it has one to any of them.
+    pub fn nearest(&self, place: u32, others: &[u32]) -> Option<f64> {
         let (metric, level) = self.metric?;
-        let ((a, norm), (b, other)) = (self.get(a)?, self.get(b)?);
-        let value = match metric {
-            Metric::Dot => dot(level, a, b),
-            Metric::L2 => 1.0 / (1.0 + distance_squared(level, a, b).sqrt()),
-            Metric::Cosine => dot(level, a, b) / (norm * other).sqrt(),
+        let (a, norm) = self.get(place)?;
+        let similarity = |&other: &u32| {
+            let (b, other) = self.get(other)?;
+            let value = match metric {
+                Metric::Dot => dot(level, a, b),
+                Metric::L2 => 1.0 / (1.0 + distance_squared(level, a, b).sqrt()),
+                Metric::Cosine => dot(level, a, b) / (norm * other).sqrt(),
+            };
+            rounded(value)
         };
-        rounded(value)
+        others.iter().filter_map(similarity).reduce(f64::max)
     }
 
     fn get(&self, place: u32) -> Option<(&[f32], f64)> {

@@ -54,11 +54,8 @@ pub fn mmr(scores: &[f64], pairs: &Pairs, relevance: f64, first: usize, stop: St
             if pace.is_due_before(150 * anchors.len()) {
                 break;
             }
-            for &anchor in anchors {
-                if let Some(similarity) = pairs.similarity(top.row, anchor) {
-                    known.nearest = Some(known.nearest.map_or(similarity, |n| n.max(similarity)));
-                }
-            }
+            let nearest = pairs.nearest(top.row, anchors);
+            known.nearest = known.nearest.into_iter().chain(nearest).reduce(f64::max);
         }
         known.count = steps.anchors.len();
         let now = value(top.row, known.nearest.unwrap_or(0.0));

@@ -9,7 +9,7 @@ use crate::batch::{
 };
 use crate::ops::kit::group::{Groups, Numbers};
 use crate::ops::{Exec, RunError};
-use std::collections::BinaryHeap;
+use std::collections::binary_heap::{BinaryHeap, PeekMut};
 
 /// The rows in their new order, with their discounted scores.
 pub fn penalty_rows(
@@ -56,19 +56,21 @@ fn penalty(
         (0..kinds.count() as u32).filter_map(|kind| kinds.waiting(kind, scores, 1.0)).collect();
     let mut order = Vec::with_capacity(scores.len());
     let pace = Pace::new(stop);
-    while !pace.is_due_before(100) {
-        let Some(top) = heap.pop() else { break };
-        let kind = top.known;
-        let discount = discounts.of(top.row);
-        let now = kinds.waiting(kind, scores, discount);
-        let Some(now) = now.filter(|now| now.row == top.row && same(now.value, top.value)) else {
-            heap.extend(kinds.waiting(kind, scores, discount));
-            continue;
-        };
-        order.push((now.row, now.value));
-        kinds.place(kind, now.row);
-        discounts.grow(now.row);
-        heap.extend(kinds.waiting(kind, scores, discounts.of(now.row)));
+    while !pace.is_due_before(100)
+        && let Some(mut top) = heap.peek_mut()
+    {
+        let (kind, row) = (top.known, top.row);
+        let mut next = kinds.waiting(kind, scores, discounts.of(row));
+        if let Some(now) = next.take_if(|now| now.row == row && same(now.value, top.value)) {
+            order.push((row, now.value));
+            kinds.place(kind, row);
+            discounts.grow(row);
+            next = kinds.waiting(kind, scores, discounts.of(row));
+        }
+        match next {
+            Some(next) => *top = next,
+            None => drop(PeekMut::pop(top)),
+        }
     }
     order
 }

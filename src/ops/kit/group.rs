@@ -83,7 +83,7 @@ impl Groups {
                 let distinct = |row| distinct(elements(&value, row).unwrap_or_default());
                 Groups::numbered(exec, op, rows.map(distinct))
             }
-            _ => Groups::numbered(exec, op, rows.map(|row| [bits(&value, row)])),
+            _ => Groups::of_single_keys(exec, op, rows.map(|row| bits(&value, row))),
         }
     }
 
@@ -94,6 +94,24 @@ impl Groups {
             self.of(row).iter().flat_map(pairs).collect::<Vec<_>>()
         };
         Groups::numbered(exec, op, (0..self.rows()).map(pairs_of))
+    }
+
+    /// Numbers the keys of rows that have one each, in the order in which they come.
+    fn of_single_keys(
+        exec: &Exec,
+        op: &str,
+        mut keys: impl Iterator<Item = Option<u64>>,
+    ) -> Result<Groups, RunError> {
+        let most = keys.size_hint().0;
+        let (mut numbers, mut ids) = (Numbers::for_rows(most), Vec::with_capacity(most));
+        let mut end = 0;
+        // until a block is not full
+        while ids.len() == end {
+            end += BLOCK;
+            ids.extend(keys.by_ref().take(BLOCK).map(|key| numbers.of(key)));
+            exec.check(op, 0)?;
+        }
+        Ok(Groups { starts: (0..=ids.len() as u32).collect(), ids, count: numbers.count() })
     }
 
     /// Numbers the keys of each row in the order in which they come.
