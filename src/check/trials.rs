@@ -234,7 +234,10 @@ impl<'a> Checker<'a> {
         match (name, &value.kind) {
             ("user", _) => who.user = self.test_user(value),
             ("arms", ast::ExprKind::Record(arms)) => {
-                who.arms = arms.iter().filter_map(|(name, arm)| self.test_arm(name, arm)).collect();
+                for (name, arm) in arms {
+                    let arm = self.test_arm(name, arm, &who.arms);
+                    who.arms.extend(arm);
+                }
             }
             ("at", ast::ExprKind::Time(at)) => who.at = Some(*at),
             ("seed", ast::ExprKind::Int(seed)) => who.seed = *seed,
@@ -258,8 +261,13 @@ impl<'a> Checker<'a> {
         true
     }
 
-    /// `rank_test: bold`: an arm that the request of a test is put in.
-    fn test_arm(&mut self, name: &'a Name, arm: &'a ast::Expr) -> Option<(String, String)> {
+    /// `rank_test: bold`: an arm that the request of a test is put in, beside those before it.
+    fn test_arm(
+        &mut self,
+        name: &'a Name,
+        arm: &'a ast::Expr,
+        before: &[(String, String)],
+    ) -> Option<(String, String)> {
         let named = self.experiments.iter().find(|e| e.name == name.text).cloned();
         let Some(experiment) = named else {
             let names = self.experiments.iter().map(|e| e.name.as_str());
@@ -269,9 +277,9 @@ impl<'a> Checker<'a> {
             let message = format!("the program has no experiment `{}`", name.text);
             return self.refuse(Diagnostic::new(code::E0304, name.span, message).help(help));
         };
-        let item = self.modules.find(0, Kind::Rest, &name.text).next();
-        if let Some((_, item)) = item {
-            self.mark_used(item);
+        if before.iter().any(|(known, _)| *known == experiment.name) {
+            let message = format!("`{}` is given twice", experiment.name);
+            return self.refuse(Diagnostic::new(code::E0305, name.span, message));
         }
         let arm = self.arm_in(&experiment, arm, &Env::top(0), &Scope::request())?;
         Some((experiment.name.clone(), self.text_of(&arm)?))
