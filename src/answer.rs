@@ -39,6 +39,8 @@ pub struct Answer {
     pub ended: Vec<Ended>,
     /// Of the entities that were asked for by [`Ask::why_not`], in each list of their kind.
     pub why_not: Vec<WhyNot>,
+    /// The row numbers of the nodes that are watched, in their order.
+    pub(crate) watched: Vec<Vec<u32>>,
 }
 
 /// Where a list of a partial answer ended.
@@ -322,6 +324,27 @@ pub fn answers(
     answers
 }
 
+/// The answers of a run of which only some nodes' row numbers are asked.
+pub fn watched(
+    checked: &Checked,
+    requests: &[Request],
+    run: &Run,
+    sets: &dyn Sets,
+    warnings: &BTreeSet<(usize, String)>,
+    nodes: &[NodeId],
+) -> Vec<Answer> {
+    let mut answers = without_lists(checked, requests, run, warnings);
+    for &node in nodes {
+        let rows = sets.rows(node);
+        for (request, answer) in answers.iter_mut().enumerate() {
+            // an operator that did not run has no requests
+            let own = (request < rows.requests()).then(|| rows.range(request));
+            answer.watched.push(rows.ids[own.unwrap_or_default()].to_vec());
+        }
+    }
+    answers
+}
+
 fn without_lists(
     checked: &Checked,
     requests: &[Request],
@@ -341,6 +364,7 @@ fn without_lists(
         ended: Vec::new(),
         warnings: warnings.iter().filter(|(r, _)| *r == i).map(|(_, m)| m.clone()).collect(),
         why_not: Vec::new(),
+        watched: Vec::new(),
     };
     requests.iter().enumerate().map(answer).collect()
 }

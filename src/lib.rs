@@ -93,6 +93,7 @@ pub mod ops;
 pub mod optimize;
 #[doc(hidden)]
 pub mod plan;
+pub mod replay;
 pub mod request;
 mod rounds;
 #[doc(hidden)]

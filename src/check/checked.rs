@@ -78,6 +78,8 @@ pub struct Checked {
     pub experiments: Vec<Arc<Experiment>>,
     /// Of each operator: the definitions through which it was first used, the outermost first.
     pub uses: HashMap<NodeId, Vec<Use>>,
+    /// Of sets that a binding names: its name, the first one where there are several.
+    pub names: HashMap<NodeId, String>,
 }
 
 impl Checked {

@@ -60,6 +60,7 @@ pub fn check(
         tunables,
         experiments: checker.experiments,
         uses: checker.written.sites,
+        names: checker.written.names,
     });
     (checked, checker.sink)
 }

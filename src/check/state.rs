@@ -101,6 +101,8 @@ pub(super) struct Here {
 pub(super) struct Written {
     /// Of each operator: the definitions through which it was first used.
     pub(super) sites: HashMap<NodeId, Vec<Use>>,
+    /// Of sets: the name of the first binding that each is the value of.
+    pub(super) names: HashMap<NodeId, String>,
     /// Of operators with one argument that matters.
     pub(super) arguments: HashMap<NodeId, Span>,
     /// Columns that `let` binds.

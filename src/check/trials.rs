@@ -92,6 +92,7 @@ pub fn trial(
             tunables: Vec::new(),
             experiments: checker.experiments,
             uses: checker.written.sites,
+            names: checker.written.names,
         },
     })
 }

@@ -20,6 +20,7 @@ mod params;
 mod plan;
 mod progress;
 mod repl;
+mod replay;
 mod run;
 mod table;
 mod test;
@@ -97,6 +98,8 @@ enum Command {
     Repl(repl::ReplArgs),
     /// Measure latency and throughput of a program
     Bench(bench::BenchArgs),
+    /// Measure how well programs would have served what users did next
+    Replay(Box<replay::ReplayArgs>),
     /// Print a completion script for a shell
     Completions(complete::CompletionsArgs),
     /// Print the manual page
@@ -160,6 +163,7 @@ impl Command {
             Command::Explain(args) => (args.project.clone(), ALL),
             Command::Repl(args) => (args.project.clone(), ALL),
             Command::Bench(args) => (args.project.clone(), ALL),
+            Command::Replay(args) => (args.project.clone(), ALL),
             Command::Describe(args) => (args.project.clone(), ALL),
             Command::Build(args) => (args.project(), &["--catalog", "--cache", "--threads"]),
             Command::Init(args) => (args.project(), &["--cache", "--threads"]),
@@ -288,6 +292,7 @@ fn run_command(cli: &Cli) -> Result<(), Failure> {
         Command::Demo(args) => demo::demo(args),
         Command::Repl(args) => repl::repl(project, args),
         Command::Bench(args) => bench::bench(project, args),
+        Command::Replay(args) => replay::replay(project, args),
         Command::Completions(args) => complete::completions(args),
         Command::Man(args) => complete::man(args),
     }

@@ -1,12 +1,13 @@
 //! From a text to a program: parse, check, plan.
 
-use super::program::{Origin, Planned, Text, every};
+use super::program::{Origin, Planned, Rewrites, Text, counterpart};
 use super::{Engine, Program, Test};
 use crate::check::modules::{Module, Modules};
 use crate::check::{
     Assertion, Auto, Checked, Experiment, Numbers, Tunables, check, experiments, trial,
 };
 use crate::diag::{Diagnostic, Severity, Sink};
+use crate::expr::NodeId;
 use crate::library::Unit;
 use crate::plan::{self, Plan, plan};
 use crate::rounds;
@@ -107,7 +108,14 @@ impl Engine {
         let program = checked.filter(|_| !failed).map(|checked| Program {
             inner: Arc::new(Planned {
                 warnings: diagnostics.clone(),
-                ..Planned::new(checked, &self.world.snapshot, plan, text, Vec::new(), every())
+                ..Planned::new(
+                    checked,
+                    &self.world.snapshot,
+                    plan,
+                    text,
+                    Vec::new(),
+                    Rewrites::default(),
+                )
             }),
             world: self.world.clone(),
         });
@@ -148,8 +156,11 @@ impl Engine {
             debug_assert!(checked.autos.iter().zip(&program.checked.autos).all(same));
             let text = program.text.clone();
             let (snapshot, plan) = (&self.world.snapshot, program.plan.clone());
-            let rules = program.rules.clone();
-            let raised = Planned::new(checked, snapshot, plan, text, assertions, rules);
+            let Rewrites { rules, watched } = &program.rewrites;
+            let there = |&node: &NodeId| counterpart(&program.checked.graph, node, &checked.graph);
+            let rewrites =
+                Rewrites { rules: rules.clone(), watched: watched.iter().map(there).collect() };
+            let raised = Planned::new(checked, snapshot, plan, text, assertions, rewrites);
             Some(Arc::new(raised))
         };
         if known.len() >= MOST_RAISED && !known.contains_key(numbers) {

@@ -16,6 +16,7 @@
 mod compile;
 mod embeddings;
 mod flight;
+mod links;
 mod open;
 mod program;
 mod run;
@@ -26,6 +27,7 @@ mod world;
 pub use crate::library::Unit;
 pub use compile::{CompileError, Compiled, has_errors};
 pub(crate) use flight::Flight;
+pub(crate) use links::UserEdge;
 pub use open::Builder;
 pub use program::Program;
 pub use run::{Pass, RunOptions};

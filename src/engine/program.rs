@@ -35,7 +35,7 @@ pub(super) struct Planned {
     pub(super) schedule: OnceLock<Schedule>,
     /// What runs if no more than the answer is asked for.
     pub(super) rewritten: Rewritten,
-    pub(super) rules: Vec<&'static Rule>,
+    pub(super) rewrites: Rewrites,
     /// Which experiments requests are exposed to; none if it reads no arm.
     pub(super) exposure: Option<Exposure>,
     /// The operators that give no row whatever the data.
@@ -48,6 +48,20 @@ pub(super) struct Planned {
     pub(super) pass_size: OnceLock<usize>,
     /// Of a test.
     pub(super) assertions: Vec<Assertion>,
+}
+
+/// How the graph that runs comes of the one that is written.
+#[derive(Clone)]
+pub(super) struct Rewrites {
+    pub(super) rules: Vec<&'static Rule>,
+    /// The nodes of which an answer has the row numbers, instead of lists with keys and values; none: lists.
+    pub(super) watched: Vec<NodeId>,
+}
+
+impl Default for Rewrites {
+    fn default() -> Self {
+        Rewrites { rules: RULES.iter().collect(), watched: Vec::new() }
+    }
 }
 
 /// What a program was read from, to read it again with other numbers.
@@ -91,24 +105,28 @@ impl Planned {
         plan: Plan,
         text: Text,
         assertions: Vec<Assertion>,
-        rules: Vec<&'static Rule>,
+        rewrites: Rewrites,
     ) -> Self {
         let needs_viewer = needs_viewer(&checked) || assertions.iter().any(Assertion::reads_viewer);
-        let read_after = |graph: &Graph| rounds::read_after(&checked, graph);
         let exposure = exposure(&checked);
-        let mut rewritten = Rewritten::new(&checked, snapshot, &rules, read_after, &text.cache);
+        let Rewrites { rules, watched } = &rewrites;
+        let read_after = |graph: &Graph| read_after(&checked, graph, watched);
+        let rewritten = |rules: &[&'static Rule]| {
+            Rewritten::new(&checked, snapshot, rules, watched, read_after, &text.cache)
+        };
+        let mut running = rewritten(rules);
         let mut deciding = exposure.iter().flat_map(|exposure| exposure.deciding());
-        let is_left_out = deciding.any(|id| !rewritten.schedule.runs(id));
+        let is_left_out = deciding.any(|id| !running.schedule.runs(id));
         drop(deciding);
         if is_left_out {
             // what decides whom an experiment is shown to does run
-            rewritten = Rewritten::new(&checked, snapshot, &[], read_after, &text.cache);
+            running = rewritten(&[]);
         }
         Planned {
             exposure,
-            never: rewritten.nothings(),
-            rewritten,
-            rules,
+            never: running.nothings(),
+            rewritten: running,
+            rewrites,
             checked,
             plan,
             schedule: OnceLock::new(),
@@ -142,9 +160,11 @@ fn exposure(checked: &Checked) -> Option<Exposure> {
     Exposure::new(&checked.graph, &checked.roots(), &arms.collect::<Vec<u32>>())
 }
 
-/// The rules of a program that is not compared with others.
-pub(super) fn every() -> Vec<&'static Rule> {
-    RULES.iter().collect()
+/// The nodes whose rows are read after a run.
+pub(super) fn read_after(checked: &Checked, ran: &Graph, watched: &[NodeId]) -> Vec<NodeId> {
+    let mut read = rounds::read_after(checked, ran);
+    read.extend(watched);
+    read
 }
 
 impl Program {
@@ -199,6 +219,18 @@ impl Program {
         engine.compile_unit(&unit).into_program()
     }
 
+    /// The same program where an answer has the row numbers of some nodes, which lead to its results or are them,
+    /// instead of lists.
+    pub(crate) fn watching(&self, watched: Vec<NodeId>) -> Program {
+        let Planned { checked, plan, text, warnings, .. } = &*self.inner;
+        let (checked, plan, text) = (checked.clone(), plan.clone(), text.clone());
+        let rewrites = Rewrites { watched, ..self.inner.rewrites.clone() };
+        let snapshot = &self.world.snapshot;
+        let planned = Planned::new(checked, snapshot, plan, text, Vec::new(), rewrites);
+        let inner = Arc::new(Planned { warnings: warnings.clone(), ..planned });
+        Program { inner, world: self.world.clone() }
+    }
+
     /// Whether a request has to say who asks.
     pub fn needs_viewer(&self) -> bool {
         self.inner.needs_viewer
@@ -212,4 +244,17 @@ fn needs_viewer(checked: &Checked) -> bool {
         let op = &checked.graph.get(id).op;
         op.name() == "user" || op.exprs().into_iter().any(Expr::reads_viewer)
     })
+}
+
+/// The node of another reading of a program that stands for one of the first: that of the same operator at the same
+/// place. Readings differ in numbers alone, which can make one node of two, or two of one.
+pub(super) fn counterpart(first: &Graph, node: NodeId, other: &Graph) -> NodeId {
+    let (name, span) = (first.get(node).op.name(), first.get(node).span);
+    let is_same = |&id: &NodeId| {
+        let other = other.get(id);
+        other.span == span && other.op.name() == name
+    };
+    let here = Some(node).filter(|id| (id.0 as usize) < other.len());
+    let all = (0..other.len() as u32).map(NodeId);
+    here.into_iter().chain(all).find(is_same).unwrap_or(NodeId(0))
 }

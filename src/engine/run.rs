@@ -1,6 +1,6 @@
 //! From requests to answers: passes, rounds, and one run.
 
-use super::program::Planned;
+use super::program::{Planned, read_after};
 use super::world::World;
 use super::{Engine, Flight, Program};
 use crate::answer::{self, Answer, Ask, Ended};
@@ -296,8 +296,10 @@ impl Engine {
                 true => exec.run.stop,
                 false => Stop::default(),
             };
-            let mut answers =
-                answer::answers(checked, requests, exec.run, results, &warnings, stop);
+            let mut answers = match &program.rewrites.watched[..] {
+                [] => answer::answers(checked, requests, exec.run, results, &warnings, stop),
+                nodes => answer::watched(checked, requests, exec.run, results, &warnings, nodes),
+            };
             if ends || stop.has_failed() {
                 exec.check("answer", 0)?;
             }
@@ -373,7 +375,7 @@ impl Engine {
     }
 
     /// What `now` is for a request that does not say.
-    pub(super) fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         match self.schema().defaults.now {
             Now::At(time) => time,
             // just after the newest link; where nothing has a time, any will do
@@ -407,7 +409,7 @@ fn ran(
     let (graph, schedule) = program.runs(limits, ask);
     let keep = match limits.partial || ask.is_anything() {
         true => None,
-        false => Some(rounds::read_after(checked, graph)),
+        false => Some(read_after(checked, graph, &program.rewrites.watched)),
     };
     match exec::run(graph, schedule, exec, results, keep.as_deref()) {
         // requests that do not fit together are run one by one

@@ -1,6 +1,6 @@
 //! What tests look at.
 
-use super::program::Planned;
+use super::program::{Planned, Rewrites};
 use super::run::Call;
 use super::{Engine, Program};
 use crate::answer::Ask;
@@ -42,12 +42,12 @@ impl Engine {
         let (checked, plan, text) = (&inner.checked, &inner.plan, &inner.text);
         let (checked, plan, text) = (checked.clone(), plan.clone(), text.clone());
         let rules = RULES.iter().filter(|rule| names.contains(&rule.name));
-        let rules = rules.collect();
+        let rewrites = Rewrites { rules: rules.collect(), watched: Vec::new() };
         Program {
             inner: Arc::new(Planned {
                 warnings: inner.warnings.clone(),
                 never: inner.never.clone(),
-                ..Planned::new(checked, snapshot, plan, text, Vec::new(), rules)
+                ..Planned::new(checked, snapshot, plan, text, Vec::new(), rewrites)
             }),
             world: program.world.clone(),
         }

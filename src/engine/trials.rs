@@ -1,7 +1,7 @@
 //! `test` items: a program of their own with assertions.
 
 use super::Engine;
-use super::program::{Planned, Text, every};
+use super::program::{Planned, Rewrites, Text};
 use super::run::Call;
 use super::world::World;
 use crate::answer::Ask;
@@ -47,7 +47,7 @@ impl Engine {
         Some(Test {
             name: trial.name,
             who: trial.who,
-            program: Planned::new(checked, snapshot, plan, text, assertions, every()),
+            program: Planned::new(checked, snapshot, plan, text, assertions, Rewrites::default()),
             world: self.world.clone(),
         })
     }

@@ -85,15 +85,17 @@ pub struct Rewritten {
 
 impl Rewritten {
     /// The graph of a program after some rules, of which the results and the rows of the nodes that
-    /// `read_after` names are read after a run. Requests that ask alike share the rest.
+    /// `read_after` names are read after a run, and which rows `watched` nodes have. Requests that ask alike share
+    /// the rest.
     pub fn new(
         checked: &Checked,
         snapshot: &Snapshot,
         rules: &[&Rule],
+        watched: &[NodeId],
         read_after: impl FnOnce(&Graph) -> Vec<NodeId>,
         cache: &Arc<Cache>,
     ) -> Rewritten {
-        let mut rewriting = Rewriting::new(checked, snapshot);
+        let mut rewriting = Rewriting::new(checked, snapshot, watched);
         for rule in rules {
             (rule.apply)(&mut rewriting);
         }
@@ -114,20 +116,21 @@ struct Rewriting<'a> {
     snapshot: &'a Snapshot,
     graph: Graph,
     results: Vec<NodeId>,
+    watched: &'a [NodeId],
     /// The nodes that run, for other viewers too, each after those it needs.
     running: Vec<NodeId>,
 }
 
 impl<'a> Rewriting<'a> {
-    fn new(checked: &Checked, snapshot: &'a Snapshot) -> Self {
+    fn new(checked: &Checked, snapshot: &'a Snapshot, watched: &'a [NodeId]) -> Self {
         let results = checked.roots();
         let running = checked.graph.running(&results);
-        Rewriting { snapshot, graph: checked.graph.to_rewrite(), results, running }
+        Rewriting { snapshot, graph: checked.graph.to_rewrite(), results, watched, running }
     }
 
     /// What is used of every node, by its number.
     fn used(&self) -> Vec<Used> {
-        used::used(&self.graph, &self.results, &self.running)
+        used::used(&self.graph, &self.results, self.watched, &self.running)
     }
 
     /// Puts other operators and inputs in the place of nodes.

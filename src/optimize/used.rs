@@ -5,12 +5,21 @@ use crate::expr::ir::{Kind, OfSet, Stat};
 use crate::expr::{Expr, NodeId};
 use crate::ops::{Graph, Node, Used};
 
-/// What is used of every node, by its number; nothing of those that do not run.
-pub fn used(graph: &Graph, results: &[NodeId], running: &[NodeId]) -> Vec<Used> {
+/// What is used of every node, by its number; nothing of those that do not run. Where there are `watched`
+/// nodes, nothing is used of the results beyond what is of these: which rows there are, in their order.
+pub fn used(
+    graph: &Graph,
+    results: &[NodeId],
+    watched: &[NodeId],
+    running: &[NodeId],
+) -> Vec<Used> {
     let shared = shared(graph, running);
     let mut used = vec![Used::nothing(); graph.len()];
-    for id in results {
+    for id in results.iter().filter(|_| watched.is_empty()) {
         used[id.0 as usize] = Used::ALL;
+    }
+    for id in watched {
+        used[id.0 as usize].add(Used::members().in_order());
     }
     for &id in running.iter().rev() {
         let own = used[id.0 as usize].clone();

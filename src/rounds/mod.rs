@@ -6,7 +6,7 @@
 
 mod short;
 
-pub use short::warnings;
+pub use short::{is_short, warnings};
 
 use crate::check::{Checked, Numbers};
 use crate::exec::Results;

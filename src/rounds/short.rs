@@ -21,6 +21,14 @@ pub fn warnings(checked: &Checked, ran: &Graph, never: &[NodeId], exec: &Exec, r
     }
 }
 
+/// Whether a warning is that of a list that ends below its last `take`.
+pub fn is_short(warning: &str) -> bool {
+    warning.contains(ASKED) && warning.contains(" asks for: ")
+}
+
+/// What such a warning says between the number of rows and the operator.
+const ASKED: &str = " rows that ";
+
 struct Pages<'a> {
     checked: &'a Checked,
     ran: &'a Graph,
@@ -65,8 +73,7 @@ impl Pages<'_> {
             if rows < n {
                 let asks = self.shown(cut);
                 let why = self.why(result, request);
-                let message =
-                    format!("{page} has {rows} of the {n} rows that {asks} asks for: {why}");
+                let message = format!("{page} has {rows} of the {n}{ASKED}{asks} asks for: {why}");
                 self.exec.warn(request, message);
             }
         }

@@ -1,8 +1,7 @@
-//! Answers as Arrow columns, in Parquet and Arrow IPC files. Times are microseconds in UTC,
+//! Rows as Arrow columns, in Parquet and Arrow IPC files. Times are microseconds in UTC,
 //! durations seconds, vectors lists of a fixed size.
 
-use super::flat::Flat;
-use crate::answer::Answer;
+use super::flat::FlatColumn;
 use crate::types::{Type, Value};
 use arrow_array::builder::{BooleanBuilder, Float64Builder, Int64Builder, StringBuilder};
 use arrow_array::{
@@ -22,26 +21,25 @@ use std::sync::Arc;
 
 /// A Parquet file, packed with snappy.
 #[cfg(feature = "parquet")]
-pub fn parquet<W: Write + Send>(sink: W, flat: &Flat) -> io::Result<ArrowWriter<W>> {
+pub fn parquet<W: Write + Send>(sink: W, columns: &[FlatColumn]) -> io::Result<ArrowWriter<W>> {
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
-    let writer = ArrowWriter::try_new(sink, schema(flat), Some(properties.build()))?;
+    let writer = ArrowWriter::try_new(sink, schema(columns), Some(properties.build()))?;
     Ok(writer)
 }
 
 /// An Arrow IPC file, not packed.
-pub fn arrow<W: Write>(sink: W, flat: &Flat) -> io::Result<FileWriter<W>> {
-    FileWriter::try_new(sink, &schema(flat)).map_err(failed)
+pub fn arrow<W: Write>(sink: W, columns: &[FlatColumn]) -> io::Result<FileWriter<W>> {
+    FileWriter::try_new(sink, &schema(columns)).map_err(failed)
 }
 
-/// The rows of some answers.
-pub fn batch(flat: &Flat, answers: &[Answer]) -> io::Result<RecordBatch> {
-    let rows: Vec<Vec<Value>> = flat.rows(answers).collect();
-    let columns = flat.columns.iter().enumerate().map(|(at, column)| {
+/// Some rows, which have a value for every column.
+pub fn batch(columns: &[FlatColumn], rows: &[Vec<Value>]) -> io::Result<RecordBatch> {
+    let arrays = columns.iter().enumerate().map(|(at, column)| {
         let values: Vec<&Value> = rows.iter().map(|row| &row[at]).collect();
         array(&column.ty, &values)
     });
-    let columns = columns.collect::<Result<_, _>>().map_err(failed)?;
-    RecordBatch::try_new(schema(flat), columns).map_err(failed)
+    let arrays = arrays.collect::<Result<_, _>>().map_err(failed)?;
+    RecordBatch::try_new(schema(columns), arrays).map_err(failed)
 }
 
 pub fn failed(error: ArrowError) -> io::Error {
@@ -51,9 +49,8 @@ pub fn failed(error: ArrowError) -> io::Error {
     }
 }
 
-fn schema(flat: &Flat) -> SchemaRef {
-    let fields = flat.columns.iter();
-    let fields = fields.map(|c| Field::new(&c.name, data_type(&c.ty), true));
+fn schema(columns: &[FlatColumn]) -> SchemaRef {
+    let fields = columns.iter().map(|c| Field::new(&c.name, data_type(&c.ty), true));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 

@@ -1,8 +1,7 @@
-//! Answers as CSV or with tabs. Null is empty; lists and vectors are JSON arrays.
+//! Rows as CSV or with tabs. Null is empty; lists and vectors are JSON arrays.
 
-use super::flat::Flat;
+use super::flat::FlatColumn;
 use super::values;
-use crate::answer::Answer;
 use crate::types::Value;
 use std::io;
 
@@ -12,15 +11,15 @@ fn writer(separator: u8) -> csv::Writer<Vec<u8>> {
 }
 
 /// The line with the names of the columns.
-pub fn head(flat: &Flat, separator: u8) -> io::Result<Vec<u8>> {
+pub fn head(columns: &[FlatColumn], separator: u8) -> io::Result<Vec<u8>> {
     let mut out = writer(separator);
-    out.write_record(flat.columns.iter().map(|c| &c.name))?;
+    out.write_record(columns.iter().map(|c| &c.name))?;
     out.into_inner().map_err(|e| e.into_error())
 }
 
-pub fn rows(flat: &Flat, separator: u8, answers: &[Answer]) -> io::Result<Vec<u8>> {
+pub fn rows(rows: impl Iterator<Item = Vec<Value>>, separator: u8) -> io::Result<Vec<u8>> {
     let mut out = writer(separator);
-    for row in flat.rows(answers) {
+    for row in rows {
         out.write_record(row.iter().map(field))?;
     }
     out.into_inner().map_err(|e| e.into_error())

@@ -24,20 +24,26 @@ pub struct FlatColumn {
     pub name: String,
     /// With keys as ints or strings.
     pub ty: Type,
-    what: What,
 }
 
 /// The columns of a program's answers.
 pub struct Flat {
     pub columns: Vec<FlatColumn>,
+    /// What each shows.
+    what: Vec<What>,
     /// An answer without rows is a row of nulls.
     pub keep_empty: bool,
 }
 
 impl Flat {
+    /// A table of something else than answers.
+    pub fn of_columns(columns: Vec<FlatColumn>) -> Flat {
+        Flat { columns, what: Vec::new(), keep_empty: false }
+    }
+
     pub fn new(program: &Program) -> Flat {
         let (schema, checked) = (program.schema(), program.checked());
-        let mut flat = Flat { columns: Vec::new(), keep_empty: false };
+        let mut flat = Flat::of_columns(Vec::new());
         flat.add("user", key_type(schema, schema.viewer), What::User);
         if checked.results.iter().any(|(name, _)| name.is_some()) {
             flat.add("list", Type::String, What::List);
@@ -61,28 +67,29 @@ impl Flat {
         while self.columns.iter().any(|c| c.name == name) {
             name.push('_');
         }
-        self.columns.push(FlatColumn { name, ty, what });
+        self.columns.push(FlatColumn { name, ty });
+        self.what.push(what);
     }
 
     /// Adds a column of lists; what several lists have under one name is one column.
     fn named(&mut self, name: &str, ty: Type) {
         let what = What::Named(name.to_owned());
-        match self.columns.iter_mut().find(|c| c.what == what) {
-            Some(column) => column.ty = common(&column.ty, &ty),
+        match self.what.iter().position(|known| *known == what) {
+            Some(at) => self.columns[at].ty = common(&self.columns[at].ty, &ty),
             None => self.add(name, ty, what),
         }
     }
 
     /// The values of a row, one per column.
     fn row(&self, answer: &Answer, list: &List, position: usize, row: Row) -> Vec<Value> {
-        let value = |column: &FlatColumn| match &column.what {
+        let value = |(column, what): (&FlatColumn, &What)| match what {
             What::User => user(answer),
             What::List => list.name.clone().map_or(Value::Null, Value::Str),
             What::Position => Value::Int(position as i64 + 1),
             What::Score => row.score_or_null().map_or(Value::Null, Value::Float),
             What::Named(name) => fit(named(list, row, name), &column.ty),
         };
-        self.columns.iter().map(value).collect()
+        self.columns.iter().zip(&self.what).map(value).collect()
     }
 
     /// Every row of some answers, in order.
@@ -99,11 +106,11 @@ impl Flat {
 
     /// The row of a user without rows.
     fn nulls(&self, answer: &Answer) -> Vec<Value> {
-        let value = |column: &FlatColumn| match &column.what {
+        let value = |what: &What| match what {
             What::User => user(answer),
             _ => Value::Null,
         };
-        self.columns.iter().map(value).collect()
+        self.what.iter().map(value).collect()
     }
 }
 

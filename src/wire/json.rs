@@ -1,7 +1,11 @@
 //! Answers as JSON: one object, an array, or an object a line.
 
+#[cfg(feature = "cli")]
+use super::flat::FlatColumn;
 use super::values;
 use crate::answer::{Answer, Ended, List, Row};
+#[cfg(feature = "cli")]
+use crate::types::Value;
 use crate::why::{Feature, Step, Why, WhyNot};
 use serde_json::{Map, Value as Json, json};
 
@@ -28,6 +32,26 @@ pub fn elements(answers: &[Answer]) -> Vec<u8> {
     };
     let text: String = answers.iter().map(element).collect();
     text.into_bytes()
+}
+
+/// Rows of a table as objects, one a line.
+#[cfg(feature = "cli")]
+pub fn row_lines(columns: &[FlatColumn], rows: &[Vec<Value>]) -> Vec<u8> {
+    let lines: String = rows.iter().map(|row| format!("{}\n", row_object(columns, row))).collect();
+    lines.into_bytes()
+}
+
+/// The same as elements of an array, each with the comma that stands before it.
+#[cfg(feature = "cli")]
+pub fn row_elements(columns: &[FlatColumn], rows: &[Vec<Value>]) -> Vec<u8> {
+    let all = rows.iter().map(|row| format!(",\n  {}", row_object(columns, row)));
+    all.collect::<String>().into_bytes()
+}
+
+#[cfg(feature = "cli")]
+fn row_object(columns: &[FlatColumn], row: &[Value]) -> Json {
+    let named = columns.iter().zip(row);
+    Json::Object(named.map(|(c, value)| (c.name.clone(), values::value(value))).collect())
 }
 
 /// An answer: `results`, or `lists` for a page.

@@ -50,11 +50,14 @@ mod write;
 
 pub use format::Format;
 pub use request::{
-    Part, RequestError, at_from_text, param_from_text, request_from_json, user_from_text,
+    Part, RequestError, at_from_text, duration_from_text, param_from_text, request_from_json,
+    user_from_text,
 };
 pub use table::{RequestTable, TableError, read_requests};
 pub use write::{Encoded, Encoder, Writer, write_answers, write_file};
 
+#[cfg(feature = "cli")]
+pub(crate) use flat::FlatColumn;
 #[cfg(feature = "cli")]
 pub(crate) use format::EXTENSIONS;
 #[cfg(feature = "cli")]

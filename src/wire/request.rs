@@ -165,6 +165,14 @@ pub fn user_from_text(schema: &Schema, text: &str) -> Result<Key, RequestError> 
     key.map_err(|message| RequestError::new(Part::User, message))
 }
 
+/// A duration in microseconds, written as in programs: `7d`, `90s`; none if the text is not one.
+pub fn duration_from_text(text: &str) -> Option<i64> {
+    match values::duration(text.trim()) {
+        Some(Value::Duration(us)) => Some(us),
+        _ => None,
+    }
+}
+
 /// The time of a request from text as `2024-05-01` or `2024-05-01T12:30:00Z`, in microseconds.
 pub fn at_from_text(text: &str) -> Result<i64, RequestError> {
     values::time_of_text(text).map_err(|message| RequestError::new(Part::At, message))

@@ -116,7 +116,7 @@ fn number(text: &str) -> Option<Value> {
     number.map(Value::Float)
 }
 
-fn duration(text: &str) -> Option<Value> {
+pub fn duration(text: &str) -> Option<Value> {
     if let Some(Value::Duration(us)) = text.strip_prefix('-').and_then(duration) {
         return us.checked_neg().map(Value::Duration);
     }

@@ -1,12 +1,16 @@
 //! Answers into bytes, in parts: many threads encode some answers each, one writes the parts in order.
 
 use super::flat::Flat;
+#[cfg(feature = "cli")]
+use super::flat::FlatColumn;
 use super::format::{EXTENSIONS, Format};
 use super::packing::Packing;
 use super::{csv, json};
 use crate::answer::Answer;
 use crate::engine::Program;
 use crate::files::Replacement;
+#[cfg(feature = "cli")]
+use crate::types::Value;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
@@ -64,6 +68,26 @@ impl Encoder {
         Encoder { format, answers, flat: Flat::new(program) }
     }
 
+    /// For a table whose rows are made by the caller.
+    #[cfg(feature = "cli")]
+    pub(crate) fn of_table(format: Format, columns: Vec<FlatColumn>) -> Encoder {
+        Encoder { format, answers: 0, flat: Flat::of_columns(columns) }
+    }
+
+    /// Some rows of such a table: a value for every column.
+    #[cfg(feature = "cli")]
+    pub(crate) fn encode_rows(&self, rows: &[Vec<Value>]) -> io::Result<Encoded> {
+        let columns = &self.flat.columns;
+        Ok(Encoded(match self.format {
+            Format::Json => Part::Text(json::row_elements(columns, rows)),
+            Format::Ndjson => Part::Text(json::row_lines(columns, rows)),
+            Format::Csv | Format::Tsv => {
+                Part::Text(csv::rows(rows.iter().cloned(), separator(self.format))?)
+            }
+            Format::Parquet | Format::Arrow => Part::Rows(columnar::batch(columns, rows)?),
+        }))
+    }
+
     /// In tables, an answer without rows is a row of nulls with its user.
     pub fn keep_empty(mut self) -> Encoder {
         self.flat.keep_empty = true;
@@ -78,13 +102,15 @@ impl Encoder {
             }
             Format::Json | Format::Ndjson => Target::plain(out),
             Format::Csv | Format::Tsv => {
-                out.write_all(&csv::head(&self.flat, self.separator())?)?;
+                out.write_all(&csv::head(&self.flat.columns, separator(self.format))?)?;
                 Target::plain(out)
             }
             #[cfg(feature = "parquet")]
-            Format::Parquet => Target::Parquet(Box::new(columnar::parquet(out, &self.flat)?)),
+            Format::Parquet => {
+                Target::Parquet(Box::new(columnar::parquet(out, &self.flat.columns)?))
+            }
             #[cfg(feature = "arrow")]
-            Format::Arrow => Target::Arrow(Box::new(columnar::arrow(out, &self.flat)?)),
+            Format::Arrow => Target::Arrow(Box::new(columnar::arrow(out, &self.flat.columns)?)),
             #[cfg(not(all(feature = "parquet", feature = "arrow")))]
             format => return Err(not_built(format)),
         }))
@@ -97,20 +123,23 @@ impl Encoder {
             Format::Json => Part::Text(json::elements(answers)),
             Format::Ndjson => Part::Text(json::lines(answers)),
             Format::Csv | Format::Tsv => {
-                Part::Text(csv::rows(&self.flat, self.separator(), answers)?)
+                Part::Text(csv::rows(self.flat.rows(answers), separator(self.format))?)
             }
             #[cfg(feature = "arrow")]
-            Format::Parquet | Format::Arrow => Part::Rows(columnar::batch(&self.flat, answers)?),
+            Format::Parquet | Format::Arrow => {
+                let rows: Vec<_> = self.flat.rows(answers).collect();
+                Part::Rows(columnar::batch(&self.flat.columns, &rows)?)
+            }
             #[cfg(not(feature = "arrow"))]
             format => return Err(not_built(format)),
         }))
     }
+}
 
-    fn separator(&self) -> u8 {
-        match self.format {
-            Format::Tsv => b'\t',
-            _ => b',',
-        }
+fn separator(format: Format) -> u8 {
+    match format {
+        Format::Tsv => b'\t',
+        _ => b',',
     }
 }
 

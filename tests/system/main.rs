@@ -14,6 +14,7 @@ mod messy;
 mod order;
 mod output;
 mod repl;
+mod replay;
 mod snapshot;
 mod suites;
 mod why;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// From the bottom up. A module imports neither its neighbours in a layer nor anything below.
-const LAYERS: [&[&str]; 15] = [
+const LAYERS: [&[&str]; 16] = [
     &["source", "types", "files", "visible", "deep", "stream"],
     &["diag", "batch", "catalog"],
     &["extend"],
@@ -16,6 +16,7 @@ const LAYERS: [&[&str]; 15] = [
     &["request", "library"],
     &["answer"],
     &["engine"],
+    &["replay"],
     &["wire"],
     &["cli"],
     &["lib"],

@@ -119,9 +119,10 @@ impl<'a> Checker<'a> {
                 self.not_a_set(span);
                 return None;
             };
-            return self.once("binding", name, address(value), span, |this| {
+            let found = self.once("binding", name, address(value), span, |this| {
                 this.set(value, &Env::top(number), role)
             });
+            return self.bound(found, name);
         }
         if name == "user" {
             let viewer = ops::viewer(self.schema);
@@ -129,6 +130,13 @@ impl<'a> Checker<'a> {
         }
         self.unknown_set(name, span, env);
         None
+    }
+
+    /// Notes the name of a binding whose value is that set.
+    fn bound(&mut self, set: Option<NodeId>, name: &str) -> Option<NodeId> {
+        let node = set?;
+        self.written.names.entry(node).or_insert_with(|| name.to_owned());
+        set
     }
 
     fn set_of_local(
@@ -147,7 +155,8 @@ impl<'a> Checker<'a> {
             }
             Local::Thunk { expr, env, .. } => {
                 let read = |this: &mut Self| this.set(expr, &env, role);
-                self.once("binding", name, address(expr), span, read)
+                let found = self.once("binding", name, address(expr), span, read);
+                self.bound(found, name)
             }
             Local::Node(node) => Some(node),
             Local::Error => None,

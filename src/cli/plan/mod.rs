@@ -173,7 +173,7 @@ fn time(us: u128) -> String {
 }
 
 /// Text for XML and HTML, which cannot hold control characters.
-fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let parts: Vec<_> = text.split('\t').map(visible_lines).collect();
     parts
         .join("\t")

@@ -1,0 +1,26 @@
+//! Random numbers of resampling: SplitMix64 (Steele, Lea, Flood 2014), one stream for each draw, so that draws may
+//! be made in any order and by any number of threads.
+
+/// A stream of random numbers.
+pub struct Random(u64);
+
+impl Random {
+    /// Stream number `stream` of a seed.
+    pub fn new(seed: u64, stream: u64) -> Random {
+        let bytes = [seed.to_le_bytes(), stream.to_le_bytes()].concat();
+        Random(xxhash_rust::xxh3::xxh3_64(&bytes))
+    }
+
+    /// 64 random bits.
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+
+    /// A number below `n`, which is at most 2^32 (Lemire 2019, without the rejection: its error is below `n` / 2^64).
+    pub fn below(&mut self, n: u32) -> u32 {
+        ((u128::from(self.bits()) * u128::from(n)) >> 64) as u32
+    }
+}

@@ -1,0 +1,424 @@
+//! Running programs for the requests of a replay, and judging what they return.
+
+use super::beside::{DefaultVectors, Popularity};
+use super::judge::{Beside, Judge, STAGE_VALUES};
+use super::links::{UserLinks, between};
+use super::metric::Metric;
+use super::report::Report;
+use super::source::Source;
+use super::stages::{Stage, stages};
+use super::summary;
+use super::tally::Tally;
+use super::truth::{Truth, Truths};
+use super::users::Plan;
+use super::when::At;
+use super::{Named, Replay, ReplayError, Spot, When};
+use crate::answer::Answer;
+use crate::diag::suggest;
+use crate::engine::{Engine, Flight, Program, RunOptions};
+use crate::expr::NodeId;
+use crate::request::Request;
+use crate::rounds;
+use crate::store::Snapshot;
+use crate::stream::in_order;
+use crate::types::{EntityId, Key};
+use foldhash::HashMap;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+/// What was found of one request of one program.
+#[derive(Clone, Debug)]
+pub struct Judgement<'a> {
+    /// The place of the program.
+    pub program: usize,
+    /// Who asked.
+    pub user: Key,
+    /// When, in microseconds since 1970.
+    pub time: i64,
+    /// How much there was to find.
+    pub truth: usize,
+    /// How many rows there were.
+    pub rows: usize,
+    /// The value of every metric that is a mean over requests, in the order in which they are asked for; NaN where
+    /// there is none.
+    pub values: &'a [f64],
+    first: &'a [u32],
+    gains: &'a [(u32, f64)],
+    /// The data, and the entity of the rows.
+    of: (&'a Snapshot, EntityId),
+}
+
+impl Judgement<'_> {
+    /// The keys of the first rows, as far as a metric looks.
+    pub fn keys(&self) -> Vec<Key> {
+        self.first.iter().filter_map(|&row| self.key(row)).collect()
+    }
+
+    /// The keys of what there was to find, each with its gain.
+    pub fn gains(&self) -> Vec<(Key, f64)> {
+        let all = self.gains.iter();
+        all.filter_map(|&(row, gain)| Some((self.key(row)?, gain))).collect()
+    }
+
+    fn key(&self, row: u32) -> Option<Key> {
+        let (snapshot, entity) = self.of;
+        (row < snapshot.schema().entity(entity).rows).then(|| snapshot.key(entity, row))
+    }
+}
+
+/// A program as it is replayed.
+pub(super) struct Candidate<'a> {
+    pub name: &'a str,
+    pub program: Program,
+    pub stages: Vec<Stage>,
+    /// Places among what is watched: of the result, and of every stage.
+    result: usize,
+}
+
+impl<'a> Candidate<'a> {
+    fn new((name, program): Named<'a>, replay: &Replay, entity: EntityId, list: NodeId) -> Self {
+        let stages = match replay.stages {
+            true => stages(program, list, entity),
+            false => Vec::new(),
+        };
+        let mut watched: Vec<NodeId> = stages.iter().map(|stage| stage.node).collect();
+        let result = watched.iter().position(|&node| node == list).unwrap_or_else(|| {
+            watched.push(list);
+            watched.len() - 1
+        });
+        Candidate { name, program: program.watching(watched), stages, result }
+    }
+
+    fn rows<'r>(&self, answer: &'r Answer) -> &'r [u32] {
+        &answer.watched[self.result]
+    }
+
+    fn stage_rows<'r>(&self, answer: &'r Answer) -> Vec<&'r [u32]> {
+        let all = answer.watched.iter().map(Vec::as_slice);
+        all.take(self.stages.len()).collect()
+    }
+}
+
+/// The list of a program that counts: that of a name, or the only one of the entity that the others return.
+fn list_of((name, program): Named, wanted: Option<&str>) -> Result<NodeId, ReplayError> {
+    let results = &program.checked().results;
+    let wrong = |message: String| Err(ReplayError::Usage(Spot::Program(name.to_owned()), message));
+    let names = || results.iter().filter_map(|(name, _)| name.as_deref());
+    match (&results[..], wanted) {
+        ([(None, node)], _) => Ok(*node),
+        (_, Some(wanted)) => match results.iter().find(|(name, _)| name.as_deref() == Some(wanted))
+        {
+            Some((_, node)) => Ok(*node),
+            None => {
+                let help = match suggest::nearest(wanted, names()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("it has {}", names().collect::<Vec<_>>().join(", ")),
+                };
+                wrong(format!("the page has no list `{wanted}`\nhelp: {help}"))
+            }
+        },
+        ([(_, node)], None) => Ok(*node),
+        (_, None) => {
+            let all = names().collect::<Vec<_>>().join(", ");
+            wrong(format!("it returns a page of lists\nhelp: name the one that counts: {all}"))
+        }
+    }
+}
+
+/// What the whole replay has in common.
+pub(super) struct Setting<'a> {
+    pub engine: &'a Engine,
+    pub replay: &'a Replay,
+    pub entity: EntityId,
+    pub plan: Plan,
+    /// The metrics that are a mean over requests.
+    pub judged: Vec<Metric>,
+    gains: Vec<f64>,
+    links: UserLinks,
+    /// Of rates: the links of their edges.
+    rates: HashMap<String, UserLinks>,
+    popularity: Popularity,
+    vectors: DefaultVectors<'a>,
+}
+
+impl Engine {
+    /// Runs programs as of times in the past, and compares what they return with what users did next.
+    ///
+    /// # Errors
+    /// If what is asked makes no sense for the catalog or the programs, or a request fails or hits a limit.
+    pub fn replay(&self, programs: &[Named], replay: &Replay) -> Result<Report, ReplayError> {
+        self.replay_each(programs, replay, |_| Ok(()))
+    }
+
+    /// The same, and hands on what was found of every request: in the order of requests, of each program in turn.
+    ///
+    /// # Errors
+    /// As [`Engine::replay`], or what `each` returns.
+    pub fn replay_each<E: From<ReplayError> + Send>(
+        &self,
+        programs: &[Named],
+        replay: &Replay,
+        each: impl FnMut(&Judgement) -> Result<(), E>,
+    ) -> Result<Report, E> {
+        let setting = Setting::new(self, programs, replay)?;
+        let lists = programs.iter().map(|named| list_of(*named, replay.list.as_deref()));
+        let lists = lists.collect::<Result<Vec<_>, _>>()?;
+        let candidates = programs.iter().zip(lists);
+        let candidates: Vec<Candidate> = candidates
+            .map(|(named, list)| Candidate::new(*named, replay, setting.entity, list))
+            .collect();
+        setting.run(&candidates, each)
+    }
+}
+
+impl<'a> Setting<'a> {
+    fn new(
+        engine: &'a Engine,
+        programs: &[Named],
+        replay: &'a Replay,
+    ) -> Result<Setting<'a>, ReplayError> {
+        let entity = entity_of(engine, programs, replay)?;
+        let is_timed = !matches!(replay.when, When::TestSet(_));
+        if replay.truth.is_empty() && is_timed {
+            let message = "there is no edge whose links are the truth".to_owned();
+            return Err(ReplayError::Usage(Spot::Requests, message));
+        }
+        let mut plan = Plan::of(engine, replay, entity)?;
+        let until = last_link(engine, replay, &plan);
+        let source = Source { engine, beside: programs[0].1, entity, until, is_timed };
+        let names: Vec<&str> = replay.truth.iter().map(|(name, _)| name.as_str()).collect();
+        let truth = source.edges(&names)?;
+        let links = source.links(&truth, &plan.users)?;
+        plan.follow(replay, &links)?;
+        let judged: Vec<Metric> =
+            replay.metrics.iter().filter(|m| !m.measure.is_of_run()).cloned().collect();
+        let rates = source.rates(&judged, &plan.users)?;
+        let popularity = source.popularity(&judged, &truth)?;
+        let vectors = source.vectors(&judged)?;
+        let gains = replay.truth.iter().map(|(_, gain)| *gain).collect();
+        Ok(Setting {
+            engine,
+            replay,
+            entity,
+            plan,
+            judged,
+            gains,
+            links,
+            rates,
+            popularity,
+            vectors,
+        })
+    }
+
+    fn run<E: From<ReplayError> + Send>(
+        self,
+        candidates: &[Candidate],
+        mut each: impl FnMut(&Judgement) -> Result<(), E>,
+    ) -> Result<Report, E> {
+        let size = candidates.iter().map(|c| self.engine.pass_size(&c.program)).min();
+        let size = size.unwrap_or(1);
+        let all = self.plan.requests.len();
+        let parts: Vec<Range<usize>> =
+            (0..all).step_by(size).map(|start| start..(start + size).min(all)).collect();
+        let flight = Flight::of(parts.len());
+        let items = self.engine.schema().entity(self.entity).rows as usize;
+        let new = |candidate: &Candidate| {
+            let columns = self.judged.len() + STAGE_VALUES * candidate.stages.len();
+            let (users, stages) = (self.plan.users.len(), candidate.stages.len());
+            let metrics = &self.replay.metrics;
+            Tally::new(users, columns, metrics, &self.judged, stages, items)
+        };
+        let mut tallies: Vec<Tally> = candidates.iter().map(new).collect();
+        let mut report = Report { requests: all as u64, ..Report::default() };
+        let mut done = 0;
+        let judge = |part: &Range<usize>| {
+            self.part(&flight, candidates, part.clone()).map_err(|error| E::from(error.into()))
+        };
+        in_order(&parts, judge, |mut part| {
+            for (place, truth) in part.places.clone().zip(&part.truths) {
+                report.with_truth += u64::from(!truth.gains.is_empty());
+                report.unreachable += truth.unreachable as u64;
+                let At { time, user } = self.plan.requests[place];
+                let key = self
+                    .engine
+                    .snapshot()
+                    .key(self.engine.schema().viewer, self.plan.users[user as usize]);
+                for (program, tally) in tallies.iter_mut().enumerate() {
+                    let found = &mut part.found[program][place - part.places.start];
+                    tally.add(user, &found.rows, &found.lengths, &mut found.values);
+                    each(&Judgement {
+                        program,
+                        user: key.clone(),
+                        time,
+                        truth: truth.gains.len(),
+                        rows: found.lengths[0],
+                        values: &found.values[..self.judged.len()],
+                        first: &found.rows,
+                        gains: &truth.gains,
+                        of: (self.engine.snapshot(), self.entity),
+                    })?;
+                }
+            }
+            for (tally, took) in tallies.iter_mut().zip(&part.took) {
+                tally.took(*took, part.places.len());
+            }
+            done += part.places.len();
+            self.replay.progress.report("requests", done as u64, all as u64);
+            Ok(())
+        })?;
+        Ok(summary::finish(&self, candidates, &tallies, report)?)
+    }
+
+    /// Runs all programs for some requests.
+    fn part(
+        &self,
+        flight: &Flight,
+        candidates: &[Candidate],
+        places: Range<usize>,
+    ) -> Result<PartFound, crate::ops::RunError> {
+        let requests: Vec<Request> = places
+            .clone()
+            .map(|place| self.plan.request(self.engine, &self.replay.base, place))
+            .collect();
+        let options = RunOptions::from(self.replay.limits);
+        let (mut answers, mut took) = (Vec::new(), Vec::new());
+        for candidate in candidates {
+            let started = Instant::now();
+            let pass = self.engine.pass_in(flight, &candidate.program, &requests, &options)?;
+            took.push(started.elapsed());
+            answers.push(pass.answers);
+        }
+        let judge = Judge {
+            metrics: &self.judged,
+            function: self.replay.gain_function,
+            most: self
+                .replay
+                .metrics
+                .iter()
+                .map(|m| m.cut)
+                .max()
+                .unwrap_or(0)
+                .max(super::judge::STAGE_CUT),
+            entity_rows: self.engine.schema().entity(self.entity).rows as usize,
+        };
+        let truths = Truths {
+            snapshot: self.engine.snapshot(),
+            entity: self.entity,
+            gains: &self.gains,
+            links: &self.links,
+            horizon: self.replay.horizon,
+            exclude_seen: self.replay.exclude_seen,
+            test_set: self.plan.test_set.as_ref(),
+        };
+        let truths: Vec<Truth> =
+            places.clone().map(|place| truths.of(self.plan.requests[place])).collect();
+        let found = (0..candidates.len()).map(|program| {
+            let of_request = |request: usize| {
+                self.found(
+                    &judge,
+                    candidates,
+                    &answers,
+                    program,
+                    (places.start, request),
+                    &truths[request],
+                )
+            };
+            (0..places.len()).map(of_request).collect()
+        });
+        let found = found.collect();
+        Ok(PartFound { places, truths, found, took })
+    }
+
+    /// What a program returned for a request, judged.
+    fn found(
+        &self,
+        judge: &Judge,
+        candidates: &[Candidate],
+        answers: &[Vec<Answer>],
+        program: usize,
+        (start, request): (usize, usize),
+        truth: &Truth,
+    ) -> Found {
+        let (candidate, answer) = (&candidates[program], &answers[program][request]);
+        let at = self.plan.requests[start + request];
+        let rows = candidate.rows(answer);
+        let baseline = self.replay.baseline.map(|b| candidates[b].rows(&answers[b][request]));
+        let linked = |metric: &Metric| {
+            let links = self.rates.get(&metric.edge).map_or(&[][..], |l| l.of(at.user as usize));
+            let ahead = between(links, at.time, at.time.saturating_add(self.replay.horizon));
+            let mut rows: Vec<u32> = links[ahead].iter().map(|link| link.to).collect();
+            rows.sort_unstable();
+            rows
+        };
+        let beside = Beside {
+            baseline,
+            linked: &linked,
+            surprise: &|row| self.popularity.surprise(row, at.time),
+            cosine: &|a, b| self.vectors.cosine(a, b),
+            partial: answer.partial,
+            underfilled: answer.warnings.iter().any(|warning| rounds::is_short(warning)),
+        };
+        let mut values = judge.values(rows, truth, &beside);
+        let of_stages = candidate.stage_rows(answer);
+        values.extend(judge.stages(&candidate.stages, &of_stages, truth));
+        let stages = of_stages.iter().map(|rows| rows.len());
+        let lengths = std::iter::once(rows.len()).chain(stages).collect();
+        Found { rows: rows[..judge.most.min(rows.len())].to_vec(), lengths, values }
+    }
+}
+
+/// What a program returned for a request.
+struct Found {
+    /// The first.
+    rows: Vec<u32>,
+    /// How many there are, in the result and in every stage.
+    lengths: Vec<usize>,
+    /// Of the metrics, then of the stages.
+    values: Vec<f64>,
+}
+
+/// What came of some requests.
+struct PartFound {
+    places: Range<usize>,
+    truths: Vec<Truth>,
+    /// By program, then by request.
+    found: Vec<Vec<Found>>,
+    /// By program.
+    took: Vec<Duration>,
+}
+
+/// The entity whose rows all programs return.
+fn entity_of(
+    engine: &Engine,
+    programs: &[Named],
+    replay: &Replay,
+) -> Result<EntityId, ReplayError> {
+    let mut found: Option<(EntityId, &str)> = None;
+    for (name, program) in programs {
+        let list = list_of((name, program), replay.list.as_deref())?;
+        let entity = program.checked().graph.shape(list).entity;
+        let wrong = |message| Err(ReplayError::Usage(Spot::Program((*name).to_owned()), message));
+        let entity_name = |entity| &engine.schema().entity(entity).name;
+        match found {
+            Some((other, first)) if other != entity => {
+                return wrong(format!(
+                    "it returns `{}`, but {first} returns `{}`",
+                    entity_name(entity),
+                    entity_name(other)
+                ));
+            }
+            _ => found = Some((entity, name)),
+        }
+    }
+    let none = || ReplayError::Usage(Spot::Requests, "there is no program".to_owned());
+    found.map(|(entity, _)| entity).ok_or_else(none)
+}
+
+/// The time up to which links are looked at.
+fn last_link(engine: &Engine, replay: &Replay, plan: &Plan) -> i64 {
+    match &replay.when {
+        When::Times { to, .. } => to.saturating_add(replay.horizon),
+        When::TestSet(_) => engine.now(),
+        When::Given(_) => plan.last().unwrap_or(0).saturating_add(replay.horizon),
+    }
+}
