@@ -280,7 +280,7 @@ impl Loader<'_> {
         if path.exists() && !self.roots.iter().any(|root| files::is_below(path, root)) {
             let message =
                 format!("`{written}` is outside the folders of the program and the catalog");
-            let help = "put it into one of them, or allow its folder with `--allow-imports DIR`";
+            let help = "put it into one of them, or allow imports from its folder";
             let outside = Diagnostic::new(code::E0210, span, message).help(help);
             self.sink.push(outside);
             return None;

@@ -162,8 +162,7 @@ impl Data<'_> {
             Some(key) => Ok(self.keys.id(viewer, key)),
             None if needed => {
                 let entity = &self.snapshot.schema().entity(viewer).name;
-                let message = format!("the program needs a user: name a `{entity}` (`--user`)");
-                Err(RunError::Request(message))
+                Err(RunError::NoUser { entity: entity.clone() })
             }
             None => Ok(NULL_CODE),
         };
@@ -211,10 +210,7 @@ impl Data<'_> {
                 }
                 (None, Some(expr)) => default.get_or_insert_with(|| self.constant(expr)).clone(),
                 (None, None) => {
-                    let name = &param.name;
-                    let help = format!("give it a value (`--param {name}=...`)");
-                    let message = format!("parameter `{name}` has no default: {help}");
-                    return Err(RunError::Request(message));
+                    return Err(RunError::NoValue { param: param.name.clone() });
                 }
             });
         }

@@ -109,7 +109,7 @@ impl<'a> Checker<'a> {
             None => {
                 let names = names.join(", ");
                 let message = format!("the file has several queries and no `main`: {names}");
-                (message, "choose one with `--query NAME`".to_owned())
+                (message, "name the one to run".to_owned())
             }
         };
         let start = Span { source: program.source, ..Span::default() };

@@ -15,6 +15,7 @@ mod grid;
 mod init;
 mod interrupt;
 mod mapped;
+mod options;
 mod out;
 mod params;
 mod plan;
@@ -193,11 +194,10 @@ impl From<DataError> for Failure {
 
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
+        let message = options::of_run(&error);
         match error {
-            RunError::Limit(_) | RunError::Stopped => Failure::Limit(error.to_string()),
-            RunError::Request(_) | RunError::OtherWorld | RunError::Failed { .. } => {
-                Failure::Usage(error.to_string())
-            }
+            RunError::Limit(_) | RunError::Stopped => Failure::Limit(message),
+            _ => Failure::Usage(message),
         }
     }
 }
@@ -330,7 +330,7 @@ fn fail(failure: Failure) -> u8 {
         Failure::Program => return PROGRAM,
         Failure::Said(code) => return code,
         Failure::Usage(message) => (USAGE, format!("error: {message}")),
-        Failure::Data(error) => (DATA, error.to_string()),
+        Failure::Data(error) => (DATA, options::of_data(&error)),
         Failure::Limit(message) => (LIMIT, format!("error: {message}")),
     };
     out::say(message);
@@ -547,11 +547,11 @@ fn draw(diagnostics: &[Diagnostic], sources: &Sources) {
             color: terminal && std::env::var_os("NO_COLOR").is_none(),
             width: grid::width().filter(|_| terminal),
         };
-        out::show(&render::draw_in(diagnostics, sources, style));
+        out::show(&render::draw_in(&options::of_program(diagnostics), sources, style));
     }
 }
 
 /// Diagnostics as JSON, for machines.
 fn as_json(diagnostics: &[Diagnostic], sources: &Sources) -> serde_json::Value {
-    json::to_json(diagnostics, sources)
+    json::to_json(&options::of_program(diagnostics), sources)
 }

@@ -208,8 +208,7 @@ impl<'a> Exec<'a> {
     pub fn check(&self, op: &str, most_rows: u64) -> Result<(), RunError> {
         if most_rows > self.limits.max_rows {
             let max = self.limits.max_rows;
-            let message =
-                format!("`{op}` made {most_rows} rows; the limit is {max} (`--max-rows`)");
+            let message = format!("`{op}` made {most_rows} rows; the limit is {max}");
             return Err(RunError::limit(Limit::Rows, message));
         }
         let stop = self.run.stop;
@@ -221,12 +220,11 @@ impl<'a> Exec<'a> {
         }
         if let Some(memory) = stop.memory.filter(|memory| memory.is_over()) {
             let limit = memory.limit();
-            let message =
-                format!("`{op}` needs more memory than {limit} bytes, the limit (`--max-memory`)");
+            let message = format!("`{op}` needs more memory than {limit} bytes, the limit");
             return Err(RunError::limit(Limit::Memory, message));
         }
         if stop.is_late() {
-            let message = format!("the time limit (`--max-millis`) was reached in `{op}`");
+            let message = format!("the time limit was reached in `{op}`");
             return Err(RunError::limit(Limit::Time, message));
         }
         Ok(())

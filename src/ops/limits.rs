@@ -64,7 +64,7 @@ pub struct Hit {
     pub limit: Limit,
     /// Whose request it was; none if it has no user.
     pub user: Option<Key>,
-    /// Where it was hit, and how to raise it.
+    /// Where it was hit.
     pub message: String,
 }
 
@@ -90,8 +90,18 @@ impl fmt::Display for Hit {
 pub enum RunError {
     /// A limit was hit.
     Limit(Hit),
-    /// The request does not fit the program: a parameter is missing or of another type.
+    /// The request does not fit the program: a parameter is unknown, or of another type.
     Request(String),
+    /// The program needs a user, and the request has none.
+    NoUser {
+        /// The entity that users are.
+        entity: String,
+    },
+    /// A parameter has no default, and the request gives it no value.
+    NoValue {
+        /// Its name.
+        param: String,
+    },
     /// A function or an operator of the registry failed.
     Failed {
         /// Its name.
@@ -111,6 +121,12 @@ impl fmt::Display for RunError {
         match self {
             RunError::Limit(hit) => write!(f, "{hit}"),
             RunError::Request(message) => f.write_str(message),
+            RunError::NoUser { entity } => {
+                write!(f, "the program needs a user: the key of a `{entity}`")
+            }
+            RunError::NoValue { param } => {
+                write!(f, "parameter `{param}` has no default: the request has to give it a value")
+            }
             RunError::Failed { by, user, message } => match user {
                 Some(user) => write!(f, "`{by}` failed for user {user}: {message}"),
                 None => write!(f, "`{by}` failed: {message}"),

@@ -169,7 +169,8 @@ pub(super) fn lock(folder: &Path, waiting: impl FnOnce()) -> Result<File, DataEr
     let cannot = |e: std::io::Error| {
         let error = DataError::io(&path, &e);
         let message = format!("cannot be written: {}", error.message);
-        DataError::new(&path, message).help("use `--cache DIR` to store derived files elsewhere")
+        DataError::new(&path, message)
+            .help("make the folder writable, or keep derived files elsewhere")
     };
     let mut waiting = Some(waiting);
     loop {

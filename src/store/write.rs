@@ -34,7 +34,7 @@ impl Aside {
 fn cannot_write(path: &Path, error: &std::io::Error) -> DataError {
     let error = DataError::io(path, error);
     let message = format!("cannot be written: {}", error.message);
-    DataError::new(path, message).help("use `--cache DIR` to store derived files elsewhere")
+    DataError::new(path, message).help("make the folder writable, or keep derived files elsewhere")
 }
 
 /// Writes buffers one after the other.

@@ -75,7 +75,7 @@ fn long_operators_end_in_time() {
             let limits = Limits::default().until(Instant::now() + whole / 10);
             ended = ended.min(took(|| {
                 let error = engine.execute(&program, &request, &limits.into()).err();
-                matches!(error, Some(RunError::Limit(hit)) if hit.message.contains("--max-millis"))
+                matches!(error, Some(RunError::Limit(hit)) if hit.limit == igql::Limit::Time)
             }));
         }
         assert!(ended < whole / 2, "{text}: {ended:?} of {whole:?}");

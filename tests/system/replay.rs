@@ -537,6 +537,11 @@ fn the_command() {
     let out = set(&["--holdout", "users.csv"]);
     assert_eq!(out.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&out.stderr).contains("has no column `post_id`"));
+    let out =
+        set(&["--holdout", "set.csv", "--k", "3,1,3", "--metrics", "hit,hit@1", "--format", "csv"]);
+    let lines = String::from_utf8_lossy(&out.stdout).into_owned();
+    let names: Vec<&str> = lines.lines().skip(1).filter_map(|l| l.split(',').nth(2)).collect();
+    assert_eq!(names, ["hit@1", "hit@3"], "{lines}");
     let out = set(&["--truth", "likes"]);
     assert_eq!(out.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&out.stderr).contains("replay needs the times of requests"));

@@ -41,8 +41,7 @@ pub fn load(path: &Path) -> Result<Catalog, DataError> {
 }
 
 fn missing_catalog(path: &Path, error: &std::io::Error) -> DataError {
-    DataError::io(path, error)
-        .help("a project is a folder with a `catalog.toml`; `--catalog PATH` names another")
+    DataError::io(path, error).help("a project is a folder with a `catalog.toml`")
 }
 
 fn read(doc: Doc<'_>, hash: u64) -> Result<Catalog, DataError> {

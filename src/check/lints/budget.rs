@@ -29,7 +29,7 @@ impl<'a> Checker<'a> {
             } else {
                 "start from fewer rows"
             };
-            let help = format!("{help}; `--max-rows` raises the budget");
+            let help = format!("{help}, or raise the budget");
             let diagnostic = Diagnostic::new(code::E0602, node.span, message).help(help);
             self.report_at(id, diagnostic);
         }

@@ -399,8 +399,8 @@ impl Session {
         let requests = std::slice::from_ref(&self.request);
         let answer = match self.engine.execute(&program, requests, &self.limits().into()) {
             Ok(mut pass) => pass.answers.remove(0),
-            Err(RunError::Request(message)) if self.request.user.is_none() => {
-                return Said::error(format!("{message}\nhelp: set the user with `:user ID`"));
+            Err(error @ RunError::NoUser { .. }) => {
+                return Said::error(format!("{error}\nhelp: set the user with `:user ID`"));
             }
             Err(error) => return Said::error(error),
         };

@@ -262,8 +262,11 @@ fn asked(
     if args.k.contains(&0) {
         return Err(Failure::Usage("--k 0: metrics look at 1 row at least".to_owned()));
     }
-    let metrics = metrics("--metrics", &args.metrics, &args.k)?;
-    let largest = args.k.iter().copied().max().unwrap_or(CUTS[CUTS.len() - 1]);
+    let mut cuts = args.k.clone();
+    cuts.sort_unstable();
+    cuts.dedup();
+    let largest = cuts.last().copied().unwrap_or(CUTS[CUTS.len() - 1]);
+    let metrics = metrics("--metrics", &args.metrics, &cuts)?;
     let when = when(engine, program, args, &base)?;
     let names = args.truth.iter().map(String::as_str);
     let mut replay = Replay::new(names, when);
@@ -272,12 +275,12 @@ fn asked(
     replay.exclude_seen = args.exclude_seen;
     replay.who = who(engine, program, args, &base)?;
     replay.metrics = match metrics.is_empty() {
-        true => Replay::usual_metrics(&args.k),
+        true => Replay::usual_metrics(&cuts),
         false => metrics,
     };
     replay.primary = match args.primary.is_empty() {
         true => vec![Metric::at(Measure::Ndcg, largest)],
-        false => self::metrics("--primary", &args.primary, &args.k)?,
+        false => self::metrics("--primary", &args.primary, &cuts)?,
     };
     if let Some(missing) = replay.primary.iter().find(|m| !replay.metrics.contains(m))
         && !args.primary.is_empty()
