@@ -179,8 +179,7 @@ impl<'a> Setting<'a> {
     ) -> Result<Setting<'a>, ReplayError> {
         let entity = entity_of(engine, programs, replay)?;
         let is_timed = !matches!(replay.when, When::TestSet(_));
-        if replay.truth.is_empty() && is_timed {
-            let message = "there is no edge whose links are the truth".to_owned();
+        if let Some(message) = objection(replay, programs.len(), is_timed) {
             return Err(ReplayError::Usage(Spot::Requests, message));
         }
         let mut plan = Plan::of(engine, replay, entity)?;
@@ -385,6 +384,25 @@ struct PartFound {
     found: Vec<Vec<Found>>,
     /// By program.
     took: Vec<Duration>,
+}
+
+/// Most edges whose links can be the truth.
+const MOST_EDGES: usize = 64;
+
+/// Why this cannot be asked, whatever the data.
+fn objection(replay: &Replay, programs: usize, is_timed: bool) -> Option<String> {
+    let wrong_gain = |(_, gain): &&(String, f64)| !(*gain > 0.0 && gain.is_finite());
+    if replay.truth.is_empty() && is_timed {
+        return Some("there is no edge whose links are the truth".to_owned());
+    }
+    if replay.truth.len() > MOST_EDGES {
+        return Some(format!("the truth has {} edges, at most {MOST_EDGES}", replay.truth.len()));
+    }
+    if let Some((edge, gain)) = replay.truth.iter().find(wrong_gain) {
+        return Some(format!("the gain of `{edge}` is {gain}, expected a number above 0"));
+    }
+    let baseline = replay.baseline.filter(|place| *place >= programs)?;
+    Some(format!("the baseline is program {baseline} of {programs}, counted from 0"))
 }
 
 /// The entity whose rows all programs return.

@@ -459,7 +459,10 @@ fn what_makes_no_sense_is_said() {
         change(&mut asked);
         engine.replay(&[("p.igql", &program)], &asked).unwrap_err().to_string()
     };
-    let cases: [(Change, &str); 9] = [
+    let cases: [(Change, &str); 12] = [
+        (&|r| r.baseline = Some(1), "the baseline is program 1 of 1"),
+        (&|r| r.truth[0].1 = f64::NAN, "the gain of `likes` is NaN"),
+        (&|r| r.truth = vec![("likes".into(), 1.0); 300], "the truth has 300 edges"),
         (&|r| r.truth[0].0 = "lieks".into(), "did you mean `likes`?"),
         (&|r| r.truth[0].0 = "plain".into(), "its links have no times"),
         (
