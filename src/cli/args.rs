@@ -1,7 +1,40 @@
-//! Numbers on the command line: each has a range, and a message that names it.
+//! Numbers on the command line: each has a range, and a message that names it; options that several commands have.
 
+use crate::ops::Limits;
+use clap::Args;
 use std::fmt::Display;
 use std::str::FromStr;
+use std::time::Duration;
+
+/// Limits of every request, for commands that run programs.
+#[derive(Args)]
+pub struct LimitArgs {
+    /// Fail if a request makes more rows than this
+    #[arg(long, value_name = "N", default_value = "10000000", value_parser = within(1, MAX_ROWS))]
+    pub max_rows: u64,
+    /// Fail if a request takes longer than this
+    #[arg(long, value_name = "MS", value_parser = within(0, MAX_MILLIS))]
+    max_millis: Option<u64>,
+    /// Fail if a request needs more memory than this: bytes, or 512MB, 2GiB
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    max_memory: Option<u64>,
+}
+
+impl LimitArgs {
+    /// The limits; with `partial` a request that hits one has a partial answer.
+    pub fn of_request(&self, partial: bool) -> Limits {
+        let limits = Limits {
+            max_rows: self.max_rows,
+            max_memory: self.max_memory,
+            partial,
+            ..Limits::default()
+        };
+        match self.max_millis {
+            Some(millis) => limits.deadline(Duration::from_millis(millis)),
+            None => limits,
+        }
+    }
+}
 
 /// Reads whole numbers from `low` to `high`; `_` may stand between digits.
 pub fn within<T>(low: T, high: T) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync

@@ -1,13 +1,12 @@
 //! `igql run`: a program for one or many users.
 
-use super::args::{MAX_MILLIS, MAX_ROWS, bytes, within};
+use super::args::{LimitArgs, within};
 use super::progress::on_terminal;
 use super::write::{self, Format};
 use super::{Failure, ProgramFile, Project, out, params, users};
 use crate::answer::Ask;
 use crate::catalog::schema::KeyType;
 use crate::engine::{Engine, Flight, Program, RunOptions};
-use crate::ops::Limits;
 use crate::request::Request;
 use crate::store::Silent;
 use crate::stream::in_order;
@@ -61,15 +60,8 @@ pub struct RunArgs {
     /// In tables (csv, tsv, parquet, arrow), write users without rows as a row of nulls
     #[arg(long)]
     keep_empty: bool,
-    /// Fail if a request makes more rows than this
-    #[arg(long, value_name = "N", default_value = "10000000", value_parser = within(1, MAX_ROWS))]
-    max_rows: u64,
-    /// Fail if a request takes longer than this
-    #[arg(long, value_name = "MS", value_parser = within(0, MAX_MILLIS))]
-    max_millis: Option<u64>,
-    /// Fail if a request needs more memory than this: bytes, or 512MB, 2GiB
-    #[arg(long, value_name = "SIZE", value_parser = bytes)]
-    max_memory: Option<u64>,
+    #[command(flatten)]
+    limits: LimitArgs,
     /// At a limit, return what is available by then, marked as partial
     #[arg(long)]
     partial: bool,
@@ -101,7 +93,7 @@ pub fn run(project: &Project, args: &RunArgs) -> Result<(), Failure> {
     users::one_reader(&args.file, args.users.as_deref())?;
     let mut file = ProgramFile::read(&args.file)?;
     // a lower limit is one for what comes to be made, not for what could
-    file.max_rows = file.max_rows.max(args.max_rows);
+    file.max_rows = file.max_rows.max(args.limits.max_rows);
     let engine = project.open(Some(&args.file))?;
     let params = file.tune(&engine, args.query.as_deref(), &args.param)?;
     let program = file.program(&engine, args.query.as_deref())?;
@@ -172,7 +164,10 @@ fn stream(
     output: write::Started,
 ) -> Result<Times, Failure> {
     let mut times: Times = vec![Default::default(); program.checked().graph.len()];
-    let options = RunOptions { limits: limits(args), ask: ask(engine, program, args)? };
+    let options = RunOptions {
+        limits: args.limits.of_request(args.partial),
+        ask: ask(engine, program, args)?,
+    };
     // a bar would be drawn over what is printed
     let progress = match args.output.is_some() || !std::io::stdout().is_terminal() {
         true => on_terminal(),
@@ -201,20 +196,6 @@ fn stream(
     )?;
     target.finish()?;
     Ok(times)
-}
-
-/// The limits of every request.
-fn limits(args: &RunArgs) -> Limits {
-    let limits = Limits {
-        max_rows: args.max_rows,
-        max_memory: args.max_memory,
-        partial: args.partial,
-        ..Limits::default()
-    };
-    match args.max_millis {
-        Some(millis) => limits.deadline(Duration::from_millis(millis)),
-        None => limits,
-    }
 }
 
 fn report(engine: &Engine, program: &Program, times: &Times) {

@@ -6,12 +6,11 @@ mod json;
 mod table;
 mod test_set;
 
-use super::args::{MAX_MILLIS, MAX_ROWS, bytes, within};
+use super::args::{LimitArgs, within};
 use super::out::Place;
 use super::progress::{self, on_terminal};
 use super::{Failure, ProgramFile, Project, out, params, users};
 use crate::engine::{Engine, Program};
-use crate::ops::Limits;
 use crate::replay::{
     CUTS, Every, GainFunction, Measure, Metric, Replay, ReplayError, Spot, Weight, When, Who,
 };
@@ -21,7 +20,6 @@ use crate::wire;
 use clap::{Args, ValueEnum};
 use each::Each;
 use std::path::PathBuf;
-use std::time::Duration;
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
@@ -120,15 +118,8 @@ pub struct ReplayArgs {
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Fail if a request makes more rows than this
-    #[arg(long, value_name = "N", default_value = "10000000", value_parser = within(1, MAX_ROWS))]
-    max_rows: u64,
-    /// Fail if a request takes longer than this
-    #[arg(long, value_name = "MS", value_parser = within(0, MAX_MILLIS))]
-    max_millis: Option<u64>,
-    /// Fail if a request needs more memory than this: bytes, or 512MB, 2GiB
-    #[arg(long, value_name = "SIZE", value_parser = bytes)]
-    max_memory: Option<u64>,
+    #[command(flatten)]
+    limits: LimitArgs,
     /// At a limit, judge what is available by then
     #[arg(long)]
     partial: bool,
@@ -183,7 +174,7 @@ pub fn replay(project: &Project, args: &ReplayArgs) -> Result<(), Failure> {
     let mut params = Vec::new();
     for path in &files {
         let mut file = ProgramFile::read(path)?;
-        file.max_rows = file.max_rows.max(args.max_rows);
+        file.max_rows = file.max_rows.max(args.limits.max_rows);
         params = file.tune(&engine, args.query.as_deref(), &args.param)?;
         named.push((file.name.clone(), file.program(&engine, args.query.as_deref())?));
     }
@@ -301,7 +292,7 @@ fn asked(
     replay.stages = !args.no_stages;
     replay.by = args.by.clone();
     replay.base = base;
-    replay.limits = limits(args);
+    replay.limits = args.limits.of_request(args.partial);
     replay.progress = on_terminal();
     Ok(replay)
 }
@@ -311,15 +302,12 @@ fn metrics(option: &str, names: &[String], cuts: &[usize]) -> Result<Vec<Metric>
     for name in names {
         let found = Metric::parse(name, cuts);
         let found = found.map_err(|message| Failure::Usage(format!("{option}: {message}")))?;
-        all.extend(found);
-    }
-    let mut known = Vec::new();
-    all.retain(|metric| {
-        !known.contains(metric) && {
-            known.push(metric.clone());
-            true
+        for metric in found {
+            if !all.contains(&metric) {
+                all.push(metric);
+            }
         }
-    });
+    }
     Ok(all)
 }
 
@@ -407,20 +395,6 @@ fn who(
         }
         _ => Who::All,
     })
-}
-
-/// The limits of every request.
-fn limits(args: &ReplayArgs) -> Limits {
-    let limits = Limits {
-        max_rows: args.max_rows,
-        max_memory: args.max_memory,
-        partial: args.partial,
-        ..Limits::default()
-    };
-    match args.max_millis {
-        Some(millis) => limits.deadline(Duration::from_millis(millis)),
-        None => limits,
-    }
 }
 
 impl From<ReplayError> for Failure {
