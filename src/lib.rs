@@ -93,6 +93,7 @@ pub mod ops;
 pub mod optimize;
 #[doc(hidden)]
 pub mod plan;
+mod random;
 pub mod replay;
 pub mod request;
 mod rounds;
@@ -103,6 +104,7 @@ pub mod store;
 mod stream;
 #[doc(hidden)]
 pub mod syntax;
+pub mod tune;
 pub mod types;
 #[doc(hidden)]
 pub mod visible;

@@ -107,6 +107,7 @@ impl<'a> Checker<'a> {
                     default: value,
                     whole: self.tunable_value("", range, default, &env).ty == Type::Int,
                     span: name.span,
+                    default_span: default.span,
                 });
             }
         }

@@ -14,6 +14,8 @@ pub struct Tunable {
     pub whole: bool,
     /// Of its name.
     pub span: Span,
+    /// Of its default.
+    pub default_span: Span,
 }
 
 /// Values for the tunables of a program, by name.

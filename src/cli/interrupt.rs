@@ -1,27 +1,26 @@
 //! Signals that end a command: what it was writing is removed first.
 
-use std::sync::atomic::AtomicBool;
+/// What a command does on Ctrl-C instead of ending: whether it does.
+pub type Heard = fn() -> bool;
 
 /// Ends the process on Ctrl-C, when its terminal goes away and when it is told to terminate, with 128 and the signal's number as
-/// its exit code. With a flag, Ctrl-C sets that instead. A file beyond the size that is allowed
+/// its exit code, unless the command hears Ctrl-C itself. A file beyond the size that is allowed
 /// (`ulimit -f`) is no more than an error of whoever writes it.
 #[cfg(unix)]
-pub fn watch(stop: Option<&'static AtomicBool>) {
+pub fn watch(heard: Heard) {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
-    use std::sync::atomic::Ordering;
     // without a handler a signal ends the process all the same, and leaves temporary files
     let ends = [SIGHUP, SIGINT, SIGTERM, SIGXFSZ];
     // `nohup` lets a command go on without its terminal
-    let heard = ends.into_iter().filter(|&signal| signal != SIGHUP || !is_ignored(signal));
-    let Ok(mut signals) = signal_hook::iterator::Signals::new(heard) else {
+    let signals = ends.into_iter().filter(|&signal| signal != SIGHUP || !is_ignored(signal));
+    let Ok(mut signals) = signal_hook::iterator::Signals::new(signals) else {
         return;
     };
     std::thread::spawn(move || {
         for signal in signals.forever() {
-            match stop {
-                _ if signal == SIGXFSZ => {}
-                Some(stop) if signal == SIGINT => stop.store(true, Ordering::Relaxed),
-                _ => crate::files::exit(128 + signal),
+            let is_taken = signal == SIGXFSZ || signal == SIGINT && heard();
+            if !is_taken {
+                crate::files::exit(128 + signal);
             }
         }
     });
@@ -39,4 +38,4 @@ fn is_ignored(signal: i32) -> bool {
 }
 
 #[cfg(not(unix))]
-pub fn watch(_stop: Option<&'static AtomicBool>) {}
+pub fn watch(_heard: Heard) {}

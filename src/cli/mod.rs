@@ -25,6 +25,7 @@ mod replay;
 mod run;
 mod table;
 mod test;
+mod tune;
 mod users;
 mod values;
 mod why;
@@ -101,6 +102,8 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Measure how well programs would have served what users did next
     Replay(Box<replay::ReplayArgs>),
+    /// Look for better values of a program's tunables
+    Tune(Box<tune::TuneArgs>),
     /// Print a completion script for a shell
     Completions(complete::CompletionsArgs),
     /// Print the manual page
@@ -165,6 +168,7 @@ impl Command {
             Command::Repl(args) => (args.project.clone(), ALL),
             Command::Bench(args) => (args.project.clone(), ALL),
             Command::Replay(args) => (args.project.clone(), ALL),
+            Command::Tune(args) => (args.project.clone(), ALL),
             Command::Describe(args) => (args.project.clone(), ALL),
             Command::Build(args) => (args.project(), &["--catalog", "--cache", "--threads"]),
             Command::Init(args) => (args.project(), &["--cache", "--threads"]),
@@ -228,8 +232,9 @@ pub fn main() -> ExitCode {
     };
     mapped::guard();
     interrupt::watch(match cli.command {
-        Command::Repl(_) => repl::stops(),
-        _ => None,
+        Command::Repl(_) => repl::stops,
+        Command::Tune(_) => tune::stops,
+        _ => || false,
     });
     end(match guarded(|| run_command(&cli)) {
         Ok(()) => 0,
@@ -293,6 +298,7 @@ fn run_command(cli: &Cli) -> Result<(), Failure> {
         Command::Repl(args) => repl::repl(project, args),
         Command::Bench(args) => bench::bench(project, args),
         Command::Replay(args) => replay::replay(project, args),
+        Command::Tune(args) => tune::tune(project, args),
         Command::Completions(args) => complete::completions(args),
         Command::Man(args) => complete::man(args),
     }

@@ -122,6 +122,29 @@ impl Engine {
         Compiled { program, diagnostics, sources: loaded.sources, tests, experiments }
     }
 
+    /// A program with other values for its tunables. An error carries what is wrong with it then: a bound that depends
+    /// on one may be too large.
+    pub(crate) fn with_tunables(
+        &self,
+        program: &Program,
+        tunables: &Tunables,
+    ) -> Result<Program, CompileError> {
+        let mut text = Text { cache: Arc::default(), ..program.inner.text.clone() };
+        text.modules.tunables = tunables.clone();
+        let query = text.origin.query.as_deref();
+        let (checked, sink, plan) = self.planned(|numbers| {
+            let snapshot = &self.world.snapshot;
+            check(snapshot, &text.modules, query, Sink::default(), text.max_rows, numbers)
+        });
+        let is_whole = !sink.has_errors();
+        let Some(checked) = checked.filter(|_| is_whole) else {
+            return Err(CompileError { diagnostics: sink.finish(), sources: text.sources });
+        };
+        let rewrites = Rewrites::default();
+        let planned = Planned::new(checked, &self.world.snapshot, plan, text, Vec::new(), rewrites);
+        Ok(Program { inner: Arc::new(planned), world: self.world.clone() })
+    }
+
     /// Reads a program with the constants of its `auto`s, then with the numbers that the plan
     /// says, as far as the budget permits.
     fn planned(
@@ -156,10 +179,9 @@ impl Engine {
             debug_assert!(checked.autos.iter().zip(&program.checked.autos).all(same));
             let text = program.text.clone();
             let (snapshot, plan) = (&self.world.snapshot, program.plan.clone());
-            let Rewrites { rules, watched } = &program.rewrites;
             let there = |&node: &NodeId| counterpart(&program.checked.graph, node, &checked.graph);
-            let rewrites =
-                Rewrites { rules: rules.clone(), watched: watched.iter().map(there).collect() };
+            let watched = program.rewrites.watched.iter().map(there).collect();
+            let rewrites = Rewrites { watched, ..program.rewrites.clone() };
             let raised = Planned::new(checked, snapshot, plan, text, assertions, rewrites);
             Some(Arc::new(raised))
         };

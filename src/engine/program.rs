@@ -7,14 +7,14 @@ use crate::catalog::schema::Schema;
 use crate::check::modules::Modules;
 use crate::check::{Assertion, Checked};
 use crate::diag::Diagnostic;
-use crate::exec::{Cache, Schedule};
+use crate::exec::{self, Cache, Kept, Schedule};
 use crate::expr::{Expr, NodeId};
 use crate::library::Unit;
 use crate::ops::{Exposure, Graph, Limits};
 use crate::optimize::{RULES, Rewritten, Rule};
 use crate::plan::Plan;
 use crate::rounds;
-use crate::source::Sources;
+use crate::source::{SourceId, Sources};
 use crate::store::Snapshot;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -56,11 +56,13 @@ pub(super) struct Rewrites {
     pub(super) rules: Vec<&'static Rule>,
     /// The nodes of which an answer has the row numbers, instead of lists with keys and values; none: lists.
     pub(super) watched: Vec<NodeId>,
+    /// Rows of what it has in common with other programs.
+    pub(super) kept: Option<Arc<Kept>>,
 }
 
 impl Default for Rewrites {
     fn default() -> Self {
-        Rewrites { rules: RULES.iter().collect(), watched: Vec::new() }
+        Rewrites { rules: RULES.iter().collect(), watched: Vec::new(), kept: None }
     }
 }
 
@@ -109,10 +111,18 @@ impl Planned {
     ) -> Self {
         let needs_viewer = needs_viewer(&checked) || assertions.iter().any(Assertion::reads_viewer);
         let exposure = exposure(&checked);
-        let Rewrites { rules, watched } = &rewrites;
+        let Rewrites { rules, watched, kept } = &rewrites;
         let read_after = |graph: &Graph| read_after(&checked, graph, watched);
         let rewritten = |rules: &[&'static Rule]| {
-            Rewritten::new(&checked, snapshot, rules, watched, read_after, &text.cache)
+            Rewritten::new(
+                &checked,
+                snapshot,
+                rules,
+                watched,
+                read_after,
+                &text.cache,
+                kept.as_ref(),
+            )
         };
         let mut running = rewritten(rules);
         let mut deciding = exposure.iter().flat_map(|exposure| exposure.deciding());
@@ -219,12 +229,23 @@ impl Program {
         engine.compile_unit(&unit).into_program()
     }
 
+    /// The number of its own text among those it was compiled from.
+    pub(crate) fn own_source(&self) -> SourceId {
+        self.inner.text.modules.all[0].source
+    }
+
+    /// A number that tells what it does: equal for programs that differ in words alone.
+    pub fn key(&self) -> u128 {
+        let checked = self.checked();
+        exec::key_of(&checked.graph, &checked.roots())
+    }
+
     /// The same program where an answer has the row numbers of some nodes, which lead to its results or are them,
-    /// instead of lists.
-    pub(crate) fn watching(&self, watched: Vec<NodeId>) -> Program {
+    /// instead of lists; what it has in common with other programs with the same `kept` runs once.
+    pub(crate) fn watching(&self, watched: Vec<NodeId>, kept: Option<&Arc<Kept>>) -> Program {
         let Planned { checked, plan, text, warnings, .. } = &*self.inner;
         let (checked, plan, text) = (checked.clone(), plan.clone(), text.clone());
-        let rewrites = Rewrites { watched, ..self.inner.rewrites.clone() };
+        let rewrites = Rewrites { watched, kept: kept.cloned(), ..self.inner.rewrites.clone() };
         let snapshot = &self.world.snapshot;
         let planned = Planned::new(checked, snapshot, plan, text, Vec::new(), rewrites);
         let inner = Arc::new(Planned { warnings: warnings.clone(), ..planned });

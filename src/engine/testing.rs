@@ -4,6 +4,7 @@ use super::program::{Planned, Rewrites};
 use super::run::Call;
 use super::{Engine, Program};
 use crate::answer::Ask;
+use crate::exec::Kept;
 use crate::expr::NodeId;
 use crate::expr::run::Sets;
 use crate::ops::{Limits, RunError};
@@ -42,7 +43,7 @@ impl Engine {
         let (checked, plan, text) = (&inner.checked, &inner.plan, &inner.text);
         let (checked, plan, text) = (checked.clone(), plan.clone(), text.clone());
         let rules = RULES.iter().filter(|rule| names.contains(&rule.name));
-        let rewrites = Rewrites { rules: rules.collect(), watched: Vec::new() };
+        let rewrites = Rewrites { rules: rules.collect(), ..Rewrites::default() };
         Program {
             inner: Arc::new(Planned {
                 warnings: inner.warnings.clone(),
@@ -51,6 +52,20 @@ impl Engine {
             }),
             world: program.world.clone(),
         }
+    }
+
+    /// The program where what it has in common with others of the same `kept` runs once, for tests: it gives the
+    /// same answers.
+    #[doc(hidden)]
+    pub fn keeping(&self, program: &Program, kept: &Arc<Kept>) -> Program {
+        kept.next_program();
+        let inner = &program.inner;
+        let (checked, plan, text) = (inner.checked.clone(), inner.plan.clone(), inner.text.clone());
+        let rewrites = Rewrites { kept: Some(kept.clone()), ..inner.rewrites.clone() };
+        let snapshot = &self.world.snapshot;
+        let planned = Planned::new(checked, snapshot, plan, text, Vec::new(), rewrites);
+        let inner = Arc::new(Planned { warnings: inner.warnings.clone(), ..planned });
+        Program { inner, world: program.world.clone() }
     }
 }
 

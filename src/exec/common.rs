@@ -139,12 +139,12 @@ fn kinds(graph: &Graph, reachable: &[NodeId], keep: &[NodeId]) -> Vec<Kind> {
 }
 
 /// Whether it is a table as it is, which costs no more than to copy it.
-fn is_table(node: &Node) -> bool {
+pub(super) fn is_table(node: &Node) -> bool {
     node.inputs.is_empty() && exprs(node).next().is_none()
 }
 
 /// All that is evaluated for a node.
-fn exprs(node: &Node) -> impl Iterator<Item = &Expr> {
+pub(super) fn exprs(node: &Node) -> impl Iterator<Item = &Expr> {
     let op = &node.op;
     op.exprs().into_iter().chain(op.part().exprs())
 }
@@ -351,7 +351,7 @@ fn younger(run: &Run, request: usize) -> Option<u32> {
 
 /// Whether everything in the rows is of the snapshot: numbers of other strings and keys are those of one
 /// pass.
-fn is_stored(run: &Run, shape: &Shape, rows: &RowBatch) -> bool {
+pub(super) fn is_stored(run: &Run, shape: &Shape, rows: &RowBatch) -> bool {
     let known = |ty: &Type| match ty {
         Type::Id(entity) => run.snapshot.schema().entity(*entity).rows,
         _ => run.snapshot.strings(),

@@ -2,6 +2,7 @@
 
 mod common;
 mod exposure;
+mod kept;
 mod part;
 mod salvage;
 mod schedule;
@@ -10,6 +11,7 @@ mod verify;
 
 pub use common::{Cache, shared};
 pub use exposure::expose;
+pub use kept::{Kept, key_of};
 pub use part::{in_viewers, run_as_viewers};
 pub use salvage::{Ended, salvage};
 pub use schedule::Schedule;
@@ -20,6 +22,7 @@ use crate::expr::run::Sets;
 use crate::ops::{Exec, Graph, RunError};
 use rayon::prelude::*;
 use schedule::Masks;
+use std::borrow::Cow;
 use std::cell::UnsafeCell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -61,6 +64,13 @@ impl Results {
     /// Whether the node has run.
     pub fn has(&self, node: NodeId) -> bool {
         self.rows[node.0 as usize].get().is_some()
+    }
+
+    /// The rows of a node that has run.
+    fn shared(&self, node: NodeId) -> Option<Arc<RowBatch>> {
+        let done = self.rows[node.0 as usize].get()?;
+        // SAFETY: they are changed only where nobody holds a reference
+        Some(unsafe { &*done.rows.get() }.clone())
     }
 
     fn take(&mut self, node: NodeId) -> Arc<RowBatch> {
@@ -165,13 +175,42 @@ pub fn run(
     results: &Results,
     keep: Option<&[NodeId]>,
 ) -> Result<Vec<Timing>, RunError> {
+    let Some(region) = &schedule.region else {
+        return run_waves(graph, schedule, exec, results, keep, None);
+    };
+    let mut timings = region.run(graph, schedule, exec, results, keep)?;
+    let is_outer = |id| !region.has(id) || region.is_read(id);
+    let rest = Share { runs: &|id| !results.has(id) && is_outer(id), frees: &is_outer };
+    timings.extend(run_waves(graph, schedule, exec, results, keep, Some(&rest))?);
+    Ok(timings)
+}
+
+/// Some of the nodes: which run, and of which the rows are freed when nobody reads them any more.
+struct Share<'a> {
+    runs: &'a dyn Fn(NodeId) -> bool,
+    frees: &'a dyn Fn(NodeId) -> bool,
+}
+
+/// Runs the nodes of a share, or all.
+fn run_waves(
+    graph: &Graph,
+    schedule: &Schedule,
+    exec: &Exec,
+    results: &Results,
+    keep: Option<&[NodeId]>,
+    share: Option<&Share>,
+) -> Result<Vec<Timing>, RunError> {
     let mut timings = Vec::new();
     let mut masks = Masks::new(graph, schedule);
     let unread = keep.map(|keep| unread(graph, schedule, keep));
     // where others run beside this run, which needed too much cannot be told: one at a time
     let shares = !exec.is_within() || exec.run.stop.memory.is_none();
     for (number, wave) in schedule.waves.iter().enumerate() {
-        let wanted = masks.of_wave(wave, exec, results);
+        let wave = match share {
+            Some(share) => wave.iter().copied().filter(|&id| (share.runs)(id)).collect(),
+            None => Cow::Borrowed(&wave[..]),
+        };
+        let wanted = masks.of_wave(&wave, exec, results);
         let one = |(&id, mask): (&NodeId, &Option<Vec<bool>>)| match schedule.common(id) {
             Some(common) => common.run(graph, exec, results, mask.as_deref()),
             None => run_node(graph, schedule, id, exec, results, mask.as_deref()),
@@ -193,7 +232,8 @@ pub fn run(
         for ran in ran {
             timings.extend(ran?);
         }
-        for &node in unread.iter().flat_map(|unread| &unread[number]) {
+        let done = unread.iter().flat_map(|unread| &unread[number]);
+        for &node in done.filter(|&&node| share.is_none_or(|share| (share.frees)(node))) {
             // SAFETY: the operators that read it are done, and nobody else has a reference
             unsafe { results.free(node, exec.run.stop) };
         }

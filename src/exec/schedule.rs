@@ -9,6 +9,7 @@
 
 use super::Results;
 use super::common::{self, Cache, Common};
+use super::kept::{Kept, Region};
 use crate::expr::NodeId;
 use crate::expr::run::Sets;
 use crate::ops::{Exec, Graph};
@@ -26,6 +27,8 @@ pub struct Schedule {
     nested: Vec<(NodeId, Arc<Schedule>)>,
     /// What runs once for all who ask alike: of these the roots are in the waves.
     common: Vec<Arc<Common>>,
+    /// What other programs have, too, and need not run again.
+    pub(super) region: Option<Region>,
 }
 
 impl Schedule {
@@ -43,6 +46,20 @@ impl Schedule {
         cache: &Arc<Cache>,
     ) -> Schedule {
         Schedule::knowing(graph, results, Some((keep, cache)), &mut HashMap::new())
+    }
+
+    /// The same with what it has in common with other programs, if that is kept.
+    pub fn keeping(
+        graph: &Graph,
+        results: &[NodeId],
+        keep: &[NodeId],
+        cache: &Arc<Cache>,
+        kept: &Arc<Kept>,
+    ) -> Schedule {
+        let region = Region::of(graph, results, keep, kept);
+        let mut keep = keep.to_vec();
+        keep.extend(region.iter().flat_map(Region::read));
+        Schedule { region, ..Schedule::sharing(graph, results, &keep, cache) }
     }
 
     /// Some nodes, which are needed by every request, before the last of them.
@@ -171,7 +188,7 @@ impl Schedule {
 }
 
 /// Which nodes are reached only through gates; empty if none is.
-fn lazy(graph: &Graph, reachable: &[NodeId], results: &[NodeId]) -> Vec<bool> {
+pub(super) fn lazy(graph: &Graph, reachable: &[NodeId], results: &[NodeId]) -> Vec<bool> {
     let mut eager = vec![false; graph.len()];
     let mut open = results.to_vec();
     while let Some(id) = open.pop() {
@@ -190,7 +207,7 @@ fn lazy(graph: &Graph, reachable: &[NodeId], results: &[NodeId]) -> Vec<bool> {
 }
 
 /// The nodes that decide about an input; none if it is needed anyway.
-fn deciding(graph: &Graph, id: NodeId, input: usize) -> Option<Vec<NodeId>> {
+pub(super) fn deciding(graph: &Graph, id: NodeId, input: usize) -> Option<Vec<NodeId>> {
     let node = graph.get(id);
     let mut deciding = node.inputs[..node.op.gate(input)?].to_vec();
     deciding.extend(node.reads());

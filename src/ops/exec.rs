@@ -37,11 +37,18 @@ pub struct Followed {
 }
 
 /// What operators noted of one request while they ran.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Notes {
     followed: Vec<(usize, Followed)>,
     warnings: Vec<String>,
     exposed: Vec<u32>,
+}
+
+impl Notes {
+    /// The rest.
+    pub fn without_followed(&self) -> Notes {
+        Notes { followed: Vec::new(), ..self.clone() }
+    }
 }
 
 /// What tells one operator of a graph from the others.
@@ -85,6 +92,18 @@ impl<'a> Exec<'a> {
     /// Notes what a fan-out followed for each request.
     pub fn follows(&self, op: &impl Op, followed: Vec<Followed>) {
         self.lock_followed().push((address(op), followed));
+    }
+
+    /// The same of an operator that did not run, because its rows are known.
+    pub fn follow(&self, op: &dyn Instance, followed: Vec<Followed>) {
+        self.lock_followed().push((address(op), followed));
+    }
+
+    /// What an operator followed for each request, if it is a fan-out and has run.
+    pub fn all_followed(&self, op: &dyn Instance) -> Option<Vec<Followed>> {
+        let all = self.lock_followed();
+        let (_, found) = all.iter().find(|(known, _)| *known == address(op))?;
+        Some(found.clone())
     }
 
     /// What an operator followed for a request, if it is a fan-out and has run.

@@ -32,7 +32,7 @@ mod order;
 mod used;
 
 use crate::check::Checked;
-use crate::exec::{Cache, Schedule};
+use crate::exec::{Cache, Kept, Schedule};
 use crate::expr::NodeId;
 use crate::ops::{Graph, Instance, Used};
 use crate::store::Snapshot;
@@ -86,7 +86,7 @@ pub struct Rewritten {
 impl Rewritten {
     /// The graph of a program after some rules, of which the results and the rows of the nodes that
     /// `read_after` names are read after a run, and which rows `watched` nodes have. Requests that ask alike share
-    /// the rest.
+    /// the rest, and programs with the same `kept` what they have in common.
     pub fn new(
         checked: &Checked,
         snapshot: &Snapshot,
@@ -94,13 +94,18 @@ impl Rewritten {
         watched: &[NodeId],
         read_after: impl FnOnce(&Graph) -> Vec<NodeId>,
         cache: &Arc<Cache>,
+        kept: Option<&Arc<Kept>>,
     ) -> Rewritten {
         let mut rewriting = Rewriting::new(checked, snapshot, watched);
         for rule in rules {
             (rule.apply)(&mut rewriting);
         }
         let (graph, results) = (rewriting.graph, rewriting.results);
-        let schedule = Schedule::sharing(&graph, &results, &read_after(&graph), cache);
+        let read = read_after(&graph);
+        let schedule = match kept {
+            Some(kept) => Schedule::keeping(&graph, &results, &read, cache, kept),
+            None => Schedule::sharing(&graph, &results, &read, cache),
+        };
         Rewritten { graph, schedule }
     }
 

@@ -1,7 +1,7 @@
 //! Running programs for the requests of a replay, and judging what they return.
 
 use super::beside::{DefaultVectors, Popularity};
-use super::judge::{Beside, Judge, STAGE_VALUES};
+use super::judge::{Beside, Judge, STAGE_CUT, STAGE_VALUES};
 use super::links::{UserLinks, between};
 use super::metric::Metric;
 use super::report::Report;
@@ -16,6 +16,7 @@ use super::{Named, Replay, ReplayError, Spot, When};
 use crate::answer::Answer;
 use crate::diag::suggest;
 use crate::engine::{Engine, Flight, Program, RunOptions};
+use crate::exec::Kept;
 use crate::expr::NodeId;
 use crate::request::Request;
 use crate::rounds;
@@ -23,7 +24,7 @@ use crate::store::Snapshot;
 use crate::stream::in_order;
 use crate::types::{EntityId, Key};
 use foldhash::HashMap;
-use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What was found of one request of one program.
@@ -77,6 +78,17 @@ pub(super) struct Candidate<'a> {
 
 impl<'a> Candidate<'a> {
     fn new((name, program): Named<'a>, replay: &Replay, entity: EntityId, list: NodeId) -> Self {
+        Candidate::keeping((name, program), replay, entity, list, None)
+    }
+
+    /// Of a trial: what it has in common with others runs once.
+    pub fn keeping(
+        (name, program): Named<'a>,
+        replay: &Replay,
+        entity: EntityId,
+        list: NodeId,
+        kept: Option<&Arc<Kept>>,
+    ) -> Self {
         let stages = match replay.stages {
             true => stages(program, list, entity),
             false => Vec::new(),
@@ -86,7 +98,7 @@ impl<'a> Candidate<'a> {
             watched.push(list);
             watched.len() - 1
         });
-        Candidate { name, program: program.watching(watched), stages, result }
+        Candidate { name, program: program.watching(watched, kept), stages, result }
     }
 
     fn rows<'r>(&self, answer: &'r Answer) -> &'r [u32] {
@@ -100,7 +112,7 @@ impl<'a> Candidate<'a> {
 }
 
 /// The list of a program that counts: that of a name, or the only one of the entity that the others return.
-fn list_of((name, program): Named, wanted: Option<&str>) -> Result<NodeId, ReplayError> {
+pub(super) fn list_of((name, program): Named, wanted: Option<&str>) -> Result<NodeId, ReplayError> {
     let results = &program.checked().results;
     let wrong = |message: String| Err(ReplayError::Usage(Spot::Program(name.to_owned()), message));
     let names = || results.iter().filter_map(|(name, _)| name.as_deref());
@@ -172,7 +184,7 @@ impl Engine {
 }
 
 impl<'a> Setting<'a> {
-    fn new(
+    pub fn new(
         engine: &'a Engine,
         programs: &[Named],
         replay: &'a Replay,
@@ -210,62 +222,86 @@ impl<'a> Setting<'a> {
     }
 
     fn run<E: From<ReplayError> + Send>(
-        self,
+        &self,
         candidates: &[Candidate],
-        mut each: impl FnMut(&Judgement) -> Result<(), E>,
+        each: impl FnMut(&Judgement) -> Result<(), E>,
     ) -> Result<Report, E> {
         let size = candidates.iter().map(|c| self.engine.pass_size(&c.program)).min();
-        let size = size.unwrap_or(1);
-        let all = self.plan.requests.len();
-        let parts: Vec<Range<usize>> =
-            (0..all).step_by(size).map(|start| start..(start + size).min(all)).collect();
+        let all: Vec<usize> = (0..self.plan.requests.len()).collect();
+        let (tallies, report) = self.tally(candidates, &all, size.unwrap_or(1), each)?;
+        Ok(summary::finish(self, candidates, &tallies, report)?)
+    }
+
+    /// Runs all programs for the requests at some places, so many in a pass.
+    pub fn tally<E: From<ReplayError> + Send>(
+        &self,
+        candidates: &[Candidate],
+        places: &[usize],
+        size: usize,
+        mut each: impl FnMut(&Judgement) -> Result<(), E>,
+    ) -> Result<(Vec<Tally>, Report), E> {
+        let parts: Vec<&[usize]> = places.chunks(size).collect();
         let flight = Flight::of(parts.len());
-        let items = self.engine.schema().entity(self.entity).rows as usize;
-        let new = |candidate: &Candidate| {
-            let columns = self.judged.len() + STAGE_VALUES * candidate.stages.len();
-            let (users, stages) = (self.plan.users.len(), candidate.stages.len());
-            let metrics = &self.replay.metrics;
-            Tally::new(users, columns, metrics, &self.judged, stages, items)
-        };
-        let mut tallies: Vec<Tally> = candidates.iter().map(new).collect();
-        let mut report = Report { requests: all as u64, ..Report::default() };
+        let mut tallies: Vec<Tally> = candidates.iter().map(|c| self.new_tally(c)).collect();
+        let mut report = Report { requests: places.len() as u64, ..Report::default() };
         let mut done = 0;
-        let judge = |part: &Range<usize>| {
-            self.part(&flight, candidates, part.clone()).map_err(|error| E::from(error.into()))
-        };
-        in_order(&parts, judge, |mut part| {
-            for (place, truth) in part.places.clone().zip(&part.truths) {
-                report.with_truth += u64::from(!truth.gains.is_empty());
-                report.unreachable += truth.unreachable as u64;
-                let At { time, user } = self.plan.requests[place];
-                let key = self
-                    .engine
-                    .snapshot()
-                    .key(self.engine.schema().viewer, self.plan.users[user as usize]);
-                for (program, tally) in tallies.iter_mut().enumerate() {
-                    let found = &mut part.found[program][place - part.places.start];
-                    tally.add(user, &found.rows, &found.lengths, &mut found.values);
-                    each(&Judgement {
-                        program,
-                        user: key.clone(),
-                        time,
-                        truth: truth.gains.len(),
-                        rows: found.lengths[0],
-                        values: &found.values[..self.judged.len()],
-                        first: &found.rows,
-                        gains: &truth.gains,
-                        of: (self.engine.snapshot(), self.entity),
-                    })?;
-                }
-            }
-            for (tally, took) in tallies.iter_mut().zip(&part.took) {
-                tally.took(*took, part.places.len());
-            }
-            done += part.places.len();
-            self.replay.progress.report("requests", done as u64, all as u64);
+        let judge =
+            |part: &&[usize]| self.part(&flight, candidates, part).map_err(|e| E::from(e.into()));
+        in_order(&parts, judge, |part| {
+            done += part.truths.len();
+            self.add(part, &mut tallies, &mut report, &mut each)?;
+            self.replay.progress.report("requests", done as u64, places.len() as u64);
             Ok(())
         })?;
-        Ok(summary::finish(&self, candidates, &tallies, report)?)
+        Ok((tallies, report))
+    }
+
+    fn new_tally(&self, candidate: &Candidate) -> Tally {
+        let items = self.engine.schema().entity(self.entity).rows as usize;
+        let columns = self.judged.len() + STAGE_VALUES * candidate.stages.len();
+        let (users, stages) = (self.plan.users.len(), candidate.stages.len());
+        Tally::new(users, columns, &self.replay.metrics, &self.judged, stages, items)
+    }
+
+    /// Adds what was found of some requests.
+    fn add<E>(
+        &self,
+        mut part: PartFound,
+        tallies: &mut [Tally],
+        report: &mut Report,
+        each: &mut impl FnMut(&Judgement) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for (at, (&place, truth)) in part.places.iter().zip(&part.truths).enumerate() {
+            report.with_truth += u64::from(!truth.gains.is_empty());
+            report.unreachable += truth.unreachable as u64;
+            let At { time, user } = self.plan.requests[place];
+            let key = self.key(user);
+            for (program, tally) in tallies.iter_mut().enumerate() {
+                let found = &mut part.found[program][at];
+                tally.add(user, &found.rows, &found.lengths, &mut found.values);
+                each(&Judgement {
+                    program,
+                    user: key.clone(),
+                    time,
+                    truth: truth.gains.len(),
+                    rows: found.lengths[0],
+                    values: &found.values[..self.judged.len()],
+                    first: &found.rows,
+                    gains: &truth.gains,
+                    of: (self.engine.snapshot(), self.entity),
+                })?;
+            }
+        }
+        for (tally, took) in tallies.iter_mut().zip(&part.took) {
+            tally.took(*took, part.places.len());
+        }
+        Ok(())
+    }
+
+    /// The key of the user at a place.
+    pub fn key(&self, user: u32) -> Key {
+        let row = self.plan.users[user as usize];
+        self.engine.snapshot().key(self.engine.schema().viewer, row)
     }
 
     /// Runs all programs for some requests.
@@ -273,12 +309,10 @@ impl<'a> Setting<'a> {
         &self,
         flight: &Flight,
         candidates: &[Candidate],
-        places: Range<usize>,
+        places: &[usize],
     ) -> Result<PartFound, crate::ops::RunError> {
-        let requests: Vec<Request> = places
-            .clone()
-            .map(|place| self.plan.request(self.engine, &self.replay.base, place))
-            .collect();
+        let request = |&place: &usize| self.plan.request(self.engine, &self.replay.base, place);
+        let requests: Vec<Request> = places.iter().map(request).collect();
         let options = RunOptions::from(self.replay.limits);
         let (mut answers, mut took) = (Vec::new(), Vec::new());
         for candidate in candidates {
@@ -287,17 +321,11 @@ impl<'a> Setting<'a> {
             took.push(started.elapsed());
             answers.push(pass.answers);
         }
+        let metrics = &self.replay.metrics;
         let judge = Judge {
             metrics: &self.judged,
             function: self.replay.gain_function,
-            most: self
-                .replay
-                .metrics
-                .iter()
-                .map(|m| m.cut)
-                .max()
-                .unwrap_or(0)
-                .max(super::judge::STAGE_CUT),
+            most: metrics.iter().map(|m| m.cut).fold(STAGE_CUT, usize::max),
             entity_rows: self.engine.schema().entity(self.entity).rows as usize,
         };
         let truths = Truths {
@@ -309,23 +337,16 @@ impl<'a> Setting<'a> {
             exclude_seen: self.replay.exclude_seen,
             test_set: self.plan.test_set.as_ref(),
         };
-        let truths: Vec<Truth> =
-            places.clone().map(|place| truths.of(self.plan.requests[place])).collect();
+        let truth = |&place: &usize| truths.of(self.plan.requests[place]);
+        let truths: Vec<Truth> = places.iter().map(truth).collect();
         let found = (0..candidates.len()).map(|program| {
-            let of_request = |request: usize| {
-                self.found(
-                    &judge,
-                    candidates,
-                    &answers,
-                    program,
-                    (places.start, request),
-                    &truths[request],
-                )
+            let of_request = |(request, (&place, truth)): (usize, (&usize, &Truth))| {
+                self.found(&judge, candidates, &answers, program, (place, request), truth)
             };
-            (0..places.len()).map(of_request).collect()
+            places.iter().zip(&truths).enumerate().map(of_request).collect()
         });
         let found = found.collect();
-        Ok(PartFound { places, truths, found, took })
+        Ok(PartFound { places: places.to_vec(), truths, found, took })
     }
 
     /// What a program returned for a request, judged.
@@ -335,11 +356,11 @@ impl<'a> Setting<'a> {
         candidates: &[Candidate],
         answers: &[Vec<Answer>],
         program: usize,
-        (start, request): (usize, usize),
+        (place, request): (usize, usize),
         truth: &Truth,
     ) -> Found {
         let (candidate, answer) = (&candidates[program], &answers[program][request]);
-        let at = self.plan.requests[start + request];
+        let at = self.plan.requests[place];
         let rows = candidate.rows(answer);
         let baseline = self.replay.baseline.map(|b| candidates[b].rows(&answers[b][request]));
         let linked = |metric: &Metric| {
@@ -378,7 +399,7 @@ struct Found {
 
 /// What came of some requests.
 struct PartFound {
-    places: Range<usize>,
+    places: Vec<usize>,
     truths: Vec<Truth>,
     /// By program, then by request.
     found: Vec<Vec<Found>>,

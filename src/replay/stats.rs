@@ -4,7 +4,7 @@
 //! differences at random (Fisher 1935; Smucker, Allan, Carterette, CIKM 2007), and p values of several comparisons are
 //! adjusted by Holm's method (1979). All draws come from fixed seeds, so that two runs agree to the bit.
 
-use super::random::Random;
+use crate::random::Random;
 use rayon::prelude::*;
 
 /// How often users are drawn anew, and signs are flipped.
@@ -96,22 +96,32 @@ impl Table<'_> {
         (0..self.metrics).into_par_iter().map(interval).collect()
     }
 
-    /// Of differences: how probable one as large is if neither side were better, by metric; none where fewer than
-    /// [`FEWEST`] users have a value.
+    /// Of differences: how probable one as large, in either direction, is if neither side were better, by metric; none
+    /// where fewer than [`FEWEST`] users have a value.
     pub fn sign_flips(&self) -> Vec<Option<f64>> {
+        self.flips(|value| value.abs())
+    }
+
+    /// The same of one as large in the same direction: that a gain is more than chance.
+    pub fn gains(&self) -> Vec<Option<f64>> {
+        self.flips(|value| value)
+    }
+
+    /// How often differences with other signs come to no less than the one that was found.
+    fn flips(&self, size: impl Fn(f64) -> f64 + Sync) -> Vec<Option<f64>> {
         let users = self.users();
         if users < FEWEST || self.metrics == 0 {
             return vec![None; self.metrics];
         }
         let mut totals = vec![Share::default(); self.metrics];
         self.means(0..users, &mut totals);
-        let found: Vec<f64> = totals.iter().map(|total| (total.sum / total.weight).abs()).collect();
+        let found: Vec<f64> = totals.iter().map(|total| size(total.sum / total.weight)).collect();
         let parts = (0..DRAWS.div_ceil(PART)).into_par_iter();
         let as_large = parts.map(|part| {
             let mut as_large = vec![0usize; self.metrics];
             for draw in part * PART..((part + 1) * PART).min(DRAWS) {
                 for (metric, sum) in self.flipped(draw).into_iter().enumerate() {
-                    let value = (sum / totals[metric].weight).abs();
+                    let value = size(sum / totals[metric].weight);
                     as_large[metric] += usize::from(value >= found[metric] - 1e-12);
                 }
             }
@@ -205,6 +215,12 @@ mod tests {
         assert_eq!(p(&noise), 1.0);
         assert_eq!(p(&[0.0; 40]), 1.0);
         assert!(p(&shift) < 0.001);
+        let gain = |values: &[f64]| {
+            let shares = shares(values);
+            Table { shares: &shares, metrics: 1 }.gains()[0].unwrap()
+        };
+        let loss: Vec<f64> = shift.iter().map(|x| -x).collect();
+        assert!(gain(&shift) < 0.001 && gain(&loss) > 0.999);
     }
 
     #[test]

@@ -86,7 +86,7 @@ fn values(own: &[Share], baseline: Option<&[Share]>, metrics: usize) -> Vec<Valu
 }
 
 /// What a user contributes to a difference: nothing without a value on both sides.
-fn difference(own: &Share, other: &Share) -> Share {
+pub(super) fn difference(own: &Share, other: &Share) -> Share {
     match own.weight > 0.0 && other.weight > 0.0 {
         true => {
             let mean = own.sum / own.weight - other.sum / other.weight;
@@ -98,7 +98,7 @@ fn difference(own: &Share, other: &Share) -> Share {
 
 /// The metrics in the order in which they are asked for, those of the whole run among them.
 fn in_order(setting: &Setting, tally: &Tally, values: &[Value]) -> Vec<(Metric, Value)> {
-    let items = visible_items(setting);
+    let items = visible_items(setting, setting.plan.last());
     let mut judged = setting.judged.iter().zip(values);
     let value = |metric: &Metric| match metric.measure.is_of_run() {
         true => {
@@ -110,9 +110,9 @@ fn in_order(setting: &Setting, tally: &Tally, values: &[Value]) -> Vec<(Metric, 
     setting.replay.metrics.iter().filter_map(value).collect()
 }
 
-/// The rows that the last request can see.
-fn visible_items(setting: &Setting) -> Vec<bool> {
-    let last = setting.plan.last().unwrap_or(i64::MAX);
+/// The rows that can be seen at a time.
+pub(super) fn visible_items(setting: &Setting, time: Option<i64>) -> Vec<bool> {
+    let last = time.unwrap_or(i64::MAX);
     let rows = setting.engine.schema().entity(setting.entity).rows as usize;
     match setting.engine.snapshot().times(setting.entity) {
         Some(times) => times.iter().map(|&time| time == NULL_INT || time <= last).collect(),

@@ -107,6 +107,25 @@ impl Opened {
         std::iter::once(None).chain(alone).map(run).collect()
     }
 
+    /// Runs a program over and over, after each of the rewrites alone, where what these have in common runs once. With
+    /// little memory, not all of it is kept.
+    pub fn run_kept(
+        &self,
+        program: &str,
+        requests: &[Request],
+        bytes: u64,
+    ) -> Result<Vec<Vec<Output>>, String> {
+        let program = self.compile(program, requests[0].query.as_deref())?;
+        let kept = std::sync::Arc::new(igql::exec::Kept::new(bytes));
+        let rules = igql::optimize::RULES.iter().map(|rule| vec![rule.name]);
+        let rules: Vec<Vec<&str>> = std::iter::once(Vec::new()).chain(rules).collect();
+        let run = |rules: &Vec<&str>| {
+            let program = self.engine.by_rules(&program, rules);
+            self.run_compiled(&self.engine.keeping(&program, &kept), requests)
+        };
+        rules.iter().chain(&rules).map(run).collect()
+    }
+
     fn run_compiled(&self, program: &Program, requests: &[Request]) -> Result<Vec<Output>, String> {
         let asked: Vec<igql::Request> = requests.iter().map(request).collect();
         let answers = self.threads.install(|| match asked.as_slice() {

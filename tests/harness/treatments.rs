@@ -42,6 +42,9 @@ fn rewritten(engine: &Opened, program: &str, asked: &[Asked]) -> Result<(), Stri
             let answer = &found.answers[0];
             verdict(&found.to_string(), request, expected, answer, *approx)?;
         }
+        for answers in engine.run_kept(program, std::slice::from_ref(request), 1 << 30)? {
+            verdict("with kept rows", request, expected, &answers[0], *approx)?;
+        }
     }
     Ok(())
 }

@@ -208,6 +208,16 @@ fn compare(
         let rule = alone.rule.filter(|_| alone.changed);
         rule.into_iter().for_each(|rule| *rewrites.entry(rule).or_default() += 1);
     }
+    for bytes in [1 << 30, 4_000] {
+        let kept = guarded("kept rows", || engine.run_kept(program, &requests, bytes))??;
+        for (run, answers) in kept.iter().enumerate() {
+            for (all, answer) in found.iter().zip(answers) {
+                if let Some(difference) = output::difference(all, answer, false) {
+                    return Err(format!("run {run} with kept rows: {difference}"));
+                }
+            }
+        }
+    }
     guarded("an explanation", || engine.explain(program, &requests))??;
     let parsed = guarded("the reference", || Program::new(program, world, &|_| String::new()))?;
     let numbers = engine.numbers(program, None);

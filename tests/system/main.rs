@@ -17,6 +17,7 @@ mod repl;
 mod replay;
 mod snapshot;
 mod suites;
+mod tune;
 mod why;
 mod wire;
 mod worlds;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// From the bottom up. A module imports neither its neighbours in a layer nor anything below.
-const LAYERS: [&[&str]; 16] = [
-    &["source", "types", "files", "visible", "deep", "stream"],
+const LAYERS: [&[&str]; 17] = [
+    &["source", "types", "files", "visible", "deep", "stream", "random"],
     &["diag", "batch", "catalog"],
     &["extend"],
     &["syntax", "ann", "store"],
@@ -17,6 +17,7 @@ const LAYERS: [&[&str]; 16] = [
     &["answer"],
     &["engine"],
     &["replay"],
+    &["tune"],
     &["wire"],
     &["cli"],
     &["lib"],

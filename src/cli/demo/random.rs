@@ -1,24 +1,19 @@
-//! Random numbers that are the same everywhere: SplitMix64 (Steele, Lea, Flood 2014) and the few
-//! distributions that a world is made of.
+//! The few distributions that a world is made of.
 
-pub struct Random(u64);
+use crate::random;
+
+pub struct Random(random::Random);
 
 impl Random {
     /// A stream of its own for every name, so that one table's size changes no other table.
     pub fn new(seed: u64, name: &str) -> Random {
-        Random(xxhash_rust::xxh3::xxh3_64_with_seed(name.as_bytes(), seed))
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
+        let state = xxhash_rust::xxh3::xxh3_64_with_seed(name.as_bytes(), seed);
+        Random(random::Random::from_state(state))
     }
 
     /// From 0 up to 1, without it.
     pub fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+        (self.0.bits() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// From 0 up to `n`, without it; 0 if `n` is.

@@ -82,8 +82,12 @@ impl Source for OnDisk {
 
 /// What Ctrl-C sets instead of ending the session: at the prompt it is a key, while a query runs a
 /// signal. Through a pipe it ends the session.
-pub fn stops() -> Option<&'static AtomicBool> {
-    std::io::stdin().is_terminal().then_some(&STOP)
+pub fn stops() -> bool {
+    let is_session = std::io::stdin().is_terminal();
+    if is_session {
+        STOP.store(true, Ordering::Relaxed);
+    }
+    is_session
 }
 
 pub fn repl(project: &Project, args: &ReplArgs) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ mod each;
 mod html;
 mod json;
 pub(super) mod requests;
-mod table;
+pub(super) mod table;
 mod test_set;
 
 use super::args::within;

@@ -1,5 +1,5 @@
-//! Random numbers of resampling: SplitMix64 (Steele, Lea, Flood 2014), one stream for each draw, so that draws may
-//! be made in any order and by any number of threads.
+//! Random numbers that are the same everywhere: SplitMix64 (Steele, Lea, Flood 2014). Streams are told apart by numbers,
+//! so that they can be drawn from in any order and by any number of threads.
 
 /// A stream of random numbers.
 pub struct Random(u64);
@@ -9,6 +9,11 @@ impl Random {
     pub fn new(seed: u64, stream: u64) -> Random {
         let bytes = [seed.to_le_bytes(), stream.to_le_bytes()].concat();
         Random(xxhash_rust::xxh3::xxh3_64(&bytes))
+    }
+
+    /// The stream that begins with a state.
+    pub fn from_state(state: u64) -> Random {
+        Random(state)
     }
 
     /// 64 random bits.

@@ -1,0 +1,61 @@
+//! Writing the values that won into the files that declare the tunables.
+
+use crate::cli::{Failure, out, unreadable};
+use crate::engine::Program;
+use crate::files;
+use crate::tune::{TuneReport, Tuned, number, rewritten};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+
+/// Writes them, and gives the files that changed. Nothing is written if one of the files is no longer what was tuned:
+/// then the values are drawn as changes to make by hand.
+pub fn write(program: &Program, report: &TuneReport) -> Result<Vec<String>, Failure> {
+    let mut changes: BTreeMap<u32, Vec<(Range<usize>, String)>> = BTreeMap::new();
+    for tuned in report.tunables.iter().filter(|tuned| tuned.to != tuned.from) {
+        let change = (tuned.span.range(), number(tuned.to, tuned.whole));
+        changes.entry(tuned.span.source.0).or_default().push(change);
+    }
+    let mut texts = Vec::new();
+    for (source, changes) in changes {
+        let source = program.sources().get(crate::source::SourceId(source));
+        let path = Path::new(&*source.name);
+        let now = files::read_program(path)
+            .map_err(|error| Failure::Usage(unreadable(&source.name, &error)))?;
+        if now != *source.text {
+            draw(program, report);
+            out::say(format_args!(
+                "error: {} changed while it was tuned: nothing is written",
+                source.name
+            ));
+            return Err(Failure::Program);
+        }
+        texts.push((path.to_owned(), rewritten(&source.text, changes)));
+    }
+    let mut written = Vec::new();
+    for (path, text) in texts {
+        files::replace(&path, text.as_bytes())
+            .map_err(|error| out::failed(path.display(), &error))?;
+        written.push(path.display().to_string());
+    }
+    Ok(written)
+}
+
+/// The lines as they were and as they should be.
+fn draw(program: &Program, report: &TuneReport) {
+    for tuned in report.tunables.iter().filter(|tuned| tuned.to != tuned.from) {
+        let (old, new) = lines(program, tuned);
+        out::say(format_args!("- {old}\n+ {new}"));
+    }
+}
+
+fn lines(program: &Program, tuned: &Tuned) -> (String, String) {
+    let source = program.sources().get(tuned.span.source);
+    let range = tuned.span.range();
+    let start = source.text[..range.start].rfind('\n').map_or(0, |at| at + 1);
+    let end = source.text[range.end..].find('\n').map_or(source.text.len(), |at| range.end + at);
+    let old = &source.text[start..end];
+    let within = range.start - start..range.end - start;
+    let new = rewritten(old, vec![(within, number(tuned.to, tuned.whole))]);
+    (old.trim_end().to_owned(), new.trim_end().to_owned())
+}
