@@ -78,6 +78,7 @@ mod deep;
 #[doc(hidden)]
 pub mod describe;
 pub mod diag;
+pub mod diff;
 pub mod engine;
 #[doc(hidden)]
 pub mod exec;

@@ -44,13 +44,21 @@ pub struct InRange {
 impl InRange {
     /// What is wrong with a value outside.
     pub fn message(&self, found: f64) -> String {
-        let number = |x: f64| match self.value.ty {
+        let ((low, high), found) = (self.shown(), self.number(found));
+        format!("`{}` must lie in {low}..{high}, found {found}", self.name)
+    }
+
+    /// Its ends as a program writes them.
+    pub fn shown(&self) -> (String, String) {
+        (self.number(self.low), self.number(self.high))
+    }
+
+    fn number(&self, x: f64) -> String {
+        match self.value.ty {
             Type::Duration => crate::expr::show::duration(x as i64),
             Type::Int => format!("{x}"),
             _ => format!("{x:?}"),
-        };
-        let (low, high, found) = (number(self.low), number(self.high), number(found));
-        format!("`{}` must lie in {low}..{high}, found {found}", self.name)
+        }
     }
 }
 

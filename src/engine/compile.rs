@@ -9,6 +9,7 @@ use crate::check::{
 use crate::diag::{Diagnostic, Severity, Sink};
 use crate::expr::NodeId;
 use crate::library::Unit;
+use crate::ops::RunError;
 use crate::plan::{self, Plan, plan};
 use crate::rounds;
 use crate::source::Sources;
@@ -189,6 +190,15 @@ impl Engine {
             known.clear();
         }
         known.entry(numbers.to_vec()).or_insert_with(read).clone()
+    }
+
+    /// What a program was checked as, with the constants of its `auto`s instead of what the planner made of them.
+    pub(crate) fn as_written(&self, program: &Program) -> Result<Checked, RunError> {
+        self.can_run(&program.world)?;
+        let planned = &program.inner;
+        let raised = planned.checked.autos.iter().any(|auto| auto.number != auto.constant);
+        let first = raised.then(|| self.reread(&planned.text, &Numbers::default())).flatten();
+        Ok(first.map_or_else(|| planned.checked.clone(), |(checked, _)| checked))
     }
 
     fn reread(&self, text: &Text, numbers: &Numbers) -> Option<(Checked, Vec<Assertion>)> {

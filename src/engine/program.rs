@@ -193,6 +193,11 @@ impl Program {
         &self.inner.text.sources
     }
 
+    /// The file of the program itself.
+    pub(crate) fn source(&self) -> SourceId {
+        self.inner.text.modules.all[0].source
+    }
+
     /// The typed operators.
     pub fn checked(&self) -> &Checked {
         &self.inner.checked

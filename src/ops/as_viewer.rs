@@ -6,7 +6,8 @@ use super::kit::fanout::{Contributions, Ties, merge};
 use super::kit::fold::Merge;
 use super::shape::{Score, Shape};
 use super::{
-    Demand, Exec, Explaining, Guess, Op, Operator, Param, Part, Planning, Rest, Rewriting, RunError,
+    Demand, Exec, Explaining, Guess, Instance, Op, Operator, Param, Part, Planning, Rest,
+    Rewriting, RunError,
 };
 use crate::batch::{Pace, RowBatch};
 use crate::catalog::schema::Schema;
@@ -148,7 +149,11 @@ impl Planning for AsViewer {
     }
 }
 
-impl Rewriting for AsViewer {}
+impl Rewriting for AsViewer {
+    fn unnamed(&self) -> Option<Arc<dyn Instance>> {
+        Some(Arc::new(AsViewer { set: NodeId(0), how: self.how }))
+    }
+}
 
 impl Explaining for AsViewer {}
 

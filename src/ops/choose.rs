@@ -88,6 +88,10 @@ impl Planning for Choose {
 }
 
 impl Rewriting for Choose {
+    fn unnamed(&self) -> Option<Arc<dyn Instance>> {
+        Some(Arc::new(Choose { join: Join::default(), ..self.clone() }))
+    }
+
     fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
         mapped(self, |op: &mut Choose| vec![&mut op.condition], f)
     }

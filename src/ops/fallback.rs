@@ -127,6 +127,10 @@ impl Planning for Fallback {
 }
 
 impl Rewriting for Fallback {
+    fn unnamed(&self) -> Option<Arc<dyn Instance>> {
+        Some(Arc::new(Fallback { join: Join::default(), ..self.clone() }))
+    }
+
     fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
         mapped(self, |op: &mut Fallback| op.at_least.expr_mut().into_iter().collect(), f)
     }

@@ -99,6 +99,12 @@ impl Planning for Filter {
 }
 
 impl Rewriting for Filter {
+    fn unnamed(&self) -> Option<Arc<dyn Instance>> {
+        let mut op = self.clone();
+        op.conditions.sort_by_key(Expr::key);
+        Some(Arc::new(op))
+    }
+
     /// A condition that is always true is none.
     fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
         let conditions = self.conditions.iter().cloned().map(f);

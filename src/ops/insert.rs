@@ -188,6 +188,10 @@ impl Planning for Insert {
 }
 
 impl Rewriting for Insert {
+    fn unnamed(&self) -> Option<Arc<dyn Instance>> {
+        Some(Arc::new(Insert { join: Join::default(), ..self.clone() }))
+    }
+
     fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
         mapped(
             self,

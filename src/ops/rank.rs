@@ -270,6 +270,12 @@ impl Planning for Rank {
 }
 
 impl Rewriting for Rank {
+    /// Its heads are columns; what they do to the score is in the formula.
+    fn unnamed(&self) -> Option<Arc<dyn Instance>> {
+        let (model, score) = (String::new(), Source::Own(self.formula()?));
+        Some(Arc::new(Rank { model, heads: Vec::new(), score, ..self.clone() }))
+    }
+
     fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
         mapped(
             self,

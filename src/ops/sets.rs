@@ -212,6 +212,10 @@ impl Planning for Union {
 }
 
 impl Rewriting for Union {
+    fn unnamed(&self) -> Option<Arc<dyn Instance>> {
+        Some(Arc::new(Union { join: Join::default(), ..self.clone() }))
+    }
+
     fn hands_filters_on(&self) -> bool {
         true
     }

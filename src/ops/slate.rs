@@ -204,6 +204,12 @@ impl Op for Slate {
 impl Planning for Slate {}
 
 impl Rewriting for Slate {
+    fn unnamed(&self) -> Option<Arc<dyn Instance>> {
+        let mut op = self.clone();
+        op.rules.iter_mut().for_each(|rule| rule.text.clear());
+        Some(Arc::new(op))
+    }
+
     fn uses(&self, _: usize, own: &Used) -> Used {
         let used = own.clone().in_order().of_all_rows();
         used.reading(self.exprs())

@@ -16,7 +16,7 @@ const LAYERS: [&[&str]; 17] = [
     &["request", "library"],
     &["answer"],
     &["engine"],
-    &["replay"],
+    &["replay", "diff"],
     &["tune"],
     &["wire"],
     &["cli"],

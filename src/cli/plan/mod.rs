@@ -5,6 +5,7 @@ mod html;
 mod layout;
 mod svg;
 
+use crate::diff::arguments;
 use crate::visible::visible_lines;
 use std::ops::Range;
 
@@ -132,30 +133,6 @@ pub fn tell_apart(operators: &mut [Operator]) {
     }
 }
 
-/// Arguments as they stand between commas, those in brackets and quotes left whole.
-fn arguments(details: &str) -> Vec<String> {
-    let mut parts = vec![String::new()];
-    let (mut depth, mut quoted, mut escaped) = (0u32, false, false);
-    for c in details.chars() {
-        match c {
-            '"' if !escaped => quoted = !quoted,
-            '(' | '[' | '{' if !quoted => depth += 1,
-            ')' | ']' | '}' if !quoted => depth = depth.saturating_sub(1),
-            ',' if !quoted && depth == 0 => {
-                parts.push(String::new());
-                continue;
-            }
-            _ => {}
-        }
-        escaped = c == '\\' && !escaped;
-        if let Some(part) = parts.last_mut() {
-            part.push(c);
-        }
-    }
-    let parts = parts.iter().map(|part| part.trim().to_owned());
-    parts.filter(|part| !part.is_empty()).collect()
-}
-
 fn count(rows: u64) -> String {
     match rows {
         1 => "1 row".to_owned(),
@@ -194,7 +171,7 @@ fn clip(text: &str, n: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Operator, arguments, tell_apart};
+    use super::{Operator, tell_apart};
 
     /// An operator with nothing said of it.
     pub fn operator(id: u32, inputs: &[u32]) -> Operator {
@@ -239,12 +216,5 @@ mod tests {
         let details: Vec<&str> = operators.iter().map(|op| op.details.as_str()).collect();
         let expected = ["limit=30, merge=sum", "limit=5, merge=sum", "x > 1", "in a: 3", "in b: 3"];
         assert_eq!(details, expected);
-    }
-
-    #[test]
-    fn arguments_are_cut_at_their_commas() {
-        let parts = arguments("f(a, b), \"x, \\\", y\", {p, q}");
-        assert_eq!(parts, ["f(a, b)", "\"x, \\\", y\"", "{p, q}"]);
-        assert!(arguments("").is_empty());
     }
 }

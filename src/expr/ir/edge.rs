@@ -136,6 +136,27 @@ impl EdgeExpr {
         }
     }
 
+    /// The same edge under another name: what `name` says of it, and of the edges that it is made of before.
+    pub fn renamed(self, name: &dyn Fn(&EdgeExpr) -> String) -> EdgeExpr {
+        let boxed = |inner: Box<EdgeExpr>| Box::new(inner.renamed(name));
+        let kind = match self.kind {
+            EdgeKind::Table { .. } | EdgeKind::Reference { .. } => self.kind,
+            EdgeKind::Filter { inner, keep } => EdgeKind::Filter { inner: boxed(inner), keep },
+            EdgeKind::Weight { inner, weight } => EdgeKind::Weight { inner: boxed(inner), weight },
+            EdgeKind::Union { branches, columns } => {
+                let branches = branches.into_iter().map(|branch| branch.renamed(name)).collect();
+                EdgeKind::Union { branches, columns }
+            }
+            EdgeKind::Chain { first, second, carries_second } => {
+                let (first, second) = (boxed(first), boxed(second));
+                EdgeKind::Chain { first, second, carries_second }
+            }
+        };
+        let edge = EdgeExpr { kind, ..self };
+        let name = name(&edge);
+        EdgeExpr { name, ..edge }
+    }
+
     /// The same links from their other end.
     pub fn reversed(&self) -> EdgeExpr {
         let flip = |e: &Expr| e.clone().swapped_ends();

@@ -334,6 +334,12 @@ impl Planning for Combine {
 }
 
 impl Rewriting for Combine {
+    fn unnamed(&self) -> Option<Arc<dyn Instance>> {
+        let part = |part: &Part| Part { name: String::new(), weight: part.weight.clone() };
+        let parts = self.parts.iter().map(part).collect();
+        Some(Arc::new(Combine { parts, join: Join::default(), place: 0, ..self.clone() }))
+    }
+
     fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
         mapped(
             self,

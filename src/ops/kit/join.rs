@@ -7,7 +7,7 @@ use crate::ops::{Exec, RunError, Shape, Used};
 use crate::types::Type;
 
 /// Where each of several sets has the columns of the joined shape.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Join {
     /// By input and column of the result.
     places: Vec<Vec<Option<usize>>>,

@@ -270,6 +270,12 @@ impl Planning for Nn {
 }
 
 impl Rewriting for Nn {
+    fn unnamed(&self) -> Option<Arc<dyn Instance>> {
+        let mut op = self.clone();
+        op.keep.sort_by_key(Expr::key);
+        Some(Arc::new(op))
+    }
+
     /// A condition that is always true is none.
     fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
         let mut op = self.clone();

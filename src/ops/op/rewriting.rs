@@ -35,6 +35,12 @@ pub trait Rewriting: Op {
         None
     }
 
+    /// The operator without what makes no difference to its rows and their scores: names that the program chooses, places
+    /// of columns, columns that are only bound, the order of conditions. None if it has nothing of the kind.
+    fn unnamed(&self) -> Option<Arc<dyn Instance>> {
+        None
+    }
+
     /// Whether it stands in the place of an operator that never returns a row.
     fn is_nothing(&self) -> bool {
         false

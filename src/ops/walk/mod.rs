@@ -229,6 +229,13 @@ impl Planning for Walk {
 }
 
 impl Rewriting for Walk {
+    fn unnamed(&self) -> Option<Arc<dyn Instance>> {
+        let edge = self.edge.clone().renamed(&|_| String::new());
+        let mut op = Walk { edge, ..self.clone() };
+        op.keep.sort_by_key(Expr::key);
+        Some(Arc::new(op))
+    }
+
     fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
         let mut op = self.clone();
         let mut exprs = op.edge.exprs_mut();
