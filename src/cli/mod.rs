@@ -8,6 +8,7 @@ mod check;
 mod complete;
 mod demo;
 mod describe;
+mod diff;
 mod experiments;
 mod explain;
 mod fmt;
@@ -104,6 +105,8 @@ enum Command {
     Replay(Box<replay::ReplayArgs>),
     /// Look for better values of a program's tunables
     Tune(Box<tune::TuneArgs>),
+    /// Show what two programs mean differently, and what that does to answers
+    Diff(Box<diff::DiffArgs>),
     /// Print a completion script for a shell
     Completions(complete::CompletionsArgs),
     /// Print the manual page
@@ -169,6 +172,7 @@ impl Command {
             Command::Bench(args) => (args.project.clone(), ALL),
             Command::Replay(args) => (args.project.clone(), ALL),
             Command::Tune(args) => (args.project.clone(), ALL),
+            Command::Diff(args) => (args.project.clone(), ALL),
             Command::Describe(args) => (args.project.clone(), ALL),
             Command::Build(args) => (args.project(), &["--catalog", "--cache", "--threads"]),
             Command::Init(args) => (args.project(), &["--cache", "--threads"]),
@@ -299,6 +303,7 @@ fn run_command(cli: &Cli) -> Result<(), Failure> {
         Command::Bench(args) => bench::bench(project, args),
         Command::Replay(args) => replay::replay(project, args),
         Command::Tune(args) => tune::tune(project, args),
+        Command::Diff(args) => diff::diff(project, args),
         Command::Completions(args) => complete::completions(args),
         Command::Man(args) => complete::man(args),
     }

@@ -30,7 +30,8 @@ fn of_list(list: &List, only: Option<usize>, most: usize) -> String {
     explained.map(|(position, why)| format!("{name}{position:>3}. {}", of_row(why))).collect()
 }
 
-fn of_row(why: &Why) -> String {
+/// Why a row is there.
+pub fn of_row(why: &Why) -> String {
     let mut text = format!("{}\n", path(&why.path));
     text.extend(why.scores.iter().map(score));
     for b in &why.branches {
@@ -106,7 +107,8 @@ fn step(step: &Step) -> String {
     format!("{how}{} {}{score}{more}", step.entity, shown_key(&step.key))
 }
 
-fn not_text(not: &WhyNot) -> String {
+/// Why an entity is not there.
+pub fn not_text(not: &WhyNot) -> String {
     let list = not.list.as_ref().map_or(String::new(), |l| format!(" in {l}"));
     let outcome = match not.outcome {
         Outcome::Present => "is there",

@@ -121,7 +121,7 @@ fn row(list: &List, i: usize, row: Row) -> Json {
 }
 
 /// Why a row is there.
-fn explanation(why: &Why) -> Json {
+pub fn explanation(why: &Why) -> Json {
     let mut object = Map::new();
     object.insert("path".into(), why.path.iter().map(step).collect());
     let scores = why.scores.iter().map(|s| {
@@ -174,7 +174,7 @@ fn feature(feature: &Feature) -> Json {
 }
 
 /// Why an entity is not there.
-fn why_not(not: &WhyNot) -> Json {
+pub fn why_not(not: &WhyNot) -> Json {
     let mut object = Map::new();
     if let Some(list) = &not.list {
         object.insert("list".into(), list.clone().into());

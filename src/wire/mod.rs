@@ -49,6 +49,8 @@ pub(crate) mod values;
 mod write;
 
 pub use format::Format;
+#[cfg(feature = "cli")]
+pub(crate) use json::{explanation, why_not};
 pub use request::{
     Part, RequestError, at_from_text, duration_from_text, param_from_text, request_from_json,
     user_from_text,
