@@ -165,6 +165,13 @@ impl Opened {
         self.threads.install(run)
     }
 
+    /// What a program means that another does not; with `meaning`, whatever answers show.
+    pub fn differ(&self, old: &str, new: &str, meaning: bool) -> Result<bool, String> {
+        let (old, new) = (self.compile(old, None)?, self.compile(new, None)?);
+        let diff = self.engine.diff(&old, &new).map_err(|e| e.to_string())?;
+        Ok(!(diff.is_empty() || meaning && diff.is_output_only()))
+    }
+
     /// All diagnostics of a program.
     pub fn check(&self, program: &str) -> Vec<Found> {
         diagnostics(&self.engine, &self.folder, program)

@@ -29,7 +29,7 @@ pub fn mangled(rng: &mut Rng, text: &str) -> String {
 }
 
 /// Words and signs; spaces stay with what is before them.
-fn words(text: &str) -> Vec<String> {
+pub fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let part = |c: char| c.is_alphanumeric() || c == '_';
     let mut before = ' ';

@@ -38,6 +38,7 @@ pub fn trials() -> Vec<Trial> {
             "partial_answers_keep_out_what_conditions_keep_out",
             partial_answers_keep_out_what_conditions_keep_out,
         ),
+        trial("programs_differ_where_their_answers_do", programs_differ_where_their_answers_do),
         trial("checking_survives_whatever_is_typed", checking_survives_whatever_is_typed),
     ]
 }
@@ -105,6 +106,106 @@ fn partial_answers_keep_out_what_conditions_keep_out() {
     }
     println!("{seen:?}");
     assert!(seen.partial > 0 && seen.with_rows > 0, "{seen:?}");
+}
+
+/// A program is the same in another layout, and but for what it shows with other names; one that answers otherwise is
+/// another.
+fn programs_differ_where_their_answers_do() {
+    let seed = setting("RANDOM_SEED").unwrap_or(1).wrapping_add(31);
+    let seconds = setting("RANDOM_SECONDS").unwrap_or(15) / 2 + 1;
+    let until = Instant::now() + Duration::from_secs(seconds);
+    let (mut other_answers, mut alike) = (0, 0);
+    for number in setting("RANDOM_ONLY").map_or(0..u64::MAX, |only| only..only + 1) {
+        if Instant::now() > until {
+            break;
+        }
+        let mut rng = Rng::new(seed.wrapping_mul(1_000_003).wrapping_add(number));
+        let world = worlds::world(&mut rng);
+        let folder = tempfile::tempdir().expect("a folder for the world");
+        world.write_to(folder.path());
+        let engine = Opened::open(folder.path(), 1);
+        let requests: Vec<Request> =
+            world.entities[world.viewer].keys.iter().take(4).map(request).collect();
+        for _ in 0..PROGRAMS {
+            let program = programs::program(&mut rng, &world);
+            let others = [edited(&mut rng, &program), programs::program(&mut rng, &world)];
+            let told = same_in_other_words(&engine, &program).and_then(|()| {
+                for other in others.iter().filter(|other| engine.compile(other, None).is_ok()) {
+                    let differ = engine.differ(&program, other, false)?;
+                    let (a, b) = (engine.run(&program, &requests), engine.run(other, &requests));
+                    let (Ok(a), Ok(b)) = (a, b) else { continue };
+                    let mut both = a.iter().zip(&b);
+                    match both.find_map(|(a, b)| output::difference(a, b, false)) {
+                        Some(why) if !differ => return Err(format!("{why}\n--- other\n{other}")),
+                        Some(_) => other_answers += 1,
+                        None => alike += 1,
+                    }
+                }
+                Ok(())
+            });
+            if let Err(why) = told {
+                panic!("seed {seed}, world {number}: {why}\n--- program\n{program}");
+            }
+        }
+    }
+    println!("{other_answers} pairs with other answers, {alike} with the same");
+    assert!(other_answers > 0 && alike > 0, "{other_answers} {alike}");
+}
+
+/// Names that random programs declare.
+const DECLARED: [&str; 14] = [
+    "loved",
+    "touched",
+    "reached",
+    "some_likes",
+    "few_likes",
+    "posted",
+    "near",
+    "first",
+    "boost",
+    "both",
+    "above",
+    "s0",
+    "s1",
+    "s2",
+];
+
+/// The program in another layout, and with other names.
+fn same_in_other_words(engine: &Opened, program: &str) -> Result<(), String> {
+    let mut sink = igql::diag::Sink::default();
+    let laid_out = igql::syntax::format(program, igql::source::SourceId::default(), &mut sink)
+        .ok_or("no layout")?;
+    if guarded("a comparison", || engine.differ(program, &laid_out, false))?? {
+        return Err("it differs from itself in another layout".to_owned());
+    }
+    let words = mangle::words(program);
+    let again = |(place, word): (usize, &String)| {
+        let bare = word.trim_end();
+        // `first=1` names an argument of `mmr`
+        let is_argument = bare == word && words.get(place + 1).is_some_and(|next| next == "=");
+        match DECLARED.contains(&bare) && !is_argument {
+            true => word.replacen(bare, &format!("{bare}_again"), 1),
+            false => word.clone(),
+        }
+    };
+    let renamed: String = words.iter().enumerate().map(again).collect();
+    match guarded("a comparison", || engine.differ(program, &renamed, true))?? {
+        true => Err(format!("it differs from itself with other names\n--- renamed\n{renamed}")),
+        false => Ok(()),
+    }
+}
+
+/// The program with another digit.
+fn edited(rng: &mut Rng, program: &str) -> String {
+    let digits: Vec<usize> =
+        program.char_indices().filter(|(_, c)| c.is_ascii_digit()).map(|(at, _)| at).collect();
+    if digits.is_empty() {
+        return program.to_owned();
+    }
+    let at = *rng.pick(&digits);
+    let mut text = program.to_owned();
+    text.replace_range(at..at + 1, &rng.below(10).to_string());
+    text
 }
 
 fn checking_survives_whatever_is_typed() {

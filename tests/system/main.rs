@@ -5,6 +5,7 @@ mod builds;
 mod catalog_errors;
 mod cli;
 mod data_errors;
+mod diff;
 mod formats;
 mod fuzz;
 mod growth;
