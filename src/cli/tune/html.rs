@@ -8,11 +8,11 @@ use std::fmt::Write;
 
 const STYLE: &str = include_str!("../replay/page.css");
 /// What this page has beside that of a replay.
-const OWN_STYLE: &str = "path { fill: none; stroke: var(--own); stroke-width: 2 } .dot.best { stroke: var(--ink); stroke-width: 2 } .dot.out { fill: none; stroke: var(--soft) } .many { display: grid; grid-template-columns: repeat(auto-fill, minmax(260px, 1fr)); gap: 12px 24px } .many h3 { margin: 8px 0 0 }";
+const OWN_STYLE: &str = ".trace svg { min-width: 560px } path { fill: none; stroke: var(--own); stroke-width: 2 } .dot.best { stroke: var(--ink); stroke-width: 2 } .dot.out { fill: none; stroke: var(--soft) } .many { display: grid; grid-template-columns: repeat(auto-fill, minmax(260px, 1fr)); gap: 12px 24px } .many h3 { margin: 8px 0 0 }";
 /// Nothing is fetched, whatever a program or its data say.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
-pub fn page(report: &TuneReport, name: &str) -> String {
+pub fn page(report: &TuneReport, name: &str, written: &[String]) -> String {
     let warnings: String =
         report.warnings.iter().map(|w| format!("<li>{}</li>", escape(w))).collect();
     let warnings = match warnings.is_empty() {
@@ -30,7 +30,7 @@ pub fn page(report: &TuneReport, name: &str) -> String {
          <title>Tuning</title><style>{STYLE}{OWN_STYLE}</style></head>\n<body><h1>Tuning of {name}</h1>\
          <p>{metric} of query {query}{constraints}; {trials} trials; {training} requests train, {validation} validate, divided by {by}</p>\
          {warnings}<p>{verdict}</p>{tunables}{validated}<h2>Trace</h2><p>Each trial for the requests that train, and the best so far; hollow: a constraint does not hold</p>\
-         {trace}<h2>Tunables</h2><p>Each trial by the value that it had</p><div class=\"many\">{each}</div>{all}</body></html>\n",
+         <div class=\"scroll trace\">{trace}</div><h2>Tunables</h2><p>Each trial by the value that it had</p><div class=\"many\">{each}</div>{all}</body></html>\n",
         name = escape(name),
         metric = escape(&report.maximize.to_string()),
         query = escape(&report.query),
@@ -38,7 +38,7 @@ pub fn page(report: &TuneReport, name: &str) -> String {
         training = report.training.requests,
         validation = report.validation.requests,
         by = report.divided_by,
-        verdict = escape(table::verdict(report, &[]).trim_end()).replace('\n', "<br>"),
+        verdict = escape(table::verdict(report, written).trim_end()).replace('\n', "<br>"),
         tunables = tunables(report),
         validated = validated(report),
         trace = trace(report),

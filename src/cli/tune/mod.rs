@@ -165,7 +165,7 @@ pub fn tune(project: &Project, args: &TuneArgs) -> Result<(), Failure> {
     let text = match format {
         Format::Table => table::text(&report, &written),
         Format::Json => format!("{:#}\n", json::report(&report, &written)),
-        Format::Html => html::page(&report, &file.name),
+        Format::Html => html::page(&report, &file.name, &written),
     };
     place.write(&text)?;
     if report.stopped {
