@@ -5,7 +5,7 @@ use crate::catalog::schema::{KeyType, Schema};
 use crate::check::Checked;
 use crate::expr::read::{value as value_of, values as values_of};
 use crate::expr::run::Sets;
-use crate::expr::{NodeId, Run};
+use crate::expr::{Frame, NodeId, Run};
 use crate::request::Request;
 use crate::types::{EntityId, Key, Type, Value};
 use crate::why::{Why, WhyNot};
@@ -105,6 +105,8 @@ pub struct List {
     values: Vec<Vec<Value>>,
     /// Of every row, or empty.
     why: Vec<Why>,
+    /// How probable it was that the row is there: of every row, or empty.
+    propensities: Vec<f64>,
 }
 
 impl List {
@@ -209,6 +211,12 @@ impl<'a> Row<'a> {
     /// The score; none for null.
     pub fn score_or_null(self) -> Option<f64> {
         self.list.scores[self.place]
+    }
+
+    /// How probable it was that the row came to be there: 1 where nothing was drawn; none where there is no formula, or
+    /// the program does not tell ([`Program::telling_propensities`](crate::Program::telling_propensities)).
+    pub fn propensity(self) -> Option<f64> {
+        self.list.propensities.get(self.place).copied().filter(|p| !p.is_nan())
     }
 
     /// The values of the bound columns, in the list's order.
@@ -324,6 +332,24 @@ pub fn answers(
     answers
 }
 
+/// Adds to the rows of answers how probable it was that they came to be there.
+pub fn tell_propensities(
+    mut answers: Vec<Answer>,
+    checked: &Checked,
+    run: &Run,
+    sets: &dyn Sets,
+) -> Vec<Answer> {
+    for (place, (_, node)) in checked.results.iter().enumerate() {
+        let rows = sets.rows(*node);
+        let owners = rows.owners();
+        let all = Frame::rows(run, rows, &owners).numbers(&checked.propensities[place]);
+        for (request, answer) in answers.iter_mut().enumerate() {
+            answer.lists[place].propensities = all[rows.range(request)].to_vec();
+        }
+    }
+    answers
+}
+
 /// The answers of a run of which only some nodes' row numbers are asked.
 pub fn watched(
     checked: &Checked,
@@ -414,6 +440,7 @@ impl Shown<'_> {
             keys: Vec::new(),
             scores: Vec::new(),
             why: Vec::new(),
+            propensities: Vec::new(),
         };
         let has_lists = self.columns.iter().any(|(_, ty)| matches!(ty, Type::List(_)));
         let mut size = if has_lists { 16 } else { BLOCK };

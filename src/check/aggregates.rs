@@ -134,7 +134,7 @@ impl<'a> Checker<'a> {
     /// What an aggregate folds over the rows of a set, and where it is written.
     fn of_each_row(&mut self, value: &'a ast::Expr, set: NodeId, env: &Env<'a>) -> (Expr, Span) {
         let shape = self.graph.shape(set).clone();
-        let scope = Scope::rows(shape.entity, &shape.columns);
+        let scope = Scope::rows(&shape);
         (self.scalar(value, env, &scope, None), value.span)
     }
 
@@ -163,7 +163,7 @@ impl<'a> Checker<'a> {
             return Expr::error();
         };
         let ty = match what {
-            OfSet::Score => Type::Float,
+            OfSet::Score | OfSet::Chance | OfSet::Certain => Type::Float,
             OfSet::Position => Type::Int,
         };
         let id = row.base.clone();

@@ -70,6 +70,10 @@ pub struct Checked {
     pub graph: Graph,
     /// One unnamed set, or the lists of a page by name.
     pub results: Vec<(Option<String>, NodeId)>,
+    /// Of each result, how probable it was that a row came to be there: a number over its rows.
+    pub propensities: Vec<Expr>,
+    /// Whether answers say so.
+    pub tells_propensities: bool,
     /// What expressions read of the request, by slot: parameters, and arms of experiments.
     pub params: Vec<Parameter>,
     /// Values of the request that have to lie in a range.
@@ -109,5 +113,14 @@ impl Checked {
     /// The nodes of all results.
     pub fn roots(&self) -> Vec<NodeId> {
         self.results.iter().map(|(_, node)| *node).collect()
+    }
+
+    /// The nodes that have to run: those of all results, and the sets that tell how probable their rows were, where
+    /// answers say so.
+    pub fn wanted(&self) -> Vec<NodeId> {
+        let told = self.propensities.iter().filter(|_| self.tells_propensities);
+        let mut wanted = self.roots();
+        wanted.extend(told.flat_map(Expr::sets));
+        wanted
     }
 }

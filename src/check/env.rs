@@ -3,6 +3,7 @@
 
 use crate::expr::{EdgeExpr, Expr};
 use crate::ops::shape::BoundColumn;
+use crate::ops::{Chance, Shape};
 use crate::source::Span;
 use crate::syntax::ast;
 use crate::types::{EntityId, Type};
@@ -116,6 +117,8 @@ pub struct Row<'s> {
     pub columns: &'s [BoundColumn],
     /// Whether `score` and `position` can be read.
     pub scored: bool,
+    /// How probable it was that the row is there.
+    pub chance: Chance,
 }
 
 /// What an expression can read.
@@ -142,13 +145,16 @@ impl<'s> Scope<'s> {
     /// Rows of an entity, with nothing bound and no score.
     pub fn entity(entity: EntityId) -> Scope<'s> {
         let base = Expr::new(crate::expr::Kind::It, Type::Id(entity));
-        Scope { row: Some(Row { entity, base, columns: &[], scored: false }), ..Scope::default() }
+        let row = Row { entity, base, columns: &[], scored: false, chance: Chance::Certain };
+        Scope { row: Some(row), ..Scope::default() }
     }
 
     /// Rows of a candidate set.
-    pub fn rows(entity: EntityId, columns: &'s [BoundColumn]) -> Scope<'s> {
-        let base = Expr::new(crate::expr::Kind::It, Type::Id(entity));
-        Scope { row: Some(Row { entity, base, columns, scored: true }), ..Scope::default() }
+    pub fn rows(shape: &'s Shape) -> Scope<'s> {
+        let Shape { entity, columns, chance, .. } = shape;
+        let base = Expr::new(crate::expr::Kind::It, Type::Id(*entity));
+        let row = Row { entity: *entity, base, columns, scored: true, chance: *chance };
+        Scope { row: Some(row), ..Scope::default() }
     }
 }
 

@@ -13,6 +13,7 @@ mod amounts;
 mod autos;
 mod binder;
 mod calls;
+mod chances;
 mod checked;
 mod duplicates;
 mod edges;

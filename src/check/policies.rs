@@ -29,7 +29,7 @@ impl<'a> Checker<'a> {
             self.unknown_policy(name, &arg.value, env, shape);
             return None;
         };
-        let scope = Scope::rows(shape.entity, &shape.columns);
+        let scope = Scope::rows(shape);
         if def.params.is_empty() {
             let message = format!("policy `{}` has no parameter", name.text);
             let help = format!("write `filter({}())`", name.text);
@@ -140,7 +140,7 @@ impl<'a> Checker<'a> {
         table.find_column(name).is_some()
             || table.find_reference(name).is_some()
             || shape.find(name).is_some()
-            || matches!(name, "score" | "position" | "branch")
+            || matches!(name, "score" | "position" | "branch" | "propensity")
             || modules
                 .order(env.module)
                 .into_iter()
@@ -234,7 +234,7 @@ impl<'a> Checker<'a> {
         span: Span,
         optional: bool,
     ) -> Expr {
-        let scope = Scope::rows(shape.entity, &shape.columns);
+        let scope = Scope::rows(shape);
         let before = optional.then(|| std::mem::take(&mut self.sink));
         let found = self.call_row_def(def, "policy", span, Vec::new(), &scope, module);
         if let Some(before) = before {

@@ -48,7 +48,13 @@ pub fn check(
     let unread_params = unread(program, &inputs.params);
     let tunables = checker.tunables();
     checker.given_tunables(&tunables);
-    let checked = entry.zip(results).map(|(entry, results)| Checked {
+    let results = results.map(|results| {
+        let propensities = checker.propensities(&results);
+        (results, propensities)
+    });
+    let checked = entry.zip(results).map(|(entry, (results, propensities))| Checked {
+        propensities,
+        tells_propensities: false,
         query: entry.name,
         graph: checker.graph,
         results,

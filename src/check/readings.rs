@@ -45,6 +45,8 @@ pub(super) struct Readings<'a> {
     edges: HashMap<usize, Option<EdgeExpr>>,
     /// Names of edges that were the catalog's because their own declaration was being read.
     own_names: Vec<String>,
+    /// What `propensity` is at the nodes where chance enters.
+    pub(super) chances: HashMap<NodeId, Expr>,
     /// `auto`s with the numbers they were read with, where the planner has said some.
     autos: Vec<(Place, u64)>,
     writer: KeyWriter,

@@ -83,6 +83,8 @@ pub fn trial(
         checked: Checked {
             query: name.text.clone(),
             results: sets.into_iter().map(|set| (None, set)).collect(),
+            propensities: Vec::new(),
+            tells_propensities: false,
             params: checker.inputs.params,
             ranges: checker.inputs.ranges,
             amounts: checker.inputs.amounts,

@@ -99,7 +99,8 @@ impl<'a> Checker<'a> {
         let Some(env) = self.stand_ins(&def.params, m) else {
             return;
         };
-        let scope = Scope::rows(entity, &[]);
+        let shape = Shape::of(entity, None);
+        let scope = Scope::rows(&shape);
         if what == "policy" {
             self.typed(&def.body, &env, &scope, &Type::Bool);
         } else {

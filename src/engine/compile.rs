@@ -175,7 +175,8 @@ impl Engine {
         let mut known = program.raised.lock().unwrap_or_else(|e| e.into_inner());
         let read = || {
             let places = rounds::by_place(&program.checked, numbers);
-            let (checked, assertions) = self.reread(&program.text, &places)?;
+            let (mut checked, assertions) = self.reread(&program.text, &places)?;
+            checked.tells_propensities = program.checked.tells_propensities;
             let same = |(a, b): (&Auto, &Auto)| a.place == b.place;
             debug_assert!(checked.autos.iter().zip(&program.checked.autos).all(same));
             let text = program.text.clone();

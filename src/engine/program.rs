@@ -8,6 +8,7 @@ use crate::check::modules::Modules;
 use crate::check::{Assertion, Checked};
 use crate::diag::Diagnostic;
 use crate::exec::{self, Cache, Kept, Schedule};
+use crate::expr::random::Hasher;
 use crate::expr::{Expr, NodeId};
 use crate::library::Unit;
 use crate::ops::{Exposure, Graph, Limits};
@@ -150,7 +151,7 @@ impl Planned {
     }
 
     pub(super) fn schedule(&self) -> &Schedule {
-        let schedule = || Schedule::new(&self.checked.graph, &self.checked.roots());
+        let schedule = || Schedule::new(&self.checked.graph, &self.checked.wanted());
         self.schedule.get_or_init(schedule)
     }
 
@@ -196,6 +197,19 @@ impl Program {
     /// The file of the program itself.
     pub(crate) fn source(&self) -> SourceId {
         self.inner.text.modules.all[0].source
+    }
+
+    /// Identifies what was compiled: the texts, the query, and values of tunables that were given.
+    pub fn hash(&self) -> u64 {
+        let mut hasher = Hasher::default();
+        for (_, source) in self.sources().iter() {
+            hasher.text(&source.text);
+        }
+        hasher.text(&self.inner.checked.query);
+        for (name, value) in self.inner.text.modules.tunables.iter() {
+            hasher.text(name).int(value.to_bits() as i64);
+        }
+        hasher.finish()
     }
 
     /// The typed operators.
@@ -252,6 +266,18 @@ impl Program {
         let (checked, plan, text) = (checked.clone(), plan.clone(), text.clone());
         let rewrites = Rewrites { watched, kept: kept.cloned(), ..self.inner.rewrites.clone() };
         let snapshot = &self.world.snapshot;
+        let planned = Planned::new(checked, snapshot, plan, text, Vec::new(), rewrites);
+        let inner = Arc::new(Planned { warnings: warnings.clone(), ..planned });
+        Program { inner, world: self.world.clone() }
+    }
+
+    /// The same program, whose answers say how probable it was that each row came to be there
+    /// ([`Row::propensity`](crate::Row::propensity)).
+    pub fn telling_propensities(&self) -> Program {
+        let Planned { checked, plan, text, warnings, .. } = &*self.inner;
+        let (mut checked, plan, text) = (checked.clone(), plan.clone(), text.clone());
+        checked.tells_propensities = true;
+        let (snapshot, rewrites) = (&self.world.snapshot, self.inner.rewrites.clone());
         let planned = Planned::new(checked, snapshot, plan, text, Vec::new(), rewrites);
         let inner = Arc::new(Planned { warnings: warnings.clone(), ..planned });
         Program { inner, world: self.world.clone() }

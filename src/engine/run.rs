@@ -297,7 +297,16 @@ impl Engine {
                 false => Stop::default(),
             };
             let mut answers = match &program.rewrites.watched[..] {
-                [] => answer::answers(checked, requests, exec.run, results, &warnings, stop),
+                [] => {
+                    // a limit may have ended the run before the sets that tell it were there
+                    let tells = checked.tells_propensities && is_whole;
+                    let all =
+                        answer::answers(checked, requests, exec.run, results, &warnings, stop);
+                    match tells {
+                        true => answer::tell_propensities(all, checked, exec.run, results),
+                        false => all,
+                    }
+                }
                 nodes => answer::watched(checked, requests, exec.run, results, &warnings, nodes),
             };
             if ends || stop.has_failed() {

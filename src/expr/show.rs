@@ -114,6 +114,8 @@ impl Show<'_> {
             Kind::OfSet { what, set, .. } => match what {
                 OfSet::Score => write!(f, "score_of(#{})", set.0),
                 OfSet::Position => write!(f, "position_of(#{})", set.0),
+                OfSet::Chance => write!(f, "chance(#{})", set.0),
+                OfSet::Certain => write!(f, "certain(#{})", set.0),
             },
             Kind::OverSet { stat, set, value } => {
                 write!(f, "{}(#{}", stat.name(), set.0)?;

@@ -3,8 +3,8 @@
 use super::bind::Bound;
 use super::kit::join::{Join, Picked, bases};
 use super::{
-    Becomes, Demand, Exec, Explaining, Graph, Guess, Instance, Op, Planning, Rewriting, RunError,
-    Shape, Used, mapped,
+    Becomes, Demand, Drawing, Exec, Explaining, Graph, Guess, Instance, Op, Planning, Rewriting,
+    RunError, Shape, Used, mapped,
 };
 use crate::batch::{Pace, RowBatch};
 use crate::catalog::schema::Schema;
@@ -112,5 +112,9 @@ impl Rewriting for Choose {
 impl Explaining for Choose {
     fn passes(&self, _: usize) -> bool {
         true
+    }
+
+    fn drawing(&self) -> Drawing<'_> {
+        Drawing::Either(&self.condition)
     }
 }

@@ -1,7 +1,7 @@
 //! The graph of a program: one node per operator instance. Equal sub-pipelines are one node,
 //! because adding a node that is there already gives the one that is there.
 
-use super::{Effect, Instance, Shape};
+use super::{Chance, Effect, Instance, Shape};
 use crate::catalog::schema::Schema;
 use crate::expr::{Expr, KeyWriter, NodeId};
 use crate::source::Span;
@@ -153,6 +153,11 @@ impl Graph {
     /// The same nodes, to put other operators in their places.
     pub fn to_rewrite(&self) -> Graph {
         Graph { nodes: self.nodes.clone(), ..Graph::default() }
+    }
+
+    /// Notes how probable it was that rows came to be among those of a node.
+    pub fn set_chance(&mut self, id: NodeId, chance: Chance) {
+        Arc::make_mut(&mut self.nodes[id.0 as usize]).shape.chance = chance;
     }
 
     /// Notes what else is known of the rows of a node.

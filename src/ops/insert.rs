@@ -4,8 +4,8 @@ use super::bind::{Bind, Bound, Quantity, Role};
 use super::kit::join::{Join, Picked, bases};
 use super::kit::values::elements;
 use super::{
-    Demand, Exec, Explaining, Guess, Instance, Op, Operator, Param, Planning, Rest, Rewriting,
-    RunError, Used, mapped,
+    Demand, Drawing, Exec, Explaining, Guess, Instance, Op, Operator, Param, Planning, Rest,
+    Rewriting, RunError, Used, mapped,
 };
 use crate::batch::{Pace, RowBatch};
 use crate::catalog::schema::Schema;
@@ -224,6 +224,10 @@ impl Explaining for Insert {
 
     fn passes(&self, input: usize) -> bool {
         input == 0
+    }
+
+    fn drawing(&self) -> Drawing<'_> {
+        Drawing::Any
     }
 }
 

@@ -4,14 +4,14 @@
 use super::bind::{Bind, Bound, Quantity};
 use super::kit::counts::some_rows;
 use super::{
-    Demand, Exec, Explaining, Guess, Instance, Op, Operator, Param, Planning, Rest, Rewriting,
-    RunError, Used, mapped,
+    Demand, Drawing, Exec, Explaining, Guess, Instance, Op, Operator, Param, Planning, Rest,
+    Rewriting, RunError, Used, mapped,
 };
 use crate::batch::{BLOCK, RowBatch, arrange, blocks, places, sort_key};
 use crate::catalog::schema::Schema;
 use crate::expr::random::{Hasher, unit};
 use crate::expr::show::show;
-use crate::expr::{Expr, Frame};
+use crate::expr::{Expr, Frame, Level};
 use crate::types::{EntityId, Type};
 use std::sync::Arc;
 
@@ -147,6 +147,13 @@ impl Rewriting for Sample {
 impl Explaining for Sample {
     fn passes(&self, input: usize) -> bool {
         input == 0
+    }
+
+    fn drawing(&self) -> Drawing<'_> {
+        match self.weight.as_ref().is_none_or(|weight| weight.level < Level::Row) {
+            true => Drawing::Sample(&self.n),
+            false => Drawing::Weighted,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::kit::join::Join;
 use super::kit::members::Ids;
 use super::shape::Shape;
 use super::{
-    Becomes, Demand, Effect, Exec, Explaining, Graph, Guess, Instance, Op, Part, Planning,
+    Becomes, Demand, Drawing, Effect, Exec, Explaining, Graph, Guess, Instance, Op, Part, Planning,
     Rewriting, RunError, Used,
 };
 use crate::batch::{
@@ -240,6 +240,10 @@ impl Explaining for Union {
 
     fn mixes_scores(&self) -> bool {
         true
+    }
+
+    fn drawing(&self) -> Drawing<'_> {
+        Drawing::Any
     }
 }
 

@@ -6,6 +6,7 @@
 //! what puts sets together [`Shape::joined`]. What an operator does not say is taken over where it
 //! still holds, and unknown where it may not.
 
+use super::Chance;
 use super::bounds::satisfying;
 use crate::catalog::schema::Schema;
 use crate::deep::recurse;
@@ -173,6 +174,8 @@ pub struct Shape {
     pub holds: Vec<Expr>,
     /// None where the numbers in the program are no bound (`all(media)`, a limit of `auto`).
     pub asked: Option<Asked>,
+    /// How probable it was that a row came to be here; noted when the operator is added to a graph.
+    pub chance: Chance,
 }
 
 impl Shape {
@@ -201,6 +204,7 @@ impl Shape {
             known: Vec::new(),
             holds: Vec::new(),
             asked: None,
+            chance: Chance::Certain,
         }
     }
 

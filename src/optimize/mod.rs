@@ -128,7 +128,7 @@ struct Rewriting<'a> {
 
 impl<'a> Rewriting<'a> {
     fn new(checked: &Checked, snapshot: &'a Snapshot, watched: &'a [NodeId]) -> Self {
-        let results = checked.roots();
+        let results = checked.wanted();
         let running = checked.graph.running(&results);
         Rewriting { snapshot, graph: checked.graph.to_rewrite(), results, watched, running }
     }

@@ -56,7 +56,7 @@ fn of_sets(expr: &Expr, used: &mut [Used]) {
     expr.walk_sets(&mut |part| match &part.kind {
         Kind::InSet { set, .. } => used[set.0 as usize].add(Used::members()),
         Kind::OfSet { set, what, .. } => used[set.0 as usize].add(match what {
-            OfSet::Score => Used::members(),
+            OfSet::Score | OfSet::Chance | OfSet::Certain => Used::members(),
             OfSet::Position => Used::members().in_order(),
         }),
         Kind::OverSet { set, stat, value } => {

@@ -30,7 +30,7 @@ pub type Again = Vec<Option<Vec<u64>>>;
 /// The nodes whose rows are read after a run of the graph `ran`, beside how many they are: by the answers,
 /// to judge whether there is another round, and to say what took most rows.
 pub fn read_after(checked: &Checked, ran: &Graph) -> Vec<NodeId> {
-    let mut read = checked.roots();
+    let mut read = checked.wanted();
     for id in (0..ran.len() as u32).map(NodeId) {
         let node = ran.get(id);
         // numbers and conditions of the request

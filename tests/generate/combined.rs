@@ -131,11 +131,30 @@ impl Maker<'_> {
 
     pub fn sample(&mut self, made: Made) -> Made {
         let n = 1 + self.rng.below(4);
-        let weight = match self.rng.below(3) {
+        let weight = match self.rng.below(5) {
             0 => format!(", {}", self.expr(&made, Ty::Float)),
             1 => ", weight=position, salt=\"s\"".to_owned(),
             _ => String::new(),
         };
-        made.then(&format!(".sample({n}{weight})"))
+        self.weighted |= !weight.is_empty();
+        let sampled = made.then(&format!(".sample({n}{weight})"));
+        self.with_propensity(sampled)
+    }
+
+    /// Rows that were drawn, perhaps with how probable they were.
+    pub fn with_propensity(&mut self, mut made: Made) -> Made {
+        if self.weighted || self.rng.one_in(2) {
+            return made;
+        }
+        if self.rng.one_in(2) {
+            made = self.operator(made);
+        }
+        if !made.bound.iter().any(|(name, _)| name == "cf0") {
+            made.bound.push(("cf0".to_owned(), Ty::Float));
+        }
+        let step = self
+            .rng
+            .text(&[".let(cf0=propensity)", ".filter(propensity < 0.9).let(cf0=propensity)"]);
+        made.then(&step)
     }
 }

@@ -43,7 +43,11 @@ impl Maker<'_> {
             }
             _ => step,
         };
-        Made { text: format!("{}{step}", parents.text), entity, bound: parents.bound }
+        let made = Made { text: format!("{}{step}", parents.text), entity, bound: parents.bound };
+        match step.contains("order=random") {
+            true => self.with_propensity(made),
+            false => made,
+        }
     }
 
     fn call(&mut self, name: &str, arguments: &[&str]) -> String {

@@ -20,6 +20,8 @@ pub struct Maker<'w> {
     /// Sets bound at top level: name, entity.
     pub sets: Vec<(String, Made)>,
     declared: bool,
+    /// Whether rows were sampled by weight, of which nobody knows how probable they were.
+    pub weighted: bool,
 }
 
 const NAMES: [&str; 3] = ["user", "acct", "item"];
@@ -62,7 +64,7 @@ const DECLARATIONS: [(&str, &str); 13] = [
 /// A program over a world.
 pub fn program(rng: &mut Rng, world: &World) -> String {
     let declared = rng.one_in(2);
-    let mut maker = Maker { rng: rng.clone(), world, sets: Vec::new(), declared };
+    let mut maker = Maker { rng: rng.clone(), world, sets: Vec::new(), declared, weighted: false };
     let bindings = maker.rng.below(3);
     for i in 0..bindings {
         let entity = *maker.rng.pick(&[ACCT, ITEM, ITEM]);
@@ -266,7 +268,7 @@ impl Maker<'_> {
         Made { text: format!("({}{between} {op} {set})", made.text), ..made }
     }
 
-    fn operator(&mut self, made: Made) -> Made {
+    pub fn operator(&mut self, made: Made) -> Made {
         match self.rng.below(10) {
             0 | 1 => self.bind(made),
             2..5 => self.filter(made),

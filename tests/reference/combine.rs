@@ -1,6 +1,7 @@
 //! Sets made of several: `combine`, `fallback`, `insert`, `as_viewer`; and `sample`.
 
 use super::args::Args;
+use super::chances::Chance;
 use super::env::Env;
 use super::fanout::fold_scores;
 use super::narrow::{columns_as, taken};
@@ -68,7 +69,7 @@ impl<'a> Interp<'a> {
             result = result.by_score_alone();
         }
         result.rows.truncate(take);
-        result
+        result.any_of(&sets_of(&branches))
     }
 
     /// The next set while there are fewer rows than asked for.
@@ -90,7 +91,7 @@ impl<'a> Interp<'a> {
                 }
             }
         }
-        result
+        result.made_of(&sets_of(&branches))
     }
 
     /// Rows of another set at fixed positions: as many as there are slots that the list reaches.
@@ -115,7 +116,7 @@ impl<'a> Interp<'a> {
         for (slot, row) in slots[..n].iter().zip(&others.rows) {
             result.insert(slot - 1, row.clone());
         }
-        joined.with_rows(result)
+        joined.with_rows(result).any_of(&[&set, &other])
     }
 
     /// Positions, ascending, each once.
@@ -170,7 +171,19 @@ impl<'a> Interp<'a> {
         drawn.sort_by(|a, b| b.0.partial_cmp(&a.0).expect("numbers").then(a.1.cmp(&b.1)));
         let mut places: Vec<usize> = drawn.into_iter().take(n).map(|(_, place)| place).collect();
         places.sort_unstable();
-        set.with_rows(places.iter().map(|&place| set.rows[place].clone()).collect())
+        let drawn = n as f64 / set.rows.len() as f64;
+        let row = |&place: &usize| {
+            let row = &set.rows[place];
+            Row { chance: row.chance.map(|before| before * drawn.min(1.0)), ..row.clone() }
+        };
+        let sampled = set.with_rows(places.iter().map(row).collect());
+        // the same for all rows
+        let is_number = |e: &Expr| matches!(e.kind, ExprKind::Float(_) | ExprKind::Int(_));
+        let weighted = args.get("weight").is_some_and(|weight| !is_number(weight));
+        match weighted || set.chance == Chance::Unknown {
+            true => sampled.unknown(),
+            false => Set { chance: Chance::Drawn, ..sampled },
+        }
     }
 
     /// A set as each row sees it, merged.
@@ -188,7 +201,7 @@ impl<'a> Interp<'a> {
         let Some(first) = seen.first() else {
             // nobody is asked: what columns there would be is known from anyone's view
             let shape = self.as_viewer(0).set(expr, env, role, &[]);
-            return shape.with_rows(Vec::new());
+            return shape.with_rows(Vec::new()).made_of(&[&*members, &*shape]);
         };
         let mut ids: Vec<u32> = seen.iter().flat_map(|s| s.rows.iter().map(|r| r.id)).collect();
         ids.sort_unstable();
@@ -208,7 +221,8 @@ impl<'a> Interp<'a> {
                 ..witness.expect("someone has it").clone()
             })
         };
-        first.with_rows(ids.into_iter().filter_map(merged).collect()).by_score()
+        let all = first.with_rows(ids.into_iter().filter_map(merged).collect()).by_score();
+        all.made_of(&[&*members, first])
     }
 
     fn branches(
@@ -248,6 +262,10 @@ fn arguments<'a>(
     let named = sets.map(|a| (a.name.as_ref().map(|n| n.text.as_str()), &a.value));
     let settings = call.args.iter().filter(|a| is_setting(a)).collect();
     (first.into_iter().chain(named).collect(), settings)
+}
+
+fn sets_of(branches: &[Branch]) -> Vec<&Set> {
+    branches.iter().map(|branch| &*branch.set).collect()
 }
 
 /// No rows, with the columns of all branches.

@@ -1,5 +1,6 @@
 //! Row expressions.
 
+use super::chances::Chance;
 use super::env::{Closure, Env};
 use super::rows::At;
 use super::value::{self, Value, maybe_float};
@@ -163,6 +164,7 @@ impl<'a> Interp<'a> {
         }
         self.built_in(name, at)
             .or_else(|| self.link_name(name, at))
+            .or_else(|| propensity(name, at))
             .or_else(|| at.row().and_then(|row| row.column(name)))
             .or_else(|| self.entity_name(name, at))
             .or_else(|| self.declared(name))
@@ -302,6 +304,12 @@ impl At {
             other => other.clone(),
         }
     }
+}
+
+/// How probable the row was, of rows that are drawn.
+fn propensity(name: &str, at: &At) -> Option<Value> {
+    let row = at.row().filter(|row| name == "propensity" && row.chance != Chance::Certain)?;
+    Some(maybe_float(row.row.chance))
 }
 
 fn is_link(expr: &Expr, env: &Env) -> bool {

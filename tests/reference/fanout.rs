@@ -1,6 +1,7 @@
 //! `walk` and `nn`: contributions of parents, merged by entity.
 
 use super::args::Args;
+use super::chances::Chance;
 use super::env::Env;
 use super::links::{Ends, Links};
 use super::pushdown::Pushed;
@@ -52,12 +53,23 @@ impl<'a> Interp<'a> {
         };
         let (most, auto) = self.limit(call, limit, 100, env, role);
         let (mut contributions, mut found) = (Vec::new(), Vec::new());
+        let random = self.bare_name(args.get("order"), env, "") == "random";
+        let mut chances: HashMap<u32, Option<f64>> = HashMap::new();
         for (parent, row) in parents.rows.iter().enumerate() {
             let wanted = |i: &(usize, f64)| self.all_hold(&conjuncts, links.to, links.list[i.0].to);
             let mut taken: Vec<(usize, f64)> =
                 self.weighed(&links, row.id, &args, env).into_iter().filter(wanted).collect();
+            let share = most.map_or(1.0, |most| most as f64 / taken.len() as f64).min(1.0);
+            let all = taken.clone();
             self.put_in_order(&mut taken, &links, &args, env);
             taken.truncate(most.unwrap_or(usize::MAX));
+            // a link that is drawn could have been any
+            for (i, _) in if random { &all } else { &taken } {
+                let drawn = if random { share } else { 1.0 };
+                let known = chances.entry(links.list[*i].to).or_insert(Some(0.0));
+                let chance = row.chance.map(|chance| chance * drawn);
+                *known = known.zip(chance).map(|(p, q)| p + q - p * q);
+            }
             found.push(taken.len());
             contributions.extend(taken.iter().map(|&(i, weight)| {
                 let to = links.list[i].to;
@@ -65,7 +77,17 @@ impl<'a> Interp<'a> {
             }));
         }
         self.follows(auto, &found, before);
-        self.merge(&parents, links.to, contributions, self.bare_name(args.get("merge"), env, "max"))
+        let merge = self.bare_name(args.get("merge"), env, "max");
+        let mut reached = self.merge(&parents, links.to, contributions, merge);
+        reached.chance = match parents.chance {
+            Chance::Certain if !random => Chance::Certain,
+            Chance::Unknown => Chance::Unknown,
+            _ => Chance::Drawn,
+        };
+        for row in &mut reached.rows {
+            row.chance = chances[&row.id];
+        }
+        reached
     }
 
     /// The links of a parent that pass `within` and `where`, with their weights; those whose
@@ -270,11 +292,13 @@ impl<'a> Interp<'a> {
                 id,
                 score: fold_scores(method, &group.iter().map(|c| c.score).collect::<Vec<_>>()),
                 columns: witness.columns.clone(),
+                chance: witness.chance,
             }
         };
         let rows = groups.into_iter().map(row).collect();
-        Set { entity, names: parents.names.clone(), rows, selected: parents.selected }
+        Set { entity, names: parents.names.clone(), rows, ..*parents }
             .by_score_alone()
+            .made_of(&[parents])
     }
 }
 

@@ -19,6 +19,7 @@ mod aggregates;
 mod args;
 pub mod autos;
 mod beta;
+mod chances;
 mod combine;
 mod edges;
 mod experiments;

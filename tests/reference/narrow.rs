@@ -3,6 +3,7 @@
 use super::Interp;
 use super::Role;
 use super::args::{Args, Quantity};
+use super::chances::Chance;
 use super::env::Env;
 use super::pushdown::{Conjunct, Pushed};
 use super::rows::{At, Row, Set, compare_scores};
@@ -200,14 +201,19 @@ impl Set {
             ..r.clone()
         };
         let rows = self.rows.iter().map(row).collect();
-        Set { entity: self.entity, names: names.to_vec(), rows, selected: true }
+        Set { names: names.to_vec(), rows, selected: true, ..*self }
     }
 
     /// The rows that another set has (or has not).
     pub fn keep_if(&self, other: &Set, present: bool) -> Set {
         let others: HashSet<u32> = other.rows.iter().map(|r| r.id).collect();
         let keep = |r: &&Row| others.contains(&r.id) == present;
-        self.with_rows(self.rows.iter().filter(keep).cloned().collect())
+        let kept = self.with_rows(self.rows.iter().filter(keep).cloned().collect());
+        // what was drawn on the right decides what stays
+        match other.chance {
+            Chance::Certain => kept,
+            _ => kept.unknown(),
+        }
     }
 
     /// The rows with the columns of both sets; those it lacks are null.
@@ -216,7 +222,7 @@ impl Set {
         names.extend(b.names.iter().filter(|n| !a.names.contains(n)).cloned());
         let row = |r: &Row| Row { columns: columns_as(&names, self, r), ..r.clone() };
         let rows = self.rows.iter().map(row).collect();
-        Set { entity: self.entity, names: names.clone(), rows, selected: self.selected }
+        Set { names: names.clone(), rows, ..*self }
     }
 
     /// `a | b`: the row of the larger score, of equals that of `a`. By score, then as the rows stand in
@@ -236,7 +242,7 @@ impl Set {
             }
         }
         all.rows.extend(better);
-        all.by_score_alone()
+        all.by_score_alone().any_of(&[self, other])
     }
 }
 

@@ -148,7 +148,7 @@ impl<'a> Interp<'a> {
         let fits = |p: &&Pushed<'a>| {
             let names = [&p.bound, carried].concat();
             let bound = Bound {
-                built_in: &["score", "position", "branch"],
+                built_in: &["score", "position", "branch", "propensity"],
                 names: &names,
                 entity,
                 link: None,
@@ -171,9 +171,10 @@ impl<'a> Interp<'a> {
         })
     }
 
-    /// Does an expression read the position of the row?
+    /// Does an expression read the position of the row, or how probable it was?
     pub fn reads_position(&self, expr: &'a Expr, env: &Env<'a>, entity: usize) -> bool {
-        let bound = Bound { built_in: &["position"], names: &[], entity, link: None };
+        let built_in = &["position", "propensity"];
+        let bound = Bound { built_in, names: &[], entity, link: None };
         self.reads(expr, env, &bound)
     }
 
@@ -335,7 +336,7 @@ impl<'a> Interp<'a> {
 }
 
 /// The expressions that an expression is made of.
-fn parts<'a>(expr: &'a Expr, f: &mut dyn FnMut(&'a Expr)) {
+pub fn parts<'a>(expr: &'a Expr, f: &mut dyn FnMut(&'a Expr)) {
     match &expr.kind {
         ExprKind::List(items) => items.iter().for_each(f),
         ExprKind::Unary { operand, .. } => f(operand),

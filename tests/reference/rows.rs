@@ -1,5 +1,6 @@
 //! Candidate sets, and the places at which a row expression can be read.
 
+use super::chances::Chance;
 use super::links::Links;
 use super::value::Value;
 use std::rc::Rc;
@@ -13,6 +14,8 @@ pub struct Set {
     pub rows: Vec<Row>,
     /// True after `select`: the columns, and only they, are the output.
     pub selected: bool,
+    /// What is known of how probable the rows were.
+    pub chance: Chance,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +25,8 @@ pub struct Row {
     pub score: Option<f64>,
     /// One per name of the set.
     pub columns: Vec<Value>,
+    /// How probable it was that it is here; none where nobody knows.
+    pub chance: Option<f64>,
 }
 
 impl Set {
@@ -30,13 +35,13 @@ impl Set {
     }
 
     pub fn of(entity: usize, rows: impl IntoIterator<Item = (u32, Option<f64>)>) -> Set {
-        let row = |(id, score)| Row { id, score, columns: Vec::new() };
+        let row = |(id, score)| Row { id, score, columns: Vec::new(), chance: Some(1.0) };
         Set { entity, rows: rows.into_iter().map(row).collect(), ..Set::default() }
     }
 
     /// The same columns with other rows.
     pub fn with_rows(&self, rows: Vec<Row>) -> Set {
-        Set { entity: self.entity, names: self.names.clone(), rows, selected: self.selected }
+        Set { rows, names: self.names.clone(), ..*self }
     }
 
     pub fn position(&self, id: u32) -> Option<usize> {
@@ -74,6 +79,7 @@ impl Set {
                 row: row.clone(),
                 position: Some(i + 1),
                 names: names.clone(),
+                chance: self.chance,
             }))
         };
         self.rows.iter().enumerate().map(place).collect::<Vec<_>>().into_iter()
@@ -104,13 +110,15 @@ pub struct RowAt {
     pub row: Row,
     pub position: Option<usize>,
     pub names: Rc<Vec<String>>,
+    /// Of its set.
+    pub chance: Chance,
 }
 
 impl RowAt {
     /// The entity alone: no score, no position, no bound columns.
     pub fn bare(entity: usize, id: u32) -> RowAt {
-        let row = Row { id, score: None, columns: Vec::new() };
-        RowAt { entity, row, position: None, names: Rc::default() }
+        let row = Row { id, score: None, columns: Vec::new(), chance: Some(1.0) };
+        RowAt { entity, row, position: None, names: Rc::default(), chance: Chance::Certain }
     }
 
     pub fn column(&self, name: &str) -> Option<Value> {

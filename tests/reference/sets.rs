@@ -1,10 +1,11 @@
 //! Evaluation of sets: which operator or def an expression means.
 
+use super::chances::Chance;
 use super::env::Env;
 use super::expr::bind_block;
 use super::pushdown::Pushed;
 use super::rows::{Answer, At, Set};
-use super::shape::Called;
+use super::shape::{Called, OPERATORS, SOURCES};
 use super::value::Value;
 use super::{Interp, Role};
 use igql::syntax::ast::{BinaryOp, Expr, ExprKind};
@@ -94,7 +95,16 @@ impl<'a> Interp<'a> {
                 let (a, of_a) = self.led(|| self.set(then, env, role, &[]));
                 let (b, of_b) = self.led(|| self.set(otherwise, env, role, &[]));
                 self.comes_from(if holds { &of_a } else { &of_b });
-                if holds { a.with_names_of(&a, &b) } else { b.with_names_of(&a, &b) }
+                let taken = if holds { a.with_names_of(&a, &b) } else { b.with_names_of(&a, &b) };
+                match [a.chance, b.chance] {
+                    [Chance::Certain, Chance::Certain] => taken,
+                    sides
+                        if sides.contains(&Chance::Unknown) || self.is_tainted(condition, env) =>
+                    {
+                        taken.unknown()
+                    }
+                    _ => Set { chance: Chance::Drawn, ..taken },
+                }
             }
             ExprKind::Binary { op, left, right } => {
                 self.set_algebra(*op, (left, right), env, role, pushed)
@@ -144,6 +154,14 @@ impl<'a> Interp<'a> {
     }
 
     fn set_call(&self, call: &Called<'a>, env: &Env<'a>, role: Role, pushed: &[Pushed<'a>]) -> Set {
+        let set = self.operator(call, env, role, pushed);
+        match OPERATORS.contains(&call.name) || SOURCES.contains(&call.name) {
+            true => self.untainted(set, call, env),
+            false => set,
+        }
+    }
+
+    fn operator(&self, call: &Called<'a>, env: &Env<'a>, role: Role, pushed: &[Pushed<'a>]) -> Set {
         match call.name {
             "all" => self.all(call, env),
             "given" => self.given(call, env),

@@ -199,7 +199,7 @@ impl<'a> Bind for Binder<'_, 'a> {
         let Some(expr) = self.arg(param) else {
             return Some(None);
         };
-        let scope = Scope::rows(shape.entity, &shape.columns);
+        let scope = Scope::rows(shape);
         match ty {
             Some(ty) => Self::checked(self.checker.typed(expr, self.env, &scope, ty)).map(Some),
             None if self.is_list_of_keys(param, expr, &scope) => None,
@@ -208,7 +208,7 @@ impl<'a> Bind for Binder<'_, 'a> {
     }
 
     fn further_keys(&mut self, shape: &Shape) -> Option<Vec<(Expr, Span)>> {
-        let scope = Scope::rows(shape.entity, &shape.columns);
+        let scope = Scope::rows(shape);
         let keys: Vec<Option<(Expr, Span)>> = std::mem::take(&mut self.rest)
             .into_iter()
             .map(|arg| {
@@ -223,7 +223,7 @@ impl<'a> Bind for Binder<'_, 'a> {
         let Some(expr) = self.arg(param) else {
             return Some(None);
         };
-        let scope = Scope::rows(shape.entity, &shape.columns);
+        let scope = Scope::rows(shape);
         let parts: Vec<&'a ast::Expr> = match &expr.kind {
             ExprKind::List(items) => items.iter().collect(),
             _ => vec![expr],
@@ -256,7 +256,7 @@ impl<'a> Bind for Binder<'_, 'a> {
             ExprKind::List(items) => items,
             _ => std::slice::from_ref(expr),
         };
-        let scope = Scope::rows(shape.entity, &shape.columns);
+        let scope = Scope::rows(shape);
         let relaxed: Vec<_> = items
             .iter()
             .map(|item| {

@@ -34,7 +34,7 @@ impl<'a> Binder<'_, 'a> {
         shape: &Shape,
         earlier: &[Option<Expr>],
     ) -> Option<Expr> {
-        let scope = Scope::rows(shape.entity, &shape.columns);
+        let scope = Scope::rows(shape);
         let checker = &mut *self.checker;
         checker.passes(&arg.value, self.env, shape.entity, &mut self.passed);
         let condition = Self::checked(checker.typed(&arg.value, self.env, &scope, &Type::Bool))?;
@@ -49,7 +49,7 @@ impl<'a> Binder<'_, 'a> {
         if name.is_none() && (all || self.named_columns(&arg.value).is_some()) {
             return None;
         }
-        let scope = Scope::rows(shape.entity, &shape.columns);
+        let scope = Scope::rows(shape);
         let expr = Self::checked(self.checker.scalar(&arg.value, self.env, &scope, None));
         self.ok &= name.is_some() && expr.is_some();
         let name = name?;

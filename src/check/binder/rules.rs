@@ -44,7 +44,7 @@ impl<'a> Binder<'_, 'a> {
             }
             return None;
         };
-        let scope = Scope::rows(shape.entity, &shape.columns);
+        let scope = Scope::rows(shape);
         if self.checker.report_quoted(key, &scope) {
             self.ok = false;
             return None;

@@ -145,7 +145,7 @@ impl<'a> Checker<'a> {
                 let features: Vec<_> = items
                     .iter()
                     .map(|item| {
-                        let scope = Scope::rows(shape.entity, &shape.columns);
+                        let scope = Scope::rows(shape);
                         let typed = self.scalar(item, env, &scope, None);
                         self.feature(typed, item.span, setting)
                     })
@@ -170,7 +170,7 @@ impl<'a> Checker<'a> {
         let features: Vec<_> = fields
             .iter()
             .map(|(name, _)| {
-                let scope = Scope::rows(shape.entity, &shape.columns);
+                let scope = Scope::rows(shape);
                 let typed = self.name(&name.text, name.span, env, &scope);
                 self.feature(typed, name.span, setting)
             })

@@ -171,7 +171,7 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
         shape: &Shape,
     ) -> Option<Expr> {
-        let scope = Scope::rows(shape.entity, &shape.columns);
+        let scope = Scope::rows(shape);
         let typed = self.typed(expr, env, &scope, &Type::Float);
         (!typed.is_error()).then_some(typed)
     }

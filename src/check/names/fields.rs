@@ -4,6 +4,7 @@ use crate::check::env::{Env, Row, Scope};
 use crate::check::{Checker, bare_name};
 use crate::diag::{Diagnostic, code};
 use crate::expr::ir::{Expr, Kind};
+use crate::ops::Chance;
 use crate::syntax::ast::{self, Name};
 use crate::types::Type;
 
@@ -31,7 +32,7 @@ impl<'a> Checker<'a> {
         let Type::Id(entity) = id.ty else {
             return self.no_field(receiver, name, &id);
         };
-        let row = Row { entity, base: id, columns: &[], scored: false };
+        let row = Row { entity, base: id, columns: &[], scored: false, chance: Chance::Certain };
         match self.entity_name_of(&name.text, name.span, env, &row) {
             Some(found) => found,
             None => self.unknown_column(&name.text, name.span, entity, env.module, &[]),

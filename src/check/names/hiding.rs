@@ -34,7 +34,7 @@ impl<'a> Checker<'a> {
     /// Notes a built-in name that is read where the entity has a column of that name.
     pub(super) fn note_built_in(&mut self, name: &str, span: Span, scope: &Scope<'_>) {
         if let Some(row) = scope.nearest_row()
-            && ["score", "position", "branch", "now"].contains(&name)
+            && ["score", "position", "branch", "propensity", "now"].contains(&name)
             && self.has_column(row.entity, name)
         {
             self.shadows(Shadow::built_in(name, row.entity, span));

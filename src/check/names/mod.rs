@@ -10,13 +10,14 @@ use super::state::address;
 use super::{Checker, Parameter};
 use crate::diag::{Diagnostic, code};
 use crate::expr::ir::{EdgeExpr, EdgeKind, Expr, Kind, Level, LinkField, Scalar, read};
+use crate::ops::Chance;
 use crate::source::Span;
 use crate::syntax::ast::{self, ItemKind, Name};
 use crate::types::{EntityId, Type};
 
 /// Names that mean something in every row; nothing else may be bound to them.
-pub const BUILT_IN: [&str; 8] =
-    ["it", "viewer", "row", "score", "position", "branch", "now", "why"];
+pub const BUILT_IN: [&str; 9] =
+    ["it", "viewer", "row", "score", "position", "branch", "propensity", "now", "why"];
 
 impl<'a> Checker<'a> {
     /// What a bare name means in a row expression.
@@ -111,6 +112,10 @@ impl<'a> Checker<'a> {
         if let Some(found) = self.link_name(name, scope) {
             self.note_link_name(name, span, &found, scope);
             return Some(found);
+        }
+        if let Some(chance) = drawn(name, scope) {
+            self.note_built_in(name, span, scope);
+            return Some(self.chance_of(chance, span));
         }
         if let Some(found) = self.row_name(name, span, env, scope) {
             return Some(found);
@@ -354,6 +359,7 @@ impl<'a> Checker<'a> {
     /// Whether a name is one of the link or the row that an expression is about.
     pub(super) fn is_in_scope(&self, name: &str, scope: &Scope<'_>) -> bool {
         built_in(name, scope).is_some()
+            || drawn(name, scope).is_some()
             || self.link_name(name, scope).is_some()
             || scope.row.as_ref().is_some_and(|row| self.row_has(name, row))
             || scope.outer.is_some_and(|outer| self.is_in_scope(name, outer))
@@ -431,6 +437,12 @@ fn built_in(name: &str, scope: &Scope<'_>) -> Option<Expr> {
         true => Expr::new(Kind::Outer(outer), ty),
         false => outer,
     })
+}
+
+/// What `propensity` is about: rows that are drawn. Of others there is nothing to say, and a column may have the name.
+fn drawn(name: &str, scope: &Scope<'_>) -> Option<Chance> {
+    let chance = scope.row.as_ref().filter(|_| name == "propensity")?.chance;
+    (chance != Chance::Certain).then_some(chance)
 }
 
 /// The stored table under an edge that only filters or weighs it.

@@ -118,6 +118,12 @@ impl<'a> Checker<'a> {
             let help = "use it in `filter`, `let`, `score` or another operator of a set";
             return self.report(Diagnostic::new(code::E0312, span, message).help(help));
         }
+        if name == "propensity" && !self.here.open_rows {
+            let message =
+                "`propensity` is known of rows that are drawn, and nothing is drawn before this";
+            let help = "it stands behind `sample(n)` and `walk(edge, order=random)`";
+            return self.report(Diagnostic::new(code::E0312, span, message).help(help));
+        }
         if name == "user" {
             let message = "`user` is a candidate set; a value is needed here";
             let help = "the requesting user is `viewer`: `viewer.country`";

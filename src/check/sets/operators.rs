@@ -79,6 +79,7 @@ impl<'a> Checker<'a> {
     ) -> NodeId {
         let by_key = matches!(op.name(), "user" | "given");
         let node = self.graph.add(op, inputs, shape, span);
+        self.note_chance(node);
         if by_key && !self.by_key.contains(&node) {
             self.by_key.push(node);
         }

@@ -33,9 +33,12 @@ impl<'a> Frame<'a> {
         };
         let all = (0..self.n).map(place);
         match what {
-            OfSet::Score => Val::F64(Arg::Many(
+            OfSet::Score | OfSet::Chance => Val::F64(Arg::Many(
                 all.map(|p| p.map_or(NULL_FLOAT, |(row, _)| rows.scores[row])).collect(),
             )),
+            OfSet::Certain => {
+                Val::F64(Arg::Many(all.map(|p| p.map_or(NULL_FLOAT, |_| 1.0)).collect()))
+            }
             OfSet::Position => Val::I64(Arg::Many(
                 all.map(|p| p.map_or(NULL_INT, |(row, start)| (row - start + 1) as i64)).collect(),
             )),

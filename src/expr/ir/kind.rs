@@ -110,6 +110,10 @@ impl Hash for Pattern {
 pub enum OfSet {
     Score,
     Position,
+    /// The score, which says how probable it was that the row is where that is asked.
+    Chance,
+    /// 1: it was certain that the row is where that is asked.
+    Certain,
 }
 
 /// The parts of a link that an expression can name.
@@ -209,6 +213,8 @@ impl Kind {
             Kind::It => Reads::end(End::It),
             Kind::Link(LinkField::To) => Reads::end(End::To),
             Kind::Link(LinkField::From) => Reads::end(End::From),
+            // they belong to the place where they are asked
+            Kind::OfSet { what: OfSet::Chance | OfSet::Certain, .. } => Reads::other(),
             Kind::Link(_) | Kind::Score | Kind::Position | Kind::Bound(_) | Kind::Outer(_) => {
                 Reads::other()
             }

@@ -1,6 +1,6 @@
 //! Ways through an expression: to look at its parts, or to put others in their places.
 
-use super::{Expr, Kind, LinkField, Node, NodeId, PARAMS, SEED, SETS, VIEWER};
+use super::{Expr, Kind, LinkField, Node, NodeId, OfSet, PARAMS, SEED, SETS, VIEWER};
 use crate::deep::recurse;
 use crate::types::Type;
 use foldhash::{HashMap, HashSet};
@@ -20,20 +20,29 @@ impl Expr {
         recurse(|| self.kind.each_part(&mut |part, _| part.walk_new(seen, f)));
     }
 
-    /// Whether it reads the entity of the row and the request alone: no bound column, score or position.
+    /// Whether it reads the entity of the row and the request alone: no bound column, score or position, and not how
+    /// probable the row was.
     pub fn reads_only_the_entity(&self) -> bool {
         let mut only = true;
         self.walk_bound(&mut |part| {
-            only &= !matches!(part.kind, Kind::Bound(_) | Kind::Position | Kind::Score);
+            let of_place = matches!(part.kind, Kind::Bound(_) | Kind::Position | Kind::Score);
+            only &= !of_place && !part.is_chance();
         });
         only
     }
 
-    /// Whether it reads the position of the row.
+    /// Whether it reads where the row stands among the others, or how probable it was: that is not so among fewer.
     pub fn reads_position(&self) -> bool {
         let mut reads = false;
-        self.walk_bound(&mut |part| reads |= matches!(part.kind, Kind::Position));
+        self.walk_bound(&mut |part| {
+            reads |= matches!(part.kind, Kind::Position) || part.is_chance();
+        });
         reads
+    }
+
+    /// Whether it says how probable the row was.
+    fn is_chance(&self) -> bool {
+        matches!(self.kind, Kind::OfSet { what: OfSet::Chance | OfSet::Certain, .. })
     }
 
     /// Calls `f` on every part that is about the row itself: not on what is about the rows of
@@ -192,6 +201,11 @@ impl Expr {
     /// Whether who asks makes a difference, visibility aside.
     pub fn reads_viewer(&self) -> bool {
         self.beside & VIEWER != 0
+    }
+
+    /// Whether it draws a random number.
+    pub fn draws(&self) -> bool {
+        self.beside & SEED != 0
     }
 
     /// Whether who asks, or the seed, makes a difference, visibility aside.

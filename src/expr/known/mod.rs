@@ -11,7 +11,7 @@ use crate::catalog::schema::{Column, Schema, Stats};
 use crate::deep::recurse;
 use crate::expr::facts::{Facts, Lack};
 use crate::expr::functions::Kernel;
-use crate::expr::ir::{EdgeExpr, Expr, Kind, LinkField, Scalar};
+use crate::expr::ir::{EdgeExpr, Expr, Kind, LinkField, OfSet, Scalar};
 use crate::types::{EntityId, Type};
 use foldhash::HashMap;
 use std::cell::RefCell;
@@ -94,6 +94,9 @@ impl Known<'_> {
             Kind::VectorOf { embedding, entity, id } => self.vector(*embedding, *entity, id),
             Kind::ToId { key, .. } => Facts::PRESENT.made_of(&[self.of(key)]),
             Kind::InSet { id, .. } => Facts::between(0.0, 1.0).made_of(&[self.of(id)]),
+            Kind::OfSet { what: OfSet::Chance | OfSet::Certain, .. } => {
+                Facts::between(0.0, 1.0).or_null()
+            }
             Kind::OfSet { .. } => Facts::UNKNOWN,
             Kind::Call { kernel, args } => self.call(*kernel, args),
             Kind::If { condition, then, otherwise } if expr.is_small() => {

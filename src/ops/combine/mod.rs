@@ -10,8 +10,8 @@ mod weighted;
 use super::bind::{Bind, Bound, Case, CaseParam, Quantity, SetArg, Takes};
 use super::shape::{BoundColumn, Score, ScoreKind};
 use super::{
-    Demand, Exec, Explaining, Guess, Instance, Op, Operator, Param, Planning, Rest, Rewriting,
-    RunError, Shape, Used, mapped,
+    Demand, Drawing, Exec, Explaining, Guess, Instance, Op, Operator, Param, Planning, Rest,
+    Rewriting, RunError, Shape, Used, mapped,
 };
 use crate::batch::{Column, Pace, RowBatch, Stop, arrange, places, sort_key};
 use crate::catalog::schema::Schema;
@@ -367,6 +367,10 @@ impl Explaining for Combine {
 
     fn passes(&self, _: usize) -> bool {
         true
+    }
+
+    fn drawing(&self) -> Drawing<'_> {
+        Drawing::Any
     }
 }
 

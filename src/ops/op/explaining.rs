@@ -3,8 +3,9 @@
 use super::{Effect, Instance, Op};
 use crate::batch::RowBatch;
 use crate::catalog::schema::Schema;
-use crate::expr::{EdgeExpr, Expr};
-use crate::ops::{Contributions, Exec, RunError};
+use crate::expr::{EdgeExpr, Expr, NodeId};
+use crate::ops::{Bound, Contributions, Drawing, Exec, Graph, RunError};
+use crate::store::Snapshot;
 use std::sync::Arc;
 
 /// Where rows and scores come from, in words and as expressions.
@@ -19,6 +20,26 @@ pub trait Explaining: Op {
     /// Whether rows of several inputs are compared by their scores as they are (`a | b`).
     fn mixes_scores(&self) -> bool {
         false
+    }
+
+    /// How its rows come of those of its inputs, as far as that may be drawn.
+    fn drawing(&self) -> Drawing<'_> {
+        match self.effect() {
+            Effect::Other => Drawing::Made,
+            _ => Drawing::Kept,
+        }
+    }
+
+    /// Of a fan-out along links: the set that says of each entity that can be reached from `input` how probable that is,
+    /// where the rows of `input` were there with the probability `of_input`.
+    fn chances(
+        &self,
+        _snapshot: &Snapshot,
+        _graph: &Graph,
+        _input: NodeId,
+        _of_input: Option<Expr>,
+    ) -> Option<Bound> {
+        None
     }
 
     /// Whether scores of the input are added up.

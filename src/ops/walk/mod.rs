@@ -1,13 +1,14 @@
 //! `walk`: along the links of an edge, from every row to the entities at the other end.
 
+mod chances;
 mod reach;
 mod stored;
 
 use super::bind::{Bind, Bound, Case, Quantity};
 use super::estimate::{UNKNOWN_SHARE, degree, distinct};
 use super::{
-    Becomes, Condition, Exec, Explaining, Graph, Guess, Instance, Op, Operator, Param, Part,
-    Planning, Relaxed, Rest, Rewriting, RunError, Score, ScoreKind, Shape, Used, bounds,
+    Becomes, Condition, Drawing, Exec, Explaining, Graph, Guess, Instance, Op, Operator, Param,
+    Part, Planning, Relaxed, Rest, Rewriting, RunError, Score, ScoreKind, Shape, Used, bounds,
 };
 use crate::batch::RowBatch;
 use crate::catalog::schema::Schema;
@@ -237,17 +238,7 @@ impl Rewriting for Walk {
     }
 
     fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
-        let mut op = self.clone();
-        let mut exprs = op.edge.exprs_mut();
-        exprs.extend(op.within.iter_mut().chain(&mut op.filter).chain(&mut op.weight));
-        exprs.extend(op.keep.iter_mut().chain(op.limit.expr_mut()));
-        for expr in exprs {
-            *expr = f(std::mem::replace(expr, Expr::error()));
-        }
-        let says = |e: &Expr| e.as_const() != Some(&Scalar::Bool(true));
-        op.filter = op.filter.filter(says);
-        op.keep.retain(says);
-        Some(Arc::new(op))
+        Some(Arc::new(self.with_exprs(f)))
     }
 
     fn becomes(&self, empty: &[bool]) -> Option<Becomes> {
@@ -319,6 +310,20 @@ impl Explaining for Walk {
         relaxed
     }
 
+    fn drawing(&self) -> Drawing<'_> {
+        Drawing::Links { drawn: self.order == Order::Random }
+    }
+
+    fn chances(
+        &self,
+        snapshot: &Snapshot,
+        graph: &Graph,
+        input: NodeId,
+        of_input: Option<Expr>,
+    ) -> Option<Bound> {
+        Some(chances::chances(self, snapshot, graph, input, of_input))
+    }
+
     fn backwards(&self) -> Option<Arc<dyn Instance>> {
         Some(Arc::new(Walk {
             edge: self.edge.reversed(),
@@ -371,6 +376,21 @@ impl Walk {
             _ => None,
         };
         Shape { asked, ..input.reaching(self.edge.to, Some(rows)).scored(score) }
+    }
+
+    /// The same with other expressions.
+    fn with_exprs(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Walk {
+        let mut op = self.clone();
+        let mut exprs = op.edge.exprs_mut();
+        exprs.extend(op.within.iter_mut().chain(&mut op.filter).chain(&mut op.weight));
+        exprs.extend(op.keep.iter_mut().chain(op.limit.expr_mut()));
+        for expr in exprs {
+            *expr = f(std::mem::replace(expr, Expr::error()));
+        }
+        let says = |e: &Expr| e.as_const() != Some(&Scalar::Bool(true));
+        op.filter = op.filter.filter(says);
+        op.keep.retain(says);
+        op
     }
 
     fn no_links(&self) -> Contributions {
