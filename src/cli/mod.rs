@@ -15,6 +15,7 @@ mod fmt;
 mod grid;
 mod init;
 mod interrupt;
+mod log;
 mod mapped;
 mod options;
 mod out;

@@ -1,6 +1,7 @@
 //! `igql run`: a program for one or many users.
 
 use super::args::{LimitArgs, within};
+use super::log::{self, Log};
 use super::progress::on_terminal;
 use super::write::{self, Format};
 use super::{Failure, ProgramFile, Project, out, params, users};
@@ -71,6 +72,10 @@ pub struct RunArgs {
     /// Explain why the entity with this key is missing; may be repeated
     #[arg(long, value_name = "ID")]
     why_not: Vec<String>,
+    /// Add the requests and their answers to the log in this folder: requests.parquet and candidates.parquet,
+    /// each a folder with a file per run
+    #[arg(long, value_name = "DIR")]
+    log: Option<PathBuf>,
     /// Print the time of each operator on standard error
     #[arg(long)]
     timings: bool,
@@ -97,12 +102,17 @@ pub fn run(project: &Project, args: &RunArgs) -> Result<(), Failure> {
     let engine = project.open(Some(&args.file))?;
     let params = file.tune(&engine, args.query.as_deref(), &args.param)?;
     let program = file.program(&engine, args.query.as_deref())?;
+    let program = match args.log {
+        Some(_) => program.telling_propensities(),
+        None => program,
+    };
     let requests = requests(&engine, &program, args, &params)?;
     let output = write::Output::new(&args.asked())?;
     let users = args.users.as_ref().map(Path::new);
     project.spare_inputs(output.place(), &args.file, &engine, &program, users)?;
+    let log = args.log.as_deref().map(|folder| Log::new(folder, &program)).transpose()?;
     let output = output.start(&program, requests.len())?;
-    let times = stream(&engine, &program, &requests, args, output)?;
+    let times = stream(&engine, &program, &requests, args, output, log)?;
     if args.timings {
         report(&engine, &program, &times);
     }
@@ -162,6 +172,7 @@ fn stream(
     requests: &[Request],
     args: &RunArgs,
     output: write::Started,
+    log: Option<Log>,
 ) -> Result<Times, Failure> {
     let mut times: Times = vec![Default::default(); program.checked().graph.len()];
     let options = RunOptions {
@@ -174,6 +185,7 @@ fn stream(
         false => Arc::new(Silent),
     };
     let (encode, mut target) = output.split();
+    let (rows, mut log) = log.map(Log::split).unzip();
     let passes: Vec<&[Request]> = requests.chunks(engine.pass_size(program)).collect();
     let flight = Flight::of(passes.len());
     let (mut done, all) = (0, requests.len() as u64);
@@ -181,9 +193,10 @@ fn stream(
         &passes,
         |chunk| {
             let pass = engine.pass_in(&flight, program, chunk, &options)?;
-            Ok((encode(&pass.answers), pass.timings, chunk.len()))
+            let logged = rows.as_ref().map(|rows| rows.of(chunk, &pass.answers));
+            Ok((encode(&pass.answers), logged, pass.timings, chunk.len()))
         },
-        |(encoded, timings, requests)| {
+        |(encoded, logged, timings, requests)| {
             for timing in &timings {
                 let (time, rows) = &mut times[timing.node.0 as usize];
                 *time += timing.time;
@@ -191,10 +204,15 @@ fn stream(
             }
             done += requests;
             progress.report("requests", done as u64, all);
+            if let (Some(log), Some(logged)) = (&mut log, logged) {
+                log.write(logged)?;
+            }
             target.write(encoded)
         },
     )?;
     target.finish()?;
+    // what is in the log has been answered
+    log.map_or(Ok(()), log::Target::finish)?;
     Ok(times)
 }
 

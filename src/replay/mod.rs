@@ -17,9 +17,12 @@
 //! # }
 //! ```
 
+mod arms;
 mod beside;
+mod counterfactual;
 mod judge;
 mod links;
+mod logged;
 mod metric;
 mod report;
 mod run;
@@ -33,8 +36,10 @@ mod truth;
 mod users;
 mod when;
 
+pub use counterfactual::{Counterfactual, Estimate, Estimator, FEWEST_EFFECTIVE, MOST_UNKNOWN};
+pub use logged::{Logged, Shown};
 pub use metric::{GainFunction, Measure, Metric, cut_of};
-pub use report::{Difference, Group, ProgramReport, Report, StageReport, Value};
+pub use report::{Difference, Group, ProgramReport, Report, SampleRatio, StageReport, Value};
 pub use run::Judgement;
 pub(crate) use stats::holm;
 pub use tally::Weight;
@@ -42,6 +47,7 @@ pub(crate) use trial::{Compared, Ended, Measured, Trials};
 pub(crate) use when::At;
 pub use when::Every;
 
+use crate::diag::Diagnostic;
 use crate::engine::Program;
 use crate::ops::{Limits, RunError};
 use crate::request::Request;
@@ -67,6 +73,27 @@ pub enum When {
     TestSet(Vec<(Key, Key)>),
     /// These. Each has to have a user; those without a time are made at the catalog's `now`.
     Given(Vec<Request>),
+    /// Those of a log. Arms that a program does not have are left out for it.
+    Logged(Vec<Logged>),
+}
+
+impl When {
+    /// The requests of a log.
+    fn logged(&self) -> &[Logged] {
+        match self {
+            When::Logged(requests) => requests,
+            _ => &[],
+        }
+    }
+}
+
+/// What tells users apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The value of a column of theirs.
+    Column(String),
+    /// The arm of each experiment that a log says they were exposed to.
+    Arm,
 }
 
 /// Whose requests are made.
@@ -108,8 +135,12 @@ pub struct Replay {
     pub list: Option<String>,
     /// Whether stages are reported.
     pub stages: bool,
-    /// A column of the viewer, by whose values users are reported apart.
-    pub by: Option<String>,
+    /// By what users are reported apart.
+    pub by: Option<By>,
+    /// The arm of an experiment that its others are compared with, where users are apart by arm.
+    pub baseline_arm: Option<(String, String)>,
+    /// What is estimated from what a log says was shown.
+    pub counterfactual: Option<Counterfactual>,
     /// What all requests have in common, beside user and time: parameters and the seed.
     pub base: Request,
     /// Limits of each request.
@@ -143,6 +174,8 @@ impl Replay {
             list: None,
             stages: true,
             by: None,
+            baseline_arm: None,
+            counterfactual: None,
             base: Request::anonymous(),
             limits: Limits::default(),
             progress: Arc::new(Silent),
@@ -171,8 +204,12 @@ pub enum Spot {
     Users,
     /// The test set.
     TestSet,
-    /// The column by which users are reported.
+    /// What users are reported apart by.
     By,
+    /// The arm that others are compared with.
+    BaselineArm,
+    /// The estimates from a log.
+    Counterfactual,
 }
 
 /// Why there is no report.
@@ -180,6 +217,8 @@ pub enum Spot {
 pub enum ReplayError {
     /// What is asked makes no sense: where, and what is wrong; a line that begins with `help:` says what to do.
     Usage(Spot, String),
+    /// Something in the program of this name makes it impossible: what and where, in its texts.
+    Program(String, Box<Diagnostic>),
     /// A request failed, or hit a limit.
     Run(RunError),
 }
@@ -195,7 +234,10 @@ impl fmt::Display for ReplayError {
                 Spot::Users => write!(f, "users: {message}"),
                 Spot::TestSet => write!(f, "test set: {message}"),
                 Spot::By => write!(f, "column: {message}"),
+                Spot::BaselineArm => write!(f, "arm: {message}"),
+                Spot::Counterfactual => f.write_str(message),
             },
+            ReplayError::Program(name, diagnostic) => write!(f, "{name}: {}", diagnostic.message),
             ReplayError::Run(error) => error.fmt(f),
         }
     }

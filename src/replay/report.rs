@@ -1,5 +1,6 @@
 //! What a replay found.
 
+use super::counterfactual::Estimate;
 use super::metric::Metric;
 
 /// What a replay found.
@@ -17,6 +18,8 @@ pub struct Report {
     pub programs: Vec<ProgramReport>,
     /// The place of the program that the others are compared with.
     pub baseline: Option<usize>,
+    /// Of users apart by arm: whether each arm has as many as its share says.
+    pub ratios: Vec<SampleRatio>,
     /// What is doubtful, a sentence each.
     pub warnings: Vec<String>,
 }
@@ -38,8 +41,28 @@ pub struct ProgramReport {
     pub p50_us: f64,
     /// The time that one of a hundred requests exceeds.
     pub p99_us: f64,
-    /// The metrics for users apart, by the value of a column of theirs.
+    /// The metrics for users apart, by the value of a column of theirs, or the arm they were in.
     pub groups: Vec<Group>,
+    /// What users would have done, by number of positions, where that is asked.
+    pub estimates: Vec<Estimate>,
+}
+
+/// The users of the arms of an experiment, tested against its shares.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SampleRatio {
+    /// The name of the experiment.
+    pub experiment: String,
+    /// Each arm with its users and the share of users that it should have, of those in any.
+    pub arms: Vec<(String, u64, f64)>,
+    /// The sum over arms of (users − expected)² / expected.
+    pub chi_square: f64,
+    /// How probable as large a sum is if users were divided by the shares.
+    pub p: f64,
+}
+
+impl SampleRatio {
+    /// Below this p something is wrong with who is in which arm.
+    pub const DOUBTFUL: f64 = 0.001;
 }
 
 /// The value of a metric.

@@ -1,8 +1,11 @@
 //! Running programs for the requests of a replay, and judging what they return.
 
+use super::arms::{self, OfExperiment};
 use super::beside::{DefaultVectors, Popularity};
+use super::counterfactual::{self, Estimates};
 use super::judge::{Beside, Judge, STAGE_CUT, STAGE_VALUES};
 use super::links::{UserLinks, between};
+use super::logged::{Logged, ShownRows};
 use super::metric::Metric;
 use super::report::Report;
 use super::source::Source;
@@ -12,18 +15,21 @@ use super::tally::Tally;
 use super::truth::{Truth, Truths};
 use super::users::Plan;
 use super::when::At;
-use super::{Named, Replay, ReplayError, Spot, When};
+use super::{By, Named, Replay, ReplayError, Spot, When};
 use crate::answer::Answer;
-use crate::diag::suggest;
+use crate::check::Experiment;
+use crate::diag::{Diagnostic, code, suggest};
 use crate::engine::{Engine, Flight, Program, RunOptions};
 use crate::exec::Kept;
-use crate::expr::NodeId;
-use crate::request::Request;
+use crate::expr::{Expr, NodeId};
+use crate::ops::Drawing;
+use crate::request::{Request, unknown_arm};
 use crate::rounds;
 use crate::store::Snapshot;
 use crate::stream::in_order;
 use crate::types::{EntityId, Key};
 use foldhash::HashMap;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -43,6 +49,9 @@ pub struct Judgement<'a> {
     /// The value of every metric that is a mean over requests, in the order in which they are asked for; NaN where
     /// there is none.
     pub values: &'a [f64],
+    /// The place of the request.
+    place: usize,
+    estimates: &'a [counterfactual::Found],
     first: &'a [u32],
     gains: &'a [(u32, f64)],
     /// The data, and the entity of the rows.
@@ -101,6 +110,19 @@ impl<'a> Candidate<'a> {
         Candidate { name, program: program.watching(watched, kept), stages, result }
     }
 
+    /// Requests as the program can run them: without arms that it does not have.
+    fn fitted<'r>(&self, requests: &'r [Request]) -> Cow<'r, [Request]> {
+        let declared = &self.program.checked().experiments;
+        let is_foreign =
+            |(name, arm): &(String, String)| unknown_arm(declared, name, arm).is_some();
+        if !requests.iter().any(|request| request.arms.iter().any(is_foreign)) {
+            return Cow::Borrowed(requests);
+        }
+        let mut requests = requests.to_vec();
+        requests.iter_mut().for_each(|request| request.arms.retain(|arm| !is_foreign(arm)));
+        Cow::Owned(requests)
+    }
+
     fn rows<'r>(&self, answer: &'r Answer) -> &'r [u32] {
         &answer.watched[self.result]
     }
@@ -151,6 +173,8 @@ pub(super) struct Setting<'a> {
     rates: HashMap<String, UserLinks>,
     popularity: Popularity,
     vectors: DefaultVectors<'a>,
+    /// What was shown, where something is estimated from it.
+    shown: ShownRows,
 }
 
 impl Engine {
@@ -194,6 +218,7 @@ impl<'a> Setting<'a> {
         if let Some(message) = objection(replay, programs.len(), is_timed) {
             return Err(ReplayError::Usage(Spot::Requests, message));
         }
+        counterfactual_objection(replay, programs)?;
         let mut plan = Plan::of(engine, replay, entity)?;
         let until = last_link(engine, replay, &plan);
         let source = Source { engine, beside: programs[0].1, entity, until, is_timed };
@@ -207,6 +232,10 @@ impl<'a> Setting<'a> {
         let popularity = source.popularity(&judged, &truth)?;
         let vectors = source.vectors(&judged)?;
         let gains = replay.truth.iter().map(|(_, gain)| *gain).collect();
+        let shown = match &replay.counterfactual {
+            Some(_) => ShownRows::of(engine, entity, plan.logged(replay)),
+            None => ShownRows::default(),
+        };
         Ok(Setting {
             engine,
             replay,
@@ -218,18 +247,48 @@ impl<'a> Setting<'a> {
             rates,
             popularity,
             vectors,
+            shown,
         })
+    }
+
+    /// The experiments that requests were exposed to, where users are apart by their arms.
+    fn experiments(&self, candidates: &[Candidate]) -> Vec<OfExperiment> {
+        if self.replay.by != Some(By::Arm) {
+            return Vec::new();
+        }
+        let requests = self.plan.requests.iter().map(|at| at.user);
+        let requests = requests.zip(self.plan.logged(self.replay));
+        let (users, metrics) = (self.plan.users.len(), self.judged.len());
+        let requests: Vec<(u32, &Logged)> = requests.collect();
+        let declared = declared(candidates);
+        arms::experiments(requests.iter().copied(), &declared, users, metrics, candidates.len())
     }
 
     fn run<E: From<ReplayError> + Send>(
         &self,
         candidates: &[Candidate],
-        each: impl FnMut(&Judgement) -> Result<(), E>,
+        mut each: impl FnMut(&Judgement) -> Result<(), E>,
     ) -> Result<Report, E> {
         let size = candidates.iter().map(|c| self.engine.pass_size(&c.program)).min();
         let all: Vec<usize> = (0..self.plan.requests.len()).collect();
-        let (tallies, report) = self.tally(candidates, &all, size.unwrap_or(1), each)?;
-        Ok(summary::finish(self, candidates, &tallies, report)?)
+        let mut arms = self.experiments(candidates);
+        let asked = self.replay.counterfactual.as_ref();
+        let estimates =
+            |_: &Candidate| asked.map(|asked| Estimates::new(asked, self.plan.users.len()));
+        let mut estimates: Vec<Option<Estimates>> = candidates.iter().map(estimates).collect();
+        let (tallies, report) = self.tally(candidates, &all, size.unwrap_or(1), |found| {
+            let user = self.plan.requests[found.place].user;
+            if let Some(estimates) = &mut estimates[found.program] {
+                estimates.add(user, found.estimates);
+            }
+            for experiment in &mut arms {
+                let logged = &self.replay.when.logged()[self.plan.places[found.place]];
+                experiment.add(found.program, user, logged, found.values);
+            }
+            each(found)
+        })?;
+        let found = summary::Found { tallies, arms, estimates };
+        Ok(summary::finish(self, candidates, &found, report)?)
     }
 
     /// Runs all programs for the requests at some places, so many in a pass.
@@ -286,6 +345,8 @@ impl<'a> Setting<'a> {
                     truth: truth.gains.len(),
                     rows: found.lengths[0],
                     values: &found.values[..self.judged.len()],
+                    place,
+                    estimates: &found.estimates,
                     first: &found.rows,
                     gains: &truth.gains,
                     of: (self.engine.snapshot(), self.entity),
@@ -317,6 +378,7 @@ impl<'a> Setting<'a> {
         let (mut answers, mut took) = (Vec::new(), Vec::new());
         for candidate in candidates {
             let started = Instant::now();
+            let requests = candidate.fitted(&requests);
             let pass = self.engine.pass_in(flight, &candidate.program, &requests, &options)?;
             took.push(started.elapsed());
             answers.push(pass.answers);
@@ -381,10 +443,100 @@ impl<'a> Setting<'a> {
         let mut values = judge.values(rows, truth, &beside);
         let of_stages = candidate.stage_rows(answer);
         values.extend(judge.stages(&candidate.stages, &of_stages, truth));
+        let estimates = self.replay.counterfactual.as_ref().map_or_else(Vec::new, |asked| {
+            let shown = &self.shown.by_request[place];
+            asked.of(rows, shown, &self.shown.supported, truth)
+        });
         let stages = of_stages.iter().map(|rows| rows.len());
         let lengths = std::iter::once(rows.len()).chain(stages).collect();
-        Found { rows: rows[..judge.most.min(rows.len())].to_vec(), lengths, values }
+        Found { rows: rows[..judge.most.min(rows.len())].to_vec(), lengths, values, estimates }
     }
+}
+
+/// The experiments that programs declare, each once.
+pub(super) fn declared<'c>(candidates: &'c [Candidate]) -> Vec<&'c Experiment> {
+    let mut all: Vec<&Experiment> = Vec::new();
+    for candidate in candidates {
+        for experiment in &candidate.program.checked().experiments {
+            if !all.iter().any(|known| known.name == experiment.name) {
+                all.push(experiment);
+            }
+        }
+    }
+    all
+}
+
+/// What keeps programs from being judged by what a log says was shown.
+fn counterfactual_objection(replay: &Replay, programs: &[Named]) -> Result<(), ReplayError> {
+    let wrong = |spot, message: &str| Err(ReplayError::Usage(spot, message.to_owned()));
+    let is_logged = matches!(replay.when, When::Logged(_));
+    if let Some(asked) = &replay.counterfactual {
+        if !is_logged {
+            return wrong(
+                Spot::Counterfactual,
+                "it needs the requests of a log, with what was shown",
+            );
+        }
+        if !replay.when.logged().iter().any(|logged| !logged.shown.is_empty()) {
+            return wrong(Spot::Counterfactual, "the log does not say what was shown");
+        }
+        if asked.clip.is_some_and(|clip| clip.is_nan() || clip <= 0.0) {
+            return wrong(Spot::Counterfactual, "weights are cut off at a number above 0");
+        }
+        for (name, program) in programs {
+            if let Some(diagnostic) = draws(program) {
+                return Err(ReplayError::Program((*name).to_owned(), Box::new(diagnostic)));
+            }
+        }
+    }
+    match (&replay.by, &replay.baseline_arm) {
+        (Some(By::Arm), _) if !is_logged => {
+            wrong(Spot::By, "arms are known of the requests of a log")
+        }
+        (by, Some(_)) if *by != Some(By::Arm) => {
+            wrong(Spot::BaselineArm, "it is compared with others where users are reported by arm")
+        }
+        (_, Some((experiment, arm))) => {
+            let all = replay.when.logged().iter();
+            let is_it = |logged: &Logged| logged.arm(experiment) == Some(arm);
+            match all.clone().any(is_it) {
+                true => Ok(()),
+                false => {
+                    let mut known: Vec<String> = all
+                        .flat_map(|logged| &logged.arms)
+                        .map(|(name, arm)| format!("{name}={arm}"))
+                        .collect();
+                    known.sort_unstable();
+                    known.dedup();
+                    let help = match known.is_empty() {
+                        true => "help: the log has none".to_owned(),
+                        false => format!("help: the log has {}", known.join(", ")),
+                    };
+                    wrong(Spot::BaselineArm, &format!("no request was exposed to it\n{help}"))
+                }
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Where a program draws at random, if it does.
+fn draws(program: &Program) -> Option<Diagnostic> {
+    let graph = &program.checked().graph;
+    let nodes = graph.running(&program.checked().roots());
+    let node = nodes.into_iter().map(|id| graph.get(id)).find(|node| {
+        let drawn = matches!(
+            node.op.drawing(),
+            Drawing::Sample(_) | Drawing::Weighted | Drawing::Links { drawn: true }
+        );
+        drawn || node.op.exprs().into_iter().any(Expr::draws)
+    })?;
+    let message = format!(
+        "`{}` draws at random: which rows the program would have shown is not certain",
+        node.op.label(program.schema())
+    );
+    let help = "estimates from a log are of programs that always return the same: leave out what is tried at random";
+    Some(Diagnostic::new(code::E0312, node.span, message).help(help))
 }
 
 /// What a program returned for a request.
@@ -395,6 +547,8 @@ struct Found {
     lengths: Vec<usize>,
     /// Of the metrics, then of the stages.
     values: Vec<f64>,
+    /// By cut, where something is estimated.
+    estimates: Vec<counterfactual::Found>,
 }
 
 /// What came of some requests.
@@ -458,6 +612,6 @@ fn last_link(engine: &Engine, replay: &Replay, plan: &Plan) -> i64 {
     match &replay.when {
         When::Times { to, .. } => to.saturating_add(replay.horizon),
         When::TestSet(_) => engine.now(),
-        When::Given(_) => plan.last().unwrap_or(0).saturating_add(replay.horizon),
+        When::Given(_) | When::Logged(_) => plan.last().unwrap_or(0).saturating_add(replay.horizon),
     }
 }

@@ -174,6 +174,118 @@ pub fn holm(p: &[f64]) -> Vec<f64> {
     adjusted
 }
 
+/// The metrics of some users less those of others: the difference, its 95 % interval by drawing both anew, and how
+/// probable one as large is if nothing but chance had divided them (Fisher 1935).
+pub fn two_samples(
+    own: &[Share],
+    other: &[Share],
+    metrics: usize,
+) -> Vec<(f64, Option<(f64, f64)>, Option<f64>)> {
+    let (a, b) = (Table { shares: own, metrics }, Table { shares: other, metrics });
+    let found: Vec<f64> = a.all().iter().zip(b.all()).map(|(a, b)| a - b).collect();
+    let counts = a.counts().into_iter().zip(b.counts());
+    let enough: Vec<bool> = counts.map(|(a, b)| a >= FEWEST && b >= FEWEST).collect();
+    if !enough.contains(&true) {
+        return found.into_iter().map(|mean| (mean, None, None)).collect();
+    }
+    let pooled: Vec<Share> = own.iter().chain(other).copied().collect();
+    let pool = Table { shares: &pooled, metrics };
+    let (n, m) = (a.users(), b.users());
+    let difference = |(table, users): (&Table, &[usize]), (other, others): (&Table, &[usize])| {
+        let mut totals = vec![Share::default(); 2 * metrics];
+        let (left, right) = totals.split_at_mut(metrics);
+        table.means(users.iter().copied(), left);
+        other.means(others.iter().copied(), right);
+        let value = |(a, b): (&Share, &Share)| a.sum / a.weight - b.sum / b.weight;
+        left.iter().zip(right.iter()).map(value).collect::<Vec<f64>>()
+    };
+    let draws: Vec<(Vec<f64>, Vec<f64>)> = (0..DRAWS)
+        .into_par_iter()
+        .map(|draw| {
+            let mut random = Random::new(3, draw as u64);
+            let mut anew = |n: usize| -> Vec<usize> {
+                (0..n).map(|_| random.below(n as u32) as usize).collect()
+            };
+            let drawn = difference((&a, &anew(n)), (&b, &anew(m)));
+            let mut order: Vec<usize> = (0..n + m).collect();
+            for place in 0..n {
+                let with = place + random.below((n + m - place) as u32) as usize;
+                order.swap(place, with);
+            }
+            (drawn, difference((&pool, &order[..n]), (&pool, &order[n..])))
+        })
+        .collect();
+    let of_metric = |metric: usize| {
+        let mean = found[metric];
+        if !enough[metric] {
+            return (mean, None, None);
+        }
+        let mut values: Vec<f64> = draws.iter().map(|(drawn, _)| drawn[metric]).collect();
+        values.retain(|value| !value.is_nan());
+        values.sort_unstable_by(f64::total_cmp);
+        let as_large = draws.iter().filter(|(_, mixed)| mixed[metric].abs() >= mean.abs() - 1e-12);
+        let p = (1 + as_large.count()) as f64 / (1 + DRAWS) as f64;
+        let interval =
+            (!values.is_empty()).then(|| (percentile(&values, 0.025), percentile(&values, 0.975)));
+        (mean, interval, Some(p))
+    };
+    (0..metrics).map(of_metric).collect()
+}
+
+/// Whether numbers are divided as shares say, which sum to 1: Pearson's χ² and its p. None where there is nothing to
+/// compare.
+pub fn chi_square(found: &[f64], shares: &[f64]) -> Option<(f64, f64)> {
+    let all: f64 = found.iter().sum();
+    if found.len() < 2 || all == 0.0 {
+        return None;
+    }
+    let term = |(found, share): (&f64, &f64)| match share * all {
+        // one in an arm that nobody should be in
+        0.0 if *found > 0.0 => f64::INFINITY,
+        0.0 => 0.0,
+        expected => (found - expected) * (found - expected) / expected,
+    };
+    let sum: f64 = found.iter().zip(shares).map(term).sum();
+    let free = shares.iter().filter(|share| **share > 0.0).count().max(2) - 1;
+    Some((sum, upper_gamma(free as f64 / 2.0, sum / 2.0)))
+}
+
+/// The regularised upper incomplete gamma function Q(a, x): by its series below a + 1, else by the continued
+/// fraction (Abramowitz, Stegun 6.5.29 and 6.5.31, by Lentz's method).
+fn upper_gamma(a: f64, x: f64) -> f64 {
+    if x <= 0.0 {
+        return 1.0;
+    }
+    if x.is_infinite() {
+        return 0.0;
+    }
+    let front = (a * x.ln() - x - libm::lgamma(a)).exp();
+    if x < a + 1.0 {
+        let (mut term, mut sum, mut n) = (1.0 / a, 1.0 / a, a);
+        while term > sum * 1e-16 {
+            n += 1.0;
+            term *= x / n;
+            sum += term;
+        }
+        return (1.0 - front * sum).max(0.0);
+    }
+    let (mut b, tiny) = (x + 1.0 - a, 1e-300);
+    let (mut c, mut d) = (1.0 / tiny, 1.0 / b);
+    let mut fraction = d;
+    for i in 1..10_000 {
+        let an = -f64::from(i) * (f64::from(i) - a);
+        b += 2.0;
+        d = 1.0 / (an * d + b);
+        c = b + an / c;
+        let step = d * c;
+        fraction *= step;
+        if (step - 1.0).abs() < 1e-15 {
+            break;
+        }
+    }
+    (front * fraction).min(1.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,6 +333,38 @@ mod tests {
         };
         let loss: Vec<f64> = shift.iter().map(|x| -x).collect();
         assert!(gain(&shift) < 0.001 && gain(&loss) > 0.999);
+    }
+
+    #[test]
+    fn p_of_known_divisions() {
+        // scipy.stats.chisquare
+        for (found, shares, sum, p) in [
+            (&[50.0, 50.0][..], &[0.5, 0.5][..], 0.0, 1.0),
+            (&[60.0, 40.0], &[0.5, 0.5], 4.0, 0.04550026389635857),
+            (&[10.0, 20.0, 30.0], &[0.2, 0.3, 0.5], 0.5555555555555556, 0.7574651283969664),
+            (&[900.0, 100.0], &[0.8, 0.2], 62.5, 2.6637166480131e-15),
+        ] {
+            let (found, own) = chi_square(found, shares).unwrap();
+            assert!(
+                (found - sum).abs() < 1e-12 && (own / p - 1.0).abs() < 1e-9,
+                "{found} {own} {p}"
+            );
+        }
+        assert_eq!(chi_square(&[3.0, 1.0], &[1.0, 0.0]).unwrap().1, 0.0);
+        assert_eq!(chi_square(&[3.0], &[1.0]), None);
+    }
+
+    #[test]
+    fn two_groups_differ_or_do_not() {
+        let alike: Vec<f64> = (0..200).map(|i| f64::from(i % 10)).collect();
+        let more: Vec<f64> = alike[..100].iter().map(|x| x + 2.0).collect();
+        let compared = |a: &[f64], b: &[f64]| two_samples(&shares(a), &shares(b), 1)[0];
+        let (mean, interval, p) = compared(&more, &alike);
+        let (low, high) = interval.unwrap();
+        assert!((mean - 2.0).abs() < 1e-12 && low < 2.0 && 2.0 < high && low > 1.0, "{low} {high}");
+        assert!(p.unwrap() < 0.001);
+        assert!(compared(&alike[..100], &alike).2.unwrap() > 0.5);
+        assert_eq!(compared(&alike[..29], &alike).2, None);
     }
 
     #[test]

@@ -1,24 +1,34 @@
 //! From what users contribute to means, intervals and comparisons.
 
+use super::arms::OfExperiment;
+use super::counterfactual::Estimates;
 use super::judge::STAGE_VALUES;
 use super::metric::Metric;
 use super::report::{Difference, Group, ProgramReport, Report, StageReport, Value};
-use super::run::{Candidate, Setting};
+use super::run::{Candidate, Setting, declared};
 use super::stats::{Share, Table, holm};
 use super::tally::Tally;
-use super::{ReplayError, Spot};
+use super::{By, ReplayError, Spot};
 use crate::batch::ColumnView;
 use crate::diag::suggest;
 use crate::expr::show::literal;
 use crate::types::{NULL_INT, Type};
 
+/// What was found of all requests: by program, and of experiments.
+pub(super) struct Found {
+    pub tallies: Vec<Tally>,
+    pub arms: Vec<OfExperiment>,
+    pub estimates: Vec<Option<Estimates>>,
+}
+
 /// Fills in the report.
 pub(super) fn finish(
     setting: &Setting,
     candidates: &[Candidate],
-    tallies: &[Tally],
+    found: &Found,
     mut report: Report,
 ) -> Result<Report, ReplayError> {
+    let Found { tallies, arms, estimates } = found;
     let users = asking(setting);
     let groups = groups(setting, &users)?;
     report.baseline = setting.replay.baseline;
@@ -45,6 +55,11 @@ pub(super) fn finish(
             let metrics = setting.judged.iter().cloned().zip(values(users)).collect();
             Group { value: value.clone(), users: users.len() as u64, metrics }
         });
+        let of_arms = arms.iter().flat_map(|experiment| {
+            let (replay, metrics) = (setting.replay, &setting.judged);
+            experiment.groups(place, metrics, replay.weight, replay.baseline_arm.as_ref())
+        });
+        let groups = groups.chain(of_arms).collect();
         report.programs.push(ProgramReport {
             name: candidate.name.to_owned(),
             query: candidate.program.checked().query.clone(),
@@ -53,8 +68,18 @@ pub(super) fn finish(
             rows_median: tally.median_rows(0) as u64,
             p50_us: tally.micros(0.5),
             p99_us: tally.micros(0.99),
-            groups: groups.collect(),
+            groups,
+            estimates: estimates[place].as_ref().map_or_else(Vec::new, Estimates::finish),
         });
+    }
+    let declared = declared(candidates);
+    for experiment in arms {
+        let ratio = experiment.ratio(&declared);
+        report.warnings.extend(experiment.warnings(ratio.as_ref()));
+        report.ratios.extend(ratio);
+    }
+    if setting.replay.by == Some(By::Arm) && arms.is_empty() {
+        report.warnings.push("no request of the log was exposed to an experiment".to_owned());
     }
     adjust(&mut report, &setting.replay.primary);
     Ok(report)
@@ -167,7 +192,7 @@ const MOST_GROUPS: usize = 50;
 
 /// Users by the value of a column of theirs, in the order of values; null ones last.
 fn groups(setting: &Setting, users: &[usize]) -> Result<Vec<(String, Vec<usize>)>, ReplayError> {
-    let Some(name) = &setting.replay.by else { return Ok(Vec::new()) };
+    let Some(By::Column(name)) = &setting.replay.by else { return Ok(Vec::new()) };
     let schema = setting.engine.schema();
     let viewer = schema.entity(schema.viewer);
     let wrong = |message: String| Err(ReplayError::Usage(Spot::By, message));

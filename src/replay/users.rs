@@ -1,6 +1,7 @@
 //! Whose requests are made, and when.
 
 use super::links::UserLinks;
+use super::logged::Logged;
 use super::truth::TestSet;
 use super::when::{self, At};
 use super::{Replay, ReplayError, Spot, When, Who};
@@ -19,6 +20,8 @@ pub struct Plan {
     pub requests: Vec<At>,
     /// What requests say beside user and time, where it differs, in their order.
     given: Vec<Request>,
+    /// Where each of them stands among those that are given.
+    pub places: Vec<usize>,
     pub test_set: Option<TestSet>,
     pub warnings: Vec<String>,
 }
@@ -33,7 +36,8 @@ impl Plan {
             }
             When::Times { .. } => Ok(Plan::with_users(users(engine, &replay.who)?)),
             When::TestSet(pairs) => Plan::of_test_set(engine, replay, pairs, entity),
-            When::Given(requests) => Plan::of_given(engine, requests),
+            When::Given(requests) => Plan::of_given(engine, requests.iter()),
+            When::Logged(logged) => Plan::of_given(engine, logged.iter().map(|l| &l.request)),
         }
     }
 
@@ -42,6 +46,7 @@ impl Plan {
             users,
             requests: Vec::new(),
             given: Vec::new(),
+            places: Vec::new(),
             test_set: None,
             warnings: Vec::new(),
         }
@@ -85,19 +90,22 @@ impl Plan {
         Ok(plan)
     }
 
-    fn of_given(engine: &Engine, requests: &[Request]) -> Result<Plan, ReplayError> {
+    fn of_given<'r>(
+        engine: &Engine,
+        requests: impl ExactSizeIterator<Item = &'r Request>,
+    ) -> Result<Plan, ReplayError> {
         let (snapshot, schema) = (engine.snapshot(), engine.schema());
         let (now, mut unknown) = (engine.now(), Vec::new());
-        let mut known: Vec<(i64, u32, &Request)> = Vec::with_capacity(requests.len());
-        for request in requests {
+        let mut known: Vec<(i64, u32, usize, &Request)> = Vec::with_capacity(requests.len());
+        for (place, request) in requests.enumerate() {
             let row = request.user.as_ref().and_then(|user| snapshot.row_of(schema.viewer, user));
             match row {
-                Some(row) => known.push((request.at.unwrap_or(now), row, request)),
+                Some(row) => known.push((request.at.unwrap_or(now), row, place, request)),
                 None => unknown.extend(&request.user),
             }
         }
-        known.sort_by_key(|(time, row, _)| (*time, *row));
-        let mut users: Vec<u32> = known.iter().map(|(_, row, _)| *row).collect();
+        known.sort_by_key(|(time, row, ..)| (*time, *row));
+        let mut users: Vec<u32> = known.iter().map(|(_, row, ..)| *row).collect();
         users.sort_unstable();
         users.dedup();
         if users.is_empty() {
@@ -108,10 +116,11 @@ impl Plan {
             return Err(ReplayError::Usage(Spot::Requests, message));
         }
         let mut plan = Plan::with_users(users);
-        for (time, row, request) in known {
+        for (time, row, place, request) in known {
             let user = plan.users.binary_search(&row).unwrap_or(0) as u32;
             plan.requests.push(At { time, user });
             plan.given.push(request.clone());
+            plan.places.push(place);
         }
         if let Some(first) = unknown.first() {
             let n = unknown.len();
@@ -120,6 +129,11 @@ impl Plan {
             ));
         }
         Ok(plan)
+    }
+
+    /// The requests of a log, in the order in which they are made.
+    pub fn logged<'r>(&'r self, replay: &'r Replay) -> impl Iterator<Item = &'r Logged> {
+        self.places.iter().filter_map(|&place| replay.when.logged().get(place))
     }
 
     /// The last time of a request; none without any.

@@ -22,7 +22,7 @@ pub use artifact::Blob;
 pub use open::{Options, Report, build, is_current, open, verify};
 pub use progress::{Progress, Silent};
 pub use snapshot::Snapshot;
-pub use users::{Users, read_users};
+pub use users::{Columns, Users, column_names, read_columns, read_users};
 pub use vectors::Vectors;
 pub use view::{Adjacency, KeyView, VectorsView};
 

@@ -47,6 +47,64 @@ pub fn read_users(
     Ok(Users { keys: from_lines(file, &text, column, ty)?, ..Users::default() })
 }
 
+/// Columns of a table that no catalog speaks of.
+#[derive(Debug, Default)]
+pub struct Columns {
+    pub rows: usize,
+    /// Those that were wanted, with a value for each row; none where the table has none.
+    wanted: Vec<(String, Vec<Option<Value>>)>,
+    /// The names of those that were not.
+    others: Vec<String>,
+}
+
+impl Columns {
+    /// A column that was wanted.
+    pub fn get(&self, name: &str) -> Option<&[Option<Value>]> {
+        self.wanted.iter().find(|(own, _)| own == name).map(|(_, values)| &values[..])
+    }
+
+    /// The value of a row.
+    pub fn value(&self, name: &str, row: usize) -> Option<&Value> {
+        self.get(name)?.get(row)?.as_ref()
+    }
+
+    /// All names of the table.
+    pub fn names(&self) -> Vec<&str> {
+        let wanted = self.wanted.iter().map(|(name, _)| name.as_str());
+        wanted.chain(self.others.iter().map(String::as_str)).collect()
+    }
+}
+
+/// The columns of a table that `wanted` says a type for.
+pub fn read_columns(
+    file: &Path,
+    wanted: &dyn Fn(&str) -> Option<Type>,
+) -> Result<Columns, DataError> {
+    let reader = import::open_alone(file)?;
+    let (mut columns, mut named, mut others) = (Vec::new(), Vec::new(), Vec::new());
+    for (column, found) in reader.found().iter().enumerate() {
+        match wanted(&found.name) {
+            Some(ty) => {
+                columns.push(Wanted { column, how: How::plain(ty.clone()) });
+                named.push((found.name.clone(), ty));
+            }
+            None => others.push(found.name.clone()),
+        }
+    }
+    let table = import::read(reader.as_ref(), &columns, OnError::Error)?;
+    let columns = table.columns.iter().zip(named).map(|(values, (name, ty))| {
+        let value = |row| value(values, &ty, row);
+        (name, (0..table.rows).map(value).collect())
+    });
+    Ok(Columns { rows: table.rows, wanted: columns.collect(), others })
+}
+
+/// The names of the columns of a table.
+pub fn column_names(file: &Path) -> Result<Vec<String>, DataError> {
+    let reader = import::open_alone(file)?;
+    Ok(reader.found().iter().map(|found| found.name.clone()).collect())
+}
+
 /// The names in a header.
 fn names(head: &str, separator: char) -> Vec<String> {
     let names = head.split(separator);

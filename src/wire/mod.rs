@@ -52,8 +52,8 @@ pub use format::Format;
 #[cfg(feature = "cli")]
 pub(crate) use json::{explanation, why_not};
 pub use request::{
-    Part, RequestError, at_from_text, duration_from_text, param_from_text, request_from_json,
-    user_from_text,
+    Part, RequestError, at_from_text, duration_from_text, param_from_text, param_to_json,
+    request_from_json, user_from_text,
 };
 pub use table::{RequestTable, TableError, read_requests};
 pub use write::{Encoded, Encoder, Writer, write_answers, write_file};

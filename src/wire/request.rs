@@ -178,6 +178,11 @@ pub fn at_from_text(text: &str) -> Result<i64, RequestError> {
     values::time_of_text(text).map_err(|message| RequestError::new(Part::At, message))
 }
 
+/// The value of a parameter as it stands in a request in JSON ([`request_from_json`]).
+pub fn param_to_json(value: &Value) -> Json {
+    values::param(value)
+}
+
 /// The value of a parameter from text: numbers and strings as they are, `true`, times, `7d`, lists as JSON or
 /// separated by commas. One that the program does not have stays text: running the program says
 /// which parameters there are.

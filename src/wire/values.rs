@@ -3,6 +3,7 @@
 use crate::catalog;
 use crate::catalog::schema::{Entity, KeyType, Schema};
 use crate::diag::Sink;
+use crate::expr::show::duration as duration_text;
 use crate::source::SourceId;
 use crate::syntax::ast::ExprKind;
 use crate::syntax::parse_expression;
@@ -29,6 +30,15 @@ pub fn value(v: &Value) -> Json {
         Value::Id(v) => key(v),
         Value::List(v) => v.iter().map(value).collect(),
         Value::Vector(v) => v.iter().map(|x| json!(x)).collect(),
+    }
+}
+
+/// A value of a parameter, as a request has it in JSON: durations as in programs.
+pub fn param(v: &Value) -> Json {
+    match v {
+        Value::Duration(us) => duration_text(*us).into(),
+        Value::List(items) => items.iter().map(param).collect(),
+        other => value(other),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Replay against a second implementation, written from its definition: requests, truth and metrics of random worlds.
 
-use igql::replay::{Every, Measure, Metric, Replay, ReplayError, Weight, When};
+use igql::replay::{By, Every, Measure, Metric, Replay, ReplayError, Weight, When};
 use igql::{Engine, Key, Request};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -385,7 +385,7 @@ fn a_baseline_a_test_set_and_requests_of_ones_own() {
     asked.metrics.push(Metric::at(Measure::Coverage, 12));
     asked.primary = vec![Metric::at(Measure::Ndcg, 12)];
     asked.baseline = Some(1);
-    asked.by = Some("country".to_owned());
+    asked.by = Some(By::Column("country".to_owned()));
     let programs = [("better", &better), ("worse", &worse), ("same", &worse)];
     let report = engine.replay(&programs, &asked).unwrap();
     let again = engine.replay(&programs, &asked).unwrap();
@@ -473,7 +473,7 @@ fn what_makes_no_sense_is_said() {
         (&|r| r.when = When::Times { from: 5, to: 5, every: Every::Day }, "no time between"),
         (&|r| r.when = When::Times { from: 0, to: 9, every: Every::Day }, "no user has truth"),
         (&|r| r.when = When::TestSet(Vec::new()), "test set: it has no rows"),
-        (&|r| r.by = Some("contry".into()), "did you mean `country`?"),
+        (&|r| r.by = Some(By::Column("contry".to_owned())), "did you mean `country`?"),
         (
             &|r| r.metrics = Metric::parse("ild", &[5]).unwrap(),
             "no vectors in an embedding called `default`",

@@ -1,8 +1,10 @@
 //! A report as one page that needs nothing else, for light and dark, wide and narrow screens.
 
-use super::table::{interval, number, p, signed};
+use super::table::{ESTIMATED, interval, number, p, share, signed};
 use crate::cli::plan::escape;
-use crate::replay::{Group, Metric, ProgramReport, Report, StageReport, Value};
+use crate::replay::{
+    Estimate, Group, Metric, ProgramReport, Report, SampleRatio, StageReport, Value,
+};
 use std::fmt::Write;
 
 const STYLE: &str = include_str!("page.css");
@@ -26,13 +28,14 @@ pub fn page(report: &Report) -> String {
          <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\"><meta name=\"color-scheme\" content=\"light dark\">\
          <title>Replay</title><style>{STYLE}</style></head>\n<body><h1>Replay of {names}</h1>\
          <p>{requests} requests of {users} users, {with_truth} with something to find; {unreachable} targets that no request could see</p>\
-         {warnings}{overview}{programs}</body></html>\n",
+         {warnings}{overview}{programs}{ratios}</body></html>\n",
         names = escape(&names(report).join(", ")),
         requests = report.requests,
         users = report.users,
         with_truth = report.with_truth,
         unreachable = report.unreachable,
         overview = overview(report),
+        ratios = ratios(&report.ratios),
     )
 }
 
@@ -117,6 +120,9 @@ fn program(report: &Report, at: usize, program: &ProgramReport) -> String {
         let name = escape(&report.programs[baseline].name);
         let _ = write!(html, "<h3>Compared with {name}</h3>{}", comparison(&program.metrics));
     }
+    if !program.estimates.is_empty() {
+        html.push_str(&estimates(&program.estimates));
+    }
     if !program.stages.is_empty() {
         html.push_str(&stages(&program.stages, at));
     }
@@ -124,6 +130,65 @@ fn program(report: &Report, at: usize, program: &ProgramReport) -> String {
         html.push_str(&groups(&program.groups, at));
     }
     html
+}
+
+/// What users would have done.
+fn estimates(estimates: &[Estimate]) -> String {
+    let rows = estimates.iter().map(|e| {
+        let cells = [
+            e.cut.to_string(),
+            e.value.map_or("n/a".to_owned(), number),
+            interval(e.interval),
+            e.positions.to_string(),
+            e.matched.to_string(),
+            format!("{:.1}", e.effective),
+            format!("{:.1}", e.largest_weight),
+            format!("{:.1} %", 100.0 * e.unknown),
+        ];
+        let cells = cells.map(|cell| format!("<td class=\"n\">{cell}</td>"));
+        let why = e.refusal().map_or(String::new(), |why| escape(&why));
+        format!("<tr>{}<td>{why}</td></tr>", cells.concat())
+    });
+    let heads = [
+        "first",
+        "gain of a position",
+        "95 %",
+        "positions",
+        "matched",
+        "effective",
+        "largest weight",
+        "unknown",
+    ];
+    let heads = heads.map(|head| format!("<th class=\"n\">{head}</th>")).concat();
+    format!(
+        "<h3>What users would have done</h3><p>{ESTIMATED}</p><div class=\"scroll\"><table><thead><tr>{heads}<th></th></tr></thead><tbody>{}</tbody></table></div>",
+        rows.collect::<String>()
+    )
+}
+
+/// Who was in which arm.
+fn ratios(ratios: &[SampleRatio]) -> String {
+    if ratios.is_empty() {
+        return String::new();
+    }
+    let rows = ratios.iter().flat_map(|ratio| {
+        ratio.arms.iter().map(move |arm| {
+            let (name, users, expected) = arm;
+            format!(
+                "<tr><td>{}</td><td>{}</td><td class=\"n\">{users}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
+                escape(&ratio.experiment),
+                escape(name),
+                number(share(ratio, arm)),
+                number(*expected),
+                number(ratio.p),
+            )
+        })
+    });
+    format!(
+        "<h2>Arms</h2><div class=\"scroll\"><table><thead><tr><th>experiment</th><th>arm</th><th class=\"n\">users</th><th class=\"n\">share</th>\
+         <th class=\"n\">expected</th><th class=\"n\">p</th></tr></thead><tbody>{}</tbody></table></div>",
+        rows.collect::<String>()
+    )
 }
 
 fn comparison(metrics: &[(Metric, Value)]) -> String {
@@ -185,18 +250,20 @@ fn groups(groups: &[Group], at: usize) -> String {
             let _ = write!(
                 rows,
                 "<tr><td>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"plot\"><div class=\"bar {}\"><div class=\"kept\" style=\"width:{width:.2}%\"></div></div></td>\
-                 <td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
+                 <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
                 escape(name),
                 escape(&group.value),
                 group.users,
                 colour(at),
                 number(value.mean),
                 interval(value.interval),
+                value.against.map_or(String::new(), |a| signed(a.mean)),
+                p(value.against),
             );
         }
     }
     format!(
         "<h3>Groups</h3><div class=\"scroll\"><table><thead><tr><th>metric</th><th>value</th><th class=\"n\">users</th><th></th><th class=\"n\">mean</th>\
-         <th class=\"n\">95 %</th></tr></thead><tbody>{rows}</tbody></table></div>"
+         <th class=\"n\">95 %</th><th class=\"n\">difference</th><th class=\"n\">p</th></tr></thead><tbody>{rows}</tbody></table></div>"
     )
 }

@@ -1,10 +1,12 @@
 //! A report as JSON.
 
-use crate::replay::{Difference, Metric, ProgramReport, Report, StageReport, Value};
+use crate::replay::{
+    Difference, Estimate, Metric, ProgramReport, Report, SampleRatio, StageReport, Value,
+};
 use serde_json::{Map, Value as Json, json};
 
 pub fn report(report: &Report) -> Json {
-    json!({
+    let mut object = json!({
         "requests": report.requests,
         "with_truth": report.with_truth,
         "unreachable": report.unreachable,
@@ -12,6 +14,37 @@ pub fn report(report: &Report) -> Json {
         "baseline": report.baseline.map(|place| &report.programs[place].name),
         "programs": report.programs.iter().map(program).collect::<Vec<_>>(),
         "warnings": report.warnings,
+    });
+    if !report.ratios.is_empty() {
+        object["sample_ratios"] = report.ratios.iter().map(ratio).collect();
+    }
+    object
+}
+
+fn ratio(ratio: &SampleRatio) -> Json {
+    let arm = |(arm, users, share): &(String, u64, f64)| json!({"arm": arm, "users": users, "expected": share});
+    json!({
+        "experiment": ratio.experiment,
+        "arms": ratio.arms.iter().map(arm).collect::<Vec<_>>(),
+        "chi_square": ratio.chi_square,
+        "p": ratio.p,
+    })
+}
+
+/// `value` is null where there is no estimate, and `refused` says why.
+fn estimate(estimate: &Estimate) -> Json {
+    let (low, high) = estimate.interval.unzip();
+    json!({
+        "first": estimate.cut,
+        "value": estimate.value,
+        "low": low,
+        "high": high,
+        "positions": estimate.positions,
+        "matched": estimate.matched,
+        "effective": estimate.effective,
+        "largest_weight": estimate.largest_weight,
+        "unknown": estimate.unknown,
+        "refused": estimate.refusal(),
     })
 }
 
@@ -28,6 +61,9 @@ fn program(program: &ProgramReport) -> Json {
     if !program.groups.is_empty() {
         let group = |g: &crate::replay::Group| json!({"value": g.value, "users": g.users, "metrics": metrics(&g.metrics)});
         object["groups"] = program.groups.iter().map(group).collect();
+    }
+    if !program.estimates.is_empty() {
+        object["estimates"] = program.estimates.iter().map(estimate).collect();
     }
     object
 }

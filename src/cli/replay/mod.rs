@@ -9,15 +9,17 @@ mod test_set;
 
 use super::args::within;
 use super::out::Place;
-use super::{Failure, ProgramFile, Project, out, params, progress};
+use super::{DATA, Failure, ProgramFile, Project, draw, log, out, params, progress};
 use crate::engine::{Engine, Program};
-use crate::replay::{CUTS, Measure, Metric, Replay, ReplayError, Spot};
+use crate::replay::{
+    By, CUTS, Counterfactual, Estimator, Measure, Metric, Replay, ReplayError, Report, Spot, When,
+};
 use crate::request::Request;
 use crate::types::{Type, Value};
 use clap::{Args, ValueEnum};
 use each::Each;
-use requests::RequestArgs;
-use std::path::PathBuf;
+use requests::{RequestArgs, result_entity};
+use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
@@ -39,9 +41,9 @@ pub struct ReplayArgs {
     /// The metrics that decide: their p values are adjusted [default: ndcg at the largest k]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     primary: Vec<String>,
-    /// The program that the others are compared with
-    #[arg(long, value_name = "FILE")]
-    baseline: Option<PathBuf>,
+    /// The program that the others are compared with; with `--by arm`, an arm as EXPERIMENT=ARM
+    #[arg(long, value_name = "FILE|ARM")]
+    baseline: Option<String>,
     /// Seed of the random functions
     #[arg(long, value_name = "N", default_value = "0", value_parser = within(i64::MIN, i64::MAX))]
     seed: i64,
@@ -51,9 +53,18 @@ pub struct ReplayArgs {
     /// Do not look at the operators, which can be faster
     #[arg(long)]
     no_stages: bool,
-    /// Report users apart by the values of this column of theirs
+    /// Report users apart by the values of this column of theirs; of a log, `arm` is the arm that they were in
     #[arg(long, value_name = "COLUMN")]
     by: Option<String>,
+    /// Estimate from what a log says was shown at random what users would have done with the programs
+    #[arg(long, requires = "requests")]
+    ips: bool,
+    /// How what was shown is weighed
+    #[arg(long, value_enum, default_value_t = Weighing::Snips, requires = "ips")]
+    estimator: Weighing,
+    /// Count a larger weight of a position as this
+    #[arg(long, value_name = "WEIGHT", requires = "ips")]
+    clip: Option<f64>,
     /// Write a row per request and program to this file: .csv, .tsv, .ndjson, .parquet or .arrow
     #[arg(long, value_name = "FILE")]
     per_request: Option<PathBuf>,
@@ -68,6 +79,14 @@ pub struct ReplayArgs {
     output: Option<PathBuf>,
     #[command(flatten, next_help_heading = "Data and threads")]
     pub(super) project: Project,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Weighing {
+    /// By the weights that there are: less noise
+    Snips,
+    /// By the number of positions: right on average
+    Ips,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -114,9 +133,18 @@ pub fn replay(project: &Project, args: &ReplayArgs) -> Result<(), Failure> {
         )?;
     }
     let mut each = Each::new(args, format, &engine, &programs, &replay)?;
-    let report = engine.replay_each(&programs, &replay, |found| each.add(found));
+    let report = engine.replay_each(&programs, &replay, |found| Ok(each.add(found)?));
     progress::clear();
-    let report = report?;
+    let report = report.map_err(|failure| match failure {
+        Ended::Failure(failure) => failure,
+        Ended::Replay(ReplayError::Program(name, diagnostic)) => {
+            let program = programs.iter().find(|(own, _)| *own == name);
+            let of = program.map(|(_, program)| program.sources());
+            of.iter().for_each(|sources| draw(std::slice::from_ref(&*diagnostic), sources));
+            Failure::Program
+        }
+        Ended::Replay(error) => error.into(),
+    })?;
     for warning in &report.warnings {
         out::say(format_args!("warning: {warning}"));
     }
@@ -127,20 +155,43 @@ pub fn replay(project: &Project, args: &ReplayArgs) -> Result<(), Failure> {
         Format::Csv => table::csv(&report),
         Format::Html => html::page(&report),
         // it is written while requests are judged
-        Format::Trec => return Ok(()),
+        Format::Trec => return refused(&report),
     };
-    place.write(&text)
+    place.write(&text)?;
+    refused(&report)
+}
+
+/// Fails where what was asked for could not be estimated.
+fn refused(report: &Report) -> Result<(), Failure> {
+    let programs = report.programs.iter();
+    let mut estimates = programs.flat_map(|p| p.estimates.iter().map(move |e| (&p.name, e)));
+    let refused = estimates.find_map(|(name, e)| Some((name, e.cut, e.refusal()?)));
+    let Some((name, cut, why)) = refused else { return Ok(()) };
+    out::say(format_args!(
+        "error: {name}: there is no estimate for the first {cut} positions: {why}"
+    ));
+    Err(Failure::Said(DATA))
 }
 
 /// The programs with the baseline among them, and its place.
 fn files(args: &ReplayArgs) -> (Vec<PathBuf>, Option<usize>) {
     let mut files = args.files.clone();
-    let Some(baseline) = &args.baseline else { return (files, None) };
+    let Some(baseline) = args.baseline.as_ref().filter(|_| baseline_arm(args).is_none()) else {
+        return (files, None);
+    };
+    let baseline = Path::new(baseline);
     let place = files.iter().position(|file| file == baseline).unwrap_or_else(|| {
-        files.insert(0, baseline.clone());
+        files.insert(0, baseline.to_owned());
         0
     });
     (files, Some(place))
+}
+
+/// The baseline, if it is an arm: a file of that name would be a program.
+fn baseline_arm(args: &ReplayArgs) -> Option<(String, String)> {
+    let baseline = args.baseline.as_ref().filter(|name| !Path::new(name).exists())?;
+    let (experiment, arm) = baseline.split_once('=')?;
+    Some((experiment.trim().to_owned(), arm.trim().to_owned()))
 }
 
 /// The format that is asked for, or that the extension of the output says.
@@ -193,8 +244,40 @@ fn asked(
     }
     replay.baseline = baseline;
     replay.stages = !args.no_stages;
-    replay.by = args.by.clone();
+    replay.by = args.by.as_ref().map(|name| match &replay.when {
+        When::Logged(_) if name == "arm" => By::Arm,
+        _ => By::Column(name.clone()),
+    });
+    replay.baseline_arm = baseline_arm(args);
+    if args.ips {
+        counterfactual(engine, program, args, cuts, &mut replay)?;
+    }
     Ok(replay)
+}
+
+/// `--ips`: what was shown is read, too.
+fn counterfactual(
+    engine: &Engine,
+    program: &Program,
+    args: &ReplayArgs,
+    cuts: Vec<usize>,
+    replay: &mut Replay,
+) -> Result<(), Failure> {
+    let When::Logged(requests) = &mut replay.when else {
+        let message = format!("--ips: {} is no log", args.requests.requests.join(", "));
+        let help =
+            "a log has the columns `viewer` and `now`, and a table of what was shown beside it";
+        return Err(Failure::Usage(format!("{message}\nhelp: {help}")));
+    };
+    let entity = engine.schema().entity(result_entity(program, &args.requests));
+    let of = log::Shown { entity, list: args.requests.list.as_deref() };
+    log::shown(requests, &args.requests.logs(), &of)?;
+    let estimator = match args.estimator {
+        Weighing::Snips => Estimator::SelfNormalised,
+        Weighing::Ips => Estimator::Plain,
+    };
+    replay.counterfactual = Some(Counterfactual { estimator, clip: args.clip, cuts });
+    Ok(())
 }
 
 fn metrics(option: &str, names: &[String], cuts: &[usize]) -> Result<Vec<Metric>, Failure> {
@@ -211,10 +294,29 @@ fn metrics(option: &str, names: &[String], cuts: &[usize]) -> Result<Vec<Metric>
     Ok(all)
 }
 
+/// Why a replay ends early.
+enum Ended {
+    Replay(ReplayError),
+    Failure(Failure),
+}
+
+impl From<ReplayError> for Ended {
+    fn from(error: ReplayError) -> Ended {
+        Ended::Replay(error)
+    }
+}
+
+impl From<Failure> for Ended {
+    fn from(failure: Failure) -> Ended {
+        Ended::Failure(failure)
+    }
+}
+
 impl From<ReplayError> for Failure {
     fn from(error: ReplayError) -> Failure {
         match error {
             ReplayError::Run(error) => error.into(),
+            ReplayError::Program(..) => Failure::Usage(error.to_string()),
             ReplayError::Usage(spot, message) => Failure::Usage(match spot {
                 Spot::Edge(name) => format!("--truth {name}: {message}"),
                 Spot::Program(name) => format!("{name}: {message}"),
@@ -223,6 +325,8 @@ impl From<ReplayError> for Failure {
                 Spot::Users => format!("--users: {message}"),
                 Spot::TestSet => format!("--holdout: {message}"),
                 Spot::By => format!("--by: {message}"),
+                Spot::BaselineArm => format!("--baseline: {message}"),
+                Spot::Counterfactual => format!("--ips: {message}"),
             }),
         }
     }

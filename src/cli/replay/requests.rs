@@ -2,7 +2,7 @@
 
 use super::super::args::{LimitArgs, within};
 use super::super::progress::on_terminal;
-use super::super::{Failure, users};
+use super::super::{Failure, log, out, users};
 use super::test_set;
 use crate::engine::{Engine, Program};
 use crate::replay::{Every, GainFunction, Replay, Weight, When, Who};
@@ -10,7 +10,7 @@ use crate::request::Request;
 use crate::types::EntityId;
 use crate::wire;
 use clap::{Args, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Which requests are made, and what there is to find.
 #[derive(Args)]
@@ -40,9 +40,10 @@ pub struct RequestArgs {
     /// request of every user at the catalog's `now`
     #[arg(long, value_name = "TABLE")]
     pub holdout: Option<PathBuf>,
-    /// Make these requests instead: a table with the viewer's key, and columns `at` or `now` and parameters
-    #[arg(long, value_name = "TABLE", conflicts_with_all = ["from", "to", "holdout", "users", "sample"])]
-    pub requests: Option<String>,
+    /// Make these requests instead: a log of `igql run --log`, which may be repeated, or a table with the
+    /// viewer's key, and columns `at` or `now` and parameters
+    #[arg(long, value_name = "LOG", conflicts_with_all = ["from", "to", "holdout", "users", "sample"])]
+    pub requests: Vec<String>,
     /// Users to replay: a file with one key per line, or a table with the viewer's key column, or `all`
     #[arg(long, value_name = "FILE", conflicts_with = "sample")]
     pub users: Option<String>,
@@ -101,6 +102,11 @@ pub enum Votes {
 }
 
 impl RequestArgs {
+    /// The logs that requests are read from.
+    pub fn logs(&self) -> Vec<PathBuf> {
+        self.requests.iter().map(PathBuf::from).collect()
+    }
+
     /// What is asked of a program: requests, truth, gains and limits.
     pub fn replay(
         &self,
@@ -169,13 +175,12 @@ fn when(
         let entity = result_entity(program, args);
         return Ok(When::TestSet(test_set::read(engine, file, entity)?));
     }
-    if let Some(file) = &args.requests {
-        return Ok(When::Given(users::requests(engine, program, base, &[], Some(file))?));
+    if !args.requests.is_empty() {
+        return given(engine, program, args, base);
     }
     let Some(from) = &args.from else {
         let message = "replay needs the times of requests: `--from TIME`, and `--to TIME` unless up to the end";
-        let help =
-            "a fixed test set is `--holdout TABLE`, requests of your own are `--requests TABLE`";
+        let help = "a fixed test set is `--holdout TABLE`, requests of a log are `--requests LOG`";
         return Err(Failure::Usage(format!("{message}\nhelp: {help}")));
     };
     let from = time("--from", from)?;
@@ -192,8 +197,25 @@ fn when(
     Ok(When::Times { from, to, every })
 }
 
+/// The requests of logs, or of a table.
+fn given(
+    engine: &Engine,
+    program: &Program,
+    args: &RequestArgs,
+    base: &Request,
+) -> Result<When, Failure> {
+    if let [name] = &args.requests[..]
+        && !log::is_log(engine.schema(), Path::new(name))
+    {
+        return Ok(When::Given(users::requests(engine, program, base, &[], Some(name))?));
+    }
+    let (requests, warnings) = log::read(engine, program, &args.logs(), base)?;
+    warnings.iter().for_each(|warning| out::say(format_args!("warning: {warning}")));
+    Ok(When::Logged(requests))
+}
+
 /// The entity of the rows that count: that of the list named, or of the first.
-fn result_entity(program: &Program, args: &RequestArgs) -> EntityId {
+pub fn result_entity(program: &Program, args: &RequestArgs) -> EntityId {
     let checked = program.checked();
     let named = checked.results.iter().find(|(name, _)| *name == args.list);
     let (_, node) = named.unwrap_or(&checked.results[0]);

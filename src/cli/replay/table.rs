@@ -1,7 +1,9 @@
 //! A report as tables for people, and as CSV.
 
 use super::super::grid::{self, Column, Grid};
-use crate::replay::{Difference, Group, Metric, ProgramReport, Report, StageReport, Value};
+use crate::replay::{
+    Difference, Estimate, Group, Metric, ProgramReport, Report, SampleRatio, StageReport, Value,
+};
 use crate::visible::visible;
 use std::fmt::Write;
 
@@ -25,6 +27,7 @@ pub fn text(report: &Report) -> String {
         }
         let _ = writeln!(text, ": {} at the median", count(program.rows_median, "row"));
         text.push_str(&metrics(&program.metrics, width));
+        text.push_str(&estimates(&program.estimates, width));
         text.push_str(&stages(&program.stages, width));
         for group in &program.groups {
             let Group { value, users, metrics } = group;
@@ -32,8 +35,9 @@ pub fn text(report: &Report) -> String {
             text.push_str(&self::metrics(metrics, width));
         }
     }
-    if let Some(note) = note(report) {
-        text.push_str(&grid::wrapped(&note, width.unwrap_or(usize::MAX)));
+    text.push_str(&ratios(&report.ratios, width));
+    for note in notes(report) {
+        text.push_str(&grid::wrapped(note, width.unwrap_or(usize::MAX)));
     }
     text
 }
@@ -82,13 +86,72 @@ fn stages(stages: &[StageReport], width: Option<usize>) -> String {
     Grid::new(columns, 2).draw(width)
 }
 
-/// What the columns of a comparison mean.
-fn note(report: &Report) -> Option<String> {
-    let mut values = report.programs.iter().flat_map(|p| &p.metrics);
-    let compared = values.any(|(_, value)| value.against.is_some());
-    let note = "p of the difference is by flipping signs of users; * is not adjusted for the number of comparisons\n";
-    compared.then(|| note.to_owned())
+/// What users would have done.
+fn estimates(estimates: &[Estimate], width: Option<usize>) -> String {
+    if estimates.is_empty() {
+        return String::new();
+    }
+    let column = |name, of: &dyn Fn(&Estimate) -> String| {
+        Column::new(name, estimates.iter().map(of)).right().whole()
+    };
+    let columns = vec![
+        column("first", &|e| e.cut.to_string()),
+        column("gain of a position", &|e| e.value.map_or("n/a".to_owned(), number)),
+        column("95 %", &|e| interval(e.interval)),
+        column("positions", &|e| e.positions.to_string()),
+        column("matched", &|e| e.matched.to_string()),
+        column("effective", &|e| format!("{:.1}", e.effective)),
+        column("largest weight", &|e| format!("{:.1}", e.largest_weight)),
+        column("unknown", &|e| format!("{:.1} %", 100.0 * e.unknown)),
+    ];
+    let fixed = columns.len();
+    Grid::new(columns, fixed).draw(width)
 }
+
+/// Who was in which arm.
+fn ratios(ratios: &[SampleRatio], width: Option<usize>) -> String {
+    let arms = || ratios.iter().flat_map(|ratio| ratio.arms.iter().map(move |arm| (ratio, arm)));
+    if ratios.is_empty() {
+        return String::new();
+    }
+    let columns = vec![
+        Column::new("experiment", arms().map(|(ratio, _)| ratio.experiment.clone())),
+        Column::new("arm", arms().map(|(_, (arm, ..))| arm.clone())),
+        Column::new("users", arms().map(|(_, (_, users, _))| users.to_string())).right().whole(),
+        Column::new("share", arms().map(|(ratio, arm)| number(share(ratio, arm)))).right().whole(),
+        Column::new("expected", arms().map(|(_, (.., share))| number(*share))).right().whole(),
+        Column::new("p", arms().map(|(ratio, _)| number(ratio.p))).right().whole(),
+    ];
+    format!("\n{}", Grid::new(columns, 2).draw(width))
+}
+
+/// The share of the users of an experiment that are in an arm.
+pub fn share(ratio: &SampleRatio, (_, users, _): &(String, u64, f64)) -> f64 {
+    let all: u64 = ratio.arms.iter().map(|(_, users, _)| users).sum();
+    *users as f64 / all as f64
+}
+
+/// What the columns mean.
+fn notes(report: &Report) -> Vec<&'static str> {
+    let is_compared =
+        |metrics: &[(Metric, Value)]| metrics.iter().any(|(_, v)| v.against.is_some());
+    let programs = || report.programs.iter();
+    let mut notes = Vec::new();
+    if programs().any(|p| is_compared(&p.metrics)) {
+        notes.push(PAIRED);
+    }
+    if programs().any(|p| p.groups.iter().any(|group| is_compared(&group.metrics))) {
+        notes.push(APART);
+    }
+    if programs().any(|p| !p.estimates.is_empty()) {
+        notes.push(ESTIMATED);
+    }
+    notes
+}
+
+const PAIRED: &str = "p of the difference is by flipping signs of users; * is not adjusted for the number of comparisons\n";
+const APART: &str = "differences between arms are between other users; p is by dividing them anew; * is not adjusted for the number of comparisons\n";
+pub const ESTIMATED: &str = "estimates take it that what users do with a position does not depend on what stands at the others\n";
 
 pub fn number(value: f64) -> String {
     match value {
@@ -119,12 +182,13 @@ pub fn p(against: Option<Difference>) -> String {
     }
 }
 
-/// One row per program and metric.
+/// One row per program and metric; those of groups say of which.
 pub fn csv(report: &Report) -> String {
     let mut out = csv::Writer::from_writer(Vec::new());
     let head = [
         "file",
         "query",
+        "group",
         "metric",
         "mean",
         "low",
@@ -138,17 +202,38 @@ pub fn csv(report: &Report) -> String {
     let _ = out.write_record(head);
     for program in &report.programs {
         for (metric, value) in &program.metrics {
-            let _ = out.write_record(record(program, metric, value));
+            let _ = out.write_record(record(program, "", metric, value));
+        }
+        for group in &program.groups {
+            for (metric, value) in &group.metrics {
+                let _ = out.write_record(record(program, &group.value, metric, value));
+            }
+        }
+        for estimate in &program.estimates {
+            let metric = format!("gain@{}", estimate.cut);
+            let _ = out.write_record(of_estimate(program, metric, estimate));
         }
     }
     let bytes = out.into_inner().unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn record(program: &ProgramReport, metric: &Metric, value: &Value) -> Vec<String> {
-    let number = |value: Option<f64>| {
-        value.filter(|value| !value.is_nan()).map_or(String::new(), |value| format!("{value:?}"))
-    };
+/// An estimate as a metric.
+fn of_estimate(program: &ProgramReport, metric: String, estimate: &Estimate) -> Vec<String> {
+    let (low, high) = estimate.interval.unzip();
+    let numbers = [estimate.value, low, high].map(plain);
+    let mut fields = vec![program.name.clone(), program.query.clone(), String::new(), metric];
+    fields.extend(numbers);
+    fields.resize(12, String::new());
+    fields
+}
+
+fn plain(value: Option<f64>) -> String {
+    value.filter(|value| !value.is_nan()).map_or(String::new(), |value| format!("{value:?}"))
+}
+
+fn record(program: &ProgramReport, group: &str, metric: &Metric, value: &Value) -> Vec<String> {
+    let number = plain;
     let against = value.against;
     let within = |interval: Option<(f64, f64)>| {
         [number(interval.map(|(low, _)| low)), number(interval.map(|(_, high)| high))]
@@ -156,6 +241,7 @@ fn record(program: &ProgramReport, metric: &Metric, value: &Value) -> Vec<String
     let mut fields = vec![
         program.name.clone(),
         program.query.clone(),
+        group.to_owned(),
         metric.to_string(),
         number(Some(value.mean)),
     ];

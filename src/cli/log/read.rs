@@ -1,0 +1,357 @@
+//! Reading logs back: what was asked, and what was shown.
+
+use super::{CANDIDATES, REQUESTS, RESULT};
+use crate::catalog::schema::{Entity, KeyType, Schema};
+use crate::cli::Failure;
+use crate::engine::{Engine, Program};
+use crate::replay::{self, Logged};
+use crate::request::{Request, unknown_arm};
+use crate::store::{self, Columns, DataError};
+use crate::types::{Key, Type, Value};
+use crate::wire;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What was shown of a log's requests.
+pub struct Shown<'a> {
+    pub entity: &'a Entity,
+    /// The list that counts, of pages.
+    pub list: Option<&'a str>,
+}
+
+/// Whether a path is a log: a folder, or a table with the columns of one.
+pub fn is_log(schema: &Schema, path: &Path) -> bool {
+    if path.is_dir() {
+        return true;
+    }
+    let names = store::column_names(path).unwrap_or_default();
+    let has = |name: &str| names.iter().any(|own| own == name);
+    let key = &schema.entity(schema.viewer).key;
+    has("viewer") && (!has(key) || key == "viewer" && has("id"))
+}
+
+/// The requests of some logs, as a program reads them, and what is doubtful about them; what they do not say is as in
+/// `base`, whose arms win.
+pub fn read(
+    engine: &Engine,
+    program: &Program,
+    paths: &[PathBuf],
+    base: &Request,
+) -> Result<(Vec<Logged>, Vec<String>), Failure> {
+    let mut reading = Reading {
+        engine,
+        program,
+        base,
+        requests: Vec::new(),
+        known: HashSet::new(),
+        twice: 0,
+        others: BTreeMap::new(),
+        foreign_arms: BTreeMap::new(),
+    };
+    for path in paths {
+        for file in files(path, REQUESTS)? {
+            reading.file(&file)?;
+        }
+    }
+    Ok(reading.done())
+}
+
+/// The files of a table of a log: the log is a folder, that of the table, or a file.
+fn files(path: &Path, table: &str) -> Result<Vec<PathBuf>, Failure> {
+    let inside = path.join(table);
+    let path = if inside.exists() { inside } else { path.to_owned() };
+    if !path.is_dir() {
+        return Ok(vec![path]);
+    }
+    let unreadable = |e: std::io::Error| DataError::new(&path, format!("cannot be read: {e}"));
+    let mut found = Vec::new();
+    for entry in fs::read_dir(&path).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let name = entry.file_name();
+        // what is being written is hidden
+        let is_hidden = name.to_string_lossy().starts_with(['.', '_']);
+        if !is_hidden && entry.path().is_file() {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    if found.is_empty() {
+        let help = format!("a log of `igql run --log DIR` is a folder with `{REQUESTS}` in it");
+        return Err(DataError::new(path, "has no requests").help(help).into());
+    }
+    Ok(found)
+}
+
+/// Logs that are being read.
+struct Reading<'a> {
+    engine: &'a Engine,
+    program: &'a Program,
+    base: &'a Request,
+    requests: Vec<Logged>,
+    known: HashSet<i64>,
+    /// Requests that the logs have more than once.
+    twice: usize,
+    /// How many requests other snapshots answered, by the snapshot.
+    others: BTreeMap<String, usize>,
+    /// How many requests were in experiments that the program does not have.
+    foreign_arms: BTreeMap<String, usize>,
+}
+
+impl Reading<'_> {
+    fn file(&mut self, file: &Path) -> Result<(), Failure> {
+        let schema = self.engine.schema();
+        let viewer = match schema.entity(schema.viewer).key_type {
+            KeyType::Int => Type::Int,
+            KeyType::String => Type::String,
+        };
+        let wanted = |name: &str| {
+            Some(match name {
+                "viewer" => viewer.clone(),
+                "now" => Type::Time,
+                "id" | "seed" => Type::Int,
+                "arm_propensity" => Type::Float,
+                "run" | "catalog" | "snapshot" | "params" | "arms" | "forced" => Type::String,
+                _ => return None,
+            })
+        };
+        let table = store::read_columns(file, &wanted)?;
+        if let Some(missing) = ["viewer", "now"].into_iter().find(|name| table.get(name).is_none())
+        {
+            return Err(missing_column(file, missing, &table).into());
+        }
+        for row in 0..table.rows {
+            self.row(file, &table, row)?;
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, file: &Path, table: &Columns, row: usize) -> Result<(), Failure> {
+        let wrong = |column: &str, message: String| {
+            let message = format!("row {}: {message}", row + 1);
+            Failure::from(DataError::new(file, message).column(column))
+        };
+        let text = |name: &str| match table.value(name, row) {
+            Some(Value::Str(text)) => Some(text.as_str()),
+            _ => None,
+        };
+        let int = |name: &str| match table.value(name, row) {
+            Some(Value::Int(value)) => Some(*value),
+            _ => None,
+        };
+        let own = &self.engine.schema().name;
+        if let Some(catalog) = text("catalog").filter(|catalog| catalog != own) {
+            let message =
+                format!("the request was made of the catalog `{catalog}`, this is `{own}`");
+            return Err(wrong("catalog", message));
+        }
+        let id = int("id");
+        if id.is_some_and(|id| !self.known.insert(id)) {
+            self.twice += 1;
+            return Ok(());
+        }
+        let time = match table.value("now", row) {
+            Some(Value::Time(time)) => *time,
+            _ => return Err(wrong("now", "the time is null".to_owned())),
+        };
+        let user = match table.value("viewer", row) {
+            Some(Value::Int(key)) => Some(Key::Int(*key)),
+            Some(Value::Str(key)) => Some(Key::Str(key.clone())),
+            _ => None,
+        };
+        let snapshot = text("snapshot").filter(|id| *id != self.engine.snapshot().id());
+        if let Some(snapshot) = snapshot {
+            *self.others.entry(snapshot.to_owned()).or_default() += 1;
+        }
+        let (mut params, seed) = (self.base.params.clone(), int("seed").unwrap_or(self.base.seed));
+        params.extend(self.params(text("params")).map_err(|e| wrong("params", e))?);
+        let exposed = arms(text("arms")).map_err(|e| wrong("arms", e))?;
+        let forced = arms(text("forced")).map_err(|e| wrong("forced", e))?;
+        let mut put_in = exposed.clone();
+        put_in.extend(forced);
+        self.note_foreign(&put_in).map_err(|e| wrong("arms", e))?;
+        put_in.extend(self.base.arms.iter().cloned());
+        let arm_propensity = match table.value("arm_propensity", row) {
+            Some(Value::Float(p)) if (0.0..=1.0).contains(p) => *p,
+            Some(Value::Float(p)) => {
+                let message = format!("a probability is between 0 and 1, found {p}");
+                return Err(wrong("arm_propensity", message));
+            }
+            _ => 1.0,
+        };
+        let request = Request { user, at: Some(time), params, arms: put_in, seed };
+        self.requests.push(Logged {
+            arms: exposed,
+            arm_propensity,
+            run: text("run").map(str::to_owned),
+            id,
+            ..Logged::new(request)
+        });
+        Ok(())
+    }
+
+    fn params(&self, json: Option<&str>) -> Result<Vec<(String, Value)>, String> {
+        let Some(json) = json.filter(|json| !json.trim().is_empty() && *json != "{}") else {
+            return Ok(Vec::new());
+        };
+        let request = wire::request_from_json(self.program, &format!("{{\"params\":{json}}}"));
+        Ok(request.map_err(|error| error.to_string())?.params)
+    }
+
+    /// Notes arms of experiments that the program does not have; an arm that an experiment does not have is an error.
+    fn note_foreign(&mut self, arms: &[(String, String)]) -> Result<(), String> {
+        let declared = &self.program.checked().experiments;
+        for (name, arm) in arms {
+            if !declared.iter().any(|experiment| experiment.name == *name) {
+                *self.foreign_arms.entry(name.clone()).or_default() += 1;
+            } else if let Some(message) = unknown_arm(declared, name, arm) {
+                return Err(message);
+            }
+        }
+        Ok(())
+    }
+
+    fn done(self) -> (Vec<Logged>, Vec<String>) {
+        let mut warnings = Vec::new();
+        if self.twice > 0 {
+            let n = self.twice;
+            warnings.push(format!("{n} requests stand in the log again: they count once"));
+        }
+        let others: usize = self.others.values().sum();
+        if let Some(first) = self.others.keys().next() {
+            warnings.push(format!(
+                "{others} of {} requests were answered from other data than there is now (snapshot {first}): columns are those of today",
+                self.requests.len()
+            ));
+        }
+        for (name, n) in &self.foreign_arms {
+            warnings.push(format!(
+                "{n} requests were in an arm of the experiment `{name}`, which the program does not have: they are run without it"
+            ));
+        }
+        (self.requests, warnings)
+    }
+}
+
+fn missing_column(file: &Path, name: &str, table: &Columns) -> DataError {
+    let help = format!("its columns are `{}`", table.names().join("`, `"));
+    DataError::new(file, format!("has no column `{name}`, which a log has")).help(help)
+}
+
+/// Experiments and their arms from a JSON object.
+fn arms(json: Option<&str>) -> Result<Vec<(String, String)>, String> {
+    let Some(json) = json.filter(|json| !json.trim().is_empty()) else { return Ok(Vec::new()) };
+    let arms: BTreeMap<String, String> = serde_json::from_str(json)
+        .map_err(|e| format!("expected a JSON object with an arm per experiment: {e}"))?;
+    Ok(arms.into_iter().collect())
+}
+
+/// Adds to the requests of logs what was shown.
+pub fn shown(requests: &mut [Logged], paths: &[PathBuf], of: &Shown) -> Result<(), Failure> {
+    let ids = requests.iter().enumerate();
+    let places: HashMap<i64, usize> =
+        ids.filter_map(|(place, logged)| Some((logged.id?, place))).collect();
+    if places.is_empty() {
+        let message = "has no column `id`, by which what was shown is found";
+        return Err(DataError::new(&paths[0], message).into());
+    }
+    for path in paths {
+        let beside = candidates(path)?;
+        for file in files(&beside, CANDIDATES)? {
+            read_shown(&file, &places, of, requests)?;
+        }
+    }
+    Ok(())
+}
+
+/// Where the candidates of a log are: in its folder, or beside its table of requests.
+fn candidates(path: &Path) -> Result<PathBuf, Failure> {
+    if path.join(CANDIDATES).exists() {
+        return Ok(path.join(CANDIDATES));
+    }
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let beside = name.and_then(|name| {
+        let ending = name.strip_prefix("requests")?;
+        Some(path.with_file_name(format!("candidates{ending}")))
+    });
+    match beside.filter(|beside| beside.exists()) {
+        Some(beside) => Ok(beside),
+        None => {
+            let message = "there is no table of what was shown beside it";
+            let help = "`requests.csv` has `candidates.csv` in the same folder, a log of `igql run --log DIR` both";
+            Err(DataError::new(path, message).help(help).into())
+        }
+    }
+}
+
+fn read_shown(
+    file: &Path,
+    places: &HashMap<i64, usize>,
+    of: &Shown,
+    requests: &mut [Logged],
+) -> Result<(), Failure> {
+    let wanted = |name: &str| {
+        Some(match name {
+            "request" | "position" => Type::Int,
+            "key" => match of.entity.key_type {
+                KeyType::Int => Type::Int,
+                KeyType::String => Type::String,
+            },
+            "propensity" => Type::Float,
+            "run" | "stage" | "list" | "entity" => Type::String,
+            _ => return None,
+        })
+    };
+    let table = store::read_columns(file, &wanted)?;
+    let needed = ["request", "key", "position", "propensity"];
+    if let Some(missing) = needed.into_iter().find(|name| table.get(name).is_none()) {
+        return Err(missing_column(file, missing, &table).into());
+    }
+    for row in 0..table.rows {
+        let wrong = |column: &str, message: String| {
+            let message = format!("row {}: {message}", row + 1);
+            Failure::from(DataError::new(file, message).column(column))
+        };
+        let is = |name: &str, wanted: &str| match table.value(name, row) {
+            Some(Value::Str(text)) => text == wanted,
+            _ => true,
+        };
+        let counts = is("stage", RESULT)
+            && is("entity", &of.entity.name)
+            && of.list.is_none_or(|list| is("list", list));
+        let Some(Value::Int(request)) = table.value("request", row).filter(|_| counts) else {
+            continue;
+        };
+        // of a request that is left out
+        let Some(&place) = places.get(request) else { continue };
+        let of_run = match (&requests[place].run, table.value("run", row)) {
+            (Some(run), Some(Value::Str(own))) => run == own,
+            _ => true,
+        };
+        if !of_run {
+            continue;
+        }
+        let key = match table.value("key", row) {
+            Some(Value::Int(key)) => Key::Int(*key),
+            Some(Value::Str(key)) => Key::Str(key.clone()),
+            _ => return Err(wrong("key", "the key is null".to_owned())),
+        };
+        let position = match table.value("position", row) {
+            Some(Value::Int(position)) if *position >= 1 => *position as usize,
+            found => {
+                let found = found.map_or("null".to_owned(), wire::values::text);
+                return Err(wrong("position", format!("positions start at 1, found {found}")));
+            }
+        };
+        let propensity = match table.value("propensity", row) {
+            Some(Value::Float(p)) if (0.0..=1.0).contains(p) => Some(*p),
+            Some(Value::Float(p)) => {
+                let message = format!("a probability is between 0 and 1, found {p}");
+                return Err(wrong("propensity", message));
+            }
+            _ => None,
+        };
+        requests[place].shown.push(replay::Shown { position, key, propensity });
+    }
+    Ok(())
+}
