@@ -3,7 +3,7 @@
 use super::logged::Logged;
 use super::metric::Metric;
 use super::report::{Difference, Group, SampleRatio, Value};
-use super::stats::{Share, Table, chi_square, two_samples};
+use super::stats::{Compared, Share, Table, chi_square, two_samples};
 use super::tally::{Tally, Weight};
 use crate::check::Experiment;
 use std::collections::BTreeMap;
@@ -100,7 +100,7 @@ impl OfExperiment {
                 found.map(|(mean, interval)| Value { mean, interval, against: None }).collect();
             if let Some(other) = other.as_ref().filter(|_| baseline != Some(arm)) {
                 let compared = two_samples(&own, other, metrics.len());
-                for (value, (mean, interval, p)) in values.iter_mut().zip(compared) {
+                for (value, Compared { mean, interval, p }) in values.iter_mut().zip(compared) {
                     value.against = Some(Difference { mean, interval, p, adjusted: false });
                 }
             }

@@ -61,7 +61,7 @@ pub(super) struct Estimates {
     totals: Vec<Total>,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Total {
     positions: u64,
     matched: u64,
@@ -73,7 +73,7 @@ struct Total {
 }
 
 /// What one request says, for a cut.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Found {
     share: Share,
     total: Total,
@@ -160,11 +160,8 @@ impl Estimates {
     /// The estimates, of all cuts.
     pub fn finish(&self) -> Vec<Estimate> {
         let cuts = self.totals.len();
-        // who was shown nothing says nothing
-        let own = self.shares.chunks(cuts.max(1));
-        let told = own.filter(|own| own.iter().any(|share| share.weight > 0.0));
-        let shares: Vec<Share> = told.flatten().copied().collect();
-        let table = Table { shares: &shares, metrics: cuts };
+        // users of whom nothing was counted are drawn, too: how many are is left to chance
+        let table = Table { shares: &self.shares, metrics: cuts };
         let values = table.all().into_iter().zip(table.intervals());
         let all = self.asked.cuts.iter().zip(&self.totals).zip(values);
         all.map(|((&cut, total), (value, interval))| {

@@ -174,19 +174,24 @@ pub fn holm(p: &[f64]) -> Vec<f64> {
     adjusted
 }
 
+/// How a metric of some users differs from that of others.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Compared {
+    pub mean: f64,
+    /// Its 95 % interval; none where there are too few users, as `p`.
+    pub interval: Option<(f64, f64)>,
+    pub p: Option<f64>,
+}
+
 /// The metrics of some users less those of others: the difference, its 95 % interval by drawing both anew, and how
 /// probable one as large is if nothing but chance had divided them (Fisher 1935).
-pub fn two_samples(
-    own: &[Share],
-    other: &[Share],
-    metrics: usize,
-) -> Vec<(f64, Option<(f64, f64)>, Option<f64>)> {
+pub fn two_samples(own: &[Share], other: &[Share], metrics: usize) -> Vec<Compared> {
     let (a, b) = (Table { shares: own, metrics }, Table { shares: other, metrics });
     let found: Vec<f64> = a.all().iter().zip(b.all()).map(|(a, b)| a - b).collect();
     let counts = a.counts().into_iter().zip(b.counts());
     let enough: Vec<bool> = counts.map(|(a, b)| a >= FEWEST && b >= FEWEST).collect();
     if !enough.contains(&true) {
-        return found.into_iter().map(|mean| (mean, None, None)).collect();
+        return found.into_iter().map(|mean| Compared { mean, interval: None, p: None }).collect();
     }
     let pooled: Vec<Share> = own.iter().chain(other).copied().collect();
     let pool = Table { shares: &pooled, metrics };
@@ -218,7 +223,7 @@ pub fn two_samples(
     let of_metric = |metric: usize| {
         let mean = found[metric];
         if !enough[metric] {
-            return (mean, None, None);
+            return Compared { mean, interval: None, p: None };
         }
         let mut values: Vec<f64> = draws.iter().map(|(drawn, _)| drawn[metric]).collect();
         values.retain(|value| !value.is_nan());
@@ -227,7 +232,7 @@ pub fn two_samples(
         let p = (1 + as_large.count()) as f64 / (1 + DRAWS) as f64;
         let interval =
             (!values.is_empty()).then(|| (percentile(&values, 0.025), percentile(&values, 0.975)));
-        (mean, interval, Some(p))
+        Compared { mean, interval, p: Some(p) }
     };
     (0..metrics).map(of_metric).collect()
 }
@@ -342,7 +347,7 @@ mod tests {
             (&[50.0, 50.0][..], &[0.5, 0.5][..], 0.0, 1.0),
             (&[60.0, 40.0], &[0.5, 0.5], 4.0, 0.04550026389635857),
             (&[10.0, 20.0, 30.0], &[0.2, 0.3, 0.5], 0.5555555555555556, 0.7574651283969664),
-            (&[900.0, 100.0], &[0.8, 0.2], 62.5, 2.6637166480131e-15),
+            (&[900.0, 100.0], &[0.8, 0.2], 62.5, 2.6644463892359247e-15),
         ] {
             let (found, own) = chi_square(found, shares).unwrap();
             assert!(
@@ -359,12 +364,12 @@ mod tests {
         let alike: Vec<f64> = (0..200).map(|i| f64::from(i % 10)).collect();
         let more: Vec<f64> = alike[..100].iter().map(|x| x + 2.0).collect();
         let compared = |a: &[f64], b: &[f64]| two_samples(&shares(a), &shares(b), 1)[0];
-        let (mean, interval, p) = compared(&more, &alike);
+        let Compared { mean, interval, p } = compared(&more, &alike);
         let (low, high) = interval.unwrap();
         assert!((mean - 2.0).abs() < 1e-12 && low < 2.0 && 2.0 < high && low > 1.0, "{low} {high}");
         assert!(p.unwrap() < 0.001);
-        assert!(compared(&alike[..100], &alike).2.unwrap() > 0.5);
-        assert_eq!(compared(&alike[..29], &alike).2, None);
+        assert!(compared(&alike[..100], &alike).p.unwrap() > 0.5);
+        assert_eq!(compared(&alike[..29], &alike).p, None);
     }
 
     #[test]

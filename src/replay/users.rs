@@ -95,12 +95,13 @@ impl Plan {
         requests: impl ExactSizeIterator<Item = &'r Request>,
     ) -> Result<Plan, ReplayError> {
         let (snapshot, schema) = (engine.snapshot(), engine.schema());
-        let (now, mut unknown) = (engine.now(), Vec::new());
+        let (now, mut unknown, mut nobody) = (engine.now(), Vec::new(), 0);
         let mut known: Vec<(i64, u32, usize, &Request)> = Vec::with_capacity(requests.len());
         for (place, request) in requests.enumerate() {
             let row = request.user.as_ref().and_then(|user| snapshot.row_of(schema.viewer, user));
             match row {
                 Some(row) => known.push((request.at.unwrap_or(now), row, place, request)),
+                None if request.user.is_none() => nobody += 1,
                 None => unknown.extend(&request.user),
             }
         }
@@ -121,6 +122,9 @@ impl Plan {
             plan.requests.push(At { time, user });
             plan.given.push(request.clone());
             plan.places.push(place);
+        }
+        if nobody > 0 {
+            plan.warnings.push(format!("{nobody} requests have no user: they are left out"));
         }
         if let Some(first) = unknown.first() {
             let n = unknown.len();

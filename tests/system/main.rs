@@ -11,6 +11,7 @@ mod fuzz;
 mod growth;
 mod imports;
 mod init;
+mod logs;
 mod messy;
 mod order;
 mod output;

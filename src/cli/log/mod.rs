@@ -8,7 +8,7 @@
 mod read;
 mod write;
 
-pub use read::{Shown, is_log, read, shown};
+pub use read::{Shown, is_log, parts, read, shown};
 pub use write::{Log, Target};
 
 /// The table of requests: a folder of a log.

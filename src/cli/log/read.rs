@@ -57,6 +57,11 @@ pub fn read(
     Ok(reading.done())
 }
 
+/// The files with the requests of a log.
+pub fn parts(log: &Path) -> Result<Vec<PathBuf>, Failure> {
+    files(log, REQUESTS)
+}
+
 /// The files of a table of a log: the log is a folder, that of the table, or a file.
 fn files(path: &Path, table: &str) -> Result<Vec<PathBuf>, Failure> {
     let inside = path.join(table);
@@ -255,10 +260,12 @@ pub fn shown(requests: &mut [Logged], paths: &[PathBuf], of: &Shown) -> Result<(
         let message = "has no column `id`, by which what was shown is found";
         return Err(DataError::new(&paths[0], message).into());
     }
+    // a request that a run was asked twice stands there twice
+    let mut filled = HashSet::new();
     for path in paths {
         let beside = candidates(path)?;
         for file in files(&beside, CANDIDATES)? {
-            read_shown(&file, &places, of, requests)?;
+            read_shown(&file, &places, &mut filled, of, requests)?;
         }
     }
     Ok(())
@@ -287,6 +294,7 @@ fn candidates(path: &Path) -> Result<PathBuf, Failure> {
 fn read_shown(
     file: &Path,
     places: &HashMap<i64, usize>,
+    filled: &mut HashSet<(usize, usize)>,
     of: &Shown,
     requests: &mut [Logged],
 ) -> Result<(), Failure> {
@@ -351,6 +359,9 @@ fn read_shown(
             }
             _ => None,
         };
+        if !filled.insert((place, position)) {
+            continue;
+        }
         requests[place].shown.push(replay::Shown { position, key, propensity });
     }
     Ok(())

@@ -188,7 +188,6 @@ pub fn csv(report: &Report) -> String {
     let head = [
         "file",
         "query",
-        "group",
         "metric",
         "mean",
         "low",
@@ -198,6 +197,7 @@ pub fn csv(report: &Report) -> String {
         "difference_high",
         "p",
         "adjusted",
+        "group",
     ];
     let _ = out.write_record(head);
     for program in &report.programs {
@@ -222,7 +222,7 @@ pub fn csv(report: &Report) -> String {
 fn of_estimate(program: &ProgramReport, metric: String, estimate: &Estimate) -> Vec<String> {
     let (low, high) = estimate.interval.unzip();
     let numbers = [estimate.value, low, high].map(plain);
-    let mut fields = vec![program.name.clone(), program.query.clone(), String::new(), metric];
+    let mut fields = vec![program.name.clone(), program.query.clone(), metric];
     fields.extend(numbers);
     fields.resize(12, String::new());
     fields
@@ -241,7 +241,6 @@ fn record(program: &ProgramReport, group: &str, metric: &Metric, value: &Value) 
     let mut fields = vec![
         program.name.clone(),
         program.query.clone(),
-        group.to_owned(),
         metric.to_string(),
         number(Some(value.mean)),
     ];
@@ -250,5 +249,6 @@ fn record(program: &ProgramReport, group: &str, metric: &Metric, value: &Value) 
     fields.extend(within(against.and_then(|a| a.interval)));
     fields.push(number(against.and_then(|a| a.p)));
     fields.push(against.map_or(String::new(), |a| a.adjusted.to_string()));
+    fields.push(group.to_owned());
     fields
 }

@@ -9,7 +9,7 @@ mod write;
 use super::args::{bytes, within};
 use super::out::Place;
 use super::replay::requests::{RequestArgs, duration, time};
-use super::{Failure, ProgramFile, Project, out, params, progress};
+use super::{Failure, ProgramFile, Project, log, out, params, progress};
 use crate::engine::{Engine, Program};
 use crate::files;
 use crate::replay::Metric;
@@ -319,6 +319,14 @@ fn header(
         None | Some("all" | "-") => Ok(json!(name)),
         Some(name) => file(Some(Path::new(name))),
     };
+    // a log is many files
+    let log = |name: &String| match log::parts(Path::new(name)) {
+        Ok(parts) if Path::new(name).is_dir() => {
+            parts.iter().map(|part| file(Some(part))).collect::<Result<Json, _>>()
+        }
+        _ => table(&Some(name.clone())),
+    };
+    let logs = requests.requests.iter().map(log).collect::<Result<Json, _>>()?;
     let ranges = tuning.parts.as_ref().map(|(a, b)| json!([a.start, a.end, b.start, b.end]));
     let fineness = (tuning.sampler == Kind::Grid || tuning.trials > crate::tune::sampler::TRIALS)
         .then_some(tuning.trials);
@@ -344,7 +352,7 @@ fn header(
         ),
         ("weight", json!(requests.weight.to_possible_value().map(|v| v.get_name().to_owned()))),
         ("holdout", file(requests.holdout.as_deref())?),
-        ("requests", table(&requests.requests)?),
+        ("requests", logs),
         ("users", table(&requests.users)?),
         ("sample", json!(requests.sample)),
         ("list", json!(requests.list)),

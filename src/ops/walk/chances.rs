@@ -2,7 +2,7 @@
 
 use super::reach::Reach;
 use super::{Order, Walk};
-use crate::batch::RowBatch;
+use crate::batch::{Pace, RowBatch};
 use crate::catalog::schema::Schema;
 use crate::expr::show::show;
 use crate::expr::{Expr, Facts, Frame, NodeId};
@@ -84,16 +84,27 @@ impl Op for Chances {
         let reach = Reach::new(&self.walk, exec, input);
         let (mut found, mut held) = (self.walk.no_links(), exec.hold("chances", 0)?);
         let mut rows = RowBatch { offsets: vec![0], ..RowBatch::default() };
-        for request in 0..input.requests() {
+        let mut made = exec.hold("chances", 0)?;
+        let targets = run.snapshot.schema().entity(self.walk.edge.to).rows as usize;
+        let pace = Pace::new(run.stop);
+        for (request, &limit) in limits.iter().enumerate() {
             found.clear();
             reach.follow(request..request + 1, &mut found, &mut held)?;
             exec.check("chances", found.ids.len() as u64)?;
-            let _places = exec.hold("chances", found.ids.len() * 24)?;
+            let most = found.ids.len().min(targets);
+            let _places = exec.hold("chances", most * 24)?;
+            let fits = made.reserve(&mut rows.ids, most) && made.reserve(&mut rows.scores, most);
+            if !fits {
+                exec.check("chances", 0)?;
+            }
             let mut places: HashMap<u32, usize> = HashMap::new();
             let mut next = 0;
             // the links of a row stand together
             for links in found.parents.chunk_by(|a, b| a == b) {
-                let drawn = (limits[request] as f64 / links.len() as f64).min(1.0);
+                if pace.is_due_before(30 * links.len()) {
+                    exec.check("chances", 0)?;
+                }
+                let drawn = (limit as f64 / links.len() as f64).min(1.0);
                 let chance = of_input[links[0] as usize] * drawn;
                 for &id in &found.ids[next..next + links.len()] {
                     let place = *places.entry(id).or_insert_with(|| {
