@@ -13,12 +13,12 @@
 //!
 //! // an error has every diagnostic, and is displayed as `igql check` draws it
 //! let program = engine.compile(
-//!     "param country: string?
-//!      user.liked().account_nn().posted_media().unseen().rank().take(25)",
+//!     "param least: float = 0.5
+//!      user.liked().account_nn().posted_media().filter(quality > least).unseen().rank().take(25)",
 //! )?;
 //!
 //! // one request, under a deadline
-//! let request = Request::user(42).param("country", "DE");
+//! let request = Request::user(42).param("least", 0.7);
 //! let limits = Limits::new().deadline(Duration::from_millis(50));
 //! let answer = engine.run_with(&program, &request, &limits)?;
 //! for row in answer.rows() {
@@ -56,7 +56,8 @@
 //!
 //! # More
 //!
-//! [`extend`] has the traits by which a Rust program adds functions, operators, models and
+//! [`replay`] runs programs as of times in the past and measures what they would have found; [`tune`] looks for better
+//! values of their tunables. [`extend`] has the traits by which a Rust program adds functions, operators, models and
 //! embeddings of its own;
 //! [`cli::main_with`] makes a command of them. The language itself is documented in the repository, under `docs/`.
 

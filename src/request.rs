@@ -244,6 +244,7 @@ impl Data<'_> {
             members: Members::default(),
             memo: Memo::default(),
             ends: Ends::default(),
+            kept: None,
         };
         Frame::requests(&run).column(expr)
     }

@@ -372,6 +372,7 @@ impl Engine {
             members: Members::new(stop),
             memo: Memo::default(),
             ends: Ends::new(stop),
+            kept: program.rewrites.kept.as_ref().map(|kept| kept.aggregates()),
         };
         request::in_range(checked, &run)?;
         let open = program.exposure.as_ref().filter(|exposure| exposure.is_open());

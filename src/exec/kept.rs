@@ -9,6 +9,7 @@ use super::common::{exprs, is_stored, is_table};
 use super::schedule::{deciding, lazy};
 use super::{Results, Schedule, Share, Timing, run_waves};
 use crate::batch::RowBatch;
+use crate::expr::run::Aggregates;
 use crate::expr::{Expr, KeyWriter, NodeId, read};
 use crate::ops::{Exec, Followed, Graph, Notes, RunError};
 use crate::types::Type;
@@ -20,13 +21,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Rows of what programs have in common.
 #[derive(Debug)]
 pub struct Kept {
-    /// Bytes that they may take.
+    /// Bytes that rows may take.
     most: u64,
     /// Counts the programs.
     program: AtomicU32,
     /// By the key of a node, the program that had it first.
     first: Mutex<HashMap<u128, u32>>,
     made: Mutex<Store>,
+    aggregates: Aggregates,
 }
 
 #[derive(Debug, Default)]
@@ -48,14 +50,27 @@ struct Made {
 }
 
 impl Kept {
-    /// With room for so many bytes.
+    /// With room for so many bytes: a quarter of them is for what aggregates come to in nodes that are not known.
     pub fn new(most: u64) -> Kept {
-        Kept { most, program: AtomicU32::new(0), first: Mutex::default(), made: Mutex::default() }
+        let share = most / 4;
+        Kept {
+            most: most - share,
+            program: AtomicU32::new(0),
+            first: Mutex::default(),
+            made: Mutex::default(),
+            aggregates: Aggregates::new(usize::try_from(share).unwrap_or(usize::MAX)),
+        }
     }
 
     /// Another program comes: what it has in common with those before is kept from now on.
     pub fn next_program(&self) {
         self.program.fetch_add(1, Ordering::Relaxed);
+        self.aggregates.next_program();
+    }
+
+    /// What aggregates came to.
+    pub fn aggregates(&self) -> &Aggregates {
+        &self.aggregates
     }
 
     fn current(&self) -> u32 {

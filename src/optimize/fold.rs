@@ -103,6 +103,7 @@ impl<'a> Folding<'a> {
             members: Members::default(),
             memo: Memo::default(),
             ends: Ends::default(),
+            kept: None,
         };
         scalar(&run, &Frame::requests(&run).column(expr), &expr.ty)
     }

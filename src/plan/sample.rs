@@ -65,6 +65,7 @@ impl<'a> Sample<'a> {
             members: Members::default(),
             memo: Memo::default(),
             ends: Ends::default(),
+            kept: None,
         };
         let params = self.params.iter().map(|param| default(param, &run));
         run.params = params.collect();

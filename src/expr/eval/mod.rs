@@ -6,6 +6,7 @@ mod blocks;
 mod draw;
 mod ends;
 mod fold;
+mod kept;
 mod sets;
 
 pub use aggregate::{degree_within, members};
@@ -115,7 +116,7 @@ impl<'a> Frame<'a> {
             Kind::OverSet { stat, set, value } => {
                 self.of_requests(self.over_set(*stat, *set, value.as_ref(), &expr.ty))
             }
-            Kind::OverLinks(over) => aggregate::aggregate(self, over, &expr.ty),
+            Kind::OverLinks(over) => kept::kept(self, expr, over),
             Kind::Hash(parts) => draw::hash(self, parts),
             Kind::Uniform { salt, ids } => draw::uniform(self, salt, ids),
             Kind::Extract { text, pattern } => {

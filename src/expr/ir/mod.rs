@@ -230,6 +230,11 @@ impl Expr {
         }
     }
 
+    /// Whether the entity of a row is all that it reads of that.
+    pub fn reads_entity_alone(&self) -> bool {
+        self.reads.only() == Some(End::It)
+    }
+
     /// Parts on the longest way to a leaf.
     pub fn depth(&self) -> u32 {
         self.depth

@@ -2,11 +2,13 @@
 
 mod ends;
 mod frame;
+mod kept;
 mod members;
 mod memo;
 
 pub use ends::{EndValues, Ends, lock};
 pub use frame::{Frame, LinkFrame, Shared};
+pub use kept::Aggregates;
 pub use members::Members;
 pub use memo::Memo;
 
@@ -41,6 +43,8 @@ pub struct Run<'a> {
     pub memo: Memo,
     /// What is said of ends that many links have.
     pub ends: Ends<'a>,
+    /// Of a trial of a tuner: what aggregates came to in others.
+    pub kept: Option<&'a Aggregates>,
 }
 
 impl Run<'_> {
@@ -87,6 +91,7 @@ impl Run<'_> {
             members: Members::new(self.stop),
             memo: Memo::default(),
             ends: Ends::new(self.stop),
+            kept: self.kept,
         }
     }
 
