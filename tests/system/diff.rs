@@ -144,7 +144,11 @@ fn programs(folder: &Path) -> Vec<PathBuf> {
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() && !name.starts_with('.') {
+        // what is derived is in `.igql`
+        if name.starts_with('.') {
+            continue;
+        }
+        if path.is_dir() {
             found.extend(programs(&path));
         } else if name.ends_with(".igql") && name != "prelude.igql" && name != "defaults.igql" {
             found.push(path);
