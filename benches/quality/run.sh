@@ -45,7 +45,7 @@ measure() {
     world=$out/$name/$set_of
     cp "$here/$name/catalog.toml" "$world/"
     [ ! -f "$here/$name/prelude.igql" ] || cp "$here/$name/prelude.igql" "$world/"
-    baseline=$here/$name/$1.igql
+    baseline=$name/$1.igql
     shift
     programs=""
     for program in "$@"; do
