@@ -27,43 +27,50 @@ pub fn requests(
     one_by_one: &[String],
     many: Option<&str>,
 ) -> Result<Vec<Request>, Failure> {
-    let of_user = |user| Request { user: Some(user), ..base.clone() };
     let one_by_one = keys(engine.schema(), one_by_one)?.into_iter();
-    let mut requests: Vec<Request> = one_by_one.map(of_user).collect();
-    match many {
-        None => {}
-        Some("all") => {
-            let viewer = engine.schema().viewer;
-            let rows = 0..engine.schema().entity(viewer).rows;
-            requests.extend(rows.map(|row| of_user(engine.snapshot().key(viewer, row))));
-        }
-        Some(name) => requests.extend(from_file(program, name, base)?),
+    let mut requests: Vec<Request> =
+        one_by_one.map(|user| Request { user: Some(user), ..base.clone() }).collect();
+    if let Some(name) = many {
+        requests.extend(many_of("--users", engine, program, base, name)?);
     }
     Ok(requests)
 }
 
-/// Requests from the file of `--users`; `-` is standard input.
-fn from_file(program: &Program, name: &str, base: &Request) -> Result<Vec<Request>, Failure> {
+/// Requests from what an option names: `all` users, a file, or `-` for standard input.
+pub fn many_of(
+    option: &str,
+    engine: &Engine,
+    program: &Program,
+    base: &Request,
+    name: &str,
+) -> Result<Vec<Request>, Failure> {
     let table = match name {
-        "-" => from_input(program, base)?,
+        "all" => {
+            let viewer = engine.schema().viewer;
+            let key = |row| engine.snapshot().key(viewer, row);
+            let of_row = |row| Request { user: Some(key(row)), ..base.clone() };
+            return Ok((0..engine.schema().entity(viewer).rows).map(of_row).collect());
+        }
+        "-" => from_input(option, program, base)?,
         name => {
             let path = Path::new(name);
-            files::is_regular(path).map_err(|e| not_a_file(name, &e))?;
-            wire::read_requests(program, path, base).map_err(|e| unreadable(name, e))?
+            files::is_regular(path).map_err(|e| not_a_file(option, name, &e))?;
+            let table = wire::read_requests(program, path, base);
+            table.map_err(|e| unreadable(option, name, e))?
         }
     };
     if table.requests.is_empty() {
-        out::say(format_args!("warning: --users {name}: there are no users"));
+        out::say(format_args!("warning: {option} {name}: there are no users"));
     }
     for column in &table.ignored {
         out::say(format_args!(
-            "warning: --users {name}: the column `{column}` is not a parameter of the program and is ignored"
+            "warning: {option} {name}: the column `{column}` is not a parameter of the program and is ignored"
         ));
     }
     Ok(table.requests)
 }
 
-fn from_input(program: &Program, base: &Request) -> Result<RequestTable, Failure> {
+fn from_input(option: &str, program: &Program, base: &Request) -> Result<RequestTable, Failure> {
     let mut bytes = Vec::new();
     let taken = std::io::stdin().read_to_end(&mut bytes);
     taken.map_err(|e| out::failed("standard input", &e))?;
@@ -73,7 +80,7 @@ fn from_input(program: &Program, base: &Request) -> Result<RequestTable, Failure
         if let TableError::Data(error) = &mut error {
             error.file = Path::new("standard input").into();
         }
-        unreadable("-", error)
+        unreadable(option, "-", error)
     })
 }
 
@@ -90,18 +97,18 @@ fn extension_of(bytes: &[u8]) -> &'static str {
     known.map_or("csv", |(_, extension)| extension)
 }
 
-fn not_a_file(name: &str, error: &std::io::Error) -> Failure {
+fn not_a_file(option: &str, name: &str, error: &std::io::Error) -> Failure {
     let help = match error.kind() {
-        ErrorKind::InvalidInput => "\nhelp: `--users -` reads standard input",
-        _ => "",
+        ErrorKind::InvalidInput => format!("\nhelp: `{option} -` reads standard input"),
+        _ => String::new(),
     };
-    Failure::Usage(format!("--users {name}: {error}{help}"))
+    Failure::Usage(format!("{option} {name}: {error}{help}"))
 }
 
-fn unreadable(name: &str, error: TableError) -> Failure {
+fn unreadable(option: &str, name: &str, error: TableError) -> Failure {
     match error {
         TableError::Data(error) => Failure::Data(error),
-        other => Failure::Usage(format!("--users {name}: {other}")),
+        other => Failure::Usage(format!("{option} {name}: {other}")),
     }
 }
 

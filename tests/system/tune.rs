@@ -398,6 +398,9 @@ fn what_makes_no_sense_is_said() {
         "none is left to train",
     );
     refused(&with(&["--time=soon"]), 2, "--time");
+    let nowhere =
+        ["tune", "page.igql", "--maximize=ndcg@10", "--truth=likes", "--requests=none.csv"];
+    refused(&nowhere, 2, "--requests none.csv: No such file");
     refused(&with(&["-o", "page.igql"]), 2, "this is a program");
     refused(&with(&["--max-rows=5"]), 2, "its own values");
     fs::write(folder.join("none.igql"), "all(post).score(a).take(3)\n").unwrap();
