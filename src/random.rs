@@ -8,7 +8,7 @@ impl Random {
     /// Stream number `stream` of a seed.
     pub fn new(seed: u64, stream: u64) -> Random {
         let bytes = [seed.to_le_bytes(), stream.to_le_bytes()].concat();
-        Random(xxhash_rust::xxh3::xxh3_64(&bytes))
+        Random::from_state(xxhash_rust::xxh3::xxh3_64(&bytes))
     }
 
     /// The stream that begins with a state.
