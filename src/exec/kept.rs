@@ -9,33 +9,22 @@ use super::common::{exprs, is_stored, is_table};
 use super::schedule::{deciding, lazy};
 use super::{Results, Schedule, Share, Timing, run_waves};
 use crate::batch::RowBatch;
-use crate::expr::run::Aggregates;
+use crate::expr::run::{Aggregates, Recent};
 use crate::expr::{Expr, KeyWriter, NodeId, read};
 use crate::ops::{Exec, Followed, Graph, Notes, RunError};
 use crate::types::Type;
 use foldhash::HashMap;
 use std::hash::Hash;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Rows of what programs have in common.
 #[derive(Debug)]
 pub struct Kept {
-    /// Bytes that rows may take.
-    most: u64,
-    /// Counts the programs.
-    program: AtomicU32,
     /// By the key of a node, the program that had it first.
     first: Mutex<HashMap<u128, u32>>,
-    made: Mutex<Store>,
+    /// By region and requests.
+    made: Recent<(u128, u128), Arc<Made>>,
     aggregates: Aggregates,
-}
-
-#[derive(Debug, Default)]
-struct Store {
-    /// By region and requests, with the last program that read it.
-    made: HashMap<(u128, u128), (Arc<Made>, u32)>,
-    bytes: u64,
 }
 
 /// What the nodes of a region came to for some requests.
@@ -54,17 +43,15 @@ impl Kept {
     pub fn new(most: u64) -> Kept {
         let share = most / 4;
         Kept {
-            most: most - share,
-            program: AtomicU32::new(0),
             first: Mutex::default(),
-            made: Mutex::default(),
-            aggregates: Aggregates::new(usize::try_from(share).unwrap_or(usize::MAX)),
+            made: Recent::new(most - share),
+            aggregates: Recent::new(share),
         }
     }
 
     /// Another program comes: what it has in common with those before is kept from now on.
     pub fn next_program(&self) {
-        self.program.fetch_add(1, Ordering::Relaxed);
+        self.made.next_program();
         self.aggregates.next_program();
     }
 
@@ -73,36 +60,10 @@ impl Kept {
         &self.aggregates
     }
 
-    fn current(&self) -> u32 {
-        self.program.load(Ordering::Relaxed)
-    }
-
     fn is_known(&self, key: u128) -> bool {
-        let current = self.current();
+        let current = self.made.program();
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
         *first.entry(key).or_insert(current) < current
-    }
-
-    fn get(&self, key: (u128, u128)) -> Option<Arc<Made>> {
-        let mut store = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let (made, used) = store.made.get_mut(&key)?;
-        *used = self.current();
-        Some(made.clone())
-    }
-
-    /// Keeps what was made. Where there is no room, what neither this program nor the one before read goes; the rest
-    /// stays, because programs read all of it in turn.
-    fn put(&self, key: (u128, u128), made: Made) {
-        let current = self.current();
-        let mut store = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if store.bytes + made.bytes > self.most {
-            store.made.retain(|_, (_, used)| *used + 1 >= current);
-            store.bytes = store.made.values().map(|(made, _)| made.bytes).sum();
-        }
-        if store.bytes + made.bytes <= self.most {
-            store.bytes += made.bytes;
-            store.made.insert(key, (Arc::new(made), current));
-        }
     }
 }
 
@@ -200,7 +161,7 @@ impl Region {
     ) -> Result<Vec<Timing>, RunError> {
         let requests = self.requests(exec);
         let key = requests.map(|requests| (self.key, requests));
-        if let Some(made) = key.and_then(|key| self.kept.get(key)) {
+        if let Some(made) = key.and_then(|key| self.kept.made.get(&key)) {
             self.restore(graph, exec, results, &made)?;
             return Ok(Vec::new());
         }
@@ -216,7 +177,8 @@ impl Region {
             exec.check("answer", 0)?;
             // where a fan-out is, differs from program to program: what it followed is kept by node
             let notes = notes.iter().map(Notes::without_followed).collect();
-            self.kept.put(key, Made { notes, ..made });
+            let bytes = made.bytes;
+            self.kept.made.put(key, Arc::new(Made { notes, ..made }), bytes);
         }
         let everyone: Vec<Option<usize>> = (0..notes.len()).map(Some).collect();
         exec.note(&notes.iter().collect::<Vec<_>>(), &everyone);

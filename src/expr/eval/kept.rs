@@ -13,12 +13,12 @@ pub(super) fn kept<'a>(frame: &Frame<'a>, expr: &Expr, over: &OverLinks) -> Val<
     let make = || aggregate(frame, over, &expr.ty);
     let Some(kept) = frame.run.kept.filter(|_| is_kept(frame, expr)) else { return make() };
     let key = key(frame, expr);
-    if let Some(column) = kept.get(key) {
+    if let Some(column) = kept.get(&key) {
         return from_column(column);
     }
     let made = make().into_column(frame.n);
     if !frame.run.stop.is_due() {
-        kept.put(key, &made);
+        kept.put(key, made.clone(), made.own_bytes() as u64);
     }
     from_column(made)
 }

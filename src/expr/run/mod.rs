@@ -8,7 +8,7 @@ mod memo;
 
 pub use ends::{EndValues, Ends, lock};
 pub use frame::{Frame, LinkFrame, Shared};
-pub use kept::Aggregates;
+pub use kept::{Aggregates, Recent};
 pub use members::Members;
 pub use memo::Memo;
 
