@@ -1,8 +1,10 @@
 //! Numbers on the command line: each has a range, and a message that names it; options that several commands have.
 
+use super::Failure;
 use crate::ops::Limits;
 use clap::Args;
 use std::fmt::Display;
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -34,6 +36,26 @@ impl LimitArgs {
             None => limits,
         }
     }
+}
+
+/// The format that is asked for, or that the extension of the output says, else the first that is known.
+pub fn format_of<F: Copy>(
+    asked: Option<F>,
+    output: Option<&Path>,
+    known: &[(F, &str)],
+) -> Result<F, Failure> {
+    let Some(path) = output.filter(|_| asked.is_none()) else {
+        return Ok(asked.unwrap_or(known[0].0));
+    };
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    if let Some((format, _)) = known.iter().find(|(_, name)| Some(*name) == extension) {
+        return Ok(*format);
+    }
+    let names: Vec<String> = known[1..].iter().map(|(_, name)| format!("`.{name}`")).collect();
+    let (path, names, first) = (path.display(), names.join(", "), known[0].1);
+    Err(Failure::Usage(format!(
+        "-o {path}: unknown extension\nhelp: extensions are {names} and `.{first}`; with `--format` any name will do"
+    )))
 }
 
 /// Reads whole numbers from `low` to `high`; `_` may stand between digits.

@@ -19,6 +19,7 @@ mod log;
 mod mapped;
 mod options;
 mod out;
+mod page;
 mod params;
 mod plan;
 mod progress;

@@ -248,11 +248,6 @@ impl Program {
         engine.compile_unit(&unit).into_program()
     }
 
-    /// The number of its own text among those it was compiled from.
-    pub(crate) fn own_source(&self) -> SourceId {
-        self.inner.text.modules.all[0].source
-    }
-
     /// A number that tells what it does: equal for programs that differ in words alone.
     pub fn key(&self) -> u128 {
         let checked = self.checked();
@@ -262,22 +257,21 @@ impl Program {
     /// The same program where an answer has the row numbers of some nodes, which lead to its results or are them,
     /// instead of lists; what it has in common with other programs with the same `kept` runs once.
     pub(crate) fn watching(&self, watched: Vec<NodeId>, kept: Option<&Arc<Kept>>) -> Program {
-        let Planned { checked, plan, text, warnings, .. } = &*self.inner;
-        let (checked, plan, text) = (checked.clone(), plan.clone(), text.clone());
         let rewrites = Rewrites { watched, kept: kept.cloned(), ..self.inner.rewrites.clone() };
-        let snapshot = &self.world.snapshot;
-        let planned = Planned::new(checked, snapshot, plan, text, Vec::new(), rewrites);
-        let inner = Arc::new(Planned { warnings: warnings.clone(), ..planned });
-        Program { inner, world: self.world.clone() }
+        self.rewriting(self.inner.checked.clone(), rewrites)
     }
 
     /// The same program, whose answers say how probable it was that each row came to be there
     /// ([`Row::propensity`](crate::Row::propensity)).
     pub fn telling_propensities(&self) -> Program {
-        let Planned { checked, plan, text, warnings, .. } = &*self.inner;
-        let (mut checked, plan, text) = (checked.clone(), plan.clone(), text.clone());
-        checked.tells_propensities = true;
-        let (snapshot, rewrites) = (&self.world.snapshot, self.inner.rewrites.clone());
+        let checked = Checked { tells_propensities: true, ..self.inner.checked.clone() };
+        self.rewriting(checked, self.inner.rewrites.clone())
+    }
+
+    /// The same program, where the graph that runs comes of the one that is written in another way.
+    pub(super) fn rewriting(&self, checked: Checked, rewrites: Rewrites) -> Program {
+        let Planned { plan, text, warnings, .. } = &*self.inner;
+        let (plan, text, snapshot) = (plan.clone(), text.clone(), &self.world.snapshot);
         let planned = Planned::new(checked, snapshot, plan, text, Vec::new(), rewrites);
         let inner = Arc::new(Planned { warnings: warnings.clone(), ..planned });
         Program { inner, world: self.world.clone() }

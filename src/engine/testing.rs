@@ -60,12 +60,8 @@ impl Engine {
     pub fn keeping(&self, program: &Program, kept: &Arc<Kept>) -> Program {
         kept.next_program();
         let inner = &program.inner;
-        let (checked, plan, text) = (inner.checked.clone(), inner.plan.clone(), inner.text.clone());
         let rewrites = Rewrites { kept: Some(kept.clone()), ..inner.rewrites.clone() };
-        let snapshot = &self.world.snapshot;
-        let planned = Planned::new(checked, snapshot, plan, text, Vec::new(), rewrites);
-        let inner = Arc::new(Planned { warnings: inner.warnings.clone(), ..planned });
-        Program { inner, world: program.world.clone() }
+        program.rewriting(inner.checked.clone(), rewrites)
     }
 }
 

@@ -20,7 +20,7 @@ impl Space {
     /// Those of the program itself, or those that are named.
     pub fn of(engine: &Engine, program: &Program, tuning: &Tuning) -> Result<Space, TuneError> {
         let all = &program.checked().tunables;
-        let own = program.own_source();
+        let own = program.source();
         let mut chosen: Vec<&Tunable> = Vec::new();
         if tuning.only.is_empty() {
             chosen.extend(all.iter().filter(|tunable| tunable.span.source == own));

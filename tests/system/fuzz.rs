@@ -4,6 +4,7 @@
 #[path = "../../fuzz/entries.rs"]
 mod entries;
 
+use super::random::Random;
 use std::path::Path;
 
 /// Mutations of each file of the corpus.
@@ -18,17 +19,7 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
     files.iter().map(|f| std::fs::read(f).unwrap()).collect()
 }
 
-/// SplitMix64.
-struct Random(u64);
-
 impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ z >> 31) % n.max(1) as u64) as usize
-    }
-
     /// A part of some bytes.
     fn part<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
         let from = self.below(bytes.len() + 1);

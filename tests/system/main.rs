@@ -15,6 +15,7 @@ mod logs;
 mod messy;
 mod order;
 mod output;
+mod random;
 mod repl;
 mod replay;
 mod snapshot;

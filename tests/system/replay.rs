@@ -1,5 +1,6 @@
 //! Replay against a second implementation, written from its definition: requests, truth and metrics of random worlds.
 
+use super::random::Random;
 use igql::replay::{By, Every, Measure, Metric, Replay, ReplayError, Weight, When};
 use igql::{Engine, Key, Request};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,18 +44,6 @@ time = "at"
 [defaults]
 now = "latest"
 "#;
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ z >> 31) % n as u64) as usize
-    }
-}
 
 /// A link: user, post, time in microseconds.
 type Link = (usize, usize, i64);

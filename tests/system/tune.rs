@@ -1,5 +1,6 @@
 //! Tuning: what is found, what it depends on, what is written, and what is kept when it is interrupted.
 
+use super::random::Random;
 use serde_json::Value as Json;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,18 +38,6 @@ similar = user.walk(likes, limit=all).walk(~likes, limit=all, weight=1.0, merge=
 pool = combine(similar.take(most), all(post), method=rrf)\r
 pool.score(w_a * a + w_b * b).take(10)\r
 ";
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ z >> 31) >> 11) as f64 / (1u64 << 53) as f64
-    }
-}
 
 const USERS: usize = 80;
 const POSTS: usize = 120;

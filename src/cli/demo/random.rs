@@ -13,7 +13,7 @@ impl Random {
 
     /// From 0 up to 1, without it.
     pub fn unit(&mut self) -> f64 {
-        (self.0.bits() >> 11) as f64 / (1u64 << 53) as f64
+        self.0.unit()
     }
 
     /// From 0 up to `n`, without it; 0 if `n` is.
@@ -27,8 +27,7 @@ impl Random {
 
     /// Standard normal (Box and Muller).
     pub fn normal(&mut self) -> f64 {
-        let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
-        radius * (std::f64::consts::TAU * self.unit()).cos()
+        self.0.normal()
     }
 
     /// A power law over the numbers from 0 (Lomax).

@@ -2,17 +2,16 @@
 
 use super::Found;
 use super::table::{percent, place, said, sides, who, written};
+use crate::cli::page;
 use crate::cli::plan::escape;
 use crate::cli::values::shown_key;
 use crate::cli::why;
 use crate::diff::{AnswerDiff, Change, Diff, Moved};
 use std::fmt::Write;
 
-const STYLE: &str = include_str!("../replay/page.css");
-const OWN_STYLE: &str = "td.sign { width: 1em; font-weight: 600 } td.said { white-space: normal; overflow-wrap: anywhere } \
+/// What this page has beside others.
+const STYLE: &str = "td.sign { width: 1em; font-weight: 600 } td.said { white-space: normal; overflow-wrap: anywhere } \
     pre { margin: 2px 0 8px; white-space: pre-wrap; overflow-wrap: anywhere; font: 12.5px/1.5 ui-monospace, 'SF Mono', Menlo, Consolas, monospace }";
-/// Nothing is fetched, whatever a program or its data say.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 pub fn page(found: &Found) -> String {
     let diff = &found.diff;
@@ -20,11 +19,9 @@ pub fn page(found: &Found) -> String {
         true => "<p>The programs mean the same.</p>",
         false => "",
     };
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\"><meta name=\"color-scheme\" content=\"light dark\">\
-         <title>Diff</title><style>{STYLE}\n{OWN_STYLE}</style></head>\n<body><h1>{old} → {new}</h1>{same}\
-         {operators}{request}{output}{quantities}{bounds}{tunables}{answers}</body></html>\n",
+    let body = format!(
+        "<h1>{old} → {new}</h1>{same}\
+         {operators}{request}{output}{quantities}{bounds}{tunables}{answers}",
         old = escape(&found.old),
         new = escape(&found.new),
         operators = operators(diff),
@@ -34,7 +31,8 @@ pub fn page(found: &Found) -> String {
         bounds = changes("Bounds", &diff.bounds),
         tunables = changes("Tunables", &diff.tunables),
         answers = found.answers.as_ref().map_or(String::new(), answers),
-    )
+    );
+    page::page("Diff", STYLE, &body)
 }
 
 fn operators(diff: &Diff) -> String {

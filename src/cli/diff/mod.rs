@@ -4,7 +4,7 @@ mod html;
 mod json;
 mod table;
 
-use super::args::{LimitArgs, within};
+use super::args::{LimitArgs, format_of, within};
 use super::out::Place;
 use super::progress::{self, on_terminal};
 use super::{Failure, PROGRAM, ProgramFile, Project, params, users};
@@ -69,6 +69,11 @@ enum Format {
     Json,
     /// One page that needs nothing else
     Html,
+}
+
+impl Format {
+    const KNOWN: [(Format, &str); 3] =
+        [(Format::Table, "txt"), (Format::Json, "json"), (Format::Html, "html")];
 }
 
 /// What is shown: the programs, and how they differ.
@@ -153,24 +158,10 @@ fn queries(args: &DiffArgs) -> Result<[Option<&str>; 2], Failure> {
     }
 }
 
-/// The format that is asked for, or that the extension of the output says.
+/// The format that is asked for, or that the extension of the output says; devices, and `-`, get a table.
 fn format(args: &DiffArgs) -> Result<Format, Failure> {
-    let Some(path) = args.output.as_deref().filter(|_| args.format.is_none()) else {
-        return Ok(args.format.unwrap_or(Format::Table));
-    };
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("json") => Ok(Format::Json),
-        Some("html") => Ok(Format::Html),
-        Some("txt") => Ok(Format::Table),
-        // devices, and `-`
-        _ if Place::of(Some(path)).file().is_none() => Ok(Format::Table),
-        _ => {
-            let path = path.display();
-            let help =
-                "extensions are `.json`, `.html` and `.txt`; with `--format` any name will do";
-            Err(Failure::Usage(format!("-o {path}: unknown extension\nhelp: {help}")))
-        }
-    }
+    let is_file = |path: &&Path| Place::of(Some(path)).file().is_some();
+    format_of(args.format, args.output.as_deref().filter(is_file), &Format::KNOWN)
 }
 
 /// Requests of the old program, and the same ones of the new.

@@ -1,34 +1,25 @@
 //! A report as one page that needs nothing else, for light and dark, wide and narrow screens.
 
 use super::table::{ESTIMATED, interval, number, p, share, signed};
+use crate::cli::page;
 use crate::cli::plan::escape;
 use crate::replay::{
     Estimate, Group, Metric, ProgramReport, Report, SampleRatio, StageReport, Value,
 };
 use std::fmt::Write;
 
-const STYLE: &str = include_str!("page.css");
-/// Nothing is fetched, whatever a program or its data say.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 /// Programs that have a colour of their own.
 const COLOURS: usize = 4;
 
 pub fn page(report: &Report) -> String {
-    let warnings: String =
-        report.warnings.iter().map(|w| format!("<li>{}</li>", escape(w))).collect();
-    let warnings = match warnings.is_empty() {
-        true => String::new(),
-        false => format!("<ul>{warnings}</ul>"),
-    };
     let programs = report.programs.iter().enumerate();
     let programs: String =
         programs.map(|(at, program)| self::program(report, at, program)).collect();
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\"><meta name=\"color-scheme\" content=\"light dark\">\
-         <title>Replay</title><style>{STYLE}</style></head>\n<body><h1>Replay of {names}</h1>\
+    let body = format!(
+        "<h1>Replay of {names}</h1>\
          <p>{requests} requests of {users} users, {with_truth} with something to find; {unreachable} targets that no request could see</p>\
-         {warnings}{overview}{programs}{ratios}</body></html>\n",
+         {warnings}{overview}{programs}{ratios}",
+        warnings = page::warnings(&report.warnings),
         names = escape(&names(report).join(", ")),
         requests = report.requests,
         users = report.users,
@@ -36,7 +27,8 @@ pub fn page(report: &Report) -> String {
         unreachable = report.unreachable,
         overview = overview(report),
         ratios = ratios(&report.ratios),
-    )
+    );
+    page::page("Replay", "", &body)
 }
 
 fn names(report: &Report) -> Vec<String> {

@@ -7,7 +7,7 @@ pub(super) mod requests;
 pub(super) mod table;
 mod test_set;
 
-use super::args::within;
+use super::args::{format_of, within};
 use super::out::Place;
 use super::{DATA, Failure, ProgramFile, Project, draw, log, out, params, progress};
 use crate::engine::{Engine, Program};
@@ -103,6 +103,15 @@ enum Format {
     Trec,
 }
 
+impl Format {
+    const KNOWN: [(Format, &str); 4] = [
+        (Format::Table, "txt"),
+        (Format::Json, "json"),
+        (Format::Csv, "csv"),
+        (Format::Html, "html"),
+    ];
+}
+
 pub fn replay(project: &Project, args: &ReplayArgs) -> Result<(), Failure> {
     let (files, baseline) = files(args);
     let engine = project.open(Some(&args.files[0]))?;
@@ -120,7 +129,7 @@ pub fn replay(project: &Project, args: &ReplayArgs) -> Result<(), Failure> {
     let base = params::base(programs[0].1, None, &params, &args.requests.arm)?.seed(args.seed);
     let replay = asked(&engine, programs[0].1, args, base, baseline)?;
     let place = Place::of(args.output.as_deref());
-    let format = format(args)?;
+    let format = format_of(args.format, args.output.as_deref(), &Format::KNOWN)?;
     let others = [args.per_request.as_deref(), args.qrels.as_deref()];
     let targets = others.into_iter().flatten().map(|path| Place::of(Some(path)));
     for place in targets.chain([place.clone()]) {
@@ -192,24 +201,6 @@ fn baseline_arm(args: &ReplayArgs) -> Option<(String, String)> {
     let baseline = args.baseline.as_ref().filter(|name| !Path::new(name).exists())?;
     let (experiment, arm) = baseline.split_once('=')?;
     Some((experiment.trim().to_owned(), arm.trim().to_owned()))
-}
-
-/// The format that is asked for, or that the extension of the output says.
-fn format(args: &ReplayArgs) -> Result<Format, Failure> {
-    let Some(path) = args.output.as_deref().filter(|_| args.format.is_none()) else {
-        return Ok(args.format.unwrap_or(Format::Table));
-    };
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("json") => Ok(Format::Json),
-        Some("csv") => Ok(Format::Csv),
-        Some("html") => Ok(Format::Html),
-        Some("txt") => Ok(Format::Table),
-        _ => {
-            let path = path.display();
-            let help = "extensions are `.json`, `.csv`, `.html` and `.txt`; with `--format` any name will do";
-            Err(Failure::Usage(format!("-o {path}: unknown extension\nhelp: {help}")))
-        }
-    }
 }
 
 fn asked(

@@ -1,36 +1,27 @@
 //! A report as one page that needs nothing else, for light and dark, wide and narrow screens.
 
 use super::{table, winner};
+use crate::cli::page;
 use crate::cli::plan::escape;
 use crate::cli::replay::table::{interval, number, signed};
 use crate::tune::{Trial, TuneReport, Tuned, Validated, number as written_number};
 use std::fmt::Write;
 
-const STYLE: &str = include_str!("../replay/page.css");
-/// What this page has beside that of a replay.
-const OWN_STYLE: &str = ".trace svg { min-width: 560px } path { fill: none; stroke: var(--own); stroke-width: 2 } .dot.best { stroke: var(--ink); stroke-width: 2 } .dot.out { fill: none; stroke: var(--soft) } .many { display: grid; grid-template-columns: repeat(auto-fill, minmax(260px, 1fr)); gap: 12px 24px } .many h3 { margin: 8px 0 0 }";
-/// Nothing is fetched, whatever a program or its data say.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+/// What this page has beside others.
+const STYLE: &str = ".trace svg { min-width: 560px } path { fill: none; stroke: var(--own); stroke-width: 2 } .dot.best { stroke: var(--ink); stroke-width: 2 } .dot.out { fill: none; stroke: var(--soft) } .many { display: grid; grid-template-columns: repeat(auto-fill, minmax(260px, 1fr)); gap: 12px 24px } .many h3 { margin: 8px 0 0 }";
 
 pub fn page(report: &TuneReport, name: &str, written: &[String]) -> String {
-    let warnings: String =
-        report.warnings.iter().map(|w| format!("<li>{}</li>", escape(w))).collect();
-    let warnings = match warnings.is_empty() {
-        true => String::new(),
-        false => format!("<ul>{warnings}</ul>"),
-    };
     let constraints: String = report
         .constraints
         .iter()
         .map(|constraint| format!(", subject to {}", escape(&constraint.to_string())))
         .collect();
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\"><meta name=\"color-scheme\" content=\"light dark\">\
-         <title>Tuning</title><style>{STYLE}{OWN_STYLE}</style></head>\n<body><h1>Tuning of {name}</h1>\
+    let body = format!(
+        "<h1>Tuning of {name}</h1>\
          <p>{metric} of query {query}{constraints}; {trials} trials; {training} requests train, {validation} validate, divided by {by}</p>\
          {warnings}<p>{verdict}</p>{tunables}{validated}<h2>Trace</h2><p>Each trial for the requests that train, and the best so far; hollow: a constraint does not hold</p>\
-         <div class=\"scroll trace\">{trace}</div><h2>Tunables</h2><p>Each trial by the value that it had</p><div class=\"many\">{each}</div>{all}</body></html>\n",
+         <div class=\"scroll trace\">{trace}</div><h2>Tunables</h2><p>Each trial by the value that it had</p><div class=\"many\">{each}</div>{all}",
+        warnings = page::warnings(&report.warnings),
         name = escape(name),
         metric = escape(&report.maximize.to_string()),
         query = escape(&report.query),
@@ -44,7 +35,8 @@ pub fn page(report: &TuneReport, name: &str, written: &[String]) -> String {
         trace = trace(report),
         each = (0..report.tunables.len()).map(|at| scatter(report, at)).collect::<String>(),
         all = all_trials(report),
-    )
+    );
+    page::page("Tuning", STYLE, &body)
 }
 
 fn shown(tuned: &Tuned, value: f64) -> String {
@@ -78,15 +70,7 @@ fn validated(report: &TuneReport) -> String {
     }
     let row = |v: &Validated| {
         let tuned = winner(report) == Some(v.trial);
-        let name = match v.trial {
-            1 => "1 (as it is)".to_owned(),
-            n if tuned => format!("{n} (tuned)"),
-            n => n.to_string(),
-        };
-        let with = |(mean, range): (f64, Option<(f64, f64)>)| match range {
-            Some(_) => format!("{} ({})", number(mean), interval(range)),
-            None => number(mean),
-        };
+        let name = table::name(report, v);
         let gain = v.gain.map_or(String::new(), |(mean, range)| {
             format!("{} ({})", signed(mean), interval(range))
         });
@@ -96,8 +80,8 @@ fn validated(report: &TuneReport) -> String {
         format!(
             "<tr><td class=\"{}\">{name}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{gain}</td><td class=\"n\">{p}</td>{}</tr>",
             if tuned { "sure" } else { "" },
-            with(v.training),
-            with(v.validation),
+            table::with_interval(v.training),
+            table::with_interval(v.validation),
             values.collect::<String>(),
         )
     };

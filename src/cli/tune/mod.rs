@@ -6,7 +6,7 @@ mod json;
 mod table;
 mod write;
 
-use super::args::{bytes, within};
+use super::args::{bytes, format_of, within};
 use super::out::Place;
 use super::replay::requests::{RequestArgs, duration, time};
 use super::{Failure, ProgramFile, Project, log, out, params, progress};
@@ -99,6 +99,11 @@ enum Format {
     Html,
 }
 
+impl Format {
+    const KNOWN: [(Format, &str); 3] =
+        [(Format::Table, "txt"), (Format::Json, "json"), (Format::Html, "html")];
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Sampler {
     /// Bayesian optimisation with a Gaussian process
@@ -124,7 +129,7 @@ pub fn stops() -> bool {
 }
 
 pub fn tune(project: &Project, args: &TuneArgs) -> Result<(), Failure> {
-    let format = format(args)?;
+    let format = format_of(args.format, args.output.as_deref(), &Format::KNOWN)?;
     let engine = project.open(Some(&args.file))?;
     let mut file = ProgramFile::read(&args.file)?;
     if args.write && file.name == "-" {
@@ -192,24 +197,6 @@ impl From<TuneError> for Failure {
     }
 }
 
-/// The format that is asked for, or that the extension of the output says.
-fn format(args: &TuneArgs) -> Result<Format, Failure> {
-    let Some(path) = args.output.as_deref().filter(|_| args.format.is_none()) else {
-        return Ok(args.format.unwrap_or(Format::Table));
-    };
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("json") => Ok(Format::Json),
-        Some("html") => Ok(Format::Html),
-        Some("txt") => Ok(Format::Table),
-        _ => {
-            let path = path.display();
-            let help =
-                "extensions are `.json`, `.html` and `.txt`; with `--format` any name will do";
-            Err(Failure::Usage(format!("-o {path}: unknown extension\nhelp: {help}")))
-        }
-    }
-}
-
 fn tuning(
     engine: &Engine,
     program: &Program,
@@ -267,7 +254,7 @@ fn tuning(
 
 /// Whether the program itself declares a tunable.
 fn is_own(program: &Program, name: &str) -> bool {
-    let own = program.own_source();
+    let own = program.source();
     program.checked().tunables.iter().any(|t| t.name == name && t.span.source == own)
 }
 

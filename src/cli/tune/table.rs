@@ -66,17 +66,26 @@ fn tunables(report: &TuneReport, width: Option<usize>) -> String {
     Grid::new(columns, fixed).draw(width)
 }
 
-fn validated(report: &TuneReport, width: Option<usize>) -> String {
-    let all = || report.validated.iter();
-    let name = |v: &Validated| match v.trial {
+/// What a trial is called.
+pub fn name(report: &TuneReport, validated: &Validated) -> String {
+    match validated.trial {
         1 => "1 (as it is)".to_owned(),
         n if winner(report) == Some(n) => format!("{n} (tuned)"),
         n => n.to_string(),
-    };
-    let with = |(mean, range): (f64, Option<(f64, f64)>)| match range {
+    }
+}
+
+/// A mean with its interval, if it has one.
+pub fn with_interval((mean, range): (f64, Option<(f64, f64)>)) -> String {
+    match range {
         Some(_) => format!("{} ({})", number(mean), interval(range)),
         None => number(mean),
-    };
+    }
+}
+
+fn validated(report: &TuneReport, width: Option<usize>) -> String {
+    let all = || report.validated.iter();
+    let name = |v: &Validated| name(report, v);
     let gain = |v: &Validated| v.gain.map_or(String::new(), |(mean, _)| signed(mean));
     let within = |v: &Validated| v.gain.map_or(String::new(), |(_, range)| interval(range));
     let p = |v: &Validated| match (v.gain, v.p) {
@@ -86,8 +95,8 @@ fn validated(report: &TuneReport, width: Option<usize>) -> String {
     };
     let mut columns = vec![
         Column::new("trial", all().map(name)).whole(),
-        Column::new("training", all().map(|v| with(v.training))).right().whole(),
-        Column::new("validation", all().map(|v| with(v.validation))).right().whole(),
+        Column::new("training", all().map(|v| with_interval(v.training))).right().whole(),
+        Column::new("validation", all().map(|v| with_interval(v.validation))).right().whole(),
         Column::new("gain", all().map(gain)).right().whole(),
         Column::new("95 %", all().map(within)).right().whole(),
         Column::new("p", all().map(p)).right().whole(),

@@ -4,7 +4,6 @@
 use super::Random;
 use super::Trial;
 use super::descent::{Bounds, Limits, minimise};
-use super::draw::{normal, uniform};
 use super::gp::{Hyperparameters, Process};
 use super::scale;
 use super::sobol::Sobol;
@@ -128,12 +127,12 @@ fn first_of(ranked: Vec<(f64, Vec<f64>)>) -> Option<Vec<f64>> {
 /// A point nearby: some dimensions moved by a distance whose scale is itself drawn, whole ones by a step at least.
 fn perturbed(space: &Space, point: &[f64], random: &mut Random) -> Vec<f64> {
     let width = point.len();
-    let scale = 10_f64.powf(-0.5 - 3.5 * uniform(random));
+    let scale = 10_f64.powf(-0.5 - 3.5 * random.unit());
     let sure = random.below(width as u32) as usize;
     let mut moved = point.to_vec();
     for (axis, x) in moved.iter_mut().enumerate() {
-        if axis == sure || uniform(random) < 0.5 {
-            let step = scale * normal(random);
+        if axis == sure || random.unit() < 0.5 {
+            let step = scale * random.normal();
             *x += step.abs().max(space.step(axis).unwrap_or(0.0)).copysign(step);
         }
     }

@@ -326,13 +326,12 @@ impl Process {
 #[cfg(test)]
 mod tests {
     use super::super::Random;
-    use super::super::draw::uniform;
     use super::*;
 
     fn sample(n: usize, width: usize) -> (Vec<Vec<f64>>, Vec<f64>) {
         let mut random = Random::new(5, 0);
         let points: Vec<Vec<f64>> =
-            (0..n).map(|_| (0..width).map(|_| uniform(&mut random)).collect()).collect();
+            (0..n).map(|_| (0..width).map(|_| random.unit()).collect()).collect();
         let values = points.iter().map(|x| (7.0 * x[0]).sin() + 0.3 * x[1]).collect();
         (points, values)
     }

@@ -6,7 +6,6 @@
 
 mod acquire;
 mod descent;
-mod draw;
 mod gp;
 mod grid;
 mod matrix;

@@ -3,7 +3,6 @@
 
 use super::Dimension;
 use super::Random;
-use super::draw::uniform;
 
 /// Dimensions and their scaling.
 pub struct Space {
@@ -101,7 +100,7 @@ impl Space {
 
     /// A uniform point.
     pub fn draw(&self, random: &mut Random) -> Vec<f64> {
-        self.spread((0..self.width()).map(|_| uniform(random)).collect())
+        self.spread((0..self.width()).map(|_| random.unit()).collect())
     }
 
     /// Point number `index` of a grid with so many levels per dimension, from bound to bound (the middle for one).

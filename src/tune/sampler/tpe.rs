@@ -4,7 +4,6 @@
 
 use super::Random;
 use super::Trial;
-use super::draw::normal_within;
 use super::space::Space;
 use std::f64::consts::{FRAC_1_SQRT_2, TAU};
 
@@ -111,6 +110,14 @@ fn width(space: &Space, points: &[&Vec<f64>], axis: usize) -> f64 {
     width.max(NARROWEST).max(0.5 * space.step(axis).unwrap_or(0.0))
 }
 
+/// A normal number within 0..1. After 16 draws outside it is uniform: then hardly any of the mass is inside.
+fn normal_within(mean: f64, deviation: f64, random: &mut Random) -> f64 {
+    (0..16)
+        .map(|_| mean + deviation * random.normal())
+        .find(|x| (0.0..=1.0).contains(x))
+        .unwrap_or_else(|| random.unit())
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{Dimension, Outcome};
@@ -157,5 +164,13 @@ mod tests {
         };
         assert_eq!(next(&|x| x[0] == 1.0), Some(vec![0.0]));
         assert_eq!(next(&|_| true), None);
+    }
+
+    #[test]
+    fn draws_stay_inside() {
+        let mut random = Random::new(1, 0);
+        let inside = (0..1000).all(|_| (0.0..=1.0).contains(&normal_within(0.0, 0.5, &mut random)));
+        assert!(inside);
+        assert!((0.0..=1.0).contains(&normal_within(40.0, 0.5, &mut random)));
     }
 }
