@@ -138,6 +138,19 @@ fn layout_and_comments_make_no_difference() {
     }
 }
 
+/// What `propensity` reads is made by the checker, names and all.
+#[test]
+fn names_within_probabilities_make_no_difference() {
+    let page = |edge: &str| {
+        format!(
+            "edge {edge} = likes | saves\nuser.walk({edge}, limit=3, order=random).walk(~{edge})\
+             .let(p=propensity).filter(propensity < 0.9)"
+        )
+    };
+    let (old, new) = (page("touched"), page("reached"));
+    assert_eq!(lines(&diff(&old, &new)), [] as [&str; 0]);
+}
+
 /// The programs below a folder, but for files of definitions.
 fn programs(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -131,6 +131,10 @@ impl Planning for Chances {
 }
 
 impl Rewriting for Chances {
+    fn unnamed(&self) -> Option<Arc<dyn Instance>> {
+        Some(Arc::new(Chances { walk: self.walk.without_names(), ..self.clone() }))
+    }
+
     fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
         let mut op = Chances { walk: self.walk.with_exprs(f), ..self.clone() };
         let limit = op.limit.as_mut().and_then(Quantity::expr_mut);

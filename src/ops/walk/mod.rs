@@ -175,7 +175,6 @@ impl Op for Walk {
         exprs
     }
 
-    /// A condition that is always true is none.
     fn is_personal(&self) -> bool {
         self.order == Order::Random
     }
@@ -231,10 +230,7 @@ impl Planning for Walk {
 
 impl Rewriting for Walk {
     fn unnamed(&self) -> Option<Arc<dyn Instance>> {
-        let edge = self.edge.clone().renamed(&|_| String::new());
-        let mut op = Walk { edge, ..self.clone() };
-        op.keep.sort_by_key(Expr::key);
-        Some(Arc::new(op))
+        Some(Arc::new(self.without_names()))
     }
 
     fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
@@ -378,7 +374,15 @@ impl Walk {
         Shape { asked, ..input.reaching(self.edge.to, Some(rows)).scored(score) }
     }
 
-    /// The same with other expressions.
+    /// The same, whatever names the program gave to edges, and in whatever order conditions came together.
+    fn without_names(&self) -> Walk {
+        let edge = self.edge.clone().renamed(&|_| String::new());
+        let mut op = Walk { edge, ..self.clone() };
+        op.keep.sort_by_key(Expr::key);
+        op
+    }
+
+    /// The same with other expressions. A condition that is always true is none.
     fn with_exprs(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Walk {
         let mut op = self.clone();
         let mut exprs = op.edge.exprs_mut();
