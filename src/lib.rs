@@ -75,6 +75,7 @@ pub mod catalog;
 pub mod check;
 #[cfg(feature = "cli")]
 pub mod cli;
+mod cpu;
 mod deep;
 #[doc(hidden)]
 pub mod describe;
@@ -88,6 +89,8 @@ pub mod expr;
 pub mod extend;
 #[doc(hidden)]
 pub mod files;
+#[doc(hidden)]
+pub mod learn;
 mod library;
 #[doc(hidden)]
 pub mod ops;

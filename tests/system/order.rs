@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 /// From the bottom up. A module imports neither its neighbours in a layer nor anything below.
 const LAYERS: [&[&str]; 17] = [
-    &["source", "types", "files", "visible", "deep", "stream", "random"],
+    &["source", "types", "files", "visible", "deep", "cpu", "stream", "random"],
     &["diag", "batch", "catalog"],
     &["extend"],
-    &["syntax", "ann", "store"],
+    &["syntax", "ann", "learn", "store"],
     &["describe", "expr"],
     &["ops"],
     &["check", "exec"],

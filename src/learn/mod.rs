@@ -1,0 +1,143 @@
+//! The algorithms that learn edges and embeddings from links, over plain slices. Knows nothing of the language.
+//!
+//! What is learned is a pure function of links and parameters: sums have one order, whatever the threads, so that the
+//! same bytes come out on one thread and on many. Links may be anything: odd weights are left out (see [`Links`]), and
+//! no result has a number that is not finite. Nothing dense of entities × entities is ever in memory.
+//!
+//! ```
+//! use igql::learn::{ItemKnn, Links, Unwatched, item_knn};
+//! // two users who like 0 and 1, one who likes 1 and 2
+//! let (offsets, ends) = ([0, 2, 4, 6], [0, 1, 0, 1, 1, 2]);
+//! let links = Links { offsets: &offsets, ends: &ends, targets: 3, ..Links::default() };
+//! let edges = item_knn(&links, &ItemKnn::default(), &Unwatched).unwrap();
+//! assert_eq!(edges.of(1).0, [0, 2]);
+//! ```
+//!
+//! | file | holds |
+//! |---|---|
+//! | `matrix` | links as a sparse matrix, and its transpose |
+//! | `product` | sums over all ways of two links, source by source |
+//! | `sources` | work on blocks of sources on all threads, delivered in order |
+//! | `strongest` | the strongest links of a source |
+//! | `item_knn`, `rp3_beta`, `ease`, `gf_cf`, `co_occurrence` | learned edges |
+//! | `lists` | what each source did, in order: sessions, baskets |
+//! | `svd` | the randomised singular value decomposition |
+//! | `dense`, `cholesky`, `eigen` | linear algebra of small dense matrices |
+
+mod cholesky;
+mod co_occurrence;
+mod dense;
+mod ease;
+mod eigen;
+mod gf_cf;
+mod item_knn;
+mod lists;
+mod matrix;
+mod product;
+mod rp3_beta;
+mod sources;
+mod strongest;
+mod svd;
+#[cfg(test)]
+mod testing;
+
+pub use co_occurrence::{CoOccurrence, Decay, Norm, co_occurrence};
+pub use ease::{Ease, ease};
+pub use gf_cf::{GfCf, gf_cf};
+pub use item_knn::{ItemKnn, item_knn};
+pub use rp3_beta::{Rp3Beta, rp3_beta};
+
+/// Links A → B to learn from: those of source `a` are `ends[offsets[a]..offsets[a + 1]]`, in the list's order, which is
+/// that of time where there are times.
+///
+/// An end that is no target is left out, and so is a weight that is not positive and finite wherever weights are read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Links<'a> {
+    /// Where the links of each source begin, and where the last ones end; empty if there are no sources.
+    pub offsets: &'a [u64],
+    /// Row numbers of B.
+    pub ends: &'a [u32],
+    /// Rows of B.
+    pub targets: usize,
+    /// The weight of each link.
+    pub weights: Option<&'a [f64]>,
+    /// The time of each link in microseconds, `i64::MIN` if it has none.
+    pub times: Option<&'a [i64]>,
+    /// The basket of each link: links of one source are together where this number is equal.
+    pub baskets: Option<&'a [u32]>,
+}
+
+impl Links<'_> {
+    /// Rows of A.
+    pub fn sources(&self) -> usize {
+        self.offsets.len().saturating_sub(1)
+    }
+
+    /// The places of a source's links.
+    fn places(&self, source: usize) -> std::ops::Range<usize> {
+        self.offsets[source] as usize..self.offsets[source + 1] as usize
+    }
+}
+
+/// How much there is to learn from, for estimates of memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    /// Rows of A.
+    pub sources: usize,
+    /// Rows of B.
+    pub targets: usize,
+    /// Links from A to B.
+    pub links: usize,
+}
+
+impl Size {
+    /// The size of links.
+    pub fn of(links: &Links) -> Size {
+        Size { sources: links.sources(), targets: links.targets, links: links.ends.len() }
+    }
+
+    /// Bytes of a learned edge with at most `k` links per source, with what is there beside it while it is made.
+    fn edges(&self, k: usize) -> u64 {
+        let links = self.targets as u64 * k.min(self.targets) as u64;
+        2 * 8 * links + 8 * self.targets as u64
+    }
+}
+
+/// Learned links B → B: of each source the strongest first, ties by number.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Edges {
+    /// Where the links of each source begin, and where the last ones end.
+    pub offsets: Vec<u64>,
+    /// Row numbers of B.
+    pub ends: Vec<u32>,
+    /// Positive and finite.
+    pub weights: Vec<f32>,
+}
+
+impl Edges {
+    /// The ends and weights of a source.
+    pub fn of(&self, source: usize) -> (&[u32], &[f32]) {
+        let places = self.offsets[source] as usize..self.offsets[source + 1] as usize;
+        (&self.ends[places.clone()], &self.weights[places])
+    }
+}
+
+/// Asked between blocks of work, from any thread.
+pub trait Watch: Sync {
+    /// Whether to go on, after `done` of `of` units of a stage; `false` stops the training.
+    fn go_on(&self, stage: &'static str, done: u64, of: u64) -> bool;
+}
+
+/// Nobody watches: the training ends by itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unwatched;
+
+impl Watch for Unwatched {
+    fn go_on(&self, _: &'static str, _: u64, _: u64) -> bool {
+        true
+    }
+}
+
+/// The [`Watch`] stopped the training; nothing was learned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped;
