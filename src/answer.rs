@@ -31,6 +31,8 @@ pub struct Answer {
     pub arms: Vec<(String, String)>,
     /// The same of experiments whose arm the request itself has set ([`Request::arm`]).
     pub forced: Vec<(String, String)>,
+    /// The trained versions that the program reads, as `similar@3`.
+    pub versions: Vec<String>,
     /// What is doubtful about the answer, such as a short page, a sentence each.
     pub warnings: Vec<String>,
     /// A limit ended the run before the lists were made.
@@ -386,6 +388,7 @@ fn without_lists(
         lists: Vec::with_capacity(checked.results.len()),
         arms: Vec::new(),
         forced: Vec::new(),
+        versions: checked.versions.keys().cloned().collect(),
         partial: false,
         ended: Vec::new(),
         warnings: warnings.iter().filter(|(r, _)| *r == i).map(|(_, m)| m.clone()).collect(),

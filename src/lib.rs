@@ -109,6 +109,7 @@ pub mod store;
 mod stream;
 #[doc(hidden)]
 pub mod syntax;
+pub mod train;
 pub mod tune;
 pub mod types;
 #[doc(hidden)]

@@ -119,6 +119,9 @@ pub struct Edge {
     pub weight: Stats,
     /// Of the times, if there are some.
     pub time: Stats,
+    /// Whether it was learnt: then its name is that of a version, `similar@3`, and no table has it.
+    #[serde(skip)]
+    pub learned: bool,
 }
 
 impl Edge {
@@ -181,6 +184,18 @@ pub struct Embedding {
     pub storage: Storage,
     /// Per entity of `entities`: rows without a vector.
     pub missing: Vec<u64>,
+    /// What was learnt from data, and how it is searched: then the name is that of a version, `ig2vec@3`.
+    #[serde(skip)]
+    pub learned: Option<Learned>,
+}
+
+/// How a learned embedding is searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learned {
+    /// As others are.
+    Newest,
+    /// There is a newer version of the same declaration: no index is made for it.
+    Superseded,
 }
 
 /// The section `[defaults]` of the catalog.
@@ -239,6 +254,16 @@ impl Schema {
     /// The entity of that name.
     pub fn find_entity(&self, name: &str) -> Option<EntityId> {
         self.entities.iter().position(|e| e.name == name).map(|i| EntityId(i as u16))
+    }
+
+    /// The edges that are tables of the catalog.
+    pub fn tables(&self) -> impl Iterator<Item = &Edge> {
+        self.edges.iter().filter(|edge| !edge.learned)
+    }
+
+    /// The embeddings that programs can name: those that were learnt have names of versions.
+    pub fn spaces(&self) -> impl Iterator<Item = (u32, &Embedding)> {
+        (0..).zip(&self.embeddings).filter(|(_, embedding)| embedding.learned.is_none())
     }
 
     /// The edge of that name.

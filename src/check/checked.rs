@@ -10,6 +10,7 @@ use crate::expr::ir::Expr;
 use crate::ops::Graph;
 use crate::types::Type;
 use foldhash::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A value that comes with a request.
@@ -88,6 +89,9 @@ pub struct Checked {
     pub tunables: Vec<Tunable>,
     /// The experiments of the program, its imports and the prelude, in the order of the files.
     pub experiments: Vec<Arc<Experiment>>,
+    /// The trained versions that the query reads, by `NAME@N`, and before which time the links are that each was trained
+    /// on, in microseconds.
+    pub versions: BTreeMap<String, i64>,
     /// Of each operator: the definitions through which it was first used, the outermost first.
     pub uses: HashMap<NodeId, Vec<Use>>,
     /// Of sets that a binding names: its name, the first one where there are several.

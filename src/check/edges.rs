@@ -72,7 +72,7 @@ impl<'a> Checker<'a> {
 
     fn edges_from(&self, from: EntityId) -> Option<String> {
         let mut names: Vec<String> = Vec::new();
-        for edge in &self.schema.edges {
+        for edge in self.schema.tables() {
             names.extend((edge.from == from).then(|| edge.name.clone()));
             names.extend((edge.to == from).then(|| format!("~{}", edge.name)));
         }
@@ -122,6 +122,10 @@ impl<'a> Checker<'a> {
             ExprKind::Field { receiver, name } => {
                 let edge = self.edge(receiver, env, wanted.start())?;
                 self.edge_through(edge, &name.text, name.span)
+            }
+            ExprKind::Version { name, version } => {
+                let edge = self.pinned_edge(&name.text, *version, expr.span)?;
+                Some(self.table_edge(edge))
             }
             ExprKind::Error => None,
             kind => {
@@ -201,8 +205,14 @@ impl<'a> Checker<'a> {
         span: Span,
         module: usize,
     ) -> Option<EdgeExpr> {
-        let edge = self.read_edge(decl, |this| this.edge_of(decl, span, module))?;
-        self.not_too_large(edge, span)
+        // an edge that is learnt is no error where it is declared, but is one where it is used and not trained
+        let is_declared =
+            span == decl.name.span && matches!(decl.value.kind, ExprKind::Call { .. });
+        let edge = match is_declared {
+            true => self.edge_of(decl, span, module),
+            false => self.read_edge(decl, |this| this.edge_of(decl, span, module)),
+        };
+        self.not_too_large(edge?, span)
     }
 
     fn edge_of(&mut self, decl: &'a EdgeDecl, span: Span, module: usize) -> Option<EdgeExpr> {
@@ -211,7 +221,10 @@ impl<'a> Checker<'a> {
             let env = Env::top(module);
             let in_program = span == decl.name.span;
             let build = |this: &mut Self| {
-                let inner = this.edge(&decl.value, &env, Wanted::Any)?;
+                let inner = match this.edge_learner(&decl.value) {
+                    Some(learner) => this.learned_edge(&decl.name, learner?, &env, span)?,
+                    None => this.edge(&decl.value, &env, Wanted::Any)?,
+                };
                 let edge = this.edge_filtered(inner, decl, &env)?;
                 this.edge_weighted(edge, decl, &env)
             };
@@ -298,7 +311,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn table_edge(&self, id: EdgeId) -> EdgeExpr {
+    pub(super) fn table_edge(&self, id: EdgeId) -> EdgeExpr {
         let edge = self.schema.edge(id);
         EdgeExpr {
             kind: EdgeKind::Table { edge: id, reverse: false },
@@ -439,7 +452,7 @@ impl<'a> Checker<'a> {
     /// Edges and references of the catalog.
     fn catalog_edge_names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let references = self.schema.entities.iter().flat_map(|e| &e.references);
-        let edges = self.schema.edges.iter().map(|e| e.name.as_str());
+        let edges = self.schema.tables().map(|e| e.name.as_str());
         edges.chain(references.map(|r| r.name.as_str()))
     }
 

@@ -3,6 +3,7 @@
 use super::env::{Env, Local};
 use super::modules::Kind;
 use super::{Checker, bare_name};
+use crate::catalog::schema;
 use crate::diag::{Diagnostic, code, suggest};
 use crate::source::Span;
 use crate::syntax::ast::{self, ExprKind, ItemKind, Name};
@@ -19,8 +20,7 @@ impl<'a> Checker<'a> {
         match &expr.kind {
             ExprKind::Name(name) => self.embedding_named(name, expr.span, env, entity),
             ExprKind::Version { name, version } => {
-                self.untrained(&name.text, Some(*version), expr.span);
-                None
+                self.pinned_embedding(&name.text, *version, entity, expr.span)
             }
             ExprKind::Error => None,
             kind => {
@@ -69,7 +69,7 @@ impl<'a> Checker<'a> {
         let modules = self.modules;
         let catalog = self.catalog_embedding(name, entity);
         for (number, item) in modules.find(module, Kind::Embedding, name) {
-            let ItemKind::Embedding { entities, value, .. } = &item.kind else {
+            let ItemKind::Embedding { entities, .. } = &item.kind else {
                 continue;
             };
             let mut on = entities.iter().map(|e| self.find_entity(&e.text));
@@ -81,35 +81,40 @@ impl<'a> Checker<'a> {
                 return Some(catalog);
             }
             self.mark_used(item);
-            return Some(self.declared_embedding(name, value, span, number, entity));
+            return Some(self.declared_embedding(item, span, number, entity));
         }
         catalog.map(Some)
     }
 
+    /// What a declaration of an embedding means for an entity.
     pub(super) fn declared_embedding(
         &mut self,
-        name: &str,
-        value: &'a ast::Expr,
+        item: &'a ast::Item,
         span: Span,
         module: usize,
         entity: EntityId,
     ) -> Option<u32> {
-        self.once("embedding", name, 0, span, |this| match &value.kind {
-            ExprKind::Name(alias) => {
-                this.embedding_named(alias, value.span, &Env::top(module), entity)
-            }
+        let ItemKind::Embedding { name, entities, value } = &item.kind else { return None };
+        let env = Env::top(module);
+        self.once("embedding", &name.text, 0, span, |this| match &value.kind {
+            ExprKind::Name(alias) => this.embedding_named(alias, value.span, &env, entity),
             ExprKind::Version { name, version } => {
-                this.untrained(&name.text, Some(*version), value.span);
-                None
+                this.pinned_embedding(&name.text, *version, entity, value.span)
             }
-            ExprKind::Call { callee, .. } => {
-                this.unsupported_space(callee);
-                None
-            }
+            ExprKind::Call { callee, .. } => match this.embedding_learner(value) {
+                Some(learner) => this.within(&name.text, span, |this| {
+                    this.learned_embedding(name, entities, learner, &env, span)
+                }),
+                None => {
+                    this.unsupported_space(callee);
+                    None
+                }
+            },
             ExprKind::Error => None,
             _ => {
-                this.untrained(name, None, span);
-                None
+                let message = "an embedding is made by a learner, or is another one";
+                let help = format!("write `embedding {} on ... = skipgram(...)`", name.text);
+                this.refuse(Diagnostic::new(code::E0302, value.span, message).help(help))
             }
         })
     }
@@ -128,24 +133,13 @@ impl<'a> Checker<'a> {
     }
 
     fn catalog_embedding(&self, name: &str, entity: EntityId) -> Option<u32> {
-        let found = self
-            .schema
-            .embeddings
-            .iter()
-            .position(|e| e.name == name && e.entities.contains(&entity));
-        found.map(|i| i as u32)
-    }
-
-    fn untrained(&mut self, name: &str, version: Option<i64>, span: Span) {
-        let full = version.map_or(name.to_owned(), |v| format!("{name}@{v}"));
-        let help = "embeddings with vectors are those of the catalog: `[embedding.NAME] file = \"vectors.npy\"`";
-        self.report(
-            Diagnostic::new(code::E0501, span, format!("`{full}` is not trained")).help(help),
-        );
+        let is_it = |e: &schema::Embedding| e.name == name && e.entities.contains(&entity);
+        let mut spaces = self.schema.spaces();
+        spaces.find(|(_, space)| is_it(space)).map(|(number, _)| number)
     }
 
     fn embeddings_of(&self, entity: EntityId) -> String {
-        let of = self.schema.embeddings.iter().filter(|e| e.entities.contains(&entity));
+        let of = self.schema.spaces().map(|(_, e)| e).filter(|e| e.entities.contains(&entity));
         let names: Vec<String> = of.map(|e| format!("`{}`", e.name)).collect();
         let entity = self.entity_name(entity);
         if names.is_empty() {
@@ -186,8 +180,7 @@ impl<'a> Checker<'a> {
 
     /// The names of the catalog's embeddings of an entity.
     fn embedding_names(&self, entity: EntityId) -> impl Iterator<Item = &'a str> + use<'a> {
-        let all = self.schema.embeddings.iter();
-        let of = all.filter(move |e| e.entities.contains(&entity));
-        of.map(|e| e.name.as_str())
+        let all = self.schema.spaces().map(|(_, embedding)| embedding);
+        all.filter(move |e| e.entities.contains(&entity)).map(|e| e.name.as_str())
     }
 }

@@ -24,6 +24,7 @@ mod experiments;
 mod foreign;
 mod functions;
 mod hints;
+mod learned;
 mod lints;
 mod models;
 pub mod modules;
@@ -48,8 +49,9 @@ pub use autos::{Auto, Numbers, Place};
 pub use checked::{Checked, InRange, Parameter};
 pub use env::Use;
 pub use experiments::{Arm, BUCKETS, Experiment};
+pub use learned::{Declaration, Setting};
 pub use models::is_model_kind;
-pub use program::{check, experiments};
+pub use program::{check, declarations, experiments};
 pub use trials::{Assertion, Trial, Who, trial};
 pub use tunables::{Tunable, Tunables};
 
@@ -69,6 +71,7 @@ use pushdown::Drawn;
 use readings::Readings;
 use state::{Here, Inputs, Notes, Sets, Written, address};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The state of one check.
@@ -98,6 +101,12 @@ struct Checker<'a> {
 
     written: Written,
     notes: Notes,
+    /// What is learnt, as far as it was read.
+    declared: Vec<Declaration>,
+    /// The versions that were read so far, and before which time the links are that they were trained on.
+    versions: BTreeMap<String, i64>,
+    /// Whether it is read to be trained: then it is no error that it was not yet.
+    trains: bool,
 }
 
 impl<'a> Checker<'a> {
@@ -127,6 +136,9 @@ impl<'a> Checker<'a> {
             forms: RefCell::default(),
             written: Written::default(),
             notes: Notes::default(),
+            declared: Vec::new(),
+            versions: BTreeMap::new(),
+            trains: false,
         }
     }
 

@@ -5,6 +5,7 @@ use super::autos::Numbers;
 use super::checked::{Checked, Parameter};
 use super::env::{Env, Local};
 use super::experiments::Experiment;
+use super::learned::Declaration;
 use super::modules::{Module, Modules, Tier};
 use crate::diag::{Diagnostic, Sink, code, suggest};
 use crate::expr::NodeId;
@@ -33,17 +34,13 @@ pub fn check(
 ) -> (Option<Checked>, Sink) {
     let mut checker = Checker::new(snapshot, modules, sink, budget, numbers);
     let program = &*modules.all[0];
-    (0..modules.all.len())
-        .filter(|&m| modules.all[m].tier < Tier::Std)
-        .for_each(|m| checker.duplicates(&modules.all[m]));
-    checker.declare_experiments();
+    checker.begin();
     let entry = checker.entry(program, query);
     let results = entry.as_ref().and_then(|entry| checker.query(entry));
     let ran: Vec<NodeId> = results.iter().flatten().map(|(_, node)| *node).collect();
     let inputs = std::mem::take(&mut checker.inputs);
-    (0..modules.all.len())
-        .filter(|&m| modules.all[m].tier < Tier::Std)
-        .for_each(|m| checker.rest(m));
+    let versions = std::mem::take(&mut checker.versions);
+    checker.all_the_rest();
     checker.advise(&ran);
     let unread_params = unread(program, &inputs.params);
     let tunables = checker.tunables();
@@ -65,10 +62,26 @@ pub fn check(
         autos: checker.autos.found,
         tunables,
         experiments: checker.experiments,
+        versions,
         uses: checker.written.sites,
         names: checker.written.names,
     });
     (checked, checker.sink)
+}
+
+/// What the files declare to be learnt, in the order in which it can be read, and what is wrong with them; that
+/// something was not trained yet is no error.
+pub fn declarations(
+    snapshot: &Snapshot,
+    modules: &Modules,
+    sink: Sink,
+    budget: u64,
+) -> (Vec<Declaration>, Sink) {
+    let mut checker = Checker::new(snapshot, modules, sink, budget, &Numbers::default());
+    checker.trains = true;
+    checker.begin();
+    checker.all_the_rest();
+    (checker.declared, checker.sink)
 }
 
 /// The experiments of all files but the standard library, in the order of the files, as far as they are
@@ -88,6 +101,23 @@ fn unread(program: &Module, params: &[Parameter]) -> Vec<String> {
 }
 
 impl<'a> Checker<'a> {
+    /// What is read before all else.
+    fn begin(&mut self) {
+        self.own_modules().for_each(|m| self.duplicates(&self.modules.all[m]));
+        self.declare_experiments();
+    }
+
+    /// Every item that nothing has read so far.
+    fn all_the_rest(&mut self) {
+        self.own_modules().for_each(|m| self.rest(m));
+    }
+
+    /// The files but those of the standard library.
+    fn own_modules(&self) -> impl Iterator<Item = usize> + use<'a> {
+        let modules = self.modules;
+        (0..modules.all.len()).filter(|&m| modules.all[m].tier < Tier::Std)
+    }
+
     /// The query that runs.
     fn entry(&mut self, program: &'a Module, wanted: Option<&str>) -> Option<Entry<'a>> {
         let mut queries = queries(&program.file.items);

@@ -93,6 +93,7 @@ pub fn trial(
             autos: checker.autos.found,
             tunables: Vec::new(),
             experiments: checker.experiments,
+            versions: checker.versions,
             uses: checker.written.sites,
             names: checker.written.names,
         },

@@ -35,10 +35,10 @@ impl<'a> Checker<'a> {
             ItemKind::Edge(decl) => {
                 self.declared_edge(decl, decl.name.span, m);
             }
-            ItemKind::Embedding { name, entities, value } => {
+            ItemKind::Embedding { name, entities, .. } => {
                 for e in entities {
                     if let Some(entity) = self.entity_named(&e.text, e.span, m) {
-                        self.declared_embedding(&name.text, value, name.span, m, entity);
+                        self.declared_embedding(item, name.span, m, entity);
                     }
                 }
             }
@@ -151,8 +151,9 @@ impl<'a> Checker<'a> {
                 ParamType::Scalar(ty) => self.scalar_stand_in(param, ty, m),
                 ParamType::Set(Entity::Known(entity)) => Local::Node(self.everything(entity)),
                 ParamType::Embedding(Entity::Known(entity)) => {
-                    let of = |e: &crate::catalog::schema::Embedding| e.entities.contains(&entity);
-                    Local::Embedding(self.schema.embeddings.iter().position(of)? as u32)
+                    let mut spaces = self.schema.spaces();
+                    let (number, _) = spaces.find(|(_, e)| e.entities.contains(&entity))?;
+                    Local::Embedding(number)
                 }
                 _ => return None,
             };

@@ -70,12 +70,12 @@ fn contents(schema: &Schema) {
         let (name, rows, columns) = (&entity.name, entity.rows, entity.columns.len());
         out::say(format_args!("  entity {name}: {rows} rows, {columns} columns"));
     }
-    for edge in &schema.edges {
+    for edge in schema.tables() {
         let (from, to) = (&schema.entity(edge.from).name, &schema.entity(edge.to).name);
         let (name, links) = (&edge.name, edge.links);
         out::say(format_args!("  edge {name}: {from} -> {to}, {links} links"));
     }
-    for embedding in &schema.embeddings {
+    for (_, embedding) in schema.spaces() {
         let entities = embedding.entities.iter();
         let names: Vec<&str> = entities.map(|&e| schema.entity(e).name.as_str()).collect();
         let neighbours = match embedding.neighbours {

@@ -22,6 +22,9 @@ pub struct CheckArgs {
     /// Show the experiments of the programs, with what they import and the prelude, layer by layer
     #[arg(long)]
     experiments: bool,
+    /// Check as if what the programs learn had been trained: for a machine without trained versions
+    #[arg(long)]
+    assume_trained: bool,
     #[command(flatten, next_help_heading = "Data and threads")]
     pub(super) project: Project,
 }
@@ -46,7 +49,12 @@ pub fn check(project: &Project, args: &CheckArgs) -> Result<(), Failure> {
         if !engines.contains_key(&catalog) {
             engines.insert(catalog.clone(), project.open(Some(path))?);
         }
-        let compiled = file.compile(&engines[&catalog], None);
+        let engine = &engines[&catalog];
+        let assumed = match args.assume_trained {
+            true => engine.assuming_trained(&file.unit())?,
+            false => None,
+        };
+        let compiled = file.compile(assumed.as_ref().unwrap_or(engine), None);
         if has_errors(&compiled.diagnostics) {
             outcome.note(PROGRAM);
         }

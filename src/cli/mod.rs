@@ -28,6 +28,7 @@ mod replay;
 mod run;
 mod table;
 mod test;
+mod train;
 mod tune;
 mod users;
 mod values;
@@ -107,6 +108,8 @@ enum Command {
     Replay(Box<replay::ReplayArgs>),
     /// Look for better values of a program's tunables
     Tune(Box<tune::TuneArgs>),
+    /// Train what programs learn from data, where it is stale
+    Train(Box<train::TrainArgs>),
     /// Show what two programs mean differently, and what that does to answers
     Diff(Box<diff::DiffArgs>),
     /// Print a completion script for a shell
@@ -133,9 +136,17 @@ struct Project {
     /// Threads to use, at most 1024 [default: all cores]
     #[arg(long, value_name = "N", value_parser = args::within(1, args::MAX_THREADS))]
     threads: Option<usize>,
+    /// The folder of trained versions, for commands that have an option for it.
+    #[arg(skip)]
+    learned: Option<PathBuf>,
 }
 
 impl Project {
+    /// With another folder of trained versions, if one is given.
+    fn learning(&self, folder: Option<&Path>) -> Project {
+        Project { learned: folder.map(Path::to_owned), ..self.clone() }
+    }
+
     /// What was given to the command, else what was given before its name.
     fn or(&self, before: &Project) -> Project {
         Project {
@@ -144,6 +155,7 @@ impl Project {
             stale: self.stale || before.stale,
             allow_imports: [&*self.allow_imports, &*before.allow_imports].concat(),
             threads: self.threads.or(before.threads),
+            learned: None,
         }
     }
 
@@ -174,6 +186,7 @@ impl Command {
             Command::Bench(args) => (args.project.clone(), ALL),
             Command::Replay(args) => (args.project.clone(), ALL),
             Command::Tune(args) => (args.project.clone(), ALL),
+            Command::Train(args) => (args.project.clone(), ALL),
             Command::Diff(args) => (args.project.clone(), ALL),
             Command::Describe(args) => (args.project.clone(), ALL),
             Command::Build(args) => (args.project(), &["--catalog", "--cache", "--threads"]),
@@ -305,6 +318,7 @@ fn run_command(cli: &Cli) -> Result<(), Failure> {
         Command::Bench(args) => bench::bench(project, args),
         Command::Replay(args) => replay::replay(project, args),
         Command::Tune(args) => tune::tune(project, args),
+        Command::Train(args) => train::train(project, args),
         Command::Diff(args) => diff::diff(project, args),
         Command::Completions(args) => complete::completions(args),
         Command::Man(args) => complete::man(args),
@@ -375,6 +389,7 @@ impl Project {
             cache: self.cache.clone(),
             stale: self.stale,
             imports: self.allow_imports.clone(),
+            learned: self.learned.clone(),
             progress: progress::on_terminal(),
         }
     }
@@ -465,13 +480,12 @@ impl ProgramFile {
     }
 
     fn compile(&self, engine: &Engine, query: Option<&str>) -> Compiled {
-        engine.compile_unit(&Unit {
-            folder: self.folder(),
-            query,
-            max_rows: self.max_rows,
-            tunables: Some(&self.tunables),
-            ..Unit::new(&self.name, &self.text)
-        })
+        engine.compile_unit(&Unit { query, tunables: Some(&self.tunables), ..self.unit() })
+    }
+
+    fn unit(&self) -> Unit<'_> {
+        let Self { name, text, max_rows, .. } = self;
+        Unit { folder: self.folder(), max_rows: *max_rows, ..Unit::new(name, text) }
     }
 
     /// Of `--param NAME=VALUE`, sets those that name tunables of the program, for the whole run; gives the

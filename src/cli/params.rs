@@ -86,6 +86,11 @@ fn arm(program: &Program, text: &str) -> Result<(String, String), String> {
 
 /// The time of `--at`.
 pub fn time(text: &str) -> Result<i64, Failure> {
+    time_of("--at", text)
+}
+
+/// The time of an option.
+pub fn time_of(option: &str, text: &str) -> Result<i64, Failure> {
     let time = wire::at_from_text(text);
-    time.map_err(|error| Failure::Usage(format!("--at {text}: {}", error.message)))
+    time.map_err(|error| Failure::Usage(format!("{option} {text}: {}", error.message)))
 }

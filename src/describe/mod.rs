@@ -146,7 +146,8 @@ pub const EXAMPLES: usize = 3;
 pub fn describe(snapshot: &Snapshot) -> Description {
     let schema = snapshot.schema();
     let entities = (0..schema.entities.len()).into_par_iter();
-    let edges = (0..schema.edges.len()).into_par_iter();
+    // those that were learnt come after the tables
+    let edges = (0..schema.tables().count()).into_par_iter();
     Description {
         name: schema.name.clone(),
         viewer: schema.entity(schema.viewer).name.clone(),
@@ -157,7 +158,7 @@ pub fn describe(snapshot: &Snapshot) -> Description {
         size: snapshot.size(),
         entities: entities.map(|at| entity(snapshot, at)).collect(),
         edges: edges.map(|at| edge(snapshot, at)).collect(),
-        embeddings: schema.embeddings.iter().map(|e| embedding(schema, e)).collect(),
+        embeddings: schema.spaces().map(|(_, e)| embedding(schema, e)).collect(),
         derived: snapshot.artifacts(),
         skipped: snapshot.warnings().to_vec(),
     }
@@ -205,8 +206,8 @@ fn all_columns(edge: Edge) -> Vec<Column> {
 /// The names of all entities, edges and embeddings.
 pub fn names(schema: &Schema) -> Vec<&str> {
     let entities = schema.entities.iter().map(|e| e.name.as_str());
-    let edges = schema.edges.iter().map(|e| e.name.as_str());
-    let embeddings = schema.embeddings.iter().map(|e| e.name.as_str());
+    let edges = schema.tables().map(|e| e.name.as_str());
+    let embeddings = schema.spaces().map(|(_, e)| e.name.as_str());
     entities.chain(edges).chain(embeddings).collect()
 }
 
@@ -214,7 +215,7 @@ pub fn names(schema: &Schema) -> Vec<&str> {
 fn suggestion(schema: &Schema, name: &str) -> Option<String> {
     let columns = || {
         let of_entities = schema.entities.iter().map(|e| (&e.name, &e.columns));
-        let of_edges = schema.edges.iter().map(|e| (&e.name, &e.columns));
+        let of_edges = schema.tables().map(|e| (&e.name, &e.columns));
         of_entities.chain(of_edges)
     };
     let has = |columns: &[schema::Column]| columns.iter().any(|c| c.name == name);

@@ -94,7 +94,11 @@ codes! {
     E0403 "the catalog lacks an entity or reference";
     E0404 "the catalog has no default";
     E0501 "embedding or model not trained";
+    E0502 "trained from another declaration";
+    E0503 "version cannot be used";
     E0504 "wrong signature";
+    E0505 "links without times";
+    E0507 "no such version";
     E0509 "unsupported kind of model or embedding";
     E0601 "invalid quantity";
     E0602 "row budget exceeded";

@@ -39,6 +39,7 @@ pub fn add(
             ef: 0,
             storage: Storage::F32,
             missing: vectors.iter().map(|v| v.missing).collect(),
+            learned: None,
         };
         snapshot.add_embedding(added, vectors);
     }

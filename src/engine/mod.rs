@@ -15,6 +15,7 @@
 
 mod compile;
 mod embeddings;
+mod every_link;
 mod flight;
 mod links;
 mod open;
@@ -26,6 +27,7 @@ mod world;
 
 pub use crate::library::Unit;
 pub use compile::{CompileError, Compiled, has_errors};
+pub(crate) use every_link::{EveryLink, Wanted};
 pub(crate) use flight::Flight;
 pub(crate) use links::UserEdge;
 pub use open::Builder;
@@ -38,7 +40,8 @@ use crate::extend::Registry;
 use crate::library::Library;
 use crate::ops::Vocabulary;
 use crate::ops::vectors::Vectors;
-use crate::store::{Options, Snapshot};
+use crate::store::learned::Room;
+use crate::store::{self, Options, Snapshot};
 use std::path::PathBuf;
 use std::sync::Arc;
 use world::World;
@@ -71,6 +74,11 @@ impl Engine {
     /// Entities, columns, edges and embeddings of the catalog.
     pub fn schema(&self) -> &Schema {
         self.world.snapshot.schema()
+    }
+
+    /// Where what was learnt for the catalog lies.
+    pub(crate) fn learned(&self) -> Room {
+        store::room(&self.opened.path, &self.opened.options)
     }
 
     /// The data.

@@ -2,15 +2,16 @@
 
 use super::world::World;
 use super::{Engine, Opened, embeddings};
-use crate::check::is_model_kind;
+use crate::check::{Declaration, is_model_kind};
 use crate::diag::Sink;
 use crate::expr::functions;
 use crate::expr::ir::Stat;
 use crate::extend::{Embedding, Function, Registry, RowOperator, Scorer};
-use crate::library::Library;
+use crate::library::{Library, Unit};
 use crate::ops::vectors::Vectors;
 use crate::ops::{OPERATORS, Vocabulary};
 use crate::source::SourceId;
+use crate::store::learned::{Manifest, Role};
 use crate::store::{self, DataError, Options};
 use crate::syntax::parse;
 use std::path::Path;
@@ -51,6 +52,26 @@ impl Engine {
             true => Engine { world: self.world.clone(), ..newest },
             false => newest,
         })
+    }
+}
+
+impl Engine {
+    /// The same engine with an empty version of what the files of a unit declare to be learnt, as far as there is none: so
+    /// programs can be checked where nothing was trained. None if there is nothing to assume.
+    pub fn assuming_trained(&self, unit: &Unit) -> Result<Option<Engine>, DataError> {
+        let (mut declared, ..) = self.declared(unit);
+        let versions = self.snapshot().versions();
+        declared.retain(|d| {
+            let is_it =
+                |m: &Manifest| m.kind == d.kind && m.name == d.name && m.declaration_hash == d.hash;
+            !versions.iter().any(|attached| is_it(&attached.manifest))
+        });
+        match declared.is_empty() {
+            true => Ok(None),
+            false => {
+                Builder { opened: Opened::clone(&self.opened) }.open_assuming(&declared).map(Some)
+            }
+        }
     }
 }
 
@@ -115,12 +136,23 @@ impl Builder {
     /// Opens the catalog, bringing what is derived up to date. A name that is built in, or registered twice, is
     /// an error, and so is an embedding that does not fit the catalog.
     pub fn open(self) -> Result<Engine, DataError> {
+        self.open_assuming(&[])
+    }
+
+    /// The same with an empty version of what declarations would give.
+    fn open_assuming(self, assumed: &[Declaration]) -> Result<Engine, DataError> {
         let Opened { path, options, registry } = &self.opened;
         registry
             .verify(&is_name, &is_built_in)
             .map_err(|unusable| DataError::new(path, unusable.to_string()))?;
         let mut snapshot = store::open(path, options)?;
         embeddings::add(&mut snapshot, registry, path, &*options.progress)?;
+        let role = if options.learned.is_some() { Role::Backtest } else { Role::Serve };
+        snapshot.attach(&store::room(path, options), role);
+        for declared in assumed {
+            let Declaration { kind, name, entities, hash, .. } = declared;
+            snapshot.assume(*kind, name, entities, hash, declared.space());
+        }
         let vectors = Vectors::open(&snapshot, &*options.progress)?;
         let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
         let library = Library::open(folder, &options.imports)?;

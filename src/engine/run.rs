@@ -380,6 +380,7 @@ impl Engine {
         for (request, message) in bound.warnings {
             exec.warn(request, message);
         }
+        warn_of_versions(checked, &exec);
         let (timings, limit) = ran(program, &exec, results, ask, requests.len())?;
         finish(&exec, results, timings, limit)
     }
@@ -512,5 +513,19 @@ impl Pass {
         self.answers.extend(more.answers);
         self.timings.extend(more.timings);
         self.further_rounds += more.further_rounds;
+    }
+}
+
+/// Warns requests whose `now` lies before the end of what a version was trained on: it knows what came after them.
+fn warn_of_versions(checked: &Checked, exec: &Exec) {
+    for (label, &until) in &checked.versions {
+        let knows_more = exec.run.now.iter().enumerate().filter(|(_, now)| **now < until - 1);
+        for (request, _) in knows_more {
+            let until = crate::types::time::text(until).unwrap_or_default();
+            exec.warn(
+                request,
+                format!("`{label}` was trained on links up to {until}, after `now`"),
+            );
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::ann::{
     self, Among, Flat, FlatScratch, GRAPH_VERSION, Graph, GraphParams, Hit, Lists, Query, Scratch,
 };
 use crate::batch::Stop;
-use crate::catalog::schema::Metric;
+use crate::catalog::schema::{Learned, Metric};
 use crate::store::{Blob, DataError, Progress, Snapshot};
 use crate::types::EntityId;
 use rayon::prelude::*;
@@ -65,7 +65,9 @@ impl Vectors {
                     continue;
                 };
                 let place = (number, entity);
-                let index = if ann::prefers_flat(vectors.len()) {
+                // whoever names an old version waits a little
+                let is_old = embedding.learned == Some(Learned::Superseded);
+                let index = if is_old || ann::prefers_flat(vectors.len()) {
                     Index::Flat(OnceLock::new())
                 } else {
                     let ef = embedding.ef as usize;

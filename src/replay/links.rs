@@ -111,7 +111,7 @@ pub fn edge_to(
     let edge = &found.edge;
     if edge.to != entity {
         let (to, want) = (&schema.entity(edge.to).name, &schema.entity(entity).name);
-        let others = schema.edges.iter().filter(|e| e.from == schema.viewer && e.to == entity);
+        let others = schema.tables().filter(|e| e.from == schema.viewer && e.to == entity);
         let others: Vec<&str> = others.map(|e| e.name.as_str()).collect();
         let help = match others.is_empty() {
             true => String::new(),

@@ -20,6 +20,7 @@
 mod arms;
 mod beside;
 mod counterfactual;
+mod foreknown;
 mod judge;
 mod links;
 mod logged;
@@ -37,6 +38,7 @@ mod users;
 mod when;
 
 pub use counterfactual::{Counterfactual, Estimate, Estimator, FEWEST_EFFECTIVE, MOST_UNKNOWN};
+pub use foreknown::Foreknown;
 pub use logged::{Logged, Shown};
 pub use metric::{GainFunction, Measure, Metric, cut_of};
 pub use report::{Difference, Group, ProgramReport, Report, SampleRatio, StageReport, Value};

@@ -1,6 +1,7 @@
 //! What a replay found.
 
 use super::counterfactual::Estimate;
+use super::foreknown::Foreknown;
 use super::metric::Metric;
 
 /// What a replay found.
@@ -20,6 +21,8 @@ pub struct Report {
     pub baseline: Option<usize>,
     /// Of users apart by arm: whether each arm has as many as its share says.
     pub ratios: Vec<SampleRatio>,
+    /// Trained versions that have seen what some of the requests look for.
+    pub foreknown: Vec<Foreknown>,
     /// What is doubtful, a sentence each.
     pub warnings: Vec<String>,
 }

@@ -3,6 +3,7 @@
 use super::arms::{self, OfExperiment};
 use super::beside::{DefaultVectors, Popularity};
 use super::counterfactual::{self, Estimates};
+use super::foreknown::Foreknown;
 use super::judge::{Beside, Judge, STAGE_CUT, STAGE_VALUES};
 use super::links::{UserLinks, between};
 use super::logged::{Logged, ShownRows};
@@ -175,6 +176,8 @@ pub(super) struct Setting<'a> {
     vectors: DefaultVectors<'a>,
     /// What was shown, where something is estimated from it.
     shown: ShownRows,
+    /// The trained versions that know more than a request may.
+    pub foreknown: Vec<Foreknown>,
 }
 
 impl Engine {
@@ -226,6 +229,8 @@ impl<'a> Setting<'a> {
         let truth = source.edges(&names)?;
         let links = source.links(&truth, &plan.users)?;
         plan.follow(replay, &links)?;
+        let foreknown = Foreknown::of(programs, &plan.requests);
+        plan.warnings.extend(foreknown.iter().map(|known| known.warning(plan.requests.len())));
         let judged: Vec<Metric> =
             replay.metrics.iter().filter(|m| !m.measure.is_of_run()).cloned().collect();
         let rates = source.rates(&judged, &plan.users)?;
@@ -248,6 +253,7 @@ impl<'a> Setting<'a> {
             popularity,
             vectors,
             shown,
+            foreknown,
         })
     }
 

@@ -34,6 +34,7 @@ pub(super) fn finish(
     report.baseline = setting.replay.baseline;
     report.users = users.len() as u64;
     report.warnings = setting.plan.warnings.clone();
+    report.foreknown = setting.foreknown.clone();
     let metrics = setting.judged.len();
     let shares: Vec<Vec<Share>> =
         tallies.iter().map(|tally| tally.shares(setting.replay.weight)).collect();

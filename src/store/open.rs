@@ -1,6 +1,7 @@
 //! Opening a catalog's snapshot, building it first where it is missing or stale.
 
 use super::build::{Inputs, build as build_snapshot};
+use super::learned::{Room, Version};
 use super::progress::{Progress, Silent};
 use super::snapshot::Snapshot;
 use super::sources::Sources;
@@ -17,6 +18,8 @@ pub struct Options {
     pub cache: Option<PathBuf>,
     /// Take the snapshot there is, even if the data has changed since or is broken.
     pub stale: bool,
+    /// The folder of what was learnt, instead of `learned` in `.igql`: versions for replays of the past.
+    pub learned: Option<PathBuf>,
     /// Folders from which programs may import files, beside those of the program and the catalog.
     pub imports: Vec<PathBuf>,
     pub progress: Arc<dyn Progress>,
@@ -24,7 +27,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { cache: None, stale: false, imports: Vec::new(), progress: Arc::new(Silent) }
+        Options {
+            cache: None,
+            stale: false,
+            learned: None,
+            imports: Vec::new(),
+            progress: Arc::new(Silent),
+        }
     }
 }
 
@@ -57,6 +66,11 @@ pub fn build(catalog: &Path, options: &Options) -> Result<Report, DataError> {
     })
 }
 
+/// The folder of what was learnt for a catalog.
+pub fn room(catalog: &Path, options: &Options) -> Room {
+    Project::new(catalog, options).room(options)
+}
+
 /// Compares every part of the snapshot that there is, and of the files derived from it, with its
 /// checksum.
 pub fn verify(catalog: &Path, options: &Options) -> Result<(), DataError> {
@@ -66,7 +80,11 @@ pub fn verify(catalog: &Path, options: &Options) -> Result<(), DataError> {
         error.help("run `igql build`")
     };
     Snapshot::map(&project.derived).ok_or_else(missing)?.verify()?;
-    super::artifact::verify_all(&project.derived)
+    super::artifact::verify_all(&project.derived)?;
+    let room = project.room(options);
+    let (versions, damaged) = room.versions();
+    damaged.into_iter().next().map_or(Ok(()), Err)?;
+    versions.iter().try_for_each(Version::verify)
 }
 
 /// Whether a snapshot is that of the catalog and its data as they are now.
@@ -93,6 +111,11 @@ impl Project {
         let folder = catalog.parent().map_or_else(PathBuf::new, Path::to_owned);
         let derived = options.cache.as_ref().unwrap_or(&folder).join(".igql");
         Project { catalog, folder, derived }
+    }
+
+    fn room(&self, options: &Options) -> Room {
+        let own = || self.derived.join("learned");
+        Room::new(&options.learned.clone().unwrap_or_else(own))
     }
 
     /// The snapshot, and whether it was built for that.

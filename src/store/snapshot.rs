@@ -3,11 +3,12 @@
 use super::layout::{
     AdjacencyLayout, Buf, ColumnLayout, HEADER, Header, Layout, Manifest, VectorLayout,
 };
+use super::learned::{Attached, LearnedEdge};
 use super::plain::{Plain, array};
 use super::vectors::{Vectors, hash_of};
 use super::view::{Adjacency, KeyView, VectorsView};
 use crate::batch::ColumnView;
-use crate::catalog::schema::{Embedding, Schema, Storage};
+use crate::catalog::schema::{self, Embedding, Schema, Storage};
 use crate::catalog::{DataError, DataWarning};
 use crate::types::{EdgeId, EntityId, Floats, Key};
 use memmap2::Mmap;
@@ -27,6 +28,12 @@ pub struct Snapshot {
     manifest: Manifest,
     /// Per embedding that was added, per entity of it.
     added: Vec<Vec<Vectors>>,
+    /// The edges that were added.
+    learned: Vec<LearnedEdge>,
+    /// What was learnt, and what of it can be read.
+    versions: Vec<Attached>,
+    /// A hash of the edges that were added.
+    learned_hash: u64,
     header: Header,
     /// `0, 1, 2, ...` up to the largest table: column 0 of every entity, made when asked for.
     row_numbers: OnceLock<Vec<u32>>,
@@ -85,8 +92,11 @@ impl Snapshot {
             columns: Vec::new(),
             link_columns: Vec::new(),
             items: Vec::new(),
+            learned_hash: 0,
             manifest,
             added: Vec::new(),
+            learned: Vec::new(),
+            versions: Vec::new(),
             header,
             row_numbers: OnceLock::new(),
             stale: false,
@@ -169,6 +179,11 @@ impl Snapshot {
         &self.manifest.id
     }
 
+    /// A hash of what was learnt of the data, as far as it can be read.
+    pub fn learned_hash(&self) -> u64 {
+        self.learned_hash
+    }
+
     /// A column of an entity. Column 0, its key, is the row numbers themselves.
     pub fn column(&self, entity: EntityId, column: usize) -> ColumnView<'_> {
         match &self.layout().entities[entity.0 as usize].columns[column] {
@@ -192,14 +207,22 @@ impl Snapshot {
 
     /// The rows of both ends of each link, in listed order.
     pub fn ends(&self, edge: EdgeId) -> (&[u32], &[u32]) {
-        let layout = &self.layout().edges[edge.0 as usize];
-        (self.buffer(layout.from), self.buffer(layout.to))
+        match self.layout().edges.get(edge.0 as usize) {
+            Some(layout) => (self.buffer(layout.from), self.buffer(layout.to)),
+            None => self.learned(edge).ends(),
+        }
     }
 
     /// The links of an edge by the row they come from, or by the row they go to (`reverse`).
     pub fn adjacency(&self, edge: EdgeId, reverse: bool) -> Adjacency<'_> {
-        let edge = &self.layout().edges[edge.0 as usize];
-        self.links(if reverse { &edge.reverse } else { &edge.forward })
+        match self.layout().edges.get(edge.0 as usize) {
+            Some(layout) => self.links(if reverse { &layout.reverse } else { &layout.forward }),
+            None => self.learned(edge).adjacency(reverse),
+        }
+    }
+
+    fn learned(&self, edge: EdgeId) -> &LearnedEdge {
+        &self.learned[edge.0 as usize - self.layout().edges.len()]
     }
 
     /// The reverse of reference number `reference` of `entity`: for each row of the entity that
@@ -217,6 +240,32 @@ impl Snapshot {
             weight: layout.weight.map(|b| self.buffer(b)),
             latest: layout.latest,
         }
+    }
+
+    /// What was learnt, by kind, name and number.
+    pub fn versions(&self) -> &[Attached] {
+        &self.versions
+    }
+
+    /// Notes what was learnt.
+    pub fn set_versions(&mut self, versions: Vec<Attached>) {
+        self.versions = versions;
+    }
+
+    /// Adds an edge that was learnt from it. The data stays the same, and so does the id.
+    pub fn add_edge(&mut self, described: schema::Edge, links: LearnedEdge, hash: &str) {
+        let contents = format!("{:016x} {} {hash}", self.learned_hash, described.name);
+        self.learned_hash = xxh3_64(contents.as_bytes());
+        self.manifest.schema.edges.push(described);
+        self.learned.push(links);
+    }
+
+    /// Adds an embedding that was learnt from it. The data stays the same, and so does the id.
+    pub fn add_space(&mut self, described: Embedding, vectors: Vec<Vectors>, hash: &str) {
+        let contents = format!("{:016x} {} {hash}", self.learned_hash, described.name);
+        self.learned_hash = xxh3_64(contents.as_bytes());
+        self.manifest.schema.embeddings.push(described);
+        self.added.push(vectors);
     }
 
     /// Adds an embedding that is not of the catalog, with the vectors of each of its entities. What is derived from

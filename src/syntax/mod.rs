@@ -35,7 +35,9 @@ pub use layout::MAX_DEPTH;
 pub use lexer::Lexeme;
 pub use literal::{duration_in, time_in};
 pub use parse::{parse, parse_expression, tokens};
-pub use print::{binary_sign, compare_sign, print, print_expression, type_text as print_type};
+pub use print::{
+    binary_sign, compare_sign, name as print_name, print, print_expression, type_text as print_type,
+};
 pub use token::{RESERVED, Token};
 
 #[expect(clippy::all, clippy::pedantic, reason = "generated")]

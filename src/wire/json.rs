@@ -75,6 +75,9 @@ fn object(answer: &Answer) -> Json {
             object.insert(name.into(), Json::Object(named.collect()));
         }
     }
+    if !answer.versions.is_empty() {
+        object.insert("versions".into(), answer.versions.clone().into());
+    }
     if !answer.why_not.is_empty() {
         let not = answer.why_not.iter().map(why_not).collect();
         object.insert("why_not".into(), not);

@@ -20,6 +20,7 @@ mod repl;
 mod replay;
 mod snapshot;
 mod suites;
+mod train;
 mod tune;
 mod why;
 mod wire;

@@ -16,7 +16,7 @@ const LAYERS: [&[&str]; 17] = [
     &["request", "library"],
     &["answer"],
     &["engine"],
-    &["replay", "diff"],
+    &["replay", "diff", "train"],
     &["tune"],
     &["wire"],
     &["cli"],

@@ -34,7 +34,7 @@ impl<'a> Checker<'a> {
             lost.next().map(|w| format!("{}: {}", w.file, w.message))
         };
         let mut found = Vec::new();
-        for edge in self.schema.edges.iter().filter(|edge| edge.links == 0) {
+        for edge in self.schema.tables().filter(|edge| edge.links == 0) {
             let reads = |node: &&NodeId| {
                 let table = self.schema.find_edge(&edge.name);
                 table.is_some_and(|table| self.looks_at(**node, &[table]))

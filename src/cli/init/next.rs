@@ -5,6 +5,7 @@ use crate::catalog::schema::{self, Schema};
 use crate::cli::out;
 use crate::engine::Engine;
 use crate::request::Request;
+use crate::syntax::print_name;
 use crate::types::{EdgeId, EntityId, Key, Type};
 use std::cmp::Reverse;
 use std::path::Path;
@@ -75,7 +76,7 @@ fn programs(schema: &Schema, ways: &[Way]) -> Vec<(String, bool)> {
     let walks = ways.iter().map(|way| (people(schema, way), true));
     let mut programs: Vec<_> = walks.collect();
     for way in ways.iter().filter(|way| way.steps.len() == 1) {
-        let (item, step) = (name(&schema.entity(way.to).name), way.steps[0].reversed());
+        let (item, step) = (print_name(&schema.entity(way.to).name), way.steps[0].reversed());
         let most_linked =
             format!(".score(count({step}(it)))\n    .take(10){}\n", select(schema, way.to));
         programs.push((format!("all({item})\n    .unseen()\n    {most_linked}"), true));
@@ -85,7 +86,7 @@ fn programs(schema: &Schema, ways: &[Way]) -> Vec<(String, bool)> {
     let mut entities: Vec<EntityId> = ids.collect();
     entities.sort_by_key(|id| (*id == schema.viewer, Reverse(schema.entity(*id).rows)));
     for id in entities {
-        let (item, select) = (name(&schema.entity(id).name), select(schema, id));
+        let (item, select) = (print_name(&schema.entity(id).name), select(schema, id));
         programs.push((format!("all({item})\n    .take(10){select}\n"), false));
     }
     programs
@@ -110,11 +111,11 @@ impl Step {
     }
 
     fn written(&self) -> String {
-        format!("{}{}", if self.back { "~" } else { "" }, name(&self.name))
+        format!("{}{}", if self.back { "~" } else { "" }, print_name(&self.name))
     }
 
     fn reversed(&self) -> String {
-        format!("{}{}", if self.back { "" } else { "~" }, name(&self.name))
+        format!("{}{}", if self.back { "" } else { "~" }, print_name(&self.name))
     }
 }
 
@@ -158,7 +159,7 @@ fn ways(schema: &Schema) -> Vec<Way> {
 
 /// Every edge that has links and every reference, forth and back.
 fn steps_of(schema: &Schema) -> Vec<Step> {
-    let edges = schema.edges.iter().enumerate().filter(|(_, e)| e.links > 0);
+    let edges = schema.edges.iter().enumerate().filter(|(_, e)| e.links > 0 && !e.learned);
     let edges = edges.map(|(at, edge)| Step {
         name: edge.name.clone(),
         back: false,
@@ -214,20 +215,10 @@ fn select(schema: &Schema, entity: EntityId) -> String {
         matches!(c.ty, Type::String | Type::List(_)) && words::is_among(&c.name, &kinds)
     };
     let shown = columns.iter().find(title).into_iter().chain(columns.iter().find(kind));
-    let names: Vec<String> = shown.map(|c| name(&c.name)).collect();
+    let names: Vec<String> = shown.map(|c| print_name(&c.name)).collect();
     match names.is_empty() {
         true => String::new(),
         false => format!("\n    .select({})", names.join(", ")),
-    }
-}
-
-/// A name as a program writes it.
-fn name(name: &str) -> String {
-    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    match starts && name.chars().all(word) {
-        true => name.to_owned(),
-        false => format!("`{name}`"),
     }
 }
 

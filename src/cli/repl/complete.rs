@@ -188,7 +188,7 @@ fn parameters(session: &Session, callee: &str) -> Vec<(String, String)> {
 
 /// Edges and references of the catalog, in the directions that begin at an entity.
 fn stored_edges(schema: &Schema, entity: Option<EntityId>) -> BTreeSet<String> {
-    let edges = schema.edges.iter().map(|e| (&e.name, e.from, e.to));
+    let edges = schema.tables().map(|e| (&e.name, e.from, e.to));
     let entities = (0..).map(EntityId).zip(&schema.entities);
     let references = entities.flat_map(|(holder, e)| {
         let references = e.references.iter();
@@ -215,7 +215,7 @@ fn closed(session: &Session, ty: &str, entity: Option<EntityId>) -> Option<BTree
         }
         "embedding" => {
             let fits = |entities: &[EntityId]| entity.is_none_or(|e| entities.contains(&e));
-            let stored = schema.embeddings.iter().filter(|e| fits(&e.entities));
+            let stored = schema.spaces().map(|(_, e)| e).filter(|e| fits(&e.entities));
             let mut names: BTreeSet<String> = stored.map(|e| e.name.clone()).collect();
             names.extend(declared(session, Kind::Embedding));
             names
@@ -252,8 +252,8 @@ fn values(session: &Session, shape: Option<&Shape>) -> BTreeSet<String> {
     if let Some(shape) = shape {
         names.extend(shape.columns.iter().map(|c| c.name.clone()));
         names.extend(columns(session, shape.entity));
-        let spaces = &session.engine.schema().embeddings;
-        let own = spaces.iter().filter(|e| e.entities.contains(&shape.entity));
+        let spaces = session.engine.schema().spaces().map(|(_, space)| space);
+        let own = spaces.filter(|e| e.entities.contains(&shape.entity));
         names.extend(own.map(|e| e.name.clone()));
     }
     names

@@ -1,8 +1,9 @@
 //! A report as JSON.
 
 use crate::replay::{
-    Difference, Estimate, Metric, ProgramReport, Report, SampleRatio, StageReport, Value,
+    Difference, Estimate, Foreknown, Metric, ProgramReport, Report, SampleRatio, StageReport, Value,
 };
+use crate::types::time;
 use serde_json::{Map, Value as Json, json};
 
 pub fn report(report: &Report) -> Json {
@@ -17,6 +18,17 @@ pub fn report(report: &Report) -> Json {
     });
     if !report.ratios.is_empty() {
         object["sample_ratios"] = report.ratios.iter().map(ratio).collect();
+    }
+    if !report.foreknown.is_empty() {
+        let one = |known: &Foreknown| {
+            json!({
+                "program": known.program,
+                "version": known.version,
+                "until": time::text(known.until),
+                "requests": known.requests,
+            })
+        };
+        object["foreknown"] = report.foreknown.iter().map(one).collect();
     }
     object
 }

@@ -9,7 +9,7 @@ mod test_set;
 
 use super::args::{format_of, within};
 use super::out::Place;
-use super::{DATA, Failure, ProgramFile, Project, draw, log, out, params, progress};
+use super::{DATA, Failure, PROGRAM, ProgramFile, Project, draw, log, out, params, progress};
 use crate::engine::{Engine, Program};
 use crate::replay::{
     By, CUTS, Counterfactual, Estimator, Measure, Metric, Replay, ReplayError, Report, Spot, When,
@@ -59,6 +59,9 @@ pub struct ReplayArgs {
     /// Estimate from what a log says was shown at random what users would have done with the programs
     #[arg(long, requires = "requests")]
     ips: bool,
+    /// Fail if a trained version that a program reads has seen links after a request
+    #[arg(long)]
+    strict: bool,
     /// How what was shown is weighed
     #[arg(long, value_enum, default_value_t = Weighing::Snips, requires = "ips")]
     estimator: Weighing,
@@ -114,6 +117,7 @@ impl Format {
 
 pub fn replay(project: &Project, args: &ReplayArgs) -> Result<(), Failure> {
     let (files, baseline) = files(args);
+    let project = &project.learning(args.requests.learned.as_deref());
     let engine = project.open(Some(&args.files[0]))?;
     let mut named = Vec::new();
     let mut params = Vec::new();
@@ -164,10 +168,22 @@ pub fn replay(project: &Project, args: &ReplayArgs) -> Result<(), Failure> {
         Format::Csv => table::csv(&report),
         Format::Html => html::page(&report),
         // it is written while requests are judged
-        Format::Trec => return refused(&report),
+        Format::Trec => {
+            refused(&report)?;
+            return strict(args, &report);
+        }
     };
     place.write(&text)?;
-    refused(&report)
+    refused(&report)?;
+    strict(args, &report)
+}
+
+/// Fails where a trained version has seen what requests look for, and that was ruled out.
+fn strict(args: &ReplayArgs, report: &Report) -> Result<(), Failure> {
+    match args.strict && !report.foreknown.is_empty() {
+        true => Err(Failure::Said(PROGRAM)),
+        false => Ok(()),
+    }
 }
 
 /// Fails where what was asked for could not be estimated.

@@ -2,7 +2,7 @@
 
 use super::super::args::{LimitArgs, within};
 use super::super::progress::on_terminal;
-use super::super::{Failure, log, out, users};
+use super::super::{Failure, log, out, params, users};
 use super::test_set;
 use crate::engine::{Engine, Program};
 use crate::replay::{Every, GainFunction, Replay, Weight, When, Who};
@@ -44,6 +44,9 @@ pub struct RequestArgs {
     /// viewer's key, and columns `at` or `now` and parameters
     #[arg(long, value_name = "LOG", conflicts_with_all = ["from", "to", "holdout", "users", "sample"])]
     pub requests: Vec<String>,
+    /// The folder of the trained versions that programs read: those of `igql train --until`
+    #[arg(long, value_name = "DIR")]
+    pub learned: Option<PathBuf>,
     /// Users to replay: a file with one key per line, or a table with the viewer's key column, or `all`
     #[arg(long, value_name = "FILE", conflicts_with = "sample")]
     pub users: Option<String>,
@@ -160,11 +163,6 @@ pub fn duration(option: &str, text: &str) -> Result<i64, Failure> {
     }
 }
 
-pub fn time(option: &str, text: &str) -> Result<i64, Failure> {
-    let time = wire::at_from_text(text);
-    time.map_err(|error| Failure::Usage(format!("{option} {text}: {}", error.message)))
-}
-
 fn when(
     engine: &Engine,
     program: &Program,
@@ -183,8 +181,8 @@ fn when(
         let help = "a fixed test set is `--holdout TABLE`, requests of a log are `--requests LOG`";
         return Err(Failure::Usage(format!("{message}\nhelp: {help}")));
     };
-    let from = time("--from", from)?;
-    let to = args.to.as_deref().map_or(Ok(i64::MAX), |to| time("--to", to))?;
+    let from = params::time_of("--from", from)?;
+    let to = args.to.as_deref().map_or(Ok(i64::MAX), |to| params::time_of("--to", to))?;
     if from >= to {
         let message = "`--from` has to be before `--to`";
         return Err(Failure::Usage(message.to_owned()));

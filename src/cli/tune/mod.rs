@@ -8,7 +8,7 @@ mod write;
 
 use super::args::{bytes, format_of, within};
 use super::out::Place;
-use super::replay::requests::{RequestArgs, duration, time};
+use super::replay::requests::{RequestArgs, duration};
 use super::{Failure, ProgramFile, Project, log, out, params, progress};
 use crate::engine::{Engine, Program};
 use crate::files;
@@ -130,6 +130,7 @@ pub fn stops() -> bool {
 
 pub fn tune(project: &Project, args: &TuneArgs) -> Result<(), Failure> {
     let format = format_of(args.format, args.output.as_deref(), &Format::KNOWN)?;
+    let project = &project.learning(args.requests.learned.as_deref());
     let engine = project.open(Some(&args.file))?;
     let mut file = ProgramFile::read(&args.file)?;
     if args.write && file.name == "-" {
@@ -265,7 +266,7 @@ fn times(option: &str, text: &str) -> Result<Range<i64>, Failure> {
     };
     let end = |text: &str, open: i64| match text.trim() {
         "" => Ok(open),
-        text => time(option, text),
+        text => params::time_of(option, text),
     };
     let (from, to) = (end(from, i64::MIN)?, end(to, i64::MAX)?);
     if from >= to {

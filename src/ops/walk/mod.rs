@@ -59,9 +59,9 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let shape = b.graph().shape(input).clone();
     let edge = b.edge("edge", shape.entity)?;
     b.otherwise(shape.clone().reaching(edge.to, None));
-    // a reference leads to one entity: there is no number to choose
+    // a reference leads to one entity, and what was learnt has as many links as were wanted: there is no number to choose
     let one = matches!(edge.kind, EdgeKind::Reference { reverse: false, .. });
-    let limit = match one && !b.has("limit") {
+    let limit = match (one || is_learned(&edge, b.snapshot())) && !b.has("limit") {
         true => Some(Quantity::AutoAll),
         false => b.quantity("limit", AUTO, true),
     };
@@ -94,6 +94,17 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     };
     let shape = op.shape(b.snapshot(), shape);
     Some(Bound { op: Arc::new(op), inputs: vec![input], shape })
+}
+
+/// Whether links go from each entity to those that it was learnt to be like.
+fn is_learned(edge: &EdgeExpr, snapshot: &Snapshot) -> bool {
+    match &edge.kind {
+        EdgeKind::Table { edge, reverse } => !reverse && snapshot.schema().edge(*edge).learned,
+        EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => {
+            is_learned(inner, snapshot)
+        }
+        _ => false,
+    }
 }
 
 /// Every entity that a link leads to from a row of `from`, whatever its weight; each has score 1.

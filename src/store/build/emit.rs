@@ -271,5 +271,6 @@ fn edge_schema(config: &config::Edge, edge: &Edge) -> schema::Edge {
         in_degrees: Degrees::default(),
         weight: edge.weight.as_deref().map(stats::floats).unwrap_or_default(),
         time: edge.time.as_deref().map(stats::ints).unwrap_or_default(),
+        learned: false,
     }
 }

@@ -3,6 +3,7 @@
 
 mod complaints;
 mod csr;
+pub(super) use csr::Csr;
 mod edges;
 mod emit;
 mod entities;
@@ -354,6 +355,7 @@ fn embedding_schema(
         ef: config.ef,
         storage: config.storage,
         missing: parts.iter().map(|p| p.missing).collect(),
+        learned: None,
     }
 }
 

@@ -1,0 +1,181 @@
+//! The versions of a declaration: which one a program reads, or why none.
+
+use super::declaration::Declaration;
+use crate::check::Checker;
+use crate::diag::{Diagnostic, code};
+use crate::source::Span;
+use crate::store::learned::{Attached, Found, Kind};
+use crate::types::{EdgeId, EntityId};
+
+impl<'a> Checker<'a> {
+    /// The newest version that was trained from a declaration; that there is none is reported where it is used.
+    pub(super) fn trained(
+        &mut self,
+        declared: &Declaration,
+        used_at: Option<Span>,
+    ) -> Option<&'a Found> {
+        let named: Vec<&Attached> = self.named(declared.kind, &declared.name).collect();
+        let entities: Vec<&str> = declared.entities.iter().map(|e| self.entity_name(*e)).collect();
+        let is_of = |a: &&&Attached| a.manifest.entities.iter().eq(entities.iter());
+        let fits = |a: &&&Attached| a.manifest.declaration_hash == declared.hash && is_of(a);
+        let newest = named.iter().filter(fits).max_by_key(|a| a.manifest.n).copied();
+        match (newest, used_at.filter(|_| !self.trains)) {
+            (Some(attached), span) => self.usable(attached, span),
+            (None, None) => None,
+            (None, Some(span)) => self.untrained_declaration(declared, &named, span),
+        }
+    }
+
+    /// What a version holds, if it can be read.
+    fn usable(&mut self, attached: &'a Attached, span: Option<Span>) -> Option<&'a Found> {
+        let Found::Unusable(why) = &attached.found else {
+            self.versions.insert(attached.manifest.label(), attached.manifest.until);
+            return Some(&attached.found);
+        };
+        if let Some(span) = span {
+            let message = format!("`{}` cannot be used: {why}", attached.manifest.label());
+            let help = "train it again with `igql train`";
+            self.report(Diagnostic::new(code::E0503, span, message).help(help));
+        }
+        None
+    }
+
+    fn named(&self, kind: Kind, name: &str) -> impl Iterator<Item = &'a Attached> + use<'a, '_> {
+        let name = name.to_owned();
+        let all = self.snapshot.versions().iter();
+        all.filter(move |a| a.manifest.kind == kind && a.manifest.name == name)
+    }
+
+    fn untrained_declaration<T>(
+        &mut self,
+        declared: &Declaration,
+        named: &[&Attached],
+        span: Span,
+    ) -> Option<T> {
+        let (word, name) = (declared.kind.word(), &declared.name);
+        let help = "train it: `igql train` with the file that declares it";
+        let Some(last) = named.iter().max_by_key(|a| a.manifest.n) else {
+            let message = format!("{word} `{name}` is not trained");
+            return self.refuse(Diagnostic::new(code::E0501, span, message).help(help));
+        };
+        let label = last.manifest.label();
+        let message = format!("{word} `{label}` was trained from another declaration");
+        let help = format!("{}; {help}", changes(&last.manifest.declaration, &declared.text));
+        self.refuse(Diagnostic::new(code::E0502, span, message).help(help))
+    }
+
+    /// `similar@3`: an edge that was learnt, by its number.
+    pub(in crate::check) fn pinned_edge(
+        &mut self,
+        name: &str,
+        n: i64,
+        span: Span,
+    ) -> Option<EdgeId> {
+        match self.pinned(Kind::Edge, name, n, None, span)? {
+            Found::Edge(edge) => Some(*edge),
+            Found::Embedding(_) | Found::Unusable(_) => None,
+        }
+    }
+
+    /// `ig2vec@3`: an embedding of an entity.
+    pub(in crate::check) fn pinned_embedding(
+        &mut self,
+        name: &str,
+        n: i64,
+        of: EntityId,
+        span: Span,
+    ) -> Option<u32> {
+        match self.pinned(Kind::Embedding, name, n, Some(of), span)? {
+            Found::Embedding(number) => Some(*number),
+            Found::Edge(_) | Found::Unusable(_) => None,
+        }
+    }
+
+    fn pinned(
+        &mut self,
+        kind: Kind,
+        name: &str,
+        n: i64,
+        of: Option<EntityId>,
+        span: Span,
+    ) -> Option<&'a Found> {
+        let of = of.map(|entity| self.entity_name(entity));
+        let is_of = |a: &&Attached| of.is_none_or(|of| a.manifest.entities.iter().any(|e| e == of));
+        let named: Vec<&Attached> = self.named(kind, name).filter(is_of).collect();
+        let found = named.iter().find(|a| i64::try_from(a.manifest.n) == Ok(n));
+        match found {
+            Some(attached) => self.usable(attached, Some(span)),
+            None if named.is_empty() => {
+                let message = format!("{} `{name}@{n}` is not trained", kind.word());
+                let help =
+                    format!("declare `{} {name} = ...` and train it: `igql train`", kind.word());
+                self.refuse(Diagnostic::new(code::E0501, span, message).help(help))
+            }
+            None => {
+                let numbers: Vec<String> = named.iter().map(|a| a.manifest.label()).collect();
+                let message = format!("there is no version {n} of `{name}`");
+                let help = format!("there are {}", numbers.join(", "));
+                self.refuse(Diagnostic::new(code::E0507, span, message).help(help))
+            }
+        }
+    }
+}
+
+/// What two texts of a declaration have that differs: `k=100` became `k=200`.
+fn changes(was: &str, is: &str) -> String {
+    let (was, is) = (arguments(was), arguments(is));
+    let gone: Vec<&str> = was.iter().filter(|arg| !is.contains(arg)).copied().collect();
+    let new: Vec<&str> = is.iter().filter(|arg| !was.contains(arg)).copied().collect();
+    match gone.len() == new.len() && !gone.is_empty() {
+        true => {
+            let pairs = gone.iter().zip(&new);
+            let pairs: Vec<String> = pairs.map(|(a, b)| format!("`{a}` is now `{b}`")).collect();
+            pairs.join(", ")
+        }
+        false => format!("`{}` is now `{}`", was.join(", "), is.join(", ")),
+    }
+}
+
+/// The learner, and its arguments, at commas that no bracket and no string holds.
+fn arguments(text: &str) -> Vec<&str> {
+    let (mut depth, mut quoted, mut start) = (0, false, 0);
+    let mut found = Vec::new();
+    for (at, c) in text.char_indices() {
+        match c {
+            '"' => quoted = !quoted,
+            _ if quoted => {}
+            '(' | '[' if depth == 0 => {
+                found.push(&text[..at]);
+                (depth, start) = (1, at + 1);
+            }
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth -= 1,
+            ',' if depth == 1 => {
+                found.push(text[start..at].trim());
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    found.push(text[start..].trim().trim_end_matches(')'));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_is_told() {
+        let (was, is) = (
+            "itemknn(edge=(likes where f(a, b)), k=100)",
+            "itemknn(edge=(likes where f(a, b)), k=200)",
+        );
+        assert_eq!(changes(was, is), "`k=100` is now `k=200`");
+        let other = "ease(edge=likes, k=1, l2=2.0)";
+        assert_eq!(
+            changes("ease(edge=likes, k=1)", other),
+            "`ease, edge=likes, k=1` is now `ease, edge=likes, k=1, l2=2.0`"
+        );
+    }
+}

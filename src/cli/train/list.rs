@@ -1,0 +1,105 @@
+//! `igql train --list` and `--prune`: the versions there are.
+
+use super::{Format, TrainArgs, show};
+use crate::cli::grid::{self, Column, Grid};
+use crate::cli::{Failure, out};
+use crate::engine::Engine;
+use crate::store::learned::{Room, Version};
+use crate::types::time;
+use serde_json::json;
+use std::collections::HashMap;
+
+pub fn list(room: &Room, engine: &Engine, format: Format) -> Result<(), Failure> {
+    let (versions, damaged) = room.versions();
+    match format {
+        Format::Table => out::print(&table(&versions, engine))?,
+        Format::Json => {
+            let versions: Vec<_> = versions.iter().map(|v| show::manifest(&v.manifest)).collect();
+            let damaged: Vec<String> = damaged.iter().map(ToString::to_string).collect();
+            let all = json!({ "versions": versions, "damaged": damaged });
+            out::print(&format!("{all:#}\n"))?;
+        }
+    }
+    damaged.iter().for_each(|error| out::say(error));
+    match damaged.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Said(crate::cli::DATA)),
+    }
+}
+
+fn table(versions: &[Version], engine: &Engine) -> String {
+    if versions.is_empty() {
+        return "nothing was trained yet\n".to_owned();
+    }
+    let data = engine.snapshot().id();
+    let cells = |f: &dyn Fn(&Version) -> String| versions.iter().map(f).collect::<Vec<_>>();
+    let is_last = |v: &Version| {
+        let (own, hash) = (&v.manifest, &v.manifest.declaration_hash);
+        !versions.iter().any(|other| {
+            let m = &other.manifest;
+            (m.kind, &m.name, m.role) == (own.kind, &own.name, own.role)
+                && m.n > own.n
+                && m.declaration_hash == *hash
+        })
+    };
+    let state = |v: &Version| match () {
+        () if !is_last(v) => "superseded",
+        () if v.manifest.snapshot != data => "the data has changed",
+        () => "up to date",
+    };
+    let columns = vec![
+        Column::new(
+            "version",
+            cells(&|v| format!("{} {}", v.manifest.kind.word(), v.manifest.label())),
+        ),
+        Column::new("role", cells(&|v| v.manifest.role.word().to_owned())),
+        Column::new("trained", cells(&|v| short_time(v.manifest.trained))).whole(),
+        Column::new("links before", cells(&|v| short_time(v.manifest.until))).whole(),
+        Column::new("state", cells(&|v| state(v).to_owned())),
+        Column::new("MB", cells(&|v| megabytes(v.manifest.weights.bytes))).right().whole(),
+        Column::new("declaration", cells(&|v| v.manifest.declaration.clone())),
+    ];
+    Grid::new(columns, 1).draw(grid::width())
+}
+
+/// To the minute.
+fn short_time(us: i64) -> String {
+    const MINUTE: i64 = 60_000_000;
+    time::text(us.div_euclid(MINUTE) * MINUTE).unwrap_or_default()
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1}", bytes as f64 / 1e6)
+}
+
+/// Removes all but the newest versions of each declaration.
+pub fn prune(room: &Room, keep: usize, args: &TrainArgs) -> Result<(), Failure> {
+    let trainer = room.trainer(|| out::say("waiting for another training"))?;
+    let (versions, _) = room.versions();
+    let mut newer: HashMap<(String, String, String), usize> = HashMap::new();
+    let mut removed = Vec::new();
+    for version in versions.iter().rev() {
+        let m = &version.manifest;
+        let of = (
+            format!("{} {}", m.kind.word(), m.role.word()),
+            m.name.clone(),
+            m.declaration_hash.clone(),
+        );
+        let is_wanted = args.only.is_empty() || args.only.contains(&m.name);
+        let kept = newer.entry(of).or_default();
+        match *kept < keep || !is_wanted {
+            true => *kept += 1,
+            false => {
+                trainer.remove(version)?;
+                removed.push(m.label());
+            }
+        }
+    }
+    removed.reverse();
+    match args.format {
+        Format::Json => out::print(&format!("{:#}\n", json!({ "removed": removed })))?,
+        Format::Table if removed.is_empty() => out::print("no version was removed\n")?,
+        Format::Table => out::print(&format!("removed {}\n", removed.join(", ")))?,
+    }
+    Ok(())
+}

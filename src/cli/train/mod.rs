@@ -1,0 +1,168 @@
+//! `igql train`: what programs declare to be learned is trained where it is stale.
+
+mod list;
+mod show;
+
+use super::args::{bytes, within};
+use super::{
+    DATA, Failure, LIMIT, Outcome, PROGRAM, ProgramFile, Project, draw, out, params, progress,
+};
+use crate::ops::Limits;
+use crate::store::learned::Room;
+use crate::train::{self, Item, Train, TrainError};
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+#[derive(Args)]
+#[command(
+    after_help = "A version that was trained is never changed: programs take the newest one whose declaration is theirs, and \
+    `NAME@3` the third.\n\nExit codes: 0 all is up to date, 1 the files have errors, 3 something could not be trained; \
+    others as for all commands.\n\nExamples:\n  \
+    igql train page.igql\n  \
+    igql train page.igql --dry-run\n  \
+    igql train --list\n  \
+    igql train page.igql --until 2024-05-01 --learned backtest"
+)]
+pub struct TrainArgs {
+    /// Programs and files of definitions; what they import and the prelude count too [default: the prelude]
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Train only what has one of these names
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Train also what is up to date
+    #[arg(long)]
+    again: bool,
+    /// Show what would be trained, and how much memory it may take
+    #[arg(long)]
+    dry_run: bool,
+    /// Show the versions there are
+    #[arg(long, conflicts_with_all = ["again", "dry_run", "until", "prune"])]
+    list: bool,
+    /// Train on links before this time, for replays of the past
+    #[arg(long, value_name = "TIME", requires = "learned")]
+    until: Option<String>,
+    /// The folder of the versions [default: `.igql/learned` beside the catalog]
+    #[arg(long, value_name = "DIR")]
+    learned: Option<PathBuf>,
+    /// Remove all but the newest K versions of each declaration
+    #[arg(long, value_name = "K", value_parser = within(1, u32::MAX as usize), conflicts_with_all = ["again", "dry_run", "until"])]
+    prune: Option<usize>,
+    /// Fail what would take more memory than this: bytes, or 512MB, 2GiB
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    max_memory: Option<u64>,
+    /// Output format
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    #[command(flatten, next_help_heading = "Data and threads")]
+    pub(super) project: Project,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Table,
+    /// One object
+    Json,
+}
+
+pub fn train(project: &Project, args: &TrainArgs) -> Result<(), Failure> {
+    let project = &project.learning(args.learned.as_deref());
+    if let Some(keep) = args.prune {
+        return list::prune(&room(project, args)?, keep, args);
+    }
+    let anchor = args.files.first().map(PathBuf::as_path);
+    let engine = project.open(anchor)?;
+    if args.list {
+        return list::list(&room(project, args)?, &engine, args.format);
+    }
+    let how = how(args)?;
+    let mut outcome = Outcome::default();
+    let mut done: Vec<Item> = Vec::new();
+    // what several files import is trained once
+    let mut engine = engine;
+    for file in files(args)? {
+        let ran = engine.train(&file.unit(), &how);
+        progress::clear();
+        match ran {
+            Ok(report) => {
+                let is_new = |item: &Item| !done.iter().any(|d| is_same(d, item));
+                done.extend(
+                    report.items.into_iter().filter(|item| is_new(item)).collect::<Vec<_>>(),
+                );
+            }
+            Err(error) => outcome.note(refused(error)?),
+        }
+        engine = engine.reload()?;
+    }
+    let failed = done.iter().any(|item| matches!(item.outcome, train::Outcome::Failed(_)));
+    if failed {
+        outcome.note(DATA);
+    }
+    match args.format {
+        Format::Table => out::print(&show::table(&done))?,
+        Format::Json => out::print(&format!("{:#}\n", show::json(&done)))?,
+    }
+    outcome.end()
+}
+
+fn is_same(one: &Item, other: &Item) -> bool {
+    (one.kind, &one.name, &one.entities, &one.declaration)
+        == (other.kind, &other.name, &other.entities, &other.declaration)
+}
+
+/// The files, or one without a text, which the prelude stands before.
+fn files(args: &TrainArgs) -> Result<Vec<ProgramFile>, Failure> {
+    if args.files.is_empty() {
+        return Ok(vec![ProgramFile {
+            path: PathBuf::new(),
+            name: "prelude".to_owned(),
+            text: String::new(),
+            max_rows: Limits::default().max_rows,
+            tunables: crate::check::Tunables::new(),
+        }]);
+    }
+    args.files.iter().map(|path| ProgramFile::read(path)).collect()
+}
+
+fn how(args: &TrainArgs) -> Result<Train, Failure> {
+    let until = match &args.until {
+        None => None,
+        Some(text) => Some(params::time_of("--until", text)?),
+    };
+    if until.is_none() && args.learned.is_some() {
+        let message = "--learned: this folder is for versions of the past\nhelp: say until when: `--until TIME`";
+        return Err(Failure::Usage(message.to_owned()));
+    }
+    Ok(Train {
+        only: args.only.clone(),
+        until,
+        again: args.again,
+        dry_run: args.dry_run,
+        limits: Limits { max_memory: args.max_memory, ..Limits::default() },
+        progress: progress::on_terminal(),
+    })
+}
+
+/// The folder of the versions that there are.
+fn room(project: &Project, args: &TrainArgs) -> Result<Room, Failure> {
+    let catalog = project.find(args.files.first().map(PathBuf::as_path))?;
+    Ok(crate::store::room(&catalog, &project.options()))
+}
+
+/// Says why a file was not trained, and gives the exit code; what ends the whole is the error.
+fn refused(error: TrainError) -> Result<u8, Failure> {
+    match error {
+        TrainError::Program(error) => {
+            draw(&error.diagnostics, &error.sources);
+            Ok(PROGRAM)
+        }
+        error @ TrainError::Unknown { .. } => Err(Failure::Usage(format!("--only: {error}"))),
+        TrainError::Data(error) => Err(error.into()),
+        TrainError::Memory(message) => {
+            out::say(format_args!("error: {message}"));
+            Ok(LIMIT)
+        }
+        TrainError::Run(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,82 @@
+//! The entities that a version is about, by key: so it outlives the row numbers of a snapshot.
+
+use super::tensors::{Tensor, Tensors};
+use crate::catalog::DataError;
+use crate::catalog::schema::KeyType;
+use crate::store::Snapshot;
+use crate::types::{EntityId, Key};
+use rayon::prelude::*;
+
+/// No row of this snapshot.
+pub const GONE: u32 = u32::MAX;
+
+/// The keys of some rows, as they are written.
+pub enum Keys {
+    Ints(Vec<i64>),
+    Texts { ends: Vec<u64>, bytes: Vec<u8> },
+}
+
+impl Keys {
+    /// Of rows of an entity.
+    pub fn of(snapshot: &Snapshot, entity: EntityId, rows: &[u32]) -> Keys {
+        let keys = rows.iter().map(|&row| snapshot.key(entity, row));
+        match snapshot.schema().entity(entity).key_type {
+            KeyType::Int => {
+                Keys::Ints(keys.map(|key| if let Key::Int(key) = key { key } else { 0 }).collect())
+            }
+            KeyType::String => {
+                let (mut ends, mut bytes) = (Vec::with_capacity(rows.len()), Vec::new());
+                for key in keys {
+                    if let Key::Str(text) = key {
+                        bytes.extend(text.as_bytes());
+                    }
+                    ends.push(bytes.len() as u64);
+                }
+                Keys::Texts { ends, bytes }
+            }
+        }
+    }
+
+    /// The arrays under their names: `keys`, or `key_ends` and `key_bytes`; of a further entity with its place.
+    pub fn tensors(&self, place: usize) -> Vec<Tensor<'_>> {
+        match self {
+            Keys::Ints(keys) => vec![Tensor::i64(of_place("keys", place), keys)],
+            Keys::Texts { ends, bytes } => vec![
+                Tensor::u64(of_place("key_ends", place), ends),
+                Tensor::bytes(of_place("key_bytes", place), bytes),
+            ],
+        }
+    }
+}
+
+/// The name of an array of the first entity that a version is about, or of a further one.
+pub fn of_place(name: &str, place: usize) -> String {
+    match place {
+        0 => name.to_owned(),
+        place => format!("{name}_{place}"),
+    }
+}
+
+/// The row of each key in a snapshot; [`GONE`] for those that it does not have.
+pub fn rows(
+    tensors: &Tensors,
+    snapshot: &Snapshot,
+    entity: EntityId,
+    place: usize,
+) -> Result<Vec<u32>, DataError> {
+    let name = |name: &str| of_place(name, place);
+    let row = |key: Key| snapshot.row_of(entity, &key).unwrap_or(GONE);
+    if tensors.has(&name("keys")) {
+        let keys: &[i64] = tensors.get(&name("keys"))?;
+        return Ok(keys.par_iter().map(|&key| row(Key::Int(key))).collect());
+    }
+    let (ends, bytes): (&[u64], &[u8]) =
+        (tensors.get(&name("key_ends"))?, tensors.get(&name("key_bytes"))?);
+    let text = |place: usize| {
+        let start = place.checked_sub(1).map_or(0, |before| ends[before]) as usize;
+        let text = bytes.get(start..ends[place] as usize)?;
+        Some(String::from_utf8_lossy(text).into_owned())
+    };
+    let places = (0..ends.len()).into_par_iter();
+    Ok(places.map(|place| text(place).map_or(GONE, |text| row(Key::Str(text)))).collect())
+}

@@ -1,0 +1,21 @@
+//! What was learnt: immutable versions of declarations, in `learned/` of the folder of what is kept beside a
+//! catalog.
+//!
+//! A version is a folder `learned/edge/NAME/N` with `manifest.json` and `weights.safetensors`. It is written under
+//! another name, synced, and renamed: the rename is the commit, so that a version is there whole or not at all. Numbers
+//! rise and are never given again.
+
+mod attached;
+mod edge;
+mod keys;
+mod manifest;
+mod room;
+mod space;
+mod tensors;
+
+pub use attached::{Attached, Found};
+pub use edge::{LearnedEdge, Links, Written};
+pub use manifest::{Kind, Manifest, Role, Space, Weights};
+pub use room::{Room, Trainer, Version};
+pub use space::WrittenVectors;
+pub use tensors::{Tensor, Tensors};

@@ -1,0 +1,205 @@
+//! Learned edges: from the declaration and the links to what is written.
+
+use super::TrainError;
+use super::run::{Job, Learned};
+use crate::check::Declaration;
+use crate::engine::{EveryLink, Wanted};
+use crate::learn::{
+    self, CoOccurrence, Decay, Ease, Edges, GfCf, ItemKnn, Links, Norm, Rp3Beta, Size, Stopped,
+    Watch,
+};
+use crate::ops::RunError;
+use crate::store::Progress;
+use crate::store::learned::{self, Tensor, Written};
+use std::collections::BTreeMap;
+
+/// A learner with its parameters.
+enum Learner {
+    ItemKnn(ItemKnn),
+    Rp3Beta(Rp3Beta),
+    Ease(Ease),
+    GfCf(GfCf),
+    CoOccurrence(CoOccurrence),
+}
+
+impl Learner {
+    fn of(declared: &Declaration) -> Learner {
+        let size = |name: &str| declared.whole(name).unwrap_or_default() as usize;
+        let (number, flag) = (|name| declared.number(name), |name| declared.flag(name));
+        match declared.learner {
+            "itemknn" => Learner::ItemKnn(ItemKnn {
+                k: size("k"),
+                user_norm: number("user_norm"),
+                shrink: number("shrink"),
+                weighted: flag("weighted"),
+            }),
+            "rp3beta" => Learner::Rp3Beta(Rp3Beta {
+                k: size("k"),
+                alpha: number("alpha"),
+                beta: number("beta"),
+                normalise: flag("normalise"),
+                weighted: flag("weighted"),
+            }),
+            "ease" => Learner::Ease(Ease { k: size("k"), l2: number("l2"), block: size("block") }),
+            "gfcf" => Learner::GfCf(GfCf {
+                k: size("k"),
+                rank: size("rank"),
+                alpha: number("alpha"),
+                seed: declared.whole("seed").unwrap_or_default() as u64,
+            }),
+            "co_occurrence" => Learner::CoOccurrence(CoOccurrence {
+                window: declared.whole("window").map(|n| n as usize),
+                decay: match declared.is("decay", "inverse") {
+                    true => Decay::Inverse,
+                    false => Decay::None,
+                },
+                backward: number("backward"),
+                session_gap: declared.duration("session_gap"),
+                norm: match () {
+                    () if declared.is("norm", "count") => Norm::Count,
+                    () if declared.is("norm", "pmi") => Norm::Pmi,
+                    () => Norm::Cosine,
+                },
+                k: size("k"),
+                min_links: size("min_links"),
+            }),
+            other => unreachable!("`{other}` learns no edge"),
+        }
+    }
+
+    fn reads_weights(&self) -> bool {
+        match self {
+            Learner::ItemKnn(p) => p.weighted,
+            Learner::Rp3Beta(p) => p.weighted,
+            Learner::Ease(_) | Learner::GfCf(_) | Learner::CoOccurrence(_) => false,
+        }
+    }
+
+    /// What it holds in memory at most.
+    fn bytes(&self, size: &Size) -> u64 {
+        match self {
+            Learner::ItemKnn(p) => p.bytes(size),
+            Learner::Rp3Beta(p) => p.bytes(size),
+            Learner::Ease(p) => p.bytes(size),
+            Learner::GfCf(p) => p.bytes(size),
+            Learner::CoOccurrence(p) => p.bytes(size),
+        }
+    }
+
+    fn learn(&self, links: &Links, watch: &dyn Watch) -> Result<Edges, Stopped> {
+        match self {
+            Learner::ItemKnn(p) => learn::item_knn(links, p, watch),
+            Learner::Rp3Beta(p) => learn::rp3_beta(links, p, watch),
+            Learner::Ease(p) => learn::ease(links, p, watch),
+            Learner::GfCf(p) => learn::gf_cf(links, p, watch),
+            Learner::CoOccurrence(p) => learn::co_occurrence(links, p, watch),
+        }
+    }
+}
+
+/// A learned edge, and what it was learnt from.
+pub(super) struct LearnedEdge {
+    written: Written,
+    links_seen: u64,
+    links: u64,
+}
+
+impl Learned for LearnedEdge {
+    fn tensors(&self) -> Vec<Tensor<'_>> {
+        self.written.tensors()
+    }
+
+    fn counts(&self) -> BTreeMap<String, u64> {
+        let counts = [
+            ("links_seen", self.links_seen),
+            ("links", self.links),
+            ("entities", self.written.entities() as u64),
+        ];
+        counts.into_iter().map(|(name, n)| (name.to_owned(), n)).collect()
+    }
+}
+
+/// What a training will hold in memory, before it begins: more links than there are cannot be learnt from.
+pub(super) fn bytes(job: &Job) -> u64 {
+    let schema = job.engine.schema();
+    let Some(edge) = job.declared.edge() else { return 0 };
+    let rows = |entity| schema.entity(entity).rows;
+    let most = crate::ops::bounds::links(schema, edge, u64::from(rows(edge.from)), u64::MAX);
+    let size = Size {
+        sources: rows(edge.from) as usize,
+        targets: rows(edge.to) as usize,
+        links: usize::try_from(most).unwrap_or(usize::MAX),
+    };
+    let own = most.saturating_mul(12) + 8 * size.sources as u64;
+    Learner::of(job.declared).bytes(&size).saturating_add(own)
+}
+
+pub(super) fn learn(job: &Job) -> Result<LearnedEdge, TrainError> {
+    let declared = job.declared;
+    let learner = Learner::of(declared);
+    let edge = declared.edge().expect("it is learnt from an edge");
+    fits(job)?;
+    let wanted = Wanted { weights: learner.reads_weights(), column: declared_column(declared) };
+    let links = job.engine.every_link(edge, job.until.saturating_sub(1), wanted, job.limits)?;
+    let seen = Seen { limits: &job.limits, progress: job.progress, name: &declared.name };
+    let targets = job.engine.schema().entity(edge.to).rows as usize;
+    let found = learner.learn(&given(&links, targets), &seen);
+    let edges = found.map_err(|Stopped| TrainError::Run(RunError::Stopped))?;
+    let by_row =
+        learned::Links { offsets: &edges.offsets, ends: &edges.ends, weights: &edges.weights };
+    Ok(LearnedEdge {
+        written: Written::new(job.engine.snapshot(), edge.to, &by_row),
+        links_seen: links.ends.len() as u64,
+        links: edges.ends.len() as u64,
+    })
+}
+
+fn declared_column(declared: &Declaration) -> Option<usize> {
+    match declared.learner {
+        "co_occurrence" => declared.column("basket"),
+        _ => None,
+    }
+}
+
+fn given(links: &EveryLink, targets: usize) -> Links<'_> {
+    Links {
+        offsets: &links.offsets,
+        ends: &links.ends,
+        targets,
+        weights: links.weights.as_deref(),
+        times: links.times.as_deref(),
+        baskets: links.groups.as_deref(),
+    }
+}
+
+/// Fails before the training where it would hold more than it may.
+fn fits(job: &Job) -> Result<(), TrainError> {
+    let needs = bytes(job);
+    match job.limits.max_memory {
+        Some(most) if needs > most => {
+            let mb = |bytes: u64| bytes.div_ceil(1_000_000);
+            let message = format!(
+                "training `{}` takes up to {} MB, and {} MB are allowed",
+                job.declared.name,
+                mb(needs),
+                mb(most)
+            );
+            Err(TrainError::Memory(message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Tells of the progress, and ends the training when it is due.
+struct Seen<'a> {
+    limits: &'a crate::ops::Limits,
+    progress: &'a dyn Progress,
+    name: &'a str,
+}
+
+impl Watch for Seen<'_> {
+    fn go_on(&self, stage: &'static str, done: u64, of: u64) -> bool {
+        self.progress.report(&format!("{}: {stage}", self.name), done, of);
+        !self.limits.stop.is_due()
+    }
+}

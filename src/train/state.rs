@@ -1,0 +1,61 @@
+//! Whether a declaration has a version, and whether that is up to date.
+
+use crate::check::Declaration;
+use crate::engine::Engine;
+use crate::store::learned::Manifest;
+use std::sync::Arc;
+
+/// What there is of a declaration.
+#[derive(Clone, Debug)]
+pub enum State {
+    /// No version.
+    Untrained,
+    /// Versions of other declarations of the name; the newest.
+    Changed(Arc<Manifest>),
+    /// The newest version was made of other data, or up to another time.
+    Stale(Arc<Manifest>),
+    /// The newest version is what would be trained now.
+    Fresh(Arc<Manifest>),
+}
+
+impl State {
+    /// Of a declaration, on the data that the engine has, up to a time of the past if one is given.
+    pub(super) fn of(engine: &Engine, declared: &Declaration, until: Option<i64>) -> State {
+        let snapshot = engine.snapshot();
+        let entities = declared.entities.iter().map(|e| engine.schema().entity(*e).name.as_str());
+        let entities: Vec<&str> = entities.collect();
+        let named = snapshot.versions().iter().map(|attached| &attached.manifest).filter(|m| {
+            m.kind == declared.kind && m.name == declared.name && m.entities.iter().eq(&entities)
+        });
+        let named: Vec<&Arc<Manifest>> = named.collect();
+        let own = named.iter().filter(|m| m.declaration_hash == declared.hash);
+        match own.max_by_key(|m| m.n) {
+            Some(m) if m.snapshot == snapshot.id() && until.is_none_or(|t| t == m.until) => {
+                State::Fresh(Arc::clone(m))
+            }
+            Some(m) => State::Stale(Arc::clone(m)),
+            None => match named.iter().max_by_key(|m| m.n) {
+                Some(m) => State::Changed(Arc::clone(m)),
+                None => State::Untrained,
+            },
+        }
+    }
+
+    /// The version there is, whatever it was made of.
+    pub fn version(&self) -> Option<&Arc<Manifest>> {
+        match self {
+            State::Untrained => None,
+            State::Changed(m) | State::Stale(m) | State::Fresh(m) => Some(m),
+        }
+    }
+
+    /// Why it would be trained; none if it is up to date.
+    pub fn reason(&self) -> Option<&'static str> {
+        match self {
+            State::Untrained => Some("not trained"),
+            State::Changed(_) => Some("the declaration has changed"),
+            State::Stale(_) => Some("the data has changed"),
+            State::Fresh(_) => None,
+        }
+    }
+}
