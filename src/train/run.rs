@@ -132,6 +132,7 @@ fn trained(job: &Job, trainer: &Trainer, is_past: bool) -> Result<Manifest, Trai
         // the number is given when it is committed
         n: 0,
         role: if is_past { Role::Backtest } else { Role::Serve },
+        space: declared.space(),
         igql: env!("CARGO_PKG_VERSION").to_owned(),
         learner: declared.learner.to_owned(),
         declaration: declared.text.clone(),

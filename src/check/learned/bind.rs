@@ -95,7 +95,6 @@ impl<'a> Checker<'a> {
             Default::Number(x) => Setting::Number(x),
             Default::Flag(flag) => Setting::Flag(flag),
             Default::Case(case) => Setting::Case(case),
-            Default::Duration(us) => Setting::Duration(us),
             Default::Required => {
                 let message = format!("`{}` needs `{}`", learner.name, param.name);
                 let help = format!("write `{}({}=...)`", learner.name, param.name);

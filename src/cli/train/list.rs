@@ -20,7 +20,7 @@ pub fn list(room: &Room, engine: &Engine, format: Format) -> Result<(), Failure>
             out::print(&format!("{all:#}\n"))?;
         }
     }
-    damaged.iter().for_each(|error| out::say(error));
+    damaged.iter().for_each(out::say);
     match damaged.is_empty() {
         true => Ok(()),
         false => Err(Failure::Said(crate::cli::DATA)),
