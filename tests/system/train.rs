@@ -192,7 +192,7 @@ fn co_occurrence(until_day: u32) -> BTreeMap<(String, String), f64> {
             }
         }
     }
-    let norm = |(a, b): &(String, String)| (counts[a] * counts[b] as f64).sqrt();
+    let norm = |(a, b): &(String, String)| f64::sqrt(counts[a] * counts[b]);
     sums.iter().map(|(pair, sum)| (pair.clone(), sum / norm(pair))).collect()
 }
 
