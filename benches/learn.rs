@@ -1,18 +1,19 @@
-//! Time and memory of what learns edges from links.
+//! Time and memory of what learns edges and embeddings from links.
 //!
 //! ```text
 //! cargo bench --bench learn -- [SOURCES] [TARGETS] [LINKS]           # default 30000 40000 800000
 //! ```
 //!
 //! Links are drawn with popular targets and active sources, as logs have them: of ten sources one has half the links.
-//! Each algorithm runs once with its defaults on all threads of rayon (`RAYON_NUM_THREADS`). The estimate is the memory
-//! that it says it needs before it starts; the peak is that of the process so far, where the system tells it.
+//! Each algorithm runs once with its defaults (skip-gram with a window, as there are times) on all threads of rayon
+//! (`RAYON_NUM_THREADS`). The estimate is the memory that it says it needs before it starts; the peak is that of the
+//! process so far, where the system tells it.
 
 use std::time::Instant;
 
 use igql::learn::{
-    CoOccurrence, Ease, Edges, GfCf, ItemKnn, Links, Rp3Beta, Size, Stopped, Unwatched,
-    co_occurrence, ease, gf_cf, item_knn, rp3_beta,
+    AlsSettings, CoOccurrence, Ease, GfCf, ItemKnn, Links, Rp3Beta, Size, SkipGramSettings,
+    Stopped, Unwatched, als, co_occurrence, ease, gf_cf, item_knn, rp3_beta, skip_gram,
 };
 
 fn main() -> Result<(), String> {
@@ -30,25 +31,37 @@ fn main() -> Result<(), String> {
     let threads = rayon::current_num_threads();
     println!("{sources} sources, {targets} targets, {} links, {threads} threads", ends.len());
     let p = ItemKnn::default();
-    report("item_knn", p.bytes(&size), || item_knn(&links, &p, &Unwatched));
+    report("item_knn", p.bytes(&size), || {
+        item_knn(&links, &p, &Unwatched).map(|edges| edges.ends.len())
+    });
     let p = Rp3Beta::default();
-    report("rp3_beta", p.bytes(&size), || rp3_beta(&links, &p, &Unwatched));
+    report("rp3_beta", p.bytes(&size), || {
+        rp3_beta(&links, &p, &Unwatched).map(|edges| edges.ends.len())
+    });
     let p = CoOccurrence::default();
-    report("co_occurrence", p.bytes(&size), || co_occurrence(&links, &p, &Unwatched));
+    report("co_occurrence", p.bytes(&size), || {
+        co_occurrence(&links, &p, &Unwatched).map(|edges| edges.ends.len())
+    });
     let p = Ease::default();
-    report("ease", p.bytes(&size), || ease(&links, &p, &Unwatched));
+    report("ease", p.bytes(&size), || ease(&links, &p, &Unwatched).map(|edges| edges.ends.len()));
     let p = GfCf::default();
-    report("gf_cf", p.bytes(&size), || gf_cf(&links, &p, &Unwatched));
+    report("gf_cf", p.bytes(&size), || gf_cf(&links, &p, &Unwatched).map(|edges| edges.ends.len()));
+    let p = AlsSettings::default();
+    report("als", p.bytes(&size), || als(&links, &p, &Unwatched).map(|als| als.b.has.len()));
+    let p = SkipGramSettings::default();
+    report("skip_gram", p.bytes(&size), || {
+        skip_gram(&links, &p, &Unwatched).map(|vectors| vectors.input.has.len())
+    });
     Ok(())
 }
 
-fn report(name: &str, bytes: u64, learn: impl FnOnce() -> Result<Edges, Stopped>) {
+/// `learn` returns the number of links or vectors.
+fn report(name: &str, bytes: u64, learn: impl FnOnce() -> Result<usize, Stopped>) {
     let start = Instant::now();
-    let edges = learn().unwrap_or_default();
+    let made = learn().unwrap_or_default();
     let seconds = start.elapsed().as_secs_f64();
     let peak = peak().map_or(String::new(), |peak| format!(", peak {peak} MB"));
-    let links = edges.ends.len();
-    println!("{name:15} {seconds:8.2} s  {links:9} links  {} MB estimated{peak}", bytes >> 20);
+    println!("{name:15} {seconds:8.2} s  {made:9} made  {} MB estimated{peak}", bytes >> 20);
 }
 
 fn peak() -> Option<u64> {

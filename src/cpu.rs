@@ -47,7 +47,9 @@ impl Level {
 
 /// Compiles a plain function (`#[inline(always)]`) for each CPU level, and a function that takes the
 /// level first and calls the right one. The arithmetic is the same, the registers are wider: a function whose
-/// fused operations are all written as `mul_add` gives the same bits at every level.
+/// fused operations are all written as `mul_add` gives the same bits at every level. Such a function is written with
+/// plain loops: a closure that an adaptor of iterators calls out of line is compiled for no level, and a `mul_add` there
+/// is a call.
 macro_rules! for_each_level {
     ($(#[$meta:meta])* $visible:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $result:ty)?, $body:ident) => {
         $(#[$meta])*

@@ -20,10 +20,13 @@
 //! | `sources` | work on blocks of sources on all threads, delivered in order |
 //! | `strongest` | the strongest links of a source |
 //! | `item_knn`, `rp3_beta`, `ease`, `gf_cf`, `co_occurrence` | learned edges |
+//! | `als`, `skip_gram` | embeddings |
 //! | `lists` | what each source did, in order: sessions, baskets |
 //! | `svd` | the randomised singular value decomposition |
+//! | `shuffle` | orders of many numbers that nobody has to store |
 //! | `dense`, `cholesky`, `eigen` | linear algebra of small dense matrices |
 
+mod als;
 mod cholesky;
 mod co_occurrence;
 mod dense;
@@ -35,17 +38,21 @@ mod lists;
 mod matrix;
 mod product;
 mod rp3_beta;
+mod shuffle;
+mod skip_gram;
 mod sources;
 mod strongest;
 mod svd;
 #[cfg(test)]
 mod testing;
 
+pub use als::{Als, AlsSettings, FoldIn, RegScale, als};
 pub use co_occurrence::{CoOccurrence, Decay, Norm, co_occurrence};
 pub use ease::{Ease, ease};
 pub use gf_cf::{GfCf, gf_cf};
 pub use item_knn::{ItemKnn, item_knn};
 pub use rp3_beta::{Rp3Beta, rp3_beta};
+pub use skip_gram::{SkipGram, SkipGramSettings, skip_gram};
 
 /// Links A → B to learn from: those of source `a` are `ends[offsets[a]..offsets[a + 1]]`, in the list's order, which is
 /// that of time where there are times.
@@ -122,6 +129,24 @@ impl Edges {
     }
 }
 
+/// One row per entity, row-major.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Vectors {
+    /// Numbers of a row.
+    pub dim: usize,
+    /// The rows; one without a vector is zero.
+    pub rows: Vec<f32>,
+    /// Whether each row has a vector.
+    pub has: Vec<bool>,
+}
+
+impl Vectors {
+    /// The vector of a row.
+    pub fn row(&self, row: usize) -> &[f32] {
+        &self.rows[row * self.dim..][..self.dim]
+    }
+}
+
 /// Asked between blocks of work, from any thread.
 pub trait Watch: Sync {
     /// Whether to go on, after `done` of `of` units of a stage; `false` stops the training.
@@ -135,6 +160,21 @@ pub struct Unwatched;
 impl Watch for Unwatched {
     fn go_on(&self, _: &'static str, _: u64, _: u64) -> bool {
         true
+    }
+}
+
+/// Watches a part of a stage.
+struct Part<'a> {
+    watch: &'a dyn Watch,
+    /// What was done before.
+    before: u64,
+    /// All that the stage has to do.
+    of: u64,
+}
+
+impl Watch for Part<'_> {
+    fn go_on(&self, stage: &'static str, done: u64, _: u64) -> bool {
+        self.watch.go_on(stage, self.before + done, self.of)
     }
 }
 
