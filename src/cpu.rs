@@ -1,4 +1,10 @@
-//! What the CPU can do, and plain functions compiled for each level of it.
+//! What the CPU can do, plain functions compiled for each level of it, and its cache.
+
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+
+/// Bytes of a cache line.
+pub const LINE: usize = 64;
 
 /// What the CPU can do. Only [`Level::detect`] and [`Level::supported`] make the levels beyond portable,
 /// which is what makes the calls of the special kernels sound.
@@ -78,3 +84,23 @@ macro_rules! for_each_level {
     };
 }
 pub(crate) use for_each_level;
+
+/// Asks for the cache line of `slice[index]` ahead of its use; does nothing beyond the end.
+#[inline(always)]
+pub fn prefetch<T>(slice: &[T], index: usize) {
+    if let Some(item) = slice.get(index) {
+        prefetch_at(item);
+    }
+}
+
+/// Asks for the cache line of a place, which need not be one that can be read.
+#[inline(always)]
+pub fn prefetch_at<T>(place: *const T) {
+    // SAFETY: a prefetch has no effect but on the cache
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        _mm_prefetch::<_MM_HINT_T0>(place.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
+}

@@ -16,7 +16,7 @@ use super::eigen::eigen;
 use super::matrix::{Both, Matrix};
 use super::sources::{blocks, each_block};
 use super::{Links, Part, Size, Stopped, Vectors, Watch};
-use crate::cpu::{Level, for_each_level};
+use crate::cpu::{LINE, Level, for_each_level, prefetch};
 use crate::random::Random;
 
 /// What the penalty of a row is scaled by.
@@ -164,9 +164,13 @@ fn solve_all(
         let mut made = vec![0.0; rows.len() * dim];
         let mut partners: Vec<&[f32]> = Vec::new();
         for (row, to) in rows.zip(made.chunks_exact_mut(dim.max(1))) {
-            let columns = matrix.row(row).iter();
+            let vector = |at: &u32| &others[*at as usize * dim..][..dim];
             partners.clear();
-            partners.extend(columns.map(|&at| &others[at as usize * dim..][..dim]));
+            partners.extend(matrix.row(row).iter().map(vector));
+            // those of the next row are asked for while this one is solved
+            if row + 1 < matrix.rows() {
+                matrix.row(row + 1).iter().take(FETCHED).for_each(|at| fetch(vector(at)));
+            }
             fold.weights.clear();
             fold.weights.extend(matrix.entries(row).map(|(_, weight)| weight));
             fold.solve(&partners, to);
@@ -180,6 +184,13 @@ fn solve_all(
     let blocks = blocks(matrix.rows(), steps);
     let made = each_block(&blocks, || FoldIn::new(p, gram), work, ("factors", watch))?;
     Ok(made.concat())
+}
+
+/// Vectors that are asked for ahead, at most.
+const FETCHED: usize = 128;
+
+fn fetch(vector: &[f32]) {
+    (0..vector.len()).step_by(LINE / size_of::<f32>()).for_each(|at| prefetch(vector, at));
 }
 
 /// Finds vectors of rows of A from their links, with what it reuses from one to the next.
@@ -259,17 +270,12 @@ impl<'a> FoldIn<'a> {
             RegScale::Count => partners.len() as f64,
             RegScale::None => 1.0,
         };
-        // at least what rounding leaves of the largest, so that directions without any length are no trouble
-        let shared = |square: f64| square + p.reg * count;
-        let least = (shared(self.gram.first().copied().unwrap_or(0.0)) * 1e-12).max(1e-30);
-        scratch.inverse.clear();
-        scratch.inverse.extend(self.gram.iter().map(|&m| 1.0 / shared(m).max(least).sqrt()));
         scratch.factors.clear();
         scratch.factors.extend(self.weights.iter().map(|&weight| {
             let more = p.confidence(weight);
             (more.sqrt(), (1.0 + more) / more.sqrt())
         }));
-        solve_row(self.level, partners, scratch, to);
+        solve_row(self.level, (self.gram, p.reg * count), partners, scratch, to);
     }
 }
 
@@ -290,7 +296,20 @@ struct Scratch {
 }
 
 #[inline(always)]
-fn solve_row_body(partners: &[&[f32]], scratch: &mut Scratch, to: &mut [f32]) {
+fn solve_row_body(
+    (gram, penalty): (&[f64], f64),
+    partners: &[&[f32]],
+    scratch: &mut Scratch,
+    to: &mut [f32],
+) {
+    // at least what rounding leaves of the largest, so that directions without any length are no trouble
+    let most = gram.first().copied().unwrap_or(0.0) + penalty;
+    let least = (most * 1e-12).max(1e-30);
+    scratch.inverse.resize(gram.len(), 0.0);
+    for (to, square) in scratch.inverse.iter_mut().zip(gram) {
+        let shared = square + penalty;
+        *to = 1.0 / if shared > least { shared } else { least }.sqrt();
+    }
     if partners.len() < to.len() {
         by_partner(partners, scratch, to);
     } else {
@@ -302,7 +321,12 @@ fn solve_row_body(partners: &[&[f32]], scratch: &mut Scratch, to: &mut [f32]) {
 }
 
 for_each_level!(
-    fn solve_row(partners: &[&[f32]], scratch: &mut Scratch, to: &mut [f32]),
+    fn solve_row(
+        shared: (&[f64], f64),
+        partners: &[&[f32]],
+        scratch: &mut Scratch,
+        to: &mut [f32],
+    ),
     solve_row_body
 );
 
@@ -311,12 +335,18 @@ fn by_partner(partners: &[&[f32]], scratch: &mut Scratch, to: &[f32]) {
     let Scratch { inverse, factors, rows, system, solution, by_link } = scratch;
     let (n, dim) = (partners.len(), to.len());
     let stride = (n + 1).next_multiple_of(8);
-    // Wᵀ
-    rows.clear();
+    // Wᵀ, with zeros behind the last partner
     rows.resize(dim * stride, 0.0);
-    for (at, (vector, (root, _))) in partners.iter().zip(factors.iter()).enumerate() {
-        for ((row, &value), inverse) in rows.chunks_exact_mut(stride).zip(*vector).zip(&*inverse) {
-            row[at] = root * inverse * f64::from(value);
+    for first in (0..stride).step_by(8) {
+        let (mut vectors, mut roots): ([&[f32]; 8], [f64; 8]) = Default::default();
+        for i in 0..8 {
+            vectors[i] = &partners[(first + i).min(n - 1)][..dim];
+            roots[i] = factors.get(first + i).map_or(0.0, |factors| factors.0);
+        }
+        for (k, row) in rows.chunks_exact_mut(stride).enumerate() {
+            for i in 0..8 {
+                row[first + i] = f64::from(vectors[i][k]) * roots[i] * inverse[k];
+            }
         }
     }
     system.clear();

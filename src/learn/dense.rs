@@ -79,34 +79,57 @@ pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     for (lane, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
         lanes[lane] = a.mul_add(*b, lanes[lane]);
     }
-    let [a, b, c, d] = [0, 1, 2, 3].map(|lane| lanes[lane] + lanes[lane + 4]);
-    (a + c) + (b + d)
+    for half in [4, 2, 1] {
+        for lane in 0..half {
+            lanes[lane] += lanes[lane + half];
+        }
+    }
+    lanes[0]
 }
 
-/// Adds `rowsᵀ·rows` to the upper triangle of a square matrix, and something to a few numbers below the diagonal.
+/// Rows and columns of a tile of a Gram matrix.
+const TILE: (usize, usize) = (8, 8);
+
+/// Adds `rowsᵀ·rows` to the upper triangle of a square matrix, and something to a few numbers below the diagonal. Every
+/// number is a sum over the rows in their order. It is fastest where `width` is a multiple of 8.
 #[inline(always)]
 pub fn add_gram(gram: &mut [f64], rows: &[f64], width: usize) {
-    if width == 0 {
-        return;
+    let whole = width / TILE.1 * TILE.1;
+    for top in (0..whole).step_by(TILE.0) {
+        for left in (top / TILE.1 * TILE.1..whole).step_by(TILE.1) {
+            add_tile(gram, rows, width, (top, left));
+        }
     }
-    let mut eights = rows.chunks_exact(width * DEPTH);
-    for eight in &mut eights {
-        for column in 0..width {
-            // whole chunks
-            let start = column / 8 * 8;
-            let to = &mut gram[column * width..][start..width];
-            let mut factors = [0.0; DEPTH];
-            for i in 0..DEPTH {
-                factors[i] = eight[i * width + column];
+    for row in rows.chunks_exact(width.max(1)) {
+        for column in whole..width {
+            for above in 0..=column {
+                let to = &mut gram[above * width + column];
+                *to = row[above].mul_add(row[column], *to);
             }
-            add_rows(to, &factors, eight, (start, width));
         }
     }
-    for row in eights.remainder().chunks_exact(width) {
-        for column in 0..width {
-            let start = column / 8 * 8;
-            add_row(&mut gram[column * width..][start..width], row[column], &row[start..]);
+}
+
+#[inline(always)]
+fn add_tile(gram: &mut [f64], rows: &[f64], width: usize, (top, left): (usize, usize)) {
+    let mut sums = [[0.0; TILE.1]; TILE.0];
+    for i in 0..TILE.0 {
+        sums[i].copy_from_slice(&gram[(top + i) * width + left..][..TILE.1]);
+    }
+    for row in rows.chunks_exact(width) {
+        let (Some(factors), Some(values)) =
+            (row[top..].first_chunk::<{ TILE.0 }>(), row[left..].first_chunk::<{ TILE.1 }>())
+        else {
+            return;
+        };
+        for i in 0..TILE.0 {
+            for j in 0..TILE.1 {
+                sums[i][j] = factors[i].mul_add(values[j], sums[i][j]);
+            }
         }
+    }
+    for i in 0..TILE.0 {
+        gram[(top + i) * width + left..][..TILE.1].copy_from_slice(&sums[i]);
     }
 }
 

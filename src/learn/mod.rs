@@ -106,7 +106,8 @@ impl Size {
     /// Bytes of a learned edge with at most `k` links per source, with what is there beside it while it is made.
     fn edges(&self, k: usize) -> u64 {
         let links = self.targets as u64 * k.min(self.targets) as u64;
-        2 * 8 * links + 8 * self.targets as u64
+        // blocks of sources, which grow by doubling, while they are put together
+        3 * 8 * links + 8 * self.targets as u64
     }
 }
 

@@ -3,10 +3,7 @@
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 
-use super::{Level, prefetch};
-
-/// Bytes of a cache line; rows of codes are padded to a multiple.
-pub const LINE: usize = 64;
+use super::{LINE, Level, prefetch};
 
 /// Rows of 8-bit codes: byte `c`, which is not 0, stands for the integer `c - 128`, padding is 128.
 #[derive(Clone, Copy)]
@@ -16,7 +13,7 @@ pub struct Codes<'a> {
 }
 
 impl<'a> Codes<'a> {
-    /// `stride` is the length of a row, a positive multiple of [`LINE`].
+    /// `stride` is the length of a row, a positive multiple of [`LINE`]: rows of codes are padded to it.
     pub fn new(bytes: &'a [u8], stride: usize) -> Codes<'a> {
         assert!(stride > 0 && stride.is_multiple_of(LINE));
         Codes { bytes, stride }
