@@ -245,6 +245,7 @@ impl Data<'_> {
             memo: Memo::default(),
             ends: Ends::default(),
             kept: None,
+            past: None,
         };
         Frame::requests(&run).column(expr)
     }

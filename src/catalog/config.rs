@@ -131,6 +131,8 @@ pub struct Column {
     pub decimal: Option<char>,
     /// What means null in this column: texts, numbers and times as they are written.
     pub null: Vec<String>,
+    /// Whether its values never change: they are what they were when the row came to be.
+    pub fixed: bool,
     pub line: u64,
 }
 

@@ -60,6 +60,9 @@ pub struct Column {
     pub ty: Type,
     /// What its values are like.
     pub stats: Stats,
+    /// Whether the catalog says that its values never change, so that they were the same at any time before.
+    #[serde(default)]
+    pub fixed: bool,
 }
 
 /// Measured when the snapshot was built, over the non-null values.

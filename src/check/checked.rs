@@ -4,6 +4,7 @@ use super::amounts::Amount;
 use super::autos::Auto;
 use super::env::Use;
 use super::experiments::Experiment;
+use super::models::trained::Trained;
 use super::tunables::Tunable;
 use crate::expr::NodeId;
 use crate::expr::ir::Expr;
@@ -92,6 +93,8 @@ pub struct Checked {
     /// The trained versions that the query reads, by `NAME@N`, and before which time the links are that each was trained
     /// on, in microseconds.
     pub versions: BTreeMap<String, i64>,
+    /// The trained models that the program, its imports and the prelude declare, in the order of the files.
+    pub trained: Vec<Arc<Trained>>,
     /// Of each operator: the definitions through which it was first used, the outermost first.
     pub uses: HashMap<NodeId, Vec<Use>>,
     /// Of sets that a binding names: its name, the first one where there are several.

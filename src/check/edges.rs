@@ -148,7 +148,7 @@ impl<'a> Checker<'a> {
         self.edge_named(&name.text, name.span, env, wanted)
     }
 
-    fn edge_named(
+    pub(super) fn edge_named(
         &mut self,
         name: &str,
         span: Span,

@@ -130,7 +130,7 @@ impl<'a> Checker<'a> {
     }
 
     /// A part of a hash, of a type that has one form as bytes.
-    fn hashed(&mut self, part: Expr, span: Span) -> Option<Expr> {
+    pub(super) fn hashed(&mut self, part: Expr, span: Span) -> Option<Expr> {
         if let Type::Float | Type::List(_) | Type::Vector(_) = part.ty {
             let message = format!("{} cannot be hashed", self.type_name(&part.ty));
             let help = "hash ints, strings and ids: `hash(it)`, `hash(round(x))`";

@@ -51,6 +51,7 @@ pub use env::Use;
 pub use experiments::{Arm, BUCKETS, Experiment};
 pub use learned::{Declaration, Setting};
 pub use models::is_model_kind;
+pub use models::trained::{self, Trained, trained};
 pub use program::{check, declarations, experiments};
 pub use trials::{Assertion, Trial, Who, trial};
 pub use tunables::{Tunable, Tunables};
@@ -88,6 +89,8 @@ struct Checker<'a> {
     inputs: Inputs,
     /// The experiments that files declare.
     experiments: Vec<Arc<Experiment>>,
+    /// The trained models that files declare.
+    trained: Vec<Arc<Trained>>,
     autos: Autos,
     /// Sources whose rows the table of their entity may not have.
     by_key: Vec<NodeId>,
@@ -127,6 +130,7 @@ impl<'a> Checker<'a> {
             graph: Graph::default(),
             inputs: Inputs::default(),
             experiments: Vec::new(),
+            trained: Vec::new(),
             autos: Autos::new(numbers),
             by_key: Vec::new(),
             here: Here::default(),

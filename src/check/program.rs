@@ -63,6 +63,7 @@ pub fn check(
         tunables,
         experiments: checker.experiments,
         versions,
+        trained: checker.trained,
         uses: checker.written.sites,
         names: checker.written.names,
     });

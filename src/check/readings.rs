@@ -114,7 +114,7 @@ impl<'a> Checker<'a> {
 
     fn start_key(&mut self, body: usize) -> KeyWriter {
         let mut writer = std::mem::take(&mut self.readings.writer);
-        (body, self.here.testing).hash(&mut writer);
+        (body, self.here.testing, self.here.as_written).hash(&mut writer);
         writer
     }
 

@@ -94,6 +94,8 @@ pub(super) struct Here {
     pub(super) testing: bool,
     /// Whether the rows that are read about may have columns beside those that are known.
     pub(super) open_rows: bool,
+    /// Whether tunables have the values that are written, whatever they were given from outside.
+    pub(super) as_written: bool,
 }
 
 /// Where things stand in the text, for reports about them.

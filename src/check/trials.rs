@@ -94,6 +94,7 @@ pub fn trial(
             tunables: Vec::new(),
             experiments: checker.experiments,
             versions: checker.versions,
+            trained: Vec::new(),
             uses: checker.written.sites,
             names: checker.written.names,
         },

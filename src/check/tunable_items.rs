@@ -55,7 +55,8 @@ impl<'a> Checker<'a> {
         } else {
             self.scalar(default, env, &scope, None)
         };
-        match (self.modules.tunables.get(name), &default.ty) {
+        let given = self.modules.tunables.get(name).filter(|_| !self.here.as_written);
+        match (given, &default.ty) {
             (Some(value), Type::Int) => Expr::constant(Scalar::I64(value as i64), Type::Int),
             (Some(value), Type::Float) => Expr::constant(Scalar::F64(value), Type::Float),
             _ => default,

@@ -2,6 +2,7 @@
 
 use super::Checker;
 use super::env::{Env, Local, Scope};
+use super::models::trained::is_trained;
 use super::program::Entry;
 use super::typing::{Entity, ParamType};
 use crate::diag::{Diagnostic, code};
@@ -17,6 +18,8 @@ impl<'a> Checker<'a> {
         for item in &modules.all[m].file.items {
             let used = self.is_used(item);
             // where a tunable is used only its default is read
+            // and a model that is trained is read where it stands, not where it is used
+            self.trained_item(item, m);
             if !used || matches!(item.kind, ItemKind::Tunable { .. }) {
                 self.item(item, m);
             }
@@ -71,6 +74,9 @@ impl<'a> Checker<'a> {
     }
 
     fn unused_model(&mut self, name: &Name, entity: &Name, value: &'a ast::Expr, m: usize) {
+        if is_trained(value) {
+            return;
+        }
         let Some(entity) = self.entity_named(&entity.text, entity.span, m) else {
             return;
         };

@@ -98,7 +98,9 @@ codes! {
     E0503 "version cannot be used";
     E0504 "wrong signature";
     E0505 "links without times";
+    E0506 "trained model as a feature";
     E0507 "no such version";
+    E0508 "label among the features";
     E0509 "unsupported kind of model or embedding";
     E0601 "invalid quantity";
     E0602 "row budget exceeded";
@@ -135,4 +137,5 @@ codes! {
     W1001 "nulls in a score";
     W1101 "required policy not applied";
     W1102 "policy not applied by bare `filter()`";
+    W1301 "column may have changed since the examples";
 }

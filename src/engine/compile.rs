@@ -4,7 +4,8 @@ use super::program::{Origin, Planned, Rewrites, Text, counterpart};
 use super::{Engine, Program, Test};
 use crate::check::modules::{Module, Modules};
 use crate::check::{
-    Assertion, Auto, Checked, Experiment, Numbers, Tunables, check, experiments, trial,
+    Assertion, Auto, Checked, Experiment, Numbers, Trained, Tunables, check, experiments, trained,
+    trial,
 };
 use crate::diag::{Diagnostic, Severity, Sink};
 use crate::expr::NodeId;
@@ -47,6 +48,8 @@ pub struct Compiled {
     pub tests: Vec<Test>,
     /// The experiments of the file, its imports and the prelude.
     pub experiments: Vec<Arc<Experiment>>,
+    /// The trained models that the file, its imports and the prelude declare, as far as they are right.
+    pub trained: Vec<Arc<Trained>>,
 }
 
 impl Compiled {
@@ -106,6 +109,10 @@ impl Engine {
             Some(checked) => checked.experiments.clone(),
             None => experiments(&self.world.snapshot, &text.modules),
         };
+        let trained = match &checked {
+            Some(checked) => checked.trained.clone(),
+            None => trained(&self.world.snapshot, &text.modules),
+        };
         let program = checked.filter(|_| !failed).map(|checked| Program {
             inner: Arc::new(Planned {
                 warnings: diagnostics.clone(),
@@ -120,7 +127,7 @@ impl Engine {
             }),
             world: self.world.clone(),
         });
-        Compiled { program, diagnostics, sources: loaded.sources, tests, experiments }
+        Compiled { program, diagnostics, sources: loaded.sources, tests, experiments, trained }
     }
 
     /// A program with other values for its tunables. An error carries what is wrong with it then: a bound that depends

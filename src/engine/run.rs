@@ -373,6 +373,7 @@ impl Engine {
             memo: Memo::default(),
             ends: Ends::new(stop),
             kept: program.rewrites.kept.as_ref().map(|kept| kept.aggregates()),
+            past: None,
         };
         request::in_range(checked, &run)?;
         let open = program.exposure.as_ref().filter(|exposure| exposure.is_open());

@@ -346,7 +346,7 @@ fn younger(run: &Run, request: usize) -> Option<u32> {
     let viewer = run.viewers[request];
     let times = run.snapshot.times(run.snapshot.schema().viewer)?;
     let time = times.get(viewer as usize).copied().unwrap_or(NULL_INT);
-    (time > run.now[request]).then_some(viewer)
+    (time > run.sees(request)).then_some(viewer)
 }
 
 /// Whether everything in the rows is of the snapshot: numbers of other strings and keys are those of one

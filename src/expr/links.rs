@@ -13,6 +13,8 @@ pub struct Links {
     pub time: Vec<i64>,
     /// Empty if not needed or if every weight is 1.
     pub weight: Vec<f64>,
+    /// From when each is seen: the latest of its time and those of the rows it leads to. Empty if not needed.
+    pub since: Vec<i64>,
     /// Smaller for a link that is listed earlier.
     pub listed: Vec<u64>,
     /// By [`EdgeExpr::columns`]; those that are not needed are absent.
@@ -35,13 +37,14 @@ pub enum LinkOrder {
 pub struct Needs {
     pub time: bool,
     pub weight: bool,
+    pub since: bool,
     pub columns: Vec<bool>,
 }
 
 impl Needs {
     /// Nothing yet, of an edge.
     pub fn of(edge: &EdgeExpr) -> Needs {
-        Needs { time: false, weight: false, columns: vec![false; edge.columns.len()] }
+        Needs { columns: vec![false; edge.columns.len()], ..Needs::default() }
     }
 
     /// And what a link expression reads.
@@ -83,6 +86,7 @@ impl Links {
             to: at(&self.to, places),
             time: at(&self.time, places),
             weight: at(&self.weight, places),
+            since: at(&self.since, places),
             listed: at(&self.listed, places),
             columns: self.columns.iter().map(|c| c.as_ref().map(|c| c.gather(places))).collect(),
             order,

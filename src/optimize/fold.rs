@@ -104,6 +104,7 @@ impl<'a> Folding<'a> {
             memo: Memo::default(),
             ends: Ends::default(),
             kept: None,
+            past: None,
         };
         scalar(&run, &Frame::requests(&run).column(expr), &expr.ty)
     }

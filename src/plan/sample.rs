@@ -66,6 +66,7 @@ impl<'a> Sample<'a> {
             memo: Memo::default(),
             ends: Ends::default(),
             kept: None,
+            past: None,
         };
         let params = self.params.iter().map(|param| default(param, &run));
         run.params = params.collect();

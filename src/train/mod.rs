@@ -19,6 +19,7 @@
 //! ```
 
 mod edges;
+pub mod examples;
 mod run;
 mod state;
 

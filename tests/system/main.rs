@@ -6,6 +6,7 @@ mod catalog_errors;
 mod cli;
 mod data_errors;
 mod diff;
+mod examples;
 mod formats;
 mod fuzz;
 mod growth;

@@ -106,7 +106,7 @@ fn columns_of(section: &Section<'_>) -> Result<Vec<Column>, DataError> {
 }
 
 fn column(name: String, s: &Section<'_>) -> Result<Column, DataError> {
-    s.only(&["type", "separator", "unit", "format", "tz", "decimal", "null"])?;
+    s.only(&["type", "separator", "unit", "format", "tz", "decimal", "null", "as_of"])?;
     let separator = |text: At<String>| Some(text.value).filter(|x| !x.is_empty());
     let mut column = Column {
         name,
@@ -117,12 +117,26 @@ fn column(name: String, s: &Section<'_>) -> Result<Column, DataError> {
         zone: zone(s)?,
         decimal: decimal(s)?,
         null: Vec::new(),
+        fixed: fixed(s)?,
         line: s.line,
     };
     fits_type(s, &column)?;
     column.ty = column.ty.take().or_else(|| implied_type(&column));
     column.null = s.strings("null")?.map_or_else(Vec::new, |n| n.value);
     Ok(column)
+}
+
+/// `as_of = "created"`: the value is that of when the row was made.
+fn fixed(s: &Section<'_>) -> Result<bool, DataError> {
+    match s.string("as_of")? {
+        None => Ok(false),
+        Some(At { value, .. }) if value == "created" => Ok(true),
+        Some(At { value, line }) => {
+            let error = s.error(line, format!("unknown `as_of`: `{value}`"));
+            Err(error
+                .help("write `as_of = \"created\"` where values never change; else leave it out"))
+        }
+    }
 }
 
 /// What is said of a column has to fit its type, and each other.

@@ -3,6 +3,7 @@
 mod formula;
 mod linear;
 mod registered;
+pub mod trained;
 
 use super::env::{Env, Local, Scope};
 use super::modules::Kind;
@@ -13,6 +14,7 @@ use crate::ops::{Model, Shape};
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, ExprKind, ItemKind, Name};
 use crate::types::{EntityId, Type};
+use trained::is_trained_kind;
 
 /// The declaration of a kind of model.
 pub(super) struct ModelKind {
@@ -33,13 +35,17 @@ const KINDS: &[&ModelKind] = &[
     &linear::LINEAR,
 ];
 
+/// Kinds that are always trained; a linear model is where its inputs are given without weights.
+const TRAINED: [&str; 2] = ["mlp", "mtml"];
+
 /// Kinds that are known to other versions.
-const UNSUPPORTED: [&str; 8] =
-    ["mlp", "mtml", "two_tower", "distill", "classifier", "onnx", "lightgbm", "xgboost"];
+const UNSUPPORTED: [&str; 6] =
+    ["two_tower", "distill", "classifier", "onnx", "lightgbm", "xgboost"];
 
 /// Whether a name is that of a kind of model, in this version or another.
 pub fn is_model_kind(name: &str) -> bool {
-    KINDS.iter().any(|kind| kind.name == name) || UNSUPPORTED.contains(&name)
+    let known = KINDS.iter().any(|kind| kind.name == name) || TRAINED.contains(&name);
+    known || UNSUPPORTED.contains(&name)
 }
 
 impl<'a> Checker<'a> {
@@ -131,6 +137,10 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
         shape: &Shape,
     ) -> Option<Model> {
+        if is_trained_kind(callee, args) {
+            self.model_untrained(name, self.here.uses.last().map_or(callee.span, |site| site.span));
+            return None;
+        }
         if let Some(kind) = KINDS.iter().find(|kind| kind.name == callee.text) {
             return (kind.bind)(self, name, callee, args, env, shape);
         }
@@ -154,7 +164,7 @@ impl<'a> Checker<'a> {
             );
             return self.report(Diagnostic::new(code::E0509, callee.span, message).help(help));
         }
-        let names = KINDS.iter().map(|kind| kind.name);
+        let names = KINDS.iter().map(|kind| kind.name).chain(TRAINED);
         let names = names.chain(own.iter().map(|kind| &*kind.name));
         let help = match suggest::nearest(&callee.text, names) {
             Some(near) => format!("did you mean `{near}`?"),

@@ -1,7 +1,9 @@
 //! `igql train`: what programs declare to be learned is trained where it is stale.
 
+mod dump;
 mod list;
 mod show;
+mod tables;
 
 use super::args::{bytes, within};
 use super::{
@@ -21,7 +23,8 @@ use std::path::PathBuf;
     igql train page.igql\n  \
     igql train page.igql --dry-run\n  \
     igql train --list\n  \
-    igql train page.igql --until 2024-05-01 --learned backtest"
+    igql train page.igql --until 2024-05-01 --learned backtest\n  \
+    igql train models.igql --only final --dump tables"
 )]
 pub struct TrainArgs {
     /// Programs and files of definitions; what they import and the prelude count too [default: the prelude]
@@ -40,11 +43,14 @@ pub struct TrainArgs {
     #[arg(long, conflicts_with_all = ["again", "dry_run", "until", "prune"])]
     list: bool,
     /// Train on links before this time, for replays of the past
-    #[arg(long, value_name = "TIME", requires = "learned")]
+    #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// The folder of the versions [default: `.igql/learned` beside the catalog]
     #[arg(long, value_name = "DIR")]
     learned: Option<PathBuf>,
+    /// Train nothing: write the training table of each model into this folder, as `ENTITY.NAME.parquet`
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["again", "dry_run", "list", "learned", "prune", "max_memory"])]
+    dump: Option<PathBuf>,
     /// Remove all but the newest K versions of each declaration
     #[arg(long, value_name = "K", value_parser = within(1, u32::MAX as usize), conflicts_with_all = ["again", "dry_run", "until"])]
     prune: Option<usize>,
@@ -73,6 +79,9 @@ pub fn train(project: &Project, args: &TrainArgs) -> Result<(), Failure> {
     }
     let anchor = args.files.first().map(PathBuf::as_path);
     let engine = project.open(anchor)?;
+    if let Some(folder) = &args.dump {
+        return tables::write(&engine, args, folder);
+    }
     if args.list {
         return list::list(&room(project, args)?, &engine, args.format);
     }
@@ -130,6 +139,10 @@ fn how(args: &TrainArgs) -> Result<Train, Failure> {
         None => None,
         Some(text) => Some(params::time_of("--until", text)?),
     };
+    if until.is_some() && args.learned.is_none() {
+        let message = "--until: versions of the past go to a folder of their own\nhelp: name it: `--learned DIR`";
+        return Err(Failure::Usage(message.to_owned()));
+    }
     if until.is_none() && args.learned.is_some() {
         let message = "--learned: this folder is for versions of the past\nhelp: say until when: `--until TIME`";
         return Err(Failure::Usage(message.to_owned()));

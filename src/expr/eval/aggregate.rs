@@ -136,7 +136,7 @@ fn counts(
         _ => return None,
     };
     let reverse_reference = matches!(edge.kind, EdgeKind::Reference { .. });
-    let all_seen = run.now.iter().all(|&now| now >= adjacency.latest);
+    let all_seen = run.all_see(adjacency.latest);
     // a link of a reversed reference has the time of the row that it leads to
     let by_time = reverse_reference || run.all_visible(edge.to);
     let Some(times) = adjacency.time.filter(|_| all_seen || by_time) else {
@@ -149,15 +149,16 @@ fn counts(
         });
     };
     let count = |(row, &id): (usize, &u32)| {
-        let now = run.now[starts.owner(row)];
+        let owner = starts.owner(row);
+        let (now, seen) = (run.now[owner], run.sees(owner));
         // newest first, null times last
         let times = &times[adjacency.range(id)];
-        let seen = &times[times.partition_point(|&time| time > now)..];
+        let known = &times[times.partition_point(|&time| time > seen)..];
         let Some(within) = within.map(|within| within.get(row)) else {
-            return seen.len() as i64;
+            return known.len() as i64;
         };
         let fresh = |&time: &i64| is_within(time, now, within);
-        seen.partition_point(fresh) as i64
+        known.partition_point(fresh) as i64
     };
     Some(starts.ids.iter().enumerate().map(count).collect())
 }

@@ -1,6 +1,7 @@
 //! Aggregates that are kept from run to run: what nothing but the entity of a row and the time of its request says.
 
 use super::aggregate::aggregate;
+use super::running::answered;
 use crate::expr::ir::{Expr, OverLinks};
 use crate::expr::key::KeyWriter;
 use crate::expr::run::Frame;
@@ -10,6 +11,9 @@ use std::hash::Hash;
 
 /// An aggregate over links of every row; of rows that an earlier run had it is known.
 pub(super) fn kept<'a>(frame: &Frame<'a>, expr: &Expr, over: &OverLinks) -> Val<'a> {
+    if let Some(value) = answered(frame, over, &expr.ty) {
+        return value;
+    }
     let make = || aggregate(frame, over, &expr.ty);
     let Some(kept) = frame.run.kept.filter(|_| is_kept(frame, expr)) else { return make() };
     let key = key(frame, expr);

@@ -42,6 +42,9 @@ pub(super) fn union(
         if needs.time {
             extend_or_fill(&mut all.time, &links.time, n, NULL_INT);
         }
+        if needs.since {
+            extend_or_fill(&mut all.since, &links.since, n, NULL_INT);
+        }
         if needs.weight {
             extend_or_fill(&mut all.weight, &links.weight, n, 1.0);
         }
@@ -76,7 +79,8 @@ pub(super) fn chain(
     starts: Starts,
     needs: &Needs,
 ) -> Links {
-    let (own, other) = (needs.clone(), |edge: &EdgeExpr| Needs::of(edge));
+    let (own, other) =
+        (needs.clone(), |edge: &EdgeExpr| Needs { since: needs.since, ..Needs::of(edge) });
     let (near_needs, far_needs) =
         if carries_second { (other(first), own) } else { (own, other(second)) };
     let from = Starts { ends: None, any: false, ..starts };
@@ -93,10 +97,17 @@ pub(super) fn chain(
     };
     let far = gather(run, second, on, &far_needs);
     let parent = far.parent.iter().map(|&p| near.parent[p as usize]).collect();
+    let since = match needs.since {
+        true => {
+            let both = far.parent.iter().zip(&far.since);
+            both.map(|(&p, &since)| since.max(near.since[p as usize])).collect()
+        }
+        false => Vec::new(),
+    };
     if carries_second {
-        Links { parent, order: LinkOrder::Any, ..far }
+        Links { parent, since, order: LinkOrder::Any, ..far }
     } else {
         let order = near.order;
-        Links { to: far.to, ..near.select(&far.parent, order) }
+        Links { to: far.to, since, ..near.select(&far.parent, order) }
     }
 }

@@ -65,7 +65,7 @@ fn between(
         let (here, there) = (onward.range(from), back.range(end));
         let (list, range, wanted) =
             if here.len() <= there.len() { (onward, here, end) } else { (back, there, from) };
-        let all = run.now[request] >= list.latest;
+        let all = run.sees(request) >= list.latest;
         if range.is_empty() || !(all || run.visible(to, end, request)) {
             continue;
         }
@@ -74,7 +74,7 @@ fn between(
         }
         for place in range {
             let time = list.time.map_or(NULL_INT, |time| time[place]);
-            if list.target[place] != wanted || !(all || time <= run.now[request]) {
+            if list.target[place] != wanted || !(all || time <= run.sees(request)) {
                 continue;
             }
             links.parent.push(parent as u32);
@@ -122,6 +122,10 @@ pub(super) fn stored(
         Some(_) => {}
         None => links.order = LinkOrder::Listed,
     }
+    if needs.since {
+        let own = |&place: &u32| adjacency.time.map_or(NULL_INT, |time| time[place as usize]);
+        links.since = seen_since(run, to, &links.to, places.iter().map(own));
+    }
     if needs.weight
         && let Some(weight) = adjacency.weight
     {
@@ -140,13 +144,13 @@ pub fn visible_places(
     places: &mut Vec<u32>,
 ) {
     let range = adjacency.range(id);
-    if run.now[request] >= adjacency.latest {
+    if run.sees(request) >= adjacency.latest {
         places.extend(range.map(|place| place as u32));
         return;
     }
     let seen = |&place: &usize| {
         let time = adjacency.time.map_or(NULL_INT, |time| time[place]);
-        time <= run.now[request] && run.visible(to, adjacency.target[place], request)
+        time <= run.sees(request) && run.visible(to, adjacency.target[place], request)
     };
     places.extend(range.filter(seen).map(|place| place as u32));
 }
@@ -176,5 +180,15 @@ pub(super) fn referred(
     {
         links.time = links.listed.iter().map(|&row| times[row as usize]).collect();
     }
+    if needs.since {
+        links.since = seen_since(run, to, &links.to, std::iter::repeat(NULL_INT));
+    }
     links
+}
+
+/// From when links are seen that lead to some rows, by their own times.
+fn seen_since(run: &Run, to: EntityId, ids: &[u32], own: impl Iterator<Item = i64>) -> Vec<i64> {
+    let times = run.snapshot.times(to);
+    let end = |id: u32| times.and_then(|times| times.get(id as usize)).copied().unwrap_or(NULL_INT);
+    ids.iter().zip(own).map(|(&id, own)| own.max(end(id))).collect()
 }

@@ -140,6 +140,15 @@ fn differs(expr: &Expr) -> bool {
 }
 
 impl Run<'_> {
+    /// Whether a request sees the row that it is about before its time.
+    pub fn sees_own_row(&self, request: usize) -> bool {
+        self.past.as_ref().is_some_and(|past| {
+            let time = self.snapshot.times(past.entity);
+            let time = time.and_then(|times| times.get(past.rows[request] as usize));
+            time.is_some_and(|&time| time > self.sees(request))
+        })
+    }
+
     /// Of each request, the first that sees the same: all with one `now`, but for a viewer that is younger than
     /// that, whom only its own request sees.
     pub fn alike(&self) -> &[u32] {
@@ -148,7 +157,8 @@ impl Run<'_> {
             let mut first = HashMap::default();
             let request = |(request, (&now, &viewer)): (usize, (&i64, &u32))| {
                 let time = times.and_then(|times| times.get(viewer as usize));
-                match time.is_some_and(|&time| time != NULL_INT && time > now) {
+                let is_young = |&time: &i64| time != NULL_INT && time > self.sees(request);
+                match time.is_some_and(is_young) || self.sees_own_row(request) {
                     true => request as u32,
                     false => *first.entry(now).or_insert(request as u32),
                 }

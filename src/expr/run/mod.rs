@@ -5,23 +5,37 @@ mod frame;
 mod kept;
 mod members;
 mod memo;
+mod running;
 
 pub use ends::{EndValues, Ends, lock};
 pub use frame::{Frame, LinkFrame, Shared};
 pub use kept::{Aggregates, Recent};
 pub use members::Members;
 pub use memo::Memo;
+pub use running::{Group, Late, Running, RunningLinks, Sums, added, halved};
 
 use crate::batch::{Column, RowBatch, Stop};
 use crate::expr::ir::{NodeId, Scalar};
 use crate::expr::texts::{Keys, Texts};
 use crate::store::Snapshot;
-use crate::types::{EntityId, NULL_INT};
+use crate::types::{EntityId, NULL_CODE, NULL_INT};
 
 /// Where the candidate sets of a running program are found.
 pub trait Sets: Sync {
     /// The rows of a node that has run already, and its entity.
     fn rows(&self, node: NodeId) -> &RowBatch;
+}
+
+impl<'a> Past<'a> {
+    /// Whether a row is the one that an example is about.
+    pub fn is_row(&self, entity: EntityId, id: u32, request: usize) -> bool {
+        entity == self.entity && self.rows.get(request) == Some(&id)
+    }
+
+    fn of_requests(&self, requests: &[u32]) -> Past<'a> {
+        let rows = requests.iter().map(|&request| self.rows[request as usize]).collect();
+        Past { rows, ..*self }
+    }
 }
 
 /// What all evaluations of one run share.
@@ -45,6 +59,18 @@ pub struct Run<'a> {
     pub ends: Ends<'a>,
     /// Of a trial of a tuner: what aggregates came to in others.
     pub kept: Option<&'a Aggregates>,
+    /// Of examples that a model is trained on: what they may not see.
+    pub past: Option<Past<'a>>,
+}
+
+/// Requests that are examples of a training, each about one row. They see what came strictly before their `now`,
+/// so that none reads its own outcome, nor what happened in the same instant.
+pub struct Past<'a> {
+    pub entity: EntityId,
+    /// The row of each request. It is visible whatever its time, as the viewer is.
+    pub rows: Vec<u32>,
+    /// Links in the order of time, which answer aggregates at any `now`.
+    pub running: &'a Running,
 }
 
 impl Run<'_> {
@@ -59,14 +85,26 @@ impl Run<'_> {
             return true;
         };
         let time = times.get(id as usize).copied().unwrap_or(NULL_INT);
-        time <= self.now[request]
+        time <= self.sees(request)
             || (entity == self.snapshot.schema().viewer && id == self.viewers[request])
+            || self.past.as_ref().is_some_and(|past| past.is_row(entity, id, request))
+    }
+
+    /// The last time of what a request sees: its `now`; strictly before it, if it is an example of a training.
+    #[inline]
+    pub fn sees(&self, request: usize) -> i64 {
+        self.now[request].saturating_sub(i64::from(self.past.is_some()))
+    }
+
+    /// Whether every request sees what has this time.
+    pub fn all_see(&self, time: i64) -> bool {
+        (0..self.requests()).all(|request| self.sees(request) >= time)
     }
 
     /// Whether every row of the entity is visible to every request.
     pub fn all_visible(&self, entity: EntityId) -> bool {
         let newest = self.snapshot.newest_row(entity);
-        newest.is_none_or(|newest| self.now.iter().all(|&now| newest <= now))
+        newest.is_none_or(|newest| self.all_see(newest))
     }
 
     /// The run of the requests at those places, perhaps with other viewers.
@@ -92,6 +130,27 @@ impl Run<'_> {
             memo: Memo::default(),
             ends: Ends::new(self.stop),
             kept: self.kept,
+            past: self.past.as_ref().map(|past| past.of_requests(requests)),
+        }
+    }
+
+    /// A run of one request that sees everything, as nobody.
+    pub fn of_everything(&self) -> Run<'_> {
+        Run {
+            now: vec![i64::MAX],
+            viewers: vec![NULL_CODE],
+            params: Vec::new(),
+            seeds: vec![0],
+            snapshot: self.snapshot,
+            texts: self.texts,
+            keys: self.keys,
+            sets: self.sets,
+            stop: self.stop,
+            members: Members::new(self.stop),
+            memo: Memo::default(),
+            ends: Ends::new(self.stop),
+            kept: None,
+            past: None,
         }
     }
 

@@ -136,7 +136,7 @@ impl<'a> Conditions<'a> {
     /// Whether nothing that the search or a fixed condition reads is later than the request.
     fn sees_all(&self, request: usize) -> bool {
         let run = self.run;
-        let now = run.now[request];
+        let now = run.sees(request);
         let sees = |entity| run.snapshot.newest_row(entity).is_none_or(|t| t <= now);
         let mut all = sees(self.to);
         for condition in &self.fixed {

@@ -97,7 +97,7 @@ impl<'r, 'a> Reach<'r, 'a> {
         let members = (!self.sets.is_empty()).then(|| self.sets.of(exec.run, request));
         let limit = usize::try_from(self.limits[request]).unwrap_or(usize::MAX);
         let before = found.ids.len();
-        let now = exec.run.now[request];
+        let now = exec.run.sees(request);
         let to = self.walk.edge.to;
         let stored_weight = adjacency.weight.filter(|_| self.walk.weight.is_none());
         let seen = |place: usize| {

@@ -19,7 +19,7 @@ impl<'a> Reach<'_, 'a> {
     pub(super) fn straight(&self) -> Option<Straight<'_, 'a>> {
         let (walk, run) = (self.walk, self.exec.run);
         let adjacency = self.adjacency?;
-        let all_visible = run.now.iter().all(|&now| now >= adjacency.latest);
+        let all_visible = run.all_see(adjacency.latest);
         if !all_visible || !self.sets.is_empty() || walk.edge.is_one_to_many() {
             return None;
         }

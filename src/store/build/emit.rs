@@ -136,7 +136,14 @@ impl Emit<'_> {
             name: config.key.clone(),
             ty: Type::Id(EntityId(id as u16)),
             stats: Stats::default(),
+            fixed: true,
         };
+        let is_fixed = |name: &str| {
+            let told = config.table.as_ref().and_then(|table| table.column(name));
+            told.is_some_and(|column| column.fixed)
+        };
+        let column =
+            |column: &Column| schema::Column { fixed: is_fixed(&column.name), ..described(column) };
         let position = |name: &str| entity.position(name).map_or(0, |p| p + 1);
         let reference = |r: &config::Reference| schema::Reference {
             name: r.name.clone(),
@@ -149,7 +156,7 @@ impl Emit<'_> {
             key: config.key.clone(),
             key_type,
             rows: entity.rows() as u32,
-            columns: std::iter::once(key).chain(entity.columns.iter().map(described)).collect(),
+            columns: std::iter::once(key).chain(entity.columns.iter().map(column)).collect(),
             references: config.references.iter().map(reference).collect(),
             time: config.time.as_deref().map(position),
         }
@@ -247,6 +254,7 @@ fn described(column: &Column) -> schema::Column {
         name: column.name.clone(),
         ty: column.ty.clone(),
         stats: stats::of(&column.values),
+        fixed: false,
     }
 }
 

@@ -1,0 +1,138 @@
+//! Hashes of declarations. They are made of texts, not of the numbers that stand for names and strings in a snapshot,
+//! so that a version still fits its declaration when the data has changed.
+
+use super::described::{Examples, Ids, Inputs, Target, Trained};
+use crate::catalog::schema::Schema;
+use crate::expr::ir::{EdgeExpr, EdgeKind, Expr, Kind};
+use crate::expr::show::show;
+use crate::expr::texts::{Keys, Texts};
+use crate::store::Snapshot;
+use crate::types::EntityId;
+use std::fmt::Write;
+use xxhash_rust::xxh3::xxh3_128;
+
+/// The hash of a declaration with all that it reads, and that of its inputs.
+pub(super) fn hashes(snapshot: &Snapshot, texts: &Texts, of: &Trained) -> (String, String) {
+    let keys = Keys::new(snapshot);
+    let columns = of.inputs.context.iter().map(|context| context.name.clone()).collect();
+    let words = Words { schema: snapshot.schema(), texts, keys: &keys, columns };
+    let inputs = words.inputs(&of.inputs);
+    let hash = |text: &str| format!("{:032x}", xxh3_128(text.as_bytes()));
+    (hash(&words.declaration(of, &inputs)), hash(&inputs))
+}
+
+/// What expressions are written with.
+struct Words<'a> {
+    schema: &'a Schema,
+    texts: &'a Texts<'a>,
+    keys: &'a Keys<'a>,
+    /// Of the context, which expressions read as bound columns.
+    columns: Vec<String>,
+}
+
+impl Words<'_> {
+    fn declaration(&self, of: &Trained, inputs: &str) -> String {
+        let mut text = String::new();
+        let Examples { edge, negatives, most, slices, latest_upstream } = &of.examples;
+        let entity = self.entity(of.entity);
+        let _ = writeln!(text, "{} on {entity}: {:?}", of.kind.name(), of.kind);
+        let _ = writeln!(text, "examples {}", self.edge(edge));
+        let _ = writeln!(text, "{negatives:?} {most} {slices} {latest_upstream}");
+        let _ = writeln!(text, "labels {} {}", of.label_window, of.allow_rare);
+        let _ = writeln!(text, "{:?} seed {}", of.parts, of.seed);
+        for head in &of.heads {
+            let target = match &head.target {
+                Target::Edge { edge, via } => {
+                    let via = via.map(|c| &*self.schema.entity(of.entity).columns[c].name);
+                    format!("{} via {via:?}", self.edge(edge))
+                }
+                Target::Condition(e) => self.expr(e),
+                Target::Value(e) => format!("value {}", self.expr(e)),
+                Target::Soft(e) => format!("soft {}", self.expr(e)),
+                Target::Positives => "positives".to_owned(),
+            };
+            let _ = writeln!(text, "head {} {:?}: {target}", head.name, head.weight);
+        }
+        text + inputs
+    }
+
+    fn inputs(&self, of: &Inputs) -> String {
+        let mut text = String::new();
+        for dense in &of.dense {
+            let (name, ty) = (&dense.name, self.schema.type_name(&dense.expr.ty));
+            let expr = self.expr(&dense.expr);
+            let _ = writeln!(text, "dense {name}: {ty} {:?} = {expr}", dense.missing);
+        }
+        for sparse in &of.sparse {
+            let ids = match &sparse.ids {
+                Ids::Value(e) => format!("{} = {}", self.schema.type_name(&e.ty), self.expr(e)),
+                Ids::Hashed(e, n) => format!("hashed {n} = {}", self.expr(e)),
+                Ids::History(edge, n) => format!("history {n} = {}", self.edge(edge)),
+            };
+            let _ = writeln!(text, "sparse {}: {ids}", sparse.name);
+        }
+        for (name, expr) in &of.vectors {
+            let ty = self.schema.type_name(&expr.ty);
+            let _ = writeln!(text, "vectors {name}: {ty} = {}", self.expr(expr));
+        }
+        for context in &of.context {
+            let ty = self.schema.type_name(&context.ty);
+            let _ = writeln!(text, "context {}: {ty} = {}", context.name, self.expr(&context.expr));
+        }
+        for shown in &of.shown {
+            let (expr, served) = (self.expr(&shown.expr), &shown.served);
+            let _ = writeln!(text, "shown {}: {served:?} = {expr}", shown.name);
+        }
+        let weight = of.weight.as_ref().map(|weight| self.expr(weight));
+        let _ = writeln!(
+            text,
+            "{weight:?} {:?} {:?} {} {:?} {:?} {:?}",
+            of.weight_clip, of.normalise, of.min_count, of.id_dropout, of.id_dim, of.id_decay
+        );
+        text
+    }
+
+    fn entity(&self, entity: EntityId) -> &str {
+        &self.schema.entity(entity).name
+    }
+
+    /// An expression, and the edges that it names as what they are made of.
+    fn expr(&self, expr: &Expr) -> String {
+        let mut text =
+            show(expr, self.schema).with(self.texts, self.keys, &self.columns).to_string();
+        expr.walk(&mut |part| {
+            if let Kind::OverLinks(over) = &part.kind {
+                let _ = write!(text, "; {} is {}", over.edge.name, self.edge(&over.edge));
+            }
+        });
+        text
+    }
+
+    fn edge(&self, edge: &EdgeExpr) -> String {
+        let columns = || edge.columns.iter().map(|(name, _)| &**name).collect::<Vec<_>>();
+        match &edge.kind {
+            EdgeKind::Table { edge: id, reverse } => {
+                let name = &self.schema.edge(*id).name;
+                format!("{}{name}{:?}", if *reverse { "~" } else { "" }, columns())
+            }
+            EdgeKind::Reference { entity, reference, reverse } => {
+                let table = self.schema.entity(*entity);
+                let name = &table.references[*reference as usize].name;
+                format!("{}{}.{name}", if *reverse { "~" } else { "" }, table.name)
+            }
+            EdgeKind::Filter { inner, keep } => {
+                format!("({} where {})", self.edge(inner), self.expr(keep))
+            }
+            EdgeKind::Weight { inner, weight } => {
+                format!("({} weight {})", self.edge(inner), self.expr(weight))
+            }
+            EdgeKind::Union { branches, .. } => {
+                let branches: Vec<String> = branches.iter().map(|b| self.edge(b)).collect();
+                format!("({})", branches.join(" | "))
+            }
+            EdgeKind::Chain { first, second, carries_second } => {
+                format!("({} then {} {carries_second})", self.edge(first), self.edge(second))
+            }
+        }
+    }
+}

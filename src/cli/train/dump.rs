@@ -1,0 +1,120 @@
+//! The training table of a model as a Parquet file.
+
+use super::tables::{Failed, shown};
+use crate::catalog::schema::{KeyType, Schema};
+use crate::check::Trained;
+use crate::cli::out::{self, Place};
+use crate::cli::{Failure, progress};
+use crate::engine::Engine;
+use crate::train::examples::{Alarm, Table, TableError, alarms};
+use crate::types::{Key, Type, Value};
+use crate::wire::{Encoder, FlatColumn, Format, Packing, Sink};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Rows that are encoded together.
+const ROWS: usize = 8_192;
+
+/// Writes the table of a model into a folder, which is made if it is missing, and says what it found.
+pub(super) fn dump(
+    engine: &Engine,
+    model: &Arc<Trained>,
+    folder: &Path,
+    until: i64,
+) -> Result<(), Failed> {
+    let table = Table::new(engine, model, until).map_err(Failed::Train)?;
+    let entity = &engine.schema().entity(model.entity).name;
+    let path = folder.join(format!("{entity}.{}.parquet", model.name));
+    write(engine.schema(), &table, folder, &path)?;
+    out::say(format_args!("{}: {} examples before {}", path.display(), table.len(), shown(until)));
+    for line in notes(&table).map_err(Failed::Train)? {
+        out::say(format_args!("{}: {line}", model.name));
+    }
+    Ok(())
+}
+
+fn write(schema: &Schema, table: &Table, folder: &Path, path: &Path) -> Result<(), Failed> {
+    let unwritable = |e| Failure::Usage(format!("--dump {}: {e}", folder.display()));
+    std::fs::create_dir_all(folder).map_err(unwritable)?;
+    let encoder = Encoder::of_table(Format::Parquet, columns(schema, table));
+    let (sink, pending) = Place::File(path.to_owned()).open(Packing::Plain)?;
+    let bar = progress::on_terminal();
+    let mut writer = encoder.writer(sink).map_err(|e| pending.failed(&e))?;
+    for number in 0..table.blocks() {
+        let block = table.block(number, 0).map_err(Failed::Train)?;
+        for rows in block.values().chunks(ROWS) {
+            let rows: Vec<Vec<Value>> =
+                rows.iter().map(|row| row.iter().map(plain).collect()).collect();
+            let written = encoder.encode_rows(&rows).and_then(|rows| writer.write(rows));
+            written.map_err(|e| pending.failed(&e))?;
+        }
+        bar.report(&table.model().name, (number + 1) as u64, table.blocks() as u64);
+    }
+    progress::clear();
+    pending.finish(writer.finish().and_then(Sink::finish))?;
+    Ok(())
+}
+
+/// The columns of the file: names that are taken get a `_` behind them.
+fn columns(schema: &Schema, table: &Table) -> Vec<FlatColumn> {
+    let mut columns: Vec<FlatColumn> = Vec::new();
+    for (mut name, ty) in table.header() {
+        while columns.iter().any(|column| column.name == name) {
+            name.push('_');
+        }
+        columns.push(FlatColumn { name, ty: type_of(schema, ty) });
+    }
+    columns
+}
+
+/// Keys are ints or strings.
+fn type_of(schema: &Schema, ty: Type) -> Type {
+    match ty {
+        Type::Id(entity) => match schema.entity(entity).key_type {
+            KeyType::Int => Type::Int,
+            KeyType::String => Type::String,
+        },
+        Type::List(item) => Type::List(Box::new(type_of(schema, *item))),
+        other => other,
+    }
+}
+
+fn plain(value: &Value) -> Value {
+    match value {
+        Value::Id(Key::Int(key)) => Value::Int(*key),
+        Value::Id(Key::Str(key)) => Value::Str(key.clone()),
+        Value::List(items) => Value::List(items.iter().map(plain).collect()),
+        other => other.clone(),
+    }
+}
+
+/// What is left out, what is slow, what is suspicious.
+fn notes(table: &Table) -> Result<Vec<String>, TableError> {
+    let mut notes = Vec::new();
+    if table.untimed() > 0 {
+        notes.push(format!("{} links without a time are no examples", table.untimed()));
+    }
+    if table.left_out() > 0 {
+        notes.push(format!("{} older links are left out (`max_examples`)", table.left_out()));
+    }
+    for (feature, share) in table.scans() {
+        let share = share * 100.0;
+        notes.push(format!("`{feature}` looks at links one by one: {share:.0} % of the time"));
+    }
+    notes.extend(alarms(table)?.iter().map(warning));
+    Ok(notes)
+}
+
+fn warning(alarm: &Alarm) -> String {
+    let Alarm { feature, head, auc, fades } = alarm;
+    match fades {
+        Some((old, new)) => format!(
+            "warning: `{feature}` alone predicts `{head}` with an AUC of {old:.3} in the oldest examples and {new:.3} in \
+             the test part\nhelp: a counter that was stored knows what came after: count links instead"
+        ),
+        None => format!(
+            "warning: `{feature}` alone predicts `{head}` with an AUC of {auc:.3}\nhelp: it may be made of the label, or \
+             have changed since: leave it out, or say why it is known before"
+        ),
+    }
+}
