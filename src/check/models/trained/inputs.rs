@@ -164,12 +164,9 @@ impl<'a> Checker<'a> {
 
     /// What stands for nulls of each dense input.
     fn missing(&mut self, given: &Given<'a>, named: &[Named<'a>]) -> Option<Vec<Missing>> {
-        let fields = match given.get("missing") {
-            Some(ast::Expr { kind: ExprKind::Record(fields), .. }) => fields,
-            _ => {
-                let all = self.word(given, "missing", &MISSING)?;
-                return Some(vec![all; named.len()]);
-            }
+        let Some(ast::Expr { kind: ExprKind::Record(fields), .. }) = given.get("missing") else {
+            let all = self.word(given, "missing", &MISSING)?;
+            return Some(vec![all; named.len()]);
         };
         let mut all = vec![Missing::Indicator; named.len()];
         for (name, value) in fields {
