@@ -25,6 +25,7 @@
 //! | `svd` | the randomised singular value decomposition |
 //! | `shuffle` | orders of many numbers that nobody has to store |
 //! | `dense`, `cholesky`, `eigen` | linear algebra of small dense matrices |
+//! | [`net`] | linear models and networks, over tables of examples |
 
 mod als;
 mod cholesky;
@@ -36,6 +37,7 @@ mod gf_cf;
 mod item_knn;
 mod lists;
 mod matrix;
+pub mod net;
 mod product;
 mod rp3_beta;
 mod shuffle;
