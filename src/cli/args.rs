@@ -1,6 +1,7 @@
 //! Numbers on the command line: each has a range, and a message that names it; options that several commands have.
 
 use super::Failure;
+use super::out::Place;
 use crate::ops::Limits;
 use clap::Args;
 use std::fmt::Display;
@@ -38,13 +39,15 @@ impl LimitArgs {
     }
 }
 
-/// The format that is asked for, or that the extension of the output says, else the first that is known.
+/// The format that is asked for, or that the extension of the output file says, else the first that is known, which
+/// devices and pipes get too.
 pub fn format_of<F: Copy>(
     asked: Option<F>,
     output: Option<&Path>,
     known: &[(F, &str)],
 ) -> Result<F, Failure> {
-    let Some(path) = output.filter(|_| asked.is_none()) else {
+    let is_file = |path: &&Path| Place::of(Some(path)).file().is_some();
+    let Some(path) = output.filter(|path| asked.is_none() && is_file(path)) else {
         return Ok(asked.unwrap_or(known[0].0));
     };
     let extension = path.extension().and_then(|extension| extension.to_str());
@@ -113,6 +116,21 @@ pub fn bytes(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn formats_are_those_of_files() {
+        let format = |asked, path: &str| {
+            format_of(asked, Some(Path::new(path)), &[('t', "txt"), ('h', "html")]).ok()
+        };
+        assert_eq!(format(None, "a.html"), Some('h'));
+        assert_eq!(format(None, "a.xls"), None);
+        assert_eq!(format(Some('h'), "a.xls"), Some('h'));
+        assert_eq!(format(None, "-"), Some('t'));
+        if cfg!(unix) {
+            assert_eq!(format(None, "/dev/null"), Some('t'));
+            assert_eq!(format(Some('h'), "/dev/null"), Some('h'));
+        }
+    }
 
     #[test]
     fn sizes() {

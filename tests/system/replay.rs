@@ -502,6 +502,11 @@ fn the_command() {
     assert!(head.starts_with("user,t,program,truth,length,hit@5,hit@10"), "{head}");
     assert_eq!(each.lines().count() as u64, 1 + 2 * report["requests"].as_u64().unwrap());
 
+    if cfg!(unix) {
+        let out = run(&["-o", "/dev/null"]);
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    }
+
     for (args, expected) in [
         (&["--k", "0"][..], "--k 0"),
         (&["--horizon", "soon"], "expected a duration above 0"),

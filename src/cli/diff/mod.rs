@@ -87,7 +87,7 @@ struct Found {
 
 pub fn diff(project: &Project, args: &DiffArgs) -> Result<(), Failure> {
     one_reader(args)?;
-    let format = format(args)?;
+    let format = format_of(args.format, args.output.as_deref(), &Format::KNOWN)?;
     let place = Place::of(args.output.as_deref());
     let (mut old, mut new) = (read(&args.old, args)?, read(&args.new, args)?);
     let engine = project.open(Some(anchor(args)))?;
@@ -156,12 +156,6 @@ fn queries(args: &DiffArgs) -> Result<[Option<&str>; 2], Failure> {
             Err(Failure::Usage(message.to_owned()))
         }
     }
-}
-
-/// The format that is asked for, or that the extension of the output says; devices, and `-`, get a table.
-fn format(args: &DiffArgs) -> Result<Format, Failure> {
-    let is_file = |path: &&Path| Place::of(Some(path)).file().is_some();
-    format_of(args.format, args.output.as_deref().filter(is_file), &Format::KNOWN)
 }
 
 /// Requests of the old program, and the same ones of the new.
