@@ -125,9 +125,17 @@ pub struct Edge {
     /// Whether it was learnt: then its name is that of a version, `similar@3`, and no table has it.
     #[serde(skip)]
     pub learned: bool,
+    /// Of one that was learnt, what it was learnt as: the name and the hash of the declaration.
+    #[serde(skip)]
+    pub declared: Option<String>,
 }
 
 impl Edge {
+    /// What declarations call it that read it: versions of one declaration are the same to them.
+    pub fn meaning(&self) -> &str {
+        self.declared.as_deref().unwrap_or(&self.name)
+    }
+
     /// How many links go from each row; with `reverse`, to each row.
     pub fn degrees(&self, reverse: bool) -> &Degrees {
         if reverse { &self.in_degrees } else { &self.out_degrees }
@@ -190,6 +198,12 @@ pub struct Embedding {
     /// What was learnt from data, and how it is searched: then the name is that of a version, `ig2vec@3`.
     #[serde(skip)]
     pub learned: Option<Learned>,
+    /// The number of the embedding with the vectors of what stands around its entities, if it has learnt both.
+    #[serde(skip)]
+    pub output: Option<u32>,
+    /// Of one that was learnt, what it was learnt as: the name and the hash of the declaration.
+    #[serde(skip)]
+    pub declared: Option<String>,
 }
 
 /// How a learned embedding is searched.
@@ -262,6 +276,12 @@ impl Schema {
     /// The edges that are tables of the catalog.
     pub fn tables(&self) -> impl Iterator<Item = &Edge> {
         self.edges.iter().filter(|edge| !edge.learned)
+    }
+
+    /// The text of an expression with versions of embeddings called what declarations call them.
+    pub fn meaning(&self, text: String) -> String {
+        let learned = self.embeddings.iter().filter_map(|e| Some((&e.name, e.declared.as_ref()?)));
+        learned.fold(text, |text, (name, declared)| text.replace(name.as_str(), declared))
     }
 
     /// The embeddings that programs can name: those that were learnt have names of versions.

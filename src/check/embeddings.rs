@@ -121,14 +121,15 @@ impl<'a> Checker<'a> {
 
     /// An embedding that would have to be made of data.
     fn unsupported_space(&mut self, callee: &Name) {
-        const KINDS: [&str; 6] = ["skipgram", "als", "two_tower", "tfidf", "normalized", "file"];
+        const KINDS: [&str; 5] = ["als", "two_tower", "tfidf", "normalized", "file"];
         let kind = &callee.text;
         let (code, message) = match KINDS.contains(&kind.as_str()) {
             true => (code::E0509, format!("this version does not support `{kind}(...)`")),
             false => (code::E0206, format!("unknown kind of embedding `{kind}`")),
         };
-        let help = "declare existing vectors in the catalog: `[embedding.NAME]` with \
-                    `entity` and `file = \"vectors.npy\"`; an alias is `embedding default on media = NAME`";
+        let help = "it learns `skipgram(sequence=...)`; declare existing vectors in the catalog: \
+                    `[embedding.NAME]` with `entity` and `file = \"vectors.npy\"`; \
+                    an alias is `embedding default on media = NAME`";
         self.report(Diagnostic::new(code, callee.span, message).help(help));
     }
 

@@ -82,6 +82,12 @@ pub fn declarations(
     checker.trains = true;
     checker.begin();
     checker.all_the_rest();
+    let models = std::mem::take(&mut checker.trained);
+    for model in &models {
+        if !checker.declared.iter().any(|known| known.span == model.span) {
+            checker.declared.push(Declaration::of_model(model));
+        }
+    }
     (checker.declared, checker.sink)
 }
 

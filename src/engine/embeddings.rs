@@ -40,6 +40,8 @@ pub fn add(
             storage: Storage::F32,
             missing: vectors.iter().map(|v| v.missing).collect(),
             learned: None,
+            output: None,
+            declared: None,
         };
         snapshot.add_embedding(added, vectors);
     }

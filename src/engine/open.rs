@@ -1,7 +1,7 @@
 //! From a folder to an engine.
 
 use super::world::World;
-use super::{Engine, Opened, embeddings};
+use super::{Engine, Opened, embeddings, predictors};
 use crate::check::{Declaration, is_model_kind};
 use crate::diag::Sink;
 use crate::expr::functions;
@@ -151,7 +151,15 @@ impl Builder {
         snapshot.attach(&store::room(path, options), role);
         for declared in assumed {
             let Declaration { kind, name, entities, hash, .. } = declared;
-            snapshot.assume(*kind, name, entities, hash, declared.space());
+            let (space, has_output) = (declared.space(), declared.has_output());
+            snapshot.assume(*kind, name, entities, hash, space, has_output);
+        }
+        let mut predictors = predictors::all(&snapshot);
+        for declared in assumed {
+            if let Some(model) = &declared.model {
+                let entity = &snapshot.schema().entity(model.entity).name;
+                predictors.push(predictors::assumed(entity, model));
+            }
         }
         let vectors = Vectors::open(&snapshot, &*options.progress)?;
         let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
@@ -160,7 +168,7 @@ impl Builder {
             world: Arc::new(World {
                 snapshot,
                 vectors,
-                vocabulary: Arc::new(Vocabulary::with(registry.clone())),
+                vocabulary: Arc::new(Vocabulary::with(registry.clone()).predicting(predictors)),
             }),
             library: Arc::new(library),
             opened: Arc::new(self.opened),

@@ -14,6 +14,7 @@ pub struct Vocabulary {
     own: Vec<&'static Operator>,
     functions: Vec<&'static Function>,
     models: Vec<ModelKind>,
+    predictors: Vec<Predictor>,
 }
 
 /// A kind of model that is registered.
@@ -23,6 +24,27 @@ pub struct ModelKind {
     pub inputs: Vec<String>,
     /// Each as a function of the inputs.
     pub outputs: Vec<(Output, &'static Function)>,
+}
+
+/// A version of a trained model: its heads as functions of its inputs.
+#[derive(Clone)]
+pub struct Predictor {
+    /// The version: `final@3`.
+    pub label: String,
+    /// In the order of the declaration.
+    pub inputs: Vec<Input>,
+    pub heads: Vec<(Output, &'static Function)>,
+    /// Why it cannot be used, if it cannot.
+    pub wrong: Option<String>,
+}
+
+/// How a trained model takes an input.
+#[derive(Clone, Copy)]
+pub enum Input {
+    /// As a number.
+    Number,
+    /// By its place in a vocabulary, which the function gives.
+    Place(&'static Function),
 }
 
 impl Vocabulary {
@@ -44,7 +66,18 @@ impl Vocabulary {
             own: own.collect(),
             functions: functions.map(|(signature, own)| function(signature, own)).collect(),
             registry,
+            predictors: Vec::new(),
         }
+    }
+
+    /// With trained models.
+    pub fn predicting(self, predictors: Vec<Predictor>) -> Vocabulary {
+        Vocabulary { predictors, ..self }
+    }
+
+    /// The trained model of a version.
+    pub fn predictor(&self, label: &str) -> Option<&Predictor> {
+        self.predictors.iter().find(|predictor| predictor.label == label)
     }
 
     /// What is registered.

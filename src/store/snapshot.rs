@@ -3,7 +3,7 @@
 use super::layout::{
     AdjacencyLayout, Buf, ColumnLayout, HEADER, Header, Layout, Manifest, VectorLayout,
 };
-use super::learned::{Attached, LearnedEdge};
+use super::learned::{Attached, Found, LearnedEdge};
 use super::plain::{Plain, array};
 use super::vectors::{Vectors, hash_of};
 use super::view::{Adjacency, KeyView, VectorsView};
@@ -32,7 +32,7 @@ pub struct Snapshot {
     learned: Vec<LearnedEdge>,
     /// What was learnt, and what of it can be read.
     versions: Vec<Attached>,
-    /// A hash of the edges that were added.
+    /// A hash of it.
     learned_hash: u64,
     header: Header,
     /// `0, 1, 2, ...` up to the largest table: column 0 of every entity, made when asked for.
@@ -249,21 +249,25 @@ impl Snapshot {
 
     /// Notes what was learnt.
     pub fn set_versions(&mut self, versions: Vec<Attached>) {
+        let mut hash = Xxh3::new();
+        for Attached { manifest, found } in &versions {
+            let (kind, of) = (manifest.kind.word(), manifest.entities.join("+"));
+            let (label, weights) = (manifest.label(), &manifest.weights.xxh3);
+            let is_usable = !matches!(found, Found::Unusable(_));
+            hash.update(format!("{kind} {of} {label} {weights} {is_usable} ").as_bytes());
+        }
+        self.learned_hash = hash.digest();
         self.versions = versions;
     }
 
     /// Adds an edge that was learnt from it. The data stays the same, and so does the id.
-    pub fn add_edge(&mut self, described: schema::Edge, links: LearnedEdge, hash: &str) {
-        let contents = format!("{:016x} {} {hash}", self.learned_hash, described.name);
-        self.learned_hash = xxh3_64(contents.as_bytes());
+    pub fn add_edge(&mut self, described: schema::Edge, links: LearnedEdge) {
         self.manifest.schema.edges.push(described);
         self.learned.push(links);
     }
 
     /// Adds an embedding that was learnt from it. The data stays the same, and so does the id.
-    pub fn add_space(&mut self, described: Embedding, vectors: Vec<Vectors>, hash: &str) {
-        let contents = format!("{:016x} {} {hash}", self.learned_hash, described.name);
-        self.learned_hash = xxh3_64(contents.as_bytes());
+    pub fn add_space(&mut self, described: Embedding, vectors: Vec<Vectors>) {
         self.manifest.schema.embeddings.push(described);
         self.added.push(vectors);
     }

@@ -1,15 +1,14 @@
 //! Learned edges: from the declaration and the links to what is written.
 
 use super::TrainError;
-use super::run::{Job, Learned};
+use super::job::{Job, Learned, counts};
 use crate::check::Declaration;
-use crate::engine::{EveryLink, Wanted};
+use crate::engine::Wanted;
 use crate::learn::{
     self, CoOccurrence, Decay, Ease, Edges, GfCf, ItemKnn, Links, Norm, Rp3Beta, Size, Stopped,
     Watch,
 };
 use crate::ops::RunError;
-use crate::store::Progress;
 use crate::store::learned::{self, Tensor, Written};
 use std::collections::BTreeMap;
 
@@ -110,40 +109,23 @@ impl Learned for LearnedEdge {
     }
 
     fn counts(&self) -> BTreeMap<String, u64> {
-        let counts = [
-            ("links_seen", self.links_seen),
-            ("links", self.links),
-            ("entities", self.written.entities() as u64),
-        ];
-        counts.into_iter().map(|(name, n)| (name.to_owned(), n)).collect()
+        let entities = self.written.entities() as u64;
+        counts([("links_seen", self.links_seen), ("links", self.links), ("entities", entities)])
     }
 }
 
-/// What a training will hold in memory, before it begins: more links than there are cannot be learnt from.
-pub(super) fn bytes(job: &Job) -> u64 {
-    let schema = job.engine.schema();
-    let Some(edge) = job.declared.edge() else { return 0 };
-    let rows = |entity| schema.entity(entity).rows;
-    let most = crate::ops::bounds::links(schema, edge, u64::from(rows(edge.from)), u64::MAX);
-    let size = Size {
-        sources: rows(edge.from) as usize,
-        targets: rows(edge.to) as usize,
-        links: usize::try_from(most).unwrap_or(usize::MAX),
-    };
-    let own = most.saturating_mul(12) + 8 * size.sources as u64;
-    Learner::of(job.declared).bytes(&size).saturating_add(own)
+/// What a training will hold in memory.
+pub(super) fn bytes(declared: &Declaration, size: &Size) -> u64 {
+    Learner::of(declared).bytes(size)
 }
 
 pub(super) fn learn(job: &Job) -> Result<LearnedEdge, TrainError> {
     let declared = job.declared;
     let learner = Learner::of(declared);
-    let edge = declared.edge().expect("it is learnt from an edge");
-    fits(job)?;
-    let wanted = Wanted { weights: learner.reads_weights(), column: declared_column(declared) };
+    let edge = job.edge();
+    let wanted = Wanted { weights: learner.reads_weights(), column: basket(declared) };
     let links = job.engine.every_link(edge, job.until.saturating_sub(1), wanted, job.limits)?;
-    let seen = Seen { limits: &job.limits, progress: job.progress, name: &declared.name };
-    let targets = job.engine.schema().entity(edge.to).rows as usize;
-    let found = learner.learn(&given(&links, targets), &seen);
+    let found = learner.learn(&job.given(&links), &job.watch());
     let edges = found.map_err(|Stopped| TrainError::Run(RunError::Stopped))?;
     let by_row =
         learned::Links { offsets: &edges.offsets, ends: &edges.ends, weights: &edges.weights };
@@ -154,52 +136,10 @@ pub(super) fn learn(job: &Job) -> Result<LearnedEdge, TrainError> {
     })
 }
 
-fn declared_column(declared: &Declaration) -> Option<usize> {
+/// The column that tells the lists of a source apart.
+fn basket(declared: &Declaration) -> Option<usize> {
     match declared.learner {
         "co_occurrence" => declared.column("basket"),
         _ => None,
-    }
-}
-
-fn given(links: &EveryLink, targets: usize) -> Links<'_> {
-    Links {
-        offsets: &links.offsets,
-        ends: &links.ends,
-        targets,
-        weights: links.weights.as_deref(),
-        times: links.times.as_deref(),
-        baskets: links.groups.as_deref(),
-    }
-}
-
-/// Fails before the training where it would hold more than it may.
-fn fits(job: &Job) -> Result<(), TrainError> {
-    let needs = bytes(job);
-    match job.limits.max_memory {
-        Some(most) if needs > most => {
-            let mb = |bytes: u64| bytes.div_ceil(1_000_000);
-            let message = format!(
-                "training `{}` takes up to {} MB, and {} MB are allowed",
-                job.declared.name,
-                mb(needs),
-                mb(most)
-            );
-            Err(TrainError::Memory(message))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Tells of the progress, and ends the training when it is due.
-struct Seen<'a> {
-    limits: &'a crate::ops::Limits,
-    progress: &'a dyn Progress,
-    name: &'a str,
-}
-
-impl Watch for Seen<'_> {
-    fn go_on(&self, stage: &'static str, done: u64, of: u64) -> bool {
-        self.progress.report(&format!("{}: {stage}", self.name), done, of);
-        !self.limits.stop.is_due()
     }
 }

@@ -20,8 +20,12 @@
 
 mod edges;
 pub mod examples;
+mod job;
+mod models;
 mod run;
+mod spaces;
 mod state;
+mod upstream;
 
 pub use crate::store::learned::{Kind, Manifest, Role};
 pub use state::State;
@@ -92,6 +96,8 @@ pub struct Item {
     pub state: State,
     /// What came of it.
     pub outcome: Outcome,
+    /// What is doubtful about the new version, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// What became of a declaration.
@@ -126,6 +132,8 @@ pub enum TrainError {
     Data(DataError),
     /// It would take more memory than it may.
     Memory(String),
+    /// A model cannot be trained: why.
+    Model(String),
     /// A limit was hit, or the training was stopped.
     Run(RunError),
 }
@@ -141,7 +149,7 @@ impl fmt::Display for TrainError {
                 write!(f, "nothing to learn is called `{name}`: there are {}", known.join(", "))
             }
             TrainError::Data(error) => error.fmt(f),
-            TrainError::Memory(message) => f.write_str(message),
+            TrainError::Memory(message) | TrainError::Model(message) => f.write_str(message),
             TrainError::Run(error) => error.fmt(f),
         }
     }

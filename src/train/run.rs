@@ -1,34 +1,16 @@
 //! One training: what is due, in order, each committed before the next begins.
 
-use super::edges;
+use super::job::{Job, Learned};
 use super::state::State;
-use super::{Item, Outcome, Train, TrainError, TrainReport};
+use super::{
+    Item, Outcome, Train, TrainError, TrainReport, edges, examples, models, spaces, upstream,
+};
 use crate::check::Declaration;
 use crate::engine::{Engine, Unit};
-use crate::ops::{Limits, RunError};
-use crate::store::Progress;
-use crate::store::learned::{Manifest, Role, Tensor, Trainer, Weights};
-use std::collections::BTreeMap;
+use crate::ops::RunError;
+use crate::store::learned::{Kind, Manifest, Role, Trainer, Weights};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
-
-/// What was learnt, as it is written.
-pub(super) trait Learned {
-    fn tensors(&self) -> Vec<Tensor<'_>>;
-
-    /// What was counted.
-    fn counts(&self) -> BTreeMap<String, u64>;
-}
-
-/// What a learner needs.
-pub(super) struct Job<'a> {
-    pub engine: &'a Engine,
-    pub declared: &'a Declaration,
-    /// Links before this time are seen.
-    pub until: i64,
-    pub limits: Limits,
-    pub progress: &'a dyn Progress,
-}
 
 impl Engine {
     /// Trains what the files of a unit declare, as far as it is stale. Versions of before stay; a declaration that fails
@@ -48,22 +30,20 @@ impl Engine {
         let mut engine = self.clone();
         loop {
             let declared = engine.declarations(unit)?;
-            let is_new =
-                |d: &&Declaration| !known.contains(&(d.kind, d.name.clone(), d.hash.clone()));
+            let is_new = |d: &&Declaration| !known.contains(&of(d));
             let due: Vec<&Declaration> = declared.iter().filter(is_new).collect();
-            let first = report.items.len();
-            for declared in &due {
-                if how.only.is_empty() || how.only.contains(&declared.name) {
-                    report.items.push(engine.item(declared, how, trainer.as_ref())?);
-                }
+            let Some(next) = first(&engine, &due) else { break };
+            known.push(of(next));
+            if !how.only.is_empty() && !how.only.contains(&next.name) {
+                continue;
             }
-            known.extend(due.iter().map(|d| (d.kind, d.name.clone(), d.hash.clone())));
-            let is_trained = |item: &Item| matches!(item.outcome, Outcome::Trained(_));
-            if !report.items[first..].iter().any(is_trained) {
-                break;
+            let item = engine.item(next, how, trainer.as_ref())?;
+            let is_trained = matches!(item.outcome, Outcome::Trained(_));
+            report.items.push(item);
+            if is_trained {
+                // what is learnt from it reads the new version
+                engine = engine.reload()?;
             }
-            // what is learnt from what was learnt just now can be read only with it
-            engine = engine.reload()?;
         }
         let names = known.into_iter().map(|(_, name, _)| name);
         match all_known(&how.only, names.collect()) {
@@ -79,14 +59,18 @@ impl Engine {
         trainer: Option<&Trainer>,
     ) -> Result<Item, TrainError> {
         let state = State::of(self, declared, how.until);
-        let until = how.until.unwrap_or_else(|| self.cut_off());
+        let until = how.until.unwrap_or_else(|| examples::until(self));
         let (limits, progress) = (how.limits, &*how.progress);
         let job = Job { engine: self, declared, until, limits, progress };
+        let mut notes = Vec::new();
         let outcome = match (&state, trainer) {
             (State::Fresh(version), _) if !how.again => Outcome::Kept(version.clone()),
-            (_, None) => Outcome::Due { bytes: edges::bytes(&job) },
+            (_, None) => Outcome::Due { bytes: bytes(&job) },
             (_, Some(trainer)) => match trained(&job, trainer, how.until.is_some()) {
-                Ok(manifest) => Outcome::Trained(Arc::new(manifest)),
+                Ok((manifest, found)) => {
+                    notes = found;
+                    Outcome::Trained(Arc::new(manifest))
+                }
                 Err(TrainError::Run(error @ (RunError::Stopped | RunError::Limit(_)))) => {
                     return Err(TrainError::Run(error));
                 }
@@ -101,16 +85,25 @@ impl Engine {
             declaration: declared.text.clone(),
             state,
             outcome,
+            notes,
         })
     }
+}
 
-    /// Links before this time are seen: all that there are, but for those after the catalog's `now`.
-    fn cut_off(&self) -> i64 {
-        match self.snapshot().newest_link() {
-            Some(newest) => self.now().min(newest.saturating_add(1)),
-            None => self.now(),
-        }
-    }
+/// What tells declarations apart.
+fn of(declared: &Declaration) -> (Kind, String, String) {
+    (declared.kind, declared.name.clone(), declared.hash.clone())
+}
+
+/// The first that reads none of the others.
+fn first<'d>(engine: &Engine, due: &[&'d Declaration]) -> Option<&'d Declaration> {
+    let is_read = |label: &str| {
+        let (name, _) = label.rsplit_once('@').unwrap_or((label, ""));
+        due.iter().any(|other| format!("{} {}", other.kind.word(), other.name) == name)
+    };
+    let reads_none =
+        |d: &&&Declaration| !upstream::of(engine.schema(), d).iter().any(|label| is_read(label));
+    due.iter().find(reads_none).or(due.first()).copied()
 }
 
 /// The first name that nothing has.
@@ -119,9 +112,35 @@ fn all_known(only: &[String], known: Vec<String>) -> Option<TrainError> {
     Some(TrainError::Unknown { name, known })
 }
 
-fn trained(job: &Job, trainer: &Trainer, is_past: bool) -> Result<Manifest, TrainError> {
+/// What a training will hold in memory, the links that it is learnt from among it.
+fn bytes(job: &Job) -> u64 {
+    let size = job.size();
+    let learner = match (&job.declared.model, job.declared.kind) {
+        (Some(model), _) => return models::bytes(model, size.links as u64),
+        (None, Kind::Embedding) => spaces::bytes(job.declared, &size),
+        (None, Kind::Edge | Kind::Model) => edges::bytes(job.declared, &size),
+    };
+    let links = (size.links as u64).saturating_mul(12) + 8 * size.sources as u64;
+    learner.saturating_add(links)
+}
+
+fn learn(job: &Job) -> Result<Box<dyn Learned>, TrainError> {
+    Ok(match (&job.declared.model, job.declared.kind) {
+        (Some(model), _) => Box::new(models::learn(job, model)?),
+        (None, Kind::Embedding) => Box::new(spaces::learn(job)?),
+        (None, Kind::Edge | Kind::Model) => Box::new(edges::learn(job)?),
+    })
+}
+
+/// The new version, and what is doubtful about it.
+fn trained(
+    job: &Job,
+    trainer: &Trainer,
+    is_past: bool,
+) -> Result<(Manifest, Vec<String>), TrainError> {
     let started = Instant::now();
-    let learned = edges::learn(job)?;
+    job.fits(bytes(job))?;
+    let learned = learn(job)?;
     let (engine, declared) = (job.engine, job.declared);
     let entities = declared.entities.iter().map(|e| engine.schema().entity(*e).name.clone());
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -139,13 +158,14 @@ fn trained(job: &Job, trainer: &Trainer, is_past: bool) -> Result<Manifest, Trai
         declaration_hash: declared.hash.clone(),
         snapshot: engine.snapshot().id().to_owned(),
         until: job.until,
-        seed: declared.whole("seed").unwrap_or_default(),
-        upstream: Vec::new(),
+        seed: declared.seed(),
+        feature_hash: declared.model.as_ref().map(|model| model.feature_hash.clone()),
+        upstream: upstream::of(engine.schema(), declared),
         counts: learned.counts(),
-        metrics: BTreeMap::new(),
+        metrics: learned.metrics(),
         trained: since_1970.as_micros() as i64,
         seconds: started.elapsed().as_secs_f64(),
         weights: Weights::default(),
     };
-    Ok(trainer.commit(manifest, &learned.tensors())?)
+    Ok((trainer.commit(manifest, &learned.tensors())?, learned.notes()))
 }

@@ -1,5 +1,6 @@
 //! Whether a declaration has a version, and whether that is up to date.
 
+use super::upstream;
 use crate::check::Declaration;
 use crate::engine::Engine;
 use crate::store::learned::Manifest;
@@ -14,6 +15,8 @@ pub enum State {
     Changed(Arc<Manifest>),
     /// The newest version was made of other data, or up to another time.
     Stale(Arc<Manifest>),
+    /// The newest version was made with versions of others that are no longer the newest.
+    Behind(Arc<Manifest>),
     /// The newest version is what would be trained now.
     Fresh(Arc<Manifest>),
 }
@@ -31,7 +34,10 @@ impl State {
         let own = named.iter().filter(|m| m.declaration_hash == declared.hash);
         match own.max_by_key(|m| m.n) {
             Some(m) if m.snapshot == snapshot.id() && until.is_none_or(|t| t == m.until) => {
-                State::Fresh(Arc::clone(m))
+                match m.upstream == upstream::of(engine.schema(), declared) {
+                    true => State::Fresh(Arc::clone(m)),
+                    false => State::Behind(Arc::clone(m)),
+                }
             }
             Some(m) => State::Stale(Arc::clone(m)),
             None => match named.iter().max_by_key(|m| m.n) {
@@ -45,7 +51,7 @@ impl State {
     pub fn version(&self) -> Option<&Arc<Manifest>> {
         match self {
             State::Untrained => None,
-            State::Changed(m) | State::Stale(m) | State::Fresh(m) => Some(m),
+            State::Changed(m) | State::Stale(m) | State::Behind(m) | State::Fresh(m) => Some(m),
         }
     }
 
@@ -55,6 +61,7 @@ impl State {
             State::Untrained => Some("not trained"),
             State::Changed(_) => Some("the declaration has changed"),
             State::Stale(_) => Some("the data has changed"),
+            State::Behind(_) => Some("what it is learned from is newer"),
             State::Fresh(_) => None,
         }
     }

@@ -14,6 +14,7 @@ mod imports;
 mod init;
 mod logs;
 mod messy;
+mod models;
 mod order;
 mod output;
 mod random;

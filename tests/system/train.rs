@@ -497,6 +497,17 @@ fn edges_are_learnt_from_learned_edges_in_one_go() {
     let names: Vec<&str> =
         report["items"].as_array().unwrap().iter().map(|i| i["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["similar", "second"]);
+    // another version of the first is what the second is declared with, and newer than what it was learnt from
+    trained(world.path(), &["--only", "similar", "--again"]);
+    let report = trained(world.path(), &["--dry-run"]);
+    let stale: Vec<&Json> =
+        report["items"].as_array().unwrap().iter().map(|i| &i["stale"]).collect();
+    assert_eq!(stale, [&Json::Null, &"what it is learned from is newer".into()]);
+    let report = trained(world.path(), &[]);
+    assert_eq!(report["items"][1]["version"]["upstream"], serde_json::json!(["edge similar@2"]));
+    // in one go each reads what was learnt just before it, whatever the order of the declarations
+    let report = trained(world.path(), &["--again"]);
+    assert_eq!(report["items"][1]["version"]["upstream"], serde_json::json!(["edge similar@3"]));
     assert!(!links(&open(world.path()), "second@1").is_empty());
 }
 
@@ -645,4 +656,175 @@ fn nothing_to_learn_from_is_no_error() {
     // the library says the same
     let report = engine.train(&Unit::new("page", all), &Train::default()).unwrap();
     assert!(report.items.iter().all(|item| matches!(item.outcome, Outcome::Kept(_))));
+}
+
+const SPACE: &str =
+    "embedding near on post = skipgram(likes, session_gap=36h, dim=8, epochs=6, min_count=9)\n";
+
+/// The rows of an embedding that have a vector, by key, with their numbers.
+fn vectors(engine: &Engine, name: &str) -> BTreeMap<String, Vec<f32>> {
+    let schema = engine.schema();
+    let number = schema.embeddings.iter().position(|e| e.name == name).unwrap();
+    let post = schema.find_entity("post").unwrap();
+    let view = engine.snapshot().vectors(number, post).unwrap();
+    let rows = 0..schema.entity(post).rows;
+    rows.filter_map(|row| {
+        let key = engine.snapshot().key(post, row).to_string();
+        view.get(row).map(|vector| (key, vector.to_vec()))
+    })
+    .collect()
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(x * y)).sum::<f64>();
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+}
+
+#[test]
+fn learned_vectors_are_searched_like_others() {
+    let world = world();
+    let page = format!("{SPACE}given(post).nn(near, k=3).take(3)\n");
+    let page = page.replace("given(post)", "user.walk(likes, limit=1)");
+    program(world.path(), &page);
+    let report = trained(world.path(), &[]);
+    let version = &report["items"][0]["version"];
+    assert_eq!(
+        (&version["space"]["dim"], &version["space"]["metric"]),
+        (&8.into(), &"cosine".into())
+    );
+    let engine = open(world.path());
+    let all = vectors(&engine, "near@1");
+    assert_eq!(version["counts"]["vectors"], all.len());
+    assert!(all.len() > POSTS / 2);
+    let answer = engine.run(&engine.compile(&page).unwrap(), &Request::user(3)).unwrap();
+    assert_eq!(answer.versions, ["near@1"]);
+    let newest = histories(29)[3].last().unwrap().clone();
+    let mut wanted: Vec<(f64, &String)> = all
+        .iter()
+        .filter(|(key, _)| **key != newest)
+        .map(|(key, vector)| (cosine(vector, &all[&newest]), key))
+        .collect();
+    wanted.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let found: Vec<String> = answer.rows().iter().map(|row| row.key().to_string()).collect();
+    let wanted: Vec<String> = wanted.iter().take(3).map(|(_, key)| (*key).clone()).collect();
+    assert_eq!(found, wanted);
+    // who is liked by the same people is near: posts of one group rather than of the one across
+    let mean = |pairs: &[(usize, usize)]| {
+        let has =
+            pairs.iter().filter_map(|(a, b)| Some((all.get(&post(*a))?, all.get(&post(*b))?)));
+        let found: Vec<f64> = has.map(|(a, b)| cosine(a, b)).collect();
+        found.iter().sum::<f64>() / found.len() as f64
+    };
+    let group =
+        |start: usize| (start..start + 8).flat_map(move |a| (start..a).map(move |b| (a, b)));
+    let across = |start: usize| (start..start + 8).map(|a| (a, (a + 30) % POSTS));
+    let within: Vec<_> = [0, 20, 40].into_iter().flat_map(group).collect();
+    let apart: Vec<_> = [0, 20, 40].into_iter().flat_map(across).collect();
+    assert!(mean(&within) > mean(&apart) + 0.3, "{} {}", mean(&within), mean(&apart));
+}
+
+#[test]
+fn the_output_side_is_searched_by_products() {
+    let world = world();
+    let page = format!(
+        "{SPACE}user.walk(likes, limit=4, weight=1.0).nn(near, k=5, side=output).take(5)\n"
+    );
+    program(world.path(), &page);
+    trained(world.path(), &[]);
+    let engine = open(world.path());
+    let (input, output) = (vectors(&engine, "near@1"), vectors(&engine, "near@1.output"));
+    assert!(input.keys().eq(output.keys()));
+    let answer = engine.run(&engine.compile(&page).unwrap(), &Request::user(3)).unwrap();
+    let list = &histories(29)[3];
+    let rows: Vec<&String> = list.iter().rev().take(4).collect();
+    let distinct: BTreeSet<&String> = rows.iter().copied().collect();
+    let weight = |key: &String| rows.iter().filter(|row| **row == key).count() as f64;
+    let weight = |key: &String| weight(key).min(1.0);
+    let mut mean = [0.0; 8];
+    let total: f64 =
+        distinct.iter().filter(|key| input.contains_key(**key)).map(|k| weight(k)).sum();
+    for key in &distinct {
+        if let Some(vector) = input.get(*key) {
+            vector
+                .iter()
+                .zip(&mut mean)
+                .for_each(|(x, m)| *m += f64::from(*x) * weight(key) / total);
+        }
+    }
+    let product = |key: &String| -> f64 {
+        output[key].iter().zip(&mean).map(|(x, m)| f64::from(*x) * f64::from(*m as f32)).sum()
+    };
+    for row in answer.rows() {
+        let key = row.key().to_string();
+        assert!(!distinct.contains(&key), "{key} is where the search starts from");
+        assert!(
+            (row.score() - product(&key)).abs() < 1e-5,
+            "{key}: {} {}",
+            row.score(),
+            product(&key)
+        );
+    }
+    let last = answer.rows().iter().map(|row| row.score()).fold(f64::MAX, f64::min);
+    let found: BTreeSet<String> = answer.rows().iter().map(|row| row.key().to_string()).collect();
+    let others = output.keys().filter(|key| !found.contains(*key) && !distinct.contains(key));
+    assert!(others.map(product).all(|score| score <= last + 1e-6));
+    // old vectors are read by their number, and are exactly as they were
+    trained(world.path(), &["--again"]);
+    let pinned = page.replace("nn(near,", "nn(near@1,");
+    let engine = open(world.path());
+    let again = engine.run(&engine.compile(&pinned).unwrap(), &Request::user(3)).unwrap();
+    assert_eq!(again.versions, ["near@1"]);
+    let keys =
+        |a: &igql::Answer| a.rows().iter().map(|row| row.key().to_string()).collect::<Vec<_>>();
+    assert_eq!(keys(&again), keys(&answer));
+}
+
+#[test]
+fn what_is_wrong_with_an_embedding_is_said() {
+    let world = world();
+    fs::write(world.path().join("vectors.csv"), "").unwrap();
+    let engine = open(world.path());
+    for (text, code, says) in [
+        ("embedding e on user = skipgram(likes)\n", "E0504", "write `on post`"),
+        ("embedding e on post = skipgram()\n", "E0303", "`sequence`"),
+        ("embedding e on post = skipgram(likes, dim=0)\n", "E0306", "in 1..1024"),
+        ("embedding e on post = skipgrams(likes)\n", "E0206", "skipgrams"),
+        ("embedding e on post = als(likes)\n", "E0509", "als"),
+        ("embedding e on post = 3\n", "E0302", "learner"),
+    ] {
+        let error =
+            engine.compile(&format!("{text}user.walk(likes).nn(e)\n")).map(drop).expect_err(text);
+        let drawn = error.to_string();
+        assert!(drawn.contains(code) && drawn.contains(says), "{code} {says}\n{drawn}");
+    }
+    let both = "embedding e on post = skipgram(likes, window=all)\nuser.walk(likes).nn(e, side=output, pool=mean)\n";
+    program(world.path(), both);
+    let (code, _, said) = run(world.path(), &["check", "page.igql", "--assume-trained"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("E0307") && said.contains("side=output"), "{said}");
+    program(world.path(), &both.replace(", pool=mean", ""));
+    let (code, _, said) = run(world.path(), &["check", "page.igql", "--assume-trained"]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn vectors_are_the_same_bytes_on_any_number_of_threads_and_outlive_their_snapshot() {
+    let world = world();
+    program(world.path(), SPACE);
+    for threads in ["1", "2", "4"] {
+        trained(world.path(), &["--again", "--threads", threads]);
+    }
+    let bytes = |n: u32| {
+        let folder = format!(".igql/learned/embedding/post/near/{n}/weights.safetensors");
+        fs::read(world.path().join(folder)).unwrap()
+    };
+    assert!(bytes(1) == bytes(2) && bytes(2) == bytes(3));
+    let before = vectors(&open(world.path()), "near@3");
+    let posts: String = (5..POSTS).rev().map(|i| format!("{}\n", post(i))).collect();
+    fs::write(world.path().join("posts.csv"), format!("post_id\n{posts}")).unwrap();
+    let there: Vec<Like> = likes().into_iter().filter(|like| like.1 >= post(5)).collect();
+    write_likes(world.path(), &there);
+    fs::write(world.path().join("keeps.csv"), "user_id,post_id\n").unwrap();
+    let kept = before.into_iter().filter(|(key, _)| *key >= post(5));
+    assert_eq!(vectors(&open(world.path()), "near@3"), kept.collect());
 }

@@ -95,6 +95,7 @@ impl<'a> Checker<'a> {
             Default::Number(x) => Setting::Number(x),
             Default::Flag(flag) => Setting::Flag(flag),
             Default::Case(case) => Setting::Case(case),
+            Default::Duration(us) => Setting::Duration(us),
             Default::Required => {
                 let message = format!("`{}` needs `{}`", learner.name, param.name);
                 let help = format!("write `{}({}=...)`", learner.name, param.name);
@@ -323,7 +324,7 @@ impl<'a> Checker<'a> {
         let hash = format!("{:016x}", xxh3_64(text.as_bytes()));
         let (kind, learner, span) = (learner.kind, learner.name, name.span);
         let name = name.text.clone();
-        Declaration { kind, name, learner, entities, settings, text, hash, span }
+        Declaration { kind, name, learner, entities, settings, text, hash, span, model: None }
     }
 
     fn setting_text(&self, setting: &Setting, columns: &[String]) -> String {

@@ -1,10 +1,12 @@
 //! A declaration of something that is learnt, with all that decides what comes of it.
 
 use crate::catalog::schema::Metric;
+use crate::check::trained::Trained;
 use crate::expr::EdgeExpr;
 use crate::source::Span;
 use crate::store::learned::{Kind, Space};
 use crate::types::EntityId;
+use std::sync::Arc;
 
 /// The value of a parameter.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +40,8 @@ pub struct Declaration {
     /// A hash of the text: versions with it were trained from this declaration.
     pub hash: String,
     pub span: Span,
+    /// Of a model that is trained on examples, all that it says.
+    pub model: Option<Arc<Trained>>,
 }
 
 impl Declaration {
@@ -96,6 +100,16 @@ impl Declaration {
     pub fn space(&self) -> Option<Space> {
         let dim = (self.kind == Kind::Embedding).then(|| self.whole("dim")).flatten()?;
         Some(Space { dim: dim as u32, metric: Metric::Cosine })
+    }
+
+    /// Whether it learns vectors of what stands around its entities as well.
+    pub fn has_output(&self) -> bool {
+        self.learner == "skipgram"
+    }
+
+    pub fn seed(&self) -> i64 {
+        let of_model = self.model.as_ref().map(|model| model.seed);
+        of_model.unwrap_or_else(|| self.whole("seed").unwrap_or_default())
     }
 
     /// The edge that it is learnt from.

@@ -47,6 +47,8 @@ pub enum Default {
     Flag(bool),
     /// One of the cases, or the word.
     Case(&'static str),
+    /// In microseconds.
+    Duration(i64),
 }
 
 const fn param(name: &'static str, takes: Takes, default: Default) -> Param {
@@ -60,6 +62,7 @@ pub const SHARED: &[Param] = &[
 ];
 
 const EDGE: Param = param("edge", Takes::Edge, Default::Required);
+const DIM: Param = param("dim", Takes::Whole(1, 1024), Default::Whole(64));
 const WEIGHTED: Param = param("weighted", Takes::Flag, Default::Flag(false));
 
 const fn k(default: i64) -> Param {
@@ -124,6 +127,23 @@ pub const LEARNERS: &[Learner] = &[
             param("norm", Takes::Case(&["cosine", "count", "pmi"]), Default::Case("cosine")),
             k(200),
             param("min_links", Takes::Whole(1, i64::MAX), Default::Whole(1)),
+        ],
+    },
+    Learner {
+        name: "skipgram",
+        kind: Kind::Embedding,
+        params: &[
+            param("sequence", Takes::Edge, Default::Required),
+            param("session_gap", Takes::Duration, Default::Duration(30 * 60 * 1_000_000)),
+            DIM,
+            param("window", Takes::WholeOr(1, 100, "all"), Default::Whole(5)),
+            param("contexts", Takes::Whole(1, 100), Default::Whole(10)),
+            param("negatives", Takes::Whole(1, 64), Default::Whole(5)),
+            param("power", Takes::Number(0.0, 1.0), Default::Number(0.5)),
+            param("epochs", Takes::Whole(1, 10_000), Default::Whole(10)),
+            param("lr", Takes::Positive, Default::Number(0.15)),
+            param("min_count", Takes::Whole(1, i64::MAX), Default::Whole(5)),
+            param("repeats", Takes::Case(&["collapse", "keep"]), Default::Case("collapse")),
         ],
     },
 ];

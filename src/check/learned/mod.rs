@@ -65,7 +65,7 @@ impl<'a> Checker<'a> {
         self.check_order(&declared, callee)?;
         match self.version_of(declared, span)? {
             Found::Edge(edge) => Some(self.table_edge(*edge)),
-            Found::Embedding(_) | Found::Unusable(_) => None,
+            Found::Embedding(_) | Found::Model { .. } | Found::Unusable(_) => None,
         }
     }
 
@@ -93,12 +93,12 @@ impl<'a> Checker<'a> {
         let declared = self.declaration(name, learner, on, settings);
         match self.version_of(declared, span)? {
             Found::Embedding(number) => Some(*number),
-            Found::Edge(_) | Found::Unusable(_) => None,
+            Found::Edge(_) | Found::Model { .. } | Found::Unusable(_) => None,
         }
     }
 
     /// Notes a declaration, and finds the version that a use of it reads.
-    fn version_of(&mut self, declared: Declaration, span: Span) -> Option<&'a Found> {
+    pub(super) fn version_of(&mut self, declared: Declaration, span: Span) -> Option<&'a Found> {
         // who only declares it does not need it
         let used_at = (span != declared.span).then_some(span);
         let found = self.trained(&declared, used_at);

@@ -20,11 +20,11 @@ impl Checker<'_> {
         let turned = |name: String, reverse: bool| if reverse { format!("~{name}") } else { name };
         let text = |expr: &Expr| {
             let expr = self.with_spelled(expr);
-            show(&expr, self.schema).with(&self.texts, keys, &[]).to_string()
+            self.schema.meaning(show(&expr, self.schema).with(&self.texts, keys, &[]).to_string())
         };
         match &edge.kind {
             EdgeKind::Table { edge, reverse } => {
-                turned(self.schema.edge(*edge).name.clone(), *reverse)
+                turned(self.schema.edge(*edge).meaning().to_owned(), *reverse)
             }
             EdgeKind::Reference { entity, reference, reverse } => {
                 turned(reference_name(self.schema, *entity, *reference), *reverse)

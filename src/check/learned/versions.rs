@@ -73,7 +73,7 @@ impl<'a> Checker<'a> {
     ) -> Option<EdgeId> {
         match self.pinned(Kind::Edge, name, n, None, span)? {
             Found::Edge(edge) => Some(*edge),
-            Found::Embedding(_) | Found::Unusable(_) => None,
+            Found::Embedding(_) | Found::Model { .. } | Found::Unusable(_) => None,
         }
     }
 
@@ -87,7 +87,7 @@ impl<'a> Checker<'a> {
     ) -> Option<u32> {
         match self.pinned(Kind::Embedding, name, n, Some(of), span)? {
             Found::Embedding(number) => Some(*number),
-            Found::Edge(_) | Found::Unusable(_) => None,
+            Found::Edge(_) | Found::Model { .. } | Found::Unusable(_) => None,
         }
     }
 

@@ -197,7 +197,7 @@ impl<'a> Checker<'a> {
         })
     }
 
-    fn bool_number(&mut self, condition: Expr, span: Span) -> Expr {
+    pub(super) fn bool_number(&mut self, condition: Expr, span: Span) -> Expr {
         let number = |x: Scalar| Expr::constant(x, Type::Float);
         let negated = self.apply("not", vec![condition.clone()], span);
         let otherwise = Kind::If {

@@ -4,6 +4,7 @@ mod formula;
 mod linear;
 mod registered;
 pub mod trained;
+mod used;
 
 use super::env::{Env, Local, Scope};
 use super::modules::Kind;
@@ -12,9 +13,10 @@ use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::Expr;
 use crate::ops::{Model, Shape};
 use crate::source::Span;
+use crate::store::learned::Kind as Learned;
 use crate::syntax::ast::{self, Arg, ExprKind, ItemKind, Name};
 use crate::types::{EntityId, Type};
-use trained::is_trained_kind;
+use trained::{is_trained, is_trained_kind};
 
 /// The declaration of a kind of model.
 pub(super) struct ModelKind {
@@ -66,7 +68,7 @@ impl<'a> Checker<'a> {
                 _ => self.model_named(name, expr.span, env.module, shape),
             },
             ExprKind::Version { name, version } => {
-                self.model_untrained(&format!("{}@{version}", name.text), expr.span);
+                self.numbered_model(&name.text, *version, expr.span, shape);
                 None
             }
             ExprKind::Call { callee, args } => {
@@ -102,6 +104,11 @@ impl<'a> Checker<'a> {
                     continue;
                 }
                 self.mark_used(item);
+                if is_trained(value) {
+                    return self.once("model", name, 0, span, |this| {
+                        this.within(name, span, |this| this.used_model(item, span, number, shape))
+                    });
+                }
                 return self.declared_model(name, value, span, number, shape);
             }
         }
@@ -160,7 +167,7 @@ impl<'a> Checker<'a> {
         if UNSUPPORTED.contains(&callee.text.as_str()) {
             let message = format!("this version does not support `{}(...)` models", callee.text);
             let help = format!(
-                "it supports {usages}: what a model gives for each row can also be a column of the table"
+                "it supports {usages}, and trains `linear`, `mlp` and `mtml` with `label=`: what a model gives for each row can also be a column of the table"
             );
             return self.report(Diagnostic::new(code::E0509, callee.span, message).help(help));
         }
@@ -184,6 +191,22 @@ impl<'a> Checker<'a> {
         let scope = Scope::rows(shape);
         let typed = self.typed(expr, env, &scope, &Type::Float);
         (!typed.is_error()).then_some(typed)
+    }
+
+    /// A model by the number of its version.
+    fn numbered_model(&mut self, name: &str, version: i64, span: Span, shape: &Shape) {
+        let of = self.entity_name(shape.entity);
+        let is_it = |attached: &crate::store::learned::Attached| {
+            let manifest = &attached.manifest;
+            manifest.kind == Learned::Model && manifest.name == name && manifest.entities == [of]
+        };
+        if !self.snapshot.versions().iter().any(is_it) {
+            return self.model_untrained(&format!("{name}@{version}"), span);
+        }
+        let message =
+            format!("this version does not read models by their number: `{name}@{version}`");
+        let help = format!("write `{name}`: the newest version of its declaration is read");
+        self.report(Diagnostic::new(code::E0509, span, message).help(help));
     }
 
     fn model_untrained(&mut self, name: &str, span: Span) {

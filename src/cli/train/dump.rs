@@ -6,7 +6,7 @@ use crate::check::Trained;
 use crate::cli::out::{self, Place};
 use crate::cli::{Failure, progress};
 use crate::engine::Engine;
-use crate::train::examples::{Alarm, Table, TableError, alarms};
+use crate::train::examples::{Table, TableError, alarms};
 use crate::types::{Key, Type, Value};
 use crate::wire::{Encoder, FlatColumn, Format, Packing, Sink};
 use std::path::Path;
@@ -101,20 +101,6 @@ fn notes(table: &Table) -> Result<Vec<String>, TableError> {
         let share = share * 100.0;
         notes.push(format!("`{feature}` looks at links one by one: {share:.0} % of the time"));
     }
-    notes.extend(alarms(table)?.iter().map(warning));
+    notes.extend(alarms(table)?.iter().map(|alarm| format!("warning: {alarm}")));
     Ok(notes)
-}
-
-fn warning(alarm: &Alarm) -> String {
-    let Alarm { feature, head, auc, fades } = alarm;
-    match fades {
-        Some((old, new)) => format!(
-            "warning: `{feature}` alone predicts `{head}` with an AUC of {old:.3} in the oldest examples and {new:.3} in \
-             the test part\nhelp: a counter that was stored knows what came after: count links instead"
-        ),
-        None => format!(
-            "warning: `{feature}` alone predicts `{head}` with an AUC of {auc:.3}\nhelp: it may be made of the label, or \
-             have changed since: leave it out, or say why it is known before"
-        ),
-    }
 }

@@ -104,6 +104,10 @@ pub fn train(project: &Project, args: &TrainArgs) -> Result<(), Failure> {
         }
         engine = engine.reload()?;
     }
+    for item in &done {
+        let of = format!("{} {}", item.kind.word(), item.name);
+        item.notes.iter().for_each(|note| out::say(format_args!("warning: {of}: {note}")));
+    }
     let failed = done.iter().any(|item| matches!(item.outcome, train::Outcome::Failed(_)));
     if failed {
         outcome.note(DATA);
@@ -172,7 +176,7 @@ fn refused(error: TrainError) -> Result<u8, Failure> {
         }
         error @ TrainError::Unknown { .. } => Err(Failure::Usage(format!("--only: {error}"))),
         TrainError::Data(error) => Err(error.into()),
-        TrainError::Memory(message) => {
+        TrainError::Memory(message) | TrainError::Model(message) => {
             out::say(format_args!("error: {message}"));
             Ok(LIMIT)
         }

@@ -17,7 +17,7 @@ pub fn table(items: &[Item]) -> String {
         Column::new("on", cells(&|i| i.entities.join(", "))),
         Column::new("was", cells(&|i| i.state.reason().unwrap_or("up to date").to_owned())),
         Column::new("now", cells(&outcome)),
-        Column::new("links", cells(&links)).right().whole(),
+        Column::new("holds", cells(&holds)).right().whole(),
     ];
     let mut text = Grid::new(columns, 1).draw(grid::width());
     for item in items {
@@ -43,9 +43,13 @@ fn version(item: &Item) -> Option<&Manifest> {
     }
 }
 
-fn links(item: &Item) -> String {
-    let links = version(item).and_then(|version| version.counts.get("links"));
-    links.map_or(String::new(), u64::to_string)
+/// How much a version holds.
+fn holds(item: &Item) -> String {
+    let counts = version(item).map(|version| &version.counts);
+    let held = ["links", "vectors", "examples"]
+        .into_iter()
+        .find_map(|what| Some((counts?.get(what)?, what)));
+    held.map_or(String::new(), |(count, what)| format!("{count} {what}"))
 }
 
 pub fn json(items: &[Item]) -> Json {
@@ -74,6 +78,7 @@ fn item(item: &Item) -> Json {
         "version": version(item).map(manifest),
         "max_bytes": bytes,
         "error": error,
+        "notes": item.notes,
     })
 }
 

@@ -24,6 +24,13 @@ pub struct Own {
 enum Of {
     Function(Arc<dyn extend::Function>),
     Output(Arc<OutputOf>),
+    Places(Arc<dyn Places>),
+}
+
+/// Numbers in the place of values of any type, as a trained model reads them.
+pub(crate) trait Places: Send + Sync {
+    /// The number of each of `n` values.
+    fn places(&self, values: &Val, n: usize, texts: &Texts) -> Vec<f64>;
 }
 
 impl Of {
@@ -31,6 +38,7 @@ impl Of {
         match (self, other) {
             (Of::Function(a), Of::Function(b)) => Arc::ptr_eq(a, b),
             (Of::Output(a), Of::Output(b)) => Arc::ptr_eq(a, b),
+            (Of::Places(a), Of::Places(b)) => Arc::ptr_eq(a, b),
             _ => false,
         }
     }
@@ -49,6 +57,12 @@ pub(crate) fn output(output: &Arc<OutputOf>) -> &'static Function {
     declared(&output.signature, Of::Output(output.clone()))
 }
 
+/// The same of numbers in the place of values; `name` is that of no other.
+pub(crate) fn places(name: &str, of: &Arc<dyn Places>) -> &'static Function {
+    let signature = Signature::new(name, &[("value", Type::Int)], Type::Float);
+    declared(&signature.null(extend::Null::Custom), Of::Places(of.clone()))
+}
+
 fn declared(signature: &Signature, of: Of) -> &'static Function {
     let mut all = DECLARED.lock().unwrap_or_else(PoisonError::into_inner);
     let is_same = |own: &Own| own.of.is_same(&of) && own.signature == *signature;
@@ -56,7 +70,10 @@ fn declared(signature: &Signature, of: Of) -> &'static Function {
         return function;
     }
     let own: &'static Own = Box::leak(Box::new(Own { signature: signature.clone(), of }));
-    let params: Vec<P> = signature.params.iter().map(|(_, ty)| parameter(ty)).collect();
+    let params: Vec<P> = match own.of {
+        Of::Places(_) => vec![P::A],
+        _ => signature.params.iter().map(|(_, ty)| parameter(ty)).collect(),
+    };
     let overload = Overload {
         params: params.leak(),
         result: parameter(&signature.result),
@@ -149,6 +166,7 @@ impl Own {
         let n = rows.as_ref().map_or(call.n, Vec::len);
         let built = match &self.of {
             Of::Output(output) => floats(output.of(&self.scored(call, output, args)?)),
+            Of::Places(places) => floats(&places.places(&args[0], call.n, call.texts)),
             Of::Function(function) => {
                 let mut out = ColumnBuilder::of(&self.signature.result);
                 if n > 0 {

@@ -205,3 +205,43 @@ pub enum Note {
         slope: f64,
     },
 }
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Note::Constant { feature, value } => {
+                write!(f, "`{feature}` is always {value} in the training part, and is left out")
+            }
+            Note::AllNull { feature } => {
+                write!(f, "`{feature}` is always null in the training part, and is left out")
+            }
+            Note::NoKnownKeys { feature, min_count, keys } => write!(
+                f,
+                "none of the {keys} values of `{feature}` occurs {min_count} times in the training part, so all are unknown"
+            ),
+            Note::Rare { head, examples, positives } => write!(
+                f,
+                "`{head}` has {positives} positives in {examples} examples, and predicts its base rate"
+            ),
+            Note::NotValidated => write!(
+                f,
+                "nothing in the validation part tells when to stop: all epochs were trained"
+            ),
+            Note::HeadNotValidated { head } => {
+                write!(f, "`{head}` has not both labels in the validation part")
+            }
+            Note::Diverged { epoch } => write!(
+                f,
+                "the numbers grew beyond all bounds in epoch {epoch}: the best weights before are kept; a smaller `lr` may help"
+            ),
+            Note::NotConverged { head, steps, gradient } => write!(
+                f,
+                "`{head}` had not converged after {steps} steps (gradient {gradient:.1e} per example)"
+            ),
+            Note::NotCalibrated { head, slope } => write!(
+                f,
+                "`{head}` is not calibrated: higher scores went with fewer positives (slope {slope:.3})"
+            ),
+        }
+    }
+}

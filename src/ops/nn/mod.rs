@@ -36,6 +36,7 @@ pub const NN: Operator = Operator {
         Param { name: "pool", ty: "none|mean|clusters(n)", named: true },
         Param { name: "query", ty: "vector?", named: true },
         Param { name: "exact", ty: "bool = false", named: true },
+        Param { name: "side", ty: "input|output", named: true },
         Param { name: "merge", ty: "max|sum|count|mean|min|noisy_or", named: true },
     ],
     keeps_shape: false,
@@ -45,6 +46,7 @@ pub const NN: Operator = Operator {
 };
 
 const AUTO: u64 = 50;
+const SIDES: [Case; 2] = [Case::plain("input"), Case::plain("output")];
 const POOLS: [Case; 3] = [
     Case::plain("none"),
     Case::plain("mean"),
@@ -67,7 +69,10 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let exact = b.flag("exact");
     let how = b.choice("merge", &Merge::CASES);
     let pool = pool(b, embedding);
-    let (k, min_similarity, how, pool) = (k?, min_similarity?, how?, pool?);
+    let output = output(b, embedding);
+    let (k, min_similarity, how, pool, output) = (k?, min_similarity?, how?, pool?, output?);
+    // one search, with the mean of the rows
+    let pool = if output.is_some() { Pool::Mean } else { pool };
     let constant = |(place, column): (usize, &BoundColumn)| column.constant.then_some(place);
     let op = Nn {
         columns: pool.makes_a_query().then(|| {
@@ -75,7 +80,8 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
             columns.filter_map(constant).collect()
         }),
         pool,
-        embedding,
+        own: embedding,
+        embedding: output.unwrap_or(embedding),
         from: shape.entity,
         to,
         k,
@@ -89,6 +95,35 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     };
     let shape = op.shape(b.snapshot(), shape);
     Some(Bound { op: Arc::new(op), inputs: vec![input], shape })
+}
+
+/// The embedding that is searched instead of the rows' own: the vectors of what stands around them.
+fn output(b: &mut dyn Bind, embedding: u32) -> Option<Option<u32>> {
+    if b.choice("side", &SIDES)?.is_none_or(|choice| choice.case == 0) {
+        return Some(None);
+    }
+    let space = b.schema().embeddings[embedding as usize].clone();
+    let refused = if space.output.is_none() {
+        let message =
+            format!("`{}` has one vector for each entity, so it has no output side", space.name);
+        Some((
+            code::E0504,
+            message,
+            "only `skipgram` learns two: one as the centre, one as what stands around",
+        ))
+    } else if b.has("pool") || b.has("query") {
+        let message = "`side=output` searches with the mean of the rows".to_owned();
+        Some((code::E0307, message, "leave `pool` and `query` out"))
+    } else {
+        None
+    };
+    match refused {
+        None => Some(space.output),
+        Some((code, message, help)) => {
+            b.report(Diagnostic::new(code, b.arg_span("side"), message).help(help));
+            None
+        }
+    }
 }
 
 /// What the searches start from: the rows, some of them, or one vector.
@@ -155,6 +190,9 @@ fn target(b: &mut dyn Bind, embedding: u32, from: EntityId) -> Option<EntityId> 
 
 #[derive(Clone, Debug, Hash)]
 struct Nn {
+    /// Of the rows that searches start from.
+    own: u32,
+    /// Of what is searched; another one on the output side.
     embedding: u32,
     from: EntityId,
     to: EntityId,
@@ -259,7 +297,7 @@ impl Planning for Nn {
         let schema = snapshot.schema();
         let rows = inputs[0].bound.unwrap_or(u64::MAX);
         let searches = match self.pool {
-            Pool::None => rows.min(bounds::with_vector(schema, self.embedding, self.from)),
+            Pool::None => rows.min(bounds::with_vector(schema, self.own, self.from)),
             Pool::Clusters(n) => rows.min(n as u64),
             Pool::Mean | Pool::Query(_) => 1,
         };

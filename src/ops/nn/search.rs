@@ -134,7 +134,7 @@ impl Nn {
         let Some(space) = vectors_of(exec.run.snapshot, self.embedding, self.to) else {
             return Ok(nothing());
         };
-        let Some(own) = vectors_of(exec.run.snapshot, self.embedding, self.from) else {
+        let Some(own) = vectors_of(exec.run.snapshot, self.own, self.from) else {
             return Ok(nothing());
         };
         let _starts = exec.hold("nn", input.len() * START_BYTES)?;

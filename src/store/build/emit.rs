@@ -280,5 +280,6 @@ fn edge_schema(config: &config::Edge, edge: &Edge) -> schema::Edge {
         weight: edge.weight.as_deref().map(stats::floats).unwrap_or_default(),
         time: edge.time.as_deref().map(stats::ints).unwrap_or_default(),
         learned: false,
+        declared: None,
     }
 }

@@ -356,6 +356,8 @@ fn embedding_schema(
         storage: config.storage,
         missing: parts.iter().map(|p| p.missing).collect(),
         learned: None,
+        output: None,
+        declared: None,
     }
 }
 

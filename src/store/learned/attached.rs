@@ -23,6 +23,11 @@ pub enum Found {
     Edge(EdgeId),
     /// Its number.
     Embedding(u32),
+    /// A model of an entity: whoever scores with it reads the arrays of its version, unless it is assumed to be trained.
+    Model {
+        label: String,
+        version: Option<Arc<Version>>,
+    },
     /// It cannot be used: why.
     Unusable(String),
 }
@@ -31,11 +36,13 @@ impl Snapshot {
     /// Adds what programs can read of a folder of versions: those of one role.
     pub fn attach(&mut self, room: &Room, role: Role) {
         // those that are damaged are none: `igql train --list` says what is wrong with them
-        let (mut versions, _) = room.versions();
-        versions.retain(|version| version.manifest.role == role);
+        let (versions, _) = room.versions();
+        let of_role = |version: &Version| version.manifest.role == role;
+        let versions: Vec<Arc<Version>> =
+            versions.into_iter().filter(of_role).map(Arc::new).collect();
         let mut attached = Vec::new();
         for (place, version) in versions.iter().enumerate() {
-            let is_newer = |other: &Version| {
+            let is_newer = |other: &Arc<Version>| {
                 let (own, other) = (&version.manifest, &other.manifest);
                 let of = |m: &Manifest| (m.kind, m.name.clone(), m.entities.clone());
                 of(own) == of(other) && own.declaration_hash == other.declaration_hash
@@ -61,20 +68,30 @@ impl Snapshot {
         entities: &[EntityId],
         hash: &str,
         space: Option<Space>,
+        has_output: bool,
     ) {
         let names = entities.iter().map(|&entity| self.schema().entity(entity).name.clone());
         let manifest = Manifest::assumed(kind, name, names.collect(), hash, space);
         let found = match space {
+            None if kind == Kind::Model => Found::Model { label: manifest.label(), version: None },
             None => {
-                let links = LearnedEdge::without_links(self, &manifest.label(), entities[0]);
-                self.attach_edge(links, hash)
+                let links = LearnedEdge::without_links(
+                    self,
+                    &manifest.label(),
+                    format!("{name}#{hash}"),
+                    entities[0],
+                );
+                self.attach_edge(links)
             }
             Some(space) => {
                 let entities = entities.to_vec();
                 let (name, learned) = (manifest.label(), Learned::Newest);
-                let described = Described { name, entities, space, learned };
-                let vectors = described.without_vectors(self);
-                self.attach_space(&described, vectors, hash)
+                let declared = format!("{}#{hash}", manifest.name);
+                let described = Described { name, entities, space, learned, declared };
+                let vectors = || described.without_vectors(self);
+                let output = has_output.then(|| (described.output_side(), vectors()));
+                let vectors = vectors();
+                self.attach_space(&described, vectors, output)
             }
         };
         let mut versions = self.versions().to_vec();
@@ -82,41 +99,53 @@ impl Snapshot {
         self.set_versions(versions);
     }
 
-    fn attached(&mut self, version: &Version, learned: Learned) -> Result<Found, DataError> {
+    fn attached(&mut self, version: &Arc<Version>, learned: Learned) -> Result<Found, DataError> {
         let manifest = &version.manifest;
         let entities = manifest.entities.iter().map(|name| self.schema().find_entity(name));
         let Some(entities) = entities.collect::<Option<Vec<EntityId>>>() else {
             let of = manifest.entities.join(", ");
             return Ok(Found::Unusable(format!("the catalog has no entity `{of}`")));
         };
-        let hash = &manifest.weights.xxh3;
         Ok(match (manifest.kind, manifest.space, &entities[..]) {
             (Kind::Edge, _, &[entity]) => {
                 let links = LearnedEdge::open(self, version, entity)?;
-                self.attach_edge(links, hash)
+                self.attach_edge(links)
             }
             (Kind::Embedding, Some(space), [_, ..]) => {
-                let described = Described { name: manifest.label(), entities, space, learned };
-                let vectors = described.vectors(self, version)?;
-                self.attach_space(&described, vectors, hash)
+                let (name, hash) = (manifest.label(), &manifest.declaration_hash);
+                let declared = format!("{}#{hash}", manifest.name);
+                let described = Described { name, entities, space, learned, declared };
+                let tensors = version.tensors()?;
+                let vectors = described.vectors(self, &tensors)?;
+                let output = described.output(self, &tensors)?;
+                self.attach_space(&described, vectors, output)
+            }
+            (Kind::Model, _, [_]) => {
+                Found::Model { label: manifest.label(), version: Some(version.clone()) }
             }
             _ => Found::Unusable("this version of the engine cannot read it".to_owned()),
         })
     }
 
-    fn attach_edge(
-        &mut self,
-        (links, described): (LearnedEdge, schema::Edge),
-        hash: &str,
-    ) -> Found {
+    fn attach_edge(&mut self, (links, described): (LearnedEdge, schema::Edge)) -> Found {
         let edge = EdgeId(self.schema().edges.len() as u16);
-        self.add_edge(described, links, hash);
+        self.add_edge(described, links);
         Found::Edge(edge)
     }
 
-    fn attach_space(&mut self, described: &Described, vectors: Vec<Vectors>, hash: &str) -> Found {
+    fn attach_space(
+        &mut self,
+        described: &Described,
+        vectors: Vec<Vectors>,
+        output: Option<(Described, Vec<Vectors>)>,
+    ) -> Found {
         let number = self.schema().embeddings.len() as u32;
-        self.add_space(described.schema(&vectors), vectors, hash);
+        let mut own = described.schema(&vectors);
+        own.output = output.is_some().then_some(number + 1);
+        self.add_space(own, vectors);
+        if let Some((described, vectors)) = output {
+            self.add_space(described.schema(&vectors), vectors);
+        }
         Found::Embedding(number)
     }
 }

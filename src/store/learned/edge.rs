@@ -120,7 +120,8 @@ impl LearnedEdge {
         let latest = snapshot.newest_row(entity).unwrap_or(i64::MIN);
         let stored = Stored::Derived(blob);
         let edge = LearnedEdge { stored, rows, links, latest, reverse: OnceLock::new() };
-        let described = edge.described(&manifest.label(), entity);
+        let (label, hash) = (manifest.label(), &manifest.declaration_hash);
+        let described = edge.described(&label, format!("{}#{hash}", manifest.name), entity);
         Ok((edge, described))
     }
 
@@ -128,17 +129,18 @@ impl LearnedEdge {
     pub fn without_links(
         snapshot: &Snapshot,
         name: &str,
+        declared: String,
         entity: EntityId,
     ) -> (LearnedEdge, schema::Edge) {
         let rows = snapshot.schema().entity(entity).rows as usize;
         let stored = Stored::Nothing(vec![0; rows + 1]);
         let (links, latest) = (0, i64::MIN);
         let edge = LearnedEdge { stored, rows, links, latest, reverse: OnceLock::new() };
-        let described = edge.described(name, entity);
+        let described = edge.described(name, declared, entity);
         (edge, described)
     }
 
-    fn described(&self, name: &str, entity: EntityId) -> schema::Edge {
+    fn described(&self, name: &str, declared: String, entity: EntityId) -> schema::Edge {
         let parts = self.parts();
         let weights = parts.weight.iter().copied();
         let stats = Stats {
@@ -163,6 +165,7 @@ impl LearnedEdge {
             weight: stats,
             time: Stats::default(),
             learned: true,
+            declared: Some(declared),
         }
     }
 

@@ -6,6 +6,7 @@ use crate::catalog::schema::KeyType;
 use crate::store::Snapshot;
 use crate::types::{EntityId, Key};
 use rayon::prelude::*;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// No row of this snapshot.
 pub const GONE: u32 = u32::MAX;
@@ -79,4 +80,26 @@ pub fn rows(
     };
     let places = (0..ends.len()).into_par_iter();
     Ok(places.map(|place| text(place).map_or(GONE, |text| row(Key::Str(text)))).collect())
+}
+
+/// The key that stands for null.
+pub const NULL_KEY: u64 = u64::MAX;
+
+/// A key as 64 bits: an int itself, a text by its hash.
+pub fn key_of(key: &Key) -> u64 {
+    match key {
+        Key::Int(key) => int_key(*key),
+        Key::Str(text) => text_key(text),
+    }
+}
+
+/// An int as a key.
+pub fn int_key(int: i64) -> u64 {
+    // one key in 2^64 gives way to null
+    (int as u64).min(NULL_KEY - 1)
+}
+
+/// A text as a key.
+pub fn text_key(text: &str) -> u64 {
+    xxh3_64(text.as_bytes()).min(NULL_KEY - 1)
 }

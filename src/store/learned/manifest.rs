@@ -85,6 +85,9 @@ pub struct Manifest {
     pub declaration: String,
     /// A hash of it, in hexadecimal digits: programs take a version whose hash is that of their declaration.
     pub declaration_hash: String,
+    /// Of a model, a hash of what it reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feature_hash: Option<String>,
     /// The contents of the catalog that it was made of.
     pub snapshot: String,
     /// Links before this time were seen, in microseconds since 1970.
@@ -122,6 +125,7 @@ impl Manifest {
             learner: String::new(),
             declaration: String::new(),
             declaration_hash: hash.to_owned(),
+            feature_hash: None,
             snapshot: String::new(),
             until: i64::MIN,
             seed: 0,

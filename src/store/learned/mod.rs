@@ -15,6 +15,7 @@ mod tensors;
 
 pub use attached::{Attached, Found};
 pub use edge::{LearnedEdge, Links, Written};
+pub use keys::{NULL_KEY, int_key, key_of, text_key};
 pub use manifest::{Kind, Manifest, Role, Space, Weights};
 pub use room::{Room, Trainer, Version};
 pub use space::WrittenVectors;

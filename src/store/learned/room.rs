@@ -1,6 +1,6 @@
 //! The folder of versions: what there is, and how another one comes in.
 
-use super::manifest::{Kind, Manifest, Role, Weights};
+use super::manifest::{Kind, Manifest, Weights};
 use super::tensors::{self, Tensor, Tensors};
 use crate::catalog::DataError;
 use crate::store::open::lock;
@@ -173,8 +173,9 @@ impl Version {
         }
     }
 
-    pub fn is_serving(&self) -> bool {
-        self.manifest.role == Role::Serve
+    /// Where it lies.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 }
 

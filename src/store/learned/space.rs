@@ -2,10 +2,9 @@
 
 use super::keys::{self, GONE, Keys, of_place};
 use super::manifest::Space;
-use super::room::Version;
-use super::tensors::Tensor;
+use super::tensors::{Tensor, Tensors};
 use crate::catalog::DataError;
-use crate::catalog::schema::{self, Learned, Storage};
+use crate::catalog::schema::{self, Learned, Metric, Storage};
 use crate::store::{Snapshot, Vectors};
 use crate::types::EntityId;
 
@@ -14,7 +13,14 @@ pub struct WrittenVectors {
     keys: Keys,
     dim: usize,
     numbers: Vec<f32>,
+    /// Of what stands around the same rows.
+    output: Option<Vec<f32>>,
 }
+
+/// The array of the vectors of what stands around.
+const OUTPUT: &str = "output";
+/// The array of the vectors.
+const VECTORS: &str = "vectors";
 
 impl WrittenVectors {
     /// Of all rows of an entity, of which some have a vector.
@@ -31,7 +37,14 @@ impl WrittenVectors {
             keys: Keys::of(snapshot, entity, &rows),
             dim,
             numbers: rows.iter().flat_map(of_row).copied().collect(),
+            output: None,
         }
+    }
+
+    /// With the vectors of what stands around the rows, which the same rows have.
+    pub fn with_output(self, numbers: &[f32], has: &[bool]) -> WrittenVectors {
+        let rows = numbers.chunks_exact(self.dim).zip(has).filter(|(_, has)| **has);
+        WrittenVectors { output: Some(rows.flat_map(|(row, _)| row).copied().collect()), ..self }
     }
 
     /// How many rows have a vector.
@@ -48,7 +61,10 @@ impl WrittenVectors {
     pub fn tensors(&self, place: usize) -> Vec<Tensor<'_>> {
         let mut tensors = self.keys.tensors(place);
         let shape = [self.len(), self.dim];
-        tensors.push(Tensor::f32(of_place("vectors", place), &shape, &self.numbers));
+        tensors.push(Tensor::f32(of_place(VECTORS, place), &shape, &self.numbers));
+        if let Some(output) = &self.output {
+            tensors.push(Tensor::f32(of_place(OUTPUT, place), &shape, output));
+        }
         tensors
     }
 }
@@ -59,6 +75,8 @@ pub struct Described {
     pub entities: Vec<EntityId>,
     pub space: Space,
     pub learned: Learned,
+    /// The name and the hash of the declaration.
+    pub declared: String,
 }
 
 impl Described {
@@ -73,6 +91,8 @@ impl Described {
             storage: Storage::F32,
             missing: vectors.iter().map(|v| v.missing).collect(),
             learned: Some(self.learned),
+            output: None,
+            declared: Some(self.declared.clone()),
         }
     }
 
@@ -80,13 +100,46 @@ impl Described {
     pub(super) fn vectors(
         &self,
         snapshot: &Snapshot,
-        version: &Version,
+        tensors: &Tensors,
     ) -> Result<Vec<Vectors>, DataError> {
-        let tensors = version.tensors()?;
+        self.by_row(snapshot, tensors, VECTORS)
+    }
+
+    /// Those of what stands around its rows, if it has learnt them: they are compared by products.
+    pub(super) fn output(
+        &self,
+        snapshot: &Snapshot,
+        tensors: &Tensors,
+    ) -> Result<Option<(Described, Vec<Vectors>)>, DataError> {
+        if !tensors.has(OUTPUT) {
+            return Ok(None);
+        }
+        let described = self.output_side();
+        let vectors = described.by_row(snapshot, tensors, OUTPUT)?;
+        Ok(Some((described, vectors)))
+    }
+
+    /// What the schema says of the vectors of what stands around.
+    pub(super) fn output_side(&self) -> Described {
+        Described {
+            name: format!("{}.output", self.name),
+            entities: self.entities.clone(),
+            space: Space { metric: Metric::Dot, ..self.space },
+            learned: self.learned,
+            declared: self.declared.clone(),
+        }
+    }
+
+    fn by_row(
+        &self,
+        snapshot: &Snapshot,
+        tensors: &Tensors,
+        array: &str,
+    ) -> Result<Vec<Vectors>, DataError> {
         let dim = self.space.dim as usize;
         let of_entity = |(place, &entity): (usize, &EntityId)| {
-            let rows = keys::rows(&tensors, snapshot, entity, place)?;
-            let given: &[f32] = tensors.get(&of_place("vectors", place))?;
+            let rows = keys::rows(tensors, snapshot, entity, place)?;
+            let given: &[f32] = tensors.get(&of_place(array, place))?;
             let all = snapshot.schema().entity(entity).rows as usize;
             let (mut numbers, mut has) = (vec![0.0; all * dim], vec![false; all]);
             for (&row, vector) in rows.iter().zip(given.chunks_exact(dim)) {

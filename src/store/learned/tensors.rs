@@ -57,6 +57,13 @@ pub(super) fn write(path: &Path, tensors: &[Tensor]) -> std::io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+/// An array of 32-bit floats that was read.
+pub struct Floats {
+    pub name: String,
+    pub shape: Vec<usize>,
+    pub numbers: Vec<f32>,
+}
+
 /// The arrays of a file, mapped into memory.
 pub struct Tensors {
     map: Mmap,
@@ -87,6 +94,19 @@ impl Tensors {
         array(view.data()).ok_or_else(|| {
             DataError::new(&self.path, format!("the array `{name}` does not stand where it should"))
         })
+    }
+
+    /// Every array of 32-bit floats.
+    pub fn floats(&self) -> Result<Vec<Floats>, DataError> {
+        let tensors = self.read()?;
+        let floats = tensors.iter().filter(|(_, view)| view.dtype() == Dtype::F32);
+        floats
+            .map(|(name, view)| {
+                let numbers: &[f32] = self.get(name)?;
+                let (name, shape) = (name.to_owned(), view.shape().to_vec());
+                Ok(Floats { name, shape, numbers: numbers.to_vec() })
+            })
+            .collect()
     }
 
     /// Whether the file has an array of that name.

@@ -37,6 +37,24 @@ pub struct Alarm {
     pub fades: Option<(f64, f64)>,
 }
 
+impl std::fmt::Display for Alarm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Alarm { feature, head, auc, fades } = self;
+        match fades {
+            Some((old, new)) => write!(
+                f,
+                "`{feature}` alone predicts `{head}` with an AUC of {old:.3} in the oldest examples and {new:.3} in the test \
+                 part\nhelp: a counter that was stored knows what came after: count links instead"
+            ),
+            None => write!(
+                f,
+                "`{feature}` alone predicts `{head}` with an AUC of {auc:.3}\nhelp: it may be made of the label, or have \
+                 changed since: leave it out, or say why it is known before"
+            ),
+        }
+    }
+}
+
 /// The alarms of a table, feature by feature. Of large tables some blocks are looked at.
 ///
 /// # Errors

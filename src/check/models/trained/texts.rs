@@ -100,6 +100,7 @@ impl Words<'_> {
     fn expr(&self, expr: &Expr) -> String {
         let mut text =
             show(expr, self.schema).with(self.texts, self.keys, &self.columns).to_string();
+        text = self.schema.meaning(text);
         expr.walk(&mut |part| {
             if let Kind::OverLinks(over) = &part.kind {
                 let _ = write!(text, "; {} is {}", over.edge.name, self.edge(&over.edge));
@@ -112,7 +113,7 @@ impl Words<'_> {
         let columns = || edge.columns.iter().map(|(name, _)| &**name).collect::<Vec<_>>();
         match &edge.kind {
             EdgeKind::Table { edge: id, reverse } => {
-                let name = &self.schema.edge(*id).name;
+                let name = self.schema.edge(*id).meaning();
                 format!("{}{name}{:?}", if *reverse { "~" } else { "" }, columns())
             }
             EdgeKind::Reference { entity, reference, reverse } => {

@@ -1,0 +1,108 @@
+//! One declaration that is trained: what it needs, what it may take, and who is told.
+
+use super::{TrainError, models};
+use crate::check::Declaration;
+use crate::engine::{Engine, EveryLink};
+use crate::expr::EdgeExpr;
+use crate::learn::{Links, Size, Watch};
+use crate::ops::{Limits, bounds};
+use crate::store::Progress;
+use crate::store::learned::Tensor;
+use std::collections::BTreeMap;
+
+/// What was learnt, as it is written.
+pub trait Learned {
+    fn tensors(&self) -> Vec<Tensor<'_>>;
+
+    /// What was counted.
+    fn counts(&self) -> BTreeMap<String, u64>;
+
+    /// How good it is.
+    fn metrics(&self) -> BTreeMap<String, f64> {
+        BTreeMap::new()
+    }
+
+    /// What is doubtful about it.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// What a learner needs.
+pub struct Job<'a> {
+    pub engine: &'a Engine,
+    pub declared: &'a Declaration,
+    /// Links before this time are seen.
+    pub until: i64,
+    pub limits: Limits,
+    pub progress: &'a dyn Progress,
+}
+
+impl<'a> Job<'a> {
+    /// The edge that is learnt from.
+    pub fn edge(&self) -> &'a EdgeExpr {
+        let of_model = || self.declared.model.as_ref().map(|model| models::edge(model));
+        self.declared.edge().or_else(of_model).expect("every learner has an edge")
+    }
+
+    /// How much there can be to learn from: more links than there are cannot be.
+    pub fn size(&self) -> Size {
+        let (schema, edge) = (self.engine.schema(), self.edge());
+        let rows = |entity| schema.entity(entity).rows;
+        let most = bounds::links(schema, edge, u64::from(rows(edge.from)), u64::MAX);
+        Size {
+            sources: rows(edge.from) as usize,
+            targets: rows(edge.to) as usize,
+            links: usize::try_from(most).unwrap_or(usize::MAX),
+        }
+    }
+
+    /// Fails before the training where it would hold more than it may.
+    pub fn fits(&self, needs: u64) -> Result<(), TrainError> {
+        match self.limits.max_memory {
+            Some(most) if needs > most => {
+                let mb = |bytes: u64| bytes.div_ceil(1_000_000);
+                let (name, needs, most) = (&self.declared.name, mb(needs), mb(most));
+                Err(TrainError::Memory(format!(
+                    "training `{name}` takes up to {needs} MB, and {most} MB are allowed"
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Links as learners read them.
+    pub fn given<'l>(&self, links: &'l EveryLink) -> Links<'l> {
+        Links {
+            offsets: &links.offsets,
+            ends: &links.ends,
+            targets: self.engine.schema().entity(self.edge().to).rows as usize,
+            weights: links.weights.as_deref(),
+            times: links.times.as_deref(),
+            baskets: links.groups.as_deref(),
+        }
+    }
+
+    /// Tells of the progress, and ends the training when it is due.
+    pub fn watch(&self) -> impl Watch + '_ {
+        Seen { limits: &self.limits, progress: self.progress, name: &self.declared.name }
+    }
+}
+
+struct Seen<'a> {
+    limits: &'a Limits,
+    progress: &'a dyn Progress,
+    name: &'a str,
+}
+
+impl Watch for Seen<'_> {
+    fn go_on(&self, stage: &'static str, done: u64, of: u64) -> bool {
+        self.progress.report(&format!("{}: {stage}", self.name), done, of);
+        !self.limits.stop.is_due()
+    }
+}
+
+/// Counts by their names.
+pub fn counts<const N: usize>(counts: [(&str, u64); N]) -> BTreeMap<String, u64> {
+    counts.into_iter().map(|(name, n)| (name.to_owned(), n)).collect()
+}
