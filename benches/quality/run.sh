@@ -50,6 +50,9 @@ measure() {
     programs=""
     for program in "$@"; do
         programs="$programs $name/$program.igql"
+        case $program in
+            learned_*) (cd "$here" && "$igql" train "$name/$program.igql" --catalog "$world") ;;
+        esac
     done
     echo "== $name, $set_of"
     # shellcheck disable=SC2086
@@ -61,10 +64,13 @@ movies=$data/ml-latest-small
 [ -d "$movies" ] || movies=$root/examples/movies
 for dataset in ${*:-lastfm gowalla movielens beauty}; do
     case $dataset in
-        lastfm) measure lastfm "$data/lastfm" recall@20,ndcg@20 popularity items rp3beta people blend ;;
-        gowalla) measure gowalla "$data/gowalla" recall@20,ndcg@20 popularity items rp3beta people blend ;;
-        movielens) measure movielens "$movies" recall@20,ndcg@20 popularity items rp3beta people blend ;;
-        beauty) measure beauty "$data/s3rec" hit@10,ndcg@10 popularity items order blend ;;
+        lastfm) measure lastfm "$data/lastfm" recall@20,ndcg@20 popularity items rp3beta people blend \
+            learned_itemknn learned_rp3beta learned_ease learned_gfcf ;;
+        gowalla) measure gowalla "$data/gowalla" recall@20,ndcg@20 popularity items rp3beta people blend \
+            learned_itemknn learned_rp3beta learned_ease learned_gfcf ;;
+        movielens) measure movielens "$movies" recall@20,ndcg@20 popularity items rp3beta people blend \
+            learned_itemknn learned_rp3beta learned_ease learned_gfcf ;;
+        beauty) measure beauty "$data/s3rec" hit@10,ndcg@10 popularity items order blend learned_order learned_blend ;;
         *) echo "there is no data set $dataset: lastfm, gowalla, movielens or beauty" >&2; exit 2 ;;
     esac
 done
