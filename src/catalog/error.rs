@@ -107,6 +107,17 @@ impl DataError {
         Some(DataError { others, ..first })
     }
 
+    /// Where and what, without the help: to stand in another message.
+    pub fn in_short(&self) -> String {
+        struct Place<'a>(&'a DataError);
+        impl fmt::Display for Place<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.place(f)
+            }
+        }
+        format!("{}: {}", Place(self), self.message)
+    }
+
     fn place(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&shown(&self.file))?;
         match (self.row, self.line) {

@@ -130,7 +130,7 @@ fn predictor(snapshot: &Snapshot, version: &Arc<Version>) -> Predictor {
     match made {
         Ok((inputs, heads)) => Predictor { label, inputs, heads, wrong: None },
         Err(error) => {
-            let wrong = Some(error.to_string());
+            let wrong = Some(error.in_short());
             Predictor { label, inputs: Vec::new(), heads: Vec::new(), wrong }
         }
     }

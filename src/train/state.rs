@@ -3,7 +3,7 @@
 use super::upstream;
 use crate::check::Declaration;
 use crate::engine::Engine;
-use crate::store::learned::Manifest;
+use crate::store::learned::{Attached, Found, Manifest};
 use std::sync::Arc;
 
 /// What there is of a declaration.
@@ -17,6 +17,8 @@ pub enum State {
     Stale(Arc<Manifest>),
     /// The newest version was made with versions of others that are no longer the newest.
     Behind(Arc<Manifest>),
+    /// The newest version cannot be used: it is damaged, or gives other scores than when it was trained.
+    Unusable(Arc<Manifest>),
     /// The newest version is what would be trained now.
     Fresh(Arc<Manifest>),
 }
@@ -27,12 +29,18 @@ impl State {
         let snapshot = engine.snapshot();
         let entities = declared.entities.iter().map(|e| engine.schema().entity(*e).name.as_str());
         let entities: Vec<&str> = entities.collect();
-        let named = snapshot.versions().iter().map(|attached| &attached.manifest).filter(|m| {
+        let named = snapshot.versions().iter().filter(|attached| {
+            let m = &attached.manifest;
             m.kind == declared.kind && m.name == declared.name && m.entities.iter().eq(&entities)
         });
-        let named: Vec<&Arc<Manifest>> = named.collect();
-        let own = named.iter().filter(|m| m.declaration_hash == declared.hash);
-        match own.max_by_key(|m| m.n) {
+        let named: Vec<&Attached> = named.collect();
+        let is_own = |a: &&&Attached| a.manifest.declaration_hash == declared.hash;
+        let number = |attached: &&&Attached| attached.manifest.n;
+        let own = named.iter().filter(is_own).max_by_key(number);
+        if let Some(attached) = own.filter(|attached| !engine.is_usable(attached)) {
+            return State::Unusable(Arc::clone(&attached.manifest));
+        }
+        match own.map(|attached| &attached.manifest) {
             Some(m) if m.snapshot == snapshot.id() && until.is_none_or(|t| t == m.until) => {
                 match m.upstream == upstream::of(engine.schema(), declared) {
                     true => State::Fresh(Arc::clone(m)),
@@ -40,8 +48,8 @@ impl State {
                 }
             }
             Some(m) => State::Stale(Arc::clone(m)),
-            None => match named.iter().max_by_key(|m| m.n) {
-                Some(m) => State::Changed(Arc::clone(m)),
+            None => match named.iter().max_by_key(number) {
+                Some(attached) => State::Changed(Arc::clone(&attached.manifest)),
                 None => State::Untrained,
             },
         }
@@ -51,7 +59,11 @@ impl State {
     pub fn version(&self) -> Option<&Arc<Manifest>> {
         match self {
             State::Untrained => None,
-            State::Changed(m) | State::Stale(m) | State::Behind(m) | State::Fresh(m) => Some(m),
+            State::Changed(m)
+            | State::Stale(m)
+            | State::Behind(m)
+            | State::Unusable(m)
+            | State::Fresh(m) => Some(m),
         }
     }
 
@@ -62,7 +74,22 @@ impl State {
             State::Changed(_) => Some("the declaration has changed"),
             State::Stale(_) => Some("the data has changed"),
             State::Behind(_) => Some("what it is learned from is newer"),
+            State::Unusable(_) => Some("the version cannot be used"),
             State::Fresh(_) => None,
+        }
+    }
+}
+
+impl Engine {
+    /// Whether programs can read a version.
+    pub(crate) fn is_usable(&self, attached: &Attached) -> bool {
+        match &attached.found {
+            Found::Unusable(_) => false,
+            Found::Edge(_) | Found::Embedding(_) => true,
+            Found::Model { label, .. } => {
+                let label = format!("{}.{label}", attached.manifest.entities.join("+"));
+                self.vocabulary().predictor(&label).is_none_or(|p| p.wrong.is_none())
+            }
         }
     }
 }

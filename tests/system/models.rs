@@ -280,6 +280,10 @@ fn which_version_is_read_is_decided_by_the_declaration() {
     program(world.path(), &page);
     let (_, _, said) = run(world.path(), &["run", "page.igql", "--user", "1"]);
     assert!(said.contains("E0503") && said.contains("self-test"), "{said}");
+    let report = trained(world.path(), &[]);
+    assert_eq!(report["items"][0]["stale"], "the version cannot be used");
+    let (code, out, said) = run(world.path(), &["run", "page.igql", "--user", "1"]);
+    assert!(code == Some(0) && out.contains("taste@2"), "{said}");
 }
 
 #[test]

@@ -533,12 +533,21 @@ fn damage_is_found_and_said() {
         assert_eq!(code, Some(1), "{said}");
         assert!(said.contains("E0503") && said.contains("damaged"), "{said}");
     }
+    // what the message says to do helps
+    let report = trained(world.path(), &["--dry-run"]);
+    assert_eq!(report["items"][0]["stale"], "the version cannot be used");
+    let (_, listed, _) = run(world.path(), &["train", "--list"]);
+    assert!(listed.contains("it cannot be used"), "{listed}");
+    assert_eq!(trained(world.path(), &[])["items"][0]["version"]["n"], 2);
+    let (code, _, said) = run(world.path(), &["run", "page.igql", "--user", "1"]);
+    assert_eq!(code, Some(0), "{said}");
+    let path = weights(world.path(), "similar", 2);
     fs::write(path.with_file_name("manifest.json"), "{").unwrap();
     let (code, _, said) = run(world.path(), &["train", "--list"]);
     assert_eq!(code, Some(3));
     assert!(said.contains("manifest.json"), "{said}");
     // the next training is not held up
-    assert_eq!(trained(world.path(), &[])["items"][0]["version"]["n"], 2);
+    assert_eq!(trained(world.path(), &[])["items"][0]["version"]["n"], 3);
     let (code, ..) = run(world.path(), &["run", "page.igql", "--user", "1"]);
     assert_eq!(code, Some(0));
 }

@@ -167,7 +167,7 @@ impl<'a> Checker<'a> {
         if UNSUPPORTED.contains(&callee.text.as_str()) {
             let message = format!("this version does not support `{}(...)` models", callee.text);
             let help = format!(
-                "it supports {usages}, and trains `linear`, `mlp` and `mtml` with `label=`: what a model gives for each row can also be a column of the table"
+                "it supports {usages}, and trains `linear`, `mlp` and `mtml` by their `heads={{p_like: likes}}`: what a model gives for each row can also be a column of the table"
             );
             return self.report(Diagnostic::new(code::E0509, callee.span, message).help(help));
         }

@@ -4,7 +4,7 @@ use super::{Format, TrainArgs, show};
 use crate::cli::grid::{self, Column, Grid};
 use crate::cli::{Failure, out};
 use crate::engine::Engine;
-use crate::store::learned::{Room, Version};
+use crate::store::learned::{Attached, Manifest, Room, Version};
 use crate::types::time;
 use serde_json::json;
 use std::collections::HashMap;
@@ -37,12 +37,18 @@ fn table(versions: &[Version], engine: &Engine) -> String {
         let (own, hash) = (&v.manifest, &v.manifest.declaration_hash);
         !versions.iter().any(|other| {
             let m = &other.manifest;
-            (m.kind, &m.name, m.role) == (own.kind, &own.name, own.role)
+            (m.kind, &m.name, &m.entities, m.role) == (own.kind, &own.name, &own.entities, own.role)
                 && m.n > own.n
                 && m.declaration_hash == *hash
         })
     };
+    let is_usable = |v: &Version| {
+        let of = |m: &Manifest| (m.kind, m.label(), m.entities.clone(), m.role);
+        let is_it = |a: &&Attached| of(&a.manifest) == of(&v.manifest);
+        engine.snapshot().versions().iter().find(is_it).is_none_or(|a| engine.is_usable(a))
+    };
     let state = |v: &Version| match () {
+        () if !is_usable(v) => "it cannot be used",
         () if !is_last(v) => "superseded",
         () if v.manifest.snapshot != data => "the data has changed",
         () => "up to date",
@@ -57,9 +63,14 @@ fn table(versions: &[Version], engine: &Engine) -> String {
         Column::new("links before", cells(&|v| short_time(v.manifest.until))).whole(),
         Column::new("state", cells(&|v| state(v).to_owned())),
         Column::new("MB", cells(&|v| megabytes(v.manifest.weights.bytes))).right().whole(),
-        Column::new("declaration", cells(&|v| v.manifest.declaration.clone())),
+        Column::new("declaration", cells(&|v| one_line(&v.manifest.declaration))),
     ];
     Grid::new(columns, 1).draw(grid::width())
+}
+
+/// A declaration as it was written, in one line.
+fn one_line(declaration: &str) -> String {
+    declaration.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// To the minute.
@@ -76,13 +87,14 @@ fn megabytes(bytes: u64) -> String {
 pub fn prune(room: &Room, keep: usize, args: &TrainArgs) -> Result<(), Failure> {
     let trainer = room.trainer(|| out::say("waiting for another training"))?;
     let (versions, _) = room.versions();
-    let mut newer: HashMap<(String, String, String), usize> = HashMap::new();
+    let mut newer: HashMap<_, usize> = HashMap::new();
     let mut removed = Vec::new();
     for version in versions.iter().rev() {
         let m = &version.manifest;
         let of = (
             format!("{} {}", m.kind.word(), m.role.word()),
             m.name.clone(),
+            m.entities.clone(),
             m.declaration_hash.clone(),
         );
         let is_wanted = args.only.is_empty() || args.only.contains(&m.name);

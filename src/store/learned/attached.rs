@@ -53,7 +53,7 @@ impl Snapshot {
             };
             let found = match self.attached(version, learned) {
                 Ok(found) => found,
-                Err(error) => Found::Unusable(error.to_string()),
+                Err(error) => Found::Unusable(error.in_short()),
             };
             attached.push(Attached { manifest: Arc::new(version.manifest.clone()), found });
         }

@@ -128,7 +128,9 @@ impl<'a> Checker<'a> {
             return self.report(Diagnostic::new(code::E0504, name.span, message).help(help));
         }
         let all = SHARED.iter().chain(own).copied();
+        let is_label = matches!(name.text.as_str(), "label" | "labels" | "target" | "y");
         let help = match suggest::nearest(&name.text, all.clone()) {
+            _ if is_label => "what it predicts are its heads: `heads={p_like: likes}`".to_owned(),
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("its parameters are {}", all.collect::<Vec<_>>().join(", ")),
         };
