@@ -104,6 +104,10 @@ pub(super) struct LearnedEdge {
 }
 
 impl Learned for LearnedEdge {
+    fn is_of_nothing(&self) -> Option<u64> {
+        (self.links == 0).then_some(self.links_seen)
+    }
+
     fn tensors(&self) -> Vec<Tensor<'_>> {
         self.written.tensors()
     }

@@ -8,6 +8,7 @@ use crate::learn::{Links, Size, Watch};
 use crate::ops::{Limits, bounds};
 use crate::store::Progress;
 use crate::store::learned::Tensor;
+use crate::types::time;
 use std::collections::BTreeMap;
 
 /// What was learnt, as it is written.
@@ -20,6 +21,11 @@ pub trait Learned {
     /// How good it is.
     fn metrics(&self) -> BTreeMap<String, f64> {
         BTreeMap::new()
+    }
+
+    /// How many links it was learnt from, if it holds nothing all the same.
+    fn is_of_nothing(&self) -> Option<u64> {
+        None
     }
 
     /// What is doubtful about it.
@@ -69,6 +75,20 @@ impl<'a> Job<'a> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// What to say of a training that came to nothing.
+    pub fn nothing(&self, links: u64) -> String {
+        let Declaration { kind, name, text, .. } = self.declared;
+        let before = time::text(self.until).unwrap_or_default();
+        let why = match links {
+            0 => format!("there are no links before {before}"),
+            _ => format!(
+                "nothing came of {links} links before {before}: lower what it leaves out (`min_count`, `min_links`), \
+                 or give it sources with several links each"
+            ),
+        };
+        format!("{} `{name} = {text}`: {why}", kind.word())
     }
 
     /// Links as learners read them.

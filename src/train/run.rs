@@ -66,16 +66,18 @@ impl Engine {
         let outcome = match (&state, trainer) {
             (State::Fresh(version), _) if !how.again => Outcome::Kept(version.clone()),
             (_, None) => Outcome::Due { bytes: bytes(&job) },
-            (_, Some(trainer)) => match trained(&job, trainer, how.until.is_some()) {
-                Ok((manifest, found)) => {
-                    notes = found;
-                    Outcome::Trained(Arc::new(manifest))
+            (_, Some(trainer)) => {
+                match trained(&job, trainer, how.until.is_some(), state.version().is_some()) {
+                    Ok((manifest, found)) => {
+                        notes = found;
+                        Outcome::Trained(Arc::new(manifest))
+                    }
+                    Err(TrainError::Run(error @ (RunError::Stopped | RunError::Limit(_)))) => {
+                        return Err(TrainError::Run(error));
+                    }
+                    Err(error) => Outcome::Failed(error.to_string()),
                 }
-                Err(TrainError::Run(error @ (RunError::Stopped | RunError::Limit(_)))) => {
-                    return Err(TrainError::Run(error));
-                }
-                Err(error) => Outcome::Failed(error.to_string()),
-            },
+            }
         };
         let entities = declared.entities.iter().map(|e| self.schema().entity(*e).name.clone());
         Ok(Item {
@@ -137,10 +139,20 @@ fn trained(
     job: &Job,
     trainer: &Trainer,
     is_past: bool,
+    has_other: bool,
 ) -> Result<(Manifest, Vec<String>), TrainError> {
     let started = Instant::now();
     job.fits(bytes(job))?;
     let learned = learn(job)?;
+    let mut notes = learned.notes();
+    match learned.is_of_nothing().map(|links| job.nothing(links)) {
+        // it would empty pages that have something: the first of all can be of a catalog that is still empty
+        Some(why) if has_other => {
+            let help = "the version there is stays in use";
+            return Err(TrainError::Model(format!("{why}\nhelp: {help}")));
+        }
+        why => notes.extend(why),
+    }
     let (engine, declared) = (job.engine, job.declared);
     let entities = declared.entities.iter().map(|e| engine.schema().entity(*e).name.clone());
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -167,5 +179,5 @@ fn trained(
         seconds: started.elapsed().as_secs_f64(),
         weights: Weights::default(),
     };
-    Ok((trainer.commit(manifest, &learned.tensors())?, learned.notes()))
+    Ok((trainer.commit(manifest, &learned.tensors())?, notes))
 }

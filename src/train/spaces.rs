@@ -16,6 +16,10 @@ pub(super) struct LearnedSpace {
 }
 
 impl Learned for LearnedSpace {
+    fn is_of_nothing(&self) -> Option<u64> {
+        self.vectors.is_empty().then_some(self.links_seen)
+    }
+
     fn tensors(&self) -> Vec<Tensor<'_>> {
         self.vectors.tensors(0)
     }

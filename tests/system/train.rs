@@ -512,6 +512,38 @@ fn edges_are_learnt_from_learned_edges_in_one_go() {
 }
 
 #[test]
+fn a_version_that_holds_nothing_replaces_none() {
+    let world = world();
+    program(
+        world.path(),
+        "edge similar = itemknn(likes)\nembedding e on post = skipgram(likes, dim=4)\n",
+    );
+    trained(world.path(), &[]);
+    let nothing = |declared: &str, says: &str| {
+        program(
+            world.path(),
+            &format!("edge never = likes where time < @1990-01-01\n{declared}\n"),
+        );
+        let (code, out, _) = run(world.path(), &["train", "page.igql", "--format", "json"]);
+        assert_eq!(code, Some(3), "{declared}: {out}");
+        let report: Json = serde_json::from_str(&out).unwrap();
+        let error = report["items"][0]["error"].as_str().unwrap();
+        assert!(error.contains(says) && error.contains("stays in use"), "{error}");
+    };
+    for learner in ["itemknn", "rp3beta", "ease", "gfcf", "co_occurrence"] {
+        nothing(&format!("edge similar = {learner}(never)"), "there are no links before 2024");
+    }
+    nothing("embedding e on post = skipgram(never)", "there are no links before 2024");
+    nothing("embedding e on post = skipgram(likes, min_count=100000)", "nothing came of");
+    assert!(weights(world.path(), "similar", 1).exists());
+    assert!(!weights(world.path(), "similar", 2).exists());
+    // of a file with errors it is not said that it declares nothing
+    program(world.path(), "edge similar = itemknn(likes, kk=1)\n");
+    let (code, out, said) = run(world.path(), &["train", "page.igql"]);
+    assert!(code == Some(1) && out.is_empty() && said.contains("kk"), "{out}{said}");
+}
+
+#[test]
 fn damage_is_found_and_said() {
     let world = world();
     program(world.path(), BOTH);
@@ -657,6 +689,7 @@ fn nothing_to_learn_from_is_no_error() {
     let report = trained(world.path(), &[]);
     for item in report["items"].as_array().unwrap() {
         assert_eq!(item["version"]["counts"]["links"], 0);
+        assert!(item["notes"][0].as_str().unwrap().contains("there are no links before"), "{item}");
     }
     let options = Options::default();
     let engine = Engine::open_with(world.path(), &options).unwrap();

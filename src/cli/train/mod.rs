@@ -113,6 +113,8 @@ pub fn train(project: &Project, args: &TrainArgs) -> Result<(), Failure> {
         outcome.note(DATA);
     }
     match args.format {
+        // what the errors were about is declared all the same
+        Format::Table if done.is_empty() && outcome.0 != 0 => {}
         Format::Table => out::print(&show::table(&done))?,
         Format::Json => out::print(&format!("{:#}\n", show::json(&done)))?,
     }
