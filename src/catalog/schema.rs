@@ -206,6 +206,13 @@ pub struct Embedding {
     pub declared: Option<String>,
 }
 
+impl Embedding {
+    /// What declarations call it that read it: versions of one declaration are the same to them.
+    pub fn meaning(&self) -> &str {
+        self.declared.as_deref().unwrap_or(&self.name)
+    }
+}
+
 /// How a learned embedding is searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Learned {
@@ -276,12 +283,6 @@ impl Schema {
     /// The edges that are tables of the catalog.
     pub fn tables(&self) -> impl Iterator<Item = &Edge> {
         self.edges.iter().filter(|edge| !edge.learned)
-    }
-
-    /// The text of an expression with versions of embeddings called what declarations call them.
-    pub fn meaning(&self, text: String) -> String {
-        let learned = self.embeddings.iter().filter_map(|e| Some((&e.name, e.declared.as_ref()?)));
-        learned.fold(text, |text, (name, declared)| text.replace(name.as_str(), declared))
     }
 
     /// The embeddings that programs can name: those that were learnt have names of versions.

@@ -37,6 +37,7 @@ mod readings;
 mod rows;
 mod setness;
 mod sets;
+mod spelled;
 mod state;
 mod trials;
 mod tunable_items;

@@ -21,6 +21,8 @@ pub struct Show<'a> {
     words: Option<(&'a Texts<'a>, &'a Keys<'a>)>,
     /// Names of the bound columns, where they are known.
     columns: &'a [String],
+    /// Whether versions of embeddings are called what declarations call them.
+    declared: bool,
     /// How many parts may still be written; none before the first is.
     left: Option<&'a Cell<u32>>,
 }
@@ -29,6 +31,11 @@ impl<'a> Show<'a> {
     /// With the strings and keys of a run, and the names of bound columns.
     pub fn with(self, texts: &'a Texts<'a>, keys: &'a Keys<'a>, columns: &'a [String]) -> Show<'a> {
         Show { words: Some((texts, keys)), columns, ..self }
+    }
+
+    /// With embeddings by their declarations, which versions share.
+    pub fn as_declared(self) -> Show<'a> {
+        Show { declared: true, ..self }
     }
 
     fn constant(&self, value: &Scalar, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,7 +57,7 @@ impl<'a> Show<'a> {
 
 /// Writes an expression.
 pub fn show<'a>(expr: &'a Expr, schema: &'a Schema) -> Show<'a> {
-    Show { expr, schema, words: None, columns: &[], left: None }
+    Show { expr, schema, words: None, columns: &[], declared: false, left: None }
 }
 
 impl Display for Show<'_> {
@@ -94,7 +101,8 @@ impl Show<'_> {
             }
             Kind::Visible { id, .. } => sub(id).fmt(f),
             Kind::VectorOf { embedding, id, .. } => {
-                let name = &self.schema.embeddings[*embedding as usize].name;
+                let embedding = &self.schema.embeddings[*embedding as usize];
+                let name = if self.declared { embedding.meaning() } else { &embedding.name };
                 write!(f, "{name}({})", sub(id))
             }
             Kind::ToId { entity, key } => {

@@ -1,6 +1,7 @@
 //! Models that are trained: what their heads give in serving is what their weights say of the same inputs.
 
 use super::random::Random;
+use super::train::{program, run, trained};
 use igql::store::Options;
 use igql::train::Train;
 use igql::{Engine, Request, Unit, Value};
@@ -8,7 +9,6 @@ use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
 
 const CATALOG: &str = r#"
 [catalog]
@@ -77,25 +77,6 @@ fn world() -> tempfile::TempDir {
     write("shown.csv", format!("user_id,post_id,at,clicked\n{shown}"));
     write("likes.csv", format!("user_id,post_id,at\n{likes}"));
     folder
-}
-
-fn program(folder: &Path, text: &str) {
-    fs::write(folder.join("page.igql"), text).unwrap();
-}
-
-fn run(folder: &Path, args: &[&str]) -> (Option<i32>, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_igql"));
-    let Output { status, stdout, stderr } =
-        command.current_dir(folder).args(args).stdin(Stdio::null()).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (status.code(), text(stdout), text(stderr))
-}
-
-fn trained(folder: &Path, args: &[&str]) -> Json {
-    let args = [&["train", "page.igql", "--format=json"], args].concat();
-    let (code, out, said) = run(folder, &args);
-    assert_eq!(code, Some(0), "{said}{out}");
-    serde_json::from_str(&out).unwrap()
 }
 
 fn weights(folder: &Path, name: &str, n: u32) -> Vec<u8> {
@@ -284,6 +265,25 @@ fn which_version_is_read_is_decided_by_the_declaration() {
     assert_eq!(report["items"][0]["stale"], "the version cannot be used");
     let (code, out, said) = run(world.path(), &["run", "page.igql", "--user", "1"]);
     assert!(code == Some(0) && out.contains("taste@2"), "{said}");
+}
+
+#[test]
+fn a_model_is_known_by_what_its_edges_are_made_of() {
+    let world = world();
+    let page = |edge: &str, from: usize| {
+        let text = format!(
+            "edge {edge} = likes where time > @2000-01-0{from}\n\
+             model m on post = linear(dense={{length: length, n: count(~{edge}(it))}}, heads={{p: likes}}, label_window=1h)\n"
+        );
+        program(world.path(), &text);
+    };
+    page("recent", 1);
+    trained(world.path(), &[]);
+    page("newer", 1);
+    assert_eq!(trained(world.path(), &["--dry-run"])["items"][0]["outcome"], "kept");
+    page("newer", 2);
+    let report = trained(world.path(), &["--dry-run"]);
+    assert_eq!(report["items"][0]["stale"], "the declaration has changed");
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn world() -> tempfile::TempDir {
     folder
 }
 
-fn program(folder: &Path, text: &str) {
+pub(super) fn program(folder: &Path, text: &str) {
     fs::write(folder.join("page.igql"), text).unwrap();
 }
 
@@ -89,13 +89,13 @@ fn command(folder: &Path, args: &[&str]) -> Command {
     command
 }
 
-fn run(folder: &Path, args: &[&str]) -> (Option<i32>, String, String) {
+pub(super) fn run(folder: &Path, args: &[&str]) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = command(folder, args).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (status.code(), text(stdout), text(stderr))
 }
 
-fn trained(folder: &Path, args: &[&str]) -> Json {
+pub(super) fn trained(folder: &Path, args: &[&str]) -> Json {
     let args = [&["train", "page.igql", "--format=json"], args].concat();
     let (code, out, said) = run(folder, &args);
     assert_eq!(code, Some(0), "{said}");
@@ -541,6 +541,23 @@ fn a_version_that_holds_nothing_replaces_none() {
     program(world.path(), "edge similar = itemknn(likes, kk=1)\n");
     let (code, out, said) = run(world.path(), &["train", "page.igql"]);
     assert!(code == Some(1) && out.is_empty() && said.contains("kk"), "{out}{said}");
+}
+
+#[test]
+fn the_tenth_version_of_what_is_read_is_of_the_same_declaration() {
+    let world = world();
+    let page = "embedding near on post = skipgram(likes, dim=2, epochs=1, min_count=1)\n\
+                edge close = likes where dot(to.near, to.near) > 0.0\n\
+                edge similar = itemknn(close, k=3)\nuser.walk(likes).walk(similar).take(3)\n";
+    program(world.path(), page);
+    trained(world.path(), &[]);
+    for n in 2..=11 {
+        trained(world.path(), &["--only", "near", "--again"]);
+        let report = trained(world.path(), &["--dry-run"]);
+        assert_eq!(report["items"][1]["stale"], "what it is learned from is newer", "near@{n}");
+    }
+    let (code, _, said) = run(world.path(), &["check", "page.igql"]);
+    assert_eq!(code, Some(0), "{said}");
 }
 
 #[test]

@@ -5,11 +5,13 @@ use super::kinds::{Default, Learner, Param, SHARED, Takes};
 use crate::check::edges::Wanted;
 use crate::check::env::{Env, Scope};
 use crate::check::modules::Kind as NameKind;
+use crate::check::spelled::Spelling;
 use crate::check::{Checker, bare_name};
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::Kind;
 use crate::expr::ir::Scalar;
 use crate::expr::show::duration;
+use crate::expr::texts::Keys;
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, ItemKind, Name};
 use crate::types::{EntityId, Type};
@@ -335,7 +337,11 @@ impl<'a> Checker<'a> {
             Setting::Flag(flag) => flag.to_string(),
             Setting::Case(case) => (*case).to_owned(),
             Setting::Duration(us) => duration(*us),
-            Setting::Edge(edge) => self.spelled(edge),
+            Setting::Edge(edge) => {
+                let keys = Keys::new(self.snapshot);
+                let (schema, texts, keys) = (self.schema, &self.texts, &keys);
+                Spelling { schema, texts, keys, columns: &[] }.edge(edge)
+            }
             Setting::Column(place) => columns[*place].clone(),
         }
     }

@@ -3,7 +3,6 @@
 mod bind;
 mod declaration;
 mod kinds;
-mod spelled;
 mod versions;
 
 pub use declaration::{Declaration, Setting};

@@ -2,9 +2,7 @@
 //! so that a version still fits its declaration when the data has changed.
 
 use super::described::{Examples, Ids, Inputs, Target, Trained};
-use crate::catalog::schema::Schema;
-use crate::expr::ir::{EdgeExpr, EdgeKind, Expr, Kind};
-use crate::expr::show::show;
+use crate::check::spelled::Spelling;
 use crate::expr::texts::{Keys, Texts};
 use crate::store::Snapshot;
 use crate::types::EntityId;
@@ -14,23 +12,14 @@ use xxhash_rust::xxh3::xxh3_128;
 /// The hash of a declaration with all that it reads, and that of its inputs.
 pub(super) fn hashes(snapshot: &Snapshot, texts: &Texts, of: &Trained) -> (String, String) {
     let keys = Keys::new(snapshot);
-    let columns = of.inputs.context.iter().map(|context| context.name.clone()).collect();
-    let words = Words { schema: snapshot.schema(), texts, keys: &keys, columns };
-    let inputs = words.inputs(&of.inputs);
+    let columns: Vec<String> = of.inputs.context.iter().map(|c| c.name.clone()).collect();
+    let spelling = Spelling { schema: snapshot.schema(), texts, keys: &keys, columns: &columns };
+    let inputs = spelling.inputs(&of.inputs);
     let hash = |text: &str| format!("{:032x}", xxh3_128(text.as_bytes()));
-    (hash(&words.declaration(of, &inputs)), hash(&inputs))
+    (hash(&spelling.declaration(of, &inputs)), hash(&inputs))
 }
 
-/// What expressions are written with.
-struct Words<'a> {
-    schema: &'a Schema,
-    texts: &'a Texts<'a>,
-    keys: &'a Keys<'a>,
-    /// Of the context, which expressions read as bound columns.
-    columns: Vec<String>,
-}
-
-impl Words<'_> {
+impl Spelling<'_> {
     fn declaration(&self, of: &Trained, inputs: &str) -> String {
         let mut text = String::new();
         let Examples { edge, negatives, most, slices, latest_upstream } = &of.examples;
@@ -65,7 +54,9 @@ impl Words<'_> {
         }
         for sparse in &of.sparse {
             let ids = match &sparse.ids {
-                Ids::Value(e) => format!("{} = {}", self.schema.type_name(&e.ty), self.expr(e)),
+                Ids::Value(e) => {
+                    format!("{} = {}", self.schema.type_name(&e.ty), self.expr(e))
+                }
                 Ids::Hashed(e, n) => format!("hashed {n} = {}", self.expr(e)),
                 Ids::History(edge, n) => format!("history {n} = {}", self.edge(edge)),
             };
@@ -94,46 +85,5 @@ impl Words<'_> {
 
     fn entity(&self, entity: EntityId) -> &str {
         &self.schema.entity(entity).name
-    }
-
-    /// An expression, and the edges that it names as what they are made of.
-    fn expr(&self, expr: &Expr) -> String {
-        let mut text =
-            show(expr, self.schema).with(self.texts, self.keys, &self.columns).to_string();
-        text = self.schema.meaning(text);
-        expr.walk(&mut |part| {
-            if let Kind::OverLinks(over) = &part.kind {
-                let _ = write!(text, "; {} is {}", over.edge.name, self.edge(&over.edge));
-            }
-        });
-        text
-    }
-
-    fn edge(&self, edge: &EdgeExpr) -> String {
-        let columns = || edge.columns.iter().map(|(name, _)| &**name).collect::<Vec<_>>();
-        match &edge.kind {
-            EdgeKind::Table { edge: id, reverse } => {
-                let name = self.schema.edge(*id).meaning();
-                format!("{}{name}{:?}", if *reverse { "~" } else { "" }, columns())
-            }
-            EdgeKind::Reference { entity, reference, reverse } => {
-                let table = self.schema.entity(*entity);
-                let name = &table.references[*reference as usize].name;
-                format!("{}{}.{name}", if *reverse { "~" } else { "" }, table.name)
-            }
-            EdgeKind::Filter { inner, keep } => {
-                format!("({} where {})", self.edge(inner), self.expr(keep))
-            }
-            EdgeKind::Weight { inner, weight } => {
-                format!("({} weight {})", self.edge(inner), self.expr(weight))
-            }
-            EdgeKind::Union { branches, .. } => {
-                let branches: Vec<String> = branches.iter().map(|b| self.edge(b)).collect();
-                format!("({})", branches.join(" | "))
-            }
-            EdgeKind::Chain { first, second, carries_second } => {
-                format!("({} then {} {carries_second})", self.edge(first), self.edge(second))
-            }
-        }
     }
 }
