@@ -9,7 +9,7 @@ use crate::learn::net::{
     self, Columns, Fitted, FittedHead, Inputs, Keys, Model, NULL, Scratch, Target, Tensor,
 };
 use crate::ops::{Input, Predictor};
-use crate::store::learned::{Attached, Found, Version, key_of, text_key};
+use crate::store::learned::{Attached, Found, Version, int_key, key_of, text_key};
 use crate::store::{DataError, Snapshot};
 use crate::types::{NULL_BOOL, NULL_CODE, NULL_INT};
 use foldhash::HashMap;
@@ -246,6 +246,7 @@ fn made(snapshot: &Snapshot, label: &str, description: &Description, model: Mode
         signature: signature.clone(),
         dense: description.inputs.dense.len(),
         keys: description.inputs.sparse.iter().map(|sparse| sparse.keys.clone()).collect(),
+        unknown: description.inputs.sparse.iter().map(|sparse| absent(&sparse.keys)).collect(),
         hashed: description.inputs.sparse.iter().map(|sparse| sparse.buckets.is_some()).collect(),
         scorer: scorer(description.inputs.clone(), model, description.heads.clone()),
     });
@@ -272,6 +273,8 @@ struct Network {
     dense: usize,
     /// The vocabulary of each sparse input, which its places are places of.
     keys: Vec<Vec<u64>>,
+    /// Of each a key that it lacks.
+    unknown: Vec<u64>,
     /// Whether its places are the keys themselves.
     hashed: Vec<bool>,
     scorer: net::Scorer,
@@ -281,14 +284,11 @@ thread_local! {
     static SCRATCH: RefCell<(Scratch, Vec<f64>)> = RefCell::default();
 }
 
-/// A key that is in no vocabulary.
-const UNKNOWN: u64 = NULL - 1;
-
 impl Network {
     fn keys(&self, input: usize, places: &[f64]) -> Keys {
         let of_place = |&place: &f64| match () {
             () if place.is_nan() => NULL,
-            () if place < 0.0 => UNKNOWN,
+            () if place < 0.0 => self.unknown[input],
             () if self.hashed[input] => place as u64,
             () => self.keys[input][place as usize],
         };
@@ -360,11 +360,17 @@ fn numbered(keys: &[u64]) -> HashMap<u64, f64> {
     keys.iter().enumerate().map(|(place, &key)| (key, place as f64)).collect()
 }
 
+/// A key that is none of these.
+fn absent(keys: &[u64]) -> u64 {
+    let known = numbered(keys);
+    (0..NULL).find(|key| !known.contains_key(key)).expect("there are fewer keys than numbers")
+}
+
 impl Places for OfValues {
     fn places(&self, values: &Val, n: usize, texts: &Texts) -> Vec<f64> {
         let place = |key: u64| self.0.get(&key).copied().unwrap_or(-1.0);
         let of = |at: usize| match values {
-            Val::I64(ints) if ints.get(at) != NULL_INT => place(ints.get(at) as u64),
+            Val::I64(ints) if ints.get(at) != NULL_INT => place(int_key(ints.get(at))),
             Val::Bool(bools) if bools.get(at) != NULL_BOOL => place(u64::from(bools.get(at))),
             Val::Code(codes) => {
                 texts.get(codes.get(at)).map_or(f64::NAN, |text| place(text_key(&text)))
@@ -383,7 +389,7 @@ impl Places for Buckets {
         let Val::I64(hashes) = values else { return vec![f64::NAN; n] };
         let bucket = |hash: i64| match hash {
             NULL_INT => f64::NAN,
-            hash => (hash as u64 % u64::from(self.0)) as f64,
+            hash => (int_key(hash) % u64::from(self.0)) as f64,
         };
         (0..n).map(|at| bucket(hashes.get(at))).collect()
     }

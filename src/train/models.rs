@@ -1,6 +1,6 @@
 //! Trained models: from the declaration and its examples to what is written.
 
-use super::examples::{Block, Part, Table, alarms};
+use super::examples::{Block, Table, alarms};
 use super::job::{Job, Learned, counts};
 use super::{TrainError, upstream};
 use crate::check::trained::{Ids, Missing, Network, Normalise, Shown, Sparse, Target, Trained};
@@ -92,7 +92,7 @@ pub(super) fn bytes(model: &Trained, examples: u64) -> u64 {
     let inputs = model.inputs.dense.len() * 3 + model.inputs.sparse.len() * 2 + 2;
     let row = 4 * (inputs + model.heads.len()) as u64;
     let all = examples.min(model.examples.most).saturating_mul(row);
-    all.min(KEPT as u64) + row * super::examples::BLOCK as u64 * 4
+    all.min(KEPT as u64) + row * net::BLOCK as u64 * 4
 }
 
 pub(super) fn learn(job: &Job, model: &Arc<Trained>) -> Result<LearnedModel, TrainError> {
@@ -310,18 +310,13 @@ fn read(block: &Block, layout: &Layout) -> net::Block {
         let (keys, offsets) = block.keys(place);
         Keys { keys, offsets }
     };
-    let part = |part: Part| match part {
-        Part::Train => net::Part::Train,
-        Part::Validation => net::Part::Validation,
-        Part::Test => net::Part::Test,
-    };
     net::Block {
         dense: (0..layout.dense.len()).map(|place| block.numbers(place)).collect(),
         sparse: (0..layout.sparse.len()).map(keys).collect(),
         shown: (0..layout.shown.len()).map(|place| block.shown(place)).collect(),
         labels: (0..layout.heads.len()).map(|head| block.labels(head)).collect(),
         weights: block.weights(),
-        parts: block.parts().into_iter().map(part).collect(),
+        parts: block.parts(),
         viewers: block.viewers(),
     }
 }

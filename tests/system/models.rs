@@ -287,6 +287,26 @@ fn a_model_is_known_by_what_its_edges_are_made_of() {
 }
 
 #[test]
+fn minus_one_is_a_value_as_others_and_unknown_ones_are_not_it() {
+    let world = world();
+    let page = "model m on post = linear(sparse={size: -1 if length < 60 else length}, heads={p: clicked == 1}, min_count=1000)
+all(post).rank(m).select(length)\n";
+    program(world.path(), page);
+    trained(world.path(), &[]);
+    let engine = Engine::open(world.path()).unwrap();
+    let answer = engine.run(&engine.compile(page).unwrap(), &Request::user(7)).unwrap();
+    let scores = |is_short: bool| {
+        let rows = answer.rows();
+        let of = rows.iter().filter(|row| (number(row.get("length").unwrap()) < 60.0) == is_short);
+        of.map(|row| row.score().to_bits()).collect::<std::collections::BTreeSet<_>>()
+    };
+    // each post of a length that is not in the vocabulary is one of an unknown length
+    let (short, unknown) = (scores(true), scores(false));
+    assert_eq!((short.len(), unknown.len()), (1, 1));
+    assert_ne!(short, unknown);
+}
+
+#[test]
 fn what_cannot_be_trained_is_said() {
     let world = world();
     let fails = |text: &str, says: &str| {

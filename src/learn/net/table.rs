@@ -10,8 +10,8 @@ pub const BLOCK: usize = 65_536;
 /// The key that stands for null.
 pub const NULL: u64 = u64::MAX;
 
-/// What examples are used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What examples are used for. In the order of time within what is divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
     /// Weights and statistics are fitted to them.

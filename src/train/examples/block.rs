@@ -1,13 +1,13 @@
 //! Successive examples with their features.
 
-use super::parts::Part;
 use super::table::Table;
 use crate::batch::Column;
 use crate::expr::read;
 use crate::expr::run::Run;
 use crate::expr::{EdgeExpr, Expr};
+use crate::learn::net::Part;
+use crate::store::learned::{NULL_KEY, int_key, key_of, text_key};
 use crate::types::{Key, NULL_BOOL, NULL_CODE, NULL_INT, Type, Value};
-use xxhash_rust::xxh3::xxh3_64;
 
 /// A feature of a model.
 pub(super) struct Feature {
@@ -33,9 +33,6 @@ pub struct Block<'t> {
     /// By feature.
     pub(super) columns: Vec<Column>,
 }
-
-/// The key that stands for null.
-pub const NULL_KEY: u64 = u64::MAX;
 
 impl Block<'_> {
     /// How many examples it has.
@@ -211,27 +208,21 @@ pub(super) fn numbers(column: &Column, ty: &Type, times: &[i64]) -> Vec<f32> {
 
 /// Values as keys of 64 bits.
 fn keys(run: &Run, column: &Column, ty: &Type) -> Vec<u64> {
-    // one key in 2^64 gives way to null
-    let own = |key: u64| if key == NULL_KEY { NULL_KEY - 1 } else { key };
-    let text = |text: &str| own(xxh3_64(text.as_bytes()));
     match (column, ty) {
         (Column::I64(v), _) => {
-            v.iter().map(|&x| if x == NULL_INT { NULL_KEY } else { own(x as u64) }).collect()
+            v.iter().map(|&x| if x == NULL_INT { NULL_KEY } else { int_key(x) }).collect()
         }
         (Column::Bool(v), _) => {
             v.iter().map(|&x| if x == NULL_BOOL { NULL_KEY } else { u64::from(x) }).collect()
         }
         (Column::Code(ids), Type::Id(entity)) => {
-            let key = |key: Option<Key>| match key {
-                Some(Key::Int(key)) => own(key as u64),
-                Some(Key::Str(key)) => text(&key),
-                None => NULL_KEY,
-            };
+            let key = |key: Option<Key>| key.map_or(NULL_KEY, |key| key_of(&key));
             run.keys.keys(*entity, ids).into_iter().map(key).collect()
         }
-        (Column::Code(codes), _) => {
-            codes.iter().map(|&code| run.texts.get(code).map_or(NULL_KEY, |t| text(&t))).collect()
-        }
+        (Column::Code(codes), _) => codes
+            .iter()
+            .map(|&code| run.texts.get(code).map_or(NULL_KEY, |t| text_key(&t)))
+            .collect(),
         _ => vec![NULL_KEY; column.len()],
     }
 }

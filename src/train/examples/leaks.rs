@@ -4,11 +4,12 @@
 //! on old examples than on new ones is a counter that already knew, when it was stored, what came after.
 
 use super::TableError;
-use super::block::{Block, NULL_KEY};
-use super::parts::Part;
+use super::block::Block;
 use super::table::Table;
 use crate::check::trained::{Target, Trained, may_change};
 use crate::expr::ir::{Expr, Kind};
+use crate::learn::net::Part;
+use crate::store::learned::NULL_KEY;
 use foldhash::HashMap;
 
 /// Above it a feature that reads what may have changed since is reported.

@@ -28,18 +28,15 @@ mod parts;
 mod scene;
 mod table;
 
+pub use crate::learn::net::Part;
 pub use block::Block;
 pub use leaks::{Alarm, alarms};
-pub use parts::Part;
 pub use table::Table;
 
 use crate::check::trained::Trained;
 use crate::engine::Engine;
 use crate::source::Span;
 use std::fmt;
-
-/// Examples of a block; the last has fewer.
-pub const BLOCK: usize = 65_536;
 
 /// Why a model cannot be trained.
 #[derive(Clone, Debug)]

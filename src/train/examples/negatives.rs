@@ -1,8 +1,8 @@
 //! Negatives that are drawn for positives.
 
-use super::parts::Part;
 use crate::check::trained::{Negatives, Trained};
 use crate::expr::random::{Hasher, unit};
+use crate::learn::net::Part;
 use crate::types::NULL_INT;
 use foldhash::HashMap;
 

@@ -1,28 +1,7 @@
 //! Which examples are trained on, which decide when to stop, which are only measured.
 
 use crate::check::trained::{Parts, Split};
-
-/// What an example is for. In the order of time within what is divided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Part {
-    /// Weights and statistics are fitted to them.
-    Train,
-    /// They decide when to stop, and calibrate.
-    Validation,
-    /// They decide nothing.
-    Test,
-}
-
-impl Part {
-    /// As it is written.
-    pub fn name(self) -> &'static str {
-        match self {
-            Part::Train => "train",
-            Part::Validation => "validation",
-            Part::Test => "test",
-        }
-    }
-}
+use crate::learn::net::Part;
 
 /// The part of each example, and the time at which the next part begins for whom it is about: `i64::MAX` if none does.
 pub struct Division {

@@ -1,12 +1,12 @@
 //! The training table of a model: which examples there are, their labels and parts, and blocks of their features.
 
+use super::TableError;
 use super::block::{Block, Feature};
 use super::credit::credited;
 use super::found::Found;
 use super::negatives::{Drawn, Positives, Sampler};
-use super::parts::{Division, Part, divided};
+use super::parts::{Division, divided};
 use super::scene::Scene;
-use super::{BLOCK, TableError};
 use crate::batch::{Column, ColumnView};
 use crate::check::trained::{Head, Ids, Target, Trained};
 use crate::engine::Engine;
@@ -14,6 +14,7 @@ use crate::expr::eval::{history, prepare, scanned};
 use crate::expr::ir::Expr;
 use crate::expr::run::{Frame, Running};
 use crate::expr::show::duration;
+use crate::learn::net::{BLOCK, Part};
 use crate::stream::in_order;
 use crate::types::{NULL_CODE, Type};
 use std::convert::Infallible;
