@@ -28,6 +28,11 @@ impl Both {
         Both { by_source: by_target.transposed(), by_target }
     }
 
+    /// Of a row for each source.
+    pub fn of_sources(by_source: Matrix) -> Both {
+        Both { by_target: by_source.transposed(), by_source }
+    }
+
     /// Bytes of both.
     pub fn bytes(size: &super::Size, weighted: bool) -> u64 {
         let entry = if weighted { 12 } else { 4 };

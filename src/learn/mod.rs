@@ -1,8 +1,9 @@
-//! The algorithms that learn edges and embeddings from links, over plain slices. Knows nothing of the language.
+//! The algorithms that learn edges and embeddings from links, embeddings from texts, and classes from embeddings, over
+//! plain slices. Knows nothing of the language.
 //!
-//! What is learned is a pure function of links and parameters: sums have one order, whatever the threads, so that the
-//! same bytes come out on one thread and on many. Links may be anything: odd weights are left out (see [`Links`]), and
-//! no result has a number that is not finite. Nothing dense of entities × entities is ever in memory.
+//! What is learned is a pure function of what is given and of parameters: sums have one order, whatever the threads, so
+//! that the same bytes come out on one thread and on many. Links may be anything: odd weights are left out (see
+//! [`Links`]), and no result has a number that is not finite. Nothing dense of entities × entities is ever in memory.
 //!
 //! ```
 //! use igql::learn::{ItemKnn, Links, Unwatched, item_knn};
@@ -21,23 +22,30 @@
 //! | `strongest` | the strongest links of a source |
 //! | `item_knn`, `rp3_beta`, `ease`, `gf_cf`, `co_occurrence` | learned edges |
 //! | `als`, `skip_gram` | embeddings |
+//! | `tfidf` | embeddings of texts |
+//! | `classifier` | classes of rows, from their vectors |
+//! | `lbfgs` | the minimum of a convex function |
 //! | `lists` | what each source did, in order: sessions, baskets |
 //! | `svd` | the randomised singular value decomposition |
+//! | `procrustes` | the rotation of one set of vectors onto another |
 //! | `shuffle` | orders of many numbers that nobody has to store |
 //! | `dense`, `cholesky`, `eigen` | linear algebra of small dense matrices |
 //! | [`net`] | linear models and networks, over tables of examples |
 
 mod als;
 mod cholesky;
+mod classifier;
 mod co_occurrence;
 mod dense;
 mod ease;
 mod eigen;
 mod gf_cf;
 mod item_knn;
+mod lbfgs;
 mod lists;
 mod matrix;
 pub mod net;
+mod procrustes;
 mod product;
 mod rp3_beta;
 mod shuffle;
@@ -47,14 +55,21 @@ mod strongest;
 mod svd;
 #[cfg(test)]
 mod testing;
+mod tfidf;
 
 pub use als::{Als, AlsSettings, FoldIn, RegScale, als};
+pub use classifier::{
+    ClassMetrics, ClassScratch, Classified, Classifier, ClassifierSettings, ClassifierWrong, FOLDS,
+    FoldMetrics, Labelled, PENALTIES, classifier,
+};
 pub use co_occurrence::{CoOccurrence, Decay, Norm, co_occurrence};
 pub use ease::{Ease, ease};
 pub use gf_cf::{GfCf, gf_cf};
 pub use item_knn::{ItemKnn, item_knn};
+pub use procrustes::{Procrustes, turned};
 pub use rp3_beta::{Rp3Beta, rp3_beta};
 pub use skip_gram::{SkipGram, SkipGramSettings, skip_gram};
+pub use tfidf::{TextScratch, TextSize, Texts, TfIdf, TfIdfParts, TfIdfSettings, tfidf};
 
 /// Links A → B to learn from: those of source `a` are `ends[offsets[a]..offsets[a + 1]]`, in the list's order, which is
 /// that of time where there are times.

@@ -13,9 +13,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// The row of a table of ids that stands for all keys outside the vocabulary.
-pub(super) const UNKNOWN: u32 = 0;
+pub const UNKNOWN: u32 = 0;
 /// The row that stands for null, and for an empty list.
-pub(super) const ABSENT: u32 = 1;
+pub const ABSENT: u32 = 1;
 /// The row of the first key.
 const FIRST: u32 = 2;
 /// The code of a shown value that did not occur in training.
@@ -68,7 +68,7 @@ pub struct Dense {
     pub mean: f64,
     /// Their deviation.
     pub deviation: f64,
-    /// Their quantiles: 65, or none if there are no values.
+    /// Their quantiles, if these are read: 65, or none if there are no values.
     pub quantiles: Vec<f64>,
 }
 
@@ -120,6 +120,20 @@ impl Inputs {
     /// How many inputs the dense features make.
     pub fn width(&self) -> usize {
         self.dense.iter().map(Dense::inputs).sum()
+    }
+
+    /// Fits them to the training part of a table. Memory: 2 MB per dense feature, and the keys.
+    ///
+    /// # Errors
+    ///
+    /// No such examples, a null where nulls are errors, columns that are not those of the layout, or the caller's wish
+    /// to stop.
+    pub fn fitted(
+        examples: &dyn Examples,
+        params: &InputParams,
+        watch: &dyn Watch,
+    ) -> Result<(Inputs, Vec<Note>), Wrong> {
+        Inputs::fit(examples, Among::Train, params, watch)
     }
 
     /// Fits them to the examples of a table that are `among` some. Memory: 2 MB per dense feature, and the keys.
@@ -240,6 +254,8 @@ fn dense(column: &DenseColumn, summary: Summary) -> Result<Dense, Wrong> {
         return Err(Wrong::Null { feature: column.name.clone(), row: 0 });
     }
     let varies = summary.quantiles.first() != summary.quantiles.last();
+    // of one that is left out they say why
+    let is_read = column.normalise == Normalise::Both || !varies;
     Ok(Dense {
         name: column.name.clone(),
         normalise: column.normalise,
@@ -249,7 +265,7 @@ fn dense(column: &DenseColumn, summary: Summary) -> Result<Dense, Wrong> {
         nulls: summary.nulls,
         mean: summary.mean,
         deviation: summary.deviation,
-        quantiles: summary.quantiles,
+        quantiles: if is_read { summary.quantiles } else { Vec::new() },
     })
 }
 
@@ -305,6 +321,18 @@ impl IdRows {
     }
 }
 
+impl IdRows {
+    fn picked(&self, rows: &[u32]) -> IdRows {
+        let mut picked = IdRows::default();
+        let mut ends = vec![0];
+        for &row in rows {
+            picked.rows.extend_from_slice(self.of(row as usize));
+            ends.push(picked.rows.len() as u32);
+        }
+        IdRows { offsets: self.offsets.is_some().then_some(ends), ..picked }
+    }
+}
+
 /// Examples as a model reads them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Encoded {
@@ -330,6 +358,38 @@ impl Encoded {
     pub(super) fn as_served(&self, inputs: &Inputs) -> Encoded {
         let code = |shown: &Shown| vec![shown.served.unwrap_or(UNSEEN); self.rows];
         Encoded { shown: inputs.shown.iter().map(code).collect(), ..self.clone() }
+    }
+
+    /// Adds rows of the same inputs.
+    pub fn append(&mut self, more: &Encoded) {
+        if self.rows == 0 {
+            *self = more.clone();
+            return;
+        }
+        self.rows += more.rows;
+        self.dense.extend_from_slice(&more.dense);
+        for (ids, more) in self.ids.iter_mut().zip(&more.ids) {
+            let before = ids.rows.len() as u32;
+            ids.rows.extend_from_slice(&more.rows);
+            if let (Some(offsets), Some(more)) = (&mut ids.offsets, &more.offsets) {
+                offsets.extend(more[1..].iter().map(|end| before + end));
+            }
+        }
+        for (shown, more) in self.shown.iter_mut().zip(&more.shown) {
+            shown.extend_from_slice(more);
+        }
+    }
+
+    /// Some rows, in that order.
+    pub fn picked(&self, rows: &[u32]) -> Encoded {
+        let shown = |shown: &Vec<u32>| rows.iter().map(|&row| shown[row as usize]).collect();
+        Encoded {
+            rows: rows.len(),
+            stride: self.stride,
+            dense: rows.iter().flat_map(|&row| self.numbers(row as usize)).copied().collect(),
+            ids: self.ids.iter().map(|ids| ids.picked(rows)).collect(),
+            shown: self.shown.iter().map(shown).collect(),
+        }
     }
 
     /// Memory it takes.
@@ -387,6 +447,26 @@ impl Encoder {
         Ok(())
     }
 
+    /// The same of rows whose keys were looked up already; takes `ids`, and leaves others there.
+    ///
+    /// # Errors
+    ///
+    /// Columns that are not those of the model, or a null where nulls are errors.
+    pub fn encode_beside(
+        &self,
+        columns: &Columns<'_>,
+        ids: &mut Vec<IdRows>,
+        out: &mut Encoded,
+    ) -> Result<(), Wrong> {
+        let shown = self.inputs.shown.iter().map(|shown| &*shown.name);
+        columns.check(self.inputs.dense.iter().map(|dense| &*dense.name), [].into_iter(), shown)?;
+        out.rows = columns.rows;
+        self.encode_dense(columns, out)?;
+        std::mem::swap(&mut out.ids, ids);
+        self.encode_shown(columns, &mut out.shown);
+        Ok(())
+    }
+
     fn encode_dense(&self, columns: &Columns<'_>, out: &mut Encoded) -> Result<(), Wrong> {
         out.stride = self.inputs.width().next_multiple_of(LANES);
         out.dense.clear();
@@ -410,7 +490,7 @@ impl Encoder {
         ids.rows.clear();
         let Some(_) = &keys.offsets else {
             ids.offsets = None;
-            ids.rows.extend(keys.keys.iter().map(|&key| self.place(number, key)));
+            ids.rows.extend(keys.keys.iter().map(|&key| self.row_of(number, key)));
             return;
         };
         let offsets = ids.offsets.get_or_insert_default();
@@ -419,13 +499,14 @@ impl Encoder {
         for row in 0..rows {
             match keys.of(row) {
                 [] => ids.rows.push(ABSENT),
-                some => ids.rows.extend(some.iter().map(|&key| self.place(number, key))),
+                some => ids.rows.extend(some.iter().map(|&key| self.row_of(number, key))),
             }
             offsets.push(ids.rows.len() as u32);
         }
     }
 
-    fn place(&self, number: usize, key: u64) -> u32 {
+    /// The row of the table of a sparse column that a key reads.
+    pub fn row_of(&self, number: usize, key: u64) -> u32 {
         if key == NULL {
             return ABSENT;
         }

@@ -1,4 +1,4 @@
-//! Logistic and linear regression over inputs and one-hot ids, by L-BFGS (Nocedal 1980) in 64 bits.
+//! Logistic and linear regression over inputs and one-hot ids, by L-BFGS in 64 bits.
 
 use super::Watch;
 use super::blocks::{Reader, Ready};
@@ -8,12 +8,9 @@ use super::labels::Among;
 use super::metrics::logistic;
 use super::table::{Head, Target};
 use super::wrong::{Note, Wrong};
+use crate::learn::lbfgs::minimise;
 use rayon::prelude::*;
-use std::collections::VecDeque;
 
-/// Steps that the optimiser remembers.
-const MEMORY: usize = 10;
-const STEPS: usize = 500;
 /// It ends when no entry of the gradient, per example, is larger.
 const SMALL: f64 = 1e-6;
 /// Rows whose gradient is added up by itself.
@@ -142,7 +139,7 @@ pub(super) fn fit(
         }
         let curvature = problem.curvature(facts.mean)?;
         let small = SMALL * facts.examples as f64;
-        let found = minimise(start, &curvature, small, watch, |at| problem.at(at))?;
+        let found = minimise(start, &curvature, small, ("linear", watch), |at| problem.at(at))?;
         if !found.converged {
             let gradient = found.gradient / facts.examples as f64;
             notes.push(Note::NotConverged {
@@ -345,117 +342,6 @@ fn wide_dot(a: &[f32], b: &[f64]) -> f64 {
     }
     let [a, b, c, d, e, f, g, h] = lanes;
     ((a + e) + (c + g)) + ((b + f) + (d + h)) + rest
-}
-
-/// Where an optimisation ended.
-struct Minimum {
-    at: Vec<f64>,
-    steps: usize,
-    /// The largest entry.
-    gradient: f64,
-    converged: bool,
-}
-
-fn largest(gradient: &[f64]) -> f64 {
-    gradient.iter().fold(0.0, |most, g| g.abs().max(most))
-}
-
-fn inner(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-/// Minimises a convex function from a start, until no entry of its gradient is above `small`. `curvature` is about the
-/// second derivative by each variable.
-fn minimise(
-    start: Vec<f64>,
-    curvature: &[f64],
-    small: f64,
-    watch: &dyn Watch,
-    function: impl Fn(&[f64]) -> Result<(f64, Vec<f64>), Wrong>,
-) -> Result<Minimum, Wrong> {
-    let mut at = start;
-    let (mut value, mut gradient) = function(&at)?;
-    let mut past: VecDeque<Change> = VecDeque::new();
-    let mut steps = 0;
-    while steps < STEPS && largest(&gradient) > small {
-        super::ask(watch, "linear", steps as u64, STEPS as u64)?;
-        let direction = direction(&past, &gradient, curvature);
-        let slope = inner(&direction, &gradient);
-        let mut share = 1.0;
-        let next = loop {
-            let next: Vec<f64> = at.iter().zip(&direction).map(|(x, d)| x + share * d).collect();
-            let (new_value, new_gradient) = function(&next)?;
-            // close to the minimum the values are equal up to rounding, and the slope decides
-            let falls = new_value <= value + 1e-4 * share * slope;
-            let flat = (new_value - value).abs() <= 1e-12 * value.abs()
-                && inner(&direction, &new_gradient).abs() <= slope.abs();
-            if falls || flat {
-                break Some((next, new_value, new_gradient));
-            }
-            share /= 2.0;
-            if share < 1e-12 {
-                break None;
-            }
-        };
-        let Some((next, new_value, new_gradient)) = next else {
-            if past.is_empty() {
-                break;
-            }
-            past.clear();
-            continue;
-        };
-        remember(&mut past, Change::between(&at, &next, &gradient, &new_gradient));
-        (at, value, gradient) = (next, new_value, new_gradient);
-        steps += 1;
-    }
-    let gradient = largest(&gradient);
-    Ok(Minimum { at, steps, gradient, converged: gradient <= small })
-}
-
-/// A step, and how it changed the gradient.
-struct Change {
-    step: Vec<f64>,
-    gradient: Vec<f64>,
-    product: f64,
-}
-
-impl Change {
-    fn between(at: &[f64], next: &[f64], old: &[f64], new: &[f64]) -> Change {
-        let step: Vec<f64> = next.iter().zip(at).map(|(a, b)| a - b).collect();
-        let gradient: Vec<f64> = new.iter().zip(old).map(|(a, b)| a - b).collect();
-        let product = inner(&step, &gradient);
-        Change { step, gradient, product }
-    }
-}
-
-fn remember(past: &mut VecDeque<Change>, change: Change) {
-    if change.product > 0.0 && change.product.is_normal() {
-        if past.len() == MEMORY {
-            past.pop_front();
-        }
-        past.push_back(change);
-    }
-}
-
-/// The way down, with the curvature of the past steps (the two-loop recursion).
-fn direction(past: &VecDeque<Change>, gradient: &[f64], curvature: &[f64]) -> Vec<f64> {
-    let mut way: Vec<f64> = gradient.iter().map(|g| -g).collect();
-    let mut shares = Vec::with_capacity(past.len());
-    for change in past.iter().rev() {
-        let share = inner(&change.step, &way) / change.product;
-        way.iter_mut().zip(&change.gradient).for_each(|(w, g)| *w -= share * g);
-        shares.push(share);
-    }
-    let scale = past.back().map_or(1.0, |last| {
-        let squares = last.gradient.iter().zip(curvature).map(|(g, c)| g * g / c).sum::<f64>();
-        last.product / squares
-    });
-    way.iter_mut().zip(curvature).for_each(|(w, c)| *w *= scale / c);
-    for (change, share) in past.iter().zip(shares.into_iter().rev()) {
-        let back = share - inner(&change.gradient, &way) / change.product;
-        way.iter_mut().zip(&change.step).for_each(|(w, s)| *w += back * s);
-    }
-    way
 }
 
 #[cfg(test)]

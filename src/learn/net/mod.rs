@@ -52,7 +52,9 @@ pub use distill::{DistillParams, Distilled, Kept, ListLoss, fit_distilled};
 pub use fit::{Common, fit_linear, fit_networks};
 pub use fitted::{Curve, Epoch, Fitted, FittedHead, Model, PartMetrics};
 pub use ids::IdTable;
-pub use inputs::{Dense, Encoded, Encoder, IdRows, InputParams, Inputs, Shown, Sparse, width_of};
+pub use inputs::{
+    ABSENT, Dense, Encoded, Encoder, IdRows, InputParams, Inputs, Shown, Sparse, UNKNOWN, width_of,
+};
 pub use labels::{HeadFacts, PartFacts, facts};
 pub use linear::{Linear, LinearParams};
 pub use metrics::{Metrics, Scored, metrics};

@@ -1,7 +1,7 @@
 //! A trained model scores rows.
 
 use super::fitted::{Fitted, FittedHead, Model, ROWS};
-use super::inputs::{Encoded, Encoder, Inputs};
+use super::inputs::{Encoded, Encoder, IdRows, Inputs};
 use super::linear::Linear;
 use super::metrics::sigmoid;
 use super::mlp::{Net, Pass, Shape};
@@ -50,9 +50,36 @@ impl Scorer {
         scratch: &mut Scratch,
         out: &mut Vec<f64>,
     ) -> Result<(), Wrong> {
+        self.score_encoded(scratch, out, |encoder, encoded| encoder.encode(columns, encoded))
+    }
+
+    /// The same of rows whose keys were looked up already (see [`Encoder::row_of`]): `ids` are those of each sparse
+    /// column, and are other ones afterwards; `columns` has none.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub fn score_ids(
+        &self,
+        columns: &Columns<'_>,
+        ids: &mut Vec<IdRows>,
+        scratch: &mut Scratch,
+        out: &mut Vec<f64>,
+    ) -> Result<(), Wrong> {
+        self.score_encoded(scratch, out, |encoder, encoded| {
+            encoder.encode_beside(columns, ids, encoded)
+        })
+    }
+
+    fn score_encoded(
+        &self,
+        scratch: &mut Scratch,
+        out: &mut Vec<f64>,
+        encode: impl FnOnce(&Encoder, &mut Encoded) -> Result<(), Wrong>,
+    ) -> Result<(), Wrong> {
         let heads = self.heads.len();
         let mut encoded = std::mem::take(&mut scratch.encoded);
-        let made = self.encoder.encode(columns, &mut encoded);
+        let made = encode(&self.encoder, &mut encoded);
         if made.is_ok() {
             self.outputs(&encoded, scratch);
         }

@@ -137,6 +137,30 @@ pub struct Keys {
     pub offsets: Option<Vec<u32>>,
 }
 
+impl Keys {
+    /// Those of the first rows.
+    pub fn first(&self, rows: usize) -> Keys {
+        match &self.offsets {
+            None => Keys { keys: self.keys[..rows].to_vec(), offsets: None },
+            Some(offsets) => Keys {
+                keys: self.keys[..offsets[rows] as usize].to_vec(),
+                offsets: Some(offsets[..=rows].to_vec()),
+            },
+        }
+    }
+
+    /// Those of some rows, in that order.
+    pub fn picked(&self, rows: &[u32]) -> Keys {
+        let mut picked = Keys::default();
+        let mut ends = vec![0];
+        for &row in rows {
+            picked.keys.extend_from_slice(self.of(row as usize));
+            ends.push(picked.keys.len() as u32);
+        }
+        Keys { offsets: self.offsets.is_some().then_some(ends), ..picked }
+    }
+}
+
 /// Successive examples, column by column.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Block {
