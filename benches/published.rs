@@ -285,7 +285,8 @@ impl<'a> ByHand<'a> {
             })
             .collect();
         let vectors = self.engine.vectors();
-        vectors.search(self.place, &self.vectors, &queries, None, false, Stop::default())
+        let place = (self.engine.snapshot(), self.place);
+        vectors.search(place, &self.vectors, &queries, None, false, Stop::default())
     }
 
     fn add(&mut self, id: u32, seed: u32, score: f64) {

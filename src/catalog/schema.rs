@@ -4,6 +4,7 @@
 use super::degrees::Degrees;
 use crate::types::{EdgeId, EntityId, Type};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What the data of a catalog consists of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -204,13 +205,55 @@ pub struct Embedding {
     /// Of one that was learnt, what it was learnt as: the name and the hash of the declaration.
     #[serde(skip)]
     pub declared: Option<String>,
+    /// The number of the embedding of the same vectors that are compared by their angles, if these are not.
+    #[serde(skip)]
+    pub normalized: Option<u32>,
+    /// Of one whose viewers have vectors that are found from their links when they ask.
+    #[serde(skip)]
+    pub folded: Option<Folded>,
 }
 
 impl Embedding {
+    /// The version that its vectors are of, if it is learnt: `ig2vec@3` of `normalized(ig2vec@3)`, too.
+    pub fn version(&self) -> &str {
+        match self.learned {
+            Some(Learned::Normalized) => {
+                self.name.strip_prefix("normalized(").and_then(|name| name.strip_suffix(')'))
+            }
+            _ => None,
+        }
+        .unwrap_or(&self.name)
+    }
+
     /// What declarations call it that read it: versions of one declaration are the same to them.
     pub fn meaning(&self) -> &str {
         self.declared.as_deref().unwrap_or(&self.name)
     }
+}
+
+/// How the vector of a viewer is found from the vectors that its links lead to (Hu, Koren and Volinsky 2008): as
+/// training would have found it beside them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FoldIn {
+    /// Penalty of squared lengths.
+    pub reg: f64,
+    /// Whether that is scaled by the number of links.
+    pub by_count: bool,
+    /// How much more a link counts than a missing one, by unit of weight.
+    pub alpha: f64,
+    /// Whether weights are read.
+    pub weighted: bool,
+    /// Links that are read at most: the newest.
+    pub newest: u32,
+}
+
+/// How viewers are folded into an embedding, with what all of them share.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Folded {
+    /// The parameters.
+    pub how: FoldIn,
+    /// The squared lengths of all vectors of the other entity along each dimension, which is a principal axis.
+    pub gram: Arc<[f64]>,
 }
 
 /// How a learned embedding is searched.
@@ -220,6 +263,8 @@ pub enum Learned {
     Newest,
     /// There is a newer version of the same declaration: no index is made for it.
     Superseded,
+    /// It has the vectors of another, compared by their angles: its index is made when it is first searched.
+    Normalized,
 }
 
 /// The section `[defaults]` of the catalog.
@@ -288,6 +333,17 @@ impl Schema {
     /// The embeddings that programs can name: those that were learnt have names of versions.
     pub fn spaces(&self) -> impl Iterator<Item = (u32, &Embedding)> {
         (0..).zip(&self.embeddings).filter(|(_, embedding)| embedding.learned.is_none())
+    }
+
+    /// The number of the learned embedding whose tower a function is: such are called by entities and version,
+    /// `user+media.near@3`.
+    pub fn tower(&self, function: &str) -> Option<u32> {
+        let (of, label) = function.rsplit_once('.')?;
+        let is_it = |embedding: &Embedding| {
+            let entities = embedding.entities.iter().map(|&e| self.entity(e).name.as_str());
+            embedding.learned.is_some() && embedding.name == label && entities.eq(of.split('+'))
+        };
+        self.embeddings.iter().position(is_it).map(|number| number as u32)
     }
 
     /// The edge of that name.

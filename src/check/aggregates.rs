@@ -433,6 +433,8 @@ impl<'a> Checker<'a> {
                 return self
                     .refuse(Diagnostic::new(code::E0302, span, "`mean` takes numbers").help(help));
             }
+            // no program can write them
+            Stat::Newest(_) | Stat::FoldIn(_) => return None,
             Stat::Mean => (self.expect(value, &Type::Float, span), Type::Float),
             Stat::Sum | Stat::Min | Stat::Max => {
                 let timed = stat != Stat::Sum && value.ty == Type::Time;

@@ -1,13 +1,14 @@
 //! Embeddings by name: aliases, vectors of the catalog.
 
 use super::env::{Env, Local};
-use super::modules::Kind;
+use super::modules::Kind as NameKind;
 use super::{Checker, bare_name};
-use crate::catalog::schema;
+use crate::catalog::schema::{self, Metric};
 use crate::diag::{Diagnostic, code, suggest};
+use crate::expr::{Expr, Kind};
 use crate::source::Span;
 use crate::syntax::ast::{self, ExprKind, ItemKind, Name};
-use crate::types::EntityId;
+use crate::types::{EntityId, Type};
 
 impl<'a> Checker<'a> {
     /// The embedding that an argument names.
@@ -20,7 +21,8 @@ impl<'a> Checker<'a> {
         match &expr.kind {
             ExprKind::Name(name) => self.embedding_named(name, expr.span, env, entity),
             ExprKind::Version { name, version } => {
-                self.pinned_embedding(&name.text, *version, entity, expr.span)
+                let number = self.pinned_embedding(&name.text, *version, entity, expr.span)?;
+                self.fold_into_pinned(number, &name.text, expr.span, env.module, entity)
             }
             ExprKind::Error => None,
             kind => {
@@ -68,7 +70,7 @@ impl<'a> Checker<'a> {
     ) -> Option<Option<u32>> {
         let modules = self.modules;
         let catalog = self.catalog_embedding(name, entity);
-        for (number, item) in modules.find(module, Kind::Embedding, name) {
+        for (number, item) in modules.find(module, NameKind::Embedding, name) {
             let ItemKind::Embedding { entities, .. } = &item.kind else {
                 continue;
             };
@@ -99,9 +101,16 @@ impl<'a> Checker<'a> {
         self.once("embedding", &name.text, 0, span, |this| match &value.kind {
             ExprKind::Name(alias) => this.embedding_named(alias, value.span, &env, entity),
             ExprKind::Version { name, version } => {
-                this.pinned_embedding(&name.text, *version, entity, value.span)
+                let number = this.pinned_embedding(&name.text, *version, entity, value.span)?;
+                this.fold_into_pinned(number, &name.text, value.span, module, entity)
             }
             ExprKind::Call { callee, .. } => match this.embedding_learner(value) {
+                None if callee.text == "two_tower" => this.within(&name.text, span, |this| {
+                    this.learned_towers(name, entities, value, module, span)
+                }),
+                None if callee.text == "normalized" => {
+                    this.within(&name.text, span, |this| this.normalized(value, &env, entity))
+                }
                 Some(learner) => this.within(&name.text, span, |this| {
                     this.learned_embedding(name, entities, learner, &env, span)
                 }),
@@ -119,15 +128,68 @@ impl<'a> Checker<'a> {
         })
     }
 
+    /// `normalized(near)`: the same vectors, compared by their angles.
+    fn normalized(&mut self, value: &'a ast::Expr, env: &Env<'a>, entity: EntityId) -> Option<u32> {
+        let ExprKind::Call { callee, args } = &value.kind else { return None };
+        let [of] = &args[..] else {
+            let message = "`normalized` takes one embedding";
+            let help = "write `normalized(NAME)`, with the name of an embedding";
+            return self.refuse(Diagnostic::new(code::E0307, callee.span, message).help(help));
+        };
+        if let Some(name) = of.name.as_ref().filter(|name| name.text != "of") {
+            let message = format!("`normalized` has no parameter `{}`", name.text);
+            let found = Diagnostic::new(code::E0304, name.span, message);
+            return self.refuse(found.help("it has `of`, an embedding"));
+        }
+        let number = self.embedding(&of.value, env, entity)?;
+        let space = &self.schema.embeddings[number as usize];
+        if space.metric == Metric::Cosine {
+            return Some(number);
+        }
+        let Some(normalized) = space.normalized else {
+            let message = format!("`{}` is not learnt, so its metric stays", space.name);
+            let help = "declare the same file once more in the catalog, with `metric = \"cosine\"`";
+            return self.refuse(Diagnostic::new(code::E0504, of.span, message).help(help));
+        };
+        if let Some(viewer) = self.viewers_vectors.get(&number).cloned() {
+            self.viewers_vectors.insert(normalized, viewer);
+        }
+        Some(normalized)
+    }
+
+    /// The vector of the viewer, where an embedding finds it when a request is made.
+    pub(super) fn viewers_vector(&self, embedding: u32, entity: EntityId) -> Option<Expr> {
+        let found = self.viewers_vectors.get(&embedding);
+        found.filter(|_| entity == self.schema.viewer).cloned()
+    }
+
+    /// The vector of an entity: of the viewer the one that is found for it, of others those that are stored.
+    pub(super) fn vector_of(
+        &mut self,
+        embedding: u32,
+        entity: EntityId,
+        id: Expr,
+        span: Span,
+    ) -> Expr {
+        let ty = Type::Vector(self.schema.embeddings[embedding as usize].dim);
+        let stored = Expr::new(Kind::VectorOf { embedding, entity, id: id.clone() }, ty.clone());
+        let Some(own) = self.viewers_vector(embedding, entity) else { return stored };
+        if id.kind == Kind::Viewer {
+            return own;
+        }
+        let viewer = Expr::new(Kind::Viewer, Type::Id(entity));
+        let condition = self.apply("==", vec![id, viewer], span);
+        Expr::new(Kind::If { condition, then: own, otherwise: stored }, ty)
+    }
+
     /// An embedding that would have to be made of data.
     fn unsupported_space(&mut self, callee: &Name) {
-        const KINDS: [&str; 5] = ["als", "two_tower", "tfidf", "normalized", "file"];
         let kind = &callee.text;
-        let (code, message) = match KINDS.contains(&kind.as_str()) {
+        let (code, message) = match kind == "file" {
             true => (code::E0509, format!("this version does not support `{kind}(...)`")),
             false => (code::E0206, format!("unknown kind of embedding `{kind}`")),
         };
-        let help = "it learns `skipgram(sequence=...)`; declare existing vectors in the catalog: \
+        let help = "it learns `skipgram(sequence=...)`, `als(edge=...)` and `tfidf(columns=[...])`; declare existing vectors in the catalog: \
                     `[embedding.NAME]` with `entity` and `file = \"vectors.npy\"`; \
                     an alias is `embedding default on media = NAME`";
         self.report(Diagnostic::new(code, callee.span, message).help(help));
@@ -160,7 +222,7 @@ impl<'a> Checker<'a> {
             return self.no_default_embedding(span, entity);
         }
         let modules = self.modules;
-        let known = self.embedding_names(entity).chain(modules.names(module, Kind::Embedding));
+        let known = self.embedding_names(entity).chain(modules.names(module, NameKind::Embedding));
         let help = match suggest::nearest(name, known) {
             Some(near) => format!("did you mean `{near}`?"),
             None => self.embeddings_of(entity),

@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub(super) type Written<'a> = (Option<&'a Name>, &'a ast::Expr);
 
 /// Arguments in the order of the parameters, with their places.
-type Placed = Vec<(Expr, Span)>;
+pub(super) type Placed = Vec<(Expr, Span)>;
 
 impl<'a> Checker<'a> {
     pub(super) fn call_function(
@@ -139,7 +139,12 @@ impl<'a> Checker<'a> {
         Some(part)
     }
 
-    fn bucket(&mut self, function: &'static Function, args: Placed, span: Span) -> Option<Expr> {
+    pub(super) fn bucket(
+        &mut self,
+        function: &'static Function,
+        args: Placed,
+        span: Span,
+    ) -> Option<Expr> {
         self.counted(function, &args, 3, 3, span)?;
         let [(key, at), (salt, salt_at), (n, n_at)] = args.try_into().ok()?;
         let key = self.hashed(key, at)?;

@@ -50,7 +50,7 @@ pub use autos::{Auto, Numbers, Place};
 pub use checked::{Checked, InRange, Parameter};
 pub use env::Use;
 pub use experiments::{Arm, BUCKETS, Experiment};
-pub use learned::{Declaration, Setting};
+pub use learned::{Declaration, Setting, TopicOf, Topics};
 pub use models::is_model_kind;
 pub use models::trained::{self, Trained, trained};
 pub use program::{check, declarations, experiments};
@@ -109,6 +109,8 @@ struct Checker<'a> {
     declared: Vec<Declaration>,
     /// The versions that were read so far, and before which time the links are that they were trained on.
     versions: BTreeMap<String, i64>,
+    /// The vector of the viewer in embeddings that find it when a request is made, by their numbers.
+    viewers_vectors: HashMap<u32, Expr>,
     /// Whether it is read to be trained: then it is no error that it was not yet.
     trains: bool,
 }
@@ -143,6 +145,7 @@ impl<'a> Checker<'a> {
             notes: Notes::default(),
             declared: Vec::new(),
             versions: BTreeMap::new(),
+            viewers_vectors: HashMap::default(),
             trains: false,
         }
     }
@@ -211,6 +214,8 @@ impl<'a> Checker<'a> {
             let mut cycle: Vec<&str> =
                 self.here.open[start..].iter().map(|(_, n, _)| n.as_str()).collect();
             cycle.push(name);
+            // a model and what it is distilled from have one name
+            cycle.dedup();
             let message = format!("`{name}` is defined in terms of itself: {}", cycle.join(" -> "));
             return self.refuse(
                 Diagnostic::new(code::E0209, span, message)

@@ -85,7 +85,7 @@ pub fn declarations(
     let models = std::mem::take(&mut checker.trained);
     for model in &models {
         if !checker.declared.iter().any(|known| known.span == model.span) {
-            checker.declared.push(Declaration::of_model(model));
+            checker.declared.push(Declaration::of_trained(model));
         }
     }
     (checker.declared, checker.sink)

@@ -28,10 +28,7 @@ impl Spelling<'_> {
         let turned = |name: String, reverse: bool| if reverse { format!("~{name}") } else { name };
         match &edge.kind {
             EdgeKind::Table { edge: id, reverse } => {
-                // conditions name columns of links by their places
-                let columns: Vec<&str> = edge.columns.iter().map(|(name, _)| &**name).collect();
-                let name = self.schema.edge(*id).meaning();
-                turned(format!("{name}{columns:?}"), *reverse)
+                turned(self.schema.edge(*id).meaning().to_owned(), *reverse)
             }
             EdgeKind::Reference { entity, reference, reverse } => {
                 let entity = self.schema.entity(*entity);
@@ -39,10 +36,10 @@ impl Spelling<'_> {
                 turned(format!("{}.{reference}", entity.name), *reverse)
             }
             EdgeKind::Filter { inner, keep } => {
-                format!("({} where {})", inner.name, self.expr(keep))
+                format!("({} where {})", inner.name, self.of_link(keep, inner))
             }
             EdgeKind::Weight { inner, weight } => {
-                format!("({} weight {})", inner.name, self.expr(weight))
+                format!("({} weight {})", inner.name, self.of_link(weight, inner))
             }
             EdgeKind::Union { branches, .. } => {
                 let names: Vec<&str> = branches.iter().map(|branch| branch.name.as_str()).collect();
@@ -55,8 +52,17 @@ impl Spelling<'_> {
         }
     }
 
+    /// An expression over links of an edge, whose columns have names.
+    pub fn of_link(&self, expr: &Expr, edge: &EdgeExpr) -> String {
+        self.spelled(expr, Some(edge))
+    }
+
     /// An expression, and edges in it by what they are made of.
     pub fn expr(&self, expr: &Expr) -> String {
+        self.spelled(expr, None)
+    }
+
+    fn spelled(&self, expr: &Expr, link: Option<&EdgeExpr>) -> String {
         let spelled = expr.clone().map(&mut |part| match &part.kind {
             Kind::OverLinks(over) => {
                 let edge = EdgeExpr { name: self.edge(&over.edge), ..over.edge.clone() };
@@ -65,7 +71,8 @@ impl Spelling<'_> {
             }
             _ => part,
         });
-        let shown = show(&spelled, self.schema).as_declared();
+        let link = link.map_or(&[][..], |edge| &edge.columns);
+        let shown = show(&spelled, self.schema).as_declared(link);
         shown.with(self.texts, self.keys, self.columns).to_string()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Checker;
 use super::env::{Env, Local, Scope};
-use super::models::trained::is_trained;
+use super::models::trained::{is_classifier, is_trained};
 use super::program::Entry;
 use super::typing::{Entity, ParamType};
 use crate::diag::{Diagnostic, code};
@@ -15,6 +15,9 @@ impl<'a> Checker<'a> {
     /// Every item of a file that nothing has read so far.
     pub(super) fn rest(&mut self, m: usize) {
         let modules = self.modules;
+        // what another file declares and this program does not use need not be trained for it
+        let trains = self.trains;
+        self.trains |= m != 0;
         for item in &modules.all[m].file.items {
             let used = self.is_used(item);
             // where a tunable is used only its default is read
@@ -24,6 +27,7 @@ impl<'a> Checker<'a> {
                 self.item(item, m);
             }
         }
+        self.trains = trains;
     }
 
     pub(super) fn item(&mut self, item: &'a Item, m: usize) {
@@ -73,7 +77,10 @@ impl<'a> Checker<'a> {
         self.inputs = kept;
     }
 
-    fn unused_model(&mut self, name: &Name, entity: &Name, value: &'a ast::Expr, m: usize) {
+    fn unused_model(&mut self, name: &'a Name, entity: &'a Name, value: &'a ast::Expr, m: usize) {
+        if is_classifier(value) {
+            return self.declared_classifier(name, entity, value, m);
+        }
         if is_trained(value) {
             return;
         }

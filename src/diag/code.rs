@@ -137,5 +137,7 @@ codes! {
     W1001 "nulls in a score";
     W1101 "required policy not applied";
     W1102 "policy not applied by bare `filter()`";
+    W1201 "features that know what came after";
     W1301 "column may have changed since the examples";
+    W1401 "version older than its `max_age`";
 }

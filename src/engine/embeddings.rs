@@ -42,6 +42,8 @@ pub fn add(
             learned: None,
             output: None,
             declared: None,
+            folded: None,
+            normalized: None,
         };
         snapshot.add_embedding(added, vectors);
     }

@@ -33,6 +33,8 @@ pub(crate) struct EveryLink {
     pub weights: Option<Vec<f64>>,
     /// Equal numbers for links with equal values of a column.
     pub groups: Option<Vec<u32>>,
+    /// The value of each of these numbers, as bits.
+    pub values: Vec<u64>,
 }
 
 /// What of the links is read.
@@ -96,6 +98,7 @@ impl Engine {
                 all.add(rows, links, wanted, &mut groups);
                 Ok(())
             })?;
+            all.values = groups.values();
             Ok(all)
         })
     }
@@ -154,6 +157,13 @@ impl Groups {
             _ => 0,
         };
         (0..links).map(|link| self.number(bits(link))).collect()
+    }
+
+    /// By their numbers.
+    fn values(self) -> Vec<u64> {
+        let mut values = vec![0; self.0.len()];
+        self.0.into_iter().for_each(|(bits, number)| values[number as usize] = bits);
+        values
     }
 
     fn number(&mut self, bits: u64) -> u32 {

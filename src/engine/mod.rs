@@ -18,11 +18,15 @@ mod embeddings;
 mod every_link;
 mod flight;
 mod links;
+mod network;
 mod open;
 mod predictors;
 mod program;
 mod run;
 mod testing;
+mod texts;
+mod topics;
+mod towers;
 mod trials;
 mod world;
 
@@ -31,10 +35,16 @@ pub use compile::{CompileError, Compiled, has_errors};
 pub(crate) use every_link::{EveryLink, Wanted};
 pub(crate) use flight::Flight;
 pub(crate) use links::UserEdge;
+pub(crate) use network::parts;
 pub use open::Builder;
 pub(crate) use predictors::{Arrangement, DESCRIPTION, Description, SAMPLE, Sample};
 pub use program::Program;
 pub use run::{Pass, RunOptions};
+pub(crate) use texts::{RowTexts, TEXTS, TextsDescription, tensors as text_tensors};
+pub(crate) use topics::{TopicsDescription, WrittenTopics};
+pub(crate) use towers::{
+    ITEM, TOWER_SAMPLE, TOWERS, TowerInputs, TowerSample, TowersDescription, USER,
+};
 pub use trials::Test;
 
 use crate::catalog::schema::Schema;
@@ -62,6 +72,8 @@ struct Opened {
     path: PathBuf,
     options: Options,
     registry: Registry,
+    /// The start of the examples that are to read the versions of a slice, if it is for those.
+    slice: Option<i64>,
 }
 
 impl Engine {

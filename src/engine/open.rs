@@ -1,7 +1,7 @@
 //! From a folder to an engine.
 
 use super::world::World;
-use super::{Engine, Opened, embeddings, predictors};
+use super::{Engine, Opened, embeddings, predictors, texts, topics, towers};
 use crate::check::{Declaration, is_model_kind};
 use crate::diag::Sink;
 use crate::expr::functions;
@@ -11,7 +11,7 @@ use crate::library::{Library, Unit};
 use crate::ops::vectors::Vectors;
 use crate::ops::{OPERATORS, Vocabulary};
 use crate::source::SourceId;
-use crate::store::learned::{Manifest, Role};
+use crate::store::learned::{Manifest, Role, Which};
 use crate::store::{self, DataError, Options};
 use crate::syntax::parse;
 use std::path::Path;
@@ -36,6 +36,7 @@ impl Engine {
                 path: path.as_ref().to_owned(),
                 options: Options::default(),
                 registry: Registry::default(),
+                slice: None,
             },
         }
     }
@@ -56,9 +57,30 @@ impl Engine {
 }
 
 impl Engine {
+    /// An engine with the versions that examples from a time on read, in the place of those that are served.
+    pub(crate) fn of_slice(&self, from: i64) -> Result<Engine, DataError> {
+        let opened = Opened { slice: Some(from), ..Opened::clone(&self.opened) };
+        Builder { opened }.open()
+    }
+
     /// The same engine with an empty version of what the files of a unit declare to be learnt, as far as there is none: so
     /// programs can be checked where nothing was trained. None if there is nothing to assume.
     pub fn assuming_trained(&self, unit: &Unit) -> Result<Option<Engine>, DataError> {
+        let (mut assumed, mut engine): (Vec<Declaration>, Option<Engine>) = (Vec::new(), None);
+        loop {
+            let more = engine.as_ref().unwrap_or(self).without_version(unit);
+            if more.is_empty() {
+                return Ok(engine);
+            }
+            // what is learnt from these can be read once they are there
+            assumed.extend(more);
+            let builder = Builder { opened: Opened::clone(&self.opened) };
+            engine = Some(builder.open_assuming(&assumed)?);
+        }
+    }
+
+    /// What the files of a unit declare to be learnt, and no version is of.
+    fn without_version(&self, unit: &Unit) -> Vec<Declaration> {
         let (mut declared, ..) = self.declared(unit);
         let versions = self.snapshot().versions();
         declared.retain(|d| {
@@ -66,12 +88,7 @@ impl Engine {
                 |m: &Manifest| m.kind == d.kind && m.name == d.name && m.declaration_hash == d.hash;
             !versions.iter().any(|attached| is_it(&attached.manifest))
         });
-        match declared.is_empty() {
-            true => Ok(None),
-            false => {
-                Builder { opened: Opened::clone(&self.opened) }.open_assuming(&declared).map(Some)
-            }
-        }
+        declared
     }
 }
 
@@ -141,26 +158,36 @@ impl Builder {
 
     /// The same with an empty version of what declarations would give.
     fn open_assuming(self, assumed: &[Declaration]) -> Result<Engine, DataError> {
-        let Opened { path, options, registry } = &self.opened;
+        let Opened { path, options, registry, slice } = &self.opened;
         registry
             .verify(&is_name, &is_built_in)
             .map_err(|unusable| DataError::new(path, unusable.to_string()))?;
         let mut snapshot = store::open(path, options)?;
         embeddings::add(&mut snapshot, registry, path, &*options.progress)?;
-        let role = if options.learned.is_some() { Role::Backtest } else { Role::Serve };
-        snapshot.attach(&store::room(path, options), role);
+        let role = match (slice, &options.learned) {
+            (Some(_), _) => Role::Slice,
+            (None, Some(_)) => Role::Backtest,
+            (None, None) => Role::Serve,
+        };
+        snapshot.attach(&store::room(path, options), Which { role, until: *slice });
+        texts::fold_in(&mut snapshot);
         for declared in assumed {
-            let Declaration { kind, name, entities, hash, .. } = declared;
+            let Declaration { kind, name, learner, entities, hash, .. } = declared;
             let (space, has_output) = (declared.space(), declared.has_output());
-            snapshot.assume(*kind, name, entities, hash, space, has_output);
+            snapshot.assume((*kind, name, learner), entities, hash, space, has_output);
         }
         let mut predictors = predictors::all(&snapshot);
         for declared in assumed {
+            let entity = &snapshot.schema().entity(declared.entities[0]).name;
             if let Some(model) = &declared.model {
-                let entity = &snapshot.schema().entity(model.entity).name;
                 predictors.push(predictors::assumed(entity, model));
             }
+            if let Some(topics) = declared.topics() {
+                let label = format!("{entity}.{}@0", declared.name);
+                predictors.push(topics::assumed(label, topics.ty.clone()));
+            }
         }
+        let towers = towers::all(&snapshot);
         let vectors = Vectors::open(&snapshot, &*options.progress)?;
         let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
         let library = Library::open(folder, &options.imports)?;
@@ -168,7 +195,9 @@ impl Builder {
             world: Arc::new(World {
                 snapshot,
                 vectors,
-                vocabulary: Arc::new(Vocabulary::with(registry.clone()).predicting(predictors)),
+                vocabulary: Arc::new(
+                    Vocabulary::with(registry.clone()).predicting(predictors, towers),
+                ),
             }),
             library: Arc::new(library),
             opened: Arc::new(self.opened),

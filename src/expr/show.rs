@@ -3,7 +3,7 @@
 use crate::catalog::schema::Schema;
 use crate::deep::recurse;
 use crate::expr::functions::{Form, Kernel, Notation};
-use crate::expr::ir::{Expr, Kind, LinkField, OfSet, OverLinks, Scalar};
+use crate::expr::ir::{Expr, Kind, LinkField, OfSet, OverLinks, Scalar, Stat};
 use crate::expr::texts::{Keys, Texts};
 use crate::types::{Key, Type, Value};
 use std::cell::Cell;
@@ -23,6 +23,8 @@ pub struct Show<'a> {
     columns: &'a [String],
     /// Whether versions of embeddings are called what declarations call them.
     declared: bool,
+    /// The columns of the links that it is over, where they are called by their names.
+    link: &'a [(String, Type)],
     /// How many parts may still be written; none before the first is.
     left: Option<&'a Cell<u32>>,
 }
@@ -33,9 +35,10 @@ impl<'a> Show<'a> {
         Show { words: Some((texts, keys)), columns, ..self }
     }
 
-    /// With embeddings by their declarations, which versions share.
-    pub fn as_declared(self) -> Show<'a> {
-        Show { declared: true, ..self }
+    /// With embeddings by their declarations, which versions share, and columns of links by their names: the columns
+    /// of the edge that it is over, if it is over one.
+    pub fn as_declared(self, link: &'a [(String, Type)]) -> Show<'a> {
+        Show { declared: true, link, ..self }
     }
 
     fn constant(&self, value: &Scalar, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,7 +60,7 @@ impl<'a> Show<'a> {
 
 /// Writes an expression.
 pub fn show<'a>(expr: &'a Expr, schema: &'a Schema) -> Show<'a> {
-    Show { expr, schema, words: None, columns: &[], declared: false, left: None }
+    Show { expr, schema, words: None, columns: &[], declared: false, link: &[], left: None }
 }
 
 impl Display for Show<'_> {
@@ -90,7 +93,7 @@ impl Show<'_> {
                 Some(name) => f.write_str(name),
                 None => write!(f, "${i}"),
             },
-            Kind::Link(field) => link(*field, f),
+            Kind::Link(field) => self.link(*field, f),
             Kind::Outer(inner) => write!(f, "row.{}", sub(inner)),
             Kind::Read { entity, column, id } => {
                 let name = &self.schema.entity(*entity).columns[*column as usize].name;
@@ -101,9 +104,7 @@ impl Show<'_> {
             }
             Kind::Visible { id, .. } => sub(id).fmt(f),
             Kind::VectorOf { embedding, id, .. } => {
-                let embedding = &self.schema.embeddings[*embedding as usize];
-                let name = if self.declared { embedding.meaning() } else { &embedding.name };
-                write!(f, "{name}({})", sub(id))
+                write!(f, "{}({})", self.embedding(*embedding), sub(id))
             }
             Kind::ToId { entity, key } => {
                 write!(f, "{}({})", self.schema.entity(*entity).name, sub(key))
@@ -141,24 +142,53 @@ impl Show<'_> {
         }
     }
 
+    fn link(&self, field: LinkField, f: &mut fmt::Formatter) -> fmt::Result {
+        match field {
+            LinkField::From => f.write_str("from"),
+            LinkField::To => f.write_str("to"),
+            LinkField::Time => f.write_str("time"),
+            LinkField::Weight => f.write_str("weight"),
+            LinkField::Column(i) => match self.link.get(i as usize) {
+                Some((name, _)) => write!(f, "link.{name}"),
+                None => write!(f, "link.{i}"),
+            },
+        }
+    }
+
+    fn embedding(&self, number: u32) -> &str {
+        let embedding = &self.schema.embeddings[number as usize];
+        if self.declared { embedding.meaning() } else { &embedding.name }
+    }
+
     /// `stat(edge(from, to), value, within=, where=)`.
     fn over_links(&self, over: &OverLinks, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sub = |expr| Show { expr, ..*self };
         let (stat, edge) = (over.stat.name(), &over.edge.name);
+        match over.stat {
+            Stat::Newest(n) => return write!(f, "history({edge}, {n})"),
+            Stat::FoldIn(embedding) => {
+                return write!(f, "{}({})", self.embedding(embedding), sub(&over.from));
+            }
+            _ => {}
+        }
         write!(f, "{stat}({edge}(")?;
         list(f, std::iter::once(&over.from).chain(&over.to).map(sub))?;
         f.write_str(")")?;
-        let rest = [("", &over.value), ("within=", &over.within), ("where=", &over.filter)];
-        for (name, part) in rest {
-            part.iter().try_for_each(|part| write!(f, ", {name}{}", sub(part)))?;
-        }
+        let link = if self.declared { &over.edge.columns[..] } else { &[] };
+        let of_link = |expr| Show { link, ..sub(expr) };
+        over.value.iter().try_for_each(|value| write!(f, ", {}", of_link(value)))?;
+        over.within.iter().try_for_each(|within| write!(f, ", within={}", sub(within)))?;
+        over.filter.iter().try_for_each(|filter| write!(f, ", where={}", of_link(filter)))?;
         f.write_str(")")
     }
 
     /// A call as it is written.
     fn call(&self, kernel: Kernel, args: &[Expr], f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sub = |expr| Show { expr, ..*self };
-        let name = kernel.function.name;
+        let name = match self.schema.tower(kernel.function.name).filter(|_| self.declared) {
+            Some(tower) => self.embedding(tower),
+            None => kernel.function.name,
+        };
         let args = match args {
             // what the program does not write
             [written @ .., last] if kernel.function.form == Form::Now && last.kind == Kind::Now => {
@@ -214,16 +244,6 @@ fn list<D: Display>(f: &mut fmt::Formatter, items: impl Iterator<Item = D>) -> f
         item.fmt(f)?;
     }
     Ok(())
-}
-
-fn link(field: LinkField, f: &mut fmt::Formatter) -> fmt::Result {
-    match field {
-        LinkField::From => f.write_str("from"),
-        LinkField::To => f.write_str("to"),
-        LinkField::Time => f.write_str("time"),
-        LinkField::Weight => f.write_str("weight"),
-        LinkField::Column(i) => write!(f, "link.{i}"),
-    }
 }
 
 fn constant(value: &Scalar, ty: &Type, f: &mut fmt::Formatter) -> fmt::Result {

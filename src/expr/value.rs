@@ -111,6 +111,20 @@ pub enum Items<'a> {
     Made(Arc<Column>),
 }
 
+impl Items<'_> {
+    /// All of them, as values: lists hold neither lists nor vectors.
+    pub fn values(&self) -> Val<'_> {
+        match self {
+            Items::Made(column) => Val::borrow(column),
+            Items::Stored(ColumnView::I64(v)) => Val::I64(Arg::Many(Cow::Borrowed(v))),
+            Items::Stored(ColumnView::F64(v)) => Val::F64(Arg::Many(Cow::Borrowed(v))),
+            Items::Stored(ColumnView::Bool(v)) => Val::Bool(Arg::Many(Cow::Borrowed(v))),
+            Items::Stored(ColumnView::Code(v)) => Val::Code(Arg::Many(Cow::Borrowed(v))),
+            Items::Stored(_) => Val::null(&Type::Null),
+        }
+    }
+}
+
 /// The numbers that vector slots point into.
 #[derive(Clone, Debug)]
 pub enum Numbers<'a> {

@@ -276,6 +276,8 @@ pub trait Bind {
     fn edge(&mut self, param: &str, from: EntityId) -> Option<EdgeExpr>;
     /// The number of an embedding in the schema; `default` if none was given.
     fn embedding(&mut self, param: &str, entity: EntityId) -> Option<u32>;
+    /// The vector of the viewer in an embedding that finds it when a request is made; none where it is stored.
+    fn viewers_vector(&self, embedding: u32, entity: EntityId) -> Option<Expr>;
     /// A model over rows of that shape; `default` if none was given.
     fn model(&mut self, param: &str, shape: &Shape) -> Option<Model>;
     fn entity(&mut self, param: &str) -> Option<Option<EntityId>>;

@@ -60,7 +60,7 @@ pub use sets::{difference, intersection, union};
 pub use shape::{BoundColumn, Score, ScoreKind, Shape};
 pub use sources::{everything, viewer};
 pub use used::{Part, Used, Window};
-pub use vocabulary::{Input, ModelKind, Predictor, Vocabulary};
+pub use vocabulary::{ModelKind, Predictor, TowerOf, Vocabulary};
 pub use walk::all_links;
 
 /// Every operator that is called by name.

@@ -45,6 +45,9 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let value = b.row_value("value", &shape, None);
     let keep = b.count("keep");
     let (value, keep) = (value?, keep?);
+    if let Some(value) = &value {
+        is_number(b, value)?;
+    }
     if keep == Some(Quantity::Number(0)) {
         let message = "`keep` 0 never returns a row";
         let help = "ask for at least one row, or leave it out";
@@ -69,6 +72,17 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     Some(Bound { op: Arc::new(op), inputs: vec![input], shape: shape.scored(made).cut(rows) })
 }
 
+/// Reports a value that orders nothing, as the topic of a row.
+fn is_number(b: &mut dyn Bind, value: &Expr) -> Option<()> {
+    if !matches!(value.ty, Type::String | Type::Id(_) | Type::List(_) | Type::Vector(_)) {
+        return Some(());
+    }
+    let message = format!("a score is a number, not {}", b.schema().type_name(&value.ty));
+    let help = "order by a head that is a number, as its probability";
+    b.report(Diagnostic::new(code::E0302, b.arg_span("value"), message).help(help));
+    None
+}
+
 /// What the score is made of: the value asked for, else the model's own score, else its only head.
 fn source(
     b: &mut dyn Bind,
@@ -81,8 +95,10 @@ fn source(
         (None, Some(own), _) => Some(Source::Own(own.clone())),
         (None, None, [place]) => Some(Source::Head(*place)),
         (None, None, _) => {
-            let heads: Vec<&str> = model.heads.iter().map(|(name, _)| name.as_str()).collect();
-            let (model, count) = (&model.name, heads.len());
+            // a head that is no number, as a topic, is no part of a score
+            let numbers = model.heads.iter().filter(|(_, head)| head.ty == Type::Float);
+            let heads: Vec<&str> = numbers.map(|(name, _)| name.as_str()).collect();
+            let (model, count) = (&model.name, model.heads.len());
             let message = format!("model `{model}` has {count} heads and no score of its own");
             let help = format!("combine them: `rank({model}, value={})`", heads.join(" + "));
             b.report(Diagnostic::new(code::E0303, b.span(), message).help(help));

@@ -7,7 +7,7 @@ use crate::ann::{
 };
 use crate::batch::Stop;
 use crate::catalog::schema::{Learned, Metric};
-use crate::store::{Blob, DataError, Progress, Snapshot};
+use crate::store::{Blob, DataError, Progress, Silent, Snapshot};
 use crate::types::EntityId;
 use rayon::prelude::*;
 use std::cell::RefCell;
@@ -35,13 +35,28 @@ struct Stored {
 enum Index {
     /// Made when it is first searched.
     Flat(OnceLock<Flat>),
-    Graph {
-        /// Of the catalog; 0: what the graph finds right.
-        ef: usize,
-        /// Borrows from `image`, and is dropped before it.
-        graph: Graph<'static>,
-        image: Blob,
-    },
+    Graph(Opened),
+    /// Opened when it is first searched, as not every program does; none if it cannot be.
+    Later(OnceLock<Option<Opened>>),
+}
+
+struct Opened {
+    /// Of the catalog; 0: what the graph finds right.
+    ef: usize,
+    /// Borrows from `image`, and is dropped before it.
+    graph: Graph<'static>,
+    image: Blob,
+}
+
+impl Index {
+    /// The graph, if there is one.
+    fn opened(&self, open: impl FnOnce() -> Option<Opened>) -> Option<&Opened> {
+        match self {
+            Index::Flat(_) => None,
+            Index::Graph(opened) => Some(opened),
+            Index::Later(opened) => opened.get_or_init(open).as_ref(),
+        }
+    }
 }
 
 /// Queries that are scanned for at once.
@@ -67,11 +82,14 @@ impl Vectors {
                 let place = (number, entity);
                 // whoever names an old version waits a little
                 let is_old = embedding.learned == Some(Learned::Superseded);
+                let viewers = embedding.folded.is_some() && entity == snapshot.schema().viewer;
+                let is_rare = viewers || embedding.learned == Some(Learned::Normalized);
                 let index = if is_old || ann::prefers_flat(vectors.len()) {
                     Index::Flat(OnceLock::new())
+                } else if is_rare {
+                    Index::Later(OnceLock::new())
                 } else {
-                    let ef = embedding.ef as usize;
-                    open(snapshot, place, &vectors, ef, progress)?
+                    Index::Graph(open(snapshot, place, &vectors, progress)?)
                 };
                 if embedding.neighbours > 0 {
                     let length = embedding.neighbours as usize;
@@ -87,8 +105,8 @@ impl Vectors {
     /// Maps all pages of indexes and neighbours.
     pub fn preload(&self) {
         for index in self.indexes.values() {
-            if let Index::Graph { image, .. } = index {
-                image.preload();
+            if let Index::Graph(opened) = index {
+                opened.image.preload();
             }
         }
         self.lists.values().for_each(|stored| stored.file.preload());
@@ -103,7 +121,7 @@ impl Vectors {
     /// vectors of `entity`. They are the true ones if `exact`, and for small tables in any case.
     pub fn search(
         &self,
-        place: Place,
+        (snapshot, place): (&Snapshot, Place),
         space: &ann::Vectors,
         queries: &[Query],
         allowed: Option<&Allowed>,
@@ -112,24 +130,26 @@ impl Vectors {
     ) -> Vec<Vec<Hit>> {
         let is_due = || stop.is_due();
         let words = || allowed.map(|allowed| allowed.rows().words());
-        match (self.indexes.get(&place), allowed) {
-            (Some(Index::Flat(flat)), _) => {
-                let flat = flat.get_or_init(|| Flat::new(space));
-                let words = words();
-                in_tasks(queries, |queries, (_, scratch)| match is_due() {
-                    true => vec![Vec::new(); queries.len()],
-                    false => flat.search(space, queries, words, scratch),
-                })
-            }
-            (Some(Index::Graph { graph, ef, .. }), None) if !exact => {
+        let index = self.indexes.get(&place);
+        if let Some(Index::Flat(flat)) = index {
+            let flat = flat.get_or_init(|| Flat::new(space));
+            let words = words();
+            return in_tasks(queries, |queries, (_, scratch)| match is_due() {
+                true => vec![Vec::new(); queries.len()],
+                false => flat.search(space, queries, words, scratch),
+            });
+        }
+        let later = || open(snapshot, place, space, &Silent).ok();
+        match (index.filter(|_| !exact).and_then(|index| index.opened(later)), allowed) {
+            (Some(Opened { graph, ef, .. }), None) => {
                 in_tasks(queries, |queries, (scratches, _)| {
                     graph.search_many(space, queries, |k| width(graph, *ef, k), scratches, &is_due)
                 })
             }
-            (Some(Index::Graph { graph, ef, .. }), Some(allowed)) if !exact => {
+            (Some(Opened { graph, ef, .. }), Some(allowed)) => {
                 among(graph, *ef, space, queries, allowed, &is_due)
             }
-            _ => ann::exact_search_until(space, queries, words(), &is_due),
+            (None, _) => ann::exact_search_until(space, queries, words(), &is_due),
         }
     }
 }
@@ -195,9 +215,9 @@ fn open(
     snapshot: &Snapshot,
     place: Place,
     vectors: &ann::Vectors,
-    ef: usize,
     progress: &dyn Progress,
-) -> Result<Index, DataError> {
+) -> Result<Opened, DataError> {
+    let ef = snapshot.schema().embeddings[place.0 as usize].ef as usize;
     let name = name("index", snapshot, place);
     let params = GraphParams::default();
     let key = key(snapshot, place, format_args!("{:?} {params:?} {GRAPH_VERSION}", vectors.metric));
@@ -211,7 +231,7 @@ fn open(
     // SAFETY: `image` is kept beside the graph and dropped after it (fields drop in order).
     let bytes = unsafe { forever(&image) };
     let graph = Graph::open_unverified(bytes).map_err(|why| unreadable(snapshot, &name, &why))?;
-    Ok(Index::Graph { ef, graph, image })
+    Ok(Opened { ef, graph, image })
 }
 
 /// The neighbours of every row, found with care: they are searched once and read often.
@@ -239,7 +259,7 @@ fn stored(
                 };
                 ann::build_lists(vectors, length, &order, search, &report)
             }
-            Index::Graph { graph, .. } => {
+            Index::Graph(Opened { graph, .. }) => {
                 let ef = Graph::default_ef(graph.metric(), length) + length / 2;
                 let search = |queries: &[Query]| {
                     in_tasks(queries, |queries, (scratches, _)| {
@@ -248,6 +268,7 @@ fn stored(
                 };
                 ann::build_lists(vectors, length, graph.rows(), search, &report)
             }
+            Index::Later(_) => unreachable!("neighbours are found for embeddings of the catalog"),
         }
     })?;
     // SAFETY: `file` is kept beside the lists and dropped after them (fields drop in order).

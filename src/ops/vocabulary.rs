@@ -2,10 +2,11 @@
 
 use super::own::declared;
 use super::{OPERATORS, Operator};
-use crate::expr::functions::own::{function, output};
-use crate::expr::functions::{self, Function};
+use crate::expr::functions::own::{Learnt, function, output};
+use crate::expr::functions::{self, Function, Kernel};
 use crate::extend::{Output, Registry};
 use std::fmt;
+use std::sync::Arc;
 
 /// What programs can name.
 #[derive(Clone, Default)]
@@ -15,6 +16,7 @@ pub struct Vocabulary {
     functions: Vec<&'static Function>,
     models: Vec<ModelKind>,
     predictors: Vec<Predictor>,
+    towers: Vec<TowerOf>,
 }
 
 /// A kind of model that is registered.
@@ -26,25 +28,30 @@ pub struct ModelKind {
     pub outputs: Vec<(Output, &'static Function)>,
 }
 
+/// The tower of viewers of a version of two towers, or why it cannot be used.
+#[derive(Clone)]
+pub struct TowerOf {
+    /// The number of the embedding.
+    pub number: u32,
+    /// Called as the heads of a [`Predictor`] are.
+    pub vector: Result<Kernel, String>,
+    /// What it calls.
+    pub(crate) _learnt: Option<Arc<dyn Learnt>>,
+}
+
 /// A version of a trained model: its heads as functions of its inputs.
 #[derive(Clone)]
 pub struct Predictor {
     /// The version: `final@3`.
     pub label: String,
-    /// In the order of the declaration.
-    pub inputs: Vec<Input>,
-    pub heads: Vec<(Output, &'static Function)>,
+    /// Called with the inputs in the order of the declaration: dense ones as numbers, others as they are.
+    pub heads: Vec<(Output, Kernel)>,
+    /// Of a classifier, the number of the embedding that it was trained on.
+    pub reads: Option<u32>,
+    /// What they call.
+    pub(crate) _learnt: Option<Arc<dyn Learnt>>,
     /// Why it cannot be used, if it cannot.
     pub wrong: Option<String>,
-}
-
-/// How a trained model takes an input.
-#[derive(Clone, Copy)]
-pub enum Input {
-    /// As a number.
-    Number,
-    /// By its place in a vocabulary, which the function gives.
-    Place(&'static Function),
 }
 
 impl Vocabulary {
@@ -67,12 +74,19 @@ impl Vocabulary {
             functions: functions.map(|(signature, own)| function(signature, own)).collect(),
             registry,
             predictors: Vec::new(),
+            towers: Vec::new(),
         }
     }
 
-    /// With trained models.
-    pub fn predicting(self, predictors: Vec<Predictor>) -> Vocabulary {
-        Vocabulary { predictors, ..self }
+    /// With trained models and towers.
+    pub fn predicting(self, predictors: Vec<Predictor>, towers: Vec<TowerOf>) -> Vocabulary {
+        Vocabulary { predictors, towers, ..self }
+    }
+
+    /// The tower of viewers of an embedding, if it has one.
+    pub fn tower(&self, embedding: u32) -> Option<Result<Kernel, String>> {
+        let found = self.towers.iter().find(|tower| tower.number == embedding);
+        found.map(|tower| tower.vector.clone())
     }
 
     /// The trained model of a version.

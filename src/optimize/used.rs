@@ -75,5 +75,6 @@ fn in_any_order(stat: Stat) -> bool {
     match stat {
         Stat::Count | Stat::Exists | Stat::Any | Stat::All | Stat::None => true,
         Stat::Sum | Stat::Mean | Stat::Min | Stat::Max => false,
+        Stat::Newest(_) | Stat::FoldIn(_) => false,
     }
 }

@@ -250,7 +250,7 @@ impl Snapshot {
     /// Notes what was learnt.
     pub fn set_versions(&mut self, versions: Vec<Attached>) {
         let mut hash = Xxh3::new();
-        for Attached { manifest, found } in &versions {
+        for Attached { manifest, found, .. } in &versions {
             let (kind, of) = (manifest.kind.word(), manifest.entities.join("+"));
             let (label, weights) = (manifest.label(), &manifest.weights.xxh3);
             let is_usable = !matches!(found, Found::Unusable(_));
@@ -270,6 +270,16 @@ impl Snapshot {
     pub fn add_space(&mut self, described: Embedding, vectors: Vec<Vectors>) {
         self.manifest.schema.embeddings.push(described);
         self.added.push(vectors);
+    }
+
+    /// Puts other vectors in the place of those of an embedding that was learnt. They are a function of the version and
+    /// of the data, so that what tells snapshots apart stays as it is.
+    pub fn set_vectors(&mut self, embedding: u32, vectors: Vec<Vectors>) {
+        let embedding = embedding as usize;
+        let described = &mut self.manifest.schema.embeddings[embedding];
+        described.missing = vectors.iter().map(|v| v.missing).collect();
+        let mapped = self.manifest.layout.embeddings.len();
+        self.added[embedding - mapped] = vectors;
     }
 
     /// Adds an embedding that is not of the catalog, with the vectors of each of its entities. What is derived from

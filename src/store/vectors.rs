@@ -5,13 +5,14 @@ use super::view::VectorsView;
 use crate::catalog::schema::{Metric, Storage};
 use crate::types::{Floats, to_halves};
 use half::f16;
+use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The vectors of one entity.
 pub struct Vectors {
     pub dim: usize,
     /// `dim` numbers a row; zeros where there is no vector.
-    pub data: Stored,
+    pub data: Arc<Stored>,
     /// A bit per row, unless all rows have a vector.
     pub present: Option<Vec<u64>>,
     pub missing: u64,
@@ -65,7 +66,23 @@ impl Vectors {
         let word =
             |w: &[bool]| w.iter().enumerate().fold(0u64, |bits, (i, h)| bits | u64::from(*h) << i);
         let present = (missing > 0).then(|| has.chunks(64).map(word).collect());
-        Vectors { dim, data, present, missing }
+        Vectors { dim, data: Arc::new(data), present, missing }
+    }
+
+    /// The same vectors where their angles are compared: zero vectors are none.
+    pub fn normalized(&self) -> Vectors {
+        let rows = self.data.floats().len() / self.dim.max(1);
+        let row = |row: usize| self.data.floats().get(row * self.dim..(row + 1) * self.dim);
+        let mut present = vec![0u64; rows.div_ceil(64)];
+        let has = |at: usize| {
+            let has = self.present.as_ref().is_none_or(|bits| bits[at / 64] >> (at % 64) & 1 == 1);
+            has && row(at).is_some_and(|vector| !vector.are_zero())
+        };
+        (0..rows).filter(|&at| has(at)).for_each(|at| present[at / 64] |= 1 << (at % 64));
+        let found: u64 = present.iter().map(|bits| u64::from(bits.count_ones())).sum();
+        let missing = rows as u64 - found;
+        let present = (missing > 0).then_some(present);
+        Vectors { dim: self.dim, data: self.data.clone(), present, missing }
     }
 
     pub fn view(&self) -> VectorsView<'_> {
@@ -74,7 +91,7 @@ impl Vectors {
 
     /// A hash of dimension, numbers and which rows have a vector.
     pub fn hash(&self) -> u64 {
-        let storage = match self.data {
+        let storage = match *self.data {
             Stored::Single(_) => Storage::F32,
             Stored::Half(_) => Storage::F16,
         };

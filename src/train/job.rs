@@ -2,12 +2,12 @@
 
 use super::{TrainError, models};
 use crate::check::Declaration;
-use crate::engine::{Engine, EveryLink};
+use crate::engine::{Engine, EveryLink, Unit};
 use crate::expr::EdgeExpr;
 use crate::learn::{Links, Size, Watch};
 use crate::ops::{Limits, bounds};
 use crate::store::Progress;
-use crate::store::learned::Tensor;
+use crate::store::learned::{Tensor, Trainer};
 use crate::types::time;
 use std::collections::BTreeMap;
 
@@ -28,6 +28,16 @@ pub trait Learned {
         None
     }
 
+    /// The versions that its examples read, of links before them.
+    fn slices(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Why it holds nothing, if it does not.
+    fn nothing(&self, job: &Job) -> Option<String> {
+        self.is_of_nothing().map(|links| job.nothing(links))
+    }
+
     /// What is doubtful about it.
     fn notes(&self) -> Vec<String> {
         Vec::new()
@@ -35,25 +45,38 @@ pub trait Learned {
 }
 
 /// What a learner needs.
+#[derive(Clone, Copy)]
 pub struct Job<'a> {
     pub engine: &'a Engine,
+    /// The file that declares it, with what it imports.
+    pub unit: &'a Unit<'a>,
     pub declared: &'a Declaration,
     /// Links before this time are seen.
     pub until: i64,
     pub limits: Limits,
     pub progress: &'a dyn Progress,
+    /// The right to add versions; none where nothing is trained.
+    pub trainer: Option<&'a Trainer>,
 }
 
 impl<'a> Job<'a> {
     /// The edge that is learnt from.
+    ///
+    /// # Panics
+    /// If it is learnt from the columns of an entity.
     pub fn edge(&self) -> &'a EdgeExpr {
         let of_model = || self.declared.model.as_ref().map(|model| models::edge(model));
-        self.declared.edge().or_else(of_model).expect("every learner has an edge")
+        self.declared.edge().or_else(of_model).expect("a learner of links has an edge")
     }
 
     /// How much there can be to learn from: more links than there are cannot be.
     pub fn size(&self) -> Size {
-        let (schema, edge) = (self.engine.schema(), self.edge());
+        self.size_of(self.edge())
+    }
+
+    /// The same of an edge.
+    pub fn size_of(&self, edge: &EdgeExpr) -> Size {
+        let schema = self.engine.schema();
         let rows = |entity| schema.entity(entity).rows;
         let most = bounds::links(schema, edge, u64::from(rows(edge.from)), u64::MAX);
         Size {
@@ -67,10 +90,13 @@ impl<'a> Job<'a> {
     pub fn fits(&self, needs: u64) -> Result<(), TrainError> {
         match self.limits.max_memory {
             Some(most) if needs > most => {
-                let mb = |bytes: u64| bytes.div_ceil(1_000_000);
-                let (name, needs, most) = (&self.declared.name, mb(needs), mb(most));
+                let size = |bytes: u64| match bytes {
+                    0..1_000_000 => format!("{bytes} bytes"),
+                    _ => format!("{} MB", bytes.div_ceil(1_000_000)),
+                };
+                let (name, needs, most) = (&self.declared.name, size(needs), size(most));
                 Err(TrainError::Memory(format!(
-                    "training `{name}` takes up to {needs} MB, and {most} MB are allowed"
+                    "training `{name}` takes up to {needs}, and {most} are allowed"
                 )))
             }
             _ => Ok(()),
@@ -79,7 +105,6 @@ impl<'a> Job<'a> {
 
     /// What to say of a training that came to nothing.
     pub fn nothing(&self, links: u64) -> String {
-        let Declaration { kind, name, text, .. } = self.declared;
         let before = time::text(self.until).unwrap_or_default();
         let why = match links {
             0 => format!("there are no links before {before}"),
@@ -88,6 +113,12 @@ impl<'a> Job<'a> {
                  or give it sources with several links each"
             ),
         };
+        self.nothing_as(&why)
+    }
+
+    /// That a training came to nothing, and why.
+    pub fn nothing_as(&self, why: &str) -> String {
+        let Declaration { kind, name, text, .. } = self.declared;
         format!("{} `{name} = {text}`: {why}", kind.word())
     }
 

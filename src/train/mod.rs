@@ -23,8 +23,13 @@ pub mod examples;
 mod job;
 mod models;
 mod run;
+mod slices;
 mod spaces;
 mod state;
+mod students;
+mod texts;
+mod topics;
+mod towers;
 mod upstream;
 
 pub use crate::store::learned::{Kind, Manifest, Role};

@@ -1,20 +1,21 @@
 //! Trained models: from the declaration and its examples to what is written.
 
 use super::examples::{Block, Table, alarms};
-use super::job::{Job, Learned, counts};
-use super::{TrainError, upstream};
-use crate::check::trained::{Ids, Missing, Network, Normalise, Shown, Sparse, Target, Trained};
+use super::job::{Job, Learned};
+use super::{TrainError, slices, upstream};
+use crate::catalog::schema::Schema;
+use crate::check::trained::{Ids, Inputs, Missing, Network, Normalise, Shown, Target, Trained};
 use crate::engine::{Arrangement, DESCRIPTION, Description, SAMPLE, Sample};
 use crate::expr::EdgeExpr;
 use crate::learn::net::{
     self, Common, DenseColumn, Fitted, Head, InputParams, Keys, Layout, LinearParams, Metrics,
-    NetParams, PartMetrics, ShownColumn, SparseColumn, Wrong, fit_linear, fit_networks,
+    NetParams, Note, PartMetrics, ShownColumn, SparseColumn, Wrong, fit_linear, fit_networks,
 };
 use crate::ops::RunError;
 use crate::store::learned::{Tensor, int_key, text_key};
 use crate::types::{Type, Value};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
@@ -27,8 +28,12 @@ pub(super) struct LearnedModel {
     weights: Vec<net::Tensor>,
     sample: Sample,
     fitted: Fitted,
-    examples: u64,
-    notes: Vec<String>,
+    /// What was counted besides labels.
+    pub(super) counts: Vec<(&'static str, u64)>,
+    /// How good it is besides its heads.
+    pub(super) metrics: BTreeMap<String, f64>,
+    pub(super) notes: Vec<String>,
+    slices: Vec<String>,
 }
 
 impl Learned for LearnedModel {
@@ -37,16 +42,20 @@ impl Learned for LearnedModel {
         let mut tensors: Vec<Tensor> =
             weights.map(|t| Tensor::f32(t.name.clone(), &t.shape, &t.data)).collect();
         tensors.push(Tensor::bytes(DESCRIPTION, &self.description));
-        let [dense, keys, scores] = SAMPLE;
+        let [dense, keys, offsets, scores] = SAMPLE;
         tensors.push(Tensor::f32(dense, &[self.sample.dense.len()], &self.sample.dense));
         tensors.push(Tensor::u64(keys, &self.sample.keys));
+        tensors.push(Tensor::u32(offsets, &self.sample.offsets));
         tensors.push(Tensor::f64(scores, &[self.sample.scores.len()], &self.sample.scores));
         tensors
     }
 
     fn counts(&self) -> BTreeMap<String, u64> {
-        let mut found = counts([("examples", self.examples)]);
-        for head in &self.fitted.heads {
+        let counts = self.counts.iter();
+        let mut found: BTreeMap<String, u64> =
+            counts.map(|(name, n)| ((*name).to_owned(), *n)).collect();
+        let learned = self.fitted.heads.iter().filter(|head| head.facts.all.examples > 0);
+        for head in learned {
             let labels = &head.facts.all;
             found.insert(format!("{}.examples", head.name), labels.examples);
             found.insert(format!("{}.positives", head.name), labels.positives);
@@ -57,7 +66,12 @@ impl Learned for LearnedModel {
     fn metrics(&self) -> BTreeMap<String, f64> {
         let heads = self.fitted.heads.iter();
         let parts = heads.flat_map(|head| head.metrics.iter().map(move |part| (&head.name, part)));
-        parts.flat_map(|(head, part)| of_part(head, part)).collect()
+        let of_parts = parts.flat_map(|(head, part)| of_part(head, part));
+        of_parts.chain(self.metrics.clone()).collect()
+    }
+
+    fn slices(&self) -> Vec<String> {
+        self.slices.clone()
     }
 
     fn notes(&self) -> Vec<String> {
@@ -89,48 +103,82 @@ pub(super) fn edge(model: &Trained) -> &EdgeExpr {
 
 /// What a training will hold in memory: encoded examples, as far as they are kept, and a block of them.
 pub(super) fn bytes(model: &Trained, examples: u64) -> u64 {
-    let inputs = model.inputs.dense.len() * 3 + model.inputs.sparse.len() * 2 + 2;
+    let vectors = model.inputs.vectors.iter().map(|(_, expr)| expr.ty.numbers() + 1).sum::<usize>();
+    let inputs = model.inputs.dense.len() * 3 + model.inputs.sparse.len() * 2 + vectors + 2;
     let row = 4 * (inputs + model.heads.len()) as u64;
     let all = examples.min(model.examples.most).saturating_mul(row);
     all.min(KEPT as u64) + row * net::BLOCK as u64 * 4
 }
 
 pub(super) fn learn(job: &Job, model: &Arc<Trained>) -> Result<LearnedModel, TrainError> {
-    if let Some(why) = unsupported(model).or_else(|| knows_more(job, model)) {
-        return Err(TrainError::Model(why));
-    }
     let failed = |error: super::examples::TableError| TrainError::Model(error.to_string());
-    let table = Table::new(job.engine, model, job.until).map_err(failed)?;
+    let mut table = Table::new(job.engine, model, job.until).map_err(failed)?;
+    let (of_past, slices) = slices::of(job, model, &table)?;
+    table.slice(of_past);
     let mut notes: Vec<String> =
         alarms(&table).map_err(failed)?.iter().map(ToString::to_string).collect();
-    let given = Given { layout: layout(model), table: &table };
+    let given = Given { layout: layout(model, &model.inputs), table: &table };
     let fitted = fit(model, &given, job)?;
-    notes.extend(fitted.notes.iter().map(ToString::to_string));
-    let schema = job.engine.schema();
-    let entity = |sparse: &Sparse| match &sparse.ids {
-        Ids::Value(expr) => match expr.ty {
-            Type::Id(entity) => Some(schema.entity(entity).name.clone()),
-            _ => None,
-        },
-        Ids::Hashed(..) | Ids::History(..) => None,
+    let mut made = LearnedModel::of(job, model, &given, fitted)?;
+    notes.append(&mut made.notes);
+    made.notes = notes;
+    made.counts = vec![("examples", table.len() as u64)];
+    made.slices = slices;
+    Ok(made)
+}
+
+impl LearnedModel {
+    /// A model with what it was fitted to.
+    pub(super) fn of(
+        job: &Job,
+        model: &Trained,
+        examples: &dyn net::Examples,
+        fitted: Fitted,
+    ) -> Result<LearnedModel, TrainError> {
+        let schema = job.engine.schema();
+        let description = Description {
+            arrangement: arrangement(&model.kind),
+            inputs: fitted.inputs.clone(),
+            heads: fitted.heads.clone(),
+            entities: entities(schema, &model.inputs),
+            lists: lists(&model.inputs),
+            vectors: vectors(&model.inputs),
+            ranks: model.examples.negatives.is_some() || model.teacher.is_some(),
+        };
+        Ok(LearnedModel {
+            sample: sample(examples, &fitted)?,
+            description: serde_json::to_vec(&description)
+                .map_err(|error| TrainError::Model(error.to_string()))?,
+            weights: fitted.model.tensors(&fitted.heads),
+            counts: Vec::new(),
+            notes: notes_of(model, &fitted),
+            metrics: BTreeMap::new(),
+            slices: Vec::new(),
+            fitted,
+        })
+    }
+}
+
+/// What is doubtful about the training. Of a vector nothing is said but that no example has one.
+fn notes_of(model: &Trained, fitted: &Fitted) -> Vec<String> {
+    let mut parts = &fitted.inputs.dense[model.inputs.dense.len()..];
+    let names: HashSet<&str> = parts.iter().map(|part| part.name.as_str()).collect();
+    let is_whole = |note: &&Note| match note {
+        Note::Constant { feature, .. } | Note::AllNull { feature } => {
+            !names.contains(feature.as_str())
+        }
+        _ => true,
     };
-    let description = Description {
-        arrangement: arrangement(&model.kind),
-        inputs: fitted.inputs.clone(),
-        heads: fitted.heads.clone(),
-        entities: model.inputs.sparse.iter().map(entity).collect(),
-        ranks: model.examples.negatives.is_some(),
-    };
-    let sample = sample(&given, &fitted)?;
-    Ok(LearnedModel {
-        sample,
-        description: serde_json::to_vec(&description)
-            .map_err(|error| TrainError::Model(error.to_string()))?,
-        weights: fitted.model.tensors(&fitted.heads),
-        examples: table.len() as u64,
-        fitted,
-        notes,
-    })
+    let mut notes: Vec<String> =
+        fitted.notes.iter().filter(is_whole).map(ToString::to_string).collect();
+    for (name, expr) in &model.inputs.vectors {
+        let (own, others) = parts.split_at(expr.ty.numbers() + 1);
+        parts = others;
+        if own.iter().all(|part| !part.kept) {
+            notes.push(Note::AllNull { feature: name.clone() }.to_string());
+        }
+    }
+    notes
 }
 
 fn fit(model: &Trained, given: &Given, job: &Job) -> Result<Fitted, TrainError> {
@@ -145,6 +193,9 @@ fn fit(model: &Trained, given: &Given, job: &Job) -> Result<Fitted, TrainError> 
     };
     let watch = job.watch();
     let fitted = match &model.kind {
+        Network::TwoTower(_) | Network::Distill(_) => {
+            unreachable!("`{}` is trained elsewhere", model.name)
+        }
         Network::Linear { l2 } => fit_linear(given, &common, &LinearParams { l2: *l2 }, &watch),
         Network::Mlp(layers) | Network::Mtml(layers) => {
             let params = NetParams {
@@ -171,6 +222,12 @@ fn fit(model: &Trained, given: &Given, job: &Job) -> Result<Fitted, TrainError> 
 
 fn arrangement(kind: &Network) -> Arrangement {
     match kind {
+        Network::Distill(student) => Arrangement::Nets {
+            shared: true,
+            hidden: student.hidden.iter().map(|&width| width as usize).collect(),
+            towers: 0,
+        },
+        Network::TwoTower(_) => unreachable!("towers have a description of their own"),
         Network::Linear { .. } => Arrangement::Linear,
         Network::Mlp(layers) | Network::Mtml(layers) => Arrangement::Nets {
             shared: matches!(kind, Network::Mtml(_)),
@@ -181,41 +238,20 @@ fn arrangement(kind: &Network) -> Arrangement {
 }
 
 /// Examples that whoever opens the model scores again.
-const SAMPLED: usize = 64;
+pub(super) const SAMPLED: usize = 64;
 
-fn sample(given: &Given, fitted: &Fitted) -> Result<Sample, TrainError> {
+fn sample(examples: &dyn net::Examples, fitted: &Fitted) -> Result<Sample, TrainError> {
     let scorer = net::Scorer::new(fitted.clone());
-    let block = net::Examples::block(given, 0, 0).map_err(|e| TrainError::Model(e.to_string()))?;
+    let block = examples.block(0, 0).map_err(|e| TrainError::Model(e.to_string()))?;
     let rows = block.len().min(SAMPLED);
     let dense: Vec<Vec<f32>> = block.dense.iter().map(|column| column[..rows].to_vec()).collect();
-    let first = |column: &Keys| Keys { keys: column.keys[..rows].to_vec(), offsets: None };
-    let sparse: Vec<Keys> = block.sparse.iter().map(first).collect();
+    let sparse: Vec<Keys> = block.sparse.iter().map(|column| column.first(rows)).collect();
     let sample = Sample::of(&scorer, &dense, &sparse, rows);
     sample.ok_or_else(|| TrainError::Model("an input that must not be null is null".to_owned()))
 }
 
-/// What this version can make a table of, but not score with.
-fn unsupported(model: &Trained) -> Option<String> {
-    let is_list = |sparse: &&Sparse| match &sparse.ids {
-        Ids::Value(expr) => matches!(expr.ty, Type::List(_)),
-        Ids::History(..) => true,
-        Ids::Hashed(..) => false,
-    };
-    let list = model.inputs.sparse.iter().find(is_list).map(|sparse| sparse.name.as_str());
-    let vector = model.inputs.vectors.first().map(|(name, _)| name.as_str());
-    let what = match (list, vector) {
-        (Some(name), _) => format!("the list `{name}` among its inputs"),
-        (None, Some(name)) => format!("the vector `{name}` among its inputs"),
-        (None, None) => return None,
-    };
-    Some(format!(
-        "model `{}`: this version does not train models with {what}; `--dump` writes the table all the same",
-        model.name
-    ))
-}
-
 /// Features that read what was learned from links after the example.
-fn knows_more(job: &Job, model: &Trained) -> Option<String> {
+pub(super) fn knows_more(job: &Job, model: &Trained) -> Option<String> {
     let read = upstream::of(job.engine.schema(), job.declared);
     let first = read.first().filter(|_| !model.examples.latest_upstream)?;
     Some(format!(
@@ -226,13 +262,13 @@ fn knows_more(job: &Job, model: &Trained) -> Option<String> {
 }
 
 /// The columns of the table.
-fn layout(model: &Trained) -> Layout {
-    let normalise = match model.inputs.normalise {
+pub(super) fn layout(model: &Trained, inputs: &Inputs) -> Layout {
+    let normalise = match inputs.normalise {
         Normalise::Both => net::Normalise::Both,
         Normalise::ZScore => net::Normalise::Zscore,
         Normalise::None => net::Normalise::None,
     };
-    let dense = model.inputs.dense.iter().map(|dense| DenseColumn {
+    let dense = inputs.dense.iter().map(|dense| DenseColumn {
         name: dense.name.clone(),
         normalise,
         missing: match dense.missing {
@@ -242,31 +278,70 @@ fn layout(model: &Trained) -> Layout {
             Missing::Error => net::Missing::Error,
         },
     });
-    let dim = model.inputs.id_dim.map(|dim| dim as usize);
-    let sparse = model.inputs.sparse.iter().map(|sparse| SparseColumn {
+    let id_dim = inputs.id_dim.map(|dim| dim as usize);
+    let sparse = inputs.sparse.iter().map(|sparse| SparseColumn {
         name: sparse.name.clone(),
         buckets: match sparse.ids {
             Ids::Hashed(_, n) => Some(n),
-            Ids::Value(_) | Ids::History(..) => None,
+            Ids::Value(_) => None,
         },
-        dim,
+        dim: id_dim,
     });
     let heads = model.heads.iter().map(|head| Head {
         name: head.name.clone(),
         target: match head.target {
-            Target::Value(_) => net::Target::Value,
+            Target::Value(_) | Target::Order => net::Target::Value,
             Target::Soft(_) => net::Target::Soft,
             Target::Edge { .. } | Target::Condition(_) | Target::Positives => net::Target::Binary,
         },
         weight: head.weight as f32,
         allow_rare: model.allow_rare,
     });
+    let vectors = inputs.vectors.iter().flat_map(|(name, expr)| parts_of(name, expr.ty.numbers()));
     Layout {
-        dense: dense.collect(),
+        dense: dense.chain(vectors).collect(),
         sparse: sparse.collect(),
-        shown: model.inputs.shown.iter().map(shown).collect(),
+        shown: inputs.shown.iter().map(shown).collect(),
         heads: heads.collect(),
     }
+}
+
+/// The columns of a vector: its numbers as they are, and whether there is none.
+fn parts_of(name: &str, dim: usize) -> impl Iterator<Item = DenseColumn> + use<'_> {
+    let numbers = (0..dim).map(move |place| format!("{name}[{place}]"));
+    let absent = format!("{name} is null");
+    numbers.chain([absent]).map(|name| DenseColumn {
+        name,
+        normalise: net::Normalise::None,
+        missing: net::Missing::Zero,
+    })
+}
+
+/// Of each sparse input that is of ids: their entity.
+pub(super) fn entities(schema: &Schema, inputs: &Inputs) -> Vec<Option<String>> {
+    let element = |ty: &Type| match ty {
+        Type::List(item) => (**item).clone(),
+        ty => ty.clone(),
+    };
+    let entity = |ids: &Ids| match ids {
+        Ids::Value(expr) => match element(&expr.ty) {
+            Type::Id(entity) => Some(schema.entity(entity).name.clone()),
+            _ => None,
+        },
+        Ids::Hashed(..) => None,
+    };
+    inputs.sparse.iter().map(|sparse| entity(&sparse.ids)).collect()
+}
+
+/// Whether each sparse input is a list.
+pub(super) fn lists(inputs: &Inputs) -> Vec<bool> {
+    let is_list = |ids: &Ids| matches!(ids.expr().ty, Type::List(_));
+    inputs.sparse.iter().map(|sparse| is_list(&sparse.ids)).collect()
+}
+
+/// How many numbers each vector has; 1: a similarity.
+pub(super) fn vectors(inputs: &Inputs) -> Vec<usize> {
+    inputs.vectors.iter().map(|(_, expr)| expr.ty.numbers()).collect()
 }
 
 fn shown(shown: &Shown) -> ShownColumn {
@@ -281,9 +356,9 @@ fn shown(shown: &Shown) -> ShownColumn {
 }
 
 /// A training table as networks read it.
-struct Given<'t> {
-    layout: Layout,
-    table: &'t Table<'t>,
+pub(super) struct Given<'t> {
+    pub layout: Layout,
+    pub table: &'t Table<'t>,
 }
 
 impl net::Examples for Given<'_> {
@@ -297,7 +372,7 @@ impl net::Examples for Given<'_> {
 
     fn block(&self, number: usize, epoch: u64) -> io::Result<Cow<'_, net::Block>> {
         let block = self.table.block(number, epoch).map_err(io::Error::other)?;
-        Ok(Cow::Owned(read(&block, &self.layout)))
+        Ok(Cow::Owned(read(&block, self)))
     }
 
     fn varies(&self) -> bool {
@@ -305,14 +380,12 @@ impl net::Examples for Given<'_> {
     }
 }
 
-fn read(block: &Block, layout: &Layout) -> net::Block {
-    let keys = |place: usize| {
-        let (keys, offsets) = block.keys(place);
-        Keys { keys, offsets }
-    };
+fn read(block: &Block, given: &Given) -> net::Block {
+    let layout = &given.layout;
+    let (dense, sparse) = block.inputs();
     net::Block {
-        dense: (0..layout.dense.len()).map(|place| block.numbers(place)).collect(),
-        sparse: (0..layout.sparse.len()).map(keys).collect(),
+        dense,
+        sparse,
         shown: (0..layout.shown.len()).map(|place| block.shown(place)).collect(),
         labels: (0..layout.heads.len()).map(|head| block.labels(head)).collect(),
         weights: block.weights(),

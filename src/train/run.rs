@@ -3,7 +3,8 @@
 use super::job::{Job, Learned};
 use super::state::State;
 use super::{
-    Item, Outcome, Train, TrainError, TrainReport, edges, examples, models, spaces, upstream,
+    Item, Outcome, Train, TrainError, TrainReport, edges, examples, models, spaces, students,
+    texts, topics, towers, upstream,
 };
 use crate::check::Declaration;
 use crate::engine::{Engine, Unit};
@@ -27,7 +28,10 @@ impl Engine {
             })?),
         };
         let (mut report, mut known) = (TrainReport::default(), Vec::new());
-        let mut engine = self.clone();
+        // all that is wrong with the files is said before anything starts
+        let assumed = self.assuming_trained(unit)?.unwrap_or(self.clone());
+        let all = assumed.declarations(unit)?;
+        let mut engine = if how.dry_run { assumed.clone() } else { self.clone() };
         loop {
             let declared = engine.declarations(unit)?;
             let is_new = |d: &&Declaration| !known.contains(&of(d));
@@ -37,7 +41,7 @@ impl Engine {
             if !how.only.is_empty() && !how.only.contains(&next.name) {
                 continue;
             }
-            let item = engine.item(next, how, trainer.as_ref())?;
+            let item = engine.item(next, unit, how, trainer.as_ref())?;
             let is_trained = matches!(item.outcome, Outcome::Trained(_));
             report.items.push(item);
             if is_trained {
@@ -45,7 +49,16 @@ impl Engine {
                 engine = engine.reload()?;
             }
         }
+        let is_left = |d: &&Declaration| {
+            !known.contains(&of(d)) && (how.only.is_empty() || how.only.contains(&d.name))
+        };
+        for declared in all.iter().filter(is_left) {
+            let why = "what it is learned from could not be trained".to_owned();
+            let state = State::of(&assumed, declared, how.until);
+            report.items.push(assumed.told(declared, state, Outcome::Failed(why), Vec::new()));
+        }
         let names = known.into_iter().map(|(_, name, _)| name);
+        let names = names.chain(all.iter().map(|declared| declared.name.clone()));
         match all_known(&how.only, names.collect()) {
             Some(error) => Err(error),
             None => Ok(report),
@@ -55,19 +68,21 @@ impl Engine {
     fn item(
         &self,
         declared: &Declaration,
+        unit: &Unit,
         how: &Train,
         trainer: Option<&Trainer>,
     ) -> Result<Item, TrainError> {
         let state = State::of(self, declared, how.until);
         let until = how.until.unwrap_or_else(|| examples::until(self));
         let (limits, progress) = (how.limits, &*how.progress);
-        let job = Job { engine: self, declared, until, limits, progress };
+        let job = Job { engine: self, unit, declared, until, limits, progress, trainer };
         let mut notes = Vec::new();
         let outcome = match (&state, trainer) {
             (State::Fresh(version), _) if !how.again => Outcome::Kept(version.clone()),
             (_, None) => Outcome::Due { bytes: bytes(&job) },
-            (_, Some(trainer)) => {
-                match trained(&job, trainer, how.until.is_some(), state.version().is_some()) {
+            (_, Some(_)) => {
+                let role = if how.until.is_some() { Role::Backtest } else { Role::Serve };
+                match trained(&job, role, state.version().is_some()) {
                     Ok((manifest, found)) => {
                         notes = found;
                         Outcome::Trained(Arc::new(manifest))
@@ -79,8 +94,19 @@ impl Engine {
                 }
             }
         };
+        Ok(self.told(declared, state, outcome, notes))
+    }
+
+    /// What became of a declaration, for reports.
+    fn told(
+        &self,
+        declared: &Declaration,
+        state: State,
+        outcome: Outcome,
+        notes: Vec<String>,
+    ) -> Item {
         let entities = declared.entities.iter().map(|e| self.schema().entity(*e).name.clone());
-        Ok(Item {
+        Item {
             kind: declared.kind,
             name: declared.name.clone(),
             entities: entities.collect(),
@@ -88,7 +114,7 @@ impl Engine {
             state,
             outcome,
             notes,
-        })
+        }
     }
 }
 
@@ -98,7 +124,7 @@ fn of(declared: &Declaration) -> (Kind, String, String) {
 }
 
 /// The first that reads none of the others.
-fn first<'d>(engine: &Engine, due: &[&'d Declaration]) -> Option<&'d Declaration> {
+pub(super) fn first<'d>(engine: &Engine, due: &[&'d Declaration]) -> Option<&'d Declaration> {
     let is_read = |label: &str| {
         let (name, _) = label.rsplit_once('@').unwrap_or((label, ""));
         due.iter().any(|other| format!("{} {}", other.kind.word(), other.name) == name)
@@ -116,8 +142,15 @@ fn all_known(only: &[String], known: Vec<String>) -> Option<TrainError> {
 
 /// What a training will hold in memory, the links that it is learnt from among it.
 fn bytes(job: &Job) -> u64 {
+    match job.declared.learner {
+        "tfidf" => return texts::bytes(job),
+        "classifier" => return topics::bytes(job),
+        _ => {}
+    }
     let size = job.size();
     let learner = match (&job.declared.model, job.declared.kind) {
+        (Some(model), Kind::Embedding) => return towers::bytes(model, size.links as u64),
+        (Some(model), _) if model.teacher.is_some() => return students::bytes(model),
         (Some(model), _) => return models::bytes(model, size.links as u64),
         (None, Kind::Embedding) => spaces::bytes(job.declared, &size),
         (None, Kind::Edge | Kind::Model) => edges::bytes(job.declared, &size),
@@ -128,24 +161,27 @@ fn bytes(job: &Job) -> u64 {
 
 fn learn(job: &Job) -> Result<Box<dyn Learned>, TrainError> {
     Ok(match (&job.declared.model, job.declared.kind) {
+        (Some(model), Kind::Embedding) => Box::new(towers::learn(job, model)?),
+        (Some(model), _) if model.teacher.is_some() => Box::new(students::learn(job, model)?),
         (Some(model), _) => Box::new(models::learn(job, model)?),
+        (None, Kind::Embedding) if job.declared.learner == "tfidf" => Box::new(texts::learn(job)?),
         (None, Kind::Embedding) => Box::new(spaces::learn(job)?),
-        (None, Kind::Edge | Kind::Model) => Box::new(edges::learn(job)?),
+        (None, Kind::Model) => Box::new(topics::learn(job)?),
+        (None, Kind::Edge) => Box::new(edges::learn(job)?),
     })
 }
 
 /// The new version, and what is doubtful about it.
-fn trained(
+pub(super) fn trained(
     job: &Job,
-    trainer: &Trainer,
-    is_past: bool,
+    role: Role,
     has_other: bool,
 ) -> Result<(Manifest, Vec<String>), TrainError> {
     let started = Instant::now();
     job.fits(bytes(job))?;
     let learned = learn(job)?;
     let mut notes = learned.notes();
-    match learned.is_of_nothing().map(|links| job.nothing(links)) {
+    match learned.nothing(job) {
         // it would empty pages that have something: the first of all can be of a catalog that is still empty
         Some(why) if has_other => {
             let help = "the version there is stays in use";
@@ -162,7 +198,7 @@ fn trained(
         entities: entities.collect(),
         // the number is given when it is committed
         n: 0,
-        role: if is_past { Role::Backtest } else { Role::Serve },
+        role,
         space: declared.space(),
         igql: env!("CARGO_PKG_VERSION").to_owned(),
         learner: declared.learner.to_owned(),
@@ -173,11 +209,13 @@ fn trained(
         seed: declared.seed(),
         feature_hash: declared.model.as_ref().map(|model| model.feature_hash.clone()),
         upstream: upstream::of(engine.schema(), declared),
+        slices: learned.slices(),
         counts: learned.counts(),
         metrics: learned.metrics(),
         trained: since_1970.as_micros() as i64,
         seconds: started.elapsed().as_secs_f64(),
         weights: Weights::default(),
     };
+    let trainer = job.trainer.expect("whoever trains may add versions");
     Ok((trainer.commit(manifest, &learned.tensors())?, notes))
 }

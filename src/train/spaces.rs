@@ -3,34 +3,49 @@
 use super::TrainError;
 use super::job::{Job, Learned, counts};
 use crate::check::Declaration;
-use crate::engine::Wanted;
-use crate::learn::{self, Size, SkipGramSettings, Stopped};
+use crate::engine::{EveryLink, Wanted};
+use crate::learn::{self, AlsSettings, RegScale, Size, SkipGramSettings, Stopped, Vectors};
 use crate::ops::RunError;
-use crate::store::learned::{Tensor, WrittenVectors};
+use crate::store::learned::{GRAM, Tensor, WrittenVectors};
+use crate::types::EntityId;
 use std::collections::BTreeMap;
 
 /// A learned embedding, and what it was learnt from.
 pub(super) struct LearnedSpace {
-    vectors: WrittenVectors,
+    /// Of each entity.
+    vectors: Vec<WrittenVectors>,
+    /// What all viewers that are folded in share, if they are.
+    gram: Option<Vec<f64>>,
     links_seen: u64,
 }
 
 impl Learned for LearnedSpace {
     fn is_of_nothing(&self) -> Option<u64> {
-        self.vectors.is_empty().then_some(self.links_seen)
+        self.vectors.iter().all(WrittenVectors::is_empty).then_some(self.links_seen)
     }
 
     fn tensors(&self) -> Vec<Tensor<'_>> {
-        self.vectors.tensors(0)
+        let vectors = self.vectors.iter().enumerate();
+        let gram = self.gram.iter().map(|gram| Tensor::f64(GRAM, &[gram.len()], gram));
+        vectors.flat_map(|(place, vectors)| vectors.tensors(place)).chain(gram).collect()
     }
 
     fn counts(&self) -> BTreeMap<String, u64> {
-        counts([("links_seen", self.links_seen), ("vectors", self.vectors.len() as u64)])
+        let vectors = self.vectors.iter().map(|vectors| vectors.len() as u64);
+        counts([("links_seen", self.links_seen), ("vectors", vectors.sum())])
     }
 }
 
+fn size(declared: &Declaration, name: &str) -> usize {
+    declared.whole(name).unwrap_or_default() as usize
+}
+
+fn seed(declared: &Declaration) -> u64 {
+    declared.seed() as u64
+}
+
 fn skip_gram(declared: &Declaration) -> SkipGramSettings {
-    let size = |name: &str| declared.whole(name).unwrap_or_default() as usize;
+    let size = |name: &str| size(declared, name);
     SkipGramSettings {
         session_gap: declared.duration("session_gap"),
         dim: size("dim"),
@@ -42,26 +57,65 @@ fn skip_gram(declared: &Declaration) -> SkipGramSettings {
         lr: declared.number("lr"),
         min_count: size("min_count"),
         collapse: declared.is("repeats", "collapse"),
-        seed: declared.whole("seed").unwrap_or_default() as u64,
+        seed: seed(declared),
+    }
+}
+
+fn als(declared: &Declaration) -> AlsSettings {
+    AlsSettings {
+        dim: size(declared, "dim"),
+        reg: declared.number("reg"),
+        reg_scale: match declared.is("reg_scale", "count") {
+            true => RegScale::Count,
+            false => RegScale::None,
+        },
+        alpha: declared.number("alpha"),
+        weighted: declared.flag("weighted"),
+        iterations: size(declared, "iterations"),
+        seed: seed(declared),
     }
 }
 
 /// What a training will hold in memory.
 pub(super) fn bytes(declared: &Declaration, size: &Size) -> u64 {
-    skip_gram(declared).bytes(size)
+    match declared.learner {
+        "als" => als(declared).bytes(size),
+        _ => skip_gram(declared).bytes(size),
+    }
 }
 
 pub(super) fn learn(job: &Job) -> Result<LearnedSpace, TrainError> {
+    let is_als = job.declared.learner == "als";
+    let wanted = Wanted { weights: is_als && job.declared.flag("weighted"), column: None };
+    let links =
+        job.engine.every_link(job.edge(), job.until.saturating_sub(1), wanted, job.limits)?;
+    let found = match is_als {
+        true => factors(job, &links),
+        false => contexts(job, &links),
+    };
+    found.map_err(|Stopped| TrainError::Run(RunError::Stopped))
+}
+
+/// Vectors of what stands in sequences.
+fn contexts(job: &Job, links: &EveryLink) -> Result<LearnedSpace, Stopped> {
     let settings = skip_gram(job.declared);
-    let (edge, wanted) = (job.edge(), Wanted::default());
-    let links = job.engine.every_link(edge, job.until.saturating_sub(1), wanted, job.limits)?;
-    let found = learn::skip_gram(&job.given(&links), &settings, &job.watch());
-    let found = found.map_err(|Stopped| TrainError::Run(RunError::Stopped))?;
+    let found = learn::skip_gram(&job.given(links), &settings, &job.watch())?;
     let (input, output) = (&found.input, &found.output);
-    let (snapshot, dim) = (job.engine.snapshot(), settings.dim);
-    let vectors = WrittenVectors::new(snapshot, edge.to, dim, &input.rows, &input.has);
+    let vectors = written(job, job.edge().to, input).with_output(&output.rows, &input.has);
+    Ok(LearnedSpace { vectors: vec![vectors], gram: None, links_seen: links.ends.len() as u64 })
+}
+
+/// Vectors of both ends of an edge.
+fn factors(job: &Job, links: &EveryLink) -> Result<LearnedSpace, Stopped> {
+    let found = learn::als(&job.given(links), &als(job.declared), &job.watch())?;
+    let edge = job.edge();
     Ok(LearnedSpace {
-        vectors: vectors.with_output(&output.rows, &input.has),
+        vectors: vec![written(job, edge.from, &found.a), written(job, edge.to, &found.b)],
+        gram: Some(found.gram),
         links_seen: links.ends.len() as u64,
     })
+}
+
+fn written(job: &Job, entity: EntityId, found: &Vectors) -> WrittenVectors {
+    WrittenVectors::new(job.engine.snapshot(), entity, found.dim, &found.rows, &found.has)
 }

@@ -31,7 +31,9 @@ impl State {
         let entities: Vec<&str> = entities.collect();
         let named = snapshot.versions().iter().filter(|attached| {
             let m = &attached.manifest;
-            m.kind == declared.kind && m.name == declared.name && m.entities.iter().eq(&entities)
+            let is_there = attached.version.is_some();
+            let is_named = m.kind == declared.kind && m.name == declared.name;
+            is_there && is_named && m.entities.iter().eq(&entities)
         });
         let named: Vec<&Attached> = named.collect();
         let is_own = |a: &&&Attached| a.manifest.declaration_hash == declared.hash;
@@ -85,7 +87,10 @@ impl Engine {
     pub(crate) fn is_usable(&self, attached: &Attached) -> bool {
         match &attached.found {
             Found::Unusable(_) => false,
-            Found::Edge(_) | Found::Embedding(_) => true,
+            Found::Edge(_) => true,
+            Found::Embedding(number) => {
+                self.vocabulary().tower(*number).is_none_or(|tower| tower.is_ok())
+            }
             Found::Model { label, .. } => {
                 let label = format!("{}.{label}", attached.manifest.entities.join("+"));
                 self.vocabulary().predictor(&label).is_none_or(|p| p.wrong.is_none())

@@ -1,8 +1,9 @@
 //! What was learned before, and is read in learning something else.
 
 use crate::catalog::schema::Schema;
-use crate::check::Declaration;
-use crate::expr::ir::EdgeKind;
+use crate::check::trained::Inputs;
+use crate::check::{Declaration, Topics};
+use crate::expr::ir::{EdgeKind, Stat};
 use crate::expr::{EdgeExpr, Expr, Kind};
 
 /// The versions that a declaration reads, as `edge similar@3`.
@@ -11,13 +12,28 @@ pub fn of(schema: &Schema, declared: &Declaration) -> Vec<String> {
     if let Some(edge) = declared.edge() {
         of_edge(schema, edge, &mut found);
     }
+    if let Some(topics) = declared.topics().and_then(Topics::edge) {
+        of_edge(schema, topics, &mut found);
+    }
+    if let Some(embedding) = declared.embedding() {
+        of_embedding(schema, embedding, &mut found);
+    }
     if let Some(model) = &declared.model {
         of_edge(schema, &model.examples.edge, &mut found);
-        model.inputs.exprs().for_each(|expr| of_expr(schema, expr, &mut found));
+        let inputs = model.inputs.exprs().chain(model.items.iter().flat_map(Inputs::exprs));
+        inputs.for_each(|expr| of_expr(schema, expr, &mut found));
+        found.extend(model.teacher.iter().flat_map(|teacher| teacher.upstream.iter().cloned()));
     }
     found.sort();
     found.dedup();
     found
+}
+
+/// Whether an expression reads what was learned.
+pub fn reads_learned(schema: &Schema, expr: &Expr) -> bool {
+    let mut found = Vec::new();
+    of_expr(schema, expr, &mut found);
+    !found.is_empty()
 }
 
 fn of_edge(schema: &Schema, edge: &EdgeExpr, found: &mut Vec<String>) {
@@ -43,11 +59,22 @@ fn of_edge(schema: &Schema, edge: &EdgeExpr, found: &mut Vec<String>) {
 
 fn of_expr(schema: &Schema, expr: &Expr, found: &mut Vec<String>) {
     expr.walk(&mut |part| match &part.kind {
-        Kind::OverLinks(over) => of_edge(schema, &over.edge, found),
-        Kind::VectorOf { embedding, .. } => {
-            let space = &schema.embeddings[*embedding as usize];
-            found.extend(space.learned.map(|_| format!("embedding {}", space.name)));
+        Kind::OverLinks(over) => {
+            of_edge(schema, &over.edge, found);
+            if let Stat::FoldIn(embedding) = over.stat {
+                of_embedding(schema, embedding, found);
+            }
+        }
+        Kind::VectorOf { embedding, .. } => of_embedding(schema, *embedding, found),
+        Kind::Call { kernel, .. } => {
+            let tower = schema.tower(kernel.function.name);
+            tower.into_iter().for_each(|number| of_embedding(schema, number, found));
         }
         _ => {}
     });
+}
+
+fn of_embedding(schema: &Schema, number: u32, found: &mut Vec<String>) {
+    let space = &schema.embeddings[number as usize];
+    found.extend(space.learned.map(|_| format!("embedding {}", space.version())));
 }

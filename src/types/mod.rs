@@ -67,6 +67,14 @@ impl Type {
     pub fn is_open(&self) -> bool {
         matches!(self, Type::Null | Type::Error)
     }
+
+    /// How many numbers a value of it is.
+    pub fn numbers(&self) -> usize {
+        match self {
+            Type::Vector(dim) => *dim as usize,
+            _ => 1,
+        }
+    }
 }
 
 /// One value; null is its own case.

@@ -179,7 +179,7 @@ fn every_code_has_a_page_whose_example_raises_it() {
     let codes: BTreeSet<String> = igql::diag::code::ALL.iter().map(|c| c.id.to_owned()).collect();
     assert_eq!(named, codes);
     // only a run of tests raises the first; the others need versions that were trained
-    let no_example = ["E0701", "E0502", "E0503", "E0507"];
+    let no_example = ["E0701", "E0502", "E0503", "E0507", "W1401"];
     for code in codes.into_iter().filter(|code| !no_example.contains(&code.as_str())) {
         let raised = blocks(&folder.join(format!("{code}.md")))
             .iter()

@@ -68,7 +68,7 @@ fn write_likes(folder: &Path, likes: &[Like]) {
     fs::write(folder.join("likes.csv"), format!("user_id,post_id,at,basket\n{lines}")).unwrap();
 }
 
-fn world() -> tempfile::TempDir {
+pub(super) fn world() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: String| fs::write(folder.path().join(name), text).unwrap();
     write("catalog.toml", CATALOG.to_owned());
@@ -106,7 +106,7 @@ fn weights(folder: &Path, name: &str, n: u32) -> PathBuf {
     folder.join(format!(".igql/learned/edge/{name}/{n}/weights.safetensors"))
 }
 
-fn open(folder: &Path) -> Engine {
+pub(super) fn open(folder: &Path) -> Engine {
     Engine::open(folder).unwrap()
 }
 
@@ -128,7 +128,7 @@ fn links(engine: &Engine, name: &str) -> BTreeMap<(String, String), f64> {
 }
 
 /// Each user's posts of before a day, in the order of time.
-fn histories(until_day: u32) -> Vec<Vec<String>> {
+pub(super) fn histories(until_day: u32) -> Vec<Vec<String>> {
     let mut by_user = vec![Vec::new(); USERS];
     for (place, (user, post, day, second)) in likes().into_iter().enumerate() {
         if day < until_day {
@@ -457,6 +457,64 @@ fn what_is_wrong_with_a_declaration_is_said() {
 }
 
 #[test]
+fn a_column_that_nobody_reads_changes_nothing() {
+    let world = world();
+    let page = "edge few = likes where basket > 0\nedge similar = itemknn(few, k=5)\nuser.walk(likes, limit=3).walk(similar).take(3)\n";
+    program(world.path(), page);
+    trained(world.path(), &[]);
+    let likes = fs::read_to_string(world.path().join("likes.csv")).unwrap();
+    let wider: Vec<String> = likes
+        .lines()
+        .enumerate()
+        .map(|(place, line)| {
+            let (user, rest) = line.split_once(',').unwrap();
+            let cell = if place == 0 { "aside".to_owned() } else { place.to_string() };
+            format!("{user},{cell},{rest}")
+        })
+        .collect();
+    fs::write(world.path().join("likes.csv"), wider.join("\n")).unwrap();
+    let (code, _, said) = run(world.path(), &["check", "page.igql"]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn an_old_version_is_told() {
+    let world = world();
+    let page = |age: &str| {
+        format!(
+            "edge similar = itemknn(likes, k=5, max_age={age})\nuser.walk(likes, limit=3).walk(similar).take(3)\n"
+        )
+    };
+    program(world.path(), &page("1h"));
+    trained(world.path(), &[]);
+    let (code, _, said) = run(world.path(), &["check", "page.igql"]);
+    assert!(code == Some(0) && !said.contains("W1401"), "{said}");
+    // how old it may be is no part of what was learned
+    std::thread::sleep(Duration::from_millis(20));
+    program(world.path(), &page("10ms"));
+    let (code, _, said) = run(world.path(), &["check", "page.igql"]);
+    assert!(code == Some(0) && said.contains("W1401"), "{said}");
+    let (code, _, said) = run(world.path(), &["check", "page.igql", "--assume-trained"]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn aliases_in_the_prelude_wait_for_their_training() {
+    let world = world();
+    let prelude = "edge similar = itemknn(likes, k=5)\nedge strong = similar where weight > 0.1\n\
+                   embedding near on user, post = als(likes, dim=4)\nembedding default on post = near\n";
+    fs::write(world.path().join("prelude.igql"), prelude).unwrap();
+    program(world.path(), "all(post).take(1)\n");
+    let (code, _, said) = run(world.path(), &["check", "page.igql"]);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, out, said) = run(world.path(), &["train"]);
+    assert_eq!(code, Some(0), "{out}{said}");
+    program(world.path(), "user.walk(likes, limit=3).walk(strong).nn(to=post).take(1)\n");
+    let (code, _, said) = run(world.path(), &["check", "page.igql"]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
 fn who_does_not_read_it_does_not_need_it() {
     let world = world();
     fs::write(world.path().join("prelude.igql"), "edge similar = itemknn(likes, k=5)\n").unwrap();
@@ -722,9 +780,13 @@ const SPACE: &str =
 
 /// The rows of an embedding that have a vector, by key, with their numbers.
 fn vectors(engine: &Engine, name: &str) -> BTreeMap<String, Vec<f32>> {
+    vectors_of(engine, name, "post")
+}
+
+pub(super) fn vectors_of(engine: &Engine, name: &str, entity: &str) -> BTreeMap<String, Vec<f32>> {
     let schema = engine.schema();
     let number = schema.embeddings.iter().position(|e| e.name == name).unwrap();
-    let post = schema.find_entity("post").unwrap();
+    let post = schema.find_entity(entity).unwrap();
     let view = engine.snapshot().vectors(number, post).unwrap();
     let rows = 0..schema.entity(post).rows;
     rows.filter_map(|row| {
@@ -848,7 +910,7 @@ fn what_is_wrong_with_an_embedding_is_said() {
         ("embedding e on post = skipgram()\n", "E0303", "`sequence`"),
         ("embedding e on post = skipgram(likes, dim=0)\n", "E0306", "in 1..1024"),
         ("embedding e on post = skipgrams(likes)\n", "E0206", "skipgrams"),
-        ("embedding e on post = als(likes)\n", "E0509", "als"),
+        ("embedding e on post = file(path=\"v.npy\")\n", "E0509", "file"),
         ("embedding e on post = 3\n", "E0302", "learner"),
     ] {
         let error =

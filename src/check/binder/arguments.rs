@@ -303,6 +303,10 @@ impl<'a> Bind for Binder<'_, 'a> {
         }
     }
 
+    fn viewers_vector(&self, embedding: u32, entity: EntityId) -> Option<Expr> {
+        self.checker.viewers_vector(embedding, entity)
+    }
+
     fn model(&mut self, param: &str, shape: &Shape) -> Option<Model> {
         match self.arg(param) {
             Some(expr) => self.checker.model(expr, self.env, shape),

@@ -8,12 +8,13 @@ use crate::check::modules::Kind as NameKind;
 use crate::check::spelled::Spelling;
 use crate::check::{Checker, bare_name};
 use crate::diag::{Diagnostic, code, suggest};
-use crate::expr::Kind;
 use crate::expr::ir::Scalar;
 use crate::expr::show::duration;
 use crate::expr::texts::Keys;
+use crate::expr::{EdgeExpr, Kind};
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, ItemKind, Name};
+use crate::syntax::print_name;
 use crate::types::{EntityId, Type};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -21,20 +22,21 @@ use xxhash_rust::xxh3::xxh3_64;
 pub(super) type Bound = (&'static str, Setting);
 
 impl<'a> Checker<'a> {
-    /// Every parameter of a learner with its value.
+    /// Every parameter of a learner with its value; `on` is the entity that a declaration names.
     pub(super) fn learner_settings(
         &mut self,
         learner: &'static Learner,
         callee: &'a Name,
         args: &'a [Arg],
         env: &Env<'a>,
+        on: Option<EntityId>,
     ) -> Option<Vec<Bound>> {
         let given = self.placed(learner, args)?;
         let mut bound: Vec<Bound> = Vec::new();
         let mut good = true;
         for (param, arg) in all(learner).zip(given) {
             let value = match arg {
-                Some(arg) => self.learner_setting(param, &arg.value, &bound, env),
+                Some(arg) => self.learner_setting(param, &arg.value, &bound, env, on),
                 None => self.default_of(param, learner, callee),
             };
             good &= value.is_some();
@@ -112,10 +114,15 @@ impl<'a> Checker<'a> {
         expr: &'a ast::Expr,
         before: &[Bound],
         env: &Env<'a>,
+        on: Option<EntityId>,
     ) -> Option<Setting> {
         match param.takes {
             Takes::Edge => self.edge_setting(expr, env),
             Takes::Column => self.column_setting(param, expr, before),
+            Takes::Texts => self.texts_setting(param, expr, env.module, on?),
+            Takes::Embedding => self.embedding(expr, env, on?).map(Setting::Embedding),
+            Takes::Topics => self.topics_setting(param, expr, env, on?),
+            Takes::PositiveOr(word) if bare_name(expr) == Some(word) => Some(Setting::Case(word)),
             Takes::Case(cases) => self.case_setting(param, expr, cases).map(Setting::Case),
             Takes::WholeOr(_, _, word) if bare_name(expr) == Some(word) => {
                 Some(Setting::Case(word))
@@ -131,7 +138,7 @@ impl<'a> Checker<'a> {
                 self.within_range(param, expr, x, (low, high), false)?;
                 Some(Setting::Number(x))
             }
-            Takes::Positive => {
+            Takes::Positive | Takes::PositiveOr(_) => {
                 let x = self.fixed_number(param, expr, env)?;
                 match x > 0.0 {
                     true => Some(Setting::Number(x)),
@@ -155,7 +162,7 @@ impl<'a> Checker<'a> {
     }
 
     /// An edge whose links are the same for every request.
-    fn edge_setting(&mut self, expr: &'a ast::Expr, env: &Env<'a>) -> Option<Setting> {
+    pub(super) fn edge_setting(&mut self, expr: &'a ast::Expr, env: &Env<'a>) -> Option<Setting> {
         let edge = self.edge(expr, env, Wanted::Any)?;
         let mut reads = None;
         edge.walk(&mut |part| {
@@ -337,13 +344,24 @@ impl<'a> Checker<'a> {
             Setting::Flag(flag) => flag.to_string(),
             Setting::Case(case) => (*case).to_owned(),
             Setting::Duration(us) => duration(*us),
-            Setting::Edge(edge) => {
-                let keys = Keys::new(self.snapshot);
-                let (schema, texts, keys) = (self.schema, &self.texts, &keys);
-                Spelling { schema, texts, keys, columns: &[] }.edge(edge)
+            Setting::Edge(edge) => self.edge_text(edge),
+            Setting::Embedding(number) => {
+                self.schema.embeddings[*number as usize].meaning().to_owned()
             }
+            Setting::Topics(topics) => self.topics_text(topics),
             Setting::Column(place) => columns[*place].clone(),
+            Setting::Texts(columns) => {
+                let names = columns.iter().map(|name| print_name(name));
+                format!("[{}]", names.collect::<Vec<_>>().join(", "))
+            }
         }
+    }
+
+    /// An edge, by what it is made of.
+    pub(super) fn edge_text(&self, edge: &EdgeExpr) -> String {
+        let keys = Keys::new(self.snapshot);
+        let (schema, texts, keys) = (self.schema, &self.texts, &keys);
+        Spelling { schema, texts, keys, columns: &[] }.edge(edge)
     }
 
     /// Lists without times have no order, and nothing may depend on one.

@@ -1,7 +1,8 @@
 //! A declaration of something that is learnt, with all that decides what comes of it.
 
-use crate::catalog::schema::Metric;
-use crate::check::trained::Trained;
+use super::topics::Topics;
+use crate::catalog::schema::{FoldIn, Metric};
+use crate::check::trained::{Network, Trained};
 use crate::expr::EdgeExpr;
 use crate::source::Span;
 use crate::store::learned::{Kind, Space};
@@ -23,6 +24,12 @@ pub enum Setting {
     Edge(Box<EdgeExpr>),
     /// A column of the edge.
     Column(usize),
+    /// Columns of the entity, in the order of their names.
+    Texts(Vec<String>),
+    /// The number of an embedding.
+    Embedding(u32),
+    /// What the topic of a row is.
+    Topics(Box<Topics>),
 }
 
 /// `edge similar = itemknn(likes, k=100)`, checked.
@@ -96,10 +103,50 @@ impl Declaration {
         }
     }
 
+    /// The number of the embedding whose vectors are read, if it is given one.
+    pub fn embedding(&self) -> Option<u32> {
+        self.settings.iter().find_map(|(_, setting, _)| match setting {
+            Setting::Embedding(number) => Some(*number),
+            _ => None,
+        })
+    }
+
+    /// What is learned of rows, if that is their topic.
+    pub fn topics(&self) -> Option<&Topics> {
+        self.settings.iter().find_map(|(_, setting, _)| match setting {
+            Setting::Topics(topics) => Some(&**topics),
+            _ => None,
+        })
+    }
+
+    /// The columns of the entity whose texts are read.
+    pub fn texts(&self) -> &[String] {
+        let found = self.settings.iter().find_map(|(_, setting, _)| match setting {
+            Setting::Texts(columns) => Some(&columns[..]),
+            _ => None,
+        });
+        found.unwrap_or_default()
+    }
+
     /// Of an embedding, what its vectors are like.
     pub fn space(&self) -> Option<Space> {
+        if let Some(Network::TwoTower(towers)) = self.model.as_ref().map(|model| &model.kind) {
+            return Some(Space { dim: towers.dim, metric: Metric::Cosine, fold_in: None });
+        }
         let dim = (self.kind == Kind::Embedding).then(|| self.whole("dim")).flatten()?;
-        Some(Space { dim: dim as u32, metric: Metric::Cosine })
+        let fold_in = (self.learner == "als").then(|| self.fold_in());
+        let metric = if fold_in.is_some() { Metric::Dot } else { Metric::Cosine };
+        Some(Space { dim: dim as u32, metric, fold_in })
+    }
+
+    fn fold_in(&self) -> FoldIn {
+        FoldIn {
+            reg: self.number("reg"),
+            by_count: self.is("reg_scale", "count"),
+            alpha: self.number("alpha"),
+            weighted: self.flag("weighted"),
+            newest: self.whole("fold_in").unwrap_or_default() as u32,
+        }
     }
 
     /// Whether it learns vectors of what stands around its entities as well.
@@ -107,12 +154,25 @@ impl Declaration {
         self.learner == "skipgram"
     }
 
+    /// What versions of it are called in what is learned from them (see `schema::Embedding::meaning`).
+    pub fn meaning(&self) -> String {
+        format!("{}#{}", self.name, self.hash)
+    }
+
+    /// The age above which a version is reported as old, in microseconds.
+    pub fn max_age(&self) -> Option<i64> {
+        match &self.model {
+            Some(model) => model.max_age,
+            None => self.duration("max_age"),
+        }
+    }
+
     pub fn seed(&self) -> i64 {
         let of_model = self.model.as_ref().map(|model| model.seed);
         of_model.unwrap_or_else(|| self.whole("seed").unwrap_or_default())
     }
 
-    /// The edge that it is learnt from.
+    /// The edge that it is learnt from, if it is learnt from links.
     pub fn edge(&self) -> Option<&EdgeExpr> {
         self.settings.iter().find_map(|(_, setting, _)| match setting {
             Setting::Edge(edge) => Some(&**edge),

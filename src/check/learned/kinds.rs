@@ -25,12 +25,20 @@ pub enum Takes {
     Edge,
     /// The name of a column of the edge.
     Column,
+    /// Names of columns of the entity, of strings or lists of them.
+    Texts,
+    /// An embedding of the entity.
+    Embedding,
+    /// What the topic of a row is: a column, an edge, or a column of an edge.
+    Topics,
     Whole(i64, i64),
     /// A whole number, or the word.
     WholeOr(i64, i64, &'static str),
     Number(f64, f64),
     /// A number above zero.
     Positive,
+    /// A number above zero, or the word.
+    PositiveOr(&'static str),
     Flag,
     Case(&'static [&'static str]),
     Duration,
@@ -130,6 +138,20 @@ pub const LEARNERS: &[Learner] = &[
         ],
     },
     Learner {
+        name: "als",
+        kind: Kind::Embedding,
+        params: &[
+            EDGE,
+            DIM,
+            param("reg", Takes::Number(0.0, f64::MAX), Default::Number(0.3)),
+            param("reg_scale", Takes::Case(&["count", "none"]), Default::Case("count")),
+            param("alpha", Takes::Positive, Default::Number(10.0)),
+            WEIGHTED,
+            param("iterations", Takes::Whole(1, 10_000), Default::Whole(15)),
+            param("fold_in", Takes::Whole(1, 1_000_000), Default::Whole(1_000)),
+        ],
+    },
+    Learner {
         name: "skipgram",
         kind: Kind::Embedding,
         params: &[
@@ -144,6 +166,27 @@ pub const LEARNERS: &[Learner] = &[
             param("lr", Takes::Positive, Default::Number(0.15)),
             param("min_count", Takes::Whole(1, i64::MAX), Default::Whole(5)),
             param("repeats", Takes::Case(&["collapse", "keep"]), Default::Case("collapse")),
+        ],
+    },
+    Learner {
+        name: "tfidf",
+        kind: Kind::Embedding,
+        params: &[
+            param("columns", Takes::Texts, Default::Required),
+            param("dim", Takes::Whole(1, 1024), Default::Whole(128)),
+            param("min_df", Takes::Whole(1, i64::MAX), Default::Whole(2)),
+            param("max_terms", Takes::Whole(1, 100_000_000), Default::Whole(200_000)),
+        ],
+    },
+    Learner {
+        name: "classifier",
+        kind: Kind::Model,
+        params: &[
+            param("of", Takes::Embedding, Default::Required),
+            param("topics", Takes::Topics, Default::Required),
+            param("top", Takes::Whole(2, 100_000), Default::Whole(20)),
+            param("min_links", Takes::Whole(1, i64::MAX), Default::Whole(5)),
+            param("l2", Takes::PositiveOr("auto"), Default::Case("auto")),
         ],
     },
 ];

@@ -3,9 +3,11 @@
 use super::declaration::Declaration;
 use crate::check::Checker;
 use crate::diag::{Diagnostic, code};
+use crate::expr::show::duration;
 use crate::source::Span;
 use crate::store::learned::{Attached, Found, Kind};
 use crate::types::{EdgeId, EntityId};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 impl<'a> Checker<'a> {
     /// The newest version that was trained from a declaration; that there is none is reported where it is used.
@@ -20,10 +22,33 @@ impl<'a> Checker<'a> {
         let fits = |a: &&&Attached| a.manifest.declaration_hash == declared.hash && is_of(a);
         let newest = named.iter().filter(fits).max_by_key(|a| a.manifest.n).copied();
         match (newest, used_at.filter(|_| !self.trains)) {
-            (Some(attached), span) => self.usable(attached, span),
+            (Some(attached), span) => {
+                if let Some(span) = span {
+                    self.tell_age(declared, attached, span);
+                }
+                self.usable(attached, span)
+            }
             (None, None) => None,
             (None, Some(span)) => self.untrained_declaration(declared, &named, span),
         }
+    }
+
+    /// Warns of a version that is older than its declaration wants.
+    fn tell_age(&mut self, declared: &Declaration, attached: &Attached, span: Span) {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let age = (since_1970.as_micros() as i64).saturating_sub(attached.manifest.trained);
+        // one that is assumed has no age
+        let Some(most) =
+            declared.max_age().filter(|most| age > *most && attached.version.is_some())
+        else {
+            return;
+        };
+        let unit = [86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000];
+        let unit = unit.into_iter().find(|&unit| age >= 2 * unit).unwrap_or(1);
+        let (label, age) = (attached.manifest.label(), duration(age / unit * unit));
+        let message = format!("`{label}` is {age} old, and its `max_age` is {}", duration(most));
+        let help = "train it anew with `igql train`";
+        self.report(Diagnostic::new(code::W1401, span, message).help(help));
     }
 
     /// What a version holds, if it can be read.
@@ -60,7 +85,11 @@ impl<'a> Checker<'a> {
         };
         let label = last.manifest.label();
         let message = format!("{word} `{label}` was trained from another declaration");
-        let help = format!("{}; {help}", changes(&last.manifest.declaration, &declared.text));
+        let changed = match last.manifest.declaration == declared.text {
+            true => "what it reads has changed: a value, a definition, an edge or a set".to_owned(),
+            false => changes(&last.manifest.declaration, &declared.text),
+        };
+        let help = format!("{changed}; {help}");
         self.refuse(Diagnostic::new(code::E0502, span, message).help(help))
     }
 

@@ -38,11 +38,10 @@ const KINDS: &[&ModelKind] = &[
 ];
 
 /// Kinds that are always trained; a linear model is where its inputs are given without weights.
-const TRAINED: [&str; 2] = ["mlp", "mtml"];
+const TRAINED: [&str; 3] = ["mlp", "mtml", "classifier"];
 
 /// Kinds that are known to other versions.
-const UNSUPPORTED: [&str; 6] =
-    ["two_tower", "distill", "classifier", "onnx", "lightgbm", "xgboost"];
+const UNSUPPORTED: [&str; 5] = ["two_tower", "distill", "onnx", "lightgbm", "xgboost"];
 
 /// Whether a name is that of a kind of model, in this version or another.
 pub fn is_model_kind(name: &str) -> bool {

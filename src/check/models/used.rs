@@ -1,19 +1,21 @@
 //! A trained model where it is used: the heads of the newest version that was trained from its declaration, over the rows
 //! that are there.
 
-use super::trained::{Ids, Trained};
+use super::trained::{Network, Trained, is_classifier};
+use crate::catalog::schema::Schema;
 use crate::check::Checker;
 use crate::check::env::{Env, Scope};
 use crate::check::learned::Declaration;
 use crate::check::modules::Kind as NameKind;
 use crate::diag::{Diagnostic, code};
 use crate::expr::Expr;
-use crate::expr::ir::{Kind, Scalar};
-use crate::ops::{Input, Model, Predictor, Shape};
+use crate::expr::ir::{Kind, Scalar, Stat};
+use crate::ops::{Model, Predictor, Shape};
 use crate::source::Span;
-use crate::store::learned::{Found, Kind as Learned};
-use crate::syntax::ast::{Item, ItemKind};
-use crate::types::Type;
+use crate::store::learned::{Attached, Found, Kind as Learned};
+use crate::syntax::ast::{self, Item, ItemKind, Name};
+use crate::types::{EdgeId, EntityId, Type};
+use foldhash::{HashMap, HashMapExt};
 use std::sync::Arc;
 
 impl<'a> Checker<'a> {
@@ -25,13 +27,16 @@ impl<'a> Checker<'a> {
         module: usize,
         shape: &Shape,
     ) -> Option<Model> {
-        let ItemKind::Model { name, .. } = &item.kind else { return None };
+        let ItemKind::Model { name, entity, value } = &item.kind else { return None };
+        if is_classifier(value) {
+            return self.used_classifier((name, entity, value), span, module);
+        }
         let is_it = |model: &&Arc<Trained>| model.span == name.span;
         if !self.trained.iter().any(|model| is_it(&model)) {
             self.trained_item(item, module);
         }
         let model = self.trained.iter().find(is_it)?.clone();
-        let found = self.version_of(Declaration::of_model(&model), span)?;
+        let found = self.version_of(Declaration::of_trained(&model), span)?;
         let Found::Model { label, .. } = found else { return None };
         self.predicted(&model, label, span, module, shape)
     }
@@ -45,25 +50,17 @@ impl<'a> Checker<'a> {
         module: usize,
         shape: &Shape,
     ) -> Option<Model> {
-        let modules = self.modules;
-        let of = self.entity_name(model.entity);
-        let predictor = modules.vocabulary.predictor(&format!("{of}.{label}"));
-        let usable = |predictor: &&Predictor| predictor.wrong.is_none();
-        let Some(predictor) = predictor.filter(usable) else {
-            let why = predictor.and_then(|predictor| predictor.wrong.clone()).unwrap_or_default();
-            let message = format!("`{label}` cannot be used: {why}");
-            let help = "train it again with `igql train`";
-            return self.refuse(Diagnostic::new(code::E0503, span, message).help(help));
-        };
+        let of = self.entity_name(model.entity).to_owned();
+        let predictor = self.predictor(model.entity, label, span)?;
         let context = self.context_of(model, span, module, shape)?;
-        let inputs = self.input_exprs(model, &predictor.inputs, &context, span)?;
-        let types = vec![Type::Float; inputs.len()];
-        let heads = predictor.heads.iter().map(|(output, function)| {
-            let kernel = function.resolve(&types)?.kernel;
-            let value = Expr::new(Kind::Call { kernel, args: inputs.clone() }, Type::Float);
-            Some((output.name().to_owned(), value))
+        let inputs = self.input_exprs(model, &context, span)?;
+        let inputs: Vec<Expr> =
+            inputs.into_iter().map(|input| self.as_trained(input, &of, label)).collect();
+        let heads = predictor.heads.iter().map(|(output, kernel)| {
+            let call = Kind::Call { kernel: *kernel, args: inputs.clone() };
+            (output.name().to_owned(), Expr::new(call, Type::Float))
         });
-        let heads = heads.collect::<Option<Vec<(String, Expr)>>>()?;
+        let heads: Vec<(String, Expr)> = heads.collect();
         let score = match &heads[..] {
             [(_, only)] => Some(only.clone()),
             _ => None,
@@ -71,34 +68,149 @@ impl<'a> Checker<'a> {
         Some(Model { name: model.name.clone(), heads, score })
     }
 
-    /// What a version is given for each input: a number, or its place in a vocabulary.
-    fn input_exprs(
-        &mut self,
-        model: &Trained,
-        inputs: &[Input],
-        context: &[Expr],
-        span: Span,
-    ) -> Option<Vec<Expr>> {
-        let dense = model.inputs.dense.iter().map(|dense| dense.expr.clone());
-        let sparse = model.inputs.sparse.iter().filter_map(|sparse| match &sparse.ids {
-            Ids::Value(expr) | Ids::Hashed(expr, _) => Some(expr.clone()),
-            Ids::History(..) => None,
-        });
-        let exprs: Vec<Expr> = dense.chain(sparse).collect();
-        if exprs.len() != inputs.len() {
-            return None;
+    /// The version of that label, if it can be used.
+    fn predictor(&mut self, of: EntityId, label: &str, span: Span) -> Option<&'a Predictor> {
+        let modules = self.modules;
+        let of = self.entity_name(of);
+        let predictor = modules.vocabulary.predictor(&format!("{of}.{label}"));
+        let usable = |predictor: &&Predictor| predictor.wrong.is_none();
+        if let Some(predictor) = predictor.filter(usable) {
+            return Some(predictor);
         }
-        let made = exprs.into_iter().zip(inputs).map(|(expr, input)| {
-            let expr = in_context(expr, context);
-            match input {
-                Input::Number => self.as_number(expr, span),
-                Input::Place(function) => {
-                    let kernel = function.resolve(std::slice::from_ref(&expr.ty))?.kernel;
-                    Some(Expr::new(Kind::Call { kernel, args: vec![expr] }, Type::Float))
-                }
-            }
+        let why = predictor.and_then(|predictor| predictor.wrong.clone()).unwrap_or_default();
+        let message = format!("`{label}` cannot be used: {why}");
+        let help = "train it again with `igql train`";
+        self.refuse(Diagnostic::new(code::E0503, span, message).help(help))
+    }
+
+    /// Notes a classifier that nothing uses.
+    pub(in crate::check) fn declared_classifier(
+        &mut self,
+        name: &'a Name,
+        entity: &'a Name,
+        value: &'a ast::Expr,
+        module: usize,
+    ) {
+        self.once("model", &name.text, 0, name.span, |this| {
+            let declared = this.classifier(name, entity, value, module)?;
+            this.version_of(declared, name.span)
+        });
+    }
+
+    /// The topic of a row, and how probable it is, from the vectors that the version was trained on: those of a newer
+    /// version of the embedding mean something else.
+    fn used_classifier(
+        &mut self,
+        (name, entity, value): (&'a Name, &'a Name, &'a ast::Expr),
+        span: Span,
+        module: usize,
+    ) -> Option<Model> {
+        let declared = self.classifier(name, entity, value, module)?;
+        let (of, newest) = (declared.entities[0], declared.embedding()?);
+        let topic = declared.topics()?.ty.clone();
+        let Found::Model { label, .. } = self.version_of(declared, span)? else { return None };
+        let predictor = self.predictor(of, label, span)?;
+        let number = predictor.reads.unwrap_or(newest);
+        self.note_space(number, of);
+        let it = Expr::new(Kind::It, Type::Id(of));
+        let vector = self.vector_of(number, of, it, span);
+        let heads =
+            predictor.heads.iter().zip([topic, Type::Float]).map(|((output, kernel), ty)| {
+                let call = Kind::Call { kernel: *kernel, args: vec![vector.clone()] };
+                (output.name().to_owned(), Expr::new(call, ty))
+            });
+        Some(Model { name: name.text.clone(), heads: heads.collect(), score: None })
+    }
+
+    /// Notes that a version of an embedding is read.
+    fn note_space(&mut self, number: u32, of: EntityId) {
+        let of = self.entity_name(of);
+        let space = &self.schema.embeddings[number as usize];
+        let is_it = |attached: &&Attached| {
+            let m = &attached.manifest;
+            m.kind == Learned::Embedding
+                && m.label() == space.version()
+                && m.entities.iter().any(|entity| entity == of)
+        };
+        if let Some(attached) = self.snapshot.versions().iter().find(is_it) {
+            self.versions.insert(attached.manifest.label(), attached.manifest.until);
+        }
+    }
+
+    /// What a version is given: dense inputs as numbers, others as they are.
+    fn input_exprs(&mut self, model: &Trained, context: &[Expr], span: Span) -> Option<Vec<Expr>> {
+        let dense = model.inputs.dense.len();
+        let exprs = model.inputs.exprs().map(|expr| in_context(expr.clone(), context)).enumerate();
+        let exprs: Vec<(usize, Expr)> = exprs.collect();
+        let made = exprs.into_iter().map(|(place, expr)| match place < dense {
+            true => self.as_number(expr, span),
+            false => Some(expr),
         });
         made.collect()
+    }
+
+    /// An input with the versions that a model was trained with, as long as it is not trained anew: those that are newer
+    /// say other things by the same numbers.
+    fn as_trained(&self, input: Expr, of: &str, label: &str) -> Expr {
+        let versions = self.snapshot.versions();
+        let own = versions
+            .iter()
+            .map(|attached| &attached.manifest)
+            .find(|m| m.kind == Learned::Model && m.entities.iter().eq([of]) && m.label() == label);
+        let Some(own) = own else { return input };
+        let mut before = Before { embeddings: HashMap::new(), edges: HashMap::new() };
+        for attached in versions {
+            let m = &attached.manifest;
+            if own.upstream.contains(&format!("{} {}", m.kind.word(), m.label())) {
+                match &attached.found {
+                    Found::Embedding(number) => before.embedding(self.schema, *number),
+                    Found::Edge(edge) => before.edge(self.schema, *edge),
+                    Found::Model { .. } | Found::Unusable(_) => {}
+                }
+            }
+        }
+        match before.embeddings.is_empty() && before.edges.is_empty() {
+            true => input,
+            false => input.map(&mut |part| self.read_before(part, &before)),
+        }
+    }
+
+    fn read_before(&self, part: Expr, before: &Before) -> Expr {
+        let embedding = |number: u32| before.embeddings.get(&number).copied().unwrap_or(number);
+        let kind = match &part.kind {
+            Kind::VectorOf { embedding: number, entity, id } => {
+                let (embedding, entity, id) = (embedding(*number), *entity, id.clone());
+                Kind::VectorOf { embedding, entity, id }
+            }
+            Kind::OverLinks(over) => {
+                let mut over = over.clone();
+                over.edge.each_table(&mut |edge| *edge = *before.edges.get(edge).unwrap_or(edge));
+                if let Stat::FoldIn(number) = over.stat {
+                    over.stat = Stat::FoldIn(embedding(number));
+                }
+                Kind::OverLinks(over)
+            }
+            Kind::Call { kernel, args } => {
+                let tower = self.schema.tower(kernel.function.name).map(embedding);
+                let tower = tower.and_then(|tower| self.modules.vocabulary.tower(tower));
+                let Some(Ok(kernel)) = tower else { return part };
+                Kind::Call { kernel, args: args.clone() }
+            }
+            _ => return part,
+        };
+        Expr::new(kind, part.ty.clone())
+    }
+
+    /// What the tower of viewers is given.
+    pub(in crate::check) fn tower_args(
+        &mut self,
+        model: &Trained,
+        module: usize,
+        span: Span,
+    ) -> Option<Vec<Expr>> {
+        let nobody = Shape::of(self.schema.viewer, Some(1));
+        let context = self.context_of(model, span, module, &nobody)?;
+        self.input_exprs(model, &context, span)
     }
 
     /// A dense input as a number, as it was in the training table: durations and ages in seconds, true is 1.
@@ -149,9 +261,15 @@ impl<'a> Checker<'a> {
             let Some(value) = value.filter(|value| !value.is_error()) else {
                 let name = &context.name;
                 let ty = self.type_name(&context.ty);
-                let message = format!("model `{}` reads `{name}`, which is not there", model.name);
-                let help =
-                    format!("bind it with `let({name}=...)`, or declare `param {name}: {ty}`");
+                let is_tower = matches!(model.kind, Network::TwoTower(_));
+                let what = if is_tower { "embedding" } else { "model" };
+                let message = format!("{what} `{}` reads `{name}`, which is not there", model.name);
+                let help = match is_tower {
+                    true => format!("declare `param {name}: {ty}`"),
+                    false => {
+                        format!("bind it with `let({name}=...)`, or declare `param {name}: {ty}`")
+                    }
+                };
                 return self.refuse(Diagnostic::new(code::E0203, span, message).help(help));
             };
             found.push(value);
@@ -171,14 +289,56 @@ fn in_context(expr: Expr, context: &[Expr]) -> Expr {
     })
 }
 
+/// Versions of the same declaration in the place of newer ones.
+struct Before {
+    embeddings: HashMap<u32, u32>,
+    edges: HashMap<EdgeId, EdgeId>,
+}
+
+impl Before {
+    fn embedding(&mut self, schema: &Schema, own: u32) {
+        let of = |number: u32| &schema.embeddings[number as usize];
+        for other in 0..schema.embeddings.len() as u32 {
+            let is_same = of(other).learned.is_some()
+                && of(other).meaning() == of(own).meaning()
+                && of(other).entities == of(own).entities;
+            if other == own || !is_same || of(other).name == of(own).name {
+                continue;
+            }
+            self.embeddings.insert(other, own);
+            if let (Some(other), Some(own)) = (of(other).normalized, of(own).normalized) {
+                self.embeddings.insert(other, own);
+            }
+        }
+    }
+
+    fn edge(&mut self, schema: &Schema, own: EdgeId) {
+        let of = |edge: EdgeId| schema.edge(edge);
+        let all = (0..schema.edges.len() as u16).map(EdgeId);
+        let is_same = |other: &EdgeId| {
+            *other != own && of(*other).learned && of(*other).meaning() == of(own).meaning()
+        };
+        self.edges.extend(all.filter(is_same).map(|other| (other, own)));
+    }
+}
+
 impl Declaration {
     /// That of a model that is trained on examples.
-    pub(in crate::check) fn of_model(model: &Arc<Trained>) -> Declaration {
+    pub(in crate::check) fn of_trained(model: &Arc<Trained>) -> Declaration {
+        let (kind, entities) = match model.kind {
+            Network::TwoTower(_) => {
+                let edge = &model.examples.edge;
+                (Learned::Embedding, vec![edge.from, edge.to])
+            }
+            Network::Linear { .. } | Network::Mlp(_) | Network::Mtml(_) | Network::Distill(_) => {
+                (Learned::Model, vec![model.entity])
+            }
+        };
         Declaration {
-            kind: Learned::Model,
+            kind,
             name: model.name.clone(),
             learner: model.kind.name(),
-            entities: vec![model.entity],
+            entities,
             settings: Vec::new(),
             text: model.text.clone(),
             hash: model.hash.clone(),

@@ -204,12 +204,7 @@ impl<'a> Checker<'a> {
         let Some(number) = number else {
             return Some(Expr::error());
         };
-        let id = row.base.clone();
-        let dim = self.schema.embeddings[number as usize].dim;
-        Some(Expr::new(
-            Kind::VectorOf { embedding: number, entity: row.entity, id },
-            Type::Vector(dim),
-        ))
+        Some(self.vector_of(number, row.entity, row.base.clone(), span))
     }
 
     fn column_of(&self, name: &str, row: &Row<'_>) -> Option<Expr> {

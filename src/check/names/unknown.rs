@@ -9,7 +9,7 @@ use crate::source::Span;
 use crate::types::EntityId;
 
 impl<'a> Checker<'a> {
-    pub(super) fn unknown_column(
+    pub(in crate::check) fn unknown_column(
         &mut self,
         name: &str,
         span: Span,

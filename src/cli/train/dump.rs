@@ -22,6 +22,13 @@ pub(super) fn dump(
     folder: &Path,
     until: i64,
 ) -> Result<(), Failed> {
+    if let Some(teacher) = &model.teacher {
+        let (name, query) = (&model.name, &teacher.query);
+        out::say(format_args!(
+            "{name}: it learns from lists of candidates, and has no table: `{query}`"
+        ));
+        return Ok(());
+    }
     let table = Table::new(engine, model, until).map_err(Failed::Train)?;
     let entity = &engine.schema().entity(model.entity).name;
     let path = folder.join(format!("{entity}.{}.parquet", model.name));
@@ -100,6 +107,11 @@ fn notes(table: &Table) -> Result<Vec<String>, TableError> {
     for (feature, share) in table.scans() {
         let share = share * 100.0;
         notes.push(format!("`{feature}` looks at links one by one: {share:.0} % of the time"));
+    }
+    if table.reads_what_is_served() {
+        let message = "its features read versions that are served, which were learned from links after the examples as \
+                       well; in training each slice of the examples reads versions of before it";
+        notes.push(format!("warning: {message}"));
     }
     notes.extend(alarms(table)?.iter().map(|alarm| format!("warning: {alarm}")));
     Ok(notes)

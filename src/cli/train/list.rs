@@ -4,10 +4,10 @@ use super::{Format, TrainArgs, show};
 use crate::cli::grid::{self, Column, Grid};
 use crate::cli::{Failure, out};
 use crate::engine::Engine;
-use crate::store::learned::{Attached, Manifest, Room, Version};
+use crate::store::learned::{Attached, Manifest, Role, Room, Version};
 use crate::types::time;
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 pub fn list(room: &Room, engine: &Engine, format: Format) -> Result<(), Failure> {
     let (versions, damaged) = room.versions();
@@ -83,31 +83,43 @@ fn megabytes(bytes: u64) -> String {
     format!("{:.1}", bytes as f64 / 1e6)
 }
 
-/// Removes all but the newest versions of each declaration.
+/// The versions that are neither among the newest of their declaration nor what one of these was made with, in order.
+fn superfluous<'v>(versions: &'v [Version], keep: usize, only: &[String]) -> Vec<&'v Version> {
+    let mut newer: HashMap<_, usize> = HashMap::new();
+    let mut kept = HashSet::new();
+    let mut refers: Vec<&Manifest> = Vec::new();
+    for version in versions.iter().rev() {
+        let m = &version.manifest;
+        let of = (m.kind.word(), m.role.word(), &m.name, &m.entities, &m.declaration_hash);
+        let number = newer.entry(of).or_default();
+        let is_newest = *number < keep && m.role != Role::Slice;
+        if is_newest || !(only.is_empty() || only.contains(&m.name)) {
+            *number += 1;
+            refers.push(m);
+        }
+    }
+    while let Some(m) = refers.pop() {
+        if kept.insert((m.kind, &m.entities, m.label())) {
+            let is_read = |other: &&Manifest| {
+                let label = format!("{} {}", other.kind.word(), other.label());
+                m.upstream.contains(&label) || m.slices.contains(&label)
+            };
+            refers.extend(versions.iter().map(|version| &version.manifest).filter(is_read));
+        }
+    }
+    let is_kept = |m: &Manifest| kept.contains(&(m.kind, &m.entities, m.label()));
+    versions.iter().filter(|version| !is_kept(&version.manifest)).collect()
+}
+
+/// Removes all but the newest versions of each declaration, and what these were made with.
 pub fn prune(room: &Room, keep: usize, args: &TrainArgs) -> Result<(), Failure> {
     let trainer = room.trainer(|| out::say("waiting for another training"))?;
     let (versions, _) = room.versions();
-    let mut newer: HashMap<_, usize> = HashMap::new();
     let mut removed = Vec::new();
-    for version in versions.iter().rev() {
-        let m = &version.manifest;
-        let of = (
-            format!("{} {}", m.kind.word(), m.role.word()),
-            m.name.clone(),
-            m.entities.clone(),
-            m.declaration_hash.clone(),
-        );
-        let is_wanted = args.only.is_empty() || args.only.contains(&m.name);
-        let kept = newer.entry(of).or_default();
-        match *kept < keep || !is_wanted {
-            true => *kept += 1,
-            false => {
-                trainer.remove(version)?;
-                removed.push(m.label());
-            }
-        }
+    for version in superfluous(&versions, keep, &args.only) {
+        trainer.remove(version)?;
+        removed.push(version.manifest.label());
     }
-    removed.reverse();
     match args.format {
         Format::Json => out::print(&format!("{:#}\n", json!({ "removed": removed })))?,
         Format::Table if removed.is_empty() => out::print("no version was removed\n")?,

@@ -46,7 +46,7 @@ fn version(item: &Item) -> Option<&Manifest> {
 /// How much a version holds.
 fn holds(item: &Item) -> String {
     let counts = version(item).map(|version| &version.counts);
-    let held = ["links", "vectors", "examples"]
+    let held = ["links", "vectors", "examples", "lists", "rows"]
         .into_iter()
         .find_map(|what| Some((counts?.get(what)?, what)));
     held.map_or(String::new(), |(count, what)| format!("{count} {what}"))

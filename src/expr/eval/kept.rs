@@ -1,6 +1,7 @@
 //! Aggregates that are kept from run to run: what nothing but the entity of a row and the time of its request says.
 
 use super::aggregate::aggregate;
+use super::newest::newest;
 use super::running::answered;
 use crate::expr::ir::{Expr, OverLinks};
 use crate::expr::key::KeyWriter;
@@ -11,6 +12,9 @@ use std::hash::Hash;
 
 /// An aggregate over links of every row; of rows that an earlier run had it is known.
 pub(super) fn kept<'a>(frame: &Frame<'a>, expr: &Expr, over: &OverLinks) -> Val<'a> {
+    if let Some(value) = newest(frame, over) {
+        return value;
+    }
     if let Some(value) = answered(frame, over, &expr.ty) {
         return value;
     }

@@ -6,14 +6,13 @@ mod blocks;
 mod draw;
 mod ends;
 mod fold;
-mod history;
 mod kept;
+mod newest;
 mod running;
 mod sets;
 
 pub use aggregate::{degree_within, members};
 pub use ends::{look_up, of_all};
-pub use history::history;
 pub use running::{prepare, scanned};
 
 use crate::batch::{Column, Pace, stretch};

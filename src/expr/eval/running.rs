@@ -63,7 +63,8 @@ pub fn prepare(run: &Run, exprs: &[&Expr]) {
 pub fn scanned(run: &Run, running: &Running, expr: &Expr) -> bool {
     let mut scans = false;
     each_aggregate(&[expr], &mut |over| {
-        scans |= !is_counted(run, over)
+        scans |= !over.stat.is_of_newest()
+            && !is_counted(run, over)
             && Plan::of(run, over).is_none_or(|plan| running.has_refused(plan.key(over)));
     });
     scans
@@ -84,6 +85,7 @@ fn is_counted(run: &Run, over: &OverLinks) -> bool {
     let unread = over.filter.is_none() && over.value.is_none() && over.to.is_none();
     let edge = &over.edge;
     unread
+        && !over.stat.is_of_newest()
         && match edge.kind {
             EdgeKind::Table { .. } => run.snapshot.times(edge.to).is_none(),
             EdgeKind::Reference { reverse, .. } => reverse,
@@ -153,7 +155,7 @@ enum Value<'e> {
 
 impl<'e> Plan<'e> {
     fn of(run: &Run, over: &'e OverLinks) -> Option<Plan<'e>> {
-        let mut of_links = true;
+        let mut of_links = !over.stat.is_of_newest();
         over.edge.each_expr(&mut |expr| of_links &= is_of_link(run, expr));
         if !of_links {
             return None;

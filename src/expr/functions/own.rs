@@ -1,18 +1,18 @@
-//! Functions that Rust programs register ([`crate::extend::Function`]), and outputs of their models
-//! ([`crate::extend::Scorer`]).
+//! Functions that Rust programs register ([`crate::extend::Function`]), outputs of their models
+//! ([`crate::extend::Scorer`]), and what was learnt.
 
-use super::{Call, Form, Function, Measure, Null, Overload, P, Role, Run};
+use super::{Call, Form, Function, Kernel, Measure, Null, Overload, P, Role, Run};
 use crate::expr::facts::Facts;
 use crate::expr::functions::ranges::Range;
 use crate::expr::texts::Texts;
-use crate::expr::value::{Arg, Val};
+use crate::expr::value::{Arg, Numbers, Val};
 use crate::extend::{
     self, Built, Column, ColumnBuilder, Failure, OutputOf, Signature, Values, guarded,
 };
 use crate::types::{NULL_BOOL, NULL_CODE, NULL_INT, Type};
 use foldhash::HashMap;
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// A registered function. It is kept for good, as expressions hold it by reference.
 pub struct Own {
@@ -24,13 +24,33 @@ pub struct Own {
 enum Of {
     Function(Arc<dyn extend::Function>),
     Output(Arc<OutputOf>),
-    Places(Arc<dyn Places>),
+    /// Whoever can call it keeps what was learnt: functions are for good, and it may be large.
+    Learnt(Weak<dyn Learnt>, Learned),
 }
 
-/// Numbers in the place of values of any type, as a trained model reads them.
-pub(crate) trait Places: Send + Sync {
-    /// The number of each of `n` values.
-    fn places(&self, values: &Val, n: usize, texts: &Texts) -> Vec<f64>;
+/// Which of the numbers that something learnt gives.
+#[derive(Clone, Copy)]
+enum Learned {
+    /// A head.
+    Head(usize),
+    /// A head whose numbers stand for other values.
+    Valued(usize),
+    /// All of them, as a vector.
+    Vector,
+}
+
+/// What was learnt, as a function of values of any types.
+pub(crate) trait Learnt: Send + Sync {
+    /// How many numbers it gives for a row.
+    fn numbers(&self) -> usize;
+
+    /// The numbers of `n` rows: a head after the other, or a vector after the other; NaN is null.
+    fn eval(&self, args: &[Val], n: usize, texts: &Texts) -> Result<Vec<f64>, Failure>;
+
+    /// What numbers of a head stand for, where they are not what the head gives.
+    fn values(&self, numbers: &[f64]) -> Val<'static> {
+        Val::F64(Arg::Many(numbers.to_vec().into()))
+    }
 }
 
 impl Of {
@@ -38,7 +58,6 @@ impl Of {
         match (self, other) {
             (Of::Function(a), Of::Function(b)) => Arc::ptr_eq(a, b),
             (Of::Output(a), Of::Output(b)) => Arc::ptr_eq(a, b),
-            (Of::Places(a), Of::Places(b)) => Arc::ptr_eq(a, b),
             _ => false,
         }
     }
@@ -57,10 +76,29 @@ pub(crate) fn output(output: &Arc<OutputOf>) -> &'static Function {
     declared(&output.signature, Of::Output(output.clone()))
 }
 
-/// The same of numbers in the place of values; `name` is that of no other.
-pub(crate) fn places(name: &str, of: &Arc<dyn Places>) -> &'static Function {
-    let signature = Signature::new(name, &[("value", Type::Int)], Type::Float);
-    declared(&signature.null(extend::Null::Custom), Of::Places(of.clone()))
+/// A head of something learnt, under a name that no other has, called with what it reads.
+pub(crate) fn head(name: &str, of: &Arc<dyn Learnt>, place: usize, is_probability: bool) -> Kernel {
+    let signature = Signature::new(name, &[], Type::Float).null(extend::Null::Custom);
+    let signature = if is_probability { signature.range(0.0, 1.0) } else { signature };
+    learnt(signature, Of::Learnt(Arc::downgrade(of), Learned::Head(place)))
+}
+
+/// A head of another type, whose numbers stand for values ([`Learnt::values`]), the same way.
+pub(crate) fn valued(name: &str, of: &Arc<dyn Learnt>, place: usize, ty: Type) -> Kernel {
+    let signature = Signature::new(name, &[], ty).null(extend::Null::Custom);
+    learnt(signature, Of::Learnt(Arc::downgrade(of), Learned::Valued(place)))
+}
+
+/// The vector that something learnt gives, the same way.
+pub(crate) fn vector(name: &str, of: &Arc<dyn Learnt>) -> Kernel {
+    let ty = Type::Vector(of.numbers() as u32);
+    let signature = Signature::new(name, &[], ty).null(extend::Null::Custom);
+    learnt(signature, Of::Learnt(Arc::downgrade(of), Learned::Vector))
+}
+
+fn learnt(signature: Signature, of: Of) -> Kernel {
+    let function = leaked(signature, of);
+    Kernel { function, overload: &function.overloads[0] }
 }
 
 fn declared(signature: &Signature, of: Of) -> &'static Function {
@@ -69,11 +107,17 @@ fn declared(signature: &Signature, of: Of) -> &'static Function {
     if let Some((_, function)) = all.iter().find(|(own, _)| is_same(own)) {
         return function;
     }
-    let own: &'static Own = Box::leak(Box::new(Own { signature: signature.clone(), of }));
-    let params: Vec<P> = match own.of {
-        Of::Places(_) => vec![P::A],
-        _ => signature.params.iter().map(|(_, ty)| parameter(ty)).collect(),
-    };
+    let function = leaked(signature.clone(), of);
+    if let Run::Own(own) = function.overloads[0].run {
+        all.push((own, function));
+    }
+    function
+}
+
+fn leaked(signature: Signature, of: Of) -> &'static Function {
+    let own: &'static Own = Box::leak(Box::new(Own { signature, of }));
+    let signature = &own.signature;
+    let params: Vec<P> = signature.params.iter().map(|(_, ty)| parameter(ty)).collect();
     let overload = Overload {
         params: params.leak(),
         result: parameter(&signature.result),
@@ -85,7 +129,7 @@ fn declared(signature: &Signature, of: Of) -> &'static Function {
         range: Range::Fixed(own.facts()),
         run: Run::Own(own),
     };
-    let function: &'static Function = Box::leak(Box::new(Function {
+    Box::leak(Box::new(Function {
         name: &own.signature.name,
         usage: signature.usage().leak(),
         doc: &own.signature.doc,
@@ -93,9 +137,7 @@ fn declared(signature: &Signature, of: Of) -> &'static Function {
         measures: Measure::Value,
         form: Form::Plain,
         overloads: Vec::leak(vec![overload]),
-    }));
-    all.push((own, function));
-    function
+    }))
 }
 
 fn parameter(ty: &Type) -> P {
@@ -133,25 +175,35 @@ impl Own {
         (args, first): (Vec<u128>, usize),
         values: impl FnOnce() -> Vec<Val<'v>>,
     ) -> Val<'static> {
-        let Of::Output(output) = &self.of else {
-            return self.run(call, &values());
+        let model = match &self.of {
+            Of::Output(output) => Arc::as_ptr(&output.scorer).addr(),
+            Of::Learnt(of, Learned::Head(_) | Learned::Valued(_)) => of.as_ptr().addr(),
+            _ => return self.run(call, &values()),
         };
-        let model = Arc::as_ptr(&output.scorer).addr();
         let key = (model, args, first, call.n);
         let known = || scored.0.lock().unwrap_or_else(PoisonError::into_inner);
         let found = known().get(&key).cloned();
         let all = match found {
             Some(all) => Ok(all),
-            None => self.scored(call, output, &values()),
+            None => self.scored(call, &values()),
         };
         self.noted(
             call,
             all.and_then(|all| {
-                let own = self.checked(floats(output.of(&all)));
+                let own = self.head(call, &all);
                 known().insert(key, all);
-                Ok(stored(own?, call.texts))
+                own
             }),
         )
+    }
+
+    /// The values of this head among those of all.
+    fn head(&self, call: &Call, all: &[f64]) -> Result<Val<'static>, Failure> {
+        let own = self.own_of(all, call.n);
+        match &self.of {
+            Of::Learnt(of, Learned::Valued(_)) => Ok(opened(of)?.values(own)),
+            _ => Ok(stored(self.checked(floats(own))?, call.texts)),
+        }
     }
 
     fn noted(&self, call: &Call, made: Result<Val<'static>, Failure>) -> Val<'static> {
@@ -165,8 +217,13 @@ impl Own {
         let rows = self.rows(call.n, args);
         let n = rows.as_ref().map_or(call.n, Vec::len);
         let built = match &self.of {
-            Of::Output(output) => floats(output.of(&self.scored(call, output, args)?)),
-            Of::Places(places) => floats(&places.places(&args[0], call.n, call.texts)),
+            Of::Learnt(_, Learned::Vector) => return self.vectors(call, args),
+            Of::Learnt(_, Learned::Valued(_)) => {
+                return self.head(call, &self.scored(call, args)?);
+            }
+            Of::Output(_) | Of::Learnt(..) => {
+                floats(self.own_of(&self.scored(call, args)?, call.n))
+            }
             Of::Function(function) => {
                 let mut out = ColumnBuilder::of(&self.signature.result);
                 if n > 0 {
@@ -183,12 +240,36 @@ impl Own {
     }
 
     /// All outputs of a model.
-    fn scored(&self, call: &Call, output: &OutputOf, args: &[Val]) -> Result<Arc<[f64]>, Failure> {
-        if call.n == 0 {
-            return Ok(Arc::default());
+    fn scored(&self, call: &Call, args: &[Val]) -> Result<Arc<[f64]>, Failure> {
+        match &self.of {
+            _ if call.n == 0 => Ok(Arc::default()),
+            Of::Function(_) => Err(Failure::new("it is no model")),
+            Of::Output(output) => {
+                let columns = self.columns(call, args, call.n, None);
+                guarded(|| output.score(&columns, call.n)).map(Arc::from)
+            }
+            Of::Learnt(of, _) => opened(of)?.eval(args, call.n, call.texts).map(Arc::from),
         }
-        let columns = self.columns(call, args, call.n, None);
-        guarded(|| output.score(&columns, call.n)).map(Arc::from)
+    }
+
+    /// The values of this output among those of all.
+    fn own_of<'o>(&self, all: &'o [f64], n: usize) -> &'o [f64] {
+        match &self.of {
+            Of::Output(output) => output.of(all),
+            Of::Learnt(_, Learned::Head(place) | Learned::Valued(place)) => &all[place * n..][..n],
+            Of::Function(_) | Of::Learnt(..) => all,
+        }
+    }
+
+    /// What was learnt as a vector of each row; none where a number of it is none.
+    fn vectors(&self, call: &Call, args: &[Val]) -> Result<Val<'static>, Failure> {
+        let all = self.scored(call, args)?;
+        let dim = all.len() / call.n.max(1);
+        let has = |row: usize| all[row * dim..][..dim].iter().all(|x| x.is_finite());
+        let slot = |row: usize| [if has(row) { row as u32 } else { NULL_CODE }, dim as u32];
+        let slots = (0..call.n).map(slot).collect();
+        let numbers = all.iter().map(|&x| x as f32).collect();
+        Ok(Val::Vector(Arg::Many(slots), Numbers::Made(Arc::new(numbers))))
     }
 
     /// Arguments as extensions see them: of `n` rows, which are all or the given ones.
@@ -215,7 +296,10 @@ impl Own {
 
     /// Whether it is an output of a model.
     pub fn is_output(&self) -> bool {
-        matches!(self.of, Of::Output(_))
+        match &self.of {
+            Of::Output(_) | Of::Learnt(_, Learned::Head(_) | Learned::Valued(_)) => true,
+            Of::Function(_) | Of::Learnt(_, Learned::Vector) => false,
+        }
     }
 
     /// The rows that a strict function sees, if these are not all.
@@ -256,6 +340,11 @@ impl Own {
             ))),
         }
     }
+}
+
+/// What was learnt, while its engine is open.
+fn opened(of: &Weak<dyn Learnt>) -> Result<Arc<dyn Learnt>, Failure> {
+    Ok(of.upgrade().ok_or("its engine is closed")?)
 }
 
 /// What models gave for blocks of rows: by model, inputs, first row and number of rows.

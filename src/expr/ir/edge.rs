@@ -96,6 +96,20 @@ impl EdgeExpr {
         }
     }
 
+    /// Calls `f` on the tables of the edge, to put others in their places.
+    pub fn each_table(&mut self, f: &mut dyn FnMut(&mut EdgeId)) {
+        match &mut self.kind {
+            EdgeKind::Table { edge, .. } => f(edge),
+            EdgeKind::Reference { .. } => {}
+            EdgeKind::Filter { inner, .. } | EdgeKind::Weight { inner, .. } => inner.each_table(f),
+            EdgeKind::Union { branches, .. } => branches.iter_mut().for_each(|b| b.each_table(f)),
+            EdgeKind::Chain { first, second, .. } => {
+                first.each_table(f);
+                second.each_table(f);
+            }
+        }
+    }
+
     /// Calls `f` on the expressions of the edge, each whole.
     pub fn each_expr<'a>(&'a self, f: &mut dyn FnMut(&'a Expr)) {
         match &self.kind {

@@ -139,6 +139,11 @@ pub enum Stat {
     Any,
     All,
     None,
+    /// The targets of the newest links, so many distinct ones, newest first; along an edge without times the last
+    /// listed come first.
+    Newest(u32),
+    /// The vector that an embedding finds for the newest links.
+    FoldIn(u32),
 }
 
 impl Stat {
@@ -161,6 +166,11 @@ impl Stat {
     pub fn name(self) -> &'static str {
         Stat::NAMES.iter().find(|(_, s)| *s == self).map_or("", |(n, _)| n)
     }
+
+    /// Whether it is about the newest links only, and no number.
+    pub fn is_of_newest(self) -> bool {
+        matches!(self, Stat::Newest(_) | Stat::FoldIn(_))
+    }
 }
 
 /// `stat(edge(from[, to]), value, within=, where=)`.
@@ -176,9 +186,15 @@ pub struct OverLinks {
 }
 
 impl OverLinks {
+    /// An aggregate over all links from what an expression leads to.
+    pub fn of(stat: Stat, edge: EdgeExpr, from: Expr) -> OverLinks {
+        OverLinks { stat, edge, from, to: None, within: None, filter: None, value: None }
+    }
+
     /// Whether it is the number of stored links of a row, which need not be looked at.
     pub(super) fn is_degree(&self) -> bool {
         let all = self.within.is_none() && self.filter.is_none() && self.value.is_none();
+        let all = all && !self.stat.is_of_newest();
         let stored = matches!(self.edge.kind, EdgeKind::Table { .. } | EdgeKind::Reference { .. });
         stored && all && self.to.is_none()
     }

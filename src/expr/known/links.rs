@@ -106,6 +106,7 @@ pub(super) fn aggregate(stat: Stat, ty: &Type, value: Facts, most: f64) -> Facts
         }
         Stat::Mean => Facts::between(value.low, value.high).widened().or_null(),
         Stat::Min | Stat::Max => Facts::between(value.low, value.high).or_null(),
+        Stat::Newest(_) | Stat::FoldIn(_) => Facts::UNKNOWN,
     }
 }
 

@@ -1,6 +1,7 @@
 //! `nn`: from every row to the entities whose vectors are nearest to its own.
 
 mod near;
+mod own;
 mod pool;
 mod search;
 
@@ -81,6 +82,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
         }),
         pool,
         own: embedding,
+        viewer: b.viewers_vector(embedding, shape.entity),
         embedding: output.unwrap_or(embedding),
         from: shape.entity,
         to,
@@ -192,6 +194,8 @@ fn target(b: &mut dyn Bind, embedding: u32, from: EntityId) -> Option<EntityId> 
 struct Nn {
     /// Of the rows that searches start from.
     own: u32,
+    /// The viewer's, where it is found when a request is made.
+    viewer: Option<Expr>,
     /// Of what is searched; another one on the output side.
     embedding: u32,
     from: EntityId,
@@ -241,7 +245,8 @@ impl Op for Nn {
     }
 
     fn exprs(&self) -> Vec<&Expr> {
-        let mut exprs: Vec<&Expr> = self.keep.iter().chain(&self.min_similarity).collect();
+        let exprs = self.keep.iter().chain(&self.min_similarity).chain(&self.viewer);
+        let mut exprs: Vec<&Expr> = exprs.collect();
         if let Quantity::PerRequest(k) = &self.k {
             exprs.push(k);
         }
@@ -297,7 +302,11 @@ impl Planning for Nn {
         let schema = snapshot.schema();
         let rows = inputs[0].bound.unwrap_or(u64::MAX);
         let searches = match self.pool {
-            Pool::None => rows.min(bounds::with_vector(schema, self.own, self.from)),
+            Pool::None => {
+                // and the viewer, who needs none that is stored
+                let found = u64::from(self.viewer.is_some());
+                rows.min(bounds::with_vector(schema, self.own, self.from) + found)
+            }
             Pool::Clusters(n) => rows.min(n as u64),
             Pool::Mean | Pool::Query(_) => 1,
         };
@@ -321,7 +330,7 @@ impl Rewriting for Nn {
             Pool::Query(query) => Some(query),
             _ => None,
         };
-        let exprs = op.keep.iter_mut().chain(&mut op.min_similarity);
+        let exprs = op.keep.iter_mut().chain(&mut op.min_similarity).chain(&mut op.viewer);
         for expr in exprs.chain(op.k.expr_mut()).chain(query) {
             *expr = f(std::mem::replace(expr, Expr::error()));
         }

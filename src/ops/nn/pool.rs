@@ -1,6 +1,7 @@
 //! Searches that stand for many rows: one for their mean, a few for clusters of them, or one for a
 //! vector that is given.
 
+use super::own::Own;
 use crate::ann::{Pairs, Vectors};
 use crate::batch::{Pace, RowBatch};
 use crate::catalog::schema::Schema;
@@ -68,12 +69,12 @@ impl Start<'_> {
 }
 
 /// The searches of pooled rows; `leave_out` says whether they may not find any of the rows. `own` are
-/// the vectors of the rows' entity.
+/// the vectors of the rows.
 pub fn starts<'a>(
     run: &Run,
     pool: &Pool,
     input: &RowBatch,
-    own: &Vectors<'a>,
+    own: &Own<'_, 'a>,
     leave_out: bool,
 ) -> Starts<'a> {
     let mut starts = Starts { search_of: vec![None; input.len()], ..Starts::default() };
@@ -81,18 +82,24 @@ pub fn starts<'a>(
         Pool::Query(query) => Some(Frame::requests(run).column(query)),
         _ => None,
     };
-    let pooling = Pooling { run, own, pace: Pace::new(run.stop) };
+    let pace = Pace::new(run.stop);
+    let pooling = Pooling { run, own: own.stored, pace: &pace };
     for request in 0..input.requests() {
         let rows = input.range(request);
         let (ids, scores) = (&input.ids[rows.clone()], &input.scores[rows.clone()]);
-        let found = match (pool, given.as_ref().map(Val::borrow)) {
+        let found = match (given.as_ref().map(Val::borrow), own.with_viewer(request, ids)) {
             _ if ids.is_empty() => Vec::new(),
-            (Pool::Clusters(n), _) => pooling.clusters(ids, scores, *n),
-            (Pool::Query(_), Some(Val::Vector(slots, numbers))) => {
+            (Some(Val::Vector(slots, numbers)), _) => {
                 let vector = numbers.at(slots.get(request));
                 vector.map(|v| (0, v.to_vec().into())).into_iter().collect()
             }
-            _ => pooling.mean(ids, scores).into_iter().collect(),
+            (_, None) => pooling.pooled(pool, ids, scores),
+            (_, Some(own)) => {
+                let places: Vec<u32> = (0..ids.len() as u32).collect();
+                let found = Pooling { run, own: &own.vectors(), pace: &pace };
+                let found = found.pooled(pool, &places, scores).into_iter();
+                found.map(|(place, vector)| (place, vector.into_owned().into())).collect()
+            }
         };
         for (place, vector) in found {
             starts.search_of[rows.start + place] = Some(starts.searches.len() as u32);
@@ -109,10 +116,17 @@ pub fn starts<'a>(
 struct Pooling<'r, 'a> {
     run: &'r Run<'r>,
     own: &'r Vectors<'a>,
-    pace: Pace<'r>,
+    pace: &'r Pace<'r>,
 }
 
 impl<'a> Pooling<'_, 'a> {
+    fn pooled(&self, pool: &Pool, ids: &[u32], scores: &[f64]) -> Vec<(usize, Cow<'a, [f32]>)> {
+        match pool {
+            Pool::Clusters(n) => self.clusters(ids, scores, *n),
+            _ => self.mean(ids, scores).into_iter().collect(),
+        }
+    }
+
     fn clusters(&self, ids: &[u32], scores: &[f64], n: usize) -> Vec<(usize, Cow<'a, [f32]>)> {
         let bytes = ids.len() * ROW_BYTES + Distances::bytes(ids.len());
         let _held = self.run.stop.hold(bytes);
@@ -120,8 +134,8 @@ impl<'a> Pooling<'_, 'a> {
             return Vec::new();
         }
         let own = self.own;
-        let pairs = Pairs::until(own, own.metric, ids, &self.pace);
-        let places = medoids(&pairs, own.dim, scores, n, &self.pace).into_iter();
+        let pairs = Pairs::until(own, own.metric, ids, self.pace);
+        let places = medoids(&pairs, own.dim, scores, n, self.pace).into_iter();
         let start = |place: usize| (place, own.get(ids[place]).unwrap_or_default());
         places.map(start).collect()
     }
@@ -132,8 +146,8 @@ impl<'a> Pooling<'_, 'a> {
             return None;
         }
         let own = self.own;
-        let usable = Pairs::until(own, own.metric, ids, &self.pace);
-        let mean = mean(own, ids, &weights(&usable, scores), &self.pace)?;
+        let usable = Pairs::until(own, own.metric, ids, self.pace);
+        let mean = mean(own, ids, &weights(&usable, scores), self.pace)?;
         Some((0, mean.into()))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Nn;
 use super::near::{AHEAD, Read};
+use super::own::Own;
 use super::pool::{Pool, Start, Starts, starts};
 use crate::ann::{self, Hit, Lists, Query};
 use crate::batch::{Held, Pace, RowBatch, discard};
@@ -40,6 +41,7 @@ impl Nn {
         let own = !self.exact
             && !self.include_self
             && self.from == self.to
+            && self.viewer.is_none()
             && matches!(self.pool, Pool::None);
         let length = schema.embeddings[self.embedding as usize].neighbours;
         let enough = match self.k {
@@ -138,6 +140,7 @@ impl Nn {
             return Ok(nothing());
         };
         let _starts = exec.hold("nn", input.len() * START_BYTES)?;
+        let own = Own::new(exec.run, &own, self.viewer.as_ref());
         let starts = self.starts(exec, input, &own);
         exec.check("nn", 0)?;
         let k = self.k.per_request(exec.run);
@@ -191,7 +194,7 @@ impl Nn {
     }
 
     /// The distinct searches, in the order of their first use.
-    fn starts<'a>(&self, exec: &Exec, input: &RowBatch, own: &ann::Vectors<'a>) -> Starts<'a> {
+    fn starts<'a>(&self, exec: &Exec, input: &RowBatch, own: &Own<'_, 'a>) -> Starts<'a> {
         let itself = !self.include_self && self.from == self.to;
         if !matches!(self.pool, Pool::None) {
             return starts(exec.run, &self.pool, input, own, itself);
@@ -204,15 +207,16 @@ impl Nn {
         for request in 0..input.requests() {
             let shared = !per_request && conditions.is_shared(request);
             for &id in &input.ids[input.range(request)] {
-                if pace.is_due_before(100 + own.dim / 4) {
+                if pace.is_due_before(100 + own.stored.dim / 4) {
                     starts.search_of.push(None);
                     continue;
                 }
+                let shared = shared && !own.is_found(request, id);
                 let key = (id, (!shared).then_some(request));
                 let search = known.get(&key).copied().or_else(|| {
                     let number = starts.searches.len() as u32;
                     starts.searches.push(Start {
-                        vector: own.get(id)?,
+                        vector: own.get(request, id)?,
                         request: request as u32,
                         itself: itself.then_some(id),
                     });
@@ -243,7 +247,8 @@ impl Nn {
             let wanted: usize = queries.iter().map(|query| query.k).sum();
             exec.grow("nn", held, queries.len() * 48 + wanted * HIT_BYTES)?;
             let search = |allowed: Option<&Allowed>| {
-                exec.vectors.search(place, space, &queries, allowed, self.exact, exec.run.stop)
+                let (snapshot, stop) = (exec.run.snapshot, exec.run.stop);
+                exec.vectors.search((snapshot, place), space, &queries, allowed, self.exact, stop)
             };
             let found = match leaves_out(request) {
                 true => search(None),

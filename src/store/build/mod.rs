@@ -358,6 +358,8 @@ fn embedding_schema(
         learned: None,
         output: None,
         declared: None,
+        folded: None,
+        normalized: None,
     }
 }
 

@@ -3,9 +3,9 @@
 use super::edge::LearnedEdge;
 use super::manifest::{Kind, Manifest, Role, Space};
 use super::room::{Room, Version};
-use super::space::Described;
+use super::space::{self, Described};
 use crate::catalog::DataError;
-use crate::catalog::schema::{self, Learned};
+use crate::catalog::schema::{self, Folded, Learned, Metric};
 use crate::store::{Snapshot, Vectors};
 use crate::types::{EdgeId, EntityId};
 use std::sync::Arc;
@@ -15,6 +15,16 @@ use std::sync::Arc;
 pub struct Attached {
     pub manifest: Arc<Manifest>,
     pub found: Found,
+    /// Its folder, unless it is assumed to be trained.
+    pub version: Option<Arc<Version>>,
+}
+
+/// The versions that a snapshot is opened with.
+#[derive(Clone, Copy, Debug)]
+pub struct Which {
+    pub role: Role,
+    /// Only those that were trained up to this time.
+    pub until: Option<i64>,
 }
 
 /// Where a snapshot has what a version holds.
@@ -23,10 +33,9 @@ pub enum Found {
     Edge(EdgeId),
     /// Its number.
     Embedding(u32),
-    /// A model of an entity: whoever scores with it reads the arrays of its version, unless it is assumed to be trained.
+    /// A model of an entity: whoever scores with it reads the arrays of its version.
     Model {
         label: String,
-        version: Option<Arc<Version>>,
     },
     /// It cannot be used: why.
     Unusable(String),
@@ -34,12 +43,15 @@ pub enum Found {
 
 impl Snapshot {
     /// Adds what programs can read of a folder of versions: those of one role.
-    pub fn attach(&mut self, room: &Room, role: Role) {
+    pub fn attach(&mut self, room: &Room, which: Which) {
         // those that are damaged are none: `igql train --list` says what is wrong with them
         let (versions, _) = room.versions();
-        let of_role = |version: &Version| version.manifest.role == role;
+        let is_wanted = |version: &Version| {
+            let m = &version.manifest;
+            m.role == which.role && which.until.is_none_or(|until| m.until == until)
+        };
         let versions: Vec<Arc<Version>> =
-            versions.into_iter().filter(of_role).map(Arc::new).collect();
+            versions.into_iter().filter(is_wanted).map(Arc::new).collect();
         let mut attached = Vec::new();
         for (place, version) in versions.iter().enumerate() {
             let is_newer = |other: &Arc<Version>| {
@@ -47,7 +59,9 @@ impl Snapshot {
                 let of = |m: &Manifest| (m.kind, m.name.clone(), m.entities.clone());
                 of(own) == of(other) && own.declaration_hash == other.declaration_hash
             };
-            let learned = match versions[place + 1..].iter().any(is_newer) {
+            // examples read vectors, and search none
+            let is_read = which.role == Role::Slice;
+            let learned = match is_read || versions[place + 1..].iter().any(is_newer) {
                 true => Learned::Superseded,
                 false => Learned::Newest,
             };
@@ -55,7 +69,8 @@ impl Snapshot {
                 Ok(found) => found,
                 Err(error) => Found::Unusable(error.in_short()),
             };
-            attached.push(Attached { manifest: Arc::new(version.manifest.clone()), found });
+            let manifest = Arc::new(version.manifest.clone());
+            attached.push(Attached { manifest, found, version: Some(version.clone()) });
         }
         self.set_versions(attached);
     }
@@ -63,17 +78,17 @@ impl Snapshot {
     /// Adds an empty version of what a declaration would give, so that programs that read it can be checked.
     pub fn assume(
         &mut self,
-        kind: Kind,
-        name: &str,
+        (kind, name, learner): (Kind, &str, &str),
         entities: &[EntityId],
         hash: &str,
         space: Option<Space>,
         has_output: bool,
     ) {
         let names = entities.iter().map(|&entity| self.schema().entity(entity).name.clone());
-        let manifest = Manifest::assumed(kind, name, names.collect(), hash, space);
+        let assumed = Manifest::assumed(kind, name, names.collect(), hash, space);
+        let manifest = Manifest { learner: learner.to_owned(), ..assumed };
         let found = match space {
-            None if kind == Kind::Model => Found::Model { label: manifest.label(), version: None },
+            None if kind == Kind::Model => Found::Model { label: manifest.label() },
             None => {
                 let links = LearnedEdge::without_links(
                     self,
@@ -87,7 +102,9 @@ impl Snapshot {
                 let entities = entities.to_vec();
                 let (name, learned) = (manifest.label(), Learned::Newest);
                 let declared = format!("{}#{hash}", manifest.name);
-                let described = Described { name, entities, space, learned, declared };
+                let gram = vec![0.0; space.dim as usize].into();
+                let folded = space.fold_in.map(|how| Folded { how, gram });
+                let described = Described { name, entities, space, learned, declared, folded };
                 let vectors = || described.without_vectors(self);
                 let output = has_output.then(|| (described.output_side(), vectors()));
                 let vectors = vectors();
@@ -95,7 +112,7 @@ impl Snapshot {
             }
         };
         let mut versions = self.versions().to_vec();
-        versions.push(Attached { manifest: Arc::new(manifest), found });
+        versions.push(Attached { manifest: Arc::new(manifest), found, version: None });
         self.set_versions(versions);
     }
 
@@ -114,15 +131,14 @@ impl Snapshot {
             (Kind::Embedding, Some(space), [_, ..]) => {
                 let (name, hash) = (manifest.label(), &manifest.declaration_hash);
                 let declared = format!("{}#{hash}", manifest.name);
-                let described = Described { name, entities, space, learned, declared };
                 let tensors = version.tensors()?;
+                let folded = space::folded(space, &tensors)?;
+                let described = Described { name, entities, space, learned, declared, folded };
                 let vectors = described.vectors(self, &tensors)?;
                 let output = described.output(self, &tensors)?;
                 self.attach_space(&described, vectors, output)
             }
-            (Kind::Model, _, [_]) => {
-                Found::Model { label: manifest.label(), version: Some(version.clone()) }
-            }
+            (Kind::Model, _, [_]) => Found::Model { label: manifest.label() },
             _ => Found::Unusable("this version of the engine cannot read it".to_owned()),
         })
     }
@@ -141,9 +157,11 @@ impl Snapshot {
     ) -> Found {
         let number = self.schema().embeddings.len() as u32;
         let mut own = described.schema(&vectors);
+        let normalized = (own.metric != Metric::Cosine).then(|| described.normalized(&vectors));
         own.output = output.is_some().then_some(number + 1);
+        own.normalized = normalized.is_some().then_some(number + 1 + u32::from(output.is_some()));
         self.add_space(own, vectors);
-        if let Some((described, vectors)) = output {
+        for (described, vectors) in output.into_iter().chain(normalized) {
             self.add_space(described.schema(&vectors), vectors);
         }
         Found::Embedding(number)

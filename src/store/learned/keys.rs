@@ -38,6 +38,38 @@ impl Keys {
         }
     }
 
+    /// Of values that are no rows: all ints, or all texts.
+    pub fn of_values(values: &[Key]) -> Keys {
+        let int = |key: &Key| if let Key::Int(key) = key { Some(*key) } else { None };
+        if let Some(ints) = values.iter().map(int).collect() {
+            return Keys::Ints(ints);
+        }
+        let (mut ends, mut bytes) = (Vec::with_capacity(values.len()), Vec::new());
+        for key in values {
+            if let Key::Str(text) = key {
+                bytes.extend(text.as_bytes());
+            }
+            ends.push(bytes.len() as u64);
+        }
+        Keys::Texts { ends, bytes }
+    }
+
+    /// As they were written.
+    pub fn read(tensors: &Tensors, place: usize) -> Result<Vec<Key>, DataError> {
+        let name = |name: &str| of_place(name, place);
+        if tensors.has(&name("keys")) {
+            let keys: &[i64] = tensors.get(&name("keys"))?;
+            return Ok(keys.iter().map(|&key| Key::Int(key)).collect());
+        }
+        let (ends, bytes): (&[u64], &[u8]) =
+            (tensors.get(&name("key_ends"))?, tensors.get(&name("key_bytes"))?);
+        let text = |at: usize| {
+            let text = text(ends, bytes, at).unwrap_or_default();
+            Key::Str(String::from_utf8_lossy(text).into_owned())
+        };
+        Ok((0..ends.len()).map(text).collect())
+    }
+
     /// The arrays under their names: `keys`, or `key_ends` and `key_bytes`; of a further entity with its place.
     pub fn tensors(&self, place: usize) -> Vec<Tensor<'_>> {
         match self {
@@ -73,13 +105,15 @@ pub fn rows(
     }
     let (ends, bytes): (&[u64], &[u8]) =
         (tensors.get(&name("key_ends"))?, tensors.get(&name("key_bytes"))?);
-    let text = |place: usize| {
-        let start = place.checked_sub(1).map_or(0, |before| ends[before]) as usize;
-        let text = bytes.get(start..ends[place] as usize)?;
-        Some(String::from_utf8_lossy(text).into_owned())
-    };
+    let key = |at: usize| Some(String::from_utf8_lossy(text(ends, bytes, at)?).into_owned());
     let places = (0..ends.len()).into_par_iter();
-    Ok(places.map(|place| text(place).map_or(GONE, |text| row(Key::Str(text)))).collect())
+    Ok(places.map(|place| key(place).map_or(GONE, |text| row(Key::Str(text)))).collect())
+}
+
+/// A text of those that lie behind each other.
+fn text<'b>(ends: &[u64], bytes: &'b [u8], at: usize) -> Option<&'b [u8]> {
+    let start = at.checked_sub(1).map_or(0, |before| ends[before]) as usize;
+    bytes.get(start..ends[at] as usize)
 }
 
 /// The key that stands for null.

@@ -1,11 +1,11 @@
 //! What a version says of itself.
 
-use crate::catalog::schema::Metric;
+use crate::catalog::schema::{FoldIn, Metric};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What was learnt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     Edge,
@@ -49,11 +49,14 @@ impl Role {
 }
 
 /// A vector space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Space {
     /// Numbers of a vector.
     pub dim: u32,
     pub metric: Metric,
+    /// How viewers are folded in, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold_in: Option<FoldIn>,
 }
 
 /// The file of the weights.
@@ -95,6 +98,9 @@ pub struct Manifest {
     pub seed: i64,
     /// Versions that it was made with: `embedding ig2vec@3`.
     pub upstream: Vec<String>,
+    /// Versions that its examples read, each of links before them: `embedding ig2vec@2`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<String>,
     /// Links, entities and others that were counted.
     pub counts: BTreeMap<String, u64>,
     pub metrics: BTreeMap<String, f64>,
@@ -130,6 +136,7 @@ impl Manifest {
             until: i64::MIN,
             seed: 0,
             upstream: Vec::new(),
+            slices: Vec::new(),
             counts: BTreeMap::new(),
             metrics: BTreeMap::new(),
             trained: 0,

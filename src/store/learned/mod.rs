@@ -13,10 +13,10 @@ mod room;
 mod space;
 mod tensors;
 
-pub use attached::{Attached, Found};
+pub use attached::{Attached, Found, Which};
 pub use edge::{LearnedEdge, Links, Written};
-pub use keys::{NULL_KEY, int_key, key_of, text_key};
+pub use keys::{Keys, NULL_KEY, int_key, key_of, text_key};
 pub use manifest::{Kind, Manifest, Role, Space, Weights};
 pub use room::{Room, Trainer, Version};
-pub use space::WrittenVectors;
+pub use space::{GRAM, WrittenVectors};
 pub use tensors::{Tensor, Tensors};

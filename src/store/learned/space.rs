@@ -4,7 +4,7 @@ use super::keys::{self, GONE, Keys, of_place};
 use super::manifest::Space;
 use super::tensors::{Tensor, Tensors};
 use crate::catalog::DataError;
-use crate::catalog::schema::{self, Learned, Metric, Storage};
+use crate::catalog::schema::{self, Folded, Learned, Metric, Storage};
 use crate::store::{Snapshot, Vectors};
 use crate::types::EntityId;
 
@@ -19,6 +19,8 @@ pub struct WrittenVectors {
 
 /// The array of the vectors of what stands around.
 const OUTPUT: &str = "output";
+/// The array of what all viewers that are folded in share.
+pub const GRAM: &str = "gram";
 /// The array of the vectors.
 const VECTORS: &str = "vectors";
 
@@ -77,6 +79,18 @@ pub struct Described {
     pub learned: Learned,
     /// The name and the hash of the declaration.
     pub declared: String,
+    /// How viewers are folded in, if they are.
+    pub folded: Option<Folded>,
+}
+
+/// How viewers are folded in by a version.
+pub fn folded(space: Space, tensors: &Tensors) -> Result<Option<Folded>, DataError> {
+    let Some(how) = space.fold_in else { return Ok(None) };
+    let gram: &[f64] = tensors.get(GRAM)?;
+    match gram.len() == space.dim as usize {
+        true => Ok(Some(Folded { how, gram: gram.into() })),
+        false => Err(tensors.wrong_length(GRAM)),
+    }
 }
 
 impl Described {
@@ -93,6 +107,8 @@ impl Described {
             learned: Some(self.learned),
             output: None,
             declared: Some(self.declared.clone()),
+            folded: self.folded.clone(),
+            normalized: None,
         }
     }
 
@@ -127,7 +143,21 @@ impl Described {
             space: Space { metric: Metric::Dot, ..self.space },
             learned: self.learned,
             declared: self.declared.clone(),
+            folded: None,
         }
+    }
+
+    /// The same vectors, compared by their angles.
+    pub(super) fn normalized(&self, vectors: &[Vectors]) -> (Described, Vec<Vectors>) {
+        let described = Described {
+            name: format!("normalized({})", self.name),
+            entities: self.entities.clone(),
+            space: Space { metric: Metric::Cosine, ..self.space },
+            learned: Learned::Normalized,
+            declared: format!("normalized({})", self.declared),
+            folded: None,
+        };
+        (described, vectors.iter().map(Vectors::normalized).collect())
     }
 
     fn by_row(

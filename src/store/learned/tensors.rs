@@ -3,8 +3,8 @@
 use crate::catalog::DataError;
 use crate::store::plain::{Plain, array, bytes};
 use memmap2::Mmap;
-use safetensors::Dtype;
 use safetensors::tensor::{SafeTensors, TensorView};
+use safetensors::{Dtype, SafeTensorError};
 use std::borrow::Cow;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -52,7 +52,11 @@ pub(super) fn write(path: &Path, tensors: &[Tensor]) -> std::io::Result<()> {
     });
     // the permissions of a file like any other: whoever serves may not be who trains
     let permissions = File::create(path)?.metadata()?.permissions();
-    safetensors::serialize_to_file(views, None, path).map_err(std::io::Error::other)?;
+    safetensors::serialize_to_file(views, None, path).map_err(|error| match error {
+        // why it cannot be written says what to do
+        SafeTensorError::IoError(error) => error,
+        error => std::io::Error::other(error),
+    })?;
     std::fs::set_permissions(path, permissions)?;
     File::open(path)?.sync_all()
 }
@@ -94,6 +98,11 @@ impl Tensors {
         array(view.data()).ok_or_else(|| {
             DataError::new(&self.path, format!("the array `{name}` does not stand where it should"))
         })
+    }
+
+    /// What is wrong with an array of another length than the version says.
+    pub fn wrong_length(&self, name: &str) -> DataError {
+        DataError::new(&self.path, format!("the array `{name}` has another length than it should"))
     }
 
     /// Every array of 32-bit floats.

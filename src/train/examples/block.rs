@@ -2,23 +2,16 @@
 
 use super::table::Table;
 use crate::batch::Column;
+use crate::check::trained::{Ids, Inputs};
+use crate::engine::parts;
 use crate::expr::read;
 use crate::expr::run::Run;
-use crate::expr::{EdgeExpr, Expr};
-use crate::learn::net::Part;
+use crate::learn::net::{self, Part};
 use crate::store::learned::{NULL_KEY, int_key, key_of, text_key};
 use crate::types::{Key, NULL_BOOL, NULL_CODE, NULL_INT, Type, Value};
 
-/// A feature of a model.
-pub(super) struct Feature {
-    pub name: String,
-    pub ty: Type,
-    /// None: a history.
-    pub expr: Option<Expr>,
-    pub history: Option<(EdgeExpr, u32)>,
-    /// Of a hash: below which number it is brought.
-    pub buckets: Option<u32>,
-}
+/// Inputs as networks read them: numbers, column by column, and keys.
+pub type Read = (Vec<Vec<f32>>, Vec<net::Keys>);
 
 /// Successive examples.
 pub struct Block<'t> {
@@ -89,34 +82,23 @@ impl Block<'_> {
 
     /// The numbers of a dense input, NaN for null: durations and ages of times in seconds, true is 1.
     pub fn numbers(&self, dense: usize) -> Vec<f32> {
-        numbers(&self.columns[dense], &self.table.features[dense].ty, &self.times())
+        numbers(&self.columns[dense], &self.table.features[dense].expr.ty, &self.times())
     }
 
     /// The keys of a sparse input, [`u64::MAX`] for null, and where those of each example begin if it is one of lists.
     /// A string is its hash; whoever needs the text reads [`Block::values`].
     pub fn keys(&self, sparse: usize) -> (Vec<u64>, Option<Vec<u32>>) {
-        let place = self.table.model.inputs.dense.len() + sparse;
-        let feature = &self.table.features[place];
+        let inputs = &self.table.model.inputs;
         let run = self.table.scene.before(0);
-        let own = |key: u64| match feature.buckets {
-            Some(buckets) if key != NULL_KEY => key % u64::from(buckets),
-            _ => key,
-        };
-        match (&self.columns[place], &feature.ty) {
-            (Column::List { slots, items }, Type::List(item)) => {
-                let all = keys(&run, items, item);
-                let (mut found, mut offsets) = (Vec::new(), vec![0]);
-                for &[start, len] in slots {
-                    if start != NULL_CODE {
-                        let range = start as usize..(start + len) as usize;
-                        found.extend(all[range].iter().map(|&key| own(key)));
-                    }
-                    offsets.push(found.len() as u32);
-                }
-                (found, Some(offsets))
-            }
-            (column, ty) => (keys(&run, column, ty).into_iter().map(own).collect(), None),
-        }
+        let column = &self.columns[inputs.dense.len() + sparse];
+        let found = keys_of(&run, &inputs.sparse[sparse].ids, column);
+        (found.keys, found.offsets)
+    }
+
+    /// All inputs as networks read them: numbers, those of vectors behind them, and keys.
+    pub fn inputs(&self) -> Read {
+        let run = self.table.scene.before(0);
+        read_inputs(&run, &self.table.model.inputs, &self.columns, &self.times())
     }
 
     /// What a shown input was for each example, [`u64::MAX`] for null; ints above 50 are 50.
@@ -162,7 +144,7 @@ impl Block<'_> {
                         |key| if key == NULL_KEY { Value::Null } else { Value::Int(key as i64) };
                     keys.into_iter().map(value).collect()
                 }
-                (false, None) => typed(&self.columns[place], &feature.ty),
+                (false, None) => typed(&self.columns[place], &feature.expr.ty),
             });
         }
         for (place, shown) in model.inputs.shown.iter().enumerate() {
@@ -203,6 +185,46 @@ pub(super) fn numbers(column: &Column, ty: &Type, times: &[i64]) -> Vec<f32> {
             v.iter().map(|&x| if x == NULL_BOOL { f32::NAN } else { f32::from(x) }).collect()
         }
         _ => vec![f32::NAN; column.len()],
+    }
+}
+
+/// Inputs as networks read them, from the columns of their expressions at some times: numbers, behind them those of
+/// vectors, and keys.
+pub(super) fn read_inputs(run: &Run, inputs: &Inputs, columns: &[Column], times: &[i64]) -> Read {
+    let (dense, rest) = columns.split_at(inputs.dense.len());
+    let (sparse, vectors) = rest.split_at(inputs.sparse.len());
+    let given = inputs.dense.iter().zip(dense);
+    let given = given.map(|(input, column)| numbers(column, &input.expr.ty, times));
+    let of_vectors = inputs.vectors.iter().zip(vectors);
+    let of_vectors = of_vectors.flat_map(|((_, expr), c)| parts(c, expr.ty.numbers()));
+    let keys = inputs.sparse.iter().zip(sparse);
+    let keys = keys.map(|(input, column)| keys_of(run, &input.ids, column));
+    (given.chain(of_vectors).collect(), keys.collect())
+}
+
+/// The keys of a sparse input, [`NULL_KEY`] for null.
+fn keys_of(run: &Run, ids: &Ids, column: &Column) -> net::Keys {
+    let own = |key: u64| match ids {
+        Ids::Hashed(_, buckets) if key != NULL_KEY => key % u64::from(*buckets),
+        _ => key,
+    };
+    match (column, &ids.expr().ty) {
+        (Column::List { slots, items }, Type::List(item)) => {
+            let all = keys(run, items, item);
+            let (mut found, mut offsets) = (Vec::new(), vec![0]);
+            for &[start, len] in slots {
+                if start != NULL_CODE {
+                    let range = start as usize..(start + len) as usize;
+                    found.extend(all[range].iter().map(|&key| own(key)));
+                }
+                offsets.push(found.len() as u32);
+            }
+            net::Keys { keys: found, offsets: Some(offsets) }
+        }
+        (column, ty) => {
+            let keys = keys(run, column, ty).into_iter().map(own).collect();
+            net::Keys { keys, offsets: None }
+        }
     }
 }
 

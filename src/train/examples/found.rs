@@ -32,6 +32,9 @@ impl Found {
         let empty = |expr: &&Expr| Val::null(&expr.ty).into_column(0);
         found.columns = exprs.iter().map(empty).collect();
         let mut listed = Vec::new();
+        // links without times are all seen, and all later than what is seen
+        let end = (!edge.has_time).then(|| run.now[0].saturating_add(1));
+        let time = |links: &Links, link: usize| end.unwrap_or_else(|| time(links, link));
         each_part(run, edge, &viewers, &needs, |starts, links| {
             let owners = vec![0; starts.len()];
             let from =

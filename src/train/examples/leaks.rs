@@ -79,7 +79,7 @@ pub fn alarms(table: &Table) -> Result<Vec<Alarm>, TableError> {
             let Some(scores) = scores(&blocks, model, place, &parts, &labels) else { continue };
             let of = |keep: &dyn Fn(usize) -> bool| area(&scores, &labels, keep);
             let Some(Area { auc, .. }) = of(&|place| parts[place] == Part::Train) else { continue };
-            let changes = feature.expr.as_ref().is_some_and(|expr| reads_changing(table, expr));
+            let changes = reads_changing(table, &feature.expr);
             let old = of(&|place| oldest[place]);
             let fades = old.zip(of(&|place| parts[place] == Part::Test));
             // links before an example know nothing of what came after

@@ -21,16 +21,20 @@
 
 mod block;
 mod credit;
+mod features;
 mod found;
 mod leaks;
 mod negatives;
 mod parts;
 mod scene;
+mod slices;
 mod table;
 
 pub use crate::learn::net::Part;
 pub use block::Block;
 pub use leaks::{Alarm, alarms};
+pub(super) use scene::Scene;
+pub(in crate::train) use slices::Slice;
 pub use table::Table;
 
 use crate::check::trained::Trained;

@@ -1,7 +1,7 @@
 //! Which examples are trained on, which decide when to stop, which are only measured.
 
 use crate::check::trained::{Parts, Split};
-use crate::learn::net::Part;
+use crate::learn::net::{Chance, Part};
 
 /// The part of each example, and the time at which the next part begins for whom it is about: `i64::MAX` if none does.
 pub struct Division {
@@ -15,6 +15,17 @@ pub fn divided(parts: &Parts, times: &[i64], viewers: &[u32]) -> Division {
         Split::Time => of_all(parts, times),
         Split::Viewer => of_viewers(parts, times, viewers),
     }
+}
+
+/// Divides examples that are in no order: by hashes of their keys, so that more of them change the part of none.
+pub fn scattered(parts: &Parts, keys: impl ExactSizeIterator<Item = [u64; 2]>) -> Division {
+    let chance = Chance::new(0, "validation");
+    let part = |[viewer, row]: [u64; 2]| {
+        let share = chance.at(viewer).hash(row) as f64 / u64::MAX as f64;
+        if share < parts.validation { Part::Validation } else { Part::Train }
+    };
+    let parts: Vec<Part> = keys.map(part).collect();
+    Division { next: vec![i64::MAX; parts.len()], parts }
 }
 
 fn of_all(parts: &Parts, times: &[i64]) -> Division {
@@ -35,7 +46,7 @@ fn of_all(parts: &Parts, times: &[i64]) -> Division {
 }
 
 /// The same time is never in two parts: the bound moves to where it begins.
-fn earlier(times: &[i64], bound: usize) -> usize {
+pub fn earlier(times: &[i64], bound: usize) -> usize {
     match times.get(bound) {
         Some(&time) => times.partition_point(|&other| other < time),
         None => bound,

@@ -6,6 +6,7 @@ use crate::expr::run::{Ends, Members, Memo, Past, Run, Running, Sets};
 use crate::expr::texts::{Keys, Texts};
 use crate::store::Snapshot;
 use crate::types::{EntityId, NULL_CODE};
+use std::sync::Arc;
 
 /// The data, and what all evaluations for one model share.
 pub struct Scene<'e> {
@@ -15,7 +16,7 @@ pub struct Scene<'e> {
     nothing: Nothing,
     /// The first registered function that failed.
     pub failed: Failed,
-    pub running: Running,
+    pub running: Arc<Running>,
 }
 
 /// Examples read no candidate sets.
@@ -28,7 +29,7 @@ impl Sets for Nothing {
 }
 
 impl<'e> Scene<'e> {
-    pub fn new(snapshot: &'e Snapshot, running: Running) -> Scene<'e> {
+    pub fn new(snapshot: &'e Snapshot, running: Arc<Running>) -> Scene<'e> {
         Scene {
             snapshot,
             texts: Texts::new(snapshot),

@@ -1,30 +1,31 @@
 //! The training table of a model: which examples there are, their labels and parts, and blocks of their features.
 
 use super::TableError;
-use super::block::{Block, Feature};
+use super::block::{Block, Read, read_inputs};
 use super::credit::credited;
+use super::features::{Feature, Features, WORK};
 use super::found::Found;
 use super::negatives::{Drawn, Positives, Sampler};
-use super::parts::{Division, divided};
+use super::parts::{Division, divided, earlier, scattered};
 use super::scene::Scene;
+use super::slices::{self, Slice};
 use crate::batch::{Column, ColumnView};
-use crate::check::trained::{Head, Ids, Target, Trained};
+use crate::check::trained::{Head, Inputs, Network, Target, Trained};
 use crate::engine::Engine;
-use crate::expr::eval::{history, prepare, scanned};
+use crate::expr::eval::scanned;
 use crate::expr::ir::Expr;
 use crate::expr::run::{Frame, Running};
 use crate::expr::show::duration;
+use crate::expr::value::Val;
 use crate::learn::net::{BLOCK, Part};
+use crate::store::learned::key_of;
 use crate::stream::in_order;
+use crate::train::upstream::reads_learned;
 use crate::types::{NULL_CODE, Type};
 use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Instant;
-
-/// Examples that one thread evaluates together.
-const WORK: usize = 4_096;
 
 /// The examples of a model. Features are computed a block at a time, when the block is asked for.
 pub struct Table<'e> {
@@ -37,6 +38,10 @@ pub struct Table<'e> {
     /// Of examples; empty: 1 each.
     pub(super) weights: Vec<f32>,
     pub(super) features: Vec<Feature>,
+    /// Of features that read what is learned: versions of before.
+    slices: Vec<Slice>,
+    /// The first example that is used.
+    first: usize,
     until: i64,
     /// Per feature, nanoseconds.
     spent: Vec<AtomicU64>,
@@ -58,6 +63,67 @@ impl<'e> Table<'e> {
         Table::with(engine, model, until, Running::default())
     }
 
+    /// What its model reads.
+    pub fn inputs(&self) -> &Inputs {
+        &self.model.inputs
+    }
+
+    /// How many links are examples.
+    pub fn sources(&self) -> usize {
+        self.found.len()
+    }
+
+    /// The viewer and the time of such a link.
+    pub fn source(&self, number: usize) -> (u32, i64) {
+        (self.found.viewers[number], self.found.times[number])
+    }
+
+    /// What is read of some rows, each as of the example that it belongs to.
+    ///
+    /// # Errors
+    /// If a function fails that a Rust program has registered.
+    pub fn features_of(&self, sources: &[u32], rows: &[u32]) -> Result<Read, TableError> {
+        let columns = self.columns(sources, rows);
+        self.went_well()?;
+        let times: Vec<i64> = sources.iter().map(|&s| self.found.times[s as usize]).collect();
+        Ok(read_inputs(&self.scene.before(0), &self.model.inputs, &columns, &times))
+    }
+
+    /// How many rows its entity has.
+    pub fn rows_of_entity(&self) -> usize {
+        self.scene.snapshot.schema().entity(self.model.entity).rows as usize
+    }
+
+    /// The viewers and the parts of the examples of a block, where no negatives are drawn.
+    pub fn who(&self, number: usize) -> (Vec<u32>, Vec<Part>) {
+        let first = self.first + number * BLOCK;
+        let range = first..self.found.len().min(first + BLOCK);
+        (self.found.viewers[range.clone()].to_vec(), self.division.parts[range].to_vec())
+    }
+
+    /// What is read of each row of its entity as of the end of the training, whoever the viewer is.
+    pub fn of_rows(&self, inputs: &Inputs) -> Read {
+        let rows = self.scene.snapshot.schema().entity(self.model.entity).rows;
+        let exprs: Vec<&Expr> = inputs.exprs().collect();
+        let mut all: Vec<Column> =
+            exprs.iter().map(|expr| Val::null(&expr.ty).into_column(0)).collect();
+        let starts: Vec<u32> = (0..rows).step_by(WORK).collect();
+        let work = |&start: &u32| -> Result<Vec<Column>, Infallible> {
+            let run = self.scene.before(self.until);
+            let ids: Vec<u32> = (start..rows.min(start + WORK as u32)).collect();
+            let owners = vec![0; ids.len()];
+            let n = ids.len();
+            let frame = Frame { n, owners: &owners, ids: &ids, ..Frame::requests(&run) };
+            Ok(exprs.iter().map(|expr| frame.column(expr)).collect())
+        };
+        let Ok(()) = in_order(&starts, work, |columns| {
+            all.iter_mut().zip(&columns).for_each(|(all, more)| all.append(more));
+            Ok(())
+        });
+        let times = vec![self.until; rows as usize];
+        read_inputs(&self.scene.before(0), inputs, &all, &times)
+    }
+
     /// The same with features that look at every link, for tests: they are the same.
     #[doc(hidden)]
     pub fn scanning(
@@ -74,18 +140,30 @@ impl<'e> Table<'e> {
         until: i64,
         running: Running,
     ) -> Result<Table<'e>, TableError> {
-        let scene = Scene::new(engine.snapshot(), running);
+        let scene = Scene::new(engine.snapshot(), Arc::new(running));
         let edge = &model.examples.edge;
         let exprs = link_exprs(model);
         let run = scene.before(until);
         let found = Found::of(&run, edge, &exprs, model.examples.most);
         if found.len() == 0 {
-            let message =
-                format!("there are no examples: `{}` has no links with a time", edge.name);
-            let help = "name an edge of what was shown as `examples`";
+            let message = match edge.has_time {
+                true => format!("there are no examples: `{}` has no links with a time", edge.name),
+                false => format!("there are no examples: `{}` has no links", edge.name),
+            };
+            let help = match model.kind {
+                Network::TwoTower(_) => "name an edge with links as `positives`",
+                _ => "name an edge of what was shown as `examples`",
+            };
             return Err(TableError::new(model, model.span, message, help));
         }
-        let division = divided(&model.parts, &found.times, &found.viewers);
+        let division = match edge.has_time {
+            true => divided(&model.parts, &found.times, &found.viewers),
+            false => {
+                let key = |entity, row: &u32| key_of(&engine.snapshot().key(entity, *row));
+                let links = found.viewers.iter().zip(&found.rows);
+                scattered(&model.parts, links.map(|(v, r)| [key(edge.from, v), key(edge.to, r)]))
+            }
+        };
         drop(run);
         let features = Feature::all(model);
         let mut table = Table {
@@ -97,6 +175,8 @@ impl<'e> Table<'e> {
             labels: Vec::new(),
             weights: Vec::new(),
             features,
+            slices: Vec::new(),
+            first: 0,
             until,
             prepared: OnceLock::new(),
             drawn: Mutex::new(None),
@@ -115,7 +195,41 @@ impl<'e> Table<'e> {
 
     /// How many examples there are in an epoch, negatives that are drawn included.
     pub fn len(&self) -> usize {
-        self.drawn(0).map_or(self.found.len(), |drawn| drawn.rows.len())
+        self.places(self.drawn(0).as_deref()).len()
+    }
+
+    /// The places of the examples that are used, among all or those that were drawn.
+    fn places(&self, drawn: Option<&Drawn>) -> Range<usize> {
+        match drawn {
+            None => self.first..self.found.len(),
+            Some(drawn) => {
+                let first = drawn.source.partition_point(|&s| (s as usize) < self.first);
+                first..drawn.rows.len()
+            }
+        }
+    }
+
+    /// Whether features read what was learned up to the end of the training, whatever the time of an example.
+    pub fn reads_what_is_served(&self) -> bool {
+        let schema = self.scene.snapshot.schema();
+        let is_learned = self.features.iter().any(|feature| reads_learned(schema, &feature.expr));
+        is_learned && self.slices.is_empty()
+    }
+
+    /// Where parts of equal size begin, so many after the first: none of them within a time.
+    pub fn starts(&self, parts: usize) -> Vec<usize> {
+        let n = self.found.len();
+        let share = |part: usize| (part as f64 * n as f64 / (parts + 1) as f64).round_ties_even();
+        let starts = (1..=parts).map(|part| earlier(&self.found.times, share(part) as usize));
+        let mut starts: Vec<usize> = starts.filter(|&start| start > 0).collect();
+        starts.dedup();
+        starts
+    }
+
+    /// Reads features by slices of time, each from its start on; examples before the first are left out.
+    pub(in crate::train) fn slice(&mut self, slices: Vec<Slice>) {
+        self.first = slices.first().map_or(0, |slice| slice.start);
+        self.slices = slices;
     }
 
     /// Whether there are none.
@@ -149,9 +263,8 @@ impl<'e> Table<'e> {
         let spent = |place: usize| self.spent[place].load(Ordering::Relaxed) as f64;
         let all: f64 = (0..self.spent.len()).map(spent).sum();
         let features = self.features.iter().enumerate();
-        let scans = features.filter(|(_, feature)| {
-            feature.expr.as_ref().is_some_and(|expr| scanned(&run, &self.scene.running, expr))
-        });
+        let scans =
+            features.filter(|(_, feature)| scanned(&run, &self.scene.running, &feature.expr));
         scans.map(|(place, feature)| (&*feature.name, spent(place) / all.max(1.0))).collect()
     }
 
@@ -169,7 +282,7 @@ impl<'e> Table<'e> {
             let ty = match (place < dense, feature.buckets) {
                 (true, _) => Type::Float,
                 (false, Some(_)) => Type::Int,
-                (false, None) => feature.ty.clone(),
+                (false, None) => feature.expr.ty.clone(),
             };
             header.push((feature.name.clone(), ty));
         }
@@ -189,8 +302,9 @@ impl<'e> Table<'e> {
     /// If there is no such block.
     pub fn block(&self, number: usize, epoch: u64) -> Result<Block<'_>, TableError> {
         let drawn = self.drawn(epoch);
-        let len = drawn.as_ref().map_or(self.found.len(), |drawn| drawn.rows.len());
-        let range = number * BLOCK..len.min((number + 1) * BLOCK);
+        let used = self.places(drawn.as_deref());
+        let first = used.start + number * BLOCK;
+        let range = first..used.end.min(first + BLOCK);
         let sources: Vec<u32> = match &drawn {
             Some(drawn) => drawn.source[range.clone()].to_vec(),
             None => range.clone().map(|place| place as u32).collect(),
@@ -202,7 +316,7 @@ impl<'e> Table<'e> {
         let positive = drawn.map(|drawn| drawn.positive[range.clone()].to_vec());
         let columns = self.columns(&sources, &rows);
         self.went_well()?;
-        Ok(Block { table: self, first: range.start, sources, rows, positive, columns })
+        Ok(Block { table: self, first: number * BLOCK, sources, rows, positive, columns })
     }
 
     fn went_well(&self) -> Result<(), TableError> {
@@ -241,61 +355,17 @@ impl<'e> Table<'e> {
 
     /// The features of some rows, each as of the example that it belongs to.
     fn columns(&self, sources: &[u32], rows: &[u32]) -> Vec<Column> {
-        self.prepared.get_or_init(|| {
-            let run = self.scene.examples(Vec::new(), Vec::new(), self.model.entity, Vec::new());
-            let exprs: Vec<&Expr> = self.features.iter().filter_map(|f| f.expr.as_ref()).collect();
-            prepare(&run, &exprs);
-        });
-        let places: Vec<Range<usize>> = (0..rows.len())
-            .step_by(WORK)
-            .map(|start| start..rows.len().min(start + WORK))
-            .collect();
-        let mut all: Vec<Column> = Vec::new();
-        let work = |part: &Range<usize>| -> Result<Vec<Column>, Infallible> {
-            Ok(self.evaluated(&sources[part.clone()], &rows[part.clone()]))
+        if !self.slices.is_empty() {
+            return slices::columns(&self.slices, &self.found, sources, rows);
+        }
+        let features = Features {
+            scene: &self.scene,
+            model: &self.model,
+            of: &self.features,
+            spent: &self.spent,
+            prepared: &self.prepared,
         };
-        let Ok(()) = in_order(&places, work, |columns| {
-            match all.is_empty() {
-                true => all = columns,
-                false => all.iter_mut().zip(&columns).for_each(|(all, more)| all.append(more)),
-            }
-            Ok(())
-        });
-        all
-    }
-
-    fn evaluated(&self, sources: &[u32], rows: &[u32]) -> Vec<Column> {
-        let at = |values: &[u32]| sources.iter().map(|&s| values[s as usize]).collect::<Vec<_>>();
-        let times: Vec<i64> = sources.iter().map(|&s| self.found.times[s as usize]).collect();
-        let (viewers, entity) = (at(&self.found.viewers), self.model.entity);
-        let run = self.scene.examples(times, viewers, entity, rows.to_vec());
-        let owners: Vec<u32> = (0..rows.len() as u32).collect();
-        let context = 0..self.model.inputs.context.len();
-        let bound: Vec<Column> =
-            context.map(|place| self.found.columns[place].gather(sources)).collect();
-        let frame = Frame {
-            n: rows.len(),
-            owners: &owners,
-            ids: rows,
-            bound: &bound,
-            ..Frame::requests(&run)
-        };
-        let features = self.features.iter().zip(&self.spent);
-        let value = |(feature, spent): (&Feature, &AtomicU64)| {
-            let start = Instant::now();
-            let column = match (&feature.expr, &feature.history) {
-                (Some(expr), _) => frame.column(expr),
-                (None, Some((edge, n))) => {
-                    let (offsets, ids) = history(&run, edge, *n as usize);
-                    let slots = offsets.windows(2).map(|w| [w[0], w[1] - w[0]]).collect();
-                    Column::List { slots, items: Arc::new(Column::Code(ids)) }
-                }
-                (None, None) => Column::Bool(Vec::new()),
-            };
-            spent.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
-            column
-        };
-        features.map(value).collect()
+        features.columns(&self.found, sources, rows)
     }
 
     /// What only a request knows has to differ among the examples: else nothing can be learned of it.
@@ -321,7 +391,7 @@ impl<'e> Table<'e> {
         for head in &self.model.heads {
             labels.push(match &head.target {
                 Target::Edge { edge, via } => self.followed(head, edge, *via)?,
-                Target::Positives => Vec::new(),
+                Target::Positives | Target::Order => Vec::new(),
                 target => {
                     let values = numbers(&self.found.columns[column]);
                     column += 1;
@@ -429,7 +499,7 @@ fn link_exprs(model: &Trained) -> Vec<&Expr> {
     let shown = model.inputs.shown.iter().map(|shown| &shown.expr);
     let targets = model.heads.iter().filter_map(|head| match &head.target {
         Target::Condition(expr) | Target::Value(expr) | Target::Soft(expr) => Some(expr),
-        Target::Edge { .. } | Target::Positives => None,
+        Target::Edge { .. } | Target::Positives | Target::Order => None,
     });
     context.chain(shown).chain(&model.inputs.weight).chain(targets).collect()
 }
@@ -455,38 +525,4 @@ fn rounded(us: i64) -> String {
     let unit = [86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000, 1_000];
     let unit = unit.into_iter().find(|&unit| us >= 2 * unit).unwrap_or(1);
     duration(us / unit * unit)
-}
-
-impl Feature {
-    /// The features of a model: dense, then sparse, then vectors.
-    fn all(model: &Trained) -> Vec<Feature> {
-        let dense = model.inputs.dense.iter().map(|dense| Feature {
-            name: dense.name.clone(),
-            ty: dense.expr.ty.clone(),
-            expr: Some(dense.expr.clone()),
-            history: None,
-            buckets: None,
-        });
-        let sparse = model.inputs.sparse.iter().map(|sparse| {
-            let (expr, history, buckets) = match &sparse.ids {
-                Ids::Value(expr) => (Some(expr.clone()), None, None),
-                Ids::Hashed(expr, n) => (Some(expr.clone()), None, Some(*n)),
-                Ids::History(edge, n) => (None, Some((edge.clone(), *n)), None),
-            };
-            let ty = match (&expr, &history) {
-                (Some(expr), _) => expr.ty.clone(),
-                (None, Some((edge, _))) => Type::List(Box::new(Type::Id(edge.to))),
-                (None, None) => Type::Null,
-            };
-            Feature { name: sparse.name.clone(), ty, expr, history, buckets }
-        });
-        let vectors = model.inputs.vectors.iter().map(|(name, expr)| Feature {
-            name: name.clone(),
-            ty: expr.ty.clone(),
-            expr: Some(expr.clone()),
-            history: None,
-            buckets: None,
-        });
-        dense.chain(sparse).chain(vectors).collect()
-    }
 }

@@ -50,6 +50,59 @@ const LINEAR: [&str; 1] = ["l2"];
 const LAYERS: [&str; 8] =
     ["hidden", "towers", "dropout", "lr", "batch", "decay", "epochs", "patience"];
 
+const TOWERS: [&str; 20] = [
+    "positives",
+    "user_features",
+    "item_features",
+    "dim",
+    "hidden",
+    "temperature",
+    "lr",
+    "batch",
+    "epochs",
+    "patience",
+    "validation",
+    "normalise",
+    "missing",
+    "min_count",
+    "id_dropout",
+    "id_decay",
+    "context",
+    "max_examples",
+    "seed",
+    "max_age",
+];
+
+const STUDENT: [&str; 17] = [
+    "of",
+    "value",
+    "candidates",
+    "features",
+    "requests",
+    "examples",
+    "hidden",
+    "loss",
+    "normalise",
+    "missing",
+    "lr",
+    "epochs",
+    "patience",
+    "validation",
+    "test",
+    "seed",
+    "max_age",
+];
+
+/// The parameters of a kind of model.
+fn parameters(kind: &str) -> Vec<&'static str> {
+    match kind {
+        "two_tower" => TOWERS.to_vec(),
+        "distill" => STUDENT.to_vec(),
+        "linear" => [&SHARED[..], &LINEAR].concat(),
+        _ => [&SHARED[..], &LAYERS].concat(),
+    }
+}
+
 /// The arguments of a declaration, by name.
 pub(super) struct Given<'a> {
     /// The kind of model.
@@ -89,19 +142,22 @@ impl<'a> Checker<'a> {
         args: &'a [Arg],
         env: &Env<'a>,
     ) -> (Given<'a>, bool) {
-        let own: &[&str] = if callee.text == "linear" { &LINEAR } else { &LAYERS };
+        let all = parameters(&callee.text);
         let (mut given, mut whole) = (Vec::<(&Name, &ast::Expr)>::new(), true);
         for arg in args {
             let Some(name) = &arg.name else {
                 let message = format!("the parameters of `{}` are given by name", callee.text);
-                let help = "write `dense=[...], heads={p_like: likes}`";
+                let help = match callee.text.as_str() {
+                    "two_tower" => "write `positives=likes`",
+                    "distill" => "write `of=MODEL, candidates=SET, features=[...]`",
+                    _ => "write `dense=[...], heads={p_like: likes}`",
+                };
                 self.report(Diagnostic::new(code::E0307, arg.span, message).help(help));
                 whole = false;
                 continue;
             };
-            let known = SHARED.iter().chain(own).any(|known| *known == name.text);
-            if !known {
-                self.unknown_parameter(callee, name, own);
+            if !all.contains(&name.text.as_str()) {
+                self.unknown_parameter(callee, name, &all);
                 whole = false;
             } else if given.iter().any(|(before, _)| before.text == name.text) {
                 let message = format!("`{}` is given twice", name.text);
@@ -115,9 +171,10 @@ impl<'a> Checker<'a> {
         (Given { callee, given, env: env.clone() }, whole)
     }
 
-    fn unknown_parameter(&mut self, callee: &Name, name: &Name, own: &[&'static str]) {
+    fn unknown_parameter(&mut self, callee: &Name, name: &Name, all: &[&'static str]) {
         let kind = &callee.text;
-        if matches!(name.text.as_str(), "features" | "weights" | "bias" | "link") {
+        let is_written = matches!(name.text.as_str(), "features" | "weights" | "bias" | "link");
+        if is_written && !matches!(kind.as_str(), "two_tower" | "distill") {
             let message = format!("`{}` beside inputs that are trained", name.text);
             let help = match kind.as_str() {
                 "linear" => {
@@ -127,8 +184,9 @@ impl<'a> Checker<'a> {
             };
             return self.report(Diagnostic::new(code::E0504, name.span, message).help(help));
         }
-        let all = SHARED.iter().chain(own).copied();
-        let is_label = matches!(name.text.as_str(), "label" | "labels" | "target" | "y");
+        let all = all.iter().copied();
+        let is_label = kind != "two_tower"
+            && matches!(name.text.as_str(), "label" | "labels" | "target" | "y");
         let help = match suggest::nearest(&name.text, all.clone()) {
             _ if is_label => "what it predicts are its heads: `heads={p_like: likes}`".to_owned(),
             Some(near) => format!("did you mean `{near}`?"),

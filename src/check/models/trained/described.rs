@@ -1,5 +1,6 @@
 //! What a declaration of a trained model says, with all defaults.
 
+use crate::expr::ir::{Kind, OverLinks, Stat};
 use crate::expr::{EdgeExpr, Expr};
 use crate::source::Span;
 use crate::types::{EntityId, Type, Value};
@@ -20,7 +21,12 @@ pub struct Trained {
     /// A hash of names, types and expressions of the inputs, in their order: 32 hex digits.
     pub feature_hash: String,
     pub examples: Examples,
+    /// Of two towers, of the viewer.
     pub inputs: Inputs,
+    /// Of two towers, what is read of an item.
+    pub items: Option<Inputs>,
+    /// Of a student, whose order it learns.
+    pub teacher: Option<Teacher>,
     pub heads: Vec<Head>,
     /// How long after an example a link of an edge counts for it, in microseconds.
     pub label_window: i64,
@@ -41,6 +47,10 @@ pub enum Network {
     Mlp(Layers),
     /// One body for all heads.
     Mtml(Layers),
+    /// A tower for viewers and one for items, whose vectors are compared.
+    TwoTower(Towers),
+    /// A network that learns the order of another model.
+    Distill(Student),
 }
 
 impl Network {
@@ -50,6 +60,8 @@ impl Network {
             Network::Linear { .. } => "linear",
             Network::Mlp(_) => "mlp",
             Network::Mtml(_) => "mtml",
+            Network::TwoTower(_) => "two_tower",
+            Network::Distill(_) => "distill",
         }
     }
 }
@@ -68,6 +80,58 @@ pub struct Layers {
     pub decay: f64,
     pub epochs: u32,
     pub patience: u32,
+}
+
+/// The shape of two towers and how they are fitted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Towers {
+    /// Numbers of a vector.
+    pub dim: u32,
+    /// Width of the hidden layer; 0: none.
+    pub hidden: u32,
+    pub temperature: f64,
+    pub lr: f64,
+    pub batch: u32,
+    pub epochs: u32,
+    pub patience: u32,
+}
+
+/// The shape of a student and how it is fitted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Student {
+    /// Past requests whose candidates it is fitted to.
+    pub requests: u64,
+    pub hidden: Vec<u32>,
+    pub loss: ListLoss,
+    /// The places that count.
+    pub at: u32,
+    pub lr: f64,
+    pub epochs: u32,
+    pub patience: u32,
+}
+
+/// What a student minimises for a list in its teacher's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListLoss {
+    /// The likelihood of the order.
+    ListMle,
+    /// The cross entropy of gains that fall by the place.
+    Softmax,
+}
+
+/// Where a student's lists come from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Teacher {
+    /// What gives candidates in the teacher's order.
+    pub query: String,
+    /// That as a program of its own, with what it reads of its file.
+    pub program: String,
+    /// The file that declares it, if that is not the program.
+    pub file: Option<String>,
+    /// All declarations that it reads.
+    pub reads: String,
+    /// What of them is learnt, as `model final@3`, or `model final@0` where it is not trained.
+    pub upstream: Vec<String>,
 }
 
 /// What the examples are.
@@ -122,10 +186,7 @@ impl Inputs {
     /// The expressions over the row: dense inputs, then sparse ones, then vectors.
     pub fn exprs(&self) -> impl Iterator<Item = &Expr> {
         let dense = self.dense.iter().map(|dense| &dense.expr);
-        let sparse = self.sparse.iter().filter_map(|sparse| match &sparse.ids {
-            Ids::Value(expr) | Ids::Hashed(expr, _) => Some(expr),
-            Ids::History(..) => None,
-        });
+        let sparse = self.sparse.iter().map(|sparse| sparse.ids.expr());
         dense.chain(sparse).chain(self.vectors.iter().map(|(_, expr)| expr))
     }
 }
@@ -163,8 +224,20 @@ pub enum Ids {
     Value(Expr),
     /// A hash of it below a number.
     Hashed(Expr, u32),
-    /// The newest distinct targets of an edge from the viewer, newest first.
-    History(EdgeExpr, u32),
+}
+
+impl Ids {
+    /// What it is a value, or a hash, of.
+    pub fn expr(&self) -> &Expr {
+        let (Ids::Value(expr) | Ids::Hashed(expr, _)) = self;
+        expr
+    }
+
+    /// Whether it is what a viewer did last.
+    pub fn is_history(&self) -> bool {
+        let is_newest = |over: &OverLinks| matches!(over.stat, Stat::Newest(_));
+        matches!(&self.expr().kind, Kind::OverLinks(over) if is_newest(over))
+    }
 }
 
 /// What only a request knows.
@@ -216,6 +289,8 @@ pub enum Target {
     Soft(Expr),
     /// The positives themselves, against negatives that are drawn.
     Positives,
+    /// The order of a teacher.
+    Order,
 }
 
 /// How examples are divided.

@@ -26,15 +26,17 @@ const MISSING: [(&str, Missing); 4] = [
 ];
 
 /// An expression with its name among the inputs, and where it stands.
-type Named<'a> = (String, Span, &'a ast::Expr);
+pub(super) type Named<'a> = (String, Span, &'a ast::Expr);
 
 /// The rows that features are about.
-struct Rows<'c> {
-    entity: EntityId,
+pub(super) struct Rows<'c> {
+    pub entity: EntityId,
+    /// The id of a row.
+    pub base: Expr,
     /// What the context declares.
-    columns: &'c [BoundColumn],
+    pub columns: &'c [BoundColumn],
     /// Whether that is right; else nothing more is said of features.
-    known: bool,
+    pub known: bool,
 }
 
 impl<'a> Checker<'a> {
@@ -51,7 +53,8 @@ impl<'a> Checker<'a> {
             .flatten()
             .map(|context| BoundColumn::new(&context.name, context.ty.clone()))
             .collect();
-        let rows = Rows { entity, columns: &columns, known: context.is_some() };
+        let base = Expr::new(Kind::It, Type::Id(entity));
+        let rows = Rows { entity, base, columns: &columns, known: context.is_some() };
         let dense = self.dense(given, &rows);
         let sparse = self.sparse(given, &rows);
         let vectors = self.vectors(given, &rows);
@@ -99,7 +102,7 @@ impl<'a> Checker<'a> {
     }
 
     /// A list's names are the texts of its elements.
-    fn named_inputs(&mut self, given: &Given<'a>, name: &str) -> Option<Vec<Named<'a>>> {
+    pub(super) fn named_inputs(&mut self, given: &Given<'a>, name: &str) -> Option<Vec<Named<'a>>> {
         let Some(value) = given.get(name) else { return Some(Vec::new()) };
         let named: Vec<Named<'a>> = match &value.kind {
             ExprKind::List(items) => {
@@ -134,21 +137,7 @@ impl<'a> Checker<'a> {
         for (name, _, expr) in &named {
             let found = self.trained_feature(given, expr, rows);
             made.push(found.and_then(|found| {
-                let is_number = found.ty.is_number()
-                    || matches!(found.ty, Type::Bool | Type::Duration | Type::Time);
-                match is_number {
-                    true => Some((name.clone(), found)),
-                    false => self.wrong_input(
-                        "a dense input is a number, bool, duration or time",
-                        &found,
-                        expr.span,
-                        match found.ty {
-                            Type::Id(_) | Type::String | Type::List(_) => "put it into `sparse`",
-                            Type::Vector(_) => "put it into `vectors`",
-                            _ => "convert it to a number",
-                        },
-                    ),
-                }
+                self.as_dense(&found, expr.span).map(|()| (name.clone(), found))
             }));
         }
         let made = made.into_iter().collect::<Option<Vec<_>>>()?;
@@ -157,13 +146,36 @@ impl<'a> Checker<'a> {
         Some(dense.map(|((name, expr), missing)| Dense { name, expr, missing }).collect())
     }
 
+    /// Reports what is no number.
+    pub(super) fn as_dense(&mut self, found: &Expr, span: Span) -> Option<()> {
+        let is_number =
+            found.ty.is_number() || matches!(found.ty, Type::Bool | Type::Duration | Type::Time);
+        match is_number {
+            true => Some(()),
+            false => self.wrong_input(
+                "a dense input is a number, bool, duration or time",
+                found,
+                span,
+                match found.ty {
+                    Type::Id(_) | Type::String | Type::List(_) => "put it into `sparse`",
+                    Type::Vector(_) => "put it into `vectors`",
+                    _ => "convert it to a number",
+                },
+            ),
+        }
+    }
+
     fn wrong_input<T>(&mut self, wanted: &str, found: &Expr, span: Span, help: &str) -> Option<T> {
         let message = format!("{wanted}, found {}", self.type_name(&found.ty));
         self.refuse(Diagnostic::new(code::E0302, span, message).help(help))
     }
 
     /// What stands for nulls of each dense input.
-    fn missing(&mut self, given: &Given<'a>, named: &[Named<'a>]) -> Option<Vec<Missing>> {
+    pub(super) fn missing(
+        &mut self,
+        given: &Given<'a>,
+        named: &[Named<'a>],
+    ) -> Option<Vec<Missing>> {
         let Some(ast::Expr { kind: ExprKind::Record(fields), .. }) = given.get("missing") else {
             let all = self.word(given, "missing", &MISSING)?;
             return Some(vec![all; named.len()]);
@@ -198,24 +210,33 @@ impl<'a> Checker<'a> {
         let named = self.named_inputs(given, "sparse")?;
         let mut made = Vec::new();
         for (name, _, expr) in named {
-            let ids = match &expr.kind {
-                ExprKind::Call { callee, args } if callee.text == "history" => {
-                    self.history(given, callee, args)
-                }
-                ExprKind::Call { callee, args } if callee.text == "hashed" => {
-                    self.hashed_ids(given, callee, args, rows)
-                }
-                _ => {
-                    let found = self.trained_feature(given, expr, rows);
-                    found.and_then(|found| self.as_ids(found, expr.span)).map(Ids::Value)
-                }
-            };
+            let ids = self.sparse_ids(given, expr, rows);
             made.push(ids.map(|ids| Sparse { name, ids }));
         }
         made.into_iter().collect()
     }
 
-    fn as_ids(&mut self, found: Expr, span: Span) -> Option<Expr> {
+    pub(super) fn sparse_ids(
+        &mut self,
+        given: &Given<'a>,
+        expr: &'a ast::Expr,
+        rows: &Rows<'_>,
+    ) -> Option<Ids> {
+        match &expr.kind {
+            ExprKind::Call { callee, args } if callee.text == "history" => {
+                self.history(given, callee, args)
+            }
+            ExprKind::Call { callee, args } if callee.text == "hashed" => {
+                self.hashed_ids(given, callee, args, rows)
+            }
+            _ => {
+                let found = self.trained_feature(given, expr, rows);
+                found.and_then(|found| self.as_ids(found, expr.span)).map(Ids::Value)
+            }
+        }
+    }
+
+    pub(super) fn as_ids(&mut self, found: Expr, span: Span) -> Option<Expr> {
         let is_id = |ty: &Type| matches!(ty, Type::Id(_) | Type::Int | Type::String | Type::Bool);
         let fits = match &found.ty {
             Type::List(item) => is_id(item),
@@ -235,12 +256,15 @@ impl<'a> Checker<'a> {
     /// `history(EDGE, n)`.
     fn history(&mut self, given: &Given<'a>, callee: &'a Name, args: &'a [Arg]) -> Option<Ids> {
         let [edge, n] = self.two_args(callee, args, ["edge", "n"], "history(likes, 50)")?;
-        let edge = self.edge_from(edge?, &given.env, self.schema.viewer)?;
+        // `history(positives, 50)` is that of the edge that is learnt from
+        let named = edge.filter(|edge| bare_name(edge) == Some("positives"));
+        let edge = named.and_then(|_| given.get("positives")).or(edge)?;
+        let edge = self.edge_from(edge, &given.env, self.schema.viewer)?;
         let n = match n {
             Some(n) => self.whole_in(given, "n", n, &(1..=1000))?,
             None => 50,
         };
-        Some(Ids::History(edge, n as u32))
+        Some(self.newest_targets(edge, n as u32))
     }
 
     /// `hashed(expr, n)`.
@@ -314,17 +338,17 @@ impl<'a> Checker<'a> {
     }
 
     /// A feature: of the row, the viewer, `now`, and of what the context declares.
-    fn trained_feature(
+    pub(super) fn trained_feature(
         &mut self,
         given: &Given<'a>,
         expr: &'a ast::Expr,
         rows: &Rows<'_>,
     ) -> Option<Expr> {
-        let Rows { entity, columns, known } = *rows;
+        let Rows { entity, columns, known, .. } = *rows;
         if !known {
             return None;
         }
-        let base = Expr::new(Kind::It, Type::Id(entity));
+        let base = rows.base.clone();
         let row = Row { entity, base, columns, scored: false, chance: Chance::Certain };
         let scope = Scope { row: Some(row), ..Scope::default() };
         self.reads_no_model(given, expr, &scope)?;
@@ -352,7 +376,8 @@ impl<'a> Checker<'a> {
         });
         let Some((name, span)) = found else { return Some(()) };
         let message = format!("`{name}` is what a trained model gives, which no feature can read");
-        let help = "a model that learned from later outcomes knows them: pin a version, as in `first@3`, or leave it out";
+        let help =
+            "a model that learned from later outcomes knows them: leave it out, or distil it";
         self.refuse(Diagnostic::new(code::E0506, span, message).help(help))
     }
 
@@ -399,7 +424,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn context(&mut self, given: &Given<'a>, edge: &EdgeExpr) -> Option<Vec<Context>> {
+    pub(super) fn context(&mut self, given: &Given<'a>, edge: &EdgeExpr) -> Option<Vec<Context>> {
         let fields = self.record(given, "context", "{device: device}")?;
         let mut made = Vec::new();
         for (name, expr) in fields {

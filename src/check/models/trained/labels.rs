@@ -377,10 +377,7 @@ impl<'a> Checker<'a> {
             if of_link.is_empty() {
                 let stored = stored_columns(target);
                 let dense = inputs.dense.iter().map(|d| (&d.name, &d.expr, "dense"));
-                let sparse = inputs.sparse.iter().filter_map(|s| match &s.ids {
-                    super::Ids::Value(e) | super::Ids::Hashed(e, _) => Some((&s.name, e, "sparse")),
-                    super::Ids::History(..) => None,
-                });
+                let sparse = inputs.sparse.iter().map(|s| (&s.name, s.ids.expr(), "sparse"));
                 let vectors = inputs.vectors.iter().map(|(name, e)| (name, e, "vectors"));
                 for (name, expr, place) in dense.chain(sparse).chain(vectors) {
                     if stored_columns(expr).iter().any(|column| stored.contains(column)) {

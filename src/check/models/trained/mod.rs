@@ -5,11 +5,13 @@ mod arguments;
 mod described;
 mod inputs;
 mod labels;
+mod student;
 mod texts;
+mod towers;
 
 pub use described::{
-    Context, Dense, Examples, Head, Ids, Inputs, Layers, Missing, Negatives, Network, Normalise,
-    Parts, Shown, Sparse, Split, Target, Trained,
+    Context, Dense, Examples, Head, Ids, Inputs, Layers, ListLoss, Missing, Negatives, Network,
+    Normalise, Parts, Shown, Sparse, Split, Student, Target, Teacher, Towers, Trained,
 };
 
 use crate::catalog::schema::Schema;
@@ -43,11 +45,16 @@ pub(in crate::check) fn is_trained(value: &ast::Expr) -> bool {
     }
 }
 
+/// Whether the value of a declaration is a classifier.
+pub(in crate::check) fn is_classifier(value: &ast::Expr) -> bool {
+    matches!(&value.kind, ExprKind::Call { callee, .. } if callee.text == "classifier")
+}
+
 /// Whether a call is of a kind of model that is trained. A linear model whose weights are written is not.
 pub(super) fn is_trained_kind(callee: &Name, args: &[Arg]) -> bool {
     let names = |name: &str| args.iter().any(|a| a.name.as_ref().is_some_and(|n| n.text == name));
     match callee.text.as_str() {
-        "mlp" | "mtml" => true,
+        "mlp" | "mtml" | "distill" | "classifier" => true,
         "linear" => names("dense") || names("sparse") || names("vectors"),
         _ => false,
     }
@@ -58,19 +65,29 @@ impl<'a> Checker<'a> {
     pub(in crate::check) fn trained_item(&mut self, item: &'a Item, m: usize) {
         let ItemKind::Model { name, entity, value } = &item.kind else { return };
         let ExprKind::Call { callee, args } = &value.kind else { return };
-        if !is_trained_kind(callee, args) {
+        // a classifier learns of rows, and not of examples
+        if !is_trained_kind(callee, args) || callee.text == "classifier" {
             return;
         }
         let Some(entity) = self.entity_named(&entity.text, entity.span, m) else { return };
-        // a feature means what it does for the values that the files say, whatever a tuner tries
+        let made = self.apart(|this| match callee.text.as_str() {
+            "distill" => this.student(name, entity, value, (callee, args), m),
+            _ => this.trained_model(name, entity, value, callee, args, m),
+        });
+        self.trained.extend(made.map(Arc::new));
+    }
+
+    /// Reads a declaration apart from where it is used: a feature means what it does for the values that the files say,
+    /// whatever a tuner tries.
+    fn apart<R>(&mut self, read: impl FnOnce(&mut Self) -> R) -> R {
         let as_written = std::mem::replace(&mut self.here.as_written, true);
         let open_rows = std::mem::take(&mut self.here.open_rows);
         let inputs = std::mem::take(&mut self.inputs);
-        let made = self.trained_model(name, entity, value, callee, args, m);
+        let made = read(self);
         self.here.as_written = as_written;
         self.here.open_rows = open_rows;
         self.inputs = inputs;
-        self.trained.extend(made.map(Arc::new));
+        made
     }
 
     fn trained_model(
@@ -105,6 +122,8 @@ impl<'a> Checker<'a> {
             feature_hash: String::new(),
             examples: examples?,
             inputs,
+            items: None,
+            teacher: None,
             heads,
             label_window: label_window?.unwrap_or(DAY),
             allow_rare: allow_rare?,
@@ -116,6 +135,7 @@ impl<'a> Checker<'a> {
         // in other files it is said where these are checked themselves
         if whole && name.span.source == self.modules.all[0].source {
             self.columns_that_change(&made);
+            self.versions_of_later(&given, &made);
         }
         whole.then_some(made)
     }
@@ -150,6 +170,19 @@ impl<'a> Checker<'a> {
         let help = "count links before the example instead; or, where values never change, say so in the catalog: \
                     `as_of = \"created\"`";
         self.report(Diagnostic::new(code::W1301, made.span, message).help(help));
+    }
+
+    /// Warns where examples of the past read what was learned from all links.
+    fn versions_of_later(&mut self, given: &Given<'a>, made: &Trained) {
+        if !made.examples.latest_upstream {
+            return;
+        }
+        let message = format!(
+            "what features of `{}` read was learned from links after its examples as well",
+            made.name
+        );
+        let help = "leave `upstream=latest` out: then each slice of the examples reads a version of before it";
+        self.report(Diagnostic::new(code::W1201, given.span("upstream"), message).help(help));
     }
 
     fn network(&mut self, given: &Given<'a>) -> Option<Network> {

@@ -1,8 +1,9 @@
 //! Hashes of declarations. They are made of texts, not of the numbers that stand for names and strings in a snapshot,
 //! so that a version still fits its declaration when the data has changed.
 
-use super::described::{Examples, Ids, Inputs, Target, Trained};
+use super::described::{Examples, Ids, Inputs, Target, Teacher, Trained};
 use crate::check::spelled::Spelling;
+use crate::expr::EdgeExpr;
 use crate::expr::texts::{Keys, Texts};
 use crate::store::Snapshot;
 use crate::types::EntityId;
@@ -14,7 +15,12 @@ pub(super) fn hashes(snapshot: &Snapshot, texts: &Texts, of: &Trained) -> (Strin
     let keys = Keys::new(snapshot);
     let columns: Vec<String> = of.inputs.context.iter().map(|c| c.name.clone()).collect();
     let spelling = Spelling { schema: snapshot.schema(), texts, keys: &keys, columns: &columns };
-    let inputs = spelling.inputs(&of.inputs);
+    let items = of
+        .items
+        .as_ref()
+        .map(|items| spelling.inputs(items, &of.examples.edge))
+        .unwrap_or_default();
+    let inputs = spelling.inputs(&of.inputs, &of.examples.edge) + &items;
     let hash = |text: &str| format!("{:032x}", xxh3_128(text.as_bytes()));
     (hash(&spelling.declaration(of, &inputs)), hash(&inputs))
 }
@@ -31,21 +37,25 @@ impl Spelling<'_> {
         let _ = writeln!(text, "{:?} seed {}", of.parts, of.seed);
         for head in &of.heads {
             let target = match &head.target {
-                Target::Edge { edge, via } => {
+                Target::Edge { edge: followed, via } => {
                     let via = via.map(|c| &*self.schema.entity(of.entity).columns[c].name);
-                    format!("{} via {via:?}", self.edge(edge))
+                    format!("{} via {via:?}", self.edge(followed))
                 }
-                Target::Condition(e) => self.expr(e),
-                Target::Value(e) => format!("value {}", self.expr(e)),
-                Target::Soft(e) => format!("soft {}", self.expr(e)),
+                Target::Condition(e) => self.of_link(e, edge),
+                Target::Value(e) => format!("value {}", self.of_link(e, edge)),
+                Target::Soft(e) => format!("soft {}", self.of_link(e, edge)),
                 Target::Positives => "positives".to_owned(),
+                Target::Order => "order".to_owned(),
             };
             let _ = writeln!(text, "head {} {:?}: {target}", head.name, head.weight);
+        }
+        if let Some(Teacher { query, reads, .. }) = &of.teacher {
+            let _ = writeln!(text, "teacher {query}\n{reads}");
         }
         text + inputs
     }
 
-    fn inputs(&self, of: &Inputs) -> String {
+    fn inputs(&self, of: &Inputs, edge: &EdgeExpr) -> String {
         let mut text = String::new();
         for dense in &of.dense {
             let (name, ty) = (&dense.name, self.schema.type_name(&dense.expr.ty));
@@ -58,7 +68,6 @@ impl Spelling<'_> {
                     format!("{} = {}", self.schema.type_name(&e.ty), self.expr(e))
                 }
                 Ids::Hashed(e, n) => format!("hashed {n} = {}", self.expr(e)),
-                Ids::History(edge, n) => format!("history {n} = {}", self.edge(edge)),
             };
             let _ = writeln!(text, "sparse {}: {ids}", sparse.name);
         }
@@ -68,13 +77,14 @@ impl Spelling<'_> {
         }
         for context in &of.context {
             let ty = self.schema.type_name(&context.ty);
-            let _ = writeln!(text, "context {}: {ty} = {}", context.name, self.expr(&context.expr));
+            let expr = self.of_link(&context.expr, edge);
+            let _ = writeln!(text, "context {}: {ty} = {expr}", context.name);
         }
         for shown in &of.shown {
-            let (expr, served) = (self.expr(&shown.expr), &shown.served);
+            let (expr, served) = (self.of_link(&shown.expr, edge), &shown.served);
             let _ = writeln!(text, "shown {}: {served:?} = {expr}", shown.name);
         }
-        let weight = of.weight.as_ref().map(|weight| self.expr(weight));
+        let weight = of.weight.as_ref().map(|weight| self.of_link(weight, edge));
         let _ = writeln!(
             text,
             "{weight:?} {:?} {:?} {} {:?} {:?} {:?}",

@@ -1,0 +1,326 @@
+//! A student: a small model that learns the order in which another one puts candidates.
+
+use super::arguments::{Given, within};
+use super::described::{
+    Examples, Head, Inputs, ListLoss, Network, Normalise, Parts, Split, Student, Target, Teacher,
+    Trained,
+};
+use super::inputs::Rows;
+use super::texts;
+use crate::check::env::Env;
+use crate::check::modules::{Kind as NameKind, Tier};
+use crate::check::{Checker, Numbers};
+use crate::diag::{Diagnostic, Severity, Sink, code};
+use crate::expr::ir::{Expr, Kind};
+use crate::ops::Role;
+use crate::source::Span;
+use crate::store::learned::Kind as Learned;
+use crate::syntax::ast::{self, Arg, ExprKind, File, ItemKind, Name};
+use crate::syntax::{print, print_expression};
+use crate::types::{EntityId, Type};
+use foldhash::HashSet;
+
+/// What can be minimised.
+const LOSSES: [(&str, ListLoss); 2] =
+    [("listmle", ListLoss::ListMle), ("softmax", ListLoss::Softmax)];
+
+impl<'a> Checker<'a> {
+    /// `distill(of=final, candidates=pool(), features=[...])` on the entity of the candidates.
+    pub(super) fn student(
+        &mut self,
+        name: &'a Name,
+        entity: EntityId,
+        value: &'a ast::Expr,
+        (callee, args): (&'a Name, &'a [Arg]),
+        m: usize,
+    ) -> Option<Trained> {
+        let (given, whole) = self.trained_args(callee, args, &Env::top(m));
+        let (edge, _) = self.example_edge(&given, entity)?;
+        let layers = self.student_layers(&given);
+        let validation = self.real(&given, "validation", within(0.0..=0.9, 0.2));
+        let test = self.real(&given, "test", within(0.0..=0.9, 0.2));
+        let seed = self.whole(&given, "seed", within(i64::MIN..=i64::MAX, 0));
+        let max_age = self.span_of_time(&given, "max_age");
+        let inputs = self.student_inputs(&given, entity);
+        let teacher = self.teacher(&given, name, entity);
+        let parts = Parts {
+            split: Split::Time,
+            validation: validation?,
+            test: test?,
+            refit: false,
+            calibrate: false,
+        };
+        self.leaves_something(&given, &parts)?;
+        let head =
+            Head { name: name.text.clone(), target: Target::Order, weight: 1.0, span: name.span };
+        let mut made = Trained {
+            name: name.text.clone(),
+            entity,
+            kind: Network::Distill(layers?),
+            span: name.span,
+            text: print_expression(value),
+            hash: String::new(),
+            feature_hash: String::new(),
+            examples: Examples {
+                edge,
+                negatives: None,
+                most: u64::MAX,
+                slices: 1,
+                latest_upstream: true,
+            },
+            inputs: inputs?,
+            items: None,
+            teacher: Some(teacher?),
+            heads: vec![head],
+            label_window: 0,
+            allow_rare: true,
+            parts,
+            seed: seed?,
+            max_age: max_age?,
+        };
+        (made.hash, made.feature_hash) = texts::hashes(self.snapshot, &self.texts, &made);
+        whole.then_some(made)
+    }
+
+    fn leaves_something(&mut self, given: &Given<'a>, parts: &Parts) -> Option<()> {
+        if parts.validation + parts.test <= 0.95 {
+            return Some(());
+        }
+        let message = format!(
+            "nothing is left to train on: `validation` and `test` are {}",
+            parts.validation + parts.test
+        );
+        self.refuse(Diagnostic::new(code::E0306, given.span("test"), message))
+    }
+
+    fn student_layers(&mut self, given: &Given<'a>) -> Option<Student> {
+        let requests = self.whole(given, "requests", within(1..=100_000_000, 2_000));
+        let hidden = self.widths(given, "hidden", &[16]);
+        let loss = self.list_loss(given);
+        let lr = self.real(given, "lr", within(f64::MIN_POSITIVE..=f64::MAX, 3e-3));
+        let epochs = self.whole(given, "epochs", within(1..=10_000, 30));
+        let patience = self.whole(given, "patience", within(1..=10_000, 3));
+        let (loss, at) = loss?;
+        Some(Student {
+            requests: requests? as u64,
+            hidden: hidden?,
+            loss,
+            at,
+            lr: lr?,
+            epochs: epochs? as u32,
+            patience: patience? as u32,
+        })
+    }
+
+    /// `listmle(at=150)`, or the word alone.
+    fn list_loss(&mut self, given: &Given<'a>) -> Option<(ListLoss, u32)> {
+        const AT: u32 = 150;
+        let Some(value) = given.get("loss") else { return Some((ListLoss::ListMle, AT)) };
+        let ExprKind::Call { callee, args } = &value.kind else {
+            return self.word_in("loss", value, &LOSSES).map(|loss| (loss, AT));
+        };
+        let found = LOSSES.iter().find(|(word, _)| *word == callee.text);
+        let at = match &args[..] {
+            [Arg { name, value, .. }] if name.as_ref().is_none_or(|n| n.text == "at") => {
+                Some(value)
+            }
+            _ => None,
+        };
+        let (Some((_, loss)), Some(at)) = (found, at) else {
+            let message = "`loss` is `listmle(at=150)` or `softmax(at=150)`";
+            return self.refuse(Diagnostic::new(code::E0213, value.span, message));
+        };
+        let at = self.whole_in(given, "at", at, &(1..=100_000))?;
+        Some((*loss, at as u32))
+    }
+
+    fn student_inputs(&mut self, given: &Given<'a>, entity: EntityId) -> Option<Inputs> {
+        let normalise =
+            [("both", Normalise::Both), ("zscore", Normalise::ZScore), ("none", Normalise::None)];
+        let normalise = self.word(given, "normalise", &normalise);
+        let mut inputs = Inputs {
+            dense: Vec::new(),
+            sparse: Vec::new(),
+            vectors: Vec::new(),
+            context: Vec::new(),
+            shown: Vec::new(),
+            weight: None,
+            weight_clip: 1.0,
+            normalise: normalise?,
+            min_count: 3,
+            id_dropout: 0.3,
+            id_dim: None,
+            id_decay: 1.0,
+        };
+        if given.get("features").is_none() {
+            let message = "`distill` needs `features`";
+            let help = "write `features=[...]`, with a few that are cheap to compute";
+            return self
+                .refuse(Diagnostic::new(code::E0303, given.callee.span, message).help(help));
+        }
+        let base = Expr::new(Kind::It, Type::Id(entity));
+        let rows = Rows { entity, base, columns: &[], known: true };
+        self.mixed_features(given, "features", &rows, &mut inputs)?;
+        Some(inputs)
+    }
+
+    /// The program that gives candidates in the teacher's order, checked as any other.
+    fn teacher(&mut self, given: &Given<'a>, name: &Name, entity: EntityId) -> Option<Teacher> {
+        let needed = ["of", "candidates"].map(|param| (param, given.get(param)));
+        for (param, found) in needed {
+            if found.is_none() {
+                let message = format!("`distill` needs `{param}`");
+                let help = "write `distill(of=MODEL, candidates=SET, features=[...])`";
+                let found = Diagnostic::new(code::E0303, given.callee.span, message);
+                return self.refuse(found.help(help));
+            }
+        }
+        let (of, candidates) = (given.get("of")?, given.get("candidates")?);
+        let ranked = ranked(of, candidates, given.get("value"));
+        let versions = self.once("student", &name.text, 0, name.span, |this| {
+            this.checked_apart(&ranked, given, (candidates.span, entity))
+        })?;
+        let query = print_expression(&ranked);
+        let Reads { all, own, learned } = self.reads(&query, given.env.module);
+        let upstream = learned.into_iter().map(|(kind, name)| {
+            let is_it = |label: &&String| label.rsplit_once('@').is_some_and(|(n, _)| n == name);
+            let label = versions.iter().find(is_it).cloned();
+            format!("{} {}", kind.word(), label.unwrap_or(format!("{name}@0")))
+        });
+        let upstream = upstream.collect();
+        let program = format!("{}\n{query}\n", own.join("\n"));
+        let module = &self.modules.all[given.env.module];
+        let file = (module.tier != Tier::Program).then(|| module.name.clone());
+        Some(Teacher { program, query, file, reads: all.join("\n"), upstream })
+    }
+
+    /// Checks a set beside the program, of which it is no part, and gives the versions that it reads. That its models
+    /// were not trained yet is no error here.
+    fn checked_apart(
+        &mut self,
+        ranked: &ast::Expr,
+        given: &Given<'a>,
+        (span, entity): (Span, EntityId),
+    ) -> Option<Vec<String>> {
+        let numbers = Numbers::default();
+        let sink = Sink::default();
+        let mut other = Checker::new(self.snapshot, self.modules, sink, self.budget, &numbers);
+        other.trains = true;
+        other.here.open = self.here.open.clone();
+        other.declare_experiments();
+        let found = other.set(ranked, &Env::top(given.env.module), Role::Source);
+        let on = found.map(|node| other.graph.shape(node).entity);
+        self.notes.used.extend(other.notes.used.iter().copied());
+        let versions = other.versions.into_keys().collect();
+        let found = other.sink.finish().into_iter();
+        let errors: Vec<Diagnostic> = found.filter(|d| d.severity() == Severity::Error).collect();
+        let has_failed = !errors.is_empty();
+        errors.into_iter().for_each(|error| self.sink.push(error));
+        match on {
+            Some(on) if on != entity => {
+                let (on, want) = (self.entity_name(on), self.entity_name(entity));
+                let message = format!("the candidates are of `{on}`, the model is on `{want}`");
+                self.refuse(Diagnostic::new(code::E0301, span, message))
+            }
+            _ if has_failed => None,
+            _ => Some(versions),
+        }
+    }
+
+    fn reads(&self, query: &str, module: usize) -> Reads {
+        const KINDS: [NameKind; 7] = [
+            NameKind::Edge,
+            NameKind::Embedding,
+            NameKind::Model,
+            NameKind::Value,
+            NameKind::Policy,
+            NameKind::Callable,
+            NameKind::Rest,
+        ];
+        let modules = self.modules;
+        // every program sees the prelude
+        let is_own = |m: usize| m == module && modules.all[m].tier < Tier::Prelude;
+        let is_import = |item: &&ast::Item| matches!(item.kind, ItemKind::Import(_));
+        let mut found = Reads::default();
+        let imports = modules.all[module].file.items.iter().filter(is_import);
+        found.own.extend(imports.map(printed));
+        // operators that are given no model or embedding take the default one
+        let words_of = |text: &str, m: usize| {
+            words(text).into_iter().chain(["default".to_owned()]).map(move |word| (m, word))
+        };
+        let mut names: Vec<(usize, String)> = words_of(query, module).collect();
+        let (mut seen, mut items_seen) = (HashSet::default(), HashSet::default());
+        // a word means what it does in the file where it stands
+        while let Some((from, name)) = names.pop() {
+            if !seen.insert((from, name.clone())) {
+                continue;
+            }
+            let items = KINDS.iter().flat_map(|&kind| modules.find(from, kind, &name));
+            for (m, item) in items.filter(|(_, item)| !matches!(item.kind, ItemKind::Expr(_))) {
+                if !items_seen.insert(std::ptr::from_ref(item)) {
+                    continue;
+                }
+                let text = printed(item);
+                names.extend(words_of(&text, m));
+                found.own.extend(is_own(m).then(|| text.clone()));
+                found.all.push(text);
+                found.learned.extend(learned_kind(item).map(|kind| (kind, name.clone())));
+            }
+        }
+        found.all.sort_unstable();
+        found.learned.sort_unstable();
+        found.learned.dedup();
+        found
+    }
+}
+
+/// What the words of a program lead to, written out: a declaration is another one when any of it changes.
+#[derive(Default)]
+struct Reads {
+    all: Vec<String>,
+    /// Of that what its own file declares, and what that imports.
+    own: Vec<String>,
+    /// What of that is learnt.
+    learned: Vec<(Learned, String)>,
+}
+
+/// An item without its comments, which do not count.
+fn printed(item: &ast::Item) -> String {
+    let lines = print(&File { items: vec![item.clone()], ..File::default() });
+    let lines = lines.lines().filter(|line| !line.trim_start().starts_with('#'));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// What is learnt by an item, if anything is.
+fn learned_kind(item: &ast::Item) -> Option<Learned> {
+    let is_call = |value: &ast::Expr| matches!(value.kind, ExprKind::Call { .. });
+    match &item.kind {
+        ItemKind::Edge(edge) if is_call(&edge.value) => Some(Learned::Edge),
+        ItemKind::Embedding { value, .. } if is_call(value) => Some(Learned::Embedding),
+        ItemKind::Model { value, .. } if super::is_trained(value) => Some(Learned::Model),
+        _ => None,
+    }
+}
+
+/// `candidates.rank(of, value=value)`.
+fn ranked(of: &ast::Expr, candidates: &ast::Expr, value: Option<&ast::Expr>) -> ast::Expr {
+    let name = |text: &str| Name { text: text.to_owned(), span: of.span };
+    let arg = |name: Option<Name>, value: &ast::Expr| Arg {
+        name,
+        value: value.clone(),
+        span: value.span,
+    };
+    let value = value.map(|value| arg(Some(name("value")), value));
+    let args = [arg(None, of)].into_iter().chain(value).collect();
+    let receiver = Box::new(candidates.clone());
+    ast::Expr {
+        kind: ExprKind::Method { receiver, name: name("rank"), args },
+        span: candidates.span,
+    }
+}
+
+/// The words of a program.
+fn words(text: &str) -> Vec<String> {
+    let parts = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+    parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}

@@ -1,0 +1,206 @@
+//! The tower of viewers of two trained towers, as a function of what is known of a viewer.
+
+use super::network::{Reading, Room};
+use crate::expr::functions::own::{Learnt, vector};
+use crate::expr::texts::Texts;
+use crate::expr::value::Val;
+use crate::extend::Failure;
+use crate::learn::net::{Columns, Encoded, Encoder, Inputs, Keys, Side, Tensor, Tower};
+use crate::ops::TowerOf;
+use crate::store::learned::{Attached, Found, Version};
+use crate::store::{DataError, Snapshot};
+use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
+use std::sync::Arc;
+
+/// What a version of two towers holds beside vectors and weights.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct TowersDescription {
+    /// Numbers of a vector.
+    pub dim: usize,
+    /// Width of the hidden layer; 0: none.
+    pub hidden: usize,
+    pub users: TowerInputs,
+    pub items: TowerInputs,
+}
+
+/// What a tower reads.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct TowerInputs {
+    pub inputs: Inputs,
+    /// Of each sparse input that is of ids: their entity.
+    pub entities: Vec<Option<String>>,
+    /// Whether each sparse input is what a viewer did last.
+    pub histories: Vec<bool>,
+    /// Whether each is a list.
+    pub lists: Vec<bool>,
+    /// How many numbers each vector has; 1: a similarity.
+    pub vectors: Vec<usize>,
+}
+
+impl TowerInputs {
+    pub fn side(&self) -> Side {
+        Side::new(&self.inputs, &self.histories)
+    }
+}
+
+/// The array of the description, as JSON.
+pub(crate) const TOWERS: &str = "towers";
+/// What the names of the weights of the tower of viewers begin with, and those of the tower of items.
+pub(crate) const USER: &str = "user.";
+pub(crate) const ITEM: &str = "item.";
+
+/// The towers of viewers of every version that has one.
+pub(super) fn all(snapshot: &Snapshot) -> Vec<TowerOf> {
+    let versions = snapshot.versions().iter();
+    let towers = versions.filter_map(|attached: &Attached| match attached.found {
+        Found::Embedding(number) if attached.manifest.learner == "two_tower" => {
+            Some((number, attached))
+        }
+        _ => None,
+    });
+    towers.map(|(number, attached)| tower(snapshot, number, attached)).collect()
+}
+
+fn tower(snapshot: &Snapshot, number: u32, attached: &Attached) -> TowerOf {
+    let space = &snapshot.schema().embeddings[number as usize];
+    let learnt: Result<Arc<dyn Learnt>, String> = match &attached.version {
+        None => Ok(Arc::new(NoTower(space.dim as usize))),
+        Some(version) => match Climbing::open(snapshot, version) {
+            Ok(climbing) => Ok(Arc::new(climbing)),
+            Err(error) => Err(error.in_short()),
+        },
+    };
+    let name = format!("{}.{}", attached.manifest.entities.join("+"), space.name);
+    let kernel = |learnt: &Arc<dyn Learnt>| vector(&name, learnt);
+    TowerOf {
+        number,
+        vector: learnt.as_ref().map(kernel).map_err(String::clone),
+        _learnt: learnt.ok(),
+    }
+}
+
+/// A tower, and what it reads.
+struct Climbing {
+    encoder: Encoder,
+    tower: Tower,
+    reading: Reading,
+    dim: usize,
+}
+
+impl Climbing {
+    fn open(snapshot: &Snapshot, version: &Version) -> Result<Climbing, DataError> {
+        let tensors = version.tensors()?;
+        let wrong = |why: String| DataError::new(version.folder(), why);
+        let text: &[u8] = tensors.get(TOWERS)?;
+        let of: TowersDescription = serde_json::from_slice(text)
+            .map_err(|e| wrong(format!("the description of the towers cannot be read: {e}")))?;
+        let floats = tensors.floats()?.into_iter();
+        let weights = floats.filter_map(|read| {
+            let name = read.name.strip_prefix(USER)?.to_owned();
+            Some(Tensor { name, shape: read.shape, data: read.numbers })
+        });
+        let weights: Vec<Tensor> = weights.collect();
+        let tower = Tower::from_tensors(of.users.side(), of.dim, of.hidden, &weights)
+            .map_err(|e| wrong(e.to_string()))?;
+        let encoder = Encoder::new(of.users.inputs.clone());
+        let sample = TowerSample {
+            dense: tensors.get(TOWER_SAMPLE[0])?.to_vec(),
+            keys: tensors.get(TOWER_SAMPLE[1])?.to_vec(),
+            offsets: tensors.get(TOWER_SAMPLE[2])?.to_vec(),
+            vectors: tensors.get(TOWER_SAMPLE[3])?.to_vec(),
+        };
+        if !sample.holds(&encoder, &tower, &of.users.lists, of.dim) {
+            let message = "its self-test fails: it does not give what it gave when it was trained";
+            return Err(wrong(message.to_owned()));
+        }
+        let reading = Reading::new(&encoder, snapshot, &of.users.entities, &of.users.vectors);
+        Ok(Climbing { encoder, tower, reading, dim: of.dim })
+    }
+}
+
+thread_local! {
+    static ROOM: RefCell<(Room, Encoded)> = RefCell::default();
+}
+
+impl Learnt for Climbing {
+    fn numbers(&self) -> usize {
+        self.dim
+    }
+
+    fn eval(&self, args: &[Val], n: usize, texts: &Texts) -> Result<Vec<f64>, Failure> {
+        // taken, not borrowed: a thread that waits for others may climb again
+        let (mut room, mut encoded) = ROOM.take();
+        let read = self.reading.read((&self.encoder, texts), args, n, &mut room, |columns, ids| {
+            self.encoder.encode_beside(columns, ids, &mut encoded)
+        });
+        let found = read.map(|()| self.tower.vectors(&encoded));
+        ROOM.set((room, encoded));
+        let found = found.map_err(|wrong| Failure::new(wrong.to_string()))?;
+        Ok(found.into_iter().map(f64::from).collect())
+    }
+}
+
+/// What stands for a tower that nobody trained: there are no vectors.
+struct NoTower(usize);
+
+impl Learnt for NoTower {
+    fn numbers(&self) -> usize {
+        self.0
+    }
+
+    fn eval(&self, _: &[Val], n: usize, _: &Texts) -> Result<Vec<f64>, Failure> {
+        Ok(vec![f64::NAN; n * self.0])
+    }
+}
+
+/// What was known of some viewers, and the vectors that they had: whoever opens the version computes these again.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TowerSample {
+    pub dense: Vec<f32>,
+    pub keys: Vec<u64>,
+    pub offsets: Vec<u32>,
+    pub vectors: Vec<f32>,
+}
+
+/// The arrays of a sample.
+pub(crate) const TOWER_SAMPLE: [&str; 4] =
+    ["sample.dense", "sample.keys", "sample.offsets", "sample.vectors"];
+
+impl TowerSample {
+    /// Of some rows.
+    pub fn of(
+        encoder: &Encoder,
+        tower: &Tower,
+        dense: &[Vec<f32>],
+        sparse: &[Keys],
+        rows: usize,
+    ) -> Option<TowerSample> {
+        let mut encoded = Encoded::default();
+        let columns = Columns { rows, dense, sparse, shown: &[] };
+        encoder.encode(&columns, &mut encoded).ok()?;
+        let offsets = sparse.iter().filter_map(|keys| keys.offsets.as_ref()).flatten();
+        Some(TowerSample {
+            dense: dense.concat(),
+            keys: sparse.iter().flat_map(|keys| keys.keys.iter().copied()).collect(),
+            offsets: offsets.copied().collect(),
+            vectors: tower.vectors(&encoded),
+        })
+    }
+
+    fn holds(&self, encoder: &Encoder, tower: &Tower, lists: &[bool], dim: usize) -> bool {
+        let rows = self.vectors.len() / dim.max(1);
+        let columns = encoder.inputs().dense.len();
+        let dense: Vec<Vec<f32>> = match columns {
+            0 => Vec::new(),
+            _ => self.dense.chunks(rows.max(1)).map(<[f32]>::to_vec).collect(),
+        };
+        let sparse = super::predictors::split(&self.keys, &self.offsets, lists, rows);
+        let again = sparse.and_then(|keys| TowerSample::of(encoder, tower, &dense, &keys, rows));
+        again.is_some_and(|again| {
+            let near = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-5;
+            again.vectors.len() == self.vectors.len()
+                && again.vectors.iter().zip(&self.vectors).all(near)
+        })
+    }
+}
