@@ -65,11 +65,11 @@ movies=$data/ml-latest-small
 for dataset in ${*:-lastfm gowalla movielens beauty}; do
     case $dataset in
         lastfm) measure lastfm "$data/lastfm" recall@20,ndcg@20 popularity items rp3beta people blend \
-            learned_itemknn learned_rp3beta learned_ease learned_gfcf ;;
+            learned_itemknn learned_rp3beta learned_ease learned_gfcf learned_als ;;
         gowalla) measure gowalla "$data/gowalla" recall@20,ndcg@20 popularity items rp3beta people blend \
-            learned_itemknn learned_rp3beta learned_ease learned_gfcf ;;
+            learned_itemknn learned_rp3beta learned_ease learned_gfcf learned_als ;;
         movielens) measure movielens "$movies" recall@20,ndcg@20 popularity items rp3beta people blend \
-            learned_itemknn learned_rp3beta learned_ease learned_gfcf ;;
+            learned_itemknn learned_rp3beta learned_ease learned_gfcf learned_als learned_two_tower ;;
         beauty) measure beauty "$data/s3rec" hit@10,ndcg@10 popularity items order blend learned_order learned_blend ;;
         *) echo "there is no data set $dataset: lastfm, gowalla, movielens or beauty" >&2; exit 2 ;;
     esac
