@@ -171,7 +171,7 @@ fn slices_are_kept_and_used_again() {
     let removed: Json = serde_json::from_str(&out).unwrap();
     assert_eq!(removed["removed"], serde_json::json!(["taste@1", "taste@2"]));
     let (_, out, _) = run(world.path(), &["train", "--list"]);
-    assert!(out.contains("slice"), "{out}");
+    assert!(out.contains("slice") && out.contains("read by taste@3"), "{out}");
     let report = trained(world.path(), &["--dry-run"]);
     let items = report["items"].as_array().unwrap();
     let model = items.iter().find(|item| item["name"] == "taste").unwrap();

@@ -47,11 +47,17 @@ fn table(versions: &[Version], engine: &Engine) -> String {
         let is_it = |a: &&Attached| of(&a.manifest) == of(&v.manifest);
         engine.snapshot().versions().iter().find(is_it).is_none_or(|a| engine.is_usable(a))
     };
-    let state = |v: &Version| match () {
-        () if !is_usable(v) => "it cannot be used",
-        () if !is_last(v) => "superseded",
-        () if v.manifest.snapshot != data => "the data has changed",
-        () => "up to date",
+    let reader = |v: &Version| {
+        let label = format!("{} {}", v.manifest.kind.word(), v.manifest.label());
+        let of = versions.iter().rev().find(|other| other.manifest.slices.contains(&label));
+        of.map(|of| format!("read by {}", of.manifest.label()))
+    };
+    let state = |v: &Version| match v.manifest.role {
+        Role::Slice => reader(v).unwrap_or_else(|| "read by none".to_owned()),
+        _ if !is_usable(v) => "it cannot be used".to_owned(),
+        _ if !is_last(v) => "superseded".to_owned(),
+        _ if v.manifest.snapshot != data => "the data has changed".to_owned(),
+        _ => "up to date".to_owned(),
     };
     let columns = vec![
         Column::new(
@@ -61,7 +67,7 @@ fn table(versions: &[Version], engine: &Engine) -> String {
         Column::new("role", cells(&|v| v.manifest.role.word().to_owned())),
         Column::new("trained", cells(&|v| short_time(v.manifest.trained))).whole(),
         Column::new("links before", cells(&|v| short_time(v.manifest.until))).whole(),
-        Column::new("state", cells(&|v| state(v).to_owned())),
+        Column::new("state", cells(&state)),
         Column::new("MB", cells(&|v| megabytes(v.manifest.weights.bytes))).right().whole(),
         Column::new("declaration", cells(&|v| one_line(&v.manifest.declaration))),
     ];

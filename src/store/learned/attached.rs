@@ -100,7 +100,8 @@ impl Snapshot {
             }
             Some(space) => {
                 let entities = entities.to_vec();
-                let (name, learned) = (manifest.label(), Learned::Newest);
+                // nobody searches it
+                let (name, learned) = (manifest.label(), Learned::Superseded);
                 let declared = format!("{}#{hash}", manifest.name);
                 let gram = vec![0.0; space.dim as usize].into();
                 let folded = space.fold_in.map(|how| Folded { how, gram });
