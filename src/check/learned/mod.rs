@@ -281,7 +281,8 @@ impl<'a> Checker<'a> {
             format!("no declaration here says how the vector of a viewer is found for `{label}`");
         let mut versions = self.snapshot.versions().iter().map(|attached| &attached.manifest);
         let help = versions.find(|manifest| manifest.label() == label).map(|manifest| {
-            format!("declare `{name}` as it was trained: `{}`", manifest.declaration)
+            let trained = &manifest.declaration;
+            format!("import the file that declares `{name}`, or declare it here; it was trained from {trained}")
         });
         self.refuse(Diagnostic::new(code::E0504, span, message).maybe_help(help))
     }
