@@ -23,6 +23,7 @@ mod open;
 mod predictors;
 mod program;
 mod run;
+mod samples;
 mod testing;
 mod texts;
 mod topics;
@@ -37,14 +38,12 @@ pub(crate) use flight::Flight;
 pub(crate) use links::UserEdge;
 pub(crate) use network::parts;
 pub use open::Builder;
-pub(crate) use predictors::{Arrangement, DESCRIPTION, Description, SAMPLE, Sample};
+pub(crate) use predictors::{Arrangement, DESCRIPTION, Description, Sample};
 pub use program::Program;
 pub use run::{Pass, RunOptions};
 pub(crate) use texts::{RowTexts, TEXTS, TextsDescription, tensors as text_tensors};
 pub(crate) use topics::{TopicsDescription, WrittenTopics};
-pub(crate) use towers::{
-    ITEM, TOWER_SAMPLE, TOWERS, TowerInputs, TowerSample, TowersDescription, USER,
-};
+pub(crate) use towers::{ITEM, TOWERS, TowerInputs, TowerSample, TowersDescription, USER};
 pub use trials::Test;
 
 use crate::catalog::schema::Schema;

@@ -265,7 +265,7 @@ impl Learnt for Network {
     }
 }
 
-/// What stands for a network that nobody trained: every head is null.
+/// What stands for a network or a tower that nobody trained: every number is null.
 pub(super) struct Untrained(pub usize);
 
 impl Learnt for Untrained {

@@ -1,16 +1,15 @@
 //! Trained models that programs score with: a version's network, and each of its heads as a function of its inputs.
 
 use super::network::{Network, Untrained};
+use super::samples::{FAILS, Sampled};
 use super::topics;
 use crate::check::trained::{self, Trained};
 use crate::expr::functions::Kernel;
 use crate::expr::functions::own::{Learnt, head};
 use crate::extend::Output;
-use crate::learn::net::{
-    self, Columns, Fitted, FittedHead, Inputs, Keys, Model, Scratch, Target, Tensor,
-};
+use crate::learn::net::{self, Columns, Fitted, FittedHead, Inputs, Keys, Model, Scratch, Target};
 use crate::ops::Predictor;
-use crate::store::learned::{Attached, Found, Version};
+use crate::store::learned::{Attached, Found, Tensor, Version};
 use crate::store::{DataError, Snapshot};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -134,10 +133,10 @@ fn described(version: &Version) -> Result<(Description, Model), DataError> {
     let description: Description = serde_json::from_slice(text)
         .map_err(|e| wrong(format!("the description of the model cannot be read: {e}")))?;
     let mut model = description.arrangement.blank(&description.inputs, description.heads.len());
-    let named: Vec<Tensor> = tensors
+    let named: Vec<net::Tensor> = tensors
         .floats()?
         .into_iter()
-        .map(|read| Tensor { name: read.name, shape: read.shape, data: read.numbers })
+        .map(|read| net::Tensor { name: read.name, shape: read.shape, data: read.numbers })
         .collect();
     model.load(&description.heads, &named).map_err(|e| wrong(e.to_string()))?;
     Ok((description, model))
@@ -146,38 +145,24 @@ fn described(version: &Version) -> Result<(Description, Model), DataError> {
 /// Fails where a model does not give what it gave when it was trained.
 fn tested(version: &Version, of: &Description, scorer: &net::Scorer) -> Result<(), DataError> {
     let tensors = version.tensors()?;
-    let [dense, keys, offsets, scores] = SAMPLE;
-    let sample = Sample {
-        dense: tensors.get(dense)?.to_vec(),
-        keys: tensors.get(keys)?.to_vec(),
-        offsets: tensors.get(offsets)?.to_vec(),
-        scores: tensors.get(scores)?.to_vec(),
-    };
+    let given = Sampled::read(&tensors)?;
+    let sample = Sample { given, scores: tensors.get(SCORES)?.to_vec() };
     match sample.holds(scorer, &of.lists) {
         true => Ok(()),
-        false => {
-            let message = "its self-test fails: it does not give what it gave when it was trained";
-            Err(DataError::new(version.folder(), message))
-        }
+        false => Err(DataError::new(version.folder(), FAILS)),
     }
 }
 
-/// Examples of the training, and what the model gave for them: whoever opens it computes that again.
+/// Examples of the training, and what the model gave for them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sample {
-    /// Number by number of the dense inputs.
-    pub dense: Vec<f32>,
-    /// The keys of the sparse inputs.
-    pub keys: Vec<u64>,
-    /// Of each sparse input that is a list, where the keys of each example begin, and where those of the last end.
-    pub offsets: Vec<u32>,
+    given: Sampled,
     /// The heads of each example.
-    pub scores: Vec<f64>,
+    scores: Vec<f64>,
 }
 
-/// The arrays of a sample.
-pub(crate) const SAMPLE: [&str; 4] =
-    ["sample.dense", "sample.keys", "sample.offsets", "sample.scores"];
+/// The array of the heads.
+const SCORES: &str = "sample.scores";
 
 impl Sample {
     /// Of some examples.
@@ -190,52 +175,27 @@ impl Sample {
         let columns = Columns { rows, dense, sparse, shown: &[] };
         let mut scores = Vec::new();
         scorer.score(&columns, &mut Scratch::default(), &mut scores).ok()?;
-        let keys = sparse.iter().flat_map(|column| column.keys.iter().copied());
-        let offsets = sparse.iter().filter_map(|column| column.offsets.as_ref()).flatten();
-        Some(Sample {
-            dense: dense.concat(),
-            keys: keys.collect(),
-            offsets: offsets.copied().collect(),
-            scores,
-        })
+        Some(Sample { given: Sampled::of(dense, sparse), scores })
+    }
+
+    /// As it is written.
+    pub fn tensors(&self) -> impl Iterator<Item = Tensor<'_>> {
+        let scores = Tensor::f64(SCORES, &[self.scores.len()], &self.scores);
+        self.given.tensors().into_iter().chain([scores])
     }
 
     /// Whether a model, some of whose sparse inputs are `lists`, gives the same.
     fn holds(&self, scorer: &net::Scorer, lists: &[bool]) -> bool {
         let inputs = scorer.encoder().inputs();
         let rows = self.scores.len() / scorer.heads().len().max(1);
-        let dense: Vec<Vec<f32>> = match inputs.dense.is_empty() {
-            true => Vec::new(),
-            false => self.dense.chunks(rows.max(1)).map(<[f32]>::to_vec).collect(),
-        };
-        let Some(sparse) = split(&self.keys, &self.offsets, lists, rows) else { return false };
-        let again = Sample::of(scorer, &dense, &sparse, rows);
+        let columns = self.given.columns(inputs.dense.len(), lists, rows);
+        let again = columns.and_then(|(dense, sparse)| Sample::of(scorer, &dense, &sparse, rows));
         again.is_some_and(|again| {
             let near = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-6 * (1.0 + b.abs());
             again.scores.len() == self.scores.len()
                 && again.scores.iter().zip(&self.scores).all(near)
         })
     }
-}
-
-/// The keys of sparse inputs, some of which are `lists`, from where they lie behind each other.
-pub(super) fn split(
-    mut keys: &[u64],
-    mut offsets: &[u32],
-    lists: &[bool],
-    rows: usize,
-) -> Option<Vec<Keys>> {
-    let mut found = Vec::new();
-    for &is_list in lists {
-        let (own, rest) = offsets.split_at_checked(if is_list { rows + 1 } else { 0 })?;
-        offsets = rest;
-        let n = if is_list { *own.last()? as usize } else { rows };
-        let (of_input, rest) = keys.split_at_checked(n)?;
-        keys = rest;
-        let offsets = is_list.then(|| own.to_vec());
-        found.push(Keys { keys: of_input.to_vec(), offsets });
-    }
-    Some(found)
 }
 
 fn made_of(snapshot: &Snapshot, label: String, of: &Description, scorer: net::Scorer) -> Predictor {

@@ -1,5 +1,6 @@
 //! Classifiers that programs read: the topic of a row from its vector.
 
+use super::samples::FAILS;
 use crate::catalog::DataError;
 use crate::expr::functions::own::{Learnt, head, valued};
 use crate::expr::texts::Texts;
@@ -151,8 +152,7 @@ fn opened(snapshot: &Snapshot, version: &Version) -> Result<(Classes, Type, u32)
         return Err(wrong("its weights do not fit together".to_owned()));
     }
     if !TopicSample::read(&tensors)?.holds(&classifier) {
-        let message = "its self-test fails: it does not give what it gave when it was trained";
-        return Err(wrong(message.to_owned()));
+        return Err(wrong(FAILS.to_owned()));
     }
     let number = embedding(snapshot, version, &of).ok_or_else(|| {
         let name = &of.embedding;

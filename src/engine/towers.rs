@@ -1,13 +1,14 @@
 //! The tower of viewers of two trained towers, as a function of what is known of a viewer.
 
-use super::network::{Reading, Room};
+use super::network::{Reading, Room, Untrained};
+use super::samples::{FAILS, Sampled};
 use crate::expr::functions::own::{Learnt, vector};
 use crate::expr::texts::Texts;
 use crate::expr::value::Val;
 use crate::extend::Failure;
 use crate::learn::net::{Columns, Encoded, Encoder, Inputs, Keys, Side, Tensor, Tower};
 use crate::ops::TowerOf;
-use crate::store::learned::{Attached, Found, Version};
+use crate::store::learned::{Attached, Found, Tensor as Written, Version};
 use crate::store::{DataError, Snapshot};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
@@ -65,7 +66,7 @@ pub(super) fn all(snapshot: &Snapshot) -> Vec<TowerOf> {
 fn tower(snapshot: &Snapshot, number: u32, attached: &Attached) -> TowerOf {
     let space = &snapshot.schema().embeddings[number as usize];
     let learnt: Result<Arc<dyn Learnt>, String> = match &attached.version {
-        None => Ok(Arc::new(NoTower(space.dim as usize))),
+        None => Ok(Arc::new(Untrained(space.dim as usize))),
         Some(version) => match Climbing::open(snapshot, version) {
             Ok(climbing) => Ok(Arc::new(climbing)),
             Err(error) => Err(error.in_short()),
@@ -104,15 +105,10 @@ impl Climbing {
         let tower = Tower::from_tensors(of.users.side(), of.dim, of.hidden, &weights)
             .map_err(|e| wrong(e.to_string()))?;
         let encoder = Encoder::new(of.users.inputs.clone());
-        let sample = TowerSample {
-            dense: tensors.get(TOWER_SAMPLE[0])?.to_vec(),
-            keys: tensors.get(TOWER_SAMPLE[1])?.to_vec(),
-            offsets: tensors.get(TOWER_SAMPLE[2])?.to_vec(),
-            vectors: tensors.get(TOWER_SAMPLE[3])?.to_vec(),
-        };
+        let given = Sampled::read(&tensors)?;
+        let sample = TowerSample { given, vectors: tensors.get(VECTORS)?.to_vec() };
         if !sample.holds(&encoder, &tower, &of.users.lists, of.dim) {
-            let message = "its self-test fails: it does not give what it gave when it was trained";
-            return Err(wrong(message.to_owned()));
+            return Err(wrong(FAILS.to_owned()));
         }
         let reading = Reading::new(&encoder, snapshot, &of.users.entities, &of.users.vectors);
         Ok(Climbing { encoder, tower, reading, dim: of.dim })
@@ -141,31 +137,15 @@ impl Learnt for Climbing {
     }
 }
 
-/// What stands for a tower that nobody trained: there are no vectors.
-struct NoTower(usize);
-
-impl Learnt for NoTower {
-    fn numbers(&self) -> usize {
-        self.0
-    }
-
-    fn eval(&self, _: &[Val], n: usize, _: &Texts) -> Result<Vec<f64>, Failure> {
-        Ok(vec![f64::NAN; n * self.0])
-    }
-}
-
-/// What was known of some viewers, and the vectors that they had: whoever opens the version computes these again.
+/// What was known of some viewers, and the vectors that they had.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TowerSample {
-    pub dense: Vec<f32>,
-    pub keys: Vec<u64>,
-    pub offsets: Vec<u32>,
-    pub vectors: Vec<f32>,
+    given: Sampled,
+    vectors: Vec<f32>,
 }
 
-/// The arrays of a sample.
-pub(crate) const TOWER_SAMPLE: [&str; 4] =
-    ["sample.dense", "sample.keys", "sample.offsets", "sample.vectors"];
+/// The array of the vectors.
+const VECTORS: &str = "sample.vectors";
 
 impl TowerSample {
     /// Of some rows.
@@ -179,24 +159,20 @@ impl TowerSample {
         let mut encoded = Encoded::default();
         let columns = Columns { rows, dense, sparse, shown: &[] };
         encoder.encode(&columns, &mut encoded).ok()?;
-        let offsets = sparse.iter().filter_map(|keys| keys.offsets.as_ref()).flatten();
-        Some(TowerSample {
-            dense: dense.concat(),
-            keys: sparse.iter().flat_map(|keys| keys.keys.iter().copied()).collect(),
-            offsets: offsets.copied().collect(),
-            vectors: tower.vectors(&encoded),
-        })
+        Some(TowerSample { given: Sampled::of(dense, sparse), vectors: tower.vectors(&encoded) })
+    }
+
+    /// As it is written.
+    pub fn tensors(&self) -> impl Iterator<Item = Written<'_>> {
+        let vectors = Written::f32(VECTORS, &[self.vectors.len()], &self.vectors);
+        self.given.tensors().into_iter().chain([vectors])
     }
 
     fn holds(&self, encoder: &Encoder, tower: &Tower, lists: &[bool], dim: usize) -> bool {
         let rows = self.vectors.len() / dim.max(1);
-        let columns = encoder.inputs().dense.len();
-        let dense: Vec<Vec<f32>> = match columns {
-            0 => Vec::new(),
-            _ => self.dense.chunks(rows.max(1)).map(<[f32]>::to_vec).collect(),
-        };
-        let sparse = super::predictors::split(&self.keys, &self.offsets, lists, rows);
-        let again = sparse.and_then(|keys| TowerSample::of(encoder, tower, &dense, &keys, rows));
+        let columns = self.given.columns(encoder.inputs().dense.len(), lists, rows);
+        let again = columns
+            .and_then(|(dense, sparse)| TowerSample::of(encoder, tower, &dense, &sparse, rows));
         again.is_some_and(|again| {
             let near = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-5;
             again.vectors.len() == self.vectors.len()

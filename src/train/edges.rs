@@ -23,7 +23,7 @@ enum Learner {
 
 impl Learner {
     fn of(declared: &Declaration) -> Learner {
-        let size = |name: &str| declared.whole(name).unwrap_or_default() as usize;
+        let size = |name| declared.size(name);
         let (number, flag) = (|name| declared.number(name), |name| declared.flag(name));
         match declared.learner {
             "itemknn" => Learner::ItemKnn(ItemKnn {
@@ -44,7 +44,7 @@ impl Learner {
                 k: size("k"),
                 rank: size("rank"),
                 alpha: number("alpha"),
-                seed: declared.whole("seed").unwrap_or_default() as u64,
+                seed: declared.seed() as u64,
             }),
             "co_occurrence" => Learner::CoOccurrence(CoOccurrence {
                 window: declared.whole("window").map(|n| n as usize),

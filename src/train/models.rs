@@ -2,10 +2,10 @@
 
 use super::examples::{Block, Table, alarms};
 use super::job::{Job, Learned};
-use super::{TrainError, slices, upstream};
+use super::{TrainError, slices};
 use crate::catalog::schema::Schema;
 use crate::check::trained::{Ids, Inputs, Missing, Network, Normalise, Shown, Target, Trained};
-use crate::engine::{Arrangement, DESCRIPTION, Description, SAMPLE, Sample};
+use crate::engine::{Arrangement, DESCRIPTION, Description, Sample};
 use crate::expr::EdgeExpr;
 use crate::learn::net::{
     self, Common, DenseColumn, Fitted, Head, InputParams, Keys, Layout, LinearParams, Metrics,
@@ -42,11 +42,7 @@ impl Learned for LearnedModel {
         let mut tensors: Vec<Tensor> =
             weights.map(|t| Tensor::f32(t.name.clone(), &t.shape, &t.data)).collect();
         tensors.push(Tensor::bytes(DESCRIPTION, &self.description));
-        let [dense, keys, offsets, scores] = SAMPLE;
-        tensors.push(Tensor::f32(dense, &[self.sample.dense.len()], &self.sample.dense));
-        tensors.push(Tensor::u64(keys, &self.sample.keys));
-        tensors.push(Tensor::u32(offsets, &self.sample.offsets));
-        tensors.push(Tensor::f64(scores, &[self.sample.scores.len()], &self.sample.scores));
+        tensors.extend(self.sample.tensors());
         tensors
     }
 
@@ -248,17 +244,6 @@ fn sample(examples: &dyn net::Examples, fitted: &Fitted) -> Result<Sample, Train
     let sparse: Vec<Keys> = block.sparse.iter().map(|column| column.first(rows)).collect();
     let sample = Sample::of(&scorer, &dense, &sparse, rows);
     sample.ok_or_else(|| TrainError::Model("an input that must not be null is null".to_owned()))
-}
-
-/// Features that read what was learned from links after the example.
-pub(super) fn knows_more(job: &Job, model: &Trained) -> Option<String> {
-    let read = upstream::of(job.engine.schema(), job.declared);
-    let first = read.first().filter(|_| !model.examples.latest_upstream)?;
-    Some(format!(
-        "model `{}`: its features read `{first}`, which was learned from links after its examples\nhelp: leave it out; or write \
-         `upstream=latest`, where what it knows of the future does no harm",
-        model.name
-    ))
 }
 
 /// The columns of the table.

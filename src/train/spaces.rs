@@ -36,16 +36,8 @@ impl Learned for LearnedSpace {
     }
 }
 
-fn size(declared: &Declaration, name: &str) -> usize {
-    declared.whole(name).unwrap_or_default() as usize
-}
-
-fn seed(declared: &Declaration) -> u64 {
-    declared.seed() as u64
-}
-
 fn skip_gram(declared: &Declaration) -> SkipGramSettings {
-    let size = |name: &str| size(declared, name);
+    let size = |name| declared.size(name);
     SkipGramSettings {
         session_gap: declared.duration("session_gap"),
         dim: size("dim"),
@@ -57,13 +49,13 @@ fn skip_gram(declared: &Declaration) -> SkipGramSettings {
         lr: declared.number("lr"),
         min_count: size("min_count"),
         collapse: declared.is("repeats", "collapse"),
-        seed: seed(declared),
+        seed: declared.seed() as u64,
     }
 }
 
 fn als(declared: &Declaration) -> AlsSettings {
     AlsSettings {
-        dim: size(declared, "dim"),
+        dim: declared.size("dim"),
         reg: declared.number("reg"),
         reg_scale: match declared.is("reg_scale", "count") {
             true => RegScale::Count,
@@ -71,8 +63,8 @@ fn als(declared: &Declaration) -> AlsSettings {
         },
         alpha: declared.number("alpha"),
         weighted: declared.flag("weighted"),
-        iterations: size(declared, "iterations"),
-        seed: seed(declared),
+        iterations: declared.size("iterations"),
+        seed: declared.seed() as u64,
     }
 }
 

@@ -37,8 +37,7 @@ impl Learned for LearnedTexts {
         if !self.vectors.is_empty() {
             return None;
         }
-        let (columns, min_df) =
-            (job.declared.texts().join("` and `"), size(job.declared, "min_df"));
+        let (columns, min_df) = (job.declared.texts().join("` and `"), job.declared.size("min_df"));
         Some(job.nothing_as(&match self.rows {
             0 => format!("no row has text in `{columns}`"),
             rows => format!(
@@ -48,15 +47,11 @@ impl Learned for LearnedTexts {
     }
 }
 
-fn size(declared: &Declaration, name: &str) -> usize {
-    declared.whole(name).unwrap_or_default() as usize
-}
-
 fn settings(declared: &Declaration) -> TfIdfSettings {
     TfIdfSettings {
-        dim: size(declared, "dim"),
-        min_df: size(declared, "min_df"),
-        max_terms: size(declared, "max_terms"),
+        dim: declared.size("dim"),
+        min_df: declared.size("min_df"),
+        max_terms: declared.size("max_terms"),
         seed: declared.seed() as u64,
     }
 }

@@ -60,17 +60,13 @@ fn settings(declared: &Declaration) -> ClassifierSettings {
     ClassifierSettings { l2: is_given.then(|| declared.number("l2")) }
 }
 
-fn top(declared: &Declaration) -> usize {
-    declared.whole("top").unwrap_or_default() as usize
-}
-
 /// What a training will hold in memory: links, vectors, and what the fits need.
 pub(super) fn bytes(job: &Job) -> u64 {
     let (schema, declared) = (job.engine.schema(), job.declared);
     let rows = schema.entity(declared.entities[0]).rows as usize;
     let dim = schema.embeddings[embedding(declared) as usize].dim as usize;
     let links = topics(declared).edge().map_or(0, |edge| job.size_of(edge).links as u64);
-    let fits = settings(declared).bytes(rows, dim, top(declared));
+    let fits = settings(declared).bytes(rows, dim, declared.size("top"));
     fits.saturating_add(4 * (rows * dim) as u64).saturating_add(links.saturating_mul(64))
 }
 
@@ -241,7 +237,7 @@ struct Examples {
 
 impl Examples {
     fn of(job: &Job, all: &[(u32, Topic)]) -> Result<Examples, TrainError> {
-        let kept = dominant(all, top(job.declared));
+        let kept = dominant(all, job.declared.size("top"));
         let (snapshot, declared) = (job.engine.snapshot(), job.declared);
         let (number, entity) = (embedding(declared) as usize, declared.entities[0]);
         let stored = snapshot.vectors(number, entity).expect("an embedding of the entity");

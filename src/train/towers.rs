@@ -1,13 +1,11 @@
 //! Two towers: from the positives and what was known before each to vectors of items and the tower of viewers.
 
-use super::TrainError;
 use super::examples::{Table, TableError};
 use super::job::{Job, Learned, counts};
-use super::models::{Given, SAMPLED, entities, knows_more, layout, lists, vectors};
+use super::models::{Given, SAMPLED, entities, layout, lists, vectors};
+use super::{TrainError, upstream};
 use crate::check::trained::{Ids, Inputs, Network, Towers, Trained};
-use crate::engine::{
-    ITEM, TOWER_SAMPLE, TOWERS, TowerInputs, TowerSample, TowersDescription, USER,
-};
+use crate::engine::{ITEM, TOWERS, TowerInputs, TowerSample, TowersDescription, USER};
 use crate::learn::Watch;
 use crate::learn::net::{
     self, Block, Chance, Columns, Encoded, Encoder, Examples, InputParams, Keys, Later, Layout,
@@ -40,16 +38,8 @@ impl Learned for LearnedTowers {
         let weights = self.weights.iter();
         let mut tensors: Vec<Tensor> =
             weights.map(|t| Tensor::f32(t.name.clone(), &t.shape, &t.data)).collect();
-        let [dense, keys, offsets, vectors] = TOWER_SAMPLE;
-        let TowerSample { dense: numbers, keys: known, offsets: ends, vectors: found } =
-            &self.sample;
-        tensors.extend([
-            Tensor::bytes(TOWERS, &self.description),
-            Tensor::f32(dense, &[numbers.len()], numbers),
-            Tensor::u64(keys, known),
-            Tensor::u32(offsets, ends),
-            Tensor::f32(vectors, &[found.len()], found),
-        ]);
+        tensors.push(Tensor::bytes(TOWERS, &self.description));
+        tensors.extend(self.sample.tensors());
         let stored = self.vectors.iter().enumerate();
         tensors.extend(stored.flat_map(|(place, vectors)| vectors.tensors(place)));
         tensors
@@ -89,8 +79,11 @@ pub(super) fn bytes(model: &Trained, positives: u64) -> u64 {
 }
 
 pub(super) fn learn(job: &Job, model: &Arc<Trained>) -> Result<LearnedTowers, TrainError> {
-    if let Some(why) = knows_more(job, model) {
-        return Err(TrainError::Model(why));
+    if let Some(read) = upstream::of(job.engine.schema(), job.declared).first() {
+        return Err(TrainError::Model(format!(
+            "embedding `{}`: its features read `{read}`, which was learned from links after its positives\nhelp: leave it out",
+            model.name
+        )));
     }
     let failed = |error: TableError| TrainError::Model(error.to_string());
     let table = Table::new(job.engine, model, job.until).map_err(failed)?;

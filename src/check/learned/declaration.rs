@@ -69,6 +69,11 @@ impl Declaration {
         }
     }
 
+    /// A whole number that is always there, and not negative.
+    pub fn size(&self, name: &str) -> usize {
+        self.whole(name).unwrap_or_default() as usize
+    }
+
     /// A number that is always there.
     pub fn number(&self, name: &str) -> f64 {
         match self.setting(name) {

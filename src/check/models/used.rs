@@ -54,8 +54,9 @@ impl<'a> Checker<'a> {
         let predictor = self.predictor(model.entity, label, span)?;
         let context = self.context_of(model, span, module, shape)?;
         let inputs = self.input_exprs(model, &context, span)?;
+        let before = self.before(&of, label);
         let inputs: Vec<Expr> =
-            inputs.into_iter().map(|input| self.as_trained(input, &of, label)).collect();
+            inputs.into_iter().map(|input| self.as_trained(input, &before)).collect();
         let heads = predictor.heads.iter().map(|(output, kernel)| {
             let call = Kind::Call { kernel: *kernel, args: inputs.clone() };
             (output.name().to_owned(), Expr::new(call, Type::Float))
@@ -149,19 +150,17 @@ impl<'a> Checker<'a> {
         made.collect()
     }
 
-    /// An input with the versions that a model was trained with, as long as it is not trained anew: those that are newer
-    /// say other things by the same numbers.
-    fn as_trained(&self, input: Expr, of: &str, label: &str) -> Expr {
+    /// The versions that a model was trained with, where there are newer ones, which say other things by the same numbers.
+    fn before(&self, of: &str, label: &str) -> Before {
         let versions = self.snapshot.versions();
-        let own = versions
-            .iter()
-            .map(|attached| &attached.manifest)
-            .find(|m| m.kind == Learned::Model && m.entities.iter().eq([of]) && m.label() == label);
-        let Some(own) = own else { return input };
         let mut before = Before { embeddings: HashMap::new(), edges: HashMap::new() };
+        let mut manifests = versions.iter().map(|attached| &attached.manifest);
+        let own = manifests
+            .find(|m| m.kind == Learned::Model && m.entities.iter().eq([of]) && m.label() == label);
+        let upstream = own.map_or(&[][..], |own| &own.upstream);
         for attached in versions {
             let m = &attached.manifest;
-            if own.upstream.contains(&format!("{} {}", m.kind.word(), m.label())) {
+            if upstream.contains(&format!("{} {}", m.kind.word(), m.label())) {
                 match &attached.found {
                     Found::Embedding(number) => before.embedding(self.schema, *number),
                     Found::Edge(edge) => before.edge(self.schema, *edge),
@@ -169,9 +168,14 @@ impl<'a> Checker<'a> {
                 }
             }
         }
+        before
+    }
+
+    /// An input with the versions that its model was trained with, as long as it is not trained anew.
+    fn as_trained(&self, input: Expr, before: &Before) -> Expr {
         match before.embeddings.is_empty() && before.edges.is_empty() {
             true => input,
-            false => input.map(&mut |part| self.read_before(part, &before)),
+            false => input.map(&mut |part| self.read_before(part, before)),
         }
     }
 
