@@ -2,11 +2,12 @@
 //! lead there. `1.0 / count(~likes(to)) ** 0.5` is the same for every link to one media.
 
 use crate::batch::{BLOCK, Column};
-use crate::expr::ir::Expr;
+use crate::expr::ir::{Expr, Kind, Level, OverLinks};
 use crate::expr::links::Links;
 use crate::expr::reads::End;
 use crate::expr::run::{EndValues, Frame, LinkFrame, Run, lock};
 use crate::expr::value::{Val, from_column};
+use crate::types::Type;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -18,6 +19,24 @@ const VALUE_BYTES: usize = 40;
 pub(super) fn of_ends<'a>(frame: &Frame<'a>, expr: &Expr, end: End) -> Val<'a> {
     let ids = ids(frame, end);
     from_column(look_up(frame, expr, end, &ids, |row| frame.owner(row)))
+}
+
+/// An aggregate over the links of what rows lead to, as the author of each: many rows lead to the same. None of one that
+/// reads more of its row, or is looked up.
+pub(super) fn of_led<'a>(frame: &Frame<'a>, over: &OverLinks, ty: &Type) -> Option<Val<'a>> {
+    let leads = over.from.level == Level::Row && over.from.kind != Kind::It && over.to.is_none();
+    let of_rows = frame.link.is_none() && frame.run.past.is_none();
+    let of_link = |part: &Option<Expr>| part.as_ref().is_none_or(|part| !part.reads_outer);
+    let steady = over.within.as_ref().is_none_or(|within| within.level < Level::Row);
+    if !(leads && of_rows && steady && of_link(&over.filter) && of_link(&over.value)) {
+        return None;
+    }
+    let from = Expr::new(Kind::It, over.from.ty.clone());
+    let over_it = OverLinks { from, ..over.clone() };
+    let of_it = Expr::new(Kind::OverLinks(Box::new(over_it)), ty.clone());
+    of_it.of_one_end().filter(|&end| end == End::It)?;
+    let ids = frame.eval(&over.from).codes().spread(frame.n);
+    Some(from_column(look_up(frame, &of_it, End::It, &ids, |row| frame.owner(row))))
 }
 
 /// The value for each of some ends; `owner` says of which request each is. Of the frame only what all rows

@@ -1,6 +1,7 @@
 //! Aggregates that are kept from run to run: what nothing but the entity of a row and the time of its request says.
 
 use super::aggregate::aggregate;
+use super::ends::of_led;
 use super::newest::newest;
 use super::running::answered;
 use crate::expr::ir::{Expr, OverLinks};
@@ -18,7 +19,10 @@ pub(super) fn kept<'a>(frame: &Frame<'a>, expr: &Expr, over: &OverLinks) -> Val<
     if let Some(value) = answered(frame, over, &expr.ty) {
         return value;
     }
-    let make = || aggregate(frame, over, &expr.ty);
+    let make = || match of_led(frame, over, &expr.ty) {
+        Some(value) => value,
+        None => aggregate(frame, over, &expr.ty),
+    };
     let Some(kept) = frame.run.kept.filter(|_| is_kept(frame, expr)) else { return make() };
     let key = key(frame, expr);
     if let Some(column) = kept.get(&key) {

@@ -58,7 +58,7 @@ pub struct Node {
     /// Parts on the longest way to a leaf.
     depth: u32,
     /// Whether a part of a link expression reads the row whose links these are.
-    reads_outer: bool,
+    pub reads_outer: bool,
     reads: Reads,
     /// Whether links are looked at for the row.
     over_links: bool,
