@@ -6,11 +6,32 @@ use crate::expr::functions::{Form, Kernel, Notation};
 use crate::expr::ir::{Expr, Kind, LinkField, OfSet, OverLinks, Scalar, Stat};
 use crate::expr::texts::{Keys, Texts};
 use crate::types::{Key, Type, Value};
-use std::cell::Cell;
-use std::fmt::{self, Display};
+use foldhash::HashMap;
+use std::cell::{Cell, RefCell};
+use std::fmt::{self, Display, Write};
+use xxhash_rust::xxh3::Xxh3;
 
-/// Parts of an expression that are written at most: the rest is `...`. Shared parts count each time.
+/// Parts of an expression that are written at most. The rest is `...`, of a declaration hashes of what it is. Shared parts count
+/// each time.
 const MOST_PARTS: u32 = 2_000;
+
+/// What has been written of an expression.
+struct Written {
+    /// How many parts may still be written.
+    left: Cell<u32>,
+    /// Hashes of parts that are not, by their addresses and those of the columns of the links that they are over.
+    hashes: RefCell<HashMap<[usize; 2], u128>>,
+}
+
+/// A hash of a text.
+struct Hashed(Xxh3);
+
+impl Write for Hashed {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.update(text.as_bytes());
+        Ok(())
+    }
+}
 
 /// An expression with what is needed to name its parts.
 #[derive(Clone, Copy)]
@@ -25,8 +46,8 @@ pub struct Show<'a> {
     declared: bool,
     /// The columns of the links that it is over, where they are called by their names.
     link: &'a [(String, Type)],
-    /// How many parts may still be written; none before the first is.
-    left: Option<&'a Cell<u32>>,
+    /// None before the first part is written.
+    written: Option<&'a Written>,
 }
 
 impl<'a> Show<'a> {
@@ -53,6 +74,7 @@ impl<'a> Show<'a> {
                 Some(text) => write!(f, "{text:?}"),
                 None => f.write_str("null"),
             },
+            (Scalar::Vector(numbers), ..) if self.declared => write!(f, "{numbers:?}"),
             _ => constant(value, &self.expr.ty, f),
         }
     }
@@ -60,25 +82,51 @@ impl<'a> Show<'a> {
 
 /// Writes an expression.
 pub fn show<'a>(expr: &'a Expr, schema: &'a Schema) -> Show<'a> {
-    Show { expr, schema, words: None, columns: &[], declared: false, link: &[], left: None }
+    Show { expr, schema, words: None, columns: &[], declared: false, link: &[], written: None }
 }
 
 impl Display for Show<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(left) = self.left else {
-            let left = Cell::new(MOST_PARTS);
-            let counted = Show { left: Some(&left), ..*self };
+        let Some(written) = self.written else {
+            let written = Written { left: Cell::new(MOST_PARTS), hashes: RefCell::default() };
+            let counted = Show { written: Some(&written), ..*self };
             return counted.fmt(f);
         };
-        if left.get() == 0 {
-            return f.write_str("...");
+        if written.left.get() == 0 {
+            return match self.declared {
+                true => write!(f, "#{:032x}", recurse(|| self.hash(written))),
+                false => f.write_str("..."),
+            };
         }
-        left.set(left.get() - 1);
+        written.left.set(written.left.get() - 1);
         recurse(|| self.part(f))
     }
 }
 
+/// A part that is written, however much has been.
+struct Whole<'a>(&'a Show<'a>);
+
+impl Display for Whole<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.part(f)
+    }
+}
+
 impl Show<'_> {
+    /// A hash of a part, in whose text further parts are hashes.
+    fn hash(&self, written: &Written) -> u128 {
+        let place = [self.expr.address(), self.link.as_ptr() as usize];
+        if let Some(&known) = written.hashes.borrow().get(&place) {
+            return known;
+        }
+        let mut text = Hashed(Xxh3::new());
+        // a hash takes all that is written
+        let _ = write!(text, "{}", Whole(self));
+        let hash = text.0.digest128();
+        written.hashes.borrow_mut().insert(place, hash);
+        hash
+    }
+
     fn part(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sub = |expr| Show { expr, ..*self };
         match &self.expr.kind {

@@ -949,3 +949,28 @@ fn vectors_are_the_same_bytes_on_any_number_of_threads_and_outlive_their_snapsho
     let kept = before.into_iter().filter(|(key, _)| *key >= post(5));
     assert_eq!(vectors(&open(world.path()), "near@3"), kept.collect());
 }
+
+#[test]
+fn a_declaration_is_known_by_all_of_it_however_long_it_is() {
+    let world = world();
+    // conditions of more parts than a text shows, which differ only at their ends
+    let long = |last: u32| {
+        let parts: Vec<String> = (10..900).map(|n| format!("basket != {n}")).collect();
+        let condition = format!("{} and basket != {last}", parts.join(" and "));
+        format!(
+            "edge some = likes where {condition}\nedge similar = itemknn(some, k=9)\n\
+             user.walk(some).walk(similar, merge=sum).take(5)\n"
+        )
+    };
+    program(world.path(), &long(1));
+    let first = trained(world.path(), &[])["items"][0].clone();
+    assert_eq!(first["outcome"], "trained");
+    let text = first["declaration"].as_str().unwrap();
+    assert!(!text.contains("...") && text.len() < 100_000, "{} bytes", text.len());
+    assert_eq!(trained(world.path(), &["--dry-run"])["items"][0]["outcome"], "kept");
+    program(world.path(), &long(2));
+    let other = trained(world.path(), &["--dry-run"])["items"][0].clone();
+    assert_eq!(other["stale"], "the declaration has changed");
+    let (code, _, said) = run(world.path(), &["check", "page.igql"]);
+    assert!(code == Some(1) && said.contains("E0502"), "{said}");
+}
