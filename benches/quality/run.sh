@@ -60,9 +60,24 @@ measure() {
         --holdout "$world/held_out.csv" --metrics "$metrics" --no-stages ${ARGS:-})
 }
 
+# fit NAME FOLDER PROGRAM: prepares a data set, trains what a program declares, and prints the metrics of its models
+fit() {
+    name=$1 source=$2 program=$1/$3.igql
+    if [ ! -d "$source" ]; then
+        echo "$name: there is no $source, left out" >&2
+        return
+    fi
+    python3 "$here/$name/prepare.py" "$source" "$out/$name"
+    world=$out/$name/test
+    cp "$here/$name/catalog.toml" "$world/"
+    (cd "$here" && "$igql" train "$program" --catalog "$world")
+    echo "== $name, test parts"
+    (cd "$here" && "$igql" train "$program" --catalog "$world" --list --format json) | python3 "$here/heads.py"
+}
+
 movies=$data/ml-latest-small
 [ -d "$movies" ] || movies=$root/examples/movies
-for dataset in ${*:-lastfm gowalla movielens beauty}; do
+for dataset in ${*:-lastfm gowalla movielens beauty kuairand}; do
     case $dataset in
         lastfm) measure lastfm "$data/lastfm" recall@20,ndcg@20 popularity items rp3beta people blend \
             learned_itemknn learned_rp3beta learned_ease learned_gfcf learned_als ;;
@@ -71,6 +86,7 @@ for dataset in ${*:-lastfm gowalla movielens beauty}; do
         movielens) measure movielens "$movies" recall@20,ndcg@20 popularity items rp3beta people blend \
             learned_itemknn learned_rp3beta learned_ease learned_gfcf learned_als learned_two_tower ;;
         beauty) measure beauty "$data/s3rec" hit@10,ndcg@10 popularity items order blend learned_order learned_blend ;;
-        *) echo "there is no data set $dataset: lastfm, gowalla, movielens or beauty" >&2; exit 2 ;;
+        kuairand) fit kuairand "$data/kuairand-like-hate" first_pass ;;
+        *) echo "there is no data set $dataset: lastfm, gowalla, movielens, beauty or kuairand" >&2; exit 2 ;;
     esac
 done
