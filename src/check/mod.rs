@@ -50,7 +50,7 @@ pub use autos::{Auto, Numbers, Place};
 pub use checked::{Checked, InRange, Parameter};
 pub use env::Use;
 pub use experiments::{Arm, BUCKETS, Experiment};
-pub use learned::{Declaration, Setting, TopicOf, Topics};
+pub use learned::{Declaration, Setting, TopicOf, Topics, upstream};
 pub use models::is_model_kind;
 pub use models::trained::{self, Trained, trained};
 pub use program::{check, declarations, experiments};
@@ -65,6 +65,7 @@ use crate::ops::Graph;
 use crate::source::Span;
 use crate::store::Snapshot;
 use crate::syntax::ast;
+use crate::types::EntityId;
 use autos::Autos;
 use env::Env;
 use foldhash::HashMap;
@@ -111,6 +112,9 @@ struct Checker<'a> {
     versions: BTreeMap<String, i64>,
     /// The vector of the viewer in embeddings that find it when a request is made, by their numbers.
     viewers_vectors: HashMap<u32, Expr>,
+    /// What versions of models read that are named by their numbers, by the entity and the label; none where it could
+    /// not be read.
+    read_again: HashMap<(EntityId, String), Option<Arc<trained::Inputs>>>,
     /// Whether it is read to be trained: then it is no error that it was not yet.
     trains: bool,
 }
@@ -146,6 +150,7 @@ impl<'a> Checker<'a> {
             declared: Vec::new(),
             versions: BTreeMap::new(),
             viewers_vectors: HashMap::default(),
+            read_again: HashMap::default(),
             trains: false,
         }
     }
@@ -255,7 +260,7 @@ impl<'a> Checker<'a> {
         self.notes.used.contains(&address(item))
     }
 
-    fn entity_name(&self, entity: crate::types::EntityId) -> &'a str {
+    fn entity_name(&self, entity: EntityId) -> &'a str {
         &self.schema.entity(entity).name
     }
 }

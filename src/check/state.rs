@@ -11,6 +11,7 @@ use crate::source::Span;
 use crate::syntax::ast;
 use crate::types::Type;
 use foldhash::{HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What the query that is read asks of a request.
@@ -124,6 +125,10 @@ pub(super) struct Notes {
     pub(super) hidden: HashMap<usize, Hidden>,
     /// Names of rows and links that hide columns, in the order in which they were read.
     pub(super) shadows: Vec<Shadow>,
+    /// Versions that were named by their numbers: `model final@3`.
+    pub(super) pinned: BTreeSet<String>,
+    /// Features of trained models that are wrong, by their names.
+    pub(super) unfit: Vec<String>,
 }
 
 /// What tells definitions of one name apart: the address of their tree.

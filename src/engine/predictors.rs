@@ -86,7 +86,7 @@ pub(super) fn assumed(entity: &str, model: &Trained) -> Predictor {
         (head.name.as_str(), !is_value)
     });
     let heads = heads_of(&label, &learnt, heads);
-    Predictor { label, heads, reads: None, _learnt: Some(learnt), wrong: None }
+    Predictor { label, heads, reads: None, topic: None, _learnt: Some(learnt), wrong: None }
 }
 
 /// Heads by their names, each with whether it is a probability.
@@ -121,7 +121,7 @@ fn predictor(snapshot: &Snapshot, version: &Arc<Version>) -> Predictor {
         Ok((description, scorer)) => made_of(snapshot, label, &description, scorer),
         Err(error) => {
             let wrong = Some(error.in_short());
-            Predictor { label, heads: Vec::new(), reads: None, _learnt: None, wrong }
+            Predictor { label, heads: Vec::new(), reads: None, topic: None, _learnt: None, wrong }
         }
     }
 }
@@ -206,5 +206,5 @@ fn made_of(snapshot: &Snapshot, label: String, of: &Description, scorer: net::Sc
         (head.name.as_str(), !is_value)
     });
     let heads = heads_of(&label, &learnt, heads);
-    Predictor { label, heads, reads: None, _learnt: Some(learnt), wrong: None }
+    Predictor { label, heads, reads: None, topic: None, _learnt: Some(learnt), wrong: None }
 }

@@ -119,6 +119,7 @@ pub(super) fn predictor(snapshot: &Snapshot, version: &Version, label: String) -
             label,
             heads: Vec::new(),
             reads: None,
+            topic: None,
             _learnt: None,
             wrong: Some(error.in_short()),
         },
@@ -134,10 +135,10 @@ pub(super) fn assumed(label: String, ty: Type) -> Predictor {
 
 fn made(label: String, classes: Arc<Classes>, ty: Type, reads: Option<u32>) -> Predictor {
     let learnt: Arc<dyn Learnt> = classes;
-    let topic = valued(&format!("{label}.topic"), &learnt, 0, ty);
+    let topic = valued(&format!("{label}.topic"), &learnt, 0, ty.clone());
     let p = head(&format!("{label}.p_topic"), &learnt, 1, true);
     let heads = vec![(Output::Value("topic"), topic), (Output::Probability("p_topic"), p)];
-    Predictor { label, heads, reads, _learnt: Some(learnt), wrong: None }
+    Predictor { label, heads, reads, topic: Some(ty), _learnt: Some(learnt), wrong: None }
 }
 
 /// The classifier of a version, the type of its topics, and the number of the embedding that it reads.

@@ -5,6 +5,7 @@ use super::{OPERATORS, Operator};
 use crate::expr::functions::own::{Learnt, function, output};
 use crate::expr::functions::{self, Function, Kernel};
 use crate::extend::{Output, Registry};
+use crate::types::Type;
 use std::fmt;
 use std::sync::Arc;
 
@@ -48,6 +49,8 @@ pub struct Predictor {
     pub heads: Vec<(Output, Kernel)>,
     /// Of a classifier, the number of the embedding that it was trained on.
     pub reads: Option<u32>,
+    /// And the type of its topics.
+    pub topic: Option<Type>,
     /// What they call.
     pub(crate) _learnt: Option<Arc<dyn Learnt>>,
     /// Why it cannot be used, if it cannot.

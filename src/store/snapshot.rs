@@ -3,7 +3,7 @@
 use super::layout::{
     AdjacencyLayout, Buf, ColumnLayout, HEADER, Header, Layout, Manifest, VectorLayout,
 };
-use super::learned::{Attached, Found, LearnedEdge};
+use super::learned::{self, Attached, Found, LearnedEdge};
 use super::plain::{Plain, array};
 use super::vectors::{Vectors, hash_of};
 use super::view::{Adjacency, KeyView, VectorsView};
@@ -34,6 +34,8 @@ pub struct Snapshot {
     versions: Vec<Attached>,
     /// A hash of it.
     learned_hash: u64,
+    /// Versions of the same folder that programs do not read: those of other roles.
+    others: Vec<Arc<learned::Manifest>>,
     header: Header,
     /// `0, 1, 2, ...` up to the largest table: column 0 of every entity, made when asked for.
     row_numbers: OnceLock<Vec<u32>>,
@@ -97,6 +99,7 @@ impl Snapshot {
             added: Vec::new(),
             learned: Vec::new(),
             versions: Vec::new(),
+            others: Vec::new(),
             header,
             row_numbers: OnceLock::new(),
             stale: false,
@@ -245,6 +248,16 @@ impl Snapshot {
     /// What was learnt, by kind, name and number.
     pub fn versions(&self) -> &[Attached] {
         &self.versions
+    }
+
+    /// Versions of the same folder that programs of this snapshot do not read: those of other roles.
+    pub fn other_versions(&self) -> &[Arc<learned::Manifest>] {
+        &self.others
+    }
+
+    /// Notes them.
+    pub(super) fn set_other_versions(&mut self, others: Vec<Arc<learned::Manifest>>) {
+        self.others = others;
     }
 
     /// Notes what was learnt.

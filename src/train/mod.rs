@@ -30,11 +30,11 @@ mod students;
 mod texts;
 mod topics;
 mod towers;
-mod upstream;
 
 pub use crate::store::learned::{Kind, Manifest, Role};
 pub use state::State;
 
+use crate::check::upstream;
 use crate::engine::CompileError;
 use crate::ops::{Limits, RunError};
 use crate::store::{DataError, Progress, Silent};

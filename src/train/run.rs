@@ -207,6 +207,7 @@ pub(super) fn trained(
         snapshot: engine.snapshot().id().to_owned(),
         until: job.until,
         seed: declared.seed(),
+        features: declared.model.as_ref().and_then(|model| model.features.clone()),
         feature_hash: declared.model.as_ref().map(|model| model.feature_hash.clone()),
         upstream: upstream::of(engine.schema(), declared),
         slices: learned.slices(),

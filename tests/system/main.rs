@@ -18,6 +18,7 @@ mod messy;
 mod models;
 mod order;
 mod output;
+mod pinned;
 mod random;
 mod repl;
 mod replay;

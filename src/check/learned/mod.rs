@@ -5,6 +5,7 @@ mod declaration;
 mod kinds;
 mod texts;
 mod topics;
+pub mod upstream;
 mod versions;
 
 pub use declaration::{Declaration, Setting};

@@ -5,8 +5,9 @@ use crate::check::Checker;
 use crate::diag::{Diagnostic, code};
 use crate::expr::show::duration;
 use crate::source::Span;
-use crate::store::learned::{Attached, Found, Kind};
+use crate::store::learned::{Attached, Found, Kind, Manifest, Role};
 use crate::types::{EdgeId, EntityId};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 impl<'a> Checker<'a> {
@@ -100,8 +101,8 @@ impl<'a> Checker<'a> {
         n: i64,
         span: Span,
     ) -> Option<EdgeId> {
-        match self.pinned(Kind::Edge, name, n, None, span)? {
-            Found::Edge(edge) => Some(*edge),
+        match self.pinned(Kind::Edge, name, n, None, span)?.found {
+            Found::Edge(edge) => Some(edge),
             Found::Embedding(_) | Found::Model { .. } | Found::Unusable(_) => None,
         }
     }
@@ -114,39 +115,72 @@ impl<'a> Checker<'a> {
         of: EntityId,
         span: Span,
     ) -> Option<u32> {
-        match self.pinned(Kind::Embedding, name, n, Some(of), span)? {
-            Found::Embedding(number) => Some(*number),
+        match self.pinned(Kind::Embedding, name, n, Some(of), span)?.found {
+            Found::Embedding(number) => Some(number),
             Found::Edge(_) | Found::Model { .. } | Found::Unusable(_) => None,
         }
     }
 
-    fn pinned(
+    /// Whether there are versions of that name, of any declaration.
+    pub(in crate::check) fn has_versions(&self, kind: Kind, name: &str) -> bool {
+        self.named(kind, name).next().is_some()
+    }
+
+    /// The version of that number.
+    pub(in crate::check) fn pinned(
         &mut self,
         kind: Kind,
         name: &str,
         n: i64,
         of: Option<EntityId>,
         span: Span,
-    ) -> Option<&'a Found> {
+    ) -> Option<&'a Attached> {
         let of = of.map(|entity| self.entity_name(entity));
         let is_of = |a: &&Attached| of.is_none_or(|of| a.manifest.entities.iter().any(|e| e == of));
         let named: Vec<&Attached> = self.named(kind, name).filter(is_of).collect();
         let found = named.iter().find(|a| i64::try_from(a.manifest.n) == Ok(n));
-        match found {
-            Some(attached) => self.usable(attached, Some(span)),
-            None if named.is_empty() => {
-                let message = format!("{} `{name}@{n}` is not trained", kind.word());
-                let help =
-                    format!("declare `{} {name} = ...` and train it: `igql train`", kind.word());
-                self.refuse(Diagnostic::new(code::E0501, span, message).help(help))
-            }
-            None => {
-                let numbers: Vec<String> = named.iter().map(|a| a.manifest.label()).collect();
-                let message = format!("there is no version {n} of `{name}`");
-                let help = format!("there are {}", numbers.join(", "));
-                self.refuse(Diagnostic::new(code::E0507, span, message).help(help))
-            }
+        let Some(attached) = found else {
+            return self.no_such_version((kind, name, n), of, &named, span);
+        };
+        self.usable(attached, Some(span))?;
+        self.notes.pinned.insert(format!("{} {name}@{n}", kind.word()));
+        Some(attached)
+    }
+
+    fn no_such_version<T>(
+        &mut self,
+        (kind, name, n): (Kind, &str, i64),
+        of: Option<&str>,
+        named: &[&Attached],
+        span: Span,
+    ) -> Option<T> {
+        let others = self.snapshot.other_versions().iter();
+        let mut others = others.filter(|m| m.kind == kind && m.name == name);
+        let is_it = |m: &&Arc<Manifest>| {
+            let is_of = of.is_none_or(|of| m.entities.iter().any(|e| e == of));
+            is_of && i64::try_from(m.n) == Ok(n)
+        };
+        let role = others.find(is_it).map(|manifest| manifest.role);
+        if self.trains && role == Some(Role::Serve) {
+            // what is read with versions of the past is read with those that are served as well
+            return None;
         }
+        let word = kind.word();
+        if named.is_empty() && role.is_none() {
+            let message = format!("{word} `{name}@{n}` is not trained");
+            let help = format!("declare `{word} {name} = ...` and train it: `igql train`");
+            return self.refuse(Diagnostic::new(code::E0501, span, message).help(help));
+        }
+        let message = match role {
+            Some(Role::Slice) => format!("only examples of the past read version {n} of `{name}`"),
+            Some(Role::Backtest) => {
+                format!("only replays of the past read version {n} of `{name}`")
+            }
+            Some(Role::Serve) | None => format!("there is no version {n} of `{name}`"),
+        };
+        let numbers: Vec<String> = named.iter().map(|a| a.manifest.label()).collect();
+        let help = (!numbers.is_empty()).then(|| format!("there are {}", numbers.join(", ")));
+        self.refuse(Diagnostic::new(code::E0507, span, message).maybe_help(help))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod formula;
 mod linear;
+mod pinned;
 mod registered;
 pub mod trained;
 mod used;
@@ -13,7 +14,6 @@ use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::Expr;
 use crate::ops::{Model, Shape};
 use crate::source::Span;
-use crate::store::learned::Kind as Learned;
 use crate::syntax::ast::{self, Arg, ExprKind, ItemKind, Name};
 use crate::types::{EntityId, Type};
 use trained::{is_trained, is_trained_kind};
@@ -67,8 +67,7 @@ impl<'a> Checker<'a> {
                 _ => self.model_named(name, expr.span, env.module, shape),
             },
             ExprKind::Version { name, version } => {
-                self.numbered_model(&name.text, *version, expr.span, shape);
-                None
+                self.numbered_model((name, *version), expr.span, env.module, shape)
             }
             ExprKind::Call { callee, args } => {
                 self.model_call(&callee.text, callee, args, env, shape)
@@ -190,22 +189,6 @@ impl<'a> Checker<'a> {
         let scope = Scope::rows(shape);
         let typed = self.typed(expr, env, &scope, &Type::Float);
         (!typed.is_error()).then_some(typed)
-    }
-
-    /// A model by the number of its version.
-    fn numbered_model(&mut self, name: &str, version: i64, span: Span, shape: &Shape) {
-        let of = self.entity_name(shape.entity);
-        let is_it = |attached: &crate::store::learned::Attached| {
-            let manifest = &attached.manifest;
-            manifest.kind == Learned::Model && manifest.name == name && manifest.entities == [of]
-        };
-        if !self.snapshot.versions().iter().any(is_it) {
-            return self.model_untrained(&format!("{name}@{version}"), span);
-        }
-        let message =
-            format!("this version does not read models by their number: `{name}@{version}`");
-        let help = format!("write `{name}`: the newest version of its declaration is read");
-        self.report(Diagnostic::new(code::E0509, span, message).help(help));
     }
 
     fn model_untrained(&mut self, name: &str, span: Span) {

@@ -1,7 +1,7 @@
 //! A trained model where it is used: the heads of the newest version that was trained from its declaration, over the rows
 //! that are there.
 
-use super::trained::{Network, Trained, is_classifier};
+use super::trained::{Inputs, Network, Trained, is_classifier};
 use crate::catalog::schema::Schema;
 use crate::check::Checker;
 use crate::check::env::{Env, Scope};
@@ -12,11 +12,30 @@ use crate::expr::Expr;
 use crate::expr::ir::{Kind, Scalar, Stat};
 use crate::ops::{Model, Predictor, Shape};
 use crate::source::Span;
-use crate::store::learned::{Attached, Found, Kind as Learned};
+use crate::store::learned::{Attached, Found, Kind as Learned, Manifest};
 use crate::syntax::ast::{self, Item, ItemKind, Name};
 use crate::types::{EdgeId, EntityId, Type};
 use foldhash::{HashMap, HashMapExt};
 use std::sync::Arc;
+
+/// What is served of a model.
+pub(super) struct Served<'m> {
+    /// As the program calls it.
+    pub name: &'m str,
+    /// The rows that it scores.
+    pub of: EntityId,
+    pub inputs: &'m Inputs,
+    /// Whether it is the half of two towers that finds the vector of the viewer.
+    pub is_tower: bool,
+}
+
+impl Served<'_> {
+    /// That of a declaration.
+    fn of(model: &Trained) -> Served<'_> {
+        let is_tower = matches!(model.kind, Network::TwoTower(_));
+        Served { name: &model.name, of: model.entity, inputs: &model.inputs, is_tower }
+    }
+}
 
 impl<'a> Checker<'a> {
     /// The model of an item that is trained.
@@ -38,22 +57,22 @@ impl<'a> Checker<'a> {
         let model = self.trained.iter().find(is_it)?.clone();
         let found = self.version_of(Declaration::of_trained(&model), span)?;
         let Found::Model { label, .. } = found else { return None };
-        self.predicted(&model, label, span, module, shape)
+        self.predicted(&Served::of(&model), label, span, module, shape)
     }
 
     /// The heads of a version as functions of what the model reads.
-    fn predicted(
+    pub(super) fn predicted(
         &mut self,
-        model: &Trained,
+        model: &Served,
         label: &str,
         span: Span,
         module: usize,
         shape: &Shape,
     ) -> Option<Model> {
-        let of = self.entity_name(model.entity).to_owned();
-        let predictor = self.predictor(model.entity, label, span)?;
+        let of = self.entity_name(model.of).to_owned();
+        let predictor = self.predictor(model.of, label, span)?;
         let context = self.context_of(model, span, module, shape)?;
-        let inputs = self.input_exprs(model, &context, span)?;
+        let inputs = self.input_exprs(model.inputs, &context, span)?;
         let before = self.before(&of, label);
         let inputs: Vec<Expr> =
             inputs.into_iter().map(|input| self.as_trained(input, &before)).collect();
@@ -66,11 +85,16 @@ impl<'a> Checker<'a> {
             [(_, only)] => Some(only.clone()),
             _ => None,
         };
-        Some(Model { name: model.name.clone(), heads, score })
+        Some(Model { name: model.name.to_owned(), heads, score })
     }
 
     /// The version of that label, if it can be used.
-    fn predictor(&mut self, of: EntityId, label: &str, span: Span) -> Option<&'a Predictor> {
+    pub(super) fn predictor(
+        &mut self,
+        of: EntityId,
+        label: &str,
+        span: Span,
+    ) -> Option<&'a Predictor> {
         let modules = self.modules;
         let of = self.entity_name(of);
         let predictor = modules.vocabulary.predictor(&format!("{of}.{label}"));
@@ -112,6 +136,18 @@ impl<'a> Checker<'a> {
         let Found::Model { label, .. } = self.version_of(declared, span)? else { return None };
         let predictor = self.predictor(of, label, span)?;
         let number = predictor.reads.unwrap_or(newest);
+        Some(self.classified(&name.text, predictor, (of, number), topic, span))
+    }
+
+    /// The heads of a classifier as functions of the vectors of an embedding.
+    pub(super) fn classified(
+        &mut self,
+        name: &str,
+        predictor: &Predictor,
+        (of, number): (EntityId, u32),
+        topic: Type,
+        span: Span,
+    ) -> Model {
         self.note_space(number, of);
         let it = Expr::new(Kind::It, Type::Id(of));
         let vector = self.vector_of(number, of, it, span);
@@ -120,7 +156,7 @@ impl<'a> Checker<'a> {
                 let call = Kind::Call { kernel: *kernel, args: vec![vector.clone()] };
                 (output.name().to_owned(), Expr::new(call, ty))
             });
-        Some(Model { name: name.text.clone(), heads: heads.collect(), score: None })
+        Model { name: name.to_owned(), heads: heads.collect(), score: None }
     }
 
     /// Notes that a version of an embedding is read.
@@ -139,9 +175,9 @@ impl<'a> Checker<'a> {
     }
 
     /// What a version is given: dense inputs as numbers, others as they are.
-    fn input_exprs(&mut self, model: &Trained, context: &[Expr], span: Span) -> Option<Vec<Expr>> {
-        let dense = model.inputs.dense.len();
-        let exprs = model.inputs.exprs().map(|expr| in_context(expr.clone(), context)).enumerate();
+    fn input_exprs(&mut self, inputs: &Inputs, context: &[Expr], span: Span) -> Option<Vec<Expr>> {
+        let dense = inputs.dense.len();
+        let exprs = inputs.exprs().map(|expr| in_context(expr.clone(), context)).enumerate();
         let exprs: Vec<(usize, Expr)> = exprs.collect();
         let made = exprs.into_iter().map(|(place, expr)| match place < dense {
             true => self.as_number(expr, span),
@@ -158,14 +194,22 @@ impl<'a> Checker<'a> {
         let own = manifests
             .find(|m| m.kind == Learned::Model && m.entities.iter().eq([of]) && m.label() == label);
         let upstream = own.map_or(&[][..], |own| &own.upstream);
-        for attached in versions {
-            let m = &attached.manifest;
-            if upstream.contains(&format!("{} {}", m.kind.word(), m.label())) {
-                match &attached.found {
-                    Found::Embedding(number) => before.embedding(self.schema, *number),
-                    Found::Edge(edge) => before.edge(self.schema, *edge),
-                    Found::Model { .. } | Found::Unusable(_) => {}
+        let is_read = |m: &Manifest| upstream.contains(&format!("{} {}", m.kind.word(), m.label()));
+        for attached in versions.iter().filter(|attached| is_read(&attached.manifest)) {
+            match &attached.found {
+                Found::Embedding(number) => before.embedding(self.schema, *number),
+                Found::Edge(edge) => before.edge(self.schema, *edge),
+                Found::Model { .. } | Found::Unusable(_) => {}
+            }
+        }
+        // of several versions of a declaration each is read as itself
+        for attached in versions.iter().filter(|attached| is_read(&attached.manifest)) {
+            match &attached.found {
+                Found::Embedding(number) => before.is_itself(self.schema, *number),
+                Found::Edge(edge) => {
+                    before.edges.remove(edge);
                 }
+                Found::Model { .. } | Found::Unusable(_) => {}
             }
         }
         before
@@ -213,8 +257,8 @@ impl<'a> Checker<'a> {
         span: Span,
     ) -> Option<Vec<Expr>> {
         let nobody = Shape::of(self.schema.viewer, Some(1));
-        let context = self.context_of(model, span, module, &nobody)?;
-        self.input_exprs(model, &context, span)
+        let context = self.context_of(&Served::of(model), span, module, &nobody)?;
+        self.input_exprs(&model.inputs, &context, span)
     }
 
     /// A dense input as a number, as it was in the training table: durations and ages in seconds, true is 1.
@@ -235,7 +279,7 @@ impl<'a> Checker<'a> {
     /// What stands for what only a request knows: a column of the rows, or a parameter of that name.
     fn context_of(
         &mut self,
-        model: &Trained,
+        model: &Served,
         span: Span,
         module: usize,
         shape: &Shape,
@@ -265,10 +309,9 @@ impl<'a> Checker<'a> {
             let Some(value) = value.filter(|value| !value.is_error()) else {
                 let name = &context.name;
                 let ty = self.type_name(&context.ty);
-                let is_tower = matches!(model.kind, Network::TwoTower(_));
-                let what = if is_tower { "embedding" } else { "model" };
+                let what = if model.is_tower { "embedding" } else { "model" };
                 let message = format!("{what} `{}` reads `{name}`, which is not there", model.name);
-                let help = match is_tower {
+                let help = match model.is_tower {
                     true => format!("declare `param {name}: {ty}`"),
                     false => {
                         format!("bind it with `let({name}=...)`, or declare `param {name}: {ty}`")
@@ -313,6 +356,14 @@ impl Before {
             if let (Some(other), Some(own)) = (of(other).normalized, of(own).normalized) {
                 self.embeddings.insert(other, own);
             }
+        }
+    }
+
+    /// Leaves a version, and what is derived of it, in its place.
+    fn is_itself(&mut self, schema: &Schema, own: u32) {
+        self.embeddings.remove(&own);
+        if let Some(normalized) = schema.embeddings[own as usize].normalized {
+            self.embeddings.remove(&normalized);
         }
     }
 

@@ -9,6 +9,7 @@ use crate::catalog::schema::Schema;
 use crate::check::modules::Kind;
 use crate::expr::ir::Stat;
 use crate::ops::Shape;
+use crate::store::learned;
 use crate::syntax::ast::{ItemKind, Param, TypeExpr, TypeExprKind};
 use crate::types::EntityId;
 use std::collections::BTreeSet;
@@ -16,7 +17,8 @@ use std::collections::BTreeSet;
 /// Where the word at the cursor begins, and the names that it can become, sorted.
 pub fn complete(session: &Session, line: &str, pos: usize) -> (usize, Vec<String>) {
     let text = &line[..pos];
-    let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    // `@` stands in the names of versions
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '@';
     let word = &text[text.trim_end_matches(is_letter).len()..];
     let start = text.len() - word.len();
     let before = &text[..start];
@@ -220,10 +222,14 @@ fn closed(session: &Session, ty: &str, entity: Option<EntityId>) -> Option<BTree
             names.extend(declared(session, Kind::Embedding));
             names
         }
-        "model" => match entity {
-            Some(entity) => on_entity(session, Kind::Model, entity),
-            None => declared(session, Kind::Model),
-        },
+        "model" => {
+            let mut names = match entity {
+                Some(entity) => on_entity(session, Kind::Model, entity),
+                None => declared(session, Kind::Model),
+            };
+            names.extend(versions_of_models(session, entity));
+            names
+        }
         "entity" => schema.entities.iter().map(|e| e.name.clone()).collect(),
         "bool" => ["true", "false"].map(str::to_owned).into(),
         "value" => match entity {
@@ -237,6 +243,15 @@ fn closed(session: &Session, ty: &str, entity: Option<EntityId>) -> Option<BTree
             .collect(),
         _ => return None,
     })
+}
+
+/// The versions of models of an entity, or of all.
+fn versions_of_models(session: &Session, entity: Option<EntityId>) -> Vec<String> {
+    let (schema, snapshot) = (session.engine.schema(), session.engine.snapshot());
+    let on = entity.map(|entity| &schema.entity(entity).name);
+    let manifests = snapshot.versions().iter().map(|attached| &attached.manifest);
+    let models = manifests.filter(|m| m.kind == learned::Kind::Model);
+    models.filter(|m| on.is_none_or(|on| m.entities.contains(on))).map(|m| m.label()).collect()
 }
 
 /// What a row expression can name.

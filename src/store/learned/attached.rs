@@ -50,8 +50,11 @@ impl Snapshot {
             let m = &version.manifest;
             m.role == which.role && which.until.is_none_or(|until| m.until == until)
         };
-        let versions: Vec<Arc<Version>> =
-            versions.into_iter().filter(is_wanted).map(Arc::new).collect();
+        let (versions, others): (Vec<Version>, Vec<Version>) =
+            versions.into_iter().partition(is_wanted);
+        let versions: Vec<Arc<Version>> = versions.into_iter().map(Arc::new).collect();
+        let others = others.into_iter().map(|version| Arc::new(version.manifest));
+        self.set_other_versions(others.collect());
         let mut attached = Vec::new();
         for (place, version) in versions.iter().enumerate() {
             let is_newer = |other: &Arc<Version>| {

@@ -67,6 +67,44 @@ pub struct Weights {
     pub xxh3: String,
 }
 
+/// What a model reads, so that it can be read again by whoever names the version, whatever files declare by then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Features {
+    /// The files that its declaration was read with, as far as it reads them; the program first.
+    pub files: Vec<FeatureFile>,
+    /// The one of these that declares it.
+    pub declared: usize,
+    /// What only a request knows, as declarations of parameters.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub context: String,
+    /// What each feature was, in their order.
+    pub each: Vec<Feature>,
+}
+
+/// Declarations of a file, and which others it imports.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeatureFile {
+    pub text: String,
+    /// Whether every file sees it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub prelude: bool,
+    /// The places of the other files that it imports.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub imports: Vec<usize>,
+    /// The modules of the standard library that it imports.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub std: Vec<String>,
+}
+
+/// A feature, with its type and all that it reads written out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feature {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub ty: String,
+    pub reads: String,
+}
+
 /// What a version is, what it was made of, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -91,6 +129,9 @@ pub struct Manifest {
     /// Of a model, a hash of what it reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feature_hash: Option<String>,
+    /// Of a model of examples, what it reads. Those that were trained before versions kept it have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<Features>,
     /// The contents of the catalog that it was made of.
     pub snapshot: String,
     /// Links before this time were seen, in microseconds since 1970.
@@ -132,6 +173,7 @@ impl Manifest {
             declaration: String::new(),
             declaration_hash: hash.to_owned(),
             feature_hash: None,
+            features: None,
             snapshot: String::new(),
             until: i64::MIN,
             seed: 0,

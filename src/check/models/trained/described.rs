@@ -3,6 +3,7 @@
 use crate::expr::ir::{Kind, OverLinks, Stat};
 use crate::expr::{EdgeExpr, Expr};
 use crate::source::Span;
+use crate::store::learned::Features;
 use crate::types::{EntityId, Type, Value};
 
 /// A model that is trained on examples: `linear(dense=...)`, `mlp(...)` or `mtml(...)`.
@@ -23,6 +24,8 @@ pub struct Trained {
     pub examples: Examples,
     /// Of two towers, of the viewer.
     pub inputs: Inputs,
+    /// What the inputs are made of, for whoever names the version; known where it is read to be trained.
+    pub features: Option<Features>,
     /// Of two towers, what is read of an item.
     pub items: Option<Inputs>,
     /// Of a student, whose order it learns.
@@ -183,6 +186,24 @@ pub struct Inputs {
 }
 
 impl Inputs {
+    /// None yet, with the constants of those that are not asked for them.
+    pub(super) fn none(normalise: Normalise) -> Inputs {
+        Inputs {
+            dense: Vec::new(),
+            sparse: Vec::new(),
+            vectors: Vec::new(),
+            context: Vec::new(),
+            shown: Vec::new(),
+            weight: None,
+            weight_clip: 1.0,
+            normalise,
+            min_count: 3,
+            id_dropout: 0.3,
+            id_dim: None,
+            id_decay: 1.0,
+        }
+    }
+
     /// The expressions over the row: dense inputs, then sparse ones, then vectors.
     pub fn exprs(&self) -> impl Iterator<Item = &Expr> {
         let dense = self.dense.iter().map(|dense| &dense.expr);

@@ -14,6 +14,7 @@ use crate::expr::ir::{Expr, Kind, Scalar};
 use crate::ops::Chance;
 use crate::ops::shape::BoundColumn;
 use crate::source::Span;
+use crate::store::learned::Kind as Learned;
 use crate::syntax::ast::{self, Arg, ExprKind, ItemKind, Name};
 use crate::syntax::print_expression;
 use crate::types::{EntityId, Type, Value};
@@ -130,20 +131,25 @@ impl<'a> Checker<'a> {
         Some(named)
     }
 
-    fn dense(&mut self, given: &Given<'a>, rows: &Rows<'_>) -> Option<Vec<Dense>> {
+    pub(super) fn dense(&mut self, given: &Given<'a>, rows: &Rows<'_>) -> Option<Vec<Dense>> {
         let named = self.named_inputs(given, "dense")?;
         let missing = self.missing(given, &named);
         let mut made = Vec::new();
         for (name, _, expr) in &named {
             let found = self.trained_feature(given, expr, rows);
-            made.push(found.and_then(|found| {
-                self.as_dense(&found, expr.span).map(|()| (name.clone(), found))
-            }));
+            let found = found.filter(|found| self.as_dense(found, expr.span).is_some());
+            self.note_unfit(name, found.is_none());
+            made.push(found.map(|found| (name.clone(), found)));
         }
         let made = made.into_iter().collect::<Option<Vec<_>>>()?;
         let missing = missing?;
         let dense = made.into_iter().zip(missing);
         Some(dense.map(|((name, expr), missing)| Dense { name, expr, missing }).collect())
+    }
+
+    /// Notes which feature is wrong.
+    pub(super) fn note_unfit(&mut self, name: &str, is_unfit: bool) {
+        self.notes.unfit.extend(is_unfit.then(|| name.to_owned()));
     }
 
     /// Reports what is no number.
@@ -206,11 +212,12 @@ impl<'a> Checker<'a> {
         self.refuse(Diagnostic::new(code::E0203, name.span, message).help(help))
     }
 
-    fn sparse(&mut self, given: &Given<'a>, rows: &Rows<'_>) -> Option<Vec<Sparse>> {
+    pub(super) fn sparse(&mut self, given: &Given<'a>, rows: &Rows<'_>) -> Option<Vec<Sparse>> {
         let named = self.named_inputs(given, "sparse")?;
         let mut made = Vec::new();
         for (name, _, expr) in named {
             let ids = self.sparse_ids(given, expr, rows);
+            self.note_unfit(&name, ids.is_none());
             made.push(ids.map(|ids| Sparse { name, ids }));
         }
         made.into_iter().collect()
@@ -319,20 +326,26 @@ impl<'a> Checker<'a> {
         Some(found)
     }
 
-    fn vectors(&mut self, given: &Given<'a>, rows: &Rows<'_>) -> Option<Vec<(String, Expr)>> {
+    pub(super) fn vectors(
+        &mut self,
+        given: &Given<'a>,
+        rows: &Rows<'_>,
+    ) -> Option<Vec<(String, Expr)>> {
         let named = self.named_inputs(given, "vectors")?;
         let mut made = Vec::new();
         for (name, _, expr) in named {
             let found = self.trained_feature(given, expr, rows);
-            made.push(found.and_then(|found| match found.ty {
-                Type::Vector(_) | Type::Float => Some((name, found)),
+            let found = found.and_then(|found| match found.ty {
+                Type::Vector(_) | Type::Float => Some(found),
                 _ => self.wrong_input(
                     "`vectors` takes embeddings and similarities",
                     &found,
                     expr.span,
                     "write the name of an embedding, or `cosine(viewer.e, e)`",
                 ),
-            }));
+            });
+            self.note_unfit(&name, found.is_none());
+            made.push(found.map(|found| (name, found)));
         }
         made.into_iter().collect()
     }
@@ -368,16 +381,21 @@ impl<'a> Checker<'a> {
         scope: &Scope<'_>,
     ) -> Option<()> {
         let mut found = None;
-        each_name(expr, &mut |name, span, pinned| {
-            let free = !pinned && !self.knows(name, &given.env, scope);
-            if free && found.is_none() && self.is_of_trained(name, &given.env) {
-                found = Some((name.to_owned(), span));
+        each_name(expr, &mut |name, span, version| {
+            let is_free = version.is_some() || !self.knows(name, &given.env, scope);
+            let is_model = match version {
+                Some(_) => self.has_versions(Learned::Model, name),
+                None => self.is_of_trained(name, &given.env),
+            };
+            if is_free && found.is_none() && is_model {
+                let version = version.map(|n| format!("@{n}")).unwrap_or_default();
+                found = Some((format!("{name}{version}"), span));
             }
         });
         let Some((name, span)) = found else { return Some(()) };
         let message = format!("`{name}` is what a trained model gives, which no feature can read");
-        let help =
-            "a model that learned from later outcomes knows them: leave it out, or distil it";
+        let help = "it learned from outcomes that examples must not know, whatever its version: leave it out, or learn \
+                    the heads of both in one model";
         self.refuse(Diagnostic::new(code::E0506, span, message).help(help))
     }
 

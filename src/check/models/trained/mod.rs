@@ -5,9 +5,11 @@ mod arguments;
 mod described;
 mod inputs;
 mod labels;
+mod reads;
 mod student;
-mod texts;
+pub(super) mod texts;
 mod towers;
+mod written;
 
 pub use described::{
     Context, Dense, Examples, Head, Ids, Inputs, Layers, ListLoss, Missing, Negatives, Network,
@@ -69,17 +71,21 @@ impl<'a> Checker<'a> {
         if !is_trained_kind(callee, args) || callee.text == "classifier" {
             return;
         }
-        let Some(entity) = self.entity_named(&entity.text, entity.span, m) else { return };
+        let Some(on) = self.entity_named(&entity.text, entity.span, m) else { return };
         let made = self.apart(|this| match callee.text.as_str() {
-            "distill" => this.student(name, entity, value, (callee, args), m),
-            _ => this.trained_model(name, entity, value, callee, args, m),
+            "distill" => this.student(name, on, value, (callee, args), m),
+            _ => this.trained_model(name, on, value, callee, args, m),
         });
-        self.trained.extend(made.map(Arc::new));
+        let Some(mut made) = made else { return };
+        if self.trains {
+            made.features = self.features_written((name, entity, value), &made.inputs, m);
+        }
+        self.trained.push(Arc::new(made));
     }
 
     /// Reads a declaration apart from where it is used: a feature means what it does for the values that the files say,
     /// whatever a tuner tries.
-    fn apart<R>(&mut self, read: impl FnOnce(&mut Self) -> R) -> R {
+    pub(super) fn apart<R>(&mut self, read: impl FnOnce(&mut Self) -> R) -> R {
         let as_written = std::mem::replace(&mut self.here.as_written, true);
         let open_rows = std::mem::take(&mut self.here.open_rows);
         let inputs = std::mem::take(&mut self.inputs);
@@ -122,6 +128,7 @@ impl<'a> Checker<'a> {
             feature_hash: String::new(),
             examples: examples?,
             inputs,
+            features: None,
             items: None,
             teacher: None,
             heads,
@@ -237,12 +244,12 @@ fn link_columns(expr: &Expr) -> Vec<LinkField> {
     found
 }
 
-/// Calls `f` with every name in an expression that can stand for a value or a model, and whether it is one of a
-/// version (`first@3`).
-fn each_name<'a>(expr: &'a ast::Expr, f: &mut dyn FnMut(&'a str, Span, bool)) {
+/// Calls `f` with every name in an expression that can stand for a value or a model, and with the number of its
+/// version, if it is one of a version (`first@3`).
+fn each_name<'a>(expr: &'a ast::Expr, f: &mut dyn FnMut(&'a str, Span, Option<i64>)) {
     match &expr.kind {
-        ExprKind::Name(name) => f(name, expr.span, false),
-        ExprKind::Version { name, .. } => f(&name.text, expr.span, true),
+        ExprKind::Name(name) => f(name, expr.span, None),
+        ExprKind::Version { name, version } => f(&name.text, expr.span, Some(*version)),
         ExprKind::List(items) => items.iter().for_each(|item| each_name(item, f)),
         ExprKind::Unary { operand, .. } => each_name(operand, f),
         ExprKind::Binary { left, right, .. } => {

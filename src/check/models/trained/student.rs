@@ -6,19 +6,20 @@ use super::described::{
     Trained,
 };
 use super::inputs::Rows;
+use super::reads::{Read, printed};
 use super::texts;
 use crate::check::env::Env;
-use crate::check::modules::{Kind as NameKind, Tier};
+use crate::check::modules::{Tier, named};
 use crate::check::{Checker, Numbers};
 use crate::diag::{Diagnostic, Severity, Sink, code};
 use crate::expr::ir::{Expr, Kind};
 use crate::ops::Role;
 use crate::source::Span;
 use crate::store::learned::Kind as Learned;
-use crate::syntax::ast::{self, Arg, ExprKind, File, ItemKind, Name};
-use crate::syntax::{print, print_expression};
+use crate::syntax::ast::{self, Arg, ExprKind, ItemKind, Name};
+use crate::syntax::print_expression;
 use crate::types::{EntityId, Type};
-use foldhash::HashSet;
+use std::collections::BTreeSet;
 
 /// What can be minimised.
 const LOSSES: [(&str, ListLoss); 2] =
@@ -69,6 +70,7 @@ impl<'a> Checker<'a> {
                 latest_upstream: true,
             },
             inputs: inputs?,
+            features: None,
             items: None,
             teacher: Some(teacher?),
             heads: vec![head],
@@ -134,24 +136,11 @@ impl<'a> Checker<'a> {
         Some((*loss, at as u32))
     }
 
-    fn student_inputs(&mut self, given: &Given<'a>, entity: EntityId) -> Option<Inputs> {
+    pub(super) fn student_inputs(&mut self, given: &Given<'a>, entity: EntityId) -> Option<Inputs> {
         let normalise =
             [("both", Normalise::Both), ("zscore", Normalise::ZScore), ("none", Normalise::None)];
         let normalise = self.word(given, "normalise", &normalise);
-        let mut inputs = Inputs {
-            dense: Vec::new(),
-            sparse: Vec::new(),
-            vectors: Vec::new(),
-            context: Vec::new(),
-            shown: Vec::new(),
-            weight: None,
-            weight_clip: 1.0,
-            normalise: normalise?,
-            min_count: 3,
-            id_dropout: 0.3,
-            id_dim: None,
-            id_decay: 1.0,
-        };
+        let mut inputs = Inputs::none(normalise?);
         if given.get("features").is_none() {
             let message = "`distill` needs `features`";
             let help = "write `features=[...]`, with a few that are cheap to compute";
@@ -184,10 +173,15 @@ impl<'a> Checker<'a> {
         let Reads { all, own, learned } = self.reads(&query, given.env.module);
         let upstream = learned.into_iter().map(|(kind, name)| {
             let is_it = |label: &&String| label.rsplit_once('@').is_some_and(|(n, _)| n == name);
-            let label = versions.iter().find(is_it).cloned();
-            format!("{} {}", kind.word(), label.unwrap_or(format!("{name}@0")))
+            let is_pinned =
+                |label: &str| versions.pinned.contains(&format!("{} {label}", kind.word()));
+            // one that is named beside the newest is another
+            let label = versions.read.iter().filter(is_it).min_by_key(|label| is_pinned(label));
+            let untrained = || format!("{name}@0");
+            format!("{} {}", kind.word(), label.cloned().unwrap_or_else(untrained))
         });
-        let upstream = upstream.collect();
+        let upstream: BTreeSet<String> = upstream.chain(versions.pinned.iter().cloned()).collect();
+        let upstream = upstream.into_iter().collect();
         let program = format!("{}\n{query}\n", own.join("\n"));
         let module = &self.modules.all[given.env.module];
         let file = (module.tier != Tier::Program).then(|| module.name.clone());
@@ -201,7 +195,7 @@ impl<'a> Checker<'a> {
         ranked: &ast::Expr,
         given: &Given<'a>,
         (span, entity): (Span, EntityId),
-    ) -> Option<Vec<String>> {
+    ) -> Option<Versions> {
         let numbers = Numbers::default();
         let sink = Sink::default();
         let mut other = Checker::new(self.snapshot, self.modules, sink, self.budget, &numbers);
@@ -211,7 +205,7 @@ impl<'a> Checker<'a> {
         let found = other.set(ranked, &Env::top(given.env.module), Role::Source);
         let on = found.map(|node| other.graph.shape(node).entity);
         self.notes.used.extend(other.notes.used.iter().copied());
-        let versions = other.versions.into_keys().collect();
+        let (read, pinned) = (other.versions.into_keys().collect(), other.notes.pinned);
         let found = other.sink.finish().into_iter();
         let errors: Vec<Diagnostic> = found.filter(|d| d.severity() == Severity::Error).collect();
         let has_failed = !errors.is_empty();
@@ -223,20 +217,11 @@ impl<'a> Checker<'a> {
                 self.refuse(Diagnostic::new(code::E0301, span, message))
             }
             _ if has_failed => None,
-            _ => Some(versions),
+            _ => Some(Versions { read, pinned }),
         }
     }
 
     fn reads(&self, query: &str, module: usize) -> Reads {
-        const KINDS: [NameKind; 7] = [
-            NameKind::Edge,
-            NameKind::Embedding,
-            NameKind::Model,
-            NameKind::Value,
-            NameKind::Policy,
-            NameKind::Callable,
-            NameKind::Rest,
-        ];
         let modules = self.modules;
         // every program sees the prelude
         let is_own = |m: usize| m == module && modules.all[m].tier < Tier::Prelude;
@@ -245,33 +230,26 @@ impl<'a> Checker<'a> {
         let imports = modules.all[module].file.items.iter().filter(is_import);
         found.own.extend(imports.map(printed));
         // operators that are given no model or embedding take the default one
-        let words_of = |text: &str, m: usize| {
-            words(text).into_iter().chain(["default".to_owned()]).map(move |word| (m, word))
-        };
-        let mut names: Vec<(usize, String)> = words_of(query, module).collect();
-        let (mut seen, mut items_seen) = (HashSet::default(), HashSet::default());
-        // a word means what it does in the file where it stands
-        while let Some((from, name)) = names.pop() {
-            if !seen.insert((from, name.clone())) {
-                continue;
-            }
-            let items = KINDS.iter().flat_map(|&kind| modules.find(from, kind, &name));
-            for (m, item) in items.filter(|(_, item)| !matches!(item.kind, ItemKind::Expr(_))) {
-                if !items_seen.insert(std::ptr::from_ref(item)) {
-                    continue;
-                }
-                let text = printed(item);
-                names.extend(words_of(&text, m));
-                found.own.extend(is_own(m).then(|| text.clone()));
-                found.all.push(text);
-                found.learned.extend(learned_kind(item).map(|kind| (kind, name.clone())));
-            }
+        for Read { module: m, item, text } in self.reads_of(query, module, &["default"], &|_| true)
+        {
+            let name = named(item).map(|(_, name)| name.to_owned());
+            found.learned.extend(learned_kind(item).zip(name));
+            found.own.extend(is_own(m).then(|| text.clone()));
+            found.all.push(text);
         }
         found.all.sort_unstable();
         found.learned.sort_unstable();
         found.learned.dedup();
         found
     }
+}
+
+/// The versions that a set reads.
+struct Versions {
+    /// As `final@3`.
+    read: Vec<String>,
+    /// Those of them that are named by their numbers, as `model final@3`.
+    pinned: BTreeSet<String>,
 }
 
 /// What the words of a program lead to, written out: a declaration is another one when any of it changes.
@@ -282,13 +260,6 @@ struct Reads {
     own: Vec<String>,
     /// What of that is learnt.
     learned: Vec<(Learned, String)>,
-}
-
-/// An item without its comments, which do not count.
-fn printed(item: &ast::Item) -> String {
-    let lines = print(&File { items: vec![item.clone()], ..File::default() });
-    let lines = lines.lines().filter(|line| !line.trim_start().starts_with('#'));
-    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// What is learnt by an item, if anything is.
@@ -317,10 +288,4 @@ fn ranked(of: &ast::Expr, candidates: &ast::Expr, value: Option<&ast::Expr>) -> 
         kind: ExprKind::Method { receiver, name: name("rank"), args },
         span: candidates.span,
     }
-}
-
-/// The words of a program.
-fn words(text: &str) -> Vec<String> {
-    let parts = text.split(|c: char| !c.is_alphanumeric() && c != '_');
-    parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }

@@ -6,14 +6,38 @@ use crate::check::spelled::Spelling;
 use crate::expr::EdgeExpr;
 use crate::expr::texts::{Keys, Texts};
 use crate::store::Snapshot;
+use crate::store::learned::Feature;
 use crate::types::EntityId;
 use std::fmt::Write;
 use xxhash_rust::xxh3::xxh3_128;
 
+/// What each feature is, written out.
+pub(in crate::check::models) fn features(
+    snapshot: &Snapshot,
+    texts: &Texts,
+    of: &Inputs,
+) -> Vec<Feature> {
+    let (keys, columns) = (Keys::new(snapshot), columns(of));
+    let spelling = Spelling { schema: snapshot.schema(), texts, keys: &keys, columns: &columns };
+    let dense = of.dense.iter().map(|dense| (&dense.name, &dense.expr));
+    let sparse = of.sparse.iter().map(|sparse| (&sparse.name, sparse.ids.expr()));
+    let vectors = of.vectors.iter().map(|(name, expr)| (name, expr));
+    let all = dense.chain(sparse).chain(vectors).map(|(name, expr)| Feature {
+        name: name.clone(),
+        ty: snapshot.schema().type_name(&expr.ty),
+        reads: spelling.expr(expr),
+    });
+    all.collect()
+}
+
+/// The names of what only a request knows.
+fn columns(of: &Inputs) -> Vec<String> {
+    of.context.iter().map(|context| context.name.clone()).collect()
+}
+
 /// The hash of a declaration with all that it reads, and that of its inputs.
 pub(super) fn hashes(snapshot: &Snapshot, texts: &Texts, of: &Trained) -> (String, String) {
-    let keys = Keys::new(snapshot);
-    let columns: Vec<String> = of.inputs.context.iter().map(|c| c.name.clone()).collect();
+    let (keys, columns) = (Keys::new(snapshot), columns(&of.inputs));
     let spelling = Spelling { schema: snapshot.schema(), texts, keys: &keys, columns: &columns };
     let items = of
         .items

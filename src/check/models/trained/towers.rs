@@ -84,6 +84,7 @@ impl<'a> Checker<'a> {
                 latest_upstream: false,
             },
             inputs,
+            features: None,
             items: Some(items),
             teacher: None,
             heads: Vec::new(),
@@ -231,11 +232,13 @@ impl<'a> Checker<'a> {
             };
             if matches!(of_call, "history" | "hashed") {
                 let ids = self.sparse_ids(given, expr, rows);
+                self.note_unfit(&name, ids.is_none());
                 found_all &= ids.is_some();
                 inputs.sparse.extend(ids.map(|ids| Sparse { name, ids }));
                 continue;
             }
             let Some(found) = self.trained_feature(given, expr, rows) else {
+                self.note_unfit(&name, true);
                 found_all = false;
                 continue;
             };
@@ -243,11 +246,14 @@ impl<'a> Checker<'a> {
                 Type::Vector(_) => inputs.vectors.push((name, found)),
                 Type::Id(_) | Type::String | Type::List(_) => {
                     let ids = self.as_ids(found, expr.span).map(Ids::Value);
+                    self.note_unfit(&name, ids.is_none());
                     found_all &= ids.is_some();
                     inputs.sparse.extend(ids.map(|ids| Sparse { name, ids }));
                 }
                 _ => {
-                    found_all &= self.as_dense(&found, expr.span).is_some();
+                    let is_dense = self.as_dense(&found, expr.span).is_some();
+                    self.note_unfit(&name, !is_dense);
+                    found_all &= is_dense;
                     numbers.push((name.clone(), span, expr));
                     let missing = super::described::Missing::Indicator;
                     inputs.dense.push(Dense { name, expr: found, missing });

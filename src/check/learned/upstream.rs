@@ -1,8 +1,8 @@
 //! What was learned before, and is read in learning something else.
 
+use super::{Declaration, Topics};
 use crate::catalog::schema::Schema;
 use crate::check::trained::Inputs;
-use crate::check::{Declaration, Topics};
 use crate::expr::ir::{EdgeKind, Stat};
 use crate::expr::{EdgeExpr, Expr, Kind};
 
@@ -31,9 +31,14 @@ pub fn of(schema: &Schema, declared: &Declaration) -> Vec<String> {
 
 /// Whether an expression reads what was learned.
 pub fn reads_learned(schema: &Schema, expr: &Expr) -> bool {
+    !read_by(schema, expr).is_empty()
+}
+
+/// The versions that an expression reads.
+pub fn read_by(schema: &Schema, expr: &Expr) -> Vec<String> {
     let mut found = Vec::new();
     of_expr(schema, expr, &mut found);
-    !found.is_empty()
+    found
 }
 
 fn of_edge(schema: &Schema, edge: &EdgeExpr, found: &mut Vec<String>) {
