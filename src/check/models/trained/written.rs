@@ -33,8 +33,10 @@ impl<'a> Checker<'a> {
         let args = args.iter().filter(is_input).cloned().collect();
         let kind = ExprKind::Call { callee: callee.clone(), args };
         let of_inputs = print_expression(&ast::Expr { kind, span: value.span });
-        // what another model gives is no feature
-        let wanted = |item: &ast::Item| !matches!(item.kind, ItemKind::Model { .. });
+        // what another model gives is no feature, nor is what depends on who asks
+        let wanted = |item: &ast::Item| {
+            !matches!(item.kind, ItemKind::Model { .. } | ItemKind::Experiment { .. })
+        };
         let read = self.reads_of(&of_inputs, m, &[], &wanted);
         let (name, entity) = (print_name(&name.text), print_name(&entity.text));
         let (mut files, declared) = files(self.modules, read, m);
