@@ -1,7 +1,7 @@
 //! What users would have done with another program, from what they did with the rows that were shown at random
-//! (Horvitz, Thompson 1952; Swaminathan, Joachims, NeurIPS 2015).
+//! (Horvitz, Thompson 1952; Dudík, Langford, Li, ICML 2011; Swaminathan, Joachims, NeurIPS 2015).
 
-use super::logged::ShownRow;
+use super::logged::OfRequest;
 use super::stats::{Share, Table};
 use super::truth::Truth;
 use foldhash::HashSet;
@@ -14,6 +14,9 @@ pub enum Estimator {
     SelfNormalised,
     /// By the number of positions: right on average.
     Plain,
+    /// Also by that, of what a model that the log has did not expect; to it comes what the model expects of the
+    /// program's rows. Right on average if the probabilities are, and less noise the better the model is.
+    DoublyRobust,
 }
 
 /// What is estimated from a log.
@@ -51,6 +54,8 @@ pub struct Estimate {
     pub largest_weight: f64,
     /// The share of the program's positions whose row was never shown with a known probability.
     pub unknown: f64,
+    /// Of a doubly robust estimate: the share of positions at which the model expects nothing known of the program's row.
+    pub unmodelled: Option<f64>,
 }
 
 /// What the requests of one program add up to.
@@ -70,6 +75,7 @@ struct Total {
     largest: f64,
     own_positions: u64,
     unknown: u64,
+    unmodelled: u64,
 }
 
 /// What one request says, for a cut.
@@ -80,34 +86,39 @@ pub(super) struct Found {
 }
 
 impl Counterfactual {
-    /// What a request says of a program that returns `rows`, where `shown` was shown.
+    /// What a request says of a program that returns `rows`, of which the log has `logged`.
     pub(super) fn of(
         &self,
         rows: &[u32],
-        shown: &[ShownRow],
+        logged: &OfRequest,
         supported: &HashSet<u32>,
         truth: &Truth,
     ) -> Vec<Found> {
-        let of_cut = |&cut: &usize| self.of_first(cut, rows, shown, supported, truth);
+        let of_cut = |&cut: &usize| {
+            let first = &rows[..cut.min(rows.len())];
+            self.of_first(cut, first, logged, supported, truth)
+        };
         self.cuts.iter().map(of_cut).collect()
     }
 
     fn of_first(
         &self,
         cut: usize,
-        rows: &[u32],
-        shown: &[ShownRow],
+        first: &[u32],
+        logged: &OfRequest,
         supported: &HashSet<u32>,
         truth: &Truth,
     ) -> Found {
         let mut found = Found::default();
-        let first = &rows[..cut.min(rows.len())];
         let Found { share, total } = &mut found;
         total.own_positions = first.len() as u64;
         total.unknown = first.iter().filter(|row| !supported.contains(row)).count() as u64;
-        for shown in shown.iter().filter(|shown| (1..=cut).contains(&shown.position)) {
+        for shown in logged.shown.iter().filter(|shown| (1..=cut).contains(&shown.position)) {
             total.positions += 1;
             let own = first.get(shown.position - 1);
+            // nothing at a position gains nothing
+            let expected = own.and_then(|row| self.expected(logged, *row, total)).unwrap_or(0.0);
+            share.sum += expected;
             let Some(row) = shown.row.filter(|row| own == Some(row)) else { continue };
             let Some(propensity) = shown.propensity else {
                 total.unknown += u64::from(supported.contains(&row));
@@ -119,13 +130,23 @@ impl Counterfactual {
             total.squares += weight * weight;
             total.largest = total.largest.max(weight);
             let counted = self.clip.map_or(weight, |clip| weight.min(clip));
-            share.sum += counted * truth.gain(row);
+            share.sum += counted * (truth.gain(row) - expected);
             share.weight += counted;
         }
-        if self.estimator == Estimator::Plain {
+        if self.estimator != Estimator::SelfNormalised {
             share.weight = total.positions as f64;
         }
         found
+    }
+
+    /// The gain that the log's model expects of a row, if the estimate reads it; counts where there is none.
+    fn expected(&self, logged: &OfRequest, row: u32, total: &mut Total) -> Option<f64> {
+        if self.estimator != Estimator::DoublyRobust {
+            return None;
+        }
+        let expected = logged.rewards.get(&row).copied();
+        total.unmodelled += u64::from(expected.is_none());
+        expected
     }
 }
 
@@ -145,8 +166,16 @@ impl Estimates {
         for ((share, total), found) in own.iter_mut().zip(&mut self.totals).zip(found) {
             share.sum += found.share.sum;
             share.weight += found.share.weight;
-            let Total { positions, matched, weights, squares, largest, own_positions, unknown } =
-                found.total;
+            let Total {
+                positions,
+                matched,
+                weights,
+                squares,
+                largest,
+                own_positions,
+                unknown,
+                unmodelled,
+            } = found.total;
             total.positions += positions;
             total.matched += matched;
             total.weights += weights;
@@ -154,6 +183,7 @@ impl Estimates {
             total.largest = total.largest.max(largest);
             total.own_positions += own_positions;
             total.unknown += unknown;
+            total.unmodelled += unmodelled;
         }
     }
 
@@ -177,6 +207,8 @@ impl Estimates {
                 },
                 largest_weight: total.largest,
                 unknown: total.unknown as f64 / total.own_positions.max(1) as f64,
+                unmodelled: (self.asked.estimator == Estimator::DoublyRobust)
+                    .then(|| total.unmodelled as f64 / total.positions.max(1) as f64),
             };
             match estimate.refusal() {
                 None => estimate,
@@ -201,6 +233,13 @@ impl Estimate {
                 100.0 * MOST_UNKNOWN
             ));
         }
+        if let Some(share) = self.unmodelled.filter(|share| *share > MOST_UNKNOWN) {
+            return Some(format!(
+                "at {:.1} % of the positions the log has no expected gain of the program's row, more than {:.0} %",
+                100.0 * share,
+                100.0 * MOST_UNKNOWN
+            ));
+        }
         (*effective < FEWEST_EFFECTIVE).then(|| {
             format!(
                 "the program puts what was shown at {matched} of {positions} positions, which tell as much as {effective:.0} that weigh the same: fewer than {FEWEST_EFFECTIVE:.0}"
@@ -211,10 +250,13 @@ impl Estimate {
 
 #[cfg(test)]
 mod tests {
+    use super::super::logged::ShownRow;
     use super::*;
 
-    fn shown(position: usize, row: u32, propensity: f64) -> ShownRow {
-        ShownRow { position, row: Some(row), propensity: Some(propensity) }
+    /// One row was shown.
+    fn shown(position: usize, row: u32, propensity: f64) -> OfRequest {
+        let shown = ShownRow { position, row: Some(row), propensity: Some(propensity) };
+        OfRequest { shown: vec![shown], ..OfRequest::default() }
     }
 
     fn estimate(asked: &Counterfactual, requests: usize, propensity: f64) -> Estimate {
@@ -224,7 +266,7 @@ mod tests {
         for user in 0..requests {
             // half of the requests were shown row 1, which users like
             let row = 1 + (user % 2) as u32;
-            let found = asked.of(&[1, 2], &[shown(1, row, propensity)], &supported, &truth);
+            let found = asked.of(&[1, 2], &shown(1, row, propensity), &supported, &truth);
             all.add(user as u32, &found);
         }
         all.finish().remove(0)
@@ -253,7 +295,7 @@ mod tests {
         let truth = Truth::default();
         for user in 0..300 {
             let supported = HashSet::from_iter([1]);
-            all.add(user, &asked.of(&[1, 7], &[shown(1, 1, 0.9)], &supported, &truth));
+            all.add(user, &asked.of(&[1, 7], &shown(1, 1, 0.9), &supported, &truth));
         }
         let [first, second] = &all.finish()[..] else { panic!() };
         assert_eq!((first.value, first.unknown), (Some(0.0), 0.0));

@@ -4,6 +4,7 @@ use crate::engine::Engine;
 use crate::request::Request;
 use crate::types::{EntityId, Key};
 use foldhash::HashSet;
+use std::collections::HashMap;
 
 /// A request of a log.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct Logged {
     pub arm_propensity: f64,
     /// What was shown.
     pub shown: Vec<Shown>,
+    /// The gain that a model expected of rows, whether they were shown or not: what a doubly robust estimate begins with.
+    pub rewards: HashMap<Key, f64>,
     /// The run that wrote it, and its number there, if the log says them.
     pub run: Option<String>,
     /// See `run`.
@@ -30,6 +33,7 @@ impl Logged {
             arms: Vec::new(),
             arm_propensity: 1.0,
             shown: Vec::new(),
+            rewards: HashMap::new(),
             run: None,
             id: None,
         }
@@ -63,10 +67,18 @@ pub(super) struct ShownRow {
     pub propensity: Option<f64>,
 }
 
+/// What a log says of the rows of one request.
+#[derive(Debug, Default)]
+pub(super) struct OfRequest {
+    pub shown: Vec<ShownRow>,
+    /// By row, the gain that a model expected.
+    pub rewards: HashMap<u32, f64>,
+}
+
 /// What was shown of requests, by their places, and what could have been.
 #[derive(Debug, Default)]
 pub(super) struct ShownRows {
-    pub by_request: Vec<Vec<ShownRow>>,
+    pub by_request: Vec<OfRequest>,
     /// The rows that were shown anywhere with a known probability.
     pub supported: HashSet<u32>,
 }
@@ -87,10 +99,14 @@ impl ShownRows {
                     .map(|p| p * logged.arm_propensity)
                     .filter(|p| *p > 0.0),
             };
-            let rows: Vec<ShownRow> = logged.shown.iter().map(row).collect();
-            let known = rows.iter().filter(|shown| shown.propensity.is_some());
+            let shown: Vec<ShownRow> = logged.shown.iter().map(row).collect();
+            let known = shown.iter().filter(|shown| shown.propensity.is_some());
             all.supported.extend(known.filter_map(|shown| shown.row));
-            all.by_request.push(rows);
+            let rewards = logged.rewards.iter();
+            let rewards = rewards.filter_map(|(key, reward)| {
+                Some((engine.snapshot().row_of(entity, key)?, *reward))
+            });
+            all.by_request.push(OfRequest { shown, rewards: rewards.collect() });
         }
         all
     }

@@ -18,6 +18,7 @@
 //! ```
 
 mod arms;
+mod asked;
 mod beside;
 mod counterfactual;
 mod foreknown;

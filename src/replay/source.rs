@@ -47,7 +47,10 @@ impl<'a> Source<'a, '_> {
             if !self.is_timed {
                 return Err(wrong(metric, "a test set has no times after which links could come"));
             }
-            let edges = self.edges(&[&metric.edge])?;
+            let edges = self.edges(&[&metric.edge]).map_err(|error| match error {
+                ReplayError::Usage(Spot::Edge(_), message) => wrong(metric, &message),
+                other => other,
+            })?;
             rates.insert(metric.edge.clone(), self.links(&edges, users)?);
         }
         Ok(rates)

@@ -201,6 +201,7 @@ fn groups(setting: &Setting, users: &[usize]) -> Result<Vec<(String, Vec<usize>)
         let names = || viewer.columns.iter().skip(1).map(|column| column.name.as_str());
         let help = match suggest::nearest(name, names()) {
             Some(near) => format!("did you mean `{near}`?"),
+            None if names().next().is_none() => "it has none beside its key".to_owned(),
             None => format!("it has {}", names().collect::<Vec<_>>().join(", ")),
         };
         return wrong(format!("`{}` has no column `{name}`\nhelp: {help}", viewer.name));

@@ -1,7 +1,8 @@
 //! Programs that are run one after the other for the same requests.
 
+use super::asked::list_of;
 use super::metric::Metric;
-use super::run::{Candidate, Setting, list_of};
+use super::run::{Candidate, Setting};
 use super::stats::{Share, Table};
 use super::summary::{difference, visible_items};
 use super::when::At;

@@ -69,8 +69,18 @@ impl Plan {
         if users.is_empty() {
             let message = match sorted.no_user.first() {
                 Some(key) => format!("the catalog has none of its users, such as `{key}`"),
+                None if !pairs.is_empty() => {
+                    "it has none of the users that are asked for".to_owned()
+                }
                 None => "it has no rows".to_owned(),
             };
+            return Err(ReplayError::Usage(Spot::TestSet, message));
+        }
+        if let Some(key) = sorted.no_item.first()
+            && sorted.sets.values().all(|(rows, _)| rows.is_empty())
+        {
+            let name = &engine.schema().entity(entity).name;
+            let message = format!("the catalog has no `{name}` of it, such as `{key}`");
             return Err(ReplayError::Usage(Spot::TestSet, message));
         }
         let mut plan = Plan::with_users(users);
@@ -112,7 +122,7 @@ impl Plan {
         if users.is_empty() {
             let message = match unknown.first() {
                 Some(key) => format!("the catalog has none of their users, such as `{key}`"),
-                None => "there are none".to_owned(),
+                None => "requests to make: there are none".to_owned(),
             };
             return Err(ReplayError::Usage(Spot::Requests, message));
         }

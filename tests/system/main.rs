@@ -6,6 +6,7 @@ mod catalog_errors;
 mod cli;
 mod data_errors;
 mod diff;
+mod estimates;
 mod examples;
 mod factors;
 mod formats;

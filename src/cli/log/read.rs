@@ -3,6 +3,7 @@
 use super::{CANDIDATES, REQUESTS, RESULT};
 use crate::catalog::schema::{Entity, KeyType, Schema};
 use crate::cli::Failure;
+use crate::diag::suggest;
 use crate::engine::{Engine, Program};
 use crate::replay::{self, Logged};
 use crate::request::{Request, unknown_arm};
@@ -18,6 +19,8 @@ pub struct Shown<'a> {
     pub entity: &'a Entity,
     /// The list that counts, of pages.
     pub list: Option<&'a str>,
+    /// The column with the gain that a model expected of a row, if it is asked for, and the largest gain that there is.
+    pub reward: Option<(&'a str, f64)>,
 }
 
 /// Whether a path is a log: a folder, or a table with the columns of one.
@@ -251,8 +254,16 @@ fn arms(json: Option<&str>) -> Result<Vec<(String, String)>, String> {
     Ok(arms.into_iter().collect())
 }
 
+/// The columns of candidates that are no number a model gave.
+const OWN: [&str; 8] =
+    ["run", "request", "stage", "list", "entity", "key", "position", "propensity"];
+
 /// Adds to the requests of logs what was shown.
 pub fn shown(requests: &mut [Logged], paths: &[PathBuf], of: &Shown) -> Result<(), Failure> {
+    if let Some((name, _)) = of.reward.filter(|(name, _)| OWN.contains(name)) {
+        let message = format!("--reward {name}: this column of a log is no expected gain");
+        return Err(Failure::Usage(message));
+    }
     let ids = requests.iter().enumerate();
     let places: HashMap<i64, usize> =
         ids.filter_map(|(place, logged)| Some((logged.id?, place))).collect();
@@ -262,13 +273,37 @@ pub fn shown(requests: &mut [Logged], paths: &[PathBuf], of: &Shown) -> Result<(
     }
     // a request that a run was asked twice stands there twice
     let mut filled = HashSet::new();
+    let mut all = Vec::new();
     for path in paths {
         let beside = candidates(path)?;
         for file in files(&beside, CANDIDATES)? {
             read_shown(&file, &places, &mut filled, of, requests)?;
+            all.push(file);
         }
     }
-    Ok(())
+    match of.reward {
+        Some((name, _)) if requests.iter().all(|logged| logged.rewards.is_empty()) => {
+            Err(no_reward(name, &all).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Why no row has an expected gain.
+fn no_reward(name: &str, files: &[PathBuf]) -> DataError {
+    let names = |file: &PathBuf| store::column_names(file).unwrap_or_default();
+    let has = |file: &&PathBuf| names(file).iter().any(|own| own == name);
+    if let Some(file) = files.iter().find(has) {
+        let message = "no row of what was looked at for the requests has a value";
+        return DataError::new(file, message).column(name);
+    }
+    let known = files.last().map(names).unwrap_or_default();
+    let help = match suggest::nearest(name, known.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("its columns are `{}`", known.join("`, `")),
+    };
+    let file = files.last().map_or(Path::new(CANDIDATES), PathBuf::as_path);
+    DataError::new(file, format!("has no column `{name}`, the expected gain of a row")).help(help)
 }
 
 /// Where the candidates of a log are: in its folder, or beside its table of requests.
@@ -307,6 +342,7 @@ fn read_shown(
             },
             "propensity" => Type::Float,
             "run" | "stage" | "list" | "entity" => Type::String,
+            _ if of.reward.is_some_and(|(reward, _)| reward == name) => Type::Float,
             _ => return None,
         })
     };
@@ -324,7 +360,8 @@ fn read_shown(
             Some(Value::Str(text)) => text == wanted,
             _ => true,
         };
-        let counts = is("stage", RESULT)
+        let is_shown = is("stage", RESULT);
+        let counts = (is_shown || of.reward.is_some())
             && is("entity", &of.entity.name)
             && of.list.is_none_or(|list| is("list", list));
         let Some(Value::Int(request)) = table.value("request", row).filter(|_| counts) else {
@@ -344,6 +381,25 @@ fn read_shown(
             Some(Value::Str(key)) => Key::Str(key.clone()),
             _ => return Err(wrong("key", "the key is null".to_owned())),
         };
+        if let Some((name, largest)) = of.reward
+            && let Some(Value::Float(reward)) = table.value(name, row)
+        {
+            if !(0.0..=largest).contains(reward) {
+                let message = format!(
+                    "an expected gain is between 0 and {largest}, the largest gain, found {reward}"
+                );
+                return Err(wrong(name, message));
+            }
+            let known = requests[place].rewards.entry(key.clone());
+            // what the answer says counts, of other stages the first
+            match is_shown {
+                true => *known.or_default() = *reward,
+                false => _ = known.or_insert(*reward),
+            }
+        }
+        if !is_shown {
+            continue;
+        }
         let position = match table.value("position", row) {
             Some(Value::Int(position)) if *position >= 1 => *position as usize,
             found => {

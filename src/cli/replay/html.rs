@@ -1,6 +1,6 @@
 //! A report as one page that needs nothing else, for light and dark, wide and narrow screens.
 
-use super::table::{ESTIMATED, interval, number, p, share, signed};
+use super::table::{ESTIMATED, cells, interval, number, p, share, signed};
 use crate::cli::page;
 use crate::cli::plan::escape;
 use crate::replay::{
@@ -127,31 +127,12 @@ fn program(report: &Report, at: usize, program: &ProgramReport) -> String {
 /// What users would have done.
 fn estimates(estimates: &[Estimate]) -> String {
     let rows = estimates.iter().map(|e| {
-        let cells = [
-            e.cut.to_string(),
-            e.value.map_or("n/a".to_owned(), number),
-            interval(e.interval),
-            e.positions.to_string(),
-            e.matched.to_string(),
-            format!("{:.1}", e.effective),
-            format!("{:.1}", e.largest_weight),
-            format!("{:.1} %", 100.0 * e.unknown),
-        ];
-        let cells = cells.map(|cell| format!("<td class=\"n\">{cell}</td>"));
+        let cells = cells(e).into_iter().map(|(_, cell)| format!("<td class=\"n\">{cell}</td>"));
         let why = e.refusal().map_or(String::new(), |why| escape(&why));
-        format!("<tr>{}<td>{why}</td></tr>", cells.concat())
+        format!("<tr>{}<td>{why}</td></tr>", cells.collect::<String>())
     });
-    let heads = [
-        "first",
-        "gain of a position",
-        "95 %",
-        "positions",
-        "matched",
-        "effective",
-        "largest weight",
-        "unknown",
-    ];
-    let heads = heads.map(|head| format!("<th class=\"n\">{head}</th>")).concat();
+    let heads = estimates.first().map_or_else(Vec::new, cells).into_iter();
+    let heads: String = heads.map(|(head, _)| format!("<th class=\"n\">{head}</th>")).collect();
     format!(
         "<h3>What users would have done</h3><p>{ESTIMATED}</p><div class=\"scroll\"><table><thead><tr>{heads}<th></th></tr></thead><tbody>{}</tbody></table></div>",
         rows.collect::<String>()

@@ -46,7 +46,7 @@ fn ratio(ratio: &SampleRatio) -> Json {
 /// `value` is null where there is no estimate, and `refused` says why.
 fn estimate(estimate: &Estimate) -> Json {
     let (low, high) = estimate.interval.unzip();
-    json!({
+    let mut object = json!({
         "first": estimate.cut,
         "value": estimate.value,
         "low": low,
@@ -57,7 +57,11 @@ fn estimate(estimate: &Estimate) -> Json {
         "largest_weight": estimate.largest_weight,
         "unknown": estimate.unknown,
         "refused": estimate.refusal(),
-    })
+    });
+    if let Some(share) = estimate.unmodelled {
+        object["unmodelled"] = json!(share);
+    }
+    object
 }
 
 fn program(program: &ProgramReport) -> Json {

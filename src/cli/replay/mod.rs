@@ -65,6 +65,9 @@ pub struct ReplayArgs {
     /// How what was shown is weighed
     #[arg(long, value_enum, default_value_t = Weighing::Snips, requires = "ips")]
     estimator: Weighing,
+    /// With `--estimator dr`: the column of the log with the gain that a model expected of each row, such as `p_like`
+    #[arg(long, value_name = "COLUMN", requires = "ips")]
+    reward: Option<String>,
     /// Count a larger weight of a position as this
     #[arg(long, value_name = "WEIGHT", requires = "ips")]
     clip: Option<f64>,
@@ -90,6 +93,8 @@ enum Weighing {
     Snips,
     /// By the number of positions: right on average
     Ips,
+    /// The gain that a model of the log expected, corrected by what was shown (doubly robust)
+    Dr,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -271,20 +276,42 @@ fn counterfactual(
     replay: &mut Replay,
 ) -> Result<(), Failure> {
     let When::Logged(requests) = &mut replay.when else {
-        let message = format!("--ips: {} is no log", args.requests.requests.join(", "));
+        let message = match &args.requests.requests[..] {
+            [] => "--ips: it needs the requests of a log: `--requests LOG`".to_owned(),
+            given => format!("--ips: {} is no log", given.join(", ")),
+        };
         let help =
             "a log has the columns `viewer` and `now`, and a table of what was shown beside it";
         return Err(Failure::Usage(format!("{message}\nhelp: {help}")));
     };
     let entity = engine.schema().entity(result_entity(program, &args.requests));
-    let of = log::Shown { entity, list: args.requests.list.as_deref() };
+    let largest = replay.truth.iter().map(|(_, gain)| *gain).fold(0.0, f64::max);
+    let reward = reward(args)?.map(|column| (column, largest));
+    let of = log::Shown { entity, list: args.requests.list.as_deref(), reward };
     log::shown(requests, &args.requests.logs(), &of)?;
     let estimator = match args.estimator {
         Weighing::Snips => Estimator::SelfNormalised,
         Weighing::Ips => Estimator::Plain,
+        Weighing::Dr => Estimator::DoublyRobust,
     };
     replay.counterfactual = Some(Counterfactual { estimator, clip: args.clip, cuts });
     Ok(())
+}
+
+/// The column of the log that the estimate begins with.
+fn reward(args: &ReplayArgs) -> Result<Option<&str>, Failure> {
+    match (args.estimator, &args.reward) {
+        (Weighing::Dr, None) => {
+            let message = "--estimator dr: it needs the gain that a model expected of each row";
+            let help = "name the column of the log that has it: `--reward COLUMN`";
+            Err(Failure::Usage(format!("{message}\nhelp: {help}")))
+        }
+        (Weighing::Snips | Weighing::Ips, Some(column)) => {
+            let message = format!("--reward {column}: only `--estimator dr` reads it");
+            Err(Failure::Usage(message))
+        }
+        (_, column) => Ok(column.as_deref()),
+    }
 }
 
 fn metrics(option: &str, names: &[String], cuts: &[usize]) -> Result<Vec<Metric>, Failure> {

@@ -91,21 +91,31 @@ fn estimates(estimates: &[Estimate], width: Option<usize>) -> String {
     if estimates.is_empty() {
         return String::new();
     }
-    let column = |name, of: &dyn Fn(&Estimate) -> String| {
-        Column::new(name, estimates.iter().map(of)).right().whole()
+    let cells: Vec<Vec<(&str, String)>> = estimates.iter().map(cells).collect();
+    let column = |at: usize| {
+        let of_estimate = cells.iter().map(|cells| cells[at].1.clone());
+        Column::new(cells[0][at].0, of_estimate).right().whole()
     };
-    let columns = vec![
-        column("first", &|e| e.cut.to_string()),
-        column("gain of a position", &|e| e.value.map_or("n/a".to_owned(), number)),
-        column("95 %", &|e| interval(e.interval)),
-        column("positions", &|e| e.positions.to_string()),
-        column("matched", &|e| e.matched.to_string()),
-        column("effective", &|e| format!("{:.1}", e.effective)),
-        column("largest weight", &|e| format!("{:.1}", e.largest_weight)),
-        column("unknown", &|e| format!("{:.1} %", 100.0 * e.unknown)),
-    ];
+    let columns: Vec<Column> = (0..cells[0].len()).map(column).collect();
     let fixed = columns.len();
     Grid::new(columns, fixed).draw(width)
+}
+
+/// What is said of an estimate, by the heads of its columns.
+pub fn cells(estimate: &Estimate) -> Vec<(&'static str, String)> {
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    let mut cells = vec![
+        ("first", estimate.cut.to_string()),
+        ("gain of a position", estimate.value.map_or("n/a".to_owned(), number)),
+        ("95 %", interval(estimate.interval)),
+        ("positions", estimate.positions.to_string()),
+        ("matched", estimate.matched.to_string()),
+        ("effective", format!("{:.1}", estimate.effective)),
+        ("largest weight", format!("{:.1}", estimate.largest_weight)),
+        ("unknown", percent(estimate.unknown)),
+    ];
+    cells.extend(estimate.unmodelled.map(|share| ("unmodelled", percent(share))));
+    cells
 }
 
 /// Who was in which arm.
