@@ -15,7 +15,7 @@ use crate::check::Checked;
 use crate::expr::ir::OverLinks;
 use crate::expr::{Expr, KeyWriter, Kind, NodeId};
 use crate::ops::{Effect, Instance, Node};
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Keys of one operator.
@@ -56,15 +56,25 @@ impl Classes {
     }
 }
 
+/// A program as it is written, for those who are in some arms.
+pub struct Written {
+    pub checked: Checked,
+    /// The operators that hand on the rows of their input, as arms have decided.
+    pub handing_on: HashSet<NodeId>,
+    /// The experiments whose arms are known.
+    pub decided: Vec<String>,
+}
+
 /// A program with the keys of its operators.
 pub struct Forms<'a> {
     pub checked: &'a Checked,
-    /// The operators that run, each after those it needs.
+    /// The operators that run and do something, each after those it needs.
     pub running: Vec<NodeId>,
     /// By operator; empty for those that do not run.
     nodes: Vec<Form>,
     /// By slot of a parameter, the number that stands for it.
     params: &'a [u32],
+    written: &'a Written,
 }
 
 /// Which key an expression is written for.
@@ -79,17 +89,27 @@ enum Of {
 const COLUMN: u32 = u32::MAX;
 
 impl<'a> Forms<'a> {
-    pub fn new(checked: &'a Checked, params: &'a [u32], classes: &mut Classes) -> Forms<'a> {
+    pub fn new(written: &'a Written, params: &'a [u32], classes: &mut Classes) -> Forms<'a> {
+        let checked = &written.checked;
         let running = checked.graph.running(&checked.roots());
         let nodes = vec![Form::default(); checked.graph.len()];
-        let mut forms = Forms { checked, running, nodes, params };
+        let mut forms = Forms { checked, running, nodes, params, written };
         for place in 0..forms.running.len() {
             let id = forms.running[place];
             let mut form = forms.form(id);
             form.number = classes.number(form.class);
             forms.nodes[id.0 as usize] = form;
         }
+        forms.running.retain(|id| !written.handing_on.contains(id));
         forms
+    }
+
+    /// The operator whose rows others hand on.
+    pub fn past(&self, mut id: NodeId) -> NodeId {
+        while self.written.handing_on.contains(&id) {
+            id = self.node(id).inputs[0];
+        }
+        id
     }
 
     pub fn get(&self, id: NodeId) -> &Form {
@@ -103,6 +123,17 @@ impl<'a> Forms<'a> {
     /// The classes of the results, in their order.
     pub fn results(&self) -> Vec<u128> {
         self.checked.results.iter().map(|(_, node)| self.get(*node).class).collect()
+    }
+
+    /// Whether a slot is that of an experiment whose arm is known.
+    pub fn decides(&self, slot: usize) -> bool {
+        let experiment = self.checked.params[slot].experiment.as_ref();
+        experiment.is_some_and(|e| self.written.decided.contains(&e.name))
+    }
+
+    /// The operator whose rows a list has.
+    pub fn list(&self, place: usize) -> NodeId {
+        self.past(self.checked.results[place].1)
     }
 
     /// The rows that an operator which only binds columns was given, and so on.

@@ -34,7 +34,10 @@ use crate::check::Checked;
 use crate::engine::{Engine, Program};
 use crate::expr::NodeId;
 use crate::ops::RunError;
-use forms::{Classes, Forms};
+use crate::optimize::in_arms;
+use crate::request::unknown_arm;
+use foldhash::HashSet;
+use forms::{Classes, Forms, Written};
 use output::Output;
 use pairs::Pairs;
 use params::Matching;
@@ -176,21 +179,60 @@ impl Diff {
 impl Engine {
     /// What a program means that another does not. Both must have been compiled for this engine.
     pub fn diff(&self, old: &Program, new: &Program) -> Result<Diff, RunError> {
-        let (written_old, written_new) = (self.as_written(old)?, self.as_written(new)?);
-        let snapshot = self.snapshot();
-        let old = Words::new(old, &written_old, snapshot);
-        let new = Words::new(new, &written_new, snapshot);
-        let matching = params::matched(&written_old, &written_new);
-        Ok(compared(&old, &new, &matching))
+        self.diff_in_arms((old, &[]), (new, &[]))
+    }
+
+    /// The same for requests in arms of the programs' experiments, given by the names of experiment and arm for each:
+    /// what these arms do not reach is not compared, and neither are their experiments.
+    ///
+    /// # Errors
+    /// If a program does not have an arm, or was compiled for another engine.
+    pub fn diff_in_arms(
+        &self,
+        (old, old_arms): (&Program, &[(String, String)]),
+        (new, new_arms): (&Program, &[(String, String)]),
+    ) -> Result<Diff, RunError> {
+        let was = self.written(old, old_arms)?;
+        let is = self.written(new, new_arms)?;
+        let matching = params::matched(&was, &is);
+        let in_arms = !(old_arms.is_empty() && new_arms.is_empty());
+        let old = Words::new(old, &was.checked, self.snapshot());
+        let new = Words::new(new, &is.checked, self.snapshot());
+        let mut diff = compared((&old, &was), (&new, &is), &matching);
+        if in_arms {
+            // they are those of all arms
+            diff.bounds.clear();
+        }
+        Ok(diff)
+    }
+
+    fn written(&self, program: &Program, arms: &[(String, String)]) -> Result<Written, RunError> {
+        let checked = self.as_written(program)?;
+        let mut unknown = arms
+            .iter()
+            .filter_map(|(name, arm)| unknown_arm(&program.checked().experiments, name, arm));
+        if let Some(message) = unknown.next() {
+            return Err(RunError::Request(message));
+        }
+        if arms.is_empty() {
+            return Ok(Written { checked, handing_on: HashSet::default(), decided: Vec::new() });
+        }
+        let (checked, handing_on) = in_arms(&checked, self.snapshot(), arms);
+        let decided = arms.iter().map(|(name, _)| name.clone()).collect();
+        Ok(Written { checked, handing_on, decided })
     }
 }
 
-fn compared(old: &Words, new: &Words, matching: &Matching) -> Diff {
+fn compared(
+    (old, was): (&Words, &Written),
+    (new, is): (&Words, &Written),
+    matching: &Matching,
+) -> Diff {
     let names = matching.pairs.iter().map(|&(a, b)| (a, new.checked.params[b].name.clone()));
     let old = &old.calling(names.collect());
     let mut classes = Classes::default();
-    let old_forms = Forms::new(old.checked, &matching.old, &mut classes);
-    let new_forms = Forms::new(new.checked, &matching.new, &mut classes);
+    let old_forms = Forms::new(was, &matching.old, &mut classes);
+    let new_forms = Forms::new(is, &matching.new, &mut classes);
     let pairs = Pairs::new(&old_forms, &new_forms);
     let mut diff = Diff {
         request: request(old, new, &old_forms, &new_forms, matching),
@@ -277,6 +319,9 @@ fn request(
 ) -> Vec<Change> {
     let mut changes = Vec::new();
     for &(a, b) in &matching.pairs {
+        if old_forms.decides(a) && new_forms.decides(b) {
+            continue;
+        }
         let (was, is) = (&old.checked.params[a], &new.checked.params[b]);
         if let (Some(one), Some(other)) = (&was.experiment, &is.experiment) {
             let (one, other) = (words::experiment(one), words::experiment(other));
@@ -302,12 +347,14 @@ fn request(
         Some(experiment) => ("experiment", words::experiment(experiment)),
         None => ("param", words.param(slot)),
     };
-    let gone = (0..old.checked.params.len()).filter(|slot| is_left(slot, |pair| pair.0));
+    let gone = (0..old.checked.params.len())
+        .filter(|slot| is_left(slot, |pair| pair.0) && !old_forms.decides(*slot));
     changes.extend(gone.map(|slot| {
         let (what, text) = said(old, slot);
         Change::of(what, Some(text), None)
     }));
-    let more = (0..new.checked.params.len()).filter(|slot| is_left(slot, |pair| pair.1));
+    let more = (0..new.checked.params.len())
+        .filter(|slot| is_left(slot, |pair| pair.1) && !new_forms.decides(*slot));
     changes.extend(more.map(|slot| {
         let (what, text) = said(new, slot);
         Change::of(what, None, Some(text))

@@ -108,10 +108,12 @@ impl<'a> Pairs<'a> {
 
     /// How much of what is around two operators is matched.
     fn nearness(&self, (above, above_new): &(Readers, Readers), old: NodeId, new: NodeId) -> u32 {
-        let is_list = self.lists.iter().any(|&(x, y)| {
-            self.old.checked.results[x].1 == old && self.new.checked.results[y].1 == new
-        });
-        let direct = |forms: &Forms, id: NodeId| forms.node(id).sources().next();
+        let is_list =
+            self.lists.iter().any(|&(x, y)| self.old.list(x) == old && self.new.list(y) == new);
+        let direct = |forms: &Forms, id: NodeId| {
+            let source = forms.node(id).sources().next();
+            source.map(|source| forms.past(source))
+        };
         let over = direct(self.old, old).and_then(|source| self.of_old(source));
         let is_over = over.is_some() && over == direct(self.new, new);
         let below = self.source(old).is_some_and(|source| {
@@ -197,7 +199,7 @@ fn readers(forms: &Forms) -> Readers {
     for &id in &forms.running {
         let node = forms.node(id);
         for need in node.needs().iter().copied().chain(node.op.nested()) {
-            readers.entry(need).or_default().push(id);
+            readers.entry(forms.past(need)).or_default().push(id);
         }
     }
     readers

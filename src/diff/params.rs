@@ -3,7 +3,7 @@
 //! A name that both programs declare means the same parameter: who gives it a value means that. The others are told
 //! apart by what they are (type, default, range) and by where they are read.
 
-use super::forms::{Classes, Forms};
+use super::forms::{Classes, Forms, Written};
 use crate::check::{Checked, Parameter};
 use crate::expr::{Expr, KeyWriter, NodeId};
 use std::cell::OnceCell;
@@ -20,6 +20,7 @@ pub struct Matching {
 
 /// The parameters of a program, with what tells them apart once it is asked.
 struct Told<'a> {
+    written: &'a Written,
     checked: &'a Checked,
     marks: Vec<OnceCell<Mark>>,
 }
@@ -32,7 +33,7 @@ struct Mark {
 }
 
 /// Which are which.
-pub fn matched(old: &Checked, new: &Checked) -> Matching {
+pub fn matched(old: &Written, new: &Written) -> Matching {
     let (old, new) = (Told::new(old), Told::new(new));
     let mut pairs = Pairs { old: &old, new: &new, found: Vec::new() };
     // the name of an experiment is part of what draws its arms
@@ -48,21 +49,24 @@ fn declared(checked: &Checked) -> BTreeSet<&str> {
 }
 
 impl<'a> Told<'a> {
-    fn new(checked: &'a Checked) -> Told<'a> {
-        Told { checked, marks: checked.params.iter().map(|_| OnceCell::new()).collect() }
+    fn new(written: &'a Written) -> Told<'a> {
+        let checked = &written.checked;
+        let marks = checked.params.iter().map(|_| OnceCell::new()).collect();
+        Told { written, checked, marks }
     }
 
     fn mark(&self, slot: usize) -> &Mark {
-        self.marks[slot].get_or_init(|| mark(self.checked, slot))
+        self.marks[slot].get_or_init(|| mark(self.written, slot))
     }
 }
 
-fn mark(checked: &Checked, slot: usize) -> Mark {
+fn mark(written: &Written, slot: usize) -> Mark {
+    let checked = &written.checked;
     let same = vec![0; checked.params.len()];
     let mut one = same.clone();
     one[slot] = 1;
-    let blind = Forms::new(checked, &same, &mut Classes::default());
-    let seeing = Forms::new(checked, &one, &mut Classes::default());
+    let blind = Forms::new(written, &same, &mut Classes::default());
+    let seeing = Forms::new(written, &one, &mut Classes::default());
     let reads = |id: &&NodeId| {
         let exprs = seeing.node(**id).op.exprs().into_iter();
         exprs.flat_map(Expr::params).any(|(read, _)| read as usize == slot)

@@ -101,7 +101,10 @@ impl Rewriting for Choose {
             Scalar::Bool(true) => 0,
             _ => 1,
         };
-        self.join.keeps(side).then_some(Becomes::Input(side))
+        Some(match self.join.keeps(side) {
+            true => Becomes::Input(side),
+            false => Becomes::Rows(side),
+        })
     }
 
     fn uses(&self, input: usize, own: &Used) -> Used {

@@ -4,13 +4,13 @@ use super::bind::{Bind, Bound};
 use super::shape::BoundColumn;
 use super::{
     Effect, Exec, Explaining, Graph, Instance, Op, Operator, Planning, Rest, Rewriting, RunError,
-    Used, mapped,
+    Shape, Used, mapped,
 };
 use crate::batch::RowBatch;
 use crate::catalog::schema::Schema;
 use crate::expr::show::show;
 use crate::expr::value::Val;
-use crate::expr::{Expr, Frame, Kind, NodeId};
+use crate::expr::{Expr, Frame, Kind, NodeId, Scalar};
 use crate::types::Type;
 use std::sync::Arc;
 
@@ -53,6 +53,21 @@ fn bind(b: &mut dyn Bind, only: bool) -> Option<Bound> {
         shape.columns = keep.iter().map(|&place| shape.columns[place].clone()).collect();
     }
     Some(Bound { op: Arc::new(Bindings { columns, keep }), inputs: vec![input], shape })
+}
+
+/// The rows of `input` in the columns of another shape: those that `input` does not have are null.
+pub fn handed_on(shape: &Shape, input: &Shape) -> Arc<dyn Instance> {
+    let mut columns = Vec::new();
+    let mut place = |column: &BoundColumn| {
+        input.find(&column.name).unwrap_or_else(|| {
+            let place = input.columns.len() + columns.len();
+            let expr = Expr::constant(Scalar::Null, column.ty.clone());
+            columns.push(Binding { name: column.name.clone(), place, expr, read: true });
+            place
+        })
+    };
+    let keep = shape.columns.iter().map(&mut place).collect();
+    Arc::new(Bindings { columns, keep: Some(keep) })
 }
 
 /// Columns of no type behind `input`, after a mistake.

@@ -42,7 +42,7 @@ mod walk;
 
 pub use bind::{Bind, Bound, Choice, Model, Quantity, Role};
 pub use choose::choose;
-pub use columns::unknown_columns;
+pub use columns::{handed_on, unknown_columns};
 pub use drawing::{Chance, Drawing};
 pub use estimate::{Demand, Guess};
 pub use exec::{Exec, Followed, Notes};

@@ -29,7 +29,7 @@ pub fn branches(rewriting: &mut Rewriting) {
                 empty[id.0 as usize] = of_inputs[input];
                 stands[id.0 as usize] = inputs[input];
             }
-            None => {}
+            Some(Becomes::Rows(_)) | None => {}
         }
         if node.inputs != inputs {
             others.push((id, node.op.clone(), inputs));

@@ -25,11 +25,14 @@
 //! [`Rewriting::narrowed`]: crate::ops::Rewriting::narrowed
 //! [`Rewriting::absorb`]: crate::ops::Rewriting::absorb
 
+mod arms;
 mod dead;
 mod fold;
 mod heap;
 mod order;
 mod used;
+
+pub use arms::in_arms;
 
 use crate::check::Checked;
 use crate::exec::{Cache, Kept, Schedule};

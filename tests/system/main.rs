@@ -1,6 +1,7 @@
 //! What is around the language: catalogs and their data, snapshots, formats, the commands; and the source
 //! itself.
 
+mod arms;
 mod builds;
 mod catalog_errors;
 mod cli;

@@ -20,10 +20,12 @@ pub fn page(found: &Found) -> String {
         false => "",
     };
     let body = format!(
-        "<h1>{old} → {new}</h1>{same}\
+        "<h1>{old} → {new}</h1>{arms}{same}\
          {operators}{request}{output}{quantities}{bounds}{tunables}{answers}",
         old = escape(&found.old),
         new = escape(&found.new),
+        arms =
+            found.arms.said().map_or(String::new(), |arms| format!("<p>In {}</p>", escape(&arms))),
         operators = operators(diff),
         request = changes("Request", &diff.request),
         output = changes("Output", &diff.output),

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 pub fn diff(found: &Found) -> Json {
     let diff = &found.diff;
     let changes = |changes: &[Change]| changes.iter().map(change).collect::<Vec<_>>();
-    json!({
+    let mut object = json!({
         "old": found.old,
         "new": found.new,
         "equal": diff.is_empty(),
@@ -22,7 +22,15 @@ pub fn diff(found: &Found) -> Json {
         "bounds": changes(&diff.bounds),
         "tunables": changes(&diff.tunables),
         "answers": found.answers.as_ref().map(answers),
-    })
+    });
+    if found.arms.said().is_some() {
+        let arms = |arms: &[(String, String)]| {
+            let named = arms.iter().map(|(name, arm)| (name.clone(), json!(arm)));
+            Json::Object(named.collect())
+        };
+        object["arms"] = json!({"old": arms(&found.arms.old), "new": arms(&found.arms.new)});
+    }
+    object
 }
 
 fn operator(op: &Operator) -> Json {

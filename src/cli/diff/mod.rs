@@ -1,5 +1,6 @@
 //! `igql diff`: what two programs mean differently, and what that does to answers.
 
+mod arms;
 mod html;
 mod json;
 mod table;
@@ -11,6 +12,7 @@ use super::{Failure, PROGRAM, ProgramFile, Project, params, users};
 use crate::diff::{AnswerDiff, Diff};
 use crate::engine::{Engine, Program};
 use crate::request::Request;
+use arms::Arms;
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -20,7 +22,8 @@ use std::path::{Path, PathBuf};
     all commands.\n\nExamples:\n  \
     igql diff old.igql new.igql\n  \
     git show HEAD:page.igql | igql diff - page.igql\n  \
-    igql diff old.igql new.igql --users users.txt --at 2024-05-01 -o diff.html"
+    igql diff old.igql new.igql --users users.txt --at 2024-05-01 -o diff.html\n  \
+    igql diff page.igql page.igql --arm rank_test=control --arm rank_test=bold"
 )]
 pub struct DiffArgs {
     /// The program as it was (`-` for standard input)
@@ -46,6 +49,10 @@ pub struct DiffArgs {
     /// A parameter of the programs; lists as JSON or separated by commas
     #[arg(long, value_name = "NAME=VALUE")]
     param: Vec<String>,
+    /// Compare the programs for users in this arm of an experiment of either; may be repeated. Given twice for one
+    /// experiment: the arm in OLD, then the arm in NEW
+    #[arg(long, value_name = "NAME=ARM")]
+    arm: Vec<String>,
     /// Seed of the random functions
     #[arg(long, value_name = "N", default_value = "0", value_parser = within(i64::MIN, i64::MAX))]
     seed: i64,
@@ -80,6 +87,7 @@ impl Format {
 struct Found {
     old: String,
     new: String,
+    arms: Arms,
     diff: Diff,
     /// None where they mean the same, or no answers are compared.
     answers: Option<AnswerDiff>,
@@ -101,14 +109,16 @@ pub fn diff(project: &Project, args: &DiffArgs) -> Result<(), Failure> {
     for (file, program) in [(&args.old, &old_program), (&args.new, &new_program)] {
         project.spare_inputs(&place, file, &engine, program, many)?;
     }
-    let diff = engine.diff(&old_program, &new_program)?;
-    let sides = Sides { engine: &engine, diff: &diff, old: &old_program, new: &new_program };
+    let arms = Arms::of(&old_program, &new_program, &args.arm)?;
+    let diff = engine.diff_in_arms((&old_program, &arms.old), (&new_program, &arms.new))?;
+    let (old_side, new_side) = (&old_program, &new_program);
+    let sides = Sides { engine: &engine, diff: &diff, old: old_side, new: new_side, arms: &arms };
     let requests = sides.requests(args, [&given, &given_new])?;
     let answers = match diff.is_empty() || requests.0.is_empty() {
         true => None,
         false => Some(sides.answers(args, &requests)?),
     };
-    let found = Found { old: old.name, new: new.name, diff, answers };
+    let found = Found { old: old.name, new: new.name, arms, diff, answers };
     let text = match format {
         Format::Table => table::text(&found),
         Format::Json => format!("{:#}\n", json::diff(&found)),
@@ -166,6 +176,7 @@ struct Sides<'a> {
     diff: &'a Diff,
     old: &'a Program,
     new: &'a Program,
+    arms: &'a Arms,
 }
 
 impl Sides<'_> {
@@ -206,8 +217,9 @@ impl Sides<'_> {
             given.iter().filter(is_own).cloned().collect()
         };
         let at = args.at.as_deref();
-        let old = params::base(self.old, at, &own(self.old, self.new, given), &[])?;
-        let new = params::base(self.new, at, &own(self.new, self.old, given_new), &[])?;
+        let mut old = params::base(self.old, at, &own(self.old, self.new, given), &[])?;
+        let mut new = params::base(self.new, at, &own(self.new, self.old, given_new), &[])?;
+        (old.arms, new.arms) = (self.arms.old.clone(), self.arms.new.clone());
         Ok((old.seed(args.seed), new.seed(args.seed)))
     }
 
@@ -221,7 +233,7 @@ impl Sides<'_> {
             params.retain(|(known, _)| *known != name);
             params.push((name, value));
         }
-        Request { params, ..request.clone() }
+        Request { params, arms: base.arms.clone(), ..request.clone() }
     }
 
     fn answers(&self, args: &DiffArgs, (old, new): &Requests) -> Result<AnswerDiff, Failure> {

@@ -10,6 +10,9 @@ use std::fmt::Write;
 pub fn text(found: &Found) -> String {
     let diff = &found.diff;
     let mut text = String::new();
+    if let Some(arms) = found.arms.said() {
+        let _ = writeln!(text, "in {}", visible(&arms));
+    }
     if diff.is_empty() {
         text.push_str("the programs mean the same\n");
     }

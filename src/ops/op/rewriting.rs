@@ -77,6 +77,8 @@ pub enum Becomes {
     Nothing,
     /// The rows of that input as they are.
     Input(usize),
+    /// The rows of that input, in other columns.
+    Rows(usize),
 }
 
 /// A copy of an operator with other expressions, wherever it has some.
