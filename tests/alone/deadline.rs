@@ -19,10 +19,18 @@ key = "user_id"
 table = "items.csv"
 key = "item_id"
 
+[entity.shelf]
+key = "shelf"
+
 [edge.likes]
 table = "likes.csv"
 from = { entity = "user", column = "user_id" }
 to = { entity = "item", column = "item_id" }
+
+[edge.shelf]
+table = "items.csv"
+from = { entity = "item", column = "item_id" }
+to = { entity = "shelf", column = "shelf" }
 
 [edge.next]
 table = "next.csv"
@@ -35,11 +43,11 @@ now = "2024-01-01"
 
 fn world() -> World {
     let world = World::new(CATALOG);
-    let mut items = "item_id,x,y\n".to_owned();
+    let mut items = "item_id,x,y,shelf\n".to_owned();
     let mut next = "a,b\n".to_owned();
     for id in 0..ITEMS {
         let mixed = id.wrapping_mul(2_654_435_761) % ITEMS;
-        let _ = writeln!(items, "{id},{}.5,{}", mixed % 1_000, mixed % 77);
+        let _ = writeln!(items, "{id},{}.5,{},1", mixed % 1_000, mixed % 77);
         for step in 1..4 {
             let _ = writeln!(next, "{id},{}", (mixed + step * 31) % ITEMS);
         }
@@ -105,6 +113,57 @@ fn a_run_behind_one_that_was_ended_is_whole() {
     assert!(partial.partial);
     assert_eq!(run(Limits::default()).unwrap().answers, fresh);
     assert_eq!(fresh[0].rows().len(), ITEMS);
+}
+
+/// Programs whose rows are drawn, so that how probable they were takes long: each link and each row that could have been
+/// drawn is looked at.
+const DRAWN: [&str; 3] = [
+    "all(item).walk(next, limit=1, order=random).walk(next, limit=2, order=random).take(5)",
+    "(all(item).walk(next | ~next, limit=1, order=random) | all(item).filter(y > 70)).take(5)",
+    // one row with very many links, and back
+    "all(item).walk(shelf, limit=1, order=random).walk(~shelf, limit=100000, order=random).take(5)",
+];
+
+/// What a debug build may take beyond the deadline; others end within 20 ms.
+const LATE: Duration = Duration::from_millis(120);
+
+/// The sets that say how probable rows were end in time, whenever the deadline comes; and the next run says it.
+#[test]
+fn what_tells_how_probable_rows_were_ends_in_time() {
+    let _alone = alone();
+    let world = world();
+    let engine = Engine::open(world.folder.path()).unwrap();
+    let request = [Request::user(1)];
+    for text in DRAWN {
+        let program = engine.compile(text).unwrap_or_else(|e| panic!("{e}")).telling_propensities();
+        let run = |limits: Limits| {
+            program.forget();
+            engine.execute(&program, &request, &limits.into())
+        };
+        let started = Instant::now();
+        let fresh = run(Limits::default()).unwrap().answers;
+        let whole = started.elapsed();
+        assert!(fresh[0].rows().all(|row| row.propensity().is_some_and(|p| 0.0 < p && p <= 1.0)));
+        for tenth in [1, 3, 5, 7, 9] {
+            let time = whole * tenth / 10;
+            let late = |limits: Limits| {
+                let started = Instant::now();
+                let ended = run(limits.until(started + time));
+                (started.elapsed().saturating_sub(time), ended)
+            };
+            // other work on the machine can only make it later
+            let least = (0..3).map(|_| late(Limits::default()).0).min().unwrap_or_default();
+            assert!(least < LATE, "{text}: {least:?} after {time:?} of {whole:?}");
+            // what there is by then says nothing that it does not know
+            let (_, partial) = late(Limits { partial: true, ..Limits::default() });
+            let partial = partial.unwrap().answers;
+            let known = |row: igql::Row| row.propensity();
+            let all: Vec<Option<f64>> = fresh[0].rows().map(known).collect();
+            let told: Vec<Option<f64>> = partial[0].rows().map(known).collect();
+            assert!(told.iter().all(Option::is_none) || told == all, "{text}: {told:?} {all:?}");
+        }
+        assert_eq!(run(Limits::default()).unwrap().answers, fresh, "{text}");
+    }
 }
 
 /// All requests of a batch together may take longer than one of them may.

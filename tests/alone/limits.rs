@@ -245,6 +245,11 @@ const OTHERS: &[&str] = &[
     "all(item).filter(n > 2).score(x) | all(item).filter(n < 7).score(y)",
     "all(item) if viewer == 1 else all(item).filter(n > 5)",
     "all(item).score(beta(position + 1.5, 2.5) + beta(position + 2.5, 3.5))",
+    "all(item).walk(next | ~next, limit=2, order=random).let(p=propensity).take(9)",
+    "all(item).sample(30000).walk(next, limit=1, order=random).score(propensity)",
+    "all(user).walk(likes, limit=30, order=random).walk(next, limit=2, order=random).filter(propensity > 0.1)",
+    "all(item).walk(maker, limit=1, order=random).walk(~maker, limit=9, order=random).let(p=propensity)",
+    "(all(item).sample(30000) | all(item).filter(n > 9)).let(p=propensity)",
 ];
 
 const BRANCHES: &str = "# igql: allow(W06)\na = all(item).filter(n > 2).score(x)\nb = all(item).filter(n < 9).score(y)\n";

@@ -2,7 +2,7 @@
 
 use super::reach::Reach;
 use super::{Order, Walk};
-use crate::batch::{Pace, RowBatch};
+use crate::batch::{BLOCK, Pace, RowBatch};
 use crate::catalog::schema::Schema;
 use crate::expr::show::show;
 use crate::expr::{Expr, Facts, Frame, NodeId};
@@ -101,20 +101,22 @@ impl Op for Chances {
             let mut next = 0;
             // the links of a row stand together
             for links in found.parents.chunk_by(|a, b| a == b) {
-                if pace.is_due_before(30 * links.len()) {
-                    exec.check("chances", 0)?;
-                }
                 let drawn = (limit as f64 / links.len() as f64).min(1.0);
                 let chance = of_input[links[0] as usize] * drawn;
-                for &id in &found.ids[next..next + links.len()] {
-                    let place = *places.entry(id).or_insert_with(|| {
-                        rows.ids.push(id);
-                        rows.scores.push(0.0);
-                        rows.ids.len() - 1
-                    });
-                    let known = rows.scores[place];
-                    // of one link it is that of the link, to the bit
-                    rows.scores[place] = (known + chance - known * chance).clamp(0.0, 1.0);
+                for ids in found.ids[next..next + links.len()].chunks(BLOCK) {
+                    if pace.is_due_before(30 * ids.len()) {
+                        exec.check("chances", 0)?;
+                    }
+                    for &id in ids {
+                        let place = *places.entry(id).or_insert_with(|| {
+                            rows.ids.push(id);
+                            rows.scores.push(0.0);
+                            rows.ids.len() - 1
+                        });
+                        let known = rows.scores[place];
+                        // of one link it is that of the link, to the bit
+                        rows.scores[place] = (known + chance - known * chance).clamp(0.0, 1.0);
+                    }
                 }
                 next += links.len();
             }
