@@ -18,6 +18,14 @@ const ANYWHERE: u32 = 400;
 const AROUND: usize = 30;
 const BEST: usize = 5;
 const REFINED: usize = 4;
+/// A search stands still when so many trials in a row were that near the best one, in shares of each range, and made
+/// it better by no more than that share of its distance to the median.
+const LAST: usize = 3;
+const NEAR: f64 = 0.1;
+const GAIN: f64 = 0.05;
+/// What is looked at to learn something new lies at an end of a range, if it is that near to it: models know least of the ends,
+/// and programs often are best there, where a weight is 0.
+const EDGE: f64 = 0.1;
 
 /// What was told, modelled: hyperparameters are fitted once for a round.
 pub struct Model {
@@ -27,6 +35,8 @@ pub struct Model {
     constraints: Vec<Fitted>,
     /// Points around which it is worth to look, the best one first.
     best: Vec<Vec<f64>>,
+    /// Whether the search stands still.
+    still: bool,
 }
 
 struct Fitted {
@@ -70,7 +80,7 @@ impl Model {
                 .map(|(values, threshold)| Fitted::new(&points, values, threshold))
         };
         let constraints = (0..count).filter_map(constraint).collect();
-        Some(Model { points, objective, constraints, best })
+        Some(Model { points, objective, constraints, best, still: stands_still(trials) })
     }
 
     /// The best point that `asked` does not have, given that those pending turn out average; `None` if none is left
@@ -93,6 +103,11 @@ impl Model {
             let points = (0..size).map(|index| space.grid_point(&levels, index));
             return first_of(acquisition.rank(points.filter(|point| !asked(point)).collect()));
         }
+        if let Some((process, _)) = acquisition.objective.as_ref().filter(|_| self.still)
+            && pending.is_empty()
+        {
+            return least_known(space, process, asked, random);
+        }
         let mut candidates = Vec::new();
         for group in [anywhere(space, random), self.around(space, random)] {
             let ranked = acquisition.rank(group);
@@ -113,6 +128,48 @@ impl Model {
         }
         all
     }
+}
+
+/// Whether the last trials were all near the best one and brought next to nothing: where the objective has many narrow
+/// peaks, a model of it goes on around one of them for ever.
+fn stands_still(trials: &[Trial]) -> bool {
+    let best = |trials: &[Trial]| {
+        let feasible = (0..trials.len()).filter(|&i| trials[i].outcome.feasible());
+        feasible.max_by(|&a, &b| trials[a].outcome.value.total_cmp(&trials[b].outcome.value))
+    };
+    let before = trials.len().saturating_sub(LAST);
+    let (Some(was), Some(is)) = (best(&trials[..before]), best(trials)) else { return false };
+    let value = |place: usize| trials[place].outcome.value;
+    let finite = trials.iter().map(|trial| trial.outcome.value).filter(|value| value.is_finite());
+    let mut values: Vec<f64> = finite.collect();
+    values.sort_by(f64::total_cmp);
+    let spread = value(is) - values[values.len() / 2];
+    let is_near = |trial: &Trial| {
+        trial.units.iter().zip(&trials[is].units).all(|(a, b)| (a - b).abs() < NEAR)
+    };
+    trials[before..].iter().all(is_near) && value(is) - value(was) <= GAIN * spread
+}
+
+/// The point of which the model knows least.
+fn least_known(
+    space: &Space,
+    process: &Process,
+    asked: &dyn Fn(&[f64]) -> bool,
+    random: &mut Random,
+) -> Option<Vec<f64>> {
+    let at_edge = |x: f64| match x {
+        x if x < EDGE => 0.0,
+        x if x > 1.0 - EDGE => 1.0,
+        x => x,
+    };
+    let points = anywhere(space, random).into_iter().map(|mut point| {
+        point.iter_mut().for_each(|x| *x = at_edge(*x));
+        space.snap(&mut point);
+        (process.at(&point).1, point)
+    });
+    let mut points: Vec<(f64, Vec<f64>)> = points.filter(|(_, point)| !asked(point)).collect();
+    points.sort_by(|a, b| b.0.total_cmp(&a.0));
+    first_of(points)
 }
 
 fn anywhere(space: &Space, random: &mut Random) -> Vec<Vec<f64>> {

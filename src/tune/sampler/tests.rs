@@ -156,6 +156,24 @@ fn one_dimension_is_searched() {
     assert!(points.iter().any(|x| (x[0] - 0.3).abs() < 1e-2), "{points:?}");
 }
 
+/// A hill with many ridges, and a narrow strip at an end of a range that is better than all of it.
+#[test]
+fn a_search_that_stands_still_looks_elsewhere() {
+    let hill = |p: &[f64]| {
+        let ridges = 0.03 * (60.0 * (p[0] + 2.0 * p[1])).sin();
+        1.0 - (p[0] - 0.7).powi(2) - (p[1] - 0.3).powi(2) + ridges
+    };
+    let is_strip = |p: &[f64]| p[0] < 0.02;
+    let misses = (1..=24u64).filter(|&seed| {
+        let space = vec![real(0.0, 1.0), real(0.0, 1.0)];
+        let mut sampler = Sampler::new(Kind::Gp, space, vec![0.5, 0.5], 0, 40, seed);
+        let value = |p: &[f64]| (if is_strip(p) { 1.5 } else { hill(p) }, vec![]);
+        !run(&mut sampler, 40, 1, value).iter().any(|point| is_strip(point))
+    });
+    let misses: Vec<u64> = misses.collect();
+    assert!(misses.is_empty(), "{misses:?}");
+}
+
 #[test]
 fn the_best_feasible_point_is_found_on_the_border() {
     // The largest sum within a circle around the corner: (√½, √½).
