@@ -436,7 +436,7 @@ impl Project {
         } else if files::is_below(target, engine.snapshot().folder()) {
             "in the folder of derived files"
         } else {
-            return Ok(());
+            return place.probe();
         };
         let message = format!("-o {}: this is {what}", target.display());
         Err(Failure::Usage(format!("{message}\nhelp: name another file")))

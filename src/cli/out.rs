@@ -109,6 +109,14 @@ impl Place {
         }
     }
 
+    /// Fails if no file can be made there: that is said before the work whose result it is to hold.
+    pub fn probe(&self) -> Result<(), Failure> {
+        match self.file().map(Replacement::new) {
+            Some(Err(error)) => Err(self.failed(&error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Fails with what is wrong with the place.
     pub fn failed(&self, error: &io::Error) -> Failure {
         match self {

@@ -234,6 +234,7 @@ impl Search<'_> {
             stopped: false,
             importance: None,
         };
+        let mut known = known;
         let is_late = || until.is_some_and(|until| Instant::now() >= until);
         while found.trials.len() < *trials
             && !found.stopped
@@ -247,10 +248,15 @@ impl Search<'_> {
             for point in points {
                 let number = found.trials.len() + 1;
                 let values = self.space.short(&point);
-                let same = |trial: &&Trial| trial.number == number && trial.values == values;
+                let same = |trial: &&Trial| {
+                    let is_whole = trial.constraints.len() == n;
+                    is_whole && trial.number == number && trial.values == values
+                };
                 let trial = match known.get(number - 1).filter(same) {
                     Some(trial) => self.known(trial, &mut found),
                     None => {
+                        // what an earlier search has run after another trial was another search
+                        known = &[];
                         each(Step::Start { number, values: &values })?;
                         let Some(trial) = self.trial(number, values, &mut found)? else {
                             found.stopped = true;

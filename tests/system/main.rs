@@ -17,6 +17,7 @@ mod imports;
 mod init;
 mod logs;
 mod messy;
+mod mistakes;
 mod models;
 mod order;
 mod output;

@@ -425,3 +425,103 @@ fn a_full_disk_keeps_what_is_done() {
     assert_eq!(fs::read_to_string(journal(folder)).unwrap(), expected);
     assert_eq!(resumed.stdout, whole.stdout);
 }
+
+#[test]
+fn a_mistake_costs_nothing_that_was_found() {
+    let world = world();
+    let folder = world.path();
+    let first = tune(folder, &["--trials=6"]);
+    let kept = fs::read_to_string(journal(folder)).unwrap();
+    for (more, words) in [
+        (&["--train=2024-02-08..2024-02-20", "--validate=2024-02-15.."][..], "overlap"),
+        (&["--train=2031-01-01..2031-02-01", "--validate=2032-01-01.."], "none is left to train"),
+        (&["--subject-to=rate(nothing)@10 <= baseline"], "rate(nothing)@10: there is no edge"),
+        (&["--only=nothing"], "no tunable `nothing`"),
+        (&["--fresh", "-o", "no/report.html"], "cannot create a file in `no`"),
+        (&["--fresh", "--write", "-o", "posts.csv"], "a table or a vector file"),
+    ] {
+        let out = tune(folder, &[&["--trials=6"], more].concat());
+        assert_eq!(code(&out), 2, "{more:?}: {}", said(&out));
+        assert!(said(&out).contains(words), "{more:?}: {}", said(&out));
+        assert!(!said(&out).contains("dropped"), "{more:?}: {}", said(&out));
+        assert_eq!(fs::read_to_string(journal(folder)).unwrap(), kept, "{more:?}");
+    }
+    let again = tune(folder, &["--trials=6"]);
+    assert!(said(&again).contains("6 trials are known"), "{}", said(&again));
+    assert_eq!(again.stdout, first.stdout);
+}
+
+#[test]
+fn a_journal_that_was_damaged_is_not_believed() {
+    let world = world();
+    let folder = world.path();
+    let more = ["--trials=6", "--subject-to=rate(hides)@10 <= baseline*2"];
+    let whole = tune(folder, &more);
+    let (path, expected) = (journal(folder), fs::read_to_string(journal(folder)).unwrap());
+    let records: Vec<Json> =
+        expected.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let with = |at: usize, field: &str, value: Json| {
+        let mut record = records[at].clone();
+        record[field] = value;
+        record.to_string()
+    };
+    for (at, line) in [
+        // other numbers of values than the search has
+        (4, with(4, "constraints", Json::from(Vec::<f64>::new()))),
+        (4, with(4, "constraints", Json::from(vec![0.5, 0.5]))),
+        (3, with(3, "values", Json::from(vec![0.5]))),
+        // trials out of order, and what is no record
+        (3, with(3, "start", 7.into())),
+        (4, with(4, "end", 1.into())),
+        (2, "null".to_owned()),
+        (1, "\0\0\0".to_owned()),
+        (0, with(0, "options", Json::Null)),
+        (0, with(0, "version", "0.0.1".into())),
+    ] {
+        let damaged = expected.lines().enumerate();
+        let damaged = damaged.map(|(own, text)| if own == at { &line } else { text });
+        fs::write(&path, damaged.map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+        let again = tune(folder, &more);
+        assert_eq!(again.stdout, whole.stdout, "{line}: {}", said(&again));
+        assert_eq!(fs::read_to_string(&path).unwrap(), expected, "{line}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_at_any_moment_loses_no_trial() {
+    let world = world();
+    let folder = world.path();
+    let more = ["--trials=30", "--sampler=random"];
+    let whole = tune(folder, &more);
+    let expected = fs::read_to_string(journal(folder)).unwrap();
+    fs::remove_dir_all(folder.join(".igql/tune")).unwrap();
+    let mut kept = 0;
+    for moment in (0..24).map(|n| n * n * 2) {
+        let mut child = command(folder, &[&ASKED[..], &more].concat());
+        let child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(moment));
+        let pid = child.id().to_string();
+        let _ = Command::new("kill").args(["-INT", &pid]).status();
+        let out = child.wait_with_output().unwrap();
+        let ended = out.status.code();
+        // the process may have ended before, or have no handler yet
+        assert!(matches!(ended, Some(0 | 130) | None), "{moment}: {ended:?} {}", said(&out));
+        let found = match folder.join(".igql/tune").exists() {
+            true => fs::read_to_string(journal(folder)).unwrap(),
+            false => String::new(),
+        };
+        assert!(expected.starts_with(&found), "{moment}: {found}");
+        let trials = found.lines().filter(|line| line.contains("\"end\":")).count();
+        assert!(trials >= kept, "{moment}: {trials} of {kept}");
+        kept = trials;
+        let left = fs::read_dir(folder).unwrap().filter(|entry| {
+            entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".new")
+        });
+        assert_eq!(left.count(), 0);
+    }
+    assert!(kept > 0);
+    let resumed = tune(folder, &more);
+    assert_eq!(resumed.stdout, whole.stdout);
+    assert_eq!(fs::read_to_string(journal(folder)).unwrap(), expected);
+}

@@ -26,6 +26,18 @@ pub struct Journal {
     known: Vec<Trial>,
     /// Where the records of each known trial begin, and where those of the next do.
     begins: Vec<u64>,
+    /// Of another search, which stays until a trial of this one has ended.
+    other: Option<Other>,
+}
+
+/// What a journal holds of another search, and what stands in its place then.
+struct Other {
+    trials: usize,
+    /// What is other.
+    why: String,
+    header: Header,
+    /// The record that the first trial has begun.
+    start: Option<Json>,
 }
 
 /// Where the journal of a program's query is.
@@ -53,8 +65,13 @@ impl Journal {
         }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(|e| failed(&e))?;
-        let mut journal =
-            Journal { path: path.clone(), file, known: Vec::new(), begins: Vec::new() };
+        let mut journal = Journal {
+            path: path.clone(),
+            file,
+            known: Vec::new(),
+            begins: Vec::new(),
+            other: None,
+        };
         if let Some((before, known, begins)) = read(&bytes) {
             let other = || difference(&before, &header);
             let why = if fresh { Some("`--fresh`".to_owned()) } else { other() };
@@ -68,7 +85,8 @@ impl Journal {
                 return Ok(journal);
             };
             if n > 0 {
-                out::say(format_args!("{n} trials of an earlier run are dropped: {why}"));
+                journal.other = Some(Other { trials: n, why, header, start: None });
+                return Ok(journal);
             }
         }
         journal.cut(0).map_err(|e| failed(&e))?;
@@ -102,6 +120,10 @@ impl Journal {
 
     /// Notes that a trial begins. If it was known with other values, the rest of what is known is worth nothing.
     pub fn start(&mut self, number: usize, values: &[f64]) -> Result<(), Failure> {
+        if let Some(other) = &mut self.other {
+            other.start = Some(json!({"start": number, "values": values}));
+            return Ok(());
+        }
         let begins = self.begins.get(number - 1).copied();
         let begun = match begins {
             Some(at) => {
@@ -123,10 +145,20 @@ impl Journal {
         if let Some(error) = &trial.error {
             line["error"] = json!(error);
         }
-        let added = self.add(&line).and_then(|()| self.file.stream_position());
-        let at = added.map_err(|error| out::failed(self.path.display(), &error))?;
+        let added = self.drop_other().and_then(|()| self.add(&line));
+        let at = added.and_then(|()| self.file.stream_position());
+        let at = at.map_err(|error| out::failed(self.path.display(), &error))?;
         self.begins.push(at);
         Ok(())
+    }
+
+    /// Begins anew where another search was.
+    fn drop_other(&mut self) -> io::Result<()> {
+        let Some(Other { trials, why, header, start }) = self.other.take() else { return Ok(()) };
+        out::say(format_args!("{trials} trials of an earlier run are dropped: {why}"));
+        self.cut(0)?;
+        self.begin(&header)?;
+        start.map_or(Ok(()), |start| self.add(&start))
     }
 
     /// Drops everything from a place on.
@@ -261,6 +293,9 @@ mod tests {
         run(&mut opened(&path, 1, false), &[trial(1, 0.5)]);
         assert_eq!(opened(&path, 1, false).known().len(), 1);
         assert_eq!(opened(&path, 2, false).known().len(), 0);
+        // one that ends before its first trial does has nothing to put in its place
+        assert!(opened(&path, 2, false).start(1, &[0.125]).is_ok());
+        assert_eq!(opened(&path, 1, false).known().len(), 1);
         run(&mut opened(&path, 2, false), &[trial(1, 0.5)]);
         assert_eq!(opened(&path, 2, true).known().len(), 0);
         assert_eq!(difference(&header(1), &header(2)).unwrap(), "`--seed` is another");

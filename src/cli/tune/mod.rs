@@ -12,7 +12,7 @@ use super::replay::requests::{RequestArgs, duration};
 use super::{Failure, ProgramFile, Project, log, out, params, progress};
 use crate::engine::{Engine, Program};
 use crate::files;
-use crate::replay::Metric;
+use crate::replay::{Metric, ReplayError, Spot};
 use crate::tune::{Constraint, Kind, Step, TRIALS, TuneError, TuneReport, Tuning};
 use clap::{Args, ValueEnum};
 use journal::{Header, Journal};
@@ -145,6 +145,9 @@ pub fn tune(project: &Project, args: &TuneArgs) -> Result<(), Failure> {
     let place = Place::of(args.output.as_deref());
     let holdout = args.requests.holdout.as_deref();
     project.spare_inputs(&place, &args.file, &engine, &program, holdout)?;
+    if args.write {
+        write::probe(&program, &tuning.only)?;
+    }
     let path = journal::path(engine.snapshot().folder(), &args.file, &program.checked().query);
     let header = header(&engine, &program, &tuning, args)?;
     let mut journal = Journal::open(path, header, args.fresh)?;
@@ -164,9 +167,14 @@ pub fn tune(project: &Project, args: &TuneArgs) -> Result<(), Failure> {
     for warning in &report.warnings {
         out::say(format_args!("warning: {warning}"));
     }
+    // what was found is shown, whether it can be written or not
     let written = match args.write && report.winner.is_some() {
-        true => write::write(&program, &report)?,
-        false => Vec::new(),
+        true => write::write(&program, &report),
+        false => Ok(Vec::new()),
+    };
+    let (written, failed) = match written {
+        Ok(written) => (written, None),
+        Err(failure) => (Vec::new(), Some(failure)),
     };
     let text = match format {
         Format::Table => table::text(&report, &written),
@@ -174,6 +182,9 @@ pub fn tune(project: &Project, args: &TuneArgs) -> Result<(), Failure> {
         Format::Html => html::page(&report, &file.name, &written),
     };
     place.write(&text)?;
+    if let Some(failure) = failed {
+        return Err(failure);
+    }
     if report.stopped {
         let path = journal.path().display();
         out::say(format_args!("the trials so far are kept in {path}; the same command goes on"));
@@ -193,6 +204,10 @@ impl From<TuneError> for Failure {
                 Failure::Program
             }
             TuneError::Usage(message) => Failure::Usage(message),
+            // it is that of `--maximize` or of a condition
+            TuneError::Replay(ReplayError::Usage(Spot::Metric(name), message)) => {
+                Failure::Usage(format!("{name}: {message}"))
+            }
             TuneError::Replay(error) => error.into(),
         }
     }

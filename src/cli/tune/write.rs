@@ -1,5 +1,7 @@
 //! Writing the values that won into the files that declare the tunables.
 
+use crate::check::Tunable;
+use crate::cli::out::Place;
 use crate::cli::{Failure, out, unreadable};
 use crate::engine::Program;
 use crate::files;
@@ -39,6 +41,22 @@ pub fn write(program: &Program, report: &TuneReport) -> Result<Vec<String>, Fail
         written.push(path.display().to_string());
     }
     Ok(written)
+}
+
+/// Fails if a file that may be written could not be: that is said before the search.
+pub fn probe(program: &Program, only: &[String]) -> Result<(), Failure> {
+    let checked = program.checked();
+    let is_tuned = |tunable: &&Tunable| match only {
+        [] => tunable.span.source == program.source(),
+        only => only.contains(&tunable.name),
+    };
+    let mut sources: Vec<_> = checked.tunables.iter().filter(is_tuned).collect();
+    sources.dedup_by_key(|tunable| tunable.span.source);
+    for tunable in sources {
+        let name = &program.sources().get(tunable.span.source).name;
+        Place::of(Some(Path::new(&**name))).probe()?;
+    }
+    Ok(())
 }
 
 /// The lines as they were and as they should be.
