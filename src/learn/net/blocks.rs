@@ -60,6 +60,10 @@ impl Ready {
     }
 }
 
+fn bit(part: Part) -> u8 {
+    1 << part as u8
+}
+
 /// Reads a table through an encoder.
 pub(super) struct Reader<'a> {
     examples: &'a dyn Examples,
@@ -69,6 +73,8 @@ pub(super) struct Reader<'a> {
 
 struct Kept {
     blocks: Vec<Option<Arc<Ready>>>,
+    /// Of each block the parts that it has, as bits, once it was read.
+    parts: Vec<Option<u8>>,
     left: usize,
 }
 
@@ -76,12 +82,23 @@ impl<'a> Reader<'a> {
     /// One that keeps blocks of up to `memory` bytes.
     pub fn new(examples: &'a dyn Examples, encoder: &'a Encoder, memory: usize) -> Reader<'a> {
         let left = if examples.varies() { 0 } else { memory };
-        let kept = Kept { blocks: vec![None; examples.blocks()], left };
+        let count = examples.blocks();
+        let kept = Kept { blocks: vec![None; count], parts: vec![None; count], left };
         Reader { examples, encoder, kept: Mutex::new(kept) }
     }
 
     pub fn blocks(&self) -> usize {
         self.examples.blocks()
+    }
+
+    /// How many labels an example has.
+    pub fn labels(&self) -> usize {
+        self.examples.layout().heads.len()
+    }
+
+    /// Whether a block is known to have no example of a part.
+    pub fn lacks(&self, number: usize, part: Part) -> bool {
+        self.lock().parts[number].is_some_and(|parts| parts & bit(part) == 0)
     }
 
     /// Block `number`, as of an epoch.
@@ -93,6 +110,9 @@ impl<'a> Reader<'a> {
         block.check(self.examples.layout())?;
         let ready = Arc::new(Ready::new(&block, number, self.encoder)?);
         let mut kept = self.lock();
+        if epoch == 0 {
+            kept.parts[number] = Some(ready.parts.iter().fold(0, |all, &part| all | bit(part)));
+        }
         if ready.bytes() <= kept.left {
             kept.left -= ready.bytes();
             kept.blocks[number] = Some(ready.clone());

@@ -131,12 +131,16 @@ impl Fitted {
     }
 }
 
+/// Bytes of the scores of heads that are measured at the same time.
+const MEASURED: usize = 128 << 20;
+
 /// Outputs of a part's examples.
 #[derive(Default)]
 pub(super) struct PartScores {
-    /// For each example one per head.
-    outputs: Vec<f32>,
-    labels: Vec<f32>,
+    /// By head, of each example.
+    outputs: Vec<Vec<f32>>,
+    /// By head, of each example.
+    labels: Vec<Vec<f32>>,
     weights: Vec<f32>,
     viewers: Vec<u32>,
 }
@@ -162,31 +166,44 @@ impl HeadScores {
 }
 
 impl PartScores {
-    /// Those of a head that is output and label `number`.
-    pub fn head(&self, number: usize, heads: usize, head: &FittedHead) -> HeadScores {
-        self.labelled(number, number, heads, head)
+    /// None yet, of examples with so many labels.
+    fn new(heads: usize, labels: usize) -> PartScores {
+        PartScores {
+            outputs: vec![Vec::new(); heads],
+            labels: vec![Vec::new(); labels],
+            ..PartScores::default()
+        }
     }
 
-    /// Those of a head that is output `number` of `heads`, and has a label of another number.
-    pub fn labelled(
-        &self,
-        number: usize,
-        label: usize,
-        heads: usize,
-        head: &FittedHead,
-    ) -> HeadScores {
-        let mut own = HeadScores::default();
-        let labels = self.labels.len() / self.weights.len().max(1);
-        for row in 0..self.weights.len() {
-            let label = self.labels[row * labels + label];
-            if !label.is_nan() {
-                own.scores.push(head.output(self.outputs[row * heads + number]));
-                own.labels.push(label);
-                own.weights.push(self.weights[row]);
-                own.viewers.push(self.viewers[row]);
-            }
+    /// Those of a head that is output and label `number`.
+    pub fn head(&self, number: usize, head: &FittedHead) -> HeadScores {
+        self.labelled(number, number, head)
+    }
+
+    /// Those of a head that is output `number`, and has a label of another number.
+    pub fn labelled(&self, number: usize, label: usize, head: &FittedHead) -> HeadScores {
+        let (outputs, labels) = (&self.outputs[number], self.labels.get(label));
+        let labels = labels.map_or(&[][..], Vec::as_slice);
+        let count = labels.iter().filter(|label| !label.is_nan()).count();
+        let mut own = HeadScores {
+            scores: Vec::with_capacity(count),
+            labels: Vec::with_capacity(count),
+            weights: Vec::with_capacity(count),
+            viewers: Vec::with_capacity(count),
+        };
+        for (row, &label) in labels.iter().enumerate().filter(|(_, label)| !label.is_nan()) {
+            own.scores.push(head.output(outputs[row]));
+            own.labels.push(label);
+            own.weights.push(self.weights[row]);
+            own.viewers.push(self.viewers[row]);
         }
         own
+    }
+
+    /// How many heads are measured at the same time.
+    fn together(&self) -> usize {
+        const BYTES: usize = size_of::<f64>() + 5 * size_of::<f32>();
+        (MEASURED / (BYTES * self.weights.len()).max(1)).max(1)
     }
 }
 
@@ -202,9 +219,12 @@ pub(super) fn scores(
     served: bool,
     watch: &dyn Watch,
 ) -> Result<PartScores, Wrong> {
-    let mut found = PartScores::default();
+    let mut found = PartScores::new(heads, reader.labels());
     for number in 0..reader.blocks() {
         super::ask(watch, part.name(), number as u64, reader.blocks() as u64)?;
+        if reader.lacks(number, part) {
+            continue;
+        }
         let block = reader.block(number, 0)?;
         if !block.parts.contains(&part) {
             continue;
@@ -220,8 +240,10 @@ pub(super) fn scores(
             }
         });
         for row in (0..encoded.rows).filter(|&row| block.parts[row] == part) {
-            found.outputs.extend_from_slice(&outputs[row * heads..][..heads]);
-            found.labels.extend_from_slice(block.labels(row));
+            let own = &outputs[row * heads..][..heads];
+            found.outputs.iter_mut().zip(own).for_each(|(all, &output)| all.push(output));
+            let own = block.labels(row);
+            found.labels.iter_mut().zip(own).for_each(|(all, &label)| all.push(label));
             found.weights.push(block.weights[row]);
             found.viewers.push(block.viewers[row]);
         }
@@ -245,7 +267,7 @@ pub(super) fn measure(
     if calibrated {
         let validation = scores(reader, &score, count, Part::Validation, false, watch)?;
         for (number, head) in heads.iter_mut().enumerate() {
-            notes.extend(calibrated_head(number, count, head, &validation));
+            notes.extend(calibrated_head(number, head, &validation));
         }
     }
     let any_shown = !reader.encoder.inputs().shown.is_empty();
@@ -255,24 +277,22 @@ pub(super) fn measure(
             true => Some(scores(reader, &score, count, part, true, watch)?),
             false => None,
         };
-        heads.par_iter_mut().enumerate().for_each(|(number, head)| {
-            let metrics = head.measured(number, count, part, &real, served.as_ref());
-            head.metrics.push(metrics);
-        });
+        for (first, heads) in heads.chunks_mut(real.together()).enumerate() {
+            let first = first * real.together();
+            heads.par_iter_mut().enumerate().for_each(|(number, head)| {
+                let metrics = head.measured(first + number, part, &real, served.as_ref());
+                head.metrics.push(metrics);
+            });
+        }
     }
     Ok(notes)
 }
 
-fn calibrated_head(
-    number: usize,
-    heads: usize,
-    head: &mut FittedHead,
-    scores: &PartScores,
-) -> Option<Note> {
+fn calibrated_head(number: usize, head: &mut FittedHead, scores: &PartScores) -> Option<Note> {
     if head.target == Target::Value || !head.trained {
         return None;
     }
-    match calibrate(&scores.head(number, heads, head).scored()) {
+    match calibrate(&scores.head(number, head).scored()) {
         Calibrated::Better(line) => {
             head.calibration = Some(line);
             None
@@ -286,7 +306,6 @@ impl FittedHead {
     fn measured(
         &self,
         number: usize,
-        heads: usize,
         part: Part,
         real: &PartScores,
         served: Option<&PartScores>,
@@ -296,10 +315,10 @@ impl FittedHead {
             own.scores.iter_mut().for_each(|score| *score = line.apply(*score));
             metrics(&own.scored(), self.target)
         };
-        let own = real.head(number, heads, self);
+        let own = real.head(number, self);
         let plain = metrics(&own.scored(), self.target);
         let calibrated = self.calibration.map(|_| with_line(own));
-        let served = served.map(|served| with_line(served.head(number, heads, self)));
+        let served = served.map(|served| with_line(served.head(number, self)));
         PartMetrics { part, plain, calibrated, served }
     }
 }

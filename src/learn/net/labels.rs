@@ -120,8 +120,8 @@ pub fn facts(examples: &dyn Examples, watch: &dyn Watch) -> Result<Vec<HeadFacts
     let mut all = vec![HeadFacts::default(); heads.len()];
     for number in 0..examples.blocks() {
         super::ask(watch, "labels", number as u64, examples.blocks() as u64)?;
-        let block = examples.block(number, 0)?;
-        block.check(examples.layout())?;
+        let block = examples.outcomes(number)?;
+        block.check_outcomes(examples.layout())?;
         for ((labels, head), facts) in block.labels.iter().zip(heads).zip(&mut all) {
             count(labels, head, &block, number, facts)?;
         }

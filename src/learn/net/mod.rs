@@ -8,6 +8,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `table` | what training reads: columns of examples, in blocks |
+//! | `stored` | a table in a file |
 //! | `inputs`, `quantiles` | what is fitted on the training part; columns to numbers, in training and serving alike |
 //! | `metrics` | how good scores are |
 //! | `calibrate` | scores to probabilities |
@@ -37,6 +38,7 @@ mod mlp;
 mod networks;
 mod quantiles;
 mod serve;
+mod stored;
 mod table;
 #[cfg(test)]
 mod testing;
@@ -61,10 +63,12 @@ pub use metrics::{Metrics, Scored, metrics};
 pub use mlp::{Net, Shape};
 pub use networks::NetParams;
 pub use serve::{Scorer, Scratch, Tensor};
+pub use stored::{Stored, Storing};
 pub use table::{
     BLOCK, Block, Columns, DenseColumn, Examples, Head, Keys, Layout, Missing, NULL, Normalise,
     Part, ShownColumn, SparseColumn, Table, Target,
 };
+pub use train::MIXED;
 pub use two_tower::{Later, Positives, Side, Tower, TwoTower, TwoTowerParams, fit_two_tower};
 pub use wrong::{Note, Wrong};
 

@@ -247,7 +247,7 @@ impl Stopping<'_> {
         let mut left_out = Vec::new();
         for (number, goal) in self.goals.iter().enumerate().filter(|(_, goal)| goal.trained) {
             let head = &self.fitted[goal.label];
-            let own = found.labelled(number, goal.label, count, head);
+            let own = found.labelled(number, goal.label, head);
             match metrics(&own.scored(), goal.target).ne {
                 Some(ne) => all.push(ne),
                 None => left_out.push(Note::HeadNotValidated { head: head.name.clone() }),

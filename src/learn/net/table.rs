@@ -220,12 +220,17 @@ impl Block {
 
     /// Whether it has the columns of a layout, all of one length.
     pub fn check(&self, layout: &Layout) -> Result<(), Wrong> {
-        let rows = self.len();
         self.columns().check(
             layout.dense.iter().map(|column| &*column.name),
             layout.sparse.iter().map(|column| &*column.name),
             layout.shown.iter().map(|column| &*column.name),
         )?;
+        self.check_outcomes(layout)
+    }
+
+    /// The same of all but the inputs.
+    pub fn check_outcomes(&self, layout: &Layout) -> Result<(), Wrong> {
+        let rows = self.len();
         count("labels", layout.heads.len(), self.labels.len())?;
         for (labels, head) in self.labels.iter().zip(&layout.heads) {
             count(&head.name, rows, labels.len())?;
@@ -301,6 +306,28 @@ pub trait Examples: Sync {
 
     /// Block `number`, of [`BLOCK`] examples or the rest, as of an epoch of training.
     fn block(&self, number: usize, epoch: u64) -> std::io::Result<Cow<'_, Block>>;
+
+    /// What block `number` has besides inputs, as of the first epoch: labels, weights, parts and viewers. Its inputs may be
+    /// missing.
+    fn outcomes(&self, number: usize) -> std::io::Result<Cow<'_, Block>> {
+        self.block(number, 0)
+    }
+
+    /// One column of numbers of a block, as of the first epoch.
+    fn numbers(&self, number: usize, dense: usize) -> std::io::Result<Cow<'_, [f32]>> {
+        Ok(match self.block(number, 0)? {
+            Cow::Borrowed(block) => Cow::Borrowed(&block.dense[dense]),
+            Cow::Owned(mut block) => Cow::Owned(std::mem::take(&mut block.dense[dense])),
+        })
+    }
+
+    /// One column of keys of a block, as of the first epoch.
+    fn keys(&self, number: usize, sparse: usize) -> std::io::Result<Cow<'_, Keys>> {
+        Ok(match self.block(number, 0)? {
+            Cow::Borrowed(block) => Cow::Borrowed(&block.sparse[sparse]),
+            Cow::Owned(mut block) => Cow::Owned(std::mem::take(&mut block.sparse[sparse])),
+        })
+    }
 
     /// Whether blocks differ between epochs (negatives that are drawn anew, say).
     fn varies(&self) -> bool {
