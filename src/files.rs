@@ -147,6 +147,24 @@ impl Scratch {
         Ok(scratch)
     }
 
+    /// An empty one in a folder for such files, which is made if it is missing. Those that killed processes have left
+    /// there under the same name are removed.
+    pub fn within(folder: &Path, name: &str, ending: &str) -> io::Result<Scratch> {
+        fs::create_dir_all(folder)?;
+        Scratch::beside(&folder.join(name), ending)
+    }
+
+    /// Opens it once more, for reading and writing.
+    pub fn open(&self) -> io::Result<File> {
+        File::options().read(true).write(true).open(&self.path)
+    }
+
+    /// Removes those of a folder that killed processes have left under a name.
+    pub fn clear(folder: &Path, name: &str, ending: &str) {
+        #[cfg(unix)]
+        clear_abandoned(folder, &format!(".{name}."), ending);
+    }
+
     /// An empty one beside a file that it may become.
     pub fn beside(target: &Path, ending: &str) -> io::Result<Scratch> {
         let (file, path) = temporary(target, ending)?;
@@ -319,6 +337,26 @@ fn folder(path: &Path) -> &Path {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     }
+}
+
+/// The bytes that are free in a folder, for who asks; none where the system does not say.
+#[cfg(unix)]
+pub fn free(folder: &Path) -> Option<u64> {
+    use std::os::unix::ffi::OsStrExt;
+    let path = std::ffi::CString::new(folder.as_os_str().as_bytes()).ok()?;
+    // SAFETY: the path ends with a zero, and the answer is written into memory of its own
+    let found = unsafe {
+        let mut found: libc::statvfs = std::mem::zeroed();
+        (libc::statvfs(path.as_ptr(), &raw mut found) == 0).then_some(found)
+    }?;
+    // of different types on different systems
+    #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
+    Some(u64::from(found.f_bavail).saturating_mul(found.f_frsize as u64))
+}
+
+#[cfg(not(unix))]
+pub fn free(_: &Path) -> Option<u64> {
+    None
 }
 
 /// Bytes of a target's name that its temporary names keep: a name has at most 255.

@@ -10,6 +10,23 @@ pub fn on_terminal() -> Arc<dyn Progress> {
     if std::io::stderr().is_terminal() { Arc::new(Bar) } else { Arc::new(Silent) }
 }
 
+/// The same, and lines that are said on any standard error.
+pub fn with_lines() -> Arc<dyn Progress> {
+    Arc::new(Spoken(on_terminal()))
+}
+
+struct Spoken(Arc<dyn Progress>);
+
+impl Progress for Spoken {
+    fn report(&self, stage: &str, done: u64, total: u64) {
+        self.0.report(stage, done, total);
+    }
+
+    fn say(&self, line: &str) {
+        super::out::say(line);
+    }
+}
+
 /// The stage that is running, and its bar.
 static CURRENT: Mutex<Option<(String, ProgressBar)>> = Mutex::new(None);
 

@@ -94,6 +94,11 @@ impl Engine {
         store::room(&self.opened.path, &self.opened.options)
     }
 
+    /// Where files lie that are of no use when what made them has ended.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        store::temporary(&self.opened.path, &self.opened.options)
+    }
+
     /// The data.
     pub fn snapshot(&self) -> &Snapshot {
         &self.world.snapshot

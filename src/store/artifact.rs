@@ -34,6 +34,15 @@ pub(super) fn preload(map: &Mmap) {
     let _ = map.advise(memmap2::Advice::WillNeed);
 }
 
+/// Lets go of the pages of a file that were read.
+pub(super) fn let_go(map: &Mmap) {
+    #[cfg(unix)]
+    // SAFETY: it is mapped to be read, and shared with its file, from which the pages come back as they were
+    let _ = unsafe { map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+    #[cfg(not(unix))]
+    let _ = map;
+}
+
 impl std::ops::Deref for Blob {
     type Target = [u8];
 

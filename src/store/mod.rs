@@ -20,7 +20,7 @@ mod view;
 mod write;
 
 pub use artifact::Blob;
-pub use open::{Options, Report, build, is_current, open, room, verify};
+pub use open::{Options, Report, build, is_current, open, room, temporary, verify};
 pub use progress::{Progress, Silent};
 pub use snapshot::Snapshot;
 pub use users::{Columns, Users, column_names, read_columns, read_users};

@@ -71,6 +71,11 @@ pub fn room(catalog: &Path, options: &Options) -> Room {
     Project::new(catalog, options).room(options)
 }
 
+/// The folder of files that are there while something runs, and of no use afterwards.
+pub fn temporary(catalog: &Path, options: &Options) -> PathBuf {
+    Project::new(catalog, options).derived.join("tmp")
+}
+
 /// Compares every part of the snapshot that there is, and of the files derived from it, with its
 /// checksum.
 pub fn verify(catalog: &Path, options: &Options) -> Result<(), DataError> {

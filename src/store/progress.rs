@@ -4,6 +4,9 @@
 pub trait Progress: Send + Sync {
     /// `done` of `total` steps of a stage are done; a new stage begins with a new name.
     fn report(&self, stage: &str, done: u64, total: u64);
+
+    /// Something that is worth a line, whether anybody looks at the progress or not.
+    fn say(&self, _: &str) {}
 }
 
 /// Says nothing.

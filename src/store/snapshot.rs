@@ -63,6 +63,12 @@ impl Snapshot {
         super::artifact::preload(&self.map);
     }
 
+    /// Lets go of the pages that were read: they count as memory of the process, and come back when they are read again.
+    /// Where the system cannot do it, nothing happens.
+    pub fn let_go(&self) {
+        super::artifact::let_go(&self.map);
+    }
+
     /// Maps the file `snapshot` in `folder`. None if there is none, or it is damaged, truncated
     /// or of another format: then it must be built anew.
     pub(super) fn map(folder: &Path) -> Option<Snapshot> {

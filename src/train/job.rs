@@ -90,10 +90,6 @@ impl<'a> Job<'a> {
     pub fn fits(&self, needs: u64) -> Result<(), TrainError> {
         match self.limits.max_memory {
             Some(most) if needs > most => {
-                let size = |bytes: u64| match bytes {
-                    0..1_000_000 => format!("{bytes} bytes"),
-                    _ => format!("{} MB", bytes.div_ceil(1_000_000)),
-                };
                 let (name, needs, most) = (&self.declared.name, size(needs), size(most));
                 Err(TrainError::Memory(format!(
                     "training `{name}` takes up to {needs}, and {most} are allowed"
@@ -150,6 +146,15 @@ impl Watch for Seen<'_> {
     fn go_on(&self, stage: &'static str, done: u64, of: u64) -> bool {
         self.progress.report(&format!("{}: {stage}", self.name), done, of);
         !self.limits.stop.is_due()
+    }
+}
+
+/// Bytes for people.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{bytes} bytes"),
+        1_000_000..10_000_000_000 => format!("{} MB", bytes.div_ceil(1_000_000)),
+        _ => format!("{} GB", bytes.div_ceil(1_000_000_000)),
     }
 }
 

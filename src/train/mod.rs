@@ -25,6 +25,7 @@ mod models;
 mod run;
 mod slices;
 mod spaces;
+mod spool;
 mod state;
 mod students;
 mod texts;

@@ -1,17 +1,20 @@
 //! Trained models: from the declaration and its examples to what is written.
 
-use super::examples::{Block, Table, alarms};
+use super::examples::{Part, Rates, Table, alarms_in, rates};
 use super::job::{Job, Learned};
+use super::spool::{self, Renewed, Spooled};
 use super::{TrainError, slices};
 use crate::catalog::schema::Schema;
-use crate::check::trained::{Ids, Inputs, Missing, Network, Normalise, Shown, Target, Trained};
+use crate::check::trained::{
+    Ids, Inputs, Missing, Network, Normalise, Shown, Sparse, Target, Trained,
+};
 use crate::engine::{Arrangement, DESCRIPTION, Description, Sample};
 use crate::expr::EdgeExpr;
 use crate::learn::net::{
     self, Common, DenseColumn, Fitted, Head, InputParams, Keys, Layout, LinearParams, Metrics,
     NetParams, Note, PartMetrics, ShownColumn, SparseColumn, Wrong, fit_linear, fit_networks,
 };
-use crate::ops::RunError;
+use crate::ops::{Limits, RunError};
 use crate::store::learned::{Tensor, int_key, text_key};
 use crate::types::{Type, Value};
 use std::borrow::Cow;
@@ -20,7 +23,7 @@ use std::io;
 use std::sync::Arc;
 
 /// Bytes of encoded examples that are kept between epochs.
-const KEPT: usize = 512 << 20;
+const KEPT: usize = 256 << 20;
 
 /// A trained model, and how good it is.
 pub(super) struct LearnedModel {
@@ -97,30 +100,139 @@ pub(super) fn edge(model: &Trained) -> &EdgeExpr {
     &model.examples.edge
 }
 
-/// What a training will hold in memory: encoded examples, as far as they are kept, and a block of them.
-pub(super) fn bytes(model: &Trained, examples: u64) -> u64 {
-    let vectors = model.inputs.vectors.iter().map(|(_, expr)| expr.ty.numbers() + 1).sum::<usize>();
-    let inputs = model.inputs.dense.len() * 3 + model.inputs.sparse.len() * 2 + vectors + 2;
-    let row = 4 * (inputs + model.heads.len()) as u64;
-    let all = examples.min(model.examples.most).saturating_mul(row);
-    all.min(KEPT as u64) + row * net::BLOCK as u64 * 4
+/// What a training will hold in memory: either all examples without their features, or what networks read.
+pub(super) fn bytes(model: &Trained, examples: u64, limits: &Limits) -> u64 {
+    let heads = model.heads.len() as u64;
+    let examples = examples.min(model.examples.most);
+    let own = model.inputs.context.len() + model.inputs.shown.len();
+    // ends and times, listed and in order, with what is read of the link, parts and labels
+    let link = 49 + 8 * own as u64 + 12 * heads;
+    let each = u64::from(model.examples.negatives.as_ref().map_or(0, |negatives| negatives.each));
+    let drawn = if each > 0 { 9 * (each + 1) + 24 } else { 0 };
+    let (read, encoded) = row_bytes(model);
+    let rows = examples.saturating_mul(each + 1);
+    let mixed = rows.min(net::MIXED as u64) * encoded + rows.min(2 * net::BLOCK as u64) * read;
+    let kept = rows.saturating_mul(encoded).min(kept(limits) as u64);
+    let table = rows.saturating_mul(read).min(spool::in_memory(limits));
+    let scores = rows.saturating_mul(36 + 8 * heads);
+    let found = examples.saturating_mul(link + drawn);
+    let trained = mixed.saturating_add(kept).max(scores).saturating_add(table);
+    match each {
+        0 => found.max(trained),
+        // drawn anew in every epoch
+        _ => found.saturating_add(trained),
+    }
+}
+
+/// The bytes of an example with its inputs, as they are and as a network reads them.
+fn row_bytes(model: &Trained) -> (u64, u64) {
+    let inputs = &model.inputs;
+    let numbers = inputs.vectors.iter().map(|(_, expr)| expr.ty.numbers() + 1).sum::<usize>();
+    let dense = (inputs.dense.len(), 3 * inputs.dense.len());
+    let keys = |sparse: &Sparse| match (sparse.ids.newest(), &sparse.ids.expr().ty) {
+        (Some(most), _) => most as usize + 1,
+        (None, Type::List(_)) => 8,
+        (None, _) => 1,
+    };
+    let keys: usize = inputs.sparse.iter().map(keys).sum();
+    let other = model.heads.len() + inputs.shown.len() + 4;
+    let read = 4 * (dense.0 + numbers + other) + 8 * (keys + inputs.shown.len());
+    let encoded = 4 * (dense.1.next_multiple_of(16) + numbers + keys + other);
+    (read as u64, encoded as u64)
+}
+
+/// How many bytes of encoded examples are kept between epochs.
+fn kept(limits: &Limits) -> usize {
+    limits.max_memory.map_or(KEPT, |most| usize::try_from(most / 8).unwrap_or(KEPT).min(KEPT))
 }
 
 pub(super) fn learn(job: &Job, model: &Arc<Trained>) -> Result<LearnedModel, TrainError> {
     let failed = |error: super::examples::TableError| TrainError::Model(error.to_string());
+    let read = |error: io::Error| TrainError::Model(Wrong::Read(error).to_string());
     let mut table = Table::new(job.engine, model, job.until).map_err(failed)?;
+    job.engine.snapshot().let_go();
     let (of_past, slices) = slices::of(job, model, &table)?;
     table.slice(of_past);
-    let mut notes: Vec<String> =
-        alarms(&table).map_err(failed)?.iter().map(ToString::to_string).collect();
     let given = Given { layout: layout(model, &model.inputs), table: &table };
-    let fitted = fit(model, &given, job)?;
-    let mut made = LearnedModel::of(job, model, &given, fitted)?;
+    let spooled = Spooled::of(job, &given)?;
+    let mut notes = remarks(&table);
+    notes.extend(
+        alarms_in(&table, spooled.examples()).map_err(read)?.iter().map(ToString::to_string),
+    );
+    let rates = rates(&table, &given.layout.heads);
+    let count = table.len() as u64;
+    let fitted = if table.varies() {
+        fit(model, &Renewed { source: &given, first: spooled.examples() }, job)?
+    } else {
+        // nothing but what was computed is read any more
+        drop(table);
+        job.engine.snapshot().let_go();
+        fit(model, spooled.examples(), job)?
+    };
+    notes.extend(no_better(&fitted, &rates));
+    let mut made = LearnedModel::of(job, model, spooled.examples(), fitted)?;
     notes.append(&mut made.notes);
     made.notes = notes;
-    made.counts = vec![("examples", table.len() as u64)];
+    made.metrics = of_rates(&made.fitted, &rates);
+    made.counts = vec![("examples", count)];
     made.slices = slices;
     Ok(made)
+}
+
+/// What is left out, and what is slow.
+fn remarks(table: &Table) -> Vec<String> {
+    let mut notes = Vec::new();
+    if table.left_out() > 0 {
+        notes.push(format!("{} older links are left out (`max_examples`)", table.left_out()));
+    }
+    for (feature, share) in table.scans() {
+        let share = share * 100.0;
+        notes.push(format!("`{feature}` looks at links one by one: {share:.0} % of the time"));
+    }
+    notes
+}
+
+/// `p_like.test.item_rate_ne` and others.
+fn of_rates(fitted: &Fitted, rates: &[Rates]) -> BTreeMap<String, f64> {
+    let named = |rates: &Rates| {
+        let of = format!("{}.{}", fitted.heads[rates.head].name, rates.part.name());
+        let all = [
+            ("base_rate_ne", rates.base.ne),
+            ("item_rate_ne", rates.item.ne),
+            ("item_rate_auc", rates.item.auc),
+        ];
+        all.into_iter().filter_map(move |(name, value)| Some((format!("{of}.{name}"), value?)))
+    };
+    rates.iter().flat_map(named).collect()
+}
+
+/// That a model predicts no better than the base rate, or than the rate of each row, over all heads that can be measured: in
+/// the test part, or in that for validation without one.
+fn no_better(fitted: &Fitted, rates: &[Rates]) -> Option<String> {
+    let measured = |part: Part| {
+        let own = rates.iter().filter(|rates| rates.part == part);
+        let all = own.filter_map(|rates| {
+            let head = &fitted.heads[rates.head];
+            let metrics = head.metrics.iter().find(|metrics| metrics.part == part)?;
+            let ne = metrics.calibrated.as_ref().unwrap_or(&metrics.plain).ne?;
+            Some([ne, rates.base.ne?, rates.item.ne?])
+        });
+        let all: Vec<[f64; 3]> = all.collect();
+        let mean = |of: usize| all.iter().map(|nes| nes[of]).sum::<f64>() / all.len() as f64;
+        (!all.is_empty()).then(|| (part, [0, 1, 2].map(mean)))
+    };
+    let (part, [own, base, item]) = measured(Part::Test).or_else(|| measured(Part::Validation))?;
+    let (what, best) = match base <= item {
+        true => ("the base rate", base),
+        false => ("the smoothed rate of each row", item),
+    };
+    (own >= best).then(|| {
+        format!(
+            "it does not beat {what}: its mean NE in the {} part is {own:.4}, and that of the rate is {best:.4}\nhelp: its \
+             inputs say nothing more of the labels; give it others, or more examples",
+            part.name()
+        )
+    })
 }
 
 impl LearnedModel {
@@ -177,7 +289,7 @@ fn notes_of(model: &Trained, fitted: &Fitted) -> Vec<String> {
     notes
 }
 
-fn fit(model: &Trained, given: &Given, job: &Job) -> Result<Fitted, TrainError> {
+fn fit(model: &Trained, given: &dyn net::Examples, job: &Job) -> Result<Fitted, TrainError> {
     let common = Common {
         name: model.name.clone(),
         seed: model.seed as u64,
@@ -185,7 +297,7 @@ fn fit(model: &Trained, given: &Given, job: &Job) -> Result<Fitted, TrainError> 
         // what is learnt from negatives that were drawn is no probability
         calibrate: model.parts.calibrate && model.examples.negatives.is_none(),
         refit: model.parts.refit,
-        memory: KEPT,
+        memory: kept(&job.limits),
     };
     let watch = job.watch();
     let fitted = match &model.kind {
@@ -357,24 +469,10 @@ impl net::Examples for Given<'_> {
 
     fn block(&self, number: usize, epoch: u64) -> io::Result<Cow<'_, net::Block>> {
         let block = self.table.block(number, epoch).map_err(io::Error::other)?;
-        Ok(Cow::Owned(read(&block, self)))
+        Ok(Cow::Owned(block.plain()))
     }
 
     fn varies(&self) -> bool {
         self.table.varies()
-    }
-}
-
-fn read(block: &Block, given: &Given) -> net::Block {
-    let layout = &given.layout;
-    let (dense, sparse) = block.inputs();
-    net::Block {
-        dense,
-        sparse,
-        shown: (0..layout.shown.len()).map(|place| block.shown(place)).collect(),
-        labels: (0..layout.heads.len()).map(|head| block.labels(head)).collect(),
-        weights: block.weights(),
-        parts: block.parts(),
-        viewers: block.viewers(),
     }
 }

@@ -3,8 +3,8 @@
 use super::job::{Job, Learned};
 use super::state::State;
 use super::{
-    Item, Outcome, Train, TrainError, TrainReport, edges, examples, models, spaces, students,
-    texts, topics, towers, upstream,
+    Item, Outcome, Train, TrainError, TrainReport, edges, examples, models, spaces, spool,
+    students, texts, topics, towers, upstream,
 };
 use crate::check::Declaration;
 use crate::engine::{Engine, Unit};
@@ -27,6 +27,9 @@ impl Engine {
                 how.progress.report("waiting for another training", 0, 0);
             })?),
         };
+        if trainer.is_some() {
+            spool::clear(&self.temporary());
+        }
         let (mut report, mut known) = (TrainReport::default(), Vec::new());
         // all that is wrong with the files is said before anything starts
         let assumed = self.assuming_trained(unit)?.unwrap_or(self.clone());
@@ -151,7 +154,7 @@ fn bytes(job: &Job) -> u64 {
     let learner = match (&job.declared.model, job.declared.kind) {
         (Some(model), Kind::Embedding) => return towers::bytes(model, size.links as u64),
         (Some(model), _) if model.teacher.is_some() => return students::bytes(model),
-        (Some(model), _) => return models::bytes(model, size.links as u64),
+        (Some(model), _) => return models::bytes(model, size.links as u64, &job.limits),
         (None, Kind::Embedding) => spaces::bytes(job.declared, &size),
         (None, Kind::Edge | Kind::Model) => edges::bytes(job.declared, &size),
     };

@@ -29,6 +29,7 @@ mod slices;
 mod snapshot;
 mod students;
 mod suites;
+mod tables;
 mod texts;
 mod topics;
 mod towers;

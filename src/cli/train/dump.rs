@@ -6,14 +6,14 @@ use crate::check::Trained;
 use crate::cli::out::{self, Place};
 use crate::cli::{Failure, progress};
 use crate::engine::Engine;
-use crate::train::examples::{Table, TableError, alarms};
+use crate::train::examples::{Alarm, Suspects, Table};
 use crate::types::{Key, Type, Value};
 use crate::wire::{Encoder, FlatColumn, Format, Packing, Sink};
 use std::path::Path;
 use std::sync::Arc;
 
 /// Rows that are encoded together.
-const ROWS: usize = 8_192;
+const ROWS: usize = 1_024;
 
 /// Writes the table of a model into a folder, which is made if it is missing, and says what it found.
 pub(super) fn dump(
@@ -32,24 +32,28 @@ pub(super) fn dump(
     let table = Table::new(engine, model, until).map_err(Failed::Train)?;
     let entity = &engine.schema().entity(model.entity).name;
     let path = folder.join(format!("{entity}.{}.parquet", model.name));
-    write(engine.schema(), &table, folder, &path)?;
+    let alarms = write(engine.schema(), &table, folder, &path)?;
     out::say(format_args!("{}: {} examples before {}", path.display(), table.len(), shown(until)));
-    for line in notes(&table).map_err(Failed::Train)? {
+    for line in notes(&table, &alarms) {
         out::say(format_args!("{}: {line}", model.name));
     }
     Ok(())
 }
 
-fn write(schema: &Schema, table: &Table, folder: &Path, path: &Path) -> Result<(), Failed> {
+/// Writes the rows, a block at a time; returns what is suspicious about them.
+fn write(schema: &Schema, table: &Table, folder: &Path, path: &Path) -> Result<Vec<Alarm>, Failed> {
     let unwritable = |e| Failure::Usage(format!("--dump {}: {e}", folder.display()));
     std::fs::create_dir_all(folder).map_err(unwritable)?;
     let encoder = Encoder::of_table(Format::Parquet, columns(schema, table));
     let (sink, pending) = Place::File(path.to_owned()).open(Packing::Plain)?;
     let bar = progress::on_terminal();
     let mut writer = encoder.writer(sink).map_err(|e| pending.failed(&e))?;
+    let mut suspects = Suspects::new(table);
     for number in 0..table.blocks() {
         let block = table.block(number, 0).map_err(Failed::Train)?;
-        for rows in block.values().chunks(ROWS) {
+        suspects.take(number, &block);
+        for start in (0..block.len()).step_by(ROWS) {
+            let rows = block.part(start..block.len().min(start + ROWS)).values();
             let rows: Vec<Vec<Value>> =
                 rows.iter().map(|row| row.iter().map(plain).collect()).collect();
             let written = encoder.encode_rows(&rows).and_then(|rows| writer.write(rows));
@@ -59,7 +63,7 @@ fn write(schema: &Schema, table: &Table, folder: &Path, path: &Path) -> Result<(
     }
     progress::clear();
     pending.finish(writer.finish().and_then(Sink::finish))?;
-    Ok(())
+    Ok(suspects.alarms())
 }
 
 /// The columns of the file: names that are taken get a `_` behind them.
@@ -96,7 +100,7 @@ fn plain(value: &Value) -> Value {
 }
 
 /// What is left out, what is slow, what is suspicious.
-fn notes(table: &Table) -> Result<Vec<String>, TableError> {
+fn notes(table: &Table, alarms: &[Alarm]) -> Vec<String> {
     let mut notes = Vec::new();
     if table.untimed() > 0 {
         notes.push(format!("{} links without a time are no examples", table.untimed()));
@@ -113,6 +117,6 @@ fn notes(table: &Table) -> Result<Vec<String>, TableError> {
                        well; in training each slice of the examples reads versions of before it";
         notes.push(format!("warning: {message}"));
     }
-    notes.extend(alarms(table)?.iter().map(|alarm| format!("warning: {alarm}")));
-    Ok(notes)
+    notes.extend(alarms.iter().map(|alarm| format!("warning: {alarm}")));
+    notes
 }

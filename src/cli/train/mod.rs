@@ -159,7 +159,7 @@ fn how(args: &TrainArgs) -> Result<Train, Failure> {
         again: args.again,
         dry_run: args.dry_run,
         limits: Limits { max_memory: args.max_memory, ..Limits::default() },
-        progress: progress::on_terminal(),
+        progress: progress::with_lines(),
     })
 }
 

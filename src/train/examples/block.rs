@@ -9,6 +9,7 @@ use crate::expr::run::Run;
 use crate::learn::net::{self, Part};
 use crate::store::learned::{NULL_KEY, int_key, key_of, text_key};
 use crate::types::{Key, NULL_BOOL, NULL_CODE, NULL_INT, Type, Value};
+use std::ops::Range;
 
 /// Inputs as networks read them: numbers, column by column, and keys.
 pub type Read = (Vec<Vec<f32>>, Vec<net::Keys>);
@@ -99,6 +100,34 @@ impl Block<'_> {
     pub fn inputs(&self) -> Read {
         let run = self.table.scene.before(0);
         read_inputs(&run, &self.table.model.inputs, &self.columns, &self.times())
+    }
+
+    /// All of it as networks read it.
+    pub fn plain(&self) -> net::Block {
+        let model = &self.table.model;
+        let (dense, sparse) = self.inputs();
+        net::Block {
+            dense,
+            sparse,
+            shown: (0..model.inputs.shown.len()).map(|place| self.shown(place)).collect(),
+            labels: (0..model.heads.len()).map(|head| self.labels(head)).collect(),
+            weights: self.weights(),
+            parts: self.parts(),
+            viewers: self.viewers(),
+        }
+    }
+
+    /// Some of its examples.
+    pub fn part(&self, range: Range<usize>) -> Self {
+        let places: Vec<u32> = (range.start as u32..range.end as u32).collect();
+        Block {
+            table: self.table,
+            first: self.first + range.start,
+            sources: self.sources[range.clone()].to_vec(),
+            rows: self.rows[range.clone()].to_vec(),
+            positive: self.positive.as_ref().map(|positive| positive[range].to_vec()),
+            columns: self.columns.iter().map(|column| column.gather(&places)).collect(),
+        }
     }
 
     /// What a shown input was for each example, [`u64::MAX`] for null; ints above 50 are 50.

@@ -7,6 +7,7 @@ use crate::expr::run::Run;
 use crate::expr::value::Val;
 use crate::expr::{EdgeExpr, Expr};
 use crate::types::NULL_INT;
+use rayon::prelude::*;
 
 /// Links of an edge in the order of time, then as listed.
 #[derive(Default)]
@@ -32,6 +33,10 @@ impl Found {
         let empty = |expr: &&Expr| Val::null(&expr.ty).into_column(0);
         found.columns = exprs.iter().map(empty).collect();
         let mut listed = Vec::new();
+        if let Degrees::Stored(links) = Degrees::of(run, edge) {
+            found.reserve(links.target.len());
+            listed.reserve(links.target.len());
+        }
         // links without times are all seen, and all later than what is seen
         let end = (!edge.has_time).then(|| run.now[0].saturating_add(1));
         let time = |links: &Links, link: usize| end.unwrap_or_else(|| time(links, link));
@@ -51,25 +56,30 @@ impl Found {
             found.times.extend((0..links.len()).map(|link| time(&links, link)));
             listed.extend(&links.listed);
         });
-        found.sorted(&listed, most)
+        found.sorted(listed, most)
     }
 
-    fn sorted(self, listed: &[u64], most: u64) -> Found {
+    fn reserve(&mut self, links: usize) {
+        self.viewers.reserve(links);
+        self.rows.reserve(links);
+        self.times.reserve(links);
+    }
+
+    /// In the order of time. What is sorted goes before the next is: there can be more than fits twice.
+    fn sorted(self, listed: Vec<u64>, most: u64) -> Found {
         let mut order: Vec<u32> = (0..self.times.len() as u32).collect();
-        order.sort_unstable_by_key(|&link| {
-            let link = link as usize;
-            (self.times[link], listed[link], self.viewers[link], self.rows[link])
+        order.par_sort_unstable_by_key(|&link| {
+            let at = link as usize;
+            (self.times[at], listed[at], self.viewers[at], self.rows[at], link)
         });
+        drop(listed);
         let left_out = order.len().saturating_sub(usize::try_from(most).unwrap_or(usize::MAX));
         let order = &order[left_out..];
-        fn at<T: Copy>(values: &[T], order: &[u32]) -> Vec<T> {
-            order.iter().map(|&link| values[link as usize]).collect()
-        }
         Found {
-            viewers: at(&self.viewers, order),
-            rows: at(&self.rows, order),
-            times: at(&self.times, order),
-            columns: self.columns.iter().map(|column| column.gather(order)).collect(),
+            viewers: at(self.viewers, order),
+            rows: at(self.rows, order),
+            times: at(self.times, order),
+            columns: self.columns.into_iter().map(|column| column.gather(order)).collect(),
             untimed: self.untimed,
             left_out: left_out as u64,
         }
@@ -78,6 +88,11 @@ impl Found {
     pub fn len(&self) -> usize {
         self.times.len()
     }
+}
+
+/// Values in an order.
+fn at<T: Copy>(values: Vec<T>, order: &[u32]) -> Vec<T> {
+    order.iter().map(|&place| values[place as usize]).collect()
 }
 
 fn time(links: &Links, link: usize) -> i64 {

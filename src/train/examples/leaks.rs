@@ -8,9 +8,13 @@ use super::block::Block;
 use super::table::Table;
 use crate::check::trained::{Target, Trained, may_change};
 use crate::expr::ir::{Expr, Kind};
-use crate::learn::net::Part;
+use crate::learn::net::{self, Examples, Part};
 use crate::store::learned::NULL_KEY;
 use foldhash::HashMap;
+use std::borrow::Cow;
+use std::io;
+use std::iter::StepBy;
+use std::ops::Range;
 
 /// Above it a feature that reads what may have changed since is reported.
 const CHANGED: f64 = 0.95;
@@ -61,37 +65,106 @@ impl std::fmt::Display for Alarm {
 /// # Errors
 /// If a function fails that a Rust program has registered.
 pub fn alarms(table: &Table) -> Result<Vec<Alarm>, TableError> {
-    let step = table.blocks().div_ceil(BLOCKS).max(1);
-    let places = (0..table.blocks()).step_by(step);
-    let blocks = places.map(|number| table.block(number, 0)).collect::<Result<Vec<Block>, _>>()?;
-    let model = &table.model;
-    let parts: Vec<Part> = blocks.iter().flat_map(Block::parts).collect();
-    let trained = parts.iter().filter(|&&part| part == Part::Train).count();
-    // blocks are in the order of time
-    let oldest = oldest(&parts, trained.div_ceil(10));
+    let mut suspects = Suspects::new(table);
+    for number in sampled(table.blocks()) {
+        suspects.take(number, &table.block(number, 0)?);
+    }
+    Ok(suspects.alarms())
+}
+
+/// The blocks of so many that are looked at, oldest first.
+fn sampled(blocks: usize) -> StepBy<Range<usize>> {
+    (0..blocks).step_by(blocks.div_ceil(BLOCKS).max(1))
+}
+
+/// The blocks of a table that are looked at, gathered as they come by.
+pub struct Suspects<'t> {
+    table: &'t Table<'t>,
+    gathered: net::Table,
+}
+
+impl<'t> Suspects<'t> {
+    /// Of no block yet.
+    pub fn new(table: &'t Table<'t>) -> Suspects<'t> {
+        Suspects { table, gathered: net::Table::default() }
+    }
+
+    /// The next block, if it is looked at.
+    pub fn take(&mut self, number: usize, block: &Block) {
+        if sampled(self.table.blocks()).any(|sampled| sampled == number) {
+            self.gathered.blocks.push(block.plain());
+        }
+    }
+
+    /// The alarms, when all blocks have come by.
+    pub fn alarms(&self) -> Vec<Alarm> {
+        let numbers: Vec<usize> = (0..self.gathered.blocks.len()).collect();
+        // what is in memory can be read
+        found(self.table, &self.gathered, &numbers).unwrap_or_default()
+    }
+}
+
+/// The alarms of a table whose blocks were computed, and are read a column at a time.
+pub fn alarms_in(table: &Table, examples: &dyn Examples) -> io::Result<Vec<Alarm>> {
+    let numbers: Vec<usize> = sampled(examples.blocks()).collect();
+    found(table, examples, &numbers)
+}
+
+/// Of the examples that are looked at: what they are for, whether they are of the oldest tenth, and their labels by head.
+struct Looked {
+    parts: Vec<Part>,
+    oldest: Vec<bool>,
+    labels: Vec<Vec<f32>>,
+}
+
+fn found(table: &Table, examples: &dyn Examples, numbers: &[usize]) -> io::Result<Vec<Alarm>> {
     let binary = |target: &Target| {
         matches!(target, Target::Edge { .. } | Target::Condition(_) | Target::Positives)
     };
+    let looked = looked(examples, numbers, table.model.heads.len())?;
+    let heads = table.model.heads.iter().enumerate();
+    let heads: Vec<_> = heads.filter(|(_, head)| binary(&head.target)).collect();
     let mut found = Vec::new();
-    for (head, described) in model.heads.iter().enumerate().filter(|(_, h)| binary(&h.target)) {
-        let labels: Vec<f32> = blocks.iter().flat_map(|block| block.labels(head)).collect();
-        for (place, feature) in table.features.iter().enumerate() {
-            let Some(scores) = scores(&blocks, model, place, &parts, &labels) else { continue };
-            let of = |keep: &dyn Fn(usize) -> bool| area(&scores, &labels, keep);
-            let Some(Area { auc, .. }) = of(&|place| parts[place] == Part::Train) else { continue };
-            let changes = reads_changing(table, &feature.expr);
-            let old = of(&|place| oldest[place]);
-            let fades = old.zip(of(&|place| parts[place] == Part::Test));
-            // links before an example know nothing of what came after
-            let fades = fades.filter(|(old, new)| changes && old.fades_to(new));
-            let fades = fades.map(|(old, new)| (old.auc, new.auc));
-            if auc > ANY || (auc > CHANGED && changes) || fades.is_some() {
-                let (feature, head) = (feature.name.clone(), described.name.clone());
-                found.push(Alarm { feature, head, auc, fades });
-            }
+    for place in 0..table.features.len() {
+        let Some(says) = says(examples, numbers, &table.model, place)? else { continue };
+        for &(head, described) in &heads {
+            let alarm = alarm(table, place, &says, &looked, head);
+            found
+                .extend(alarm.map(|alarm| (head, Alarm { head: described.name.clone(), ..alarm })));
         }
     }
-    Ok(found)
+    found.sort_by_key(|(head, _)| *head);
+    Ok(found.into_iter().map(|(_, alarm)| alarm).collect())
+}
+
+fn looked(examples: &dyn Examples, numbers: &[usize], heads: usize) -> io::Result<Looked> {
+    let (mut parts, mut labels) = (Vec::new(), vec![Vec::new(); heads]);
+    for &number in numbers {
+        let block = examples.outcomes(number)?;
+        parts.extend_from_slice(&block.parts);
+        labels.iter_mut().zip(&block.labels).for_each(|(all, own)| all.extend_from_slice(own));
+    }
+    let trained = parts.iter().filter(|&&part| part == Part::Train).count();
+    // blocks are in the order of time
+    let oldest = oldest(&parts, trained.div_ceil(10));
+    Ok(Looked { parts, oldest, labels })
+}
+
+/// What a feature alone says of a head, if that is suspicious.
+fn alarm(table: &Table, place: usize, says: &Says, looked: &Looked, head: usize) -> Option<Alarm> {
+    let (feature, labels) = (&table.features[place], &looked.labels[head]);
+    let scores = says.scores(&looked.parts, labels)?;
+    let of = |keep: &dyn Fn(usize) -> bool| area(&scores, labels, keep);
+    let Area { auc, .. } = of(&|place| looked.parts[place] == Part::Train)?;
+    let changes = reads_changing(table, &feature.expr);
+    let old = of(&|place| looked.oldest[place]);
+    let fades = old.zip(of(&|place| looked.parts[place] == Part::Test));
+    // links before an example know nothing of what came after
+    let fades = fades.filter(|(old, new)| changes && old.fades_to(new));
+    let fades = fades.map(|(old, new)| (old.auc, new.auc));
+    let is_one = auc > ANY || (auc > CHANGED && changes) || fades.is_some();
+    let (feature, head) = (feature.name.clone(), String::new());
+    is_one.then_some(Alarm { feature, head, auc, fades })
 }
 
 /// The first so many of the training part.
@@ -105,31 +178,53 @@ fn oldest(parts: &[Part], most: usize) -> Vec<bool> {
     parts.iter().map(is_old).collect()
 }
 
-/// What a feature says of each example: a number as it is, an id by the split of it from all others that tells most.
-fn scores(
-    blocks: &[Block],
+/// What a feature says of each example.
+enum Says {
+    Numbers(Vec<f32>),
+    Keys(Vec<u64>),
+}
+
+/// None for lists and vectors.
+fn says(
+    examples: &dyn Examples,
+    numbers: &[usize],
     model: &Trained,
     place: usize,
-    parts: &[Part],
-    labels: &[f32],
-) -> Option<Vec<f32>> {
+) -> io::Result<Option<Says>> {
     let (dense, sparse) = (model.inputs.dense.len(), model.inputs.sparse.len());
     if place < dense {
-        return Some(blocks.iter().flat_map(|block| block.numbers(place)).collect());
-    }
-    if place >= dense + sparse {
-        return None;
-    }
-    let mut keys = Vec::new();
-    for block in blocks {
-        let (own, offsets) = block.keys(place - dense);
-        if offsets.is_some() {
-            return None;
+        let mut all = Vec::new();
+        for &number in numbers {
+            all.extend_from_slice(&examples.numbers(number, place)?);
         }
-        keys.extend(own);
+        return Ok(Some(Says::Numbers(all)));
     }
-    let best = best_key(&keys, parts, labels)?;
-    Some(keys.iter().map(|&key| f32::from(u8::from(key == best))).collect())
+    let mut all = Vec::new();
+    for &number in numbers {
+        if place >= dense + sparse {
+            return Ok(None);
+        }
+        let keys = examples.keys(number, place - dense)?;
+        if keys.offsets.is_some() {
+            return Ok(None);
+        }
+        all.extend_from_slice(&keys.keys);
+    }
+    Ok(Some(Says::Keys(all)))
+}
+
+impl Says {
+    /// A number as it is, an id by the split of it from all others that tells most.
+    fn scores(&self, parts: &[Part], labels: &[f32]) -> Option<Cow<'_, [f32]>> {
+        match self {
+            Says::Numbers(numbers) => Some(Cow::Borrowed(numbers)),
+            Says::Keys(keys) => {
+                let best = best_key(keys, parts, labels)?;
+                let is_best = |&key: &u64| f32::from(u8::from(key == best));
+                Some(Cow::Owned(keys.iter().map(is_best).collect()))
+            }
+        }
+    }
 }
 
 /// The key that divides the training part best: a tree of depth 1.

@@ -26,13 +26,17 @@ mod found;
 mod leaks;
 mod negatives;
 mod parts;
+mod rates;
 mod scene;
 mod slices;
 mod table;
+mod used;
 
 pub use crate::learn::net::Part;
 pub use block::Block;
-pub use leaks::{Alarm, alarms};
+pub(in crate::train) use leaks::alarms_in;
+pub use leaks::{Alarm, Suspects, alarms};
+pub(in crate::train) use rates::{Rates, rates};
 pub(super) use scene::Scene;
 pub(in crate::train) use slices::Slice;
 pub use table::Table;

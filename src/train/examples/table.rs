@@ -184,6 +184,8 @@ impl<'e> Table<'e> {
         table.went_well()?;
         table.context_varies()?;
         table.labels = table.all_labels()?;
+        // labels alone ask for it
+        table.division.next = Vec::new();
         table.weights = table.all_weights();
         Ok(table)
     }
@@ -199,7 +201,7 @@ impl<'e> Table<'e> {
     }
 
     /// The places of the examples that are used, among all or those that were drawn.
-    fn places(&self, drawn: Option<&Drawn>) -> Range<usize> {
+    pub(super) fn places(&self, drawn: Option<&Drawn>) -> Range<usize> {
         match drawn {
             None => self.first..self.found.len(),
             Some(drawn) => {
@@ -303,7 +305,8 @@ impl<'e> Table<'e> {
     pub fn block(&self, number: usize, epoch: u64) -> Result<Block<'_>, TableError> {
         let drawn = self.drawn(epoch);
         let used = self.places(drawn.as_deref());
-        let first = used.start + number * BLOCK;
+        // an epoch whose draws were refused more often has fewer
+        let first = used.end.min(used.start + number * BLOCK);
         let range = first..used.end.min(first + BLOCK);
         let sources: Vec<u32> = match &drawn {
             Some(drawn) => drawn.source[range.clone()].to_vec(),
@@ -331,7 +334,7 @@ impl<'e> Table<'e> {
     }
 
     /// The rows of an epoch; none where the examples are all that there is.
-    fn drawn(&self, epoch: u64) -> Option<Arc<Drawn>> {
+    pub(super) fn drawn(&self, epoch: u64) -> Option<Arc<Drawn>> {
         let how = self.model.examples.negatives.as_ref()?;
         let mut kept = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, drawn)) = &*kept

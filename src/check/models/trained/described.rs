@@ -1,6 +1,6 @@
 //! What a declaration of a trained model says, with all defaults.
 
-use crate::expr::ir::{Kind, OverLinks, Stat};
+use crate::expr::ir::{Kind, Stat};
 use crate::expr::{EdgeExpr, Expr};
 use crate::source::Span;
 use crate::store::learned::Features;
@@ -256,8 +256,18 @@ impl Ids {
 
     /// Whether it is what a viewer did last.
     pub fn is_history(&self) -> bool {
-        let is_newest = |over: &OverLinks| matches!(over.stat, Stat::Newest(_));
-        matches!(&self.expr().kind, Kind::OverLinks(over) if is_newest(over))
+        self.newest().is_some()
+    }
+
+    /// How many keys an example has at most, if it is what a viewer did last.
+    pub fn newest(&self) -> Option<u32> {
+        match &self.expr().kind {
+            Kind::OverLinks(over) => match over.stat {
+                Stat::Newest(most) => Some(most),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 }
 
