@@ -43,6 +43,34 @@ pub struct Answer {
     pub why_not: Vec<WhyNot>,
     /// The row numbers of the nodes that are watched, in their order.
     pub(crate) watched: Vec<Vec<u32>>,
+    /// What models did with candidates, where that is logged.
+    pub(crate) staged: Vec<Staged>,
+}
+
+/// What a model did with the candidates of a request, in the order in which they came.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Staged {
+    /// The place of the operator among those that are logged.
+    pub node: usize,
+    pub keys: Vec<Key>,
+    /// The scores with which they came, NaN for null.
+    pub before: Vec<f64>,
+    /// The scores that they were given.
+    pub scores: Vec<f64>,
+    /// The place of each among those that are kept, from 1; 0: it was cut.
+    pub positions: Vec<u32>,
+    /// What the model was given of each, input by input.
+    pub inputs: Vec<Cells>,
+    /// The numbers that it gave, head by head.
+    pub heads: Vec<Cells>,
+}
+
+/// Values of a column.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Cells {
+    /// NaN is null.
+    Floats(Vec<f64>),
+    Values(Vec<Value>),
 }
 
 /// Where a list of a partial answer ended.
@@ -394,6 +422,7 @@ fn without_lists(
         warnings: warnings.iter().filter(|(r, _)| *r == i).map(|(_, m)| m.clone()).collect(),
         why_not: Vec::new(),
         watched: Vec::new(),
+        staged: Vec::new(),
     };
     requests.iter().enumerate().map(answer).collect()
 }

@@ -103,7 +103,7 @@ pub fn run(project: &Project, args: &RunArgs) -> Result<(), Failure> {
     let params = file.tune(&engine, args.query.as_deref(), &args.param)?;
     let program = file.program(&engine, args.query.as_deref())?;
     let program = match args.log {
-        Some(_) => program.telling_propensities(),
+        Some(_) => program.logging(),
         None => program,
     };
     let requests = requests(&engine, &program, args, &params)?;

@@ -190,7 +190,8 @@ impl Engine {
             let (snapshot, plan) = (&self.world.snapshot, program.plan.clone());
             let there = |&node: &NodeId| counterpart(&program.checked.graph, node, &checked.graph);
             let watched = program.rewrites.watched.iter().map(there).collect();
-            let rewrites = Rewrites { watched, ..program.rewrites.clone() };
+            let logged = program.rewrites.logged.iter().map(there).collect();
+            let rewrites = Rewrites { watched, logged, ..program.rewrites.clone() };
             let raised = Planned::new(checked, snapshot, plan, text, assertions, rewrites);
             Some(Arc::new(raised))
         };

@@ -24,6 +24,7 @@ mod predictors;
 mod program;
 mod run;
 mod samples;
+mod stages;
 mod testing;
 mod texts;
 mod topics;
@@ -41,6 +42,8 @@ pub use open::Builder;
 pub(crate) use predictors::{Arrangement, DESCRIPTION, Description, Sample};
 pub use program::Program;
 pub use run::{Pass, RunOptions};
+#[cfg(feature = "cli")]
+pub(crate) use stages::{Stage, nodes};
 pub(crate) use texts::{RowTexts, TEXTS, TextsDescription, tensors as text_tensors};
 pub(crate) use topics::{TopicsDescription, WrittenTopics};
 pub(crate) use towers::{ITEM, TOWERS, TowerInputs, TowerSample, TowersDescription, USER};

@@ -1,5 +1,7 @@
 //! A program, ready to run.
 
+#[cfg(feature = "cli")]
+use super::stages;
 use super::world::World;
 use super::{CompileError, Engine};
 use crate::answer::Ask;
@@ -57,13 +59,20 @@ pub(super) struct Rewrites {
     pub(super) rules: Vec<&'static Rule>,
     /// The nodes of which an answer has the row numbers, instead of lists with keys and values; none: lists.
     pub(super) watched: Vec<NodeId>,
+    /// The nodes of which an answer has what their models did with candidates.
+    pub(super) logged: Vec<NodeId>,
     /// Rows of what it has in common with other programs.
     pub(super) kept: Option<Arc<Kept>>,
 }
 
 impl Default for Rewrites {
     fn default() -> Self {
-        Rewrites { rules: RULES.iter().collect(), watched: Vec::new(), kept: None }
+        Rewrites {
+            rules: RULES.iter().collect(),
+            watched: Vec::new(),
+            logged: Vec::new(),
+            kept: None,
+        }
     }
 }
 
@@ -112,14 +121,14 @@ impl Planned {
     ) -> Self {
         let needs_viewer = needs_viewer(&checked) || assertions.iter().any(Assertion::reads_viewer);
         let exposure = exposure(&checked);
-        let Rewrites { rules, watched, kept } = &rewrites;
+        let Rewrites { rules, watched, logged, kept } = &rewrites;
         let read_after = |graph: &Graph| read_after(&checked, graph, watched);
         let rewritten = |rules: &[&'static Rule]| {
             Rewritten::new(
                 &checked,
                 snapshot,
                 rules,
-                watched,
+                (watched, logged),
                 read_after,
                 &text.cache,
                 kept.as_ref(),
@@ -266,6 +275,14 @@ impl Program {
     pub fn telling_propensities(&self) -> Program {
         let checked = Checked { tells_propensities: true, ..self.inner.checked.clone() };
         self.rewriting(checked, self.inner.rewrites.clone())
+    }
+
+    /// The same, with what its models did with their candidates: what a log says of a request.
+    #[cfg(feature = "cli")]
+    pub(crate) fn logging(&self) -> Program {
+        let checked = Checked { tells_propensities: true, ..self.inner.checked.clone() };
+        let logged = stages::nodes(&self.stages());
+        self.rewriting(checked, Rewrites { logged, ..self.inner.rewrites.clone() })
     }
 
     /// The same program, where the graph that runs comes of the one that is written in another way.

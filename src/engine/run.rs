@@ -2,7 +2,7 @@
 
 use super::program::{Planned, read_after};
 use super::world::World;
-use super::{Engine, Flight, Program};
+use super::{Engine, Flight, Program, stages};
 use crate::answer::{self, Answer, Ask, Ended};
 use crate::batch::{Failed, Memory, Stop, discard};
 use crate::catalog::schema::Now;
@@ -312,6 +312,9 @@ impl Engine {
             if ends || stop.has_failed() {
                 exec.check("answer", 0)?;
             }
+            if is_whole {
+                stages::tell(&mut answers, &program.rewrites.logged, graph, exec);
+            }
             if let Some(exposure) = &program.exposure {
                 let exposed = exposed(exposure, program, graph, exec, results);
                 answer::expose(&mut answers, checked, requests, exec.run, exposed);
@@ -377,7 +380,8 @@ impl Engine {
         };
         request::in_range(checked, &run)?;
         let open = program.exposure.as_ref().filter(|exposure| exposure.is_open());
-        let exec = Exec::new(&run, &self.world.vectors, limits).exposing(open);
+        let logs = !program.rewrites.logged.is_empty();
+        let exec = Exec::new(&run, &self.world.vectors, limits).exposing(open).logging(logs);
         for (request, message) in bound.warnings {
             exec.warn(request, message);
         }

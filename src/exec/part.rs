@@ -90,8 +90,9 @@ pub fn run_masked(
     }
     let part = Part::new(results, &requests, exec.run.stop);
     let run = exec.run.of_requests(&requests, None, &part);
-    let inner = exec.within(&run);
+    let inner = exec.within(&run).logging(exec.logs());
     let rows = run_node(&inner)?;
+    exec.take_ranked(&inner, &requests);
     let notes = inner.notes();
     let mut next = 0..notes.len();
     let place = |&wanted: &bool| if wanted { next.next() } else { None };

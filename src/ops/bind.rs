@@ -1,6 +1,6 @@
 //! Binding: how an operator asks for its arguments, and what it gets.
 
-use super::{Graph, Instance, Shape};
+use super::{Graph, Instance, Served, Shape};
 use crate::catalog::schema::Schema;
 use crate::diag::Diagnostic;
 use crate::expr::show::show;
@@ -165,6 +165,8 @@ pub struct Model {
     pub name: String,
     pub heads: Vec<(String, Expr)>,
     pub score: Option<Expr>,
+    /// The version, if it was trained.
+    pub served: Option<Arc<Served>>,
 }
 
 /// An argument of an operator that takes any number of them.

@@ -1,6 +1,6 @@
 //! What operators are given while they run.
 
-use super::{Exposure, Instance, Limit, Limits, Op, Quantity, RunError, vectors};
+use super::{Exposure, Instance, Limit, Limits, Op, Quantity, Ranked, RunError, vectors};
 use crate::batch::{Column, Failed, Held};
 use crate::expr::{Expr, Frame, Kind, Run};
 use crate::types::NULL_INT;
@@ -23,6 +23,9 @@ pub struct Exec<'a> {
     exposed: Mutex<BTreeSet<(usize, u32)>>,
     warnings: Mutex<BTreeSet<(usize, String)>>,
     followed: Mutex<Vec<(usize, Vec<Followed>)>>,
+    /// Whether what models do with candidates is taken down.
+    logs: bool,
+    ranked: Mutex<Vec<(usize, Ranked)>>,
 }
 
 /// What a fan-out followed for a request.
@@ -67,7 +70,44 @@ impl<'a> Exec<'a> {
             exposed: Mutex::default(),
             warnings: Mutex::default(),
             followed: Mutex::default(),
+            logs: false,
+            ranked: Mutex::default(),
         }
+    }
+
+    /// The same, where what models do with candidates is taken down if it is asked for.
+    pub fn logging(self, logs: bool) -> Self {
+        Exec { logs, ..self }
+    }
+
+    /// Whether it is.
+    pub fn logs(&self) -> bool {
+        self.logs
+    }
+
+    /// Takes down what an operator did with its candidates.
+    pub fn rank(&self, op: &impl Op, ranked: Ranked) {
+        self.lock_ranked().push((address(op), ranked));
+    }
+
+    /// What an operator did with its candidates, if it has run.
+    pub fn ranked(&self, op: &dyn Instance) -> Option<Ranked> {
+        let all = self.lock_ranked();
+        let (_, found) = all.iter().find(|(known, _)| *known == address(op))?;
+        Some(found.clone())
+    }
+
+    /// Takes over what was taken down in a run whose requests are those of this one at `requests`.
+    pub fn take_ranked(&self, from: &Exec, requests: &[u32]) {
+        let taken = std::mem::take(&mut *from.lock_ranked());
+        self.lock_ranked().extend(taken.into_iter().map(|(op, ranked)| {
+            let own = ranked.requests.iter().map(|&request| requests[request as usize]).collect();
+            (op, Ranked { requests: own, ..ranked })
+        }));
+    }
+
+    fn lock_ranked(&self) -> MutexGuard<'_, Vec<(usize, Ranked)>> {
+        self.ranked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The same, of a program whose operators may expose requests to experiments.

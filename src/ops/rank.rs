@@ -4,8 +4,8 @@ use super::bind::{Bind, Bound, Model, Quantity};
 use super::kit::values::scores;
 use super::shape::{BoundColumn, Score, ScoreKind};
 use super::{
-    Effect, Exec, Explaining, Instance, Op, Operator, Param, Part, Planning, Rest, Rewriting,
-    RunError, Used, mapped,
+    Effect, Exec, Explaining, Instance, Op, Operator, Param, Part, Planning, Ranked, Ranking, Rest,
+    Rewriting, RunError, Served, Used, mapped,
 };
 use crate::batch::{Column, RowBatch, pick};
 use crate::catalog::schema::Schema;
@@ -64,6 +64,7 @@ fn bind(b: &mut dyn Bind) -> Option<Bound> {
     let head = |((name, expr), place)| Head { name, expr, place, read: true };
     let op = Rank {
         model: model.name,
+        served: model.served,
         heads: model.heads.into_iter().zip(places).map(head).collect(),
         score,
         keep: keep.unwrap_or(Quantity::All),
@@ -137,6 +138,7 @@ impl Head {
 #[derive(Clone, Debug, Hash)]
 struct Rank {
     model: String,
+    served: Option<Arc<Served>>,
     heads: Vec<Head>,
     score: Source,
     keep: Quantity,
@@ -239,16 +241,24 @@ impl Op for Rank {
         let owners = rows.owners();
         let scored = Scored::default();
         let frame = Frame { scored: Some(&scored), ..Frame::rows(exec.run, rows, &owners) };
+        let logged = self.logged(exec, &frame)?;
+        let given = logged.as_deref().unwrap_or_default();
         let most = self.most(exec);
         // where no row is cut, another pass of the model would save nothing
         let whole = |head: &Head| most.is_none() && head.read && head.is_output();
         let first = self.heads.iter();
-        let first = first.filter(|head| self.comes_first(head) || whole(head));
-        let column = |head: &Head| Ok((head.place, exec.column("rank", &frame, &head.expr)?));
+        let first = first.filter(|head| logged.is_some() || self.comes_first(head) || whole(head));
+        let column = |head: &Head| Ok((head.place, output(exec, &frame, &head.expr, given)?));
         let made: Vec<(usize, Column)> = first.map(column).collect::<Result<_, RunError>>()?;
-        let scores = self.scores(exec, &frame, &made)?;
+        let scores = self.scores(exec, &frame, &made, given)?;
         let stop = exec.run.stop;
         let (offsets, places) = rows.best(&scores, most.as_deref(), self.part.order, stop);
+        if let Some(inputs) = logged {
+            exec.check("rank", 0)?;
+            let heads = made.iter().map(|(_, column)| column.clone()).collect();
+            let kept = (&offsets[..], &places[..]);
+            exec.rank(self, Ranked::new(rows, scores.clone(), kept, inputs, heads));
+        }
         // heads may be made of the scores that the rows came with
         let mut best = rows.select_until(offsets, &places, &rows.scores, stop);
         exec.check("rank", 0)?;
@@ -289,7 +299,7 @@ impl Rewriting for Rank {
     /// Its heads are columns; what they do to the score is in the formula.
     fn unnamed(&self) -> Option<Arc<dyn Instance>> {
         let (model, score) = (String::new(), Source::Own(self.formula()?));
-        Some(Arc::new(Rank { model, heads: Vec::new(), score, ..self.clone() }))
+        Some(Arc::new(Rank { model, heads: Vec::new(), score, served: None, ..self.clone() }))
     }
 
     fn mapped(&self, f: &mut dyn FnMut(Expr) -> Expr) -> Option<Arc<dyn Instance>> {
@@ -361,22 +371,59 @@ impl Explaining for Rank {
         self.heads.iter().map(|head| head.name.as_str()).collect()
     }
 
+    fn ranking(&self) -> Option<Ranking<'_>> {
+        let heads = self.heads.iter().map(|head| (head.name.as_str(), &head.expr.ty));
+        let served = self.served.as_deref();
+        Some(Ranking { served, inputs: self.inputs(), heads: heads.collect() })
+    }
+
     fn binding(&self, name: &str) -> Option<Expr> {
         let head = self.heads.iter().find(|head| head.name == name)?;
         Some(head.expr.clone())
     }
 }
 
+/// A number of a model, from what it is `given` of each row where that is there already.
+fn output(exec: &Exec, frame: &Frame, expr: &Expr, given: &[Column]) -> Result<Column, RunError> {
+    let Kind::Call { kernel, args } = &expr.kind else { return exec.column("rank", frame, expr) };
+    if given.is_empty() || args.len() != given.len() || kernel.output().is_none() {
+        return exec.column("rank", frame, expr);
+    }
+    let bound = (0..).zip(args).map(|(place, arg)| Expr::new(Kind::Bound(place), arg.ty.clone()));
+    let call = Kind::Call { kernel: *kernel, args: bound.collect() };
+    exec.column("rank", &Frame { bound: given, ..*frame }, &Expr::new(call, expr.ty.clone()))
+}
+
 impl Rank {
+    /// What the model is given of each row, as far as logs have it.
+    fn inputs(&self) -> &[Expr] {
+        let has_inputs = |served: &&Arc<Served>| !served.inputs.is_empty();
+        let Some(_) = self.served.as_ref().filter(has_inputs) else { return &[] };
+        match self.heads.first().map(|head| &head.expr.kind) {
+            Some(Kind::Call { args, .. }) => args,
+            _ => &[],
+        }
+    }
+
+    /// The same, evaluated once for the model and for the log; none where nothing is logged.
+    fn logged(&self, exec: &Exec, frame: &Frame) -> Result<Option<Vec<Column>>, RunError> {
+        if !exec.logs() {
+            return Ok(None);
+        }
+        let inputs = self.inputs().iter().map(|input| exec.column("rank", frame, input));
+        inputs.collect::<Result<_, _>>().map(Some)
+    }
+
     /// The score of every row, given the heads that it is made of.
     fn scores(
         &self,
         exec: &Exec,
         frame: &Frame,
         heads: &[(usize, Column)],
+        given: &[Column],
     ) -> Result<Vec<f64>, RunError> {
         Ok(match &self.score {
-            Source::Own(expr) => scores(exec.column("rank", frame, expr)?, &expr.ty),
+            Source::Own(expr) => scores(output(exec, frame, expr, given)?, &expr.ty),
             Source::Head(place) => {
                 let head = heads.iter().find(|(known, _)| known == place);
                 head.map_or(Vec::new(), |(_, column)| scores(column.clone(), &Type::Float))

@@ -89,23 +89,25 @@ pub struct Rewritten {
 impl Rewritten {
     /// The graph of a program after some rules, of which the results and the rows of the nodes that
     /// `read_after` names are read after a run, and which rows `watched` nodes have. Requests that ask alike share
-    /// the rest, and programs with the same `kept` what they have in common.
+    /// the rest, and programs with the same `kept` what they have in common. What `logged` nodes do is taken down
+    /// for every request: where there are such, nothing is shared.
     pub fn new(
         checked: &Checked,
         snapshot: &Snapshot,
         rules: &[&Rule],
-        watched: &[NodeId],
+        (watched, logged): (&[NodeId], &[NodeId]),
         read_after: impl FnOnce(&Graph) -> Vec<NodeId>,
         cache: &Arc<Cache>,
         kept: Option<&Arc<Kept>>,
     ) -> Rewritten {
-        let mut rewriting = Rewriting::new(checked, snapshot, watched);
+        let mut rewriting = Rewriting::new(checked, snapshot, (watched, logged));
         for rule in rules {
             (rule.apply)(&mut rewriting);
         }
         let (graph, results) = (rewriting.graph, rewriting.results);
         let read = read_after(&graph);
         let schedule = match kept {
+            _ if !logged.is_empty() => Schedule::new(&graph, &results),
             Some(kept) => Schedule::keeping(&graph, &results, &read, cache, kept),
             None => Schedule::sharing(&graph, &results, &read, cache),
         };
@@ -125,20 +127,26 @@ struct Rewriting<'a> {
     graph: Graph,
     results: Vec<NodeId>,
     watched: &'a [NodeId],
+    logged: &'a [NodeId],
     /// The nodes that run, for other viewers too, each after those it needs.
     running: Vec<NodeId>,
 }
 
 impl<'a> Rewriting<'a> {
-    fn new(checked: &Checked, snapshot: &'a Snapshot, watched: &'a [NodeId]) -> Self {
+    fn new(
+        checked: &Checked,
+        snapshot: &'a Snapshot,
+        (watched, logged): (&'a [NodeId], &'a [NodeId]),
+    ) -> Self {
         let results = checked.wanted();
         let running = checked.graph.running(&results);
-        Rewriting { snapshot, graph: checked.graph.to_rewrite(), results, watched, running }
+        let graph = checked.graph.to_rewrite();
+        Rewriting { snapshot, graph, results, watched, logged, running }
     }
 
     /// What is used of every node, by its number.
     fn used(&self) -> Vec<Used> {
-        used::used(&self.graph, &self.results, self.watched, &self.running)
+        used::used(&self.graph, &self.results, (self.watched, self.logged), &self.running)
     }
 
     /// Puts other operators and inputs in the place of nodes.

@@ -6,11 +6,12 @@ use crate::expr::{Expr, NodeId};
 use crate::ops::{Graph, Node, Used};
 
 /// What is used of every node, by its number; nothing of those that do not run. Where there are `watched`
-/// nodes, nothing is used of the results beyond what is of these: which rows there are, in their order.
+/// nodes, nothing is used of the results beyond what is of these: which rows there are, in their order. What `logged`
+/// nodes give and are given is used as it is.
 pub fn used(
     graph: &Graph,
     results: &[NodeId],
-    watched: &[NodeId],
+    (watched, logged): (&[NodeId], &[NodeId]),
     running: &[NodeId],
 ) -> Vec<Used> {
     let shared = shared(graph, running);
@@ -22,6 +23,10 @@ pub fn used(
         used[id.0 as usize].add(Used::members().in_order());
     }
     for &id in running.iter().rev() {
+        if logged.contains(&id) {
+            used[id.0 as usize] = Used::ALL;
+            graph.get(id).inputs.iter().for_each(|input| used[input.0 as usize] = Used::ALL);
+        }
         let own = used[id.0 as usize].clone();
         by_node(graph.get(id), &own, &shared, &mut used);
     }

@@ -8,6 +8,7 @@ mod build;
 mod import;
 mod layout;
 pub mod learned;
+pub mod logs;
 mod open;
 mod plain;
 pub mod profile;

@@ -29,7 +29,12 @@ impl<'a> Checker<'a> {
         match args {
             [Arg { name: None, value, .. }] => {
                 let score = self.model_expr(value, env, shape)?;
-                Some(Model { name: name.to_owned(), heads: Vec::new(), score: Some(score) })
+                Some(Model {
+                    name: name.to_owned(),
+                    heads: Vec::new(),
+                    score: Some(score),
+                    served: None,
+                })
             }
             [Arg { name: Some(param), value, .. }] if param.text == "heads" => {
                 self.model_heads(name, value, env, shape)
@@ -66,6 +71,6 @@ impl<'a> Checker<'a> {
             })
             .collect();
         let heads = heads.into_iter().collect::<Option<Vec<_>>>()?;
-        Some(Model { name: name.to_owned(), heads, score: None })
+        Some(Model { name: name.to_owned(), heads, score: None, served: None })
     }
 }

@@ -65,7 +65,12 @@ impl<'a> Checker<'a> {
             let weights = self.weights(&given, &features, callee, env)?;
             let bias = self.bias(given.get("bias").copied(), env)?;
             let score = self.weighted_sum(bias, &features, weights, &setting, callee.span);
-            return Some(Model { name: name.to_owned(), heads: Vec::new(), score: Some(score) });
+            return Some(Model {
+                name: name.to_owned(),
+                heads: Vec::new(),
+                score: Some(score),
+                served: None,
+            });
         };
         if let Some(weights) = given.get("weights") {
             let help = "with `heads` each head has its weights: `heads={p_like: [0.5, 0.1]}`";
@@ -283,7 +288,7 @@ impl<'a> Checker<'a> {
             ok &= found.is_some();
             made.extend(found.map(|expr| (head.text.clone(), expr)));
         }
-        ok.then(|| Model { name: name.to_owned(), heads: made, score: None })
+        ok.then(|| Model { name: name.to_owned(), heads: made, score: None, served: None })
     }
 
     /// Every bias of a record belongs to a head.

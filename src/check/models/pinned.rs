@@ -2,7 +2,7 @@
 //! version, whatever the files of the program declare.
 
 use super::trained::{Context, Inputs, texts};
-use super::used::Served;
+use super::used::Scoring;
 use crate::check::learned::upstream;
 use crate::check::modules::{Kind as NameKind, Module, Modules, Tier};
 use crate::check::{Checker, Numbers};
@@ -44,8 +44,16 @@ impl<'a> Checker<'a> {
             return self.numbered_classifier(&label, shape.entity, span, module);
         }
         let inputs = self.features_of(manifest, shape.entity, span)?;
-        let served = Served { name: &label, of: shape.entity, inputs: &inputs, is_tower: false };
-        let model = self.predicted(&served, &label, span, module, shape)?;
+        let (logged, log_hash) = texts::logged(self.snapshot, &self.texts, &inputs);
+        let scoring = Scoring {
+            name: &label,
+            of: shape.entity,
+            inputs: &inputs,
+            logged: &logged,
+            log_hash: &log_hash,
+            is_tower: false,
+        };
+        let model = self.predicted(&scoring, &label, span, module, shape)?;
         self.reads_its_own(manifest, &model, span)?;
         Some(model)
     }
@@ -63,7 +71,7 @@ impl<'a> Checker<'a> {
         let space = &self.schema.embeddings[number as usize];
         let named = space.name.split('@').next().unwrap_or_default();
         let number = self.fold_into_pinned(number, named, span, module, of)?;
-        Some(self.classified(label, predictor, (of, number), topic, span))
+        Some(self.classified((label, label), predictor, (of, number), topic, span))
     }
 
     /// The inputs of a version, compiled against the catalog as it is now.

@@ -38,7 +38,7 @@ impl<'a> Checker<'a> {
             true => heads.pop().map(|(_, value)| value),
             false => None,
         };
-        Some(Model { name: name.to_owned(), heads, score })
+        Some(Model { name: name.to_owned(), heads, score, served: None })
     }
 
     /// The only argument: a list of as many values as the kind has inputs.

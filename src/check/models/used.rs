@@ -1,7 +1,7 @@
 //! A trained model where it is used: the heads of the newest version that was trained from its declaration, over the rows
 //! that are there.
 
-use super::trained::{Inputs, Network, Trained, is_classifier};
+use super::trained::{Ids, Inputs, Network, Trained, is_classifier};
 use crate::catalog::schema::Schema;
 use crate::check::Checker;
 use crate::check::env::{Env, Scope};
@@ -10,7 +10,7 @@ use crate::check::modules::Kind as NameKind;
 use crate::diag::{Diagnostic, code};
 use crate::expr::Expr;
 use crate::expr::ir::{Kind, Scalar, Stat};
-use crate::ops::{Model, Predictor, Shape};
+use crate::ops::{Model, Predictor, Served, Shape};
 use crate::source::Span;
 use crate::store::learned::{Attached, Found, Kind as Learned, Manifest};
 use crate::syntax::ast::{self, Item, ItemKind, Name};
@@ -18,22 +18,31 @@ use crate::types::{EdgeId, EntityId, Type};
 use foldhash::{HashMap, HashMapExt};
 use std::sync::Arc;
 
-/// What is served of a model.
-pub(super) struct Served<'m> {
+/// A model that scores rows.
+pub(super) struct Scoring<'m> {
     /// As the program calls it.
     pub name: &'m str,
     /// The rows that it scores.
     pub of: EntityId,
     pub inputs: &'m Inputs,
+    /// The columns that its inputs have in logs, and a hash of them.
+    pub logged: &'m [String],
+    pub log_hash: &'m str,
     /// Whether it is the half of two towers that finds the vector of the viewer.
     pub is_tower: bool,
 }
 
-impl Served<'_> {
+impl Scoring<'_> {
     /// That of a declaration.
-    fn of(model: &Trained) -> Served<'_> {
-        let is_tower = matches!(model.kind, Network::TwoTower(_));
-        Served { name: &model.name, of: model.entity, inputs: &model.inputs, is_tower }
+    fn of(model: &Trained) -> Scoring<'_> {
+        Scoring {
+            name: &model.name,
+            of: model.entity,
+            inputs: &model.inputs,
+            logged: &model.logged,
+            log_hash: &model.log_hash,
+            is_tower: matches!(model.kind, Network::TwoTower(_)),
+        }
     }
 }
 
@@ -57,13 +66,13 @@ impl<'a> Checker<'a> {
         let model = self.trained.iter().find(is_it)?.clone();
         let found = self.version_of(Declaration::of_trained(&model), span)?;
         let Found::Model { label, .. } = found else { return None };
-        self.predicted(&Served::of(&model), label, span, module, shape)
+        self.predicted(&Scoring::of(&model), label, span, module, shape)
     }
 
     /// The heads of a version as functions of what the model reads.
     pub(super) fn predicted(
         &mut self,
-        model: &Served,
+        model: &Scoring,
         label: &str,
         span: Span,
         module: usize,
@@ -85,7 +94,26 @@ impl<'a> Checker<'a> {
             [(_, only)] => Some(only.clone()),
             _ => None,
         };
-        Some(Model { name: model.name.to_owned(), heads, score })
+        let served = Some(Arc::new(self.as_logged(model, label, &of)));
+        Some(Model { name: model.name.to_owned(), heads, score, served })
+    }
+
+    /// What logs are told of a version.
+    fn as_logged(&self, model: &Scoring, label: &str, of: &str) -> Served {
+        let inputs = model.inputs;
+        let hashed = inputs.sparse.iter().map(|sparse| match &sparse.ids {
+            Ids::Hashed(_, n) => Some(*n),
+            Ids::Value(_) => None,
+        });
+        let dense = inputs.dense.iter().map(|_| None);
+        let vectors = inputs.vectors.iter().map(|_| None);
+        Served {
+            label: label.to_owned(),
+            feature_hash: model.log_hash.to_owned(),
+            inputs: model.logged.to_vec(),
+            buckets: dense.chain(hashed).chain(vectors).collect(),
+            upstream: self.upstream_of(of, label).to_vec(),
+        }
     }
 
     /// The version of that label, if it can be used.
@@ -136,13 +164,13 @@ impl<'a> Checker<'a> {
         let Found::Model { label, .. } = self.version_of(declared, span)? else { return None };
         let predictor = self.predictor(of, label, span)?;
         let number = predictor.reads.unwrap_or(newest);
-        Some(self.classified(&name.text, predictor, (of, number), topic, span))
+        Some(self.classified((&name.text, label), predictor, (of, number), topic, span))
     }
 
     /// The heads of a classifier as functions of the vectors of an embedding.
     pub(super) fn classified(
         &mut self,
-        name: &str,
+        (name, label): (&str, &str),
         predictor: &Predictor,
         (of, number): (EntityId, u32),
         topic: Type,
@@ -156,7 +184,15 @@ impl<'a> Checker<'a> {
                 let call = Kind::Call { kernel: *kernel, args: vec![vector.clone()] };
                 (output.name().to_owned(), Expr::new(call, ty))
             });
-        Model { name: name.to_owned(), heads: heads.collect(), score: None }
+        let served = Served {
+            label: label.to_owned(),
+            feature_hash: String::new(),
+            inputs: Vec::new(),
+            buckets: Vec::new(),
+            upstream: Vec::new(),
+        };
+        let (heads, served) = (heads.collect(), Some(Arc::new(served)));
+        Model { name: name.to_owned(), heads, score: None, served }
     }
 
     /// Notes that a version of an embedding is read.
@@ -190,10 +226,7 @@ impl<'a> Checker<'a> {
     fn before(&self, of: &str, label: &str) -> Before {
         let versions = self.snapshot.versions();
         let mut before = Before { embeddings: HashMap::new(), edges: HashMap::new() };
-        let mut manifests = versions.iter().map(|attached| &attached.manifest);
-        let own = manifests
-            .find(|m| m.kind == Learned::Model && m.entities.iter().eq([of]) && m.label() == label);
-        let upstream = own.map_or(&[][..], |own| &own.upstream);
+        let upstream = self.upstream_of(of, label);
         let is_read = |m: &Manifest| upstream.contains(&format!("{} {}", m.kind.word(), m.label()));
         for attached in versions.iter().filter(|attached| is_read(&attached.manifest)) {
             match &attached.found {
@@ -213,6 +246,14 @@ impl<'a> Checker<'a> {
             }
         }
         before
+    }
+
+    /// The versions that a version of a model was trained with.
+    fn upstream_of(&self, of: &str, label: &str) -> &[String] {
+        let mut manifests = self.snapshot.versions().iter().map(|attached| &attached.manifest);
+        let own = manifests
+            .find(|m| m.kind == Learned::Model && m.entities.iter().eq([of]) && m.label() == label);
+        own.map_or(&[], |own| &own.upstream)
     }
 
     /// An input with the versions that its model was trained with, as long as it is not trained anew.
@@ -257,7 +298,7 @@ impl<'a> Checker<'a> {
         span: Span,
     ) -> Option<Vec<Expr>> {
         let nobody = Shape::of(self.schema.viewer, Some(1));
-        let context = self.context_of(&Served::of(model), span, module, &nobody)?;
+        let context = self.context_of(&Scoring::of(model), span, module, &nobody)?;
         self.input_exprs(&model.inputs, &context, span)
     }
 
@@ -279,7 +320,7 @@ impl<'a> Checker<'a> {
     /// What stands for what only a request knows: a column of the rows, or a parameter of that name.
     fn context_of(
         &mut self,
-        model: &Served,
+        model: &Scoring,
         span: Span,
         module: usize,
         shape: &Shape,

@@ -5,15 +5,11 @@
 //! same time do not disturb each other, and one that is killed leaves nothing. Candidates come first: there is no request
 //! without them. Tables may get further columns, and candidates further stages.
 
+mod candidates;
 mod read;
 mod write;
 
 pub use read::{Shown, is_log, parts, read, shown};
 pub use write::{Log, Target};
 
-/// The table of requests: a folder of a log.
-pub const REQUESTS: &str = "requests.parquet";
-/// The table of what was looked at for them.
-pub const CANDIDATES: &str = "candidates.parquet";
-/// The stage of rows that are the answer.
-const RESULT: &str = "result";
+use crate::store::logs::{CANDIDATES, REQUESTS, RESULT, files};

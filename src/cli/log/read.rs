@@ -1,6 +1,6 @@
 //! Reading logs back: what was asked, and what was shown.
 
-use super::{CANDIDATES, REQUESTS, RESULT};
+use super::{CANDIDATES, REQUESTS, RESULT, files};
 use crate::catalog::schema::{Entity, KeyType, Schema};
 use crate::cli::Failure;
 use crate::diag::suggest;
@@ -11,12 +11,13 @@ use crate::store::{self, Columns, DataError};
 use crate::types::{Key, Type, Value};
 use crate::wire;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What was shown of a log's requests.
 pub struct Shown<'a> {
     pub entity: &'a Entity,
+    /// Whether the keys of all entities are ints.
+    pub int_keys: bool,
     /// The list that counts, of pages.
     pub list: Option<&'a str>,
     /// The column with the gain that a model expected of a row, if it is asked for, and the largest gain that there is.
@@ -62,33 +63,7 @@ pub fn read(
 
 /// The files with the requests of a log.
 pub fn parts(log: &Path) -> Result<Vec<PathBuf>, Failure> {
-    files(log, REQUESTS)
-}
-
-/// The files of a table of a log: the log is a folder, that of the table, or a file.
-fn files(path: &Path, table: &str) -> Result<Vec<PathBuf>, Failure> {
-    let inside = path.join(table);
-    let path = if inside.exists() { inside } else { path.to_owned() };
-    if !path.is_dir() {
-        return Ok(vec![path]);
-    }
-    let unreadable = |e: std::io::Error| DataError::new(&path, format!("cannot be read: {e}"));
-    let mut found = Vec::new();
-    for entry in fs::read_dir(&path).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        let name = entry.file_name();
-        // what is being written is hidden
-        let is_hidden = name.to_string_lossy().starts_with(['.', '_']);
-        if !is_hidden && entry.path().is_file() {
-            found.push(entry.path());
-        }
-    }
-    found.sort();
-    if found.is_empty() {
-        let help = format!("a log of `igql run --log DIR` is a folder with `{REQUESTS}` in it");
-        return Err(DataError::new(path, "has no requests").help(help).into());
-    }
-    Ok(found)
+    Ok(files(log, REQUESTS)?)
 }
 
 /// Logs that are being read.
@@ -336,10 +311,9 @@ fn read_shown(
     let wanted = |name: &str| {
         Some(match name {
             "request" | "position" => Type::Int,
-            "key" => match of.entity.key_type {
-                KeyType::Int => Type::Int,
-                KeyType::String => Type::String,
-            },
+            // what is of other entities may have other keys
+            "key" if of.int_keys => Type::Int,
+            "key" => Type::String,
             "propensity" => Type::Float,
             "run" | "stage" | "list" | "entity" => Type::String,
             _ if of.reward.is_some_and(|(reward, _)| reward == name) => Type::Float,
@@ -378,6 +352,10 @@ fn read_shown(
         }
         let key = match table.value("key", row) {
             Some(Value::Int(key)) => Key::Int(*key),
+            Some(Value::Str(key)) if of.entity.key_type == KeyType::Int => match key.parse() {
+                Ok(key) => Key::Int(key),
+                Err(_) => return Err(wrong("key", format!("expected an int, found `{key}`"))),
+            },
             Some(Value::Str(key)) => Key::Str(key.clone()),
             _ => return Err(wrong("key", "the key is null".to_owned())),
         };

@@ -1,6 +1,7 @@
 //! Writing a log while a program runs.
 
-use super::{CANDIDATES, REQUESTS, RESULT};
+use super::candidates::Candidates;
+use super::{CANDIDATES, REQUESTS};
 use crate::answer::Answer;
 use crate::catalog::schema::{KeyType, Schema};
 use crate::cli::Failure;
@@ -24,22 +25,18 @@ pub struct Log {
 
 /// Makes the rows of a log: many threads at once.
 pub struct Rows {
-    candidates: Encoder,
+    candidates: Candidates,
     requests: Encoder,
     /// What is the same in all rows.
     run: String,
     program: String,
     catalog: String,
-    /// Whether keys of what is found are ints: those of all entities are.
-    int_keys: bool,
-    /// The entity of each list of an answer.
-    entities: Vec<String>,
     shares: Vec<(String, String, f64)>,
 }
 
 /// Rows of a log, encoded.
 pub struct Both {
-    candidates: io::Result<Encoded>,
+    candidates: Vec<io::Result<Encoded>>,
     requests: io::Result<Encoded>,
 }
 
@@ -60,7 +57,7 @@ impl Log {
     pub fn new(folder: &Path, program: &Program) -> Result<Log, Failure> {
         let rows = Rows::new(program);
         let name = format!("{}.parquet", rows.run);
-        let candidates = Part::new(folder, CANDIDATES, &name, &rows.candidates)?;
+        let candidates = Part::new(folder, CANDIDATES, &name, &rows.candidates.encoder)?;
         let requests = Part::new(folder, REQUESTS, &name, &rows.requests)?;
         Ok(Log { rows, candidates, requests })
     }
@@ -100,7 +97,9 @@ impl Part {
 impl Target {
     /// Writes rows; those of the requests before them have been.
     pub fn write(&mut self, rows: Both) -> Result<(), Failure> {
-        self.candidates.write(rows.candidates)?;
+        for rows in rows.candidates {
+            self.candidates.write(rows)?;
+        }
         self.requests.write(rows.requests)
     }
 
@@ -114,57 +113,35 @@ impl Target {
 impl Rows {
     fn new(program: &Program) -> Rows {
         let (schema, checked) = (program.schema(), program.checked());
-        let int_keys = schema.entities.iter().all(|entity| entity.key_type == KeyType::Int);
-        let entity = |(_, node): &(Option<String>, _)| {
-            let entity = checked.graph.shape(*node).entity;
-            schema.entity(entity).name.clone()
-        };
         let experiments = checked.experiments.iter();
         let shares = experiments.flat_map(|experiment| {
             let arms = experiment.arms.iter();
             arms.map(|arm| (experiment.name.clone(), arm.name.clone(), arm.share))
         });
         Rows {
-            candidates: Encoder::of_table(Format::Parquet, candidate_columns(int_keys)),
+            candidates: Candidates::new(program),
             requests: Encoder::of_table(Format::Parquet, request_columns(schema)),
             run: run_name(),
             program: format!("{:016x}", program.hash()),
             catalog: schema.name.clone(),
-            int_keys,
-            entities: checked.results.iter().map(entity).collect(),
             shares: shares.collect(),
         }
     }
 
     /// The rows of some requests.
     pub fn of(&self, requests: &[Request], answers: &[Answer]) -> Both {
-        let (mut asked, mut found) = (Vec::new(), Vec::new());
+        let (mut ids, mut asked) = (Vec::new(), Vec::new());
         for (request, answer) in requests.iter().zip(answers) {
             let params: serde_json::Map<_, _> = (request.params.iter())
                 .map(|(name, value)| (name.clone(), wire::param_to_json(value)))
                 .collect();
             let params = serde_json::Value::from(params).to_string();
             let id = self.id(request, answer, &params);
+            ids.push(id);
             asked.push(self.request(id, request, answer, params));
-            for (list, entity) in answer.lists.iter().zip(&self.entities) {
-                let name = list.name.clone().map_or(Value::Null, Value::Str);
-                for (position, row) in (1..).zip(list.rows()) {
-                    found.push(vec![
-                        Value::Str(self.run.clone()),
-                        Value::Int(id),
-                        Value::Str(RESULT.to_owned()),
-                        name.clone(),
-                        Value::Str(entity.clone()),
-                        self.key(row.key()),
-                        Value::Int(position),
-                        row.score_or_null().map_or(Value::Null, Value::Float),
-                        row.propensity().map_or(Value::Null, Value::Float),
-                    ]);
-                }
-            }
         }
         Both {
-            candidates: self.candidates.encode_rows(&found),
+            candidates: self.candidates.of(&self.run, &ids, answers),
             requests: self.requests.encode_rows(&asked),
         }
     }
@@ -185,6 +162,7 @@ impl Rows {
             Value::Str(object(&answer.forced)),
             Value::Float(self.arm_propensity(&answer.arms)),
             Value::Bool(answer.partial),
+            Value::Str(self.candidates.models.clone()),
         ]
     }
 
@@ -204,16 +182,10 @@ impl Rows {
         hasher.text(params).text(&object(&answer.forced));
         hasher.finish() as i64
     }
-
-    fn key(&self, key: &Key) -> Value {
-        match self.int_keys {
-            true => plain(key),
-            false => Value::Str(key.to_string()),
-        }
-    }
 }
 
-fn plain(key: &Key) -> Value {
+/// A key as a value of its own type.
+pub fn plain(key: &Key) -> Value {
     match key {
         Key::Int(key) => Value::Int(*key),
         Key::Str(key) => Value::Str(key.clone()),
@@ -260,20 +232,6 @@ fn request_columns(schema: &Schema) -> Vec<FlatColumn> {
         column("forced", Type::String),
         column("arm_propensity", Type::Float),
         column("partial", Type::Bool),
-    ]
-}
-
-fn candidate_columns(int_keys: bool) -> Vec<FlatColumn> {
-    let key = if int_keys { Type::Int } else { Type::String };
-    vec![
-        column("run", Type::String),
-        column("request", Type::Int),
-        column("stage", Type::String),
-        column("list", Type::String),
-        column("entity", Type::String),
-        column("key", key),
-        column("position", Type::Int),
-        column("score", Type::Float),
-        column("propensity", Type::Float),
+        column("models", Type::String),
     ]
 }

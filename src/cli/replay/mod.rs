@@ -10,6 +10,7 @@ mod test_set;
 use super::args::{format_of, within};
 use super::out::Place;
 use super::{DATA, Failure, PROGRAM, ProgramFile, Project, draw, log, out, params, progress};
+use crate::catalog::schema::KeyType;
 use crate::engine::{Engine, Program};
 use crate::replay::{
     By, CUTS, Counterfactual, Estimator, Measure, Metric, Replay, ReplayError, Report, Spot, When,
@@ -287,7 +288,8 @@ fn counterfactual(
     let entity = engine.schema().entity(result_entity(program, &args.requests));
     let largest = replay.truth.iter().map(|(_, gain)| *gain).fold(0.0, f64::max);
     let reward = reward(args)?.map(|column| (column, largest));
-    let of = log::Shown { entity, list: args.requests.list.as_deref(), reward };
+    let int_keys = engine.schema().entities.iter().all(|e| e.key_type == KeyType::Int);
+    let of = log::Shown { entity, int_keys, list: args.requests.list.as_deref(), reward };
     log::shown(requests, &args.requests.logs(), &of)?;
     let estimator = match args.estimator {
         Weighing::Snips => Estimator::SelfNormalised,

@@ -4,7 +4,7 @@ use super::{Effect, Instance, Op};
 use crate::batch::RowBatch;
 use crate::catalog::schema::Schema;
 use crate::expr::{EdgeExpr, Expr, NodeId};
-use crate::ops::{Bound, Contributions, Drawing, Exec, Graph, RunError};
+use crate::ops::{Bound, Contributions, Drawing, Exec, Graph, Ranking, RunError};
 use crate::store::Snapshot;
 use std::sync::Arc;
 
@@ -85,6 +85,11 @@ pub trait Explaining: Op {
 
     /// From the entities that a fan-out reaches to those that lead to them, if links do.
     fn backwards(&self) -> Option<Arc<dyn Instance>> {
+        None
+    }
+
+    /// What logs are told of the model that it scores rows with, if it does.
+    fn ranking(&self) -> Option<Ranking<'_>> {
         None
     }
 

@@ -21,6 +21,10 @@ pub struct Trained {
     pub hash: String,
     /// A hash of names, types and expressions of the inputs, in their order: 32 hex digits.
     pub feature_hash: String,
+    /// The columns that its inputs have in logs: what each means, whatever it is called.
+    pub logged: Vec<String>,
+    /// A hash of these with their types: 32 hex digits. Logs of versions with the same one can be trained from.
+    pub log_hash: String,
     pub examples: Examples,
     /// Of two towers, of the viewer.
     pub inputs: Inputs,

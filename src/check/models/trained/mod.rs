@@ -126,6 +126,8 @@ impl<'a> Checker<'a> {
             text: crate::syntax::print_expression(value),
             hash: String::new(),
             feature_hash: String::new(),
+            logged: Vec::new(),
+            log_hash: String::new(),
             examples: examples?,
             inputs,
             features: None,
@@ -138,7 +140,7 @@ impl<'a> Checker<'a> {
             seed: seed?,
             max_age: max_age?,
         };
-        (made.hash, made.feature_hash) = texts::hashes(self.snapshot, &self.texts, &made);
+        texts::identify(self.snapshot, &self.texts, &mut made);
         // in other files it is said where these are checked themselves
         if whole && name.span.source == self.modules.all[0].source {
             self.columns_that_change(&made);

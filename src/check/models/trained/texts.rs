@@ -35,8 +35,27 @@ fn columns(of: &Inputs) -> Vec<String> {
     of.context.iter().map(|context| context.name.clone()).collect()
 }
 
-/// The hash of a declaration with all that it reads, and that of its inputs.
-pub(super) fn hashes(snapshot: &Snapshot, texts: &Texts, of: &Trained) -> (String, String) {
+/// The columns that inputs have in logs, and a hash of these with their types.
+pub(in crate::check::models) fn logged(
+    snapshot: &Snapshot,
+    texts: &Texts,
+    of: &Inputs,
+) -> (Vec<String>, String) {
+    let (keys, columns) = (Keys::new(snapshot), columns(of));
+    let spelling = Spelling { schema: snapshot.schema(), texts, keys: &keys, columns: &columns };
+    let logged = spelling.logged(of);
+    let types = of.exprs().map(|expr| spelling.schema.type_name(&expr.ty));
+    let typed = logged.iter().zip(types).map(|(column, ty)| format!("{column}: {ty}\n"));
+    let hash = hash(&typed.collect::<String>());
+    (logged, hash)
+}
+
+fn hash(text: &str) -> String {
+    format!("{:032x}", xxh3_128(text.as_bytes()))
+}
+
+/// Notes the hash of a declaration with all that it reads, that of its inputs, and the columns that these have in logs.
+pub(super) fn identify(snapshot: &Snapshot, texts: &Texts, of: &mut Trained) {
     let (keys, columns) = (Keys::new(snapshot), columns(&of.inputs));
     let spelling = Spelling { schema: snapshot.schema(), texts, keys: &keys, columns: &columns };
     let items = of
@@ -45,8 +64,9 @@ pub(super) fn hashes(snapshot: &Snapshot, texts: &Texts, of: &Trained) -> (Strin
         .map(|items| spelling.inputs(items, &of.examples.edge))
         .unwrap_or_default();
     let inputs = spelling.inputs(&of.inputs, &of.examples.edge) + &items;
-    let hash = |text: &str| format!("{:032x}", xxh3_128(text.as_bytes()));
-    (hash(&spelling.declaration(of, &inputs)), hash(&inputs))
+    let hashes = (hash(&spelling.declaration(of, &inputs)), hash(&inputs));
+    (of.logged, of.log_hash) = logged(snapshot, texts, &of.inputs);
+    (of.hash, of.feature_hash) = hashes;
 }
 
 impl Spelling<'_> {
@@ -77,6 +97,17 @@ impl Spelling<'_> {
             let _ = writeln!(text, "teacher {query}\n{reads}");
         }
         text + inputs
+    }
+
+    /// Inputs by what they mean and how they are read: a column of a log is the same for all models.
+    fn logged(&self, of: &Inputs) -> Vec<String> {
+        let dense = of.dense.iter().map(|dense| format!("dense: {}", self.expr(&dense.expr)));
+        let sparse = of.sparse.iter().map(|sparse| match &sparse.ids {
+            Ids::Value(e) => format!("sparse: {}", self.expr(e)),
+            Ids::Hashed(e, n) => format!("sparse: hashed({}, {n})", self.expr(e)),
+        });
+        let vectors = of.vectors.iter().map(|(_, expr)| format!("vector: {}", self.expr(expr)));
+        dense.chain(sparse).chain(vectors).collect()
     }
 
     fn inputs(&self, of: &Inputs, edge: &EdgeExpr) -> String {

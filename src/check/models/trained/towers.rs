@@ -76,6 +76,8 @@ impl<'a> Checker<'a> {
             text: crate::syntax::print_expression(value),
             hash: String::new(),
             feature_hash: String::new(),
+            logged: Vec::new(),
+            log_hash: String::new(),
             examples: Examples {
                 edge,
                 negatives: None,
@@ -94,7 +96,7 @@ impl<'a> Checker<'a> {
             seed: seed?,
             max_age: max_age?,
         };
-        (made.hash, made.feature_hash) = texts::hashes(self.snapshot, &self.texts, &made);
+        texts::identify(self.snapshot, &self.texts, &mut made);
         whole.then_some(made)
     }
 
