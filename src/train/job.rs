@@ -10,6 +10,7 @@ use crate::store::Progress;
 use crate::store::learned::{Tensor, Trainer};
 use crate::types::time;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// What was learnt, as it is written.
 pub trait Learned {
@@ -33,6 +34,11 @@ pub trait Learned {
         Vec::new()
     }
 
+    /// How many rows of a log its examples were, if they were of one.
+    fn logged(&self) -> Option<u64> {
+        None
+    }
+
     /// Why it holds nothing, if it does not.
     fn nothing(&self, job: &Job) -> Option<String> {
         self.is_of_nothing().map(|links| job.nothing(links))
@@ -44,6 +50,12 @@ pub trait Learned {
     }
 }
 
+/// A log, and a hash of its files.
+pub struct LogFolder {
+    pub folder: PathBuf,
+    pub hash: String,
+}
+
 /// What a learner needs.
 #[derive(Clone, Copy)]
 pub struct Job<'a> {
@@ -53,6 +65,8 @@ pub struct Job<'a> {
     pub declared: &'a Declaration,
     /// Links before this time are seen.
     pub until: i64,
+    /// The log whose rows are the examples, if these are no links.
+    pub from: Option<&'a LogFolder>,
     pub limits: Limits,
     pub progress: &'a dyn Progress,
     /// The right to add versions; none where nothing is trained.

@@ -21,6 +21,7 @@
 mod edges;
 pub mod examples;
 mod job;
+mod logs;
 mod models;
 mod run;
 mod slices;
@@ -40,6 +41,7 @@ use crate::engine::CompileError;
 use crate::ops::{Limits, RunError};
 use crate::store::{DataError, Progress, Silent};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What is trained, and how.
@@ -51,6 +53,9 @@ pub struct Train {
     /// folder of their own, with which the engine is opened (`Options::learned`): programs of engines that are opened
     /// with that of the catalog do not read them.
     pub until: Option<i64>,
+    /// A log of `igql run --log`, whose rows are the examples of models in the place of the links that their declarations
+    /// name, with the inputs as they were when the rows were scored.
+    pub from: Option<PathBuf>,
     /// Also what is not stale.
     pub again: bool,
     /// Says what would be trained, and trains nothing.
@@ -66,6 +71,7 @@ impl Default for Train {
         Train {
             only: Vec::new(),
             until: None,
+            from: None,
             again: false,
             dry_run: false,
             limits: Limits::default(),

@@ -37,6 +37,8 @@ pub(super) struct LearnedModel {
     pub(super) metrics: BTreeMap<String, f64>,
     pub(super) notes: Vec<String>,
     slices: Vec<String>,
+    /// Rows of a log that were examples.
+    logged: Option<u64>,
 }
 
 impl Learned for LearnedModel {
@@ -71,6 +73,10 @@ impl Learned for LearnedModel {
 
     fn slices(&self) -> Vec<String> {
         self.slices.clone()
+    }
+
+    fn logged(&self) -> Option<u64> {
+        self.logged
     }
 
     fn notes(&self) -> Vec<String> {
@@ -148,11 +154,26 @@ fn kept(limits: &Limits) -> usize {
 
 pub(super) fn learn(job: &Job, model: &Arc<Trained>) -> Result<LearnedModel, TrainError> {
     let failed = |error: super::examples::TableError| TrainError::Model(error.to_string());
-    let read = |error: io::Error| TrainError::Model(Wrong::Read(error).to_string());
     let mut table = Table::new(job.engine, model, job.until).map_err(failed)?;
     job.engine.snapshot().let_go();
     let (of_past, slices) = slices::of(job, model, &table)?;
     table.slice(of_past);
+    let made = fitted_to(job, model, table)?;
+    Ok(LearnedModel { slices, ..made })
+}
+
+/// From the rows of a log, with the inputs as they were when these were scored.
+pub(super) fn learn_logged(job: &Job, model: &Arc<Trained>) -> Result<LearnedModel, TrainError> {
+    let log = job.from.expect("whoever trains from a log has one");
+    let (table, mut notes) = Table::of_log(job.engine, model, &log.folder, job.until)?;
+    let rows = table.len() as u64;
+    let made = fitted_to(job, model, table)?;
+    notes.extend(made.notes);
+    Ok(LearnedModel { notes, logged: Some(rows), ..made })
+}
+
+fn fitted_to(job: &Job, model: &Trained, table: Table) -> Result<LearnedModel, TrainError> {
+    let read = |error: io::Error| TrainError::Model(Wrong::Read(error).to_string());
     let given = Given { layout: layout(model, &model.inputs), table: &table };
     let spooled = Spooled::of(job, &given)?;
     let mut notes = remarks(&table);
@@ -175,7 +196,6 @@ pub(super) fn learn(job: &Job, model: &Arc<Trained>) -> Result<LearnedModel, Tra
     made.notes = notes;
     made.metrics = of_rates(&made.fitted, &rates);
     made.counts = vec![("examples", count)];
-    made.slices = slices;
     Ok(made)
 }
 
@@ -262,6 +282,7 @@ impl LearnedModel {
             notes: notes_of(model, &fitted),
             metrics: BTreeMap::new(),
             slices: Vec::new(),
+            logged: None,
             fitted,
         })
     }

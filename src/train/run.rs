@@ -1,15 +1,15 @@
 //! One training: what is due, in order, each committed before the next begins.
 
-use super::job::{Job, Learned};
+use super::job::{Job, Learned, LogFolder};
 use super::state::State;
 use super::{
-    Item, Outcome, Train, TrainError, TrainReport, edges, examples, models, spaces, spool,
+    Item, Outcome, Train, TrainError, TrainReport, edges, examples, logs, models, spaces, spool,
     students, texts, topics, towers, upstream,
 };
 use crate::check::Declaration;
 use crate::engine::{Engine, Unit};
 use crate::ops::RunError;
-use crate::store::learned::{Kind, Manifest, Role, Trainer, Weights};
+use crate::store::learned::{FromLog, Kind, Manifest, Role, Trainer, Weights};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -33,6 +33,11 @@ impl Engine {
         let (mut report, mut known) = (TrainReport::default(), Vec::new());
         // all that is wrong with the files is said before anything starts
         let assumed = self.assuming_trained(unit)?.unwrap_or(self.clone());
+        let log = how.from.as_ref().map(|folder| {
+            let hash = logs::fingerprint(folder)?;
+            Ok(LogFolder { folder: folder.clone(), hash })
+        });
+        let log = log.transpose().map_err(TrainError::Data)?;
         let all = assumed.declarations(unit)?;
         let mut engine = if how.dry_run { assumed.clone() } else { self.clone() };
         loop {
@@ -44,7 +49,7 @@ impl Engine {
             if !how.only.is_empty() && !how.only.contains(&next.name) {
                 continue;
             }
-            let item = engine.item(next, unit, how, trainer.as_ref())?;
+            let item = engine.item(next, unit, how, (trainer.as_ref(), log.as_ref()))?;
             let is_trained = matches!(item.outcome, Outcome::Trained(_));
             report.items.push(item);
             if is_trained {
@@ -73,12 +78,12 @@ impl Engine {
         declared: &Declaration,
         unit: &Unit,
         how: &Train,
-        trainer: Option<&Trainer>,
+        (trainer, from): (Option<&Trainer>, Option<&LogFolder>),
     ) -> Result<Item, TrainError> {
-        let state = State::of(self, declared, how.until);
+        let state = State::from(self, declared, how.until, from);
         let until = how.until.unwrap_or_else(|| examples::until(self));
         let (limits, progress) = (how.limits, &*how.progress);
-        let job = Job { engine: self, unit, declared, until, limits, progress, trainer };
+        let job = Job { engine: self, unit, declared, until, from, limits, progress, trainer };
         let mut notes = Vec::new();
         let outcome = match (&state, trainer) {
             (State::Fresh(version), _) if !how.again => Outcome::Kept(version.clone()),
@@ -163,7 +168,14 @@ fn bytes(job: &Job) -> u64 {
 }
 
 fn learn(job: &Job) -> Result<Box<dyn Learned>, TrainError> {
+    if let (Some(_), None) = (job.from, &job.declared.model) {
+        let (name, learner) = (&job.declared.name, job.declared.learner);
+        return Err(TrainError::Model(format!(
+            "`{name}`: `{learner}` is not trained from logs\nhelp: `linear`, `mlp` and `mtml` are"
+        )));
+    }
     Ok(match (&job.declared.model, job.declared.kind) {
+        (Some(model), _) if job.from.is_some() => Box::new(models::learn_logged(job, model)?),
         (Some(model), Kind::Embedding) => Box::new(towers::learn(job, model)?),
         (Some(model), _) if model.teacher.is_some() => Box::new(students::learn(job, model)?),
         (Some(model), _) => Box::new(models::learn(job, model)?),
@@ -214,6 +226,10 @@ pub(super) fn trained(
         feature_hash: declared.model.as_ref().map(|model| model.feature_hash.clone()),
         upstream: upstream::of(engine.schema(), declared),
         slices: learned.slices(),
+        log: job
+            .from
+            .zip(learned.logged())
+            .map(|(log, rows)| FromLog { xxh3: log.hash.clone(), rows }),
         counts: learned.counts(),
         metrics: learned.metrics(),
         trained: since_1970.as_micros() as i64,

@@ -1,5 +1,6 @@
 //! Whether a declaration has a version, and whether that is up to date.
 
+use super::job::LogFolder;
 use super::upstream;
 use crate::check::Declaration;
 use crate::engine::Engine;
@@ -15,6 +16,8 @@ pub enum State {
     Changed(Arc<Manifest>),
     /// The newest version was made of other data, or up to another time.
     Stale(Arc<Manifest>),
+    /// The newest version was trained from other examples: links, or another log.
+    Others(Arc<Manifest>),
     /// The newest version was made with versions of others that are no longer the newest.
     Behind(Arc<Manifest>),
     /// The newest version cannot be used: it is damaged, or gives other scores than when it was trained.
@@ -24,7 +27,29 @@ pub enum State {
 }
 
 impl State {
-    /// Of a declaration, on the data that the engine has, up to a time of the past if one is given.
+    /// The same, where the examples are to be those of a log.
+    pub(super) fn from(
+        engine: &Engine,
+        declared: &Declaration,
+        until: Option<i64>,
+        log: Option<&LogFolder>,
+    ) -> State {
+        let state = State::of(engine, declared, until);
+        let (State::Fresh(m) | State::Stale(m) | State::Behind(m), Some(log)) = (&state, log)
+        else {
+            return state;
+        };
+        let is_same = m.log.as_ref().is_some_and(|own| own.xxh3 == log.hash);
+        let is_current = m.snapshot == engine.snapshot().id() && until.is_none_or(|t| t == m.until);
+        match (is_same, is_current) {
+            (false, _) => State::Others(Arc::clone(m)),
+            (true, false) => State::Stale(Arc::clone(m)),
+            (true, true) => state,
+        }
+    }
+
+    /// Of a declaration, on the data that the engine has, up to a time of the past if one is given. What was trained from
+    /// a log is not stale for new data: its examples are not in the data.
     pub(super) fn of(engine: &Engine, declared: &Declaration, until: Option<i64>) -> State {
         let snapshot = engine.snapshot();
         let entities = declared.entities.iter().map(|e| engine.schema().entity(*e).name.as_str());
@@ -43,6 +68,7 @@ impl State {
             return State::Unusable(Arc::clone(&attached.manifest));
         }
         match own.map(|attached| &attached.manifest) {
+            Some(m) if m.log.is_some() && until.is_none() => State::Fresh(Arc::clone(m)),
             Some(m) if m.snapshot == snapshot.id() && until.is_none_or(|t| t == m.until) => {
                 match m.upstream == upstream::of(engine.schema(), declared) {
                     true => State::Fresh(Arc::clone(m)),
@@ -63,6 +89,7 @@ impl State {
             State::Untrained => None,
             State::Changed(m)
             | State::Stale(m)
+            | State::Others(m)
             | State::Behind(m)
             | State::Unusable(m)
             | State::Fresh(m) => Some(m),
@@ -75,6 +102,7 @@ impl State {
             State::Untrained => Some("not trained"),
             State::Changed(_) => Some("the declaration has changed"),
             State::Stale(_) => Some("the data has changed"),
+            State::Others(_) => Some("it was trained from other examples"),
             State::Behind(_) => Some("what it is learned from is newer"),
             State::Unusable(_) => Some("the version cannot be used"),
             State::Fresh(_) => None,

@@ -15,6 +15,7 @@ mod fuzz;
 mod growth;
 mod imports;
 mod init;
+mod log_training;
 mod logs;
 mod messy;
 mod mistakes;

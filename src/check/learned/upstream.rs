@@ -2,7 +2,7 @@
 
 use super::{Declaration, Topics};
 use crate::catalog::schema::Schema;
-use crate::check::trained::Inputs;
+use crate::check::trained::{Inputs, Trained};
 use crate::expr::ir::{EdgeKind, Stat};
 use crate::expr::{EdgeExpr, Expr, Kind};
 
@@ -20,10 +20,19 @@ pub fn of(schema: &Schema, declared: &Declaration) -> Vec<String> {
     }
     if let Some(model) = &declared.model {
         of_edge(schema, &model.examples.edge, &mut found);
-        let inputs = model.inputs.exprs().chain(model.items.iter().flat_map(Inputs::exprs));
-        inputs.for_each(|expr| of_expr(schema, expr, &mut found));
+        found.extend(of_model(schema, model));
         found.extend(model.teacher.iter().flat_map(|teacher| teacher.upstream.iter().cloned()));
     }
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// The versions that the inputs of a model read.
+pub fn of_model(schema: &Schema, model: &Trained) -> Vec<String> {
+    let mut found = Vec::new();
+    let inputs = model.inputs.exprs().chain(model.items.iter().flat_map(Inputs::exprs));
+    inputs.for_each(|expr| of_expr(schema, expr, &mut found));
     found.sort();
     found.dedup();
     found

@@ -20,7 +20,7 @@ pub(super) fn dump(
     engine: &Engine,
     model: &Arc<Trained>,
     folder: &Path,
-    until: i64,
+    (until, log): (i64, Option<&Path>),
 ) -> Result<(), Failed> {
     if let Some(teacher) = &model.teacher {
         let (name, query) = (&model.name, &teacher.query);
@@ -29,12 +29,15 @@ pub(super) fn dump(
         ));
         return Ok(());
     }
-    let table = Table::new(engine, model, until).map_err(Failed::Train)?;
+    let (table, left_out) = match log {
+        Some(log) => Table::of_log(engine, model, log, until).map_err(Failed::Log)?,
+        None => (Table::new(engine, model, until).map_err(Failed::Train)?, Vec::new()),
+    };
     let entity = &engine.schema().entity(model.entity).name;
     let path = folder.join(format!("{entity}.{}.parquet", model.name));
     let alarms = write(engine.schema(), &table, folder, &path)?;
     out::say(format_args!("{}: {} examples before {}", path.display(), table.len(), shown(until)));
-    for line in notes(&table, &alarms) {
+    for line in left_out.into_iter().chain(notes(&table, &alarms)) {
         out::say(format_args!("{}: {line}", model.name));
     }
     Ok(())

@@ -56,6 +56,7 @@ fn table(versions: &[Version], engine: &Engine) -> String {
         Role::Slice => reader(v).unwrap_or_else(|| "read by none".to_owned()),
         _ if !is_usable(v) => "it cannot be used".to_owned(),
         _ if !is_last(v) => "superseded".to_owned(),
+        _ if v.manifest.log.is_some() => "trained from a log".to_owned(),
         _ if v.manifest.snapshot != data => "the data has changed".to_owned(),
         _ => "up to date".to_owned(),
     };

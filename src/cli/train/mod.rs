@@ -24,6 +24,7 @@ use std::path::PathBuf;
     igql train page.igql --dry-run\n  \
     igql train --list\n  \
     igql train page.igql --until 2024-05-01 --learned backtest\n  \
+    igql train page.igql --only final --from log\n  \
     igql train models.igql --only final --dump tables"
 )]
 pub struct TrainArgs {
@@ -45,6 +46,10 @@ pub struct TrainArgs {
     /// Train on links before this time, for replays of the past
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
+    /// Train the models that `--only` names from this log of `igql run --log`: what was shown, with the inputs as they
+    /// were when it was scored
+    #[arg(long, value_name = "DIR", requires = "only", conflicts_with_all = ["list", "prune"])]
+    from: Option<PathBuf>,
     /// The folder of the versions [default: `.igql/learned` beside the catalog]
     #[arg(long, value_name = "DIR")]
     learned: Option<PathBuf>,
@@ -156,6 +161,7 @@ fn how(args: &TrainArgs) -> Result<Train, Failure> {
     Ok(Train {
         only: args.only.clone(),
         until,
+        from: args.from.clone(),
         again: args.again,
         dry_run: args.dry_run,
         limits: Limits { max_memory: args.max_memory, ..Limits::default() },

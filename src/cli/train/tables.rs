@@ -5,6 +5,7 @@ use crate::check::Trained;
 use crate::cli::{DATA, Failure, draw, out, params};
 use crate::diag::{Severity, code, suggest};
 use crate::engine::{Compiled, Engine};
+use crate::train::TrainError;
 use crate::train::examples::{TableError, until};
 use crate::types::time;
 use std::path::Path;
@@ -18,7 +19,8 @@ pub fn write(engine: &Engine, args: &TrainArgs, folder: &Path) -> Result<(), Fai
         None => until(engine),
     };
     for (model, file) in &models {
-        dump::dump(engine, model, folder, until).map_err(|failed| failed.into_failure(file))?;
+        dump::dump(engine, model, folder, (until, args.from.as_deref()))
+            .map_err(|failed| failed.into_failure(file))?;
     }
     Ok(())
 }
@@ -78,6 +80,7 @@ fn selected(models: Vec<Declared>, only: &[String]) -> Result<Vec<Declared>, Fai
 /// Why a model has no table.
 pub enum Failed {
     Train(TableError),
+    Log(TrainError),
     Write(Failure),
 }
 
@@ -92,6 +95,11 @@ impl Failed {
     fn into_failure(self, compiled: &Compiled) -> Failure {
         match self {
             Failed::Write(failure) => failure,
+            Failed::Log(TrainError::Data(error)) => error.into(),
+            Failed::Log(error) => {
+                out::say(format_args!("error: {error}"));
+                Failure::Said(DATA)
+            }
             Failed::Train(error) => {
                 let (source, at) = (error.span.source, error.span.start);
                 let position = compiled.sources.position(source, at);

@@ -59,6 +59,15 @@ pub struct Space {
     pub fold_in: Option<FoldIn>,
 }
 
+/// A log that a model was trained from, in the place of the links that its declaration names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FromLog {
+    /// XXH3 of its files, in hexadecimal digits.
+    pub xxh3: String,
+    /// Rows that were examples.
+    pub rows: u64,
+}
+
 /// The file of the weights.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Weights {
@@ -142,6 +151,9 @@ pub struct Manifest {
     /// Versions that its examples read, each of links before them: `embedding ig2vec@2`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slices: Vec<String>,
+    /// The log that its examples are of, if they are of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<FromLog>,
     /// Links, entities and others that were counted.
     pub counts: BTreeMap<String, u64>,
     pub metrics: BTreeMap<String, f64>,
@@ -179,6 +191,7 @@ impl Manifest {
             seed: 0,
             upstream: Vec::new(),
             slices: Vec::new(),
+            log: None,
             counts: BTreeMap::new(),
             metrics: BTreeMap::new(),
             trained: 0,

@@ -24,6 +24,7 @@ mod credit;
 mod features;
 mod found;
 mod leaks;
+mod logged;
 mod negatives;
 mod parts;
 mod rates;

@@ -40,6 +40,11 @@ impl<'e> Scene<'e> {
         }
     }
 
+    /// The texts that are known, and those that come.
+    pub fn texts(&self) -> &Texts<'e> {
+        &self.texts
+    }
+
     /// A request of nobody that sees what is before a time.
     pub fn before(&self, until: i64) -> Run<'_> {
         self.run(vec![until.saturating_sub(1)], vec![NULL_CODE], None)

@@ -39,15 +39,17 @@ pub struct Table<'e> {
     pub(super) weights: Vec<f32>,
     pub(super) features: Vec<Feature>,
     /// Of features that read what is learned: versions of before.
-    slices: Vec<Slice>,
+    pub(super) slices: Vec<Slice>,
     /// The first example that is used.
-    first: usize,
-    until: i64,
+    pub(super) first: usize,
+    pub(super) until: i64,
     /// Per feature, nanoseconds.
-    spent: Vec<AtomicU64>,
-    prepared: OnceLock<()>,
+    pub(super) spent: Vec<AtomicU64>,
+    pub(super) prepared: OnceLock<()>,
+    /// Of examples of a log: what the model was given of each, input by input.
+    pub(super) given: Option<Vec<Column>>,
     /// The rows of the epoch that was asked for last, where negatives are drawn.
-    drawn: Mutex<Option<(u64, Arc<Drawn>)>>,
+    pub(super) drawn: Mutex<Option<(u64, Arc<Drawn>)>>,
 }
 
 impl<'e> Table<'e> {
@@ -179,9 +181,11 @@ impl<'e> Table<'e> {
             first: 0,
             until,
             prepared: OnceLock::new(),
+            given: None,
             drawn: Mutex::new(None),
         };
         table.went_well()?;
+        table.links_know()?;
         table.context_varies()?;
         table.labels = table.all_labels()?;
         // labels alone ask for it
@@ -358,6 +362,9 @@ impl<'e> Table<'e> {
 
     /// The features of some rows, each as of the example that it belongs to.
     fn columns(&self, sources: &[u32], rows: &[u32]) -> Vec<Column> {
+        if let Some(given) = &self.given {
+            return given.iter().map(|column| column.gather(sources)).collect();
+        }
         if !self.slices.is_empty() {
             return slices::columns(&self.slices, &self.found, sources, rows);
         }
@@ -371,6 +378,17 @@ impl<'e> Table<'e> {
         features.columns(&self.found, sources, rows)
     }
 
+    /// What was shown may be known to logs alone.
+    fn links_know(&self) -> Result<(), TableError> {
+        let mut shown = self.model.inputs.shown.iter();
+        let Some(unknown) = shown.find(|shown| shown.expr.as_const().is_some()) else {
+            return Ok(());
+        };
+        let message = format!("no link says what `{}` was for an example", unknown.name);
+        let help = "train it from a log, which does: `igql train FILE --only NAME --from LOG`";
+        Err(TableError::new(&self.model, self.model.span, message, help))
+    }
+
     /// What only a request knows has to differ among the examples: else nothing can be learned of it.
     fn context_varies(&self) -> Result<(), TableError> {
         for (place, context) in self.model.inputs.context.iter().enumerate() {
@@ -380,14 +398,15 @@ impl<'e> Table<'e> {
             let Some(first) = trained.next() else { continue };
             if trained.all(|at| same(column, first, at)) {
                 let message = format!("the context `{}` is the same in all examples", context.name);
-                let help = "leave it out, or take it from a column that knows it";
+                let help = "leave it out, or take it from a column that knows it; what requests alone know is in their \
+                            log: `igql train FILE --only NAME --from LOG`";
                 return Err(TableError::new(&self.model, self.model.span, message, help));
             }
         }
         Ok(())
     }
 
-    fn all_labels(&self) -> Result<Vec<Vec<f32>>, TableError> {
+    pub(super) fn all_labels(&self) -> Result<Vec<Vec<f32>>, TableError> {
         let first = self.model.inputs.context.len() + self.model.inputs.shown.len();
         let mut column = first + usize::from(self.model.inputs.weight.is_some());
         let mut labels = Vec::new();

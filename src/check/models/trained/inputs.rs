@@ -450,7 +450,11 @@ impl<'a> Checker<'a> {
                 made.push(None);
                 continue;
             }
-            let found = self.of_link(given, expr, edge, None);
+            let found = match bare_name(expr).and_then(|name| self.param_of_log(given, name, edge))
+            {
+                Some(ty) => Some(Expr::constant(Scalar::Null, ty)),
+                None => self.of_link(given, expr, edge, None),
+            };
             made.push(found.map(|expr| Context {
                 name: name.text.clone(),
                 ty: expr.ty.clone(),
@@ -542,12 +546,17 @@ impl<'a> Checker<'a> {
         edge: &EdgeExpr,
     ) -> Option<Shown> {
         let scope = Scope { row: None, link: Some(edge), outer: None };
-        let expr = self.name(name, span, &given.env, &scope);
+        let of_log = self.shown_of_log(given, name, edge);
+        let is_of_log = of_log.is_some();
+        let expr = match of_log {
+            Some(ty) => Expr::constant(Scalar::Null, ty),
+            None => self.name(name, span, &given.env, &scope),
+        };
         if expr.is_error() {
             return None;
         }
         if !matches!(expr.ty, Type::Int | Type::String | Type::Bool)
-            || link_columns(&expr).is_empty()
+            || link_columns(&expr).is_empty() && !is_of_log
         {
             let help = "name an int, string or bool column of the edge of the examples";
             let wanted = "`shown` takes int, string or bool columns of the example's link";

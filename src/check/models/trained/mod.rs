@@ -5,6 +5,7 @@ mod arguments;
 mod described;
 mod inputs;
 mod labels;
+mod of_log;
 mod reads;
 mod student;
 pub(super) mod texts;
