@@ -39,7 +39,7 @@ pub struct TwoTowerParams {
     pub epochs: usize,
     /// Epochs without a better one before training ends.
     pub patience: usize,
-    /// How often a known id is taken for unknown in training; histories are left alone.
+    /// How often a known id is taken for unknown in training: one of a history is skipped then, as unknown ones are.
     pub id_dropout: f64,
     /// What decay takes of the rows of ids per unit of learning rate.
     pub id_decay: f64,
@@ -181,7 +181,7 @@ impl Tower {
         let mut all = Vec::with_capacity(encoded.rows * self.dim);
         let rows: Vec<u32> = (0..encoded.rows as u32).collect();
         for rows in rows.chunks(SHARD) {
-            climb.load(self, encoded, rows, |_, id| id);
+            climb.load(self, encoded, rows, |_, id| Some(id));
             climb.forward(self);
             climb
                 .vectors
@@ -258,13 +258,13 @@ fn share(history: bool, ids: usize) -> f32 {
 }
 
 impl Climb {
-    /// Takes rows of a table; `pick` may change an id of a feature.
+    /// Takes rows of a table; `pick` may change an id of a feature, or leave it out.
     fn load(
         &mut self,
         tower: &Tower,
         encoded: &Encoded,
         rows: &[u32],
-        mut pick: impl FnMut(usize, u32) -> u32,
+        mut pick: impl FnMut(usize, u32) -> Option<u32>,
     ) {
         self.rows = rows.len();
         self.input.clear();
@@ -279,7 +279,8 @@ impl Climb {
             for &row in rows {
                 let ids = encoded.ids[column].of(row as usize).iter().copied();
                 // what a history does not know it skips
-                own.ids.extend(ids.filter(|&id| !history || id >= 2).map(|id| pick(column, id)));
+                let known = ids.filter(|&id| !history || id >= 2);
+                own.ids.extend(known.filter_map(|id| pick(column, id)));
                 own.ends.push(own.ids.len() as u32);
             }
         }
@@ -420,9 +421,11 @@ impl Half {
             let own = &rows[number * SHARD..rows.len().min((number + 1) * SHARD)];
             let mut random = chance.stream(number as u64);
             climb.load(tower, encoded, own, |column, id| {
-                let may_drop = !tower.side.histories[column] && id >= 2;
-                let drop = may_drop && ((random.bits() >> 48) as u16) < least;
-                if drop { UNKNOWN } else { id }
+                let drop = id >= 2 && ((random.bits() >> 48) as u16) < least;
+                match drop {
+                    true => (!tower.side.histories[column]).then_some(UNKNOWN),
+                    false => Some(id),
+                }
             });
         });
         let climbs = &self.climbs;
@@ -1095,6 +1098,25 @@ mod tests {
         // without the correction, what is popular lies less close
         let plain = world.fit(&TwoTowerParams { corrected: false, ..small() }).unwrap();
         assert!(bits(&plain) != bits(&first));
+    }
+
+    #[test]
+    fn what_is_dropped_is_unknown_of_an_item_and_left_out_of_a_history() {
+        let world = world(600);
+        let params = TwoTowerParams { id_dropout: 0.5, ..small() };
+        let read = |side, encoded: &Encoded, rows: &[u32]| -> Vec<u32> {
+            let mut half = Half::new(side, &params, Chance::new(1, "test"));
+            half.forward(encoded, rows, 0);
+            half.climbs.iter().flat_map(|climb| climb.ids[0].ids.clone()).collect()
+        };
+        let half_of = |count: usize, all: usize| (all * 2 / 5..all * 3 / 5).contains(&count);
+        let rows: Vec<u32> = (0..600).collect();
+        let histories = read(sides().0, &world.users, &rows);
+        assert!(half_of(histories.len(), world.users.ids[0].rows.len()), "{}", histories.len());
+        assert!(histories.iter().all(|&id| id > 1));
+        let items = read(sides().1, &world.items, &world.positives);
+        let unknown = items.iter().filter(|&&id| id == UNKNOWN).count();
+        assert!(items.len() == 600 && half_of(unknown, 600), "{unknown} of {}", items.len());
     }
 
     #[test]
