@@ -67,11 +67,8 @@ pub fn metrics(scored: &Scored<'_>, target: Target) -> Metrics {
 
 /// The probability of a logit.
 pub(super) fn sigmoid(logit: f64) -> f64 {
-    if logit >= 0.0 {
-        1.0 / (1.0 + libm::exp(-logit))
-    } else {
-        libm::exp(logit) / (1.0 + libm::exp(logit))
-    }
+    let e = libm::exp(-logit.abs());
+    if logit >= 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) }
 }
 
 /// The log loss of a logit under a label between 0 and 1.

@@ -129,7 +129,7 @@ impl Places {
         }
     }
 
-    fn layers(&self) -> impl DoubleEndedIterator<Item = &Layer> {
+    pub fn layers(&self) -> impl DoubleEndedIterator<Item = &Layer> {
         self.body.iter().chain(&self.tower)
     }
 }
@@ -275,8 +275,12 @@ impl Net {
         all
     }
 
-    fn weights_of(&self, layer: &Layer) -> &[f32] {
+    pub(super) fn weights_of(&self, layer: &Layer) -> &[f32] {
         &self.weights[layer.weights..][..layer.inputs * layer.outputs]
+    }
+
+    pub(super) fn biases_of(&self, layer: &Layer) -> &[f32] {
+        &self.weights[layer.bias..][..layer.outputs]
     }
 }
 
@@ -366,7 +370,7 @@ impl Net {
         output: &mut [f32],
         rows: usize,
     ) {
-        let bias = &self.weights[layer.bias..][..layer.outputs];
+        let bias = self.biases_of(layer);
         output.chunks_exact_mut(layer.outputs).for_each(|row| row.copy_from_slice(bias));
         let sizes = [rows, layer.inputs, layer.outputs];
         let right = (self.weights_of(layer), layer.outputs);
@@ -374,7 +378,7 @@ impl Net {
     }
 
     #[inline(always)]
-    fn towers_to_logits(&self, towers: &[f32], logits: &mut [f32], rows: usize) {
+    pub(super) fn towers_to_logits(&self, towers: &[f32], logits: &mut [f32], rows: usize) {
         let (places, width) = (&self.places, self.places.tower_width);
         let weights = self.weights_of(&places.out);
         let bias = &self.weights[places.out.bias..];

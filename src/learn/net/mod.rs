@@ -9,12 +9,13 @@
 //! |---|---|
 //! | `table` | what training reads: columns of examples, in blocks |
 //! | `stored` | a table in a file |
-//! | `inputs`, `quantiles` | what is fitted on the training part; columns to numbers, in training and serving alike |
+//! | `inputs`, `numbers`, `quantiles` | what is fitted on the training part; columns to numbers, in training and serving alike |
 //! | `metrics` | how good scores are |
 //! | `calibrate` | scores to probabilities |
 //! | `linear` | logistic and linear regression |
 //! | `dense`, `adamw`, `ids`, `mlp` | products of matrices, the optimiser, tables of ids, a network forwards and backwards |
 //! | `train`, `networks`, `fit` | an epoch; epochs until the validation part gets no better; any model on a table |
+//! | `quick` | the same network made ready for scoring |
 //! | `two_tower` | a vector for each viewer and each item |
 //! | `distill` | a small network that keeps another model's order |
 //! | `fitted`, `serve` | what comes of it, how good it is; scores of rows, and weights as named tensors |
@@ -36,7 +37,9 @@ mod linear;
 mod metrics;
 mod mlp;
 mod networks;
+mod numbers;
 mod quantiles;
+mod quick;
 mod serve;
 mod stored;
 mod table;

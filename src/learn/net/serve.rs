@@ -1,17 +1,23 @@
 //! A trained model scores rows.
 
-use super::fitted::{Fitted, FittedHead, Model, ROWS};
+use super::fitted::{Fitted, FittedHead, Model};
 use super::inputs::{Encoded, Encoder, IdRows, Inputs};
 use super::linear::Linear;
-use super::metrics::sigmoid;
 use super::mlp::{Net, Pass, Shape};
+use super::quick::{self, Quick, sigmoids};
 use super::table::{Columns, Target};
 use super::wrong::Wrong;
+use crate::cpu::Level;
+
+/// Rows that are scored together: as many as stay near, in whole tiles.
+const SCORED: usize = 96;
 
 /// A model, ready to score rows from any number of threads.
 pub struct Scorer {
     encoder: Encoder,
     model: Model,
+    /// Of the model's networks.
+    quick: Vec<Quick>,
     heads: Vec<FittedHead>,
 }
 
@@ -26,7 +32,12 @@ pub struct Scratch {
 impl Scorer {
     /// Prepares what is looked up.
     pub fn new(fitted: Fitted) -> Scorer {
-        Scorer { encoder: Encoder::new(fitted.inputs), model: fitted.model, heads: fitted.heads }
+        let quick = match &fitted.model {
+            Model::Linear(_) => Vec::new(),
+            Model::Nets(nets) => nets.iter().map(Quick::new).collect(),
+        };
+        let encoder = Encoder::new(fitted.inputs);
+        Scorer { encoder, model: fitted.model, quick, heads: fitted.heads }
     }
 
     /// How columns become inputs.
@@ -77,7 +88,6 @@ impl Scorer {
         out: &mut Vec<f64>,
         encode: impl FnOnce(&Encoder, &mut Encoded) -> Result<(), Wrong>,
     ) -> Result<(), Wrong> {
-        let heads = self.heads.len();
         let mut encoded = std::mem::take(&mut scratch.encoded);
         let made = encode(&self.encoder, &mut encoded);
         if made.is_ok() {
@@ -85,11 +95,24 @@ impl Scorer {
         }
         scratch.encoded = encoded;
         made?;
-        out.clear();
-        for outputs in scratch.outputs.chunks_exact(heads.max(1)) {
-            out.extend(self.heads.iter().zip(outputs).map(|(head, &output)| head.answer(output)));
-        }
+        self.answers(&scratch.outputs, out);
         Ok(())
+    }
+
+    /// What the language sees of outputs.
+    fn answers(&self, outputs: &[f32], out: &mut Vec<f64>) {
+        let heads = self.heads.len().max(1);
+        out.clear();
+        for outputs in outputs.chunks_exact(heads) {
+            out.extend(self.heads.iter().zip(outputs).map(|(head, &output)| head.last(output)));
+        }
+        sigmoids(Level::detect(), out);
+        for (number, head) in self.heads.iter().enumerate() {
+            if head.target == Target::Value {
+                let each = out.chunks_exact_mut(heads).zip(outputs.chunks_exact(heads));
+                each.for_each(|(out, outputs)| out[number] = head.last(outputs[number]));
+            }
+        }
     }
 
     /// The outputs of encoded rows, before calibration.
@@ -97,22 +120,33 @@ impl Scorer {
         let heads = self.heads.len();
         scratch.outputs.clear();
         scratch.outputs.resize(encoded.rows * heads, 0.0);
-        for (chunk, out) in scratch.outputs.chunks_mut(ROWS * heads.max(1)).enumerate() {
-            let from = chunk * ROWS;
-            let to = (from + ROWS).min(encoded.rows);
-            self.model.score(encoded, (from, to), &mut scratch.pass, out);
+        for (chunk, out) in scratch.outputs.chunks_mut(SCORED * heads.max(1)).enumerate() {
+            let from = chunk * SCORED;
+            let rows = (from, (from + SCORED).min(encoded.rows));
+            match &self.model {
+                Model::Linear(linear) => linear.score(encoded, rows.0, rows.1, out),
+                Model::Nets(nets) => {
+                    let mut before = 0;
+                    for (net, quick) in nets.iter().zip(&self.quick) {
+                        load(net, encoded, rows, &mut scratch.pass);
+                        quick.forward(net, &mut scratch.pass);
+                        deliver(net, encoded, rows, &mut scratch.pass, (&mut *out, heads, before));
+                        before += net.shape.heads;
+                    }
+                }
+            }
         }
         &scratch.outputs
     }
 }
 
 impl FittedHead {
-    /// What the language sees of an output.
-    fn answer(&self, output: f32) -> f64 {
+    /// A number, or the logit that becomes a probability.
+    fn last(&self, output: f32) -> f64 {
         let plain = self.output(output);
-        match self.target {
-            Target::Value => plain,
-            _ => sigmoid(self.calibration.map_or(plain, |line| line.apply(plain))),
+        match (self.target, self.calibration) {
+            (Target::Binary | Target::Soft, Some(line)) => line.apply(plain),
+            _ => plain,
         }
     }
 }
@@ -150,14 +184,25 @@ pub(super) fn score_net(
     heads: usize,
     before: usize,
 ) {
-    pass.begin(net, to - from);
-    for (row, input) in (from..to).zip(pass.input.chunks_exact_mut(net.places.input)) {
-        input[..net.places.dense].copy_from_slice(encoded.numbers(row));
-    }
-    for (column, ids) in encoded.ids.iter().enumerate() {
-        pass.look_up(net, column, |row| ids.of(from + row));
-    }
+    load(net, encoded, (from, to), pass);
     pass.forward(net, |_| {});
+    deliver(net, encoded, (from, to), pass, (out, heads, before));
+}
+
+/// Takes the inputs of rows `from..to`.
+fn load(net: &Net, encoded: &Encoded, (from, to): (usize, usize), pass: &mut Pass) {
+    pass.begin(net, to - from);
+    quick::load(net, encoded, from, pass);
+}
+
+/// Writes logits at `before` of every `heads` numbers of `out`.
+fn deliver(
+    net: &Net,
+    encoded: &Encoded,
+    (from, _): (usize, usize),
+    pass: &mut Pass,
+    (out, heads, before): (&mut [f32], usize, usize),
+) {
     for (column, codes) in encoded.shown.iter().enumerate() {
         pass.shift(net, column, |row| codes[from + row]);
     }

@@ -1,15 +1,19 @@
 //! Columns to the inputs of a model.
 
 use super::encoded::{Encoded, IdRows};
-use super::{ABSENT, CLIP, Dense, FIRST, Inputs, LANES, UNKNOWN, UNSEEN};
-use crate::learn::net::quantiles::{QUANTILES, plain};
-use crate::learn::net::table::{Columns, Keys, Missing, NULL, Normalise};
+use super::{ABSENT, FIRST, Inputs, LANES, UNKNOWN, UNSEEN};
+use crate::cpu::Level;
+use crate::learn::net::numbers::{self, Numbers};
+use crate::learn::net::table::{Columns, Keys, Missing, NULL};
 use crate::learn::net::wrong::Wrong;
 use foldhash::HashMap;
 
 /// Inputs, ready to be applied.
 pub struct Encoder {
     inputs: Inputs,
+    /// Of the dense features.
+    numbers: Vec<Numbers>,
+    level: Level,
     places: Vec<HashMap<u64, u32>>,
     shown: Vec<HashMap<u64, u32>>,
 }
@@ -23,6 +27,8 @@ impl Encoder {
         Encoder {
             places: inputs.sparse.iter().map(|sparse| numbered(&sparse.keys, FIRST)).collect(),
             shown: inputs.shown.iter().map(|shown| numbered(&shown.values, 0)).collect(),
+            numbers: inputs.dense.iter().map(Numbers::new).collect(),
+            level: Level::detect(),
             inputs,
         }
     }
@@ -75,20 +81,15 @@ impl Encoder {
 
     fn encode_dense(&self, columns: &Columns<'_>, out: &mut Encoded) -> Result<(), Wrong> {
         out.stride = self.inputs.width().next_multiple_of(LANES);
-        out.dense.clear();
         out.dense.resize(columns.rows * out.stride, 0.0);
-        let mut place = 0;
         for (dense, values) in self.inputs.dense.iter().zip(columns.dense) {
             if dense.missing == Missing::Error
                 && let Some(row) = values.iter().position(|value| !value.is_finite())
             {
                 return Err(Wrong::Null { feature: dense.name.clone(), row: row as u64 });
             }
-            if dense.kept {
-                dense.encode(values, &mut out.dense, out.stride, place);
-                place += dense.inputs();
-            }
         }
+        numbers::encode(self.level, &self.numbers, columns.dense, (&mut out.dense, out.stride));
         Ok(())
     }
 
@@ -139,69 +140,4 @@ impl Encoder {
             }
         }
     }
-}
-
-impl Dense {
-    /// Writes the inputs of this feature at `place` of every row.
-    fn encode(&self, values: &[f32], out: &mut [f32], stride: usize, place: usize) {
-        let stand_in = if self.missing == Missing::Zero { 0.0 } else { self.mean };
-        let of_null = self.pair(stand_in);
-        for (&value, row) in values.iter().zip(out.chunks_exact_mut(stride)) {
-            let value = plain(value);
-            let (first, second) =
-                if value.is_nan() { of_null } else { self.pair(f64::from(value)) };
-            row[place] = first;
-            if self.normalise == Normalise::Both {
-                row[place + 1] = second;
-            }
-            if self.indicator {
-                row[place + self.inputs() - 1] = if value.is_nan() { 1.0 } else { 0.0 };
-            }
-        }
-    }
-
-    fn pair(&self, value: f64) -> (f32, f32) {
-        let zscore = ((value - self.mean) / self.deviation).clamp(-CLIP, CLIP) as f32;
-        match self.normalise {
-            Normalise::None => (value as f32, 0.0),
-            Normalise::Zscore => (zscore, 0.0),
-            Normalise::Both => (zscore, self.ramp(value)),
-        }
-    }
-
-    /// The rank among the quantiles, on the scale of a deviation of 1.
-    fn ramp(&self, value: f64) -> f32 {
-        let rank = rank(&self.quantiles, value) / (QUANTILES - 1) as f64;
-        ((2.0 * rank - 1.0) * 3f64.sqrt()) as f32
-    }
-}
-
-/// Where a value lies among sorted ones, counted from 0: between two linearly, at several equal ones in the middle of them.
-pub(super) fn rank(sorted: &[f64], value: f64) -> f64 {
-    let below = before(sorted, |x| x < value);
-    if below == sorted.len() {
-        return (sorted.len() - 1) as f64;
-    }
-    if sorted[below] == value {
-        let last = before(sorted, |x| x <= value) - 1;
-        return (below + last) as f64 / 2.0;
-    }
-    if below == 0 {
-        return 0.0;
-    }
-    let (low, high) = (sorted[below - 1], sorted[below]);
-    (below - 1) as f64 + (value - low) / (high - low)
-}
-
-/// How many come before, as `partition_point`, but without branches that depend on the values.
-#[inline(always)]
-pub(super) fn before(sorted: &[f64], is_before: impl Fn(f64) -> bool) -> usize {
-    let mut base = 0;
-    let mut size = sorted.len();
-    while size > 1 {
-        let half = size / 2;
-        base += if is_before(sorted[base + half - 1]) { half } else { 0 };
-        size -= half;
-    }
-    base + usize::from(size == 1 && is_before(sorted[base]))
 }

@@ -25,8 +25,6 @@ const FIRST: u32 = 2;
 pub(super) const UNSEEN: u32 = u32::MAX;
 /// Rows of encoded numbers are padded to a multiple of this.
 pub(super) const LANES: usize = 16;
-/// Z-scores are clipped to this.
-const CLIP: f64 = 5.0;
 
 /// What is not in the layout of a table.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -44,19 +44,7 @@ fn numbers_become_zscores_and_ranks() {
 }
 
 #[test]
-fn ends_clamp_and_ties_take_the_middle() {
-    assert_eq!(rank(&[0.0, 0.0, 0.0, 1.0, 3.0], 0.0), 1.0);
-    assert_eq!(rank(&[0.0, 0.0, 0.0, 1.0, 3.0], 0.5), 2.5);
-    assert_eq!(rank(&[0.0, 0.0, 0.0, 1.0, 3.0], 2.0), 3.5);
-    assert_eq!(rank(&[0.0, 0.0, 0.0, 1.0, 3.0], -9.0), 0.0);
-    assert_eq!(rank(&[0.0, 0.0, 0.0, 1.0, 3.0], 9.0), 4.0);
-    assert_eq!(rank(&[0.0, 1.0, 1.0], 1.0), 1.5);
-    let sorted: Vec<f64> = (0..65).map(|i| f64::from(i / 3)).collect();
-    for value in -2..50 {
-        let value = f64::from(value) / 2.0;
-        let below = sorted.iter().filter(|&&x| x < value).count();
-        assert_eq!(before(&sorted, |x| x < value), below);
-    }
+fn zscores_are_clipped() {
     let far: Vec<f32> = (0..100).map(|i| if i == 0 { 1e30 } else { (i % 2) as f32 }).collect();
     let table = table(far, dense("x"));
     let out = encoded(&fitted(&table).0, &table.blocks[0].columns());
