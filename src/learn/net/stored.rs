@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn a_model_learns_the_same_from_a_file() {
         let table = table();
-        let params = NetParams { hidden: vec![8], towers: 0, epochs: 2, ..NetParams::default() };
+        let params = NetParams { hidden: vec![8], towers: 0, epochs: 1, ..NetParams::default() };
         let common = Common { memory: 0, ..Common::default() };
         let weights = |examples: &dyn Examples| {
             let fitted = fit_networks(examples, &common, &params, &Unwatched).unwrap();
