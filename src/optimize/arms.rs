@@ -14,7 +14,7 @@ pub fn in_arms(
     snapshot: &Snapshot,
     arms: &[(String, String)],
 ) -> (Checked, HashSet<NodeId>) {
-    let mut rewriting = Rewriting::new(checked, snapshot, &[]);
+    let mut rewriting = Rewriting::new(checked, snapshot, (&[], &[]));
     rewriting.write_in(&slots(checked, snapshot, arms));
     fold::constants(&mut rewriting);
     let handing_on = rewriting.decide();

@@ -16,9 +16,7 @@ mod tensors;
 pub use attached::{Attached, Found, Which};
 pub use edge::{LearnedEdge, Links, Written};
 pub use keys::{Keys, NULL_KEY, int_key, key_of, text_key};
-pub use manifest::{
-    Feature, FeatureFile, Features, FromLog, Kind, Manifest, Role, Space, Weights,
-};
+pub use manifest::{Feature, FeatureFile, Features, FromLog, Kind, Manifest, Role, Space, Weights};
 pub use room::{Room, Trainer, Version};
 pub use space::{GRAM, WrittenVectors};
 pub use tensors::{Tensor, Tensors};

@@ -1,4 +1,3 @@
-use super::encoder::{before, rank};
 use super::*;
 use crate::learn::Unwatched;
 use crate::learn::net::table::{Block, Columns, DenseColumn, Keys, Layout, NULL, Part, Table};
