@@ -955,8 +955,10 @@ fn a_declaration_is_known_by_all_of_it_however_long_it_is() {
     let world = world();
     // conditions of more parts than a text shows, which differ only at their ends
     let long = |last: u32| {
-        let parts: Vec<String> = (10..900).map(|n| format!("basket != {n}")).collect();
-        let condition = format!("{} and basket != {last}", parts.join(" and "));
+        let parts = (10..900).map(|n| format!("basket != {n}")).collect::<Vec<_>>();
+        let groups = parts.chunks(100).map(|parts| format!("({})", parts.join(" and ")));
+        let groups = groups.collect::<Vec<_>>().join(" and ");
+        let condition = format!("{groups} and basket != {last}");
         format!(
             "edge some = likes where {condition}\nedge similar = itemknn(some, k=9)\n\
              user.walk(some).walk(similar, merge=sum).take(5)\n"

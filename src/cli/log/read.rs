@@ -230,8 +230,20 @@ fn arms(json: Option<&str>) -> Result<Vec<(String, String)>, String> {
 }
 
 /// The columns of candidates that are no number a model gave.
-const OWN: [&str; 8] =
-    ["run", "request", "stage", "list", "entity", "key", "position", "propensity"];
+const OWN: [&str; 12] = [
+    "run",
+    "request",
+    "stage",
+    "stage_number",
+    "list",
+    "entity",
+    "key",
+    "position_in",
+    "position",
+    "kept",
+    "model",
+    "propensity",
+];
 
 /// Adds to the requests of logs what was shown.
 pub fn shown(requests: &mut [Logged], paths: &[PathBuf], of: &Shown) -> Result<(), Failure> {
@@ -326,77 +338,109 @@ fn read_shown(
         return Err(missing_column(file, missing, &table).into());
     }
     for row in 0..table.rows {
-        let wrong = |column: &str, message: String| {
-            let message = format!("row {}: {message}", row + 1);
-            Failure::from(DataError::new(file, message).column(column))
-        };
-        let is = |name: &str, wanted: &str| match table.value(name, row) {
-            Some(Value::Str(text)) => text == wanted,
-            _ => true,
-        };
-        let is_shown = is("stage", RESULT);
-        let counts = (is_shown || of.reward.is_some())
-            && is("entity", &of.entity.name)
-            && of.list.is_none_or(|list| is("list", list));
-        let Some(Value::Int(request)) = table.value("request", row).filter(|_| counts) else {
-            continue;
-        };
-        // of a request that is left out
-        let Some(&place) = places.get(request) else { continue };
-        let of_run = match (&requests[place].run, table.value("run", row)) {
-            (Some(run), Some(Value::Str(own))) => run == own,
-            _ => true,
-        };
-        if !of_run {
+        let candidate = Candidate { file, table: &table, row, of };
+        let Some(place) = candidate.request(places, requests) else { continue };
+        let key = candidate.key()?;
+        candidate.note_reward(&key, &mut requests[place])?;
+        if !candidate.is("stage", RESULT) {
             continue;
         }
-        let key = match table.value("key", row) {
-            Some(Value::Int(key)) => Key::Int(*key),
-            Some(Value::Str(key)) if of.entity.key_type == KeyType::Int => match key.parse() {
-                Ok(key) => Key::Int(key),
-                Err(_) => return Err(wrong("key", format!("expected an int, found `{key}`"))),
-            },
-            Some(Value::Str(key)) => Key::Str(key.clone()),
-            _ => return Err(wrong("key", "the key is null".to_owned())),
-        };
-        if let Some((name, largest)) = of.reward
-            && let Some(Value::Float(reward)) = table.value(name, row)
-        {
-            if !(0.0..=largest).contains(reward) {
-                let message = format!(
-                    "an expected gain is between 0 and {largest}, the largest gain, found {reward}"
-                );
-                return Err(wrong(name, message));
-            }
-            let known = requests[place].rewards.entry(key.clone());
-            // what the answer says counts, of other stages the first
-            match is_shown {
-                true => *known.or_default() = *reward,
-                false => _ = known.or_insert(*reward),
-            }
+        let (position, propensity) = (candidate.position()?, candidate.propensity()?);
+        if filled.insert((place, position)) {
+            requests[place].shown.push(replay::Shown { position, key, propensity });
         }
-        if !is_shown {
-            continue;
-        }
-        let position = match table.value("position", row) {
-            Some(Value::Int(position)) if *position >= 1 => *position as usize,
-            found => {
-                let found = found.map_or("null".to_owned(), wire::values::text);
-                return Err(wrong("position", format!("positions start at 1, found {found}")));
-            }
-        };
-        let propensity = match table.value("propensity", row) {
-            Some(Value::Float(p)) if (0.0..=1.0).contains(p) => Some(*p),
-            Some(Value::Float(p)) => {
-                let message = format!("a probability is between 0 and 1, found {p}");
-                return Err(wrong("propensity", message));
-            }
-            _ => None,
-        };
-        if !filled.insert((place, position)) {
-            continue;
-        }
-        requests[place].shown.push(replay::Shown { position, key, propensity });
     }
     Ok(())
+}
+
+/// A row of the candidates of a log.
+struct Candidate<'a> {
+    file: &'a Path,
+    table: &'a Columns,
+    row: usize,
+    of: &'a Shown<'a>,
+}
+
+impl Candidate<'_> {
+    fn value(&self, name: &str) -> Option<&Value> {
+        self.table.value(name, self.row)
+    }
+
+    /// Whether a column has that text, or none.
+    fn is(&self, name: &str, wanted: &str) -> bool {
+        match self.value(name) {
+            Some(Value::Str(text)) => text == wanted,
+            _ => true,
+        }
+    }
+
+    fn wrong(&self, column: &str, message: &str) -> Failure {
+        let message = format!("row {}: {message}", self.row + 1);
+        Failure::from(DataError::new(self.file, message).column(column))
+    }
+
+    /// The place of the request that it is of; none where it does not count, or that request is left out.
+    fn request(&self, places: &HashMap<i64, usize>, requests: &[Logged]) -> Option<usize> {
+        let counts = (self.of.reward.is_some() || self.is("stage", RESULT))
+            && self.is("entity", &self.of.entity.name)
+            && self.of.list.is_none_or(|list| self.is("list", list));
+        let Some(Value::Int(request)) = self.value("request").filter(|_| counts) else {
+            return None;
+        };
+        let place = *places.get(request)?;
+        let run = requests[place].run.as_deref();
+        run.is_none_or(|run| self.is("run", run)).then_some(place)
+    }
+
+    fn key(&self) -> Result<Key, Failure> {
+        match self.value("key") {
+            Some(Value::Int(key)) => Ok(Key::Int(*key)),
+            Some(Value::Str(key)) if self.of.entity.key_type == KeyType::Int => {
+                let wrong = |_| self.wrong("key", &format!("expected an int, found `{key}`"));
+                key.parse().map(Key::Int).map_err(wrong)
+            }
+            Some(Value::Str(key)) => Ok(Key::Str(key.clone())),
+            _ => Err(self.wrong("key", "the key is null")),
+        }
+    }
+
+    /// Notes the gain that was expected of it: what the answer says counts, of other stages the first.
+    fn note_reward(&self, key: &Key, request: &mut Logged) -> Result<(), Failure> {
+        let Some((name, largest)) = self.of.reward else { return Ok(()) };
+        let Some(Value::Float(reward)) = self.value(name) else { return Ok(()) };
+        if !(0.0..=largest).contains(reward) {
+            let message = format!(
+                "an expected gain is between 0 and {largest}, the largest gain, found {reward}"
+            );
+            return Err(self.wrong(name, &message));
+        }
+        let known = request.rewards.entry(key.clone());
+        match self.is("stage", RESULT) {
+            true => *known.or_default() = *reward,
+            false => _ = known.or_insert(*reward),
+        }
+        Ok(())
+    }
+
+    fn position(&self) -> Result<usize, Failure> {
+        match self.value("position") {
+            Some(Value::Int(position)) if *position >= 1 => Ok(*position as usize),
+            found => {
+                let found = found.map_or("null".to_owned(), wire::values::text);
+                let message = format!("positions start at 1, found {found}");
+                Err(self.wrong("position", &message))
+            }
+        }
+    }
+
+    fn propensity(&self) -> Result<Option<f64>, Failure> {
+        match self.value("propensity") {
+            Some(Value::Float(p)) if (0.0..=1.0).contains(p) => Ok(Some(*p)),
+            Some(Value::Float(p)) => {
+                let message = format!("a probability is between 0 and 1, found {p}");
+                Err(self.wrong("propensity", &message))
+            }
+            _ => Ok(None),
+        }
+    }
 }

@@ -198,7 +198,7 @@ fn read(bytes: &[u8]) -> Option<(Header, Vec<Trial>, Vec<u64>)> {
 
 fn header_of(line: &Json) -> Option<Header> {
     let same = line["journal"] == json!(1) && line["version"] == json!(env!("CARGO_PKG_VERSION"));
-    same.then_some(())?;
+    (same && line["options"].is_object()).then_some(())?;
     Some(Header {
         program: line["program"].as_str()?.to_owned(),
         tunables: line["tunables"].clone(),

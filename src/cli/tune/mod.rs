@@ -164,35 +164,38 @@ pub fn tune(project: &Project, args: &TuneArgs) -> Result<(), Failure> {
     if report.trials.is_empty() {
         return Err(Failure::Said(INTERRUPTED));
     }
-    for warning in &report.warnings {
-        out::say(format_args!("warning: {warning}"));
-    }
-    // what was found is shown, whether it can be written or not
-    let written = match args.write && report.winner.is_some() {
-        true => write::write(&program, &report),
-        false => Ok(Vec::new()),
-    };
-    let (written, failed) = match written {
-        Ok(written) => (written, None),
-        Err(failure) => (Vec::new(), Some(failure)),
-    };
-    let text = match format {
-        Format::Table => table::text(&report, &written),
-        Format::Json => format!("{:#}\n", json::report(&report, &written)),
-        Format::Html => html::page(&report, &file.name, &written),
-    };
-    place.write(&text)?;
-    if let Some(failure) = failed {
-        return Err(failure);
-    }
+    deliver(&report, &program, args.write, |written| {
+        place.write(&match format {
+            Format::Table => table::text(&report, written),
+            Format::Json => format!("{:#}\n", json::report(&report, written)),
+            Format::Html => html::page(&report, &file.name, written),
+        })
+    })?;
     if report.stopped {
         let path = journal.path().display();
         out::say(format_args!("the trials so far are kept in {path}; the same command goes on"));
+        return Err(Failure::Said(INTERRUPTED));
     }
-    match (report.stopped, report.winner) {
-        (true, _) => Err(Failure::Said(INTERRUPTED)),
-        (false, Some(_)) => Ok(()),
-        (false, None) => Err(Failure::Program),
+    report.winner.map(|_| ()).ok_or(Failure::Program)
+}
+
+/// Writes what was found into the program, if that is wanted, and shows it, whether it could be written or not.
+fn deliver(
+    report: &TuneReport,
+    program: &Program,
+    writes: bool,
+    show: impl FnOnce(&[String]) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    for warning in &report.warnings {
+        out::say(format_args!("warning: {warning}"));
+    }
+    let written = match writes && report.winner.is_some() {
+        true => write::write(program, report),
+        false => Ok(Vec::new()),
+    };
+    match written {
+        Ok(written) => show(&written),
+        Err(failure) => show(&[]).and(Err(failure)),
     }
 }
 

@@ -13,7 +13,7 @@
 //! | `metrics` | how good scores are |
 //! | `calibrate` | scores to probabilities |
 //! | `linear` | logistic and linear regression |
-//! | `dense`, `adamw`, `ids`, `mlp` | products of matrices, the optimiser, tables of ids, a network forwards and backwards |
+//! | `dense`, `adamw`, `ids`, `shape`, `mlp` | products of matrices, the optimiser, tables of ids, where weights lie, a network forwards and backwards |
 //! | `train`, `networks`, `fit` | an epoch; epochs until the validation part gets no better; any model on a table |
 //! | `quick` | the same network made ready for scoring |
 //! | `two_tower` | a vector for each viewer and each item |
@@ -41,6 +41,7 @@ mod numbers;
 mod quantiles;
 mod quick;
 mod serve;
+mod shape;
 mod stored;
 mod table;
 #[cfg(test)]
@@ -63,9 +64,10 @@ pub use inputs::{
 pub use labels::{HeadFacts, PartFacts, facts};
 pub use linear::{Linear, LinearParams};
 pub use metrics::{Metrics, Scored, metrics};
-pub use mlp::{Net, Shape};
+pub use mlp::Net;
 pub use networks::NetParams;
 pub use serve::{Scorer, Scratch, Tensor};
+pub use shape::Shape;
 pub use stored::{Stored, Storing};
 pub use table::{
     BLOCK, Block, Columns, DenseColumn, Examples, Head, Keys, Layout, Missing, NULL, Normalise,

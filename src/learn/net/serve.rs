@@ -3,8 +3,9 @@
 use super::fitted::{Fitted, FittedHead, Model};
 use super::inputs::{Encoded, Encoder, IdRows, Inputs};
 use super::linear::Linear;
-use super::mlp::{Net, Pass, Shape};
+use super::mlp::{Net, Pass};
 use super::quick::{self, Quick, sigmoids};
+use super::shape::Shape;
 use super::table::{Columns, Target};
 use super::wrong::Wrong;
 use crate::cpu::Level;

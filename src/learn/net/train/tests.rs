@@ -2,7 +2,7 @@ use super::*;
 use crate::cpu::Level;
 use crate::learn::Unwatched;
 use crate::learn::net::inputs::{Encoder, InputParams, Inputs};
-use crate::learn::net::mlp::Shape;
+use crate::learn::net::shape::Shape;
 use crate::learn::net::table::Table;
 use crate::learn::net::testing::world;
 
