@@ -212,7 +212,7 @@ fn every_stage_is_in_the_log() {
     }
     // what one stage keeps, the next one is given: in its order, with its scores
     for (before, after) in [(&plain, &first), (&first, &second)] {
-        for row in after.iter() {
+        for row in after {
             let same = |other: &&&BTreeMap<String, Value>| {
                 other["key"] == row["key"] && other["request"] == row["request"]
             };

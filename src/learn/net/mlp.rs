@@ -4,8 +4,8 @@
 use super::chance::Chance;
 use super::dense::{Left, add_product, turn, wide};
 use super::ids::IdTable;
-use super::inputs::UNSEEN;
-use super::shape::{Layer, Places, Shape, padded};
+use super::inputs::{LANES, UNSEEN};
+use super::shape::{Layer, Places, Shape};
 use crate::cpu::Level;
 use crate::random::Random;
 
