@@ -258,13 +258,18 @@ pub fn column(entity: EntityId, column: usize, table: &Entity) -> Expr {
 }
 
 /// A column of the entity at an id. The key is the id itself; a reference to a row that is not
-/// visible reads null.
+/// visible reads null. What a row leads to whose links are looked at is read once for the row.
 pub fn read(id: Expr, column: usize, table: &Entity) -> Expr {
     let Type::Id(entity) = id.ty else {
         return Expr::error();
     };
     if column == 0 {
         return id;
+    }
+    if let Kind::Outer(inner) = &id.kind {
+        let read = read(inner.clone(), column, table);
+        let ty = read.ty.clone();
+        return Expr::new(Kind::Outer(read), ty);
     }
     let ty = table.columns[column].ty.clone();
     let read = Expr::new(Kind::Read { entity, column: column as u32, id }, ty.clone());
