@@ -2,7 +2,9 @@
 
 use super::{Failure, Project, out, values};
 use crate::catalog::schema::{KeyType, Now};
-use crate::describe::{self, Column, Degrees, Description, Edge, Embedding, Entity, Thing};
+use crate::describe::{
+    self, Column, Degrees, Description, Edge, Embedding, Entity, Learned, Thing,
+};
 use crate::types::Value;
 use crate::visible::visible;
 use crate::wire;
@@ -16,7 +18,7 @@ use std::fmt::Write;
     igql describe movie.title\n  \
     igql describe ratings --format json")]
 pub struct DescribeArgs {
-    /// An entity, an edge, an embedding, or a column (`movie.title`) [default: everything]
+    /// An entity, an edge, an embedding, a column (`movie.title`), or what was learned [default: everything]
     #[arg(value_name = "NAME")]
     name: Option<String>,
     /// How to write it
@@ -76,6 +78,12 @@ pub fn catalog(all: &Description) -> String {
     let embeddings = all.embeddings.iter().map(self::embedding);
     for section in entities.chain(edges).chain(embeddings) {
         let _ = write!(out, "\n{section}");
+    }
+    if !all.learned.is_empty() {
+        out += "\nlearned\n";
+    }
+    for learned in &all.learned {
+        let _ = writeln!(out, "  {}", self::learned(learned));
     }
     if !all.derived.is_empty() {
         out += "\nderived files\n";
@@ -160,6 +168,7 @@ pub fn thing(thing: &Thing) -> String {
         Thing::Entity(e) => entity(e),
         Thing::Edge(e) => edge(e),
         Thing::Embedding(e) => embedding(e),
+        Thing::Learned(l) => learned(l) + "\n",
         Thing::Column(of, c) => format!(
             "column {}.{}\n{}",
             visible(of),
@@ -167,6 +176,20 @@ pub fn thing(thing: &Thing) -> String {
             columns(std::slice::from_ref(c))
         ),
     }
+}
+
+fn learned(learned: &Learned) -> String {
+    let newest = learned.newest();
+    format!(
+        "{} {} on {}: {} by {}, of links before {}; {}",
+        learned.kind,
+        visible(&learned.name),
+        visible(&learned.entities.join(", ")),
+        visible(&newest.label()),
+        visible(&newest.learner),
+        show(&Value::Time(newest.until)),
+        count(learned.versions.len() as u64, "version", "versions"),
+    )
 }
 
 fn entity(entity: &Entity) -> String {
@@ -373,6 +396,7 @@ fn catalog_json(all: &Description) -> Json {
         "entities": all.entities.iter().map(entity_json).collect::<Vec<_>>(),
         "edges": all.edges.iter().map(edge_json).collect::<Vec<_>>(),
         "embeddings": all.embeddings.iter().map(embedding_json).collect::<Vec<_>>(),
+        "learned": all.learned.iter().map(learned_json).collect::<Vec<_>>(),
         "derived": all.derived.iter().map(|(name, bytes)| json!({"name": name, "bytes": bytes})).collect::<Vec<_>>(),
         "skipped": all.skipped,
     })
@@ -383,6 +407,7 @@ fn thing_json(thing: &Thing) -> Json {
         Thing::Entity(e) => ("entity", entity_json(e)),
         Thing::Edge(e) => ("edge", edge_json(e)),
         Thing::Embedding(e) => ("embedding", embedding_json(e)),
+        Thing::Learned(l) => (l.kind, learned_json(l)),
         Thing::Column(of, c) => {
             let mut json = column_json(c);
             json["of"] = of.as_str().into();
@@ -391,6 +416,21 @@ fn thing_json(thing: &Thing) -> Json {
     };
     json["kind"] = kind.into();
     json
+}
+
+fn learned_json(learned: &Learned) -> Json {
+    let time = |us: i64| wire::values::value(&Value::Time(us));
+    let version = |m: &std::sync::Arc<crate::store::learned::Manifest>| {
+        json!({
+            "version": m.label(), "learner": m.learner, "until": time(m.until),
+            "trained": time(m.trained),
+        })
+    };
+    json!({
+        "name": learned.name, "entities": learned.entities,
+        "versions": learned.versions.iter().map(version).collect::<Vec<_>>(),
+        "kind": learned.kind,
+    })
 }
 
 fn entity_json(entity: &Entity) -> Json {

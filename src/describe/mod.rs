@@ -4,7 +4,10 @@
 //! Counts, nulls and ranges were measured when the snapshot was built. What is looked at here is the
 //! ends of links (for degrees) and the first rows of a column (for examples).
 
+mod learned;
 mod value;
+
+pub use learned::Learned;
 
 use crate::batch::ColumnView;
 use crate::catalog::DataWarning;
@@ -32,6 +35,7 @@ pub struct Description {
     pub entities: Vec<Entity>,
     pub edges: Vec<Edge>,
     pub embeddings: Vec<Embedding>,
+    pub learned: Vec<Learned>,
     /// Files derived from the snapshot, with their sizes in bytes.
     pub derived: Vec<(String, u64)>,
     /// What was left out or is doubtful, by file.
@@ -135,6 +139,7 @@ pub enum Thing {
     Entity(Entity),
     Edge(Box<Edge>),
     Embedding(Embedding),
+    Learned(Learned),
     /// With the entity or edge that it is of.
     Column(String, Column),
 }
@@ -159,12 +164,13 @@ pub fn describe(snapshot: &Snapshot) -> Description {
         entities: entities.map(|at| entity(snapshot, at)).collect(),
         edges: edges.map(|at| edge(snapshot, at)).collect(),
         embeddings: schema.spaces().map(|(_, e)| embedding(schema, e)).collect(),
+        learned: learned::learned(snapshot),
         derived: snapshot.artifacts(),
         skipped: snapshot.warnings().to_vec(),
     }
 }
 
-/// The entity, edge, embedding or column (`media.created_at`) of that name. A name that there is not
+/// The entity, edge, embedding, column (`media.created_at`) or what was learned of that name. A name that there is not
 /// gives the one that was likely meant, if any.
 pub fn find(snapshot: &Snapshot, name: &str) -> Result<Thing, Option<String>> {
     let schema = snapshot.schema();
@@ -177,8 +183,13 @@ pub fn find(snapshot: &Snapshot, name: &str) -> Result<Thing, Option<String>> {
     if let Some(found) = schema.embeddings.iter().find(|e| e.name == name) {
         return Ok(Thing::Embedding(embedding(schema, found)));
     }
+    let mut learned = learned::learned(snapshot);
+    if let Some(place) = learned.iter().position(|learned| learned.name == name) {
+        return Ok(Thing::Learned(learned.swap_remove(place)));
+    }
     let Some((of, column)) = name.split_once('.') else {
-        return Err(suggestion(schema, name));
+        let learned = learned.iter().map(|learned| learned.name.as_str());
+        return Err(suggestion(schema, name, learned));
     };
     let columns = match (schema.find_entity(of), schema.find_edge(of)) {
         (Some(id), _) => entity(snapshot, id.0 as usize).columns,
@@ -212,7 +223,11 @@ pub fn names(schema: &Schema) -> Vec<&str> {
 }
 
 /// A column alone is likely meant with its entity.
-fn suggestion(schema: &Schema, name: &str) -> Option<String> {
+fn suggestion<'n>(
+    schema: &'n Schema,
+    name: &str,
+    learned: impl Iterator<Item = &'n str>,
+) -> Option<String> {
     let columns = || {
         let of_entities = schema.entities.iter().map(|e| (&e.name, &e.columns));
         let of_edges = schema.tables().map(|e| (&e.name, &e.columns));
@@ -222,7 +237,8 @@ fn suggestion(schema: &Schema, name: &str) -> Option<String> {
     if let Some((of, _)) = columns().find(|(_, c)| has(c)) {
         return Some(format!("{of}.{name}"));
     }
-    suggest::nearest(name, names(schema).into_iter()).map(str::to_owned)
+    let all: Vec<&str> = names(schema).into_iter().chain(learned).collect();
+    suggest::nearest(name, all.into_iter()).map(str::to_owned)
 }
 
 fn entity(snapshot: &Snapshot, at: usize) -> Entity {

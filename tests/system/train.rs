@@ -976,3 +976,29 @@ fn a_declaration_is_known_by_all_of_it_however_long_it_is() {
     let (code, _, said) = run(world.path(), &["check", "page.igql"]);
     assert!(code == Some(1) && said.contains("E0502"), "{said}");
 }
+
+#[test]
+fn what_was_learned_is_described() {
+    let world = world();
+    program(
+        world.path(),
+        "edge similar = itemknn(likes, k=9)\nuser.walk(likes).walk(similar).take(5)\n",
+    );
+    let before = run(world.path(), &["describe"]).1;
+    assert!(!before.contains("learned"), "{before}");
+    trained(world.path(), &[]);
+    trained(world.path(), &["--again"]);
+    let said = "edge similar on post: similar@2 by itemknn, of links before 2024-02-28T12:00:03.000001Z; 2 versions";
+    let all = run(world.path(), &["describe"]).1;
+    assert!(all.contains(&format!("\nlearned\n  {said}\n")), "{all}");
+    assert_eq!(run(world.path(), &["describe", "similar"]).1, format!("{said}\n"));
+    let json = run(world.path(), &["describe", "--format=json"]).1;
+    let json: Json = serde_json::from_str(&json).unwrap();
+    let learned = &json["learned"][0];
+    assert_eq!((&learned["name"], &learned["kind"]), (&"similar".into(), &"edge".into()));
+    let versions: Vec<&Json> =
+        learned["versions"].as_array().unwrap().iter().map(|v| &v["version"]).collect();
+    assert_eq!(versions, ["similar@1", "similar@2"]);
+    let (code, _, said) = run(world.path(), &["describe", "similer"]);
+    assert!(code == Some(2) && said.contains("did you mean `similar`?"), "{said}");
+}
