@@ -404,18 +404,38 @@ const ABANDONED: Duration = Duration::from_secs(60);
 /// locks. Those that are new may be about to be locked.
 #[cfg(unix)]
 fn clear_abandoned(folder: &Path, prefix: &str, ending: &str) {
+    let middle = |name: &str| {
+        name.strip_prefix(prefix)?.strip_suffix(ending)?.strip_suffix('.').map(str::to_owned)
+    };
+    clear(folder, &|name| middle(name).is_some_and(|middle| is_of_process(&middle)));
+}
+
+/// The same of all targets in a folder whose files have names of their own, as those of a log.
+pub fn clear_all_abandoned(folder: &Path) {
+    #[cfg(unix)]
+    clear(folder, &|name| {
+        let middle = name.strip_prefix('.').and_then(|name| name.strip_suffix(".new"));
+        middle.and_then(|m| m.rsplit_once('.')).is_some_and(|(_, last)| is_of_process(last))
+    });
+    #[cfg(not(unix))]
+    let _ = folder;
+}
+
+/// `PROCESS-NUMBER`.
+#[cfg(unix)]
+fn is_of_process(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    text.split_once('-').is_some_and(|(process, number)| digits(process) && digits(number))
+}
+
+#[cfg(unix)]
+fn clear(folder: &Path, is_temporary: &dyn Fn(&str) -> bool) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
     };
-    let of_process = |name: &str| {
-        let middle = name.strip_prefix(prefix)?.strip_suffix(ending)?;
-        let (process, number) = middle.strip_suffix('.')?.split_once('-')?;
-        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        (digits(process) && digits(number)).then_some(())
-    };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let ours = name.to_str().and_then(of_process).is_some();
+        let ours = name.to_str().is_some_and(is_temporary);
         let old = || {
             let age = entry.metadata().ok()?.modified().ok()?.elapsed().ok()?;
             (age >= ABANDONED).then_some(())
@@ -436,6 +456,30 @@ fn clear_abandoned(folder: &Path, prefix: &str, ending: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn files_of_killed_processes_are_cleared_whatever_they_were_to_become() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in
+            [".a.parquet.400-0.new", ".400-1.new", ".a.notes.new", "b.400-0.new", ".c.400-1"]
+        {
+            let path = folder.path().join(name);
+            fs::write(&path, b"half").unwrap();
+            let file = File::options().write(true).open(&path).unwrap();
+            file.set_modified(std::time::SystemTime::now() - 2 * ABANDONED).unwrap();
+        }
+        fs::write(folder.path().join(".d.parquet.400-2.new"), b"begun").unwrap();
+        clear_all_abandoned(folder.path());
+        let left = fs::read_dir(folder.path()).unwrap();
+        let mut left: Vec<_> =
+            left.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        left.sort();
+        assert_eq!(
+            left,
+            [".400-1.new", ".a.notes.new", ".c.400-1", ".d.parquet.400-2.new", "b.400-0.new"]
+        );
+    }
 
     #[cfg(unix)]
     #[test]

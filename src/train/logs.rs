@@ -53,7 +53,10 @@ struct Reading<'a> {
     /// Requests that stand there again count once.
     ids: HashSet<i64>,
     /// Lists of models that were looked at already.
-    looked_at: HashSet<String>,
+    /// Whether the models of requests read what the declaration reads, by what is said of them.
+    fits: HashMap<String, bool>,
+    /// Why the first that does not is none.
+    unfit: Option<TrainError>,
     rows: Vec<Row>,
     is_shown: HashSet<Of>,
     ranked: HashMap<Of, Given>,
@@ -90,6 +93,7 @@ struct Row {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Why {
     Unsaid,
+    Unfit,
     Again,
     Nobody,
     ViewerGone,
@@ -104,6 +108,9 @@ impl Why {
         match self {
             Why::Unsaid => format!(
                 "{n} requests are of files without a column `models`, which do not say what models were given, and are left out"
+            ),
+            Why::Unfit => format!(
+                "{n} requests were answered with a version whose inputs are others, and are left out"
             ),
             Why::Again => format!("{n} requests stand in the log again: they count once"),
             Why::Nobody => format!("{n} requests of the log have no viewer and are left out"),
@@ -139,7 +146,8 @@ pub fn read(
         requests: Vec::new(),
         known: HashMap::new(),
         ids: HashSet::new(),
-        looked_at: HashSet::new(),
+        fits: HashMap::new(),
+        unfit: None,
         rows: Vec::new(),
         is_shown: HashSet::new(),
         ranked: HashMap::new(),
@@ -150,6 +158,9 @@ pub fn read(
         reading.requests(&file)?;
     }
     if !reading.is_there {
+        if let Some(error) = reading.unfit {
+            return Err(error);
+        }
         let name = &model.name;
         let message = format!("no request of {} was answered with `{name}`", log.display());
         let help = "log a program that ranks with it: `igql run FILE --log DIR`";
@@ -267,9 +278,10 @@ impl Reading<'_> {
             return Err(DataError::new(file, message).column("catalog").into());
         }
         if let Some(models) = text(table, "models", row)
-            && self.looked_at.insert(models.clone())
+            && !self.fits(file, models)?
         {
-            self.fits(file, &models)?;
+            self.leave_out(Why::Unfit);
+            return Ok(());
         }
         let (Some(Value::Int(id)), Some(Value::Time(now))) =
             (table.value("id", row), table.value("now", row))
@@ -304,24 +316,40 @@ impl Reading<'_> {
         if now < self.until { Ok(viewer) } else { Err(Why::Later) }
     }
 
-    /// Looks at the models of requests: what is of this name has to read what the declaration reads.
-    fn fits(&mut self, file: &Path, models: &str) -> Result<(), TrainError> {
+    /// Whether what is of this name among the models of requests reads what the declaration reads.
+    fn fits(&mut self, file: &Path, models: String) -> Result<bool, TrainError> {
+        if let Some(&fits) = self.fits.get(&models) {
+            return Ok(fits);
+        }
+        let unfit = self.look_at(file, &models)?;
+        let fits = unfit.is_none();
+        self.unfit = self.unfit.take().or(unfit);
+        self.fits.insert(models, fits);
+        Ok(fits)
+    }
+
+    /// Why the models of requests are not those of the declaration.
+    fn look_at(&mut self, file: &Path, models: &str) -> Result<Option<TrainError>, TrainError> {
         let all: BTreeMap<String, Json> = serde_json::from_str(models).map_err(|e| {
             DataError::new(file, format!("is no list of models: {e}")).column("models")
         })?;
         let of = &self.engine.schema().entity(self.model.entity).name;
+        let mut is_there = false;
         for (label, said) in all {
             let Some(label) = label.strip_prefix(&format!("{of}.")) else { continue };
             if label.rsplit_once('@').is_none_or(|(name, _)| name != self.model.name) {
                 continue;
             }
-            self.is_there = true;
+            is_there = true;
             if said["features"].as_str() != Some(&self.model.log_hash) {
-                return Err(self.other_features(label, &said));
+                return Ok(Some(self.other_features(label, &said)));
             }
-            self.same_space(label, &said)?;
+            if let Err(error) = self.same_space(label, &said) {
+                return Ok(Some(error));
+            }
         }
-        Ok(())
+        self.is_there |= is_there;
+        Ok(None)
     }
 
     fn other_features(&self, label: &str, said: &Json) -> TrainError {

@@ -10,6 +10,7 @@ use crate::check::Declaration;
 use crate::engine::{Engine, Unit};
 use crate::ops::RunError;
 use crate::store::learned::{FromLog, Kind, Manifest, Role, Trainer, Weights};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -67,7 +68,8 @@ impl Engine {
         }
         let names = known.into_iter().map(|(_, name, _)| name);
         let names = names.chain(all.iter().map(|declared| declared.name.clone()));
-        match all_known(&how.only, names.collect()) {
+        let names: BTreeSet<String> = names.collect();
+        match all_known(&how.only, names.into_iter().collect()) {
             Some(error) => Err(error),
             None => Ok(report),
         }

@@ -521,3 +521,27 @@ fn what_is_gone_is_left_out_and_said() {
     assert!(item["notes"].to_string().contains("not before the end of the training"), "{item}");
     assert_eq!(item["version"]["role"], "backtest");
 }
+
+#[test]
+fn a_log_outlives_the_inputs_of_its_models() {
+    let world = logged();
+    let folder = world.path();
+    let page = |model: &str| program(folder, &format!("{model}{SHOWN}"));
+    let before = dumped(folder, "before", &["--from", "log"]);
+    let other = TASTE.replace("age: made,", "");
+    page(&other);
+    trained(folder, &[]);
+    log(folder, "log");
+    // each declaration is trained from what was logged of it
+    let train = [&["train", "page.igql"], &FROM[..]].concat();
+    for model in [TASTE, &other] {
+        page(model);
+        let (_, said) = works(folder, &train);
+        assert!(
+            said.contains("with a version whose inputs are others, and are left out"),
+            "{said}"
+        );
+    }
+    page(TASTE);
+    assert!(before == dumped(folder, "after", &["--from", "log"]));
+}

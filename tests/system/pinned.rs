@@ -426,3 +426,33 @@ model m on post = linear(dense=[sum(near(it), weight)], heads={p: clicked == 1})
     let (code, _, said) = run(world.path(), &args);
     assert_eq!(code, Some(0), "{said}");
 }
+
+#[test]
+fn a_version_that_is_yet_to_come_keeps_nothing_from_being_trained() {
+    let world = world();
+    let folder = world.path();
+    let model = |name: &str| {
+        format!(
+            "model {name} on post = linear(dense=[length], heads={{p: likes}}, label_window=1h)\n"
+        )
+    };
+    let page = format!("{}model prod on post = a@1\nall(post).rank(prod).take(2)\n", model("a"));
+    program(folder, &page);
+    let (code, _, said) = run(folder, &["check", "page.igql"]);
+    assert!(code == Some(1) && said.contains("E0501") && !said.contains("a@0"), "{said}");
+    assert_eq!(trained(folder, &[])["items"][0]["outcome"], "trained");
+    assert_eq!(run(folder, &["check", "page.igql"]).0, Some(0));
+    // elsewhere the numbers begin anew
+    let back = ["--until=2024-02-20", "--learned=back"];
+    assert_eq!(trained(folder, &back)["items"][0]["outcome"], "trained");
+    // one that is gone, and one of something that nobody declares, will not come
+    program(folder, &page.replace("length", "length + 1").replace("a@1", "a@7"));
+    assert_eq!(trained(folder, &[])["items"][0]["outcome"], "trained");
+    let prune = ["train", "page.igql", "--prune", "1"];
+    assert_eq!(run(folder, &prune).0, Some(0));
+    for missing in ["a@0", "b@1"] {
+        program(folder, &page.replace("a@1", missing));
+        let (code, _, said) = run(folder, &["train", "page.igql"]);
+        assert!(code == Some(1) && said.contains(missing), "{missing}: {said}");
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::declaration::Declaration;
 use crate::check::Checker;
+use crate::check::modules::Kind as Declared;
 use crate::diag::{Diagnostic, code};
 use crate::expr::show::duration;
 use crate::source::Span;
@@ -137,14 +138,31 @@ impl<'a> Checker<'a> {
     ) -> Option<&'a Attached> {
         let of = of.map(|entity| self.entity_name(entity));
         let is_of = |a: &&Attached| of.is_none_or(|of| a.manifest.entities.iter().any(|e| e == of));
-        let named: Vec<&Attached> = self.named(kind, name).filter(is_of).collect();
+        // what is assumed to be trained has no number yet
+        let is_numbered = |a: &&Attached| is_of(a) && a.manifest.n > 0;
+        let named: Vec<&Attached> = self.named(kind, name).filter(is_numbered).collect();
         let found = named.iter().find(|a| i64::try_from(a.manifest.n) == Ok(n));
         let Some(attached) = found else {
+            let is_to_come = |a: &&Attached| i64::try_from(a.manifest.n).is_ok_and(|own| own < n);
+            if self.trains && self.is_declared(kind, name) && named.iter().all(is_to_come) {
+                // it may be the one that is trained next
+                return None;
+            }
             return self.no_such_version((kind, name, n), of, &named, span);
         };
         self.usable(attached, Some(span))?;
         self.notes.pinned.insert(format!("{} {name}@{n}", kind.word()));
         Some(attached)
+    }
+
+    /// Whether a file of the program declares something of that name.
+    fn is_declared(&self, kind: Kind, name: &str) -> bool {
+        let kind = match kind {
+            Kind::Edge => Declared::Edge,
+            Kind::Embedding => Declared::Embedding,
+            Kind::Model => Declared::Model,
+        };
+        self.modules.all.iter().any(|module| module.find(kind, name).next().is_some())
     }
 
     fn no_such_version<T>(

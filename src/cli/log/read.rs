@@ -279,7 +279,8 @@ pub fn shown(requests: &mut [Logged], paths: &[PathBuf], of: &Shown) -> Result<(
 /// Why no row has an expected gain.
 fn no_reward(name: &str, files: &[PathBuf]) -> DataError {
     let names = |file: &PathBuf| store::column_names(file).unwrap_or_default();
-    let has = |file: &&PathBuf| names(file).iter().any(|own| own == name);
+    let head = format!("head: {name}");
+    let has = |file: &&PathBuf| names(file).iter().any(|own| *own == name || *own == head);
     if let Some(file) = files.iter().find(has) {
         let message = "no row of what was looked at for the requests has a value";
         return DataError::new(file, message).column(name);
@@ -313,6 +314,14 @@ fn candidates(path: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
+/// The column of the expected gain: that of a head may be called by the head's name.
+fn reward_column(file: &Path, of: &Shown) -> Result<Option<(String, f64)>, DataError> {
+    let Some((name, gain)) = of.reward else { return Ok(None) };
+    let (names, head) = (store::column_names(file)?, format!("head: {name}"));
+    let is_head = names.contains(&head) && !names.iter().any(|own| own == name);
+    Ok(Some((if is_head { head } else { name.to_owned() }, gain)))
+}
+
 fn read_shown(
     file: &Path,
     places: &HashMap<i64, usize>,
@@ -320,6 +329,8 @@ fn read_shown(
     of: &Shown,
     requests: &mut [Logged],
 ) -> Result<(), Failure> {
+    let reward = reward_column(file, of)?;
+    let of = &Shown { reward: reward.as_ref().map(|(name, gain)| (&**name, *gain)), ..*of };
     let wanted = |name: &str| {
         Some(match name {
             "request" | "position" => Type::Int,

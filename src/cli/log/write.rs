@@ -8,6 +8,7 @@ use crate::cli::Failure;
 use crate::cli::out::{Pending, Place};
 use crate::engine::Program;
 use crate::expr::random::Hasher;
+use crate::files;
 use crate::request::Request;
 use crate::types::{Key, Type, Value};
 use crate::wire::{self, Encoded, Encoder, FlatColumn, Format, Packing, Sink};
@@ -78,6 +79,8 @@ impl Part {
         }
         std::fs::create_dir_all(&table)
             .map_err(|e| Failure::Usage(format!("--log {}: {e}", folder.display())))?;
+        // each run has a file of its own, so those of killed runs are nobody else's
+        files::clear_all_abandoned(&table);
         let (sink, pending) = Place::File(table.join(name)).open(Packing::Plain)?;
         let writer = encoder.writer(sink).map_err(|e| pending.failed(&e))?;
         Ok(Part { writer, pending })

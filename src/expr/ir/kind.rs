@@ -265,12 +265,12 @@ impl Kind {
                 condition.level.max(then.level).max(otherwise.level)
             }
             Kind::OverLinks(over) => {
-                let ends =
-                    over.from.level.max(over.to.as_ref().map_or(Level::Constant, |t| t.level));
+                let of_row = [&over.to, &over.within].into_iter().flatten().map(|part| part.level);
+                let of_row = of_row.fold(over.from.level, Level::max);
                 let parts = [&over.filter, &over.value];
                 match parts.into_iter().flatten().any(|part| part.reads_outer) {
                     true => Level::Row,
-                    false => ends.max(Level::Request),
+                    false => of_row.max(Level::Request),
                 }
             }
         }
