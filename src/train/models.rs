@@ -205,7 +205,8 @@ fn remarks(table: &Table) -> Vec<String> {
     if table.left_out() > 0 {
         notes.push(format!("{} older links are left out (`max_examples`)", table.left_out()));
     }
-    for (feature, share) in table.scans() {
+    // what hardly takes any time is nothing to say
+    for (feature, share) in table.scans().into_iter().filter(|(_, share)| *share >= 0.01) {
         let share = share * 100.0;
         notes.push(format!("`{feature}` looks at links one by one: {share:.0} % of the time"));
     }

@@ -196,7 +196,6 @@ impl<'e> Found<'e> {
         recurse(|| expr.each_child(&mut |child| self.look(frame, child, depth)));
         if let Kind::OverLinks(over) = &expr.kind {
             self.over_links = true;
-            over.within.iter().for_each(|within| self.look(frame, within, depth));
             over.edge.each_expr(&mut |part| self.look(frame, part, depth + 1));
             for part in [&over.filter, &over.value].into_iter().flatten() {
                 self.look(frame, part, depth + 1);

@@ -29,7 +29,7 @@ impl Expr {
             }
             Kind::OverLinks(over) => {
                 f(&over.from);
-                over.to.iter().for_each(f);
+                over.to.iter().chain(&over.within).for_each(f);
             }
             _ => {}
         }
