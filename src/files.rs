@@ -457,6 +457,15 @@ fn clear(folder: &Path, is_temporary: &dyn Fn(&str) -> bool) {
 mod tests {
     use super::*;
 
+    /// A file that nobody has written to for long.
+    #[cfg(unix)]
+    fn aged(path: &Path) -> File {
+        fs::write(path, b"half").unwrap();
+        let file = File::options().write(true).open(path).unwrap();
+        file.set_modified(std::time::SystemTime::now() - 2 * ABANDONED).unwrap();
+        file
+    }
+
     #[cfg(unix)]
     #[test]
     fn files_of_killed_processes_are_cleared_whatever_they_were_to_become() {
@@ -464,19 +473,12 @@ mod tests {
         for name in
             [".a.parquet.400-0.new", ".400-1.new", ".a.notes.new", "b.400-0.new", ".c.400-1"]
         {
-            let path = folder.path().join(name);
-            fs::write(&path, b"half").unwrap();
-            let file = File::options().write(true).open(&path).unwrap();
-            file.set_modified(std::time::SystemTime::now() - 2 * ABANDONED).unwrap();
+            aged(&folder.path().join(name));
         }
         fs::write(folder.path().join(".d.parquet.400-2.new"), b"begun").unwrap();
         clear_all_abandoned(folder.path());
-        let left = fs::read_dir(folder.path()).unwrap();
-        let mut left: Vec<_> =
-            left.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-        left.sort();
         assert_eq!(
-            left,
+            names(folder.path()),
             [".400-1.new", ".a.notes.new", ".c.400-1", ".d.parquet.400-2.new", "b.400-0.new"]
         );
     }
@@ -486,13 +488,7 @@ mod tests {
     fn files_of_killed_processes_are_cleared_others_stay() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
-        let aged = |name: &str| {
-            let path = folder.path().join(name);
-            fs::write(&path, b"half").unwrap();
-            let file = File::options().write(true).open(&path).unwrap();
-            file.set_modified(std::time::SystemTime::now() - 2 * ABANDONED).unwrap();
-            file
-        };
+        let aged = |name: &str| aged(&folder.path().join(name));
         aged(".a.4000000-0.new");
         aged(".b.4000000-0.new");
         aged(".a.notes.new");

@@ -32,6 +32,16 @@ pub enum KeyType {
     String,
 }
 
+impl KeyType {
+    /// As the type of a value.
+    pub fn ty(self) -> Type {
+        match self {
+            KeyType::Int => Type::Int,
+            KeyType::String => Type::String,
+        }
+    }
+}
+
 /// A kind of thing. Column 0 is its key, of type `id[itself]`, and is not stored: a row's key is
 /// the row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -293,6 +303,24 @@ pub enum Now {
 }
 
 impl Schema {
+    /// A type as tables that are written hold it: with the keys of entities as what they are.
+    pub fn plain(&self, ty: &Type) -> Type {
+        match ty {
+            Type::Id(entity) => self.entity(*entity).key_type.ty(),
+            Type::List(item) => Type::List(Box::new(self.plain(item))),
+            Type::Null | Type::Error => Type::String,
+            other => other.clone(),
+        }
+    }
+
+    /// The keys of a column that has those of any entity: texts, unless all are ints.
+    pub fn any_key(&self) -> KeyType {
+        match self.entities.iter().all(|entity| entity.key_type == KeyType::Int) {
+            true => KeyType::Int,
+            false => KeyType::String,
+        }
+    }
+
     /// The entity of an id of this schema.
     pub fn entity(&self, id: EntityId) -> &Entity {
         &self.entities[id.0 as usize]

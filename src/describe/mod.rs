@@ -273,10 +273,7 @@ fn key_column(snapshot: &Snapshot, id: EntityId) -> Column {
         crate::store::KeyView::Str(_) => None,
     };
     let rows = 0..entity.rows.min(EXAMPLES as u32);
-    let key = |row| match snapshot.key(id, row) {
-        crate::types::Key::Int(key) => Value::Int(key),
-        crate::types::Key::Str(key) => Value::Str(key),
-    };
+    let key = |row| snapshot.key(id, row).plain();
     Column {
         name: entity.key.clone(),
         ty: match entity.key_type {

@@ -1,6 +1,8 @@
 //! Where logs of requests and candidates are: a folder with a folder of files for each of two tables.
 
-use super::DataError;
+use super::{Columns, DataError};
+use crate::catalog::schema::Schema;
+use crate::types::Type;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +12,21 @@ pub const REQUESTS: &str = "requests.parquet";
 pub const CANDIDATES: &str = "candidates.parquet";
 /// The stage of rows that are the answer.
 pub const RESULT: &str = "result";
+
+/// The type of a column of values of a type: keys are ints or texts, vectors lists of floats.
+pub fn type_of(schema: &Schema, ty: &Type) -> Type {
+    match ty {
+        Type::Vector(_) => Type::List(Box::new(Type::Float)),
+        other => schema.plain(other),
+    }
+}
+
+/// Fails where a table of a log lacks a column.
+pub fn has_columns(file: &Path, table: &Columns, names: &[&str]) -> Result<(), DataError> {
+    let Some(missing) = names.iter().find(|name| table.get(name).is_none()) else { return Ok(()) };
+    let help = format!("its columns are `{}`", table.names().join("`, `"));
+    Err(DataError::new(file, format!("has no column `{missing}`, which a log has")).help(help))
+}
 
 /// The files of a table of a log: the log is a folder, that of the table, or a file.
 pub fn files(path: &Path, table: &str) -> Result<Vec<PathBuf>, DataError> {

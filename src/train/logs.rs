@@ -4,7 +4,7 @@ use super::TrainError;
 use crate::catalog::schema::{KeyType, Schema};
 use crate::check::trained::{Head, Ids, Network, Target, Trained};
 use crate::engine::Engine;
-use crate::store::logs::{CANDIDATES, REQUESTS, RESULT, files};
+use crate::store::logs::{self, CANDIDATES, REQUESTS, RESULT, files, has_columns};
 use crate::store::{Columns, DataError, read_columns};
 use crate::types::{Key, Type, Value};
 use serde_json::Value as Json;
@@ -52,7 +52,6 @@ struct Reading<'a> {
     known: HashMap<(Option<String>, i64), usize>,
     /// Requests that stand there again count once.
     ids: HashSet<i64>,
-    /// Lists of models that were looked at already.
     /// Whether the models of requests read what the declaration reads, by what is said of them.
     fits: HashMap<String, bool>,
     /// Why the first that does not is none.
@@ -214,21 +213,8 @@ fn type_of(schema: &Schema, model: &Trained, place: usize) -> Type {
     }
     match model.inputs.sparse.get(place - dense).map(|sparse| &sparse.ids) {
         Some(Ids::Hashed(..)) => Type::Int,
-        Some(Ids::Value(expr)) => logged_type(schema, &expr.ty),
-        None => logged_type(schema, &model.inputs.vectors[place - dense - sparse].1.ty),
-    }
-}
-
-/// Keys are ints or texts, vectors lists of floats.
-pub(super) fn logged_type(schema: &Schema, ty: &Type) -> Type {
-    match ty {
-        Type::Id(entity) => match schema.entity(*entity).key_type {
-            KeyType::Int => Type::Int,
-            KeyType::String => Type::String,
-        },
-        Type::List(item) => Type::List(Box::new(logged_type(schema, item))),
-        Type::Vector(_) => Type::List(Box::new(Type::Float)),
-        other => other.clone(),
+        Some(Ids::Value(expr)) => logs::type_of(schema, &expr.ty),
+        None => logs::type_of(schema, &model.inputs.vectors[place - dense - sparse].1.ty),
     }
 }
 
@@ -243,13 +229,9 @@ impl Reading<'_> {
 
     fn requests(&mut self, file: &Path) -> Result<(), TrainError> {
         let schema = self.engine.schema();
-        let viewer = match schema.entity(schema.viewer).key_type {
-            KeyType::Int => Type::Int,
-            KeyType::String => Type::String,
-        };
         let wanted = |name: &str| {
             Some(match name {
-                "viewer" => viewer.clone(),
+                "viewer" => schema.entity(schema.viewer).key_type.ty(),
                 "now" => Type::Time,
                 "id" => Type::Int,
                 "run" | "catalog" | "params" | "models" => Type::String,
@@ -344,8 +326,9 @@ impl Reading<'_> {
             if said["features"].as_str() != Some(&self.model.log_hash) {
                 return Ok(Some(self.other_features(label, &said)));
             }
-            if let Err(error) = self.same_space(label, &said) {
-                return Ok(Some(error));
+            let unfit = self.other_space(label, &said);
+            if unfit.is_some() {
+                return Ok(unfit);
             }
         }
         self.is_there |= is_there;
@@ -372,8 +355,8 @@ impl Reading<'_> {
         wrong(self.model, message, help)
     }
 
-    /// Vectors of two trainings lie in spaces of their own.
-    fn same_space(&self, label: &str, said: &Json) -> Result<(), TrainError> {
+    /// That vectors were read of another training, which lie in a space of their own.
+    fn other_space(&self, label: &str, said: &Json) -> Option<TrainError> {
         let reads_vectors =
             self.model.inputs.vectors.iter().any(|(_, expr)| matches!(expr.ty, Type::Vector(_)));
         let spaces = |labels: &[String]| {
@@ -382,27 +365,23 @@ impl Reading<'_> {
         };
         let (before, now) = (spaces(&strings(&said["upstream"])), spaces(self.upstream));
         if !reads_vectors || before == now {
-            return Ok(());
+            return None;
         }
         let message = format!(
             "`{label}` read vectors of {before}, and there is {now} now: vectors of two trainings mean different things"
         );
         let help = "log it again with the new version, or read a similarity: `cosine(viewer.e, e)`";
-        Err(wrong(self.model, message, help))
+        Some(wrong(self.model, message, help))
     }
 
     fn candidates(&mut self, file: &Path) -> Result<(), TrainError> {
         let schema = self.engine.schema();
         let model = self.model;
-        let keys = match schema.entities.iter().all(|e| e.key_type == KeyType::Int) {
-            true => Type::Int,
-            false => Type::String,
-        };
         let wanted = |name: &str| {
             Some(match name {
                 "request" | "stage_number" | "position" => Type::Int,
                 "run" | "stage" | "list" | "entity" | "model" => Type::String,
-                "key" => keys.clone(),
+                "key" => schema.any_key().ty(),
                 name => {
                     let place = model.logged.iter().position(|own| own == name)?;
                     type_of(schema, model, place)
@@ -586,11 +565,4 @@ fn key(value: Option<&Value>, is_int: bool) -> Option<Key> {
         (Value::Str(text), _) => Some(Key::Str(text.clone())),
         _ => None,
     }
-}
-
-fn has_columns(file: &Path, table: &Columns, names: &[&str]) -> Result<(), DataError> {
-    let Some(missing) = names.iter().find(|name| table.get(name).is_none()) else { return Ok(()) };
-    let help = format!("its columns are `{}`", table.names().join("`, `"));
-    let message = format!("has no column `{missing}`, which a log has");
-    Err(DataError::new(file.to_owned(), message).help(help))
 }

@@ -148,28 +148,15 @@ fn share(bytes: u64, len: u64, rows: u64) -> u64 {
 /// Says how large the file will be; fails where it does not fit.
 fn has_room(job: &Job, folder: &Path, bytes: u64) -> Result<(), TrainError> {
     let name = &job.declared.name;
-    let Some(free) = files::free(folder) else {
-        job.progress.say(&format!(
-            "{name}: training table: {} in {}",
-            size(bytes),
-            folder.display()
-        ));
-        return Ok(());
-    };
-    if bytes > free {
+    let (takes, place, free) = (size(bytes), folder.display(), files::free(folder));
+    if let Some(free) = free.filter(|&free| bytes > free) {
         return Err(TrainError::Model(format!(
-            "model `{name}`: its training table takes {}, and `{}` has {} free\n{MAKE_ROOM}",
-            size(bytes),
-            folder.display(),
+            "model `{name}`: its training table takes {takes}, and `{place}` has {} free\n{MAKE_ROOM}",
             size(free)
         )));
     }
-    job.progress.say(&format!(
-        "{name}: training table: {} in {}, {} free",
-        size(bytes),
-        folder.display(),
-        size(free)
-    ));
+    let free = free.map(|free| format!(", {} free", size(free))).unwrap_or_default();
+    job.progress.say(&format!("{name}: training table: {takes} in {place}{free}"));
     Ok(())
 }
 

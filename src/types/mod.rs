@@ -123,6 +123,16 @@ impl std::fmt::Display for Key {
     }
 }
 
+impl Key {
+    /// The value of a column that has keys as what they are, ints or strings.
+    pub(crate) fn plain(self) -> Value {
+        match self {
+            Key::Int(key) => Value::Int(key),
+            Key::Str(key) => Value::Str(key),
+        }
+    }
+}
+
 impl From<i64> for Key {
     fn from(k: i64) -> Self {
         Key::Int(k)

@@ -3,9 +3,8 @@
 
 use super::values;
 use crate::answer::{Answer, List, Row};
-use crate::catalog::schema::{KeyType, Schema};
 use crate::engine::Program;
-use crate::types::{EntityId, Key, Type, Value};
+use crate::types::{Key, Type, Value};
 
 /// What a column of the table shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +43,7 @@ impl Flat {
     pub fn new(program: &Program) -> Flat {
         let (schema, checked) = (program.schema(), program.checked());
         let mut flat = Flat::of_columns(Vec::new());
-        flat.add("user", key_type(schema, schema.viewer), What::User);
+        flat.add("user", schema.entity(schema.viewer).key_type.ty(), What::User);
         if checked.results.iter().any(|(name, _)| name.is_some()) {
             flat.add("list", Type::String, What::List);
         }
@@ -52,11 +51,11 @@ impl Flat {
         let shapes = || checked.results.iter().map(|(_, id)| checked.graph.shape(*id));
         for shape in shapes() {
             let key = &schema.entity(shape.entity).key;
-            flat.named(key, key_type(schema, shape.entity));
+            flat.named(key, schema.entity(shape.entity).key_type.ty());
         }
         flat.add("score", Type::Float, What::Score);
         for column in shapes().flat_map(|shape| &shape.columns) {
-            flat.named(&column.name, plain(schema, &column.ty));
+            flat.named(&column.name, schema.plain(&column.ty));
         }
         flat
     }
@@ -115,38 +114,14 @@ impl Flat {
 }
 
 fn user(answer: &Answer) -> Value {
-    answer.user.clone().map_or(Value::Null, key)
+    answer.user.clone().map_or(Value::Null, Key::plain)
 }
 
 fn named(list: &List, row: Row, name: &str) -> Value {
     if list.key == name {
-        return key(row.key().clone());
+        return row.key().clone().plain();
     }
     row.get(name).cloned().unwrap_or(Value::Null)
-}
-
-fn key(key: Key) -> Value {
-    match key {
-        Key::Int(key) => Value::Int(key),
-        Key::Str(key) => Value::Str(key),
-    }
-}
-
-fn key_type(schema: &Schema, entity: EntityId) -> Type {
-    match schema.entity(entity).key_type {
-        KeyType::Int => Type::Int,
-        KeyType::String => Type::String,
-    }
-}
-
-/// A type with the keys of entities as what they are.
-fn plain(schema: &Schema, ty: &Type) -> Type {
-    match ty {
-        Type::Id(entity) => key_type(schema, *entity),
-        Type::List(item) => Type::List(Box::new(plain(schema, item))),
-        Type::Null | Type::Error => Type::String,
-        other => other.clone(),
-    }
 }
 
 /// A type for the values of both.
@@ -161,7 +136,7 @@ fn common(a: &Type, b: &Type) -> Type {
 /// A value as one of its column's type.
 fn fit(value: Value, ty: &Type) -> Value {
     match (value, ty) {
-        (Value::Id(id), ty) => fit(key(id), ty),
+        (Value::Id(id), ty) => fit(id.plain(), ty),
         (Value::Int(v), Type::Float) => Value::Float(v as f64),
         (Value::List(items), Type::List(item)) => {
             Value::List(items.into_iter().map(|v| fit(v, item)).collect())

@@ -1,30 +1,11 @@
 //! Programs compared for those who are in an arm of an experiment: what the arm decides, and nothing else, is decided.
 
+use super::diff::{compile, engine, explore};
 use igql::diff::Diff;
-use igql::store::{Options, Silent};
-use igql::{Engine, Limits, Program, Request};
+use igql::store::Silent;
+use igql::{Limits, Program, Request};
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
-
-fn explore() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/explore")
-}
-
-fn engine() -> &'static Engine {
-    static ENGINE: OnceLock<(Engine, tempfile::TempDir)> = OnceLock::new();
-    let (engine, _) = ENGINE.get_or_init(|| {
-        let cache = tempfile::tempdir().unwrap();
-        let options = Options { cache: Some(cache.path().into()), ..Options::default() };
-        (Engine::open_with(explore(), &options).unwrap(), cache)
-    });
-    engine
-}
-
-fn compile(text: &str) -> Program {
-    engine().compile(text).unwrap_or_else(|e| panic!("{e}\n{text}"))
-}
 
 type Arms = Vec<(String, String)>;
 

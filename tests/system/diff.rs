@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-fn explore() -> PathBuf {
+pub(super) fn explore() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/explore")
 }
 
-fn engine() -> &'static Engine {
+pub(super) fn engine() -> &'static Engine {
     static ENGINE: OnceLock<(Engine, tempfile::TempDir)> = OnceLock::new();
     let (engine, _) = ENGINE.get_or_init(|| {
         let cache = tempfile::tempdir().unwrap();
@@ -23,7 +23,7 @@ fn engine() -> &'static Engine {
     engine
 }
 
-fn compile(text: &str) -> Program {
+pub(super) fn compile(text: &str) -> Program {
     engine().compile(text).unwrap_or_else(|e| panic!("{e}\n{text}"))
 }
 

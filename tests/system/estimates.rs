@@ -1,29 +1,11 @@
 //! Doubly robust estimates of programs from a log that has the gain which a model expected, against their definition.
 
+use super::logs::CATALOG;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::process::{Command, Output};
-
-const CATALOG: &str = r#"
-[catalog]
-name = "shop"
-viewer = "user"
-[entity.user]
-table = "users.csv"
-key = "user_id"
-[entity.item]
-table = "items.csv"
-key = "item_id"
-[edge.clicks]
-table = "clicks.csv"
-from = { entity = "user", column = "user_id" }
-to = { entity = "item", column = "item_id" }
-time = "at"
-[defaults]
-now = "2024-03-01T00:00:00Z"
-"#;
 
 const USERS: u64 = 2_000;
 const ITEMS: u64 = 8;

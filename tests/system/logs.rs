@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-const CATALOG: &str = r#"
+pub(super) const CATALOG: &str = r#"
 [catalog]
 name = "shop"
 viewer = "user"

@@ -1,11 +1,11 @@
 //! The rows of `candidates.parquet`: what was shown, and what models did with candidates on the way there.
 
 use super::RESULT;
-use super::write::plain;
 use crate::answer::{Answer, Cells, Staged};
 use crate::catalog::schema::{KeyType, Schema};
 use crate::engine::{Program, Stage, nodes};
 use crate::expr::NodeId;
+use crate::store::logs::type_of;
 use crate::types::{Key, Type, Value};
 use crate::wire::{Encoded, Encoder, FlatColumn, Format};
 use serde_json::json;
@@ -68,7 +68,7 @@ struct Fixed<'a> {
 impl Candidates {
     pub fn new(program: &Program) -> Candidates {
         let (schema, checked) = (program.schema(), program.checked());
-        let int_keys = schema.entities.iter().all(|entity| entity.key_type == KeyType::Int);
+        let int_keys = schema.any_key() == KeyType::Int;
         let name = |node: NodeId| schema.entity(checked.graph.shape(node).entity).name.clone();
         let stages = program.stages();
         let models = models(schema, &stages);
@@ -135,7 +135,7 @@ impl Candidates {
         let text = |text: &str| Value::Str(text.to_owned());
         let int = |int: Option<i64>| int.map_or(Value::Null, Value::Int);
         let key = match self.int_keys {
-            true => plain(row.key),
+            true => row.key.clone().plain(),
             false => Value::Str(row.key.to_string()),
         };
         let mut values = vec![
@@ -195,23 +195,11 @@ fn cell(cells: &Cells, at: usize) -> Value {
 /// Keys are ints or texts, vectors lists of floats.
 fn flat(value: &Value) -> Value {
     match value {
-        Value::Id(key) => plain(key),
+        Value::Id(key) => key.clone().plain(),
         Value::List(items) => Value::List(items.iter().map(flat).collect()),
         Value::Vector(numbers) => {
             Value::List(numbers.iter().map(|&x| Value::Float(f64::from(x))).collect())
         }
-        other => other.clone(),
-    }
-}
-
-fn type_of(schema: &Schema, ty: &Type) -> Type {
-    match ty {
-        Type::Id(entity) => match schema.entity(*entity).key_type {
-            KeyType::Int => Type::Int,
-            KeyType::String => Type::String,
-        },
-        Type::List(item) => Type::List(Box::new(type_of(schema, item))),
-        Type::Vector(_) => Type::List(Box::new(Type::Float)),
         other => other.clone(),
     }
 }

@@ -7,6 +7,7 @@ use crate::diag::suggest;
 use crate::engine::{Engine, Program};
 use crate::replay::{self, Logged};
 use crate::request::{Request, unknown_arm};
+use crate::store::logs::has_columns;
 use crate::store::{self, Columns, DataError};
 use crate::types::{Key, Type, Value};
 use crate::wire;
@@ -84,13 +85,9 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn file(&mut self, file: &Path) -> Result<(), Failure> {
         let schema = self.engine.schema();
-        let viewer = match schema.entity(schema.viewer).key_type {
-            KeyType::Int => Type::Int,
-            KeyType::String => Type::String,
-        };
         let wanted = |name: &str| {
             Some(match name {
-                "viewer" => viewer.clone(),
+                "viewer" => schema.entity(schema.viewer).key_type.ty(),
                 "now" => Type::Time,
                 "id" | "seed" => Type::Int,
                 "arm_propensity" => Type::Float,
@@ -99,10 +96,7 @@ impl Reading<'_> {
             })
         };
         let table = store::read_columns(file, &wanted)?;
-        if let Some(missing) = ["viewer", "now"].into_iter().find(|name| table.get(name).is_none())
-        {
-            return Err(missing_column(file, missing, &table).into());
-        }
+        has_columns(file, &table, &["viewer", "now"])?;
         for row in 0..table.rows {
             self.row(file, &table, row)?;
         }
@@ -214,11 +208,6 @@ impl Reading<'_> {
         }
         (self.requests, warnings)
     }
-}
-
-fn missing_column(file: &Path, name: &str, table: &Columns) -> DataError {
-    let help = format!("its columns are `{}`", table.names().join("`, `"));
-    DataError::new(file, format!("has no column `{name}`, which a log has")).help(help)
 }
 
 /// Experiments and their arms from a JSON object.
@@ -344,10 +333,7 @@ fn read_shown(
         })
     };
     let table = store::read_columns(file, &wanted)?;
-    let needed = ["request", "key", "position", "propensity"];
-    if let Some(missing) = needed.into_iter().find(|name| table.get(name).is_none()) {
-        return Err(missing_column(file, missing, &table).into());
-    }
+    has_columns(file, &table, &["request", "key", "position", "propensity"])?;
     for row in 0..table.rows {
         let candidate = Candidate { file, table: &table, row, of };
         let Some(place) = candidate.request(places, requests) else { continue };

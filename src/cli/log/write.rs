@@ -3,7 +3,7 @@
 use super::candidates::Candidates;
 use super::{CANDIDATES, REQUESTS};
 use crate::answer::Answer;
-use crate::catalog::schema::{KeyType, Schema};
+use crate::catalog::schema::Schema;
 use crate::cli::Failure;
 use crate::cli::out::{Pending, Place};
 use crate::engine::Program;
@@ -153,7 +153,7 @@ impl Rows {
         vec![
             Value::Str(self.run.clone()),
             Value::Int(id),
-            request.user.as_ref().map_or(Value::Null, plain),
+            request.user.clone().map_or(Value::Null, Key::plain),
             Value::Time(answer.now),
             Value::Str(answer.query.clone()),
             Value::Str(self.program.clone()),
@@ -187,14 +187,6 @@ impl Rows {
     }
 }
 
-/// A key as a value of its own type.
-pub fn plain(key: &Key) -> Value {
-    match key {
-        Key::Int(key) => Value::Int(*key),
-        Key::Str(key) => Value::Str(key.clone()),
-    }
-}
-
 /// Names and values as a JSON object.
 fn object(pairs: &[(String, String)]) -> String {
     let map: serde_json::Map<_, _> =
@@ -216,14 +208,10 @@ fn column(name: &str, ty: Type) -> FlatColumn {
 }
 
 fn request_columns(schema: &Schema) -> Vec<FlatColumn> {
-    let viewer = match schema.entity(schema.viewer).key_type {
-        KeyType::Int => Type::Int,
-        KeyType::String => Type::String,
-    };
     vec![
         column("run", Type::String),
         column("id", Type::Int),
-        column("viewer", viewer),
+        column("viewer", schema.entity(schema.viewer).key_type.ty()),
         column("now", Type::Time),
         column("query", Type::String),
         column("program", Type::String),

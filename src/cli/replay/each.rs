@@ -2,7 +2,7 @@
 
 use super::super::Failure;
 use super::super::out::{Pending, Place};
-use super::{Format, ReplayArgs, key_cell, user_type};
+use super::{Format, ReplayArgs};
 use crate::engine::{Engine, Program};
 use crate::replay::{Judgement, Replay};
 use crate::types::{Type, Value};
@@ -122,8 +122,9 @@ impl Table {
             return Err(wrong(message));
         }
         let column = |name: &str, ty| FlatColumn { name: name.to_owned(), ty };
+        let schema = engine.schema();
         let mut columns = vec![
-            column("user", user_type(engine)),
+            column("user", schema.entity(schema.viewer).key_type.ty()),
             column("t", Type::Time),
             column("program", Type::String),
             column("truth", Type::Int),
@@ -143,7 +144,7 @@ impl Table {
             false => Value::Float(*value),
         };
         let mut row = vec![
-            key_cell(&found.user),
+            found.user.clone().plain(),
             Value::Time(found.time),
             Value::Str(name.to_owned()),
             Value::Int(found.truth as i64),

@@ -16,7 +16,6 @@ use crate::replay::{
     By, CUTS, Counterfactual, Estimator, Measure, Metric, Replay, ReplayError, Report, Spot, When,
 };
 use crate::request::Request;
-use crate::types::{Type, Value};
 use clap::{Args, ValueEnum};
 use each::Each;
 use requests::{RequestArgs, result_entity};
@@ -288,7 +287,7 @@ fn counterfactual(
     let entity = engine.schema().entity(result_entity(program, &args.requests));
     let largest = replay.truth.iter().map(|(_, gain)| *gain).fold(0.0, f64::max);
     let reward = reward(args)?.map(|column| (column, largest));
-    let int_keys = engine.schema().entities.iter().all(|e| e.key_type == KeyType::Int);
+    let int_keys = engine.schema().any_key() == KeyType::Int;
     let of = log::Shown { entity, int_keys, list: args.requests.list.as_deref(), reward };
     log::shown(requests, &args.requests.logs(), &of)?;
     let estimator = match args.estimator {
@@ -365,22 +364,5 @@ impl From<ReplayError> for Failure {
                 Spot::Counterfactual => format!("--ips: {message}"),
             }),
         }
-    }
-}
-
-/// The type and value of a key in a table.
-fn key_cell(key: &crate::types::Key) -> Value {
-    match key {
-        crate::types::Key::Int(key) => Value::Int(*key),
-        crate::types::Key::Str(key) => Value::Str(key.clone()),
-    }
-}
-
-/// The type of the viewer's keys in a table.
-fn user_type(engine: &Engine) -> Type {
-    use crate::catalog::schema::KeyType;
-    match engine.schema().entity(engine.schema().viewer).key_type {
-        KeyType::Int => Type::Int,
-        KeyType::String => Type::String,
     }
 }

@@ -1,21 +1,16 @@
 //! Fixed test sets: tables with the key of a user and of what the user should find.
 
 use super::super::Failure;
-use crate::catalog::schema::KeyType;
 use crate::engine::Engine;
 use crate::store::{self, DataError};
-use crate::types::{EntityId, Key, Type, Value};
+use crate::types::{EntityId, Key, Value};
 use std::path::Path;
 
 /// The pairs in a table, in its order.
 pub fn read(engine: &Engine, file: &Path, entity: EntityId) -> Result<Vec<(Key, Key)>, Failure> {
     let schema = engine.schema();
     let (viewer, target) = (schema.entity(schema.viewer), schema.entity(entity));
-    let ty = match target.key_type {
-        KeyType::Int => Type::Int,
-        KeyType::String => Type::String,
-    };
-    let wanted = |name: &str| (name == target.key).then(|| ty.clone());
+    let wanted = |name: &str| (name == target.key).then(|| target.key_type.ty());
     let failed = |message: String| DataError::new(file, message);
     let found = store::read_users(file, &viewer.key, viewer.key_type, &wanted)?;
     let Some((_, items)) = found.columns.into_iter().next() else {

@@ -1,13 +1,13 @@
 //! The training table of a model as a Parquet file.
 
 use super::tables::{Failed, shown};
-use crate::catalog::schema::{KeyType, Schema};
+use crate::catalog::schema::Schema;
 use crate::check::Trained;
 use crate::cli::out::{self, Place};
 use crate::cli::{Failure, progress};
 use crate::engine::Engine;
 use crate::train::examples::{Alarm, Suspects, Table};
-use crate::types::{Key, Type, Value};
+use crate::types::Value;
 use crate::wire::{Encoder, FlatColumn, Format, Packing, Sink};
 use std::path::Path;
 use std::sync::Arc;
@@ -76,27 +76,14 @@ fn columns(schema: &Schema, table: &Table) -> Vec<FlatColumn> {
         while columns.iter().any(|column| column.name == name) {
             name.push('_');
         }
-        columns.push(FlatColumn { name, ty: type_of(schema, ty) });
+        columns.push(FlatColumn { name, ty: schema.plain(&ty) });
     }
     columns
 }
 
-/// Keys are ints or strings.
-fn type_of(schema: &Schema, ty: Type) -> Type {
-    match ty {
-        Type::Id(entity) => match schema.entity(entity).key_type {
-            KeyType::Int => Type::Int,
-            KeyType::String => Type::String,
-        },
-        Type::List(item) => Type::List(Box::new(type_of(schema, *item))),
-        other => other,
-    }
-}
-
 fn plain(value: &Value) -> Value {
     match value {
-        Value::Id(Key::Int(key)) => Value::Int(*key),
-        Value::Id(Key::Str(key)) => Value::Str(key.clone()),
+        Value::Id(key) => key.clone().plain(),
         Value::List(items) => Value::List(items.iter().map(plain).collect()),
         other => other.clone(),
     }

@@ -60,10 +60,7 @@ pub fn key_types(catalog: &Catalog, readers: &Readers, complaints: &mut Complain
             (Some(table), Some(reader)) => {
                 complaints.note(own_key(catalog, entity, table, reader.as_ref()))
             }
-            _ => entity.key_type.map(|ty| match ty {
-                KeyType::Int => Type::Int,
-                KeyType::String => Type::String,
-            }),
+            _ => entity.key_type.map(KeyType::ty),
         };
         own.unwrap_or_else(|| key_of_ends(catalog, readers, EntityId(i as u16)))
     };

@@ -307,10 +307,7 @@ impl Job<'_> {
 
 /// Keys as a column.
 fn key_values(keys: Vec<Key>, ty: KeyType) -> Values {
-    let mut values = Values::new(&match ty {
-        KeyType::Int => Type::Int,
-        KeyType::String => Type::String,
-    });
+    let mut values = Values::new(&ty.ty());
     for key in keys {
         match (&mut values, key) {
             (Values::Int(all), Key::Int(key)) => all.push(key),

@@ -5,7 +5,6 @@ use super::cell::{Cell, Fault, How};
 use super::values::Values;
 use crate::catalog::DataError;
 use crate::catalog::schema::KeyType;
-use crate::types::Type;
 use half::f16;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -109,10 +108,7 @@ pub fn npy_keys(path: &Path, ty: KeyType) -> Result<Values, DataError> {
         let message = format!("{bytes} bytes do not make {count} keys of type `{kind}`");
         return Err(wrong(message));
     }
-    let how = How::plain(match ty {
-        KeyType::Int => Type::Int,
-        KeyType::String => Type::String,
-    });
+    let how = How::plain(ty.ty());
     let mut values = Values::new(&how.ty);
     for (row, key) in data.chunks_exact(each).enumerate() {
         let pushed = kind_of_key.push(key, &mut values, &how);

@@ -1,6 +1,5 @@
 //! Examples that are the rows of a log: what a model was given of each is there, and nothing is evaluated.
 
-use super::features::Feature;
 use super::found::Found;
 use super::parts::divided;
 use super::scene::Scene;
@@ -13,13 +12,13 @@ use crate::expr::run::Running;
 use crate::expr::texts::Texts;
 use crate::expr::value::Val;
 use crate::expr::{Expr, Kind};
+use crate::store::logs::type_of;
 use crate::train::TrainError;
-use crate::train::logs::{self, logged_type};
+use crate::train::logs;
 use crate::train::upstream;
 use crate::types::{NULL_BOOL, NULL_CODE, NULL_INT, Type, Value};
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::Arc;
 
 impl<'e> Table<'e> {
     /// What a log shows of the rows that a model scored before a time, and what is left out of it.
@@ -53,23 +52,9 @@ impl<'e> Table<'e> {
             times: shown.times,
             ..Found::default()
         };
-        let features = Feature::all(&model);
-        let mut table = Table {
-            spent: features.iter().map(|_| AtomicU64::new(0)).collect(),
-            division: divided(&model.parts, &found.times, &found.viewers),
-            model,
-            found,
-            labels: Vec::new(),
-            weights: Vec::new(),
-            features,
-            slices: Vec::new(),
-            first: 0,
-            until,
-            prepared: OnceLock::new(),
-            given: Some(given),
-            drawn: Mutex::new(None),
-            scene,
-        };
+        let division = divided(&model.parts, &found.times, &found.viewers);
+        let table = Table::bare(scene, model, found, division, until);
+        let mut table = Table { given: Some(given), ..table };
         table.labels = table.all_labels().map_err(|error| TrainError::Model(error.to_string()))?;
         Ok((table, shown.notes))
     }
@@ -83,7 +68,7 @@ fn as_given(schema: &Schema, model: &Trained) -> Trained {
     let sparse = sparse.iter().map(|sparse| Sparse {
         name: sparse.name.clone(),
         ids: match &sparse.ids {
-            Ids::Value(expr) => Ids::Value(given(logged_type(schema, &expr.ty))),
+            Ids::Value(expr) => Ids::Value(given(type_of(schema, &expr.ty))),
             Ids::Hashed(_, n) => Ids::Hashed(given(Type::Int), *n),
         },
     });

@@ -136,6 +136,33 @@ impl<'e> Table<'e> {
         Table::with(engine, model, until, Running::off())
     }
 
+    /// Examples without labels yet.
+    pub(super) fn bare(
+        scene: Scene<'e>,
+        model: Arc<Trained>,
+        found: Found,
+        division: Division,
+        until: i64,
+    ) -> Table<'e> {
+        let features = Feature::all(&model);
+        Table {
+            spent: features.iter().map(|_| AtomicU64::new(0)).collect(),
+            model,
+            scene,
+            found,
+            division,
+            labels: Vec::new(),
+            weights: Vec::new(),
+            features,
+            slices: Vec::new(),
+            first: 0,
+            until,
+            prepared: OnceLock::new(),
+            given: None,
+            drawn: Mutex::new(None),
+        }
+    }
+
     fn with(
         engine: &'e Engine,
         model: &Arc<Trained>,
@@ -167,23 +194,7 @@ impl<'e> Table<'e> {
             }
         };
         drop(run);
-        let features = Feature::all(model);
-        let mut table = Table {
-            spent: features.iter().map(|_| AtomicU64::new(0)).collect(),
-            model: model.clone(),
-            scene,
-            found,
-            division,
-            labels: Vec::new(),
-            weights: Vec::new(),
-            features,
-            slices: Vec::new(),
-            first: 0,
-            until,
-            prepared: OnceLock::new(),
-            given: None,
-            drawn: Mutex::new(None),
-        };
+        let mut table = Table::bare(scene, model.clone(), found, division, until);
         table.went_well()?;
         table.links_know()?;
         table.context_varies()?;
