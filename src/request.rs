@@ -106,6 +106,21 @@ pub fn bind(
     })
 }
 
+/// The parameters that have a default, with it.
+pub(crate) fn defaults(checked: &Checked, snapshot: &Snapshot) -> Vec<(String, Value)> {
+    let (texts, keys) = (Texts::new(snapshot), Keys::new(snapshot));
+    let data = Data { snapshot, texts: &texts, keys: &keys };
+    let defaults = checked.given().filter_map(|param| {
+        let default = param.default.as_ref()?;
+        let value = data.of_nobody(|run| {
+            let column = Frame::requests(run).column(default);
+            read::value(run, &column, &param.ty, 0)
+        });
+        Some((param.name.clone(), value))
+    });
+    defaults.collect()
+}
+
 /// A parameter or an arm that the program does not have is a mistake.
 fn known_names(checked: &Checked, requests: &[Request]) -> Result<(), RunError> {
     let mut names = requests.iter().flat_map(|r| &r.params);
@@ -230,6 +245,11 @@ impl Data<'_> {
 
     /// The value of a default, as a column of one row.
     fn constant(self, expr: &Expr) -> Column {
+        self.of_nobody(|run| Frame::requests(run).column(expr))
+    }
+
+    /// What is read for a request of nobody.
+    fn of_nobody<R>(self, read: impl FnOnce(&Run) -> R) -> R {
         let nothing = Results::new(0);
         let run = Run {
             snapshot: self.snapshot,
@@ -247,7 +267,7 @@ impl Data<'_> {
             kept: None,
             past: None,
         };
-        Frame::requests(&run).column(expr)
+        read(&run)
     }
 
     /// A value as a column of one row; none if it is not of the type.

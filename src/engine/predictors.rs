@@ -5,7 +5,7 @@ use super::samples::{FAILS, Sampled};
 use super::topics;
 use crate::check::trained::{self, Trained};
 use crate::expr::functions::Kernel;
-use crate::expr::functions::own::{Learnt, head};
+use crate::expr::functions::own::{Learnt, head, interned};
 use crate::extend::Output;
 use crate::learn::net::{self, Columns, Fitted, FittedHead, Inputs, Keys, Model, Scratch, Target};
 use crate::ops::Predictor;
@@ -99,8 +99,7 @@ fn heads_of<'h>(
     let made = heads.enumerate().map(|(place, (name, is_probability))| {
         let called = if is_one { label.to_owned() } else { format!("{label}.{name}") };
         let kernel = head(&called, learnt, place, is_probability);
-        // names live as long as the functions that are called by them
-        let name: &'static str = name.to_owned().leak();
+        let name = interned(name);
         let output = if is_probability { Output::Probability(name) } else { Output::Value(name) };
         (output, kernel)
     });

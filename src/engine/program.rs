@@ -16,9 +16,11 @@ use crate::library::Unit;
 use crate::ops::{Exposure, Graph, Limits};
 use crate::optimize::{RULES, Rewritten, Rule};
 use crate::plan::Plan;
+use crate::request;
 use crate::rounds;
 use crate::source::{SourceId, Sources};
 use crate::store::Snapshot;
+use crate::types::Value;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -206,6 +208,11 @@ impl Program {
     /// The file of the program itself.
     pub(crate) fn source(&self) -> SourceId {
         self.inner.text.modules.all[0].source
+    }
+
+    /// Its parameters that have a default, with it.
+    pub(crate) fn defaults(&self) -> Vec<(String, Value)> {
+        request::defaults(&self.inner.checked, &self.world.snapshot)
     }
 
     /// Identifies what was compiled: the texts, the query, and values of tunables that were given.

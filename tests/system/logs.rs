@@ -1,6 +1,8 @@
 //! Logs of runs, what replay reads of them, and what they are protected from.
 
 use igql::replay::{By, Counterfactual, Estimator, Logged, Replay, Shown, When};
+use igql::store::read_columns;
+use igql::types::{Type, Value};
 use igql::{Engine, Key, Request};
 use serde_json::Value as Json;
 use std::fmt::Write;
@@ -165,6 +167,25 @@ fn a_run_is_logged_and_replayed() {
     world.write("items.csv", "item_id,n\n0,1\n1,2\n2,3\n3,4\n4,5\n5,7\n");
     let out = world.run(&args);
     assert!(said(&out).contains("were answered from other data"), "{}", said(&out));
+}
+
+#[test]
+fn a_log_has_what_was_given_and_what_was_not() {
+    let world = World::new();
+    let params =
+        "param least: int = 2\nparam when: time = \"2024-01-02\"\nparam ids: list[int] = [1, 2]\n";
+    let query = "all(item).filter(n > least and n in ids and when < now).take(2)\n";
+    world.write("tried.igql", &format!("{params}{query}"));
+    world.run(&["run", "tried.igql", "--user", "1", "--param", "least=1", "--log", "log"]);
+    let wanted = |name: &str| ["params", "defaults"].contains(&name).then_some(Type::String);
+    let table = read_columns(&world.parts("log", "requests.parquet")[0], &wanted).unwrap();
+    let json = |column: &str| match table.value(column, 0) {
+        Some(Value::Str(text)) => serde_json::from_str::<Json>(text).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(json("params"), serde_json::json!({ "least": 1 }));
+    let defaults = serde_json::json!({ "when": "2024-01-02T00:00:00Z", "ids": [1, 2] });
+    assert_eq!(json("defaults"), defaults);
 }
 
 #[test]

@@ -33,6 +33,7 @@ pub struct Rows {
     program: String,
     catalog: String,
     shares: Vec<(String, String, f64)>,
+    defaults: Vec<(String, Value)>,
 }
 
 /// Rows of a log, encoded.
@@ -128,6 +129,7 @@ impl Rows {
             program: format!("{:016x}", program.hash()),
             catalog: schema.name.clone(),
             shares: shares.collect(),
+            defaults: program.defaults(),
         }
     }
 
@@ -135,10 +137,7 @@ impl Rows {
     pub fn of(&self, requests: &[Request], answers: &[Answer]) -> Both {
         let (mut ids, mut asked) = (Vec::new(), Vec::new());
         for (request, answer) in requests.iter().zip(answers) {
-            let params: serde_json::Map<_, _> = (request.params.iter())
-                .map(|(name, value)| (name.clone(), wire::param_to_json(value)))
-                .collect();
-            let params = serde_json::Value::from(params).to_string();
+            let params = values(request.params.iter());
             let id = self.id(request, answer, &params);
             ids.push(id);
             asked.push(self.request(id, request, answer, params));
@@ -161,12 +160,19 @@ impl Rows {
             Value::Str(answer.snapshot.to_string()),
             Value::Int(request.seed),
             Value::Str(params),
+            Value::Str(self.defaults_of(request)),
             Value::Str(object(&answer.arms)),
             Value::Str(object(&answer.forced)),
             Value::Float(self.arm_propensity(&answer.arms)),
             Value::Bool(answer.partial),
             Value::Str(self.candidates.models.clone()),
         ]
+    }
+
+    /// The values of the parameters that a request leaves to the program.
+    fn defaults_of(&self, request: &Request) -> String {
+        let is_given = |name: &str| request.params.iter().any(|(given, _)| given == name);
+        values(self.defaults.iter().filter(|(name, _)| !is_given(name)))
     }
 
     /// How probable the arms were: the product of their shares.
@@ -187,7 +193,14 @@ impl Rows {
     }
 }
 
-/// Names and values as a JSON object.
+/// Parameters and their values as a JSON object.
+fn values<'p>(params: impl Iterator<Item = &'p (String, Value)>) -> String {
+    let map: serde_json::Map<_, _> =
+        params.map(|(name, value)| (name.clone(), wire::param_to_json(value))).collect();
+    serde_json::Value::from(map).to_string()
+}
+
+/// Names and words as a JSON object.
 fn object(pairs: &[(String, String)]) -> String {
     let map: serde_json::Map<_, _> =
         pairs.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
@@ -219,6 +232,7 @@ fn request_columns(schema: &Schema) -> Vec<FlatColumn> {
         column("snapshot", Type::String),
         column("seed", Type::Int),
         column("params", Type::String),
+        column("defaults", Type::String),
         column("arms", Type::String),
         column("forced", Type::String),
         column("arm_propensity", Type::Float),

@@ -12,7 +12,8 @@ use crate::extend::{
 use crate::types::{NULL_BOOL, NULL_CODE, NULL_INT, Type};
 use foldhash::HashMap;
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 /// A registered function. It is kept for good, as expressions hold it by reference.
 pub struct Own {
@@ -25,11 +26,14 @@ enum Of {
     Function(Arc<dyn extend::Function>),
     Output(Arc<OutputOf>),
     /// Whoever can call it keeps what was learnt: functions are for good, and it may be large.
-    Learnt(Weak<dyn Learnt>, Learned),
+    Learnt(Arc<Holder>, Learned),
 }
 
+/// What a function of something learnt calls, which changes when nobody can call it any more ([`learnt`]).
+type Holder = RwLock<Weak<dyn Learnt>>;
+
 /// Which of the numbers that something learnt gives.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Learned {
     /// A head.
     Head(usize),
@@ -80,25 +84,72 @@ pub(crate) fn output(output: &Arc<OutputOf>) -> &'static Function {
 pub(crate) fn head(name: &str, of: &Arc<dyn Learnt>, place: usize, is_probability: bool) -> Kernel {
     let signature = Signature::new(name, &[], Type::Float).null(extend::Null::Custom);
     let signature = if is_probability { signature.range(0.0, 1.0) } else { signature };
-    learnt(signature, Of::Learnt(Arc::downgrade(of), Learned::Head(place)))
+    learnt(signature, (of, Learned::Head(place)))
 }
 
 /// A head of another type, whose numbers stand for values ([`Learnt::values`]), the same way.
 pub(crate) fn valued(name: &str, of: &Arc<dyn Learnt>, place: usize, ty: Type) -> Kernel {
     let signature = Signature::new(name, &[], ty).null(extend::Null::Custom);
-    learnt(signature, Of::Learnt(Arc::downgrade(of), Learned::Valued(place)))
+    learnt(signature, (of, Learned::Valued(place)))
 }
 
 /// The vector that something learnt gives, the same way.
 pub(crate) fn vector(name: &str, of: &Arc<dyn Learnt>) -> Kernel {
     let ty = Type::Vector(of.numbers() as u32);
     let signature = Signature::new(name, &[], ty).null(extend::Null::Custom);
-    learnt(signature, Of::Learnt(Arc::downgrade(of), Learned::Vector))
+    learnt(signature, (of, Learned::Vector))
 }
 
-fn learnt(signature: Signature, of: Of) -> Kernel {
-    let function = leaked(signature, of);
+/// A function of something learnt. One of the same signature that nobody can call any more, as its engine is closed, becomes this
+/// one, so that opening a catalog again and again holds no more memory.
+fn learnt(signature: Signature, (of, which): (&Arc<dyn Learnt>, Learned)) -> Kernel {
+    let mut all = LEARNT.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = all.entry(signature.name.clone()).or_default();
+    let free = known.iter().find(|slot| {
+        let is_same = slot.which == which && *slot.signature == signature;
+        is_same && held(&slot.holder).strong_count() == 0
+    });
+    let function = match free {
+        Some(slot) => {
+            *slot.holder.write().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(of);
+            slot.function
+        }
+        None => {
+            let holder = Arc::new(RwLock::new(Arc::downgrade(of)));
+            let own = Own { signature, of: Of::Learnt(holder.clone(), which) };
+            let (own, function) = leaked(own);
+            known.push(Slot { signature: &own.signature, which, holder, function });
+            function
+        }
+    };
     Kernel { function, overload: &function.overloads[0] }
+}
+
+/// A function of something learnt.
+struct Slot {
+    signature: &'static Signature,
+    which: Learned,
+    holder: Arc<Holder>,
+    function: &'static Function,
+}
+
+/// The functions of what was learnt, by their names.
+static LEARNT: Mutex<BTreeMap<String, Vec<Slot>>> = Mutex::new(BTreeMap::new());
+
+fn held(holder: &Holder) -> Weak<dyn Learnt> {
+    holder.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// A text that lives for good, once.
+pub(crate) fn interned(text: &str) -> &'static str {
+    static ALL: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = all.get(text) {
+        return known;
+    }
+    let text: &'static str = text.to_owned().leak();
+    all.insert(text);
+    text
 }
 
 fn declared(signature: &Signature, of: Of) -> &'static Function {
@@ -107,15 +158,13 @@ fn declared(signature: &Signature, of: Of) -> &'static Function {
     if let Some((_, function)) = all.iter().find(|(own, _)| is_same(own)) {
         return function;
     }
-    let function = leaked(signature.clone(), of);
-    if let Run::Own(own) = function.overloads[0].run {
-        all.push((own, function));
-    }
+    let (own, function) = leaked(Own { signature: signature.clone(), of });
+    all.push((own, function));
     function
 }
 
-fn leaked(signature: Signature, of: Of) -> &'static Function {
-    let own: &'static Own = Box::leak(Box::new(Own { signature, of }));
+fn leaked(own: Own) -> (&'static Own, &'static Function) {
+    let own: &'static Own = Box::leak(Box::new(own));
     let signature = &own.signature;
     let params: Vec<P> = signature.params.iter().map(|(_, ty)| parameter(ty)).collect();
     let overload = Overload {
@@ -129,7 +178,7 @@ fn leaked(signature: Signature, of: Of) -> &'static Function {
         range: Range::Fixed(own.facts()),
         run: Run::Own(own),
     };
-    Box::leak(Box::new(Function {
+    let function = Function {
         name: &own.signature.name,
         usage: signature.usage().leak(),
         doc: &own.signature.doc,
@@ -137,7 +186,8 @@ fn leaked(signature: Signature, of: Of) -> &'static Function {
         measures: Measure::Value,
         form: Form::Plain,
         overloads: Vec::leak(vec![overload]),
-    }))
+    };
+    (own, Box::leak(Box::new(function)))
 }
 
 fn parameter(ty: &Type) -> P {
@@ -177,7 +227,7 @@ impl Own {
     ) -> Val<'static> {
         let model = match &self.of {
             Of::Output(output) => Arc::as_ptr(&output.scorer).addr(),
-            Of::Learnt(of, Learned::Head(_) | Learned::Valued(_)) => of.as_ptr().addr(),
+            Of::Learnt(of, Learned::Head(_) | Learned::Valued(_)) => held(of).as_ptr().addr(),
             _ => return self.run(call, &values()),
         };
         let key = (model, args, first, call.n);
@@ -343,8 +393,8 @@ impl Own {
 }
 
 /// What was learnt, while its engine is open.
-fn opened(of: &Weak<dyn Learnt>) -> Result<Arc<dyn Learnt>, Failure> {
-    Ok(of.upgrade().ok_or("its engine is closed")?)
+fn opened(of: &Holder) -> Result<Arc<dyn Learnt>, Failure> {
+    Ok(held(of).upgrade().ok_or("its engine is closed")?)
 }
 
 /// What models gave for blocks of rows: by model, inputs, first row and number of rows.
@@ -400,5 +450,43 @@ fn spread(results: Val<'static>, rows: Option<Vec<u32>>, n: usize) -> Val<'stati
         Val::Bool(values) => Val::Bool(place(values, &rows, n, NULL_BOOL)),
         Val::Code(values) => Val::Code(place(values, &rows, n, NULL_CODE)),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Learnt, Texts, Val, head, interned};
+    use crate::extend::Failure;
+    use std::sync::Arc;
+
+    struct Nothing;
+
+    impl Learnt for Nothing {
+        fn numbers(&self) -> usize {
+            1
+        }
+
+        fn eval(&self, _: &[Val], n: usize, _: &Texts) -> Result<Vec<f64>, Failure> {
+            Ok(vec![f64::NAN; n])
+        }
+    }
+
+    #[test]
+    fn a_function_that_nobody_can_call_is_used_again() {
+        let learnt = || -> Arc<dyn Learnt> { Arc::new(Nothing) };
+        let called = |of: &Arc<dyn Learnt>| -> *const _ { head("m@1.again", of, 0, true).function };
+        let (first, second) = (learnt(), learnt());
+        let (of_first, of_second) = (called(&first), called(&second));
+        assert!(!std::ptr::eq(of_first, of_second), "both engines are open");
+        drop(first);
+        let third = learnt();
+        assert!(std::ptr::eq(called(&third), of_first));
+        let other = head("m@1.again", &third, 1, true).function;
+        assert!(!std::ptr::eq(other, of_first), "another head is another function");
+    }
+
+    #[test]
+    fn a_text_lives_once() {
+        assert!(std::ptr::eq(interned("once"), interned(&"once".to_owned())));
     }
 }
