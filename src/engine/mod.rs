@@ -13,6 +13,7 @@
 //! # }
 //! ```
 
+mod arrivals;
 mod compile;
 mod embeddings;
 mod every_link;
@@ -24,6 +25,7 @@ mod predictors;
 mod program;
 mod run;
 mod samples;
+mod scene;
 mod stages;
 mod testing;
 mod texts;
@@ -42,11 +44,14 @@ pub use open::Builder;
 pub(crate) use predictors::{Arrangement, DESCRIPTION, Description, Sample};
 pub use program::Program;
 pub use run::{Pass, RunOptions};
+pub(crate) use scene::Scene;
 #[cfg(feature = "cli")]
 pub(crate) use stages::{Stage, nodes};
 pub(crate) use texts::{RowTexts, TEXTS, TextsDescription, tensors as text_tensors};
 pub(crate) use topics::{TopicsDescription, WrittenTopics};
-pub(crate) use towers::{ITEM, TOWERS, TowerInputs, TowerSample, TowersDescription, USER};
+pub(crate) use towers::{
+    ITEM, TOWERS, TowerInputs, TowerSample, TowersDescription, USER, is_known,
+};
 pub use trials::Test;
 
 use crate::catalog::schema::Schema;

@@ -1,7 +1,7 @@
 //! From a folder to an engine.
 
 use super::world::World;
-use super::{Engine, Opened, embeddings, predictors, texts, topics, towers};
+use super::{Engine, Opened, arrivals, embeddings, predictors, texts, topics, towers};
 use crate::check::{Declaration, is_model_kind};
 use crate::diag::Sink;
 use crate::expr::functions;
@@ -188,17 +188,14 @@ impl Builder {
             }
         }
         let towers = towers::all(&snapshot);
-        let vectors = Vectors::open(&snapshot, &*options.progress)?;
+        let vocabulary = Vocabulary::with(registry.clone()).predicting(predictors, towers);
+        let vocabulary = Arc::new(vocabulary);
         let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
         let library = Library::open(folder, &options.imports)?;
+        arrivals::climb(&mut snapshot, &library, &vocabulary);
+        let vectors = Vectors::open(&snapshot, &*options.progress)?;
         Ok(Engine {
-            world: Arc::new(World {
-                snapshot,
-                vectors,
-                vocabulary: Arc::new(
-                    Vocabulary::with(registry.clone()).predicting(predictors, towers),
-                ),
-            }),
+            world: Arc::new(World { snapshot, vectors, vocabulary }),
             library: Arc::new(library),
             opened: Arc::new(self.opened),
         })

@@ -1,5 +1,6 @@
 //! The texts of rows, and the vectors of rows that came after an embedding of texts was trained.
 
+use super::arrivals;
 use crate::batch::ColumnView;
 use crate::catalog::DataError;
 use crate::catalog::schema::{Metric, Storage};
@@ -148,7 +149,10 @@ pub(super) fn fold_in(snapshot: &mut Snapshot) {
             continue;
         }
         match folded(snapshot, *number, version) {
-            Ok(Some(vectors)) => snapshot.set_vectors(*number, vec![vectors]),
+            Ok(Some(vectors)) => {
+                let entity = snapshot.schema().embeddings[*number as usize].entities[0];
+                snapshot.set_vectors(*number, entity, vectors);
+            }
             Ok(None) => {}
             Err(error) => {
                 *found = Found::Unusable(error.in_short());
@@ -178,13 +182,7 @@ fn folded(
     if stored.present.is_none() {
         return Ok(None);
     }
-    let (mut numbers, mut has) = (vec![0.0; texts.rows() * dim], vec![false; texts.rows()]);
-    for (row, to) in numbers.chunks_exact_mut(dim).enumerate() {
-        if let Some(vector) = stored.get(row as u32) {
-            to.copy_from_slice(&vector);
-            has[row] = true;
-        }
-    }
+    let (mut numbers, mut has) = arrivals::copied(&stored, texts.rows());
     let rows = numbers.par_chunks_exact_mut(dim).zip(&mut has).enumerate();
     rows.filter(|(_, (_, has))| !**has).for_each_init(
         TextScratch::default,

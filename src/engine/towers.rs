@@ -6,9 +6,11 @@ use crate::expr::functions::own::{Learnt, vector};
 use crate::expr::texts::Texts;
 use crate::expr::value::Val;
 use crate::extend::Failure;
-use crate::learn::net::{Columns, Encoded, Encoder, Inputs, Keys, Side, Tensor, Tower};
+use crate::learn::net::{
+    ABSENT, Columns, Encoded, Encoder, IdRows, Inputs, Keys, Missing, Side, Tensor, Tower,
+};
 use crate::ops::TowerOf;
-use crate::store::learned::{Attached, Found, Tensor as Written, Version};
+use crate::store::learned::{Attached, Found, Tensor as Written, Tensors, Version};
 use crate::store::{DataError, Snapshot};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
@@ -67,7 +69,7 @@ fn tower(snapshot: &Snapshot, number: u32, attached: &Attached) -> TowerOf {
     let space = &snapshot.schema().embeddings[number as usize];
     let learnt: Result<Arc<dyn Learnt>, String> = match &attached.version {
         None => Ok(Arc::new(Untrained(space.dim as usize))),
-        Some(version) => match Climbing::open(snapshot, version) {
+        Some(version) => match Climbing::of_viewers(snapshot, version) {
             Ok(climbing) => Ok(Arc::new(climbing)),
             Err(error) => Err(error.in_short()),
         },
@@ -82,37 +84,74 @@ fn tower(snapshot: &Snapshot, number: u32, attached: &Attached) -> TowerOf {
 }
 
 /// A tower, and what it reads.
-struct Climbing {
+pub(super) struct Climbing {
     encoder: Encoder,
     tower: Tower,
     reading: Reading,
     dim: usize,
+    /// Whether somebody of whom nothing is known has no vector.
+    needs_some: bool,
 }
 
 impl Climbing {
-    fn open(snapshot: &Snapshot, version: &Version) -> Result<Climbing, DataError> {
+    fn of_viewers(snapshot: &Snapshot, version: &Version) -> Result<Climbing, DataError> {
         let tensors = version.tensors()?;
-        let wrong = |why: String| DataError::new(version.folder(), why);
-        let text: &[u8] = tensors.get(TOWERS)?;
-        let of: TowersDescription = serde_json::from_slice(text)
-            .map_err(|e| wrong(format!("the description of the towers cannot be read: {e}")))?;
+        let of = described(version, &tensors)?;
+        let climbing = Climbing::new((&of.users, USER), &of, (version, &tensors), snapshot)?;
+        let given = Sampled::read(&tensors)?;
+        let sample = TowerSample { given, vectors: tensors.get(VECTORS)?.to_vec() };
+        match sample.holds(&climbing.encoder, &climbing.tower, &of.users.lists, of.dim) {
+            true => Ok(climbing),
+            false => Err(DataError::new(version.folder(), FAILS)),
+        }
+    }
+
+    /// The tower of items.
+    pub fn of_items(snapshot: &Snapshot, version: &Version) -> Result<Climbing, DataError> {
+        let tensors = version.tensors()?;
+        let of = described(version, &tensors)?;
+        let climbing = Climbing::new((&of.items, ITEM), &of, (version, &tensors), snapshot)?;
+        Ok(Climbing { needs_some: true, ..climbing })
+    }
+
+    fn new(
+        (inputs, prefix): (&TowerInputs, &str),
+        of: &TowersDescription,
+        (version, tensors): (&Version, &Tensors),
+        snapshot: &Snapshot,
+    ) -> Result<Climbing, DataError> {
         let floats = tensors.floats()?.into_iter();
         let weights = floats.filter_map(|read| {
-            let name = read.name.strip_prefix(USER)?.to_owned();
+            let name = read.name.strip_prefix(prefix)?.to_owned();
             Some(Tensor { name, shape: read.shape, data: read.numbers })
         });
         let weights: Vec<Tensor> = weights.collect();
-        let tower = Tower::from_tensors(of.users.side(), of.dim, of.hidden, &weights)
-            .map_err(|e| wrong(e.to_string()))?;
-        let encoder = Encoder::new(of.users.inputs.clone());
-        let given = Sampled::read(&tensors)?;
-        let sample = TowerSample { given, vectors: tensors.get(VECTORS)?.to_vec() };
-        if !sample.holds(&encoder, &tower, &of.users.lists, of.dim) {
-            return Err(wrong(FAILS.to_owned()));
-        }
-        let reading = Reading::new(&encoder, snapshot, &of.users.entities, &of.users.vectors);
-        Ok(Climbing { encoder, tower, reading, dim: of.dim })
+        let tower = Tower::from_tensors(inputs.side(), of.dim, of.hidden, &weights)
+            .map_err(|e| DataError::new(version.folder(), e.to_string()))?;
+        let encoder = Encoder::new(inputs.inputs.clone());
+        let reading = Reading::new(&encoder, snapshot, &inputs.entities, &inputs.vectors);
+        Ok(Climbing { encoder, tower, reading, dim: of.dim, needs_some: false })
     }
+}
+
+fn described(version: &Version, tensors: &Tensors) -> Result<TowersDescription, DataError> {
+    let text: &[u8] = tensors.get(TOWERS)?;
+    serde_json::from_slice(text).map_err(|e| {
+        let why = format!("the description of the towers cannot be read: {e}");
+        DataError::new(version.folder(), why)
+    })
+}
+
+/// Whether anything is known of a row: a key of the vocabulary, or a number.
+pub(crate) fn is_known(row: usize, dense: &[Vec<f32>], inputs: &Inputs, ids: &[IdRows]) -> bool {
+    let has_key = ids.iter().any(|ids| ids.of(row).iter().any(|&id| id > ABSENT));
+    let mut numbers = dense.iter().zip(&inputs.dense);
+    // zeros stand for a vector that is not there
+    let has_number = numbers.any(|(values, column)| match column.missing {
+        Missing::Zero => values[row] != 0.0 && !column.name.ends_with(" is null"),
+        _ => values[row].is_finite(),
+    });
+    has_key || has_number
 }
 
 thread_local! {
@@ -127,12 +166,18 @@ impl Learnt for Climbing {
     fn eval(&self, args: &[Val], n: usize, texts: &Texts) -> Result<Vec<f64>, Failure> {
         // taken, not borrowed: a thread that waits for others may climb again
         let (mut room, mut encoded) = ROOM.take();
+        let mut nothing = Vec::new();
         let read = self.reading.read((&self.encoder, texts), args, n, &mut room, |columns, ids| {
+            if self.needs_some {
+                let inputs = self.encoder.inputs();
+                nothing.extend((0..n).filter(|&row| !is_known(row, columns.dense, inputs, ids)));
+            }
             self.encoder.encode_beside(columns, ids, &mut encoded)
         });
         let found = read.map(|()| self.tower.vectors(&encoded));
         ROOM.set((room, encoded));
-        let found = found.map_err(|wrong| Failure::new(wrong.to_string()))?;
+        let mut found = found.map_err(|wrong| Failure::new(wrong.to_string()))?;
+        nothing.iter().for_each(|row| found[row * self.dim..][..self.dim].fill(f32::NAN));
         Ok(found.into_iter().map(f64::from).collect())
     }
 }

@@ -293,12 +293,13 @@ impl Snapshot {
 
     /// Puts other vectors in the place of those of an embedding that was learnt. They are a function of the version and
     /// of the data, so that what tells snapshots apart stays as it is.
-    pub fn set_vectors(&mut self, embedding: u32, vectors: Vec<Vectors>) {
+    pub fn set_vectors(&mut self, embedding: u32, entity: EntityId, vectors: Vectors) {
         let embedding = embedding as usize;
         let described = &mut self.manifest.schema.embeddings[embedding];
-        described.missing = vectors.iter().map(|v| v.missing).collect();
+        let Some(part) = described.entities.iter().position(|&e| e == entity) else { return };
+        described.missing[part] = vectors.missing;
         let mapped = self.manifest.layout.embeddings.len();
-        self.added[embedding - mapped] = vectors;
+        self.added[embedding - mapped][part] = vectors;
     }
 
     /// Adds an embedding that is not of the catalog, with the vectors of each of its entities. What is derived from

@@ -1,10 +1,10 @@
 //! Classifiers: from the topics of rows and their vectors to what is written.
 
 use super::TrainError;
-use super::examples::Scene;
 use super::job::{Job, Learned, counts};
 use crate::batch::{Column, ColumnView};
 use crate::check::{Declaration, TopicOf, Topics};
+use crate::engine::Scene;
 use crate::engine::{EveryLink, TopicsDescription, Wanted, WrittenTopics};
 use crate::expr::run::{Frame, Running};
 use crate::learn::{

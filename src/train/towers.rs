@@ -5,7 +5,7 @@ use super::job::{Job, Learned, counts};
 use super::models::{Given, SAMPLED, entities, layout, lists, vectors};
 use super::{TrainError, upstream};
 use crate::check::trained::{Ids, Inputs, Network, Towers, Trained};
-use crate::engine::{ITEM, TOWERS, TowerInputs, TowerSample, TowersDescription, USER};
+use crate::engine::{ITEM, TOWERS, TowerInputs, TowerSample, TowersDescription, USER, is_known};
 use crate::learn::Watch;
 use crate::learn::net::{
     self, Block, Chance, Columns, Encoded, Encoder, Examples, InputParams, Keys, Later, Layout,
@@ -123,7 +123,7 @@ pub(super) fn learn(job: &Job, model: &Arc<Trained>) -> Result<LearnedTowers, Tr
         description: serde_json::to_vec(&description)
             .map_err(|error| TrainError::Model(error.to_string()))?,
         weights: [prefixed(USER, &found.user), prefixed(ITEM, &found.item)].concat(),
-        vectors: stored(job, model, &known, &all_items, &found),
+        vectors: stored(job, model, (&known, &item, &all_items), &found),
         sample,
         metrics: metrics(&found),
         positives: read.items.len() as u64,
@@ -177,19 +177,6 @@ impl Known {
         let mut encoded = Encoded::default();
         encoder.encode(&columns, &mut encoded)?;
         Ok(encoded)
-    }
-
-    /// Whether anything is known of an item: a key of the vocabulary, or a number.
-    fn is_known(&self, row: usize, encoded: &Encoded) -> bool {
-        let has_key = encoded.ids.iter().any(|ids| ids.of(row).iter().any(|&id| id > net::ABSENT));
-        let mut numbers = self.dense.iter().zip(&self.layout.dense);
-        // zeros stand for a vector that is not there
-        let counts = |column: &net::DenseColumn| column.missing != net::Missing::Zero;
-        let has_number = numbers.any(|(values, column)| match counts(column) {
-            true => values[row].is_finite(),
-            false => values[row] != 0.0 && !column.name.ends_with(" is null"),
-        });
-        has_key || has_number
     }
 }
 
@@ -371,13 +358,13 @@ fn sampled(given: &Given, encoder: &Encoder, tower: &Tower) -> Result<TowerSampl
 fn stored(
     job: &Job,
     model: &Trained,
-    known: &Known,
-    all_items: &Encoded,
+    (known, item, all_items): (&Known, &Encoder, &Encoded),
     found: &TwoTower,
 ) -> [WrittenVectors; 2] {
     let (snapshot, dim) = (job.engine.snapshot(), layers(model).dim as usize);
     let edge = &model.examples.edge;
-    let has: Vec<bool> = (0..known.rows).map(|row| known.is_known(row, all_items)).collect();
+    let has = |row| is_known(row, &known.dense, item.inputs(), &all_items.ids);
+    let has: Vec<bool> = (0..known.rows).map(has).collect();
     let vectors = found.item.vectors(all_items);
     [
         WrittenVectors::new(snapshot, edge.from, dim, &[], &[]),

@@ -296,3 +296,68 @@ fn what_is_wrong_with_towers_is_said() {
     assert_eq!(status, Some(3));
     assert!(out.contains("32"), "{out}");
 }
+
+const OF_ARRIVALS: &str = "embedding near on user, post = two_tower(positives=likes, \
+    item_features=[it, kind, length, count(~likes(it)), age(made)], dim=8, hidden=[12], epochs=6, batch=128)\n";
+
+/// Adds lines to a file.
+fn add(folder: &Path, file: &str, lines: &str) {
+    let path = folder.join(file);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(path, text + lines).unwrap();
+}
+
+#[test]
+fn an_item_that_arrives_has_the_vector_of_what_is_known_of_it() {
+    let world = world();
+    let page = format!("{OF_ARRIVALS}user.nn(near, to=post, k=95).take(95)\n");
+    program(world.path(), &page);
+    trained(world.path(), &[]);
+    let before = vectors_of(&Engine::open(world.path()).unwrap(), "near@1", "post");
+    // it came after the training, and differs from another in its key and in when it came
+    let of_p03 = fs::read_to_string(world.path().join("posts.csv")).unwrap();
+    let of_p03 = of_p03.lines().find(|line| line.starts_with("p03,")).unwrap();
+    let parts: Vec<&str> = of_p03.split(',').collect();
+    let arrives =
+        |key: &str| format!("{key},{},{},{},2024-03-05T00:00:00Z\n", parts[1], parts[2], parts[3]);
+    add(world.path(), "posts.csv", &arrives("new"));
+    add(world.path(), "posts.csv", &arrives("newer"));
+    let engine = Engine::open(world.path()).unwrap();
+    let after = vectors_of(&engine, "near@1", "post");
+    assert_eq!(after.len(), before.len() + 2);
+    assert!(before.iter().all(|(post, vector)| after[post] == *vector));
+    assert_eq!(after["new"], after["newer"], "what is known of both is the same");
+    let norm = after["new"].iter().map(|x| x * x).sum::<f32>();
+    assert!((norm - 1.0).abs() < 1e-5, "{norm}");
+    let answer = engine.run(&engine.compile(&page).unwrap(), &Request::user(1)).unwrap();
+    assert!(answer.rows().iter().any(|row| row.key().to_string() == "new"));
+    // what happens to it later is not known of the moment when it came
+    add(world.path(), "likes.csv", "1,newer,2024-03-06T00:00:00Z\n2,newer,2024-03-06T00:00:00Z\n");
+    let later = vectors_of(&Engine::open(world.path()).unwrap(), "near@1", "post");
+    assert_eq!(later, after);
+    // and the column that is read decides
+    let posts = fs::read_to_string(world.path().join("posts.csv")).unwrap();
+    let kind = if parts[1] == "photo" { "video" } else { "photo" };
+    let other = posts.replace(&format!("\nnew,{}", parts[1]), &format!("\nnew,{kind}"));
+    fs::write(world.path().join("posts.csv"), other).unwrap();
+    let other = vectors_of(&Engine::open(world.path()).unwrap(), "near@1", "post");
+    assert_ne!(other["new"], after["new"]);
+}
+
+#[test]
+fn an_item_of_which_nothing_is_known_has_no_vector() {
+    let world = world();
+    let space =
+        OF_ARRIVALS.replace("[it, kind, length, count(~likes(it)), age(made)]", "[it, kind]");
+    program(world.path(), &format!("{space}user.nn(near, to=post, k=95).take(95)\n"));
+    trained(world.path(), &[]);
+    add(world.path(), "posts.csv", "odd,poem,3,true,2024-03-05T00:00:00Z\n");
+    add(world.path(), "posts.csv", "even,video,3,true,2024-03-05T00:00:00Z\n");
+    let vectors = vectors_of(&Engine::open(world.path()).unwrap(), "near@1", "post");
+    assert!(vectors.contains_key("even") && !vectors.contains_key("odd"));
+    // where the column has become another one, the version knows those that it was trained with
+    let catalog = fs::read_to_string(world.path().join("posts.csv")).unwrap();
+    fs::write(world.path().join("posts.csv"), catalog.replacen("kind", "sort", 1)).unwrap();
+    let engine = Engine::open(world.path()).unwrap();
+    assert_eq!(vectors_of(&engine, "near@1", "post").len(), 90);
+}

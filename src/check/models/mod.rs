@@ -7,6 +7,8 @@ mod registered;
 pub mod trained;
 mod used;
 
+pub use pinned::given_of_items;
+
 use super::env::{Env, Local, Scope};
 use super::modules::Kind;
 use super::{Checker, bare_name};

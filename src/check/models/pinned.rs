@@ -11,6 +11,7 @@ use crate::expr::Expr;
 use crate::ops::shape::BoundColumn;
 use crate::ops::{Model, Shape};
 use crate::source::{SourceId, Span};
+use crate::store::Snapshot;
 use crate::store::learned::{Features, Kind as Learned, Manifest};
 use crate::syntax::ast::{Arg, ExprKind, ItemKind, Name};
 use crate::syntax::parse;
@@ -26,6 +27,19 @@ const HELP: &str = "train it again with `igql train`, and name the new version";
 struct Unfit {
     code: Code,
     message: String,
+}
+
+/// What the tower of items of a version is given of a row; none where that cannot be read any more.
+pub fn given_of_items(
+    snapshot: &Snapshot,
+    modules: &Modules,
+    manifest: &Manifest,
+    of: EntityId,
+) -> Option<Vec<Expr>> {
+    let numbers = Numbers::default();
+    let mut checker = Checker::new(snapshot, modules, Sink::default(), 0, &numbers);
+    let inputs = checker.read_features(manifest, of).ok()?;
+    checker.input_exprs(&inputs, &[], Span::new(SourceId(0), 0, 0))
 }
 
 impl<'a> Checker<'a> {
@@ -130,15 +144,23 @@ impl<'a> Checker<'a> {
         let columns: Vec<BoundColumn> = columns.collect();
         let modules = self.modules;
         let declared = modules.all.get(features.declared)?;
-        let call =
-            declared.find(NameKind::Model, &manifest.name).find_map(|item| match &item.kind {
-                ItemKind::Model { value, .. } => match &value.kind {
+        let kind = match manifest.kind {
+            Learned::Embedding => NameKind::Embedding,
+            Learned::Model | Learned::Edge => NameKind::Model,
+        };
+        let call = declared.find(kind, &manifest.name).find_map(|item| match &item.kind {
+            ItemKind::Model { value, .. } | ItemKind::Embedding { value, .. } => {
+                match &value.kind {
                     ExprKind::Call { callee, args } => Some((callee, &args[..])),
                     _ => None,
-                },
-                _ => None,
-            });
+                }
+            }
+            _ => None,
+        });
         let call: (&'a Name, &'a [Arg]) = call?;
+        if manifest.kind == Learned::Embedding {
+            return self.items_again(call, features.declared);
+        }
         let inputs = self.inputs_again(call, of, features.declared, &columns)?;
         Some(Inputs { context, ..inputs })
     }

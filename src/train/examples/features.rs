@@ -1,9 +1,9 @@
 //! Features of examples: expressions over rows, each as of its example.
 
 use super::found::Found;
-use super::scene::Scene;
 use crate::batch::Column;
 use crate::check::trained::{Ids, Trained};
+use crate::engine::Scene;
 use crate::expr::Expr;
 use crate::expr::eval::prepare;
 use crate::expr::run::Frame;

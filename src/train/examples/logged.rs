@@ -2,12 +2,11 @@
 
 use super::found::Found;
 use super::parts::divided;
-use super::scene::Scene;
 use super::table::Table;
 use crate::batch::Column;
 use crate::catalog::schema::Schema;
 use crate::check::trained::{Dense, Ids, Inputs, Sparse, Trained};
-use crate::engine::Engine;
+use crate::engine::{Engine, Scene};
 use crate::expr::run::Running;
 use crate::expr::texts::Texts;
 use crate::expr::value::Val;

@@ -28,7 +28,6 @@ mod logged;
 mod negatives;
 mod parts;
 mod rates;
-mod scene;
 mod slices;
 mod table;
 mod used;
@@ -38,7 +37,6 @@ pub use block::Block;
 pub(in crate::train) use leaks::alarms_in;
 pub use leaks::{Alarm, Suspects, alarms};
 pub(in crate::train) use rates::{Rates, rates};
-pub(super) use scene::Scene;
 pub(in crate::train) use slices::Slice;
 pub use table::Table;
 

@@ -3,10 +3,9 @@
 
 use super::features::{Feature, Features, append};
 use super::found::Found;
-use super::scene::Scene;
 use crate::batch::Column;
 use crate::check::trained::Trained;
-use crate::engine::Engine;
+use crate::engine::{Engine, Scene};
 use crate::expr::run::Running;
 use crate::learn::turned;
 use crate::types::NULL_CODE;

@@ -25,6 +25,7 @@ use crate::expr::ir::{Expr, Kind, LinkField};
 use crate::source::Span;
 use crate::store::Snapshot;
 use crate::syntax::ast::{self, Arg, ExprKind, Item, ItemKind, Name};
+use crate::syntax::print_name;
 use crate::types::{EntityId, Type};
 use arguments::{Given, within};
 use std::sync::Arc;
@@ -79,7 +80,10 @@ impl<'a> Checker<'a> {
         });
         let Some(mut made) = made else { return };
         if self.trains {
-            made.features = self.features_written((name, entity, value), &made.inputs, m);
+            let declared =
+                format!("model {} on {}", print_name(&name.text), print_name(&entity.text));
+            let written = (declared.as_str(), value);
+            made.features = self.features_written(written, &written::INPUTS, &made.inputs, m);
         }
         self.trained.push(Arc::new(made));
     }

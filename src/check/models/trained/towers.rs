@@ -13,9 +13,14 @@ use crate::expr::EdgeExpr;
 use crate::expr::ir::{Expr, Kind, OverLinks, Stat};
 use crate::ops::shape::BoundColumn;
 use crate::source::Span;
+use crate::store::learned::Features;
 use crate::syntax::ast::{self, Arg, ExprKind, Name};
+use crate::syntax::print_name;
 use crate::types::{EntityId, Type};
 use std::sync::Arc;
+
+/// The parameters that say what is known of items.
+const OF_ITEMS: [&str; 2] = ["positives", "item_features"];
 
 /// Items of a history, unless it says otherwise.
 const NEWEST: u32 = 50;
@@ -30,7 +35,37 @@ impl<'a> Checker<'a> {
         m: usize,
     ) -> Option<Arc<Trained>> {
         let ExprKind::Call { callee, args } = &value.kind else { return None };
-        self.apart(|this| this.towers(name, entities, value, (callee, args), m)).map(Arc::new)
+        let made = self.apart(|this| this.towers(name, entities, value, (callee, args), m));
+        let mut made = made?;
+        if self.trains {
+            made.features = self.items_written((name, entities, value), &made, m);
+        }
+        Some(Arc::new(made))
+    }
+
+    /// What a version keeps of what it knows of items, so that those that arrive have a vector.
+    fn items_written(
+        &mut self,
+        (name, entities, value): (&Name, &[Name], &'a ast::Expr),
+        made: &Trained,
+        m: usize,
+    ) -> Option<Features> {
+        let on = entities.iter().map(|entity| print_name(&entity.text));
+        let on = on.collect::<Vec<_>>().join(", ");
+        let declared = format!("embedding {} on {on}", print_name(&name.text));
+        self.features_written((&declared, value), &OF_ITEMS, made.items.as_ref()?, m)
+    }
+
+    /// What is known of items, from a declaration that has nothing else.
+    pub(in crate::check::models) fn items_again(
+        &mut self,
+        (callee, args): (&'a Name, &'a [Arg]),
+        m: usize,
+    ) -> Option<Inputs> {
+        let (given, whole) = self.trained_args(callee, args, &Env::top(m));
+        let edge = self.edge_from(given.get("positives")?, &given.env, self.schema.viewer)?;
+        let inputs = self.item_features(&given, &edge, Some(Inputs::none(Normalise::None)));
+        inputs.filter(|_| whole)
     }
 
     fn towers(

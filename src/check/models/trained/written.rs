@@ -15,21 +15,22 @@ use crate::syntax::ast::{self, Arg, ExprKind, ItemKind, Name};
 use crate::syntax::{print_expression, print_name};
 use crate::types::{EntityId, Type};
 
-/// The parameters that say what is read of a row.
-const INPUTS: [&str; 7] =
+/// The parameters of models that say what is read of a row.
+pub(super) const INPUTS: [&str; 7] =
     ["dense", "sparse", "vectors", "features", "missing", "normalise", "positives"];
 
 impl<'a> Checker<'a> {
-    /// What a version of a declaration in a file keeps of its inputs; nothing where it is not read to be trained.
+    /// What a version of a declaration in a file keeps of its inputs, which its parameters `params` say.
     pub(super) fn features_written(
         &self,
-        (name, entity, value): (&Name, &Name, &'a ast::Expr),
+        (declared, value): (&str, &'a ast::Expr),
+        params: &[&str],
         inputs: &Inputs,
         m: usize,
     ) -> Option<Features> {
         let ExprKind::Call { callee, args } = &value.kind else { return None };
         let is_input =
-            |arg: &&Arg| arg.name.as_ref().is_some_and(|n| INPUTS.contains(&n.text.as_str()));
+            |arg: &&Arg| arg.name.as_ref().is_some_and(|n| params.contains(&n.text.as_str()));
         let args = args.iter().filter(is_input).cloned().collect();
         let kind = ExprKind::Call { callee: callee.clone(), args };
         let of_inputs = print_expression(&ast::Expr { kind, span: value.span });
@@ -38,16 +39,15 @@ impl<'a> Checker<'a> {
             !matches!(item.kind, ItemKind::Model { .. } | ItemKind::Experiment { .. })
         };
         let read = self.reads_of(&of_inputs, m, &[], &wanted);
-        let (name, entity) = (print_name(&name.text), print_name(&entity.text));
-        let (mut files, declared) = files(self.modules, read, m);
-        files[declared].text += &format!("model {name} on {entity} = {of_inputs}\n");
+        let (mut files, place) = files(self.modules, read, m);
+        files[place].text += &format!("{declared} = {of_inputs}\n");
         let param = |name: &str, ty: &Type| {
             format!("param {}: {}\n", print_name(name), self.written_type(ty))
         };
         let context = inputs.context.iter().map(|context| param(&context.name, &context.ty));
         Some(Features {
             files,
-            declared,
+            declared: place,
             context: context.collect(),
             each: texts::features(self.snapshot, &self.texts, inputs),
         })
