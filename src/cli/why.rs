@@ -65,7 +65,8 @@ fn score(scored: &Scoring) -> String {
         (None, parts) => format!("its score is null because {},", visible(&because(parts))),
     };
     let (op, position) = (&scored.op, scored.position);
-    let mut text = format!("       {op}: {score} at position {position}\n");
+    let version = scored.model.as_ref().map_or(String::new(), |model| format!(" ({model})"));
+    let mut text = format!("       {op}{version}: {score} at position {position}\n");
     let heads = scored.heads.iter().map(|(n, v)| format!("{n} {}", short(v)));
     let heads: Vec<String> = heads.collect();
     if !heads.is_empty() {

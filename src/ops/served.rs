@@ -13,6 +13,8 @@ pub struct Served {
     pub feature_hash: String,
     /// The columns that its inputs have in logs, in the order in which it is given them.
     pub inputs: Vec<String>,
+    /// What its declaration calls them.
+    pub names: Vec<String>,
     /// Of inputs that are hashes: below which number they are brought.
     pub buckets: Vec<Option<u32>>,
     /// The versions that it was trained with: `embedding ig2vec@3`.
@@ -27,6 +29,14 @@ pub struct Ranking<'a> {
     pub inputs: &'a [Expr],
     /// What it gives.
     pub heads: Vec<(&'a str, &'a Type)>,
+}
+
+impl<'a> Ranking<'a> {
+    /// What the declaration of the model calls one of its inputs.
+    pub fn name_of(&self, input: &Expr) -> Option<&'a str> {
+        let place = self.inputs.iter().position(|own| own == input)?;
+        Some(self.served?.names.get(place)?.as_str())
+    }
 }
 
 /// What an operator did with its candidates: those of each request in the order in which they came.

@@ -42,6 +42,8 @@ pub struct Step {
 pub struct Scoring {
     /// The operator: `rank light`, `score`.
     pub op: String,
+    /// The version of a trained model: `light@3`.
+    pub model: Option<String>,
     /// Its score behind the operator; none if it is null.
     pub score: Option<f64>,
     /// Place after it, from 1.

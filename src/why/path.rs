@@ -232,6 +232,7 @@ impl Tracer<'_> {
         match self.graph.get(at).op.effect() {
             Effect::Scores => why.scores.push(Scoring {
                 op: self.label(at),
+                model: self.version(at),
                 score: known(to.scores[place]),
                 position: position(to, place),
                 heads: self.heads(at, input, place),
@@ -256,6 +257,11 @@ impl Tracer<'_> {
             }
             Effect::Keeps | Effect::Narrows | Effect::Cuts => {}
         }
+    }
+
+    /// The version of the trained model that scores at a node.
+    fn version(&self, at: NodeId) -> Option<String> {
+        Some(self.graph.get(at).op.ranking()?.served?.label.clone())
     }
 
     /// What made a new score null, if it is.

@@ -131,6 +131,9 @@ pub fn explanation(why: &Why) -> Json {
         let heads: Map<String, Json> = s.heads.iter().map(|(n, v)| (n.clone(), values::value(v))).collect();
         let features: Json = s.features.iter().map(feature).collect();
         let mut score = json!({"op": s.op, "score": s.score, "position": s.position, "heads": heads, "features": features});
+        if let Some(model) = &s.model {
+            score["model"] = model.clone().into();
+        }
         if !s.null.is_empty() {
             let parts = s.null.iter().map(|p| json!({"part": p.part, "reason": p.reason}));
             score["null"] = parts.collect();

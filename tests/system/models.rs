@@ -434,3 +434,55 @@ all(post).rank(m).take(5).select(length)\n";
         answer.rows().iter().map(|row| number(row.get("length").unwrap())).sum::<f64>() / 5.0;
     assert!(mean > 65.0, "{mean}");
 }
+
+#[test]
+fn an_explanation_names_the_inputs_that_moved_a_score() {
+    let world = world();
+    let model = "model taste on post = linear(dense={size: length, fresh: age(made)}, sparse=[kind],\n\
+                 heads={p: value(1.0 if clicked == 1 else 0.0)}, normalise=zscore)\n";
+    let page = format!("{model}all(post).take(40).rank(taste).take(40)\n");
+    program(world.path(), &page);
+    trained(world.path(), &[]);
+    let args = ["run", "page.igql", "--user", "3", "--why", "--format", "json"];
+    let (code, out, said) = run(world.path(), &args);
+    assert_eq!(code, Some(0), "{said}");
+    let answer: Json = serde_json::from_str(&out).unwrap();
+    let rows = answer["results"].as_array().unwrap();
+    let score = |row: &Json| row["score"].as_f64().unwrap();
+    let mean = rows.iter().map(score).sum::<f64>() / rows.len() as f64;
+    for row in rows {
+        let scored = &row["why"]["scores"][0];
+        assert_eq!(scored["model"], "taste@1");
+        let features = scored["features"].as_array().unwrap();
+        let names: Vec<&str> = features.iter().map(|f| f["feature"].as_str().unwrap()).collect();
+        assert!(names.iter().all(|name| ["size", "fresh", "kind"].contains(name)), "{names:?}");
+        // a linear model is the sum of its inputs
+        let moved = features.iter().map(|f| f["effect"].as_f64().unwrap()).sum::<f64>();
+        assert!((moved - (score(row) - mean)).abs() < 1e-6, "{moved} {} {mean}", score(row));
+    }
+    let args = ["run", "page.igql", "--user", "3", "--why", "--format", "table"];
+    let (_, text, _) = run(world.path(), &args);
+    assert!(text.contains("(taste@1): ") && text.contains(" from kind = "), "{text}");
+}
+
+#[test]
+fn lists_and_vectors_are_inputs_of_explanations() {
+    let world = world();
+    let near = "embedding near on user, post = als(edge=likes, dim=4, iterations=3)\n";
+    let model = "model taste on post = mtml(dense=[length], sparse=[it, history(likes, 5)], vectors=[near],\n\
+                 heads={p_click: clicked == 1, p_skip: clicked == 0}, hidden=[8], epochs=3, upstream=latest)\n";
+    let page = format!("{near}{model}all(post).rank(taste, value=p_click - p_skip).take(3)\n");
+    program(world.path(), &page);
+    trained(world.path(), &[]);
+    let args = ["run", "page.igql", "--user", "3", "--why", "--format", "json"];
+    let (code, out, said) = run(world.path(), &args);
+    assert_eq!(code, Some(0), "{said}");
+    let answer: Json = serde_json::from_str(&out).unwrap();
+    for row in answer["results"].as_array().unwrap() {
+        let features = row["why"]["scores"][0]["features"].as_array().unwrap();
+        let names: Vec<&str> = features.iter().map(|f| f["feature"].as_str().unwrap()).collect();
+        // what is the same for all rows moves none of them
+        assert!(names.contains(&"length") && names.contains(&"near") && names.contains(&"it"));
+        assert!(!names.iter().any(|name| name.contains("history")), "{names:?}");
+    }
+}

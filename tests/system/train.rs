@@ -98,7 +98,7 @@ pub(super) fn run(folder: &Path, args: &[&str]) -> (Option<i32>, String, String)
 pub(super) fn trained(folder: &Path, args: &[&str]) -> Json {
     let args = [&["train", "page.igql", "--format=json"], args].concat();
     let (code, out, said) = run(folder, &args);
-    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(code, Some(0), "{said}{out}");
     serde_json::from_str(&out).unwrap()
 }
 

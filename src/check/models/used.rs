@@ -111,6 +111,7 @@ impl<'a> Checker<'a> {
             label: label.to_owned(),
             feature_hash: model.log_hash.to_owned(),
             inputs: model.logged.to_vec(),
+            names: inputs.names().map(str::to_owned).collect(),
             buckets: dense.chain(hashed).chain(vectors).collect(),
             upstream: self.upstream_of(of, label).to_vec(),
         }
@@ -188,6 +189,7 @@ impl<'a> Checker<'a> {
             label: label.to_owned(),
             feature_hash: String::new(),
             inputs: Vec::new(),
+            names: Vec::new(),
             buckets: Vec::new(),
             upstream: Vec::new(),
         };
@@ -211,7 +213,12 @@ impl<'a> Checker<'a> {
     }
 
     /// What a version is given: dense inputs as numbers, others as they are.
-    fn input_exprs(&mut self, inputs: &Inputs, context: &[Expr], span: Span) -> Option<Vec<Expr>> {
+    pub(super) fn input_exprs(
+        &mut self,
+        inputs: &Inputs,
+        context: &[Expr],
+        span: Span,
+    ) -> Option<Vec<Expr>> {
         let dense = inputs.dense.len();
         let exprs = inputs.exprs().map(|expr| in_context(expr.clone(), context)).enumerate();
         let exprs: Vec<(usize, Expr)> = exprs.collect();

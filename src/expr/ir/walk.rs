@@ -117,6 +117,22 @@ impl Expr {
         self.map_parts(&mut |part, depth| if depth == 0 { f(part) } else { part })
     }
 
+    /// Replaces parts that are evaluated for the same row, outermost first: those for which `f` has another.
+    pub fn replaced(self, known: &mut Mapped, f: &mut dyn FnMut(&Expr) -> Option<Expr>) -> Expr {
+        if let Some(done) = f(&self).or_else(|| known.of(&self, 0)) {
+            return done;
+        }
+        let original = (!self.is_small()).then(|| self.clone());
+        let made = self.with_parts(&mut |part, further| match further {
+            0 => part.replaced(known, f),
+            _ => part,
+        });
+        if let Some(original) = original {
+            known.note(original, 0, &made);
+        }
+        made
+    }
+
     /// In a link expression: exchanges the ends of the link.
     pub(super) fn swapped_ends(self) -> Expr {
         self.map_parts(&mut |part, depth| match &part.kind {

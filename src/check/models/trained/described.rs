@@ -214,6 +214,13 @@ impl Inputs {
         let sparse = self.sparse.iter().map(|sparse| sparse.ids.expr());
         dense.chain(sparse).chain(self.vectors.iter().map(|(_, expr)| expr))
     }
+
+    /// What the declaration calls them.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let dense = self.dense.iter().map(|dense| dense.name.as_str());
+        let sparse = self.sparse.iter().map(|sparse| sparse.name.as_str());
+        dense.chain(sparse).chain(self.vectors.iter().map(|(name, _)| name.as_str()))
+    }
 }
 
 /// A number.
