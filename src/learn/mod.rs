@@ -31,6 +31,7 @@
 //! | `shuffle` | orders of many numbers that nobody has to store |
 //! | `dense`, `cholesky`, `eigen` | linear algebra of small dense matrices |
 //! | [`net`] | linear models and networks, over tables of examples |
+//! | `onnx` | networks in files of ONNX, with the feature `onnx` |
 
 mod als;
 mod cholesky;
@@ -45,6 +46,8 @@ mod lbfgs;
 mod lists;
 mod matrix;
 pub mod net;
+#[cfg(feature = "onnx")]
+pub mod onnx;
 mod procrustes;
 mod product;
 mod rp3_beta;

@@ -1,0 +1,216 @@
+//! Networks that other programs have trained, in files of ONNX. What they compute is left to [`rten`]; here is what a file says
+//! of itself, checked before anything is computed.
+
+mod described;
+#[cfg(test)]
+mod tests;
+
+use described::Described;
+pub use described::{Input, Kind, Output};
+use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView};
+use rten_tensor::prelude::*;
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
+
+/// A network from a file.
+pub struct Onnx {
+    model: Model,
+    /// What it reads.
+    pub inputs: Vec<Input>,
+    /// What it gives.
+    pub outputs: Vec<Output>,
+    /// Rows that it takes at a time, if only so many.
+    pub batch: Option<usize>,
+    /// The nodes of inputs, and of outputs.
+    nodes: [Vec<NodeId>; 2],
+    pool: OnceLock<Arc<ThreadPool>>,
+}
+
+/// Why a file is no network that can be used, or a network cannot be run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wrong {
+    /// What is wrong, as the end of a sentence.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl Wrong {
+    fn new(message: impl Into<String>) -> Wrong {
+        Wrong { message: message.into(), help: None }
+    }
+
+    fn help(self, help: impl Into<String>) -> Wrong {
+        Wrong { help: Some(help.into()), ..self }
+    }
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// The numbers of one input for some rows, row after row.
+#[derive(Clone, Debug)]
+pub enum Given {
+    /// Of an input of floats.
+    Floats(Vec<f32>),
+    /// Of an input of ints.
+    Ints(Vec<i32>),
+}
+
+impl Given {
+    fn len(&self) -> usize {
+        match self {
+            Given::Floats(numbers) => numbers.len(),
+            Given::Ints(numbers) => numbers.len(),
+        }
+    }
+
+    /// The same with zeros for more rows.
+    fn padded(&self, len: usize) -> Given {
+        let mut padded = self.clone();
+        match &mut padded {
+            Given::Floats(numbers) => numbers.resize(len, 0.0),
+            Given::Ints(numbers) => numbers.resize(len, 0),
+        }
+        padded
+    }
+
+    fn value(self, shape: &[usize]) -> Result<Value, Wrong> {
+        match self {
+            Given::Floats(numbers) => Value::from_shape(shape, numbers).map_err(told),
+            Given::Ints(numbers) => Value::from_shape(shape, numbers).map_err(told),
+        }
+    }
+}
+
+/// What an output holds for some rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Held {
+    /// Numbers of a row.
+    pub width: usize,
+    /// Row after row.
+    pub numbers: Vec<f64>,
+}
+
+impl Onnx {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// If it is none, is cut short, or needs what is not known here.
+    pub fn read(bytes: &[u8]) -> Result<Onnx, Wrong> {
+        let Described { inputs, outputs, batch } = guarded(|| Described::read(bytes))?;
+        let mut options = ModelOptions::with_all_ops();
+        options.prepack_weights(true);
+        let model = guarded(|| options.load(bytes.to_vec()).map_err(|e| unloaded(&e)))?;
+        let node = |name: &str| {
+            model.find_node(name).ok_or_else(|| Wrong::new(format!("it has no tensor `{name}`")))
+        };
+        let of_inputs = inputs.iter().map(|input| node(&input.name));
+        let of_outputs = outputs.iter().map(|output| node(&output.name));
+        let nodes = [of_inputs.collect::<Result<_, _>>()?, of_outputs.collect::<Result<_, _>>()?];
+        Ok(Onnx { model, inputs, outputs, batch, nodes, pool: OnceLock::new() })
+    }
+
+    /// Runs it on rows; `widths` are the numbers that a row has in each input. Gives the outputs at some places.
+    ///
+    /// # Errors
+    /// If the network does not take such rows, or gives something else than numbers of rows.
+    pub fn run(
+        &self,
+        given: &[Given],
+        widths: &[usize],
+        rows: usize,
+        wanted: &[usize],
+    ) -> Result<Vec<Held>, Wrong> {
+        let taken = self.batch.unwrap_or(rows);
+        let mut values = Vec::new();
+        for (((given, &width), input), &node) in
+            given.iter().zip(widths).zip(&self.inputs).zip(&self.nodes[0])
+        {
+            debug_assert_eq!(given.len(), rows * width, "{}", input.name);
+            let shape = if input.is_flat { vec![taken] } else { vec![taken, width] };
+            let value = given.padded(taken * width).value(&shape)?;
+            values.push((node, ValueOrView::Value(value)));
+        }
+        let nodes: Vec<NodeId> = wanted.iter().map(|&place| self.nodes[1][place]).collect();
+        let threads = || Arc::new(ThreadPool::with_num_threads(rayon::current_num_threads()));
+        let pool = self.pool.get_or_init(threads).clone();
+        let mut options = RunOptions::default();
+        options.thread_pool = Some(pool);
+        let found = guarded(|| self.model.run(values, &nodes, Some(options)).map_err(told))?;
+        let held = wanted.iter().zip(&found);
+        held.map(|(&place, value)| held_by(&self.outputs[place], value, taken, rows)).collect()
+    }
+
+    /// How many numbers a row has in each output, where a row has so many in each input: found out by running it on zeros.
+    ///
+    /// # Errors
+    /// Those of [`Onnx::run`]; one of an output is for that alone.
+    pub fn outputs_of(&self, widths: &[usize]) -> Result<Vec<Result<usize, Wrong>>, Wrong> {
+        let rows = self.batch.unwrap_or(2);
+        let zeros = |(input, width): (&Input, &usize)| match input.kind {
+            Kind::Float => Given::Floats(vec![0.0; rows * width]),
+            Kind::Int => Given::Ints(vec![0; rows * width]),
+        };
+        let given: Vec<Given> = self.inputs.iter().zip(widths).map(zeros).collect();
+        // once for all: so what cannot be computed at all is known of all
+        let each = |place: usize| {
+            if let Some(wrong) = &self.outputs[place].wrong {
+                return Err(Wrong::new(wrong.clone()));
+            }
+            Ok(self.run(&given, widths, rows, &[place])?.swap_remove(0).width)
+        };
+        Ok((0..self.outputs.len()).map(each).collect())
+    }
+
+    /// Multiplications of a row: at most one for each of its parameters.
+    pub fn parameters(&self) -> usize {
+        self.model.total_params()
+    }
+}
+
+/// The numbers of an output, without those of rows that were added.
+fn held_by(output: &Output, value: &Value, taken: usize, rows: usize) -> Result<Held, Wrong> {
+    let (shape, mut numbers): (Vec<usize>, Vec<f64>) = match value {
+        Value::FloatTensor(t) => (t.shape().to_vec(), t.iter().map(|&x| f64::from(x)).collect()),
+        Value::Int32Tensor(t) => (t.shape().to_vec(), t.iter().map(|&x| f64::from(x)).collect()),
+        Value::Int8Tensor(t) => (t.shape().to_vec(), t.iter().map(|&x| f64::from(x)).collect()),
+        Value::UInt8Tensor(t) => (t.shape().to_vec(), t.iter().map(|&x| f64::from(x)).collect()),
+        _ => return Err(Wrong::new(format!("`{}` is no numbers", output.name))),
+    };
+    let width = match shape[..] {
+        [n] if n == taken => 1,
+        [n, width] if n == taken => width,
+        _ => {
+            let message = format!("`{}` has the shape {shape:?} for {taken} rows", output.name);
+            let help = "an output has one number for each row, or a line of numbers";
+            return Err(Wrong::new(message).help(help));
+        }
+    };
+    numbers.truncate(rows * width);
+    Ok(Held { width, numbers })
+}
+
+fn told(error: impl fmt::Display) -> Wrong {
+    Wrong::new(error.to_string())
+}
+
+fn unloaded(error: &rten::LoadError) -> Wrong {
+    Wrong::new(error.to_string())
+        .help("what it needs is not known here: export it with other operators, or an older opset")
+}
+
+/// What the crate that reads and runs files panics about is an error of the file.
+fn guarded<R>(run: impl FnOnce() -> Result<R, Wrong>) -> Result<R, Wrong> {
+    let said = |panic: Box<dyn Any + Send>| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        Wrong::new(format!("it cannot be read: {}", text.unwrap_or("it is damaged")))
+    };
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(said(panic)))
+}
