@@ -32,6 +32,7 @@
 //! | `dense`, `cholesky`, `eigen` | linear algebra of small dense matrices |
 //! | [`net`] | linear models and networks, over tables of examples |
 //! | `onnx` | networks in files of ONNX, with the feature `onnx` |
+//! | [`trees`] | ensembles of trees that other libraries have trained |
 
 mod als;
 mod cholesky;
@@ -59,6 +60,7 @@ mod svd;
 #[cfg(test)]
 mod testing;
 mod tfidf;
+pub mod trees;
 
 pub use als::{Als, AlsSettings, FoldIn, RegScale, als};
 pub use classifier::{
