@@ -31,7 +31,7 @@ pub struct Answer {
     pub arms: Vec<(String, String)>,
     /// The same of experiments whose arm the request itself has set ([`Request::arm`]).
     pub forced: Vec<(String, String)>,
-    /// The trained versions that the program reads, as `similar@3`.
+    /// The trained versions that the program reads, as `similar@3`, and models in files by their hashes, as `ctr@0a1b2c3d4e5f`.
     pub versions: Vec<String>,
     /// What is doubtful about the answer, such as a short page, a sentence each.
     pub warnings: Vec<String>,

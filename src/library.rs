@@ -88,6 +88,8 @@ pub struct Loaded {
     /// The program first.
     pub modules: Vec<Arc<Module>>,
     pub allowed: Allowed,
+    /// Folders that the files may read from.
+    pub roots: Vec<PathBuf>,
 }
 
 /// The lints that comments in the files silence.
@@ -179,6 +181,7 @@ impl Library {
         let folder = unit.folder.unwrap_or(&self.folder);
         loader.roots.extend(unit.folder.map(Path::to_owned));
         let mut program = Module::new(source, Tier::Program, unit.name.to_owned(), file);
+        folder.clone_into(&mut program.folder);
         (program.imports, program.lacks_imports) = loader.imports(&program.file, folder);
         if let Some(text) = session {
             let place = loader.add("<session>", text, folder, Tier::Import);
@@ -190,6 +193,7 @@ impl Library {
             sources: loader.sources,
             modules: loader.modules,
             allowed: Allowed(loader.allowed),
+            roots: loader.roots,
         }
     }
 
@@ -215,6 +219,7 @@ impl Loader<'_> {
         let imports = self.imports(&file, folder);
         let mut module = Module::new(source, tier, name.to_owned(), file);
         (module.imports, module.lacks_imports) = imports;
+        folder.clone_into(&mut module.folder);
         self.modules[place] = Arc::new(module);
         place
     }

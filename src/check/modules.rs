@@ -5,6 +5,7 @@ use crate::ops::Vocabulary;
 use crate::source::SourceId;
 use crate::syntax::ast::{File, Item, ItemKind};
 use foldhash::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 /// How near a file is to the program; nearer names go first.
@@ -38,6 +39,8 @@ pub struct Module {
     /// As imports name it: `std.hybrid`, or a path.
     pub name: String,
     pub file: File,
+    /// The folder that paths in it are relative to.
+    pub folder: PathBuf,
     /// The modules that it imports, by number.
     pub imports: Vec<usize>,
     /// Whether it imports something that is not there: its names could be any.
@@ -60,12 +63,14 @@ impl Module {
                 main.push((Kind::Callable, file.items.len() - 1));
             }
         }
-        Module { source, tier, name, file, imports: Vec::new(), lacks_imports: false, names }
+        let (folder, imports) = (PathBuf::new(), Vec::new());
+        Module { source, tier, name, file, folder, imports, lacks_imports: false, names }
     }
 
     /// Its place, with nothing in it, while the program `name` is this very file.
     pub fn read_as(&self, name: &str) -> Module {
-        Module::new(self.source, self.tier, name.to_owned(), File::default())
+        let folder = self.folder.clone();
+        Module { folder, ..Module::new(self.source, self.tier, name.to_owned(), File::default()) }
     }
 
     /// The items of that kind and name.
@@ -111,13 +116,15 @@ pub struct Modules {
     pub tunables: Tunables,
     /// What programs can name.
     pub vocabulary: Arc<Vocabulary>,
+    /// Folders that files may read from.
+    pub roots: Vec<PathBuf>,
 }
 
 impl Modules {
     pub fn new(all: Vec<Arc<Module>>) -> Modules {
         let orders = vec![OnceLock::new(); all.len()];
         let tunables = Tunables::new();
-        Modules { all, orders, tunables, vocabulary: Arc::default() }
+        Modules { all, orders, tunables, vocabulary: Arc::default(), roots: Vec::new() }
     }
 
     /// Whether the program is the catalog's prelude.

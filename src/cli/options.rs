@@ -32,7 +32,9 @@ fn with_option(diagnostic: &Diagnostic) -> Diagnostic {
     let mut diagnostic = diagnostic.clone();
     let helps = |part: &str| diagnostic.help.as_deref().is_some_and(|help| help.ends_with(part));
     let option = match diagnostic.code {
-        code::E0210 if helps("allow imports from its folder") => "--allow-imports DIR",
+        code::E0210 | code::E0503 if helps("allow imports from its folder") => {
+            "--allow-imports DIR"
+        }
         code::E0211 if helps("name the one to run") => "--query NAME",
         code::E0602 if helps("raise the budget") => "--max-rows N",
         _ => return diagnostic,

@@ -95,7 +95,7 @@ codes! {
     E0404 "the catalog has no default";
     E0501 "embedding or model not trained";
     E0502 "trained from another declaration";
-    E0503 "version cannot be used";
+    E0503 "version or file cannot be used";
     E0504 "wrong signature";
     E0505 "links without times";
     E0506 "trained model as a feature";

@@ -89,6 +89,7 @@ impl Engine {
         let loaded = self.library.load(unit, &mut sink);
         let mut modules = Modules::new(loaded.modules);
         modules.vocabulary = self.world.vocabulary.clone();
+        modules.roots = loaded.roots;
         modules.tunables = unit.tunables.cloned().unwrap_or_default();
         let text = Text {
             modules,

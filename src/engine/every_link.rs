@@ -62,6 +62,7 @@ impl Engine {
         let loaded = self.library.load(unit, &mut sink);
         let mut modules = Modules::new(loaded.modules);
         modules.vocabulary = self.world.vocabulary.clone();
+        modules.roots = loaded.roots;
         let (found, sink) = declarations(&self.world.snapshot, &modules, sink, unit.max_rows);
         (found, sink, loaded.sources)
     }

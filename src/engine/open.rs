@@ -49,6 +49,7 @@ impl Engine {
     pub fn reload(&self) -> Result<Engine, DataError> {
         let opened = Opened::clone(&self.opened);
         let newest = Builder { opened }.open()?;
+        newest.world.vocabulary.files().read_as(self.world.vocabulary.files());
         Ok(match newest.world.is_same(&self.world) {
             true => Engine { world: self.world.clone(), ..newest },
             false => newest,

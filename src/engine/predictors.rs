@@ -4,9 +4,7 @@ use super::network::{Network, Untrained};
 use super::samples::{FAILS, Sampled};
 use super::topics;
 use crate::check::trained::{self, Trained};
-use crate::expr::functions::Kernel;
-use crate::expr::functions::own::{Learnt, head, interned};
-use crate::extend::Output;
+use crate::expr::functions::own::Learnt;
 use crate::learn::net::{self, Columns, Fitted, FittedHead, Inputs, Keys, Model, Scratch, Target};
 use crate::ops::Predictor;
 use crate::store::learned::{Attached, Found, Tensor, Version};
@@ -85,25 +83,7 @@ pub(super) fn assumed(entity: &str, model: &Trained) -> Predictor {
         let is_value = ranks || matches!(head.target, trained::Target::Value(_));
         (head.name.as_str(), !is_value)
     });
-    let heads = heads_of(&label, &learnt, heads);
-    Predictor { label, heads, reads: None, topic: None, _learnt: Some(learnt), wrong: None }
-}
-
-/// Heads by their names, each with whether it is a probability.
-fn heads_of<'h>(
-    label: &str,
-    learnt: &Arc<dyn Learnt>,
-    heads: impl ExactSizeIterator<Item = (&'h str, bool)>,
-) -> Vec<(Output, Kernel)> {
-    let is_one = heads.len() == 1;
-    let made = heads.enumerate().map(|(place, (name, is_probability))| {
-        let called = if is_one { label.to_owned() } else { format!("{label}.{name}") };
-        let kernel = head(&called, learnt, place, is_probability);
-        let name = interned(name);
-        let output = if is_probability { Output::Probability(name) } else { Output::Value(name) };
-        (output, kernel)
-    });
-    made.collect()
+    Predictor::of(label, learnt, heads)
 }
 
 fn predictor(snapshot: &Snapshot, version: &Arc<Version>) -> Predictor {
@@ -204,6 +184,5 @@ fn made_of(snapshot: &Snapshot, label: String, of: &Description, scorer: net::Sc
         let is_value = of.ranks || head.target == Target::Value;
         (head.name.as_str(), !is_value)
     });
-    let heads = heads_of(&label, &learnt, heads);
-    Predictor { label, heads, reads: None, topic: None, _learnt: Some(learnt), wrong: None }
+    Predictor::of(label, learnt, heads)
 }

@@ -15,11 +15,13 @@ pub struct World {
 }
 
 impl World {
-    /// Whether a program of one runs on the other: row numbers and codes are those of the contents.
+    /// Whether a program of one runs on the other: row numbers and codes are those of the contents, and files of models
+    /// that both have read are the same.
     pub fn is_same(self: &Arc<World>, other: &Arc<World>) -> bool {
         let names = || self.vocabulary.registry().is_same(other.vocabulary.registry());
         let of =
             |world: &Arc<World>| (world.snapshot.id().to_owned(), world.snapshot.learned_hash());
-        Arc::ptr_eq(self, other) || (of(self) == of(other) && names())
+        let files = || self.vocabulary.files().is_same(other.vocabulary.files());
+        Arc::ptr_eq(self, other) || (of(self) == of(other) && names() && files())
     }
 }

@@ -1,8 +1,8 @@
 //! The operators and functions that programs of an engine can name: the built-in ones, and those that are registered.
 
 use super::own::declared;
-use super::{OPERATORS, Operator};
-use crate::expr::functions::own::{Learnt, function, output};
+use super::{ModelFiles, OPERATORS, Operator};
+use crate::expr::functions::own::{Learnt, function, head, interned, output};
 use crate::expr::functions::{self, Function, Kernel};
 use crate::extend::{Output, Registry};
 use crate::types::Type;
@@ -18,6 +18,7 @@ pub struct Vocabulary {
     models: Vec<ModelKind>,
     predictors: Vec<Predictor>,
     towers: Vec<TowerOf>,
+    files: Arc<ModelFiles>,
 }
 
 /// A kind of model that is registered.
@@ -57,6 +58,27 @@ pub struct Predictor {
     pub wrong: Option<String>,
 }
 
+impl Predictor {
+    /// Of what was learnt, with the name of each of its heads, and whether that is a probability.
+    pub(crate) fn of<'h>(
+        label: String,
+        learnt: Arc<dyn Learnt>,
+        heads: impl ExactSizeIterator<Item = (&'h str, bool)>,
+    ) -> Predictor {
+        let is_one = heads.len() == 1;
+        let heads = heads.enumerate().map(|(place, (name, is_probability))| {
+            let called = if is_one { label.clone() } else { format!("{label}.{name}") };
+            let kernel = head(&called, &learnt, place, is_probability);
+            let name = interned(name);
+            let output =
+                if is_probability { Output::Probability(name) } else { Output::Value(name) };
+            (output, kernel)
+        });
+        let heads = heads.collect();
+        Predictor { label, heads, reads: None, topic: None, _learnt: Some(learnt), wrong: None }
+    }
+}
+
 impl Vocabulary {
     /// The built-in names, and those of the registry, which are other ones.
     pub fn with(registry: Registry) -> Vocabulary {
@@ -78,6 +100,7 @@ impl Vocabulary {
             registry,
             predictors: Vec::new(),
             towers: Vec::new(),
+            files: Arc::default(),
         }
     }
 
@@ -95,6 +118,11 @@ impl Vocabulary {
     /// The trained model of a version.
     pub fn predictor(&self, label: &str) -> Option<&Predictor> {
         self.predictors.iter().find(|predictor| predictor.label == label)
+    }
+
+    /// The files of models that programs have read.
+    pub fn files(&self) -> &ModelFiles {
+        &self.files
     }
 
     /// What is registered.

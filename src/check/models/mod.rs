@@ -5,6 +5,7 @@ mod linear;
 mod pinned;
 mod registered;
 pub mod trained;
+mod trees;
 mod used;
 
 pub use pinned::given_of_items;
@@ -37,13 +38,15 @@ const KINDS: &[&ModelKind] = &[
     // in the order in which messages name them
     &formula::FORMULA,
     &linear::LINEAR,
+    &trees::LIGHTGBM,
+    &trees::XGBOOST,
 ];
 
 /// Kinds that are always trained; a linear model is where its inputs are given without weights.
 const TRAINED: [&str; 3] = ["mlp", "mtml", "classifier"];
 
 /// Kinds that are known to other versions.
-const UNSUPPORTED: [&str; 5] = ["two_tower", "distill", "onnx", "lightgbm", "xgboost"];
+const UNSUPPORTED: [&str; 3] = ["two_tower", "distill", "onnx"];
 
 /// Whether a name is that of a kind of model, in this version or another.
 pub fn is_model_kind(name: &str) -> bool {

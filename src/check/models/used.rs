@@ -310,7 +310,7 @@ impl<'a> Checker<'a> {
     }
 
     /// A dense input as a number, as it was in the training table: durations and ages in seconds, true is 1.
-    fn as_number(&mut self, expr: Expr, span: Span) -> Option<Expr> {
+    pub(super) fn as_number(&mut self, expr: Expr, span: Span) -> Option<Expr> {
         let second = || Expr::constant(Scalar::I64(1_000_000), Type::Duration);
         Some(match expr.ty {
             Type::Bool => self.bool_number(expr, span),

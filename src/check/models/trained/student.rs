@@ -9,6 +9,7 @@ use super::inputs::Rows;
 use super::reads::{Read, printed};
 use super::texts;
 use crate::check::env::Env;
+use crate::check::models::trees::NO_TIME;
 use crate::check::modules::{Tier, named};
 use crate::check::{Checker, Numbers};
 use crate::diag::{Diagnostic, Severity, Sink, code};
@@ -19,7 +20,7 @@ use crate::store::learned::Kind as Learned;
 use crate::syntax::ast::{self, Arg, ExprKind, ItemKind, Name};
 use crate::syntax::print_expression;
 use crate::types::{EntityId, Type};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What can be minimised.
 const LOSSES: [(&str, ListLoss); 2] =
@@ -172,7 +173,8 @@ impl<'a> Checker<'a> {
             this.checked_apart(&ranked, given, (candidates.span, entity))
         })?;
         let query = print_expression(&ranked);
-        let Reads { all, own, learned } = self.reads(&query, given.env.module);
+        let Reads { mut all, own, learned } = self.reads(&query, given.env.module);
+        all.extend(versions.files);
         let upstream = learned.into_iter().map(|(kind, name)| {
             let is_it = |label: &&String| label.rsplit_once('@').is_some_and(|(n, _)| n == name);
             let is_pinned =
@@ -207,7 +209,10 @@ impl<'a> Checker<'a> {
         let found = other.set(ranked, &Env::top(given.env.module), Role::Source);
         let on = found.map(|node| other.graph.shape(node).entity);
         self.notes.used.extend(other.notes.used.iter().copied());
-        let (read, pinned) = (other.versions.into_keys().collect(), other.notes.pinned);
+        let (files, read): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            other.versions.into_iter().partition(|(_, until)| *until == NO_TIME);
+        let (files, read) = (files.into_keys().collect(), read.into_keys().collect());
+        let pinned = other.notes.pinned;
         let found = other.sink.finish().into_iter();
         let errors: Vec<Diagnostic> = found.filter(|d| d.severity() == Severity::Error).collect();
         let has_failed = !errors.is_empty();
@@ -219,7 +224,7 @@ impl<'a> Checker<'a> {
                 self.refuse(Diagnostic::new(code::E0301, span, message))
             }
             _ if has_failed => None,
-            _ => Some(Versions { read, pinned }),
+            _ => Some(Versions { read, pinned, files }),
         }
     }
 
@@ -252,6 +257,8 @@ struct Versions {
     read: Vec<String>,
     /// Those of them that are named by their numbers, as `model final@3`.
     pinned: BTreeSet<String>,
+    /// Those that are models in files: what is in these belongs to the declaration.
+    files: Vec<String>,
 }
 
 /// What the words of a program lead to, written out: a declaration is another one when any of it changes.
