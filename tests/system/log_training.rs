@@ -106,7 +106,11 @@ fn what_serving_computed_is_what_is_trained_on() {
 }
 
 /// The rows of all files of a table.
-fn rows(folder: &Path, table: &str, columns: &[(&str, Type)]) -> Vec<BTreeMap<String, Value>> {
+pub(super) fn rows(
+    folder: &Path,
+    table: &str,
+    columns: &[(&str, Type)],
+) -> Vec<BTreeMap<String, Value>> {
     let mut files: Vec<PathBuf> =
         fs::read_dir(folder.join(table)).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();

@@ -2,6 +2,7 @@
 //! itself.
 
 mod arms;
+mod boosted;
 mod builds;
 mod catalog_errors;
 mod cli;
