@@ -26,6 +26,8 @@ mod insert;
 mod kit;
 mod limits;
 mod model_files;
+#[cfg(feature = "onnx")]
+mod networks;
 mod nn;
 mod nothing;
 mod op;
@@ -55,6 +57,8 @@ pub use kit::fanout::Contributions;
 pub use kit::members::membership;
 pub use limits::{Hit, Limit, Limits, RunError};
 pub use model_files::{Called, Library, ModelFile, ModelFiles, Unread};
+#[cfg(feature = "onnx")]
+pub use networks::{NetworkCall, NetworkFile};
 pub use nothing::{no_rows, nothing};
 use op::mapped;
 pub use op::{Becomes, Condition, Effect, Explaining, Instance, Op, Planning, Relaxed, Rewriting};

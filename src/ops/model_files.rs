@@ -38,6 +38,9 @@ pub enum Unread {
     Io(io::Error),
     /// It says something else.
     Wrong(Wrong),
+    /// It is no network that can be run.
+    #[cfg(feature = "onnx")]
+    Network(crate::learn::onnx::Wrong),
 }
 
 /// How a model is called.
@@ -58,17 +61,19 @@ pub struct Called<'a> {
 pub struct ModelFiles(Mutex<Known>);
 
 #[derive(Default)]
-struct Known {
+pub(super) struct Known {
     /// Where the files are, by the paths that lead there.
     places: HashMap<PathBuf, PathBuf>,
     files: HashMap<(PathBuf, Library), Arc<ModelFile>>,
     /// What the files hold, by their hashes; empty: they cannot be read any more.
-    hashes: HashMap<PathBuf, String>,
-    predictors: HashMap<String, Arc<Predictor>>,
+    pub(super) hashes: HashMap<PathBuf, String>,
+    pub(super) predictors: HashMap<String, Arc<Predictor>>,
+    #[cfg(feature = "onnx")]
+    pub(super) networks: HashMap<PathBuf, Arc<super::networks::NetworkFile>>,
 }
 
 impl ModelFiles {
-    fn known(&self) -> MutexGuard<'_, Known> {
+    pub(super) fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -135,6 +140,10 @@ impl ModelFiles {
             if hash == *hash_before {
                 let own = before.files.iter().filter(|((of, _), _)| of == path);
                 known.files.extend(own.map(|(key, file)| (key.clone(), file.clone())));
+                #[cfg(feature = "onnx")]
+                if let Some(network) = before.networks.get(path) {
+                    known.networks.insert(path.clone(), network.clone());
+                }
             }
             known.hashes.insert(path.clone(), hash);
         }
@@ -152,7 +161,7 @@ impl ModelFiles {
     }
 }
 
-fn hash(bytes: &[u8]) -> String {
+pub(super) fn hash(bytes: &[u8]) -> String {
     format!("{:032x}", xxh3_128(bytes))[..12].to_owned()
 }
 

@@ -21,6 +21,8 @@ mod logs;
 mod messy;
 mod mistakes;
 mod models;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod order;
 mod output;
 mod pinned;

@@ -2,6 +2,8 @@
 
 mod formula;
 mod linear;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod pinned;
 mod registered;
 pub mod trained;
@@ -40,6 +42,8 @@ const KINDS: &[&ModelKind] = &[
     &linear::LINEAR,
     &trees::LIGHTGBM,
     &trees::XGBOOST,
+    #[cfg(feature = "onnx")]
+    &onnx::ONNX,
 ];
 
 /// Kinds that are always trained; a linear model is where its inputs are given without weights.
@@ -168,6 +172,11 @@ impl<'a> Checker<'a> {
         let usages = KINDS.iter().map(|kind| kind.usage.to_owned()).chain(usages);
         let usages = listed(usages);
         if UNSUPPORTED.contains(&callee.text.as_str()) {
+            if callee.text == "onnx" {
+                let message = "this build of igql does not read ONNX";
+                let help = "build it with the feature: `cargo install igql --features onnx`";
+                return self.report(Diagnostic::new(code::E0509, callee.span, message).help(help));
+            }
             let message = format!("this version does not support `{}(...)` models", callee.text);
             let help = format!(
                 "it supports {usages}, and trains `linear`, `mlp` and `mtml` by their `heads={{p_like: likes}}`: what a model gives for each row can also be a column of the table"

@@ -20,7 +20,7 @@ use crate::source::Span;
 use crate::syntax::ast::{self, Arg, ExprKind, Name};
 use crate::syntax::{print_expression, print_name};
 use crate::types::Type;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -45,7 +45,7 @@ pub(super) const XGBOOST: ModelKind = ModelKind {
 };
 
 /// Versions of what was learned know of a time until when; a file says nothing of that.
-pub(super) const NO_TIME: i64 = i64::MIN + 1;
+pub(super) pub(super) const NO_TIME: i64 = i64::MIN + 1;
 
 /// A declaration.
 struct Call<'a, 'n> {
@@ -66,10 +66,10 @@ impl<'a> Given<'a> {
 }
 
 /// A feature as it is written: its name, and where it stands.
-struct Feature<'a> {
-    name: String,
-    span: Span,
-    value: &'a ast::Expr,
+pub(super) struct Feature<'a> {
+    pub(super) name: String,
+    pub(super) span: Span,
+    pub(super) value: &'a ast::Expr,
 }
 
 /// A file, as a program calls it.
@@ -83,7 +83,7 @@ impl<'a> Checker<'a> {
         let given = self.tree_args(call)?;
         let raw = self.raw(given.get("raw"));
         let opened = self.model_file(call, given.get("path"), env.module);
-        let features = self.feature_list(call, given.get("features"));
+        let features = self.feature_list(call.callee, given.get("features"));
         let values = features.as_ref().and_then(|all| self.feature_values(all, env, shape));
         let (opened, features, raw) = (opened?, features?, raw?);
         self.fits(call, &opened, &features, given.get("features"))?;
@@ -176,10 +176,28 @@ impl<'a> Checker<'a> {
             Library::LightGbm => LIGHTGBM.usage,
             Library::XgBoost => XGBOOST.usage,
         };
+        let (path, place, span) = self.file_place(call.callee, expr, usage, module)?;
+        match self.modules.vocabulary.files().open(&place, call.library) {
+            Ok(file) => Some(Opened { path, file }),
+            Err(unread) => {
+                let (message, help) = unread_message(&unread, path, &place);
+                self.refuse(Diagnostic::new(code::E0503, span, message).help(help))
+            }
+        }
+    }
+
+    /// Where the file lies that a path names: as it is written, and where that stands.
+    pub(super) fn file_place(
+        &mut self,
+        callee: &Name,
+        expr: Option<&'a ast::Expr>,
+        usage: &str,
+        module: usize,
+    ) -> Option<(&'a str, PathBuf, Span)> {
         let Some(expr) = expr else {
-            let message = format!("`{}` needs the path of a file", call.callee.text);
+            let message = format!("`{}` needs the path of a file", callee.text);
             let help = format!("write `{usage}`");
-            return self.refuse(Diagnostic::new(code::E0303, call.callee.span, message).help(help));
+            return self.refuse(Diagnostic::new(code::E0303, callee.span, message).help(help));
         };
         let ExprKind::Str(path) = &expr.kind else {
             let message = "the path of a file is a string that is written out";
@@ -196,25 +214,19 @@ impl<'a> Checker<'a> {
             let help = "put it into one of them, or allow imports from its folder";
             return self.refuse(Diagnostic::new(code::E0503, expr.span, message).help(help));
         }
-        match self.modules.vocabulary.files().open(&place, call.library) {
-            Ok(file) => Some(Opened { path, file }),
-            Err(unread) => {
-                let (message, help) = unread_message(&unread, path, &place);
-                self.refuse(Diagnostic::new(code::E0503, expr.span, message).help(help))
-            }
-        }
+        Some((path, place, expr.span))
     }
 
     /// The features of a list, whose names are their texts, or of a record.
-    fn feature_list(
+    pub(super) fn feature_list(
         &mut self,
-        call: &Call<'a, '_>,
+        callee: &Name,
         expr: Option<&'a ast::Expr>,
     ) -> Option<Vec<Feature<'a>>> {
         let help = "write `features=[quality, age]`, or `features={quality: expression}`";
         let Some(expr) = expr else {
-            let message = format!("`{}` needs `features`", call.callee.text);
-            return self.refuse(Diagnostic::new(code::E0303, call.callee.span, message).help(help));
+            let message = format!("`{}` needs `features`", callee.text);
+            return self.refuse(Diagnostic::new(code::E0303, callee.span, message).help(help));
         };
         match &expr.kind {
             ExprKind::List(items) => {
@@ -395,7 +407,7 @@ fn misnamed(
 }
 
 /// The heads as functions of the features; the only one is the score as well.
-fn scoring(name: &str, predictor: &Predictor, values: Vec<Expr>, served: Served) -> Model {
+pub(super) fn scoring(name: &str, predictor: &Predictor, values: Vec<Expr>, served: Served) -> Model {
     let heads = predictor.heads.iter().map(|(output, kernel)| {
         let call = Kind::Call { kernel: *kernel, args: values.clone() };
         (output.name().to_owned(), Expr::new(call, Type::Float))
@@ -409,7 +421,7 @@ fn scoring(name: &str, predictor: &Predictor, values: Vec<Expr>, served: Served)
 }
 
 /// What logs are told: features by their names, which mean what they do for this model.
-fn as_logged(name: &str, label: String, features: &[Feature]) -> Served {
+pub(super) fn as_logged(name: &str, label: String, features: &[Feature]) -> Served {
     let mut inputs: Vec<String> = Vec::new();
     for (number, feature) in (1..).zip(features) {
         let column = format!("{name}: {}", feature.name);
@@ -430,7 +442,7 @@ fn as_logged(name: &str, label: String, features: &[Feature]) -> Served {
 }
 
 /// What is said of a file that is no model, and what to do.
-fn unread_message(unread: &Unread, written: &str, path: &Path) -> (String, String) {
+pub(super) fn unread_message(unread: &Unread, written: &str, path: &Path) -> (String, String) {
     match unread {
         Unread::Io(error) => {
             let help = match near_file(path).filter(|_| !path.exists()) {
@@ -442,6 +454,11 @@ fn unread_message(unread: &Unread, written: &str, path: &Path) -> (String, Strin
         Unread::Wrong(wrong) => {
             let Wrong { help, .. } = wrong;
             let help = help.clone().unwrap_or_else(|| "write it again with the library".to_owned());
+            (format!("`{written}` cannot be used: {wrong}"), help)
+        }
+        #[cfg(feature = "onnx")]
+        Unread::Network(wrong) => {
+            let help = wrong.help.clone().unwrap_or_else(|| "export it again".to_owned());
             (format!("`{written}` cannot be used: {wrong}"), help)
         }
     }
@@ -465,7 +482,7 @@ fn counted(count: usize, what: &str) -> String {
 }
 
 /// The first of many names.
-fn in_short(names: &[String]) -> String {
+pub(super) fn in_short(names: &[String]) -> String {
     const SHOWN: usize = 12;
     let shown: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
     let rest = if names.len() > SHOWN {
