@@ -1,7 +1,7 @@
 //! A trained model as a function of what it reads: values become the numbers and rows of tables that it was trained on.
 
 use crate::batch::Column;
-use crate::expr::functions::own::Learnt;
+use crate::expr::functions::own::{Effort, Learnt};
 use crate::expr::texts::Texts;
 use crate::expr::value::{Arg, Numbers, Val};
 use crate::extend::Failure;
@@ -246,6 +246,10 @@ impl Network {
 impl Learnt for Network {
     fn numbers(&self) -> usize {
         self.scorer.heads().len()
+    }
+
+    fn effort(&self) -> Option<Effort> {
+        Some(Effort { each: self.scorer.multiply_adds(), unit: "multiply-adds" })
     }
 
     fn eval(&self, args: &[Val], n: usize, texts: &Texts) -> Result<Vec<f64>, Failure> {

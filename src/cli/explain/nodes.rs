@@ -2,10 +2,11 @@
 
 use crate::engine::{Engine, Program};
 use crate::exec::Schedule;
-use crate::expr::NodeId;
+use crate::expr::functions::own::Effort;
+use crate::expr::{Kind, NodeId};
 use crate::plan::Reason;
 use serde_json::{Value as Json, json};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// What runs, and behind it what runs for other viewers.
 pub(super) fn nodes_of(schedule: &Schedule) -> Vec<NodeId> {
@@ -84,7 +85,7 @@ pub(super) fn node(engine: &Engine, program: &Program, id: NodeId, demands: &Dem
         .collect();
     let wave = program.schedule().waves.iter().position(|w| w.contains(&id));
     let (wanted, expected) = demands[id.0 as usize];
-    json!({
+    let mut described = json!({
         "node": id.0,
         "op": node.op.name(),
         "details": details(engine, program, id),
@@ -99,7 +100,50 @@ pub(super) fn node(engine: &Engine, program: &Program, id: NodeId, demands: &Dem
         "wave": wave,
         "lazy": program.schedule().is_lazy(id),
         "at": {"file": &*program.sources().get(node.span.source).name, "line": place.line, "column": place.column},
-    })
+    });
+    let models = models(program, id, demands);
+    if !models.is_empty() {
+        described["models"] = models.into();
+    }
+    described
+}
+
+/// The trained models that an operator scores its rows with: how many rows come in, how many features it reads of each, and
+/// what a row costs.
+fn models(program: &Program, id: NodeId, demands: &Demands) -> Vec<Json> {
+    let node = program.checked().graph.get(id);
+    let mut found: BTreeMap<usize, (String, usize, Effort)> = BTreeMap::new();
+    for expr in node.op.exprs() {
+        expr.walk(&mut |part| {
+            if let Kind::Call { kernel, args } = &part.kind
+                && let Some((model, effort)) = kernel.output().and_then(|own| own.effort())
+            {
+                let named = || (version_of(kernel.function.name), args.len(), effort);
+                found.entry(model).or_insert_with(named);
+            }
+        });
+    }
+    let rows = node.inputs.first().map_or(0.0, |input| demands[input.0 as usize].1.round());
+    let mut models: Vec<_> = found.into_values().collect();
+    models.sort_by(|a, b| a.0.cmp(&b.0));
+    let model = |(model, features, effort): (String, usize, Effort)| {
+        json!({
+            "model": model,
+            "rows": rows as u64,
+            "features": features,
+            "each": effort.each,
+            "unit": effort.unit,
+            "all": rows as u64 * effort.each,
+        })
+    };
+    models.into_iter().map(model).collect()
+}
+
+/// `taste@2` of `media.taste@2.p_like`.
+fn version_of(head: &str) -> String {
+    let number = head.find('@').map_or(head.len(), |at| at + 1);
+    let end = head[number..].find('.').map_or(head.len(), |at| number + at);
+    head[..end].split_once('.').map_or(&head[..end], |(_, label)| label).to_owned()
 }
 
 /// Most contributions that the operator can merge for a request.

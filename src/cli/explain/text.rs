@@ -76,12 +76,32 @@ pub(super) fn line(node: &Json, stage: Stage) -> String {
     }
     if stage != Stage::Dag {
         line += &format!("\n       set[{}]{}", word("entity"), rows_of(node));
+        list("models").for_each(|model| line += &format!("\n       {}", scored(model)));
         if let (Some(rows), Some(us)) = (node["rows"].as_u64(), node["us"].as_u64()) {
             line += &format!("\n       measured: {rows} rows in {us} us");
         }
     }
     line.push('\n');
     visible_lines(&line).into_owned()
+}
+
+/// `taste@2: about 500 rows x 12 features, 21504 multiply-adds each, 10.8 M in all`
+fn scored(model: &Json) -> String {
+    let number = |name: &str| model[name].as_u64().unwrap_or_default();
+    let all = match number("all") as f64 {
+        all if all < 1e4 => format!("{all}"),
+        all if all < 1e6 => format!("{:.0} k", all / 1e3),
+        all if all < 1e9 => format!("{:.1} M", all / 1e6),
+        all => format!("{:.1} G", all / 1e9),
+    };
+    format!(
+        "{}: about {} rows x {} features, {} {} each, {all} in all",
+        model["model"].as_str().unwrap_or_default(),
+        number("rows"),
+        number("features"),
+        number("each"),
+        model["unit"].as_str().unwrap_or_default(),
+    )
 }
 
 /// The columns of a node's rows, and how many rows there are.

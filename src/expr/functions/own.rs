@@ -51,10 +51,24 @@ pub(crate) trait Learnt: Send + Sync {
     /// The numbers of `n` rows: a head after the other, or a vector after the other; NaN is null.
     fn eval(&self, args: &[Val], n: usize, texts: &Texts) -> Result<Vec<f64>, Failure>;
 
+    /// What a row costs, where that is known.
+    fn effort(&self) -> Option<Effort> {
+        None
+    }
+
     /// What numbers of a head stand for, where they are not what the head gives.
     fn values(&self, numbers: &[f64]) -> Val<'static> {
         Val::F64(Arg::Many(numbers.to_vec().into()))
     }
+}
+
+/// What a row costs something that was learnt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effort {
+    /// How many steps.
+    pub each: u64,
+    /// What these are: `multiply-adds` of networks, `comparisons` of trees, of which a row takes one for each level of each.
+    pub unit: &'static str,
 }
 
 impl Of {
@@ -202,6 +216,14 @@ fn parameter(ty: &Type) -> P {
 }
 
 impl Own {
+    /// What a row costs the model that this is a head of, and which model that is: heads of one are computed together.
+    pub fn effort(&self) -> Option<(usize, Effort)> {
+        match &self.of {
+            Of::Learnt(of, _) => Some((of.as_ptr().addr(), opened(of).ok()?.effort()?)),
+            Of::Function(_) | Of::Output(_) => None,
+        }
+    }
+
     /// What is certain of the result. A strict function, too, may find no value.
     fn facts(&self) -> Facts {
         match (self.signature.range, &self.signature.result) {

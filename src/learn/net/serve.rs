@@ -51,6 +51,17 @@ impl Scorer {
         &self.heads
     }
 
+    /// Multiplications and additions that a row takes.
+    pub fn multiply_adds(&self) -> u64 {
+        match &self.model {
+            Model::Nets(nets) => nets.iter().map(|net| net.shape.multiply_adds()).sum(),
+            Model::Linear(linear) => {
+                let inputs = self.encoder.inputs();
+                (linear.heads * (inputs.width() + inputs.sparse.len())) as u64
+            }
+        }
+    }
+
     /// Scores rows: for each row one number per head, a probability for heads that learned one. `out` is overwritten.
     ///
     /// # Errors

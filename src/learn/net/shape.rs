@@ -32,6 +32,21 @@ impl Shape {
         }
     }
 
+    /// Multiplications and additions that a row takes: one for each weight of the layers.
+    pub(super) fn multiply_adds(&self) -> u64 {
+        let mut before = self.dense + self.ids_width();
+        let mut all = 0;
+        for &width in &self.hidden {
+            all += before * width;
+            before = width;
+        }
+        let last = match self.towers {
+            0 => before * self.heads,
+            width => (before + 1) * width * self.heads,
+        };
+        (all + last) as u64
+    }
+
     pub(super) fn ids_width(&self) -> usize {
         self.ids.iter().map(|&(_, dim)| dim).sum()
     }
