@@ -22,6 +22,7 @@ mod out;
 mod page;
 mod params;
 mod plan;
+mod plot;
 mod progress;
 mod repl;
 mod replay;
@@ -145,6 +146,20 @@ impl Project {
     /// With another folder of trained versions, if one is given.
     fn learning(&self, folder: Option<&Path>) -> Project {
         Project { learned: folder.map(Path::to_owned), ..self.clone() }
+    }
+
+    /// The same of a command that only reads the folder: it has to be there.
+    fn learned(&self, folder: Option<&Path>) -> Result<Project, Failure> {
+        match folder.filter(|folder| !folder.is_dir()) {
+            None => Ok(self.learning(folder)),
+            Some(missing) => {
+                let missing = missing.display();
+                Err(Failure::Usage(format!(
+                    "--learned {missing}: there is no such folder\nhelp: train versions of the past into it: \
+                     `igql train FILE --until TIME --learned {missing}`"
+                )))
+            }
+        }
     }
 
     /// What was given to the command, else what was given before its name.

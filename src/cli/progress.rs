@@ -1,6 +1,7 @@
 //! Progress of long work, as bars on a terminal.
 
 use crate::store::{Progress, Silent};
+use crate::visible::visible;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +21,14 @@ struct Spoken(Arc<dyn Progress>);
 impl Progress for Spoken {
     fn report(&self, stage: &str, done: u64, total: u64) {
         self.0.report(stage, done, total);
+    }
+
+    fn detail(&self, text: &str) {
+        self.0.detail(text);
+    }
+
+    fn finished(&self, line: &str) {
+        self.0.finished(line);
     }
 
     fn say(&self, line: &str) {
@@ -69,16 +78,34 @@ impl Progress for Bar {
             }
         }
     }
+
+    fn detail(&self, text: &str) {
+        if let Some((_, bar)) = current().as_ref() {
+            if bar.message().is_empty() {
+                bar.set_style(style(DETAILED));
+            }
+            bar.set_message(visible(text).into_owned());
+        }
+    }
+
+    fn finished(&self, line: &str) {
+        super::out::say(line);
+    }
+}
+
+/// A stage of which only its share is known, one of which nothing is, and one of which more is.
+const PLAIN: &str = "{prefix:30} {wide_bar} {percent:>3}% {eta:>4}";
+const UNKNOWN: &str = "{prefix}";
+const DETAILED: &str = "{prefix} {bar:16} {percent:>3}%, {eta} left  {wide_msg}";
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 fn bar(stage: &str, total: u64) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
     // nobody knows how long a stage without steps takes
-    let style = ProgressStyle::with_template(match total {
-        0 => "{msg}",
-        _ => "{msg:30} {wide_bar} {percent:>3}% {eta:>4}",
-    });
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.set_message(stage.to_owned());
+    bar.set_style(style(if total == 0 { UNKNOWN } else { PLAIN }));
+    bar.set_prefix(visible(stage).into_owned());
     bar
 }

@@ -174,6 +174,28 @@ impl Vectors {
 pub trait Watch: Sync {
     /// Whether to go on, after `done` of `of` units of a stage; `false` stops the training.
     fn go_on(&self, stage: &'static str, done: u64, of: u64) -> bool;
+
+    /// Told of each epoch before it begins.
+    fn begins(&self, _: &Underway<'_>) {}
+}
+
+/// An epoch that is about to begin, and what is known of the one before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Underway<'a> {
+    /// The head that is trained, where each has a network of its own.
+    pub head: Option<&'a str>,
+    /// Its number, from 1.
+    pub epoch: usize,
+    /// The last one there may be.
+    pub most: usize,
+    /// Examples, lists or positives that it reads.
+    pub examples: u64,
+    /// Mean training loss of the epoch before.
+    pub loss: Option<f64>,
+    /// What the epoch before reached in the validation part.
+    pub validation: Option<f64>,
+    /// What that is: `NE`.
+    pub metric: &'static str,
 }
 
 /// Nobody watches: the training ends by itself.
@@ -198,6 +220,29 @@ struct Part<'a> {
 impl Watch for Part<'_> {
     fn go_on(&self, stage: &'static str, done: u64, _: u64) -> bool {
         self.watch.go_on(stage, self.before + done, self.of)
+    }
+}
+
+/// Units of an epoch in what a [`Watch`] of all epochs is told.
+pub(crate) const EPOCH: u64 = 1_000;
+
+/// Watches one of several epochs, as a part of all.
+struct OfEpochs<'a> {
+    watch: &'a dyn Watch,
+    /// Epochs before it.
+    before: u64,
+    /// The most there may be.
+    most: u64,
+}
+
+impl Watch for OfEpochs<'_> {
+    fn go_on(&self, stage: &'static str, done: u64, of: u64) -> bool {
+        let within = match stage {
+            "epoch" => EPOCH * done.min(of) / of.max(1),
+            // what is measured after it
+            _ => EPOCH,
+        };
+        self.watch.go_on("training", EPOCH * self.before + within, EPOCH * self.most)
     }
 }
 

@@ -36,6 +36,7 @@ pub struct Snapshot {
     learned_hash: u64,
     /// Versions of the same folder that programs do not read: those of other roles.
     others: Vec<Arc<learned::Manifest>>,
+    damaged: Vec<DataError>,
     header: Header,
     /// `0, 1, 2, ...` up to the largest table: column 0 of every entity, made when asked for.
     row_numbers: OnceLock<Vec<u32>>,
@@ -106,6 +107,7 @@ impl Snapshot {
             learned: Vec::new(),
             versions: Vec::new(),
             others: Vec::new(),
+            damaged: Vec::new(),
             header,
             row_numbers: OnceLock::new(),
             stale: false,
@@ -261,9 +263,18 @@ impl Snapshot {
         &self.others
     }
 
+    /// What is wrong with versions that cannot be read at all, as nobody can tell what they are.
+    pub fn damaged_versions(&self) -> &[DataError] {
+        &self.damaged
+    }
+
     /// Notes them.
-    pub(super) fn set_other_versions(&mut self, others: Vec<Arc<learned::Manifest>>) {
-        self.others = others;
+    pub(super) fn set_other_versions(
+        &mut self,
+        others: Vec<Arc<learned::Manifest>>,
+        damaged: Vec<DataError>,
+    ) {
+        (self.others, self.damaged) = (others, damaged);
     }
 
     /// Notes what was learnt.

@@ -1,6 +1,7 @@
 //! Learned edges: from the declaration and the links to what is written.
 
 use super::TrainError;
+use super::courses;
 use super::job::{Job, Learned, counts};
 use crate::check::Declaration;
 use crate::engine::Wanted;
@@ -9,7 +10,7 @@ use crate::learn::{
     Watch,
 };
 use crate::ops::RunError;
-use crate::store::learned::{self, Tensor, Written};
+use crate::store::learned::{self, Course, LinkCourse, Tensor, Written};
 use std::collections::BTreeMap;
 
 /// A learner with its parameters.
@@ -101,6 +102,7 @@ pub(super) struct LearnedEdge {
     written: Written,
     links_seen: u64,
     links: u64,
+    course: LinkCourse,
 }
 
 impl Learned for LearnedEdge {
@@ -115,6 +117,10 @@ impl Learned for LearnedEdge {
     fn counts(&self) -> BTreeMap<String, u64> {
         let entities = self.written.entities() as u64;
         counts([("links_seen", self.links_seen), ("links", self.links), ("entities", entities)])
+    }
+
+    fn course(&self, _: &Job) -> Course {
+        Course { links: Some(self.course.clone()), ..Course::default() }
     }
 }
 
@@ -137,6 +143,7 @@ pub(super) fn learn(job: &Job) -> Result<LearnedEdge, TrainError> {
         written: Written::new(job.engine.snapshot(), edge.to, &by_row),
         links_seen: links.ends.len() as u64,
         links: edges.ends.len() as u64,
+        course: courses::links(&edges.offsets, &edges.ends, &edges.weights),
     })
 }
 

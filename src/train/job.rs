@@ -1,5 +1,6 @@
 //! One declaration that is trained: what it needs, what it may take, and who is told.
 
+use super::seen::Seen;
 use super::{TrainError, models};
 use crate::check::Declaration;
 use crate::engine::{Engine, EveryLink, Unit};
@@ -7,7 +8,7 @@ use crate::expr::EdgeExpr;
 use crate::learn::{Links, Size, Watch};
 use crate::ops::{Limits, bounds};
 use crate::store::Progress;
-use crate::store::learned::{Tensor, Trainer};
+use crate::store::learned::{Course, Manifest, Tensor, Trainer};
 use crate::types::time;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -44,6 +45,11 @@ pub trait Learned {
         self.is_of_nothing().map(|links| job.nothing(links))
     }
 
+    /// How it went, without what is doubtful.
+    fn course(&self, _: &Job) -> Course {
+        Course::default()
+    }
+
     /// What is doubtful about it.
     fn notes(&self) -> Vec<String> {
         Vec::new()
@@ -69,6 +75,8 @@ pub struct Job<'a> {
     pub from: Option<&'a LogFolder>,
     pub limits: Limits,
     pub progress: &'a dyn Progress,
+    /// The version before.
+    pub before: Option<&'a Manifest>,
     /// The right to add versions; none where nothing is trained.
     pub trainer: Option<&'a Trainer>,
 }
@@ -146,20 +154,7 @@ impl<'a> Job<'a> {
 
     /// Tells of the progress, and ends the training when it is due.
     pub fn watch(&self) -> impl Watch + '_ {
-        Seen { limits: &self.limits, progress: self.progress, name: &self.declared.name }
-    }
-}
-
-struct Seen<'a> {
-    limits: &'a Limits,
-    progress: &'a dyn Progress,
-    name: &'a str,
-}
-
-impl Watch for Seen<'_> {
-    fn go_on(&self, stage: &'static str, done: u64, of: u64) -> bool {
-        self.progress.report(&format!("{}: {stage}", self.name), done, of);
-        !self.limits.stop.is_due()
+        Seen::new(&self.limits, self.progress, &self.declared.name)
     }
 }
 

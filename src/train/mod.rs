@@ -18,12 +18,16 @@
 //! # }
 //! ```
 
+mod courses;
 mod edges;
 pub mod examples;
+mod headline;
 mod job;
 mod logs;
 mod models;
+mod nearness;
 mod run;
+mod seen;
 mod slices;
 mod spaces;
 mod spool;
@@ -33,7 +37,8 @@ mod texts;
 mod topics;
 mod towers;
 
-pub use crate::store::learned::{Kind, Manifest, Role};
+pub use crate::store::learned::{Course, Kind, Manifest, Role};
+pub use headline::{duration, headline, told};
 pub use state::State;
 
 use crate::check::upstream;

@@ -1,6 +1,7 @@
 //! Trained models: from the declaration and its examples to what is written.
 
-use super::examples::{Part, Rates, Table, alarms_in, rates};
+use super::courses;
+use super::examples::{Part, Rates, Table, rates, studied};
 use super::job::{Job, Learned};
 use super::spool::{self, Renewed, Spooled};
 use super::{TrainError, slices};
@@ -11,11 +12,11 @@ use crate::check::trained::{
 use crate::engine::{Arrangement, DESCRIPTION, Description, Sample};
 use crate::expr::EdgeExpr;
 use crate::learn::net::{
-    self, Common, DenseColumn, Fitted, Head, InputParams, Keys, Layout, LinearParams, Metrics,
-    NetParams, Note, PartMetrics, ShownColumn, SparseColumn, Wrong, fit_linear, fit_networks,
+    self, Common, DenseColumn, Fitted, Head, InputParams, Keys, Layout, LinearParams, NetParams,
+    Note, PartMetrics, ShownColumn, SparseColumn, Wrong, fit_linear, fit_networks,
 };
 use crate::ops::{Limits, RunError};
-use crate::store::learned::{Tensor, int_key, text_key};
+use crate::store::learned::{Course, Tensor, int_key, text_key};
 use crate::types::{Type, Value};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
@@ -36,6 +37,7 @@ pub(super) struct LearnedModel {
     /// How good it is besides its heads.
     pub(super) metrics: BTreeMap<String, f64>,
     pub(super) notes: Vec<String>,
+    pub(super) course: Course,
     slices: Vec<String>,
     /// Rows of a log that were examples.
     logged: Option<u64>,
@@ -79,6 +81,10 @@ impl Learned for LearnedModel {
         self.logged
     }
 
+    fn course(&self, _: &Job) -> Course {
+        self.course.clone()
+    }
+
     fn notes(&self) -> Vec<String> {
         self.notes.clone()
     }
@@ -86,18 +92,8 @@ impl Learned for LearnedModel {
 
 /// `p_like.test.auc` and others: of calibrated scores, where there are such.
 fn of_part(head: &str, part: &PartMetrics) -> Vec<(String, f64)> {
-    let Metrics { base_rate, auc, gauc, loss, ne, ndcg, ece, .. } =
-        part.calibrated.as_ref().unwrap_or(&part.plain);
-    let named = [
-        ("base_rate", base_rate),
-        ("auc", auc),
-        ("gauc", gauc),
-        ("loss", loss),
-        ("ne", ne),
-        ("ndcg@10", ndcg),
-        ("ece", ece),
-    ];
-    let known = named.into_iter().filter_map(|(name, value)| Some((name, (*value)?)));
+    let metrics = courses::named(part.calibrated.as_ref().unwrap_or(&part.plain));
+    let known = metrics.into_iter();
     known.map(|(name, value)| (format!("{head}.{}.{name}", part.part.name()), value)).collect()
 }
 
@@ -177,9 +173,9 @@ fn fitted_to(job: &Job, model: &Trained, table: Table) -> Result<LearnedModel, T
     let given = Given { layout: layout(model, &model.inputs), table: &table };
     let spooled = Spooled::of(job, &given)?;
     let mut notes = remarks(&table);
-    notes.extend(
-        alarms_in(&table, spooled.examples()).map_err(read)?.iter().map(ToString::to_string),
-    );
+    let (alarms, alone) = studied(&table, spooled.examples()).map_err(read)?;
+    notes.extend(alarms.iter().map(ToString::to_string));
+    let times = table.times();
     let rates = rates(&table, &given.layout.heads);
     let count = table.len() as u64;
     let fitted = if table.varies() {
@@ -195,6 +191,11 @@ fn fitted_to(job: &Job, model: &Trained, table: Table) -> Result<LearnedModel, T
     notes.append(&mut made.notes);
     made.notes = notes;
     made.metrics = of_rates(&made.fitted, &rates);
+    let ranks = model.examples.negatives.is_some();
+    made.course.heads = courses::heads(&made.fitted, &rates, !ranks);
+    let features = courses::features(model, &made.fitted.inputs, spooled.examples());
+    made.course.features = features.map_err(read)?;
+    courses::add_alone(&mut made.course.features, &alone, &alarms, &times);
     made.counts = vec![("examples", count)];
     Ok(made)
 }
@@ -274,13 +275,15 @@ impl LearnedModel {
             vectors: vectors(&model.inputs),
             ranks: model.examples.negatives.is_some() || model.teacher.is_some(),
         };
+        let curves = courses::curves(model, &fitted.curves);
         Ok(LearnedModel {
             sample: sample(examples, &fitted)?,
             description: serde_json::to_vec(&description)
                 .map_err(|error| TrainError::Model(error.to_string()))?,
             weights: fitted.model.tensors(&fitted.heads),
             counts: Vec::new(),
-            notes: notes_of(model, &fitted),
+            notes: [notes_of(model, &fitted), courses::first_was_best(&curves)].concat(),
+            course: Course { curves, ..Course::default() },
             metrics: BTreeMap::new(),
             slices: Vec::new(),
             logged: None,
@@ -346,8 +349,22 @@ fn fit(model: &Trained, given: &dyn net::Examples, job: &Job) -> Result<Fitted, 
     };
     fitted.map_err(|wrong| match wrong {
         Wrong::Stopped => TrainError::Run(RunError::Stopped),
+        Wrong::Rare { examples, positives, least, .. }
+            if model.examples.negatives.is_some() && positives >= least =>
+        {
+            TrainError::Model(none_drawn(positives, examples - positives))
+        }
         wrong => TrainError::Model(wrong.to_string()),
     })
+}
+
+/// That there are too few negatives, which are drawn.
+fn none_drawn(positives: u64, drawn: u64) -> String {
+    format!(
+        "{drawn} negatives could be drawn for {positives} positives in the training part: the viewers of the positives have nearly \
+         all rows that were there as positives themselves\nhelp: give what was shown as `examples=EDGE`, or positives of \
+         more viewers and rows"
+    )
 }
 
 fn arrangement(kind: &Network) -> Arrangement {

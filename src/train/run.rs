@@ -3,13 +3,13 @@
 use super::job::{Job, Learned, LogFolder};
 use super::state::State;
 use super::{
-    Item, Outcome, Train, TrainError, TrainReport, edges, examples, logs, models, spaces, spool,
-    students, texts, topics, towers, upstream,
+    Item, Outcome, Train, TrainError, TrainReport, edges, examples, headline, logs, models,
+    nearness, spaces, spool, students, texts, topics, towers, upstream,
 };
 use crate::check::Declaration;
 use crate::engine::{Engine, Unit};
 use crate::ops::RunError;
-use crate::store::learned::{FromLog, Kind, Manifest, Role, Trainer, Weights};
+use crate::store::learned::{Course, FromLog, Kind, Manifest, Role, Trainer, Weights};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -85,16 +85,19 @@ impl Engine {
         let state = State::from(self, declared, how.until, from);
         let until = how.until.unwrap_or_else(|| examples::until(self));
         let (limits, progress) = (how.limits, &*how.progress);
-        let job = Job { engine: self, unit, declared, until, from, limits, progress, trainer };
+        let before = state.version().map(|version| &**version);
+        let job =
+            Job { engine: self, unit, declared, until, from, limits, progress, before, trainer };
         let mut notes = Vec::new();
         let outcome = match (&state, trainer) {
             (State::Fresh(version), _) if !how.again => Outcome::Kept(version.clone()),
             (_, None) => Outcome::Due { bytes: bytes(&job) },
             (_, Some(_)) => {
                 let role = if how.until.is_some() { Role::Backtest } else { Role::Serve };
-                match trained(&job, role, state.version().is_some()) {
+                match trained(&job, role) {
                     Ok((manifest, found)) => {
                         notes = found;
+                        progress.finished(&headline::told(&manifest));
                         Outcome::Trained(Arc::new(manifest))
                     }
                     Err(TrainError::Run(error @ (RunError::Stopped | RunError::Limit(_)))) => {
@@ -189,23 +192,24 @@ fn learn(job: &Job) -> Result<Box<dyn Learned>, TrainError> {
 }
 
 /// The new version, and what is doubtful about it.
-pub(super) fn trained(
-    job: &Job,
-    role: Role,
-    has_other: bool,
-) -> Result<(Manifest, Vec<String>), TrainError> {
+pub(super) fn trained(job: &Job, role: Role) -> Result<(Manifest, Vec<String>), TrainError> {
     let started = Instant::now();
     job.fits(bytes(job))?;
     let learned = learn(job)?;
     let mut notes = learned.notes();
     match learned.nothing(job) {
         // it would empty pages that have something: the first of all can be of a catalog that is still empty
-        Some(why) if has_other => {
+        Some(why) if job.before.is_some() => {
             let help = "the version there is stays in use";
             return Err(TrainError::Model(format!("{why}\nhelp: {help}")));
         }
         why => notes.extend(why),
     }
+    // of what only examples read nobody asks how it went
+    let course =
+        (role != Role::Slice).then(|| Course { notes: notes.clone(), ..learned.course(job) });
+    let mut metrics = learned.metrics();
+    metrics.extend(nearness::metrics(course.as_ref().map_or(&[], |course| &course.spaces)));
     let (engine, declared) = (job.engine, job.declared);
     let entities = declared.entities.iter().map(|e| engine.schema().entity(*e).name.clone());
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -233,10 +237,11 @@ pub(super) fn trained(
             .zip(learned.logged())
             .map(|(log, rows)| FromLog { xxh3: log.hash.clone(), rows }),
         counts: learned.counts(),
-        metrics: learned.metrics(),
+        metrics,
         trained: since_1970.as_micros() as i64,
         seconds: started.elapsed().as_secs_f64(),
         weights: Weights::default(),
+        course,
     };
     let trainer = job.trainer.expect("whoever trains may add versions");
     Ok((trainer.commit(manifest, &learned.tensors())?, notes))

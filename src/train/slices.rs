@@ -113,8 +113,8 @@ fn filled(
         }
         let before = time::text(from).unwrap_or_default();
         job.progress.report(&format!("{} before {before}", next.name), 0, 0);
-        let own = Job { engine: &engine, declared: next, until: from, ..*job };
-        let (manifest, _) = trained(&own, Role::Slice, false)?;
+        let own = Job { engine: &engine, declared: next, until: from, before: None, ..*job };
+        let (manifest, _) = trained(&own, Role::Slice)?;
         made.push(label(manifest.n));
         engine = engine.reload()?;
     }

@@ -2,11 +2,12 @@
 
 use super::TrainError;
 use super::job::{Job, Learned, counts};
+use super::nearness;
 use crate::check::Declaration;
 use crate::engine::{EveryLink, Wanted};
 use crate::learn::{self, AlsSettings, RegScale, Size, SkipGramSettings, Stopped, Vectors};
 use crate::ops::RunError;
-use crate::store::learned::{GRAM, Tensor, WrittenVectors};
+use crate::store::learned::{Course, GRAM, Tensor, WrittenVectors};
 use crate::types::EntityId;
 use std::collections::BTreeMap;
 
@@ -33,6 +34,10 @@ impl Learned for LearnedSpace {
     fn counts(&self) -> BTreeMap<String, u64> {
         let vectors = self.vectors.iter().map(|vectors| vectors.len() as u64);
         counts([("links_seen", self.links_seen), ("vectors", vectors.sum())])
+    }
+
+    fn course(&self, job: &Job) -> Course {
+        Course { spaces: nearness::spaces(job, &self.vectors), ..Course::default() }
     }
 }
 

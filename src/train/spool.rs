@@ -35,21 +35,22 @@ pub(super) fn clear(folder: &Path) {
 impl Spooled {
     /// Computes all blocks of the first epoch.
     pub fn of(job: &Job, source: &dyn Examples) -> Result<Spooled, TrainError> {
-        let blocks = source.blocks();
+        let (blocks, watch) = (source.blocks(), job.watch());
         if blocks == 0 {
             return Ok(Spooled::kept(source.layout(), Vec::new()));
         }
         // the last one that is full tells how large they are: lists grow with time
         let first = (blocks - 1).saturating_sub(1);
+        told(&watch, 0, source)?;
         let sample = computed(job, source, first)?;
         let bytes = share(Storing::size(&sample), source.len(), sample.len() as u64);
         let order = (0..blocks).filter(|&number| number != first);
         if bytes > in_memory(&job.limits) {
-            return Spooled::written(job, source, (first, sample), order, bytes);
+            return Spooled::written(job, &watch, source, (first, sample), order, bytes);
         }
         let mut all = vec![Block::default(); blocks];
         for (done, number) in order.enumerate() {
-            go_on(job, done, blocks)?;
+            told(&watch, done + 1, source)?;
             all[number] = computed(job, source, number)?;
         }
         all[first] = sample;
@@ -63,6 +64,7 @@ impl Spooled {
     /// The same in a file, if there is room for it.
     fn written(
         job: &Job,
+        watch: &dyn Watch,
         source: &dyn Examples,
         (first, sample): (usize, Block),
         order: impl Iterator<Item = usize>,
@@ -77,7 +79,7 @@ impl Spooled {
         storing.add(first, &sample).map_err(failed)?;
         drop(sample);
         for (done, number) in order.enumerate() {
-            go_on(job, done, source.blocks())?;
+            told(watch, done + 1, source)?;
             storing.add(number, &computed(job, source, number)?).map_err(failed)?;
         }
         let stored = storing.finish().map_err(failed)?;
@@ -133,8 +135,10 @@ fn computed(job: &Job, source: &dyn Examples, number: usize) -> Result<Block, Tr
     Ok(block.into_owned())
 }
 
-fn go_on(job: &Job, done: usize, of: usize) -> Result<(), TrainError> {
-    match job.watch().go_on("table", done as u64, of as u64) {
+/// Tells how many examples are computed.
+fn told(watch: &dyn Watch, blocks: usize, source: &dyn Examples) -> Result<(), TrainError> {
+    let rows = (blocks as u64 * net::BLOCK as u64).min(source.len());
+    match watch.go_on("table", rows, source.len()) {
         true => Ok(()),
         false => Err(TrainError::Run(RunError::Stopped)),
     }

@@ -2,11 +2,12 @@
 
 use super::TrainError;
 use super::job::{Job, Learned, counts};
+use super::nearness;
 use crate::check::Declaration;
 use crate::engine::{RowTexts, TEXTS, TextsDescription, text_tensors};
 use crate::learn::{self, Stopped, TextSize, Texts, TfIdfParts, TfIdfSettings};
 use crate::ops::RunError;
-use crate::store::learned::{Tensor, WrittenVectors};
+use crate::store::learned::{Course, Tensor, WrittenVectors};
 use crate::types::EntityId;
 use std::collections::BTreeMap;
 
@@ -31,6 +32,11 @@ impl Learned for LearnedTexts {
     fn counts(&self) -> BTreeMap<String, u64> {
         let (terms, vectors) = (self.parts.len() as u64, self.vectors.len() as u64);
         counts([("rows", self.rows), ("terms", terms), ("vectors", vectors)])
+    }
+
+    fn course(&self, job: &Job) -> Course {
+        let spaces = nearness::spaces(job, std::slice::from_ref(&self.vectors));
+        Course { spaces, ..Course::default() }
     }
 
     fn nothing(&self, job: &Job) -> Option<String> {

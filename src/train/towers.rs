@@ -3,7 +3,7 @@
 use super::examples::{Table, TableError};
 use super::job::{Job, Learned, counts};
 use super::models::{Given, SAMPLED, entities, layout, lists, vectors};
-use super::{TrainError, upstream};
+use super::{TrainError, courses, nearness, upstream};
 use crate::check::trained::{Ids, Inputs, Network, Towers, Trained};
 use crate::engine::{ITEM, TOWERS, TowerInputs, TowerSample, TowersDescription, USER, is_known};
 use crate::learn::Watch;
@@ -12,7 +12,7 @@ use crate::learn::net::{
     Note, Part, Positives, Tower, TwoTower, TwoTowerParams, Wrong, fit_two_tower,
 };
 use crate::ops::RunError;
-use crate::store::learned::{Tensor, WrittenVectors};
+use crate::store::learned::{Course, Curve, Tensor, WrittenVectors};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -31,6 +31,7 @@ pub(super) struct LearnedTowers {
     metrics: BTreeMap<String, f64>,
     positives: u64,
     notes: Vec<String>,
+    curve: Curve,
 }
 
 impl Learned for LearnedTowers {
@@ -51,6 +52,11 @@ impl Learned for LearnedTowers {
 
     fn metrics(&self) -> BTreeMap<String, f64> {
         self.metrics.clone()
+    }
+
+    fn course(&self, job: &Job) -> Course {
+        let spaces = nearness::spaces(job, &self.vectors);
+        Course { spaces, curves: vec![self.curve.clone()], ..Course::default() }
     }
 
     fn notes(&self) -> Vec<String> {
@@ -119,7 +125,10 @@ pub(super) fn learn(job: &Job, model: &Arc<Trained>) -> Result<LearnedTowers, Tr
         let named = |t: net::Tensor| net::Tensor { name: format!("{prefix}{}", t.name), ..t };
         own.map(named).collect::<Vec<_>>()
     };
+    let curve = curve(towers, &found);
+    notes.extend(courses::first_was_best(std::slice::from_ref(&curve)));
     Ok(LearnedTowers {
+        curve,
         description: serde_json::to_vec(&description)
             .map_err(|error| TrainError::Model(error.to_string()))?,
         weights: [prefixed(USER, &found.user), prefixed(ITEM, &found.item)].concat(),
@@ -370,6 +379,16 @@ fn stored(
         WrittenVectors::new(snapshot, edge.from, dim, &[], &[]),
         WrittenVectors::new(snapshot, edge.to, dim, &vectors, &has),
     ]
+}
+
+fn curve(towers: &Towers, found: &TwoTower) -> Curve {
+    Curve {
+        heads: Vec::new(),
+        metric: "NDCG@20".to_owned(),
+        epochs: courses::epochs(&found.epochs),
+        most: towers.epochs as usize,
+        best: found.best,
+    }
 }
 
 fn metrics(found: &TwoTower) -> BTreeMap<String, f64> {

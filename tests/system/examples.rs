@@ -651,7 +651,7 @@ fn what_cannot_be_learned_is_an_error() {
     assert!(shares.message.contains("a probability in 0..1"), "{shares}");
     let constant = refused(
         &engine,
-        "model m on post = mlp(dense=[hour(now)], context={what: 3}, heads={p: clicked})",
+        "model m on post = mlp(dense=[hour(now) + what], context={what: 3}, heads={p: clicked})",
     );
     assert!(constant.message.contains("`what` is the same"), "{constant}");
     let none = Table::new(

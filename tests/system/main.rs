@@ -38,6 +38,7 @@ mod texts;
 mod topics;
 mod towers;
 mod train;
+mod training;
 mod tune;
 mod why;
 mod wire;

@@ -122,7 +122,7 @@ impl Format {
 
 pub fn replay(project: &Project, args: &ReplayArgs) -> Result<(), Failure> {
     let (files, baseline) = files(args);
-    let project = &project.learning(args.requests.learned.as_deref());
+    let project = &project.learned(args.requests.learned.as_deref())?;
     let engine = project.open(Some(&args.files[0]))?;
     let mut named = Vec::new();
     let mut params = Vec::new();

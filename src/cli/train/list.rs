@@ -5,9 +5,10 @@ use crate::cli::grid::{self, Column, Grid};
 use crate::cli::{Failure, out};
 use crate::engine::Engine;
 use crate::store::learned::{Attached, Manifest, Role, Room, Version};
-use crate::types::time;
+use crate::train::headline;
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 pub fn list(room: &Room, engine: &Engine, format: Format) -> Result<(), Failure> {
     let (versions, damaged) = room.versions();
@@ -58,32 +59,59 @@ fn table(versions: &[Version], engine: &Engine) -> String {
         _ if !is_last(v) => "superseded".to_owned(),
         _ if v.manifest.log.is_some() => "trained from a log".to_owned(),
         _ if v.manifest.snapshot != data => "the data has changed".to_owned(),
+        _ if is_behind(versions, v) => "upstream is newer".to_owned(),
         _ => "up to date".to_owned(),
     };
+    let now = since_1970();
     let columns = vec![
-        Column::new(
-            "version",
-            cells(&|v| format!("{} {}", v.manifest.kind.word(), v.manifest.label())),
-        ),
+        Column::new("version", cells(&|v| label(&v.manifest))),
         Column::new("role", cells(&|v| v.manifest.role.word().to_owned())),
-        Column::new("trained", cells(&|v| short_time(v.manifest.trained))).whole(),
-        Column::new("links before", cells(&|v| short_time(v.manifest.until))).whole(),
+        Column::new("trained", cells(&|v| ago(now - v.manifest.trained))).whole(),
         Column::new("state", cells(&state)),
+        Column::new("measured", cells(&|v| headline(&v.manifest))).whole(),
         Column::new("MB", cells(&|v| megabytes(v.manifest.weights.bytes))).right().whole(),
-        Column::new("declaration", cells(&|v| one_line(&v.manifest.declaration))),
     ];
-    Grid::new(columns, 1).draw(grid::width())
+    Grid::new(columns, 2).draw(Some(grid::width().unwrap_or(WIDEST).min(WIDEST)))
 }
 
-/// A declaration as it was written, in one line.
-fn one_line(declaration: &str) -> String {
-    declaration.split_whitespace().collect::<Vec<_>>().join(" ")
+/// Terminal columns of a list, wherever it goes.
+const WIDEST: usize = 100;
+
+fn label(manifest: &Manifest) -> String {
+    format!("{} {}", manifest.kind.word(), manifest.label())
 }
 
-/// To the minute.
-fn short_time(us: i64) -> String {
+/// Whether there are newer versions of what it was made with.
+fn is_behind(versions: &[Version], own: &Version) -> bool {
+    own.manifest.upstream.iter().any(|read| {
+        let is_it = |v: &&Version| label(&v.manifest) == *read;
+        let Some(read) = versions.iter().find(is_it).map(|version| &version.manifest) else {
+            return false;
+        };
+        versions.iter().map(|version| &version.manifest).any(|other| {
+            let of = |m: &Manifest| (m.kind, m.entities.clone(), m.name.clone(), m.role);
+            of(other) == of(read)
+                && other.declaration_hash == read.declaration_hash
+                && other.n > read.n
+        })
+    })
+}
+
+/// Microseconds.
+fn since_1970() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// How long ago something was, in microseconds: in the largest unit that fits.
+fn ago(us: i64) -> String {
     const MINUTE: i64 = 60_000_000;
-    time::text(us.div_euclid(MINUTE) * MINUTE).unwrap_or_default()
+    match us / MINUTE {
+        ..1 => "just now".to_owned(),
+        minutes @ ..60 => format!("{minutes} min ago"),
+        minutes @ ..2_880 => format!("{} h ago", minutes / 60),
+        minutes => format!("{} days ago", minutes / 1_440),
+    }
 }
 
 fn megabytes(bytes: u64) -> String {
@@ -133,4 +161,19 @@ pub fn prune(room: &Room, keep: usize, args: &TrainArgs) -> Result<(), Failure> 
         Format::Table => out::print(&format!("removed {}\n", removed.join(", ")))?,
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ago;
+
+    #[test]
+    fn ages_are_told_in_the_largest_unit() {
+        let minutes = [0, 1, 59, 60, 200, 2_879, 2_880];
+        let all = minutes.map(|minutes| ago(minutes * 60_000_000));
+        let wanted =
+            ["just now", "1 min ago", "59 min ago", "1 h ago", "3 h ago", "47 h ago", "2 days ago"];
+        assert_eq!(all, wanted);
+        assert_eq!(ago(-5), "just now");
+    }
 }

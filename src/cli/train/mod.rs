@@ -2,18 +2,22 @@
 
 mod dump;
 mod list;
+mod report;
 mod show;
 mod tables;
 
 use super::args::{bytes, within};
+use super::out::Place;
 use super::{
     DATA, Failure, LIMIT, Outcome, PROGRAM, ProgramFile, Project, draw, out, params, progress,
 };
+use crate::engine::Engine;
+use crate::files;
 use crate::ops::Limits;
 use crate::store::learned::Room;
 use crate::train::{self, Item, Train, TrainError};
 use clap::{Args, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 #[command(
@@ -22,6 +26,7 @@ use std::path::PathBuf;
     others as for all commands.\n\nExamples:\n  \
     igql train page.igql\n  \
     igql train page.igql --dry-run\n  \
+    igql train page.igql --report training.html\n  \
     igql train --list\n  \
     igql train page.igql --until 2024-05-01 --learned backtest\n  \
     igql train page.igql --only final --from log\n  \
@@ -50,6 +55,9 @@ pub struct TrainArgs {
     /// were when it was scored
     #[arg(long, value_name = "DIR", requires = "only", conflicts_with_all = ["list", "prune"])]
     from: Option<PathBuf>,
+    /// Write a page of what was trained and of what was up to date: how it went, how good it is, what it reads
+    #[arg(long, value_name = "FILE.html", conflicts_with_all = ["dry_run", "list", "prune", "dump"])]
+    report: Option<PathBuf>,
     /// The folder of the versions [default: `.igql/learned` beside the catalog]
     #[arg(long, value_name = "DIR")]
     learned: Option<PathBuf>,
@@ -78,7 +86,11 @@ enum Format {
 }
 
 pub fn train(project: &Project, args: &TrainArgs) -> Result<(), Failure> {
-    let project = &project.learning(args.learned.as_deref());
+    let project = &match args.list || args.prune.is_some() {
+        true => project.learned(args.learned.as_deref())?,
+        // it is made where it is not there
+        false => project.learning(args.learned.as_deref()),
+    };
     if let Some(keep) = args.prune {
         return list::prune(&room(project, args)?, keep, args);
     }
@@ -90,25 +102,13 @@ pub fn train(project: &Project, args: &TrainArgs) -> Result<(), Failure> {
     if args.list {
         return list::list(&room(project, args)?, &engine, args.format);
     }
-    let how = how(args)?;
-    let mut outcome = Outcome::default();
-    let mut done: Vec<Item> = Vec::new();
-    // what several files import is trained once
-    let mut engine = engine;
-    for file in files(args)? {
-        let ran = engine.train(&file.unit(), &how);
-        progress::clear();
-        match ran {
-            Ok(report) => {
-                let is_new = |item: &Item| !done.iter().any(|d| is_same(d, item));
-                done.extend(
-                    report.items.into_iter().filter(|item| is_new(item)).collect::<Vec<_>>(),
-                );
-            }
-            Err(error) => outcome.note(refused(error)?),
-        }
-        engine = engine.reload()?;
+    for damaged in engine.snapshot().damaged_versions() {
+        out::say(format_args!("warning: {damaged}"));
     }
+    let how = how(args)?;
+    let page = args.report.as_deref().map(|path| place_of_page(path, &engine)).transpose()?;
+    let mut outcome = Outcome::default();
+    let (done, engine) = each_file(engine, args, &how, &mut outcome)?;
     for item in &done {
         let of = format!("{} {}", item.kind.word(), item.name);
         item.notes.iter().for_each(|note| out::say(format_args!("warning: {of}: {note}")));
@@ -123,7 +123,54 @@ pub fn train(project: &Project, args: &TrainArgs) -> Result<(), Failure> {
         Format::Table => out::print(&show::table(&done))?,
         Format::Json => out::print(&format!("{:#}\n", show::json(&done)))?,
     }
+    if let Some(place) = page {
+        let (versions, _) = room(project, args)?.versions();
+        let told = report::Told { items: &done, versions: &versions, engine: &engine };
+        place.write(&report::page(&told))?;
+    }
     outcome.end()
+}
+
+/// Trains what each file declares, what several import once; with the engine that reads the new versions.
+fn each_file(
+    mut engine: Engine,
+    args: &TrainArgs,
+    how: &Train,
+    outcome: &mut Outcome,
+) -> Result<(Vec<Item>, Engine), Failure> {
+    let mut done: Vec<Item> = Vec::new();
+    for file in files(args)? {
+        let ran = engine.train(&file.unit(), how);
+        progress::clear();
+        match ran {
+            Ok(report) => {
+                let is_new = |item: &Item| !done.iter().any(|d| is_same(d, item));
+                done.extend(
+                    report.items.into_iter().filter(|item| is_new(item)).collect::<Vec<_>>(),
+                );
+            }
+            Err(error) => outcome.note(refused(error)?),
+        }
+        engine = engine.reload()?;
+    }
+    Ok((done, engine))
+}
+
+/// Where the page goes, if it can.
+fn place_of_page(path: &Path, engine: &Engine) -> Result<Place, Failure> {
+    let wrong = |why: &str, help: &str| {
+        let message = format!("--report {}: {why}\nhelp: {help}", path.display());
+        Err(Failure::Usage(message))
+    };
+    let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
+    if ending.is_none_or(|ending| ending != "html" && ending != "htm") {
+        return wrong("a report is a page", "name a file that ends with `.html`");
+    }
+    if files::is_below(path, engine.snapshot().folder()) {
+        return wrong("this is in the folder of derived files", "name another file");
+    }
+    let place = Place::of(Some(path));
+    place.probe().map(|()| place)
 }
 
 fn is_same(one: &Item, other: &Item) -> bool {

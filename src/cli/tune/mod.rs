@@ -130,7 +130,7 @@ pub fn stops() -> bool {
 
 pub fn tune(project: &Project, args: &TuneArgs) -> Result<(), Failure> {
     let format = format_of(args.format, args.output.as_deref(), &Format::KNOWN)?;
-    let project = &project.learning(args.requests.learned.as_deref());
+    let project = &project.learned(args.requests.learned.as_deref())?;
     let engine = project.open(Some(&args.file))?;
     let mut file = ProgramFile::read(&args.file)?;
     if args.write && file.name == "-" {

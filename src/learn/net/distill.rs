@@ -1,6 +1,5 @@
 //! A small network learns the order in which another model puts lists of candidates.
 
-use super::Watch;
 use super::blocks::{Reader, Ready};
 use super::chance::Chance;
 use super::fit::Common;
@@ -8,11 +7,13 @@ use super::fitted::{Curve, Epoch, Fitted, FittedHead, Model};
 use super::inputs::{Encoder, Inputs};
 use super::labels::{Among, HeadFacts};
 use super::mlp::{Net, Pass};
+use super::networks::begun;
 use super::serve::score_net;
 use super::shape::Shape;
 use super::table::{BLOCK, Examples, Part, Target};
 use super::train::{Goal, Place, Rule, SHARD, Trainer, each};
 use super::wrong::{Note, Wrong};
+use super::{Underway, Watch};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -246,13 +247,20 @@ impl<'a> Lists<'a> {
         let lists = self.of(Part::Train);
         let mut curve = Curve::default();
         let mut best: Option<(f64, Net)> = None;
+        let told = Underway {
+            most: params.epochs,
+            examples: lists.len() as u64,
+            metric: "NDCG",
+            ..Underway::default()
+        };
         for epoch in 0..params.epochs {
+            let own = begun(told, &curve, watch);
             let order = order.at(epoch as u64);
             let mut numbers: Vec<usize> = (0..lists.len()).collect();
             numbers.sort_by_key(|&number| (order.hash(number as u64), number));
             let mut loss = 0.0;
             for (done, &number) in numbers.iter().enumerate() {
-                super::ask(watch, "epoch", done as u64, lists.len() as u64)?;
+                super::ask(&own, "epoch", done as u64, lists.len() as u64)?;
                 loss += trainer.list_step(self.group, lists[number], |scores| {
                     params.loss.slopes(scores, params.at)
                 });

@@ -170,9 +170,11 @@ pub(super) fn trainable(
             Target::Soft => examples > 0,
             Target::Value => examples > 0 && deviation > 0.0,
         };
-        let enough = enough && weight > 0.0;
-        all.push(enough);
         let name = head.name.clone();
+        if examples > 0 && weight <= 0.0 {
+            return Err(Wrong::Weightless { head: name });
+        }
+        all.push(enough);
         match enough {
             true => {}
             false if head.allow_rare => notes.push(Note::Rare { head: name, examples, positives }),

@@ -37,6 +37,29 @@ pub struct Metrics {
     pub ndcg: Option<f64>,
     /// Distance of mean probability and mean label in ten bins of equal count.
     pub ece: Option<f64>,
+    /// These bins, the least probable first; none for numbers. They are no part of what is written beside weights.
+    #[serde(skip)]
+    pub bins: Vec<Bin>,
+}
+
+/// Examples whose probabilities are near.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Bin {
+    /// How many.
+    pub examples: u64,
+    /// Weighted mean of the probabilities.
+    pub predicted: f64,
+    /// Weighted mean of the labels.
+    pub observed: f64,
+}
+
+/// Examples of a bin, summed up by weight.
+#[derive(Default)]
+struct Sums {
+    examples: u64,
+    weight: f64,
+    predicted: f64,
+    observed: f64,
 }
 
 /// The metrics of scores.
@@ -57,7 +80,9 @@ pub fn metrics(scored: &Scored<'_>, target: Target) -> Metrics {
         let mut order: Vec<u32> = (0..scored.labels.len() as u32).collect();
         order.sort_by(|&a, &b| scored.score(a).total_cmp(&scored.score(b)));
         found.auc = scored.area(&order);
-        found.ece = scored.calibration_error(&order);
+        let bins = scored.binned(&order);
+        found.ece = calibration_error(&bins);
+        found.bins = bins.iter().filter_map(Sums::means).collect();
         // stable, so that each viewer's rows stay in the order of their scores
         order.sort_by_key(|&row| scored.viewers[row as usize]);
         (found.gauc, found.ndcg) = scored.per_viewer(&order);
@@ -149,19 +174,23 @@ impl Scored<'_> {
         (positives > 0.0 && negatives > 0.0).then(|| area / (positives * negatives))
     }
 
-    fn calibration_error(&self, order: &[u32]) -> Option<f64> {
+    /// Ten bins of equal count, of rows in ascending order of score.
+    fn binned(&self, order: &[u32]) -> Vec<Sums> {
         const BINS: usize = 10;
         let n = order.len();
-        let (mut apart, mut all) = (0.0, 0.0);
-        for bin in 0..BINS {
+        let bin = |bin: usize| {
             let rows = &order[n * bin / BINS..n * (bin + 1) / BINS];
             let sum = |number: &dyn Fn(u32) -> f64| -> f64 {
                 rows.iter().map(|&row| self.weight(row) * number(row)).sum()
             };
-            apart += (sum(&|row| sigmoid(self.score(row))) - sum(&|row| self.label(row))).abs();
-            all += sum(&|_| 1.0);
-        }
-        (all > 0.0).then(|| apart / all)
+            Sums {
+                examples: rows.len() as u64,
+                weight: sum(&|_| 1.0),
+                predicted: sum(&|row| sigmoid(self.score(row))),
+                observed: sum(&|row| self.label(row)),
+            }
+        };
+        (0..BINS).map(bin).collect()
     }
 
     /// GAUC and NDCG@10 of rows in order of viewer and ascending score.
@@ -199,6 +228,21 @@ impl Scored<'_> {
             labels.iter().enumerate().map(|(i, label)| label * discounts(i, i + 1)).sum();
         (ideal > 0.0).then(|| found / ideal)
     }
+}
+
+impl Sums {
+    /// None where nothing has a weight.
+    fn means(&self) -> Option<Bin> {
+        let Sums { examples, weight, predicted, observed } = *self;
+        let bin = || Bin { examples, predicted: predicted / weight, observed: observed / weight };
+        (weight > 0.0).then(bin)
+    }
+}
+
+fn calibration_error(bins: &[Sums]) -> Option<f64> {
+    let apart: f64 = bins.iter().map(|bin| (bin.predicted - bin.observed).abs()).sum();
+    let all: f64 = bins.iter().map(|bin| bin.weight).sum();
+    (all > 0.0).then(|| apart / all)
 }
 
 /// The sum of the discounts of places `from..to`, counted from 0, of which ten count.

@@ -20,7 +20,7 @@
 //! | `distill` | a small network that keeps another model's order |
 //! | `fitted`, `serve` | what comes of it, how good it is; scores of rows, and weights as named tensors |
 
-use super::{Stopped, Watch};
+use super::{OfEpochs, Stopped, Underway, Watch};
 
 mod adamw;
 mod blocks;
@@ -63,7 +63,7 @@ pub use inputs::{
 };
 pub use labels::{HeadFacts, PartFacts, facts};
 pub use linear::{Linear, LinearParams};
-pub use metrics::{Metrics, Scored, metrics};
+pub use metrics::{Bin, Metrics, Scored, metrics};
 pub use mlp::Net;
 pub use networks::NetParams;
 pub use serve::{Scorer, Scratch, Tensor};

@@ -1,6 +1,5 @@
 //! Training networks on a table: one for all heads, or one for each; until the validation part gets no better.
 
-use super::Watch;
 use super::blocks::Reader;
 use super::chance::Chance;
 use super::fit::Common;
@@ -14,6 +13,7 @@ use super::shape::Shape;
 use super::table::{Head, Part, Target};
 use super::train::{Goal, Rule, Trainer};
 use super::wrong::{Note, Wrong};
+use super::{OfEpochs, Underway, Watch};
 
 /// An epoch must lower the normalised entropy by this much to count as better.
 const BETTER: f64 = 1e-4;
@@ -118,11 +118,22 @@ pub(super) fn fit(
             group.iter().map(|&head| goal(head, &heads[head], &fitted[head], among)).collect();
         let net = start(reader.encoder, &goals, fitted, among, params, chance);
         let mut trainer = Trainer::new(net, &goals, params.rule(), chance);
+        let counts = group.iter().map(|&head| fitted[head].facts.among(among).examples);
+        let told = Underway {
+            head: (!params.shared && heads.len() > 1).then_some(name),
+            most: params.epochs,
+            examples: counts.max().unwrap_or(0),
+            metric: "NE",
+            ..Underway::default()
+        };
         let mut curve = match goals.iter().any(|goal| goal.trained) {
             false => Curve::default(),
             true => match epochs {
-                Some(epochs) => run(&mut trainer, reader, among, epochs[number], watch)?,
-                None => Stopping { reader, fitted, goals: &goals, params, watch }.run(
+                Some(epochs) => {
+                    let told = Underway { most: epochs[number], ..told };
+                    run(&mut trainer, reader, among, told, watch)?
+                }
+                None => Stopping { reader, fitted, goals: &goals, params, watch, told }.run(
                     &mut trainer,
                     among,
                     &mut notes,
@@ -171,12 +182,14 @@ fn run(
     trainer: &mut Trainer<'_>,
     reader: &Reader<'_>,
     among: Among,
-    epochs: usize,
+    told: Underway<'_>,
     watch: &dyn Watch,
 ) -> Result<Curve, Wrong> {
+    let epochs = told.most;
     let mut curve = Curve { best: epochs, ..Curve::default() };
     for epoch in 0..epochs {
-        let train = trainer.epoch(reader, among, epoch as u64, watch)?;
+        let own = begun(told, &curve, watch);
+        let train = trainer.epoch(reader, among, epoch as u64, &own)?;
         if !train.is_finite() || !trainer.is_finite() {
             return Err(Wrong::Diverged { epoch: epoch + 1 });
         }
@@ -192,6 +205,19 @@ struct Stopping<'a> {
     goals: &'a [Goal],
     params: &'a NetParams,
     watch: &'a dyn Watch,
+    told: Underway<'a>,
+}
+
+/// Tells of the next epoch, and watches it as a part of all.
+pub(super) fn begun<'w>(told: Underway<'_>, before: &Curve, watch: &'w dyn Watch) -> OfEpochs<'w> {
+    let (done, last) = (before.epochs.len(), before.epochs.last());
+    watch.begins(&Underway {
+        epoch: done + 1,
+        loss: last.map(|epoch| epoch.train),
+        validation: last.and_then(|epoch| epoch.validation),
+        ..told
+    });
+    OfEpochs { watch, before: done as u64, most: told.most as u64 }
 }
 
 impl Stopping<'_> {
@@ -204,10 +230,12 @@ impl Stopping<'_> {
         let mut curve = Curve::default();
         let mut best: Option<(f64, Net)> = None;
         for epoch in 0..self.params.epochs {
-            let train = trainer.epoch(self.reader, among, epoch as u64, self.watch)?;
+            let own = begun(self.told, &curve, self.watch);
+            let train = trainer.epoch(self.reader, among, epoch as u64, &own)?;
             let validation = match train.is_finite() && trainer.is_finite() {
                 true => {
-                    self.validate(&trainer.net, if epoch == 0 { Some(&mut *notes) } else { None })?
+                    let notes = if epoch == 0 { Some(&mut *notes) } else { None };
+                    self.validate(&trainer.net, notes, &own)?
                 }
                 false => Some(f64::NAN),
             };
@@ -238,12 +266,17 @@ impl Stopping<'_> {
     }
 
     /// The mean normalised entropy of the heads that have one; `None` if none has.
-    fn validate(&self, net: &Net, notes: Option<&mut Vec<Note>>) -> Result<Option<f64>, Wrong> {
+    fn validate(
+        &self,
+        net: &Net,
+        notes: Option<&mut Vec<Note>>,
+        watch: &dyn Watch,
+    ) -> Result<Option<f64>, Wrong> {
         let count = self.goals.len();
         let score = |encoded: &_, from, to, out: &mut [f32]| {
             score_net(net, encoded, (from, to), &mut Pass::default(), &mut out[..], count, 0);
         };
-        let found = scores(self.reader, &score, count, Part::Validation, false, self.watch)?;
+        let found = scores(self.reader, &score, count, Part::Validation, false, watch)?;
         let mut all = Vec::new();
         let mut left_out = Vec::new();
         for (number, goal) in self.goals.iter().enumerate().filter(|(_, goal)| goal.trained) {

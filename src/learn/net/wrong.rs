@@ -31,6 +31,11 @@ pub enum Wrong {
         /// How many of each kind there must be.
         least: u64,
     },
+    /// The weights of all examples of a head are 0.
+    Weightless {
+        /// Name of the head.
+        head: String,
+    },
     /// There are too few positives to tell from each other.
     FewPositives {
         /// How many there are.
@@ -110,6 +115,11 @@ impl fmt::Display for Wrong {
                 f,
                 "head `{head}` has {positives} positives and {} negatives in the training part: at least {least} of each are needed",
                 examples - positives
+            ),
+            Wrong::Weightless { head } => write!(
+                f,
+                "all examples of head `{head}` in the training part have the weight 0: nothing is left to learn from \
+                 (`example_weight`)"
             ),
             Wrong::FewPositives { positives, least } => {
                 write!(

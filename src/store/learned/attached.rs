@@ -44,8 +44,7 @@ pub enum Found {
 impl Snapshot {
     /// Adds what programs can read of a folder of versions: those of one role.
     pub fn attach(&mut self, room: &Room, which: Which) {
-        // those that are damaged are none: `igql train --list` says what is wrong with them
-        let (versions, _) = room.versions();
+        let (versions, damaged) = room.versions();
         let is_wanted = |version: &Version| {
             let m = &version.manifest;
             m.role == which.role && which.until.is_none_or(|until| m.until == until)
@@ -54,7 +53,7 @@ impl Snapshot {
             versions.into_iter().partition(is_wanted);
         let versions: Vec<Arc<Version>> = versions.into_iter().map(Arc::new).collect();
         let others = others.into_iter().map(|version| Arc::new(version.manifest));
-        self.set_other_versions(others.collect());
+        self.set_other_versions(others.collect(), damaged);
         let mut attached = Vec::new();
         for (place, version) in versions.iter().enumerate() {
             let is_newer = |other: &Arc<Version>| {

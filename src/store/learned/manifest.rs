@@ -1,5 +1,6 @@
 //! What a version says of itself.
 
+use super::course::Course;
 use crate::catalog::schema::{FoldIn, Metric};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -162,6 +163,9 @@ pub struct Manifest {
     /// How long it took.
     pub seconds: f64,
     pub weights: Weights,
+    /// How it went. Versions of before it was kept have none, nor have those that only examples read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub course: Option<Course>,
 }
 
 impl Manifest {
@@ -197,6 +201,7 @@ impl Manifest {
             trained: 0,
             seconds: 0.0,
             weights: Weights::default(),
+            course: None,
         }
     }
 

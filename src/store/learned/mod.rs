@@ -6,6 +6,7 @@
 //! rise and are never given again.
 
 mod attached;
+mod course;
 mod edge;
 mod keys;
 mod manifest;
@@ -14,9 +15,12 @@ mod space;
 mod tensors;
 
 pub use attached::{Attached, Found, Which};
+pub use course::{
+    Bin, Course, Curve, Epoch, FeatureCourse, HeadCourse, LinkCourse, Near, PartCourse, SpaceCourse,
+};
 pub use edge::{LearnedEdge, Links, Written};
 pub use keys::{Keys, NULL_KEY, int_key, key_of, text_key};
 pub use manifest::{Feature, FeatureFile, Features, FromLog, Kind, Manifest, Role, Space, Weights};
-pub use room::{Room, Trainer, Version};
+pub use room::{Room, Trainer, Version, is_of};
 pub use space::{GRAM, WrittenVectors};
 pub use tensors::{Tensor, Tensors};

@@ -191,6 +191,15 @@ fn folder_of(room: &Path, manifest: &Manifest) -> PathBuf {
     of.join(file_name(&manifest.name))
 }
 
+/// Whether a file of a version that cannot be read is one of that kind and name.
+pub fn is_of(file: &Path, kind: Kind, name: &str) -> bool {
+    let mut above = file.ancestors().skip(2).filter_map(|folder| folder.file_name());
+    let is_named = above.next().is_some_and(|folder| folder == file_name(name).as_str());
+    // the entities stand between, of what has a name for each
+    let kind_folder = if kind == Kind::Edge { above.next() } else { above.nth(1) };
+    is_named && kind_folder.is_some_and(|folder| folder == kind.word())
+}
+
 /// The folders of all names.
 fn names(room: &Path) -> Vec<PathBuf> {
     let of = |kind: Kind| entries(&room.join(kind.word()));

@@ -11,6 +11,8 @@ use crate::types::EntityId;
 /// The vectors of one entity, as they are written: with the keys of the rows that have one.
 pub struct WrittenVectors {
     keys: Keys,
+    /// In the snapshot that they were learned from.
+    rows: Vec<u32>,
     dim: usize,
     numbers: Vec<f32>,
     /// Of what stands around the same rows.
@@ -40,6 +42,7 @@ impl WrittenVectors {
             dim,
             numbers: rows.iter().flat_map(of_row).copied().collect(),
             output: None,
+            rows,
         }
     }
 
@@ -52,6 +55,21 @@ impl WrittenVectors {
     /// How many rows have a vector.
     pub fn len(&self) -> usize {
         self.numbers.len() / self.dim.max(1)
+    }
+
+    /// The rows that have one.
+    pub fn rows(&self) -> &[u32] {
+        &self.rows
+    }
+
+    /// Numbers of a vector.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// The vector of the row at a place.
+    pub fn vector(&self, place: usize) -> &[f32] {
+        &self.numbers[place * self.dim..][..self.dim]
     }
 
     /// Whether no row has one.

@@ -73,7 +73,7 @@ pub fn alarms(table: &Table) -> Result<Vec<Alarm>, TableError> {
 }
 
 /// The blocks of so many that are looked at, oldest first.
-fn sampled(blocks: usize) -> StepBy<Range<usize>> {
+pub fn sampled(blocks: usize) -> StepBy<Range<usize>> {
     (0..blocks).step_by(blocks.div_ceil(BLOCKS).max(1))
 }
 
@@ -100,12 +100,21 @@ impl<'t> Suspects<'t> {
     pub fn alarms(&self) -> Vec<Alarm> {
         let numbers: Vec<usize> = (0..self.gathered.blocks.len()).collect();
         // what is in memory can be read
-        found(self.table, &self.gathered, &numbers).unwrap_or_default()
+        found(self.table, &self.gathered, &numbers).map(|(alarms, _)| alarms).unwrap_or_default()
     }
 }
 
-/// The alarms of a table whose blocks were computed, and are read a column at a time.
-pub fn alarms_in(table: &Table, examples: &dyn Examples) -> io::Result<Vec<Alarm>> {
+/// What a feature is without the others.
+#[derive(Clone, Debug, Default)]
+pub struct Alone {
+    /// The share of the training part where it is there; none without examples.
+    pub covered: Option<f64>,
+    /// By head, as of [`Alarm::auc`]; without heads of which too few labels of either kind are known.
+    pub auc: Vec<(String, f64)>,
+}
+
+/// The alarms of a table whose blocks were computed, which are read a column at a time, and what each feature is alone.
+pub fn studied(table: &Table, examples: &dyn Examples) -> io::Result<(Vec<Alarm>, Vec<Alone>)> {
     let numbers: Vec<usize> = sampled(examples.blocks()).collect();
     found(table, examples, &numbers)
 }
@@ -117,24 +126,72 @@ struct Looked {
     labels: Vec<Vec<f32>>,
 }
 
-fn found(table: &Table, examples: &dyn Examples, numbers: &[usize]) -> io::Result<Vec<Alarm>> {
+fn found(
+    table: &Table,
+    examples: &dyn Examples,
+    numbers: &[usize],
+) -> io::Result<(Vec<Alarm>, Vec<Alone>)> {
     let binary = |target: &Target| {
         matches!(target, Target::Edge { .. } | Target::Condition(_) | Target::Positives)
     };
     let looked = looked(examples, numbers, table.model.heads.len())?;
     let heads = table.model.heads.iter().enumerate();
     let heads: Vec<_> = heads.filter(|(_, head)| binary(&head.target)).collect();
-    let mut found = Vec::new();
-    for place in 0..table.features.len() {
-        let Some(says) = says(examples, numbers, &table.model, place)? else { continue };
+    let (mut found, mut all) = (Vec::new(), vec![Alone::default(); table.features.len()]);
+    for (place, alone) in all.iter_mut().enumerate() {
+        let says = says(examples, numbers, &table.model, place)?;
+        alone.covered = looked.covered(&match &says {
+            Some(says) => says.there(),
+            None => there(examples, numbers, &table.model, place)?,
+        });
+        let Some(says) = says else { continue };
         for &(head, described) in &heads {
-            let alarm = alarm(table, place, &says, &looked, head);
+            let (auc, alarm) = alarm(table, place, &says, &looked, head);
+            alone.auc.extend(auc.map(|auc| (described.name.clone(), auc)));
             found
                 .extend(alarm.map(|alarm| (head, Alarm { head: described.name.clone(), ..alarm })));
         }
     }
     found.sort_by_key(|(head, _)| *head);
-    Ok(found.into_iter().map(|(_, alarm)| alarm).collect())
+    Ok((found.into_iter().map(|(_, alarm)| alarm).collect(), all))
+}
+
+impl Looked {
+    /// The share of the training part where something is there.
+    fn covered(&self, there: &[bool]) -> Option<f64> {
+        let own = self.parts.iter().zip(there).filter(|(part, _)| **part == Part::Train);
+        let own: Vec<bool> = own.map(|(_, there)| *there).collect();
+        let known = own.iter().filter(|there| **there).count();
+        (!own.is_empty()).then(|| known as f64 / own.len() as f64)
+    }
+}
+
+/// Where a list has an entry, or a vector is there.
+fn there(
+    examples: &dyn Examples,
+    numbers: &[usize],
+    model: &Trained,
+    place: usize,
+) -> io::Result<Vec<bool>> {
+    let (dense, sparse) = (model.inputs.dense.len(), model.inputs.sparse.len());
+    let mut all = Vec::new();
+    for &number in numbers {
+        match place.checked_sub(dense + sparse) {
+            None => {
+                let keys = examples.keys(number, place - dense)?;
+                let offsets = keys.offsets.as_deref().unwrap_or_default();
+                all.extend(offsets.windows(2).map(|ends| ends[1] > ends[0]));
+            }
+            // behind the numbers of a vector stands whether there is none
+            Some(vector) => {
+                let sizes = model.inputs.vectors[..=vector].iter();
+                let columns: usize = sizes.map(|(_, expr)| expr.ty.numbers() + 1).sum();
+                let absent = examples.numbers(number, dense + columns - 1)?;
+                all.extend(absent.iter().map(|&absent| absent == 0.0));
+            }
+        }
+    }
+    Ok(all)
 }
 
 fn looked(examples: &dyn Examples, numbers: &[usize], heads: usize) -> io::Result<Looked> {
@@ -150,12 +207,20 @@ fn looked(examples: &dyn Examples, numbers: &[usize], heads: usize) -> io::Resul
     Ok(Looked { parts, oldest, labels })
 }
 
-/// What a feature alone says of a head, if that is suspicious.
-fn alarm(table: &Table, place: usize, says: &Says, looked: &Looked, head: usize) -> Option<Alarm> {
+/// What a feature alone says of a head, and an alarm if that is suspicious.
+fn alarm(
+    table: &Table,
+    place: usize,
+    says: &Says,
+    looked: &Looked,
+    head: usize,
+) -> (Option<f64>, Option<Alarm>) {
     let (feature, labels) = (&table.features[place], &looked.labels[head]);
-    let scores = says.scores(&looked.parts, labels)?;
+    let Some(scores) = says.scores(&looked.parts, labels) else { return (None, None) };
     let of = |keep: &dyn Fn(usize) -> bool| area(&scores, labels, keep);
-    let Area { auc, .. } = of(&|place| looked.parts[place] == Part::Train)?;
+    let Some(Area { auc, .. }) = of(&|place| looked.parts[place] == Part::Train) else {
+        return (None, None);
+    };
     let changes = reads_changing(table, &feature.expr);
     let old = of(&|place| looked.oldest[place]);
     let fades = old.zip(of(&|place| looked.parts[place] == Part::Test));
@@ -164,7 +229,7 @@ fn alarm(table: &Table, place: usize, says: &Says, looked: &Looked, head: usize)
     let fades = fades.map(|(old, new)| (old.auc, new.auc));
     let is_one = auc > ANY || (auc > CHANGED && changes) || fades.is_some();
     let (feature, head) = (feature.name.clone(), String::new());
-    is_one.then_some(Alarm { feature, head, auc, fades })
+    (Some(auc), is_one.then_some(Alarm { feature, head, auc, fades }))
 }
 
 /// The first so many of the training part.
@@ -214,6 +279,14 @@ fn says(
 }
 
 impl Says {
+    /// Where it is not null.
+    fn there(&self) -> Vec<bool> {
+        match self {
+            Says::Numbers(numbers) => numbers.iter().map(|number| !number.is_nan()).collect(),
+            Says::Keys(keys) => keys.iter().map(|&key| key != NULL_KEY).collect(),
+        }
+    }
+
     /// A number as it is, an id by the split of it from all others that tells most.
     fn scores(&self, parts: &[Part], labels: &[f32]) -> Option<Cow<'_, [f32]>> {
         match self {

@@ -34,8 +34,8 @@ mod used;
 
 pub use crate::learn::net::Part;
 pub use block::Block;
-pub(in crate::train) use leaks::alarms_in;
 pub use leaks::{Alarm, Suspects, alarms};
+pub(in crate::train) use leaks::{Alone, sampled, studied};
 pub(in crate::train) use rates::{Rates, rates};
 pub(in crate::train) use slices::Slice;
 pub use table::Table;

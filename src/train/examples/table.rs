@@ -276,12 +276,18 @@ impl<'e> Table<'e> {
     /// Features that look at links one by one, each with its share of the time so far.
     pub fn scans(&self) -> Vec<(&str, f64)> {
         let run = self.scene.examples(Vec::new(), Vec::new(), self.model.entity, Vec::new());
-        let spent = |place: usize| self.spent[place].load(Ordering::Relaxed) as f64;
-        let all: f64 = (0..self.spent.len()).map(spent).sum();
-        let features = self.features.iter().enumerate();
+        let features = self.features.iter().zip(self.times());
         let scans =
-            features.filter(|(_, feature)| scanned(&run, &self.scene.running, &feature.expr));
-        scans.map(|(place, feature)| (&*feature.name, spent(place) / all.max(1.0))).collect()
+            features.filter(|(feature, _)| scanned(&run, &self.scene.running, &feature.expr));
+        scans.map(|(feature, share)| (&*feature.name, share)).collect()
+    }
+
+    /// The share of the time so far of each feature; all 0 where none was evaluated.
+    pub fn times(&self) -> Vec<f64> {
+        let spent = self.spent.iter().map(|spent| spent.load(Ordering::Relaxed) as f64);
+        let spent: Vec<f64> = spent.collect();
+        let all: f64 = spent.iter().sum();
+        spent.into_iter().map(|own| own / all.max(1.0)).collect()
     }
 
     /// The names and types of [`Block::values`].

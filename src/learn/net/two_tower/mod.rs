@@ -20,11 +20,12 @@ mod validate;
 
 pub use tower::{Side, Tower};
 
-use super::Watch;
 use super::chance::Chance;
-use super::fitted::Epoch;
+use super::fitted::{Curve, Epoch};
 use super::inputs::Encoded;
+use super::networks::begun;
 use super::wrong::Wrong;
+use super::{Underway, Watch};
 use batch::Towers;
 
 /// Fewest positives that can be told apart from each other.
@@ -137,20 +138,26 @@ pub fn fit_two_tower(
     }
     let mut towers = Towers::new(sides, positives, params, Chance::new(seed, name));
     let mut best: Option<(f64, Tower, Tower)> = None;
-    let (mut epochs, mut kept) = (Vec::new(), 0);
+    let mut curve = Curve::default();
+    let told = Underway {
+        most: params.epochs,
+        examples: positives.items.len() as u64,
+        metric: "NDCG@20",
+        ..Underway::default()
+    };
     for epoch in 0..params.epochs {
-        let train = towers.epoch(epoch as u64, watch)?;
+        let train = towers.epoch(epoch as u64, &begun(told, &curve, watch))?;
         let validation = towers.validate(later);
         if !train.is_finite() {
             return Err(Wrong::Diverged { epoch: epoch + 1 });
         }
-        epochs.push(Epoch { train, validation });
+        curve.epochs.push(Epoch { train, validation });
         let value = validation.unwrap_or(0.0);
         if validation.is_none() || best.as_ref().is_none_or(|(before, ..)| value > before + BETTER)
         {
             best = Some((value, towers.user.tower.clone(), towers.item.tower.clone()));
-            kept = epoch + 1;
-        } else if epoch + 1 - kept >= params.patience {
+            curve.best = epoch + 1;
+        } else if epoch + 1 - curve.best >= params.patience {
             break;
         }
     }
@@ -158,7 +165,7 @@ pub fn fit_two_tower(
         Some((_, user, item)) => (user, item),
         None => (towers.user.tower, towers.item.tower),
     };
-    Ok(TwoTower { user, item, epochs, best: kept })
+    Ok(TwoTower { user, item, epochs: curve.epochs, best: curve.best })
 }
 
 fn check(params: &TwoTowerParams) -> Result<(), Wrong> {
