@@ -433,9 +433,7 @@ impl<'a> Checker<'a> {
         if self.in_library(module) {
             return self.lacks_edge(name, span);
         }
-        let modules = self.modules;
-        let declared = modules.names(module, Kind::Edge);
-        let near = suggest::nearest(name, self.catalog_edge_names().chain(declared));
+        let near = self.near_edge(name, module);
         if near.is_none() && self.may_be_imported(module) {
             return None;
         }
@@ -447,6 +445,13 @@ impl<'a> Checker<'a> {
         let message = format!("there is no edge `{name}`");
         self.report(Diagnostic::new(code::E0205, span, message).maybe_help(help));
         near.filter(|near| suggest::is_slip(name, near))
+    }
+
+    /// The edge that was most likely meant by a name.
+    pub(super) fn near_edge(&self, name: &str, module: usize) -> Option<&'a str> {
+        let modules = self.modules;
+        let declared = modules.names(module, Kind::Edge);
+        suggest::nearest(name, self.catalog_edge_names().chain(declared))
     }
 
     /// Edges and references of the catalog.

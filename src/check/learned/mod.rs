@@ -1,6 +1,7 @@
 //! Declarations of what is learnt from data: `edge similar = itemknn(likes, k=100)`.
 
 mod bind;
+mod changes;
 mod declaration;
 mod kinds;
 mod texts;

@@ -1,12 +1,13 @@
 //! The versions of a declaration: which one a program reads, or why none.
 
+use super::changes::changes;
 use super::declaration::Declaration;
 use crate::check::Checker;
 use crate::check::modules::Kind as Declared;
 use crate::diag::{Diagnostic, code};
 use crate::expr::show::duration;
 use crate::source::Span;
-use crate::store::learned::{Attached, Found, Kind, Manifest, Role};
+use crate::store::learned::{Attached, Found, Kind, Manifest, Role, is_of};
 use crate::types::{EdgeId, EntityId};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -83,6 +84,7 @@ impl<'a> Checker<'a> {
         let help = "train it: `igql train` with the file that declares it";
         let Some(last) = named.iter().max_by_key(|a| a.manifest.n) else {
             let message = format!("{word} `{name}` is not trained");
+            let help = self.damaged(declared.kind, name).unwrap_or(help.to_owned());
             return self.refuse(Diagnostic::new(code::E0501, span, message).help(help));
         };
         let label = last.manifest.label();
@@ -91,7 +93,10 @@ impl<'a> Checker<'a> {
             true => "what it reads has changed: a value, a definition, an edge or a set".to_owned(),
             false => changes(&last.manifest.declaration, &declared.text),
         };
-        let help = format!("{changed}; {help}");
+        let help = match changed.contains('\n') {
+            true => format!("{changed}\n{help}"),
+            false => format!("{changed}; {help}"),
+        };
         self.refuse(Diagnostic::new(code::E0502, span, message).help(help))
     }
 
@@ -165,6 +170,15 @@ impl<'a> Checker<'a> {
         self.modules.all.iter().any(|module| module.find(kind, name).next().is_some())
     }
 
+    /// What is wrong with a version of that name that cannot be read, and what to do.
+    fn damaged(&self, kind: Kind, name: &str) -> Option<String> {
+        let mut all = self.snapshot.damaged_versions().iter();
+        let found = all.find(|error| is_of(&error.file, kind, name))?;
+        let (file, message) = (found.file.display(), &found.message);
+        let help = found.help.as_deref().unwrap_or("train it again with `igql train`");
+        Some(format!("a version of it is damaged: `{file}` {message}; {help}"))
+    }
+
     fn no_such_version<T>(
         &mut self,
         (kind, name, n): (Kind, &str, i64),
@@ -184,9 +198,11 @@ impl<'a> Checker<'a> {
             return None;
         }
         let word = kind.word();
+        let damaged = self.damaged(kind, name);
         if named.is_empty() && role.is_none() {
             let message = format!("{word} `{name}@{n}` is not trained");
-            let help = format!("declare `{word} {name} = ...` and train it: `igql train`");
+            let train = || format!("declare `{word} {name} = ...` and train it: `igql train`");
+            let help = damaged.unwrap_or_else(train);
             return self.refuse(Diagnostic::new(code::E0501, span, message).help(help));
         }
         let message = match role {
@@ -197,66 +213,8 @@ impl<'a> Checker<'a> {
             Some(Role::Serve) | None => format!("there is no version {n} of `{name}`"),
         };
         let numbers: Vec<String> = named.iter().map(|a| a.manifest.label()).collect();
-        let help = (!numbers.is_empty()).then(|| format!("there are {}", numbers.join(", ")));
+        let there = (!numbers.is_empty()).then(|| format!("there are {}", numbers.join(", ")));
+        let help = damaged.or(there);
         self.refuse(Diagnostic::new(code::E0507, span, message).maybe_help(help))
-    }
-}
-
-/// What two texts of a declaration have that differs: `k=100` became `k=200`.
-fn changes(was: &str, is: &str) -> String {
-    let (was, is) = (arguments(was), arguments(is));
-    let gone: Vec<&str> = was.iter().filter(|arg| !is.contains(arg)).copied().collect();
-    let new: Vec<&str> = is.iter().filter(|arg| !was.contains(arg)).copied().collect();
-    match gone.len() == new.len() && !gone.is_empty() {
-        true => {
-            let pairs = gone.iter().zip(&new);
-            let pairs: Vec<String> = pairs.map(|(a, b)| format!("`{a}` is now `{b}`")).collect();
-            pairs.join(", ")
-        }
-        false => format!("`{}` is now `{}`", was.join(", "), is.join(", ")),
-    }
-}
-
-/// The learner, and its arguments, at commas that no bracket and no string holds.
-fn arguments(text: &str) -> Vec<&str> {
-    let (mut depth, mut quoted, mut start) = (0, false, 0);
-    let mut found = Vec::new();
-    for (at, c) in text.char_indices() {
-        match c {
-            '"' => quoted = !quoted,
-            _ if quoted => {}
-            '(' | '[' if depth == 0 => {
-                found.push(&text[..at]);
-                (depth, start) = (1, at + 1);
-            }
-            '(' | '[' => depth += 1,
-            ')' | ']' => depth -= 1,
-            ',' if depth == 1 => {
-                found.push(text[start..at].trim());
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    found.push(text[start..].trim().trim_end_matches(')'));
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_differs_is_told() {
-        let (was, is) = (
-            "itemknn(edge=(likes where f(a, b)), k=100)",
-            "itemknn(edge=(likes where f(a, b)), k=200)",
-        );
-        assert_eq!(changes(was, is), "`k=100` is now `k=200`");
-        let other = "ease(edge=likes, k=1, l2=2.0)";
-        assert_eq!(
-            changes("ease(edge=likes, k=1)", other),
-            "`ease, edge=likes, k=1` is now `ease, edge=likes, k=1, l2=2.0`"
-        );
     }
 }

@@ -78,6 +78,11 @@ impl<'a> Checker<'a> {
         if args.iter().any(|arg| arg.value.kind == ExprKind::Error) {
             return;
         }
+        if let Some((edge, near)) = self.misspelt_links(args, env) {
+            let message = format!("there is no edge `{}`", edge.text);
+            let help = format!("did you mean `{near}`?");
+            return self.report(Diagnostic::new(code::E0205, edge.span, message).help(help));
+        }
         let (message, help, span) = match self.bare_edge(args, env) {
             Some((edge, reversed, span)) => {
                 let help = match reversed {
@@ -97,6 +102,19 @@ impl<'a> Checker<'a> {
             }
         };
         self.report(Diagnostic::new(code::E0313, span, message).help(help));
+    }
+
+    /// The links of no edge, `liks(viewer)`, and the edge that was meant.
+    fn misspelt_links<'e>(
+        &mut self,
+        args: &'e [Arg],
+        env: &Env<'a>,
+    ) -> Option<(&'e ast::Name, &'a str)> {
+        let ExprKind::Call { callee, .. } = &args.first()?.value.kind else { return None };
+        let is_function = self.modules.vocabulary.function(&callee.text).is_some()
+            || self.usable_names(env.module).contains(&callee.text.as_str());
+        let near = self.near_edge(&callee.text, env.module).filter(|_| !is_function)?;
+        Some((callee, near))
     }
 
     /// The edge that stands without its ends as the first argument, and whether it is reversed.

@@ -3,7 +3,7 @@
 //! Features are resolved where the model is declared, so that training and serving evaluate the same expressions.
 
 use super::arguments::{Given, within};
-use super::described::{Context, Dense, Ids, Inputs, Missing, Normalise, Shown, Sparse};
+use super::described::{Dense, Ids, Inputs, Missing, Normalise, Shown, Sparse};
 use super::{each_name, is_trained, link_columns};
 use crate::check::env::{Row, Scope};
 use crate::check::modules::Kind as NameKind;
@@ -90,6 +90,7 @@ impl<'a> Checker<'a> {
             let diagnostic = Diagnostic::new(code::E0303, given.callee.span, message);
             return self.refuse(diagnostic.help(help));
         }
+        self.context_is_read(given, &inputs)?;
         Some(inputs)
     }
 
@@ -440,28 +441,6 @@ impl<'a> Checker<'a> {
             }
             None => Some(()),
         }
-    }
-
-    pub(super) fn context(&mut self, given: &Given<'a>, edge: &EdgeExpr) -> Option<Vec<Context>> {
-        let fields = self.record(given, "context", "{device: device}")?;
-        let mut made = Vec::new();
-        for (name, expr) in fields {
-            if !self.check_bindable(name) {
-                made.push(None);
-                continue;
-            }
-            let found = match bare_name(expr).and_then(|name| self.param_of_log(given, name, edge))
-            {
-                Some(ty) => Some(Expr::constant(Scalar::Null, ty)),
-                None => self.of_link(given, expr, edge, None),
-            };
-            made.push(found.map(|expr| Context {
-                name: name.text.clone(),
-                ty: expr.ty.clone(),
-                expr,
-            }));
-        }
-        made.into_iter().collect()
     }
 
     /// An expression over the link of an example.

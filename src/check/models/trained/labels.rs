@@ -156,7 +156,9 @@ impl<'a> Checker<'a> {
         }
         if let (true, [_, second, ..]) = (positives, fields) {
             let message = "with `positives` there is one head, which is the positive edge";
-            return self.refuse(Diagnostic::new(code::E0504, second.0.span, message));
+            let help = "leave the others out, or give what was shown as `examples=EDGE`, where every head has labels of its own";
+            let diagnostic = Diagnostic::new(code::E0504, second.0.span, message);
+            return self.refuse(diagnostic.help(help));
         }
         let mut made: Vec<Option<Head>> = Vec::new();
         for (place, (name, target)) in fields.iter().enumerate() {

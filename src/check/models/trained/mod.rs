@@ -2,6 +2,7 @@
 //! it stands, into a description of all that training and serving need.
 
 mod arguments;
+mod context;
 mod described;
 mod inputs;
 mod labels;

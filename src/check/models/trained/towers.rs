@@ -78,6 +78,10 @@ impl<'a> Checker<'a> {
     ) -> Option<Trained> {
         let (given, whole) = self.trained_args(callee, args, &Env::top(m));
         let Some(positives) = given.get("positives") else {
+            if !whole {
+                // an argument that has no name, or a wrong one, was reported
+                return None;
+            }
             let message = "`two_tower` needs `positives`";
             let help = "write `two_tower(positives=likes)`, with an edge from the viewer";
             return self.refuse(Diagnostic::new(code::E0303, callee.span, message).help(help));
@@ -215,6 +219,7 @@ impl<'a> Checker<'a> {
             let name = format!("history({}, {NEWEST})", edge.name);
             let ids = self.newest_targets(edge.clone(), NEWEST);
             inputs.sparse.push(Sparse { name, ids });
+            self.context_is_read(given, &inputs)?;
             return Some(inputs);
         }
         let context = inputs.context.iter();
@@ -223,6 +228,7 @@ impl<'a> Checker<'a> {
         let base = Expr::new(Kind::Viewer, Type::Id(self.schema.viewer));
         let rows = Rows { entity: self.schema.viewer, base, columns: &columns, known: true };
         self.mixed_features(given, "user_features", &rows, &mut inputs)?;
+        self.context_is_read(given, &inputs)?;
         Some(inputs)
     }
 
