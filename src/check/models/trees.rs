@@ -45,7 +45,7 @@ pub(super) const XGBOOST: ModelKind = ModelKind {
 };
 
 /// Versions of what was learned know of a time until when; a file says nothing of that.
-pub(super) pub(super) const NO_TIME: i64 = i64::MIN + 1;
+pub(super) const NO_TIME: i64 = i64::MIN + 1;
 
 /// A declaration.
 struct Call<'a, 'n> {
@@ -407,7 +407,12 @@ fn misnamed(
 }
 
 /// The heads as functions of the features; the only one is the score as well.
-pub(super) fn scoring(name: &str, predictor: &Predictor, values: Vec<Expr>, served: Served) -> Model {
+pub(super) fn scoring(
+    name: &str,
+    predictor: &Predictor,
+    values: Vec<Expr>,
+    served: Served,
+) -> Model {
     let heads = predictor.heads.iter().map(|(output, kernel)| {
         let call = Kind::Call { kernel: *kernel, args: values.clone() };
         (output.name().to_owned(), Expr::new(call, Type::Float))

@@ -219,7 +219,7 @@ impl Own {
     /// What a row costs the model that this is a head of, and which model that is: heads of one are computed together.
     pub fn effort(&self) -> Option<(usize, Effort)> {
         match &self.of {
-            Of::Learnt(of, _) => Some((of.as_ptr().addr(), opened(of).ok()?.effort()?)),
+            Of::Learnt(of, _) => Some((held(of).as_ptr().addr(), opened(of).ok()?.effort()?)),
             Of::Function(_) | Of::Output(_) => None,
         }
     }
