@@ -92,7 +92,7 @@ fn columns(engine: &Engine, text: &str) -> BTreeMap<usize, Vec<f64>> {
         let columns = row.values().map(value).collect();
         (row.key().to_string().parse().unwrap(), columns)
     };
-    answer.rows().into_iter().map(row).collect()
+    answer.rows().map(row).collect()
 }
 
 /// Numbers, or lists of numbers, as rows.
