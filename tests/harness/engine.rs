@@ -3,6 +3,8 @@
 use super::output::{OutRow, Output, difference};
 use crate::reference::autos::{Numbers, place};
 use crate::reference::{Request, Role};
+use igql::store::Options;
+use igql::train::Train;
 use igql::{Answer, Engine, Program, Row, Unit};
 use std::path::Path;
 
@@ -68,6 +70,17 @@ impl Opened {
             .install(|| Engine::open(folder))
             .unwrap_or_else(|e| panic!("the world does not open: {e}"));
         Opened { engine, threads, folder: folder.to_owned() }
+    }
+
+    /// The same, with what is derived in another folder, and with all learnt there that a program and the prelude declare.
+    pub fn trained(folder: &Path, derived: &Path, threads: usize, program: &str) -> Opened {
+        let options = Options { cache: Some(derived.to_owned()), ..Options::default() };
+        let engine = Engine::open_with(folder, &options)
+            .unwrap_or_else(|e| panic!("the world does not open: {e}"));
+        let trained = engine.train(&unit(program, folder, None), &Train::default());
+        trained.unwrap_or_else(|e| panic!("what is declared is not learnt: {e}"));
+        let engine = engine.reload().expect("the same world");
+        Opened { engine, ..Opened::open(folder, threads) }
     }
 
     pub fn snapshot(&self) -> &igql::store::Snapshot {

@@ -67,7 +67,7 @@ test \"wrong\" (5, @2024-05-01) = {{
             "wrong",
             vec![
                 "n == 25 | `n` is 10",
-                "none_of(r, kind in [\"photo\", \"video\"]) | true for 10 of 10 rows: media `102240`, `100525`, `125151`, `124906`, `124647` and 5 more",
+                "none_of(r, kind in [\"photo\", \"video\"]) | true for 10 of 10 rows: media `121014`, `114707`, `103381`, `127986`, `120559` and 5 more",
                 "1 in [n, 2] | -",
             ],
         ),

@@ -1,5 +1,6 @@
 //! `igql demo`: a generated world with tables, vectors, a catalog and programs to try.
 
+mod activity;
 mod files;
 mod random;
 mod world;

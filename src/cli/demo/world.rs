@@ -1,22 +1,20 @@
 //! The world behind a demo: who is interested in what, and what they did with what they saw.
 //!
-//! Every user has two to five interests, every account one topic, and a user likes, saves or
-//! rejects what is shown by a logistic model of match, quality and safety. So there is a truth to
-//! be found: vectors of accounts lie round the centre of their topic, and a program that follows
-//! interests beats popularity.
+//! Every user has two to five interests, every account one topic, so that there is a truth to be found: vectors of
+//! accounts lie round the centre of their topic, and a program that follows interests beats popularity. What users do with what
+//! they are shown is in `activity`.
 
-use super::Size;
 use super::random::{Random, Weighted};
+use super::{Size, activity};
 
-const DAY: f64 = 86_400.0;
-const DAYS: f64 = 90.0;
+pub const DAY: f64 = 86_400.0;
+pub const DAYS: f64 = 90.0;
 /// 2024-05-01T00:00:00Z: the newest event lies just before it.
 pub const END: i64 = 1_714_521_600;
 /// Numbers in the vector of an account.
 pub const DIM: usize = 32;
 /// Spread of vectors round the centre of their topic.
 const NOISE: f64 = 0.6;
-const SESSION: usize = 8;
 
 pub struct World {
     pub accounts: Vec<Account>,
@@ -26,8 +24,8 @@ pub struct World {
     pub users: Vec<User>,
     /// By time.
     pub impressions: Vec<Impression>,
-    /// User, account, time.
-    pub follows: Vec<(usize, usize, i64)>,
+    /// Those chosen when joining, by user, and then those of accounts that were met, by time.
+    pub follows: Vec<Follow>,
 }
 
 pub struct Account {
@@ -35,6 +33,8 @@ pub struct Account {
     pub popularity: f64,
     pub country: usize,
     pub verified: bool,
+    /// How much what it posts is liked, whatever it is. No table says it.
+    pub charm: f64,
 }
 
 pub struct Media {
@@ -51,10 +51,15 @@ pub struct Media {
 }
 
 pub struct User {
+    /// The strongest first.
     pub interests: Vec<usize>,
     pub country: usize,
     pub age: i64,
     pub joined: i64,
+    /// How much the user likes media of each kind.
+    pub kinds: [f64; KINDS.len()],
+    /// How much quality matters to the user.
+    pub eye: f64,
 }
 
 pub struct Impression {
@@ -62,14 +67,29 @@ pub struct Impression {
     pub media: usize,
     pub time: i64,
     pub session: usize,
-    pub liked: bool,
-    pub saved: bool,
-    pub see_fewer: bool,
+    /// From 1, in the session.
+    pub position: usize,
+    pub surface: usize,
+    /// Whether it was drawn from all media, whatever the user's interests.
+    pub drawn: bool,
     pub dwell_ms: i64,
+    /// When the user liked it, if so.
+    pub liked: Option<i64>,
+    pub saved: Option<i64>,
+    pub see_fewer: Option<i64>,
+    /// When the user began to follow the author because of it.
+    pub followed: Option<i64>,
+}
+
+pub struct Follow {
+    pub user: usize,
+    pub account: usize,
+    pub time: i64,
 }
 
 pub const COUNTRIES: [&str; 6] = ["US", "BR", "IN", "DE", "JP", "ID"];
 pub const KINDS: [&str; 4] = ["photo", "video", "story", "live"];
+pub const SURFACES: [&str; 2] = ["explore", "feed"];
 
 impl World {
     /// The world of a size and seed: always the same.
@@ -80,11 +100,20 @@ impl World {
         let vectors = vectors(&accounts, topics, seed);
         let mut media = media(size, &accounts, seed);
         let users = users(size, topics, seed);
-        let impressions = impressions(size, &users, &media, topics, seed);
-        for seen in impressions.iter().filter(|i| i.liked) {
+        let mut follows = chosen(&users, &accounts, topics, seed);
+        let impressions = activity::impressions(
+            size,
+            &activity::Cast::new(&users, &accounts, &media),
+            &follows,
+            seed,
+        );
+        for seen in impressions.iter().filter(|i| i.liked.is_some()) {
             media[seen.media].likes += 1;
         }
-        let follows = follows(&users, &accounts, topics, seed);
+        follows.extend(impressions.iter().filter_map(|seen| {
+            let account = media[seen.media].author;
+            seen.followed.map(|time| Follow { user: seen.user, account, time })
+        }));
         World { accounts, vectors, media, users, impressions, follows }
     }
 }
@@ -96,6 +125,7 @@ fn accounts(size: &Size, topics: usize, seed: u64) -> Vec<Account> {
         popularity: random.pareto(1.2) + 1.0,
         country: random.below(COUNTRIES.len()),
         verified: random.chance(0.05),
+        charm: 0.8 * random.normal(),
     };
     (0..size.accounts).map(account).collect()
 }
@@ -151,113 +181,62 @@ fn media(size: &Size, accounts: &[Account], seed: u64) -> Vec<Media> {
     ages.into_iter().enumerate().map(media).collect()
 }
 
+/// Half of them have been there for long, the others joined while the data was made.
 fn users(size: &Size, topics: usize, seed: u64) -> Vec<User> {
     let mut random = Random::new(seed, "users");
     let user = |_| {
+        let age = 13 + random.below(57);
         let count = 2 + random.below(4);
+        let span = if random.chance(0.5) { 1000.0 } else { DAYS };
         User {
-            interests: (0..count).map(|_| random.below(topics)).collect(),
+            interests: (0..count).map(|_| interest(age, topics, &mut random)).collect(),
             country: random.below(COUNTRIES.len()),
-            age: 13 + random.below(57) as i64,
-            joined: END - 1 - (random.unit() * 1000.0 * DAY) as i64,
+            age: age as i64,
+            joined: END - 1 - (random.unit() * span * DAY) as i64,
+            kinds: std::array::from_fn(|_| random.normal()),
+            eye: 0.2 + random.unit(),
         }
     };
     (0..size.users).map(user).collect()
 }
 
-/// Sessions of eight media, three of four from one interest of the user.
-fn impressions(
-    size: &Size,
-    users: &[User],
-    media: &[Media],
-    topics: usize,
-    seed: u64,
-) -> Vec<Impression> {
-    let mut random = Random::new(seed, "impressions");
-    let activity: Vec<f64> = users.iter().map(|_| random.pareto(1.5) + 0.3).collect();
-    let active = Weighted::new(&activity);
-    let by_topic = places(media.iter().map(|m| m.topic), topics);
-    let mut all = Vec::with_capacity(size.impressions);
-    for session in 0..size.impressions.div_ceil(SESSION) {
-        let user = active.draw(&mut random);
-        let interests = &users[user].interests;
-        let interest = interests[random.below(interests.len())];
-        let start = END - 2_000 - (random.unit() * DAYS * DAY) as i64;
-        for step in 0..SESSION.min(size.impressions - all.len()) {
-            let topic = match random.chance(0.25) {
-                true => random.below(topics),
-                false => interest,
-            };
-            let at = random.unit().powf(1.7);
-            let shown = match &by_topic[topic][..] {
-                [] => (at * media.len() as f64) as usize,
-                places => places[(at * places.len() as f64) as usize],
-            };
-            let time = start + step as i64 * 30 + random.below(20) as i64;
-            let time = time.max(media[shown].created + 60).min(END - 1);
-            let seen = Seen { user, media: shown, time, session };
-            all.push(seen.reaction(&users[user], &media[shown], &mut random));
-        }
-    }
-    all.sort_by_key(|i| (i.time, i.media, i.user, i.session));
-    all
-}
-
-struct Seen {
-    user: usize,
-    media: usize,
-    time: i64,
-    session: usize,
-}
-
-impl Seen {
-    /// What a user does with what is shown.
-    fn reaction(self, user: &User, media: &Media, random: &mut Random) -> Impression {
-        let fits = f64::from(u8::from(user.interests.contains(&media.topic)));
-        let quality = media.quality;
-        Impression {
-            user: self.user,
-            media: self.media,
-            time: self.time,
-            session: self.session,
-            liked: random.chance(logistic(-2.6 + 2.2 * fits + 0.7 * quality)),
-            saved: random.chance(logistic(-4.2 + 2.0 * fits + 0.9 * quality)),
-            see_fewer: random.chance(logistic(-3.6 - 1.5 * fits + 3.0 * media.unsafe_score)),
-            dwell_ms: random.exponential(1500.0 * (1.0 + fits)) as i64,
-        }
+/// Every other interest is one of those of an age: a quarter of all topics.
+fn interest(age: usize, topics: usize, random: &mut Random) -> usize {
+    let generation = (age - 13) * 4 / 57;
+    match random.chance(0.5) {
+        true => (generation * topics / 4 + random.below(topics.div_ceil(4))).min(topics - 1),
+        false => random.below(topics),
     }
 }
 
-fn logistic(x: f64) -> f64 {
-    1.0 / (1.0 + (-x).exp())
-}
-
-/// Up to five accounts of their interests for each user.
-fn follows(
-    users: &[User],
-    accounts: &[Account],
-    topics: usize,
-    seed: u64,
-) -> Vec<(usize, usize, i64)> {
+/// Up to five accounts of their interests for each user: soon after joining, or any time for those who came earlier.
+fn chosen(users: &[User], accounts: &[Account], topics: usize, seed: u64) -> Vec<Follow> {
     let mut random = Random::new(seed, "follows");
     let by_topic = places(accounts.iter().map(|a| a.topic), topics);
-    let mut all = Vec::new();
+    let mut all: Vec<Follow> = Vec::new();
     for (at, user) in users.iter().enumerate() {
-        let mut chosen: Vec<usize> = Vec::new();
+        let first = all.len();
         for _ in 0..5 {
             let places = &by_topic[user.interests[random.below(user.interests.len())]];
             let place = (random.unit().powi(2) * places.len() as f64) as usize;
-            let time = END - 1 - (random.unit() * DAYS * DAY) as i64;
+            let time = chosen_at(user, &mut random);
             let Some(&account) = places.get(place) else {
                 continue;
             };
-            if !chosen.contains(&account) {
-                chosen.push(account);
-                all.push((at, account, time));
+            if all[first..].iter().all(|f| f.account != account) {
+                all.push(Follow { user: at, account, time });
             }
         }
     }
     all
+}
+
+fn chosen_at(user: &User, random: &mut Random) -> i64 {
+    let newest = END - 1;
+    match user.joined < newest - (DAYS * DAY) as i64 {
+        true => newest - (random.unit() * DAYS * DAY) as i64,
+        false => (user.joined + 10 + random.below(120) as i64).min(newest),
+    }
 }
 
 /// The places of each topic.
