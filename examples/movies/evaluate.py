@@ -5,7 +5,7 @@
     python3 examples/movies/evaluate.py
 
 From every user the last like is taken away (the newest rating of 4 or more; of several at one
-time, the first in the file), the programs run on what is left, and the share of users whose
+time, the first in the file), the programs are trained and run on what is left, and the share of users whose
 hidden movie is among the 20 that a program returns is its hit rate. Needs nothing but Python.
 """
 import csv
@@ -17,7 +17,7 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-PROGRAMS = sys.argv[1:] or ["popular.igql", "content.igql", "recommend.igql"]
+PROGRAMS = sys.argv[1:] or ["popular.igql", "content.igql", "sources/recent_mean.igql", "recommend.igql"]
 IGQL = HERE.parent.parent / "target" / "release" / "igql"
 
 
@@ -59,9 +59,10 @@ def main():
         users = world / "users.txt"
         users.write_text("\n".join(hidden))
         for program in PROGRAMS:
+            subprocess.run([IGQL, "train", world / program], check=True, stdout=subprocess.DEVNULL)
             found = answers(world / program, users)
             hits = sum(movie in found[user][:20] for user, movie in hidden.items())
-            print(f"{program:20} {hits:4} of {len(hidden)}  {hits / len(hidden):.1%}")
+            print(f"{program:26} {hits:4} of {len(hidden)}  {hits / len(hidden):.1%}")
 
 
 if __name__ == "__main__":

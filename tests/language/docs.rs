@@ -7,6 +7,7 @@
 
 use igql::engine::{Compiled, Unit};
 use igql::store::Options;
+use igql::train::Train;
 use igql::{Engine, Request};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -64,7 +65,10 @@ fn blocks(page: &Path) -> Vec<Block> {
 
 fn open(catalog: &str, cache: &Path) -> Engine {
     let options = Options { cache: Some(cache.join(catalog)), ..Options::default() };
-    Engine::open_with(root().join("examples").join(catalog), &options).unwrap()
+    let engine = Engine::open_with(root().join("examples").join(catalog), &options).unwrap();
+    // what the prelude declares is learnt
+    engine.train(&Unit::new("none", "all(user)"), &Train::default()).unwrap();
+    engine.reload().unwrap()
 }
 
 /// A catalog for what the examples do not have: a large table, nulls, an edge without time, a

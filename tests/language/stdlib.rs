@@ -7,6 +7,7 @@ use igql::source::SourceId;
 use igql::store::Options;
 use igql::syntax::ast::{File, Item, ItemKind};
 use igql::syntax::{parse, print};
+use igql::train::Train;
 use igql::{Engine, Request};
 use std::path::{Path, PathBuf};
 
@@ -92,7 +93,11 @@ fn every_example_runs() {
 
 fn open(catalog: &str, cache: &Path) -> Engine {
     let options = Options { cache: Some(cache.join(catalog)), ..Options::default() };
-    Engine::open_with(root().join("examples").join(catalog), &options).expect("a catalog")
+    let engine =
+        Engine::open_with(root().join("examples").join(catalog), &options).expect("a catalog");
+    // what the prelude declares is learnt
+    engine.train(&Unit::new("none", "all(user)"), &Train::default()).unwrap();
+    engine.reload().unwrap()
 }
 
 fn run(engine: &Engine, module: &str, example: &str) -> Result<(), String> {

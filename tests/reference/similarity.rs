@@ -3,17 +3,22 @@
 use super::Interp;
 use super::env::Env;
 use igql::catalog::schema::Metric;
-use igql::syntax::ast::{Expr, ExprKind};
+use igql::syntax::ast::{Arg, Expr, ExprKind};
 
 impl<'a> Interp<'a> {
     /// The embedding of an entity that a name means, through aliases.
     pub fn embedding_named(&self, name: &str, entity: usize) -> Option<usize> {
-        if let Some(declared) = self.program.embedding(name, &self.is_entity(entity)) {
-            let ExprKind::Name(alias) = &declared.kind else {
-                panic!("only aliases of embeddings: {declared:?}")
-            };
-            return self.embedding_named(alias, entity);
+        match self.program.embedding(name, &self.is_entity(entity)) {
+            Some(Expr { kind: ExprKind::Name(alias), .. }) => self.embedding_named(alias, entity),
+            Some(Expr { kind: ExprKind::Call { callee, args }, .. }) => {
+                self.stored(&learnt(name, &callee.text, args), entity)
+            }
+            Some(other) => panic!("an alias or a learner: {other:?}"),
+            None => self.stored(name, entity),
         }
+    }
+
+    fn stored(&self, name: &str, entity: usize) -> Option<usize> {
         self.world
             .embeddings
             .iter()
@@ -33,6 +38,16 @@ impl<'a> Interp<'a> {
         let vector = vectors.get(row as usize)?.as_deref()?;
         let is_zero = vector.iter().all(|x| *x == 0.0);
         (embedding.metric != Metric::Cosine || !is_zero).then_some(vector)
+    }
+}
+
+/// How a snapshot calls what a declaration has learnt: its first version.
+fn learnt(name: &str, learner: &str, args: &[Arg]) -> String {
+    match (learner, args) {
+        ("normalized", [Arg { value: Expr { kind: ExprKind::Name(of), .. }, .. }]) => {
+            format!("normalized({of}@1)")
+        }
+        _ => format!("{name}@1"),
     }
 }
 
