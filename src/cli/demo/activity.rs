@@ -276,7 +276,7 @@ fn fit(user: &User, topic: usize) -> f64 {
 /// News lose in days what other media lose in weeks.
 fn staleness(media: &Media, time: i64) -> f64 {
     let days = (time - media.created) as f64 / DAY;
-    let half = if media.topic % NEWS == 0 { 3.0 } else { 15.0 };
+    let half = if media.topic.is_multiple_of(NEWS) { 3.0 } else { 15.0 };
     2.0 * (1.0 - 0.5_f64.powf(days / half))
 }
 
