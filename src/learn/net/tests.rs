@@ -402,7 +402,7 @@ fn weights_that_are_no_weights_count_nothing() {
     table.blocks[0].weights.fill(0.0);
     assert!(matches!(
         fit_networks(&table, &common(), &small(), &Unwatched),
-        Err(Wrong::Rare { .. })
+        Err(Wrong::Weightless { .. })
     ));
 }
 
