@@ -173,7 +173,7 @@ fn a_run_is_logged_and_replayed() {
 fn a_log_has_what_was_given_and_what_was_not() {
     let world = World::new();
     let params =
-        "param least: int = 2\nparam when: time = \"2024-01-02\"\nparam ids: list[int] = [1, 2]\n";
+        "param least: int = 2\nparam when: time = @2024-01-02\nparam ids: list[int] = [1, 2]\n";
     let query = "all(item).filter(n > least and n in ids and when < now).take(2)\n";
     world.write("tried.igql", &format!("{params}{query}"));
     world.run(&["run", "tried.igql", "--user", "1", "--param", "least=1", "--log", "log"]);
