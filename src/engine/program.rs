@@ -211,7 +211,7 @@ impl Program {
     }
 
     /// Its parameters that have a default, with it.
-    pub(crate) fn defaults(&self) -> Vec<(String, Value)> {
+    pub fn defaults(&self) -> Vec<(String, Value)> {
         request::defaults(&self.inner.checked, &self.world.snapshot)
     }
 

@@ -174,7 +174,7 @@ impl<'a> Checker<'a> {
         if UNSUPPORTED.contains(&callee.text.as_str()) {
             if callee.text == "onnx" {
                 let message = "this build of igql does not read ONNX";
-                let help = "build it with the feature: `cargo install igql --features onnx`";
+                let help = "build it with the feature: `cargo install --path . --features onnx`";
                 return self.report(Diagnostic::new(code::E0509, callee.span, message).help(help));
             }
             let message = format!("this version does not support `{}(...)` models", callee.text);
