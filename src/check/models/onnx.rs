@@ -13,9 +13,8 @@ use crate::check::Checker;
 use crate::check::env::{Env, Scope};
 use crate::diag::{Diagnostic, code, suggest};
 use crate::expr::Expr;
-use crate::learn::onnx::{Input, Kind, Onnx, Wrong};
+use crate::learn::onnx::{Input, Kind, Onnx, Widths};
 use crate::ops::{Model, NetworkCall, NetworkFile, Shape};
-use crate::source::Span;
 use crate::syntax::ast::{self, Arg, ExprKind, Name};
 use crate::syntax::print_expression;
 use crate::types::Type;
@@ -39,7 +38,6 @@ const MOST: i64 = 65_536;
 /// A file, as a program calls it.
 struct Opened<'a> {
     path: &'a str,
-    span: Span,
     file: Arc<NetworkFile>,
 }
 
@@ -58,7 +56,8 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
         shape: &Shape,
     ) -> Option<Model> {
-        let [path, inputs, heads, batch] = self.onnx_args(callee, args)?;
+        let given = self.file_args((callee, args), &PARAMS, 1)?;
+        let [path, inputs, heads, batch] = PARAMS.map(|param| given.get(param));
         let (path, place, span) = self.file_place(callee, path, ONNX.usage, env.module)?;
         let file = match self.modules.vocabulary.files().open_network(&place) {
             Ok(file) => file,
@@ -67,7 +66,7 @@ impl<'a> Checker<'a> {
                 return self.refuse(Diagnostic::new(code::E0503, span, message).help(help));
             }
         };
-        let opened = Opened { path, span, file };
+        let opened = Opened { path, file };
         let fed = self.fed((callee, inputs), &opened, env, shape)?;
         let heads = self.heads_of_network((callee, heads), &opened, &fed);
         let batch = self.batch(batch, &opened);
@@ -86,35 +85,6 @@ impl<'a> Checker<'a> {
             values.extend(fed.exprs);
         }
         Some(scoring(name, &predictor, values, as_logged(name, version, &features)))
-    }
-
-    fn onnx_args(&mut self, callee: &Name, args: &'a [Arg]) -> Option<[Option<&'a ast::Expr>; 4]> {
-        let mut given = [None; 4];
-        for (number, arg) in args.iter().enumerate() {
-            let place = match &arg.name {
-                Some(name) => PARAMS.iter().position(|param| *param == name.text),
-                None => (number == 0).then_some(0),
-            };
-            let span = arg.name.as_ref().map_or(arg.value.span, |name| name.span);
-            let Some(place) = place else {
-                let text = arg.name.as_ref().map_or("", |name| &name.text);
-                let message = match &arg.name {
-                    Some(_) => format!("`{}` has no parameter `{text}`", callee.text),
-                    None => format!("`{}` takes a path; others are given by name", callee.text),
-                };
-                let help = match suggest::nearest(text, PARAMS.iter().copied()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("its parameters are {}", PARAMS.join(", ")),
-                };
-                return self.refuse(Diagnostic::new(code::E0304, span, message).help(help));
-            };
-            if given[place].replace(&arg.value).is_some() {
-                let message = format!("`{}` is given twice", PARAMS[place]);
-                let found = Diagnostic::new(code::E0305, span, message);
-                return self.refuse(found.help("leave one of them out"));
-            }
-        }
-        Some(given)
     }
 
     /// What each input of the file is given, in their order.
@@ -238,14 +208,7 @@ impl<'a> Checker<'a> {
     ) -> Option<Vec<(String, usize, usize)>> {
         let network = opened.file.network.clone();
         let widths: Vec<usize> = fed.iter().map(|fed| fed.widths.iter().sum()).collect();
-        let known = match network.outputs_of(&widths) {
-            Ok(known) => known,
-            Err(wrong) => {
-                let message = format!("`{}` cannot be run: {wrong}", opened.path);
-                let help = wrong.help.unwrap_or_else(|| "export it again".to_owned());
-                return self.refuse(Diagnostic::new(code::E0503, opened.span, message).help(help));
-            }
-        };
+        let known = network.outputs_of(&widths);
         let help = format!("its outputs are {}", outputs(&network));
         let Some(expr) = expr else {
             let message = format!("`{}` needs `heads`", callee.text);
@@ -285,7 +248,7 @@ impl<'a> Checker<'a> {
         &mut self,
         opened: &Opened,
         value: &'a ast::Expr,
-        known: &[Result<usize, Wrong>],
+        known: &Widths,
     ) -> Option<(usize, usize)> {
         let network = opened.file.network.clone();
         let named = |expr: &'a ast::Expr| match &expr.kind {

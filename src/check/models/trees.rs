@@ -57,10 +57,10 @@ struct Call<'a, 'n> {
 }
 
 /// The arguments by name.
-struct Given<'a>(Vec<(&'static str, &'a ast::Expr)>);
+pub(super) struct Given<'a>(Vec<(&'static str, &'a ast::Expr)>);
 
 impl<'a> Given<'a> {
-    fn get(&self, name: &str) -> Option<&'a ast::Expr> {
+    pub(super) fn get(&self, name: &str) -> Option<&'a ast::Expr> {
         self.0.iter().find(|(given, _)| *given == name).map(|(_, value)| *value)
     }
 }
@@ -103,20 +103,31 @@ impl<'a> Checker<'a> {
             Library::LightGbm => &["path", "features", "heads", "raw"],
             Library::XgBoost => &["path", "features", "heads", "raw", "iterations"],
         };
-        let kind = &call.callee.text;
+        self.file_args((call.callee, call.args), params, 2)
+    }
+
+    /// The arguments of a kind of model in files, the first of which need no names.
+    pub(super) fn file_args(
+        &mut self,
+        (callee, args): (&Name, &'a [Arg]),
+        params: &[&'static str],
+        unnamed: usize,
+    ) -> Option<Given<'a>> {
+        let kind = &callee.text;
         let mut given = Given(Vec::new());
-        for (place, arg) in call.args.iter().enumerate() {
+        for (place, arg) in args.iter().enumerate() {
             let param = match &arg.name {
                 Some(name) => params.iter().find(|param| **param == name.text),
                 // others are given by name
-                None => params[..2].get(place),
+                None => params[..unnamed].get(place),
             };
             let span = arg.name.as_ref().map_or(arg.value.span, |name| name.span);
             let Some(&param) = param else {
                 let text = arg.name.as_ref().map_or("", |name| &name.text);
+                let first = if unnamed == 1 { "a path" } else { "a path and features" };
                 let message = match &arg.name {
                     Some(_) => format!("`{kind}` has no parameter `{text}`"),
-                    None => format!("`{kind}` takes a path and features; others are given by name"),
+                    None => format!("`{kind}` takes {first}; others are given by name"),
                 };
                 let help = match suggest::nearest(text, params.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),

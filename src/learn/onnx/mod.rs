@@ -5,14 +5,14 @@ mod described;
 #[cfg(test)]
 mod tests;
 
+use crate::extend;
 use described::Described;
 pub use described::{Input, Kind, Output};
 use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView};
 use rten_tensor::prelude::*;
-use std::any::Any;
+use std::collections::HashMap;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// A network from a file.
 pub struct Onnx {
@@ -26,7 +26,12 @@ pub struct Onnx {
     /// The nodes of inputs, and of outputs.
     nodes: [Vec<NodeId>; 2],
     pool: OnceLock<Arc<ThreadPool>>,
+    /// What was found out of outputs, by the widths of inputs: programs are checked again and again.
+    known: Mutex<HashMap<Vec<usize>, Arc<Widths>>>,
 }
+
+/// Of each output how many numbers a row has, or why it cannot be read.
+pub type Widths = [Result<usize, Wrong>];
 
 /// Why a file is no network that can be used, or a network cannot be run.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,7 +118,15 @@ impl Onnx {
         let of_inputs = inputs.iter().map(|input| node(&input.name));
         let of_outputs = outputs.iter().map(|output| node(&output.name));
         let nodes = [of_inputs.collect::<Result<_, _>>()?, of_outputs.collect::<Result<_, _>>()?];
-        Ok(Onnx { model, inputs, outputs, batch, nodes, pool: OnceLock::new() })
+        Ok(Onnx {
+            model,
+            inputs,
+            outputs,
+            batch,
+            nodes,
+            pool: OnceLock::new(),
+            known: Mutex::default(),
+        })
     }
 
     /// Runs it on rows; `widths` are the numbers that a row has in each input. Gives the outputs at some places.
@@ -148,29 +161,29 @@ impl Onnx {
     }
 
     /// How many numbers a row has in each output, where a row has so many in each input: found out by running it on zeros.
-    ///
-    /// # Errors
-    /// Those of [`Onnx::run`]; one of an output is for that alone.
-    pub fn outputs_of(&self, widths: &[usize]) -> Result<Vec<Result<usize, Wrong>>, Wrong> {
+    pub fn outputs_of(&self, widths: &[usize]) -> Arc<Widths> {
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known().get(widths) {
+            return found.clone();
+        }
+        let found: Arc<Widths> = self.found_out(widths).into();
+        known().insert(widths.to_vec(), found.clone());
+        found
+    }
+
+    fn found_out(&self, widths: &[usize]) -> Vec<Result<usize, Wrong>> {
         let rows = self.batch.unwrap_or(2);
         let zeros = |(input, width): (&Input, &usize)| match input.kind {
             Kind::Float => Given::Floats(vec![0.0; rows * width]),
             Kind::Int => Given::Ints(vec![0; rows * width]),
         };
         let given: Vec<Given> = self.inputs.iter().zip(widths).map(zeros).collect();
-        // once for all: so what cannot be computed at all is known of all
-        let each = |place: usize| {
-            if let Some(wrong) = &self.outputs[place].wrong {
-                return Err(Wrong::new(wrong.clone()));
-            }
-            Ok(self.run(&given, widths, rows, &[place])?.swap_remove(0).width)
+        // one by one, so that what is wrong with one is no error of others
+        let each = |(place, output): (usize, &Output)| match &output.wrong {
+            Some(wrong) => Err(Wrong::new(wrong.clone())),
+            None => Ok(self.run(&given, widths, rows, &[place])?.swap_remove(0).width),
         };
-        Ok((0..self.outputs.len()).map(each).collect())
-    }
-
-    /// Multiplications of a row: at most one for each of its parameters.
-    pub fn parameters(&self) -> usize {
-        self.model.total_params()
+        self.outputs.iter().enumerate().map(each).collect()
     }
 }
 
@@ -207,10 +220,6 @@ fn unloaded(error: &rten::LoadError) -> Wrong {
 
 /// What the crate that reads and runs files panics about is an error of the file.
 fn guarded<R>(run: impl FnOnce() -> Result<R, Wrong>) -> Result<R, Wrong> {
-    let said = |panic: Box<dyn Any + Send>| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-        Wrong::new(format!("it cannot be read: {}", text.unwrap_or("it is damaged")))
-    };
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(said(panic)))
+    let ran = extend::guarded(|| Ok(run()));
+    ran.unwrap_or_else(|failure| Err(Wrong::new(format!("it cannot be read: {failure}"))))
 }
