@@ -31,7 +31,7 @@ pub fn requests(
     let mut requests: Vec<Request> =
         one_by_one.map(|user| Request { user: Some(user), ..base.clone() }).collect();
     if let Some(name) = many {
-        requests.extend(many_of("--users", engine, program, base, name)?);
+        requests.extend(many_of("--users", program, base, name)?);
     }
     Ok(requests)
 }
@@ -39,17 +39,14 @@ pub fn requests(
 /// Requests from what an option names: `all` users, a file, or `-` for standard input.
 pub fn many_of(
     option: &str,
-    engine: &Engine,
     program: &Program,
     base: &Request,
     name: &str,
 ) -> Result<Vec<Request>, Failure> {
     let table = match name {
         "all" => {
-            let viewer = engine.schema().viewer;
-            let key = |row| engine.snapshot().key(viewer, row);
-            let of_row = |row| Request { user: Some(key(row)), ..base.clone() };
-            return Ok((0..engine.schema().entity(viewer).rows).map(of_row).collect());
+            let of_user = |user| Request { user: Some(user), ..base.clone() };
+            return Ok(program.users().map(of_user).collect());
         }
         "-" => from_input(option, program, base)?,
         name => {

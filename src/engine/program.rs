@@ -20,7 +20,7 @@ use crate::request;
 use crate::rounds;
 use crate::source::{SourceId, Sources};
 use crate::store::Snapshot;
-use crate::types::Value;
+use crate::types::{Key, Value};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -299,6 +299,13 @@ impl Program {
         let planned = Planned::new(checked, snapshot, plan, text, Vec::new(), rewrites);
         let inner = Arc::new(Planned { warnings: warnings.clone(), ..planned });
         Program { inner, world: self.world.clone() }
+    }
+
+    /// The keys of all users of the catalog, in the order of its table.
+    pub fn users(&self) -> impl ExactSizeIterator<Item = Key> + '_ {
+        let snapshot = &self.world.snapshot;
+        let viewer = snapshot.schema().viewer;
+        (0..snapshot.schema().entity(viewer).rows).map(move |row| snapshot.key(viewer, row))
     }
 
     /// Whether a request has to say who asks.

@@ -24,6 +24,8 @@ pub use artifact::Blob;
 pub use open::{Options, Report, build, is_current, open, room, temporary, verify};
 pub use progress::{Progress, Silent};
 pub use snapshot::Snapshot;
+#[cfg(feature = "arrow")]
+pub use users::users_of_batches;
 pub use users::{Columns, Users, column_names, read_columns, read_users};
 pub use vectors::Vectors;
 pub use view::{Adjacency, KeyView, VectorsView};

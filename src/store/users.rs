@@ -47,6 +47,19 @@ pub fn read_users(
     Ok(Users { keys: from_lines(file, &text, column, ty)?, ..Users::default() })
 }
 
+/// The users in batches of Arrow arrays, as those of a table in a file; messages say where they are from.
+#[cfg(feature = "arrow")]
+pub fn users_of_batches(
+    name: &Path,
+    schema: &arrow_schema::SchemaRef,
+    batches: Vec<arrow_array::RecordBatch>,
+    (column, ty): (&str, KeyType),
+    wanted: &dyn Fn(&str) -> Option<Type>,
+) -> Result<Users, DataError> {
+    let table = import::of_batches(name, schema, batches);
+    from_table(table.as_ref(), column, ty, wanted)
+}
+
 /// Columns of a table that no catalog speaks of.
 #[derive(Debug, Default)]
 pub struct Columns {

@@ -123,7 +123,7 @@ fn row(list: &List, i: usize, row: Row) -> Json {
     Json::Object(object)
 }
 
-/// Why a row is there.
+/// Why a row is there, as `igql run --why` has it in JSON.
 pub fn explanation(why: &Why) -> Json {
     let mut object = Map::new();
     object.insert("path".into(), why.path.iter().map(step).collect());

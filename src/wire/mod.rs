@@ -49,12 +49,15 @@ pub(crate) mod values;
 mod write;
 
 pub use format::Format;
+pub use json::explanation;
 #[cfg(feature = "cli")]
-pub(crate) use json::{explanation, why_not};
+pub(crate) use json::why_not;
 pub use request::{
     Part, RequestError, at_from_text, duration_from_text, param_from_text, param_to_json,
-    request_from_json, user_from_text,
+    request_from_json, request_from_object, user_from_text,
 };
+#[cfg(feature = "arrow")]
+pub use table::requests_of_batches;
 pub use table::{RequestTable, TableError, read_requests};
 pub use write::{Encoded, Encoder, Writer, write_answers, write_file};
 

@@ -69,9 +69,18 @@ impl RequestError {
 pub fn request_from_json(program: &Program, text: &str) -> Result<Request, RequestError> {
     let whole = |message: String| RequestError::new(Part::Whole, message);
     let json = serde_json::from_str(text).map_err(|e| whole(format!("not valid JSON: {e}")))?;
-    let Json::Object(fields) = json else {
-        return Err(whole("a request is a JSON object".to_owned()));
-    };
+    match json {
+        Json::Object(fields) => request_from_object(program, fields),
+        _ => Err(whole("a request is a JSON object".to_owned())),
+    }
+}
+
+/// The same from the fields of the object.
+pub fn request_from_object(
+    program: &Program,
+    fields: Map<String, Json>,
+) -> Result<Request, RequestError> {
+    let whole = |message: String| RequestError::new(Part::Whole, message);
     let mut request = Request::anonymous();
     for (name, json) in fields {
         match (name.as_str(), json) {

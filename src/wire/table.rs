@@ -4,7 +4,7 @@ use super::request::param_from_text;
 use crate::catalog::schema::{KeyType, Schema};
 use crate::engine::Program;
 use crate::request::Request;
-use crate::store::{self, DataError};
+use crate::store::{self, DataError, Users};
 use crate::types::{Type, Value};
 use std::fmt;
 use std::path::Path;
@@ -67,16 +67,40 @@ pub fn read_requests(
     base: &Request,
 ) -> Result<RequestTable, TableError> {
     let schema = program.schema();
-    let checked = program.checked();
-    let wanted = |name: &str| match name {
+    let viewer = schema.entity(schema.viewer);
+    let wanted = |name: &str| wanted(program, name);
+    let users = store::read_users(file, &viewer.key, viewer.key_type, &wanted)?;
+    requests(program, users, base)
+}
+
+/// The same from batches of Arrow arrays with one schema. Messages call them by a name, where a file has its path.
+#[cfg(feature = "arrow")]
+pub fn requests_of_batches(
+    program: &Program,
+    name: &str,
+    schema: &arrow_schema::SchemaRef,
+    batches: Vec<arrow_array::RecordBatch>,
+    base: &Request,
+) -> Result<RequestTable, TableError> {
+    let viewer = program.schema().entity(program.schema().viewer);
+    let key = (&*viewer.key, viewer.key_type);
+    let wanted = |name: &str| wanted(program, name);
+    let users = store::users_of_batches(Path::new(name), schema, batches, key, &wanted)?;
+    requests(program, users, base)
+}
+
+/// How a column is read that says something of a request.
+fn wanted(program: &Program, name: &str) -> Option<Type> {
+    match name {
         "at" | "now" => Some(Type::Time),
         name => {
-            let param = checked.param(name)?;
-            Some(as_stored(&param.ty, schema))
+            let param = program.checked().param(name)?;
+            Some(as_stored(&param.ty, program.schema()))
         }
-    };
-    let viewer = schema.entity(schema.viewer);
-    let users = store::read_users(file, &viewer.key, viewer.key_type, &wanted)?;
+    }
+}
+
+fn requests(program: &Program, users: Users, base: &Request) -> Result<RequestTable, TableError> {
     let is_time = |name: &str| matches!(name, "at" | "now");
     let times = users.columns.iter().filter(|(name, _)| is_time(name));
     if times.count() > 1 {

@@ -116,6 +116,13 @@ impl Encoder {
         }))
     }
 
+    /// Some answers as a table, as Arrow has it; without answers, its schema alone.
+    #[cfg(feature = "arrow")]
+    pub fn table(&self, answers: &[Answer]) -> io::Result<RecordBatch> {
+        let rows: Vec<_> = self.flat.rows(answers).collect();
+        columnar::batch(&self.flat.columns, &rows)
+    }
+
     /// Some answers, in the order of their requests.
     pub fn encode(&self, answers: &[Answer]) -> io::Result<Encoded> {
         Ok(Encoded(match self.format {
@@ -126,10 +133,7 @@ impl Encoder {
                 Part::Text(csv::rows(self.flat.rows(answers), separator(self.format))?)
             }
             #[cfg(feature = "arrow")]
-            Format::Parquet | Format::Arrow => {
-                let rows: Vec<_> = self.flat.rows(answers).collect();
-                Part::Rows(columnar::batch(&self.flat.columns, &rows)?)
-            }
+            Format::Parquet | Format::Arrow => Part::Rows(self.table(answers)?),
             #[cfg(not(feature = "arrow"))]
             format => return Err(not_built(format)),
         }))

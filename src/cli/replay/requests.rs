@@ -205,7 +205,7 @@ fn given(
     if let [name] = &args.requests[..]
         && !log::is_log(engine.schema(), Path::new(name))
     {
-        return Ok(When::Given(users::many_of("--requests", engine, program, base, name)?));
+        return Ok(When::Given(users::many_of("--requests", program, base, name)?));
     }
     let (requests, warnings) = log::read(engine, program, &args.logs(), base)?;
     warnings.iter().for_each(|warning| out::say(format_args!("warning: {warning}")));

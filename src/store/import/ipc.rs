@@ -64,6 +64,17 @@ impl ArrowTable {
         })
     }
 
+    /// Batches of one schema that are in memory; messages say where they are from.
+    pub fn of_batches(name: &Path, schema: &SchemaRef, batches: Vec<RecordBatch>) -> Self {
+        let rows = batches.iter().map(|b| b.num_rows() as u64).sum();
+        ArrowTable {
+            files: vec![FileRows { path: name.to_owned(), rows }],
+            found: columns_of(schema, &batches),
+            batches: vec![batches],
+            warnings: Vec::new(),
+        }
+    }
+
     fn column(&self, wanted: &Wanted) -> Result<(Values, Faults), DataError> {
         let name = self.found[wanted.column].name.as_str();
         let mut values = Values::new(&wanted.how.ty);

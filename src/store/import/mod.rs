@@ -77,6 +77,16 @@ pub fn open_alone(file: &Path) -> Result<Box<dyn Reader>, DataError> {
     open_files(format_of(file), &files)
 }
 
+/// Batches of Arrow arrays that are in memory, as a table.
+#[cfg(feature = "arrow")]
+pub fn of_batches(
+    name: &Path,
+    schema: &arrow_schema::SchemaRef,
+    batches: Vec<arrow_array::RecordBatch>,
+) -> Box<dyn Reader> {
+    Box::new(ipc::ArrowTable::of_batches(name, schema, batches))
+}
+
 /// The bytes of a file, unpacked.
 pub fn bytes(file: &Path) -> Result<Vec<u8>, DataError> {
     packed::read(file)

@@ -1,0 +1,72 @@
+"""Programs over a population, on Ray Data.
+
+    import igql.ray, ray
+    users = ray.data.read_parquet("users.parquet")
+    pages = igql.ray.map(users, "explore.igql", "/data/explore")
+    pages.write_parquet("pages/")
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from ._runner import Runner
+
+if TYPE_CHECKING:
+    import ray.data
+
+__all__ = ["Runner", "map"]
+
+
+def map(
+    users: ray.data.Dataset,
+    program: str | os.PathLike[str],
+    catalog: str | os.PathLike[str],
+    *,
+    workers: int | tuple[int, int] = 2,
+    batch_size: int = 4096,
+    num_cpus: float = 1,
+    **options: Any,
+) -> ray.data.Dataset:
+    """Runs a program for every user of a dataset.
+
+    Each worker is an actor with one engine; engines of one node share the pages of the snapshot. A worker that is
+    killed is started again by Ray, and its batches run again: a batch gives the same rows wherever and whenever it runs.
+
+    Args:
+        users: with the viewer's key column; columns named like parameters are these.
+        program, catalog, options: as for `igql.Runner`.
+        workers: actors, or the least and the most of them.
+        batch_size: users a call.
+        num_cpus: of each actor.
+    """
+    import ray.data
+
+    runner = Runner(program, catalog, **options)
+    compute = ray.data.ActorPoolStrategy(**_size(workers))
+    return users.map_batches(
+        _Call,
+        fn_constructor_args=[runner],
+        compute=compute,
+        batch_format="pyarrow",
+        batch_size=batch_size,
+        num_cpus=num_cpus,
+    )
+
+
+class _Call:
+    """A class, because Ray wants one for actors. The engine is opened when the actor starts."""
+
+    def __init__(self, runner: Runner) -> None:
+        self.runner = runner
+        assert runner.program is not None
+
+    def __call__(self, batch: Any) -> Any:
+        return self.runner(batch)
+
+
+def _size(workers: int | tuple[int, int]) -> dict[str, int]:
+    if isinstance(workers, tuple):
+        return {"min_size": workers[0], "max_size": workers[1]}
+    return {"size": workers}

@@ -1,0 +1,289 @@
+//! Engines: a catalog that is open.
+
+use crate::process::OfProcess;
+use crate::program::{PyProgram, Spec};
+use crate::progress::Told;
+use crate::waiting::{Stop, work};
+use crate::{errors, functions};
+use igql::{Engine, Options, Tunables};
+use pyo3::exceptions::{PyFileNotFoundError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// How a catalog is opened: all that another process needs to do it again.
+#[derive(Clone)]
+pub struct Opening {
+    pub path: PathBuf,
+    pub cache: Option<PathBuf>,
+    pub stale: bool,
+    pub learned: Option<PathBuf>,
+    pub imports: Vec<PathBuf>,
+    /// Callables that `igql.function` made.
+    pub functions: Arc<Vec<Py<PyAny>>>,
+    pub allow_newer: bool,
+}
+
+impl Opening {
+    /// Opens the catalog.
+    fn open(&self, py: Python<'_>, progress: Option<Py<PyAny>>) -> PyResult<Engine> {
+        let opening = self.clone();
+        let registry = functions::registry(py, &self.functions)?;
+        let opened = work(py, None, move |stop| {
+            let options = opening.options(stop, progress);
+            Engine::builder(&opening.path).options(options).registry(registry).open()
+        });
+        opened?.map_err(|error| errors::data(py, &error))
+    }
+
+    fn options(&self, stop: Stop, progress: Option<Py<PyAny>>) -> Options {
+        Options {
+            cache: self.cache.clone(),
+            stale: self.stale,
+            learned: self.learned.clone(),
+            imports: self.imports.clone(),
+            progress: Arc::new(Told::new(stop, progress)),
+        }
+    }
+}
+
+/// A catalog that is open, on the data as it was then. Shared by threads; made again by a process that was forked, or
+/// that unpickles it.
+#[pyclass(frozen, name = "Engine", module = "igql")]
+pub struct PyEngine {
+    opening: Opening,
+    /// Of the snapshot that every process has to see.
+    snapshot: String,
+    handle: OfProcess<Engine>,
+}
+
+impl PyEngine {
+    pub fn open(
+        py: Python<'_>,
+        opening: Opening,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<PyEngine> {
+        let engine = opening.open(py, progress)?;
+        Ok(PyEngine::of(opening, engine))
+    }
+
+    fn of(opening: Opening, engine: Engine) -> PyEngine {
+        let snapshot = engine.snapshot().id().to_owned();
+        PyEngine { opening, snapshot, handle: OfProcess::new(engine) }
+    }
+
+    /// The engine of this process.
+    pub fn engine(&self, py: Python<'_>) -> PyResult<Engine> {
+        let again = || {
+            let engine = self.opening.open(py, None)?;
+            same(py, &engine, &self.snapshot, self.opening.allow_newer)?;
+            Ok::<_, PyErr>(engine)
+        };
+        self.handle.get(again).cloned()
+    }
+
+    /// How it was opened.
+    pub fn opening(&self) -> &Opening {
+        &self.opening
+    }
+}
+
+/// Fails where an engine is on another snapshot than the one that is wanted.
+fn same(py: Python<'_>, engine: &Engine, wanted: &str, allow_newer: bool) -> PyResult<()> {
+    let found = engine.snapshot().id();
+    if allow_newer || found == wanted {
+        return Ok(());
+    }
+    let message = format!(
+        "the catalog is at snapshot {found} here, and snapshot {wanted} was asked for\n\
+         help: all processes of a job have to see the same data; `igql.open(path, allow_newer=True)` takes what there is"
+    );
+    Err(errors::other_data(py, message))
+}
+
+/// A program that is in a file, or the text itself.
+pub struct Source {
+    pub name: String,
+    pub text: String,
+    pub folder: Option<PathBuf>,
+}
+
+/// Reads a program. A relative path is one of the working directory, else of the catalog's folder.
+pub fn source(
+    py: Python<'_>,
+    catalog: &Path,
+    text: Option<String>,
+    path: Option<PathBuf>,
+    name: Option<String>,
+) -> PyResult<Source> {
+    let (text, path) = match (text, path) {
+        (Some(text), None) => {
+            let name = name.unwrap_or_else(|| "program".to_owned());
+            return Ok(Source { name, text, folder: None });
+        }
+        (None, Some(path)) => (None::<String>, path),
+        _ => {
+            return Err(PyTypeError::new_err(
+                "a program is a text or a file: `compile(text)` or `compile(path=...)`",
+            ));
+        }
+    };
+    debug_assert!(text.is_none());
+    let folder =
+        if catalog.is_dir() { catalog } else { catalog.parent().unwrap_or(Path::new(".")) };
+    let beside = folder.join(&path);
+    let found = if !path.exists() && beside.exists() { beside } else { path };
+    let text = igql::files::read_program(&found).map_err(|error| {
+        let message = format!("{}: {error}", found.display());
+        match error.kind() {
+            std::io::ErrorKind::NotFound => PyFileNotFoundError::new_err(message),
+            _ => errors::request(py, message),
+        }
+    })?;
+    let name = name.unwrap_or_else(|| found.display().to_string());
+    let folder = found.parent().map(|parent| match parent.as_os_str().is_empty() {
+        true => PathBuf::from("."),
+        false => parent.to_owned(),
+    });
+    Ok(Source { name, text, folder })
+}
+
+/// Values for tunables.
+pub fn tunables(given: Option<&Bound<'_, PyDict>>) -> PyResult<Tunables> {
+    let mut tunables = Tunables::new();
+    for (name, value) in given.into_iter().flatten() {
+        tunables = tunables.set(name.extract::<String>()?, value.extract::<f64>()?);
+    }
+    Ok(tunables)
+}
+
+#[pymethods]
+impl PyEngine {
+    /// The folder of the catalog, or its file.
+    #[getter]
+    fn path(&self) -> &Path {
+        &self.opening.path
+    }
+
+    /// Identifies the data.
+    #[getter]
+    fn snapshot(&self) -> &str {
+        &self.snapshot
+    }
+
+    /// Compiles a program.
+    #[pyo3(signature = (text=None, *, path=None, query=None, tunables=None, max_rows=None, name=None))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of Python")]
+    fn compile(
+        slf: &Bound<'_, Self>,
+        text: Option<String>,
+        path: Option<PathBuf>,
+        query: Option<String>,
+        tunables: Option<&Bound<'_, PyDict>>,
+        max_rows: Option<u64>,
+        name: Option<String>,
+    ) -> PyResult<PyProgram> {
+        let source = source(slf.py(), &slf.get().opening.path, text, path, name)?;
+        let tunables = self::tunables(tunables)?;
+        PyProgram::compile(
+            slf.clone(),
+            Spec { source: Arc::new(source), query, tunables, max_rows },
+        )
+    }
+
+    /// Everything that is wrong or doubtful about a program.
+    #[pyo3(signature = (text=None, *, path=None, query=None, name=None))]
+    fn check<'py>(
+        &self,
+        py: Python<'py>,
+        text: Option<String>,
+        path: Option<PathBuf>,
+        query: Option<String>,
+        name: Option<String>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let source = source(py, &self.opening.path, text, path, name)?;
+        let engine = self.engine(py)?;
+        let found = work(py, None, move |_| {
+            let compiled = engine.compile_unit(&source.unit(query.as_deref(), None, None));
+            igql::diag::json::to_json(&compiled.diagnostics, &compiled.sources).to_string()
+        })?;
+        py.import("igql._errors")?.call_method1("diagnostics", (found,))
+    }
+
+    /// An engine on the newest data; this one keeps what it has.
+    #[pyo3(signature = (*, progress=None))]
+    fn reload(&self, py: Python<'_>, progress: Option<Py<PyAny>>) -> PyResult<PyEngine> {
+        // a snapshot that is in the middle of being built is the next one's
+        let _ = progress;
+        let engine = self.engine(py)?;
+        let newest = work(py, None, move |_| engine.reload())?;
+        let newest = newest.map_err(|error| errors::data(py, &error))?;
+        Ok(PyEngine::of(self.opening.clone(), newest))
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<igql.Engine {} snapshot={}>", self.opening.path.display(), self.snapshot)
+    }
+
+    fn __reduce__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let Opening { path, cache, stale, learned, imports, functions, allow_newer } =
+            &self.opening;
+        let functions: Vec<_> = functions.iter().map(|f| f.clone_ref(py)).collect();
+        let args = (path, cache, stale, learned, imports, functions, allow_newer, &self.snapshot);
+        Ok((py.import("igql._igql")?.getattr("_opened")?, args.into_pyobject(py)?))
+    }
+}
+
+/// An engine that travelled: it is opened here, and has to be on the same snapshot.
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "what is pickled")]
+pub fn _opened(
+    py: Python<'_>,
+    path: PathBuf,
+    cache: Option<PathBuf>,
+    stale: bool,
+    learned: Option<PathBuf>,
+    imports: Vec<PathBuf>,
+    functions: Vec<Py<PyAny>>,
+    allow_newer: bool,
+    snapshot: &str,
+) -> PyResult<PyEngine> {
+    let functions = Arc::new(functions);
+    let opening = Opening { path, cache, stale, learned, imports, functions, allow_newer };
+    let engine = opening.open(py, None)?;
+    same(py, &engine, snapshot, allow_newer)?;
+    Ok(PyEngine::of(opening, engine))
+}
+
+/// Opens a catalog.
+#[pyfunction]
+#[pyo3(signature = (path, *, cache=None, stale=false, learned=None, imports=Vec::new(), functions=Vec::new(), allow_newer=false, progress=None))]
+#[expect(clippy::too_many_arguments, reason = "keywords of Python")]
+pub fn _open(
+    py: Python<'_>,
+    path: PathBuf,
+    cache: Option<PathBuf>,
+    stale: bool,
+    learned: Option<PathBuf>,
+    imports: Vec<PathBuf>,
+    functions: Vec<Py<PyAny>>,
+    allow_newer: bool,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<PyEngine> {
+    // another process may have another working directory
+    let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+    let opening = Opening {
+        path: absolute(path),
+        cache: cache.map(absolute),
+        stale,
+        learned: learned.map(absolute),
+        imports: imports.into_iter().map(absolute).collect(),
+        functions: Arc::new(functions),
+        allow_newer,
+    };
+    PyEngine::open(py, opening, progress)
+}

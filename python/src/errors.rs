@@ -1,0 +1,65 @@
+//! What goes wrong, as the exceptions of `igql._errors`.
+
+use igql::diag::json::to_json;
+use igql::wire::TableError;
+use igql::{CompileError, DataError, Limit, RunError};
+use pyo3::call::PyCallArgs;
+use pyo3::prelude::*;
+use std::any::Any;
+
+/// An exception of the package.
+fn raised<'py>(py: Python<'py>, class: &str, args: impl PyCallArgs<'py>) -> PyErr {
+    let made = || -> PyResult<PyErr> {
+        let class = py.import("igql._errors")?.getattr(class)?;
+        Ok(PyErr::from_value(class.call1(args)?))
+    };
+    made().unwrap_or_else(|error| error)
+}
+
+/// A program with errors.
+pub fn compile(py: Python<'_>, error: &CompileError) -> PyErr {
+    let found = to_json(&error.diagnostics, &error.sources).to_string();
+    raised(py, "CompileError", (error.to_string(), found))
+}
+
+/// A catalog or a file that is broken.
+pub fn data(py: Python<'_>, error: &DataError) -> PyErr {
+    let file = Some(&error.file).filter(|file| !file.as_os_str().is_empty());
+    let file = file.map(|file| file.display().to_string());
+    let column = error.column.as_deref();
+    raised(py, "DataError", (error.to_string(), file, error.row, error.line, column))
+}
+
+/// A snapshot that is not the one that was asked for, and what else is wrong with what is there.
+pub fn other_data(py: Python<'_>, message: String) -> PyErr {
+    raised(py, "DataError", (message,))
+}
+
+/// A request that does not fit.
+pub fn request(py: Python<'_>, message: impl ToString) -> PyErr {
+    raised(py, "RequestError", (message.to_string(),))
+}
+
+/// A table of requests that cannot be read.
+pub fn table(py: Python<'_>, error: &TableError) -> PyErr {
+    request(py, error)
+}
+
+/// A request that did not come to its end.
+pub fn run(py: Python<'_>, error: &RunError) -> PyErr {
+    let class = match error {
+        RunError::Limit(hit) if hit.limit == Limit::Time => "DeadlineError",
+        RunError::Limit(_) => "LimitError",
+        _ => "RequestError",
+    };
+    raised(py, class, (error.to_string(),))
+}
+
+/// A fault of the engine itself.
+pub fn internal(py: Python<'_>, panic: &(dyn Any + Send)) -> PyErr {
+    let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
+    let said = said.unwrap_or_else(|| "no message".to_owned());
+    let message = format!("internal error: {said}\nhelp: this is a bug of igql: please report it");
+    raised(py, "IgqlError", (message,))
+}

@@ -1,0 +1,89 @@
+//! What belongs to one process: pools of threads, and handles of engines and programs.
+//!
+//! A process that was forked has no thread of its parent but one, and locks may be held by the others for ever.
+//! So a child touches nothing that its parent made: neither does it use pools and handles, nor does it drop them.
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Something that a process makes for itself when it first needs it.
+pub struct OfProcess<T>(AtomicPtr<Made<T>>);
+
+struct Made<T> {
+    process: u32,
+    it: T,
+}
+
+impl<T> OfProcess<T> {
+    /// Of this process.
+    pub fn new(it: T) -> OfProcess<T> {
+        let made = Made { process: std::process::id(), it };
+        OfProcess(AtomicPtr::new(Box::into_raw(Box::new(made))))
+    }
+
+    const fn nothing() -> OfProcess<T> {
+        OfProcess(AtomicPtr::new(std::ptr::null_mut()))
+    }
+
+    /// What this process has.
+    fn own(&self) -> Option<&T> {
+        let made = self.0.load(Ordering::Acquire);
+        // SAFETY: what was stored stays where it is until this is dropped
+        let made = unsafe { made.as_ref() }?;
+        (made.process == std::process::id()).then_some(&made.it)
+    }
+
+    /// What this process has, or makes now. What another process has made is left alone.
+    pub fn get<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
+        if let Some(own) = self.own() {
+            return Ok(own);
+        }
+        let inherited = self.0.load(Ordering::Acquire);
+        let made = Box::into_raw(Box::new(Made { process: std::process::id(), it: make()? }));
+        let order = (Ordering::AcqRel, Ordering::Acquire);
+        let kept = match self.0.compare_exchange(inherited, made, order.0, order.1) {
+            Ok(_) => made,
+            Err(others) => {
+                // another thread was faster
+                // SAFETY: nobody else has seen it
+                drop(unsafe { Box::from_raw(made) });
+                others
+            }
+        };
+        // SAFETY: what was stored stays where it is until this is dropped
+        Ok(unsafe { &(*kept).it })
+    }
+}
+
+impl<T> Drop for OfProcess<T> {
+    fn drop(&mut self) {
+        if self.own().is_some() {
+            // SAFETY: it was made by `Box::into_raw`, and nobody borrows it any more
+            drop(unsafe { Box::from_raw(*self.0.get_mut()) });
+        }
+    }
+}
+
+/// Pools by their number of threads; 0: one thread a core.
+type Pools = Mutex<HashMap<usize, Arc<ThreadPool>>>;
+
+static POOLS: OfProcess<Pools> = OfProcess::nothing();
+
+/// Threads of this process: so many, or one a core.
+pub fn pool(threads: Option<usize>) -> Arc<ThreadPool> {
+    let pools = match POOLS.get(|| Ok::<_, std::convert::Infallible>(Mutex::default())) {
+        Ok(pools) => pools,
+        Err(never) => match never {},
+    };
+    let mut pools = pools.lock().unwrap_or_else(PoisonError::into_inner);
+    let made = pools.entry(threads.unwrap_or(0)).or_insert_with_key(|&threads| {
+        let pool = ThreadPoolBuilder::new().num_threads(threads);
+        let named = pool.thread_name(|n| format!("igql-{n}"));
+        // without threads of its own the caller's is the only one
+        let alone = || ThreadPoolBuilder::new().num_threads(1).use_current_thread().build();
+        Arc::new(named.build().or_else(|_| alone()).expect("a pool of the thread that asks"))
+    });
+    made.clone()
+}

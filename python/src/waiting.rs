@@ -1,0 +1,123 @@
+//! Work of the engine, during which Python goes on: without the GIL, and with Ctrl-C heard.
+
+use crate::errors;
+use crate::process::pool;
+use pyo3::prelude::*;
+use std::any::Any;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How often signals are looked for.
+const LOOK: Duration = Duration::from_millis(20);
+/// How long work may take to end after it was asked to. What does not end by then is left to itself.
+const ENDS: Duration = Duration::from_millis(20);
+/// How long the thread that waits stays awake: most requests take less than it takes to wake up.
+const AWAKE: Duration = Duration::from_micros(50);
+
+/// Becomes true when work is to end.
+pub type Stop = &'static AtomicBool;
+
+/// What came of work, for the thread that waits for it.
+struct Outcome<T> {
+    is_there: AtomicBool,
+    it: Mutex<Option<Result<T, Box<dyn Any + Send>>>>,
+    came: Condvar,
+}
+
+impl<T> Outcome<T> {
+    fn lock(&self) -> MutexGuard<'_, Option<Result<T, Box<dyn Any + Send>>>> {
+        self.it.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, it: Result<T, Box<dyn Any + Send>>) {
+        *self.lock() = Some(it);
+        self.is_there.store(true, Ordering::Release);
+        self.came.notify_one();
+    }
+
+    /// Waits for it, but not for ever.
+    fn wait(&self, most: Duration, awake: Duration) -> Option<Result<T, Box<dyn Any + Send>>> {
+        let begun = Instant::now();
+        while !self.is_there.load(Ordering::Acquire) && begun.elapsed() < awake {
+            std::hint::spin_loop();
+        }
+        let waited = self.came.wait_timeout_while(self.lock(), most, |it| it.is_none());
+        waited.unwrap_or_else(PoisonError::into_inner).0.take()
+    }
+}
+
+/// Does work on threads of this process, without the GIL. On the main thread Python's handlers of signals run
+/// meanwhile; what they raise ends the work.
+pub fn work<T: Send + 'static>(
+    py: Python<'_>,
+    threads: Option<usize>,
+    work: impl FnOnce(Stop) -> T + Send + 'static,
+) -> PyResult<T> {
+    let stop = stop();
+    let run = move || catch_unwind(AssertUnwindSafe(|| work(stop)));
+    let done = if is_main_thread(py)? {
+        watched(py, threads, stop, run)?
+    } else {
+        py.detach(|| pool(threads).install(run))
+    };
+    done.map_err(|panic| errors::internal(py, &*panic))
+}
+
+fn watched<T: Send + 'static>(
+    py: Python<'_>,
+    threads: Option<usize>,
+    stop: Stop,
+    run: impl FnOnce() -> Result<T, Box<dyn Any + Send>> + Send + 'static,
+) -> PyResult<Result<T, Box<dyn Any + Send>>> {
+    let outcome = Arc::new(Outcome {
+        is_there: AtomicBool::new(false),
+        it: Mutex::new(None),
+        came: Condvar::new(),
+    });
+    let theirs = outcome.clone();
+    py.detach(|| pool(threads).spawn(move || theirs.put(run())));
+    let mut awake = AWAKE;
+    loop {
+        if let Some(done) = py.detach(|| outcome.wait(LOOK, awake)) {
+            return Ok(done);
+        }
+        awake = Duration::ZERO;
+        if let Err(raised) = py.check_signals() {
+            stop.store(true, Ordering::Relaxed);
+            if py.detach(|| outcome.wait(ENDS, awake)).is_none() {
+                // it still reads its flag: the thread takes another one
+                STOP.set(None);
+            }
+            return Err(raised);
+        }
+    }
+}
+
+thread_local! {
+    static STOP: Cell<Option<Stop>> = const { Cell::new(None) };
+}
+
+/// The flag of this thread, not raised.
+fn stop() -> Stop {
+    let stop = STOP.get().unwrap_or_else(|| Box::leak(Box::new(AtomicBool::new(false))));
+    stop.store(false, Ordering::Relaxed);
+    STOP.set(Some(stop));
+    stop
+}
+
+/// Whether handlers of signals run on this thread.
+#[cfg(target_os = "linux")]
+fn is_main_thread(_: Python<'_>) -> PyResult<bool> {
+    // SAFETY: neither call has a condition
+    Ok(unsafe { libc::getpid() == libc::gettid() })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_main_thread(py: Python<'_>) -> PyResult<bool> {
+    let threading = py.import("threading")?;
+    let current = threading.call_method0("current_thread")?;
+    Ok(current.is(&threading.call_method0("main_thread")?))
+}
