@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ._errors import (
@@ -29,6 +29,9 @@ from ._runner import Runner
 
 if TYPE_CHECKING:
     from ._progress import Progress
+
+Mapping.register(Row)
+Sequence.register(Rows)
 
 __all__ = [
     "Answer",
